@@ -1,0 +1,227 @@
+/**
+ * The value type: an n-dimensional view of a typed array with the interface of an npm `ndarray`.
+ *
+ * A plain record rather than a genuine scijs object: scijs generates its constructors with `new Function`, which strict
+ * content-security policies forbid. Every scijs function takes these records all the same, since it asks for nothing but the fields.
+ */
+import { AxisError, ImmutableError, ShapeError } from "../errors.js";
+import { type DType, type TypedArray, type TypedArrayOf, allocate } from "./dtype.js";
+import { formatArray } from "./print.js";
+import { type Shape, collapseAxes, formatShape, isRowMajor, rowMajorStrides, sizeOf } from "./shape.js";
+
+/**
+ * An n-dimensional array: an immutable value, garbage-collected, with the fields and methods of an npm `ndarray`.
+ *
+ * Element $(i_0, i_1, \dots)$ is `data[offset + Σ i_k stride[k]]`. Views (`transpose`, `pick`, `lo`, `hi`, `step`) share `data` and cost nothing.
+ * Traced arrays, which stand for values inside `grad`, `vmap` and their kin, have the same type; only their raw elements cannot be read.
+ *
+ * @category Arrays
+ */
+export interface NdArray<D extends DType = DType> {
+  /** Storage; shared between views. Read only. */
+  readonly data: TypedArrayOf[D];
+  /** Extents, outermost first. */
+  readonly shape: Shape;
+  /** Elements to skip for one step along each axis; may be zero or negative. */
+  readonly stride: readonly number[];
+  /** Position of element (0, 0, …) in `data`. */
+  readonly offset: number;
+  /** Element type. */
+  readonly dtype: D;
+  /** Number of elements. */
+  readonly size: number;
+  /** Number of axes. */
+  readonly dimension: number;
+  /** Axes sorted by growing stride. */
+  readonly order: readonly number[];
+  /** The element at the given indices. */
+  get(...indices: number[]): number;
+  /** Always throws {@link ImmutableError}: arrays are values. */
+  set(...indicesAndValue: number[]): never;
+  /** Position in `data` of the element at the given indices. */
+  index(...indices: number[]): number;
+  /** View without the first `starts[k]` entries of each axis. */
+  lo(...starts: number[]): NdArray<D>;
+  /** View of the first `ends[k]` entries of each axis. */
+  hi(...ends: number[]): NdArray<D>;
+  /** View of every `steps[k]`-th entry of each axis; negative steps run backwards. */
+  step(...steps: number[]): NdArray<D>;
+  /** View with permuted axes; reversed when no order is given. */
+  transpose(...axes: number[]): NdArray<D>;
+  /** View at fixed indices; axes given as null or left out stay. */
+  pick(...indices: (number | null)[]): NdArray<D>;
+  /** The transposed view. */
+  readonly T: NdArray<D>;
+  /** The elements in brackets, abbreviated when there are many. */
+  toString(): string;
+}
+
+/** The concrete array. Not exported by the package: arrays are made by functions. */
+export class DenseArray<D extends DType = DType> implements NdArray<D> {
+  constructor(
+    readonly data: TypedArrayOf[D],
+    readonly dtype: D,
+    readonly shape: Shape,
+    readonly stride: readonly number[],
+    readonly offset: number,
+    readonly size: number,
+  ) {}
+
+  get dimension(): number {
+    return this.shape.length;
+  }
+
+  get order(): readonly number[] {
+    return this.stride.map((_, i) => i).sort((a, b) => Math.abs(this.stride[a]!) - Math.abs(this.stride[b]!));
+  }
+
+  index(...indices: number[]): number {
+    let at = this.offset;
+    for (let i = 0; i < this.stride.length; i++) at += (indices[i] ?? 0) * this.stride[i]!;
+    return at;
+  }
+
+  get(...indices: number[]): number {
+    return this.data[this.index(...indices)]!;
+  }
+
+  set(): never {
+    throw new ImmutableError("set: arrays are immutable values; build a new one, for instance with `where` or `scatterAdd`");
+  }
+
+  lo(...starts: number[]): NdArray<D> {
+    const start = this.shape.map((extent, i) => clampIndex(starts[i] ?? 0, extent));
+    return view(
+      this,
+      this.shape.map((extent, i) => extent - start[i]!),
+      this.stride,
+      this.index(...start),
+    );
+  }
+
+  hi(...ends: number[]): NdArray<D> {
+    return view(
+      this,
+      this.shape.map((extent, i) => clampIndex(ends[i] ?? extent, extent)),
+      this.stride,
+      this.offset,
+    );
+  }
+
+  step(...steps: number[]): NdArray<D> {
+    let offset = this.offset;
+    const shape = this.shape.map((extent, i) => {
+      const by = steps[i] ?? 1;
+      if (!Number.isInteger(by) || by === 0) throw new ShapeError(`step: steps must be non-zero integers, got ${by}`);
+      if (by < 0) offset += (extent - 1) * this.stride[i]!;
+      return Math.ceil(extent / Math.abs(by));
+    });
+    const stride = this.stride.map((s, i) => s * (steps[i] ?? 1));
+    return view(this, shape, stride, sizeOf(shape) === 0 ? this.offset : offset);
+  }
+
+  transpose(...axes: number[]): NdArray<D> {
+    const order = axes.length === 0 ? this.shape.map((_, i) => this.shape.length - 1 - i) : axes;
+    if (order.length !== this.shape.length || new Set(order).size !== order.length || order.some((a) => !(a in this.shape)))
+      throw new AxisError(`transpose: axes [${axes.join(", ")}] are not a permutation of the ${this.shape.length} axes`);
+    return view(
+      this,
+      order.map((a) => this.shape[a]!),
+      order.map((a) => this.stride[a]!),
+      this.offset,
+    );
+  }
+
+  get T(): NdArray<D> {
+    return this.transpose();
+  }
+
+  pick(...indices: (number | null)[]): NdArray<D> {
+    const kept = this.shape.map((_, i) => i).filter((i) => (indices[i] ?? null) === null || indices[i]! < 0);
+    const at = this.shape.map((_, i) => (kept.includes(i) ? 0 : indices[i]!));
+    return view(
+      this,
+      kept.map((i) => this.shape[i]!),
+      kept.map((i) => this.stride[i]!),
+      this.index(...at),
+    );
+  }
+
+  toString(): string {
+    return formatArray(this);
+  }
+
+  [Symbol.for("nodejs.util.inspect.custom")](): string {
+    return formatArray(this);
+  }
+}
+
+function clampIndex(i: number, extent: number): number {
+  return Math.min(Math.max(Math.trunc(i), 0), extent);
+}
+
+/** Row-major array over storage that belongs to it alone. */
+export function dense<D extends DType>(data: TypedArrayOf[D], dtype: D, shape: Shape): DenseArray<D> {
+  return new DenseArray(data, dtype, shape, rowMajorStrides(shape), 0, data.length);
+}
+
+/** Another view of the same storage. */
+export function view<D extends DType>(x: DenseArray<D>, shape: Shape, stride: readonly number[], offset: number): DenseArray<D> {
+  return new DenseArray(x.data, x.dtype, shape, stride, offset, sizeOf(shape));
+}
+
+/** The elements in row-major order: the storage itself where that is already so, else a copy. Never written to. */
+export function rowMajorData<D extends DType>(x: DenseArray<D>): TypedArrayOf[D] {
+  if (isRowMajor(x.shape, x.stride)) {
+    if (x.offset === 0 && x.data.length === x.size) return x.data;
+    return x.data.subarray(x.offset, x.offset + x.size) as TypedArrayOf[D];
+  }
+  const out = allocate(x.dtype, x.size);
+  copyStrided(x.data, x.shape, x.stride, x.offset, out);
+  return out;
+}
+
+/** The same elements in row-major storage; `x` itself where it is already so. */
+export function contiguous<D extends DType>(x: DenseArray<D>): DenseArray<D> {
+  return isRowMajor(x.shape, x.stride) ? x : dense(rowMajorData(x), x.dtype, x.shape);
+}
+
+/** Copies a strided block into `out` in row-major order. */
+export function copyStrided(data: TypedArray, shape: Shape, stride: readonly number[], offset: number, out: TypedArray): void {
+  if (out.length === 0) return;
+  const merged = collapseAxes(shape, [stride]);
+  const extents = merged.shape;
+  const steps = merged.strides[0]!;
+  const rank = extents.length;
+  const n = rank > 0 ? extents[rank - 1]! : 1;
+  const inner = rank > 0 ? steps[rank - 1]! : 0;
+  const counter = new Array<number>(rank).fill(0);
+  let at = offset;
+  for (let to = 0; to < out.length; ) {
+    for (let j = 0, from = at; j < n; j++, from += inner) out[to++] = data[from]!;
+    for (let axis = rank - 2; axis >= 0; axis--) {
+      at += steps[axis]!;
+      if (++counter[axis]! < extents[axis]!) break;
+      at -= steps[axis]! * extents[axis]!;
+      counter[axis] = 0;
+    }
+  }
+}
+
+/** Throws unless a strided view stays inside its storage. */
+export function checkBounds(fn: string, length: number, shape: Shape, stride: readonly number[], offset: number): void {
+  if (stride.length !== shape.length)
+    throw new ShapeError(`${fn}: shape ${formatShape(shape)} and stride ${formatShape(stride)} differ in length`);
+  if (sizeOf(shape) === 0) return;
+  let low = offset;
+  let high = offset;
+  for (let i = 0; i < shape.length; i++) {
+    const reach = stride[i]! * (shape[i]! - 1);
+    if (reach < 0) low += reach;
+    else high += reach;
+  }
+  if (!(low >= 0 && high < length))
+    throw new ShapeError(
+      `${fn}: a view of shape ${formatShape(shape)}, stride ${formatShape(stride)}, offset ${offset} reaches outside its storage of ${length} elements`,
+    );
+}

@@ -1,0 +1,49 @@
+/**
+ * N-dimensional arrays as plain values, pure functions on them, and automatic differentiation.
+ *
+ * @packageDocumentation
+ */
+
+// values
+export type { DType, TypedArray, TypedArrayOf } from "./array/dtype.js";
+export type { NdArray } from "./array/ndarray.js";
+export type { Axis, Shape } from "./array/shape.js";
+export { isNdArray, type ArrayInput, type NdArrayLike, type Nested } from "./trace/input.js";
+export { formatArray } from "./array/print.js";
+
+// creation and conversion
+export {
+  arange, array, astype, eye, full, item, linspace, ones, toNested, toTypedArray, zeros,
+  type ArrayOptions, type CreateOptions,
+} from "./ops/create.js";
+export { allClose, type CloseOptions } from "./ops/compare.js";
+
+// arithmetic
+export { abs, add, div, maximum, minimum, mul, neg, sign, sub } from "./ops/arithmetic.js";
+
+// reductions
+export { mean, sum, type ReduceOptions } from "./ops/reduce.js";
+
+// shape
+export { broadcastTo } from "./ops/broadcast.js";
+export { expandDims, moveAxis, reshape, squeeze, transpose } from "./ops/reshape.js";
+
+// differentiation and batching
+export { grad, valueAndGrad, vjp, type GradOptions, type Gradient } from "./transform/vjp.js";
+export { hvp, jvp } from "./transform/jvp.js";
+export { hessian, jacfwd, jacrev } from "./transform/jacobian.js";
+export { vmap, type VmapOptions } from "./transform/vmap.js";
+export { customVjp } from "./transform/custom-vjp.js";
+export { stopGradient } from "./ops/stop-gradient.js";
+
+// trees
+export { treeLeaves, treeMap, type Tree } from "./tree/tree.js";
+
+// certificates
+export type { Certificate } from "./certificate.js";
+
+// errors
+export {
+  AxisError, ConcretizationError, CoreTensorError, DTypeError, DomainError, FormatError, ImmutableError, IndexError, LinAlgError,
+  ShapeError, TracerLeakError, isCoreTensorError,
+} from "./errors.js";

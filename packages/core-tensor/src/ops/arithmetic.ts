@@ -1,0 +1,237 @@
+/** Sums, products, signs and bounds, element by element. */
+import type { ArrayInput } from "../trace/input.js";
+import type { NdArray } from "../array/ndarray.js";
+import { applyBinary, applyUnary, elementwise } from "../trace/elementwise.js";
+
+const addPrimitive = elementwise({
+  name: "add",
+  arity: 2,
+  js: (a, b) => a + b,
+  loop(out, a, p, da, b, q, db) {
+    for (let i = 0; i < out.length; i++, p += da, q += db) out[i] = a[p]! + b[q]!;
+  },
+  partials: [(t) => t, (t) => t],
+});
+
+/**
+ * The sum $a + b$, element by element, with broadcasting.
+ *
+ * @param a - any shape
+ * @param b - any shape that broadcasts with that of `a`
+ * @returns array of the broadcast shape, of the type in which the two meet
+ * @throws {@link ShapeError} when the shapes do not broadcast
+ * @example
+ * ```ts
+ * import { add, array, toNested } from "@provably/core-tensor";
+ *
+ * toNested(add(array([[1], [2]]), [10, 20])); // => [[11, 21], [12, 22]]
+ * ```
+ * @category Arithmetic
+ */
+export function add(a: ArrayInput, b: ArrayInput): NdArray {
+  return applyBinary(addPrimitive, a, b);
+}
+
+const subPrimitive = elementwise({
+  name: "sub",
+  arity: 2,
+  js: (a, b) => a - b,
+  loop(out, a, p, da, b, q, db) {
+    for (let i = 0; i < out.length; i++, p += da, q += db) out[i] = a[p]! - b[q]!;
+  },
+  partials: [(t) => t, (t) => neg(t)],
+});
+
+/**
+ * The difference $a - b$, element by element, with broadcasting.
+ *
+ * @param a - any shape
+ * @param b - any shape that broadcasts with that of `a`
+ * @returns array of the broadcast shape, of the type in which the two meet
+ * @throws {@link ShapeError} when the shapes do not broadcast
+ * @example
+ * ```ts
+ * import { sub, toNested } from "@provably/core-tensor";
+ *
+ * toNested(sub([3, 4], 1)); // => [2, 3]
+ * ```
+ * @category Arithmetic
+ */
+export function sub(a: ArrayInput, b: ArrayInput): NdArray {
+  return applyBinary(subPrimitive, a, b);
+}
+
+const mulPrimitive = elementwise({
+  name: "mul",
+  arity: 2,
+  js: (a, b) => a * b,
+  loop(out, a, p, da, b, q, db) {
+    for (let i = 0; i < out.length; i++, p += da, q += db) out[i] = a[p]! * b[q]!;
+  },
+  partials: [(t, [, b]) => mul(t, b!), (t, [a]) => mul(t, a!)],
+});
+
+/**
+ * The product $a \cdot b$, element by element, with broadcasting. For the matrix product see {@link matmul}.
+ *
+ * @param a - any shape
+ * @param b - any shape that broadcasts with that of `a`
+ * @returns array of the broadcast shape, of the type in which the two meet
+ * @throws {@link ShapeError} when the shapes do not broadcast
+ * @example
+ * ```ts
+ * import { mul, toNested } from "@provably/core-tensor";
+ *
+ * toNested(mul([1, 2, 3], [4, 5, 6])); // => [4, 10, 18]
+ * ```
+ * @category Arithmetic
+ */
+export function mul(a: ArrayInput, b: ArrayInput): NdArray {
+  return applyBinary(mulPrimitive, a, b);
+}
+
+const divPrimitive = elementwise({
+  name: "div",
+  arity: 2,
+  result: "float",
+  js: (a, b) => a / b,
+  loop(out, a, p, da, b, q, db) {
+    for (let i = 0; i < out.length; i++, p += da, q += db) out[i] = a[p]! / b[q]!;
+  },
+  partials: [(t, [, b]) => div(t, b!), (t, [, b], y) => neg(mul(t, div(y, b!)))],
+});
+
+/**
+ * The quotient $a / b$, element by element, with broadcasting; integers give float32.
+ *
+ * Division by zero gives ±Infinity or NaN, as in IEEE 754.
+ *
+ * @param a - any shape
+ * @param b - any shape that broadcasts with that of `a`
+ * @returns float array of the broadcast shape
+ * @throws {@link ShapeError} when the shapes do not broadcast
+ * @example
+ * ```ts
+ * import { div, toNested } from "@provably/core-tensor";
+ *
+ * toNested(div([1, 3], 2)); // => [0.5, 1.5]
+ * ```
+ * @category Arithmetic
+ */
+export function div(a: ArrayInput, b: ArrayInput): NdArray {
+  return applyBinary(divPrimitive, a, b);
+}
+
+const negPrimitive = elementwise({ name: "neg", arity: 1, js: (x) => -x, partials: [(t) => neg(t)] });
+
+/**
+ * The negative $-x$ of each element.
+ *
+ * @param x - any shape
+ * @returns array of the shape and type of `x`
+ * @example
+ * ```ts
+ * import { neg, toNested } from "@provably/core-tensor";
+ *
+ * toNested(neg([1, -2])); // => [-1, 2]
+ * ```
+ * @category Arithmetic
+ */
+export function neg(x: ArrayInput): NdArray {
+  return applyUnary(negPrimitive, x);
+}
+
+const signPrimitive = elementwise({ name: "sign", arity: 1, js: Math.sign });
+
+/**
+ * The sign of each element: −1, 0 or 1, NaN for NaN; its derivative is taken as zero.
+ *
+ * @param x - any shape
+ * @returns array of the shape and type of `x`
+ * @example
+ * ```ts
+ * import { sign, toNested } from "@provably/core-tensor";
+ *
+ * toNested(sign([-3, 0, 2])); // => [-1, 0, 1]
+ * ```
+ * @category Arithmetic
+ */
+export function sign(x: ArrayInput): NdArray {
+  return applyUnary(signPrimitive, x);
+}
+
+const absPrimitive = elementwise({ name: "abs", arity: 1, js: Math.abs, partials: [(t, [x]) => mul(t, sign(x!))] });
+
+/**
+ * The absolute value $|x|$ of each element; the derivative at 0 is 0.
+ *
+ * @param x - any shape
+ * @returns array of the shape and type of `x`
+ * @example
+ * ```ts
+ * import { abs, toNested } from "@provably/core-tensor";
+ *
+ * toNested(abs([-3, 2])); // => [3, 2]
+ * ```
+ * @category Arithmetic
+ */
+export function abs(x: ArrayInput): NdArray {
+  return applyUnary(absPrimitive, x);
+}
+
+const maximumPrimitive = elementwise({
+  name: "maximum",
+  arity: 2,
+  js: (a, b) => Math.max(a, b),
+  partials: [(t, [a, b]) => mul(t, share(a!, b!)), (t, [a, b]) => mul(t, share(b!, a!))],
+});
+
+/** 1 where a > b, ½ where they tie, else 0. */
+function share(a: NdArray, b: NdArray): NdArray {
+  return mul(add(sign(sub(a, b)), 1), 0.5);
+}
+
+/**
+ * The greater of $a$ and $b$, element by element, with broadcasting; NaN wins, and a tie shares the derivative.
+ *
+ * @param a - any shape
+ * @param b - any shape that broadcasts with that of `a`
+ * @returns array of the broadcast shape
+ * @throws {@link ShapeError} when the shapes do not broadcast
+ * @example
+ * ```ts
+ * import { maximum, toNested } from "@provably/core-tensor";
+ *
+ * toNested(maximum([1, 5], 3)); // => [3, 5]
+ * ```
+ * @category Arithmetic
+ */
+export function maximum(a: ArrayInput, b: ArrayInput): NdArray {
+  return applyBinary(maximumPrimitive, a, b);
+}
+
+const minimumPrimitive = elementwise({
+  name: "minimum",
+  arity: 2,
+  js: (a, b) => Math.min(a, b),
+  partials: [(t, [a, b]) => mul(t, share(b!, a!)), (t, [a, b]) => mul(t, share(a!, b!))],
+});
+
+/**
+ * The smaller of $a$ and $b$, element by element, with broadcasting; NaN wins, and a tie shares the derivative.
+ *
+ * @param a - any shape
+ * @param b - any shape that broadcasts with that of `a`
+ * @returns array of the broadcast shape
+ * @throws {@link ShapeError} when the shapes do not broadcast
+ * @example
+ * ```ts
+ * import { minimum, toNested } from "@provably/core-tensor";
+ *
+ * toNested(minimum([1, 5], 3)); // => [1, 3]
+ * ```
+ * @category Arithmetic
+ */
+export function minimum(a: ArrayInput, b: ArrayInput): NdArray {
+  return applyBinary(minimumPrimitive, a, b);
+}

@@ -1,0 +1,48 @@
+/** Comparing whole arrays. */
+import { type ArrayInput, toConcrete } from "../trace/input.js";
+import { rowMajorData } from "../array/ndarray.js";
+import { sameShape } from "../array/shape.js";
+
+/**
+ * How near is near.
+ * @category Arrays
+ */
+export interface CloseOptions {
+  /** Allowed difference relative to `b`; default 1e-5. */
+  readonly relative?: number;
+  /** Allowed difference near zero; default 1e-8. */
+  readonly absolute?: number;
+}
+
+/**
+ * Whether two arrays have the same shape and nearly the same elements: $|a - b| \le \text{absolute} + \text{relative} \cdot |b|$ everywhere.
+ *
+ * NaN equals NaN and each infinity equals itself.
+ *
+ * @param a - any array
+ * @param b - the reference
+ * @param options - see {@link CloseOptions}
+ * @returns true or false
+ * @example
+ * ```ts
+ * import { allClose, array } from "@provably/core-tensor";
+ *
+ * allClose(array([1, 2]), [1, 2.00001]); // => true
+ * allClose(array([1, 2]), [1, 2.1]); // => false
+ * ```
+ * @category Arrays
+ */
+export function allClose(a: ArrayInput, b: ArrayInput, options: CloseOptions = {}): boolean {
+  const { relative = 1e-5, absolute = 1e-8 } = options;
+  const x = toConcrete("allClose", a, "a");
+  const y = toConcrete("allClose", b, "b");
+  if (!sameShape(x.shape, y.shape)) return false;
+  const u = rowMajorData(x);
+  const v = rowMajorData(y);
+  for (let i = 0; i < u.length; i++) {
+    const [p, q] = [u[i]!, v[i]!];
+    if (p === q || (Number.isNaN(p) && Number.isNaN(q))) continue;
+    if (!(Math.abs(p - q) <= absolute + relative * Math.abs(q)) || !Number.isFinite(p)) return false;
+  }
+  return true;
+}

@@ -1,0 +1,295 @@
+/** Making arrays, and getting numbers out of them again. */
+import { DTypeError, DomainError, ShapeError } from "../errors.js";
+import { convert } from "../trace/elementwise.js";
+import { type DType, type TypedArray, type TypedArrayOf, allocate, checkDType, dtypeOf } from "../array/dtype.js";
+import { type ArrayInput, type Nested, fromNested, toArray, toConcrete } from "../trace/input.js";
+import { type NdArray, contiguous, dense, rowMajorData } from "../array/ndarray.js";
+import { type Shape, checkShape, formatShape, sizeOf } from "../array/shape.js";
+
+/**
+ * Options of functions that make arrays.
+ * @category Creation
+ */
+export interface CreateOptions<D extends DType = DType> {
+  /** Element type; default `float32`. */
+  readonly dtype?: D;
+}
+
+/**
+ * Options of {@link array}.
+ * @category Creation
+ */
+export interface ArrayOptions<D extends DType = DType> {
+  /** Element type; default that of a typed array, `bool` for lists of booleans, `float32` for other lists. */
+  readonly dtype?: D;
+  /** Extents; default those of the nesting, or one axis for a typed array. */
+  readonly shape?: Shape;
+}
+
+/**
+ * An array of the given numbers.
+ *
+ * Nested lists give the shape by their nesting; flat lists and typed arrays take it from `options.shape`.
+ * The values are copied, so later writes to `values` are not seen.
+ *
+ * @param values - numbers in nested lists, a typed array, or another array
+ * @param options - see {@link ArrayOptions}
+ * @returns row-major array
+ * @throws {@link ShapeError} when lists are ragged or `shape` does not hold as many elements as there are values
+ * @example
+ * ```ts
+ * import { array, toNested } from "@provably/core-tensor";
+ *
+ * const x = array([[1, 2], [3, 4]]);
+ * x.shape; // => [2, 2]
+ * toNested(array(Float64Array.of(1, 2, 3, 4), { shape: [2, 2] })); // => [[1, 2], [3, 4]]
+ * ```
+ * @category Creation
+ */
+export function array<D extends DType = DType>(values: ArrayInput | TypedArray, options: ArrayOptions<D> = {}): NdArray<D> {
+  const { dtype, shape } = options;
+  if (dtype !== undefined) checkDType("array", dtype);
+  let x: NdArray;
+  if (Array.isArray(values)) {
+    x = fromNested("array", values as readonly Nested[], "values", dtype);
+  } else if (dtypeOf(values) !== undefined) {
+    const data = values as TypedArray;
+    if (data.buffer.byteLength === 0 && shape !== undefined && sizeOf(shape) > 0)
+      throw new ShapeError("array: values has no storage; was its buffer transferred to a worker?");
+    x = dense<DType>(data.slice(), dtypeOf(values)!, [data.length]);
+  } else {
+    x = toArray("array", values as ArrayInput, "values");
+  }
+  if (dtype !== undefined) x = convert(x, dtype);
+  if (shape === undefined) return x as NdArray<D>;
+  checkShape("array", shape);
+  if (sizeOf(shape) !== x.size)
+    throw new ShapeError(`array: shape ${formatShape(shape)} holds ${sizeOf(shape)} elements, got ${x.size} values`);
+  const flat = contiguous(toConcrete("array", x, "values"));
+  return dense(rowMajorData(flat) as TypedArrayOf[D], flat.dtype as D, shape);
+}
+
+/**
+ * An array with every element the same.
+ *
+ * @param shape - extents, integers ≥ 0
+ * @param value - the element
+ * @param options - see {@link CreateOptions}
+ * @returns array of shape `shape`
+ * @throws {@link ShapeError} for extents that are not integers ≥ 0
+ * @example
+ * ```ts
+ * import { full, toNested } from "@provably/core-tensor";
+ *
+ * toNested(full([3], 7)); // => [7, 7, 7]
+ * ```
+ * @category Creation
+ */
+export function full<D extends DType = "float32">(shape: Shape, value: number, options: CreateOptions<D> = {}): NdArray<D> {
+  checkShape("full", shape);
+  const dtype = options.dtype ?? ("float32" as D);
+  checkDType("full", dtype);
+  if (typeof value !== "number") throw new DTypeError(`full: value must be a number, got ${typeof value}`);
+  const data = allocate(dtype, sizeOf(shape));
+  if (value !== 0) data.fill(value);
+  return dense(data, dtype, [...shape]);
+}
+
+/**
+ * An array of zeros.
+ *
+ * @param shape - extents, integers ≥ 0
+ * @param options - see {@link CreateOptions}
+ * @returns array of shape `shape`
+ * @throws {@link ShapeError} for extents that are not integers ≥ 0
+ * @example
+ * ```ts
+ * import { toNested, zeros } from "@provably/core-tensor";
+ *
+ * toNested(zeros([2, 2])); // => [[0, 0], [0, 0]]
+ * ```
+ * @category Creation
+ */
+export function zeros<D extends DType = "float32">(shape: Shape, options: CreateOptions<D> = {}): NdArray<D> {
+  return full(shape, 0, options);
+}
+
+/**
+ * An array of ones.
+ *
+ * @param shape - extents, integers ≥ 0
+ * @param options - see {@link CreateOptions}
+ * @returns array of shape `shape`
+ * @throws {@link ShapeError} for extents that are not integers ≥ 0
+ * @example
+ * ```ts
+ * import { ones, toNested } from "@provably/core-tensor";
+ *
+ * toNested(ones([2])); // => [1, 1]
+ * ```
+ * @category Creation
+ */
+export function ones<D extends DType = "float32">(shape: Shape, options: CreateOptions<D> = {}): NdArray<D> {
+  return full(shape, 1, options);
+}
+
+/**
+ * Evenly stepped numbers $s, s + h, s + 2h, \dots$ below `stop`.
+ *
+ * @param start - first value, or the end when it stands alone (then counting from 0)
+ * @param stop - end, not included
+ * @param step - $h \neq 0$, default 1
+ * @param options - see {@link CreateOptions}
+ * @returns array of shape `[⌈(stop − start)/step⌉]`, empty when that is negative
+ * @throws {@link DomainError} for a step of zero or values that are not finite
+ * @example
+ * ```ts
+ * import { arange, toNested } from "@provably/core-tensor";
+ *
+ * toNested(arange(4)); // => [0, 1, 2, 3]
+ * toNested(arange(1, 2, 0.25)); // => [1, 1.25, 1.5, 1.75]
+ * ```
+ * @category Creation
+ */
+export function arange<D extends DType = "float32">(start: number, stop?: number, step = 1, options: CreateOptions<D> = {}): NdArray<D> {
+  const [from, to] = stop === undefined ? [0, start] : [start, stop];
+  if (!Number.isFinite(from) || !Number.isFinite(to) || !Number.isFinite(step) || step === 0)
+    throw new DomainError(`arange: start, stop and step must be finite and step not 0, got ${from}, ${to}, ${step}`);
+  const shape = [Math.max(0, Math.ceil((to - from) / step))];
+  checkShape("arange", shape);
+  return fill(shape, options.dtype, (i) => from + i * step);
+}
+
+/**
+ * `num` numbers evenly spaced from `start` to `stop`, both included.
+ *
+ * @param start - first value
+ * @param stop - last value
+ * @param num - how many, an integer ≥ 0
+ * @param options - see {@link CreateOptions}
+ * @returns array of shape `[num]`
+ * @throws {@link ShapeError} when `num` is not an integer ≥ 0
+ * @example
+ * ```ts
+ * import { linspace, toNested } from "@provably/core-tensor";
+ *
+ * toNested(linspace(0, 1, 5)); // => [0, 0.25, 0.5, 0.75, 1]
+ * ```
+ * @category Creation
+ */
+export function linspace<D extends DType = "float32">(start: number, stop: number, num: number, options: CreateOptions<D> = {}): NdArray<D> {
+  checkShape("linspace", [num], "num");
+  return fill([num], options.dtype, (i) => (i === num - 1 && num > 1 ? stop : start + (i * (stop - start)) / Math.max(1, num - 1)));
+}
+
+/**
+ * The matrix with ones on the diagonal and zeros elsewhere.
+ *
+ * @param n - rows
+ * @param m - columns, default `n`
+ * @param options - see {@link CreateOptions}
+ * @returns array of shape `[n, m]`
+ * @throws {@link ShapeError} when an extent is not an integer ≥ 0
+ * @example
+ * ```ts
+ * import { eye, toNested } from "@provably/core-tensor";
+ *
+ * toNested(eye(2)); // => [[1, 0], [0, 1]]
+ * ```
+ * @category Creation
+ */
+export function eye<D extends DType = "float32">(n: number, m: number = n, options: CreateOptions<D> = {}): NdArray<D> {
+  checkShape("eye", [n, m]);
+  return fill([n, m], options.dtype, (i) => Number(i % (m + 1) === 0 && i < n * (m + 1) && Math.floor(i / m) === i % m));
+}
+
+/**
+ * The same numbers as another element type; rounds towards zero into integers, and every non-zero becomes true.
+ *
+ * @param x - any array
+ * @param dtype - element type of the result
+ * @returns array of the shape of `x`; `x` itself when it has that type
+ * @throws {@link DTypeError} for an unknown type
+ * @example
+ * ```ts
+ * import { array, astype } from "@provably/core-tensor";
+ *
+ * astype(array([1, 2]), "float64").dtype; // => "float64"
+ * ```
+ * @category Creation
+ */
+export function astype<D extends DType>(x: ArrayInput, dtype: D): NdArray<D> {
+  checkDType("astype", dtype);
+  return convert(toArray("astype", x), dtype) as NdArray<D>;
+}
+
+/**
+ * The one number in an array of one element.
+ *
+ * Works on traced arrays too, so that ordinary `if` and `while` can look at values inside `grad`; the number is a constant to the derivative.
+ *
+ * @param x - array of size 1, any rank
+ * @returns its element
+ * @throws {@link ShapeError} when `x` holds another number of elements
+ * @example
+ * ```ts
+ * import { array, item } from "@provably/core-tensor";
+ *
+ * item(array([[3]])); // => 3
+ * ```
+ * @category Creation
+ */
+export function item(x: ArrayInput): number {
+  const value = toConcrete("item", x);
+  if (value.size !== 1) throw new ShapeError(`item: x must hold exactly one element, got shape ${formatShape(value.shape)}`);
+  return value.data[value.offset]!;
+}
+
+/**
+ * The elements in a new typed array, in row-major order.
+ *
+ * @param x - any array
+ * @returns copy of the elements, of length `x.size`
+ * @example
+ * ```ts
+ * import { array, toTypedArray } from "@provably/core-tensor";
+ *
+ * toTypedArray(array([[1, 2], [3, 4]]).T); // => Float32Array.of(1, 3, 2, 4)
+ * ```
+ * @category Creation
+ */
+export function toTypedArray<D extends DType>(x: NdArray<D>): TypedArrayOf[D];
+export function toTypedArray(x: ArrayInput): TypedArray;
+export function toTypedArray(x: ArrayInput): TypedArray {
+  const value = toConcrete("toTypedArray", x);
+  const data = rowMajorData(value);
+  return data.buffer === value.data.buffer ? data.slice() : data;
+}
+
+/**
+ * The elements in nested lists; a plain number for rank 0.
+ *
+ * @param x - any array
+ * @returns numbers nested as deep as `x` has axes (0 and 1 for `bool`)
+ * @example
+ * ```ts
+ * import { toNested, zeros } from "@provably/core-tensor";
+ *
+ * toNested(zeros([1, 2])); // => [[0, 0]]
+ * ```
+ * @category Creation
+ */
+export function toNested(x: ArrayInput): Nested {
+  const { data, shape, stride, offset } = toConcrete("toNested", x);
+  const walk = (axis: number, at: number): Nested =>
+    axis === shape.length ? data[at]! : Array.from({ length: shape[axis]! }, (_, i) => walk(axis + 1, at + i * stride[axis]!));
+  return walk(0, offset);
+}
+
+function fill<D extends DType>(shape: Shape, dtype: D | undefined, value: (i: number) => number): NdArray<D> {
+  const type = dtype ?? ("float32" as D);
+  checkDType("dtype", type);
+  const data = allocate(type, sizeOf(shape));
+  for (let i = 0; i < data.length; i++) data[i] = value(i);
+  return dense(data, type, shape);
+}

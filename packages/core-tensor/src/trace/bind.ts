@@ -1,0 +1,28 @@
+/** Applying a primitive: the one door through which every operation goes. */
+import type { DenseArray, NdArray } from "../array/ndarray.js";
+import { TracerLeakError } from "../errors.js";
+import type { Primitive } from "./primitive.js";
+import { Tracer } from "./tracer.js";
+
+/** Applies a primitive: at once on values, through the innermost transform on tracers. */
+export function bind<A>(primitive: Primitive<A>, inputs: readonly NdArray[], attrs: A): NdArray[] {
+  let innermost: Tracer | undefined;
+  for (const x of inputs)
+    if (x instanceof Tracer && (innermost === undefined || x.trace.level > innermost.trace.level)) innermost = x;
+  if (innermost === undefined) return evaluate(primitive, inputs as readonly DenseArray[], attrs);
+  if (innermost.trace.finished)
+    throw new TracerLeakError(
+      `${primitive.name}: a traced array outlived the ${innermost.trace.transform} that made it; return it from the traced function instead of storing it`,
+    );
+  return innermost.trace.process(primitive, inputs, attrs);
+}
+
+/** `bind` for the many primitives with one output. */
+export function bindOne<A>(primitive: Primitive<A>, inputs: readonly NdArray[], attrs: A): NdArray {
+  return bind(primitive, inputs, attrs)[0]!;
+}
+
+function evaluate<A>(primitive: Primitive<A>, inputs: readonly DenseArray[], attrs: A): DenseArray[] {
+  const outputs = primitive.shape(inputs, attrs);
+  return primitive.wasm?.(inputs, attrs, outputs) ?? primitive.evaluate(inputs, attrs, outputs);
+}

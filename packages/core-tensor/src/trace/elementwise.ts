@@ -1,0 +1,135 @@
+/** Definers and callers for elementwise primitives: one number in each place out of one number in each place. */
+import { type DType, type TypedArray, allocate, floatDType, isFloat, promoteDTypes, weakDType } from "../array/dtype.js";
+import { type ArrayInput, toArray } from "./input.js";
+import { DenseArray, type NdArray, dense } from "../array/ndarray.js";
+import { broadcastShapes, broadcastStrides, isRowMajor, sameShape } from "../array/shape.js";
+import { mapFlat, mapStrided } from "../exec/js/elementwise.js";
+import { bindOne } from "./bind.js";
+import type { Aval, Derivative, Primitive } from "./primitive.js";
+
+/** Type of the result: that of the inputs, a float, or bool. */
+export type ResultType = "same" | "float" | "bool";
+
+export interface Elementwise {
+  readonly name: string;
+  /** Number of inputs. */
+  readonly arity: 1 | 2 | 3;
+  /** Default `same`. */
+  readonly result?: ResultType;
+  /** The function itself, in double precision. */
+  readonly js: (a: number, b: number, c: number) => number;
+  /** Loop over contiguous inputs of one type, for functions so cheap that a call per element would dominate; a step of 0 repeats a scalar. */
+  readonly loop?: (out: TypedArray, a: TypedArray, aStart: number, aStep: number, b: TypedArray, bStart: number, bStep: number) => void;
+  /** SIMD kernel over contiguous input; undefined when it declines. */
+  readonly simd?: (x: TypedArray) => TypedArray | undefined;
+  /** `partials[i](t, inputs, output)` is t · ∂f/∂input_i; null for no dependence. Left out: the derivative is zero. */
+  readonly partials?: Extract<Derivative<undefined>, { kind: "elementwise" }>["partials"];
+}
+
+export type ElementwisePrimitive = Primitive & { readonly result: ResultType };
+
+export function elementwise(spec: Elementwise): ElementwisePrimitive {
+  const result = spec.result ?? "same";
+  const outType = (dtype: DType): DType => (result === "bool" ? "bool" : result === "float" ? floatDType(dtype) : dtype);
+  return {
+    name: spec.name,
+    result,
+    shape(inputs) {
+      const first = inputs[0]!;
+      const dtype = outType(inputs[inputs.length - 1]!.dtype);
+      if (inputs.length === 1 || inputs.every((x) => sameShape(x.shape, first.shape))) return [{ shape: first.shape, dtype }];
+      return [{ shape: broadcastShapes(spec.name, inputs.map((x) => x.shape)), dtype }];
+    },
+    evaluate(inputs, _attrs, outputs) {
+      return [evaluate(spec, inputs, outputs[0]!)];
+    },
+    ...(spec.simd && {
+      wasm(inputs: readonly DenseArray[], _attrs: undefined, outputs: readonly Aval[]) {
+        const x = inputs[0]!;
+        const out = outputs[0]!;
+        if (x.dtype !== out.dtype || !isRowMajor(x.shape, x.stride)) return undefined;
+        const data = x.offset === 0 && x.data.length === x.size ? x.data : x.data.subarray(x.offset, x.offset + x.size);
+        const y = spec.simd!(data);
+        return y && [dense<DType>(y, out.dtype, out.shape)];
+      },
+    }),
+    derivative: spec.partials ? { kind: "elementwise", partials: spec.partials } : { kind: "none" },
+    batching: { kind: "elementwise" },
+  };
+}
+
+function evaluate(spec: Elementwise, inputs: readonly DenseArray[], out: Aval): DenseArray {
+  const a = inputs[0]!;
+  const size = out.shape.length === 0 ? 1 : out.shape.reduce((n, extent) => n * extent, 1);
+  const data = allocate(out.dtype, size);
+  if (inputs.length === 1 && isRowMajor(a.shape, a.stride)) {
+    mapFlat(spec.js as (x: number) => number, a.data, a.offset, data);
+  } else if (spec.loop !== undefined && inputs.length === 2 && isFlat(a, size) && isFlat(inputs[1]!, size)) {
+    const b = inputs[1]!;
+    spec.loop(data, a.data, a.offset, a.size === 1 ? 0 : 1, b.data, b.offset, b.size === 1 ? 0 : 1);
+  } else {
+    const operands = inputs.map((x) => ({ data: x.data, stride: broadcastStrides(x.shape, x.stride, out.shape), offset: x.offset }));
+    mapStrided(spec.js, out.shape, operands, data);
+  }
+  return dense<DType>(data, out.dtype, out.shape);
+}
+
+function isFlat(x: DenseArray, size: number): boolean {
+  return x.size === 1 || (x.size === size && isRowMajor(x.shape, x.stride));
+}
+
+/** `x` with element type `dtype`, differentiable between floats. */
+export const convertPrimitive: Primitive<{ readonly dtype: DType }> = {
+  name: "astype",
+  shape: (inputs, { dtype }) => [{ shape: inputs[0]!.shape, dtype }],
+  evaluate(inputs, { dtype }, outputs) {
+    const x = inputs[0]!;
+    const data = allocate(dtype, x.size);
+    const f = dtype === "bool" ? (v: number) => Number(v !== 0) : (v: number) => v;
+    mapStrided(f, x.shape, [x], data);
+    return [dense<DType>(data, dtype, outputs[0]!.shape)];
+  },
+  derivative: { kind: "linear", transpose: [(ct, inputs) => convert(ct, inputs[0]!.dtype)] },
+  batching: { kind: "elementwise" },
+};
+
+export function convert(x: NdArray, dtype: DType): NdArray {
+  return x.dtype === dtype ? x : bindOne(convertPrimitive, [x], { dtype });
+}
+
+export function applyUnary(primitive: ElementwisePrimitive, input: ArrayInput): NdArray {
+  let x = toArray(primitive.name, input);
+  if (primitive.result === "float" && !isFloat(x.dtype)) x = convert(x, "float32");
+  return bindOne(primitive, [x], undefined);
+}
+
+export function applyBinary(primitive: ElementwisePrimitive, left: ArrayInput, right: ArrayInput): NdArray {
+  const [a, b] = promote(primitive.name, left, right, primitive.result === "float");
+  return bindOne(primitive, [a, b], undefined);
+}
+
+/** Both operands as arrays of the type in which they meet; a plain number takes the other's type where it fits. */
+export function promote(fn: string, left: ArrayInput, right: ArrayInput, toFloat = false): [NdArray, NdArray] {
+  if (left instanceof DenseArray && right instanceof DenseArray && left.dtype === right.dtype && (!toFloat || isFloat(left.dtype)))
+    return [left, right];
+  if (typeof left === "number" && typeof right !== "number") {
+    const b = toArray(fn, right, "b");
+    const dtype = meet(left, b.dtype, toFloat);
+    return [toArray(fn, left, "a", dtype), convert(b, dtype)];
+  }
+  const a = toArray(fn, left, "a");
+  if (typeof right === "number") {
+    const dtype = meet(right, a.dtype, toFloat);
+    return [convert(a, dtype), toArray(fn, right, "b", dtype)];
+  }
+  const b = toArray(fn, right, "b");
+  const together = promoteDTypes(a.dtype, b.dtype);
+  const dtype = toFloat ? floatDType(together) : together;
+  return [convert(a, dtype), convert(b, dtype)];
+}
+
+function meet(value: number, dtype: DType, toFloat: boolean): DType {
+  const type = weakDType(value, dtype);
+  const together = type === dtype ? type : promoteDTypes(type, dtype);
+  return toFloat ? floatDType(together) : together;
+}

@@ -1,0 +1,95 @@
+/** Tracers: arrays that stand for values while a transform such as `grad` or `vmap` watches a function run. */
+import type { DType, TypedArrayOf } from "../array/dtype.js";
+import type { NdArray } from "../array/ndarray.js";
+import { type Shape, sizeOf } from "../array/shape.js";
+import { ConcretizationError, ImmutableError } from "../errors.js";
+import type { Primitive } from "./primitive.js";
+
+let traces = 0;
+
+/**
+ * One run of one transform. Traces are numbered as they begin, so an inner transform has the higher number:
+ * an operation on tracers of several traces belongs to the innermost one.
+ */
+export abstract class Trace {
+  readonly level = ++traces;
+  /** The transform that owns this trace, for messages. */
+  abstract readonly transform: string;
+  /** Set when the traced function has returned; its tracers are dead from then on. */
+  finished = false;
+  /** Interprets one operation of which at least one input is a tracer of this trace. */
+  abstract process<A>(primitive: Primitive<A>, inputs: readonly NdArray[], attrs: A): NdArray[];
+}
+
+export abstract class Tracer implements NdArray {
+  constructor(
+    readonly trace: Trace,
+    readonly shape: Shape,
+    readonly dtype: DType,
+  ) {}
+
+  /** The value underneath, when this transform runs on values; undefined when it only records. */
+  abstract readonly concrete: NdArray | undefined;
+
+  get size(): number {
+    return sizeOf(this.shape);
+  }
+
+  get dimension(): number {
+    return this.shape.length;
+  }
+
+  get data(): TypedArrayOf[DType] {
+    return this.refuse("data");
+  }
+  get stride(): readonly number[] {
+    return this.refuse("stride");
+  }
+  get offset(): number {
+    return this.refuse("offset");
+  }
+  get order(): readonly number[] {
+    return this.refuse("order");
+  }
+  get T(): NdArray {
+    return this.refuse("T");
+  }
+  get(): number {
+    return this.refuse("get");
+  }
+  index(): number {
+    return this.refuse("index");
+  }
+  lo(): NdArray {
+    return this.refuse("lo");
+  }
+  hi(): NdArray {
+    return this.refuse("hi");
+  }
+  step(): NdArray {
+    return this.refuse("step");
+  }
+  transpose(): NdArray {
+    return this.refuse("transpose");
+  }
+  pick(): NdArray {
+    return this.refuse("pick");
+  }
+  set(): never {
+    throw new ImmutableError("set: arrays are immutable values; build a new one, for instance with `where` or `scatterAdd`");
+  }
+
+  toString(): string {
+    return `Traced<${this.trace.transform}> ${this.dtype}[${this.shape.join(", ")}]`;
+  }
+
+  [Symbol.for("nodejs.util.inspect.custom")](): string {
+    return this.toString();
+  }
+
+  private refuse(member: string): never {
+    throw new ConcretizationError(
+      `${member}: a traced array has no elements of its own inside ${this.trace.transform}; use functions such as slice or transposeAxes, item for a single value, or stopGradient to read it as a constant`,
+    );
+  }
+}

@@ -1,0 +1,185 @@
+/** Reverse-mode derivatives: pullbacks, gradients, values with gradients. */
+import { isFloat } from "../array/dtype.js";
+import { isNdArray, toArray, type ArrayInput } from "../trace/input.js";
+import type { NdArray } from "../array/ndarray.js";
+import { formatShape, sameShape } from "../array/shape.js";
+import { DTypeError, DomainError, ShapeError } from "../errors.js";
+import { ones, zeros } from "../ops/create.js";
+import { type Tree, treeFill, treeLeaves } from "../tree/tree.js";
+import { Tape } from "./tape.js";
+
+/**
+ * The gradient of an argument: arrays in the places of its arrays, constants where it has constants.
+ * @category Transforms
+ */
+export type Gradient<T> = T extends ArrayInput ? NdArray : T extends object ? { [K in keyof T]: Gradient<T[K]> } : T;
+
+/**
+ * Options of {@link grad} and {@link valueAndGrad}.
+ * @category Transforms
+ */
+export interface GradOptions {
+  /** Which arguments to differentiate, counted from 0; a list gives a list of gradients. Default 0. */
+  readonly argnums?: number | readonly number[];
+}
+
+/** A number or a foreign ndarray as a whole argument counts as one array. */
+export function asTree(fn: string, argument: unknown): Tree {
+  const isArray = typeof argument === "number" || (typeof argument === "object" && argument !== null && "data" in argument && "stride" in argument);
+  return isArray && !isNdArray(argument) ? toArray(fn, argument as ArrayInput) : argument;
+}
+
+/** Runs `f` on a tape; only the trees in `variables` are traced. */
+function record(fn: string, f: (...args: never[]) => unknown, args: readonly unknown[], argnums: readonly number[]) {
+  const tape = new Tape(fn);
+  const traced = [...args];
+  const variables: { tree: Tree; tracers: ReturnType<Tape["variable"]>[] }[] = argnums.map((k) => {
+    const tree = asTree(fn, args[k]);
+    const tracers = treeLeaves(tree).map((leaf) => tape.variable(leaf));
+    traced[k] = treeFill(tree, tracers);
+    return { tree, tracers };
+  });
+  try {
+    const result = f(...(traced as never[]));
+    return { tape, result, variables };
+  } finally {
+    tape.finished = true;
+  }
+}
+
+/**
+ * The value of a function and its pullback: the map from a cotangent of the output to cotangents of the inputs, $\bar y \mapsto \bar y^\top \partial f$.
+ *
+ * The pullback may be called many times, also under `vmap`; it holds the intermediate values it needs.
+ *
+ * @param f - function of trees of arrays to a tree of arrays
+ * @param primals - where to differentiate, one per argument of `f`
+ * @returns the value, and the pullback, which takes a tree like the value and returns one gradient per argument
+ * @throws {@link ShapeError} from the pullback, when the cotangent does not fit the value
+ * @example
+ * ```ts
+ * import { array, square, toNested, vjp } from "@provably/core-tensor";
+ *
+ * const [y, pullback] = vjp(square, array([1, 2, 3]));
+ * toNested(y); // => [1, 4, 9]
+ * toNested(pullback(array([1, 1, 10]))[0]); // => [2, 4, 60]
+ * ```
+ * @see Griewank, Walther (2008), "Evaluating Derivatives", chapter 3.2
+ * @category Transforms
+ */
+export function vjp<Args extends unknown[], Y>(
+  f: (...args: Args) => Y,
+  ...primals: Args
+): [Y, (cotangent: Y) => { [K in keyof Args]: Gradient<Args[K]> }] {
+  const { tape, result, variables } = record("vjp", f as never, primals, primals.map((_, i) => i));
+  const outputs = treeLeaves(result);
+  const value = treeFill(result, outputs.map((y) => tape.value(y)));
+  const pullback = (cotangent: Y): { [K in keyof Args]: Gradient<Args[K]> } => {
+    const cts = treeLeaves(asTree("vjp", cotangent));
+    if (cts.length !== outputs.length)
+      throw new ShapeError(`vjp: the cotangent must hold ${outputs.length} arrays like the value, got ${cts.length}`);
+    cts.forEach((ct, i) => {
+      if (!sameShape(ct.shape, outputs[i]!.shape))
+        throw new ShapeError(`vjp: cotangent ${i} must have shape ${formatShape(outputs[i]!.shape)}, got ${formatShape(ct.shape)}`);
+    });
+    return gradients(tape, outputs, cts, variables) as { [K in keyof Args]: Gradient<Args[K]> };
+  };
+  return [value as Y, pullback];
+}
+
+function gradients(tape: Tape, outputs: readonly NdArray[], cts: readonly NdArray[], variables: ReturnType<typeof record>["variables"]): unknown[] {
+  const flat = tape.backward(outputs, cts, variables.flatMap((v) => v.tracers));
+  let at = 0;
+  return variables.map(({ tree, tracers }) => treeFill(tree, tracers.map((x) => flat[at++] ?? zeros(x.shape, { dtype: x.dtype }))));
+}
+
+/**
+ * A function that returns the value of `f` together with its gradient.
+ *
+ * Costs a small multiple of `f` itself, whatever the number of parameters.
+ *
+ * @param f - function whose result is a single float, or a pair of that and anything else (the auxiliary output, which is passed through)
+ * @param options - see {@link GradOptions}
+ * @returns function of the same arguments, giving `[value, gradient]`
+ * @throws {@link ShapeError} when `f` returns more than one number
+ * @example
+ * ```ts
+ * import { array, item, square, sum, toNested, valueAndGrad } from "@provably/core-tensor";
+ *
+ * const [value, gradient] = valueAndGrad((x) => sum(square(x)))(array([1, 2]));
+ * item(value); // => 5
+ * toNested(gradient); // => [2, 4]
+ * ```
+ * @category Transforms
+ */
+export function valueAndGrad<Args extends unknown[], V>(
+  f: (...args: Args) => V,
+  options?: GradOptions & { readonly argnums?: 0 },
+): (...args: Args) => [V, Gradient<Args[0]>];
+export function valueAndGrad<Args extends unknown[], V, const N extends number>(
+  f: (...args: Args) => V,
+  options: GradOptions & { readonly argnums: N },
+): (...args: Args) => [V, Gradient<Args[N]>];
+export function valueAndGrad<Args extends unknown[], V>(
+  f: (...args: Args) => V,
+  options: GradOptions & { readonly argnums: readonly number[] },
+): (...args: Args) => [V, Gradient<Args[number]>[]];
+export function valueAndGrad(f: (...args: unknown[]) => unknown, options: GradOptions = {}): (...args: unknown[]) => [unknown, unknown] {
+  const argnums = options.argnums ?? 0;
+  const list = typeof argnums === "number" ? [argnums] : argnums;
+  return (...args) => {
+    for (const k of list)
+      if (!Number.isInteger(k) || k < 0 || k >= args.length)
+        throw new DomainError(`grad: argnums names argument ${k}, but the function was called with ${args.length}`);
+    const { tape, result, variables } = record("grad", f as never, args, list);
+    const output: unknown = Array.isArray(result) ? (result as unknown[])[0] : result;
+    const y = checkScalar(output);
+    const all = gradients(tape, [y], [ones(y.shape, { dtype: y.dtype })], variables);
+    const value = treeFill(result, treeLeaves(result).map((x) => tape.value(x)));
+    return [value, typeof argnums === "number" ? all[0] : all];
+  };
+}
+
+function checkScalar(y: unknown): NdArray {
+  if (!isNdArray(y)) throw new DTypeError(`grad: the function must return an array of one float, got ${y === null ? "null" : typeof y}`);
+  if (y.size !== 1)
+    throw new ShapeError(`grad: the function must return a single number, got shape ${formatShape(y.shape)}; reduce it with sum or mean, or use vjp`);
+  if (!isFloat(y.dtype)) throw new DTypeError(`grad: the function must return a float, got ${y.dtype}`);
+  return y;
+}
+
+/**
+ * A function that returns the gradient $\nabla f$ of a function with a single number as its value.
+ *
+ * Works on trees: the gradient has the structure of the argument. Gradients of gradients work, and so do ordinary `if` and `while` on `item(x)`.
+ *
+ * @param f - function whose result is a single float
+ * @param options - see {@link GradOptions}
+ * @returns function of the same arguments, giving the gradient
+ * @throws {@link ShapeError} when `f` returns more than one number
+ * @example
+ * ```ts
+ * import { grad, item, mul } from "@provably/core-tensor";
+ *
+ * const cube = (x) => mul(x, mul(x, x));
+ * item(grad(cube)(2)); // => 12
+ * item(grad(grad(cube))(2)); // => 12
+ * ```
+ * @category Transforms
+ */
+export function grad<Args extends unknown[]>(
+  f: (...args: Args) => NdArray,
+  options?: GradOptions & { readonly argnums?: 0 },
+): (...args: Args) => Gradient<Args[0]>;
+export function grad<Args extends unknown[], const N extends number>(
+  f: (...args: Args) => NdArray,
+  options: GradOptions & { readonly argnums: N },
+): (...args: Args) => Gradient<Args[N]>;
+export function grad<Args extends unknown[]>(
+  f: (...args: Args) => NdArray,
+  options: GradOptions & { readonly argnums: readonly number[] },
+): (...args: Args) => Gradient<Args[number]>[];
+export function grad(f: (...args: unknown[]) => NdArray, options: GradOptions = {}): (...args: unknown[]) => unknown {
+  const both = valueAndGrad(f, options as GradOptions & { argnums: number });
+  return (...args) => both(...args)[1];
+}
