@@ -1,0 +1,85 @@
+/**
+ * How fast are the SIMD kernels, copies in and out included, against plain JavaScript loops?
+ *
+ * `node bench/simd.bench.mjs [filter]` prints GFLOPS or GB/s or ns per element; `PROVABLY_WASM=simd` measures the deterministic build.
+ */
+import { fileURLToPath } from "node:url";
+import { build } from "vite";
+
+const bundle = await build({
+  logLevel: "silent",
+  configFile: false,
+  build: {
+    lib: { entry: fileURLToPath(new URL("../src/exec/wasm/index.ts", import.meta.url)), formats: ["es"] },
+    write: false,
+    minify: false,
+    target: "es2022",
+  },
+});
+const output = (Array.isArray(bundle) ? bundle[0] : bundle).output[0];
+const simd = await import(`data:text/javascript,${encodeURIComponent(output.code)}`);
+
+const filter = process.argv[2] ?? "";
+const budgetMs = Number(process.env.BENCH_MS ?? 250);
+
+/** Seconds of the fastest call within the time budget. */
+function fastest(run) {
+  const begin = performance.now();
+  let best = Infinity;
+  let inner = 1;
+  while (performance.now() - begin < budgetMs) {
+    const start = performance.now();
+    for (let i = 0; i < inner; i++) run();
+    const elapsed = performance.now() - start;
+    best = Math.min(best, elapsed / inner);
+    if (elapsed < 0.2) inner *= 2;
+  }
+  return best / 1000;
+}
+
+function report(name, value, unit) {
+  console.log(`${name.padEnd(34)} ${value.toPrecision(3).padStart(8)} ${unit}`);
+}
+
+/** Uniform numbers in (-1, 1) from a fixed linear congruence. */
+function noise(Kind, size) {
+  let state = 12345;
+  return Kind.from({ length: size }, () => ((state = (Math.imul(state, 1664525) + 1013904223) | 0) / 2 ** 31));
+}
+
+function matmulLoop(a, b, n) {
+  const c = new a.constructor(n * n);
+  for (let i = 0; i < n; i++)
+    for (let p = 0; p < n; p++) {
+      const x = a[i * n + p];
+      for (let j = 0; j < n; j++) c[i * n + j] += x * b[p * n + j];
+    }
+  return c;
+}
+
+const KINDS = { f32: Float32Array, f64: Float64Array };
+console.log(`Node ${process.version}, level ${simd.simdLevel()}`);
+
+for (const [label, Kind] of Object.entries(KINDS)) {
+  for (const n of [4, 8, 16, 32, 64, 256, 512, 1024]) {
+    const name = `gemm ${label} ${n}`;
+    if (!name.includes(filter)) continue;
+    const a = noise(Kind, n * n);
+    const b = noise(Kind, n * n);
+    report(name, (2e-9 * n ** 3) / fastest(() => simd.gemm(a, 0, n, 1, b, 0, n, 1, n, n, n)), "GFLOPS");
+    if (n <= 64) report(`  plain loop`, (2e-9 * n ** 3) / fastest(() => matmulLoop(a, b, n)), "GFLOPS");
+    if (n >= 256) report(`  B transposed`, (2e-9 * n ** 3) / fastest(() => simd.gemm(a, 0, n, 1, b, 0, 1, n, n, n, n)), "GFLOPS");
+    if (n >= 256) report(`  A transposed`, (2e-9 * n ** 3) / fastest(() => simd.gemm(a, 0, 1, n, b, 0, n, 1, n, n, n)), "GFLOPS");
+  }
+  for (const n of [256, 1024, 2048, 4096]) {
+    const name = `matvec ${label} ${n}`;
+    if (!name.includes(filter)) continue;
+    const x = noise(Kind, n);
+    const matrix = noise(Kind, n * n);
+    const bytes = 1e-9 * n * n * Kind.BYTES_PER_ELEMENT;
+    report(`${name} copied`, bytes / fastest(() => simd.gemm(x, 0, n, 1, matrix, 0, n, 1, 1, n, n)), "GB/s");
+    const pinned = simd.pinMatrix(matrix, n, n);
+    if (pinned) report(`${name} pinned`, bytes / fastest(() => simd.pinnedMatvec(pinned, x)), "GB/s");
+    pinned?.free();
+  }
+}
