@@ -8,7 +8,7 @@ export const LEVELS = ["simd", "relaxed"] as const;
 
 /** Bytes of a module with one relaxed instruction. */
 const RELAXED_PROBE = [
-  0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 14, 1, 12, 1, 1, 123, 32, 0, 32, 0, 32, 0, 253, 133, 2, 11,
+  0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 15, 1, 13, 1, 1, 123, 32, 0, 32, 0, 32, 0, 253, 133, 2, 11,
 ];
 
 /** The executor as it runs under `PROVABLY_WASM=level`; `supported` tells whether this engine has that level. */
