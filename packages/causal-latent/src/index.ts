@@ -1,0 +1,6 @@
+/**
+ * Nothing is here yet: the name is reserved for the package that its README describes.
+ *
+ * @packageDocumentation
+ */
+export {};
