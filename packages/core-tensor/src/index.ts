@@ -18,8 +18,22 @@ export {
 } from "./ops/create.js";
 export { allClose, type CloseOptions } from "./ops/compare.js";
 
-// arithmetic
-export { abs, add, div, maximum, minimum, mul, neg, sign, sub } from "./ops/arithmetic.js";
+// elementwise functions
+export {
+  abs, add, clip, div, fmod, maximum, minimum, mod, mul, neg, reciprocal, sign, square, sub,
+} from "./ops/arithmetic.js";
+export { exp, expm1, hypot, log, log1p, logaddexp, pow, rsqrt, sqrt } from "./ops/exponential.js";
+export {
+  acos, acosh, asin, asinh, atan, atan2, atanh, cos, cosh, sin, sinh, tan, tanh,
+} from "./ops/trigonometric.js";
+export {
+  elu, gelu, geluTanh, leakyRelu, logSigmoid, mish, relu, sigmoid, silu, softplus,
+} from "./ops/activation.js";
+export { digamma, erf, erfc, erfinv, lgamma, ndtr, ndtri, tetragamma, trigamma } from "./ops/special.js";
+export { ceil, floor, round, trunc } from "./ops/rounding.js";
+export {
+  equal, greater, greaterEqual, isFinite, isNan, less, lessEqual, logicalAnd, logicalNot, logicalOr, notEqual, where,
+} from "./ops/comparison.js";
 
 // reductions
 export { mean, sum, type ReduceOptions } from "./ops/reduce.js";

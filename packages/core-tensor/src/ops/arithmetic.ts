@@ -1,7 +1,10 @@
 /** Sums, products, signs and bounds, element by element. */
-import type { ArrayInput } from "../trace/input.js";
 import type { NdArray } from "../array/ndarray.js";
-import { applyBinary, applyUnary, elementwise } from "../trace/elementwise.js";
+import { DomainError } from "../errors.js";
+import { applyBinary, applyUnary, convert, elementwise } from "../trace/elementwise.js";
+import { type ArrayInput, toArray } from "../trace/input.js";
+import { greater, greaterEqual, less, where } from "./comparison.js";
+import { floor, trunc } from "./rounding.js";
 
 const addPrimitive = elementwise({
   name: "add",
@@ -179,17 +182,122 @@ export function abs(x: ArrayInput): NdArray {
   return applyUnary(absPrimitive, x);
 }
 
+const squarePrimitive = elementwise({
+  name: "square",
+  arity: 1,
+  js: (x) => x * x,
+  partials: [(t, [x]) => mul(t, mul(2, x!))],
+});
+
+/**
+ * The square $x^2$ of each element.
+ *
+ * @param x - any shape
+ * @returns array of the shape and type of `x`
+ * @example
+ * ```ts
+ * import { square, toNested } from "@provably/core-tensor";
+ *
+ * toNested(square([2, -3])); // => [4, 9]
+ * ```
+ * @category Arithmetic
+ */
+export function square(x: ArrayInput): NdArray {
+  return applyUnary(squarePrimitive, x);
+}
+
+const reciprocalPrimitive = elementwise({
+  name: "reciprocal",
+  arity: 1,
+  result: "float",
+  js: (x) => 1 / x,
+  partials: [(t, _, y) => neg(mul(t, square(y)))],
+});
+
+/**
+ * The reciprocal $1/x$ of each element; integers give float32.
+ *
+ * @param x - any shape
+ * @returns float array of the shape of `x`
+ * @example
+ * ```ts
+ * import { reciprocal, toNested } from "@provably/core-tensor";
+ *
+ * toNested(reciprocal([2, 4])); // => [0.5, 0.25]
+ * ```
+ * @category Arithmetic
+ */
+export function reciprocal(x: ArrayInput): NdArray {
+  return applyUnary(reciprocalPrimitive, x);
+}
+
+const modPrimitive = elementwise({
+  name: "mod",
+  arity: 2,
+  js: (a, b) => a - b * Math.floor(a / b),
+  partials: [
+    (t) => t,
+    (t, [a, b]) => neg(mul(t, floor(div(a!, b!)))),
+  ],
+});
+
+/**
+ * The remainder of $a / b$ with the sign of the divisor, $a - b\lfloor a/b \rfloor$, element by element.
+ *
+ * @param a - any shape
+ * @param b - any shape that broadcasts with that of `a`
+ * @returns array of the broadcast shape
+ * @throws {@link ShapeError} when the shapes do not broadcast
+ * @example
+ * ```ts
+ * import { mod, toNested } from "@provably/core-tensor";
+ *
+ * toNested(mod([5, -5], 3)); // => [2, 1]
+ * ```
+ * @category Arithmetic
+ */
+export function mod(a: ArrayInput, b: ArrayInput): NdArray {
+  return applyBinary(modPrimitive, a, b);
+}
+
+const fmodPrimitive = elementwise({
+  name: "fmod",
+  arity: 2,
+  js: (a, b) => a % b,
+  partials: [
+    (t) => t,
+    (t, [a, b]) => neg(mul(t, trunc(div(a!, b!)))),
+  ],
+});
+
+/**
+ * The remainder of $a / b$ with the sign of the dividend, element by element.
+ *
+ * @param a - any shape
+ * @param b - any shape that broadcasts with that of `a`
+ * @returns array of the broadcast shape
+ * @throws {@link ShapeError} when the shapes do not broadcast
+ * @example
+ * ```ts
+ * import { fmod, toNested } from "@provably/core-tensor";
+ *
+ * toNested(fmod([5, -5], 3)); // => [2, -2]
+ * ```
+ * @category Arithmetic
+ */
+export function fmod(a: ArrayInput, b: ArrayInput): NdArray {
+  return applyBinary(fmodPrimitive, a, b);
+}
+
 const maximumPrimitive = elementwise({
   name: "maximum",
   arity: 2,
   js: (a, b) => Math.max(a, b),
-  partials: [(t, [a, b]) => mul(t, share(a!, b!)), (t, [a, b]) => mul(t, share(b!, a!))],
+  partials: [
+    (t, [a, b]) => mul(t, share(a!, b!)),
+    (t, [a, b]) => mul(t, share(b!, a!)),
+  ],
 });
-
-/** 1 where a > b, ½ where they tie, else 0. */
-function share(a: NdArray, b: NdArray): NdArray {
-  return mul(add(sign(sub(a, b)), 1), 0.5);
-}
 
 /**
  * The greater of $a$ and $b$, element by element, with broadcasting; NaN wins, and a tie shares the derivative.
@@ -214,7 +322,10 @@ const minimumPrimitive = elementwise({
   name: "minimum",
   arity: 2,
   js: (a, b) => Math.min(a, b),
-  partials: [(t, [a, b]) => mul(t, share(b!, a!)), (t, [a, b]) => mul(t, share(a!, b!))],
+  partials: [
+    (t, [a, b]) => mul(t, share(b!, a!)),
+    (t, [a, b]) => mul(t, share(a!, b!)),
+  ],
 });
 
 /**
@@ -234,4 +345,32 @@ const minimumPrimitive = elementwise({
  */
 export function minimum(a: ArrayInput, b: ArrayInput): NdArray {
   return applyBinary(minimumPrimitive, a, b);
+}
+
+/** 1 where a > b, ½ where they tie, else 0, in the type of the operands. */
+function share(a: NdArray, b: NdArray): NdArray {
+  return add(mul(0.5, convert(greater(a, b), a.dtype)), mul(0.5, convert(greaterEqual(a, b), a.dtype)));
+}
+
+/**
+ * Each element brought into $[\text{min}, \text{max}]$; NaN stays. The derivative is 1 inside and on the bounds, 0 outside.
+ *
+ * @param x - any shape
+ * @param min - lower bound; −Infinity for none
+ * @param max - upper bound; Infinity for none
+ * @returns array of the shape of `x`
+ * @throws {@link DomainError} when `min` exceeds `max` or a bound is NaN
+ * @example
+ * ```ts
+ * import { clip, toNested } from "@provably/core-tensor";
+ *
+ * toNested(clip([-2, 0.5, 9], 0, 1)); // => [0, 0.5, 1]
+ * ```
+ * @category Arithmetic
+ */
+export function clip(x: ArrayInput, min: number, max: number): NdArray {
+  if (!(min <= max)) throw new DomainError(`clip: min must not exceed max, got ${min} and ${max}`);
+  const a = toArray("clip", x);
+  const lifted = min === -Infinity ? a : where(less(a, min), min, a);
+  return max === Infinity ? lifted : where(greater(lifted, max), max, lifted);
 }

@@ -21,7 +21,7 @@ export interface Elementwise {
   /** Loop over contiguous inputs of one type, for functions so cheap that a call per element would dominate; a step of 0 repeats a scalar. */
   readonly loop?: (out: TypedArray, a: TypedArray, aStart: number, aStep: number, b: TypedArray, bStart: number, bStep: number) => void;
   /** SIMD kernel over contiguous input; undefined when it declines. */
-  readonly simd?: (x: TypedArray) => TypedArray | undefined;
+  readonly simd?: (x: Float32Array | Float64Array) => TypedArray | undefined;
   /** `partials[i](t, inputs, output)` is t · ∂f/∂input_i; null for no dependence. Left out: the derivative is zero. */
   readonly partials?: Extract<Derivative<undefined>, { kind: "elementwise" }>["partials"];
 }
@@ -47,9 +47,9 @@ export function elementwise(spec: Elementwise): ElementwisePrimitive {
       wasm(inputs: readonly DenseArray[], _attrs: undefined, outputs: readonly Aval[]) {
         const x = inputs[0]!;
         const out = outputs[0]!;
-        if (x.dtype !== out.dtype || !isRowMajor(x.shape, x.stride)) return undefined;
+        if (!isFloat(x.dtype) || x.dtype !== out.dtype || !isRowMajor(x.shape, x.stride)) return undefined;
         const data = x.offset === 0 && x.data.length === x.size ? x.data : x.data.subarray(x.offset, x.offset + x.size);
-        const y = spec.simd!(data);
+        const y = spec.simd!(data as Float32Array | Float64Array);
         return y && [dense<DType>(y, out.dtype, out.shape)];
       },
     }),

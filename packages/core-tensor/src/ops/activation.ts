@@ -1,0 +1,292 @@
+/** The non-linearities of neural networks. */
+import type { NdArray } from "../array/ndarray.js";
+import { erf as erfJs, erfc as erfcJs } from "../exec/js/special.js";
+import { unary } from "../exec/wasm/index.js";
+import { applyUnary, elementwise } from "../trace/elementwise.js";
+import type { ArrayInput } from "../trace/input.js";
+import { add, maximum, mul, neg, square, sub } from "./arithmetic.js";
+import { greater, where } from "./comparison.js";
+import { exp, expm1 } from "./exponential.js";
+import { ndtr } from "./special.js";
+import { tanh } from "./trigonometric.js";
+
+const sigmoidPrimitive = elementwise({
+  name: "sigmoid",
+  arity: 1,
+  result: "float",
+  js: sigmoidJs,
+  simd: (x) => unary("sigmoid", x),
+  partials: [(t, _, y) => mul(t, mul(y, sub(1, y)))],
+});
+
+/**
+ * The logistic function $1/(1 + e^{-x})$ of each element, without overflow.
+ *
+ * @param x - any shape
+ * @returns float array of the shape of `x`
+ * @example
+ * ```ts
+ * import { sigmoid, toNested } from "@provably/core-tensor";
+ *
+ * toNested(sigmoid(0)); // => 0.5
+ * ```
+ * @category Activations
+ */
+export function sigmoid(x: ArrayInput): NdArray {
+  return applyUnary(sigmoidPrimitive, x);
+}
+
+const logSigmoidPrimitive = elementwise({
+  name: "logSigmoid",
+  arity: 1,
+  result: "float",
+  js: (x) => -softplusJs(-x),
+  partials: [(t, [x]) => mul(t, sigmoid(neg(x!)))],
+});
+
+/**
+ * The logarithm $-\ln(1 + e^{-x})$ of the logistic function, exact in both tails.
+ *
+ * @param x - any shape
+ * @returns float array of the shape of `x`
+ * @example
+ * ```ts
+ * import { logSigmoid, toNested } from "@provably/core-tensor";
+ *
+ * toNested(logSigmoid(0)); // => -0.6931471824645996
+ * ```
+ * @category Activations
+ */
+export function logSigmoid(x: ArrayInput): NdArray {
+  return applyUnary(logSigmoidPrimitive, x);
+}
+
+const softplusPrimitive = elementwise({
+  name: "softplus",
+  arity: 1,
+  result: "float",
+  simd: (x) => unary("softplus", x),
+  js: softplusJs,
+  partials: [(t, [x]) => mul(t, sigmoid(x!))],
+});
+
+/**
+ * The smooth ramp $\ln(1 + e^x)$ of each element, without overflow.
+ *
+ * @param x - any shape
+ * @returns float array of the shape of `x`
+ * @example
+ * ```ts
+ * import { softplus, toNested } from "@provably/core-tensor";
+ *
+ * toNested(softplus(0)); // => 0.6931471824645996
+ * ```
+ * @category Activations
+ */
+export function softplus(x: ArrayInput): NdArray {
+  return applyUnary(softplusPrimitive, x);
+}
+
+const reluPrimitive = elementwise({
+  name: "relu",
+  arity: 1,
+  js: (x) => (x > 0 || Number.isNaN(x) ? x : 0),
+  partials: [(t, [x]) => where(greater(x!, 0), t, 0)],
+});
+
+/**
+ * The ramp $\max(x, 0)$ of each element; the derivative at 0 is 0.
+ *
+ * @param x - any shape
+ * @returns array of the shape and type of `x`
+ * @example
+ * ```ts
+ * import { relu, toNested } from "@provably/core-tensor";
+ *
+ * toNested(relu([-1, 2])); // => [0, 2]
+ * ```
+ * @category Activations
+ */
+export function relu(x: ArrayInput): NdArray {
+  return applyUnary(reluPrimitive, x);
+}
+
+const siluPrimitive = elementwise({
+  name: "silu",
+  arity: 1,
+  result: "float",
+  simd: (x) => unary("silu", x),
+  js: (x) => x * sigmoidJs(x),
+  partials: [(t, [x]) => mul(t, slope(x!, sigmoid(x!)))],
+});
+
+/**
+ * The product $x \cdot \sigma(x)$ of each element with its logistic function, also called swish.
+ *
+ * @param x - any shape
+ * @returns float array of the shape of `x`
+ * @example
+ * ```ts
+ * import { silu, toNested } from "@provably/core-tensor";
+ *
+ * toNested(silu(0)); // => 0
+ * ```
+ * @category Activations
+ */
+export function silu(x: ArrayInput): NdArray {
+  return applyUnary(siluPrimitive, x);
+}
+
+/** Derivative of x·σ(x). */
+function slope(x: NdArray, s: NdArray): NdArray {
+  return mul(s, add(1, mul(x, sub(1, s))));
+}
+
+const geluPrimitive = elementwise({
+  name: "gelu",
+  arity: 1,
+  result: "float",
+  js: (x) => (x < 0 ? 0.5 * x * erfcJs(-x * Math.SQRT1_2) : 0.5 * x * (1 + erfJs(x * Math.SQRT1_2))),
+  simd: (x) => unary("gelu", x),
+  partials: [(t, [x]) => mul(t, add(ndtr(x!), mul(x!, density(x!))))],
+});
+
+/**
+ * The Gaussian error linear unit $x\,\Phi(x)$ of each element, in its exact form.
+ *
+ * @param x - any shape
+ * @returns float array of the shape of `x`
+ * @example
+ * ```ts
+ * import { gelu, toNested } from "@provably/core-tensor";
+ *
+ * toNested(gelu(0)); // => 0
+ * ```
+ * @see Hendrycks, Gimpel (2016), "Gaussian error linear units"
+ * @category Activations
+ */
+export function gelu(x: ArrayInput): NdArray {
+  return applyUnary(geluPrimitive, x);
+}
+
+/** Standard normal density. */
+function density(x: NdArray): NdArray {
+  return mul(1 / Math.sqrt(2 * Math.PI), exp(mul(-0.5, square(x))));
+}
+
+const TANH_SCALE = Math.sqrt(2 / Math.PI);
+const TANH_CUBE = 0.044715;
+
+const geluTanhPrimitive = elementwise({
+  name: "geluTanh",
+  arity: 1,
+  result: "float",
+  js: (x) => 0.5 * x * (1 + Math.tanh(TANH_SCALE * (x + TANH_CUBE * x * x * x))),
+  simd: (x) => unary("geluTanh", x),
+  partials: [(t, [x]) => mul(t, geluTanhSlope(x!))],
+});
+
+/**
+ * The Gaussian error linear unit in its tanh form, $\frac x2\left(1 + \tanh\left(\sqrt{2/\pi}\,(x + 0.044715\,x^3)\right)\right)$.
+ *
+ * @param x - any shape
+ * @returns float array of the shape of `x`
+ * @example
+ * ```ts
+ * import { geluTanh, toNested } from "@provably/core-tensor";
+ *
+ * toNested(geluTanh(0)); // => 0
+ * ```
+ * @see Hendrycks, Gimpel (2016), "Gaussian error linear units"
+ * @category Activations
+ */
+export function geluTanh(x: ArrayInput): NdArray {
+  return applyUnary(geluTanhPrimitive, x);
+}
+
+function geluTanhSlope(x: NdArray): NdArray {
+  const x2 = square(x);
+  const y = tanh(mul(TANH_SCALE, mul(x, add(1, mul(TANH_CUBE, x2)))));
+  const inner = mul(TANH_SCALE, add(1, mul(3 * TANH_CUBE, x2)));
+  return mul(0.5, add(add(1, y), mul(mul(x, inner), mul(sub(1, y), add(1, y)))));
+}
+
+const mishPrimitive = elementwise({
+  name: "mish",
+  arity: 1,
+  result: "float",
+  js: (x) => x * Math.tanh(softplusJs(x)),
+  partials: [(t, [x]) => mul(t, mishSlope(x!))],
+});
+
+/**
+ * The product $x \tanh(\ln(1 + e^x))$ of each element.
+ *
+ * @param x - any shape
+ * @returns float array of the shape of `x`
+ * @example
+ * ```ts
+ * import { mish, toNested } from "@provably/core-tensor";
+ *
+ * toNested(mish(0)); // => 0
+ * ```
+ * @see Misra (2019), "Mish: a self regularized non-monotonic activation function"
+ * @category Activations
+ */
+export function mish(x: ArrayInput): NdArray {
+  return applyUnary(mishPrimitive, x);
+}
+
+function mishSlope(x: NdArray): NdArray {
+  const y = tanh(softplus(x));
+  return add(y, mul(mul(x, sigmoid(x)), mul(sub(1, y), add(1, y))));
+}
+
+/**
+ * The ramp with slope `slope` below zero.
+ *
+ * @param x - any shape
+ * @param slope - slope for negative elements; default 0.01
+ * @returns array of the shape and type of `x`
+ * @example
+ * ```ts
+ * import { leakyRelu, toNested } from "@provably/core-tensor";
+ *
+ * toNested(leakyRelu([-2, 3], 0.5)); // => [-1, 3]
+ * ```
+ * @category Activations
+ */
+export function leakyRelu(x: ArrayInput, slope = 0.01): NdArray {
+  return where(greater(x, 0), x, mul(x, slope));
+}
+
+/**
+ * The exponential linear unit: $x$ above zero, $\\alpha(e^x - 1)$ below.
+ *
+ * @param x - any shape
+ * @param alpha - limit of $-\\text{elu}(x)$ far below zero; default 1
+ * @returns array of the shape of `x`
+ * @example
+ * ```ts
+ * import { elu, toNested } from "@provably/core-tensor";
+ *
+ * toNested(elu([0, 3])); // => [0, 3]
+ * ```
+ * @see Clevert, Unterthiner, Hochreiter (2015), "Fast and accurate deep network learning by exponential linear units"
+ * @category Activations
+ */
+export function elu(x: ArrayInput, alpha = 1): NdArray {
+  // the exponential sees only negative numbers, so the side not taken cannot overflow
+  const below = mul(alpha, expm1(neg(maximum(neg(x), 0))));
+  return where(greater(x, 0), x, below);
+}
+
+function sigmoidJs(x: number): number {
+  if (x >= 0) return 1 / (1 + Math.exp(-x));
+  const e = Math.exp(x);
+  return e / (1 + e);
+}
+
+function softplusJs(x: number): number {
+  return Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
+}
