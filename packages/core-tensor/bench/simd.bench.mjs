@@ -83,3 +83,13 @@ for (const [label, Kind] of Object.entries(KINDS)) {
     pinned?.free();
   }
 }
+
+for (const [label, Kind] of Object.entries(KINDS)) {
+  for (const name of simd.UNARY_NAMES) {
+    if (!`unary ${label} ${name}`.includes(filter)) continue;
+    for (const size of [64, 4096, 2 ** 20]) {
+      const x = noise(Kind, size).map((v) => (name === "log" ? 2 + v : 4 * v));
+      report(`unary ${label} ${name} ${size}`, (1e9 / size) * fastest(() => simd.unary(name, x)), "ns/element");
+    }
+  }
+}

@@ -7,6 +7,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import asc from "assemblyscript/asc";
+import { tablesSource } from "../assembly/coefficients.mjs";
 import { RELAXED_TILE, SIMD_TILE, tileSource } from "../assembly/generate-tile.mjs";
 
 const assembly = new URL("../assembly/", import.meta.url);
@@ -22,6 +23,18 @@ const FAMILIES = {
     vecmatF32: { entry: "vecmat-f32.ts", relaxed: true },
     vecmatF64: { entry: "vecmat-f64.ts", relaxed: true },
   },
+  exponential: {
+    exponentialF32: { entry: "exponential-f32.ts", memoryBase: 1024, relaxed: true },
+    exponentialF64: { entry: "exponential-f64.ts", memoryBase: 2048, relaxed: true },
+  },
+  logarithm: {
+    logarithmF32: { entry: "logarithm-f32.ts", memoryBase: 4096, relaxed: true },
+    logarithmF64: { entry: "logarithm-f64.ts", memoryBase: 5120, relaxed: true },
+  },
+  gaussian: {
+    gaussianF32: { entry: "gaussian-f32.ts", memoryBase: 7168, relaxed: true },
+    gaussianF64: { entry: "gaussian-f64.ts", memoryBase: 8192, relaxed: true },
+  },
 };
 
 /** Bytes of one kernel module. */
@@ -35,6 +48,7 @@ async function compile({ entry, memoryBase = 64 }, relaxed) {
   const { error, stderr } = await asc.main(options, {
     readFile: (name) => {
       if (name === "tile.ts") return tileSource(relaxed ? RELAXED_TILE : SIMD_TILE);
+      if (name === "tables.ts") return tablesSource();
       try {
         return readFileSync(new URL(name, assembly), "utf8");
       } catch {

@@ -1,0 +1,53 @@
+/** The error function and the Gaussian linear unit, from erfc a = e^(−a²) w(a) with a smooth factor w. */
+import { clampedExponent, exponentOf, reduced, scaled } from "./exponential";
+import { madd } from "./lane";
+import {
+  erfNear, erfNearEdge, erfTop, erfcCentre, erfcScaled, geluTop, half, one, sign, splitMask, sqrtHalf, two,
+} from "./tables";
+
+/** e^(a²) erfc a for a ≥ 0. One division serves the polynomial's variable and the factor 1 / (1 + 2a). */
+@inline
+function factor<T>(a: v128): v128 {
+  const slope = madd<T>(two<T>(), a, one<T>());
+  const sum = v128.add<T>(a, erfcCentre<T>());
+  const r = v128.div<T>(one<T>(), v128.mul<T>(sum, slope));
+  const u = v128.mul<T>(v128.mul<T>(v128.sub<T>(a, erfcCentre<T>()), slope), r);
+  return v128.mul<T>(erfcScaled<T>(u), v128.mul<T>(sum, r));
+}
+
+/** e^(−y²), or e^(−y²/2) when `halved`. The square is split: e^(−high²) e^(−(y − high)(y + high)), the first square exact. */
+@inline
+function bell<T>(y: v128, halved: bool): v128 {
+  const high = v128.and(y, splitMask<T>());
+  let square = v128.mul<T>(high, high);
+  let rest = v128.mul<T>(v128.sub<T>(y, high), v128.add<T>(y, high));
+  if (halved) {
+    square = v128.mul<T>(square, half<T>());
+    rest = v128.mul<T>(rest, half<T>());
+  }
+  const x = clampedExponent<T>(v128.neg<T>(square));
+  const n = exponentOf<T>(x);
+  return scaled<T>(v128.sub<T>(reduced<T>(x, n), rest), n);
+}
+
+export function erf<T>(at: usize, end: usize): void {
+  for (; at < end; at += 16) {
+    const x = v128.load(at);
+    const a = v128.pmin<T>(v128.abs<T>(x), erfTop<T>());
+    const far = v128.sub<T>(one<T>(), v128.mul<T>(bell<T>(a, false), factor<T>(a)));
+    const near = madd<T>(a, erfNear<T>(v128.mul<T>(a, a)), a);
+    const size = v128.bitselect(near, far, v128.lt<T>(a, erfNearEdge<T>()));
+    v128.store(at, v128.or(size, v128.and(x, sign<T>())));
+  }
+}
+
+/** x Φ(x), with Φ(−|x|) = ½ erfc(|x| / √2) kept relatively accurate. */
+export function gelu<T>(at: usize, end: usize): void {
+  for (; at < end; at += 16) {
+    const x = v128.load(at);
+    const y = v128.pmin<T>(v128.abs<T>(x), geluTop<T>());
+    const tail = v128.mul<T>(v128.mul<T>(bell<T>(y, true), half<T>()), factor<T>(v128.mul<T>(y, sqrtHalf<T>())));
+    const mass = v128.bitselect(tail, v128.sub<T>(one<T>(), tail), v128.lt<T>(x, v128.splat<T>(<T>0)));
+    v128.store(at, v128.mul<T>(x, mass));
+  }
+}
