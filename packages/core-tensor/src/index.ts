@@ -36,11 +36,27 @@ export {
 } from "./ops/comparison.js";
 
 // reductions
-export { mean, sum, type ReduceOptions } from "./ops/reduce.js";
+export {
+  all, any, argmax, argmin, max, mean, min, norm, prod, std, sum, variance,
+  type ArgOptions, type NormOptions, type ReduceOptions, type VarianceOptions,
+} from "./ops/reduce.js";
+export { logSoftmax, logsumexp, softmax, type SoftmaxOptions } from "./ops/softmax.js";
+export { cumprod, cumsum, logcumsumexp } from "./ops/cumulative.js";
 
 // shape
 export { broadcastTo } from "./ops/broadcast.js";
 export { expandDims, moveAxis, reshape, squeeze, transpose } from "./ops/reshape.js";
+
+// joining and indexing
+export { concat, repeat, roll, split, stack, tile, type AxisOptions } from "./ops/join.js";
+export { flip, pad, slice } from "./ops/slice.js";
+export { gatherNd, oneHot, scatterAdd, take, takeAlongAxis } from "./ops/gather.js";
+export { diag, diagonal, tril, triu } from "./ops/triangle.js";
+
+// sorting
+export {
+  argsort, median, quantile, searchSorted, sort, topK, type QuantileOptions, type SortOptions,
+} from "./ops/sort.js";
 
 // differentiation and batching
 export { grad, valueAndGrad, vjp, type GradOptions, type Gradient } from "./transform/vjp.js";

@@ -1,9 +1,10 @@
 /** Repeating an array along axes, and its transpose: summing over axes. */
 import { type DType, allocate } from "../array/dtype.js";
-import { DenseArray, type NdArray, dense } from "../array/ndarray.js";
-import { type Shape, broadcastStrides, checkShape, formatShape, normalizeAxes, sameShape, sizeOf } from "../array/shape.js";
+import { DenseArray, type NdArray, dense, rowMajorData } from "../array/ndarray.js";
+import { type Shape, broadcastStrides, checkShape, formatShape, isRowMajor, normalizeAxes, sameShape, sizeOf } from "../array/shape.js";
 import { ShapeError } from "../errors.js";
-import { sumAxes } from "../exec/js/reduce.js";
+import { reduceAxes, sumMiddle, sumReducer } from "../exec/js/reduce.js";
+import { reduceSum } from "../exec/wasm/index.js";
 import { bindOne } from "../trace/bind.js";
 import { type ArrayInput, toArray } from "../trace/input.js";
 import type { Primitive } from "../trace/primitive.js";
@@ -59,9 +60,18 @@ const sumPrimitive: Primitive<{ readonly axes: readonly number[] }> = {
     const dtype = x!.dtype === "bool" || x!.dtype === "uint8" || x!.dtype === "int8" ? "int32" : x!.dtype;
     return [{ shape: x!.shape.filter((_, i) => !axes.includes(i)), dtype }];
   },
+  wasm([x], { axes }, [out]) {
+    if (!isRowMajor(x!.shape, x!.stride)) return undefined;
+    const sums = reduceSum(rowMajorData(x!), x!.shape, axes);
+    return sums && [dense<DType>(sums, out!.dtype, out!.shape)];
+  },
   evaluate([x], { axes }, [out]) {
     const data = allocate(out!.dtype, sizeOf(out!.shape));
-    sumAxes(x!, axes, data);
+    const { shape } = x!;
+    const [first, last] = [axes[0] ?? 0, axes[axes.length - 1] ?? -1];
+    const middle = last < shape.length - 1 && last - first + 1 === axes.length && isRowMajor(shape, x!.stride);
+    if (middle) sumMiddle(rowMajorData(x!), sizeOf(shape.slice(0, first)), sizeOf(shape.slice(first, last + 1)), sizeOf(shape.slice(last + 1)), data);
+    else reduceAxes(x!, axes, data, sumReducer);
     return [dense<DType>(data, out!.dtype, out!.shape)];
   },
   derivative: {

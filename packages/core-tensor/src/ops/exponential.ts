@@ -198,7 +198,7 @@ const hypotPrimitive = elementwise({
   name: "hypot",
   arity: 2,
   result: "float",
-  js: Math.hypot,
+  js: (a, b) => Math.hypot(a, b),
   partials: [
     (t, [a], y) => mul(t, direction(a!, y)),
     (t, [, b], y) => mul(t, direction(b!, y)),

@@ -1,13 +1,16 @@
-/** Reference reductions: strided, over any axes, in double precision with pairwise blocks for long sums. */
-import type { TypedArray } from "../../array/dtype.js";
+/** Reference reductions over any axes of a strided array, in double precision. */
+import { type TypedArray } from "../../array/dtype.js";
 import type { Operand } from "./elementwise.js";
 
 interface Reducible extends Operand {
   readonly shape: readonly number[];
 }
 
-/** Positions, relative to the first element, of every index of the axes in `which`, in row-major order. */
-export function offsetsOf(x: Reducible, which: (axis: number) => boolean): Int32Array {
+/** What becomes of the `n` elements `data[base + inner[j]]`. */
+export type Reducer = (data: TypedArray, base: number, inner: Int32Array, n: number) => number;
+
+/** Positions, relative to the first element, of every index of the axes that `which` accepts, in row-major order. */
+function offsetsOf(x: Reducible, which: (axis: number) => boolean): Int32Array {
   let offsets = Int32Array.of(0);
   for (let axis = 0; axis < x.shape.length; axis++) {
     if (!which(axis)) continue;
@@ -20,30 +23,93 @@ export function offsetsOf(x: Reducible, which: (axis: number) => boolean): Int32
   return offsets;
 }
 
-/** Calls `f(data, base, inner)` for every output place in row-major order and stores what it returns. */
-export function reduceAxes(
-  x: Reducible,
-  axes: readonly number[],
-  out: TypedArray,
-  f: (data: TypedArray, base: number, inner: Int32Array) => number,
-): void {
+/** Reduces over `axes`; the result of each place of the other axes is stored in row-major order. */
+export function reduceAxes(x: Reducible, axes: readonly number[], out: TypedArray, reduce: Reducer): void {
   const outer = offsetsOf(x, (axis) => !axes.includes(axis));
   const inner = offsetsOf(x, (axis) => axes.includes(axis));
-  for (let i = 0; i < outer.length; i++) out[i] = f(x.data, x.offset + outer[i]!, inner);
+  for (let i = 0; i < outer.length; i++) out[i] = reduce(x.data, x.offset + outer[i]!, inner, inner.length);
 }
 
 const BLOCK = 256;
 
-function sumBlock(data: TypedArray, base: number, inner: Int32Array, from: number, to: number): number {
+/** Pairwise sum: the rounding error grows with the logarithm of the length. */
+export const sumReducer: Reducer = (data, base, inner, n) => sumRange(data, base, inner, 0, n);
+
+function sumRange(data: TypedArray, base: number, inner: Int32Array, from: number, to: number): number {
   if (to - from > BLOCK) {
     const middle = (from + to) >>> 1;
-    return sumBlock(data, base, inner, from, middle) + sumBlock(data, base, inner, middle, to);
+    return sumRange(data, base, inner, from, middle) + sumRange(data, base, inner, middle, to);
   }
   let total = 0;
   for (let j = from; j < to; j++) total += data[base + inner[j]!]!;
   return total;
 }
 
-export function sumAxes(x: Reducible, axes: readonly number[], out: TypedArray): void {
-  reduceAxes(x, axes, out, (data, base, inner) => sumBlock(data, base, inner, 0, inner.length));
+export const maxReducer: Reducer = (data, base, inner, n) => {
+  let best = -Infinity;
+  for (let j = 0; j < n; j++) {
+    const v = data[base + inner[j]!]!;
+    if (v > best) best = v;
+    else if (v !== v) return NaN;
+  }
+  return best;
+};
+
+export const minReducer: Reducer = (data, base, inner, n) => {
+  let best = Infinity;
+  for (let j = 0; j < n; j++) {
+    const v = data[base + inner[j]!]!;
+    if (v < best) best = v;
+    else if (v !== v) return NaN;
+  }
+  return best;
+};
+
+/** Place of the first maximum; NaN counts as the greatest. */
+export const argmaxReducer: Reducer = (data, base, inner, n) => {
+  let at = 0;
+  let best = data[base + inner[0]!]!;
+  for (let j = 0; j < n; j++) {
+    const v = data[base + inner[j]!]!;
+    if (v !== v) return j;
+    if (v > best) {
+      best = v;
+      at = j;
+    }
+  }
+  return at;
+};
+
+/** Place of the first minimum; NaN counts as the smallest. */
+export const argminReducer: Reducer = (data, base, inner, n) => {
+  let at = 0;
+  let best = data[base + inner[0]!]!;
+  for (let j = 0; j < n; j++) {
+    const v = data[base + inner[j]!]!;
+    if (v !== v) return j;
+    if (v < best) {
+      best = v;
+      at = j;
+    }
+  }
+  return at;
+};
+
+/** log Σ exp, shifted by the maximum. */
+export const logsumexpReducer: Reducer = (data, base, inner, n) => {
+  const m = maxReducer(data, base, inner, n);
+  if (!Number.isFinite(m)) return m;
+  let total = 0;
+  for (let j = 0; j < n; j++) total += Math.exp(data[base + inner[j]!]! - m);
+  return m + Math.log(total);
+};
+
+/** Sum over one contiguous layout `[outer, rows, cols]` of the middle axis: adds whole rows, so memory is read in order. */
+export function sumMiddle(x: TypedArray, outer: number, rows: number, cols: number, out: TypedArray): void {
+  const total = new Float64Array(cols);
+  for (let o = 0, at = 0; o < outer; o++) {
+    total.fill(0);
+    for (let r = 0; r < rows; r++) for (let c = 0; c < cols; c++) total[c]! += x[at++]!;
+    out.set(total, o * cols);
+  }
 }

@@ -1,0 +1,127 @@
+/** Runs the golden cases of one family: forward in float64 and float32, reverse and forward derivatives, at the tolerances of the fixtures' README. */
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { type DType, type NdArray, type NdArrayLike, array, astype, jvp, toTypedArray, vjp } from "@provably/core-tensor";
+import { describe, expect, it } from "vitest";
+
+type Num = number | "NaN" | "Infinity" | "-Infinity";
+export interface Golden {
+  readonly dtype: DType;
+  readonly shape: number[];
+  readonly data: Num[];
+  readonly stride?: number[];
+  readonly offset?: number;
+}
+export type Attrs = Readonly<Record<string, unknown>>;
+export interface Case {
+  readonly name: string;
+  readonly op: string;
+  readonly attrs: Attrs;
+  readonly inputs: Golden[];
+  readonly outputs: Golden[];
+  readonly cotangents?: Golden[];
+  readonly grads?: Golden[];
+  readonly tangents?: Golden[];
+  readonly jvp?: Golden[];
+}
+export type Op = (inputs: NdArray[], attrs: Attrs) => NdArray | readonly NdArray[];
+
+export interface Tolerances {
+  /** float64 forward. */
+  readonly forward: number;
+  /** float64 derivatives; default that of forward. */
+  readonly derivative?: number;
+  /** float32 forward; default 2e-5. */
+  readonly float32?: number;
+  /** Overrides of `forward` and `derivative` for single ops. */
+  readonly ops?: Readonly<Record<string, number>>;
+  /** Overrides of `derivative` alone. */
+  readonly derivatives?: Readonly<Record<string, number>>;
+}
+
+const folder = process.env["PROVABLY_FIXTURES"] ?? fileURLToPath(new URL("../fixtures", import.meta.url));
+
+export function fixture(name: string): string {
+  return join(folder, "core-tensor", `${name}.json`);
+}
+
+const STORAGE = { float64: Float64Array, float32: Float32Array, int32: Int32Array, uint8: Uint8Array, int8: Int8Array, bool: Uint8Array };
+
+/** The array a golden entry describes, as a strided view where it is one. */
+export function decode(golden: Golden): NdArray {
+  const data = STORAGE[golden.dtype].from(golden.data.map(Number));
+  if (golden.stride === undefined) return array(data, { shape: golden.shape, dtype: golden.dtype });
+  const like: NdArrayLike = { data, shape: golden.shape, stride: golden.stride, offset: golden.offset ?? 0, dtype: golden.dtype };
+  return array(like);
+}
+
+export function expectClose(actual: NdArray, golden: Golden, tolerance: number, what: string): void {
+  expect(actual.shape, `${what}: shape`).toEqual(golden.shape);
+  const got = toTypedArray(actual);
+  golden.data.forEach((value, i) => {
+    const [a, b] = [got[i]!, Number(value)];
+    const close = Object.is(a, b) || (Number.isFinite(b) ? Math.abs(a - b) <= tolerance * (1 + Math.abs(b)) : a === b);
+    if (!close) expect.fail(`${what}: element ${i} is ${a}, expected ${b} (tolerance ${tolerance})`);
+  });
+}
+
+const FLOAT32_MAX = 3.4e38;
+
+/** Whether the case can be asked of float32 at all: not when a number leaves its range. */
+function fitsFloat32({ inputs, outputs }: Case): boolean {
+  return [...inputs, ...outputs].every((g) =>
+    g.data.every((v) => {
+      const a = Math.abs(Number(v));
+      return !Number.isFinite(a) || a === 0 || (a < FLOAT32_MAX && a > 1e-37);
+    }),
+  );
+}
+
+export function golden(family: string, ops: Readonly<Record<string, Op>>, tolerances: Tolerances): void {
+  const file = fixture(family);
+  const missing = !existsSync(file);
+  const cases = missing ? [] : (JSON.parse(readFileSync(file, "utf8")) as { cases: Case[] }).cases;
+  describe.skipIf(missing)(`golden ${family}`, () => {
+    if (missing) it("has no fixture file here", () => undefined);
+    for (const c of cases) {
+      const forward = tolerances.ops?.[c.op] ?? tolerances.forward;
+      const derivative = tolerances.derivatives?.[c.op] ?? Math.max(forward, tolerances.derivative ?? 0);
+      const op = (inputs: NdArray[]): NdArray[] => {
+        const run = ops[c.op];
+        if (run === undefined) throw new Error(`no function is named for the golden op ${c.op}`);
+        const result = run(inputs, c.attrs);
+        return Array.isArray(result) ? [...(result as NdArray[])] : [result as NdArray];
+      };
+      const floats = c.inputs.flatMap((g, i) => (g.dtype === "float64" ? [i] : []));
+
+      it(`${c.op} ${c.name}: value in float64`, () => {
+        const outputs = op(c.inputs.map(decode));
+        expect(outputs.length).toBe(c.outputs.length);
+        c.outputs.forEach((g, i) => expectClose(outputs[i]!, g, forward, `output ${i}`));
+      });
+
+      it.runIf(fitsFloat32(c))(`${c.op} ${c.name}: value in float32`, () => {
+        const outputs = op(c.inputs.map((g) => (g.dtype === "float64" ? astype(decode(g), "float32") : decode(g))));
+        c.outputs.forEach((g, i) => expectClose(outputs[i]!, g, tolerances.float32 ?? 2e-5, `output ${i}`));
+      });
+
+      const { cotangents, grads, tangents } = c;
+      if (cotangents !== undefined && grads !== undefined)
+        it(`${c.op} ${c.name}: gradients`, () => {
+          const inputs = c.inputs.map(decode);
+          const float = (outputs: NdArray[]): NdArray[] => (cotangents.length === outputs.length ? outputs : outputs.filter((y) => y.dtype === "float64").slice(-cotangents.length));
+          const [, pullback] = vjp((...xs: NdArray[]) => float(op(inputs.map((x, i) => (floats.includes(i) ? xs[floats.indexOf(i)]! : x)))), ...floats.map((i) => inputs[i]!));
+          const got = pullback(cotangents.map(decode)) as NdArray[];
+          grads.forEach((g, i) => expectClose(got[i]!, g, derivative, `gradient ${i}`));
+        });
+
+      if (tangents !== undefined && c.jvp !== undefined)
+        it(`${c.op} ${c.name}: directional derivative`, () => {
+          const inputs = c.inputs.map(decode);
+          const along = jvp((...xs: NdArray[]) => op(inputs.map((x, i) => (floats.includes(i) ? xs[floats.indexOf(i)]! : x))), floats.map((i) => inputs[i]!), tangents.map(decode))[1];
+          c.jvp!.forEach((g, i) => expectClose(along[i]!, g, derivative, `directional derivative ${i}`));
+        });
+    }
+  });
+}
