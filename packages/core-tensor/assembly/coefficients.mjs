@@ -21,6 +21,8 @@ const NUMBERS = {
   // Beyond these e^x is infinite, zero, and minus one when one is subtracted.
   expHigh: [89, 710],
   expLow: [-104, -746],
+  // The exponential of the smallest normal number, rounded up.
+  softmaxLow: [-87.33654, -708.3964185322641],
   expm1Low: [-18, -40],
   minusTwo: [-2, -2],
   infinity: [Infinity, Infinity],
@@ -104,6 +106,11 @@ const POLYNOMIALS = {
 
 const literal = (x) => (Number.isFinite(x) ? (Number.isInteger(x) ? x.toFixed(1) : String(x)) : "Infinity");
 
+/** The numbers of the lanes, from zero. */
+const LANE_INDEX = `const LANES32: usize = memory.data<f32>([0.0, 1.0, 2.0, 3.0]);
+const LANES64: usize = memory.data<f64>([0.0, 1.0]);
+@inline export function laneIndex<T>(): v128 { return v128.load(sizeof<T>() == 4 ? LANES32 : LANES64); }`;
+
 /** One table of each width, and a function that loads its entry `i` into all lanes. */
 function table(name, rows, type, text) {
   const [narrow, wide] = [0, 1].map((k) => rows.map((row) => text(row[k])).join(", "));
@@ -153,6 +160,8 @@ ${accessors("NUMBERS", numbers.map(([name]) => name))}
 
 ${table("PATTERNS", patterns.map(([, row]) => row), "u", (x) => `0x${x.toString(16)}`)}
 ${accessors("PATTERNS", patterns.map(([name]) => name))}
+
+${LANE_INDEX}
 
 ${Object.entries(POLYNOMIALS).map(([name, rows]) => polynomial(name, rows)).join("\n\n")}
 `;

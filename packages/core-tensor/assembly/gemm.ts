@@ -109,9 +109,41 @@ export function macro<T>(
   }
 }
 
-/** C `[m, n]` row-major at `c` = A B. `work` holds one tile, then the packed block of A, then the packed panel of B. */
+/**
+ * Packs the block of B whose element (k, j) lies at `from + depthOffsets[k] + colOffsets[j]`, as `pack` does. Both tables hold
+ * byte offsets; the one of the columns goes on, with any valid offsets, to the end of the last panel.
+ */
+export function packGathered<T>(from: usize, depthOffsets: usize, colOffsets: usize, cols: i32, depth: i32, out: usize): void {
+  const panel = NR<T>();
+  for (let j = 0; j < cols; j += panel, colOffsets += panel * 4) {
+    const first = load<i32>(colOffsets);
+    const second = load<i32>(colOffsets + lanes<T>() * 4);
+    // The columns rise by one element within each of the two vectors: neighbouring pixels of one row.
+    const runs = load<i32>(colOffsets + (lanes<T>() - 1) * 4) - first == 16 - sizeof<T>()
+      && load<i32>(colOffsets + (panel - 1) * 4) - second == 16 - sizeof<T>();
+    for (let k = 0; k < depth; k++) {
+      const p = from + load<i32>(depthOffsets + k * 4);
+      if (runs) {
+        v128.store(out, v128.load(p + first));
+        v128.store(out, v128.load(p + second), 16);
+        out += 32;
+      } else {
+        for (let q = colOffsets, end = colOffsets + panel * 4; q < end; q += 8, out += 2 * sizeof<T>()) {
+          store<T>(out, load<T>(p + load<i32>(q)));
+          store<T>(out, load<T>(p + load<i32>(q, 4)), sizeof<T>());
+        }
+      }
+    }
+  }
+}
+
+/**
+ * C `[m, n]` row-major at `c` = A B, or C + A B with `accumulate`. B is strided, or, when `depthOffsets` is not zero, gathered.
+ * `work` holds one tile, then the packed block of A, then the packed panel of B.
+ */
 export function gemm<T>(
-  a: usize, aRow: i32, aCol: i32, b: usize, bRow: i32, bCol: i32, c: usize, m: i32, n: i32, k: i32, work: usize,
+  a: usize, aRow: i32, aCol: i32, b: usize, bRow: i32, bCol: i32, depthOffsets: usize, colOffsets: usize,
+  c: usize, m: i32, n: i32, k: i32, accumulate: bool, work: usize,
 ): void {
   const packedA = work + MR * NV * 16;
   const packedB = packedA + MC * KC * sizeof<T>();
@@ -120,11 +152,12 @@ export function gemm<T>(
     const cols = min(NC, n - j);
     for (let p = 0; p < k; p += KC) {
       const depth = min(KC, k - p);
-      pack<T>(b + p * bRow + j * bCol, bCol, bRow, cols, depth, NR<T>(), packedB);
+      if (depthOffsets) packGathered<T>(b, depthOffsets + p * 4, colOffsets + j * 4, cols, depth, packedB);
+      else pack<T>(b + p * bRow + j * bCol, bCol, bRow, cols, depth, NR<T>(), packedB);
       for (let i = 0; i < m; i += MC) {
         const rows = min(MC, m - i);
         pack<T>(a + i * aRow + p * aCol, aRow, aCol, rows, depth, MR, packedA);
-        macro<T>(packedA, packedB, c + i * rowBytes + j * sizeof<T>(), rowBytes, rows, cols, depth, p > 0, work);
+        macro<T>(packedA, packedB, c + i * rowBytes + j * sizeof<T>(), rowBytes, rows, cols, depth, accumulate || p > 0, work);
       }
     }
   }

@@ -35,6 +35,14 @@ const FAMILIES = {
     gaussianF32: { entry: "gaussian-f32.ts", memoryBase: 7168, relaxed: true },
     gaussianF64: { entry: "gaussian-f64.ts", memoryBase: 8192, relaxed: true },
   },
+  softmax: {
+    softmaxF32: { entry: "softmax-f32.ts", memoryBase: 10240, relaxed: true },
+    softmaxF64: { entry: "softmax-f64.ts", memoryBase: 11264, relaxed: true },
+  },
+  reduce: {
+    reduceF32: { entry: "reduce-f32.ts", relaxed: false },
+    reduceF64: { entry: "reduce-f64.ts", relaxed: false },
+  },
 };
 
 /** Bytes of one kernel module. */

@@ -113,6 +113,12 @@ export function scratchLike<T extends FloatArray>(like: T): T {
   return (like instanceof Float32Array ? scratchF32 : scratchF64) as T;
 }
 
+/** Zeroed array of the same element type. */
+export function freshLike<T extends FloatArray>(like: T, size: number): T {
+  // The conditional picks the constructor that T names.
+  return (like instanceof Float32Array ? new Float32Array(size) : new Float64Array(size)) as T;
+}
+
 /** Next multiple of 16. */
 export function align(bytes: number): number {
   return (bytes + 15) & ~15;

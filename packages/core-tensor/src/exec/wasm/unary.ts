@@ -2,7 +2,7 @@
 import { exponentialF32, exponentialF64 } from "./binaries/exponential.js";
 import { gaussianF32, gaussianF64 } from "./binaries/gaussian.js";
 import { logarithmF32, logarithmF64 } from "./binaries/logarithm.js";
-import { type FloatArray, SCRATCH_START, align, kernel, reserve, scratchLike } from "./runtime.js";
+import { type FloatArray, SCRATCH_START, align, freshLike, kernel, reserve, scratchLike } from "./runtime.js";
 
 /** Arrays shorter than this are faster in plain JavaScript. */
 export const UNARY_MIN_SIZE = 32;
@@ -86,10 +86,4 @@ export function unary<T extends FloatArray>(name: UnaryName, x: T): T | undefine
     out.set(scratch.subarray(from, from + count), at);
   }
   return out;
-}
-
-/** Zeroed array of the same element type. */
-function freshLike<T extends FloatArray>(like: T, size: number): T {
-  // The conditional picks the constructor that T names.
-  return (like instanceof Float32Array ? new Float32Array(size) : new Float64Array(size)) as T;
 }
