@@ -93,3 +93,45 @@ for (const [label, Kind] of Object.entries(KINDS)) {
     }
   }
 }
+
+for (const [label, Kind] of Object.entries(KINDS)) {
+  for (const [rows, cols] of [[8, 10], [64, 64], [1024, 1024]]) {
+    const size = rows * cols;
+    const x = noise(Kind, size);
+    const cases = {
+      softmax: () => simd.softmaxRows(x, rows, cols),
+      logSoftmax: () => simd.logSoftmaxRows(x, rows, cols),
+      logsumexp: () => simd.logsumexpRows(x, rows, cols),
+      sumRows: () => simd.reduceRows("sum", x, rows, cols),
+      sumColumns: () => simd.reduceColumns("sum", x, 1, rows, cols),
+      maxRows: () => simd.reduceRows("max", x, rows, cols),
+      maxColumns: () => simd.reduceColumns("max", x, 1, rows, cols),
+      dot: () => simd.dot(x, x),
+    };
+    for (const [name, run] of Object.entries(cases)) {
+      const title = `rows ${label} ${name} ${rows}x${cols}`;
+      if (title.includes(filter)) report(title, (1e9 / size) * fastest(run), "ns/element");
+    }
+  }
+  const conv = (batch, channels, size, filters, kernel, groups = 1) => {
+    const title = `conv ${label} ${batch}x${channels}x${size}x${size} ${kernel}x${kernel} to ${filters}/${groups}`;
+    if (!title.includes(filter)) return;
+    const pad = kernel >> 1;
+    const geometry = {
+      batch, inChannels: channels, height: size, width: size, outChannels: filters, kernelHeight: kernel, kernelWidth: kernel,
+      outHeight: size, outWidth: size, strideHeight: 1, strideWidth: 1, padTop: pad, padLeft: pad, dilationHeight: 1, dilationWidth: 1, groups,
+    };
+    const x = noise(Kind, batch * channels * size * size);
+    const w = noise(Kind, (filters * channels * kernel * kernel) / groups);
+    const ct = noise(Kind, batch * filters * size * size);
+    const flops = (2e-9 * batch * size * size * filters * channels * kernel * kernel) / groups;
+    report(title, flops / fastest(() => simd.conv2d(x, w, geometry)), "GFLOPS");
+    report("  input gradient", flops / fastest(() => simd.conv2dInputGradient(ct, w, geometry)), "GFLOPS");
+    report("  weight gradient", flops / fastest(() => simd.conv2dWeightGradient(ct, x, geometry)), "GFLOPS");
+  };
+  conv(8, 32, 32, 64, 3);
+  conv(8, 32, 28, 32, 3);
+  conv(32, 1, 28, 16, 3);
+  conv(8, 64, 16, 64, 1);
+  conv(8, 32, 32, 32, 3, 32);
+}

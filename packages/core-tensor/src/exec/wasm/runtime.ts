@@ -75,6 +75,7 @@ let scratch: WebAssembly.Memory | undefined;
 /** Views of the scratch memory, valid until the next `reserve`. */
 export let scratchF32 = new Float32Array(0);
 export let scratchF64 = new Float64Array(0);
+export let scratchI32 = new Int32Array(0);
 
 function scratchMemory(): WebAssembly.Memory {
   return (scratch ??= new WebAssembly.Memory({ initial: 32, maximum: MAX_PAGES }));
@@ -103,6 +104,7 @@ export function reserve(bytes: number): boolean {
   if (scratchF32.buffer !== memory.buffer) {
     scratchF32 = new Float32Array(memory.buffer);
     scratchF64 = new Float64Array(memory.buffer);
+    scratchI32 = new Int32Array(memory.buffer);
   }
   return true;
 }
