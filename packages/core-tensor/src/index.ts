@@ -58,6 +58,27 @@ export {
   argsort, median, quantile, searchSorted, sort, topK, type QuantileOptions, type SortOptions,
 } from "./ops/sort.js";
 
+// matrix products
+export { dot, matmul, matrixTranspose, outer } from "./ops/matmul.js";
+export { einsum, tensordot } from "./ops/einsum.js";
+
+// network layers
+export { linear, swiglu } from "./ops/linear.js";
+export {
+  conv1d, conv2d, convTranspose2d, type Conv1dOptions, type Conv2dOptions, type ConvTranspose2dOptions,
+} from "./ops/conv.js";
+export { avgPool2d, maxPool2d, upsampleNearest2d, type PoolOptions } from "./ops/pool.js";
+export { groupNorm, layerNorm, rmsNorm, type NormalizationOptions } from "./ops/normalization.js";
+export { attention, type AttentionOptions } from "./ops/attention.js";
+export { rope, timestepEmbedding, type RopeOptions } from "./ops/rope.js";
+export { gruCell, lstmCell, type CellWeights } from "./ops/recurrent.js";
+export { quantize, quantizedMatvec, type Quantized } from "./ops/quantize.js";
+
+// losses
+export {
+  binaryCrossEntropyWithLogits, crossEntropy, huber, klDivergence, meanSquaredError, type LossOptions,
+} from "./ops/loss.js";
+
 // differentiation and batching
 export { grad, valueAndGrad, vjp, type GradOptions, type Gradient } from "./transform/vjp.js";
 export { hvp, jvp } from "./transform/jvp.js";

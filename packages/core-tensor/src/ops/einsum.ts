@@ -1,0 +1,132 @@
+/** Sums of products written with index letters. */
+import type { NdArray } from "../array/ndarray.js";
+import { formatShape } from "../array/shape.js";
+import { DomainError, ShapeError } from "../errors.js";
+import { promote } from "../trace/elementwise.js";
+import { type ArrayInput, toArray } from "../trace/input.js";
+import { matmul } from "./matmul.js";
+import { sum } from "./reduce.js";
+import { reshape, transpose } from "./reshape.js";
+import { diagonal } from "./triangle.js";
+
+/** An operand with the letter of each axis. */
+interface Lettered {
+  readonly x: NdArray;
+  readonly letters: readonly string[];
+}
+
+/**
+ * A sum of products in Einstein's notation: letters that the result does not name are summed over.
+ *
+ * `"ij,jk->ik"` is the matrix product, `"bhqd,bhkd->bhqk"` the scores of attention, `"ii->"` the trace. Without an arrow the result
+ * names, in alphabetical order, the letters that occur once. Operands are contracted from left to right, each pair by one matrix product.
+ *
+ * @param equation - one letter per axis for each operand, separated by commas, then `->` and the letters of the result
+ * @param operands - as many as the equation names
+ * @returns array with one axis per letter of the result
+ * @throws {@link DomainError} when the equation cannot be read or names another number of operands
+ * @throws {@link ShapeError} when an axis has another extent than its letter has elsewhere
+ * @example
+ * ```ts
+ * import { einsum, toNested } from "@provably/core-tensor";
+ *
+ * toNested(einsum("ij,j->i", [[1, 2], [3, 4]], [1, 1])); // => [3, 7]
+ * ```
+ * @category Matrices
+ */
+export function einsum(equation: string, ...operands: ArrayInput[]): NdArray {
+  const { inputs, output } = parse(equation, operands.length);
+  const extents = new Map<string, number>();
+  const items = operands.map((operand, k): Lettered => {
+    const x = toArray("einsum", operand, `operands[${k}]`);
+    const letters = inputs[k]!;
+    if (letters.length !== x.shape.length)
+      throw new ShapeError(`einsum: "${letters.join("")}" names ${letters.length} axes, but operand ${k} has shape ${formatShape(x.shape)}`);
+    letters.forEach((letter, axis) => {
+      const extent = x.shape[axis]!;
+      if ((extents.get(letter) ?? extent) !== extent)
+        throw new ShapeError(`einsum: "${letter}" has extent ${extents.get(letter)} in one place and ${extent} in another`);
+      extents.set(letter, extent);
+    });
+    return { x, letters };
+  });
+  for (const letter of output) if (!extents.has(letter)) throw new DomainError(`einsum: "${letter}" is in the result but in no operand`);
+  const [first, ...rest] = items.map(takeDiagonals);
+  const all = rest.reduce((left, right, k) => contract(left, right, new Set([...output, ...rest.slice(k + 1).flatMap((r) => r.letters)])), first!);
+  const kept = sumOut(all, new Set(output));
+  return transpose(kept.x, output.map((letter) => kept.letters.indexOf(letter)));
+}
+
+function parse(equation: string, count: number): { inputs: string[][]; output: string[] } {
+  const match = /^([a-zA-Z]*(?:,[a-zA-Z]*)*)(?:->([a-zA-Z]*))?$/.exec(equation.replaceAll(" ", ""));
+  if (match === null) throw new DomainError(`einsum: the equation must look like "ij,jk->ik", got "${equation}"`);
+  const inputs = match[1]!.split(",").map((letters) => [...letters]);
+  if (inputs.length !== count) throw new DomainError(`einsum: "${equation}" names ${inputs.length} operands, got ${count}`);
+  const flat = inputs.flat();
+  const once = [...new Set(flat)].filter((letter) => flat.indexOf(letter) === flat.lastIndexOf(letter)).sort();
+  const output = match[2] === undefined ? once : [...match[2]];
+  if (new Set(output).size !== output.length) throw new DomainError(`einsum: "${output.join("")}" names a letter twice in the result`);
+  return { inputs, output };
+}
+
+/** Replaces axes that share a letter by their diagonal. */
+function takeDiagonals({ x, letters }: Lettered): Lettered {
+  const twice = letters.find((letter, i) => letters.indexOf(letter) !== i);
+  if (twice === undefined) return { x, letters };
+  const [i, j] = [letters.indexOf(twice), letters.lastIndexOf(twice)];
+  const others = letters.map((_, axis) => axis).filter((axis) => axis !== i && axis !== j);
+  const line = diagonal(transpose(x, [...others, i, j]));
+  return takeDiagonals({ x: line, letters: [...others.map((axis) => letters[axis]!), twice] });
+}
+
+function sumOut({ x, letters }: Lettered, keep: ReadonlySet<string>): Lettered {
+  const axes = letters.flatMap((letter, axis) => (keep.has(letter) ? [] : [axis]));
+  return { x: axes.length > 0 ? sum(x, { axis: axes }) : x, letters: letters.filter((letter) => keep.has(letter)) };
+}
+
+/** Product of two operands, summed over the letters that both have and nobody needs later. */
+function contract(left: Lettered, right: Lettered, keep: ReadonlySet<string>): Lettered {
+  const a = sumOut(left, new Set([...keep, ...right.letters]));
+  const b = sumOut(right, new Set([...keep, ...left.letters]));
+  const shared = a.letters.filter((letter) => b.letters.includes(letter));
+  const batch = shared.filter((letter) => keep.has(letter));
+  const inner = shared.filter((letter) => !keep.has(letter));
+  const rows = a.letters.filter((letter) => !shared.includes(letter));
+  const cols = b.letters.filter((letter) => !shared.includes(letter));
+  const extent = (letter: string): number => {
+    const at = a.letters.indexOf(letter);
+    return at >= 0 ? a.x.shape[at]! : b.x.shape[b.letters.indexOf(letter)]!;
+  };
+  const count = (letters: readonly string[]): number => letters.reduce((n, letter) => n * extent(letter), 1);
+  const order = ({ x, letters }: Lettered, ...groups: (readonly string[])[]): NdArray =>
+    reshape(transpose(x, groups.flat().map((letter) => letters.indexOf(letter))), [...batch.map(extent), ...groups.slice(1).map(count)]);
+  const letters = [...batch, ...rows, ...cols];
+  const [p, q] = promote("einsum", order(a, batch, rows, inner), order(b, batch, inner, cols));
+  return { x: reshape(matmul(p, q), letters.map(extent)), letters };
+}
+
+/**
+ * The contraction of the last axes of `a` with the first axes of `b`.
+ *
+ * @param a - shape `[…, k_1, …, k_n]`
+ * @param b - shape `[k_1, …, k_n, …]`
+ * @param axes - how many axes to contract; default 2
+ * @returns array of the remaining axes of `a`, then those of `b`
+ * @throws {@link ShapeError} when the contracted extents differ
+ * @example
+ * ```ts
+ * import { item, tensordot } from "@provably/core-tensor";
+ *
+ * item(tensordot([[1, 2], [3, 4]], [[1, 1], [1, 1]])); // => 10
+ * ```
+ * @category Matrices
+ */
+export function tensordot(a: ArrayInput, b: ArrayInput, axes = 2): NdArray {
+  const [x, y] = promote("tensordot", a, b);
+  const [kept, rest] = [x.shape.slice(0, x.shape.length - axes), y.shape.slice(axes)];
+  const inner = x.shape.slice(x.shape.length - axes);
+  if (formatShape(inner) !== formatShape(y.shape.slice(0, axes)))
+    throw new ShapeError(`tensordot: the last ${axes} axes of ${formatShape(x.shape)} must equal the first ${axes} of ${formatShape(y.shape)}`);
+  const count = inner.reduce((n, extent) => n * extent, 1);
+  return reshape(matmul(reshape(x, [-1, count]), reshape(y, [count, -1])), [...kept, ...rest]);
+}
