@@ -1,0 +1,2 @@
+/** Text of every generated file, by name. */
+export function buildBinaries(): Promise<Map<string, string>>;
