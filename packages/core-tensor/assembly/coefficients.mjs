@@ -1,8 +1,7 @@
 /**
  * Constants of the elementwise kernels and the generator that turns them into tables in linear memory.
  *
- * V8 rebuilds a vector constant every time a loop uses it; a load from a constant address is cheaper (exp: 2.75 against 2.1 ns
- * per element). The polynomials are minimax fits by `fit-coefficients.py`, which states interval, weight and error of each.
+ * V8 rebuilds a vector constant every time a loop uses it; a load from a constant address is cheaper. The polynomials are minimax fits by `fit-coefficients.py`, which states interval, weight and error of each.
  */
 
 /** Numbers: name → value in each type. */
@@ -21,6 +20,8 @@ const NUMBERS = {
   // Beyond these e^x is infinite, zero, and minus one when one is subtracted.
   expHigh: [89, 710],
   expLow: [-104, -746],
+  // Up to this size of x the exponent of e^x fits one scale factor.
+  expPlain: [87, 708],
   // The exponential of the smallest normal number, rounded up.
   softmaxLow: [-87.33654, -708.3964185322641],
   expm1Low: [-18, -40],
@@ -105,64 +106,72 @@ const POLYNOMIALS = {
 };
 
 const literal = (x) => (Number.isFinite(x) ? (Number.isInteger(x) ? x.toFixed(1) : String(x)) : "Infinity");
+const bits = (x) => `0x${x.toString(16)}`;
 
-/** The numbers of the lanes, from zero. */
-const LANE_INDEX = `const LANES32: usize = memory.data<f32>([0.0, 1.0, 2.0, 3.0]);
-const LANES64: usize = memory.data<f64>([0.0, 1.0]);
-@inline export function laneIndex<T>(): v128 { return v128.load(sizeof<T>() == 4 ? LANES32 : LANES64); }`;
-
-/** One table of each width, and a function that loads its entry `i` into all lanes. */
-function table(name, rows, type, text) {
-  const [narrow, wide] = [0, 1].map((k) => rows.map((row) => text(row[k])).join(", "));
-  return `const ${name}32: usize = memory.data<${type}32>([${narrow}]);
-const ${name}64: usize = memory.data<${type}64>([${wide}]);
-`;
-}
-
-const entry = (name, i) =>
-  `sizeof<T>() == 4 ? v128.load_splat<f32>(${name}32, ${4 * i}) : v128.load_splat<f64>(${name}64, ${8 * i})`;
-
-const accessors = (table, names) =>
-  names.map((name, i) => `@inline export function ${name}<T>(): v128 { return ${entry(table, i)}; }`).join("\n");
-
-/** Horner's rule, unrolled. */
-function polynomial(name, [narrow, wide]) {
-  const upper = name.toUpperCase();
-  const steps = (type, bytes, coefficients) =>
-    coefficients
-      .map((_, i) => {
-        const load = `v128.load_splat<${type}>(${upper}${8 * bytes}, ${bytes * i})`;
-        return i === 0 ? `    let y = ${load};` : `    y = madd<${type}>(y, x, ${load});`;
-      })
-      .join("\n");
-  return `const ${upper}32: usize = memory.data<f32>([${narrow.join(", ")}]);
-const ${upper}64: usize = memory.data<f64>([${wide.join(", ")}]);
-@inline export function ${name}<T>(x: v128): v128 {
-  if (sizeof<T>() == 4) {
-${steps("f32", 4, narrow)}
-    return y;
-  } else {
-${steps("f64", 8, wide)}
-    return y;
+/** Polynomial `name` of `degree`, its highest coefficient in slot `first`: two chains of alternate powers halve the latency of one. */
+function polynomial(name, type, first, degree) {
+  const lines = [`    let p = slot(${first}), q = slot(${first + 1});`, `    const z = v128.mul<${type}>(x, x);`];
+  for (let i = 2; i <= degree; i++) {
+    const chain = i % 2 ? "q" : "p";
+    lines.push(`    ${chain} = madd<${type}>(${chain}, z, slot(${first + i}));`);
   }
-}`;
+  lines.push(`    return ${degree % 2 ? `madd<${type}>(p, x, q)` : `madd<${type}>(q, x, p)`};`);
+  return lines.join("\n");
 }
 
-/** AssemblyScript source of all constants. */
-export function tablesSource() {
+/**
+ * AssemblyScript source of all constants and the named polynomials. The module carries each constant once; `expand` writes it to
+ * all lanes of its slot, 16 bytes each from `address` on.
+ */
+export function tablesSource(polynomials, address) {
   const numbers = Object.entries(NUMBERS);
   const patterns = Object.entries(PATTERNS);
+  let slots = numbers.length + patterns.length;
+  let functions = "";
+  const tails = [[], []];
+  for (const name of polynomials) {
+    const rows = POLYNOMIALS[name];
+    functions += `
+@inline
+export function ${name}<T>(x: v128): v128 {
+  if (sizeof<T>() == 4) {
+${polynomial(name, "f32", slots, rows[0].length - 1)}
+  } else {
+${polynomial(name, "f64", slots, rows[1].length - 1)}
+  }
+}
+`;
+    // The same slots in both types: the shorter polynomial leaves its last ones empty.
+    const length = Math.max(rows[0].length, rows[1].length);
+    rows.forEach((row, k) => tails[k].push(...row, ...new Array(length - row.length).fill(0)));
+    slots += length;
+  }
+  const table = (k, type) => `const NUMBERS${type}: usize = memory.data<f${type}>([${[...numbers.map(([, row]) => row[k]), ...tails[k]].map(literal).join(", ")}]);
+const PATTERNS${type}: usize = memory.data<u${type}>([${patterns.map(([, row]) => bits(row[k])).join(", ")}]);
+`;
+  const accessor = (name, slot) => `@inline
+export function ${name}<T>(): v128 {
+  return slot(${slot});
+}
+`;
   return `// Generated by coefficients.mjs; edit that file instead.
 import { madd } from "./lane";
 
-${table("NUMBERS", numbers.map(([, row]) => row), "f", literal)}
-${accessors("NUMBERS", numbers.map(([name]) => name))}
+${table(0, 32)}${table(1, 64)}
+@inline
+function slot(i: i32): v128 {
+  return v128.load(${address} + 16 * i);
+}
 
-${table("PATTERNS", patterns.map(([, row]) => row), "u", (x) => `0x${x.toString(16)}`)}
-${accessors("PATTERNS", patterns.map(([name]) => name))}
+/** Fills the slots from the tables. */
+export function expand<T>(): void {
+  let to: usize = ${address};
+  const numbers = sizeof<T>() == 4 ? NUMBERS32 : NUMBERS64, patterns = sizeof<T>() == 4 ? PATTERNS32 : PATTERNS64;
+  for (let i = 0; i < ${numbers.length}; i++, to += 16) v128.store(to, v128.load_splat<T>(numbers + i * sizeof<T>()));
+  for (let i = 0; i < ${patterns.length}; i++, to += 16) v128.store(to, v128.load_splat<T>(patterns + i * sizeof<T>()));
+  for (let i = ${numbers.length}; i < ${slots - patterns.length}; i++, to += 16) v128.store(to, v128.load_splat<T>(numbers + i * sizeof<T>()));
+}
 
-${LANE_INDEX}
-
-${Object.entries(POLYNOMIALS).map(([name, rows]) => polynomial(name, rows)).join("\n\n")}
-`;
+${numbers.map(([name], i) => accessor(name, i)).join("\n")}
+${patterns.map(([name], i) => accessor(name, numbers.length + i)).join("\n")}${functions}`;
 }

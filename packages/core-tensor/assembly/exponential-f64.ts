@@ -1,5 +1,8 @@
-/** Exponential functions of 64-bit floats, in place on the vectors from `at` up to `end`. */
-import { exp as expOf, expm1 as expm1Of, geluTanh as geluTanhOf, sigmoid as sigmoidOf, silu as siluOf, tanh as tanhOf } from "./exponential";
+/** Exponential functions of 64-bit floats, in place on the pairs of vectors from `at` up to `end`. */
+import { exp as expOf, expm1 as expm1Of, gate, tanh as tanhOf } from "./exponential";
+import { expand } from "./tables";
+
+expand<f64>();
 
 export function exp(at: usize, end: usize): void {
   expOf<f64>(at, end);
@@ -14,13 +17,13 @@ export function tanh(at: usize, end: usize): void {
 }
 
 export function sigmoid(at: usize, end: usize): void {
-  sigmoidOf<f64>(at, end);
+  gate<f64>(at, end, false, false);
 }
 
 export function silu(at: usize, end: usize): void {
-  siluOf<f64>(at, end);
+  gate<f64>(at, end, true, false);
 }
 
 export function geluTanh(at: usize, end: usize): void {
-  geluTanhOf<f64>(at, end);
+  gate<f64>(at, end, true, true);
 }

@@ -2,11 +2,12 @@
  * e^x and what is made of it. x = n log 2 + t with |t| ≤ ½ log 2; e^t by a polynomial; 2ⁿ by writing n into the exponent, in two
  * factors where n may leave the range of one.
  *
- * Clamping uses `pmin(x, bound)`: a NaN in the first operand stays.
+ * The loops take two vectors at a time, which share the loads of the constants, and check once whether either needs the full
+ * range. Clamping uses `pmin(x, bound)`: a NaN in the first operand stays.
  */
 import { madd, nmadd, toExponent } from "./lane";
 import {
-  expHigh, expLow, expTail, expm1Low, geluTanhFirst, geluTanhSecond, half, ln2High, ln2Low, log2e, magic, magicBias,
+  expHigh, expLow, expPlain, expTail, expm1Low, geluTanhFirst, geluTanhSecond, half, ln2High, ln2Low, log2e, magic, magicBias,
   magicBiasLess, minusTwo, one, sign, two,
 } from "./tables";
 
@@ -22,10 +23,16 @@ export function reduced<T>(x: v128, n: v128): v128 {
   return nmadd<T>(n, ln2Low<T>(), nmadd<T>(n, ln2High<T>(), x));
 }
 
+/** e^t − 1 for a reduced t. */
+@inline
+export function expm1Reduced<T>(t: v128): v128 {
+  return madd<T>(v128.mul<T>(t, t), expTail<T>(t), t);
+}
+
 /** e^t 2ⁿ; overflows to infinity and underflows gradually. */
 @inline
 export function scaled<T>(t: v128, n: v128): v128 {
-  const p = v128.add<T>(one<T>(), madd<T>(v128.mul<T>(t, t), expTail<T>(t), t));
+  const p = v128.add<T>(one<T>(), expm1Reduced<T>(t));
   const first = madd<T>(n, half<T>(), magicBias<T>());
   const rest = v128.sub<T>(n, v128.sub<T>(first, magicBias<T>()));
   return v128.mul<T>(v128.mul<T>(p, toExponent<T>(first)), toExponent<T>(v128.add<T>(rest, magicBias<T>())));
@@ -36,11 +43,33 @@ export function clampedExponent<T>(x: v128): v128 {
   return v128.pmax<T>(v128.pmin<T>(x, expHigh<T>()), expLow<T>());
 }
 
-@inline
-export function expOf<T>(x: v128): v128 {
+/** e^x on its full range. Not inlined: loops call it for the rare vectors that need it. */
+export function expFull<T>(x: v128): v128 {
   const bounded = clampedExponent<T>(x);
   const n = exponentOf<T>(bounded);
   return scaled<T>(reduced<T>(bounded, n), n);
+}
+
+/** e^x for |x| ≤ `expPlain`, or NaN. */
+@inline
+export function expNear<T>(x: v128): v128 {
+  const biased = madd<T>(x, log2e<T>(), magicBias<T>());
+  const t = reduced<T>(x, v128.sub<T>(biased, magicBias<T>()));
+  const scale = toExponent<T>(biased);
+  return madd<T>(scale, expm1Reduced<T>(t), scale);
+}
+
+/** |x|; one instruction, where the engine's own takes three to build its mask. */
+@inline
+export function magnitude<T>(x: v128): v128 {
+  return v128.andnot(x, sign<T>());
+}
+
+/** Whether an element of either vector is beyond `expPlain`. */
+@inline
+export function isFar<T>(x: v128, y: v128): bool {
+  const limit = expPlain<T>();
+  return v128.any_true(v128.or(v128.gt<T>(magnitude<T>(x), limit), v128.gt<T>(magnitude<T>(y), limit)));
 }
 
 /** e^x − 1, but +0 for −0. With h = 2ⁿ⁻¹ it is 2 (h (e^t − 1) + (h − ½)), which cannot overflow early. */
@@ -50,56 +79,95 @@ export function expm1Of<T>(x: v128): v128 {
   const biased = madd<T>(bounded, log2e<T>(), magicBiasLess<T>());
   const t = reduced<T>(bounded, v128.sub<T>(biased, magicBiasLess<T>()));
   const h = toExponent<T>(biased);
-  const r = madd<T>(h, madd<T>(v128.mul<T>(t, t), expTail<T>(t), t), v128.sub<T>(h, half<T>()));
+  const r = madd<T>(h, expm1Reduced<T>(t), v128.sub<T>(h, half<T>()));
   return v128.add<T>(r, r);
 }
 
-/** With e = e^(−|x|): 1 / (1 + e) for x ≥ 0, e / (1 + e) for x < 0. */
+/** Sigmoid of x from e = e^(−|x|): 1 / (1 + e) for x ≥ 0, e / (1 + e) for x < 0. */
 @inline
-export function sigmoidOf<T>(x: v128): v128 {
-  const e = expOf<T>(v128.or(x, sign<T>()));
+function sigmoidFrom<T>(x: v128, e: v128): v128 {
   const numerator = v128.bitselect(e, one<T>(), v128.lt<T>(x, v128.splat<T>(<T>0)));
   return v128.div<T>(numerator, v128.add<T>(one<T>(), e));
 }
 
+@inline
+function expm1Vector<T>(x: v128): v128 {
+  return v128.or(expm1Of<T>(x), v128.and(x, sign<T>()));
+}
+
 /** With e = e^(−2|x|) − 1: |tanh x| = |e| / (2 + e), exact near zero too. */
 @inline
-export function tanhOf<T>(x: v128): v128 {
-  const e = expm1Of<T>(v128.mul<T>(v128.abs<T>(x), minusTwo<T>()));
-  const size = v128.div<T>(v128.abs<T>(e), v128.add<T>(two<T>(), e));
+function tanhVector<T>(x: v128): v128 {
+  const e = expm1Of<T>(v128.mul<T>(magnitude<T>(x), minusTwo<T>()));
+  const size = v128.div<T>(magnitude<T>(e), v128.add<T>(two<T>(), e));
   return v128.or(size, v128.and(x, sign<T>()));
 }
 
+/** Argument of the sigmoid in gelu's tanh form. */
+@inline
+function geluArgument<T>(x: v128): v128 {
+  return v128.mul<T>(x, madd<T>(v128.mul<T>(x, x), geluTanhSecond<T>(), geluTanhFirst<T>()));
+}
+
 export function exp<T>(at: usize, end: usize): void {
-  for (; at < end; at += 16) v128.store(at, expOf<T>(v128.load(at)));
+  for (; at < end; at += 32) {
+    const x = v128.load(at), y = v128.load(at, 16);
+    if (isFar<T>(x, y)) {
+      v128.store(at, expFull<T>(x));
+      v128.store(at, expFull<T>(y), 16);
+    } else {
+      const u = expNear<T>(x), v = expNear<T>(y);
+      v128.store(at, u);
+      v128.store(at, v, 16);
+    }
+  }
 }
 
 export function expm1<T>(at: usize, end: usize): void {
-  for (; at < end; at += 16) {
-    const x = v128.load(at);
-    v128.store(at, v128.or(expm1Of<T>(x), v128.and(x, sign<T>())));
+  for (; at < end; at += 32) {
+    const x = v128.load(at), y = v128.load(at, 16);
+    const u = expm1Vector<T>(x), v = expm1Vector<T>(y);
+    v128.store(at, u);
+    v128.store(at, v, 16);
   }
 }
 
 export function tanh<T>(at: usize, end: usize): void {
-  for (; at < end; at += 16) v128.store(at, tanhOf<T>(v128.load(at)));
-}
-
-export function sigmoid<T>(at: usize, end: usize): void {
-  for (; at < end; at += 16) v128.store(at, sigmoidOf<T>(v128.load(at)));
-}
-
-export function silu<T>(at: usize, end: usize): void {
-  for (; at < end; at += 16) {
-    const x = v128.load(at);
-    v128.store(at, v128.mul<T>(x, sigmoidOf<T>(x)));
+  for (; at < end; at += 32) {
+    const x = v128.load(at), y = v128.load(at, 16);
+    const u = tanhVector<T>(x), v = tanhVector<T>(y);
+    v128.store(at, u);
+    v128.store(at, v, 16);
   }
 }
 
-export function geluTanh<T>(at: usize, end: usize): void {
-  for (; at < end; at += 16) {
-    const x = v128.load(at);
-    const slope = madd<T>(v128.mul<T>(x, x), geluTanhSecond<T>(), geluTanhFirst<T>());
-    v128.store(at, v128.mul<T>(x, sigmoidOf<T>(v128.mul<T>(x, slope))));
+/**
+ * Sigmoids of the elements, or, with `gelu`, of gelu's argument; with `gated`, times the elements. One loop for the three: its
+ * choices are the same every time round.
+ */
+export function gate<T>(at: usize, end: usize, gated: bool, gelu: bool): void {
+  for (; at < end; at += 32) {
+    const x = v128.load(at), y = v128.load(at, 16);
+    let a = x, b = y;
+    if (gelu) {
+      a = geluArgument<T>(x);
+      b = geluArgument<T>(y);
+    }
+    const s = v128.or(a, sign<T>()), t = v128.or(b, sign<T>());
+    let e: v128, f: v128;
+    if (isFar<T>(a, b)) {
+      e = expFull<T>(s);
+      f = expFull<T>(t);
+    } else {
+      e = expNear<T>(s);
+      f = expNear<T>(t);
+    }
+    let u = sigmoidFrom<T>(a, e), v = sigmoidFrom<T>(b, f);
+    if (gated) {
+      u = v128.mul<T>(u, x);
+      v = v128.mul<T>(v, y);
+    }
+    v128.store(at, u);
+    v128.store(at, v, 16);
   }
 }

@@ -1,5 +1,8 @@
-/** Gaussian functions of 64-bit floats, in place on the vectors from `at` up to `end`. */
+/** Gaussian functions of 64-bit floats, in place on the pairs of vectors from `at` up to `end`. */
 import { erf as erfOf, gelu as geluOf } from "./gaussian";
+import { expand } from "./tables";
+
+expand<f64>();
 
 export function erf(at: usize, end: usize): void {
   erfOf<f64>(at, end);

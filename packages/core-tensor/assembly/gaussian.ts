@@ -1,5 +1,5 @@
 /** The error function and the Gaussian linear unit, from erfc a = e^(−a²) w(a) with a smooth factor w. */
-import { clampedExponent, exponentOf, reduced, scaled } from "./exponential";
+import { clampedExponent, exponentOf, magnitude, reduced, scaled } from "./exponential";
 import { madd } from "./lane";
 import {
   erfNear, erfNearEdge, erfTop, erfcCentre, erfcScaled, geluTop, half, one, sign, splitMask, sqrtHalf, two,
@@ -30,24 +30,28 @@ function bell<T>(y: v128, halved: bool): v128 {
   return scaled<T>(v128.sub<T>(reduced<T>(x, n), rest), n);
 }
 
-export function erf<T>(at: usize, end: usize): void {
-  for (; at < end; at += 16) {
-    const x = v128.load(at);
-    const a = v128.pmin<T>(v128.abs<T>(x), erfTop<T>());
-    const far = v128.sub<T>(one<T>(), v128.mul<T>(bell<T>(a, false), factor<T>(a)));
-    const near = madd<T>(a, erfNear<T>(v128.mul<T>(a, a)), a);
-    const size = v128.bitselect(near, far, v128.lt<T>(a, erfNearEdge<T>()));
-    v128.store(at, v128.or(size, v128.and(x, sign<T>())));
-  }
+@inline
+function erfVector<T>(x: v128): v128 {
+  const a = v128.pmin<T>(magnitude<T>(x), erfTop<T>());
+  const far = v128.sub<T>(one<T>(), v128.mul<T>(bell<T>(a, false), factor<T>(a)));
+  const near = madd<T>(a, erfNear<T>(v128.mul<T>(a, a)), a);
+  const size = v128.bitselect(near, far, v128.lt<T>(a, erfNearEdge<T>()));
+  return v128.or(size, v128.and(x, sign<T>()));
 }
 
 /** x Φ(x), with Φ(−|x|) = ½ erfc(|x| / √2) kept relatively accurate. */
+@inline
+function geluVector<T>(x: v128): v128 {
+  const y = v128.pmin<T>(magnitude<T>(x), geluTop<T>());
+  const tail = v128.mul<T>(v128.mul<T>(bell<T>(y, true), half<T>()), factor<T>(v128.mul<T>(y, sqrtHalf<T>())));
+  const mass = v128.bitselect(tail, v128.sub<T>(one<T>(), tail), v128.lt<T>(x, v128.splat<T>(<T>0)));
+  return v128.mul<T>(x, mass);
+}
+
+export function erf<T>(at: usize, end: usize): void {
+  for (; at < end; at += 16) v128.store(at, erfVector<T>(v128.load(at)));
+}
+
 export function gelu<T>(at: usize, end: usize): void {
-  for (; at < end; at += 16) {
-    const x = v128.load(at);
-    const y = v128.pmin<T>(v128.abs<T>(x), geluTop<T>());
-    const tail = v128.mul<T>(v128.mul<T>(bell<T>(y, true), half<T>()), factor<T>(v128.mul<T>(y, sqrtHalf<T>())));
-    const mass = v128.bitselect(tail, v128.sub<T>(one<T>(), tail), v128.lt<T>(x, v128.splat<T>(<T>0)));
-    v128.store(at, v128.mul<T>(x, mass));
-  }
+  for (; at < end; at += 16) v128.store(at, geluVector<T>(v128.load(at)));
 }

@@ -1,5 +1,8 @@
-/** Logarithmic functions of 64-bit floats, in place on the vectors from `at` up to `end`. */
+/** Logarithmic functions of 64-bit floats, in place on the pairs of vectors from `at` up to `end`. */
 import { log as logOf, log1p as log1pOf, softplus as softplusOf } from "./logarithm";
+import { expand } from "./tables";
+
+expand<f64>();
 
 export function log(at: usize, end: usize): void {
   logOf<f64>(at, end);

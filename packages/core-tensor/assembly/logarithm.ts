@@ -2,7 +2,7 @@
  * log x and what is made of it. x = 2ᵏ (1 + f) with 1 + f in [√½, √2); log(1 + f) from s = f / (2 + f) by an odd series, arranged
  * so that the leading term f enters unrounded.
  */
-import { expOf } from "./exponential";
+import { expFull, expNear, isFar } from "./exponential";
 import { addBits, fromExponent, madd, subBits } from "./lane";
 import {
   exponent, exponentBase, half, infinity, ln2High, ln2Low, logShift, logTail, mantissaBits, one, oneBits, sign, smallestNormal,
@@ -58,30 +58,63 @@ export function log1pOf<T>(x: v128): v128 {
   return assembled<T>(k, v128.bitselect(x, fraction<T>(u, moved), near), v128.andnot(c, near));
 }
 
+@inline
+function logVector<T>(x: v128): v128 {
+  const small = v128.lt<T>(x, smallestNormal<T>());
+  const normal = v128.bitselect(v128.mul<T>(x, twoToMantissa<T>()), x, small);
+  const moved = shifted<T>(normal);
+  const k = v128.sub<T>(exponentFloat<T>(moved), v128.and(small, mantissaBits<T>()));
+  return withLimits<T>(assembled<T>(k, fraction<T>(normal, moved), v128.splat<T>(<T>0)), x);
+}
+
+@inline
+function log1pVector<T>(x: v128): v128 {
+  return withLimits<T>(v128.or(log1pOf<T>(x), v128.and(x, sign<T>())), v128.add<T>(one<T>(), x));
+}
+
+/** max(x, 0) + log(1 + e) with e = e^(−|x|). */
+@inline
+function softplusFrom<T>(x: v128, e: v128): v128 {
+  return v128.add<T>(v128.pmax<T>(x, v128.splat<T>(<T>0)), log1pCall<T>(e));
+}
+
+/** `log1pOf`, not inlined: two more copies of it would make the module too large. */
+function log1pCall<T>(x: v128): v128 {
+  return log1pOf<T>(x);
+}
+
 export function log<T>(at: usize, end: usize): void {
-  for (; at < end; at += 16) {
-    const x = v128.load(at);
-    const small = v128.lt<T>(x, smallestNormal<T>());
-    const normal = v128.bitselect(v128.mul<T>(x, twoToMantissa<T>()), x, small);
-    const moved = shifted<T>(normal);
-    const k = v128.sub<T>(exponentFloat<T>(moved), v128.and(small, mantissaBits<T>()));
-    v128.store(at, withLimits<T>(assembled<T>(k, fraction<T>(normal, moved), v128.splat<T>(<T>0)), x));
+  for (; at < end; at += 32) {
+    const x = v128.load(at), y = v128.load(at, 16);
+    const u = logVector<T>(x), v = logVector<T>(y);
+    v128.store(at, u);
+    v128.store(at, v, 16);
   }
 }
 
 export function log1p<T>(at: usize, end: usize): void {
-  for (; at < end; at += 16) {
-    const x = v128.load(at);
-    const r = v128.or(log1pOf<T>(x), v128.and(x, sign<T>()));
-    v128.store(at, withLimits<T>(r, v128.add<T>(one<T>(), x)));
+  for (; at < end; at += 32) {
+    const x = v128.load(at), y = v128.load(at, 16);
+    const u = log1pVector<T>(x), v = log1pVector<T>(y);
+    v128.store(at, u);
+    v128.store(at, v, 16);
   }
 }
 
-/** max(x, 0) + log(1 + e^(−|x|)). */
 export function softplus<T>(at: usize, end: usize): void {
-  for (; at < end; at += 16) {
-    const x = v128.load(at);
-    const tail = log1pOf<T>(expOf<T>(v128.or(x, sign<T>())));
-    v128.store(at, v128.add<T>(v128.pmax<T>(x, v128.splat<T>(<T>0)), tail));
+  for (; at < end; at += 32) {
+    const x = v128.load(at), y = v128.load(at, 16);
+    const s = v128.or(x, sign<T>()), t = v128.or(y, sign<T>());
+    let e: v128, f: v128;
+    if (isFar<T>(x, y)) {
+      e = expFull<T>(s);
+      f = expFull<T>(t);
+    } else {
+      e = expNear<T>(s);
+      f = expNear<T>(t);
+    }
+    const u = softplusFrom<T>(x, e), v = softplusFrom<T>(y, f);
+    v128.store(at, u);
+    v128.store(at, v, 16);
   }
 }

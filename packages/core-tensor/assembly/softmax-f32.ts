@@ -1,5 +1,8 @@
 /** Softmax of rows of 32-bit floats. */
 import { softmax as softmaxOf, subtract as subtractOf, sums as sumsOf } from "./softmax";
+import { expand } from "./tables";
+
+expand<f32>();
 
 export function softmax(x: usize, out: usize, rows: i32, cols: i32): void {
   softmaxOf<f32>(x, out, rows, cols);

@@ -2,8 +2,8 @@
  * Softmax and its relatives over the rows of a matrix. Input and output are different buffers and the rows go in order: the last
  * vector of a row may stick out into the next one, whose own turn comes later.
  */
-import { expTail, infinity, laneIndex, log2e, magicBias, one, softmaxLow } from "./tables";
-import { reduced } from "./exponential";
+import { infinity, log2e, magicBias, softmaxLow } from "./tables";
+import { expm1Reduced, reduced } from "./exponential";
 import { laneSum, lanes, madd, toExponent } from "./lane";
 
 /** e^x for x ≤ 0, with results below the normal range flushed to zero: one scale factor, no slow denormals. */
@@ -12,8 +12,8 @@ function expNegative<T>(x: v128): v128 {
   const bounded = v128.pmax<T>(x, softmaxLow<T>());
   const biased = madd<T>(bounded, log2e<T>(), magicBias<T>());
   const t = reduced<T>(bounded, v128.sub<T>(biased, magicBias<T>()));
-  const p = v128.add<T>(one<T>(), madd<T>(v128.mul<T>(t, t), expTail<T>(t), t));
-  return v128.andnot(v128.mul<T>(p, toExponent<T>(biased)), v128.lt<T>(x, softmaxLow<T>()));
+  const scale = toExponent<T>(biased);
+  return v128.andnot(madd<T>(scale, expm1Reduced<T>(t), scale), v128.lt<T>(x, softmaxLow<T>()));
 }
 
 /** Bytes of a row whose exponentials are summed before the sum joins the total, a double. */
@@ -22,7 +22,8 @@ const BLOCK: usize = 4096;
 /** All ones in the first `count` lanes. */
 @inline
 function firstLanes<T>(count: i32): v128 {
-  return v128.lt<T>(laneIndex<T>(), v128.splat<T>(<T>count));
+  const index = sizeof<T>() == 4 ? f32x4(0, 1, 2, 3) : f64x2(0, 1);
+  return v128.lt<T>(index, v128.splat<T>(<T>count));
 }
 
 @inline
@@ -61,10 +62,19 @@ export function softmax<T>(x: usize, out: usize, rows: i32, cols: i32): void {
     let at: usize = 0;
     while (at < vectors) {
       let sum = v128.splat<T>(<T>0);
-      for (const end = min(at + BLOCK, vectors); at < end; at += 16) {
+      const end = min(at + BLOCK, vectors);
+      for (; at + 16 < end; at += 32) {
+        const e = expNegative<T>(v128.sub<T>(v128.load(x + at), shift));
+        const f = expNegative<T>(v128.sub<T>(v128.load(x + at, 16), shift));
+        v128.store(out + at, e);
+        v128.store(out + at, f, 16);
+        sum = v128.add<T>(sum, v128.add<T>(e, f));
+      }
+      if (at < end) {
         const e = expNegative<T>(v128.sub<T>(v128.load(x + at), shift));
         v128.store(out + at, e);
         sum = v128.add<T>(sum, e);
+        at += 16;
       }
       total += <f64>laneSum<T>(sum);
     }

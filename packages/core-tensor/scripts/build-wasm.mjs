@@ -24,20 +24,20 @@ const FAMILIES = {
     vecmatF64: { entry: "vecmat-f64.ts", relaxed: true },
   },
   exponential: {
-    exponentialF32: { entry: "exponential-f32.ts", memoryBase: 1024, relaxed: true },
-    exponentialF64: { entry: "exponential-f64.ts", memoryBase: 2048, relaxed: true },
+    exponentialF32: { entry: "exponential-f32.ts", memoryBase: 1024, polynomials: ["expTail"], relaxed: true },
+    exponentialF64: { entry: "exponential-f64.ts", memoryBase: 2048, polynomials: ["expTail"], relaxed: true },
   },
   logarithm: {
-    logarithmF32: { entry: "logarithm-f32.ts", memoryBase: 4096, relaxed: true },
-    logarithmF64: { entry: "logarithm-f64.ts", memoryBase: 5120, relaxed: true },
+    logarithmF32: { entry: "logarithm-f32.ts", memoryBase: 3072, polynomials: ["expTail", "logTail"], relaxed: true },
+    logarithmF64: { entry: "logarithm-f64.ts", memoryBase: 4096, polynomials: ["expTail", "logTail"], relaxed: true },
   },
   gaussian: {
-    gaussianF32: { entry: "gaussian-f32.ts", memoryBase: 7168, relaxed: true },
-    gaussianF64: { entry: "gaussian-f64.ts", memoryBase: 8192, relaxed: true },
+    gaussianF32: { entry: "gaussian-f32.ts", memoryBase: 5120, polynomials: ["expTail", "erfcScaled", "erfNear"], relaxed: true },
+    gaussianF64: { entry: "gaussian-f64.ts", memoryBase: 6144, polynomials: ["expTail", "erfcScaled", "erfNear"], relaxed: true },
   },
   softmax: {
-    softmaxF32: { entry: "softmax-f32.ts", memoryBase: 10240, relaxed: true },
-    softmaxF64: { entry: "softmax-f64.ts", memoryBase: 11264, relaxed: true },
+    softmaxF32: { entry: "softmax-f32.ts", memoryBase: 7168, polynomials: ["expTail"], relaxed: true },
+    softmaxF64: { entry: "softmax-f64.ts", memoryBase: 8192, polynomials: ["expTail"], relaxed: true },
   },
   reduce: {
     reduceF32: { entry: "reduce-f32.ts", relaxed: false },
@@ -45,8 +45,11 @@ const FAMILIES = {
   },
 };
 
+/** Where the slots of the first module with constants begin; each module has two KiB. */
+const FIRST_SLOT = 16384;
+
 /** Bytes of one kernel module. */
-async function compile({ entry, memoryBase = 64 }, relaxed) {
+async function compile({ entry, memoryBase = 64, polynomials = [] }, relaxed) {
   let bytes;
   const options = [
     entry, "--outFile", "out.wasm", "--runtime", "stub", "--importMemory", "--noExportMemory", "--initialMemory", "1",
@@ -56,7 +59,7 @@ async function compile({ entry, memoryBase = 64 }, relaxed) {
   const { error, stderr } = await asc.main(options, {
     readFile: (name) => {
       if (name === "tile.ts") return tileSource(relaxed ? RELAXED_TILE : SIMD_TILE);
-      if (name === "tables.ts") return tablesSource();
+      if (name === "tables.ts") return tablesSource(polynomials, FIRST_SLOT + 2 * (memoryBase - 1024));
       try {
         return readFileSync(new URL(name, assembly), "utf8");
       } catch {

@@ -10,7 +10,10 @@ export const UNARY_MIN_SIZE = 32;
 /** Bytes of one tile: copies and kernel then work in the first-level cache. */
 const TILE_BYTES = 16384;
 
-/** A function on the vectors from byte `at` up to `end`, in place. */
+/** Kernels run on pairs of vectors, past the end of the data if need be. */
+const PAIR_BYTES = 32;
+
+/** A function on the pairs of vectors from byte `at` up to `end`, in place. */
 type InPlace = (at: number, end: number) => void;
 
 interface Exponential {
@@ -68,7 +71,7 @@ export function unary<T extends FloatArray>(name: UnaryName, x: T): T | undefine
   if (size < UNARY_MIN_SIZE) return undefined;
   const run = kernelOf(name, x instanceof Float32Array);
   const bytes = x.BYTES_PER_ELEMENT;
-  if (!run || !reserve(Math.min(TILE_BYTES, align(size * bytes)))) return undefined;
+  if (!run || !reserve(Math.min(TILE_BYTES, align(size * bytes) + PAIR_BYTES))) return undefined;
   const scratch = scratchLike(x);
   const from = SCRATCH_START / bytes;
   const tile = TILE_BYTES / bytes;
