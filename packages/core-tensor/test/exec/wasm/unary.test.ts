@@ -75,7 +75,8 @@ describe.each(LEVELS)("unary kernels at level %s", (level) => {
       const expected = arrayOf(kind, Array.from(x, TRUTH[name]));
       x.forEach((at, i) => {
         const want = expected[i]!;
-        if (Number.isNaN(want) || !Number.isFinite(want) || want === 0) expect(y[i], `${name}(${at})`).toBe(want);
+        // A nonzero argument may reach zero by rounding, where half a unit decides; there the bound below applies.
+        if (!Number.isFinite(want) || (want === 0 && Math.abs(at) !== tiny)) expect(y[i], `${name}(${at})`).toBe(want);
         else {
           // A gate below the normal range is a multiple of `tiny`, and so is its error, times the argument.
           const gate = name === "silu" ? Math.abs(at) * tiny : 0;
