@@ -1,0 +1,61 @@
+/** The exponential of a matrix. */
+import type { NdArray } from "../array/ndarray.js";
+import { LinAlgError } from "../errors.js";
+import { abs, add, mul, sub } from "../ops/arithmetic.js";
+import { eye, item } from "../ops/create.js";
+import { matmul } from "../ops/matmul.js";
+import { max, sum } from "../ops/reduce.js";
+import { stopGradient } from "../ops/stop-gradient.js";
+import { convert } from "../trace/elementwise.js";
+import type { ArrayInput } from "../trace/input.js";
+import { squareExtent, toMatrix } from "./matrices.js";
+import { solve } from "./solve.js";
+
+// numerator of the [13/13] Padé approximant of exp
+const PADE = [
+  64764752532480000, 32382376266240000, 7771770303897600, 1187353796428800, 129060195264000, 10559470521600, 670442572800, 33522128640,
+  1323241920, 40840800, 960960, 16380, 182, 1,
+];
+/** Norm up to which the approximant is accurate to double precision. */
+const REACH = 5.371920351148152;
+
+/**
+ * The matrix exponential $e^A = \sum_k A^k / k!$, by scaling, a Padé approximant and squaring.
+ *
+ * Takes stacks of matrices; the scaling is that of the largest. Not available under `vmap`, where norms have no value yet.
+ *
+ * @param a - square matrices, shape `[…, n, n]`
+ * @returns array of the shape of `a`
+ * @throws {@link LinAlgError} when an entry is not finite
+ * @throws {@link ShapeError} when the matrices are not square
+ * @example
+ * ```ts
+ * import { array, toNested } from "@provably/core-tensor";
+ * import { matrixExp } from "@provably/core-tensor/linalg";
+ *
+ * toNested(matrixExp(array([[0, 1], [0, 0]], { dtype: "float64" }))); // => [[1, 1], [0, 1]]
+ * ```
+ * @see Higham (2005), "The scaling and squaring method for the matrix exponential revisited", algorithm 2.3
+ * @category Decompositions
+ */
+export function matrixExp(a: ArrayInput): NdArray {
+  const x = toMatrix("matrixExp", a);
+  const n = squareExtent("matrixExp", x);
+  if (x.size === 0) return x;
+  const norm = item(max(sum(abs(stopGradient(x)), { axis: -2 })));
+  if (!Number.isFinite(norm)) throw new LinAlgError(`matrixExp: the matrix must be finite, its norm is ${norm}`);
+  const squarings = Math.max(0, Math.ceil(Math.log2(norm / REACH)));
+  const identity = convert(eye(n), x.dtype);
+  const scaled = mul(x, 2 ** -squarings);
+  const a2 = matmul(scaled, scaled);
+  const a4 = matmul(a2, a2);
+  const a6 = matmul(a4, a2);
+  const powers = [identity, a2, a4, a6];
+  const combine = (...indices: number[]): NdArray => indices.map((k, i) => mul(PADE[k]!, powers[i]!)).reduce((p, q) => add(p, q));
+  const high = (k: number): NdArray => matmul(a6, [k, k + 2, k + 4].map((c, i) => mul(PADE[c]!, powers[i + 1]!)).reduce((p, q) => add(p, q)));
+  const odd = matmul(scaled, add(high(9), combine(1, 3, 5, 7)));
+  const even = add(high(8), combine(0, 2, 4, 6));
+  let y = solve(sub(even, odd), add(even, odd));
+  for (let i = 0; i < squarings; i++) y = matmul(y, y);
+  return y;
+}
