@@ -1,7 +1,7 @@
 /** Matrix products $C = AB$ on strided operands, single and batched. */
 import { gemmF32, gemmF64 } from "./binaries/gemm.js";
 import { vecmatF32, vecmatF64 } from "./binaries/vecmat.js";
-import { type Operand, gather, place, placedBytes } from "./operand.js";
+import { type Operand, copyOut, gather, place, placedBytes } from "./operand.js";
 import { type FloatArray, SCRATCH_START, align, kernel, reserve, scratchLike } from "./runtime.js";
 
 /** Products `m·n·k` below this are faster in plain JavaScript. */
@@ -65,13 +65,6 @@ export function gemm<T extends FloatArray>(
   return copyOut(a, cAt, m * n);
 }
 
-/** Fresh array with `size` elements of the scratch memory from byte `address` on. */
-function copyOut<T extends FloatArray>(like: T, address: number, size: number): T {
-  const from = address / like.BYTES_PER_ELEMENT;
-  // `slice` of a view keeps its element type, which is that of `like`.
-  return scratchLike(like).slice(from, from + size) as T;
-}
-
 function isStreamable({ rowStride, colStride }: Operand<FloatArray>): boolean {
   return rowStride === 1 || colStride === 1;
 }
@@ -117,22 +110,27 @@ export function gemmBatched<T extends FloatArray>(
   if (batch * size * k < GEMM_MIN_WORK) return undefined;
   if (isStack(aOffsets, m * aRowStride) && isStack(bOffsets, 0))
     return gemm(a, aOffsets[0]!, aRowStride, aColStride, b, bOffsets[0]!, bRowStride, bColStride, batch * m, n, k);
-  const run = (a instanceof Float32Array ? gemm32 : gemm64)();
-  if (!run) return undefined;
+  const narrow = a instanceof Float32Array;
+  const run = (narrow ? gemm32 : gemm64)();
+  const stream = (narrow ? vecmat32 : vecmat64)();
+  if (!run || !stream) return undefined;
   const bytes = a.BYTES_PER_ELEMENT;
-  const aStack = stackOperand(a, aOffsets, aRowStride, aColStride, m, k);
-  const bStack = stackOperand(b, bOffsets, bRowStride, bColStride, k, n);
+  const few = m <= FEW && (bRowStride === 1 || bColStride === 1);
+  const aStack = stackOperand(a, aOffsets, aRowStride, aColStride, m, k, few);
+  const bStack = stackOperand(b, bOffsets, bRowStride, bColStride, k, n, false);
   const cAt = SCRATCH_START + align(aStack.size * bytes) + align(bStack.size * bytes);
   const workAt = cAt + align(batch * size * bytes);
   if (!reserve(workAt + run.workBytes(n, k) - SCRATCH_START)) return undefined;
   const aAt = aStack.place(SCRATCH_START);
   const bAt = bStack.place(SCRATCH_START + align(aStack.size * bytes));
-  for (let p = 0; p < batch; p++)
-    run.gemm(
-      aAt(p), aStack.rowStride * bytes, aStack.colStride * bytes,
-      bAt(p), bStack.rowStride * bytes, bStack.colStride * bytes,
-      cAt + p * size * bytes, m, n, k, workAt,
-    );
+  const bRow = bStack.rowStride * bytes;
+  const bCol = bStack.colStride * bytes;
+  for (let p = 0; p < batch; p++) {
+    const c = cAt + p * size * bytes;
+    if (!few) run.gemm(aAt(p), aStack.rowStride * bytes, aStack.colStride * bytes, bAt(p), bRow, bCol, c, m, n, k, workAt);
+    else if (bStack.colStride === 1) stream.axpyRows(aAt(p), bAt(p), bRow, c, m, n, k);
+    else stream.dotRows(aAt(p), bAt(p), bCol, c, m, n, k);
+  }
   return copyOut(a, cAt, batch * size);
 }
 
@@ -152,8 +150,9 @@ interface Stack {
   place(address: number): (p: number) => number;
 }
 
+/** The stack of a product's operand; each matrix row-major without gaps when `dense`. */
 function stackOperand<T extends FloatArray>(
-  data: T, offsets: ArrayLike<number>, rowStride: number, colStride: number, rows: number, cols: number,
+  data: T, offsets: ArrayLike<number>, rowStride: number, colStride: number, rows: number, cols: number, dense: boolean,
 ): Stack {
   const bytes = data.BYTES_PER_ELEMENT;
   let low = Infinity;
@@ -165,7 +164,8 @@ function stackOperand<T extends FloatArray>(
   low += Math.min(0, (rows - 1) * rowStride) + Math.min(0, (cols - 1) * colStride);
   high += Math.max(0, (rows - 1) * rowStride) + Math.max(0, (cols - 1) * colStride) + 1;
   const count = rows * cols;
-  if (high - low <= 2 * count * offsets.length) {
+  const isDense = (rows === 1 || rowStride === cols) && (cols === 1 || colStride === 1);
+  if (high - low <= 2 * count * offsets.length && (isDense || !dense)) {
     return {
       size: high - low, rowStride, colStride,
       place(address) {

@@ -46,11 +46,24 @@ export function place<T extends FloatArray>(x: Operand<T>, address: number): Pla
   const to = address / bytes;
   if (!isGathered(x)) {
     const low = lowest(x);
-    scratch.set(data.subarray(low, low + span(x)), to);
+    copyIn(data, low, span(x), scratch, to);
     return { address: address + (offset - low) * bytes, rowBytes: rowStride * bytes, colBytes: colStride * bytes };
   }
   gather(x, scratch, to);
   return { address, rowBytes: cols * bytes, colBytes: bytes };
+}
+
+/** Copies `size` elements of `data` from index `from` on to index `to` of `scratch`. */
+function copyIn<T extends FloatArray>(data: T, from: number, size: number, scratch: T, to: number): void {
+  // The view costs as much as copying a hundred elements.
+  scratch.set(size === data.length ? data : data.subarray(from, from + size), to);
+}
+
+/** Fresh array with `size` elements of the scratch memory from byte `address` on. */
+export function copyOut<T extends FloatArray>(like: T, address: number, size: number): T {
+  const from = address / like.BYTES_PER_ELEMENT;
+  // `slice` keeps the element type.
+  return scratchLike(like).slice(from, from + size) as T;
 }
 
 /** Writes the elements of `x` in row-major order to `out` from index `to` on. */

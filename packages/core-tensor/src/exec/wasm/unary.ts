@@ -2,6 +2,7 @@
 import { exponentialF32, exponentialF64 } from "./binaries/exponential.js";
 import { gaussianF32, gaussianF64 } from "./binaries/gaussian.js";
 import { logarithmF32, logarithmF64 } from "./binaries/logarithm.js";
+import { copyOut } from "./operand.js";
 import { type FloatArray, SCRATCH_START, align, freshLike, kernel, reserve, scratchLike } from "./runtime.js";
 
 /** Arrays shorter than this are faster in plain JavaScript. */
@@ -78,8 +79,7 @@ export function unary<T extends FloatArray>(name: UnaryName, x: T): T | undefine
   if (size <= tile) {
     scratch.set(x, from);
     run(SCRATCH_START, SCRATCH_START + size * bytes);
-    // `slice` keeps the element type.
-    return scratch.slice(from, from + size) as T;
+    return copyOut(x, SCRATCH_START, size);
   }
   const out = freshLike(x, size);
   for (let at = 0; at < size; at += tile) {

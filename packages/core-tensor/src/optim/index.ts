@@ -1,0 +1,13 @@
+/**
+ * Optimisers and step-size schedules, as pure functions on trees of arrays.
+ *
+ * @packageDocumentation
+ */
+
+// optimisers
+export {
+  adam, adamw, applyUpdates, clipByGlobalNorm, rmsprop, sgd,
+  type AdamOptions, type AdamState, type LearningRate, type Optimizer, type RmspropState, type SgdState,
+} from "./optimizer.js";
+// step sizes
+export { cosineDecay, warmup, type Schedule } from "./schedule.js";

@@ -1,0 +1,268 @@
+/** Optimisers as pairs of pure functions: `init` makes a state from parameters, `update` turns a gradient into a step and the next state. */
+import type { NdArray } from "../array/ndarray.js";
+import { DomainError } from "../errors.js";
+import { add, div, mul, square } from "../ops/arithmetic.js";
+import { item, zeros } from "../ops/create.js";
+import { sqrt } from "../ops/exponential.js";
+import { sum } from "../ops/reduce.js";
+import { treeLeaves, treeMap } from "../tree/tree.js";
+import type { Schedule } from "./schedule.js";
+
+/**
+ * An optimiser. States are trees of arrays and numbers: they can be stored, and training resumes from them to the same bits.
+ * @category Optimisers
+ */
+export interface Optimizer<State = unknown> {
+  /** The state before the first step. */
+  init<T>(params: T): State;
+  /** The step to add to the parameters, a tree like `grads`, and the next state. */
+  update<T>(grads: T, state: State, params: T): [T, State];
+}
+
+/**
+ * A step size: a number, or a function of the number of steps already taken.
+ * @category Optimisers
+ */
+export type LearningRate = number | Schedule;
+
+function rateAt(fn: string, rate: LearningRate, step: number): number {
+  const value = typeof rate === "number" ? rate : rate(step);
+  if (!Number.isFinite(value)) throw new DomainError(`${fn}: learningRate must be finite, got ${value} at step ${step}`);
+  return value;
+}
+
+function checkFraction(fn: string, name: string, value: number): void {
+  if (!(value >= 0 && value < 1)) throw new DomainError(`${fn}: ${name} must be in [0, 1), got ${value}`);
+}
+
+const zerosLike = <T>(tree: T): T => treeMap((x) => zeros(x.shape, { dtype: x.dtype }), tree);
+
+/** `decay · old + (1 − decay) · fresh`. */
+function blend(decay: number, old: NdArray, fresh: NdArray): NdArray {
+  return add(mul(decay, old), mul(1 - decay, fresh));
+}
+
+/**
+ * The parameters after a step: the sum of the two trees.
+ *
+ * @param params - tree of arrays
+ * @param updates - tree of the same structure
+ * @returns tree of the same structure
+ * @throws {@link ShapeError} when the structures differ
+ * @example
+ * ```ts
+ * import { array, toNested } from "@provably/core-tensor";
+ * import { applyUpdates } from "@provably/core-tensor/optim";
+ *
+ * toNested(applyUpdates({ w: array([1]) }, { w: array([2]) }).w); // => [3]
+ * ```
+ * @category Optimisers
+ */
+export function applyUpdates<T>(params: T, updates: T): T {
+  return treeMap(add, params, updates);
+}
+
+/**
+ * State of {@link sgd}.
+ * @category Optimisers
+ */
+export interface SgdState {
+  readonly step: number;
+  /** Running sum of gradients, a tree like the parameters; null without momentum. */
+  readonly velocity: unknown;
+}
+
+/**
+ * Gradient descent, $\theta \leftarrow \theta - \eta g$, with momentum $v \leftarrow \mu v + g$ if wanted.
+ *
+ * @param learningRate - $\eta$, see {@link LearningRate}
+ * @param options - `momentum`: $\mu \in [0, 1)$, default 0; `nesterov`: look ahead by one step of the momentum, default false
+ * @returns optimiser
+ * @throws {@link DomainError} when `momentum` is out of range
+ * @example
+ * ```ts
+ * import { array, toNested } from "@provably/core-tensor";
+ * import { sgd } from "@provably/core-tensor/optim";
+ *
+ * const { init, update } = sgd(0.5);
+ * const params = array([1]);
+ * toNested(update(array([4]), init(params), params)[0]); // => [-2]
+ * ```
+ * @see Polyak (1964), "Some methods of speeding up the convergence of iteration methods"
+ * @category Optimisers
+ */
+export function sgd(learningRate: LearningRate, options: { readonly momentum?: number; readonly nesterov?: boolean } = {}): Optimizer<SgdState> {
+  const { momentum = 0, nesterov = false } = options;
+  checkFraction("sgd", "momentum", momentum);
+  return {
+    init: (params) => ({ step: 0, velocity: momentum > 0 ? zerosLike(params) : null }),
+    update<T>(grads: T, state: SgdState): [T, SgdState] {
+      const rate = rateAt("sgd", learningRate, state.step);
+      const velocity = momentum > 0 ? treeMap((v, g) => add(mul(momentum, v), g), state.velocity as T, grads) : undefined;
+      const direction = velocity === undefined ? grads : nesterov ? treeMap((v, g) => add(mul(momentum, v), g), velocity, grads) : velocity;
+      return [treeMap((d) => mul(-rate, d), direction), { step: state.step + 1, velocity: velocity ?? null }];
+    },
+  };
+}
+
+/**
+ * State of {@link adam} and {@link adamw}.
+ * @category Optimisers
+ */
+export interface AdamState {
+  readonly step: number;
+  /** Running mean of the gradients. */
+  readonly mean: unknown;
+  /** Running mean of their squares. */
+  readonly square: unknown;
+}
+
+/**
+ * Options of {@link adam} and {@link adamw}.
+ * @category Optimisers
+ */
+export interface AdamOptions {
+  /** Decay of the mean, in [0, 1); default 0.9. */
+  readonly beta1?: number;
+  /** Decay of the mean square, in [0, 1); default 0.999. */
+  readonly beta2?: number;
+  /** Added to the root mean square; default 1e-8. */
+  readonly epsilon?: number;
+}
+
+/**
+ * Adam: $\theta \leftarrow \theta - \eta\, \hat m / (\sqrt{\hat v} + \varepsilon)$ with bias-corrected running means of the gradient and its square.
+ *
+ * @param learningRate - $\eta$, see {@link LearningRate}
+ * @param options - see {@link AdamOptions}
+ * @returns optimiser
+ * @throws {@link DomainError} when a decay is out of range
+ * @example
+ * ```ts
+ * import { array, grad, item, square } from "@provably/core-tensor";
+ * import { adam, applyUpdates } from "@provably/core-tensor/optim";
+ *
+ * const { init, update } = adam(0.1);
+ * let params = array(1);
+ * let state = init(params);
+ * for (let i = 0; i < 200; i++) {
+ *   const [step, next] = update(grad(square)(params), state, params);
+ *   [params, state] = [applyUpdates(params, step), next];
+ * }
+ * Math.abs(item(params)) < 1e-2; // => true
+ * ```
+ * @see Kingma, Ba (2015), "Adam: a method for stochastic optimization", algorithm 1
+ * @category Optimisers
+ */
+export function adam(learningRate: LearningRate, options: AdamOptions = {}): Optimizer<AdamState> {
+  return adamw(learningRate, { ...options, weightDecay: 0 });
+}
+
+/**
+ * Adam with decoupled weight decay: $\theta \leftarrow \theta - \eta\,(\hat m / (\sqrt{\hat v} + \varepsilon) + \lambda\theta)$.
+ *
+ * @param learningRate - $\eta$, see {@link LearningRate}
+ * @param options - see {@link AdamOptions}; `weightDecay`: $\lambda \ge 0$, default 0.01
+ * @returns optimiser
+ * @throws {@link DomainError} when a decay is out of range
+ * @example
+ * ```ts
+ * import { array, toNested } from "@provably/core-tensor";
+ * import { adamw } from "@provably/core-tensor/optim";
+ *
+ * const { init, update } = adamw(0.1, { weightDecay: 0.5 });
+ * const params = array([2], { dtype: "float64" });
+ * toNested(update(array([0], { dtype: "float64" }), init(params), params)[0]); // => [-0.1]
+ * ```
+ * @see Loshchilov, Hutter (2019), "Decoupled weight decay regularization", algorithm 2
+ * @category Optimisers
+ */
+export function adamw(learningRate: LearningRate, options: AdamOptions & { readonly weightDecay?: number } = {}): Optimizer<AdamState> {
+  const { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, weightDecay = 0.01 } = options;
+  checkFraction("adam", "beta1", beta1);
+  checkFraction("adam", "beta2", beta2);
+  if (!(weightDecay >= 0)) throw new DomainError(`adamw: weightDecay must be ≥ 0, got ${weightDecay}`);
+  return {
+    init: (params) => ({ step: 0, mean: zerosLike(params), square: zerosLike(params) }),
+    update<T>(grads: T, state: AdamState, params: T): [T, AdamState] {
+      const step = state.step + 1;
+      const rate = rateAt("adam", learningRate, state.step);
+      const mean = treeMap((m, g) => blend(beta1, m, g), state.mean as T, grads);
+      const squares = treeMap((v, g) => blend(beta2, v, square(g)), state.square as T, grads);
+      const [meanScale, squareScale] = [1 / (1 - beta1 ** step), 1 / (1 - beta2 ** step)];
+      const updates = treeMap(
+        (m, v, p) => {
+          const direction = div(mul(meanScale, m), add(sqrt(mul(squareScale, v)), epsilon));
+          return mul(-rate, weightDecay === 0 ? direction : add(direction, mul(weightDecay, p)));
+        },
+        mean,
+        squares,
+        params,
+      );
+      return [updates, { step, mean, square: squares }];
+    },
+  };
+}
+
+/**
+ * State of {@link rmsprop}.
+ * @category Optimisers
+ */
+export interface RmspropState {
+  readonly step: number;
+  readonly square: unknown;
+}
+
+/**
+ * RMSprop: $\theta \leftarrow \theta - \eta\, g / (\sqrt{v} + \varepsilon)$ with a running mean $v$ of the squared gradient.
+ *
+ * @param learningRate - $\eta$, see {@link LearningRate}
+ * @param options - `decay` of the mean square, in [0, 1), default 0.9; `epsilon`, default 1e-8
+ * @returns optimiser
+ * @throws {@link DomainError} when `decay` is out of range
+ * @example
+ * ```ts
+ * import { array, toNested } from "@provably/core-tensor";
+ * import { rmsprop } from "@provably/core-tensor/optim";
+ *
+ * const { init, update } = rmsprop(0.1, { decay: 0, epsilon: 0 });
+ * const params = array([1], { dtype: "float64" });
+ * toNested(update(array([-3], { dtype: "float64" }), init(params), params)[0]); // => [0.1]
+ * ```
+ * @category Optimisers
+ */
+export function rmsprop(learningRate: LearningRate, options: { readonly decay?: number; readonly epsilon?: number } = {}): Optimizer<RmspropState> {
+  const { decay = 0.9, epsilon = 1e-8 } = options;
+  checkFraction("rmsprop", "decay", decay);
+  return {
+    init: (params) => ({ step: 0, square: zerosLike(params) }),
+    update<T>(grads: T, state: RmspropState): [T, RmspropState] {
+      const rate = rateAt("rmsprop", learningRate, state.step);
+      const squares = treeMap((v, g) => blend(decay, v, square(g)), state.square as T, grads);
+      return [treeMap((g, v) => mul(-rate, div(g, add(sqrt(v), epsilon))), grads, squares), { step: state.step + 1, square: squares }];
+    },
+  };
+}
+
+/**
+ * The gradients scaled down together so that their common norm is at most `maxNorm`.
+ *
+ * @param grads - tree of arrays
+ * @param maxNorm - bound on the Euclidean norm over all arrays, > 0
+ * @returns tree of the same structure; the same values when the norm is within the bound
+ * @throws {@link DomainError} when `maxNorm` is not positive
+ * @example
+ * ```ts
+ * import { array, toNested } from "@provably/core-tensor";
+ * import { clipByGlobalNorm } from "@provably/core-tensor/optim";
+ *
+ * toNested(clipByGlobalNorm(array([3, 4]), 2.5)); // => [1.5, 2]
+ * ```
+ * @see Pascanu, Mikolov, Bengio (2013), "On the difficulty of training recurrent neural networks", algorithm 1
+ * @category Optimisers
+ */
+export function clipByGlobalNorm<T>(grads: T, maxNorm: number): T {
+  if (!(maxNorm > 0)) throw new DomainError(`clipByGlobalNorm: maxNorm must be positive, got ${maxNorm}`);
+  const norm = Math.sqrt(treeLeaves(grads).reduce((total, g) => total + item(sum(square(g))), 0));
+  return norm <= maxNorm ? grads : treeMap((g) => mul(maxNorm / norm, g), grads);
+}

@@ -1,0 +1,50 @@
+/** Step sizes that change as training goes on. */
+import { DomainError } from "../errors.js";
+
+/**
+ * The step size after so many steps.
+ * @category Schedules
+ */
+export type Schedule = (step: number) => number;
+
+/**
+ * Half a cosine from `peak` down to `end`: $e + \tfrac12(p - e)(1 + \cos(\pi t/T))$.
+ *
+ * @param peak - first value
+ * @param numSteps - length $T \ge 1$; the value stays at `end` afterwards
+ * @param end - last value; default 0
+ * @returns schedule
+ * @throws {@link DomainError} when `numSteps` is not positive
+ * @example
+ * ```ts
+ * import { cosineDecay } from "@provably/core-tensor/optim";
+ *
+ * cosineDecay(1, 100)(50); // => 0.5
+ * ```
+ * @see Loshchilov, Hutter (2017), "SGDR", eq. 5
+ * @category Schedules
+ */
+export function cosineDecay(peak: number, numSteps: number, end = 0): Schedule {
+  if (!(numSteps > 0)) throw new DomainError(`cosineDecay: numSteps must be positive, got ${numSteps}`);
+  return (step) => end + 0.5 * (peak - end) * (1 + Math.cos(Math.PI * Math.min(1, step / numSteps)));
+}
+
+/**
+ * A straight rise from 0 over the first steps, then another schedule, which counts from there.
+ *
+ * @param warmupSteps - length of the rise, ≥ 0
+ * @param then - what follows; its first value is the height of the rise
+ * @returns schedule
+ * @throws {@link DomainError} when `warmupSteps` is negative
+ * @example
+ * ```ts
+ * import { cosineDecay, warmup } from "@provably/core-tensor/optim";
+ *
+ * warmup(10, cosineDecay(1, 100))(5); // => 0.5
+ * ```
+ * @category Schedules
+ */
+export function warmup(warmupSteps: number, then: Schedule): Schedule {
+  if (!(warmupSteps >= 0)) throw new DomainError(`warmup: warmupSteps must be ≥ 0, got ${warmupSteps}`);
+  return (step) => (step < warmupSteps ? (then(0) * step) / warmupSteps : then(step - warmupSteps));
+}
