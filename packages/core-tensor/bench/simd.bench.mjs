@@ -22,8 +22,9 @@ const simd = await import(`data:text/javascript,${encodeURIComponent(output.code
 const filter = process.argv[2] ?? "";
 const budgetMs = Number(process.env.BENCH_MS ?? 250);
 
-/** Seconds of the fastest call within the time budget. */
+/** Seconds of the fastest call within the time budget; NaN for a call that the kernels leave to the caller. */
 function fastest(run) {
+  if (run() === undefined) return NaN;
   const begin = performance.now();
   let best = Infinity;
   let inner = 1;
@@ -38,7 +39,8 @@ function fastest(run) {
 }
 
 function report(name, value, unit) {
-  console.log(`${name.padEnd(34)} ${value.toPrecision(3).padStart(8)} ${unit}`);
+  const text = Number.isNaN(value) ? "left to the caller" : `${value.toPrecision(3).padStart(8)} ${unit}`;
+  console.log(`${name.padEnd(44)} ${text}`);
 }
 
 /** Uniform numbers in (-1, 1) from a fixed linear congruence. */
