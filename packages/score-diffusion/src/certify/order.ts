@@ -1,0 +1,122 @@
+/** The order of convergence of a sampler, measured. */
+import { type Certificate, DomainError, type NdArray, div, item, sqrt, square, sub, sum } from "@provably/core-tensor";
+import { type RngKey, foldIn, normalRows } from "@provably/core-tensor/random";
+import { probabilityFlow } from "../flow.js";
+import { type NoiseLevel, levelOf } from "../schedule/level.js";
+import { type PaperScheduleOptions, paperSchedule } from "../schedule/schedule.js";
+import type { GaussianMixture } from "../score/gaussian-mixture.js";
+import { type Sampler, sample } from "../sampler/sampler.js";
+import { pathKl1d } from "./path-kl.js";
+
+/**
+ * Options of {@link certifyOrder} and {@link convergence}.
+ * @category Certificates
+ */
+export interface ConvergenceOptions extends PaperScheduleOptions {
+  /** Numbers of steps to measure at, growing; default 80, 160, 320, 640 for deterministic samplers and 25, 50, 100 for stochastic ones. */
+  readonly numSteps?: readonly number[];
+  /** Number of paths of a deterministic sampler; default 64. */
+  readonly numPaths?: number;
+  /** Called after each measurement. */
+  readonly onProgress?: (progress: { readonly iteration: number; readonly total: number; readonly metric: number }) => void;
+  /** Stops between two measurements. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Errors of a sampler at several numbers of steps.
+ * @category Certificates
+ */
+export interface Convergence {
+  /** Numbers of steps $T$. */
+  readonly numSteps: readonly number[];
+  /** Error at each. */
+  readonly errors: readonly number[];
+  /** What the error is. */
+  readonly measure: "root mean square distance to the exact flow at Y_1" | "square root of half the path KL";
+  /** Slope of $\ln$ error against $\ln(\ln T / T)$, between the last two numbers of steps. */
+  readonly order: number;
+}
+
+function rms(a: NdArray, b: NdArray): number {
+  return item(sqrt(div(sum(square(sub(a, b))), a.shape[0]!)));
+}
+
+/**
+ * The errors of a sampler on a Gaussian mixture, whose score is exact, at growing numbers of steps of the theorems' schedule.
+ *
+ * Deterministic samplers are held against the probability flow, integrated to rounding from the same starting points. Stochastic ones against the true
+ * reverse process by the Kullback-Leibler divergence of paths ({@link pathKl1d}, d = 1). Steps of this schedule are about $\ln T/T$ long, so orders are
+ * slopes against that, not against $1/T$.
+ *
+ * @param sampler - which sampler
+ * @param mixture - law of the data; one-dimensional for stochastic samplers
+ * @param key - random key for the starting points
+ * @param options - see {@link ConvergenceOptions}; `c0` default 1 here
+ * @returns see {@link Convergence}
+ * @throws {@link DomainError} when fewer than two numbers of steps are given
+ * @example
+ * ```ts
+ * import { key } from "@provably/core-tensor/random";
+ * import { convergence, ddim, gaussianMixture } from "@provably/score-diffusion";
+ *
+ * const law = gaussianMixture({ weights: [1, 1], means: [[-1], [1]], variances: [0.2, 0.2] });
+ * convergence(ddim(), law, key(0), { numSteps: [40, 80], numPaths: 8 }).errors.length; // => 2
+ * ```
+ * @category Certificates
+ */
+export function convergence<Row extends { readonly level: NoiseLevel }>(sampler: Sampler<Row>, mixture: GaussianMixture, key: RngKey, options: ConvergenceOptions = {}): Convergence {
+  const deterministic = sampler.noises === 0;
+  const { numSteps = deterministic ? [80, 160, 320, 640] : [25, 50, 100], numPaths = 64, c0 = 1, c1 = 4 } = options;
+  if (numSteps.length < 2) throw new DomainError(`convergence: numSteps must hold at least two numbers, got [${numSteps.join(", ")}]`);
+  const start = normalRows(foldIn(key, "start"), [numPaths, mixture.means.shape[1]!], { dtype: "float64" });
+  const errors = numSteps.map((steps, i) => {
+    options.signal?.throwIfAborted();
+    const schedule = paperSchedule(steps, { c0, c1 });
+    const { alphaBar } = schedule;
+    const error = deterministic
+      ? rms(
+          sample(sampler, mixture, key, { start, schedule, stopAt: 1 }).samples,
+          probabilityFlow(mixture, start, levelOf(alphaBar[steps - 1]!), levelOf(alphaBar[0]!)),
+        )
+      : Math.sqrt(pathKl1d(sampler, mixture, schedule) / 2);
+    options.onProgress?.({ iteration: i + 1, total: numSteps.length, metric: error });
+    return error;
+  });
+  const last = numSteps.length - 1;
+  const size = (t: number): number => Math.log(Math.log(t) / t);
+  const order = (Math.log(errors[last]!) - Math.log(errors[last - 1]!)) / (size(numSteps[last]!) - size(numSteps[last - 1]!));
+  return { numSteps, errors, measure: deterministic ? "root mean square distance to the exact flow at Y_1" : "square root of half the path KL", order };
+}
+
+/**
+ * A certificate that a sampler converges at the order that theory gives it: the measured slope lies in the sampler's interval.
+ *
+ * @param sampler - which sampler
+ * @param mixture - law of the data; one-dimensional for stochastic samplers
+ * @param key - random key for the starting points
+ * @param options - see {@link ConvergenceOptions}
+ * @returns certificate with the measured order as its value
+ * @throws {@link DomainError} when fewer than two numbers of steps are given
+ * @example
+ * ```ts
+ * import { key } from "@provably/core-tensor/random";
+ * import { acceleratedOde, certifyOrder, gaussianMixture } from "@provably/score-diffusion";
+ *
+ * const law = gaussianMixture({ weights: [0.4, 0.6], means: [[-1.2], [1]], variances: [0.09, 0.16] });
+ * certifyOrder(acceleratedOde, law, key(0)).holds; // => true
+ * ```
+ * @category Certificates
+ */
+export function certifyOrder<Row extends { readonly level: NoiseLevel }>(sampler: Sampler<Row>, mixture: GaussianMixture, key: RngKey, options: ConvergenceOptions = {}): Certificate {
+  const { order, measure, numSteps } = convergence(sampler, mixture, key, options);
+  const { expected, source } = sampler.order;
+  return {
+    claim: "order of convergence in ln T / T",
+    kind: "measured",
+    value: order,
+    expected,
+    holds: order >= expected[0] && order <= expected[1],
+    note: `${measure}, T = ${numSteps.join(", ")}; ${source}`,
+  };
+}

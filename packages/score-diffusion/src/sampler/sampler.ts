@@ -1,0 +1,267 @@
+/** What a sampler is, and the two drivers that run one: at once, or waiting for a model that answers later. */
+import {
+  type Certificate, DomainError, type NdArray, ShapeError, add, all, astype, isFinite, item, mul, stack,
+} from "@provably/core-tensor";
+import { type RngKey, foldIn, normalRows } from "@provably/core-tensor/random";
+import type { NoiseLevel } from "../schedule/level.js";
+import { type Schedule, paperSchedule } from "../schedule/schedule.js";
+import { type AsyncModel, type Model, type Prediction, convertPrediction } from "../score/prediction.js";
+
+/**
+ * A question to the model: its prediction, as `want`, at `x` and `level`.
+ * @category Samplers
+ */
+export interface Query {
+  readonly x: NdArray;
+  readonly level: NoiseLevel;
+  readonly want: Prediction;
+}
+
+/**
+ * Where a chain stands.
+ * @category Samplers
+ */
+export interface SamplerState {
+  /** The points, shape `[n, …]`. */
+  readonly x: NdArray;
+  /** What the step before leaves for the next one; multistep samplers keep their last prediction here. */
+  readonly memory?: NdArray;
+}
+
+/**
+ * A sampler: a table of coefficients and one pure step. Drivers, tests and kernels share both.
+ *
+ * The step is a generator: it yields {@link Query}s, is handed the model's answers, and returns the next state. So one step function serves models
+ * that answer at once and models that answer later.
+ * @category Samplers
+ */
+export interface Sampler<Row = unknown> {
+  readonly name: string;
+  /** Independent standard normal arrays that each step takes. */
+  readonly noises: 0 | 1 | 2;
+  /** What theory says of the order of convergence, for {@link certifyOrder}. */
+  readonly order: { readonly expected: readonly [number, number]; readonly source: string };
+  /** Coefficients of each step, in running order, from noise to data. */
+  table(schedule: Schedule, options: TableOptions): readonly Row[];
+  /** One step. */
+  step(state: SamplerState, row: Row, noise: readonly NdArray[]): Generator<Query, SamplerState, NdArray>;
+}
+
+/**
+ * Where a chain ends.
+ * @category Samplers
+ */
+export interface TableOptions {
+  /** 1 to end at $Y_1$, whose law the theorems speak of, 0 to take the last step to the data as well. Default 0. */
+  readonly stopAt?: 0 | 1;
+}
+
+/**
+ * How far a run has come.
+ * @category Samplers
+ */
+export interface SampleProgress {
+  /** Steps done. */
+  readonly iteration: number;
+  /** Steps in all. */
+  readonly total: number;
+  /** Root mean square of the points. */
+  readonly metric: number;
+}
+
+/**
+ * Options of {@link sample} and {@link sampleAsync}. One of `shape` and `start` is needed.
+ * @category Samplers
+ */
+export interface SampleOptions extends TableOptions {
+  /** Extents of the result, `[n, …]`. */
+  readonly shape?: readonly number[];
+  /** Points to start from instead of standard normal ones, shape `[n, …]`. */
+  readonly start?: NdArray;
+  /** Number of steps of the default schedule; default 50. */
+  readonly numSteps?: number;
+  /** Noise schedule; default {@link paperSchedule} of `numSteps` steps. */
+  readonly schedule?: Schedule;
+  /** Noise to use instead of drawing it: for each step of the table the arrays that it takes. */
+  readonly noise?: readonly (readonly NdArray[])[];
+  /** Leave the noise out of the last step, as is often done; default false, as in the theorems. */
+  readonly quietEnd?: boolean;
+  /** Number of the first row: a batch drawn in parts gets the same points as in one piece. Default 0. */
+  readonly firstRow?: number;
+  /** Keep the points after every step; default false. */
+  readonly trajectory?: boolean;
+  /** Called after every step. */
+  readonly onProgress?: (progress: SampleProgress) => void;
+  /** Stops the run between two steps. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * What a run gives.
+ * @category Samplers
+ */
+export interface SampleResult {
+  /** The points, shape `[n, …]`, float64. */
+  readonly samples: NdArray;
+  /** The points at the start and after every step, shape `[steps + 1, n, …]`, when asked for. */
+  readonly trajectory?: NdArray;
+  /** How often the model was asked. */
+  readonly numEvaluations: number;
+  /** Holds when every coordinate of every sample is finite; `value` is the fraction that is. For the quality of a sampler see {@link certifyOrder}. */
+  readonly certificate: Certificate;
+}
+
+interface Run<Row> {
+  readonly rows: readonly Row[];
+  readonly start: NdArray;
+  noiseOf(step: number): NdArray[];
+}
+
+function prepare<Row>(fn: string, sampler: Sampler<Row>, key: RngKey, options: SampleOptions): Run<Row> {
+  const { shape, start, numSteps = 50, noise, firstRow = 0, quietEnd = false } = options;
+  const schedule = options.schedule ?? paperSchedule(numSteps);
+  if ((shape === undefined) === (start === undefined)) throw new DomainError(`${fn}: give either shape or start`);
+  if (start !== undefined && start.shape.length < 2) throw new ShapeError(`${fn}: start must be [n, …], got [${start.shape.join(", ")}]`);
+  if (shape !== undefined && shape.length < 2) throw new ShapeError(`${fn}: shape must be [n, …], got [${shape.join(", ")}]`);
+  const rows = sampler.table(schedule, options);
+  if (noise !== undefined && (noise.length !== rows.length || noise.some((list) => list.length !== sampler.noises)))
+    throw new ShapeError(`${fn}: noise must hold ${sampler.noises} arrays for each of the ${rows.length} steps of ${sampler.name}`);
+  const x = start === undefined ? normalRows(foldIn(key, "start"), shape!, { dtype: "float64", firstRow }) : astype(start, "float64");
+  return {
+    rows,
+    start: x,
+    noiseOf(step) {
+      if (quietEnd && step === rows.length - 1) return Array.from({ length: sampler.noises }, () => mul(x, 0));
+      if (noise !== undefined) return [...noise[step]!];
+      const stepKey = foldIn(key, step);
+      return Array.from({ length: sampler.noises }, (_, i) => normalRows(foldIn(stepKey, i), x.shape, { dtype: "float64", firstRow }));
+    },
+  };
+}
+
+function answer(fn: string, model: Model | AsyncModel, query: Query, output: NdArray, step: number): NdArray {
+  if (output.shape.join() !== query.x.shape.join())
+    throw new ShapeError(`${fn}: the model must return the shape of its input [${query.x.shape.join(", ")}], got [${output.shape.join(", ")}]`);
+  if (!item(all(isFinite(output)))) throw new DomainError(`${fn}: the model returned NaN or infinite values in step ${step + 1}`);
+  return convertPrediction(output, model.prediction, query.want, query.x, query.level);
+}
+
+function rootMeanSquare(x: NdArray): number {
+  let total = 0;
+  for (const v of x.data) total += v * v;
+  return Math.sqrt(total / Math.max(1, x.data.length));
+}
+
+/** Bookkeeping common to both drivers. */
+class Journal {
+  numEvaluations = 0;
+  private readonly path: NdArray[] = [];
+
+  constructor(
+    private readonly options: SampleOptions,
+    private readonly total: number,
+    start: NdArray,
+  ) {
+    if (options.trajectory) this.path.push(start);
+  }
+
+  stepDone(x: NdArray, step: number): void {
+    if (this.options.trajectory) this.path.push(x);
+    this.options.onProgress?.({ iteration: step + 1, total: this.total, metric: rootMeanSquare(x) });
+    this.options.signal?.throwIfAborted();
+  }
+
+  result(samples: NdArray): SampleResult {
+    let finite = 0;
+    for (const v of samples.data) if (Number.isFinite(v)) finite++;
+    const value = samples.size === 0 ? 1 : finite / samples.size;
+    const certificate: Certificate = { claim: "fraction of coordinates that are finite", kind: "exact", value, expected: 1, tolerance: 0, holds: value === 1 };
+    const base = { samples, numEvaluations: this.numEvaluations, certificate };
+    return this.options.trajectory ? { ...base, trajectory: stack(this.path) } : base;
+  }
+}
+
+/**
+ * Draws samples: starts from noise and takes the steps of a sampler towards the data.
+ *
+ * Row i of the result depends on the key and on its number alone, so neither the size of the batch, nor splitting it, nor recording the trajectory
+ * changes any sample.
+ *
+ * @param sampler - which sampler
+ * @param model - exact score or network
+ * @param key - random key
+ * @param options - see {@link SampleOptions}
+ * @returns see {@link SampleResult}
+ * @throws {@link DomainError} when the model returns NaN or infinite values, naming the step
+ * @throws {@link ShapeError} when shapes do not fit
+ * @example
+ * ```ts
+ * import { key } from "@provably/core-tensor/random";
+ * import { acceleratedOde, gaussianMixture, sample } from "@provably/score-diffusion";
+ *
+ * const law = gaussianMixture({ weights: [1, 1], means: [[-2], [2]], variances: [0.1, 0.1] });
+ * sample(acceleratedOde, law, key(0), { shape: [5, 1], numSteps: 40 }).samples.shape; // => [5, 1]
+ * ```
+ * @category Samplers
+ */
+export function sample<Row>(sampler: Sampler<Row>, model: Model, key: RngKey, options: SampleOptions): SampleResult {
+  const run = prepare("sample", sampler, key, options);
+  const journal = new Journal(options, run.rows.length, run.start);
+  let state: SamplerState = { x: run.start };
+  options.signal?.throwIfAborted();
+  run.rows.forEach((row, step) => {
+    const steps = sampler.step(state, row, run.noiseOf(step));
+    let turn = steps.next();
+    while (!turn.done) {
+      journal.numEvaluations++;
+      turn = steps.next(answer("sample", model, turn.value, model.evaluate(turn.value.x, turn.value.level), step));
+    }
+    state = turn.value;
+    journal.stepDone(state.x, step);
+  });
+  return journal.result(state.x);
+}
+
+/**
+ * The same as {@link sample} for a model that answers later, by the same steps and with the same numbers.
+ *
+ * @param sampler - which sampler
+ * @param model - network whose `evaluate` returns a promise
+ * @param key - random key
+ * @param options - see {@link SampleOptions}
+ * @returns promise of a {@link SampleResult}; rejects with `signal.reason` when aborted
+ * @throws {@link DomainError} when the model returns NaN or infinite values, naming the step
+ * @example
+ * ```ts
+ * import { key } from "@provably/core-tensor/random";
+ * import { ddim, gaussianMixture, sampleAsync } from "@provably/score-diffusion";
+ *
+ * const law = gaussianMixture({ weights: [1], means: [[0]], variances: [1] });
+ * const remote = { prediction: law.prediction, evaluate: async (x, level) => law.evaluate(x, level) };
+ * (await sampleAsync(ddim(), remote, key(0), { shape: [2, 1], numSteps: 20 })).numEvaluations; // => 20
+ * ```
+ * @category Samplers
+ */
+export async function sampleAsync<Row>(sampler: Sampler<Row>, model: AsyncModel, key: RngKey, options: SampleOptions): Promise<SampleResult> {
+  const run = prepare("sampleAsync", sampler, key, options);
+  const journal = new Journal(options, run.rows.length, run.start);
+  let state: SamplerState = { x: run.start };
+  options.signal?.throwIfAborted();
+  for (const [step, row] of run.rows.entries()) {
+    const steps = sampler.step(state, row, run.noiseOf(step));
+    let turn = steps.next();
+    while (!turn.done) {
+      journal.numEvaluations++;
+      const output = await model.evaluate(turn.value.x, turn.value.level);
+      turn = steps.next(answer("sampleAsync", model, turn.value, output, step));
+    }
+    state = turn.value;
+    journal.stepDone(state.x, step);
+  }
+  return journal.result(state.x);
+}
+
+/** `p·x + q·y`, the shape of nearly every step. */
+export function combine(p: number, x: NdArray, q: number, y: NdArray): NdArray {
+  return add(mul(p, x), mul(q, y));
+}

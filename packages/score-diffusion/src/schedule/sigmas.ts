@@ -1,0 +1,70 @@
+/** Noise levels of variance-exploding samplers, greatest first, ending in 0. */
+import { DomainError } from "@provably/core-tensor";
+import { checkCount } from "./schedule.js";
+
+/**
+ * Ends of a list of noise levels.
+ * @category Schedules
+ */
+export interface SigmaRange {
+  /** Smallest level before 0. */
+  readonly sigmaMin?: number;
+  /** Greatest level. */
+  readonly sigmaMax?: number;
+}
+
+function checkSigmas(fn: string, sigmaMin: number, sigmaMax: number): void {
+  if (!(sigmaMin > 0 && sigmaMax >= sigmaMin && Number.isFinite(sigmaMax))) throw new DomainError(`${fn}: 0 < sigmaMin ≤ sigmaMax is needed, got ${sigmaMin} and ${sigmaMax}`);
+}
+
+function descending(n: number, f: (u: number) => number): number[] {
+  return [...Array.from({ length: n }, (_, i) => f(n === 1 ? 0 : i / (n - 1))), 0];
+}
+
+/**
+ * Levels whose $\rho$-th roots are evenly spaced, then 0.
+ *
+ * @param numSteps - how many before the 0, ≥ 1
+ * @param options - see {@link SigmaRange}, default 0.002 to 80; `rho`, default 7
+ * @returns `numSteps + 1` levels
+ * @throws {@link DomainError} when an argument is out of range
+ * @example
+ * ```ts
+ * import { karrasSigmas } from "@provably/score-diffusion";
+ *
+ * karrasSigmas(1); // => [80, 0]
+ * ```
+ * @see Karras, Aittala, Aila, Laine (2022), "Elucidating the design space of diffusion-based generative models", eq. 5
+ * @category Schedules
+ */
+export function karrasSigmas(numSteps: number, options: SigmaRange & { readonly rho?: number } = {}): number[] {
+  checkCount("karrasSigmas", "numSteps", numSteps, 1);
+  const { sigmaMin = 0.002, sigmaMax = 80, rho = 7 } = options;
+  checkSigmas("karrasSigmas", sigmaMin, sigmaMax);
+  if (!(rho > 0)) throw new DomainError(`karrasSigmas: rho must be positive, got ${rho}`);
+  const [high, low] = [sigmaMax ** (1 / rho), sigmaMin ** (1 / rho)];
+  return descending(numSteps, (u) => (u === 0 ? sigmaMax : (high + u * (low - high)) ** rho));
+}
+
+/**
+ * Levels evenly spaced in logarithm, then 0.
+ *
+ * @param numSteps - how many before the 0, ≥ 1
+ * @param options - see {@link SigmaRange}; default 0.002 to 80
+ * @returns `numSteps + 1` levels
+ * @throws {@link DomainError} when an argument is out of range
+ * @example
+ * ```ts
+ * import { exponentialSigmas } from "@provably/score-diffusion";
+ *
+ * exponentialSigmas(2, { sigmaMin: 1, sigmaMax: 2 })[2]; // => 0
+ * ```
+ * @category Schedules
+ */
+export function exponentialSigmas(numSteps: number, options: SigmaRange = {}): number[] {
+  checkCount("exponentialSigmas", "numSteps", numSteps, 1);
+  const { sigmaMin = 0.002, sigmaMax = 80 } = options;
+  checkSigmas("exponentialSigmas", sigmaMin, sigmaMax);
+  const [high, low] = [Math.log(sigmaMax), Math.log(sigmaMin)];
+  return descending(numSteps, (u) => Math.exp(high + u * (low - high)));
+}

@@ -1,0 +1,191 @@
+/** The empirical distribution of a data set, smoothed by noise: its exact denoiser, score and density. */
+import {
+  type ArrayInput, DomainError, type NdArray, ShapeError, add, all, argmax, array, astype, div, equal, exp, greater, isFinite, item, log, matmul, max, maximum,
+  mean, min, mul, slice, square, squeeze, sub, sum, take, transpose, where, zeros,
+} from "@provably/core-tensor";
+import type { NoiseLevel } from "../schedule/level.js";
+import type { Model } from "./prediction.js";
+
+/**
+ * Options of {@link empiricalDistribution}.
+ * @category Scores
+ */
+export interface EmpiricalOptions {
+  /** Weight of each data point, shape `[N]`, ≥ 0, not all 0; default all equal. */
+  readonly weights?: ArrayInput;
+  /** Data points taken at a time; the result does not depend on it up to rounding, the memory does. Default 2048. */
+  readonly chunkSize?: number;
+}
+
+/**
+ * A data set as a law, and at the same time a {@link Model} with its exact denoiser.
+ *
+ * Its samples are the training points themselves as soon as the noise is gone: the exact score of a finite data set memorises. That makes it an
+ * oracle for samplers, not a generator of new data.
+ * @category Scores
+ */
+export interface EmpiricalDistribution extends Model {
+  readonly prediction: "x0";
+  /** The points with their mean subtracted, which keeps digits when the noise is small; float64 `[N, d]`. */
+  readonly centred: NdArray;
+  /** The mean, `[d]`. */
+  readonly mean: NdArray;
+  /** Squared lengths of the centred points, `[N]`. */
+  readonly squares: NdArray;
+  /** Logarithms of the normalised weights, `[N]`. */
+  readonly logWeights: NdArray;
+  readonly chunkSize: number;
+}
+
+/**
+ * The law that puts its mass on the given points.
+ *
+ * @param data - points, shape `[N, d]`, N ≥ 1
+ * @param options - see {@link EmpiricalOptions}
+ * @returns see {@link EmpiricalDistribution}
+ * @throws {@link ShapeError} when `data` is empty or not a matrix
+ * @throws {@link DomainError} when a value or a weight cannot be used
+ * @example
+ * ```ts
+ * import { array, toNested } from "@provably/core-tensor";
+ * import { empiricalDistribution, levelOf } from "@provably/score-diffusion";
+ *
+ * const law = empiricalDistribution([[-1], [1]]);
+ * toNested(law.evaluate(array([[0]], { dtype: "float64" }), levelOf(0.5))); // => [[0]]
+ * ```
+ * @category Scores
+ */
+export function empiricalDistribution(data: ArrayInput, options: EmpiricalOptions = {}): EmpiricalDistribution {
+  const points = astype(data, "float64");
+  if (points.shape.length !== 2 || points.size === 0) throw new ShapeError(`empiricalDistribution: data must be [N, d] and not empty, got [${points.shape.join(", ")}]`);
+  if (!item(all(isFinite(points)))) throw new DomainError("empiricalDistribution: data must be finite");
+  const { chunkSize = 2048 } = options;
+  if (!Number.isInteger(chunkSize) || chunkSize < 1) throw new DomainError(`empiricalDistribution: chunkSize must be an integer ≥ 1, got ${chunkSize}`);
+  const n = points.shape[0]!;
+  const weights = options.weights === undefined ? add(zeros([n], { dtype: "float64" }), 1) : astype(options.weights, "float64");
+  if (weights.shape.length !== 1 || weights.shape[0] !== n) throw new ShapeError(`empiricalDistribution: weights must be [${n}], got [${weights.shape.join(", ")}]`);
+  const total = item(sum(weights));
+  if (!(item(min(weights)) >= 0 && total > 0 && Number.isFinite(total))) throw new DomainError("empiricalDistribution: weights must be ≥ 0 and not all 0");
+  const centre = mean(points, { axis: 0 });
+  const centred = sub(points, centre);
+  const law: EmpiricalDistribution = {
+    prediction: "x0",
+    centred,
+    mean: centre,
+    squares: sum(square(centred), { axis: 1 }),
+    logWeights: log(div(weights, total)),
+    chunkSize,
+    evaluate: (x, level) => empiricalDenoiser(law, x, level),
+  };
+  return law;
+}
+
+/**
+ * Over chunks, with a running maximum: the softmax-weighted mean of the centred points, the sum of the weights relative to the greatest, and which
+ * point has the greatest.
+ */
+function attend(law: EmpiricalDistribution, x: NdArray, { alpha, sigma }: NoiseLevel): { mean: NdArray; mass: NdArray; offset: NdArray; nearest: NdArray } {
+  const { centred, squares, logWeights, chunkSize } = law;
+  const [n, d] = centred.shape as [number, number];
+  if (x.shape.length !== 2 || x.shape[1] !== d) throw new ShapeError(`empiricalDenoiser: x must be [n, ${d}], got [${x.shape.join(", ")}]`);
+  if (!(sigma > 0)) throw new DomainError(`empiricalDenoiser: sigma must be positive, got ${sigma}; the law has no density without noise`);
+  const offset = sub(astype(x, "float64"), mul(alpha, law.mean));
+  const rows = x.shape[0]!;
+  const precision = 1 / (sigma * sigma);
+  let peak = array(new Float64Array(rows).fill(-Infinity), { shape: [rows, 1] }) as NdArray;
+  let mass: NdArray = zeros([rows, 1], { dtype: "float64" });
+  let acc: NdArray = zeros([rows, d], { dtype: "float64" });
+  let nearest: NdArray = zeros([rows], { dtype: "int32" });
+  for (let from = 0; from < n; from += chunkSize) {
+    const to = Math.min(n, from + chunkSize);
+    const keys = slice(centred, [from], [to]);
+    const bias = sub(slice(logWeights, [from], [to]), mul((alpha * alpha * precision) / 2, slice(squares, [from], [to])));
+    const logits = add(mul(alpha * precision, matmul(offset, transpose(keys))), bias);
+    const next = maximum(peak, max(logits, { axis: 1, keepDims: true }));
+    nearest = where(squeeze(greater(next, peak), 1), add(argmax(logits, { axis: 1 }), from), nearest);
+    // rows that have met only points of weight 0 so far keep a finite shift
+    const shift = where(equal(next, -Infinity), 0, next);
+    const weights = exp(sub(logits, shift));
+    const keep = exp(sub(peak, shift));
+    mass = add(mul(mass, keep), sum(weights, { axis: 1, keepDims: true }));
+    acc = add(mul(acc, keep), matmul(weights, keys));
+    peak = next;
+  }
+  return { mean: div(acc, mass), mass: squeeze(mass, 1), offset, nearest };
+}
+
+/**
+ * The mean of the clean point given a noisy one, $D(x) = \sum_i \operatorname{softmax}_i\!\left(-\tfrac{\|x - \alpha x_i\|^2}{2\sigma^2} + \ln w_i\right) x_i$: attention with the data as keys and values.
+ *
+ * Two matrix products of $n \times N \times d$ with a running softmax over chunks of the data.
+ *
+ * @param law - see {@link empiricalDistribution}
+ * @param x - points, shape `[n, d]`
+ * @param level - noise level with $\sigma > 0$
+ * @returns array of shape `[n, d]`
+ * @throws {@link DomainError} when $\sigma = 0$
+ * @example
+ * ```ts
+ * import { array, toNested } from "@provably/core-tensor";
+ * import { empiricalDenoiser, empiricalDistribution, levelOf } from "@provably/score-diffusion";
+ *
+ * toNested(empiricalDenoiser(empiricalDistribution([[3, 4]]), array([[0, 0]]), levelOf(0.5))); // => [[3, 4]]
+ * ```
+ * @see Milakov, Gimelshein (2018), "Online normalizer calculation for softmax"
+ * @category Scores
+ */
+export function empiricalDenoiser(law: EmpiricalDistribution, x: NdArray, level: NoiseLevel): NdArray {
+  return add(attend(law, x, level).mean, law.mean);
+}
+
+/**
+ * The exact score $(\alpha D(x) - x)/\sigma^2$ of the smoothed data set.
+ *
+ * @param law - see {@link empiricalDistribution}
+ * @param x - points, shape `[n, d]`
+ * @param level - noise level with $\sigma > 0$
+ * @returns array of shape `[n, d]`
+ * @throws {@link DomainError} when $\sigma = 0$
+ * @example
+ * ```ts
+ * import { array, toNested } from "@provably/core-tensor";
+ * import { empiricalDistribution, empiricalScore, levelOf } from "@provably/score-diffusion";
+ *
+ * toNested(empiricalScore(empiricalDistribution([[0]]), array([[2]], { dtype: "float64" }), levelOf(0.5))); // => [[-4]]
+ * ```
+ * @category Scores
+ */
+export function empiricalScore(law: EmpiricalDistribution, x: NdArray, level: NoiseLevel): NdArray {
+  const { alpha, sigma } = level;
+  // (α(D − m) − (x − αm)) / σ² with the mean m taken out of both, which keeps digits
+  const offset = sub(astype(x, "float64"), mul(alpha, law.mean));
+  return div(sub(mul(alpha, attend(law, x, level).mean), offset), sigma * sigma);
+}
+
+/**
+ * The logarithm of the density of the smoothed data set.
+ *
+ * @param law - see {@link empiricalDistribution}
+ * @param x - points, shape `[n, d]`
+ * @param level - noise level with $\sigma > 0$
+ * @returns array of shape `[n]`, in nats
+ * @throws {@link DomainError} when $\sigma = 0$
+ * @example
+ * ```ts
+ * import { array, toNested } from "@provably/core-tensor";
+ * import { empiricalDistribution, empiricalLogDensity, levelOf } from "@provably/score-diffusion";
+ *
+ * const law = empiricalDistribution([[0]]);
+ * toNested(empiricalLogDensity(law, array([[0]], { dtype: "float64" }), { alpha: 1, sigma: 1, t: 0 })); // => [-0.9189385332046727]
+ * ```
+ * @category Scores
+ */
+export function empiricalLogDensity(law: EmpiricalDistribution, x: NdArray, level: NoiseLevel): NdArray {
+  const { mass, offset, nearest } = attend(law, x, level);
+  const d = law.centred.shape[1]!;
+  const { alpha, sigma } = level;
+  // the distance to the nearest point is formed from differences: at small sigma it decides the value, and expanded squares would lose its digits
+  const distance = sum(square(sub(offset, mul(alpha, take(law.centred, nearest)))), { axis: 1 });
+  const greatest = sub(take(law.logWeights, nearest), div(distance, 2 * sigma * sigma));
+  return sub(add(log(mass), greatest), (d / 2) * Math.log(2 * Math.PI * sigma * sigma));
+}

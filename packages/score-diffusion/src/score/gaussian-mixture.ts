@@ -1,0 +1,211 @@
+/** Gaussian mixtures: a law whose score, density and posterior are known exactly at every noise level. */
+import {
+  type ArrayInput, DomainError, type NdArray, ShapeError, abs, add, astype, diag, div, expandDims, eye, item, log, logsumexp, matmul,
+  matrixTranspose, max, min, mul, neg, ones, softmax, sub, sum, transpose,
+} from "@provably/core-tensor";
+import { eigh } from "@provably/core-tensor/linalg";
+import type { NoiseLevel } from "../schedule/level.js";
+import type { Model } from "./prediction.js";
+
+/**
+ * What a mixture is made of. Give either `covariances` or `variances`.
+ * @category Scores
+ */
+export interface GaussianMixtureInput {
+  /** Weight of each component, shape `[K]`, ≥ 0, not all 0; scaled to sum 1. */
+  readonly weights: ArrayInput;
+  /** Means, shape `[K, d]`. */
+  readonly means: ArrayInput;
+  /** Covariances, symmetric and positive semi-definite, shape `[K, d, d]`. */
+  readonly covariances?: ArrayInput;
+  /** Variances of isotropic components, shape `[K]`, ≥ 0. */
+  readonly variances?: ArrayInput;
+}
+
+/**
+ * A Gaussian mixture, and at the same time a {@link Model} with its exact score.
+ * @category Scores
+ */
+export interface GaussianMixture extends Model {
+  readonly prediction: "score";
+  /** Shape `[K]`, summing to 1. */
+  readonly weights: NdArray;
+  /** Shape `[K, d]`. */
+  readonly means: NdArray;
+  /** Eigenvalues of the covariances, shape `[K, d]`. */
+  readonly eigenvalues: NdArray;
+  /** Their eigenvectors, one in each column, shape `[K, d, d]`: decomposed once, used at every noise level. */
+  readonly eigenvectors: NdArray;
+}
+
+/**
+ * The mixture $\sum_k w_k\, N(m_k, C_k)$ in float64.
+ *
+ * @param input - see {@link GaussianMixtureInput}
+ * @returns see {@link GaussianMixture}
+ * @throws {@link ShapeError} when the shapes do not fit
+ * @throws {@link DomainError} when weights are negative or all 0, or a covariance has a negative eigenvalue, naming the component
+ * @example
+ * ```ts
+ * import { toNested } from "@provably/core-tensor";
+ * import { gaussianMixture } from "@provably/score-diffusion";
+ *
+ * const law = gaussianMixture({ weights: [1, 3], means: [[0], [4]], variances: [1, 1] });
+ * toNested(law.weights); // => [0.25, 0.75]
+ * ```
+ * @category Scores
+ */
+export function gaussianMixture(input: GaussianMixtureInput): GaussianMixture {
+  const means = astype(input.means, "float64");
+  const weights = astype(input.weights, "float64");
+  const [k, d] = means.shape;
+  if (k === undefined || d === undefined || means.shape.length !== 2 || k === 0)
+    throw new ShapeError(`gaussianMixture: means must be [K, d] with K ≥ 1, got [${means.shape.join(", ")}]`);
+  if (weights.shape.length !== 1 || weights.shape[0] !== k) throw new ShapeError(`gaussianMixture: weights must be [${k}], got [${weights.shape.join(", ")}]`);
+  const total = item(sum(weights));
+  if (!(item(min(weights)) >= 0 && total > 0 && Number.isFinite(total))) throw new DomainError(`gaussianMixture: weights must be ≥ 0 and not all 0, got ${weights.toString()}`);
+  const { eigenvalues, eigenvectors } = spectrum(input, k, d);
+  const mixture: GaussianMixture = {
+    prediction: "score",
+    weights: div(weights, total),
+    means,
+    eigenvalues,
+    eigenvectors,
+    evaluate: (x, level) => mixtureScore(mixture, x, level),
+  };
+  return mixture;
+}
+
+function spectrum({ covariances, variances }: GaussianMixtureInput, k: number, d: number): { eigenvalues: NdArray; eigenvectors: NdArray } {
+  if ((covariances === undefined) === (variances === undefined)) throw new DomainError("gaussianMixture: give either covariances or variances");
+  if (variances !== undefined) {
+    const v = astype(variances, "float64");
+    if (v.shape.length !== 1 || v.shape[0] !== k) throw new ShapeError(`gaussianMixture: variances must be [${k}], got [${v.shape.join(", ")}]`);
+    if (!(item(min(v)) >= 0)) throw new DomainError(`gaussianMixture: variances must be ≥ 0, got ${v.toString()}`);
+    return { eigenvalues: mul(expandDims(v, 1), ones([1, d], { dtype: "float64" })), eigenvectors: mul(ones([k, 1, 1], { dtype: "float64" }), eye(d, d, { dtype: "float64" })) };
+  }
+  const c = astype(covariances!, "float64");
+  if (c.shape.length !== 3 || c.shape[0] !== k || c.shape[1] !== d || c.shape[2] !== d)
+    throw new ShapeError(`gaussianMixture: covariances must be [${k}, ${d}, ${d}], got [${c.shape.join(", ")}]`);
+  if (item(max(abs(sub(c, matrixTranspose(c))))) > 1e-10 * item(max(abs(c)))) throw new DomainError("gaussianMixture: covariances must be symmetric");
+  const { eigenvalues, eigenvectors } = eigh(c);
+  for (let i = 0; i < k; i++) {
+    const [least, trace] = [eigenvalues.get(i, 0), item(sum(eigenvalues.pick(i, null)))];
+    if (!(least >= -1e-10 * trace)) throw new DomainError(`gaussianMixture: covariances[${i}] must be positive semi-definite, its least eigenvalue is ${least}`);
+  }
+  return { eigenvalues, eigenvectors };
+}
+
+/** What score, density and Jacobian share: everything by component, `[K, n, …]`. */
+function components(mixture: GaussianMixture, x: NdArray, { alpha, sigma }: NoiseLevel): { logits: NdArray; slopes: NdArray; variances: NdArray } {
+  const { weights, means, eigenvalues, eigenvectors } = mixture;
+  const d = means.shape[1]!;
+  if (x.shape.length !== 2 || x.shape[1] !== d) throw new ShapeError(`gaussianMixture: x must be [n, ${d}], got [${x.shape.join(", ")}]`);
+  const variances = add(mul(alpha * alpha, eigenvalues), sigma * sigma);
+  if (!(item(min(variances)) > 0)) throw new DomainError(`gaussianMixture: a covariance is singular at alpha = ${alpha}, sigma = ${sigma}; there is no density`);
+  const offsets = sub(expandDims(x, 0), mul(alpha, expandDims(means, 1)));
+  const coordinates = matmul(offsets, eigenvectors);
+  const scaled = div(coordinates, expandDims(variances, 1));
+  const quadratic = sum(mul(coordinates, scaled), { axis: -1 });
+  const volume = add(sum(log(variances), { axis: -1 }), d * Math.log(2 * Math.PI));
+  const logits = sub(expandDims(log(weights), 1), mul(0.5, add(quadratic, expandDims(volume, 1))));
+  return { logits, slopes: neg(matmul(scaled, matrixTranspose(eigenvectors))), variances };
+}
+
+/**
+ * The exact score $\nabla \ln p$ of a mixture at a noise level, $s = -\sum_k r_k C_k'^{-1}(x - \alpha m_k)$ with $C_k' = \alpha^2 C_k + \sigma^2 I$.
+ *
+ * Responsibilities come from a softmax, so the tails are right too. Costs $O(nKd^2)$.
+ *
+ * @param mixture - law of the data
+ * @param x - points, shape `[n, d]`
+ * @param level - noise level
+ * @returns array of shape `[n, d]`
+ * @throws {@link ShapeError} when `x` does not fit
+ * @throws {@link DomainError} when a component has no density at this level
+ * @example
+ * ```ts
+ * import { array, toNested } from "@provably/core-tensor";
+ * import { gaussianMixture, levelOf, mixtureScore } from "@provably/score-diffusion";
+ *
+ * const standard = gaussianMixture({ weights: [1], means: [[0, 0]], variances: [1] });
+ * toNested(mixtureScore(standard, array([[1, -2]], { dtype: "float64" }), levelOf(0.5))); // => [[-1, 2]]
+ * ```
+ * @category Scores
+ */
+export function mixtureScore(mixture: GaussianMixture, x: NdArray, level: NoiseLevel): NdArray {
+  const { logits, slopes } = components(mixture, x, level);
+  return sum(mul(expandDims(softmax(logits, { axis: 0 }), 2), slopes), { axis: 0 });
+}
+
+/**
+ * The logarithm of the density of a mixture at a noise level.
+ *
+ * @param mixture - law of the data
+ * @param x - points, shape `[n, d]`
+ * @param level - noise level
+ * @returns array of shape `[n]`, in nats
+ * @throws {@link DomainError} when a component has no density at this level
+ * @example
+ * ```ts
+ * import { array, toNested } from "@provably/core-tensor";
+ * import { gaussianMixture, levelOf, mixtureLogDensity } from "@provably/score-diffusion";
+ *
+ * const standard = gaussianMixture({ weights: [1], means: [[0]], variances: [1] });
+ * toNested(mixtureLogDensity(standard, array([[0]], { dtype: "float64" }), levelOf(1))); // => [-0.9189385332046727]
+ * ```
+ * @category Scores
+ */
+export function mixtureLogDensity(mixture: GaussianMixture, x: NdArray, level: NoiseLevel): NdArray {
+  return logsumexp(components(mixture, x, level).logits, { axis: 0 });
+}
+
+/**
+ * The probability of each component given a point, at a noise level.
+ *
+ * @param mixture - law of the data
+ * @param x - points, shape `[n, d]`
+ * @param level - noise level
+ * @returns array of shape `[n, K]`, rows summing to 1
+ * @throws {@link DomainError} when a component has no density at this level
+ * @example
+ * ```ts
+ * import { array, toNested } from "@provably/core-tensor";
+ * import { gaussianMixture, levelOf, mixtureResponsibilities } from "@provably/score-diffusion";
+ *
+ * const law = gaussianMixture({ weights: [1, 1], means: [[-1], [1]], variances: [1, 1] });
+ * toNested(mixtureResponsibilities(law, array([[0]], { dtype: "float64" }), levelOf(1))); // => [[0.5, 0.5]]
+ * ```
+ * @category Scores
+ */
+export function mixtureResponsibilities(mixture: GaussianMixture, x: NdArray, level: NoiseLevel): NdArray {
+  return transpose(softmax(components(mixture, x, level).logits, { axis: 0 }));
+}
+
+/**
+ * The Jacobian of the score of a mixture, $\sum_k r_k(g_k g_k^\top - P_k) - s s^\top$ with $P_k = C_k'^{-1}$ and $g_k = -P_k(x - \alpha m_k)$.
+ *
+ * @param mixture - law of the data
+ * @param x - points, shape `[n, d]`
+ * @param level - noise level
+ * @returns array of shape `[n, d, d]`, symmetric
+ * @throws {@link DomainError} when a component has no density at this level
+ * @example
+ * ```ts
+ * import { array, toNested } from "@provably/core-tensor";
+ * import { gaussianMixture, levelOf, mixtureJacobian } from "@provably/score-diffusion";
+ *
+ * const standard = gaussianMixture({ weights: [1], means: [[0]], variances: [1] });
+ * toNested(mixtureJacobian(standard, array([[3]], { dtype: "float64" }), levelOf(1))); // => [[[-1]]]
+ * ```
+ * @category Scores
+ */
+export function mixtureJacobian(mixture: GaussianMixture, x: NdArray, level: NoiseLevel): NdArray {
+  const { logits, slopes, variances } = components(mixture, x, level);
+  const { eigenvectors } = mixture;
+  const precision = matmul(matmul(eigenvectors, diag(div(1, variances))), matrixTranspose(eigenvectors));
+  const r = expandDims(expandDims(softmax(logits, { axis: 0 }), 2), 3);
+  const products = mul(expandDims(slopes, 3), expandDims(slopes, 2));
+  const score = sum(mul(expandDims(softmax(logits, { axis: 0 }), 2), slopes), { axis: 0 });
+  return sub(sum(mul(r, sub(products, expandDims(precision, 1))), { axis: 0 }), mul(expandDims(score, 2), expandDims(score, 1)));
+}

@@ -1,0 +1,84 @@
+/** What a network predicts, and turning one prediction into another. */
+import { DomainError, type NdArray, add, div, mul, neg, sub } from "@provably/core-tensor";
+import type { NoiseLevel } from "../schedule/level.js";
+
+/**
+ * What a model returns at $x = \alpha x_0 + \sigma\varepsilon$: the score $s = \nabla \ln p$, the noise $\varepsilon = -\sigma s$,
+ * the clean point $x_0 = (x + \sigma^2 s)/\alpha$, or the velocity $v = \alpha\varepsilon - \sigma x_0$.
+ * @category Scores
+ */
+export type Prediction = "score" | "eps" | "x0" | "v";
+
+/**
+ * A model of the score. Exact scores ask for `alpha` and `sigma` of the level, trained networks for its `t`.
+ * @category Scores
+ */
+export interface Model {
+  /** What `evaluate` returns. */
+  readonly prediction: Prediction;
+  /** The prediction at points `x`, shape `[n, …]`, all at one noise level. */
+  evaluate(x: NdArray, level: NoiseLevel): NdArray;
+}
+
+/**
+ * A model that answers later: a network on a GPU or behind a runtime.
+ * @category Scores
+ */
+export interface AsyncModel {
+  /** What `evaluate` returns. */
+  readonly prediction: Prediction;
+  /** The prediction at points `x`, shape `[n, …]`, all at one noise level. */
+  evaluate(x: NdArray, level: NoiseLevel): Promise<NdArray>;
+}
+
+/**
+ * A prediction of one kind as another.
+ *
+ * @param value - the prediction, shape of `x`
+ * @param from - its kind
+ * @param to - the kind wanted
+ * @param x - where it was made
+ * @param level - the noise level there; needs $\sigma > 0$ to reach the score or the noise from the clean point, $\alpha > 0$ the other way
+ * @returns array of the shape of `x`
+ * @throws {@link DomainError} when the level does not allow the conversion
+ * @example
+ * ```ts
+ * import { array, toNested } from "@provably/core-tensor";
+ * import { convertPrediction, levelOf } from "@provably/score-diffusion";
+ *
+ * const x = array([2], { dtype: "float64" });
+ * toNested(convertPrediction(array([1], { dtype: "float64" }), "eps", "score", x, levelOf(0.75))); // => [-2]
+ * ```
+ * @see Salimans, Ho (2022), "Progressive distillation for fast sampling of diffusion models", appendix D
+ * @category Scores
+ */
+export function convertPrediction(value: NdArray, from: Prediction, to: Prediction, x: NdArray, level: NoiseLevel): NdArray {
+  if (from === to) return value;
+  const { alpha, sigma } = level;
+  const need = (ok: boolean, what: string): void => {
+    if (!ok) throw new DomainError(`convertPrediction: from ${from} to ${to} needs ${what}, got alpha = ${alpha}, sigma = ${sigma}`);
+  };
+  if (from === "v") {
+    // x = αx₀ + σε and v = αε − σx₀ turn into each other by a rotation, up to the length of (α, σ)
+    const square = alpha * alpha + sigma * sigma;
+    if (to === "x0") return div(sub(mul(alpha, x), mul(sigma, value)), square);
+    const eps = div(add(mul(sigma, x), mul(alpha, value)), square);
+    if (to === "eps") return eps;
+    need(sigma > 0, "sigma > 0");
+    return div(eps, -sigma);
+  }
+  if (from === "x0") {
+    need(sigma > 0, "sigma > 0");
+    const eps = div(sub(x, mul(alpha, value)), sigma);
+    return to === "eps" ? eps : to === "score" ? div(eps, -sigma) : sub(mul(alpha, eps), mul(sigma, value));
+  }
+  if (from === "eps" && to === "score") {
+    need(sigma > 0, "sigma > 0");
+    return div(value, -sigma);
+  }
+  const eps = from === "eps" ? value : neg(mul(sigma, value));
+  if (to === "eps") return eps;
+  need(alpha > 0, "alpha > 0");
+  const clean = div(sub(x, mul(sigma, eps)), alpha);
+  return to === "x0" ? clean : sub(mul(alpha, eps), mul(sigma, clean));
+}

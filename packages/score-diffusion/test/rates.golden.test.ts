@@ -1,0 +1,82 @@
+import { describe, expect, it } from "vitest";
+import { type NdArray, add, div, item, mul, sqrt, square, sub, sum } from "@provably/core-tensor";
+import { key } from "@provably/core-tensor/random";
+import {
+  type Sampler, type StepRow, acceleratedOde, acceleratedOdeCached, acceleratedOdeExtended, acceleratedSde, certifyOrder, ddim, ddpm, levelOf,
+  paperSchedule, pathKl1d, pfOde, probabilityFlow, sample,
+} from "../src/index.js";
+import { type GoldenMixture, f64, load, mixtureOf } from "./fixtures.js";
+
+interface Curve {
+  readonly T: number[];
+  readonly error: number[];
+}
+interface Rates {
+  readonly deterministic_endpoint_rms_d2: Record<string, Curve>;
+  readonly stochastic_sqrt_half_path_kl_d1: Record<string, Curve>;
+  readonly _meta: { gmm1: GoldenMixture; gmm2: GoldenMixture; yT_d2: number[][]; c0: number; c1: number };
+}
+const golden = load<Rates>("rates");
+/** The longest chains are measured with RUN_SLOW=1. */
+const longest = process.env["RUN_SLOW"] === undefined ? 320 : Infinity;
+
+/** The variant with the second noise outside the bracket: a mistake to be detected. */
+const noiseOutside: Sampler<StepRow> = {
+  ...acceleratedSde,
+  name: "noiseOutside",
+  *step({ x }, { level, ratio }, [z, zPlus]) {
+    const half = Math.sqrt((1 - ratio) / 2);
+    const shaken = add(x, mul(half, z!));
+    const score = yield { x: shaken, level, want: "score" };
+    return { x: add(mul(1 / Math.sqrt(ratio), add(shaken, mul(1 - ratio, score))), mul(half, zPlus!)) };
+  },
+};
+
+describe.skipIf(golden === undefined)("golden rates", () => {
+  const deterministic: readonly (readonly [string, Sampler])[] = [
+    ["pf_ode", pfOde],
+    ["accel_ode_plain_first", acceleratedOde],
+    ["accel_ode_extend", acceleratedOdeExtended],
+    ["accel_ode_cached", acceleratedOdeCached],
+    ["ddim", ddim()],
+  ];
+  it.each(deterministic)("%s is as far from the exact flow as measured independently", (name, sampler) => {
+    const { gmm2, yT_d2, c0, c1 } = golden!._meta;
+    const law = mixtureOf(gmm2);
+    const start = f64(yT_d2);
+    const curve = golden!.deterministic_endpoint_rms_d2[name]!;
+    curve.T.forEach((steps, i) => {
+      if (steps > longest) return;
+      const schedule = paperSchedule(steps, { c0, c1 });
+      const { alphaBar } = schedule;
+      const exact = probabilityFlow(law, start, levelOf(alphaBar[steps - 1]!), levelOf(alphaBar[0]!));
+      const end = sample(sampler, law, key(0), { start, schedule, stopAt: 1 }).samples;
+      const rms = (d: NdArray): number => item(sqrt(div(sum(square(d)), start.shape[0]!)));
+      expect(Math.abs(rms(sub(end, exact)) / curve.error[i]! - 1)).toBeLessThan(1e-4);
+    });
+  });
+
+  const stochastic: readonly (readonly [string, Sampler<StepRow>])[] = [
+    ["ddpm", ddpm],
+    ["accel", acceleratedSde],
+    ["accel_noise_outside", noiseOutside],
+  ];
+  it.each(stochastic)("%s has the path divergence measured independently", (name, sampler) => {
+    const { gmm1, c0, c1 } = golden!._meta;
+    const curve = golden!.stochastic_sqrt_half_path_kl_d1[name]!;
+    curve.T.forEach((steps, i) => {
+      if (steps > Math.min(longest, 100)) return;
+      const value = Math.sqrt(pathKl1d(sampler, mixtureOf(gmm1), paperSchedule(steps, { c0, c1 })) / 2);
+      expect(Math.abs(value / curve.error[i]! - 1)).toBeLessThan(1e-3);
+    });
+  }, 60_000);
+
+  it("certificates hold for sound samplers and fail for damaged ones", () => {
+    const law = mixtureOf(golden!._meta.gmm1);
+    for (const sampler of [pfOde, acceleratedOde, ddpm, acceleratedSde] as Sampler<StepRow>[]) expect(certifyOrder(sampler, law, key(1))).toMatchObject({ holds: true });
+    expect(certifyOrder(acceleratedOdeCached, law, key(1)).holds).toBe(true);
+    expect(certifyOrder(noiseOutside, law, key(1)).holds).toBe(false);
+    const halfCorrected: Sampler<StepRow> = { ...(acceleratedOde as Sampler<StepRow>), step: pfOde.step };
+    expect(certifyOrder(halfCorrected, law, key(1)).holds).toBe(false);
+  }, 60_000);
+});

@@ -1,0 +1,83 @@
+import { describe, expect, it } from "vitest";
+import {
+  type Prediction, convertPrediction, empiricalDenoiser, empiricalDistribution, empiricalLogDensity, empiricalScore, levelOf, mixtureJacobian,
+  mixtureLogDensity, mixtureResponsibilities, mixtureScore,
+} from "../src/index.js";
+import { slice, toTypedArray } from "@provably/core-tensor";
+import { type GoldenMixture, expectNear, f64, load, mixtureOf } from "./fixtures.js";
+
+interface ParameterCase extends Record<Prediction | "x", number[][]> {
+  readonly alpha: number;
+  readonly sigma: number;
+}
+const parameters = load<{ cases: ParameterCase[]; dsm: { prior: GoldenMixture; alphaBar: number[]; xt: number[][]; exactScore: number[][] } }>("parameterizations");
+
+describe.skipIf(parameters === undefined)("golden parameterisations", () => {
+  const kinds = ["score", "eps", "x0", "v"] as const;
+  it.each(parameters?.cases.map((c, i) => [i, c] as const) ?? [])("case %i turns every prediction into every other", (_, c) => {
+    for (const from of kinds)
+      for (const to of kinds) {
+        // at alpha ≈ 1, sigma = 1e-4 the way from x0 loses about 8 digits to cancellation (the fixtures' README)
+        const rtol = c.sigma < 1e-3 && from === "x0" ? 1e-6 : 1e-8;
+        expectNear(convertPrediction(f64(c[from]), from, to, f64(c.x), { alpha: c.alpha, sigma: c.sigma, t: 0 }), c[to], rtol);
+      }
+  });
+  it("the mixture's score at noised points is the golden one, level by level", () => {
+    const { prior, alphaBar, xt, exactScore } = parameters!.dsm;
+    alphaBar.forEach((a, i) => expectNear(mixtureScore(mixtureOf(prior), f64([xt[i]!]), levelOf(a)), exactScore[i]!));
+  });
+});
+
+interface MixtureCase {
+  readonly prior: GoldenMixture;
+  readonly alpha: number;
+  readonly sigma: number;
+  readonly x: number[][];
+  readonly logpdf: number[];
+  readonly score: number[][];
+  readonly responsibilities: number[][];
+  readonly jacobian: number[][][];
+}
+const mixtures = load<{ cases: MixtureCase[] }>("gmm_score");
+
+describe.skipIf(mixtures === undefined)("golden mixture scores", () => {
+  it.each(mixtures?.cases.map((c, i) => [i, c] as const) ?? [])("case %i: density, score, responsibilities, Jacobian", (_, c) => {
+    const law = mixtureOf(c.prior);
+    const level = { alpha: c.alpha, sigma: c.sigma, t: 0 };
+    const x = f64(c.x);
+    expectNear(mixtureLogDensity(law, x, level), c.logpdf);
+    expectNear(mixtureScore(law, x, level), c.score);
+    expectNear(mixtureResponsibilities(law, x, level), c.responsibilities);
+    expectNear(mixtureJacobian(law, slice(x, [0], [c.jacobian.length]), level), c.jacobian);
+  });
+});
+
+interface EmpiricalCase {
+  readonly data: number[][];
+  readonly weights?: number[];
+  readonly x: number[][];
+  readonly alpha: number;
+  readonly sigma: number;
+  readonly denoised: number[][];
+  readonly score?: number[][];
+  readonly logDensity?: number[];
+}
+const empirical = load<{ cases: EmpiricalCase[] }>("empirical_score");
+
+describe.skipIf(empirical === undefined)("golden empirical scores", () => {
+  it.each(empirical?.cases.map((c, i) => [i, c] as const) ?? [])("case %i: the same for every chunk size", (_, c) => {
+    const level = { alpha: c.alpha, sigma: c.sigma, t: 0 };
+    for (const chunkSize of [1, 7, 2048]) {
+      const law = empiricalDistribution(f64(c.data), { chunkSize, ...(c.weights && { weights: f64(c.weights) }) });
+      const x = f64(c.x);
+      expectNear(empiricalDenoiser(law, x, level), c.denoised);
+      // the score divides by sigma squared: 1e-6 at tiny sigma (the fixtures' README)
+      if (c.score) expectNear(empiricalScore(law, x, level), c.score, c.sigma < 1e-2 ? 1e-6 : 1e-10);
+      if (c.logDensity) expectNear(empiricalLogDensity(law, x, level), c.logDensity);
+    }
+  });
+  it("its score is a gradient: it vanishes where a lone point sits", () => {
+    const law = empiricalDistribution([[3, 4]]);
+    expect([...toTypedArray(empiricalScore(law, f64([[3, 4]]), { alpha: 1, sigma: 0.5, t: 0 }))]).toEqual([0, 0]);
+  });
+});
