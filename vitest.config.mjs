@@ -1,7 +1,32 @@
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { globSync } from "tinyglobby";
 import { defineConfig } from "vitest/config";
+import { codeBlocks, doctest } from "./scripts/doctest.mjs";
+
+const root = fileURLToPath(new URL(".", import.meta.url));
+// inside the workspace every package resolves to its sources
 const conditions = ["@provably/source", "module", "import", "default"];
+
+const documented = globSync(["README.md", "docs/guides/*.md", "packages/*/README.md", "packages/*/src/**/*.ts"], { cwd: root }).filter(
+  (file) => codeBlocks(readFileSync(root + file, "utf8"), file.endsWith(".md")).length > 0,
+);
+const goldenCore = "packages/core-tensor/test/golden/*.test.ts";
+const project = (name, test, rest = {}) => ({ extends: true, ...rest, test: { name, ...test } });
+
 export default defineConfig({
   resolve: { conditions },
   ssr: { resolve: { conditions } },
-  test: { include: ["packages/*/test/**/*.test.ts"] },
+  test: {
+    testTimeout: 30_000,
+    setupFiles: ["scripts/test-setup.mjs"],
+    projects: [
+      project("unit", { include: ["packages/*/test/**/*.test.ts"] }),
+      // the same golden values on the other executors
+      project("golden-js", { include: [goldenCore], env: { PROVABLY_WASM: "off" } }),
+      project("golden-simd", { include: [goldenCore], env: { PROVABLY_WASM: "simd" } }),
+      project("docs", { include: documented }, { plugins: [doctest(root)] }),
+      project("workspace", { include: ["scripts/checks/*.test.mjs"], testTimeout: 300_000, hookTimeout: 300_000 }),
+    ],
+  },
 });

@@ -25,7 +25,11 @@ const wanted = process.argv.slice(2);
 const files = readdirSync(`${root}packages`)
   .flatMap((name) => {
     const folder = `${root}packages/${name}/bench/`;
-    return existsSync(folder) ? readdirSync(folder).filter((file) => file.endsWith(".bench.mjs")).map((file) => folder + file) : [];
+    return existsSync(folder)
+      ? readdirSync(folder)
+          .filter((file) => file.endsWith(".bench.mjs"))
+          .map((file) => folder + file)
+      : [];
   })
   .filter((file) => wanted.length === 0 || wanted.some((word) => file.includes(word)));
 
@@ -43,9 +47,14 @@ for (const file of files) {
       const bar = bars.find((b) => b.peer === row.name);
       const rate = entry.work ? `${(entry.work / row.seconds / 1e9).toPrecision(3)} ${entry.unit}` : "";
       const verdict = bar ? `bar ${bar.ratio}: ${row.ratio >= bar.ratio ? "met" : "NOT met"}` : "";
-      console.log(`    ${row.name.padEnd(16)} ${(row.seconds * 1e6).toPrecision(4).padStart(10)} µs ${rate.padStart(14)}   ours is ${row.ratio.toFixed(2)}×   ${verdict}`);
+      console.log(
+        `    ${row.name.padEnd(16)} ${(row.seconds * 1e6).toPrecision(4).padStart(10)} µs ${rate.padStart(14)}   ours is ${row.ratio.toFixed(2)}×   ${verdict}`,
+      );
       results.push({
-        question: question.title, case: entry.name, contestant: row.name, ratio: round(row.ratio),
+        question: question.title,
+        case: entry.name,
+        contestant: row.name,
+        ratio: round(row.ratio),
         ...(entry.work && { rate: round(entry.work / row.seconds / 1e9), unit: entry.unit }),
         ...(bar && { bar: bar.ratio, met: row.ratio >= bar.ratio }),
       });
@@ -61,6 +70,9 @@ function round(x) {
 if (wanted.length === 0) {
   mkdirSync(`${here}results`, { recursive: true });
   const out = `${here}results/node${major}.json`;
-  writeFileSync(out, `${JSON.stringify({ date: new Date().toISOString().slice(0, 10), node: process.version, cpu: cpus()[0].model, pytorch: torch.version, missing, results }, null, 1)}\n`);
+  writeFileSync(
+    out,
+    `${JSON.stringify({ date: new Date().toISOString().slice(0, 10), node: process.version, cpu: cpus()[0].model, pytorch: torch.version, missing, results }, null, 1)}\n`,
+  );
   console.log(`\nwritten to ${out.slice(root.length)}`);
 }

@@ -17,7 +17,8 @@ export async function startTorch() {
     child.on("error", resolve);
     child.on("close", resolve);
   });
-  const next = () => (answers.length > 0 ? answers.shift() : Promise.race([new Promise((resolve) => waiting.push(resolve)), closed.then(() => undefined)]));
+  const next = () =>
+    answers.length > 0 ? answers.shift() : Promise.race([new Promise((resolve) => waiting.push(resolve)), closed.then(() => undefined)]);
   const hello = await next();
   if (hello === undefined) return { reason: trouble.trim().split("\n").pop() || `${python} does not start` };
   const time = async (operation, times) => {

@@ -1,7 +1,15 @@
 import { defineConfig } from "tsup";
 
 export default defineConfig({
-  entry: { index: "src/index.ts", random: "src/random/index.ts", linalg: "src/linalg/index.ts", optim: "src/optim/index.ts", io: "src/io/index.ts", testing: "src/testing/index.ts", ndarray: "src/ndarray/index.ts" },
+  entry: {
+    index: "src/index.ts",
+    random: "src/random/index.ts",
+    linalg: "src/linalg/index.ts",
+    optim: "src/optim/index.ts",
+    io: "src/io/index.ts",
+    testing: "src/testing/index.ts",
+    ndarray: "src/ndarray/index.ts",
+  },
   format: ["esm", "cjs"],
   dts: true,
   sourcemap: true,

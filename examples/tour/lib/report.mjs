@@ -49,7 +49,10 @@ export function certificate({ claim, kind, value, expected, holds, note }) {
 
 export function renderReport(chapters) {
   const body = chapters
-    .map(({ name, title, sections, seconds }) => `<section id="${name}"><h2>${escape(title)}</h2>${sections.join("\n")}<p class="soft">This chapter took ${seconds.toFixed(0)} s on Node ${process.version}.</p></section>`)
+    .map(
+      ({ name, title, sections, seconds }) =>
+        `<section id="${name}"><h2>${escape(title)}</h2>${sections.join("\n")}<p class="soft">This chapter took ${seconds.toFixed(0)} s on Node ${process.version}.</p></section>`,
+    )
     .join("\n");
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>provably: a tour</title><style>${STYLE}</style></head>

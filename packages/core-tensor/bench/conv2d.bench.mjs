@@ -48,7 +48,16 @@ export default {
         }
         if (peers.onnxruntime) {
           const { ort } = peers.onnxruntime;
-          const session = await oneNodeSession(ort, "Conv", [[N, C, H, W], [O, C, K, K]], [N, O, H, W], { pads: [1, 1, 1, 1] });
+          const session = await oneNodeSession(
+            ort,
+            "Conv",
+            [
+              [N, C, H, W],
+              [O, C, K, K],
+            ],
+            [N, O, H, W],
+            { pads: [1, 1, 1, 1] },
+          );
           const feeds = { x0: new ort.Tensor("float32", image, [N, C, H, W]), x1: new ort.Tensor("float32", filter, [O, C, K, K]) };
           list.push({ name: "onnxruntime", async: true, run: () => session.run(feeds), answer: async () => (await session.run(feeds)).y.data });
         }

@@ -25,7 +25,19 @@ const symmetric = (x, n) => x.map((v, i) => v + x[(i % n) * n + Math.floor(i / n
 export default {
   title: "linalg: values and vectors of dense decompositions, one thread",
   cases: [64, 256].flatMap((n) => [
-    decomposition("svd", n, (a) => svd(a).singularValues, (x) => x, (ml, m) => new ml.SingularValueDecomposition(m).diagonal),
-    decomposition("eigh", n, (a) => eigh(a).eigenvalues, symmetric, (ml, m) => new ml.EigenvalueDecomposition(m, { assumeSymmetric: true }).realEigenvalues),
+    decomposition(
+      "svd",
+      n,
+      (a) => svd(a).singularValues,
+      (x) => x,
+      (ml, m) => new ml.SingularValueDecomposition(m).diagonal,
+    ),
+    decomposition(
+      "eigh",
+      n,
+      (a) => eigh(a).eigenvalues,
+      symmetric,
+      (ml, m) => new ml.EigenvalueDecomposition(m, { assumeSymmetric: true }).realEigenvalues,
+    ),
   ]),
 };

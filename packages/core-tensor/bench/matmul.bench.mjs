@@ -15,7 +15,10 @@ const float32 = (n) => ({
           { peer: "numpy-ts", ratio: 1.45, below: 22 },
           { peer: "jax-js", ratio: 1.6, below: 22 },
         ]
-      : [{ peer: "tfjs-wasm", ratio: 1.7 }, { peer: "numpy-ts", ratio: 1.7 }]),
+      : [
+          { peer: "tfjs-wasm", ratio: 1.7 },
+          { peer: "numpy-ts", ratio: 1.7 },
+        ]),
     ...(n === 512
       ? [
           { peer: "onnxruntime", ratio: 0.4, below: 22 },
@@ -55,7 +58,15 @@ const float32 = (n) => ({
     }
     if (peers.onnxruntime) {
       const { ort } = peers.onnxruntime;
-      const session = await oneNodeSession(ort, "MatMul", [[n, n], [n, n]], [n, n]);
+      const session = await oneNodeSession(
+        ort,
+        "MatMul",
+        [
+          [n, n],
+          [n, n],
+        ],
+        [n, n],
+      );
       const feeds = { x0: new ort.Tensor("float32", x, [n, n]), x1: new ort.Tensor("float32", y, [n, n]) };
       list.push({ name: "onnxruntime", async: true, run: () => session.run(feeds), answer: async () => (await session.run(feeds)).y.data });
     }

@@ -12,7 +12,10 @@ export default {
       name: "copies included",
       work: N * N,
       unit: "G elements/s",
-      bars: [{ peer: "tfjs-wasm", ratio: 0.9 }, { peer: "jax-js", ratio: 6 }],
+      bars: [
+        { peer: "tfjs-wasm", ratio: 0.9 },
+        { peer: "jax-js", ratio: 6 },
+      ],
       async contestants({ peers, torch }) {
         const data = numbers(N * N, 5).map((v) => 4 * v);
         const x = array(data, { shape: [N, N] });

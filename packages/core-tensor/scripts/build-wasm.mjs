@@ -55,9 +55,25 @@ const FIRST_SLOT = 16384;
 async function compile({ entry, memoryBase = 64, polynomials = [] }, relaxed) {
   let bytes;
   const options = [
-    entry, "--outFile", "out.wasm", "--runtime", "stub", "--importMemory", "--noExportMemory", "--initialMemory", "1",
-    "--memoryBase", String(memoryBase), "--optimizeLevel", "3", "--shrinkLevel", "0", "--noAssert",
-    "--enable", "simd", ...(relaxed ? ["--enable", "relaxed-simd"] : []),
+    entry,
+    "--outFile",
+    "out.wasm",
+    "--runtime",
+    "stub",
+    "--importMemory",
+    "--noExportMemory",
+    "--initialMemory",
+    "1",
+    "--memoryBase",
+    String(memoryBase),
+    "--optimizeLevel",
+    "3",
+    "--shrinkLevel",
+    "0",
+    "--noAssert",
+    "--enable",
+    "simd",
+    ...(relaxed ? ["--enable", "relaxed-simd"] : []),
   ];
   const { error, stderr } = await asc.main(options, {
     readFile: (name) => {
@@ -97,6 +113,7 @@ export async function buildBinaries() {
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   for (const [name, text] of await buildBinaries()) {
     writeFileSync(new URL(name, binaries), text);
-    for (const [, build, code] of text.matchAll(/(\w+): "([^"]*)"/g)) process.stdout.write(`${name} ${build} ${Buffer.from(code, "base64").length} bytes\n`);
+    for (const [, build, code] of text.matchAll(/(\w+): "([^"]*)"/g))
+      process.stdout.write(`${name} ${build} ${Buffer.from(code, "base64").length} bytes\n`);
   }
 }

@@ -13,32 +13,62 @@ export { formatArray } from "./array/print.js";
 
 // creation and conversion
 export {
-  arange, array, astype, eye, full, item, linspace, ones, toNested, toTypedArray, zeros,
-  type ArrayOptions, type CreateOptions,
+  arange,
+  array,
+  astype,
+  eye,
+  full,
+  item,
+  linspace,
+  ones,
+  toNested,
+  toTypedArray,
+  zeros,
+  type ArrayOptions,
+  type CreateOptions,
 } from "./ops/create.js";
 export { allClose, type CloseOptions } from "./ops/compare.js";
 
 // elementwise functions
-export {
-  abs, add, clip, div, fmod, maximum, minimum, mod, mul, neg, reciprocal, sign, square, sub,
-} from "./ops/arithmetic.js";
+export { abs, add, clip, div, fmod, maximum, minimum, mod, mul, neg, reciprocal, sign, square, sub } from "./ops/arithmetic.js";
 export { exp, expm1, hypot, log, log1p, logaddexp, pow, rsqrt, sqrt } from "./ops/exponential.js";
-export {
-  acos, acosh, asin, asinh, atan, atan2, atanh, cos, cosh, sin, sinh, tan, tanh,
-} from "./ops/trigonometric.js";
-export {
-  elu, gelu, geluTanh, leakyRelu, logSigmoid, mish, relu, sigmoid, silu, softplus,
-} from "./ops/activation.js";
+export { acos, acosh, asin, asinh, atan, atan2, atanh, cos, cosh, sin, sinh, tan, tanh } from "./ops/trigonometric.js";
+export { elu, gelu, geluTanh, leakyRelu, logSigmoid, mish, relu, sigmoid, silu, softplus } from "./ops/activation.js";
 export { digamma, erf, erfc, erfinv, lgamma, ndtr, ndtri, tetragamma, trigamma } from "./ops/special.js";
 export { ceil, floor, round, trunc } from "./ops/rounding.js";
 export {
-  equal, greater, greaterEqual, isFinite, isNan, less, lessEqual, logicalAnd, logicalNot, logicalOr, notEqual, where,
+  equal,
+  greater,
+  greaterEqual,
+  isFinite,
+  isNan,
+  less,
+  lessEqual,
+  logicalAnd,
+  logicalNot,
+  logicalOr,
+  notEqual,
+  where,
 } from "./ops/comparison.js";
 
 // reductions
 export {
-  all, any, argmax, argmin, max, mean, min, norm, prod, std, sum, variance,
-  type ArgOptions, type NormOptions, type ReduceOptions, type VarianceOptions,
+  all,
+  any,
+  argmax,
+  argmin,
+  max,
+  mean,
+  min,
+  norm,
+  prod,
+  std,
+  sum,
+  variance,
+  type ArgOptions,
+  type NormOptions,
+  type ReduceOptions,
+  type VarianceOptions,
 } from "./ops/reduce.js";
 export { logSoftmax, logsumexp, softmax, type SoftmaxOptions } from "./ops/softmax.js";
 export { cumprod, cumsum, logcumsumexp } from "./ops/cumulative.js";
@@ -54,9 +84,7 @@ export { gatherNd, oneHot, scatterAdd, take, takeAlongAxis } from "./ops/gather.
 export { diag, diagonal, tril, triu } from "./ops/triangle.js";
 
 // sorting
-export {
-  argsort, median, quantile, searchSorted, sort, topK, type QuantileOptions, type SortOptions,
-} from "./ops/sort.js";
+export { argsort, median, quantile, searchSorted, sort, topK, type QuantileOptions, type SortOptions } from "./ops/sort.js";
 
 // matrix products
 export { dot, matmul, matrixTranspose, outer } from "./ops/matmul.js";
@@ -64,9 +92,7 @@ export { einsum, tensordot } from "./ops/einsum.js";
 
 // network layers
 export { linear, swiglu } from "./ops/linear.js";
-export {
-  conv1d, conv2d, convTranspose2d, type Conv1dOptions, type Conv2dOptions, type ConvTranspose2dOptions,
-} from "./ops/conv.js";
+export { conv1d, conv2d, convTranspose2d, type Conv1dOptions, type Conv2dOptions, type ConvTranspose2dOptions } from "./ops/conv.js";
 export { avgPool2d, maxPool2d, upsampleNearest2d, type PoolOptions } from "./ops/pool.js";
 export { groupNorm, layerNorm, rmsNorm, type NormalizationOptions } from "./ops/normalization.js";
 export { attention, type AttentionOptions } from "./ops/attention.js";
@@ -75,9 +101,7 @@ export { gruCell, lstmCell, type CellWeights } from "./ops/recurrent.js";
 export { quantize, quantizedMatvec, type Quantized } from "./ops/quantize.js";
 
 // losses
-export {
-  binaryCrossEntropyWithLogits, crossEntropy, huber, klDivergence, meanSquaredError, type LossOptions,
-} from "./ops/loss.js";
+export { binaryCrossEntropyWithLogits, crossEntropy, huber, klDivergence, meanSquaredError, type LossOptions } from "./ops/loss.js";
 
 // differentiation and batching
 export { grad, valueAndGrad, vjp, type GradOptions, type Gradient } from "./transform/vjp.js";
@@ -95,6 +119,16 @@ export type { Certificate } from "./certificate.js";
 
 // errors
 export {
-  AxisError, ConcretizationError, CoreTensorError, DTypeError, DomainError, FormatError, ImmutableError, IndexError, LinAlgError,
-  ShapeError, TracerLeakError, isCoreTensorError,
+  AxisError,
+  ConcretizationError,
+  CoreTensorError,
+  DTypeError,
+  DomainError,
+  FormatError,
+  ImmutableError,
+  IndexError,
+  LinAlgError,
+  ShapeError,
+  TracerLeakError,
+  isCoreTensorError,
 } from "./errors.js";

@@ -13,15 +13,34 @@ export { exponentialSigmas, karrasSigmas, type SigmaRange } from "./schedule/sig
 // scores
 export { convertPrediction, type AsyncModel, type Model, type Prediction } from "./score/prediction.js";
 export {
-  gaussianMixture, mixtureJacobian, mixtureLogDensity, mixtureResponsibilities, mixtureScore, type GaussianMixture, type GaussianMixtureInput,
+  gaussianMixture,
+  mixtureJacobian,
+  mixtureLogDensity,
+  mixtureResponsibilities,
+  mixtureScore,
+  type GaussianMixture,
+  type GaussianMixtureInput,
 } from "./score/gaussian-mixture.js";
 export {
-  empiricalDenoiser, empiricalDistribution, empiricalLogDensity, empiricalScore, type EmpiricalDistribution, type EmpiricalOptions,
+  empiricalDenoiser,
+  empiricalDistribution,
+  empiricalLogDensity,
+  empiricalScore,
+  type EmpiricalDistribution,
+  type EmpiricalOptions,
 } from "./score/empirical.js";
 
 // samplers
 export {
-  sample, sampleAsync, type Query, type SampleOptions, type SampleProgress, type SampleResult, type Sampler, type SamplerState, type TableOptions,
+  sample,
+  sampleAsync,
+  type Query,
+  type SampleOptions,
+  type SampleProgress,
+  type SampleResult,
+  type Sampler,
+  type SamplerState,
+  type TableOptions,
 } from "./sampler/sampler.js";
 export type { StepRow } from "./sampler/steps.js";
 export { pfOde } from "./sampler/pf-ode.js";

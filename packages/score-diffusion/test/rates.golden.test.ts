@@ -2,8 +2,21 @@ import { describe, expect, it } from "vitest";
 import { type NdArray, add, div, item, mul, sqrt, square, sub, sum } from "@provably/core-tensor";
 import { key } from "@provably/core-tensor/random";
 import {
-  type Sampler, type StepRow, acceleratedOde, acceleratedOdeCached, acceleratedOdeExtended, acceleratedSde, certifyOrder, ddim, ddpm, levelOf,
-  paperSchedule, pathKl1d, pfOde, probabilityFlow, sample,
+  type Sampler,
+  type StepRow,
+  acceleratedOde,
+  acceleratedOdeCached,
+  acceleratedOdeExtended,
+  acceleratedSde,
+  certifyOrder,
+  ddim,
+  ddpm,
+  levelOf,
+  paperSchedule,
+  pathKl1d,
+  pfOde,
+  probabilityFlow,
+  sample,
 } from "../src/index.js";
 import { type GoldenMixture, f64, load, mixtureOf } from "./fixtures.js";
 
@@ -61,19 +74,24 @@ describe.skipIf(golden === undefined)("golden rates", () => {
     ["accel", acceleratedSde],
     ["accel_noise_outside", noiseOutside],
   ];
-  it.each(stochastic)("%s has the path divergence measured independently", (name, sampler) => {
-    const { gmm1, c0, c1 } = golden!._meta;
-    const curve = golden!.stochastic_sqrt_half_path_kl_d1[name]!;
-    curve.T.forEach((steps, i) => {
-      if (steps > Math.min(longest, 100)) return;
-      const value = Math.sqrt(pathKl1d(sampler, mixtureOf(gmm1), paperSchedule(steps, { c0, c1 })) / 2);
-      expect(Math.abs(value / curve.error[i]! - 1)).toBeLessThan(1e-3);
-    });
-  }, 60_000);
+  it.each(stochastic)(
+    "%s has the path divergence measured independently",
+    (name, sampler) => {
+      const { gmm1, c0, c1 } = golden!._meta;
+      const curve = golden!.stochastic_sqrt_half_path_kl_d1[name]!;
+      curve.T.forEach((steps, i) => {
+        if (steps > Math.min(longest, 100)) return;
+        const value = Math.sqrt(pathKl1d(sampler, mixtureOf(gmm1), paperSchedule(steps, { c0, c1 })) / 2);
+        expect(Math.abs(value / curve.error[i]! - 1)).toBeLessThan(1e-3);
+      });
+    },
+    60_000,
+  );
 
   it("certificates hold for sound samplers and fail for damaged ones", () => {
     const law = mixtureOf(golden!._meta.gmm1);
-    for (const sampler of [pfOde, acceleratedOde, ddpm, acceleratedSde] as Sampler<StepRow>[]) expect(certifyOrder(sampler, law, key(1))).toMatchObject({ holds: true });
+    for (const sampler of [pfOde, acceleratedOde, ddpm, acceleratedSde] as Sampler<StepRow>[])
+      expect(certifyOrder(sampler, law, key(1))).toMatchObject({ holds: true });
     expect(certifyOrder(acceleratedOdeCached, law, key(1)).holds).toBe(true);
     expect(certifyOrder(noiseOutside, law, key(1)).holds).toBe(false);
     const halfCorrected: Sampler<StepRow> = { ...(acceleratedOde as Sampler<StepRow>), step: pfOde.step };

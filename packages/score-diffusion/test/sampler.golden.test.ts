@@ -2,7 +2,16 @@ import { describe, it } from "vitest";
 import { key } from "@provably/core-tensor/random";
 import { type NdArray } from "@provably/core-tensor";
 import {
-  type Sampler, acceleratedOde, acceleratedOdeCached, acceleratedOdeExtended, acceleratedSde, ddim, ddpm, paperSchedule, pfOde, sample,
+  type Sampler,
+  acceleratedOde,
+  acceleratedOdeCached,
+  acceleratedOdeExtended,
+  acceleratedSde,
+  ddim,
+  ddpm,
+  paperSchedule,
+  pfOde,
+  sample,
 } from "../src/index.js";
 import { type GoldenMixture, expectNear, f64, load, mixtureOf } from "./fixtures.js";
 
@@ -59,7 +68,11 @@ describe.skipIf(practical === undefined)("golden trajectories of ddim", () => {
     const alphaBar = c.alphaBarClean1.slice(1);
     const schedule = { alphaBar, beta: alphaBar.map((a, i) => 1 - a / c.alphaBarClean1[i]!) };
     const steps = alphaBar.length;
-    for (const [eta, golden] of [[0, c.ddim_eta0], [0.5, c.ddim_eta05], [1, c.ddim_eta1]] as const) {
+    for (const [eta, golden] of [
+      [0, c.ddim_eta0],
+      [0.5, c.ddim_eta05],
+      [1, c.ddim_eta1],
+    ] as const) {
       const sampler = ddim({ eta });
       const noise = Array.from({ length: steps }, (_, i) => (sampler.noises === 0 ? [] : [f64(c.z[steps - 1 - i]!)]));
       const run = sample(sampler, mixtureOf(c.prior), key(0), { start: f64(c.xT), schedule, noise, trajectory: true });

@@ -2,7 +2,17 @@ import { describe, expect, it } from "vitest";
 import { DomainError, ShapeError, concat, div, item, mean, slice, toNested, toTypedArray, variance } from "@provably/core-tensor";
 import { key } from "@provably/core-tensor/random";
 import {
-  type Model, acceleratedSde, ddim, ddpm, empiricalDistribution, gaussianMixture, paperSchedule, pfOde, sample, sampleAsync, scheduleOf,
+  type Model,
+  acceleratedSde,
+  ddim,
+  ddpm,
+  empiricalDistribution,
+  gaussianMixture,
+  paperSchedule,
+  pfOde,
+  sample,
+  sampleAsync,
+  scheduleOf,
 } from "../src/index.js";
 
 const law = gaussianMixture({ weights: [0.4, 0.6], means: [[-2], [1]], variances: [0.2, 0.1] });
@@ -17,7 +27,10 @@ describe("sample", () => {
   it("gives a batch in parts the same points as in one piece, trajectory or not", () => {
     const options = { numSteps: 30 };
     const whole = sample(acceleratedSde, law, key(5), { shape: [7, 1], ...options, trajectory: true }).samples;
-    const parts = [[0, 3], [3, 4]].map(([firstRow, n]) => sample(acceleratedSde, law, key(5), { shape: [n!, 1], firstRow: firstRow!, ...options }).samples);
+    const parts = [
+      [0, 3],
+      [3, 4],
+    ].map(([firstRow, n]) => sample(acceleratedSde, law, key(5), { shape: [n!, 1], firstRow: firstRow!, ...options }).samples);
     expect(toNested(concat(parts))).toEqual(toNested(whole));
   });
 
@@ -39,7 +52,11 @@ describe("sample", () => {
   });
 
   it("ends on a data point when the law is a data set", () => {
-    const data = [[0, 0], [3, 1], [-2, 5]];
+    const data = [
+      [0, 0],
+      [3, 1],
+      [-2, 5],
+    ];
     const { samples } = sample(ddim(), empiricalDistribution(data), key(4), { shape: [6, 2], numSteps: 60 });
     const points = toNested(samples) as number[][];
     for (const p of points) expect(Math.min(...data.map((d) => Math.hypot(d[0]! - p[0]!, d[1]! - p[1]!)))).toBeLessThan(1e-6);
@@ -97,7 +114,18 @@ describe("schedules and mixtures refuse what they cannot use", () => {
     expect(() => paperSchedule(100, { c0: 4, c1: 4 })).toThrow(/c1 must exceed c0/);
     expect(() => scheduleOf([0.1, 1.5])).toThrow(/beta\[1\]/);
     expect(() => gaussianMixture({ weights: [-1, 1], means: [[0], [1]], variances: [1, 1] })).toThrow(/weights/);
-    expect(() => gaussianMixture({ weights: [1], means: [[0, 0]], covariances: [[[1, 2], [2, 1]]] })).toThrow(/covariances\[0\]/);
+    expect(() =>
+      gaussianMixture({
+        weights: [1],
+        means: [[0, 0]],
+        covariances: [
+          [
+            [1, 2],
+            [2, 1],
+          ],
+        ],
+      }),
+    ).toThrow(/covariances\[0\]/);
     expect(() => empiricalDistribution([[NaN]])).toThrow(/finite/);
   });
 });

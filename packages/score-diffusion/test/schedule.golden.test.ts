@@ -1,5 +1,14 @@
 import { describe, it } from "vitest";
-import { cosineBetas, exponentialSigmas, karrasSigmas, levelOfLambda, linearBetas, paperSchedule, scaledLinearBetas, sigmoidBetas } from "../src/index.js";
+import {
+  cosineBetas,
+  exponentialSigmas,
+  karrasSigmas,
+  levelOfLambda,
+  linearBetas,
+  paperSchedule,
+  scaledLinearBetas,
+  sigmoidBetas,
+} from "../src/index.js";
 import { expectNear, load } from "./fixtures.js";
 
 type Row = Record<string, number> & Record<"beta" | "alphaBar" | "sigma", number[]>;
@@ -28,7 +37,8 @@ describe.skipIf(golden === undefined)("golden schedules", () => {
     for (const c of rows("sigmoid")) expectNear(sigmoidBetas(c["T"]!, range(c)), c.beta);
   });
   it("karrasSigmas and exponentialSigmas have the golden levels", () => {
-    for (const c of rows("karras")) expectNear(karrasSigmas(c["n"]!, { sigmaMin: c["sigmaMin"]!, sigmaMax: c["sigmaMax"]!, rho: c["rho"]! }), c.sigma);
+    for (const c of rows("karras"))
+      expectNear(karrasSigmas(c["n"]!, { sigmaMin: c["sigmaMin"]!, sigmaMax: c["sigmaMax"]!, rho: c["rho"]! }), c.sigma);
     for (const c of rows("exponential")) expectNear(exponentialSigmas(c["n"]!, { sigmaMin: c["sigmaMin"]!, sigmaMax: c["sigmaMax"]! }), c.sigma);
   });
   it("levelOfLambda has the golden alpha and sigma", () => {

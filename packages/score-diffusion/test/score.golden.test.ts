@@ -1,7 +1,16 @@
 import { describe, expect, it } from "vitest";
 import {
-  type Prediction, convertPrediction, empiricalDenoiser, empiricalDistribution, empiricalLogDensity, empiricalScore, levelOf, mixtureJacobian,
-  mixtureLogDensity, mixtureResponsibilities, mixtureScore,
+  type Prediction,
+  convertPrediction,
+  empiricalDenoiser,
+  empiricalDistribution,
+  empiricalLogDensity,
+  empiricalScore,
+  levelOf,
+  mixtureJacobian,
+  mixtureLogDensity,
+  mixtureResponsibilities,
+  mixtureScore,
 } from "../src/index.js";
 import { slice, toTypedArray } from "@provably/core-tensor";
 import { type GoldenMixture, expectNear, f64, load, mixtureOf } from "./fixtures.js";
@@ -10,7 +19,9 @@ interface ParameterCase extends Record<Prediction | "x", number[][]> {
   readonly alpha: number;
   readonly sigma: number;
 }
-const parameters = load<{ cases: ParameterCase[]; dsm: { prior: GoldenMixture; alphaBar: number[]; xt: number[][]; exactScore: number[][] } }>("parameterizations");
+const parameters = load<{ cases: ParameterCase[]; dsm: { prior: GoldenMixture; alphaBar: number[]; xt: number[][]; exactScore: number[][] } }>(
+  "parameterizations",
+);
 
 describe.skipIf(parameters === undefined)("golden parameterisations", () => {
   const kinds = ["score", "eps", "x0", "v"] as const;

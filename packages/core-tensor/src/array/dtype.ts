@@ -33,8 +33,7 @@ export function isDType(name: unknown): name is DType {
 }
 
 export function checkDType(fn: string, dtype: unknown): asserts dtype is DType {
-  if (!isDType(dtype))
-    throw new DTypeError(`${fn}: dtype must be one of ${Object.keys(RANK).join(", ")}, got ${String(dtype)}`);
+  if (!isDType(dtype)) throw new DTypeError(`${fn}: dtype must be one of ${Object.keys(RANK).join(", ")}, got ${String(dtype)}`);
 }
 
 export function isFloat(dtype: DType): dtype is "float32" | "float64" {

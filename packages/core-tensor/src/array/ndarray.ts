@@ -197,7 +197,7 @@ export function copyStrided(data: TypedArray, shape: Shape, stride: readonly num
   const inner = rank > 0 ? steps[rank - 1]! : 0;
   const counter = new Array<number>(rank).fill(0);
   let at = offset;
-  for (let to = 0; to < out.length; ) {
+  for (let to = 0; to < out.length;) {
     for (let j = 0, from = at; j < n; j++, from += inner) out[to++] = data[from]!;
     for (let axis = rank - 2; axis >= 0; axis--) {
       at += steps[axis]!;
@@ -210,8 +210,7 @@ export function copyStrided(data: TypedArray, shape: Shape, stride: readonly num
 
 /** Throws unless a strided view stays inside its storage. */
 export function checkBounds(fn: string, length: number, shape: Shape, stride: readonly number[], offset: number): void {
-  if (stride.length !== shape.length)
-    throw new ShapeError(`${fn}: shape ${formatShape(shape)} and stride ${formatShape(stride)} differ in length`);
+  if (stride.length !== shape.length) throw new ShapeError(`${fn}: shape ${formatShape(shape)} and stride ${formatShape(stride)} differ in length`);
   if (sizeOf(shape) === 0) return;
   let low = offset;
   let high = offset;

@@ -55,16 +55,14 @@ export function sameShape(a: Shape, b: Shape): boolean {
 export const MAX_SIZE = 0x7fffffff;
 
 export function checkShape(fn: string, shape: unknown, argument = "shape"): asserts shape is number[] {
-  if (!Array.isArray(shape))
-    throw new ShapeError(`${fn}: ${argument} must be a list of extents, got ${typeof shape}`);
+  if (!Array.isArray(shape)) throw new ShapeError(`${fn}: ${argument} must be a list of extents, got ${typeof shape}`);
   let size = 1;
   for (const extent of shape as unknown[]) {
     if (typeof extent !== "number" || !Number.isInteger(extent) || extent < 0)
       throw new ShapeError(`${fn}: ${argument} must hold integers ≥ 0, got ${formatShape(shape as number[])}`);
     size *= extent;
   }
-  if (size > MAX_SIZE)
-    throw new ShapeError(`${fn}: ${argument} ${formatShape(shape as number[])} has more than 2^31 - 1 elements`);
+  if (size > MAX_SIZE) throw new ShapeError(`${fn}: ${argument} ${formatShape(shape as number[])} has more than 2^31 - 1 elements`);
 }
 
 export function normalizeAxis(fn: string, axis: number, rank: number): number {
@@ -113,10 +111,7 @@ export function broadcastStrides(shape: Shape, stride: readonly number[], target
  * Merges neighbouring axes that every operand walks through with one constant step, so that loops get as few and as long axes as possible.
  * `strides` holds one stride list per operand, all for `shape`.
  */
-export function collapseAxes(
-  shape: Shape,
-  strides: readonly (readonly number[])[],
-): { shape: number[]; strides: number[][] } {
+export function collapseAxes(shape: Shape, strides: readonly (readonly number[])[]): { shape: number[]; strides: number[][] } {
   const outShape: number[] = [];
   const outStrides: number[][] = strides.map(() => []);
   for (let i = 0; i < shape.length; i++) {

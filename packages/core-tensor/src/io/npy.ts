@@ -66,7 +66,11 @@ function parseHeader(header: string): { code: (typeof CODES)[string]; little: bo
   if (descr === null || order === null || extents === null) throw new FormatError(`decodeNpy: the header cannot be read: ${header.slice(0, 80)}`);
   const code = CODES[descr[2]!];
   if (code === undefined) throw new FormatError(`decodeNpy: element type ${descr[2]} is not one of ${Object.keys(CODES).join(", ")}`);
-  const shape = extents[1]!.split(",").map((part) => part.trim()).filter((part) => part !== "").map(Number);
+  const shape = extents[1]!
+    .split(",")
+    .map((part) => part.trim())
+    .filter((part) => part !== "")
+    .map(Number);
   if (shape.length > 32 || !shape.every(Number.isSafeInteger)) throw new FormatError(`decodeNpy: the shape (${extents[1]}) cannot be used`);
   return { code, little: descr[1] !== ">", fortran: order[1] === "True", shape };
 }

@@ -87,7 +87,8 @@ export function decodeSafetensors(bytes: Uint8Array): Safetensors {
   if (bytes.length < 8) throw new FormatError(`decodeSafetensors: a file has at least 8 bytes, got ${bytes.length}`);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const length = Number(view.getBigUint64(0, true));
-  if (length > MAX_HEADER || 8 + length > bytes.length) throw new FormatError(`decodeSafetensors: the table of ${length} bytes is cut off or too large`);
+  if (length > MAX_HEADER || 8 + length > bytes.length)
+    throw new FormatError(`decodeSafetensors: the table of ${length} bytes is cut off or too large`);
   const table = parseTable(bytes.subarray(8, 8 + length));
   const start = 8 + length;
   const tensors: Record<string, NdArray> = Object.create(null) as Record<string, NdArray>;
@@ -127,14 +128,17 @@ function asObject(value: unknown, name: string): Record<string, unknown> {
 function parseEntry(name: string, entry: unknown, available: number): { code: Code; shape: number[]; from: number; to: number } {
   const { dtype, shape, data_offsets: range } = asObject(entry, `"${name}"`);
   const code = typeof dtype === "string" && Object.hasOwn(CODES, dtype) ? CODES[dtype] : undefined;
-  if (code === undefined) throw new FormatError(`decodeSafetensors: "${name}" has element type ${String(dtype)}, expected one of ${Object.keys(CODES).join(", ")}`);
+  if (code === undefined)
+    throw new FormatError(`decodeSafetensors: "${name}" has element type ${String(dtype)}, expected one of ${Object.keys(CODES).join(", ")}`);
   const whole = (list: unknown): list is number[] => Array.isArray(list) && list.every((n) => Number.isSafeInteger(n) && (n as number) >= 0);
   if (!whole(shape) || shape.length > 32) throw new FormatError(`decodeSafetensors: "${name}" has no usable shape`);
   if (!whole(range) || range.length !== 2) throw new FormatError(`decodeSafetensors: "${name}" has no usable byte range`);
   const [from, to] = range as [number, number];
   const size = sizeOf(shape);
   if (!(size <= MAX_SIZE) || to > available || to - from !== size * code.width)
-    throw new FormatError(`decodeSafetensors: "${name}" of shape [${shape.join(", ")}] needs ${size * code.width} bytes, its range is ${from} to ${to} of ${available}`);
+    throw new FormatError(
+      `decodeSafetensors: "${name}" of shape [${shape.join(", ")}] needs ${size * code.width} bytes, its range is ${from} to ${to} of ${available}`,
+    );
   return { code, shape, from, to };
 }
 

@@ -32,7 +32,10 @@ export function toMatrix(fn: string, input: ArrayInput): NdArray {
 
 /** Operands with their leading axes broadcast to one stack; `core` of the last axes stay as they are. */
 export function alignStacks(fn: string, operands: readonly NdArray[], core = 2): NdArray[] {
-  const stack = broadcastShapes(fn, operands.map((x) => x.shape.slice(0, x.shape.length - core)));
+  const stack = broadcastShapes(
+    fn,
+    operands.map((x) => x.shape.slice(0, x.shape.length - core)),
+  );
   return operands.map((x) => broadcastTo(x, [...stack, ...x.shape.slice(x.shape.length - core)]));
 }
 
@@ -53,7 +56,10 @@ export function eachMatrix(
   const widths = flat.map((data) => (stack === 0 ? 0 : data.length / stack));
   const results = outputs.map((out) => allocate(out.dtype, sizeOf(out.shape)));
   for (let i = 0; i < stack; i++) {
-    const parts = kernel(flat.map((data, k) => data.subarray(i * widths[k]!, (i + 1) * widths[k]!)), i);
+    const parts = kernel(
+      flat.map((data, k) => data.subarray(i * widths[k]!, (i + 1) * widths[k]!)),
+      i,
+    );
     parts.forEach((part, k) => {
       const width = results[k]!.length / stack;
       if (typeof part === "number") results[k]![i] = part;

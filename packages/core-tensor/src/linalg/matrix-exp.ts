@@ -13,8 +13,8 @@ import { solve } from "./solve.js";
 
 // numerator of the [13/13] Padé approximant of exp
 const PADE = [
-  64764752532480000, 32382376266240000, 7771770303897600, 1187353796428800, 129060195264000, 10559470521600, 670442572800, 33522128640,
-  1323241920, 40840800, 960960, 16380, 182, 1,
+  64764752532480000, 32382376266240000, 7771770303897600, 1187353796428800, 129060195264000, 10559470521600, 670442572800, 33522128640, 1323241920,
+  40840800, 960960, 16380, 182, 1,
 ];
 /** Norm up to which the approximant is accurate to double precision. */
 const REACH = 5.371920351148152;
@@ -52,7 +52,11 @@ export function matrixExp(a: ArrayInput): NdArray {
   const a6 = matmul(a4, a2);
   const powers = [identity, a2, a4, a6];
   const combine = (...indices: number[]): NdArray => indices.map((k, i) => mul(PADE[k]!, powers[i]!)).reduce((p, q) => add(p, q));
-  const high = (k: number): NdArray => matmul(a6, [k, k + 2, k + 4].map((c, i) => mul(PADE[c]!, powers[i + 1]!)).reduce((p, q) => add(p, q)));
+  const high = (k: number): NdArray =>
+    matmul(
+      a6,
+      [k, k + 2, k + 4].map((c, i) => mul(PADE[c]!, powers[i + 1]!)).reduce((p, q) => add(p, q)),
+    );
   const odd = matmul(scaled, add(high(9), combine(1, 3, 5, 7)));
   const even = add(high(8), combine(0, 2, 4, 6));
   let y = solve(sub(even, odd), add(even, odd));

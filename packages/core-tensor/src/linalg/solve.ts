@@ -117,7 +117,8 @@ const triangularPrimitive: Primitive<Triangle> = {
     const n = squareExtent("triangularSolve", t!);
     const m = b!.shape[b!.shape.length - 1]!;
     return eachMatrix([t!, b!], outputs, ([matrix, right]) => {
-      for (let i = 0; i < n; i++) if (matrix![i * n + i] === 0) throw new LinAlgError(`triangularSolve: the matrix is singular (diagonal entry ${i} is 0)`);
+      for (let i = 0; i < n; i++)
+        if (matrix![i * n + i] === 0) throw new LinAlgError(`triangularSolve: the matrix is singular (diagonal entry ${i} is 0)`);
       return [triangularKernel(matrix!, n, right!, m, lower)];
     });
   },

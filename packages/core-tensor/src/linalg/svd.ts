@@ -24,7 +24,10 @@ const svdPrimitive: Primitive<Attrs> = {
   name: "svd",
   shape([a]) {
     const [m, n] = matrixExtents("svd", a!);
-    const of = (...extents: number[]): { shape: number[]; dtype: "float32" | "float64" } => ({ shape: withLast(a!.shape, 2, ...extents), dtype: a!.dtype as "float64" });
+    const of = (...extents: number[]): { shape: number[]; dtype: "float32" | "float64" } => ({
+      shape: withLast(a!.shape, 2, ...extents),
+      dtype: a!.dtype as "float64",
+    });
     return [of(m, n), of(n), of(n, n)];
   },
   evaluate([a], _attrs, outputs) {

@@ -235,10 +235,7 @@ const modPrimitive = elementwise({
   name: "mod",
   arity: 2,
   js: (a, b) => a - b * Math.floor(a / b),
-  partials: [
-    (t) => t,
-    (t, [a, b]) => neg(mul(t, floor(div(a!, b!)))),
-  ],
+  partials: [(t) => t, (t, [a, b]) => neg(mul(t, floor(div(a!, b!))))],
 });
 
 /**
@@ -264,10 +261,7 @@ const fmodPrimitive = elementwise({
   name: "fmod",
   arity: 2,
   js: (a, b) => a % b,
-  partials: [
-    (t) => t,
-    (t, [a, b]) => neg(mul(t, trunc(div(a!, b!)))),
-  ],
+  partials: [(t) => t, (t, [a, b]) => neg(mul(t, trunc(div(a!, b!))))],
 });
 
 /**
@@ -293,10 +287,7 @@ const maximumPrimitive = elementwise({
   name: "maximum",
   arity: 2,
   js: (a, b) => Math.max(a, b),
-  partials: [
-    (t, [a, b]) => mul(t, share(a!, b!)),
-    (t, [a, b]) => mul(t, share(b!, a!)),
-  ],
+  partials: [(t, [a, b]) => mul(t, share(a!, b!)), (t, [a, b]) => mul(t, share(b!, a!))],
 });
 
 /**
@@ -322,10 +313,7 @@ const minimumPrimitive = elementwise({
   name: "minimum",
   arity: 2,
   js: (a, b) => Math.min(a, b),
-  partials: [
-    (t, [a, b]) => mul(t, share(b!, a!)),
-    (t, [a, b]) => mul(t, share(a!, b!)),
-  ],
+  partials: [(t, [a, b]) => mul(t, share(b!, a!)), (t, [a, b]) => mul(t, share(a!, b!))],
 });
 
 /**

@@ -56,11 +56,14 @@ export function attention(queries: ArrayInput, keys: ArrayInput, values: ArrayIn
   const heads = q.shape[q.shape.length - 3];
   const groups = k.shape[k.shape.length - 3];
   if (heads === undefined || groups === undefined || heads % groups !== 0 || formatShape(k.shape.slice(0, -1)) !== formatShape(v.shape.slice(0, -1)))
-    throw new ShapeError(`attention: queries must be [H, T, d], keys [G, S, d], values [G, S, e] with G dividing H, got ${formatShape(q.shape)}, ${formatShape(k.shape)}, ${formatShape(v.shape)}`);
+    throw new ShapeError(
+      `attention: queries must be [H, T, d], keys [G, S, d], values [G, S, e] with G dividing H, got ${formatShape(q.shape)}, ${formatShape(k.shape)}, ${formatShape(v.shape)}`,
+    );
   const [t, d] = q.shape.slice(-2) as [number, number];
   const s = k.shape[k.shape.length - 2]!;
   const { scale = 1 / Math.sqrt(d), blockSize = s } = options;
-  if (!Number.isInteger(blockSize) || (blockSize < 1 && s > 0)) throw new DomainError(`attention: blockSize must be an integer ≥ 1, got ${blockSize}`);
+  if (!Number.isInteger(blockSize) || (blockSize < 1 && s > 0))
+    throw new DomainError(`attention: blockSize must be an integer ≥ 1, got ${blockSize}`);
   const [kk, vv] = [spreadHeads(k, heads / groups), spreadHeads(v, heads / groups)];
   const bias = options.mask === undefined ? undefined : toArray("attention", options.mask, "mask");
   const scores = (from: number, to: number): NdArray => {

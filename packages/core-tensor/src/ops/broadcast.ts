@@ -83,7 +83,15 @@ const sumPrimitive: Primitive<{ readonly axes: readonly number[] }> = {
       },
     ],
   },
-  batching: { kind: "rule", rule: ([x], _batched, { axes }) => [sumOver(x!, axes.map((a) => a + 1))] },
+  batching: {
+    kind: "rule",
+    rule: ([x], _batched, { axes }) => [
+      sumOver(
+        x!,
+        axes.map((a) => a + 1),
+      ),
+    ],
+  },
 };
 
 /** Sum over the given distinct, non-negative, sorted axes, which are dropped. */
@@ -95,6 +103,10 @@ export function sumOver(x: NdArray, axes: readonly number[]): NdArray {
 export function sumTo(x: NdArray, shape: Shape): NdArray {
   if (sameShape(x.shape, shape)) return x;
   const pad = x.shape.length - shape.length;
-  const axes = normalizeAxes("sum", x.shape.map((_, i) => i).filter((i) => i < pad || (shape[i - pad] === 1 && x.shape[i] !== 1)), x.shape.length);
+  const axes = normalizeAxes(
+    "sum",
+    x.shape.map((_, i) => i).filter((i) => i < pad || (shape[i - pad] === 1 && x.shape[i] !== 1)),
+    x.shape.length,
+  );
   return reshape(sumOver(x, axes), shape);
 }

@@ -35,9 +35,22 @@ function geometry(a: ConvAttrs): Conv2dGeometry {
   const [batch, inChannels, height, width] = a.image as [number, number, number, number];
   const [outChannels, , kernelHeight, kernelWidth] = a.filter as [number, number, number, number];
   return {
-    batch, inChannels, height, width, outChannels, kernelHeight, kernelWidth,
-    outHeight: a.out[0], outWidth: a.out[1], strideHeight: a.stride[0], strideWidth: a.stride[1],
-    padTop: a.pad[0], padLeft: a.pad[1], dilationHeight: a.dilation[0], dilationWidth: a.dilation[1], groups: a.groups,
+    batch,
+    inChannels,
+    height,
+    width,
+    outChannels,
+    kernelHeight,
+    kernelWidth,
+    outHeight: a.out[0],
+    outWidth: a.out[1],
+    strideHeight: a.stride[0],
+    strideWidth: a.stride[1],
+    padTop: a.pad[0],
+    padLeft: a.pad[1],
+    dilationHeight: a.dilation[0],
+    dilationWidth: a.dilation[1],
+    groups: a.groups,
   };
 }
 
@@ -96,20 +109,32 @@ function mergeFirst(x: NdArray, axis = 0): NdArray {
   return reshape(x, [...x.shape.slice(0, axis), x.shape[axis]! * x.shape[axis + 1]!, ...x.shape.slice(axis + 2)]);
 }
 
-const convPrimitive = bilinear("conv2d", wasm.conv2d, js.conv2d, outputShape, ["image", "filter"], [
-  (ct, [, w], attrs) => bindOne(inputGradientPrimitive, [ct, w!], attrs),
-  (ct, [x], attrs) => bindOne(weightGradientPrimitive, [ct, x!], attrs),
-]);
+const convPrimitive = bilinear(
+  "conv2d",
+  wasm.conv2d,
+  js.conv2d,
+  outputShape,
+  ["image", "filter"],
+  [(ct, [, w], attrs) => bindOne(inputGradientPrimitive, [ct, w!], attrs), (ct, [x], attrs) => bindOne(weightGradientPrimitive, [ct, x!], attrs)],
+);
 
-const inputGradientPrimitive = bilinear("conv2dInputGradient", wasm.conv2dInputGradient, js.conv2dInputGradient, (a) => a.image, ["output", "filter"], [
-  (ct, [, w], attrs) => bindOne(convPrimitive, [ct, w!], attrs),
-  (ct, [y], attrs) => bindOne(weightGradientPrimitive, [y!, ct], attrs),
-]);
+const inputGradientPrimitive = bilinear(
+  "conv2dInputGradient",
+  wasm.conv2dInputGradient,
+  js.conv2dInputGradient,
+  (a) => a.image,
+  ["output", "filter"],
+  [(ct, [, w], attrs) => bindOne(convPrimitive, [ct, w!], attrs), (ct, [y], attrs) => bindOne(weightGradientPrimitive, [y!, ct], attrs)],
+);
 
-const weightGradientPrimitive = bilinear("conv2dWeightGradient", wasm.conv2dWeightGradient, js.conv2dWeightGradient, (a) => a.filter, ["output", "image"], [
-  (ct, [, x], attrs) => bindOne(convPrimitive, [x!, ct], attrs),
-  (ct, [y], attrs) => bindOne(inputGradientPrimitive, [y!, ct], attrs),
-]);
+const weightGradientPrimitive = bilinear(
+  "conv2dWeightGradient",
+  wasm.conv2dWeightGradient,
+  js.conv2dWeightGradient,
+  (a) => a.filter,
+  ["output", "image"],
+  [(ct, [, x], attrs) => bindOne(convPrimitive, [x!, ct], attrs), (ct, [y], attrs) => bindOne(inputGradientPrimitive, [y!, ct], attrs)],
+);
 
 /**
  * Options of {@link conv2d}.
@@ -130,14 +155,16 @@ export interface Conv2dOptions {
 
 function pair(fn: string, argument: string, value: number | Pair, least: number): Pair {
   const both: Pair = typeof value === "number" ? [value, value] : value;
-  if (!both.every((n) => Number.isInteger(n) && n >= least)) throw new DomainError(`${fn}: ${argument} must be integers ≥ ${least}, got [${both.join(", ")}]`);
+  if (!both.every((n) => Number.isInteger(n) && n >= least))
+    throw new DomainError(`${fn}: ${argument} must be integers ≥ ${least}, got [${both.join(", ")}]`);
   return both;
 }
 
 function withBias(y: NdArray, bias: ArrayInput | undefined): NdArray {
   if (bias === undefined) return y;
   const b = convert(toArray("conv2d", bias, "bias"), y.dtype);
-  if (b.shape.length !== 1 || b.shape[0] !== y.shape[1]) throw new ShapeError(`conv2d: bias must have shape [${y.shape[1]}], got ${formatShape(b.shape)}`);
+  if (b.shape.length !== 1 || b.shape[0] !== y.shape[1])
+    throw new ShapeError(`conv2d: bias must have shape [${y.shape[1]}], got ${formatShape(b.shape)}`);
   return add(y, reshape(b, [y.shape[1]!, 1, 1]));
 }
 
@@ -173,15 +200,22 @@ function convolve(fn: string, x: ArrayInput, weights: ArrayInput, options: Conv2
   const dilation = pair(fn, "dilation", options.dilation ?? 1, 1);
   const { groups = 1 } = options;
   if (image.shape.length !== 4 || filter.shape.length !== 4)
-    throw new ShapeError(`${fn}: x must be [N, C, H, W] and weights [O, C / groups, kh, kw], got ${formatShape(image.shape)} and ${formatShape(filter.shape)}`);
+    throw new ShapeError(
+      `${fn}: x must be [N, C, H, W] and weights [O, C / groups, kh, kw], got ${formatShape(image.shape)} and ${formatShape(filter.shape)}`,
+    );
   const [, channels] = image.shape as [number, number];
   if (!Number.isInteger(groups) || groups < 1 || channels % groups !== 0 || filter.shape[0]! % groups !== 0)
     throw new DomainError(`${fn}: groups must divide the ${channels} input and ${filter.shape[0]} output channels, got ${groups}`);
   if (filter.shape[1] !== channels / groups)
-    throw new ShapeError(`${fn}: weights must have ${channels / groups} channels for ${channels} image channels in ${groups} groups, got ${formatShape(filter.shape)}`);
+    throw new ShapeError(
+      `${fn}: weights must have ${channels / groups} channels for ${channels} image channels in ${groups} groups, got ${formatShape(filter.shape)}`,
+    );
   const out = [0, 1].map((i) => {
     const span = image.shape[2 + i]! + before[i]! + after[i]! - dilation[i]! * (filter.shape[2 + i]! - 1) - 1;
-    if (span < 0) throw new ShapeError(`${fn}: filters ${formatShape(filter.shape)} with dilation ${dilation[i]} are larger than the padded image ${formatShape(image.shape)}`);
+    if (span < 0)
+      throw new ShapeError(
+        `${fn}: filters ${formatShape(filter.shape)} with dilation ${dilation[i]} are larger than the padded image ${formatShape(image.shape)}`,
+      );
     return Math.floor(span / stride[i]!) + 1;
   }) as unknown as Pair;
   return bindOne(convPrimitive, [image, filter], { stride, dilation, pad: before, groups, image: image.shape, filter: filter.shape, out });
@@ -221,7 +255,9 @@ export interface Conv1dOptions {
 export function conv1d(x: ArrayInput, weights: ArrayInput, options: Conv1dOptions = {}): NdArray {
   const [image, filter] = promote("conv1d", x, weights, true);
   if (image.shape.length !== 3 || filter.shape.length !== 3)
-    throw new ShapeError(`conv1d: x must be [N, C, L] and weights [O, C / groups, k], got ${formatShape(image.shape)} and ${formatShape(filter.shape)}`);
+    throw new ShapeError(
+      `conv1d: x must be [N, C, L] and weights [O, C / groups, k], got ${formatShape(image.shape)} and ${formatShape(filter.shape)}`,
+    );
   const [before, after] = pair("conv1d", "padding", options.padding ?? 0, 0);
   const wide = { stride: [1, options.stride ?? 1] as const, dilation: [1, options.dilation ?? 1] as const, groups: options.groups ?? 1 };
   return squeeze(convolve("conv1d", expandDims(image, 2), expandDims(filter, 2), wide, [0, before], [0, after]), 2);
@@ -260,10 +296,14 @@ export function convTranspose2d(x: ArrayInput, weights: ArrayInput, options: Con
   const extra = pair("convTranspose2d", "outputPadding", options.outputPadding ?? 0, 0);
   const { groups = 1 } = options;
   if (image.shape.length !== 4 || filter.shape.length !== 4 || image.shape[1] !== filter.shape[0])
-    throw new ShapeError(`convTranspose2d: x must be [N, C, H, W] and weights [C, O / groups, kh, kw], got ${formatShape(image.shape)} and ${formatShape(filter.shape)}`);
+    throw new ShapeError(
+      `convTranspose2d: x must be [N, C, H, W] and weights [C, O / groups, kh, kw], got ${formatShape(image.shape)} and ${formatShape(filter.shape)}`,
+    );
   if (!Number.isInteger(groups) || groups < 1 || image.shape[1]! % groups !== 0)
     throw new DomainError(`convTranspose2d: groups must divide the ${image.shape[1]} input channels, got ${groups}`);
-  const [height, width] = [0, 1].map((i) => (image.shape[2 + i]! - 1) * stride[i]! - 2 * pad[i]! + dilation[i]! * (filter.shape[2 + i]! - 1) + extra[i]! + 1) as [number, number];
+  const [height, width] = [0, 1].map(
+    (i) => (image.shape[2 + i]! - 1) * stride[i]! - 2 * pad[i]! + dilation[i]! * (filter.shape[2 + i]! - 1) + extra[i]! + 1,
+  ) as [number, number];
   if (height < 1 || width < 1) throw new ShapeError(`convTranspose2d: padding ${formatShape(pad)} leaves nothing of the output`);
   const out = [image.shape[2]!, image.shape[3]!] as const;
   const attrs = { stride, dilation, pad, groups, image: [image.shape[0]!, filter.shape[1]! * groups, height, width], filter: filter.shape, out };

@@ -63,8 +63,7 @@ export function array<D extends DType = DType>(values: ArrayInput | TypedArray, 
   if (dtype !== undefined) x = convert(x, dtype);
   if (shape === undefined) return x as NdArray<D>;
   checkShape("array", shape);
-  if (sizeOf(shape) !== x.size)
-    throw new ShapeError(`array: shape ${formatShape(shape)} holds ${sizeOf(shape)} elements, got ${x.size} values`);
+  if (sizeOf(shape) !== x.size) throw new ShapeError(`array: shape ${formatShape(shape)} holds ${sizeOf(shape)} elements, got ${x.size} values`);
   const flat = contiguous(toConcrete("array", x, "values"));
   return dense(rowMajorData(flat) as TypedArrayOf[D], flat.dtype as D, shape);
 }

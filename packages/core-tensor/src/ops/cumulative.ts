@@ -20,7 +20,7 @@ const cumsumPrimitive: Primitive<{ readonly axis: number }> = {
     const inner = sizeOf(out!.shape.slice(axis + 1));
     const n = out!.shape[axis]!;
     const total = new Float64Array(inner);
-    for (let at = 0; at < data.length; ) {
+    for (let at = 0; at < data.length;) {
       total.fill(0);
       for (let i = 0; i < n; i++) for (let j = 0; j < inner; j++, at++) data[at] = total[j]! += source[at]!;
     }
@@ -56,7 +56,11 @@ function scan(x: NdArray, axis: number, neutral: number, combine: (a: NdArray, b
   const n = x.shape[axis]!;
   let y = x;
   for (let shift = 1; shift < n; shift *= 2) {
-    const earlier = pad(sliceAxis(y, axis, 0, n - shift), y.shape.map((_, i) => (i === axis ? [shift, 0] : [0, 0])), neutral);
+    const earlier = pad(
+      sliceAxis(y, axis, 0, n - shift),
+      y.shape.map((_, i) => (i === axis ? [shift, 0] : [0, 0])),
+      neutral,
+    );
     y = combine(y, earlier);
   }
   return y;

@@ -54,7 +54,10 @@ export function einsum(equation: string, ...operands: ArrayInput[]): NdArray {
   const [first, ...rest] = items.map(takeDiagonals);
   const all = rest.reduce((left, right, k) => contract(left, right, new Set([...output, ...rest.slice(k + 1).flatMap((r) => r.letters)])), first!);
   const kept = sumOut(all, new Set(output));
-  return transpose(kept.x, output.map((letter) => kept.letters.indexOf(letter)));
+  return transpose(
+    kept.x,
+    output.map((letter) => kept.letters.indexOf(letter)),
+  );
 }
 
 function parse(equation: string, count: number): { inputs: string[][]; output: string[] } {
@@ -99,7 +102,13 @@ function contract(left: Lettered, right: Lettered, keep: ReadonlySet<string>): L
   };
   const count = (letters: readonly string[]): number => letters.reduce((n, letter) => n * extent(letter), 1);
   const order = ({ x, letters }: Lettered, ...groups: (readonly string[])[]): NdArray =>
-    reshape(transpose(x, groups.flat().map((letter) => letters.indexOf(letter))), [...batch.map(extent), ...groups.slice(1).map(count)]);
+    reshape(
+      transpose(
+        x,
+        groups.flat().map((letter) => letters.indexOf(letter)),
+      ),
+      [...batch.map(extent), ...groups.slice(1).map(count)],
+    );
   const letters = [...batch, ...rows, ...cols];
   const [p, q] = promote("einsum", order(a, batch, rows, inner), order(b, batch, inner, cols));
   return { x: reshape(matmul(p, q), letters.map(extent)), letters };

@@ -199,10 +199,7 @@ const hypotPrimitive = elementwise({
   arity: 2,
   result: "float",
   js: (a, b) => Math.hypot(a, b),
-  partials: [
-    (t, [a], y) => mul(t, direction(a!, y)),
-    (t, [, b], y) => mul(t, direction(b!, y)),
-  ],
+  partials: [(t, [a], y) => mul(t, direction(a!, y)), (t, [, b], y) => mul(t, direction(b!, y))],
 });
 
 /**
@@ -235,10 +232,7 @@ const logaddexpPrimitive = elementwise({
   arity: 2,
   result: "float",
   js: logAddExp,
-  partials: [
-    (t, [a], y) => mul(t, exp(sub(a!, finite(y)))),
-    (t, [, b], y) => mul(t, exp(sub(b!, finite(y)))),
-  ],
+  partials: [(t, [a], y) => mul(t, exp(sub(a!, finite(y)))), (t, [, b], y) => mul(t, exp(sub(b!, finite(y))))],
 });
 
 /**

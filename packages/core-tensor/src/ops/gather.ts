@@ -30,7 +30,8 @@ function places(fn: string, indices: DenseArray, extent: number): ArrayLike<numb
   for (let i = 0; i < list.length; i++) {
     const at = list[i]!;
     if (at >= -extent && at < extent && at >= 0) continue;
-    if (!(at >= -extent && at < extent)) throw new IndexError(`${fn}: index ${at} (at position ${i}) is out of range for an axis of extent ${extent}`);
+    if (!(at >= -extent && at < extent))
+      throw new IndexError(`${fn}: index ${at} (at position ${i}) is out of range for an axis of extent ${extent}`);
     copy ??= Int32Array.from(list);
     copy[i] = at + extent;
   }
@@ -59,7 +60,10 @@ const takePrimitive: Primitive<Along> = {
     takeRows(rowMajorData(x!), outer, n, inner, places("take", indices!, n), data);
     return [dense<DType>(data, out!.dtype, out!.shape)];
   },
-  derivative: { kind: "linear", transpose: [(ct, [x, indices], { axis }) => bindOne(addAtPrimitive, [ct, indices!], { axis, shape: x!.shape }), null] },
+  derivative: {
+    kind: "linear",
+    transpose: [(ct, [x, indices], { axis }) => bindOne(addAtPrimitive, [ct, indices!], { axis, shape: x!.shape }), null],
+  },
   batching: {
     kind: "rule",
     rule([x, indices], [xBatched, indicesBatched], { axis }, batchSize) {
@@ -74,7 +78,10 @@ const takePrimitive: Primitive<Along> = {
 function spreadIndices(indices: NdArray, shape: Shape, axis: number): NdArray {
   const [batch, m] = indices.shape as [number, number];
   const lined = reshape(indices, [batch, ...shape.slice(1).map((_, i) => (i + 1 === axis ? m : 1))]);
-  return broadcastTo(lined, shape.map((extent, i) => (i === axis ? m : extent)));
+  return broadcastTo(
+    lined,
+    shape.map((extent, i) => (i === axis ? m : extent)),
+  );
 }
 
 /** Adds `x` into zeros at listed places of one axis: the transpose of `take`. */
@@ -83,7 +90,8 @@ const addAtPrimitive: Primitive<Into> = {
   shape([x, indices], { axis, shape }) {
     checkIntegers("scatterAdd", indices!);
     const wanted = shape.map((extent, i) => (i === axis ? indices!.shape[0]! : extent));
-    if (formatShape(x!.shape) !== formatShape(wanted)) throw new ShapeError(`scatterAdd: updates must have shape ${formatShape(wanted)}, got ${formatShape(x!.shape)}`);
+    if (formatShape(x!.shape) !== formatShape(wanted))
+      throw new ShapeError(`scatterAdd: updates must have shape ${formatShape(wanted)}, got ${formatShape(x!.shape)}`);
     return [{ shape, dtype: x!.dtype }];
   },
   evaluate([x, indices], { axis, shape }) {
@@ -119,8 +127,14 @@ const takeAlongPrimitive: Primitive<Along> = {
     takeEach(rowMajorData(x!), outer, n, inner, places("takeAlongAxis", indices!, n), indices!.shape[axis]!, data);
     return [dense<DType>(data, out!.dtype, out!.shape)];
   },
-  derivative: { kind: "linear", transpose: [(ct, [x, indices], { axis }) => bindOne(addAlongPrimitive, [ct, indices!], { axis, shape: x!.shape }), null] },
-  batching: { kind: "rule", rule: (inputs, batched, { axis }, batchSize) => [bindOne(takeAlongPrimitive, spread(inputs, batched, batchSize), { axis: axis + 1 })] },
+  derivative: {
+    kind: "linear",
+    transpose: [(ct, [x, indices], { axis }) => bindOne(addAlongPrimitive, [ct, indices!], { axis, shape: x!.shape }), null],
+  },
+  batching: {
+    kind: "rule",
+    rule: (inputs, batched, { axis }, batchSize) => [bindOne(takeAlongPrimitive, spread(inputs, batched, batchSize), { axis: axis + 1 })],
+  },
 };
 
 /** The transpose of `takeAlongAxis`. */
@@ -136,7 +150,9 @@ const addAlongPrimitive: Primitive<Into> = {
   derivative: { kind: "linear", transpose: [(ct, [, indices], { axis }) => bindOne(takeAlongPrimitive, [ct, indices!], { axis }), null] },
   batching: {
     kind: "rule",
-    rule: (inputs, batched, { axis, shape }, batchSize) => [bindOne(addAlongPrimitive, spread(inputs, batched, batchSize), { axis: axis + 1, shape: [batchSize, ...shape] })],
+    rule: (inputs, batched, { axis, shape }, batchSize) => [
+      bindOne(addAlongPrimitive, spread(inputs, batched, batchSize), { axis: axis + 1, shape: [batchSize, ...shape] }),
+    ],
   },
 };
 
@@ -235,7 +251,8 @@ export function gatherNd(x: ArrayInput, indices: ArrayInput): NdArray {
   for (let i = 0; i < flat.length; i++)
     for (let j = 0; j < k; j++) {
       const [at, extent] = [list[i * k + j]!, a.shape[j]!];
-      if (!(at >= -extent && at < extent)) throw new IndexError(`gatherNd: index ${at} (point ${i}) is out of range for axis ${j} of extent ${extent}`);
+      if (!(at >= -extent && at < extent))
+        throw new IndexError(`gatherNd: index ${at} (point ${i}) is out of range for axis ${j} of extent ${extent}`);
       flat[i] = flat[i]! * extent + (at < 0 ? at + extent : at);
     }
   const rest = a.shape.slice(k);

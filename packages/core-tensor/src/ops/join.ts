@@ -36,7 +36,15 @@ const concatPrimitive: Primitive<{ readonly axis: number }> = {
   derivative: {
     kind: "rules",
     jvp: ({ inputs, tangents, attrs }) =>
-      tangents.every((t) => t === undefined) ? [undefined] : [bindOne(concatPrimitive, inputs.map((x, i) => tangents[i] ?? zeros(x.shape, { dtype: x.dtype })), attrs)],
+      tangents.every((t) => t === undefined)
+        ? [undefined]
+        : [
+            bindOne(
+              concatPrimitive,
+              inputs.map((x, i) => tangents[i] ?? zeros(x.shape, { dtype: x.dtype })),
+              attrs,
+            ),
+          ],
     vjp({ inputs, cotangents: [ct], attrs: { axis }, needed }) {
       let at = 0;
       return inputs.map((x, i) => {
@@ -114,7 +122,11 @@ export function stack(arrays: readonly ArrayInput[], options: AxisOptions = {}):
     if (formatShape(part.shape) !== formatShape(first))
       throw new ShapeError(`stack: arrays must have one shape, got ${formatShape(first)} and ${formatShape(part.shape)}`);
   const axis = normalizeAxis("stack", options.axis ?? 0, first.length + 1);
-  return bindOne(concatPrimitive, parts.map((part) => expandDims(part, axis)), { axis });
+  return bindOne(
+    concatPrimitive,
+    parts.map((part) => expandDims(part, axis)),
+    { axis },
+  );
 }
 
 /**
@@ -140,7 +152,9 @@ export function split(x: ArrayInput, parts: number | readonly number[], options:
   const extent = a.shape[axis]!;
   const sizes = typeof parts === "number" ? new Array<number>(Math.max(0, Math.trunc(parts))).fill(extent / parts) : parts;
   if (!sizes.every((n) => Number.isInteger(n) && n >= 0) || sizes.reduce((total, n) => total + n, 0) !== extent)
-    throw new ShapeError(`split: axis ${axis} of extent ${extent} does not divide into ${typeof parts === "number" ? `${parts} parts` : `[${parts.join(", ")}]`}`);
+    throw new ShapeError(
+      `split: axis ${axis} of extent ${extent} does not divide into ${typeof parts === "number" ? `${parts} parts` : `[${parts.join(", ")}]`}`,
+    );
   let at = 0;
   return sizes.map((n) => sliceAxis(a, axis, at, (at += n)));
 }
@@ -193,8 +207,17 @@ export function tile(x: ArrayInput, reps: readonly number[]): NdArray {
   const rank = Math.max(a.shape.length, reps.length);
   const shape = [...new Array<number>(rank - a.shape.length).fill(1), ...a.shape];
   const counts = [...new Array<number>(rank - reps.length).fill(1), ...reps];
-  const spread = broadcastTo(reshape(a, shape.flatMap((extent) => [1, extent])), shape.flatMap((extent, i) => [counts[i]!, extent]));
-  return reshape(spread, shape.map((extent, i) => extent * counts[i]!));
+  const spread = broadcastTo(
+    reshape(
+      a,
+      shape.flatMap((extent) => [1, extent]),
+    ),
+    shape.flatMap((extent, i) => [counts[i]!, extent]),
+  );
+  return reshape(
+    spread,
+    shape.map((extent, i) => extent * counts[i]!),
+  );
 }
 
 /**
@@ -218,5 +241,8 @@ export function repeat(x: ArrayInput, repeats: number, options: AxisOptions = {}
   const axis = normalizeAxis("repeat", options.axis ?? 0, a.shape.length);
   if (!Number.isInteger(repeats) || repeats < 0) throw new DomainError(`repeat: repeats must be an integer ≥ 0, got ${repeats}`);
   const wide = [...a.shape.slice(0, axis + 1), repeats, ...a.shape.slice(axis + 1)];
-  return reshape(broadcastTo(expandDims(a, axis + 1), wide), a.shape.map((extent, i) => (i === axis ? extent * repeats : extent)));
+  return reshape(
+    broadcastTo(expandDims(a, axis + 1), wide),
+    a.shape.map((extent, i) => (i === axis ? extent * repeats : extent)),
+  );
 }

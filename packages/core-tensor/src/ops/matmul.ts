@@ -40,7 +40,9 @@ const matmulPrimitive: Primitive = {
   shape([a, b]) {
     const [x, y] = [extents(a!), extents(b!)];
     if (x.cols !== y.rows)
-      throw new ShapeError(`matmul: inner extents differ: a is ${formatShape(a!.shape)}, b is ${formatShape(b!.shape)}; transpose one of them or check their order`);
+      throw new ShapeError(
+        `matmul: inner extents differ: a is ${formatShape(a!.shape)}, b is ${formatShape(b!.shape)}; transpose one of them or check their order`,
+      );
     return [{ shape: [...broadcastShapes("matmul", [x.stack, y.stack]), x.rows, y.cols], dtype: a!.dtype }];
   },
   wasm([a, b], _attrs, [out]) {
@@ -127,7 +129,9 @@ export function matrixTranspose(x: NdArray): NdArray {
 export function matmul(a: ArrayInput, b: ArrayInput): NdArray {
   const [x, y] = promote("matmul", a, b);
   if (x.shape.length === 0 || y.shape.length === 0)
-    throw new ShapeError(`matmul: operands must have at least one axis, got ${formatShape(x.shape)} and ${formatShape(y.shape)}; use mul for scalars`);
+    throw new ShapeError(
+      `matmul: operands must have at least one axis, got ${formatShape(x.shape)} and ${formatShape(y.shape)}; use mul for scalars`,
+    );
   const rowVector = x.shape.length === 1;
   const columnVector = y.shape.length === 1;
   const product = bindOne(matmulPrimitive, [rowVector ? expandDims(x, 0) : x, columnVector ? expandDims(y, 1) : y], undefined);

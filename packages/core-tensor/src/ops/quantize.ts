@@ -43,7 +43,8 @@ export function quantize(x: ArrayInput, options: { readonly bits?: 4 | 8; readon
   if (a.shape.length !== 2) throw new ShapeError(`quantize: x must be a matrix, got ${formatShape(a.shape)}`);
   const [n, m] = a.shape as [number, number];
   if (bits !== 4 && bits !== 8) throw new DomainError(`quantize: bits must be 4 or 8, got ${String(bits)}`);
-  if (!Number.isInteger(groupSize) || groupSize < 1 || m % groupSize !== 0) throw new DomainError(`quantize: groupSize must divide ${m}, got ${groupSize}`);
+  if (!Number.isInteger(groupSize) || groupSize < 1 || m % groupSize !== 0)
+    throw new DomainError(`quantize: groupSize must divide ${m}, got ${groupSize}`);
   const top = 2 ** (bits - 1) - 1;
   const grouped = reshape(a, [n, m / groupSize, groupSize]);
   const scales = div(max(abs(grouped), { axis: -1 }), top);
@@ -74,7 +75,9 @@ export function quantizedMatvec(weights: { readonly values: ArrayInput; readonly
   const [n, m] = values.shape as [number, number];
   const groups = scales.shape[1] ?? 0;
   if (values.shape.length !== 2 || scales.shape.length !== 2 || scales.shape[0] !== n || m % groups !== 0)
-    throw new ShapeError(`quantizedMatvec: values must be [n, m] and scales [n, m / groupSize], got ${formatShape(values.shape)} and ${formatShape(scales.shape)}`);
+    throw new ShapeError(
+      `quantizedMatvec: values must be [n, m] and scales [n, m / groupSize], got ${formatShape(values.shape)} and ${formatShape(scales.shape)}`,
+    );
   const full = reshape(mul(reshape(values, [n, groups, m / groups]), expandDims(scales, -1)), [n, m]);
   return matmul(vectors, matrixTranspose(full));
 }

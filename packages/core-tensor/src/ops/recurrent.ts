@@ -24,7 +24,8 @@ export interface CellWeights {
 
 function gates(fn: string, x: NdArray, weights: ArrayInput, bias: ArrayInput | undefined, count: number): NdArray[] {
   const w = toArray(fn, weights, "weights");
-  if (w.shape.length !== 2 || w.shape[0]! % count !== 0) throw new ShapeError(`${fn}: weights must be [${count} · h, d], got ${formatShape(w.shape)}`);
+  if (w.shape.length !== 2 || w.shape[0]! % count !== 0)
+    throw new ShapeError(`${fn}: weights must be [${count} · h, d], got ${formatShape(w.shape)}`);
   const all = matmul(x, matrixTranspose(w));
   return split(bias === undefined ? all : add(all, bias), count, { axis: -1 });
 }

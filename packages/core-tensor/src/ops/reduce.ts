@@ -164,7 +164,11 @@ export function prod(x: ArrayInput, options: ReduceOptions = {}): NdArray {
 function prodAxis(x: NdArray, axis: number): NdArray {
   let y = x;
   const part = (from: number, to: number): NdArray =>
-    slice(y, y.shape.map((_, i) => (i === axis ? from : 0)), y.shape.map((extent, i) => (i === axis ? to : extent)));
+    slice(
+      y,
+      y.shape.map((_, i) => (i === axis ? from : 0)),
+      y.shape.map((extent, i) => (i === axis ? to : extent)),
+    );
   if (y.shape[axis] === 0) {
     const one = reshape(sumOver(y, [axis]), keptShape(y.shape, [axis]));
     y = sub(one, -1);
@@ -176,13 +180,20 @@ function prodAxis(x: NdArray, axis: number): NdArray {
     // an odd one out joins the first pair
     y = n % 2 === 0 ? paired : mul(paired, firstTimes(part(n - 1, n), paired, axis));
   }
-  return reshape(y, y.shape.filter((_, i) => i !== axis));
+  return reshape(
+    y,
+    y.shape.filter((_, i) => i !== axis),
+  );
 }
 
 /** An array like `like` that holds `x` at the first place of `axis` and ones elsewhere. */
 function firstTimes(x: NdArray, like: NdArray, axis: number): NdArray {
   const n = like.shape[axis]!;
-  const first = dense<DType>(Uint8Array.from({ length: n }, (_, i) => Number(i === 0)), "bool", like.shape.map((_, i) => (i === axis ? n : 1)));
+  const first = dense<DType>(
+    Uint8Array.from({ length: n }, (_, i) => Number(i === 0)),
+    "bool",
+    like.shape.map((_, i) => (i === axis ? n : 1)),
+  );
   return where(first, x, 1);
 }
 

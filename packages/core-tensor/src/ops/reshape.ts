@@ -137,7 +137,10 @@ export function squeeze(x: ArrayInput, axis?: number | readonly number[]): NdArr
   const named = axis === undefined ? undefined : (typeof axis === "number" ? [axis] : axis).map((i) => normalizeAxis("squeeze", i, a.shape.length));
   for (const i of named ?? [])
     if (a.shape[i] !== 1) throw new ShapeError(`squeeze: axis ${i} has extent ${a.shape[i]}, not 1, in ${formatShape(a.shape)}`);
-  return reshape(a, a.shape.filter((extent, i) => (named ? !named.includes(i) : extent !== 1)));
+  return reshape(
+    a,
+    a.shape.filter((extent, i) => (named ? !named.includes(i) : extent !== 1)),
+  );
 }
 
 /**

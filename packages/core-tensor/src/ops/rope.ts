@@ -49,8 +49,12 @@ export function rope(x: ArrayInput, options: RopeOptions = {}): NdArray {
   const [t, d] = a.shape.slice(-2);
   if (t === undefined || d === undefined || d % 2 !== 0) throw new ShapeError(`rope: x must be [T, d] with d even, got ${formatShape(a.shape)}`);
   const dtype = floatDType(a.dtype);
-  const places = options.positions === undefined ? arange(positionOffset, positionOffset + t, 1, { dtype: "float64" }) : convert(toArray("rope", options.positions, "positions"), "float64");
-  if (places.shape.length !== 1 || places.shape[0] !== t) throw new ShapeError(`rope: positions must have shape [${t}], got ${formatShape(places.shape)}`);
+  const places =
+    options.positions === undefined
+      ? arange(positionOffset, positionOffset + t, 1, { dtype: "float64" })
+      : convert(toArray("rope", options.positions, "positions"), "float64");
+  if (places.shape.length !== 1 || places.shape[0] !== t)
+    throw new ShapeError(`rope: positions must have shape [${t}], got ${formatShape(places.shape)}`);
   const rates = array(Float64Array.from({ length: d / 2 }, (_, i) => base ** ((-2 * i) / d)));
   const angles = mul(expandDims(places, 1), rates);
   const [c, s] = [convert(cos(angles), dtype), convert(sin(angles), dtype)];

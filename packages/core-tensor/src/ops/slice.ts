@@ -24,7 +24,16 @@ const slicePrimitive: Primitive<Window> = {
   evaluate([x], { start, step, count }) {
     const size = sizeOf(count);
     const offset = size === 0 ? x!.offset : start.reduce((at, s, i) => at + s * x!.stride[i]!, x!.offset);
-    return [new DenseArray<DType>(x!.data, x!.dtype, count, x!.stride.map((s, i) => s * step[i]!), offset, size)];
+    return [
+      new DenseArray<DType>(
+        x!.data,
+        x!.dtype,
+        count,
+        x!.stride.map((s, i) => s * step[i]!),
+        offset,
+        size,
+      ),
+    ];
   },
   derivative: { kind: "linear", transpose: [(ct, [x], window) => embed(ct, { ...window, shape: x!.shape })] },
   batching: { kind: "rule", rule: ([x], _batched, window, batchSize) => [bindOne(slicePrimitive, [x!], withBatch(window, batchSize))] },
@@ -38,7 +47,12 @@ const embedPrimitive: Primitive<Window & { readonly shape: readonly number[] }> 
     const data = allocate(x!.dtype, sizeOf(shape));
     const stride = rowMajorStrides(shape);
     const offset = start.reduce((at, s, i) => at + s * stride[i]!, 0);
-    scatterStrided(x!, data, stride.map((s, i) => s * step[i]!), offset);
+    scatterStrided(
+      x!,
+      data,
+      stride.map((s, i) => s * step[i]!),
+      offset,
+    );
     return [dense<DType>(data, x!.dtype, shape)];
   },
   derivative: { kind: "linear", transpose: [(ct, _inputs, window) => bindOne(slicePrimitive, [ct], window)] },
@@ -110,7 +124,11 @@ export function slice(
 
 /** The part of one axis from `from` up to `to`. */
 export function sliceAxis(x: NdArray, axis: number, from: number, to: number): NdArray {
-  return slice(x, x.shape.map((_, i) => (i === axis ? from : 0)), x.shape.map((extent, i) => (i === axis ? to : extent)));
+  return slice(
+    x,
+    x.shape.map((_, i) => (i === axis ? from : 0)),
+    x.shape.map((extent, i) => (i === axis ? to : extent)),
+  );
 }
 
 /**
@@ -131,7 +149,12 @@ export function sliceAxis(x: NdArray, axis: number, from: number, to: number): N
 export function flip(x: ArrayInput, axis?: Axis): NdArray {
   const a = toArray("flip", x);
   const axes = normalizeAxes("flip", axis, a.shape.length);
-  return slice(a, [], [], a.shape.map((_, i) => (axes.includes(i) ? -1 : 1)));
+  return slice(
+    a,
+    [],
+    [],
+    a.shape.map((_, i) => (axes.includes(i) ? -1 : 1)),
+  );
 }
 
 /**

@@ -139,7 +139,9 @@ const searchPrimitive: Primitive<{ readonly right: boolean }> = {
   name: "searchSorted",
   shape([sorted, values]) {
     if (!sameShape(sorted!.shape.slice(0, -1), values!.shape.slice(0, -1)))
-      throw new ShapeError(`searchSorted: sorted ${formatShape(sorted!.shape)} and values ${formatShape(values!.shape)} must agree except along the last axis`);
+      throw new ShapeError(
+        `searchSorted: sorted ${formatShape(sorted!.shape)} and values ${formatShape(values!.shape)} must agree except along the last axis`,
+      );
     return [{ shape: values!.shape, dtype: "int32" }];
   },
   evaluate([sorted, values], { right }, [out]) {
@@ -147,8 +149,7 @@ const searchPrimitive: Primitive<{ readonly right: boolean }> = {
     const width = rowsOf(values!).cols;
     const [s, v] = [rowMajorData(sorted!), rowMajorData(values!)];
     const data = new Int32Array(v.length);
-    for (let r = 0; r < rows; r++)
-      for (let j = 0; j < width; j++) data[r * width + j] = searchRow(s, r * cols, cols, v[r * width + j]!, right);
+    for (let r = 0; r < rows; r++) for (let j = 0; j < width; j++) data[r * width + j] = searchRow(s, r * cols, cols, v[r * width + j]!, right);
     return [dense(data, "int32", out!.shape)];
   },
   derivative: { kind: "none" },

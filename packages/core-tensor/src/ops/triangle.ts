@@ -41,7 +41,11 @@ function mask(n: number, m: number, keep: (i: number, j: number) => boolean): Nd
 export function triu(x: ArrayInput, k = 0): NdArray {
   const a = toArray("triu", x);
   const [n, m] = checkMatrix("triu", a);
-  return where(mask(n, m, (i, j) => j - i >= k), a, 0);
+  return where(
+    mask(n, m, (i, j) => j - i >= k),
+    a,
+    0,
+  );
 }
 
 /**
@@ -62,7 +66,11 @@ export function triu(x: ArrayInput, k = 0): NdArray {
 export function tril(x: ArrayInput, k = 0): NdArray {
   const a = toArray("tril", x);
   const [n, m] = checkMatrix("tril", a);
-  return where(mask(n, m, (i, j) => j - i <= k), a, 0);
+  return where(
+    mask(n, m, (i, j) => j - i <= k),
+    a,
+    0,
+  );
 }
 
 /**
@@ -83,7 +91,11 @@ export function diagonal(x: ArrayInput): NdArray {
   const a = toArray("diagonal", x);
   const [n, m] = checkMatrix("diagonal", a);
   const r = Math.min(n, m);
-  const square = slice(a, a.shape.map(() => 0), [...a.shape.slice(0, -2), r, r]);
+  const square = slice(
+    a,
+    a.shape.map(() => 0),
+    [...a.shape.slice(0, -2), r, r],
+  );
   const at = reshape(arange(0, r, 1, { dtype: "int32" }), [r, 1]);
   const picked = takeAlongAxis(square, broadcastTo(at, [...a.shape.slice(0, -2), r, 1]), { axis: -1 });
   return reshape(picked, [...a.shape.slice(0, -2), r]);
@@ -107,5 +119,9 @@ export function diag(x: ArrayInput): NdArray {
   const a = toArray("diag", x);
   const n = a.shape[a.shape.length - 1];
   if (n === undefined) throw new ShapeError("diag: x must have at least one axis, got a single number");
-  return where(mask(n, n, (i, j) => i === j), expandDims(a, -1), 0);
+  return where(
+    mask(n, n, (i, j) => i === j),
+    expandDims(a, -1),
+    0,
+  );
 }

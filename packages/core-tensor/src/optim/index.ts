@@ -6,8 +6,18 @@
 
 // optimisers
 export {
-  adam, adamw, applyUpdates, clipByGlobalNorm, rmsprop, sgd,
-  type AdamOptions, type AdamState, type LearningRate, type Optimizer, type RmspropState, type SgdState,
+  adam,
+  adamw,
+  applyUpdates,
+  clipByGlobalNorm,
+  rmsprop,
+  sgd,
+  type AdamOptions,
+  type AdamState,
+  type LearningRate,
+  type Optimizer,
+  type RmspropState,
+  type SgdState,
 } from "./optimizer.js";
 // step sizes
 export { cosineDecay, warmup, type Schedule } from "./schedule.js";

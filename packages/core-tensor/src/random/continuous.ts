@@ -67,7 +67,8 @@ function normals(uniform: () => number): () => number {
  */
 export function normal(key: RngKey, shape: Shape, options: DrawOptions & { readonly mean?: number; readonly std?: number } = {}): NdArray {
   const { mean = 0, std = 1 } = options;
-  if (!(std >= 0) || !Number.isFinite(mean + std)) throw new DomainError(`normal: mean must be finite and std finite and ≥ 0, got ${mean} and ${std}`);
+  if (!(std >= 0) || !Number.isFinite(mean + std))
+    throw new DomainError(`normal: mean must be finite and std finite and ≥ 0, got ${mean} and ${std}`);
   let next: (() => number) | undefined;
   return draw("normal", key, shape, floatOption("normal", options), (u) => mean + std * (next ??= normals(u))());
 }
@@ -220,7 +221,8 @@ function gammaDraw(concentration: number, uniform: () => number, next: () => num
  * @category Draws
  */
 export function gamma(key: RngKey, concentration: number, shape: Shape, options: DrawOptions = {}): NdArray {
-  if (!(concentration > 0 && Number.isFinite(concentration))) throw new DomainError(`gamma: concentration must be positive and finite, got ${concentration}`);
+  if (!(concentration > 0 && Number.isFinite(concentration)))
+    throw new DomainError(`gamma: concentration must be positive and finite, got ${concentration}`);
   let next: (() => number) | undefined;
   return draw("gamma", key, shape, floatOption("gamma", options), (u) => gammaDraw(concentration, u, (next ??= normals(u))));
 }

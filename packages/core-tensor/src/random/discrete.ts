@@ -72,7 +72,8 @@ export function randint(key: RngKey, low: number, high: number, shape: Shape): N
 export function categorical(key: RngKey, logits: ArrayInput): NdArray<"int32"> {
   const z = toConcrete("categorical", logits, "logits");
   const classes = z.shape[z.shape.length - 1];
-  if (classes === undefined || classes === 0) throw new ShapeError(`categorical: logits must have at least one class, got shape [${z.shape.join(", ")}]`);
+  if (classes === undefined || classes === 0)
+    throw new ShapeError(`categorical: logits must have at least one class, got shape [${z.shape.join(", ")}]`);
   const data = rowMajorData(z);
   const uniform = stream("categorical", key);
   const out = new Int32Array(z.size / classes);
@@ -85,7 +86,7 @@ export function categorical(key: RngKey, logits: ArrayInput): NdArray<"int32"> {
     for (let c = 0; c < classes; c++) total += weights[c] = Math.exp(data[at + c]! - peak);
     const goal = uniform() * total;
     let c = 0;
-    for (let sum = weights[0]!; sum <= goal && c < classes - 1; ) sum += weights[++c]!;
+    for (let sum = weights[0]!; sum <= goal && c < classes - 1;) sum += weights[++c]!;
     while (weights[c] === 0) c--;
     out[r] = c;
   }
@@ -170,7 +171,8 @@ export function choice(key: RngKey, n: number, shape: Shape, options: ChoiceOpti
     return dense(shuffled("choice", key, n, size).slice(0, size), "int32", [...shape]);
   }
   if (weights === undefined) return randint(key, 0, n, shape);
-  if (weights.length !== n || !weights.every((w) => w >= 0 && Number.isFinite(w))) throw new DomainError(`choice: weights must be ${n} finite numbers ≥ 0, got [${weights.slice(0, 5).join(", ")}]`);
+  if (weights.length !== n || !weights.every((w) => w >= 0 && Number.isFinite(w)))
+    throw new DomainError(`choice: weights must be ${n} finite numbers ≥ 0, got [${weights.slice(0, 5).join(", ")}]`);
   const rows = weights.map((w) => Math.log(w));
   const logits = Array.from({ length: size }, () => rows);
   return dense(rowMajorData(toConcrete("choice", categorical(key, size === 0 ? [rows] : logits))).slice(0, size) as Int32Array, "int32", [...shape]);

@@ -29,8 +29,7 @@ function finalize(x: number): number {
 function absorb(words: Words, word: number, tag: number): void {
   words[0] = (words[0] + word) | 0;
   words[1] = (words[1] + tag) | 0;
-  for (let round = 0; round < 3; round++)
-    for (let i = 0; i < 4; i++) words[i] = finalize((words[i]! + words[(i + 3) % 4]! + 0x9e3779b9) | 0);
+  for (let round = 0; round < 3; round++) for (let i = 0; i < 4; i++) words[i] = finalize((words[i]! + words[(i + 3) % 4]! + 0x9e3779b9) | 0);
 }
 
 function absorbText(words: Words, text: string, tag: number): void {

@@ -22,7 +22,13 @@ export function stream(fn: string, key: RngKey): () => number {
 }
 
 /** An array of draws in row-major order. */
-export function draw<D extends DType = "float32">(fn: string, key: RngKey, shape: Shape, dtype: D | undefined, next: (uniform: () => number) => number): NdArray<D> {
+export function draw<D extends DType = "float32">(
+  fn: string,
+  key: RngKey,
+  shape: Shape,
+  dtype: D | undefined,
+  next: (uniform: () => number) => number,
+): NdArray<D> {
   checkShape(fn, shape);
   const type = dtype ?? ("float32" as D);
   const uniform = stream(fn, key);

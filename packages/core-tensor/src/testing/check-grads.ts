@@ -79,7 +79,10 @@ function checkFirst(
   const move = (h: number): NdArray[] => f(xs.map((x, i) => add(x, mul(h, directions[i]!))));
   const [up, down] = [move(step), move(-step)];
   const weights = up.map((y, i) => wiggle(y, i + 301));
-  const differences = inner(weights, up.map((y, i) => mul(add(y, mul(-1, down[i]!)), 1 / (2 * step))));
+  const differences = inner(
+    weights,
+    up.map((y, i) => mul(add(y, mul(-1, down[i]!)), 1 / (2 * step))),
+  );
   const compare = (mode: string, value: number): void => {
     if (!(Math.abs(value - differences) <= tolerance * (1 + Math.abs(differences))))
       throw new DomainError(`checkGrads: ${which} order, ${mode} mode gives ${value}, finite differences ${differences}`);

@@ -7,8 +7,7 @@ import { Tracer } from "./tracer.js";
 /** Applies a primitive: at once on values, through the innermost transform on tracers. */
 export function bind<A>(primitive: Primitive<A>, inputs: readonly NdArray[], attrs: A): NdArray[] {
   let innermost: Tracer | undefined;
-  for (const x of inputs)
-    if (x instanceof Tracer && (innermost === undefined || x.trace.level > innermost.trace.level)) innermost = x;
+  for (const x of inputs) if (x instanceof Tracer && (innermost === undefined || x.trace.level > innermost.trace.level)) innermost = x;
   if (innermost === undefined) return evaluate(primitive, inputs as readonly DenseArray[], attrs);
   if (innermost.trace.finished)
     throw new TracerLeakError(

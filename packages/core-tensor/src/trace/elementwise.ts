@@ -38,7 +38,15 @@ export function elementwise(spec: Elementwise): ElementwisePrimitive {
       const first = inputs[0]!;
       const dtype = outType(inputs[inputs.length - 1]!.dtype);
       if (inputs.length === 1 || inputs.every((x) => sameShape(x.shape, first.shape))) return [{ shape: first.shape, dtype }];
-      return [{ shape: broadcastShapes(spec.name, inputs.map((x) => x.shape)), dtype }];
+      return [
+        {
+          shape: broadcastShapes(
+            spec.name,
+            inputs.map((x) => x.shape),
+          ),
+          dtype,
+        },
+      ];
     },
     evaluate(inputs, _attrs, outputs) {
       return [evaluate(spec, inputs, outputs[0]!)];

@@ -87,7 +87,8 @@ function fromLike(fn: string, like: NdArrayLike, argument: string): DenseArray {
     const data = raw instanceof Uint8ClampedArray ? new Uint8Array(raw.buffer, raw.byteOffset, raw.length) : raw;
     return new DenseArray<DType>(data, dtype, shape, stride, like.offset, sizeOf(shape));
   }
-  const dtype = like.data instanceof Uint16Array || like.data instanceof Int16Array ? "int32" : like.data instanceof Uint32Array ? "float64" : "float32";
+  const dtype =
+    like.data instanceof Uint16Array || like.data instanceof Int16Array ? "int32" : like.data instanceof Uint32Array ? "float64" : "float32";
   const copy = allocate(dtype, length);
   const source = like.data;
   const read = "get" in source && typeof source.get === "function" ? (i: number) => source.get(i) : (i: number) => (source as ArrayLike<number>)[i]!;

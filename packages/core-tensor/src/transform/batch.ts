@@ -39,12 +39,7 @@ export class BatchTrace extends Trace {
     return this.outputs(primitive, inputs, stacked, attrs).map((y) => new BatchTracer(this, y));
   }
 
-  private outputs<A>(
-    primitive: Primitive<A>,
-    inputs: readonly NdArray[],
-    stacked: readonly (NdArray | undefined)[],
-    attrs: A,
-  ): NdArray[] {
+  private outputs<A>(primitive: Primitive<A>, inputs: readonly NdArray[], stacked: readonly (NdArray | undefined)[], attrs: A): NdArray[] {
     const { batching } = primitive;
     switch (batching.kind) {
       case "elementwise": {
@@ -62,7 +57,12 @@ export class BatchTrace extends Trace {
       }
       case "rule": {
         const values = stacked.map((s, i) => s ?? inputs[i]!);
-        return batching.rule(values, stacked.map((s) => s !== undefined), attrs, this.batchSize);
+        return batching.rule(
+          values,
+          stacked.map((s) => s !== undefined),
+          attrs,
+          this.batchSize,
+        );
       }
     }
   }

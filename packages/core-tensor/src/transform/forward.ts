@@ -69,7 +69,11 @@ function pushForward<A>(primitive: Primitive<A>, run: Run<A>): Sparse {
       let total: NdArray[] | undefined;
       tangents.forEach((t, i) => {
         if (t === undefined || !derivative.transpose[i]) return;
-        const part = bind(primitive, inputs.map((x, j) => (j === i ? t : x)), attrs);
+        const part = bind(
+          primitive,
+          inputs.map((x, j) => (j === i ? t : x)),
+          attrs,
+        );
         total = total === undefined ? part : total.map((y, k) => add(y, part[k]!));
       });
       return total ?? [];

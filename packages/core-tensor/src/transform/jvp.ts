@@ -48,8 +48,14 @@ export function jvp<Args extends unknown[], Y>(f: (...args: Args) => Y, primals:
     trace.finished = true;
   }
   const outputs = treeLeaves(result);
-  const value = treeFill(result, outputs.map((y) => trace.value(y)));
-  const tangent = treeFill(result, outputs.map((y) => trace.tangent(y) ?? zeros(y.shape, { dtype: y.dtype })));
+  const value = treeFill(
+    result,
+    outputs.map((y) => trace.value(y)),
+  );
+  const tangent = treeFill(
+    result,
+    outputs.map((y) => trace.tangent(y) ?? zeros(y.shape, { dtype: y.dtype })),
+  );
   return [value, tangent];
 }
 

@@ -71,9 +71,17 @@ export function vjp<Args extends unknown[], Y>(
   f: (...args: Args) => Y,
   ...primals: Args
 ): [Y, (cotangent: Y) => { [K in keyof Args]: Gradient<Args[K]> }] {
-  const { tape, result, variables } = record("vjp", f as never, primals, primals.map((_, i) => i));
+  const { tape, result, variables } = record(
+    "vjp",
+    f as never,
+    primals,
+    primals.map((_, i) => i),
+  );
   const outputs = treeLeaves(result);
-  const value = treeFill(result, outputs.map((y) => tape.value(y)));
+  const value = treeFill(
+    result,
+    outputs.map((y) => tape.value(y)),
+  );
   const pullback = (cotangent: Y): { [K in keyof Args]: Gradient<Args[K]> } => {
     const cts = treeLeaves(asTree("vjp", cotangent));
     if (cts.length !== outputs.length)
@@ -88,9 +96,18 @@ export function vjp<Args extends unknown[], Y>(
 }
 
 function gradients(tape: Tape, outputs: readonly NdArray[], cts: readonly NdArray[], variables: ReturnType<typeof record>["variables"]): unknown[] {
-  const flat = tape.backward(outputs, cts, variables.flatMap((v) => v.tracers));
+  const flat = tape.backward(
+    outputs,
+    cts,
+    variables.flatMap((v) => v.tracers),
+  );
   let at = 0;
-  return variables.map(({ tree, tracers }) => treeFill(tree, tracers.map((x) => flat[at++] ?? zeros(x.shape, { dtype: x.dtype }))));
+  return variables.map(({ tree, tracers }) =>
+    treeFill(
+      tree,
+      tracers.map((x) => flat[at++] ?? zeros(x.shape, { dtype: x.dtype })),
+    ),
+  );
 }
 
 /**
@@ -135,7 +152,10 @@ export function valueAndGrad(f: (...args: unknown[]) => unknown, options: GradOp
     const output: unknown = Array.isArray(result) ? (result as unknown[])[0] : result;
     const y = checkScalar(output);
     const all = gradients(tape, [y], [ones(y.shape, { dtype: y.dtype })], variables);
-    const value = treeFill(result, treeLeaves(result).map((x) => tape.value(x)));
+    const value = treeFill(
+      result,
+      treeLeaves(result).map((x) => tape.value(x)),
+    );
     return [value, typeof argnums === "number" ? all[0] : all];
   };
 }

@@ -54,14 +54,24 @@ export function vmap<Args extends unknown[], Y>(f: (...args: Args) => Y, options
           : `vmap: arguments must agree on the batch size, got ${[...sizes].join(" and ")}`,
       );
     const trace = new BatchTrace([...sizes][0]!);
-    const members = trees.map((tree, i) => (axes[i] === null ? tree : treeFill(tree, stacks[i]!.map((x) => trace.member(x)))));
+    const members = trees.map((tree, i) =>
+      axes[i] === null
+        ? tree
+        : treeFill(
+            tree,
+            stacks[i]!.map((x) => trace.member(x)),
+          ),
+    );
     let result: Y;
     try {
       result = f(...(members as Args));
     } finally {
       trace.finished = true;
     }
-    return treeFill(result, treeLeaves(result).map((y) => place(trace, y, outAxes)));
+    return treeFill(
+      result,
+      treeLeaves(result).map((y) => place(trace, y, outAxes)),
+    );
   };
 }
 

@@ -62,8 +62,7 @@ export function treeMap<T>(f: (...arrays: NdArray[]) => NdArray, tree: T, ...oth
   const rest = others.map(treeLeaves);
   const count = treeLeaves(tree).length;
   for (const leaves of rest)
-    if (leaves.length !== count)
-      throw new ShapeError(`treeMap: trees must have the same structure, got ${count} and ${leaves.length} arrays`);
+    if (leaves.length !== count) throw new ShapeError(`treeMap: trees must have the same structure, got ${count} and ${leaves.length} arrays`);
   let i = 0;
   return walk("treeMap", tree, 0, (leaf) => {
     const k = i++;

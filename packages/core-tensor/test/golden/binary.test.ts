@@ -2,8 +2,23 @@ import * as p from "@provably/core-tensor";
 import { golden, type Op } from "./cases.js";
 
 const names = [
-  "add", "sub", "mul", "div", "maximum", "minimum", "atan2", "hypot", "logaddexp", "equal", "notEqual", "less", "lessEqual",
-  "greater", "greaterEqual", "mod", "fmod",
+  "add",
+  "sub",
+  "mul",
+  "div",
+  "maximum",
+  "minimum",
+  "atan2",
+  "hypot",
+  "logaddexp",
+  "equal",
+  "notEqual",
+  "less",
+  "lessEqual",
+  "greater",
+  "greaterEqual",
+  "mod",
+  "fmod",
 ] as const;
 const plain = Object.fromEntries(names.map((name): [string, Op] => [name, ([a, b]) => p[name](a!, b!)]));
 

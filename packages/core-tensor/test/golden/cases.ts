@@ -110,8 +110,12 @@ export function golden(family: string, ops: Readonly<Record<string, Op>>, tolera
       if (cotangents !== undefined && grads !== undefined)
         it(`${c.op} ${c.name}: gradients`, () => {
           const inputs = c.inputs.map(decode);
-          const float = (outputs: NdArray[]): NdArray[] => (cotangents.length === outputs.length ? outputs : outputs.filter((y) => y.dtype === "float64").slice(-cotangents.length));
-          const [, pullback] = vjp((...xs: NdArray[]) => float(op(inputs.map((x, i) => (floats.includes(i) ? xs[floats.indexOf(i)]! : x)))), ...floats.map((i) => inputs[i]!));
+          const float = (outputs: NdArray[]): NdArray[] =>
+            cotangents.length === outputs.length ? outputs : outputs.filter((y) => y.dtype === "float64").slice(-cotangents.length);
+          const [, pullback] = vjp(
+            (...xs: NdArray[]) => float(op(inputs.map((x, i) => (floats.includes(i) ? xs[floats.indexOf(i)]! : x)))),
+            ...floats.map((i) => inputs[i]!),
+          );
           const got = pullback(cotangents.map(decode)) as NdArray[];
           grads.forEach((g, i) => expectClose(got[i]!, g, derivative, `gradient ${i}`));
         });
@@ -119,7 +123,11 @@ export function golden(family: string, ops: Readonly<Record<string, Op>>, tolera
       if (tangents !== undefined && c.jvp !== undefined)
         it(`${c.op} ${c.name}: directional derivative`, () => {
           const inputs = c.inputs.map(decode);
-          const along = jvp((...xs: NdArray[]) => op(inputs.map((x, i) => (floats.includes(i) ? xs[floats.indexOf(i)]! : x))), floats.map((i) => inputs[i]!), tangents.map(decode))[1];
+          const along = jvp(
+            (...xs: NdArray[]) => op(inputs.map((x, i) => (floats.includes(i) ? xs[floats.indexOf(i)]! : x))),
+            floats.map((i) => inputs[i]!),
+            tangents.map(decode),
+          )[1];
           c.jvp!.forEach((g, i) => expectClose(along[i]!, g, derivative, `directional derivative ${i}`));
         });
     }

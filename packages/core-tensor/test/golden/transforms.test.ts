@@ -1,8 +1,30 @@
 /** Whole transforms against golden values: gradients, Hessian-vector products, Jacobians, Hessians, batched gradients, and an Adam run. */
 import { existsSync, readFileSync } from "node:fs";
 import {
-  type NdArray, add, concat, exp, expandDims, grad, hessian, hvp, item, jacrev, jvp, logsumexp, matmul, mean, mul, reshape, sin, slice,
-  square, stack, sub, sum, tanh, vmap,
+  type NdArray,
+  add,
+  concat,
+  exp,
+  expandDims,
+  grad,
+  hessian,
+  hvp,
+  item,
+  jacrev,
+  jvp,
+  logsumexp,
+  matmul,
+  mean,
+  mul,
+  reshape,
+  sin,
+  slice,
+  square,
+  stack,
+  sub,
+  sum,
+  tanh,
+  vmap,
 } from "@provably/core-tensor";
 import { adam, applyUpdates } from "@provably/core-tensor/optim";
 import { describe, expect, it } from "vitest";

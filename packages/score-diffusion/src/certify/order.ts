@@ -65,7 +65,12 @@ function rms(a: NdArray, b: NdArray): number {
  * ```
  * @category Certificates
  */
-export function convergence<Row extends { readonly level: NoiseLevel }>(sampler: Sampler<Row>, mixture: GaussianMixture, key: RngKey, options: ConvergenceOptions = {}): Convergence {
+export function convergence<Row extends { readonly level: NoiseLevel }>(
+  sampler: Sampler<Row>,
+  mixture: GaussianMixture,
+  key: RngKey,
+  options: ConvergenceOptions = {},
+): Convergence {
   const deterministic = sampler.noises === 0;
   const { numSteps = deterministic ? [80, 160, 320, 640] : [25, 50, 100], numPaths = 64, c0 = 1, c1 = 4 } = options;
   if (numSteps.length < 2) throw new DomainError(`convergence: numSteps must hold at least two numbers, got [${numSteps.join(", ")}]`);
@@ -86,7 +91,12 @@ export function convergence<Row extends { readonly level: NoiseLevel }>(sampler:
   const last = numSteps.length - 1;
   const size = (t: number): number => Math.log(Math.log(t) / t);
   const order = (Math.log(errors[last]!) - Math.log(errors[last - 1]!)) / (size(numSteps[last]!) - size(numSteps[last - 1]!));
-  return { numSteps, errors, measure: deterministic ? "root mean square distance to the exact flow at Y_1" : "square root of half the path KL", order };
+  return {
+    numSteps,
+    errors,
+    measure: deterministic ? "root mean square distance to the exact flow at Y_1" : "square root of half the path KL",
+    order,
+  };
 }
 
 /**
@@ -108,7 +118,12 @@ export function convergence<Row extends { readonly level: NoiseLevel }>(sampler:
  * ```
  * @category Certificates
  */
-export function certifyOrder<Row extends { readonly level: NoiseLevel }>(sampler: Sampler<Row>, mixture: GaussianMixture, key: RngKey, options: ConvergenceOptions = {}): Certificate {
+export function certifyOrder<Row extends { readonly level: NoiseLevel }>(
+  sampler: Sampler<Row>,
+  mixture: GaussianMixture,
+  key: RngKey,
+  options: ConvergenceOptions = {},
+): Certificate {
   const { order, measure, numSteps } = convergence(sampler, mixture, key, options);
   const { expected, source } = sampler.order;
   return {

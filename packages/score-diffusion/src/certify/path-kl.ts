@@ -20,7 +20,8 @@ function grid(low: number, high: number, n: number): { points: Float64Array; wid
   return { points: Float64Array.from({ length: n }, (_, i) => low + (i + 0.5) * width), width };
 }
 
-const logNormal = (x: number, mean: number, variance: number): number => -0.5 * (((x - mean) * (x - mean)) / variance + Math.log(2 * Math.PI * variance));
+const logNormal = (x: number, mean: number, variance: number): number =>
+  -0.5 * (((x - mean) * (x - mean)) / variance + Math.log(2 * Math.PI * variance));
 
 /** Calls a sampler's step on a column of numbers with the given noises. */
 function callStep<Row>(sampler: Sampler<Row>, model: GaussianMixture, row: Row, x: Float64Array, noises: readonly Float64Array[]): Float64Array {
@@ -74,10 +75,12 @@ export function pathKl1d<Row extends { readonly level: NoiseLevel }>(sampler: Sa
 }
 
 function stepKl<Row>(sampler: Sampler<Row>, mixture: GaussianMixture, row: Row, from: NoiseLevel, to: NoiseLevel): number {
-  const reach = Math.max(...Array.from({ length: mixture.means.shape[0]! }, (_, k) => {
-    const sd = Math.sqrt(from.alpha ** 2 * mixture.eigenvalues.get(k, 0) + from.sigma ** 2);
-    return Math.abs(from.alpha * mixture.means.get(k, 0)) + REACH * sd;
-  }));
+  const reach = Math.max(
+    ...Array.from({ length: mixture.means.shape[0]! }, (_, k) => {
+      const sd = Math.sqrt(from.alpha ** 2 * mixture.eigenvalues.get(k, 0) + from.sigma ** 2);
+      return Math.abs(from.alpha * mixture.means.get(k, 0)) + REACH * sd;
+    }),
+  );
   const starts = grid(-reach, reach, STARTS);
   const mass = toTypedArray(mixtureLogDensity(mixture, array(starts.points, { shape: [STARTS, 1] }), from)).map((l) => Math.exp(l) * starts.width);
   const { centres, spread, weights } = transition(sampler, mixture, row, starts.points);
@@ -90,7 +93,12 @@ function stepKl<Row>(sampler: Sampler<Row>, mixture: GaussianMixture, row: Row, 
 }
 
 /** p(x_{t−1} | x_t) as a mixture of normals of one variance: centres for each start, their weights, the variance. */
-function transition<Row>(sampler: Sampler<Row>, mixture: GaussianMixture, row: Row, x: Float64Array): { centres: Float64Array; spread: number; weights: Float64Array } {
+function transition<Row>(
+  sampler: Sampler<Row>,
+  mixture: GaussianMixture,
+  row: Row,
+  x: Float64Array,
+): { centres: Float64Array; spread: number; weights: Float64Array } {
   const inner = sampler.noises === 1 ? { points: Float64Array.of(0), width: 1 } : grid(-REACH, REACH, INNER);
   const weights = sampler.noises === 1 ? Float64Array.of(1) : inner.points.map((z) => Math.exp(logNormal(z, 0, 1)) * inner.width);
   const m = weights.length;
@@ -105,7 +113,15 @@ function transition<Row>(sampler: Sampler<Row>, mixture: GaussianMixture, row: R
 }
 
 /** KL of the exact reverse transition from one start, a mixture of normals in closed form, to the sampler's. */
-function klAt(mixture: GaussianMixture, x: number, from: NoiseLevel, to: NoiseLevel, centres: Float64Array, spread: number, weights: Float64Array): number {
+function klAt(
+  mixture: GaussianMixture,
+  x: number,
+  from: NoiseLevel,
+  to: NoiseLevel,
+  centres: Float64Array,
+  spread: number,
+  weights: Float64Array,
+): number {
   const ratio = (from.alpha / to.alpha) ** 2;
   const components = Array.from({ length: mixture.means.shape[0]! }, (_, k) => {
     const mean = to.alpha * mixture.means.get(k, 0);

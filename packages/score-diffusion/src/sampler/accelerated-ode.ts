@@ -26,7 +26,9 @@ function rowsWithAbove(schedule: Schedule, options: TableOptions, extend: boolea
   });
 }
 
-function* acceleratedStep(...[{ x }, { level, ratio, above }]: Parameters<Sampler<AcceleratedRow>["step"]>): ReturnType<Sampler<AcceleratedRow>["step"]> {
+function* acceleratedStep(
+  ...[{ x }, { level, ratio, above }]: Parameters<Sampler<AcceleratedRow>["step"]>
+): ReturnType<Sampler<AcceleratedRow>["step"]> {
   const score = yield { x, level, want: "score" };
   const plain = combine(1, x, (1 - ratio) / 2, score);
   if (above === undefined) return { x: mul(1 / Math.sqrt(ratio), plain) };

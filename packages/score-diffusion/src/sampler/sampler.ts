@@ -1,7 +1,5 @@
 /** What a sampler is, and the two drivers that run one: at once, or waiting for a model that answers later. */
-import {
-  type Certificate, DomainError, type NdArray, ShapeError, add, all, astype, isFinite, item, mul, stack,
-} from "@provably/core-tensor";
+import { type Certificate, DomainError, type NdArray, ShapeError, add, all, astype, isFinite, item, mul, stack } from "@provably/core-tensor";
 import { type RngKey, foldIn, normalRows } from "@provably/core-tensor/random";
 import type { NoiseLevel } from "../schedule/level.js";
 import { type Schedule, paperSchedule } from "../schedule/schedule.js";
@@ -175,7 +173,14 @@ class Journal {
     let finite = 0;
     for (const v of samples.data) if (Number.isFinite(v)) finite++;
     const value = samples.size === 0 ? 1 : finite / samples.size;
-    const certificate: Certificate = { claim: "fraction of coordinates that are finite", kind: "exact", value, expected: 1, tolerance: 0, holds: value === 1 };
+    const certificate: Certificate = {
+      claim: "fraction of coordinates that are finite",
+      kind: "exact",
+      value,
+      expected: 1,
+      tolerance: 0,
+      holds: value === 1,
+    };
     const base = { samples, numEvaluations: this.numEvaluations, certificate };
     return this.options.trajectory ? { ...base, trajectory: stack(this.path) } : base;
   }

@@ -17,6 +17,7 @@ export interface StepRow {
 /** Rows for t = T … 1, or down to 2 when the chain stops at Y₁. */
 export function stepRows({ alphaBar }: Schedule, { stopAt = 0 }: TableOptions): StepRow[] {
   const rows: StepRow[] = [];
-  for (let t = alphaBar.length; t > stopAt; t--) rows.push({ level: levelOf(alphaBar[t - 1]!, t), ratio: alphaBar[t - 1]! / (t > 1 ? alphaBar[t - 2]! : 1) });
+  for (let t = alphaBar.length; t > stopAt; t--)
+    rows.push({ level: levelOf(alphaBar[t - 1]!, t), ratio: alphaBar[t - 1]! / (t > 1 ? alphaBar[t - 2]! : 1) });
   return rows;
 }

@@ -77,7 +77,10 @@ export function paperSchedule(numSteps: number, options: PaperScheduleOptions = 
   const { c0 = 2, c1 = 4 } = options;
   if (!(c0 > 0 && c1 > c0 && Number.isFinite(c1))) throw new DomainError(`paperSchedule: c1 must exceed c0 > 0, got c0 = ${c0} and c1 = ${c1}`);
   const r = (c1 * Math.log(numSteps)) / numSteps;
-  if (!(r < 1)) throw new DomainError(`paperSchedule: c1 ln(T) / T must be below 1, got ${r.toPrecision(4)} for T = ${numSteps}; take more steps or a smaller c1`);
+  if (!(r < 1))
+    throw new DomainError(
+      `paperSchedule: c1 ln(T) / T must be below 1, got ${r.toPrecision(4)} for T = ${numSteps}; take more steps or a smaller c1`,
+    );
   const first = numSteps ** -c0;
   // (1 + r)^t through logarithms, so that long schedules do not overflow
   const beta = (t: number): number => (t === 1 ? first : r * Math.min(Math.exp(Math.log(first) + t * Math.log1p(r)), 1));

@@ -14,7 +14,8 @@ export interface SigmaRange {
 }
 
 function checkSigmas(fn: string, sigmaMin: number, sigmaMax: number): void {
-  if (!(sigmaMin > 0 && sigmaMax >= sigmaMin && Number.isFinite(sigmaMax))) throw new DomainError(`${fn}: 0 < sigmaMin ≤ sigmaMax is needed, got ${sigmaMin} and ${sigmaMax}`);
+  if (!(sigmaMin > 0 && sigmaMax >= sigmaMin && Number.isFinite(sigmaMax)))
+    throw new DomainError(`${fn}: 0 < sigmaMin ≤ sigmaMax is needed, got ${sigmaMin} and ${sigmaMax}`);
 }
 
 function descending(n: number, f: (u: number) => number): number[] {

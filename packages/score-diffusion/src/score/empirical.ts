@@ -1,7 +1,36 @@
 /** The empirical distribution of a data set, smoothed by noise: its exact denoiser, score and density. */
 import {
-  type ArrayInput, DomainError, type NdArray, ShapeError, add, all, argmax, array, astype, div, equal, exp, greater, isFinite, item, log, matmul, max, maximum,
-  mean, min, mul, slice, square, squeeze, sub, sum, take, transpose, where, zeros,
+  type ArrayInput,
+  DomainError,
+  type NdArray,
+  ShapeError,
+  add,
+  all,
+  argmax,
+  array,
+  astype,
+  div,
+  equal,
+  exp,
+  greater,
+  isFinite,
+  item,
+  log,
+  matmul,
+  max,
+  maximum,
+  mean,
+  min,
+  mul,
+  slice,
+  square,
+  squeeze,
+  sub,
+  sum,
+  take,
+  transpose,
+  where,
+  zeros,
 } from "@provably/core-tensor";
 import type { NoiseLevel } from "../schedule/level.js";
 import type { Model } from "./prediction.js";
@@ -57,15 +86,19 @@ export interface EmpiricalDistribution extends Model {
  */
 export function empiricalDistribution(data: ArrayInput, options: EmpiricalOptions = {}): EmpiricalDistribution {
   const points = astype(data, "float64");
-  if (points.shape.length !== 2 || points.size === 0) throw new ShapeError(`empiricalDistribution: data must be [N, d] and not empty, got [${points.shape.join(", ")}]`);
+  if (points.shape.length !== 2 || points.size === 0)
+    throw new ShapeError(`empiricalDistribution: data must be [N, d] and not empty, got [${points.shape.join(", ")}]`);
   if (!item(all(isFinite(points)))) throw new DomainError("empiricalDistribution: data must be finite");
   const { chunkSize = 2048 } = options;
-  if (!Number.isInteger(chunkSize) || chunkSize < 1) throw new DomainError(`empiricalDistribution: chunkSize must be an integer ≥ 1, got ${chunkSize}`);
+  if (!Number.isInteger(chunkSize) || chunkSize < 1)
+    throw new DomainError(`empiricalDistribution: chunkSize must be an integer ≥ 1, got ${chunkSize}`);
   const n = points.shape[0]!;
   const weights = options.weights === undefined ? add(zeros([n], { dtype: "float64" }), 1) : astype(options.weights, "float64");
-  if (weights.shape.length !== 1 || weights.shape[0] !== n) throw new ShapeError(`empiricalDistribution: weights must be [${n}], got [${weights.shape.join(", ")}]`);
+  if (weights.shape.length !== 1 || weights.shape[0] !== n)
+    throw new ShapeError(`empiricalDistribution: weights must be [${n}], got [${weights.shape.join(", ")}]`);
   const total = item(sum(weights));
-  if (!(item(min(weights)) >= 0 && total > 0 && Number.isFinite(total))) throw new DomainError("empiricalDistribution: weights must be ≥ 0 and not all 0");
+  if (!(item(min(weights)) >= 0 && total > 0 && Number.isFinite(total)))
+    throw new DomainError("empiricalDistribution: weights must be ≥ 0 and not all 0");
   const centre = mean(points, { axis: 0 });
   const centred = sub(points, centre);
   const law: EmpiricalDistribution = {
@@ -84,7 +117,11 @@ export function empiricalDistribution(data: ArrayInput, options: EmpiricalOption
  * Over chunks, with a running maximum: the softmax-weighted mean of the centred points, the sum of the weights relative to the greatest, and which
  * point has the greatest.
  */
-function attend(law: EmpiricalDistribution, x: NdArray, { alpha, sigma }: NoiseLevel): { mean: NdArray; mass: NdArray; offset: NdArray; nearest: NdArray } {
+function attend(
+  law: EmpiricalDistribution,
+  x: NdArray,
+  { alpha, sigma }: NoiseLevel,
+): { mean: NdArray; mass: NdArray; offset: NdArray; nearest: NdArray } {
   const { centred, squares, logWeights, chunkSize } = law;
   const [n, d] = centred.shape as [number, number];
   if (x.shape.length !== 2 || x.shape[1] !== d) throw new ShapeError(`empiricalDenoiser: x must be [n, ${d}], got [${x.shape.join(", ")}]`);

@@ -1,7 +1,30 @@
 /** Gaussian mixtures: a law whose score, density and posterior are known exactly at every noise level. */
 import {
-  type ArrayInput, DomainError, type NdArray, ShapeError, abs, add, astype, diag, div, expandDims, eye, item, log, logsumexp, matmul,
-  matrixTranspose, max, min, mul, neg, ones, softmax, sub, sum, transpose,
+  type ArrayInput,
+  DomainError,
+  type NdArray,
+  ShapeError,
+  abs,
+  add,
+  astype,
+  diag,
+  div,
+  expandDims,
+  eye,
+  item,
+  log,
+  logsumexp,
+  matmul,
+  matrixTranspose,
+  max,
+  min,
+  mul,
+  neg,
+  ones,
+  softmax,
+  sub,
+  sum,
+  transpose,
 } from "@provably/core-tensor";
 import { eigh } from "@provably/core-tensor/linalg";
 import type { NoiseLevel } from "../schedule/level.js";
@@ -61,9 +84,11 @@ export function gaussianMixture(input: GaussianMixtureInput): GaussianMixture {
   const [k, d] = means.shape;
   if (k === undefined || d === undefined || means.shape.length !== 2 || k === 0)
     throw new ShapeError(`gaussianMixture: means must be [K, d] with K ≥ 1, got [${means.shape.join(", ")}]`);
-  if (weights.shape.length !== 1 || weights.shape[0] !== k) throw new ShapeError(`gaussianMixture: weights must be [${k}], got [${weights.shape.join(", ")}]`);
+  if (weights.shape.length !== 1 || weights.shape[0] !== k)
+    throw new ShapeError(`gaussianMixture: weights must be [${k}], got [${weights.shape.join(", ")}]`);
   const total = item(sum(weights));
-  if (!(item(min(weights)) >= 0 && total > 0 && Number.isFinite(total))) throw new DomainError(`gaussianMixture: weights must be ≥ 0 and not all 0, got ${weights.toString()}`);
+  if (!(item(min(weights)) >= 0 && total > 0 && Number.isFinite(total)))
+    throw new DomainError(`gaussianMixture: weights must be ≥ 0 and not all 0, got ${weights.toString()}`);
   const { eigenvalues, eigenvectors } = spectrum(input, k, d);
   const mixture: GaussianMixture = {
     prediction: "score",
@@ -82,7 +107,10 @@ function spectrum({ covariances, variances }: GaussianMixtureInput, k: number, d
     const v = astype(variances, "float64");
     if (v.shape.length !== 1 || v.shape[0] !== k) throw new ShapeError(`gaussianMixture: variances must be [${k}], got [${v.shape.join(", ")}]`);
     if (!(item(min(v)) >= 0)) throw new DomainError(`gaussianMixture: variances must be ≥ 0, got ${v.toString()}`);
-    return { eigenvalues: mul(expandDims(v, 1), ones([1, d], { dtype: "float64" })), eigenvectors: mul(ones([k, 1, 1], { dtype: "float64" }), eye(d, d, { dtype: "float64" })) };
+    return {
+      eigenvalues: mul(expandDims(v, 1), ones([1, d], { dtype: "float64" })),
+      eigenvectors: mul(ones([k, 1, 1], { dtype: "float64" }), eye(d, d, { dtype: "float64" })),
+    };
   }
   const c = astype(covariances!, "float64");
   if (c.shape.length !== 3 || c.shape[0] !== k || c.shape[1] !== d || c.shape[2] !== d)
@@ -91,7 +119,8 @@ function spectrum({ covariances, variances }: GaussianMixtureInput, k: number, d
   const { eigenvalues, eigenvectors } = eigh(c);
   for (let i = 0; i < k; i++) {
     const [least, trace] = [eigenvalues.get(i, 0), item(sum(eigenvalues.pick(i, null)))];
-    if (!(least >= -1e-10 * trace)) throw new DomainError(`gaussianMixture: covariances[${i}] must be positive semi-definite, its least eigenvalue is ${least}`);
+    if (!(least >= -1e-10 * trace))
+      throw new DomainError(`gaussianMixture: covariances[${i}] must be positive semi-definite, its least eigenvalue is ${least}`);
   }
   return { eigenvalues, eigenvectors };
 }
@@ -102,7 +131,8 @@ function components(mixture: GaussianMixture, x: NdArray, { alpha, sigma }: Nois
   const d = means.shape[1]!;
   if (x.shape.length !== 2 || x.shape[1] !== d) throw new ShapeError(`gaussianMixture: x must be [n, ${d}], got [${x.shape.join(", ")}]`);
   const variances = add(mul(alpha * alpha, eigenvalues), sigma * sigma);
-  if (!(item(min(variances)) > 0)) throw new DomainError(`gaussianMixture: a covariance is singular at alpha = ${alpha}, sigma = ${sigma}; there is no density`);
+  if (!(item(min(variances)) > 0))
+    throw new DomainError(`gaussianMixture: a covariance is singular at alpha = ${alpha}, sigma = ${sigma}; there is no density`);
   const offsets = sub(expandDims(x, 0), mul(alpha, expandDims(means, 1)));
   const coordinates = matmul(offsets, eigenvectors);
   const scaled = div(coordinates, expandDims(variances, 1));

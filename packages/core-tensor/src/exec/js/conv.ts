@@ -19,7 +19,11 @@ function forEachProduct(g: Conv2dGeometry, f: (y: number, x: number, w: number) 
               for (let q = 0; q < g.kernelWidth; q++) {
                 const col = j * g.strideWidth - g.padLeft + q * g.dilationWidth;
                 if (col < 0 || col >= g.width) continue;
-                f(y, ((n * g.inChannels + firstIn + c) * g.height + row) * g.width + col, ((o * inPerGroup + c) * g.kernelHeight + p) * g.kernelWidth + q);
+                f(
+                  y,
+                  ((n * g.inChannels + firstIn + c) * g.height + row) * g.width + col,
+                  ((o * inPerGroup + c) * g.kernelHeight + p) * g.kernelWidth + q,
+                );
               }
             }
         }

@@ -38,9 +38,8 @@ export function mapStrided(
   const [ia, ib, ic] = [sa[rank - 1] ?? 0, sb[rank - 1] ?? 0, sc[rank - 1] ?? 0];
   let [pa, pb, pc] = [a.offset, b.offset, c.offset];
   const counter = new Array<number>(rank).fill(0);
-  for (let to = 0; to < out.length; ) {
-    for (let j = 0, qa = pa, qb = pb, qc = pc; j < n; j++, qa += ia, qb += ib, qc += ic)
-      out[to++] = f(da[qa]!, db[qb]!, dc[qc]!);
+  for (let to = 0; to < out.length;) {
+    for (let j = 0, qa = pa, qb = pb, qc = pc; j < n; j++, qa += ia, qb += ib, qc += ic) out[to++] = f(da[qa]!, db[qb]!, dc[qc]!);
     for (let axis = rank - 2; axis >= 0; axis--) {
       pa += sa[axis]!;
       pb += sb[axis]!;

@@ -4,7 +4,12 @@ import { collapseAxes } from "../../array/shape.js";
 import type { Operand } from "./elementwise.js";
 
 /** Copies `x` into `out`, element by element, where the block has the given strides and begins at `offset`. */
-export function scatterStrided(x: Operand & { readonly shape: readonly number[]; readonly size: number }, out: TypedArray, stride: readonly number[], offset: number): void {
+export function scatterStrided(
+  x: Operand & { readonly shape: readonly number[]; readonly size: number },
+  out: TypedArray,
+  stride: readonly number[],
+  offset: number,
+): void {
   if (x.size === 0) return;
   const merged = collapseAxes(x.shape, [x.stride, stride]);
   const extents = merged.shape;

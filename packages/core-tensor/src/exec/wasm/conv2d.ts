@@ -41,18 +41,33 @@ export interface Conv2dGeometry {
 /** Exports of `assembly/gemm-f32.ts` and `gemm-f64.ts` that serve convolution; addresses, offsets and steps in bytes. */
 interface ConvKernel {
   gatherGemm(
-    a: number, aRow: number, b: number, depthOffsets: number, colOffsets: number,
-    c: number, m: number, n: number, k: number, accumulate: number, work: number,
+    a: number,
+    aRow: number,
+    b: number,
+    depthOffsets: number,
+    colOffsets: number,
+    c: number,
+    m: number,
+    n: number,
+    k: number,
+    accumulate: number,
+    work: number,
   ): void;
   workBytes(n: number, k: number): number;
   embed(
-    from: number, planes: number, height: number, width: number, to: number, toHeight: number, toWidth: number,
-    top: number, left: number, stepY: number, stepX: number,
+    from: number,
+    planes: number,
+    height: number,
+    width: number,
+    to: number,
+    toHeight: number,
+    toWidth: number,
+    top: number,
+    left: number,
+    stepY: number,
+    stepX: number,
   ): void;
-  direct(
-    weights: number, image: number, offsets: number, k: number, out: number,
-    height: number, width: number, stepY: number, stepX: number,
-  ): void;
+  direct(weights: number, image: number, offsets: number, k: number, out: number, height: number, width: number, stepY: number, stepX: number): void;
 }
 
 const conv32 = kernel<ConvKernel>(gemmF32);
@@ -92,8 +107,7 @@ function writeWeightOffsets(pass: Pass, bytes: number, address: number): void {
   let at = address / 4;
   for (let c = 0; c < pass.channels; c++)
     for (let i = 0; i < pass.kernelHeight; i++)
-      for (let j = 0; j < pass.kernelWidth; j++)
-        scratchI32[at++] = ((c * rows + i * pass.dilationHeight) * cols + j * pass.dilationWidth) * bytes;
+      for (let j = 0; j < pass.kernelWidth; j++) scratchI32[at++] = ((c * rows + i * pass.dilationHeight) * cols + j * pass.dilationWidth) * bytes;
   fillPanel(at, address);
 }
 
@@ -141,9 +155,7 @@ function convolve<T extends FloatArray>(x: T, weights: T, batch: number, groups:
   const out = freshLike(x, batch * groups * filters * n);
   for (let b = 0; b < batch; b++) {
     scratch.set(x.subarray(b * source, (b + 1) * source), sourceAt / bytes);
-    run.embed(
-      sourceAt, groups * pass.channels, pass.height, pass.width, imageAt, rows, cols, pass.top, pass.left, pass.spreadY, pass.spreadX,
-    );
+    run.embed(sourceAt, groups * pass.channels, pass.height, pass.width, imageAt, rows, cols, pass.top, pass.left, pass.spreadY, pass.spreadX);
     for (let g = 0; g < groups; g++) {
       const a = weightsAt + g * filters * k * bytes;
       const image = imageAt + g * pass.channels * rows * cols * bytes;
@@ -152,8 +164,15 @@ function convolve<T extends FloatArray>(x: T, weights: T, batch: number, groups:
       else
         for (let f = 0; f < filters; f++)
           run.direct(
-            a + f * k * bytes, image, weightOffsetsAt, k, c + f * n * bytes,
-            pass.outHeight, pass.outWidth, pass.strideHeight * cols * bytes, pass.strideWidth * bytes,
+            a + f * k * bytes,
+            image,
+            weightOffsetsAt,
+            k,
+            c + f * n * bytes,
+            pass.outHeight,
+            pass.outWidth,
+            pass.strideHeight * cols * bytes,
+            pass.strideWidth * bytes,
           );
     }
     out.set(scratch.subarray(outAt / bytes, outAt / bytes + groups * filters * n), b * groups * filters * n);
@@ -184,12 +203,21 @@ export function conv2dInputGradient<T extends FloatArray>(cotangent: T, w: T, ge
   if (work(g) < CONV_MIN_WORK) return undefined;
   const filters = g.inChannels / g.groups;
   return convolve(cotangent, reversedWeights(w, g), g.batch, g.groups, filters, {
-    height: g.outHeight, width: g.outWidth,
-    top: (g.kernelHeight - 1) * g.dilationHeight - g.padTop, left: (g.kernelWidth - 1) * g.dilationWidth - g.padLeft,
-    spreadY: g.strideHeight, spreadX: g.strideWidth,
-    channels: g.outChannels / g.groups, kernelHeight: g.kernelHeight, kernelWidth: g.kernelWidth,
-    dilationHeight: g.dilationHeight, dilationWidth: g.dilationWidth,
-    outHeight: g.height, outWidth: g.width, strideHeight: 1, strideWidth: 1,
+    height: g.outHeight,
+    width: g.outWidth,
+    top: (g.kernelHeight - 1) * g.dilationHeight - g.padTop,
+    left: (g.kernelWidth - 1) * g.dilationWidth - g.padLeft,
+    spreadY: g.strideHeight,
+    spreadX: g.strideWidth,
+    channels: g.outChannels / g.groups,
+    kernelHeight: g.kernelHeight,
+    kernelWidth: g.kernelWidth,
+    dilationHeight: g.dilationHeight,
+    dilationWidth: g.dilationWidth,
+    outHeight: g.height,
+    outWidth: g.width,
+    strideHeight: 1,
+    strideWidth: 1,
   });
 }
 
@@ -239,9 +267,17 @@ export function conv2dWeightGradient<T extends FloatArray>(cotangent: T, x: T, g
     run.embed(sourceAt, g.inChannels, g.height, g.width, imageAt, rows, cols, g.padTop, g.padLeft, 1, 1);
     for (let group = 0; group < g.groups; group++)
       run.gatherGemm(
-        cotangentAt + group * filters * pixels * bytes, pixels * bytes,
-        imageAt + group * pass.channels * rows * cols * bytes, pixelOffsetsAt, weightOffsetsAt,
-        outAt + group * filters * taps * bytes, filters, taps, pixels, b === 0 ? 0 : 1, workAt,
+        cotangentAt + group * filters * pixels * bytes,
+        pixels * bytes,
+        imageAt + group * pass.channels * rows * cols * bytes,
+        pixelOffsetsAt,
+        weightOffsetsAt,
+        outAt + group * filters * taps * bytes,
+        filters,
+        taps,
+        pixels,
+        b === 0 ? 0 : 1,
+        workAt,
       );
   }
   const from = outAt / bytes;

@@ -12,10 +12,7 @@ const FEW = 4;
 
 /** Exports of `assembly/gemm-f32.ts` and `gemm-f64.ts`; addresses and strides in bytes. */
 interface GemmKernel {
-  gemm(
-    a: number, aRow: number, aCol: number, b: number, bRow: number, bCol: number,
-    c: number, m: number, n: number, k: number, work: number,
-  ): void;
+  gemm(a: number, aRow: number, aCol: number, b: number, bRow: number, bCol: number, c: number, m: number, n: number, k: number, work: number): void;
   workBytes(n: number, k: number): number;
 }
 
@@ -39,9 +36,17 @@ const vecmat64 = kernel<VecmatKernel>(vecmatF64);
  * have the same element type, which the result shares.
  */
 export function gemm<T extends FloatArray>(
-  a: T, aOffset: number, aRowStride: number, aColStride: number,
-  b: T, bOffset: number, bRowStride: number, bColStride: number,
-  m: number, n: number, k: number,
+  a: T,
+  aOffset: number,
+  aRowStride: number,
+  aColStride: number,
+  b: T,
+  bOffset: number,
+  bRowStride: number,
+  bColStride: number,
+  m: number,
+  n: number,
+  k: number,
 ): T | undefined {
   if (m * n * k < GEMM_MIN_WORK) return undefined;
   const left = { data: a, offset: aOffset, rowStride: aRowStride, colStride: aColStride, rows: m, cols: k };
@@ -101,9 +106,17 @@ function fewRows<T extends FloatArray>(left: Operand<T>, right: Operand<T>): T |
  * operand repeats its offset. Products too small for a single call still run here when the stack is worth it.
  */
 export function gemmBatched<T extends FloatArray>(
-  a: T, aOffsets: ArrayLike<number>, aRowStride: number, aColStride: number,
-  b: T, bOffsets: ArrayLike<number>, bRowStride: number, bColStride: number,
-  m: number, n: number, k: number,
+  a: T,
+  aOffsets: ArrayLike<number>,
+  aRowStride: number,
+  aColStride: number,
+  b: T,
+  bOffsets: ArrayLike<number>,
+  bRowStride: number,
+  bColStride: number,
+  m: number,
+  n: number,
+  k: number,
 ): T | undefined {
   const batch = aOffsets.length;
   const size = m * n;
@@ -152,7 +165,13 @@ interface Stack {
 
 /** The stack of a product's operand; each matrix row-major without gaps when `dense`. */
 function stackOperand<T extends FloatArray>(
-  data: T, offsets: ArrayLike<number>, rowStride: number, colStride: number, rows: number, cols: number, dense: boolean,
+  data: T,
+  offsets: ArrayLike<number>,
+  rowStride: number,
+  colStride: number,
+  rows: number,
+  cols: number,
+  dense: boolean,
 ): Stack {
   const bytes = data.BYTES_PER_ELEMENT;
   let low = Infinity;
@@ -167,7 +186,9 @@ function stackOperand<T extends FloatArray>(
   const isDense = (rows === 1 || rowStride === cols) && (cols === 1 || colStride === 1);
   if (high - low <= 2 * count * offsets.length && (isDense || !dense)) {
     return {
-      size: high - low, rowStride, colStride,
+      size: high - low,
+      rowStride,
+      colStride,
       place(address) {
         scratchLike(data).set(data.subarray(low, high), address / bytes);
         return (p) => address + (offsets[p]! - low) * bytes;
@@ -175,7 +196,9 @@ function stackOperand<T extends FloatArray>(
     };
   }
   return {
-    size: count * offsets.length, rowStride: cols, colStride: 1,
+    size: count * offsets.length,
+    rowStride: cols,
+    colStride: 1,
     place(address) {
       const scratch = scratchLike(data);
       for (let p = 0; p < offsets.length; p++)

@@ -108,7 +108,9 @@ export function pinMatrix(data: FloatArray, rows: number, cols: number): PinnedM
   if (data instanceof Float32Array) home.f32.set(data.subarray(0, rows * cols), block.address / 4);
   else home.f64.set(data.subarray(0, rows * cols), block.address / 8);
   const handle: PinnedMatrix = {
-    rows, cols, dtype: bytes === 4 ? "float32" : "float64",
+    rows,
+    cols,
+    dtype: bytes === 4 ? "float32" : "float64",
     free() {
       if (!blocks.delete(handle)) return;
       collected.unregister(handle);

@@ -69,9 +69,7 @@ export function reduceRows<T extends FloatArray>(kind: ReduceKind, x: T, rows: n
 }
 
 /** Reduction of the middle axis of `x` `[outer, rows, cols]`: `[outer, cols]`. `max` and `min` need `rows ≥ 1`. */
-export function reduceColumns<T extends FloatArray>(
-  kind: ReduceKind, x: T, outer: number, rows: number, cols: number,
-): T | undefined {
+export function reduceColumns<T extends FloatArray>(kind: ReduceKind, x: T, outer: number, rows: number, cols: number): T | undefined {
   if (outer * rows * cols < REDUCE_MIN_SIZE) return undefined;
   const run = (x instanceof Float32Array ? reduce32 : reduce64)()?.[`${kind}Columns`];
   const bytes = x.BYTES_PER_ELEMENT;
@@ -114,9 +112,7 @@ export function dot<T extends FloatArray>(x: T, y: T): number | undefined {
 }
 
 /** Reduction of `x`, row-major of `shape`, over `axes`, when these are adjacent (extents of 1 aside). */
-export function reduceAxes(
-  kind: ReduceKind, x: TypedArray, shape: readonly number[], axes: readonly number[],
-): FloatArray | undefined {
+export function reduceAxes(kind: ReduceKind, x: TypedArray, shape: readonly number[], axes: readonly number[]): FloatArray | undefined {
   if (!(x instanceof Float32Array || x instanceof Float64Array)) return undefined;
   let outer = 1;
   let rows = 1;

@@ -45,9 +45,7 @@ const gaussian32 = kernel<Gaussian>(gaussianF32);
 const gaussian64 = kernel<Gaussian>(gaussianF64);
 
 /** Functions with a kernel. `gelu` is the exact form, `geluTanh` its tanh approximation. */
-export const UNARY_NAMES = [
-  "exp", "expm1", "log", "log1p", "tanh", "sigmoid", "softplus", "silu", "erf", "gelu", "geluTanh",
-] as const;
+export const UNARY_NAMES = ["exp", "expm1", "log", "log1p", "tanh", "sigmoid", "softplus", "silu", "erf", "gelu", "geluTanh"] as const;
 
 /** Name of an elementwise kernel. */
 export type UnaryName = (typeof UNARY_NAMES)[number];

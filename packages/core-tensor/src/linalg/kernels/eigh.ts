@@ -10,7 +10,10 @@ import { powerOfTwoNear } from "./scale.js";
 /** Eigenvalues in ascending order, and the eigenvectors as rows in the same order; undefined when the iteration does not converge. */
 export function eighFactor(a: Float64Array, n: number): { readonly values: Float64Array; readonly rows: Float64Array } | undefined {
   const scale = powerOfTwoNear(a);
-  const { diagonal, off, rows } = tridiagonalize(a.map((x) => x / scale), n);
+  const { diagonal, off, rows } = tridiagonalize(
+    a.map((x) => x / scale),
+    n,
+  );
   if (!implicitQl(diagonal, off, rows, n)) return undefined;
   const order = Array.from(diagonal.keys()).sort((i, j) => diagonal[i]! - diagonal[j]!);
   const sorted = new Float64Array(n * n);

@@ -19,7 +19,11 @@ export interface SvdFactors {
 /** Decomposition of an m × n matrix, m ≥ n; undefined when the iteration does not converge. */
 export function svdFactor(a: Float64Array, m: number, n: number): SvdFactors | undefined {
   const scale = powerOfTwoNear(a);
-  const { d, e, left, right } = bidiagonalize(a.map((x) => x / scale), m, n);
+  const { d, e, left, right } = bidiagonalize(
+    a.map((x) => x / scale),
+    m,
+    n,
+  );
   if (!implicitQr(d, e, left, m, right, n)) return undefined;
   for (let k = 0; k < n; k++) {
     if (!(d[k]! < 0)) continue;
@@ -77,7 +81,7 @@ function implicitQr(d: Float64Array, e: Float64Array, left: Float64Array, m: num
   if (!Number.isFinite(norm)) return false;
   const tiny = Number.EPSILON * norm;
   let end = n - 1;
-  for (let sweeps = 0; end > 0; ) {
+  for (let sweeps = 0; end > 0;) {
     for (let i = 0; i < end; i++)
       if (Math.abs(e[i]!) <= Number.EPSILON * (Math.abs(d[i]!) + Math.abs(d[i + 1]!)) || Math.abs(e[i]!) <= tiny * Number.EPSILON) e[i] = 0;
     if (e[end - 1] === 0) {

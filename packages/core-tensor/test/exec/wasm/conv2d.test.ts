@@ -53,23 +53,37 @@ const small = (max: number, min = 1) => fc.integer({ min, max });
 /** Geometries with every combination of stride, padding, dilation and groups that leaves at least one output pixel. */
 const geometries = fc
   .record({
-    batch: small(3), height: small(12), width: small(14), kernelHeight: small(3), kernelWidth: small(4), groups: small(3),
-    strideHeight: small(3), strideWidth: small(3), padTop: small(3, 0), padLeft: small(3, 0), padBottom: small(3, 0), padRight: small(3, 0),
-    dilationHeight: small(2), dilationWidth: small(2), channels: small(5), filters: small(9),
+    batch: small(3),
+    height: small(12),
+    width: small(14),
+    kernelHeight: small(3),
+    kernelWidth: small(4),
+    groups: small(3),
+    strideHeight: small(3),
+    strideWidth: small(3),
+    padTop: small(3, 0),
+    padLeft: small(3, 0),
+    padBottom: small(3, 0),
+    padRight: small(3, 0),
+    dilationHeight: small(2),
+    dilationWidth: small(2),
+    channels: small(5),
+    filters: small(9),
   })
   .map(({ padBottom, padRight, channels, filters, ...g }): Conv2dGeometry => {
     const extent = (size: number, before: number, after: number, kernel: number, dilation: number, stride: number) =>
       Math.floor((size + before + after - (kernel - 1) * dilation - 1) / stride) + 1;
     return {
-      ...g, inChannels: channels * g.groups, outChannels: filters * g.groups,
+      ...g,
+      inChannels: channels * g.groups,
+      outChannels: filters * g.groups,
       outHeight: extent(g.height, g.padTop, padBottom, g.kernelHeight, g.dilationHeight, g.strideHeight),
       outWidth: extent(g.width, g.padLeft, padRight, g.kernelWidth, g.dilationWidth, g.strideWidth),
     };
   })
   .filter((g) => g.outHeight >= 1 && g.outWidth >= 1);
 
-const work = (g: Conv2dGeometry) =>
-  (g.batch * g.outChannels * g.outHeight * g.outWidth * g.inChannels * g.kernelHeight * g.kernelWidth) / g.groups;
+const work = (g: Conv2dGeometry) => (g.batch * g.outChannels * g.outHeight * g.outWidth * g.inChannels * g.kernelHeight * g.kernelWidth) / g.groups;
 
 describe.each(LEVELS)("conv2d at level %s", (level) => {
   const { wasm, supported } = atLevel(level);
@@ -84,9 +98,21 @@ describe.each(LEVELS)("conv2d at level %s", (level) => {
     /** Compares the convolution and both gradients with the definition. */
     function expectAll(g: Conv2dGeometry, seed: number) {
       const { x, w, ct } = arrays(g, seed);
-      expectSums(kind, wasm().conv2d(x, w, g)!, accumulate(ct.length, g, (o, i, k) => [o, x[i]! * w[k]!]));
-      expectSums(kind, wasm().conv2dInputGradient(ct, w, g)!, accumulate(x.length, g, (o, i, k) => [i, ct[o]! * w[k]!]));
-      expectSums(kind, wasm().conv2dWeightGradient(ct, x, g)!, accumulate(w.length, g, (o, i, k) => [k, ct[o]! * x[i]!]));
+      expectSums(
+        kind,
+        wasm().conv2d(x, w, g)!,
+        accumulate(ct.length, g, (o, i, k) => [o, x[i]! * w[k]!]),
+      );
+      expectSums(
+        kind,
+        wasm().conv2dInputGradient(ct, w, g)!,
+        accumulate(x.length, g, (o, i, k) => [i, ct[o]! * w[k]!]),
+      );
+      expectSums(
+        kind,
+        wasm().conv2dWeightGradient(ct, x, g)!,
+        accumulate(w.length, g, (o, i, k) => [k, ct[o]! * x[i]!]),
+      );
     }
 
     it("and its gradients equal the definition for every geometry", () => {
@@ -106,9 +132,18 @@ describe.each(LEVELS)("conv2d at level %s", (level) => {
     });
 
     const square = (size: number, kernel: number, pad: number) => ({
-      height: size, width: size, kernelHeight: kernel, kernelWidth: kernel, padTop: pad, padLeft: pad,
-      outHeight: size + 2 * pad - kernel + 1, outWidth: size + 2 * pad - kernel + 1,
-      strideHeight: 1, strideWidth: 1, dilationHeight: 1, dilationWidth: 1,
+      height: size,
+      width: size,
+      kernelHeight: kernel,
+      kernelWidth: kernel,
+      padTop: pad,
+      padLeft: pad,
+      outHeight: size + 2 * pad - kernel + 1,
+      outWidth: size + 2 * pad - kernel + 1,
+      strideHeight: 1,
+      strideWidth: 1,
+      dilationHeight: 1,
+      dilationWidth: 1,
     });
 
     it("crosses the block boundaries of depth and pixels", () => {

@@ -46,7 +46,7 @@ function integral(x: bigint, d: bigint): bigint {
   let power = x;
   let sum = x;
   for (let n = 1n; power !== 0n && power !== -1n; n += 1n) {
-    power = -(((power * x) >> BITS) * x >> BITS) / (n * d);
+    power = -((((power * x) >> BITS) * x) >> BITS) / (n * d);
     sum += power / (2n * n + 1n);
   }
   return sum;
@@ -70,5 +70,5 @@ export function normalMass(x: number): number {
   let tail = -x;
   for (let n = 60; n >= 1; n--) tail = n / tail - x;
   const high = Math.fround(x);
-  return x < -40 ? 0 : (Math.exp(-high * high / 2) * Math.exp((high - x) * (x + high) / 2)) / tail / Math.sqrt(2 * Math.PI);
+  return x < -40 ? 0 : (Math.exp((-high * high) / 2) * Math.exp(((high - x) * (x + high)) / 2)) / tail / Math.sqrt(2 * Math.PI);
 }

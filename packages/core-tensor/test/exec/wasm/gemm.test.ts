@@ -79,7 +79,13 @@ describe.each(LEVELS)("gemm at level %s", (level) => {
     });
 
     it("crosses the block boundaries in every direction", () => {
-      for (const [m, n, k] of [[125, 30, 261], [3, 1030, 517], [9, 1037, 20], [260, 3, 1031], [1, 2051, 19]] as const)
+      for (const [m, n, k] of [
+        [125, 30, 261],
+        [3, 1030, 517],
+        [9, 1037, 20],
+        [260, 3, 1031],
+        [1, 2051, 19],
+      ] as const)
         for (const left of ["rows", "columns"] as const)
           for (const right of ["rows", "columns"] as const) {
             const a = matrix(kind, left, m, k, 5);
@@ -112,7 +118,13 @@ describe.each(LEVELS)("gemm at level %s", (level) => {
 
     it("leaves empty and tiny products to the caller", () => {
       const a = matrix(kind, "rows", 4, 4, 1);
-      for (const [m, n, k] of [[0, 4, 4], [4, 0, 4], [4, 4, 0], [4, 4, 4]] as const) expect(multiply(a, a, m, n, k)).toBeUndefined();
+      for (const [m, n, k] of [
+        [0, 4, 4],
+        [4, 0, 4],
+        [4, 4, 0],
+        [4, 4, 4],
+      ] as const)
+        expect(multiply(a, a, m, n, k)).toBeUndefined();
     });
 
     it("multiplies stacks, broadcast and overlapping ones included", () => {
@@ -124,10 +136,23 @@ describe.each(LEVELS)("gemm at level %s", (level) => {
           const b = { data: noise(kind, 1000, 4), rowStride: flip ? 1 : n, colStride: flip ? k : 1 };
           const bOffsets = starts.map((start) => (shared ? 11 : 700 - start));
           const c = (wasm().gemmBatched as typeof gemmBatched)(
-            a.data, starts, a.rowStride, a.colStride, b.data, bOffsets, b.rowStride, b.colStride, m, n, k,
+            a.data,
+            starts,
+            a.rowStride,
+            a.colStride,
+            b.data,
+            bOffsets,
+            b.rowStride,
+            b.colStride,
+            m,
+            n,
+            k,
           );
           if (starts.length * m * n * k < GEMM_MIN_WORK) expect(c).toBeUndefined();
-          else starts.forEach((offset, p) => { expectProduct(kind, c!, p * m * n, { ...a, offset }, { ...b, offset: bOffsets[p]! }, m, n, k); });
+          else
+            starts.forEach((offset, p) => {
+              expectProduct(kind, c!, p * m * n, { ...a, offset }, { ...b, offset: bOffsets[p]! }, m, n, k);
+            });
         }),
         { numRuns: 200 },
       );
@@ -138,8 +163,22 @@ describe.each(LEVELS)("gemm at level %s", (level) => {
       const a = { data: noise(kind, 4 * m * k, 1), rowStride: k, colStride: 1 };
       const b = matrix(kind, "rows", k, n, 2);
       const starts = [0, 1, 2, 3].map((p) => p * m * k);
-      const c = wasm().gemmBatched(a.data, starts, k, 1, b.data, starts.map(() => b.offset), n, 1, m, n, k)!;
-      starts.forEach((offset, p) => { expectProduct(kind, c, p * m * n, { ...a, offset }, b, m, n, k); });
+      const c = wasm().gemmBatched(
+        a.data,
+        starts,
+        k,
+        1,
+        b.data,
+        starts.map(() => b.offset),
+        n,
+        1,
+        m,
+        n,
+        k,
+      )!;
+      starts.forEach((offset, p) => {
+        expectProduct(kind, c, p * m * n, { ...a, offset }, b, m, n, k);
+      });
     });
   });
 });

@@ -6,7 +6,12 @@ describe.each(LEVELS)("pinned matrices at level %s", (level) => {
 
   describe.skipIf(!supported).each(KINDS)("%s", (kind) => {
     it("give the same product as the copied matrix, bit for bit", () => {
-      for (const [rows, cols] of [[1, 600], [37, 41], [64, 1030], [1030, 9]] as const) {
+      for (const [rows, cols] of [
+        [1, 600],
+        [37, 41],
+        [64, 1030],
+        [1030, 9],
+      ] as const) {
         const matrix = noise(kind, rows * cols, rows);
         const x = noise(kind, rows, cols);
         const pinned = wasm().pinMatrix(matrix, rows, cols)!;

@@ -56,7 +56,11 @@ describe.each(LEVELS)("reductions at level %s", (level) => {
           }
           for (let p = 0; p < outer; p++)
             for (let j = 0; j < cols; j++)
-              expectReduced(name, y![p * cols + j]!, Array.from({ length: rows }, (_, i) => x[(p * rows + i) * cols + j]!));
+              expectReduced(
+                name,
+                y![p * cols + j]!,
+                Array.from({ length: rows }, (_, i) => x[(p * rows + i) * cols + j]!),
+              );
         }),
       );
     });

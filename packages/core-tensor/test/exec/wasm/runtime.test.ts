@@ -53,7 +53,11 @@ describe("the scratch memory", () => {
   it("grows under a call and keeps serving calls of every size", () => {
     for (const n of [8, 700, 16, 1200, 32]) {
       const a = new Float64Array(n * n).fill(1);
-      expect(wasm().gemm(a, 0, n, 1, a, 0, n, 1, n, n, n)!.every((v) => v === n)).toBe(true);
+      expect(
+        wasm()
+          .gemm(a, 0, n, 1, a, 0, n, 1, n, n, n)!
+          .every((v) => v === n),
+      ).toBe(true);
     }
   });
 

@@ -51,7 +51,10 @@ describe.each(LEVELS)("softmax at level %s", (level) => {
               // A lane adds up to 512 terms; the shifted argument is rounded; quotients below the normal range are flushed.
               const bound = (32 + Math.abs(v - top)) * epsilon * want + (kind === "float32" ? 2 ** -125 : 2 ** -1021);
               worst = Math.max(worst, Math.abs(soft![i * cols + j]! - want) / bound);
-              worst = Math.max(worst, Math.abs(logs![i * cols + j]! - (v - top - Math.log(sum))) / (16 * epsilon * (1 + Math.abs(v) + Math.abs(norm))));
+              worst = Math.max(
+                worst,
+                Math.abs(logs![i * cols + j]! - (v - top - Math.log(sum))) / (16 * epsilon * (1 + Math.abs(v) + Math.abs(norm))),
+              );
             });
           }
           expect(worst).toBeLessThanOrEqual(1);
@@ -69,7 +72,13 @@ describe.each(LEVELS)("softmax at level %s", (level) => {
 
     it("is shift-invariant where exp would overflow", () => {
       const x = noise(kind, 100, 2).map((v) => Math.round(v * 64) / 64);
-      expect(wasm().softmaxRows(x.map((v) => v + 1024), 10, 10)).toEqual(wasm().softmaxRows(x, 10, 10));
+      expect(
+        wasm().softmaxRows(
+          x.map((v) => v + 1024),
+          10,
+          10,
+        ),
+      ).toEqual(wasm().softmaxRows(x, 10, 10));
     });
 
     it("keeps NaN and infinities as the formulas do", () => {
