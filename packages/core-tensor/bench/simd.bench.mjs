@@ -46,7 +46,7 @@ function report(name, value, unit) {
 /** Uniform numbers in (-1, 1) from a fixed linear congruence. */
 function noise(Kind, size) {
   let state = 12345;
-  return Kind.from({ length: size }, () => ((state = (Math.imul(state, 1664525) + 1013904223) | 0) / 2 ** 31));
+  return Kind.from({ length: size }, () => (state = (Math.imul(state, 1664525) + 1013904223) | 0) / 2 ** 31);
 }
 
 function matmulLoop(a, b, n) {
@@ -97,7 +97,11 @@ for (const [label, Kind] of Object.entries(KINDS)) {
 }
 
 for (const [label, Kind] of Object.entries(KINDS)) {
-  for (const [rows, cols] of [[8, 10], [64, 64], [1024, 1024]]) {
+  for (const [rows, cols] of [
+    [8, 10],
+    [64, 64],
+    [1024, 1024],
+  ]) {
     const size = rows * cols;
     const x = noise(Kind, size);
     const cases = {
@@ -120,8 +124,22 @@ for (const [label, Kind] of Object.entries(KINDS)) {
     if (!title.includes(filter)) return;
     const pad = kernel >> 1;
     const geometry = {
-      batch, inChannels: channels, height: size, width: size, outChannels: filters, kernelHeight: kernel, kernelWidth: kernel,
-      outHeight: size, outWidth: size, strideHeight: 1, strideWidth: 1, padTop: pad, padLeft: pad, dilationHeight: 1, dilationWidth: 1, groups,
+      batch,
+      inChannels: channels,
+      height: size,
+      width: size,
+      outChannels: filters,
+      kernelHeight: kernel,
+      kernelWidth: kernel,
+      outHeight: size,
+      outWidth: size,
+      strideHeight: 1,
+      strideWidth: 1,
+      padTop: pad,
+      padLeft: pad,
+      dilationHeight: 1,
+      dilationWidth: 1,
+      groups,
     };
     const x = noise(Kind, batch * channels * size * size);
     const w = noise(Kind, (filters * channels * kernel * kernel) / groups);

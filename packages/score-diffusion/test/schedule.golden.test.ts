@@ -44,7 +44,7 @@ describe.skipIf(golden === undefined)("golden schedules", () => {
   it("levelOfLambda has the golden alpha and sigma", () => {
     for (const c of rows("vpFromLambda")) {
       const { alpha, sigma } = levelOfLambda(c["lam"]!);
-      expectNear([alpha, sigma], [c["alpha"]!, c["sigma"] as unknown as number]);
+      expectNear([alpha, sigma], [c["alpha"]!, c["sigma"]]);
     }
   });
 });

@@ -107,7 +107,7 @@ export function littleEndianBytes(data: TypedArray): Uint8Array {
   const width = data.BYTES_PER_ELEMENT;
   const out = new Uint8Array(data.length * width);
   if (width === 1) {
-    out.set(data as Uint8Array);
+    out.set(data);
     return out;
   }
   const view = new DataView(out.buffer);

@@ -87,5 +87,5 @@ export function copyInto(target: ScijsArray<TypedArray>, x: ArrayInput): void {
 /** A scijs view of an array's own storage. */
 function view(a: ReturnType<typeof toConcrete>): ScijsArray<TypedArray> {
   if (a.shape.length === 0) return scijs(rowMajorData(a), []);
-  return scijs(a.data as TypedArray, [...a.shape], [...a.stride], a.offset);
+  return scijs(a.data, [...a.shape], [...a.stride], a.offset);
 }

@@ -398,7 +398,7 @@ export function all(x: ArrayInput, options: ReduceOptions = {}): NdArray {
  */
 export interface NormOptions extends ReduceOptions {
   /** 2 for the Euclidean norm (the default), 1 for the sum of magnitudes, Infinity for the greatest magnitude. */
-  readonly ord?: 1 | 2 | typeof Infinity;
+  readonly ord?: number;
 }
 
 /**

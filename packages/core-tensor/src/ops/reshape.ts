@@ -56,7 +56,7 @@ export function reshape(x: ArrayInput, shape: Shape): NdArray {
 const transposePrimitive: Primitive<{ readonly axes: readonly number[] }> = {
   name: "transpose",
   shape: ([x], { axes }) => [{ shape: axes.map((a) => x!.shape[a]!), dtype: x!.dtype }],
-  evaluate: ([x], { axes }) => [x!.transpose(...axes) as DenseArray],
+  evaluate: ([x], { axes }) => [x!.transpose(...axes)],
   derivative: { kind: "linear", transpose: [(ct, _inputs, { axes }) => transpose(ct, invert(axes))] },
   batching: { kind: "rule", rule: ([x], _batched, { axes }) => [transpose(x!, [0, ...axes.map((a) => a + 1)])] },
 };

@@ -204,7 +204,7 @@ export function orthogonal(key: RngKey, shape: Shape, options: DrawOptions = {})
   const dtype = floatOption("orthogonal", options);
   const tall = normal(key, n >= m ? [n, m] : [m, n], { dtype: "float64" });
   const q = toConcrete("orthogonal", qr(tall).q);
-  const oriented = n >= m ? q : (q.T as typeof q);
+  const oriented = n >= m ? q : q.T;
   const data: TypedArrayOf[DType] = allocate(dtype, n * m);
   data.set(rowMajorData(oriented));
   return dense<DType>(data, dtype, [n, m]);

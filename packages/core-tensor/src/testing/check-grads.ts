@@ -60,7 +60,7 @@ export function checkGrads(f: (...args: NdArray[]) => unknown, primals: readonly
     const slope = (xs: readonly NdArray[]): NdArray[] => jvp((...args: NdArray[]) => at(args), [...xs], others)[1];
     const pulled = (xs: readonly NdArray[]): NdArray[] => {
       const [ys, pullback] = vjp((...args: NdArray[]) => at(args), ...xs);
-      return pullback(ys.map((y, i) => wiggle(y, i + 201))) as NdArray[];
+      return pullback(ys.map((y, i) => wiggle(y, i + 201)));
     };
     if (modes.includes("forward")) checkFirst(slope, start, directions, modes, step, options.tolerance ?? 1e-5, "second (of forward)");
     if (modes.includes("reverse")) checkFirst(pulled, start, directions, modes, step, options.tolerance ?? 1e-5, "second (of reverse)");
@@ -91,7 +91,7 @@ function checkFirst(
   if (modes.includes("forward")) compare("forward", inner(weights, jvp(wrapped, [...xs], [...directions])[1]));
   if (modes.includes("reverse")) {
     const [, pullback] = vjp(wrapped, ...xs);
-    compare("reverse", inner(directions, pullback(weights) as NdArray[]));
+    compare("reverse", inner(directions, pullback(weights)));
   }
 }
 

@@ -116,10 +116,13 @@ export function applyBinary(primitive: ElementwisePrimitive, left: ArrayInput, r
   return bindOne(primitive, [a, b], undefined);
 }
 
+function isDense(x: unknown): x is DenseArray {
+  return x instanceof DenseArray;
+}
+
 /** Both operands as arrays of the type in which they meet; a plain number takes the other's type where it fits. */
 export function promote(fn: string, left: ArrayInput, right: ArrayInput, toFloat = false): [NdArray, NdArray] {
-  if (left instanceof DenseArray && right instanceof DenseArray && left.dtype === right.dtype && (!toFloat || isFloat(left.dtype)))
-    return [left, right];
+  if (isDense(left) && isDense(right) && left.dtype === right.dtype && (!toFloat || isFloat(left.dtype))) return [left, right];
   if (typeof left === "number" && typeof right !== "number") {
     const b = toArray(fn, right, "b");
     const dtype = meet(left, b.dtype, toFloat);

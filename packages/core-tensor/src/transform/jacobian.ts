@@ -3,7 +3,7 @@ import type { NdArray } from "../array/ndarray.js";
 import { ShapeError } from "../errors.js";
 import { eye } from "../ops/create.js";
 import { reshape } from "../ops/reshape.js";
-import { type ArrayInput, toArray } from "../trace/input.js";
+import { type ArrayInput, isNdArray, toArray } from "../trace/input.js";
 import { jvp } from "./jvp.js";
 import { grad, vjp } from "./vjp.js";
 import { vmap } from "./vmap.js";
@@ -32,7 +32,7 @@ export function jacrev(f: (x: NdArray) => NdArray): (x: ArrayInput) => NdArray {
   return (input) => {
     const x = toArray("jacrev", input);
     const [y, pullback] = vjp(f, x);
-    if (!Array.isArray(y.shape)) throw new ShapeError("jacrev: the function must return one array");
+    if (!isNdArray(y)) throw new ShapeError("jacrev: the function must return one array");
     const rows = vmap((ct: NdArray) => pullback(ct)[0])(basis(y));
     return reshape(rows, [...y.shape, ...x.shape]);
   };

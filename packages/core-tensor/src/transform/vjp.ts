@@ -73,7 +73,7 @@ export function vjp<Args extends unknown[], Y>(
 ): [Y, (cotangent: Y) => { [K in keyof Args]: Gradient<Args[K]> }] {
   const { tape, result, variables } = record(
     "vjp",
-    f as never,
+    f,
     primals,
     primals.map((_, i) => i),
   );
@@ -148,7 +148,7 @@ export function valueAndGrad(f: (...args: unknown[]) => unknown, options: GradOp
     for (const k of list)
       if (!Number.isInteger(k) || k < 0 || k >= args.length)
         throw new DomainError(`grad: argnums names argument ${k}, but the function was called with ${args.length}`);
-    const { tape, result, variables } = record("grad", f as never, args, list);
+    const { tape, result, variables } = record("grad", f, args, list);
     const output: unknown = Array.isArray(result) ? (result as unknown[])[0] : result;
     const y = checkScalar(output);
     const all = gradients(tape, [y], [ones(y.shape, { dtype: y.dtype })], variables);

@@ -7,11 +7,11 @@ import {
   add,
   all,
   argmax,
-  array,
   astype,
   div,
   equal,
   exp,
+  full,
   greater,
   isFinite,
   item,
@@ -129,7 +129,7 @@ function attend(
   const offset = sub(astype(x, "float64"), mul(alpha, law.mean));
   const rows = x.shape[0]!;
   const precision = 1 / (sigma * sigma);
-  let peak = array(new Float64Array(rows).fill(-Infinity), { shape: [rows, 1] }) as NdArray;
+  let peak: NdArray = full([rows, 1], -Infinity, { dtype: "float64" });
   let mass: NdArray = zeros([rows, 1], { dtype: "float64" });
   let acc: NdArray = zeros([rows, d], { dtype: "float64" });
   let nearest: NdArray = zeros([rows], { dtype: "int32" });

@@ -40,7 +40,7 @@ export function placedBytes(x: Operand<FloatArray>): number {
 
 /** Copies the non-empty matrix `x` to `address`: the span it touches, or, when that is mostly other data, its elements in row-major order. */
 export function place<T extends FloatArray>(x: Operand<T>, address: number): Placed {
-  const { data, offset, rowStride, colStride, rows, cols } = x;
+  const { data, offset, rowStride, colStride, cols } = x;
   const scratch = scratchLike(data);
   const bytes = data.BYTES_PER_ELEMENT;
   const to = address / bytes;

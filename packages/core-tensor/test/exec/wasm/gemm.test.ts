@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { GEMM_MIN_WORK, gemm, gemmBatched } from "../../../src/exec/wasm/index.js";
+import { GEMM_MIN_WORK, gemm } from "../../../src/exec/wasm/index.js";
 import { type Kind, KINDS, LEVELS, atLevel, noise } from "./level.js";
 
 interface Strided {
@@ -135,19 +135,7 @@ describe.each(LEVELS)("gemm at level %s", (level) => {
           const a = { data: noise(kind, 1000, 3), rowStride: k, colStride: 1 };
           const b = { data: noise(kind, 1000, 4), rowStride: flip ? 1 : n, colStride: flip ? k : 1 };
           const bOffsets = starts.map((start) => (shared ? 11 : 700 - start));
-          const c = (wasm().gemmBatched as typeof gemmBatched)(
-            a.data,
-            starts,
-            a.rowStride,
-            a.colStride,
-            b.data,
-            bOffsets,
-            b.rowStride,
-            b.colStride,
-            m,
-            n,
-            k,
-          );
+          const c = wasm().gemmBatched(a.data, starts, a.rowStride, a.colStride, b.data, bOffsets, b.rowStride, b.colStride, m, n, k);
           if (starts.length * m * n * k < GEMM_MIN_WORK) expect(c).toBeUndefined();
           else
             starts.forEach((offset, p) => {

@@ -1,0 +1,47 @@
+// The repository itself: types, lint, format, the direction of imports, and what must not be written down.
+import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { globSync } from "tinyglobby";
+import { describe, expect, it } from "vitest";
+
+const root = fileURLToPath(new URL("../../", import.meta.url));
+const run = (tool, ...args) => {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [`${root}node_modules/${tool}`, ...args], { cwd: root, encoding: "utf8" });
+  return { status, text: `${stdout}${stderr}` };
+};
+const clean = (result) => expect(result.text.slice(-4000) + (result.status === 0 ? "" : "\nfailed")).not.toContain("\nfailed");
+
+describe("code", () => {
+  it("type-checks", () => clean(run("typescript/bin/tsc", "-p", ".")));
+  it("passes the linter", () => clean(run("eslint/bin/eslint.js", ".")));
+  it("is formatted", () => clean(run("prettier/bin/prettier.cjs", "--check", ".")));
+
+  it("points downwards only: domain packages use core-tensor's public entries and nothing of each other", () => {
+    const wrong = [];
+    for (const file of globSync("packages/*/src/**/*.ts", { cwd: root })) {
+      const owner = file.split("/")[1];
+      for (const [line, from] of readFileSync(root + file, "utf8").matchAll(/^.*from "(@provably\/[^"]+)".*$/gm)) {
+        if (line.startsWith(" *")) continue; // an example in a doc comment
+        if (owner === "core-tensor" || !/^@provably\/core-tensor(\/(random|linalg|optim|io|testing|ndarray))?$/.test(from))
+          wrong.push(`${file}: ${from}`);
+      }
+    }
+    expect(wrong).toEqual([]);
+  });
+
+  it("mentions no path or host of the machine it was written on", () => {
+    // spelt in parts, so that this file does not name them itself
+    const forbidden = new RegExp(["/wor" + "k/", "/tm" + "p/", "\\.\\./share" + "d", "registr" + "y\\.[a-z]+\\."].join("|"));
+    const { stdout } = spawnSync("git", ["ls-files", "-z"], { cwd: root, encoding: "utf8" });
+    const files = stdout.split("\0").filter((file) => file !== "" && !/\.(png|wasm)$|fixtures\/|lock/.test(file));
+    const wrong = files.filter((file) => {
+      try {
+        return forbidden.test(readFileSync(root + file, "utf8"));
+      } catch {
+        return false;
+      }
+    });
+    expect(wrong).toEqual([]);
+  });
+});
