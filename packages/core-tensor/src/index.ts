@@ -8,7 +8,7 @@
 export type { DType, TypedArray, TypedArrayOf } from "./array/dtype.js";
 export type { NdArray } from "./array/ndarray.js";
 export type { Axis, Shape } from "./array/shape.js";
-export { isNdArray, type ArrayInput, type NdArrayLike, type Nested } from "./trace/input.js";
+export { isNdArray, type ArrayInput, type GenericStorage, type NdArrayLike, type Nested } from "./trace/input.js";
 export { formatArray } from "./array/print.js";
 
 // creation and conversion

@@ -18,7 +18,7 @@ import { type Model, convertPrediction } from "./score/prediction.js";
  * @param to - level of the result, variance-preserving, $\sigma > 0$
  * @param options - `numSteps`, default 400
  * @returns array of the shape of `x`
- * @throws {@link DomainError} when a level has no noise, or is not variance-preserving
+ * @throws `DomainError` when a level has no noise, or is not variance-preserving
  * @example
  * ```ts
  * import { array, item } from "@provably/core-tensor";

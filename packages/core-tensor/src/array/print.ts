@@ -1,15 +1,6 @@
 /** Arrays as text. */
 import type { TypedArray } from "./dtype.js";
 
-interface Printable {
-  readonly data: TypedArray;
-  readonly dtype: string;
-  readonly shape: readonly number[];
-  readonly stride: readonly number[];
-  readonly offset: number;
-  readonly size: number;
-}
-
 const EDGE = 3;
 const LIMIT = 1000;
 
@@ -32,7 +23,14 @@ function formatNumber(value: number, dtype: string): string {
  * ```
  * @category Arrays
  */
-export function formatArray(x: Printable): string {
+export function formatArray(x: {
+  readonly data: TypedArray;
+  readonly dtype: string;
+  readonly shape: readonly number[];
+  readonly stride: readonly number[];
+  readonly offset: number;
+  readonly size: number;
+}): string {
   const { shape, stride, data, dtype } = x;
   const abbreviate = x.size > LIMIT;
   const render = (axis: number, offset: number): string => {

@@ -26,7 +26,7 @@ const NAMES: Readonly<Record<DType, string>> = { float32: "<f4", float64: "<f8",
  *
  * @param bytes - the whole file
  * @returns array; 16-bit integers become int32, column-major data a transposed view
- * @throws {@link FormatError} when the bytes are not such a file, are cut off, or hold a type that arrays do not have
+ * @throws `FormatError` when the bytes are not such a file, are cut off, or hold a type that arrays do not have
  * @example
  * ```ts
  * import { array, toNested } from "@provably/core-tensor";

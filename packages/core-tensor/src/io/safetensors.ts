@@ -71,7 +71,7 @@ export interface Safetensors {
  *
  * @param bytes - the whole file
  * @returns see {@link Safetensors}
- * @throws {@link FormatError} when the bytes are not such a file, are cut off, or overlap
+ * @throws `FormatError` when the bytes are not such a file, are cut off, or overlap
  * @example
  * ```ts
  * import { array, toNested } from "@provably/core-tensor";
@@ -148,7 +148,7 @@ function parseEntry(name: string, entry: unknown, available: number): { code: Co
  * @param tensors - arrays by name
  * @param metadata - free text to go with them; default none
  * @returns the whole file
- * @throws {@link FormatError} when an array is named `__metadata__`
+ * @throws `FormatError` when an array is named `__metadata__`
  * @example
  * ```ts
  * import { zeros } from "@provably/core-tensor";

@@ -62,7 +62,7 @@ function lowerHalf(x: NdArray): NdArray {
  *
  * @param a - symmetric positive definite matrices, shape `[…, n, n]`
  * @returns lower triangular array of the shape of `a`
- * @throws {@link LinAlgError} when a matrix is not positive definite, with the order of the first minor that fails
+ * @throws `LinAlgError` when a matrix is not positive definite, with the order of the first minor that fails
  * @example
  * ```ts
  * import { toNested } from "@provably/core-tensor";

@@ -45,7 +45,7 @@ const slogdetPrimitive: Primitive = {
  *
  * @param a - square matrices, shape `[…, n, n]`
  * @returns `sign` (−1, 0 or 1; no derivative) and `logAbsDet` (−Infinity for singular matrices), each of shape `[…]`
- * @throws {@link ShapeError} when the matrices are not square
+ * @throws `ShapeError` when the matrices are not square
  * @example
  * ```ts
  * import { item } from "@provably/core-tensor";
@@ -65,7 +65,7 @@ export function slogdet(a: ArrayInput): { readonly sign: NdArray; readonly logAb
  *
  * @param a - square matrices, shape `[…, n, n]`
  * @returns array of shape `[…]`
- * @throws {@link ShapeError} when the matrices are not square
+ * @throws `ShapeError` when the matrices are not square
  * @example
  * ```ts
  * import { array, item } from "@provably/core-tensor";
@@ -104,7 +104,7 @@ const luPrimitive: Primitive = {
  *
  * @param a - square matrices, shape `[…, n, n]`
  * @returns `lower` with ones on the diagonal and entries of magnitude ≤ 1, `upper`, both of the shape of `a`, and `permutation`, int32 `[…, n]`
- * @throws {@link ShapeError} when the matrices are not square
+ * @throws `ShapeError` when the matrices are not square
  * @example
  * ```ts
  * import { toNested } from "@provably/core-tensor";

@@ -91,8 +91,8 @@ export function inverseGaps(w: NdArray, eps: number): NdArray {
  * @param a - symmetric matrices, shape `[…, n, n]`
  * @param options - see {@link DegenerateOptions}
  * @returns `eigenvalues`, ascending, shape `[…, n]`, and `eigenvectors`, one in each column, shape `[…, n, n]`
- * @throws {@link LinAlgError} when an entry is not finite
- * @throws {@link ShapeError} when the matrices are not square
+ * @throws `LinAlgError` when an entry is not finite
+ * @throws `ShapeError` when the matrices are not square
  * @example
  * ```ts
  * import { array, toNested } from "@provably/core-tensor";
@@ -114,7 +114,7 @@ export function eigh(a: ArrayInput, options: DegenerateOptions = {}): { readonly
  *
  * @param a - symmetric matrices, shape `[…, n, n]`
  * @returns array of shape `[…, n]`
- * @throws {@link LinAlgError} when an entry is not finite
+ * @throws `LinAlgError` when an entry is not finite
  * @example
  * ```ts
  * import { array, toNested } from "@provably/core-tensor";

@@ -15,7 +15,7 @@ import { type RankOptions, pinv } from "./svd.js";
  * @param b - right-hand sides, shape `[…, m, k]`, or `[m]` for one vector
  * @param options - see {@link RankOptions}
  * @returns array of shape `[…, n, k]`, or `[n]`
- * @throws {@link ShapeError} when the extents differ
+ * @throws `ShapeError` when the extents differ
  * @example
  * ```ts
  * import { allClose, array } from "@provably/core-tensor";

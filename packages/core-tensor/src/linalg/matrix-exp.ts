@@ -26,8 +26,8 @@ const REACH = 5.371920351148152;
  *
  * @param a - square matrices, shape `[…, n, n]`
  * @returns array of the shape of `a`
- * @throws {@link LinAlgError} when an entry is not finite
- * @throws {@link ShapeError} when the matrices are not square
+ * @throws `LinAlgError` when an entry is not finite
+ * @throws `ShapeError` when the matrices are not square
  * @example
  * ```ts
  * import { array, toNested } from "@provably/core-tensor";

@@ -70,7 +70,7 @@ function checkTall(a: NdArray): void {
  *
  * @param a - matrices, shape `[…, m, n]`
  * @returns `q`, shape `[…, m, r]`, and `r`, shape `[…, r, n]`, with r = min(m, n)
- * @throws {@link ShapeError} when `a` has fewer than two axes
+ * @throws `ShapeError` when `a` has fewer than two axes
  * @example
  * ```ts
  * import { array, toNested } from "@provably/core-tensor";

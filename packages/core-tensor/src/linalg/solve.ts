@@ -65,8 +65,8 @@ function system(fn: string, left: ArrayInput, right: ArrayInput): { a: NdArray; 
  * @param a - square matrices, shape `[…, n, n]`
  * @param b - right-hand sides, shape `[…, n, m]`, or `[n]` for one vector
  * @returns array of the shape of `b`
- * @throws {@link LinAlgError} when a matrix is exactly singular
- * @throws {@link ShapeError} when the matrices are not square or the extents differ
+ * @throws `LinAlgError` when a matrix is exactly singular
+ * @throws `ShapeError` when the matrices are not square or the extents differ
  * @example
  * ```ts
  * import { toNested } from "@provably/core-tensor";
@@ -88,7 +88,7 @@ export function solve(a: ArrayInput, b: ArrayInput): NdArray {
  *
  * @param a - square matrices, shape `[…, n, n]`
  * @returns array of the shape of `a`
- * @throws {@link LinAlgError} when a matrix is exactly singular
+ * @throws `LinAlgError` when a matrix is exactly singular
  * @example
  * ```ts
  * import { toNested } from "@provably/core-tensor";
@@ -149,8 +149,8 @@ function half(x: NdArray, { lower }: Triangle): NdArray {
  * @param b - right-hand sides, shape `[…, n, m]`, or `[n]` for one vector
  * @param options - `lower`: whether `T` is lower triangular, default true
  * @returns array of the shape of `b`
- * @throws {@link LinAlgError} when a diagonal entry is 0
- * @throws {@link ShapeError} when the matrices are not square or the extents differ
+ * @throws `LinAlgError` when a diagonal entry is 0
+ * @throws `ShapeError` when the matrices are not square or the extents differ
  * @example
  * ```ts
  * import { toNested } from "@provably/core-tensor";

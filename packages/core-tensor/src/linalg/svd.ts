@@ -102,8 +102,8 @@ export interface Svd {
  * @param a - matrices, shape `[…, m, n]`
  * @param options - see {@link DegenerateOptions}
  * @returns see {@link Svd}
- * @throws {@link LinAlgError} when an entry is not finite
- * @throws {@link ShapeError} when `a` has fewer than two axes
+ * @throws `LinAlgError` when an entry is not finite
+ * @throws `ShapeError` when `a` has fewer than two axes
  * @example
  * ```ts
  * import { array, toNested } from "@provably/core-tensor";
@@ -127,7 +127,7 @@ export function svd(a: ArrayInput, options: DegenerateOptions = {}): Svd {
  *
  * @param a - matrices, shape `[…, m, n]`
  * @returns array of shape `[…, min(m, n)]`
- * @throws {@link LinAlgError} when an entry is not finite
+ * @throws `LinAlgError` when an entry is not finite
  * @example
  * ```ts
  * import { array, toNested } from "@provably/core-tensor";

@@ -40,7 +40,7 @@ export function toNdarray(x: ArrayInput): ScijsArray<TypedArray> {
  *
  * @param source - scijs array over a typed array of 8 or 32 bits
  * @returns row-major array
- * @throws {@link DTypeError} for storage that arrays do not have
+ * @throws `DTypeError` for storage that arrays do not have
  * @example
  * ```ts
  * import ndarray from "ndarray";
@@ -65,7 +65,7 @@ export function fromNdarray(source: ScijsArray<TypedArray>): NdArray {
  *
  * @param target - scijs array to be overwritten
  * @param x - any array of the same shape
- * @throws {@link ShapeError} when the shapes differ
+ * @throws `ShapeError` when the shapes differ
  * @example
  * ```ts
  * import ndarray from "ndarray";

@@ -142,11 +142,11 @@ const weightGradientPrimitive = bilinear(
  */
 export interface Conv2dOptions {
   /** Steps between neighbouring outputs, one number or `[vertical, horizontal]`; default 1. */
-  readonly stride?: number | Pair;
+  readonly stride?: number | readonly [number, number];
   /** Rows and columns of zeros on each side, one number or `[vertical, horizontal]`; default 0. */
-  readonly padding?: number | Pair;
+  readonly padding?: number | readonly [number, number];
   /** Steps between neighbouring filter entries, one number or `[vertical, horizontal]`; default 1. */
-  readonly dilation?: number | Pair;
+  readonly dilation?: number | readonly [number, number];
   /** Number of independent channel groups; as many as channels for a depthwise convolution. Default 1. */
   readonly groups?: number;
   /** Added to each output channel, shape `[O]`; default none. */
@@ -229,7 +229,7 @@ export interface Conv1dOptions {
   /** Steps between neighbouring outputs; default 1. */
   readonly stride?: number;
   /** Zeros on both sides, or `[before, after]`; `[d(k − 1), 0]` makes the convolution causal. Default 0. */
-  readonly padding?: number | Pair;
+  readonly padding?: number | readonly [number, number];
   /** Steps between neighbouring filter entries; default 1. */
   readonly dilation?: number;
   /** Number of independent channel groups; default 1. */
@@ -269,7 +269,7 @@ export function conv1d(x: ArrayInput, weights: ArrayInput, options: Conv1dOption
  */
 export interface ConvTranspose2dOptions extends Conv2dOptions {
   /** Rows and columns added at the bottom and right, smaller than the stride; default 0. */
-  readonly outputPadding?: number | Pair;
+  readonly outputPadding?: number | readonly [number, number];
 }
 
 /**

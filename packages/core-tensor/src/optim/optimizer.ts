@@ -48,7 +48,7 @@ function blend(decay: number, old: NdArray, fresh: NdArray): NdArray {
  * @param params - tree of arrays
  * @param updates - tree of the same structure
  * @returns tree of the same structure
- * @throws {@link ShapeError} when the structures differ
+ * @throws `ShapeError` when the structures differ
  * @example
  * ```ts
  * import { array, toNested } from "@provably/core-tensor";
@@ -78,7 +78,7 @@ export interface SgdState {
  * @param learningRate - $\eta$, see {@link LearningRate}
  * @param options - `momentum`: $\mu \in [0, 1)$, default 0; `nesterov`: look ahead by one step of the momentum, default false
  * @returns optimiser
- * @throws {@link DomainError} when `momentum` is out of range
+ * @throws `DomainError` when `momentum` is out of range
  * @example
  * ```ts
  * import { array, toNested } from "@provably/core-tensor";
@@ -136,7 +136,7 @@ export interface AdamOptions {
  * @param learningRate - $\eta$, see {@link LearningRate}
  * @param options - see {@link AdamOptions}
  * @returns optimiser
- * @throws {@link DomainError} when a decay is out of range
+ * @throws `DomainError` when a decay is out of range
  * @example
  * ```ts
  * import { array, grad, item, square } from "@provably/core-tensor";
@@ -164,7 +164,7 @@ export function adam(learningRate: LearningRate, options: AdamOptions = {}): Opt
  * @param learningRate - $\eta$, see {@link LearningRate}
  * @param options - see {@link AdamOptions}; `weightDecay`: $\lambda \ge 0$, default 0.01
  * @returns optimiser
- * @throws {@link DomainError} when a decay is out of range
+ * @throws `DomainError` when a decay is out of range
  * @example
  * ```ts
  * import { array, toNested } from "@provably/core-tensor";
@@ -219,7 +219,7 @@ export interface RmspropState {
  * @param learningRate - $\eta$, see {@link LearningRate}
  * @param options - `decay` of the mean square, in [0, 1), default 0.9; `epsilon`, default 1e-8
  * @returns optimiser
- * @throws {@link DomainError} when `decay` is out of range
+ * @throws `DomainError` when `decay` is out of range
  * @example
  * ```ts
  * import { array, toNested } from "@provably/core-tensor";
@@ -250,7 +250,7 @@ export function rmsprop(learningRate: LearningRate, options: { readonly decay?: 
  * @param grads - tree of arrays
  * @param maxNorm - bound on the Euclidean norm over all arrays, > 0
  * @returns tree of the same structure; the same values when the norm is within the bound
- * @throws {@link DomainError} when `maxNorm` is not positive
+ * @throws `DomainError` when `maxNorm` is not positive
  * @example
  * ```ts
  * import { array, toNested } from "@provably/core-tensor";

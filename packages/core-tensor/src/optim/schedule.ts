@@ -14,7 +14,7 @@ export type Schedule = (step: number) => number;
  * @param numSteps - length $T \ge 1$; the value stays at `end` afterwards
  * @param end - last value; default 0
  * @returns schedule
- * @throws {@link DomainError} when `numSteps` is not positive
+ * @throws `DomainError` when `numSteps` is not positive
  * @example
  * ```ts
  * import { cosineDecay } from "@provably/core-tensor/optim";
@@ -35,7 +35,7 @@ export function cosineDecay(peak: number, numSteps: number, end = 0): Schedule {
  * @param warmupSteps - length of the rise, ≥ 0
  * @param then - what follows; its first value is the height of the rise
  * @returns schedule
- * @throws {@link DomainError} when `warmupSteps` is negative
+ * @throws `DomainError` when `warmupSteps` is negative
  * @example
  * ```ts
  * import { cosineDecay, warmup } from "@provably/core-tensor/optim";

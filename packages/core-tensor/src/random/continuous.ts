@@ -15,7 +15,7 @@ import { threefry2x32, threefryKey } from "./threefry.js";
  * @param shape - extents
  * @param options - see {@link DrawOptions}; `low` $a$, default 0; `high` $b$, default 1
  * @returns float array of shape `shape`
- * @throws {@link DomainError} unless `low` ≤ `high`
+ * @throws `DomainError` unless `low` ≤ `high`
  * @example
  * ```ts
  * import { key, uniform } from "@provably/core-tensor/random";
@@ -55,7 +55,7 @@ function normals(uniform: () => number): () => number {
  * @param shape - extents
  * @param options - see {@link DrawOptions}; `mean` default 0, `std` ≥ 0 default 1
  * @returns float array of shape `shape`
- * @throws {@link DomainError} when `std` is negative or a parameter is not finite
+ * @throws `DomainError` when `std` is negative or a parameter is not finite
  * @example
  * ```ts
  * import { key, normal } from "@provably/core-tensor/random";
@@ -82,7 +82,7 @@ export function normal(key: RngKey, shape: Shape, options: DrawOptions & { reado
  * @param shape - extents, rows first: `[n, …]`
  * @param options - see {@link DrawOptions}; `firstRow`: number of the first row, an integer ≥ 0, default 0
  * @returns float array of shape `shape`
- * @throws {@link ShapeError} when `shape` has no axis
+ * @throws `ShapeError` when `shape` has no axis
  * @example
  * ```ts
  * import { key, normalRows } from "@provably/core-tensor/random";
@@ -127,7 +127,7 @@ export function normalRows(key: RngKey, shape: Shape, options: DrawOptions & { r
  * @param shape - extents
  * @param options - see {@link DrawOptions}; `low` $a$, default −2; `high` $b$, default 2
  * @returns float array of shape `shape`
- * @throws {@link DomainError} unless `low` < `high`
+ * @throws `DomainError` unless `low` < `high`
  * @example
  * ```ts
  * import { max } from "@provably/core-tensor";
@@ -156,7 +156,7 @@ export function truncatedNormal(key: RngKey, shape: Shape, options: DrawOptions 
  * @param shape - extents
  * @param options - see {@link DrawOptions}; `rate` $\lambda > 0$, default 1
  * @returns float array of shape `shape`
- * @throws {@link DomainError} when `rate` is not positive
+ * @throws `DomainError` when `rate` is not positive
  * @example
  * ```ts
  * import { exponential, key } from "@provably/core-tensor/random";
@@ -210,7 +210,7 @@ function gammaDraw(concentration: number, uniform: () => number, next: () => num
  * @param shape - extents
  * @param options - see {@link DrawOptions}
  * @returns float array of shape `shape`
- * @throws {@link DomainError} when `concentration` is not positive and finite
+ * @throws `DomainError` when `concentration` is not positive and finite
  * @example
  * ```ts
  * import { gamma, key } from "@provably/core-tensor/random";
@@ -236,7 +236,7 @@ export function gamma(key: RngKey, concentration: number, shape: Shape, options:
  * @param shape - extents
  * @param options - see {@link DrawOptions}
  * @returns float array of shape `shape`
- * @throws {@link DomainError} when a concentration is not positive and finite
+ * @throws `DomainError` when a concentration is not positive and finite
  * @example
  * ```ts
  * import { beta, key } from "@provably/core-tensor/random";
@@ -264,7 +264,7 @@ export function beta(key: RngKey, a: number, b: number, shape: Shape, options: D
  * @param shape - extents of the batch
  * @param options - see {@link DrawOptions}
  * @returns float array of shape `[…shape, concentrations.length]`, positive, summing to 1 over the last axis
- * @throws {@link DomainError} when a concentration is not positive and finite
+ * @throws `DomainError` when a concentration is not positive and finite
  * @example
  * ```ts
  * import { dirichlet, key } from "@provably/core-tensor/random";

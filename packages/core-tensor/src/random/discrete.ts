@@ -17,7 +17,7 @@ import { type DrawOptions, draw, floatOption, stream } from "./stream.js";
  * @param p - probability in $[0, 1]$
  * @param shape - extents
  * @returns bool array of shape `shape`
- * @throws {@link DomainError} when `p` is outside $[0, 1]$
+ * @throws `DomainError` when `p` is outside $[0, 1]$
  * @example
  * ```ts
  * import { bernoulli, key } from "@provably/core-tensor/random";
@@ -39,7 +39,7 @@ export function bernoulli(key: RngKey, p: number, shape: Shape): NdArray<"bool">
  * @param high - end, above `low`
  * @param shape - extents
  * @returns int32 array of shape `shape`
- * @throws {@link DomainError} unless both are int32 values and `low` < `high`
+ * @throws `DomainError` unless both are int32 values and `low` < `high`
  * @example
  * ```ts
  * import { key, randint } from "@provably/core-tensor/random";
@@ -60,7 +60,7 @@ export function randint(key: RngKey, low: number, high: number, shape: Shape): N
  * @param key - random key
  * @param logits - shape `[…, C]`; −Infinity for impossible classes
  * @returns int32 array of shape `[…]`
- * @throws {@link DomainError} when a row has no possible class or holds NaN or +Infinity
+ * @throws `DomainError` when a row has no possible class or holds NaN or +Infinity
  * @example
  * ```ts
  * import { categorical, key } from "@provably/core-tensor/random";
@@ -110,7 +110,7 @@ function shuffled(fn: string, key: RngKey, n: number, count: number): Int32Array
  * @param key - random key
  * @param x - `n`, an integer ≥ 0, or an array with at least one axis
  * @returns int32 array of shape `[n]`, or an array like `x`
- * @throws {@link DomainError} when `x` is a number but not an integer ≥ 0
+ * @throws `DomainError` when `x` is a number but not an integer ≥ 0
  * @example
  * ```ts
  * import { sort, toNested } from "@provably/core-tensor";
@@ -150,7 +150,7 @@ export interface ChoiceOptions {
  * @param shape - extents of the draw
  * @param options - see {@link ChoiceOptions}
  * @returns int32 array of shape `shape`
- * @throws {@link DomainError} when more are asked for than there are, or the weights are not usable
+ * @throws `DomainError` when more are asked for than there are, or the weights are not usable
  * @example
  * ```ts
  * import { sort, toNested } from "@provably/core-tensor";
@@ -185,7 +185,7 @@ export function choice(key: RngKey, n: number, shape: Shape, options: ChoiceOpti
  * @param shape - `[n, m]`
  * @param options - see {@link DrawOptions}
  * @returns float array of shape `[n, m]`
- * @throws {@link ShapeError} when `shape` does not name two axes
+ * @throws `ShapeError` when `shape` does not name two axes
  * @example
  * ```ts
  * import { allClose, eye, matmul } from "@provably/core-tensor";

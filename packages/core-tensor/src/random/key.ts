@@ -61,7 +61,7 @@ export function unpack(fn: string, key: RngKey): Words {
  *
  * @param seed - any finite number, or any text
  * @returns key; different seeds give unrelated keys
- * @throws {@link DomainError} when the seed is neither text nor a finite number
+ * @throws `DomainError` when the seed is neither text nor a finite number
  * @example
  * ```ts
  * import { key } from "@provably/core-tensor/random";
@@ -85,7 +85,7 @@ export function key(seed: number | string): RngKey {
  * @param parent - any key
  * @param count - how many, an integer ≥ 0; default 2
  * @returns `count` keys, unrelated to each other and to the parent
- * @throws {@link DomainError} when `count` is not an integer ≥ 0
+ * @throws `DomainError` when `count` is not an integer ≥ 0
  * @example
  * ```ts
  * import { key, split } from "@provably/core-tensor/random";
@@ -112,7 +112,7 @@ export function split(parent: RngKey, count = 2): RngKey[] {
  * @param parent - any key
  * @param data - a finite number or text
  * @returns key, unrelated to the parent and to the keys of other data
- * @throws {@link DomainError} when `data` is neither text nor a finite number
+ * @throws `DomainError` when `data` is neither text nor a finite number
  * @example
  * ```ts
  * import { foldIn, key } from "@provably/core-tensor/random";

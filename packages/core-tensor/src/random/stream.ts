@@ -1,3 +1,4 @@
+/// <reference path="./seedrandom-alea.d.ts" />
 /** The stream behind every draw: uniform numbers of 53 bits from seedrandom's Alea, seeded with the key. Never outlives a call. */
 import alea from "seedrandom/lib/alea.js";
 import { type DType, type TypedArrayOf, allocate } from "../array/dtype.js";

@@ -42,7 +42,7 @@ export function threefryKey(fn: string, key: RngKey): [number, number] {
  * @param count - how many words, an integer ≥ 0
  * @param options - `start`: number of the first word, an even integer ≥ 0; default 0
  * @returns int32 array of shape `[count]`, all 2³² values equally likely
- * @throws {@link DomainError} when `count` or `start` is out of range
+ * @throws `DomainError` when `count` or `start` is out of range
  * @example
  * ```ts
  * import { bits, key } from "@provably/core-tensor/random";

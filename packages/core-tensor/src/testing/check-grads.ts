@@ -33,7 +33,7 @@ export interface CheckGradsOptions {
  * @param f - function of arrays to a tree of arrays, smooth at the point
  * @param primals - the point; converted to float64, integer arrays stay as they are
  * @param options - see {@link CheckGradsOptions}
- * @throws {@link DomainError} when a derivative is off, with the two numbers
+ * @throws `DomainError` when a derivative is off, with the two numbers
  * @example
  * ```ts
  * import { array, tanh } from "@provably/core-tensor";

@@ -12,14 +12,30 @@ import { type Shape, checkShape, formatShape, sizeOf } from "../array/shape.js";
 export type Nested = number | boolean | readonly Nested[];
 
 /**
+ * Storage that is read through a method, as scijs allows.
+ * @category Arrays
+ */
+export interface GenericStorage {
+  /** Number of elements. */
+  readonly length: number;
+  /** The element at a position. */
+  get(i: number): number;
+}
+
+/**
  * A scijs `ndarray`, or anything with its fields.
  * @category Arrays
  */
 export interface NdArrayLike {
-  readonly data: ArrayLike<number> | { get(i: number): number; readonly length: number };
+  /** Storage: a typed array, a list, or anything with `get` and `length`. */
+  readonly data: ArrayLike<number> | GenericStorage;
+  /** Extents. */
   readonly shape: readonly number[];
+  /** Elements to skip for one step along each axis. */
   readonly stride: readonly number[];
+  /** Position of the first element. */
   readonly offset: number;
+  /** Name of the element type; taken from the storage when left out. */
   readonly dtype?: string;
 }
 
@@ -29,6 +45,20 @@ export interface NdArrayLike {
  */
 export type ArrayInput = NdArray | NdArrayLike | Nested;
 
+/**
+ * Whether something is an array made by this package, traced ones included. A foreign scijs `ndarray` is not one, though functions take it.
+ *
+ * @param x - anything
+ * @returns true or false
+ * @example
+ * ```ts
+ * import { array, isNdArray } from "@provably/core-tensor";
+ *
+ * isNdArray(array([1])); // => true
+ * isNdArray([1]); // => false
+ * ```
+ * @category Arrays
+ */
 export function isNdArray(x: unknown): x is NdArray {
   return x instanceof DenseArray || x instanceof Tracer;
 }

@@ -54,7 +54,7 @@ function rms(a: NdArray, b: NdArray): number {
  * @param key - random key for the starting points
  * @param options - see {@link ConvergenceOptions}; `c0` default 1 here
  * @returns see {@link Convergence}
- * @throws {@link DomainError} when fewer than two numbers of steps are given
+ * @throws `DomainError` when fewer than two numbers of steps are given
  * @example
  * ```ts
  * import { key } from "@provably/core-tensor/random";
@@ -107,7 +107,7 @@ export function convergence<Row extends { readonly level: NoiseLevel }>(
  * @param key - random key for the starting points
  * @param options - see {@link ConvergenceOptions}
  * @returns certificate with the measured order as its value
- * @throws {@link DomainError} when fewer than two numbers of steps are given
+ * @throws `DomainError` when fewer than two numbers of steps are given
  * @example
  * ```ts
  * import { key } from "@provably/core-tensor/random";

@@ -48,8 +48,8 @@ function callStep<Row>(sampler: Sampler<Row>, model: GaussianMixture, row: Row, 
  * @param mixture - law of the data, d = 1
  * @param schedule - noise schedule
  * @returns the divergence, in nats
- * @throws {@link DomainError} for a deterministic sampler, whose transitions have no density
- * @throws {@link ShapeError} when the mixture is not one-dimensional
+ * @throws `DomainError` for a deterministic sampler, whose transitions have no density
+ * @throws `ShapeError` when the mixture is not one-dimensional
  * @example
  * ```ts
  * import { acceleratedSde, ddpm, gaussianMixture, paperSchedule, pathKl1d } from "@provably/score-diffusion";

@@ -20,7 +20,7 @@ export interface DdimRow {
  *
  * @param options - `eta`: 0 for the deterministic sampler (the default), 1 for ancestral sampling
  * @returns sampler
- * @throws {@link DomainError} when `eta` is outside $[0, 1]$
+ * @throws `DomainError` when `eta` is outside $[0, 1]$
  * @example
  * ```ts
  * import { ddim } from "@provably/score-diffusion";

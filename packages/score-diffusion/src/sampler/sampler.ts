@@ -197,8 +197,8 @@ class Journal {
  * @param key - random key
  * @param options - see {@link SampleOptions}
  * @returns see {@link SampleResult}
- * @throws {@link DomainError} when the model returns NaN or infinite values, naming the step
- * @throws {@link ShapeError} when shapes do not fit
+ * @throws `DomainError` when the model returns NaN or infinite values, naming the step
+ * @throws `ShapeError` when shapes do not fit
  * @example
  * ```ts
  * import { key } from "@provably/core-tensor/random";
@@ -235,7 +235,7 @@ export function sample<Row>(sampler: Sampler<Row>, model: Model, key: RngKey, op
  * @param key - random key
  * @param options - see {@link SampleOptions}
  * @returns promise of a {@link SampleResult}; rejects with `signal.reason` when aborted
- * @throws {@link DomainError} when the model returns NaN or infinite values, naming the step
+ * @throws `DomainError` when the model returns NaN or infinite values, naming the step
  * @example
  * ```ts
  * import { key } from "@provably/core-tensor/random";

@@ -27,7 +27,7 @@ function spaced(from: number, to: number, n: number): number[] {
  * @param numSteps - how many, ≥ 1
  * @param range - see {@link BetaRange}; default 1e-4 to 0.02, meant for 1000 steps
  * @returns betas of `numSteps` steps
- * @throws {@link DomainError} when an argument is out of range
+ * @throws `DomainError` when an argument is out of range
  * @example
  * ```ts
  * import { linearBetas } from "@provably/score-diffusion";
@@ -50,7 +50,7 @@ export function linearBetas(numSteps: number, range: BetaRange = {}): number[] {
  * @param numSteps - how many, ≥ 1
  * @param range - see {@link BetaRange}; default 0.00085 to 0.012, meant for 1000 steps
  * @returns betas of `numSteps` steps
- * @throws {@link DomainError} when an argument is out of range
+ * @throws `DomainError` when an argument is out of range
  * @example
  * ```ts
  * import { scaledLinearBetas } from "@provably/score-diffusion";
@@ -73,7 +73,7 @@ export function scaledLinearBetas(numSteps: number, range: BetaRange = {}): numb
  * @param numSteps - how many, ≥ 1
  * @param options - `offset` $s$, default 0.008; `maxBeta` $b$, default 0.999
  * @returns betas of `numSteps` steps
- * @throws {@link DomainError} when `maxBeta` is not in $(0, 1)$
+ * @throws `DomainError` when `maxBeta` is not in $(0, 1)$
  * @example
  * ```ts
  * import { cosineBetas } from "@provably/score-diffusion";
@@ -97,7 +97,7 @@ export function cosineBetas(numSteps: number, options: { readonly offset?: numbe
  * @param numSteps - how many, ≥ 1
  * @param range - see {@link BetaRange}; default 1e-4 to 0.02
  * @returns betas of `numSteps` steps
- * @throws {@link DomainError} when an argument is out of range
+ * @throws `DomainError` when an argument is out of range
  * @example
  * ```ts
  * import { sigmoidBetas } from "@provably/score-diffusion";

@@ -20,7 +20,7 @@ export interface NoiseLevel {
  * @param alphaBar - $\bar\alpha \in [0, 1]$
  * @param t - step number; default 0
  * @returns level
- * @throws {@link DomainError} when `alphaBar` is outside $[0, 1]$
+ * @throws `DomainError` when `alphaBar` is outside $[0, 1]$
  * @example
  * ```ts
  * import { levelOf } from "@provably/score-diffusion";
@@ -39,7 +39,7 @@ export function levelOf(alphaBar: number, t = 0): NoiseLevel {
  *
  * @param lambda - any finite number; large is clean
  * @returns level with $\alpha^2 = 1/(1 + e^{-2\lambda})$, $\sigma^2 = 1 - \alpha^2$ computed without cancellation
- * @throws {@link DomainError} when `lambda` is not finite
+ * @throws `DomainError` when `lambda` is not finite
  * @example
  * ```ts
  * import { levelOfLambda } from "@provably/score-diffusion";

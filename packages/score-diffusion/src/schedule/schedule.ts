@@ -23,7 +23,7 @@ export function checkCount(fn: string, name: string, value: number, least: numbe
  *
  * @param beta - variances, each in $(0, 1)$, at least one
  * @returns schedule
- * @throws {@link DomainError} when a beta is out of range, naming it
+ * @throws `DomainError` when a beta is out of range, naming it
  * @example
  * ```ts
  * import { scheduleOf } from "@provably/score-diffusion";
@@ -62,7 +62,7 @@ export interface PaperScheduleOptions {
  * @param numSteps - $T \ge 2$, large enough that $r < 1$
  * @param options - see {@link PaperScheduleOptions}
  * @returns schedule of `numSteps` steps, with the step after the last
- * @throws {@link DomainError} when $r \ge 1$, or `c1` does not exceed `c0`
+ * @throws `DomainError` when $r \ge 1$, or `c1` does not exceed `c0`
  * @example
  * ```ts
  * import { paperSchedule } from "@provably/score-diffusion";

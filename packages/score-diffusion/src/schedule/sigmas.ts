@@ -28,7 +28,7 @@ function descending(n: number, f: (u: number) => number): number[] {
  * @param numSteps - how many before the 0, ≥ 1
  * @param options - see {@link SigmaRange}, default 0.002 to 80; `rho`, default 7
  * @returns `numSteps + 1` levels
- * @throws {@link DomainError} when an argument is out of range
+ * @throws `DomainError` when an argument is out of range
  * @example
  * ```ts
  * import { karrasSigmas } from "@provably/score-diffusion";
@@ -53,7 +53,7 @@ export function karrasSigmas(numSteps: number, options: SigmaRange & { readonly 
  * @param numSteps - how many before the 0, ≥ 1
  * @param options - see {@link SigmaRange}; default 0.002 to 80
  * @returns `numSteps + 1` levels
- * @throws {@link DomainError} when an argument is out of range
+ * @throws `DomainError` when an argument is out of range
  * @example
  * ```ts
  * import { exponentialSigmas } from "@provably/score-diffusion";

@@ -72,8 +72,8 @@ export interface EmpiricalDistribution extends Model {
  * @param data - points, shape `[N, d]`, N ≥ 1
  * @param options - see {@link EmpiricalOptions}
  * @returns see {@link EmpiricalDistribution}
- * @throws {@link ShapeError} when `data` is empty or not a matrix
- * @throws {@link DomainError} when a value or a weight cannot be used
+ * @throws `ShapeError` when `data` is empty or not a matrix
+ * @throws `DomainError` when a value or a weight cannot be used
  * @example
  * ```ts
  * import { array, toNested } from "@provably/core-tensor";
@@ -160,7 +160,7 @@ function attend(
  * @param x - points, shape `[n, d]`
  * @param level - noise level with $\sigma > 0$
  * @returns array of shape `[n, d]`
- * @throws {@link DomainError} when $\sigma = 0$
+ * @throws `DomainError` when $\sigma = 0$
  * @example
  * ```ts
  * import { array, toNested } from "@provably/core-tensor";
@@ -182,7 +182,7 @@ export function empiricalDenoiser(law: EmpiricalDistribution, x: NdArray, level:
  * @param x - points, shape `[n, d]`
  * @param level - noise level with $\sigma > 0$
  * @returns array of shape `[n, d]`
- * @throws {@link DomainError} when $\sigma = 0$
+ * @throws `DomainError` when $\sigma = 0$
  * @example
  * ```ts
  * import { array, toNested } from "@provably/core-tensor";
@@ -206,7 +206,7 @@ export function empiricalScore(law: EmpiricalDistribution, x: NdArray, level: No
  * @param x - points, shape `[n, d]`
  * @param level - noise level with $\sigma > 0$
  * @returns array of shape `[n]`, in nats
- * @throws {@link DomainError} when $\sigma = 0$
+ * @throws `DomainError` when $\sigma = 0$
  * @example
  * ```ts
  * import { array, toNested } from "@provably/core-tensor";

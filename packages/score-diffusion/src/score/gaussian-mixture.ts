@@ -66,8 +66,8 @@ export interface GaussianMixture extends Model {
  *
  * @param input - see {@link GaussianMixtureInput}
  * @returns see {@link GaussianMixture}
- * @throws {@link ShapeError} when the shapes do not fit
- * @throws {@link DomainError} when weights are negative or all 0, or a covariance has a negative eigenvalue, naming the component
+ * @throws `ShapeError` when the shapes do not fit
+ * @throws `DomainError` when weights are negative or all 0, or a covariance has a negative eigenvalue, naming the component
  * @example
  * ```ts
  * import { toNested } from "@provably/core-tensor";
@@ -151,8 +151,8 @@ function components(mixture: GaussianMixture, x: NdArray, { alpha, sigma }: Nois
  * @param x - points, shape `[n, d]`
  * @param level - noise level
  * @returns array of shape `[n, d]`
- * @throws {@link ShapeError} when `x` does not fit
- * @throws {@link DomainError} when a component has no density at this level
+ * @throws `ShapeError` when `x` does not fit
+ * @throws `DomainError` when a component has no density at this level
  * @example
  * ```ts
  * import { array, toNested } from "@provably/core-tensor";
@@ -175,7 +175,7 @@ export function mixtureScore(mixture: GaussianMixture, x: NdArray, level: NoiseL
  * @param x - points, shape `[n, d]`
  * @param level - noise level
  * @returns array of shape `[n]`, in nats
- * @throws {@link DomainError} when a component has no density at this level
+ * @throws `DomainError` when a component has no density at this level
  * @example
  * ```ts
  * import { array, toNested } from "@provably/core-tensor";
@@ -197,7 +197,7 @@ export function mixtureLogDensity(mixture: GaussianMixture, x: NdArray, level: N
  * @param x - points, shape `[n, d]`
  * @param level - noise level
  * @returns array of shape `[n, K]`, rows summing to 1
- * @throws {@link DomainError} when a component has no density at this level
+ * @throws `DomainError` when a component has no density at this level
  * @example
  * ```ts
  * import { array, toNested } from "@provably/core-tensor";
@@ -219,7 +219,7 @@ export function mixtureResponsibilities(mixture: GaussianMixture, x: NdArray, le
  * @param x - points, shape `[n, d]`
  * @param level - noise level
  * @returns array of shape `[n, d, d]`, symmetric
- * @throws {@link DomainError} when a component has no density at this level
+ * @throws `DomainError` when a component has no density at this level
  * @example
  * ```ts
  * import { array, toNested } from "@provably/core-tensor";

@@ -40,7 +40,7 @@ export interface AsyncModel {
  * @param x - where it was made
  * @param level - the noise level there; needs $\sigma > 0$ to reach the score or the noise from the clean point, $\alpha > 0$ the other way
  * @returns array of the shape of `x`
- * @throws {@link DomainError} when the level does not allow the conversion
+ * @throws `DomainError` when the level does not allow the conversion
  * @example
  * ```ts
  * import { array, toNested } from "@provably/core-tensor";
