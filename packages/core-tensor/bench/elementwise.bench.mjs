@@ -29,7 +29,7 @@ const unary = (name, ours, onnx, bar) => ({
     if (peers["numpy-ts"]) {
       const { np } = peers["numpy-ts"];
       const p = np.array(data, "float32");
-      list.push({ name: "numpy-ts", run: () => np[name](p), answer: () => np[name](p).data });
+      list.push({ name: "numpy-ts", run: () => np[name](p).dispose(), answer: () => np[name](p).data.slice() });
     }
     if (peers["jax-js"]) {
       const { numpy } = peers["jax-js"].jax;
@@ -62,7 +62,7 @@ const tiny = {
     if (peers["numpy-ts"]) {
       const { np } = peers["numpy-ts"];
       const p = np.array(data, "float32");
-      list.push({ name: "numpy-ts", run: () => np.add(p, p), answer: () => np.add(p, p).data });
+      list.push({ name: "numpy-ts", run: () => np.add(p, p).dispose(), answer: () => np.add(p, p).data.slice() });
     }
     if (peers["jax-js"]) {
       const { numpy } = peers["jax-js"].jax;

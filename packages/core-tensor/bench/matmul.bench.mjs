@@ -48,7 +48,7 @@ const float32 = (n) => ({
     if (peers["numpy-ts"]) {
       const { np } = peers["numpy-ts"];
       const [p, q] = [np.array(x, "float32").reshape(n, n), np.array(y, "float32").reshape(n, n)];
-      list.push({ name: "numpy-ts", run: () => np.matmul(p, q), answer: () => np.matmul(p, q).data });
+      list.push({ name: "numpy-ts", run: () => np.matmul(p, q).dispose(), answer: () => np.matmul(p, q).data.slice() });
     }
     if (peers["jax-js"]) {
       const { numpy } = peers["jax-js"].jax;
@@ -91,7 +91,7 @@ const float64 = (n) => ({
     if (peers["numpy-ts"]) {
       const { np } = peers["numpy-ts"];
       const [p, q] = [np.array(x, "float64").reshape(n, n), np.array(y, "float64").reshape(n, n)];
-      list.push({ name: "numpy-ts", run: () => np.matmul(p, q), answer: () => np.matmul(p, q).data });
+      list.push({ name: "numpy-ts", run: () => np.matmul(p, q).dispose(), answer: () => np.matmul(p, q).data.slice() });
     }
     return [...list, ...pytorch(torch, ["matmul", "float64", n])];
   },

@@ -26,7 +26,7 @@ const product = (n) => ({
     if (peers["numpy-ts"]) {
       const { np } = peers["numpy-ts"];
       const [p, q] = [np.array(x, "float32").reshape(1, n), np.array(w, "float32").reshape(n, n)];
-      list.push({ name: "numpy-ts", run: () => np.matmul(p, q), answer: () => np.matmul(p, q).data });
+      list.push({ name: "numpy-ts", run: () => np.matmul(p, q).dispose(), answer: () => np.matmul(p, q).data.slice() });
     }
     return [...list, ...pytorch(torch, ["matvec", n])];
   },

@@ -46,6 +46,9 @@ const FAMILIES = {
     reduceF32: { entry: "reduce-f32.ts", relaxed: false },
     reduceF64: { entry: "reduce-f64.ts", relaxed: false },
   },
+  orthogonal: {
+    orthogonalF64: { entry: "orthogonal-f64.ts", relaxed: false },
+  },
 };
 
 /** Where the slots of the first module with constants begin; each module has two KiB. */

@@ -18,3 +18,5 @@ export { softmaxRows, logSoftmaxRows, logsumexpRows, SOFTMAX_MIN_SIZE } from "./
 export { reduceAxes, reduceSum, reduceRows, reduceColumns, dot, REDUCE_MIN_SIZE, type ReduceKind } from "./reduce.js";
 // convolution
 export { conv2d, conv2dInputGradient, conv2dWeightGradient, CONV_MIN_WORK, type Conv2dGeometry } from "./conv2d.js";
+// orthogonal transformations in place
+export { residentOrthogonal, ORTHOGONAL_MIN_SIZE, type Orthogonal } from "./orthogonal.js";

@@ -3,26 +3,32 @@
  * Row-major float64; reads the lower triangle. Eigenvectors are kept as rows, so that every rotation works on two contiguous rows.
  * Golub, Van Loan (2013), "Matrix Computations", 8.3.
  */
-import { reflectColumns, reflector } from "./householder.js";
-import { rotateRows } from "./rotation.js";
+import type { Orthogonal } from "../../exec/wasm/index.js";
+import { reflector } from "./householder.js";
+import { orthogonal } from "./orthogonal.js";
 import { powerOfTwoNear } from "./scale.js";
 
 /** Eigenvalues in ascending order, and the eigenvectors as rows in the same order; undefined when the iteration does not converge. */
 export function eighFactor(a: Float64Array, n: number): { readonly values: Float64Array; readonly rows: Float64Array } | undefined {
   const scale = powerOfTwoNear(a);
-  const { diagonal, off, rows } = tridiagonalize(
-    a.map((x) => x / scale),
-    n,
-  );
-  if (!implicitQl(diagonal, off, rows, n)) return undefined;
+  const kernels = orthogonal(2 * n * n, n);
+  const { diagonal, off, rows } = tridiagonalize(a, scale, n, kernels);
+  if (!implicitQl(diagonal, off, rows, n, kernels)) return undefined;
   const order = Array.from(diagonal.keys()).sort((i, j) => diagonal[i]! - diagonal[j]!);
   const sorted = new Float64Array(n * n);
   order.forEach((from, to) => sorted.set(rows.subarray(from * n, from * n + n), to * n));
   return { values: Float64Array.from(order, (i) => diagonal[i]! * scale), rows: sorted };
 }
 
-/** `W = Zᵀ T Z`, overwriting `w`, with T tridiagonal (`diagonal`, `off`) and the rows of Z orthonormal. */
-function tridiagonalize(w: Float64Array, n: number): { diagonal: Float64Array; off: Float64Array; rows: Float64Array } {
+/** `A / scale = Zᵀ T Z` with T tridiagonal (`diagonal`, `off`) and the rows of Z orthonormal. */
+function tridiagonalize(
+  a: Float64Array,
+  scale: number,
+  n: number,
+  kernels: Orthogonal,
+): { diagonal: Float64Array; off: Float64Array; rows: Float64Array } {
+  const w = kernels.zeros(n * n);
+  for (let i = 0; i < w.length; i++) w[i] = a[i]! / scale;
   const diagonal = new Float64Array(n);
   const off = new Float64Array(n);
   const vectors: Float64Array[] = [];
@@ -33,46 +39,21 @@ function tridiagonalize(w: Float64Array, n: number): { diagonal: Float64Array; o
     const { beta, alpha } = reflector(v, 0, 1, m);
     diagonal[k] = w[k * n + k]!;
     off[k] = alpha;
-    if (beta !== 0) rankTwoUpdate(w, n, k + 1, v, m, beta);
+    if (beta !== 0) kernels.rankTwo(w, n, k + 1, v, beta);
     vectors.push(v);
     betas.push(beta);
   }
   if (n > 0) diagonal[n - 1] = w[n * n - 1]!;
-  const rows = new Float64Array(n * n);
+  const rows = kernels.zeros(n * n);
   for (let i = 0; i < n; i++) rows[i * n + i] = 1;
-  for (let k = n - 2; k >= 0; k--) if (betas[k] !== 0) reflectColumns(rows, n, k + 1, n, k + 1, vectors[k]!, n - k - 1, betas[k]!);
+  for (let k = n - 2; k >= 0; k--) if (betas[k] !== 0) kernels.reflectColumns(rows, n, k + 1, n, k + 1, vectors[k]!, betas[k]!);
   return { diagonal, off, rows };
-}
-
-/** Replaces the trailing block B (lower triangle) by HBH, H = I − β v vᵀ, as B − v pᵀ − p vᵀ. */
-function rankTwoUpdate(w: Float64Array, n: number, from: number, v: Float64Array, m: number, beta: number): void {
-  const p = new Float64Array(m);
-  for (let i = 0; i < m; i++) {
-    const row = (from + i) * n + from;
-    const vi = v[i]!;
-    let s = 0;
-    for (let j = 0; j < i; j++) {
-      const b = w[row + j]!;
-      s += b * v[j]!;
-      p[j]! += b * vi;
-    }
-    p[i]! += s + w[row + i]! * vi;
-  }
-  let dot = 0;
-  for (let i = 0; i < m; i++) dot += p[i]! * v[i]!;
-  const shift = (beta * beta * dot) / 2;
-  for (let i = 0; i < m; i++) p[i] = beta * p[i]! - shift * v[i]!;
-  for (let i = 0; i < m; i++) {
-    const row = (from + i) * n + from;
-    const [vi, pi] = [v[i]!, p[i]!];
-    for (let j = 0; j <= i; j++) w[row + j]! -= vi * p[j]! + pi * v[j]!;
-  }
 }
 
 const MAX_SWEEPS = 60;
 
 /** Diagonalises T in place, turning `rows` along; false when an eigenvalue does not settle. */
-function implicitQl(d: Float64Array, e: Float64Array, rows: Float64Array, n: number): boolean {
+function implicitQl(d: Float64Array, e: Float64Array, rows: Float64Array, n: number, kernels: Orthogonal): boolean {
   const cosines = new Float64Array(n);
   const sines = new Float64Array(n);
   for (let l = 0; l < n; l++) {
@@ -85,7 +66,7 @@ function implicitQl(d: Float64Array, e: Float64Array, rows: Float64Array, n: num
       if (m === l) break;
       if (sweep >= MAX_SWEEPS || !Number.isFinite(d[l]!)) return false;
       qlSweep(d, e, l, m, cosines, sines);
-      rotateRows(rows, n, l, m, cosines, sines);
+      kernels.rotate(rows, n, l, m, cosines, sines, false);
     }
   }
   return d.every(Number.isFinite);

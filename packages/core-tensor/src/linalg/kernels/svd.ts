@@ -3,8 +3,9 @@
  * Row-major float64. Singular vectors are kept as rows, so that every rotation works on two contiguous rows.
  * Golub, Van Loan (2013), "Matrix Computations", 8.6.
  */
-import { reflectColumns, reflectRows, reflector } from "./householder.js";
-import { rotateRowsForward } from "./rotation.js";
+import type { Orthogonal } from "../../exec/wasm/index.js";
+import { reflector } from "./householder.js";
+import { orthogonal } from "./orthogonal.js";
 import { powerOfTwoNear } from "./scale.js";
 
 export interface SvdFactors {
@@ -19,12 +20,9 @@ export interface SvdFactors {
 /** Decomposition of an m × n matrix, m ≥ n; undefined when the iteration does not converge. */
 export function svdFactor(a: Float64Array, m: number, n: number): SvdFactors | undefined {
   const scale = powerOfTwoNear(a);
-  const { d, e, left, right } = bidiagonalize(
-    a.map((x) => x / scale),
-    m,
-    n,
-  );
-  if (!implicitQr(d, e, left, m, right, n)) return undefined;
+  const kernels = orthogonal(2 * m * n + n * n, m);
+  const { d, e, left, right } = bidiagonalize(a, scale, m, n, kernels);
+  if (!implicitQr(d, e, left, m, right, n, kernels)) return undefined;
   for (let k = 0; k < n; k++) {
     if (!(d[k]! < 0)) continue;
     d[k] = -d[k]!;
@@ -39,34 +37,42 @@ export function svdFactor(a: Float64Array, m: number, n: number): SvdFactors | u
   return { values: Float64Array.from(order, (i) => d[i]! * scale), left: pick(left, m), right: pick(right, n) };
 }
 
-/** `W = Lᵀ B R`, overwriting `w`, with B upper bidiagonal (`d`, `e`), L n × m, R n × n, rows orthonormal. */
-function bidiagonalize(w: Float64Array, m: number, n: number): { d: Float64Array; e: Float64Array; left: Float64Array; right: Float64Array } {
+/** `A / scale = Lᵀ B R` with B upper bidiagonal (`d`, `e`), L n × m, R n × n, rows orthonormal. */
+function bidiagonalize(
+  a: Float64Array,
+  scale: number,
+  m: number,
+  n: number,
+  kernels: Orthogonal,
+): { d: Float64Array; e: Float64Array; left: Float64Array; right: Float64Array } {
+  const w = kernels.zeros(m * n);
+  for (let i = 0; i < w.length; i++) w[i] = a[i]! / scale;
   const [d, e] = [new Float64Array(n), new Float64Array(n)];
   const [us, vs]: [Float64Array, number][][] = [[], []];
   for (let k = 0; k < n; k++) {
     const u = Float64Array.from({ length: m - k }, (_, i) => w[(k + i) * n + k]!);
     const column = reflector(u, 0, 1, m - k);
     d[k] = column.alpha;
-    if (column.beta !== 0) reflectRows(w, n, k, k + 1, n, u, m - k, column.beta);
+    if (column.beta !== 0) kernels.reflectRows(w, n, k, k + 1, n, u, column.beta);
     us!.push([u, column.beta]);
     if (k + 1 >= n) break;
     const v = w.slice(k * n + k + 1, k * n + n);
     const row = reflector(v, 0, 1, v.length);
     e[k] = row.alpha;
-    if (row.beta !== 0) reflectColumns(w, n, k + 1, m, k + 1, v, v.length, row.beta);
+    if (row.beta !== 0) kernels.reflectColumns(w, n, k + 1, m, k + 1, v, row.beta);
     vs!.push([v, row.beta]);
   }
-  const left = new Float64Array(n * m);
+  const left = kernels.zeros(n * m);
   for (let i = 0; i < n; i++) left[i * m + i] = 1;
   for (let k = n - 1; k >= 0; k--) {
     const [u, beta] = us![k]!;
-    if (beta !== 0) reflectColumns(left, m, k, n, k, u, u.length, beta);
+    if (beta !== 0) kernels.reflectColumns(left, m, k, n, k, u, beta);
   }
-  const right = new Float64Array(n * n);
+  const right = kernels.zeros(n * n);
   for (let i = 0; i < n; i++) right[i * n + i] = 1;
   for (let k = n - 2; k >= 0; k--) {
     const [v, beta] = vs![k]!;
-    if (beta !== 0) reflectColumns(right, n, k + 1, n, k + 1, v, v.length, beta);
+    if (beta !== 0) kernels.reflectColumns(right, n, k + 1, n, k + 1, v, beta);
   }
   return { d, e, left, right };
 }
@@ -74,7 +80,7 @@ function bidiagonalize(w: Float64Array, m: number, n: number): { d: Float64Array
 const MAX_SWEEPS = 60;
 
 /** Diagonalises B in place, turning the rows of `left` and `right` along; false when a value does not settle. */
-function implicitQr(d: Float64Array, e: Float64Array, left: Float64Array, m: number, right: Float64Array, n: number): boolean {
+function implicitQr(d: Float64Array, e: Float64Array, left: Float64Array, m: number, right: Float64Array, n: number, kernels: Orthogonal): boolean {
   const rotations = { cu: new Float64Array(n), su: new Float64Array(n), cv: new Float64Array(n), sv: new Float64Array(n) };
   let norm = 0;
   for (let i = 0; i < n; i++) norm = Math.max(norm, Math.abs(d[i]!) + Math.abs(e[i]!));
@@ -96,8 +102,8 @@ function implicitQr(d: Float64Array, e: Float64Array, left: Float64Array, m: num
     if (zero >= 0) clearRow(d, e, zero, end, left, m);
     else {
       qrSweep(d, e, start, end, rotations);
-      rotateRowsForward(right, n, start, end, rotations.cv, rotations.sv);
-      rotateRowsForward(left, m, start, end, rotations.cu, rotations.su);
+      kernels.rotate(right, n, start, end, rotations.cv, rotations.sv, true);
+      kernels.rotate(left, m, start, end, rotations.cu, rotations.su, true);
     }
   }
   return d.every(Number.isFinite);

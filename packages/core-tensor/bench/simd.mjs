@@ -1,7 +1,7 @@
 /**
  * How fast are the SIMD kernels, copies in and out included, against plain JavaScript loops?
  *
- * `node bench/simd.bench.mjs [filter]` prints GFLOPS or GB/s or ns per element; `PROVABLY_WASM=simd` measures the deterministic build.
+ * `node bench/simd.mjs [filter]` prints GFLOPS or GB/s or ns per element; `PROVABLY_WASM=simd` measures the deterministic build.
  */
 import { fileURLToPath } from "node:url";
 import { build } from "vite";
