@@ -2,7 +2,7 @@
 import { DTypeError, DomainError, ShapeError } from "../errors.js";
 import { convert } from "../trace/elementwise.js";
 import { type DType, type TypedArray, type TypedArrayOf, allocate, checkDType, dtypeOf } from "../array/dtype.js";
-import { type ArrayInput, type Nested, fromNested, toArray, toConcrete } from "../trace/input.js";
+import { type ArrayInput, type Nested, fromNested, scalar, toArray, toConcrete } from "../trace/input.js";
 import { type NdArray, contiguous, dense, rowMajorData } from "../array/ndarray.js";
 import { type Shape, checkShape, formatShape, sizeOf } from "../array/shape.js";
 
@@ -50,7 +50,9 @@ export function array<D extends DType = DType>(values: ArrayInput | TypedArray, 
   const { dtype, shape } = options;
   if (dtype !== undefined) checkDType("array", dtype);
   let x: NdArray;
-  if (Array.isArray(values)) {
+  if (typeof values === "number") {
+    x = scalar<DType>(values, dtype ?? "float32");
+  } else if (Array.isArray(values)) {
     x = fromNested("array", values as readonly Nested[], "values", dtype);
   } else if (dtypeOf(values) !== undefined) {
     const data = values as TypedArray;

@@ -4,9 +4,12 @@ import { type NdArray, dense } from "../array/ndarray.js";
 import { type Shape, checkShape, sizeOf } from "../array/shape.js";
 import { DomainError, ShapeError } from "../errors.js";
 import { ndtr, ndtri } from "../exec/js/special.js";
-import { type RngKey, foldIn } from "./key.js";
-import { type DrawOptions, draw, floatOption, stream } from "./stream.js";
+import type { RngKey } from "./key.js";
+import { type DrawOptions, type Stream, draw, floatOption, stream } from "./stream.js";
 import { threefry2x32, threefryKey } from "./threefry.js";
+import { type Bits, ziggurat } from "./ziggurat.js";
+
+const ROWS_TAG = 0x726f7773;
 
 /**
  * Uniform numbers in $[a, b)$.
@@ -27,25 +30,7 @@ import { threefry2x32, threefryKey } from "./threefry.js";
 export function uniform(key: RngKey, shape: Shape, options: DrawOptions & { readonly low?: number; readonly high?: number } = {}): NdArray {
   const { low = 0, high = 1 } = options;
   if (!(low <= high && Number.isFinite(high - low))) throw new DomainError(`uniform: low must not exceed high, got ${low} and ${high}`);
-  return draw("uniform", key, shape, floatOption("uniform", options), (u) => low + (high - low) * u());
-}
-
-/** Two independent standard normals from two uniforms: Box and Muller (1958). */
-function boxMuller(u: number, v: number, out: Float64Array): void {
-  const r = Math.sqrt(-2 * Math.log1p(-u));
-  out[0] = r * Math.cos(2 * Math.PI * v);
-  out[1] = r * Math.sin(2 * Math.PI * v);
-}
-
-/** Source of standard normals, two at a time. */
-function normals(uniform: () => number): () => number {
-  const pair = new Float64Array(2);
-  let left = false;
-  return () => {
-    left = !left;
-    if (left) boxMuller(uniform(), uniform(), pair);
-    return left ? pair[0]! : pair[1]!;
-  };
+  return draw("uniform", key, shape, floatOption("uniform", options), ({ uniform }) => low + (high - low) * uniform());
 }
 
 /**
@@ -62,27 +47,28 @@ function normals(uniform: () => number): () => number {
  *
  * normal(key("noise"), [1000], { dtype: "float64" }).size; // => 1000
  * ```
- * @see Box, Muller (1958), "A note on the generation of random normal deviates"
+ * @see Marsaglia, Tsang (2000), "The ziggurat method for generating random variables"
  * @category Draws
  */
 export function normal(key: RngKey, shape: Shape, options: DrawOptions & { readonly mean?: number; readonly std?: number } = {}): NdArray {
   const { mean = 0, std = 1 } = options;
   if (!(std >= 0) || !Number.isFinite(mean + std))
     throw new DomainError(`normal: mean must be finite and std finite and ≥ 0, got ${mean} and ${std}`);
-  let next: (() => number) | undefined;
-  return draw("normal", key, shape, floatOption("normal", options), (u) => mean + std * (next ??= normals(u))());
+  return draw("normal", key, shape, floatOption("normal", options), (source) => mean + std * source.normal());
 }
 
 /**
  * Standard normal numbers in rows that stand for themselves: row `i` depends on the key and on its number `firstRow + i` alone.
  *
- * A batch that is drawn in parts, in another order or on another thread gets the same numbers. Computed by counter (Threefry), about 30 ns a number.
+ * A batch that is drawn in parts, in another order or on another thread gets the same numbers. It serves the purpose of `normal(foldIn(key, i), …)`
+ * for every row, though not with the same numbers: nothing is seeded, since each number is computed from its row and its place in the row (Threefry),
+ * at about the cost of `normal`.
  *
  * @param key - random key
  * @param shape - extents, rows first: `[n, …]`
  * @param options - see {@link DrawOptions}; `firstRow`: number of the first row, an integer ≥ 0, default 0
  * @returns float array of shape `shape`
- * @throws `ShapeError` when `shape` has no axis
+ * @throws `ShapeError` when `shape` has no axis; `DomainError` when `firstRow` is out of range
  * @example
  * ```ts
  * import { key, normalRows } from "@provably/core-tensor/random";
@@ -98,24 +84,20 @@ export function normalRows(key: RngKey, shape: Shape, options: DrawOptions & { r
   const [rows, ...rest] = shape;
   const { firstRow = 0 } = options;
   if (rows === undefined) throw new ShapeError("normalRows: shape must have at least one axis, that of the rows");
-  if (!Number.isInteger(firstRow) || firstRow < 0) throw new DomainError(`normalRows: firstRow must be an integer ≥ 0, got ${firstRow}`);
+  if (!Number.isInteger(firstRow) || firstRow < 0 || firstRow + rows > 2 ** 32)
+    throw new DomainError(`normalRows: firstRow must be an integer ≥ 0 and the last row below 2^32, got ${firstRow}`);
   const width = sizeOf(rest);
   const dtype = floatOption("normalRows", options);
   const data = allocate(dtype, rows * width);
   const [k0, k1] = threefryKey("normalRows", key);
-  const block = new Int32Array(2);
-  const pair = new Float64Array(2);
-  const next = (row: number, i: number): number => {
-    block[0] = row;
-    block[1] = i;
-    threefry2x32(k0, k1, block);
-    return ((block[0] >>> 5) * 0x4000000 + (block[1] >>> 6)) / 2 ** 53;
-  };
+  const words = new Int32Array(2);
+  // the second key word is tagged, so that these blocks are not those of `bits`; further words of a number come from encrypting its words again
+  const bits: Bits = { words, next: () => threefry2x32(k0, k1 ^ ROWS_TAG, words) };
   for (let r = 0, at = 0; r < rows; r++)
-    for (let j = 0; j < width; j += 2) {
-      boxMuller(next(firstRow + r, j), next(firstRow + r, j + 1), pair);
-      data[at++] = pair[0]!;
-      if (j + 1 < width) data[at++] = pair[1]!;
+    for (let j = 0; j < width; j++) {
+      words[0] = firstRow + r;
+      words[1] = j;
+      data[at++] = ziggurat(bits);
     }
   return dense<"float32" | "float64">(data, dtype, [...shape]);
 }
@@ -143,8 +125,8 @@ export function truncatedNormal(key: RngKey, shape: Shape, options: DrawOptions 
   // in the upper tail the mirrored interval keeps the probabilities away from 1, where they lose digits
   const flip = low > 0;
   const [p, q] = flip ? [ndtr(-high), ndtr(-low)] : [ndtr(low), ndtr(high)];
-  return draw("truncatedNormal", key, shape, floatOption("truncatedNormal", options), (u) => {
-    const x = ndtri(p + (q - p) * u());
+  return draw("truncatedNormal", key, shape, floatOption("truncatedNormal", options), ({ uniform }) => {
+    const x = ndtri(p + (q - p) * uniform());
     return Math.min(high, Math.max(low, flip ? -x : x));
   });
 }
@@ -168,7 +150,7 @@ export function truncatedNormal(key: RngKey, shape: Shape, options: DrawOptions 
 export function exponential(key: RngKey, shape: Shape, options: DrawOptions & { readonly rate?: number } = {}): NdArray {
   const { rate = 1 } = options;
   if (!(rate > 0)) throw new DomainError(`exponential: rate must be positive, got ${rate}`);
-  return draw("exponential", key, shape, floatOption("exponential", options), (u) => -Math.log1p(-u()) / rate);
+  return draw("exponential", key, shape, floatOption("exponential", options), ({ uniform }) => -Math.log1p(-uniform()) / rate);
 }
 
 /**
@@ -187,19 +169,24 @@ export function exponential(key: RngKey, shape: Shape, options: DrawOptions & { 
  * @category Draws
  */
 export function gumbel(key: RngKey, shape: Shape, options: DrawOptions = {}): NdArray {
-  return draw("gumbel", key, shape, floatOption("gumbel", options), (u) => -Math.log(-Math.log1p(-u())));
+  return draw("gumbel", key, shape, floatOption("gumbel", options), ({ uniform }) => -Math.log(-Math.log1p(-uniform())));
 }
 
-/** Gamma numbers by Marsaglia and Tsang (2000); below 1 the shape is raised by one and the draw scaled back. */
-function gammaDraw(concentration: number, uniform: () => number, next: () => number): number {
-  if (concentration < 1) return gammaDraw(concentration + 1, uniform, next) * Math.exp(Math.log1p(-uniform()) / concentration);
-  const d = concentration - 1 / 3;
+/** Gamma numbers for a ≥ 1: Marsaglia and Tsang (2000). */
+function gammaDraw(a: number, { uniform, normal }: Stream): number {
+  const d = a - 1 / 3;
   const c = 1 / Math.sqrt(9 * d);
   for (;;) {
-    const x = next();
+    const x = normal();
     const v = (1 + c * x) ** 3;
     if (v > 0 && Math.log1p(-uniform()) < 0.5 * x * x + d - d * v + d * Math.log(v)) return d * v;
   }
+}
+
+/** Logarithms of gamma numbers. Below 1 the concentration is raised by one and the draw scaled back by $u^{1/a}$, which underflows if it is not a logarithm. */
+function logGammaDraw(a: number, source: Stream): number {
+  if (a >= 1) return Math.log(gammaDraw(a, source));
+  return Math.log(gammaDraw(a + 1, source)) + Math.log1p(-source.uniform()) / a;
 }
 
 /**
@@ -223,8 +210,8 @@ function gammaDraw(concentration: number, uniform: () => number, next: () => num
 export function gamma(key: RngKey, concentration: number, shape: Shape, options: DrawOptions = {}): NdArray {
   if (!(concentration > 0 && Number.isFinite(concentration)))
     throw new DomainError(`gamma: concentration must be positive and finite, got ${concentration}`);
-  let next: (() => number) | undefined;
-  return draw("gamma", key, shape, floatOption("gamma", options), (u) => gammaDraw(concentration, u, (next ??= normals(u))));
+  const next = concentration >= 1 ? gammaDraw : (a: number, source: Stream) => Math.exp(logGammaDraw(a, source));
+  return draw("gamma", key, shape, floatOption("gamma", options), (source) => next(concentration, source));
 }
 
 /**
@@ -248,11 +235,9 @@ export function gamma(key: RngKey, concentration: number, shape: Shape, options:
 export function beta(key: RngKey, a: number, b: number, shape: Shape, options: DrawOptions = {}): NdArray {
   if (!(a > 0 && b > 0 && Number.isFinite(a + b))) throw new DomainError(`beta: a and b must be positive and finite, got ${a} and ${b}`);
   let next: (() => number) | undefined;
-  return draw("beta", key, shape, floatOption("beta", options), (u) => {
-    next ??= normals(u);
-    const x = gammaDraw(a, u, next);
-    const y = gammaDraw(b, u, next);
-    return x + y === 0 ? Number(u() < a / (a + b)) : x / (x + y);
+  return draw("beta", key, shape, floatOption("beta", options), (source) => {
+    const x = logGammaDraw(a, source);
+    return 1 / (1 + Math.exp(logGammaDraw(b, source) - x));
   });
 }
 
@@ -263,7 +248,7 @@ export function beta(key: RngKey, a: number, b: number, shape: Shape, options: D
  * @param concentrations - $a_k > 0$, at least one
  * @param shape - extents of the batch
  * @param options - see {@link DrawOptions}
- * @returns float array of shape `[…shape, concentrations.length]`, positive, summing to 1 over the last axis
+ * @returns float array of shape `[…shape, concentrations.length]`, ≥ 0, summing to 1 over the last axis
  * @throws `DomainError` when a concentration is not positive and finite
  * @example
  * ```ts
@@ -280,12 +265,14 @@ export function dirichlet(key: RngKey, concentrations: readonly number[], shape:
   const dtype = floatOption("dirichlet", options);
   const n = concentrations.length;
   const data = allocate(dtype, sizeOf(shape) * n);
-  const u = stream("dirichlet", foldIn(key, "dirichlet"));
-  const next = normals(u);
+  const source = stream("dirichlet", key);
+  const parts = new Float64Array(n);
   for (let at = 0; at < data.length; at += n) {
-    const parts = concentrations.map((a) => gammaDraw(a, u, next));
-    const total = parts.reduce((s, p) => s + p, 0);
-    parts.forEach((p, i) => (data[at + i] = p / total));
+    // normalised through logarithms, so that small concentrations do not end as 0/0
+    for (let i = 0; i < n; i++) parts[i] = logGammaDraw(concentrations[i]!, source);
+    const peak = parts.reduce((m, p) => Math.max(m, p), -Infinity);
+    const total = parts.reduce((s, p) => s + Math.exp(p - peak), 0);
+    parts.forEach((p, i) => (data[at + i] = Math.exp(p - peak) / total));
   }
   return dense<"float32" | "float64">(data, dtype, [...shape, n]);
 }

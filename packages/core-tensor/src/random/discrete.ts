@@ -28,7 +28,7 @@ import { type DrawOptions, draw, floatOption, stream } from "./stream.js";
  */
 export function bernoulli(key: RngKey, p: number, shape: Shape): NdArray<"bool"> {
   if (!(p >= 0 && p <= 1)) throw new DomainError(`bernoulli: p must be in [0, 1], got ${p}`);
-  return draw("bernoulli", key, shape, "bool", (u) => Number(u() < p));
+  return draw("bernoulli", key, shape, "bool", ({ uniform }) => Number(uniform() < p));
 }
 
 /**
@@ -51,7 +51,7 @@ export function bernoulli(key: RngKey, p: number, shape: Shape): NdArray<"bool">
 export function randint(key: RngKey, low: number, high: number, shape: Shape): NdArray<"int32"> {
   if (!Number.isInteger(low) || !Number.isInteger(high) || low >= high || low < -(2 ** 31) || high > 2 ** 31)
     throw new DomainError(`randint: low and high must be 32-bit integers with low < high, got ${low} and ${high}`);
-  return draw("randint", key, shape, "int32", (u) => low + Math.floor(u() * (high - low)));
+  return draw("randint", key, shape, "int32", ({ uniform }) => low + Math.floor(uniform() * (high - low)));
 }
 
 /**
@@ -75,7 +75,7 @@ export function categorical(key: RngKey, logits: ArrayInput): NdArray<"int32"> {
   if (classes === undefined || classes === 0)
     throw new ShapeError(`categorical: logits must have at least one class, got shape [${z.shape.join(", ")}]`);
   const data = rowMajorData(z);
-  const uniform = stream("categorical", key);
+  const { uniform } = stream("categorical", key);
   const out = new Int32Array(z.size / classes);
   const weights = new Float64Array(classes);
   for (let r = 0, at = 0; r < out.length; r++, at += classes) {
@@ -96,7 +96,7 @@ export function categorical(key: RngKey, logits: ArrayInput): NdArray<"int32"> {
 /** The numbers 0 … n − 1 with the first `count` places shuffled: Fisher and Yates. */
 function shuffled(fn: string, key: RngKey, n: number, count: number): Int32Array<ArrayBuffer> {
   const order = Int32Array.from({ length: n }, (_, i) => i);
-  const uniform = stream(fn, key);
+  const { uniform } = stream(fn, key);
   for (let i = 0; i < count; i++) {
     const j = i + Math.floor(uniform() * (n - i));
     [order[i], order[j]] = [order[j]!, order[i]!];
@@ -173,9 +173,22 @@ export function choice(key: RngKey, n: number, shape: Shape, options: ChoiceOpti
   if (weights === undefined) return randint(key, 0, n, shape);
   if (weights.length !== n || !weights.every((w) => w >= 0 && Number.isFinite(w)))
     throw new DomainError(`choice: weights must be ${n} finite numbers ≥ 0, got [${weights.slice(0, 5).join(", ")}]`);
-  const rows = weights.map((w) => Math.log(w));
-  const logits = Array.from({ length: size }, () => rows);
-  return dense(rowMajorData(toConcrete("choice", categorical(key, size === 0 ? [rows] : logits))).slice(0, size) as Int32Array, "int32", [...shape]);
+  let total = 0;
+  const ends = Float64Array.from(weights, (w) => (total += w));
+  if (!(total > 0 && total < Infinity)) throw new DomainError(`choice: weights must not all be 0 and their sum must be finite, got ${total}`);
+  return draw("choice", key, shape, "int32", ({ uniform }) => firstAbove(ends, uniform() * total));
+}
+
+/** Place of the first entry of a growing list that is greater than `goal`; the first of the greatest when rounding leaves none. */
+function firstAbove(ends: Float64Array, goal: number): number {
+  const last = ends[ends.length - 1]!;
+  let [from, to] = [0, ends.length - 1];
+  while (from < to) {
+    const middle = (from + to) >> 1;
+    if (ends[middle]! > goal || ends[middle] === last) to = middle;
+    else from = middle + 1;
+  }
+  return from;
 }
 
 /**

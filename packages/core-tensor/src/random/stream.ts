@@ -1,11 +1,12 @@
 /// <reference path="./seedrandom-alea.d.ts" />
-/** The stream behind every draw: uniform numbers of 53 bits from seedrandom's Alea, seeded with the key. Never outlives a call. */
+/** The stream behind every draw: seedrandom's Alea, seeded with the key. Never outlives a call. */
 import alea from "seedrandom/lib/alea.js";
 import { type DType, type TypedArrayOf, allocate } from "../array/dtype.js";
 import { type NdArray, dense } from "../array/ndarray.js";
 import { type Shape, checkShape, sizeOf } from "../array/shape.js";
 import { DTypeError } from "../errors.js";
 import { type RngKey, unpack } from "./key.js";
+import { type Bits, ziggurat } from "./ziggurat.js";
 
 /**
  * Options of draws of real numbers.
@@ -16,26 +17,35 @@ export interface DrawOptions {
   readonly dtype?: "float32" | "float64";
 }
 
-/** Uniform numbers in [0, 1). */
-export function stream(fn: string, key: RngKey): () => number {
+/** What one key gives, in the order in which it is asked for. */
+export interface Stream {
+  /** A number in [0, 1) with 53 random bits. */
+  uniform(): number;
+  /** A standard normal. */
+  normal(): number;
+}
+
+export function stream(fn: string, key: RngKey): Stream {
   unpack(fn, key); // checks the key
-  return alea(key).double;
+  const next = alea(key);
+  const words = new Int32Array(2);
+  const bits: Bits = {
+    words,
+    next() {
+      words[0] = next() * 2 ** 32;
+      words[1] = next() * 2 ** 32;
+    },
+  };
+  return { uniform: next.double, normal: () => ziggurat(bits) };
 }
 
 /** An array of draws in row-major order. */
-export function draw<D extends DType = "float32">(
-  fn: string,
-  key: RngKey,
-  shape: Shape,
-  dtype: D | undefined,
-  next: (uniform: () => number) => number,
-): NdArray<D> {
+export function draw<D extends DType>(fn: string, key: RngKey, shape: Shape, dtype: D, next: (stream: Stream) => number): NdArray<D> {
   checkShape(fn, shape);
-  const type = dtype ?? ("float32" as D);
-  const uniform = stream(fn, key);
-  const data: TypedArrayOf[D] = allocate(type, sizeOf(shape));
-  for (let i = 0; i < data.length; i++) data[i] = next(uniform);
-  return dense(data, type, [...shape]);
+  const source = stream(fn, key);
+  const data: TypedArrayOf[D] = allocate(dtype, sizeOf(shape));
+  for (let i = 0; i < data.length; i++) data[i] = next(source);
+  return dense(data, dtype, [...shape]);
 }
 
 export function floatOption(fn: string, options: DrawOptions): "float32" | "float64" {

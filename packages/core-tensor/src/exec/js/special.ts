@@ -149,7 +149,10 @@ const ZETA_MINUS_1 = Array.from({ length: 29 }, (_, i) => {
   for (let n = 40; n >= 2; n--) total += n ** -(i + 2);
   // Euler-Maclaurin tail from 41 on
   const [k, m] = [i + 2, 40.5];
-  return total + m ** (1 - k) / (k - 1) - (k * m ** (-k - 1)) / 24 + (7 * k * (k + 1) * (k + 2) * m ** (-k - 3)) / 5760;
+  const rising = (count: number): number => Array.from({ length: count }, (_unused, j) => k + j).reduce((p, q) => p * q, 1);
+  const tail =
+    m ** (1 - k) / (k - 1) - (rising(1) * m ** (-k - 1)) / 24 + (7 * rising(3) * m ** (-k - 3)) / 5760 - (31 * rising(5) * m ** (-k - 5)) / 967680;
+  return total + tail;
 });
 
 /** ln Γ(1 + z) for |z| ≤ ½, without cancellation at 0 and with ln(1+z) taken out so that the series converges like 2⁻ᵏ/2ᵏ. */
