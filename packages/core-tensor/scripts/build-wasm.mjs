@@ -14,8 +14,8 @@ const assembly = new URL("../assembly/", import.meta.url);
 const binaries = new URL("../src/exec/wasm/binaries/", import.meta.url);
 
 /**
- * Output file → exported constant → its source, where its constants lie in memory, and whether a fused build pays. Elementwise
- * float64 has none: a quarter faster is not worth 6 KB in every bundle and different last bits between machines.
+ * Output file → exported constant → its source, where its constants lie in memory, and whether a fused (relaxed SIMD) build pays. It pays for products
+ * of matrices only: elsewhere a little speed is not worth kilobytes in every bundle and different last bits between machines.
  */
 const FAMILIES = {
   gemm: {
@@ -23,23 +23,23 @@ const FAMILIES = {
     gemmF64: { entry: "gemm-f64.ts", relaxed: true },
   },
   vecmat: {
-    vecmatF32: { entry: "vecmat-f32.ts", relaxed: true },
-    vecmatF64: { entry: "vecmat-f64.ts", relaxed: true },
+    vecmatF32: { entry: "vecmat-f32.ts", relaxed: false },
+    vecmatF64: { entry: "vecmat-f64.ts", relaxed: false },
   },
   exponential: {
-    exponentialF32: { entry: "exponential-f32.ts", memoryBase: 1024, polynomials: ["expTail"], relaxed: true },
+    exponentialF32: { entry: "exponential-f32.ts", memoryBase: 1024, polynomials: ["expTail"], relaxed: false },
     exponentialF64: { entry: "exponential-f64.ts", memoryBase: 2048, polynomials: ["expTail"], relaxed: false },
   },
   logarithm: {
-    logarithmF32: { entry: "logarithm-f32.ts", memoryBase: 3072, polynomials: ["expTail", "logTail"], relaxed: true },
+    logarithmF32: { entry: "logarithm-f32.ts", memoryBase: 3072, polynomials: ["expTail", "logTail"], relaxed: false },
     logarithmF64: { entry: "logarithm-f64.ts", memoryBase: 4096, polynomials: ["expTail", "logTail"], relaxed: false },
   },
   gaussian: {
-    gaussianF32: { entry: "gaussian-f32.ts", memoryBase: 5120, polynomials: ["expTail", "erfcScaled", "erfNear"], relaxed: true },
+    gaussianF32: { entry: "gaussian-f32.ts", memoryBase: 5120, polynomials: ["expTail", "erfcScaled", "erfNear"], relaxed: false },
     gaussianF64: { entry: "gaussian-f64.ts", memoryBase: 6144, polynomials: ["expTail", "erfcScaled", "erfNear"], relaxed: false },
   },
   softmax: {
-    softmaxF32: { entry: "softmax-f32.ts", memoryBase: 7168, polynomials: ["expTail"], relaxed: true },
+    softmaxF32: { entry: "softmax-f32.ts", memoryBase: 7168, polynomials: ["expTail"], relaxed: false },
     softmaxF64: { entry: "softmax-f64.ts", memoryBase: 8192, polynomials: ["expTail"], relaxed: false },
   },
   reduce: {

@@ -26,17 +26,30 @@ export interface Stream {
 }
 
 export function stream(fn: string, key: RngKey): Stream {
+  const next = seeded(fn, key);
+  const bits = wordsOf(next);
+  return { uniform: next.double, normal: () => ziggurat(bits) };
+}
+
+/** The same stream as bits, for the one loop that is hot enough to want them bare. */
+export function streamBits(fn: string, key: RngKey): Bits {
+  return wordsOf(seeded(fn, key));
+}
+
+function seeded(fn: string, key: RngKey): ReturnType<typeof alea> {
   unpack(fn, key); // checks the key
-  const next = alea(key);
+  return alea(key);
+}
+
+function wordsOf(next: () => number): Bits {
   const words = new Int32Array(2);
-  const bits: Bits = {
+  return {
     words,
     next() {
       words[0] = next() * 2 ** 32;
       words[1] = next() * 2 ** 32;
     },
   };
-  return { uniform: next.double, normal: () => ziggurat(bits) };
 }
 
 /** An array of draws in row-major order. */

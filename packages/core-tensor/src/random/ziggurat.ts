@@ -51,29 +51,32 @@ export interface Bits {
   readonly words: Int32Array;
 }
 
-/** The number in [0, 1) with the upper 23 bits of the first word and the upper 30 of the second. */
-function fraction(words: Int32Array): number {
-  return ((words[0]! >>> 9) * 0x40000000 + (words[1]! >>> 2)) / 2 ** 53;
+/** The number in [−1, 1) with the upper 23 bits of the first word and the upper 30 of the second. The lower 8 of the first choose the layer. */
+function position(words: Int32Array): number {
+  return ((words[0]! >> 9) * 0x40000000 + (words[1]! >>> 2)) * 2 ** -52;
 }
 
-/** One standard normal. */
+/** A number in [0, 1) from the bits that `position` uses. */
+function fraction(words: Int32Array): number {
+  return 0.5 + 0.5 * position(words);
+}
+
+/** One standard normal. The sign is part of the position: choosing it by a bit would be a branch that is mispredicted every other time. */
 export function ziggurat(bits: Bits): number {
   const { words } = bits;
   for (;;) {
     bits.next();
-    const low = words[0]!;
-    const layer = low & 255;
-    const x = fraction(words) * EDGE[layer]!;
-    const sign = (low & 256) === 0 ? 1 : -1;
-    if (x < EDGE[layer + 1]!) return sign * x;
-    if (layer === 0) return sign * tail(bits);
+    const layer = words[0]! & 255;
+    const x = position(words) * EDGE[layer]!;
+    if (Math.abs(x) < EDGE[layer + 1]!) return x;
+    if (layer === 0) return x < 0 ? -tail(bits) : tail(bits);
     bits.next();
     const y = HEIGHT[layer]! + fraction(words) * (HEIGHT[layer + 1]! - HEIGHT[layer]!);
-    if (y < exactExp(-0.5 * x * x)) return sign * x;
+    if (y < exactExp(-0.5 * x * x)) return x;
   }
 }
 
-/** A normal beyond the last layer: Marsaglia (1964). */
+/** A normal beyond the last layer: Marsaglia (1964), "Generating a variable from the tail of the normal distribution". */
 function tail(bits: Bits): number {
   for (;;) {
     bits.next();

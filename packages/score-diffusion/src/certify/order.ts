@@ -1,6 +1,6 @@
 /** The order of convergence of a sampler, measured. */
-import { type Certificate, DomainError, type NdArray, div, item, sqrt, square, sub, sum } from "@provably/core-tensor";
-import { type RngKey, foldIn, normalRows } from "@provably/core-tensor/random";
+import { type Certificate, DomainError, type NdArray, add, div, item, ndtri, sqrt, square, stack, sub, sum } from "@provably/core-tensor";
+import { type RngKey, foldIn, permutation, uniform } from "@provably/core-tensor/random";
 import { probabilityFlow } from "../flow.js";
 import { type NoiseLevel, levelOf } from "../schedule/level.js";
 import { type PaperScheduleOptions, paperSchedule } from "../schedule/schedule.js";
@@ -15,7 +15,7 @@ import { pathKl1d } from "./path-kl.js";
 export interface ConvergenceOptions extends PaperScheduleOptions {
   /** Numbers of steps to measure at, growing; default 80, 160, 320, 640 for deterministic samplers and 25, 50, 100 for stochastic ones. */
   readonly numSteps?: readonly number[];
-  /** Number of paths of a deterministic sampler; default 64. */
+  /** Number of paths of a deterministic sampler; default 256. */
   readonly numPaths?: number;
   /** Called after each measurement. */
   readonly onProgress?: (progress: { readonly iteration: number; readonly total: number; readonly metric: number }) => void;
@@ -36,6 +36,15 @@ export interface Convergence {
   readonly measure: "root mean square distance to the exact flow at Y_1" | "square root of half the path KL";
   /** Slope of $\ln$ error against $\ln(\ln T / T)$, between the last two numbers of steps. */
   readonly order: number;
+}
+
+/** A Latin hypercube of standard normals, [n, d]: every coordinate has one number in each n-th of its law, so that few paths see all of it. */
+function stratifiedNormals(key: RngKey, n: number, d: number): NdArray {
+  const columns = Array.from({ length: d }, (_, axis) => {
+    const place = foldIn(key, axis);
+    return ndtri(div(add(permutation(foldIn(place, 0), n), uniform(foldIn(place, 1), [n], { dtype: "float64" })), n));
+  });
+  return stack(columns, { axis: 1 });
 }
 
 function rms(a: NdArray, b: NdArray): number {
@@ -72,9 +81,9 @@ export function convergence<Row extends { readonly level: NoiseLevel }>(
   options: ConvergenceOptions = {},
 ): Convergence {
   const deterministic = sampler.noises === 0;
-  const { numSteps = deterministic ? [80, 160, 320, 640] : [25, 50, 100], numPaths = 64, c0 = 1, c1 = 4 } = options;
+  const { numSteps = deterministic ? [80, 160, 320, 640] : [25, 50, 100], numPaths = 256, c0 = 1, c1 = 4 } = options;
   if (numSteps.length < 2) throw new DomainError(`convergence: numSteps must hold at least two numbers, got [${numSteps.join(", ")}]`);
-  const start = normalRows(foldIn(key, "start"), [numPaths, mixture.means.shape[1]!], { dtype: "float64" });
+  const start = stratifiedNormals(foldIn(key, "start"), numPaths, mixture.means.shape[1]!);
   const errors = numSteps.map((steps, i) => {
     options.signal?.throwIfAborted();
     const schedule = paperSchedule(steps, { c0, c1 });

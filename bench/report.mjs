@@ -1,0 +1,34 @@
+// npm run bench:report: turns bench/results/*.json into docs/guides/benchmarks.md. Ratios only: times belong to one machine.
+import { readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+const here = fileURLToPath(new URL(".", import.meta.url));
+const runs = readdirSync(`${here}results`)
+  .filter((file) => /^node\d+\.json$/.test(file))
+  .sort()
+  .map((file) => JSON.parse(readFileSync(`${here}results/${file}`, "utf8")));
+
+const peers = ["plain loop", "tfjs-wasm", "numpy-ts", "jax-js", "onnxruntime", "ml-matrix", "pytorch"];
+const lines = [
+  "# Benchmarks",
+  "",
+  "How many times faster `core-tensor` is than each library on the same work: above 1 it is faster, below 1 slower. One thread, one core, all contestants in turn in one process, medians of nine rounds, the copies of operands and results included. Made by `npm run bench`; this page by `node bench/report.mjs`.",
+  "",
+  "**Bold** is a bar of ours that is met; ~~struck out~~ one that is missed, with the bar behind it.",
+];
+for (const run of runs) {
+  lines.push("", `## Node ${run.node.slice(1)}`, "", `${run.date}, ${run.cpu}${run.pytorch ? `, PyTorch ${run.pytorch}` : ""}.`, "");
+  const seen = peers.filter((peer) => run.results.some((row) => row.contestant === peer));
+  lines.push(`| work | ${seen.join(" | ")} |`, `| --- |${seen.map(() => " --- |").join("")}`);
+  for (const name of new Set(run.results.map((row) => `${row.question.split(":")[0]}, ${row.case}`))) {
+    const cells = seen.map((peer) => {
+      const row = run.results.find((r) => `${r.question.split(":")[0]}, ${r.case}` === name && r.contestant === peer);
+      if (!row) return "";
+      const ratio = row.ratio >= 10 ? row.ratio.toFixed(0) : row.ratio.toFixed(2);
+      return row.bar === undefined ? ratio : row.met ? `**${ratio}**` : `~~${ratio}~~ (${row.bar})`;
+    });
+    lines.push(`| ${name} | ${cells.join(" | ")} |`);
+  }
+}
+lines.push("", "## What falls short, and why", "", readFileSync(`${here}shortfalls.md`, "utf8").trim(), "");
+writeFileSync(fileURLToPath(new URL("../docs/guides/benchmarks.md", import.meta.url)), lines.join("\n"));
