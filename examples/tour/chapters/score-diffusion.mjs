@@ -158,7 +158,7 @@ export const scoreDiffusion = {
       ),
       heading("Deterministic samplers: distance to the exact flow"),
       paragraph(
-        "A mixture of three normal laws in the plane, 64 starting points, the schedule of the theorems. The error is the root mean square distance at Y<sub>1</sub> from the probability flow, integrated to rounding. Steps of this schedule are about ln T / T long, so the order is the slope against that.",
+        "A mixture of three normal laws in the plane, 128 starting points, the schedule of the theorems. The error is the median distance at Y<sub>1</sub> from the probability flow, integrated to rounding. Steps of this schedule are about ln T / T long, so the order is the slope against that.",
       ),
       figure(
         curvePlot(flows, "distance to the exact flow"),

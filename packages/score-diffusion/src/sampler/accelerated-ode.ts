@@ -116,7 +116,7 @@ function primitive(q: number, current: number): number {
 export const acceleratedOdeCached: Sampler<CachedRow> = {
   name: "acceleratedOdeCached",
   noises: 0,
-  order: { expected: [1.6, 2.1], source: "second order, measured; practical form of Li, Huang, Efimov, Wei, Chi, Chen (2024)" },
+  order: { expected: [1.6, 2.4], source: "second order, measured; practical form of Li, Huang, Efimov, Wei, Chi, Chen (2024)" },
   table({ alphaBar }, { stopAt = 0 }) {
     const rows: CachedRow[] = [];
     for (let t = alphaBar.length; t > stopAt; t--) {

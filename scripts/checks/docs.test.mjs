@@ -1,0 +1,34 @@
+// The documentation site: it builds without a warning, and its pages lead nowhere that is not there.
+import { spawnSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { globSync } from "tinyglobby";
+import { describe, expect, it } from "vitest";
+
+const root = fileURLToPath(new URL("../../", import.meta.url));
+const site = `${root}.cache/site`;
+
+describe("documentation site", () => {
+  it("builds without a warning", () => {
+    const { status, stdout, stderr } = spawnSync(
+      process.execPath,
+      [`${root}node_modules/typedoc/bin/typedoc`, "--treatWarningsAsErrors", "--cleanOutputDir", "--out", site],
+      { cwd: root, encoding: "utf8" },
+    );
+    expect(status, `${stdout}${stderr}`.slice(-4000)).toBe(0);
+  });
+
+  it("links only to pages that exist, and loads nothing from elsewhere", () => {
+    const wrong = [];
+    for (const page of globSync("**/*.html", { cwd: site })) {
+      const html = readFileSync(join(site, page), "utf8");
+      for (const [, target] of html.matchAll(/(?:href|src)="([^"#]*)[^"]*"/g)) {
+        if (target === "" || /^(https?:|mailto:|data:)/.test(target)) continue;
+        if (!existsSync(join(site, dirname(page), decodeURIComponent(target)))) wrong.push(`${page}: ${target}`);
+      }
+      for (const [tag] of html.matchAll(/<(?:script|img|link|iframe)\b[^>]*\b(?:src|href)="(?:https?:)?\/\/[^>]*>/g)) wrong.push(`${page}: ${tag}`);
+    }
+    expect(wrong).toEqual([]);
+  });
+});
