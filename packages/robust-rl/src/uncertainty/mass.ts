@@ -1,0 +1,159 @@
+/** Worst cases that move mass between states in the order of their values: total variation, contamination, bounds, conditional value at risk. */
+import type { Support } from "./set.js";
+
+/** The values that nature works against, sorted once for many rows. */
+export interface SortedValues {
+  readonly values: Float64Array;
+  /** States by ascending value. */
+  readonly order: Int32Array;
+}
+
+/** Where a worst case leaves its distribution and its dual variable. */
+export interface Nature {
+  readonly kernel: Float64Array;
+  /** Where the row begins in `kernel`. */
+  at: number;
+  dual: number;
+}
+
+/** inf q·v for the row of `p` that begins at `at`. */
+export type WorstCase = (p: Float64Array, at: number, radius: number, nature: Nature | undefined) => number;
+
+export function sortValues(values: Float64Array): SortedValues {
+  const order = Int32Array.from(values, (_, i) => i);
+  order.sort((a, b) => values[a]! - values[b]! || a - b);
+  return { values, order };
+}
+
+export function dot(p: Float64Array, at: number, values: Float64Array): number {
+  const n = values.length;
+  let [a, b, c, d] = [0, 0, 0, 0];
+  let s = 0;
+  for (; s + 3 < n; s += 4) {
+    a += p[at + s]! * values[s]!;
+    b += p[at + s + 1]! * values[s + 1]!;
+    c += p[at + s + 2]! * values[s + 2]!;
+    d += p[at + s + 3]! * values[s + 3]!;
+  }
+  for (; s < n; s++) a += p[at + s]! * values[s]!;
+  return a + b + (c + d);
+}
+
+/** The state of least value that nature may use. */
+export function worstState({ order }: SortedValues, p: Float64Array, at: number, support: Support): number {
+  if (support === "full") return order[0]!;
+  let k = 0;
+  while (k < order.length - 1 && p[at + order[k]!]! === 0) k++;
+  return order[k]!;
+}
+
+/** Takes mass from the best states and gives it to the worst: O(S), and less after the product p·v when the radius is small. */
+export function totalVariationCase(sorted: SortedValues, support: Support): WorstCase {
+  const { values, order } = sorted;
+  return (p, at, radius, nature) => {
+    const worst = worstState(sorted, p, at, support);
+    const low = values[worst]!;
+    if (nature) nature.kernel.set(p.subarray(at, at + values.length), nature.at);
+    let left = radius;
+    let value = dot(p, at, values);
+    let k = order.length - 1;
+    for (; k >= 0 && left > 0; k--) {
+      const s = order[k]!;
+      const gain = values[s]! - low;
+      if (!(gain > 0)) break;
+      const moved = Math.min(left, p[at + s]!);
+      value -= moved * gain;
+      left -= moved;
+      if (nature) {
+        nature.kernel[nature.at + s]! -= moved;
+        nature.kernel[nature.at + worst]! += moved;
+      }
+      if (left === 0 && moved < p[at + s]!) break;
+    }
+    if (nature) nature.dual = clipLevel(sorted, p, at, radius, low);
+    return value;
+  };
+}
+
+/** The smallest maximiser α of the dual: the smallest value x with p(v > x) ≤ σ. */
+function clipLevel({ values, order }: SortedValues, p: Float64Array, at: number, radius: number, low: number): number {
+  let above = 0;
+  for (let k = order.length - 1; k >= 0; k--) {
+    const s = order[k]!;
+    above += p[at + s]!;
+    if (above > radius) return Math.max(values[s]!, low);
+  }
+  return low;
+}
+
+export function contaminationCase(sorted: SortedValues, support: Support): WorstCase {
+  const { values } = sorted;
+  return (p, at, rate, nature) => {
+    const worst = worstState(sorted, p, at, support);
+    if (nature) {
+      for (let s = 0; s < values.length; s++) nature.kernel[nature.at + s] = (1 - rate) * p[at + s]!;
+      nature.kernel[nature.at + worst]! += rate;
+      nature.dual = rate;
+    }
+    return (1 - rate) * dot(p, at, values) + rate * values[worst]!;
+  };
+}
+
+/** Fills the states in ascending value up to their bounds. `bounds` writes the row's lower and upper bounds. */
+function fillCase(
+  { values, order }: SortedValues,
+  bounds: (p: Float64Array, at: number, radius: number, lower: Float64Array, upper: Float64Array) => void,
+): WorstCase {
+  const n = values.length;
+  const [lower, upper] = [new Float64Array(n), new Float64Array(n)];
+  return (p, at, radius, nature) => {
+    bounds(p, at, radius, lower, upper);
+    let left = 1;
+    let value = 0;
+    for (let s = 0; s < n; s++) {
+      left -= lower[s]!;
+      value += lower[s]! * values[s]!;
+    }
+    if (nature) nature.kernel.set(lower, nature.at);
+    for (let k = 0; k < n && left > 0; k++) {
+      const s = order[k]!;
+      const given = Math.min(left, upper[s]! - lower[s]!);
+      value += given * values[s]!;
+      left -= given;
+      if (nature) {
+        nature.kernel[nature.at + s]! += given;
+        if (given > 0) nature.dual = values[s]!;
+      }
+    }
+    return value;
+  };
+}
+
+export function lInfCase(sorted: SortedValues, support: Support): WorstCase {
+  return fillCase(sorted, (p, at, radius, lower, upper) => {
+    for (let s = 0; s < lower.length; s++) {
+      const mass = p[at + s]!;
+      lower[s] = Math.max(0, mass - radius);
+      upper[s] = support === "nominal" && mass === 0 ? 0 : Math.min(1, mass + radius);
+    }
+  });
+}
+
+export function cvarCase(sorted: SortedValues): WorstCase {
+  return fillCase(sorted, (p, at, level, lower, upper) => {
+    for (let s = 0; s < lower.length; s++) {
+      lower[s] = 0;
+      upper[s] = p[at + s]! / level;
+    }
+  });
+}
+
+/** `lower` and `upper` have one row for all, or one for every row of the kernel. */
+export function intervalCase(sorted: SortedValues, low: Float64Array, high: Float64Array): WorstCase {
+  const n = sorted.values.length;
+  return fillCase(sorted, (_p, at, _radius, lower, upper) => {
+    const from = low.length === n ? 0 : at;
+    lower.set(low.subarray(from, from + n));
+    upper.set(high.subarray(from, from + n));
+  });
+}
