@@ -22,3 +22,7 @@ export {
   type UncertaintySet,
 } from "./uncertainty/set.js";
 export { bestCaseExpectation, normalize, worstCaseBatch, worstCaseExpectation, type WorstCaseExpectation } from "./uncertainty/worst-case.js";
+
+// linear programs
+export { solveLinearProgram, type LinearProgram, type LinearProgramSolution } from "./lp/program.js";
+export { SolverError, solveLinearProgramHighs } from "./lp/highs.js";

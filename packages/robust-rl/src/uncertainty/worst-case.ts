@@ -215,8 +215,8 @@ export function worstCaseBatch(
   const nominal = array(p, { dtype: "float64" });
   const { values, kernels } = batch("worstCaseBatch", nominal, v, set, 1);
   return {
-    values: array(values, { shape: nominal.shape.slice(0, -1) }) as NdArray<"float64">,
-    kernels: array(kernels, { shape: nominal.shape }) as NdArray<"float64">,
+    values: array<"float64">(values, { shape: nominal.shape.slice(0, -1) }),
+    kernels: array<"float64">(kernels, { shape: nominal.shape }),
   };
 }
 
@@ -249,5 +249,5 @@ export function normalize(p: ArrayInput): NdArray<"float64"> {
     if (sum === 0) throw new DomainError(`normalize: row ${at / n} of p has no mass`);
     row.forEach((value, s) => (row[s] = value / sum));
   }
-  return array(data, { shape: x.shape }) as NdArray<"float64">;
+  return array<"float64">(data, { shape: x.shape });
 }
