@@ -26,3 +26,26 @@ export { bestCaseExpectation, normalize, worstCaseBatch, worstCaseExpectation, t
 // linear programs
 export { solveLinearProgram, type LinearProgram, type LinearProgramSolution } from "./lp/program.js";
 export { SolverError, solveLinearProgramHighs } from "./lp/highs.js";
+
+// decision processes and planning
+export { mdp, type Mdp, type SparseTransitions } from "./mdp/model.js";
+export { sRectangularL1, type SRectangularSet } from "./mdp/s-rectangular.js";
+export { robustBellman, worstCaseKernel, type RectangularSet } from "./mdp/bellman.js";
+export {
+  partialPolicyIteration,
+  policyIteration,
+  robustModifiedPolicyIteration,
+  robustPolicyIteration,
+  robustValueIteration,
+  valueIteration,
+  type DiscountedOptions,
+  type FiniteHorizonOptions,
+  type RobustPlan,
+} from "./mdp/planning.js";
+export { evaluatePolicy, robustPolicyEvaluation, robustnessProfile, type EvaluationOptions, type RobustEvaluation } from "./mdp/evaluation.js";
+export { certifyValues } from "./mdp/certificate.js";
+
+// environments
+export { gridWorld, inventory, machineReplacement, riverSwim, type InventoryOptions } from "./environments/classic.js";
+export { garnet } from "./environments/random.js";
+export { americanPut, priceGrid, type AmericanPutOptions } from "./environments/american-put.js";

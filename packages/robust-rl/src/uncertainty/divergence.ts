@@ -17,9 +17,8 @@ function condition({ values }: SortedValues, p: Float64Array, at: number, low: n
   for (let s = 0; s < values.length; s++) kernel[to + s] = values[s]! <= low ? p[at + s]! / mass : 0;
 }
 
-function copyRow(p: Float64Array, at: number, n: number, kernel: Float64Array, to: number): void {
-  kernel.set(p.subarray(at, at + n), to);
-}
+/** Beyond this θ all mass is on the worst states, to rounding. */
+const STEEPEST = 1e18;
 
 /** q ∝ p exp(−θ(v − min v)); θ = 1/β solves KL(q‖p) = σ by Newton's method within a shrinking bracket. */
 export function kullbackLeiblerCase(sorted: SortedValues): WorstCase {
@@ -37,33 +36,38 @@ export function kullbackLeiblerCase(sorted: SortedValues): WorstCase {
       }
       return low;
     }
-    // Moments of u = (v − min)/range under q at θ.
-    let [z, mean, variance] = [0, 0, 0];
+    // Moments of u = (v − min)/range under q at θ. `less` is z − 1, kept apart because it is what is left when θ is small.
+    let [z, less, mean, variance] = [0, 0, 0, 0];
     const moments = (theta: number): number => {
       let [z0, z1, z2] = [0, 0, 0];
+      less = 0;
       for (let s = 0; s < n; s++) {
+        if (p[at + s] === 0) continue;
         const u = (values[s]! - low) / top;
         const w = p[at + s]! * Math.exp(-theta * u);
+        less += p[at + s]! * Math.expm1(-theta * u);
         z0 += w;
         z1 += w * u;
         z2 += w * u * u;
       }
       z = z0;
       mean = z1 / z0;
-      variance = Math.max(0, z2 / z0 - mean * mean);
-      return -theta * mean - Math.log(z);
+      variance = Math.max(Number.MIN_VALUE, z2 / z0 - mean * mean);
+      return -theta * mean - (less < -0.5 ? Math.log(z) : Math.log1p(less));
     };
     moments(0);
-    if (radius === 0) {
+    const first = Math.sqrt((2 * radius) / variance);
+    if (radius < 1e-16 && first < 1e-3) {
+      // The first-order expansion; what it leaves out is below the radius.
       if (nature) {
-        copyRow(p, at, n, nature.kernel, nature.at);
-        nature.dual = Infinity;
+        nature.dual = top / first;
+        for (let s = 0; s < n; s++) nature.kernel[nature.at + s] = p[at + s]! * (1 + first * (mean - (values[s]! - low) / top));
       }
-      return low + top * mean;
+      return low + top * (mean - first * variance);
     }
     let [lo, hi] = [0, Infinity];
-    let theta = Math.sqrt((2 * radius) / variance);
-    for (let i = 0; i < 200; i++) {
+    let theta = first;
+    for (let i = 0; i < 200 && theta < STEEPEST; i++) {
       const divergence = moments(theta);
       if (divergence < radius) lo = theta;
       else hi = theta;
@@ -73,10 +77,12 @@ export function kullbackLeiblerCase(sorted: SortedValues): WorstCase {
       theta = next;
       if (close) break;
     }
+    theta = Math.min(theta, STEEPEST);
     moments(theta);
     if (nature) {
       nature.dual = top / theta;
-      for (let s = 0; s < n; s++) nature.kernel[nature.at + s] = (p[at + s]! * Math.exp((-theta * (values[s]! - low)) / top)) / z;
+      for (let s = 0; s < n; s++)
+        nature.kernel[nature.at + s] = p[at + s] === 0 ? 0 : (p[at + s]! * Math.exp((-theta * (values[s]! - low)) / top)) / z;
     }
     return low + top * mean;
   };
@@ -97,8 +103,7 @@ export function chiSquareCase(sorted: SortedValues): WorstCase {
       return low;
     }
     // Mass, mean and spread of the states taken in, updated stably.
-    let [mass, mean, spread] = [0, 0, 0];
-    let [threshold, value] = [low, low];
+    let [mass, mean, spread, x] = [0, 0, 0, Infinity];
     for (let k = 0; k < n; k++) {
       const s = order[k]!;
       const w = p[at + s]!;
@@ -111,29 +116,18 @@ export function chiSquareCase(sorted: SortedValues): WorstCase {
       let next = k + 1;
       while (next < n && p[at + order[next]!] === 0) next++;
       const end = next < n ? values[order[next]!]! - low : Infinity;
-      const room = (1 + radius) * mass - 1;
-      if (!(room > 0) || end === u) continue;
-      const x = Math.sqrt(spread / (mass * room));
-      const a = mean + x;
-      if (a <= end) {
-        threshold = low + a;
-        value = x > 0 && a < Infinity ? low + mean - spread / (x * mass) : low + mean;
-        break;
-      }
-    }
-    if (radius === 0) {
-      threshold = Infinity;
-      value = low + mean;
+      const room = next < n ? (1 + radius) * mass - 1 : radius;
+      if (end === u || (room <= 0 && next < n)) continue;
+      x = spread > 0 ? Math.sqrt(spread / (mass * room)) : Infinity;
+      if (mean + x <= end) break;
     }
     if (nature) {
-      nature.dual = threshold;
-      if (radius === 0) copyRow(p, at, n, nature.kernel, nature.at);
-      else {
-        let total = 0;
-        for (let s = 0; s < n; s++) total += nature.kernel[nature.at + s] = p[at + s]! * Math.max(0, threshold - values[s]!);
-        for (let s = 0; s < n; s++) nature.kernel[nature.at + s]! /= total;
+      nature.dual = low + mean + x;
+      for (let s = 0; s < n; s++) {
+        const density = 1 + (mean - (values[s]! - low)) / x;
+        nature.kernel[nature.at + s] = density > 0 ? (p[at + s]! * density) / mass : 0;
       }
     }
-    return value;
+    return low + mean - spread / (x * mass);
   };
 }

@@ -1,0 +1,40 @@
+/** Random decision processes. */
+import { DomainError, toTypedArray } from "@provably/core-tensor";
+import { type RngKey, foldIn, permutation, uniform } from "@provably/core-tensor/random";
+import { type Mdp, mdp } from "../mdp/model.js";
+
+/**
+ * A Garnet: a random process in which every state and action has a few distinct successors.
+ *
+ * Successors are chosen uniformly; their probabilities are the spacings of uniform cuts of [0, 1]; rewards are uniform on [0, 1].
+ *
+ * @param key - random key
+ * @param options - `states`, `actions`, and `branching`, the number of successors
+ * @returns the process
+ * @throws `DomainError` when `branching` is not between 1 and the number of states
+ * @example
+ * ```ts
+ * import { key } from "@provably/core-tensor/random";
+ * import { garnet } from "@provably/robust-rl";
+ *
+ * garnet(key(0), { states: 20, actions: 3, branching: 4 }).numActions; // => 3
+ * ```
+ * @see Bhatnagar, Sutton, Ghavamzadeh, Lee (2009), "Natural actor-critic algorithms"
+ * @category Environments
+ */
+export function garnet(key: RngKey, options: { readonly states: number; readonly actions: number; readonly branching: number }): Mdp {
+  const { states, actions, branching } = options;
+  if (!Number.isInteger(branching) || !(branching >= 1 && branching <= states))
+    throw new DomainError(`garnet: branching must be an integer from 1 to the ${states} states, got ${branching}`);
+  const transitions = Array.from({ length: states }, (_, s) =>
+    Array.from({ length: actions }, (_, a) => {
+      const place = foldIn(key, s * actions + a);
+      const row = new Array<number>(states).fill(0);
+      const successors = toTypedArray(permutation(foldIn(place, 0), states)).slice(0, branching);
+      const cuts = [0, ...toTypedArray(uniform(foldIn(place, 1), [branching - 1], { dtype: "float64" })).sort(), 1];
+      successors.forEach((t, k) => (row[t] = cuts[k + 1]! - cuts[k]!));
+      return row;
+    }),
+  );
+  return mdp({ transitions, rewards: uniform(foldIn(key, "rewards"), [states, actions], { dtype: "float64" }) });
+}

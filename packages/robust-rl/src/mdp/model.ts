@@ -1,0 +1,118 @@
+/** Finite Markov decision processes, checked once. */
+import { type ArrayInput, DomainError, type NdArray, ShapeError, array } from "@provably/core-tensor";
+import { checkRows, numbers, placeOf } from "../uncertainty/worst-case.js";
+
+/**
+ * Transition probabilities of which most are zero, in compressed rows: row $sA + a$ has its successors in
+ * `columns[rowPointers[row] … rowPointers[row + 1] − 1]`.
+ * @category Decision processes
+ */
+export interface SparseTransitions {
+  /** `[states, actions, states]`. */
+  readonly shape: readonly [number, number, number];
+  /** Where each row begins, and the end: states · actions + 1 numbers. */
+  readonly rowPointers: Int32Array;
+  /** Successor states. */
+  readonly columns: Int32Array;
+  /** Their probabilities. */
+  readonly probabilities: Float64Array;
+}
+
+/**
+ * A Markov decision process with finitely many states and actions. Make one with {@link mdp}, which checks it.
+ * @category Decision processes
+ */
+export interface Mdp {
+  readonly numStates: number;
+  readonly numActions: number;
+  /** Number of steps when transitions or rewards depend on the step, else `undefined`. */
+  readonly steps: number | undefined;
+  /** $P(s' \mid s, a)$: [states, actions, states], or [steps, states, actions, states], or sparse. */
+  readonly transitions: NdArray<"float64"> | SparseTransitions;
+  /** $r$: [states, actions], [steps, states, actions] or [states, actions, states]. */
+  readonly rewards: NdArray<"float64">;
+  /** Whether rewards depend on the successor. They then enter the worst case. */
+  readonly rewardsOnArrival: boolean;
+}
+
+export function isSparse(x: Mdp["transitions"]): x is SparseTransitions {
+  return "rowPointers" in x;
+}
+
+/**
+ * A Markov decision process from its transition probabilities and rewards.
+ *
+ * @param model - `transitions` [states, actions, states] (rows sum to 1 within 1e-8), or with leading steps, or {@link SparseTransitions};
+ *   `rewards` [states, actions], [steps, states, actions], or [states, actions, states] for rewards on arrival
+ * @returns the checked process
+ * @throws `ShapeError` when the shapes do not fit each other
+ * @throws `DomainError` when a row is not a distribution or a reward not finite; the message names the index
+ * @example
+ * ```ts
+ * import { mdp } from "@provably/robust-rl";
+ *
+ * const model = mdp({ transitions: [[[0.9, 0.1]], [[0, 1]]], rewards: [[1], [0]] });
+ * model.numStates; // => 2
+ * mdp({ transitions: [[[0.9, 0.2]]], rewards: [[1]] }); // throws ShapeError
+ * ```
+ * @category Decision processes
+ */
+export function mdp(model: { readonly transitions: ArrayInput | SparseTransitions; readonly rewards: ArrayInput }): Mdp {
+  const sparse = typeof model.transitions === "object" && "rowPointers" in model.transitions;
+  const transitions = sparse ? checkSparse(model.transitions) : array(model.transitions, { dtype: "float64" });
+  const shape: readonly number[] = transitions.shape;
+  const [numStates, numActions, successors] = shape.slice(-3);
+  if ((shape.length !== 3 && shape.length !== 4) || !(numStates! > 0 && numActions! > 0) || successors !== numStates)
+    throw new ShapeError(`mdp: transitions must have shape [S, A, S] or [H, S, A, S] with S, A ≥ 1, got [${shape.join(", ")}]`);
+  const leading = shape.slice(0, -1);
+  if (!sparse) checkRows("mdp", "transitions", numbers(transitions as NdArray), numStates!, leading);
+  const rewards = array(model.rewards, { dtype: "float64" });
+  const fits = (...expected: readonly (number | undefined)[]): boolean =>
+    rewards.shape.length === expected.length && expected.every((n, i) => n === rewards.shape[i]);
+  const stepsOf = shape.length === 4 ? shape[0] : undefined;
+  const rewardsOnArrival = shape.length === 3 && fits(numStates, numActions, numStates);
+  const timed = rewards.shape.length === 3 && !rewardsOnArrival && fits(stepsOf ?? rewards.shape[0], numStates, numActions);
+  if (!rewardsOnArrival && !timed && !fits(numStates, numActions))
+    throw new ShapeError(
+      `mdp: rewards must have shape [${numStates}, ${numActions}], [${stepsOf ?? "H"}, ${numStates}, ${numActions}] or, without steps, [${numStates}, ${numActions}, ${numStates}], got [${rewards.shape.join(", ")}]`,
+    );
+  numbers(rewards).forEach((r, i) => {
+    if (!Number.isFinite(r)) throw new DomainError(`mdp: rewards[${placeOf(i, rewards.shape).join(", ")}] must be finite, got ${r}`);
+  });
+  return {
+    numStates: numStates!,
+    numActions: numActions!,
+    steps: stepsOf ?? (timed ? rewards.shape[0] : undefined),
+    transitions: transitions,
+    rewards,
+    rewardsOnArrival,
+  };
+}
+
+function checkSparse(x: SparseTransitions): SparseTransitions {
+  const [states, actions, successors] = x.shape;
+  const rows = states * actions;
+  if (
+    x.rowPointers.length !== rows + 1 ||
+    x.rowPointers[0] !== 0 ||
+    x.rowPointers[rows] !== x.columns.length ||
+    x.columns.length !== x.probabilities.length
+  )
+    throw new ShapeError(
+      `mdp: sparse transitions of shape [${x.shape.join(", ")}] need ${rows + 1} row pointers from 0 to the number of entries, got ${x.rowPointers.length} pointers ending at ${x.rowPointers[rows]}, ${x.columns.length} columns, ${x.probabilities.length} probabilities`,
+    );
+  for (let row = 0; row < rows; row++) {
+    const [from, to] = [x.rowPointers[row]!, x.rowPointers[row + 1]!];
+    if (to < from) throw new ShapeError(`mdp: row pointers must not fall, got ${from} then ${to} at row ${row}`);
+    let sum = 0;
+    for (let k = from; k < to; k++) {
+      const [s, p] = [x.columns[k]!, x.probabilities[k]!];
+      if (!(s >= 0 && s < successors)) throw new DomainError(`mdp: columns[${k}] must be a state below ${successors}, got ${s}`);
+      if (!(p >= 0)) throw new DomainError(`mdp: probabilities[${k}] must be a probability, got ${p}`);
+      sum += p;
+    }
+    if (!(Math.abs(sum - 1) <= 1e-8))
+      throw new DomainError(`mdp: transitions[${Math.floor(row / actions)}, ${row % actions}, :] must sum to 1, got ${sum}`);
+  }
+  return x;
+}

@@ -1,0 +1,301 @@
+/** Optimal robust planning: value iteration, modified policy iteration, policy iteration, partial policy iteration. */
+import { type ArrayInput, type Certificate, DomainError, type NdArray, ShapeError, array } from "@provably/core-tensor";
+import { totalVariation } from "../uncertainty/set.js";
+import { type Problem, type RectangularSet, checkProblem, optimalStep, policyStep, valuesOf } from "./bellman.js";
+import { certifyRecursion, certifyValues, distance } from "./certificate.js";
+import { evaluateToFixedPoint } from "./evaluation.js";
+import type { Mdp } from "./model.js";
+import { actionsOf } from "./policy.js";
+
+/**
+ * Options of solvers for discounted rewards.
+ * @category Planning
+ */
+export interface DiscountedOptions {
+  /** $\gamma \in [0, 1)$. */
+  readonly discount: number;
+  /** The values are within this distance of the optimum; default 1e-8. */
+  readonly tolerance?: number;
+  /** Largest number of iterations; default 10000. When reached, `converged` is false. */
+  readonly maxIterations?: number;
+  /** Values to start from, [states]: the values of an earlier, unfinished run continue it. Default 0. */
+  readonly initialValues?: ArrayInput;
+  /** Called after each iteration. */
+  readonly onProgress?: (progress: { readonly iteration: number; readonly residual: number }) => void;
+  /** Stops between two iterations. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Options of solvers for a finite horizon.
+ * @category Planning
+ */
+export interface FiniteHorizonOptions {
+  /** Number of steps $H \ge 1$, without discount. */
+  readonly horizon: number;
+  /** $V_H$, [states]; default 0. */
+  readonly terminalValues?: ArrayInput;
+  /** Stops between two steps. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * A robust plan.
+ * @category Planning
+ */
+export interface RobustPlan {
+  /** Robust values $V$, float64 [states], or [horizon + 1, states] with the terminal values last. */
+  readonly values: NdArray<"float64">;
+  /** Robust action values, [states, actions] or [horizon, states, actions]. For s-rectangular sets: of playing that action alone. */
+  readonly q: NdArray<"float64">;
+  /** Best actions, int32 [states] or [horizon, states]; for s-rectangular sets probabilities, float64 [(horizon,) states, actions]. */
+  readonly policy: NdArray;
+  /** Sweeps over all states. */
+  readonly iterations: number;
+  /** Largest change of a value in the last sweep; 0 for a finite horizon. */
+  readonly residual: number;
+  /** Whether `tolerance` was reached. */
+  readonly converged: boolean;
+  /** Bound on the distance to the optimum, from a fresh sweep. */
+  readonly certificate: Certificate;
+}
+
+function checkDiscounted(fn: string, { discount, tolerance = 1e-8, maxIterations = 10_000 }: DiscountedOptions) {
+  if (!(discount >= 0 && discount < 1)) throw new DomainError(`${fn}: discount must lie in [0, 1), got ${discount}`);
+  if (!(tolerance > 0)) throw new DomainError(`${fn}: tolerance must be positive, got ${tolerance}`);
+  if (!Number.isInteger(maxIterations) || maxIterations < 1)
+    throw new DomainError(`${fn}: maxIterations must be a positive integer, got ${maxIterations}`);
+  return { discount, tolerance, maxIterations };
+}
+
+/**
+ * Improves a greedy policy until the values no longer change. `evaluate` may bring the values closer to those of the policy between two sweeps; it
+ * returns the number of sweeps it took.
+ */
+function iterate(
+  fn: string,
+  model: Mdp,
+  set: RectangularSet,
+  options: DiscountedOptions,
+  evaluate: (problem: Problem, policy: Float64Array, values: Float64Array, residual: number) => Float64Array,
+): RobustPlan {
+  const { discount, tolerance, maxIterations } = checkDiscounted(fn, options);
+  if (model.steps !== undefined)
+    throw new ShapeError(`${fn}: a process that depends on the step has a finite horizon; pass { horizon } to robustValueIteration`);
+  const problem = checkProblem(fn, model, set, discount);
+  const { numStates, numActions } = model;
+  let values = options.initialValues === undefined ? new Float64Array(numStates) : Float64Array.from(valuesOf(fn, options.initialValues, numStates));
+  let next = new Float64Array(numStates);
+  const [q, policy] = [new Float64Array(numStates * numActions), new Float64Array(numStates * numActions)];
+  const enough = discount === 0 ? Infinity : (tolerance * (1 - discount)) / discount;
+  let [iterations, residual] = [0, Infinity];
+  while (iterations < maxIterations) {
+    options.signal?.throwIfAborted();
+    optimalStep(problem, values, 0, next, q, policy);
+    iterations++;
+    residual = distance(next, values);
+    [values, next] = [next, values];
+    options.onProgress?.({ iteration: iterations, residual });
+    // The residual bounds the error by rounding alone once it is this small.
+    if (residual <= enough || residual <= 4e-16 * values.reduce((m, v) => Math.max(m, Math.abs(v)), 0)) break;
+    values = evaluate(problem, policy, values, residual) as Float64Array<ArrayBuffer>;
+  }
+  const converged = residual <= Math.max(enough, 4e-16 * values.reduce((m, v) => Math.max(m, Math.abs(v)), 0));
+  const result = array<"float64">(values);
+  return {
+    values: result,
+    q: array<"float64">(q, { shape: [numStates, numActions] }),
+    policy: set.kind === "sRectangularL1" ? array(policy, { shape: [numStates, numActions] }) : actionsOf(policy, numActions, [numStates]),
+    iterations,
+    residual,
+    converged,
+    certificate: certifyValues(model, set, result, { discount, tolerance: Math.max(tolerance, 1e-12) }),
+  };
+}
+
+function backward(fn: string, model: Mdp, set: RectangularSet, { horizon, terminalValues, signal }: FiniteHorizonOptions): RobustPlan {
+  if (!Number.isInteger(horizon) || horizon < 1) throw new DomainError(`${fn}: horizon must be a positive integer, got ${horizon}`);
+  if (model.steps !== undefined && horizon > model.steps)
+    throw new ShapeError(`${fn}: horizon ${horizon} is longer than the ${model.steps} steps of the process`);
+  const problem = checkProblem(fn, model, set, 1);
+  const { numStates, numActions } = model;
+  const size = numStates * numActions;
+  const values = new Float64Array((horizon + 1) * numStates);
+  if (terminalValues !== undefined) values.set(valuesOf(fn, terminalValues, numStates), horizon * numStates);
+  const [q, policy] = [new Float64Array(horizon * size), new Float64Array(horizon * size)];
+  const at = (h: number): Float64Array => values.subarray(h * numStates, (h + 1) * numStates);
+  for (let h = horizon - 1; h >= 0; h--) {
+    signal?.throwIfAborted();
+    optimalStep(problem, at(h + 1), h, at(h), q.subarray(h * size, (h + 1) * size), policy.subarray(h * size, (h + 1) * size));
+  }
+  let difference = 0;
+  const fresh = new Float64Array(numStates);
+  for (let h = 0; h < horizon; h++) {
+    policyStep(problem, at(h + 1), h, policy.subarray(h * size, (h + 1) * size), fresh);
+    difference = Math.max(difference, distance(fresh, at(h)));
+  }
+  const randomised = set.kind === "sRectangularL1";
+  return {
+    values: array<"float64">(values, { shape: [horizon + 1, numStates] }),
+    q: array<"float64">(q, { shape: [horizon, numStates, numActions] }),
+    policy: randomised ? array(policy, { shape: [horizon, numStates, numActions] }) : actionsOf(policy, numActions, [horizon, numStates]),
+    iterations: horizon,
+    residual: 0,
+    converged: true,
+    certificate: certifyRecursion(difference, horizon, 1e-9),
+  };
+}
+
+/**
+ * The best policy against the worst kernel, by robust value iteration: backwards over a finite horizon, or $V \leftarrow TV$ with a discount until the
+ * values are within `tolerance` of the optimum.
+ *
+ * Ties go to the action of lowest index. O(S²A) a sweep; each sweep of an (s, a)-rectangular set sorts the values once.
+ *
+ * @param model - decision process, see {@link mdp}
+ * @param set - which kernels nature may choose; with radius 0 this is ordinary value iteration
+ * @param options - see {@link DiscountedOptions} or {@link FiniteHorizonOptions}
+ * @returns values, action values, policy, and the certificate of the values
+ * @throws `DomainError` for a discount outside [0, 1), a horizon below 1
+ * @throws `ShapeError` when the set does not fit the process
+ * @example
+ * ```ts
+ * import { mdp, robustValueIteration, totalVariation } from "@provably/robust-rl";
+ *
+ * // Safe work, or a gamble that may end in ruin (state 1).
+ * const model = mdp({ transitions: [[[1, 0], [0.99, 0.01]], [[0, 1], [0, 1]]], rewards: [[1, 1.05], [0, 0]] });
+ * robustValueIteration(model, totalVariation(0), { horizon: 3 }).policy; // => [[1, 0], [1, 0], [1, 0]]
+ * robustValueIteration(model, totalVariation(0.05), { discount: 0.9 }).certificate.holds; // => true
+ * ```
+ * @see Iyengar (2005), "Robust dynamic programming"; Nilim, El Ghaoui (2005)
+ * @category Planning
+ */
+export function robustValueIteration(model: Mdp, set: RectangularSet, options: DiscountedOptions | FiniteHorizonOptions): RobustPlan {
+  if ("horizon" in options) return backward("robustValueIteration", model, set, options);
+  return iterate("robustValueIteration", model, set, options, (_problem, _policy, values) => values);
+}
+
+/**
+ * The best policy against the worst kernel, by modified policy iteration: a greedy sweep, then some sweeps of the greedy policy alone, which are cheaper
+ * by the number of actions.
+ *
+ * @param model - decision process
+ * @param set - uncertainty set
+ * @param options - see {@link DiscountedOptions}; `evaluationSweeps`, default 20
+ * @returns see {@link RobustPlan}
+ * @throws `DomainError`, `ShapeError` as {@link robustValueIteration}
+ * @example
+ * ```ts
+ * import { mdp, robustModifiedPolicyIteration, totalVariation } from "@provably/robust-rl";
+ *
+ * const model = mdp({ transitions: [[[0.5, 0.5]], [[0, 1]]], rewards: [[1], [0]] });
+ * robustModifiedPolicyIteration(model, totalVariation(0.1), { discount: 0.9 }).converged; // => true
+ * ```
+ * @see Kaufman, Schaefer (2013), "Robust modified policy iteration"
+ * @category Planning
+ */
+export function robustModifiedPolicyIteration(
+  model: Mdp,
+  set: RectangularSet,
+  options: DiscountedOptions & { readonly evaluationSweeps?: number },
+): RobustPlan {
+  const { evaluationSweeps = 20 } = options;
+  return iterate("robustModifiedPolicyIteration", model, set, options, (problem, policy, values) => {
+    let [a, b] = [values, new Float64Array(values.length)];
+    for (let k = 0; k < evaluationSweeps; k++) {
+      policyStep(problem, a, 0, policy, b);
+      [a, b] = [b, a as Float64Array<ArrayBuffer>];
+    }
+    return a;
+  });
+}
+
+/**
+ * The best policy against the worst kernel, by policy iteration: every greedy policy is evaluated to the end before the next.
+ *
+ * @param model - decision process
+ * @param set - uncertainty set
+ * @param options - see {@link DiscountedOptions}
+ * @returns see {@link RobustPlan}
+ * @throws `DomainError`, `ShapeError` as {@link robustValueIteration}
+ * @example
+ * ```ts
+ * import { mdp, robustPolicyIteration, totalVariation } from "@provably/robust-rl";
+ *
+ * const model = mdp({ transitions: [[[0.5, 0.5]], [[0, 1]]], rewards: [[1], [0]] });
+ * robustPolicyIteration(model, totalVariation(0.1), { discount: 0.9 }).iterations <= 3; // => true
+ * ```
+ * @see Iyengar (2005), "Robust dynamic programming"
+ * @category Planning
+ */
+export function robustPolicyIteration(model: Mdp, set: RectangularSet, options: DiscountedOptions): RobustPlan {
+  const { tolerance = 1e-8 } = options;
+  return iterate("robustPolicyIteration", model, set, options, (problem, policy, values) => {
+    return evaluateToFixedPoint(problem, policy, values, 0.1 * tolerance * (1 - problem.discount), 100_000).values;
+  });
+}
+
+/**
+ * The best policy against the worst kernel, by partial policy iteration: policies are evaluated only as exactly as the present residual deserves.
+ *
+ * @param model - decision process
+ * @param set - uncertainty set
+ * @param options - see {@link DiscountedOptions}
+ * @returns see {@link RobustPlan}
+ * @throws `DomainError`, `ShapeError` as {@link robustValueIteration}
+ * @example
+ * ```ts
+ * import { mdp, partialPolicyIteration, totalVariation } from "@provably/robust-rl";
+ *
+ * const model = mdp({ transitions: [[[0.5, 0.5]], [[0, 1]]], rewards: [[1], [0]] });
+ * partialPolicyIteration(model, totalVariation(0.1), { discount: 0.9 }).converged; // => true
+ * ```
+ * @see Ho, Petrik, Wiesemann (2021), "Partial policy iteration for L1-robust Markov decision processes", Algorithm 1
+ * @category Planning
+ */
+export function partialPolicyIteration(model: Mdp, set: RectangularSet, options: DiscountedOptions): RobustPlan {
+  let accuracy = Infinity;
+  return iterate("partialPolicyIteration", model, set, options, (problem, policy, values, residual) => {
+    accuracy = Math.min(0.5 * problem.discount ** 2 * accuracy, 0.5 * residual);
+    return evaluateToFixedPoint(problem, policy, values, accuracy, 100_000, "sweeps").values;
+  });
+}
+
+/**
+ * The best policy of an ordinary decision process, by value iteration: {@link robustValueIteration} with radius 0.
+ *
+ * @param model - decision process
+ * @param options - see {@link DiscountedOptions} or {@link FiniteHorizonOptions}
+ * @returns see {@link RobustPlan}
+ * @throws `DomainError`, `ShapeError` as {@link robustValueIteration}
+ * @example
+ * ```ts
+ * import { mdp, valueIteration } from "@provably/robust-rl";
+ *
+ * valueIteration(mdp({ transitions: [[[1]]], rewards: [[1]] }), { horizon: 3 }).values; // => [[3], [2], [1], [0]]
+ * ```
+ * @category Planning
+ */
+export function valueIteration(model: Mdp, options: DiscountedOptions | FiniteHorizonOptions): RobustPlan {
+  return robustValueIteration(model, totalVariation(0), options);
+}
+
+/**
+ * The best policy of an ordinary decision process, by policy iteration with exact evaluation: {@link robustPolicyIteration} with radius 0.
+ *
+ * @param model - decision process
+ * @param options - see {@link DiscountedOptions}
+ * @returns see {@link RobustPlan}
+ * @throws `DomainError`, `ShapeError` as {@link robustValueIteration}
+ * @example
+ * ```ts
+ * import { mdp, policyIteration } from "@provably/robust-rl";
+ *
+ * policyIteration(mdp({ transitions: [[[1]]], rewards: [[1]] }), { discount: 0.5 }).values; // => [2]
+ * ```
+ * @see Howard (1960), "Dynamic programming and Markov processes"
+ * @category Planning
+ */
+export function policyIteration(model: Mdp, options: DiscountedOptions): RobustPlan {
+  return robustPolicyIteration(model, totalVariation(0), options);
+}

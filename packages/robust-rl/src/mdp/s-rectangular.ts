@@ -1,0 +1,155 @@
+/** s-rectangular uncertainty: one L1 budget that nature shares out among the actions of a state. */
+import { type ArrayInput, DomainError, type NdArray, array } from "@provably/core-tensor";
+import { numbers } from "../uncertainty/worst-case.js";
+
+/**
+ * The s-rectangular set $\{(q_a)_a : \sum_a w_a \lVert q_a - p_a \rVert_1 \le \kappa_s\}$. Nature sees the policy, not the action, so the best policy may
+ * have to be randomised. Make one with {@link sRectangularL1}.
+ * @category Uncertainty
+ */
+export interface SRectangularSet {
+  readonly kind: "sRectangularL1";
+  /** $\kappa$, or one for every state. */
+  readonly radius: number | NdArray;
+  /** $w$, [actions]; absent for 1. */
+  readonly weights?: NdArray;
+}
+
+/**
+ * The s-rectangular L1 set: nature may spend $\kappa$ on all actions of a state together.
+ *
+ * @param budget - $\kappa \ge 0$ in L1 distance (twice total variation), or one for every state
+ * @param options - `weights` of the actions, positive, default 1
+ * @returns the set
+ * @throws `DomainError` for a negative budget or weight, or NaN
+ * @example
+ * ```ts
+ * import { mdp, robustValueIteration, sRectangularL1 } from "@provably/robust-rl";
+ *
+ * // Two actions that bet on opposite outcomes: against a shared budget it is best to mix them.
+ * const model = mdp({ transitions: [[[0, 1, 0], [0, 0, 1]], [[0, 1, 0], [0, 1, 0]], [[0, 0, 1], [0, 0, 1]]], rewards: [[0, 0], [1, 1], [1, 1]] });
+ * robustValueIteration(model, sRectangularL1(0.4), { discount: 0.9 }).policy.shape; // => [3, 2]
+ * ```
+ * @see Ho, Petrik, Wiesemann (2021), "Partial policy iteration for L1-robust Markov decision processes"
+ * @category Uncertainty
+ */
+export function sRectangularL1(budget: number | ArrayInput, options: { readonly weights?: ArrayInput } = {}): SRectangularSet {
+  const check = (name: string, x: number, strict: boolean): void => {
+    if (!(strict ? x > 0 : x >= 0)) throw new DomainError(`sRectangularL1: ${name} must be ${strict ? "positive" : "≥ 0"}, got ${x}`);
+  };
+  const radius = typeof budget === "number" ? budget : array(budget, { dtype: "float64" });
+  if (typeof radius === "number") check("budget", radius, false);
+  else numbers(radius).forEach((x, i) => check(`budget[${i}]`, x, false));
+  if (options.weights === undefined) return { kind: "sRectangularL1", radius };
+  const weights = array(options.weights, { dtype: "float64" });
+  numbers(weights).forEach((x, i) => check(`weights[${i}]`, x, true));
+  return { kind: "sRectangularL1", radius, weights };
+}
+
+/** One state: dense rows of its actions, the values of successors with their ascending order, rewards, and the discount. */
+export interface StateProblem {
+  readonly p: Float64Array;
+  /** Where the first action's row begins. */
+  readonly at: number;
+  readonly numActions: number;
+  readonly values: Float64Array;
+  readonly order: Int32Array;
+  readonly rewards: (action: number) => number;
+  readonly discount: number;
+  readonly weights: (action: number) => number;
+}
+
+/** A piece of w ξ_a(u), the L1 distance that brings action a down to u: falls by `slope` from `top` to `bottom`. */
+interface Segment {
+  readonly action: number;
+  readonly top: number;
+  readonly bottom: number;
+  readonly slope: number;
+}
+
+/** The robust value of a state and a policy that attains it: the smallest u whose total price is within the budget. */
+export function bestMixture(problem: StateProblem, budget: number, policy: Float64Array): number {
+  const { p, at, numActions, values, order, rewards, discount, weights } = problem;
+  const n = values.length;
+  const low = values[order[0]!]!;
+  const segments: Segment[] = [];
+  let highest = -Infinity;
+  let floor = -Infinity;
+  let [best, flooring] = [0, 0];
+  for (let a = 0; a < numActions; a++) {
+    const row = at + a * n;
+    let level = rewards(a) + discount * low;
+    if (level > floor) [floor, flooring] = [level, a];
+    // From the bottom up: mass in states of small value is moved last.
+    for (let k = 0; k < n; k++) {
+      const s = order[k]!;
+      const gain = discount * (values[s]! - low);
+      if (gain <= 0 || p[row + s] === 0) continue;
+      const top = level + p[row + s]! * gain;
+      segments.push({ action: a, top, bottom: level, slope: (2 * weights(a)) / gain });
+      level = top;
+    }
+    if (level > highest) [highest, best] = [level, a];
+  }
+  policy.fill(0);
+  const price = (u: number): number =>
+    segments.reduce((sum, { top, bottom, slope }) => (u < top ? sum + slope * (top - Math.max(u, bottom)) : sum), 0);
+  if (budget === 0 || highest <= floor) {
+    policy[best] = 1;
+    return highest;
+  }
+  if (price(floor) <= budget) {
+    policy[flooring] = 1;
+    return floor;
+  }
+  const kinks = [...new Set([floor, ...segments.flatMap(({ top, bottom }) => [top, bottom]).filter((u) => u > floor)])].sort((a, b) => a - b);
+  let [lo, hi] = [0, kinks.length - 1];
+  while (hi - lo > 1) {
+    const middle = (lo + hi) >> 1;
+    if (price(kinks[middle]!) > budget) lo = middle;
+    else hi = middle;
+  }
+  let slope = 0;
+  for (const piece of segments)
+    if (piece.top >= kinks[hi]! && piece.bottom <= kinks[lo]!) {
+      slope += piece.slope;
+      policy[piece.action]! += piece.slope;
+    }
+  for (let a = 0; a < numActions; a++) policy[a]! /= slope;
+  return kinks[hi]! - (budget - price(kinks[hi]!)) / slope;
+}
+
+/** The value of a given mixture when nature knows it: mass is moved where the policy makes it hurt most. */
+export function mixtureValue(problem: StateProblem, budget: number, policy: Float64Array, kernel?: Float64Array): number {
+  const { p, at, numActions, values, order, rewards, discount, weights } = problem;
+  const n = values.length;
+  const worst = order[0]!;
+  const low = values[worst]!;
+  let value = 0;
+  const moves: { readonly gain: number; readonly index: number; readonly weight: number }[] = [];
+  for (let a = 0; a < numActions; a++) {
+    const share = policy[a]!;
+    let mean = 0;
+    for (let s = 0; s < n; s++) {
+      const mass = p[at + a * n + s]!;
+      mean += mass * values[s]!;
+      const gain = (share * discount * (values[s]! - low)) / weights(a);
+      if (gain > 0 && mass > 0) moves.push({ gain, index: a * n + s, weight: weights(a) });
+    }
+    value += share * (rewards(a) + discount * mean);
+  }
+  if (kernel) kernel.set(p.subarray(at, at + numActions * n), at);
+  moves.sort((a, b) => b.gain - a.gain || a.index - b.index);
+  let left = budget / 2;
+  for (const { gain, index, weight } of moves) {
+    if (left <= 0) break;
+    const moved = Math.min(left / weight, p[at + index]!);
+    value -= moved * weight * gain;
+    left -= moved * weight;
+    if (kernel) {
+      kernel[at + index]! -= moved;
+      kernel[at + Math.floor(index / n) * n + worst]! += moved;
+    }
+  }
+  return value;
+}
