@@ -25,7 +25,8 @@ export { bestCaseExpectation, normalize, worstCaseBatch, worstCaseExpectation, t
 
 // linear programs
 export { solveLinearProgram, type LinearProgram, type LinearProgramSolution } from "./lp/program.js";
-export { SolverError, solveLinearProgramHighs } from "./lp/highs.js";
+export { SolverError } from "./lp/error.js";
+export { solveLinearProgramHighs } from "./lp/highs.js";
 
 // decision processes and planning
 export { mdp, type Mdp, type SparseTransitions } from "./mdp/model.js";
@@ -49,3 +50,10 @@ export { certifyValues } from "./mdp/certificate.js";
 export { gridWorld, inventory, machineReplacement, riverSwim, type InventoryOptions } from "./environments/classic.js";
 export { garnet } from "./environments/random.js";
 export { americanPut, priceGrid, type AmericanPutOptions } from "./environments/american-put.js";
+
+// equilibria of games in normal form
+export { bimatrixNash, type NashEquilibrium, type NashMethod } from "./stage/bimatrix.js";
+export { nashEquilibria, pureNash, type MixedEquilibrium } from "./stage/nash.js";
+export { zeroSumEquilibrium, type ZeroSumEquilibrium } from "./stage/zero-sum.js";
+export { coarseCorrelatedEquilibrium, correlatedEquilibrium, type CorrelatedEquilibrium, type EquilibriumObjective } from "./stage/correlated.js";
+export { regret } from "./stage/payoffs.js";

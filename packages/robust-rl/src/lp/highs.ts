@@ -1,18 +1,8 @@
 /** Large linear programs through HiGHS, an optional peer dependency that is loaded when first asked for. */
-import { CoreTensorError, array } from "@provably/core-tensor";
+import { array } from "@provably/core-tensor";
 import type { Highs } from "highs";
+import { SolverError } from "./error.js";
 import { type LinearProgram, type LinearProgramSolution, denseProgram } from "./program.js";
-
-/**
- * A solver that is not installed, or that gave up.
- * @category Linear programs
- */
-export class SolverError extends CoreTensorError {
-  override readonly name = "SolverError";
-  constructor(message: string) {
-    super(message, "ERR_SOLVER");
-  }
-}
 
 /** One instance serves this many programs, then a fresh one takes over: an instance that has served very many is known to fail. */
 const PROGRAMS_PER_INSTANCE = 1000;
