@@ -57,3 +57,10 @@ export { nashEquilibria, pureNash, type MixedEquilibrium } from "./stage/nash.js
 export { zeroSumEquilibrium, type ZeroSumEquilibrium } from "./stage/zero-sum.js";
 export { coarseCorrelatedEquilibrium, correlatedEquilibrium, type CorrelatedEquilibrium, type EquilibriumObjective } from "./stage/correlated.js";
 export { regret } from "./stage/payoffs.js";
+
+// Markov games
+export { markovGame, type MarkovGame } from "./game/model.js";
+export { drNvi, sampleComplexity, type DrNviOptions, type DrNviResult } from "./game/dr-nvi.js";
+export { robustGameValues, robustGap, type EquilibriumNotion, type GameOptions, type RobustGap } from "./game/gaps.js";
+export { empiricalGame, empiricalKernel, sampleCounts } from "./game/sampling.js";
+export { commonsGame, randomMarkovGame } from "./environments/games.js";

@@ -1,0 +1,124 @@
+/** Samples of a known model: what a generative model would give, and what is estimated from it. */
+import { type ArrayInput, DomainError, type NdArray, array } from "@provably/core-tensor";
+import { type RngKey, foldIn, uniform } from "@provably/core-tensor/random";
+import { checkRows, numbers, placeOf } from "../uncertainty/worst-case.js";
+import { type MarkovGame, markovGame } from "./model.js";
+
+/** Draws an index from the running sums of a distribution. */
+export function drawFrom(cumulative: Float64Array, at: number, n: number, u: number): number {
+  const target = u * cumulative[at + n - 1]!;
+  let [low, high] = [0, n - 1];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (cumulative[at + middle]! > target) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}
+
+/** Running sums of every row. */
+export function cumulativeRows(p: Float64Array, n: number): Float64Array {
+  const out = Float64Array.from(p);
+  for (let i = 0; i < out.length; i++) if (i % n !== 0) out[i]! += out[i - 1]!;
+  return out;
+}
+
+/**
+ * Counts of next states when every row of a kernel is sampled N times, as a generative model (a simulator that can start anywhere) gives them.
+ *
+ * @param key - random key
+ * @param transitions - distributions, [..., S]
+ * @param samples - $N$, draws for each row
+ * @returns counts, float64 of the same shape; each row sums to N
+ * @throws `DomainError` when a row is not a distribution or `samples` not a positive integer
+ * @example
+ * ```ts
+ * import { key } from "@provably/core-tensor/random";
+ * import { sampleCounts } from "@provably/robust-rl";
+ *
+ * sampleCounts(key(0), [[0, 1], [1, 0]], 5); // => [[0, 5], [5, 0]]
+ * ```
+ * @category Sampling
+ */
+export function sampleCounts(key: RngKey, transitions: ArrayInput, samples: number): NdArray<"float64"> {
+  if (!Number.isInteger(samples) || samples < 1) throw new DomainError(`sampleCounts: samples must be a positive integer, got ${samples}`);
+  const p = array(transitions, { dtype: "float64" });
+  const n = p.shape[p.shape.length - 1]!;
+  const data = numbers(p);
+  checkRows("sampleCounts", "transitions", data, n, p.shape.slice(0, -1));
+  const sums = cumulativeRows(data, n);
+  const counts = new Float64Array(data.length);
+  for (let row = 0; row < data.length / n; row++) {
+    const draws = numbers(uniform(foldIn(key, row), [samples], { dtype: "float64" }));
+    for (const u of draws) counts[row * n + drawFrom(sums, row * n, n, u)]!++;
+  }
+  return array<"float64">(counts, { shape: p.shape });
+}
+
+/**
+ * The kernel estimated from counts, $\hat P = $ count / N.
+ *
+ * @param counts - numbers of transitions, [..., S]
+ * @param options - `unvisited`: what a row without samples becomes, `"error"` (default) or `"uniform"`
+ * @returns distributions, float64 of the same shape
+ * @throws `DomainError` for a negative count, or a row without samples unless `"uniform"`
+ * @example
+ * ```ts
+ * import { empiricalKernel } from "@provably/robust-rl";
+ *
+ * empiricalKernel([[1, 3]]); // => [[0.25, 0.75]]
+ * empiricalKernel([[0, 0]]); // throws DomainError
+ * ```
+ * @category Sampling
+ */
+export function empiricalKernel(counts: ArrayInput, options: { readonly unvisited?: "error" | "uniform" } = {}): NdArray<"float64"> {
+  const c = array(counts, { dtype: "float64" });
+  const n = c.shape[c.shape.length - 1]!;
+  const out = Float64Array.from(numbers(c));
+  for (let at = 0; at < out.length; at += n) {
+    const row = out.subarray(at, at + n);
+    let total = 0;
+    for (const x of row) {
+      if (!(x >= 0 && x < Infinity)) throw new DomainError(`empiricalKernel: counts must be finite and ≥ 0, got ${x} in row ${at / n}`);
+      total += x;
+    }
+    if (total > 0) row.forEach((x, s) => (row[s] = x / total));
+    else if (options.unvisited === "uniform") row.fill(1 / n);
+    else
+      throw new DomainError(
+        `empiricalKernel: row [${placeOf(at / n, c.shape.slice(0, -1)).join(", ")}] has no samples; pass { unvisited: "uniform" } to fill it`,
+      );
+  }
+  return array<"float64">(out, { shape: c.shape });
+}
+
+/**
+ * A Markov game as it looks after N samples of every step, state and joint action.
+ *
+ * @param key - random key
+ * @param game - the true game
+ * @param samples - $N$
+ * @returns the same game with the estimated kernel
+ * @throws `DomainError` when `samples` is not a positive integer
+ * @example
+ * ```ts
+ * import { key } from "@provably/core-tensor/random";
+ * import { commonsGame, drNvi, empiricalGame, robustGap } from "@provably/robust-rl";
+ *
+ * const truth = commonsGame(0.2);
+ * const { policy } = drNvi(empiricalGame(key(0), truth, 100), 0.1, { notion: "nash" });
+ * robustGap(truth, 0.1, policy, "nash").gap; // => 0
+ * ```
+ * @category Sampling
+ */
+export function empiricalGame(key: RngKey, game: MarkovGame, samples: number): MarkovGame {
+  const { horizon, transitions, rewards, actions } = game;
+  const timed = transitions.shape.length === actions.length + 3;
+  const copies = timed ? 1 : horizon;
+  // The theory draws anew at every step, also where the true kernel is the same.
+  const data = numbers(transitions);
+  const repeated = new Float64Array(copies * data.length);
+  for (let h = 0; h < copies; h++) repeated.set(data, h * data.length);
+  const shape = timed ? transitions.shape : [horizon, ...transitions.shape];
+  return markovGame({ transitions: empiricalKernel(sampleCounts(key, array(repeated, { shape }), samples)), rewards, horizon });
+}
