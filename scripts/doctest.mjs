@@ -1,5 +1,5 @@
 // Runs the `ts` blocks of Markdown files and doc comments as tests.
-//   expr; // => value      compares (numbers to 8 digits)
+//   expr; // => value      compares (numbers to 8 digits; an array may be written as nested lists)
 //   expr; // throws Name   expects that error
 //   ```ts no-run           is shown only
 import { relative } from "node:path";
@@ -53,7 +53,9 @@ function toTest({ line, code }, file) {
 const TOOLS = `
 const doctestClose = (a, b) => typeof a === "number" && typeof b === "number" && (Object.is(a, b) || Math.abs(a - b) <= 1e-8 * (1 + Math.abs(b)));
 const doctestSame = (a, b) => doctestClose(a, b) || (Array.isArray(a) && Array.isArray(b) && a.length === b.length && a.every((x, i) => doctestSame(x, b[i])));
-const doctestEqual = (a, b) => { if (!doctestSame(a, b)) doctestExpect(a).toEqual(b); };
+const doctestNested = (x, ...at) => (at.length === x.shape.length ? x.get(...at) : Array.from({ length: x.shape[at.length] }, (_, i) => doctestNested(x, ...at, i)));
+const doctestPlain = (x, like) => (Array.isArray(like) && Array.isArray(x?.shape) && typeof x.get === "function" ? doctestNested(x) : x);
+const doctestEqual = (got, b) => { const a = doctestPlain(got, b); if (!doctestSame(a, b)) doctestExpect(a).toEqual(b); };
 const doctestThrows = async (run, name) => { let caught; try { await run(); } catch (error) { caught = error; } doctestExpect(caught?.name).toBe(name); };
 `;
 

@@ -48,7 +48,7 @@ export { certifyValues } from "./mdp/certificate.js";
 
 // environments
 export { gridWorld, inventory, machineReplacement, riverSwim, type InventoryOptions } from "./environments/classic.js";
-export { garnet } from "./environments/random.js";
+export { garnet, randomLinearMdp } from "./environments/random.js";
 export { americanPut, priceGrid, type AmericanPutOptions } from "./environments/american-put.js";
 
 // equilibria of games in normal form
@@ -64,3 +64,10 @@ export { drNvi, sampleComplexity, type DrNviOptions, type DrNviResult } from "./
 export { robustGameValues, robustGap, type EquilibriumNotion, type GameOptions, type RobustGap } from "./game/gaps.js";
 export { empiricalGame, empiricalKernel, sampleCounts } from "./game/sampling.js";
 export { commonsGame, randomMarkovGame } from "./environments/games.js";
+
+// offline learning
+export { linearMdp, linearRobustEvaluation, linearRobustValueIteration, type LinearMdp, type LinearValues } from "./offline/model.js";
+export { collectOfflineData, trimmedCount, twoFoldSubsampling, type OfflineData } from "./offline/data.js";
+export { drop, drpvi, type DropOptions, type DropResult, type Pessimism } from "./offline/drop.js";
+export { dropV, type DropVOptions } from "./offline/drop-v.js";
+export { certifyOffline } from "./offline/certificate.js";

@@ -127,8 +127,8 @@ export interface InventoryOptions {
  * ```ts
  * import { inventory, valueIteration } from "@provably/robust-rl";
  *
- * // Order when little is left, and then plenty, because ordering has a price.
- * valueIteration(inventory({ capacity: 4, demand: [0.5, 0.5] }), { discount: 0.9 }).policy; // => [4, 0, 0, 0, 0]
+ * // Order only when nothing is left, because ordering has a price.
+ * valueIteration(inventory({ capacity: 4, demand: [0.5, 0.5] }), { discount: 0.9 }).policy; // => [2, 0, 0, 0, 0]
  * ```
  * @category Environments
  */

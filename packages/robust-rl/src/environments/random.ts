@@ -1,7 +1,9 @@
 /** Random decision processes. */
-import { DomainError, toTypedArray } from "@provably/core-tensor";
-import { type RngKey, foldIn, permutation, uniform } from "@provably/core-tensor/random";
+import { DomainError, pow, toTypedArray } from "@provably/core-tensor";
+import { type RngKey, exponential, foldIn, permutation, uniform } from "@provably/core-tensor/random";
 import { type Mdp, mdp } from "../mdp/model.js";
+import { type LinearMdp, linearMdp } from "../offline/model.js";
+import { normalize } from "../uncertainty/worst-case.js";
 
 /**
  * A Garnet: a random process in which every state and action has a few distinct successors.
@@ -37,4 +39,36 @@ export function garnet(key: RngKey, options: { readonly states: number; readonly
     }),
   );
   return mdp({ transitions, rewards: uniform(foldIn(key, "rewards"), [states, actions], { dtype: "float64" }) });
+}
+
+/**
+ * A random linear process: features, factors uniform on the simplex (features sharpened so that actions differ), reward weights uniform on [0, 1].
+ *
+ * @param key - random key
+ * @param options - `states`, `actions`, `dimension` $d$, `horizon`
+ * @returns the process
+ * @throws `ShapeError` for sizes that are not positive
+ * @example
+ * ```ts
+ * import { key } from "@provably/core-tensor/random";
+ * import { randomLinearMdp } from "@provably/robust-rl";
+ *
+ * randomLinearMdp(key(0), { states: 5, actions: 2, dimension: 3, horizon: 4 }).factors.shape; // => [4, 3, 5]
+ * ```
+ * @category Environments
+ */
+export function randomLinearMdp(
+  key: RngKey,
+  options: { readonly states: number; readonly actions: number; readonly dimension: number; readonly horizon: number },
+): LinearMdp {
+  const { states, actions, dimension, horizon } = options;
+  const simplex = (name: string, shape: readonly number[], width: number, power: number) => {
+    const draws = exponential(foldIn(key, name), [...shape, width], { dtype: "float64" });
+    return normalize(pow(draws, power));
+  };
+  return linearMdp({
+    features: simplex("features", [states, actions], dimension, 2),
+    factors: simplex("factors", [horizon, dimension], states, 2),
+    rewards: uniform(foldIn(key, "rewards"), [horizon, dimension], { dtype: "float64" }),
+  });
 }

@@ -1,0 +1,162 @@
+/** One backward pass of pessimistic robust ridge regression, and how its options and results are made. */
+import { type ArrayInput, DomainError, type NdArray, ShapeError, array } from "@provably/core-tensor";
+import { inv } from "@provably/core-tensor/linalg";
+import { actionsOf } from "../mdp/policy.js";
+import { numbers } from "../uncertainty/worst-case.js";
+import { factorWorstCases } from "./clip.js";
+import { type FlatData, type OfflineData, flattenData } from "./data.js";
+import type { DropOptions, DropResult, Pessimism } from "./drop.js";
+
+/** What one backward pass needs beside the data. */
+export interface Pass {
+  readonly radius: number;
+  readonly ridge: number;
+  readonly factor: number;
+  readonly theta: Float64Array | undefined;
+  /** Weight of a transition, 1/σ². */
+  readonly weight: ((step: number, row: number) => number) | undefined;
+  /** Clipping levels range over [0, H] instead of the range of values. */
+  readonly wide: boolean;
+  readonly onProgress: DropOptions["onProgress"];
+  readonly signal: AbortSignal | undefined;
+}
+
+/** One backward pass of pessimistic robust ridge regression. */
+export function pass(data: FlatData, features: NdArray, { radius, ridge, factor, theta, weight, wide, onProgress, signal }: Pass) {
+  const [numStates, numActions, d] = features.shape as readonly [number, number, number];
+  const { horizon, episodes, states, actions, rewards, nextStates, kept } = data;
+  const phi = numbers(features);
+  const rows = numStates * numActions;
+  const values = new Float64Array((horizon + 1) * numStates);
+  const [q, uncut, penalty] = [new Float64Array(horizon * rows), new Float64Array(horizon * rows), new Float64Array(horizon * rows)];
+  const [thetas, nus, levels] = [new Float64Array(horizon * d), new Float64Array(horizon * d), new Float64Array(horizon * d)];
+  const grams = new Float64Array(horizon * d * d);
+  const play = new Float64Array(horizon * rows);
+  for (let h = horizon - 1; h >= 0; h--) {
+    signal?.throwIfAborted();
+    const gram = grams.subarray(h * d * d, (h + 1) * d * d);
+    for (let i = 0; i < d; i++) gram[i * d + i] = ridge;
+    const rewardSum = new Float64Array(d);
+    // Feature mass that arrives in each state: everything the regression on V needs.
+    const arrivals = new Float64Array(numStates * d);
+    for (let k = 0; k < episodes; k++) {
+      const at = h * episodes + k;
+      if (kept && kept[at] === 0) continue;
+      const row = states[at]! * numActions + actions[at]!;
+      const share = weight ? weight(h, row) : 1;
+      for (let i = 0; i < d; i++) {
+        const f = share * phi[row * d + i]!;
+        if (f === 0) continue;
+        rewardSum[i]! += f * rewards[at]!;
+        arrivals[nextStates[at]! * d + i]! += f;
+        for (let j = 0; j < d; j++) gram[i * d + j]! += f * phi[row * d + j]!;
+      }
+    }
+    const inverse = numbers(inv(array(gram, { shape: [d, d] })));
+    const next = values.subarray((h + 1) * numStates, (h + 2) * numStates);
+    const order = Int32Array.from(next, (_, s) => s).sort((a, b) => next[a]! - next[b]! || a - b);
+    const { weights, levels: clips } = factorWorstCases(inverse, arrivals, order, next, radius, wide ? horizon : undefined);
+    const [total, spread] = [new Float64Array(d), new Float64Array(d)];
+    for (let i = 0; i < d; i++) {
+      let reward = 0;
+      for (let j = 0; j < d; j++) reward += inverse[i * d + j]! * rewardSum[j]!;
+      thetas[h * d + i] = theta ? theta[h * d + i]! : reward;
+      nus[h * d + i] = weights[i]!;
+      levels[h * d + i] = clips[i]!;
+      total[i] = thetas[h * d + i]! + weights[i]!;
+      spread[i] = Math.sqrt(inverse[i * d + i]!);
+    }
+    for (let s = 0; s < numStates; s++) {
+      let [best, choice] = [-Infinity, 0];
+      for (let a = 0; a < numActions; a++) {
+        const cell = h * rows + s * numActions + a;
+        let [mean, doubt] = [0, 0];
+        for (let i = 0; i < d; i++) {
+          const f = phi[(s * numActions + a) * d + i]!;
+          mean += f * total[i]!;
+          doubt += f * spread[i]!;
+        }
+        penalty[cell] = factor * doubt;
+        uncut[cell] = mean - penalty[cell];
+        q[cell] = Math.min(horizon - h, Math.max(0, uncut[cell]));
+        if (q[cell] > best) [best, choice] = [q[cell], a];
+      }
+      values[h * numStates + s] = best;
+      play[h * rows + s * numActions + choice] = 1;
+    }
+    onProgress?.({ iteration: horizon - h, total: horizon });
+  }
+  return { values, q, uncut, penalty, thetas, nus, levels, grams, play };
+}
+
+export function pessimismOf(fn: string, pessimism: Pessimism, d: number, theory: number): number {
+  const factor = pessimism === "practical" ? 0.1 * Math.sqrt(d) : pessimism === "theory" ? theory : pessimism;
+  if (!(factor >= 0 && factor < Infinity))
+    throw new DomainError(`${fn}: pessimism must be a number ≥ 0, "practical" or "theory", got ${String(pessimism)}`);
+  return factor;
+}
+
+export function checkOptions(fn: string, { radius, ridge = 1, failure = 0.05 }: DropOptions) {
+  if (!(radius >= 0)) throw new DomainError(`${fn}: radius must be ≥ 0, got ${radius}`);
+  if (!(ridge > 0)) throw new DomainError(`${fn}: ridge must be positive, got ${ridge}`);
+  if (!(failure > 0 && failure < 1)) throw new DomainError(`${fn}: failure must lie in (0, 1), got ${failure}`);
+  return { radius, ridge, failure };
+}
+
+export function checkData(fn: string, data: OfflineData, numStates: number, numActions: number): FlatData {
+  const flat = flattenData(fn, data, numStates, numActions);
+  if (flat.kept)
+    for (let h = 0; h < flat.horizon; h++)
+      if (!flat.kept.subarray(h * flat.episodes, (h + 1) * flat.episodes).includes(1))
+        throw new DomainError(`${fn}: no transition is kept at step ${h}; subsampling needs far more episodes, or do without it`);
+  return flat;
+}
+
+export function knownRewards(fn: string, input: ArrayInput | undefined, horizon: number, d: number): Float64Array | undefined {
+  if (input === undefined) return undefined;
+  const theta = array(input, { dtype: "float64" });
+  if (theta.shape.join() !== [horizon, d].join())
+    throw new ShapeError(`${fn}: rewards must have shape [${horizon}, ${d}], got [${theta.shape.join(", ")}]`);
+  return numbers(theta);
+}
+
+export function assemble(
+  result: ReturnType<typeof pass>,
+  features: NdArray,
+  horizon: number,
+  factor: number,
+  pessimism: Pessimism,
+  options: DropOptions,
+): DropResult {
+  const [numStates, numActions, d] = features.shape as readonly [number, number, number];
+  const { values, q, uncut, penalty, thetas, nus, levels, grams, play } = result;
+  const start = options.start === undefined ? new Float64Array(numStates).fill(1 / numStates) : numbers(array(options.start, { dtype: "float64" }));
+  const lower = start.reduce((sum, p, s) => sum + p * values[s]!, 0);
+  const vacuous = values.subarray(0, horizon * numStates).reduce((count, v) => count + (v === 0 ? 1 : 0), 0) / (horizon * numStates);
+  const cells = [horizon, numStates, numActions];
+  return {
+    policy: actionsOf(play, numActions, [horizon, numStates]),
+    values: array<"float64">(values, { shape: [horizon + 1, numStates] }),
+    q: array<"float64">(q, { shape: cells }),
+    uncutQ: array<"float64">(uncut, { shape: cells }),
+    rewardWeights: array<"float64">(thetas, { shape: [horizon, d] }),
+    worstCaseWeights: array<"float64">(nus, { shape: [horizon, d] }),
+    clipLevels: array<"float64">(levels, { shape: [horizon, d] }),
+    gram: array<"float64">(grams, { shape: [horizon, d, d] }),
+    penalty: array<"float64">(penalty, { shape: cells }),
+    pessimism: factor,
+    vacuousFraction: vacuous,
+    certificate: {
+      claim: "lower confidence value of the policy from the start, in the worst model",
+      kind: "statistical",
+      value: lower,
+      expected: [0, horizon],
+      holds: lower > 0 && lower <= horizon,
+      ...(pessimism === "theory" ? { confidence: 1 - (options.failure ?? 0.05) } : {}),
+      note:
+        pessimism === "theory"
+          ? "published constants"
+          : "a heuristic penalty: no stated confidence; certifyOffline holds the policy against a known model",
+    },
+  };
+}
