@@ -8,11 +8,11 @@ const runs = readdirSync(`${here}results`)
   .sort()
   .map((file) => JSON.parse(readFileSync(`${here}results/${file}`, "utf8")));
 
-const peers = ["plain loop", "tfjs-wasm", "numpy-ts", "jax-js", "onnxruntime", "ml-matrix", "pytorch"];
+const peers = ["plain loop", "tfjs-wasm", "numpy-ts", "jax-js", "onnxruntime", "ml-matrix", "numpy", "pytorch"];
 const lines = [
   "# Benchmarks",
   "",
-  "How many times faster `core-tensor` is than each library on the same work: above 1 it is faster, below 1 slower. One thread, one core, all contestants in turn in one process, medians of nine rounds, the copies of operands and results included. Made by `npm run bench`; this page by `node bench/report.mjs`.",
+  "How many times faster `provably` is than each library on the same work: above 1 it is faster, below 1 slower. One thread, one core, all contestants in turn in one process, medians of nine rounds, the copies of operands and results included. Made by `npm run bench`; this page by `node bench/report.mjs`.",
   "",
   "**Bold** is a bar of ours that is met; ~~struck out~~ one that is missed, with the bar behind it.",
 ];

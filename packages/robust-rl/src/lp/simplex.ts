@@ -4,7 +4,9 @@ import type { DenseProgram } from "./program.js";
 /** Below this a coefficient counts as zero; rows are scaled to a largest entry of 1. */
 const ZERO = 1e-11;
 /** After this many pivots without progress the rule changes to Bland's, which cannot cycle. */
-const STALL = 12;
+const STALL = 60;
+/** Smaller entries are not pivoted on. */
+const PIVOT = 1e-9;
 
 export interface SimplexSolution {
   readonly status: "optimal" | "infeasible" | "unbounded";
@@ -53,18 +55,25 @@ function minimise(t: Tableau, columns: number): boolean {
       least = cost;
     }
     if (enter < 0) return true;
-    let leave = -1;
     let ratio = Infinity;
     for (let i = 0; i < rows; i++) {
       const a = data[i * width + enter]!;
-      if (a <= ZERO) continue;
-      const r = Math.max(0, data[i * width + width - 1]!) / a;
-      if (leave < 0 || r < ratio - 1e-14 * ratio || (r <= ratio && basis[i]! < basis[leave]!)) {
-        ratio = r;
-        leave = i;
-      }
+      if (a > PIVOT) ratio = Math.min(ratio, Math.max(0, data[i * width + width - 1]!) / a);
     }
-    if (leave < 0) return false;
+    if (ratio === Infinity) return false;
+    // Rows that tie: the largest pivot is the most accurate one; Bland's rule takes the smallest index among those that are not much smaller.
+    let leave = -1;
+    let largest = 0;
+    const limit = ratio + 1e-11 * (1 + ratio);
+    for (let i = 0; i < rows; i++) {
+      const a = data[i * width + enter]!;
+      if (a > PIVOT && Math.max(0, data[i * width + width - 1]!) / a <= limit) largest = Math.max(largest, a);
+    }
+    for (let i = 0; i < rows; i++) {
+      const a = data[i * width + enter]!;
+      if (!(a > PIVOT) || Math.max(0, data[i * width + width - 1]!) / a > limit) continue;
+      if (stalled > STALL ? a >= 1e-4 * largest && (leave < 0 || basis[i]! < basis[leave]!) : a === largest) leave = i;
+    }
     pivot(t, leave, enter);
     const value = -data[costs + width - 1]!;
     stalled = value < best - 1e-13 * (1 + Math.abs(value)) ? 0 : stalled + 1;

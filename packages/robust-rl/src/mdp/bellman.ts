@@ -72,7 +72,8 @@ function sparseRows(set: UncertaintySet, { rowPointers, columns, probabilities }
   if (set.kind === "totalVariation" || (set.kind === "l1" && !set.weights)) {
     const scale = set.kind === "l1" ? 0.5 : 1;
     return (row, radius) => {
-      const [from, to] = [rowPointers[row]!, rowPointers[row + 1]!];
+      const from = rowPointers[row]!;
+      const to = rowPointers[row + 1]!;
       let low = everywhere ? values[worst]! : Infinity;
       let value = 0;
       for (let k = from; k < to; k++) {
@@ -83,18 +84,24 @@ function sparseRows(set: UncertaintySet, { rowPointers, columns, probabilities }
       }
       // The best successors first: a selection, since rows are short and budgets soon spent.
       let left = scale * radius;
-      let [ceiling, after] = [Infinity, -1];
+      let ceiling = Infinity;
+      let after = -1;
       while (left > 0) {
-        let [best, pick] = [low, -1];
+        let best = low;
+        let pick = -1;
         for (let k = from; k < to; k++) {
           const v = values[columns[k]!]!;
-          if (v > best && (v < ceiling || (v === ceiling && k > after))) [best, pick] = [v, k];
+          if (v > best && (v < ceiling || (v === ceiling && k > after))) {
+            best = v;
+            pick = k;
+          }
         }
         if (pick < 0) break;
         const moved = Math.min(left, probabilities[pick]!);
         value -= moved * (best - low);
         left -= moved;
-        [ceiling, after] = [best, pick];
+        ceiling = best;
+        after = pick;
       }
       return value;
     };
@@ -180,11 +187,15 @@ export function optimalStep(problem: Problem, values: Float64Array, step: number
   const { action } = sweepOf({ ...problem, set: problem.set }, values, step);
   policy.fill(0);
   for (let s = 0; s < numStates; s++) {
-    let [best, choice] = [-Infinity, 0];
+    let best = -Infinity;
+    let choice = 0;
     for (let a = 0; a < numActions; a++) {
       const value = action(s * numActions + a);
       q[s * numActions + a] = value;
-      if (value > best) [best, choice] = [value, a];
+      if (value > best) {
+        best = value;
+        choice = a;
+      }
     }
     out[s] = best;
     policy[s * numActions + choice] = 1;

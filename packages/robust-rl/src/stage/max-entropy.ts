@@ -1,23 +1,24 @@
 /** The distribution of largest entropy among those with D p ≤ 0. */
 import { simplex } from "../lp/simplex.js";
 
-/** Joint actions that have positive probability in some solution: p = t + u with t as close to 1 as the cone {p ≥ 0, D p ≤ 0} allows. */
+/** Joint actions that have positive probability in some solution: those that a linear program can raise above rounding. */
 function possible(rows: readonly Float64Array[], joint: number): boolean[] {
-  const n = 2 * joint;
-  const matrix = new Float64Array((rows.length + joint) * n);
-  rows.forEach((row, k) => {
-    matrix.set(row, k * n);
-    matrix.set(row, k * n + joint);
-  });
-  for (let a = 0; a < joint; a++) matrix[(rows.length + a) * n + a] = 1;
-  const { x } = simplex({
-    n,
-    cost: Float64Array.from({ length: n }, (_, k) => (k < joint ? -1 : 0)),
-    matrix,
-    bounds: Float64Array.from({ length: rows.length + joint }, (_, k) => (k < rows.length ? 0 : 1)),
-    inequalities: rows.length + joint,
-  });
-  return Array.from({ length: joint }, (_, a) => x[a]! > 1e-7);
+  const all = [...rows, new Float64Array(joint).fill(1)];
+  const matrix = new Float64Array(all.length * joint);
+  all.forEach((row, k) => matrix.set(row, k * joint));
+  const bounds = new Float64Array(all.length);
+  bounds[all.length - 1] = 1;
+  const found = new Array<boolean>(joint).fill(false);
+  for (let a = 0; a < joint; a++) {
+    if (found[a]) continue;
+    const cost = new Float64Array(joint);
+    cost[a] = -1;
+    const { x } = simplex({ n: joint, cost, matrix, bounds, inequalities: rows.length });
+    x.forEach((p, b) => {
+      if (p > 1e-9) found[b] = true;
+    });
+  }
+  return found;
 }
 
 /** Solves the symmetric positive definite system `h x = g` of order n in place, by Cholesky's method. */
@@ -79,7 +80,11 @@ export function maxEntropy(rows: readonly Float64Array[], joint: number): Float6
     const slack = Float64Array.from(constraints, (row) => row.reduce((sum, x, a) => sum + x * p[a]!, 0));
     const violation = slack.reduce((worst, s, k) => Math.max(worst, s, lambda[k]! > 0 ? Math.min(lambda[k]!, -s) : 0), 0);
     if (violation <= 1e-12) break;
-    const free = Array.from({ length: m }, (_, k) => k).filter((k) => lambda[k]! > 0 || slack[k]! > 0);
+    // Multipliers that are nearly 0 and want to fall are not curved along with the others: they take a plain gradient step, cut off at 0.
+    const residual = Math.sqrt(lambda.reduce((sum, l, k) => sum + (l - Math.max(0, l + slack[k]!)) ** 2, 0));
+    const margin = Math.min(1e-3, residual);
+    const free = Array.from({ length: m }, (_, k) => k).filter((k) => slack[k]! > 0 || lambda[k]! > margin);
+    const bound = Array.from({ length: m }, (_, k) => k).filter((k) => slack[k]! <= 0 && lambda[k]! > 0 && lambda[k]! <= margin);
     const f = free.length;
     const hessian = new Float64Array(f * f);
     for (let i = 0; i < f; i++)
@@ -98,8 +103,10 @@ export function maxEntropy(rows: readonly Float64Array[], joint: number): Float6
     for (let scale = 1; scale > 1e-12; scale /= 2) {
       const trial = Float64Array.from(lambda);
       free.forEach((k, i) => (trial[k] = Math.max(0, trial[k]! + scale * step[i]!)));
+      for (const k of bound) trial[k] = Math.max(0, trial[k]! + scale * slack[k]!);
       const there = at(trial);
-      const promised = free.reduce((sum, k) => sum + slack[k]! * (trial[k]! - lambda[k]!), 0);
+      let promised = 0;
+      for (let k = 0; k < m; k++) promised += slack[k]! * (trial[k]! - lambda[k]!);
       if (there.value <= value - 1e-4 * promised + 1e-16 * Math.abs(value)) {
         moved = trial.some((x, k) => x !== lambda[k]);
         lambda = trial;

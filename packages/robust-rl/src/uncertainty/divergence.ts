@@ -37,9 +37,14 @@ export function kullbackLeiblerCase(sorted: SortedValues): WorstCase {
       return low;
     }
     // Moments of u = (v − min)/range under q at θ. `less` is z − 1, kept apart because it is what is left when θ is small.
-    let [z, less, mean, variance] = [0, 0, 0, 0];
+    let z = 0;
+    let less = 0;
+    let mean = 0;
+    let variance = 0;
     const moments = (theta: number): number => {
-      let [z0, z1, z2] = [0, 0, 0];
+      let z0 = 0;
+      let z1 = 0;
+      let z2 = 0;
       less = 0;
       for (let s = 0; s < n; s++) {
         if (p[at + s] === 0) continue;
@@ -65,7 +70,8 @@ export function kullbackLeiblerCase(sorted: SortedValues): WorstCase {
       }
       return low + top * (mean - first * variance);
     }
-    let [lo, hi] = [0, Infinity];
+    let lo = 0;
+    let hi = Infinity;
     let theta = first;
     for (let i = 0; i < 200 && theta < STEEPEST; i++) {
       const divergence = moments(theta);
@@ -103,7 +109,10 @@ export function chiSquareCase(sorted: SortedValues): WorstCase {
       return low;
     }
     // Mass, mean and spread of the states taken in, updated stably.
-    let [mass, mean, spread, x] = [0, 0, 0, Infinity];
+    let mass = 0;
+    let mean = 0;
+    let spread = 0;
+    let x = Infinity;
     for (let k = 0; k < n; k++) {
       const s = order[k]!;
       const w = p[at + s]!;

@@ -27,7 +27,10 @@ export function sortValues(values: Float64Array): SortedValues {
 
 export function dot(p: Float64Array, at: number, values: Float64Array): number {
   const n = values.length;
-  let [a, b, c, d] = [0, 0, 0, 0];
+  let a = 0;
+  let b = 0;
+  let c = 0;
+  let d = 0;
   let s = 0;
   for (; s + 3 < n; s += 4) {
     a += p[at + s]! * values[s]!;

@@ -83,10 +83,14 @@ export function wassersteinCase(sorted: SortedValues, cost: Float64Array, order:
       for (let s = 0; s < n; s++) {
         const mass = p[at + s]!;
         if (mass === 0) continue;
-        let [best, to] = [Infinity, s];
+        let best = Infinity;
+        let to = s;
         for (let t = 0; t < n; t++) {
           const total = values[t]! - low + price * cost[s * n + t]!;
-          if (total < best || (total === best && cost[s * n + t]! < cost[s * n + to]!)) [best, to] = [total, t];
+          if (total < best || (total === best && cost[s * n + t]! < cost[s * n + to]!)) {
+            best = total;
+            to = t;
+          }
         }
         into.q[to]! += mass;
         into.spent += mass * cost[s * n + to]!;
@@ -103,11 +107,15 @@ export function weightedL1Case(sorted: SortedValues, weights: Float64Array, supp
   const respondTo =
     (p: Float64Array, at: number, low: number) =>
     (price: number, into: Move): void => {
-      let [best, to] = [Infinity, -1];
+      let best = Infinity;
+      let to = -1;
       for (let t = 0; t < n; t++) {
         if (support === "nominal" && p[at + t] === 0) continue;
         const total = values[t]! - low + price * weights[t]!;
-        if (total < best || (total === best && weights[t]! < weights[to]!)) [best, to] = [total, t];
+        if (total < best || (total === best && weights[t]! < weights[to]!)) {
+          best = total;
+          to = t;
+        }
       }
       into.q.fill(0);
       into.spent = 0;

@@ -6,9 +6,14 @@ import { type Nature, type WorstCase, contaminationCase, cvarCase, intervalCase,
 import type { UncertaintySet } from "./set.js";
 import { wassersteinCase, weightedL1Case } from "./transport.js";
 
-/** Plain float64 numbers of an array, row-major. */
+/** Plain float64 numbers of a float64 array, row-major; the array's own where it lies like that. To be read only. */
 export function numbers(x: NdArray): Float64Array {
-  return toTypedArray(x) as Float64Array;
+  let run = 1;
+  for (let axis = x.shape.length - 1; axis >= 0; axis--) {
+    if (x.shape[axis] !== 1 && x.stride[axis] !== run) return toTypedArray(x) as Float64Array;
+    run *= x.shape[axis]!;
+  }
+  return (x.data as Float64Array).subarray(x.offset, x.offset + x.size);
 }
 
 /** inf q·v for many rows against one `values`, which is sorted here, once. */
