@@ -3,11 +3,12 @@
 //   npm start -- score-diffusion   one chapter
 import { mkdirSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { robustRl } from "./chapters/robust-rl.mjs";
 import { scoreDiffusion } from "./chapters/score-diffusion.mjs";
 import { progressBar } from "./lib/progress.mjs";
 import { renderReport } from "./lib/report.mjs";
 
-const chapters = [scoreDiffusion];
+const chapters = [scoreDiffusion, robustRl];
 
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => !chapters.some((chapter) => chapter.name === name));

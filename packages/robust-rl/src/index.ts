@@ -48,6 +48,7 @@ export { certifyValues } from "./mdp/certificate.js";
 
 // environments
 export { gridWorld, inventory, machineReplacement, riverSwim, type InventoryOptions } from "./environments/classic.js";
+export { gridPicture } from "./environments/picture.js";
 export { garnet, randomLinearMdp } from "./environments/random.js";
 export { americanPut, priceGrid, type AmericanPutOptions } from "./environments/american-put.js";
 

@@ -70,6 +70,8 @@ export function solveCorrelated(fn: string, game: Game, kind: "ce" | "cce", obje
     distribution = x.slice(0, joint).map((p) => p / total);
   }
   const worst = Math.max(...regretsOf(game, distribution, kind === "ce" ? "swap" : "constant"));
+  const mass = distribution.reduce((sum, p) => sum + p, 0);
+  if (!(Math.abs(mass - 1) < 1e-9)) throw new SolverError(`${fn}: the solution has a total probability of ${mass}`);
   if (!(worst <= 1e-8 * range)) throw new SolverError(`${fn}: the solution leaves a regret of ${worst}, more than rounding allows`);
   return distribution;
 }
