@@ -1,6 +1,7 @@
 /** How far a joint policy is from a robust equilibrium: exact best responses of every player in the robust game. */
 import { type ArrayInput, type Certificate, DomainError, type NdArray, ShapeError, array } from "@provably/core-tensor";
 import { constantDeviations, makeGame, productOf, strideOf, swapDeviations, actionOf } from "../stage/payoffs.js";
+import type { UncertaintySet } from "../uncertainty/set.js";
 import { numbers } from "../uncertainty/worst-case.js";
 import { type FlatGame, type MarkovGame, flatten } from "./model.js";
 import { type SetOfRadius, defaultSet, stageValues } from "./stage-q.js";
@@ -18,7 +19,7 @@ export type EquilibriumNotion = "nash" | "ce" | "cce";
  */
 export interface GameOptions {
   /** The uncertainty set of a radius; default {@link totalVariation}. */
-  readonly set?: SetOfRadius;
+  readonly set?: (radius: number) => UncertaintySet;
 }
 
 /** Radii of all players, one number or one each. */
