@@ -1,0 +1,46 @@
+/** The losses as functions that automatic differentiation goes through. */
+import { type NdArray, ShapeError, array, customVjp, mul } from "@provably/core-tensor";
+import type { LossResult } from "./batch.js";
+
+/**
+ * A loss as a differentiable function of its arrays, for policies that are trained through automatic differentiation: its closed-form gradients are
+ * handed to the chain rule.
+ *
+ * @param loss - a loss of this package with its options filled in, such as `(batch) => vpoLoss(batch, { alpha, sign })`
+ * @returns function of the same batch to the mean loss, a scalar array; differentiable once, with respect to every array that has a gradient
+ * @throws what the loss throws
+ * @example
+ * ```ts
+ * import { array, grad, toNested } from "@provably/core-tensor";
+ * import { differentiable, dpoLoss } from "@provably/rlhf-vpo";
+ *
+ * const loss = differentiable((batch) => dpoLoss(batch, { beta: 1 }));
+ * const f = (chosen) => loss({ chosen, rejected: array([-2]), refChosen: array([-1]), refRejected: array([-2]) });
+ * toNested(grad(f)(array([-1]))); // => [-0.5]
+ * ```
+ * @category Losses
+ */
+export function differentiable<Batch extends Readonly<Record<string, unknown>>>(loss: (batch: Batch) => LossResult): (batch: Batch) => NdArray {
+  return (batch) => {
+    const names = Object.keys(batch).filter((name) => batch[name] !== undefined);
+    const arrays = names.map((name) => batch[name]);
+    const rebuild = (values: readonly unknown[]): Batch => Object.fromEntries(names.map((name, i) => [name, values[i]])) as Batch;
+    const value = (...values: unknown[]): NdArray => array(loss(rebuild(values)).loss, { dtype: "float64" });
+    const run = customVjp(
+      value,
+      (...values: unknown[]): [NdArray, NdArray[]] => {
+        const result = loss(rebuild(values));
+        const gradients = names.map((name, i) => {
+          const shape = (values[i] as NdArray).shape;
+          const g = result.grads[name];
+          if (g && g.shape.join() !== shape.join())
+            throw new ShapeError(`differentiable: the gradient of ${name} has shape [${g.shape.join(", ")}], its input [${shape.join(", ")}]`);
+          return g ?? array(new Float64Array(shape.reduce((a, b) => a * b, 1)), { shape });
+        });
+        return [array(result.loss, { dtype: "float64" }), gradients];
+      },
+      (gradients: NdArray[], cotangent: NdArray) => gradients.map((g) => mul(g, cotangent)),
+    );
+    return run(...arrays);
+  };
+}

@@ -1,0 +1,177 @@
+/** Losses without a reference policy. */
+import { type ArrayInput, DomainError } from "@provably/core-tensor";
+import { atLeast, finite, positive } from "../arrays.js";
+import { log1mexp, sigmoid, softplus } from "../numerics.js";
+import { type LossOptions, type LossResult, type PairGradient, type PreferenceBatch, flatten, lengthsOf, overPairs } from "./batch.js";
+import type { BetaOptions } from "./margin.js";
+import { smoothing } from "./vpo.js";
+
+/** Writes the derivatives of a loss that does not see the reference. */
+function alone(d: PairGradient, chosen: number, rejected: number): void {
+  d.chosen = chosen;
+  d.rejected = rejected;
+  d.refChosen = 0;
+  d.refRejected = 0;
+}
+
+/** The batch with the reference left out. */
+const withoutReference = ({ chosen, rejected, chosenLengths, rejectedLengths, weights }: PreferenceBatch): PreferenceBatch => ({
+  chosen,
+  rejected,
+  ...(chosenLengths === undefined ? {} : { chosenLengths }),
+  ...(rejectedLengths === undefined ? {} : { rejectedLengths }),
+  ...(weights === undefined ? {} : { weights }),
+});
+
+/**
+ * The SLiC loss $L = \max(0, \delta - \ln\pi(y^+) + \ln\pi(y^-)) - w\,\ln\pi(y_{\mathrm{reg}})$.
+ *
+ * The second term keeps the likelihood of some response up; its gradient is `grads.regularised`.
+ *
+ * @param batch - log-probabilities, see {@link PreferenceBatch}
+ * @param options - `delta` $\delta > 0$, default 1; `regWeight` $w \ge 0$, default 0; `regularised` $\ln\pi(y_{\mathrm{reg}})$, [B]
+ * @returns see {@link LossResult}
+ * @throws `DomainError`, `ShapeError` for options out of range, lengths that differ, or numbers that are not finite
+ * @example
+ * ```ts
+ * import { slicLoss } from "@provably/rlhf-vpo";
+ *
+ * slicLoss({ chosen: [-1], rejected: [-2] }, { delta: 3 }).loss; // => 2
+ * ```
+ * @see Zhao, Khalman, Joshi, Narayan, Saleh, Liu (2023), "Calibrating sequence likelihood improves conditional language generation"
+ * @category Losses
+ */
+export function slicLoss(
+  batch: PreferenceBatch,
+  options: LossOptions & { readonly delta?: number; readonly regWeight?: number; readonly regularised?: ArrayInput } = {},
+): LossResult {
+  const fn = "slicLoss";
+  const delta = positive(fn, "delta", options.delta ?? 1);
+  const w = atLeast(fn, "regWeight", options.regWeight ?? 0, 0);
+  const flat = flatten(fn, withoutReference(batch), options);
+  if (w > 0 && options.regularised === undefined) throw new DomainError(`${fn}: regWeight ${w} needs regularised, [${flat.size}]`);
+  const reg = options.regularised === undefined ? undefined : finite(fn, "regularised", options.regularised, [flat.size]);
+  return overPairs(
+    flat,
+    options,
+    1,
+    (a, b, _a0, _b0, d, i) => {
+      const m = delta - a + b;
+      alone(d, m > 0 ? -1 : 0, m > 0 ? 1 : 0);
+      return Math.max(0, m) - (reg ? w * reg[i]! : 0);
+    },
+    reg ? { regularised: { shape: [flat.size], perPair: new Float64Array(flat.size).fill(-w) } } : {},
+  );
+}
+
+/**
+ * The SimPO loss $L = \mathrm{softplus}(-z)$ with $z = \beta(\ln\pi(y^+)/n^+ - \ln\pi(y^-)/n^-) - \gamma$: average log-likelihoods and a target margin.
+ *
+ * Label smoothing as in {@link dpoLoss}.
+ *
+ * @param batch - log-probabilities, see {@link PreferenceBatch}; lengths are required
+ * @param options - `beta`, default 2; `gamma` $\gamma$, default 1; `labelSmoothing`, default 0
+ * @returns see {@link LossResult}
+ * @throws `DomainError`, `ShapeError` for options out of range, lengths that differ, or numbers that are not finite
+ * @example
+ * ```ts
+ * import { simpoLoss } from "@provably/rlhf-vpo";
+ *
+ * const pair = { chosen: [-2], rejected: [-2], chosenLengths: [2], rejectedLengths: [2] };
+ * simpoLoss(pair, { gamma: 0 }).loss; // => Math.LN2
+ * ```
+ * @see Meng, Xia, Chen (2024), "SimPO: simple preference optimization with a reference-free reward"
+ * @category Losses
+ */
+export function simpoLoss(
+  batch: PreferenceBatch,
+  options: BetaOptions & { readonly gamma?: number; readonly labelSmoothing?: number } = {},
+): LossResult {
+  const fn = "simpoLoss";
+  const beta = positive(fn, "beta", options.beta ?? 2);
+  const { gamma = 1 } = options;
+  if (!Number.isFinite(gamma)) throw new DomainError(`${fn}: gamma must be finite, got ${gamma}`);
+  const e = smoothing(fn, options.labelSmoothing);
+  const flat = flatten(fn, withoutReference(batch), options);
+  const [n, m] = lengthsOf(fn, flat);
+  return overPairs(flat, options, beta, (a, b, _a0, _b0, d, i) => {
+    const z = beta * (a / n[i]! - b / m[i]!) - gamma;
+    const g = beta * (e * sigmoid(z) - (1 - e) * sigmoid(-z));
+    alone(d, g / n[i]!, -g / m[i]!);
+    return (1 - e) * softplus(-z) + e * softplus(z);
+  });
+}
+
+/**
+ * The CPO loss $L = \mathrm{softplus}(-\beta(\ln\pi(y^+) - \ln\pi(y^-))) - w\,\ln\pi(y^+)$.
+ *
+ * DPO with a uniform reference, plus supervised fine-tuning. Label smoothing as in {@link dpoLoss}.
+ *
+ * @param batch - log-probabilities, see {@link PreferenceBatch}
+ * @param options - see {@link BetaOptions}; `nllWeight` $w \ge 0$, default 1; `labelSmoothing`, default 0
+ * @returns see {@link LossResult}
+ * @throws `DomainError`, `ShapeError` for options out of range, lengths that differ, or numbers that are not finite
+ * @example
+ * ```ts
+ * import { cpoLoss } from "@provably/rlhf-vpo";
+ *
+ * cpoLoss({ chosen: [-2], rejected: [-2] }, { nllWeight: 0.5 }).loss; // => Math.LN2 + 1
+ * ```
+ * @see Xu, Sharaf, Chen, Tan, Shen, Van Durme, Murray, Kim (2024), "Contrastive preference optimization"
+ * @category Losses
+ */
+export function cpoLoss(
+  batch: PreferenceBatch,
+  options: BetaOptions & { readonly nllWeight?: number; readonly labelSmoothing?: number } = {},
+): LossResult {
+  const fn = "cpoLoss";
+  const beta = positive(fn, "beta", options.beta ?? 0.1);
+  const w = atLeast(fn, "nllWeight", options.nllWeight ?? 1, 0);
+  const e = smoothing(fn, options.labelSmoothing);
+  return overPairs(flatten(fn, withoutReference(batch), options), options, beta, (a, b, _a0, _b0, d) => {
+    const z = beta * (a - b);
+    const g = beta * (e * sigmoid(z) - (1 - e) * sigmoid(-z));
+    alone(d, g - w, -g);
+    return (1 - e) * softplus(-z) + e * softplus(z) - w * a;
+  });
+}
+
+/**
+ * The ORPO loss $L = -p + \lambda\,\mathrm{softplus}(-o)$ with average log-likelihoods $p$, $q$ and the log odds ratio $o = p - q - \ln(1-e^p) + \ln(1-e^q)$.
+ *
+ * Supervised fine-tuning and an odds ratio in one step. Averages must be below 0; closer than 1e-12 they are cut off there.
+ *
+ * @param batch - log-probabilities, see {@link PreferenceBatch}; lengths are required
+ * @param options - `lambda` $\lambda \ge 0$, default 0.1
+ * @returns see {@link LossResult}
+ * @throws `DomainError`, `ShapeError` for options out of range, lengths that differ, or numbers that are not finite
+ * @throws `DomainError` when an average log-probability exceeds 1e-9
+ * @example
+ * ```ts
+ * import { orpoLoss } from "@provably/rlhf-vpo";
+ *
+ * const pair = { chosen: [-2], rejected: [-2], chosenLengths: [2], rejectedLengths: [2] };
+ * orpoLoss(pair).loss; // => 1 + 0.1 * Math.LN2
+ * ```
+ * @see Hong, Lee, Thorne (2024), "ORPO: monolithic preference optimization without reference model"
+ * @category Losses
+ */
+export function orpoLoss(batch: PreferenceBatch, options: LossOptions & { readonly lambda?: number } = {}): LossResult {
+  const fn = "orpoLoss";
+  const lambda = atLeast(fn, "lambda", options.lambda ?? 0.1, 0);
+  const flat = flatten(fn, withoutReference(batch), options);
+  const [n, m] = lengthsOf(fn, flat);
+  const average = (name: string, sum: number, count: number, i: number): number => {
+    const p = sum / count;
+    if (p > 1e-9) throw new DomainError(`${fn}: the average of ${name}[${i}] must be below 0, got ${p}`);
+    return Math.min(p, -1e-12);
+  };
+  return overPairs(flat, options, 1, (a, b, _a0, _b0, d, i) => {
+    const p = average("chosen", a, n[i]!, i);
+    const q = average("rejected", b, m[i]!, i);
+    const o = p - q - log1mexp(p) + log1mexp(q);
+    const s = lambda * sigmoid(-o);
+    alone(d, (-1 + s / Math.expm1(p)) / n[i]!, -s / Math.expm1(q) / m[i]!);
+    return -p + lambda * softplus(-o);
+  });
+}
