@@ -14,3 +14,36 @@ export { cpoLoss, orpoLoss, simpoLoss, slicLoss } from "./losses/reference-free.
 export { ktoLoss, type UnpairedBatch } from "./losses/kto.js";
 export { differentiable } from "./losses/differentiable.js";
 export type { LossOptions, LossResult, PreferenceBatch } from "./losses/batch.js";
+
+// finite problems, exactly
+export {
+  calibrateReward,
+  implicitReward,
+  klDivergence,
+  optimalLogPolicy,
+  optimalValue,
+  policyValue,
+  suboptimality,
+  winRate,
+  type ValueOptions,
+} from "./exact/values.js";
+export type { PreferenceProblem } from "./exact/problem.js";
+export { bradleyTerryLoss, bradleyTerryProbability, fitRewardModel, plackettLuceLoss, type RewardModel } from "./exact/reward-model.js";
+
+// training
+export { objective, solveOffline, trainOffline, type TrainOptions, type TrainingResult, type VpoConstants } from "./train/offline.js";
+export { solveBounded, type BoundedSolution } from "./train/bounded.js";
+export {
+  bradleyTerryOracle,
+  runOnline,
+  theoreticalAlpha,
+  type OnlineOptions,
+  type OnlineResult,
+  type OnlineState,
+  type PreferenceOracle,
+  type RewardBound,
+} from "./train/online.js";
+export type { OptimizerName, OptimizerState } from "./train/optimizer.js";
+
+// certificates
+export { certifyCalibration, certifyPessimism, certifySuboptimality, type PessimismCertificates } from "./certify/saddle.js";
