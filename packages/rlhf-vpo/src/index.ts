@@ -47,3 +47,14 @@ export type { OptimizerName, OptimizerState } from "./train/optimizer.js";
 
 // certificates
 export { certifyCalibration, certifyPessimism, certifySuboptimality, type PessimismCertificates } from "./certify/saddle.js";
+
+// sequences
+export { responseMask, scoreSequences, sequenceLogProbs, type SequenceLogProbs, type SequenceOptions } from "./sequence/log-probs.js";
+
+// data
+export { readPreferenceJsonl, type ChunkSource, type ReadOptions } from "./data/jsonl.js";
+export { PreferenceFormatError, parsePreference, type Message, type PreferenceErrorCode, type PreferenceRecord } from "./data/record.js";
+export { batches, flipLabels, pairsFromRanking, toUnpaired } from "./data/tools.js";
+
+// metrics
+export { klEstimates, preferenceMetrics, type PreferenceMetrics } from "./metrics.js";

@@ -115,6 +115,16 @@ describe.skipIf(bandit === undefined)("golden online runs", () => {
 });
 
 interface Experiments {
+  readonly online: {
+    readonly tag: string;
+    readonly T: number;
+    readonly K: number;
+    readonly beta: number;
+    readonly alphaSum: number;
+    readonly bound: number | null;
+    readonly meanRegret: Record<string, number>;
+    readonly standardError: number;
+  }[];
   readonly offline: {
     readonly N: number;
     readonly K: number;
@@ -125,34 +135,73 @@ interface Experiments {
 }
 const experiments = load<Experiments>("experiments");
 
+const draw = (seed: number, n: number): number[] => flat(normal(key(seed), [n], { dtype: "float64" }));
+/** A reference policy with standard normal logits. */
+function logSoftmaxOf(scores: readonly number[]): number[] {
+  const top = Math.max(...scores);
+  const z = Math.log(scores.reduce((sum, s) => sum + Math.exp(s - top), 0)) + top;
+  return scores.map((s) => s - z);
+}
+const meanOf = (x: readonly number[]): number => x.reduce((a, b) => a + b, 0) / x.length;
+const errorOf = (x: readonly number[]): number => Math.sqrt(x.reduce((sum, v) => sum + (v - meanOf(x)) ** 2, 0) / (x.length - 1) / x.length);
+
 describe.skipIf(experiments === undefined)("golden experiments", () => {
   it("offline bandits: mean gap of VPO and of maximum likelihood, within three standard errors", () => {
     const instances = 60;
-    for (const { N, K, beta, steps, results } of experiments!.offline.slice(0, 3)) {
+    for (const { N, K, beta, steps, results } of experiments!.offline.slice(0, 3))
       for (const { alphaSum, meanGap, standardError } of results) {
         const gaps = Array.from({ length: instances }, (_, seed) => {
-          const draw = (name: number, n: number): number[] => flat(normal(key(seed * 7 + name), [n], { dtype: "float64" }));
-          const scores = draw(1, K);
-          const top = Math.max(...scores);
-          const z = Math.log(scores.reduce((sum, s) => sum + Math.exp(s - top), 0)) + top;
-          const logRef = scores.map((s) => s - z);
-          const reward = draw(2, K);
+          const logRef = logSoftmaxOf(draw(seed * 7 + 1, K));
+          const reward = draw(seed * 7 + 2, K);
           const u = flat(uniform(key(seed * 7 + 3), [3 * N], { dtype: "float64" }));
           const pick = (v: number): number => {
             let sum = 0;
-            return Math.max(0, logRef.findIndex((l) => (sum += Math.exp(l)) > v)); // prettier-ignore
+            const y = logRef.findIndex((l) => (sum += Math.exp(l)) > v);
+            return y < 0 ? K - 1 : y;
           };
-          const data = Array.from({ length: N }, (_, i) => {
+          const data = Array.from({ length: N }, (__, i) => {
             const [a, b] = [pick(u[3 * i]!), pick(u[3 * i + 1]!)];
             return u[3 * i + 2]! < 1 / (1 + Math.exp(reward[b]! - reward[a]!)) ? [0, a, b] : [0, b, a];
           }).filter(([, a, b]) => a !== b);
           const trained = trainOffline({ data, logReference: [logRef] }, { beta, alpha: alphaSum / Math.max(1, data.length) }, { steps });
           return suboptimality([reward], trained.logPolicy, [logRef], { beta });
         });
-        const mean = gaps.reduce((a, b) => a + b) / instances;
-        const error = Math.sqrt(gaps.reduce((sum, g) => sum + (g - mean) ** 2, 0) / (instances - 1) / instances);
-        expect(Math.abs(mean - meanGap), `N = ${N}, α = ${alphaSum}: ${mean} against ${meanGap}`).toBeLessThan(3 * Math.hypot(error, standardError));
+        expect(Math.abs(meanOf(gaps) - meanGap), `N = ${N}, α = ${alphaSum}: ${meanOf(gaps)} against ${meanGap}`).toBeLessThan(
+          3 * Math.hypot(errorOf(gaps), standardError),
+        );
       }
-    }
+  }, 120_000);
+
+  it("online bandits at low temperature: regret within three standard errors, and optimism ahead of greedy play", () => {
+    const instances = 150;
+    const regrets = [0, 1].map((alphaSum) => {
+      const want = experiments!.online.find((e) => e.tag === "low-temperature" && e.alphaSum === alphaSum)!;
+      const { K, T, beta, bound } = want;
+      const total = Array.from({ length: instances }, (_, seed) => {
+        const logReference = [logSoftmaxOf(draw(seed * 5 + 1, K))];
+        const reward = [flat(uniform(key(seed * 5 + 2), [K], { dtype: "float64" }))];
+        const { policies } = runOnline(key(seed), { data: [], logReference }, bradleyTerryOracle(reward), {
+          beta,
+          alphaSum,
+          iterations: T,
+          bound: { kind: "box", size: bound! },
+        });
+        let regret = 0;
+        const best = Math.log(logReference[0]!.reduce((sum, l, y) => sum + Math.exp(l + (reward[0]![y]! - 1) / beta), 0)) * beta + 1;
+        for (let t = 0; t < T; t++) {
+          regret += best;
+          for (let y = 0; y < K; y++) {
+            const l = policies.get(t, 0, y);
+            regret -= Math.exp(l) * (reward[0]![y]! - beta * (l - logReference[0]![y]!));
+          }
+        }
+        return regret;
+      });
+      expect(Math.abs(meanOf(total) - want.meanRegret["400"]!), `α = ${alphaSum}: ${meanOf(total)} against ${want.meanRegret["400"]}`).toBeLessThan(
+        3 * Math.hypot(errorOf(total), want.standardError),
+      );
+      return total;
+    });
+    expect(meanOf(regrets[1]!)).toBeLessThan(meanOf(regrets[0]!));
   }, 120_000);
 });

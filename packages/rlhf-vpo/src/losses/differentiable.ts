@@ -2,6 +2,9 @@
 import { type NdArray, ShapeError, array, customVjp, mul } from "@provably/core-tensor";
 import type { LossResult } from "./batch.js";
 
+/** Numbers that are not an array of ours, nor one that is being traced. */
+const isPlain = (x: unknown): x is number[] => typeof x === "number" || Array.isArray(x) || ArrayBuffer.isView(x);
+
 /**
  * A loss as a differentiable function of its arrays, for policies that are trained through automatic differentiation: its closed-form gradients are
  * handed to the chain rule.
@@ -20,10 +23,11 @@ import type { LossResult } from "./batch.js";
  * ```
  * @category Losses
  */
-export function differentiable<Batch extends Readonly<Record<string, unknown>>>(loss: (batch: Batch) => LossResult): (batch: Batch) => NdArray {
+export function differentiable<Batch extends object>(loss: (batch: Batch) => LossResult): (batch: Batch) => NdArray {
   return (batch) => {
-    const names = Object.keys(batch).filter((name) => batch[name] !== undefined);
-    const arrays = names.map((name) => batch[name]);
+    const given = Object.entries(batch).filter(([, value]) => value !== undefined);
+    const names = given.map(([name]) => name);
+    const arrays = given.map(([, value]: [string, unknown]) => (isPlain(value) ? array(value, { dtype: "float64" }) : value));
     const rebuild = (values: readonly unknown[]): Batch => Object.fromEntries(names.map((name, i) => [name, values[i]])) as Batch;
     const value = (...values: unknown[]): NdArray => array(loss(rebuild(values)).loss, { dtype: "float64" });
     const run = customVjp(
