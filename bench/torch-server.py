@@ -72,7 +72,23 @@ def tv_sweep(states, actions, sigma):
     return run
 
 
-OPERATIONS = {f.__name__: f for f in (matmul, matvec, unary, softmax, conv2d, add, svd, eigh, tv_sweep)}
+def vpo(n):
+    """Offline VPO with its gradients by automatic differentiation, float64."""
+    torch.manual_seed(0)
+    parts = [(-100 * torch.rand(n, dtype=torch.float64)).requires_grad_() for _ in range(4)]
+
+    def run():
+        with torch.enable_grad():
+            a, b, a0, b0 = parts
+            u = a - a0
+            z = 0.1 * (u - (b - b0))
+            loss = (torch.nn.functional.softplus(-z) - 0.02 * u).mean()
+            return torch.autograd.grad(loss, parts)
+
+    return run
+
+
+OPERATIONS = {f.__name__: f for f in (matmul, matvec, unary, softmax, conv2d, add, svd, eigh, tv_sweep, vpo)}
 prepared = {}
 print(json.dumps({"version": torch.__version__}), flush=True)
 for line in sys.stdin:

@@ -3,12 +3,13 @@
 //   npm start -- score-diffusion   one chapter
 import { mkdirSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { rlhfVpo } from "./chapters/rlhf-vpo.mjs";
 import { robustRl } from "./chapters/robust-rl.mjs";
 import { scoreDiffusion } from "./chapters/score-diffusion.mjs";
 import { progressBar } from "./lib/progress.mjs";
 import { renderReport } from "./lib/report.mjs";
 
-const chapters = [scoreDiffusion, robustRl];
+const chapters = [scoreDiffusion, robustRl, rlhfVpo];
 
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => !chapters.some((chapter) => chapter.name === name));

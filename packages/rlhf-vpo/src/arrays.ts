@@ -47,3 +47,8 @@ export function atLeast(fn: string, name: string, x: number, low: number, high =
   if (!(x >= low && x <= high && x < Infinity)) throw new DomainError(`${fn}: ${name} must lie in [${low}, ${high}], got ${x}`);
   return x;
 }
+
+/** An array whose storage is `data`, which nobody writes to any more. */
+export function wrap(data: Float64Array, shape?: readonly number[]): NdArray<"float64"> {
+  return array<"float64">(data, shape === undefined ? { copy: false } : { shape, copy: false });
+}

@@ -24,13 +24,15 @@ export interface ArrayOptions<D extends DType = DType> {
   readonly dtype?: D;
   /** Extents; default those of the nesting, or one axis for a typed array. */
   readonly shape?: Shape;
+  /** `false` keeps a typed array as the storage instead of copying it; it must not be written to afterwards. Default true. */
+  readonly copy?: boolean;
 }
 
 /**
  * An array of the given numbers.
  *
  * Nested lists give the shape by their nesting; flat lists and typed arrays take it from `options.shape`.
- * The values are copied, so later writes to `values` are not seen.
+ * The values are copied, so later writes to `values` are not seen, unless `copy` is false.
  *
  * @param values - numbers in nested lists, a typed array, or another array
  * @param options - see {@link ArrayOptions}
@@ -47,7 +49,7 @@ export interface ArrayOptions<D extends DType = DType> {
  * @category Creation
  */
 export function array<D extends DType = DType>(values: ArrayInput | TypedArray, options: ArrayOptions<D> = {}): NdArray<D> {
-  const { dtype, shape } = options;
+  const { dtype, shape, copy = true } = options;
   if (dtype !== undefined) checkDType("array", dtype);
   let x: NdArray;
   if (typeof values === "number") {
@@ -58,7 +60,7 @@ export function array<D extends DType = DType>(values: ArrayInput | TypedArray, 
     const data = values as TypedArray;
     if (data.buffer.byteLength === 0 && shape !== undefined && sizeOf(shape) > 0)
       throw new ShapeError("array: values has no storage; was its buffer transferred to a worker?");
-    x = dense<DType>(data.slice(), dtypeOf(values)!, [data.length]);
+    x = dense<DType>(copy ? data.slice() : data, dtypeOf(values)!, [data.length]);
   } else {
     x = toArray("array", values as ArrayInput, "values");
   }

@@ -1,6 +1,6 @@
 /** Batches of preference pairs, and the loop that every pairwise loss runs in. */
 import { type ArrayInput, DomainError, type NdArray, ShapeError, array } from "@provably/core-tensor";
-import { finite } from "../arrays.js";
+import { finite, wrap } from "../arrays.js";
 
 /**
  * Log-probabilities of chosen and rejected responses under the policy and the reference. Sums over tokens, in nats; keep them in float64.
@@ -85,8 +85,10 @@ export function flatten(fn: string, batch: PreferenceBatch, { allowPositive = fa
   const warnings: string[] = [];
   if (!allowPositive)
     for (const [name, x] of Object.entries(given)) {
-      const at = x?.findIndex((v) => v > 1e-6) ?? -1;
-      if (at >= 0) warnings.push(`${name}[${at}] is ${x![at]}, and log-probabilities of sequences are at most 0: scores that were not normalised?`);
+      let at = 0;
+      while (x && at < x.length && !(x[at]! > 1e-6)) at++;
+      if (x && at < x.length)
+        warnings.push(`${name}[${at}] is ${x[at]}, and log-probabilities of sequences are at most 0: scores that were not normalised?`);
     }
   const [chosenLengths, rejectedLengths, given1] = [read("chosenLengths"), read("rejectedLengths"), read("weights")];
   let total = size;
@@ -141,6 +143,7 @@ export function overPairs(batch: FlatBatch, { withGradients = true }: LossOption
   const grads = withGradients
     ? { chosen: new Float64Array(size), rejected: new Float64Array(size), refChosen: new Float64Array(size), refRejected: new Float64Array(size) }
     : undefined;
+  const [da, db, da0, db0] = grads ? [grads.chosen, grads.rejected, grads.refChosen, grads.refRejected] : [losses, losses, losses, losses];
   const d: PairGradient = { chosen: 0, rejected: 0, refChosen: 0, refRejected: 0 };
   let loss = 0;
   for (let i = 0; i < size; i++) {
@@ -150,33 +153,33 @@ export function overPairs(batch: FlatBatch, { withGradients = true }: LossOption
     const b0 = refRejected[i]!;
     const value = pair(a, b, a0, b0, d, i);
     const w = weights[i]!;
+    if (grads) {
+      da[i] = w * d.chosen;
+      db[i] = w * d.rejected;
+      da0[i] = w * d.refChosen;
+      db0[i] = w * d.refRejected;
+    }
     losses[i] = value;
     loss += w * value;
     up[i] = beta * (a - a0);
     down[i] = beta * (b - b0);
-    if (grads) {
-      grads.chosen[i] = w * d.chosen;
-      grads.rejected[i] = w * d.rejected;
-      grads.refChosen[i] = w * d.refChosen;
-      grads.refRejected[i] = w * d.refRejected;
-    }
   }
   const named: Record<string, NdArray<"float64">> = {};
   if (grads) {
-    for (const [name, g] of Object.entries(grads)) named[name] = array<"float64">(g);
+    for (const [name, g] of Object.entries(grads)) named[name] = wrap(g);
     for (const [name, { shape, perPair }] of Object.entries(extras)) {
       const width = perPair.length / size;
-      named[name] = array<"float64">(
+      named[name] = wrap(
         perPair.map((g, k) => weights[Math.floor(k / width)]! * g),
-        { shape },
+        shape,
       );
     }
   }
   return {
     loss,
-    losses: array<"float64">(losses),
-    chosenRewards: array<"float64">(up),
-    rejectedRewards: array<"float64">(down),
+    losses: wrap(losses),
+    chosenRewards: wrap(up),
+    rejectedRewards: wrap(down),
     grads: named,
     warnings: batch.warnings,
   };
