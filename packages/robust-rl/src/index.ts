@@ -45,6 +45,8 @@ export {
 } from "./mdp/planning.js";
 export { evaluatePolicy, robustPolicyEvaluation, robustnessProfile, type EvaluationOptions, type RobustEvaluation } from "./mdp/evaluation.js";
 export { certifyValues } from "./mdp/certificate.js";
+export { linearProgrammingMdp, occupancyMeasure } from "./mdp/linear-program.js";
+export { simulate, weissmanRadius } from "./mdp/simulate.js";
 
 // environments
 export { gridWorld, inventory, machineReplacement, riverSwim, type InventoryOptions } from "./environments/classic.js";

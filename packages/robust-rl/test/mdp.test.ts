@@ -17,8 +17,10 @@ import {
   inventory,
   kullbackLeibler,
   lInfBall,
+  linearProgrammingMdp,
   linearRobustEvaluation,
   mdp,
+  occupancyMeasure,
   randomLinearMdp,
   riverSwim,
   robustModifiedPolicyIteration,
@@ -26,6 +28,7 @@ import {
   robustValueIteration,
   robustnessProfile,
   sRectangularL1,
+  simulate,
   totalVariation,
   twoFoldSubsampling,
   valueIteration,
@@ -159,6 +162,41 @@ describe("robust decision processes", () => {
       expect(Math.min(...gains)).toBeGreaterThanOrEqual(-1e-8);
       expect(Math.max(...gains)).toBeGreaterThan(1e-3);
     }
+  });
+
+  it("linear programs, small and large, visits and simulation agree with value iteration", async () => {
+    for (const [process, discount] of [
+      [garnet(key(1), { states: 6, actions: 3, branching: 4 }), 0.9],
+      [garnet(key(2), { states: 40, actions: 3, branching: 5 }), 0.9],
+    ] as const) {
+      const plan = valueIteration(process, { discount, tolerance: 1e-11 });
+      const { values, occupancy, policy } = await linearProgrammingMdp(process, { discount });
+      expectNear(values, plan.values, 1e-8);
+      expect(flat(policy)).toEqual(flat(plan.policy));
+      const visits = occupancyMeasure(process, plan.policy, { discount });
+      expectNear(visits, occupancy, 1e-6);
+      const mean = flat(plan.values).reduce((a, b) => a + b) / process.numStates;
+      expect(flat(visits).reduce((sum, d, i) => sum + d * flat(process.rewards)[i]!, 0)).toBeCloseTo(mean, 8);
+      const returns = flat(simulate(key(3), process, plan.policy, { episodes: 4000, steps: 150, discount }));
+      const average = returns.reduce((a, b) => a + b) / returns.length;
+      const error = Math.sqrt(returns.reduce((sum, x) => sum + (x - average) ** 2, 0)) / returns.length;
+      expect(Math.abs(average - mean)).toBeLessThan(4 * error);
+    }
+    const thin = mdp({ transitions: sparse(), rewards: model.rewards });
+    const start = [1, ...new Array<number>(11).fill(0)];
+    const [a, b] = [model, thin].map((m) =>
+      flat(
+        simulate(
+          key(4),
+          m,
+          flat(model.rewards)
+            .slice(0, 12)
+            .map(() => 1),
+          { episodes: 20, steps: 20, start },
+        ),
+      ),
+    );
+    expect(a).toEqual(b);
   });
 
   it("profiles fall with the radius", () => {
