@@ -62,8 +62,8 @@ export interface FlatBatch {
   readonly refRejected: Float64Array;
   readonly chosenLengths: Float64Array | undefined;
   readonly rejectedLengths: Float64Array | undefined;
-  /** Weights that sum to 1. */
-  readonly weights: Float64Array;
+  /** Weights that sum to 1, where they are not all the same. */
+  readonly weights: Float64Array | undefined;
   readonly warnings: readonly string[];
 }
 
@@ -109,7 +109,7 @@ export function flatten(fn: string, batch: PreferenceBatch, { allowPositive = fa
     refRejected: given.refRejected ?? zeros!,
     chosenLengths,
     rejectedLengths,
-    weights: given1 ? given1.map((w) => w / total) : new Float64Array(size).fill(1 / size),
+    weights: given1?.map((w) => w / total),
     warnings,
   };
 }
@@ -152,7 +152,7 @@ export function overPairs(batch: FlatBatch, { withGradients = true }: LossOption
     const a0 = refChosen[i]!;
     const b0 = refRejected[i]!;
     const value = pair(a, b, a0, b0, d, i);
-    const w = weights[i]!;
+    const w = weights ? weights[i]! : 1 / size;
     if (grads) {
       da[i] = w * d.chosen;
       db[i] = w * d.rejected;
@@ -170,7 +170,7 @@ export function overPairs(batch: FlatBatch, { withGradients = true }: LossOption
     for (const [name, { shape, perPair }] of Object.entries(extras)) {
       const width = perPair.length / size;
       named[name] = wrap(
-        perPair.map((g, k) => weights[Math.floor(k / width)]! * g),
+        perPair.map((g, k) => (weights ? weights[Math.floor(k / width)]! : 1 / size) * g),
         shape,
       );
     }
