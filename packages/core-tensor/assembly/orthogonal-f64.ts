@@ -2,7 +2,6 @@
 
 const STRIP: i32 = 128;
 
-// @ts-ignore: decorator
 @inline
 function axpy(scale: f64, x: usize, y: usize, n: i32): void {
   const s = f64x2.splat(scale);
@@ -14,7 +13,6 @@ function axpy(scale: f64, x: usize, y: usize, n: i32): void {
   for (; i < n; i++, x += 8, y += 8) store<f64>(y, load<f64>(y) + scale * load<f64>(x));
 }
 
-// @ts-ignore: decorator
 @inline
 function dot(x: usize, y: usize, n: i32): f64 {
   let a = f64x2.splat(0);
@@ -30,7 +28,6 @@ function dot(x: usize, y: usize, n: i32): f64 {
   return total;
 }
 
-// @ts-ignore: decorator
 @inline
 function turn(p: usize, q: usize, n: i32, c: f64, s: f64): void {
   const cc = f64x2.splat(c);

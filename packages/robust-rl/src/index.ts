@@ -71,6 +71,7 @@ export { commonsGame, randomMarkovGame } from "./environments/games.js";
 // offline learning
 export { linearMdp, linearRobustEvaluation, linearRobustValueIteration, type LinearMdp, type LinearValues } from "./offline/model.js";
 export { collectOfflineData, trimmedCount, twoFoldSubsampling, type OfflineData } from "./offline/data.js";
-export { drop, drpvi, type DropOptions, type DropResult, type Pessimism } from "./offline/drop.js";
+export { drop, drpvi } from "./offline/drop.js";
+export type { DropOptions, DropResult, Pessimism } from "./offline/result.js";
 export { dropV, type DropVOptions } from "./offline/drop-v.js";
 export { certifyOffline } from "./offline/certificate.js";

@@ -1,6 +1,6 @@
 /** Linear programs: minimise a cost subject to inequalities and equalities, over x ≥ 0. */
 import { type ArrayInput, DomainError, type NdArray, ShapeError, array, toTypedArray } from "@provably/core-tensor";
-import { simplex } from "./simplex.js";
+import { type DenseProgram, simplex } from "./simplex.js";
 
 /**
  * A linear program $\min\{c \cdot x : Ax \le b,\ Ex = f,\ x \ge 0\}$.
@@ -28,16 +28,6 @@ export interface LinearProgramSolution {
   readonly value: number;
   /** Multipliers of the inequalities then of the equalities, [m + k]: how the value changes with each bound. NaN unless optimal. */
   readonly multipliers: NdArray<"float64">;
-}
-
-/** The program as plain numbers, rows of inequalities first. */
-export interface DenseProgram {
-  readonly n: number;
-  readonly cost: Float64Array;
-  readonly matrix: Float64Array;
-  readonly bounds: Float64Array;
-  /** How many of the rows are inequalities. */
-  readonly inequalities: number;
 }
 
 export function denseProgram(fn: string, program: LinearProgram): DenseProgram {

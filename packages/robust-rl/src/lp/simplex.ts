@@ -1,5 +1,14 @@
 /** The simplex method on a dense tableau, for programs of a few hundred numbers. */
-import type { DenseProgram } from "./program.js";
+
+/** The program as plain numbers, rows of inequalities first. */
+export interface DenseProgram {
+  readonly n: number;
+  readonly cost: Float64Array;
+  readonly matrix: Float64Array;
+  readonly bounds: Float64Array;
+  /** How many of the rows are inequalities. */
+  readonly inequalities: number;
+}
 
 /** Below this a coefficient counts as zero; rows are scaled to a largest entry of 1. */
 const ZERO = 1e-11;

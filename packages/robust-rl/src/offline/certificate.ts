@@ -1,8 +1,8 @@
 /** What a policy learned offline is worth where the model is known after all. */
 import { type ArrayInput, type Certificate, ShapeError, array } from "@provably/core-tensor";
 import { numbers } from "../uncertainty/worst-case.js";
-import type { DropResult } from "./drop.js";
 import { type LinearMdp, linearRobustEvaluation, linearRobustValueIteration } from "./model.js";
+import type { DropResult } from "./result.js";
 
 /**
  * Certificates of an offline result against a known model: its exact sub-optimality, and whether its values were indeed lower bounds.

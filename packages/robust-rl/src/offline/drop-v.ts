@@ -3,8 +3,9 @@ import { type ArrayInput, type NdArray, ShapeError, array } from "@provably/core
 import { inv } from "@provably/core-tensor/linalg";
 import { numbers } from "../uncertainty/worst-case.js";
 import type { FlatData, OfflineData } from "./data.js";
-import { type DropOptions, type DropResult, type Pessimism, drop } from "./drop.js";
+import { drop } from "./drop.js";
 import { checkFeatures } from "./model.js";
+import type { DropOptions, DropResult, Pessimism } from "./result.js";
 import { assemble, checkData, checkOptions, knownRewards, pass, pessimismOf } from "./ridge-pass.js";
 
 /**

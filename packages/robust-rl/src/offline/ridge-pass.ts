@@ -5,7 +5,7 @@ import { actionsOf } from "../mdp/policy.js";
 import { numbers } from "../uncertainty/worst-case.js";
 import { factorWorstCases } from "./clip.js";
 import { type FlatData, type OfflineData, flattenData } from "./data.js";
-import type { DropOptions, DropResult, Pessimism } from "./drop.js";
+import type { DropOptions, DropResult, Pessimism } from "./result.js";
 
 /** What one backward pass needs beside the data. */
 export interface Pass {
