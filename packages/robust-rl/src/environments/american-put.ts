@@ -19,7 +19,19 @@ export interface AmericanPutOptions {
   readonly tick?: number;
 }
 
-/** The prices of the grid of {@link americanPut}. */
+/**
+ * The prices that the states of {@link americanPut} stand for.
+ *
+ * @param options - `range` and `tick` as there
+ * @returns prices from the lowest to the highest, one for each state but the last
+ * @example
+ * ```ts
+ * import { priceGrid } from "@provably/robust-rl";
+ *
+ * priceGrid({ range: [80, 82], tick: 1 }); // => [80, 81, 82]
+ * ```
+ * @category Environments
+ */
 export function priceGrid({ range = [80, 140], tick = 0.1 }: AmericanPutOptions = {}): readonly number[] {
   return Array.from({ length: Math.round((range[1] - range[0]) / tick) + 1 }, (_, i) => range[0] + i * tick);
 }
