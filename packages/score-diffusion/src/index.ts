@@ -53,3 +53,9 @@ export { probabilityFlow } from "./flow.js";
 // certificates
 export { certifyOrder, convergence, type Convergence, type ConvergenceOptions } from "./certify/order.js";
 export { pathKl1d } from "./certify/path-kl.js";
+
+// networks and their training
+export { networkModel, type BatchLevels, type Network } from "./network/network.js";
+export { scoreNetwork, type ScoreNetwork, type ScoreNetworkConfig, type ScoreNetworkParams } from "./network/score-network.js";
+export { cosineLevel, denoisingLoss, lossWeight, type DenoisingLossOptions, type LossWeight, type LossWeightOptions } from "./train/loss.js";
+export { trainScore, type TrainScoreOptions, type TrainScoreResult, type TrainingState } from "./train/train.js";

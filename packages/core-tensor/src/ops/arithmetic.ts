@@ -10,8 +10,8 @@ const addPrimitive = elementwise({
   name: "add",
   arity: 2,
   js: (a, b) => a + b,
-  loop(out, a, p, da, b, q, db) {
-    for (let i = 0; i < out.length; i++, p += da, q += db) out[i] = a[p]! + b[q]!;
+  loop(out, from, to, a, p, da, b, q, db) {
+    for (let i = from; i < to; i++, p += da, q += db) out[i] = a[p]! + b[q]!;
   },
   partials: [(t) => t, (t) => t],
 });
@@ -39,8 +39,8 @@ const subPrimitive = elementwise({
   name: "sub",
   arity: 2,
   js: (a, b) => a - b,
-  loop(out, a, p, da, b, q, db) {
-    for (let i = 0; i < out.length; i++, p += da, q += db) out[i] = a[p]! - b[q]!;
+  loop(out, from, to, a, p, da, b, q, db) {
+    for (let i = from; i < to; i++, p += da, q += db) out[i] = a[p]! - b[q]!;
   },
   partials: [(t) => t, (t) => neg(t)],
 });
@@ -68,8 +68,8 @@ const mulPrimitive = elementwise({
   name: "mul",
   arity: 2,
   js: (a, b) => a * b,
-  loop(out, a, p, da, b, q, db) {
-    for (let i = 0; i < out.length; i++, p += da, q += db) out[i] = a[p]! * b[q]!;
+  loop(out, from, to, a, p, da, b, q, db) {
+    for (let i = from; i < to; i++, p += da, q += db) out[i] = a[p]! * b[q]!;
   },
   partials: [(t, [, b]) => mul(t, b!), (t, [a]) => mul(t, a!)],
 });
@@ -98,8 +98,8 @@ const divPrimitive = elementwise({
   arity: 2,
   result: "float",
   js: (a, b) => a / b,
-  loop(out, a, p, da, b, q, db) {
-    for (let i = 0; i < out.length; i++, p += da, q += db) out[i] = a[p]! / b[q]!;
+  loop(out, from, to, a, p, da, b, q, db) {
+    for (let i = from; i < to; i++, p += da, q += db) out[i] = a[p]! / b[q]!;
   },
   partials: [(t, [, b]) => div(t, b!), (t, [, b], y) => neg(mul(t, div(y, b!)))],
 });
@@ -125,7 +125,15 @@ export function div(a: ArrayInput, b: ArrayInput): NdArray {
   return applyBinary(divPrimitive, a, b);
 }
 
-const negPrimitive = elementwise({ name: "neg", arity: 1, js: (x) => -x, partials: [(t) => neg(t)] });
+const negPrimitive = elementwise({
+  name: "neg",
+  arity: 1,
+  js: (x) => -x,
+  loop(out, from, to, a, p, da) {
+    for (let i = from; i < to; i++, p += da) out[i] = -a[p]!;
+  },
+  partials: [(t) => neg(t)],
+});
 
 /**
  * The negative $-x$ of each element.
@@ -186,7 +194,10 @@ const squarePrimitive = elementwise({
   name: "square",
   arity: 1,
   js: (x) => x * x,
-  partials: [(t, [x]) => mul(t, mul(2, x!))],
+  loop(out, from, to, a, p, da) {
+    for (let i = from; i < to; i++, p += da) out[i] = a[p]! * a[p]!;
+  },
+  partials: [(t, [x]) => mul(mul(2, t), x!)],
 });
 
 /**

@@ -9,8 +9,8 @@ const equalPrimitive = elementwise({
   arity: 2,
   result: "bool",
   js: (a, b) => Number(a === b),
-  loop(out, a, p, da, b, q, db) {
-    for (let i = 0; i < out.length; i++, p += da, q += db) out[i] = Number(a[p]! === b[q]!);
+  loop(out, from, to, a, p, da, b, q, db) {
+    for (let i = from; i < to; i++, p += da, q += db) out[i] = Number(a[p]! === b[q]!);
   },
 });
 
@@ -38,8 +38,8 @@ const notEqualPrimitive = elementwise({
   arity: 2,
   result: "bool",
   js: (a, b) => Number(a !== b),
-  loop(out, a, p, da, b, q, db) {
-    for (let i = 0; i < out.length; i++, p += da, q += db) out[i] = Number(a[p]! !== b[q]!);
+  loop(out, from, to, a, p, da, b, q, db) {
+    for (let i = from; i < to; i++, p += da, q += db) out[i] = Number(a[p]! !== b[q]!);
   },
 });
 
@@ -67,8 +67,8 @@ const lessPrimitive = elementwise({
   arity: 2,
   result: "bool",
   js: (a, b) => Number(a < b),
-  loop(out, a, p, da, b, q, db) {
-    for (let i = 0; i < out.length; i++, p += da, q += db) out[i] = Number(a[p]! < b[q]!);
+  loop(out, from, to, a, p, da, b, q, db) {
+    for (let i = from; i < to; i++, p += da, q += db) out[i] = Number(a[p]! < b[q]!);
   },
 });
 
@@ -96,8 +96,8 @@ const lessEqualPrimitive = elementwise({
   arity: 2,
   result: "bool",
   js: (a, b) => Number(a <= b),
-  loop(out, a, p, da, b, q, db) {
-    for (let i = 0; i < out.length; i++, p += da, q += db) out[i] = Number(a[p]! <= b[q]!);
+  loop(out, from, to, a, p, da, b, q, db) {
+    for (let i = from; i < to; i++, p += da, q += db) out[i] = Number(a[p]! <= b[q]!);
   },
 });
 
@@ -125,8 +125,8 @@ const greaterPrimitive = elementwise({
   arity: 2,
   result: "bool",
   js: (a, b) => Number(a > b),
-  loop(out, a, p, da, b, q, db) {
-    for (let i = 0; i < out.length; i++, p += da, q += db) out[i] = Number(a[p]! > b[q]!);
+  loop(out, from, to, a, p, da, b, q, db) {
+    for (let i = from; i < to; i++, p += da, q += db) out[i] = Number(a[p]! > b[q]!);
   },
 });
 
@@ -154,8 +154,8 @@ const greaterEqualPrimitive = elementwise({
   arity: 2,
   result: "bool",
   js: (a, b) => Number(a >= b),
-  loop(out, a, p, da, b, q, db) {
-    for (let i = 0; i < out.length; i++, p += da, q += db) out[i] = Number(a[p]! >= b[q]!);
+  loop(out, from, to, a, p, da, b, q, db) {
+    for (let i = from; i < to; i++, p += da, q += db) out[i] = Number(a[p]! >= b[q]!);
   },
 });
 

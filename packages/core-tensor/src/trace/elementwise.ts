@@ -3,7 +3,7 @@ import { type DType, type TypedArray, allocate, floatDType, isFloat, promoteDTyp
 import { type ArrayInput, toArray } from "./input.js";
 import { DenseArray, type NdArray, dense } from "../array/ndarray.js";
 import { broadcastShapes, broadcastStrides, isRowMajor, sameShape } from "../array/shape.js";
-import { mapFlat, mapStrided } from "../exec/js/elementwise.js";
+import { type RowLoop, mapFlat, mapRows, mapStrided } from "../exec/js/elementwise.js";
 import { bindOne } from "./bind.js";
 import type { Aval, Derivative, Primitive } from "./primitive.js";
 
@@ -18,8 +18,8 @@ export interface Elementwise {
   readonly result?: ResultType;
   /** The function itself, in double precision. */
   readonly js: (a: number, b: number, c: number) => number;
-  /** Loop over contiguous inputs of one type, for functions so cheap that a call per element would dominate; a step of 0 repeats a scalar. */
-  readonly loop?: (out: TypedArray, a: TypedArray, aStart: number, aStep: number, b: TypedArray, bStart: number, bStep: number) => void;
+  /** {@link RowLoop} for functions of one or two arguments so cheap that a call per element would dominate. */
+  readonly loop?: RowLoop;
   /** SIMD kernel over contiguous input; undefined when it declines. */
   readonly simd?: (x: Float32Array | Float64Array) => TypedArray | undefined;
   /** `partials[i](t, inputs, output)` is t · ∂f/∂input_i; null for no dependence. Left out: the derivative is zero. */
@@ -70,14 +70,15 @@ function evaluate(spec: Elementwise, inputs: readonly DenseArray[], out: Aval): 
   const a = inputs[0]!;
   const size = out.shape.length === 0 ? 1 : out.shape.reduce((n, extent) => n * extent, 1);
   const data = allocate(out.dtype, size);
-  if (inputs.length === 1 && isRowMajor(a.shape, a.stride)) {
+  const b = inputs[1] ?? a;
+  if (spec.loop !== undefined && isFlat(a, size) && isFlat(b, size)) {
+    spec.loop(data, 0, size, a.data, a.offset, a.size === 1 ? 0 : 1, b.data, b.offset, b.size === 1 ? 0 : 1);
+  } else if (inputs.length === 1 && isRowMajor(a.shape, a.stride)) {
     mapFlat(spec.js as (x: number) => number, a.data, a.offset, data);
-  } else if (spec.loop !== undefined && inputs.length === 2 && isFlat(a, size) && isFlat(inputs[1]!, size)) {
-    const b = inputs[1]!;
-    spec.loop(data, a.data, a.offset, a.size === 1 ? 0 : 1, b.data, b.offset, b.size === 1 ? 0 : 1);
   } else {
     const operands = inputs.map((x) => ({ data: x.data, stride: broadcastStrides(x.shape, x.stride, out.shape), offset: x.offset }));
-    mapStrided(spec.js, out.shape, operands, data);
+    if (spec.loop === undefined) mapStrided(spec.js, out.shape, operands, data);
+    else mapRows(spec.loop, out.shape, operands[0]!, operands[1] ?? operands[0]!, data);
   }
   return dense<DType>(data, out.dtype, out.shape);
 }
