@@ -6,7 +6,18 @@
 
 // noise schedules
 export { levelOf, levelOfLambda, type NoiseLevel } from "./schedule/level.js";
-export { paperSchedule, scheduleOf, type PaperScheduleOptions, type Schedule } from "./schedule/schedule.js";
+export {
+  flowSchedule,
+  lambdaGrid,
+  levelAt,
+  paperSchedule,
+  scheduleOf,
+  scheduleOfAlphaBar,
+  scheduleOfSigmas,
+  type PaperScheduleOptions,
+  type Schedule,
+} from "./schedule/schedule.js";
+export { rescaleZeroTerminalSnr, respace, timesteps, type Spacing } from "./schedule/respace.js";
 export { cosineBetas, linearBetas, scaledLinearBetas, sigmoidBetas, type BetaRange } from "./schedule/betas.js";
 export { exponentialSigmas, karrasSigmas, type SigmaRange } from "./schedule/sigmas.js";
 
@@ -42,12 +53,16 @@ export {
   type SamplerState,
   type TableOptions,
 } from "./sampler/sampler.js";
-export type { StepRow } from "./sampler/steps.js";
+export type { StepRow, Transition } from "./sampler/steps.js";
 export { pfOde } from "./sampler/pf-ode.js";
 export { ddpm } from "./sampler/ddpm.js";
 export { acceleratedOde, acceleratedOdeCached, acceleratedOdeExtended, type AcceleratedRow, type CachedRow } from "./sampler/accelerated-ode.js";
 export { acceleratedSde } from "./sampler/accelerated-sde.js";
 export { ddim, type DdimRow } from "./sampler/ddim.js";
+export { ddpmAncestral, type AncestralRow } from "./sampler/ddpm-ancestral.js";
+export { dpmSolver2, dpmSolverPP2M, dpmSolverPP2S, dpmSolverSde2M, type DpmRow, type MultistepOptions } from "./sampler/dpm-solver.js";
+export { euler, eulerAncestral, heun, type ChurnOptions, type EdmRow, type EulerAncestralRow } from "./sampler/edm.js";
+export { uniPC, type UniPcOptions, type UniPcRow } from "./sampler/uni-pc.js";
 export { probabilityFlow } from "./flow.js";
 
 // certificates

@@ -15,6 +15,7 @@ import {
   mul,
   reshape,
   silu,
+  split,
   timestepEmbedding,
   transpose,
   upsampleNearest2d,
@@ -74,28 +75,28 @@ function blocks(channels: number): readonly (readonly [string, number, number])[
 function init(key: RngKey, { channels }: ScoreNetworkConfig): ScoreNetworkParams {
   const wide = 2 * channels;
   const params: Record<string, NdArray> = {};
-  const layer = (name: string, shape: readonly number[], gain = 1): void => {
-    const fanIn = shape.slice(1).reduce((a, b) => a * b, 1);
+  const weights = (name: string, shape: number[], fanIn: number, fanOut: number, gain: number): void => {
     params[`${name}.weight`] =
-      gain === 0
-        ? zeros([...shape], { dtype: "float32" })
-        : normal(foldIn(key, name), [...shape], { dtype: "float32", std: gain / Math.sqrt(fanIn) });
-    params[`${name}.bias`] = zeros([shape[0]!], { dtype: "float32" });
+      gain === 0 ? zeros(shape, { dtype: "float32" }) : normal(foldIn(key, name), shape, { dtype: "float32", std: gain / Math.sqrt(fanIn) });
+    params[`${name}.bias`] = zeros([fanOut], { dtype: "float32" });
   };
-  layer("time0", [wide, channels]);
-  layer("time1", [wide, wide]);
-  layer("in", [channels, 4, 3, 3]);
+  const dense = (name: string, from: number, to: number, gain = 1): void => weights(name, [from, to], from, to, gain);
+  const conv = (name: string, from: number, to: number, side = 3, gain = 1): void =>
+    weights(name, [to, from, side, side], from * side * side, to, gain);
+  dense("time0", channels, wide);
+  dense("time1", wide, wide);
+  conv("in", 4, channels);
   for (const [name, from, to] of blocks(channels)) {
-    layer(`${name}.conv0`, [to, from, 3, 3]);
-    layer(`${name}.conv1`, [to, to, 3, 3], 0);
-    layer(`${name}.modulate`, [2 * to, wide], 0);
-    if (from !== to) layer(`${name}.skip`, [to, from, 1, 1]);
+    conv(`${name}.conv0`, from, to);
+    conv(`${name}.conv1`, to, to, 3, 0);
+    dense(`${name}.modulate`, wide, 2 * to, 0);
+    if (from !== to) conv(`${name}.skip`, from, to, 1);
   }
-  layer("shrink", [wide, channels, 3, 3]);
-  layer("attention.qkv", [3 * wide, wide]);
-  layer("attention.out", [wide, wide], 0);
-  layer("grow", [channels, wide, 3, 3]);
-  layer("out", [4, channels, 3, 3], 0);
+  conv("shrink", channels, wide);
+  dense("attention.qkv", wide, 3 * wide);
+  dense("attention.out", wide, wide, 0);
+  conv("grow", wide, channels);
+  conv("out", channels, 4, 3, 0);
   return params;
 }
 
@@ -104,9 +105,8 @@ function residual(params: ScoreNetworkParams, name: string, x: NdArray, time: Nd
   const bias = (layer: string): NdArray => params[`${name}.${layer}.bias`]!;
   const channels = bias("conv0").shape[0]!;
   const first = conv2d(silu(groupNorm(x, GROUPS)), weight("conv0"), { padding: 1, bias: bias("conv0") });
-  const modulation = reshape(linear(time, weight("modulate"), bias("modulate")), [x.shape[0]!, 2, channels, 1, 1]);
-  const scale = modulation.pick(null, 0, null, null, null);
-  const shift = modulation.pick(null, 1, null, null, null);
+  const modulation = reshape(linear(time, weight("modulate"), bias("modulate")), [x.shape[0]!, 2 * channels, 1, 1]);
+  const [scale, shift] = split(modulation, 2, { axis: 1 }) as [NdArray, NdArray];
   const modulated = add(mul(groupNorm(first, GROUPS), add(1, scale)), shift);
   const branch = conv2d(silu(modulated), weight("conv1"), { padding: 1, bias: bias("conv1") });
   return add(x.shape[1] === channels ? x : conv2d(x, weight("skip"), { bias: bias("skip") }), branch);
@@ -116,10 +116,10 @@ function residual(params: ScoreNetworkParams, name: string, x: NdArray, time: Nd
 function attend(params: ScoreNetworkParams, x: NdArray): NdArray {
   const [n, c, h, w] = x.shape as readonly [number, number, number, number];
   const tokens = transpose(reshape(groupNorm(x, GROUPS), [n, c, h * w]), [0, 2, 1]);
-  const qkv = linear(tokens, params["attention.qkv.weight"]!, params["attention.qkv.bias"]!);
-  const part = (i: number): NdArray => expandDims(reshape(qkv, [n, h * w, 3, c]).pick(null, null, i, null), 1);
-  const mixed = reshape(attention(part(0), part(1), part(2)), [n, h * w, c]);
-  const out = linear(mixed, params["attention.out.weight"]!, params["attention.out.bias"]!);
+  const qkv = linear(tokens, params["attention.qkv.weight"]!, params["attention.qkv.bias"]);
+  const [queries, keys, values] = split(expandDims(qkv, 1), 3, { axis: -1 }) as [NdArray, NdArray, NdArray];
+  const mixed = reshape(attention(queries, keys, values), [n, h * w, c]);
+  const out = linear(mixed, params["attention.out.weight"]!, params["attention.out.bias"]);
   return add(x, reshape(transpose(out, [0, 2, 1]), x.shape));
 }
 
@@ -157,7 +157,7 @@ function apply(params: ScoreNetworkParams, x: NdArray, levels: BatchLevels, { si
     throw new ShapeError(`scoreNetwork: x must be [n, ${side * side}], got [${x.shape.join(", ")}]`);
   const n = x.shape[0]!;
   const half = side / 2;
-  const layer = (name: string, input: NdArray): NdArray => linear(input, params[`${name}.weight`]!, params[`${name}.bias`]!);
+  const layer = (name: string, input: NdArray): NdArray => linear(input, params[`${name}.weight`]!, params[`${name}.bias`]);
   const conv = (name: string, input: NdArray, stride = 1): NdArray =>
     conv2d(input, params[`${name}.weight`]!, { padding: 1, stride, bias: params[`${name}.bias`]! });
 

@@ -117,21 +117,22 @@ export const acceleratedOdeCached: Sampler<CachedRow> = {
   name: "acceleratedOdeCached",
   noises: 0,
   order: { expected: [1.6, 2.4], source: "second order, measured; practical form of Li, Huang, Efimov, Wei, Chi, Chen (2024)" },
-  table({ alphaBar }, { stopAt = 0 }) {
-    const rows: CachedRow[] = [];
-    for (let t = alphaBar.length; t > stopAt; t--) {
+  table(schedule, options) {
+    const { alphaBar } = schedule;
+    return stepRows(schedule, options).map(({ level }, i) => {
+      const t = alphaBar.length - i;
       const current = alphaBar[t - 1]!;
       const next = t > 1 ? alphaBar[t - 2]! : 1;
       const before = alphaBar[t];
       const carry = Math.sqrt(next / current);
       const bend = before === undefined ? 0 : (Math.sqrt(next) / (current - before)) * (primitive(next, current) - primitive(current, current));
-      rows.push({ level: levelOf(current, t), carry, slope: Math.sqrt(1 - next) - carry * Math.sqrt(1 - current), bend });
-    }
-    return rows;
+      return { level, carry, slope: Math.sqrt(1 - next) - carry * Math.sqrt(1 - current), bend };
+    });
   },
   *step({ x, memory }, { level, carry, slope, bend }) {
     const eps = yield { x, level, want: "eps" };
     const moved = combine(carry, x, slope, eps);
-    return { x: memory === undefined ? moved : add(moved, mul(bend, sub(memory, eps))), memory: eps };
+    const before = memory?.[0];
+    return { x: before === undefined ? moved : add(moved, mul(bend, sub(before, eps))), memory: [eps] };
   },
 };

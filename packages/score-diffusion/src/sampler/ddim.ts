@@ -1,7 +1,8 @@
 /** The sampler most people know, as a peer. */
 import { DomainError, add, mul } from "@provably/core-tensor";
-import { type NoiseLevel, levelOf } from "../schedule/level.js";
+import type { NoiseLevel } from "../schedule/level.js";
 import { type Sampler, combine } from "./sampler.js";
+import { transitions } from "./steps.js";
 
 /**
  * One step of {@link ddim}: `x ← clean · x0 + direction · ε + noise · z`.
@@ -17,6 +18,8 @@ export interface DdimRow {
 /**
  * DDIM: the clean point is predicted and noised again to the next level, $x \leftarrow \sqrt{P}\, x_0 + \sqrt{1 - P - \varsigma^2}\,\varepsilon + \varsigma z$ with
  * $\varsigma = \eta\sqrt{\tfrac{1 - P}{1 - A}\left(1 - \tfrac{A}{P}\right)}$, from $\bar\alpha = A$ to $\bar\alpha = P$.
+ *
+ * With `eta` 0 this is Euler's method on the probability flow in the coordinates of EDM and of flow matching alike.
  *
  * @param options - `eta`: 0 for the deterministic sampler (the default), 1 for ancestral sampling
  * @returns sampler
@@ -37,19 +40,18 @@ export function ddim(options: { readonly eta?: number } = {}): Sampler<DdimRow> 
     name: eta === 0 ? "ddim" : `ddim(eta ${eta})`,
     noises: eta === 0 ? 0 : 1,
     order: eta === 0 ? { expected: [0.7, 1.2], source: "first order" } : { expected: [0.3, 1.2], source: "first order at the end point" },
-    table({ alphaBar }, { stopAt = 0 }) {
-      const rows: DdimRow[] = [];
-      for (let t = alphaBar.length; t > stopAt; t--) {
-        const current = alphaBar[t - 1]!;
-        const next = t > 1 ? alphaBar[t - 2]! : 1;
-        const noise = eta * Math.sqrt(((1 - next) / (1 - current)) * (1 - current / next));
-        rows.push({ level: levelOf(current, t), clean: Math.sqrt(next), direction: Math.sqrt(Math.max(0, 1 - next - noise * noise)), noise });
-      }
-      return rows;
+    table(schedule, options) {
+      return transitions(schedule, options).map(({ level, to }) => {
+        const power = to.alpha ** 2;
+        const noise = eta * Math.sqrt(((1 - power) / (1 - level.alpha ** 2)) * (1 - level.alpha ** 2 / power));
+        return { level, clean: to.alpha, direction: Math.sqrt(Math.max(0, 1 - power - noise * noise)), noise };
+      });
     },
     *step({ x }, { level, clean, direction, noise }, [z]) {
-      const eps = yield { x, level, want: "eps" };
-      const x0 = combine(1 / level.alpha, x, -level.sigma / level.alpha, eps);
+      // in pure noise only the clean point can be asked for
+      const answer = yield { x, level, want: level.alpha === 0 ? "x0" : "eps" };
+      const x0 = level.alpha === 0 ? answer : combine(1 / level.alpha, x, -level.sigma / level.alpha, answer);
+      const eps = level.alpha === 0 ? x : answer;
       const moved = combine(clean, x0, direction, eps);
       return { x: z === undefined ? moved : add(moved, mul(noise, z)) };
     },

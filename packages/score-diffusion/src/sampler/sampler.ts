@@ -22,8 +22,8 @@ export interface Query {
 export interface SamplerState {
   /** The points, shape `[n, …]`. */
   readonly x: NdArray;
-  /** What the step before leaves for the next one; multistep samplers keep their last prediction here. */
-  readonly memory?: NdArray;
+  /** What a step leaves for the next one; multistep samplers keep their last predictions here. */
+  readonly memory?: readonly NdArray[];
 }
 
 /**

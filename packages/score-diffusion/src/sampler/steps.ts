@@ -1,10 +1,38 @@
-/** The steps of the paper samplers run over: from T down to 1, each with its ratio of signal powers. */
-import { type NoiseLevel, levelOf } from "../schedule/level.js";
-import type { Schedule } from "../schedule/schedule.js";
+/** The steps that samplers run over: from the noise to the data. */
+import { DomainError } from "@provably/core-tensor";
+import type { NoiseLevel } from "../schedule/level.js";
+import { type Schedule, levelAt } from "../schedule/schedule.js";
 import type { TableOptions } from "./sampler.js";
 
 /**
- * One step from $t$ to $t - 1$.
+ * A step from one noise level to a cleaner one.
+ * @category Samplers
+ */
+export interface Transition {
+  /** Where the step starts. */
+  readonly level: NoiseLevel;
+  /** Where it ends. */
+  readonly to: NoiseLevel;
+}
+
+/** Transitions for t = T … 1, or down to 2 when the chain stops at Y₁. */
+export function transitions(schedule: Schedule, { stopAt = 0 }: TableOptions): Transition[] {
+  const levels = Array.from({ length: schedule.alphaBar.length + 1 }, (_, t) => levelAt(schedule, t));
+  return Array.from({ length: schedule.alphaBar.length - stopAt }, (_, i) => {
+    const t = schedule.alphaBar.length - i;
+    return { level: levels[t]!, to: levels[t - 1]! };
+  });
+}
+
+/** ln(α/σ); needs signal and noise, except that the data itself is at infinity. */
+export function lambdaOf(fn: string, { alpha, sigma }: NoiseLevel): number {
+  if (alpha === 0)
+    throw new DomainError(`${fn}: the schedule starts in pure noise, where ln(α/σ) is −∞; use ddim, or end the schedule a little earlier`);
+  return Math.log(alpha / sigma);
+}
+
+/**
+ * One step of the theorems' samplers, from $t$ to $t - 1$.
  * @category Samplers
  */
 export interface StepRow {
@@ -15,9 +43,14 @@ export interface StepRow {
 }
 
 /** Rows for t = T … 1, or down to 2 when the chain stops at Y₁. */
-export function stepRows({ alphaBar }: Schedule, { stopAt = 0 }: TableOptions): StepRow[] {
-  const rows: StepRow[] = [];
-  for (let t = alphaBar.length; t > stopAt; t--)
-    rows.push({ level: levelOf(alphaBar[t - 1]!, t), ratio: alphaBar[t - 1]! / (t > 1 ? alphaBar[t - 2]! : 1) });
-  return rows;
+export function stepRows(schedule: Schedule, options: TableOptions): StepRow[] {
+  const { alphaBar } = schedule;
+  if (alphaBar[alphaBar.length - 1] === 0)
+    throw new DomainError(
+      "the schedule ends in pure noise, alphaBar = 0, which this sampler cannot leave; use ddim, or end the schedule a little earlier",
+    );
+  return transitions(schedule, options).map(({ level }, i) => {
+    const t = alphaBar.length - i;
+    return { level, ratio: alphaBar[t - 1]! / (t > 1 ? alphaBar[t - 2]! : 1) };
+  });
 }

@@ -1,5 +1,6 @@
 /** Discrete noise schedules $\beta_1, \dots, \beta_T$ and the signal powers that follow from them. */
 import { DomainError } from "@provably/core-tensor";
+import { type NoiseLevel, levelOf, levelOfLambda } from "./level.js";
 
 /**
  * A discrete schedule. Entry `i` belongs to step $t = i + 1$.
@@ -8,8 +9,10 @@ import { DomainError } from "@provably/core-tensor";
 export interface Schedule {
   /** Variance of the noise that each step adds, in (0, 1). */
   readonly beta: readonly number[];
-  /** What is left of the signal power after each step, $\bar\alpha_t = \prod_{i \le t}(1 - \beta_i)$: strictly decreasing. */
+  /** What is left of the signal power after each step, $\bar\alpha_t = \prod_{i \le t}(1 - \beta_i)$: strictly decreasing, 0 at most at the end. */
   readonly alphaBar: readonly number[];
+  /** Step numbers of the schedule that a network was trained with, where they are not 1, 2, …; see {@link respace}. */
+  readonly steps?: readonly number[];
   /** The step after the last one, where the formula of the schedule goes on; used by {@link acceleratedOde} with `first: "extend"`. */
   readonly nextBeta?: number;
 }
@@ -19,7 +22,7 @@ export function checkCount(fn: string, name: string, value: number, least: numbe
 }
 
 /**
- * The schedule of the given betas.
+ * The schedule with the given betas.
  *
  * @param beta - variances, each in $(0, 1)$, at least one
  * @returns schedule
@@ -86,4 +89,125 @@ export function paperSchedule(numSteps: number, options: PaperScheduleOptions = 
   const beta = (t: number): number => (t === 1 ? first : r * Math.min(Math.exp(Math.log(first) + t * Math.log1p(r)), 1));
   const schedule = scheduleOf(Array.from({ length: numSteps }, (_, i) => beta(i + 1)));
   return { ...schedule, nextBeta: beta(numSteps + 1) };
+}
+
+/**
+ * The noise level after step $t$ of a schedule; $t = 0$ is the data.
+ *
+ * @param schedule - noise schedule of $T$ steps
+ * @param t - integer from 0 to $T$
+ * @returns level, with the step number that a network knows it by
+ * @throws `DomainError` when there is no such step
+ * @example
+ * ```ts
+ * import { levelAt, scheduleOf } from "@provably/score-diffusion";
+ *
+ * levelAt(scheduleOf([0.36]), 1).alpha; // => 0.8
+ * ```
+ * @category Schedules
+ */
+export function levelAt(schedule: Schedule, t: number): NoiseLevel {
+  if (!Number.isInteger(t) || t < 0 || t > schedule.alphaBar.length)
+    throw new DomainError(`levelAt: t must be an integer from 0 to ${schedule.alphaBar.length}, got ${t}`);
+  return t === 0 ? levelOf(1) : levelOf(schedule.alphaBar[t - 1]!, schedule.steps?.[t - 1] ?? t);
+}
+
+/**
+ * The schedule with the given signal powers.
+ *
+ * @param alphaBar - $\bar\alpha_1 > \bar\alpha_2 > \dots$ in $(0, 1)$; the last may be 0
+ * @returns schedule
+ * @throws `DomainError` when the powers do not decrease strictly, naming the place
+ * @example
+ * ```ts
+ * import { scheduleOfAlphaBar } from "@provably/score-diffusion";
+ *
+ * scheduleOfAlphaBar([0.5, 0.25]).beta; // => [0.5, 0.5]
+ * ```
+ * @category Schedules
+ */
+export function scheduleOfAlphaBar(alphaBar: readonly number[]): Schedule {
+  if (alphaBar.length === 0) throw new DomainError("scheduleOfAlphaBar: alphaBar must hold at least one step, got none");
+  const beta = alphaBar.map((power, i) => {
+    const before = i === 0 ? 1 : alphaBar[i - 1]!;
+    if (!(power >= 0 && power < before))
+      throw new DomainError(`scheduleOfAlphaBar: alphaBar must decrease strictly from below 1, got ${power} after ${before}`);
+    return 1 - power / before;
+  });
+  return { beta, alphaBar: [...alphaBar] };
+}
+
+/**
+ * The schedule with the given noise-to-signal ratios $\sigma/\alpha$, such as those of {@link karrasSigmas}.
+ *
+ * @param sigmas - positive, descending; a 0 at the end is dropped, since every schedule starts from the data
+ * @returns schedule with $\bar\alpha = 1/(1 + \sigma^2)$
+ * @throws `DomainError` when the ratios do not descend strictly
+ * @example
+ * ```ts
+ * import { scheduleOfSigmas } from "@provably/score-diffusion";
+ *
+ * scheduleOfSigmas([2, 1, 0]).alphaBar; // => [0.5, 0.2]
+ * ```
+ * @category Schedules
+ */
+export function scheduleOfSigmas(sigmas: readonly number[]): Schedule {
+  const positive = sigmas.at(-1) === 0 ? sigmas.slice(0, -1) : sigmas;
+  return scheduleOfAlphaBar(positive.map((sigma) => 1 / (1 + sigma * sigma)).reverse());
+}
+
+/**
+ * The schedule whose log signal-to-noise ratios $\lambda = \ln(\alpha/\sigma)$ are evenly spaced: the natural grid of the exponential integrators.
+ *
+ * @param numSteps - levels, ≥ 2
+ * @param options - `lambdaMin` (default −5) of the noise, `lambdaMax` (default 4) next to the data
+ * @returns schedule of `numSteps` steps
+ * @throws `DomainError` when the ends are out of order
+ * @example
+ * ```ts
+ * import { lambdaGrid } from "@provably/score-diffusion";
+ *
+ * lambdaGrid(3, { lambdaMin: -1, lambdaMax: 1 }).alphaBar[1]; // => 0.5
+ * ```
+ * @see Lu et al. (2022), "DPM-Solver: a fast ODE solver for diffusion probabilistic model sampling in around 10 steps", section 3.3
+ * @category Schedules
+ */
+export function lambdaGrid(numSteps: number, options: { readonly lambdaMin?: number; readonly lambdaMax?: number } = {}): Schedule {
+  checkCount("lambdaGrid", "numSteps", numSteps, 2);
+  const { lambdaMin = -5, lambdaMax = 4 } = options;
+  if (!(lambdaMin < lambdaMax)) throw new DomainError(`lambdaGrid: lambdaMin must be below lambdaMax, got ${lambdaMin} and ${lambdaMax}`);
+  return scheduleOfAlphaBar(
+    Array.from({ length: numSteps }, (_, i) => levelOfLambda(lambdaMax + (i * (lambdaMin - lambdaMax)) / (numSteps - 1)).alpha ** 2),
+  );
+}
+
+/**
+ * The schedule of flow matching: points $x = (1 - u)x_0 + u\varepsilon$ at evenly spaced times $u$, up to scale.
+ *
+ * Ends in pure noise, where only the clean point or the velocity can be predicted.
+ *
+ * @param numSteps - steps, ≥ 1
+ * @param options - `shift` $k > 0$, default 1: times become $ku/(1 + (k - 1)u)$, which spends more steps on noise
+ * @returns schedule of `numSteps` steps
+ * @throws `DomainError` when `shift` is not positive
+ * @example
+ * ```ts
+ * import { flowSchedule } from "@provably/score-diffusion";
+ *
+ * flowSchedule(2).alphaBar; // => [0.5, 0]
+ * ```
+ * @see Lipman et al. (2023), "Flow matching for generative modeling"; Esser et al. (2024), eq. 23, for the shift
+ * @category Schedules
+ */
+export function flowSchedule(numSteps: number, options: { readonly shift?: number } = {}): Schedule {
+  checkCount("flowSchedule", "numSteps", numSteps, 1);
+  const { shift = 1 } = options;
+  if (!(shift > 0)) throw new DomainError(`flowSchedule: shift must be positive, got ${shift}`);
+  return scheduleOfAlphaBar(
+    Array.from({ length: numSteps }, (_, i) => {
+      const even = (i + 1) / numSteps;
+      const u = (shift * even) / (1 + (shift - 1) * even);
+      return (1 - u) ** 2 / ((1 - u) ** 2 + u ** 2);
+    }),
+  );
 }
