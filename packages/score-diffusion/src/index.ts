@@ -41,11 +41,12 @@ export {
   type EmpiricalOptions,
 } from "./score/empirical.js";
 
+export { mixtureCovariances, mixtureMoments, mixturePosterior, mixtureSamples } from "./score/mixture-posterior.js";
+
 // samplers
 export {
   sample,
   sampleAsync,
-  type Query,
   type SampleOptions,
   type SampleProgress,
   type SampleResult,
@@ -53,6 +54,7 @@ export {
   type SamplerState,
   type TableOptions,
 } from "./sampler/sampler.js";
+export type { Query } from "./sampler/drive.js";
 export type { StepRow, Transition } from "./sampler/steps.js";
 export { pfOde } from "./sampler/pf-ode.js";
 export { ddpm } from "./sampler/ddpm.js";
@@ -74,3 +76,30 @@ export { networkModel, type BatchLevels, type Network } from "./network/network.
 export { scoreNetwork, type ScoreNetwork, type ScoreNetworkConfig, type ScoreNetworkParams } from "./network/score-network.js";
 export { cosineLevel, denoisingLoss, lossWeight, type DenoisingLossOptions, type LossWeight, type LossWeightOptions } from "./train/loss.js";
 export { trainScore, type TrainScoreOptions, type TrainScoreResult, type TrainingState } from "./train/train.js";
+
+// forward models
+export {
+  compressedSensing,
+  identityOperator,
+  linearOperator,
+  matrixOperator,
+  operatorNorm,
+  type LinearOperator,
+  type Operator,
+} from "./forward/operator.js";
+export { inpainting } from "./forward/inpainting.js";
+export { blur, gaussianKernel, motionKernel, type BlurOptions } from "./forward/blur.js";
+export { superResolution } from "./forward/super-resolution.js";
+export { codedPhaseRetrieval, type PhaseRetrievalOptions } from "./forward/phase-retrieval.js";
+export { forwardModel, gaussianNoise, type ForwardModel, type Likelihood } from "./forward/forward-model.js";
+export { quantizedSensing } from "./forward/quantized-sensing.js";
+export { poissonNoise } from "./forward/poisson-noise.js";
+
+// posterior sampling
+export { annealing, type AnnealingOptions } from "./posterior/annealing.js";
+export { pcsGaussian, type PcsGaussianOptions } from "./posterior/pcs-gaussian.js";
+export { pcsMala, type PcsMalaOptions, type PcsMalaResult } from "./posterior/pcs-mala.js";
+export { ddsDdim, ddsDdpm, denoise, denoiseAsync, type DdsDdimOptions, type DdsDdpmOptions, type DenoisingSampler } from "./posterior/dds.js";
+export { dpnp, dpnpAsync, type DpnpOptions, type DpnpResult, type DpnpState } from "./posterior/dpnp.js";
+export { effectiveSampleSize, splitRHat } from "./posterior/diagnostics.js";
+export { certifyPosteriorPredictive, type PosteriorPredictiveOptions } from "./certify/posterior-predictive.js";

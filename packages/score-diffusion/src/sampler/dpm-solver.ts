@@ -2,7 +2,8 @@
 import { type NdArray, add, mul } from "@provably/core-tensor";
 import { type NoiseLevel, levelOfLambda } from "../schedule/level.js";
 import type { Schedule } from "../schedule/schedule.js";
-import { type Query, type Sampler, type SamplerState, type TableOptions, combine } from "./sampler.js";
+import type { Process } from "./drive.js";
+import { type Sampler, type SamplerState, type TableOptions, combine } from "./sampler.js";
 import { type Transition, lambdaOf, transitions } from "./steps.js";
 
 /**
@@ -104,10 +105,7 @@ export interface MultistepOptions {
 }
 
 /** The clean point, extrapolated along the line through the one before it. */
-function* extrapolated(
-  { x, memory }: SamplerState,
-  { level, before }: DpmRow,
-): Generator<Query, { readonly x0: NdArray; readonly line: NdArray }, NdArray> {
+function* extrapolated({ x, memory }: SamplerState, { level, before }: DpmRow): Process<{ readonly x0: NdArray; readonly line: NdArray }> {
   const x0 = yield { x, level, want: "x0" };
   const last = memory?.[0];
   const weight = before === 0 ? 0 : 1 / (2 * before);

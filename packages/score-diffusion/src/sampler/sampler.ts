@@ -1,19 +1,10 @@
-/** What a sampler is, and the two drivers that run one: at once, or waiting for a model that answers later. */
-import { type Certificate, DomainError, type NdArray, ShapeError, add, all, astype, isFinite, item, mul, stack } from "@provably/core-tensor";
+/** What a sampler is, and running one, with models that answer at once or later. */
+import { type Certificate, DomainError, type NdArray, ShapeError, add, astype, mul, stack } from "@provably/core-tensor";
 import { type RngKey, foldIn, normalRows } from "@provably/core-tensor/random";
 import type { NoiseLevel } from "../schedule/level.js";
 import { type Schedule, paperSchedule } from "../schedule/schedule.js";
-import { type AsyncModel, type Model, type Prediction, convertPrediction } from "../score/prediction.js";
-
-/**
- * A question to the model: its prediction, as `want`, at `x` and `level`.
- * @category Samplers
- */
-export interface Query {
-  readonly x: NdArray;
-  readonly level: NoiseLevel;
-  readonly want: Prediction;
-}
+import type { AsyncModel, Model } from "../score/prediction.js";
+import { type Process, type Query, drive, driveAsync } from "./drive.js";
 
 /**
  * Where a chain stands.
@@ -137,53 +128,41 @@ function prepare<Row>(fn: string, sampler: Sampler<Row>, key: RngKey, options: S
   };
 }
 
-function answer(fn: string, model: Model | AsyncModel, query: Query, output: NdArray, step: number): NdArray {
-  if (output.shape.join() !== query.x.shape.join())
-    throw new ShapeError(`${fn}: the model must return the shape of its input [${query.x.shape.join(", ")}], got [${output.shape.join(", ")}]`);
-  if (!item(all(isFinite(output)))) throw new DomainError(`${fn}: the model returned NaN or infinite values in step ${step + 1}`);
-  return convertPrediction(output, model.prediction, query.want, query.x, query.level);
-}
-
 function rootMeanSquare(x: NdArray): number {
   let total = 0;
   for (const v of x.data) total += v * v;
   return Math.sqrt(total / Math.max(1, x.data.length));
 }
 
-/** Bookkeeping common to both drivers. */
-class Journal {
-  numEvaluations = 0;
-  private readonly path: NdArray[] = [];
-
-  constructor(
-    private readonly options: SampleOptions,
-    private readonly total: number,
-    start: NdArray,
-  ) {
-    if (options.trajectory) this.path.push(start);
+/** A whole run as one process: it asks for predictions and returns the result. */
+function* run<Row>(fn: string, sampler: Sampler<Row>, key: RngKey, options: SampleOptions): Process<SampleResult> {
+  const { rows, start, noiseOf } = prepare(fn, sampler, key, options);
+  const { trajectory = false, onProgress, signal } = options;
+  const path = trajectory ? [start] : [];
+  let state: SamplerState = { x: start };
+  let numEvaluations = 0;
+  signal?.throwIfAborted();
+  for (const [step, row] of rows.entries()) {
+    const steps = sampler.step(state, row, noiseOf(step));
+    let turn = steps.next();
+    while (!turn.done) {
+      numEvaluations++;
+      turn = steps.next(yield { ...turn.value, where: `in step ${step + 1}` });
+    }
+    state = turn.value;
+    if (trajectory) path.push(state.x);
+    onProgress?.({ iteration: step + 1, total: rows.length, metric: rootMeanSquare(state.x) });
+    signal?.throwIfAborted();
   }
+  const result = { samples: state.x, numEvaluations, certificate: finiteCertificate(state.x) };
+  return trajectory ? { ...result, trajectory: stack(path) } : result;
+}
 
-  stepDone(x: NdArray, step: number): void {
-    if (this.options.trajectory) this.path.push(x);
-    this.options.onProgress?.({ iteration: step + 1, total: this.total, metric: rootMeanSquare(x) });
-    this.options.signal?.throwIfAborted();
-  }
-
-  result(samples: NdArray): SampleResult {
-    let finite = 0;
-    for (const v of samples.data) if (Number.isFinite(v)) finite++;
-    const value = samples.size === 0 ? 1 : finite / samples.size;
-    const certificate: Certificate = {
-      claim: "fraction of coordinates that are finite",
-      kind: "exact",
-      value,
-      expected: 1,
-      tolerance: 0,
-      holds: value === 1,
-    };
-    const base = { samples, numEvaluations: this.numEvaluations, certificate };
-    return this.options.trajectory ? { ...base, trajectory: stack(this.path) } : base;
-  }
+function finiteCertificate(x: NdArray): Certificate {
+  let finite = 0;
+  for (const v of x.data) if (Number.isFinite(v)) finite++;
+  const value = x.size === 0 ? 1 : finite / x.size;
+  return { claim: "fraction of coordinates that are finite", kind: "exact", value, expected: 1, tolerance: 0, holds: value === 1 };
 }
 
 /**
@@ -210,21 +189,7 @@ class Journal {
  * @category Samplers
  */
 export function sample<Row>(sampler: Sampler<Row>, model: Model, key: RngKey, options: SampleOptions): SampleResult {
-  const run = prepare("sample", sampler, key, options);
-  const journal = new Journal(options, run.rows.length, run.start);
-  let state: SamplerState = { x: run.start };
-  options.signal?.throwIfAborted();
-  run.rows.forEach((row, step) => {
-    const steps = sampler.step(state, row, run.noiseOf(step));
-    let turn = steps.next();
-    while (!turn.done) {
-      journal.numEvaluations++;
-      turn = steps.next(answer("sample", model, turn.value, model.evaluate(turn.value.x, turn.value.level), step));
-    }
-    state = turn.value;
-    journal.stepDone(state.x, step);
-  });
-  return journal.result(state.x);
+  return drive("sample", model, run("sample", sampler, key, options));
 }
 
 /**
@@ -248,22 +213,7 @@ export function sample<Row>(sampler: Sampler<Row>, model: Model, key: RngKey, op
  * @category Samplers
  */
 export async function sampleAsync<Row>(sampler: Sampler<Row>, model: AsyncModel, key: RngKey, options: SampleOptions): Promise<SampleResult> {
-  const run = prepare("sampleAsync", sampler, key, options);
-  const journal = new Journal(options, run.rows.length, run.start);
-  let state: SamplerState = { x: run.start };
-  options.signal?.throwIfAborted();
-  for (const [step, row] of run.rows.entries()) {
-    const steps = sampler.step(state, row, run.noiseOf(step));
-    let turn = steps.next();
-    while (!turn.done) {
-      journal.numEvaluations++;
-      const output = await model.evaluate(turn.value.x, turn.value.level);
-      turn = steps.next(answer("sampleAsync", model, turn.value, output, step));
-    }
-    state = turn.value;
-    journal.stepDone(state.x, step);
-  }
-  return journal.result(state.x);
+  return driveAsync("sampleAsync", model, run("sampleAsync", sampler, key, options));
 }
 
 /** `p·x + q·y`, the shape of nearly every step. */

@@ -1,0 +1,185 @@
+/** Blurred images. */
+import {
+  type ArrayInput,
+  DomainError,
+  type NdArray,
+  ShapeError,
+  add,
+  array,
+  astype,
+  conv2d,
+  convTranspose2d,
+  flip,
+  mul,
+  reshape,
+  square,
+  sub,
+  toTypedArray,
+} from "@provably/core-tensor";
+import { type Complex, fourier } from "./fourier.js";
+import { type LinearOperator, batchOf, linearOperator } from "./operator.js";
+
+/**
+ * Extents of images, and what blurs them.
+ * @category Forward models
+ */
+export interface BlurOptions {
+  readonly height: number;
+  readonly width: number;
+  /** Weights, shape `[p, q]` with odd extents; see {@link gaussianKernel} and {@link motionKernel}. */
+  readonly kernel: ArrayInput;
+  /** What lies beyond the edge: the image again (`circular`, the default), or nothing is measured there (`valid`). */
+  readonly boundary?: "circular" | "valid";
+}
+
+/**
+ * Convolution of images with a kernel.
+ *
+ * With the circular boundary the Fourier transform makes it diagonal, so that Gaussian posteriors are sampled exactly.
+ *
+ * @param options - see {@link BlurOptions}
+ * @returns operator on images `[n, height · width]`
+ * @throws `ShapeError` when the kernel is not odd, or larger than the image
+ * @example
+ * ```ts
+ * import { blur, gaussianKernel } from "@provably/score-diffusion";
+ *
+ * blur({ height: 8, width: 8, kernel: gaussianKernel(5, 1) }).norm.toFixed(3); // => "1.000"
+ * ```
+ * @category Forward models
+ */
+export function blur(options: BlurOptions): LinearOperator {
+  const { height, width, boundary = "circular" } = options;
+  const kernel = astype(options.kernel, "float64");
+  const [p, q] = kernel.shape;
+  if (p === undefined || q === undefined || kernel.shape.length !== 2 || p % 2 === 0 || q % 2 === 0 || p > height || q > width)
+    throw new ShapeError(`blur: kernel must be [p, q], odd and at most [${height}, ${width}], got [${kernel.shape.join(", ")}]`);
+  if (boundary === "valid") return validBlur(kernel, height, width);
+  if (boundary !== "circular") throw new DomainError(`blur: boundary must be circular or valid, got ${String(boundary)}`);
+  const d = height * width;
+  const transform = fourier(height, width);
+  const spread = new Float64Array(d);
+  for (let i = 0; i < p; i++)
+    for (let j = 0; j < q; j++) {
+      const row = (i - (p - 1) / 2 + height) % height;
+      const column = (j - (q - 1) / 2 + width) % width;
+      spread[row * width + column]! += kernel.get(i, j);
+    }
+  const { re, im } = transform.forward(array(spread, { shape: [1, height, width] }));
+  const gainRe = mul(Math.sqrt(d), re);
+  const gainIm = mul(Math.sqrt(d), im);
+  const eigenvalues = toTypedArray(add(square(gainRe), square(gainIm)));
+  const image = (x: NdArray): NdArray => reshape(batchOf("blur", "x", x, d), [x.shape[0]!, height, width]);
+  const flat = (x: NdArray): NdArray => reshape(x, [x.shape[0]!, d]);
+  const times = (z: Complex, sign: 1 | -1): Complex => ({
+    re: sub(mul(z.re, gainRe), mul(sign, mul(z.im, gainIm))),
+    im: add(mul(z.im, gainRe), mul(sign, mul(z.re, gainIm))),
+  });
+  return {
+    name: "blur",
+    inputSize: d,
+    outputSize: d,
+    norm: Math.sqrt((eigenvalues as Float64Array).reduce((a, b) => Math.max(a, b), 0)),
+    apply: (x) => flat(transform.inverseReal(times(transform.forward(image(x)), 1))),
+    adjoint: (y) => flat(transform.inverseReal(times(transform.forward(image(y)), -1))),
+    normalFunction(f, v) {
+      const factors = array(
+        Float64Array.from(eigenvalues, (eigenvalue) => f(eigenvalue)),
+        { shape: [height, width] },
+      );
+      const z = transform.forward(image(v));
+      return flat(transform.inverseReal({ re: mul(z.re, factors), im: mul(z.im, factors) }));
+    },
+  };
+}
+
+function validBlur(kernel: NdArray, height: number, width: number): LinearOperator {
+  const [p, q] = kernel.shape as [number, number];
+  const [h, w] = [height - p + 1, width - q + 1];
+  // networks' convolution does not turn the kernel round; convolution does
+  const filter = reshape(flip(kernel, [0, 1]), [1, 1, p, q]);
+  return linearOperator({
+    name: "blur(valid)",
+    inputSize: height * width,
+    outputSize: h * w,
+    apply: (x) => reshape(conv2d(reshape(batchOf("blur", "x", x, height * width), [x.shape[0]!, 1, height, width]), filter), [x.shape[0]!, h * w]),
+    adjoint: (y) => reshape(convTranspose2d(reshape(batchOf("blur", "y", y, h * w), [y.shape[0]!, 1, h, w]), filter), [y.shape[0]!, height * width]),
+  });
+}
+
+function normalized(weights: Float64Array, size: number): NdArray {
+  const total = weights.reduce((a, b) => a + b, 0);
+  return array(
+    weights.map((w) => w / total),
+    { shape: [size, size] },
+  );
+}
+
+function checkKernel(fn: string, size: number): void {
+  if (!Number.isInteger(size) || size < 1 || size % 2 === 0) throw new DomainError(`${fn}: size must be a positive odd integer, got ${size}`);
+}
+
+/**
+ * A round Gaussian kernel of sum 1.
+ *
+ * @param size - extent, odd
+ * @param std - standard deviation in pixels
+ * @returns array of shape `[size, size]`
+ * @throws `DomainError` when an argument is out of range
+ * @example
+ * ```ts
+ * import { gaussianKernel } from "@provably/score-diffusion";
+ *
+ * gaussianKernel(3, 1).get(1, 1).toFixed(3); // => "0.204"
+ * ```
+ * @category Forward models
+ */
+export function gaussianKernel(size: number, std: number): NdArray {
+  checkKernel("gaussianKernel", size);
+  if (!(std > 0)) throw new DomainError(`gaussianKernel: std must be positive, got ${std}`);
+  const c = (size - 1) / 2;
+  const weight = (i: number): number => Math.exp(-((Math.floor(i / size) - c) ** 2 + ((i % size) - c) ** 2) / (2 * std * std));
+  return normalized(
+    Float64Array.from({ length: size * size }, (_, i) => weight(i)),
+    size,
+  );
+}
+
+/**
+ * A kernel of straight motion, of sum 1: a line through the middle, spread over the pixels that it passes.
+ *
+ * @param size - extent and length of the line, odd
+ * @param angle - direction in radians, 0 along the rows
+ * @returns array of shape `[size, size]`
+ * @throws `DomainError` when an argument is out of range
+ * @example
+ * ```ts
+ * import { toNested } from "@provably/core-tensor";
+ * import { motionKernel } from "@provably/score-diffusion";
+ *
+ * motionKernel(3, 0).get(0, 0); // => 0
+ * ```
+ * @category Forward models
+ */
+export function motionKernel(size: number, angle: number): NdArray {
+  checkKernel("motionKernel", size);
+  if (!Number.isFinite(angle)) throw new DomainError(`motionKernel: angle must be finite, got ${angle}`);
+  const c = (size - 1) / 2;
+  const weights = new Float64Array(size * size);
+  const points = 32 * size;
+  for (let k = 0; k < points; k++) {
+    const along = ((k + 0.5) / points - 0.5) * (size - 1);
+    const [y, x] = [c + along * Math.sin(angle), c + along * Math.cos(angle)];
+    const [top, left] = [Math.floor(y), Math.floor(x)];
+    for (const [row, v] of [
+      [top, 1 - (y - top)],
+      [top + 1, y - top],
+    ] as const)
+      for (const [column, u] of [
+        [left, 1 - (x - left)],
+        [left + 1, x - left],
+      ] as const)
+        if (row >= 0 && row < size && column >= 0 && column < size) weights[row * size + column]! += v * u;
+  }
+  return normalized(weights, size);
+}

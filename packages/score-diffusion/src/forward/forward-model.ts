@@ -1,0 +1,162 @@
+/** Forward models: how a measurement comes from a point, and how likely a point makes it. */
+import {
+  type ArrayInput,
+  DomainError,
+  type NdArray,
+  ShapeError,
+  add,
+  all,
+  astype,
+  expandDims,
+  grad,
+  isFinite,
+  item,
+  mul,
+  square,
+  sub,
+  sum,
+} from "@provably/core-tensor";
+import { type RngKey, normal } from "@provably/core-tensor/random";
+import { type LinearOperator, type Operator, batchOf, isLinear, pullback } from "./operator.js";
+
+/**
+ * The likelihood of points for one measurement, or for one measurement each.
+ * @category Forward models
+ */
+export interface Likelihood {
+  /** Numbers in a point, d. */
+  readonly inputSize: number;
+  /** $\mathcal L(x; y)$ up to a constant: `[n, d]` to `[n]`, in nats. */
+  logLikelihood(x: NdArray): NdArray;
+  /** $\nabla_x \mathcal L(x; y)$: `[n, d]` to `[n, d]`. */
+  score(x: NdArray): NdArray;
+  /** A typical largest curvature of $-\mathcal L$; steps of samplers are chosen by it. */
+  readonly curvature: number;
+  /** Present for $y = Ax + N(0, \sigma^2 I)$, which allows exact sampling. */
+  readonly linear?: { readonly operator: LinearOperator; readonly sigma: number; readonly y: NdArray };
+}
+
+/**
+ * A forward model.
+ * @category Forward models
+ */
+export interface ForwardModel {
+  readonly name: string;
+  /** Numbers in a point, d. */
+  readonly inputSize: number;
+  /** Numbers in a measurement, m. */
+  readonly outputSize: number;
+  /** Random measurements of points: `[n, d]` to `[n, m]`. */
+  measure(x: ArrayInput, key: RngKey): NdArray;
+  /** The likelihood given a measurement `[m]`, or one for each point, `[n, m]`. */
+  likelihood(y: ArrayInput): Likelihood;
+}
+
+/** A measurement as [1 | n, m], checked. */
+export function measurementOf(fn: string, y: ArrayInput, size: number): NdArray {
+  const a = astype(y, "float64");
+  const rank = a.shape.length;
+  if ((rank !== 1 && rank !== 2) || a.shape[rank - 1] !== size)
+    throw new ShapeError(`${fn}: y must be [${size}] or [n, ${size}], got [${a.shape.join(", ")}]`);
+  if (!item(all(isFinite(a)))) throw new DomainError(`${fn}: y must be finite`);
+  return rank === 1 ? expandDims(a, 0) : a;
+}
+
+export function positive(fn: string, name: string, value: number): number {
+  if (!(value > 0 && Number.isFinite(value))) throw new DomainError(`${fn}: ${name} must be positive and finite, got ${value}`);
+  return value;
+}
+
+/**
+ * Gaussian noise on an operator, $y = A(x) + N(0, \sigma^2 I)$, linear or not.
+ *
+ * @param operator - what is measured
+ * @param sigma - standard deviation of the noise, positive
+ * @returns forward model
+ * @throws `DomainError` when `sigma` is not positive
+ * @example
+ * ```ts
+ * import { array, toNested } from "@provably/core-tensor";
+ * import { gaussianNoise, matrixOperator } from "@provably/score-diffusion";
+ *
+ * const likelihood = gaussianNoise(matrixOperator([[1, 1]]), 0.5).likelihood([3]);
+ * toNested(likelihood.score(array([[1, 1]], { dtype: "float64" }))); // => [[4, 4]]
+ * ```
+ * @category Forward models
+ */
+export function gaussianNoise(operator: Operator, sigma: number): ForwardModel {
+  positive("gaussianNoise", "sigma", sigma);
+  const { inputSize, outputSize } = operator;
+  const precision = 1 / (sigma * sigma);
+  return {
+    name: `${operator.name} with Gaussian noise`,
+    inputSize,
+    outputSize,
+    measure(x, key) {
+      const exact = operator.apply(batchOf("measure", "x", x, inputSize));
+      return add(exact, normal(key, exact.shape, { dtype: "float64", std: sigma }));
+    },
+    likelihood(y) {
+      const measured = measurementOf("likelihood", y, outputSize);
+      return {
+        inputSize,
+        curvature: operator.norm ** 2 * precision,
+        logLikelihood: (x) => mul(-precision / 2, sum(square(sub(operator.apply(x), measured)), { axis: 1 })),
+        score: (x) => mul(precision, pullback(operator, x, sub(measured, operator.apply(x)))),
+        ...(isLinear(operator) && { linear: { operator, sigma, y: measured } }),
+      };
+    },
+  };
+}
+
+/**
+ * A forward model of your own.
+ *
+ * @param spec - `name`, `inputSize`, `outputSize`; `measure` draws measurements `[n, m]` of points `[n, d]`; `logLikelihood` of points `[n, d]` given `y`
+ *   `[1 | n, m]`, as `[n]`; `score`, its gradient in x, else taken by automatic differentiation; `curvature`, a typical largest curvature of $-\mathcal L$
+ * @returns forward model
+ * @throws `DomainError` when `curvature` is not positive
+ * @example
+ * ```ts
+ * import { array, mul, square, sub, sum, toNested } from "@provably/core-tensor";
+ * import { forwardModel } from "@provably/score-diffusion";
+ *
+ * const squares = forwardModel({
+ *   name: "squares",
+ *   inputSize: 2,
+ *   outputSize: 2,
+ *   measure: (x) => square(x),
+ *   logLikelihood: (x, y) => mul(-0.5, sum(square(sub(square(x), y)), { axis: 1 })),
+ *   curvature: 4,
+ * });
+ * toNested(squares.likelihood([1, 4]).score(array([[2, 2]], { dtype: "float64" }))); // => [[-12, 0]]
+ * ```
+ * @category Forward models
+ */
+export function forwardModel(spec: {
+  readonly name: string;
+  readonly inputSize: number;
+  readonly outputSize: number;
+  readonly measure: (x: NdArray, key: RngKey) => NdArray;
+  readonly logLikelihood: (x: NdArray, y: NdArray) => NdArray;
+  readonly score?: (x: NdArray, y: NdArray) => NdArray;
+  readonly curvature: number;
+}): ForwardModel {
+  const { name, inputSize, outputSize, curvature } = spec;
+  positive("forwardModel", "curvature", curvature);
+  return {
+    name,
+    inputSize,
+    outputSize,
+    measure: (x, key) => spec.measure(batchOf("measure", "x", x, inputSize), key),
+    likelihood(y) {
+      const measured = measurementOf("likelihood", y, outputSize);
+      return {
+        inputSize,
+        curvature,
+        logLikelihood: (x) => spec.logLikelihood(x, measured),
+        score: (x) => (spec.score === undefined ? grad((p: NdArray) => sum(spec.logLikelihood(p, measured)))(x) : spec.score(x, measured)),
+      };
+    },
+  };
+}

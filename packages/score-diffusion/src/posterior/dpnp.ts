@@ -1,0 +1,260 @@
+/** DPnP: posterior sampling by turns of a proximal step towards the measurement and a denoising step towards the prior. */
+import {
+  type ArrayInput,
+  type Certificate,
+  DomainError,
+  type NdArray,
+  ShapeError,
+  astype,
+  mean,
+  sqrt,
+  square,
+  stack,
+  sub,
+} from "@provably/core-tensor";
+import { type RngKey, foldIn, normalRows } from "@provably/core-tensor/random";
+import { certifyPosteriorPredictive } from "../certify/posterior-predictive.js";
+import { type ForwardModel, type Likelihood, positive } from "../forward/forward-model.js";
+import { type Process, drive, driveAsync } from "../sampler/drive.js";
+import type { AsyncModel, Model } from "../score/prediction.js";
+import { annealing } from "./annealing.js";
+import { type DenoisingSampler, ddsDdim } from "./dds.js";
+import { effectiveSampleSize, splitRHat } from "./diagnostics.js";
+import { pcsGaussian } from "./pcs-gaussian.js";
+import { defaultStepSize, pcsMala } from "./pcs-mala.js";
+
+/**
+ * Where a run of {@link dpnp} stands; a run that goes on from it takes the same steps as one that never stopped.
+ * @category Posterior sampling
+ */
+export interface DpnpState {
+  /** Rounds done. */
+  readonly round: number;
+  /** The chains, `[n, d]`. */
+  readonly x: NdArray;
+  /** Factor of the default step size of {@link pcsMala}, adapted while $\eta$ changes. */
+  readonly stepFactor: number;
+}
+
+/**
+ * Options of {@link dpnp} and {@link dpnpAsync}. One of `numSamples`, `start` and `state` is needed.
+ * @category Posterior sampling
+ */
+export interface DpnpOptions {
+  /** Chains to run, each from its own standard normal start. */
+  readonly numSamples?: number;
+  /** Where the chains start, `[n, d]`. */
+  readonly start?: ArrayInput;
+  /** Go on from here. */
+  readonly state?: DpnpState;
+  /** $\eta$ of every round; default {@link annealing}. */
+  readonly etas?: readonly number[];
+  /** The denoising step; default {@link ddsDdim}. */
+  readonly denoiser?: DenoisingSampler;
+  /** The proximal step: exact for linear measurements with Gaussian noise unless `mala` is asked for; else MALA. */
+  readonly proximal?: "auto" | "mala";
+  /** Steps of MALA in a round; default 100. */
+  readonly malaSteps?: number;
+  /** Step size of MALA for a given $\eta$; default that of {@link pcsMala}, adapted to an acceptance of 0.574 as long as $\eta$ falls. */
+  readonly malaStepSize?: (eta: number) => number;
+  /** Whether MALA's moves must pass the Metropolis test; default true. */
+  readonly adjust?: boolean;
+  /** `dds-pcs-dds` denoises the starts first; default `pcs-dds`. */
+  readonly order?: "pcs-dds" | "dds-pcs-dds";
+  /** Draws to keep out of the rounds at the last $\eta$: every `thin`-th; default 1. */
+  readonly thin?: number;
+  /** Number of the first row, as in {@link SampleOptions}. Default 0. */
+  readonly firstRow?: number;
+  /** Called after every round; `metric` is the acceptance of its proximal step. */
+  readonly onProgress?: (progress: {
+    readonly iteration: number;
+    readonly total: number;
+    readonly metric: number;
+    readonly state: DpnpState;
+  }) => void;
+  /** Stops between two rounds. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * What {@link dpnp} gives.
+ * @category Posterior sampling
+ */
+export interface DpnpResult {
+  /** The ends of the chains, `[n, d]`: independent approximate draws of the posterior. */
+  readonly samples: NdArray;
+  /** Draws of the rounds at the last $\eta$, `[rounds, n, d]`. */
+  readonly chain: NdArray;
+  /** Mean over those rounds, of each chain, `[n, d]`. */
+  readonly mean: NdArray;
+  /** Standard deviation over those rounds, of each chain, `[n, d]`. */
+  readonly std: NdArray;
+  /** Split $\hat R$ of each coordinate over those rounds, `[d]`, where there are four or more. Chains of different measurements are not comparable. */
+  readonly rHat?: NdArray;
+  /** Effective number of draws of each coordinate, `[d]`, where there are four rounds or more. */
+  readonly effectiveSampleSize?: NdArray;
+  /** Acceptance of the proximal step of each round; 1 for exact ones. */
+  readonly acceptance: readonly number[];
+  /** How often the model was asked. */
+  readonly numEvaluations: number;
+  /** For going on. */
+  readonly state: DpnpState;
+  /** Whether the measurement looks like one of these draws' own: see {@link certifyPosteriorPredictive}. */
+  readonly certificate: Certificate;
+}
+
+interface Setup {
+  readonly likelihood: Likelihood;
+  readonly etas: readonly number[];
+  readonly denoiser: DenoisingSampler;
+  readonly exact: boolean;
+  readonly state: DpnpState;
+}
+
+function prepare(fn: string, forward: ForwardModel, y: ArrayInput, key: RngKey, options: DpnpOptions): Setup {
+  const { numSamples, start, state, etas = annealing(), denoiser = ddsDdim(), proximal = "auto", thin = 1, firstRow = 0 } = options;
+  const likelihood = forward.likelihood(y);
+  const d = forward.inputSize;
+  if ([numSamples, start, state].filter((given) => given !== undefined).length !== 1)
+    throw new DomainError(`${fn}: give one of numSamples, start and state`);
+  if (etas.length === 0) throw new DomainError(`${fn}: etas must hold at least one round`);
+  etas.forEach((eta, i) => {
+    positive(fn, `etas[${i}]`, eta);
+    if (i > 0 && eta > etas[i - 1]!) throw new DomainError(`${fn}: etas must not grow, got ${eta} after ${etas[i - 1]}`);
+  });
+  if (!Number.isInteger(thin) || thin < 1) throw new DomainError(`${fn}: thin must be an integer ≥ 1, got ${thin}`);
+  if (proximal !== "auto" && proximal !== "mala") throw new DomainError(`${fn}: proximal must be auto or mala, got ${String(proximal)}`);
+  const x =
+    state?.x ?? (start === undefined ? normalRows(foldIn(key, "start"), [numSamples!, d], { dtype: "float64", firstRow }) : astype(start, "float64"));
+  if (x.shape.length !== 2 || x.shape[1] !== d) throw new ShapeError(`${fn}: chains must be [n, ${d}], got [${x.shape.join(", ")}]`);
+  if (state !== undefined && !(state.round < etas.length))
+    throw new DomainError(`${fn}: state has done ${state.round} of ${etas.length} rounds already`);
+  return {
+    likelihood,
+    etas,
+    denoiser,
+    exact: likelihood.linear !== undefined && proximal === "auto",
+    state: state ?? { round: 0, x, stepFactor: 1 },
+  };
+}
+
+function* run(fn: string, forward: ForwardModel, y: ArrayInput, key: RngKey, options: DpnpOptions): Process<DpnpResult> {
+  const { malaSteps = 100, adjust = true, order = "pcs-dds", thin = 1, firstRow = 0, onProgress, signal } = options;
+  const { likelihood, etas, denoiser, exact, state: start } = prepare(fn, forward, y, key, options);
+  const lastEta = etas[etas.length - 1]!;
+  const firstKept = etas.indexOf(lastEta);
+  const acceptance: number[] = [];
+  const kept: NdArray[] = [];
+  let numEvaluations = 0;
+  let state = start;
+
+  function* denoised(x: NdArray, eta: number, stepKey: RngKey, round: number): Process<NdArray> {
+    const process = denoiser.process(x, eta, stepKey, firstRow);
+    let turn = process.next();
+    while (!turn.done) {
+      numEvaluations++;
+      turn = process.next(yield { ...turn.value, where: `in round ${round + 1}` });
+    }
+    return turn.value;
+  }
+  function consistent(x: NdArray, eta: number, roundKey: RngKey): { samples: NdArray; acceptance: number } {
+    if (exact) return { samples: pcsGaussian(likelihood, x, eta, roundKey, { firstRow }), acceptance: 1 };
+    const stepSize = options.malaStepSize?.(eta) ?? state.stepFactor * defaultStepSize(likelihood, eta);
+    return pcsMala(likelihood, x, eta, roundKey, { numSteps: malaSteps, stepSize, adjust, firstRow });
+  }
+
+  signal?.throwIfAborted();
+  while (state.round < etas.length) {
+    const { round } = state;
+    const eta = etas[round]!;
+    const roundKey = foldIn(key, round);
+    let { x } = state;
+    if (round === 0 && order === "dds-pcs-dds") x = yield* denoised(x, eta, foldIn(roundKey, "first"), round);
+    const proximal = consistent(x, eta, foldIn(roundKey, "pcs"));
+    x = yield* denoised(proximal.samples, eta, foldIn(roundKey, "dds"), round);
+    acceptance.push(proximal.acceptance);
+    // the step size is adapted only while the law still changes; afterwards it stays, so that the law is exact
+    const adapts = !exact && adjust && round < firstKept;
+    const stepFactor = adapts ? state.stepFactor * Math.exp(2 * (proximal.acceptance - 0.574)) : state.stepFactor;
+    state = { round: round + 1, x, stepFactor };
+    if (round >= firstKept && (round - firstKept) % thin === 0) kept.push(x);
+    onProgress?.({ iteration: round + 1, total: etas.length, metric: proximal.acceptance, state });
+    signal?.throwIfAborted();
+  }
+  const chain = stack(kept.length > 0 ? kept : [state.x]);
+  const average = mean(chain, { axis: 0 });
+  return {
+    samples: state.x,
+    chain,
+    mean: average,
+    std: sqrt(mean(square(sub(chain, average)), { axis: 0 })),
+    ...(kept.length >= 4 && { rHat: splitRHat(chain), effectiveSampleSize: effectiveSampleSize(chain) }),
+    acceptance,
+    numEvaluations,
+    state,
+    certificate: certifyPosteriorPredictive(forward, y, state.x, foldIn(key, "certificate")),
+  };
+}
+
+/**
+ * DPnP: samples of the posterior $p^\star(x)\, e^{\mathcal L(x; y)}$ from the unconditional score of the prior $p^\star$ and any likelihood. Every round draws
+ *
+ * - $x_{k+1/2}$ from the density proportional to $e^{\mathcal L(z; y) - \|z - x_k\|^2/(2\eta_k^2)}$ ({@link pcsGaussian}, {@link pcsMala}), then
+ * - $x_{k+1}$ from that proportional to $p^\star(x)\, e^{-\|x - x_{k+1/2}\|^2/(2\eta_k^2)}$ ({@link ddsDdim}, {@link ddsDdpm}).
+ *
+ * With $\eta_k$ falling to 0 slowly the law of $x_k$ tends to the posterior; at a constant $\eta$ it converges geometrically to a law that widens the
+ * likelihood by $\eta$: for $y = Ax + N(0, \sigma^2 I)$ exactly the posterior with noise $\sigma^2 I + \eta^2 A A^\top$.
+ *
+ * @param forward - how the measurement came about
+ * @param y - the measurement `[m]` for all chains, or one for each, `[n, m]`
+ * @param model - exact score or network of the prior
+ * @param key - random key
+ * @param options - see {@link DpnpOptions}
+ * @returns see {@link DpnpResult}
+ * @throws `DomainError` when an option is out of range, or the model returns NaN, naming the round
+ * @throws `ShapeError` when shapes do not fit
+ * @example
+ * ```ts
+ * import { key } from "@provably/core-tensor/random";
+ * import { annealing, dpnp, gaussianMixture, gaussianNoise, matrixOperator } from "@provably/score-diffusion";
+ *
+ * // A point near (−2, 0) or (2, 0), and a measurement of its first coordinate.
+ * const prior = gaussianMixture({ weights: [1, 1], means: [[-2, 0], [2, 0]], variances: [0.1, 0.1] });
+ * const forward = gaussianNoise(matrixOperator([[1, 0]]), 0.5);
+ * const { samples, certificate } = dpnp(forward, [1.5], prior, key(0), { numSamples: 4, etas: annealing({ start: 1, end: 0.2 }) });
+ * samples.shape; // => [4, 2]
+ * samples.get(0, 0) > 1; // => true
+ * certificate.holds; // => true
+ * ```
+ * @see Xu, Chi (2024), "Provably robust score-based diffusion posterior sampling for plug-and-play image reconstruction", algorithm 1, theorems 1 and 2
+ * @category Posterior sampling
+ */
+export function dpnp(forward: ForwardModel, y: ArrayInput, model: Model, key: RngKey, options: DpnpOptions): DpnpResult {
+  return drive("dpnp", model, run("dpnp", forward, y, key, options));
+}
+
+/**
+ * The same as {@link dpnp} for a model that answers later.
+ *
+ * @param forward - how the measurement came about
+ * @param y - the measurement `[m]` for all chains, or one for each, `[n, m]`
+ * @param model - network whose `evaluate` returns a promise
+ * @param key - random key
+ * @param options - see {@link DpnpOptions}
+ * @returns promise of a {@link DpnpResult}; rejects with `signal.reason` when aborted
+ * @throws `DomainError` when an option is out of range, or the model returns NaN, naming the round
+ * @example
+ * ```ts
+ * import { key } from "@provably/core-tensor/random";
+ * import { dpnpAsync, gaussianMixture, gaussianNoise, identityOperator } from "@provably/score-diffusion";
+ *
+ * const law = gaussianMixture({ weights: [1], means: [[0]], variances: [1] });
+ * const later = { prediction: law.prediction, evaluate: async (x, level) => law.evaluate(x, level) };
+ * const { samples } = await dpnpAsync(gaussianNoise(identityOperator(1), 0.5), [1], later, key(0), { numSamples: 3, etas: [0.3] });
+ * samples.shape; // => [3, 1]
+ * ```
+ * @category Posterior sampling
+ */
+export async function dpnpAsync(forward: ForwardModel, y: ArrayInput, model: AsyncModel, key: RngKey, options: DpnpOptions): Promise<DpnpResult> {
+  return driveAsync("dpnpAsync", model, run("dpnpAsync", forward, y, key, options));
+}

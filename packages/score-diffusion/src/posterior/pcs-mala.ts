@@ -1,0 +1,155 @@
+/** Proximal consistency sampling for any likelihood: Langevin steps with a Metropolis test. */
+import {
+  DomainError,
+  type NdArray,
+  ShapeError,
+  add,
+  array,
+  expandDims,
+  less,
+  mul,
+  square,
+  sub,
+  sum,
+  toTypedArray,
+  where,
+} from "@provably/core-tensor";
+import { type RngKey, foldIn, normalRows, uniform } from "@provably/core-tensor/random";
+import { type Likelihood, positive } from "../forward/forward-model.js";
+import { blend } from "../forward/operator.js";
+
+/**
+ * Options of {@link pcsMala}.
+ * @category Posterior sampling
+ */
+export interface PcsMalaOptions {
+  /** Steps of every chain; default 100. */
+  readonly numSteps?: number;
+  /** Step size $\gamma$; default $\tfrac12 d^{-1/3}/(1/\eta^2 + c)$ with the curvature $c$ of the likelihood. */
+  readonly stepSize?: number;
+  /** Whether moves must pass the Metropolis test, which makes the law exact; default true. */
+  readonly adjust?: boolean;
+  /** Standard normal numbers to use, one array `[n, d]` for each step, instead of drawn ones. */
+  readonly noise?: readonly NdArray[];
+  /** Logarithms of uniform numbers to use, one array `[n]` for each step, instead of drawn ones. */
+  readonly logUniforms?: readonly NdArray[];
+  /** Keep the points after every step; default false. */
+  readonly trajectory?: boolean;
+  /** Number of the first row, as in {@link SampleOptions}. Default 0. */
+  readonly firstRow?: number;
+}
+
+/**
+ * What {@link pcsMala} gives.
+ * @category Posterior sampling
+ */
+export interface PcsMalaResult {
+  /** The ends of the chains, `[n, d]`. */
+  readonly samples: NdArray;
+  /** Fraction of the moves taken. */
+  readonly acceptance: number;
+  /** Step size used. */
+  readonly stepSize: number;
+  /** Starts and every later point, each `[n, d]`, when asked for. */
+  readonly trajectory?: readonly NdArray[];
+  /** Logarithm of the Metropolis ratio of every step, each `[n]`, when the trajectory is asked for. */
+  readonly logRatios?: readonly NdArray[];
+}
+
+/** −U(z) and its gradient; U = −L + ‖z − x‖² / (2η²). */
+interface Place {
+  readonly z: NdArray;
+  readonly score: NdArray;
+  readonly logDensity: NdArray;
+}
+
+/**
+ * A chain for each row of `x` towards the density proportional to $e^{\mathcal L(z; y) - \|z - x\|^2/(2\eta^2)}$, started at $x$. The quadratic part is
+ * integrated exactly: with $\rho = e^{-\gamma/\eta^2}$ the proposal is
+ * $z' = z + (1 - \rho)(x - z) + \eta^2(1 - \rho)\nabla\mathcal L(z) + \eta\sqrt{1 - \rho^2}\, w$.
+ *
+ * Every step costs one likelihood and its gradient. Without the Metropolis test the law is off by the step size.
+ *
+ * @param likelihood - of any forward model
+ * @param x - points, shape `[n, d]`
+ * @param eta - $\eta > 0$
+ * @param key - random key
+ * @param options - see {@link PcsMalaOptions}
+ * @returns see {@link PcsMalaResult}
+ * @throws `DomainError` when an option is out of range
+ * @throws `ShapeError` when given noise does not fit
+ * @example
+ * ```ts
+ * import { zeros } from "@provably/core-tensor";
+ * import { key } from "@provably/core-tensor/random";
+ * import { pcsMala, quantizedSensing } from "@provably/score-diffusion";
+ *
+ * const likelihood = quantizedSensing(1, 0.4).likelihood([1]);
+ * pcsMala(likelihood, zeros([4, 1], { dtype: "float64" }), 0.5, key(0)).acceptance > 0.8; // => true
+ * ```
+ * @see Xu, Chi (2024), "Provably robust score-based diffusion posterior sampling for plug-and-play image reconstruction", algorithm 4
+ * @category Posterior sampling
+ */
+export function pcsMala(likelihood: Likelihood, x: NdArray, eta: number, key: RngKey, options: PcsMalaOptions = {}): PcsMalaResult {
+  const fn = "pcsMala";
+  positive(fn, "eta", eta);
+  const [n, d] = x.shape as readonly [number, number];
+  const { numSteps = 100, adjust = true, trajectory = false, firstRow = 0, noise, logUniforms } = options;
+  const { stepSize = defaultStepSize(likelihood, eta) } = options;
+  if (!Number.isInteger(numSteps) || numSteps < 1) throw new DomainError(`${fn}: numSteps must be an integer ≥ 1, got ${numSteps}`);
+  positive(fn, "stepSize", stepSize);
+  for (const [name, list] of Object.entries({ noise, logUniforms }))
+    if (list !== undefined && list.length !== numSteps) throw new ShapeError(`${fn}: ${name} must hold ${numSteps} arrays, got ${list.length}`);
+
+  const pull = -Math.expm1(-stepSize / eta ** 2);
+  const variance = eta ** 2 * -Math.expm1((-2 * stepSize) / eta ** 2);
+  const drift = ({ z, score }: Place): NdArray => add(blend(1 - pull, z, pull, x), mul(eta ** 2 * pull, score));
+  const halfSquares = (a: NdArray): NdArray => mul(0.5, sum(square(a), { axis: 1 }));
+  const visit = (z: NdArray): Place => ({
+    z,
+    score: likelihood.score(z),
+    logDensity: sub(likelihood.logLikelihood(z), mul(1 / eta ** 2, halfSquares(sub(z, x)))),
+  });
+
+  let place = visit(x);
+  let taken = 0;
+  const path = [x];
+  const logRatios: NdArray[] = [];
+  for (let step = 0; step < numSteps; step++) {
+    const stepKey = foldIn(key, step);
+    const w = noise?.[step] ?? normalRows(foldIn(stepKey, "w"), [n, d], { dtype: "float64", firstRow });
+    const forward = drift(place);
+    const proposal = visit(add(forward, mul(Math.sqrt(variance), w)));
+    const logRatio = add(
+      sub(proposal.logDensity, place.logDensity),
+      mul(1 / variance, sub(halfSquares(sub(proposal.z, forward)), halfSquares(sub(place.z, drift(proposal))))),
+    );
+    if (trajectory) logRatios.push(logRatio);
+    if (adjust) {
+      const accepted = less(logUniforms?.[step] ?? logUniformRows(foldIn(stepKey, "u"), n, firstRow), logRatio);
+      for (const yes of toTypedArray(accepted)) taken += yes;
+      const column = expandDims(accepted, 1);
+      place = {
+        z: where(column, proposal.z, place.z),
+        score: where(column, proposal.score, place.score),
+        logDensity: where(accepted, proposal.logDensity, place.logDensity),
+      };
+    } else {
+      taken += n;
+      place = proposal;
+    }
+    if (trajectory) path.push(place.z);
+  }
+  const result = { samples: place.z, acceptance: n === 0 ? 1 : taken / (numSteps * n), stepSize };
+  return trajectory ? { ...result, trajectory: path, logRatios } : result;
+}
+
+/** The step size that {@link pcsMala} takes unless told otherwise. */
+export function defaultStepSize(likelihood: Likelihood, eta: number): number {
+  return 0.5 / (likelihood.inputSize ** (1 / 3) * (1 / eta ** 2 + likelihood.curvature));
+}
+
+/** ln u for each row by its number, so that a batch in parts takes the same decisions. */
+function logUniformRows(key: RngKey, n: number, firstRow: number): NdArray {
+  return array(Float64Array.from({ length: n }, (_, i) => Math.log(uniform(foldIn(key, firstRow + i), [1], { dtype: "float64" }).get(0))));
+}
