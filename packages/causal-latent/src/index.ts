@@ -1,6 +1,7 @@
 /**
- * Nothing is here yet: the name is reserved for the package that its README describes.
+ * Latent causes from data: hierarchies of discrete concepts, and counterfactuals that change a style and keep the content.
  *
  * @packageDocumentation
  */
-export {};
+export * from "./hierarchy/index.js";
+export * from "./matte/index.js";

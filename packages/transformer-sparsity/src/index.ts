@@ -1,6 +1,7 @@
 /**
- * Nothing is here yet: the name is reserved for the package that its README describes.
+ * Feed-forward sparsity of real language models, and how masked pretraining makes attention diverse.
  *
  * @packageDocumentation
  */
-export {};
+export * from "./griffin/index.js";
+export * from "./mim/index.js";

@@ -1,0 +1,6 @@
+/**
+ * Hierarchies of discrete latent concepts, recovered from data by tests of rank.
+ *
+ * @packageDocumentation
+ */
+export {};
