@@ -211,7 +211,7 @@ export function eye<D extends DType = "float32">(n: number, m: number = n, optio
  *
  * @param x - any array
  * @param dtype - element type of the result
- * @returns array of the shape of `x`; `x` itself when it has that type
+ * @returns array of the shape of `x`; `x` itself when it has that type. Plain numbers and lists lose no digits on the way to float64
  * @throws {@link DTypeError} for an unknown type
  * @example
  * ```ts
@@ -223,7 +223,9 @@ export function eye<D extends DType = "float32">(n: number, m: number = n, optio
  */
 export function astype<D extends DType>(x: ArrayInput, dtype: D): NdArray<D> {
   checkDType("astype", dtype);
-  return convert(toArray("astype", x), dtype) as NdArray<D>;
+  // plain numbers are float64: read as float32 first, they would lose digits on the way
+  const wide = typeof x === "number" ? scalar(x, "float64") : Array.isArray(x) ? fromNested("astype", x, "x", "float64") : toArray("astype", x);
+  return convert(wide, dtype) as NdArray<D>;
 }
 
 /**
