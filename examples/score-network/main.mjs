@@ -74,4 +74,10 @@ bar.finish();
 const loss = item(denoisingLoss(network, result.average, heldOut, key("held out")));
 console.log(`held-out loss after ${result.step} steps: ${loss.toFixed(4)}`);
 const metadata = { config: JSON.stringify(CONFIG), steps: String(result.step), heldOutLoss: loss.toFixed(4) };
-writeFileSync(new URL("model.safetensors", model), encodeSafetensors(treeMap((x) => x, result.average), metadata));
+writeFileSync(
+  new URL("model.safetensors", model),
+  encodeSafetensors(
+    treeMap((x) => x, result.average),
+    metadata,
+  ),
+);

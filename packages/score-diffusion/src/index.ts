@@ -64,7 +64,7 @@ export { ddim, type DdimRow } from "./sampler/ddim.js";
 export { ddpmAncestral, type AncestralRow } from "./sampler/ddpm-ancestral.js";
 export { dpmSolver2, dpmSolverPP2M, dpmSolverPP2S, dpmSolverSde2M, type DpmRow, type MultistepOptions } from "./sampler/dpm-solver.js";
 export { euler, eulerAncestral, heun, type ChurnOptions, type EdmRow, type EulerAncestralRow } from "./sampler/edm.js";
-export { uniPC, type UniPcOptions, type UniPcRow } from "./sampler/uni-pc.js";
+export { uniPC, type UniPcFormula, type UniPcOptions, type UniPcRow } from "./sampler/uni-pc.js";
 export { probabilityFlow } from "./flow.js";
 
 // certificates

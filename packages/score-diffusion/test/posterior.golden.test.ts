@@ -79,7 +79,7 @@ function covarianceOf(samples: NdArray): NdArray {
   const centred = sub(samples, mean(samples, { axis: 0 }));
   return mul(1 / (samples.shape[0]! - 1), matmul(transpose(centred), centred));
 }
-const diagonal = (c: NdArray): NdArray => sum(mul(c, eye(c.shape[0]!, c.shape[0]!, { dtype: "float64" })), { axis: 0 });
+const diagonal = (c: NdArray): NdArray => sum(mul(c, eye(c.shape[0]!, c.shape[0], { dtype: "float64" })), { axis: 0 });
 
 describe.skipIf(pcs === undefined)("golden proximal steps", () => {
   it.each(pcs?.gaussian.map((c, i) => [i, c] as const) ?? [])("Gaussian case %i: sample, and the moments of every method", (_, c) => {
@@ -105,7 +105,7 @@ describe.skipIf(pcs === undefined)("golden proximal steps", () => {
   };
   const forwardOf = (c: MalaCase): ForwardModel =>
     c.kind === "quantized"
-      ? quantizedSensing(c.x.length, c.theta!)
+      ? quantizedSensing(c.x.length, c.theta)
       : c.kind === "amplitude"
         ? amplitude(c)
         : gaussianNoise(matrixOperator(f64(c.A!)), Math.sqrt(c.noiseVariance!));

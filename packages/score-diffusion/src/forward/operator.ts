@@ -64,7 +64,7 @@ export function batchOf(fn: string, name: string, x: ArrayInput, size: number): 
 export function pullback(operator: Operator, x: NdArray, cotangent: NdArray): NdArray {
   if (operator.vjp !== undefined) return operator.vjp(x, cotangent);
   if (isLinear(operator)) return operator.adjoint(cotangent);
-  return vjp((p: NdArray) => operator.apply(p), x)[1](cotangent)[0] as NdArray;
+  return vjp((p: NdArray) => operator.apply(p), x)[1](cotangent)[0];
 }
 
 /**

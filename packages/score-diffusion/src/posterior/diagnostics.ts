@@ -6,7 +6,8 @@ function chainsOf(fn: string, draws: ArrayInput, least: number): { data: Float64
   const [rounds, chains, d] = a.shape;
   if (a.shape.length !== 3 || rounds === undefined || chains === undefined || d === undefined || rounds < least || chains < 1)
     throw new ShapeError(`${fn}: draws must be [rounds ≥ ${least}, chains, d], got [${a.shape.join(", ")}]`);
-  return { data: toTypedArray(a) as Float64Array, rounds, chains, d };
+  const data = toTypedArray<"float64">(a);
+  return { data, rounds, chains, d };
 }
 
 /** Means and variances (with n − 1) of parts of a chain: coordinate j of chain c from round `from` to before `to`. */

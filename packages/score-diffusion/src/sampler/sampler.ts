@@ -1,7 +1,6 @@
 /** What a sampler is, and running one, with models that answer at once or later. */
 import { type Certificate, DomainError, type NdArray, ShapeError, add, astype, mul, stack } from "@provably/core-tensor";
 import { type RngKey, foldIn, normalRows } from "@provably/core-tensor/random";
-import type { NoiseLevel } from "../schedule/level.js";
 import { type Schedule, paperSchedule } from "../schedule/schedule.js";
 import type { AsyncModel, Model } from "../score/prediction.js";
 import { type Process, type Query, drive, driveAsync } from "./drive.js";

@@ -16,9 +16,14 @@ export interface UniPcOptions {
   readonly variant?: "bh1" | "bh2";
 }
 
-/** A linear combination of the point before and of predictions, newest first. */
-interface Formula {
+/**
+ * A linear combination of the point before and of predictions.
+ * @category Samplers
+ */
+export interface UniPcFormula {
+  /** Factor of the point. */
   readonly carry: number;
+  /** Factors of the predictions, newest first. */
   readonly weights: readonly number[];
 }
 
@@ -28,12 +33,19 @@ interface Formula {
  */
 export interface UniPcRow extends Transition {
   /** The next point from this one and the last predictions. */
-  readonly predict: Formula;
+  readonly predict: UniPcFormula;
   /** This point again from the one before, now that the prediction here is known; not in the first step. */
-  readonly correct?: Formula;
+  readonly correct?: UniPcFormula;
 }
 
-function formula(transition: Transition, lambdas: readonly number[], end: number, order: number, corrects: boolean, variant: "bh1" | "bh2"): Formula {
+function formula(
+  transition: Transition,
+  lambdas: readonly number[],
+  end: number,
+  order: number,
+  corrects: boolean,
+  variant: "bh1" | "bh2",
+): UniPcFormula {
   const { level, to } = transition;
   if (to.sigma === 0) return { carry: 0, weights: [1] };
   const h = end - lambdas[0]!;
@@ -80,7 +92,7 @@ function table(schedule: Schedule, options: TableOptions, order: number, variant
   });
 }
 
-function evaluate({ carry, weights }: Formula, x: NdArray, predictions: readonly NdArray[]): NdArray {
+function evaluate({ carry, weights }: UniPcFormula, x: NdArray, predictions: readonly NdArray[]): NdArray {
   return weights.reduce((sum, weight, j) => add(sum, mul(weight, predictions[j]!)), mul(carry, x));
 }
 
