@@ -34,6 +34,7 @@ export function elementwise(spec: Elementwise): ElementwisePrimitive {
   return {
     name: spec.name,
     result,
+    elementwise: { arity: spec.arity, result, js: spec.js },
     shape(inputs) {
       const first = inputs[0]!;
       const dtype = outType(inputs[inputs.length - 1]!.dtype);

@@ -61,8 +61,20 @@ export type Batching<A> =
       rule(inputs: readonly NdArray[], batched: readonly boolean[], attrs: A, batchSize: number): NdArray[];
     };
 
+/** What marks a primitive as one number in each place out of one number in each place, after broadcasting. */
+export interface Pointwise {
+  /** Number of inputs. */
+  readonly arity: 1 | 2 | 3;
+  /** Type of the result: that of the last input, float, or bool. Floats come with float inputs only. */
+  readonly result: "same" | "float" | "bool";
+  /** The function itself, in double precision; bool is 0 or 1. */
+  readonly js: (a: number, b: number, c: number) => number;
+}
+
 export interface Primitive<A = undefined> {
   readonly name: string;
+  /** Present on elementwise primitives, which have no attributes; executors that fuse look their expression up by `name`. */
+  readonly elementwise?: Pointwise;
   /** Shapes and types of the outputs. All checks happen here, before any work. */
   shape(inputs: readonly Aval[], attrs: A): readonly Aval[];
   /** The meaning, in plain JavaScript. */
