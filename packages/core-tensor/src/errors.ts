@@ -132,6 +132,18 @@ export class FormatError extends CoreTensorError {
 }
 
 /**
+ * The device asked for is missing, was lost, is out of memory, or cannot do what the program needs.
+ * @category Errors
+ */
+export class DeviceError extends CoreTensorError {
+  override readonly name = "DeviceError";
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, "ERR_DEVICE");
+    if (options?.cause !== undefined) this.cause = options.cause;
+  }
+}
+
+/**
  * Whether `error` was thrown on purpose by this package, also across the ESM and the CommonJS copy of it.
  *
  * @param error - anything caught

@@ -123,6 +123,7 @@ export {
   ConcretizationError,
   CoreTensorError,
   DTypeError,
+  DeviceError,
   DomainError,
   FormatError,
   ImmutableError,

@@ -1,0 +1,25 @@
+/**
+ * What `compile` asks of a device that computes asynchronously. The package's main entries know only this interface; its
+ * implementations come from `@provably/core-tensor/gpu`, so that who computes on the CPU loads no line of them.
+ */
+import type { DenseArray } from "../array/ndarray.js";
+import type { Graph } from "./graph.js";
+
+/** A graph made ready for one device. */
+export interface DeviceProgram {
+  /** The outputs of the graph for these inputs. Calls may overlap; each reads its inputs before it first waits. */
+  run(inputs: readonly DenseArray[]): Promise<DenseArray[]>;
+  /** Kernels, fused nodes, memory, and what the device does otherwise than the CPU, as lines of text. */
+  explain(): string;
+  /** Gives the device's memory back; the program cannot run any more. */
+  free(): void;
+}
+
+/** Where programs can run; made by `webgpu()` and `webasm()` of `@provably/core-tensor/gpu`. */
+export interface Device {
+  readonly kind: "webgpu" | "webasm";
+  /** For people: kind and maker. */
+  readonly name: string;
+  /** Throws {@link DeviceError} naming the primitives that have no form on this device, or when the device is gone. */
+  program(graph: Graph): Promise<DeviceProgram>;
+}
