@@ -9,11 +9,11 @@ import { batchOf } from "../forward/operator.js";
  * @category Certificates
  */
 export interface PosteriorPredictiveOptions {
-  /** Measurements simulated from each sample; default 400. */
+  /** Measurements simulated from each sample; default 250. */
   readonly replicates?: number;
   /** Share of false alarms, at least 2 / replicates; default 0.01. */
   readonly significance?: number;
-  /** Samples looked at, from the first on; default 64. */
+  /** Samples looked at, from the first on; default 16. */
   readonly maxSamples?: number;
 }
 
@@ -50,7 +50,7 @@ export function certifyPosteriorPredictive(
   key: RngKey,
   options: PosteriorPredictiveOptions = {},
 ): Certificate {
-  const { replicates = 400, significance = 0.01, maxSamples = 64 } = options;
+  const { replicates = 250, significance = 0.01, maxSamples = 16 } = options;
   if (!Number.isInteger(replicates) || replicates < 1)
     throw new DomainError(`certifyPosteriorPredictive: replicates must be an integer ≥ 1, got ${replicates}`);
   if (!(significance > 2 / (replicates + 1) && significance < 1))

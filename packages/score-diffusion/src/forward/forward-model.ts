@@ -17,7 +17,7 @@ import {
   sum,
 } from "@provably/core-tensor";
 import { type RngKey, normal } from "@provably/core-tensor/random";
-import { type LinearOperator, type Operator, batchOf, isLinear, pullback } from "./operator.js";
+import { type LinearOperator, type Operator, batchOf, isLinear, pullback, pushforward } from "./operator.js";
 
 /**
  * The likelihood of points for one measurement, or for one measurement each.
@@ -32,7 +32,11 @@ export interface Likelihood {
   score(x: NdArray): NdArray;
   /** A typical largest curvature of $-\mathcal L$; steps of samplers are chosen by it. */
   readonly curvature: number;
-  /** Present for $y = Ax + N(0, \sigma^2 I)$, which allows exact sampling. */
+  /** The Fisher information of the measurement at `x`, or another positive curvature of $-\mathcal L$, times vectors `v`: both `[n, d]`. */
+  information?(x: NdArray, v: NdArray): NdArray;
+  /** Present for $y = A(x) + N(0, \sigma^2 I)$. */
+  readonly gaussian?: { readonly operator: Operator; readonly sigma: number; readonly y: NdArray };
+  /** Present where moreover $A$ is linear, which allows exact sampling. */
   readonly linear?: { readonly operator: LinearOperator; readonly sigma: number; readonly y: NdArray };
 }
 
@@ -60,6 +64,13 @@ export function measurementOf(fn: string, y: ArrayInput, size: number): NdArray 
     throw new ShapeError(`${fn}: y must be [${size}] or [n, ${size}], got [${a.shape.join(", ")}]`);
   if (!item(all(isFinite(a)))) throw new DomainError(`${fn}: y must be finite`);
   return rank === 1 ? expandDims(a, 0) : a;
+}
+
+/** Measurements, if there are several, must be one for each of the n points. */
+export function checkRows(fn: string, y: ArrayInput, n: number): void {
+  const { shape } = astype(y, "float64");
+  if (shape.length === 2 && shape[0] !== 1 && shape[0] !== n)
+    throw new ShapeError(`${fn}: y must hold one measurement or one for each of the ${n} chains, got [${shape.join(", ")}]`);
 }
 
 export function positive(fn: string, name: string, value: number): number {
@@ -103,6 +114,8 @@ export function gaussianNoise(operator: Operator, sigma: number): ForwardModel {
         curvature: operator.norm ** 2 * precision,
         logLikelihood: (x) => mul(-precision / 2, sum(square(sub(operator.apply(x), measured)), { axis: 1 })),
         score: (x) => mul(precision, pullback(operator, x, sub(measured, operator.apply(x)))),
+        information: (x, v) => mul(precision, pullback(operator, x, pushforward(operator, x, v))),
+        gaussian: { operator, sigma, y: measured },
         ...(isLinear(operator) && { linear: { operator, sigma, y: measured } }),
       };
     },
@@ -113,9 +126,10 @@ export function gaussianNoise(operator: Operator, sigma: number): ForwardModel {
  * A forward model of your own.
  *
  * @param spec - `name`, `inputSize`, `outputSize`; `measure` draws measurements `[n, m]` of points `[n, d]`; `logLikelihood` of points `[n, d]` given `y`
- *   `[1 | n, m]`, as `[n]`; `score`, its gradient in x, else taken by automatic differentiation; `curvature`, a typical largest curvature of $-\mathcal L$
+ *   `[1 | n, m]`, as `[n]`; `score`, its gradient in x, else taken by automatic differentiation; `curvature`, a typical largest curvature of
+ *   $-\mathcal L$; `information`, see {@link Likelihood}, which only {@link piGdm} asks for
  * @returns forward model
- * @throws `DomainError` when `curvature` is not positive
+ * @throws `DomainError` when `curvature` is not positive or a size no whole number
  * @example
  * ```ts
  * import { array, mul, square, sub, sum, toNested } from "@provably/core-tensor";
@@ -140,10 +154,13 @@ export function forwardModel(spec: {
   readonly measure: (x: NdArray, key: RngKey) => NdArray;
   readonly logLikelihood: (x: NdArray, y: NdArray) => NdArray;
   readonly score?: (x: NdArray, y: NdArray) => NdArray;
+  readonly information?: (x: NdArray, v: NdArray, y: NdArray) => NdArray;
   readonly curvature: number;
 }): ForwardModel {
-  const { name, inputSize, outputSize, curvature } = spec;
+  const { name, inputSize, outputSize, curvature, information } = spec;
   positive("forwardModel", "curvature", curvature);
+  for (const [argument, size] of Object.entries({ inputSize, outputSize }))
+    if (!Number.isInteger(size) || size < 1) throw new DomainError(`forwardModel: ${argument} must be an integer ≥ 1, got ${size}`);
   return {
     name,
     inputSize,
@@ -156,6 +173,7 @@ export function forwardModel(spec: {
         curvature,
         logLikelihood: (x) => spec.logLikelihood(x, measured),
         score: (x) => (spec.score === undefined ? grad((p: NdArray) => sum(spec.logLikelihood(p, measured)))(x) : spec.score(x, measured)),
+        ...(information && { information: (x: NdArray, v: NdArray) => information(x, v, measured) }),
       };
     },
   };

@@ -8,6 +8,7 @@ import {
   array,
   astype,
   item,
+  jvp,
   matmul,
   mul,
   norm,
@@ -65,6 +66,11 @@ export function pullback(operator: Operator, x: NdArray, cotangent: NdArray): Nd
   if (operator.vjp !== undefined) return operator.vjp(x, cotangent);
   if (isLinear(operator)) return operator.adjoint(cotangent);
   return vjp((p: NdArray) => operator.apply(p), x)[1](cotangent)[0];
+}
+
+/** The Jacobian's product with the tangents `v`. */
+export function pushforward(operator: Operator, x: NdArray, v: NdArray): NdArray {
+  return isLinear(operator) ? operator.apply(v) : jvp((p: NdArray) => operator.apply(p), [x], [v])[1];
 }
 
 /**

@@ -5,10 +5,13 @@ import {
   add,
   all,
   array,
+  equal,
+  floor,
   greater,
   greaterEqual,
   item,
   log,
+  logicalAnd,
   maximum,
   mul,
   sub,
@@ -19,16 +22,16 @@ import {
 } from "@provably/core-tensor";
 import { type RngKey, foldIn, uniform } from "@provably/core-tensor/random";
 import { type ForwardModel, measurementOf, positive } from "./forward-model.js";
-import { type Operator, batchOf, pullback } from "./operator.js";
+import { type Operator, batchOf, pullback, pushforward } from "./operator.js";
 
 /**
  * Poisson noise: counts with means $\mu = g \max\!\left(\tfrac{A(x) + 1}{2}, 0\right) + b$, for images in $[-1, 1]$, and
- * $\mathcal L(x; y) = \sum_i y_i \ln\mu_i - \mu_i$.
+ * $\mathcal L(x; y) = \sum_i y_i \ln(\mu_i/y_i) - \mu_i + y_i$, which is 0 where the means are the counts.
  *
  * @param operator - what is measured before counting
  * @param options - `gain` $g$: mean count of a bright place; `background` $b > 0$, default 1, keeps the likelihood finite
  * @returns forward model; measurements are counts
- * @throws `DomainError` when a constant is not positive, or a measurement negative
+ * @throws `DomainError` when a constant is not positive, or a measurement is no count
  * @example
  * ```ts
  * import { identityOperator, poissonNoise } from "@provably/score-diffusion";
@@ -57,7 +60,8 @@ export function poissonNoise(operator: Operator, options: { readonly gain: numbe
     },
     likelihood(y) {
       const counts = measurementOf("poissonNoise", y, outputSize);
-      if (!item(all(greaterEqual(counts, 0)))) throw new DomainError("poissonNoise: measurements must be ≥ 0");
+      if (!item(all(logicalAnd(greaterEqual(counts, 0), equal(floor(counts), counts)))))
+        throw new DomainError("poissonNoise: measurements must be counts, whole numbers ≥ 0");
       // at the rate that explains a count of y best the curvature is (g/2)² / y
       const least = (toTypedArray(counts) as Float64Array).reduce((a, b) => Math.min(a, b), Infinity);
       return {
@@ -65,12 +69,17 @@ export function poissonNoise(operator: Operator, options: { readonly gain: numbe
         curvature: (operator.norm ** 2 * (gain / 2) ** 2) / Math.max(least, background),
         logLikelihood(x) {
           const mu = rate(operator.apply(x));
-          return sum(sub(mul(counts, log(mu)), mu), { axis: 1 });
+          return sum(add(sub(mul(counts, log(div(mu, maximum(counts, 1)))), mu), counts), { axis: 1 });
         },
         score(x) {
           const exact = operator.apply(x);
           const slope = mul(gain / 2, sub(div(counts, rate(exact)), 1));
           return pullback(operator, x, where(greater(exact, -1), slope, mul(0, slope)));
+        },
+        information(x, v) {
+          const exact = operator.apply(x);
+          const information = div((gain / 2) ** 2, rate(exact));
+          return pullback(operator, x, mul(where(greater(exact, -1), information, mul(0, information)), pushforward(operator, x, v)));
         },
       };
     },

@@ -2,7 +2,7 @@
 import { DomainError, abs, all, astype, equal, item, less, logSigmoid, mul, neg, sigmoid, sub, sum } from "@provably/core-tensor";
 import { uniform } from "@provably/core-tensor/random";
 import { type ForwardModel, measurementOf, positive } from "./forward-model.js";
-import { type Operator, batchOf, identityOperator, pullback } from "./operator.js";
+import { type Operator, batchOf, identityOperator, pullback, pushforward } from "./operator.js";
 
 /**
  * One-bit dithered quantisation: the sign of each number plus logistic noise, $P(y_i = +1) = \operatorname{sigmoid}(x_i/\theta)$ and
@@ -45,6 +45,11 @@ export function quantizedSensing(input: number | Operator, theta = 0.4): Forward
         curvature: operator.norm ** 2 / (4 * theta * theta),
         logLikelihood: (x) => sum(logSigmoid(mul(scaled, operator.apply(x))), { axis: 1 }),
         score: (x) => pullback(operator, x, mul(scaled, sigmoid(neg(mul(scaled, operator.apply(x)))))),
+        information(x, v) {
+          const up = sigmoid(mul(1 / theta, operator.apply(x)));
+          const variance = mul(up, sub(1, up));
+          return pullback(operator, x, mul(mul(1 / (theta * theta), variance), pushforward(operator, x, v)));
+        },
       };
     },
   };

@@ -5,8 +5,15 @@ import {
   DomainError,
   type NdArray,
   ShapeError,
+  all,
   astype,
+  exp,
+  full,
+  isFinite,
+  item,
   mean,
+  mul,
+  ones,
   sqrt,
   square,
   stack,
@@ -14,7 +21,8 @@ import {
 } from "@provably/core-tensor";
 import { type RngKey, foldIn, normalRows } from "@provably/core-tensor/random";
 import { certifyPosteriorPredictive } from "../certify/posterior-predictive.js";
-import { type ForwardModel, type Likelihood, positive } from "../forward/forward-model.js";
+import { type ForwardModel, type Likelihood, checkRows, positive } from "../forward/forward-model.js";
+import { checkCount } from "../schedule/schedule.js";
 import { type Process, drive, driveAsync } from "../sampler/drive.js";
 import type { AsyncModel, Model } from "../score/prediction.js";
 import { annealing } from "./annealing.js";
@@ -32,8 +40,14 @@ export interface DpnpState {
   readonly round: number;
   /** The chains, `[n, d]`. */
   readonly x: NdArray;
-  /** Factor of the default step size of {@link pcsMala}, adapted while $\eta$ changes. */
-  readonly stepFactor: number;
+  /** Factor of the default step size of {@link pcsMala} for each chain, `[n]`, adapted while $\eta$ changes. */
+  readonly stepFactor: NdArray;
+  /** Draws kept so far. */
+  readonly kept: readonly NdArray[];
+  /** Acceptance of each round so far. */
+  readonly acceptance: readonly number[];
+  /** How often the model was asked so far. */
+  readonly numEvaluations: number;
 }
 
 /**
@@ -43,7 +57,7 @@ export interface DpnpState {
 export interface DpnpOptions {
   /** Chains to run, each from its own standard normal start. */
   readonly numSamples?: number;
-  /** Where the chains start, `[n, d]`. */
+  /** Where the chains start, `[n, d]`; a warm start is the `samples` of {@link dps} or {@link lgdMc}, as in the paper's experiments. */
   readonly start?: ArrayInput;
   /** Go on from here. */
   readonly state?: DpnpState;
@@ -61,7 +75,9 @@ export interface DpnpOptions {
   readonly adjust?: boolean;
   /** `dds-pcs-dds` denoises the starts first; default `pcs-dds`. */
   readonly order?: "pcs-dds" | "dds-pcs-dds";
-  /** Draws to keep out of the rounds at the last $\eta$: every `thin`-th; default 1. */
+  /** Rounds at the last $\eta$ whose draws are not kept; default 0. */
+  readonly burnIn?: number;
+  /** Of the rounds after that every `thin`-th is kept; default 1. */
   readonly thin?: number;
   /** Number of the first row, as in {@link SampleOptions}. Default 0. */
   readonly firstRow?: number;
@@ -83,15 +99,15 @@ export interface DpnpOptions {
 export interface DpnpResult {
   /** The ends of the chains, `[n, d]`: independent approximate draws of the posterior. */
   readonly samples: NdArray;
-  /** Draws of the rounds at the last $\eta$, `[rounds, n, d]`. */
+  /** The kept draws of the rounds at the last $\eta$, `[rounds, n, d]`. */
   readonly chain: NdArray;
-  /** Mean over those rounds, of each chain, `[n, d]`. */
+  /** Mean over those, of each chain, `[n, d]`. */
   readonly mean: NdArray;
-  /** Standard deviation over those rounds, of each chain, `[n, d]`. */
+  /** Standard deviation over those, of each chain, `[n, d]`. */
   readonly std: NdArray;
-  /** Split $\hat R$ of each coordinate over those rounds, `[d]`, where there are four or more. Chains of different measurements are not comparable. */
+  /** Split $\hat R$ of each coordinate over those, `[d]`, where there are four or more. Chains of different measurements are not comparable. */
   readonly rHat?: NdArray;
-  /** Effective number of draws of each coordinate, `[d]`, where there are four rounds or more. */
+  /** Effective number of draws of each coordinate, `[d]`, where there are four or more. */
   readonly effectiveSampleSize?: NdArray;
   /** Acceptance of the proximal step of each round; 1 for exact ones. */
   readonly acceptance: readonly number[];
@@ -103,6 +119,9 @@ export interface DpnpResult {
   readonly certificate: Certificate;
 }
 
+/** The acceptance at which Langevin steps with a Metropolis test move fastest (Roberts, Rosenthal 1998). */
+const ACCEPTANCE = 0.574;
+
 interface Setup {
   readonly likelihood: Likelihood;
   readonly etas: readonly number[];
@@ -112,7 +131,8 @@ interface Setup {
 }
 
 function prepare(fn: string, forward: ForwardModel, y: ArrayInput, key: RngKey, options: DpnpOptions): Setup {
-  const { numSamples, start, state, etas = annealing(), denoiser = ddsDdim(), proximal = "auto", thin = 1, firstRow = 0 } = options;
+  const { numSamples, start, state, etas = annealing(), denoiser = ddsDdim(), proximal = "auto", order = "pcs-dds" } = options;
+  const { thin = 1, burnIn = 0, malaSteps = 100, firstRow = 0 } = options;
   const likelihood = forward.likelihood(y);
   const d = forward.inputSize;
   if ([numSamples, start, state].filter((given) => given !== undefined).length !== 1)
@@ -122,11 +142,17 @@ function prepare(fn: string, forward: ForwardModel, y: ArrayInput, key: RngKey, 
     positive(fn, `etas[${i}]`, eta);
     if (i > 0 && eta > etas[i - 1]!) throw new DomainError(`${fn}: etas must not grow, got ${eta} after ${etas[i - 1]}`);
   });
-  if (!Number.isInteger(thin) || thin < 1) throw new DomainError(`${fn}: thin must be an integer ≥ 1, got ${thin}`);
+  checkCount(fn, "thin", thin, 1);
+  checkCount(fn, "malaSteps", malaSteps, 1);
+  checkCount(fn, "burnIn", burnIn, 0);
+  if (numSamples !== undefined) checkCount(fn, "numSamples", numSamples, 0);
+  if (order !== "pcs-dds" && order !== "dds-pcs-dds") throw new DomainError(`${fn}: order must be pcs-dds or dds-pcs-dds, got ${String(order)}`);
   if (proximal !== "auto" && proximal !== "mala") throw new DomainError(`${fn}: proximal must be auto or mala, got ${String(proximal)}`);
   const x =
     state?.x ?? (start === undefined ? normalRows(foldIn(key, "start"), [numSamples!, d], { dtype: "float64", firstRow }) : astype(start, "float64"));
   if (x.shape.length !== 2 || x.shape[1] !== d) throw new ShapeError(`${fn}: chains must be [n, ${d}], got [${x.shape.join(", ")}]`);
+  checkRows(fn, y, x.shape[0]!);
+  if (!item(all(isFinite(x)))) throw new DomainError(`${fn}: chains must start at finite points`);
   if (state !== undefined && !(state.round < etas.length))
     throw new DomainError(`${fn}: state has done ${state.round} of ${etas.length} rounds already`);
   return {
@@ -134,19 +160,16 @@ function prepare(fn: string, forward: ForwardModel, y: ArrayInput, key: RngKey, 
     etas,
     denoiser,
     exact: likelihood.linear !== undefined && proximal === "auto",
-    state: state ?? { round: 0, x, stepFactor: 1 },
+    state: state ?? { round: 0, x, stepFactor: full([x.shape[0]!], 1, { dtype: "float64" }), kept: [], acceptance: [], numEvaluations: 0 },
   };
 }
 
 function* run(fn: string, forward: ForwardModel, y: ArrayInput, key: RngKey, options: DpnpOptions): Process<DpnpResult> {
-  const { malaSteps = 100, adjust = true, order = "pcs-dds", thin = 1, firstRow = 0, onProgress, signal } = options;
+  const { malaSteps = 100, adjust = true, order = "pcs-dds", thin = 1, burnIn = 0, firstRow = 0, onProgress, signal } = options;
   const { likelihood, etas, denoiser, exact, state: start } = prepare(fn, forward, y, key, options);
-  const lastEta = etas[etas.length - 1]!;
-  const firstKept = etas.indexOf(lastEta);
-  const acceptance: number[] = [];
-  const kept: NdArray[] = [];
-  let numEvaluations = 0;
+  const firstAtEnd = etas.indexOf(etas[etas.length - 1]!);
   let state = start;
+  let { numEvaluations } = state;
 
   function* denoised(x: NdArray, eta: number, stepKey: RngKey, round: number): Process<NdArray> {
     const process = denoiser.process(x, eta, stepKey, firstRow);
@@ -157,9 +180,9 @@ function* run(fn: string, forward: ForwardModel, y: ArrayInput, key: RngKey, opt
     }
     return turn.value;
   }
-  function consistent(x: NdArray, eta: number, roundKey: RngKey): { samples: NdArray; acceptance: number } {
-    if (exact) return { samples: pcsGaussian(likelihood, x, eta, roundKey, { firstRow }), acceptance: 1 };
-    const stepSize = options.malaStepSize?.(eta) ?? state.stepFactor * defaultStepSize(likelihood, eta);
+  function consistent(x: NdArray, eta: number, roundKey: RngKey): { samples: NdArray; acceptance: NdArray } {
+    if (exact) return { samples: pcsGaussian(likelihood, x, eta, roundKey, { firstRow }), acceptance: ones([x.shape[0]!], { dtype: "float64" }) };
+    const stepSize = options.malaStepSize?.(eta) ?? mul(defaultStepSize(likelihood, eta), state.stepFactor);
     return pcsMala(likelihood, x, eta, roundKey, { numSteps: malaSteps, stepSize, adjust, firstRow });
   }
 
@@ -172,15 +195,23 @@ function* run(fn: string, forward: ForwardModel, y: ArrayInput, key: RngKey, opt
     if (round === 0 && order === "dds-pcs-dds") x = yield* denoised(x, eta, foldIn(roundKey, "first"), round);
     const proximal = consistent(x, eta, foldIn(roundKey, "pcs"));
     x = yield* denoised(proximal.samples, eta, foldIn(roundKey, "dds"), round);
-    acceptance.push(proximal.acceptance);
-    // the step size is adapted only while the law still changes; afterwards it stays, so that the law is exact
-    const adapts = !exact && adjust && round < firstKept;
-    const stepFactor = adapts ? state.stepFactor * Math.exp(2 * (proximal.acceptance - 0.574)) : state.stepFactor;
-    state = { round: round + 1, x, stepFactor };
-    if (round >= firstKept && (round - firstKept) % thin === 0) kept.push(x);
-    onProgress?.({ iteration: round + 1, total: etas.length, metric: proximal.acceptance, state });
+    // each chain adapts its step by itself, and only while the law still changes; afterwards it stays, so that the law is exact
+    const adapts = !exact && adjust && round < firstAtEnd;
+    const stepFactor = adapts ? mul(state.stepFactor, exp(mul(2, sub(proximal.acceptance, ACCEPTANCE)))) : state.stepFactor;
+    const acceptance = x.shape[0] === 0 ? 1 : item(mean(proximal.acceptance));
+    const late = round - firstAtEnd - burnIn;
+    state = {
+      round: round + 1,
+      x,
+      stepFactor,
+      kept: late >= 0 && late % thin === 0 ? [...state.kept, x] : state.kept,
+      acceptance: [...state.acceptance, acceptance],
+      numEvaluations,
+    };
+    onProgress?.({ iteration: round + 1, total: etas.length, metric: acceptance, state });
     signal?.throwIfAborted();
   }
+  const { kept } = state;
   const chain = stack(kept.length > 0 ? kept : [state.x]);
   const average = mean(chain, { axis: 0 });
   return {
@@ -189,7 +220,7 @@ function* run(fn: string, forward: ForwardModel, y: ArrayInput, key: RngKey, opt
     mean: average,
     std: sqrt(mean(square(sub(chain, average)), { axis: 0 })),
     ...(kept.length >= 4 && { rHat: splitRHat(chain), effectiveSampleSize: effectiveSampleSize(chain) }),
-    acceptance,
+    acceptance: state.acceptance,
     numEvaluations,
     state,
     certificate: certifyPosteriorPredictive(forward, y, state.x, foldIn(key, "certificate")),

@@ -1,10 +1,11 @@
 /** Proximal consistency sampling for linear measurements with Gaussian noise: exact. */
 import {
   DomainError,
+  LinAlgError,
   type NdArray,
   add,
+  any,
   div,
-  expandDims,
   eye,
   greater,
   item,
@@ -12,7 +13,6 @@ import {
   max,
   maximum,
   mul,
-  square,
   sub,
   sum,
   transpose,
@@ -53,7 +53,8 @@ export interface PcsGaussianOptions {
  * @param key - random key
  * @param options - see {@link PcsGaussianOptions}
  * @returns array of shape `[n, d]`
- * @throws `DomainError` when the likelihood is not linear and Gaussian, the method does not fit, or conjugate gradients do not converge
+ * @throws `DomainError` when the likelihood is not linear and Gaussian, or the method does not fit
+ * @throws `LinAlgError` when conjugate gradients do not converge
  * @example
  * ```ts
  * import { ones } from "@provably/core-tensor";
@@ -107,26 +108,27 @@ export function pcsGaussian(likelihood: Likelihood, x: NdArray, eta: number, key
 
 const TINY = 1e-300;
 
-/** Solves P u = b for every row of b at once. */
+/** Solves P u = b for every row of b by itself: a row stops when it is solved, so that its bits do not depend on its neighbours. */
 export function conjugateGradients(fn: string, apply: (v: NdArray) => NdArray, b: NdArray, tolerance: number, maxIterations: number): NdArray {
-  const dots = (u: NdArray, v: NdArray): NdArray => expandDims(sum(mul(u, v), { axis: 1 }), 1);
+  const dots = (u: NdArray, v: NdArray): NdArray => sum(mul(u, v), { axis: 1, keepDims: true });
+  const ratio = (p: NdArray, q: NdArray, active: NdArray): NdArray => where(active, div(p, maximum(TINY, q)), mul(0, p));
   let u: NdArray = mul(0, b);
   let residual = b;
   let direction = b;
   let energy = dots(residual, residual);
   const goal = mul(tolerance * tolerance, energy);
   for (let i = 0; i < maxIterations; i++) {
-    if (item(max(sub(energy, goal))) <= 0) return u;
+    const active = greater(energy, goal);
+    if (!item(any(active))) return u;
     const image = apply(direction);
-    const curvature = dots(direction, image);
-    // rows that are done have no direction left and stay where they are
-    const step = where(greater(curvature, 0), div(energy, maximum(TINY, curvature)), mul(0, energy));
+    const step = ratio(energy, dots(direction, image), active);
     u = add(u, mul(step, direction));
     residual = sub(residual, mul(step, image));
-    const next = dots(residual, residual);
-    direction = add(residual, mul(where(greater(energy, 0), div(next, maximum(TINY, energy)), mul(0, energy)), direction));
+    const next = where(active, dots(residual, residual), energy);
+    direction = add(residual, mul(ratio(next, energy, active), direction));
     energy = next;
   }
-  const left = Math.sqrt(item(max(div(energy, maximum(TINY, sum(square(b), { axis: 1, keepDims: true }))))));
-  throw new DomainError(`${fn}: conjugate gradients left a relative residual of ${left.toExponential(1)} after ${maxIterations} steps`);
+  const left = Math.sqrt(item(max(div(energy, maximum(TINY, dots(b, b))))));
+  if (left <= tolerance) return u;
+  throw new LinAlgError(`${fn}: conjugate gradients left a relative residual of ${left.toExponential(1)} after ${maxIterations} steps; allow more`);
 }

@@ -4,19 +4,28 @@ import {
   type NdArray,
   ShapeError,
   add,
-  array,
+  astype,
+  div,
   expandDims,
+  expm1,
+  full,
+  item,
   less,
+  log,
+  min,
   mul,
+  ndtr,
+  neg,
+  sqrt,
   square,
+  squeeze,
   sub,
   sum,
-  toTypedArray,
   where,
+  zeros,
 } from "@provably/core-tensor";
-import { type RngKey, foldIn, normalRows, uniform } from "@provably/core-tensor/random";
+import { type RngKey, foldIn, normalRows } from "@provably/core-tensor/random";
 import { type Likelihood, positive } from "../forward/forward-model.js";
-import { blend } from "../forward/operator.js";
 
 /**
  * Options of {@link pcsMala}.
@@ -25,8 +34,8 @@ import { blend } from "../forward/operator.js";
 export interface PcsMalaOptions {
   /** Steps of every chain; default 100. */
   readonly numSteps?: number;
-  /** Step size $\gamma$; default $\tfrac12 d^{-1/3}/(1/\eta^2 + c)$ with the curvature $c$ of the likelihood. */
-  readonly stepSize?: number;
+  /** Step size $\gamma$, for all chains or one each, `[n]`; default $\tfrac12 d^{-1/3}/(1/\eta^2 + c)$ with the curvature $c$ of the likelihood. */
+  readonly stepSize?: number | NdArray;
   /** Whether moves must pass the Metropolis test, which makes the law exact; default true. */
   readonly adjust?: boolean;
   /** Standard normal numbers to use, one array `[n, d]` for each step, instead of drawn ones. */
@@ -46,10 +55,8 @@ export interface PcsMalaOptions {
 export interface PcsMalaResult {
   /** The ends of the chains, `[n, d]`. */
   readonly samples: NdArray;
-  /** Fraction of the moves taken. */
-  readonly acceptance: number;
-  /** Step size used. */
-  readonly stepSize: number;
+  /** Fraction of the moves that each chain has taken, `[n]`. */
+  readonly acceptance: NdArray;
   /** Starts and every later point, each `[n, d]`, when asked for. */
   readonly trajectory?: readonly NdArray[];
   /** Logarithm of the Metropolis ratio of every step, each `[n]`, when the trajectory is asked for. */
@@ -68,7 +75,7 @@ interface Place {
  * integrated exactly: with $\rho = e^{-\gamma/\eta^2}$ the proposal is
  * $z' = z + (1 - \rho)(x - z) + \eta^2(1 - \rho)\nabla\mathcal L(z) + \eta\sqrt{1 - \rho^2}\, w$.
  *
- * Every step costs one likelihood and its gradient. Without the Metropolis test the law is off by the step size.
+ * Every step costs one likelihood and its gradient. Without the Metropolis test, as in the authors' published code, the law is off by the step size.
  *
  * @param likelihood - of any forward model
  * @param x - points, shape `[n, d]`
@@ -85,7 +92,7 @@ interface Place {
  * import { pcsMala, quantizedSensing } from "@provably/score-diffusion";
  *
  * const likelihood = quantizedSensing(1, 0.4).likelihood([1]);
- * pcsMala(likelihood, zeros([4, 1], { dtype: "float64" }), 0.5, key(0)).acceptance > 0.8; // => true
+ * pcsMala(likelihood, zeros([4, 1], { dtype: "float64" }), 0.5, key(0)).acceptance.get(0) > 0.8; // => true
  * ```
  * @see Xu, Chi (2024), "Provably robust score-based diffusion posterior sampling for plug-and-play image reconstruction", algorithm 4
  * @category Posterior sampling
@@ -97,13 +104,15 @@ export function pcsMala(likelihood: Likelihood, x: NdArray, eta: number, key: Rn
   const { numSteps = 100, adjust = true, trajectory = false, firstRow = 0, noise, logUniforms } = options;
   const { stepSize = defaultStepSize(likelihood, eta) } = options;
   if (!Number.isInteger(numSteps) || numSteps < 1) throw new DomainError(`${fn}: numSteps must be an integer ≥ 1, got ${numSteps}`);
-  positive(fn, "stepSize", stepSize);
+  const steps = stepsOf(fn, stepSize, n);
   for (const [name, list] of Object.entries({ noise, logUniforms }))
     if (list !== undefined && list.length !== numSteps) throw new ShapeError(`${fn}: ${name} must hold ${numSteps} arrays, got ${list.length}`);
 
-  const pull = -Math.expm1(-stepSize / eta ** 2);
-  const variance = eta ** 2 * -Math.expm1((-2 * stepSize) / eta ** 2);
-  const drift = ({ z, score }: Place): NdArray => add(blend(1 - pull, z, pull, x), mul(eta ** 2 * pull, score));
+  // 1 − ρ and η²(1 − ρ²), one for each chain
+  const pull = expandDims(neg(expm1(mul(-1 / eta ** 2, steps))), 1);
+  const variance = mul(eta ** 2, neg(expm1(mul(-2 / eta ** 2, steps))));
+  const spread = expandDims(sqrt(variance), 1);
+  const drift = ({ z, score }: Place): NdArray => add(z, mul(pull, add(sub(x, z), mul(eta ** 2, score))));
   const halfSquares = (a: NdArray): NdArray => mul(0.5, sum(square(a), { axis: 1 }));
   const visit = (z: NdArray): Place => ({
     z,
@@ -112,22 +121,22 @@ export function pcsMala(likelihood: Likelihood, x: NdArray, eta: number, key: Rn
   });
 
   let place = visit(x);
-  let taken = 0;
+  let taken: NdArray = zeros([n], { dtype: "float64" });
   const path = [x];
   const logRatios: NdArray[] = [];
   for (let step = 0; step < numSteps; step++) {
     const stepKey = foldIn(key, step);
     const w = noise?.[step] ?? normalRows(foldIn(stepKey, "w"), [n, d], { dtype: "float64", firstRow });
     const forward = drift(place);
-    const proposal = visit(add(forward, mul(Math.sqrt(variance), w)));
+    const proposal = visit(add(forward, mul(spread, w)));
     const logRatio = add(
       sub(proposal.logDensity, place.logDensity),
-      mul(1 / variance, sub(halfSquares(sub(proposal.z, forward)), halfSquares(sub(place.z, drift(proposal))))),
+      div(sub(halfSquares(sub(proposal.z, forward)), halfSquares(sub(place.z, drift(proposal)))), variance),
     );
     if (trajectory) logRatios.push(logRatio);
     if (adjust) {
       const accepted = less(logUniforms?.[step] ?? logUniformRows(foldIn(stepKey, "u"), n, firstRow), logRatio);
-      for (const yes of toTypedArray(accepted)) taken += yes;
+      taken = add(taken, astype(accepted, "float64"));
       const column = expandDims(accepted, 1);
       place = {
         z: where(column, proposal.z, place.z),
@@ -135,12 +144,12 @@ export function pcsMala(likelihood: Likelihood, x: NdArray, eta: number, key: Rn
         logDensity: where(accepted, proposal.logDensity, place.logDensity),
       };
     } else {
-      taken += n;
+      taken = add(taken, 1);
       place = proposal;
     }
     if (trajectory) path.push(place.z);
   }
-  const result = { samples: place.z, acceptance: n === 0 ? 1 : taken / (numSteps * n), stepSize };
+  const result = { samples: place.z, acceptance: mul(1 / numSteps, taken) };
   return trajectory ? { ...result, trajectory: path, logRatios } : result;
 }
 
@@ -149,7 +158,14 @@ export function defaultStepSize(likelihood: Likelihood, eta: number): number {
   return 0.5 / (likelihood.inputSize ** (1 / 3) * (1 / eta ** 2 + likelihood.curvature));
 }
 
-/** ln u for each row by its number, so that a batch in parts takes the same decisions. */
+function stepsOf(fn: string, stepSize: number | NdArray, n: number): NdArray {
+  if (typeof stepSize === "number") return full([n], positive(fn, "stepSize", stepSize), { dtype: "float64" });
+  if (stepSize.shape.join() !== String(n)) throw new ShapeError(`${fn}: stepSize must be a number or [${n}], got [${stepSize.shape.join(", ")}]`);
+  if (n > 0) positive(fn, "the least stepSize", item(min(stepSize)));
+  return stepSize;
+}
+
+/** ln u for each row by its number, so that a batch in parts takes the same decisions: a normal number's probability is uniform. */
 function logUniformRows(key: RngKey, n: number, firstRow: number): NdArray {
-  return array(Float64Array.from({ length: n }, (_, i) => Math.log(uniform(foldIn(key, firstRow + i), [1], { dtype: "float64" }).get(0))));
+  return log(ndtr(squeeze(normalRows(key, [n, 1], { dtype: "float64", firstRow }), 1)));
 }
