@@ -6,6 +6,7 @@ export default defineConfig({
     random: "src/random/index.ts",
     linalg: "src/linalg/index.ts",
     optim: "src/optim/index.ts",
+    pinned: "src/pinned/index.ts",
     io: "src/io/index.ts",
     testing: "src/testing/index.ts",
     ndarray: "src/ndarray/index.ts",

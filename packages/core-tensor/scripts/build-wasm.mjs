@@ -49,6 +49,11 @@ const FAMILIES = {
   orthogonal: {
     orthogonalF64: { entry: "orthogonal-f64.ts", relaxed: false },
   },
+  resident: {
+    residentF32: { entry: "resident-f32.ts", relaxed: true },
+    residentF16: { entry: "resident-f16.ts", relaxed: true },
+    residentI8: { entry: "resident-i8.ts", relaxed: false },
+  },
 };
 
 /** Where the slots of the first module with constants begin; each module has two KiB. */

@@ -1,5 +1,6 @@
 /** The `safetensors` format: a JSON table of names, types and byte ranges, then the elements. */
 import { type DType, allocate } from "../array/dtype.js";
+import { halfToNumber } from "../array/half.js";
 import { type NdArray, dense, rowMajorData } from "../array/ndarray.js";
 import { MAX_SIZE, sizeOf } from "../array/shape.js";
 import { FormatError } from "../errors.js";
@@ -28,15 +29,6 @@ const CODES: Readonly<Record<string, Code>> = {
   BOOL: { width: 1, dtype: "bool", read: (v, at) => Number(v.getUint8(at) !== 0) },
 };
 const NAMES: Readonly<Record<DType, string>> = { float64: "F64", float32: "F32", int32: "I32", int8: "I8", uint8: "U8", bool: "BOOL" };
-
-/** IEEE half precision. */
-function halfToNumber(bits: number): number {
-  const sign = bits & 0x8000 ? -1 : 1;
-  const exponent = (bits >> 10) & 31;
-  const fraction = bits & 1023;
-  if (exponent === 31) return fraction === 0 ? sign * Infinity : NaN;
-  return sign * (exponent === 0 ? fraction * 2 ** -24 : (1024 + fraction) * 2 ** (exponent - 25));
-}
 
 const word = new DataView(new ArrayBuffer(4));
 

@@ -1,0 +1,130 @@
+/**
+ * The memories of resident matrices. A product with one vector reads every weight once, so that copying the weights in would double
+ * its cost. Matrices live in blocks that return to a free list when their handle is collected or freed; when one memory is full,
+ * another is opened.
+ */
+import { gemmF32 } from "./binaries/gemm.js";
+import { residentF16, residentF32, residentI8 } from "./binaries/resident.js";
+import { align, instantiate } from "./runtime.js";
+
+const PAGE_BYTES = 65536;
+
+/** Vectors, row lists and work areas lie below this address. */
+export const OPERANDS_END = 512 * PAGE_BYTES;
+
+/** Just under the 4 GiB that 32-bit addresses reach. */
+const MAX_PAGES = 65535;
+
+interface FloatKernel {
+  dots(x: number, matrix: number, rowBytes: number, rows: number, y: number, m: number, n: number, k: number): void;
+  combine(x: number, matrix: number, rowBytes: number, rows: number, y: number, n: number, k: number): void;
+}
+interface ByteKernel {
+  dots(x: number, scale: number, matrix: number, rowBytes: number, scales: number, rows: number, y: number, n: number, k: number): void;
+  combine(x: number, scale: number, matrix: number, rowBytes: number, rows: number, y: number, n: number, k: number, last: number): void;
+  widen(from: number, scale: number, to: number, n: number): void;
+}
+interface HalfKernel extends FloatKernel {
+  widen(from: number, to: number, n: number): void;
+}
+interface GemmKernel {
+  gemm(a: number, aRow: number, aCol: number, b: number, bRow: number, bCol: number, c: number, m: number, n: number, k: number, work: number): void;
+  workBytes(n: number, k: number): number;
+}
+
+/** One memory, what is bound to it, and views that are renewed when it grows. */
+export interface Store {
+  readonly memory: WebAssembly.Memory;
+  readonly float32: FloatKernel;
+  readonly float16: HalfKernel;
+  readonly int8: ByteKernel;
+  readonly product: GemmKernel;
+  /** Free blocks in order of address, none touching the next. */
+  readonly free: Block[];
+  u8: Uint8Array<ArrayBuffer>;
+  i16: Int16Array<ArrayBuffer>;
+  i32: Int32Array<ArrayBuffer>;
+  f32: Float32Array<ArrayBuffer>;
+}
+
+/** A stretch of a memory. */
+export interface Block {
+  address: number;
+  bytes: number;
+}
+
+const stores: Store[] = [];
+
+function openStore(): Store | undefined {
+  const memory = new WebAssembly.Memory({ initial: OPERANDS_END / PAGE_BYTES, maximum: MAX_PAGES });
+  const float32 = instantiate<FloatKernel>(residentF32, memory);
+  const float16 = instantiate<HalfKernel>(residentF16, memory);
+  const int8 = instantiate<ByteKernel>(residentI8, memory);
+  const product = instantiate<GemmKernel>(gemmF32, memory);
+  if (!float32 || !float16 || !int8 || !product) return undefined;
+  const store: Store = { memory, float32, float16, int8, product, free: [], ...viewsOf(memory) };
+  stores.push(store);
+  return store;
+}
+
+function viewsOf({ buffer }: WebAssembly.Memory): Pick<Store, "u8" | "i16" | "i32" | "f32"> {
+  return { u8: new Uint8Array(buffer), i16: new Int16Array(buffer), i32: new Int32Array(buffer), f32: new Float32Array(buffer) };
+}
+
+/** Room for `bytes` in some memory, or nothing where WebAssembly is off or the machine has no more. */
+export function claim(bytes: number): { readonly store: Store; readonly block: Block } | undefined {
+  for (const store of stores) {
+    const block = take(store, bytes);
+    if (block) return { store, block };
+  }
+  const store = openStore();
+  const block = store && take(store, bytes);
+  return store && block && { store, block };
+}
+
+/** First free block that is large enough, from fresh pages when there is none. */
+function take(store: Store, bytes: number): Block | undefined {
+  const { memory, free } = store;
+  let block = free.find((b) => b.bytes >= bytes);
+  if (!block) {
+    const end = memory.buffer.byteLength;
+    const last = free.at(-1);
+    const missing = bytes - (last && last.address + last.bytes === end ? last.bytes : 0);
+    const pages = Math.ceil(missing / PAGE_BYTES);
+    if (end / PAGE_BYTES + pages > MAX_PAGES) return undefined;
+    try {
+      memory.grow(pages);
+    } catch {
+      return undefined;
+    }
+    Object.assign(store, viewsOf(memory));
+    release(store, { address: end, bytes: pages * PAGE_BYTES });
+    block = free.at(-1)!;
+  }
+  const taken = { address: block.address, bytes };
+  block.address += bytes;
+  block.bytes -= bytes;
+  if (block.bytes === 0) free.splice(free.indexOf(block), 1);
+  return taken;
+}
+
+/** Returns a block to the free list and joins it to its neighbours. */
+export function release({ free }: Store, block: Block): void {
+  const at = free.findIndex((b) => b.address > block.address);
+  const i = at === -1 ? free.length : at;
+  free.splice(i, 0, { ...block });
+  for (const j of [i, i - 1]) {
+    const [left, right] = [free[j], free[j + 1]];
+    if (left && right && left.address + left.bytes === right.address) {
+      left.bytes += right.bytes;
+      free.splice(j + 1, 1);
+    }
+  }
+}
+
+/** Consecutive stretches of the operands' area; nothing when they do not fit. */
+export function layout(...bytes: number[]): number[] | undefined {
+  let at = PAGE_BYTES;
+  const places = bytes.map((size) => (at += align(size)) - align(size));
+  return at <= OPERANDS_END ? places : undefined;
+}
