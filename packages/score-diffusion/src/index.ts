@@ -41,6 +41,7 @@ export {
   type EmpiricalOptions,
 } from "./score/empirical.js";
 
+export { denoised, type Denoised } from "./score/denoiser.js";
 export { mixtureCovariances, mixtureMoments, mixturePosterior, mixtureSamples } from "./score/mixture-posterior.js";
 
 // samplers
@@ -76,6 +77,16 @@ export { networkModel, type BatchLevels, type Network } from "./network/network.
 export { scoreNetwork, type ScoreNetwork, type ScoreNetworkConfig, type ScoreNetworkParams } from "./network/score-network.js";
 export { cosineLevel, denoisingLoss, lossWeight, type DenoisingLossOptions, type LossWeight, type LossWeightOptions } from "./train/loss.js";
 export { trainScore, type TrainScoreOptions, type TrainScoreResult, type TrainingState } from "./train/train.js";
+
+// metrics
+export { totalVariation } from "./metrics/total-variation.js";
+export { randomDirections, slicedWasserstein, wasserstein1d } from "./metrics/wasserstein.js";
+export { klGaussian, sampleMoments, wasserstein2Gaussian, type Moments } from "./metrics/gaussian.js";
+export { energyDistance } from "./metrics/energy-distance.js";
+export { mmd2, type MmdOptions } from "./metrics/mmd.js";
+export { psnr, ssim, type ImageQualityOptions } from "./metrics/image-quality.js";
+export { frechetDistance, type FeatureOptions } from "./metrics/frechet.js";
+export { precisionRecall, type PrecisionRecall } from "./metrics/precision-recall.js";
 
 // forward models
 export {

@@ -109,19 +109,21 @@ export function empiricalDistribution(data: ArrayInput, options: EmpiricalOption
     logWeights: log(div(weights, total)),
     chunkSize,
     evaluate: (x, level) => empiricalDenoiser(law, x, level),
+    vjp: (x, level, cotangent) => denoiserVjp(law, x, level, cotangent),
   };
   return law;
 }
 
 /**
- * Over chunks, with a running maximum: the softmax-weighted mean of the centred points, the sum of the weights relative to the greatest, and which
- * point has the greatest.
+ * Over chunks, with a running maximum: the softmax-weighted mean of the centred points, the sum of the weights relative to the greatest, which
+ * point has the greatest, and, for a cotangent v, the weighted mean of x ⟨x, v⟩.
  */
 function attend(
   law: EmpiricalDistribution,
   x: NdArray,
   { alpha, sigma }: NoiseLevel,
-): { mean: NdArray; mass: NdArray; offset: NdArray; nearest: NdArray } {
+  cotangent?: NdArray,
+): { mean: NdArray; mass: NdArray; offset: NdArray; nearest: NdArray; second: NdArray } {
   const { centred, squares, logWeights, chunkSize } = law;
   const [n, d] = centred.shape as [number, number];
   if (x.shape.length !== 2 || x.shape[1] !== d) throw new ShapeError(`empiricalDenoiser: x must be [n, ${d}], got [${x.shape.join(", ")}]`);
@@ -132,6 +134,7 @@ function attend(
   let peak: NdArray = full([rows, 1], -Infinity, { dtype: "float64" });
   let mass: NdArray = zeros([rows, 1], { dtype: "float64" });
   let acc: NdArray = zeros([rows, d], { dtype: "float64" });
+  let second: NdArray = acc;
   let nearest: NdArray = zeros([rows], { dtype: "int32" });
   for (let from = 0; from < n; from += chunkSize) {
     const to = Math.min(n, from + chunkSize);
@@ -146,9 +149,10 @@ function attend(
     const keep = exp(sub(peak, shift));
     mass = add(mul(mass, keep), sum(weights, { axis: 1, keepDims: true }));
     acc = add(mul(acc, keep), matmul(weights, keys));
+    if (cotangent !== undefined) second = add(mul(second, keep), matmul(mul(weights, matmul(cotangent, transpose(keys))), keys));
     peak = next;
   }
-  return { mean: div(acc, mass), mass: squeeze(mass, 1), offset, nearest };
+  return { mean: div(acc, mass), mass: squeeze(mass, 1), offset, nearest, second: div(second, mass) };
 }
 
 /**
@@ -173,6 +177,12 @@ function attend(
  */
 export function empiricalDenoiser(law: EmpiricalDistribution, x: NdArray, level: NoiseLevel): NdArray {
   return add(attend(law, x, level).mean, law.mean);
+}
+
+/** The Jacobian of the denoiser is α/σ² times the covariance of the data under the weights: symmetric. */
+function denoiserVjp(law: EmpiricalDistribution, x: NdArray, level: NoiseLevel, v: NdArray): NdArray {
+  const { mean, second } = attend(law, x, level, v);
+  return mul(level.alpha / level.sigma ** 2, sub(second, mul(mean, sum(mul(mean, v), { axis: 1, keepDims: true }))));
 }
 
 /**

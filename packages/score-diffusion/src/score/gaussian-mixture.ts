@@ -97,6 +97,7 @@ export function gaussianMixture(input: GaussianMixtureInput): GaussianMixture {
     eigenvalues,
     eigenvectors,
     evaluate: (x, level) => mixtureScore(mixture, x, level),
+    vjp: (x, level, cotangent) => scoreVjp(mixture, x, level, cotangent),
   };
   return mixture;
 }
@@ -210,6 +211,17 @@ export function mixtureLogDensity(mixture: GaussianMixture, x: NdArray, level: N
  */
 export function mixtureResponsibilities(mixture: GaussianMixture, x: NdArray, level: NoiseLevel): NdArray {
   return transpose(softmax(components(mixture, x, level).logits, { axis: 0 }));
+}
+
+/** The Jacobian of the score, which is symmetric, times a vector for each point: O(nKd²), where the Jacobian itself would take O(nKd²) memory. */
+function scoreVjp(mixture: GaussianMixture, x: NdArray, level: NoiseLevel, v: NdArray): NdArray {
+  const { logits, slopes, variances } = components(mixture, x, level);
+  const { eigenvectors } = mixture;
+  const r = expandDims(softmax(logits, { axis: 0 }), 2);
+  const along = (u: NdArray): NdArray => sum(mul(u, v), { axis: -1, keepDims: true });
+  const precise = matmul(div(matmul(v, eigenvectors), expandDims(variances, 1)), matrixTranspose(eigenvectors));
+  const score = sum(mul(r, slopes), { axis: 0 });
+  return sub(sum(mul(r, sub(mul(slopes, along(slopes)), precise)), { axis: 0 }), mul(score, along(score)));
 }
 
 /**

@@ -18,6 +18,8 @@ export interface Model {
   readonly prediction: Prediction;
   /** The prediction at points `x`, shape `[n, …]`, all at one noise level. */
   evaluate(x: NdArray, level: NoiseLevel): NdArray;
+  /** The product of cotangents, shape of `x`, with the Jacobian of the prediction at `x`; left out, `evaluate` is differentiated. */
+  vjp?(x: NdArray, level: NoiseLevel, cotangent: NdArray): NdArray;
 }
 
 /**
