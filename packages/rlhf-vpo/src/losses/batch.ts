@@ -139,7 +139,6 @@ export type Extras = Readonly<Record<string, { readonly shape: readonly number[]
 export function overPairs(batch: FlatBatch, { withGradients = true }: LossOptions, beta: number, pair: PairLoss, extras: Extras = {}): LossResult {
   const { size, chosen, rejected, refChosen, refRejected, weights } = batch;
   const losses = new Float64Array(size);
-  const [up, down] = [new Float64Array(size), new Float64Array(size)];
   const grads = withGradients
     ? { chosen: new Float64Array(size), rejected: new Float64Array(size), refChosen: new Float64Array(size), refRejected: new Float64Array(size) }
     : undefined;
@@ -161,8 +160,6 @@ export function overPairs(batch: FlatBatch, { withGradients = true }: LossOption
     }
     losses[i] = value;
     loss += w * value;
-    up[i] = beta * (a - a0);
-    down[i] = beta * (b - b0);
   }
   const named: Record<string, NdArray<"float64">> = {};
   if (grads) {
@@ -175,12 +172,27 @@ export function overPairs(batch: FlatBatch, { withGradients = true }: LossOption
       );
     }
   }
+  return resultOf(batch, beta, loss, losses, named);
+}
+
+/** The result of a loss. Implicit rewards are made when somebody asks for them: memory that was never touched costs more than arithmetic. */
+export function resultOf(batch: FlatBatch, beta: number, loss: number, losses: Float64Array, grads: LossResult["grads"]): LossResult {
+  const rewards = (policy: Float64Array, reference: Float64Array): (() => NdArray<"float64">) => {
+    let made: NdArray<"float64"> | undefined;
+    return () => (made ??= wrap(policy.map((x, i) => beta * (x - reference[i]!))));
+  };
+  const up = rewards(batch.chosen, batch.refChosen);
+  const down = rewards(batch.rejected, batch.refRejected);
   return {
     loss,
     losses: wrap(losses),
-    chosenRewards: wrap(up),
-    rejectedRewards: wrap(down),
-    grads: named,
+    get chosenRewards() {
+      return up();
+    },
+    get rejectedRewards() {
+      return down();
+    },
+    grads,
     warnings: batch.warnings,
   };
 }

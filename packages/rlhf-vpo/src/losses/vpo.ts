@@ -2,7 +2,7 @@
 import { type ArrayInput, DomainError, ShapeError, array, exp, log1p } from "@provably/core-tensor";
 import { atLeast, finite, numbers, positive, wrap } from "../arrays.js";
 import { sigmoid, softplus } from "../numerics.js";
-import { type FlatBatch, type LossOptions, type LossResult, type PreferenceBatch, alongMargin, flatten, overPairs } from "./batch.js";
+import { type FlatBatch, type LossOptions, type LossResult, type PreferenceBatch, alongMargin, flatten, overPairs, resultOf } from "./batch.js";
 
 /**
  * Which responses the calibration term $c_i$ of VPO is estimated from: the chosen ones, the rejected ones, both, or samples of the calibration
@@ -101,65 +101,51 @@ export function vpoLoss(batch: PreferenceBatch, options: VpoOptions): LossResult
 /** Pairs in a block: what of them is in use fits the cache. */
 const BLOCK = 4096;
 
-/** The loss with a calibration term linear in u and v. Exponentials and logarithms are taken a block at a time, on the SIMD kernels of the core. */
+/**
+ * The loss with a calibration term linear in u and v. Exponentials and logarithms are taken a block at a time, on the SIMD kernels of the core. Memory
+ * that was never touched costs more than the arithmetic, so there are as few arrays as can be.
+ */
 function inBlocks(batch: FlatBatch, { withGradients = true }: LossOptions, beta: number, e: number, kChosen: number, kRejected: number): LossResult {
   const { size, chosen, rejected, refChosen, refRejected, weights } = batch;
-  const fresh = (): Float64Array => new Float64Array(size);
-  const [losses, up, down] = [fresh(), fresh(), fresh()];
-  const grads = withGradients ? { chosen: fresh(), rejected: fresh(), refChosen: fresh(), refRejected: fresh() } : undefined;
+  const losses = new Float64Array(size);
+  const [da, db, da0, db0] = withGradients ? Array.from({ length: 4 }, () => new Float64Array(size)) : [];
   const share = 1 / size;
+  const scratch = new Float64Array(2 * Math.min(BLOCK, size));
   let loss = 0;
   for (let from = 0; from < size; from += BLOCK) {
     const count = Math.min(BLOCK, size - from);
-    const minusAbs = new Float64Array(count);
-    const minusPositive = new Float64Array(count);
     for (let i = 0; i < count; i++) {
       const at = from + i;
       const u = chosen[at]! - refChosen[at]!;
       const v = rejected[at]! - refRejected[at]!;
       const z = beta * (u - v);
       const far = Math.abs(z);
-      up[at] = beta * u;
-      down[at] = beta * v;
-      minusAbs[i] = -far;
-      minusPositive[i] = -0.5 * (far + z);
+      scratch[i] = -far;
+      scratch[count + i] = -0.5 * (far + z);
       // softplus(−z) − ln(1 + e^{−|z|}), without asking for the sign, which nobody can predict
       losses[at] = 0.5 * (far - z) + e * z + kChosen * u + kRejected * v;
     }
-    const t = exp(wrap(minusAbs));
-    const [below, above, tail] = [numbers(t), numbers(exp(wrap(minusPositive))), numbers(log1p(t))];
+    const t = numbers(exp(wrap(scratch.subarray(0, 2 * count))));
+    const tail = numbers(log1p(wrap(t.subarray(0, count))));
     for (let i = 0; i < count; i++) {
       const at = from + i;
       const w = weights ? weights[at]! : share;
       const value = losses[at]! + tail[i]!;
       losses[at] = value;
       loss += w * value;
+      if (da === undefined) continue;
       // e^{−max(z, 0)} / (1 + e^{−|z|}) is σ(−z).
-      below[i] = w * beta * (e - above[i]! / (1 + below[i]!));
-    }
-    if (!grads) continue;
-    for (let i = 0; i < count; i++) {
-      const at = from + i;
-      const w = weights ? weights[at]! : share;
-      const g = below[i]!;
-      const da = g + w * kChosen;
-      const db = w * kRejected - g;
-      grads.chosen[at] = da;
-      grads.refChosen[at] = -da;
-      grads.rejected[at] = db;
-      grads.refRejected[at] = -db;
+      const g = w * beta * (e - t[count + i]! / (1 + t[i]!));
+      const towards = g + w * kChosen;
+      const away = w * kRejected - g;
+      da[at] = towards;
+      da0![at] = -towards;
+      db![at] = away;
+      db0![at] = -away;
     }
   }
-  return {
-    loss,
-    losses: wrap(losses),
-    chosenRewards: wrap(up),
-    rejectedRewards: wrap(down),
-    grads: grads
-      ? { chosen: wrap(grads.chosen), rejected: wrap(grads.rejected), refChosen: wrap(grads.refChosen), refRejected: wrap(grads.refRejected) }
-      : {},
-    warnings: batch.warnings,
-  };
+  const grads: LossResult["grads"] = da ? { chosen: wrap(da), rejected: wrap(db!), refChosen: wrap(da0!), refRejected: wrap(db0!) } : {};
+  return resultOf(batch, beta, loss, losses, grads);
 }
 
 /** A label smoothing in [0, 1). */
