@@ -3,4 +3,28 @@
  *
  * @packageDocumentation
  */
-export {};
+
+// graphs
+export { conceptGraph, type ConceptGraph } from "./graph/graph.js";
+export { presetGraph, presetNames, randomHierarchy, type PresetName, type RandomHierarchyOptions } from "./graph/presets.js";
+export { graphRank, isDSeparated, minimalSeparator, tSeparationRank } from "./graph/separation.js";
+export { checkIdentifiability, type Violation } from "./graph/identifiability.js";
+
+// models
+export { randomCpts, type Cpts, type RandomCptsOptions } from "./model/cpts.js";
+export { exactJoint, sampleHierarchy, type HierarchySample } from "./model/joint.js";
+
+// rank tests
+export { rankTest, type RankTestMethod, type RankTestOptions, type RankTestResult } from "./rank/rank-test.js";
+export { estimateRank, nonnegativeRank, rankProfile, type NonnegativeRank } from "./rank/estimate.js";
+export { chiSquareTail } from "./rank/chi-square.js";
+
+// data
+export type { JointData, LabelData } from "./data/labels.js";
+export { collapseStates, type CollapsedData } from "./data/collapse.js";
+
+// metrics
+export { matchLatents, structureMetrics, type Edge, type LatentMatching, type StructureMetrics } from "./metrics/structure.js";
+
+// errors
+export { GraphError, InvalidDataError, NotFactorisableError, TableSizeError } from "./errors.js";
