@@ -32,6 +32,15 @@ export { bradleyTerryLoss, bradleyTerryProbability, fitRewardModel, plackettLuce
 
 // training
 export { objective, solveOffline, trainOffline, type TrainOptions, type TrainingResult, type VpoConstants } from "./train/offline.js";
+export {
+  mlpPolicy,
+  trainPolicy,
+  type FinitePolicy,
+  type MlpParams,
+  type PolicyState,
+  type PolicyTraining,
+  type TrainPolicyOptions,
+} from "./train/policy.js";
 export { solveBounded, type BoundedSolution } from "./train/bounded.js";
 export {
   bradleyTerryOracle,
