@@ -113,4 +113,19 @@ export { pcsMala, type PcsMalaOptions, type PcsMalaResult } from "./posterior/pc
 export { ddsDdim, ddsDdpm, denoise, denoiseAsync, type DdsDdimOptions, type DdsDdpmOptions, type DenoisingSampler } from "./posterior/dds.js";
 export { dpnp, dpnpAsync, type DpnpOptions, type DpnpResult, type DpnpState } from "./posterior/dpnp.js";
 export { effectiveSampleSize, splitRHat } from "./posterior/diagnostics.js";
+
+// other reconstructions, to measure against
+export { dps, type GuidanceOptions } from "./baselines/dps.js";
+export { lgdMc, type LgdMcOptions } from "./baselines/lgd-mc.js";
+export { piGdm, type PiGdmOptions } from "./baselines/pi-gdm.js";
+export { mcg } from "./baselines/mcg.js";
+export { ddrm, type SpectralOptions } from "./baselines/ddrm.js";
+export { ddnm } from "./baselines/ddnm.js";
+export { redDiff, type RedDiffOptions } from "./baselines/red-diff.js";
+export { diffPir, type DiffPirOptions } from "./baselines/diff-pir.js";
+export { daps, type DapsOptions } from "./baselines/daps.js";
+export { pnpDm, type PnpDmOptions } from "./baselines/pnp-dm.js";
+export type { Reconstruction, ReconstructionOptions, ReconstructionState, ScheduledOptions } from "./baselines/reconstruction.js";
+
+// certificates of posteriors
 export { certifyPosteriorPredictive, type PosteriorPredictiveOptions } from "./certify/posterior-predictive.js";

@@ -35,8 +35,8 @@ describe("denoised", () => {
   ] as const)("closed form of a %s equals automatic differentiation", (_, model) => {
     for (const level of [levelOf(0.9), levelOf(0.4), { alpha: 1, sigma: 3, t: 0 }]) {
       const [closed, automatic] = [denoised(model, x, level), denoised(differentiated(model), x, level)];
-      expect(allClose(closed.clean, automatic.clean, { rtol: 1e-12, atol: 1e-12 })).toBe(true);
-      expect(allClose(closed.pullback(v), automatic.pullback(v), { rtol: 1e-9, atol: 1e-9 })).toBe(true);
+      expect(allClose(closed.clean, automatic.clean, { relative: 1e-12, absolute: 1e-12 })).toBe(true);
+      expect(allClose(closed.pullback(v), automatic.pullback(v), { relative: 1e-9, absolute: 1e-9 })).toBe(true);
     }
   });
 
@@ -44,8 +44,8 @@ describe("denoised", () => {
     const level = { alpha: 0.7, sigma: 0.9, t: 0 };
     const model: Model = { prediction, evaluate: (p, at) => convertPrediction(mixture.evaluate(p, at), "score", prediction, p, at) };
     const [expected, actual] = [denoised(mixture, x, level), denoised(model, x, level)];
-    expect(allClose(actual.clean, expected.clean, { rtol: 1e-10, atol: 1e-10 })).toBe(true);
-    expect(allClose(actual.pullback(v), expected.pullback(v), { rtol: 1e-10, atol: 1e-10 })).toBe(true);
+    expect(allClose(actual.clean, expected.clean, { relative: 1e-10, absolute: 1e-10 })).toBe(true);
+    expect(allClose(actual.pullback(v), expected.pullback(v), { relative: 1e-10, absolute: 1e-10 })).toBe(true);
   });
 
   it("names what is wrong with the model or the level", () => {

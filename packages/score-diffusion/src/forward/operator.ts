@@ -133,7 +133,7 @@ export function linearOperator(
   // float32 operators pass too; a wrong adjoint is off by the order of the scale
   if (!(Math.abs(left - right) <= 1e-4 * scale))
     throw new DomainError(`${name}: adjoint is not the adjoint of apply: <Ax, y> = ${left}, <x, A'y> = ${right}`);
-  return { ...spec, name, norm: spec.norm ?? 1.02 * operatorNorm(spec) };
+  return { ...spec, name, norm: spec.norm ?? operatorNorm(spec) };
 }
 
 /**

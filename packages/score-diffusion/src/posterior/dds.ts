@@ -17,11 +17,16 @@ export interface DenoisingSampler {
   process(x: NdArray, eta: number, key: RngKey, firstRow?: number): Generator<Query, NdArray, NdArray>;
 }
 
-/** ε at m with noise of standard deviation s, asked for on the variance-preserving scale that networks know. */
-function* epsAt(m: NdArray, s: number): Process<NdArray> {
+/** A point with noise of standard deviation s, brought onto the variance-preserving scale that networks know. */
+export function onUnitScale(m: NdArray, s: number): { readonly y: NdArray; readonly level: NoiseLevel } {
   const scale = Math.hypot(1, s);
-  const level: NoiseLevel = { alpha: 1 / scale, sigma: s / scale, t: 0 };
-  return yield { x: mul(1 / scale, m), level, want: "eps" };
+  return { y: mul(1 / scale, m), level: { alpha: 1 / scale, sigma: s / scale, t: 0 } };
+}
+
+/** ε at m with noise of standard deviation s. */
+function* epsAt(m: NdArray, s: number): Process<NdArray> {
+  const { y, level } = onUnitScale(m, s);
+  return yield { x: y, level, want: "eps" };
 }
 
 /**
@@ -166,7 +171,7 @@ function gridOf(
  * import { ddsDdim, denoise, gaussianMixture } from "@provably/score-diffusion";
  *
  * const law = gaussianMixture({ weights: [1], means: [[3]], variances: [1e-8] });
- * denoise(ddsDdim(), law, array([[0]], { dtype: "float64" }), 1, key(0)).get(0, 0).toFixed(2); // => "3.00"
+ * denoise(ddsDdim(), law, array([[0]], { dtype: "float64" }), 1, key(0)).get(0, 0).toFixed(1); // => "3.0"
  * ```
  * @category Posterior sampling
  */

@@ -1,0 +1,90 @@
+/** Decoupled annealing: a clean point is sampled near the end of the flow, and noised afresh to the next level. */
+import { type ArrayInput, type NdArray, add, mul } from "@provably/core-tensor";
+import { type RngKey, foldIn } from "@provably/core-tensor/random";
+import { type ForwardModel, positive } from "../forward/forward-model.js";
+import { pcsMala } from "../posterior/pcs-mala.js";
+import { onUnitScale } from "../posterior/dds.js";
+import { karrasSigmas } from "../schedule/sigmas.js";
+import { checkCount } from "../schedule/schedule.js";
+import type { Model } from "../score/prediction.js";
+import { type Reconstruction, type ReconstructionOptions, predict, reconstruct } from "./reconstruction.js";
+
+/**
+ * Options of {@link daps}.
+ * @category Baselines
+ */
+export interface DapsOptions extends ReconstructionOptions {
+  /** Noise levels to anneal through; default 200. */
+  readonly numSteps?: number;
+  /** Euler steps of the flow from each level; default 5. */
+  readonly flowSteps?: number;
+  /** Langevin steps at each level; default 100. */
+  readonly langevinSteps?: number;
+  /** Greatest level; default 100. */
+  readonly sigmaMax?: number;
+  /** Least level; default 0.1. */
+  readonly sigmaMin?: number;
+}
+
+/** The end of the probability flow from x at noise σ, by Euler's method. */
+function flowEnd(model: Model, x: NdArray, sigma: number, steps: number): NdArray {
+  const levels = karrasSigmas(steps, { sigmaMax: sigma, sigmaMin: Math.min(0.01, sigma) });
+  let point = x;
+  for (let k = 0; k < steps; k++) {
+    const { y, level } = onUnitScale(point, levels[k]!);
+    point = add(point, mul(levels[k + 1]! - levels[k]!, predict(model, y, level, "eps")));
+  }
+  return point;
+}
+
+/**
+ * DAPS: at each level $s$ of a falling list, the flow is followed to a clean point $\hat x_0$; Langevin steps sample
+ * $\propto e^{\mathcal L(z; y) - \|z - \hat x_0\|^2/(2s^2)}$; and $x \leftarrow z + s' \varepsilon$ at the next level $s'$.
+ *
+ * The Langevin steps are those of {@link pcsMala} without the Metropolis test, with the size that it chooses, so that one setting serves all likelihoods.
+ * No derivatives of the model.
+ *
+ * @param forward - how the measurement came about
+ * @param y - the measurement `[m]` for all points, or one for each, `[n, m]`
+ * @param model - exact score or network
+ * @param key - random key
+ * @param options - see {@link DapsOptions}; `start` is a clean guess, noised to the greatest level
+ * @returns see {@link Reconstruction}
+ * @throws `DomainError` when an option is out of range, or points are not finite
+ * @throws `ShapeError` when shapes do not fit
+ * @example
+ * ```ts
+ * import { key } from "@provably/core-tensor/random";
+ * import { daps, gaussianMixture, gaussianNoise, identityOperator } from "@provably/score-diffusion";
+ *
+ * const prior = gaussianMixture({ weights: [1, 1], means: [[-2], [2]], variances: [0.1, 0.1] });
+ * const forward = gaussianNoise(identityOperator(1), 0.5);
+ * daps(forward, [1.8], prior, key(0), { numSamples: 1, numSteps: 20, langevinSteps: 20 }).samples.get(0, 0) > 1; // => true
+ * ```
+ * @see Zhang, Chu, Berner, Meng, Anandkumar, Song (2025), "Improving diffusion inverse problem solving with decoupled noise annealing", algorithm 1
+ * @category Baselines
+ */
+export function daps(forward: ForwardModel, y: ArrayInput, model: Model, key: RngKey, options: DapsOptions): Reconstruction {
+  const { numSteps = 200, flowSteps = 5, langevinSteps = 100, sigmaMax = 100, sigmaMin = 0.1, firstRow = 0 } = options;
+  checkCount("daps", "numSteps", numSteps, 1);
+  checkCount("daps", "flowSteps", flowSteps, 1);
+  checkCount("daps", "langevinSteps", langevinSteps, 1);
+  positive("daps", "sigmaMin", sigmaMin);
+  const levels = karrasSigmas(numSteps, { sigmaMin, sigmaMax });
+  const { curvature } = forward.likelihood(y);
+  return reconstruct("daps", forward, y, model, key, options, {
+    total: numSteps,
+    step(i, { x, model, likelihood, draw }) {
+      const sigma = levels[i]!;
+      const noisy = i === 0 ? add(options.start === undefined ? mul(0, x) : x, mul(sigma, draw("first"))) : x;
+      const centre = flowEnd(model, noisy, sigma, flowSteps);
+      const { samples } = pcsMala(likelihood, centre, sigma, foldIn(foldIn(key, i), "langevin"), {
+        numSteps: langevinSteps,
+        stepSize: 0.5 / (1 / sigma ** 2 + curvature),
+        adjust: false,
+        firstRow,
+      });
+      return { x: add(samples, mul(levels[i + 1]!, draw("z"))) };
+    },
+  });
+}

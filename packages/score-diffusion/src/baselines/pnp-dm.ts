@@ -1,0 +1,72 @@
+/** Plug-and-play diffusion models: the same turns as DPnP, with geometric annealing and the stochastic sampler of EDM. */
+import { type ArrayInput, DomainError } from "@provably/core-tensor";
+import type { RngKey } from "@provably/core-tensor/random";
+import { type ForwardModel, positive } from "../forward/forward-model.js";
+import { type DpnpOptions, type DpnpResult, dpnp } from "../posterior/dpnp.js";
+import { type DenoisingSampler, ddsDdpm } from "../posterior/dds.js";
+import { karrasSigmas } from "../schedule/sigmas.js";
+import { checkCount } from "../schedule/schedule.js";
+import type { Model } from "../score/prediction.js";
+
+/**
+ * Options of {@link pnpDm}.
+ * @category Baselines
+ */
+export interface PnpDmOptions extends Omit<DpnpOptions, "etas" | "denoiser" | "order" | "adjust"> {
+  /** Rounds; default 100. */
+  readonly rounds?: number;
+  /** First coupling $\rho_0$; default 10. */
+  readonly rhoMax?: number;
+  /** Least coupling; default 0.3. */
+  readonly rhoMin?: number;
+  /** Factor of the coupling from round to round; default 0.9. */
+  readonly decay?: number;
+  /** Steps of the denoising sampler in a round; default 50. */
+  readonly denoisingSteps?: number;
+}
+
+/** The reverse diffusion from the noise of the round on the grid of EDM. */
+function edmDenoiser(steps: number): DenoisingSampler {
+  return {
+    name: "edmDenoiser",
+    process(x, eta, key, firstRow) {
+      const sigmas = karrasSigmas(steps, { sigmaMax: eta, sigmaMin: Math.min(0.002, eta / 2) }).reverse();
+      return ddsDdpm({ grid: sigmas.map((sigma) => (sigma / eta) ** 2) }).process(x, eta, key, firstRow);
+    },
+  };
+}
+
+/**
+ * PnP-DM: split Gibbs sampling like {@link dpnp}, with couplings $\rho_k = \max(0.9^k\rho_0, \rho_{\min})$ for $\eta_k$, Langevin steps without a Metropolis test for
+ * likelihoods that are not linear and Gaussian, and a stochastic sampler on the noise levels of EDM for the prior.
+ *
+ * @param forward - how the measurement came about
+ * @param y - the measurement `[m]` for all chains, or one for each, `[n, m]`
+ * @param model - exact score or network
+ * @param key - random key
+ * @param options - see {@link PnpDmOptions}
+ * @returns see {@link DpnpResult}
+ * @throws `DomainError` when an option is out of range, or the model returns NaN
+ * @throws `ShapeError` when shapes do not fit
+ * @example
+ * ```ts
+ * import { key } from "@provably/core-tensor/random";
+ * import { gaussianMixture, gaussianNoise, identityOperator, pnpDm } from "@provably/score-diffusion";
+ *
+ * const prior = gaussianMixture({ weights: [1, 1], means: [[-2], [2]], variances: [0.1, 0.1] });
+ * const forward = gaussianNoise(identityOperator(1), 0.5);
+ * pnpDm(forward, [1.8], prior, key(0), { numSamples: 1, rounds: 40, denoisingSteps: 20 }).samples.get(0, 0) > 1; // => true
+ * ```
+ * @see Wu, Sun, Chen, Zhang, Yue, Bouman (2024), "Principled probabilistic imaging using diffusion models as plug-and-play priors", algorithm 1
+ * @category Baselines
+ */
+export function pnpDm(forward: ForwardModel, y: ArrayInput, model: Model, key: RngKey, options: PnpDmOptions): DpnpResult {
+  const { rounds = 100, rhoMax = 10, rhoMin = 0.3, decay = 0.9, denoisingSteps = 50, ...rest } = options;
+  checkCount("pnpDm", "rounds", rounds, 1);
+  checkCount("pnpDm", "denoisingSteps", denoisingSteps, 2);
+  positive("pnpDm", "rhoMin", rhoMin);
+  if (!(rhoMax >= rhoMin && Number.isFinite(rhoMax))) throw new DomainError(`pnpDm: rhoMax must be at least rhoMin, got ${rhoMax} and ${rhoMin}`);
+  if (!(decay > 0 && decay <= 1)) throw new DomainError(`pnpDm: decay must be in (0, 1], got ${decay}`);
+  const etas = Array.from({ length: rounds }, (_, k) => Math.max(rhoMin, rhoMax * decay ** k));
+  return dpnp(forward, y, model, key, { ...rest, etas, denoiser: edmDenoiser(denoisingSteps), adjust: false });
+}

@@ -1,0 +1,184 @@
+/** What all baselines share: their options, their result, and the loop that makes them abortable, resumable and independent of the batch. */
+import { type ArrayInput, type Certificate, DomainError, type NdArray, ShapeError, all, astype, isFinite, item } from "@provably/core-tensor";
+import { type RngKey, foldIn, normalRows } from "@provably/core-tensor/random";
+import { certifyPosteriorPredictive } from "../certify/posterior-predictive.js";
+import { type ForwardModel, type Likelihood, checkRows } from "../forward/forward-model.js";
+import type { NoiseLevel } from "../schedule/level.js";
+import { linearBetas } from "../schedule/betas.js";
+import { respace, timesteps } from "../schedule/respace.js";
+import { type Schedule, checkCount, scheduleOf } from "../schedule/schedule.js";
+import { type Model, type Prediction, convertPrediction } from "../score/prediction.js";
+
+/**
+ * Where a reconstruction stands; one that goes on from it takes the same steps as one that never stopped.
+ * @category Baselines
+ */
+export interface ReconstructionState {
+  /** Steps done. */
+  readonly step: number;
+  /** The points, `[n, d]`. */
+  readonly x: NdArray;
+  /** What a method carries from step to step. */
+  readonly memory: readonly NdArray[];
+  /** How often the model was asked so far. */
+  readonly numEvaluations: number;
+}
+
+/**
+ * Options that all baselines take. One of `numSamples`, `start` and `state` is needed.
+ * @category Baselines
+ */
+export interface ReconstructionOptions {
+  /** Points to reconstruct, each from its own start. */
+  readonly numSamples?: number;
+  /** Where they start, `[n, d]`. */
+  readonly start?: ArrayInput;
+  /** Go on from here. */
+  readonly state?: ReconstructionState;
+  /** Number of the first row, as in {@link SampleOptions}. Default 0. */
+  readonly firstRow?: number;
+  /** Called after every step; `metric` is the root mean square of the points. */
+  readonly onProgress?: (progress: {
+    readonly iteration: number;
+    readonly total: number;
+    readonly metric: number;
+    readonly state: ReconstructionState;
+  }) => void;
+  /** Stops between two steps. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Options of baselines that follow a noise schedule.
+ * @category Baselines
+ */
+export interface ScheduledOptions extends ReconstructionOptions {
+  /** Steps out of the 1000 of the linear schedule; the default is the published number. */
+  readonly numSteps?: number;
+  /** Another schedule. */
+  readonly schedule?: Schedule;
+}
+
+/**
+ * What a baseline gives.
+ * @category Baselines
+ */
+export interface Reconstruction {
+  /** The reconstructed points, `[n, d]`. */
+  readonly samples: NdArray;
+  /** How often the model was asked, derivatives not counted. */
+  readonly numEvaluations: number;
+  /** For going on. */
+  readonly state: ReconstructionState;
+  /** Whether the measurement looks like one of these points' own: see {@link certifyPosteriorPredictive}. */
+  readonly certificate: Certificate;
+}
+
+/** The published number of steps, or another, out of the linear schedule of 1000. */
+export function scheduleFor({ numSteps, schedule }: ScheduledOptions, published: number): Schedule {
+  return schedule ?? respace(scheduleOf(linearBetas(1000)), timesteps(1000, numSteps ?? published));
+}
+
+/** What a step may use. */
+export interface Step {
+  readonly x: NdArray;
+  readonly memory: readonly NdArray[];
+  /** Counts its evaluations. */
+  readonly model: Model;
+  readonly likelihood: Likelihood;
+  /** A standard normal array like `x`, by name. */
+  draw(name: string): NdArray;
+}
+
+/** A method: how many steps, the first memory, and one step. */
+export interface Method {
+  readonly total: number;
+  begin?(x: NdArray, likelihood: Likelihood): { readonly x: NdArray; readonly memory: readonly NdArray[] };
+  step(i: number, context: Step): { readonly x: NdArray; readonly memory?: readonly NdArray[] };
+}
+
+/** Runs a method from standard normal points, or from where it is told to. */
+export function reconstruct(
+  fn: string,
+  forward: ForwardModel,
+  y: ArrayInput,
+  model: Model,
+  key: RngKey,
+  options: ReconstructionOptions,
+  method: Method,
+): Reconstruction {
+  const { firstRow = 0, onProgress, signal } = options;
+  const likelihood = forward.likelihood(y);
+  const { total } = method;
+  let state = firstState(fn, forward, y, key, options, method, likelihood);
+  if (state.step >= total) throw new DomainError(`${fn}: state has done ${state.step} of ${total} steps already`);
+  const counter = { asked: state.numEvaluations };
+  const counted = countingModel(model, counter);
+  signal?.throwIfAborted();
+  while (state.step < total) {
+    const i = state.step;
+    const stepKey = foldIn(key, i);
+    const { x, memory } = state;
+    const next = method.step(i, {
+      x,
+      memory,
+      model: counted,
+      likelihood,
+      draw: (name) => normalRows(foldIn(stepKey, name), x.shape, { dtype: "float64", firstRow }),
+    });
+    if (!item(all(isFinite(next.x)))) throw new DomainError(`${fn}: the points became NaN or infinite in step ${i + 1}; take smaller steps`);
+    state = { step: i + 1, x: next.x, memory: next.memory ?? memory, numEvaluations: counter.asked };
+    onProgress?.({ iteration: i + 1, total, metric: rootMeanSquare(state.x), state });
+    signal?.throwIfAborted();
+  }
+  return {
+    samples: state.x,
+    numEvaluations: state.numEvaluations,
+    state,
+    certificate: certifyPosteriorPredictive(forward, y, state.x, foldIn(key, "certificate")),
+  };
+}
+
+function firstState(
+  fn: string,
+  forward: ForwardModel,
+  y: ArrayInput,
+  key: RngKey,
+  options: ReconstructionOptions,
+  method: Method,
+  likelihood: Likelihood,
+): ReconstructionState {
+  const { numSamples, start, state, firstRow = 0 } = options;
+  const d = forward.inputSize;
+  if ([numSamples, start, state].filter((given) => given !== undefined).length !== 1)
+    throw new DomainError(`${fn}: give one of numSamples, start and state`);
+  if (numSamples !== undefined) checkCount(fn, "numSamples", numSamples, 0);
+  const x =
+    state?.x ?? (start === undefined ? normalRows(foldIn(key, "start"), [numSamples!, d], { dtype: "float64", firstRow }) : astype(start, "float64"));
+  if (x.shape.length !== 2 || x.shape[1] !== d) throw new ShapeError(`${fn}: points must be [n, ${d}], got [${x.shape.join(", ")}]`);
+  checkRows(fn, y, x.shape[0]!);
+  if (state !== undefined) return state;
+  const begun = start === undefined ? method.begin?.(x, likelihood) : method.begin && { ...method.begin(x, likelihood), x };
+  return { step: 0, x: begun?.x ?? x, memory: begun?.memory ?? [], numEvaluations: 0 };
+}
+
+function countingModel(model: Model, counter: { asked: number }): Model {
+  const evaluate = (x: NdArray, level: NoiseLevel): NdArray => {
+    counter.asked++;
+    return model.evaluate(x, level);
+  };
+  const { prediction } = model;
+  if (model.vjp === undefined) return { prediction, evaluate };
+  return { prediction, evaluate, vjp: (x, level, cotangent) => model.vjp!(x, level, cotangent) };
+}
+
+function rootMeanSquare(x: NdArray): number {
+  let total = 0;
+  for (const v of x.data) total += v * v;
+  return Math.sqrt(total / Math.max(1, x.data.length));
+}
+
+/** A model's prediction as another kind, without its derivative. */
+export function predict(model: Model, x: NdArray, level: NoiseLevel, want: Prediction): NdArray {
+  return convertPrediction(model.evaluate(x, level), model.prediction, want, x, level);
+}
