@@ -17,3 +17,32 @@ export type { LayerParams, MlpParams } from "./network/mlp.js";
 
 // the model
 export { matteConfig, type MatteConfig, type MatteOptions, type MatteWeights, type TextObservation, type VectorObservation } from "./model/config.js";
+export { initMatte, type Matte, type MatteParams } from "./model/params.js";
+export { fromNoise, toNoise, type Latents, type Noise } from "./model/noise.js";
+
+// the objective
+export { matteLoss, type LossFactors, type MatteBatch, type MatteParts } from "./model/loss.js";
+export { jacobianSparsity } from "./model/sparsity.js";
+
+// training
+export { trainMatte, type MatteData, type MatteState, type TrainMatteOptions, type TrainedMatte } from "./model/train.js";
+export { TrainingDivergedError } from "./errors.js";
+
+// sentences
+export { decodeSentences, encodeSentences, vocabularyOf, type Vocabulary } from "./text/vocabulary.js";
+export { reviewLexicon, type DomainWords, type Lexicon } from "./text/lexicon.js";
+export {
+  makeReviewCorpus,
+  reviewSentence,
+  reviewStyleProbability,
+  type ReviewContent,
+  type ReviewCorpus,
+  type ReviewCorpusOptions,
+} from "./text/review-corpus.js";
+
+// counterfactuals
+export { decode, encode, samplePrior, type Posterior } from "./model/generate.js";
+export { counterfactual, stylePoles, type Counterfactual, type StyleFlip, type StylePoles } from "./model/counterfactual.js";
+
+// evaluation
+export { corpusBleu, gScore, type BleuOptions } from "./evaluate/bleu.js";

@@ -1,0 +1,176 @@
+/** The objective: reconstruction, divergence of both blocks from their flow priors, and the terms that keep style's influence small. */
+import {
+  type NdArray,
+  add,
+  array,
+  exp,
+  item,
+  maximum,
+  mean,
+  mul,
+  neg,
+  reshape,
+  slice,
+  softplus,
+  square,
+  sub,
+  sum,
+  take,
+} from "@provably/core-tensor";
+import { pieces } from "../flow/bins.js";
+import type { MatteConfig } from "./config.js";
+import { priorNoise } from "./noise.js";
+import { encodeRows, reconstruct } from "./observation.js";
+import { type Matte, type MatteParams, domainRows } from "./params.js";
+import { jacobianSparsity, overlapTerm } from "./sparsity.js";
+
+/**
+ * A batch of observations.
+ * @category Objective
+ */
+export interface MatteBatch {
+  /** Vectors `[B, p]`, or word numbers `[B, T]` int32, padded with 0. */
+  readonly observed: NdArray;
+  /** Domain of each row; may be left out when the model has one. */
+  readonly domains?: readonly number[] | undefined;
+  /** 0 or 1 where the style of a row is known, −1 elsewhere. */
+  readonly labels?: readonly number[] | undefined;
+  /** For sentences: the words that the decoder is told, `[B, T]`; default the sentence itself, one place later. */
+  readonly inputs?: NdArray | undefined;
+}
+
+/**
+ * The terms of the objective, before their weights.
+ * @category Objective
+ */
+export interface MatteParts<N = number> {
+  readonly reconstruction: N;
+  readonly klContent: N;
+  readonly klStyle: N;
+  readonly sparsity: N;
+  readonly overlap: N;
+  readonly supervision: N;
+}
+
+/**
+ * Factors on the weights, for schedules.
+ * @category Objective
+ */
+export interface LossFactors {
+  /** On both divergences; default 1. */
+  readonly divergence?: number;
+  /** On sparsity and overlap; default 1. */
+  readonly sparsity?: number;
+}
+
+/** ln N(x; mean, e^logvar) − ln N(noise; 0, 1) − ln|det|, a row each; the constants of the two normals cancel. */
+function divergence(epsilon: NdArray, logvar: NdArray, noise: NdArray, logDet: NdArray): NdArray {
+  // x − mean = ε e^{logvar / 2}; below −10 the density's log-variance is held
+  const held = maximum(logvar, -10);
+  const posterior = mul(-0.5, add(held, mul(square(epsilon), exp(sub(logvar, held)))));
+  return sub(sum(add(posterior, mul(0.5, square(noise))), { axis: 1 }), logDet);
+}
+
+const range = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, i) => from + i);
+
+/** The objective and its terms as arrays, under whatever transform is running. */
+export function objective(
+  config: MatteConfig,
+  params: MatteParams,
+  batch: MatteBatch,
+  epsilon: NdArray,
+  { divergence: kl = 1, sparsity: sparse = 1 }: LossFactors = {},
+): readonly [NdArray, MatteParts<NdArray>] {
+  const { contentSize, styleSize, weights } = config;
+  const latents = contentSize + styleSize;
+  const rows = batch.observed.shape[0]!;
+  const domains = domainRows("matteLoss", config, params, batch.domains, rows);
+  const [mean_, logvar] = pieces(encodeRows(config, params, batch.observed), [latents, latents]) as [NdArray, NdArray];
+  const z = add(mean_, mul(epsilon, exp(mul(0.5, logvar))));
+  const cut = (x: NdArray): NdArray[] => pieces(x, [contentSize, styleSize]);
+  const [content, style] = cut(z) as [NdArray, NdArray];
+  const noise = priorNoise(config, params, content, style, domains);
+  const [contentEpsilon, styleEpsilon] = cut(epsilon) as [NdArray, NdArray];
+  const [contentLogvar, styleLogvar] = cut(logvar) as [NdArray, NdArray];
+
+  const zero = array(0, { dtype: config.dtype });
+  const wanted = weights.sparsity > 0 || weights.overlap > 0 ? range(contentSize, latents) : [];
+  if (weights.overlap > 0) wanted.push(...range(0, contentSize));
+  const { loss, influence } = reconstruct(config, params, batch.observed, z, wanted, batch.inputs);
+  const [byStyle, byContent] = [influence.slice(0, styleSize), influence.slice(styleSize)];
+
+  const parts = {
+    reconstruction: mean(loss),
+    klContent: mean(divergence(contentEpsilon, contentLogvar, noise.content.value, noise.content.logDet)),
+    klStyle: mean(divergence(styleEpsilon, styleLogvar, noise.style.value, noise.style.logDet)),
+    sparsity: weights.sparsity > 0 ? jacobianSparsity(byStyle, config.sparsity) : zero,
+    overlap: weights.overlap > 0 ? overlapTerm(byStyle, byContent, config.overlapSize) : zero,
+    supervision: supervision(config, noise.style.value, batch.labels) ?? zero,
+  };
+  const free = (x: NdArray): NdArray => (config.freeBits > 0 ? maximum(x, config.freeBits) : x);
+  const terms = [
+    parts.reconstruction,
+    mul(kl * weights.content, free(parts.klContent)),
+    mul(kl * weights.style, free(parts.klStyle)),
+    mul(sparse * weights.sparsity, parts.sparsity),
+    mul(sparse * weights.overlap, parts.overlap),
+    mul(weights.supervision, parts.supervision),
+  ];
+  return [terms.reduce((a, b) => add(a, b)), parts];
+}
+
+/** Mean logistic loss of the labelled rows, with the first style noise as the logit. */
+function supervision({ labelScale, weights }: MatteConfig, noise: NdArray, labels: readonly number[] | undefined): NdArray | undefined {
+  const known = (labels ?? []).flatMap((label, row) => (label === -1 ? [] : [{ label, row }]));
+  if (known.length === 0 || weights.supervision === 0) return undefined;
+  const rows = take(noise, array(Int32Array.from(known, ({ row }) => row)));
+  const signs = array(
+    known.map(({ label }) => labelScale * (2 * label - 1)),
+    { dtype: noise.dtype as "float32" },
+  );
+  const logits = reshape(slice(rows, [0, 0], [known.length, 1]), [known.length]);
+  return mean(softplus(neg(mul(signs, logits))));
+}
+
+/**
+ * The objective of a batch,
+ *
+ * $$\mathcal L = \overline{\mathrm{rec}} + \beta_c \overline{\mathrm{KL}_c} + \beta_s \overline{\mathrm{KL}_s} + \lambda_s \lVert J_s \rVert
+ *   + \lambda_o\, \mathrm{overlap} + \lambda_y\, \mathrm{logistic}(\tilde s_0, y),$$
+ *
+ * with one-sample divergences $\mathrm{KL} = \ln q(z \mid x) - \ln N(r(z); 0, I) - \ln|\det \partial r|$. Reconstruction is
+ * $\lVert x - \hat x \rVert^2 / 2\sigma^2$ for vectors and the summed cross-entropy of the words for sentences. The style's influence is exact for vectors
+ * (forward mode); for sentences it is a difference quotient of the decoder's states summed over time, on the first 16 rows.
+ *
+ * @param model - see {@link Matte}
+ * @param batch - see {@link MatteBatch}
+ * @param epsilon - standard normal numbers `[B, n_c + n_s]`
+ * @param factors - see {@link LossFactors}
+ * @returns the value and its terms before weighting
+ * @throws `ShapeError`, `DomainError` when domains or shapes do not fit
+ * @example
+ * ```ts
+ * import { ones, zeros } from "@provably/core-tensor";
+ * import { key } from "@provably/core-tensor/random";
+ * import { initMatte, matteConfig, matteLoss } from "@provably/causal-latent/matte";
+ *
+ * const model = initMatte(matteConfig({ kind: "vectors", size: 8 }), key(0));
+ * const { loss, parts } = matteLoss(model, { observed: ones([4, 8]) }, zeros([4, 6]));
+ * loss > parts.reconstruction; // => true
+ * ```
+ * @see Yan, Kong, Gui, Chi, Xing, He, Zhang (2023), "Counterfactual generation with identifiability guarantees"
+ * @category Objective
+ */
+export function matteLoss(
+  { config, params }: Matte,
+  batch: MatteBatch,
+  epsilon: NdArray,
+  factors: LossFactors = {},
+): { readonly loss: number; readonly parts: MatteParts } {
+  const [loss, parts] = objective(config, params, batch, epsilon, factors);
+  return { loss: item(loss), parts: numbersOf(parts) };
+}
+
+export function numbersOf(parts: MatteParts<NdArray>): MatteParts {
+  return Object.fromEntries(Object.entries(parts).map(([name, value]) => [name, item(value as NdArray)])) as unknown as MatteParts;
+}

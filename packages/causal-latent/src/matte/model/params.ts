@@ -1,0 +1,98 @@
+/** Weights of a model: a plain record of arrays. */
+import { type NdArray, DomainError, array, take } from "@provably/core-tensor";
+import { type RngKey, foldIn, normal } from "@provably/core-tensor/random";
+import { type ConditionalFlowParams, initConditionalFlow } from "../flow/conditional.js";
+import { scalarFlow } from "../flow/scalar-flow.js";
+import { type TextNetworkParams, initTextNetwork } from "../network/text.js";
+import { type VectorNetworkParams, initVectorNetwork } from "../network/vectors.js";
+import type { MatteConfig } from "./config.js";
+
+/**
+ * Weights of a model.
+ * @category Model
+ */
+export interface MatteParams {
+  /** Encoder and decoder. */
+  readonly network: VectorNetworkParams | TextNetworkParams;
+  /** A vector for each domain, shape `[U, e]`. */
+  readonly domains: NdArray;
+  /** Flow $r_c$ from content to its noise, given the domain. */
+  readonly content: ConditionalFlowParams;
+  /** Flow $r_s$ from style to its noise, given domain and content. */
+  readonly style: ConditionalFlowParams;
+}
+
+/**
+ * A model: what it is made of and its weights.
+ * @category Model
+ */
+export interface Matte {
+  readonly config: MatteConfig;
+  readonly params: MatteParams;
+}
+
+/**
+ * Fresh weights.
+ *
+ * @param config - from {@link matteConfig}
+ * @param key - random key
+ * @returns a model that has learnt nothing
+ * @example
+ * ```ts
+ * import { key } from "@provably/core-tensor/random";
+ * import { initMatte, matteConfig } from "@provably/causal-latent/matte";
+ *
+ * const { params } = initMatte(matteConfig({ kind: "vectors", size: 8 }, { numDomains: 3 }), key(0));
+ * params.domains.shape; // => [3, 4]
+ * ```
+ * @category Model
+ */
+export function initMatte(config: MatteConfig, key: RngKey): Matte {
+  const { observation, contentSize, styleSize, numDomains, domainEmbedding, flowHidden, dtype } = config;
+  const latents = contentSize + styleSize;
+  const network =
+    observation.kind === "vectors"
+      ? initVectorNetwork(observation, latents, foldIn(key, "network"), dtype)
+      : initTextNetwork(observation, latents, foldIn(key, "network"), dtype);
+  return {
+    config,
+    params: {
+      network,
+      domains: normal(foldIn(key, "domains"), [numDomains, domainEmbedding], { dtype }),
+      content: initConditionalFlow(
+        scalarFlow(config.contentFlow),
+        contentSize,
+        domainEmbedding,
+        { affine: [], shape: [flowHidden] },
+        foldIn(key, "content"),
+        dtype,
+      ),
+      style: initConditionalFlow(
+        scalarFlow(config.styleFlow),
+        styleSize,
+        domainEmbedding + contentSize,
+        { affine: [flowHidden], shape: [flowHidden] },
+        foldIn(key, "style"),
+        dtype,
+      ),
+    },
+  };
+}
+
+/** The domains' vectors `[B, e]`; every number is checked. A missing list means domain 0, where there is only one. */
+export function domainRows(fn: string, config: MatteConfig, params: MatteParams, domains: readonly number[] | undefined, rows: number): NdArray {
+  return take(params.domains, array(checkDomains(fn, config, domains, rows), { copy: false }));
+}
+
+export function checkDomains(fn: string, { numDomains }: MatteConfig, domains: readonly number[] | undefined, rows: number): Int32Array {
+  if (domains === undefined) {
+    if (numDomains > 1) throw new DomainError(`${fn}: domains must be given, the model has ${numDomains} of them`);
+    return new Int32Array(rows);
+  }
+  if (domains.length !== rows) throw new DomainError(`${fn}: domains must name one domain a row, got ${domains.length} for ${rows} rows`);
+  domains.forEach((u, i) => {
+    if (!Number.isInteger(u) || u < 0 || u >= numDomains)
+      throw new DomainError(`${fn}: domains[${i}] must be an integer in [0, ${numDomains}), got ${String(u)}`);
+  });
+  return Int32Array.from(domains);
+}

@@ -1,0 +1,69 @@
+/** How many coordinates of the observation a latent moves: the quantity whose minimum identifies the style block, under the theorem's conditions. */
+import {
+  type NdArray,
+  abs,
+  add,
+  argsort,
+  div,
+  mean,
+  mul,
+  sqrt,
+  square,
+  sum,
+  toTypedArray,
+  array,
+  type ArrayInput,
+  DomainError,
+} from "@provably/core-tensor";
+import { asArray } from "../internal/arrays.js";
+
+/**
+ * Size of the influence of some latents on an observation, from the columns of the decoder's Jacobian.
+ *
+ * $$\text{l1}: \; \frac1B \sum_b \sum_i \lVert J^{(b)}_{\cdot i} \rVert_1, \qquad
+ *   \text{l1l2}: \; \sum_i \frac{\lVert G_{\cdot i} \rVert_1}{\lVert G_{\cdot i} \rVert_2}, \quad G_{ji} = \sqrt{\tfrac1B \sum_b (J^{(b)}_{ji})^2}.$$
+ *
+ * The first falls when the decoder shrinks a latent's effect, whether or not fewer coordinates move. The second does not change under rescaling: it lies
+ * between 1 (one coordinate) and $\sqrt p$ (all of them equally), for each latent.
+ *
+ * @param columns - for each latent $i$ the derivative of every observation along it, $[B, p]$
+ * @param kind - `"l1"` or `"l1l2"`
+ * @returns a single number
+ * @throws `DomainError` for another kind
+ * @example
+ * ```ts
+ * import { item } from "@provably/core-tensor";
+ * import { jacobianSparsity } from "@provably/causal-latent/matte";
+ *
+ * item(jacobianSparsity([[[3, 0, 4]]], "l1")); // => 7
+ * item(jacobianSparsity([[[3, 0, 4]]], "l1l2")).toFixed(6); // => "1.400000"
+ * ```
+ * @category Objective
+ */
+export function jacobianSparsity(columns: readonly ArrayInput[], kind: "l1" | "l1l2"): NdArray {
+  if (kind !== "l1" && kind !== "l1l2") throw new DomainError(`jacobianSparsity: kind must be "l1" or "l1l2", got ${JSON.stringify(kind)}`);
+  const terms = columns.map((column) => {
+    const J = asArray(column);
+    if (kind === "l1") return mean(sum(abs(J), { axis: 1 }));
+    // the tiny number keeps the root differentiable at an influence of zero
+    const energy = add(mean(square(J), { axis: 0 }), 1e-12);
+    return div(sum(sqrt(energy)), sqrt(sum(energy)));
+  });
+  return terms.reduce((total, term) => add(total, term), mul(0, terms[0] ?? array(0)));
+}
+
+/** Content's influence on the coordinates on which style acts most and content least, `k` each. The choice of coordinates is not differentiated. */
+export function overlapTerm(style: readonly NdArray[], content: readonly NdArray[], k: number): NdArray {
+  const total = (columns: readonly NdArray[]): NdArray => columns.map((J) => abs(J)).reduce((a, b) => add(a, b));
+  const byContent = total(content);
+  const chosen = (x: NdArray, largest: boolean): Uint8Array => {
+    const [rows, p] = x.shape as [number, number];
+    const order = toTypedArray(argsort(x, { axis: 1 }));
+    const flags = new Uint8Array(rows * p);
+    for (let b = 0; b < rows; b++) for (let j = 0; j < Math.min(k, p); j++) flags[b * p + order[b * p + (largest ? p - 1 - j : j)]!] = 1;
+    return flags;
+  };
+  const [top, bottom] = [chosen(total(style), true), chosen(byContent, false)];
+  const both = Float64Array.from(top, (flag, i) => flag * bottom[i]!);
+  return mean(sum(mul(byContent, array(both, { shape: byContent.shape, dtype: byContent.dtype as "float32" })), { axis: 1 }));
+}

@@ -1,0 +1,226 @@
+/** Training: batches drawn by key and step, clipped gradients, Adam, and schedules for the divergences and the sparsity. */
+import {
+  DTypeError,
+  DomainError,
+  type NdArray,
+  ShapeError,
+  all,
+  array,
+  isFinite,
+  isNdArray,
+  item,
+  min,
+  max,
+  take,
+  toTypedArray,
+  valueAndGrad,
+} from "@provably/core-tensor";
+import { type AdamState, adam, applyUpdates, clipByGlobalNorm } from "@provably/core-tensor/optim";
+import { type RngKey, foldIn, normal, randint, uniform } from "@provably/core-tensor/random";
+import { TrainingDivergedError } from "../errors.js";
+import { checkCount } from "../internal/arrays.js";
+import { SPECIAL } from "../network/text.js";
+import type { MatteConfig } from "./config.js";
+import { type MatteBatch, type MatteParts, numbersOf, objective } from "./loss.js";
+import { shifted } from "./observation.js";
+import { type Matte, type MatteParams, checkDomains, initMatte } from "./params.js";
+
+/**
+ * Observations to learn from.
+ * @category Training
+ */
+export interface MatteData {
+  /** Vectors `[N, p]`, or word numbers `[N, T]` int32, padded with 0. */
+  readonly observed: NdArray;
+  /** Domain of each row; may be left out when the model has one. */
+  readonly domains?: readonly number[];
+  /** 0 or 1 where the style of a row is known, −1 elsewhere; default all unknown. */
+  readonly labels?: readonly number[];
+}
+
+/**
+ * Where training stands: plain trees of arrays and numbers, which {@link saveMatte} stores.
+ * @category Training
+ */
+export interface MatteState {
+  /** Steps taken. */
+  readonly step: number;
+  readonly params: MatteParams;
+  readonly optimizer: AdamState;
+}
+
+/**
+ * Options of {@link trainMatte}.
+ * @category Training
+ */
+export interface TrainMatteOptions {
+  /** Steps in all, counted from the very first one; the schedules are stretched over them. Default 1600. */
+  readonly numSteps?: number;
+  /** Steps to take in this call at most; default all that are left. */
+  readonly maxSteps?: number;
+  /** Rows of a batch, drawn with replacement; default 64. */
+  readonly batchSize?: number;
+  /** Constant over the first half of the steps, then falling linearly to 0. Default 3e-3. */
+  readonly learningRate?: number;
+  /** Greatest norm of a gradient; default 5. */
+  readonly maxNorm?: number;
+  /** Factor on both divergences at the first step; it rises linearly to 1 over 40 % of the steps. Default 0.1. */
+  readonly firstDivergence?: number;
+  /** Share of the steps over which the sparsity weight rises linearly from 0; default 0.2. */
+  readonly sparsityRamp?: number;
+  /** Go on from here, to the same bits as if training had never stopped. */
+  readonly state?: MatteState;
+  /** Called after every step. */
+  readonly onProgress?: (progress: {
+    readonly iteration: number;
+    readonly total: number;
+    readonly metric: number;
+    readonly parts: MatteParts;
+    readonly state: MatteState;
+  }) => void;
+  /** Stops between two steps; what was reached until then is in the last state that `onProgress` saw. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * A trained model, its history and the state to go on from.
+ * @category Training
+ */
+export interface TrainedMatte extends Matte {
+  /** Objective and terms of each step of this call. */
+  readonly history: readonly { readonly step: number; readonly loss: number; readonly parts: MatteParts }[];
+  readonly state: MatteState;
+}
+
+/** Throws unless the observations are what the configuration says. */
+export function checkObserved(fn: string, { observation, dtype }: MatteConfig, observed: NdArray): void {
+  if (!isNdArray(observed) || observed.shape.length !== 2 || observed.size === 0)
+    throw new ShapeError(
+      `${fn}: observed must be an array [N, ${observation.kind === "text" ? "T" : observation.size}] with N ≥ 1, got [${String(observed?.shape)}]`,
+    );
+  if (observation.kind === "vectors") {
+    if (observed.shape[1] !== observation.size)
+      throw new ShapeError(`${fn}: observed must have ${observation.size} columns, got ${observed.shape[1]!}`);
+    if (observed.dtype !== dtype) throw new DTypeError(`${fn}: observed must be ${dtype} like the model, got ${observed.dtype}`);
+    if (item(all(isFinite(observed))) !== 1) throw new DomainError(`${fn}: observed must be finite, got NaN or an infinity`);
+    return;
+  }
+  if (observed.dtype !== "int32") throw new DTypeError(`${fn}: observed must be int32 word numbers, got ${observed.dtype}`);
+  const [least, greatest] = [item(min(observed)), item(max(observed))];
+  if (least < 0 || greatest >= observation.vocabularySize)
+    throw new DomainError(`${fn}: observed must hold word numbers in [0, ${observation.vocabularySize}), got ${least < 0 ? least : greatest}`);
+  const [rows, width] = observed.shape as [number, number];
+  const words = toTypedArray(observed);
+  for (let i = 0; i < rows; i++)
+    if (words[i * width] === SPECIAL.pad || words[i * width] === SPECIAL.end)
+      throw new DomainError(`${fn}: observed[${i}] must hold a sentence, got an empty one`);
+}
+
+function checkLabels(fn: string, labels: readonly number[] | undefined, rows: number): void {
+  if (labels === undefined) return;
+  if (labels.length !== rows) throw new ShapeError(`${fn}: labels must hold one label a row, got ${labels.length} for ${rows} rows`);
+  labels.forEach((y, i) => {
+    if (y !== 0 && y !== 1 && y !== -1) throw new DomainError(`${fn}: labels[${i}] must be 0, 1 or −1 (unknown), got ${String(y)}`);
+  });
+}
+
+/** The batch of step `k`: rows, words hidden from the decoder, and noise depend on the key and `k` alone. */
+function drawBatch(config: MatteConfig, data: MatteData, size: number, key: RngKey): MatteBatch {
+  const rows = randint(foldIn(key, "rows"), 0, data.observed.shape[0]!, [size]);
+  const list = [...toTypedArray(rows)];
+  const observed = take(data.observed, rows);
+  return {
+    observed,
+    domains: data.domains && list.map((i) => data.domains![i]!),
+    labels: data.labels && list.map((i) => data.labels![i]!),
+    inputs: config.observation.kind === "text" ? hidden(shifted(observed), config.observation.wordDropout, foldIn(key, "words")) : undefined,
+  };
+}
+
+/** Words replaced by the unknown word with probability `share`; the start sign stays. */
+function hidden(inputs: NdArray, share: number, key: RngKey): NdArray {
+  if (share === 0) return inputs;
+  const drawn = toTypedArray(uniform(key, inputs.shape));
+  const words = toTypedArray(inputs);
+  words.forEach((word, i) => {
+    if (drawn[i]! < share && word > SPECIAL.end) words[i] = SPECIAL.unknown;
+  });
+  return array(words, { shape: inputs.shape, copy: false });
+}
+
+/**
+ * Trains a model on observations of several domains.
+ *
+ * The batch and the noise of step $k$ depend on the key and $k$ alone, so training that goes on from a state takes the same steps, to the bit, as training
+ * that never stopped.
+ *
+ * @param data - see {@link MatteData}
+ * @param config - from {@link matteConfig}
+ * @param key - random key
+ * @param options - see {@link TrainMatteOptions}
+ * @returns see {@link TrainedMatte}
+ * @throws `ShapeError`, `DTypeError`, `DomainError` when data, domains, labels or options do not fit, before any work
+ * @throws {@link TrainingDivergedError} when the objective leaves the numbers
+ * @example
+ * ```ts
+ * import { key } from "@provably/core-tensor/random";
+ * import { makeVectors, matteConfig, trainMatte } from "@provably/causal-latent/matte";
+ *
+ * const data = makeVectors(200, key(0), { size: 8, contentSize: 2, styleSize: 1 });
+ * const config = matteConfig({ kind: "vectors", size: 8, hidden: [16] }, { numDomains: 4, contentSize: 2, styleSize: 1 });
+ * const { history } = trainMatte({ observed: data.observed, domains: data.domains }, config, key(1), { numSteps: 30 });
+ * history.length; // => 30
+ * ```
+ * @see Yan, Kong, Gui, Chi, Xing, He, Zhang (2023), "Counterfactual generation with identifiability guarantees"; one Adam for all weights is ours
+ * @category Training
+ */
+export function trainMatte(data: MatteData, config: MatteConfig, key: RngKey, options: TrainMatteOptions = {}): TrainedMatte {
+  const fn = "trainMatte";
+  const {
+    numSteps = 1600,
+    maxSteps = numSteps,
+    batchSize = 64,
+    learningRate = 3e-3,
+    maxNorm = 5,
+    firstDivergence = 0.1,
+    sparsityRamp = 0.2,
+  } = options;
+  checkObserved(fn, config, data.observed);
+  const rows = data.observed.shape[0]!;
+  checkDomains(fn, config, data.domains, rows);
+  checkLabels(fn, data.labels, rows);
+  for (const [name, value] of Object.entries({ numSteps, batchSize })) checkCount(fn, name, value);
+  checkCount(fn, "maxSteps", maxSteps, 0);
+  for (const [name, value] of Object.entries({ learningRate, maxNorm }))
+    if (!(value > 0 && value < Infinity)) throw new DomainError(`${fn}: ${name} must be positive, got ${value}`);
+  for (const [name, value] of Object.entries({ firstDivergence, sparsityRamp }))
+    if (!(value >= 0 && value <= 1)) throw new DomainError(`${fn}: ${name} must be in [0, 1], got ${value}`);
+
+  const optimizer = adam((step) => learningRate * Math.min(1, 2 - (2 * step) / numSteps));
+  const params = options.state?.params ?? initMatte(config, foldIn(key, "weights")).params;
+  let state: MatteState = options.state ?? { step: 0, params, optimizer: optimizer.init(params) };
+  const latents = config.contentSize + config.styleSize;
+  const history: TrainedMatte["history"][number][] = [];
+  const last = Math.min(numSteps, state.step + maxSteps);
+  while (state.step < last) {
+    options.signal?.throwIfAborted();
+    const stepKey = foldIn(foldIn(key, "step"), state.step);
+    const batch = drawBatch(config, data, batchSize, stepKey);
+    const epsilon = normal(foldIn(stepKey, "noise"), [batchSize, latents], { dtype: config.dtype });
+    const factors = {
+      divergence: Math.min(1, firstDivergence + ((1 - firstDivergence) * state.step) / (0.4 * numSteps)),
+      sparsity: sparsityRamp === 0 ? 1 : Math.min(1, state.step / (sparsityRamp * numSteps)),
+    };
+    const [[value, terms], gradient] = valueAndGrad(
+      (p: MatteParams) => objective(config, p, batch, epsilon, factors) as [NdArray, MatteParts<NdArray>],
+    )(state.params) as unknown as [[NdArray, MatteParts<NdArray>], MatteParams];
+    const loss = item(value);
+    const parts = numbersOf(terms);
+    if (!Number.isFinite(loss)) throw new TrainingDivergedError(state.step, parts, state.params);
+    const [updates, next] = optimizer.update(clipByGlobalNorm(gradient, maxNorm), state.optimizer, state.params);
+    state = { step: state.step + 1, params: applyUpdates(state.params, updates), optimizer: next };
+    history.push({ step: state.step, loss, parts });
+    options.onProgress?.({ iteration: state.step, total: numSteps, metric: loss, parts, state });
+  }
+  return { config, params: state.params, history, state };
+}

@@ -1,0 +1,119 @@
+/** Words as numbers. Four numbers are signs: 0 padding, 1 start, 2 end, 3 a word that is not known. */
+import { DomainError, type NdArray, array, toTypedArray } from "@provably/core-tensor";
+import { SPECIAL } from "../network/text.js";
+
+/**
+ * The words of a corpus in the order of their numbers, signs first.
+ * @category Text
+ */
+export interface Vocabulary {
+  /** `words[i]` is word number `i`. */
+  readonly words: readonly string[];
+}
+
+const SIGNS = ["<pad>", "<s>", "</s>", "<unk>"];
+
+const split = (sentence: string): string[] =>
+  sentence
+    .trim()
+    .split(/\s+/)
+    .filter((word) => word !== "");
+
+/**
+ * The vocabulary of some sentences: the four signs, then the words in alphabetical order.
+ *
+ * @param sentences - words separated by blanks
+ * @param options - `minCount`: words that occur less often are left out; default 1
+ * @returns see {@link Vocabulary}
+ * @example
+ * ```ts
+ * import { vocabularyOf } from "@provably/causal-latent/matte";
+ *
+ * vocabularyOf(["the soup was good", "the plot was dull"]).words.length; // => 10
+ * ```
+ * @category Text
+ */
+export function vocabularyOf(sentences: readonly string[], { minCount = 1 }: { readonly minCount?: number } = {}): Vocabulary {
+  const counts = new Map<string, number>();
+  for (const sentence of sentences) for (const word of split(sentence)) counts.set(word, (counts.get(word) ?? 0) + 1);
+  const words = [...counts].flatMap(([word, n]) => (n >= minCount && !SIGNS.includes(word) ? [word] : []));
+  return { words: [...SIGNS, ...words.sort()] };
+}
+
+/**
+ * Sentences as rows of word numbers, each ended by 2 and padded with 0.
+ *
+ * @param vocabulary - from {@link vocabularyOf}
+ * @param sentences - words separated by blanks
+ * @param options - `length`: numbers in a row, longer sentences are cut; default that of the longest sentence
+ * @returns `tokens` `[N, T]` int32, and how many words were `unknown` and became 3
+ * @throws `DomainError` when there is no sentence, or an empty one
+ * @example
+ * ```ts
+ * import { toNested } from "@provably/core-tensor";
+ * import { encodeSentences, vocabularyOf } from "@provably/causal-latent/matte";
+ *
+ * const { tokens, unknown } = encodeSentences(vocabularyOf(["a b"]), ["b a", "c"]);
+ * toNested(tokens); // => [[5, 4, 2], [3, 2, 0]]
+ * unknown; // => 1
+ * ```
+ * @category Text
+ */
+export function encodeSentences(
+  vocabulary: Vocabulary,
+  sentences: readonly string[],
+  options: { readonly length?: number } = {},
+): { readonly tokens: NdArray<"int32">; readonly unknown: number } {
+  if (sentences.length === 0) throw new DomainError("encodeSentences: sentences must not be empty, got none");
+  const lists = sentences.map(split);
+  lists.forEach((list, i) => {
+    if (list.length === 0) throw new DomainError(`encodeSentences: sentences[${i}] must hold a word, got ${JSON.stringify(sentences[i])}`);
+  });
+  const length = options.length ?? lists.reduce((n, list) => Math.max(n, list.length + 1), 0);
+  if (!Number.isInteger(length) || length < 2) throw new DomainError(`encodeSentences: length must be an integer ≥ 2, got ${length}`);
+  const numbers = new Map(vocabulary.words.map((word, i) => [word, i]));
+  const tokens = new Int32Array(lists.length * length);
+  let unknown = 0;
+  lists.forEach((list, i) => {
+    const kept = list.slice(0, length - 1);
+    kept.forEach((word, t) => {
+      const number = numbers.get(word);
+      if (number === undefined) unknown++;
+      tokens[i * length + t] = number ?? SPECIAL.unknown;
+    });
+    tokens[i * length + kept.length] = SPECIAL.end;
+  });
+  return { tokens: array<"int32">(tokens, { shape: [lists.length, length], copy: false }), unknown };
+}
+
+/**
+ * Rows of word numbers as sentences, each up to its end sign.
+ *
+ * @param vocabulary - from {@link vocabularyOf}
+ * @param tokens - word numbers `[N, T]`
+ * @returns N sentences
+ * @throws `DomainError` when a number is not in the vocabulary
+ * @example
+ * ```ts
+ * import { array } from "@provably/core-tensor";
+ * import { decodeSentences, vocabularyOf } from "@provably/causal-latent/matte";
+ *
+ * decodeSentences(vocabularyOf(["a b"]), array([[5, 4, 2], [4, 2, 0]], { dtype: "int32" })); // => ["b a", "a"]
+ * ```
+ * @category Text
+ */
+export function decodeSentences(vocabulary: Vocabulary, tokens: NdArray): string[] {
+  const [rows, width] = tokens.shape as [number, number];
+  const numbers = toTypedArray(tokens);
+  return Array.from({ length: rows }, (_, i) => {
+    const words: string[] = [];
+    for (let t = 0; t < width; t++) {
+      const number = numbers[i * width + t]!;
+      if (number === SPECIAL.end || number === SPECIAL.pad) break;
+      const word = vocabulary.words[number];
+      if (word === undefined) throw new DomainError(`decodeSentences: tokens[${i}][${t}] must be in [0, ${vocabulary.words.length}), got ${number}`);
+      words.push(word);
+    }
+    return words.join(" ");
+  });
+}
