@@ -3,4 +3,79 @@
  *
  * @packageDocumentation
  */
-export {};
+
+// data
+export {
+  createAreaPartition,
+  createSpatialDistribution,
+  type AreaPartition,
+  type AreaPartitionOptions,
+  type SpatialDistribution,
+} from "./world/distribution.js";
+export type { Latent } from "./world/latent.js";
+export {
+  enumerateImages,
+  maskedCount,
+  renderImage,
+  sampleImage,
+  sampleMask,
+  sampleMaskedImages,
+  type MaskedImage,
+  type SpatialImage,
+} from "./world/sampling.js";
+export { decouplingAtZero, informationGap, powerLawAreaSizes, type AreaSetting } from "./world/information-gap.js";
+
+// the one-layer attention model
+export { fromDenseQ, toDenseQ, zeroCorrelations, type Correlations } from "./theory/correlations.js";
+export { areaAttentionScores, attentionScores, maskedAttention, reconstruct } from "./theory/attention.js";
+
+// objectives
+export { maeLossAndGradient, type LossAndGradient, type MaeLossOptions } from "./theory/masked-reconstruction.js";
+export { contrastiveLossAndGradient, type ContrastiveLossOptions, type ContrastiveTuple } from "./theory/contrastive.js";
+export { optimalReconstructionLoss, reconstructionLossAtZero } from "./theory/closed-forms.js";
+
+// training and its phases
+export {
+  trainContrastive,
+  trainMaskedReconstruction,
+  type ContrastiveOptions,
+  type CorrelationState,
+  type DescentHistory,
+  type DescentOptions,
+  type DescentResult,
+  type MaskedReconstructionOptions,
+  type TrackedQuery,
+} from "./theory/train.js";
+export { summarizeAreas, type AreaSummary } from "./theory/area-summary.js";
+export type { QueryHistory } from "./theory/history.js";
+export { simulateMeanField, type MeanFieldHistory, type MeanFieldOptions } from "./theory/mean-field.js";
+export { detectPhases, type PhaseOptions, type Phases } from "./theory/phases.js";
+export { certifyAreaAttention, certifyPhases, certifyReconstruction, type CertifyReconstructionOptions } from "./theory/certificates.js";
+
+// attention maps of any model
+export { attentionFromQK, attentionFromTensor, type AttentionInput } from "./attention/input.js";
+export { areaAttention, dropTokens, heavyHitters, receivedAttention } from "./attention/received.js";
+export { attentionRollout, topKAttention } from "./attention/rollout.js";
+// metrics of attention maps
+export {
+  attentionEntropy,
+  attentionGini,
+  attentionHoyer,
+  attentionPerplexity,
+  coverageCount,
+  participationRatio,
+  topKMass,
+} from "./attention/spread.js";
+export { attentionDistance, type AttentionDistanceOptions } from "./attention/distance.js";
+export {
+  attentionDiversity,
+  headDiversity,
+  normalizedMutualInformation,
+  queryStd,
+  type AttentionDistance,
+  type DiversityOptions,
+} from "./attention/diversity.js";
+export { summarizeAttention, type BatchStatistic, type HeadSummary, type SummarizeOptions } from "./attention/summary.js";
+
+// errors
+export { DivergenceError } from "./errors.js";

@@ -1,0 +1,58 @@
+/** Getting attention maps in: tensors of other libraries, files, or raw queries and keys. */
+import { DomainError, type NdArray, ShapeError, array, matmul, matrixTranspose, mul, softmax } from "@provably/core-tensor";
+import { decodeNpy } from "@provably/core-tensor/io";
+import { readTensor } from "../internal/maps.js";
+
+/**
+ * Attention maps `[…, queries, keys]` whose rows are distributions: an array of this house, or anything with `data` and `dims`, such as the tensors that
+ * transformers.js and ONNX Runtime return. Usual axes in front are `[batch, heads]`.
+ * @category Attention maps
+ */
+export type AttentionInput = NdArray | { readonly data: unknown; readonly dims: readonly number[] };
+
+/**
+ * A float64 array of an attention tensor of another library.
+ *
+ * @param input - numbers with extents: `{ data, dims }` as transformers.js and ONNX Runtime return them, or the bytes of a `.npy` file
+ * @returns array of the tensor's shape
+ * @throws `DTypeError`, `ShapeError` or `FormatError` when the tensor cannot be read
+ * @example
+ * ```ts
+ * import { attentionFromTensor } from "@provably/transformer-sparsity/mim";
+ *
+ * attentionFromTensor({ data: Float32Array.of(0.25, 0.75, 1, 0), dims: [1, 1, 2, 2] }).shape; // => [1, 1, 2, 2]
+ * ```
+ * @category Attention maps
+ */
+export function attentionFromTensor(input: AttentionInput | Uint8Array): NdArray {
+  const { data, shape } = readTensor("attentionFromTensor", input instanceof Uint8Array ? decodeNpy(input) : input);
+  return array(Float64Array.from(data), { shape: [...shape], copy: false });
+}
+
+/**
+ * The attention of raw queries and keys, $\operatorname{softmax}(s\, Q K^\top)$: for models whose fused kernels return no attention.
+ *
+ * @param queries - shape `[…, Q, d]`
+ * @param keys - shape `[…, K, d]`
+ * @param options - `scale` $s$, default $1/\sqrt d$
+ * @returns array of shape `[…, Q, K]`
+ * @throws `ShapeError` when the last extents differ; `DomainError` for a scale that is not finite
+ * @example
+ * ```ts
+ * import { array } from "@provably/core-tensor";
+ * import { attentionFromQK } from "@provably/transformer-sparsity/mim";
+ *
+ * attentionFromQK(array([[0, 0]]), array([[1, 2], [3, 4]])); // => [[0.5, 0.5]]
+ * ```
+ * @category Attention maps
+ */
+export function attentionFromQK(queries: NdArray, keys: NdArray, options: { readonly scale?: number } = {}): NdArray {
+  const width = queries.shape[queries.shape.length - 1];
+  if (width === undefined || queries.shape.length < 2 || keys.shape.length < 2 || width !== keys.shape[keys.shape.length - 1])
+    throw new ShapeError(
+      `attentionFromQK: queries must be [..., Q, d] and keys [..., K, d], got [${queries.shape.join(", ")}] and [${keys.shape.join(", ")}]`,
+    );
+  const { scale = 1 / Math.sqrt(width) } = options;
+  if (!Number.isFinite(scale)) throw new DomainError(`attentionFromQK: scale must be finite, got ${scale}`);
+  return softmax(mul(scale, matmul(queries, matrixTranspose(keys))), { axis: -1 });
+}

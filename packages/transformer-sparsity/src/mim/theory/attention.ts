@@ -1,0 +1,154 @@
+/** What the model attends to and reconstructs for one masked image. */
+import { type NdArray, array } from "@provably/core-tensor";
+import { type QueryAttention, type View, attend, prepare, queryAttention, view } from "../internal/model.js";
+import { type MaskedImage, checkMaskedImage } from "../world/sampling.js";
+import type { SpatialDistribution } from "../world/distribution.js";
+import type { Correlations } from "./correlations.js";
+
+/** One row for each query, filled by `write`. */
+function rows(
+  fn: string,
+  world: SpatialDistribution,
+  correlations: Correlations,
+  image: MaskedImage,
+  width: (seen: View) => number,
+  write: (attention: QueryAttention, seen: View, row: Float64Array, p: number) => void,
+): NdArray {
+  checkMaskedImage(fn, world, image);
+  const model = prepare(fn, world, correlations);
+  const seen = view(world, image);
+  const attention = queryAttention(seen.numAreas);
+  const columns = width(seen);
+  const data = new Float64Array(world.numPatches * columns);
+  for (let p = 0; p < world.numPatches; p++) {
+    attend(model, seen, p, attention);
+    write(attention, seen, data.subarray(p * columns, (p + 1) * columns), p);
+  }
+  return array(data, { shape: [world.numPatches, columns], copy: false });
+}
+
+/**
+ * The scores $s_{pq} = \Upsilon_{pq} + 1\{q \text{ seen}\}\, z_{a(k,q)} \Phi_{p \to (k, a(k,q))}$ of all pairs of patches.
+ *
+ * @param world - see {@link SpatialDistribution}
+ * @param correlations - see {@link Correlations}
+ * @param image - see {@link MaskedImage}
+ * @returns array of shape `[P, P]`, queries by keys
+ * @throws `ShapeError` or `DomainError` when image or correlations do not fit the world
+ * @example
+ * ```ts
+ * import { array } from "@provably/core-tensor";
+ * import { attentionScores, createSpatialDistribution, zeroCorrelations } from "@provably/transformer-sparsity/mim";
+ *
+ * const world = createSpatialDistribution([[[0], [1]]]);
+ * const correlations = { ...zeroCorrelations(world), phi: array([[1, 2], [3, 4]]) };
+ * attentionScores(world, correlations, { cluster: 0, latents: [1, 0.5], mask: [1, 0] }); // => [[0, 1], [0, 2]]
+ * ```
+ * @category Model
+ */
+export function attentionScores(world: SpatialDistribution, correlations: Correlations, image: MaskedImage): NdArray {
+  const { phi, upsilon } = prepare("attentionScores", world, correlations);
+  return rows(
+    "attentionScores",
+    world,
+    correlations,
+    image,
+    () => world.numPatches,
+    (_, { code, z, offset, numAreas }, row, p) => {
+      for (let q = 0; q < row.length; q++) {
+        const j = code[q]!;
+        row[q] = upsilon[p * world.numPatches + q]! + (j === numAreas ? 0 : z[j]! * phi[p * world.numFeatures + offset + j]!);
+      }
+    },
+  );
+}
+
+/**
+ * The attention map of an image: the softmax of {@link attentionScores} over all keys, masked ones included.
+ *
+ * @param world - see {@link SpatialDistribution}
+ * @param correlations - see {@link Correlations}
+ * @param image - see {@link MaskedImage}
+ * @returns array of shape `[P, P]`, rows sum to 1
+ * @throws `ShapeError` or `DomainError` when image or correlations do not fit the world
+ * @example
+ * ```ts
+ * import { createSpatialDistribution, maskedAttention, zeroCorrelations } from "@provably/transformer-sparsity/mim";
+ *
+ * const world = createSpatialDistribution([[[0], [1]]]);
+ * maskedAttention(world, zeroCorrelations(world), { cluster: 0, latents: [1, 1], mask: [1, 0] }); // => [[0.5, 0.5], [0.5, 0.5]]
+ * ```
+ * @category Model
+ */
+export function maskedAttention(world: SpatialDistribution, correlations: Correlations, image: MaskedImage): NdArray {
+  return rows(
+    "maskedAttention",
+    world,
+    correlations,
+    image,
+    () => world.numPatches,
+    ({ keys, at, factor }, { code }, row) => {
+      for (let q = 0; q < row.length; q++) row[q] = keys[at + q]! * factor[code[q]!]!;
+    },
+  );
+}
+
+/**
+ * The area attention $\mathrm{Attn}_{p \to j}$: the attention of each query to the seen patches of each area.
+ *
+ * A row sums to less than 1; the rest lies on masked keys.
+ *
+ * @param world - see {@link SpatialDistribution}
+ * @param correlations - see {@link Correlations}
+ * @param image - see {@link MaskedImage}
+ * @returns array of shape `[P, N]` for the $N$ areas of the image's cluster
+ * @throws `ShapeError` or `DomainError` when image or correlations do not fit the world
+ * @example
+ * ```ts
+ * import { areaAttentionScores, createSpatialDistribution, zeroCorrelations } from "@provably/transformer-sparsity/mim";
+ *
+ * const world = createSpatialDistribution([[[0], [1]]]);
+ * areaAttentionScores(world, zeroCorrelations(world), { cluster: 0, latents: [1, 1], mask: [1, 0] }); // => [[0, 0.5], [0, 0.5]]
+ * ```
+ * @category Model
+ */
+export function areaAttentionScores(world: SpatialDistribution, correlations: Correlations, image: MaskedImage): NdArray {
+  return rows(
+    "areaAttentionScores",
+    world,
+    correlations,
+    image,
+    ({ numAreas }) => numAreas,
+    ({ area }, _, row) => row.set(area.subarray(0, row.length)),
+  );
+}
+
+/**
+ * The output $Y_p = \sum_q \mathrm{attn}_{pq} X_q$ in coordinates of the features: $Y_p = \sum_j z_j \mathrm{Attn}_{p \to j}\, v_{k,j}$.
+ *
+ * @param world - see {@link SpatialDistribution}
+ * @param correlations - see {@link Correlations}
+ * @param image - see {@link MaskedImage}
+ * @returns coefficients, shape `[P, N]` for the $N$ areas of the image's cluster
+ * @throws `ShapeError` or `DomainError` when image or correlations do not fit the world
+ * @example
+ * ```ts
+ * import { createSpatialDistribution, reconstruct, zeroCorrelations } from "@provably/transformer-sparsity/mim";
+ *
+ * const world = createSpatialDistribution([[[0], [1]]]);
+ * reconstruct(world, zeroCorrelations(world), { cluster: 0, latents: [1, 3], mask: [1, 0] }); // => [[0, 1.5], [0, 1.5]]
+ * ```
+ * @category Model
+ */
+export function reconstruct(world: SpatialDistribution, correlations: Correlations, image: MaskedImage): NdArray {
+  return rows(
+    "reconstruct",
+    world,
+    correlations,
+    image,
+    ({ numAreas }) => numAreas,
+    ({ area }, { z }, row) => {
+      for (let j = 0; j < row.length; j++) row[j] = z[j]! * area[j]!;
+    },
+  );
+}

@@ -1,0 +1,101 @@
+/** The state of the theory's attention model: feature–position and positional correlations, which carry all that a dense query–key matrix would. */
+import { type NdArray, ShapeError, array, matmul, matrixTranspose, toTypedArray, zeros } from "@provably/core-tensor";
+import type { SpatialDistribution } from "../world/distribution.js";
+
+/**
+ * The attention correlations of a world of $P$ patches and $F$ features.
+ * @category Model
+ */
+export interface Correlations {
+  /** $\Phi_{p \to (k,j)} = e_p^\top Q v_{k,j}$, feature–position correlations, shape `[P, F]`. */
+  readonly phi: NdArray;
+  /** $\Upsilon_{p \to q} = e_p^\top Q e_q$, positional correlations, shape `[P, P]`. */
+  readonly upsilon: NdArray;
+}
+
+/**
+ * The correlations of $Q = 0$, where training starts: every patch attends to every other alike.
+ *
+ * @param world - see {@link SpatialDistribution}
+ * @returns zeros, float64
+ * @example
+ * ```ts
+ * import { createSpatialDistribution, zeroCorrelations } from "@provably/transformer-sparsity/mim";
+ *
+ * zeroCorrelations(createSpatialDistribution([[[0, 1], [2]]])).phi.shape; // => [3, 2]
+ * ```
+ * @category Model
+ */
+export function zeroCorrelations(world: SpatialDistribution): Correlations {
+  const { numPatches, numFeatures } = world;
+  return { phi: zeros([numPatches, numFeatures], { dtype: "float64" }), upsilon: zeros([numPatches, numPatches], { dtype: "float64" }) };
+}
+
+/**
+ * The dense query–key matrix $Q = \sum_p e_p \big(\sum_f \Phi_{pf} v_f + \sum_q \Upsilon_{pq} e_q\big)^\top$ of given correlations.
+ *
+ * Gradient descent on $Q$ from 0 stays of this form, so nothing is lost by training the correlations instead.
+ *
+ * @param world - see {@link SpatialDistribution}
+ * @param correlations - see {@link Correlations}
+ * @param options - `basis`: orthonormal rows, shape `[F + P, d]`, features first and then positions; default the unit vectors
+ * @returns array of shape `[d, d]`, float64
+ * @throws `ShapeError` when the basis does not fit
+ * @example
+ * ```ts
+ * import { createSpatialDistribution, toDenseQ, zeroCorrelations } from "@provably/transformer-sparsity/mim";
+ *
+ * const world = createSpatialDistribution([[[0, 1], [2]]]);
+ * toDenseQ(world, zeroCorrelations(world)).shape; // => [5, 5]
+ * ```
+ * @category Model
+ */
+export function toDenseQ(world: SpatialDistribution, correlations: Correlations, options: { readonly basis?: NdArray } = {}): NdArray {
+  const { numPatches, numFeatures } = world;
+  const dim = numFeatures + numPatches;
+  const [phi, upsilon] = [toTypedArray(correlations.phi), toTypedArray(correlations.upsilon)];
+  const data = new Float64Array(dim * dim);
+  for (let p = 0; p < numPatches; p++) {
+    const row = (numFeatures + p) * dim;
+    for (let f = 0; f < numFeatures; f++) data[row + f] = phi[p * numFeatures + f]!;
+    for (let q = 0; q < numPatches; q++) data[row + numFeatures + q] = upsilon[p * numPatches + q]!;
+  }
+  const canonical = array(data, { shape: [dim, dim] });
+  if (options.basis === undefined) return canonical;
+  const basis = checkBasis("toDenseQ", options.basis, dim);
+  return matmul(matrixTranspose(basis), matmul(canonical, basis));
+}
+
+/**
+ * The correlations of a dense query–key matrix: $\Phi_{pf} = e_p^\top Q v_f$ and $\Upsilon_{pq} = e_p^\top Q e_q$.
+ *
+ * @param world - see {@link SpatialDistribution}
+ * @param denseQ - shape `[d, d]`
+ * @param options - `basis`: as in {@link toDenseQ}
+ * @returns see {@link Correlations}
+ * @throws `ShapeError` when the shapes do not fit
+ * @example
+ * ```ts
+ * import { createSpatialDistribution, fromDenseQ, toDenseQ, zeroCorrelations } from "@provably/transformer-sparsity/mim";
+ *
+ * const world = createSpatialDistribution([[[0], [1]]]);
+ * fromDenseQ(world, toDenseQ(world, zeroCorrelations(world))).phi; // => [[0, 0], [0, 0]]
+ * ```
+ * @category Model
+ */
+export function fromDenseQ(world: SpatialDistribution, denseQ: NdArray, options: { readonly basis?: NdArray } = {}): Correlations {
+  const { numPatches, numFeatures } = world;
+  const dim = numFeatures + numPatches;
+  const basis = options.basis === undefined ? undefined : checkBasis("fromDenseQ", options.basis, dim);
+  const width = basis?.shape[1] ?? dim;
+  if (denseQ.shape.length !== 2 || denseQ.shape[0] !== width || denseQ.shape[1] !== width)
+    throw new ShapeError(`fromDenseQ: denseQ must be [${width}, ${width}], got [${denseQ.shape.join(", ")}]`);
+  const canonical = basis === undefined ? denseQ : matmul(basis, matmul(denseQ, matrixTranspose(basis)));
+  const rows = canonical.lo(numFeatures, 0);
+  return { phi: rows.hi(numPatches, numFeatures), upsilon: rows.lo(0, numFeatures) };
+}
+
+function checkBasis(fn: string, basis: NdArray, dim: number): NdArray {
+  if (basis.shape.length !== 2 || basis.shape[0] !== dim) throw new ShapeError(`${fn}: basis must be [${dim}, d], got [${basis.shape.join(", ")}]`);
+  return basis;
+}

@@ -1,0 +1,127 @@
+/** The objective of masked reconstruction, with its exact gradient. */
+import { DomainError, type NdArray, ShapeError, array } from "@provably/core-tensor";
+import { type FlatGradient, type Model, attend, mostAreas, prepare, pullQuery, queryAttention, view } from "../internal/model.js";
+import type { SpatialDistribution } from "../world/distribution.js";
+import { type MaskedImage, checkMaskedImage } from "../world/sampling.js";
+import type { Correlations } from "./correlations.js";
+
+/**
+ * A loss with its gradient by the correlations.
+ * @category Objectives
+ */
+export interface LossAndGradient {
+  readonly loss: number;
+  /** $\partial L / \partial \Phi$, shape `[P, F]`. */
+  readonly gradPhi: NdArray;
+  /** $\partial L / \partial \Upsilon$, shape `[P, P]`; its rows sum to 0. */
+  readonly gradUpsilon: NdArray;
+}
+
+/**
+ * Options of {@link maeLossAndGradient}.
+ * @category Objectives
+ */
+export interface MaeLossOptions {
+  /** Weight of each sample; default all `1 / samples.length`. */
+  readonly weights?: ArrayLike<number>;
+  /** Queries that count; every query's loss depends on its own row alone, so any subset can be trained. Default all. */
+  readonly queries?: readonly number[];
+}
+
+/**
+ * The loss of masked reconstruction on given samples, with its exact gradient.
+ *
+ * $$L = \tfrac12 \sum_s w_s \sum_{p \in M} \lVert Y_p - X_p \rVert^2 = \tfrac12 \sum_s w_s \sum_{p \in M} \sum_j z_j^2 (A_j - 1\{j = n\})^2$$
+ *
+ * with $A_j$ the area attention of $p$ and $n$ its own area. With $c_j = z_j^2 (A_j - 1\{j = n\})$ and $S = \sum_j c_j A_j$, the derivatives of a masked query are
+ * $\partial/\partial\Phi_{p \to (k,j)} = z_j A_j (c_j - S)$ and $\partial/\partial\Upsilon_{p \to q} = \mathrm{attn}_{pq} (1\{q \text{ seen}\} c_{a(q)} - S)$.
+ * Costs $O(m (P + N))$ a sample; exponentials are taken for areas, not for pairs of patches.
+ *
+ * @param world - see {@link SpatialDistribution}
+ * @param correlations - see {@link Correlations}
+ * @param samples - masked images
+ * @param options - see {@link MaeLossOptions}
+ * @returns see {@link LossAndGradient}
+ * @throws `ShapeError` or `DomainError` when an argument does not fit the world
+ * @example
+ * ```ts
+ * import { createSpatialDistribution, maeLossAndGradient, zeroCorrelations } from "@provably/transformer-sparsity/mim";
+ *
+ * const world = createSpatialDistribution([[[0, 1]]]);
+ * maeLossAndGradient(world, zeroCorrelations(world), [{ cluster: 0, latents: [1], mask: [1, 0] }]).loss; // => 0.125
+ * ```
+ * @see Huang, Wen, Chi, Liang (2024), "How transformers learn diverse attention correlations in masked vision pretraining", gradient lemmas
+ * @category Objectives
+ */
+export function maeLossAndGradient(
+  world: SpatialDistribution,
+  correlations: Correlations,
+  samples: readonly MaskedImage[],
+  options: MaeLossOptions = {},
+): LossAndGradient {
+  const fn = "maeLossAndGradient";
+  checkSamples(fn, world, samples);
+  const weights = checkWeights(fn, samples.length, options.weights);
+  const queries = checkQueries(fn, world, options.queries);
+  const { loss, gradient } = accumulateMae(prepare(fn, world, correlations), samples, weights, queries);
+  return {
+    loss,
+    gradPhi: array(gradient.phi, { shape: [world.numPatches, world.numFeatures], copy: false }),
+    gradUpsilon: array(gradient.upsilon, { shape: [world.numPatches, world.numPatches], copy: false }),
+  };
+}
+
+/** Loss and gradient in flat arrays, without checks. */
+export function accumulateMae(
+  model: Model,
+  samples: readonly MaskedImage[],
+  weights: ArrayLike<number>,
+  queries: readonly number[],
+): { loss: number; gradient: FlatGradient } {
+  const { world } = model;
+  const gradient = { phi: new Float64Array(model.phi.length), upsilon: new Float64Array(model.upsilon.length) };
+  const numAreas = mostAreas(world);
+  const attention = queryAttention(numAreas);
+  const [c, slope] = [new Float64Array(numAreas), new Float64Array(numAreas + 1)];
+  let loss = 0;
+  samples.forEach((sample, s) => {
+    const seen = view(world, sample);
+    const weight = weights[s]!;
+    for (const p of queries) {
+      if (!sample.mask[p]) continue;
+      attend(model, seen, p, attention);
+      const own = seen.areaOf[p]!;
+      let squared = 0;
+      for (let j = 0; j < seen.numAreas; j++) {
+        const error = attention.area[j]! - (j === own ? 1 : 0);
+        c[j] = seen.z[j]! * seen.z[j]! * error;
+        squared += c[j]! * error;
+      }
+      loss += (weight / 2) * squared;
+      pullQuery(world, seen, p, attention, c, weight, slope, gradient);
+    }
+  });
+  return { loss, gradient };
+}
+
+export function checkSamples(fn: string, world: SpatialDistribution, samples: readonly MaskedImage[]): void {
+  if (samples.length === 0) throw new DomainError(`${fn}: samples must hold at least one masked image`);
+  samples.forEach((sample, i) => checkMaskedImage(fn, world, sample, i));
+}
+
+export function checkWeights(fn: string, count: number, weights: ArrayLike<number> | undefined): ArrayLike<number> {
+  if (weights === undefined) return new Array<number>(count).fill(1 / count);
+  if (weights.length !== count) throw new ShapeError(`${fn}: weights must hold ${count} numbers, one a sample, got ${weights.length}`);
+  for (let i = 0; i < count; i++)
+    if (!(weights[i]! >= 0 && weights[i]! < Infinity))
+      throw new DomainError(`${fn}: weights must be finite and ≥ 0, weights[${i}] is ${weights[i]!}`);
+  return weights;
+}
+
+export function checkQueries(fn: string, world: SpatialDistribution, queries: readonly number[] | undefined): readonly number[] {
+  if (queries === undefined) return Array.from({ length: world.numPatches }, (_, p) => p);
+  for (const p of queries)
+    if (!Number.isInteger(p) || p < 0 || p >= world.numPatches)
+      throw new DomainError(`${fn}: queries must be positions 0 … ${world.numPatches - 1}, got ${p}`);
+  return queries;
+}

@@ -1,0 +1,256 @@
+/** Drawing images and masks, and listing all of them where they are few. */
+import { DomainError, type NdArray, ShapeError, array, matmul, toTypedArray } from "@provably/core-tensor";
+import { type RngKey, foldIn, uniform } from "@provably/core-tensor/random";
+import { checkInteger } from "../internal/check.js";
+import type { SpatialDistribution } from "./distribution.js";
+import { latentAt, latentSupport } from "./latent.js";
+
+/**
+ * What determines an image: its cluster and the latent of each of the cluster's areas.
+ * @category Data
+ */
+export interface SpatialImage {
+  readonly cluster: number;
+  readonly latents: ArrayLike<number>;
+}
+
+/**
+ * An image with a mask: 1 where the patch is hidden (replaced by the zero vector), 0 where it is seen.
+ * @category Data
+ */
+export interface MaskedImage extends SpatialImage {
+  readonly mask: ArrayLike<number>;
+}
+
+/**
+ * How many patches a masking ratio hides: $P - \lfloor P(1-\gamma) \rfloor$.
+ *
+ * Rounding is that of masked autoencoders: down on the number kept.
+ *
+ * @param numPatches - $P$
+ * @param maskRatio - $\gamma \in (0, 1)$
+ * @returns $m$, from 1 to $P - 1$
+ * @throws `DomainError` when the ratio is outside (0, 1) or leaves no patch masked or none seen
+ * @example
+ * ```ts
+ * import { maskedCount } from "@provably/transformer-sparsity/mim";
+ *
+ * maskedCount(49, 0.75); // => 37
+ * ```
+ * @category Data
+ */
+export function maskedCount(numPatches: number, maskRatio: number): number {
+  checkInteger("maskedCount", "numPatches", numPatches, 2);
+  if (!(maskRatio > 0 && maskRatio < 1)) throw new DomainError(`maskedCount: maskRatio must be in (0, 1), got ${maskRatio}`);
+  const masked = numPatches - Math.floor(numPatches * (1 - maskRatio) + 1e-9);
+  if (masked === 0 || masked === numPatches)
+    throw new DomainError(`maskedCount: maskRatio ${maskRatio} leaves no patch ${masked === 0 ? "masked" : "seen"} of ${numPatches}`);
+  return masked;
+}
+
+/**
+ * An image drawn from a distribution.
+ *
+ * @param world - see {@link SpatialDistribution}
+ * @param key - random key
+ * @returns see {@link SpatialImage}
+ * @example
+ * ```ts
+ * import { key } from "@provably/core-tensor/random";
+ * import { createSpatialDistribution, sampleImage } from "@provably/transformer-sparsity/mim";
+ *
+ * const world = createSpatialDistribution([[[0, 1, 2], [3]]]);
+ * sampleImage(world, key(0)).latents.length; // => 2
+ * ```
+ * @category Data
+ */
+export function sampleImage(world: SpatialDistribution, key: RngKey): SpatialImage {
+  const most = Math.max(...world.clusters.map((areas) => areas.length));
+  const u = toTypedArray(uniform(key, [1 + most], { dtype: "float64" }));
+  const cluster = Math.min(world.clusters.length - 1, Math.floor(u[0]! * world.clusters.length));
+  const latents = world.clusters[cluster]!.map((_, j) => latentAt(world.latent, u[1 + j]!));
+  return { cluster, latents };
+}
+
+/**
+ * A uniformly random mask with exactly {@link maskedCount} ones.
+ *
+ * @param numPatches - $P$
+ * @param key - random key
+ * @param options - `maskRatio`: $\gamma$, default 0.5
+ * @returns `P` numbers, 1 where masked
+ * @throws `DomainError` as {@link maskedCount}
+ * @example
+ * ```ts
+ * import { key } from "@provably/core-tensor/random";
+ * import { sampleMask } from "@provably/transformer-sparsity/mim";
+ *
+ * sampleMask(8, key(0)).reduce((a, b) => a + b); // => 4
+ * ```
+ * @category Data
+ */
+export function sampleMask(numPatches: number, key: RngKey, options: { readonly maskRatio?: number } = {}): Uint8Array {
+  const masked = maskedCount(numPatches, options.maskRatio ?? 0.5);
+  const u = toTypedArray(uniform(key, [masked], { dtype: "float64" }));
+  const order = Uint32Array.from({ length: numPatches }, (_, p) => p);
+  const mask = new Uint8Array(numPatches);
+  for (let i = 0; i < masked; i++) {
+    const j = i + Math.floor(u[i]! * (numPatches - i));
+    mask[order[j]!] = 1;
+    order[j] = order[i]!;
+  }
+  return mask;
+}
+
+/**
+ * Independent masked images; image `i` depends on the key and `i` alone.
+ *
+ * @param world - see {@link SpatialDistribution}
+ * @param key - random key
+ * @param count - how many, an integer ≥ 0
+ * @param options - `maskRatio`: $\gamma$, default 0.5
+ * @returns see {@link MaskedImage}
+ * @throws `DomainError` when the count or the ratio does not fit
+ * @example
+ * ```ts
+ * import { key } from "@provably/core-tensor/random";
+ * import { createSpatialDistribution, sampleMaskedImages } from "@provably/transformer-sparsity/mim";
+ *
+ * const world = createSpatialDistribution([[[0, 1, 2], [3]]]);
+ * sampleMaskedImages(world, key(0), 32).length; // => 32
+ * ```
+ * @category Data
+ */
+export function sampleMaskedImages(
+  world: SpatialDistribution,
+  key: RngKey,
+  count: number,
+  options: { readonly maskRatio?: number } = {},
+): MaskedImage[] {
+  checkInteger("sampleMaskedImages", "count", count, 0);
+  return Array.from({ length: count }, (_, i) => {
+    const own = foldIn(key, i);
+    return { ...sampleImage(world, own), mask: sampleMask(world.numPatches, foldIn(own, "mask"), options) };
+  });
+}
+
+/**
+ * The patches $X_p = z_{a(k,p)} v_{k,a(k,p)}$ of an image.
+ *
+ * @param world - see {@link SpatialDistribution}
+ * @param image - see {@link SpatialImage}
+ * @param options - `features`: the vectors $v$, shape `[F, d]`, default the unit vectors of $F$ dimensions
+ * @returns array of shape `[P, d]`, float64
+ * @throws `ShapeError` when the number of features differs
+ * @example
+ * ```ts
+ * import { createSpatialDistribution, renderImage } from "@provably/transformer-sparsity/mim";
+ *
+ * const world = createSpatialDistribution([[[0], [1]]]);
+ * renderImage(world, { cluster: 0, latents: [2, 3] }); // => [[2, 0], [0, 3]]
+ * ```
+ * @category Data
+ */
+export function renderImage(world: SpatialDistribution, image: SpatialImage, options: { readonly features?: NdArray } = {}): NdArray {
+  checkImage("renderImage", world, image);
+  const { numPatches, numFeatures } = world;
+  const data = new Float64Array(numPatches * numFeatures);
+  world.areaOf[image.cluster]!.forEach((j, p) => (data[p * numFeatures + world.offsets[image.cluster]! + j] = image.latents[j]!));
+  const coordinates = array(data, { shape: [numPatches, numFeatures] });
+  if (options.features === undefined) return coordinates;
+  if (options.features.shape.length !== 2 || options.features.shape[0] !== numFeatures)
+    throw new ShapeError(`renderImage: features must be [${numFeatures}, d], got [${options.features.shape.join(", ")}]`);
+  return matmul(coordinates, options.features);
+}
+
+/**
+ * All masked images of a distribution with discrete latents, with their probabilities.
+ *
+ * @param world - see {@link SpatialDistribution}; its latents must be discrete
+ * @param options - `maskRatio`: $\gamma$, default 0.5; `limit`: greatest number of images, default 2·10⁶
+ * @returns the images and, in the same order, their probabilities
+ * @throws `DomainError` when the latents are not discrete, or there are more images than the limit
+ * @example
+ * ```ts
+ * import { createSpatialDistribution, enumerateImages } from "@provably/transformer-sparsity/mim";
+ *
+ * const world = createSpatialDistribution([[[0, 1], [2, 3]]], { latent: { kind: "discrete", values: [0.8, 1.2] } });
+ * enumerateImages(world).samples.length; // => 24
+ * ```
+ * @category Data
+ */
+export function enumerateImages(
+  world: SpatialDistribution,
+  options: { readonly maskRatio?: number; readonly limit?: number } = {},
+): { readonly samples: readonly MaskedImage[]; readonly weights: readonly number[] } {
+  const { maskRatio = 0.5, limit = 2e6 } = options;
+  const { latent, numPatches, clusters } = world;
+  if (latent.kind !== "discrete") throw new DomainError(`enumerateImages: latents must be discrete, got ${latent.kind}`);
+  const masked = maskedCount(numPatches, maskRatio);
+  const support = latentSupport(latent);
+  const numMasks = binomial(numPatches, masked);
+  const count = clusters.reduce((total, areas) => total + support.length ** areas.length * numMasks, 0);
+  if (count > limit) throw new DomainError(`enumerateImages: there are ${count} masked images, more than the limit of ${limit}`);
+  const masks = subsets(numPatches, masked);
+  const samples: MaskedImage[] = [];
+  const weights: number[] = [];
+  clusters.forEach((areas, cluster) => {
+    for (const { latents, probability } of latentChoices(support, areas.length))
+      for (const mask of masks) {
+        samples.push({ cluster, latents, mask });
+        weights.push(probability / (clusters.length * masks.length));
+      }
+  });
+  return { samples, weights };
+}
+
+function binomial(n: number, k: number): number {
+  let value = 1;
+  for (let i = 1; i <= k; i++) value = (value * (n - k + i)) / i;
+  return Math.round(value);
+}
+
+function subsets(n: number, size: number): Uint8Array[] {
+  const found: Uint8Array[] = [];
+  const mask = new Uint8Array(n);
+  const choose = (from: number, left: number): void => {
+    if (left === 0) {
+      found.push(mask.slice());
+      return;
+    }
+    for (let p = from; p <= n - left; p++) {
+      mask[p] = 1;
+      choose(p + 1, left - 1);
+      mask[p] = 0;
+    }
+  };
+  choose(0, size);
+  return found;
+}
+
+function latentChoices(support: ReturnType<typeof latentSupport>, length: number): { latents: number[]; probability: number }[] {
+  let choices: { latents: number[]; probability: number }[] = [{ latents: [], probability: 1 }];
+  for (let j = 0; j < length; j++)
+    choices = choices.flatMap(({ latents, probability }) =>
+      support.map((s) => ({ latents: [...latents, s.value], probability: probability * s.probability })),
+    );
+  return choices;
+}
+
+export function checkImage(fn: string, world: SpatialDistribution, image: SpatialImage, index?: number): void {
+  const which = index === undefined ? "image" : `samples[${index}]`;
+  const areas = world.clusters[image.cluster];
+  if (areas === undefined) throw new DomainError(`${fn}: ${which}.cluster must be one of 0 … ${world.clusters.length - 1}, got ${image.cluster}`);
+  if (image.latents.length !== areas.length)
+    throw new ShapeError(`${fn}: ${which}.latents must hold ${areas.length} numbers, one an area, got ${image.latents.length}`);
+  for (let j = 0; j < areas.length; j++)
+    if (!Number.isFinite(image.latents[j])) throw new DomainError(`${fn}: ${which}.latents must be finite, got ${image.latents[j]!} for area ${j}`);
+}
+
+export function checkMaskedImage(fn: string, world: SpatialDistribution, sample: MaskedImage, index?: number): void {
+  checkImage(fn, world, sample, index);
+  if (sample.mask.length !== world.numPatches)
+    throw new ShapeError(
+      `${fn}: ${index === undefined ? "image" : `samples[${index}]`}.mask must hold ${world.numPatches} numbers, got ${sample.mask.length}`,
+    );
+}
