@@ -112,6 +112,7 @@ export { pcsGaussian, type PcsGaussianOptions } from "./posterior/pcs-gaussian.j
 export { pcsMala, type PcsMalaOptions, type PcsMalaResult } from "./posterior/pcs-mala.js";
 export { ddsDdim, ddsDdpm, denoise, denoiseAsync, type DdsDdimOptions, type DdsDdpmOptions, type DenoisingSampler } from "./posterior/dds.js";
 export { dpnp, dpnpAsync, type DpnpOptions, type DpnpResult, type DpnpState } from "./posterior/dpnp.js";
+export { posteriorByRejection, type RejectionOptions } from "./posterior/rejection.js";
 export { effectiveSampleSize, splitRHat } from "./posterior/diagnostics.js";
 
 // other reconstructions, to measure against
@@ -128,4 +129,6 @@ export { pnpDm, type PnpDmOptions } from "./baselines/pnp-dm.js";
 export type { Reconstruction, ReconstructionOptions, ReconstructionState, ScheduledOptions } from "./baselines/reconstruction.js";
 
 // certificates of posteriors
+export { calibrationRanks, certifyCalibration, type CalibrationOptions, type PosteriorSampler } from "./certify/calibration.js";
+export { certifyPosterior, type PosteriorDistanceOptions } from "./certify/posterior-distance.js";
 export { certifyPosteriorPredictive, type PosteriorPredictiveOptions } from "./certify/posterior-predictive.js";
