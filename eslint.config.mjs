@@ -57,4 +57,20 @@ export default tseslint.config(
       },
     },
   },
+  {
+    files: ["docs/playground/**/*.mjs"],
+    languageOptions: {
+      globals: {
+        document: "readonly",
+        self: "readonly",
+        location: "readonly",
+        history: "readonly",
+        addEventListener: "readonly",
+        Worker: "readonly",
+        URLSearchParams: "readonly",
+        clearTimeout: "readonly",
+        fetch: "readonly",
+      },
+    },
+  },
 );

@@ -19,7 +19,7 @@ export default {
     disableSources: true,
   },
   projectDocuments: ["docs/guides/*.md", "docs/adr/*.md"],
-  plugin: ["./docs/typedoc-katex.mjs", "typedoc-plugin-mdn-links"],
+  plugin: ["./docs/typedoc-plugin.mjs", "typedoc-plugin-mdn-links"],
   markdownItLoader: (parser) => {
     parser.use(katex, { throwOnError: true, output: "htmlAndMathml" });
   },

@@ -4,6 +4,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { globSync } from "tinyglobby";
+import { build } from "vite";
 import { describe, expect, it } from "vitest";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
@@ -17,6 +18,15 @@ describe("documentation site", () => {
       { cwd: root, encoding: "utf8" },
     );
     expect(status, `${stdout}${stderr}`.slice(-4000)).toBe(0);
+  });
+
+  it("has a playground", async () => {
+    await build({
+      configFile: `${root}docs/playground/vite.config.mjs`,
+      logLevel: "error",
+      build: { outDir: `${site}/playground`, emptyOutDir: true },
+    });
+    expect(existsSync(`${site}/playground/index.html`)).toBe(true);
   });
 
   it("links only to pages that exist, and loads nothing from elsewhere", () => {

@@ -1,4 +1,5 @@
-// Equations are rendered while the site is built; this adds KaTeX's style sheet and fonts to it, so that no page asks another host for anything.
+// Equations are rendered while the site is built; this adds KaTeX's style sheet and fonts to it, so that no page asks another host for anything, and
+// a link to the playground to every page.
 import { copyFileSync, mkdirSync, readdirSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
@@ -9,6 +10,9 @@ const katex = dirname(createRequire(import.meta.url).resolve("katex/dist/katex.m
 export function load(app) {
   app.renderer.hooks.on("head.end", (context) =>
     JSX.createElement("link", { rel: "stylesheet", href: context.relativeURL("assets/katex/katex.min.css") }),
+  );
+  app.renderer.hooks.on("pageSidebar.begin", (context) =>
+    JSX.createElement("p", null, JSX.createElement("a", { href: context.relativeURL("playground/index.html") }, "Playground")),
   );
   app.renderer.on(RendererEvent.END, ({ outputDirectory }) => {
     const out = join(outputDirectory, "assets", "katex");

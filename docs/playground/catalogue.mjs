@@ -1,0 +1,43 @@
+// The systems of the playground and their parameters. What a system computes is in demos/<id>.mjs, which only the worker loads.
+
+const range = (name, label, min, max, step, value) => ({ kind: "range", name, label, min, max, step, value });
+const select = (name, label, options, value = options[0]) => ({ kind: "select", name, label, options, value });
+
+export const catalogue = [
+  {
+    id: "samplers",
+    title: "Diffusion samplers",
+    package: "score-diffusion",
+    question: "How many steps does a sampler need? Paths from noise to a mixture of three normal laws whose score is known exactly.",
+    controls: [
+      select("sampler", "sampler", ["acceleratedOde", "acceleratedOdeCached", "pfOde", "ddim", "acceleratedSde", "ddpm"]),
+      range("numSteps", "steps", 5, 160, 1, 20),
+      range("points", "points", 20, 400, 20, 120),
+      range("seed", "random key", 0, 20, 1, 0),
+    ],
+  },
+  {
+    id: "grid-world",
+    title: "Robust grid world",
+    package: "robust-rl",
+    question: "What should you do when every move may be worse than you think? Nature may shift a share of each transition's probability.",
+    controls: [
+      range("radius", "radius of model error (total variation)", 0, 0.6, 0.02, 0.1),
+      range("slip", "probability of slipping", 0, 0.6, 0.05, 0.2),
+      range("discount", "discount", 0.5, 0.99, 0.01, 0.95),
+      select("support", "nature may move mass to", ["nominal successors", "any state"]),
+    ],
+  },
+  {
+    id: "preferences",
+    title: "Preference bandit",
+    package: "rlhf-vpo",
+    question: "Ten responses, some comparisons of them, and a policy learned from those: does pessimism pay?",
+    controls: [
+      range("comparisons", "comparisons", 5, 400, 5, 40),
+      range("alpha", "pessimism α (0 is DPO)", 0, 30, 0.5, 10),
+      range("beta", "temperature β", 0.2, 3, 0.1, 1),
+      range("seed", "random key", 0, 20, 1, 0),
+    ],
+  },
+];

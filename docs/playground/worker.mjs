@@ -1,0 +1,17 @@
+// Computes one demo at a time, away from the page. A message { run, id, values } is answered by { run, partial }, { run, result } or { run, error }.
+
+const demos = {
+  samplers: () => import("./demos/samplers.mjs"),
+  "grid-world": () => import("./demos/grid-world.mjs"),
+  preferences: () => import("./demos/preferences.mjs"),
+};
+
+self.onmessage = async ({ data: { run, id, values } }) => {
+  try {
+    const { compute } = await demos[id]();
+    const result = await compute(values, (partial) => self.postMessage({ run, partial }));
+    self.postMessage({ run, result });
+  } catch (error) {
+    self.postMessage({ run, error: error.message });
+  }
+};
