@@ -4,5 +4,14 @@
  * @packageDocumentation
  */
 
-export { decodeSafetensors, encodeSafetensors, type Safetensors } from "./safetensors.js";
+export {
+  decodeSafetensor,
+  decodeSafetensors,
+  encodeSafetensors,
+  safetensorsHeadSize,
+  safetensorsTable,
+  type Safetensors,
+  type SafetensorsEntry,
+  type SafetensorsTable,
+} from "./safetensors.js";
 export { decodeNpy, encodeNpy } from "./npy.js";

@@ -1,5 +1,5 @@
 /** The `safetensors` format: a JSON table of names, types and byte ranges, then the elements. */
-import { type DType, allocate } from "../array/dtype.js";
+import { type DType, type TypedArray, allocate } from "../array/dtype.js";
 import { halfToNumber } from "../array/half.js";
 import { type NdArray, dense, rowMajorData } from "../array/ndarray.js";
 import { MAX_SIZE, sizeOf } from "../array/shape.js";
@@ -13,27 +13,62 @@ const MAX_HEADER = 100_000_000;
 interface Code {
   readonly width: number;
   readonly dtype: DType;
-  readonly read: (v: DataView, at: number) => number;
+  readonly read: (bytes: Uint8Array, count: number) => TypedArray;
+}
+
+/** Reads one element after another. */
+function each(dtype: DType, width: number, read: (v: DataView, at: number) => number): Code {
+  return {
+    width,
+    dtype,
+    read(bytes, count) {
+      const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+      const data = allocate(dtype, count);
+      for (let i = 0; i < count; i++) data[i] = read(view, i * width);
+      return data;
+    },
+  };
+}
+
+/** Takes little-endian elements over as they are, where the machine is little-endian too. */
+function copied(dtype: DType, width: number, read: (v: DataView, at: number) => number): Code {
+  const slow = each(dtype, width, read);
+  return {
+    ...slow,
+    read(bytes, count) {
+      if (!LITTLE_ENDIAN) return slow.read(bytes, count);
+      const data = allocate(dtype, count);
+      new Uint8Array(data.buffer, data.byteOffset, data.byteLength).set(bytes);
+      return data;
+    },
+  };
+}
+
+const LITTLE_ENDIAN = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
+
+/** 16-bit numbers by a table of all of them, made when first needed. */
+function tabled(toNumber: (bits: number) => number): Code {
+  let table: Float32Array | undefined;
+  return each("float32", 2, (v, at) => (table ??= Float32Array.from({ length: 65536 }, (_, bits) => toNumber(bits)))[v.getUint16(at, true)]!);
 }
 
 const CODES: Readonly<Record<string, Code>> = {
-  F64: { width: 8, dtype: "float64", read: (v, at) => v.getFloat64(at, true) },
-  F32: { width: 4, dtype: "float32", read: (v, at) => v.getFloat32(at, true) },
-  F16: { width: 2, dtype: "float32", read: (v, at) => halfToNumber(v.getUint16(at, true)) },
-  BF16: { width: 2, dtype: "float32", read: (v, at) => bfloatToNumber(v.getUint16(at, true)) },
-  I64: { width: 8, dtype: "int32", read: (v, at) => smallInteger(v.getBigInt64(at, true)) },
-  I32: { width: 4, dtype: "int32", read: (v, at) => v.getInt32(at, true) },
-  I16: { width: 2, dtype: "int32", read: (v, at) => v.getInt16(at, true) },
-  I8: { width: 1, dtype: "int8", read: (v, at) => v.getInt8(at) },
-  U8: { width: 1, dtype: "uint8", read: (v, at) => v.getUint8(at) },
-  BOOL: { width: 1, dtype: "bool", read: (v, at) => Number(v.getUint8(at) !== 0) },
+  F64: copied("float64", 8, (v, at) => v.getFloat64(at, true)),
+  F32: copied("float32", 4, (v, at) => v.getFloat32(at, true)),
+  F16: tabled(halfToNumber),
+  BF16: tabled(bfloatToNumber),
+  I64: each("int32", 8, (v, at) => smallInteger(v.getBigInt64(at, true))),
+  I32: copied("int32", 4, (v, at) => v.getInt32(at, true)),
+  I16: each("int32", 2, (v, at) => v.getInt16(at, true)),
+  I8: copied("int8", 1, (v, at) => v.getInt8(at)),
+  U8: copied("uint8", 1, (v, at) => v.getUint8(at)),
+  BOOL: each("bool", 1, (v, at) => Number(v.getUint8(at) !== 0)),
 };
 const NAMES: Readonly<Record<DType, string>> = { float64: "F64", float32: "F32", int32: "I32", int8: "I8", uint8: "U8", bool: "BOOL" };
 
-const word = new DataView(new ArrayBuffer(4));
-
 /** The upper half of a float32. */
 function bfloatToNumber(bits: number): number {
+  const word = new DataView(new ArrayBuffer(4));
   word.setUint32(0, bits << 16);
   return word.getFloat32(0);
 }
@@ -52,6 +87,27 @@ export interface Safetensors {
   /** The arrays by name. */
   readonly tensors: Readonly<Record<string, NdArray>>;
   /** Free text that came with them. */
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+/**
+ * Where an array lies in a safetensors file.
+ * @category Files
+ */
+export interface SafetensorsEntry {
+  /** Element type as the file names it, such as `BF16`. */
+  readonly type: string;
+  readonly shape: readonly number[];
+  /** First byte in the file, and the one after the last. */
+  readonly range: readonly [number, number];
+}
+
+/**
+ * The table of contents of a safetensors file.
+ * @category Files
+ */
+export interface SafetensorsTable {
+  readonly entries: Readonly<Record<string, SafetensorsEntry>>;
   readonly metadata: Readonly<Record<string, string>>;
 }
 
@@ -76,31 +132,92 @@ export interface Safetensors {
  * @category Files
  */
 export function decodeSafetensors(bytes: Uint8Array): Safetensors {
-  if (bytes.length < 8) throw new FormatError(`decodeSafetensors: a file has at least 8 bytes, got ${bytes.length}`);
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const length = Number(view.getBigUint64(0, true));
-  if (length > MAX_HEADER || 8 + length > bytes.length)
-    throw new FormatError(`decodeSafetensors: the table of ${length} bytes is cut off or too large`);
-  const table = parseTable(bytes.subarray(8, 8 + length));
-  const start = 8 + length;
+  const { entries, metadata } = safetensorsTable(bytes, bytes.length);
   const tensors: Record<string, NdArray> = Object.create(null) as Record<string, NdArray>;
+  for (const [name, entry] of Object.entries(entries)) tensors[name] = decodeSafetensor(entry, bytes.subarray(...entry.range));
+  return { tensors, metadata };
+}
+
+/**
+ * The table of contents of a safetensors file, for reading arrays one by one from files that are too large to hold.
+ *
+ * @param head - at least the first $8 + n$ bytes of the file, where the first 8 hold $n$; see {@link safetensorsHeadSize}
+ * @param sizeBytes - size of the whole file
+ * @returns see {@link SafetensorsTable}; every range lies in the file, and none overlap
+ * @throws `FormatError` when the bytes are not such a table
+ * @example
+ * ```ts
+ * import { array } from "@provably/core-tensor";
+ * import { encodeSafetensors, safetensorsTable } from "@provably/core-tensor/io";
+ *
+ * const bytes = encodeSafetensors({ w: array([1, 2]) });
+ * safetensorsTable(bytes, bytes.length).entries.w!.shape; // => [2]
+ * ```
+ * @see the Safetensors format description, version 0.4
+ * @category Files
+ */
+export function safetensorsTable(head: Uint8Array, sizeBytes: number): SafetensorsTable {
+  const start = safetensorsHeadSize(head, sizeBytes);
+  if (head.length < start) throw new FormatError(`decodeSafetensors: the table needs ${start} bytes, got ${head.length}`);
+  const table = parseTable(head.subarray(8, start));
+  const entries: Record<string, SafetensorsEntry> = Object.create(null) as Record<string, SafetensorsEntry>;
   const metadata: Record<string, string> = Object.create(null) as Record<string, string>;
-  const ranges: [number, number][] = [];
   for (const [name, entry] of Object.entries(table)) {
-    if (name === "__metadata__") {
-      for (const [key, value] of Object.entries(asObject(entry, name))) metadata[key] = String(value);
-      continue;
-    }
-    const { code, shape, from, to } = parseEntry(name, entry, bytes.length - start);
-    ranges.push([from, to]);
-    const data = allocate(code.dtype, sizeOf(shape));
-    for (let i = 0; i < data.length; i++) data[i] = code.read(view, start + from + i * code.width);
-    tensors[name] = dense<DType>(data, code.dtype, shape);
+    if (name !== "__metadata__") entries[name] = parseEntry(name, entry, start, sizeBytes);
+    else for (const [key, value] of Object.entries(asObject(entry, name))) metadata[key] = asText(value, key);
   }
-  ranges.sort((a, b) => a[0] - b[0]);
+  const ranges = Object.values(entries)
+    .map(({ range }) => range)
+    .sort((a, b) => a[0] - b[0] || a[1] - b[1]);
   for (let i = 1; i < ranges.length; i++)
     if (ranges[i]![0] < ranges[i - 1]![1]) throw new FormatError(`decodeSafetensors: two arrays share the bytes from ${ranges[i]![0]} on`);
-  return { tensors, metadata };
+  return { entries, metadata };
+}
+
+/**
+ * Bytes that the table of contents of a safetensors file ends after.
+ *
+ * @param head - at least the first 8 bytes of the file
+ * @param sizeBytes - size of the whole file
+ * @returns $8 + n$
+ * @throws `FormatError` when the file is too short for it
+ * @example
+ * ```ts
+ * import { encodeSafetensors, safetensorsHeadSize } from "@provably/core-tensor/io";
+ *
+ * safetensorsHeadSize(encodeSafetensors({}), 16); // => 16
+ * ```
+ * @category Files
+ */
+export function safetensorsHeadSize(head: Uint8Array, sizeBytes: number): number {
+  if (head.length < 8) throw new FormatError(`decodeSafetensors: a file has at least 8 bytes, got ${head.length}`);
+  const length = Number(new DataView(head.buffer, head.byteOffset, head.byteLength).getBigUint64(0, true));
+  if (length > MAX_HEADER || 8 + length > sizeBytes) throw new FormatError(`decodeSafetensors: the table of ${length} bytes is cut off or too large`);
+  return 8 + length;
+}
+
+/**
+ * One array of a safetensors file.
+ *
+ * @param entry - from {@link safetensorsTable}
+ * @param bytes - the bytes of its range
+ * @returns the array; see {@link decodeSafetensors} for element types
+ * @throws `FormatError` when there are more or fewer bytes than the entry needs
+ * @example
+ * ```ts
+ * import { toNested } from "@provably/core-tensor";
+ * import { decodeSafetensor } from "@provably/core-tensor/io";
+ *
+ * toNested(decodeSafetensor({ type: "BF16", shape: [1], range: [0, 2] }, Uint8Array.of(0x80, 0x3f))); // => [1]
+ * ```
+ * @category Files
+ */
+export function decodeSafetensor({ type, shape, range }: SafetensorsEntry, bytes: Uint8Array): NdArray {
+  const code = CODES[type];
+  const size = sizeOf(shape);
+  if (code === undefined || bytes.length !== size * code.width || bytes.length !== range[1] - range[0])
+    throw new FormatError(`decodeSafetensor: ${type} of shape [${shape.join(", ")}] does not lie in ${bytes.length} bytes`);
+  return dense<DType>(code.read(bytes, size), code.dtype, shape);
 }
 
 function parseTable(bytes: Uint8Array): Record<string, unknown> {
@@ -117,21 +234,28 @@ function asObject(value: unknown, name: string): Record<string, unknown> {
   return value as Record<string, unknown>;
 }
 
-function parseEntry(name: string, entry: unknown, available: number): { code: Code; shape: number[]; from: number; to: number } {
-  const { dtype, shape, data_offsets: range } = asObject(entry, `"${name}"`);
-  const code = typeof dtype === "string" && Object.hasOwn(CODES, dtype) ? CODES[dtype] : undefined;
+function asText(value: unknown, name: string): string {
+  if (typeof value !== "string") throw new FormatError(`decodeSafetensors: "${name}" of the metadata must be text`);
+  return value;
+}
+
+function parseEntry(name: string, entry: unknown, start: number, sizeBytes: number): SafetensorsEntry {
+  const { dtype: type, shape, data_offsets: range } = asObject(entry, `"${name}"`);
+  const code = typeof type === "string" && Object.hasOwn(CODES, type) ? CODES[type] : undefined;
   if (code === undefined)
-    throw new FormatError(`decodeSafetensors: "${name}" has element type ${String(dtype)}, expected one of ${Object.keys(CODES).join(", ")}`);
+    throw new FormatError(
+      `decodeSafetensors: "${name}" has element type ${typeof type === "string" ? type : typeof type}, expected one of ${Object.keys(CODES).join(", ")}`,
+    );
   const whole = (list: unknown): list is number[] => Array.isArray(list) && list.every((n) => Number.isSafeInteger(n) && (n as number) >= 0);
   if (!whole(shape) || shape.length > 32) throw new FormatError(`decodeSafetensors: "${name}" has no usable shape`);
   if (!whole(range) || range.length !== 2) throw new FormatError(`decodeSafetensors: "${name}" has no usable byte range`);
   const [from, to] = range as [number, number];
   const size = sizeOf(shape);
-  if (!(size <= MAX_SIZE) || to > available || to - from !== size * code.width)
+  if (!(size <= MAX_SIZE) || start + to > sizeBytes || to - from !== size * code.width)
     throw new FormatError(
-      `decodeSafetensors: "${name}" of shape [${shape.join(", ")}] needs ${size * code.width} bytes, its range is ${from} to ${to} of ${available}`,
+      `decodeSafetensors: "${name}" of shape [${shape.join(", ")}] needs ${size * code.width} bytes, its range is ${from} to ${to} of ${sizeBytes - start}`,
     );
-  return { code, shape, from, to };
+  return { type: type as string, shape, range: [start + from, start + to] };
 }
 
 /**

@@ -1,5 +1,13 @@
 import { FormatError, type NdArray, array, toNested, toTypedArray, zeros } from "@provably/core-tensor";
-import { decodeNpy, decodeSafetensors, encodeNpy, encodeSafetensors } from "@provably/core-tensor/io";
+import {
+  decodeNpy,
+  decodeSafetensor,
+  decodeSafetensors,
+  safetensorsHeadSize,
+  safetensorsTable,
+  encodeNpy,
+  encodeSafetensors,
+} from "@provably/core-tensor/io";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
@@ -55,6 +63,15 @@ describe("files come back as they went", () => {
       [2, 5],
       [3, 6],
     ]);
+  });
+  it("safetensors can be read one array at a time", () => {
+    const bytes = encodeSafetensors({ a: array([1, 2]), b: array(Int32Array.of(-3)), c: zeros([0, 4]) });
+    const size = safetensorsHeadSize(bytes.subarray(0, 8), bytes.length);
+    const { entries } = safetensorsTable(bytes.subarray(0, size), bytes.length);
+    const read = (name: string) => toNested(decodeSafetensor(entries[name]!, bytes.subarray(...entries[name]!.range)));
+    expect([read("a"), read("b"), read("c")]).toEqual([[1, 2], [-3], []]);
+    expect(() => safetensorsTable(bytes.subarray(0, size - 1), bytes.length)).toThrow(FormatError);
+    expect(() => decodeSafetensor(entries["a"]!, bytes.subarray(0, 4))).toThrow(/F32 of shape \[2\]/);
   });
   it("half precision becomes float32 exactly", () => {
     const table = JSON.stringify({ h: { dtype: "F16", shape: [4], data_offsets: [0, 8] }, b: { dtype: "BF16", shape: [2], data_offsets: [8, 12] } });
