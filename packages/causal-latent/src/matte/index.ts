@@ -46,3 +46,9 @@ export { counterfactual, stylePoles, type Counterfactual, type StyleFlip, type S
 
 // evaluation
 export { corpusBleu, gScore, type BleuOptions } from "./evaluate/bleu.js";
+export { blockR2, linearR2, mcc, type BlockR2Options } from "./evaluate/identifiability.js";
+
+// synthetic models with known latents
+export { makeVectors, type MakeVectorsOptions, type VectorData } from "./vectors/make-vectors.js";
+export { linearGaussianMatte, type LinearGaussianMatte, type LinearGaussianParams } from "./vectors/linear-gaussian.js";
+export { sparsestInSpan } from "./vectors/sparsest.js";
