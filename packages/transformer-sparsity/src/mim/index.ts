@@ -79,3 +79,16 @@ export { summarizeAttention, type BatchStatistic, type HeadSummary, type Summari
 
 // errors
 export { DivergenceError } from "./errors.js";
+
+// a small vision transformer and its masked pretraining
+export { patchify, sinCosPositionEmbedding2d, unpatchify } from "./vit/patches.js";
+export { maskingFromOrder, randomMasking, type Masking } from "./vit/masking.js";
+export {
+  createMaskedAutoencoder,
+  type FullConfig,
+  type MaskedTransformer,
+  type MaskedTransformerConfig,
+  type TransformerParams,
+} from "./vit/config.js";
+export { maeForward, type MaskedForward } from "./vit/forward.js";
+export { digitRecipes, pretrain, type PretrainingOptions, type PretrainingResult, type PretrainingState } from "./vit/pretrain.js";

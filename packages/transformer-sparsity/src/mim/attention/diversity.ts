@@ -41,12 +41,12 @@ function checkDistance(fn: string, distance: string): void {
  * @throws `DomainError` when a row is not a distribution
  * @example
  * ```ts
- * import { array, eye } from "@provably/core-tensor";
+ * import { array, eye, item } from "@provably/core-tensor";
  * import { attentionDiversity } from "@provably/transformer-sparsity/mim";
  *
- * attentionDiversity(eye(4)); // => 1
- * attentionDiversity(array([[0.5, 0.5], [0.5, 0.5]])); // => 0
- * attentionDiversity(eye(4), { distance: "jsd" }); // => 0.6931471805599453
+ * item(attentionDiversity(eye(4))); // => 1
+ * item(attentionDiversity(array([[0.5, 0.5], [0.5, 0.5]]))); // => 0
+ * item(attentionDiversity(eye(4), { distance: "jsd" })); // => 0.6931471805599453
  * ```
  * @category Attention metrics
  */
@@ -83,10 +83,10 @@ function withMass(map: Float64Array, keys: number): Float64Array {
  * @throws `ShapeError` when there is no axis of heads; `DomainError` when a row is not a distribution
  * @example
  * ```ts
- * import { array } from "@provably/core-tensor";
+ * import { array, item } from "@provably/core-tensor";
  * import { headDiversity } from "@provably/transformer-sparsity/mim";
  *
- * headDiversity(array([[[1, 0]], [[0, 1]]])); // => 1
+ * item(headDiversity(array([[[1, 0]], [[0, 1]]]))); // => 1
  * ```
  * @category Attention metrics
  */
@@ -124,11 +124,11 @@ export function headDiversity(attention: AttentionInput, options: DiversityOptio
  * @throws `DomainError` when a row is not a distribution
  * @example
  * ```ts
- * import { array, eye } from "@provably/core-tensor";
+ * import { array, eye, item } from "@provably/core-tensor";
  * import { normalizedMutualInformation } from "@provably/transformer-sparsity/mim";
  *
- * normalizedMutualInformation(eye(3)); // => 1
- * normalizedMutualInformation(array([[0.5, 0.5], [0.5, 0.5]])); // => 0
+ * item(normalizedMutualInformation(eye(3))); // => 1
+ * item(normalizedMutualInformation(array([[0.5, 0.5], [0.5, 0.5]]))); // => 0
  * ```
  * @see Park et al. (2023), "What do self-supervised vision transformers learn?", section 2
  * @category Attention metrics
@@ -148,10 +148,10 @@ export function normalizedMutualInformation(attention: AttentionInput): NdArray 
  * @throws `DomainError` when a row is not a distribution
  * @example
  * ```ts
- * import { eye } from "@provably/core-tensor";
+ * import { eye, item } from "@provably/core-tensor";
  * import { queryStd } from "@provably/transformer-sparsity/mim";
  *
- * queryStd(eye(2)); // => 1
+ * item(queryStd(eye(2))); // => 1
  * ```
  * @category Attention metrics
  */

@@ -45,7 +45,7 @@ export interface CertifyReconstructionOptions {
  *
  * const world = createSpatialDistribution([[[0, 1], [2, 3]]], { latent: { kind: "discrete", values: [1] } });
  * const { value, holds } = certifyReconstruction(world, zeroCorrelations(world), key(0));
- * [value, holds]; // => [1, false]
+ * [value.toFixed(6), holds]; // => ["1.000000", false]
  * ```
  * @category Certificates
  */

@@ -1,0 +1,170 @@
+/** What a masked vision transformer makes of images: predictions of hidden patches, and the loss. */
+import {
+  type NdArray,
+  ShapeError,
+  add,
+  array,
+  astype,
+  broadcastTo,
+  concat,
+  div,
+  item,
+  mean,
+  mul,
+  reshape,
+  slice,
+  sqrt,
+  square,
+  sub,
+  sum,
+  take,
+  variance,
+} from "@provably/core-tensor";
+import { blocks, dense, normalized } from "../internal/transformer.js";
+import type { FullConfig, MaskedTransformer, TransformerParams } from "./config.js";
+import type { Masking } from "./masking.js";
+import { patchify, sinCosPositionEmbedding2d } from "./patches.js";
+
+/**
+ * Predictions of a masked vision transformer.
+ * @category Vision transformers
+ */
+export interface MaskedForward {
+  /** Mean squared error of the masked patches. */
+  readonly loss: number;
+  /** Prediction for every patch, shape `[B, L, p · p · C]`; with normalised targets on their scale. */
+  readonly predictions: NdArray;
+  /** 1 where a patch is masked, shape `[B, L]`. */
+  readonly mask: NdArray;
+  /** Attention of each block of the encoder, shape `[B, heads, T, T]`: of seen patches in the order of the masking (`mae`) or of all (`simmim`). */
+  readonly attention: readonly NdArray[];
+}
+
+/**
+ * The predictions of a masked vision transformer for images with given masks, with the loss.
+ *
+ * @param model - see {@link MaskedTransformer}
+ * @param images - shape `[B, H, W]` or `[B, C, H, W]`
+ * @param masking - of the same batch; see {@link randomMasking}
+ * @returns see {@link MaskedForward}
+ * @throws `ShapeError` when the images or the masks do not fit the model
+ * @example
+ * ```ts
+ * import { zeros } from "@provably/core-tensor";
+ * import { key } from "@provably/core-tensor/random";
+ * import { createMaskedAutoencoder, maeForward, randomMasking } from "@provably/transformer-sparsity/mim";
+ *
+ * const model = createMaskedAutoencoder(key(0));
+ * const masking = randomMasking(key(1), { batch: 2, numPatches: 49 });
+ * maeForward(model, zeros([2, 28, 28]), masking).predictions.shape; // => [2, 49, 16]
+ * ```
+ * @category Vision transformers
+ */
+export function maeForward(model: MaskedTransformer, images: NdArray, masking: Masking): MaskedForward {
+  const patches = toPatches("maeForward", model.config, images);
+  checkMasking("maeForward", patches, masking);
+  const { predictions, attention } = predict(model.config, model.params, patches, masking);
+  const mask = maskArray(masking, patches.dtype as "float32" | "float64");
+  return { loss: item(maskedLoss(model.config, predictions, patches, mask)), predictions, mask, attention };
+}
+
+/** The patches of images that fit the model. */
+export function toPatches(fn: string, config: FullConfig, images: NdArray): NdArray {
+  const { imageSize, channels, patchSize } = config;
+  const shape = images.shape.length === 3 ? [images.shape[0]!, 1, ...images.shape.slice(1)] : images.shape;
+  if (shape.length !== 4 || shape[1] !== channels || shape[2] !== imageSize || shape[3] !== imageSize || images.size === 0)
+    throw new ShapeError(
+      `${fn}: images must be [N, ${channels === 1 ? "" : `${channels}, `}${imageSize}, ${imageSize}] and not empty, got [${images.shape.join(", ")}]`,
+    );
+  return patchify(images.dtype === "float64" ? images : astype(images, "float32"), patchSize);
+}
+
+function checkMasking(fn: string, patches: NdArray, { batch, numPatches }: Masking): void {
+  if (batch !== patches.shape[0] || numPatches !== patches.shape[1])
+    throw new ShapeError(
+      `${fn}: masking must be of ${patches.shape[0]!} images of ${patches.shape[1]!} patches, got ${batch} images of ${numPatches} patches`,
+    );
+}
+
+export function maskArray({ batch, numPatches, numSeen, place }: Masking, dtype: "float32" | "float64"): NdArray {
+  const data = dtype === "float64" ? new Float64Array(place.length) : new Float32Array(place.length);
+  for (let i = 0; i < data.length; i++) data[i] = place[i]! >= numSeen ? 1 : 0;
+  return array(data, { shape: [batch, numPatches], copy: false });
+}
+
+/** The position embedding of a grid, in the type of the patches. */
+export function positions(config: FullConfig, dim: number, dtype: NdArray["dtype"]): NdArray {
+  const side = config.imageSize / config.patchSize;
+  return astype(sinCosPositionEmbedding2d(dim, [side, side]), dtype);
+}
+
+/** Predictions for every patch: a function of the weights that can be differentiated. */
+export function predict(
+  config: FullConfig,
+  params: TransformerParams,
+  patches: NdArray,
+  masking: Masking,
+): { readonly predictions: NdArray; readonly attention: NdArray[] } {
+  return config.kind === "mae" ? predictMae(config, params, patches, masking) : predictSimmim(config, params, patches, masking);
+}
+
+function predictMae(config: FullConfig, params: TransformerParams, patches: NdArray, masking: Masking) {
+  const { batch, numPatches, numSeen, order, place } = masking;
+  const { dim, depth, heads, decoderDim, decoderDepth, decoderHeads } = config;
+  const pixels = patches.shape[2]!;
+  // the seen patches of each image, in the order of the masking
+  const seen = Int32Array.from({ length: batch * numSeen }, (_, i) => order[Math.floor(i / numSeen) * numPatches + (i % numSeen)]!);
+  const rows = seen.map((p, i) => Math.floor(i / numSeen) * numPatches + p);
+  const visible = reshape(take(reshape(patches, [batch * numPatches, pixels]), indices(rows)), [batch, numSeen, pixels]);
+  const where = reshape(take(positions(config, dim, patches.dtype), indices(seen)), [batch, numSeen, dim]);
+  const tokens = withClassToken(params, add(dense(params, "embed", visible), where));
+  const encoder = blocks(params, "encoder", tokens, depth, heads);
+  const encoded = dense(params, "decoder.embed", normalized(params, "encoder.norm", encoder.y));
+
+  // every patch's token: its encoding where it was seen, the mask token elsewhere
+  const extra = Number(config.classToken);
+  const perImage = numSeen + extra;
+  const table = concat([reshape(encoded, [batch * perImage, decoderDim]), reshape(params["maskToken"]!, [1, decoderDim])], { axis: 0 });
+  const from = place.map((at, i) => (at < numSeen ? Math.floor(i / numPatches) * perImage + extra + at : batch * perImage));
+  const filled = add(reshape(take(table, indices(from)), [batch, numPatches, decoderDim]), positions(config, decoderDim, patches.dtype));
+  const all = extra === 0 ? filled : concat([slice(encoded, [null, 0], [null, 1]), filled], { axis: 1 });
+  const decoder = blocks(params, "decoder", all, decoderDepth, decoderHeads);
+  return { predictions: dense(params, "head", dropClassToken(config, normalized(params, "decoder.norm", decoder.y))), attention: encoder.maps };
+}
+
+function predictSimmim(config: FullConfig, params: TransformerParams, patches: NdArray, masking: Masking) {
+  const { dim, depth, heads } = config;
+  const mask = reshape(maskArray(masking, patches.dtype as "float32" | "float64"), [masking.batch, masking.numPatches, 1]);
+  const embedded = add(mul(dense(params, "embed", patches), sub(1, mask)), mul(params["maskToken"]!, mask));
+  const tokens = withClassToken(params, add(embedded, positions(config, dim, patches.dtype)));
+  const encoder = blocks(params, "encoder", tokens, depth, heads);
+  return { predictions: dense(params, "head", dropClassToken(config, normalized(params, "encoder.norm", encoder.y))), attention: encoder.maps };
+}
+
+export function indices(list: Int32Array): NdArray {
+  return array(list, { copy: false });
+}
+
+export function withClassToken(params: TransformerParams, tokens: NdArray): NdArray {
+  const token = params["classToken"];
+  if (token === undefined) return tokens;
+  const [batch, , dim] = tokens.shape as readonly [number, number, number];
+  return concat([broadcastTo(token, [batch, 1, dim]), tokens], { axis: 1 });
+}
+
+function dropClassToken(config: FullConfig, x: NdArray): NdArray {
+  return config.classToken ? slice(x, [null, 1]) : x;
+}
+
+/** Mean squared error of the masked patches. */
+export function maskedLoss(config: FullConfig, predictions: NdArray, patches: NdArray, mask: NdArray): NdArray {
+  const errors = mean(square(sub(predictions, targets(config, patches))), { axis: -1 });
+  return div(sum(mul(errors, mask)), sum(mask));
+}
+
+/** What is predicted: the patches, or each patch standardised by its own mean and unbiased variance. */
+export function targets(config: FullConfig, patches: NdArray): NdArray {
+  if (!config.normalizeTargets) return patches;
+  const centred = sub(patches, mean(patches, { axis: -1, keepDims: true }));
+  return div(centred, sqrt(add(variance(patches, { axis: -1, keepDims: true, correction: 1 }), 1e-6)));
+}
