@@ -7,6 +7,7 @@ export default defineConfig({
     linalg: "src/linalg/index.ts",
     optim: "src/optim/index.ts",
     pinned: "src/pinned/index.ts",
+    compile: "src/compile/index.ts",
     io: "src/io/index.ts",
     testing: "src/testing/index.ts",
     ndarray: "src/ndarray/index.ts",

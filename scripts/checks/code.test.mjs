@@ -23,7 +23,7 @@ describe("code", () => {
       const owner = file.split("/")[1];
       for (const [line, from] of readFileSync(root + file, "utf8").matchAll(/^.*from "(@provably\/[^"]+)".*$/gm)) {
         if (line.startsWith(" *")) continue; // an example in a doc comment
-        if (owner === "core-tensor" || !/^@provably\/core-tensor(\/(random|linalg|optim|pinned|io|testing|ndarray))?$/.test(from))
+        if (owner === "core-tensor" || !/^@provably\/core-tensor(\/(random|linalg|optim|compile|pinned|io|testing|ndarray))?$/.test(from))
           wrong.push(`${file}: ${from}`);
       }
     }

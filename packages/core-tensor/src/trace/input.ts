@@ -1,5 +1,6 @@
 /** What public functions accept as an array, and how it becomes one. */
-import { DTypeError, DomainError, ShapeError } from "../errors.js";
+import { ConcretizationError, DTypeError, ShapeError } from "../errors.js";
+import { callerLocation } from "./location.js";
 import { Tracer } from "./tracer.js";
 import { type DType, type TypedArray, type TypedArrayOf, allocate, dtypeOf, weakDType } from "../array/dtype.js";
 import { DenseArray, type NdArray, checkBounds, dense } from "../array/ndarray.js";
@@ -83,7 +84,9 @@ export function toConcrete(fn: string, input: ArrayInput, argument = "x"): Dense
   if (x instanceof DenseArray) return x;
   const value = x instanceof Tracer ? x.concrete : undefined;
   if (value !== undefined) return toConcrete(fn, value, argument);
-  throw new DomainError(`${fn}: ${argument} must be a concrete array here, got ${String(x)}; compute it outside the traced function`);
+  throw new ConcretizationError(
+    `${fn}: ${argument} must be a concrete array here, got ${String(x)}${callerLocation()}; its elements are not known while the function is traced: use where or cond, or compute it outside`,
+  );
 }
 
 export function scalar<D extends DType>(value: number, dtype: D): DenseArray<D> {

@@ -3,6 +3,7 @@ import type { DType, TypedArrayOf } from "../array/dtype.js";
 import type { NdArray } from "../array/ndarray.js";
 import { type Shape, sizeOf } from "../array/shape.js";
 import { ConcretizationError, ImmutableError } from "../errors.js";
+import { callerLocation } from "./location.js";
 import type { Primitive } from "./primitive.js";
 
 let traces = 0;
@@ -87,9 +88,14 @@ export abstract class Tracer implements NdArray {
     return this.toString();
   }
 
+  /** In `2 * x` or `if (x > 0)` JavaScript would quietly make NaN of an array. */
+  [Symbol.toPrimitive](hint: string): string {
+    return hint === "string" ? this.toString() : this.refuse("a number from an array");
+  }
+
   private refuse(member: string): never {
     throw new ConcretizationError(
-      `${member}: a traced array has no elements of its own inside ${this.trace.transform}; use functions such as slice or transposeAxes, item for a single value, or stopGradient to read it as a constant`,
+      `${member}: a traced array has no elements of its own inside ${this.trace.transform}${callerLocation()}; use functions such as slice or transpose, or where and cond to choose by its value`,
     );
   }
 }

@@ -1,0 +1,115 @@
+/** Compiled functions: traced once for each kind of arguments, then run without the function. */
+import type { NdArray } from "../array/ndarray.js";
+import { DomainError } from "../errors.js";
+import { treeFill } from "../tree/tree.js";
+import type { Graph } from "./graph.js";
+import { type Executable, interpreter } from "./interpret.js";
+import { formatGraph } from "./print.js";
+import { callOf } from "./signature.js";
+import { simplify } from "./simplify.js";
+import { type Traced, traceGraph } from "./trace.js";
+import { wasmProgram } from "./wasm/program.js";
+import { store } from "./wasm/store.js";
+
+/**
+ * Options of {@link compile}.
+ * @category Compilation
+ */
+export interface CompileOptions {
+  /** What runs the program: SIMD in WebAssembly, the default wherever there is any, or plain JavaScript. */
+  readonly device?: "wasm" | "js";
+  /** Programs kept, one for each kind of arguments; the one unused for longest goes first. Default 32. */
+  readonly cacheSize?: number;
+}
+
+interface Program {
+  readonly traced: Traced;
+  readonly graph: Graph;
+  readonly executable: Executable;
+}
+
+/** The programs of each compiled function, for {@link explain}. */
+const programsOf = new WeakMap<object, ReadonlyMap<string, Program>>();
+
+/**
+ * The same function, faster: traced once for each kind of arguments, then run as a plan of fused SIMD kernels in memory of its own.
+ *
+ * The first call with given tree structure, extents, types and constants runs `f` on arrays without elements and writes down what it
+ * does. Equal subexpressions are computed once, what no result needs is not computed, elementwise operations run as one loop, and all
+ * intermediate values share one stretch of memory that is laid out beforehand. Later calls of the kind run the plan and never `f`.
+ * Arrays in the arguments vary from call to call; numbers, strings and other constants are part of the kind, so that a number that
+ * changes with every call should be an array. Inside `f`, gradients and `vmap` work, and whole training steps can be compiled; reading
+ * an element (`item`, `.data`) throws {@link ConcretizationError}. Inside another transform a compiled function is seen through: its
+ * gradient is that of `f`.
+ *
+ * @param f - pure function of trees of arrays to a tree of arrays
+ * @param options - see {@link CompileOptions}
+ * @returns function of the same arguments with the same results, up to rounding
+ * @throws {@link ConcretizationError} at the first call, when `f` asks for the elements of an array
+ * @example
+ * ```ts
+ * import { add, array, mul, toNested } from "@provably/core-tensor";
+ * import { compile } from "@provably/core-tensor/compile";
+ *
+ * const f = compile((a, b) => add(mul(a, b), 1));
+ * toNested(f(array([1, 2]), array([3, 4]))); // => [4, 9]
+ * ```
+ * @see Frostig, Johnson, Leary (2018), "Compiling machine learning programs via high-level tracing"
+ * @category Compilation
+ */
+export function compile<Args extends unknown[], Y>(f: (...args: Args) => Y, options: CompileOptions = {}): (...args: Args) => Y {
+  const { cacheSize = 32 } = options;
+  if (!["wasm", "js"].includes(options.device ?? "wasm"))
+    throw new DomainError(`compile: device must be "wasm" or "js", got ${String(options.device)}`);
+  if (!Number.isInteger(cacheSize) || cacheSize < 1) throw new DomainError(`compile: cacheSize must be an integer ≥ 1, got ${cacheSize}`);
+  const programs = new Map<string, Program>();
+  const compiled = (...args: Args): Y => {
+    const call = callOf(args);
+    // a traced argument: the surrounding transform sees through the call
+    if (call === undefined) return f(...args);
+    let program = programs.get(call.key);
+    if (program === undefined) {
+      const traced = traceGraph(f, call.args);
+      // the function uses an array of a surrounding transform that it was not given
+      if (traced.captures.length > 0) return f(...args);
+      const graph = simplify(traced.graph);
+      program = { traced, graph, executable: executableOf(graph, options) };
+    } else programs.delete(call.key);
+    programs.set(call.key, program);
+    if (programs.size > cacheSize) programs.delete(programs.keys().next().value!);
+    const outputs: readonly NdArray[] = program.executable.run(call.leaves);
+    return treeFill(program.traced.result, outputs) as Y;
+  };
+  programsOf.set(compiled, programs);
+  return compiled;
+}
+
+function executableOf(graph: Graph, { device = "wasm" }: CompileOptions): Executable {
+  const memory = device === "wasm" ? store() : undefined;
+  return (memory && wasmProgram(graph, memory)) ?? interpreter(graph);
+}
+
+/**
+ * What a compiled function does, in words: for each kind of arguments seen so far the graph, the calls it became, the memory they use,
+ * the executor, and why anything runs outside it.
+ *
+ * @param compiled - function made by {@link compile}
+ * @returns text of several lines
+ * @throws {@link DomainError} for any other function
+ * @example
+ * ```ts
+ * import { array, exp, mul } from "@provably/core-tensor";
+ * import { compile, explain } from "@provably/core-tensor/compile";
+ *
+ * const f = compile((x) => mul(exp(x), 2));
+ * f(array([1, 2]));
+ * explain(f).includes("exp mul"); // => true
+ * ```
+ * @category Compilation
+ */
+export function explain(compiled: (...args: never[]) => unknown): string {
+  const programs = programsOf.get(compiled);
+  if (programs === undefined) throw new DomainError("explain: the argument must be a function made by compile");
+  if (programs.size === 0) return "not called yet: a program is made for each kind of arguments at its first call";
+  return [...programs.values()].map(({ graph, executable }) => `${formatGraph(graph)}\n\n${executable.explain()}`).join("\n\n");
+}

@@ -1,0 +1,77 @@
+/** Where values lie: strided views of buffers, and the operations on values that only change the view. */
+import type { DType } from "../../array/dtype.js";
+import { type Shape, broadcastStrides, isRowMajor, rowMajorStrides, sizeOf } from "../../array/shape.js";
+import type { Node } from "../graph.js";
+import { SIZES } from "./group.js";
+
+/** A stretch of memory. `arena` ones are placed by the plan; inputs and constants lie where the program puts them. */
+export interface Buffer {
+  readonly id: number;
+  readonly kind: "arena" | "input" | "constant";
+  readonly bytes: number;
+}
+
+/** A value's elements inside a buffer; offset and strides count elements. */
+export interface Place {
+  readonly buffer: Buffer;
+  readonly dtype: DType;
+  readonly shape: Shape;
+  readonly stride: readonly number[];
+  readonly offset: number;
+}
+
+export function rowMajorPlace(buffer: Buffer, dtype: DType, shape: Shape): Place {
+  return { buffer, dtype, shape, stride: rowMajorStrides(shape), offset: 0 };
+}
+
+export function isDense(place: Place): boolean {
+  return isRowMajor(place.shape, place.stride);
+}
+
+export function byteOffset(place: Place): number {
+  return place.offset * SIZES[place.dtype];
+}
+
+/** The place of a node that only looks at its input differently; undefined when elements have to move. */
+export function viewOf(node: Node, x: Place): Place | undefined {
+  const out = node.outputs[0]!;
+  switch (node.primitive.name) {
+    case "stopGradient":
+    case "barrier":
+      return x;
+    case "reshape":
+      return reshaped(x, out.shape);
+    case "sum":
+    case "max":
+    case "min":
+      // over axes of extent one there is nothing to combine
+      return sizeOf(out.shape) === sizeOf(x.shape) && out.dtype === x.dtype ? reshaped(x, out.shape) : undefined;
+    case "broadcastTo":
+      return { ...x, shape: out.shape, stride: broadcastStrides(x.shape, x.stride, out.shape) };
+    case "transpose": {
+      const { axes } = node.attrs as { readonly axes: readonly number[] };
+      return { ...x, shape: out.shape, stride: axes.map((a) => x.stride[a]!) };
+    }
+    case "slice": {
+      const { start, step } = node.attrs as { readonly start: readonly number[]; readonly step: readonly number[] };
+      const offset = sizeOf(out.shape) === 0 ? x.offset : start.reduce((at, s, i) => at + s * x.stride[i]!, x.offset);
+      return { ...x, shape: out.shape, stride: x.stride.map((s, i) => s * step[i]!), offset };
+    }
+    default:
+      return undefined;
+  }
+}
+
+/** Another shape on the same elements, where axes of extent one come and go or the elements are in order anyway. */
+function reshaped(x: Place, shape: Shape): Place | undefined {
+  if (isDense(x)) return { ...x, shape, stride: rowMajorStrides(shape) };
+  const long = x.shape.flatMap((extent, i) => (extent === 1 ? [] : [{ extent, stride: x.stride[i]! }]));
+  const stride: number[] = [];
+  let at = 0;
+  for (const extent of shape) {
+    if (extent === 1) stride.push(0);
+    else if (long[at]?.extent === extent) stride.push(long[at++]!.stride);
+    else return undefined;
+  }
+  return { ...x, shape, stride };
+}

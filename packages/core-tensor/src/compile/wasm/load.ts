@@ -1,0 +1,26 @@
+/** Generated loops as callable functions; equal ones are compiled once for each memory. */
+import { type FusedCode, familyOf } from "./fused.js";
+import type { Store } from "./store.js";
+
+/** Addresses of operands and results, of scratch and of constants, then the range. */
+export type FusedFunction = (...args: number[]) => void;
+
+/** Functions kept by key; the oldest goes when there are more. */
+const KEPT = 1024;
+
+const loaded = new WeakMap<Store, Map<string, FusedFunction>>();
+
+export function loadFused(store: Store, code: FusedCode): FusedFunction {
+  let functions = loaded.get(store);
+  if (functions === undefined) loaded.set(store, (functions = new Map<string, FusedFunction>()));
+  let fn = functions.get(code.key);
+  if (fn === undefined) {
+    const kernels = code.imports.map(({ kernel, type }) => [`${kernel}.${type}`, store.kernel(familyOf(kernel), type)[kernel]!] as const);
+    const module = new WebAssembly.Module(code.bytes(false));
+    const { exports } = new WebAssembly.Instance(module, { e: { m: store.memory, ...Object.fromEntries(kernels) } });
+    fn = exports["run"] as FusedFunction;
+    functions.set(code.key, fn);
+    if (functions.size > KEPT) functions.delete(functions.keys().next().value!);
+  }
+  return fn;
+}

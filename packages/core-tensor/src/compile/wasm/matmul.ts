@@ -1,0 +1,112 @@
+/** Products of matrices that lie in memory already: no operand is copied, whatever its strides. */
+import { isFloat } from "../../array/dtype.js";
+import { broadcastStrides, sizeOf } from "../../array/shape.js";
+import type { Node } from "../graph.js";
+import { SIZES } from "../plan/group.js";
+import type { Place } from "../plan/place.js";
+import { type Lowering, addressOf } from "./lower.js";
+import type { FloatType, Kernel } from "./store.js";
+
+/** Up to this many rows a product streams the other matrix once instead of packing it. */
+const FEW = 4;
+
+interface Matrix {
+  readonly rowBytes: number;
+  readonly colBytes: number;
+}
+
+function matrixOf(place: Place): Matrix {
+  const bytes = SIZES[place.dtype];
+  const rank = place.stride.length;
+  return { rowBytes: place.stride[rank - 2]! * bytes, colBytes: place.stride[rank - 1]! * bytes };
+}
+
+/** Byte offsets of the matrices of a stack relative to the first. */
+function stackOffsets(place: Place, stack: readonly number[]): Float64Array {
+  const stride = broadcastStrides(place.shape.slice(0, -2), place.stride.slice(0, -2), stack);
+  let list = Float64Array.of(0);
+  stack.forEach((extent, axis) => {
+    const next = new Float64Array(list.length * extent);
+    for (let i = 0, to = 0; i < list.length; i++) for (let j = 0; j < extent; j++) next[to++] = list[i]! + j * stride[axis]! * SIZES[place.dtype];
+    list = next;
+  });
+  return list;
+}
+
+function isArithmetic(offsets: Float64Array, step: number): boolean {
+  for (let p = 1; p < offsets.length; p++) if (offsets[p]! - offsets[p - 1]! !== step) return false;
+  return true;
+}
+
+export function lowerMatmul(lowering: Lowering, node: Node, inputs: readonly Place[]): boolean {
+  if (node.primitive.name !== "matmul") return false;
+  const [out] = node.outputs as [Node["outputs"][number]];
+  if (!isFloat(out.dtype)) return false;
+  const type: FloatType = out.dtype;
+  let [left, right] = inputs as [Place, Place];
+  const bytes = SIZES[type];
+  const rank = out.shape.length;
+  let m = out.shape[rank - 2]!;
+  const n = out.shape[rank - 1]!;
+  const k = left.shape[left.shape.length - 1]!;
+  if (k === 0) return false;
+  const stack = out.shape.slice(0, -2);
+  let b = matrixOf(right);
+  const few = m <= FEW && (b.rowBytes === bytes || b.colBytes === bytes);
+  // vectors must be contiguous for the streaming kernels
+  if (few && (matrixOf(left).colBytes !== bytes || (m > 1 && matrixOf(left).rowBytes !== k * bytes))) left = lowering.dense(left);
+  const a = matrixOf(left);
+  const column = n === 1 && !few && (a.rowBytes === bytes || a.colBytes === bytes);
+  if (column && b.rowBytes !== bytes && k > 1) {
+    right = lowering.dense(right);
+    b = matrixOf(right);
+  }
+  let aStack = stackOffsets(left, stack);
+  let bStack = stackOffsets(right, stack);
+  // a stack of matrices times one matrix is one taller product
+  if (!few && !column && aStack.length > 1 && isArithmetic(aStack, m * a.rowBytes) && isArithmetic(bStack, 0)) {
+    m *= aStack.length;
+    [aStack, bStack] = [aStack.slice(0, 1), bStack.slice(0, 1)];
+  }
+  const place = lowering.fresh(type, out.shape);
+  lowering.set(out, place);
+  const size = m * n * bytes;
+  const { store } = lowering;
+  const count = aStack.length;
+  if (few || column) {
+    const vecmat: Kernel = store.kernel("vecmat", type);
+    lowering.step({
+      label: few ? `vecmat ${m}x${k}x${n}` : `matvec ${m}x${k}`,
+      nodes: [node],
+      reads: [left.buffer, right.buffer],
+      writes: [place.buffer],
+      run(machine) {
+        const [x, y, z] = [addressOf(machine, left), addressOf(machine, right), addressOf(machine, place)];
+        for (let p = 0; p < count; p++) {
+          const [xp, yp, zp] = [x + aStack[p]!, y + bStack[p]!, z + p * size];
+          if (few) {
+            if (b.colBytes === bytes) vecmat["axpyRows"]!(xp, yp, b.rowBytes, zp, m, n, k);
+            else vecmat["dotRows"]!(xp, yp, b.colBytes, zp, m, n, k);
+          } else if (a.colBytes === bytes) vecmat["dotRows"]!(yp, xp, a.rowBytes, zp, 1, m, k);
+          else vecmat["axpyRows"]!(yp, xp, a.colBytes, zp, 1, m, k);
+        }
+      },
+    });
+    return true;
+  }
+  const gemm: Kernel = store.kernel("gemm", type);
+  const work = lowering.work(gemm["workBytes"]!(n, k));
+  lowering.step({
+    label: `matmul ${sizeOf(stack) > 1 && count > 1 ? `${count} of ` : ""}${m}x${k}x${n}`,
+    nodes: [node],
+    reads: [left.buffer, right.buffer],
+    writes: [place.buffer, work],
+    run(machine) {
+      const [x, y, z] = [addressOf(machine, left), addressOf(machine, right), addressOf(machine, place)];
+      const w = machine.address[work.id]!;
+      for (let p = 0; p < count; p++)
+        gemm["gemm"]!(x + aStack[p]!, a.rowBytes, a.colBytes, y + bStack[p]!, b.rowBytes, b.colBytes, z + p * size, m, n, k, w);
+    },
+  });
+  return true;
+}

@@ -1,0 +1,85 @@
+/** Softmax and its relatives over rows, and reductions over leading or middle axes, on memory in place. */
+import { isFloat } from "../../array/dtype.js";
+import { sizeOf } from "../../array/shape.js";
+import type { Node, Value } from "../graph.js";
+import { SIZES } from "../plan/group.js";
+import { type Place, isDense } from "../plan/place.js";
+import { type Lowering, addressOf } from "./lower.js";
+
+export function lowerSoftmax(lowering: Lowering, node: Node, inputs: readonly Place[]): boolean {
+  const { name } = node.primitive;
+  if (name !== "softmax" && name !== "logSoftmax" && name !== "logsumexp") return false;
+  const [x] = node.inputs as [Value];
+  const [y] = node.outputs as [Value];
+  const cols = x.shape[x.shape.length - 1]!;
+  if (!isFloat(y.dtype) || cols === 0) return false;
+  const rows = sizeOf(x.shape) / cols;
+  const from = lowering.dense(inputs[0]!);
+  const to = lowering.fresh(y.dtype, y.shape);
+  lowering.set(y, to);
+  const kernel = lowering.store.kernel("softmax", y.dtype);
+  const { dtype } = y;
+  const work = lowering.work(name === "softmax" ? 0 : rows * 16);
+  lowering.step({
+    label: `${name} ${rows}x${cols}`,
+    nodes: [node],
+    reads: [from.buffer],
+    writes: [to.buffer, work],
+    run(machine) {
+      const [input, output] = [addressOf(machine, from), addressOf(machine, to)];
+      if (name === "softmax") {
+        kernel["softmax"]!(input, output, rows, cols);
+        return;
+      }
+      const shifts = machine.address[work.id]!;
+      const totals = shifts + rows * 8;
+      kernel["sums"]!(input, rows, cols, shifts, totals, Number(name === "logsumexp"));
+      const doubles = machine.store.views.float64;
+      if (name === "logSoftmax") {
+        for (let r = totals / 8; r < totals / 8 + rows; r++) doubles[r] = Math.log(doubles[r]!);
+        kernel["subtract"]!(input, output, rows, cols, shifts, totals);
+      } else {
+        const out = machine.store.views[dtype];
+        const at = output / SIZES[dtype];
+        for (let r = 0; r < rows; r++) out[at + r] = doubles[shifts / 8 + r]! + Math.log(doubles[totals / 8 + r]!);
+      }
+    },
+  });
+  return true;
+}
+
+/** Sums and extrema over neighbouring axes that are not the last ones. */
+export function lowerColumns(lowering: Lowering, node: Node, inputs: readonly Place[]): boolean {
+  const { name } = node.primitive;
+  if (name !== "sum" && name !== "max" && name !== "min") return false;
+  const [x] = node.inputs as [Value];
+  const [y] = node.outputs as [Value];
+  if (!isFloat(x.dtype) || !isDense(inputs[0]!)) return false;
+  const { axes } = node.attrs as { readonly axes: readonly number[] };
+  const [first, last] = [axes[0]!, axes[axes.length - 1]!];
+  if (axes.length === 0 || last - first + 1 !== axes.length) return false;
+  const outer = sizeOf(x.shape.slice(0, first));
+  const rows = sizeOf(x.shape.slice(first, last + 1));
+  const cols = sizeOf(x.shape.slice(last + 1));
+  const bytes = SIZES[x.dtype];
+  const from = inputs[0]!;
+  const to = lowering.fresh(x.dtype, y.shape);
+  lowering.set(y, to);
+  const columns = lowering.store.kernel("reduce", x.dtype)[`${name}Columns`]!;
+  const work = lowering.work(cols * bytes);
+  // sums of long columns in blocks, so that the error stays small
+  const block = Math.max(4, Math.min(rows, 512));
+  lowering.step({
+    label: `${name} of columns ${outer > 1 ? `${outer}x` : ""}${rows}x${cols}`,
+    nodes: [node],
+    reads: [from.buffer],
+    writes: [to.buffer, work],
+    run(machine) {
+      const [input, output, part] = [addressOf(machine, from), addressOf(machine, to), machine.address[work.id]!];
+      for (let p = 0; p < outer; p++)
+        for (let i = 0; i < rows; i += block)
+          columns(input + (p * rows + i) * cols * bytes, Math.min(block, rows - i), cols, part, output + p * cols * bytes, Number(i === 0));
+    },
+  });
+  return true;
+}

@@ -1,0 +1,168 @@
+/**
+ * The memory of compiled programs: one for the realm, and a second one, shared with workers, once threads are asked for.
+ *
+ * Blocks are lent from a sorted free list. The arena, in which intermediate values of whatever program runs live, is one block that
+ * all programs use in turn. Nothing outside this folder sees a view of the memory; growth makes old views stale, and `views` fresh ones.
+ */
+import { exponentialF32, exponentialF64 } from "../../exec/wasm/binaries/exponential.js";
+import { gaussianF32, gaussianF64 } from "../../exec/wasm/binaries/gaussian.js";
+import { gemmF32, gemmF64 } from "../../exec/wasm/binaries/gemm.js";
+import { logarithmF32, logarithmF64 } from "../../exec/wasm/binaries/logarithm.js";
+import { reduceF32, reduceF64 } from "../../exec/wasm/binaries/reduce.js";
+import { softmaxF32, softmaxF64 } from "../../exec/wasm/binaries/softmax.js";
+import { vecmatF32, vecmatF64 } from "../../exec/wasm/binaries/vecmat.js";
+import { type KernelBinary, instantiate, simdLevel } from "../../exec/wasm/runtime.js";
+import type { TypedArrayOf } from "../../array/dtype.js";
+import { MAX_PAGES } from "./encode.js";
+
+const PAGE_BYTES = 65536;
+
+/** Blocks begin and end at multiples of this, and a kernel may read or write less than this past the end of what it is given. */
+export const ALIGNMENT = 64;
+
+export function aligned(bytes: number): number {
+  return Math.ceil((bytes + ALIGNMENT) / ALIGNMENT) * ALIGNMENT;
+}
+
+/** Names of the static kernels a program may call. */
+const FAMILIES = {
+  exponential: { float32: exponentialF32, float64: exponentialF64 },
+  logarithm: { float32: logarithmF32, float64: logarithmF64 },
+  gaussian: { float32: gaussianF32, float64: gaussianF64 },
+  gemm: { float32: gemmF32, float64: gemmF64 },
+  vecmat: { float32: vecmatF32, float64: vecmatF64 },
+  softmax: { float32: softmaxF32, float64: softmaxF64 },
+  reduce: { float32: reduceF32, float64: reduceF64 },
+} satisfies Record<string, Record<"float32" | "float64", KernelBinary>>;
+
+export type Family = keyof typeof FAMILIES;
+export type FloatType = "float32" | "float64";
+
+/** The functions of a static kernel: addresses and counts in, nothing or a number out. */
+export type Kernel = Readonly<Record<string, (...args: number[]) => number>>;
+
+interface Block {
+  address: number;
+  bytes: number;
+}
+
+export class Store {
+  private readonly free: Block[] = [];
+  private readonly kernels = new Map<string, Kernel>();
+  private arenaAddress = 0;
+  private arenaBytes = 0;
+  private current: TypedArrayOf | undefined;
+
+  private constructor(readonly memory: WebAssembly.Memory) {}
+
+  /** Undefined where there is no SIMD. */
+  static open(): Store | undefined {
+    if (simdLevel() === "off") return undefined;
+    // the first page holds the tables of the static kernels
+    const store = new Store(new WebAssembly.Memory({ initial: 1, maximum: MAX_PAGES }));
+    return store.load("reduce", "float32") && store;
+  }
+
+  private load(family: Family, type: FloatType): Kernel | undefined {
+    const key = family + type;
+    let kernel = this.kernels.get(key);
+    if (kernel === undefined) {
+      kernel = instantiate<Kernel>(FAMILIES[family][type], this.memory);
+      if (kernel !== undefined) this.kernels.set(key, kernel);
+    }
+    return kernel;
+  }
+
+  kernel(family: Family, type: FloatType): Kernel {
+    // the first load, in `open`, decided whether kernels can be had
+    return this.load(family, type)!;
+  }
+
+  /** Views of all the memory as it is now. */
+  get views(): TypedArrayOf {
+    const { buffer } = this.memory;
+    if (this.current?.uint8.buffer !== buffer) {
+      const uint8 = new Uint8Array(buffer);
+      this.current = {
+        uint8,
+        bool: uint8,
+        int8: new Int8Array(buffer),
+        int32: new Int32Array(buffer),
+        float32: new Float32Array(buffer),
+        float64: new Float64Array(buffer),
+      };
+    }
+    return this.current;
+  }
+
+  /** Address of a block that is the caller's until `give`; undefined when the memory cannot grow so far. */
+  take(bytes: number): number | undefined {
+    const size = aligned(bytes);
+    let block = this.free.find((b) => b.bytes >= size);
+    if (block === undefined) {
+      const end = this.memory.buffer.byteLength;
+      const last = this.free.at(-1);
+      const missing = size - (last !== undefined && last.address + last.bytes === end ? last.bytes : 0);
+      const pages = end / PAGE_BYTES;
+      const needed = Math.ceil(missing / PAGE_BYTES);
+      // growing by an eighth at least keeps the number of growths small
+      const wanted = Math.min(Math.max(needed, pages >> 3), MAX_PAGES - pages);
+      if (wanted < needed) return undefined;
+      try {
+        this.memory.grow(wanted);
+      } catch {
+        return undefined;
+      }
+      this.insert({ address: end, bytes: wanted * PAGE_BYTES });
+      block = this.free.at(-1)!;
+    }
+    const { address } = block;
+    block.address += size;
+    block.bytes -= size;
+    if (block.bytes === 0) this.free.splice(this.free.indexOf(block), 1);
+    return address;
+  }
+
+  /** Returns a block that was taken with the same number of bytes. */
+  give(address: number, bytes: number): void {
+    this.insert({ address, bytes: aligned(bytes) });
+  }
+
+  private insert(block: Block): void {
+    const { free } = this;
+    const at = free.findIndex((b) => b.address > block.address);
+    const i = at === -1 ? free.length : at;
+    free.splice(i, 0, block);
+    for (const j of [i, i - 1]) {
+      const [left, right] = [free[j], free[j + 1]];
+      if (left !== undefined && right !== undefined && left.address + left.bytes === right.address) {
+        left.bytes += right.bytes;
+        free.splice(j + 1, 1);
+      }
+    }
+  }
+
+  /** Address of at least `bytes` of working memory, the same for all programs: it holds nothing between runs. */
+  arena(bytes: number): number | undefined {
+    if (this.arenaBytes < bytes) {
+      if (this.arenaBytes > 0) this.give(this.arenaAddress, this.arenaBytes);
+      const address = this.take(bytes);
+      this.arenaBytes = address === undefined ? 0 : bytes;
+      if (address === undefined) return undefined;
+      this.arenaAddress = address;
+    }
+    return this.arenaAddress;
+  }
+
+  /** Bytes of the whole memory. */
+  get size(): number {
+    return this.memory.buffer.byteLength;
+  }
+}
+
+let single: Store | undefined;
+
+/** The memory of programs that run on one thread. */
+export function store(): Store | undefined {
+  return (single ??= Store.open());
+}
