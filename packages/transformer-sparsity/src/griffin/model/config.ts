@@ -1,0 +1,254 @@
+/**
+ * What distinguishes one decoder-only model from another, read from the `config.json` of a Hugging Face model.
+ *
+ * Seven families differ in a handful of choices: the norm, where the residual joins, gates, positions, biases. Everything after this file
+ * looks at the choices, not at the family's name.
+ */
+import { DomainError, FormatError } from "@provably/core-tensor";
+import { type Activation, activationNames, isActivation } from "./activation.js";
+import { type JsonObject, jsonReader } from "./json.js";
+import { type RopeConfig, ropeConfig } from "./rope.js";
+
+/**
+ * Families that can be run, by the `model_type` of their config.
+ * @category Models
+ */
+export type ModelFamily = "llama" | "mistral" | "qwen2" | "gemma" | "gpt2" | "opt" | "gpt_neox";
+
+const FAMILIES: readonly ModelFamily[] = ["llama", "mistral", "qwen2", "gemma", "gpt2", "opt", "gpt_neox"];
+
+/**
+ * The choices that make a decoder.
+ * @category Models
+ */
+export interface ModelConfig {
+  readonly family: ModelFamily;
+  readonly vocabSize: number;
+  /** Width $d$ of the residual stream. */
+  readonly hiddenSize: number;
+  /** Number $D$ of neurons of a feed-forward block. */
+  readonly ffSize: number;
+  readonly numLayers: number;
+  readonly numHeads: number;
+  /** Heads of keys and values; each serves `numHeads / numKvHeads` heads of queries. */
+  readonly numKvHeads: number;
+  readonly headDim: number;
+  /** Longest sequence that the positions cover. */
+  readonly maxPositions: number;
+  /** Width of the embeddings; unlike `hiddenSize` only where a projection stands between. */
+  readonly embeddingSize: number;
+  /** Factor of the embeddings. */
+  readonly embeddingScale: number;
+  /** `unitOffset`: the stored scale is an offset from 1. */
+  readonly norm: { readonly kind: "rms" | "layer"; readonly epsilon: number; readonly unitOffset: boolean };
+  /** Norm before each block, after each sum, or both blocks side by side. */
+  readonly residual: "pre" | "post" | "parallel";
+  readonly finalNorm: boolean;
+  readonly activation: Activation;
+  /** Whether the activation of one projection multiplies another projection. */
+  readonly gated: boolean;
+  /** Rotated queries and keys, or a table of learned vectors that starts at row `offset`. */
+  readonly positions: RopeConfig | { readonly kind: "learned"; readonly offset: number };
+  /** How far back each layer sees, in tokens; null for everything. */
+  readonly slidingWindows: readonly (number | null)[];
+  readonly biases: { readonly qkv: boolean; readonly output: boolean; readonly feedForward: boolean };
+  /** Whether the output head is the table of embeddings; also assumed when the file has no head. */
+  readonly tied: boolean;
+  readonly bosToken: number | null;
+  readonly eosTokens: readonly number[];
+}
+
+/**
+ * The choices of a model, from its `config.json`.
+ *
+ * Reads old files (`rope_theta`, `rope_scaling`, `torch_dtype`) and new ones (`rope_parameters`, `dtype`).
+ *
+ * @param json - the parsed file
+ * @returns see {@link ModelConfig}
+ * @throws `FormatError` for a missing or unusable field, an unknown family, or a mixture of experts
+ * @example
+ * ```ts
+ * import { modelConfig } from "@provably/transformer-sparsity/griffin";
+ *
+ * const config = modelConfig({
+ *   model_type: "llama", vocab_size: 97, hidden_size: 32, intermediate_size: 64, num_hidden_layers: 2, num_attention_heads: 4, max_position_embeddings: 128,
+ * });
+ * config.headDim; // => 8
+ * ```
+ * @category Models
+ */
+export function modelConfig(json: unknown): ModelConfig {
+  const c = jsonReader("modelConfig", json);
+  const family = c.text("model_type");
+  if (!FAMILIES.includes(family as ModelFamily)) throw new FormatError(`modelConfig: model_type "${family}" is not one of ${FAMILIES.join(", ")}`);
+  if (c.has("num_local_experts") || c.has("num_experts")) throw new FormatError("modelConfig: mixtures of experts are not supported");
+  const read = { gpt2: gpt2Config, opt: optConfig, gpt_neox: neoxConfig }[family as "gpt2"] ?? llamaConfig;
+  const config = read(c, family as ModelFamily);
+  checkConfig(config);
+  return config;
+}
+
+/** Fields that all families share; `names` gives theirs. */
+function shared(
+  c: JsonObject,
+  family: ModelFamily,
+  names: { layers: string; heads: string; hidden: string; positions: string; activation: [name: string, fallback: string] },
+) {
+  const numLayers = c.count(names.layers, { max: 1000 });
+  const numHeads = c.count(names.heads);
+  const hiddenSize = c.count(names.hidden);
+  return {
+    family,
+    vocabSize: c.count("vocab_size"),
+    hiddenSize,
+    numLayers,
+    numHeads,
+    numKvHeads: numHeads,
+    headDim: hiddenSize / numHeads,
+    maxPositions: c.count(names.positions),
+    embeddingSize: hiddenSize,
+    embeddingScale: 1,
+    residual: "pre" as const,
+    finalNorm: true,
+    gated: false,
+    activation: readActivation(c.text(...names.activation)),
+    slidingWindows: new Array<number | null>(numLayers).fill(null),
+    tied: c.flag("tie_word_embeddings", family === "gpt2" || family === "opt" || family === "gemma"),
+    bosToken: c.token("bos_token_id"),
+    eosTokens: eosTokens(c),
+  };
+}
+
+/** One number, a list, or nothing. */
+function eosTokens(c: JsonObject): number[] {
+  const stored = c.value("eos_token_id") ?? [];
+  const list: unknown[] = Array.isArray(stored) ? stored : [stored];
+  if (!list.every((id) => Number.isInteger(id) && (id as number) >= 0))
+    throw new FormatError("modelConfig: eos_token_id must be a token or a list of them");
+  return list as number[];
+}
+
+function readActivation(name: string): Activation {
+  if (!isActivation(name)) throw new FormatError(`modelConfig: activation "${name}" is not one of ${activationNames.join(", ")}`);
+  return name;
+}
+
+function llamaConfig(c: JsonObject, family: ModelFamily): ModelConfig {
+  const gemma = family === "gemma";
+  const base = shared(c, family, {
+    layers: "num_hidden_layers",
+    heads: "num_attention_heads",
+    hidden: "hidden_size",
+    positions: "max_position_embeddings",
+    activation: gemma ? ["hidden_activation", "gelu_pytorch_tanh"] : ["hidden_act", "silu"],
+  });
+  const headDim = c.count("head_dim", { fallback: base.headDim });
+  const attentionBias = family === "qwen2" || c.flag("attention_bias", false);
+  return {
+    ...base,
+    headDim,
+    numKvHeads: c.count("num_key_value_heads", { fallback: base.numHeads }),
+    ffSize: c.count("intermediate_size"),
+    gated: true,
+    norm: { kind: "rms", epsilon: c.number("rms_norm_eps", 1e-6), unitOffset: gemma },
+    embeddingScale: gemma ? storedSquareRoot(base.hiddenSize, c.text("dtype", c.text("torch_dtype", "float32"))) : 1,
+    positions: ropeConfig(c, headDim, base.maxPositions),
+    slidingWindows: windows(c, family, base.numLayers),
+    biases: { qkv: attentionBias, output: family === "llama" && attentionBias, feedForward: c.flag("mlp_bias", false) },
+  };
+}
+
+/** √d as Gemma holds it, in the type of its weights. */
+function storedSquareRoot(d: number, dtype: string): number {
+  const root = Math.sqrt(d);
+  const bits = { bfloat16: 8, float16: 11 }[dtype];
+  if (bits === undefined) return Math.fround(root);
+  const step = 2 ** (Math.floor(Math.log2(root)) + 1 - bits);
+  return Math.round(root / step) * step;
+}
+
+/** Mistral: all layers. Qwen2: those that `layer_types`, or the older `max_window_layers`, name. */
+function windows(c: JsonObject, family: ModelFamily, numLayers: number): (number | null)[] {
+  const size = c.has("sliding_window") ? c.count("sliding_window") : null;
+  const types = c.value("layer_types");
+  const first = c.count("max_window_layers", { fallback: 0, min: 0, max: 1_000_000 });
+  return Array.from({ length: numLayers }, (_, layer) => {
+    if (family === "mistral") return size;
+    if (family !== "qwen2" || !c.flag("use_sliding_window", false)) return null;
+    if (Array.isArray(types)) return types[layer] === "sliding_attention" ? size : null;
+    return layer >= first ? size : null;
+  });
+}
+
+function gpt2Config(c: JsonObject, family: ModelFamily): ModelConfig {
+  if (c.flag("scale_attn_by_inverse_layer_idx", false) || !c.flag("scale_attn_weights", true))
+    throw new FormatError("modelConfig: gpt2 with another scale of its attention scores is not supported");
+  const base = shared(c, family, {
+    layers: "n_layer",
+    heads: "n_head",
+    hidden: "n_embd",
+    positions: c.has("n_positions") ? "n_positions" : "n_ctx",
+    activation: ["activation_function", "gelu_new"],
+  });
+  return {
+    ...base,
+    ffSize: c.count("n_inner", { fallback: 4 * base.hiddenSize }),
+    norm: { kind: "layer", epsilon: c.number("layer_norm_epsilon", 1e-5), unitOffset: false },
+    positions: { kind: "learned", offset: 0 },
+    biases: { qkv: true, output: true, feedForward: true },
+  };
+}
+
+function optConfig(c: JsonObject, family: ModelFamily): ModelConfig {
+  const base = shared(c, family, {
+    layers: "num_hidden_layers",
+    heads: "num_attention_heads",
+    hidden: "hidden_size",
+    positions: "max_position_embeddings",
+    activation: ["activation_function", "relu"],
+  });
+  const before = c.flag("do_layer_norm_before", true);
+  const bias = c.flag("enable_bias", true);
+  return {
+    ...base,
+    ffSize: c.count("ffn_dim"),
+    embeddingSize: c.count("word_embed_proj_dim", { fallback: base.hiddenSize }),
+    residual: before ? "pre" : "post",
+    finalNorm: before && !c.flag("_remove_final_layer_norm", false),
+    norm: { kind: "layer", epsilon: 1e-5, unitOffset: false },
+    positions: { kind: "learned", offset: 2 },
+    biases: { qkv: bias, output: bias, feedForward: bias },
+  };
+}
+
+function neoxConfig(c: JsonObject, family: ModelFamily): ModelConfig {
+  const base = shared(c, family, {
+    layers: "num_hidden_layers",
+    heads: "num_attention_heads",
+    hidden: "hidden_size",
+    positions: "max_position_embeddings",
+    activation: ["hidden_act", "gelu"],
+  });
+  const bias = c.flag("attention_bias", true);
+  return {
+    ...base,
+    ffSize: c.count("intermediate_size"),
+    residual: c.flag("use_parallel_residual", true) ? "parallel" : "pre",
+    norm: { kind: "layer", epsilon: c.number("layer_norm_eps", 1e-5), unitOffset: false },
+    positions: ropeConfig(c, base.headDim, base.maxPositions, 0.25),
+    biases: { qkv: bias, output: bias, feedForward: true },
+  };
+}
+
+/** Whether the extents fit together. */
+export function checkConfig(config: ModelConfig): void {
+  const { numHeads, numKvHeads, headDim, norm, positions } = config;
+  const fail = (message: string): never => {
+    throw new DomainError(`modelConfig: ${message}`);
+  };
+  if (!Number.isInteger(headDim)) fail(`hidden_size ${config.hiddenSize} is not a multiple of ${numHeads} heads; give head_dim`);
+  if (numHeads % numKvHeads !== 0) fail(`${numHeads} heads cannot share ${numKvHeads} heads of keys and values`);
+  if (!(norm.epsilon >= 0 && norm.epsilon < 1)) fail(`the epsilon of norms must be in [0, 1), got ${norm.epsilon}`);
+  if (positions.kind === "rope" && (positions.rotarySize % 2 !== 0 || positions.rotarySize > headDim || positions.rotarySize < 2))
+    fail(`${positions.rotarySize} rotated features do not fit heads of ${headDim}`);
+}

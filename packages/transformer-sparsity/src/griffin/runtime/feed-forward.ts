@@ -1,0 +1,50 @@
+/** Feed-forward blocks of a running model: all neurons, or chosen ones. */
+import { combineRows, dotRows } from "@provably/core-tensor/pinned";
+import type { Activation } from "../model/activation.js";
+import type { FeedForwardWeights, ModelLayer, PinnedLinear } from "./model.js";
+import { type Rows, activateRows, addBias, multiplyRows } from "./rows.js";
+
+/**
+ * How a feed-forward block turns the states of some tokens, rows of width `d`, into what it adds to them.
+ * The hook is to be called with the activations of the neurons, where the method computes all of them.
+ * @category Running models
+ */
+export type FeedForward = (block: FeedForwardBlock, x: Float32Array, observe?: (activations: Float32Array) => void) => Float32Array;
+
+/**
+ * Where a feed-forward method is at work.
+ * @category Running models
+ */
+export interface FeedForwardBlock {
+  readonly layer: number;
+  readonly weights: FeedForwardWeights;
+  readonly activation: Activation;
+}
+
+/** Activations `[tokens, D]` of all neurons, or of the given rows. */
+export function neuronRows({ weights: { gate, up }, activation }: FeedForwardBlock, x: Rows, rows?: Int32Array): Rows {
+  const u = linearRows(up, x, rows);
+  return gate ? multiplyRows(activateRows(activation, linearRows(gate, x, rows)), u) : activateRows(activation, u);
+}
+
+/** $xW^\top + b$, or only some of its entries. */
+export function linearRows({ weight, bias }: PinnedLinear, x: Rows, rows?: Int32Array): Rows {
+  const y = dotRows(weight, x, rows && { rows });
+  return addBias(y, rows && bias ? Float32Array.from(rows, (row) => bias[row]!) : bias);
+}
+
+/** Sum of what neurons add, each times its activation. */
+export function combineNeurons({ weights: { down } }: FeedForwardBlock, z: Rows, rows?: Int32Array): Rows {
+  return addBias(combineRows(down.weight, z, rows && { rows }), down.bias);
+}
+
+/** All neurons. */
+export const denseFeedForward: FeedForward = (block, x, observe) => {
+  const z = neuronRows(block, x);
+  observe?.(z);
+  return combineNeurons(block, z);
+};
+
+export function blockOf(layers: readonly ModelLayer[], activation: Activation, layer: number): FeedForwardBlock {
+  return { layer, weights: layers[layer]!.feedForward, activation };
+}

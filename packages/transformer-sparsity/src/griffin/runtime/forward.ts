@@ -1,0 +1,198 @@
+/** Running a model over new tokens of a sequence: the shared decoder on rows, with cached keys and values. */
+import { DomainError, IndexError } from "@provably/core-tensor";
+import { dotRows, unpinned } from "@provably/core-tensor/pinned";
+import type { ModelConfig } from "../model/config.js";
+import { type DecoderOps, decode } from "../model/decoder.js";
+import { ropeTable } from "../model/rope.js";
+import { cachedAttention } from "./attention.js";
+import { type KvCache, emptyCache, extendCache } from "./cache.js";
+import { type FeedForward, blockOf, denseFeedForward, linearRows } from "./feed-forward.js";
+import type { LanguageModel } from "./model.js";
+import { type Rows, activateRows, addRows, multiplyRows, normalizeRows, rotateRows } from "./rows.js";
+
+/**
+ * What a hook sees of a feed-forward block. The arrays are the model's own and valid during the call only; do not write to them.
+ * @category Running models
+ */
+export interface FeedForwardEvent {
+  readonly layer: number;
+  /** Place in the sequence of the first of the tokens. */
+  readonly position: number;
+  readonly tokens: number;
+  /** Inputs $x$, `[tokens, d]`. */
+  readonly input: Float32Array;
+  /** Activations $z$ of the neurons, `[tokens, D]`. */
+  readonly activations: Float32Array;
+}
+
+/**
+ * Options of {@link prefill} and {@link decodeStep}.
+ * @category Running models
+ */
+export interface ForwardOptions {
+  /** How feed-forward blocks are computed; default all neurons. */
+  readonly feedForward?: FeedForward;
+  /** Called in every layer with the activations of all neurons; not called where a sparse method does not compute them. */
+  readonly onFeedForward?: (event: FeedForwardEvent) => void;
+}
+
+/**
+ * Options of {@link prefill}.
+ * @category Running models
+ */
+export interface PrefillOptions extends ForwardOptions {
+  /** Goes on from there; default from nothing. */
+  readonly cache?: KvCache;
+  /** Tokens whose logits to return; default `last`. */
+  readonly logits?: "last" | "all" | "none";
+  /** Tokens taken at a time, which bounds memory; default 256. */
+  readonly chunkSize?: number;
+  /** Stops between chunks; the call then throws the signal's reason. */
+  readonly signal?: AbortSignal;
+  /** Called after each chunk. */
+  readonly onProgress?: (progress: { readonly iteration: number; readonly total: number }) => void;
+}
+
+/**
+ * What a model makes of new tokens.
+ * @category Running models
+ */
+export interface ForwardResult {
+  /** Unnormalised log-probabilities of the next token, `[vocab]`; `[tokens, vocab]` for `logits: "all"`; empty for `"none"`. */
+  readonly logits: Float32Array;
+  readonly cache: KvCache;
+}
+
+/**
+ * Reads tokens in blocks of many, and returns the logits after the last (or after each).
+ *
+ * @param model - see {@link LanguageModel}
+ * @param ids - token numbers, at least one
+ * @param options - see {@link PrefillOptions}
+ * @returns see {@link ForwardResult}
+ * @throws `IndexError` for tokens outside the vocabulary or beyond the last position; `DomainError` for no tokens; the signal's reason
+ * @example
+ * ```ts
+ * import { key } from "@provably/core-tensor/random";
+ * import { languageModel, modelConfig, prefill, randomParameters } from "@provably/transformer-sparsity/griffin";
+ *
+ * const config = modelConfig({
+ *   model_type: "llama", vocab_size: 11, hidden_size: 8, intermediate_size: 16, num_hidden_layers: 1, num_attention_heads: 2, max_position_embeddings: 32,
+ * });
+ * const { logits, cache } = prefill(languageModel(randomParameters(key(0), config), config), [1, 2, 3]);
+ * [logits.length, cache.length]; // => [11, 3]
+ * ```
+ * @category Running models
+ */
+export function prefill(model: LanguageModel, ids: ArrayLike<number>, options: PrefillOptions = {}): ForwardResult {
+  const { logits: wanted = "last", chunkSize = 256, signal, onProgress } = options;
+  let cache = options.cache ?? emptyCache(model.config);
+  if (ids.length === 0) throw new DomainError("prefill: ids must hold at least one token; a start token will do");
+  if (!Number.isInteger(chunkSize) || chunkSize < 1) throw new DomainError(`prefill: chunkSize must be an integer ≥ 1, got ${chunkSize}`);
+  checkTokens("prefill", model.config, ids, cache.length);
+  const { vocabSize } = model.config;
+  const all = new Float32Array(wanted === "all" ? ids.length * vocabSize : 0);
+  let last: Float32Array = all;
+  for (let from = 0; from < ids.length; from += chunkSize) {
+    signal?.throwIfAborted();
+    const part = Array.prototype.slice.call(ids, from, from + chunkSize) as number[];
+    const end = from + part.length === ids.length;
+    const step = forward(model, part, cache, options);
+    cache = step.cache;
+    if (wanted === "all") all.set(headRows(model, step.hidden), from * vocabSize);
+    else if (wanted === "last" && end) last = headRows(model, step.hidden.subarray(step.hidden.length - model.config.hiddenSize));
+    onProgress?.({ iteration: from + part.length, total: ids.length });
+  }
+  return { logits: wanted === "all" ? all : last, cache };
+}
+
+/**
+ * Reads one more token, and returns the logits after it.
+ *
+ * @param model - see {@link LanguageModel}
+ * @param cache - the sequence so far
+ * @param token - its next token
+ * @param options - see {@link ForwardOptions}
+ * @returns see {@link ForwardResult}
+ * @throws `IndexError` for a token outside the vocabulary or beyond the last position
+ * @example
+ * ```ts
+ * import { key } from "@provably/core-tensor/random";
+ * import { decodeStep, languageModel, modelConfig, prefill, randomParameters } from "@provably/transformer-sparsity/griffin";
+ *
+ * const config = modelConfig({
+ *   model_type: "llama", vocab_size: 11, hidden_size: 8, intermediate_size: 16, num_hidden_layers: 1, num_attention_heads: 2, max_position_embeddings: 32,
+ * });
+ * const model = languageModel(randomParameters(key(0), config), config);
+ * decodeStep(model, prefill(model, [1, 2]).cache, 3).cache.length; // => 3
+ * ```
+ * @category Running models
+ */
+export function decodeStep(model: LanguageModel, cache: KvCache, token: number, options: ForwardOptions = {}): ForwardResult {
+  checkTokens("decodeStep", model.config, [token], cache.length);
+  const step = forward(model, [token], cache, options);
+  return { logits: headRows(model, step.hidden), cache: step.cache };
+}
+
+function checkTokens(fn: string, config: ModelConfig, ids: ArrayLike<number>, before: number): void {
+  const { vocabSize, maxPositions } = config;
+  if (before + ids.length > maxPositions)
+    throw new IndexError(`${fn}: the sequence would have ${before + ids.length} tokens, the model's positions end at ${maxPositions}`);
+  for (let i = 0; i < ids.length; i++)
+    if (!(Number.isInteger(ids[i]) && ids[i]! >= 0 && ids[i]! < vocabSize))
+      throw new IndexError(`${fn}: token ${i} must be an integer in 0 … ${vocabSize - 1}, got ${ids[i]}`);
+}
+
+/** Final states `[tokens, hidden]` of new tokens, normalised for the head. */
+function forward(model: LanguageModel, ids: readonly number[], before: KvCache, options: ForwardOptions): { hidden: Rows; cache: KvCache } {
+  const { config } = model;
+  const cache = extendCache(before, ids.length, config);
+  const hidden = decode(config, rowOps(model, ids.length, cache, options), embed(model, ids, before.length));
+  return { hidden: model.finalNorm ? normalizeRows(config.norm, model.finalNorm, hidden) : hidden, cache };
+}
+
+function embed({ config, embedding, positions, projectIn }: LanguageModel, ids: readonly number[], start: number): Rows {
+  let x: Rows = unpinned(embedding, Int32Array.from(ids)).data;
+  if (config.embeddingScale !== 1) x = x.map((v) => v * config.embeddingScale);
+  if (projectIn) x = dotRows(projectIn, x);
+  if (config.positions.kind !== "learned" || !positions) return x;
+  const from = (start + config.positions.offset) * config.hiddenSize;
+  return addRows(x, positions.subarray(from, from + x.length));
+}
+
+/** Logits of final states. */
+function headRows({ projectOut, head }: LanguageModel, hidden: Rows): Float32Array {
+  return dotRows(head, projectOut ? dotRows(projectOut, hidden) : hidden);
+}
+
+/** The decoder's operations on rows of `tokens` tokens that end where `cache` ends. */
+function rowOps(model: LanguageModel, tokens: number, cache: KvCache, options: ForwardOptions): DecoderOps<Rows> {
+  const { config, layers } = model;
+  const { headDim, norm, activation } = config;
+  const { feedForward = denseFeedForward, onFeedForward } = options;
+  const start = cache.length - tokens;
+  const table = config.positions.kind === "rope" ? ropeTable(config.positions, start, tokens) : undefined;
+  const place = (x: Rows): Rows => (table ? rotateRows(x, headDim, tokens, table.cos, table.sin) : x);
+  return {
+    add: addRows,
+    multiply: multiplyRows,
+    activate: (x) => activateRows(activation, x),
+    norm: (x, layer, role) => normalizeRows(norm, layers[layer]![role], x),
+    linear(x, layer, role) {
+      const { feedForward: block, ...rest } = layers[layer]!;
+      // feed-forward blocks go through `feedForward` below
+      return linearRows(role === "gate" || role === "up" || role === "down" ? block[role]! : rest[role], x);
+    },
+    attend(query, key, value, layer) {
+      const [keys, values] = [cache.storage.keys[layer]!, cache.storage.values[layer]!];
+      const width = config.numKvHeads * headDim;
+      keys.set(place(key), start * width);
+      values.set(value, start * width);
+      return cachedAttention(config, layer, place(query), tokens, keys, values, cache.length);
+    },
+    feedForward(x, layer) {
+      const observe = onFeedForward && ((activations: Float32Array) => onFeedForward({ layer, position: start, tokens, input: x, activations }));
+      return feedForward(blockOf(layers, activation, layer), x, observe);
+    },
+  };
+}
