@@ -13,6 +13,9 @@ export { checkIdentifiability, type Violation } from "./graph/identifiability.js
 // models
 export { randomCpts, type Cpts, type RandomCptsOptions } from "./model/cpts.js";
 export { exactJoint, sampleHierarchy, type HierarchySample } from "./model/joint.js";
+export { fitHierarchy, type FitOptions, type FittedHierarchy } from "./model/fit.js";
+export { inferConcepts, type InferredConcepts } from "./model/infer.js";
+export { certifyFit } from "./model/certificate.js";
 
 // rank tests
 export { rankTest, type RankTestMethod, type RankTestOptions, type RankTestResult } from "./rank/rank-test.js";
@@ -22,6 +25,18 @@ export { chiSquareTail } from "./rank/chi-square.js";
 // data
 export type { JointData, LabelData } from "./data/labels.js";
 export { collapseStates, type CollapsedData } from "./data/collapse.js";
+
+// search
+export {
+  discoverHierarchy,
+  type BackgroundKnowledge,
+  type DiscoverOptions,
+  type FoundEdge,
+  type FoundLatent,
+  type HierarchyResult,
+} from "./search/discover.js";
+export type { Decision } from "./search/clusters.js";
+export { covarianceOracle, dataOracle, graphOracle, jointOracle, type RankAnswer, type RankOracle, type RankSide } from "./search/oracle.js";
 
 // metrics
 export { matchLatents, structureMetrics, type Edge, type LatentMatching, type StructureMetrics } from "./metrics/structure.js";

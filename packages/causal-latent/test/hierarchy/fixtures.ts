@@ -16,7 +16,7 @@ export function load<T>(name: string): T | undefined {
 
 export type Nested = number | readonly Nested[];
 
-export const f64 = (x: Nested): NdArray<"float64"> => array<"float64">(x as number[], { dtype: "float64" });
+export const f64 = (x: Nested): NdArray<"float64"> => array<"float64">(x, { dtype: "float64" });
 
 export const flat = (x: ArrayInput): number[] => [...toTypedArray(array(x, { dtype: "float64" }))];
 

@@ -18,6 +18,9 @@ export interface Proportions extends Cells {
   /** Row and column margins. */
   readonly a: Float64Array;
   readonly b: Float64Array;
+  /** Which rows and columns of the original table these are. */
+  readonly rows: readonly number[];
+  readonly columns: readonly number[];
   readonly warnings: readonly string[];
 }
 
@@ -51,7 +54,7 @@ export function proportionsOf({ p, q, data }: Cells): Proportions {
   const warnings: string[] = [];
   if (rows.length < p) warnings.push(`${p - rows.length} empty rows dropped`);
   if (columns.length < q) warnings.push(`${q - columns.length} empty columns dropped`);
-  return { p: rows.length, q: columns.length, data: kept, n, a, b, warnings };
+  return { p: rows.length, q: columns.length, data: kept, n, a, b, rows, columns, warnings };
 }
 
 /** Thin decomposition, vectors as columns of row-major matrices with `m = min(p, q)` columns. */

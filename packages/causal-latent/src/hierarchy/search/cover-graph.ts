@@ -1,0 +1,89 @@
+/** Graphs whose nodes are covers and observed variables: what the search finds, before every latent gets its own name and edges. */
+import { type ConceptGraph, conceptGraph } from "../graph/graph.js";
+import { type Ends, adjacent, applyMeekRules, extendToDag, noEdges, orientColliders } from "../internal/pdag.js";
+import type { TopLevel } from "./edges.js";
+import type { Group } from "./groups.js";
+
+export interface CoverNode {
+  readonly names: readonly string[];
+  readonly latent: boolean;
+  /** p-value of the claim that its children share it; NaN for observed variables. */
+  readonly pValue: number;
+}
+
+export interface CoverGraph {
+  readonly nodes: readonly CoverNode[];
+  /** Parents of every node. */
+  readonly parents: readonly (readonly number[])[];
+  /** p-value of the edge from the first to the second node, see {@link Decision}. */
+  readonly edgePValues: ReadonlyMap<string, number>;
+}
+
+/** All groups with the edges below them, and those among the top ones directed as some member of the class directs them. */
+export function coverGraphOf({ groups, ends, pValues }: TopLevel): CoverGraph {
+  const nodes: CoverNode[] = [];
+  const parents: number[][] = [];
+  const edgePValues = new Map<string, number>();
+  const add = (group: Group, parent: number): number => {
+    const index = nodes.push({ names: group.names, latent: group.latent, pValue: group.pValue }) - 1;
+    parents.push(parent < 0 ? [] : [parent]);
+    for (const child of group.children) edgePValues.set(`${index} ${add(child, index)}`, group.pValue);
+    return index;
+  };
+  const top = groups.map((group) => add(group, -1));
+  const dag = extendToDag(ends);
+  for (let i = 0; i < top.length; i++)
+    for (let j = 0; j < top.length; j++)
+      if (i !== j && dag[i]![j]!) {
+        parents[top[j]!]!.push(top[i]!);
+        edgePValues.set(`${top[i]} ${top[j]}`, pValues[i]![j]!);
+      }
+  return prune({ nodes, parents, edgePValues });
+}
+
+/** Without covers that have one neighbour or none: they say nothing about the observed variables. A cover between two covers, with nothing else, is bridged. */
+function prune(graph: CoverGraph): CoverGraph {
+  const { nodes, parents } = graph;
+  const children = nodes.map((_, i) => parents.flatMap((p, c) => (p.includes(i) ? [c] : [])));
+  const idle = nodes.findIndex(({ latent }, i) => latent && (children[i]!.length === 0 || (children[i]!.length === 1 && parents[i]!.length <= 1)));
+  if (idle < 0) return graph;
+  const above = parents[idle]!;
+  const rewired = parents.map((p) => (p.includes(idle) ? [...new Set([...p.filter((x) => x !== idle), ...above])] : [...p]));
+  const shift = (i: number): number => (i > idle ? i - 1 : i);
+  const edgePValues = new Map<string, number>();
+  rewired.forEach((p, c) =>
+    p.forEach((x) => {
+      if (c !== idle) edgePValues.set(`${shift(x)} ${shift(c)}`, graph.edgePValues.get(`${x} ${c}`) ?? graph.edgePValues.get(`${idle} ${c}`) ?? NaN);
+    }),
+  );
+  return prune({
+    nodes: nodes.filter((_, i) => i !== idle),
+    parents: rewired.filter((_, i) => i !== idle).map((p) => p.map(shift)),
+    edgePValues,
+  });
+}
+
+/** Every latent by itself, edges all-to-all. */
+export function expand({ nodes, parents }: CoverGraph, observed: readonly string[], states: (name: string, latent: boolean) => number): ConceptGraph {
+  const table: Record<string, string[]> = {};
+  nodes.forEach(({ names }, i) => names.forEach((name) => (table[name] = parents[i]!.flatMap((p) => nodes[p]!.names))));
+  const counts = Object.fromEntries(nodes.flatMap(({ names, latent }) => names.map((name) => [name, states(name, latent)] as const)));
+  return conceptGraph(table, { observed, states: counts });
+}
+
+/** Which edges every member of the Markov equivalence class directs alike. `ends[i][j]` and `ends[j][i]`: not compelled. */
+export function equivalenceEnds({ nodes, parents }: Pick<CoverGraph, "nodes" | "parents">): Ends {
+  const n = nodes.length;
+  const ends = noEdges(n);
+  parents.forEach((p, c) => p.forEach((x) => (ends[x]![c] = ends[c]![x] = true)));
+  // colliders of the graph are those of the class: a separating set holds the middle of i, k, j exactly when it is no collider
+  const isCollider = (i: number, k: number, j: number): boolean => parents[k]!.includes(i) && parents[k]!.includes(j);
+  for (let k = 0; k < n; k++)
+    orientColliders(ends, (i, j) =>
+      adjacent(ends, i, k) && adjacent(ends, j, k) && isCollider(i, k, j) ? nodes.map((_, x) => x).filter((x) => x !== k) : nodes.map((_, x) => x),
+    );
+  // an observed variable is a leaf
+  parents.forEach((p, c) => p.forEach((x) => { if (nodes[x]!.latent && !nodes[c]!.latent) { ends[x]![c] = true; ends[c]![x] = false; } })); // prettier-ignore
+  applyMeekRules(ends);
+  return ends;
+}

@@ -1,0 +1,142 @@
+/** The state of the search: groups of variables, each seen through the observed variables below it, and the questions asked about them. */
+import { cartesian, combinations, evenlySpaced } from "../internal/subsets.js";
+import { combinedPValue } from "../internal/p-values.js";
+import { type RankOracle, type RankSide, sideStates } from "./oracle.js";
+
+/** An observed variable, or a cover: latents that are the only link between their children and the rest. */
+export interface Group {
+  /** Names: of the variable, or of the latents. */
+  readonly names: readonly string[];
+  /** Number of latents; 1 for an observed variable. */
+  readonly size: number;
+  readonly latent: boolean;
+  /** Observed variables below, the most telling first, children taking turns. */
+  readonly measured: readonly number[];
+  /** Groups right below. */
+  readonly children: readonly Group[];
+  /** p-value of the claim that these children share this cover; NaN for observed variables. */
+  readonly pValue: number;
+}
+
+export interface TestSettings {
+  /** States of a latent. */
+  readonly latentStates: number;
+  /** Joint states a side of a table may have. */
+  readonly maxCells: number;
+  /** Tables per question, on data. */
+  readonly maxTables: number;
+  /** Whether p-values are multiplied by the number of tables. */
+  readonly corrected: boolean;
+}
+
+/** Questions about groups, answered by an oracle and remembered. */
+export interface Tester {
+  readonly oracle: RankOracle;
+  readonly performed: number;
+  readonly cached: number;
+  /** Whether these groups, of k + 1 units together, hang on k latents. */
+  deficient: (set: readonly Group[], others: readonly Group[], k: number) => number;
+  /** Whether two groups are independent given covers; undefined when no table can tell. */
+  independent: (g: Group, h: Group, given: readonly Group[]) => number | undefined;
+}
+
+export function makeTester(oracle: RankOracle, settings: TestSettings): Tester {
+  const { latentStates, maxCells, maxTables, corrected } = settings;
+  const answers = new Map<string, number>();
+  let [performed, cached] = [0, 0];
+  const bound = (units: number): number => (oracle.linear === true ? units : latentStates ** units);
+  const ask = (a: RankSide, b: RankSide, units: number): number => {
+    const text = (side: RankSide): string => side.map((part) => [...part].sort((x, y) => x - y).join(".")).sort().join("|"); // prettier-ignore
+    const mark = `${[text(a), text(b)].sort().join(" ")} ${units}`;
+    const known = answers.get(mark);
+    if (known !== undefined) {
+      cached++;
+      return known;
+    }
+    performed++;
+    const { pValue } = oracle.rankAtMost(a, b, bound(units));
+    answers.set(mark, pValue);
+    return pValue;
+  };
+  // certain answers: one refusal decides; uncertain ones: Bonferroni
+  const combine = (pValues: readonly number[]): number => (oracle.exact || !corrected ? Math.min(1, ...pValues) : combinedPValue(pValues));
+  const fits = (side: RankSide): boolean => oracle.linear === true || sideStates(oracle, side) <= maxCells;
+  /** Ways to let `size` measured variables stand for a group. */
+  const stands = (group: Group, not: readonly number[] = []): number[][] => {
+    const open = group.measured.filter((j) => !not.includes(j));
+    return combinations(open.slice(0, group.size + 1), group.size).slice(0, 2);
+  };
+
+  const controls = (rep: readonly number[], others: readonly Group[], k: number): number[][] => {
+    const all = others.flatMap(({ measured }) => measured);
+    if (oracle.exact) return combinations(all, k + 1);
+    // the variables most associated with each member are those through which a missing link would show
+    const chosen = new Set<number>();
+    for (const x of rep)
+      [...all]
+        .sort((i, j) => oracle.association(x, j) - oracle.association(x, i))
+        .slice(0, 2)
+        .forEach((j) => chosen.add(j));
+    for (const j of [...all].sort((i, j) => strength(j, rep) - strength(i, rep))) if (chosen.size < k + 1) chosen.add(j);
+    return evenlySpaced(combinations([...chosen], k + 1), maxTables);
+  };
+  const strength = (j: number, rep: readonly number[]): number => rep.reduce((sum, i) => sum + oracle.association(i, j), 0);
+
+  return {
+    oracle,
+    get performed() {
+      return performed;
+    },
+    get cached() {
+      return cached;
+    },
+    deficient(set, others, k) {
+      const reps = cartesian(set.map((group) => stands(group)))
+        .slice(0, 4)
+        .map((parts) => parts.flat());
+      const pValues: number[] = [];
+      for (const rep of reps) {
+        if (!fits([rep])) continue;
+        for (const control of controls(rep, others, k)) {
+          if (!fits([control])) continue;
+          const p = ask(
+            rep.map((j) => [j]),
+            control.map((j) => [j]),
+            k,
+          );
+          if (oracle.exact && p === 0) return 0;
+          pValues.push(p);
+        }
+      }
+      return pValues.length === 0 ? 0 : combine(pValues);
+    },
+    independent(g, h, given) {
+      const units = given.reduce((sum, { size }) => sum + size, 0);
+      const pValues: number[] = [];
+      const turns = oracle.exact || given.length === 0 ? [0] : [0, 1];
+      for (const [own, other] of cartesian([stands(g), stands(h)]) as [number[], number[]][]) {
+        for (const turn of turns) {
+          const copies = given.map((cover) => {
+            const open = cover.measured.filter((j) => !g.measured.includes(j) && !h.measured.includes(j));
+            const turned = [...open.slice(turn % Math.max(1, open.length)), ...open.slice(0, turn % Math.max(1, open.length))];
+            return [turned.slice(0, cover.size), turned.slice(cover.size, 2 * cover.size)] as const;
+          });
+          if (copies.some(([, second], i) => second.length < given[i]!.size)) return undefined;
+          const side = (group: number[], half: 0 | 1): RankSide => (units === 0 ? [group] : [copies.flatMap((pair) => pair[half]), group]);
+          const [a, b] = [side(own, 0), side(other, 1)];
+          if (!fits(a) || !fits(b)) continue;
+          const p = ask(a, b, units);
+          if (oracle.exact && p === 0) return 0;
+          pValues.push(p);
+        }
+      }
+      return pValues.length === 0 ? undefined : combine(pValues);
+    },
+  };
+}
+
+/** Measured variables of several groups, taking turns. */
+export function interleave(groups: readonly Group[]): number[] {
+  const longest = Math.max(...groups.map(({ measured }) => measured.length));
+  return Array.from({ length: longest }, (_, i) => groups.flatMap(({ measured }) => (i < measured.length ? [measured[i]!] : []))).flat();
+}
