@@ -59,6 +59,18 @@ const doctestEqual = (got, b) => { const a = doctestPlain(got, b); if (!doctestS
 const doctestThrows = async (run, name) => { let caught; try { await run(); } catch (error) { caught = error; } doctestExpect(caught?.name).toBe(name); };
 `;
 
+/** A block as a program of its own, for a user's project: its imports stay at the top, comparisons throw, `globalThis.done` hears the outcome. */
+export function toProgram(block) {
+  const source = ts.createSourceFile("block.ts", block.code, ts.ScriptTarget.Latest, true);
+  const imports = source.statements.filter(ts.isImportDeclaration).map((statement) => statement.getText(source));
+  const rest = imports.reduce((code, statement) => code.replace(statement, ""), block.code);
+  return `${imports.join("\n")}
+const doctestExpect = (got) => { const same = (b) => { if (JSON.stringify(got) !== JSON.stringify(b)) throw new Error(\`expected \${JSON.stringify(b)}, got \${JSON.stringify(got)}\`); }; return { toEqual: same, toBe: same }; };
+const doctestIt = (name, run) => run().then(() => (globalThis.done ?? console.log)("ran"), (error) => { (globalThis.done ?? console.error)(String(error)); if (globalThis.process) process.exitCode = 1; });
+${TOOLS}
+${toTest({ ...block, code: rest }, "README.md")}`;
+}
+
 /** The Vite plugin: a Markdown file becomes a module of tests, a source file gets its tests appended where it is the test entry. */
 export function doctest(root) {
   return {

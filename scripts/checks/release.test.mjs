@@ -1,0 +1,147 @@
+// A dry release: every package alone in a fresh project, its README's first example run in every way people run code.
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import { tmpdir } from "node:os";
+import { extname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
+import { build, transformSync } from "esbuild";
+import { build as viteBuild } from "vite";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { codeBlocks, toProgram } from "../doctest.mjs";
+
+const root = fileURLToPath(new URL("../../", import.meta.url));
+const names = readdirSync(`${root}packages`).sort();
+const chromium = process.env.CHROMIUM ?? "/usr/bin/chromium";
+const succeed = (command, cwd) => {
+  const env = { ...process.env, NODE_ENV: "", npm_config_loglevel: "error" };
+  const { status, stdout, stderr } = spawnSync(command, { cwd, shell: true, encoding: "utf8", env });
+  if (status !== 0) throw new Error(`${command}\n${stdout}${stderr}`.slice(-4000));
+  return stdout;
+};
+
+let tarballs;
+beforeAll(() => {
+  tarballs = mkdtempSync(join(tmpdir(), "provably-release-"));
+  succeed(`npx pnpm -r --filter "./packages/*" pack --pack-destination ${tarballs}`, root);
+});
+afterAll(() => rmSync(tarballs, { recursive: true, force: true }));
+const tarball = (name) =>
+  join(
+    tarballs,
+    readdirSync(tarballs).find((file) => file.startsWith(`provably-${name}-`)),
+  );
+
+/** Kilobytes, from "≤ 60 KB" in the package's row of the README's table. */
+const limitOf = (name) => {
+  const row = readFileSync(`${root}README.md`, "utf8")
+    .split("\n")
+    .find((line) => line.startsWith("|") && line.includes(`packages/${name}/README.md`));
+  return Number(/≤ (\d+) KB/.exec(row ?? "")?.[1]);
+};
+
+describe.each(names)("%s, installed alone", (name) => {
+  const [block] = codeBlocks(readFileSync(`${root}packages/${name}/README.md`, "utf8"), true);
+  let project;
+  const bundled = { bundle: true, write: true, format: "esm", platform: "neutral", mainFields: ["module", "main"], logLevel: "silent" };
+
+  beforeAll(() => {
+    project = mkdtempSync(join(tmpdir(), `provably-${name}-`));
+    writeFileSync(join(project, "package.json"), JSON.stringify({ name: "consumer", private: true }));
+    const needed = [...new Set(["core-tensor", name])].map(tarball);
+    succeed(`npm install --prefer-offline --no-audit --no-fund ${needed.join(" ")}`, project);
+    const program = transformSync(toProgram(block), { loader: "ts" }).code;
+    writeFileSync(join(project, "example.mjs"), program);
+    writeFileSync(join(project, "example.cjs"), transformSync(program, { format: "cjs" }).code);
+    writeFileSync(join(project, "example.mts"), block.code);
+  });
+  afterAll(() => rmSync(project, { recursive: true, force: true }));
+
+  it("runs its example as an ES module and from CommonJS", () => {
+    expect(succeed("node example.mjs", project)).toContain("ran");
+    expect(succeed("node example.cjs", project)).toContain("ran");
+  });
+
+  it("type-checks its example", () => {
+    const tsc = `node ${root}node_modules/typescript/bin/tsc`;
+    succeed(`${tsc} --noEmit --strict --target es2022 --lib es2023,dom --module nodenext --moduleResolution nodenext example.mts`, project);
+  });
+
+  it("runs its example bundled by Vite, and by esbuild minified with names kept", async () => {
+    await build({ ...bundled, entryPoints: [join(project, "example.mjs")], outfile: join(project, "esbuild.mjs"), minify: true, keepNames: true });
+    expect(succeed("node esbuild.mjs", project)).toContain("ran");
+    const lib = { entry: join(project, "example.mjs"), formats: ["es"], fileName: "vite" };
+    await viteBuild({ root: project, configFile: false, logLevel: "error", build: { lib, outDir: join(project, "vite"), emptyOutDir: true } });
+    expect(succeed("node vite/vite.mjs", project)).toContain("ran");
+  });
+
+  it("weighs no more, gzipped and without core-tensor, than the README says", async () => {
+    const { outputFiles } = await build({
+      ...bundled,
+      stdin: { contents: `export * from "@provably/${name}";`, resolveDir: project },
+      external: name === "core-tensor" ? [] : ["@provably/core-tensor", "@provably/core-tensor/*"],
+      minify: true,
+      write: false,
+    });
+    expect(gzipSync(outputFiles[0].contents).length / 1024).toBeLessThanOrEqual(limitOf(name));
+  });
+
+  it.skipIf(!existsSync(chromium))("runs its example in a web worker", async () => {
+    const site = join(project, "site");
+    mkdirSync(site);
+    await build({ ...bundled, entryPoints: [join(project, "example.mjs")], outfile: join(site, "example.mjs") });
+    writeFileSync(join(site, "worker.mjs"), 'globalThis.done = (outcome) => postMessage(outcome);\nimport("./example.mjs");');
+    writeFileSync(
+      join(site, "index.html"),
+      '<!doctype html><script type="module">new Worker("./worker.mjs", { type: "module" }).onmessage = ({ data }) => (document.title = data);</script>',
+    );
+    const server = createServer((request, response) => {
+      const file = join(site, request.url === "/" ? "index.html" : request.url);
+      if (!existsSync(file)) return response.writeHead(404).end();
+      return response.writeHead(200, { "content-type": extname(file) === ".html" ? "text/html" : "text/javascript" }).end(readFileSync(file));
+    }).listen(0);
+    const playwright = await import("playwright-core");
+    const flags = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"];
+    const browser = await playwright.chromium.launch({ executablePath: chromium, args: flags });
+    try {
+      const page = await browser.newPage();
+      await page.goto(`http://localhost:${server.address().port}/`);
+      await page.waitForFunction("document.title !== ''", undefined, { timeout: 30_000 });
+      expect(await page.title()).toBe("ran");
+    } finally {
+      await browser.close();
+      server.close();
+    }
+  });
+});
+
+describe("a release", () => {
+  it.each(names)("%s is public, with provenance, licence and changelog settings, without install scripts", (name) => {
+    const {
+      publishConfig,
+      license,
+      files,
+      repository,
+      scripts = {},
+      sideEffects,
+    } = JSON.parse(readFileSync(`${root}packages/${name}/package.json`, "utf8"));
+    expect(publishConfig).toEqual({ access: "public", provenance: true });
+    expect(license).toBe("MIT");
+    expect(repository?.directory).toBe(`packages/${name}`);
+    expect(sideEffects).toBe(false);
+    expect(files).toContain("CHANGELOG.md");
+    expect(Object.keys(scripts).filter((script) => /install|prepare/.test(script))).toEqual([]);
+  });
+
+  it("has a version and a changelog waiting for every package", () => {
+    const waiting = readdirSync(`${root}.changeset`)
+      .filter((file) => file.endsWith(".md") && file !== "README.md")
+      .map((file) => readFileSync(`${root}.changeset/${file}`, "utf8"));
+    const silent = names.filter((name) => {
+      const released = JSON.parse(readFileSync(`${root}packages/${name}/package.json`, "utf8")).version !== "0.0.0";
+      return !released && !waiting.some((text) => text.includes(`"@provably/${name}":`));
+    });
+    expect(silent).toEqual([]);
+  });
+});
