@@ -146,8 +146,9 @@ const meanOf = (x: readonly number[]): number => x.reduce((a, b) => a + b, 0) / 
 const errorOf = (x: readonly number[]): number => Math.sqrt(x.reduce((sum, v) => sum + (v - meanOf(x)) ** 2, 0) / (x.length - 1) / x.length);
 
 describe.skipIf(experiments === undefined)("golden experiments", () => {
-  it("offline bandits: mean gap of VPO and of maximum likelihood, within three standard errors", () => {
+  it("offline bandits: mean gap of VPO and of maximum likelihood, within three standard errors", ({ task }) => {
     const instances = 60;
+    const found: string[] = [];
     for (const { N, K, beta, steps, results } of experiments!.offline.slice(0, 3))
       for (const { alphaSum, meanGap, standardError } of results) {
         const gaps = Array.from({ length: instances }, (_, seed) => {
@@ -169,10 +170,16 @@ describe.skipIf(experiments === undefined)("golden experiments", () => {
         expect(Math.abs(meanOf(gaps) - meanGap), `N = ${N}, α = ${alphaSum}: ${meanOf(gaps)} against ${meanGap}`).toBeLessThan(
           3 * Math.hypot(errorOf(gaps), standardError),
         );
+        found.push(`N = ${N}, α = ${alphaSum.toFixed(1)}: ${meanOf(gaps).toFixed(3)} ± ${errorOf(gaps).toFixed(3)}`);
       }
+    task.meta.claim = {
+      says: "Offline VPO has a smaller sub-optimality gap than maximum likelihood (α = 0) on bandits of ten responses",
+      source: "Cen and others (2025), synthetic bandits; sizes and temperature are ours",
+      measured: `mean gap ± standard error over ${instances} instances. ${found.join("; ")}`,
+    };
   }, 120_000);
 
-  it("online bandits at low temperature: regret within three standard errors, and optimism ahead of greedy play", () => {
+  it("online bandits at low temperature: regret within three standard errors, and optimism ahead of greedy play", ({ task }) => {
     const instances = 150;
     const regrets = [0, 1].map((alphaSum) => {
       const want = experiments!.online.find((e) => e.tag === "low-temperature" && e.alphaSum === alphaSum)!;
@@ -203,5 +210,11 @@ describe.skipIf(experiments === undefined)("golden experiments", () => {
       return total;
     });
     expect(meanOf(regrets[1]!)).toBeLessThan(meanOf(regrets[0]!));
+    const differences = regrets[1]!.map((r, i) => r - regrets[0]![i]!);
+    task.meta.claim = {
+      says: "Optimism lowers the regret of learning from preferences online",
+      source: "Cen and others (2025), synthetic bandits; here at β = 0.1 with bounded rewards, at β = 1 greedy play is ahead",
+      measured: `regret ${meanOf(regrets[1]!).toFixed(1)} against ${meanOf(regrets[0]!).toFixed(1)}, paired difference ${meanOf(differences).toFixed(1)} ± ${errorOf(differences).toFixed(1)} (standard error), ${instances} instances`,
+    };
   }, 120_000);
 });

@@ -169,14 +169,19 @@ describe("robust Markov games", () => {
     low.forEach((v, k) => expect(high[k]!).toBeLessThanOrEqual(v + 1e-12));
   });
 
-  it("flip the commons exactly where the theory says", () => {
+  it("flip the commons exactly where the theory says", ({ task }) => {
     for (const sigma of [0, 0.2, 0.5]) {
       expect(drNvi(commonsGame(0.049), sigma, { notion: "nash" }).policy.get(0, 0, 0, 0)).toBeCloseTo(1, 9);
       expect(drNvi(commonsGame(0.051), sigma, { notion: "nash" }).policy.get(0, 0, 1, 1)).toBeCloseTo(1, 9);
     }
+    task.meta.claim = {
+      says: "An equilibrium flips between a model with p = 0.049 and one with p = 0.051",
+      source: "Shi, Mazumdar, Chi, Wierman (2024), motivating figure; payoffs are our own",
+      measured: "both fish below 0.05, both protect above it, for radii 0, 0.2 and 0.5",
+    };
   });
 
-  it("estimated from N samples have a gap that falls like N^(−1/2), over 30 seeds", () => {
+  it("estimated from N samples have a gap that falls like N^(−1/2), over 30 seeds", ({ task }) => {
     const sizes = [25, 100, 400, 1600];
     const gaps = sizes.map((n) => {
       let total = 0;
@@ -190,6 +195,11 @@ describe("robust Markov games", () => {
     const mean = (v: readonly number[]): number => v.reduce((a, b) => a + b) / v.length;
     const slope = mean(x.map((a, i) => (a - mean(x)) * (y[i]! - mean(y)))) / mean(x.map((a) => (a - mean(x)) ** 2));
     expect(Math.abs(slope + 0.5)).toBeLessThan(0.1);
+    task.meta.claim = {
+      says: "The robust equilibrium gap of DR-NVI falls like $N^{-1/2}$ in the number of samples of each transition",
+      source: "Shi, Mazumdar, Chi, Wierman (2024), main theorem",
+      measured: `slope ${slope.toFixed(2)} of the mean gap over N = 25 … 1600, 30 seeds`,
+    };
   });
 
   it("refuse what is no game, no policy and no product", () => {

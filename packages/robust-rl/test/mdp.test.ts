@@ -146,7 +146,8 @@ describe("robust decision processes", () => {
     ).toThrow(/abort/i);
   });
 
-  it("robust policies beat nominal ones in the perturbed kernel, in three environments", () => {
+  it("robust policies beat nominal ones in the perturbed kernel, in three environments", ({ task }) => {
+    const best: string[] = [];
     for (const [make, gamma, sigma] of [
       [riverSwim, 0.95, 0.2],
       [inventory, 0.9, 0.1],
@@ -161,7 +162,13 @@ describe("robust decision processes", () => {
       const gains = b!.map((v, s) => v - a![s]!);
       expect(Math.min(...gains)).toBeGreaterThanOrEqual(-1e-8);
       expect(Math.max(...gains)).toBeGreaterThan(1e-3);
+      best.push(`${make.name} ${Math.max(...gains).toPrecision(2)}`);
     }
+    task.meta.claim = {
+      says: "A robust policy is worth at least as much as the ordinary one in the worst model near it",
+      source: "Iyengar (2005), theorem 3.2",
+      measured: `never less in any state; largest gains, exact: ${best.join(", ")}`,
+    };
   });
 
   it("linear programs, small and large, visits and simulation agree with value iteration", async () => {
@@ -252,9 +259,9 @@ describe("offline learning", () => {
     expect(bold).toBeLessThan(5);
   });
 
-  it("beats its non-robust counterpart when the model shifts", () => {
-    let gain = 0;
-    for (let seed = 0; seed < 20; seed++) {
+  it("beats its non-robust counterpart when the model shifts", ({ task }) => {
+    const gains: number[] = [];
+    for (let seed = 0; seed < 60; seed++) {
       const model = randomLinearMdp(key(seed + 100), { states: 8, actions: 4, dimension: 5, horizon: 5 });
       const data = collectOfflineData(key(seed), model, { episodes: 2000 });
       const worth = (radius: number): number => {
@@ -265,9 +272,16 @@ describe("offline learning", () => {
             .reduce((a, b) => a + b) / 8
         );
       };
-      gain += worth(0.4) - worth(0);
+      gains.push(worth(0.4) - worth(0));
     }
-    expect(gain).toBeGreaterThan(0);
+    const mean = gains.reduce((a, b) => a + b) / gains.length;
+    const error = Math.sqrt(gains.reduce((sum, g) => sum + (g - mean) ** 2, 0) / (gains.length - 1) / gains.length);
+    expect(mean - 2 * error).toBeGreaterThan(0);
+    task.meta.claim = {
+      says: "Offline, DROP is worth more than pessimistic least-squares value iteration when the test kernel is shifted",
+      source: "Wang, Shi, Chi (2024); they report no experiment, this one is ours",
+      measured: `mean gain ${mean.toFixed(4)} ± ${(2 * error).toFixed(4)} (2 standard errors) at radius 0.4, 60 models`,
+    };
   });
 
   it("keeps no more after subsampling than counts allow, the same with the same key, and says when nothing is left", () => {

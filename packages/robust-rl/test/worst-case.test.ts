@@ -69,7 +69,8 @@ function transportProgram(p: number[], v: number[], cost: number[][], budget: nu
 }
 
 describe("worst-case expectations", () => {
-  it("are the optimum of their linear program on ten thousand random instances", () => {
+  it("are the optimum of their linear program on ten thousand random instances", ({ task }) => {
+    let apart = 0;
     fc.assert(
       fc.property(problem, fc.integer({ min: 0, max: 4 }), ({ p, v, radius, scale }, kind) => {
         const n = p.length;
@@ -103,9 +104,15 @@ describe("worst-case expectations", () => {
           theirs = solveLinearProgram(transportProgram(p, v, metric(n), radius)).value;
         }
         expect(Math.abs(ours - theirs)).toBeLessThanOrEqual(1e-9 * Math.max(1, scale * 4));
+        apart = Math.max(apart, Math.abs(ours - theirs) / Math.max(1, scale * 4));
       }),
       { numRuns: 10_000 },
     );
+    task.meta.claim = {
+      says: "Closed forms of worst-case expectations are the optima of their linear programs",
+      source: "Iyengar (2005); Nilim, El Ghaoui (2005)",
+      measured: `largest relative distance ${apart.toExponential(1)} over 10⁴ random instances`,
+    };
   });
 
   const sets: Record<string, (radius: number, n: number) => UncertaintySet> = {

@@ -88,13 +88,22 @@ describe.skipIf(golden === undefined)("golden rates", () => {
     60_000,
   );
 
-  it("certificates hold for sound samplers and fail for damaged ones", () => {
+  it("certificates hold for sound samplers and fail for damaged ones", ({ task }) => {
     const law = mixtureOf(golden!._meta.gmm1);
-    for (const sampler of [pfOde, acceleratedOde, ddpm, acceleratedSde] as Sampler<StepRow>[])
-      expect(certifyOrder(sampler, law, key(1))).toMatchObject({ holds: true });
+    const orders: string[] = [];
+    for (const sampler of [pfOde, acceleratedOde, ddpm, acceleratedSde] as Sampler<StepRow>[]) {
+      const certificate = certifyOrder(sampler, law, key(1));
+      expect(certificate).toMatchObject({ holds: true });
+      orders.push(`${sampler.name} ${certificate.value.toFixed(2)}`);
+    }
     expect(certifyOrder(acceleratedOdeCached, law, key(1)).holds).toBe(true);
     expect(certifyOrder(noiseOutside, law, key(1)).holds).toBe(false);
     const halfCorrected: Sampler<StepRow> = { ...(acceleratedOde as Sampler<StepRow>), step: pfOde.step };
     expect(certifyOrder(halfCorrected, law, key(1)).holds).toBe(false);
+    task.meta.claim = {
+      says: "The accelerated samplers have twice the order of the plain ones: $T^{-2}$ against $T^{-1}$ for the flow, $T^{-1}$ against $T^{-1/2}$ on paths",
+      source: "Li, Huang, Efimov, Wei, Chi, Chen (2024), main theorems; order in $\\ln T / T$",
+      measured: `measured orders: ${orders.join(", ")}; a noise in the wrong place and a correction left out are found out`,
+    };
   }, 60_000);
 });
