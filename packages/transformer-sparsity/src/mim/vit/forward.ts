@@ -63,9 +63,9 @@ export interface MaskedForward {
 export function maeForward(model: MaskedTransformer, images: NdArray, masking: Masking): MaskedForward {
   const patches = toPatches("maeForward", model.config, images);
   checkMasking("maeForward", patches, masking);
-  const { predictions, attention } = predict(model.config, model.params, patches, masking);
-  const mask = maskArray(masking, patches.dtype as "float32" | "float64");
-  return { loss: item(maskedLoss(model.config, predictions, patches, mask)), predictions, mask, attention };
+  const batch = maskedBatch(model.config, patches, masking);
+  const { predictions, attention } = predict(model.config, model.params, batch);
+  return { loss: item(lossOf(predictions, batch)), predictions, mask: batch.mask, attention };
 }
 
 /** The patches of images that fit the model. */
@@ -98,46 +98,69 @@ export function positions(config: FullConfig, dim: number, dtype: NdArray["dtype
   return astype(sinCosPositionEmbedding2d(dim, [side, side]), dtype);
 }
 
+/**
+ * Everything of a batch that the weights do not touch, as arrays, so that a compiled step takes a new batch without being traced again.
+ */
+export interface MaskedBatch {
+  /** What to predict, shape `[B, L, p · p · C]`. */
+  readonly targets: NdArray;
+  /** 1 where a patch is masked, shape `[B, L]`. */
+  readonly mask: NdArray;
+  /** Patches that the encoder gets: the seen ones (`mae`) or all (`simmim`), shape `[B, T, p · p · C]`. */
+  readonly visible: NdArray;
+  /** Their position embeddings, shape `[B, T, dim]` or `[T, dim]`. */
+  readonly places: NdArray;
+  /** For each patch the row of its token among those of the encoder, or the row after them for the mask token (`mae`), shape `[B · L]`. */
+  readonly rows?: NdArray;
+}
+
+export function maskedBatch(config: FullConfig, patches: NdArray, masking: Masking): MaskedBatch {
+  const { batch, numPatches, numSeen, order, place } = masking;
+  const common = { targets: targets(config, patches), mask: maskArray(masking, patches.dtype as "float32" | "float64") };
+  if (config.kind === "simmim") return { ...common, visible: patches, places: positions(config, config.dim, patches.dtype) };
+  const pixels = patches.shape[2]!;
+  // the seen patches of each image, in the order of the masking
+  const seen = Int32Array.from({ length: batch * numSeen }, (_, i) => order[Math.floor(i / numSeen) * numPatches + (i % numSeen)]!);
+  const from = seen.map((p, i) => Math.floor(i / numSeen) * numPatches + p);
+  const extra = Number(config.classToken);
+  const perImage = numSeen + extra;
+  const rows = place.map((at, i) => (at < numSeen ? Math.floor(i / numPatches) * perImage + extra + at : batch * perImage));
+  return {
+    ...common,
+    visible: reshape(take(reshape(patches, [batch * numPatches, pixels]), indices(from)), [batch, numSeen, pixels]),
+    places: reshape(take(positions(config, config.dim, patches.dtype), indices(seen)), [batch, numSeen, config.dim]),
+    rows: indices(rows),
+  };
+}
+
 /** Predictions for every patch: a function of the weights that can be differentiated. */
 export function predict(
   config: FullConfig,
   params: TransformerParams,
-  patches: NdArray,
-  masking: Masking,
+  batch: MaskedBatch,
 ): { readonly predictions: NdArray; readonly attention: NdArray[] } {
-  return config.kind === "mae" ? predictMae(config, params, patches, masking) : predictSimmim(config, params, patches, masking);
+  return batch.rows === undefined ? predictSimmim(config, params, batch) : predictMae(config, params, batch, batch.rows);
 }
 
-function predictMae(config: FullConfig, params: TransformerParams, patches: NdArray, masking: Masking) {
-  const { batch, numPatches, numSeen, order, place } = masking;
-  const { dim, depth, heads, decoderDim, decoderDepth, decoderHeads } = config;
-  const pixels = patches.shape[2]!;
-  // the seen patches of each image, in the order of the masking
-  const seen = Int32Array.from({ length: batch * numSeen }, (_, i) => order[Math.floor(i / numSeen) * numPatches + (i % numSeen)]!);
-  const rows = seen.map((p, i) => Math.floor(i / numSeen) * numPatches + p);
-  const visible = reshape(take(reshape(patches, [batch * numPatches, pixels]), indices(rows)), [batch, numSeen, pixels]);
-  const where = reshape(take(positions(config, dim, patches.dtype), indices(seen)), [batch, numSeen, dim]);
-  const tokens = withClassToken(params, add(dense(params, "embed", visible), where));
+function predictMae(config: FullConfig, params: TransformerParams, { visible, places, mask }: MaskedBatch, rows: NdArray) {
+  const { depth, heads, decoderDim, decoderDepth, decoderHeads } = config;
+  const [batch, numPatches] = mask.shape as readonly [number, number];
+  const tokens = withClassToken(params, add(dense(params, "embed", visible), places));
   const encoder = blocks(params, "encoder", tokens, depth, heads);
   const encoded = dense(params, "decoder.embed", normalized(params, "encoder.norm", encoder.y));
 
   // every patch's token: its encoding where it was seen, the mask token elsewhere
-  const extra = Number(config.classToken);
-  const perImage = numSeen + extra;
-  const table = concat([reshape(encoded, [batch * perImage, decoderDim]), reshape(params["maskToken"]!, [1, decoderDim])], { axis: 0 });
-  const from = place.map((at, i) => (at < numSeen ? Math.floor(i / numPatches) * perImage + extra + at : batch * perImage));
-  const filled = add(reshape(take(table, indices(from)), [batch, numPatches, decoderDim]), positions(config, decoderDim, patches.dtype));
-  const all = extra === 0 ? filled : concat([slice(encoded, [null, 0], [null, 1]), filled], { axis: 1 });
+  const table = concat([reshape(encoded, [-1, decoderDim]), reshape(params["maskToken"]!, [1, decoderDim])], { axis: 0 });
+  const filled = add(reshape(take(table, rows), [batch, numPatches, decoderDim]), positions(config, decoderDim, visible.dtype));
+  const all = config.classToken ? concat([slice(encoded, [null, 0], [null, 1]), filled], { axis: 1 }) : filled;
   const decoder = blocks(params, "decoder", all, decoderDepth, decoderHeads);
   return { predictions: dense(params, "head", dropClassToken(config, normalized(params, "decoder.norm", decoder.y))), attention: encoder.maps };
 }
 
-function predictSimmim(config: FullConfig, params: TransformerParams, patches: NdArray, masking: Masking) {
-  const { dim, depth, heads } = config;
-  const mask = reshape(maskArray(masking, patches.dtype as "float32" | "float64"), [masking.batch, masking.numPatches, 1]);
-  const embedded = add(mul(dense(params, "embed", patches), sub(1, mask)), mul(params["maskToken"]!, mask));
-  const tokens = withClassToken(params, add(embedded, positions(config, dim, patches.dtype)));
-  const encoder = blocks(params, "encoder", tokens, depth, heads);
+function predictSimmim(config: FullConfig, params: TransformerParams, { visible, places, mask }: MaskedBatch) {
+  const masked = reshape(mask, [...mask.shape, 1]);
+  const embedded = add(mul(dense(params, "embed", visible), sub(1, masked)), mul(params["maskToken"]!, masked));
+  const encoder = blocks(params, "encoder", withClassToken(params, add(embedded, places)), config.depth, config.heads);
   return { predictions: dense(params, "head", dropClassToken(config, normalized(params, "encoder.norm", encoder.y))), attention: encoder.maps };
 }
 
@@ -156,10 +179,13 @@ function dropClassToken(config: FullConfig, x: NdArray): NdArray {
   return config.classToken ? slice(x, [null, 1]) : x;
 }
 
-/** Mean squared error of the masked patches. */
-export function maskedLoss(config: FullConfig, predictions: NdArray, patches: NdArray, mask: NdArray): NdArray {
-  const errors = mean(square(sub(predictions, targets(config, patches))), { axis: -1 });
-  return div(sum(mul(errors, mask)), sum(mask));
+/** Mean squared error of the masked patches, as a function of the weights. */
+export function maskedLoss(config: FullConfig, params: TransformerParams, batch: MaskedBatch): NdArray {
+  return lossOf(predict(config, params, batch).predictions, batch);
+}
+
+function lossOf(predictions: NdArray, { targets: wanted, mask }: MaskedBatch): NdArray {
+  return div(sum(mul(mean(square(sub(predictions, wanted)), { axis: -1 }), mask)), sum(mask));
 }
 
 /** What is predicted: the patches, or each patch standardised by its own mean and unbiased variance. */

@@ -1,12 +1,13 @@
 /** Masked pretraining of a vision transformer, resumable to the same bits. */
 import { DomainError, type NdArray, item, take, toTypedArray, valueAndGrad } from "@provably/core-tensor";
+import { compile } from "@provably/core-tensor/compile";
 import { type AdamState, adamw, applyUpdates, cosineDecay, warmup } from "@provably/core-tensor/optim";
 import { type RngKey, foldIn, permutation } from "@provably/core-tensor/random";
 import { DivergenceError } from "../errors.js";
 import { checkInteger, checkPositive } from "../internal/check.js";
-import type { FullConfig, MaskedTransformer, MaskedTransformerConfig, TransformerParams } from "./config.js";
-import { indices, maskArray, maskedLoss, predict, toPatches } from "./forward.js";
-import { type Masking, randomMasking } from "./masking.js";
+import type { MaskedTransformer, MaskedTransformerConfig, TransformerParams } from "./config.js";
+import { indices, maskedBatch, maskedLoss, toPatches } from "./forward.js";
+import { randomMasking } from "./masking.js";
 
 /**
  * Where pretraining stands: plain data, which can be stored. Pretraining that goes on from a state takes the same steps as pretraining that never stopped.
@@ -96,28 +97,31 @@ export function pretrain(model: MaskedTransformer, images: NdArray, key: RngKey,
   const fn = "pretrain";
   const { config } = model;
   const patches = toPatches(fn, config, images);
-  const loss = (params: TransformerParams, batch: NdArray, stepKey: RngKey): NdArray => {
-    const masking = randomMasking(stepKey, { batch: batch.shape[0]!, numPatches: batch.shape[1]!, maskRatio: config.maskRatio });
-    return reconstructionLoss(config, params, batch, masking);
-  };
-  const { state, losses } = optimize(fn, model.params, patches, key, options, loss);
+  const { maskRatio } = config;
+  const { state, losses } = optimize(fn, model.params, patches, key, options, {
+    prepare(rows, stepKey) {
+      const [batch, numPatches] = rows.shape as readonly [number, number];
+      return maskedBatch(config, rows, randomMasking(stepKey, { batch, numPatches, maskRatio }));
+    },
+    loss: (params, batch) => maskedLoss(config, params, batch),
+  });
   return { model: { config, params: state.params }, state, losses };
 }
 
-/** The loss as a function of the weights. */
-export function reconstructionLoss(config: FullConfig, params: TransformerParams, patches: NdArray, masking: Masking): NdArray {
-  const { predictions } = predict(config, params, patches, masking);
-  return maskedLoss(config, predictions, patches, maskArray(masking, patches.dtype as "float32" | "float64"));
+/** What is learnt: the arrays of a batch, and the loss on them as a function of the weights. */
+interface Task<B> {
+  prepare(rows: NdArray, stepKey: RngKey): B;
+  loss(params: TransformerParams, batch: B): NdArray;
 }
 
 /** AdamW over shuffled epochs of rows of `data`. */
-export function optimize(
+export function optimize<B>(
   fn: string,
   params: TransformerParams,
   data: NdArray,
   key: RngKey,
   options: PretrainingOptions,
-  loss: (params: TransformerParams, batch: NdArray, stepKey: RngKey) => NdArray,
+  task: Task<B>,
 ): { readonly state: PretrainingState; readonly losses: readonly number[] } {
   const { epochs = 40, batchSize = 128, learningRate = 5e-3, weightDecay = 0.05, onProgress, signal } = options;
   for (const [name, value] of Object.entries({ epochs, batchSize })) checkInteger(fn, name, value, 1);
@@ -128,6 +132,7 @@ export function optimize(
   const total = epochs * stepsPerEpoch;
   const rise = Math.ceil(total / 10);
   const optimizer = adamw(warmup(rise, cosineDecay(learningRate, Math.max(1, total - rise))), { beta1: 0.9, beta2: 0.95, weightDecay });
+  const differentiate = compile((p: TransformerParams, batch: B) => valueAndGrad((q: TransformerParams) => task.loss(q, batch))(p));
   let state: PretrainingState = options.state ?? { step: 0, params, optimizer: optimizer.init(params) };
   const losses: number[] = [];
   let [epoch, order]: [number, Int32Array] = [-1, new Int32Array(0)];
@@ -136,12 +141,11 @@ export function optimize(
     const now = Math.floor(state.step / stepsPerEpoch);
     if (now !== epoch) [epoch, order] = [now, Int32Array.from(toTypedArray(permutation(foldIn(key, `epoch ${now}`), data.shape[0]!)))];
     const from = (state.step % stepsPerEpoch) * batchSize;
-    const batch = take(data, indices(order.slice(from, from + batchSize)));
-    const stepKey = foldIn(key, state.step);
-    const [value, gradient] = valueAndGrad((p: TransformerParams) => loss(p, batch, stepKey))(state.params);
+    const rows = take(data, indices(order.slice(from, from + batchSize)));
+    const [value, gradient] = differentiate(state.params, task.prepare(rows, foldIn(key, state.step)));
     const metric = item(value);
     if (!Number.isFinite(metric)) throw new DivergenceError(`${fn}: the loss is ${metric} at step ${state.step}; try a smaller learningRate`);
-    const [updates, next] = optimizer.update(gradient as TransformerParams, state.optimizer, state.params);
+    const [updates, next] = optimizer.update(gradient, state.optimizer, state.params);
     state = { step: state.step + 1, params: applyUpdates(state.params, updates), optimizer: next };
     losses.push(metric);
     onProgress?.({ iteration: state.step, total, metric, state });
