@@ -1,4 +1,4 @@
-import { beforeAll, afterAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { EXPRESSIONS } from "../../src/exec/gpu/expressions.js";
 import { helperFunctions } from "../../src/exec/gpu/functions.js";
 import { type GpuJsDevice, openWebAssembly, openWebGpu } from "../../src/exec/gpu/device.js";

@@ -1,0 +1,129 @@
+/**
+ * Programs: a graph as gpu.js kernels in one pipeline. gpu.js runs the orchestration once, records the kernel calls and executes them
+ * from then on in one command encoder (WebGPU) or over one memory (WebAssembly); only inputs go in and only outputs come out.
+ */
+import { type DType, allocate } from "../../array/dtype.js";
+import { type DenseArray, dense, rowMajorData } from "../../array/ndarray.js";
+import type { DeviceProgram } from "../../compile/device.js";
+import type { Graph } from "../../compile/graph.js";
+import { DeviceError } from "../../errors.js";
+import type { GpuJsDevice } from "./device.js";
+import { helperFunctions } from "./functions.js";
+import type { Kernel, Pipeline } from "./gpujs.js";
+import type { Slot } from "./kernel.js";
+import { type Lowered, hasForm, lower } from "./lower.js";
+import { type PlannedKernel, plan } from "./plan.js";
+import { Given, type Stage, Uniform } from "./stage.js";
+
+/** Makes a graph ready for the device. */
+export function prepare(graph: Graph, device: GpuJsDevice): DeviceProgram {
+  device.check();
+  const missing = [...new Set(graph.nodes.filter((node) => !hasForm(node)).map((node) => node.primitive.name))];
+  if (missing.length > 0)
+    throw new DeviceError(
+      `compile: ${missing.join(", ")} ${missing.length > 1 ? "have" : "has"} no form on ${device.kind}; compute it outside the compiled function, or all of it on the CPU`,
+    );
+  const lowered = lower(graph);
+  const computed = [...new Set(lowered.outputs.filter((y) => !(y instanceof Given || y instanceof Uniform)))];
+  const kernels = plan(computed, device.maxArrays);
+  checkSizes(kernels, lowered, device);
+  const pipeline = kernels.length > 0 ? build(device, lowered, kernels, computed) : undefined;
+  let turn: Promise<unknown> = Promise.resolve();
+
+  return {
+    run(inputs) {
+      const arrays = inputs.map((x) => new device.module.Input(float32(x), [x.size]));
+      const result = turn.then(async () => {
+        const results = pipeline ? await device.guard("run", () => pipeline(...arrays)) : [];
+        if (pipeline) checkExecutor(pipeline, device);
+        return lowered.outputs.map((y) => outputOf(y, inputs, lowered, results[computed.indexOf(y)] as Float32Array));
+      });
+      turn = result.catch(() => undefined);
+      return result;
+    },
+    explain: () => explainProgram(device, lowered, kernels, pipeline),
+    free() {
+      void pipeline?.destroy();
+    },
+  };
+}
+
+function float32(x: DenseArray): Float32Array {
+  const data = rowMajorData(x);
+  // a copy: the caller may write into foreign storage before the device has read it
+  return Float32Array.from(data);
+}
+
+function checkSizes(kernels: readonly PlannedKernel[], { inputs, constants }: Lowered, device: GpuJsDevice): void {
+  const slots = [...inputs.map((x) => x.slot), ...constants.map((c) => c.slot), ...kernels.map((k) => k.writes)];
+  const largest = slots.reduce((n, slot) => Math.max(n, slot.size * 4), 0);
+  if (largest > device.maxBytes)
+    throw new DeviceError(
+      `compile: an array of ${largest} bytes is more than ${device.name} takes (${device.maxBytes}); work on smaller parts, or on the CPU`,
+    );
+}
+
+function build(device: GpuJsDevice, lowered: Lowered, planned: readonly PlannedKernel[], computed: readonly Stage[]): Pipeline {
+  const { gpu, module } = device;
+  const made = new Map<string, Kernel>();
+  const kernelOf = (source: string, size: number): Kernel => {
+    const key = `${size} ${source}`;
+    let kernel = made.get(key);
+    if (kernel === undefined) {
+      const parameters = /\(([^)]*)\)/.exec(source)![1]!.split(", ").filter(Boolean);
+      kernel = gpu.createKernel(source, {
+        output: [size],
+        argumentTypes: Object.fromEntries(parameters.map((p) => [p, p.startsWith("a_") ? "Input" : "Integer"])),
+        functions: helperFunctions(new Set(source.match(/\bf_\w+/g) ?? [])),
+      });
+      made.set(key, kernel);
+    }
+    return kernel;
+  };
+  const orchestrate = (...inputs: unknown[]): unknown[] => {
+    const handles = new Map<Slot, unknown>();
+    lowered.inputs.forEach((x, k) => handles.set(x.slot, inputs[k]));
+    for (const { slot, array } of lowered.constants) {
+      // gpu.js copies a literal for each kernel that reads it: one kernel hands it to all others
+      const literal = new module.Input(float32(array), [array.size]);
+      const readers = planned.filter((k) => k.reads.includes(slot)).length;
+      handles.set(slot, readers > 1 ? kernelOf("function (a_0) {\n  return a_0[this.thread.x];\n}", array.size)(literal) : literal);
+    }
+    for (const { source, reads, writes } of planned) handles.set(writes, kernelOf(source, writes.size)(...reads.map((slot) => handles.get(slot))));
+    return computed.map((y) => handles.get(y.slot!));
+  };
+  // gpu.js takes the number of inputs from the function's length
+  Object.defineProperty(orchestrate, "length", { value: lowered.inputs.length });
+  return gpu.createPipeline(orchestrate, { threads: false });
+}
+
+/** gpu.js degrades to slower ways in silence; here that is an error, or a line of the explanation. */
+function checkExecutor(pipeline: Pipeline, device: GpuJsDevice): void {
+  if (pipeline.backend !== null && pipeline.backend !== device.kind)
+    throw new DeviceError(`${device.kind}: gpu.js fell back to ${pipeline.backend} (${pipeline.fallbackReason ?? "no reason given"})`);
+}
+
+function outputOf(y: Stage, inputs: readonly DenseArray[], lowered: Lowered, data: Float32Array): DenseArray {
+  if (y instanceof Uniform) {
+    const filled = allocate(y.dtype, y.size);
+    filled.fill(y.value);
+    return dense<DType>(filled, y.dtype, y.shape);
+  }
+  if (y instanceof Given) {
+    const k = lowered.inputs.indexOf(y);
+    return k >= 0 ? inputs[k]! : lowered.constants.find((c) => c.slot === y.slot)!.array;
+  }
+  if (y.dtype === "float32") return dense(data, "float32", y.shape);
+  const converted = allocate(y.dtype, y.size);
+  converted.set(data);
+  return dense<DType>(converted, y.dtype, y.shape);
+}
+
+function explainProgram(device: GpuJsDevice, { constants }: Lowered, kernels: readonly PlannedKernel[], pipeline: Pipeline | undefined): string {
+  const bytes = kernels.reduce((n, k) => n + k.writes.size * 4, 0) + constants.reduce((n, c) => n + c.slot.size * 4, 0);
+  return [
+    `device ${device.name}: ${kernels.length} kernels, at most ${bytes} bytes; float32 throughout`,
+    ...kernels.map(({ stages, reads, writes }, k) => `  kernel ${k}: ${stages.join(" ")} → ${writes.size} elements, reads ${reads.length} arrays`),
+    ...(pipeline?.fallbackReason ? [`  executed kernel by kernel: ${pipeline.fallbackReason}`] : []),
+  ].join("\n");
+}

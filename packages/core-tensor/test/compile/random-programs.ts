@@ -1,0 +1,132 @@
+/** Random programs: sequences of operations on a growing pool of arrays, for comparing executors. */
+import fc from "fast-check";
+import * as p from "@provably/core-tensor";
+import type { NdArray } from "@provably/core-tensor";
+
+const unary: readonly ((x: NdArray) => NdArray)[] = [
+  p.tanh,
+  p.sigmoid,
+  p.relu,
+  p.abs,
+  p.neg,
+  p.square,
+  p.sin,
+  p.gelu,
+  p.geluTanh,
+  p.silu,
+  p.softplus,
+  p.erf,
+  p.ndtr,
+  p.sign,
+  p.logSigmoid,
+  p.mish,
+  (x) => p.exp(p.tanh(x)),
+  (x) => p.expm1(p.tanh(x)),
+  (x) => p.log(p.add(p.abs(x), 0.5)),
+  (x) => p.log1p(p.abs(x)),
+  (x) => p.sqrt(p.add(p.square(x), 1)),
+  (x) => p.rsqrt(p.add(p.abs(x), 1)),
+  (x) => p.reciprocal(p.add(p.square(x), 1)),
+  (x) => p.elu(x, 0.7),
+  (x) => p.clip(x, -0.5, 1),
+];
+
+const binary: readonly ((a: NdArray, b: NdArray) => NdArray)[] = [
+  p.add,
+  p.sub,
+  p.mul,
+  p.maximum,
+  p.minimum,
+  p.logaddexp,
+  (a, b) => p.div(a, p.add(p.square(b), 1)),
+];
+
+/** Shapes that broadcast with one another in many ways; several cross the vector width. */
+const shapes = [[], [1], [5], [3, 5], [3, 1], [2, 3, 5], [2, 1, 5], [37], [3, 37], [64], [8, 8]] as const;
+
+function broadcasts(a: NdArray, b: NdArray): boolean {
+  for (let i = 1; i <= Math.min(a.shape.length, b.shape.length); i++) {
+    const [m, n] = [a.shape[a.shape.length - i]!, b.shape[b.shape.length - i]!];
+    if (m !== n && m !== 1 && n !== 1) return false;
+  }
+  return true;
+}
+
+/** One operation on earlier values, chosen by three numbers; undefined where it does not fit. */
+function apply(kind: number, pool: readonly NdArray[], leaves: readonly NdArray[], i: number, j: number): NdArray | undefined {
+  const x = pool[i % pool.length]!;
+  const y = pool[j % pool.length]!;
+  const rank = x.shape.length;
+  switch (kind) {
+    case 0:
+    case 1:
+    case 2:
+      return unary[j % unary.length]!(x);
+    case 3:
+    case 4:
+    case 5:
+      return broadcasts(x, y) ? binary[(i + j) % binary.length]!(x, y) : undefined;
+    case 6:
+      return rank > 0 ? p.sum(x, { axis: j % rank, keepDims: j % 2 === 0 }) : undefined;
+    case 7:
+      return rank > 0 ? p.mean(x, { axis: -1, keepDims: true }) : p.mean(x);
+    case 8:
+      return rank > 0 ? (j % 2 ? p.max : p.min)(x, { axis: j % rank }) : undefined;
+    case 9:
+      return p.transpose(x);
+    case 10:
+      return p.reshape(x, j % 2 ? [x.size] : [1, ...x.shape]);
+    case 11:
+      return rank > 0 && x.shape[0]! > 1 ? p.slice(x, [1], []) : undefined;
+    case 12:
+      return rank > 0 ? p.flip(x, j % rank) : undefined;
+    case 13:
+      return rank >= 2 && y.shape.length >= 2 && x.shape[rank - 1] === y.shape[y.shape.length - 1]
+        ? p.mul(
+            0.1,
+            p.matmul(
+              rank > y.shape.length ? p.reshape(x, [-1, x.shape[rank - 1]!]) : x,
+              p.matrixTranspose(p.reshape(y, [-1, y.shape[y.shape.length - 1]!])),
+            ),
+          )
+        : undefined;
+    case 14:
+      return rank > 0 ? (j % 2 ? p.softmax : p.logSoftmax)(x) : undefined;
+    case 15:
+      return rank > 0 ? p.concat([x, x], { axis: j % rank }) : undefined;
+    case 16: {
+      // decided by inputs, which every executor knows exactly
+      const [a, b] = [leaves[i % leaves.length]!, leaves[j % leaves.length]!];
+      return broadcasts(a, b) && broadcasts(x, p.greater(a, b)) ? p.where(p.greater(a, b), x, p.neg(x)) : undefined;
+    }
+    case 17:
+      return p.astype(p.greater(leaves[i % leaves.length]!, 0), x.dtype);
+    case 18:
+      return rank > 0 ? p.logsumexp(x, { axis: -1 }) : undefined;
+    default:
+      return rank > 0 ? p.take(x, p.array([0, x.shape[0]! - 1], { dtype: "int32" })) : undefined;
+  }
+}
+
+type Choice = readonly [number, number, number];
+
+/** The function that applies the choices one after the other and returns the last values. */
+export function program(choices: readonly Choice[]): (...leaves: NdArray[]) => NdArray[] {
+  return (...leaves) => {
+    const pool = [...leaves];
+    for (const [kind, i, j] of choices) {
+      const y = apply(kind, pool, leaves, i, j);
+      if (y !== undefined && y.size <= 2000) pool.push(y);
+    }
+    return pool.slice(-3);
+  };
+}
+
+const index = fc.nat({ max: 1000 });
+
+/** Choices of a program, shapes of its inputs, and a seed for their elements. */
+export const programs = {
+  choices: fc.array(fc.tuple(fc.nat({ max: 19 }), index, index), { minLength: 3, maxLength: 24 }),
+  shapes: fc.array(fc.constantFrom(...shapes), { minLength: 2, maxLength: 4 }),
+  seed: index,
+};

@@ -1,0 +1,48 @@
+/** Random programs: on gpu.js they give what running them eagerly gives. */
+import fc from "fast-check";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import * as p from "@provably/core-tensor";
+import type { NdArray } from "@provably/core-tensor";
+import { key, normal } from "@provably/core-tensor/random";
+import type { DenseArray } from "../../src/array/ndarray.js";
+import { traceGraph } from "../../src/compile/trace.js";
+import type { GpuJsDevice } from "../../src/exec/gpu/device.js";
+import { prepare } from "../../src/exec/gpu/program.js";
+import { program, programs } from "../compile/random-programs.js";
+import { devices } from "./devices.js";
+
+const scale = (x: NdArray): number => Math.max(1, ...p.toTypedArray(p.abs(p.astype(x, "float64"))));
+
+describe.each(devices)("$kind", ({ skip, open, runs }) => {
+  let device: GpuJsDevice;
+  beforeAll(async () => {
+    if (!skip) device = await open();
+  });
+  afterAll(() => (skip ? undefined : device.close()));
+
+  it.skipIf(skip)(
+    `equals eager evaluation on ${runs} random programs`,
+    async () => {
+      await fc.assert(
+        fc.asyncProperty(programs.choices, programs.shapes, programs.seed, async (steps, extents, seed) => {
+          const f = program(steps);
+          const leaves = extents.map((shape, i) => normal(key(`${seed} ${i}`), shape));
+          const want = f(...leaves);
+          const compiled = prepare(traceGraph(f as never, leaves as never).graph, device);
+          const got = await compiled.run(leaves as DenseArray[]);
+          compiled.free();
+          got.forEach((y, k) => {
+            const z = want[k]!;
+            const name = `output ${k} ${compiled.explain()}`;
+            expect(y.dtype, name).toBe(z.dtype);
+            expect(y.shape, name).toEqual(z.shape);
+            // 1e-4 of the largest element
+            if (z.size > 0 && !p.allClose(y, z, { relative: 1e-4, absolute: 1e-4 * scale(z) })) expect(p.toNested(y), name).toEqual(p.toNested(z));
+          });
+        }),
+        { seed: 7, numRuns: runs },
+      );
+    },
+    120_000,
+  );
+});
