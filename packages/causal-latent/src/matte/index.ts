@@ -52,3 +52,20 @@ export { blockR2, linearR2, mcc, type BlockR2Options } from "./evaluate/identifi
 export { makeVectors, type MakeVectorsOptions, type VectorData } from "./vectors/make-vectors.js";
 export { linearGaussianMatte, type LinearGaussianMatte, type LinearGaussianParams } from "./vectors/linear-gaussian.js";
 export { sparsestInSpan } from "./vectors/sparsest.js";
+export { classifyStyle, lexiconPolarity, styleAccuracy, trainStyleClassifier, type StyleClassifier } from "./evaluate/style.js";
+export { contentPreservation, distinctN, exactCounterfactualRate, wordDominance } from "./evaluate/content.js";
+export { perplexity, trainLanguageModel, type LanguageModel } from "./evaluate/fluency.js";
+export { antonymBaseline } from "./text/antonym.js";
+export { loadMatte, saveMatte } from "./model/save.js";
+
+// certificates
+export {
+  certifyCounterfactual,
+  meanInterval,
+  sentenceJudge,
+  wilsonInterval,
+  type CertifiedEstimate,
+  type CertifyCounterfactualOptions,
+  type CounterfactualJudge,
+  type Estimate,
+} from "./certify.js";

@@ -54,7 +54,7 @@ function ranks(x: readonly number[]): number[] {
  * ```ts
  * import { mcc } from "@provably/causal-latent/matte";
  *
- * mcc([[1, 4], [2, 0], [3, 1]], [[-4, 2], [0, 4], [-1, 6]]); // => { value: 1, matching: [1, 0] }
+ * mcc([[1, 4], [2, 0], [3, 1]], [[-4, 2], [0, 4], [-1, 6]]).matching; // => [1, 0]
  * ```
  * @see Hyvarinen, Morioka (2016), "Unsupervised feature extraction by time-contrastive learning and nonlinear ICA"
  * @category Evaluation
