@@ -54,11 +54,7 @@ function selfAttention<X>(ops: DecoderOps<X>, layer: number, x: X): X {
 
 /** $W_2\,(\sigma(W_g x) \odot W_1 x)$, or $W_2\,\sigma(W_1 x)$ without a gate. */
 export function denseFeedForward<X>(config: ModelConfig, ops: DecoderOps<X>, layer: number, x: X): X {
-  return ops.linear(neurons(config, ops, layer, x), layer, "down");
-}
-
-/** The activations of all neurons, before the last projection. */
-export function neurons<X>(config: ModelConfig, ops: DecoderOps<X>, layer: number, x: X): X {
   const up = ops.linear(x, layer, "up");
-  return config.gated ? ops.multiply(ops.activate(ops.linear(x, layer, "gate")), up) : ops.activate(up);
+  const neurons = config.gated ? ops.multiply(ops.activate(ops.linear(x, layer, "gate")), up) : ops.activate(up);
+  return ops.linear(neurons, layer, "down");
 }

@@ -33,9 +33,10 @@ export function linearRows({ weight, bias }: PinnedLinear, x: Rows, rows?: Int32
   return addBias(y, rows && bias ? Float32Array.from(rows, (row) => bias[row]!) : bias);
 }
 
-/** Sum of what neurons add, each times its activation. */
-export function combineNeurons({ weights: { down } }: FeedForwardBlock, z: Rows, rows?: Int32Array): Rows {
-  return addBias(combineRows(down.weight, z, rows && { rows }), down.bias);
+/** Sum of what neurons add, each times its activation, for `tokens` tokens; without any neuron the bias is left. */
+export function combineNeurons({ weights: { down } }: FeedForwardBlock, z: Rows, rows?: Int32Array, tokens = 1): Rows {
+  const y = z.length === 0 ? new Float32Array(tokens * down.weight.shape[1]) : combineRows(down.weight, z, rows && { rows });
+  return addBias(y, down.bias);
 }
 
 /** All neurons. */

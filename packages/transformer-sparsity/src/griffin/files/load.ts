@@ -1,0 +1,77 @@
+/** Models from files: the folder layout of Hugging Face, or one GGUF file. */
+import { type NdArray, FormatError } from "@provably/core-tensor";
+import { type ModelConfig, modelConfig } from "../model/config.js";
+import { parseJson } from "../model/json.js";
+import { layerOfTensor, layerParameters, outerParameters } from "../model/parameters.js";
+import { type LanguageModel, type ModelLayer, type ModelOptions, pinner } from "../runtime/model.js";
+import { openGguf } from "./gguf.js";
+import { type ModelFiles, folderFiles, readWhole, urlFiles } from "./source.js";
+import { type TensorStore, openSafetensors } from "./tensors.js";
+
+/**
+ * Options of {@link loadModel}.
+ * @category Files
+ */
+export interface LoadOptions extends ModelOptions {
+  /** Name of a GGUF file to read instead of `config.json` and safetensors. Default: none. */
+  readonly gguf?: string;
+  /** Stops between layers; the promise then rejects with the signal's reason. */
+  readonly signal?: AbortSignal;
+  /** Called after each layer. */
+  readonly onProgress?: (progress: { readonly iteration: number; readonly total: number }) => void;
+}
+
+/**
+ * A model, read layer by layer: no more than one layer is in memory beside the model itself.
+ *
+ * @param source - a folder (in Node), a URL beginning with `http`, or {@link ModelFiles}. A path or URL that ends in `.gguf` names one file
+ * @param options - see {@link LoadOptions}
+ * @returns see {@link LanguageModel}
+ * @throws `FormatError` when a file is missing or broken; `ShapeError` when tensors do not fit the config; `DomainError` when a weight is not finite
+ * @example
+ * ```ts
+ * import { loadModel, prefill } from "@provably/transformer-sparsity/griffin";
+ *
+ * const model = await loadModel("examples/models/tiny-llama-text");
+ * model.config.ffSize; // => 896
+ * ```
+ * @category Files
+ */
+export async function loadModel(source: string | URL | ModelFiles, options: LoadOptions = {}): Promise<LanguageModel> {
+  const { files, gguf } = openFiles(source, options.gguf);
+  const { config, tensors } = gguf === undefined ? await openFolder(files) : await openGguf(files, gguf);
+  const byLayer = new Map<number, string[]>();
+  for (const name of tensors.names) {
+    const layer = layerOfTensor(config, name);
+    byLayer.set(layer, [...(byLayer.get(layer) ?? []), name]);
+  }
+  const pin = pinner(config, options.dtype);
+  const layers: ModelLayer[] = [];
+  for (let i = 0; i < config.numLayers; i++) {
+    options.signal?.throwIfAborted();
+    layers.push(pin.layer(layerParameters(await readAll(tensors, byLayer.get(i)), config, i)));
+    options.onProgress?.({ iteration: i + 1, total: config.numLayers });
+  }
+  return pin.model(outerParameters(await readAll(tensors, byLayer.get(-1)), config), layers);
+}
+
+/** Files of a source; a name at its end that says `.gguf` is split off. */
+export function openFiles(source: string | URL | ModelFiles, gguf?: string): { files: ModelFiles; gguf?: string } {
+  if (typeof source !== "string" && !(source instanceof URL)) return { files: source, ...(gguf !== undefined && { gguf }) };
+  const text = String(source);
+  const [, folder, name] = /^(.*?)([^/\\]+\.gguf)$/.exec(text) ?? [undefined, text, gguf];
+  const files = /^https?:/.test(text) ? urlFiles(folder) : folderFiles(folder === "" ? "." : folder);
+  return { files, ...(name !== undefined && { gguf: name }) };
+}
+
+async function openFolder(files: ModelFiles): Promise<{ config: ModelConfig; tensors: TensorStore }> {
+  const json = await readWhole(files, "config.json", 10_000_000);
+  if (!json) throw new FormatError("loadModel: there is no config.json");
+  return { config: modelConfig(parseJson("loadModel: config.json", json)), tensors: await openSafetensors(files) };
+}
+
+async function readAll(tensors: TensorStore, names: readonly string[] = []): Promise<Record<string, NdArray>> {
+  const read: Record<string, NdArray> = {};
+  for (const name of names) read[name] = await tensors.read(name);
+  return read;
+}

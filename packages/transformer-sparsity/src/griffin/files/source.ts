@@ -1,0 +1,154 @@
+/** Where the files of a model come from: a folder, the network, or memory. Parts of files are read, so that no file need fit in one buffer. */
+import { FormatError } from "@provably/core-tensor";
+
+/**
+ * Named files that can be read in parts.
+ * @category Files
+ */
+export interface ModelFiles {
+  /** Size in bytes; undefined when there is no such file. */
+  size(name: string): Promise<number | undefined>;
+  /** Bytes `from` up to, not including, `to`. */
+  read(name: string, from: number, to: number): Promise<Uint8Array>;
+}
+
+/**
+ * Files in memory: bytes, or blobs such as the files of an `<input type="file">`.
+ *
+ * @param files - contents by name
+ * @returns see {@link ModelFiles}
+ * @example
+ * ```ts
+ * import { memoryFiles } from "@provably/transformer-sparsity/griffin";
+ *
+ * await memoryFiles({ "config.json": new Uint8Array(3) }).size("config.json"); // => 3
+ * ```
+ * @category Files
+ */
+export function memoryFiles(files: Readonly<Record<string, Uint8Array | Blob>>): ModelFiles {
+  const find = (name: string): Uint8Array | Blob | undefined => (Object.hasOwn(files, name) ? files[name] : undefined);
+  return {
+    size(name) {
+      const file = find(name);
+      return Promise.resolve(file instanceof Uint8Array ? file.length : file?.size);
+    },
+    async read(name, from, to) {
+      const file = find(name);
+      if (file === undefined) throw new FormatError(`memoryFiles: there is no file "${name}"`);
+      return file instanceof Uint8Array ? file.subarray(from, to) : new Uint8Array(await file.slice(from, to).arrayBuffer());
+    },
+  };
+}
+
+/**
+ * Files below a URL, by `fetch`. Parts are asked for with range requests; a server that ignores them sends each file once, which is then kept.
+ *
+ * @param base - URL of the folder
+ * @param options - `fetch`: another implementation; default the global one
+ * @returns see {@link ModelFiles}
+ * @throws `FormatError` when a file that is read cannot be had
+ * @example
+ * ```ts
+ * import { urlFiles } from "@provably/transformer-sparsity/griffin";
+ *
+ * const fetch = async () => new Response(null, { headers: { "content-length": "3" } });
+ * await urlFiles("https://example.org/model/", { fetch }).size("config.json"); // => 3
+ * ```
+ * @category Files
+ */
+export function urlFiles(base: string | URL, options: { readonly fetch?: typeof fetch } = {}): ModelFiles {
+  const { fetch: request = fetch } = options;
+  const root = String(base).endsWith("/") ? String(base) : `${String(base)}/`;
+  const whole = new Map<string, Promise<Uint8Array>>();
+  const ask = async (name: string, init: RequestInit): Promise<Response> => {
+    try {
+      return await request(root + name, init);
+    } catch (error) {
+      throw new FormatError(`urlFiles: ${root + name} cannot be fetched (${error instanceof Error ? error.message : String(error)})`);
+    }
+  };
+  return {
+    async size(name) {
+      const response = await ask(name, { method: "HEAD" });
+      if (!response.ok) return undefined;
+      const length = response.headers.get("content-length");
+      // compressed transfers give the compressed length, and some servers give none
+      if (length !== null && response.headers.get("content-encoding") === null) return Number(length);
+      return (await keep(name)).length;
+    },
+    async read(name, from, to) {
+      const kept = whole.get(name);
+      if (kept) return (await kept).subarray(from, to);
+      const response = await ask(name, { headers: { range: `bytes=${from}-${to - 1}` } });
+      if (!response.ok) throw new FormatError(`urlFiles: ${root + name} answers ${response.status}`);
+      if (response.status === 206) return new Uint8Array(await response.arrayBuffer());
+      whole.set(
+        name,
+        response.arrayBuffer().then((buffer) => new Uint8Array(buffer)),
+      );
+      return (await whole.get(name)!).subarray(from, to);
+    },
+  };
+  function keep(name: string): Promise<Uint8Array> {
+    const kept = whole.get(name) ?? ask(name, {}).then(async (response) => new Uint8Array(await response.arrayBuffer()));
+    whole.set(name, kept);
+    return kept;
+  }
+}
+
+/**
+ * Files of a folder on disk, in Node.
+ *
+ * @param folder - path or `file:` URL
+ * @returns see {@link ModelFiles}
+ * @throws `FormatError` outside Node
+ * @example
+ * ```ts
+ * import { folderFiles } from "@provably/transformer-sparsity/griffin";
+ *
+ * (await folderFiles(".").size("package.json")) !== undefined; // => true
+ * ```
+ * @category Files
+ */
+export function folderFiles(folder: string | URL): ModelFiles {
+  // asked for by name at run time, so that bundlers for browsers have nothing to resolve
+  const builtin = (globalThis as { process?: { getBuiltinModule?: (name: string) => unknown } }).process?.getBuiltinModule;
+  if (!builtin) throw new FormatError("folderFiles: needs Node 20.16 or newer; use urlFiles or memoryFiles in a browser");
+  const fs = builtin("node:fs/promises") as typeof import("node:fs/promises");
+  const { fileURLToPath } = builtin("node:url") as typeof import("node:url");
+  const { join } = builtin("node:path") as typeof import("node:path");
+  const path = typeof folder === "string" && !folder.startsWith("file:") ? folder : fileURLToPath(folder);
+  return {
+    async size(name) {
+      try {
+        const info = await fs.stat(join(path, name));
+        return info.isFile() ? info.size : undefined;
+      } catch {
+        return undefined;
+      }
+    },
+    async read(name, from, to) {
+      const file = await fs.open(join(path, name), "r");
+      try {
+        const bytes = new Uint8Array(to - from);
+        let at = 0;
+        while (at < bytes.length) {
+          const { bytesRead } = await file.read(bytes, at, bytes.length - at, from + at);
+          if (bytesRead === 0) throw new FormatError(`folderFiles: ${name} ends at ${from + at}, expected ${to} bytes`);
+          at += bytesRead;
+        }
+        return bytes;
+      } finally {
+        await file.close();
+      }
+    },
+  };
+}
+
+/** A whole file of at most `limit` bytes, or undefined when there is none. */
+export async function readWhole(files: ModelFiles, name: string, limit: number): Promise<Uint8Array | undefined> {
+  const size = await files.size(name);
+  if (size === undefined) return undefined;
+  if (size > limit) throw new FormatError(`${name} has ${size} bytes, expected at most ${limit}`);
+  return files.read(name, 0, size);
+}

@@ -1,0 +1,55 @@
+/** Tensors in files, read one at a time. */
+import { type NdArray, FormatError } from "@provably/core-tensor";
+import { type SafetensorsTable, decodeSafetensor, safetensorsHeadSize, safetensorsTable } from "@provably/core-tensor/io";
+import { jsonReader, parseJson } from "../model/json.js";
+import { type ModelFiles, readWhole } from "./source.js";
+
+/** Tensors by name, each read when asked for. */
+export interface TensorStore {
+  readonly names: readonly string[];
+  read(name: string): Promise<NdArray>;
+}
+
+/** Largest list of shards that is read. */
+const MAX_INDEX = 100_000_000;
+
+/** The tensors of a model in one `model.safetensors`, or in the shards that `model.safetensors.index.json` lists. */
+export async function openSafetensors(files: ModelFiles): Promise<TensorStore> {
+  const index = await readWhole(files, "model.safetensors.index.json", MAX_INDEX);
+  const shards = index ? shardNames(index) : ["model.safetensors"];
+  const place = new Map<string, { shard: string; table: SafetensorsTable }>();
+  for (const shard of shards) {
+    const table = await readTable(files, shard);
+    for (const name of Object.keys(table.entries)) {
+      if (place.has(name)) throw new FormatError(`loadModel: "${name}" is in two files, ${place.get(name)!.shard} and ${shard}`);
+      place.set(name, { shard, table });
+    }
+  }
+  return {
+    names: [...place.keys()],
+    async read(name) {
+      const found = place.get(name);
+      if (!found) throw new FormatError(`loadModel: there is no tensor "${name}"`);
+      const entry = found.table.entries[name]!;
+      return decodeSafetensor(entry, await files.read(found.shard, ...entry.range));
+    },
+  };
+}
+
+async function readTable(files: ModelFiles, shard: string): Promise<SafetensorsTable> {
+  const size = await files.size(shard);
+  if (size === undefined) throw new FormatError(`loadModel: there is no file ${shard}`);
+  const head = safetensorsHeadSize(await files.read(shard, 0, Math.min(8, size)), size);
+  return safetensorsTable(await files.read(shard, 0, head), size);
+}
+
+/** Files that an index names. They must lie beside it: an index is not to be trusted with paths. */
+function shardNames(index: Uint8Array): string[] {
+  const map = jsonReader("loadModel", parseJson("loadModel: model.safetensors.index.json", index)).value("weight_map");
+  if (typeof map !== "object" || map === null || Array.isArray(map)) throw new FormatError("loadModel: the index has no weight_map");
+  const names = new Set<unknown>(Object.values(map));
+  for (const name of names)
+    if (typeof name !== "string" || !/^[\w.-]+\.safetensors$/.test(name))
+      throw new FormatError(`loadModel: the index names a file that cannot be used: ${JSON.stringify(name).slice(0, 60)}`);
+  return [...(names as Set<string>)];
+}

@@ -1,0 +1,97 @@
+/** Writing text as it comes: whole characters, stop strings held back, other work of the page or the process in between. */
+import type { Tokenizer } from "../files/tokenizer.js";
+import type { LanguageModel } from "../runtime/model.js";
+import { type GenerateOptions, type GenerateResult, generateTokens } from "./tokens.js";
+
+/**
+ * Options of {@link generate}.
+ * @category Text
+ */
+export interface TextOptions extends GenerateOptions {
+  /** Texts that end the answer; they are not part of it. Default none. */
+  readonly stopStrings?: readonly string[];
+}
+
+/**
+ * What is left when a text ends.
+ * @category Text
+ */
+export interface TextResult extends GenerateResult {
+  readonly text: string;
+}
+
+/** Character that decoders put for bytes that do not make one yet. */
+const UNFINISHED = "\ufffd";
+
+/**
+ * The text that follows a prompt, piece by piece.
+ *
+ * Never yields half a character, nor text that may turn out to begin a stop string. Between tokens it lets other work run.
+ *
+ * @param model - see {@link LanguageModel}
+ * @param tokenizer - see {@link loadTokenizer}
+ * @param prompt - text
+ * @param options - see {@link TextOptions}
+ * @returns async generator of text that returns a summary, see {@link TextResult}
+ * @throws as {@link generateTokens}
+ * @example
+ * ```ts
+ * import { generate, loadModel, loadTokenizer } from "@provably/transformer-sparsity/griffin";
+ *
+ * const folder = "examples/models/tiny-llama-text";
+ * const prompt = "In the beginning God created the heaven and the";
+ * let text = "";
+ * const options = { maxNewTokens: 40, stopStrings: ["\n"], sparsity: { kind: "griffin", density: 0.75 } } as const;
+ * for await (const piece of generate(await loadModel(folder), await loadTokenizer(folder), prompt, options)) text += piece;
+ * text; // => " earth."
+ * ```
+ * @category Text
+ */
+export async function* generate(
+  model: LanguageModel,
+  tokenizer: Tokenizer,
+  prompt: string,
+  options: TextOptions = {},
+): AsyncGenerator<string, TextResult, void> {
+  const { stopStrings = [], ...rest } = options;
+  const ids = tokenizer.encode(prompt, { addSpecialTokens: options.after === undefined });
+  const steps = generateTokens(model, ids, rest);
+  const tokens: number[] = [];
+  let shown = "";
+  for (;;) {
+    options.signal?.throwIfAborted();
+    const step = steps.next();
+    if (step.done) {
+      const text = tokenizer.decode(tokens);
+      if (text.length > shown.length) yield text.slice(shown.length);
+      return { ...step.value, text };
+    }
+    tokens.push(step.value.token);
+    const text = tokenizer.decode(tokens);
+    const stop = firstStop(text, stopStrings);
+    if (stop !== undefined) {
+      if (stop > shown.length) yield text.slice(shown.length, stop);
+      const end = steps.next("stop");
+      if (end.done) return { ...end.value, text: text.slice(0, stop) };
+    }
+    const ready = text.endsWith(UNFINISHED) ? shown.length : text.length - heldBack(text, stopStrings);
+    if (ready > shown.length) {
+      yield text.slice(shown.length, ready);
+      shown = text.slice(0, ready);
+    }
+    await new Promise((resolve) => setTimeout(resolve));
+  }
+}
+
+/** Where the first stop string begins. */
+function firstStop(text: string, stops: readonly string[]): number | undefined {
+  const places = stops.map((stop) => text.indexOf(stop)).filter((at) => at >= 0);
+  return places.length === 0 ? undefined : Math.min(...places);
+}
+
+/** Length of the longest end of the text that begins a stop string. */
+function heldBack(text: string, stops: readonly string[]): number {
+  let longest = 0;
+  for (const stop of stops) for (let n = Math.min(stop.length - 1, text.length); n > longest; n--) if (stop.startsWith(text.slice(-n))) longest = n;
+  return longest;
+}

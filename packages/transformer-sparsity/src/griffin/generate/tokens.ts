@@ -1,0 +1,233 @@
+/** Writing on, token by token: prompt in full, then steps with all neurons or with those that the prompt chose. */
+import { DomainError } from "@provably/core-tensor";
+import { type RngKey, foldIn, uniform } from "@provably/core-tensor/random";
+import type { KvCache } from "../runtime/cache.js";
+import { type ForwardResult, decodeStep } from "../runtime/forward.js";
+import type { LanguageModel } from "../runtime/model.js";
+import type { ExpertSet } from "../sparsity/experts.js";
+import type { Prompt } from "../sparsity/prompt.js";
+import { readFor } from "./scores.js";
+import { type SparseFeedForward, type SparsityMethod, sparsify } from "../sparsity/sparsify.js";
+import { type FeedForwardStatistics, mergeStatistics, statisticsCollector } from "../sparsity/statistic.js";
+import { type SamplingOptions, checkSampling, drawToken, greedyToken, logProbability, nextTokenProbabilities } from "./sampling.js";
+
+/**
+ * Options of {@link generateTokens}.
+ * @category Text
+ */
+export interface GenerateOptions {
+  /** Default 128. */
+  readonly maxNewTokens?: number;
+  /** How tokens are chosen; default the most likely one. */
+  readonly sampling?: SamplingOptions;
+  /** Random key, needed when tokens are drawn; step i folds i in. */
+  readonly key?: RngKey;
+  /** What becomes of feed-forward blocks after the prompt; default all neurons. */
+  readonly sparsity?: SparsityMethod;
+  /** With `griffin`: every so many tokens one step runs in full, its activations join the statistics, and neurons are chosen anew. Default never. */
+  readonly refreshEvery?: number;
+  /** Factor of older statistics at each of those steps, in [0, 1]; default 1. */
+  readonly decay?: number;
+  /** Tokens that end the text; default those of the model. They are yielded, and end it. */
+  readonly stopTokens?: readonly number[];
+  /** Tokens that are never chosen; default none. */
+  readonly bannedTokens?: readonly number[];
+  /** How many of the most likely tokens to report beside each; default 0. */
+  readonly alternatives?: number;
+  /** An earlier prompt and what followed, to go on from. */
+  readonly after?: Prompt;
+  /** Stops before the next step by throwing the signal's reason. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * A token and its probability.
+ * @category Text
+ */
+export interface ScoredToken {
+  readonly token: number;
+  /** Natural logarithm of the probability that the model gives the token, before sampling options. */
+  readonly logProb: number;
+}
+
+/**
+ * One generated token.
+ * @category Text
+ */
+export interface GeneratedToken extends ScoredToken {
+  /** The most likely tokens, if asked for. */
+  readonly alternatives: readonly ScoredToken[];
+}
+
+/**
+ * What is left when a text ends.
+ * @category Text
+ */
+export interface GenerateResult {
+  readonly tokens: readonly number[];
+  /** `stop`: a stop token, or the reader's wish, sent as `next("stop")`; `length`: as many as asked for; `context`: the model's positions ended. */
+  readonly reason: "stop" | "length" | "context";
+  /** Prompt and text as the prompt of what comes next. Its logits are those before the last token, which it has not read. */
+  readonly conversation: Prompt;
+  /** Neurons in use at the end, where the method keeps whole neurons. */
+  readonly experts?: ExpertSet;
+  /** Wall-clock seconds for the prompt, for choosing and packing neurons, and for all steps after. */
+  readonly seconds: { readonly prompt: number; readonly selection: number; readonly steps: number };
+  /** Steps after the prompt, a second. */
+  readonly tokensPerSecond: number;
+}
+
+/**
+ * The tokens that follow a prompt, one at a time.
+ *
+ * The first token comes from the full model, as do all logits of the prompt; sparsity begins with the second. The same arguments give the same tokens.
+ *
+ * @param model - see {@link LanguageModel}
+ * @param ids - prompt, at least one token
+ * @param options - see {@link GenerateOptions}
+ * @returns generator of tokens that returns a summary, see {@link GenerateResult}
+ * @throws `DomainError` for options out of range or a missing key; the signal's reason
+ * @example
+ * ```ts
+ * import { generateTokens, loadModel, loadTokenizer } from "@provably/transformer-sparsity/griffin";
+ *
+ * const folder = "examples/models/tiny-llama-text";
+ * const tokenizer = await loadTokenizer(folder);
+ * const model = await loadModel(folder);
+ * const tokens = [...generateTokens(model, tokenizer.encode("In the beginning God created the heaven and the"), { maxNewTokens: 2 })];
+ * tokenizer.decode(tokens.map(({ token }) => token)); // => " earth,"
+ * ```
+ * @see Dong, Chen, Chi (2024), "Prompt-prompted adaptive structured pruning for efficient LLM generation", section 4.2
+ * @category Text
+ */
+export function* generateTokens(
+  model: LanguageModel,
+  ids: readonly number[],
+  options: GenerateOptions = {},
+): Generator<GeneratedToken, GenerateResult, "stop" | undefined> {
+  const {
+    maxNewTokens = 128,
+    sampling,
+    key,
+    sparsity,
+    refreshEvery,
+    stopTokens = model.config.eosTokens,
+    bannedTokens = [],
+    alternatives = 0,
+    after,
+    signal,
+  } = options;
+  checkOptions(model, options);
+  const clock = stopwatch();
+  const prompt = readFor(model, ids, sparsity, { ...(after && { after }), ...(signal && { signal }) });
+  const promptSeconds = clock();
+  let sparse: SparseFeedForward | undefined = sparsity && sparsify(model, prompt, sparsity);
+  const selectionSeconds = clock();
+
+  let { logits, cache, statistics } = prompt;
+  const tokens: number[] = [];
+  const context = [...prompt.ids];
+  let reason: GenerateResult["reason"] = "length";
+  let steps = 0;
+  let stepSeconds = 0;
+  while (tokens.length < maxNewTokens) {
+    const token = choose(ban(logits, bannedTokens), context, sampling, key, tokens.length);
+    tokens.push(token);
+    context.push(token);
+    const wish = yield scored(logits, token, alternatives);
+    if (wish === "stop" || stopTokens.includes(token)) {
+      reason = "stop";
+      break;
+    }
+    if (tokens.length === maxNewTokens) break;
+    if (cache.length >= model.config.maxPositions) {
+      reason = "context";
+      break;
+    }
+    signal?.throwIfAborted();
+    clock();
+    const inFull = refreshEvery !== undefined && tokens.length % refreshEvery === 0;
+    const step: ForwardResult & { readonly statistics?: FeedForwardStatistics } = inFull
+      ? observedStep(model, cache, token, statistics, options.decay)
+      : decodeStep(model, cache, token, sparse);
+    ({ logits, cache } = step);
+    if (step.statistics && sparsity) {
+      statistics = step.statistics;
+      sparse = sparsify(model, { ...prompt, statistics }, sparsity);
+    }
+    steps++;
+    stepSeconds += clock();
+  }
+  return {
+    tokens,
+    reason,
+    conversation: { ids: context.slice(0, cache.length), logits, cache, statistics },
+    ...(sparse?.experts && { experts: sparse.experts }),
+    seconds: { prompt: promptSeconds, selection: selectionSeconds, steps: stepSeconds },
+    tokensPerSecond: steps / stepSeconds,
+  };
+}
+
+function checkOptions(model: LanguageModel, { maxNewTokens = 128, sampling, key, refreshEvery, sparsity, alternatives = 0 }: GenerateOptions): void {
+  const whole = (name: string, value: number, least: number): void => {
+    if (!Number.isInteger(value) || value < least) throw new DomainError(`generateTokens: ${name} must be an integer ≥ ${least}, got ${value}`);
+  };
+  whole("maxNewTokens", maxNewTokens, 0);
+  whole("alternatives", alternatives, 0);
+  if (refreshEvery !== undefined) {
+    whole("refreshEvery", refreshEvery, 1);
+    if (sparsity?.kind !== "griffin") throw new DomainError("generateTokens: refreshEvery needs sparsity of kind griffin");
+  }
+  if (!sampling) return;
+  checkSampling("generateTokens", sampling);
+  if (sampling.temperature !== 0 && key === undefined)
+    throw new DomainError("generateTokens: tokens are drawn at random and need a key; pass key, or temperature 0");
+}
+
+function choose(
+  logits: ArrayLike<number>,
+  context: readonly number[],
+  sampling: SamplingOptions | undefined,
+  key: RngKey | undefined,
+  step: number,
+): number {
+  if (!sampling) return greedyToken(logits);
+  const probabilities = nextTokenProbabilities(logits, context, sampling);
+  return drawToken(probabilities, key === undefined ? 0 : uniform(foldIn(key, step), [], { dtype: "float64" }).get());
+}
+
+function ban(logits: Float32Array, tokens: readonly number[]): Float32Array {
+  if (tokens.length === 0) return logits;
+  const allowed = logits.slice();
+  for (const token of tokens) allowed[token] = -Infinity;
+  return allowed;
+}
+
+function scored(logits: Float32Array, token: number, alternatives: number): GeneratedToken {
+  const logProb = logProbability(logits);
+  if (alternatives === 0) return { token, logProb: logProb(token), alternatives: [] };
+  const best = Array.from(logits.keys()).sort((a, b) => logits[b]! - logits[a]! || a - b);
+  return { token, logProb: logProb(token), alternatives: best.slice(0, alternatives).map((id) => ({ token: id, logProb: logProb(id) })) };
+}
+
+/** A step with all neurons, whose activations join the statistics. */
+function observedStep(model: LanguageModel, cache: KvCache, token: number, before: FeedForwardStatistics, decay = 1) {
+  const collector = statisticsCollector(model.config.numLayers, model.config.ffSize);
+  const step = decodeStep(model, cache, token, {
+    onFeedForward(event) {
+      collector.add(event);
+    },
+  });
+  return { ...step, statistics: mergeStatistics(before, collector.finish(), { decay }) };
+}
+
+/** Seconds since the last call, or since the beginning. */
+function stopwatch(): () => number {
+  let last = performance.now();
+  return () => {
+    const now = performance.now();
+    const seconds = (now - last) / 1000;
+    last = now;
+    return seconds;
+  };
+}

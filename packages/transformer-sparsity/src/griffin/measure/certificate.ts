@@ -1,0 +1,215 @@
+/** Certificates of sparse models: computed from the weights and from text, not from the statistics that chose the neurons. */
+import { type Certificate, DomainError } from "@provably/core-tensor";
+import { scoreContinuation } from "../generate/scores.js";
+import { prefill } from "../runtime/forward.js";
+import type { LanguageModel } from "../runtime/model.js";
+import { type ExpertSet, checkExperts } from "../sparsity/experts.js";
+import type { Prompt } from "../sparsity/prompt.js";
+import type { SparseFeedForward } from "../sparsity/sparsify.js";
+import { costModel } from "./cost.js";
+
+/**
+ * Certificate that neurons are the best for a prompt: reads the prompt once more and compares the squared relative error of the activations with the least that
+ * any sets of the same sizes can have.
+ *
+ * $$\frac1S\sum_t \lVert \bar z_t - \mathrm{mask}_E\,\bar z_t\rVert^2 \;\ge\; \frac1S\sum_{j > k} s_{(j)}^2$$
+ *
+ * The error is measured token by token from the activations; the least one comes from the column sums of the same activations, sorted. Equality holds for the k best neurons
+ * and for no others, up to ties.
+ *
+ * @param model - see {@link LanguageModel}
+ * @param ids - the prompt
+ * @param experts - see {@link ExpertSet}
+ * @returns certificate of kind `exact`: `value` is the mean error over tokens and layers, in [0, 1], and `expected` the least
+ * @throws `DomainError` for expert sets that do not fit the model
+ * @example
+ * ```ts
+ * import { certifyExperts, loadModel, readPrompt, selectExperts } from "@provably/transformer-sparsity/griffin";
+ *
+ * const model = await loadModel("examples/models/tiny-llama-text");
+ * const ids = [0, 1070, 260, 1897];
+ * certifyExperts(model, ids, selectExperts(readPrompt(model, ids).statistics, { density: 0.5 })).holds; // => true
+ * ```
+ * @see Dong, Chen, Chi (2024), "Prompt-prompted adaptive structured pruning for efficient LLM generation", section 4.2
+ * @category Certificates
+ */
+export function certifyExperts(model: LanguageModel, ids: readonly number[], experts: ExpertSet): Certificate {
+  const { ffSize: n, numLayers } = model.config;
+  const sets = checkExperts("certifyExperts", model, experts);
+  const masks = sets.map((chosen) => {
+    const mask = new Uint8Array(n);
+    for (const j of chosen) mask[j] = 1;
+    return mask;
+  });
+  const energies = sets.map(() => new Float64Array(n));
+  let lost = 0;
+  prefill(model, ids, {
+    logits: "none",
+    onFeedForward({ layer, tokens, activations }) {
+      const [mask, energy] = [masks[layer]!, energies[layer]!];
+      for (let t = 0; t < tokens; t++) {
+        const z = activations.subarray(t * n, (t + 1) * n);
+        const norm = z.reduce((sum, v) => sum + v * v, 0);
+        if (norm === 0) continue;
+        let error = 0;
+        z.forEach((v, j) => {
+          const share = (v * v) / norm;
+          energy[j]! += share;
+          if (mask[j] === 0) error += share;
+        });
+        lost += error;
+      }
+    },
+  });
+  const least = energies.reduce(
+    (sum, energy, i) =>
+      sum +
+      energy
+        .sort()
+        .subarray(0, n - sets[i]!.length)
+        .reduce((a, b) => a + b, 0),
+    0,
+  );
+  const scale = 1 / (ids.length * numLayers);
+  const [value, expected, tolerance] = [lost * scale, least * scale, 1e-9];
+  return {
+    claim: "mean squared relative error of the activations on the prompt is the least that sets of these sizes can have",
+    kind: "exact",
+    value,
+    expected,
+    tolerance,
+    holds: Math.abs(value - expected) <= tolerance,
+  };
+}
+
+/**
+ * Options of {@link certifyContinuation}.
+ * @category Certificates
+ */
+export interface ContinuationCertificateOptions {
+  /** Largest mean divergence that is acceptable, in nats a token; default 1. */
+  readonly maxDivergence?: number;
+}
+
+/**
+ * Certificate of what sparsity changes on a held-out continuation: the mean Kullback-Leibler divergence of the sparse model's next-token distributions
+ * from the full model's, $\frac1n\sum_t \mathrm{KL}(p_t \Vert \hat p_t)$.
+ *
+ * It holds when the upper end of the interval is at most `maxDivergence`. The interval is 1.96 standard errors over tokens, as if they were independent; neighbours are not,
+ * so that on short texts it is too narrow.
+ *
+ * @param model - see {@link LanguageModel}
+ * @param prompt - from {@link readPrompt}
+ * @param continuation - tokens that really followed, at least three
+ * @param sparse - from {@link sparsify}
+ * @param options - see {@link ContinuationCertificateOptions}
+ * @returns certificate of kind `statistical`: `value` in nats, and in `note` the interval and how often the most likely token is the same
+ * @throws `DomainError` for fewer than three tokens
+ * @example
+ * ```ts
+ * import { certifyContinuation, loadModel, readPrompt, sparsify } from "@provably/transformer-sparsity/griffin";
+ *
+ * const model = await loadModel("examples/models/tiny-llama-text");
+ * const prompt = readPrompt(model, [0, 1070, 260, 1897, 1079]);
+ * const all = sparsify(model, prompt, { kind: "griffin", density: 1 });
+ * certifyContinuation(model, prompt, [422, 1902, 283, 260], all, { maxDivergence: 1e-6 }).holds; // => true
+ * ```
+ * @category Certificates
+ */
+export function certifyContinuation(
+  model: LanguageModel,
+  prompt: Prompt,
+  continuation: readonly number[],
+  sparse: SparseFeedForward,
+  options: ContinuationCertificateOptions = {},
+): Certificate {
+  const { maxDivergence = 1 } = options;
+  if (continuation.length < 3) throw new DomainError(`certifyContinuation: continuation must hold at least three tokens, got ${continuation.length}`);
+  const { vocabSize } = model.config;
+  const full = scoreContinuation(model, prompt, continuation).logits;
+  const pruned = scoreContinuation(model, prompt, continuation, sparse).logits;
+  const divergences: number[] = [];
+  let agree = 0;
+  // the first token comes from the full model either way
+  for (let t = 1; t < continuation.length; t++) {
+    const row = (x: Float32Array): Float32Array => x.subarray(t * vocabSize, (t + 1) * vocabSize);
+    const { divergence, sameBest } = compare(row(full), row(pruned));
+    divergences.push(divergence);
+    agree += Number(sameBest);
+  }
+  const n = divergences.length;
+  const value = divergences.reduce((a, b) => a + b, 0) / n;
+  const spread = 1.96 * Math.sqrt(divergences.reduce((sum, d) => sum + (d - value) ** 2, 0) / (n - 1) / n);
+  return {
+    claim: "mean divergence from the full model on a held-out continuation, in nats a token, is at most the tolerance",
+    kind: "statistical",
+    value,
+    tolerance: maxDivergence,
+    confidence: 0.95,
+    holds: value + spread <= maxDivergence,
+    note: `95 % interval ${Math.max(0, value - spread).toFixed(3)} to ${(value + spread).toFixed(3)} over ${n} tokens; the most likely token is the same for ${((100 * agree) / n).toFixed(0)} %`,
+  };
+}
+
+/** KL(p ‖ q) of two rows of logits, in double precision. */
+function compare(p: Float32Array, q: Float32Array): { divergence: number; sameBest: boolean } {
+  const [a, b] = [logNormalizer(p), logNormalizer(q)];
+  let divergence = 0;
+  let [bestP, bestQ] = [0, 0];
+  for (let i = 0; i < p.length; i++) {
+    const log = p[i]! - a;
+    divergence += Math.exp(log) * (log - (q[i]! - b));
+    if (p[i]! > p[bestP]!) bestP = i;
+    if (q[i]! > q[bestQ]!) bestQ = i;
+  }
+  return { divergence: Math.max(0, divergence), sameBest: bestP === bestQ };
+}
+
+function logNormalizer(z: Float32Array): number {
+  const peak = z.reduce((m, v) => Math.max(m, v), -Infinity);
+  return peak + Math.log(z.reduce((sum, v) => sum + Math.exp(v - peak), 0));
+}
+
+/**
+ * What an expert set saves.
+ * @category Certificates
+ */
+export interface Savings {
+  /** Bytes of weights that need not be in memory, counted from the pinned matrices. */
+  readonly bytesSaved: number;
+  /** Floating-point operations that one token no longer takes. */
+  readonly flopsSaved: number;
+  /** Ideal speed-up of steps; see {@link costModel}. */
+  readonly idealSpeedup: number;
+}
+
+/**
+ * Memory and operations that an expert set saves.
+ *
+ * @param model - see {@link LanguageModel}
+ * @param experts - see {@link ExpertSet}
+ * @param options - `context`: tokens in the cache; default 0
+ * @returns see {@link Savings}
+ * @throws `DomainError` for expert sets that do not fit the model
+ * @example
+ * ```ts
+ * import { loadModel, readPrompt, savings, selectExperts } from "@provably/transformer-sparsity/griffin";
+ *
+ * const model = await loadModel("examples/models/tiny-llama-text");
+ * savings(model, selectExperts(readPrompt(model, [0, 1070]).statistics, { density: 0.5 })).bytesSaved; // => 5160960
+ * ```
+ * @category Certificates
+ */
+export function savings(model: LanguageModel, experts: ExpertSet, options: { readonly context?: number } = {}): Savings {
+  const { ffSize, numLayers } = model.config;
+  const sets = checkExperts("savings", model, experts);
+  const bytesSaved = model.layers.reduce((sum, { feedForward: { gate, up, down } }, i) => {
+    const bytes = (gate?.weight.sizeBytes ?? 0) + up.weight.sizeBytes + down.weight.sizeBytes;
+    return sum + bytes * (1 - sets[i]!.length / ffSize);
+  }, 0);
+  const density = sets.reduce((sum, chosen) => sum + chosen.length, 0) / (ffSize * numLayers);
+  const bytesPerWeight = { float32: 4, float16: 2, int8: 1 }[model.dtype];
+  const { context = 0 } = options;
+  const [full, pruned] = [costModel(model.config, { context, bytesPerWeight }), costModel(model.config, { context, bytesPerWeight, density })];
+  return { bytesSaved, flopsSaved: full.flopsPerToken - pruned.flopsPerToken, idealSpeedup: pruned.idealSpeedupWithCache };
+}

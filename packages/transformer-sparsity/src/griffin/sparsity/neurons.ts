@@ -1,0 +1,91 @@
+/** Feed-forward blocks that keep whole neurons: chosen rows of the matrices, packed into smaller ones or read where they are. */
+import { DomainError, toTypedArray } from "@provably/core-tensor";
+import { gatherPinned, unpinned } from "@provably/core-tensor/pinned";
+import { type FeedForward, type FeedForwardBlock, combineNeurons, neuronRows } from "../runtime/feed-forward.js";
+import type { FeedForwardWeights, LanguageModel, PinnedLinear } from "../runtime/model.js";
+import { type ExpertSet, checkExperts } from "./experts.js";
+
+/**
+ * Options of {@link prunedFeedForward}.
+ * @category Sparsity
+ */
+export interface PrunedOptions {
+  /** `packed` copies the kept rows once, about the work of one or two tokens, for the fastest steps; `indexed` reads them in place and costs no memory. Default `packed`. */
+  readonly storage?: "packed" | "indexed";
+}
+
+/**
+ * Feed-forward blocks of only some neurons, $\hat y = W_2[:,E]\,\big(\sigma(W_g[E]x + b_g[E]) \odot (W_1[E]x + b_1[E])\big) + b_2$.
+ *
+ * Equals the full block with the other activations set to zero.
+ *
+ * @param model - see {@link LanguageModel}
+ * @param experts - neurons to keep; need not be sorted
+ * @param options - see {@link PrunedOptions}
+ * @returns for `feedForward` of {@link decodeStep} and {@link prefill}
+ * @throws `DomainError` for indices out of range or given twice
+ * @example
+ * ```ts
+ * import { decodeStep, loadModel, prunedFeedForward, readPrompt, selectExperts } from "@provably/transformer-sparsity/griffin";
+ *
+ * const model = await loadModel("examples/models/tiny-llama-text");
+ * const { cache, statistics } = readPrompt(model, [0, 1070, 260, 1897]);
+ * const feedForward = prunedFeedForward(model, selectExperts(statistics, { density: 0.5 }));
+ * decodeStep(model, cache, 1079, { feedForward }).logits.length; // => 2048
+ * ```
+ * @see Dong, Chen, Chi (2024), "Prompt-prompted adaptive structured pruning for efficient LLM generation", section 4.1
+ * @category Sparsity
+ */
+export function prunedFeedForward(model: LanguageModel, experts: ExpertSet, options: PrunedOptions = {}): FeedForward {
+  const { storage = "packed" } = options;
+  const layers = checkExperts("prunedFeedForward", model, experts);
+  if (storage === "indexed") return (block, x) => indexed(block, x, layers[block.layer]);
+  if (storage !== "packed") throw new DomainError(`prunedFeedForward: storage must be packed or indexed, got ${String(storage)}`);
+  const packed = layers.map((chosen, i) => pack(model.layers[i]!.feedForward, chosen));
+  return ({ layer, activation }, x) => indexed({ layer, activation, weights: packed[layer]! }, x);
+}
+
+function indexed(block: FeedForwardBlock, x: Float32Array, rows?: Int32Array): Float32Array {
+  return combineNeurons(block, neuronRows(block, x, rows), rows, x.length / block.weights.up.weight.shape[1]);
+}
+
+function pack({ gate, up, down }: FeedForwardWeights, chosen: Int32Array): FeedForwardWeights {
+  const rows = ({ weight, bias }: PinnedLinear): PinnedLinear => ({
+    weight: gatherPinned(weight, chosen),
+    ...(bias && { bias: Float32Array.from(chosen, (j) => bias[j]!) }),
+  });
+  // the bias of `down` belongs to no neuron
+  return { ...(gate && { gate: rows(gate) }), up: rows(up), down: { ...down, weight: gatherPinned(down.weight, chosen) } };
+}
+
+/**
+ * Scores of neurons by their weights alone, for pruning that does not look at the prompt: $\lVert W_{1,j}\rVert$, times $\lVert W_{g,j}\rVert$ where there is a gate.
+ *
+ * @param model - see {@link LanguageModel}
+ * @returns scores `[D]` for each layer; biases do not count
+ * @example
+ * ```ts
+ * import { loadModel, magnitudeScores } from "@provably/transformer-sparsity/griffin";
+ *
+ * magnitudeScores(await loadModel("examples/models/tiny-llama-text"))[0]!.length; // => 896
+ * ```
+ * @see Dong, Chen, Chi (2024), "Prompt-prompted adaptive structured pruning for efficient LLM generation", section 5
+ * @category Sparsity
+ */
+export function magnitudeScores(model: LanguageModel): Float64Array[] {
+  return model.layers.map(({ feedForward: { gate, up } }) => {
+    const first = rowNorms(up);
+    const second = gate && rowNorms(gate);
+    return first.map((norm, j) => norm * (second ? second[j]! : 1));
+  });
+}
+
+function rowNorms({ weight }: PinnedLinear): Float64Array {
+  const [n, m] = weight.shape;
+  const w = toTypedArray(unpinned(weight));
+  return Float64Array.from({ length: n }, (_, j) => {
+    let squares = 0;
+    for (let i = j * m; i < (j + 1) * m; i++) squares += w[i]! * w[i]!;
+    return Math.sqrt(squares);
+  });
+}

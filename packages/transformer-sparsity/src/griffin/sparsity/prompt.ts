@@ -1,0 +1,85 @@
+/** Reading a prompt with the full model, and noting what its feed-forward blocks do meanwhile. */
+import { type KvCache } from "../runtime/cache.js";
+import { type PrefillOptions, prefill } from "../runtime/forward.js";
+import type { LanguageModel } from "../runtime/model.js";
+import { type FeedForwardStatistics, mergeStatistics, statisticsCollector } from "./statistic.js";
+
+/**
+ * Options of {@link readPrompt}.
+ * @category Sparsity
+ */
+export interface PromptOptions extends Pick<PrefillOptions, "chunkSize" | "signal" | "onProgress"> {
+  /** An earlier prompt of the same conversation, to go on from; its statistics are added. Default none. */
+  readonly after?: Prompt;
+  /** Keep the inputs and activations of this call's tokens too, which Wanda, CATS and TEAL calibrate on: S (d + D) numbers a layer. Default false. */
+  readonly keepActivations?: boolean;
+}
+
+/**
+ * Inputs and activations of a layer's feed-forward block, token by token.
+ * @category Sparsity
+ */
+export interface LayerActivations {
+  /** $x$, `[tokens, d]` */
+  readonly inputs: Float32Array;
+  /** $z$, `[tokens, D]` */
+  readonly activations: Float32Array;
+}
+
+/**
+ * A prompt that the full model has read.
+ * @category Sparsity
+ */
+export interface Prompt {
+  /** All its tokens, those of earlier turns included. */
+  readonly ids: readonly number[];
+  /** After the last token, from the full model. */
+  readonly logits: Float32Array;
+  readonly cache: KvCache;
+  readonly statistics: FeedForwardStatistics;
+  /** Only with `keepActivations`. */
+  readonly activations?: readonly LayerActivations[];
+}
+
+/**
+ * Reads a prompt with the full model and collects GRIFFIN's statistic on the way.
+ *
+ * The statistic adds about 2/(3d) to the work of the feed-forward blocks. Chunks and turns give the same statistic as the whole text at once.
+ *
+ * @param model - see {@link LanguageModel}
+ * @param ids - token numbers, at least one
+ * @param options - see {@link PromptOptions}
+ * @returns see {@link Prompt}
+ * @throws `DomainError` for no tokens, or activations that are not finite; `IndexError` for tokens outside the vocabulary
+ * @example
+ * ```ts
+ * import { loadModel, loadTokenizer, readPrompt } from "@provably/transformer-sparsity/griffin";
+ *
+ * const folder = "examples/models/tiny-llama-text";
+ * const prompt = readPrompt(await loadModel(folder), (await loadTokenizer(folder)).encode("In the beginning"));
+ * prompt.statistics.layers[0]!.sumSquares.reduce((a, b) => a + b, 0).toFixed(9); // => "5.000000000"
+ * ```
+ * @see Dong, Chen, Chi (2024), "Prompt-prompted adaptive structured pruning for efficient LLM generation", section 4.2
+ * @category Sparsity
+ */
+export function readPrompt(model: LanguageModel, ids: readonly number[], options: PromptOptions = {}): Prompt {
+  const { after, keepActivations = false, ...rest } = options;
+  const { numLayers, ffSize, hiddenSize } = model.config;
+  const collector = statisticsCollector(numLayers, ffSize);
+  const start = after?.cache.length ?? 0;
+  const kept = Array.from({ length: keepActivations ? numLayers : 0 }, () => ({
+    inputs: new Float32Array(ids.length * hiddenSize),
+    activations: new Float32Array(ids.length * ffSize),
+  }));
+  const { logits, cache } = prefill(model, ids, {
+    ...rest,
+    ...(after && { cache: after.cache }),
+    onFeedForward(event) {
+      collector.add(event);
+      kept[event.layer]?.inputs.set(event.input, (event.position - start) * hiddenSize);
+      kept[event.layer]?.activations.set(event.activations, (event.position - start) * ffSize);
+    },
+  });
+  const statistics = after ? mergeStatistics(after.statistics, collector.finish()) : collector.finish();
+  return { ids: [...(after?.ids ?? []), ...ids], logits, cache, statistics, ...(keepActivations && { activations: kept }) };
+}

@@ -1,0 +1,99 @@
+/** All sparsity methods behind one function: from a prompt that was read to feed-forward blocks for what follows. */
+import { DomainError } from "@provably/core-tensor";
+import { type RngKey, foldIn } from "@provably/core-tensor/random";
+import type { FeedForward } from "../runtime/feed-forward.js";
+import type { LanguageModel } from "../runtime/model.js";
+import { catsFeedForward, tealFeedForward, wandaFeedForward } from "./baselines.js";
+import { type ExpertOptions, type ExpertSet, expertCounts, retainedEnergy, selectExperts } from "./experts.js";
+import { type PrunedOptions, magnitudeScores, prunedFeedForward } from "./neurons.js";
+import type { Prompt } from "./prompt.js";
+import { selectNeurons } from "./selection.js";
+
+/**
+ * A sparsity method.
+ *
+ * - `griffin`: whole neurons, chosen by the prompt. Structured, faster and smaller.
+ * - `experts`: a given set of whole neurons.
+ * - `magnitude`: whole neurons by the norms of their weights, whatever the prompt.
+ * - `random`: any neurons, as a control.
+ * - `wanda`: single weights, chosen by the prompt's inputs. Not faster.
+ * - `cats`: of each token, neurons whose gate is large; thresholds from the prompt.
+ * - `teal`: of each token, inputs and activations that are large; thresholds from the prompt.
+ *
+ * `density` is the share that stays, in (0, 1].
+ *
+ * @category Sparsity
+ */
+export type SparsityMethod =
+  | ({ readonly kind: "griffin" } & ExpertOptions & PrunedOptions)
+  | ({ readonly kind: "experts"; readonly experts: ExpertSet } & PrunedOptions)
+  | ({ readonly kind: "magnitude" } & Pick<ExpertOptions, "density" | "k"> & PrunedOptions)
+  | ({ readonly kind: "random"; readonly key: RngKey } & Pick<ExpertOptions, "density" | "k"> & PrunedOptions)
+  | { readonly kind: "wanda" | "cats" | "teal"; readonly density: number };
+
+/**
+ * Sparse feed-forward blocks.
+ * @category Sparsity
+ */
+export interface SparseFeedForward {
+  /** For `feedForward` of {@link decodeStep}. */
+  readonly feedForward: FeedForward;
+  /** The neurons that stay, where the method keeps whole neurons. */
+  readonly experts?: ExpertSet;
+}
+
+/**
+ * Feed-forward blocks for what follows a prompt, by one of several methods.
+ *
+ * @param model - see {@link LanguageModel}
+ * @param prompt - from {@link readPrompt}; for `wanda`, `cats` and `teal` with `keepActivations`
+ * @param method - see {@link SparsityMethod}
+ * @returns see {@link SparseFeedForward}
+ * @throws `DomainError` for densities out of range, a missing key, missing activations, or `cats` on a model without gates
+ * @example
+ * ```ts
+ * import { loadModel, readPrompt, sparsify } from "@provably/transformer-sparsity/griffin";
+ *
+ * const model = await loadModel("examples/models/tiny-llama-text");
+ * const prompt = readPrompt(model, [0, 1070, 260, 1897]);
+ * sparsify(model, prompt, { kind: "griffin", density: 0.5 }).experts!.layers[0]!.length; // => 448
+ * ```
+ * @category Sparsity
+ */
+export function sparsify(model: LanguageModel, prompt: Prompt, method: SparsityMethod): SparseFeedForward {
+  switch (method.kind) {
+    case "griffin":
+      return pruned(model, selectExperts(prompt.statistics, method), method);
+    case "experts":
+      return pruned(model, method.experts, method);
+    case "magnitude":
+      return pruned(model, fixedExperts(model, prompt, method), method);
+    case "random":
+      return pruned(model, fixedExperts(model, prompt, method, method.key), method);
+    case "wanda":
+      return { feedForward: wandaFeedForward(model, prompt, method.density) };
+    case "cats":
+      return { feedForward: catsFeedForward(model, prompt, method.density) };
+    case "teal":
+      return { feedForward: tealFeedForward(model, prompt, method.density) };
+    default:
+      throw new DomainError(
+        `sparsify: method.kind must be griffin, experts, magnitude, random, wanda, cats or teal, got ${String((method as { kind: unknown }).kind)}`,
+      );
+  }
+}
+
+function pruned(model: LanguageModel, experts: ExpertSet, { storage }: PrunedOptions): SparseFeedForward {
+  return { experts, feedForward: prunedFeedForward(model, experts, storage && { storage }) };
+}
+
+/** Sets that do not look at the prompt; their retained energy is the prompt's all the same. */
+function fixedExperts(model: LanguageModel, prompt: Prompt, options: Pick<ExpertOptions, "density" | "k">, key?: RngKey): ExpertSet {
+  const { numLayers, ffSize } = model.config;
+  const counts = expertCounts("sparsify", new Array<number>(numLayers).fill(ffSize), options);
+  const scores = key === undefined ? magnitudeScores(model) : undefined;
+  const layers = counts.map((k, i) =>
+    scores ? selectNeurons(scores[i]!, k) : selectNeurons(new Float64Array(ffSize), k, { method: "random", key: foldIn(key!, i) }),
+  );
+  return { layers, retainedEnergy: layers.map((chosen, i) => retainedEnergy(prompt.statistics.layers[i]!.sumSquares, chosen)) };
+}
