@@ -36,9 +36,10 @@ function dynamicImport(statement, source) {
   return `const { ${names.join(", ")} } = await import(${from});`;
 }
 
-function toTest({ line, code }, file) {
+/** The statements of a block, imports made dynamic, comments that state values made comparisons. */
+function bodyOf({ code }) {
   const source = ts.createSourceFile("block.ts", code, ts.ScriptTarget.Latest, true);
-  const body = source.statements.map((statement) => {
+  return source.statements.map((statement) => {
     if (ts.isImportDeclaration(statement)) return dynamicImport(statement, source);
     const note = /^;?[ \t]*\/\/ (=>|throws) (.+)/.exec(code.slice(statement.end));
     if (note === null || !ts.isExpressionStatement(statement)) return statement.getText(source);
@@ -47,8 +48,14 @@ function toTest({ line, code }, file) {
       ? `doctestEqual(await (${expression}), ${note[2]});`
       : `await doctestThrows(async () => (${expression}), ${JSON.stringify(note[2].trim())});`;
   });
-  return `doctestIt(${JSON.stringify(`${file}:${line}`)}, async () => {\n${body.join("\n")}\n});`;
 }
+
+function toTest(block, file) {
+  return `doctestIt(${JSON.stringify(`${file}:${block.line}`)}, async () => {\n${bodyOf(block).join("\n")}\n});`;
+}
+
+/** A block as statements without its comparisons. */
+export const toStatements = (block) => bodyOf({ code: block.code.replaceAll(/\/\/ (=>|throws) .*/g, "") }).join("\n");
 
 const TOOLS = `
 const doctestClose = (a, b) => typeof a === "number" && typeof b === "number" && (Object.is(a, b) || Math.abs(a - b) <= 1e-8 * (1 + Math.abs(b)));

@@ -1,0 +1,43 @@
+// npm run stress [-- hostile | package name …]: everything that takes too long for npm test, bounded to half an hour on two cores.
+//   hostile   10⁶ calls of the public functions with arguments of the wrong type, shape and size
+// The rest runs with RUN_SLOW=1: parsers against 10⁵ mutations each, chains killed and resumed, long statistics.
+import { spawnSync } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { hostileCalls } from "./hostile-run.mjs";
+import { publicFunctions } from "./calls.mjs";
+
+const root = fileURLToPath(new URL("../../", import.meta.url));
+const [only, calls] = process.argv.slice(2);
+let failures = 0;
+
+const functions = await publicFunctions();
+const total = Number(calls ?? 1e6);
+console.log(`hostile calls: ${total} over ${functions.length} functions …`);
+const result = await hostileCalls({ callsEach: Math.ceil(total / functions.length), ...(only && only !== "hostile" && { only }) });
+const kinds = new Map();
+for (const fault of result.faults) {
+  const kind = `${fault.entry} ${fault.name} ${fault.what.replaceAll(/\d+/g, "#")}`;
+  kinds.set(kind, [...(kinds.get(kind) ?? []), fault]);
+}
+for (const [kind, list] of [...kinds].sort((a, b) => b[1].length - a[1].length))
+  console.log(`  ${list.length}×  ${kind}\n      e.g. ${list[0].args.slice(0, 160)}`);
+console.log(
+  `${result.total} calls, ${result.faults.length} neither a result nor a typed error; ${result.silent.length} functions without an example: ${result.silent.join(", ")}`,
+);
+failures += result.faults.length;
+
+if (only === undefined) {
+  const { status } = spawnSync(process.execPath, [`${root}scripts/test.mjs`, "--project", "unit"], {
+    cwd: root,
+    stdio: "inherit",
+    env: { ...process.env, RUN_SLOW: "1" },
+  });
+  failures += status === 0 ? 0 : 1;
+  const audit = spawnSync("npx pnpm audit --prod", { cwd: root, shell: true, encoding: "utf8" });
+  console.log(
+    /No known vulnerabilities/.test(audit.stdout)
+      ? "no known vulnerability in published dependencies"
+      : `${audit.stdout}${audit.stderr}`.slice(0, 2000),
+  );
+}
+process.exit(failures === 0 ? 0 : 1);
