@@ -1,10 +1,11 @@
 /** Compiled functions: traced once for each kind of arguments, then run without the function. */
-import type { NdArray } from "../array/ndarray.js";
+import type { DenseArray, NdArray } from "../array/ndarray.js";
 import { DomainError } from "../errors.js";
 import { treeFill } from "../tree/tree.js";
 import type { Graph } from "./graph.js";
 import { type Executable, interpreter } from "./interpret.js";
 import { formatGraph } from "./print.js";
+import { ResidentArray, free } from "./resident.js";
 import { callOf } from "./signature.js";
 import { simplify } from "./simplify.js";
 import { type Traced, traceGraph } from "./trace.js";
@@ -18,6 +19,13 @@ import { store } from "./wasm/store.js";
 export interface CompileOptions {
   /** What runs the program: SIMD in WebAssembly, the default wherever there is any, or plain JavaScript. */
   readonly device?: "wasm" | "js";
+  /** Leave results in the memory of compiled programs, as by {@link pin}: for states that the next call takes. Default false. */
+  readonly resident?: boolean;
+  /**
+   * Arguments that the call uses up, counted from 0: their pinned arrays are freed afterwards, so that a state that goes round and
+   * round takes no more memory. Default none.
+   */
+  readonly donate?: readonly number[];
   /** Programs kept, one for each kind of arguments; the one unused for longest goes first. Default 32. */
   readonly cacheSize?: number;
 }
@@ -58,7 +66,7 @@ const programsOf = new WeakMap<object, ReadonlyMap<string, Program>>();
  * @category Compilation
  */
 export function compile<Args extends unknown[], Y>(f: (...args: Args) => Y, options: CompileOptions = {}): (...args: Args) => Y {
-  const { cacheSize = 32 } = options;
+  const { cacheSize = 32, donate = [] } = options;
   if (!["wasm", "js"].includes(options.device ?? "wasm"))
     throw new DomainError(`compile: device must be "wasm" or "js", got ${String(options.device)}`);
   if (!Number.isInteger(cacheSize) || cacheSize < 1) throw new DomainError(`compile: cacheSize must be an integer ≥ 1, got ${cacheSize}`);
@@ -73,20 +81,22 @@ export function compile<Args extends unknown[], Y>(f: (...args: Args) => Y, opti
       // the function uses an array of a surrounding transform that it was not given
       if (traced.captures.length > 0) return f(...args);
       const graph = simplify(traced.graph);
-      program = { traced, graph, executable: executableOf(graph, options) };
+      program = { traced, graph, executable: executableOf(graph, options, call.leaves) };
     } else programs.delete(call.key);
     programs.set(call.key, program);
     if (programs.size > cacheSize) programs.delete(programs.keys().next().value!);
     const outputs: readonly NdArray[] = program.executable.run(call.leaves);
+    for (const k of donate) free(args[k]);
     return treeFill(program.traced.result, outputs) as Y;
   };
   programsOf.set(compiled, programs);
   return compiled;
 }
 
-function executableOf(graph: Graph, { device = "wasm" }: CompileOptions): Executable {
+function executableOf(graph: Graph, { device = "wasm", resident = false }: CompileOptions, leaves: readonly DenseArray[]): Executable {
   const memory = device === "wasm" ? store() : undefined;
-  return (memory && wasmProgram(graph, memory)) ?? interpreter(graph);
+  const external = leaves.map((x) => x instanceof ResidentArray);
+  return (memory && wasmProgram(graph, memory, { external, resident })) ?? interpreter(graph);
 }
 
 /**

@@ -15,11 +15,13 @@ export interface DeviceProgram {
   free(): void;
 }
 
-/** Where programs can run; made by `webgpu()` and `webasm()` of `@provably/core-tensor/gpu`. */
+/** Where programs can run; made by `webgpu()`, `webasm()` and `auto()` of `@provably/core-tensor/gpu`. */
 export interface Device {
-  readonly kind: "webgpu" | "webasm";
+  readonly kind: "webgpu" | "webasm" | "auto";
   /** For people: kind and maker. */
   readonly name: string;
   /** Throws {@link DeviceError} naming the primitives that have no form on this device, or when the device is gone. */
-  program(graph: Graph): Promise<DeviceProgram>;
+  program(graph: Graph): DeviceProgram;
+  /** Gives everything back; programs on the device fail from then on. */
+  close(): Promise<void>;
 }

@@ -4,3 +4,4 @@
  * @packageDocumentation
  */
 export { compile, explain, type CompileOptions } from "./compile.js";
+export { free, pin } from "./resident.js";

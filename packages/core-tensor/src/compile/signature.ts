@@ -5,6 +5,7 @@ import { Tracer } from "../trace/tracer.js";
 import type { Tree } from "../tree/tree.js";
 import { asTree } from "../transform/vjp.js";
 import { keyOf } from "./key.js";
+import { ResidentArray } from "./resident.js";
 
 /** Arguments taken apart. */
 export interface Call {
@@ -24,7 +25,7 @@ export function callOf(args: readonly unknown[]): Call | undefined {
   const walk = (node: unknown): void => {
     if (isDenseArray(node)) {
       leaves.push(node);
-      key += `${node.dtype}${node.shape.join()};`;
+      key += `${node instanceof ResidentArray ? "@" : ""}${node.dtype}${node.shape.join()};`;
     } else if (node instanceof Tracer) {
       traced = true;
     } else if (Array.isArray(node)) {

@@ -4,10 +4,10 @@ import { type Shape, broadcastStrides, isRowMajor, rowMajorStrides, sizeOf } fro
 import type { Node } from "../graph.js";
 import { SIZES } from "./group.js";
 
-/** A stretch of memory. `arena` ones are placed by the plan; inputs and constants lie where the program puts them. */
+/** A stretch of memory. `arena` ones are placed by the plan, `constant` ones lie in the program's own memory, `external` ones with the caller. */
 export interface Buffer {
   readonly id: number;
-  readonly kind: "arena" | "input" | "constant";
+  readonly kind: "arena" | "constant" | "external";
   readonly bytes: number;
 }
 

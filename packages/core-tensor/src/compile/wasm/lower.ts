@@ -67,23 +67,28 @@ export class Lowering {
   readonly constants: { buffer: Buffer; array: DenseArray | Uint8Array }[] = [];
   private readonly places = new Map<Value, Place>();
 
+  /** `external` tells which inputs lie in memory already. */
   constructor(
     readonly store: Store,
     readonly graph: Graph,
+    private readonly external: readonly boolean[] = [],
   ) {}
 
   lower(): Lowered {
     const readers = readersOf(this.graph);
     const outputs = new Set(this.graph.outputs);
-    for (const x of this.graph.inputs)
-      if (readers.has(x) || outputs.has(x)) this.places.set(x, rowMajorPlace(this.buffer("input", x.dtype, sizeOf(x.shape)), x.dtype, x.shape));
+    this.graph.inputs.forEach((x, i) => {
+      if (!readers.has(x) && !outputs.has(x)) return;
+      const buffer = this.buffer(this.external[i] ? "external" : "arena", x.dtype, sizeOf(x.shape));
+      this.places.set(x, rowMajorPlace(buffer, x.dtype, x.shape));
+    });
     for (const unit of unitsOf(this.graph, { elementwise: isFusible, reduction: isFusedReduction })) {
       if (unit.nodes.every((node) => node.outputs.every((y) => sizeOf(y.shape) === 0))) this.placeEmpty(unit);
       else if (unit.space !== undefined) this.fused(unit, unit.space, resultsOf(unit, readers, outputs));
       else this.single(unit.nodes[0]!);
     }
-    const { steps, buffers, constants } = this;
     const places = this.graph.outputs.map((y) => this.place(y));
+    const { steps, buffers, constants } = this;
     return { steps, buffers, constants, inputs: this.graph.inputs.map((x) => this.places.get(x)), outputs: places };
   }
 

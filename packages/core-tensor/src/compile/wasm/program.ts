@@ -2,14 +2,18 @@
 import { type DType, allocate } from "../../array/dtype.js";
 import { dense } from "../../array/ndarray.js";
 import { sizeOf } from "../../array/shape.js";
+import { DomainError } from "../../errors.js";
 import type { Graph } from "../graph.js";
 import type { Executable } from "../interpret.js";
 import { type Lifetime, assignOffsets } from "../plan/arena.js";
+import { SIZES } from "../plan/group.js";
+import { isDense } from "../plan/place.js";
+import { ResidentArray } from "../resident.js";
 import { type Lowered, Lowering, type Machine, copyInto, viewAt, write } from "./lower.js";
 import { type Store, aligned } from "./store.js";
 
-/** Offsets of the buffers that the arena holds, by id. */
-export function planArena(lowered: Lowered): { readonly offsets: Map<number, number>; readonly total: number } {
+/** Offsets of the buffers that the arena holds, by id; those in `elsewhere` get none. */
+export function planArena(lowered: Lowered, elsewhere: ReadonlySet<number>): { readonly offsets: Map<number, number>; readonly total: number } {
   const { buffers, steps, inputs, outputs } = lowered;
   const first = new Map<number, number>();
   const last = new Map<number, number>();
@@ -22,7 +26,7 @@ export function planArena(lowered: Lowered): { readonly offsets: Map<number, num
     for (const buffer of [...reads, ...writes]) touch(buffer.id, at);
   });
   for (const place of outputs) touch(place.buffer.id, steps.length);
-  const held = buffers.filter((b) => b.kind !== "constant" && first.has(b.id));
+  const held = buffers.filter((b) => b.kind === "arena" && first.has(b.id) && !elsewhere.has(b.id));
   const lifetimes = held.map((b): Lifetime => ({ bytes: aligned(b.bytes), first: first.get(b.id)!, last: last.get(b.id)! }));
   const { offsets, total } = assignOffsets(lifetimes);
   return { offsets: new Map(held.map((b, i) => [b.id, offsets[i]!])), total };
@@ -33,11 +37,38 @@ const collected = new FinalizationRegistry<() => void>((release) => {
   release();
 });
 
+/** Outputs that can be computed right where they will stay: whole buffers of their own. Buffer id by position. */
+function directOutputs({ inputs, outputs }: Lowered): Map<number, number> {
+  const direct = new Map<number, number>();
+  const taken = new Set(inputs.map((place) => place?.buffer.id));
+  outputs.forEach((place, i) => {
+    const { id, kind, bytes } = place.buffer;
+    const whole = kind === "arena" && isDense(place) && place.offset === 0 && bytes === sizeOf(place.shape) * SIZES[place.dtype];
+    if (whole && !taken.has(id)) direct.set(i, id);
+    taken.add(id);
+  });
+  return direct;
+}
+
+function outOfMemory(): never {
+  throw new DomainError("compile: the memory of compiled programs, 4 GiB, is full; free pinned arrays, or name arguments to donate");
+}
+
+/** How a program is called. */
+export interface Calling {
+  /** Which inputs come as resident arrays. */
+  readonly external: readonly boolean[];
+  /** Whether results stay in memory. */
+  readonly resident: boolean;
+}
+
 /** Lowers a graph; undefined when the memory cannot hold it. */
-export function wasmProgram(graph: Graph, store: Store): Executable | undefined {
-  const lowered = new Lowering(store, graph).lower();
+export function wasmProgram(graph: Graph, store: Store, { external, resident }: Calling): Executable | undefined {
+  const lowered = new Lowering(store, graph, external).lower();
+  const direct = resident ? directOutputs(lowered) : new Map<number, number>();
   const { steps, buffers, inputs, outputs, constants } = lowered;
-  const { offsets, total } = planArena(lowered);
+  const { offsets, total } = planArena(lowered, new Set(direct.values()));
+  if (store.arena(total) === undefined) return undefined;
   const machine: Machine = { store, address: new Array<number>(buffers.length).fill(0) };
 
   const constantBytes = constants.reduce((sum, { buffer }) => sum + aligned(buffer.bytes), 0);
@@ -56,17 +87,27 @@ export function wasmProgram(graph: Graph, store: Store): Executable | undefined 
   const executable: Executable = {
     run(arrays) {
       const arena = store.arena(total);
-      if (arena === undefined) throw new RangeError("the memory of compiled programs is full");
+      if (arena === undefined) return outOfMemory();
       if (arena !== base) {
         base = arena;
         for (const [id, offset] of offsets) machine.address[id] = arena + offset;
       }
       inputs.forEach((place, i) => {
-        if (place !== undefined) write(machine, place, arrays[i]!);
+        const x = arrays[i]!;
+        if (place === undefined) return;
+        if (place.buffer.kind === "external" && x instanceof ResidentArray) machine.address[place.buffer.id] = x.addressIn(store);
+        else write(machine, place, x);
       });
+      const kept = outputs.map((place) => (resident ? ResidentArray.reserve(store, place.dtype, place.shape) : undefined));
+      for (const [i, id] of direct) machine.address[id] = kept[i]?.addressIn(store) ?? outOfMemory();
       for (const step of steps) step.run(machine);
-      return outputs.map((place) => {
+      return outputs.map((place, i) => {
         const size = sizeOf(place.shape);
+        const home = kept[i];
+        if (home !== undefined) {
+          if (!direct.has(i)) copyInto(viewAt(machine, place), store.views[place.dtype], home.addressIn(store) / SIZES[place.dtype]);
+          return home;
+        }
         const data = allocate(place.dtype, size);
         copyInto(viewAt(machine, place), data, 0);
         return dense<DType>(data, place.dtype, place.shape);

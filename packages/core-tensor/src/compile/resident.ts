@@ -1,0 +1,138 @@
+/** Arrays that live in the memory of compiled programs: weights that every call reads, states that one call hands to the next. */
+import { type DType, type TypedArrayOf, allocate } from "../array/dtype.js";
+import { DenseArray, contiguous } from "../array/ndarray.js";
+import { type Shape, rowMajorStrides, sizeOf } from "../array/shape.js";
+import { DomainError } from "../errors.js";
+import { toConcrete } from "../trace/input.js";
+import { asTree } from "../transform/vjp.js";
+import { treeLeaves, treeMap } from "../tree/tree.js";
+import { SIZES } from "./plan/group.js";
+import { type Store, store } from "./wasm/store.js";
+
+interface Block {
+  readonly store: Store;
+  readonly address: number;
+  readonly bytes: number;
+}
+
+const collected = new FinalizationRegistry<Block[]>((blocks) => {
+  for (const { store: home, address, bytes } of blocks.splice(0)) home.give(address, bytes);
+});
+
+/** A row-major array in program memory. Read like any other, its elements are copied out once. */
+export class ResidentArray extends DenseArray {
+  private copy: TypedArrayOf[DType] | undefined;
+  private freed = false;
+
+  private constructor(
+    dtype: DType,
+    shape: Shape,
+    /** Emptied when the array is freed or collected, whichever comes first. */
+    private readonly blocks: Block[],
+  ) {
+    super(allocate(dtype, 0), dtype, shape, rowMajorStrides(shape), 0, sizeOf(shape));
+    Object.defineProperty(this, "data", { get: () => this.elements() });
+    collected.register(this, blocks, this);
+  }
+
+  /** Memory for `shape`, with whatever is in it; undefined when there is none. */
+  static reserve(home: Store, dtype: DType, shape: Shape): ResidentArray | undefined {
+    const bytes = sizeOf(shape) * SIZES[dtype];
+    const address = home.take(bytes);
+    return address === undefined ? undefined : new ResidentArray(dtype, shape, [{ store: home, address, bytes }]);
+  }
+
+  /** Whether the elements can be had. */
+  get isLive(): boolean {
+    return !this.freed;
+  }
+
+  /** Address of the elements in a memory, to which they are copied if they are not there yet. */
+  addressIn(home: Store): number {
+    this.check();
+    const there = this.blocks.find((b) => b.store === home);
+    if (there !== undefined) return there.address;
+    const bytes = this.size * SIZES[this.dtype];
+    const data = this.elements();
+    const address = home.take(bytes);
+    if (address === undefined) throw new DomainError(`pin: ${bytes} bytes do not fit into the memory of compiled programs; free what is not needed`);
+    home.views[this.dtype].set(data, address / SIZES[this.dtype]);
+    this.blocks.push({ store: home, address, bytes });
+    return address;
+  }
+
+  private elements(): TypedArrayOf[DType] {
+    if (this.copy !== undefined) return this.copy;
+    this.check();
+    const { store: home, address } = this.blocks[0]!;
+    const from = address / SIZES[this.dtype];
+    return (this.copy = home.views[this.dtype].slice(from, from + this.size));
+  }
+
+  private check(): void {
+    if (this.freed) throw new DomainError("pin: this array was freed, or donated to a compiled function, which may have overwritten it");
+  }
+
+  free(): void {
+    if (this.freed) return;
+    this.freed = true;
+    collected.unregister(this);
+    for (const { store: home, address, bytes } of this.blocks.splice(0)) home.give(address, bytes);
+  }
+}
+
+/**
+ * The same arrays, kept in the memory of compiled programs, so that calls need not copy them in.
+ *
+ * For what many calls read: weights, data sets, the state of a decoder. The handles are arrays like any other; functions that are not
+ * compiled copy the elements out once. The memory returns when a handle is collected, or at once with {@link free}. Where there is no
+ * WebAssembly SIMD the arrays stay where they are.
+ *
+ * @param tree - arrays in nested objects and lists, or one array
+ * @returns tree of the same structure
+ * @throws {@link DomainError} when the memory, 4 GiB at most, is full
+ * @example
+ * ```ts
+ * import { array, matmul, toNested } from "@provably/core-tensor";
+ * import { compile, pin } from "@provably/core-tensor/compile";
+ *
+ * const weights = pin(array([[1, 2], [3, 4]]));
+ * const f = compile((x, w) => matmul(x, w));
+ * toNested(f(array([1, 1]), weights)); // => [4, 6]
+ * ```
+ * @category Compilation
+ */
+export function pin<T>(tree: T): T {
+  const home = store();
+  if (home === undefined) return tree;
+  return treeMap(
+    (x) => {
+      if (x instanceof ResidentArray) return x;
+      const { data, offset, dtype, shape, size } = contiguous(toConcrete("pin", x));
+      const resident = ResidentArray.reserve(home, dtype, shape);
+      if (resident === undefined)
+        throw new DomainError(`pin: ${size * SIZES[dtype]} bytes do not fit into the memory of compiled programs; free what is not needed`);
+      home.views[dtype].set(data.subarray(offset, offset + size), resident.addressIn(home) / SIZES[dtype]);
+      return resident;
+    },
+    asTree("pin", tree) as T,
+  );
+}
+
+/**
+ * Gives back the memory of pinned arrays now instead of when they are collected. Reading them afterwards throws.
+ *
+ * @param tree - pinned arrays in nested objects and lists; other arrays are left alone
+ * @example
+ * ```ts
+ * import { ones } from "@provably/core-tensor";
+ * import { free, pin } from "@provably/core-tensor/compile";
+ *
+ * const x = pin(ones([1000]));
+ * free(x);
+ * ```
+ * @category Compilation
+ */
+export function free(tree: unknown): void {
+  for (const x of treeLeaves(tree)) if (x instanceof ResidentArray) x.free();
+}
