@@ -32,7 +32,8 @@ export interface WebGpuOptions {
 }
 
 /** A device as the executor uses it. */
-export interface GpuJsDevice extends Omit<Device, "program"> {
+export interface GpuJsDevice extends Pick<Device, "name" | "close"> {
+  readonly kind: "webgpu" | "webasm";
   readonly module: GpuModule;
   readonly gpu: GpuInstance;
   /** Arrays that one kernel may read. */
@@ -45,7 +46,6 @@ export interface GpuJsDevice extends Omit<Device, "program"> {
   readonly keep: unknown;
   /** Runs what may fail on the device and tells what did. */
   guard<T>(what: string, work: () => Promise<T>): Promise<T>;
-  close(): Promise<void>;
 }
 
 const ADVICE = 'compute on the CPU (device: "wasm"), which needs no device';

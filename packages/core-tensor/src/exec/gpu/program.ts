@@ -6,7 +6,7 @@ import { type DType, allocate } from "../../array/dtype.js";
 import { type DenseArray, dense, rowMajorData } from "../../array/ndarray.js";
 import type { DeviceProgram } from "../../compile/device.js";
 import type { Graph } from "../../compile/graph.js";
-import { DeviceError } from "../../errors.js";
+import { DTypeError, DeviceError } from "../../errors.js";
 import type { GpuJsDevice } from "./device.js";
 import { helperFunctions } from "./functions.js";
 import type { Kernel, Pipeline } from "./gpujs.js";
@@ -19,6 +19,11 @@ import { Given, type Stage, Uniform } from "./stage.js";
 export function prepare(graph: Graph, device: GpuJsDevice): DeviceProgram {
   device.check();
   const missing = [...new Set(graph.nodes.filter((node) => !hasForm(node)).map((node) => node.primitive.name))];
+  const double = [...graph.inputs, ...graph.nodes.flatMap((node) => node.outputs)].find((x) => x.dtype === "float64");
+  if (double !== undefined)
+    throw new DTypeError(
+      `compile: ${device.kind} computes in float32, but ${double.node ? `the result of ${double.node.primitive.name}` : "an argument"} is float64; convert with astype(x, "float32"), or compute on the CPU`,
+    );
   if (missing.length > 0)
     throw new DeviceError(
       `compile: ${missing.join(", ")} ${missing.length > 1 ? "have" : "has"} no form on ${device.kind}; compute it outside the compiled function, or all of it on the CPU`,
@@ -27,7 +32,8 @@ export function prepare(graph: Graph, device: GpuJsDevice): DeviceProgram {
   const computed = [...new Set(lowered.outputs.filter((y) => !(y instanceof Given || y instanceof Uniform)))];
   const kernels = plan(computed, device.maxArrays);
   checkSizes(kernels, lowered, device);
-  const pipeline = kernels.length > 0 ? build(device, lowered, kernels, computed) : undefined;
+  const built = kernels.length > 0 ? build(device, lowered, kernels, computed) : undefined;
+  const pipeline = built?.pipeline;
   let turn: Promise<unknown> = Promise.resolve();
 
   return {
@@ -43,7 +49,7 @@ export function prepare(graph: Graph, device: GpuJsDevice): DeviceProgram {
     },
     explain: () => explainProgram(device, lowered, kernels, pipeline),
     free() {
-      void pipeline?.destroy();
+      built?.free();
     },
   };
 }
@@ -63,9 +69,15 @@ function checkSizes(kernels: readonly PlannedKernel[], { inputs, constants }: Lo
     );
 }
 
-function build(device: GpuJsDevice, lowered: Lowered, planned: readonly PlannedKernel[], computed: readonly Stage[]): Pipeline {
+/** The pipeline, and what gives its memory back. */
+interface Built {
+  readonly pipeline: Pipeline;
+  free(): void;
+}
+
+function build(device: GpuJsDevice, lowered: Lowered, planned: readonly PlannedKernel[], computed: readonly Stage[]): Built {
   const { gpu, module } = device;
-  const made = new Map<string, Kernel>();
+  const made = new Map<string, ReturnType<typeof gpu.createKernel>>();
   const kernelOf = (source: string, size: number): Kernel => {
     const key = `${size} ${source}`;
     let kernel = made.get(key);
@@ -94,7 +106,14 @@ function build(device: GpuJsDevice, lowered: Lowered, planned: readonly PlannedK
   };
   // gpu.js takes the number of inputs from the function's length
   Object.defineProperty(orchestrate, "length", { value: lowered.inputs.length });
-  return gpu.createPipeline(orchestrate, { threads: false });
+  const pipeline = gpu.createPipeline(orchestrate, { threads: false });
+  return {
+    pipeline,
+    free() {
+      void pipeline.destroy();
+      for (const kernel of made.values()) kernel.destroy();
+    },
+  };
 }
 
 /** gpu.js degrades to slower ways in silence; here that is an error, or a line of the explanation. */

@@ -1,0 +1,63 @@
+/**
+ * Devices for compiled functions: WebGPU, and gpu.js on WebAssembly. Importing this entry costs little; gpu.js itself, some 150 KB
+ * compressed, is loaded when a device is asked for.
+ *
+ * @packageDocumentation
+ */
+import type { Device } from "../compile/device.js";
+import { type GpuJsDevice, type WebGpuOptions, openWebAssembly, openWebGpu } from "../exec/gpu/device.js";
+import { prepare } from "../exec/gpu/program.js";
+
+export type { Device, DeviceProgram } from "../compile/device.js";
+export type { WebGpu, WebGpuOptions } from "../exec/gpu/device.js";
+
+/**
+ * The machine's GPU, through WebGPU.
+ *
+ * Pass it to `compile`: `compile(f, { device: await webgpu() })` gives a function that returns a promise. All arithmetic is float32, sums
+ * are formed in another order than on the CPU, and NaN and infinities are not reliable in shaders: constants that are infinite become
+ * ±1e30, and from that magnitude on numbers count as infinite. There is one WebGPU device in a process; a second call returns it again.
+ *
+ * @param options - see {@link WebGpuOptions}
+ * @returns the device
+ * @throws {@link DeviceError} when there is no WebGPU, no adapter, or the adapter refuses a device; the CPU is as usable as before
+ * @example
+ * ```ts no-run
+ * import { add, array, mul, toNested } from "@provably/core-tensor";
+ * import { compile } from "@provably/core-tensor/compile";
+ * import { webgpu } from "@provably/core-tensor/gpu";
+ *
+ * const f = compile((a, b) => add(mul(a, b), 1), { device: await webgpu() });
+ * toNested(await f(array([1, 2]), array([3, 4]))); // => [4, 9]
+ * ```
+ * @category Devices
+ */
+export async function webgpu(options: WebGpuOptions = {}): Promise<Device> {
+  return deviceOf(await openWebGpu(options));
+}
+
+/**
+ * The same kernels on WebAssembly, by gpu.js: a device that is there everywhere, for testing programs meant for a GPU.
+ *
+ * It is no fast way to compute: exponentials are called element by element. `compile` without a device has SIMD kernels of its own.
+ *
+ * @returns the device
+ * @throws {@link DeviceError} when there is no WebAssembly
+ * @example
+ * ```ts
+ * import { add, array, mul, toNested } from "@provably/core-tensor";
+ * import { compile } from "@provably/core-tensor/compile";
+ * import { webasm } from "@provably/core-tensor/gpu";
+ *
+ * const f = compile((a, b) => add(mul(a, b), 1), { device: await webasm() });
+ * toNested(await f(array([1, 2]), array([3, 4]))); // => [4, 9]
+ * ```
+ * @category Devices
+ */
+export async function webasm(): Promise<Device> {
+  return deviceOf(await openWebAssembly());
+}
+
+function deviceOf(device: GpuJsDevice): Device {
+  return { kind: device.kind, name: device.name, program: (graph) => prepare(graph, device), close: () => device.close() };
+}
