@@ -28,8 +28,8 @@ export interface RandomCptsOptions {
 /**
  * Random conditional tables in which children depend on their parents.
  *
- * With parents, $P(v \mid pa) = (1 - s)\,\mathrm{Dirichlet}(c) + s\,e_{j(pa)}$, where $j$ runs through a random permutation of the child's states as the
- * parents' joint state does; without, $\tfrac12\mathrm{Dirichlet}(c) + \tfrac1{2m}$. Tables in which a child hardly depends on a latent parent are drawn again:
+ * With parents, $P(v \mid pa) = (1 - s)\,\mathrm{Dirichlet}(c) + s\,e_{j(pa)}$, where $j$ deals the child's states in
+ * turn to the parents' joint states in random order; without, $\tfrac12\mathrm{Dirichlet}(c) + \tfrac1{2m}$. Tables in which a child hardly depends on a latent parent are drawn again:
  * the smallest singular value of the table with that parent's states as rows must reach `minSingular`.
  *
  * @param graph - the graph
@@ -59,14 +59,14 @@ export function randomCpts(graph: ConceptGraph, key: RngKey, options: RandomCpts
     for (let attempt = 0; attempt < 1000; attempt++) {
       const own = foldIn(foldIn(key, name), attempt);
       const noise = dirichlet(foldIn(own, "noise"), new Array<number>(states).fill(concentration), [rows], { dtype: "float64" });
-      const order = permutation(foldIn(own, "order"), states);
+      const turn = permutation(foldIn(own, "order"), rows);
       const data = new Float64Array(rows * states);
       for (let row = 0; row < rows; row++)
         for (let s = 0; s < states; s++)
           data[row * states + s] =
             parents.length === 0
               ? 0.5 * noise.get(row, s) + 0.5 / states
-              : (1 - strength) * noise.get(row, s) + (order.get(row % states) === s ? strength : 0);
+              : (1 - strength) * noise.get(row, s) + (turn.get(row) % states === s ? strength : 0);
       const dependent = parents.every((parent, axis) => !latent.has(parent) || dependence(data, [...extents, states], axis) >= minSingular);
       if (dependent) return [name, toArray(data, [...extents, states])] as const;
     }

@@ -42,7 +42,7 @@ export function coverGraphOf({ groups, ends, pValues }: TopLevel): CoverGraph {
 }
 
 /** Without covers that have one neighbour or none: they say nothing about the observed variables. A cover between two covers, with nothing else, is bridged. */
-function prune(graph: CoverGraph): CoverGraph {
+export function prune(graph: CoverGraph): CoverGraph {
   const { nodes, parents } = graph;
   const children = nodes.map((_, i) => parents.flatMap((p, c) => (p.includes(i) ? [c] : [])));
   const idle = nodes.findIndex(({ latent }, i) => latent && (children[i]!.length === 0 || (children[i]!.length === 1 && parents[i]!.length <= 1)));

@@ -13,7 +13,8 @@ import { type CoverGraph, coverGraphOf, equivalenceEnds, expand } from "./cover-
 import { findEdges } from "./edges.js";
 import { type Group, type Tester, makeTester } from "./groups.js";
 import { type RankOracle, covarianceOracle, rowsOracle } from "./oracle.js";
-import { adaptCpts, edgeMoves, scoreGraph } from "./score.js";
+import { hasTriangle, movesFrom } from "./moves.js";
+import { adaptCpts, scoreGraph } from "./score.js";
 
 /**
  * What is known beforehand, in terms of observed variables.
@@ -278,9 +279,9 @@ function searchOnce(tester: Tester, settings: Settings, alpha: number): { graph:
 /** The structure with the best BIC among those of several levels, then single edges between covers changed while that improves it. */
 function refined(tester: Tester, rows: Rows, settings: Settings, warnings: readonly string[]): HierarchyResult {
   const { alpha, key, signal } = settings;
-  const levels = [alpha, Math.min(0.5, 10 * alpha), alpha / 10, alpha / 100, alpha / 10_000];
+  const levels = [1, 3, 10, 30, 1 / 3, 1 / 10, 1 / 100, 1e-4].map((factor) => Math.min(0.5, factor * alpha));
   const seen = new Set<string>();
-  let best: { graph: CoverGraph; log: Decision[]; fit: FittedHierarchy; level: number } | undefined;
+  let best: { graph: CoverGraph; log: Decision[]; fit: FittedHierarchy; level: number; triangle: boolean } | undefined;
   let first: { graph: CoverGraph; log: Decision[] } | undefined;
   for (const level of levels) {
     signal?.throwIfAborted();
@@ -290,7 +291,9 @@ function refined(tester: Tester, rows: Rows, settings: Settings, warnings: reado
     if (seen.has(mark)) continue;
     seen.add(mark);
     const fit = scoreGraph(expandWith(graph, settings, tester.oracle), rows, foldIn(key, "score"));
-    if (fit !== undefined && (best === undefined || fit.bic < best.fit.bic)) best = { graph, log, fit, level };
+    if (fit === undefined) continue;
+    const triangle = hasTriangle(graph);
+    if (best === undefined || (triangle === best.triangle ? fit.bic < best.fit.bic : best.triangle)) best = { graph, log, fit, level, triangle };
   }
   if (best === undefined)
     return resultOf(first!.graph, first!.log, settings, tester.oracle, tester, [...warnings, "too densely connected to be refined"], alpha);
@@ -298,12 +301,17 @@ function refined(tester: Tester, rows: Rows, settings: Settings, warnings: reado
   for (let round = 0; round < 10; round++) {
     signal?.throwIfAborted();
     const { graph, fit } = best;
-    let next: { graph: CoverGraph; fit: FittedHierarchy; text: string; nodes: readonly string[] } | undefined;
-    for (const [i, move] of edgeMoves(graph).entries()) {
+    // a few iterations tell which changes are worth a closer look
+    const tried = movesFrom(graph).flatMap((move, i) => {
       const target = expandWith(move.graph, settings, tester.oracle);
       const own = foldIn(foldIn(key, round), i);
-      const tried = scoreGraph(target, rows, own, adaptCpts(fit, target, own));
-      if (tried !== undefined && tried.bic < (next?.fit.bic ?? fit.bic - 1e-6)) next = { ...move, fit: tried };
+      const short = scoreGraph(target, rows, own, { cpts: adaptCpts(fit, target, own), maxIterations: 12 });
+      return short === undefined ? [] : [{ ...move, target, fit: short }];
+    });
+    let next: { graph: CoverGraph; fit: FittedHierarchy; text: string; nodes: readonly string[] } | undefined;
+    for (const { target, ...move } of tried.sort((x, y) => x.fit.bic - y.fit.bic).slice(0, 6)) {
+      const long = scoreGraph(target, rows, key, { cpts: move.fit.cpts, maxIterations: 200 })!;
+      if (long.bic < (next?.fit.bic ?? fit.bic - 0.5)) next = { ...move, fit: long };
     }
     if (next === undefined) break;
     log.push({

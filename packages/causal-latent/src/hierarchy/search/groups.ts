@@ -67,20 +67,21 @@ export function makeTester(oracle: RankOracle, settings: TestSettings): Tester {
     return combinations(open.slice(0, group.size + 1), group.size).slice(0, 2);
   };
 
+  /**
+   * Sets of k + 1 measured variables to hold against. At most as many from a group as it has latents: more would have low rank whatever the set is. On data the half with
+   * the strongest associations, through which a missing link shows best, and an even choice of the rest.
+   */
   const controls = (rep: readonly number[], others: readonly Group[], k: number): number[][] => {
-    const all = others.flatMap(({ measured }) => measured);
-    if (oracle.exact) return combinations(all, k + 1);
-    // the variables most associated with each member are those through which a missing link would show
-    const chosen = new Set<number>();
-    for (const x of rep)
-      [...all]
-        .sort((i, j) => oracle.association(x, j) - oracle.association(x, i))
-        .slice(0, 2)
-        .forEach((j) => chosen.add(j));
-    for (const j of [...all].sort((i, j) => strength(j, rep) - strength(i, rep))) if (chosen.size < k + 1) chosen.add(j);
-    return evenlySpaced(combinations([...chosen], k + 1), maxTables);
+    const groupOf = new Map(others.flatMap((group, g) => group.measured.map((j) => [j, g] as const)));
+    const open = others.flatMap(({ measured, size }) => (oracle.exact ? measured : measured.slice(0, size + 1)));
+    const spread = combinations(open, k + 1).filter((set) => others.every(({ size }, g) => set.filter((j) => groupOf.get(j) === g).length <= size));
+    if (oracle.exact || spread.length <= maxTables) return spread;
+    const strength = (set: readonly number[]): number =>
+      set.reduce((sum, j) => sum + Math.max(...rep.map((i) => oracle.association(i, j))), 0) + rep.reduce((sum, i) => sum + Math.max(...set.map((j) => oracle.association(i, j))), 0); // prettier-ignore
+    const sorted = spread.map((set) => ({ set, strength: strength(set) })).sort((x, y) => y.strength - x.strength);
+    const half = Math.ceil(maxTables / 2);
+    return [...sorted.slice(0, half), ...evenlySpaced(sorted.slice(half), maxTables - half)].map(({ set }) => set);
   };
-  const strength = (j: number, rep: readonly number[]): number => rep.reduce((sum, i) => sum + oracle.association(i, j), 0);
 
   return {
     oracle,

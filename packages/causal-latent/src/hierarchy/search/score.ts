@@ -1,4 +1,4 @@
-/** Scores of whole structures: the Bayesian information criterion of their best fit, and the changes of single edges that improve it. */
+/** Scores of whole structures: the Bayesian information criterion of their best fit, and starts for the fit of one from that of another. */
 import { type RngKey, foldIn, uniform } from "@provably/core-tensor/random";
 import type { Rows } from "../data/labels.js";
 import type { ConceptGraph } from "../graph/graph.js";
@@ -6,15 +6,21 @@ import { product, toArray } from "../internal/arrays.js";
 import { junctionTree } from "../internal/junction-tree.js";
 import type { Cpts } from "../model/cpts.js";
 import { type FittedHierarchy, alignRows, fitRows } from "../model/fit.js";
-import type { CoverGraph } from "./cover-graph.js";
 
 /** Largest clique that a structure may need to be scored. */
 const MAX_CLIQUE = 1024;
 
-export function scoreGraph(graph: ConceptGraph, rows: Rows, key: RngKey, initial?: Cpts): FittedHierarchy | undefined {
+export function scoreGraph(
+  graph: ConceptGraph,
+  rows: Rows,
+  key: RngKey,
+  initial?: { readonly cpts: Cpts; readonly maxIterations: number },
+): FittedHierarchy | undefined {
   if (junctionTree(graph).cliques.some(({ cells }) => cells > MAX_CLIQUE)) return undefined;
   const aligned = alignRows("discoverHierarchy", graph, rows);
-  const settings = initial ? { restarts: 1, tolerance: 1e-7, maxIterations: 60, initial } : { restarts: 4, tolerance: 1e-8, maxIterations: 400 };
+  const settings = initial
+    ? { restarts: 1, tolerance: 1e-7, maxIterations: initial.maxIterations, initial: initial.cpts }
+    : { restarts: 4, tolerance: 1e-8, maxIterations: 400 };
   return fitRows(graph, aligned, key, settings);
 }
 
@@ -61,37 +67,4 @@ function digits(index: number, extents: readonly number[]): number[] {
     rest = Math.floor(rest / extents[axis]!);
   }
   return out;
-}
-
-/** A change of one edge between covers. */
-export interface Move {
-  readonly graph: CoverGraph;
-  readonly text: string;
-  readonly nodes: readonly string[];
-}
-
-/** All additions, removals and reversals of edges between covers that leave the graph acyclic. */
-export function edgeMoves(graph: CoverGraph): Move[] {
-  const { nodes, parents } = graph;
-  const covers = nodes.flatMap(({ latent }, i) => (latent ? [i] : []));
-  const name = (i: number): string => nodes[i]!.names.join(", ");
-  const change = (c: number, next: readonly number[]): CoverGraph => ({ ...graph, parents: parents.map((p, i) => (i === c ? next : p)) });
-  const reaches = (from: number, to: number, via: readonly (readonly number[])[]): boolean =>
-    from === to || via[to]!.some((p) => reaches(from, p, via));
-  const moves: Move[] = [];
-  for (const x of covers)
-    for (const c of covers) {
-      if (x === c) continue;
-      if (parents[c]!.includes(x)) {
-        moves.push({ graph: change(c, parents[c]!.filter((p) => p !== x)), text: `no edge between ${name(x)} and ${name(c)}`, nodes: [...nodes[x]!.names, ...nodes[c]!.names] }); // prettier-ignore
-        const cut = change(c, parents[c]!.filter((p) => p !== x)); // prettier-ignore
-        if (!reaches(x, c, cut.parents)) {
-          const turned = { ...cut, parents: cut.parents.map((p, i) => (i === x ? [...p, c] : p)) };
-          moves.push({ graph: turned, text: `${name(c)} → ${name(x)} instead of the other way`, nodes: [...nodes[c]!.names, ...nodes[x]!.names] });
-        }
-      } else if (!parents[x]!.includes(c) && !reaches(c, x, parents)) {
-        moves.push({ graph: change(c, [...parents[c]!, x]), text: `an edge ${name(x)} → ${name(c)}`, nodes: [...nodes[x]!.names, ...nodes[c]!.names] }); // prettier-ignore
-      }
-    }
-  return moves;
 }
