@@ -2,8 +2,10 @@
 import type { DenseArray, NdArray } from "../array/ndarray.js";
 import { DomainError } from "../errors.js";
 import { treeFill } from "../tree/tree.js";
+import type { Device } from "./device.js";
 import type { Graph } from "./graph.js";
 import { type Executable, interpreter } from "./interpret.js";
+import { type OnDevice, onDevice } from "./on-device.js";
 import { formatGraph } from "./print.js";
 import { ResidentArray, free } from "./resident.js";
 import { callOf } from "./signature.js";
@@ -30,6 +32,17 @@ export interface CompileOptions {
   readonly cacheSize?: number;
 }
 
+/**
+ * Options of {@link compile} for a device.
+ * @category Compilation
+ */
+export interface DeviceCompileOptions {
+  /** A device of `@provably/core-tensor/gpu`. */
+  readonly device: Device;
+  /** Programs kept, one for each kind of arguments; the one unused for longest goes first. Default 32. */
+  readonly cacheSize?: number;
+}
+
 interface Program {
   readonly traced: Traced;
   readonly graph: Graph;
@@ -37,7 +50,7 @@ interface Program {
 }
 
 /** The programs of each compiled function, for {@link explain}. */
-const programsOf = new WeakMap<object, ReadonlyMap<string, Program>>();
+const programsOf = new WeakMap<object, ReadonlyMap<string, { readonly graph: Graph; readonly executable: { explain(): string } }>>();
 
 /**
  * The same function, faster: traced once for each kind of arguments, then run as a plan of fused SIMD kernels in memory of its own.
@@ -48,10 +61,10 @@ const programsOf = new WeakMap<object, ReadonlyMap<string, Program>>();
  * Arrays in the arguments vary from call to call; numbers, strings and other constants are part of the kind, so that a number that
  * changes with every call should be an array. Inside `f`, gradients and `vmap` work, and whole training steps can be compiled; reading
  * an element (`item`, `.data`) throws {@link ConcretizationError}. Inside another transform a compiled function is seen through: its
- * gradient is that of `f`.
+ * gradient is that of `f`. With a device of `@provably/core-tensor/gpu` the compiled function returns a promise.
  *
  * @param f - pure function of trees of arrays to a tree of arrays
- * @param options - see {@link CompileOptions}
+ * @param options - see {@link CompileOptions} and {@link DeviceCompileOptions}
  * @returns function of the same arguments with the same results, up to rounding
  * @throws {@link ConcretizationError} at the first call, when `f` asks for the elements of an array
  * @example
@@ -65,11 +78,25 @@ const programsOf = new WeakMap<object, ReadonlyMap<string, Program>>();
  * @see Frostig, Johnson, Leary (2018), "Compiling machine learning programs via high-level tracing"
  * @category Compilation
  */
-export function compile<Args extends unknown[], Y>(f: (...args: Args) => Y, options: CompileOptions = {}): (...args: Args) => Y {
-  const { cacheSize = 32, donate = [] } = options;
-  if (!["wasm", "js"].includes(options.device ?? "wasm"))
-    throw new DomainError(`compile: device must be "wasm" or "js", got ${String(options.device)}`);
+export function compile<Args extends unknown[], Y>(f: (...args: Args) => Y, options?: CompileOptions): (...args: Args) => Y;
+export function compile<Args extends unknown[], Y>(f: (...args: Args) => Y, options: DeviceCompileOptions): (...args: Args) => Promise<Y>;
+export function compile<Args extends unknown[], Y>(
+  f: (...args: Args) => Y,
+  options: CompileOptions | DeviceCompileOptions = {},
+): ((...args: Args) => Y) | ((...args: Args) => Promise<Y>) {
+  const { cacheSize = 32 } = options;
   if (!Number.isInteger(cacheSize) || cacheSize < 1) throw new DomainError(`compile: cacheSize must be an integer ≥ 1, got ${cacheSize}`);
+  if (isForDevice(options)) {
+    const programs = new Map<string, OnDevice>();
+    const compiled = onDevice(f, options.device, cacheSize, programs);
+    programsOf.set(compiled, programs);
+    return compiled;
+  }
+  if (!["wasm", "js"].includes(options.device ?? "wasm"))
+    throw new DomainError(
+      `compile: device must be "wasm", "js", or one made by webgpu(), webasm() or auto() of @provably/core-tensor/gpu, got ${String(options.device)}`,
+    );
+  const { donate = [] } = options;
   const programs = new Map<string, Program>();
   const compiled = (...args: Args): Y => {
     const call = callOf(args);
@@ -91,6 +118,10 @@ export function compile<Args extends unknown[], Y>(f: (...args: Args) => Y, opti
   };
   programsOf.set(compiled, programs);
   return compiled;
+}
+
+function isForDevice(options: CompileOptions | DeviceCompileOptions): options is DeviceCompileOptions {
+  return typeof options.device === "object" && typeof options.device.program === "function";
 }
 
 function executableOf(graph: Graph, { device = "wasm", resident = false }: CompileOptions, leaves: readonly DenseArray[]): Executable {

@@ -3,5 +3,12 @@
  *
  * @packageDocumentation
  */
-export { compile, explain, type CompileOptions } from "./compile.js";
+export { compile, explain, type CompileOptions, type DeviceCompileOptions } from "./compile.js";
 export { free, pin } from "./resident.js";
+export type { Device, DeviceProgram } from "./device.js";
+
+// control flow
+export { checkpoint } from "./control/checkpoint.js";
+export { cond } from "./control/cond.js";
+export { scan, type ScanOptions } from "./control/scan.js";
+export { whileLoop, type WhileOptions } from "./control/while-loop.js";
