@@ -86,6 +86,18 @@ describe("decompositions give the matrix back, below and above the size where SI
     expect(item(l.matrixRank(matmul(expandDims(random("col", 5), 1), expandDims(random("row", 5), 0))))).toBe(1);
   });
 
+  it("takes matrices whose rank is far below their size, where rounding makes up most eigenvalues", () => {
+    for (const seed of ["low rank", "few", "narrow"]) {
+      const a = random(seed, 5, 64);
+      const gram = matmul(matrixTranspose(a), a);
+      const { eigenvalues, eigenvectors } = l.eigh(gram);
+      expect(far(matmul(mul(eigenvectors, eigenvalues), matrixTranspose(eigenvectors)), gram)).toBeLessThan(1e-11);
+      expect(far(matmul(matrixTranspose(eigenvectors), eigenvectors), eye(64, 64, { dtype: "float64" }))).toBeLessThan(1e-12);
+      const squares = l.eigvalsh(matmul(a, matrixTranspose(a)));
+      for (let i = 0; i < 5; i++) expect(eigenvalues.get(59 + i)).toBeCloseTo(squares.get(i), 9);
+    }
+  });
+
   it("holds the identities of determinant, inverse, Cholesky and exponential", () => {
     const [a, b] = [random("p", 6, 6), random("q", 6, 6)];
     expect(item(l.det(matmul(a, b)))).toBeCloseTo(item(l.det(a)) * item(l.det(b)), 8);

@@ -51,16 +51,20 @@ function tridiagonalize(
 }
 
 const MAX_SWEEPS = 60;
+/** After so many sweeps an eigenvalue is taken for what rounding of the greatest ones leaves of a zero, and off-diagonals are held against those. */
+const PATIENCE = 30;
 
 /** Diagonalises T in place, turning `rows` along; false when an eigenvalue does not settle. */
 function implicitQl(d: Float64Array, e: Float64Array, rows: Float64Array, n: number, kernels: Orthogonal): boolean {
   const cosines = new Float64Array(n);
   const sines = new Float64Array(n);
+  const norm = d.reduce((most, value, i) => Math.max(most, Math.abs(value), Math.abs(e[i]!)), 0);
   for (let l = 0; l < n; l++) {
     for (let sweep = 0; ; sweep++) {
+      const floor = sweep < PATIENCE ? 0 : norm;
       let m = l;
       for (; m < n - 1; m++) {
-        const scale = Math.abs(d[m]!) + Math.abs(d[m + 1]!);
+        const scale = Math.max(floor, Math.abs(d[m]!) + Math.abs(d[m + 1]!));
         if (!(Math.abs(e[m]!) > Number.EPSILON * scale) && Number.isFinite(scale)) break;
       }
       if (m === l) break;
