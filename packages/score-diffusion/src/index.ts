@@ -5,7 +5,7 @@
  */
 
 // noise schedules
-export { levelOf, levelOfLambda, type NoiseLevel } from "./schedule/level.js";
+export { addNoise, lambdaOf, levelOf, levelOfLambda, levelOfSigma, type NoiseLevel } from "./schedule/level.js";
 export {
   flowSchedule,
   lambdaGrid,
@@ -17,7 +17,7 @@ export {
   type PaperScheduleOptions,
   type Schedule,
 } from "./schedule/schedule.js";
-export { rescaleZeroTerminalSnr, respace, timesteps, type Spacing } from "./schedule/respace.js";
+export { firstSteps, rescaleZeroTerminalSnr, respace, stepOfSigma, timesteps, type Spacing } from "./schedule/respace.js";
 export { cosineBetas, linearBetas, scaledLinearBetas, sigmoidBetas, type BetaRange } from "./schedule/betas.js";
 export { exponentialSigmas, karrasSigmas, type SigmaRange } from "./schedule/sigmas.js";
 
@@ -40,7 +40,11 @@ export {
   type EmpiricalDistribution,
   type EmpiricalOptions,
 } from "./score/empirical.js";
-
+export { gaussian, gaussianScore } from "./score/gaussian.js";
+export { linearSubspace, productModel, type Factor } from "./score/product.js";
+export { perturbScore, type ScoreError } from "./score/perturb-score.js";
+export { clippedModel, guide, guidedModel, guidedModelAsync, type RescaleOptions } from "./score/guidance.js";
+export { edmModel, edmModelAsync, edmPrecondition, vpToVe, type EdmFactors } from "./score/edm.js";
 export { denoised, type Denoised } from "./score/denoiser.js";
 export { mixtureCovariances, mixtureMoments, mixturePosterior, mixtureSamples } from "./score/mixture-posterior.js";
 
@@ -66,11 +70,19 @@ export { ddpmAncestral, type AncestralRow } from "./sampler/ddpm-ancestral.js";
 export { dpmSolver2, dpmSolverPP2M, dpmSolverPP2S, dpmSolverSde2M, type DpmRow, type MultistepOptions } from "./sampler/dpm-solver.js";
 export { euler, eulerAncestral, heun, type ChurnOptions, type EdmRow, type EulerAncestralRow } from "./sampler/edm.js";
 export { uniPC, type UniPcFormula, type UniPcOptions, type UniPcRow } from "./sampler/uni-pc.js";
+export { flowEuler, flowHeun, flowMatchingModel, flowMatchingModelAsync } from "./sampler/flow-matching.js";
+export { withCorrector, type CorrectedRow, type CorrectorOptions } from "./sampler/corrector.js";
+export { repaint, type RepaintOptions, type RepaintRow } from "./sampler/repaint.js";
+export { ddimInversion } from "./sampler/ddim-inversion.js";
+export { sampleAdaptive, sampleAdaptiveAsync, type AdaptiveOptions, type AdaptiveResult } from "./sampler/adaptive.js";
 export { probabilityFlow } from "./flow.js";
+export { logLikelihood, type Divergence, type LikelihoodOptions, type LikelihoodResult } from "./likelihood.js";
 
 // certificates
 export { certifyOrder, convergence, type Convergence, type ConvergenceOptions } from "./certify/order.js";
 export { pathKl1d } from "./certify/path-kl.js";
+export { marginalTv1d } from "./certify/marginal-tv.js";
+export { certifyErrorBound, scoreErrors, type ScoreErrorOptions, type ScoreErrors } from "./certify/score-error.js";
 
 // networks and their training
 export { networkModel, type BatchLevels, type Network } from "./network/network.js";
@@ -104,6 +116,7 @@ export { superResolution } from "./forward/super-resolution.js";
 export { codedPhaseRetrieval, type PhaseRetrievalOptions } from "./forward/phase-retrieval.js";
 export { forwardModel, gaussianNoise, type ForwardModel, type Likelihood } from "./forward/forward-model.js";
 export { quantizedSensing } from "./forward/quantized-sensing.js";
+export { jpeg, roundedSensing } from "./forward/rounded-sensing.js";
 export { poissonNoise } from "./forward/poisson-noise.js";
 
 // posterior sampling

@@ -17,7 +17,7 @@ import {
   sum,
 } from "@provably/core-tensor";
 import { type RngKey, normal } from "@provably/core-tensor/random";
-import { type LinearOperator, type Operator, batchOf, isLinear, pullback, pushforward } from "./operator.js";
+import { type LinearOperator, type Operator, batchOf, isLinear, linearize, pullback, pushforward } from "./operator.js";
 
 /**
  * The likelihood of points for one measurement, or for one measurement each.
@@ -30,6 +30,8 @@ export interface Likelihood {
   logLikelihood(x: NdArray): NdArray;
   /** $\nabla_x \mathcal L(x; y)$: `[n, d]` to `[n, d]`. */
   score(x: NdArray): NdArray;
+  /** Both at once, where that is cheaper. */
+  valueAndScore?(x: NdArray): { readonly logLikelihood: NdArray; readonly score: NdArray };
   /** A typical largest curvature of $-\mathcal L$; steps of samplers are chosen by it. */
   readonly curvature: number;
   /** The Fisher information of the measurement at `x`, or another positive curvature of $-\mathcal L$, times vectors `v`: both `[n, d]`. */
@@ -109,11 +111,17 @@ export function gaussianNoise(operator: Operator, sigma: number): ForwardModel {
     },
     likelihood(y) {
       const measured = measurementOf("likelihood", y, outputSize);
+      const valueAndScore = (x: NdArray): { logLikelihood: NdArray; score: NdArray } => {
+        const [exact, back] = linearize(operator, x);
+        const residual = sub(measured, exact);
+        return { logLikelihood: mul(-precision / 2, sum(square(residual), { axis: 1 })), score: mul(precision, back(residual)) };
+      };
       return {
         inputSize,
         curvature: operator.norm ** 2 * precision,
         logLikelihood: (x) => mul(-precision / 2, sum(square(sub(operator.apply(x), measured)), { axis: 1 })),
-        score: (x) => mul(precision, pullback(operator, x, sub(measured, operator.apply(x)))),
+        score: (x) => valueAndScore(x).score,
+        valueAndScore,
         information: (x, v) => mul(precision, pullback(operator, x, pushforward(operator, x, v))),
         gaussian: { operator, sigma, y: measured },
         ...(isLinear(operator) && { linear: { operator, sigma, y: measured } }),

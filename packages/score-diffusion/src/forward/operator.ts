@@ -31,8 +31,8 @@ export interface Operator {
   readonly outputSize: number;
   /** Measurements of points: `[n, d]` to `[n, m]`. */
   apply(x: NdArray): NdArray;
-  /** The product of the cotangents `[n, m]` with the Jacobian at `x`; left out, `apply` is differentiated. */
-  vjp?(x: NdArray, cotangent: NdArray): NdArray;
+  /** The measurements at `x`, and what takes cotangents `[n, m]` to their product with the Jacobian there; left out, `apply` is differentiated. */
+  vjp?(x: NdArray): readonly [NdArray, (cotangent: NdArray) => NdArray];
   /** A bound of the Jacobian's norm; steps of samplers are chosen by it. */
   readonly norm: number;
 }
@@ -61,11 +61,17 @@ export function batchOf(fn: string, name: string, x: ArrayInput, size: number): 
   return a;
 }
 
+/** The measurements at x, and the pullback there. */
+export function linearize(operator: Operator, x: NdArray): readonly [NdArray, (cotangent: NdArray) => NdArray] {
+  if (operator.vjp !== undefined) return operator.vjp(x);
+  if (isLinear(operator)) return [operator.apply(x), (cotangent) => operator.adjoint(cotangent)];
+  const [value, back] = vjp((p: NdArray) => operator.apply(p), x);
+  return [value, (cotangent) => back(cotangent)[0]];
+}
+
 /** The cotangents pulled back through an operator. */
 export function pullback(operator: Operator, x: NdArray, cotangent: NdArray): NdArray {
-  if (operator.vjp !== undefined) return operator.vjp(x, cotangent);
-  if (isLinear(operator)) return operator.adjoint(cotangent);
-  return vjp((p: NdArray) => operator.apply(p), x)[1](cotangent)[0];
+  return isLinear(operator) ? operator.adjoint(cotangent) : linearize(operator, x)[1](cotangent);
 }
 
 /** The Jacobian's product with the tangents `v`. */
@@ -139,7 +145,7 @@ export function linearOperator(
 /**
  * A matrix as an operator, $Ax$.
  *
- * The eigenvalues of $A^\top A$ are taken once, O(d³).
+ * The eigenvalues of $A^\top A$ are taken once, O(min(m, d)³).
  *
  * @param matrix - $A$, shape `[m, d]`
  * @returns operator
@@ -158,18 +164,26 @@ export function matrixOperator(matrix: ArrayInput): LinearOperator {
   const [m, d] = a.shape;
   if (m === undefined || d === undefined || a.shape.length !== 2 || a.size === 0)
     throw new ShapeError(`matrixOperator: matrix must be [m, d] and not empty, got [${a.shape.join(", ")}]`);
-  const { eigenvalues, eigenvectors } = eigh(matmul(transpose(a), a));
+  // of AᵀA and AAᵀ the smaller one is taken apart; on what A does not see, f is f(0)
+  const wide = m < d;
+  const { eigenvalues, eigenvectors } = eigh(wide ? matmul(a, transpose(a)) : matmul(transpose(a), a));
+  const least = 1e-13 * Math.max(0, eigenvalues.get(eigenvalues.size - 1));
+  const factors = (f: (eigenvalue: number) => number): NdArray =>
+    array(Float64Array.from({ length: eigenvalues.size }, (_, i) => f(eigenvalues.get(i) > least ? eigenvalues.get(i) : 0)));
   return {
     name: "matrix",
     inputSize: d,
     outputSize: m,
     matrix: a,
-    norm: Math.sqrt(Math.max(0, eigenvalues.get(d - 1))),
+    norm: Math.sqrt(Math.max(0, eigenvalues.get(eigenvalues.size - 1))),
     apply: (x) => matmul(batchOf("matrixOperator", "x", x, d), transpose(a)),
     adjoint: (y) => matmul(batchOf("matrixOperator", "y", y, m), a),
     normalFunction(f, v) {
-      const factors = array(Float64Array.from({ length: d }, (_, i) => f(Math.max(0, eigenvalues.get(i)))));
-      return matmul(mul(matmul(v, eigenvectors), factors), transpose(eigenvectors));
+      if (!wide) return matmul(mul(matmul(v, eigenvectors), factors(f)), transpose(eigenvectors));
+      const seen = matmul(matmul(v, transpose(a)), eigenvectors);
+      const unseen = f(0);
+      const gains = factors((eigenvalue) => (eigenvalue === 0 ? 0 : (f(eigenvalue) - unseen) / eigenvalue));
+      return add(mul(unseen, v), matmul(matmul(mul(seen, gains), transpose(eigenvectors)), a));
     },
   };
 }

@@ -10,9 +10,7 @@ import {
   greater,
   maximum,
   mul,
-  pad,
   reshape,
-  slice,
   sqrt,
   square,
   where,
@@ -61,16 +59,10 @@ export function codedPhaseRetrieval(options: PhaseRetrievalOptions): Operator {
     throw new DomainError(`codedPhaseRetrieval: oversample / 8 of the extents must be whole, got ${top} and ${left}`);
   const mask = key === undefined ? reshape(astype(options.mask!, "float64"), [height, width]) : randomMask(key, height, width);
   const [h, w] = [height + 2 * top, width + 2 * left];
-  const transform = fourier(h, w);
+  const transform = fourier(h, w, [top, left]);
   const spectrum = (x: NdArray): Complex => {
     const image = reshape(batchOf("codedPhaseRetrieval", "x", x, height * width), [x.shape[0]!, height, width]);
-    return transform.forward(
-      pad(mul(image, mask), [
-        [0, 0],
-        [top, top],
-        [left, left],
-      ]),
-    );
+    return transform.forward(mul(image, mask));
   };
   const magnitude = ({ re, im }: Complex): NdArray => sqrt(add(square(re), square(im)));
   let norm = 0;
@@ -81,13 +73,19 @@ export function codedPhaseRetrieval(options: PhaseRetrievalOptions): Operator {
     outputSize: h * w,
     norm,
     apply: (x) => reshape(magnitude(spectrum(x)), [x.shape[0]!, h * w]),
-    vjp(x, cotangent) {
+    vjp(x) {
       const z = spectrum(x);
       const size = magnitude(z);
-      // where the magnitude is 0 its direction is free: none is taken
-      const pull = div(where(greater(size, 0), reshape(cotangent, size.shape), 0), maximum(size, TINY));
-      const back = transform.inverseReal({ re: mul(z.re, pull), im: mul(z.im, pull) });
-      return reshape(mul(slice(back, [0, top, left], [x.shape[0]!, top + height, left + width]), mask), [x.shape[0]!, height * width]);
+      const n = x.shape[0]!;
+      return [
+        reshape(size, [n, h * w]),
+        (cotangent) => {
+          // where the magnitude is 0 its direction is free: none is taken
+          const pull = div(where(greater(size, 0), reshape(cotangent, size.shape), 0), maximum(size, TINY));
+          const back = transform.inverseReal({ re: mul(z.re, pull), im: mul(z.im, pull) });
+          return reshape(mul(back, mask), [n, height * width]);
+        },
+      ];
     },
   };
 }

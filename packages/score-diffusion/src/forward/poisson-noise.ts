@@ -20,7 +20,7 @@ import {
   where,
   div,
 } from "@provably/core-tensor";
-import { type RngKey, foldIn, uniform } from "@provably/core-tensor/random";
+import { type RngKey, uniform } from "@provably/core-tensor/random";
 import { type ForwardModel, measurementOf, positive } from "./forward-model.js";
 import { type Operator, batchOf, pullback, pushforward } from "./operator.js";
 
@@ -51,12 +51,7 @@ export function poissonNoise(operator: Operator, options: { readonly gain: numbe
     inputSize,
     outputSize,
     measure(x, key) {
-      const mean = rate(operator.apply(batchOf("measure", "x", x, inputSize)));
-      const means = toTypedArray(mean);
-      return array(
-        Float64Array.from(means, (mu, i) => poisson(foldIn(key, i), mu)),
-        { shape: mean.shape },
-      );
+      return poisson(key, rate(operator.apply(batchOf("measure", "x", x, inputSize))));
     },
     likelihood(y) {
       const counts = measurementOf("poissonNoise", y, outputSize);
@@ -86,21 +81,30 @@ export function poissonNoise(operator: Operator, options: { readonly gain: numbe
   };
 }
 
-/** A Poisson count by products of uniforms, in parts of mean at most 30, whose sum has the right law. */
-function poisson(key: RngKey, mean: number): number {
-  let count = 0;
-  const parts = Math.max(1, Math.ceil(mean / 30));
-  const limit = Math.exp(-mean / parts);
-  for (let part = 0; part < parts; part++) {
-    const partKey = foldIn(key, part);
-    // 30 + 12 standard deviations of 30 and more: the product falls below the limit long before
-    const draws = toTypedArray(uniform(partKey, [128], { dtype: "float64" }));
-    let product = 1;
-    for (const u of draws) {
-      product *= u;
-      if (product < limit) break;
-      count++;
+/** Means above this are split into equal parts, whose counts add up to one of the right law. */
+const PART = 30;
+
+/** Poisson counts by inversion: the first count whose cumulative probability exceeds a uniform number. */
+function poisson(key: RngKey, means: NdArray): NdArray {
+  const flat = [...toTypedArray(means)];
+  const most = Math.max(1, Math.ceil(flat.reduce((a, b) => Math.max(a, b), 0) / PART));
+  const draws = toTypedArray(uniform(key, [flat.length, most], { dtype: "float64" }));
+  const counts = Float64Array.from({ length: flat.length }, (_, i) => {
+    const parts = Math.max(1, Math.ceil(flat[i]! / PART));
+    const mean = flat[i]! / parts;
+    let count = 0;
+    for (let part = 0; part < parts; part++) {
+      const u = draws[i * most + part]!;
+      let probability = Math.exp(-mean);
+      let below = probability;
+      // beyond 200 nothing is left of the probability, only of its rounding
+      for (let k = 1; u >= below && k < 200; k++) {
+        count++;
+        probability *= mean / k;
+        below += probability;
+      }
     }
-  }
-  return count;
+    return count;
+  });
+  return array(counts, { shape: means.shape });
 }

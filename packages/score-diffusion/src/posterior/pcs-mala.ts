@@ -114,11 +114,10 @@ export function pcsMala(likelihood: Likelihood, x: NdArray, eta: number, key: Rn
   const spread = expandDims(sqrt(variance), 1);
   const drift = ({ z, score }: Place): NdArray => add(z, mul(pull, add(sub(x, z), mul(eta ** 2, score))));
   const halfSquares = (a: NdArray): NdArray => mul(0.5, sum(square(a), { axis: 1 }));
-  const visit = (z: NdArray): Place => ({
-    z,
-    score: likelihood.score(z),
-    logDensity: sub(likelihood.logLikelihood(z), mul(1 / eta ** 2, halfSquares(sub(z, x)))),
-  });
+  const visit = (z: NdArray): Place => {
+    const { logLikelihood, score } = likelihood.valueAndScore?.(z) ?? { logLikelihood: likelihood.logLikelihood(z), score: likelihood.score(z) };
+    return { z, score, logDensity: sub(logLikelihood, mul(1 / eta ** 2, halfSquares(sub(z, x)))) };
+  };
 
   let place = visit(x);
   let taken: NdArray = zeros([n], { dtype: "float64" });
