@@ -8,12 +8,15 @@ import {
   acceleratedOdeCached,
   acceleratedOdeExtended,
   acceleratedSde,
+  certifyErrorBound,
   certifyOrder,
   ddim,
   ddpm,
   levelOf,
+  marginalTv1d,
   paperSchedule,
   pathKl1d,
+  perturbScore,
   pfOde,
   probabilityFlow,
   sample,
@@ -27,6 +30,8 @@ interface Curve {
 interface Rates {
   readonly deterministic_endpoint_rms_d2: Record<string, Curve>;
   readonly stochastic_sqrt_half_path_kl_d1: Record<string, Curve>;
+  readonly deterministic_tv_d1: Record<string, Curve>;
+  readonly stochastic_marginal_tv_d1: Record<string, Curve>;
   readonly _meta: { gmm1: GoldenMixture; gmm2: GoldenMixture; yT_d2: number[][]; c0: number; c1: number };
 }
 const golden = load<Rates>("rates");
@@ -87,6 +92,62 @@ describe.skipIf(golden === undefined)("golden rates", () => {
     },
     60_000,
   );
+
+  it.each(deterministic.filter(([name]) => golden?.deterministic_tv_d1[name]))(
+    "%s has the total variation measured independently",
+    (name, sampler) => {
+      const { gmm1, c0, c1 } = golden!._meta;
+      const { T, error } = golden!.deterministic_tv_d1[name]!;
+      T.forEach((steps, i) => {
+        if (steps > longest) return;
+        expect(Math.abs(marginalTv1d(sampler, mixtureOf(gmm1), paperSchedule(steps, { c0, c1 })) / error[i]! - 1)).toBeLessThan(1e-5);
+      });
+    },
+  );
+
+  it.each(stochastic)(
+    "%s has the marginal total variation measured independently",
+    (name, sampler) => {
+      const { gmm1, c0, c1 } = golden!._meta;
+      const { T, error } = golden!.stochastic_marginal_tv_d1[name]!;
+      T.forEach((steps, i) => {
+        if (steps > Math.min(longest, 50)) return;
+        const value = marginalTv1d(sampler, mixtureOf(gmm1), paperSchedule(steps, { c0, c1 }));
+        // at 25 steps the golden grid cuts off tails that matter; see the next test
+        expect(Math.abs(value / error[i]! - 1)).toBeLessThan(steps === 25 ? 5e-3 : 1e-3);
+      });
+    },
+    60_000,
+  );
+
+  it("ddpm in 25 steps has the total variation of transition matrices on a wide and fine grid", () => {
+    // 7000 points on [−12, 12], in NumPy: 0.10706791; on [−5, 5] the same code gives 0.10769
+    const { gmm1, c0, c1 } = golden!._meta;
+    expect(Math.abs(marginalTv1d(ddpm, mixtureOf(gmm1), paperSchedule(25, { c0, c1 })) / 0.10706791 - 1)).toBeLessThan(1e-4);
+  });
+
+  it("error bounds hold for sound samplers with true and with damaged scores, and fail for damaged samplers", () => {
+    const { gmm1, c0, c1 } = golden!._meta;
+    const law = mixtureOf(gmm1);
+    const schedule = paperSchedule(160, { c0, c1 });
+    const options = { numSamples: 64 };
+    for (const sampler of [pfOde, acceleratedOde] as Sampler<StepRow>[])
+      expect(certifyErrorBound(sampler, law, law, key(1), schedule, options)).toMatchObject({ holds: true });
+    const rough = perturbScore(law, key(2), { l2: 0.05, jacobian: 0.5 });
+    const withError = certifyErrorBound(acceleratedOde, rough, law, key(1), schedule, options);
+    expect(withError.holds).toBe(true);
+    expect(withError.value).toBeGreaterThan(4 * certifyErrorBound(acceleratedOde, law, law, key(1), schedule, options).value);
+    const halfCorrected: Sampler<StepRow> = { ...(acceleratedOde as Sampler<StepRow>), step: pfOde.step };
+    expect(certifyErrorBound(halfCorrected, law, law, key(1), schedule, options).holds).toBe(false);
+    const deaf: Sampler<StepRow> = {
+      ...pfOde,
+      *step({ x }, { ratio }) {
+        yield* [];
+        return { x: mul(1 / Math.sqrt(ratio), x) };
+      },
+    };
+    expect(certifyErrorBound(deaf, law, law, key(1), schedule, options).holds).toBe(false);
+  });
 
   it("certificates hold for sound samplers and fail for damaged ones", ({ task }) => {
     const law = mixtureOf(golden!._meta.gmm1);

@@ -117,7 +117,7 @@ export function convergence<Row extends { readonly level: NoiseLevel }>(
  * @param key - random key for the starting points
  * @param options - see {@link ConvergenceOptions}
  * @returns certificate with the measured order as its value
- * @throws `DomainError` when fewer than two numbers of steps are given
+ * @throws `DomainError` when fewer than two numbers of steps are given, or the sampler has no order
  * @example
  * ```ts
  * import { key } from "@provably/core-tensor/random";
@@ -134,8 +134,9 @@ export function certifyOrder<Row extends { readonly level: NoiseLevel }>(
   key: RngKey,
   options: ConvergenceOptions = {},
 ): Certificate {
-  const { order, measure, numSteps } = convergence(sampler, mixture, key, options);
+  if (sampler.order === undefined) throw new DomainError(`certifyOrder: theory gives ${sampler.name} no order; see convergence`);
   const { expected, source } = sampler.order;
+  const { order, measure, numSteps } = convergence(sampler, mixture, key, options);
   return {
     claim: "order of convergence in ln T / T",
     kind: "measured",

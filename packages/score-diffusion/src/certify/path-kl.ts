@@ -1,11 +1,11 @@
 /** How far the path of a stochastic sampler is from the true reverse process, by quadrature in one dimension. */
 import { DomainError, ShapeError, array, toTypedArray } from "@provably/core-tensor";
-import type { NdArray } from "@provably/core-tensor";
 import { type NoiseLevel, levelOf } from "../schedule/level.js";
 import type { Schedule } from "../schedule/schedule.js";
 import { type GaussianMixture, mixtureLogDensity } from "../score/gaussian-mixture.js";
-import { convertPrediction } from "../score/prediction.js";
-import type { Sampler, SamplerState } from "../sampler/sampler.js";
+import type { Model } from "../score/prediction.js";
+import type { Sampler } from "../sampler/sampler.js";
+import { midpoints, stepOnLine } from "./step-on-line.js";
 
 /** Places at which the start of a step is sampled, places of its end, and places of the inner noise. */
 const STARTS = 96;
@@ -14,27 +14,8 @@ const INNER = 64;
 /** Half width of the grids in standard deviations. */
 const REACH = 8;
 
-/** Evenly spaced points with equal weights: spectrally accurate for integrands that vanish at the ends. */
-function grid(low: number, high: number, n: number): { points: Float64Array; width: number } {
-  const width = (high - low) / n;
-  return { points: Float64Array.from({ length: n }, (_, i) => low + (i + 0.5) * width), width };
-}
-
 const logNormal = (x: number, mean: number, variance: number): number =>
   -0.5 * (((x - mean) * (x - mean)) / variance + Math.log(2 * Math.PI * variance));
-
-/** Calls a sampler's step on a column of numbers with the given noises. */
-function callStep<Row>(sampler: Sampler<Row>, model: GaussianMixture, row: Row, x: Float64Array, noises: readonly Float64Array[]): Float64Array {
-  const column = (data: Float64Array): NdArray => array(data, { shape: [data.length, 1] });
-  const steps = sampler.step({ x: column(x) }, row, noises.map(column));
-  let turn = steps.next();
-  while (!turn.done) {
-    const { x: at, level, want } = turn.value;
-    turn = steps.next(convertPrediction(model.evaluate(at, level), model.prediction, want, at, level));
-  }
-  const state: SamplerState = turn.value;
-  return toTypedArray(state.x) as Float64Array;
-}
 
 /**
  * The Kullback-Leibler divergence of the path of a stochastic sampler from the true reverse process of a one-dimensional mixture,
@@ -47,6 +28,7 @@ function callStep<Row>(sampler: Sampler<Row>, model: GaussianMixture, row: Row, 
  * @param sampler - stochastic sampler whose last noise enters linearly
  * @param mixture - law of the data, d = 1
  * @param schedule - noise schedule
+ * @param options - `model`: the score that the sampler uses, default the exact one of the mixture
  * @returns the divergence, in nats
  * @throws `DomainError` for a deterministic sampler, whose transitions have no density
  * @throws `ShapeError` when the mixture is not one-dimensional
@@ -61,29 +43,37 @@ function callStep<Row>(sampler: Sampler<Row>, model: GaussianMixture, row: Row, 
  * @see Li, Huang, Efimov, Wei, Chi, Chen (2024), "Accelerating convergence of score-based diffusion models, provably", proof by Pinsker's inequality
  * @category Certificates
  */
-export function pathKl1d<Row extends { readonly level: NoiseLevel }>(sampler: Sampler<Row>, mixture: GaussianMixture, schedule: Schedule): number {
+export function pathKl1d<Row extends { readonly level: NoiseLevel }>(
+  sampler: Sampler<Row>,
+  mixture: GaussianMixture,
+  schedule: Schedule,
+  options: { readonly model?: Model } = {},
+): number {
+  const { model = mixture } = options;
   if (sampler.noises === 0) throw new DomainError(`pathKl1d: ${sampler.name} is deterministic; its transitions have no density`);
+  if (sampler.noises > 2)
+    throw new DomainError(`pathKl1d: ${sampler.name} takes ${sampler.noises} noises a step; at most two can be integrated over`);
   if (mixture.means.shape[1] !== 1) throw new ShapeError(`pathKl1d: the mixture must be one-dimensional, got d = ${mixture.means.shape[1]}`);
   const rows = sampler.table(schedule, { stopAt: 1 });
   const { alphaBar } = schedule;
   let total = 0;
   rows.forEach((row, i) => {
     const t = alphaBar.length - i;
-    total += stepKl(sampler, mixture, row, levelOf(alphaBar[t - 1]!), levelOf(alphaBar[t - 2]!));
+    total += stepKl(sampler, mixture, model, row, levelOf(alphaBar[t - 1]!), levelOf(alphaBar[t - 2]!));
   });
   return total;
 }
 
-function stepKl<Row>(sampler: Sampler<Row>, mixture: GaussianMixture, row: Row, from: NoiseLevel, to: NoiseLevel): number {
+function stepKl<Row>(sampler: Sampler<Row>, mixture: GaussianMixture, model: Model, row: Row, from: NoiseLevel, to: NoiseLevel): number {
   const reach = Math.max(
     ...Array.from({ length: mixture.means.shape[0]! }, (_, k) => {
       const sd = Math.sqrt(from.alpha ** 2 * mixture.eigenvalues.get(k, 0) + from.sigma ** 2);
       return Math.abs(from.alpha * mixture.means.get(k, 0)) + REACH * sd;
     }),
   );
-  const starts = grid(-reach, reach, STARTS);
+  const starts = midpoints(-reach, reach, STARTS);
   const mass = toTypedArray(mixtureLogDensity(mixture, array(starts.points, { shape: [STARTS, 1] }), from)).map((l) => Math.exp(l) * starts.width);
-  const { centres, spread, weights } = transition(sampler, mixture, row, starts.points);
+  const { centres, spread, weights } = transition(sampler, model, row, starts.points);
   let total = 0;
   for (let i = 0; i < STARTS; i++) {
     if (mass[i]! < 1e-14) continue;
@@ -95,18 +85,18 @@ function stepKl<Row>(sampler: Sampler<Row>, mixture: GaussianMixture, row: Row, 
 /** p(x_{t−1} | x_t) as a mixture of normals of one variance: centres for each start, their weights, the variance. */
 function transition<Row>(
   sampler: Sampler<Row>,
-  mixture: GaussianMixture,
+  model: Model,
   row: Row,
   x: Float64Array,
 ): { centres: Float64Array; spread: number; weights: Float64Array } {
-  const inner = sampler.noises === 1 ? { points: Float64Array.of(0), width: 1 } : grid(-REACH, REACH, INNER);
+  const inner = sampler.noises === 1 ? { points: Float64Array.of(0), width: 1 } : midpoints(-REACH, REACH, INNER);
   const weights = sampler.noises === 1 ? Float64Array.of(1) : inner.points.map((z) => Math.exp(logNormal(z, 0, 1)) * inner.width);
   const m = weights.length;
   const spreadStarts = Float64Array.from({ length: x.length * m }, (_, i) => x[Math.floor(i / m)]!);
   const spreadInner = Float64Array.from({ length: x.length * m }, (_, i) => inner.points[i % m]!);
   const call = (last: number): Float64Array => {
     const lastNoise = new Float64Array(x.length * m).fill(last);
-    return callStep(sampler, mixture, row, spreadStarts, sampler.noises === 1 ? [lastNoise] : [spreadInner, lastNoise]);
+    return stepOnLine(sampler, model, row, spreadStarts, sampler.noises === 1 ? [lastNoise] : [spreadInner, lastNoise]).x;
   };
   const [centres, moved] = [call(0), call(1)];
   return { centres, spread: (moved[0]! - centres[0]!) ** 2, weights };
@@ -139,7 +129,7 @@ function klAt(
   const alive = components.filter((c) => c.log - norm > -40);
   const low = Math.min(...alive.map((c) => c.mean - REACH * Math.sqrt(c.variance)));
   const high = Math.max(...alive.map((c) => c.mean + REACH * Math.sqrt(c.variance)));
-  const ends = grid(low, high, ENDS);
+  const ends = midpoints(low, high, ENDS);
   let total = 0;
   for (const y of ends.points) {
     const logQ = logSum(alive.map((c) => c.log - norm + logNormal(y, c.mean, c.variance)));

@@ -18,8 +18,8 @@ export interface AncestralRow extends Transition {
  * $x \leftarrow \tfrac{\beta\sqrt P}{1 - A}\, x_0 + \tfrac{(1 - P)\sqrt{1 - \beta}}{1 - A}\, x + \varsigma z$ from $\bar\alpha = A$ to $P$ with $\beta = 1 - A/P$.
  * The last step to the data adds no noise.
  *
- * @param options - `variance` of the noise: `small` $\tfrac{1 - P}{1 - A}\beta$ (the default), exact for data in one point, or `large` $\beta$, exact for
- *   standard normal data
+ * @param options - `variance` of the noise: `small` $\tfrac{1 - P}{1 - A}\beta$ (the default), exact for data in one point, `large` $\beta$, exact for
+ *   standard normal data, or a number from 0 (small) to 1 (large) to interpolate between their logarithms
  * @returns sampler
  * @throws `DomainError` for an unknown variance
  * @example
@@ -28,12 +28,14 @@ export interface AncestralRow extends Transition {
  *
  * ddpmAncestral({ variance: "large" }).noises; // => 1
  * ```
- * @see Ho, Jain, Abbeel (2020), "Denoising diffusion probabilistic models", eq. 6 and 7
+ * @see Ho, Jain, Abbeel (2020), "Denoising diffusion probabilistic models", eq. 6 and 7; Nichol, Dhariwal (2021), eq. 15, for the interpolation
  * @category Samplers
  */
-export function ddpmAncestral(options: { readonly variance?: "small" | "large" } = {}): Sampler<AncestralRow> {
+export function ddpmAncestral(options: { readonly variance?: "small" | "large" | number } = {}): Sampler<AncestralRow> {
   const { variance = "small" } = options;
-  if (variance !== "small" && variance !== "large") throw new DomainError(`ddpmAncestral: variance must be small or large, got ${String(variance)}`);
+  const fraction = variance === "small" ? 0 : variance === "large" ? 1 : variance;
+  if (!(typeof fraction === "number" && fraction >= 0 && fraction <= 1))
+    throw new DomainError(`ddpmAncestral: variance must be small, large or a number in [0, 1], got ${String(variance)}`);
   return {
     name: `ddpmAncestral(${variance})`,
     noises: 1,
@@ -42,7 +44,7 @@ export function ddpmAncestral(options: { readonly variance?: "small" | "large" }
       transitions(schedule, tableOptions).map(({ level, to }) => {
         const [a, p] = [level.alpha ** 2, to.alpha ** 2];
         const beta = 1 - a / p;
-        const spread = variance === "small" ? (beta * (1 - p)) / (1 - a) : beta;
+        const spread = beta * ((1 - p) / (1 - a)) ** (1 - fraction);
         return {
           level,
           to,

@@ -4,7 +4,7 @@ import { type NoiseLevel, levelOfLambda } from "../schedule/level.js";
 import type { Schedule } from "../schedule/schedule.js";
 import type { Process } from "./drive.js";
 import { type Sampler, type SamplerState, type TableOptions, combine } from "./sampler.js";
-import { type Transition, lambdaOf, transitions } from "./steps.js";
+import { type Transition, signalLambda, transitions } from "./steps.js";
 
 /**
  * One step of the DPM-Solvers, of length `h` in $\lambda$.
@@ -21,9 +21,9 @@ export interface DpmRow extends Transition {
 
 function rows(schedule: Schedule, options: TableOptions, firstOrderEnd = false): DpmRow[] {
   const steps = transitions(schedule, options);
-  const lambdas = steps.map(({ level }) => lambdaOf("dpmSolver", level));
+  const lambdas = steps.map(({ level }) => signalLambda("dpmSolver", level));
   return steps.map(({ level, to }, i) => {
-    const h = to.sigma === 0 ? Infinity : lambdaOf("dpmSolver", to) - lambdas[i]!;
+    const h = to.sigma === 0 ? Infinity : signalLambda("dpmSolver", to) - lambdas[i]!;
     const plain = i === 0 || h === Infinity || (firstOrderEnd && i === steps.length - 1);
     return {
       level,

@@ -18,21 +18,35 @@ export interface Query {
 /** Something that asks for predictions and ends with a result. */
 export type Process<T> = Generator<Query, T, NdArray>;
 
+/** The model went wrong; a process may catch it where it asked, and end in its own way. */
+export class NonFiniteError extends DomainError {}
+
 function answer(fn: string, { prediction }: Model | AsyncModel, { x, level, want, where = "" }: Query, output: NdArray): NdArray {
   if (output.shape.join() !== x.shape.join())
     throw new ShapeError(`${fn}: the model must return the shape of its input [${x.shape.join(", ")}], got [${output.shape.join(", ")}]`);
-  if (!item(all(isFinite(output)))) throw new DomainError(`${fn}: the model returned NaN or infinite values ${where}`.trim());
+  if (!item(all(isFinite(output)))) throw new NonFiniteError(`${fn}: the model returned NaN or infinite values ${where}`.trim());
   return convertPrediction(output, prediction, want, x, level);
+}
+
+/** The next turn of a process once the model has answered; what is wrong with the answer is thrown where the question was asked. */
+function resume<T>(fn: string, model: Model | AsyncModel, process: Process<T>, query: Query, output: NdArray): IteratorResult<Query, T> {
+  let value: NdArray;
+  try {
+    value = answer(fn, model, query, output);
+  } catch (error) {
+    return process.throw(error);
+  }
+  return process.next(value);
 }
 
 export function drive<T>(fn: string, model: Model, process: Process<T>): T {
   let turn = process.next();
-  while (!turn.done) turn = process.next(answer(fn, model, turn.value, model.evaluate(turn.value.x, turn.value.level)));
+  while (!turn.done) turn = resume(fn, model, process, turn.value, model.evaluate(turn.value.x, turn.value.level));
   return turn.value;
 }
 
 export async function driveAsync<T>(fn: string, model: AsyncModel, process: Process<T>): Promise<T> {
   let turn = process.next();
-  while (!turn.done) turn = process.next(answer(fn, model, turn.value, await model.evaluate(turn.value.x, turn.value.level)));
+  while (!turn.done) turn = resume(fn, model, process, turn.value, await model.evaluate(turn.value.x, turn.value.level));
   return turn.value;
 }

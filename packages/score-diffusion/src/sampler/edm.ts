@@ -3,7 +3,7 @@ import { DomainError, type NdArray, add, div, mul, sub } from "@provably/core-te
 import { type NoiseLevel, levelOf } from "../schedule/level.js";
 import type { Schedule } from "../schedule/schedule.js";
 import { type Sampler, type TableOptions, combine } from "./sampler.js";
-import { type Transition, lambdaOf, transitions } from "./steps.js";
+import { type Transition, signalLambda, transitions } from "./steps.js";
 
 /**
  * Noise that {@link euler} and {@link heun} put in before a step, to be taken out again with it.
@@ -38,7 +38,7 @@ function churned(fn: string, { churn = 0, churnRange = [0, Infinity], churnNoise
   return (schedule: Schedule, options: TableOptions) => {
     const steps = transitions(schedule, options);
     return steps.map(({ level, to }) => {
-      lambdaOf(fn, level);
+      signalLambda(fn, level);
       const s = ratio(level);
       const gamma = s >= churnRange[0] && s <= churnRange[1] ? Math.min(churn / steps.length, Math.SQRT2 - 1) : 0;
       if (gamma === 0) return { level, to, raised: level, noise: 0 };
@@ -156,7 +156,7 @@ export function eulerAncestral(options: { readonly eta?: number } = {}): Sampler
     order: { expected: [0.3, 1.2], source: "first order at the end point" },
     table: (schedule, tableOptions) =>
       transitions(schedule, tableOptions).map(({ level, to }) => {
-        lambdaOf("eulerAncestral", level);
+        signalLambda("eulerAncestral", level);
         const [s, end] = [ratio(level), ratio(to)];
         const up = Math.min(end, eta * Math.sqrt((end * end * (s * s - end * end)) / (s * s)));
         return { level, to, down: Math.sqrt(end * end - up * up), up };

@@ -1,9 +1,9 @@
 /** What a sampler is, and running one, with models that answer at once or later. */
-import { type Certificate, DomainError, type NdArray, ShapeError, add, astype, mul, stack } from "@provably/core-tensor";
+import { type ArrayInput, type Certificate, DomainError, type NdArray, ShapeError, add, astype, mul, stack } from "@provably/core-tensor";
 import { type RngKey, foldIn, normalRows } from "@provably/core-tensor/random";
 import { type Schedule, paperSchedule } from "../schedule/schedule.js";
 import type { AsyncModel, Model } from "../score/prediction.js";
-import { type Process, type Query, drive, driveAsync } from "./drive.js";
+import { NonFiniteError, type Process, type Query, drive, driveAsync } from "./drive.js";
 
 /**
  * Where a chain stands.
@@ -26,9 +26,9 @@ export interface SamplerState {
 export interface Sampler<Row = unknown> {
   readonly name: string;
   /** Independent standard normal arrays that each step takes. */
-  readonly noises: 0 | 1 | 2;
-  /** What theory says of the order of convergence, for {@link certifyOrder}. */
-  readonly order: { readonly expected: readonly [number, number]; readonly source: string };
+  readonly noises: number;
+  /** What theory says of the order of convergence, for {@link certifyOrder}; absent where it says nothing. */
+  readonly order?: { readonly expected: readonly [number, number]; readonly source: string };
   /** Coefficients of each step, in running order, from noise to data. */
   table(schedule: Schedule, options: TableOptions): readonly Row[];
   /** One step. */
@@ -65,7 +65,7 @@ export interface SampleOptions extends TableOptions {
   /** Extents of the result, `[n, …]`. */
   readonly shape?: readonly number[];
   /** Points to start from instead of standard normal ones, shape `[n, …]`. */
-  readonly start?: NdArray;
+  readonly start?: ArrayInput;
   /** Number of steps of the default schedule; default 50. */
   readonly numSteps?: number;
   /** Noise schedule; default {@link paperSchedule} of `numSteps` steps. */
@@ -76,6 +76,11 @@ export interface SampleOptions extends TableOptions {
   readonly quietEnd?: boolean;
   /** Number of the first row: a batch drawn in parts gets the same points as in one piece. Default 0. */
   readonly firstRow?: number;
+  /**
+   * What to do when the model returns NaN or infinite values: `throw` (the default), or `stop`, which ends with the points before that step and a certificate
+   * that does not hold.
+   */
+  readonly onNonFinite?: "throw" | "stop";
   /** Keep the points after every step; default false. */
   readonly trajectory?: boolean;
   /** Called after every step. */
@@ -95,7 +100,10 @@ export interface SampleResult {
   readonly trajectory?: NdArray;
   /** How often the model was asked. */
   readonly numEvaluations: number;
-  /** Holds when every coordinate of every sample is finite; `value` is the fraction that is. For the quality of a sampler see {@link certifyOrder}. */
+  /**
+   * Holds when every step was taken and every coordinate of every sample is finite; `value` is the share of both. For the quality of a sampler see
+   * {@link certifyOrder}.
+   */
   readonly certificate: Certificate;
 }
 
@@ -105,16 +113,21 @@ interface Run<Row> {
   noiseOf(step: number): NdArray[];
 }
 
-function prepare<Row>(fn: string, sampler: Sampler<Row>, key: RngKey, options: SampleOptions): Run<Row> {
-  const { shape, start, numSteps = 50, noise, firstRow = 0, quietEnd = false } = options;
-  const schedule = options.schedule ?? paperSchedule(numSteps);
+/** The points that a run starts from. */
+export function startPoints(fn: string, key: RngKey, { shape, start, firstRow = 0 }: Pick<SampleOptions, "shape" | "start" | "firstRow">): NdArray {
   if ((shape === undefined) === (start === undefined)) throw new DomainError(`${fn}: give either shape or start`);
-  if (start !== undefined && start.shape.length < 2) throw new ShapeError(`${fn}: start must be [n, …], got [${start.shape.join(", ")}]`);
-  if (shape !== undefined && shape.length < 2) throw new ShapeError(`${fn}: shape must be [n, …], got [${shape.join(", ")}]`);
-  const rows = sampler.table(schedule, options);
+  const x = start === undefined ? undefined : astype(start, "float64");
+  const extents = x?.shape ?? shape!;
+  if (extents.length < 2) throw new ShapeError(`${fn}: ${x === undefined ? "shape" : "start"} must be [n, …], got [${extents.join(", ")}]`);
+  return x ?? normalRows(foldIn(key, "start"), extents, { dtype: "float64", firstRow });
+}
+
+function prepare<Row>(fn: string, sampler: Sampler<Row>, key: RngKey, options: SampleOptions): Run<Row> {
+  const { numSteps = 50, noise, firstRow = 0, quietEnd = false } = options;
+  const x = startPoints(fn, key, options);
+  const rows = sampler.table(options.schedule ?? paperSchedule(numSteps), options);
   if (noise !== undefined && (noise.length !== rows.length || noise.some((list) => list.length !== sampler.noises)))
     throw new ShapeError(`${fn}: noise must hold ${sampler.noises} arrays for each of the ${rows.length} steps of ${sampler.name}`);
-  const x = start === undefined ? normalRows(foldIn(key, "start"), shape!, { dtype: "float64", firstRow }) : astype(start, "float64");
   return {
     rows,
     start: x,
@@ -136,32 +149,52 @@ function rootMeanSquare(x: NdArray): number {
 /** A whole run as one process: it asks for predictions and returns the result. */
 function* run<Row>(fn: string, sampler: Sampler<Row>, key: RngKey, options: SampleOptions): Process<SampleResult> {
   const { rows, start, noiseOf } = prepare(fn, sampler, key, options);
-  const { trajectory = false, onProgress, signal } = options;
+  const { trajectory = false, onNonFinite = "throw", onProgress, signal } = options;
   const path = trajectory ? [start] : [];
   let state: SamplerState = { x: start };
   let numEvaluations = 0;
+  let done = 0;
+  const finish = (trouble?: string): SampleResult => {
+    const result = { samples: state.x, numEvaluations, certificate: finiteCertificate(state.x, done / Math.max(1, rows.length), trouble) };
+    return trajectory ? { ...result, trajectory: stack(path) } : result;
+  };
   signal?.throwIfAborted();
   for (const [step, row] of rows.entries()) {
     const steps = sampler.step(state, row, noiseOf(step));
     let turn = steps.next();
     while (!turn.done) {
       numEvaluations++;
-      turn = steps.next(yield { ...turn.value, where: `in step ${step + 1}` });
+      let answer: NdArray;
+      try {
+        answer = yield { ...turn.value, where: `in step ${step + 1}` };
+      } catch (error) {
+        if (onNonFinite === "stop" && error instanceof NonFiniteError) return finish(error.message);
+        throw error;
+      }
+      turn = steps.next(answer);
     }
     state = turn.value;
+    done = step + 1;
     if (trajectory) path.push(state.x);
-    onProgress?.({ iteration: step + 1, total: rows.length, metric: rootMeanSquare(state.x) });
+    onProgress?.({ iteration: done, total: rows.length, metric: rootMeanSquare(state.x) });
     signal?.throwIfAborted();
   }
-  const result = { samples: state.x, numEvaluations, certificate: finiteCertificate(state.x) };
-  return trajectory ? { ...result, trajectory: stack(path) } : result;
+  return finish();
 }
 
-function finiteCertificate(x: NdArray): Certificate {
+function finiteCertificate(x: NdArray, share: number, trouble?: string): Certificate {
   let finite = 0;
   for (const v of x.data) if (Number.isFinite(v)) finite++;
-  const value = x.size === 0 ? 1 : finite / x.size;
-  return { claim: "fraction of coordinates that are finite", kind: "exact", value, expected: 1, tolerance: 0, holds: value === 1 };
+  const value = (x.size === 0 ? 1 : finite / x.size) * share;
+  const verdict = {
+    claim: "share of steps taken and of coordinates that are finite",
+    kind: "exact",
+    value,
+    expected: 1,
+    tolerance: 0,
+    holds: value === 1,
+  } as const;
+  return trouble === undefined ? verdict : { ...verdict, note: trouble };
 }
 
 /**

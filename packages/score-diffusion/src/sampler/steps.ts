@@ -1,6 +1,6 @@
 /** The steps that samplers run over: from the noise to the data. */
 import { DomainError } from "@provably/core-tensor";
-import type { NoiseLevel } from "../schedule/level.js";
+import { type NoiseLevel, lambdaOf } from "../schedule/level.js";
 import { type Schedule, levelAt } from "../schedule/schedule.js";
 import type { TableOptions } from "./sampler.js";
 
@@ -24,11 +24,11 @@ export function transitions(schedule: Schedule, { stopAt = 0 }: TableOptions): T
   });
 }
 
-/** ln(α/σ); needs signal and noise, except that the data itself is at infinity. */
-export function lambdaOf(fn: string, { alpha, sigma }: NoiseLevel): number {
-  if (alpha === 0)
+/** ln(α/σ); needs signal, and is infinite for the data. */
+export function signalLambda(fn: string, level: NoiseLevel): number {
+  if (level.alpha === 0)
     throw new DomainError(`${fn}: the schedule starts in pure noise, where ln(α/σ) is −∞; use ddim, or end the schedule a little earlier`);
-  return Math.log(alpha / sigma);
+  return lambdaOf(level);
 }
 
 /**

@@ -3,7 +3,7 @@ import { DomainError, type NdArray, add, array, mul } from "@provably/core-tenso
 import { solve } from "@provably/core-tensor/linalg";
 import type { Schedule } from "../schedule/schedule.js";
 import type { Sampler, TableOptions } from "./sampler.js";
-import { type Transition, lambdaOf, transitions } from "./steps.js";
+import { type Transition, signalLambda, transitions } from "./steps.js";
 
 /**
  * Options of {@link uniPC}.
@@ -80,11 +80,11 @@ function quadrature(nodes: readonly number[], h: number, scale: number): number[
 
 function table(schedule: Schedule, options: TableOptions, order: number, variant: "bh1" | "bh2"): UniPcRow[] {
   const steps = transitions(schedule, options);
-  const lambdas = steps.map(({ level }) => lambdaOf("uniPC", level));
+  const lambdas = steps.map(({ level }) => signalLambda("uniPC", level));
   const orders = steps.map((_, i) => Math.min(order, i + 1, steps.length - i));
   const newestFirst = (i: number): number[] => lambdas.slice(0, i + 1).reverse();
   return steps.map((step, i) => {
-    const end = step.to.sigma === 0 ? Infinity : lambdaOf("uniPC", step.to);
+    const end = step.to.sigma === 0 ? Infinity : signalLambda("uniPC", step.to);
     const predict = formula(step, newestFirst(i), end, orders[i]!, false, variant);
     return i === 0
       ? { ...step, predict }

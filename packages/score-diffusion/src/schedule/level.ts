@@ -1,5 +1,5 @@
 /** Noise levels: where between data and noise a point lies. */
-import { DomainError } from "@provably/core-tensor";
+import { type ArrayInput, DomainError, type NdArray, add, mul } from "@provably/core-tensor";
 
 /**
  * A noise level: points there are $x = \alpha x_0 + \sigma \varepsilon$ with $\varepsilon \sim N(0, I)$.
@@ -51,4 +51,68 @@ export function levelOf(alphaBar: number, t = 0): NoiseLevel {
 export function levelOfLambda(lambda: number): NoiseLevel {
   if (!Number.isFinite(lambda)) throw new DomainError(`levelOfLambda: lambda must be finite, got ${lambda}`);
   return { alpha: 1 / Math.sqrt(1 + Math.exp(-2 * lambda)), sigma: 1 / Math.sqrt(1 + Math.exp(2 * lambda)), t: 0 };
+}
+
+/**
+ * The variance-preserving level with the given noise-to-signal ratio $\sigma/\alpha$, the noise that variance-exploding samplers speak of.
+ *
+ * @param ratio - $\sigma/\alpha \ge 0$
+ * @returns level
+ * @throws `DomainError` when the ratio is negative or not finite
+ * @example
+ * ```ts
+ * import { levelOfSigma } from "@provably/score-diffusion";
+ *
+ * levelOfSigma(0.75).alpha; // => 0.8
+ * ```
+ * @category Schedules
+ */
+export function levelOfSigma(ratio: number): NoiseLevel {
+  if (!(ratio >= 0 && ratio < Infinity)) throw new DomainError(`levelOfSigma: ratio must be ≥ 0, got ${ratio}`);
+  const alpha = 1 / Math.hypot(1, ratio);
+  return { alpha, sigma: ratio * alpha, t: 0 };
+}
+
+/**
+ * Half the log signal-to-noise ratio, $\lambda = \ln(\alpha/\sigma)$; the ratio itself is $e^{2\lambda}$.
+ *
+ * @param level - any noise level
+ * @returns $\lambda$; infinite for the data, minus infinity for pure noise
+ * @example
+ * ```ts
+ * import { lambdaOf, levelOf } from "@provably/score-diffusion";
+ *
+ * lambdaOf(levelOf(0.5)); // => 0
+ * ```
+ * @category Schedules
+ */
+export function lambdaOf({ alpha, sigma }: NoiseLevel): number {
+  return Math.log(alpha / sigma);
+}
+
+/**
+ * Clean points brought to a noise level, $x = \alpha x_0 + \sigma\varepsilon$: the start of a run that changes an image instead of making one.
+ *
+ * @param x0 - clean points, shape `[n, …]`
+ * @param noise - $\varepsilon$, standard normal, of the same shape
+ * @param level - where to
+ * @returns array of the same shape
+ * @throws `ShapeError` of core-tensor when the shapes do not fit
+ * @example
+ * ```ts
+ * import { full } from "@provably/core-tensor";
+ * import { key, normal } from "@provably/core-tensor/random";
+ * import { addNoise, ddim, firstSteps, gaussian, levelAt, paperSchedule, sample } from "@provably/score-diffusion";
+ *
+ * // start from an image at step 12 of 40 instead of from noise
+ * const law = gaussian({ mean: [0, 0], covariance: [[1, 0], [0, 1]] });
+ * const schedule = firstSteps(paperSchedule(40), 12);
+ * const start = addNoise(full([1, 2], 0.5), normal(key(0), [1, 2]), levelAt(schedule, 12));
+ * sample(ddim(), law, key(1), { start, schedule }).numEvaluations; // => 12
+ * ```
+ * @see Meng et al. (2022), "SDEdit: guided image synthesis and editing with stochastic differential equations"
+ * @category Schedules
+ */
+export function addNoise(x0: ArrayInput, noise: ArrayInput, { alpha, sigma }: NoiseLevel): NdArray {
+  return add(mul(alpha, x0), mul(sigma, noise));
 }

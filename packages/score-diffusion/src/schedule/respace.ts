@@ -83,6 +83,53 @@ export function respace(schedule: Schedule, steps: readonly number[]): Schedule 
 }
 
 /**
+ * The part of a schedule next to the data: for a run that starts at step `numSteps` from a noised image; see {@link addNoise}.
+ *
+ * @param schedule - any schedule
+ * @param numSteps - how many steps to keep, from 1 to all
+ * @returns schedule of `numSteps` steps
+ * @throws `DomainError` when there are not so many steps
+ * @example
+ * ```ts
+ * import { firstSteps, scheduleOf } from "@provably/score-diffusion";
+ *
+ * firstSteps(scheduleOf([0.5, 0.5, 0.5]), 2).alphaBar; // => [0.5, 0.25]
+ * ```
+ * @category Schedules
+ */
+export function firstSteps(schedule: Schedule, numSteps: number): Schedule {
+  if (!Number.isInteger(numSteps) || numSteps < 1 || numSteps > schedule.alphaBar.length)
+    throw new DomainError(`firstSteps: numSteps must be an integer from 1 to ${schedule.alphaBar.length}, got ${numSteps}`);
+  const { beta, alphaBar, steps } = schedule;
+  return { beta: beta.slice(0, numSteps), alphaBar: alphaBar.slice(0, numSteps), ...(steps && { steps: steps.slice(0, numSteps) }) };
+}
+
+/**
+ * Where a noise level lies on a schedule: the step number, interpolated in $\ln(\sigma/\alpha)$, by which a network trained on the steps knows a level between them.
+ *
+ * @param schedule - noise schedule of $T$ steps
+ * @param ratio - $\sigma/\alpha > 0$
+ * @returns number in $[1, T]$; levels outside of the schedule count as its ends
+ * @throws `DomainError` when the ratio is not positive
+ * @example
+ * ```ts
+ * import { scheduleOfSigmas, stepOfSigma } from "@provably/score-diffusion";
+ *
+ * stepOfSigma(scheduleOfSigmas([4, 1]), 2).toFixed(6); // => "1.500000"
+ * ```
+ * @category Schedules
+ */
+export function stepOfSigma(schedule: Schedule, ratio: number): number {
+  if (!(ratio > 0)) throw new DomainError(`stepOfSigma: ratio must be positive, got ${ratio}`);
+  const logs = schedule.alphaBar.map((a) => Math.log((1 - a) / a) / 2);
+  const wanted = Math.log(ratio);
+  const above = logs.findIndex((log) => log >= wanted);
+  if (above <= 0) return above === 0 ? 1 : logs.length;
+  const [low, high] = [logs[above - 1]!, logs[above]!];
+  return high === Infinity ? above : above + (wanted - low) / (high - low);
+}
+
+/**
  * A schedule stretched so that it ends in pure noise, $\bar\alpha_T = 0$: $\sqrt{\bar\alpha}$ is shifted and scaled, the first step stays.
  *
  * At the last level the noise cannot be told from the point: the network must predict the clean point or the velocity.

@@ -1,0 +1,164 @@
+/** Classifier-free guidance, and keeping predictions within the range of the data. */
+import {
+  type ArrayInput,
+  DomainError,
+  type NdArray,
+  abs,
+  add,
+  clip,
+  div,
+  expandDims,
+  maximum,
+  minimum,
+  mul,
+  neg,
+  quantile,
+  reshape,
+  std,
+  sub,
+} from "@provably/core-tensor";
+import type { NoiseLevel } from "../schedule/level.js";
+import { type AsyncModel, type Model, convertPrediction } from "./prediction.js";
+
+/**
+ * Options of {@link guide}, {@link guidedModel} and {@link guidedModelAsync}.
+ * @category Scores
+ */
+export interface RescaleOptions {
+  /** How far to bring the spread of each guided prediction back to that of the conditional one, in [0, 1]; default 0, not at all. */
+  readonly rescale?: number;
+}
+
+/**
+ * A guided prediction $u + w(c - u)$ from a conditional one $c$ and an unconditional one $u$.
+ *
+ * Strong guidance makes predictions too large; `rescale` $\phi$ multiplies by $\phi\,\tfrac{\operatorname{std}(c)}{\operatorname{std}(\text{guided})} + 1 - \phi$, row by row.
+ *
+ * @param conditional - prediction with the condition, shape `[n, …]`
+ * @param unconditional - prediction without it, of the same kind and shape
+ * @param scale - $w$: 0 ignores the condition, 1 samples from it, above 1 overstates it
+ * @param options - see {@link RescaleOptions}
+ * @returns array of the same shape
+ * @throws `DomainError` when `scale` is not finite or `rescale` outside $[0, 1]$
+ * @example
+ * ```ts
+ * import { toNested } from "@provably/core-tensor";
+ * import { guide } from "@provably/score-diffusion";
+ *
+ * toNested(guide([[1, -1]], [[0, 0]], 3)); // => [[3, -3]]
+ * toNested(guide([[1, -1]], [[0, 0]], 3, { rescale: 1 })); // => [[1, -1]]
+ * ```
+ * @see Ho, Salimans (2022), "Classifier-free diffusion guidance", eq. 6; Lin, Liu, Li, Yang (2024), eq. 15 and 16, for the rescaling
+ * @category Scores
+ */
+export function guide(conditional: ArrayInput, unconditional: ArrayInput, scale: number, options: RescaleOptions = {}): NdArray {
+  const { rescale = 0 } = options;
+  if (!Number.isFinite(scale)) throw new DomainError(`guide: scale must be finite, got ${scale}`);
+  if (!(rescale >= 0 && rescale <= 1)) throw new DomainError(`guide: rescale must be in [0, 1], got ${rescale}`);
+  const guided = add(unconditional, mul(scale, sub(conditional, unconditional)));
+  if (rescale === 0) return guided;
+  const axis = guided.shape.map((_, i) => i).slice(1);
+  const spread = (x: ArrayInput): NdArray => std(x, { axis, keepDims: true });
+  return mul(guided, add(mul(rescale, div(spread(conditional), maximum(spread(guided), 1e-12))), 1 - rescale));
+}
+
+/**
+ * A model that is guided by a condition: both models are asked at every point and their predictions put together by {@link guide}, in the conditional
+ * model's own kind of prediction.
+ *
+ * @param conditional - model with the condition
+ * @param unconditional - model without it
+ * @param scale - guidance scale, see {@link guide}
+ * @param options - see {@link RescaleOptions}
+ * @returns model
+ * @throws `DomainError` when a scale is out of range
+ * @example
+ * ```ts
+ * import { key } from "@provably/core-tensor/random";
+ * import { dpmSolverPP2M, gaussian, guidedModel, lambdaGrid, sample } from "@provably/score-diffusion";
+ *
+ * const [right, all] = [gaussian({ mean: [2], covariance: [[1]] }), gaussian({ mean: [0], covariance: [[4]] })];
+ * const model = guidedModel(right, all, 2);
+ * sample(dpmSolverPP2M(), model, key(0), { shape: [4, 1], schedule: lambdaGrid(20) }).samples.shape; // => [4, 1]
+ * ```
+ * @see Ho, Salimans (2022), "Classifier-free diffusion guidance", eq. 6
+ * @category Scores
+ */
+export function guidedModel(conditional: Model, unconditional: Model, scale: number, options: RescaleOptions = {}): Model {
+  guide([[0]], [[0]], scale, options);
+  const { prediction } = conditional;
+  return {
+    prediction,
+    evaluate(x, level: NoiseLevel) {
+      const without = convertPrediction(unconditional.evaluate(x, level), unconditional.prediction, prediction, x, level);
+      return guide(conditional.evaluate(x, level), without, scale, options);
+    },
+  };
+}
+
+/**
+ * {@link guidedModel} of models that answer later; both are asked at the same time.
+ *
+ * @param conditional - model with the condition
+ * @param unconditional - model without it
+ * @param scale - guidance scale, see {@link guide}
+ * @param options - see {@link RescaleOptions}
+ * @returns model for `sampleAsync`
+ * @throws `DomainError` when a scale is out of range
+ * @example
+ * ```ts
+ * import { gaussian, guidedModelAsync } from "@provably/score-diffusion";
+ *
+ * const law = gaussian({ mean: [0], covariance: [[1]] });
+ * const later = { prediction: law.prediction, evaluate: async (x, level) => law.evaluate(x, level) };
+ * guidedModelAsync(later, later, 2).prediction; // => "score"
+ * ```
+ * @category Scores
+ */
+export function guidedModelAsync(conditional: AsyncModel, unconditional: AsyncModel, scale: number, options: RescaleOptions = {}): AsyncModel {
+  guide([[0]], [[0]], scale, options);
+  const { prediction } = conditional;
+  return {
+    prediction,
+    async evaluate(x, level: NoiseLevel) {
+      const [condition, other] = await Promise.all([conditional.evaluate(x, level), unconditional.evaluate(x, level)]);
+      return guide(condition, convertPrediction(other, unconditional.prediction, prediction, x, level), scale, options);
+    },
+  };
+}
+
+/**
+ * A model whose clean points stay within the range of the data.
+ *
+ * With a `quantile` $q$ the bound of each row is the $q$-quantile of its absolute values where that exceeds 1, and the row is divided by it: saturation
+ * under strong guidance is spread out instead of cut off.
+ *
+ * @param model - exact score or network on data in $[-1, 1]$
+ * @param options - `quantile` in (0, 1], for example 0.995; default none, a plain clip to $[-1, 1]$
+ * @returns model of the clean point
+ * @throws `DomainError` when the quantile is out of range
+ * @example
+ * ```ts
+ * import { array, toNested } from "@provably/core-tensor";
+ * import { clippedModel, gaussian, levelOf } from "@provably/score-diffusion";
+ *
+ * const model = clippedModel(gaussian({ mean: [3], covariance: [[1]] }));
+ * toNested(model.evaluate(array([[2]], { dtype: "float64" }), levelOf(0.5))); // => [[1]]
+ * ```
+ * @see Saharia et al. (2022), "Photorealistic text-to-image diffusion models with deep language understanding", section 2.3
+ * @category Scores
+ */
+export function clippedModel(model: Model, options: { readonly quantile?: number } = {}): Model {
+  const { quantile: q } = options;
+  if (q !== undefined && !(q > 0 && q <= 1)) throw new DomainError(`clippedModel: quantile must be in (0, 1], got ${q}`);
+  return {
+    prediction: "x0",
+    evaluate(x, level: NoiseLevel) {
+      const clean = convertPrediction(model.evaluate(x, level), model.prediction, "x0", x, level);
+      if (q === undefined) return clip(clean, -1, 1);
+      const rows = reshape(clean, [x.shape[0]!, x.size / Math.max(1, x.shape[0]!)]);
+      const bound = expandDims(maximum(quantile(abs(rows), q, { axis: 1 }), 1), 1);
+      return reshape(div(maximum(minimum(rows, bound), neg(bound)), bound), x.shape);
+    },
+  };
+}
