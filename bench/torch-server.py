@@ -88,7 +88,127 @@ def vpo(n):
     return run
 
 
-OPERATIONS = {f.__name__: f for f in (matmul, matvec, unary, softmax, conv2d, add, svd, eigh, tv_sweep, vpo)}
+def empirical_score(dtype, queries, points, d):
+    """Score of a data set smoothed by noise: attention over the data, in one piece."""
+    t = getattr(torch, dtype)
+    data, x = torch.rand(points, d, dtype=t), torch.rand(queries, d, dtype=t)
+    alpha, sigma2 = 0.8, 0.36
+    bias = -(alpha * alpha) / (2 * sigma2) * (data * data).sum(1)
+
+    def run():
+        weights = torch.softmax((alpha / sigma2) * (x @ data.T) + bias, -1)
+        return (alpha * (weights @ data) - x) / sigma2
+
+    return run
+
+
+def mixture_sampling(particles, components, d, steps):
+    """Deterministic DDIM steps in vectorised NumPy with the exact score of a mixture of full covariances, factorised once."""
+    import numpy as np
+
+    rng = np.random.default_rng(0)
+    weights = np.full(components, 1 / components)
+    means = rng.standard_normal((components, d))
+    roots = rng.standard_normal((components, d, d)) / 3
+    values, vectors = np.linalg.eigh(roots @ roots.transpose(0, 2, 1) + 0.1 * np.eye(d))
+    x0 = rng.standard_normal((particles, d))
+    lambdas = np.linspace(-5, 4, steps)
+    alphas = np.append(1 / np.sqrt(1 + np.exp(-2 * lambdas)), 1)
+    sigmas = np.append(1 / np.sqrt(1 + np.exp(2 * lambdas)), 0)
+
+    def score(x, alpha, sigma):
+        variances = alpha * alpha * values + sigma * sigma
+        coordinates = (x - alpha * means[:, None, :]) @ vectors
+        scaled = coordinates / variances[:, None, :]
+        logits = (np.log(weights) - 0.5 * np.log(variances).sum(1))[:, None] - 0.5 * (coordinates * scaled).sum(2)
+        logits -= logits.max(0)
+        r = np.exp(logits)
+        r /= r.sum(0)
+        return -((r[:, :, None] * scaled) @ vectors.transpose(0, 2, 1)).sum(0)
+
+    def run():
+        x = x0
+        for i in range(steps):
+            a, s, to_a, to_s = alphas[i], sigmas[i], alphas[i + 1], sigmas[i + 1]
+            eps = -s * score(x, a, s)
+            x = (to_a / a) * (x - s * eps) + to_s * eps
+        return x
+
+    return run
+
+
+def score_network_step(batch, side, channels):
+    """One step of training the score network of this repository: loss, gradients, clipping, Adam, average of the weights."""
+    nn, F = torch.nn, torch.nn.functional
+    wide, half = 2 * channels, side // 2
+
+    class Residual(nn.Module):
+        def __init__(self, i, o):
+            super().__init__()
+            self.conv0, self.conv1 = nn.Conv2d(i, o, 3, padding=1), nn.Conv2d(o, o, 3, padding=1)
+            self.modulate = nn.Linear(wide, 2 * o)
+            self.skip = nn.Conv2d(i, o, 1) if i != o else nn.Identity()
+
+        def forward(self, x, time):
+            h = self.conv0(F.silu(F.group_norm(x, 8)))
+            scale, shift = self.modulate(time)[:, :, None, None].chunk(2, 1)
+            h = F.group_norm(h, 8) * (1 + scale) + shift
+            return self.skip(x) + self.conv1(F.silu(h))
+
+    class Network(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.time0, self.time1 = nn.Linear(channels, wide), nn.Linear(wide, wide)
+            self.first, self.last = nn.Conv2d(4, channels, 3, padding=1), nn.Conv2d(channels, 4, 3, padding=1)
+            self.down = nn.ModuleList([Residual(channels, channels), Residual(channels, channels)])
+            self.middle = nn.ModuleList([Residual(wide, wide), Residual(wide, wide)])
+            self.up = nn.ModuleList([Residual(wide, channels), Residual(channels, channels)])
+            self.shrink, self.grow = nn.Conv2d(channels, wide, 3, 2, 1), nn.Conv2d(wide, channels, 3, padding=1)
+            self.qkv, self.out = nn.Linear(wide, 3 * wide), nn.Linear(wide, wide)
+
+        def attend(self, x):
+            n, c, h, w = x.shape
+            q, k, v = self.qkv(F.group_norm(x, 8).reshape(n, c, h * w).transpose(1, 2)).unsqueeze(1).chunk(3, -1)
+            mixed = self.out(F.scaled_dot_product_attention(q, k, v).squeeze(1))
+            return x + mixed.transpose(1, 2).reshape(x.shape)
+
+        def forward(self, x, angle):
+            frequencies = torch.exp(-torch.arange(channels // 2) * (9.21 / (channels // 2)))
+            waves = torch.outer(angle, frequencies)
+            time = F.silu(self.time1(F.silu(self.time0(torch.cat([waves.sin(), waves.cos()], -1)))))
+            h = self.first(F.pixel_unshuffle(x, 2))
+            for block in self.down:
+                h = block(h, time)
+            fine = h
+            h = self.attend(self.middle[0](self.shrink(fine), time))
+            h = F.interpolate(self.middle[1](h, time), scale_factor=2)
+            h = torch.cat([self.grow(h), fine], 1)
+            for block in self.up:
+                h = block(h, time)
+            return F.pixel_shuffle(self.last(F.silu(F.group_norm(h, 8))), 2)
+
+    network, average = Network(), Network()
+    optimizer = torch.optim.Adam(network.parameters(), 1e-3)
+    x0 = torch.rand(batch, 1, side, side) * 2 - 1
+
+    def run():
+        with torch.enable_grad():
+            angle = torch.rand(batch) * 1.55 + 0.01
+            alpha, sigma = angle.cos()[:, None, None, None], angle.sin()[:, None, None, None]
+            eps = torch.randn_like(x0)
+            loss = ((network(alpha * x0 + sigma * eps, angle * 636.6) - alpha * eps + sigma * x0) ** 2).mean()
+            optimizer.zero_grad()
+            loss.backward()
+            nn.utils.clip_grad_norm_(network.parameters(), 1)
+            optimizer.step()
+        for kept, new in zip(average.parameters(), network.parameters()):
+            kept.lerp_(new, 0.002)
+        return loss
+
+    return run
+
+
+OPERATIONS = {f.__name__: f for f in (matmul, matvec, unary, softmax, conv2d, add, svd, eigh, tv_sweep, vpo, empirical_score, mixture_sampling, score_network_step)}
 prepared = {}
 print(json.dumps({"version": torch.__version__}), flush=True)
 for line in sys.stdin:
