@@ -92,3 +92,9 @@ export {
 } from "./vit/config.js";
 export { maeForward, type MaskedForward } from "./vit/forward.js";
 export { digitRecipes, pretrain, type PretrainingOptions, type PretrainingResult, type PretrainingState } from "./vit/pretrain.js";
+export { decodePretrainingState, encodePretrainingState } from "./vit/state.js";
+export { augmentImages, createContrastive, pretrainContrastive, type AugmentOptions, type ContrastivePretrainingOptions } from "./vit/contrastive.js";
+// what it learnt
+export { encode, imageFeatures, type Encoded } from "./vit/encode.js";
+export { knnProbe, logisticProbe, ridgeProbe, type LabelledFeatures, type ProbeResult } from "./vit/probes.js";
+export { certifyPretraining, maskedError, meanPatchError, reconstructImages, type MaskedError } from "./vit/evaluate.js";

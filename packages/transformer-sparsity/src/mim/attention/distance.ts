@@ -15,6 +15,8 @@ export interface AttentionDistanceOptions {
   readonly patchSize?: number;
   /** `patch`: distances between patch centres. `unit`: the grid is scaled to $[0, 1]^2$. Default `patch`. */
   readonly scale?: "patch" | "unit";
+  /** Take rows that sum to less than 1, as {@link dropTokens} leaves them without renormalising; default false. */
+  readonly partialRows?: boolean;
 }
 
 /**
@@ -38,10 +40,10 @@ export interface AttentionDistanceOptions {
  */
 export function attentionDistance(attention: AttentionInput, options: AttentionDistanceOptions = {}): NdArray {
   const fn = "attentionDistance";
-  const { patchSize = 1, scale = "patch" } = options;
+  const { patchSize = 1, scale = "patch", partialRows = false } = options;
   checkPositive(fn, "patchSize", patchSize);
   if (scale !== "patch" && scale !== "unit") throw new DomainError(`${fn}: scale must be patch or unit, got ${String(scale)}`);
-  const maps = readMaps(fn, attention);
+  const maps = readMaps(fn, attention, { partialRows });
   const table = distances(maps.keys, gridOf(fn, maps, options.grid), patchSize, scale);
   return perQuery(maps, (row, q) => {
     let total = 0;

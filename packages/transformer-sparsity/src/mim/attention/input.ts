@@ -11,7 +11,7 @@ import { readTensor } from "../internal/maps.js";
 export type AttentionInput = NdArray | { readonly data: unknown; readonly dims: readonly number[] };
 
 /**
- * A float64 array of an attention tensor of another library.
+ * An array of an attention tensor of another library, float32 or float64 as it came.
  *
  * @param input - numbers with extents: `{ data, dims }` as transformers.js and ONNX Runtime return them, or the bytes of a `.npy` file
  * @returns array of the tensor's shape
@@ -26,7 +26,7 @@ export type AttentionInput = NdArray | { readonly data: unknown; readonly dims: 
  */
 export function attentionFromTensor(input: AttentionInput | Uint8Array): NdArray {
   const { data, shape } = readTensor("attentionFromTensor", input instanceof Uint8Array ? decodeNpy(input) : input);
-  return array(Float64Array.from(data), { shape: [...shape], copy: false });
+  return array(data, { shape: [...shape] });
 }
 
 /**

@@ -13,8 +13,12 @@ export interface Maps {
 }
 
 /** The elements and the shape of an attention tensor, ours or a foreign one. */
-export function readTensor(fn: string, input: AttentionInput): { data: ArrayLike<number>; shape: readonly number[]; tolerance: number } {
-  if (isNdArray(input)) return { data: toTypedArray(input), shape: input.shape, tolerance: input.dtype === "float64" ? 1e-8 : 1e-4 };
+export function readTensor(fn: string, input: AttentionInput): { data: Float32Array | Float64Array; shape: readonly number[]; tolerance: number } {
+  if (isNdArray(input)) {
+    const data = toTypedArray(input);
+    const floats = data instanceof Float64Array || data instanceof Float32Array ? data : Float32Array.from(data);
+    return { data: floats, shape: input.shape, tolerance: input.dtype === "float64" ? 1e-8 : 1e-4 };
+  }
   const { data, dims } = input;
   if (!(data instanceof Float32Array) && !(data instanceof Float64Array))
     throw new DTypeError(`${fn}: attention must hold a Float32Array or a Float64Array, got ${Object.prototype.toString.call(data).slice(8, -1)}`);
@@ -24,7 +28,7 @@ export function readTensor(fn: string, input: AttentionInput): { data: ArrayLike
 }
 
 /** Attention maps after a check that every row is a distribution. */
-export function readMaps(fn: string, input: AttentionInput, options: { readonly emptyRows?: boolean } = {}): Maps {
+export function readMaps(fn: string, input: AttentionInput, options: { readonly emptyRows?: boolean; readonly partialRows?: boolean } = {}): Maps {
   const { data: raw, shape, tolerance } = readTensor(fn, input);
   const [queries, keys] = shape.slice(-2);
   if (queries === undefined || keys === undefined || queries * keys === 0)
@@ -39,7 +43,8 @@ export function readMaps(fn: string, input: AttentionInput, options: { readonly 
       if (!(a >= least)) least = a;
     }
     if (!(least >= 0)) throw new DomainError(`${fn}: attention must be ≥ 0, row ${row} holds ${least}`);
-    if (!(Math.abs(sum - 1) <= tolerance) && !(options.emptyRows === true && sum === 0))
+    const allowed = (options.emptyRows === true && sum === 0) || (options.partialRows === true && sum < 1);
+    if (!(Math.abs(sum - 1) <= tolerance) && !allowed)
       throw new DomainError(`${fn}: rows of attention must sum to 1, row ${row} sums to ${sum}; apply a softmax, or dropTokens to renormalise`);
   }
   const stack = shape.slice(0, -2);
