@@ -4,7 +4,7 @@ import { sameShape } from "../array/shape.js";
 import { scalar } from "../trace/input.js";
 import { type Graph, GraphBuilder, type Node, type Value } from "./graph.js";
 
-/** The same function with fewer nodes. The derivative of the result is not that of the original: simplify last. */
+/** The same function with fewer nodes. Of the nodes that only hand an array on, `barrier` stays: it keeps apart what is to be computed anew. The derivative of the result is not that of the original: simplify last. */
 export function simplify(graph: Graph): Graph {
   const builder = new GraphBuilder();
   const renamed = new Map<Value, Value>();
@@ -25,7 +25,6 @@ function alias(node: Node, inputs: readonly Value[]): readonly Value[] | undefin
   const keeps = (x: Value): readonly Value[] | undefined => (x.dtype === out.dtype && sameShape(x.shape, out.shape) ? [x] : undefined);
   switch (node.primitive.name) {
     case "stopGradient":
-    case "barrier":
     case "astype":
     case "broadcastTo":
     case "reshape":

@@ -34,6 +34,8 @@ export type Derivative<A> =
     }
   | {
       readonly kind: "rules";
+      /** Computes the outputs for a pass in reverse mode, together with arrays that `vjp` will want; left out where it wants none. */
+      record?(inputs: readonly NdArray[], attrs: A): { readonly outputs: NdArray[]; readonly residuals: readonly NdArray[] };
       jvp(run: { inputs: readonly NdArray[]; outputs: readonly NdArray[]; tangents: Sparse; attrs: A }): Sparse;
       vjp(run: {
         inputs: readonly NdArray[];
@@ -42,6 +44,8 @@ export type Derivative<A> =
         attrs: A;
         /** Which inputs a cotangent is wanted for. */
         needed: readonly boolean[];
+        /** What `record` left; empty without it. */
+        residuals: readonly NdArray[];
       }): Sparse;
     }
   | { readonly kind: "none" };

@@ -39,11 +39,13 @@ export class Tape extends Trace {
 
   process<A>(primitive: Primitive<A>, inputs: readonly NdArray[], attrs: A): NdArray[] {
     const values = inputs.map((x) => this.value(x));
-    const outputs = bind(primitive, values, attrs);
-    if (primitive.derivative.kind === "none") return outputs;
+    const { derivative } = primitive;
+    const recorded = derivative.kind === "rules" ? derivative.record?.(values, attrs) : undefined;
+    const { outputs, residuals } = recorded ?? { outputs: bind(primitive, values, attrs), residuals: [] };
+    if (derivative.kind === "none") return outputs;
     const parents = inputs.map((x) => (x instanceof TapeTracer && x.trace === this && isFloat(x.dtype) ? x : undefined));
     const needed = parents.map((p) => p !== undefined);
-    const pull = (cotangents: Sparse): Sparse => pullBack(primitive, { inputs: values, outputs, cotangents, attrs, needed });
+    const pull = (cotangents: Sparse): Sparse => pullBack(primitive, { inputs: values, outputs, cotangents, attrs, needed, residuals });
     const node: TapeNode = { id: this.nodes++, parents, pull };
     return outputs.map((y, k) => (isFloat(y.dtype) ? new TapeTracer(this, y, node, k) : y));
   }
@@ -98,6 +100,7 @@ interface Run<A> {
   readonly cotangents: Sparse;
   readonly attrs: A;
   readonly needed: readonly boolean[];
+  readonly residuals: readonly NdArray[];
 }
 
 function pullBack<A>(primitive: Primitive<A>, run: Run<A>): Sparse {
