@@ -1,6 +1,7 @@
 // The systems of the playground and their parameters. What a system computes is in demos/<id>.mjs, which only the worker loads.
 
 const range = (name, label, min, max, step, value) => ({ kind: "range", name, label, min, max, step, value });
+const text = (name, label, maxLength, value) => ({ kind: "text", name, label, maxLength, value });
 const select = (name, label, options, value = options[0]) => ({ kind: "select", name, label, options, value });
 
 export const catalogue = [
@@ -37,6 +38,44 @@ export const catalogue = [
       range("comparisons", "comparisons", 5, 400, 5, 40),
       range("alpha", "pessimism α (0 is DPO)", 0, 30, 0.5, 10),
       range("beta", "temperature β", 0.2, 3, 0.1, 1),
+      range("seed", "random key", 0, 20, 1, 0),
+    ],
+  },
+  {
+    id: "attention-phases",
+    title: "Attention phases",
+    package: "transformer-sparsity",
+    question:
+      "A patch learns, by masked pretraining, to look at its own area. When a global area is much larger, it first has to look away from that one.",
+    controls: [
+      range("globalSize", "patches of the global area", 4, 120, 4, 76),
+      range("localSize", "patches of each local area", 2, 12, 1, 4),
+      range("localAreas", "local areas", 2, 12, 1, 6),
+      range("numSteps", "gradient steps", 100, 1000, 50, 400),
+    ],
+  },
+  {
+    id: "language-model",
+    title: "Sparse language model",
+    package: "transformer-sparsity",
+    question:
+      "A small model trained on public-domain text writes on, once with all neurons and once with the share that its prompt used most, and with others.",
+    controls: [
+      text("prompt", "prompt", 400, "In the beginning God created the heaven and the"),
+      select("method", "neurons that stay", ["griffin", "magnitude", "random"]),
+      range("density", "share that stays", 0.1, 1, 0.05, 0.5),
+      range("tokens", "tokens to write", 10, 120, 10, 40),
+    ],
+  },
+  {
+    id: "concept-tree",
+    title: "Concept tree",
+    package: "causal-latent",
+    question: "Hidden concepts cause what is observed. From the observations alone, tests of rank find the tree above them, or fail to.",
+    controls: [
+      select("graph", "true graph", ["tree3", "star", "chain", "twoCluster", "treeDeep"]),
+      range("samples", "observations", 200, 20000, 200, 5000),
+      range("strength", "strength of causes", 0.3, 0.95, 0.05, 0.8),
       range("seed", "random key", 0, 20, 1, 0),
     ],
   },

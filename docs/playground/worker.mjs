@@ -4,6 +4,9 @@ const demos = {
   samplers: () => import("./demos/samplers.mjs"),
   "grid-world": () => import("./demos/grid-world.mjs"),
   preferences: () => import("./demos/preferences.mjs"),
+  "attention-phases": () => import("./demos/attention-phases.mjs"),
+  "language-model": () => import("./demos/language-model.mjs"),
+  "concept-tree": () => import("./demos/concept-tree.mjs"),
 };
 
 self.onmessage = async ({ data: { run, id, values } }) => {
