@@ -11,6 +11,7 @@ import { type FusedResult, type Reduction, fuse } from "./fused.js";
 import { type FusedFunction, loadFused } from "./load.js";
 import { lowerMatmul } from "./matmul.js";
 import { Micro, type Ref, laneOf } from "./micro.js";
+import { lowerControl } from "./routine.js";
 import { lowerColumns, lowerSoftmax } from "./rows.js";
 import type { Store } from "./store.js";
 
@@ -30,6 +31,15 @@ export interface Step {
   /** Why this is not a SIMD kernel. */
   readonly reason?: string;
   readonly nodes: readonly Node[];
+  /** Steps inside control flow, for explanations. */
+  readonly inner?: readonly Step[];
+}
+
+/** Elements that the program keeps in memory as long as it lives. */
+export interface Constant {
+  readonly bytes: number;
+  /** Copies them to an address and notes it down. */
+  place(machine: Machine, address: number): void;
 }
 
 /** A lowered graph. */
@@ -39,8 +49,7 @@ export interface Lowered {
   /** Where each input of the graph is expected; undefined when nothing reads it. */
   readonly inputs: readonly (Place | undefined)[];
   readonly outputs: readonly Place[];
-  /** Elements of constant buffers. */
-  readonly constants: readonly { readonly buffer: Buffer; readonly array: DenseArray | Uint8Array }[];
+  readonly constants: readonly Constant[];
 }
 
 /** Address of the first element of a place. */
@@ -64,7 +73,7 @@ function isTrailing(axes: readonly number[], rank: number): boolean {
 export class Lowering {
   readonly steps: Step[] = [];
   readonly buffers: Buffer[] = [];
-  readonly constants: { buffer: Buffer; array: DenseArray | Uint8Array }[] = [];
+  readonly constants: Constant[] = [];
   private readonly places = new Map<Value, Place>();
 
   /** `external` tells which inputs lie in memory already. */
@@ -129,9 +138,34 @@ export class Lowering {
     const repeats = array.stride.map((s, i) => s === 0 && shape[i] !== 1);
     const stored = shape.map((extent, i) => (repeats[i] ? 1 : extent));
     const buffer = this.buffer("constant", dtype, sizeOf(stored));
-    this.constants.push({ buffer, array: new DenseArray<DType>(array.data, dtype, stored, array.stride, array.offset, sizeOf(stored)) });
+    const elements = new DenseArray<DType>(array.data, dtype, stored, array.stride, array.offset, sizeOf(stored));
+    this.keep(buffer, (machine, address) => {
+      copyInto(elements, machine.store.views[dtype], address / SIZES[dtype]);
+    });
     const dense = rowMajorPlace(buffer, dtype, stored);
     return { ...dense, shape, stride: dense.stride.map((s, i) => (repeats[i] ? 0 : s)) };
+  }
+
+  /** A constant buffer, filled when the program is placed in memory. */
+  private keep(buffer: Buffer, fill: (machine: Machine, address: number) => void): void {
+    this.constants.push({
+      bytes: buffer.bytes,
+      place(machine, address) {
+        machine.address[buffer.id] = address;
+        fill(machine, address);
+      },
+    });
+  }
+
+  /** Takes over the constants of a routine, which has a machine of its own. */
+  adopt(routine: { readonly lowered: Lowered; readonly machine: Machine }): void {
+    for (const { bytes, place } of routine.lowered.constants)
+      this.constants.push({
+        bytes,
+        place: (_machine, address) => {
+          place(routine.machine, address);
+        },
+      });
   }
 
   private placeEmpty(unit: Unit): void {
@@ -150,6 +184,7 @@ export class Lowering {
           stride: this.fresh(inputs[0]!.dtype, node.outputs[0]!.shape).stride,
         });
     }
+    if (lowerControl(this, node, inputs)) return;
     if (lowerMatmul(this, node, inputs) || lowerSoftmax(this, node, inputs) || lowerColumns(this, node, inputs)) return;
     this.detour(node, inputs);
   }
@@ -222,7 +257,9 @@ export class Lowering {
     });
     const fn: FusedFunction = loadFused(this.store, code);
     const table = this.buffer("constant", "uint8", code.constants.length);
-    this.constants.push({ buffer: table, array: code.constants });
+    this.keep(table, ({ store }, address) => {
+      store.views.uint8.set(code.constants, address);
+    });
     const scratch = this.work(code.scratchBytes);
     const places = [...operands, ...outputs.map((x) => x.place)];
     const ids = places.map((p) => p.buffer.id);

@@ -5,32 +5,12 @@ import { sizeOf } from "../../array/shape.js";
 import { DomainError } from "../../errors.js";
 import type { Graph } from "../graph.js";
 import type { Executable } from "../interpret.js";
-import { type Lifetime, assignOffsets } from "../plan/arena.js";
 import { SIZES } from "../plan/group.js";
+import { planArena } from "../plan/lifetime.js";
 import { isDense } from "../plan/place.js";
 import { ResidentArray } from "../resident.js";
-import { type Lowered, Lowering, type Machine, copyInto, viewAt, write } from "./lower.js";
+import { type Lowered, Lowering, type Machine, type Step, copyInto, viewAt, write } from "./lower.js";
 import { type Store, aligned } from "./store.js";
-
-/** Offsets of the buffers that the arena holds, by id; those in `elsewhere` get none. */
-export function planArena(lowered: Lowered, elsewhere: ReadonlySet<number>): { readonly offsets: Map<number, number>; readonly total: number } {
-  const { buffers, steps, inputs, outputs } = lowered;
-  const first = new Map<number, number>();
-  const last = new Map<number, number>();
-  const touch = (id: number, at: number): void => {
-    if (!first.has(id)) first.set(id, at);
-    last.set(id, at);
-  };
-  for (const place of inputs) if (place !== undefined) touch(place.buffer.id, -1);
-  steps.forEach(({ reads, writes }, at) => {
-    for (const buffer of [...reads, ...writes]) touch(buffer.id, at);
-  });
-  for (const place of outputs) touch(place.buffer.id, steps.length);
-  const held = buffers.filter((b) => b.kind === "arena" && first.has(b.id) && !elsewhere.has(b.id));
-  const lifetimes = held.map((b): Lifetime => ({ bytes: aligned(b.bytes), first: first.get(b.id)!, last: last.get(b.id)! }));
-  const { offsets, total } = assignOffsets(lifetimes);
-  return { offsets: new Map(held.map((b, i) => [b.id, offsets[i]!])), total };
-}
 
 /** Returns the constants' memory when a program is collected. */
 const collected = new FinalizationRegistry<() => void>((release) => {
@@ -48,6 +28,14 @@ function directOutputs({ inputs, outputs }: Lowered): Map<number, number> {
     taken.add(id);
   });
   return direct;
+}
+
+/** One line for each step, those inside control flow indented. */
+function describe(steps: readonly Step[], indent: string): string[] {
+  return steps.flatMap(({ label, reason, inner = [] }) => [
+    `${indent}${label}${reason === undefined ? "" : ` [in JavaScript: ${reason}]`}`,
+    ...describe(inner, `${indent}  `),
+  ]);
 }
 
 function outOfMemory(): never {
@@ -71,16 +59,13 @@ export function wasmProgram(graph: Graph, store: Store, { external, resident }: 
   if (store.arena(total) === undefined) return undefined;
   const machine: Machine = { store, address: new Array<number>(buffers.length).fill(0) };
 
-  const constantBytes = constants.reduce((sum, { buffer }) => sum + aligned(buffer.bytes), 0);
+  const constantBytes = constants.reduce((sum, { bytes }) => sum + aligned(bytes), 0);
   const constantsAt = store.take(constantBytes);
   if (constantsAt === undefined) return undefined;
   let at = constantsAt;
-  for (const { buffer, array } of constants) {
-    machine.address[buffer.id] = at;
-    at += aligned(buffer.bytes);
-    const address = machine.address[buffer.id]!;
-    if (array instanceof Uint8Array) store.views.uint8.set(array, address);
-    else copyInto(array, store.views[array.dtype], address / array.data.BYTES_PER_ELEMENT);
+  for (const { bytes, place } of constants) {
+    place(machine, at);
+    at += aligned(bytes);
   }
 
   let base = -1;
@@ -114,10 +99,7 @@ export function wasmProgram(graph: Graph, store: Store, { external, resident }: 
       });
     },
     explain: () =>
-      [
-        `WebAssembly SIMD, ${steps.length} calls; ${total} bytes of arena, ${constantBytes} bytes of constants`,
-        ...steps.map((step, i) => `${i}: ${step.label}${step.reason === undefined ? "" : ` [JavaScript: ${step.reason}]`}`),
-      ].join("\n"),
+      [`WebAssembly SIMD, ${steps.length} calls; ${total} bytes of arena, ${constantBytes} bytes of constants`, ...describe(steps, "  ")].join("\n"),
   };
   collected.register(executable, () => {
     store.give(constantsAt, constantBytes);

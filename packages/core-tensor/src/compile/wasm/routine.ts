@@ -1,0 +1,195 @@
+/** Graphs inside control flow: lowered like a program, but run on memory that the program around them provides. */
+import { sizeOf } from "../../array/shape.js";
+import type { Graph, Node } from "../graph.js";
+import { planArena } from "../plan/lifetime.js";
+import { SIZES } from "../plan/group.js";
+import { type Place, isDense } from "../plan/place.js";
+import { simplify } from "../simplify.js";
+import type { CondAttrs } from "../control/cond.js";
+import type { ScanAttrs } from "../control/scan.js";
+import type { WhileAttrs } from "../control/while-loop.js";
+import { type Lowered, Lowering, type Machine, addressOf, copyInto, viewAt } from "./lower.js";
+
+/** A lowered graph whose inputs and outputs lie wherever the caller says. */
+export class Routine {
+  readonly lowered: Lowered;
+  readonly arenaBytes: number;
+  readonly machine: Machine;
+  private readonly offsets: Map<number, number>;
+  /** Outputs that steps write right where they belong: buffer id, or −1 where the output is copied. */
+  private readonly direct: number[];
+
+  constructor({ store }: Lowering, graph: Graph) {
+    this.lowered = new Lowering(
+      store,
+      simplify(graph),
+      graph.inputs.map(() => true),
+    ).lower();
+    const { buffers, inputs, outputs } = this.lowered;
+    this.machine = { store, address: new Array<number>(buffers.length).fill(0) };
+    const taken = new Set(inputs.map((place) => place?.buffer.id));
+    this.direct = outputs.map((place) => {
+      const { id, kind, bytes } = place.buffer;
+      const whole = kind === "arena" && isDense(place) && place.offset === 0 && bytes === sizeOf(place.shape) * SIZES[place.dtype];
+      if (!whole || taken.has(id)) return -1;
+      taken.add(id);
+      return id;
+    });
+    const { offsets, total } = planArena(this.lowered, new Set(this.direct));
+    [this.offsets, this.arenaBytes] = [offsets, total];
+  }
+
+  get numSteps(): number {
+    return this.lowered.steps.length;
+  }
+
+  /** Runs the steps. Inputs and outputs are byte addresses of row-major elements, outputs apart from inputs. */
+  run(arena: number, inputs: readonly number[], outputs: readonly number[]): void {
+    const { address, store } = this.machine;
+    for (const [id, offset] of this.offsets) address[id] = arena + offset;
+    this.lowered.inputs.forEach((place, i) => {
+      if (place !== undefined) address[place.buffer.id] = inputs[i]!;
+    });
+    this.direct.forEach((id, k) => {
+      if (id >= 0) address[id] = outputs[k]!;
+    });
+    for (const step of this.lowered.steps) step.run(this.machine);
+    this.lowered.outputs.forEach((place, k) => {
+      if (this.direct[k]! < 0) copyInto(viewAt(this.machine, place), store.views[place.dtype], outputs[k]! / SIZES[place.dtype]);
+    });
+  }
+}
+
+/** A block for each output of a graph, one after the other. */
+function blocks(lowering: Lowering, graph: Graph, count: number): Place[] {
+  return graph.outputs.slice(0, count).map(({ dtype, shape }) => lowering.fresh(dtype, shape));
+}
+
+function bytesOf(place: Place): number {
+  return sizeOf(place.shape) * SIZES[place.dtype];
+}
+
+export function lowerControl(lowering: Lowering, node: Node, inputs: readonly Place[]): boolean {
+  switch (node.primitive.name) {
+    case "scan":
+      lowerScan(lowering, node, inputs, node.attrs as ScanAttrs);
+      return true;
+    case "whileLoop":
+      lowerWhile(lowering, node, inputs, node.attrs as WhileAttrs);
+      return true;
+    case "cond":
+      lowerCond(lowering, node, inputs, node.attrs as CondAttrs);
+      return true;
+    default:
+      return false;
+  }
+}
+
+/** Copies elements between places of one shape; both row-major. */
+function move(machine: Machine, from: Place, to: Place): void {
+  const at = addressOf(machine, from);
+  machine.store.views.uint8.copyWithin(addressOf(machine, to), at, at + bytesOf(from));
+}
+
+/** The state goes to and fro between two sets of blocks, so that a step never overwrites what it reads. */
+function lowerScan(lowering: Lowering, node: Node, given: readonly Place[], attrs: ScanAttrs): void {
+  const { body, numCarry, numStacked, length, reverse } = attrs;
+  const routine = new Routine(lowering, body);
+  lowering.adopt(routine);
+  const inputs = given.map((place) => lowering.dense(place));
+  const outputs = node.outputs.map((y) => lowering.fresh(y.dtype, y.shape));
+  node.outputs.forEach((y, k) => lowering.set(y, outputs[k]!));
+  const spare = blocks(lowering, body, numCarry);
+  const arena = lowering.work(routine.arenaBytes);
+  const slices = [...inputs.slice(numCarry, numCarry + numStacked), ...outputs.slice(numCarry)].map((p) => (length === 0 ? 0 : bytesOf(p) / length));
+  lowering.step({
+    label: `scan of ${length} steps, ${routine.numSteps} calls each`,
+    nodes: [node],
+    inner: routine.lowered.steps,
+    reads: inputs.map((p) => p.buffer),
+    writes: [...outputs, ...spare].map((p) => p.buffer).concat(arena),
+    run(machine) {
+      const at = machine.address[arena.id]!;
+      // an even number of steps from the outputs' blocks ends in them
+      const homes = [outputs.slice(0, numCarry), spare].map((set) => set.map((p) => addressOf(machine, p)));
+      let side = length % 2;
+      inputs.slice(0, numCarry).forEach((p, i) => {
+        move(machine, p, side === 0 ? outputs[i]! : spare[i]!);
+      });
+      const stacked = inputs.slice(numCarry, numCarry + numStacked).map((p) => addressOf(machine, p));
+      const constants = inputs.slice(numCarry + numStacked).map((p) => addressOf(machine, p));
+      const results = outputs.slice(numCarry).map((p) => addressOf(machine, p));
+      for (let i = 0; i < length; i++) {
+        const t = reverse ? length - 1 - i : i;
+        const from = stacked.map((address, k) => address + t * slices[k]!);
+        const to = results.map((address, k) => address + t * slices[numStacked + k]!);
+        routine.run(at, [...homes[side]!, ...from, ...constants], [...homes[1 - side]!, ...to]);
+        side = 1 - side;
+      }
+    },
+  });
+}
+
+function lowerWhile(lowering: Lowering, node: Node, given: readonly Place[], attrs: WhileAttrs): void {
+  const { condition, body, numCarry } = attrs;
+  const [test, step] = [new Routine(lowering, condition), new Routine(lowering, body)];
+  lowering.adopt(test);
+  lowering.adopt(step);
+  const inputs = given.map((place) => lowering.dense(place));
+  const outputs = node.outputs.map((y) => lowering.fresh(y.dtype, y.shape));
+  node.outputs.forEach((y, k) => lowering.set(y, outputs[k]!));
+  const spare = blocks(lowering, body, numCarry);
+  const [verdict] = blocks(lowering, condition, 1) as [Place];
+  const arena = lowering.work(Math.max(test.arenaBytes, step.arenaBytes));
+  const bodyAt = condition.inputs.length;
+  lowering.step({
+    label: `while, ${test.numSteps} calls for the condition, ${step.numSteps} for the body`,
+    nodes: [node],
+    inner: [...test.lowered.steps, ...step.lowered.steps],
+    reads: inputs.map((p) => p.buffer),
+    writes: [...outputs, ...spare, verdict].map((p) => p.buffer).concat(arena),
+    run(machine) {
+      const at = machine.address[arena.id]!;
+      const homes = [outputs, spare].map((set) => set.map((p) => addressOf(machine, p)));
+      inputs.slice(0, numCarry).forEach((p, i) => {
+        move(machine, p, outputs[i]!);
+      });
+      const forCondition = inputs.slice(numCarry, bodyAt).map((p) => addressOf(machine, p));
+      const forBody = inputs.slice(bodyAt).map((p) => addressOf(machine, p));
+      const flag = addressOf(machine, verdict);
+      let side = 0;
+      const goesOn = (): boolean => {
+        test.run(at, [...homes[side]!, ...forCondition], [flag]);
+        return machine.store.views.uint8[flag] !== 0;
+      };
+      for (; goesOn(); side = 1 - side) step.run(at, [...homes[side]!, ...forBody], homes[1 - side]!);
+      if (side === 1)
+        spare.forEach((p, i) => {
+          move(machine, p, outputs[i]!);
+        });
+    },
+  });
+}
+
+function lowerCond(lowering: Lowering, node: Node, given: readonly Place[], attrs: CondAttrs): void {
+  const [yes, no] = [new Routine(lowering, attrs.yes), new Routine(lowering, attrs.no)];
+  lowering.adopt(yes);
+  lowering.adopt(no);
+  const [predicate, ...operands] = given.map((place) => lowering.dense(place)) as [Place, ...Place[]];
+  const outputs = node.outputs.map((y) => lowering.fresh(y.dtype, y.shape));
+  node.outputs.forEach((y, k) => lowering.set(y, outputs[k]!));
+  const arena = lowering.work(Math.max(yes.arenaBytes, no.arenaBytes));
+  lowering.step({
+    label: `cond, ${yes.numSteps} calls or ${no.numSteps}`,
+    nodes: [node],
+    inner: [...yes.lowered.steps, ...no.lowered.steps],
+    reads: [predicate, ...operands].map((p) => p.buffer),
+    writes: outputs.map((p) => p.buffer).concat(arena),
+    run(machine) {
+      const { data, offset } = viewAt(machine, predicate);
+      const branch = data[offset] !== 0 ? yes : no;
+      const [from, to] = [operands, outputs].map((list) => list.map((p) => addressOf(machine, p))) as [number[], number[]];
+      branch.run(machine.address[arena.id]!, from, to);
+    },
+  });
+}
