@@ -7,30 +7,27 @@ export function compute({ globalSize, localSize, localAreas, numSteps }) {
   const history = simulateMeanField(setting, { numSteps });
   const { decouplingEnd, twoPhase, halfStep } = detectPhases(history);
   const names = ["global area", "own area"];
-  const attention = history.steps.flatMap((step, t) =>
-    names.map((area, j) => ({ step, area, value: history.areaAttention[t][j], what: "attention" })),
-  );
-  const correlation = history.steps.flatMap((step, t) => names.map((area, j) => ({ step, area, value: history.phi[t][j], what: "correlation" })));
   const marks = [decouplingEnd, halfStep].filter((step) => step > 0);
-  return {
-    picture: plotSvg({
+  const curves = (values, label) => {
+    const points = history.steps.flatMap((step, t) => names.map((area, j) => ({ step, area, value: values[t][j] })));
+    return plotSvg({
       width: 680,
-      height: 460,
+      height: 260,
       marginLeft: 50,
+      marginRight: 90,
       marginBottom: 40,
-      fy: { label: null, domain: ["attention", "correlation"] },
       x: { label: "gradient step" },
-      y: { label: null, grid: true },
-      color: { domain: names, range: ["#c8702a", "#1f5fae"], legend: false },
+      y: { label, grid: true },
+      color: { domain: names, range: ["#c8702a", "#1f5fae"] },
       marks: [
         Plot.ruleX(marks, { stroke: "#888", strokeDasharray: "4 4" }),
-        Plot.line([...attention, ...correlation], { fy: "what", x: "step", y: "value", stroke: "area", strokeWidth: 2 }),
-        Plot.text(
-          names.map((area, j) => ({ area, what: "attention", value: history.areaAttention.at(-1)[j] })),
-          { fy: "what", x: numSteps, y: "value", text: "area", fill: "area", textAnchor: "end", dy: -9 },
-        ),
+        Plot.line(points, { x: "step", y: "value", stroke: "area", strokeWidth: 2 }),
+        Plot.text(points.slice(-2), { x: "step", y: "value", text: "area", fill: "area", textAnchor: "start", dx: 6 }),
       ],
-    }),
+    });
+  };
+  return {
+    picture: curves(history.areaAttention, "attention to") + curves(history.phi, "correlation with"),
     facts: [
       ["the theory predicts", decouplingAtZero(setting).twoPhase ? "two phases" : "one phase"],
       ["seen", twoPhase ? `two phases; decoupling ends at step ${decouplingEnd ?? "—"}` : "one phase"],

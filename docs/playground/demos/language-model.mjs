@@ -42,10 +42,11 @@ export async function compute({ prompt, method, density, tokens }, report) {
       .join("");
   for (const [i, name] of Object.keys(texts).entries()) {
     report({ status: `writing with ${name} …` });
-    const started = performance.now();
+    let started;
     const options = { maxNewTokens: tokens, ...(i === 1 && sparsity && { sparsity }) };
     for await (const piece of generate(model, tokenizer, prompt, options)) {
       texts[name] += piece;
+      started ??= performance.now(); // the prompt is read by then
       report({ picture: picture() });
     }
     speeds[name] = (1000 * tokens) / (performance.now() - started);
