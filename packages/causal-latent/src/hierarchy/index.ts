@@ -26,6 +26,12 @@ export { chiSquareTail } from "./rank/chi-square.js";
 export type { JointData, LabelData } from "./data/labels.js";
 export { collapseStates, type CollapsedData } from "./data/collapse.js";
 
+// concepts from continuous data
+export { conceptObservations, type ObservationOptions, type Observations } from "./concepts/observations.js";
+export { learnConcepts, type LearnOptions, type LearnedConcepts } from "./concepts/learn.js";
+export { factorStates } from "./concepts/factorise.js";
+export type { CovarianceKind } from "./concepts/mixture.js";
+
 // search
 export {
   discoverHierarchy,
@@ -40,6 +46,7 @@ export { covarianceOracle, dataOracle, graphOracle, jointOracle, type RankAnswer
 
 // metrics
 export { matchLatents, structureMetrics, type Edge, type LatentMatching, type StructureMetrics } from "./metrics/structure.js";
+export { adjustedRandIndex, labelAccuracy, normalizedMutualInformation, purity } from "./metrics/labels.js";
 
 // errors
 export { GraphError, InvalidDataError, NotFactorisableError, TableSizeError } from "./errors.js";
