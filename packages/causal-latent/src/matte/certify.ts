@@ -2,7 +2,7 @@
  * Certificates of counterfactuals on observations that training never saw: is the style the wanted one, is the content still there, and does a second
  * flip lead back. None of them proves that the latents are the true ones; they say what the transfer does.
  */
-import { type Certificate, DomainError, type NdArray, ShapeError, item, ndtri } from "@provably/core-tensor";
+import { type Certificate, DomainError, type NdArray, ShapeError, array, item, ndtri } from "@provably/core-tensor";
 
 import { contentPreservation } from "./evaluate/content.js";
 import { type StyleClassifier, classifyStyle } from "./evaluate/style.js";
@@ -23,7 +23,7 @@ export interface Estimate {
 
 function zOf(fn: string, confidence: number): number {
   if (!(confidence > 0 && confidence < 1)) throw new DomainError(`${fn}: confidence must be in (0, 1), got ${confidence}`);
-  return item(ndtri(0.5 + confidence / 2));
+  return item(ndtri(array(0.5 + confidence / 2, { dtype: "float64" })));
 }
 
 /**

@@ -45,6 +45,7 @@ describe.skipIf(golden === undefined)("golden forward pass", () => {
       domains: f64(g.weights["u.weight"]!),
       content: { affine: layers(g.weights, "ac"), shape: layers(g.weights, "fc.net.0", "fc.net.2") },
       style: { affine: layers(g.weights, "as_.0", "as_.2"), shape: layers(g.weights, "fs.net.0", "fs.net.2") },
+      adversary: [],
     },
   };
   const batch = { observed: f64(g.x), domains: g.u };

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type NdArray, array, mul, toTypedArray, treeLeaves } from "@provably/core-tensor";
+import { array, mul, toTypedArray, treeLeaves } from "@provably/core-tensor";
 import { key } from "@provably/core-tensor/random";
 import {
   type MatteState,

@@ -48,6 +48,10 @@ export interface MatteWeights {
   readonly overlap?: number;
   /** Of the labelled rows' logistic loss on the style noise; default 2. */
   readonly supervision?: number;
+  /**
+   * Of keeping a network from guessing the label by the content, which so unlearns it. Acts only where there are labels. Default 0.
+   */
+  readonly adversary?: number;
 }
 
 /**
@@ -156,7 +160,7 @@ export function matteConfig(observation: VectorObservation | TextObservation, op
     dtype: "float32",
     ...options,
     observation: complete,
-    weights: { content: 0.35, style: 0.2, sparsity: 1e-4, overlap: 0, supervision: 2, ...options.weights },
+    weights: { content: 0.35, style: 0.2, sparsity: 1e-4, overlap: 0, supervision: 2, adversary: 0, ...options.weights },
   };
   for (const name of ["numDomains", "contentSize", "styleSize", "domainEmbedding", "flowHidden", "overlapSize"] as const)
     checkCount(fn, name, config[name]);

@@ -12,14 +12,18 @@ import {
   reshape,
   slice,
   softplus,
+  stopGradient,
   square,
   sub,
   sum,
   take,
+  toTypedArray,
+  treeMap,
 } from "@provably/core-tensor";
 import { pieces } from "../flow/bins.js";
 import type { MatteConfig } from "./config.js";
 import { priorNoise } from "./noise.js";
+import { mlp } from "../network/mlp.js";
 import { encodeRows, reconstruct } from "./observation.js";
 import { type Matte, type MatteParams, domainRows } from "./params.js";
 import { jacobianSparsity, overlapTerm } from "./sparsity.js";
@@ -50,6 +54,8 @@ export interface MatteParts<N = number> {
   readonly sparsity: N;
   readonly overlap: N;
   readonly supervision: N;
+  /** How badly the adversary guesses the label from the content; ln 2 is chance. */
+  readonly adversary: N;
 }
 
 /**
@@ -99,6 +105,7 @@ export function objective(
   const { loss, influence } = reconstruct(config, params, batch.observed, z, wanted, batch.inputs);
   const [byStyle, byContent] = [influence.slice(0, styleSize), influence.slice(styleSize)];
 
+  const [guess, confusion] = adversary(config, params, content, noise.style.value, batch.labels) ?? [zero, zero];
   const parts = {
     reconstruction: mean(loss),
     klContent: mean(divergence(contentEpsilon, contentLogvar, noise.content.value, noise.content.logDet)),
@@ -106,6 +113,7 @@ export function objective(
     sparsity: weights.sparsity > 0 ? jacobianSparsity(byStyle, config.sparsity) : zero,
     overlap: weights.overlap > 0 ? overlapTerm(byStyle, byContent, config.overlapSize) : zero,
     supervision: supervision(config, noise.style.value, batch.labels) ?? zero,
+    adversary: guess,
   };
   const free = (x: NdArray): NdArray => (config.freeBits > 0 ? maximum(x, config.freeBits) : x);
   const terms = [
@@ -115,6 +123,8 @@ export function objective(
     mul(sparse * weights.sparsity, parts.sparsity),
     mul(sparse * weights.overlap, parts.overlap),
     mul(weights.supervision, parts.supervision),
+    guess,
+    mul(weights.adversary, confusion),
   ];
   return [terms.reduce((a, b) => add(a, b)), parts];
 }
@@ -130,6 +140,29 @@ function supervision({ labelScale, weights }: MatteConfig, noise: NdArray, label
   );
   const logits = reshape(slice(rows, [0, 0], [known.length, 1]), [known.length]);
   return mean(softplus(neg(mul(signs, logits))));
+}
+
+/**
+ * How well a network guesses the label from the content, and how far its guesses are from even. The first term teaches the network alone, the second the
+ * content alone; unlike a reversed gradient it is bounded. Rows without a label count with the side of their style noise.
+ */
+function adversary(
+  { weights }: MatteConfig,
+  { adversary: network }: MatteParams,
+  content: NdArray,
+  noise: NdArray,
+  labels: readonly number[] | undefined,
+): readonly [guess: NdArray, confusion: NdArray] | undefined {
+  if (labels === undefined || weights.adversary === 0 || network.length === 0) return undefined;
+  const rows = content.shape[0]!;
+  const sides = toTypedArray(stopGradient(slice(noise, [0, 0], [rows, 1])));
+  const signs = Float32Array.from(labels, (label, i) => (label === -1 ? Math.sign(sides[i]!) || 1 : 2 * label - 1));
+  const guess = reshape(mlp(network, stopGradient(content)), [rows]);
+  const seen = reshape(mlp(treeMap(stopGradient, network), content), [rows]);
+  return [
+    mean(softplus(neg(mul(array(signs, { dtype: content.dtype as "float32" }), guess)))),
+    mul(0.5, mean(add(softplus(seen), softplus(neg(seen))))),
+  ];
 }
 
 /**

@@ -3,9 +3,13 @@ import { type NdArray, DomainError, array, take } from "@provably/core-tensor";
 import { type RngKey, foldIn, normal } from "@provably/core-tensor/random";
 import { type ConditionalFlowParams, initConditionalFlow } from "../flow/conditional.js";
 import { scalarFlow } from "../flow/scalar-flow.js";
+import { type MlpParams, initMlp } from "../network/mlp.js";
 import { type TextNetworkParams, initTextNetwork } from "../network/text.js";
 import { type VectorNetworkParams, initVectorNetwork } from "../network/vectors.js";
 import type { MatteConfig } from "./config.js";
+
+/** Width of the adversary's hidden layer. */
+const ADVERSARY_HIDDEN = 64;
 
 /**
  * Weights of a model.
@@ -20,6 +24,8 @@ export interface MatteParams {
   readonly content: ConditionalFlowParams;
   /** Flow $r_s$ from style to its noise, given domain and content. */
   readonly style: ConditionalFlowParams;
+  /** Guesses the label from the content; empty without an adversary. */
+  readonly adversary: MlpParams;
 }
 
 /**
@@ -48,7 +54,7 @@ export interface Matte {
  * @category Model
  */
 export function initMatte(config: MatteConfig, key: RngKey): Matte {
-  const { observation, contentSize, styleSize, numDomains, domainEmbedding, flowHidden, dtype } = config;
+  const { observation, contentSize, styleSize, numDomains, domainEmbedding, flowHidden, dtype, weights } = config;
   const latents = contentSize + styleSize;
   const network =
     observation.kind === "vectors"
@@ -75,6 +81,7 @@ export function initMatte(config: MatteConfig, key: RngKey): Matte {
         foldIn(key, "style"),
         dtype,
       ),
+      adversary: weights.adversary > 0 ? initMlp([contentSize, ADVERSARY_HIDDEN, 1], foldIn(key, "adversary"), dtype) : [],
     },
   };
 }

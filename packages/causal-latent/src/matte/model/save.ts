@@ -84,7 +84,12 @@ export function loadMatte(bytes: Uint8Array): {
   if (tree.params === undefined) throw new FormatError("loadMatte: bytes must come from saveMatte, got a file without weights");
   // an affine flow has no shape network, and an empty list leaves no trace in the file
   const whole = (flow: Matte["params"]["content"]): Matte["params"]["content"] => ({ affine: flow.affine, shape: flow.shape ?? [] });
-  const fill = (params: Matte["params"]): Matte["params"] => ({ ...params, content: whole(params.content), style: whole(params.style) });
+  const fill = (params: Matte["params"]): Matte["params"] => ({
+    ...params,
+    content: whole(params.content),
+    style: whole(params.style),
+    adversary: params.adversary ?? [],
+  });
   const model = { config, params: fill(tree.params) };
   if (step === undefined || tree.optimizer === undefined) return { model, metadata: rest };
   const moments = { mean: fill(tree.optimizer.mean as Matte["params"]), square: fill(tree.optimizer.square as Matte["params"]) };
