@@ -4,7 +4,6 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import * as p from "@provably/core-tensor";
 import type { NdArray } from "@provably/core-tensor";
 import { key, normal } from "@provably/core-tensor/random";
-import type { DenseArray } from "../../src/array/ndarray.js";
 import { traceGraph } from "../../src/compile/trace.js";
 import type { GpuJsDevice } from "../../src/exec/gpu/device.js";
 import { prepare } from "../../src/exec/gpu/program.js";
@@ -28,8 +27,8 @@ describe.each(devices)("$kind", ({ skip, open, runs }) => {
           const f = program(steps);
           const leaves = extents.map((shape, i) => normal(key(`${seed} ${i}`), shape));
           const want = f(...leaves);
-          const compiled = prepare(traceGraph(f as never, leaves as never).graph, device);
-          const got = await compiled.run(leaves as DenseArray[]);
+          const compiled = prepare(traceGraph(f, leaves).graph, device);
+          const got = await compiled.run(leaves);
           compiled.free();
           got.forEach((y, k) => {
             const z = want[k]!;

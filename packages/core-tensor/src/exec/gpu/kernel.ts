@@ -14,8 +14,8 @@ import { rowMajorStrides, sizeOf } from "../../array/shape.js";
 /** An array in the device's memory. */
 export interface Slot {
   readonly size: number;
-  /** Set for one element of a stack of arrays: the slot holds the whole stack, and a scalar argument the offset. */
-  readonly offset?: "argument";
+  /** Set for one row of a stack of arrays: where it begins in the slot of the whole, which the kernel takes as a scalar argument. */
+  readonly row?: { readonly of: () => Slot; readonly offset: number };
 }
 
 /** A place along an axis; `integer` when gpu.js takes its type for an integer. */
@@ -85,7 +85,7 @@ export class KernelText {
   read(slot: Slot, offset: string): string {
     let at = this.slots.indexOf(slot);
     if (at < 0) at = this.slots.push(slot) - 1;
-    return `a_${at}[${slot.offset ? `s_${at} + ${offset}` : offset}]`;
+    return `a_${at}[${slot.row ? `s_${at} + ${offset}` : offset}]`;
   }
 
   /** ⌊thread / inner⌋ mod extent. */
@@ -139,7 +139,7 @@ export class KernelText {
 
   /** The whole kernel; `result` is the element that the thread computes. */
   finish(result: string): string {
-    const parameters = [...this.slots.keys()].map((k) => `a_${k}`).concat(this.slots.flatMap((slot, k) => (slot.offset ? [`s_${k}`] : [])));
+    const parameters = [...this.slots.keys()].map((k) => `a_${k}`).concat(this.slots.flatMap((slot, k) => (slot.row ? [`s_${k}`] : [])));
     return `function (${parameters.join(", ")}) {\n${[...this.head, ...this.body, `  return ${result};`].join("\n")}\n}`;
   }
 }

@@ -2,6 +2,8 @@
 import { sizeOf } from "../../array/shape.js";
 import { type DenseArray, rowMajorData } from "../../array/ndarray.js";
 import type { DType } from "../../array/dtype.js";
+import type { CondAttrs } from "../../compile/control/cond.js";
+import type { ScanAttrs } from "../../compile/control/scan.js";
 import type { Graph, Node, Value } from "../../compile/graph.js";
 import { EXPRESSIONS } from "./expressions.js";
 import type { Slot } from "./kernel.js";
@@ -10,8 +12,8 @@ import { type ConvAttrs, convolution } from "./stages/conv.js";
 import { Elementwise, convert, elementwise } from "./stages/elementwise.js";
 import { fold, matmul } from "./stages/folds.js";
 import { argsort, cumsum, searchSorted, sort } from "./stages/order.js";
-import { Embed, ScatterAdd, Take, TakeAlong, concat } from "./stages/pieces.js";
-import { Broadcast, Reshape, Slice, Transpose, type Window } from "./stages/views.js";
+import { Embed, ScatterAdd, Stacked, Take, TakeAlong, concat } from "./stages/pieces.js";
+import { Broadcast, Reshape, Row, Slice, Transpose, type Window } from "./stages/views.js";
 
 type Lowering = (inputs: readonly Stage[], attrs: never, output: Value) => Stage;
 
@@ -19,6 +21,7 @@ type Lowering = (inputs: readonly Stage[], attrs: never, output: Value) => Stage
 const LOWERINGS: Readonly<Record<string, Lowering>> = {
   astype: ([x], { dtype }: { dtype: DType }) => convert(x!, dtype),
   stopGradient: ([x]) => x!,
+  barrier: ([x]) => x!,
   reshape: ([x], { shape }: { shape: readonly number[] }) => reshape(x!, shape),
   transpose: ([x], { axes }: { axes: readonly number[] }) => new Transpose(x!, axes),
   broadcastTo: ([x], { shape }: { shape: readonly number[] }) => new Broadcast(x!, shape),
@@ -56,10 +59,21 @@ function reshape(x: Stage, shape: readonly number[]): Stage {
   return new Reshape(x instanceof Reshape ? x.operands[0]! : x, shape);
 }
 
-/** Whether the device has a form of the node's primitive. */
-export function hasForm(node: Node): boolean {
-  const { name } = node.primitive;
-  return Object.hasOwn(LOWERINGS, name) || Object.hasOwn(EXPRESSIONS, name);
+/** The graphs inside a node: branches and bodies of loops. */
+function inside({ attrs }: Node): Graph[] {
+  if (typeof attrs !== "object" || attrs === null) return [];
+  return Object.values(attrs).filter((x): x is Graph => typeof x === "object" && x !== null && "nodes" in x && "outputs" in x);
+}
+
+/** Names of the primitives that have no form on a device, in the order in which they occur. */
+export function withoutForm(graph: Graph): string[] {
+  const missing = new Set<string>();
+  for (const node of graph.nodes) {
+    const { name } = node.primitive;
+    if (!Object.hasOwn(LOWERINGS, name) && !Object.hasOwn(EXPRESSIONS, name) && name !== "scan" && name !== "cond") missing.add(name);
+    else for (const body of inside(node)) for (const deeper of withoutForm(body)) missing.add(deeper);
+  }
+  return [...missing];
 }
 
 /** The array of a constant in row-major order. */
@@ -72,34 +86,88 @@ export interface Lowered {
   readonly inputs: readonly Given[];
   readonly outputs: readonly Stage[];
   readonly constants: readonly Constant[];
+  /** Stages to be kept in memory: states between steps of loops, so that each step has the same kernels. */
+  readonly kept: ReadonlySet<Stage>;
 }
 
 /** The stages of a graph whose primitives all have a form. */
 export function lower(graph: Graph): Lowered {
-  const stages = new Map<Value, Stage>();
-  const constants: Constant[] = [];
   const inputs = graph.inputs.map((x) => new Given(x.shape, x.dtype, { size: sizeOf(x.shape) }));
-  graph.inputs.forEach((x, k) => stages.set(x, inputs[k]!));
-  const read = (x: Value): Stage => {
-    let stage = stages.get(x);
+  const lowering = new LoweringRun();
+  return { inputs, outputs: lowering.graph(graph, inputs), constants: lowering.constants, kept: lowering.kept };
+}
+
+class LoweringRun {
+  readonly constants: Constant[] = [];
+  readonly kept = new Set<Stage>();
+  private readonly known = new Map<Value, Stage>();
+
+  /** Outputs of a graph for these inputs. */
+  graph(graph: Graph, inputs: readonly Stage[]): Stage[] {
+    const stages = new Map<Value, Stage>();
+    graph.inputs.forEach((x, k) => stages.set(x, inputs[k]!));
+    const read = (x: Value): Stage => stages.get(x) ?? this.constant(x);
+    for (const node of graph.nodes) {
+      const operands = node.inputs.map(read);
+      this.node(node, operands).forEach((y, k) => stages.set(node.outputs[k]!, y));
+    }
+    return graph.outputs.map(read);
+  }
+
+  private constant(x: Value): Stage {
+    let stage = this.known.get(x);
     if (stage === undefined) {
       const array = x.constant!;
       const same = uniform(array);
       if (same !== undefined) stage = new Uniform(x.shape, x.dtype, same);
       else {
         const slot = { size: array.size };
-        constants.push({ slot, array });
+        this.constants.push({ slot, array });
         stage = new Given(x.shape, x.dtype, slot);
       }
-      stages.set(x, stage);
+      this.known.set(x, stage);
     }
     return stage;
-  };
-  for (const node of graph.nodes) {
-    const operands = node.inputs.map(read);
-    node.outputs.forEach((y) => stages.set(y, sizeOf(y.shape) === 0 ? new Uniform(y.shape, y.dtype, 0) : apply(node, operands, y)));
   }
-  return { inputs, outputs: graph.outputs.map(read), constants };
+
+  private node(node: Node, operands: readonly Stage[]): readonly Stage[] {
+    if (node.primitive.name === "scan") return this.scan(operands, node.attrs as ScanAttrs);
+    if (node.primitive.name === "cond") return this.choice(operands, node.attrs as CondAttrs);
+    return node.outputs.map((y) => (sizeOf(y.shape) === 0 ? new Uniform(y.shape, y.dtype, 0) : apply(node, operands, y)));
+  }
+
+  /** A loop, one step after the other: a device's program has no loops of its own. */
+  private scan(operands: readonly Stage[], { body, numCarry, numStacked, length, reverse }: ScanAttrs): Stage[] {
+    let carry = operands.slice(0, numCarry);
+    const stacked = operands.slice(numCarry, numCarry + numStacked);
+    const constants = operands.slice(numCarry + numStacked);
+    const rows: Stage[][] = new Array<Stage[]>(length);
+    for (let i = 0; i < length; i++) {
+      const t = reverse ? length - 1 - i : i;
+      const outputs = this.graph(body, [...carry, ...stacked.map((x) => row(x, t)), ...constants]);
+      for (const y of outputs) this.kept.add(y);
+      carry = outputs.slice(0, numCarry);
+      rows[t] = outputs.slice(numCarry);
+    }
+    const results = body.outputs
+      .slice(numCarry)
+      .map(({ dtype, shape }, k) =>
+        length === 0 || sizeOf(shape) === 0 ? new Uniform([length, ...shape], dtype, 0) : new Stacked(rows.map((r) => r[k]!)),
+      );
+    return [...carry, ...results];
+  }
+
+  /** Both branches, and the choice for each element. */
+  private choice([predicate, ...operands]: readonly Stage[], { yes, no }: CondAttrs): Stage[] {
+    const [a, b] = [this.graph(yes, operands), this.graph(no, operands)];
+    return a.map((x, k) => (x.size === 0 ? x : elementwise("where", x.shape, x.dtype, [predicate!, x, b[k]!])));
+  }
+}
+
+function row(x: Stage, index: number): Stage {
+  const shape = x.shape.slice(1);
+  if (x instanceof Uniform || sizeOf(shape) === 0) return new Uniform(shape, x.dtype, x instanceof Uniform ? x.value : 0);
+  return x instanceof Stacked ? x.rows[index]! : new Row(x, index);
 }
 
 function apply({ primitive: { name }, attrs }: Node, operands: readonly Stage[], output: Value): Stage {

@@ -7,7 +7,7 @@ import type { Slot } from "./kernel.js";
 import { KernelText, Space } from "./kernel.js";
 import { Given, type Stage, Uniform } from "./stage.js";
 import { Elementwise } from "./stages/elementwise.js";
-import { Reshape } from "./stages/views.js";
+import { Reshape, Row } from "./stages/views.js";
 
 /** One kernel of a program: its source, what it reads and what it writes. */
 export interface PlannedKernel {
@@ -50,10 +50,14 @@ function given(x: Stage): boolean {
   return x instanceof Given || x instanceof Uniform;
 }
 
-/** Decides what lies in memory, and writes the kernels in an order of execution. `maxArrays` is what one kernel may read. */
-export function plan(outputs: readonly Stage[], maxArrays: number): PlannedKernel[] {
+/**
+ * Decides what lies in memory, and writes the kernels in an order of execution. `kept` lies in memory in any case where it is needed;
+ * `maxArrays` is what one kernel may read.
+ */
+export function plan(outputs: readonly Stage[], kept: ReadonlySet<Stage>, maxArrays: number): PlannedKernel[] {
   const stages = ordered(outputs);
   const inMemory = new Set<Stage>(outputs.filter((x) => !given(x)));
+  for (const x of stages) if (kept.has(x) && !given(x)) inMemory.add(x);
   place(stages, inMemory);
   for (const stage of stages) if (inMemory.has(stage)) fit(stage, inMemory, maxArrays);
   for (const stage of inMemory) stage.slot = { size: stage.size };
@@ -85,7 +89,7 @@ function place(stages: readonly Stage[], inMemory: Set<Stage>): void {
         const elsewhere = `${p.place}/${number.get(x)}.${k}`;
         if (reading === "same" || (reading === "flat" && p.place === "")) placements.get(operand)!.push(p);
         else {
-          if (reading === "flat" && x instanceof Reshape && !x.anywhere && !given(operand)) inMemory.add(operand);
+          if ((x instanceof Row || (reading === "flat" && x instanceof Reshape && !x.anywhere)) && !given(operand)) inMemory.add(operand);
           placements.get(operand)!.push({ ...p, place: elsewhere, repeated: p.repeated || reading === "repeated" });
         }
       }

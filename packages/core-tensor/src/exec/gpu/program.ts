@@ -3,7 +3,7 @@
  * from then on in one command encoder (WebGPU) or over one memory (WebAssembly); only inputs go in and only outputs come out.
  */
 import { type DType, allocate } from "../../array/dtype.js";
-import { type DenseArray, dense, rowMajorData } from "../../array/ndarray.js";
+import { type DenseArray, contiguous, dense, rowMajorData } from "../../array/ndarray.js";
 import type { DeviceProgram } from "../../compile/device.js";
 import type { Graph } from "../../compile/graph.js";
 import { DTypeError, DeviceError } from "../../errors.js";
@@ -11,26 +11,39 @@ import type { GpuJsDevice } from "./device.js";
 import { helperFunctions } from "./functions.js";
 import type { Kernel, Pipeline } from "./gpujs.js";
 import type { Slot } from "./kernel.js";
-import { type Lowered, hasForm, lower } from "./lower.js";
+import { type Lowered, lower, withoutForm } from "./lower.js";
 import { type PlannedKernel, plan } from "./plan.js";
 import { Given, type Stage, Uniform } from "./stage.js";
+import { Stacked } from "./stages/pieces.js";
+
+/** Kernel calls that one program may record: each costs a few microseconds at every call, and memory in the driver. */
+const MAX_KERNELS = 20_000;
 
 /** Makes a graph ready for the device. */
 export function prepare(graph: Graph, device: GpuJsDevice): DeviceProgram {
   device.check();
-  const missing = [...new Set(graph.nodes.filter((node) => !hasForm(node)).map((node) => node.primitive.name))];
+  const missing = withoutForm(graph);
   const double = [...graph.inputs, ...graph.nodes.flatMap((node) => node.outputs)].find((x) => x.dtype === "float64");
   if (double !== undefined)
     throw new DTypeError(
       `compile: ${device.kind} computes in float32, but ${double.node ? `the result of ${double.node.primitive.name}` : "an argument"} is float64; convert with astype(x, "float32"), or compute on the CPU`,
+    );
+  if (missing.includes("whileLoop"))
+    throw new DeviceError(
+      "compile: whileLoop does not know its number of steps beforehand, and a device's program records every step; use scan, or compute on the CPU",
     );
   if (missing.length > 0)
     throw new DeviceError(
       `compile: ${missing.join(", ")} ${missing.length > 1 ? "have" : "has"} no form on ${device.kind}; compute it outside the compiled function, or all of it on the CPU`,
     );
   const lowered = lower(graph);
-  const computed = [...new Set(lowered.outputs.filter((y) => !(y instanceof Given || y instanceof Uniform)))];
-  const kernels = plan(computed, device.maxArrays);
+  const parts = lowered.outputs.map((y) => (y instanceof Stacked ? y.rows : [y]));
+  const computed = [...new Set(parts.flat().filter((y) => !(y instanceof Given || y instanceof Uniform)))];
+  const kernels = plan(computed, lowered.kept, device.maxArrays);
+  if (kernels.length > MAX_KERNELS)
+    throw new DeviceError(
+      `compile: ${kernels.length} kernel calls are more than one program should record (${MAX_KERNELS}); call a shorter loop several times`,
+    );
   checkSizes(kernels, lowered, device);
   const built = kernels.length > 0 ? build(device, lowered, kernels, computed) : undefined;
   const pipeline = built?.pipeline;
@@ -42,7 +55,8 @@ export function prepare(graph: Graph, device: GpuJsDevice): DeviceProgram {
       const result = turn.then(async () => {
         const results = pipeline ? await device.guard("run", () => pipeline(...arrays)) : [];
         if (pipeline) checkExecutor(pipeline, device);
-        return lowered.outputs.map((y) => outputOf(y, inputs, lowered, results[computed.indexOf(y)] as Float32Array));
+        const values = new Map(computed.map((y, k) => [y, results[k] as Float32Array]));
+        return lowered.outputs.map((y) => outputOf(y, inputs, lowered, values));
       });
       turn = result.catch(() => undefined);
       return result;
@@ -98,10 +112,14 @@ function build(device: GpuJsDevice, lowered: Lowered, planned: readonly PlannedK
     for (const { slot, array } of lowered.constants) {
       // gpu.js copies a literal for each kernel that reads it: one kernel hands it to all others
       const literal = new module.Input(float32(array), [array.size]);
-      const readers = planned.filter((k) => k.reads.includes(slot)).length;
+      const readers = planned.filter((k) => k.reads.some((x) => (x.row?.of() ?? x) === slot)).length;
       handles.set(slot, readers > 1 ? kernelOf("function (a_0) {\n  return a_0[this.thread.x];\n}", array.size)(literal) : literal);
     }
-    for (const { source, reads, writes } of planned) handles.set(writes, kernelOf(source, writes.size)(...reads.map((slot) => handles.get(slot))));
+    for (const { source, reads, writes } of planned) {
+      const arrays = reads.map((slot) => handles.get(slot.row?.of() ?? slot));
+      const offsets = reads.flatMap((slot) => slot.row?.offset ?? []);
+      handles.set(writes, kernelOf(source, writes.size)(...arrays, ...offsets));
+    }
     return computed.map((y) => handles.get(y.slot!));
   };
   // gpu.js takes the number of inputs from the function's length
@@ -122,7 +140,12 @@ function checkExecutor(pipeline: Pipeline, device: GpuJsDevice): void {
     throw new DeviceError(`${device.kind}: gpu.js fell back to ${pipeline.backend} (${pipeline.fallbackReason ?? "no reason given"})`);
 }
 
-function outputOf(y: Stage, inputs: readonly DenseArray[], lowered: Lowered, data: Float32Array): DenseArray {
+function outputOf(y: Stage, inputs: readonly DenseArray[], lowered: Lowered, computed: ReadonlyMap<Stage, Float32Array>): DenseArray {
+  if (y instanceof Stacked) {
+    const data = allocate(y.dtype, y.size);
+    y.rows.forEach((row, k) => data.set(outputOf(row, inputs, lowered, computed).data, k * row.size));
+    return dense<DType>(data, y.dtype, y.shape);
+  }
   if (y instanceof Uniform) {
     const filled = allocate(y.dtype, y.size);
     filled.fill(y.value);
@@ -130,8 +153,9 @@ function outputOf(y: Stage, inputs: readonly DenseArray[], lowered: Lowered, dat
   }
   if (y instanceof Given) {
     const k = lowered.inputs.indexOf(y);
-    return k >= 0 ? inputs[k]! : lowered.constants.find((c) => c.slot === y.slot)!.array;
+    return k >= 0 ? contiguous(inputs[k]!) : contiguous(lowered.constants.find((c) => c.slot === y.slot)!.array);
   }
+  const data = computed.get(y)!;
   if (y.dtype === "float32") return dense(data, "float32", y.shape);
   const converted = allocate(y.dtype, y.size);
   converted.set(data);

@@ -2,7 +2,7 @@
 import type { Shape } from "../../../array/shape.js";
 import type { KernelText, Place, Space } from "../kernel.js";
 import { type Reading, Stage, Uniform, type WriteOperand } from "../stage.js";
-import type { Window } from "./views.js";
+import { Reshape, type Window } from "./views.js";
 
 /** The place under a name, as a float. */
 export function named(kernel: KernelText, { text }: Place): Place {
@@ -170,6 +170,26 @@ export class ScatterAdd extends Stage {
       );
     });
     return total;
+  }
+}
+
+/** Arrays side by side on a new first axis. Rows are read, and results fetched, one by one; joined they are only where a kernel needs all. */
+export class Stacked extends Stage {
+  readonly work = 0;
+  readonly label = "stack";
+
+  constructor(readonly rows: readonly Stage[]) {
+    const { shape, dtype } = rows[0]!;
+    const lined = rows.map((x) => new Reshape(x, [1, ...shape]));
+    super([rows.length, ...shape], dtype, [concat(lined, 0)]);
+  }
+
+  reading(): Reading {
+    return "same";
+  }
+
+  write(space: Space, operand: WriteOperand): string {
+    return operand(0, space);
   }
 }
 

@@ -1,6 +1,6 @@
 /** Stages that move elements without computing: other extents, other order, parts. They cost a few index operations. */
-import type { Shape } from "../../../array/shape.js";
-import type { AxisPlace, Space } from "../kernel.js";
+import { type Shape, sizeOf } from "../../../array/shape.js";
+import type { AxisPlace, Slot, Space } from "../kernel.js";
 import { type Reading, Stage, type WriteOperand } from "../stage.js";
 import { broadcastSpace } from "./elementwise.js";
 
@@ -83,6 +83,29 @@ export class Slice extends View {
   source(space: Space): Space {
     const { start, step } = this.window;
     return space.at(space.axes.map((a, k) => ({ ...a, start: start[k]! + a.start * step[k]!, step: a.step * step[k]! })));
+  }
+}
+
+/** One row of a stack of arrays in memory. All rows are read by one kernel text, which takes the offset as an argument. */
+export class Row extends View {
+  private readonly part: Slot;
+
+  constructor(x: Stage, index: number) {
+    const shape = x.shape.slice(1);
+    super("row", shape, x);
+    this.part = { size: x.size, row: { of: () => x.slot!, offset: index * sizeOf(shape) } };
+  }
+
+  override reading(): Reading {
+    return "repeated";
+  }
+
+  override write(space: Space): string {
+    return space.kernel.read(this.part, space.rowMajor(this.shape));
+  }
+
+  source(space: Space): Space {
+    return space;
   }
 }
 

@@ -1,0 +1,157 @@
+/** Loops and choices on gpu.js: whole trajectories, value iteration and training as single pipelines. */
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import * as p from "@provably/core-tensor";
+import type { NdArray } from "@provably/core-tensor";
+import { compile, cond, explain, scan, whileLoop } from "@provably/core-tensor/compile";
+import { type Device, webasm, webgpu } from "@provably/core-tensor/gpu";
+import { key, normal, uniform } from "@provably/core-tensor/random";
+import { dawn, missing } from "./dawn.js";
+
+/** Root of the mean squared difference, in units of the root of the mean square. */
+function relative(x: NdArray, y: NdArray): number {
+  return p.item(p.norm(p.sub(x, y))) / p.item(p.norm(y));
+}
+
+describe.each([
+  { kind: "webasm", skip: false, open: webasm },
+  { kind: "webgpu", skip: missing !== undefined, open: async () => webgpu({ gpu: await dawn() }) },
+])("$kind", ({ skip, open }) => {
+  let device: Device;
+  beforeAll(async () => {
+    if (!skip) device = await open();
+  });
+  afterAll(() => (skip ? undefined : device.close()));
+
+  it.skipIf(skip)("runs a loop with rows in, rows out and a state", async () => {
+    const f = (c: NdArray, xs: NdArray): [NdArray, NdArray] => scan((s, x) => [p.add(p.mul(0.5, s), p.sum(x)), p.mul(s, x)], c, xs);
+    const [c, xs] = [normal(key(1), []), normal(key(2), [7, 3])];
+    const [last, all] = await compile(f, { device })(c, xs);
+    const [wantLast, wantAll] = f(c, xs);
+    expect(relative(last, wantLast)).toBeLessThan(1e-6);
+    expect(relative(all, wantAll)).toBeLessThan(1e-6);
+  });
+
+  it.skipIf(skip)("runs loops backwards, and gradients of loops", async () => {
+    const f = (w: NdArray, xs: NdArray): NdArray => {
+      const [last, all] = scan((s: NdArray, x: NdArray) => [p.tanh(p.add(p.matmul(s, w), x)), s], p.zeros([2, 3]), xs, { reverse: true });
+      return p.add(p.sum(p.square(last)), p.sum(p.mul(all, all)));
+    };
+    const [w, xs] = [normal(key(3), [3, 3]), normal(key(4), [6, 2, 3])];
+    const g = p.grad(f);
+    expect(relative(await compile(g, { device })(w, xs), g(w, xs))).toBeLessThan(1e-5);
+  });
+
+  it.skipIf(skip)("chooses between branches", async () => {
+    const f = (x: NdArray): NdArray =>
+      cond(
+        p.greater(p.sum(x), 0),
+        (v) => p.mul(v, 2),
+        (v) => p.neg(v),
+        x,
+      );
+    const g = compile(f, { device });
+    expect(p.toNested(await g(p.array([1, 2])))).toEqual([2, 4]);
+    expect(p.toNested(await g(p.array([-1, -2])))).toEqual([1, 2]);
+  });
+
+  it.skipIf(skip)("refuses a loop of unknown length, with advice", async () => {
+    const f = compile(
+      (x: NdArray) =>
+        whileLoop(
+          (s) => p.less(s, 100),
+          (s) => p.mul(s, 2),
+          x,
+        ),
+      { device },
+    );
+    await expect(f(p.array(3))).rejects.toMatchObject({ name: "DeviceError", message: expect.stringMatching(/whileLoop.*use scan/) as string });
+  });
+
+  it.skipIf(skip)("samples a Gaussian mixture in 50 steps as one pipeline", async () => {
+    // reverse-time probability flow of dx = −x dt + √2 dw from t = 3 with the mixture's exact score
+    const means = p.array([
+      [2, 0],
+      [-1, 1.5],
+      [-1, -1.5],
+    ]);
+    const steps = 50;
+    const times = p.linspace(3, 0.02, steps);
+    const dt = (3 - 0.02) / (steps - 1);
+    const sampler = (x: NdArray): NdArray => {
+      const [last] = scan(
+        (state: NdArray, t: NdArray) => {
+          const decay = p.exp(p.neg(t));
+          const variance = p.sub(1, p.mul(0.96, p.square(decay)));
+          const away = p.sub(p.expandDims(state, 1), p.mul(decay, means));
+          const weights = p.softmax(p.div(p.sum(p.square(away), { axis: -1 }), p.mul(-2, variance)));
+          const score = p.neg(p.div(p.sum(p.mul(p.expandDims(weights, -1), away), { axis: 1 }), variance));
+          return [p.add(state, p.mul(dt, p.add(state, score))), null];
+        },
+        x,
+        times,
+      );
+      return last;
+    };
+    const x = normal(key(5), [1024, 2]);
+    const compiled = compile(sampler, { device });
+    const got = await compiled(x);
+    const want = sampler(p.astype(x, "float64"));
+    expect(relative(got, p.astype(want, "float32"))).toBeLessThan(1e-4);
+    expect(explain(compiled)).toMatch(/\d+ kernels/);
+    // a second call runs the recorded pipeline to the same bits
+    expect(p.toNested(await compiled(x))).toEqual(p.toNested(got));
+  });
+
+  it.skipIf(skip)("iterates a robust Bellman operator 300 times as one pipeline", async () => {
+    // total variation ball of radius r around each row: the worst law moves mass r/2 from the best states to the worst one
+    const [states, actions, radius, discount] = [12, 3, 0.4, 0.9];
+    const raw = uniform(key(6), [states, actions, states]);
+    const transition = p.div(raw, p.sum(raw, { axis: -1, keepDims: true }));
+    const reward = uniform(key(7), [states, actions]);
+    const backup = (law: NdArray, pay: NdArray, v: NdArray): NdArray => {
+      const order = p.argsort(v, { descending: true });
+      const sorted = p.take(v, order);
+      const mass = p.take(law, order, { axis: 2 });
+      // mass taken from the k-th best state: what is left of r/2 after the better ones
+      const before = p.sub(p.cumsum(mass, { axis: 2 }), mass);
+      const taken = p.minimum(mass, p.maximum(p.sub(radius / 2, before), 0));
+      const worst = p.sub(p.sum(p.mul(p.sub(mass, taken), sorted), { axis: -1 }), p.mul(p.sum(taken, { axis: -1 }), p.neg(p.min(v))));
+      return p.max(p.add(pay, p.mul(discount, worst)), { axis: -1 });
+    };
+    const iterate = (law: NdArray, pay: NdArray): NdArray =>
+      scan((v: NdArray) => [backup(law, pay, v), null], p.zeros([states], { dtype: law.dtype }), null, { length: 300 })[0];
+    const got = await compile(iterate, { device })(transition, reward);
+    const want = iterate(p.astype(transition, "float64"), p.astype(reward, "float64"));
+    expect(relative(got, p.astype(want, "float32"))).toBeLessThan(1e-5);
+  });
+
+  it.skipIf(skip)("trains a network of two layers for 20 steps as one pipeline", async () => {
+    type Params = { w1: NdArray; b1: NdArray; w2: NdArray };
+    const x = normal(key(8), [32, 4]);
+    const y = p.sin(p.sum(x, { axis: 1, keepDims: true }));
+    const loss = (q: Params, xs: NdArray, ys: NdArray): NdArray =>
+      p.mean(p.square(p.sub(p.matmul(p.tanh(p.add(p.matmul(xs, q.w1), q.b1)), q.w2), ys)));
+    const train = (q: Params, xs: NdArray, ys: NdArray): [Params, NdArray] =>
+      scan(
+        (params: Params) => {
+          const [value, gradient] = p.valueAndGrad(loss)(params, xs, ys) as [NdArray, Params];
+          const next = {
+            w1: p.sub(params.w1, p.mul(0.1, gradient.w1)),
+            b1: p.sub(params.b1, p.mul(0.1, gradient.b1)),
+            w2: p.sub(params.w2, p.mul(0.1, gradient.w2)),
+          };
+          return [next, value] as [Params, NdArray];
+        },
+        q,
+        null,
+        { length: 20 },
+      );
+    const start = { w1: normal(key(9), [4, 16]), b1: p.zeros([16]), w2: p.mul(0.3, normal(key(10), [16, 1])) };
+    const [trained, losses] = await compile(train, { device })(start, x, y);
+    const [wantTrained, wantLosses] = train(start, x, y);
+    expect(losses.shape).toEqual([20]);
+    expect(relative(losses, wantLosses)).toBeLessThan(1e-5);
+    expect(relative(trained.w1, wantTrained.w1)).toBeLessThan(1e-4);
+    expect(losses.get(19)).toBeLessThan(0.5 * losses.get(0));
+  });
+});
