@@ -98,3 +98,8 @@ export { augmentImages, createContrastive, pretrainContrastive, type AugmentOpti
 export { encode, imageFeatures, type Encoded } from "./vit/encode.js";
 export { knnProbe, logisticProbe, ridgeProbe, type LabelledFeatures, type ProbeResult } from "./vit/probes.js";
 export { certifyPretraining, maskedError, meanPatchError, reconstructImages, type MaskedError } from "./vit/evaluate.js";
+
+// pictures: SVG text and PNG bytes, without a browser
+export { plotAreaAttention, plotCorrelations, plotLayerMetric, plotLoss } from "./plot/curves.js";
+export { plotAttentionGrid, plotAttentionMap, plotPartition, plotReconstruction } from "./plot/maps.js";
+export { heatmapPng, imageGridPng, type HeatmapOptions } from "./plot/png.js";

@@ -13,7 +13,7 @@ export interface QueryHistory {
   readonly phi: readonly (readonly number[])[];
   /** $\alpha = -\partial L / \partial \Phi$ for each area, `[step][area]`. */
   readonly alpha: readonly (readonly number[])[];
-  /** Attention to the seen patches of each area while the query is masked, `[step][area]`. */
+  /** Attention to the seen patches of each area while the query is masked and some of its own area is seen, `[step][area]`. */
   readonly areaAttention: readonly (readonly number[])[];
   /** Largest positional correlation of the query in size. */
   readonly upsilonMax: readonly number[];

@@ -336,13 +336,14 @@ function largest(x: Float64Array): number {
   return x.reduce((top, value) => Math.max(top, Math.abs(value)), 0);
 }
 
-/** Mean area attention of a query over the cluster's images in which it is masked; zeros where there is none. */
+/** Mean area attention of a query over the cluster's images in which it is masked and some of its area is seen; zeros where there is none. */
 function attentionWhileMasked(model: Model, images: readonly MaskedImage[], query: number, cluster: number): number[] {
   const { world } = model;
   const attention = queryAttention(mostAreas(world));
   const areas = world.clusters[cluster]!.length;
   const total = new Array<number>(areas).fill(0);
-  const fitting = images.filter((image) => image.cluster === cluster && image.mask[query]);
+  const own = world.clusters[cluster]![world.areaOf[cluster]![query]!]!;
+  const fitting = images.filter(({ cluster: k, mask }) => k === cluster && mask[query] && own.some((q) => !mask[q]));
   for (const image of fitting) {
     attend(model, view(world, image), query, attention);
     for (let j = 0; j < areas; j++) total[j]! += attention.area[j]! / fitting.length;

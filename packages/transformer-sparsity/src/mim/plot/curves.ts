@@ -1,0 +1,136 @@
+/** Curves of training: correlations, attention, loss. */
+import { DomainError } from "@provably/core-tensor";
+import { chart } from "../internal/svg.js";
+import type { QueryHistory } from "../theory/history.js";
+import { detectPhases, type PhaseOptions } from "../theory/phases.js";
+import type { HeadSummary } from "../attention/summary.js";
+
+function checkHistory(fn: string, { steps }: { readonly steps: readonly number[] }): void {
+  if (steps.length === 0) throw new DomainError(`${fn}: history must hold at least one record`);
+}
+
+/**
+ * The correlations of a query as training goes on: with its own area, with the global one, and the largest positional one; the end of decoupling is marked.
+ *
+ * @param history - see {@link QueryHistory}
+ * @param options - those of {@link detectPhases}
+ * @returns an SVG document
+ * @throws `DomainError` when the history is empty
+ * @example
+ * ```ts
+ * import { plotCorrelations, simulateMeanField } from "@provably/transformer-sparsity/mim";
+ *
+ * plotCorrelations(simulateMeanField({ sizes: [76, 4, 4, 4, 4, 4, 4], queryArea: 1 })).startsWith("<svg"); // => true
+ * ```
+ * @category Pictures
+ */
+export function plotCorrelations(history: QueryHistory, options: PhaseOptions = {}): string {
+  checkHistory("plotCorrelations", history);
+  const { steps, phi, target, upsilonMax } = history;
+  const { global = 0 } = options;
+  const { decouplingEnd } = detectPhases(history, options);
+  return chart({
+    title: "Attention correlations of a query during training",
+    xLabel: "step",
+    yLabel: "correlation",
+    series: [
+      { name: target === global ? "global area (own)" : "own area, Φ", x: steps, y: phi.map((row) => row[target]!) },
+      ...(target === global ? [] : [{ name: "global area, Φ", x: steps, y: phi.map((row) => row[global]!) }]),
+      { name: "largest |Υ|", x: steps, y: upsilonMax },
+    ],
+    marks: decouplingEnd === null || decouplingEnd === 0 ? [] : [{ x: decouplingEnd, text: `decoupled at ${decouplingEnd}` }],
+  });
+}
+
+/**
+ * The area attention of a query as training goes on: to its own area, to the global one, and to all the others together.
+ *
+ * @param history - see {@link QueryHistory}
+ * @param options - `global`: number of the global area, default 0
+ * @returns an SVG document
+ * @throws `DomainError` when the history is empty
+ * @example
+ * ```ts
+ * import { plotAreaAttention, simulateMeanField } from "@provably/transformer-sparsity/mim";
+ *
+ * plotAreaAttention(simulateMeanField({ sizes: [76, 4, 4, 4, 4, 4, 4], queryArea: 1 })).startsWith("<svg"); // => true
+ * ```
+ * @category Pictures
+ */
+export function plotAreaAttention(history: QueryHistory, options: { readonly global?: number } = {}): string {
+  checkHistory("plotAreaAttention", history);
+  const { steps, areaAttention, target } = history;
+  const { global = 0 } = options;
+  const rest = areaAttention.map((row) => row.reduce((total, a, j) => total + (j === target || j === global ? 0 : a), 0));
+  return chart({
+    title: "Area attention of a query during training",
+    xLabel: "step",
+    yLabel: "attention to seen patches",
+    series: [
+      { name: target === global ? "global area (own)" : "own area", x: steps, y: areaAttention.map((row) => row[target]!) },
+      ...(target === global ? [] : [{ name: "global area", x: steps, y: areaAttention.map((row) => row[global]!) }]),
+      { name: "other areas", x: steps, y: rest },
+    ],
+  });
+}
+
+/**
+ * The loss as training goes on, or on a logarithmic axis its distance to the least possible loss.
+ *
+ * @param history - steps and losses
+ * @param options - `optimal`: see {@link optimalReconstructionLoss}
+ * @returns an SVG document
+ * @throws `DomainError` when the history is empty
+ * @example
+ * ```ts
+ * import { plotLoss } from "@provably/transformer-sparsity/mim";
+ *
+ * plotLoss({ steps: [0, 1, 2], loss: [1, 0.5, 0.3] }, { optimal: 0.2 }).startsWith("<svg"); // => true
+ * ```
+ * @category Pictures
+ */
+export function plotLoss(
+  history: { readonly steps: readonly number[]; readonly loss: readonly number[] },
+  options: { readonly optimal?: number } = {},
+): string {
+  checkHistory("plotLoss", history);
+  const { steps, loss } = history;
+  const { optimal } = options;
+  return chart({
+    title: "Loss during training",
+    xLabel: "step",
+    yLabel: optimal === undefined ? "loss" : "loss above the optimum, L − L*",
+    logY: optimal !== undefined,
+    series: [{ name: optimal === undefined ? "loss" : "L − L*", x: steps, y: optimal === undefined ? loss : loss.map((l) => l - optimal) }],
+  });
+}
+
+/**
+ * A metric of every head of every layer, several models side by side: one dot a head.
+ *
+ * @param tables - the heads of each model by its name, from {@link summarizeAttention}
+ * @param metric - for example `diversity`
+ * @returns an SVG document
+ * @throws `DomainError` when there are no heads, or the metric was not measured
+ * @example
+ * ```ts
+ * import { eye, reshape } from "@provably/core-tensor";
+ * import { plotLayerMetric, summarizeAttention } from "@provably/transformer-sparsity/mim";
+ *
+ * plotLayerMetric({ identity: summarizeAttention([reshape(eye(4), [1, 4, 4])]) }, "diversity").startsWith("<svg"); // => true
+ * ```
+ * @category Pictures
+ */
+export function plotLayerMetric(
+  tables: Readonly<Record<string, readonly HeadSummary[]>>,
+  metric: Exclude<keyof HeadSummary, "layer" | "head">,
+): string {
+  const series = Object.entries(tables).map(([name, heads]) => ({
+    name,
+    style: "dots" as const,
+    x: heads.map(({ layer }) => layer + 1),
+    y: heads.map((head) => head[metric]?.mean ?? Number.NaN),
+  }));
+  if (!series.some(({ y }) => y.some((value) => Number.isFinite(value)))) throw new DomainError(`plotLayerMetric: no head has a ${metric}`);
+  return chart({ title: `${metric} of each head`, xLabel: "layer", yLabel: metric, series, wholeX: true });
+}
