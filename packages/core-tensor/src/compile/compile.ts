@@ -124,7 +124,8 @@ function isForDevice(options: CompileOptions | DeviceCompileOptions): options is
   return typeof options.device === "object" && typeof options.device.program === "function";
 }
 
-function executableOf(graph: Graph, { device = "wasm", resident = false }: CompileOptions, leaves: readonly DenseArray[]): Executable {
+/** What runs the graph on the CPU for arguments like these. */
+export function executableOf(graph: Graph, { device = "wasm", resident = false }: CompileOptions, leaves: readonly DenseArray[]): Executable {
   const memory = device === "wasm" ? store() : undefined;
   const external = leaves.map((x) => x instanceof ResidentArray);
   return (memory && wasmProgram(graph, memory, { external, resident })) ?? interpreter(graph);

@@ -21,3 +21,4 @@ export {
 } from "./optimizer.js";
 // step sizes
 export { cosineDecay, warmup, type Schedule } from "./schedule.js";
+export type { StepCount } from "./step-count.js";

@@ -2,11 +2,14 @@
 import type { NdArray } from "../array/ndarray.js";
 import { DomainError } from "../errors.js";
 import { add, div, mul, square } from "../ops/arithmetic.js";
-import { item, zeros } from "../ops/create.js";
+import { lessEqual, where } from "../ops/comparison.js";
+import { zeros } from "../ops/create.js";
 import { sqrt } from "../ops/exponential.js";
 import { sum } from "../ops/reduce.js";
+import { convert } from "../trace/elementwise.js";
 import { treeLeaves, treeMap } from "../tree/tree.js";
 import type { Schedule } from "./schedule.js";
+import { type StepCount, minus, nextStep, rateAt, scaledBy, unbiased } from "./step-count.js";
 
 /**
  * An optimiser. States are trees of arrays and numbers: they can be stored, and training resumes from them to the same bits.
@@ -25,15 +28,11 @@ export interface Optimizer<State = unknown> {
  */
 export type LearningRate = number | Schedule;
 
-function rateAt(fn: string, rate: LearningRate, step: number): number {
-  const value = typeof rate === "number" ? rate : rate(step);
-  if (!Number.isFinite(value)) throw new DomainError(`${fn}: learningRate must be finite, got ${value} at step ${step}`);
-  return value;
-}
-
 function checkFraction(fn: string, name: string, value: number): void {
   if (!(value >= 0 && value < 1)) throw new DomainError(`${fn}: ${name} must be in [0, 1), got ${value}`);
 }
+
+const noSteps = (): StepCount => zeros([], { dtype: "int32" });
 
 const zerosLike = <T>(tree: T): T => treeMap((x) => zeros(x.shape, { dtype: x.dtype }), tree);
 
@@ -67,7 +66,7 @@ export function applyUpdates<T>(params: T, updates: T): T {
  * @category Optimisers
  */
 export interface SgdState {
-  readonly step: number;
+  readonly step: StepCount;
   /** Running sum of gradients, a tree like the parameters; null without momentum. */
   readonly velocity: unknown;
 }
@@ -95,12 +94,12 @@ export function sgd(learningRate: LearningRate, options: { readonly momentum?: n
   const { momentum = 0, nesterov = false } = options;
   checkFraction("sgd", "momentum", momentum);
   return {
-    init: (params) => ({ step: 0, velocity: momentum > 0 ? zerosLike(params) : null }),
+    init: (params) => ({ step: noSteps(), velocity: momentum > 0 ? zerosLike(params) : null }),
     update<T>(grads: T, state: SgdState): [T, SgdState] {
       const rate = rateAt("sgd", learningRate, state.step);
       const velocity = momentum > 0 ? treeMap((v, g) => add(mul(momentum, v), g), state.velocity as T, grads) : undefined;
       const direction = velocity === undefined ? grads : nesterov ? treeMap((v, g) => add(mul(momentum, v), g), velocity, grads) : velocity;
-      return [treeMap((d) => mul(-rate, d), direction), { step: state.step + 1, velocity: velocity ?? null }];
+      return [treeMap((d) => minus(rate, d), direction), { step: nextStep(state.step), velocity: velocity ?? null }];
     },
   };
 }
@@ -110,7 +109,7 @@ export function sgd(learningRate: LearningRate, options: { readonly momentum?: n
  * @category Optimisers
  */
 export interface AdamState {
-  readonly step: number;
+  readonly step: StepCount;
   /** Running mean of the gradients. */
   readonly mean: unknown;
   /** Running mean of their squares. */
@@ -183,17 +182,17 @@ export function adamw(learningRate: LearningRate, options: AdamOptions & { reado
   checkFraction("adam", "beta2", beta2);
   if (!(weightDecay >= 0)) throw new DomainError(`adamw: weightDecay must be ≥ 0, got ${weightDecay}`);
   return {
-    init: (params) => ({ step: 0, mean: zerosLike(params), square: zerosLike(params) }),
+    init: (params) => ({ step: noSteps(), mean: zerosLike(params), square: zerosLike(params) }),
     update<T>(grads: T, state: AdamState, params: T): [T, AdamState] {
-      const step = state.step + 1;
+      const step = nextStep(state.step);
       const rate = rateAt("adam", learningRate, state.step);
       const mean = treeMap((m, g) => blend(beta1, m, g), state.mean as T, grads);
       const squares = treeMap((v, g) => blend(beta2, v, square(g)), state.square as T, grads);
-      const [meanScale, squareScale] = [1 / (1 - beta1 ** step), 1 / (1 - beta2 ** step)];
+      const [meanScale, squareScale] = [unbiased(beta1, step), unbiased(beta2, step)];
       const updates = treeMap(
         (m, v, p) => {
-          const direction = div(mul(meanScale, m), add(sqrt(mul(squareScale, v)), epsilon));
-          return mul(-rate, weightDecay === 0 ? direction : add(direction, mul(weightDecay, p)));
+          const direction = div(scaledBy(meanScale, m), add(sqrt(scaledBy(squareScale, v)), epsilon));
+          return minus(rate, weightDecay === 0 ? direction : add(direction, mul(weightDecay, p)));
         },
         mean,
         squares,
@@ -209,7 +208,7 @@ export function adamw(learningRate: LearningRate, options: AdamOptions & { reado
  * @category Optimisers
  */
 export interface RmspropState {
-  readonly step: number;
+  readonly step: StepCount;
   readonly square: unknown;
 }
 
@@ -235,11 +234,11 @@ export function rmsprop(learningRate: LearningRate, options: { readonly decay?: 
   const { decay = 0.9, epsilon = 1e-8 } = options;
   checkFraction("rmsprop", "decay", decay);
   return {
-    init: (params) => ({ step: 0, square: zerosLike(params) }),
+    init: (params) => ({ step: noSteps(), square: zerosLike(params) }),
     update<T>(grads: T, state: RmspropState): [T, RmspropState] {
       const rate = rateAt("rmsprop", learningRate, state.step);
       const squares = treeMap((v, g) => blend(decay, v, square(g)), state.square as T, grads);
-      return [treeMap((g, v) => mul(-rate, div(g, add(sqrt(v), epsilon))), grads, squares), { step: state.step + 1, square: squares }];
+      return [treeMap((g, v) => minus(rate, div(g, add(sqrt(v), epsilon))), grads, squares), { step: nextStep(state.step), square: squares }];
     },
   };
 }
@@ -263,6 +262,9 @@ export function rmsprop(learningRate: LearningRate, options: { readonly decay?: 
  */
 export function clipByGlobalNorm<T>(grads: T, maxNorm: number): T {
   if (!(maxNorm > 0)) throw new DomainError(`clipByGlobalNorm: maxNorm must be positive, got ${maxNorm}`);
-  const norm = Math.sqrt(treeLeaves(grads).reduce((total, g) => total + item(sum(square(g))), 0));
-  return norm <= maxNorm ? grads : treeMap((g) => mul(maxNorm / norm, g), grads);
+  const squares = treeLeaves(grads).map((g) => convert(sum(square(g)), "float64"));
+  if (squares.length === 0) return grads;
+  const norm = sqrt(squares.reduce(add));
+  const scale = where(lessEqual(norm, maxNorm), 1, div(maxNorm, norm));
+  return treeMap((g) => scaledBy(scale, g), grads);
 }

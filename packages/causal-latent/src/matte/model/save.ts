@@ -1,5 +1,5 @@
 /** Models and training states as bytes, in the `.safetensors` format: weights by their path, the configuration as text. */
-import { FormatError, type NdArray, isNdArray } from "@provably/core-tensor";
+import { FormatError, type NdArray, array, isNdArray } from "@provably/core-tensor";
 import { decodeSafetensors, encodeSafetensors } from "@provably/core-tensor/io";
 import type { MatteConfig } from "./config.js";
 import type { Matte } from "./params.js";
@@ -52,7 +52,7 @@ export function saveMatte(
   const { state, metadata } = options;
   const tensors: Record<string, NdArray> = {};
   flatten(params, "params", tensors);
-  if (state !== undefined) flatten({ mean: state.optimizer.mean, square: state.optimizer.square }, "optimizer", tensors);
+  if (state !== undefined) flatten(state.optimizer, "optimizer", tensors); // its step count too, where that is an array
   const kept = { config: JSON.stringify(config), ...(state === undefined ? {} : { step: String(state.step) }) };
   return encodeSafetensors(tensors, { ...metadata, ...kept });
 }
@@ -79,7 +79,7 @@ export function loadMatte(bytes: Uint8Array): {
   const { tensors, metadata } = decodeSafetensors(bytes);
   const { config: text, step, ...rest } = metadata;
   if (text === undefined) throw new FormatError("loadMatte: bytes must come from saveMatte, got a file without a configuration");
-  const tree = unflatten(tensors) as { params?: Matte["params"]; optimizer?: { mean: unknown; square: unknown } };
+  const tree = unflatten(tensors) as { params?: Matte["params"]; optimizer?: { step?: NdArray; mean: unknown; square: unknown } };
   const config = JSON.parse(text) as MatteConfig;
   if (tree.params === undefined) throw new FormatError("loadMatte: bytes must come from saveMatte, got a file without weights");
   // an affine flow has no shape network, and an empty list leaves no trace in the file
@@ -92,6 +92,7 @@ export function loadMatte(bytes: Uint8Array): {
   });
   const model = { config, params: fill(tree.params) };
   if (step === undefined || tree.optimizer === undefined) return { model, metadata: rest };
-  const moments = { mean: fill(tree.optimizer.mean as Matte["params"]), square: fill(tree.optimizer.square as Matte["params"]) };
-  return { model, state: { step: Number(step), params: model.params, optimizer: { step: Number(step), ...moments } }, metadata: rest };
+  const { mean, square, step: count = Number(step) } = tree.optimizer;
+  const optimizer = { step: count, mean: fill(mean as Matte["params"]), square: fill(square as Matte["params"]) } as MatteState["optimizer"];
+  return { model, state: { step: Number(step), params: model.params, optimizer }, metadata: rest };
 }

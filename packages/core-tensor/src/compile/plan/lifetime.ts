@@ -1,5 +1,5 @@
 /** When the contents of each buffer matter, and where in the arena it lies. */
-import type { Lowered } from "../wasm/lower.js";
+import type { Lowered } from "../wasm/machine.js";
 import { aligned } from "../wasm/store.js";
 import { type Lifetime, assignOffsets } from "./arena.js";
 

@@ -1,68 +1,20 @@
 /** From a graph to a list of kernel calls: every value gets a place, every unit one or more steps. */
 import { sizeOf, broadcastStrides } from "../../array/shape.js";
 import type { DType } from "../../array/dtype.js";
-import { DenseArray, copyStrided } from "../../array/ndarray.js";
+import { DenseArray } from "../../array/ndarray.js";
 import type { Graph, Node, Value } from "../graph.js";
 import { SIZES, type Unit, isWide, readersOf, resultsOf, unitsOf } from "../plan/group.js";
 import { type Buffer, type Place, byteOffset, isDense, rowMajorPlace, viewOf } from "../plan/place.js";
-import { uniformValue } from "../simplify.js";
+import { simplify, uniformValue } from "../simplify.js";
 import { EXPRESSIONS, WITHOUT_EXPRESSION } from "./expressions.js";
 import { type FusedResult, type Reduction, fuse } from "./fused.js";
 import { type FusedFunction, loadFused } from "./load.js";
+import { type Constant, type Lowered, type Machine, type Step, copyInto, viewAt, write } from "./machine.js";
 import { lowerMatmul } from "./matmul.js";
 import { Micro, type Ref, laneOf } from "./micro.js";
 import { lowerControl } from "./routine.js";
 import { lowerColumns, lowerSoftmax } from "./rows.js";
 import type { Store } from "./store.js";
-
-/** What a step finds while the program runs. */
-export interface Machine {
-  readonly store: Store;
-  /** Byte address of each buffer by id. */
-  readonly address: number[];
-}
-
-/** One call into a kernel, or one detour through JavaScript. */
-export interface Step {
-  readonly label: string;
-  readonly reads: readonly Buffer[];
-  readonly writes: readonly Buffer[];
-  run(machine: Machine): void;
-  /** Why this is not a SIMD kernel. */
-  readonly reason?: string;
-  readonly nodes: readonly Node[];
-  /** Steps inside control flow, for explanations. */
-  readonly inner?: readonly Step[];
-}
-
-/** Elements that the program keeps in memory as long as it lives. */
-export interface Constant {
-  readonly bytes: number;
-  /** Copies them to an address and notes it down. */
-  place(machine: Machine, address: number): void;
-}
-
-/** A lowered graph. */
-export interface Lowered {
-  readonly steps: readonly Step[];
-  readonly buffers: readonly Buffer[];
-  /** Where each input of the graph is expected; undefined when nothing reads it. */
-  readonly inputs: readonly (Place | undefined)[];
-  readonly outputs: readonly Place[];
-  readonly constants: readonly Constant[];
-}
-
-/** Address of the first element of a place. */
-export function addressOf(machine: Machine, place: Place): number {
-  return machine.address[place.buffer.id]! + byteOffset(place);
-}
-
-/** The elements of a place as an array, valid until the memory grows or the buffer is used again. */
-export function viewAt({ store, address }: Machine, place: Place): DenseArray {
-  const { dtype, shape, stride } = place;
-  const offset = address[place.buffer.id]! / SIZES[dtype] + place.offset;
-  return new DenseArray<DType>(store.views[dtype], dtype, shape, stride, offset, sizeOf(shape));
-}
 
 const REDUCTIONS: ReadonlySet<string> = new Set(["sum", "max", "min"]);
 
@@ -155,6 +107,15 @@ export class Lowering {
         fill(machine, address);
       },
     });
+  }
+
+  /** The graph of a function inside control flow, lowered by itself; all its inputs lie in memory. */
+  nested(graph: Graph): Lowered {
+    return new Lowering(
+      this.store,
+      simplify(graph),
+      graph.inputs.map(() => true),
+    ).lower();
   }
 
   /** Takes over the constants of a routine, which has a machine of its own. */
@@ -299,25 +260,6 @@ export class Lowering {
       },
     });
   }
-}
-
-/** Copies an array to a row-major place. */
-export function write(machine: Machine, place: Place, array: DenseArray): void {
-  const view = machine.store.views[place.dtype];
-  const at = addressOf(machine, place) / SIZES[place.dtype];
-  copyInto(array, view, at);
-}
-
-/** Copies the elements of an array in row-major order to `out` from `at` on. */
-export function copyInto(array: DenseArray, out: DenseArray["data"], at: number): void {
-  const { data, offset, size, shape, stride } = array;
-  if (size === 0) return;
-  if (isDense({ shape, stride } as Place)) {
-    if (size < 16) for (let i = 0; i < size; i++) out[at + i] = data[offset + i]!;
-    else out.set(offset === 0 && data.length === size ? data : data.subarray(offset, offset + size), at);
-    return;
-  }
-  copyStrided(data, shape, stride, offset, out.subarray(at, at + size));
 }
 
 const FLOATS_AND_INTEGERS: ReadonlySet<DType> = new Set(["float32", "float64", "int32"]);

@@ -4,7 +4,8 @@ import { broadcastStrides, sizeOf } from "../../array/shape.js";
 import type { Node } from "../graph.js";
 import { SIZES } from "../plan/group.js";
 import type { Place } from "../plan/place.js";
-import { type Lowering, addressOf } from "./lower.js";
+import type { Lowering } from "./lower.js";
+import { addressOf } from "./machine.js";
 import type { FloatType, Kernel } from "./store.js";
 
 /** Up to this many rows a product streams the other matrix once instead of packing it. */

@@ -9,7 +9,8 @@ import { SIZES } from "../plan/group.js";
 import { planArena } from "../plan/lifetime.js";
 import { isDense } from "../plan/place.js";
 import { ResidentArray } from "../resident.js";
-import { type Lowered, Lowering, type Machine, type Step, copyInto, viewAt, write } from "./lower.js";
+import { Lowering } from "./lower.js";
+import { type Lowered, type Machine, type Step, copyInto, viewAt, write } from "./machine.js";
 import { type Store, aligned } from "./store.js";
 
 /** Returns the constants' memory when a program is collected. */
@@ -99,7 +100,10 @@ export function wasmProgram(graph: Graph, store: Store, { external, resident }: 
       });
     },
     explain: () =>
-      [`WebAssembly SIMD, ${steps.length} calls; ${total} bytes of arena, ${constantBytes} bytes of constants`, ...describe(steps, "  ")].join("\n"),
+      [
+        `WebAssembly SIMD, ${steps.length} calls; ${total} bytes of arena, ${constantBytes} of constants, ${store.size} bytes of memory in all programs`,
+        ...describe(steps, "  "),
+      ].join("\n"),
   };
   collected.register(executable, () => {
     store.give(constantsAt, constantBytes);

@@ -4,11 +4,11 @@ import type { Graph, Node } from "../graph.js";
 import { planArena } from "../plan/lifetime.js";
 import { SIZES } from "../plan/group.js";
 import { type Place, isDense } from "../plan/place.js";
-import { simplify } from "../simplify.js";
 import type { CondAttrs } from "../control/cond.js";
 import type { ScanAttrs } from "../control/scan.js";
 import type { WhileAttrs } from "../control/while-loop.js";
-import { type Lowered, Lowering, type Machine, addressOf, copyInto, viewAt } from "./lower.js";
+import type { Lowering } from "./lower.js";
+import { type Lowered, type Machine, addressOf, copyInto, viewAt } from "./machine.js";
 
 /** A lowered graph whose inputs and outputs lie wherever the caller says. */
 export class Routine {
@@ -19,14 +19,10 @@ export class Routine {
   /** Outputs that steps write right where they belong: buffer id, or −1 where the output is copied. */
   private readonly direct: number[];
 
-  constructor({ store }: Lowering, graph: Graph) {
-    this.lowered = new Lowering(
-      store,
-      simplify(graph),
-      graph.inputs.map(() => true),
-    ).lower();
+  constructor(lowering: Lowering, graph: Graph) {
+    this.lowered = lowering.nested(graph);
     const { buffers, inputs, outputs } = this.lowered;
-    this.machine = { store, address: new Array<number>(buffers.length).fill(0) };
+    this.machine = { store: lowering.store, address: new Array<number>(buffers.length).fill(0) };
     const taken = new Set(inputs.map((place) => place?.buffer.id));
     this.direct = outputs.map((place) => {
       const { id, kind, bytes } = place.buffer;

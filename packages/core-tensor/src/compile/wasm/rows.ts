@@ -4,7 +4,8 @@ import { sizeOf } from "../../array/shape.js";
 import type { Node, Value } from "../graph.js";
 import { SIZES } from "../plan/group.js";
 import { type Place, isDense } from "../plan/place.js";
-import { type Lowering, addressOf } from "./lower.js";
+import type { Lowering } from "./lower.js";
+import { addressOf } from "./machine.js";
 
 export function lowerSoftmax(lowering: Lowering, node: Node, inputs: readonly Place[]): boolean {
   const { name } = node.primitive;
