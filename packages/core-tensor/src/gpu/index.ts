@@ -6,6 +6,8 @@
  */
 import type { Device } from "../compile/device.js";
 import { type GpuJsDevice, type WebGpuOptions, openWebAssembly, openWebGpu } from "../exec/gpu/device.js";
+import { DeviceError } from "../errors.js";
+import { choosing } from "../exec/gpu/auto.js";
 import { prepare } from "../exec/gpu/program.js";
 
 export type { Device, DeviceProgram } from "../compile/device.js";
@@ -56,6 +58,35 @@ export async function webgpu(options: WebGpuOptions = {}): Promise<Device> {
  */
 export async function webasm(): Promise<Device> {
   return deviceOf(await openWebAssembly());
+}
+
+/**
+ * CPU or GPU, whichever is faster: each compiled program runs on both at its first call, and from then on where it was faster.
+ *
+ * The choice is part of what `explain` tells, with both times or with the reason why the GPU is out of question: no adapter, float64, a
+ * primitive without a form there. A device that is lost later is left for the CPU.
+ *
+ * @param options - see {@link WebGpuOptions}
+ * @returns the device; it never fails for want of a GPU
+ * @example
+ * ```ts
+ * import { array, mul, toNested } from "@provably/core-tensor";
+ * import { compile, explain } from "@provably/core-tensor/compile";
+ * import { auto } from "@provably/core-tensor/gpu";
+ *
+ * const f = compile((x) => mul(x, 2), { device: await auto() });
+ * toNested(await f(array([1, 2]))); // => [2, 4]
+ * explain(f).includes("auto: on the"); // => true
+ * ```
+ * @category Devices
+ */
+export async function auto(options: WebGpuOptions = {}): Promise<Device> {
+  try {
+    return choosing(await openWebGpu(options));
+  } catch (error) {
+    if (!(error instanceof DeviceError)) throw error;
+    return choosing(error.message);
+  }
 }
 
 function deviceOf(device: GpuJsDevice): Device {
