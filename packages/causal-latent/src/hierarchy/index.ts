@@ -9,13 +9,14 @@ export { conceptGraph, type ConceptGraph } from "./graph/graph.js";
 export { presetGraph, presetNames, randomHierarchy, type PresetName, type RandomHierarchyOptions } from "./graph/presets.js";
 export { graphRank, isDSeparated, minimalSeparator, tSeparationRank } from "./graph/separation.js";
 export { checkIdentifiability, type Violation } from "./graph/identifiability.js";
+export { toEquivalenceClass, type ClassEdge } from "./graph/equivalence.js";
 
 // models
 export { randomCpts, type Cpts, type RandomCptsOptions } from "./model/cpts.js";
 export { exactJoint, sampleHierarchy, type HierarchySample } from "./model/joint.js";
 export { fitHierarchy, type FitOptions, type FittedHierarchy } from "./model/fit.js";
 export { inferConcepts, type InferredConcepts } from "./model/infer.js";
-export { certifyFit } from "./model/certificate.js";
+export { compareHierarchies, conceptLevels, intervene } from "./model/intervene.js";
 
 // rank tests
 export { rankTest, type RankTestMethod, type RankTestOptions, type RankTestResult } from "./rank/rank-test.js";
@@ -30,6 +31,7 @@ export { collapseStates, type CollapsedData } from "./data/collapse.js";
 export { conceptObservations, type ObservationOptions, type Observations } from "./concepts/observations.js";
 export { learnConcepts, type LearnOptions, type LearnedConcepts } from "./concepts/learn.js";
 export { factorStates } from "./concepts/factorise.js";
+export { noiseLevelCurve, representationSparsity } from "./concepts/noise-levels.js";
 export type { CovarianceKind } from "./concepts/mixture.js";
 
 // search
@@ -43,6 +45,15 @@ export {
 } from "./search/discover.js";
 export type { Decision } from "./search/clusters.js";
 export { covarianceOracle, dataOracle, graphOracle, jointOracle, type RankAnswer, type RankOracle, type RankSide } from "./search/oracle.js";
+export { bootstrapHierarchy, type BootstrapOptions, type BootstrapResult } from "./search/bootstrap.js";
+
+// certificates
+export { certifyFit } from "./model/certificate.js";
+export { certifyHierarchy, type CertifyOptions } from "./search/certificate.js";
+
+// pictures and exchange
+export { hierarchyPicture, type PictureOptions } from "./graph/picture.js";
+export { fromAdjacency, toAdjacency, toDagitty, toDot, toMermaid } from "./graph/exchange.js";
 
 // metrics
 export { matchLatents, structureMetrics, type Edge, type LatentMatching, type StructureMetrics } from "./metrics/structure.js";

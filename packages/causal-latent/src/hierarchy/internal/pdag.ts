@@ -79,3 +79,26 @@ export function extendToDag(ends: Ends): Ends {
   }
   return out;
 }
+
+/** Which edges every member of the Markov equivalence class directs alike. `ends[i][j]` and `ends[j][i]`: not compelled. */
+export function equivalenceEnds({
+  nodes,
+  parents,
+}: {
+  readonly nodes: readonly { readonly latent: boolean }[];
+  readonly parents: readonly (readonly number[])[];
+}): Ends {
+  const n = nodes.length;
+  const ends = noEdges(n);
+  parents.forEach((p, c) => p.forEach((x) => (ends[x]![c] = ends[c]![x] = true)));
+  // colliders of the graph are those of the class: a separating set holds the middle of i, k, j exactly when it is no collider
+  const isCollider = (i: number, k: number, j: number): boolean => parents[k]!.includes(i) && parents[k]!.includes(j);
+  for (let k = 0; k < n; k++)
+    orientColliders(ends, (i, j) =>
+      adjacent(ends, i, k) && adjacent(ends, j, k) && isCollider(i, k, j) ? nodes.map((_, x) => x).filter((x) => x !== k) : nodes.map((_, x) => x),
+    );
+  // an observed variable is a leaf
+  parents.forEach((p, c) => p.forEach((x) => { if (nodes[x]!.latent && !nodes[c]!.latent) { ends[x]![c] = true; ends[c]![x] = false; } })); // prettier-ignore
+  applyMeekRules(ends);
+  return ends;
+}

@@ -1,6 +1,6 @@
 /** Graphs whose nodes are covers and observed variables: what the search finds, before every latent gets its own name and edges. */
 import { type ConceptGraph, conceptGraph } from "../graph/graph.js";
-import { type Ends, adjacent, applyMeekRules, extendToDag, noEdges, orientColliders } from "../internal/pdag.js";
+import { extendToDag } from "../internal/pdag.js";
 import type { TopLevel } from "./edges.js";
 import type { Group } from "./groups.js";
 
@@ -69,21 +69,4 @@ export function expand({ nodes, parents }: CoverGraph, observed: readonly string
   nodes.forEach(({ names }, i) => names.forEach((name) => (table[name] = parents[i]!.flatMap((p) => nodes[p]!.names))));
   const counts = Object.fromEntries(nodes.flatMap(({ names, latent }) => names.map((name) => [name, states(name, latent)] as const)));
   return conceptGraph(table, { observed, states: counts });
-}
-
-/** Which edges every member of the Markov equivalence class directs alike. `ends[i][j]` and `ends[j][i]`: not compelled. */
-export function equivalenceEnds({ nodes, parents }: Pick<CoverGraph, "nodes" | "parents">): Ends {
-  const n = nodes.length;
-  const ends = noEdges(n);
-  parents.forEach((p, c) => p.forEach((x) => (ends[x]![c] = ends[c]![x] = true)));
-  // colliders of the graph are those of the class: a separating set holds the middle of i, k, j exactly when it is no collider
-  const isCollider = (i: number, k: number, j: number): boolean => parents[k]!.includes(i) && parents[k]!.includes(j);
-  for (let k = 0; k < n; k++)
-    orientColliders(ends, (i, j) =>
-      adjacent(ends, i, k) && adjacent(ends, j, k) && isCollider(i, k, j) ? nodes.map((_, x) => x).filter((x) => x !== k) : nodes.map((_, x) => x),
-    );
-  // an observed variable is a leaf
-  parents.forEach((p, c) => p.forEach((x) => { if (nodes[x]!.latent && !nodes[c]!.latent) { ends[x]![c] = true; ends[c]![x] = false; } })); // prettier-ignore
-  applyMeekRules(ends);
-  return ends;
 }

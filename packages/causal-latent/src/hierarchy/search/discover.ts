@@ -5,11 +5,12 @@ import { collapsedRows } from "../data/collapse.js";
 import { type JointData, type LabelData, type Rows, rowsOfJoint, rowsOfLabels } from "../data/labels.js";
 import { GraphError } from "../errors.js";
 import type { ConceptGraph } from "../graph/graph.js";
+import { equivalenceEnds } from "../internal/pdag.js";
 import { combinations } from "../internal/subsets.js";
 import { type FittedHierarchy, numParametersOf } from "../model/fit.js";
 import type { RankTestMethod } from "../rank/rank-test.js";
 import { type Decision, clusterGroups } from "./clusters.js";
-import { type CoverGraph, coverGraphOf, equivalenceEnds, expand } from "./cover-graph.js";
+import { type CoverGraph, coverGraphOf, expand } from "./cover-graph.js";
 import { findEdges } from "./edges.js";
 import { type Group, type Tester, makeTester } from "./groups.js";
 import { type RankOracle, covarianceOracle, rowsOracle } from "./oracle.js";
@@ -23,7 +24,7 @@ import { adaptCpts, scoreGraph } from "./score.js";
 export interface BackgroundKnowledge {
   /** Sets of observed variables that share a latent parent. */
   readonly clusters?: readonly (readonly string[])[];
-  /** Pairs that do not share one. */
+  /** Pairs that are not to be merged into one cluster. */
   readonly apart?: readonly (readonly [string, string])[];
   /** Pairs whose covers, where adjacent, are directed from the first to the second. */
   readonly causes?: readonly (readonly [string, string])[];
@@ -119,6 +120,8 @@ export interface HierarchyResult {
 
 type Settings = Required<Omit<DiscoverOptions, "latentStates" | "onProgress" | "signal" | "background">> & {
   readonly latentStates: number;
+  /** States of the observed variables, at most, when structures are scored: the same for all that are compared. */
+  readonly scoredStates: number;
   readonly background: BackgroundKnowledge;
   readonly onProgress: DiscoverOptions["onProgress"];
   readonly signal: AbortSignal | undefined;
@@ -147,7 +150,7 @@ type Settings = Required<Omit<DiscoverOptions, "latentStates" | "onProgress" | "
  * import { discoverHierarchy, graphOracle, presetGraph } from "@provably/causal-latent/hierarchy";
  *
  * const found = discoverHierarchy(graphOracle(presetGraph("twoCluster")));
- * found.covers.map(({ children }) => children.join(" ")); // => ["Z2 X1 X2 X3", "X4 X5 X6"]
+ * found.covers.map(({ children }) => children.join(" ")); // => ["X1 X2 X3", "Z1 X4 X5 X6"]
  * found.log[0].text; // => "X1, X2, X3 share Z1"
  * ```
  * @see Kong, Chen, Huang, Xing, Chi, Zhang (2024), "Learning discrete concepts in latent hierarchical models"
@@ -158,7 +161,7 @@ export function discoverHierarchy(input: LabelData | JointData | RankOracle, opt
   const { latentStates = 2 } = options;
   if (latentStates === "auto") {
     // on data the best BIC, on exact tables the fewest parameters
-    const found = [2, 3, 4].map((r) => discoverHierarchy(input, { ...options, latentStates: r }));
+    const found = [2, 3, 4].map((r) => discover(input, { ...settingsOf(options, r, input), scoredStates: 4 }));
     const cost = ({ bic, graph }: HierarchyResult): number => bic ?? numParametersOf(graph);
     const best = found.reduce((x, y) => (cost(y) < cost(x) ? y : x));
     return { ...best, latents: best.latents.map((l) => ({ ...l, ambiguousFactorisation: l.states === 4 })) };
@@ -195,23 +198,26 @@ function settingsOf(options: DiscoverOptions, latentStates: number, input: Label
   integer("maxConditioning", maxConditioning, 0);
   if (!(alpha > 0 && alpha < 1)) throw new DomainError(`discoverHierarchy: alpha must lie in (0, 1), got ${alpha}`);
   if (refine && !isData) throw new DomainError("discoverHierarchy: refine needs data; a joint distribution or an oracle has no sample size");
-  return { latentStates, maxCover, alpha, test, featureCoding, features, collapse, maxCells, maxTables, correction, maxConditioning, refine, background, key, onProgress, signal }; // prettier-ignore
+  return { latentStates, scoredStates: latentStates, maxCover, alpha, test, featureCoding, features, collapse, maxCells, maxTables, correction, maxConditioning, refine, background, key, onProgress, signal }; // prettier-ignore
 }
 
 function discover(input: LabelData | JointData | RankOracle, settings: Settings): HierarchyResult {
   const { latentStates, featureCoding, collapse, refine } = settings;
   let rows: Rows | undefined;
+  let original: Rows | undefined;
   let oracle: RankOracle;
   if ("rankAtMost" in input) oracle = input;
   else {
     rows = "joint" in input ? rowsOfJoint("discoverHierarchy", input) : rowsOfLabels("discoverHierarchy", input);
+    original = rows;
     if (collapse) rows = collapsedRows(rows, latentStates);
     oracle = featureCoding === "gaussian" && "data" in input ? covarianceOracle(input) : rowsOracle(rows, settings);
   }
-  const warnings = rows === undefined ? [] : warningsOf(rows);
+  const warnings = original === undefined ? [] : warningsOf(original);
+  const states = original?.states ?? oracle.states;
   if (oracle.names.length < 4) {
     warnings.push(`${oracle.names.length} variables are too few for a test of rank; 4 are needed`);
-    return resultOf(isolated(oracle.names), [], settings, oracle, { performed: 0, cached: 0 }, warnings, settings.alpha);
+    return resultOf(isolated(oracle.names), [], settings, oracle.names, states, { performed: 0, cached: 0 }, warnings, settings.alpha);
   }
   const tester = makeTester(oracle, {
     latentStates,
@@ -221,9 +227,9 @@ function discover(input: LabelData | JointData | RankOracle, settings: Settings)
   });
   if (!refine || rows === undefined) {
     const { graph, log } = searchOnce(tester, settings, settings.alpha);
-    return resultOf(graph, log, settings, oracle, tester, warnings, settings.alpha);
+    return resultOf(graph, log, settings, oracle.names, states, tester, warnings, settings.alpha);
   }
-  return refined(tester, rows, settings, warnings);
+  return refined(tester, collapse ? collapsedRows(original!, settings.scoredStates) : rows, states, settings, warnings);
 }
 
 function isolated(names: readonly string[]): CoverGraph {
@@ -277,7 +283,7 @@ function searchOnce(tester: Tester, settings: Settings, alpha: number): { graph:
 }
 
 /** The structure with the best BIC among those of several levels, then single edges between covers changed while that improves it. */
-function refined(tester: Tester, rows: Rows, settings: Settings, warnings: readonly string[]): HierarchyResult {
+function refined(tester: Tester, rows: Rows, states: readonly number[], settings: Settings, warnings: readonly string[]): HierarchyResult {
   const { alpha, key, signal } = settings;
   const levels = [1, 3, 10, 30, 1 / 3, 1 / 10, 1 / 100, 1e-4].map((factor) => Math.min(0.5, factor * alpha));
   const seen = new Set<string>();
@@ -290,20 +296,20 @@ function refined(tester: Tester, rows: Rows, settings: Settings, warnings: reado
     const mark = JSON.stringify([graph.nodes.map(({ names }) => names), graph.parents]);
     if (seen.has(mark)) continue;
     seen.add(mark);
-    const fit = scoreGraph(expandWith(graph, settings, tester.oracle), rows, foldIn(key, "score"));
+    const fit = scoreGraph(expandWith(graph, settings.latentStates, rows.names, rows.states), rows, foldIn(key, "score"));
     if (fit === undefined) continue;
     const triangle = hasTriangle(graph);
     if (best === undefined || (triangle === best.triangle ? fit.bic < best.fit.bic : best.triangle)) best = { graph, log, fit, level, triangle };
   }
   if (best === undefined)
-    return resultOf(first!.graph, first!.log, settings, tester.oracle, tester, [...warnings, "too densely connected to be refined"], alpha);
+    return resultOf(first!.graph, first!.log, settings, rows.names, states, tester, [...warnings, "too densely connected to be refined"], alpha);
   const log = [...best.log];
   for (let round = 0; round < 10; round++) {
     signal?.throwIfAborted();
     const { graph, fit } = best;
     // a few iterations tell which changes are worth a closer look
     const tried = movesFrom(graph).flatMap((move, i) => {
-      const target = expandWith(move.graph, settings, tester.oracle);
+      const target = expandWith(move.graph, settings.latentStates, rows.names, rows.states);
       const own = foldIn(foldIn(key, round), i);
       const short = scoreGraph(target, rows, own, { cpts: adaptCpts(fit, target, own), maxIterations: 12 });
       return short === undefined ? [] : [{ ...move, target, fit: short }];
@@ -323,24 +329,25 @@ function refined(tester: Tester, rows: Rows, settings: Settings, warnings: reado
     });
     best = { ...best, graph: next.graph, fit: next.fit };
   }
-  return { ...resultOf(best.graph, log, settings, tester.oracle, tester, warnings, best.level), bic: best.fit.bic };
+  return { ...resultOf(best.graph, log, settings, rows.names, states, tester, warnings, best.level), bic: best.fit.bic };
 }
 
-function expandWith(graph: CoverGraph, settings: Settings, oracle: RankOracle): ConceptGraph {
-  return expand(graph, oracle.names, (name, latent) => (latent ? settings.latentStates : oracle.states[oracle.names.indexOf(name)]!));
+function expandWith(graph: CoverGraph, latentStates: number, names: readonly string[], states: readonly number[]): ConceptGraph {
+  return expand(graph, names, (name, latent) => (latent ? latentStates : states[names.indexOf(name)]!));
 }
 
 function resultOf(
   cover: CoverGraph,
   log: readonly Decision[],
   settings: Settings,
-  oracle: RankOracle,
+  names: readonly string[],
+  states: readonly number[],
   tests: { readonly performed: number; readonly cached: number },
   warnings: readonly string[],
   alpha: number,
 ): HierarchyResult {
   const { nodes, parents, edgePValues } = cover;
-  const graph = expandWith(cover, settings, oracle);
+  const graph = expandWith(cover, settings.latentStates, names, states);
   const ends = equivalenceEnds(cover);
   const level = (i: number): number => {
     const below = parents.flatMap((p, c) => (p.includes(i) ? [c] : []));
@@ -371,7 +378,7 @@ function resultOf(
       latent ? [{ latents: names, children: parents.flatMap((p, c) => (p.includes(i) ? nodes[c]!.names : [])), pValue }] : [],
     ),
     levels: Array.from({ length: 1 + Math.max(0, ...levelOf) }, (_, l) =>
-      l === 0 ? oracle.names : nodes.flatMap(({ names }, i) => (levelOf[i] === l ? names : [])),
+      l === 0 ? names : nodes.flatMap(({ names }, i) => (levelOf[i] === l ? names : [])),
     ),
     log,
     tests: { performed: tests.performed, cached: tests.cached },

@@ -1,5 +1,6 @@
 /** Small changes of a structure: an edge between covers more, less or turned, all edges of a cover turned, a cover less. */
-import { type CoverGraph, equivalenceEnds, prune } from "./cover-graph.js";
+import { equivalenceEnds } from "../internal/pdag.js";
+import { type CoverGraph, prune } from "./cover-graph.js";
 
 export interface Move {
   readonly graph: CoverGraph;

@@ -1,0 +1,146 @@
+/** Graphs for other programs: DOT, Mermaid, dagitty, and matrices of edge ends. */
+import { type ArrayInput, type NdArray, ShapeError } from "@provably/core-tensor";
+import { GraphError } from "../errors.js";
+import { float64Of, toInts } from "../internal/arrays.js";
+import { type ConceptGraph, conceptGraph, edgesOf } from "./graph.js";
+
+const quoted = (name: string): string => `"${name.replace(/["\\]/g, "\\$&")}"`;
+
+/**
+ * A graph in the DOT language of Graphviz; latents are ellipses, observed variables boxes.
+ *
+ * @param graph - the graph
+ * @param options - `labels`: text for names, default the names
+ * @returns DOT text
+ * @example
+ * ```ts
+ * import { conceptGraph, toDot } from "@provably/causal-latent/hierarchy";
+ *
+ * toDot(conceptGraph({ L: [], X: ["L"] })).includes('"L" -> "X"'); // => true
+ * ```
+ * @category Export
+ */
+export function toDot(graph: ConceptGraph, options: { readonly labels?: Readonly<Record<string, string>> } = {}): string {
+  const { labels = {} } = options;
+  const node = (name: string, shape: string): string => `  ${quoted(name)} [shape=${shape}, label=${quoted(labels[name] ?? name)}];`;
+  return [
+    "digraph hierarchy {",
+    ...graph.latents.map((name) => node(name, "ellipse")),
+    ...graph.observed.map((name) => node(name, "box")),
+    ...edgesOf(graph).map(([from, to]) => `  ${quoted(from)} -> ${quoted(to)};`),
+    "}",
+    "",
+  ].join("\n");
+}
+
+/**
+ * A graph as a Mermaid flowchart; latents are rounded, observed variables square.
+ *
+ * @param graph - the graph
+ * @param options - `labels`: text for names, default the names
+ * @returns Mermaid text
+ * @example
+ * ```ts
+ * import { conceptGraph, toMermaid } from "@provably/causal-latent/hierarchy";
+ *
+ * toMermaid(conceptGraph({ L: [], X: ["L"] })).split("\n")[0]; // => "flowchart TD"
+ * ```
+ * @category Export
+ */
+export function toMermaid(graph: ConceptGraph, options: { readonly labels?: Readonly<Record<string, string>> } = {}): string {
+  const { labels = {} } = options;
+  const id = new Map([...graph.latents, ...graph.observed].map((name, i) => [name, `n${i}`]));
+  const text = (name: string): string => `"${(labels[name] ?? name).replace(/"/g, "#quot;")}"`;
+  return [
+    "flowchart TD",
+    ...graph.latents.map((name) => `  ${id.get(name)!}([${text(name)}])`),
+    ...graph.observed.map((name) => `  ${id.get(name)!}[${text(name)}]`),
+    ...edgesOf(graph).map(([from, to]) => `  ${id.get(from)!} --> ${id.get(to)!}`),
+    "",
+  ].join("\n");
+}
+
+/**
+ * A graph as dagitty reads it.
+ *
+ * @param graph - the graph; names of letters, digits and underscores
+ * @returns dagitty text
+ * @throws `GraphError` for a name with other characters
+ * @example
+ * ```ts
+ * import { conceptGraph, toDagitty } from "@provably/causal-latent/hierarchy";
+ *
+ * toDagitty(conceptGraph({ L: [], X: ["L"] })); // => "dag { L [latent]; X; L -> X }"
+ * ```
+ * @category Export
+ */
+export function toDagitty(graph: ConceptGraph): string {
+  for (const name of graph.order)
+    if (!/^\w+$/.test(name)) throw new GraphError(`toDagitty: names must be letters, digits and underscores, got "${name}"`);
+  return `dag { ${[...graph.latents.map((name) => `${name} [latent]`), ...graph.observed, ...edgesOf(graph).map(([from, to]) => `${from} -> ${to}`)].join("; ")} }`;
+}
+
+/**
+ * The matrix of edge ends that causal-learn uses: for an edge i → j, entry (j, i) is 1, the arrow at j, and entry (i, j) is −1, the tail at i; 0 where there is no edge.
+ *
+ * @param graph - the graph
+ * @returns `names` of rows and columns (latents, then observed) and `ends`, int32 [n, n]
+ * @example
+ * ```ts
+ * import { conceptGraph, toAdjacency } from "@provably/causal-latent/hierarchy";
+ *
+ * toAdjacency(conceptGraph({ L: [], X: ["L"] })).ends; // => [[0, -1], [1, 0]]
+ * ```
+ * @category Export
+ */
+export function toAdjacency(graph: ConceptGraph): { readonly names: readonly string[]; readonly ends: NdArray<"int32"> } {
+  const names = [...graph.latents, ...graph.observed];
+  const n = names.length;
+  const ends = new Int32Array(n * n);
+  for (const [from, to] of edgesOf(graph)) {
+    const [i, j] = [names.indexOf(from), names.indexOf(to)];
+    ends[j * n + i] = 1;
+    ends[i * n + j] = -1;
+  }
+  return { names, ends: toInts(ends, [n, n]) };
+}
+
+/**
+ * A graph from a matrix of edge ends, see {@link toAdjacency}.
+ *
+ * @param names - names of rows and columns
+ * @param ends - [n, n]; every edge directed
+ * @param options - `observed` and `states` as in {@link conceptGraph}
+ * @returns the graph
+ * @throws `ShapeError` when sizes differ
+ * @throws `GraphError` for an edge that is not directed, or a cycle
+ * @example
+ * ```ts
+ * import { fromAdjacency } from "@provably/causal-latent/hierarchy";
+ *
+ * fromAdjacency(["L", "X"], [[0, -1], [1, 0]]).parents["X"]; // => ["L"]
+ * ```
+ * @category Export
+ */
+export function fromAdjacency(
+  names: readonly string[],
+  ends: ArrayInput,
+  options: { readonly observed?: readonly string[]; readonly states?: number | Readonly<Record<string, number>> } = {},
+): ConceptGraph {
+  const { data, shape } = float64Of(ends);
+  const n = names.length;
+  if (shape.length !== 2 || shape[0] !== n || shape[1] !== n)
+    throw new ShapeError(`fromAdjacency: ends must have shape [${n}, ${n}], got [${shape.join(", ")}]`);
+  const parents: Record<string, string[]> = Object.fromEntries(names.map((name) => [name, []]));
+  for (let i = 0; i < n; i++)
+    for (let j = 0; j < n; j++) {
+      const [at, back] = [data[j * n + i]!, data[i * n + j]!];
+      if (at === 0 && back === 0) continue;
+      if (Math.abs(at) !== 1 || at !== -back)
+        throw new GraphError(
+          `fromAdjacency: the edge of "${names[i]!}" and "${names[j]!}" must have one tail (−1) and one arrow (1), got ${back} and ${at}`,
+        );
+      if (at === 1) parents[names[j]!]!.push(names[i]!);
+    }
+  return conceptGraph(parents, options);
+}

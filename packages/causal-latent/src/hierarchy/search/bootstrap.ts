@@ -1,0 +1,123 @@
+/** How stable a found hierarchy is: the search repeated on resampled rows. */
+import { DomainError, type NdArray } from "@provably/core-tensor";
+import { type RngKey, foldIn } from "@provably/core-tensor/random";
+import { type LabelData, rowsOfLabels } from "../data/labels.js";
+import { type ConceptGraph, childrenOf } from "../graph/graph.js";
+import { coversOf } from "../graph/identifiability.js";
+import { toArray, toInts } from "../internal/arrays.js";
+import { matchLatents } from "../metrics/structure.js";
+import { multinomial } from "../rank/rank-test.js";
+import { type DiscoverOptions, type HierarchyResult, discoverHierarchy } from "./discover.js";
+
+/**
+ * Options of {@link bootstrapHierarchy}: those of the search, and the number of replicates.
+ * @category Search
+ */
+export interface BootstrapOptions extends Omit<DiscoverOptions, "onProgress"> {
+  /** Default 50. */
+  readonly replicates?: number;
+  /** Called after every replicate; `metric` is the number of latents it found. */
+  readonly onProgress?: (progress: { readonly iteration: number; readonly total: number; readonly metric: number }) => void;
+}
+
+/**
+ * Frequencies over bootstrap replicates.
+ * @category Search
+ */
+export interface BootstrapResult {
+  /** The search on all rows. */
+  readonly result: HierarchyResult;
+  readonly replicates: number;
+  /** For each edge of the result, how often it was found, directions and names of latents aside. */
+  readonly edges: readonly { readonly from: string; readonly to: string; readonly frequency: number }[];
+  /** For each cover, how often some cover divided the observed variables into the same two sets: below it, and the rest. */
+  readonly covers: readonly { readonly latents: readonly string[]; readonly observed: readonly string[]; readonly frequency: number }[];
+  /** How often two observed variables had a latent parent in common, float64 [q, q], in the order of `result.graph.observed`. */
+  readonly together: NdArray<"float64">;
+  /** How often the whole skeleton came out the same. */
+  readonly same: number;
+}
+
+/**
+ * The search on resampled rows: how often its edges and covers come back.
+ *
+ * @param input - labels, see {@link LabelData}
+ * @param key - random key; a replicate depends on it and its number only
+ * @param options - see {@link BootstrapOptions}
+ * @returns see {@link BootstrapResult}
+ * @throws what {@link discoverHierarchy} throws
+ * @example
+ * ```ts
+ * import { key } from "@provably/core-tensor/random";
+ * import { bootstrapHierarchy, presetGraph, randomCpts, sampleHierarchy } from "@provably/causal-latent/hierarchy";
+ *
+ * const graph = presetGraph("star");
+ * const data = sampleHierarchy(graph, randomCpts(graph, key(0)), 3000, key(1));
+ * bootstrapHierarchy(data, key(2), { replicates: 5 }).covers[0].frequency; // => 1
+ * ```
+ * @category Search
+ */
+export function bootstrapHierarchy(input: LabelData, key: RngKey, options: BootstrapOptions = {}): BootstrapResult {
+  const { replicates = 50, onProgress, ...search } = options;
+  if (!Number.isInteger(replicates) || replicates < 1)
+    throw new DomainError(`bootstrapHierarchy: replicates must be an integer ≥ 1, got ${replicates}`);
+  const rows = rowsOfLabels("bootstrapHierarchy", input);
+  const data = { data: input.data, states: rows.states, names: rows.names };
+  const result = discoverHierarchy(data, search);
+  const q = rows.names.length;
+  const pairs = result.edges.map(({ from, to }) => [from, to] as const);
+  const edgeCounts = new Float64Array(result.edges.length);
+  const covers = splitsOf(result.graph);
+  const coverCounts = new Float64Array(covers.length);
+  const together = new Float64Array(q * q);
+  let same = 0;
+  for (let b = 0; b < replicates; b++) {
+    const counts = multinomial(foldIn(key, b), rows.weights, rows.total);
+    const found = discoverHierarchy({ ...data, data: repeatRows(rows.columns, counts, rows.total) }, search);
+    const foundPairs = found.edges.map(({ from, to }) => [from, to] as const);
+    const { names, commonEdges } = matchLatents(pairs, foundPairs, rows.names);
+    const rename = (name: string): string => names[name] ?? (rows.names.includes(name) ? name : `?${name}`);
+    const present = new Set(foundPairs.flatMap(([x, y]) => [`${rename(x)}\n${rename(y)}`, `${rename(y)}\n${rename(x)}`]));
+    pairs.forEach(([x, y], e) => (edgeCounts[e]! += present.has(`${x}\n${y}`) ? 1 : 0));
+    const splits = new Set(splitsOf(found.graph).map(({ mark }) => mark));
+    covers.forEach(({ mark }, c) => (coverCounts[c]! += splits.has(mark) ? 1 : 0));
+    if (commonEdges === pairs.length && foundPairs.length === pairs.length) same++;
+    const latent = new Set(found.graph.latents);
+    for (let i = 0; i < q; i++)
+      for (let j = 0; j < q; j++) {
+        const own = found.graph.parents[rows.names[i]!]!;
+        if (i !== j && found.graph.parents[rows.names[j]!]!.some((p) => latent.has(p) && own.includes(p))) together[i * q + j]! += 1 / replicates;
+      }
+    onProgress?.({ iteration: b + 1, total: replicates, metric: found.latents.length });
+  }
+  return {
+    result,
+    replicates,
+    edges: result.edges.map(({ from, to }, e) => ({ from, to, frequency: edgeCounts[e]! / replicates })),
+    covers: covers.map(({ latents, observed }, c) => ({ latents, observed, frequency: coverCounts[c]! / replicates })),
+    together: toArray(together, [q, q]),
+    same: same / replicates,
+  };
+}
+
+/** Each cover with the division of the observed variables that it makes, written alike for a set and its complement: a tree has no top. */
+function splitsOf(graph: ConceptGraph): { latents: readonly string[]; observed: readonly string[]; mark: string }[] {
+  const children = childrenOf(graph);
+  const below = (name: string): string[] => (graph.observed.includes(name) ? [name] : children[name]!.flatMap(below));
+  return coversOf(graph).map((latents) => {
+    const set = new Set(latents.flatMap(below));
+    const observed = graph.observed.filter((name) => set.has(name));
+    const rest = graph.observed.filter((name) => !set.has(name));
+    return { latents, observed, mark: `${latents.length}: ${[observed.join(), rest.join()].sort().join(" | ")}` };
+  });
+}
+
+function repeatRows(columns: readonly Int32Array[], counts: Float64Array, total: number): NdArray<"int32"> {
+  const q = columns.length;
+  const out = new Int32Array(total * q);
+  let at = 0;
+  counts.forEach((count, row) => {
+    for (let c = 0; c < count; c++) for (let j = 0; j < q; j++) out[at++] = columns[j]![row]!;
+  });
+  return toInts(out, [total, q]);
+}

@@ -1,0 +1,134 @@
+import { foldIn, key } from "@provably/core-tensor/random";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { type RankTestMethod, estimateRank, rankTest } from "../../src/hierarchy/index.js";
+import { multinomial } from "../../src/hierarchy/rank/rank-test.js";
+
+const tables = fc
+  .tuple(fc.integer({ min: 1, max: 4 }), fc.integer({ min: 1, max: 4 }))
+  .chain(([p, q]) => fc.array(fc.array(fc.integer({ min: 0, max: 30 }), { minLength: q, maxLength: q }), { minLength: p, maxLength: p }))
+  .filter((table) => table.flat().some((x) => x > 0));
+const methods: readonly RankTestMethod[] = ["auto", "kp", "pearson", "bartlett", "bartlettLawley", "lr", "exact"];
+
+describe("rankTest", () => {
+  it("is Pearson's chi-square for rank 1", () => {
+    // Σ (observed − expected)² / expected by hand: margins 30, 30 and 20, 40
+    const expected = [10, 20, 10, 20];
+    const statistic = [15, 15, 5, 25].reduce((sum, x, i) => sum + (x - expected[i]!) ** 2 / expected[i]!, 0);
+    expect(rankTest([[15, 15], [5, 25]], { method: "pearson" }).statistic).toBeCloseTo(statistic, 10); // prettier-ignore
+  });
+
+  it("gives a finite statistic and a p-value in [0, 1] for every table, however sparse", () => {
+    fc.assert(
+      fc.property(tables, fc.integer({ min: 1, max: 3 }), fc.constantFrom(...methods), (table, rank, method) => {
+        const { statistic, pValue, df } = rankTest(table, { rank, method, restarts: 2 });
+        expect(Number.isFinite(statistic) && pValue >= 0 && pValue <= 1 && df >= 0).toBe(true);
+      }),
+      { seed: 1, numRuns: 300 },
+    );
+  });
+
+  it("does not depend on the order of rows and columns, nor on which are which", () => {
+    fc.assert(
+      fc.property(tables, fc.constantFrom("kp", "pearson", "bartlett"), (table, method) => {
+        const turned = table[0]!.map((_, j) => table.map((row) => row[j]!)).reverse();
+        const [a, b] = [rankTest(table, { method }), rankTest(turned, { method })];
+        expect(Math.abs(a.statistic - b.statistic)).toBeLessThanOrEqual(1e-7 * (1 + a.statistic));
+      }),
+      { seed: 2, numRuns: 100 },
+    );
+  });
+
+  it("drops empty rows and columns and says so", () => {
+    const { shape, warnings, df } = rankTest([[5, 0, 7], [0, 0, 0], [9, 0, 4]], { method: "pearson" }); // prettier-ignore
+    expect(shape).toEqual([2, 2]);
+    expect(df).toBe(1);
+    expect(warnings.join()).toMatch(/1 empty rows dropped.*1 empty columns dropped/);
+  });
+
+  it("has nothing to test where one row or column is left", () => {
+    const { statistic, df, pValue, rejected } = rankTest([[5, 7, 9]]);
+    expect([statistic, df, pValue, rejected]).toEqual([0, 0, 1, false]);
+  });
+
+  it("warns where counts are too thin, and lets auto fall back", () => {
+    const thin = rankTest([[1, 0, 2, 1], [0, 2, 1, 0], [1, 1, 0, 1]], { rank: 2 }); // prettier-ignore
+    expect(thin.method).toBe("bartlett");
+    expect(thin.warnings.join()).toMatch(/below 10/);
+  });
+
+  it("takes a table that equals its own diagonal: two identical variables", () => {
+    const { pValue } = rankTest([[50, 0], [0, 50]], { method: "kp" }); // prettier-ignore
+    expect(pValue).toBeLessThan(1e-10);
+  });
+
+  it("repeats a bootstrap for the same key and accepts what is true", () => {
+    const table = multinomial(key(5), Float64Array.of(0.2, 0.1, 0.3, 0.4), 500);
+    const counts = [[table[0]!, table[1]!], [table[2]!, table[3]!]]; // prettier-ignore
+    const run = (): number => rankTest(counts, { method: "bootstrap", key: key(1), replicates: 99 }).pValue;
+    expect(run()).toBe(run());
+    expect(rankTest([[60, 5], [5, 60]], { method: "permutation", key: key(2) }).pValue).toBe(1 / 200); // prettier-ignore
+  });
+
+  it.each([
+    [() => rankTest([[1, -1]]), "InvalidDataError", /row 0, column 1/],
+    [() => rankTest([[1, NaN]]), "InvalidDataError", /NaN/],
+    [() => rankTest([[0, 0]]), "InvalidDataError", /all be 0/],
+    [() => rankTest([1, 2]), "ShapeError", /\[p, q\]/],
+    [() => rankTest([[1, 2]], { rank: 0 }), "DomainError", /rank must/],
+    [() => rankTest([[1, 2]], { method: "wald" as "kp" }), "DomainError", /method must/],
+    [() => rankTest([[1, 2]], { method: "permutation", rank: 2 }), "DomainError", /rank 1 only/],
+  ])("names what is wrong (%#)", (run, name, message) => {
+    expect(run).toThrow(expect.objectContaining({ name, message: expect.stringMatching(message) as string }));
+  });
+
+  it("estimates a rank", () => {
+    const counts = multinomial(key(7), rankTwo, 20_000);
+    expect(estimateRank(Array.from({ length: 4 }, (_, i) => [...counts.subarray(4 * i, 4 * i + 4)]))).toBe(2);
+  });
+});
+
+// P = ½ a bᵀ + ½ c dᵀ: rank 2, smallest cell 0.0325
+const [a, b, c, d] = [[0.4, 0.3, 0.2, 0.1], [0.35, 0.3, 0.2, 0.15], [0.1, 0.2, 0.3, 0.4], [0.1, 0.25, 0.25, 0.4]]; // prettier-ignore
+const rankTwo = Float64Array.from({ length: 16 }, (_, i) => 0.5 * a[i >> 2]! * b[i & 3]! + 0.5 * c[i >> 2]! * d[i & 3]!);
+const rankOne = Float64Array.from({ length: 16 }, (_, i) => a[i >> 2]! * d[i & 3]!);
+
+/** Share of tables on which a true hypothesis is rejected at the 5 % level. */
+function size(method: RankTestMethod, rank: 1 | 2, n: number, count: number, offset: number): number {
+  let rejected = 0;
+  for (let r = 0; r < count; r++) {
+    const counts = multinomial(foldIn(key("size"), offset + r), rank === 1 ? rankOne : rankTwo, n);
+    const table = Array.from({ length: 4 }, (_, i) => [...counts.subarray(4 * i, 4 * i + 4)]);
+    if (rankTest(table, { rank, method, alpha: 0.05, restarts: 2, replicates: 99, key: foldIn(key("starts"), r) }).rejected) rejected++;
+  }
+  return rejected / count;
+}
+
+describe("size of the tests at the 5 % level, 4 × 4 tables, n = 2000", () => {
+  const slow = process.env["RUN_SLOW"] !== undefined;
+  // sd of a share is √(0.05 · 0.95 / N): 0.0022 for 10⁴ tables, where [3 %, 7 %] is asked for, 0.0109 for 400, where the band is wider by 4 of these
+  const cases: [RankTestMethod, 1 | 2][] = [
+    ...(["kp", "pearson", "bartlett", "bartlettLawley", "lr", "auto"] as const).flatMap((m): [RankTestMethod, 1 | 2][] => [[m, 1], [m, 2]]),
+    ["permutation", 1],
+    ["bootstrap", 1],
+    ["bootstrap", 2],
+  ]; // prettier-ignore
+  it.each(cases)(
+    "%s, rank %d",
+    (method, rank) => {
+      const heavy = method === "bootstrap" || method === "permutation" || method === "lr";
+      if (heavy && !slow) {
+        const share = size(method, rank, 500, 40, 0);
+        expect(share).toBeLessThanOrEqual(0.05 + 4 * Math.sqrt((0.05 * 0.95) / 40));
+        return;
+      }
+      const count = slow ? 10_000 : 400;
+      const share = size(method, rank, 2000, count, 0);
+      if (slow) console.log(`size of ${method}, rank ${rank}: ${share}`);
+      const margin = slow ? 0 : 4 * Math.sqrt((0.05 * 0.95) / count);
+      expect(share).toBeGreaterThanOrEqual(0.03 - margin);
+      expect(share).toBeLessThanOrEqual(0.07 + margin);
+    },
+    3_600_000,
+  );
+});
