@@ -102,9 +102,8 @@ function quantizeRows(data: ArrayLike<number>, m: number, values: { [i: number]:
     let peak = 0;
     for (let j = i * m; j < (i + 1) * m; j++) peak = Math.max(peak, Math.abs(data[j]!));
     scales[i] = peak / 127;
-    if (peak === 0) continue;
     for (let j = i * m; j < (i + 1) * m; j++) {
-      const q = (127 * data[j]!) / peak;
+      const q = peak === 0 ? 0 : (127 * data[j]!) / peak;
       values[j] = Math.sign(q) * Math.round(Math.abs(q));
     }
   }
@@ -144,7 +143,6 @@ function allocate(
   collected.register(handle, room, handle);
   const buffer = store.memory.buffer;
   const values = new Storage(buffer, block.address, n * m);
-  values.fill(0);
   return { handle, values, ...(dtype === "int8" && { scales: new Float32Array(buffer, scalesAt, n) }) };
 }
 
@@ -181,10 +179,14 @@ export function gatherPinned(w: PinnedMatrix, rows: Int32Array): PinnedMatrix {
   checkRows("gatherPinned", w, rows);
   const target = allocate(rows.length, m, w.dtype);
   const from = viewsOf(w, source);
-  rows.forEach((row, i) => {
-    target.values.set(from.values.subarray(row * m, (row + 1) * m), i * m);
-    if (target.scales) target.scales[i] = from.scales[row]!;
-  });
+  // rows that follow each other are copied at once
+  for (let i = 0; i < rows.length;) {
+    const first = i++;
+    while (i < rows.length && rows[i] === rows[i - 1]! + 1) i++;
+    const row = rows[first]!;
+    target.values.set(from.values.subarray(row * m, (row + i - first) * m), first * m);
+  }
+  if (target.scales) for (let i = 0; i < rows.length; i++) target.scales[i] = from.scales[rows[i]!]!;
   return target.handle;
 }
 

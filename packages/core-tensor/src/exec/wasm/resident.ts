@@ -15,6 +15,9 @@ export const OPERANDS_END = 512 * PAGE_BYTES;
 /** Just under the 4 GiB that 32-bit addresses reach. */
 const MAX_PAGES = 65535;
 
+/** 16 MiB. */
+const GROWTH_PAGES = 256;
+
 interface FloatKernel {
   dots(x: number, matrix: number, rowBytes: number, rows: number, y: number, m: number, n: number, k: number): void;
   combine(x: number, matrix: number, rowBytes: number, rows: number, y: number, n: number, k: number): void;
@@ -90,8 +93,11 @@ function take(store: Store, bytes: number): Block | undefined {
     const end = memory.buffer.byteLength;
     const last = free.at(-1);
     const missing = bytes - (last && last.address + last.bytes === end ? last.bytes : 0);
-    const pages = Math.ceil(missing / PAGE_BYTES);
-    if (end / PAGE_BYTES + pages > MAX_PAGES) return undefined;
+    const needed = Math.ceil(missing / PAGE_BYTES);
+    const left = MAX_PAGES - end / PAGE_BYTES;
+    if (needed > left) return undefined;
+    // growing is slow, so that small blocks share one growth
+    const pages = Math.min(left, Math.max(needed, GROWTH_PAGES));
     try {
       memory.grow(pages);
     } catch {
