@@ -2,10 +2,25 @@ import { readFileSync, readdirSync } from "node:fs";
 import { type NdArray, toTypedArray } from "@provably/core-tensor";
 import { decodeSafetensors } from "@provably/core-tensor/io";
 import { describe, expect, it } from "vitest";
-import { decodeStep, languageModel, logits, modelConfig, prefill, type ModelConfig } from "../../src/griffin/index.js";
-import { expectNear, modelFolder, modelNames, present } from "./fixtures.js";
+import {
+  type ModelConfig,
+  type SparsityMethod,
+  decodeStep,
+  generateTokens,
+  languageModel,
+  loadModel,
+  logits,
+  modelConfig,
+  neuronScores,
+  prefill,
+  prunedFeedForward,
+  readPrompt,
+  selectExperts,
+  sparsify,
+} from "../../src/griffin/index.js";
+import { expectNear, folder, load, modelFolder, modelNames, present } from "./fixtures.js";
 
-export interface Expected {
+interface Expected {
   readonly ids: number[];
   readonly k: number;
   readonly logits_last: number[];
@@ -76,6 +91,24 @@ describe.skipIf(!present).each(modelNames)("golden model %s", (name) => {
     expectNear(second.logits, expected.full_logits_step2, 2e-4);
   });
 
+  it("chooses the same experts, and writes the same text with them alone", async () => {
+    const model = await loadModel(modelFolder(name));
+    const prompt = readPrompt(model, ids);
+    prompt.statistics.layers.forEach((layer, i) => {
+      expectNear(neuronScores(layer), expected.statistic[i]!, 1e-5);
+    });
+    const { k } = expected;
+    const experts = selectExperts(prompt.statistics, { k });
+    expect(experts.layers.map((chosen) => [...chosen])).toEqual(expected.experts);
+    expect(sparsify(model, prompt, { kind: "magnitude", k }).experts!.layers.map((chosen) => [...chosen])).toEqual(expected.magnitude_experts);
+    for (const storage of ["packed", "indexed"] as const) {
+      const steps = generateTokens(model, ids, { maxNewTokens: 16, stopTokens: [], sparsity: { kind: "griffin", k, storage } });
+      expect([...steps].map(({ token }) => token)).toEqual(expected.greedy_griffin);
+      const second = decodeStep(model, prompt.cache, expected.greedy_full[0]!, { feedForward: prunedFeedForward(model, experts, { storage }) });
+      expectNear(second.logits, expected.griffin_logits_step2, 2e-4);
+    }
+  });
+
   it("reads in chunks, token by token, and from a branch of the cache what it reads at once", () => {
     const model = languageModel(params, config);
     const whole = prefill(model, ids, { logits: "all" }).logits;
@@ -89,5 +122,20 @@ describe.skipIf(!present).each(modelNames)("golden model %s", (name) => {
       cache = step.cache;
     });
     expect([half.cache.length, other.cache.length, cache.length]).toEqual([12, 18, 24]);
+  });
+});
+
+describe.skipIf(!present).each(["f16", "bf16", "q8_0"])("golden GGUF file in %s", (type) => {
+  const golden = load<Pick<Expected, "ids" | "logits_last" | "experts" | "greedy_full" | "greedy_griffin">>(`gguf/tiny-${type}`);
+  it("gives the logits, experts and texts of the oracle", async () => {
+    const model = await loadModel(`${folder}/gguf/tiny-${type}.gguf`);
+    const prompt = readPrompt(model, golden.ids);
+    expectNear(prompt.logits, golden.logits_last, 2e-4);
+    const k = golden.experts[0]!.length;
+    expect(selectExperts(prompt.statistics, { k }).layers.map((chosen) => [...chosen])).toEqual(golden.experts);
+    const write = (sparsity?: SparsityMethod): number[] =>
+      [...generateTokens(model, golden.ids, { maxNewTokens: 8, stopTokens: [], ...(sparsity && { sparsity }) })].map(({ token }) => token);
+    expect(write()).toEqual(golden.greedy_full);
+    expect(write({ kind: "griffin", k })).toEqual(golden.greedy_griffin);
   });
 });

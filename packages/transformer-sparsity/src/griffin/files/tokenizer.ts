@@ -12,8 +12,8 @@ import { type ModelFiles, readWhole } from "./source.js";
 export interface Tokenizer {
   /** Token numbers; with the start token and its like unless `addSpecialTokens` is false. */
   encode(text: string, options?: { readonly addSpecialTokens?: boolean }): number[];
-  /** Text, without start and end tokens. */
-  decode(ids: readonly number[]): string;
+  /** Text; without start and end tokens unless `skipSpecialTokens` is false. */
+  decode(ids: readonly number[], options?: { readonly skipSpecialTokens?: boolean }): string;
 }
 
 /** Largest tokenizer file that is read. */
@@ -50,7 +50,8 @@ export async function loadTokenizer(source: string | URL | ModelFiles): Promise<
     encode: (text, { addSpecialTokens = true } = {}) =>
       typed("the text cannot be encoded", () => checkIds(tokenizer.encode(text, { add_special_tokens: addSpecialTokens }).ids)),
     // the library refuses an empty list
-    decode: (ids) => (ids.length === 0 ? "" : typed("the tokens cannot be decoded", () => tokenizer.decode([...ids], { skip_special_tokens: true }))),
+    decode: (ids, { skipSpecialTokens = true } = {}) =>
+      ids.length === 0 ? "" : typed("the tokens cannot be decoded", () => tokenizer.decode([...ids], { skip_special_tokens: skipSpecialTokens })),
   };
 }
 

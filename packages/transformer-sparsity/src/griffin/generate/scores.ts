@@ -67,7 +67,9 @@ export function perplexity(model: LanguageModel, ids: readonly number[], promptL
   if (!Number.isInteger(promptLength) || promptLength < 1 || promptLength >= ids.length)
     throw new DomainError(`perplexity: promptLength must be an integer in 1 … ${ids.length - 1}, got ${promptLength}`);
   const prompt = readFor(model, ids.slice(0, promptLength), method);
-  const { logProbs } = scoreContinuation(model, prompt, ids.slice(promptLength), method && sparsify(model, prompt, method));
+  const sparse = method && sparsify(model, prompt, method);
+  const { logProbs } = scoreContinuation(model, prompt, ids.slice(promptLength), sparse);
+  sparse?.free();
   return Math.exp(-logProbs.reduce((a, b) => a + b, 0) / logProbs.length);
 }
 
@@ -94,7 +96,10 @@ export function perplexity(model: LanguageModel, ids: readonly number[], promptL
 export function classificationLogits(model: LanguageModel, ids: readonly number[], method: SparsityMethod): Float32Array {
   if (ids.length < 2) throw new DomainError(`classificationLogits: ids must hold at least two tokens, got ${ids.length}`);
   const prompt = readFor(model, ids.slice(0, -1), method);
-  return decodeStep(model, prompt.cache, ids[ids.length - 1]!, sparsify(model, prompt, method)).logits;
+  const sparse = sparsify(model, prompt, method);
+  const { logits } = decodeStep(model, prompt.cache, ids[ids.length - 1]!, sparse);
+  sparse.free();
+  return logits;
 }
 
 /** Reads a prompt with what a method will ask for. */

@@ -130,33 +130,38 @@ export function* generateTokens(
   let reason: GenerateResult["reason"] = "length";
   let steps = 0;
   let stepSeconds = 0;
-  while (tokens.length < maxNewTokens) {
-    const token = choose(ban(logits, bannedTokens), context, sampling, key, tokens.length);
-    tokens.push(token);
-    context.push(token);
-    const wish = yield scored(logits, token, alternatives);
-    if (wish === "stop" || stopTokens.includes(token)) {
-      reason = "stop";
-      break;
+  try {
+    while (tokens.length < maxNewTokens) {
+      const token = choose(ban(logits, bannedTokens), context, sampling, key, tokens.length);
+      tokens.push(token);
+      context.push(token);
+      const wish = yield scored(logits, token, alternatives);
+      if (wish === "stop" || stopTokens.includes(token)) {
+        reason = "stop";
+        break;
+      }
+      if (tokens.length === maxNewTokens) break;
+      if (cache.length >= model.config.maxPositions) {
+        reason = "context";
+        break;
+      }
+      signal?.throwIfAborted();
+      clock();
+      const inFull = refreshEvery !== undefined && tokens.length % refreshEvery === 0;
+      const step: ForwardResult & { readonly statistics?: FeedForwardStatistics } = inFull
+        ? observedStep(model, cache, token, statistics, options.decay)
+        : decodeStep(model, cache, token, sparse);
+      ({ logits, cache } = step);
+      if (step.statistics && sparsity) {
+        statistics = step.statistics;
+        sparse?.free();
+        sparse = sparsify(model, { ...prompt, statistics }, sparsity);
+      }
+      steps++;
+      stepSeconds += clock();
     }
-    if (tokens.length === maxNewTokens) break;
-    if (cache.length >= model.config.maxPositions) {
-      reason = "context";
-      break;
-    }
-    signal?.throwIfAborted();
-    clock();
-    const inFull = refreshEvery !== undefined && tokens.length % refreshEvery === 0;
-    const step: ForwardResult & { readonly statistics?: FeedForwardStatistics } = inFull
-      ? observedStep(model, cache, token, statistics, options.decay)
-      : decodeStep(model, cache, token, sparse);
-    ({ logits, cache } = step);
-    if (step.statistics && sparsity) {
-      statistics = step.statistics;
-      sparse = sparsify(model, { ...prompt, statistics }, sparsity);
-    }
-    steps++;
-    stepSeconds += clock();
+  } finally {
+    sparse?.free();
   }
   return {
     tokens,

@@ -37,12 +37,22 @@ export interface PrunedOptions {
  * @category Sparsity
  */
 export function prunedFeedForward(model: LanguageModel, experts: ExpertSet, options: PrunedOptions = {}): FeedForward {
+  return prune(model, experts, options).feedForward;
+}
+
+/** The same, with a way to return the memory of packed rows before they are collected. */
+export function prune(model: LanguageModel, experts: ExpertSet, options: PrunedOptions): { readonly feedForward: FeedForward; free(): void } {
   const { storage = "packed" } = options;
   const layers = checkExperts("prunedFeedForward", model, experts);
-  if (storage === "indexed") return (block, x) => indexed(block, x, layers[block.layer]);
+  if (storage === "indexed") return { feedForward: (block, x) => indexed(block, x, layers[block.layer]), free() {} };
   if (storage !== "packed") throw new DomainError(`prunedFeedForward: storage must be packed or indexed, got ${String(storage)}`);
   const packed = layers.map((chosen, i) => pack(model.layers[i]!.feedForward, chosen));
-  return ({ layer, activation }, x) => indexed({ layer, activation, weights: packed[layer]! }, x);
+  return {
+    feedForward: ({ layer, activation }, x) => indexed({ layer, activation, weights: packed[layer]! }, x),
+    free() {
+      for (const { gate, up, down } of packed) for (const linear of [gate, up, down]) linear?.weight.free();
+    },
+  };
 }
 
 function indexed(block: FeedForwardBlock, x: Float32Array, rows?: Int32Array): Float32Array {

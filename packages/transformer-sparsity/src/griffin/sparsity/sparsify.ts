@@ -5,7 +5,7 @@ import type { FeedForward } from "../runtime/feed-forward.js";
 import type { LanguageModel } from "../runtime/model.js";
 import { catsFeedForward, tealFeedForward, wandaFeedForward } from "./baselines.js";
 import { type ExpertOptions, type ExpertSet, expertCounts, retainedEnergy, selectExperts } from "./experts.js";
-import { type PrunedOptions, magnitudeScores, prunedFeedForward } from "./neurons.js";
+import { type PrunedOptions, magnitudeScores, prune } from "./neurons.js";
 import type { Prompt } from "./prompt.js";
 import { selectNeurons } from "./selection.js";
 
@@ -40,6 +40,8 @@ export interface SparseFeedForward {
   readonly feedForward: FeedForward;
   /** The neurons that stay, where the method keeps whole neurons. */
   readonly experts?: ExpertSet;
+  /** Returns the memory of packed neurons now, rather than when they are collected. The blocks then throw. */
+  free(): void;
 }
 
 /**
@@ -71,11 +73,11 @@ export function sparsify(model: LanguageModel, prompt: Prompt, method: SparsityM
     case "random":
       return pruned(model, fixedExperts(model, prompt, method, method.key), method);
     case "wanda":
-      return { feedForward: wandaFeedForward(model, prompt, method.density) };
+      return { feedForward: wandaFeedForward(model, prompt, method.density), free() {} };
     case "cats":
-      return { feedForward: catsFeedForward(model, prompt, method.density) };
+      return { feedForward: catsFeedForward(model, prompt, method.density), free() {} };
     case "teal":
-      return { feedForward: tealFeedForward(model, prompt, method.density) };
+      return { feedForward: tealFeedForward(model, prompt, method.density), free() {} };
     default:
       throw new DomainError(
         `sparsify: method.kind must be griffin, experts, magnitude, random, wanda, cats or teal, got ${String((method as { kind: unknown }).kind)}`,
@@ -84,7 +86,7 @@ export function sparsify(model: LanguageModel, prompt: Prompt, method: SparsityM
 }
 
 function pruned(model: LanguageModel, experts: ExpertSet, { storage }: PrunedOptions): SparseFeedForward {
-  return { experts, feedForward: prunedFeedForward(model, experts, storage && { storage }) };
+  return { experts, ...prune(model, experts, storage ? { storage } : {}) };
 }
 
 /** Sets that do not look at the prompt; their retained energy is the prompt's all the same. */

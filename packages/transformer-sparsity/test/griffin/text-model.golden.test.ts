@@ -1,0 +1,154 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { beforeAll, describe, expect, it } from "vitest";
+import { key } from "@provably/core-tensor/random";
+import {
+  type LanguageModel,
+  type Prompt,
+  type SparsityMethod,
+  type Tokenizer,
+  decodeStep,
+  generateTokens,
+  loadModel,
+  loadTokenizer,
+  neuronScores,
+  prunedFeedForward,
+  readPrompt,
+  scoreContinuation,
+  selectExperts,
+  sparsify,
+} from "../../src/griffin/index.js";
+import { expectNear, folder, load, present, textModel } from "./fixtures.js";
+
+interface Sparse {
+  readonly k: number;
+  readonly experts: number[][];
+  readonly ids: number[];
+  readonly gaps: number[];
+  readonly step2_logits: number[];
+}
+interface Golden {
+  readonly name: string;
+  readonly text: string;
+  readonly ids: number[];
+  readonly prompt_last_logits: number[];
+  readonly prompt_log_likelihood: number;
+  readonly statistic: number[][];
+  readonly full: { readonly ids: number[]; readonly gaps: number[] };
+  readonly "griffin_0.75": Sparse;
+  readonly "griffin_0.5": Sparse;
+  readonly "griffin_0.25": Sparse;
+  readonly "magnitude_0.5": Sparse;
+}
+const sum = (x: ArrayLike<number>): number => Array.from(x).reduce((a, b) => a + b, 0);
+const sets = (layers: readonly Int32Array[]): number[][] => layers.map((chosen) => [...chosen]);
+
+describe.skipIf(!present)("the model trained on text", () => {
+  let model: LanguageModel;
+  let tokenizer: Tokenizer;
+  beforeAll(async () => {
+    model = await loadModel(textModel);
+    tokenizer = await loadTokenizer(textModel);
+  });
+
+  it("has the tokens that its tokenizer gives elsewhere", () => {
+    for (const c of load<{ text: string; ids: number[]; ids_without_special: number[]; decoded: string }[]>("tiny-llama-tokenizer")) {
+      expect(tokenizer.encode(c.text)).toEqual(c.ids);
+      expect(tokenizer.encode(c.text, { addSpecialTokens: false })).toEqual(c.ids_without_special);
+      expect(tokenizer.decode(c.ids_without_special, { skipSpecialTokens: false })).toBe(c.decoded);
+    }
+    expect(tokenizer.decode([])).toBe("");
+  });
+
+  const written = (ids: number[], sparsity?: SparsityMethod): number[] =>
+    [...generateTokens(model, ids, { maxNewTokens: 64, stopTokens: [], ...(sparsity && { sparsity }) })].map(({ token }) => token);
+  /** Up to the first step where two tokens are nearly as likely. */
+  const expectSame = (actual: number[], ids: number[], gaps: number[]): void => {
+    const unsure = gaps.findIndex((gap) => gap < 2e-3);
+    const n = unsure < 0 ? ids.length : unsure;
+    expect(n).toBeGreaterThan(8);
+    expect(actual.slice(0, n)).toEqual(ids.slice(0, n));
+  };
+
+  it.each(load<{ prompts: Golden[] }>("tiny-llama-text").prompts)("reads $name and writes on as elsewhere", (golden) => {
+    expect(tokenizer.encode(golden.text).slice(0, golden.ids.length)).toEqual(golden.ids);
+    const prompt = readPrompt(model, golden.ids);
+    expectNear(prompt.logits, golden.prompt_last_logits, 2e-4);
+    prompt.statistics.layers.forEach((layer, i) => {
+      expectNear(neuronScores(layer), golden.statistic[i]!, 1e-5);
+    });
+    const first = readPrompt(model, golden.ids.slice(0, 1));
+    expect(sum(scoreContinuation(model, first, golden.ids.slice(1)).logProbs)).toBeCloseTo(golden.prompt_log_likelihood, 2);
+    expectSame(written(golden.ids), golden.full.ids, golden.full.gaps);
+    for (const density of [0.75, 0.5, 0.25] as const) {
+      const expected = golden[`griffin_${density}`];
+      const experts = selectExperts(prompt.statistics, { density });
+      expect(sets(experts.layers)).toEqual(expected.experts);
+      const feedForward = prunedFeedForward(model, experts);
+      expectNear(decodeStep(model, prompt.cache, expected.ids[0]!, { feedForward }).logits, expected.step2_logits, 2e-4);
+      expectSame(written(golden.ids, { kind: "griffin", density }), expected.ids, expected.gaps);
+    }
+    const magnitude = sparsify(model, prompt, { kind: "magnitude", density: 0.5 });
+    expect(sets(magnitude.experts!.layers)).toEqual(golden["magnitude_0.5"].experts);
+    expectSame(written(golden.ids, { kind: "magnitude", density: 0.5 }), golden["magnitude_0.5"].ids, golden["magnitude_0.5"].gaps);
+  });
+
+  describe("on held-out windows", () => {
+    const { nll } = load<{ nll: number[][] }>("tiny-llama-validation-windows");
+    const file = readFileSync(join(folder, "tiny-llama-validation-windows.u16"));
+    const all = new Uint16Array(file.buffer.slice(file.byteOffset, file.byteOffset + file.length));
+    const windows = nll.map((_, i) => [...all.subarray(256 * i, 256 * (i + 1))]);
+    const score = (prompt: Prompt, ids: number[], method?: SparsityMethod): Float64Array => {
+      const sparse = method && sparsify(model, prompt, method);
+      const { logProbs } = scoreContinuation(model, prompt, ids.slice(128), sparse);
+      sparse?.free();
+      return logProbs;
+    };
+
+    interface Losses {
+      readonly full: Float64Array;
+      readonly griffin: Float64Array;
+      readonly magnitude: Float64Array;
+    }
+    let prompts: Prompt[];
+    let losses: Losses[];
+    beforeAll(() => {
+      prompts = windows.map((ids) => readPrompt(model, ids.slice(0, 128)));
+      const { experts } = sparsify(model, prompts[0]!, { kind: "magnitude", density: 0.5 });
+      losses = windows.map((ids, i) => ({
+        full: score(prompts[i]!, ids),
+        griffin: score(prompts[i]!, ids, { kind: "griffin", density: 0.5 }),
+        magnitude: score(prompts[i]!, ids, { kind: "experts", experts: experts! }),
+      }));
+    });
+
+    it("loses as much as elsewhere: full, GRIFFIN and magnitude at 50 %, to 0.1 %", () => {
+      losses.forEach(({ full, griffin, magnitude }, i) => {
+        expectNear([full, griffin, magnitude].map((logProbs) => -sum(logProbs)), nll[i]!, 0, 1e-3); // prettier-ignore
+      });
+    });
+
+    it("orders the ways to choose neurons as on the whole validation set, with perplexities near those", () => {
+      const golden = load<{ continuation_perplexity: Record<string, number> }>("tiny-llama-perplexity").continuation_perplexity;
+      const mean = (logProbs: (i: number) => Float64Array): number =>
+        sum(windows.map((_, i) => -sum(logProbs(i).subarray(1)) / 127)) / windows.length;
+      const by = (method: (i: number) => SparsityMethod) => mean((i) => score(prompts[i]!, windows[i]!, method(i)));
+      const density = 0.5;
+      const log = {
+        full: mean((i) => losses[i]!.full),
+        "griffin_0.75": by(() => ({ kind: "griffin", density: 0.75 })),
+        "griffin_0.5": mean((i) => losses[i]!.griffin),
+        other_prompt_0_5: by((i) => ({ kind: "experts", experts: selectExperts(prompts[(i + 5) % 16]!.statistics, { density }) })),
+        random_0_5: by((i) => ({ kind: "random", density, key: key(i) })),
+        magnitude_0_5: mean((i) => losses[i]!.magnitude),
+      };
+      const order = Object.values(log);
+      expect(order).toEqual([...order].sort((a, b) => a - b));
+      // 16 of 304 windows, whose losses have a standard deviation of about 0.45: 4 standard errors of the mean are 0.45 for the full model. What sparsity adds varies less
+      const added = (name: keyof typeof log): number => log[name] - log.full;
+      expect(Math.abs(log.full - Math.log(golden["full"]!))).toBeLessThan(0.45);
+      for (const name of Object.keys(log) as (keyof typeof log)[])
+        expect(Math.abs(added(name) - Math.log(golden[name]! / golden["full"]!)), name).toBeLessThan(name.startsWith("griffin") ? 0.12 : 0.3);
+    });
+  });
+});
