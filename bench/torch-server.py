@@ -26,6 +26,27 @@ def unary(name, n):
     return lambda: f(x)
 
 
+def chain(n):
+    a, b, c = (torch.rand(n) * 2 - 1 for _ in range(3))
+    return lambda: torch.tanh(a * b + c) * torch.exp(-(a * a))
+
+
+def mlp_step(inputs, hidden, classes, batch):
+    """One step of gradient descent of a perceptron with one hidden layer."""
+    sizes = [(inputs, hidden), (hidden,), (hidden, classes), (classes,)]
+    params = [(0.05 * torch.randn(s)).requires_grad_() for s in sizes]
+    x, y = torch.rand(batch, inputs), torch.arange(batch) % classes
+
+    def run():
+        w1, b1, w2, b2 = params
+        with torch.enable_grad():
+            loss = torch.nn.functional.cross_entropy(torch.relu(x @ w1 + b1) @ w2 + b2, y)
+        for p, g in zip(params, torch.autograd.grad(loss, params)):
+            p.sub_(0.1 * g)
+
+    return run
+
+
 def softmax(n):
     x = torch.rand(n, n)
     return lambda: torch.softmax(x, -1)
@@ -208,7 +229,7 @@ def score_network_step(batch, side, channels):
     return run
 
 
-OPERATIONS = {f.__name__: f for f in (matmul, matvec, unary, softmax, conv2d, add, svd, eigh, tv_sweep, vpo, empirical_score, mixture_sampling, score_network_step)}
+OPERATIONS = {f.__name__: f for f in (matmul, matvec, unary, chain, mlp_step, softmax, conv2d, add, svd, eigh, tv_sweep, vpo, empirical_score, mixture_sampling, score_network_step)}
 prepared = {}
 print(json.dumps({"version": torch.__version__}), flush=True)
 for line in sys.stdin:

@@ -5,6 +5,7 @@ import { treeFill } from "../tree/tree.js";
 import type { Device } from "./device.js";
 import type { Graph } from "./graph.js";
 import { type Executable, interpreter } from "./interpret.js";
+import { refuseNans } from "./nans.js";
 import { type OnDevice, onDevice } from "./on-device.js";
 import { formatGraph } from "./print.js";
 import { ResidentArray, free } from "./resident.js";
@@ -28,6 +29,8 @@ export interface CompileOptions {
    * round takes no more memory. Default none.
    */
   readonly donate?: readonly number[];
+  /** Name the first operation that makes NaN of numbers, by running one operation at a time in JavaScript: slow. Default false. */
+  readonly debugNans?: boolean;
   /** Programs kept, one for each kind of arguments; the one unused for longest goes first. Default 32. */
   readonly cacheSize?: number;
 }
@@ -39,6 +42,8 @@ export interface CompileOptions {
 export interface DeviceCompileOptions {
   /** A device of `@provably/core-tensor/gpu`. */
   readonly device: Device;
+  /** Name the first operation that makes NaN of numbers, by running one operation at a time in JavaScript: slow. Default false. */
+  readonly debugNans?: boolean;
   /** Programs kept, one for each kind of arguments; the one unused for longest goes first. Default 32. */
   readonly cacheSize?: number;
 }
@@ -125,7 +130,12 @@ function isForDevice(options: CompileOptions | DeviceCompileOptions): options is
 }
 
 /** What runs the graph on the CPU for arguments like these. */
-export function executableOf(graph: Graph, { device = "wasm", resident = false }: CompileOptions, leaves: readonly DenseArray[]): Executable {
+export function executableOf(
+  graph: Graph,
+  { device = "wasm", resident = false, debugNans = false }: CompileOptions,
+  leaves: readonly DenseArray[],
+): Executable {
+  if (debugNans) return interpreter(graph, refuseNans);
   const memory = device === "wasm" ? store() : undefined;
   const external = leaves.map((x) => x instanceof ResidentArray);
   return (memory && wasmProgram(graph, memory, { external, resident })) ?? interpreter(graph);

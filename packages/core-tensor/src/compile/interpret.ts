@@ -10,8 +10,8 @@ export interface Executable {
   explain(): string;
 }
 
-/** Watches every value that a node computes. */
-export type Watch = (node: Node, outputs: readonly DenseArray[]) => void;
+/** Watches every node and what it computes. */
+export type Watch = (node: Node, inputs: readonly DenseArray[], outputs: readonly DenseArray[]) => void;
 
 export function interpreter(graph: Graph, watch?: Watch): Executable {
   const dying = lastUses(graph);
@@ -21,8 +21,9 @@ export function interpreter(graph: Graph, watch?: Watch): Executable {
       graph.inputs.forEach((value, i) => arrays.set(value, inputs[i]!));
       const read = (x: Value): DenseArray => x.constant ?? arrays.get(x)!;
       for (const node of graph.nodes) {
-        const outputs = node.primitive.evaluate(node.inputs.map(read), node.attrs, node.outputs);
-        watch?.(node, outputs);
+        const given = node.inputs.map(read);
+        const outputs = node.primitive.evaluate(given, node.attrs, node.outputs);
+        watch?.(node, given, outputs);
         outputs.forEach((y, k) => arrays.set(node.outputs[k]!, y));
         for (const x of dying.get(node) ?? []) arrays.delete(x);
       }

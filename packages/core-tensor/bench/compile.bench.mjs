@@ -1,0 +1,159 @@
+// What do compiled programs gain over eager calls and over the compilers of other libraries?
+import { add, array, crossEntropy, exp, matmul, mul, neg, relu, square, sub, tanh, toTypedArray, treeMap, valueAndGrad } from "@provably/core-tensor";
+import { compile, free, pin } from "@provably/core-tensor/compile";
+import { numbers, pytorch } from "./data.mjs";
+
+const SIZE = 2 ** 20;
+const chain = (a, b, c) => mul(tanh(add(mul(a, b), c)), exp(neg(square(a))));
+
+const chainCase = (resident) => ({
+  name: `tanh(a·b + c)·exp(−a²), float32, 2^20 elements, ${resident ? "arrays resident" : "copies included"}`,
+  work: SIZE,
+  unit: "G elements/s",
+  bars: resident
+    ? [
+        { peer: "tfjs-wasm", ratio: 8 },
+        { peer: "jax-js jit", ratio: 5 },
+        { peer: "pytorch", ratio: 3 },
+      ]
+    : [
+        { peer: "tfjs-wasm", ratio: 4 },
+        { peer: "jax-js jit", ratio: 2.3 },
+      ],
+  async contestants({ peers, torch }) {
+    const data = [1, 2, 3].map((seed) => numbers(SIZE, seed));
+    const [a, b, c] = data.map((d) => array(d));
+    const compiled = compile(chain);
+    const list = [{ name: "core-tensor", run: () => compiled(a, b, c), answer: () => toTypedArray(compiled(a, b, c)) }];
+    if (resident) {
+      const stays = compile(chain, { resident: true });
+      const pinned = pin([a, b, c]);
+      list[0] = { ...list[0], run: () => free(stays(...pinned)) };
+    }
+    list.push({ name: "eager", run: () => chain(a, b, c), answer: () => toTypedArray(chain(a, b, c)) });
+    if (peers["tfjs-wasm"]) {
+      const { tf } = peers["tfjs-wasm"];
+      const [p, q, r] = data.map((d) => tf.tensor1d(d));
+      const f = () => tf.tidy(() => tf.tanh(p.mul(q).add(r)).mul(tf.exp(p.square().neg())));
+      const answer = () => {
+        const inputs = resident ? [] : data.map((d) => tf.tensor1d(d));
+        const y = f();
+        const out = y.dataSync();
+        for (const t of [y, ...inputs]) t.dispose();
+        return out;
+      };
+      list.push({ name: "tfjs-wasm", run: resident ? () => f().dispose() : answer, answer });
+    }
+    if (peers["jax-js"]) {
+      const { jit, numpy } = peers["jax-js"].jax;
+      const make = () => data.map((d) => numpy.array(d, { shape: [SIZE], dtype: numpy.float32 }));
+      const f = jit((x, y, z) => numpy.tanh(x.ref.mul(y).add(z)).mul(numpy.exp(x.ref.mul(x).neg())));
+      const [p, q, r] = make();
+      const answer = () => (resident ? f(p.ref, q.ref, r.ref) : f(...make())).dataSync();
+      list.push({ name: "jax-js jit", run: resident ? () => f(p.ref, q.ref, r.ref).dispose() : answer, answer });
+    }
+    return [...list, ...pytorch(torch, ["chain", SIZE])];
+  },
+});
+
+const [INPUT, HIDDEN, CLASSES, BATCH] = [784, 256, 10, 128];
+
+const trainStep = {
+  name: "one training step of a perceptron 784-256-10, batches of 128, gradient descent",
+  work: 6 * BATCH * HIDDEN * (INPUT + CLASSES) - 2 * BATCH * HIDDEN * INPUT,
+  unit: "GFLOPS",
+  bars: [
+    { peer: "tfjs-wasm", ratio: 1.5 },
+    { peer: "pytorch", ratio: 0.5, node: 22 },
+  ],
+  options: { tolerance: 1e-3 },
+  async contestants({ peers, torch }) {
+    const scaled = (count, seed, by) => numbers(count, seed).map((v) => by * v);
+    const data = {
+      w1: scaled(INPUT * HIDDEN, 1, 0.05),
+      b1: new Float32Array(HIDDEN),
+      w2: scaled(HIDDEN * CLASSES, 2, 0.1),
+      b2: new Float32Array(CLASSES),
+    };
+    const shapes = { w1: [INPUT, HIDDEN], b1: [HIDDEN], w2: [HIDDEN, CLASSES], b2: [CLASSES] };
+    const images = numbers(BATCH * INPUT, 3);
+    const classes = Int32Array.from({ length: BATCH }, (_, i) => i % CLASSES);
+    const params = Object.fromEntries(Object.entries(data).map(([name, d]) => [name, array(d, { shape: shapes[name] })]));
+    const [x, y] = [array(images, { shape: [BATCH, INPUT] }), array(classes)];
+    const loss = (p, u, v) => crossEntropy(add(matmul(relu(add(matmul(u, p.w1), p.b1)), p.w2), p.b2), v);
+    const step = (p, u, v) => {
+      const [value, gradient] = valueAndGrad(loss)(p, u, v);
+      return { value, params: treeMap((w, g) => sub(w, mul(0.1, g)), p, gradient) };
+    };
+    const compiled = compile(step, { resident: true, donate: [0] });
+    let state = pin(params);
+    const answer = (run) => () => toTypedArray(run(params, x, y).params.w2);
+    const list = [
+      {
+        name: "core-tensor",
+        run() {
+          const result = compiled(state, x, y);
+          free(result.value);
+          state = result.params;
+        },
+        answer: answer(compile(step)),
+      },
+      { name: "eager", run: () => step(params, x, y), answer: answer(step) },
+    ];
+    if (peers["tfjs-wasm"]) {
+      const { tf } = peers["tfjs-wasm"];
+      const weights = () => Object.fromEntries(Object.entries(data).map(([name, d]) => [name, tf.tensor(d, shapes[name])]));
+      const [u, hot] = [tf.tensor2d(images, [BATCH, INPUT]), tf.oneHot(tf.tensor1d(classes, "int32"), CLASSES).toFloat()];
+      const rates = tf.scalar(0.1);
+      const move = (p) =>
+        tf.tidy(() => {
+          const network = (w1, b1, w2, b2) => {
+            const logits = tf.add(tf.matMul(tf.relu(tf.add(tf.matMul(u, w1), b1)), w2), b2);
+            const logs = tf.sub(logits, tf.logSumExp(logits, 1, true));
+            return tf.neg(tf.mean(tf.sum(tf.mul(logs, hot), 1)));
+          };
+          const { grads } = tf.valueAndGrads(network)([p.w1, p.b1, p.w2, p.b2]);
+          return Object.fromEntries(["w1", "b1", "w2", "b2"].map((name, i) => [name, tf.sub(p[name], tf.mul(rates, grads[i]))]));
+        });
+      let p = weights();
+      const run = () => {
+        const next = move(p);
+        tf.dispose(p);
+        p = next;
+      };
+      list.push({ name: "tfjs-wasm", run, answer: () => move(weights()).w2.dataSync() });
+    }
+    return [...list, ...pytorch(torch, ["mlp_step", INPUT, HIDDEN, CLASSES, BATCH])];
+  },
+};
+
+const decode = (n) => ({
+  name: `float32 1×${n} · ${n}×${n}, weights pinned`,
+  work: 4 * n * n,
+  unit: "GB/s",
+  bars: [{ peer: "pytorch", ratio: 0.75 }],
+  async contestants({ peers, torch }) {
+    const [x, w] = [numbers(n, 1), numbers(n * n, 2)];
+    const a = array(x, { shape: [1, n] });
+    const weights = pin(array(w, { shape: [n, n] }));
+    const product = compile((u, v) => matmul(u, v));
+    const list = [{ name: "core-tensor", run: () => product(a, weights), answer: () => toTypedArray(product(a, weights)) }];
+    if (peers["tfjs-wasm"]) {
+      const { tf } = peers["tfjs-wasm"];
+      const [p, q] = [tf.tensor2d(x, [1, n]), tf.tensor2d(w, [n, n])];
+      const run = () => {
+        const c = tf.matMul(p, q);
+        const out = c.dataSync();
+        c.dispose();
+        return out;
+      };
+      list.push({ name: "tfjs-wasm", run, answer: run });
+    }
+    return [...list, ...pytorch(torch, ["matvec", n])];
+  },
+});
+
+export default {
+  title: "compile: fused and planned programs, one thread",
+  cases: [chainCase(false), chainCase(true), trainStep, ...[1024, 4096].map(decode)],
+};
