@@ -58,7 +58,7 @@ export function array<D extends DType = DType>(values: ArrayInput | TypedArray, 
     x = fromNested("array", values as readonly Nested[], "values", dtype);
   } else if (dtypeOf(values) !== undefined) {
     const data = values as TypedArray;
-    if (data.buffer.byteLength === 0 && shape !== undefined && sizeOf(shape) > 0)
+    if (isDetached(data) || (data.buffer.byteLength === 0 && shape !== undefined && sizeOf(shape) > 0))
       throw new ShapeError("array: values has no storage; was its buffer transferred to a worker?");
     x = dense<DType>(copy ? data.slice() : data, dtypeOf(values)!, [data.length]);
   } else {
@@ -297,4 +297,15 @@ function fill<D extends DType>(shape: Shape, dtype: D | undefined, value: (i: nu
   const data = allocate(type, sizeOf(shape));
   for (let i = 0; i < data.length; i++) data[i] = value(i);
   return dense(data, type, shape);
+}
+
+/** Whether storage was transferred away. An empty buffer looks the same until somebody makes a view of it. */
+function isDetached({ buffer }: TypedArray): boolean {
+  if (buffer.byteLength > 0) return false;
+  try {
+    new Uint8Array(buffer);
+    return false;
+  } catch {
+    return true;
+  }
 }

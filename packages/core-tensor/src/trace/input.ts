@@ -1,4 +1,5 @@
 /** What public functions accept as an array, and how it becomes one. */
+import { describe } from "../check.js";
 import { ConcretizationError, DTypeError, ShapeError } from "../errors.js";
 import { callerLocation } from "./location.js";
 import { Tracer } from "./tracer.js";
@@ -93,11 +94,6 @@ export function scalar<D extends DType>(value: number, dtype: D): DenseArray<D> 
   const data = allocate(dtype, 1);
   data[0] = dtype === "bool" ? Number(value !== 0) : value;
   return dense(data, dtype, []);
-}
-
-function describe(x: unknown): string {
-  if (x === null) return "null";
-  return typeof x === "object" ? `an object with keys [${Object.keys(x).slice(0, 5).join(", ")}]` : typeof x;
 }
 
 function isNdArrayLike(x: unknown): x is NdArrayLike {
