@@ -93,6 +93,14 @@ describe.skipIf(!present)("the model trained on text", () => {
     expectSame(written(golden.ids, { kind: "magnitude", density: 0.5 }), golden["magnitude_0.5"].ids, golden["magnitude_0.5"].gaps);
   });
 
+  it("loses little in fewer bits", async () => {
+    const { ids, prompt_log_likelihood } = load<{ prompts: Golden[] }>("tiny-llama-text").prompts[0]!;
+    const loss = (m: LanguageModel): number => sum(scoreContinuation(m, readPrompt(m, ids.slice(0, 1)), ids.slice(1)).logProbs);
+    // the file is in float16 already
+    expect(loss(await loadModel(textModel, { dtype: "float16" }))).toBeCloseTo(prompt_log_likelihood, 2);
+    expect(Math.abs(loss(await loadModel(textModel, { dtype: "int8" })) / prompt_log_likelihood - 1)).toBeLessThan(0.01);
+  });
+
   describe("on held-out windows", () => {
     const { nll } = load<{ nll: number[][] }>("tiny-llama-validation-windows");
     const file = readFileSync(join(folder, "tiny-llama-validation-windows.u16"));

@@ -56,13 +56,24 @@ export function neuronStatistic(activations: ArrayLike<number>, numNeurons: numb
 function addTokens(sumSquares: Float64Array, z: ArrayLike<number>, where: string, first: number): void {
   const n = sumSquares.length;
   for (let at = 0, t = 0; at < z.length; at += n, t++) {
-    let energy = 0;
-    for (let j = 0; j < n; j++) energy += z[at + j]! * z[at + j]!;
-    if (!Number.isFinite(energy)) throw new DomainError(`${where}: the activations of token ${first + t} are not finite`);
-    if (energy === 0) continue;
-    const share = 1 / energy;
-    for (let j = 0; j < n; j++) sumSquares[j]! += z[at + j]! * z[at + j]! * share;
+    let energy = rowEnergy(z, at, n, 1);
+    let unit = 1;
+    // the squares may have left the range of doubles
+    if (!(energy > 1e-200 && energy < 1e200)) {
+      unit = 0;
+      for (let j = 0; j < n; j++) if (!(Math.abs(z[at + j]!) <= unit)) unit = Math.abs(z[at + j]!);
+      if (unit === 0) continue;
+      if (!Number.isFinite(unit)) throw new DomainError(`${where}: the activations of token ${first + t} are not finite`);
+      energy = rowEnergy(z, at, n, unit);
+    }
+    for (let j = 0; j < n; j++) sumSquares[j]! += (z[at + j]! / unit) ** 2 / energy;
   }
+}
+
+function rowEnergy(z: ArrayLike<number>, at: number, n: number, unit: number): number {
+  let energy = 0;
+  for (let j = 0; j < n; j++) energy += (z[at + j]! / unit) ** 2;
+  return energy;
 }
 
 /** A running sum over the calls of a hook; `finish` gives the statistics. */
