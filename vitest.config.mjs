@@ -12,6 +12,10 @@ const documented = globSync(["README.md", "docs/guides/*.md", "packages/*/README
   (file) => codeBlocks(readFileSync(root + file, "utf8"), file.endsWith(".md")).length > 0,
 );
 const goldenCore = "packages/core-tensor/test/golden/*.test.ts";
+// the families that have a form on devices
+const goldenDevice = ["unary", "binary", "reduce", "matmul", "nn", "shape", "conv", "sort"].map(
+  (family) => `packages/core-tensor/test/golden/${family}.test.ts`,
+);
 const project = (name, test, rest = {}) => ({ extends: true, ...rest, test: { name, ...test } });
 
 export default defineConfig({
@@ -25,6 +29,8 @@ export default defineConfig({
       // the same golden values on the other executors
       project("golden-js", { include: [goldenCore], env: { PROVABLY_WASM: "off" } }),
       project("golden-simd", { include: [goldenCore], env: { PROVABLY_WASM: "simd" } }),
+      project("golden-webasm", { include: goldenDevice, env: { PROVABLY_DEVICE: "webasm" } }),
+      project("golden-webgpu", { include: goldenDevice, env: { PROVABLY_DEVICE: "webgpu" } }),
       project("docs", { include: documented }, { plugins: [doctest(root)] }),
       project("workspace", { include: ["scripts/checks/*.test.mjs"], testTimeout: 300_000, hookTimeout: 300_000 }),
     ],

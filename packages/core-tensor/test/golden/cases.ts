@@ -3,7 +3,10 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type DType, type NdArray, type NdArrayLike, array, astype, jvp, toTypedArray, vjp } from "@provably/core-tensor";
-import { describe, expect, it } from "vitest";
+import { compile } from "@provably/core-tensor/compile";
+import { type Device, webasm, webgpu } from "@provably/core-tensor/gpu";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { dawn, missing } from "../gpu/dawn.js";
 
 type Num = number | "NaN" | "Infinity" | "-Infinity";
 export interface Golden {
@@ -78,7 +81,67 @@ function fitsFloat32({ inputs, outputs }: Case): boolean {
   );
 }
 
+/** Largest difference on a device, where all is float32 and functions are approximated. */
+const DEVICE_TOLERANCE = 1e-4;
+
+/** Like {@link expectClose} for elements that are finite: NaN and infinities are not reliable in shaders. */
+function expectCloseOnDevice(actual: NdArray, golden: Golden, what: string): void {
+  expect(actual.shape, `${what}: shape`).toEqual(golden.shape);
+  const got = toTypedArray(actual);
+  golden.data.forEach((value, i) => {
+    const [a, b] = [got[i]!, Number(value)];
+    if (Number.isFinite(b) && !(Math.abs(a - b) <= DEVICE_TOLERANCE * (1 + Math.abs(b)))) expect.fail(`${what}: element ${i} is ${a}, expected ${b}`);
+  });
+}
+
+/** The values and gradients of the same cases, computed in float32 by a compiled program on a device. */
+function goldenOnDevice(family: string, ops: Readonly<Record<string, Op>>, kind: string): void {
+  const file = fixture(family);
+  const skip = !existsSync(file) || (kind === "webgpu" && missing !== undefined);
+  const cases = skip && !existsSync(file) ? [] : (JSON.parse(readFileSync(file, "utf8")) as { cases: Case[] }).cases;
+  describe.skipIf(skip)(`golden ${family} on ${kind}`, () => {
+    let device: Device;
+    beforeAll(async () => {
+      device = kind === "webgpu" ? await webgpu({ gpu: await dawn() }) : await webasm();
+    });
+    afterAll(() => device.close());
+    const finite = (c: Case): boolean => c.inputs.every((g) => g.data.every((v) => Number.isFinite(Number(v))));
+    for (const c of cases.filter((x) => fitsFloat32(x) && finite(x))) {
+      const op = (inputs: NdArray[]): NdArray[] => {
+        const result = ops[c.op]!(inputs, c.attrs);
+        return Array.isArray(result) ? [...(result as NdArray[])] : [result as NdArray];
+      };
+      const single = (g: Golden): NdArray => (g.dtype === "float64" ? astype(decode(g), "float32") : decode(g));
+
+      it(`${c.op} ${c.name}: value`, async () => {
+        const outputs = await compile(op, { device })(c.inputs.map(single));
+        c.outputs.forEach((g, i) => expectCloseOnDevice(outputs[i]!, g, `output ${i}`));
+      });
+      const { cotangents, grads } = c;
+      if (cotangents === undefined || grads === undefined) continue;
+      it(`${c.op} ${c.name}: gradients`, async () => {
+        const floats = c.inputs.flatMap((g, i) => (g.dtype === "float64" ? [i] : []));
+        const pull = (inputs: NdArray[], cts: NdArray[]): NdArray[] => {
+          const kept = (outputs: NdArray[]): NdArray[] =>
+            cts.length === outputs.length ? outputs : outputs.filter((y) => y.dtype === "float32").slice(-cts.length);
+          const [, pullback] = vjp(
+            (...xs: NdArray[]) => kept(op(inputs.map((x, i) => (floats.includes(i) ? xs[floats.indexOf(i)]! : x)))),
+            ...floats.map((i) => inputs[i]!),
+          );
+          return pullback(cts);
+        };
+        const got = await compile(pull, { device })(c.inputs.map(single), cotangents.map(single));
+        grads.forEach((g, i) => expectCloseOnDevice(got[i]!, g, `gradient ${i}`));
+      });
+    }
+  });
+}
+
 export function golden(family: string, ops: Readonly<Record<string, Op>>, tolerances: Tolerances): void {
+  if (process.env["PROVABLY_DEVICE"] !== undefined) {
+    goldenOnDevice(family, ops, process.env["PROVABLY_DEVICE"]);
+    return;
+  }
   const file = fixture(family);
   const missing = !existsSync(file);
   const cases = missing ? [] : (JSON.parse(readFileSync(file, "utf8")) as { cases: Case[] }).cases;

@@ -5,11 +5,12 @@ import type { DType } from "../../array/dtype.js";
 import type { CondAttrs } from "../../compile/control/cond.js";
 import type { ScanAttrs } from "../../compile/control/scan.js";
 import type { Graph, Node, Value } from "../../compile/graph.js";
+import { scalar } from "../../trace/input.js";
 import { EXPRESSIONS } from "./expressions.js";
 import type { Slot } from "./kernel.js";
 import { Given, type Stage, Uniform } from "./stage.js";
 import { type ConvAttrs, convolution } from "./stages/conv.js";
-import { Elementwise, convert, elementwise } from "./stages/elementwise.js";
+import { Elementwise, Filled, convert, elementwise } from "./stages/elementwise.js";
 import { fold, matmul } from "./stages/folds.js";
 import { argsort, cumsum, searchSorted, sort } from "./stages/order.js";
 import { Embed, ScatterAdd, Stacked, Take, TakeAlong, concat } from "./stages/pieces.js";
@@ -138,14 +139,15 @@ class LoweringRun {
 
   /** A loop, one step after the other: a device's program has no loops of its own. */
   private scan(operands: readonly Stage[], { body, numCarry, numStacked, length, reverse }: ScanAttrs): Stage[] {
-    let carry = operands.slice(0, numCarry);
+    // a state that is a number at first becomes an array, so that the first step has the kernels of all others
+    let carry = operands.slice(0, numCarry).map((x) => (x instanceof Uniform && x.size > 0 ? this.keep(new Filled(x)) : x));
     const stacked = operands.slice(numCarry, numCarry + numStacked);
     const constants = operands.slice(numCarry + numStacked);
     const rows: Stage[][] = new Array<Stage[]>(length);
     for (let i = 0; i < length; i++) {
       const t = reverse ? length - 1 - i : i;
       const outputs = this.graph(body, [...carry, ...stacked.map((x) => row(x, t)), ...constants]);
-      for (const y of outputs) this.kept.add(y);
+      for (const y of outputs) this.keep(y);
       carry = outputs.slice(0, numCarry);
       rows[t] = outputs.slice(numCarry);
     }
@@ -155,6 +157,11 @@ class LoweringRun {
         length === 0 || sizeOf(shape) === 0 ? new Uniform([length, ...shape], dtype, 0) : new Stacked(rows.map((r) => r[k]!)),
       );
     return [...carry, ...results];
+  }
+
+  private keep(x: Stage): Stage {
+    this.kept.add(x);
+    return x;
   }
 
   /** Both branches, and the choice for each element. */
@@ -170,11 +177,18 @@ function row(x: Stage, index: number): Stage {
   return x instanceof Stacked ? x.rows[index]! : new Row(x, index);
 }
 
-function apply({ primitive: { name }, attrs }: Node, operands: readonly Stage[], output: Value): Stage {
+function apply({ primitive, attrs }: Node, operands: readonly Stage[], output: Value): Stage {
+  const { name } = primitive;
   // views of one number are that number
   const [x] = operands;
   if (x instanceof Uniform && ["reshape", "transpose", "broadcastTo", "slice", "stopGradient"].includes(name))
     return new Uniform(output.shape, output.dtype, x.value);
+  if (operands.length > 0 && operands.every((y) => y instanceof Uniform) && Object.hasOwn(EXPRESSIONS, name)) {
+    // shaders refuse constant expressions such as 0 / 0
+    const scalars = operands.map((y) => scalar((y).value, y.dtype));
+    const [y] = primitive.evaluate(scalars, attrs, [{ shape: [], dtype: output.dtype }]);
+    return new Uniform(output.shape, output.dtype, y!.data[y!.offset]!);
+  }
   const lowering = LOWERINGS[name];
   return lowering ? lowering(operands, attrs as never, output) : elementwise(name, output.shape, output.dtype, operands);
 }

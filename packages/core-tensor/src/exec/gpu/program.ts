@@ -23,10 +23,10 @@ const MAX_KERNELS = 20_000;
 export function prepare(graph: Graph, device: GpuJsDevice): DeviceProgram {
   device.check();
   const missing = withoutForm(graph);
-  const double = [...graph.inputs, ...graph.nodes.flatMap((node) => node.outputs)].find((x) => x.dtype === "float64");
+  const double = [...graph.inputs, ...graph.outputs].find((x) => x.dtype === "float64");
   if (double !== undefined)
     throw new DTypeError(
-      `compile: ${device.kind} computes in float32, but ${double.node ? `the result of ${double.node.primitive.name}` : "an argument"} is float64; convert with astype(x, "float32"), or compute on the CPU`,
+      `compile: ${device.kind} computes in float32, but ${graph.inputs.includes(double) ? "an argument" : "a result"} is float64; convert with astype(x, "float32"), or compute on the CPU`,
     );
   if (missing.includes("whileLoop"))
     throw new DeviceError(

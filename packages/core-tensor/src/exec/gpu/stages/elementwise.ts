@@ -92,6 +92,24 @@ export function convert(x: Stage, dtype: DType): Stage {
   return make((v) => `(f_mod(f_trunc(${v}) + ${low}, 256) - ${low})`);
 }
 
+/** A number written into every element of an array in memory. */
+export class Filled extends Stage {
+  readonly work = 1;
+  readonly label = "fill";
+
+  constructor(private readonly value: Uniform) {
+    super(value.shape, value.dtype, []);
+  }
+
+  reading(): Reading {
+    return "same";
+  }
+
+  write(): string {
+    return this.value.write();
+  }
+}
+
 /** Place along one axis, as a number. */
 export class Position extends Stage {
   readonly work = 0;
