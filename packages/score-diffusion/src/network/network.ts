@@ -1,5 +1,6 @@
 /** Trainable networks: functions of weights, and models once the weights are fixed. */
-import { type NdArray, astype, mul } from "@provably/core-tensor";
+import { type ArrayInput, type NdArray, astype, full, mul } from "@provably/core-tensor";
+import { compile } from "@provably/core-tensor/compile";
 import type { NoiseLevel } from "../schedule/level.js";
 import type { Model, Prediction } from "../score/prediction.js";
 
@@ -8,8 +9,10 @@ import type { Model, Prediction } from "../score/prediction.js";
  * @category Networks
  */
 export interface BatchLevels {
-  readonly alpha: readonly number[];
-  readonly sigma: readonly number[];
+  /** Factors of the data, shape `[n]`. */
+  readonly alpha: ArrayInput;
+  /** Standard deviations of the noise, shape `[n]`. */
+  readonly sigma: ArrayInput;
 }
 
 /**
@@ -26,6 +29,8 @@ export interface Network<P = unknown> {
 /**
  * A network with fixed weights as a {@link Model}, at any noise level: points off the variance-preserving scale are brought onto it and back.
  *
+ * The network is compiled for each size of batch it meets; inside `grad` and its kin it is seen through.
+ *
  * @param network - see {@link Network}
  * @param params - its weights
  * @returns model, differentiable in `x`
@@ -41,15 +46,14 @@ export interface Network<P = unknown> {
  */
 export function networkModel<P>(network: Network<P>, params: P): Model {
   const { prediction } = network;
+  const run = compile((weights: P, x: NdArray, alpha: NdArray, sigma: NdArray) => network.apply(weights, x, { alpha, sigma }));
   return {
     prediction,
     evaluate(x: NdArray, { alpha, sigma }: NoiseLevel) {
       const scale = Math.hypot(alpha, sigma);
-      const n = x.shape[0]!;
-      const row = (value: number): number[] => new Array<number>(n).fill(value);
-      const levels = { alpha: row(alpha / scale), sigma: row(sigma / scale) };
+      const row = (value: number): NdArray => full([x.shape[0]!], value / scale, { dtype: "float32" });
       const onScale = scale === 1;
-      const y = astype(network.apply(params, onScale ? x : mul(1 / scale, x), levels), x.dtype);
+      const y = astype(run(params, onScale ? x : mul(1 / scale, x), row(alpha), row(sigma)), x.dtype);
       if (onScale || prediction === "eps" || prediction === "x0") return y;
       // the score scales against x; the velocity αε − σx₀ with its coefficients
       return mul(prediction === "v" ? scale : 1 / scale, y);

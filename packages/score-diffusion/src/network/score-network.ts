@@ -4,8 +4,8 @@ import {
   type NdArray,
   ShapeError,
   add,
-  array,
   astype,
+  atan2,
   attention,
   concat,
   conv2d,
@@ -176,5 +176,5 @@ function apply(params: ScoreNetworkParams, x: NdArray, levels: BatchLevels, { si
 
 /** Noise as an angle on a scale to 1000: 0 is clean, 1000 is pure noise. */
 function angles({ alpha, sigma }: BatchLevels): NdArray {
-  return array(Float32Array.from(alpha, (a, i) => (2000 / Math.PI) * Math.atan2(sigma[i]!, a)));
+  return mul(2000 / Math.PI, atan2(astype(sigma, "float32"), astype(alpha, "float32")));
 }

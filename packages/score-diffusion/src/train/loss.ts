@@ -1,8 +1,8 @@
 /** Denoising score matching. */
-import { DomainError, type NdArray, add, array, mean, mul, square, sub } from "@provably/core-tensor";
+import { DomainError, type NdArray, add, array, div, mean, mul, neg, reshape, square, sub } from "@provably/core-tensor";
 import { type RngKey, foldIn, normal, uniform } from "@provably/core-tensor/random";
 import type { NoiseLevel } from "../schedule/level.js";
-import type { BatchLevels, Network } from "../network/network.js";
+import type { Network } from "../network/network.js";
 
 /**
  * Weight of a noise level in the loss, as a factor $w$ of $\|\hat\varepsilon - \varepsilon\|^2$, with signal-to-noise ratio $\mathrm{snr} = \alpha^2/\sigma^2$:
@@ -140,30 +140,47 @@ function epsPerPrediction(prediction: Network["prediction"], { alpha, sigma }: P
  * @category Training
  */
 export function denoisingLoss<P>(network: Network<P>, params: P, x0: NdArray, key: RngKey, options: DenoisingLossOptions = {}): NdArray {
+  return lossOf(network, params, noisedBatch(network.prediction, x0, key, options));
+}
+
+/** A batch with everything random drawn: arrays only, so that the loss on it can be compiled. */
+export interface NoisedBatch {
+  /** Clean points, `[n, …]`. */
+  readonly x0: NdArray;
+  readonly noise: NdArray;
+  /** `[n]`. */
+  readonly alpha: NdArray;
+  readonly sigma: NdArray;
+  /** What an error of the prediction is multiplied by before it is squared, `[n]`. */
+  readonly factor: NdArray;
+}
+
+/** Noise and levels for a batch. */
+export function noisedBatch(prediction: Network["prediction"], x0: NdArray, key: RngKey, options: DenoisingLossOptions): NoisedBatch {
   const { weight = "v", levelAt = cosineLevel } = options;
   const n = x0.shape[0]!;
   const places = uniform(foldIn(key, "levels"), [n], { dtype: "float64" });
   const levels = Array.from({ length: n }, (_, i) => levelAt((i + places.get(i)) / n));
-  const column = (f: (level: (typeof levels)[number]) => number): NdArray =>
-    array(Float32Array.from(levels, f), { shape: [n, ...x0.shape.slice(1).map(() => 1)] });
-  const alpha = column((level) => level.alpha);
-  const sigma = column((level) => level.sigma);
-  const noise = normal(foldIn(key, "noise"), x0.shape, { dtype: x0.dtype === "float64" ? "float64" : "float32" });
-  const batch: BatchLevels = { alpha: levels.map((level) => level.alpha), sigma: levels.map((level) => level.sigma) };
-  const prediction = network.apply(params, add(mul(alpha, x0), mul(sigma, noise)), batch);
-  const target = targetOf(network.prediction, x0, noise, alpha, sigma, levels);
-  const factor = column((level) => Math.sqrt(lossWeight(weight, level, options)) * epsPerPrediction(network.prediction, level));
-  return mean(square(mul(factor, sub(prediction, target))));
+  const row = (f: (level: (typeof levels)[number]) => number): NdArray => array(Float32Array.from(levels, f));
+  return {
+    x0,
+    noise: normal(foldIn(key, "noise"), x0.shape, { dtype: x0.dtype === "float64" ? "float64" : "float32" }),
+    alpha: row((level) => level.alpha),
+    sigma: row((level) => level.sigma),
+    factor: row((level) => Math.sqrt(lossWeight(weight, level, options)) * epsPerPrediction(prediction, level)),
+  };
 }
 
-function targetOf(
-  prediction: Network["prediction"],
-  x0: NdArray,
-  noise: NdArray,
-  alpha: NdArray,
-  sigma: NdArray,
-  levels: readonly Pick<NoiseLevel, "sigma">[],
-): NdArray {
+/** The loss on a batch; differentiable in `params`. */
+export function lossOf<P>(network: Network<P>, params: P, batch: NoisedBatch): NdArray {
+  const { x0, noise } = batch;
+  const column = (row: NdArray): NdArray => reshape(row, [x0.shape[0]!, ...x0.shape.slice(1).map(() => 1)]);
+  const [alpha, sigma] = [column(batch.alpha), column(batch.sigma)];
+  const prediction = network.apply(params, add(mul(alpha, x0), mul(sigma, noise)), batch);
+  return mean(square(mul(column(batch.factor), sub(prediction, targetOf(network.prediction, x0, noise, alpha, sigma)))));
+}
+
+function targetOf(prediction: Network["prediction"], x0: NdArray, noise: NdArray, alpha: NdArray, sigma: NdArray): NdArray {
   switch (prediction) {
     case "eps":
       return noise;
@@ -172,12 +189,6 @@ function targetOf(
     case "v":
       return sub(mul(alpha, noise), mul(sigma, x0));
     case "score":
-      return mul(
-        noise,
-        array(
-          Float32Array.from(levels, (level) => -1 / level.sigma),
-          { shape: sigma.shape },
-        ),
-      );
+      return neg(div(noise, sigma));
   }
 }

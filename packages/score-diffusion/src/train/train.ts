@@ -1,9 +1,10 @@
 /** Training of score networks. */
 import { DomainError, type NdArray, ShapeError, add, item, mul, take, treeLeaves, treeMap, valueAndGrad } from "@provably/core-tensor";
+import { compile } from "@provably/core-tensor/compile";
 import { type Optimizer, applyUpdates, clipByGlobalNorm } from "@provably/core-tensor/optim";
 import { type RngKey, foldIn, randint } from "@provably/core-tensor/random";
 import type { Network } from "../network/network.js";
-import { type DenoisingLossOptions, denoisingLoss } from "./loss.js";
+import { type DenoisingLossOptions, type NoisedBatch, lossOf, noisedBatch } from "./loss.js";
 
 /**
  * Where training stands: plain trees of arrays and numbers, which can be stored. Training that goes on from a state takes the same steps as training that
@@ -92,12 +93,13 @@ export function trainScore<P>(network: Network<P>, params: P, data: NdArray, key
   if (!(averageDecay >= 0 && averageDecay < 1)) throw new DomainError(`trainScore: averageDecay must be in [0, 1), got ${averageDecay}`);
   if (treeLeaves(params).length === 0) throw new DomainError("trainScore: params hold no array");
   let state: TrainingState<P> = options.state ?? { step: 0, params, average: params, optimizer: optimizer.init(params) };
+  const differentiate = compile((p: P, batch: NoisedBatch) => valueAndGrad((q: P) => lossOf(network, q, batch))(p) as [NdArray, P]);
   const losses: number[] = [];
   while (state.step < numSteps) {
     signal?.throwIfAborted();
     const stepKey = foldIn(key, state.step);
     const batch = take(data, randint(foldIn(stepKey, "batch"), 0, data.shape[0]!, [batchSize]));
-    const [loss, gradient] = valueAndGrad((p: P) => denoisingLoss(network, p, batch, stepKey, options))(state.params) as [NdArray, P];
+    const [loss, gradient] = differentiate(state.params, noisedBatch(network.prediction, batch, stepKey, options));
     const value = item(loss);
     if (!Number.isFinite(value)) throw new DomainError(`trainScore: the loss is ${value} at step ${state.step + 1}; try a smaller learning rate`);
     const [updates, next] = optimizer.update(clipByGlobalNorm(gradient, maxNorm), state.optimizer, state.params);
