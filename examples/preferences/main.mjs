@@ -2,14 +2,13 @@
 //   node examples/preferences/main.mjs
 // Prompts are drawn from the model itself; the judge prefers shorter words. About five minutes on one core.
 import { readFileSync } from "node:fs";
-import { Tokenizer } from "@huggingface/tokenizers";
 import { array, astype, item, stopGradient, take, toTypedArray, valueAndGrad } from "@provably/core-tensor";
 import { decodeSafetensors } from "@provably/core-tensor/io";
 import { adamw, applyUpdates } from "@provably/core-tensor/optim";
 import { batches, differentiable, dpoLoss, responseMask, scoreSequences, sequenceLogProbs, vpoLoss } from "@provably/rlhf-vpo";
 import { categorical, foldIn, key } from "@provably/core-tensor/random";
+import { loadTokenizer, logits, modelConfig } from "@provably/transformer-sparsity/griffin";
 import { progressBar } from "../tour/lib/progress.mjs";
-import { logits } from "./decoder.mjs";
 import { prefers } from "./judge.mjs";
 
 const SEED = key("preferences");
@@ -22,9 +21,8 @@ const EPOCHS = 2;
 const BETA = 0.1;
 
 const folder = new URL("../models/tiny-llama-text/", import.meta.url);
-const json = (name) => JSON.parse(readFileSync(new URL(name, folder), "utf8"));
-const config = json("config.json");
-const tokenizer = new Tokenizer(json("tokenizer.json"), json("tokenizer_config.json"));
+const config = modelConfig(JSON.parse(readFileSync(new URL("config.json", folder), "utf8")));
+const tokenizer = await loadTokenizer(folder);
 const stored = decodeSafetensors(readFileSync(new URL("model.safetensors", folder)));
 const reference = Object.fromEntries(Object.entries(stored.tensors).map(([name, x]) => [name, astype(x, "float32")]));
 
@@ -36,8 +34,8 @@ function continueRows(params, rows, length, randomKey, onStep = () => {}) {
   for (let t = rows[0].length; t < length; t++) {
     const all = logits(params, tokens(grown), config);
     const last = Float32Array.from(toTypedArray(take(all, [t - 1], { axis: 1 })));
-    for (let b = 0; b < rows.length; b++) last[b * config.vocab_size + config.bos_token_id] = -1e9;
-    const next = toTypedArray(categorical(foldIn(randomKey, t), array(last, { shape: [rows.length, config.vocab_size] })));
+    for (let b = 0; b < rows.length; b++) last[b * config.vocabSize + config.bosToken] = -1e9;
+    const next = toTypedArray(categorical(foldIn(randomKey, t), array(last, { shape: [rows.length, config.vocabSize] })));
     grown = grown.map((row, b) => [...row, next[b]]);
     onStep();
   }
@@ -87,7 +85,7 @@ function finetune(name, loss, pairs) {
   return params;
 }
 
-const prompts = continueRows(reference, Array.from({ length: TRAIN + TEST }, () => [config.bos_token_id]), PROMPT, foldIn(SEED, "prompts")); // prettier-ignore
+const prompts = continueRows(reference, Array.from({ length: TRAIN + TEST }, () => [config.bosToken]), PROMPT, foldIn(SEED, "prompts")); // prettier-ignore
 const [train, test] = [prompts.slice(0, TRAIN), prompts.slice(TRAIN)];
 
 const bar = progressBar("drawing responses", 2 * (LENGTH - PROMPT));

@@ -3,15 +3,15 @@ import { readFileSync } from "node:fs";
 import { array, astype } from "@provably/core-tensor";
 import { decodeSafetensors } from "@provably/core-tensor/io";
 import { sequenceLogProbs } from "@provably/rlhf-vpo";
+import { logits, modelConfig } from "@provably/transformer-sparsity/griffin";
 import { describe, expect, it } from "vitest";
-import { logits } from "../../examples/preferences/decoder.mjs";
 import { meanWordLength, prefers } from "../../examples/preferences/judge.mjs";
 
 const folder = new URL("../../examples/models/tiny-llama-text/", import.meta.url);
 
 describe("preferences example", () => {
   it("gives a passage of Genesis the log-likelihood that an independent implementation gives it", () => {
-    const config = JSON.parse(readFileSync(new URL("config.json", folder), "utf8"));
+    const config = modelConfig(JSON.parse(readFileSync(new URL("config.json", folder), "utf8")));
     const { tensors } = decodeSafetensors(readFileSync(new URL("model.safetensors", folder)));
     const params = Object.fromEntries(Object.entries(tensors).map(([name, x]) => [name, astype(x, "float32")]));
     const ids = [
