@@ -4,6 +4,7 @@
 // A run that was stopped goes on where it was: states are stored every epoch in out/.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { array, reshape } from "@provably/core-tensor";
+import { encodeSafetensors } from "@provably/core-tensor/io";
 import { key } from "@provably/core-tensor/random";
 import {
   certifyPretraining,
@@ -80,12 +81,23 @@ function evaluate(name, model, { reconstructs = true } = {}) {
   };
 }
 
+/** Stores a trained model, and its attention on the first two test digits, with the other models of the examples. */
+function publish(model) {
+  const folder = new URL("../models/digits-vit/", import.meta.url);
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(new URL("model.safetensors", folder), encodeSafetensors(model.params, { config: JSON.stringify(model.config) }));
+  const { attention } = encode(model, test.images.hi(2), { attention: true });
+  const layers = Object.fromEntries(attention.map((maps, i) => [`layer.${i + 1}`, maps]));
+  writeFileSync(new URL("attention.safetensors", folder), encodeSafetensors(layers, { grid: "7 × 7", images: "the first two test digits, 0 and 1" }));
+}
+
 const quick = process.argv[2] === "quick";
 const { config, training } = quick ? digitRecipes.quick : digitRecipes.standard;
 const fresh = createMaskedAutoencoder(key(0), config);
 const mae = run(quick ? "quick" : "mae", fresh, training, pretrain);
 const rows = [evaluate("untrained", fresh, { reconstructs: false }), evaluate("masked autoencoder", mae)];
 if (!quick) {
+  publish(mae);
   const { config: one, training: short } = digitRecipes.single;
   rows.push(evaluate("SimMIM, one block", run("simmim", createMaskedAutoencoder(key(0), one), short, pretrain)));
   rows.push(

@@ -43,7 +43,7 @@ export function attentionDistance(attention: AttentionInput, options: AttentionD
   const { patchSize = 1, scale = "patch", partialRows = false } = options;
   checkPositive(fn, "patchSize", patchSize);
   if (scale !== "patch" && scale !== "unit") throw new DomainError(`${fn}: scale must be patch or unit, got ${String(scale)}`);
-  const maps = readMaps(fn, attention, { partialRows });
+  const maps = readMaps(fn, attention, partialRows ? "at most one" : "one");
   const table = distances(maps.keys, gridOf(fn, maps, options.grid), patchSize, scale);
   return perQuery(maps, (row, q) => {
     let total = 0;

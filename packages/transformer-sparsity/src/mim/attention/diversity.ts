@@ -53,7 +53,7 @@ function checkDistance(fn: string, distance: string): void {
 export function attentionDiversity(attention: AttentionInput, options: DiversityOptions = {}): NdArray {
   const { distance = "cosine", skipEmpty = false } = options;
   checkDistance("attentionDiversity", distance);
-  const maps = readMaps("attentionDiversity", attention, { emptyRows: skipEmpty });
+  const maps = readMaps("attentionDiversity", attention, skipEmpty ? "one or zero" : "one");
   return perMap(maps, (map) => {
     const kept = skipEmpty ? withMass(map, maps.keys) : map;
     return meanPairDistance(distance, kept, kept.length / maps.keys, maps.keys);
@@ -93,7 +93,7 @@ function withMass(map: Float64Array, keys: number): Float64Array {
 export function headDiversity(attention: AttentionInput, options: DiversityOptions = {}): NdArray {
   const { distance = "cosine", skipEmpty = false } = options;
   checkDistance("headDiversity", distance);
-  const maps = readMaps("headDiversity", attention, { emptyRows: skipEmpty });
+  const maps = readMaps("headDiversity", attention, skipEmpty ? "one or zero" : "one");
   const heads = maps.stack[maps.stack.length - 1];
   if (heads === undefined) throw new ShapeError("headDiversity: attention must be [..., heads, queries, keys], got a single map");
   const { data, count, queries, keys } = maps;

@@ -123,7 +123,7 @@ export function dropTokens(
 ): { readonly attention: NdArray; readonly emptyRows: readonly number[] } {
   const { renormalize = true } = options;
   const { shape } = readTensor("dropTokens", attention);
-  const maps = readMaps("dropTokens", attention, { emptyRows: true });
+  const maps = readMaps("dropTokens", attention, "any");
   const { data, stack, count, queries, keys } = maps;
   if (queries !== keys) throw new ShapeError(`dropTokens: attention must be [..., T, T], got [${shape.join(", ")}]`);
   for (const i of indices)

@@ -27,8 +27,11 @@ export function readTensor(fn: string, input: AttentionInput): { data: Float32Ar
   return { data, shape: dims, tolerance: data instanceof Float64Array ? 1e-8 : 1e-4 };
 }
 
-/** Attention maps after a check that every row is a distribution. */
-export function readMaps(fn: string, input: AttentionInput, options: { readonly emptyRows?: boolean; readonly partialRows?: boolean } = {}): Maps {
+/** What rows may sum to: 1, also 0, at most 1, or anything. */
+export type RowSums = "one" | "one or zero" | "at most one" | "any";
+
+/** Attention maps after a check of every row. */
+export function readMaps(fn: string, input: AttentionInput, sums: RowSums = "one"): Maps {
   const { data: raw, shape, tolerance } = readTensor(fn, input);
   const [queries, keys] = shape.slice(-2);
   if (queries === undefined || keys === undefined || queries * keys === 0)
@@ -43,7 +46,7 @@ export function readMaps(fn: string, input: AttentionInput, options: { readonly 
       if (!(a >= least)) least = a;
     }
     if (!(least >= 0)) throw new DomainError(`${fn}: attention must be ≥ 0, row ${row} holds ${least}`);
-    const allowed = (options.emptyRows === true && sum === 0) || (options.partialRows === true && sum < 1);
+    const allowed = sums === "any" || (sums === "one or zero" && sum === 0) || (sums === "at most one" && sum < 1);
     if (!(Math.abs(sum - 1) <= tolerance) && !allowed)
       throw new DomainError(`${fn}: rows of attention must sum to 1, row ${row} sums to ${sum}; apply a softmax, or dropTokens to renormalise`);
   }

@@ -58,7 +58,10 @@ export function chart({ title, xLabel, yLabel, series, logY = false, marks = [],
     points: x.map((value, i) => ({ x: value, y: y[i]! })).filter((p) => Number.isFinite(up(p.y)) && Number.isFinite(p.x)),
   }));
   const all = shown.flatMap(({ points }) => points);
-  const [left, right] = extent(all.map((p) => p.x));
+  const [first, last] = extent(all.map((p) => p.x));
+  // dots stand clear of the edges
+  const clear = series.some(({ style }) => style === "dots") ? 0.5 : 0;
+  const [left, right] = [first - clear, last + clear];
   const [low, high] = extent(all.map((p) => up(p.y)));
   const px = (x: number): number => MARGIN.left + ((x - left) / (right - left)) * (WIDTH - MARGIN.left - MARGIN.right);
   const py = (y: number): number => HEIGHT - MARGIN.bottom - ((up(y) - low) / (high - low)) * (HEIGHT - MARGIN.top - MARGIN.bottom);

@@ -155,7 +155,7 @@ export function certifyAreaAttention(
 
 /**
  * Whether training went through the phases that the sizes of the areas predict: a phase of decoupling from the global area exactly when
- * {@link decouplingAtZero} says so, and then growth of the attention to the own area, in this order.
+ * {@link decouplingAtZero} says so, and then growth of the attention to the own area, in this order, high to the end.
  *
  * @param history - of a local query, see {@link QueryHistory}
  * @param setting - sizes of the areas of the query's cluster, and its own area
@@ -178,6 +178,7 @@ export function certifyPhases(
 ): Certificate {
   const { twoPhase: predicted } = decouplingAtZero(setting, options.maskRatio === undefined ? {} : { maskRatio: options.maskRatio });
   const { decouplingEnd, twoPhase, halfStep, highStep } = detectPhases(history, options);
+  const last = history.areaAttention[history.areaAttention.length - 1]![history.target]!;
   const ordered = decouplingEnd !== null && halfStep !== null && highStep !== null && decouplingEnd <= halfStep && halfStep <= highStep;
   return {
     claim: predicted
@@ -186,7 +187,7 @@ export function certifyPhases(
     kind: "measured",
     value: decouplingEnd ?? Number.NaN,
     expected: predicted ? [1, halfStep ?? Infinity] : 0,
-    holds: ordered && twoPhase === predicted,
+    holds: ordered && twoPhase === predicted && last >= (options.high ?? 0.9),
     note: `attention of one half at step ${String(halfStep)}, high at step ${String(highStep)}`,
   };
 }
