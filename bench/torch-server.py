@@ -229,7 +229,92 @@ def score_network_step(batch, side, channels):
     return run
 
 
-OPERATIONS = {f.__name__: f for f in (matmul, matvec, unary, chain, mlp_step, softmax, conv2d, add, svd, eigh, tv_sweep, vpo, empirical_score, mixture_sampling, score_network_step)}
+def mae_theory(patches, clusters, global_size, local_size, batch):
+    """Loss and exact gradient of masked reconstruction by one-layer attention in vectorised NumPy: all samples and queries at once."""
+    import numpy as np
+
+    rng = np.random.default_rng(0)
+    sizes = [global_size] + [local_size] * ((patches - global_size) // local_size)
+    labels = np.repeat(np.arange(len(sizes)), sizes)
+    area_of = np.stack([rng.permutation(labels) for _ in range(clusters)])
+    areas = len(sizes)
+    onehot = np.eye(areas)[area_of]
+    phi = rng.standard_normal((patches, clusters, areas)) / 2
+    upsilon = rng.standard_normal((patches, patches)) / 2
+    k = rng.integers(0, clusters, batch)
+    z = rng.uniform(0.8, 1.2, (batch, areas))
+    masked = np.stack([rng.permutation(patches)[: patches // 2] for _ in range(batch)])
+    seen = np.ones((batch, patches))
+    np.put_along_axis(seen, masked, 0, 1)
+
+    def run():
+        area = area_of[k]
+        zq = np.take_along_axis(z, area, 1)
+        phi_b = phi[masked, k[:, None]]
+        s = upsilon[masked] + (seen * zq)[:, None, :] * np.take_along_axis(phi_b, np.broadcast_to(area[:, None, :], (batch, masked.shape[1], patches)), 2)
+        e = np.exp(s - s.max(2, keepdims=True))
+        a = e / e.sum(2, keepdims=True)
+        unmasked = onehot[k] * seen[:, :, None]
+        attention = a @ unmasked
+        own = onehot[k[:, None], masked]
+        c = z[:, None, :] ** 2 * (attention - own)
+        loss = 0.5 * ((z[:, None, :] * (attention - own)) ** 2).sum() / batch
+        mean = (c * attention).sum(2, keepdims=True)
+        grad_phi, grad_upsilon = np.zeros_like(phi), np.zeros_like(upsilon)
+        np.add.at(grad_phi, (masked, k[:, None]), z[:, None, :] * attention * (c - mean) / batch)
+        np.add.at(grad_upsilon, masked, a * (c @ unmasked.transpose(0, 2, 1) - mean) / batch)
+        return loss, grad_phi, grad_upsilon
+
+    return run
+
+
+def mae_step(batch, patch):
+    """A training step of the small masked autoencoder for 28 by 28 digits, AdamW included."""
+    nn, f = torch.nn, torch.nn.functional
+    torch.manual_seed(0)
+    tokens, pixels = (28 // patch) ** 2, patch * patch
+    seen = tokens // 4
+
+    class Block(nn.Module):
+        def __init__(self, dim, heads=4):
+            super().__init__()
+            self.heads = heads
+            self.n1, self.n2 = nn.LayerNorm(dim, eps=1e-6), nn.LayerNorm(dim, eps=1e-6)
+            self.qkv, self.proj = nn.Linear(dim, 3 * dim), nn.Linear(dim, dim)
+            self.f1, self.f2 = nn.Linear(dim, 2 * dim), nn.Linear(2 * dim, dim)
+
+        def forward(self, x):
+            b, t, d = x.shape
+            q, k, v = self.qkv(self.n1(x)).reshape(b, t, 3, self.heads, d // self.heads).permute(2, 0, 3, 1, 4)
+            weights = (q @ k.transpose(-2, -1) / (d // self.heads) ** 0.5).softmax(-1)
+            x = x + self.proj((weights @ v).transpose(1, 2).reshape(b, t, d))
+            return x + self.f2(f.gelu(self.f1(self.n2(x))))
+
+    net = nn.ModuleDict({"embed": nn.Linear(pixels, 64), "b0": Block(64), "b1": Block(64), "norm": nn.LayerNorm(64, eps=1e-6), "dembed": nn.Linear(64, 48), "d0": Block(48), "dnorm": nn.LayerNorm(48, eps=1e-6), "pred": nn.Linear(48, pixels)})
+    token = nn.Parameter(torch.zeros(48))
+    places, dplaces, data = torch.rand(tokens, 64), torch.rand(tokens, 48), torch.rand(1024, tokens, pixels)
+    optimizer = torch.optim.AdamW([*net.parameters(), token], lr=1e-3, betas=(0.9, 0.95), weight_decay=0.05)
+
+    def run():
+        with torch.enable_grad():
+            x = data[torch.randperm(1024)[:batch]]
+            order = torch.rand(batch, tokens).argsort(1)
+            restore, keep = order.argsort(1), order[:, :seen]
+            y = net["embed"](torch.gather(x, 1, keep[:, :, None].expand(-1, -1, pixels))) + places[keep]
+            y = net["dembed"](net["norm"](net["b1"](net["b0"](y))))
+            y = torch.cat([y, token.expand(batch, tokens - seen, 48)], 1)
+            y = torch.gather(y, 1, restore[:, :, None].expand(-1, -1, 48)) + dplaces
+            y = net["pred"](net["dnorm"](net["d0"](y)))
+            mask = (restore >= seen).float()
+            loss = (((y - x) ** 2).mean(-1) * mask).sum() / mask.sum()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+
+    return run
+
+
+OPERATIONS = {f.__name__: f for f in (matmul, matvec, unary, chain, mlp_step, softmax, conv2d, add, svd, eigh, tv_sweep, vpo, empirical_score, mixture_sampling, score_network_step, mae_theory, mae_step)}
 prepared = {}
 print(json.dumps({"version": torch.__version__}), flush=True)
 for line in sys.stdin:
