@@ -185,7 +185,7 @@ function apply({ primitive, attrs }: Node, operands: readonly Stage[], output: V
     return new Uniform(output.shape, output.dtype, x.value);
   if (operands.length > 0 && operands.every((y) => y instanceof Uniform) && Object.hasOwn(EXPRESSIONS, name)) {
     // shaders refuse constant expressions such as 0 / 0
-    const scalars = operands.map((y) => scalar((y).value, y.dtype));
+    const scalars = operands.map((y) => scalar(y.value, y.dtype));
     const [y] = primitive.evaluate(scalars, attrs, [{ shape: [], dtype: output.dtype }]);
     return new Uniform(output.shape, output.dtype, y!.data[y!.offset]!);
   }
