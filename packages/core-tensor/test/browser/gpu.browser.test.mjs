@@ -19,7 +19,7 @@ describe.skipIf(noBrowser).each([
   it.each(Object.keys(checks))("%s", async (name) => {
     const outcome = await opened.page.evaluate(
       (check) =>
-        window.exported.checks[check]().then(
+        globalThis.exported.checks[check]().then(
           () => "holds",
           (error) => `${error.name}: ${error.message}`,
         ),
