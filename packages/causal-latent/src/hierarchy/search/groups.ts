@@ -1,6 +1,5 @@
 /** The state of the search: groups of variables, each seen through the observed variables below it, and the questions asked about them. */
 import { cartesian, combinations, evenlySpaced } from "../internal/subsets.js";
-import { combinedPValue } from "../internal/p-values.js";
 import { type RankOracle, type RankSide, sideStates } from "./oracle.js";
 
 /** An observed variable, or a cover: latents that are the only link between their children and the rest. */
@@ -40,6 +39,9 @@ export interface Tester {
   independent: (g: Group, h: Group, given: readonly Group[]) => number | undefined;
 }
 
+/** A p-value that no level in use can pass: further tables would not change the decision. */
+const DECISIVE = 1e-15;
+
 export function makeTester(oracle: RankOracle, settings: TestSettings): Tester {
   const { latentStates, maxCells, maxTables, corrected } = settings;
   const answers = new Map<string, number>();
@@ -58,8 +60,16 @@ export function makeTester(oracle: RankOracle, settings: TestSettings): Tester {
     answers.set(mark, pValue);
     return pValue;
   };
-  // certain answers: one refusal decides; uncertain ones: Bonferroni
-  const combine = (pValues: readonly number[]): number => (oracle.exact || !corrected ? Math.min(1, ...pValues) : combinedPValue(pValues));
+  /** One p-value for a claim that all of these questions bear on. A certain refusal decides; uncertain ones are corrected for their number. */
+  const decide = (questions: readonly (readonly [RankSide, RankSide])[], units: number): number => {
+    const factor = oracle.exact || !corrected ? 1 : questions.length;
+    let least = 1;
+    for (const [a, b] of questions) {
+      least = Math.min(least, factor * ask(a, b, units));
+      if (least <= DECISIVE) break;
+    }
+    return least;
+  };
   const fits = (side: RankSide): boolean => oracle.linear === true || sideStates(oracle, side) <= maxCells;
   /** Ways to let `size` measured variables stand for a group. */
   const stands = (group: Group, not: readonly number[] = []): number[][] => {
@@ -95,25 +105,19 @@ export function makeTester(oracle: RankOracle, settings: TestSettings): Tester {
       const reps = cartesian(set.map((group) => stands(group)))
         .slice(0, 4)
         .map((parts) => parts.flat());
-      const pValues: number[] = [];
-      for (const rep of reps) {
-        if (!fits([rep])) continue;
-        for (const control of controls(rep, others, k)) {
-          if (!fits([control])) continue;
-          const p = ask(
-            rep.map((j) => [j]),
-            control.map((j) => [j]),
-            k,
-          );
-          if (oracle.exact && p === 0) return 0;
-          pValues.push(p);
-        }
-      }
-      return pValues.length === 0 ? 0 : combine(pValues);
+      const questions = reps.flatMap((rep) => {
+        const side = rep.map((j) => [j]);
+        if (!fits(side)) return [];
+        return controls(rep, others, k).flatMap((control) => {
+          const against = control.map((j) => [j]);
+          return fits(against) ? [[side, against] as const] : [];
+        });
+      });
+      return questions.length === 0 ? 0 : decide(questions, k);
     },
     independent(g, h, given) {
       const units = given.reduce((sum, { size }) => sum + size, 0);
-      const pValues: number[] = [];
+      const questions: (readonly [RankSide, RankSide])[] = [];
       const turns = oracle.exact || given.length === 0 ? [0] : [0, 1];
       for (const [own, other] of cartesian([stands(g), stands(h)]) as [number[], number[]][]) {
         for (const turn of turns) {
@@ -125,13 +129,10 @@ export function makeTester(oracle: RankOracle, settings: TestSettings): Tester {
           if (copies.some(([, second], i) => second.length < given[i]!.size)) return undefined;
           const side = (group: number[], half: 0 | 1): RankSide => (units === 0 ? [group] : [copies.flatMap((pair) => pair[half]), group]);
           const [a, b] = [side(own, 0), side(other, 1)];
-          if (!fits(a) || !fits(b)) continue;
-          const p = ask(a, b, units);
-          if (oracle.exact && p === 0) return 0;
-          pValues.push(p);
+          if (fits(a) && fits(b)) questions.push([a, b]);
         }
       }
-      return pValues.length === 0 ? undefined : combine(pValues);
+      return questions.length === 0 ? undefined : decide(questions, units);
     },
   };
 }
