@@ -13,7 +13,7 @@ import { callOf } from "./signature.js";
 import { simplify } from "./simplify.js";
 import { type Traced, traceGraph } from "./trace.js";
 import { wasmProgram } from "./wasm/program.js";
-import { store } from "./wasm/store.js";
+import { sharedStore, store } from "./wasm/store.js";
 
 /**
  * Options of {@link compile}.
@@ -29,6 +29,11 @@ export interface CompileOptions {
    * round takes no more memory. Default none.
    */
   readonly donate?: readonly number[];
+  /**
+   * Threads for large products and loops; results are the same to the bit for any number. Needs workers and shared memory (Node, or a
+   * cross-origin isolated page); the calling thread blocks while they work. Default 1.
+   */
+  readonly threads?: number;
   /** Name the first operation that makes NaN of numbers, by running one operation at a time in JavaScript: slow. Default false. */
   readonly debugNans?: boolean;
   /** Programs kept, one for each kind of arguments; the one unused for longest goes first. Default 32. */
@@ -42,6 +47,11 @@ export interface CompileOptions {
 export interface DeviceCompileOptions {
   /** A device of `@provably/core-tensor/gpu`. */
   readonly device: Device;
+  /**
+   * Threads for large products and loops; results are the same to the bit for any number. Needs workers and shared memory (Node, or a
+   * cross-origin isolated page); the calling thread blocks while they work. Default 1.
+   */
+  readonly threads?: number;
   /** Name the first operation that makes NaN of numbers, by running one operation at a time in JavaScript: slow. Default false. */
   readonly debugNans?: boolean;
   /** Programs kept, one for each kind of arguments; the one unused for longest goes first. Default 32. */
@@ -90,6 +100,9 @@ export function compile<Args extends unknown[], Y>(
   options: CompileOptions | DeviceCompileOptions = {},
 ): ((...args: Args) => Y) | ((...args: Args) => Promise<Y>) {
   const { cacheSize = 32 } = options;
+  const { threads = 1 } = options;
+  if (!Number.isInteger(threads) || threads < 1 || threads > 16)
+    throw new DomainError(`compile: threads must be an integer from 1 to 16, got ${threads}`);
   if (!Number.isInteger(cacheSize) || cacheSize < 1) throw new DomainError(`compile: cacheSize must be an integer ≥ 1, got ${cacheSize}`);
   if (isForDevice(options)) {
     const programs = new Map<string, OnDevice>();
@@ -132,13 +145,13 @@ function isForDevice(options: CompileOptions | DeviceCompileOptions): options is
 /** What runs the graph on the CPU for arguments like these. */
 export function executableOf(
   graph: Graph,
-  { device = "wasm", resident = false, debugNans = false }: CompileOptions,
+  { device = "wasm", resident = false, debugNans = false, threads = 1 }: CompileOptions,
   leaves: readonly DenseArray[],
 ): Executable {
   if (debugNans) return interpreter(graph, refuseNans);
-  const memory = device === "wasm" ? store() : undefined;
+  const memory = device === "wasm" ? ((threads > 1 ? sharedStore(threads) : undefined) ?? store()) : undefined;
   const external = leaves.map((x) => x instanceof ResidentArray);
-  return (memory && wasmProgram(graph, memory, { external, resident })) ?? interpreter(graph);
+  return (memory && wasmProgram(graph, memory, { external, resident, threads })) ?? interpreter(graph);
 }
 
 /**

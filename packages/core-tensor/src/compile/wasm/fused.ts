@@ -172,7 +172,7 @@ class Emitter {
   }
 
   code(key: string): FusedCode {
-    const reduces = this.accumulators.size > 0;
+    const reduces = this.reductionsFrom(0).length > 0;
     this.rows();
     const table = new Uint8Array(this.constants.length * 16);
     this.constants.forEach((vector, k) => table.set(vector, 16 * k));
@@ -191,7 +191,7 @@ class Emitter {
       constants: table,
       scratchBytes: this.buffers.size * bufferBytes,
       range: this.shape[0]!,
-      grain: !this.isFlat ? 1 : reduces ? 0 : 1024,
+      grain: reduces ? 0 : this.isFlat ? 1024 : 1,
     };
   }
 
@@ -210,7 +210,13 @@ class Emitter {
       });
     };
     const loopOver = (axis: number): void => {
-      if (axis === this.inner) return this.row();
+      const complete = this.reductionsFrom(axis);
+      for (const k of complete) this.begin(k);
+      if (axis === this.inner) this.row();
+      else walk(axis);
+      for (const k of complete) this.finish(k);
+    };
+    const walk = (axis: number): void => {
       const counter = body.local(I32);
       if (axis === 0) {
         body.get(this.from);
@@ -251,11 +257,6 @@ class Emitter {
   private row(): void {
     const { body, bytesPerElement } = this;
     const scale = Math.log2(bytesPerElement);
-    for (const [k, { acc, total }] of this.accumulators) {
-      this.pushNeutral(k);
-      body.tee(acc);
-      body.set(total);
-    }
     if (this.isFlat) {
       body.get(this.from);
       body.const32(scale);
@@ -303,7 +304,22 @@ class Emitter {
         body.set(this.t);
       },
     );
-    for (const k of this.accumulators.keys()) this.finish(k);
+  }
+
+  /** Reductions over this axis and all after it, but none before. */
+  private reductionsFrom(axis: number): number[] {
+    return [...this.accumulators.keys()].filter((k) => {
+      const stride = this.strides[this.spec.operands.length + k]!;
+      const kept = stride.findIndex((s) => s === 0);
+      return kept === axis;
+    });
+  }
+
+  private begin(k: number): void {
+    const { acc, total } = this.accumulators.get(k)!;
+    this.pushNeutral(k);
+    this.body.tee(acc);
+    this.body.set(total);
   }
 
   private argumentsOfKernels(stage: number): { readonly arg: number; readonly kernel: number }[] {

@@ -16,9 +16,10 @@ export function loadFused(store: Store, code: FusedCode): FusedFunction {
   let fn = functions.get(code.key);
   if (fn === undefined) {
     const kernels = code.imports.map(({ kernel, type }) => [`${kernel}.${type}`, store.kernel(familyOf(kernel), type)[kernel]!] as const);
-    const module = new WebAssembly.Module(code.bytes(false));
-    const { exports } = new WebAssembly.Instance(module, { e: { m: store.memory, ...Object.fromEntries(kernels) } });
+    const bytes = code.bytes(store.isShared);
+    const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes), { e: { m: store.memory, ...Object.fromEntries(kernels) } });
     fn = exports["run"] as FusedFunction;
+    store.crew?.add(fn, bytes);
     functions.set(code.key, fn);
     if (functions.size > KEPT) functions.delete(functions.keys().next().value!);
   }

@@ -14,13 +14,16 @@ import { lowerMatmul } from "./matmul.js";
 import { Micro, type Ref, laneOf } from "./micro.js";
 import { lowerControl } from "./routine.js";
 import { lowerColumns, lowerSoftmax } from "./rows.js";
-import type { Store } from "./store.js";
+import { type Store, aligned } from "./store.js";
 
 const REDUCTIONS: ReadonlySet<string> = new Set(["sum", "max", "min"]);
 
 function isTrailing(axes: readonly number[], rank: number): boolean {
   return axes.length > 0 && axes.every((axis, i) => axis === rank - axes.length + i);
 }
+
+/** Loops over fewer elements run on one thread. */
+const PARALLEL_ELEMENTS = 1 << 16;
 
 export class Lowering {
   readonly steps: Step[] = [];
@@ -33,6 +36,7 @@ export class Lowering {
     readonly store: Store,
     readonly graph: Graph,
     private readonly external: readonly boolean[] = [],
+    readonly threads = 1,
   ) {}
 
   lower(): Lowered {
@@ -115,6 +119,7 @@ export class Lowering {
       this.store,
       simplify(graph),
       graph.inputs.map(() => true),
+      this.threads,
     ).lower();
   }
 
@@ -221,23 +226,33 @@ export class Lowering {
     this.keep(table, ({ store }, address) => {
       store.views.uint8.set(code.constants, address);
     });
-    const scratch = this.work(code.scratchBytes);
+    const crew = sizeOf(space) >= PARALLEL_ELEMENTS && code.grain > 0 ? this.store.crew : undefined;
+    const shares = crew === undefined ? 1 : this.threads;
+    const scratchBytes = aligned(code.scratchBytes);
+    const scratch = this.work(scratchBytes * shares);
     const places = [...operands, ...outputs.map((x) => x.place)];
     const ids = places.map((p) => p.buffer.id);
     const offsets = places.map(byteOffset);
     const numArgs = places.length;
-    const args = new Array<number>(numArgs + 4).fill(0);
+    const cuts = Array.from({ length: shares + 1 }, (_, i) =>
+      i === shares ? code.range : Math.min(code.range, Math.round((code.range * i) / shares / code.grain) * code.grain || 0),
+    );
+    const lists = Array.from({ length: shares }, () => new Array<number>(numArgs + 4).fill(0));
     this.step({
       label,
       nodes,
       reads: operands.map((p) => p.buffer),
       writes: [...outputs.map((x) => x.place.buffer), scratch],
       run({ address }) {
-        for (let k = 0; k < numArgs; k++) args[k] = address[ids[k]!]! + offsets[k]!;
-        args[numArgs] = address[scratch.id]!;
-        args[numArgs + 1] = address[table.id]!;
-        args[numArgs + 3] = code.range;
-        fn(...args);
+        lists.forEach((args, i) => {
+          for (let k = 0; k < numArgs; k++) args[k] = address[ids[k]!]! + offsets[k]!;
+          args[numArgs] = address[scratch.id]! + i * scratchBytes;
+          args[numArgs + 1] = address[table.id]!;
+          args[numArgs + 2] = cuts[i]!;
+          args[numArgs + 3] = cuts[i + 1]!;
+        });
+        if (crew === undefined) fn(...lists[0]!);
+        else crew.run(fn, lists);
       },
     });
   }

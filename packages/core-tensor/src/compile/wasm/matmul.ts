@@ -6,10 +6,17 @@ import { SIZES } from "../plan/group.js";
 import type { Place } from "../plan/place.js";
 import type { Lowering } from "./lower.js";
 import { addressOf } from "./machine.js";
-import type { FloatType, Kernel } from "./store.js";
+import { type FloatType, type Kernel, aligned } from "./store.js";
 
 /** Up to this many rows a product streams the other matrix once instead of packing it. */
 const FEW = 4;
+
+/** Products with less arithmetic run on one thread. */
+const PARALLEL_FLOPS = 2e6;
+
+/** Threads' shares begin at a multiple of this, which both builds' register tiles divide; and least rows of a share. */
+const MR = 12;
+const MIN_ROWS = 24;
 
 interface Matrix {
   readonly rowBytes: number;
@@ -96,7 +103,12 @@ export function lowerMatmul(lowering: Lowering, node: Node, inputs: readonly Pla
     return true;
   }
   const gemm: Kernel = store.kernel("gemm", type);
-  const work = lowering.work(gemm["workBytes"]!(n, k));
+  const workBytes = aligned(gemm["workBytes"]!(n, k));
+  const crew = 2 * m * n * k >= PARALLEL_FLOPS ? store.crew : undefined;
+  // rows in whole blocks, so that the pieces are those of one thread
+  const shares = crew === undefined ? 1 : Math.max(1, Math.min(lowering.threads, Math.floor(m / MIN_ROWS)));
+  const cuts = Array.from({ length: shares + 1 }, (_, i) => (i === shares ? m : Math.round((m * i) / shares / MR) * MR));
+  const work = lowering.work(workBytes * shares);
   lowering.step({
     label: `matmul ${sizeOf(stack) > 1 && count > 1 ? `${count} of ` : ""}${m}x${k}x${n}`,
     nodes: [node],
@@ -105,8 +117,20 @@ export function lowerMatmul(lowering: Lowering, node: Node, inputs: readonly Pla
     run(machine) {
       const [x, y, z] = [addressOf(machine, left), addressOf(machine, right), addressOf(machine, place)];
       const w = machine.address[work.id]!;
-      for (let p = 0; p < count; p++)
-        gemm["gemm"]!(x + aStack[p]!, a.rowBytes, a.colBytes, y + bStack[p]!, b.rowBytes, b.colBytes, z + p * size, m, n, k, w);
+      const run = gemm["gemm"]!;
+      for (let p = 0; p < count; p++) {
+        const [xp, yp, zp] = [x + aStack[p]!, y + bStack[p]!, z + p * size];
+        if (crew === undefined) run(xp, a.rowBytes, a.colBytes, yp, b.rowBytes, b.colBytes, zp, m, n, k, w);
+        else
+          crew.run(
+            run,
+            Array.from({ length: shares }, (_, i) => {
+              const row = cuts[i]!;
+              const rows = cuts[i + 1]! - row;
+              return [xp + row * a.rowBytes, a.rowBytes, a.colBytes, yp, b.rowBytes, b.colBytes, zp + row * n * bytes, rows, n, k, w + i * workBytes];
+            }),
+          );
+      }
     },
   });
   return true;

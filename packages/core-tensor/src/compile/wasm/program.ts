@@ -49,11 +49,12 @@ export interface Calling {
   readonly external: readonly boolean[];
   /** Whether results stay in memory. */
   readonly resident: boolean;
+  readonly threads: number;
 }
 
 /** Lowers a graph; undefined when the memory cannot hold it. */
-export function wasmProgram(graph: Graph, store: Store, { external, resident }: Calling): Executable | undefined {
-  const lowered = new Lowering(store, graph, external).lower();
+export function wasmProgram(graph: Graph, store: Store, { external, resident, threads }: Calling): Executable | undefined {
+  const lowered = new Lowering(store, graph, external, threads).lower();
   const direct = resident ? directOutputs(lowered) : new Map<number, number>();
   const { steps, buffers, inputs, outputs, constants } = lowered;
   const { offsets, total } = planArena(lowered, new Set(direct.values()));
@@ -101,7 +102,7 @@ export function wasmProgram(graph: Graph, store: Store, { external, resident }: 
     },
     explain: () =>
       [
-        `WebAssembly SIMD, ${steps.length} calls; ${total} bytes of arena, ${constantBytes} of constants, ${store.size} bytes of memory in all programs`,
+        `WebAssembly SIMD${store.crew === undefined ? "" : ` on ${threads} threads, ${Math.min(threads, store.crew.numReady + 1)} of them up`}, ${steps.length} calls; ${total} bytes of arena, ${constantBytes} of constants, ${store.size} bytes of memory in all programs`,
         ...describe(steps, "  "),
       ].join("\n"),
   };

@@ -11,9 +11,11 @@ import { logarithmF32, logarithmF64 } from "../../exec/wasm/binaries/logarithm.j
 import { reduceF32, reduceF64 } from "../../exec/wasm/binaries/reduce.js";
 import { softmaxF32, softmaxF64 } from "../../exec/wasm/binaries/softmax.js";
 import { vecmatF32, vecmatF64 } from "../../exec/wasm/binaries/vecmat.js";
-import { type KernelBinary, instantiate, simdLevel } from "../../exec/wasm/runtime.js";
+import { type KernelBinary, kernelBytes, simdLevel } from "../../exec/wasm/runtime.js";
 import type { TypedArrayOf } from "../../array/dtype.js";
+import { Crew, type KernelModule } from "./crew.js";
 import { MAX_PAGES } from "./encode.js";
+import { sharedModule } from "./shared.js";
 
 const PAGE_BYTES = 65536;
 
@@ -53,29 +55,57 @@ export class Store {
   private arenaBytes = 0;
   private current: TypedArrayOf | undefined;
 
-  private constructor(readonly memory: WebAssembly.Memory) {}
+  /** Threads that work on this memory; undefined for a memory of one thread. */
+  readonly crew: Crew | undefined;
 
-  /** Undefined where there is no SIMD. */
-  static open(): Store | undefined {
-    if (simdLevel() === "off") return undefined;
-    // the first page holds the tables of the static kernels
-    const store = new Store(new WebAssembly.Memory({ initial: 1, maximum: MAX_PAGES }));
-    return store.load("reduce", "float32") && store;
+  private constructor(
+    readonly memory: WebAssembly.Memory,
+    readonly isShared: boolean,
+  ) {
+    this.crew = isShared ? this.openCrew() : undefined;
   }
 
-  private load(family: Family, type: FloatType): Kernel | undefined {
-    const key = family + type;
-    let kernel = this.kernels.get(key);
-    if (kernel === undefined) {
-      kernel = instantiate<Kernel>(FAMILIES[family][type], this.memory);
-      if (kernel !== undefined) this.kernels.set(key, kernel);
+  /** Undefined where there is no SIMD, or no shared memory when one is asked for. */
+  static open(shared: boolean): Store | undefined {
+    if (simdLevel() === "off") return undefined;
+    if (shared && (typeof SharedArrayBuffer === "undefined" || (globalThis as { crossOriginIsolated?: boolean }).crossOriginIsolated === false))
+      return undefined;
+    try {
+      // the first page holds the tables of the static kernels
+      const store = new Store(new WebAssembly.Memory({ initial: 1, maximum: MAX_PAGES, shared }), shared);
+      // a page's policy may forbid compiling modules
+      store.kernel("reduce", "float32");
+      return store;
+    } catch {
+      return undefined;
     }
-    return kernel;
+  }
+
+  private openCrew(): Crew {
+    const modules: KernelModule[] = [];
+    const exports: Kernel[] = [];
+    for (const family of Object.keys(FAMILIES) as Family[])
+      for (const key of ["float32", "float64"] as const) {
+        const kernel = this.kernel(family, key);
+        exports.push(kernel);
+        modules.push({ key, bytes: sharedModule(kernelBytes(FAMILIES[family][key])), names: Object.keys(kernel) });
+      }
+    const boxes = this.take(Crew.maxThreads * Crew.boxBytes);
+    const mail = this.take(Crew.moduleBytes);
+    return new Crew(this.memory, modules, exports, boxes!, mail!);
   }
 
   kernel(family: Family, type: FloatType): Kernel {
-    // the first load, in `open`, decided whether kernels can be had
-    return this.load(family, type)!;
+    const key = family + type;
+    let kernel = this.kernels.get(key);
+    if (kernel === undefined) {
+      const bytes = kernelBytes(FAMILIES[family][type]);
+      const module = new WebAssembly.Module(this.isShared ? sharedModule(bytes) : bytes);
+      // the exports of the AssemblyScript sources take and give numbers
+      kernel = new WebAssembly.Instance(module, { env: { memory: this.memory } }).exports as unknown as Kernel;
+      this.kernels.set(key, kernel);
+    }
+    return kernel;
   }
 
   /** Views of all the memory as it is now. */
@@ -161,8 +191,16 @@ export class Store {
 }
 
 let single: Store | undefined;
+let shared: Store | undefined;
 
 /** The memory of programs that run on one thread. */
 export function store(): Store | undefined {
-  return (single ??= Store.open());
+  return (single ??= Store.open(false));
+}
+
+/** The memory of programs on several threads, with workers for them on their way; undefined where memory cannot be shared. */
+export function sharedStore(threads: number): Store | undefined {
+  shared ??= Store.open(true);
+  shared?.crew?.grow(threads);
+  return shared;
 }

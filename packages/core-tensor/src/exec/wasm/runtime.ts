@@ -56,12 +56,16 @@ export function simdLevel(): SimdLevel {
   return (level ??= decideLevel());
 }
 
+/** The module of a kernel in the build for this engine. */
+export function kernelBytes(binary: KernelBinary): Uint8Array<ArrayBuffer> {
+  return decodeBase64((simdLevel() === "relaxed" ? binary.relaxed : undefined) ?? binary.simd);
+}
+
 /** Exports of a kernel bound to `memory`, or `undefined` where the page's policy forbids compiling WebAssembly. */
 export function instantiate<Exports>(binary: KernelBinary, memory: WebAssembly.Memory): Exports | undefined {
-  const build = simdLevel();
-  if (build === "off") return undefined;
+  if (simdLevel() === "off") return undefined;
   try {
-    const module = new WebAssembly.Module(decodeBase64((build === "relaxed" ? binary.relaxed : undefined) ?? binary.simd));
+    const module = new WebAssembly.Module(kernelBytes(binary));
     // The exports' types are fixed by the AssemblyScript source, which TypeScript cannot see.
     return new WebAssembly.Instance(module, { env: { memory } }).exports as Exports;
   } catch {

@@ -1,0 +1,179 @@
+/**
+ * Workers that share the memory of compiled programs. The calling thread does its share and waits for theirs.
+ *
+ * A worker sleeps on a word of the shared memory. To run a function the caller writes its number and arguments into the worker's
+ * mailbox and wakes it; generated modules travel as bytes through the same memory, so that no event loop is involved once a worker is up.
+ * Until it is, and where workers or shared memory cannot be had, the caller does everything: work is cut into the same pieces either
+ * way, and results do not depend on who computes them.
+ */
+import type { Kernel } from "./store.js";
+
+/** Words of a mailbox. */
+const [TICKET, DONE, COMMAND, FUNCTION, COUNT, READY, ARGS] = [0, 1, 2, 3, 4, 5, 8];
+const MAILBOX_WORDS = 512;
+const [RUN, LOAD] = [1, 2];
+
+/** Most arguments of a function. */
+const MAX_ARGS = MAILBOX_WORDS - ARGS;
+
+/** Room for one module on its way. */
+const MODULE_BYTES = 1 << 18;
+
+/** Checks of a word before the caller goes to sleep on it. */
+const SPINS = 20_000;
+
+/** What a worker runs: plain JavaScript as text, since it must start without files or bundlers. */
+const WORKER = `
+const start = ({ memory, modules, at, moduleAt }) => {
+  const box = new Int32Array(memory.buffer, at, ${MAILBOX_WORDS});
+  const kernels = {}, functions = [];
+  for (const { key, bytes, names } of modules) {
+    const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes), { env: { memory } });
+    for (const name of names) {
+      functions.push(exports[name]);
+      kernels[name + "." + key] = exports[name];
+    }
+  }
+  Atomics.store(box, ${READY}, 1);
+  for (let ticket = 0; ;) {
+    Atomics.wait(box, ${TICKET}, ticket);
+    ticket = Atomics.load(box, ${TICKET});
+    if (box[${COMMAND}] === ${LOAD}) {
+      const module = new WebAssembly.Module(new Uint8Array(memory.buffer, moduleAt, box[${COUNT}]).slice());
+      functions.push(new WebAssembly.Instance(module, { e: { m: memory, ...kernels } }).exports.run);
+    } else functions[box[${FUNCTION}]](...box.subarray(${ARGS}, ${ARGS} + box[${COUNT}]));
+    Atomics.store(box, ${DONE}, ticket);
+    Atomics.notify(box, ${DONE});
+  }
+};`;
+
+interface NodeWorkers {
+  readonly Worker: new (source: string, options: object) => { unref(): void };
+}
+
+/** `node:worker_threads`, without an import that a browser's bundler would stumble over. */
+function nodeWorkers(): NodeWorkers | undefined {
+  const { process } = globalThis as { process?: { getBuiltinModule?: (name: string) => unknown } };
+  return process?.getBuiltinModule?.("node:worker_threads") as NodeWorkers | undefined;
+}
+
+/** Starts a worker; false where none can be had. */
+function start(data: object): boolean {
+  const node = nodeWorkers();
+  try {
+    if (node !== undefined) {
+      const source = `${WORKER}\nstart(require("node:worker_threads").workerData);`;
+      new node.Worker(source, { eval: true, workerData: data }).unref();
+    } else {
+      const url = URL.createObjectURL(new Blob([`${WORKER}\nonmessage = (event) => start(event.data);`], { type: "text/javascript" }));
+      new Worker(url).postMessage(data);
+    }
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** A static kernel module, as workers need it. */
+export interface KernelModule {
+  /** Element type, which is part of the name that generated modules import. */
+  readonly key: string;
+  readonly bytes: Uint8Array;
+  readonly names: readonly string[];
+}
+
+interface Member {
+  readonly box: Int32Array;
+  /** Generated modules it has. */
+  loaded: number;
+  ticket: number;
+}
+
+/** Whether the calling thread may sleep: not the main thread of a browser. */
+function mayWait(): boolean {
+  return nodeWorkers() !== undefined || typeof (globalThis as { importScripts?: unknown }).importScripts === "function";
+}
+
+export class Crew {
+  private readonly members: Member[] = [];
+  /** Generated modules so far, by the number of their function. */
+  private readonly generated: Uint8Array[] = [];
+  private readonly numbers = new Map<unknown, number>();
+  private readonly numStatic: number;
+
+  /** `boxesAt` and `moduleAt` are addresses of blocks of {@link Crew.boxBytes} and {@link Crew.moduleBytes} bytes. */
+  constructor(
+    private readonly memory: WebAssembly.Memory,
+    private readonly modules: readonly KernelModule[],
+    exports: readonly Kernel[],
+    private readonly boxesAt: number,
+    private readonly moduleAt: number,
+  ) {
+    let count = 0;
+    modules.forEach(({ names }, i) => {
+      for (const name of names) this.numbers.set(exports[i]![name], count++);
+    });
+    this.numStatic = count;
+  }
+
+  static readonly maxThreads = 16;
+  static readonly boxBytes = MAILBOX_WORDS * 4;
+  static readonly moduleBytes = MODULE_BYTES;
+
+  /** Starts workers until there are `threads` threads in all; they join when they are up. */
+  grow(threads: number): void {
+    while (this.members.length < Math.min(threads, Crew.maxThreads) - 1) {
+      const at = this.boxesAt + this.members.length * Crew.boxBytes;
+      const box = new Int32Array(this.memory.buffer, at, MAILBOX_WORDS);
+      box.fill(0);
+      const data = { memory: this.memory, modules: this.modules, at, moduleAt: this.moduleAt };
+      if (!start(data)) return;
+      this.members.push({ box, loaded: 0, ticket: 0 });
+    }
+  }
+
+  /** Workers that are up. */
+  get numReady(): number {
+    return this.members.filter(({ box }) => Atomics.load(box, READY) === 1).length;
+  }
+
+  /** Makes a generated function known. */
+  add(fn: unknown, bytes: Uint8Array): void {
+    if (bytes.length > MODULE_BYTES) return;
+    this.numbers.set(fn, this.numStatic + this.generated.push(bytes) - 1);
+  }
+
+  /** Calls `fn` once with each list of arguments, on as many threads as there are. */
+  run(fn: (...args: number[]) => unknown, shares: readonly number[][]): void {
+    const number = this.numbers.get(fn);
+    const helpers = number === undefined || shares[0]!.length > MAX_ARGS ? [] : this.members.filter(({ box }) => Atomics.load(box, READY) === 1);
+    const busy = helpers.slice(0, shares.length - 1);
+    busy.forEach((member, i) => {
+      for (; member.loaded < this.generated.length; member.loaded++) {
+        const bytes = this.generated[member.loaded]!;
+        new Uint8Array(this.memory.buffer, this.moduleAt, bytes.length).set(bytes);
+        this.send(member, LOAD, 0, [bytes.length]);
+        this.join(member);
+      }
+      this.send(member, RUN, number!, shares[i]!);
+    });
+    for (let i = busy.length; i < shares.length; i++) fn(...shares[i]!);
+    for (const member of busy) this.join(member);
+  }
+
+  private send(member: Member, command: number, fn: number, args: readonly number[]): void {
+    const { box } = member;
+    box[COMMAND] = command;
+    box[FUNCTION] = fn;
+    box[COUNT] = command === LOAD ? args[0]! : args.length;
+    if (command === RUN) for (let i = 0; i < args.length; i++) box[ARGS + i] = args[i]!;
+    Atomics.store(box, TICKET, ++member.ticket);
+    Atomics.notify(box, TICKET);
+  }
+
+  private join({ box, ticket }: Member): void {
+    for (let i = 0; i < SPINS; i++) if (Atomics.load(box, DONE) === ticket) return;
+    const sleeps = mayWait();
+    for (let done = Atomics.load(box, DONE); done !== ticket; done = Atomics.load(box, DONE)) if (sleeps) Atomics.wait(box, DONE, done);
+  }
+}

@@ -1,0 +1,40 @@
+import { describe, expect, it } from "vitest";
+import { type NdArray, DomainError, add, exp, matmul, mul, softmax, sum, tanh, toTypedArray } from "@provably/core-tensor";
+import { compile, explain } from "@provably/core-tensor/compile";
+import { key, normal } from "@provably/core-tensor/random";
+
+const f = (...[x, w, b]: NdArray[]): NdArray[] => {
+  const h = tanh(add(matmul(x!, w!), b!));
+  const y = matmul(h, w!);
+  return [h, y, exp(mul(-0.1, mul(y, y))), sum(y, { axis: 1 }), sum(h), softmax(y)];
+};
+
+/** Calls until every worker is up, giving the event loop a chance in between. */
+async function whenUp(compiled: (...args: NdArray[]) => NdArray[], args: readonly NdArray[], threads: number): Promise<void> {
+  for (let i = 0; i < 200; i++) {
+    compiled(...args);
+    if (explain(compiled).includes(`on ${threads} threads, ${threads} of them up`)) return;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  throw new Error(`workers did not come up:\n${explain(compiled)}`);
+}
+
+describe("threads", () => {
+  for (const dtype of ["float32", "float64"] as const)
+    it(`any number of them gives the same bits in ${dtype}`, async () => {
+      const args = [normal(key("x"), [301, 250], { dtype }), normal(key("w"), [250, 250], { dtype }), normal(key("b"), [250], { dtype })];
+      const want = compile(f)(...args).map((y) => toTypedArray(y));
+      for (const threads of [2, 3, 5]) {
+        const compiled = compile(f, { threads });
+        await whenUp(compiled, args, threads);
+        compiled(...args).forEach((y, k) => {
+          expect(Buffer.from(toTypedArray(y).buffer).equals(Buffer.from(want[k]!.buffer)), `output ${k}`).toBe(true);
+        });
+      }
+    }, 60_000);
+
+  it("wants a number that makes sense", () => {
+    expect(() => compile(f, { threads: 0 })).toThrow(DomainError);
+    expect(() => compile(f, { threads: 1.5 })).toThrow(/threads/);
+  });
+});
