@@ -35,6 +35,28 @@ export function checkRecord<T>(fn: string, argument: string, value: T): T & obje
 }
 
 /**
+ * A list, or a typed error.
+ *
+ * @param fn - name of the function, for the message
+ * @param argument - name of the argument, for the message
+ * @param value - what was passed
+ * @returns `value`
+ * @throws {@link DomainError} unless `value` is a list; a typed array is none
+ * @example
+ * ```ts
+ * import { checkList } from "@provably/core-tensor";
+ *
+ * checkList("drNvi", "sigma", [0.1, 0.2]).length; // => 2
+ * checkList("drNvi", "sigma", "0.1"); // throws DomainError
+ * ```
+ * @category Errors
+ */
+export function checkList<L extends readonly unknown[]>(fn: string, argument: string, value: L): L {
+  if (!Array.isArray(value)) throw new DomainError(`${fn}: ${argument} must be a list, got ${describe(value)}`);
+  return value;
+}
+
+/**
  * A function passed as an argument, or a typed error.
  *
  * @param fn - name of the function, for the message

@@ -118,7 +118,7 @@ export { treeLeaves, treeMap, type Tree } from "./tree/tree.js";
 export type { Certificate } from "./certificate.js";
 
 // errors
-export { checkFunction, checkRecord } from "./check.js";
+export { checkFunction, checkList, checkRecord } from "./check.js";
 export {
   AxisError,
   ConcretizationError,

@@ -1,5 +1,5 @@
 /** Optimal stopping: an American put option. */
-import { DomainError } from "@provably/core-tensor";
+import { DomainError, checkRecord, checkList } from "@provably/core-tensor";
 import { type Mdp, mdp } from "../mdp/model.js";
 
 /**
@@ -32,7 +32,12 @@ export interface AmericanPutOptions {
  * ```
  * @category Environments
  */
-export function priceGrid({ range = [80, 140], tick = 0.1 }: AmericanPutOptions = {}): readonly number[] {
+export function priceGrid(options: AmericanPutOptions = {}): readonly number[] {
+  const { range = [80, 140], tick = 0.1 } = checkRecord("priceGrid", "options", options);
+  checkList("priceGrid", "range", range);
+  const numbers = [...range, tick].every((x) => typeof x === "number" && Number.isFinite(x));
+  if (!numbers || range.length !== 2 || !(tick > 0) || !(range[1] - range[0] >= tick) || !((range[1] - range[0]) / tick < 1e6))
+    throw new DomainError("priceGrid: range must be [low, high] and tick positive, with between 2 and a million prices");
   return Array.from({ length: Math.round((range[1] - range[0]) / tick) + 1 }, (_, i) => range[0] + i * tick);
 }
 
@@ -55,10 +60,12 @@ export function priceGrid({ range = [80, 140], tick = 0.1 }: AmericanPutOptions 
  * @category Environments
  */
 export function americanPut(options: AmericanPutOptions = {}): Mdp {
-  const { up = 0.5, factors = [1.02, 0.98], strike = 100, range = [80, 140], tick = 0.1 } = options;
+  const { up = 0.5, factors = [1.02, 0.98], strike = 100, range = [80, 140], tick = 0.1 } = checkRecord("americanPut", "options", options);
   if (!(up >= 0 && up <= 1)) throw new DomainError(`americanPut: up must be a probability, got ${up}`);
   const prices = priceGrid(options);
-  if (!(tick > 0 && prices.length > 1)) throw new DomainError(`americanPut: range [${range.join(", ")}] with tick ${tick} has no prices`);
+  checkList("americanPut", "factors", factors);
+  if (factors.length !== 2 || ![...factors, strike].every((x) => typeof x === "number" && Number.isFinite(x)))
+    throw new DomainError("americanPut: factors must be two finite numbers, and strike one");
   const n = prices.length;
   const exercised = n;
   const nearest = (price: number): number => Math.min(n - 1, Math.max(0, Math.floor((price - range[0]) / tick + 0.5)));

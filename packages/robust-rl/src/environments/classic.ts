@@ -1,10 +1,12 @@
 /** Small decision processes of the literature. */
-import { DomainError } from "@provably/core-tensor";
+import { DomainError, checkRecord, checkList } from "@provably/core-tensor";
 import { type Mdp, mdp } from "../mdp/model.js";
+import { checkSizes } from "./sizes.js";
 
 /** Collects probabilities and rewards of a process cell by cell. */
 function builder(fn: string, numStates: number, numActions: number) {
-  if (!Number.isInteger(numStates) || numStates < 2) throw new DomainError(`${fn}: needs an integer number of at least 2 states, got ${numStates}`);
+  checkSizes(fn, { states: numStates }, 2);
+  checkSizes(fn, { states: numStates, actions: numActions, successors: numStates });
   const rows = (): number[][] => Array.from({ length: numStates }, () => new Array<number>(numActions).fill(0));
   const transitions = Array.from({ length: numStates }, () => Array.from({ length: numActions }, () => new Array<number>(numStates).fill(0)));
   const rewards = rows();
@@ -133,7 +135,17 @@ export interface InventoryOptions {
  * @category Environments
  */
 export function inventory(options: InventoryOptions = {}): Mdp {
-  const { capacity = 10, demand = [0.1, 0.2, 0.3, 0.2, 0.2], price = 4, unitCost = 2, holdingCost = 0.1, fixedCost = 1 } = options;
+  const {
+    capacity = 10,
+    demand = [0.1, 0.2, 0.3, 0.2, 0.2],
+    price = 4,
+    unitCost = 2,
+    holdingCost = 0.1,
+    fixedCost = 1,
+  } = checkRecord("inventory", "options", options);
+  checkList("inventory", "demand", demand);
+  for (const [name, x] of Object.entries({ price, unitCost, holdingCost, fixedCost }))
+    if (!(typeof x === "number" && Number.isFinite(x))) throw new DomainError(`inventory: ${name} must be a finite number, got ${String(x)}`);
   const total = demand.reduce((sum, p) => sum + p, 0);
   if (!demand.every((p) => p >= 0) || !(Math.abs(total - 1) <= 1e-8))
     throw new DomainError(`inventory: demand must be a distribution, got probabilities that sum to ${total}`);
@@ -173,10 +185,12 @@ export function inventory(options: InventoryOptions = {}): Mdp {
 export function gridWorld(
   options: { readonly rows?: number; readonly columns?: number; readonly slip?: number; readonly pit?: readonly [number, number] } = {},
 ): Mdp {
-  const { rows = 4, columns = 5, slip = 0.2, pit = [1, 3] } = options;
+  const { rows = 4, columns = 5, slip = 0.2, pit = [1, 3] } = checkRecord("gridWorld", "options", options);
+  checkSizes("gridWorld", { rows, columns });
   if (!(slip >= 0 && slip <= 1)) throw new DomainError(`gridWorld: slip must lie in [0, 1], got ${slip}`);
-  if (!(pit[0] >= 0 && pit[0] < rows && pit[1] >= 0 && pit[1] < columns))
-    throw new DomainError(`gridWorld: pit must lie in the grid of ${rows} × ${columns}, got [${pit.join(", ")}]`);
+  checkList("gridWorld", "pit", pit);
+  if (!Number.isInteger(pit[0]) || !Number.isInteger(pit[1]) || !(pit[0] >= 0 && pit[0] < rows && pit[1] >= 0 && pit[1] < columns))
+    throw new DomainError(`gridWorld: pit must be a cell [row, column] of the grid of ${rows} × ${columns}`);
   const { rewards, move, build } = builder("gridWorld", rows * columns, 4);
   const goal = columns - 1;
   const hole = pit[0] * columns + pit[1];

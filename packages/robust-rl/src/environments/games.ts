@@ -1,8 +1,9 @@
 /** Markov games. */
-import { DomainError, array } from "@provably/core-tensor";
+import { DomainError, array, checkRecord, checkList } from "@provably/core-tensor";
 import { type RngKey, exponential, foldIn, uniform } from "@provably/core-tensor/random";
 import { type MarkovGame, markovGame } from "../game/model.js";
 import { numbers } from "../uncertainty/worst-case.js";
+import { checkSizes } from "./sizes.js";
 
 /**
  * A fishing ground shared by two players, whose equilibrium flips with the chance of depletion.
@@ -81,7 +82,10 @@ export function randomMarkovGame(
   key: RngKey,
   options: { readonly states: number; readonly actions: readonly number[]; readonly horizon: number },
 ): MarkovGame {
-  const { states, actions, horizon } = options;
+  const { states, actions, horizon } = checkRecord("randomMarkovGame", "options", options);
+  if (checkList("randomMarkovGame", "options.actions", actions).length === 0)
+    throw new DomainError("randomMarkovGame: options.actions must hold the number of actions of each player, got none");
+  checkSizes("randomMarkovGame", { horizon, states, ...Object.fromEntries(actions.map((n, i) => [`actions[${i}]`, n])), successors: states });
   const shape = [horizon, states, ...actions, states];
   const draws = Float64Array.from(numbers(exponential(foldIn(key, "transitions"), shape, { dtype: "float64" })));
   for (let at = 0; at < draws.length; at += states) {

@@ -1,5 +1,5 @@
 /** Pictures of grid worlds. */
-import { type ArrayInput, ShapeError, array } from "@provably/core-tensor";
+import { type ArrayInput, ShapeError, array, checkRecord } from "@provably/core-tensor";
 import { numbers } from "../uncertainty/worst-case.js";
 
 const CELL = 72;
@@ -34,7 +34,7 @@ export function gridPicture(
   policy: ArrayInput,
   options: { readonly columns: number; readonly terminal?: readonly number[]; readonly title?: string },
 ): string {
-  const { columns, terminal = [], title = "Values and policy on a grid" } = options;
+  const { columns, terminal = [], title = "Values and policy on a grid" } = checkRecord("gridPicture", "options", options);
   const [v, actions] = [array(values, { dtype: "float64" }), array(policy, { dtype: "float64" })].map(numbers) as [Float64Array, Float64Array];
   if (v.length === 0 || v.length !== actions.length || v.length % columns !== 0)
     throw new ShapeError(

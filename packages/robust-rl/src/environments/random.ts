@@ -1,9 +1,10 @@
 /** Random decision processes. */
-import { DomainError, pow, toTypedArray } from "@provably/core-tensor";
+import { DomainError, pow, toTypedArray, checkRecord } from "@provably/core-tensor";
 import { type RngKey, exponential, foldIn, permutation, uniform } from "@provably/core-tensor/random";
 import { type Mdp, mdp } from "../mdp/model.js";
 import { type LinearMdp, linearMdp } from "../offline/model.js";
 import { normalize } from "../uncertainty/worst-case.js";
+import { checkSizes } from "./sizes.js";
 
 /**
  * A Garnet: a random process in which every state and action has a few distinct successors.
@@ -25,7 +26,8 @@ import { normalize } from "../uncertainty/worst-case.js";
  * @category Environments
  */
 export function garnet(key: RngKey, options: { readonly states: number; readonly actions: number; readonly branching: number }): Mdp {
-  const { states, actions, branching } = options;
+  const { states, actions, branching } = checkRecord("garnet", "options", options);
+  checkSizes("garnet", { states, actions, successors: states });
   if (!Number.isInteger(branching) || !(branching >= 1 && branching <= states))
     throw new DomainError(`garnet: branching must be an integer from 1 to the ${states} states, got ${branching}`);
   const transitions = Array.from({ length: states }, (_, s) =>
@@ -61,7 +63,9 @@ export function randomLinearMdp(
   key: RngKey,
   options: { readonly states: number; readonly actions: number; readonly dimension: number; readonly horizon: number },
 ): LinearMdp {
-  const { states, actions, dimension, horizon } = options;
+  const { states, actions, dimension, horizon } = checkRecord("randomLinearMdp", "options", options);
+  checkSizes("randomLinearMdp", { states, actions, dimension });
+  checkSizes("randomLinearMdp", { horizon, dimension, states });
   const simplex = (name: string, shape: readonly number[], width: number, power: number) => {
     const draws = exponential(foldIn(key, name), [...shape, width], { dtype: "float64" });
     return normalize(pow(draws, power));

@@ -1,5 +1,5 @@
 /** Distributionally robust Nash value iteration. */
-import { type Certificate, type NdArray, array } from "@provably/core-tensor";
+import { type Certificate, type NdArray, array, checkRecord, DomainError, checkList } from "@provably/core-tensor";
 import { SolverError } from "../lp/error.js";
 import { type NashMethod, type Strategies, findNash } from "../stage/bimatrix.js";
 import { type EquilibriumObjective, solveCorrelated } from "../stage/correlated.js";
@@ -107,8 +107,8 @@ function stageNash(game: Game, method: NashMethod): { strategies: readonly Float
  * @category Markov games
  */
 export function drNvi(game: MarkovGame, sigma: number | readonly number[], options: DrNviOptions = {}): DrNviResult {
-  const { notion = "cce", select = "welfare", method = "vertex-enumeration", set = defaultSet } = options;
-  const flat = flatten(game);
+  const { notion = "cce", select = "welfare", method = "vertex-enumeration", set = defaultSet } = checkRecord("drNvi", "options", options);
+  const flat = flatten("drNvi", game);
   const { players, numStates, joint, horizon, actions } = flat;
   const radii = radiiOf("drNvi", sigma, players);
   const values = new Float64Array((horizon + 1) * players * numStates);
@@ -177,7 +177,11 @@ export function sampleComplexity(options: {
   readonly accuracy: number;
   readonly sigma: readonly number[];
 }): { readonly sufficient: number; readonly necessary: number } {
-  const { states, actions, horizon, accuracy, sigma } = options;
+  const { states, actions, horizon, accuracy, sigma } = checkRecord("sampleComplexity", "options", options);
+  checkList("sampleComplexity", "actions", actions);
+  checkList("sampleComplexity", "sigma", sigma);
+  if (![states, horizon, accuracy, ...actions].every((x) => typeof x === "number" && x > 0) || !sigma.every((x) => x >= 0))
+    throw new DomainError("sampleComplexity: states, horizon, accuracy and all actions must be positive, and all sigma ≥ 0");
   const common = (states * horizon ** 3 * Math.min(horizon, 1 / Math.min(...sigma))) / accuracy ** 2;
   return { sufficient: common * actions.reduce((a, b) => a * b, 1), necessary: common * Math.max(...actions) };
 }

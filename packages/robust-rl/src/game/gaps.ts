@@ -1,5 +1,5 @@
 /** How far a joint policy is from a robust equilibrium: exact best responses of every player in the robust game. */
-import { type ArrayInput, type Certificate, DomainError, type NdArray, ShapeError, array } from "@provably/core-tensor";
+import { type ArrayInput, type Certificate, DomainError, type NdArray, ShapeError, array, checkRecord, checkList } from "@provably/core-tensor";
 import { constantDeviations, makeGame, productOf, strideOf, swapDeviations, actionOf } from "../stage/payoffs.js";
 import type { UncertaintySet } from "../uncertainty/set.js";
 import { numbers } from "../uncertainty/worst-case.js";
@@ -24,7 +24,8 @@ export interface GameOptions {
 
 /** Radii of all players, one number or one each. */
 export function radiiOf(fn: string, sigma: number | readonly number[], players: number): readonly number[] {
-  const radii = typeof sigma === "number" ? new Array<number>(players).fill(sigma) : sigma;
+  if (typeof sigma !== "number") checkList(fn, "sigma", sigma);
+  const radii: readonly number[] = typeof sigma === "number" ? new Array<number>(players).fill(sigma) : sigma;
   if (radii.length !== players) throw new ShapeError(`${fn}: sigma must have ${players} entries, one for each player, got ${radii.length}`);
   radii.forEach((x, i) => {
     if (!(x >= 0)) throw new DomainError(`${fn}: sigma[${i}] must be ≥ 0, got ${x}`);
@@ -129,7 +130,7 @@ export function robustGameValues(
   policy: ArrayInput,
   options: GameOptions = {},
 ): NdArray<"float64"> {
-  const flat = flatten(game);
+  const flat = flatten("robustGameValues", game);
   const radii = radiiOf("robustGameValues", sigma, flat.players);
   const data = robustValues(flat, radii, jointPolicy("robustGameValues", policy, flat), options.set ?? defaultSet, "none");
   return array<"float64">(data, { shape: [flat.horizon + 1, flat.players, flat.numStates] });
@@ -179,8 +180,8 @@ export function robustGap(
   notion: EquilibriumNotion,
   options: GameOptions & { readonly tolerance?: number } = {},
 ): RobustGap {
-  const { set = defaultSet, tolerance = 1e-6 } = options;
-  const flat = flatten(game);
+  const { set = defaultSet, tolerance = 1e-6 } = checkRecord("robustGap", "options", options);
+  const flat = flatten("robustGap", game);
   const { players, numStates, horizon, joint, actions } = flat;
   const radii = radiiOf("robustGap", sigma, players);
   const p = jointPolicy("robustGap", policy, flat);

@@ -1,5 +1,5 @@
 /** Finite-horizon Markov games. */
-import { type ArrayInput, DomainError, type NdArray, ShapeError, array } from "@provably/core-tensor";
+import { type ArrayInput, DomainError, type NdArray, ShapeError, array, checkRecord, isNdArray } from "@provably/core-tensor";
 import { checkRows, numbers, placeOf } from "../uncertainty/worst-case.js";
 
 /**
@@ -31,8 +31,24 @@ export interface FlatGame {
   readonly rewardsAt: (step: number) => number;
 }
 
-export function flatten(game: MarkovGame): FlatGame {
-  const { numStates, actions, horizon } = game;
+/** A game that {@link markovGame} has checked, or something else with the same extents. */
+export function checkGame(fn: string, game: MarkovGame): MarkovGame {
+  const { numStates, actions, horizon, transitions, rewards } = checkRecord(fn, "game", game);
+  const counts = Array.isArray(actions) ? [numStates, horizon, actions.length, ...(actions as readonly number[])] : [];
+  const cells = counts.length > 0 ? counts[0]! * counts.slice(3).reduce((a, b) => a * b, 1) : 0;
+  const fits = (x: NdArray, size: number): boolean => isNdArray(x) && (x.size === size || x.size === size * horizon);
+  if (
+    counts.length === 0 ||
+    !counts.every((n) => Number.isInteger(n) && n > 0) ||
+    !fits(transitions, cells * numStates) ||
+    !fits(rewards, cells * actions.length)
+  )
+    throw new DomainError(`${fn}: game must be made by markovGame(), with extents that fit each other`);
+  return game;
+}
+
+export function flatten(fn: string, game: MarkovGame): FlatGame {
+  const { numStates, actions, horizon } = checkGame(fn, game);
   const players = actions.length;
   const joint = actions.reduce((a, b) => a * b, 1);
   const timedTransitions = game.transitions.shape.length === players + 3;
@@ -73,6 +89,7 @@ export function flatten(game: MarkovGame): FlatGame {
  * @category Markov games
  */
 export function markovGame(game: { readonly transitions: ArrayInput; readonly rewards: ArrayInput; readonly horizon?: number }): MarkovGame {
+  checkRecord("markovGame", "game", game);
   const transitions = array(game.transitions, { dtype: "float64" });
   const rewards = array(game.rewards, { dtype: "float64" });
   const fail = (): never => {

@@ -1,8 +1,8 @@
 /** Samples of a known model: what a generative model would give, and what is estimated from it. */
-import { type ArrayInput, DomainError, type NdArray, array } from "@provably/core-tensor";
+import { type ArrayInput, DomainError, type NdArray, array, checkRecord } from "@provably/core-tensor";
 import { type RngKey, foldIn, uniform } from "@provably/core-tensor/random";
 import { checkRows, numbers, placeOf } from "../uncertainty/worst-case.js";
-import { type MarkovGame, markovGame } from "./model.js";
+import { type MarkovGame, checkGame, markovGame } from "./model.js";
 
 /** Draws an index from the running sums of a distribution. */
 export function drawFrom(cumulative: Float64Array, at: number, n: number, u: number): number {
@@ -72,6 +72,7 @@ export function sampleCounts(key: RngKey, transitions: ArrayInput, samples: numb
  * @category Sampling
  */
 export function empiricalKernel(counts: ArrayInput, options: { readonly unvisited?: "error" | "uniform" } = {}): NdArray<"float64"> {
+  checkRecord("empiricalKernel", "options", options);
   const c = array(counts, { dtype: "float64" });
   const n = c.shape[c.shape.length - 1]!;
   const out = Float64Array.from(numbers(c));
@@ -112,7 +113,7 @@ export function empiricalKernel(counts: ArrayInput, options: { readonly unvisite
  * @category Sampling
  */
 export function empiricalGame(key: RngKey, game: MarkovGame, samples: number): MarkovGame {
-  const { horizon, transitions, rewards, actions } = game;
+  const { horizon, transitions, rewards, actions } = checkGame("empiricalGame", game);
   const timed = transitions.shape.length === actions.length + 3;
   const copies = timed ? 1 : horizon;
   // The theory draws anew at every step, also where the true kernel is the same.

@@ -1,5 +1,5 @@
 /** Linear programs: minimise a cost subject to inequalities and equalities, over x ≥ 0. */
-import { type ArrayInput, DomainError, type NdArray, ShapeError, array, toTypedArray } from "@provably/core-tensor";
+import { type ArrayInput, DomainError, type NdArray, ShapeError, array, toTypedArray, checkRecord } from "@provably/core-tensor";
 import { type DenseProgram, simplex } from "./simplex.js";
 
 /**
@@ -30,6 +30,13 @@ export interface LinearProgramSolution {
   readonly multipliers: NdArray<"float64">;
 }
 
+function joined(a: Float64Array, b: Float64Array): Float64Array {
+  const out = new Float64Array(a.length + b.length);
+  out.set(a);
+  out.set(b, a.length);
+  return out;
+}
+
 export function denseProgram(fn: string, program: LinearProgram): DenseProgram {
   const read = (name: string, x: ArrayInput): NdArray => {
     const a = array(x, { dtype: "float64" });
@@ -38,11 +45,13 @@ export function denseProgram(fn: string, program: LinearProgram): DenseProgram {
     });
     return a;
   };
+  checkRecord(fn, "program", program);
   const cost = read("cost", program.cost);
   if (cost.shape.length !== 1 || cost.size === 0) throw new ShapeError(`${fn}: cost must be a vector, got shape [${cost.shape.join(", ")}]`);
   const n = cost.size;
   const parts = (["inequality", "equality"] as const).map((name) => {
     const part = program[name];
+    if (part !== undefined) checkRecord(fn, name, part);
     if (part === undefined) return { matrix: new Float64Array(0), bound: new Float64Array(0) };
     const [matrix, bound] = [read(`${name}.matrix`, part.matrix), read(`${name}.bound`, part.bound)];
     if (matrix.size !== bound.size * n || (matrix.size > 0 && matrix.shape[1] !== n))
@@ -53,8 +62,8 @@ export function denseProgram(fn: string, program: LinearProgram): DenseProgram {
   return {
     n,
     cost: toTypedArray(cost) as Float64Array,
-    matrix: Float64Array.of(...less.matrix, ...equal.matrix),
-    bounds: Float64Array.of(...less.bound, ...equal.bound),
+    matrix: joined(less.matrix, equal.matrix),
+    bounds: joined(less.bound, equal.bound),
     inequalities: less.bound.length,
   };
 }

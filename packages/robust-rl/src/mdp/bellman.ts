@@ -1,9 +1,9 @@
 /** Bellman operators of robust decision processes. */
-import { type ArrayInput, DomainError, type NdArray, ShapeError, array } from "@provably/core-tensor";
+import { type ArrayInput, DomainError, type NdArray, ShapeError, array, checkRecord, isNdArray } from "@provably/core-tensor";
 import { type Nature, sortValues } from "../uncertainty/mass.js";
-import type { UncertaintySet } from "../uncertainty/set.js";
+import { type UncertaintySet, checkSet } from "../uncertainty/set.js";
 import { checkSetSize, checkValues, numbers, worstCaseOf } from "../uncertainty/worst-case.js";
-import { type Mdp, type SparseTransitions, isSparse } from "./model.js";
+import { type Mdp, type SparseTransitions, checkMdp, isSparse } from "./model.js";
 import { type SRectangularSet, type StateProblem, bestMixture, mixtureValue } from "./s-rectangular.js";
 
 /**
@@ -21,8 +21,10 @@ export interface Problem {
 
 /** Checks that a set fits a process. */
 export function checkProblem(fn: string, model: Mdp, set: RectangularSet, discount: number): Problem {
-  const { numStates, numActions, transitions, steps } = model;
+  const { numStates, numActions, transitions, steps } = checkMdp(fn, model);
+  checkRecord(fn, "set", set);
   if (set.kind === "sRectangularL1") {
+    if (typeof set.radius !== "number" && !isNdArray(set.radius)) throw new DomainError(`${fn}: set must be made by sRectangularL1()`);
     if (isSparse(transitions) || model.rewardsOnArrival)
       throw new DomainError(`${fn}: s-rectangular sets need dense transitions and rewards of shape [S, A]`);
     if (typeof set.radius !== "number" && set.radius.size !== numStates)
@@ -31,6 +33,7 @@ export function checkProblem(fn: string, model: Mdp, set: RectangularSet, discou
       throw new ShapeError(`${fn}: the set has ${set.weights.size} weights, the process ${numActions} actions`);
     return { model, set, discount };
   }
+  checkSet(fn, set);
   const rows = numStates * numActions;
   if (typeof set.radius !== "number" && set.radius.size !== rows && set.radius.size !== rows * (steps ?? 1))
     throw new ShapeError(
@@ -258,7 +261,7 @@ export function robustBellman(
   values: ArrayInput,
   options: { readonly discount?: number; readonly step?: number } = {},
 ): { readonly values: NdArray<"float64">; readonly q: NdArray<"float64">; readonly policy: NdArray<"float64"> } {
-  const { discount = 1, step = 0 } = options;
+  const { discount = 1, step = 0 } = checkRecord("robustBellman", "options", options);
   const problem = checkProblem("robustBellman", model, set, discount);
   const v = valuesOf("robustBellman", values, model.numStates);
   const { numStates, numActions } = model;
@@ -301,8 +304,9 @@ export function worstCaseKernel(
   values: ArrayInput,
   options: { readonly discount?: number; readonly step?: number } = {},
 ): NdArray<"float64"> {
-  const { discount = 1, step = 0 } = options;
-  if (isSparse(model.transitions)) throw new DomainError("worstCaseKernel: transitions must be dense, since the worst kernel is");
+  const { discount = 1, step = 0 } = checkRecord("worstCaseKernel", "options", options);
+  if (isSparse(checkMdp("worstCaseKernel", model).transitions))
+    throw new DomainError("worstCaseKernel: transitions must be dense, since the worst kernel is");
   const problem = checkProblem("worstCaseKernel", model, set, discount);
   const v = valuesOf("worstCaseKernel", values, model.numStates);
   const { numStates, numActions } = model;

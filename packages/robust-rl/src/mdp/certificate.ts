@@ -1,5 +1,5 @@
 /** Certificates of values: how far they are from the fixed point, bounded by one sweep. */
-import { type ArrayInput, type Certificate, DomainError, array } from "@provably/core-tensor";
+import { type ArrayInput, type Certificate, DomainError, array, checkRecord } from "@provably/core-tensor";
 import { type RectangularSet, checkProblem, optimalStep, policyStep, valuesOf } from "./bellman.js";
 import type { Mdp } from "./model.js";
 import { policyOf } from "./policy.js";
@@ -31,7 +31,7 @@ export function certifyValues(
   values: ArrayInput,
   options: { readonly discount: number; readonly policy?: ArrayInput; readonly tolerance?: number },
 ): Certificate {
-  const { discount, policy, tolerance = 1e-6 } = options;
+  const { discount, policy, tolerance = 1e-6 } = checkRecord("certifyValues", "options", options);
   if (!(discount >= 0 && discount < 1)) throw new DomainError(`certifyValues: discount must lie in [0, 1), got ${discount}`);
   const problem = checkProblem("certifyValues", model, set, discount);
   const v = valuesOf("certifyValues", values, model.numStates);

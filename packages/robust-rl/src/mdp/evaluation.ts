@@ -1,11 +1,21 @@
 /** The robust value of a given policy. */
-import { type ArrayInput, type Certificate, DomainError, type NdArray, ShapeError, array } from "@provably/core-tensor";
+import {
+  type ArrayInput,
+  type Certificate,
+  DomainError,
+  type NdArray,
+  ShapeError,
+  array,
+  checkRecord,
+  checkFunction,
+  checkList,
+} from "@provably/core-tensor";
 import { solve } from "@provably/core-tensor/linalg";
 import { totalVariation } from "../uncertainty/set.js";
 import { numbers } from "../uncertainty/worst-case.js";
 import { type Problem, type RectangularSet, checkProblem, policyStep, valuesOf } from "./bellman.js";
 import { certifyValues, distance } from "./certificate.js";
-import { type Mdp, isSparse } from "./model.js";
+import { type Mdp, checkMdp, isSparse } from "./model.js";
 import { policyOf } from "./policy.js";
 
 /** Above this number of states a linear system is not solved directly. */
@@ -120,9 +130,9 @@ export interface RobustEvaluation {
  */
 export function robustPolicyEvaluation(model: Mdp, set: RectangularSet, policy: ArrayInput, options: EvaluationOptions): RobustEvaluation {
   const fn = "robustPolicyEvaluation";
-  const { discount, horizon, tolerance = 1e-10, maxIterations = 100_000 } = options;
+  const { discount, horizon, tolerance = 1e-10, maxIterations = 100_000 } = checkRecord("robustPolicyEvaluation", "options", options);
   if ((discount === undefined) === (horizon === undefined)) throw new DomainError(`${fn}: give either discount or horizon`);
-  const { numStates } = model;
+  const { numStates } = checkMdp(fn, model);
   if (horizon !== undefined) {
     if (!Number.isInteger(horizon) || horizon < 1) throw new DomainError(`${fn}: horizon must be a positive integer, got ${horizon}`);
     const problem = checkProblem(fn, model, set, 1);
@@ -200,8 +210,10 @@ export function robustnessProfile(
   policy: ArrayInput,
   options: EvaluationOptions & { readonly radii: readonly number[]; readonly start?: ArrayInput },
 ): NdArray<"float64"> {
-  const { radii, start, ...rest } = options;
-  const { numStates } = model;
+  const { radii, start, ...rest } = checkRecord("robustnessProfile", "options", options);
+  const { numStates } = checkMdp("robustnessProfile", model);
+  checkFunction("robustnessProfile", "setOf", setOf);
+  checkList("robustnessProfile", "options.radii", radii);
   const weights = start === undefined ? new Float64Array(numStates).fill(1 / numStates) : valuesOf("robustnessProfile", start, numStates);
   return array<"float64">(
     Float64Array.from(radii, (radius) => {

@@ -1,21 +1,21 @@
 /** Ordinary decision processes as linear programs, and the visits of a policy. */
-import { type ArrayInput, DomainError, type NdArray, ShapeError, array } from "@provably/core-tensor";
+import { type ArrayInput, DomainError, type NdArray, ShapeError, array, checkRecord } from "@provably/core-tensor";
 import { solve } from "@provably/core-tensor/linalg";
 import { SolverError } from "../lp/error.js";
 import { solveLinearProgramHighs } from "../lp/highs.js";
 import { solveLinearProgram } from "../lp/program.js";
 import { checkRows, numbers } from "../uncertainty/worst-case.js";
-import { type Mdp, isSparse } from "./model.js";
+import { type Mdp, checkMdp, isSparse } from "./model.js";
 import { actionsOf, policyOf } from "./policy.js";
 
 /** Programs with more coefficients than this go to HiGHS. */
 const SMALL = 2000;
 
 function dense(fn: string, model: Mdp, discount: number): Float64Array {
-  if (isSparse(model.transitions) || model.steps !== undefined || model.rewardsOnArrival)
+  if (isSparse(checkMdp(fn, model).transitions) || model.steps !== undefined || model.rewardsOnArrival)
     throw new ShapeError(`${fn}: needs dense transitions [S, A, S] and rewards [S, A]`);
   if (!(discount >= 0 && discount < 1)) throw new DomainError(`${fn}: discount must lie in [0, 1), got ${discount}`);
-  return numbers(model.transitions);
+  return numbers(model.transitions as NdArray);
 }
 
 function startOf(fn: string, start: ArrayInput | undefined, numStates: number): Float64Array {
@@ -52,7 +52,7 @@ export async function linearProgrammingMdp(
   options: { readonly discount: number; readonly start?: ArrayInput },
 ): Promise<{ readonly values: NdArray<"float64">; readonly occupancy: NdArray<"float64">; readonly policy: NdArray }> {
   const fn = "linearProgrammingMdp";
-  const { discount } = options;
+  const { discount } = checkRecord("linearProgrammingMdp", "options", options);
   const p = dense(fn, model, discount);
   const { numStates: n, numActions } = model;
   const r = numbers(model.rewards);
@@ -97,7 +97,7 @@ export function occupancyMeasure(
   options: { readonly discount: number; readonly start?: ArrayInput },
 ): NdArray<"float64"> {
   const fn = "occupancyMeasure";
-  const p = dense(fn, model, options.discount);
+  const p = dense(fn, model, checkRecord(fn, "options", options).discount);
   const { numStates: n, numActions } = model;
   const pi = policyOf(fn, policy, model);
   const system = new Float64Array(n * n);

@@ -1,5 +1,5 @@
 /** Finite Markov decision processes, checked once. */
-import { type ArrayInput, DomainError, type NdArray, ShapeError, array } from "@provably/core-tensor";
+import { type ArrayInput, DomainError, type NdArray, ShapeError, array, checkRecord, isNdArray } from "@provably/core-tensor";
 import { checkRows, numbers, placeOf } from "../uncertainty/worst-case.js";
 
 /**
@@ -35,6 +35,22 @@ export interface Mdp {
   readonly rewardsOnArrival: boolean;
 }
 
+/** A process that {@link mdp} has checked, or something else with the same extents. */
+export function checkMdp(fn: string, model: Mdp): Mdp {
+  const { numStates, numActions, transitions, rewards, steps } = checkRecord(fn, "model", model);
+  const fail = (): never => {
+    throw new DomainError(`${fn}: model must be a decision process made by mdp(), whose extents fit each other`);
+  };
+  if (!(Number.isInteger(numStates) && numStates > 0 && Number.isInteger(numActions) && numActions > 0)) fail();
+  if (typeof transitions !== "object" || transitions === null) return fail();
+  const rows = numStates * numActions;
+  if (isSparse(transitions)) checkSparse(transitions, fn);
+  else if (!isNdArray(transitions) || transitions.size !== rows * numStates * (transitions.shape.length === 4 ? (steps ?? 1) : 1)) fail();
+  if (!isNdArray(rewards) || !(rewards.size > 0) || rewards.size % rows !== 0 || (steps !== undefined && !(Number.isInteger(steps) && steps > 0)))
+    fail();
+  return model;
+}
+
 export function isSparse(x: Mdp["transitions"]): x is SparseTransitions {
   return "rowPointers" in x;
 }
@@ -58,8 +74,9 @@ export function isSparse(x: Mdp["transitions"]): x is SparseTransitions {
  * @category Decision processes
  */
 export function mdp(model: { readonly transitions: ArrayInput | SparseTransitions; readonly rewards: ArrayInput }): Mdp {
-  const sparse = typeof model.transitions === "object" && "rowPointers" in model.transitions;
-  const transitions = sparse ? checkSparse(model.transitions) : array(model.transitions, { dtype: "float64" });
+  checkRecord("mdp", "model", model);
+  const sparse = typeof model.transitions === "object" && model.transitions !== null && "rowPointers" in model.transitions;
+  const transitions = sparse ? checkSparse(model.transitions, "mdp") : array(model.transitions, { dtype: "float64" });
   const shape: readonly number[] = transitions.shape;
   const [numStates, numActions, successors] = shape.slice(-3);
   if ((shape.length !== 3 && shape.length !== 4) || !(numStates! > 0 && numActions! > 0) || successors !== numStates)
@@ -89,7 +106,9 @@ export function mdp(model: { readonly transitions: ArrayInput | SparseTransition
   };
 }
 
-function checkSparse(x: SparseTransitions): SparseTransitions {
+function checkSparse(x: SparseTransitions, fn: string): SparseTransitions {
+  if (!Array.isArray(x.shape) || !ArrayBuffer.isView(x.rowPointers) || !ArrayBuffer.isView(x.columns) || !ArrayBuffer.isView(x.probabilities))
+    throw new DomainError(`${fn}: sparse transitions need shape, a list, and rowPointers, columns and probabilities, typed arrays`);
   const [states, actions, successors] = x.shape;
   const rows = states * actions;
   if (
@@ -99,20 +118,20 @@ function checkSparse(x: SparseTransitions): SparseTransitions {
     x.columns.length !== x.probabilities.length
   )
     throw new ShapeError(
-      `mdp: sparse transitions of shape [${x.shape.join(", ")}] need ${rows + 1} row pointers from 0 to the number of entries, got ${x.rowPointers.length} pointers ending at ${x.rowPointers[rows]}, ${x.columns.length} columns, ${x.probabilities.length} probabilities`,
+      `${fn}: sparse transitions of shape [${x.shape.join(", ")}] need ${rows + 1} row pointers from 0 to the number of entries, got ${x.rowPointers.length} pointers ending at ${x.rowPointers[rows]}, ${x.columns.length} columns, ${x.probabilities.length} probabilities`,
     );
   for (let row = 0; row < rows; row++) {
     const [from, to] = [x.rowPointers[row]!, x.rowPointers[row + 1]!];
-    if (to < from) throw new ShapeError(`mdp: row pointers must not fall, got ${from} then ${to} at row ${row}`);
+    if (to < from) throw new ShapeError(`${fn}: row pointers must not fall, got ${from} then ${to} at row ${row}`);
     let sum = 0;
     for (let k = from; k < to; k++) {
       const [s, p] = [x.columns[k]!, x.probabilities[k]!];
-      if (!(s >= 0 && s < successors)) throw new DomainError(`mdp: columns[${k}] must be a state below ${successors}, got ${s}`);
-      if (!(p >= 0)) throw new DomainError(`mdp: probabilities[${k}] must be a probability, got ${p}`);
+      if (!(s >= 0 && s < successors)) throw new DomainError(`${fn}: columns[${k}] must be a state below ${successors}, got ${s}`);
+      if (!(p >= 0)) throw new DomainError(`${fn}: probabilities[${k}] must be a probability, got ${p}`);
       sum += p;
     }
     if (!(Math.abs(sum - 1) <= 1e-8))
-      throw new DomainError(`mdp: transitions[${Math.floor(row / actions)}, ${row % actions}, :] must sum to 1, got ${sum}`);
+      throw new DomainError(`${fn}: transitions[${Math.floor(row / actions)}, ${row % actions}, :] must sum to 1, got ${sum}`);
   }
   return x;
 }

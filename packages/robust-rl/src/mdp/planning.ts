@@ -1,10 +1,10 @@
 /** Optimal robust planning: value iteration, modified policy iteration, policy iteration, partial policy iteration. */
-import { type ArrayInput, type Certificate, DomainError, type NdArray, ShapeError, array } from "@provably/core-tensor";
+import { type ArrayInput, type Certificate, DomainError, type NdArray, ShapeError, array, checkRecord } from "@provably/core-tensor";
 import { totalVariation } from "../uncertainty/set.js";
 import { type Problem, type RectangularSet, checkProblem, optimalStep, policyStep, valuesOf } from "./bellman.js";
 import { certifyRecursion, certifyValues, distance } from "./certificate.js";
 import { evaluateToFixedPoint } from "./evaluation.js";
-import type { Mdp } from "./model.js";
+import { type Mdp, checkMdp } from "./model.js";
 import { actionsOf } from "./policy.js";
 
 /**
@@ -60,7 +60,8 @@ export interface RobustPlan {
   readonly certificate: Certificate;
 }
 
-function checkDiscounted(fn: string, { discount, tolerance = 1e-8, maxIterations = 10_000 }: DiscountedOptions) {
+function checkDiscounted(fn: string, options: DiscountedOptions) {
+  const { discount, tolerance = 1e-8, maxIterations = 10_000 } = checkRecord(fn, "options", options);
   if (!(discount >= 0 && discount < 1)) throw new DomainError(`${fn}: discount must lie in [0, 1), got ${discount}`);
   if (!(tolerance > 0)) throw new DomainError(`${fn}: tolerance must be positive, got ${tolerance}`);
   if (!Number.isInteger(maxIterations) || maxIterations < 1)
@@ -80,7 +81,7 @@ function iterate(
   evaluate: (problem: Problem, policy: Float64Array, values: Float64Array, residual: number) => Float64Array,
 ): RobustPlan {
   const { discount, tolerance, maxIterations } = checkDiscounted(fn, options);
-  if (model.steps !== undefined)
+  if (checkMdp(fn, model).steps !== undefined)
     throw new ShapeError(`${fn}: a process that depends on the step has a finite horizon; pass { horizon } to robustValueIteration`);
   const problem = checkProblem(fn, model, set, discount);
   const { numStates, numActions } = model;
@@ -115,8 +116,8 @@ function iterate(
 
 function backward(fn: string, model: Mdp, set: RectangularSet, { horizon, terminalValues, signal }: FiniteHorizonOptions): RobustPlan {
   if (!Number.isInteger(horizon) || horizon < 1) throw new DomainError(`${fn}: horizon must be a positive integer, got ${horizon}`);
-  if (model.steps !== undefined && horizon > model.steps)
-    throw new ShapeError(`${fn}: horizon ${horizon} is longer than the ${model.steps} steps of the process`);
+  const { steps } = checkMdp(fn, model);
+  if (steps !== undefined && horizon > steps) throw new ShapeError(`${fn}: horizon ${horizon} is longer than the ${steps} steps of the process`);
   const problem = checkProblem(fn, model, set, 1);
   const { numStates, numActions } = model;
   const size = numStates * numActions;
@@ -171,6 +172,7 @@ function backward(fn: string, model: Mdp, set: RectangularSet, { horizon, termin
  * @category Planning
  */
 export function robustValueIteration(model: Mdp, set: RectangularSet, options: DiscountedOptions | FiniteHorizonOptions): RobustPlan {
+  checkRecord("robustValueIteration", "options", options);
   if ("horizon" in options) return backward("robustValueIteration", model, set, options);
   return iterate("robustValueIteration", model, set, options, (_problem, _policy, values) => values);
 }
@@ -199,7 +201,7 @@ export function robustModifiedPolicyIteration(
   set: RectangularSet,
   options: DiscountedOptions & { readonly evaluationSweeps?: number },
 ): RobustPlan {
-  const { evaluationSweeps = 20 } = options;
+  const { evaluationSweeps = 20 } = checkRecord("robustModifiedPolicyIteration", "options", options);
   return iterate("robustModifiedPolicyIteration", model, set, options, (problem, policy, values) => {
     let [a, b] = [values, new Float64Array(values.length)];
     for (let k = 0; k < evaluationSweeps; k++) {
@@ -229,7 +231,7 @@ export function robustModifiedPolicyIteration(
  * @category Planning
  */
 export function robustPolicyIteration(model: Mdp, set: RectangularSet, options: DiscountedOptions): RobustPlan {
-  const { tolerance = 1e-8 } = options;
+  const { tolerance = 1e-8 } = checkRecord("robustPolicyIteration", "options", options);
   return iterate("robustPolicyIteration", model, set, options, (problem, policy, values) => {
     return evaluateToFixedPoint(problem, policy, values, 0.1 * tolerance * (1 - problem.discount), 100_000).values;
   });

@@ -1,9 +1,9 @@
 /** Playing a policy in a decision process. */
-import { type ArrayInput, DomainError, type NdArray, ShapeError, array } from "@provably/core-tensor";
+import { type ArrayInput, DomainError, type NdArray, ShapeError, array, checkRecord } from "@provably/core-tensor";
 import { type RngKey, uniform } from "@provably/core-tensor/random";
 import { cumulativeRows, drawFrom } from "../game/sampling.js";
 import { checkRows, numbers } from "../uncertainty/worst-case.js";
-import { type Mdp, isSparse } from "./model.js";
+import { type Mdp, checkMdp, isSparse } from "./model.js";
 import { policyOf } from "./policy.js";
 
 /**
@@ -33,7 +33,7 @@ export function simulate(
   options: { readonly episodes: number; readonly steps: number; readonly discount?: number; readonly start?: ArrayInput },
 ): NdArray<"float64"> {
   const fn = "simulate";
-  const { episodes, steps, discount = 1 } = options;
+  const { episodes, steps, discount = 1 } = checkRecord("simulate", "options", options);
   for (const [name, n] of [
     ["episodes", episodes],
     ["steps", steps],
@@ -41,7 +41,7 @@ export function simulate(
     // prettier-ignore
     if (!Number.isInteger(n) || n < 1) throw new DomainError(`${fn}: ${name} must be a positive integer, got ${n}`);
   if (!(discount >= 0 && discount <= 1)) throw new DomainError(`${fn}: discount must lie in [0, 1], got ${discount}`);
-  if (model.steps !== undefined) throw new ShapeError(`${fn}: the process depends on the step`);
+  if (checkMdp(fn, model).steps !== undefined) throw new ShapeError(`${fn}: the process depends on the step`);
   const { numStates, numActions, transitions, rewards, rewardsOnArrival } = model;
   const first = options.start === undefined ? new Float64Array(numStates).fill(1 / numStates) : numbers(array(options.start, { dtype: "float64" }));
   if (first.length !== numStates) throw new ShapeError(`${fn}: start must have shape [${numStates}], got ${first.length} entries`);

@@ -1,7 +1,7 @@
 /** What a policy learned offline is worth where the model is known after all. */
-import { type ArrayInput, type Certificate, ShapeError, array } from "@provably/core-tensor";
+import { type ArrayInput, type Certificate, ShapeError, array, checkRecord } from "@provably/core-tensor";
 import { numbers } from "../uncertainty/worst-case.js";
-import { type LinearMdp, linearRobustEvaluation, linearRobustValueIteration } from "./model.js";
+import { type LinearMdp, checkLinearMdp, linearRobustEvaluation, linearRobustValueIteration } from "./model.js";
 import type { DropResult } from "./result.js";
 
 /**
@@ -33,13 +33,15 @@ export function certifyOffline(
   radius: number,
   options: { readonly start?: ArrayInput; readonly tolerance?: number } = {},
 ): { readonly subOptimality: Certificate; readonly pessimism: Certificate } {
-  const { numStates, horizon } = model;
-  const { tolerance = 0.05 * horizon } = options;
+  const { numStates, horizon } = checkLinearMdp("certifyOffline", model);
+  const { tolerance = 0.05 * horizon } = checkRecord("certifyOffline", "options", options);
   const start = options.start === undefined ? new Float64Array(numStates).fill(1 / numStates) : numbers(array(options.start, { dtype: "float64" }));
   if (start.length !== numStates) throw new ShapeError(`certifyOffline: start must have shape [${numStates}], got ${start.length} entries`);
+  const { policy, values } = checkRecord("certifyOffline", "result", result);
   const best = numbers(linearRobustValueIteration(model, radius).values);
-  const real = numbers(linearRobustEvaluation(model, result.policy, radius).values);
-  const claimed = numbers(result.values);
+  const real = numbers(linearRobustEvaluation(model, policy, radius).values);
+  const claimed = numbers(array(values, { dtype: "float64" }));
+  if (claimed.length < numStates) throw new ShapeError(`certifyOffline: result.values must have an entry for each of ${numStates} states`);
   const loss = start.reduce((sum, p, s) => sum + p * (best[s]! - real[s]!), 0);
   let excess = -Infinity;
   for (let s = 0; s < numStates; s++) excess = Math.max(excess, claimed[s]! - real[s]!);

@@ -1,9 +1,9 @@
 /** Offline data: what a behaviour policy did, and how it is thinned out for the theory. */
-import { type ArrayInput, DomainError, type NdArray, ShapeError, array, toTypedArray } from "@provably/core-tensor";
+import { type ArrayInput, DomainError, type NdArray, ShapeError, array, toTypedArray, checkRecord } from "@provably/core-tensor";
 import { type RngKey, foldIn, permutation, uniform } from "@provably/core-tensor/random";
 import { cumulativeRows, drawFrom } from "../game/sampling.js";
 import { checkRows, numbers } from "../uncertainty/worst-case.js";
-import type { LinearMdp } from "./model.js";
+import { type LinearMdp, checkLinearMdp } from "./model.js";
 
 /**
  * K episodes of H steps, step by step.
@@ -39,6 +39,7 @@ export function flattenData(
   numStates: number,
   numActions: number,
 ): FlatData {
+  checkRecord(fn, "data", data);
   const read = (name: keyof OfflineData, limit: number): NdArray => {
     const x = array(data[name]!, { dtype: "float64" });
     if (x.shape.length !== 2 || x.size === 0) throw new ShapeError(`${fn}: ${name} must have shape [H, K], got [${x.shape.join(", ")}]`);
@@ -91,9 +92,9 @@ export function collectOfflineData(
   model: LinearMdp,
   options: { readonly episodes: number; readonly policy?: ArrayInput; readonly start?: ArrayInput },
 ): OfflineData {
-  const { episodes } = options;
+  const { episodes } = checkRecord("collectOfflineData", "options", options);
   if (!Number.isInteger(episodes) || episodes < 1) throw new DomainError(`collectOfflineData: episodes must be a positive integer, got ${episodes}`);
-  const { numStates, numActions, horizon, dimension } = model;
+  const { numStates, numActions, horizon, dimension } = checkLinearMdp("collectOfflineData", model);
   const distribution = (name: string, input: ArrayInput | undefined, shape: readonly number[]): Float64Array => {
     const width = shape[shape.length - 1]!;
     if (input === undefined) return cumulativeRows(new Float64Array(shape.reduce((a, b) => a * b)).fill(1 / width), width);
@@ -152,7 +153,7 @@ export function collectOfflineData(
  * @category Offline learning
  */
 export function trimmedCount(visits: number, options: { readonly episodes: number; readonly horizon: number; readonly failure: number }): number {
-  const { episodes, horizon, failure } = options;
+  const { episodes, horizon, failure } = checkRecord("trimmedCount", "options", options);
   return Math.max(0, visits - 10 * Math.sqrt(visits * Math.log((episodes * horizon) / failure)));
 }
 
@@ -185,7 +186,7 @@ export function twoFoldSubsampling(
   data: OfflineData,
   options: { readonly failure?: number } = {},
 ): OfflineData & { readonly kept: NdArray } {
-  const { failure = 0.05 } = options;
+  const { failure = 0.05 } = checkRecord("twoFoldSubsampling", "options", options);
   if (!(failure > 0 && failure < 1)) throw new DomainError(`twoFoldSubsampling: failure must lie in (0, 1), got ${failure}`);
   const { horizon, episodes, states } = flattenData("twoFoldSubsampling", { ...data, kept: undefined }, Infinity, Infinity);
   const shuffled = toTypedArray(permutation(foldIn(key, "split"), episodes));

@@ -1,5 +1,5 @@
 /** DROP with transitions weighted by variance. */
-import { type ArrayInput, type NdArray, ShapeError, array } from "@provably/core-tensor";
+import { type ArrayInput, type NdArray, ShapeError, array, checkRecord } from "@provably/core-tensor";
 import { inv } from "@provably/core-tensor/linalg";
 import { numbers } from "../uncertainty/worst-case.js";
 import type { FlatData, OfflineData } from "./data.js";
@@ -56,7 +56,7 @@ export function dropV(
   const { horizon, episodes } = main;
   if (other.horizon !== horizon) throw new ShapeError(`${fn}: varianceData has ${other.horizon} steps, data have ${horizon}`);
   const { radius, ridge, failure } = checkOptions(fn, { ...options, ridge: options.ridge ?? 1 / horizon ** 2 });
-  const { firstPessimism = "practical", firstRidge = 1, pessimism = "practical" } = options;
+  const { firstPessimism = "practical", firstRidge = 1, pessimism = "practical" } = checkRecord("dropV", "options", options);
   const first = drop(varianceData, phi, { ...options, ridge: firstRidge, pessimism: firstPessimism });
   const variances = estimateVariances(other, phi, numbers(first.values), firstRidge);
   const factor = pessimismOf(fn, pessimism, d, 66 * Math.log((3 * horizon * episodes) / failure) * Math.sqrt(d));

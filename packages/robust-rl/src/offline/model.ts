@@ -1,5 +1,5 @@
 /** Linear Markov decision processes with d-rectangular uncertainty, and their exact solution. */
-import { type ArrayInput, DomainError, type NdArray, ShapeError, array } from "@provably/core-tensor";
+import { type ArrayInput, DomainError, type NdArray, ShapeError, array, checkRecord, isNdArray } from "@provably/core-tensor";
 import { actionsOf } from "../mdp/policy.js";
 import { totalVariation } from "../uncertainty/set.js";
 import { checkRows, numbers, worstCaseOf } from "../uncertainty/worst-case.js";
@@ -21,6 +21,20 @@ export interface LinearMdp {
   readonly factors: NdArray<"float64">;
   /** $\theta$, [H, d]. */
   readonly rewards: NdArray<"float64">;
+}
+
+/** A process that {@link linearMdp} has checked, or something else with the same extents. */
+export function checkLinearMdp(fn: string, model: LinearMdp): LinearMdp {
+  const { numStates, numActions, horizon, dimension, features, factors, rewards } = checkRecord(fn, "model", model);
+  const fits = (x: NdArray, ...shape: number[]): boolean => isNdArray(x) && x.shape.join() === shape.join();
+  if (
+    ![numStates, numActions, horizon, dimension].every((n) => Number.isInteger(n) && n > 0) ||
+    !fits(features, numStates, numActions, dimension) ||
+    !fits(factors, horizon, dimension, numStates) ||
+    !fits(rewards, horizon, dimension)
+  )
+    throw new DomainError(`${fn}: model must be made by linearMdp(), with extents that fit each other`);
+  return model;
 }
 
 /** Checks features [S, A, d] and returns their sizes. */
@@ -52,7 +66,7 @@ export function checkFeatures(
  * @category Offline learning
  */
 export function linearMdp(model: { readonly features: ArrayInput; readonly factors: ArrayInput; readonly rewards: ArrayInput }): LinearMdp {
-  const { features, numStates, numActions, dimension } = checkFeatures("linearMdp", model.features);
+  const { features, numStates, numActions, dimension } = checkFeatures("linearMdp", checkRecord("linearMdp", "model", model).features);
   const factors = array(model.factors, { dtype: "float64" });
   const rewards = array(model.rewards, { dtype: "float64" });
   const horizon = factors.shape[0]!;
@@ -80,8 +94,8 @@ export interface LinearValues {
 }
 
 function solveLinear(fn: string, model: LinearMdp, radius: number, policy: ArrayInput | undefined): LinearValues {
-  if (!(radius >= 0)) throw new DomainError(`${fn}: radius must be ≥ 0, got ${radius}`);
-  const { numStates, numActions, horizon, dimension } = model;
+  if (!(typeof radius === "number" && radius >= 0)) throw new DomainError(`${fn}: radius must be ≥ 0, got ${String(radius)}`);
+  const { numStates, numActions, horizon, dimension } = checkLinearMdp(fn, model);
   const given = policy === undefined ? undefined : numbers(array(policy, { dtype: "float64" }));
   if (given && given.length !== horizon * numStates)
     throw new ShapeError(`${fn}: policy must have shape [${horizon}, ${numStates}], got ${given.length} entries`);

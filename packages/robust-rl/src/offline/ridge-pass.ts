@@ -1,5 +1,5 @@
 /** One backward pass of pessimistic robust ridge regression, and how its options and results are made. */
-import { type ArrayInput, DomainError, type NdArray, ShapeError, array } from "@provably/core-tensor";
+import { type ArrayInput, DomainError, type NdArray, ShapeError, array, checkRecord } from "@provably/core-tensor";
 import { inv } from "@provably/core-tensor/linalg";
 import { actionsOf } from "../mdp/policy.js";
 import { numbers } from "../uncertainty/worst-case.js";
@@ -96,8 +96,9 @@ export function pessimismOf(fn: string, pessimism: Pessimism, d: number, theory:
   return factor;
 }
 
-export function checkOptions(fn: string, { radius, ridge = 1, failure = 0.05 }: DropOptions) {
-  if (!(radius >= 0)) throw new DomainError(`${fn}: radius must be ≥ 0, got ${radius}`);
+export function checkOptions(fn: string, options: DropOptions) {
+  const { radius, ridge = 1, failure = 0.05 } = checkRecord(fn, "options", options);
+  if (!(typeof radius === "number" && radius >= 0)) throw new DomainError(`${fn}: radius must be ≥ 0, got ${String(radius)}`);
   if (!(ridge > 0)) throw new DomainError(`${fn}: ridge must be positive, got ${ridge}`);
   if (!(failure > 0 && failure < 1)) throw new DomainError(`${fn}: failure must lie in (0, 1), got ${failure}`);
   return { radius, ridge, failure };

@@ -1,5 +1,5 @@
 /** Nash equilibria of games of two players: one front for four methods. */
-import { type ArrayInput, DomainError, type NdArray, ShapeError, array } from "@provably/core-tensor";
+import { type ArrayInput, DomainError, type NdArray, ShapeError, array, checkRecord } from "@provably/core-tensor";
 import { numbers } from "../uncertainty/worst-case.js";
 import { lemkeHowson } from "./lemke-howson.js";
 import { type Game, makeGame, productOf, regretsOf, expectedPayoff } from "./payoffs.js";
@@ -112,7 +112,7 @@ export function bimatrixNash(
       throw new DomainError(`bimatrixNash: payoffs must be finite, got ${x} in ${i < left.size ? "a" : "b"} at flat index ${i % left.size}`);
   });
   const game = makeGame(payoffs, left.shape);
-  const { method = "vertex-enumeration", label = 0 } = options;
+  const { method = "vertex-enumeration", label = 0 } = checkRecord("bimatrixNash", "options", options);
   if (!Number.isInteger(label) || label < 0 || label >= left.shape[0]! + left.shape[1]!)
     throw new DomainError(`bimatrixNash: label must be an integer from 0 to ${left.shape[0]! + left.shape[1]! - 1}, got ${label}`);
   const { equilibria, degenerate } = findNash(game, method, label);

@@ -1,5 +1,5 @@
 /** Correlated and coarse correlated equilibria by linear programming, and the one of largest entropy. */
-import { type ArrayInput, type NdArray, array } from "@provably/core-tensor";
+import { type ArrayInput, type NdArray, array, checkRecord, DomainError } from "@provably/core-tensor";
 import { SolverError } from "../lp/error.js";
 import { simplex } from "../lp/simplex.js";
 import { type Game, actionOf, expectedPayoff, gameOf, regretsOf, strideOf } from "./payoffs.js";
@@ -44,6 +44,14 @@ export function deviationRows({ players, actions, joint, payoffs }: Game, kind: 
 /** The joint distribution that a notion and an objective select. */
 export function solveCorrelated(fn: string, game: Game, kind: "ce" | "cce", objective: EquilibriumObjective): Float64Array {
   const { joint, players, payoffs, range } = game;
+  const known = ["welfare", "egalitarian", "entropy", "any"] as readonly unknown[];
+  if (typeof objective !== "object" && !known.includes(objective))
+    throw new DomainError(`${fn}: objective must be one of ${known.join(", ")} or { player, sense }, got ${objective}`);
+  if (typeof objective === "object") {
+    const { player, sense } = checkRecord(fn, "objective", objective);
+    if (!(Number.isInteger(player) && player >= 0 && player < players) || (sense !== "max" && sense !== "min"))
+      throw new DomainError(`${fn}: objective must name a player below ${players} and the sense max or min`);
+  }
   const rows = deviationRows(game, kind);
   let distribution: Float64Array;
   if (objective === "entropy") distribution = maxEntropy(rows, joint);
@@ -107,7 +115,11 @@ function result(game: Game, joint: Float64Array, deviation: "swap" | "constant")
  */
 export function correlatedEquilibrium(payoffs: ArrayInput, options: { readonly objective?: EquilibriumObjective } = {}): CorrelatedEquilibrium {
   const game = gameOf("correlatedEquilibrium", payoffs);
-  return result(game, solveCorrelated("correlatedEquilibrium", game, "ce", options.objective ?? "welfare"), "swap");
+  return result(
+    game,
+    solveCorrelated("correlatedEquilibrium", game, "ce", checkRecord("correlatedEquilibrium", "options", options).objective ?? "welfare"),
+    "swap",
+  );
 }
 
 /**
@@ -130,5 +142,14 @@ export function correlatedEquilibrium(payoffs: ArrayInput, options: { readonly o
  */
 export function coarseCorrelatedEquilibrium(payoffs: ArrayInput, options: { readonly objective?: EquilibriumObjective } = {}): CorrelatedEquilibrium {
   const game = gameOf("coarseCorrelatedEquilibrium", payoffs);
-  return result(game, solveCorrelated("coarseCorrelatedEquilibrium", game, "cce", options.objective ?? "welfare"), "constant");
+  return result(
+    game,
+    solveCorrelated(
+      "coarseCorrelatedEquilibrium",
+      game,
+      "cce",
+      checkRecord("coarseCorrelatedEquilibrium", "options", options).objective ?? "welfare",
+    ),
+    "constant",
+  );
 }

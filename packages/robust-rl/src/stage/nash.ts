@@ -1,5 +1,5 @@
 /** Nash equilibria of any number of players. */
-import { type ArrayInput, type NdArray, array } from "@provably/core-tensor";
+import { type ArrayInput, type NdArray, array, DomainError, checkRecord } from "@provably/core-tensor";
 import { lu, luSolve } from "./linear.js";
 import { type Game, constantDeviations, expectedPayoff, gameOf, productOf, regretsOf } from "./payoffs.js";
 
@@ -142,13 +142,17 @@ export function nashEquilibria(
   options: { readonly tolerance?: number; readonly starts?: number; readonly limit?: number } = {},
 ): readonly MixedEquilibrium[] {
   const game = gameOf("nashEquilibria", payoffs);
-  return searchNash(game, options).map((strategies) => equilibrium(game, strategies));
+  return searchNash(game, checkRecord("nashEquilibria", "options", options)).map((strategies) => equilibrium(game, strategies));
 }
 
 export function searchNash(
   game: Game,
   { tolerance = 1e-9, starts = 4, limit = Infinity }: { readonly tolerance?: number; readonly starts?: number; readonly limit?: number } = {},
 ): Float64Array[][] {
+  if (!(tolerance >= 0) || !Number.isInteger(starts) || starts < 1 || !(limit >= 1))
+    throw new DomainError(
+      `nashEquilibria: tolerance must be ≥ 0, starts a positive integer and limit ≥ 1, got ${String(tolerance)}, ${String(starts)} and ${String(limit)}`,
+    );
   const choices = game.actions.map(supportsOf);
   const found: Float64Array[][] = [];
   const visit = (supports: number[][]): void => {

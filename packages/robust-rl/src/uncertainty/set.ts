@@ -1,5 +1,5 @@
 /** Uncertainty sets: which kernels nature may choose around a nominal one. */
-import { type ArrayInput, DomainError, type NdArray, ShapeError, array, toTypedArray } from "@provably/core-tensor";
+import { type ArrayInput, DomainError, type NdArray, ShapeError, array, checkRecord, isNdArray, toTypedArray } from "@provably/core-tensor";
 
 /**
  * Where nature may put mass: on every state, or only where the nominal kernel has some.
@@ -34,6 +34,33 @@ export interface SupportOptions {
   readonly support?: Support;
 }
 
+/** A set made by one of the functions below, or something else with the same parts. */
+export function checkSet(fn: string, set: UncertaintySet): UncertaintySet {
+  const parts = PARTS[checkRecord(fn, "set", set).kind];
+  if (!Object.hasOwn(PARTS, set.kind) || parts === undefined)
+    throw new DomainError(`${fn}: set must be made by totalVariation() or its siblings, got another kind`);
+  const isRadius = typeof set.radius === "number" ? set.radius >= 0 : isNdArray(set.radius);
+  if (!isRadius || parts.some((part) => !isNdArray((set as unknown as Record<string, unknown>)[part])))
+    throw new DomainError(`${fn}: set of kind ${set.kind} must have a radius ≥ 0${parts.length > 0 ? ` and arrays ${parts.join(", ")}` : ""}`);
+  if ("support" in set) checkSupport(fn, set);
+  if (set.kind === "l1" && set.weights !== undefined && !isNdArray(set.weights)) throw new DomainError(`${fn}: set.weights must be an array`);
+  return set;
+}
+
+/** The arrays that each kind of set needs. */
+const PARTS: Readonly<Record<UncertaintySet["kind"], readonly string[]>> = {
+  totalVariation: [],
+  l1: [],
+  lInf: [],
+  l2: [],
+  kullbackLeibler: [],
+  chiSquare: [],
+  wasserstein: ["cost"],
+  contamination: [],
+  cvar: [],
+  interval: ["lower", "upper"],
+};
+
 function checkRadius(fn: string, radius: number | ArrayInput, low: number, high: number): number | NdArray {
   const check = (x: number, where: string): void => {
     if (!(x >= low && x <= high)) throw new DomainError(`${fn}: radius${where} must lie in [${low}, ${high}], got ${x}`);
@@ -47,7 +74,8 @@ function checkRadius(fn: string, radius: number | ArrayInput, low: number, high:
   return radii;
 }
 
-function checkSupport(fn: string, { support = "full" }: SupportOptions): Support {
+function checkSupport(fn: string, options: SupportOptions): Support {
+  const { support = "full" } = checkRecord(fn, "options", options);
   if (support !== "full" && support !== "nominal") throw new DomainError(`${fn}: support must be "full" or "nominal", got ${String(support)}`);
   return support;
 }
@@ -195,7 +223,7 @@ export function chiSquare(radius: number | ArrayInput): UncertaintySet {
  * @category Uncertainty
  */
 export function wasserstein(radius: number | ArrayInput, options: { readonly cost: ArrayInput; readonly order?: number }): UncertaintySet {
-  const { order = 1 } = options;
+  const { order = 1 } = checkRecord("wasserstein", "options", options);
   if (!(order >= 1 && order < Infinity)) throw new DomainError(`wasserstein: order must be at least 1, got ${order}`);
   const cost = array(options.cost, { dtype: "float64" });
   const [n, m] = cost.shape;

@@ -3,7 +3,7 @@ import { type ArrayInput, DomainError, type NdArray, ShapeError, array, toTypedA
 import { chiSquareCase, kullbackLeiblerCase } from "./divergence.js";
 import { l2Case } from "./l2.js";
 import { type Nature, type WorstCase, contaminationCase, cvarCase, intervalCase, lInfCase, sortValues, totalVariationCase } from "./mass.js";
-import type { UncertaintySet } from "./set.js";
+import { type UncertaintySet, checkSet } from "./set.js";
 import { wassersteinCase, weightedL1Case } from "./transport.js";
 
 /** Plain float64 numbers of a float64 array, row-major; the array's own where it lies like that. To be read only. */
@@ -179,7 +179,7 @@ function batch(fn: string, p: NdArray, v: ArrayInput, set: UncertaintySet, sign:
   const rows = nominal.length / n;
   checkRows(fn, "p", nominal, n, leading);
   checkValues(fn, numbers(target));
-  checkSetSize(fn, set, n, rows);
+  checkSetSize(fn, checkSet(fn, set), n, rows);
   const radius = radiusOf(fn, set, rows);
   const worst = worstCaseOf(
     set,
