@@ -69,3 +69,6 @@ export {
   type CounterfactualJudge,
   type Estimate,
 } from "./certify.js";
+
+// experiments
+export { identifiabilityExperiment, type IdentifiabilityOptions, type IdentifiabilityRow, type IdentifiabilitySetting } from "./experiments.js";

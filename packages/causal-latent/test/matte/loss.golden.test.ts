@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { type NdArray, array, grad, item, matrixTranspose, mul, norm, treeLeaves } from "@provably/core-tensor";
 import { type LayerParams, type Matte, fromNoise, matteConfig, matteLoss, toNoise } from "../../src/matte/index.js";
-import { objective } from "../../src/matte/model/loss.js";
-import { reconstruct } from "../../src/matte/model/observation.js";
+import { objective, prepareBatch } from "../../src/matte/model/loss.js";
+import { prepareObserved, reconstruct } from "../../src/matte/model/observation.js";
 import { mlp } from "../../src/matte/network/mlp.js";
 import type { VectorNetworkParams } from "../../src/matte/network/vectors.js";
 import { type Nested, expectNear, f64, load } from "./fixtures.js";
@@ -78,7 +78,7 @@ describe.skipIf(golden === undefined)("golden forward pass", () => {
   });
 
   it("Jacobian of the decoder", () => {
-    const { influence } = reconstruct(config, model.params, batch.observed, f64(z), [0, 1, 2]);
+    const { influence } = reconstruct(config, model.params, prepareObserved(config, batch.observed), f64(z), [0, 1, 2]);
     const jacobian = g["jacobian"] as number[][][];
     influence.forEach((column, i) =>
       expectNear(
@@ -90,7 +90,9 @@ describe.skipIf(golden === undefined)("golden forward pass", () => {
   });
 
   it("norms of the gradient", () => {
-    const gradient = grad((params: Matte["params"]) => objective(config, params, batch, f64(g.eps))[0])(model.params);
+    const gradient = grad(
+      (params: Matte["params"]) => objective(config, params, prepareBatch(config, batch), f64(g.eps), { divergence: 1, sparsity: 1 })[0],
+    )(model.params);
     const { encoder, decoder } = gradient.network as VectorNetworkParams;
     const named: [string, LayerParams][] = [
       ...[0, 2, 4].map((k, i) => [`enc.${k}`, encoder[i]!] as [string, LayerParams]),

@@ -7,7 +7,7 @@ import { SPECIAL, type TextNetworkParams, decodeStep } from "../network/text.js"
 import type { VectorNetworkParams } from "../network/vectors.js";
 import { type RngKey, foldIn, normal } from "@provably/core-tensor/random";
 import { type Latents, fromNoise } from "./noise.js";
-import { encodeRows } from "./observation.js";
+import { encodeRows, prepareObserved } from "./observation.js";
 import { type Matte, checkDomains } from "./params.js";
 import { checkObserved } from "./train.js";
 import type { ArrayInput } from "@provably/core-tensor";
@@ -50,7 +50,7 @@ function inChunks(rows: number, run: (from: number, to: number) => NdArray): NdA
  */
 export function encode({ config, params }: Matte, observed: NdArray): Posterior {
   checkObserved("encode", config, observed);
-  const all = inChunks(observed.shape[0]!, (from, to) => encodeRows(config, params, slice(observed, [from], [to])));
+  const all = inChunks(observed.shape[0]!, (from, to) => encodeRows(params, prepareObserved(config, slice(observed, [from], [to]))));
   const { contentSize: c, styleSize: s } = config;
   const [content, style, contentLogvar, styleLogvar] = pieces(all, [c, s, c, s]) as [NdArray, NdArray, NdArray, NdArray];
   return { content, style, contentLogvar, styleLogvar };

@@ -4,28 +4,31 @@ import {
   add,
   array,
   exp,
+  greater,
   item,
   maximum,
   mean,
   mul,
   neg,
+  notEqual,
+  reciprocal,
   reshape,
   slice,
   softplus,
-  stopGradient,
   square,
+  stopGradient,
   sub,
   sum,
   take,
-  toTypedArray,
   treeMap,
+  where,
 } from "@provably/core-tensor";
 import { pieces } from "../flow/bins.js";
 import type { MatteConfig } from "./config.js";
 import { priorNoise } from "./noise.js";
 import { mlp } from "../network/mlp.js";
-import { encodeRows, reconstruct } from "./observation.js";
-import { type Matte, type MatteParams, domainRows } from "./params.js";
+import { type Observed, encodeRows, prepareObserved, reconstruct, wantedLatents } from "./observation.js";
+import { type Matte, type MatteParams, checkDomains } from "./params.js";
 import { jacobianSparsity, overlapTerm } from "./sparsity.js";
 
 /**
@@ -77,51 +80,65 @@ function divergence(epsilon: NdArray, logvar: NdArray, noise: NdArray, logDet: N
   return sub(sum(add(posterior, mul(0.5, square(noise))), { axis: 1 }), logDet);
 }
 
-const range = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, i) => from + i);
+/** A batch as arrays alone. */
+export interface PreparedBatch {
+  readonly observed: Observed;
+  /** Domain of each row, int32 `[B]`. */
+  readonly domains: NdArray;
+  /** 1 or −1 where the style is known, 0 elsewhere, `[B]`; absent when nothing is labelled. */
+  readonly signs?: NdArray;
+}
+
+export function prepareBatch(config: MatteConfig, { observed, domains, labels, inputs }: MatteBatch): PreparedBatch {
+  const ids = checkDomains("matteLoss", config, domains, observed.shape[0]!);
+  const signs = labels && Float32Array.from(labels, (label) => (label === -1 ? 0 : 2 * label - 1));
+  return {
+    observed: prepareObserved(config, observed, inputs),
+    domains: array(ids, { copy: false }),
+    ...(signs === undefined ? {} : { signs: array(signs, { dtype: config.dtype }) }),
+  };
+}
 
 /** The objective and its terms as arrays, under whatever transform is running. */
 export function objective(
   config: MatteConfig,
   params: MatteParams,
-  batch: MatteBatch,
+  batch: PreparedBatch,
   epsilon: NdArray,
-  { divergence: kl = 1, sparsity: sparse = 1 }: LossFactors = {},
+  factors: { readonly divergence: NdArray | number; readonly sparsity: NdArray | number },
 ): readonly [NdArray, MatteParts<NdArray>] {
   const { contentSize, styleSize, weights } = config;
   const latents = contentSize + styleSize;
-  const rows = batch.observed.shape[0]!;
-  const domains = domainRows("matteLoss", config, params, batch.domains, rows);
-  const [mean_, logvar] = pieces(encodeRows(config, params, batch.observed), [latents, latents]) as [NdArray, NdArray];
-  const z = add(mean_, mul(epsilon, exp(mul(0.5, logvar))));
+  const domains = take(params.domains, batch.domains);
+  const [center, logvar] = pieces(encodeRows(params, batch.observed), [latents, latents]) as [NdArray, NdArray];
+  const z = add(center, mul(epsilon, exp(mul(0.5, logvar))));
   const cut = (x: NdArray): NdArray[] => pieces(x, [contentSize, styleSize]);
   const [content, style] = cut(z) as [NdArray, NdArray];
   const noise = priorNoise(config, params, content, style, domains);
   const [contentEpsilon, styleEpsilon] = cut(epsilon) as [NdArray, NdArray];
   const [contentLogvar, styleLogvar] = cut(logvar) as [NdArray, NdArray];
-
-  const zero = array(0, { dtype: config.dtype });
-  const wanted = weights.sparsity > 0 || weights.overlap > 0 ? range(contentSize, latents) : [];
-  if (weights.overlap > 0) wanted.push(...range(0, contentSize));
-  const { loss, influence } = reconstruct(config, params, batch.observed, z, wanted, batch.inputs);
+  const { loss, influence } = reconstruct(config, params, batch.observed, z, wantedLatents(config));
   const [byStyle, byContent] = [influence.slice(0, styleSize), influence.slice(styleSize)];
 
-  const [guess, confusion] = adversary(config, params, content, noise.style.value, batch.labels) ?? [zero, zero];
+  const zero = array(0, { dtype: config.dtype });
+  const side = reshape(slice(noise.style.value, [0, 0], [null, 1]), [-1]); // the first style noise carries the label
+  const [guess, confusion] = adversary(config, params, content, side, batch.signs) ?? [zero, zero];
   const parts = {
     reconstruction: mean(loss),
     klContent: mean(divergence(contentEpsilon, contentLogvar, noise.content.value, noise.content.logDet)),
     klStyle: mean(divergence(styleEpsilon, styleLogvar, noise.style.value, noise.style.logDet)),
     sparsity: weights.sparsity > 0 ? jacobianSparsity(byStyle, config.sparsity) : zero,
     overlap: weights.overlap > 0 ? overlapTerm(byStyle, byContent, config.overlapSize) : zero,
-    supervision: supervision(config, noise.style.value, batch.labels) ?? zero,
+    supervision: supervision(config, side, batch.signs) ?? zero,
     adversary: guess,
   };
   const free = (x: NdArray): NdArray => (config.freeBits > 0 ? maximum(x, config.freeBits) : x);
+  const kl = add(mul(weights.content, free(parts.klContent)), mul(weights.style, free(parts.klStyle)));
+  const sparse = add(mul(weights.sparsity, parts.sparsity), mul(weights.overlap, parts.overlap));
   const terms = [
     parts.reconstruction,
-    mul(kl * weights.content, free(parts.klContent)),
-    mul(kl * weights.style, free(parts.klStyle)),
-    mul(sparse * weights.sparsity, parts.sparsity),
-    mul(sparse * weights.overlap, parts.overlap),
+    mul(factors.divergence, kl),
+    mul(factors.sparsity, sparse),
     mul(weights.supervision, parts.supervision),
     guess,
     mul(weights.adversary, confusion),
@@ -130,16 +147,11 @@ export function objective(
 }
 
 /** Mean logistic loss of the labelled rows, with the first style noise as the logit. */
-function supervision({ labelScale, weights }: MatteConfig, noise: NdArray, labels: readonly number[] | undefined): NdArray | undefined {
-  const known = (labels ?? []).flatMap((label, row) => (label === -1 ? [] : [{ label, row }]));
-  if (known.length === 0 || weights.supervision === 0) return undefined;
-  const rows = take(noise, array(Int32Array.from(known, ({ row }) => row)));
-  const signs = array(
-    known.map(({ label }) => labelScale * (2 * label - 1)),
-    { dtype: noise.dtype as "float32" },
-  );
-  const logits = reshape(slice(rows, [0, 0], [known.length, 1]), [known.length]);
-  return mean(softplus(neg(mul(signs, logits))));
+function supervision({ labelScale, weights }: MatteConfig, side: NdArray, signs: NdArray | undefined): NdArray | undefined {
+  if (signs === undefined || weights.supervision === 0) return undefined;
+  const known = notEqual(signs, 0);
+  const count = maximum(sum(where(known, 1, 0)), 1);
+  return mul(sum(where(known, softplus(mul(-labelScale, mul(signs, side))), 0)), reciprocal(count));
 }
 
 /**
@@ -150,19 +162,14 @@ function adversary(
   { weights }: MatteConfig,
   { adversary: network }: MatteParams,
   content: NdArray,
-  noise: NdArray,
-  labels: readonly number[] | undefined,
+  side: NdArray,
+  signs: NdArray | undefined,
 ): readonly [guess: NdArray, confusion: NdArray] | undefined {
-  if (labels === undefined || weights.adversary === 0 || network.length === 0) return undefined;
-  const rows = content.shape[0]!;
-  const sides = toTypedArray(stopGradient(slice(noise, [0, 0], [rows, 1])));
-  const signs = Float32Array.from(labels, (label, i) => (label === -1 ? Math.sign(sides[i]!) || 1 : 2 * label - 1));
-  const guess = reshape(mlp(network, stopGradient(content)), [rows]);
-  const seen = reshape(mlp(treeMap(stopGradient, network), content), [rows]);
-  return [
-    mean(softplus(neg(mul(array(signs, { dtype: content.dtype as "float32" }), guess)))),
-    mul(0.5, mean(add(softplus(seen), softplus(neg(seen))))),
-  ];
+  if (signs === undefined || weights.adversary === 0 || network.length === 0) return undefined;
+  const wanted = where(notEqual(signs, 0), signs, where(greater(stopGradient(side), 0), 1, -1));
+  const guess = reshape(mlp(network, stopGradient(content)), [-1]);
+  const seen = reshape(mlp(treeMap(stopGradient, network), content), [-1]);
+  return [mean(softplus(neg(mul(wanted, guess)))), mul(0.5, mean(add(softplus(seen), softplus(neg(seen)))))];
 }
 
 /**
@@ -200,7 +207,8 @@ export function matteLoss(
   epsilon: NdArray,
   factors: LossFactors = {},
 ): { readonly loss: number; readonly parts: MatteParts } {
-  const [loss, parts] = objective(config, params, batch, epsilon, factors);
+  const { divergence: kl = 1, sparsity = 1 } = factors;
+  const [loss, parts] = objective(config, params, prepareBatch(config, batch), epsilon, { divergence: kl, sparsity });
   return { loss: item(loss), parts: numbersOf(parts) };
 }
 

@@ -1,7 +1,17 @@
 /** What differs between vectors and sentences: how an observation is encoded, how badly it is reconstructed, and how latents move it. */
 import { type NdArray, add, array, concat, crossEntropy, div, jvp, mul, reshape, slice, square, sub, sum, toTypedArray } from "@provably/core-tensor";
 import { mlp } from "../network/mlp.js";
-import { SPECIAL, type TextNetworkParams, decodeStates, encodeText, timeMajor, wordLogits } from "../network/text.js";
+import {
+  type Dictation,
+  type Reading,
+  SPECIAL,
+  type TextNetworkParams,
+  decodeStates,
+  dictation,
+  encodeText,
+  reading,
+  wordLogits,
+} from "../network/text.js";
 import type { VectorNetworkParams } from "../network/vectors.js";
 import type { MatteConfig } from "./config.js";
 import type { MatteParams } from "./params.js";
@@ -11,11 +21,34 @@ const SPARSITY_ROWS = 16;
 /** Step of finite differences where a decoder has no forward mode. */
 const STEP = 1e-3;
 
+/** A batch as arrays alone, of the same shapes for every batch of a size, so that one compiled program serves all. */
+export interface Observed {
+  /** Vectors `[B, p]`. */
+  readonly vectors?: NdArray;
+  readonly text?: { readonly reading: Reading; readonly dictation: Dictation };
+}
+
+/** Latents along which the objective differentiates the decoder: the style, and for the overlap the content after it. */
+export function wantedLatents({ contentSize, styleSize, weights }: MatteConfig): number[] {
+  const range = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, i) => from + i);
+  const style = weights.sparsity > 0 || weights.overlap > 0 ? range(contentSize, contentSize + styleSize) : [];
+  return weights.overlap > 0 ? [...style, ...range(0, contentSize)] : style;
+}
+
+/** `inputs` are the words the decoder is told, `[B, T]`; by default the sentence itself, one place later. */
+export function prepareObserved(config: MatteConfig, observed: NdArray, inputs?: NdArray): Observed {
+  if (config.observation.kind === "vectors") return { vectors: observed };
+  const some = Math.min(observed.shape[0]!, SPARSITY_ROWS);
+  return {
+    text: { reading: reading(observed), dictation: dictation(observed, inputs ?? shifted(observed), wantedLatents(config).length, some) },
+  };
+}
+
 /** Means and log-variances of content and style together, `[B, 2d]`. */
-export function encodeRows({ observation }: MatteConfig, { network }: MatteParams, observed: NdArray): NdArray {
-  return observation.kind === "vectors"
-    ? mlp((network as VectorNetworkParams).encoder, observed)
-    : encodeText((network as TextNetworkParams).encoder, observed);
+export function encodeRows({ network }: MatteParams, { vectors, text }: Observed): NdArray {
+  return vectors === undefined
+    ? encodeText((network as TextNetworkParams).encoder, text!.reading)
+    : mlp((network as VectorNetworkParams).encoder, vectors);
 }
 
 /** Reconstruction loss of each row `[B]`, and for each wanted latent the derivative of the decoder along it. */
@@ -25,25 +58,19 @@ export interface Reconstruction {
   readonly influence: readonly NdArray[];
 }
 
-/** `inputs` are the words the decoder is told, `[B, T]`; by default the sentence itself, one place later. */
 export function reconstruct(
-  config: MatteConfig,
+  { observation }: MatteConfig,
   params: MatteParams,
-  observed: NdArray,
+  { vectors, text }: Observed,
   z: NdArray,
   wanted: readonly number[],
-  inputs?: NdArray,
 ): Reconstruction {
-  const { observation } = config;
-  if (observation.kind === "vectors") {
-    const { decoder } = params.network as VectorNetworkParams;
-    const residual = sub(observed, mlp(decoder, z));
-    return {
-      loss: mul(0.5 / observation.noise ** 2, sum(square(residual), { axis: 1 })),
-      influence: wanted.map((i) => jvp((at: NdArray) => mlp(decoder, at), [z], [direction(z, i)])[1]),
-    };
-  }
-  return reconstructText((params.network as TextNetworkParams).decoder, observed, z, wanted, inputs ?? shifted(observed));
+  if (observation.kind === "text") return reconstructText((params.network as TextNetworkParams).decoder, text!.dictation, z, wanted);
+  const { decoder } = params.network as VectorNetworkParams;
+  return {
+    loss: mul(0.5 / observation.noise ** 2, sum(square(sub(vectors!, mlp(decoder, z))), { axis: 1 })),
+    influence: wanted.map((i) => jvp((at: NdArray) => mlp(decoder, at), [z], [direction(z, i)])[1]),
+  };
 }
 
 /** Ones in column `i`, shaped like `z`. */
@@ -66,30 +93,21 @@ export function shifted(tokens: NdArray): NdArray {
 /** One decoder pass for the sentences and, beside them, for copies of the first few with one latent moved a little. */
 function reconstructText(
   decoder: TextNetworkParams["decoder"],
-  tokens: NdArray,
+  { words, targets, mask }: Dictation,
   z: NdArray,
   wanted: readonly number[],
-  inputs: NdArray,
 ): Reconstruction {
-  const { ids, lengths, steps, rows } = timeMajor(tokens);
+  const [steps, rows] = mask.shape as [number, number];
   const some = Math.min(rows, SPARSITY_ROWS);
   const first = slice(z, [0], [some]);
   const moved = wanted.map((i) => add(first, mul(STEP, direction(first, i))));
-  const all = rows + moved.length * some;
-  const fed = toTypedArray(inputs);
-  const width = inputs.shape[1]!;
-  const words = new Int32Array(steps * all);
-  for (let t = 0; t < steps; t++) for (let b = 0; b < all; b++) words[t * all + b] = fed[(b < rows ? b : (b - rows) % some) * width + t]!;
-  const states = decodeStates(decoder, moved.length === 0 ? z : concat([z, ...moved]), words, steps); // [T, all, h]
-  const read = moved.length === 0 ? states : slice(states, [0, 0], [steps, rows]);
-  const losses = crossEntropy(wordLogits(decoder, reshape(read, [steps * rows, read.shape[2]!])), array(ids, { copy: false }), { reduction: "none" });
-  const mask = new Float32Array(steps * rows);
-  for (let t = 0; t < steps; t++) for (let b = 0; b < rows; b++) mask[t * rows + b] = Number(t < lengths[b]!);
-  const loss = sum(reshape(mul(losses, array(mask, { copy: false })), [steps, rows]), { axis: 0 });
-  const base = moved.length === 0 ? states : sum(slice(states, [0, 0], [steps, some]), { axis: 0 });
-  const influence = moved.map((_, k) => {
-    const from = rows + k * some;
-    return div(sub(sum(slice(states, [0, from], [steps, from + some]), { axis: 0 }), base), STEP);
-  });
-  return { loss, influence };
+  const states = decodeStates(decoder, concat([z, ...moved]), words); // [T, B + copies, h]
+  const read = reshape(slice(states, [0, 0], [steps, rows]), [steps * rows, states.shape[2]!]);
+  const losses = reshape(crossEntropy(wordLogits(decoder, read), targets, { reduction: "none" }), [steps, rows]);
+  const totals = (from: number): NdArray => sum(slice(states, [0, from], [steps, from + some]), { axis: 0 });
+  const base = totals(0);
+  return {
+    loss: sum(mul(losses, mask), { axis: 0 }),
+    influence: moved.map((_, k) => div(sub(totals(rows + k * some), base), STEP)),
+  };
 }

@@ -1,5 +1,5 @@
 /** Models and training states as bytes, in the `.safetensors` format: weights by their path, the configuration as text. */
-import { FormatError, type NdArray, array, isNdArray } from "@provably/core-tensor";
+import { FormatError, type NdArray, isNdArray } from "@provably/core-tensor";
 import { decodeSafetensors, encodeSafetensors } from "@provably/core-tensor/io";
 import type { MatteConfig } from "./config.js";
 import type { Matte } from "./params.js";

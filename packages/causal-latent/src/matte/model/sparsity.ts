@@ -1,19 +1,23 @@
 /** How many coordinates of the observation a latent moves: the quantity whose minimum identifies the style block, under the theorem's conditions. */
 import {
+  type ArrayInput,
+  DomainError,
   type NdArray,
   abs,
   add,
   argsort,
+  array,
   div,
+  greaterEqual,
+  less,
+  logicalAnd,
   mean,
   mul,
   sqrt,
   square,
+  stopGradient,
   sum,
-  toTypedArray,
-  array,
-  type ArrayInput,
-  DomainError,
+  where,
 } from "@provably/core-tensor";
 import { asArray } from "../internal/arrays.js";
 
@@ -56,14 +60,8 @@ export function jacobianSparsity(columns: readonly ArrayInput[], kind: "l1" | "l
 export function overlapTerm(style: readonly NdArray[], content: readonly NdArray[], k: number): NdArray {
   const total = (columns: readonly NdArray[]): NdArray => columns.map((J) => abs(J)).reduce((a, b) => add(a, b));
   const byContent = total(content);
-  const chosen = (x: NdArray, largest: boolean): Uint8Array => {
-    const [rows, p] = x.shape as [number, number];
-    const order = toTypedArray(argsort(x, { axis: 1 }));
-    const flags = new Uint8Array(rows * p);
-    for (let b = 0; b < rows; b++) for (let j = 0; j < Math.min(k, p); j++) flags[b * p + order[b * p + (largest ? p - 1 - j : j)]!] = 1;
-    return flags;
-  };
-  const [top, bottom] = [chosen(total(style), true), chosen(byContent, false)];
-  const both = Float64Array.from(top, (flag, i) => flag * bottom[i]!);
-  return mean(sum(mul(byContent, array(both, { shape: byContent.shape, dtype: byContent.dtype as "float32" })), { axis: 1 }));
+  const rank = (x: NdArray): NdArray => argsort(argsort(x, { axis: 1 }), { axis: 1 });
+  const top = greaterEqual(rank(stopGradient(total(style))), byContent.shape[1]! - k);
+  const bottom = less(rank(stopGradient(byContent)), k);
+  return mean(sum(where(logicalAnd(top, bottom), byContent, 0), { axis: 1 }));
 }

@@ -15,13 +15,14 @@ import {
   toTypedArray,
   valueAndGrad,
 } from "@provably/core-tensor";
-import { type AdamState, adam, applyUpdates, clipByGlobalNorm } from "@provably/core-tensor/optim";
+import { compile } from "@provably/core-tensor/compile";
+import { type AdamState, type Optimizer, adam, applyUpdates, clipByGlobalNorm } from "@provably/core-tensor/optim";
 import { type RngKey, foldIn, normal, randint, uniform } from "@provably/core-tensor/random";
 import { TrainingDivergedError } from "../errors.js";
 import { checkCount } from "../internal/arrays.js";
 import { SPECIAL } from "../network/text.js";
 import type { MatteConfig } from "./config.js";
-import { type MatteBatch, type MatteParts, numbersOf, objective } from "./loss.js";
+import { type MatteBatch, type MatteParts, type PreparedBatch, numbersOf, objective, prepareBatch } from "./loss.js";
 import { shifted } from "./observation.js";
 import { type Matte, type MatteParams, checkDomains, initMatte } from "./params.js";
 
@@ -148,6 +149,22 @@ function hidden(inputs: NdArray, share: number, key: RngKey): NdArray {
   return array(words, { shape: inputs.shape, copy: false });
 }
 
+/** Factors on the terms of the objective, as arrays, so that one program serves all steps. */
+interface Factors {
+  readonly divergence: NdArray;
+  readonly sparsity: NdArray;
+}
+
+/** One training step as a compiled program: the objective, its gradient, clipping and Adam. */
+function stepOf(config: MatteConfig, optimizer: Optimizer<AdamState>, maxNorm: number) {
+  return compile((params: MatteParams, state: AdamState, batch: PreparedBatch, epsilon: NdArray, factors: Factors) => {
+    const value = (p: MatteParams): [NdArray, MatteParts<NdArray>] => [...objective(config, p, batch, epsilon, factors)];
+    const [[loss, parts], gradient] = valueAndGrad(value)(params) as unknown as [[NdArray, MatteParts<NdArray>], MatteParams];
+    const [updates, next] = optimizer.update(clipByGlobalNorm(gradient, maxNorm), state, params);
+    return { loss, parts, params: applyUpdates(params, updates), optimizer: next };
+  });
+}
+
 /**
  * Trains a model on observations of several domains.
  *
@@ -200,25 +217,23 @@ export function trainMatte(data: MatteData, config: MatteConfig, key: RngKey, op
   const params = options.state?.params ?? initMatte(config, foldIn(key, "weights")).params;
   let state: MatteState = options.state ?? { step: 0, params, optimizer: optimizer.init(params) };
   const latents = config.contentSize + config.styleSize;
+  const advance = stepOf(config, optimizer, maxNorm);
   const history: TrainedMatte["history"][number][] = [];
   const last = Math.min(numSteps, state.step + maxSteps);
   while (state.step < last) {
     options.signal?.throwIfAborted();
     const stepKey = foldIn(foldIn(key, "step"), state.step);
-    const batch = drawBatch(config, data, batchSize, stepKey);
+    const batch = prepareBatch(config, drawBatch(config, data, batchSize, stepKey));
     const epsilon = normal(foldIn(stepKey, "noise"), [batchSize, latents], { dtype: config.dtype });
     const factors = {
-      divergence: Math.min(1, firstDivergence + ((1 - firstDivergence) * state.step) / (0.4 * numSteps)),
-      sparsity: sparsityRamp === 0 ? 1 : Math.min(1, state.step / (sparsityRamp * numSteps)),
+      divergence: array(Math.min(1, firstDivergence + ((1 - firstDivergence) * state.step) / (0.4 * numSteps)), { dtype: config.dtype }),
+      sparsity: array(sparsityRamp === 0 ? 1 : Math.min(1, state.step / (sparsityRamp * numSteps)), { dtype: config.dtype }),
     };
-    const [[value, terms], gradient] = valueAndGrad(
-      (p: MatteParams) => objective(config, p, batch, epsilon, factors) as [NdArray, MatteParts<NdArray>],
-    )(state.params) as unknown as [[NdArray, MatteParts<NdArray>], MatteParams];
-    const loss = item(value);
-    const parts = numbersOf(terms);
+    const next = advance(state.params, state.optimizer, batch, epsilon, factors);
+    const loss = item(next.loss);
+    const parts = numbersOf(next.parts);
     if (!Number.isFinite(loss)) throw new TrainingDivergedError(state.step, parts, state.params);
-    const [updates, next] = optimizer.update(clipByGlobalNorm(gradient, maxNorm), state.optimizer, state.params);
-    state = { step: state.step + 1, params: applyUpdates(state.params, updates), optimizer: next };
+    state = { step: state.step + 1, params: next.params, optimizer: next.optimizer };
     history.push({ step: state.step, loss, parts });
     options.onProgress?.({ iteration: state.step, total: numSteps, metric: loss, parts, state });
   }

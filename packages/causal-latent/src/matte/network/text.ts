@@ -111,47 +111,74 @@ export function initTextNetwork(
 
 const int32 = (values: Int32Array, shape: number[]): NdArray => array(values, { shape, copy: false });
 
-/** Word numbers, time first, up to the longest sentence of the batch; and where there are words. */
-export function timeMajor(tokens: NdArray): {
-  readonly ids: Int32Array;
-  readonly lengths: Int32Array;
-  readonly steps: number;
-  readonly rows: number;
-} {
-  const [rows, width] = tokens.shape as [number, number];
-  const from = toTypedArray(tokens);
-  const lengths = new Int32Array(rows);
-  for (let b = 0; b < rows; b++) for (let t = 0; t < width; t++) if (from[b * width + t] !== PAD) lengths[b] = t + 1;
-  const steps = Math.max(
-    1,
-    lengths.reduce((m, n) => Math.max(m, n), 0),
-  );
-  const ids = new Int32Array(steps * rows);
-  for (let t = 0; t < steps; t++) for (let b = 0; b < rows; b++) ids[t * rows + b] = from[b * width + t]!;
-  return { ids, lengths, steps, rows };
+/** How the encoder reads a batch of `B` padded sentences of `T` places. */
+export interface Reading {
+  /** For each place the word of the forward and of the backward direction, which reads each sentence from its own end; `[T, 2, B]`. */
+  readonly words: NdArray;
+  /** Where there are words, `[T, 1, B, 1]`. */
+  readonly valid: NdArray;
 }
 
-/** Means and log-variances `[B, 2d]` of padded sentences `[B, T]`. */
-export function encodeText({ words, forward, backward, head }: TextNetworkParams["encoder"], tokens: NdArray): NdArray {
-  const { ids, lengths, steps, rows } = timeMajor(tokens);
-  const V = words.shape[0]!;
-  const h = forward.hidden.shape[1]!;
-  // one table for both directions; the backward one reads each sentence from its own end
-  const table = concat([forward, backward].map(({ input, bias }) => linear(words, matrixTranspose(input), bias)));
-  const both = new Int32Array(steps * 2 * rows);
-  const mask = new Float32Array(steps * rows);
-  for (let t = 0; t < steps; t++)
+/** What the decoder is told and what it should say. */
+export interface Dictation {
+  /** The words before each place, `[T, 1, B + copies]`; the copies repeat the first rows. */
+  readonly words: NdArray;
+  /** The words at each place, `[T · B]`. */
+  readonly targets: NdArray;
+  /** 1 where there are words, `[T, B]`. */
+  readonly mask: NdArray;
+}
+
+/** Length of each row up to its last word. */
+function lengthsOf(words: ArrayLike<number>, rows: number, width: number): Int32Array {
+  const lengths = new Int32Array(rows);
+  for (let b = 0; b < rows; b++) for (let t = 0; t < width; t++) if (words[b * width + t] !== PAD) lengths[b] = t + 1;
+  return lengths;
+}
+
+export function reading(tokens: NdArray): Reading {
+  const [rows, width] = tokens.shape as [number, number];
+  const from = toTypedArray(tokens);
+  const lengths = lengthsOf(from, rows, width);
+  const words = new Int32Array(width * 2 * rows);
+  const valid = new Uint8Array(width * rows);
+  for (let t = 0; t < width; t++)
     for (let b = 0; b < rows; b++) {
       const inside = t < lengths[b]!;
-      const mirrored = inside ? lengths[b]! - 1 - t : t;
-      both[2 * t * rows + b] = ids[t * rows + b]!;
-      both[(2 * t + 1) * rows + b] = V + ids[mirrored * rows + b]!;
-      mask[t * rows + b] = Number(inside);
+      words[2 * t * rows + b] = from[b * width + t]!;
+      words[(2 * t + 1) * rows + b] = from[b * width + (inside ? lengths[b]! - 1 - t : t)]!;
+      valid[t * rows + b] = Number(inside);
     }
-  const inputs = take(table, int32(both, [steps, 2, rows]));
+  return { words: int32(words, [width, 2, rows]), valid: array(valid, { shape: [width, 1, rows, 1], dtype: "bool" }) };
+}
+
+/** `copies` lists of `some` rows follow the batch: the same sentences for latents that are moved a little. */
+export function dictation(tokens: NdArray, inputs: NdArray, copies: number, some: number): Dictation {
+  const [rows, width] = tokens.shape as [number, number];
+  const [from, fed] = [toTypedArray(tokens), toTypedArray(inputs)];
+  const lengths = lengthsOf(from, rows, width);
+  const all = rows + copies * some;
+  const words = new Int32Array(width * all);
+  const targets = new Int32Array(width * rows);
+  const mask = new Float32Array(width * rows);
+  for (let t = 0; t < width; t++) {
+    for (let b = 0; b < all; b++) words[t * all + b] = fed[(b < rows ? b : (b - rows) % some) * width + t]!;
+    for (let b = 0; b < rows; b++) {
+      targets[t * rows + b] = from[b * width + t]!;
+      mask[t * rows + b] = Number(t < lengths[b]!);
+    }
+  }
+  return { words: int32(words, [width, 1, all]), targets: int32(targets, [width * rows]), mask: array(mask, { shape: [width, rows], copy: false }) };
+}
+
+/** Means and log-variances `[B, 2d]` of sentences. */
+export function encodeText({ words, forward, backward, head }: TextNetworkParams["encoder"], { words: ids, valid }: Reading): NdArray {
+  const [steps, , rows] = ids.shape as [number, number, number];
+  const h = forward.hidden.shape[1]!;
+  const half = (d: number): NdArray => slice(ids, [0, d], [steps, d + 1]);
+  const inputs = [forward, backward].map(({ input, bias }, d) => take(linear(words, matrixTranspose(input), bias), half(d)));
   const nothing = zeros([2, rows, h], { dtype: words.dtype as "float32" });
-  const states = lstmSequence(inputs, stack([forward.hidden, backward.hidden]), { hidden: nothing, cell: nothing });
-  const valid = array(mask, { shape: [steps, 1, rows, 1], dtype: "bool" });
+  const states = lstmSequence(concat(inputs, { axis: 1 }), stack([forward.hidden, backward.hidden]), { hidden: nothing, cell: nothing });
   const greatest = max(where(valid, states, -2), { axis: 0 }); // [2, B, h]; tanh is above −1
   const [left, right] = [0, 1].map((d) => squeeze(slice(greatest, [d], [d + 1]), 0)) as [NdArray, NdArray];
   return matmul(concat([left, right], { axis: 1 }), head);
@@ -168,11 +195,10 @@ function inputTables({ words, lstm }: TextNetworkParams["decoder"]): { readonly 
   return { byWord: linear(words, slice(weights, [0], [e]), lstm.bias), byLatent: slice(weights, [e]) };
 }
 
-/** Hidden states `[T, B, h]` of the decoder that is told the words before each place; `inputs` holds them time first. */
-export function decodeStates(params: TextNetworkParams["decoder"], z: NdArray, inputs: Int32Array, steps: number): NdArray {
-  const rows = z.shape[0]!;
+/** Hidden states `[T, B, h]` of the decoder that is told the words `[T, 1, B]` before each place. */
+export function decodeStates(params: TextNetworkParams["decoder"], z: NdArray, words: NdArray): NdArray {
   const { byWord, byLatent } = inputTables(params);
-  const gates = add(take(byWord, int32(inputs, [steps, 1, rows])), reshape(matmul(z, byLatent), [1, 1, rows, byLatent.shape[1]!]));
+  const gates = add(take(byWord, words), reshape(matmul(z, byLatent), [1, 1, z.shape[0]!, byLatent.shape[1]!]));
   const { hidden, cell } = startState(params, z);
   const states = lstmSequence(gates, expandDims(params.lstm.hidden, 0), { hidden: expandDims(hidden, 0), cell: expandDims(cell, 0) });
   return squeeze(states, 1);
