@@ -6,10 +6,11 @@ import { fileURLToPath } from "node:url";
 import { rlhfVpo } from "./chapters/rlhf-vpo.mjs";
 import { robustRl } from "./chapters/robust-rl.mjs";
 import { scoreDiffusion } from "./chapters/score-diffusion.mjs";
+import { transformerSparsity } from "./chapters/transformer-sparsity.mjs";
 import { progressBar } from "./lib/progress.mjs";
 import { renderReport } from "./lib/report.mjs";
 
-const chapters = [scoreDiffusion, robustRl, rlhfVpo];
+const chapters = [scoreDiffusion, robustRl, rlhfVpo, transformerSparsity];
 
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => !chapters.some((chapter) => chapter.name === name));

@@ -34,4 +34,7 @@ const meanField = {
   },
 };
 
-export default { title: "theory of masked reconstruction: float64, one thread", cases: [gradient(64, 44, 5, 32), gradient(64, 16, 8, 32), meanField] };
+export default {
+  title: "theory of masked reconstruction: float64, one thread",
+  cases: [gradient(64, 44, 5, 32), gradient(64, 16, 8, 32), meanField],
+};

@@ -99,6 +99,7 @@ export function headDiversity(attention: AttentionInput, options: DiversityOptio
   const { data, count, queries, keys } = maps;
   const size = queries * keys;
   const layers = heads === 0 ? 0 : count / heads;
+  const between = rowDistance(distance, data, keys);
   const out = Float64Array.from({ length: layers }, (_, b) => {
     let total = 0;
     let pairs = 0;
@@ -107,7 +108,7 @@ export function headDiversity(attention: AttentionInput, options: DiversityOptio
         for (let q = 0; q < queries; q++) {
           const [at, bt] = [(b * heads + g) * size + q * keys, (b * heads + h) * size + q * keys];
           if (skipEmpty && !(hasMass(data, at, keys) && hasMass(data, bt, keys))) continue;
-          total += rowDistance(distance, data, at, data, bt, keys);
+          total += between(at, bt);
           pairs++;
         }
     return pairs === 0 ? 0 : Math.max(0, total / pairs);
