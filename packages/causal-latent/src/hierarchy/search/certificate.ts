@@ -2,7 +2,7 @@
 import { type Certificate, DomainError } from "@provably/core-tensor";
 import { collapsedRows } from "../data/collapse.js";
 import { type LabelData, rowsOfLabels } from "../data/labels.js";
-import { type ConceptGraph, childrenOf, checkNames } from "../graph/graph.js";
+import { type ConceptGraph, checkNames, childrenOf, conceptGraph } from "../graph/graph.js";
 import { coversOf } from "../graph/identifiability.js";
 import { isDSeparated } from "../graph/separation.js";
 import { combinedPValue } from "../internal/p-values.js";
@@ -23,8 +23,8 @@ export interface CertifyOptions {
 
 /**
  * Certificates of a hierarchy against data, best such that the search has not seen: for every cover that its children have no more between them and the rest than
- * its latents (p-value of the ranks, must be high), for every child of a cover that it depends on its siblings (must be low), for adjacent covers that no other covers
- * separate them (must be low), and for covers apart that some do (must be high).
+ * its latents (p-value of the ranks, must be high), for every child of a cover that it depends on its siblings (must be low), for adjacent covers that they are
+ * dependent given what would separate them without their edge (must be low), and for covers apart that they are independent given what separates them (must be high).
  *
  * Statements that no table can test, because too few variables hang below a cover, are left out.
  *
@@ -135,8 +135,23 @@ export function certifyHierarchy(graph: ConceptGraph, input: LabelData, options:
     };
     const [left, right] = [x.join(", "), y.join(", ")];
     if (isAdjacent) {
-      const pValues = sets.flatMap((given) => test(given) ?? []);
-      if (pValues.length > 0) state(`${left} and ${right} are adjacent: greatest p-value of independence given others`, Math.max(...pValues), false);
+      // what separates them in the graph without the edge must not do so in the data
+      const bare = conceptGraph(
+        Object.fromEntries(
+          graph.order.map((name) => [
+            name,
+            graph.parents[name]!.filter((p) => !((x.includes(name) && y.includes(p)) || (y.includes(name) && x.includes(p)))),
+          ]),
+        ),
+        { observed: graph.observed, states: graph.states },
+      );
+      const given = sets.find((set) => isDSeparated(bare, x, y, set.flat()) && test(set) !== undefined);
+      if (given !== undefined)
+        state(
+          `${left} and ${right} are adjacent: p-value of independence${given.length > 0 ? ` given ${given.flat().join(", ")}` : ""}`,
+          test(given)!,
+          false,
+        );
     } else {
       const given = sets.find((set) => isDSeparated(graph, x, y, set.flat()) && test(set) !== undefined);
       if (given !== undefined)
