@@ -96,8 +96,8 @@ describe.skipIf(!present)("the model trained on text", () => {
   it("loses little in fewer bits", async () => {
     const { ids, prompt_log_likelihood } = load<{ prompts: Golden[] }>("tiny-llama-text").prompts[0]!;
     const loss = (m: LanguageModel): number => sum(scoreContinuation(m, readPrompt(m, ids.slice(0, 1)), ids.slice(1)).logProbs);
-    // the file is in float16 already
-    expect(loss(await loadModel(textModel, { dtype: "float16" }))).toBeCloseTo(prompt_log_likelihood, 2);
+    // finer than the 16-bit floats of the file
+    expect(loss(await loadModel(textModel, { dtype: "int16" }))).toBeCloseTo(prompt_log_likelihood, 2);
     expect(Math.abs(loss(await loadModel(textModel, { dtype: "int8" })) / prompt_log_likelihood - 1)).toBeLessThan(0.01);
   });
 
@@ -128,7 +128,7 @@ describe.skipIf(!present)("the model trained on text", () => {
         griffin: score(prompts[i]!, ids, { kind: "griffin", density: 0.5 }),
         magnitude: score(prompts[i]!, ids, { kind: "experts", experts: experts! }),
       }));
-    });
+    }, 60_000);
 
     it("loses as much as elsewhere: full, GRIFFIN and magnitude at 50 %, to 0.1 %", () => {
       losses.forEach(({ full, griffin, magnitude }, i) => {

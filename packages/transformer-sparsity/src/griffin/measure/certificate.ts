@@ -208,7 +208,7 @@ export function savings(model: LanguageModel, experts: ExpertSet, options: { rea
     return sum + bytes * (1 - sets[i]!.length / ffSize);
   }, 0);
   const density = sets.reduce((sum, chosen) => sum + chosen.length, 0) / (ffSize * numLayers);
-  const bytesPerWeight = { float32: 4, float16: 2, int8: 1 }[model.dtype];
+  const bytesPerWeight = { float32: 4, int16: 2, int8: 1 }[model.dtype];
   const { context = 0 } = options;
   const [full, pruned] = [costModel(model.config, { context, bytesPerWeight }), costModel(model.config, { context, bytesPerWeight, density })];
   return { bytesSaved, flopsSaved: full.flopsPerToken - pruned.flopsPerToken, idealSpeedup: pruned.idealSpeedupWithCache };

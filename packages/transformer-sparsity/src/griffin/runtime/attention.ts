@@ -36,6 +36,7 @@ export function cachedAttention(
   return toTypedArray(joinHeads(mixed)) as Float32Array;
 }
 
+/** Four positions at a time, in double precision: the query and the sum are then read once for four keys or values. */
 function fewQueries(
   { numHeads, numKvHeads, headDim }: ModelConfig,
   window: number | null,
@@ -46,7 +47,8 @@ function fewQueries(
   length: number,
 ): Rows {
   const out = new Float32Array(query.length);
-  const scores = new Float32Array(length);
+  const weights = new Float64Array(length + 3);
+  const [q, mixed] = [new Float64Array(headDim), new Float64Array(headDim)];
   const scale = 1 / Math.sqrt(headDim);
   const width = numKvHeads * headDim;
   const group = numHeads / numKvHeads;
@@ -54,33 +56,60 @@ function fewQueries(
     const stop = length - tokens + t + 1;
     const start = window === null ? 0 : Math.max(0, stop - window);
     for (let head = 0; head < numHeads; head++) {
-      const q = (t * numHeads + head) * headDim;
-      const kv = Math.floor(head / group) * headDim;
-      let peak = -Infinity;
-      for (let p = start; p < stop; p++) {
-        const k = p * width + kv;
-        // four sums hide the latency of the additions
-        let [s0, s1, s2, s3] = [0, 0, 0, 0];
-        let i = 0;
-        for (; i + 3 < headDim; i += 4) {
-          s0 += query[q + i]! * keys[k + i]!;
-          s1 += query[q + i + 1]! * keys[k + i + 1]!;
-          s2 += query[q + i + 2]! * keys[k + i + 2]!;
-          s3 += query[q + i + 3]! * keys[k + i + 3]!;
-        }
-        for (; i < headDim; i++) s0 += query[q + i]! * keys[k + i]!;
-        const score = (s0 + s1 + (s2 + s3)) * scale;
-        scores[p] = score;
-        if (score > peak) peak = score;
-      }
+      const at = (t * numHeads + head) * headDim;
+      const first = start * width + Math.floor(head / group) * headDim;
+      for (let i = 0; i < headDim; i++) q[i] = query[at + i]! * scale;
+      const peak = scoreKeys(q, keys, first, width, stop - start, weights);
       let total = 0;
-      for (let p = start; p < stop; p++) total += scores[p] = Math.exp(scores[p]! - peak);
-      for (let p = start; p < stop; p++) {
-        const weight = scores[p]! / total;
-        const v = p * width + kv;
-        for (let i = 0; i < headDim; i++) out[q + i]! += weight * values[v + i]!;
-      }
+      for (let p = 0; p < stop - start; p++) total += weights[p] = Math.exp(weights[p]! - peak);
+      mixed.fill(0);
+      mixValues(weights, values, first, width, stop - start, mixed);
+      for (let i = 0; i < headDim; i++) out[at + i] = mixed[i]! / total;
     }
   }
   return out;
+}
+
+/** Inner products with `count` keys, `width` apart; returns the largest. */
+function scoreKeys(q: Float64Array, keys: Float32Array, first: number, width: number, count: number, scores: Float64Array): number {
+  const d = q.length;
+  let peak = -Infinity;
+  let p = 0;
+  for (; p + 3 < count; p += 4) {
+    const k0 = first + p * width;
+    const [k1, k2, k3] = [k0 + width, k0 + 2 * width, k0 + 3 * width];
+    let [s0, s1, s2, s3] = [0, 0, 0, 0];
+    for (let i = 0; i < d; i++) {
+      const x = q[i]!;
+      s0 += x * keys[k0 + i]!;
+      s1 += x * keys[k1 + i]!;
+      s2 += x * keys[k2 + i]!;
+      s3 += x * keys[k3 + i]!;
+    }
+    scores[p] = s0;
+    scores[p + 1] = s1;
+    scores[p + 2] = s2;
+    scores[p + 3] = s3;
+    peak = Math.max(peak, s0, s1, s2, s3);
+  }
+  for (; p < count; p++) {
+    let s = 0;
+    for (let i = 0, k = first + p * width; i < d; i++) s += q[i]! * keys[k + i]!;
+    scores[p] = s;
+    peak = Math.max(peak, s);
+  }
+  return peak;
+}
+
+/** Adds `count` values, `width` apart, each times its weight. */
+function mixValues(weights: Float64Array, values: Float32Array, first: number, width: number, count: number, sum: Float64Array): void {
+  const d = sum.length;
+  let p = 0;
+  for (; p + 3 < count; p += 4) {
+    const v0 = first + p * width;
+    const [v1, v2, v3] = [v0 + width, v0 + 2 * width, v0 + 3 * width];
+    const [w0, w1, w2, w3] = [weights[p]!, weights[p + 1]!, weights[p + 2]!, weights[p + 3]!];
+    for (let i = 0; i < d; i++) sum[i]! += w0 * values[v0 + i]! + w1 * values[v1 + i]! + (w2 * values[v2 + i]! + w3 * values[v3 + i]!);
+  }
+  for (; p < count; p++) for (let i = 0, v = first + p * width; i < d; i++) sum[i]! += weights[p]! * values[v + i]!;
 }

@@ -71,7 +71,7 @@ export interface LanguageModel {
  * @category Running models
  */
 export interface ModelOptions {
-  /** Storage of the matrices: `float32`, `float16`, or `int8` with one scale a row (of `down`: a neuron). Default `float32`. */
+  /** Storage of the matrices: `float32`, or `int16` or `int8` with one scale a row (of `down`: a neuron). Default `float32`. */
   readonly dtype?: PinnedDType;
 }
 
