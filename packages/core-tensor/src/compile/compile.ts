@@ -47,13 +47,6 @@ export interface CompileOptions {
 export interface DeviceCompileOptions {
   /** A device of `@provably/core-tensor/gpu`. */
   readonly device: Device;
-  /**
-   * Threads for large products and loops; results are the same to the bit for any number. Needs workers and shared memory (Node, or a
-   * cross-origin isolated page); the calling thread blocks while they work. Default 1.
-   */
-  readonly threads?: number;
-  /** Name the first operation that makes NaN of numbers, by running one operation at a time in JavaScript: slow. Default false. */
-  readonly debugNans?: boolean;
   /** Programs kept, one for each kind of arguments; the one unused for longest goes first. Default 32. */
   readonly cacheSize?: number;
 }
@@ -100,9 +93,6 @@ export function compile<Args extends unknown[], Y>(
   options: CompileOptions | DeviceCompileOptions = {},
 ): ((...args: Args) => Y) | ((...args: Args) => Promise<Y>) {
   const { cacheSize = 32 } = options;
-  const { threads = 1 } = options;
-  if (!Number.isInteger(threads) || threads < 1 || threads > 16)
-    throw new DomainError(`compile: threads must be an integer from 1 to 16, got ${threads}`);
   if (!Number.isInteger(cacheSize) || cacheSize < 1) throw new DomainError(`compile: cacheSize must be an integer ≥ 1, got ${cacheSize}`);
   if (isForDevice(options)) {
     const programs = new Map<string, OnDevice>();
@@ -114,7 +104,9 @@ export function compile<Args extends unknown[], Y>(
     throw new DomainError(
       `compile: device must be "wasm", "js", or one made by webgpu(), webasm() or auto() of @provably/core-tensor/gpu, got ${String(options.device)}`,
     );
-  const { donate = [] } = options;
+  const { donate = [], threads = 1 } = options;
+  if (!Number.isInteger(threads) || threads < 1 || threads > 16)
+    throw new DomainError(`compile: threads must be an integer from 1 to 16, got ${threads}`);
   const programs = new Map<string, Program>();
   const compiled = (...args: Args): Y => {
     const call = callOf(args);

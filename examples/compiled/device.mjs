@@ -1,0 +1,30 @@
+// One word chooses what runs a program; nothing else in these examples depends on it.
+import { pathToFileURL } from "node:url";
+
+/** The option `device` of `compile` for "js", "wasm", "webgpu" or "webasm". */
+export async function deviceNamed(name) {
+  if (name === "js" || name === "wasm") return name;
+  const { webasm, webgpu } = await import("@provably/core-tensor/gpu");
+  if (name === "webasm") return webasm();
+  if (name === "webgpu") return webgpu();
+  throw new Error(`the device must be js, wasm, webgpu or webasm, got ${name}`);
+}
+
+/** Milliseconds of the first call, which compiles, and of the next ones on average. */
+export async function timed(run, calls) {
+  const start = performance.now();
+  let result = await run();
+  const first = performance.now() - start;
+  const again = performance.now();
+  for (let i = 0; i < calls; i++) result = await run();
+  return { first, next: (performance.now() - again) / calls, result };
+}
+
+/** Runs `story(device, name)` when the file itself was started: `node file.mjs [js|wasm|webgpu|webasm]`. */
+export async function whenStarted(url, story) {
+  if (process.argv[1] === undefined || pathToFileURL(process.argv[1]).href !== url) return;
+  const name = process.argv[2] ?? "wasm";
+  console.log(await story(await deviceNamed(name), name));
+  // an open device would keep the process alive
+  process.exit(0);
+}
