@@ -219,7 +219,7 @@ function* run(fn: string, forward: ForwardModel, y: ArrayInput, key: RngKey, opt
     chain,
     mean: average,
     std: sqrt(mean(square(sub(chain, average)), { axis: 0 })),
-    ...(kept.length >= 4 && { rHat: splitRHat(chain), effectiveSampleSize: effectiveSampleSize(chain) }),
+    ...(kept.length >= 4 && state.x.shape[0]! > 0 && { rHat: splitRHat(chain), effectiveSampleSize: effectiveSampleSize(chain) }),
     acceptance: state.acceptance,
     numEvaluations,
     state,
