@@ -31,7 +31,11 @@ export default defineConfig({
       project("golden-simd", { include: [goldenCore], env: { PROVABLY_WASM: "simd" } }),
       project("golden-webasm", { include: goldenDevice, env: { PROVABLY_DEVICE: "webasm" } }),
       project("golden-webgpu", { include: goldenDevice, env: { PROVABLY_DEVICE: "webgpu" } }),
-      project("browser", { include: ["packages/*/test/browser/*.browser.test.mjs"], testTimeout: 60_000, hookTimeout: 60_000 }),
+      project("browser", {
+        include: ["packages/*/test/browser/*.browser.test.mjs", "docs/playground/*.browser.test.mjs"],
+        testTimeout: 60_000,
+        hookTimeout: 60_000,
+      }),
       project("docs", { include: documented }, { plugins: [doctest(root)] }),
       project("workspace", { include: ["scripts/checks/*.test.mjs"], testTimeout: 300_000, hookTimeout: 300_000 }),
     ],

@@ -1,6 +1,6 @@
 // Pages in a real browser, for tests: a module is bundled from the sources, served from localhost (WebGPU wants a secure context) and run.
 import { createServer } from "node:http";
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { build } from "esbuild";
 
 /** Where Chromium is, whether or not there is one. */
@@ -12,6 +12,35 @@ export const noBrowser = existsSync(chromium) ? undefined : `there is no Chromiu
 // a software adapter, pinned, so that machines with a GPU give the same numbers
 const FLAGS = ["--no-sandbox", "--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader"];
 const QUIET = ["--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"];
+
+const TYPES = { ".html": "text/html", ".js": "text/javascript", ".mjs": "text/javascript", ".css": "text/css", ".wasm": "application/wasm" };
+
+/** A page on a site given by its files: `read(path)` is their bytes, or undefined. Returns the page of playwright, its `errors`, and `close`. */
+async function openOn(read, { path = "/", ...pageOptions } = {}) {
+  const server = createServer((request, response) => {
+    const { pathname } = new URL(request.url, "http://localhost");
+    const body = read(pathname.endsWith("/") ? `${pathname}index.html` : decodeURIComponent(pathname));
+    response.writeHead(body === undefined ? 404 : 200, {
+      "content-type": TYPES[/\.\w+$/.exec(pathname)?.[0] ?? ".html"] ?? "application/octet-stream",
+    });
+    response.end(body);
+  }).listen(0);
+  const playwright = await import("playwright-core");
+  const browser = await playwright.chromium.launch({ executablePath: chromium, headless: true, args: [...FLAGS, ...QUIET] });
+  const close = async () => {
+    await browser.close();
+    server.close();
+  };
+  const page = await browser.newPage(pageOptions);
+  const errors = [];
+  page.on("pageerror", (error) => errors.push(error));
+  await page.goto(`http://localhost:${server.address().port}${path}`);
+  return { page, errors, close };
+}
+
+/** Opens a page of a built site that lies in `folder`. */
+export const openSite = (folder, options) =>
+  openOn((path) => (existsSync(`${folder}${path}`) ? readFileSync(`${folder}${path}`) : undefined), options);
 
 /**
  * Opens a page that has loaded `entry`, a module whose exports become `window.exported`.
@@ -32,22 +61,9 @@ export async function openPage(entry, bundle = {}) {
     logLevel: "silent",
     ...bundle,
   });
-  const server = createServer((request, response) => {
-    const script = request.url === "/main.js";
-    response.writeHead(200, { "content-type": script ? "text/javascript" : "text/html" });
-    response.end(script ? outputFiles[0].contents : '<!doctype html><script type="module" src="main.js"></script>');
-  }).listen(0);
-  const playwright = await import("playwright-core");
-  const browser = await playwright.chromium.launch({ executablePath: chromium, headless: true, args: [...FLAGS, ...QUIET] });
-  const close = async () => {
-    await browser.close();
-    server.close();
-  };
+  const files = { "/index.html": '<!doctype html><script type="module" src="main.js"></script>', "/main.js": outputFiles[0].contents };
+  const { page, errors, close } = await openOn((path) => files[path]);
   try {
-    const page = await browser.newPage();
-    const errors = [];
-    page.on("pageerror", (error) => errors.push(error));
-    await page.goto(`http://localhost:${server.address().port}/`);
     await page.waitForFunction("window.exported !== undefined", undefined, { timeout: 30_000 }).catch((error) => {
       throw errors[0] ?? error;
     });

@@ -1,19 +1,18 @@
 // A dry release: every package alone in a fresh project, its README's first example run in every way people run code.
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:http";
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { extname, join } from "node:path";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import { build, transformSync } from "esbuild";
 import { build as viteBuild } from "vite";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { noBrowser, openSite } from "../browser.mjs";
 import { codeBlocks, toProgram } from "../doctest.mjs";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const names = readdirSync(`${root}packages`).sort();
-const chromium = process.env.CHROMIUM ?? "/usr/bin/chromium";
 const succeed = (command, cwd) => {
   const env = { ...process.env, NODE_ENV: "", npm_config_loglevel: "error" };
   const { status, stdout, stderr } = spawnSync(command, { cwd, shell: true, encoding: "utf8", env });
@@ -87,7 +86,7 @@ describe.each(names)("%s, installed alone", (name) => {
     expect(gzipSync(outputFiles[0].contents).length / 1024).toBeLessThanOrEqual(limitOf(name));
   });
 
-  it.skipIf(!existsSync(chromium))("runs its example in a web worker", async () => {
+  it.skipIf(noBrowser)("runs its example in a web worker", async () => {
     const site = join(project, "site");
     mkdirSync(site);
     await build({ ...bundled, entryPoints: [join(project, "example.mjs")], outfile: join(site, "example.mjs") });
@@ -96,22 +95,12 @@ describe.each(names)("%s, installed alone", (name) => {
       join(site, "index.html"),
       '<!doctype html><script type="module">new Worker("./worker.mjs", { type: "module" }).onmessage = ({ data }) => (document.title = data);</script>',
     );
-    const server = createServer((request, response) => {
-      const file = join(site, request.url === "/" ? "index.html" : request.url);
-      if (!existsSync(file)) return response.writeHead(404).end();
-      return response.writeHead(200, { "content-type": extname(file) === ".html" ? "text/html" : "text/javascript" }).end(readFileSync(file));
-    }).listen(0);
-    const playwright = await import("playwright-core");
-    const flags = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"];
-    const browser = await playwright.chromium.launch({ executablePath: chromium, args: flags });
+    const { page, close } = await openSite(site);
     try {
-      const page = await browser.newPage();
-      await page.goto(`http://localhost:${server.address().port}/`);
       await page.waitForFunction("document.title !== ''", undefined, { timeout: 30_000 });
       expect(await page.title()).toBe("ran");
     } finally {
-      await browser.close();
-      server.close();
+      await close();
     }
   });
 });

@@ -1,0 +1,68 @@
+// The playground in headless Chromium: every system draws, follows its controls, by keyboard too, fits a phone, and asks no other host for anything.
+import { mkdirSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { build } from "vite";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { noBrowser, openSite } from "../../scripts/browser.mjs";
+import { catalogue } from "./catalogue.mjs";
+
+const cache = fileURLToPath(new URL("../../.cache/", import.meta.url));
+const site = `${cache}playground`;
+
+describe.skipIf(noBrowser)("playground", () => {
+  let page;
+  let errors;
+  let close;
+  const elsewhere = [];
+  const settled = (id) => page.waitForFunction((wanted) => document.body.dataset.done?.startsWith(wanted), id, { timeout: 50_000 });
+
+  beforeAll(async () => {
+    mkdirSync(cache, { recursive: true });
+    const config = fileURLToPath(new URL("./vite.config.mjs", import.meta.url));
+    await build({ configFile: config, logLevel: "error", build: { outDir: site, emptyOutDir: true } });
+    ({ page, errors, close } = await openSite(site, { viewport: { width: 390, height: 844 } }));
+    page.on("request", (request) => {
+      if (!/^(http:\/\/localhost|data:|blob:)/.test(request.url())) elsewhere.push(request.url());
+    });
+  });
+  afterAll(() => close?.());
+
+  it.each(catalogue.map(({ id }) => id))("%s draws a picture that fits a phone", async (id) => {
+    await page.evaluate((hash) => (location.hash = hash), id);
+    await settled(id);
+    expect(await page.textContent("#status")).toBe("");
+    expect(
+      await page.evaluate(() => document.querySelector("#picture").textContent.length + document.querySelectorAll("#picture img").length),
+    ).toBeGreaterThan(0);
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(390);
+    await page.screenshot({ path: `${cache}playground-${id}.png`, fullPage: true });
+  });
+
+  it("moves the picture with a slider, by keyboard, and keeps the parameters in the address", async () => {
+    await page.evaluate(() => (location.hash = "grid-world"));
+    await settled("grid-world");
+    const before = await page.innerHTML("#picture");
+    await page.focus('input[name="radius"]');
+    for (let i = 0; i < 12; i++) await page.keyboard.press("ArrowRight");
+    await page.waitForFunction((html) => document.querySelector("#picture").innerHTML !== html, before, { timeout: 20_000 });
+    expect(await page.evaluate(() => location.hash)).toMatch(/radius=0\.34/);
+    expect(await page.textContent("#certificate")).toMatch(/holds/);
+  });
+
+  it("reaches every system from the keyboard", async () => {
+    await page.evaluate(() => document.querySelector("#systems a").focus());
+    await page.keyboard.press("Tab");
+    await page.keyboard.press("Enter");
+    await settled(catalogue[1].id);
+    expect(await page.textContent("h2")).toBe(catalogue[1].title);
+  });
+
+  it("says what is wrong in words, and goes on", async () => {
+    await page.evaluate(() => (location.hash = "preferences?comparisons=5&seed=3"));
+    await settled("preferences");
+    await page.evaluate(() => (location.hash = "samplers"));
+    await settled("samplers");
+    expect(errors).toEqual([]);
+    expect(elsewhere).toEqual([]);
+  });
+});
