@@ -1,5 +1,4 @@
 // How fast is the exact score of a data set?
-import { astype } from "@provably/core-tensor";
 import { key, uniform } from "@provably/core-tensor/random";
 import { empiricalDistribution, empiricalScore } from "@provably/score-diffusion";
 
@@ -11,8 +10,8 @@ const empirical = (dtype) => ({
   unit: "GFLOP/s",
   bars: [{ peer: "pytorch", ratio: 0.5, node: 24 }],
   async contestants({ torch }) {
-    const draw = (k, n) => astype(uniform(key(k), [n, DIMENSION], { dtype: "float32" }), dtype);
-    const law = empiricalDistribution(draw(1, POINTS));
+    const draw = (k, n) => uniform(key(k), [n, DIMENSION], { dtype });
+    const law = empiricalDistribution(draw(1, POINTS), { dtype });
     const x = draw(2, QUERIES);
     const list = [{ name: "score-diffusion", run: () => empiricalScore(law, x, { alpha: 0.8, sigma: 0.6, t: 0 }) }];
     if (torch) list.push({ name: "pytorch", time: (times) => torch.time(["empirical_score", dtype, QUERIES, POINTS, DIMENSION], times) });

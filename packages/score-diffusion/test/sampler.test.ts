@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { DomainError, ShapeError, concat, div, item, mean, slice, toNested, toTypedArray, variance } from "@provably/core-tensor";
+import { DomainError, type NdArray, ShapeError, concat, div, item, mean, slice, toNested, toTypedArray, variance } from "@provably/core-tensor";
 import { key } from "@provably/core-tensor/random";
 import {
   type Model,
@@ -32,6 +32,12 @@ describe("sample", () => {
       [3, 4],
     ].map(([firstRow, n]) => sample(acceleratedSde, law, key(5), { shape: [n!, 1], firstRow: firstRow!, ...options }).samples);
     expect(toNested(concat(parts))).toEqual(toNested(whole));
+  });
+
+  it("gives large batches in parts the same bits too, on whatever path they are computed", () => {
+    const plane = gaussianMixture({ weights: [1, 2, 1], means: [[-1, 0], [1, 0.5], [0, 2]], variances: [0.1, 0.2, 0.3] }); // prettier-ignore
+    const draw = (firstRow: number, n: number): NdArray => sample(ddim({ eta: 1 }), plane, key(5), { shape: [n, 2], firstRow, numSteps: 20 }).samples;
+    expect(toNested(concat([draw(0, 1), draw(1, 998), draw(999, 2001)]))).toEqual(toNested(draw(0, 3000)));
   });
 
   it("gives the same numbers when the model answers later", async () => {

@@ -12,7 +12,8 @@ import {
   mixtureResponsibilities,
   mixtureScore,
 } from "../src/index.js";
-import { slice, toTypedArray } from "@provably/core-tensor";
+import { allClose, slice, toTypedArray } from "@provably/core-tensor";
+import { key, normal } from "@provably/core-tensor/random";
 import { type GoldenMixture, expectNear, f64, load, mixtureOf } from "./fixtures.js";
 
 interface ParameterCase extends Record<Prediction | "x", number[][]> {
@@ -87,6 +88,19 @@ describe.skipIf(empirical === undefined)("golden empirical scores", () => {
       // at sigma = 1e-4 the golden densities are themselves off by up to 3e-10 (they expand the squares); see the exact values below
       if (c.logDensity) expectNear(empiricalLogDensity(law, x, level), c.logDensity, c.sigma < 1e-3 ? 1e-9 : 1e-10);
     }
+  });
+  it("in float32 is as good as its doc comment says", () => {
+    const points = normal(key(1), [300, 20], { dtype: "float64" });
+    const x = normal(key(2), [9, 20], { dtype: "float64" });
+    for (const sigma of [0.1, 0.5, 2]) {
+      const level = { alpha: 0.9, sigma, t: 0 };
+      const [single, double] = (["float32", "float64"] as const).map((dtype) =>
+        empiricalDenoiser(empiricalDistribution(points, { dtype }), x, level),
+      );
+      // logits of size α‖x‖‖x_i‖/σ² ≈ 18/σ² carry 6e-8 of themselves; a softmax of them, times points of size 3
+      expect(allClose(single!, double!, { relative: 0, absolute: 3 * (1e-6 + (18 * 1e-7) / sigma ** 2) })).toBe(true);
+    }
+    expect(() => empiricalDistribution([[1]], { dtype: "int32" as "float32" })).toThrow(/dtype/);
   });
   it("agrees with 50-digit arithmetic where the noise is smallest", () => {
     const exact = [-353.17158504951201, -82.032553095673735];

@@ -1,5 +1,5 @@
 /** The sampler most people know, as a peer. */
-import { DomainError, add, mul } from "@provably/core-tensor";
+import { DomainError, type NdArray, add, mul } from "@provably/core-tensor";
 import type { NoiseLevel } from "../schedule/level.js";
 import { type Sampler, combine } from "./sampler.js";
 import { transitions } from "./steps.js";
@@ -48,12 +48,18 @@ export function ddim(options: { readonly eta?: number } = {}): Sampler<DdimRow> 
       });
     },
     *step({ x }, { level, clean, direction, noise }, [z]) {
-      // in pure noise only the clean point can be asked for
-      const answer = yield { x, level, want: level.alpha === 0 ? "x0" : "eps" };
-      const x0 = level.alpha === 0 ? answer : combine(1 / level.alpha, x, -level.sigma / level.alpha, answer);
-      const eps = level.alpha === 0 ? x : answer;
-      const moved = combine(clean, x0, direction, eps);
-      return { x: z === undefined ? moved : add(moved, mul(noise, z)) };
+      // in pure noise only the clean point can be asked for, and the point is the noise
+      if (level.alpha === 0) {
+        const x0 = yield { x, level, want: "x0" };
+        return { x: noised(combine(clean, x0, direction, x), noise, z) };
+      }
+      const eps = yield { x, level, want: "eps" };
+      const carry = clean / level.alpha;
+      return { x: noised(combine(carry, x, direction - carry * level.sigma, eps), noise, z) };
     },
   };
+}
+
+function noised(x: NdArray, deviation: number, z: NdArray | undefined): NdArray {
+  return z === undefined ? x : add(x, mul(deviation, z));
 }

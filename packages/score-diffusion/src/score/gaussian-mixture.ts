@@ -22,12 +22,14 @@ import {
   neg,
   ones,
   softmax,
+  sqrt,
   sub,
   sum,
   transpose,
 } from "@provably/core-tensor";
 import { eigh } from "@provably/core-tensor/linalg";
 import type { NoiseLevel } from "../schedule/level.js";
+import { scoreByColumns, suitsColumns } from "./mixture-columns.js";
 import type { Model } from "./prediction.js";
 
 /**
@@ -126,14 +128,22 @@ function spectrum({ covariances, variances }: GaussianMixtureInput, k: number, d
   return { eigenvalues, eigenvectors };
 }
 
-/** What score, density and Jacobian share: everything by component, `[K, n, …]`. */
-function components(mixture: GaussianMixture, x: NdArray, { alpha, sigma }: NoiseLevel): { logits: NdArray; slopes: NdArray; variances: NdArray } {
-  const { weights, means, eigenvalues, eigenvectors } = mixture;
+/** Variances of the components along their axes at a level, `[K, d]`. */
+function spreads({ means, eigenvalues }: GaussianMixture, x: NdArray, { alpha, sigma }: NoiseLevel): NdArray {
   const d = means.shape[1]!;
   if (x.shape.length !== 2 || x.shape[1] !== d) throw new ShapeError(`gaussianMixture: x must be [n, ${d}], got [${x.shape.join(", ")}]`);
   const variances = add(mul(alpha * alpha, eigenvalues), sigma * sigma);
   if (!(item(min(variances)) > 0))
     throw new DomainError(`gaussianMixture: a covariance is singular at alpha = ${alpha}, sigma = ${sigma}; there is no density`);
+  return variances;
+}
+
+/** What score, density and Jacobian share: everything by component, `[K, n, …]`. */
+function components(mixture: GaussianMixture, x: NdArray, level: NoiseLevel): { logits: NdArray; slopes: NdArray; variances: NdArray } {
+  const { weights, means, eigenvectors } = mixture;
+  const { alpha } = level;
+  const d = means.shape[1]!;
+  const variances = spreads(mixture, x, level);
   const offsets = sub(expandDims(x, 0), mul(alpha, expandDims(means, 1)));
   const coordinates = matmul(offsets, eigenvectors);
   const scaled = div(coordinates, expandDims(variances, 1));
@@ -146,7 +156,7 @@ function components(mixture: GaussianMixture, x: NdArray, { alpha, sigma }: Nois
 /**
  * The exact score $\nabla \ln p$ of a mixture at a noise level, $s = -\sum_k r_k C_k'^{-1}(x - \alpha m_k)$ with $C_k' = \alpha^2 C_k + \sigma^2 I$.
  *
- * Responsibilities come from a softmax, so the tails are right too. Costs $O(nKd^2)$.
+ * Responsibilities come from a softmax, so the tails are right too. Costs $O(nKd^2)$; mixtures with $Kd^2 \le 64$ take a compiled path.
  *
  * @param mixture - law of the data
  * @param x - points, shape `[n, d]`
@@ -165,6 +175,14 @@ function components(mixture: GaussianMixture, x: NdArray, { alpha, sigma }: Nois
  * @category Scores
  */
 export function mixtureScore(mixture: GaussianMixture, x: NdArray, level: NoiseLevel): NdArray {
+  const { weights, means, eigenvectors } = mixture;
+  const [k, d] = means.shape as readonly [number, number];
+  if (suitsColumns(k, d)) {
+    const variances = spreads(mixture, x, level);
+    const logits = sub(log(weights), mul(0.5, sum(log(variances), { axis: 1 })));
+    const whitening = div(matrixTranspose(eigenvectors), sqrt(expandDims(variances, 2)));
+    return scoreByColumns(astype(x, "float64"), logits, mul(level.alpha, means), whitening);
+  }
   const { logits, slopes } = components(mixture, x, level);
   return sum(mul(expandDims(softmax(logits, { axis: 0 }), 2), slopes), { axis: 0 });
 }

@@ -1,5 +1,5 @@
 /** What a network predicts, and turning one prediction into another. */
-import { DomainError, type NdArray, add, div, mul, neg, sub } from "@provably/core-tensor";
+import { DomainError, type NdArray, add, div, mul, sub } from "@provably/core-tensor";
 import type { NoiseLevel } from "../schedule/level.js";
 
 /**
@@ -78,7 +78,7 @@ export function convertPrediction(value: NdArray, from: Prediction, to: Predicti
     need(sigma > 0, "sigma > 0");
     return div(value, -sigma);
   }
-  const eps = from === "eps" ? value : neg(mul(sigma, value));
+  const eps = from === "eps" ? value : mul(-sigma, value);
   if (to === "eps") return eps;
   need(alpha > 0, "alpha > 0");
   const clean = div(sub(x, mul(sigma, eps)), alpha);
