@@ -3,7 +3,7 @@
  * the engine multiplies and sums neighbours in one instruction.
  */
 import { laneSum } from "./lane";
-import { rowAt } from "./resident";
+import { rowAt, rowScale } from "./resident";
 
 /** Steps whose products of bytes and 16-bit numbers a 32-bit lane can sum: below 2³¹ / (2 · 127 · 32767). */
 const SAFE_STEPS: i32 = 128;
@@ -63,11 +63,6 @@ export function dots(x: usize, scale: f32, matrix: usize, rowBytes: i32, scales:
 @inline
 function floatSum(s: v128, t: v128): f32 {
   return laneSum<f32>(v128.add<f32>(v128.convert<i32>(s), v128.convert<i32>(t)));
-}
-
-@inline
-function rowScale(scales: usize, rows: usize, j: i32): f32 {
-  return load<f32>(scales + (<usize>(rows ? load<i32>(rows + (<usize>j << 2)) : j) << 2));
 }
 
 /** Sums of two rows' bytes at eight places, each row times its 16-bit factor (`x` holds the pair in every lane). */

@@ -51,7 +51,7 @@ const FAMILIES = {
   },
   resident: {
     residentF32: { entry: "resident-f32.ts", relaxed: true },
-    residentF16: { entry: "resident-f16.ts", relaxed: true },
+    residentI16: { entry: "resident-i16.ts", relaxed: false },
     residentI8: { entry: "resident-i8.ts", relaxed: false },
   },
 };

@@ -2,7 +2,6 @@
 import { ShapeError } from "../errors.js";
 import { layout } from "../exec/wasm/resident.js";
 import { type Pinned, type PinnedMatrix, checkRows, contentsOf, viewsOf } from "./matrix.js";
-import { halfToNumber } from "../array/half.js";
 
 /**
  * Options of products with pinned matrices.
@@ -19,14 +18,10 @@ const MANY = 5;
 /** Weights that are widened to 32-bit floats at a time. */
 const WIDE = 1 << 20;
 
-/** Moves the exponent of vectors that meet 16-bit floats; see `assembly/resident.ts`. */
-const LIFT = 2 ** 112;
-
 /**
  * Inner products of rows of a pinned matrix with vectors, $y_{ti} = \sum_j x_{tj} W_{r_i j}$: with all rows $xW^\top$, the linear layer of stored weights `[out, in]`.
  *
- * One vector reads the weights once, at the speed of memory. With `int8` weights the vector is rounded to 16 bits, an error of $2^{-16}$ of its largest entry.
- * The vectors must be below $2^{15}$ in magnitude for `float16`.
+ * One vector reads the weights once, at the speed of memory. Weights in whole numbers meet vectors rounded to 16 bits, an error of $2^{-16}$ of the largest entry.
  *
  * @param w - see {@link PinnedMatrix}, `[n, m]`
  * @param x - `t` vectors of length `m`, one after another
@@ -102,15 +97,14 @@ function few(
   const [xAt, yAt, rowsAt] = places as [number, number, number];
   if (rows) store.i32.set(rows, rowsAt / 4);
   const list = rows ? rowsAt : 0;
-  if (w.dtype === "int8") {
+  if (w.dtype !== "float32") {
     for (let t = 0; t < count; t++) {
       const step = writeShorts(store.i16, xAt / 2, x, t * m, m);
-      store.int8.dots(xAt, step, block.address, rowBytes, scalesAt, list, yAt + t * n * 4, n, m);
+      store[w.dtype].dots(xAt, step, block.address, rowBytes, scalesAt, list, yAt + t * n * 4, n, m);
     }
   } else {
     store.f32.set(x, xAt / 4);
-    if (w.dtype === "float16") for (let i = xAt / 4, end = i + x.length; i < end; i++) store.f32[i]! *= LIFT;
-    store[w.dtype].dots(xAt, block.address, rowBytes, list, yAt, count, n, m);
+    store.float32.dots(xAt, block.address, rowBytes, list, yAt, count, n, m);
   }
   return store.f32.slice(yAt / 4, yAt / 4 + count * n);
 }
@@ -128,17 +122,16 @@ function combineOne(
   const [xAt, yAt, rowsAt] = places as [number, number, number];
   if (rows) store.i32.set(rows, rowsAt / 4);
   const list = rows ? rowsAt : 0;
-  if (w.dtype === "int8") {
+  if (w.dtype !== "float32") {
     const scaled = new Float32Array(n);
     for (let i = 0; i < n; i++) scaled[i] = x[i]! * store.f32[scalesAt / 4 + (rows?.[i] ?? i)]!;
     const step = writeShorts(store.i16, xAt / 2, scaled, 0, n);
     const padded = (n + 7) & ~7;
     store.i16.fill(0, xAt / 2 + n, xAt / 2 + padded);
-    store.int8.combine(xAt, step, block.address, rowBytes, list, yAt, m, padded, n - 1);
+    store[w.dtype].combine(xAt, step, block.address, rowBytes, list, yAt, m, padded, n - 1);
   } else {
     store.f32.set(x, xAt / 4);
-    if (w.dtype === "float16") for (let i = xAt / 4, end = i + n; i < end; i++) store.f32[i]! *= LIFT;
-    store[w.dtype].combine(xAt, block.address, rowBytes, list, yAt, m, n);
+    store.float32.combine(xAt, block.address, rowBytes, list, yAt, m, n);
   }
   return store.f32.slice(yAt / 4, yAt / 4 + m);
 }
@@ -207,8 +200,7 @@ function product(
       const row = rows?.[from + i] ?? from + i;
       const [source, target] = [block.address + row * rowBytes, wideAt + i * m * 4];
       if (w.dtype === "float32") store.f32.copyWithin(target / 4, source / 4, source / 4 + m);
-      else if (w.dtype === "float16") store.float16.widen(source, target, m);
-      else store.int8.widen(source, store.f32[scalesAt / 4 + row]!, target, m);
+      else store[w.dtype].widen(source, store.f32[scalesAt / 4 + row]!, target, m);
     }
   store.product.gemm(xAt, depth * 4, 4, b, transposed ? 4 : m * 4, transposed ? m * 4 : 4, yAt, count, width, depth, workAt);
   return store.f32.subarray(yAt / 4, yAt / 4 + count * width);
@@ -232,14 +224,6 @@ function accumulate(out: Float32Array, part: Float32Array, at: number): void {
 
 // the same products where WebAssembly is off or the operands' area is too small
 
-/** Reads one stored weight. */
-function reader(w: PinnedMatrix, pinned: Pinned): (row: number, at: number) => number {
-  const { values, scales } = viewsOf(w, pinned);
-  if (w.dtype === "float32") return (_, at) => values[at]!;
-  if (w.dtype === "float16") return (_, at) => halfToNumber(values[at]!);
-  return (row, at) => values[at]! * scales[row]!;
-}
-
 function dotsInJs(
   w: PinnedMatrix,
   pinned: Pinned,
@@ -251,7 +235,6 @@ function dotsInJs(
 ): Float32Array<ArrayBuffer> {
   const out = new Float32Array(count * n);
   const { values, scales } = viewsOf(w, pinned);
-  const read = reader(w, pinned);
   for (let i = 0; i < n; i++) {
     const row = rows?.[i] ?? i;
     for (let t = 0; t < count; t++) {
@@ -259,7 +242,6 @@ function dotsInJs(
       // four sums hide the latency of the additions
       let [s0, s1, s2, s3] = [0, 0, 0, 0];
       let j = 0;
-      if (w.dtype === "float16") for (; j < m; j++) s0 += x[a + j]! * read(row, b + j);
       for (; j + 3 < m; j += 4) {
         s0 += x[a + j]! * values[b + j]!;
         s1 += x[a + j + 1]! * values[b + j + 1]!;
@@ -267,7 +249,7 @@ function dotsInJs(
         s3 += x[a + j + 3]! * values[b + j + 3]!;
       }
       for (; j < m; j++) s0 += x[a + j]! * values[b + j]!;
-      out[t * n + i] = (s0 + s1 + (s2 + s3)) * (w.dtype === "int8" ? scales[row]! : 1);
+      out[t * n + i] = (s0 + s1 + (s2 + s3)) * (w.dtype === "float32" ? 1 : scales[row]!);
     }
   }
   return out;
@@ -276,13 +258,11 @@ function dotsInJs(
 function combineInJs(w: PinnedMatrix, pinned: Pinned, x: Float32Array, n: number, m: number, rows?: Int32Array): Float32Array<ArrayBuffer> {
   const sums = new Float64Array(m);
   const { values, scales } = viewsOf(w, pinned);
-  const read = reader(w, pinned);
   for (let i = 0; i < n; i++) {
     const row = rows?.[i] ?? i;
-    const factor = x[i]! * (w.dtype === "int8" ? scales[row]! : 1);
+    const factor = x[i]! * (w.dtype === "float32" ? 1 : scales[row]!);
     const at = row * m;
-    if (w.dtype === "float16") for (let j = 0; j < m; j++) sums[j]! += factor * read(row, at + j);
-    else for (let j = 0; j < m; j++) sums[j]! += factor * values[at + j]!;
+    for (let j = 0; j < m; j++) sums[j]! += factor * values[at + j]!;
   }
   return Float32Array.from(sums);
 }

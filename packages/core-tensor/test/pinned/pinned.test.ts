@@ -1,10 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import type * as Core from "../../src/index.js";
 import type * as PinnedModule from "../../src/pinned/index.js";
-import { halfToNumber, numberToHalf } from "../../src/array/half.js";
 import { noise } from "../exec/wasm/level.js";
 
-const DTYPES = ["float32", "float16", "int8"] as const;
+const DTYPES = ["float32", "int16", "int8"] as const;
 
 describe.each(["off", "simd", "relaxed"] as const)("pinned matrices, WebAssembly %s", (level) => {
   let pinned: typeof PinnedModule;
@@ -57,8 +56,8 @@ describe.each(["off", "simd", "relaxed"] as const)("pinned matrices, WebAssembly
           const y = transposed ? pinned.dotRows(w, x, options) : pinned.combineRows(w, x, options);
           const expected = reference(w, x, rows, transposed);
           expect(y.length).toBe(expected.length);
-          // terms below 1: rounding of sums in single precision; bytes also round the vector to 2⁻¹⁶
-          const tolerance = (dtype === "int8" ? 4e-5 : 1e-6) * Math.sqrt(Math.max(n, m)) + 1e-6;
+          // terms below 1: rounding of sums in single precision; whole numbers also round the vector to 2⁻¹⁶
+          const tolerance = (dtype === "float32" ? 1e-6 : 4e-5) * Math.sqrt(Math.max(n, m)) + 1e-6;
           expected.forEach((value, i) => {
             if (!(Math.abs(y[i]! - value) <= tolerance)) expect.fail(`element ${i} is ${y[i]}, expected ${value}`);
           });
@@ -75,8 +74,8 @@ describe.each(["off", "simd", "relaxed"] as const)("pinned matrices, WebAssembly
       const stored = pinned.unpinned(pinned.pinMatrix(w, { dtype }));
       for (let i = 0; i < 20; i++) {
         const peak = Math.max(...Array.from({ length: 30 }, (_, j) => Math.abs(w.get(i, j))));
-        const step = dtype === "float32" ? 0 : dtype === "float16" ? 2 ** -11 : peak / 127;
-        for (let j = 0; j < 30; j++) expect(Math.abs(stored.get(i, j) - w.get(i, j))).toBeLessThanOrEqual(step / 2 + 1e-9);
+        const step = dtype === "float32" ? 0 : peak / (dtype === "int8" ? 127 : 16383);
+        for (let j = 0; j < 30; j++) expect(Math.abs(stored.get(i, j) - w.get(i, j))).toBeLessThanOrEqual(step / 2 + peak * 2 ** -23);
       }
     });
 
@@ -110,19 +109,5 @@ describe.each(["off", "simd", "relaxed"] as const)("pinned matrices, WebAssembly
     );
     expect([...pinned.dotRows(w, Float32Array.of(2, 1))]).toEqual([0, expect.closeTo(1, 4)]);
     expect([...pinned.dotRows(w, new Float32Array(2))]).toEqual([0, 0]);
-  });
-});
-
-describe("half precision", () => {
-  it("reads back every number that it writes, and rounds to the nearest, ties to even", () => {
-    for (let bits = 0; bits < 65536; bits++) {
-      const value = halfToNumber(bits);
-      if (Number.isFinite(value)) expect(numberToHalf(value)).toBe(bits);
-    }
-    expect(halfToNumber(numberToHalf(1 + 2 ** -11))).toBe(1);
-    expect(halfToNumber(numberToHalf(1 + 3 * 2 ** -11))).toBe(1 + 2 ** -9);
-    expect(halfToNumber(numberToHalf(1e6))).toBe(65504);
-    expect(halfToNumber(numberToHalf(2 ** -25))).toBe(0);
-    expect(halfToNumber(numberToHalf(2 ** -24 * 1.5))).toBe(2 ** -23);
   });
 });

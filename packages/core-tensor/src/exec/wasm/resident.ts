@@ -4,7 +4,7 @@
  * another is opened.
  */
 import { gemmF32 } from "./binaries/gemm.js";
-import { residentF16, residentF32, residentI8 } from "./binaries/resident.js";
+import { residentF32, residentI16, residentI8 } from "./binaries/resident.js";
 import { align, instantiate } from "./runtime.js";
 
 const PAGE_BYTES = 65536;
@@ -22,13 +22,11 @@ interface FloatKernel {
   dots(x: number, matrix: number, rowBytes: number, rows: number, y: number, m: number, n: number, k: number): void;
   combine(x: number, matrix: number, rowBytes: number, rows: number, y: number, n: number, k: number): void;
 }
-interface ByteKernel {
+/** Whole numbers with scales. */
+interface WholeKernel {
   dots(x: number, scale: number, matrix: number, rowBytes: number, scales: number, rows: number, y: number, n: number, k: number): void;
   combine(x: number, scale: number, matrix: number, rowBytes: number, rows: number, y: number, n: number, k: number, last: number): void;
   widen(from: number, scale: number, to: number, n: number): void;
-}
-interface HalfKernel extends FloatKernel {
-  widen(from: number, to: number, n: number): void;
 }
 interface GemmKernel {
   gemm(a: number, aRow: number, aCol: number, b: number, bRow: number, bCol: number, c: number, m: number, n: number, k: number, work: number): void;
@@ -39,8 +37,8 @@ interface GemmKernel {
 export interface Store {
   readonly memory: WebAssembly.Memory;
   readonly float32: FloatKernel;
-  readonly float16: HalfKernel;
-  readonly int8: ByteKernel;
+  readonly int16: WholeKernel;
+  readonly int8: WholeKernel;
   readonly product: GemmKernel;
   /** Free blocks in order of address, none touching the next. */
   readonly free: Block[];
@@ -61,11 +59,11 @@ const stores: Store[] = [];
 function openStore(): Store | undefined {
   const memory = new WebAssembly.Memory({ initial: OPERANDS_END / PAGE_BYTES, maximum: MAX_PAGES });
   const float32 = instantiate<FloatKernel>(residentF32, memory);
-  const float16 = instantiate<HalfKernel>(residentF16, memory);
-  const int8 = instantiate<ByteKernel>(residentI8, memory);
+  const int16 = instantiate<WholeKernel>(residentI16, memory);
+  const int8 = instantiate<WholeKernel>(residentI8, memory);
   const product = instantiate<GemmKernel>(gemmF32, memory);
-  if (!float32 || !float16 || !int8 || !product) return undefined;
-  const store: Store = { memory, float32, float16, int8, product, free: [], ...viewsOf(memory) };
+  if (!float32 || !int16 || !int8 || !product) return undefined;
+  const store: Store = { memory, float32, int16, int8, product, free: [], ...viewsOf(memory) };
   stores.push(store);
   return store;
 }
