@@ -21,7 +21,7 @@ export { initMatte, type Matte, type MatteParams } from "./model/params.js";
 export { fromNoise, toNoise, type Latents, type Noise } from "./model/noise.js";
 
 // the objective
-export { matteLoss, type LossFactors, type MatteBatch, type MatteParts } from "./model/loss.js";
+export { klFlow, matteLoss, type LossFactors, type MatteBatch, type MatteParts } from "./model/loss.js";
 export { jacobianSparsity } from "./model/sparsity.js";
 
 // training
@@ -29,7 +29,7 @@ export { trainMatte, type MatteData, type MatteState, type TrainMatteOptions, ty
 export { TrainingDivergedError } from "./errors.js";
 
 // sentences
-export { decodeSentences, encodeSentences, vocabularyOf, type Vocabulary } from "./text/vocabulary.js";
+export { decodeSentences, encodeSentences, readLabelledText, vocabularyOf, type Vocabulary } from "./text/vocabulary.js";
 export { reviewLexicon, type DomainWords, type Lexicon } from "./text/lexicon.js";
 export {
   makeReviewCorpus,

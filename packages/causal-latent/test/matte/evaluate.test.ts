@@ -12,6 +12,7 @@ import {
   lexiconPolarity,
   makeReviewCorpus,
   perplexity,
+  readLabelledText,
   styleAccuracy,
   trainLanguageModel,
   trainStyleClassifier,
@@ -90,6 +91,13 @@ describe("words as numbers", () => {
     const { tokens, unknown } = encodeSentences(vocabulary, corpus.sentences);
     expect(unknown).toBe(0);
     expect(decodeSentences(vocabulary, tokens)).toEqual(corpus.sentences);
+  });
+  it("reads labelled lines, and names a bad one", () => {
+    const { sentences, labels, domains } = readLabelledText(["1\tThe plot", "", "?\tdull  hero"]);
+    expect(sentences).toEqual(["the plot", "dull hero"]);
+    expect(labels).toEqual([1, -1]);
+    expect(domains).toEqual([0, 0]);
+    for (const line of ["2\ta", "1 a", "1\t "]) expect(() => readLabelledText(["1\ta", line])).toThrow(/lines\[1\]/);
   });
   it.each([
     ["empty", () => encodeSentences(vocabularyOf(["a"]), [])],

@@ -1,5 +1,6 @@
 /** The objective: reconstruction, divergence of both blocks from their flow priors, and the terms that keep style's influence small. */
 import {
+  type ArrayInput,
   type NdArray,
   add,
   array,
@@ -24,6 +25,7 @@ import {
   where,
 } from "@provably/core-tensor";
 import { pieces } from "../flow/bins.js";
+import { asArray } from "../internal/arrays.js";
 import type { MatteConfig } from "./config.js";
 import { priorNoise } from "./noise.js";
 import { mlp } from "../network/mlp.js";
@@ -72,11 +74,33 @@ export interface LossFactors {
   readonly sparsity?: number;
 }
 
-/** ln N(x; mean, e^logvar) − ln N(noise; 0, 1) − ln|det|, a row each; the constants of the two normals cancel. */
-function divergence(epsilon: NdArray, logvar: NdArray, noise: NdArray, logDet: NdArray): NdArray {
-  // x − mean = ε e^{logvar / 2}; below −10 the density's log-variance is held
-  const held = maximum(logvar, -10);
-  const posterior = mul(-0.5, add(held, mul(square(epsilon), exp(sub(logvar, held)))));
+/**
+ * One-sample divergence of a Gaussian posterior from a flow prior, a row each,
+ *
+ * $$\ln N(z; \mu, \sigma^2) - \ln N(r(z); 0, I) - \ln|\det \partial r|, \qquad z = \mu + \sigma \epsilon.$$
+ *
+ * The constants of the two normals cancel. The density's log-variance is held at −10 from below, so that a posterior that shrinks to a point stays finite.
+ *
+ * @param epsilon - the standard normals $\epsilon$ behind the sample, `[B, d]`
+ * @param logvar - log-variances $\ln \sigma^2$, `[B, d]`
+ * @param noise - $r(z)$, `[B, d]`
+ * @param logDet - $\ln|\det \partial r|$ at the sample, `[B]`
+ * @returns nats, `[B]`; a single row may be negative, its mean estimates a divergence
+ * @example
+ * ```ts
+ * import { toNested } from "@provably/core-tensor";
+ * import { klFlow } from "@provably/causal-latent/matte";
+ *
+ * // the posterior N(0, 1) under the prior N(0, 1), whose flow is the identity
+ * toNested(klFlow([[0.5]], [[0]], [[0.5]], [0])); // => [0]
+ * ```
+ * @see Rezende, Mohamed (2015), "Variational inference with normalizing flows", eq. 15
+ * @category Objective
+ */
+export function klFlow(epsilon: ArrayInput, logvar: ArrayInput, noise: ArrayInput, logDet: ArrayInput): NdArray {
+  const l = asArray(logvar);
+  const held = maximum(l, -10);
+  const posterior = mul(-0.5, add(held, mul(square(epsilon), exp(sub(l, held)))));
   return sub(sum(add(posterior, mul(0.5, square(noise))), { axis: 1 }), logDet);
 }
 
@@ -125,8 +149,8 @@ export function objective(
   const [guess, confusion] = adversary(config, params, content, side, batch.signs) ?? [zero, zero];
   const parts = {
     reconstruction: mean(loss),
-    klContent: mean(divergence(contentEpsilon, contentLogvar, noise.content.value, noise.content.logDet)),
-    klStyle: mean(divergence(styleEpsilon, styleLogvar, noise.style.value, noise.style.logDet)),
+    klContent: mean(klFlow(contentEpsilon, contentLogvar, noise.content.value, noise.content.logDet)),
+    klStyle: mean(klFlow(styleEpsilon, styleLogvar, noise.style.value, noise.style.logDet)),
     sparsity: weights.sparsity > 0 ? jacobianSparsity(byStyle, config.sparsity) : zero,
     overlap: weights.overlap > 0 ? overlapTerm(byStyle, byContent, config.overlapSize) : zero,
     supervision: supervision(config, side, batch.signs) ?? zero,

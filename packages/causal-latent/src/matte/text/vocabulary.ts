@@ -1,5 +1,5 @@
 /** Words as numbers. Four numbers are signs: 0 padding, 1 start, 2 end, 3 a word that is not known. */
-import { DomainError, type NdArray, array, toTypedArray } from "@provably/core-tensor";
+import { DomainError, FormatError, type NdArray, array, toTypedArray } from "@provably/core-tensor";
 import { SPECIAL } from "../network/text.js";
 
 /**
@@ -116,4 +116,47 @@ export function decodeSentences(vocabulary: Vocabulary, tokens: NdArray): string
     }
     return words.join(" ");
   });
+}
+
+/**
+ * Labelled sentences from lines `label<TAB>sentence` or `label<TAB>domain<TAB>sentence`, as published corpora keep them.
+ *
+ * @param lines - lines of a file; empty ones are left out
+ * @returns `sentences` in small letters, `labels` 0 or 1 (−1 where the file has `?`), `domains` numbered by `domainNames`, which are in order of appearance
+ * @throws `FormatError` when a line has no tab, another label or no words, naming the line
+ * @example
+ * ```ts
+ * import { readLabelledText } from "@provably/causal-latent/matte";
+ *
+ * const { labels, domains, domainNames } = readLabelledText(["1\tfilm\tA fine plot", "0\tfood\tstale soup"]);
+ * [labels, domains, domainNames]; // => [[1, 0], [0, 1], ["film", "food"]]
+ * ```
+ * @category Text
+ */
+export function readLabelledText(lines: readonly string[]): {
+  readonly sentences: readonly string[];
+  readonly labels: readonly number[];
+  readonly domains: readonly number[];
+  readonly domainNames: readonly string[];
+} {
+  const domainNames: string[] = [];
+  const rows = lines.flatMap((line, i) => {
+    if (line.trim() === "") return [];
+    const cells = line.split("\t");
+    const label = { "0": 0, "1": 1, "?": -1 }[cells[0]!.trim()];
+    const sentence = split((cells.at(-1) ?? "").toLowerCase()).join(" ");
+    if (cells.length < 2 || cells.length > 3 || label === undefined || sentence === "")
+      throw new FormatError(
+        `readLabelledText: lines[${i}] must be a label 0, 1 or ?, a tab, perhaps a domain and a tab, and words, got ${JSON.stringify(line)}`,
+      );
+    const name = cells.length === 3 ? cells[1]!.trim() : "";
+    if (!domainNames.includes(name)) domainNames.push(name);
+    return [{ sentence, label, domain: domainNames.indexOf(name) }];
+  });
+  return {
+    sentences: rows.map((row) => row.sentence),
+    labels: rows.map((row) => row.label),
+    domains: rows.map((row) => row.domain),
+    domainNames,
+  };
 }
