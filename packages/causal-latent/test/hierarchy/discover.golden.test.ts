@@ -5,12 +5,19 @@ import { type GoldenGraph, flat, load, modelOf } from "./fixtures.js";
 const graphs = load<GoldenGraph[]>("population_graphs");
 
 describe.skipIf(graphs === undefined)("search on exact tables", () => {
-  it.each((graphs ?? []).map((g) => [`${g.name}, ${g.observedStates} observed states`, g] as const))("recovers %s from its table", (_, g) => {
-    const { graph, cpts } = modelOf(g);
-    const found = discoverHierarchy({ joint: exactJoint(graph, cpts), names: graph.observed });
-    const edges = found.edges.map(({ from, to }) => [from, to] as const);
-    const metrics = structureMetrics(g.skeleton, edges, graph.observed);
-    expect(metrics.exact, found.log.map(({ text }) => text).join("\n")).toBe(true);
+  it("recovers the skeletons of all golden models from their tables", ({ task }) => {
+    for (const g of graphs!) {
+      const { graph, cpts } = modelOf(g);
+      const found = discoverHierarchy({ joint: exactJoint(graph, cpts), names: graph.observed });
+      const edges = found.edges.map(({ from, to }) => [from, to] as const);
+      const { exact } = structureMetrics(g.skeleton, edges, graph.observed);
+      expect(exact, `${g.name}, ${g.observedStates} observed states\n${found.log.map(({ text }) => text).join("\n")}`).toBe(true);
+    }
+    task.meta.claim = {
+      says: "The hierarchy of latents is determined, up to equivalence, by the ranks of the tables of the observed variables",
+      source: "Kong and others (2024), identification of the hierarchy; Dong and others (2024), conditions. The search is our reconstruction",
+      measured: `${graphs!.length} of ${graphs!.length} golden models recovered exactly from their joint tables: nine graphs, with two and three observed states`,
+    };
   });
 
   it.each((graphs ?? []).map((g) => [`${g.name}, ${g.observedStates} observed states`, g] as const))("recovers %s from its graph", (_, g) => {

@@ -113,22 +113,24 @@ describe("size of the tests at the 5 % level, 4 × 4 tables, n = 2000", () => {
     ["bootstrap", 1],
     ["bootstrap", 2],
   ]; // prettier-ignore
-  it.each(cases)(
-    "%s, rank %d",
-    (method, rank) => {
-      const heavy = method === "bootstrap" || method === "permutation" || method === "lr";
-      if (heavy && !slow) {
-        const share = size(method, rank, 500, 40, 0);
-        expect(share).toBeLessThanOrEqual(0.05 + 4 * Math.sqrt((0.05 * 0.95) / 40));
-        return;
-      }
-      const count = slow ? 10_000 : 400;
-      const share = size(method, rank, 2000, count, 0);
-      if (slow) console.log(`size of ${method}, rank ${rank}: ${share}`);
-      const margin = slow ? 0 : 4 * Math.sqrt((0.05 * 0.95) / count);
-      expect(share).toBeGreaterThanOrEqual(0.03 - margin);
-      expect(share).toBeLessThanOrEqual(0.07 + margin);
-    },
-    3_600_000,
-  );
+  it.for(cases)("%s, rank %d", { timeout: 3_600_000 }, ([method, rank], { task }) => {
+    const heavy = method === "bootstrap" || method === "permutation" || method === "lr";
+    if (heavy && !slow) {
+      const share = size(method, rank, 500, 40, 0);
+      expect(share).toBeLessThanOrEqual(0.05 + 4 * Math.sqrt((0.05 * 0.95) / 40));
+      return;
+    }
+    const count = slow ? 10_000 : 400;
+    const share = size(method, rank, 2000, count, 0);
+    if (method === "kp" || method === "bartlett")
+      task.meta.claim = {
+        says: `The ${method === "kp" ? "Kleibergen-Paap" : "Bartlett"} test of rank ${rank} rejects a true hypothesis as often as its level says`,
+        source: method === "kp" ? "Kleibergen, Paap (2006), theorem 1" : "Bartlett's correction as used by Huang and others (2022)",
+        measured: `${(100 * share).toFixed(1)} % at the 5 % level, ${count} tables of 4 × 4, n = 2000 (RUN_SLOW=1: 10⁴ tables, within [3 %, 7 %])`,
+      };
+    if (slow) console.log(`size of ${method}, rank ${rank}: ${share}`);
+    const margin = slow ? 0 : 4 * Math.sqrt((0.05 * 0.95) / count);
+    expect(share).toBeGreaterThanOrEqual(0.03 - margin);
+    expect(share).toBeLessThanOrEqual(0.07 + margin);
+  });
 });
