@@ -90,6 +90,21 @@ export { scoreNetwork, type ScoreNetwork, type ScoreNetworkConfig, type ScoreNet
 export { cosineLevel, denoisingLoss, lossWeight, type DenoisingLossOptions, type LossWeight, type LossWeightOptions } from "./train/loss.js";
 export { trainScore, type TrainScoreOptions, type TrainScoreResult, type TrainingState } from "./train/train.js";
 
+// networks from elsewhere
+export {
+  loadOnnxModel,
+  onnxModel,
+  type LoadOnnxOptions,
+  type OnnxModelOptions,
+  type OnnxRuntime,
+  type OnnxSession,
+  type OnnxTensor,
+} from "./onnx/onnx-model.js";
+
+// images
+export { decodePng, encodePng } from "./image/png.js";
+export { imageGrid, type GridOptions } from "./image/grid.js";
+
 // metrics
 export { totalVariation } from "./metrics/total-variation.js";
 export { randomDirections, slicedWasserstein, wasserstein1d } from "./metrics/wasserstein.js";
