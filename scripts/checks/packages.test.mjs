@@ -78,10 +78,11 @@ describe("an empty project that installs the packages", () => {
 
   const program = `
 import { array, grad, item, matmul, mul, sum, type NdArray } from "@provably/core-tensor";
+import { compile } from "@provably/core-tensor/compile";
 import { key, normal } from "@provably/core-tensor/random";
 import { acceleratedOde, gaussianMixture, sample } from "@provably/score-diffusion";
 const x: NdArray = array([[1, 2], [3, 4]]);
-const slope: NdArray = grad((w: NdArray) => sum(matmul(x, mul(w, w))))(normal(key(0), [2, 2]));
+const slope: NdArray = compile(grad((w: NdArray) => sum(matmul(x, mul(w, w)))))(normal(key(0), [2, 2]));
 const law = gaussianMixture({ weights: [1], means: [[0]], variances: [1] });
 const n: number = sample(acceleratedOde, law, key(1), { shape: [3, 1], numSteps: 20 }).samples.size + slope.size + item(sum(x));
 if (n !== 17) throw new Error(String(n));

@@ -12,6 +12,9 @@ export interface Unit {
   readonly space?: readonly number[];
 }
 
+/** Larger groups would run out of registers and cache without saving anything more. */
+const MAX_NODES = 128;
+
 /** What the executor can fuse. */
 export interface Fusible {
   elementwise(node: Node): boolean;
@@ -53,7 +56,7 @@ export function unitsOf(graph: Graph, fusible: Fusible): Unit[] {
     let home: Group | undefined;
     if (fuses)
       for (const candidate of sources) {
-        if (candidate.key !== key) continue;
+        if (candidate.key !== key || candidate.nodes.length >= MAX_NODES) continue;
         // a value that is itself reduced is complete only after the loop
         const early = node.inputs.some((x) => x.node !== undefined && groupOf.get(x.node) === candidate && fusible.reduction(x.node));
         const around = [...sources].some((other) => other !== candidate && other.ancestors.has(candidate.id));

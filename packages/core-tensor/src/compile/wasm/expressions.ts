@@ -32,6 +32,17 @@ function ndtr(m: Micro, x: Ref): Ref {
   return m.op("div", m.kernel("gelu", safe), safe);
 }
 
+/** Constant exponents that are products. */
+export const POWERS: ReadonlySet<number> = new Set([-2, -1, 1, 2, 3, 4]);
+
+/** x to one of {@link POWERS}. */
+export function power(m: Micro, x: Ref, exponent: number): Ref {
+  if (exponent < 0) return m.op("div", m.constant(1, x.type), power(m, x, -exponent));
+  if (exponent === 1) return x;
+  const square = m.op("mul", x, x);
+  return exponent === 2 ? square : m.op("mul", square, exponent === 3 ? x : square);
+}
+
 /** Expression of every elementwise primitive that has one, by name. */
 export const EXPRESSIONS: Readonly<Record<string, Expression>> = {
   add: op("add", 2),
@@ -94,6 +105,7 @@ export const EXPRESSIONS: Readonly<Record<string, Expression>> = {
 
 /** Why the other primitives run in JavaScript, on views of the arena. */
 export const WITHOUT_EXPRESSION: Readonly<Record<string, string>> = {
+  // small whole exponents excepted
   pow: "a power by logarithms would lose digits",
   mod: "the quotient's rounding would decide the remainder",
   fmod: "the quotient's rounding would decide the remainder",

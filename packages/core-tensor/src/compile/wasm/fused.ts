@@ -28,6 +28,8 @@ export interface FusedResult {
   /** Over which trailing axes: those of stride 0. Otherwise the result is row-major. */
   readonly reduce?: Reduction;
   readonly stride: readonly number[];
+  /** Whether not a byte may be written past its elements, because others lie there. */
+  readonly exact?: boolean;
 }
 
 export interface FusedSpec {
@@ -340,7 +342,8 @@ class Emitter {
     if (results.length + kernels.length + spills.length === 0) return;
     const rest = this.shape[this.inner]! % this.lanes;
     const strided = this.strides.some((s, k) => k < this.spec.operands.length && s[this.inner] !== 0 && s[this.inner] !== 1);
-    const careful = rest !== 0 && (strided || (results.length > 0 && (!this.isFlat || this.accumulators.size > 0)));
+    const exact = this.spec.results.some((x) => x.exact === true);
+    const careful = rest !== 0 && (strided || (results.length > 0 && (!this.isFlat || exact || this.accumulators.size > 0)));
     body.get(this.t);
     body.set(this.i);
     body.loop(
@@ -588,7 +591,7 @@ class Emitter {
       body.get(words);
       body.shuffle(BYTES_OF_WORDS);
     };
-    if (count === this.lanes) {
+    if (count === this.lanes && this.strides[k]![this.inner] === 1) {
       this.pushAddress(k, dtype);
       pushLanes();
       const bytes = count * size;

@@ -6,10 +6,11 @@ import type { Graph, Node, Value } from "../graph.js";
 import { SIZES, type Unit, isWide, readersOf, resultsOf, unitsOf } from "../plan/group.js";
 import { type Buffer, type Place, byteOffset, isDense, rowMajorPlace, viewOf } from "../plan/place.js";
 import { simplify, uniformValue } from "../simplify.js";
-import { EXPRESSIONS, WITHOUT_EXPRESSION } from "./expressions.js";
+import { EXPRESSIONS, POWERS, WITHOUT_EXPRESSION, power } from "./expressions.js";
 import { type FusedResult, type Reduction, fuse } from "./fused.js";
 import { type FusedFunction, loadFused } from "./load.js";
 import { type Constant, type Lowered, type Machine, type Step, copyInto, viewAt, write } from "./machine.js";
+import { lowerBlocks } from "./blocks.js";
 import { lowerMatmul } from "./matmul.js";
 import { Micro, type Ref, laneOf } from "./micro.js";
 import { lowerControl } from "./routine.js";
@@ -150,7 +151,7 @@ export class Lowering {
           stride: this.fresh(inputs[0]!.dtype, node.outputs[0]!.shape).stride,
         });
     }
-    if (lowerControl(this, node, inputs)) return;
+    if (lowerControl(this, node, inputs) || lowerBlocks(this, node, inputs)) return;
     if (lowerMatmul(this, node, inputs) || lowerSoftmax(this, node, inputs) || lowerColumns(this, node, inputs)) return;
     this.detour(node, inputs);
   }
@@ -158,12 +159,16 @@ export class Lowering {
   /** The same elements in row-major order, copied if need be. */
   dense(place: Place): Place {
     if (isDense(place)) return place;
-    const micro = new Micro();
     const out = this.fresh(place.dtype, place.shape);
-    const step = micro.operand(0, laneOf(place.dtype)).id;
-    const result = { dtype: place.dtype, step, stride: out.stride };
-    this.call("copy", place.shape, [place], [{ place: out, result }], micro, []);
+    this.copy(place, out, "copy", []);
     return out;
+  }
+
+  /** Copies elements to a place of the same shape, and writes not a byte around them. */
+  copy(from: Place, to: Place, label: string, nodes: readonly Node[]): void {
+    const micro = new Micro();
+    const step = micro.operand(0, laneOf(from.dtype)).id;
+    this.call(label, from.shape, [from], [{ place: to, result: { dtype: from.dtype, step, stride: to.stride, exact: true } }], micro, nodes);
   }
 
   private fused(unit: Unit, space: readonly number[], results: readonly Value[]): void {
@@ -192,7 +197,9 @@ export class Lowering {
       const { name } = node.primitive;
       const reduces = isFusedReduction(node);
       if (reduces) refs.set(y, micro.convert(inputs[0], laneOf(y.dtype)));
-      else refs.set(y, name === "astype" ? micro.convert(inputs[0], laneOf(y.dtype)) : EXPRESSIONS[name]!(micro, inputs));
+      else if (name === "astype") refs.set(y, micro.convert(inputs[0], laneOf(y.dtype)));
+      else if (name === "pow") refs.set(y, power(micro, inputs[0], uniformValue(node.inputs[1]!)!));
+      else refs.set(y, EXPRESSIONS[name]!(micro, inputs));
       if (!results.includes(y)) continue;
       const place = this.fresh(y.dtype, y.shape);
       this.set(y, place);
@@ -296,6 +303,7 @@ const LOGICAL: ReadonlySet<string> = new Set([
 function isFusible(node: Node): boolean {
   const { name } = node.primitive;
   const [out] = node.outputs as [Value];
+  if (name === "pow") return POWERS.has(uniformValue(node.inputs[1]!) ?? NaN);
   if (name !== "astype" && !(node.primitive.elementwise && name in EXPRESSIONS)) return false;
   if (out.dtype === "uint8" || out.dtype === "int8") return false;
   if (!LOGICAL.has(name) && node.inputs.some((x) => x.dtype === "bool")) return false;
