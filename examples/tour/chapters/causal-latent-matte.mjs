@@ -40,8 +40,8 @@ export function counterfactualSections({ progress }) {
       `What would this review say, had its author been pleased? The model has learnt from ${TRAIN} short reviews of restaurants, films, electronics and hotels, with praise or blame marked on ${LABELLED} of them. It splits a sentence into content and style, where each domain has its own dependence between the two; a counterfactual keeps content and domain and reflects the noise that the style arose from.`,
     ),
     table(
-      ["the sentence", "the model's counterfactual", "the true one"],
-      [0, 1, 2, 3, 4, 5, 6, 7].map((i) => [test.sentences[i], reflected[i], test.counterfactuals[i]]),
+      ["the sentence", "its counterfactual by the model, and the true one"],
+      [0, 1, 2, 3, 4, 5, 6, 7].map((i) => [test.sentences[i], { html: `${reflected[i]}<br><span class="soft">${test.counterfactuals[i]}</span>` }]),
     ),
     figure(
       plotSvg({
