@@ -1,0 +1,285 @@
+import { readFileSync } from "node:fs";
+import { isCoreTensorError } from "@provably/core-tensor";
+import { beforeAll, describe, expect, it } from "vitest";
+import { type LanguageModel, generate, loadModel, loadTokenizer, memoryFiles, modelConfig, prefill, urlFiles } from "../../src/griffin/index.js";
+import { folder, modelFolder, present, textModel } from "./fixtures.js";
+
+const bytes = (path: string): Uint8Array => new Uint8Array(readFileSync(path));
+const RUNS = process.env["RUN_SLOW"] ? 100_000 : 1_000;
+
+/** A reproducible stream of whole numbers. */
+function numbers(seed: number): (n: number) => number {
+  let state = seed;
+  return (n) => {
+    state = (Math.imul(state ^ (state >>> 15), 0x2c1b3c6d) + 0x9e3779b9) | 0;
+    return (state >>> 0) % n;
+  };
+}
+
+function without(bytes: Uint8Array, at: number, count: number): Uint8Array<ArrayBuffer> {
+  const rest = bytes.subarray(Math.min(bytes.length, at + count));
+  const shorter = new Uint8Array(at + rest.length);
+  shorter.set(bytes.subarray(0, at));
+  shorter.set(rest, at);
+  return shorter;
+}
+
+/** The file with some bytes changed, moved, doubled or cut, most of them in its first `head` bytes; sometimes digits for digits. */
+function mutate(original: Uint8Array, head: number, next: (n: number) => number): Uint8Array {
+  let copy = original.slice(0, next(8) === 0 ? next(original.length) : original.length);
+  for (let edits = next(4) + 1; edits > 0 && copy.length > 0; edits--) {
+    const at = next(Math.min(copy.length, next(5) === 0 ? copy.length : head));
+    switch (next(5)) {
+      case 0:
+        copy[at] = next(256);
+        break;
+      case 1:
+        copy[at]! ^= 1 << next(8);
+        break;
+      case 2:
+        if (copy[at]! >= 48 && copy[at]! < 58) copy[at] = 48 + next(10);
+        else copy[at] = 34 + next(92);
+        break;
+      case 3:
+        copy = without(copy, at, next(6));
+        break;
+      default:
+        copy.copyWithin(at, next(copy.length), copy.length);
+    }
+  }
+  return copy;
+}
+
+/** Runs a loader on mutations: each gives a typed error or a value, soon, and no more memory than the files' size class. */
+async function attack(
+  run: (next: (n: number) => number) => Promise<unknown>,
+  seed: number,
+  runs = RUNS,
+): Promise<{ errors: number; values: number }> {
+  const next = numbers(seed);
+  const counts = { errors: 0, values: 0 };
+  let slowest = 0;
+  for (let i = 0; i < runs; i++) {
+    const start = performance.now();
+    try {
+      await run(next);
+      counts.values++;
+    } catch (error) {
+      if (!isCoreTensorError(error)) throw new Error(`mutation ${i} of seed ${seed}: ${String(error)}`, { cause: error });
+      counts.errors++;
+    }
+    slowest = Math.max(slowest, performance.now() - start);
+  }
+  // thousands of times what one takes; a hang or a quadratic blow-up is far beyond
+  expect(slowest).toBeLessThan(10_000);
+  return counts;
+}
+
+describe.skipIf(!present)("mutated files give a typed error or a value", { timeout: 3_600_000 }, () => {
+  const llama = present ? modelFolder("llama-gqa") : "";
+  const config = present ? bytes(`${llama}/config.json`) : new Uint8Array();
+  const weights = present ? bytes(`${llama}/model.safetensors`) : new Uint8Array();
+
+  const memory = (): number => {
+    const { heapUsed, arrayBuffers } = process.memoryUsage();
+    return heapUsed + arrayBuffers;
+  };
+  const load = async (files: Record<string, Uint8Array>, gguf?: string): Promise<void> => {
+    const model = await loadModel(memoryFiles(files), gguf === undefined ? {} : { gguf });
+    const { numLayers, vocabSize } = model.config;
+    if (numLayers > 0 && vocabSize > 3) prefill(model, [1, 2, 3]);
+    for (const { query, key, value, output, feedForward } of model.layers)
+      for (const linear of [query, key, value, output, feedForward.gate, feedForward.up, feedForward.down]) linear?.weight.free();
+    model.embedding.free();
+    model.head.free();
+  };
+
+  it("safetensors", async () => {
+    const head = 8 + Number(new DataView(weights.buffer).getBigUint64(0, true));
+    const before = memory();
+    const { errors } = await attack((next) => load({ "config.json": config, "model.safetensors": mutate(weights, head, next) }), 1);
+    expect(errors).toBeGreaterThan(RUNS / 2);
+    // a hundred kilobytes a file, collected now and then
+    expect(memory() - before).toBeLessThan(1e9);
+  });
+
+  it("config.json, read alone and with its weights", async () => {
+    const parse = (next: (n: number) => number): Promise<unknown> =>
+      Promise.resolve().then(() => modelConfig(JSON.parse(new TextDecoder().decode(mutateJson(config, next)))));
+    await attack(parse, 2);
+    await attack((next) => load({ "config.json": mutate(config, config.length, next), "model.safetensors": weights }), 3, RUNS / 2);
+    await attack((next) => load({ "config.json": mutateJson(config, next), "model.safetensors": weights }), 4, RUNS / 2);
+  });
+
+  it("lists of shards", async () => {
+    const sharded = modelFolder("llama-sharded-f16");
+    const names = [1, 2, 3].map((i) => `model-0000${i}-of-00003.safetensors`);
+    const shards = Object.fromEntries(names.map((name) => [name, bytes(`${sharded}/${name}`)]));
+    const index = bytes(`${sharded}/model.safetensors.index.json`);
+    const rest = { "config.json": bytes(`${sharded}/config.json`), ...shards };
+    await attack((next) => load({ ...rest, "model.safetensors.index.json": mutate(index, index.length, next) }), 5, RUNS / 2);
+    const escape = new TextEncoder().encode(JSON.stringify({ weight_map: { "lm_head.weight": "../../etc/model.safetensors" } }));
+    await expect(load({ ...rest, "model.safetensors.index.json": escape })).rejects.toThrow(/cannot be used/);
+  });
+
+  it("GGUF", async () => {
+    for (const [i, type] of ["f16", "q8_0"].entries()) {
+      const file = bytes(`${folder}/gguf/tiny-${type}.gguf`);
+      const { errors } = await attack((next) => load({ m: mutate(file, 3000, next) }, "m"), 6 + i, RUNS / 2);
+      expect(errors).toBeGreaterThan(RUNS / 8);
+    }
+  });
+
+  it("tokenizer.json", async () => {
+    const original = bytes(`${textModel}tokenizer.json`);
+    const settings = bytes(`${textModel}tokenizer_config.json`);
+    // a tokenizer of the same form with few words, so that many can be tried
+    const small = JSON.parse(new TextDecoder().decode(original)) as { model: { vocab: Record<string, number>; merges: unknown[] } };
+    small.model.vocab = Object.fromEntries(Object.entries(small.model.vocab).filter(([, id]) => id < 300));
+    small.model.merges = small.model.merges.filter((merge) =>
+      Object.hasOwn(small.model.vocab, Array.isArray(merge) ? merge.join("") : String(merge).replace(" ", "")),
+    );
+    const file = new TextEncoder().encode(JSON.stringify(small));
+    const use = async (files: Record<string, Uint8Array>): Promise<unknown> => {
+      const tokenizer = await loadTokenizer(memoryFiles(files));
+      return tokenizer.decode(tokenizer.encode("In the beginning, 42 naïve cafés"));
+    };
+    expect(await use({ "tokenizer.json": file })).toBe("In the beginning, 42 naïve cafés");
+    await attack((next) => use({ "tokenizer.json": mutate(file, file.length, next), "tokenizer_config.json": settings }), 8, RUNS / 2);
+    await attack((next) => use({ "tokenizer.json": mutateJson(file, next), "tokenizer_config.json": settings }), 9, RUNS / 2);
+    await attack((next) => use({ "tokenizer.json": file, "tokenizer_config.json": mutateJson(settings, next) }), 10, RUNS / 10);
+  });
+});
+
+/** Valid JSON with some values replaced by others of any kind. */
+function mutateJson(original: Uint8Array, next: (n: number) => number): Uint8Array {
+  const json = JSON.parse(new TextDecoder().decode(original)) as object;
+  const others: unknown[] = [
+    null,
+    true,
+    false,
+    0,
+    -1,
+    1,
+    7,
+    1e9,
+    2 ** 53,
+    0.5,
+    -0.25,
+    1e308,
+    "",
+    "x",
+    "silu",
+    "yarn",
+    [],
+    [1],
+    [[]],
+    {},
+    { factor: 4, rope_type: "yarn" },
+  ];
+  for (let edits = next(3) + 1; edits > 0; edits--) {
+    let at = json as Record<string, unknown>;
+    for (let depth = next(4); ; depth--) {
+      const keys = Object.keys(at);
+      if (keys.length === 0) break;
+      const key = keys[next(keys.length)]!;
+      const child = at[key];
+      if (depth > 0 && typeof child === "object" && child !== null) at = child as Record<string, unknown>;
+      else {
+        if (next(6) === 0) Reflect.deleteProperty(at, key);
+        else at[key] = structuredClone(others[next(others.length)]);
+        break;
+      }
+    }
+  }
+  return new TextEncoder().encode(JSON.stringify(json));
+}
+
+describe("names what is wrong", () => {
+  const good = {
+    model_type: "llama",
+    vocab_size: 11,
+    hidden_size: 8,
+    intermediate_size: 16,
+    num_hidden_layers: 1,
+    num_attention_heads: 2,
+    max_position_embeddings: 32,
+  };
+  it.each([
+    [{ model_type: "t5" }, /model_type "t5" is not one of llama, mistral/],
+    [{ num_local_experts: 8 }, /mixtures of experts/],
+    [{ hidden_size: 9 }, /not a multiple of 2 heads/],
+    [{ num_key_value_heads: 3 }, /2 heads cannot share 3/],
+    [{ hidden_act: "softsign" }, /activation "softsign"/],
+    [{ vocab_size: -1 }, /vocab_size must be an integer in 1/],
+    [{ rope_scaling: { type: "magic", factor: 2 } }, /rope scaling "magic"/],
+    [{ rope_scaling: { type: "linear", factor: -2 } }, /factor of rope scaling/],
+    [{ eos_token_id: "x" }, /eos_token_id/],
+  ])("%o", (wrong, message) => {
+    expect(() => modelConfig({ ...good, ...wrong })).toThrow(message);
+  });
+
+  it("files that are not there", async () => {
+    await expect(loadModel(memoryFiles({}))).rejects.toThrow(/no config.json/);
+    await expect(loadTokenizer(memoryFiles({}))).rejects.toThrow(/no tokenizer.json/);
+    await expect(loadModel(memoryFiles({ "config.json": new TextEncoder().encode(JSON.stringify(good)) }))).rejects.toThrow(
+      /no file model.safetensors/,
+    );
+    await expect(loadModel("/nowhere/model.gguf")).rejects.toThrow(/no file model.gguf/);
+  });
+});
+
+describe.skipIf(!present)("files from the network and from blobs", () => {
+  const read = (name: string): Uint8Array<ArrayBuffer> => new Uint8Array(readFileSync(`${textModel}${name}`));
+  const server = (ranges: boolean): typeof fetch =>
+    ((url: string, init: RequestInit = {}) => {
+      const name = url.split("/").at(-1)!;
+      let body: Uint8Array<ArrayBuffer>;
+      try {
+        body = read(name);
+      } catch {
+        return Promise.resolve(new Response(null, { status: 404 }));
+      }
+      if (init.method === "HEAD") return Promise.resolve(new Response(null, { headers: { "content-length": String(body.length) } }));
+      const range = /bytes=(\d+)-(\d+)/.exec(new Headers(init.headers).get("range") ?? "");
+      if (!ranges || !range) return Promise.resolve(new Response(body));
+      return Promise.resolve(new Response(body.slice(Number(range[1]), Number(range[2]) + 1), { status: 206 }));
+    }) as typeof fetch;
+  let expected: Float32Array;
+  beforeAll(async () => {
+    expected = prefill(await loadModel(textModel), [0, 1070, 260]).logits;
+  });
+
+  it.each([true, false])("a server with range requests: %s", async (ranges) => {
+    const files = urlFiles("https://example.org/model", { fetch: server(ranges) });
+    expect(prefill(await loadModel(files), [0, 1070, 260]).logits).toEqual(expected);
+    expect((await loadTokenizer(files)).encode("In the")).toEqual([0, 1070, 260]);
+  });
+
+  it("blobs, with progress and abort", async () => {
+    const files = memoryFiles({ "config.json": read("config.json"), "model.safetensors": new Blob([read("model.safetensors")]) });
+    const seen: number[] = [];
+    const onProgress = ({ iteration }: { iteration: number }): void => void seen.push(iteration);
+    expect(prefill(await loadModel(files, { onProgress }), [0, 1070, 260]).logits).toEqual(expected);
+    expect(seen).toEqual([1, 2, 3, 4, 5]);
+    await expect(loadModel(files, { signal: AbortSignal.abort(new Error("enough")) })).rejects.toThrow("enough");
+  });
+
+  it("text comes in whole characters, ends before stop strings, and can be aborted", async () => {
+    const model: LanguageModel = await loadModel(textModel);
+    const tokenizer = await loadTokenizer(textModel);
+    const prompt = "In the beginning God created the heaven and the";
+    const pieces: string[] = [];
+    const run = generate(model, tokenizer, prompt, { maxNewTokens: 24, stopStrings: ["angel"] });
+    let step = await run.next();
+    for (; !step.done; step = await run.next()) pieces.push(step.value);
+    expect(pieces.join("")).toBe(step.value.text);
+    expect(step.value).toMatchObject({ text: " earth,\nAnd said unto the ", reason: "stop" });
+    expect(pieces.some((piece) => piece.includes("\ufffd"))).toBe(false);
+    const abort = new AbortController();
+    const aborted = generate(model, tokenizer, prompt, { signal: abort.signal });
+    await aborted.next();
+    abort.abort(new Error("enough"));
+    await expect(aborted.next()).rejects.toThrow("enough");
+  });
+});
