@@ -158,6 +158,46 @@ def mixture_sampling(particles, components, d, steps):
     return run
 
 
+def llama_prefill(layers, hidden, ff, heads, kv_heads, head_dim, vocab, tokens):
+    """A Llama of random weights reads a prompt; the head sees the last token only."""
+    F = torch.nn.functional
+    w = lambda *shape: 0.02 * torch.randn(shape)
+    embed = w(vocab, hidden)
+    blocks = [
+        (w(heads * head_dim, hidden), w(kv_heads * head_dim, hidden), w(kv_heads * head_dim, hidden), w(hidden, heads * head_dim),
+         w(ff, hidden), w(ff, hidden), w(hidden, ff))
+        for _ in range(layers)
+    ]
+    ids = torch.arange(tokens) * 7919 % vocab
+    rates = 10000.0 ** (-torch.arange(0, head_dim, 2) / head_dim)
+    angles = torch.outer(torch.arange(tokens).float(), rates).repeat(1, 2)
+    cos, sin = angles.cos(), angles.sin()
+    norm = lambda x: x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + 1e-5)
+
+    def split(x, n):
+        return x.view(tokens, n, head_dim).transpose(0, 1)
+
+    def rotate(x):
+        a, b = x.chunk(2, -1)
+        return x * cos + torch.cat([-b, a], -1) * sin
+
+    def run():
+        x = embed[ids]
+        for q, k, v, o, gate, up, down in blocks:
+            h = norm(x)
+            keys, values = rotate(split(F.linear(h, k), kv_heads)), split(F.linear(h, v), kv_heads)
+            group = heads // kv_heads
+            mixed = F.scaled_dot_product_attention(
+                rotate(split(F.linear(h, q), heads))[None], keys.repeat_interleave(group, 0)[None], values.repeat_interleave(group, 0)[None], is_causal=True
+            )[0]
+            x = x + F.linear(mixed.transpose(0, 1).reshape(tokens, -1), o)
+            h = norm(x)
+            x = x + F.linear(F.silu(F.linear(h, gate)) * F.linear(h, up), down)
+        return F.linear(norm(x[-1:]), embed)
+
+    return run
+
+
 def score_network_step(batch, side, channels):
     """One step of training the score network of this repository: loss, gradients, clipping, Adam, average of the weights."""
     nn, F = torch.nn, torch.nn.functional
@@ -314,7 +354,7 @@ def mae_step(batch, patch):
     return run
 
 
-OPERATIONS = {f.__name__: f for f in (matmul, matvec, unary, chain, mlp_step, softmax, conv2d, add, svd, eigh, tv_sweep, vpo, empirical_score, mixture_sampling, score_network_step, mae_theory, mae_step)}
+OPERATIONS = {f.__name__: f for f in (matmul, matvec, unary, chain, mlp_step, softmax, conv2d, add, svd, eigh, tv_sweep, vpo, empirical_score, mixture_sampling, score_network_step, llama_prefill, mae_theory, mae_step)}
 prepared = {}
 print(json.dumps({"version": torch.__version__}), flush=True)
 for line in sys.stdin:
