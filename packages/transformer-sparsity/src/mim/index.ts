@@ -32,6 +32,13 @@ export { areaAttentionScores, attentionScores, maskedAttention, reconstruct } fr
 // objectives
 export { maeLossAndGradient, type LossAndGradient, type MaeLossOptions } from "./theory/masked-reconstruction.js";
 export { contrastiveLossAndGradient, type ContrastiveLossOptions, type ContrastiveTuple } from "./theory/contrastive.js";
+export {
+  summarizeTokenAttention,
+  tokenContrastiveLoss,
+  trainTokenContrastive,
+  type TokenContrastiveOptions,
+  type TokenSummary,
+} from "./theory/contrastive-tokens.js";
 export { optimalReconstructionLoss, reconstructionLossAtZero } from "./theory/closed-forms.js";
 
 // training and its phases

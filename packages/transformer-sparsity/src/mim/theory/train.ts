@@ -4,8 +4,9 @@ import { type RngKey, foldIn } from "@provably/core-tensor/random";
 import { DivergenceError } from "../errors.js";
 import { checkInteger, checkPositive } from "../internal/check.js";
 import { type FlatGradient, type Model, attend, mostAreas, prepare, queryAttention, view } from "../internal/model.js";
+import { sampleTuple } from "../internal/sample-tuple.js";
 import type { SpatialDistribution } from "../world/distribution.js";
-import { type MaskedImage, enumerateImages, sampleImage, sampleMask, sampleMaskedImages } from "../world/sampling.js";
+import { type MaskedImage, enumerateImages, sampleMaskedImages } from "../world/sampling.js";
 import { type AreaSummary, areaSummary } from "./area-summary.js";
 import { type ContrastiveTuple, accumulateContrastive } from "./contrastive.js";
 import { type Correlations, zeroCorrelations } from "./correlations.js";
@@ -208,7 +209,7 @@ function sampler(
  * Gradient descent on the contrastive objective, the analogue of contrastive pretraining: two masks of an image are pulled together, other images pushed away.
  *
  * The theorem: for either sign of the gap, every patch ends up attending to the global area, wherever it is, so attention collapses. From zero, the rows of
- * $\Phi$ and $\Upsilon$ stay equal for ever. The closed form is that of queries which are positions alone.
+ * $\Phi$ and $\Upsilon$ stay equal for ever. The closed form is that of queries which are positions alone; for queries with content see {@link trainTokenContrastive}.
  *
  * @param world - see {@link SpatialDistribution}
  * @param key - random key; the tuples of a step depend on it and the step alone
@@ -242,16 +243,6 @@ export function trainContrastive(world: SpatialDistribution, key: RngKey, option
     probe: tuples(foldIn(key, "probe")),
     probeImages: sampleMaskedImages(world, foldIn(key, "images"), probeSize, { maskRatio }),
   });
-}
-
-function sampleTuple(world: SpatialDistribution, key: RngKey, numNegatives: number, maskRatio: number): ContrastiveTuple {
-  const image = sampleImage(world, key);
-  const masked = (name: string): MaskedImage => ({ ...image, mask: sampleMask(world.numPatches, foldIn(key, name), { maskRatio }) });
-  return {
-    anchor: masked("anchor"),
-    positive: masked("positive"),
-    negatives: sampleMaskedImages(world, foldIn(key, "negatives"), numNegatives, { maskRatio }),
-  };
 }
 
 function descend<S>(fn: string, world: SpatialDistribution, options: DescentOptions, objective: Objective<S>): DescentResult {
