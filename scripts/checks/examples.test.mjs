@@ -6,6 +6,7 @@ import { sequenceLogProbs } from "@provably/rlhf-vpo";
 import { logits, modelConfig } from "@provably/transformer-sparsity/griffin";
 import { describe, expect, it } from "vitest";
 import { meanWordLength, prefers } from "../../examples/preferences/judge.mjs";
+import { groups, measure } from "../../examples/rates/table.mjs";
 
 const folder = new URL("../../examples/models/tiny-llama-text/", import.meta.url);
 
@@ -30,5 +31,12 @@ describe("preferences example", () => {
     expect(prefers("a dog", "an elephant")).toBe(1);
     expect(prefers("an elephant", "a dog")).toBe(0);
     expect(prefers("...", "a dog")).toBe(0.5);
+  });
+});
+
+describe("rates example", () => {
+  it.each(groups(true).map((group) => [group.title, group]))("%s: every order is as theory has it", (_, group) => {
+    const { curves, better } = measure(group);
+    expect([...curves, ...better].filter(({ holds }) => !holds)).toEqual([]);
   });
 });
