@@ -235,7 +235,8 @@ describe("contrastive training with token queries", () => {
 
   it.each([
     { globalSize: 24, localSize: 4 },
-    { globalSize: 12, localSize: 6 },
+    // the other sign of the gap, as long again
+    ...(process.env["RUN_SLOW"] === undefined ? [] : [{ globalSize: 12, localSize: 6 }]),
   ])("collapses too, $globalSize global patches of 36", (sizes) => {
     // prettier-ignore
     const world = createSpatialDistribution([0, 1, 2, 3].map((k) => createAreaPartition(key(k), { numPatches: 36, ...sizes })));
