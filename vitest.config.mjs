@@ -25,7 +25,7 @@ export default defineConfig({
     testTimeout: 30_000,
     setupFiles: ["scripts/test-setup.mjs"],
     projects: [
-      project("unit", { include: ["packages/*/test/**/*.test.ts"] }),
+      project("unit", { include: ["packages/*/test/**/*.test.ts", "bench/gpu/*.test.mjs"] }),
       // the same golden values on the other executors
       project("golden-js", { include: [goldenCore], env: { PROVABLY_WASM: "off" } }),
       project("golden-simd", { include: [goldenCore], env: { PROVABLY_WASM: "simd" } }),
