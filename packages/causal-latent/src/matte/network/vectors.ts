@@ -23,7 +23,8 @@ export function initVectorNetwork(
 ): VectorNetworkParams {
   const { size, hidden } = observation;
   return {
-    encoder: initMlp([size, ...hidden, 2 * latents], foldIn(key, "encoder"), dtype),
+    // a small last layer: log-variances begin near 0 whatever the scale of the data
+    encoder: initMlp([size, ...hidden, 2 * latents], foldIn(key, "encoder"), dtype, 0.01),
     decoder: initMlp([latents, ...[...hidden].reverse(), size], foldIn(key, "decoder"), dtype),
   };
 }
