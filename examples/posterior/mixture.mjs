@@ -52,7 +52,7 @@ const plane = matrixOperator(
 const directions = matrixOperator(f64(Array.from({ length: 8 }, (_, i) => [Math.cos(0.9 * i), Math.sin(0.9 * i)])));
 
 export const problems = {
-  "one coordinate, noise 0.2": gaussianNoise(matrixOperator(f64([[1, 0.5]])), 0.2),
+  "one coordinate, noise 0.4": gaussianNoise(matrixOperator(f64([[1, 0.5]])), 0.4),
   "magnitudes, noise 0.4": gaussianNoise({ name: "|Ax|", inputSize: 2, outputSize: 2, norm: plane.norm, apply: (x) => abs(plane.apply(x)) }, 0.4),
   "eight signs, dither 0.4": quantizedSensing(directions, 0.4),
 };
@@ -62,7 +62,7 @@ const plain = (method, options = {}) => [["", (...args) => method(...args.slice(
 
 /** Variants of every method; the table shows the one that does best on these very measurements, in favour of the method. */
 export const methods = {
-  DPnP: plain(dpnp, { etas: annealing({ start: 1, end: 0.05, hold: 4, decay: 26 }), malaSteps: 50 }),
+  DPnP: plain(dpnp, { etas: annealing({ start: 2, end: 0.05, hold: 4, decay: 36 }), malaSteps: 50 }),
   DPS: scaled(dps, [0.1, 0.3]),
   "LGD-MC": scaled(lgdMc, [0.1, 0.3]),
   ΠGDM: [0.5, 1].map((eta) => [`eta ${eta}`, (...args) => piGdm(...args.slice(0, 4), { ...args[4], eta })]),
