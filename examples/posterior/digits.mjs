@@ -74,7 +74,7 @@ export const methods = {
       denoiser: ddsDdim({ numSteps: 6 }),
     });
     const draws = reshape(run.samples, [CHAINS, ...first.samples.shape]);
-    return { samples: draws.pick(0, null, null), mean: mean(draws, { axis: 0 }), numEvaluations: run.numEvaluations + first.numEvaluations };
+    return { samples: draws.pick(0, null, null), average: mean(draws, { axis: 0 }), numEvaluations: run.numEvaluations + first.numEvaluations };
   },
   DPS: (forward, y, model, k, options) => dps(forward, y, model, k, { ...options, numSteps: GUIDED_STEPS }),
   "LGD-MC": (forward, y, model, k, options) => lgdMc(forward, y, model, k, { ...options, numSteps: GUIDED_STEPS }),
@@ -109,7 +109,7 @@ export function reconstructAll(name, problem, model, truth) {
   const forward = problems[problem];
   const y = forward.measure(truth, foldIn(SEED, "noise"));
   try {
-    const { samples, mean: average, numEvaluations } = methods[name](forward, y, model, foldIn(SEED, name), { numSamples: truth.shape[0] });
+    const { samples, average, numEvaluations } = methods[name](forward, y, model, foldIn(SEED, name), { numSamples: truth.shape[0] });
     const one = { name, numEvaluations, ...judge(samples, truth) };
     return average === undefined ? [one] : [one, { name: `${name}, mean of ${CHAINS}`, numEvaluations, ...judge(average, truth) }];
   } catch (error) {
