@@ -1,10 +1,11 @@
 // transformer-sparsity: what transformers leave unused, and how they learn where to look.
+import { griffinSections } from "./transformer-sparsity-griffin.mjs";
 import { mimSections } from "./transformer-sparsity-mim.mjs";
 
 export const transformerSparsity = {
   name: "transformer-sparsity",
-  title: "Where transformers look, and why masked pretraining teaches them to look apart",
+  title: "What transformers leave unused, and how they learn where to look",
   async run({ progress }) {
-    return mimSections({ progress });
+    return [...(await griffinSections({ progress })), ...(await mimSections({ progress }))];
   },
 };
