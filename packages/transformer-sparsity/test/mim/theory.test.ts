@@ -20,6 +20,7 @@ import {
   maeLossAndGradient,
   maskedAttention,
   optimalReconstructionLoss,
+  powerLawAreaSizes,
   reconstructionLossAtZero,
   renderImage,
   sampleMaskedImages,
@@ -265,11 +266,17 @@ describe("mean field", () => {
     }
   });
 
-  it("scales with the size of the world as published: steps to half attention", () => {
-    const half = (globalSize: number, numLocal: number, localSize: number): number | null =>
-      detectPhases(simulateMeanField({ sizes: [globalSize, ...new Array<number>(numLocal).fill(localSize)], queryArea: 1 })).halfStep;
-    const [small, large] = [half(82, 4, 6)!, half(1107, 26, 19)!];
-    expect(large).toBeGreaterThan(2.5 * small);
+  it.each([
+    { globalExponent: 0.95, localExponent: 0.4, patches: [103, 395, 1600, 6406], decoupling: [12, 23, 50, 110], half: [36, 66, 140, 304] },
+    { globalExponent: 0.6, localExponent: 0.45, patches: [96, 396, 1596, 6380], decoupling: [0, 0, 0, 0], half: [33, 65, 130, 264] },
+  ])("takes the specification's steps as worlds grow, exponents $globalExponent and $localExponent", (e) => {
+    const runs = [100, 400, 1600, 6400].map((numPatches, i) => {
+      const { globalSize, localSize } = powerLawAreaSizes({ numPatches, ...e });
+      const numLocal = (e.patches[i]! - globalSize) / localSize;
+      return detectPhases(simulateMeanField({ sizes: [globalSize, ...new Array<number>(numLocal).fill(localSize)], queryArea: 1 }));
+    });
+    expect(runs.map(({ decouplingEnd }) => decouplingEnd)).toEqual(e.decoupling);
+    expect(runs.map(({ halfStep }) => halfStep)).toEqual(e.half);
   });
 
   it("finds the paper's threshold later than or at the first step", () => {
