@@ -1,4 +1,4 @@
-// Trains the score network of the tour on handwritten digits, about an hour on one core, and stores its weights.
+// Trains the score network of the tour on handwritten digits, up to an hour on one core, and stores its weights.
 //   node examples/score-network/main.mjs [steps]
 // A run that was stopped goes on where it was: the state is stored every 100 steps in out/.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
