@@ -29,6 +29,7 @@ export default defineConfig({
       // the same golden values on the other executors
       project("golden-js", { include: [goldenCore], env: { PROVABLY_WASM: "off" } }),
       project("golden-simd", { include: [goldenCore], env: { PROVABLY_WASM: "simd" } }),
+      project("golden-compiled", { include: [goldenCore], env: { PROVABLY_COMPILED: "on" } }),
       project("golden-webasm", { include: goldenDevice, env: { PROVABLY_DEVICE: "webasm" } }),
       project("golden-webgpu", { include: goldenDevice, env: { PROVABLY_DEVICE: "webgpu" } }),
       project("browser", {

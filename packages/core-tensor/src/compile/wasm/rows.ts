@@ -55,7 +55,7 @@ export function lowerColumns(lowering: Lowering, node: Node, inputs: readonly Pl
   if (name !== "sum" && name !== "max" && name !== "min") return false;
   const [x] = node.inputs as [Value];
   const [y] = node.outputs as [Value];
-  if (!isFloat(x.dtype) || !isDense(inputs[0]!)) return false;
+  if (!isFloat(x.dtype) || sizeOf(x.shape) === 0 || !isDense(inputs[0]!)) return false;
   const { axes } = node.attrs as { readonly axes: readonly number[] };
   const [first, last] = [axes[0]!, axes[axes.length - 1]!];
   if (axes.length === 0 || last - first + 1 !== axes.length) return false;
