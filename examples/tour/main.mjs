@@ -3,6 +3,7 @@
 //   npm start -- score-diffusion   one chapter
 import { mkdirSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { causalLatent } from "./chapters/causal-latent.mjs";
 import { rlhfVpo } from "./chapters/rlhf-vpo.mjs";
 import { robustRl } from "./chapters/robust-rl.mjs";
 import { scoreDiffusion } from "./chapters/score-diffusion.mjs";
@@ -10,7 +11,7 @@ import { transformerSparsity } from "./chapters/transformer-sparsity.mjs";
 import { progressBar } from "./lib/progress.mjs";
 import { renderReport } from "./lib/report.mjs";
 
-const chapters = [scoreDiffusion, robustRl, rlhfVpo, transformerSparsity];
+const chapters = [scoreDiffusion, robustRl, rlhfVpo, transformerSparsity, causalLatent];
 
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => !chapters.some((chapter) => chapter.name === name));
