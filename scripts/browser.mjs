@@ -45,9 +45,9 @@ export const openSite = (folder, options) =>
 /**
  * Opens a page that has loaded `entry`, a module whose exports become `window.exported`.
  *
- * `bundle` are options of esbuild beside its usual ones. Returns the page of playwright, and `close`.
+ * `bundle` are options of esbuild beside its usual ones; the page can fetch the files of `folder`. Returns the page of playwright, and `close`.
  */
-export async function openPage(entry, bundle = {}) {
+export async function openPage(entry, bundle = {}, folder = undefined) {
   const { outputFiles } = await build({
     stdin: { contents: `import * as exported from ${JSON.stringify(entry)};\nwindow.exported = exported;`, resolveDir: process.cwd(), loader: "ts" },
     bundle: true,
@@ -62,7 +62,8 @@ export async function openPage(entry, bundle = {}) {
     ...bundle,
   });
   const files = { "/index.html": '<!doctype html><script type="module" src="main.js"></script>', "/main.js": outputFiles[0].contents };
-  const { page, errors, close } = await openOn((path) => files[path]);
+  const inFolder = (path) => (folder && existsSync(`${folder}${path}`) ? readFileSync(`${folder}${path}`) : undefined);
+  const { page, errors, close } = await openOn((path) => files[path] ?? inFolder(path));
   try {
     await page.waitForFunction("window.exported !== undefined", undefined, { timeout: 30_000 }).catch((error) => {
       throw errors[0] ?? error;

@@ -147,7 +147,7 @@ export async function griffinSections({ progress }) {
         marginRight: 130,
         marginBottom: 48,
         x: { label: "share of neurons that stay", labelOffset: 42, domain: [0.2, 1.02] },
-        y: { type: "log", label: "perplexity", grid: true, ticks: [20, 50, 100, 200], tickFormat: "d" },
+        y: { type: "log", domain: [13, 300], label: "perplexity", grid: true, ticks: [20, 50, 100, 200], tickFormat: "d" },
         marks: [
           Plot.line(rows.filter(({ name }) => name === "GRIFFIN"), { x: "density", y: "perplexity", stroke: "#4269d0", strokeWidth: 2 }), // prettier-ignore
           Plot.dot(rows, { x: "density", y: "perplexity", fill: (d) => (d.name === "GRIFFIN" ? "#4269d0" : "#e8743b"), r: 4 }),
