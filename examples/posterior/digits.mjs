@@ -63,10 +63,10 @@ const GUIDED_STEPS = 100;
 const CHAINS = 4;
 const warmEtas = annealing({ start: 0.6, end: 0.1, hold: 3, decay: 10 });
 
-/** Every method with its settings, the same for all problems. DPnP starts from DPS, as published; four chains from there give one draw and a mean. */
+/** Every method with its settings, the same for all problems. DPnP starts from ΠGDM, as published from DPS or LGD-MC; four chains from there give one draw and a mean. */
 export const methods = {
   DPnP: (forward, y, model, k, options) => {
-    const first = dps(forward, y, model, foldIn(k, "start"), { ...options, numSteps: GUIDED_STEPS });
+    const first = piGdm(forward, y, model, foldIn(k, "start"), options);
     const run = dpnp(forward, tile(y, [CHAINS, 1]), model, k, {
       start: tile(first.samples, [CHAINS, 1]),
       etas: warmEtas,

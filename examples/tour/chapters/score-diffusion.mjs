@@ -19,6 +19,7 @@ import { digits } from "../lib/digits.mjs";
 import { dataUri, imageGrid } from "../lib/image.mjs";
 import { Plot, plotSvg } from "../lib/plot.mjs";
 import { certificate, figure, heading, image, paragraph, table } from "../lib/report.mjs";
+import { posteriorSections } from "./score-diffusion-posterior.mjs";
 
 const SEED = key("tour of score-diffusion");
 
@@ -178,6 +179,7 @@ export const scoreDiffusion = {
         `${count} digits from MNIST as an empirical distribution, whose exact score is attention over the data. With the exact score of a finite data set the end of the road is always one of its images; what differs is how few steps get there. The plain deterministic sampler needs more than 20 steps for a clean digit; its accelerated form is legible at 10; the one-evaluation form, DDIM and the accelerated stochastic sampler are clean from 5 on.`,
       ),
       ...pictures,
+      ...posteriorSections({ progress, savePng }),
     ];
   },
 };
