@@ -5,7 +5,10 @@
 import type { DenseArray } from "../array/ndarray.js";
 import type { Graph } from "./graph.js";
 
-/** A graph made ready for one device. */
+/**
+ * A graph made ready for one device.
+ * @category Devices
+ */
 export interface DeviceProgram {
   /** The outputs of the graph for these inputs. Calls may overlap; each reads its inputs before it first waits. */
   run(inputs: readonly DenseArray[]): Promise<DenseArray[]>;
@@ -15,12 +18,16 @@ export interface DeviceProgram {
   free(): void;
 }
 
-/** Where programs can run; made by `webgpu()`, `webasm()` and `auto()` of `@provably/core-tensor/gpu`. */
+/**
+ * Where compiled programs can run; made by `webgpu`, `webasm` and `auto` of `@provably/core-tensor/gpu`, and passed to `compile`.
+ * @category Devices
+ */
 export interface Device {
+  /** What computes. */
   readonly kind: "webgpu" | "webasm" | "auto";
   /** For people: kind and maker. */
   readonly name: string;
-  /** Throws {@link DeviceError} naming the primitives that have no form on this device, or when the device is gone. */
+  /** A program for a graph; throws a `DeviceError` naming the primitives that have no form on this device, or when the device is gone. */
   program(graph: Graph): DeviceProgram;
   /** Gives everything back; programs on the device fail from then on. */
   close(): Promise<void>;

@@ -18,8 +18,8 @@ export interface PlannedKernel {
   readonly stages: readonly string[];
 }
 
-/** Recomputing up to this much work is cheaper than a pass through memory. */
-const CHEAP = 3;
+/** Recomputing up to this much work is cheaper than a pass through memory; for a single number, than starting a kernel. */
+const cheap = (x: Stage): number => (x.size === 1 ? 64 : 3);
 
 /** Where a stage is written: in which kernel, at which place of its text, and how often. */
 interface Placement {
@@ -67,10 +67,11 @@ export function plan(outputs: readonly Stage[], kept: ReadonlySet<Stage>, maxArr
 /** Adds to `inMemory` what has to lie there. */
 function place(stages: readonly Stage[], inMemory: Set<Stage>): void {
   const cost = new Map<Stage, number>();
+  // a loop that is read at a foreign place will lie in memory, and costs nothing there
   for (const x of stages)
     cost.set(
       x,
-      x.operands.reduce((total, operand) => total + cost.get(operand)!, x.work),
+      x.operands.reduce((total, y) => total + (y.work === Infinity ? 0 : cost.get(y)!), x.work),
     );
   const placements = new Map<Stage, Placement[]>(stages.map((x) => [x, []]));
   const number = new Map(stages.map((x, k) => [x, k]));
@@ -80,7 +81,7 @@ function place(stages: readonly Stage[], inMemory: Set<Stage>): void {
     if (!inMemory.has(x) && x.work > 0) {
       const together = at.every((p) => p.kernel === at[0]!.kernel && p.place === at[0]!.place);
       const repeated = at.some((p) => p.repeated) || !together;
-      if (x.work === Infinity ? repeated || at[0]!.place !== "" : repeated && cost.get(x)! > CHEAP) inMemory.add(x);
+      if (x.work === Infinity ? repeated || at[0]!.place !== "" : repeated && cost.get(x)! > cheap(x)) inMemory.add(x);
     }
     const mine: readonly Placement[] = inMemory.has(x) ? [{ kernel: x, place: "", repeated: false }] : at;
     x.operands.forEach((operand, k) => {
