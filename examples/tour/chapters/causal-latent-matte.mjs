@@ -70,7 +70,7 @@ export function counterfactualSections({ progress }) {
     ),
     ...Object.values(certified).map(({ certificate: shown }) => certificate(shown)),
     paragraph(
-      "The list of antonyms is told which words praise and which blame, and wins where it is complete; the model found them from a tenth of the labels. That the latents are the true content and style is not certified: on vectors, where it can be checked, training alone recovers half of the style.",
+      "The list of antonyms is told which words praise and which blame, and wins where it is complete; the model found them from a tenth of the labels. That the latents are the true content and style is not certified: on vectors, where it can be checked, training recovers less than half of the style.",
     ),
   ];
 }

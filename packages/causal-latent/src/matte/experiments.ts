@@ -80,8 +80,7 @@ export interface IdentifiabilityOptions {
  * Trains on vectors with known content and style, and measures what of each block the learned blocks tell.
  *
  * Identified blocks would predict themselves perfectly, and each other no better than the true blocks do: the first row, `truth`, is that comparison.
- * Training does not reach it. On these data the learned style holds half of the true one at best, and the learned content tells more of the style than
- * the true content does.
+ * Training does not reach it: on these data the learned style holds less than half of the true one. Scale-free sparsity comes nearest.
  *
  * @param key - random key
  * @param options - see {@link IdentifiabilityOptions}
