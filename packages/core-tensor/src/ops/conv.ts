@@ -17,7 +17,7 @@ import { expandDims, moveAxis, reshape, squeeze } from "./reshape.js";
 type Pair = readonly [number, number];
 
 /** What fixes a convolution beside its operands: the image and filter extents included, so that each map knows the others' shapes. */
-interface ConvAttrs {
+export interface ConvAttrs {
   readonly stride: Pair;
   readonly dilation: Pair;
   /** Top and left; bottom and right follow from the output extents. */
@@ -31,7 +31,7 @@ interface ConvAttrs {
   readonly out: Pair;
 }
 
-function geometry(a: ConvAttrs): Conv2dGeometry {
+export function geometry(a: ConvAttrs): Conv2dGeometry {
   const [batch, inChannels, height, width] = a.image as [number, number, number, number];
   const [outChannels, , kernelHeight, kernelWidth] = a.filter as [number, number, number, number];
   return {

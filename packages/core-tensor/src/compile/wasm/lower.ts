@@ -6,6 +6,7 @@ import type { Graph, Node, Value } from "../graph.js";
 import { SIZES, type Unit, isWide, readersOf, resultsOf, unitsOf } from "../plan/group.js";
 import { type Buffer, type Place, byteOffset, isDense, rowMajorPlace, viewOf } from "../plan/place.js";
 import { simplify, uniformValue } from "../simplify.js";
+import { lowerConv } from "./conv.js";
 import { EXPRESSIONS, POWERS, WITHOUT_EXPRESSION, power } from "./expressions.js";
 import { type FusedResult, type Reduction, fuse } from "./fused.js";
 import { type FusedFunction, loadFused } from "./load.js";
@@ -103,6 +104,15 @@ export class Lowering {
     return { ...dense, shape, stride: dense.stride.map((s, i) => (repeats[i] ? 0 : s)) };
   }
 
+  /** A constant list of integers. */
+  table(elements: Int32Array): Buffer {
+    const buffer = this.buffer("constant", "int32", elements.length);
+    this.keep(buffer, ({ store }, address) => {
+      store.views.int32.set(elements, address / 4);
+    });
+    return buffer;
+  }
+
   /** A constant buffer, filled when the program is placed in memory. */
   private keep(buffer: Buffer, fill: (machine: Machine, address: number) => void): void {
     this.constants.push({
@@ -152,6 +162,7 @@ export class Lowering {
         });
     }
     if (lowerControl(this, node, inputs) || lowerBlocks(this, node, inputs)) return;
+    if (lowerConv(this, node, inputs)) return;
     if (lowerMatmul(this, node, inputs) || lowerSoftmax(this, node, inputs) || lowerColumns(this, node, inputs)) return;
     this.detour(node, inputs);
   }

@@ -13,7 +13,7 @@ import { type FloatArray, SCRATCH_START, align, freshLike, kernel, reserve, scra
 export const CONV_MIN_WORK = 4096;
 
 /** Fewer filters than this over one input are computed directly, without packing. */
-const MIN_GEMM_FILTERS = 3;
+export const MIN_GEMM_FILTERS = 3;
 
 /** Panels of gathered columns end at a multiple of this; the table of offsets is filled up to it. */
 const PANEL = 8;
@@ -74,7 +74,7 @@ const conv32 = kernel<ConvKernel>(gemmF32);
 const conv64 = kernel<ConvKernel>(gemmF64);
 
 /** A stride-`step` pass of a `[channels, kernelHeight, kernelWidth]` filter over the planes of an embedded image. */
-interface Pass {
+export interface Pass {
   readonly height: number;
   readonly width: number;
   readonly top: number;
@@ -94,36 +94,32 @@ interface Pass {
 }
 
 /** Extents of the embedding: what the filter can reach. */
-function reach(pass: Pass): { rows: number; cols: number } {
+export function reach(pass: Pass): { rows: number; cols: number } {
   return {
     rows: (pass.outHeight - 1) * pass.strideHeight + (pass.kernelHeight - 1) * pass.dilationHeight + 1,
     cols: (pass.outWidth - 1) * pass.strideWidth + (pass.kernelWidth - 1) * pass.dilationWidth + 1,
   };
 }
 
-/** Writes the byte offset of every weight of the filter to the table at `address`. */
-function writeWeightOffsets(pass: Pass, bytes: number, address: number): void {
+/** Byte offset of every weight of the filter in the embedding, filled up to a whole panel. */
+export function weightOffsets(pass: Pass, bytes: number): Int32Array {
   const { rows, cols } = reach(pass);
-  let at = address / 4;
+  const offsets = new Int32Array(tableSize(pass.channels * pass.kernelHeight * pass.kernelWidth));
+  let at = 0;
   for (let c = 0; c < pass.channels; c++)
     for (let i = 0; i < pass.kernelHeight; i++)
-      for (let j = 0; j < pass.kernelWidth; j++) scratchI32[at++] = ((c * rows + i * pass.dilationHeight) * cols + j * pass.dilationWidth) * bytes;
-  fillPanel(at, address);
+      for (let j = 0; j < pass.kernelWidth; j++) offsets[at++] = ((c * rows + i * pass.dilationHeight) * cols + j * pass.dilationWidth) * bytes;
+  return offsets.fill(offsets[at - 1]!, at);
 }
 
-/** Writes the byte offset of every output pixel to the table at `address`. */
-function writePixelOffsets(pass: Pass, bytes: number, address: number): void {
+/** Byte offset of every output pixel, filled up to a whole panel. */
+export function pixelOffsets(pass: Pass, bytes: number): Int32Array {
   const { cols } = reach(pass);
-  let at = address / 4;
+  const offsets = new Int32Array(tableSize(pass.outHeight * pass.outWidth));
+  let at = 0;
   for (let y = 0; y < pass.outHeight; y++)
-    for (let x = 0; x < pass.outWidth; x++) scratchI32[at++] = (y * pass.strideHeight * cols + x * pass.strideWidth) * bytes;
-  fillPanel(at, address);
-}
-
-/** Repeats the last entry to the end of its panel. */
-function fillPanel(at: number, address: number): void {
-  const last = scratchI32[at - 1]!;
-  for (const end = address / 4 + tableSize(at - address / 4); at < end; at++) scratchI32[at] = last;
+    for (let x = 0; x < pass.outWidth; x++) offsets[at++] = (y * pass.strideHeight * cols + x * pass.strideWidth) * bytes;
+  return offsets.fill(offsets[at - 1]!, at);
 }
 
 function tableSize(count: number): number {
@@ -149,8 +145,8 @@ function convolve<T extends FloatArray>(x: T, weights: T, batch: number, groups:
   const workAt = outAt + align(groups * filters * n * bytes) + 32;
   if (!reserve(workAt + run.workBytes(n, k) - SCRATCH_START)) return undefined;
   const scratch = scratchLike(x);
-  writeWeightOffsets(pass, bytes, weightOffsetsAt);
-  writePixelOffsets(pass, bytes, pixelOffsetsAt);
+  scratchI32.set(weightOffsets(pass, bytes), weightOffsetsAt / 4);
+  scratchI32.set(pixelOffsets(pass, bytes), pixelOffsetsAt / 4);
   scratch.set(weights, weightsAt / bytes);
   const out = freshLike(x, batch * groups * filters * n);
   for (let b = 0; b < batch; b++) {
@@ -186,7 +182,7 @@ function work(g: Conv2dGeometry): number {
 }
 
 /** The convolution as a pass over its images. */
-function forwardPass(g: Conv2dGeometry): Pass {
+export function forwardPass(g: Conv2dGeometry): Pass {
   return { ...g, channels: g.inChannels / g.groups, top: g.padTop, left: g.padLeft, spreadY: 1, spreadX: 1 };
 }
 
@@ -201,8 +197,12 @@ export function conv2d<T extends FloatArray>(x: T, w: T, geometry: Conv2dGeometr
 export function conv2dInputGradient<T extends FloatArray>(cotangent: T, w: T, geometry: Conv2dGeometry): T | undefined {
   const g = geometry;
   if (work(g) < CONV_MIN_WORK) return undefined;
-  const filters = g.inChannels / g.groups;
-  return convolve(cotangent, reversedWeights(w, g), g.batch, g.groups, filters, {
+  return convolve(cotangent, reversedWeights(w, g), g.batch, g.groups, g.inChannels / g.groups, inputGradientPass(g));
+}
+
+/** The same pass over the cotangent, spread by the stride. */
+export function inputGradientPass(g: Conv2dGeometry): Pass {
+  return {
     height: g.outHeight,
     width: g.outWidth,
     top: (g.kernelHeight - 1) * g.dilationHeight - g.padTop,
@@ -218,7 +218,7 @@ export function conv2dInputGradient<T extends FloatArray>(cotangent: T, w: T, ge
     outWidth: g.width,
     strideHeight: 1,
     strideWidth: 1,
-  });
+  };
 }
 
 /** Weights `[groups, filters, channels, kh, kw]` as `[groups, channels, filters, kh, kw]` with both kernel axes reversed. */
@@ -259,8 +259,8 @@ export function conv2dWeightGradient<T extends FloatArray>(cotangent: T, x: T, g
   const workAt = outAt + align(g.outChannels * taps * bytes);
   if (!reserve(workAt + run.workBytes(taps, pixels) - SCRATCH_START)) return undefined;
   const scratch = scratchLike(x);
-  writeWeightOffsets(pass, bytes, weightOffsetsAt);
-  writePixelOffsets(pass, bytes, pixelOffsetsAt);
+  scratchI32.set(weightOffsets(pass, bytes), weightOffsetsAt / 4);
+  scratchI32.set(pixelOffsets(pass, bytes), pixelOffsetsAt / 4);
   for (let b = 0; b < g.batch; b++) {
     scratch.set(cotangent.subarray(b * g.outChannels * pixels, (b + 1) * g.outChannels * pixels), cotangentAt / bytes);
     scratch.set(x.subarray(b * source, (b + 1) * source), sourceAt / bytes);
