@@ -2,7 +2,7 @@
 import type { DenseArray, NdArray } from "../array/ndarray.js";
 import { DomainError } from "../errors.js";
 import { treeFill } from "../tree/tree.js";
-import type { Device } from "./device.js";
+import type { Device, ProgramDevice } from "./device.js";
 import type { Graph } from "./graph.js";
 import { type Executable, interpreter } from "./interpret.js";
 import { refuseNans } from "./nans.js";
@@ -96,7 +96,8 @@ export function compile<Args extends unknown[], Y>(
   if (!Number.isInteger(cacheSize) || cacheSize < 1) throw new DomainError(`compile: cacheSize must be an integer ≥ 1, got ${cacheSize}`);
   if (isForDevice(options)) {
     const programs = new Map<string, OnDevice>();
-    const compiled = onDevice(f, options.device, cacheSize, programs);
+    // what isForDevice has seen of it
+    const compiled = onDevice(f, options.device as ProgramDevice, cacheSize, programs);
     programsOf.set(compiled, programs);
     return compiled;
   }
@@ -131,7 +132,7 @@ export function compile<Args extends unknown[], Y>(
 }
 
 function isForDevice(options: CompileOptions | DeviceCompileOptions): options is DeviceCompileOptions {
-  return typeof options.device === "object" && typeof options.device.program === "function";
+  return typeof options.device === "object" && "program" in options.device;
 }
 
 /** What runs the graph on the CPU for arguments like these. */

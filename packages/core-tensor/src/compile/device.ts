@@ -5,10 +5,7 @@
 import type { DenseArray } from "../array/ndarray.js";
 import type { Graph } from "./graph.js";
 
-/**
- * A graph made ready for one device.
- * @category Devices
- */
+/** A graph made ready for one device. */
 export interface DeviceProgram {
   /** The outputs of the graph for these inputs. Calls may overlap; each reads its inputs before it first waits. */
   run(inputs: readonly DenseArray[]): Promise<DenseArray[]>;
@@ -27,8 +24,12 @@ export interface Device {
   readonly kind: "webgpu" | "webasm" | "auto";
   /** For people: kind and maker. */
   readonly name: string;
-  /** A program for a graph; throws a `DeviceError` naming the primitives that have no form on this device, or when the device is gone. */
-  program(graph: Graph): DeviceProgram;
   /** Gives everything back; programs on the device fail from then on. */
   close(): Promise<void>;
+}
+
+/** What a device is to `compile`. */
+export interface ProgramDevice extends Device {
+  /** A program for a graph; throws a `DeviceError` naming the primitives that have no form on this device, or when the device is gone. */
+  program(graph: Graph): DeviceProgram;
 }

@@ -5,7 +5,7 @@
  */
 export { compile, explain, type CompileOptions, type DeviceCompileOptions } from "./compile.js";
 export { free, pin } from "./resident.js";
-export type { Device, DeviceProgram } from "./device.js";
+export type { Device } from "./device.js";
 
 // control flow
 export { checkpoint } from "./control/checkpoint.js";

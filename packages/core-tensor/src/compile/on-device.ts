@@ -1,7 +1,7 @@
 /** Compiled functions whose programs run on a device, and therefore return promises. */
 import { DomainError } from "../errors.js";
 import { treeFill } from "../tree/tree.js";
-import type { Device, DeviceProgram } from "./device.js";
+import type { DeviceProgram, ProgramDevice } from "./device.js";
 import type { Graph } from "./graph.js";
 import { callOf } from "./signature.js";
 import { simplify } from "./simplify.js";
@@ -21,7 +21,7 @@ const abandoned = new FinalizationRegistry<ReadonlyMap<string, OnDevice>>((progr
 /** `f` on a device, traced once for each kind of arguments; `programs` is where its programs are kept. */
 export function onDevice<Args extends unknown[], Y>(
   f: (...args: Args) => Y,
-  device: Device,
+  device: ProgramDevice,
   cacheSize: number,
   programs: Map<string, OnDevice>,
 ): (...args: Args) => Promise<Y> {

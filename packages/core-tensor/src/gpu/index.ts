@@ -4,13 +4,13 @@
  *
  * @packageDocumentation
  */
-import type { Device } from "../compile/device.js";
+import type { Device, ProgramDevice } from "../compile/device.js";
 import { type GpuJsDevice, type WebGpuOptions, openWebAssembly, openWebGpu } from "../exec/gpu/device.js";
 import { DeviceError } from "../errors.js";
 import { choosing } from "../exec/gpu/auto.js";
 import { prepare } from "../exec/gpu/program.js";
 
-export type { Device, DeviceProgram } from "../compile/device.js";
+export type { Device } from "../compile/device.js";
 export type { WebGpu, WebGpuOptions } from "../exec/gpu/device.js";
 
 /**
@@ -89,6 +89,6 @@ export async function auto(options: WebGpuOptions = {}): Promise<Device> {
   }
 }
 
-function deviceOf(device: GpuJsDevice): Device {
+function deviceOf(device: GpuJsDevice): ProgramDevice {
   return { kind: device.kind, name: device.name, program: (graph) => prepare(graph, device), close: () => device.close() };
 }

@@ -3,7 +3,7 @@
  * GPU pays depends on the adapter, the bus and the program; no table of sizes would know.
  */
 import { executableOf } from "../../compile/compile.js";
-import type { Device, DeviceProgram } from "../../compile/device.js";
+import type { DeviceProgram, ProgramDevice } from "../../compile/device.js";
 import type { Graph } from "../../compile/graph.js";
 import type { Executable } from "../../compile/interpret.js";
 import type { DenseArray } from "../../array/ndarray.js";
@@ -15,7 +15,7 @@ import { prepare } from "./program.js";
 const SHORT_MS = 200;
 
 /** A device that chooses for each program; `gpu` is the device, or why there is none. */
-export function choosing(gpu: GpuJsDevice | string): Device {
+export function choosing(gpu: GpuJsDevice | string): ProgramDevice {
   return {
     kind: "auto",
     name: typeof gpu === "string" ? "auto (CPU)" : `auto (CPU or ${gpu.name})`,
