@@ -112,8 +112,8 @@ function fromContinuous() {
 
 function recoveryPlot(cells, sizes) {
   return plotSvg({
-    width: 860,
-    height: 300 + 20 * Math.ceil(new Set(cells.map(({ graph }) => graph)).size / 3),
+    width: 80 + Math.max(400, 130 * new Set(cells.map(({ graph }) => graph)).size),
+    height: 320,
     marginLeft: 46,
     marginBottom: 44,
     fx: { label: null },

@@ -20,7 +20,7 @@ export function scoreGraph(
   const aligned = alignRows("discoverHierarchy", graph, rows);
   const settings = initial
     ? { restarts: 1, tolerance: 1e-7, maxIterations: initial.maxIterations, initial: initial.cpts }
-    : { restarts: 4, tolerance: 1e-8, maxIterations: 400 };
+    : { restarts: 12, tolerance: 1e-8, maxIterations: 400 };
   return fitRows(graph, aligned, key, settings);
 }
 
