@@ -123,6 +123,47 @@ if (n !== 17) throw new Error(String(n));
   });
 });
 
+describe("the entry gpu", () => {
+  const program = `
+import { add, array, item, mul, sum, tanh } from "@provably/core-tensor";
+import { compile } from "@provably/core-tensor/compile";
+import { webasm } from "@provably/core-tensor/gpu";
+const f = compile((a, b) => sum(tanh(add(mul(a, b), 1))), { device: await webasm() });
+if (Math.abs(item(await f(array([1, 2]), array([3, 4]))) - Math.tanh(4) - Math.tanh(9)) > 1e-6) throw new Error("wrong");
+`;
+
+  it("computes from the installed package, also where code generation from strings is forbidden", () => {
+    writeFileSync(join(project, "gpu.mjs"), program);
+    succeed("node gpu.mjs", project);
+    succeed("node --disallow-code-generation-from-strings gpu.mjs", project);
+    const body = program.replaceAll(/import (.+) from (.+);/g, "const $1 = require($2);");
+    writeFileSync(join(project, "gpu.cjs"), `(async () => {${body}})();`);
+    succeed("node gpu.cjs", project);
+  });
+
+  it("computes bundled and minified, names kept, with gpu.js in a chunk that nothing loads before", async () => {
+    const outdir = join(project, "gpu-bundle");
+    await build({
+      entryPoints: [join(project, "gpu.mjs")],
+      outdir,
+      bundle: true,
+      splitting: true,
+      minify: true,
+      keepNames: true,
+      format: "esm",
+      platform: "neutral",
+      outExtension: { ".js": ".mjs" },
+      mainFields: ["module", "main"],
+      logLevel: "silent",
+    });
+    succeed("node gpu.mjs", outdir);
+    const sizes = readdirSync(outdir).map((file) => [file, readFileSync(join(outdir, file)).length]);
+    const [[chunk]] = sizes.filter(([, size]) => size > 500_000);
+    expect(chunk).not.toBe("gpu.mjs");
+    expect(readFileSync(join(outdir, "gpu.mjs"), "utf8")).not.toMatch(new RegExp(`from\\s*"./${chunk}"`));
+  });
+});
+
 describe("core-tensor", () => {
   it("weighs at most 60 KB gzipped when its whole main entry is imported", async () => {
     const { outputFiles } = await build({
