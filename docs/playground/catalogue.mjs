@@ -79,4 +79,29 @@ export const catalogue = [
       range("seed", "random key", 0, 20, 1, 0),
     ],
   },
+  {
+    id: "inverse-problem",
+    title: "Inverse problem",
+    package: "score-diffusion",
+    question:
+      "A digit was measured badly. Which digits could it have been? Draw one, or choose one, and sample the posterior under a trained network.",
+    controls: [
+      { kind: "sketch", name: "sketch", label: "draw a digit", size: 28 },
+      select("digit", "or take this one", ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"], "3"),
+      select("problem", "what is measured", ["a quarter of the pixels", "4× smaller", "one bit a pixel", "magnitudes of a coded Fourier transform"]),
+      range("rounds", "rounds of annealing", 2, 30, 1, 6),
+      range("seed", "random key", 0, 20, 1, 0),
+    ],
+  },
+  {
+    id: "counterfactual",
+    title: "Counterfactual sentences",
+    package: "causal-latent",
+    question: "What would the review say, had its author been of the other opinion? The model keeps the content and flips the noise of the style.",
+    controls: [
+      select("domain", "reviews of", ["restaurants", "films", "electronics", "hotels"]),
+      select("flip", "flip of the style", ["reflect", "noise"]),
+      range("count", "sentences", 3, 20, 1, 8),
+    ],
+  },
 ];

@@ -7,6 +7,8 @@ const demos = {
   "attention-phases": () => import("./demos/attention-phases.mjs"),
   "language-model": () => import("./demos/language-model.mjs"),
   "concept-tree": () => import("./demos/concept-tree.mjs"),
+  "inverse-problem": () => import("./demos/inverse-problem.mjs"),
+  counterfactual: () => import("./demos/counterfactual.mjs"),
 };
 
 self.onmessage = async ({ data: { run, id, values } }) => {
