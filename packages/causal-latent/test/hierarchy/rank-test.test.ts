@@ -114,7 +114,7 @@ describe("size of the tests at the 5 % level, 4 × 4 tables, n = 2000", () => {
     ["bootstrap", 2],
   ]; // prettier-ignore
   it.for(cases)("%s, rank %d", { timeout: 3_600_000 }, ([method, rank], { task }) => {
-    const heavy = method === "bootstrap" || method === "permutation" || method === "lr";
+    const heavy = method === "bootstrap" || method === "permutation";
     if (heavy && !slow) {
       const share = size(method, rank, 500, 40, 0);
       expect(share).toBeLessThanOrEqual(0.05 + 4 * Math.sqrt((0.05 * 0.95) / 40));
