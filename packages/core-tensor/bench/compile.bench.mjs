@@ -1,6 +1,6 @@
 // What do compiled programs gain over eager calls and over the compilers of other libraries?
 import { add, array, crossEntropy, exp, matmul, mul, neg, relu, square, sub, tanh, toTypedArray, treeMap, valueAndGrad } from "@provably/core-tensor";
-import { compile, free, pin } from "@provably/core-tensor/compile";
+import { compile, explain, free, pin } from "@provably/core-tensor/compile";
 import { numbers, pytorch } from "./data.mjs";
 
 const SIZE = 2 ** 20;
@@ -155,7 +155,27 @@ const decode = (n) => ({
   },
 });
 
+/** Two threads need two cores that nothing else uses. */
+const twoThreads = (n) => ({
+  name: `float32 matmul ${n}×${n}×${n} on two threads, resident`,
+  work: 2 * n ** 3,
+  unit: "GFLOPS",
+  bars: [{ peer: "one thread", ratio: 1.7 }],
+  async contestants() {
+    const [a, b] = pin([1, 2].map((seed) => array(numbers(n * n, seed), { shape: [n, n] })));
+    const on = (threads) => compile((u, v) => matmul(u, v), { threads, resident: true });
+    const [two, one] = [on(2), on(1)];
+    // workers join when they are up
+    for (let i = 0; i < 100 && !explain(two).includes("2 of them up"); i++) {
+      free(two(a, b));
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    const contestant = (name, f) => ({ name, run: () => free(f(a, b)), answer: () => toTypedArray(f(a, b)) });
+    return [contestant("two threads", two), contestant("one thread", one)];
+  },
+});
+
 export default {
-  title: "compile: fused and planned programs, one thread",
-  cases: [chainCase(false), chainCase(true), trainStep, ...[1024, 4096].map(decode)],
+  title: "compile: fused and planned programs",
+  cases: [chainCase(false), chainCase(true), trainStep, ...[1024, 4096].map(decode), ...[512, 1024].map(twoThreads)],
 };
