@@ -5,6 +5,6 @@ import { dawn, missing } from "./dawn.js";
 const slow = process.env["RUN_SLOW"] !== undefined;
 
 export const devices: readonly { kind: string; skip: boolean; open(): Promise<GpuJsDevice>; runs: number }[] = [
-  { kind: "webasm", skip: false, open: openWebAssembly, runs: slow ? 1000 : 200 },
-  { kind: "webgpu", skip: missing !== undefined, open: async () => openWebGpu({ gpu: await dawn() }), runs: slow ? 1000 : 60 },
+  { kind: "webasm", skip: false, open: openWebAssembly, runs: slow ? 1000 : 150 },
+  { kind: "webgpu", skip: missing !== undefined, open: async () => openWebGpu({ gpu: await dawn() }), runs: slow ? 1000 : 40 },
 ];
