@@ -145,7 +145,12 @@ function writeShorts(to: Int16Array, at: number, x: Float32Array, from: number, 
   }
   if (peak === 0) to.fill(0, at, at + count);
   const factor = 32767 / peak;
-  if (peak > 0) for (let i = 0; i < count; i++) to[at + i] = Math.round(x[from + i]! * factor);
+  // the store cuts fractions off: half a step away from zero rounds
+  if (peak > 0)
+    for (let i = 0; i < count; i++) {
+      const value = x[from + i]! * factor;
+      to[at + i] = value < 0 ? value - 0.5 : value + 0.5;
+    }
   return peak / 32767;
 }
 
