@@ -8,6 +8,15 @@ import { config, extents, ggufFile, parameters, someTokens } from "./model.mjs";
 const PROMPT = 64;
 const READ = 128;
 
+/** One step after another, from the end of the prompt and again from there after a while. */
+function stepper(model, cache, options) {
+  let at = cache;
+  return () => {
+    if (at.length > PROMPT + 32) at = cache;
+    ({ cache: at } = decodeStep(model, at, 5, options));
+  };
+}
+
 /** A step of the full model against moving as many bytes from one place to another. */
 function bandwidth(dtype) {
   return {
@@ -18,7 +27,7 @@ function bandwidth(dtype) {
       const { cache } = prefill(model, someTokens(PROMPT));
       const [from, to] = [new Uint8Array(model.sizeBytes).fill(1), new Uint8Array(model.sizeBytes)];
       return [
-        { name: "transformer-sparsity", run: () => decodeStep(model, cache, 5) },
+        { name: "transformer-sparsity", run: stepper(model, cache) },
         { name: "plain copy", run: () => to.set(from) },
       ];
     },
@@ -37,8 +46,8 @@ function sparsity(dtype) {
       const prompt = readPrompt(model, someTokens(PROMPT));
       const half = sparsify(model, prompt, { kind: "griffin", density: 0.5 });
       return [
-        { name: "half the neurons", run: () => decodeStep(model, prompt.cache, 5, half) },
-        { name: "all neurons", run: () => decodeStep(model, prompt.cache, 5) },
+        { name: "half the neurons", run: stepper(model, prompt.cache, half) },
+        { name: "all neurons", run: stepper(model, prompt.cache) },
       ];
     },
   };
@@ -55,7 +64,7 @@ function llamaCpp(type, dtype) {
       writeFileSync(file, ggufFile(type));
       const model = await loadModel(file, { dtype });
       const { cache } = prefill(model, someTokens(PROMPT));
-      const list = [{ name: "transformer-sparsity", run: () => decodeStep(model, cache, 5) }];
+      const list = [{ name: "transformer-sparsity", run: stepper(model, cache) }];
       const llama = peers["llama.cpp"]?.llama;
       if (llama) {
         const other = await llama.loadModel({ modelPath: file, useMmap: false });
