@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import {
   type Prediction,
+  addNoise,
   convertPrediction,
   empiricalDenoiser,
   empiricalDistribution,
@@ -12,7 +13,7 @@ import {
   mixtureResponsibilities,
   mixtureScore,
 } from "../src/index.js";
-import { allClose, slice, toTypedArray } from "@provably/core-tensor";
+import { allClose, item, slice, square, sub, sum, toTypedArray } from "@provably/core-tensor";
 import { key, normal } from "@provably/core-tensor/random";
 import { type GoldenMixture, expectNear, f64, load, mixtureOf } from "./fixtures.js";
 
@@ -20,9 +21,12 @@ interface ParameterCase extends Record<Prediction | "x", number[][]> {
   readonly alpha: number;
   readonly sigma: number;
 }
-const parameters = load<{ cases: ParameterCase[]; dsm: { prior: GoldenMixture; alphaBar: number[]; xt: number[][]; exactScore: number[][] } }>(
-  "parameterizations",
-);
+interface GoldenDsm extends Record<"x0" | "eps" | "xt" | "targetScore" | "exactScore", number[][]> {
+  readonly prior: GoldenMixture;
+  readonly alphaBar: number[];
+  readonly lossEps: number;
+}
+const parameters = load<{ cases: ParameterCase[]; dsm: GoldenDsm }>("parameterizations");
 
 describe.skipIf(parameters === undefined)("golden parameterisations", () => {
   const kinds = ["score", "eps", "x0", "v"] as const;
@@ -37,6 +41,18 @@ describe.skipIf(parameters === undefined)("golden parameterisations", () => {
   it("the mixture's score at noised points is the golden one, level by level", () => {
     const { prior, alphaBar, xt, exactScore } = parameters!.dsm;
     alphaBar.forEach((a, i) => expectNear(mixtureScore(mixtureOf(prior), f64([xt[i]!]), levelOf(a)), exactScore[i]!));
+  });
+  it("noised points, target scores and the loss of the exact score are the golden ones", () => {
+    const { prior, alphaBar, x0, eps, xt, targetScore, lossEps } = parameters!.dsm;
+    const losses = alphaBar.map((a, i) => {
+      const [level, noise] = [levelOf(a), f64([eps[i]!])];
+      const x = addNoise(f64([x0[i]!]), noise, level);
+      expectNear(x, xt[i]!);
+      expectNear(convertPrediction(noise, "eps", "score", x, level), targetScore[i]!);
+      const predicted = convertPrediction(mixtureScore(mixtureOf(prior), x, level), "score", "eps", x, level);
+      return item(sum(square(sub(predicted, noise))));
+    });
+    expectNear([losses.reduce((a, b) => a + b, 0) / losses.length], [lossEps]);
   });
 });
 
