@@ -8,3 +8,5 @@
 export { gatherPinned, pinMatrix, unpinned, type PinnedDType, type PinnedMatrix, type PinOptions } from "./matrix.js";
 // products
 export { combineRows, dotRows, type PinnedProductOptions } from "./product.js";
+// attention
+export { attendRows, type CachedRows } from "./attention.js";

@@ -99,6 +99,28 @@ describe.each(["off", "simd", "relaxed"] as const)("pinned matrices, WebAssembly
     });
   });
 
+  it.each([
+    [4, 2, 8, 1, 0],
+    [9, 3, 64, 70, 0],
+    [6, 6, 5, 33, 20],
+    [4, 1, 16, 7, 3],
+  ])(
+    "attention of %i heads over %i heads of keys of %i numbers, tokens %i, seen from %i, is that of the array function",
+    (heads, groups, d, n, start) => {
+      const draw = (size: number, seed: number) => noise("float32", size, seed) as Float32Array;
+      const [query, keys, values] = [draw(heads * d, 1), draw((n + 2) * groups * d, 2), draw((n + 2) * groups * d, 3)];
+      const rows = (x: Float32Array) =>
+        core.transpose(core.array(x.slice(start * groups * d, n * groups * d), { shape: [n - start, groups, d] }), [1, 0, 2]);
+      const expected = core.toTypedArray(core.attention(core.array(query, { shape: [heads, 1, d] }), rows(keys), rows(values)));
+      const actual = pinned.attendRows(query, { keys, values, numKvHeads: groups, headDim: d, start, stop: n });
+      expected.forEach((value, i) => {
+        expect(Math.abs(actual[i]! - value)).toBeLessThan(2e-6);
+      });
+      expect(() => pinned.attendRows(query, { keys, values, numKvHeads: groups, headDim: d, start: n, stop: n })).toThrow(/attendRows: tokens/);
+      expect(() => pinned.attendRows(query.subarray(1), { keys, values, numKvHeads: groups, headDim: d, stop: n })).toThrow(/query must hold/);
+    },
+  );
+
   it("gives zero for rows and vectors of zeros in bytes", () => {
     const w = pinned.pinMatrix(
       [

@@ -83,6 +83,11 @@ export function claim(bytes: number): { readonly store: Store; readonly block: B
   return store && block && { store, block };
 }
 
+/** Some memory, for operands that come and go; nothing where WebAssembly is off. */
+export function anyStore(): Store | undefined {
+  return stores[0] ?? openStore();
+}
+
 /** First free block that is large enough, from fresh pages when there is none. */
 function take(store: Store, bytes: number): Block | undefined {
   const { memory, free } = store;
