@@ -1,5 +1,6 @@
 /** Compiled functions: traced once for each kind of arguments, then run without the function. */
 import type { DenseArray, NdArray } from "../array/ndarray.js";
+import { checkFunction, checkList, checkRecord } from "../check.js";
 import { DomainError } from "../errors.js";
 import { treeFill } from "../tree/tree.js";
 import type { Device, ProgramDevice } from "./device.js";
@@ -92,6 +93,8 @@ export function compile<Args extends unknown[], Y>(
   f: (...args: Args) => Y,
   options: CompileOptions | DeviceCompileOptions = {},
 ): ((...args: Args) => Y) | ((...args: Args) => Promise<Y>) {
+  checkFunction("compile", "f", f);
+  checkRecord("compile", "options", options);
   const { cacheSize = 32 } = options;
   if (!Number.isInteger(cacheSize) || cacheSize < 1) throw new DomainError(`compile: cacheSize must be an integer ≥ 1, got ${cacheSize}`);
   if (isForDevice(options)) {
@@ -106,6 +109,7 @@ export function compile<Args extends unknown[], Y>(
       `compile: device must be "wasm", "js", or one made by webgpu(), webasm() or auto() of @provably/core-tensor/gpu, got ${String(options.device)}`,
     );
   const { donate = [], threads = 1 } = options;
+  checkList("compile", "donate", donate);
   if (!Number.isInteger(threads) || threads < 1 || threads > 16)
     throw new DomainError(`compile: threads must be an integer from 1 to 16, got ${threads}`);
   const programs = new Map<string, Program>();
@@ -166,7 +170,7 @@ export function executableOf(
  * @category Compilation
  */
 export function explain(compiled: (...args: never[]) => unknown): string {
-  const programs = programsOf.get(compiled);
+  const programs = typeof compiled === "function" ? programsOf.get(compiled) : undefined;
   if (programs === undefined) throw new DomainError("explain: the argument must be a function made by compile");
   if (programs.size === 0) return "not called yet: a program is made for each kind of arguments at its first call";
   return [...programs.values()].map(({ graph, executable }) => `${formatGraph(graph)}\n\n${executable.explain()}`).join("\n\n");

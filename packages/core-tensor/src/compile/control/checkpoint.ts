@@ -1,5 +1,6 @@
 /** Trading time for memory in gradients. */
 import type { NdArray } from "../../array/ndarray.js";
+import { checkFunction } from "../../check.js";
 import { bind } from "../../trace/bind.js";
 import type { Primitive } from "../../trace/primitive.js";
 import { customVjp } from "../../transform/custom-vjp.js";
@@ -35,6 +36,7 @@ const barrierPrimitive: Primitive<{ readonly unique: () => void }> = {
  * @category Control flow
  */
 export function checkpoint<Args extends unknown[], Y>(f: (...args: Args) => Y): (...args: Args) => Y {
+  checkFunction("checkpoint", "f", f);
   const anew = (args: Args): Args => {
     // functions are equal to themselves only
     const unique = (): void => undefined;

@@ -1,6 +1,7 @@
 /** Choosing between two functions by a truth value. */
 import { isFloat } from "../../array/dtype.js";
 import type { NdArray } from "../../array/ndarray.js";
+import { checkFunction } from "../../check.js";
 import { ShapeError } from "../../errors.js";
 import { where } from "../../ops/comparison.js";
 import { reshape } from "../../ops/reshape.js";
@@ -109,6 +110,8 @@ export const condPrimitive: Primitive<CondAttrs> = {
  * @category Control flow
  */
 export function cond<Args extends unknown[], Y>(predicate: ArrayInput, yes: (...args: Args) => Y, no: (...args: Args) => Y, ...operands: Args): Y {
+  checkFunction("cond", "yes", yes);
+  checkFunction("cond", "no", no);
   const choice = toArray("cond", predicate, "predicate");
   if (choice.size !== 1) throw new ShapeError(`cond: predicate must be a single value, got shape [${choice.shape.join(", ")}]`);
   const known = concreteOf(choice);

@@ -1,6 +1,7 @@
 /** Loops of a fixed number of steps. */
 import { isFloat } from "../../array/dtype.js";
 import type { NdArray } from "../../array/ndarray.js";
+import { checkFunction, checkRecord } from "../../check.js";
 import { DomainError, ShapeError } from "../../errors.js";
 import { add } from "../../ops/arithmetic.js";
 import { broadcastTo } from "../../ops/broadcast.js";
@@ -229,6 +230,8 @@ export interface ScanOptions {
  * @category Control flow
  */
 export function scan<C, X, Y>(f: (carry: C, x: X) => [C, Y], init: C, xs: X, options: ScanOptions = {}): [C, Y] {
+  checkFunction("scan", "f", f);
+  checkRecord("scan", "options", options);
   const start = asTree("scan", init) as C;
   const slices = asTree("scan", xs) as X;
   const carry = treeLeaves(start);
@@ -280,6 +283,7 @@ function run<C, X, Y>(f: (carry: C, x: X) => [C, Y], init: C, xs: X, length: num
       stacked.map((x) => template(x.dtype, x.shape.slice(1))),
     );
     const { result } = traceGraph(f, [init, oneSlice], "scan");
+    checkPair(result);
     const [, empty] = result as [C, Y];
     return [
       init,

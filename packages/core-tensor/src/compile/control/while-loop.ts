@@ -1,6 +1,7 @@
 /** Loops that run until a condition fails. */
 import { isFloat } from "../../array/dtype.js";
 import type { NdArray } from "../../array/ndarray.js";
+import { checkFunction, checkRecord } from "../../check.js";
 import { DomainError, ShapeError } from "../../errors.js";
 import { add } from "../../ops/arithmetic.js";
 import { less, logicalAnd, notEqual, where } from "../../ops/comparison.js";
@@ -9,6 +10,7 @@ import { item } from "../../ops/create.js";
 import { any } from "../../ops/reduce.js";
 import { reshape } from "../../ops/reshape.js";
 import { bind } from "../../trace/bind.js";
+import { toArray } from "../../trace/input.js";
 import type { Primitive } from "../../trace/primitive.js";
 import { asTree } from "../../transform/vjp.js";
 import { vmap } from "../../transform/vmap.js";
@@ -148,6 +150,9 @@ export interface WhileOptions {
  * @category Control flow
  */
 export function whileLoop<S>(condition: (state: S) => NdArray, body: (state: S) => S, init: S, options: WhileOptions = {}): S {
+  checkFunction("whileLoop", "condition", condition);
+  checkFunction("whileLoop", "body", body);
+  checkRecord("whileLoop", "options", options);
   const { maxIterations } = options;
   if (maxIterations !== undefined && !(Number.isInteger(maxIterations) && maxIterations >= 0))
     throw new DomainError(`whileLoop: maxIterations must be an integer ≥ 0, got ${maxIterations}`);
@@ -174,7 +179,8 @@ function counted<S>(condition: (state: S) => NdArray, body: (state: S) => S, ini
   return last;
 }
 
-function checkSingle(x: NdArray): NdArray {
+function checkSingle(result: NdArray): NdArray {
+  const x = toArray("whileLoop", result, "the condition");
   if (x.size !== 1) throw new ShapeError(`whileLoop: condition must give a single value, got shape [${x.shape.join(", ")}]`);
   return reshape(x, []);
 }
