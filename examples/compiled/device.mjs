@@ -6,8 +6,16 @@ export async function deviceNamed(name) {
   if (name === "js" || name === "wasm") return name;
   const { webasm, webgpu } = await import("@provably/core-tensor/gpu");
   if (name === "webasm") return webasm();
-  if (name === "webgpu") return webgpu();
+  if (name === "webgpu") return webgpu(await implementation());
   throw new Error(`the device must be js, wasm, webgpu or webasm, got ${name}`);
+}
+
+/** Browsers have WebGPU; in Node the npm package webgpu brings Dawn, which needs a Vulkan loader and a driver. */
+async function implementation() {
+  if (globalThis.navigator?.gpu !== undefined) return {};
+  const { create, globals } = await import("webgpu");
+  Object.assign(globalThis, globals);
+  return { gpu: create([]) };
 }
 
 /** Milliseconds of the first call, which compiles, and of the next ones on average. */
