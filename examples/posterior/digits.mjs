@@ -40,7 +40,7 @@ const images = ({ images: values, count, size }) =>
     { shape: [count, size] },
   );
 
-/** One image of each digit, which neither prior has seen: the network was trained on the first 850 of each. */
+/** An image of each digit, which neither prior has seen: the network was trained on the first 850 of each. The package holds fewer than 900 fives, so none. */
 export const heldOut = (perClass = 1) => images(digits(perClass, { skip: 900 }));
 
 /** The trained network, or the first 200 images of each digit as a law. */
