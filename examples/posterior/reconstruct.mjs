@@ -1,5 +1,5 @@
 // Tables and pictures of reconstructed digits, every method against every other.
-//   node examples/posterior/reconstruct.mjs                         everything, about fifteen minutes on one core
+//   node examples/posterior/reconstruct.mjs                         everything, about half an hour on one core
 //   node examples/posterior/reconstruct.mjs network "one bit a pixel" DPnP    one prior, one problem, one method
 // What is done is stored in examples/posterior/out/ and not done again.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
