@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type NdArray, DomainError, add, exp, matmul, mul, softmax, sum, tanh, toTypedArray } from "@provably/core-tensor";
+import { type NdArray, DomainError, add, exp, matmul, matrixTranspose, mul, softmax, sum, tanh, toTypedArray } from "@provably/core-tensor";
 import { compile, explain } from "@provably/core-tensor/compile";
 import { key, normal } from "@provably/core-tensor/random";
 
@@ -32,6 +32,17 @@ describe("threads", () => {
         });
       }
     }, 60_000);
+
+  it("one row through a matrix, by rows and by columns, is the same bits too", async () => {
+    const products = (...[x, w]: NdArray[]): NdArray[] => [matmul(x!, w!), matmul(x!, matrixTranspose(w!)), matmul(w!, matrixTranspose(x!))];
+    const args = [normal(key("row"), [1, 601]), normal(key("matrix"), [601, 601])];
+    const want = compile(products)(...args).map((y) => toTypedArray(y));
+    const compiled = compile(products, { threads: 3 });
+    await whenUp(compiled, args, 3);
+    compiled(...args).forEach((y, k) => {
+      expect(Buffer.from(toTypedArray(y).buffer).equals(Buffer.from(want[k]!.buffer)), `output ${k}`).toBe(true);
+    });
+  });
 
   it("wants a number that makes sense", () => {
     expect(() => compile(f, { threads: 0 })).toThrow(DomainError);

@@ -11,8 +11,9 @@ import { type FloatType, type Kernel, aligned } from "./store.js";
 /** Up to this many rows a product streams the other matrix once instead of packing it. */
 const FEW = 4;
 
-/** Products with less arithmetic run on one thread. */
+/** Products with less arithmetic run on one thread, and so do those that stream a smaller matrix. */
 const PARALLEL_FLOPS = 2e6;
+const PARALLEL_BYTES = 1 << 20;
 
 /** Threads' shares begin at a multiple of this, which both builds' register tiles divide; and least rows of a share. */
 const MR = 12;
@@ -82,21 +83,39 @@ export function lowerMatmul(lowering: Lowering, node: Node, inputs: readonly Pla
   const { store } = lowering;
   const count = aStack.length;
   if (few || column) {
-    const vecmat: Kernel = store.kernel("vecmat", type);
+    // few rows of vectors times a matrix `[k, outs]` that is read once
+    const [vectors, matrix] = few ? [left, right] : [right, left];
+    const [vectorStack, matrixStack] = few ? [aStack, bStack] : [bStack, aStack];
+    const [rows, outs] = few ? [m, n] : [1, m];
+    const { rowBytes, colBytes } = few ? b : { rowBytes: a.colBytes, colBytes: a.rowBytes };
+    const acrossRows = colBytes === bytes;
+    const stream = store.kernel("vecmat", type)[acrossRows ? "axpyRows" : "dotRows"]!;
+    const crew = rows === 1 && outs * k * bytes >= PARALLEL_BYTES ? store.crew : undefined;
+    const shares = crew === undefined ? 1 : lowering.threads;
+    const cuts = Array.from({ length: shares + 1 }, (_, i) => (i === shares ? outs : Math.round((outs * i) / shares / 64) * 64));
     lowering.step({
       label: few ? `vecmat ${m}x${k}x${n}` : `matvec ${m}x${k}`,
       nodes: [node],
       reads: [left.buffer, right.buffer],
       writes: [place.buffer],
       run(machine) {
-        const [x, y, z] = [addressOf(machine, left), addressOf(machine, right), addressOf(machine, place)];
+        const [x, w, z] = [addressOf(machine, vectors), addressOf(machine, matrix), addressOf(machine, place)];
         for (let p = 0; p < count; p++) {
-          const [xp, yp, zp] = [x + aStack[p]!, y + bStack[p]!, z + p * size];
-          if (few) {
-            if (b.colBytes === bytes) vecmat["axpyRows"]!(xp, yp, b.rowBytes, zp, m, n, k);
-            else vecmat["dotRows"]!(xp, yp, b.colBytes, zp, m, n, k);
-          } else if (a.colBytes === bytes) vecmat["dotRows"]!(yp, xp, a.rowBytes, zp, 1, m, k);
-          else vecmat["axpyRows"]!(yp, xp, a.colBytes, zp, 1, m, k);
+          const share = (i: number): number[] => [
+            x + vectorStack[p]!,
+            w + matrixStack[p]! + cuts[i]! * (acrossRows ? bytes : colBytes),
+            acrossRows ? rowBytes : colBytes,
+            z + p * size + cuts[i]! * bytes,
+            rows,
+            cuts[i + 1]! - cuts[i]!,
+            k,
+          ];
+          if (crew === undefined) stream(...share(0));
+          else
+            crew.run(
+              stream,
+              Array.from({ length: shares }, (_, i) => share(i)),
+            );
         }
       },
     });
