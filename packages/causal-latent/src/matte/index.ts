@@ -5,7 +5,8 @@
  */
 
 // flows
-export { scalarFlow, type FlowConfig, type FlowValue, type ScalarFlow } from "./flow/scalar-flow.js";
+export type { FlowValue, ScalarFlow } from "./flow/family.js";
+export { scalarFlow, type FlowConfig } from "./flow/scalar-flow.js";
 export { rationalLinearSpline } from "./flow/rational-linear.js";
 export { rationalQuadraticSpline } from "./flow/rational-quadratic.js";
 export { denseSigmoidalFlow, type SigmoidalOptions } from "./flow/dense-sigmoidal.js";

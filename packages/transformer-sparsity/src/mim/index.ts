@@ -60,7 +60,8 @@ export { detectPhases, type PhaseOptions, type Phases } from "./theory/phases.js
 export { certifyAreaAttention, certifyPhases, certifyReconstruction, type CertifyReconstructionOptions } from "./theory/certificates.js";
 
 // attention maps of any model
-export { attentionFromQK, attentionFromTensor, type AttentionInput } from "./attention/input.js";
+export { attentionFromQK, attentionFromTensor } from "./attention/input.js";
+export type { AttentionInput } from "./attention/tensor.js";
 export { areaAttention, dropTokens, heavyHitters, receivedAttention } from "./attention/received.js";
 export { attentionRollout, topKAttention } from "./attention/rollout.js";
 // metrics of attention maps

@@ -4,7 +4,7 @@ import { type ArrayInput } from "@provably/core-tensor";
 import { NotFactorisableError } from "../errors.js";
 import { float64Of } from "../internal/arrays.js";
 import { combinations } from "../internal/subsets.js";
-import { assign } from "../metrics/assignment.js";
+import { assign } from "../../internal/assignment.js";
 
 /**
  * The components of joint states from the geometry of their centres.

@@ -2,7 +2,7 @@
 import { type ArrayInput, ShapeError } from "@provably/core-tensor";
 import { InvalidDataError } from "../errors.js";
 import { float64Of } from "../internal/arrays.js";
-import { assign } from "./assignment.js";
+import { assign } from "../../internal/assignment.js";
 
 /** The table of two labellings. */
 function tableOf(fn: string, first: ArrayInput, second: ArrayInput): { counts: number[][]; rows: number[]; columns: number[]; n: number } {

@@ -1,6 +1,6 @@
 /** How close a found graph is to the true one, whatever the latents are called. */
 import { GraphError } from "../errors.js";
-import { assign } from "./assignment.js";
+import { assign } from "../../internal/assignment.js";
 
 /**
  * Two names joined by an edge; direction does not matter for the skeleton.

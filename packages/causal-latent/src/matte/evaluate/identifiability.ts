@@ -2,7 +2,7 @@
 import { type ArrayInput, DomainError, type NdArray, ShapeError, array, matmul, matrixTranspose, toTypedArray } from "@provably/core-tensor";
 import { cholesky, lstsq, triangularSolve } from "@provably/core-tensor/linalg";
 import { type RngKey, foldIn, key as keyOf, permutation } from "@provably/core-tensor/random";
-import { assign } from "../internal/assignment.js";
+import { assign } from "../../internal/assignment.js";
 
 /** Columns of a matrix as lists. */
 function columns(fn: string, name: string, x: ArrayInput): number[][] {
@@ -70,7 +70,7 @@ export function mcc(
   const prepare = (x: number[]): number[] => standardised(correlation === "spearman" ? ranks(x) : x);
   const [a, b] = [z.map(prepare), t.map(prepare)];
   const strength = a.map((x) => b.map((y) => Math.abs(average(x.map((v, i) => v * y[i]!)))));
-  const matching = assign(strength.map((row) => row.map((s) => -s)));
+  const matching = assign(strength);
   return { value: average(matching.map((j, i) => strength[i]![j]!)), matching };
 }
 

@@ -23,7 +23,7 @@ import {
   astype,
   array,
 } from "@provably/core-tensor";
-import type { FlowValue } from "./scalar-flow.js";
+import type { FlowValue } from "./family.js";
 
 const MIN_WIDTH = 1e-3;
 const MIN_SLOPE = 1e-3;

@@ -5,7 +5,7 @@ import type { RngKey } from "@provably/core-tensor/random";
 import { foldIn } from "@provably/core-tensor/random";
 import { type MlpParams, initMlp, mlp } from "../network/mlp.js";
 import { pieces } from "./bins.js";
-import type { ScalarFlow } from "./scalar-flow.js";
+import type { ScalarFlow } from "./family.js";
 
 /**
  * Networks from the context to the raw numbers of a flow on `d` components.

@@ -28,7 +28,7 @@ import {
 } from "@provably/core-tensor";
 import { asArray } from "../internal/arrays.js";
 import { pieces } from "./bins.js";
-import { type FlowValue, type ScalarFlow, checkRaw } from "./scalar-flow.js";
+import { type FlowValue, type ScalarFlow, checkRaw } from "./family.js";
 
 const DELTA = 1e-6;
 /** Raw number whose softplus is 1 − δ. */

@@ -2,7 +2,7 @@
 import { type ArrayInput, type NdArray, add, div, lessEqual, log, mul, sigmoid, sqrt, square, sub, where } from "@provably/core-tensor";
 import { asArray } from "../internal/arrays.js";
 import { type SplineOptions, UNIT_SLOPE, checkSpline, locate, pick, pieces, withTails } from "./bins.js";
-import { type FlowValue, type ScalarFlow, checkRaw } from "./scalar-flow.js";
+import { type FlowValue, type ScalarFlow, checkRaw } from "./family.js";
 
 /**
  * Monotone rational-linear splines on $[-B, B]$, the identity outside.
@@ -23,7 +23,6 @@ import { type FlowValue, type ScalarFlow, checkRaw } from "./scalar-flow.js";
  * @example
  * ```ts
  * import { array, item } from "@provably/core-tensor";
-import { asArray } from "../internal/arrays.js";
  * import { rationalLinearSpline } from "@provably/causal-latent/matte";
  *
  * const spline = rationalLinearSpline({ bins: 4 });

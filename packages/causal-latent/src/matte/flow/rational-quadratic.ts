@@ -2,7 +2,7 @@
 import { type ArrayInput, add, div, log, mul, neg, sqrt, square, sub } from "@provably/core-tensor";
 import { asArray } from "../internal/arrays.js";
 import { type SplineOptions, UNIT_SLOPE, checkSpline, locate, pieces, withTails } from "./bins.js";
-import { type FlowValue, type ScalarFlow, checkRaw } from "./scalar-flow.js";
+import { type FlowValue, type ScalarFlow, checkRaw } from "./family.js";
 
 /**
  * Monotone rational-quadratic splines on $[-B, B]$, the identity outside.

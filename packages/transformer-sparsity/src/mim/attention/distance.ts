@@ -2,7 +2,7 @@
 import { DomainError, type NdArray, ShapeError } from "@provably/core-tensor";
 import { checkPositive } from "../internal/check.js";
 import { type Maps, perQuery, readMaps } from "../internal/maps.js";
-import type { AttentionInput } from "./input.js";
+import type { AttentionInput } from "./tensor.js";
 
 /**
  * Options of {@link attentionDistance}.

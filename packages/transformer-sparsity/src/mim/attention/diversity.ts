@@ -2,7 +2,7 @@
 import { DomainError, type NdArray, ShapeError, array } from "@provably/core-tensor";
 import { type RowDistance, meanPairDistance, mutualInformation, rowDistance } from "../internal/diversity.js";
 import { type Maps, perMap, readMaps } from "../internal/maps.js";
-import type { AttentionInput } from "./input.js";
+import type { AttentionInput } from "./tensor.js";
 
 /**
  * How far two attention rows are apart: `cosine` $1 - \cos$, `l2` the Euclidean distance, `tv` the total variation $\frac12 \lVert a - b \rVert_1$, `jsd` the

@@ -1,14 +1,7 @@
 /** Getting attention maps in: tensors of other libraries, files, or raw queries and keys. */
 import { DomainError, type NdArray, ShapeError, array, matmul, matrixTranspose, mul, softmax } from "@provably/core-tensor";
 import { decodeNpy } from "@provably/core-tensor/io";
-import { readTensor } from "../internal/maps.js";
-
-/**
- * Attention maps `[…, queries, keys]` whose rows are distributions: an array of this house, or anything with `data` and `dims`, such as the tensors that
- * transformers.js and ONNX Runtime return. Usual axes in front are `[batch, heads]`.
- * @category Attention maps
- */
-export type AttentionInput = NdArray | { readonly data: unknown; readonly dims: readonly number[] };
+import { type AttentionInput, readTensor } from "./tensor.js";
 
 /**
  * An array of an attention tensor of another library, float32 or float64 as it came.

@@ -1,7 +1,7 @@
 /** What the keys receive. */
 import { DomainError, type NdArray, ShapeError, array } from "@provably/core-tensor";
-import { type Maps, readMaps, readTensor } from "../internal/maps.js";
-import type { AttentionInput } from "./input.js";
+import { type Maps, readMaps } from "../internal/maps.js";
+import { readTensor, type AttentionInput } from "./tensor.js";
 import { checkK } from "./spread.js";
 
 function columnSums({ data, count, queries, keys }: Maps): Float64Array {

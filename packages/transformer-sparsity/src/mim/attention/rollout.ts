@@ -1,7 +1,7 @@
 /** Attention through several layers, and attention to the best few keys. */
 import { DomainError, type NdArray, ShapeError, add, array, eye, matmul, mul, where, softmax, toTypedArray } from "@provably/core-tensor";
 import { readMaps } from "../internal/maps.js";
-import type { AttentionInput } from "./input.js";
+import type { AttentionInput } from "./tensor.js";
 import { checkK } from "./spread.js";
 
 /**

@@ -1,7 +1,7 @@
 /** How widely a query spreads its attention. */
 import { DomainError, type NdArray } from "@provably/core-tensor";
 import { perQuery, readMaps } from "../internal/maps.js";
-import type { AttentionInput } from "./input.js";
+import type { AttentionInput } from "./tensor.js";
 
 export function rowEntropy(row: Float64Array): number {
   let total = 0;

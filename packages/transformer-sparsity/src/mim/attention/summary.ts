@@ -1,9 +1,9 @@
 /** All metrics of a whole model in one table. */
 import { DomainError, type NdArray, toTypedArray } from "@provably/core-tensor";
-import { readTensor } from "../internal/maps.js";
+import { readTensor, type AttentionInput } from "./tensor.js";
 import { attentionDistance } from "./distance.js";
 import { attentionDiversity, headDiversity, normalizedMutualInformation, queryStd } from "./diversity.js";
-import { type AttentionInput, attentionFromTensor } from "./input.js";
+import { attentionFromTensor } from "./input.js";
 import { dropTokens } from "./received.js";
 import { attentionEntropy, attentionGini, attentionHoyer, attentionPerplexity, coverageCount, participationRatio, topKMass } from "./spread.js";
 

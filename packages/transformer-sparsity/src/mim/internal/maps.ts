@@ -1,6 +1,6 @@
 /** Attention maps as flat arrays: reading them in, checking them, and measuring each query or each map. */
-import { DTypeError, DomainError, type NdArray, ShapeError, array, isNdArray, toTypedArray } from "@provably/core-tensor";
-import type { AttentionInput } from "../attention/input.js";
+import { DomainError, type NdArray, ShapeError, array } from "@provably/core-tensor";
+import { type AttentionInput, readTensor } from "../attention/tensor.js";
 
 /** Stacked maps of `queries` rows of `keys` numbers. */
 export interface Maps {
@@ -10,21 +10,6 @@ export interface Maps {
   readonly count: number;
   readonly queries: number;
   readonly keys: number;
-}
-
-/** The elements and the shape of an attention tensor, ours or a foreign one. */
-export function readTensor(fn: string, input: AttentionInput): { data: Float32Array | Float64Array; shape: readonly number[]; tolerance: number } {
-  if (isNdArray(input)) {
-    const data = toTypedArray(input);
-    const floats = data instanceof Float64Array || data instanceof Float32Array ? data : Float32Array.from(data);
-    return { data: floats, shape: input.shape, tolerance: input.dtype === "float64" ? 1e-8 : 1e-4 };
-  }
-  const { data, dims } = input;
-  if (!(data instanceof Float32Array) && !(data instanceof Float64Array))
-    throw new DTypeError(`${fn}: attention must hold a Float32Array or a Float64Array, got ${Object.prototype.toString.call(data).slice(8, -1)}`);
-  if (dims.reduce((a, b) => a * b, 1) !== data.length)
-    throw new ShapeError(`${fn}: attention has dims [${dims.join(", ")}] but ${data.length} numbers`);
-  return { data, shape: dims, tolerance: data instanceof Float64Array ? 1e-8 : 1e-4 };
 }
 
 /** What rows may sum to: 1, also 0, at most 1, or anything. */

@@ -1,6 +1,6 @@
 /** Pictures of attention maps, partitions and reconstructions. */
 import { DomainError, type NdArray, ShapeError, array } from "@provably/core-tensor";
-import type { AttentionInput } from "../attention/input.js";
+import type { AttentionInput } from "../attention/tensor.js";
 import { readMaps } from "../internal/maps.js";
 import { COLOURS, drawing, label, picture, rectangle } from "../internal/svg.js";
 import type { SpatialDistribution } from "../world/distribution.js";
