@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { type NdArray, DomainError, add, exp, matmul, matrixTranspose, mul, softmax, sum, tanh, toTypedArray } from "@provably/core-tensor";
 import { compile, explain } from "@provably/core-tensor/compile";
 import { key, normal } from "@provably/core-tensor/random";
+import { sharedStore } from "../../src/compile/wasm/store.js";
 
 const f = (...[x, w, b]: NdArray[]): NdArray[] => {
   const h = tanh(add(matmul(x!, w!), b!));
@@ -42,6 +43,19 @@ describe("threads", () => {
     compiled(...args).forEach((y, k) => {
       expect(Buffer.from(toTypedArray(y).buffer).equals(Buffer.from(want[k]!.buffer)), `output ${k}`).toBe(true);
     });
+  });
+
+  it("does the work of workers that fail", async () => {
+    const product = (...[x, w]: NdArray[]): NdArray[] => [matmul(x!, w!)];
+    const args = [normal(key("left"), [300, 200]), normal(key("right"), [200, 300])];
+    const want = compile(product)(...args).map((y) => toTypedArray(y));
+    const compiled = compile(product, { threads: 2 });
+    await whenUp(compiled, args, 2);
+    // a module that no engine takes, before the next call
+    const { crew } = sharedStore(2)!;
+    crew!.add(() => undefined, Uint8Array.of(1, 2, 3));
+    for (let i = 0; i < 8; i++) expect(Buffer.from(toTypedArray(compiled(...args)[0]!).buffer).equals(Buffer.from(want[0]!.buffer))).toBe(true);
+    expect(explain(compiled)).toMatch(/1 of them up/);
   });
 
   it("wants a number that makes sense", () => {

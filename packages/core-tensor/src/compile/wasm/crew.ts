@@ -38,12 +38,18 @@ const start = ({ memory, modules, at, moduleAt }) => {
   for (let ticket = 0; ;) {
     Atomics.wait(box, ${TICKET}, ticket);
     ticket = Atomics.load(box, ${TICKET});
-    if (box[${COMMAND}] === ${LOAD}) {
-      const module = new WebAssembly.Module(new Uint8Array(memory.buffer, moduleAt, box[${COUNT}]).slice());
-      functions.push(new WebAssembly.Instance(module, { e: { m: memory, ...kernels } }).exports.run);
-    } else functions[box[${FUNCTION}]](...box.subarray(${ARGS}, ${ARGS} + box[${COUNT}]));
+    try {
+      if (box[${COMMAND}] === ${LOAD}) {
+        const module = new WebAssembly.Module(new Uint8Array(memory.buffer, moduleAt, box[${COUNT}]).slice());
+        functions.push(new WebAssembly.Instance(module, { e: { m: memory, ...kernels } }).exports.run);
+      } else functions[box[${FUNCTION}]](...box.subarray(${ARGS}, ${ARGS} + box[${COUNT}]));
+    } catch {
+      // the caller does this share itself, and all later ones
+      Atomics.store(box, ${READY}, 0);
+    }
     Atomics.store(box, ${DONE}, ticket);
     Atomics.notify(box, ${DONE});
+    if (Atomics.load(box, ${READY}) === 0) return;
   }
 };`;
 
@@ -87,6 +93,11 @@ interface Member {
   /** Generated modules it has. */
   loaded: number;
   ticket: number;
+}
+
+/** Whether a worker has started and has not failed. */
+function isUp({ box }: Member): boolean {
+  return Atomics.load(box, READY) === 1;
 }
 
 /** Whether the calling thread may sleep: not the main thread of a browser. */
@@ -134,7 +145,7 @@ export class Crew {
 
   /** Workers that are up. */
   get numReady(): number {
-    return this.members.filter(({ box }) => Atomics.load(box, READY) === 1).length;
+    return this.members.filter(isUp).length;
   }
 
   /** Makes a generated function known. */
@@ -146,19 +157,33 @@ export class Crew {
   /** Calls `fn` once with each list of arguments, on as many threads as there are. */
   run(fn: (...args: number[]) => unknown, shares: readonly number[][]): void {
     const number = this.numbers.get(fn);
-    const helpers = number === undefined || shares[0]!.length > MAX_ARGS ? [] : this.members.filter(({ box }) => Atomics.load(box, READY) === 1);
-    const busy = helpers.slice(0, shares.length - 1);
-    busy.forEach((member, i) => {
-      for (; member.loaded < this.generated.length; member.loaded++) {
-        const bytes = this.generated[member.loaded]!;
-        new Uint8Array(this.memory.buffer, this.moduleAt, bytes.length).set(bytes);
-        this.send(member, LOAD, 0, [bytes.length]);
-        this.join(member);
+    const helpers = number === undefined || shares[0]!.length > MAX_ARGS ? [] : this.members.filter(isUp);
+    const given: { readonly member: Member; readonly share: number[] }[] = [];
+    const own: number[][] = [];
+    shares.forEach((share, i) => {
+      const member = i === 0 ? undefined : helpers[i - 1];
+      if (member === undefined || !this.catchUp(member)) own.push(share);
+      else {
+        this.send(member, RUN, number!, share);
+        given.push({ member, share });
       }
-      this.send(member, RUN, number!, shares[i]!);
     });
-    for (let i = busy.length; i < shares.length; i++) fn(...shares[i]!);
-    for (const member of busy) this.join(member);
+    for (const share of own) fn(...share);
+    for (const { member, share } of given) {
+      this.join(member);
+      if (!isUp(member)) fn(...share);
+    }
+  }
+
+  /** Sends a worker the generated modules that it does not have; false when it fails at one. */
+  private catchUp(member: Member): boolean {
+    for (; member.loaded < this.generated.length && isUp(member); member.loaded++) {
+      const bytes = this.generated[member.loaded]!;
+      new Uint8Array(this.memory.buffer, this.moduleAt, bytes.length).set(bytes);
+      this.send(member, LOAD, 0, [bytes.length]);
+      this.join(member);
+    }
+    return isUp(member);
   }
 
   private send(member: Member, command: number, fn: number, args: readonly number[]): void {
