@@ -6,7 +6,7 @@ import { costModel, decodeStep, languageModel, loadModel, prefill, readPrompt, s
 import { config, extents, ggufFile, parameters, someTokens } from "./model.mjs";
 
 const PROMPT = 64;
-const READ = 128;
+const READ = 256;
 
 /** One step after another, from the end of the prompt and again from there after a while. */
 function stepper(model, cache, options) {

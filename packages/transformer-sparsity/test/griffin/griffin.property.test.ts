@@ -335,4 +335,39 @@ describe("a small model", () => {
     // single precision: differences of numbers of order 0.1 by 2e-2
     expect(toTypedArray(slope[name]!)[at]).toBeCloseTo((nudged(h) - nudged(-h)) / (2 * h), 3);
   });
+
+  it("names what is wrong", () => {
+    const prompt = readPrompt(model, ids);
+    const choose = (options: object) => () => selectExperts(prompt.statistics, options);
+    expect(choose({ density: 0 })).toThrow(/density must be in \(0, 1\], got 0 .*allowEmpty/);
+    expect(choose({ density: 1.5 })).toThrow(/got 1.5/);
+    expect(choose({ density: NaN })).toThrow(/got NaN/);
+    expect(choose({ density: 0.01 })).toThrow(/keeps none of the 40 neurons of layer 0; the smallest that keeps one is 0.025/);
+    expect(choose({ density: [0.5, 0.5] })).toThrow(/must hold 3 numbers, one for each layer, got 2/);
+    expect(choose({ k: 41 })).toThrow(/k must be in 1 … 40, got 41/);
+    expect(choose({ k: 2.5 })).toThrow(/k must be an integer, got 2.5/);
+    expect(choose({})).toThrow(/give either density or k/);
+    expect(choose({ k: 3, method: "sample" })).toThrow(/needs a key/);
+    const set = (first: number[]) => ({ layers: [Int32Array.from(first), Int32Array.of(1), Int32Array.of(2)], retainedEnergy: [] });
+    expect(() => prunedFeedForward(model, set([3, 3]))).toThrow(/layer 0 of experts holds 3 twice/);
+    expect(() => prunedFeedForward(model, set([40]))).toThrow(/indices in 0 … 39, got 40/);
+    const sorted = decodeStep(model, prompt.cache, 1, { feedForward: prunedFeedForward(model, set([1, 5])) }).logits;
+    expectNear(decodeStep(model, prompt.cache, 1, { feedForward: prunedFeedForward(model, set([5, 1])) }).logits, sorted, 0);
+    expect(() => prefill(model, [])).toThrow(/at least one token/);
+    expect(() => prefill(model, [61])).toThrow(/token 0 must be an integer in 0 … 60, got 61/);
+    expect(() => prefill(model, new Array<number>(65).fill(1))).toThrow(/65 tokens, the model's positions end at 64/);
+    expect(() => classificationLogits(model, [1], { kind: "griffin", density: 0.5 })).toThrow(/at least two tokens/);
+    expect(() => [...generateTokens(model, ids, { sampling: {} })]).toThrow(/need a key/);
+    expect(() => sparsify(model, prompt, { kind: "cats", density: 0.5 })).toThrow(/keepActivations/);
+    for (const bad of [NaN, Infinity]) expect(() => neuronStatistic([1, 2, bad, 3], 2)).toThrow(/token 1 are not finite/);
+    expect(neuronStatistic([0, 0, 1e-300, 0], 2).sumSquares).toEqual(Float64Array.of(1, 0));
+  });
+
+  it("works with a prompt of one token", () => {
+    const { statistics } = readPrompt(model, [7]);
+    statistics.layers.forEach(({ sumSquares, tokens }) => {
+      expect(sum(sumSquares)).toBeCloseTo(1, 9);
+      expect(tokens).toBe(1);
+    });
+  });
 });

@@ -56,24 +56,24 @@ export function neuronStatistic(activations: ArrayLike<number>, numNeurons: numb
 function addTokens(sumSquares: Float64Array, z: ArrayLike<number>, where: string, first: number): void {
   const n = sumSquares.length;
   for (let at = 0, t = 0; at < z.length; at += n, t++) {
-    let energy = rowEnergy(z, at, n, 1);
-    let unit = 1;
-    // the squares may have left the range of doubles
-    if (!(energy > 1e-200 && energy < 1e200)) {
-      unit = 0;
-      for (let j = 0; j < n; j++) if (!(Math.abs(z[at + j]!) <= unit)) unit = Math.abs(z[at + j]!);
-      if (unit === 0) continue;
-      if (!Number.isFinite(unit)) throw new DomainError(`${where}: the activations of token ${first + t} are not finite`);
-      energy = rowEnergy(z, at, n, unit);
-    }
-    for (let j = 0; j < n; j++) sumSquares[j]! += (z[at + j]! / unit) ** 2 / energy;
+    let energy = 0;
+    for (let j = at; j < at + n; j++) energy += z[j]! * z[j]!;
+    if (energy > 1e-200 && energy < 1e200) {
+      const share = 1 / energy;
+      for (let j = 0; j < n; j++) sumSquares[j]! += z[at + j]! * z[at + j]! * share;
+    } else addExtreme(sumSquares, z, at, `${where}: the activations of token ${first + t} are not finite`);
   }
 }
 
-function rowEnergy(z: ArrayLike<number>, at: number, n: number, unit: number): number {
-  let energy = 0;
-  for (let j = 0; j < n; j++) energy += (z[at + j]! / unit) ** 2;
-  return energy;
+/** Adds a row whose squares may leave the range of doubles, or that is zero. */
+function addExtreme(sumSquares: Float64Array, z: ArrayLike<number>, at: number, message: string): void {
+  const row = Float64Array.from(sumSquares, (_, j) => z[at + j]!);
+  if (!row.every(Number.isFinite)) throw new DomainError(message);
+  const peak = row.reduce((m, v) => Math.max(m, Math.abs(v)), 0);
+  if (peak === 0) return;
+  const shares = row.map((v) => (v / peak) ** 2);
+  const energy = shares.reduce((a, b) => a + b, 0);
+  for (let j = 0; j < row.length; j++) sumSquares[j]! += shares[j]! / energy;
 }
 
 /** A running sum over the calls of a hook; `finish` gives the statistics. */
