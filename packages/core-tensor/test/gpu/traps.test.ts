@@ -24,7 +24,7 @@ async function run(gpu: GpuInstance, source: string, x: readonly number[], size 
 /** The kernels of a function. */
 const kernelsOf = (f: (...args: NdArray[]) => unknown, args: readonly NdArray[]): string[] => {
   const { outputs, kept } = lower(traceGraph(f, args).graph);
-  return plan(outputs, kept, 7).map((k) => k.source);
+  return plan(outputs, kept, { maxArrays: 7, wideFrom: Infinity }).map((k) => k.source);
 };
 
 describe.each(devices)("gpu.js on $kind", ({ kind, skip, open }) => {

@@ -7,6 +7,7 @@
  */
 import type { Device } from "../../compile/device.js";
 import { DeviceError } from "../../errors.js";
+import { withFourResults } from "./four-results.js";
 import type { GpuAdapter, GpuDeviceHandle, GpuInstance } from "./gpujs.js";
 
 type GpuModule = typeof import("./gpujs.js");
@@ -38,6 +39,8 @@ export interface GpuJsDevice extends Pick<Device, "name" | "close"> {
   readonly gpu: GpuInstance;
   /** Arrays that one kernel may read. */
   readonly maxArrays: number;
+  /** Elements of a result from which on a thread may compute four; Infinity where it cannot. */
+  readonly wideFrom: number;
   /** Bytes that one array may have. */
   readonly maxBytes: number;
   /** Throws when the device is gone. */
@@ -66,6 +69,7 @@ export async function openWebAssembly(): Promise<GpuJsDevice> {
     module,
     gpu,
     maxArrays: Infinity,
+    wideFrom: Infinity,
     maxBytes: 2 ** 31 - 1,
     keep: undefined,
     check() {
@@ -80,7 +84,7 @@ export async function openWebAssembly(): Promise<GpuJsDevice> {
 }
 
 /** WebGPU through gpu.js. */
-export async function openWebGpu(options: WebGpuOptions): Promise<GpuJsDevice> {
+export async function openWebGpu(options: WebGpuOptions & { readonly wideFrom?: number }): Promise<GpuJsDevice> {
   const gpu = options.gpu ?? (globalThis as { navigator?: { gpu?: WebGpu } }).navigator?.gpu;
   if (gpu === undefined)
     throw new DeviceError(
@@ -103,6 +107,7 @@ export async function openWebGpu(options: WebGpuOptions): Promise<GpuJsDevice> {
     name: `webgpu (${[vendor, architecture].filter(Boolean).join(" ") || description || "unnamed adapter"})`,
     module,
     gpu: instance,
+    wideFrom: options.wideFrom ?? 1 << 16,
     // one of a shader's storage buffers takes the result
     maxArrays: device.limits["maxStorageBuffersPerShaderStage"]! - 1,
     maxBytes: Math.min(device.limits["maxStorageBufferBindingSize"]!, device.limits["maxBufferSize"]!),
@@ -178,7 +183,7 @@ async function acquire(module: GpuModule, adapter: GpuAdapter): Promise<{ device
   };
   const restore = offer({ requestAdapter: () => Promise.resolve(offered) });
   try {
-    const instance = new module.GPU({ mode: "webgpu" });
+    const instance = withFourResults(new module.GPU({ mode: "webgpu" }));
     const { device } = await module.WebGPUContext.acquire();
     return { device, instance };
   } catch (cause) {

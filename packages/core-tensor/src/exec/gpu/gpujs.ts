@@ -18,6 +18,8 @@ export interface Pipeline {
 
 export interface KernelSettings {
   readonly output: readonly number[];
+  /** For threads that compute four elements; see `four-results.ts`. */
+  readonly returnType?: "Array(4)";
   readonly argumentTypes: Readonly<Record<string, string>>;
   readonly functions: readonly { readonly source: string; readonly settings: { argumentTypes: Record<string, string>; returnType: string } }[];
 }

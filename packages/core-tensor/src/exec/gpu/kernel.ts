@@ -44,6 +44,10 @@ export class KernelText {
   private depth = 1;
   /** Arrays in the order of the kernel's arguments. */
   readonly slots: Slot[] = [];
+  /** Places of the elements that a thread computes, when it computes several. */
+  lanes: readonly Space[] = [];
+  /** Elements read so far, in the block that is being written and those around it. */
+  private readonly elements = [new Map<string, string>()];
 
   name(kind: "v" | "i"): string {
     return `${kind}_${this.names++}`;
@@ -56,7 +60,9 @@ export class KernelText {
   block(header: string, write: () => void): void {
     this.line(`${header} {`);
     this.depth++;
+    this.elements.push(new Map());
     write();
+    this.elements.pop();
     this.depth--;
     this.line("}");
   }
@@ -79,6 +85,16 @@ export class KernelText {
   variable(initial: string): string {
     const v = this.name("v");
     this.line(`let ${v} = ${initial};`);
+    return v;
+  }
+
+  /** The element of an array, read once in each block. */
+  element(slot: Slot, offset: string): string {
+    const text = this.read(slot, offset);
+    const known = this.elements.find((names) => names.has(text))?.get(text);
+    if (known !== undefined) return known;
+    const v = this.constant(text);
+    this.elements[this.elements.length - 1]!.set(text, v);
     return v;
   }
 
@@ -161,6 +177,16 @@ export class Space {
   static own(kernel: KernelText, out: readonly number[], values = new Map<object, string>()): Space {
     const axes = out.map((_, k) => ({ out: k, start: 0, step: 1 }));
     return new Space(kernel, out, axes, true, values);
+  }
+
+  /** The places of `count` neighbours along the last axis, when each thread computes that many. */
+  static lanes(kernel: KernelText, shape: readonly number[], count: number): Space[] {
+    const last = shape.length - 1;
+    const out = shape.map((n, k) => (k === last ? n / count : n));
+    return Array.from({ length: count }, (_, lane) => {
+      const axes = shape.map((_n, k) => (k === last ? { out: k, start: lane, step: count } : { out: k, start: 0, step: 1 }));
+      return new Space(kernel, out, axes, false, new Map());
+    });
   }
 
   /** The same element in other extents of the same size. */

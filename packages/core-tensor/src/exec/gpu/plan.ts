@@ -3,10 +3,12 @@
  * all of them lie in one kernel and read it at the same place, or it is cheap. What is read again and again, what is a loop read at a
  * foreign place, and every output gets its own kernel.
  */
+import { sameShape } from "../../array/shape.js";
 import type { Slot } from "./kernel.js";
 import { KernelText, Space } from "./kernel.js";
 import { Given, type Stage, Uniform } from "./stage.js";
 import { Elementwise } from "./stages/elementwise.js";
+import { Fold } from "./stages/folds.js";
 import { Reshape, Row } from "./stages/views.js";
 
 /** One kernel of a program: its source, what it reads and what it writes. */
@@ -14,9 +16,22 @@ export interface PlannedKernel {
   readonly source: string;
   readonly reads: readonly Slot[];
   readonly writes: Slot;
+  /** Elements that a thread computes. */
+  readonly lanes: number;
   /** Labels of the stages written into it. */
   readonly stages: readonly string[];
 }
+
+/** What a device wants of kernels. */
+export interface DeviceShape {
+  /** Arrays that one kernel may read. */
+  readonly maxArrays: number;
+  /** Elements of a result from which on a thread may compute several neighbours; fewer would leave threads idle. */
+  readonly wideFrom: number;
+}
+
+/** Neighbours that a thread computes where they share what they read. */
+const LANES = 4;
 
 /** Recomputing up to this much work is cheaper than a pass through memory; for a single number, than starting a kernel. */
 const cheap = (x: Stage): number => (x.size === 1 ? 64 : 3);
@@ -51,17 +66,16 @@ function given(x: Stage): boolean {
 }
 
 /**
- * Decides what lies in memory, and writes the kernels in an order of execution. `kept` lies in memory in any case where it is needed;
- * `maxArrays` is what one kernel may read.
+ * Decides what lies in memory, and writes the kernels in an order of execution. `kept` lies in memory in any case where it is needed.
  */
-export function plan(outputs: readonly Stage[], kept: ReadonlySet<Stage>, maxArrays: number): PlannedKernel[] {
+export function plan(outputs: readonly Stage[], kept: ReadonlySet<Stage>, { maxArrays, wideFrom }: DeviceShape): PlannedKernel[] {
   const stages = ordered(outputs);
   const inMemory = new Set<Stage>(outputs.filter((x) => !given(x)));
   for (const x of stages) if (kept.has(x) && !given(x)) inMemory.add(x);
   place(stages, inMemory);
   for (const stage of stages) if (inMemory.has(stage)) fit(stage, inMemory, maxArrays);
   for (const stage of inMemory) stage.slot = { size: stage.size };
-  return stages.filter((x) => inMemory.has(x)).map(write);
+  return stages.filter((x) => inMemory.has(x)).map((x) => write(x, x.size >= wideFrom && sharing(x, inMemory) ? LANES : 1));
 }
 
 /** Adds to `inMemory` what has to lie there. */
@@ -137,19 +151,38 @@ function fit(root: Stage, inMemory: Set<Stage>, maxArrays: number): void {
   }
 }
 
+/** Whether the kernel of `root` is best written for several neighbours at a time: sums whose terms share elements, as in products. */
+function sharing(root: Stage, inMemory: ReadonlySet<Stage>): boolean {
+  if (root.shape.length === 0 || root.shape[root.shape.length - 1]! % LANES !== 0) return false;
+  let shares = false;
+  let possible = true;
+  const visit = (x: Stage, place: "own" | "foreign"): void => {
+    if (x instanceof Fold && x.shares && place === "own" && sameShape(x.shape, root.shape)) shares = true;
+    x.operands.forEach((operand, k) => {
+      if (given(operand) || inMemory.has(operand)) return;
+      if (x instanceof Reshape && !x.anywhere) possible = false;
+      visit(operand, place === "own" && x.reading(k) === "same" ? "own" : "foreign");
+    });
+  };
+  visit(root, "own");
+  return shares && possible;
+}
+
 /** The kernel of a stage that lies in memory. */
-function write(root: Stage): PlannedKernel {
+function write(root: Stage, lanes: number): PlannedKernel {
   const kernel = new KernelText();
   const stages: string[] = [];
   const element = (x: Stage, space: Space): string => {
     if (x instanceof Uniform) return x.write();
-    if (x.slot !== undefined && x !== root) return space.once(x, () => kernel.constant(kernel.read(x.slot!, space.rowMajor(x.shape))));
+    if (x.slot !== undefined && x !== root) return space.once(x, () => kernel.element(x.slot!, space.rowMajor(x.shape)));
     return space.once(x, () => {
       const text = x.write(space, (k, at) => element(x.operands[k]!, at));
       if (x.work > 0) stages.push(x.label);
       return kernel.constant(text);
     });
   };
-  const source = kernel.finish(element(root, Space.own(kernel, root.shape)));
-  return { source, reads: kernel.slots, writes: root.slot!, stages: stages.length > 0 ? [...new Set(stages)] : ["copy"] };
+  if (lanes > 1) kernel.lanes = Space.lanes(kernel, root.shape, lanes);
+  const results = (lanes > 1 ? kernel.lanes : [Space.own(kernel, root.shape)]).map((space) => element(root, space));
+  const source = kernel.finish(lanes > 1 ? `[${results.join(", ")}]` : results[0]!);
+  return { source, reads: kernel.slots, writes: root.slot!, lanes, stages: stages.length > 0 ? [...new Set(stages)] : ["copy"] };
 }

@@ -39,7 +39,7 @@ export function prepare(graph: Graph, device: GpuJsDevice): DeviceProgram {
   const lowered = lower(graph);
   const parts = lowered.outputs.map((y) => (y instanceof Stacked ? y.rows : [y]));
   const computed = [...new Set(parts.flat().filter((y) => !(y instanceof Given || y instanceof Uniform)))];
-  const kernels = plan(computed, lowered.kept, device.maxArrays);
+  const kernels = plan(computed, lowered.kept, device);
   if (kernels.length > MAX_KERNELS)
     throw new DeviceError(
       `compile: ${kernels.length} kernel calls are more than one program should record (${MAX_KERNELS}); call a shorter loop several times`,
@@ -92,13 +92,14 @@ interface Built {
 function build(device: GpuJsDevice, lowered: Lowered, planned: readonly PlannedKernel[], computed: readonly Stage[]): Built {
   const { gpu, module } = device;
   const made = new Map<string, ReturnType<typeof gpu.createKernel>>();
-  const kernelOf = (source: string, size: number): Kernel => {
+  const kernelOf = (source: string, size: number, lanes = 1): Kernel => {
     const key = `${size} ${source}`;
     let kernel = made.get(key);
     if (kernel === undefined) {
       const parameters = /\(([^)]*)\)/.exec(source)![1]!.split(", ").filter(Boolean);
       kernel = gpu.createKernel(source, {
         output: [size],
+        ...(lanes > 1 && { returnType: "Array(4)" }),
         argumentTypes: Object.fromEntries(parameters.map((p) => [p, p.startsWith("a_") ? "Input" : "Integer"])),
         functions: helperFunctions(new Set(source.match(/\bf_\w+/g) ?? [])),
       });
@@ -115,10 +116,10 @@ function build(device: GpuJsDevice, lowered: Lowered, planned: readonly PlannedK
       const readers = planned.filter((k) => k.reads.some((x) => (x.row?.of() ?? x) === slot)).length;
       handles.set(slot, readers > 1 ? kernelOf("function (a_0) {\n  return a_0[this.thread.x];\n}", array.size)(literal) : literal);
     }
-    for (const { source, reads, writes } of planned) {
+    for (const { source, reads, writes, lanes } of planned) {
       const arrays = reads.map((slot) => handles.get(slot.row?.of() ?? slot));
       const offsets = reads.flatMap((slot) => slot.row?.offset ?? []);
-      handles.set(writes, kernelOf(source, writes.size)(...arrays, ...offsets));
+      handles.set(writes, kernelOf(source, writes.size, lanes)(...arrays, ...offsets));
     }
     return computed.map((y) => handles.get(y.slot!));
   };
@@ -166,7 +167,10 @@ function explainProgram(device: GpuJsDevice, { constants }: Lowered, kernels: re
   const bytes = kernels.reduce((n, k) => n + k.writes.size * 4, 0) + constants.reduce((n, c) => n + c.slot.size * 4, 0);
   return [
     `device ${device.name}: ${kernels.length} kernels, at most ${bytes} bytes; float32 throughout`,
-    ...kernels.map(({ stages, reads, writes }, k) => `  kernel ${k}: ${stages.join(" ")} → ${writes.size} elements, reads ${reads.length} arrays`),
+    ...kernels.map(
+      ({ stages, reads, writes, lanes }, k) =>
+        `  kernel ${k}: ${stages.join(" ")} → ${writes.size} elements${lanes > 1 ? `, ${lanes} a thread` : ""}, reads ${reads.length} arrays`,
+    ),
     ...(pipeline?.fallbackReason ? [`  executed kernel by kernel: ${pipeline.fallbackReason}`] : []),
   ].join("\n");
 }

@@ -33,7 +33,7 @@ interface Part {
   readonly count: number;
 }
 
-class Fold extends Stage {
+export class Fold extends Stage {
   readonly work = Infinity;
   readonly label: string;
 
@@ -53,30 +53,49 @@ class Fold extends Stage {
     return "looped";
   }
 
+  /** Whether neighbouring results read common elements, so that a thread may well compute several. */
+  get shares(): boolean {
+    const [x] = this.operands;
+    return this.kind === "sum" && this.part === undefined && x instanceof Elementwise && x.operands.some((_, k) => x.reading(k) === "repeated");
+  }
+
   write(space: Space, operand: WriteOperand): string {
     const { kernel } = space;
+    // one loop for all elements of the thread
+    const spaces = this.shares && kernel.lanes.includes(space) ? kernel.lanes : [space];
     const x = this.operands[0]!;
-    const { start, step, result } = ROUNDS[this.kind](kernel);
-    let kept = 0;
-    const outer = space.at(x.shape.map((_, k) => (this.reduced.includes(k) ? { place: ZERO, start: 0, step: 1 } : space.axes[kept++]!)));
-    const along = (k: number, at: Space): void => {
+    const texts = spaces.map(() => ROUNDS[this.kind](kernel));
+    const outer = spaces.map((lane) => {
+      let kept = 0;
+      return lane.at(x.shape.map((_, k) => (this.reduced.includes(k) ? { place: ZERO, start: 0, step: 1 } : lane.axes[kept++]!)));
+    });
+    const along = (k: number, at: readonly Space[]): void => {
       const axis = this.reduced[k]!;
       const n = x.shape[axis]!;
       const last = k === this.reduced.length - 1;
+      const move = (lane: Space, place: Place): Space => lane.with(axis, { place, start: 0, step: 1 });
       const visit = (places: readonly Place[]): void => {
-        if (!last) along(k + 1, at.with(axis, { place: places[0]!, start: 0, step: 1 }));
+        if (last)
+          at.forEach((lane, l) =>
+            texts[l]!.step(
+              places.map((place) => operand(0, move(lane, place))),
+              places,
+            ),
+          );
         else
-          step(
-            places.map((place) => operand(0, at.with(axis, { place, start: 0, step: 1 }))),
-            places,
+          along(
+            k + 1,
+            at.map((lane) => move(lane, places[0]!)),
           );
       };
       if (this.part?.axis === axis) this.shared(space, n, last, visit);
       else rounds(kernel, n, last ? UNROLLED : 1, visit);
     };
-    start();
+    for (const text of texts) text.start();
     along(0, outer);
-    return result();
+    const [mine, ...others] = texts.map((text) => text.result());
+    spaces.slice(1).forEach((lane, l) => lane.once(this, () => others[l]!));
+    return mine!;
   }
 
   /** The thread's share of an axis. */
