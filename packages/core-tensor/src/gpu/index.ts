@@ -22,7 +22,7 @@ export type { WebGpu, WebGpuOptions } from "../exec/gpu/device.js";
  *
  * @param options - see {@link WebGpuOptions}
  * @returns the device
- * @throws {@link DeviceError} when there is no WebGPU, no adapter, or the adapter refuses a device; the CPU is as usable as before
+ * @throws `DeviceError` when there is no WebGPU, no adapter, or the adapter refuses a device; the CPU is as usable as before
  * @example
  * ```ts no-run
  * import { add, array, mul, toNested } from "@provably/core-tensor";
@@ -44,7 +44,7 @@ export async function webgpu(options: WebGpuOptions = {}): Promise<Device> {
  * It is no fast way to compute: exponentials are called element by element. `compile` without a device has SIMD kernels of its own.
  *
  * @returns the device
- * @throws {@link DeviceError} when there is no WebAssembly
+ * @throws `DeviceError` when there is no WebAssembly
  * @example
  * ```ts
  * import { add, array, mul, toNested } from "@provably/core-tensor";
