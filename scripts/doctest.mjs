@@ -78,6 +78,8 @@ ${TOOLS}
 ${toTest({ ...block, code: rest }, "README.md")}`;
 }
 
+const PLAIN = { compilerOptions: { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ESNext, verbatimModuleSyntax: true } };
+
 /** The Vite plugin: a Markdown file becomes a module of tests, a source file gets its tests appended where it is the test entry. */
 export function doctest(root) {
   return {
@@ -92,7 +94,7 @@ export function doctest(root) {
       const body = `${TOOLS}\n${tests.join("\n")}`;
       return {
         code: isMarkdown
-          ? `import { it as doctestIt, expect as doctestExpect } from "vitest";\n${body}`
+          ? ts.transpileModule(`import { it as doctestIt, expect as doctestExpect } from "vitest";\n${body}`, PLAIN).outputText
           : `${code}\nif (import.meta.vitest) { const { it: doctestIt, expect: doctestExpect } = import.meta.vitest;\n${body} }`,
         map: null,
       };

@@ -82,7 +82,9 @@ export function meanInterval(values: readonly number[], { confidence = 0.95 }: {
  * @category Certificates
  */
 export interface CounterfactualJudge {
+  /** The style of each observation, 0 or 1. */
   style(observed: NdArray): readonly number[];
+  /** For each pair, the share of the content of `source` that `result` keeps. */
   content(source: NdArray, result: NdArray): readonly number[];
 }
 

@@ -72,7 +72,9 @@ export interface IdentifiabilityOptions {
   readonly numSteps?: number;
   /** Of the data; see {@link MakeVectorsOptions}. */
   readonly data?: MakeVectorsOptions;
+  /** Called after every model. */
   readonly onProgress?: (progress: { readonly iteration: number; readonly total: number; readonly name: string }) => void;
+  /** Stops between two steps. */
   readonly signal?: AbortSignal;
 }
 

@@ -15,6 +15,9 @@ export type { SplineOptions } from "./flow/bins.js";
 // networks
 export { lstmSequence } from "./network/lstm.js";
 export type { LayerParams, MlpParams } from "./network/mlp.js";
+export type { LstmParams, TextNetworkParams } from "./network/text.js";
+export type { VectorNetworkParams } from "./network/vectors.js";
+export type { ConditionalFlowParams } from "./flow/conditional.js";
 
 // the model
 export { matteConfig, type MatteConfig, type MatteOptions, type MatteWeights, type TextObservation, type VectorObservation } from "./model/config.js";
@@ -55,7 +58,7 @@ export { linearGaussianMatte, type LinearGaussianMatte, type LinearGaussianParam
 export { sparsestInSpan } from "./vectors/sparsest.js";
 export { classifyStyle, lexiconPolarity, styleAccuracy, trainStyleClassifier, type StyleClassifier } from "./evaluate/style.js";
 export { contentPreservation, distinctN, exactCounterfactualRate, wordDominance } from "./evaluate/content.js";
-export { perplexity, trainLanguageModel, type LanguageModel } from "./evaluate/fluency.js";
+export { perplexity, trainLanguageModel, type Followers, type LanguageModel } from "./evaluate/fluency.js";
 export { antonymBaseline } from "./text/antonym.js";
 export { loadMatte, saveMatte } from "./model/save.js";
 

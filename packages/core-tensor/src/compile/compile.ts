@@ -69,13 +69,13 @@ const programsOf = new WeakMap<object, ReadonlyMap<string, { readonly graph: Gra
  * intermediate values share one stretch of memory that is laid out beforehand. Later calls of the kind run the plan and never `f`.
  * Arrays in the arguments vary from call to call; numbers, strings and other constants are part of the kind, so that a number that
  * changes with every call should be an array. Inside `f`, gradients and `vmap` work, and whole training steps can be compiled; reading
- * an element (`item`, `.data`) throws {@link ConcretizationError}. Inside another transform a compiled function is seen through: its
+ * an element (`item`, `.data`) throws `ConcretizationError`. Inside another transform a compiled function is seen through: its
  * gradient is that of `f`. With a device of `@provably/core-tensor/gpu` the compiled function returns a promise.
  *
  * @param f - pure function of trees of arrays to a tree of arrays
  * @param options - see {@link CompileOptions} and {@link DeviceCompileOptions}
  * @returns function of the same arguments with the same results, up to rounding
- * @throws {@link ConcretizationError} at the first call, when `f` asks for the elements of an array
+ * @throws `ConcretizationError` at the first call, when `f` asks for the elements of an array
  * @example
  * ```ts
  * import { add, array, mul, toNested } from "@provably/core-tensor";
@@ -157,7 +157,7 @@ export function executableOf(
  *
  * @param compiled - function made by {@link compile}
  * @returns text of several lines
- * @throws {@link DomainError} for any other function
+ * @throws `DomainError` for any other function
  * @example
  * ```ts
  * import { array, exp, mul } from "@provably/core-tensor";

@@ -90,7 +90,7 @@ export class ResidentArray extends DenseArray {
  *
  * @param tree - arrays in nested objects and lists, or one array
  * @returns tree of the same structure
- * @throws {@link DomainError} when the memory, 4 GiB at most, is full
+ * @throws `DomainError` when the memory, 4 GiB at most, is full
  * @example
  * ```ts
  * import { array, matmul, toNested } from "@provably/core-tensor";

@@ -19,6 +19,7 @@ export interface OnnxTensor {
 export interface OnnxSession {
   readonly inputNames: readonly string[];
   readonly outputNames: readonly string[];
+  /** Outputs by name, for inputs by name. */
   run(feeds: Record<string, never>): Promise<Readonly<Record<string, OnnxTensor>>>;
 }
 
@@ -28,7 +29,10 @@ export interface OnnxSession {
  */
 export interface OnnxRuntime {
   readonly Tensor: new (type: never, data: never, dims: readonly number[]) => OnnxTensor;
-  readonly InferenceSession: { create(source: never, options?: never): Promise<OnnxSession> };
+  readonly InferenceSession: {
+    /** A session for a model, from its bytes or its place. */
+    create(source: never, options?: never): Promise<OnnxSession>;
+  };
 }
 
 /**

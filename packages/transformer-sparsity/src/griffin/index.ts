@@ -20,7 +20,8 @@ export {
   type ModelOptions,
   type PinnedLinear,
 } from "./runtime/model.js";
-export { emptyCache, truncateCache, type KvCache } from "./runtime/cache.js";
+export type { NormWeights } from "./runtime/rows.js";
+export { emptyCache, truncateCache, type CacheStorage, type KvCache } from "./runtime/cache.js";
 export { decodeStep, prefill, type FeedForwardEvent, type ForwardOptions, type ForwardResult, type PrefillOptions } from "./runtime/forward.js";
 export type { FeedForward, FeedForwardBlock } from "./runtime/feed-forward.js";
 // files

@@ -11,6 +11,10 @@ export interface Points {
   readonly data: Float64Array;
 }
 
+/**
+ * Covariances of the components of a mixture: one each, one diagonal each, or one for all.
+ * @category Concepts
+ */
 export type CovarianceKind = "full" | "diag" | "tied";
 
 export interface Mixture {

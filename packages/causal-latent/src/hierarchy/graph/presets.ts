@@ -8,7 +8,7 @@ import { checkIdentifiability } from "./identifiability.js";
  * Name of a preset graph.
  * @category Graphs
  */
-export type PresetName = keyof typeof PRESETS;
+export type PresetName = "star" | "twoCluster" | "tree3" | "treeDeep" | "chain" | "collider" | "diamond" | "cover2" | "twoCover2";
 
 const leaves = (from: number, to: number, ...parents: readonly string[]): Record<string, readonly string[]> =>
   Object.fromEntries(Array.from({ length: to - from + 1 }, (_, i) => [`X${from + i}`, parents]));

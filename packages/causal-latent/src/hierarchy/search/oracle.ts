@@ -37,6 +37,7 @@ export interface RankOracle {
   readonly linear?: boolean;
   /** Strength of the dependence of two variables, to choose telling tables with. */
   readonly association: (i: number, j: number) => number;
+  /** Whether the table of two sides of variables has at most a rank, with the evidence. */
   readonly rankAtMost: (a: RankSide, b: RankSide, rank: number) => RankAnswer;
 }
 

@@ -3,9 +3,14 @@ import { DomainError } from "@provably/core-tensor";
 
 const words = (sentence: string): string[] => sentence.split(/\s+/).filter((word) => word !== "");
 
-/** What follows a context: how often each word, or in lower orders, after how many different words. */
-interface Followers {
+/**
+ * What follows a context: how often each word, or in lower orders, after how many different words.
+ * @category Evaluation
+ */
+export interface Followers {
+  /** Count of each word. */
   readonly counts: ReadonlyMap<string, number>;
+  /** Sum of the counts. */
   readonly total: number;
 }
 

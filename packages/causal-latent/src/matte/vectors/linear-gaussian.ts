@@ -52,7 +52,9 @@ export interface LinearGaussianMatte {
   encode(observed: ArrayInput): Latents;
   /** Observations of content and style. */
   decode(latents: Latents): NdArray;
+  /** The noise behind content and style in their domains. */
   toNoise(latents: Latents, domains: readonly number[]): Latents;
+  /** Content and style from noise, the inverse of `toNoise`. */
   fromNoise(noise: Latents, domains: readonly number[]): Latents;
   /** $\ln p(c \mid u)$ and $\ln p(s \mid c, u)$, each `[B]`. */
   logPrior(latents: Latents, domains: readonly number[]): { readonly content: NdArray; readonly style: NdArray };

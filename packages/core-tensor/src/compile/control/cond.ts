@@ -98,7 +98,7 @@ export const condPrimitive: Primitive<CondAttrs> = {
  * @param no - function of the operands with results of the same structure, shapes and types
  * @param operands - trees of arrays
  * @returns what the chosen function returns
- * @throws {@link ShapeError} when the predicate is not a single value, or the results differ in shape
+ * @throws `ShapeError` when the predicate is not a single value, or the results differ in shape
  * @example
  * ```ts
  * import { array, greater, item, neg } from "@provably/core-tensor";

@@ -217,7 +217,7 @@ export interface ScanOptions {
  * @param xs - tree of arrays with the steps on their first axis, or null
  * @param options - see {@link ScanOptions}
  * @returns the last state, and the results stacked on a new first axis
- * @throws {@link ShapeError} when a step changes the shape of the state, or arrays in `xs` disagree on the number of steps
+ * @throws `ShapeError` when a step changes the shape of the state, or arrays in `xs` disagree on the number of steps
  * @example
  * ```ts
  * import { add, array, mul, toNested } from "@provably/core-tensor";

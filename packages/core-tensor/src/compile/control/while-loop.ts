@@ -139,7 +139,7 @@ export interface WhileOptions {
  * @param init - the first state, a tree of arrays
  * @param options - see {@link WhileOptions}
  * @returns the first state on which the condition fails
- * @throws {@link ShapeError} when a step changes the shape of the state, or the condition is not a single value
+ * @throws `ShapeError` when a step changes the shape of the state, or the condition is not a single value
  * @example
  * ```ts
  * import { array, item, less, mul } from "@provably/core-tensor";

@@ -18,7 +18,7 @@ const ACTIVATIONS = {
  * Names of activations, as in configs.
  * @category Models
  */
-export type Activation = keyof typeof ACTIVATIONS;
+export type Activation = "silu" | "swish" | "gelu" | "gelu_new" | "gelu_pytorch_tanh" | "gelu_fast" | "quick_gelu" | "relu" | "relu2";
 
 export const activationNames = Object.keys(ACTIVATIONS) as readonly Activation[];
 

@@ -8,12 +8,18 @@
 import { DomainError } from "@provably/core-tensor";
 import type { ModelConfig } from "../model/config.js";
 
-/** Room for tokens; `filled` of them are spoken for by some handle. */
-interface Storage {
+/**
+ * Room for tokens, shared between caches; not for use outside this package.
+ * @category Models
+ */
+export interface CacheStorage {
+  /** Tokens that some handle speaks for. */
   filled: number;
+  /** Tokens that fit. */
   readonly capacity: number;
   /** For each layer, rows of `numKvHeads · headDim`. */
   readonly keys: readonly Float32Array[];
+  /** Likewise. */
   readonly values: readonly Float32Array[];
 }
 
@@ -25,7 +31,7 @@ export interface KvCache {
   /** Number of tokens $n$. */
   readonly length: number;
   /** Shared between handles; not for use outside this package. */
-  readonly storage: Storage;
+  readonly storage: CacheStorage;
 }
 
 const FIRST_CAPACITY = 32;

@@ -5,9 +5,14 @@ import type { ModelConfig } from "../model/config.js";
 
 export type Rows = Float32Array;
 
-/** A norm with its offsets already added. */
+/**
+ * A norm with its offsets already added.
+ * @category Models
+ */
 export interface NormWeights {
+  /** One factor for each feature. */
   readonly scale: Float32Array;
+  /** One summand for each feature, where the norm has them. */
   readonly shift?: Float32Array;
 }
 

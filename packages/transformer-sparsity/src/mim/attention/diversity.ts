@@ -9,7 +9,7 @@ import type { AttentionInput } from "./tensor.js";
  * Jensen–Shannon divergence in nats.
  * @category Attention metrics
  */
-export type AttentionDistance = RowDistance;
+export type AttentionDistance = "cosine" | "l2" | "tv" | "jsd";
 
 /**
  * Options of {@link attentionDiversity} and {@link headDiversity}.

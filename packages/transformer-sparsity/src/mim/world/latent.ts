@@ -17,6 +17,7 @@ export type Latent =
       readonly low: number;
       readonly high: number;
       readonly secondMoment: number;
+      /** The value at a probability. */
       readonly quantile: (probability: number) => number;
     };
 
