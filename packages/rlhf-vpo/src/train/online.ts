@@ -245,7 +245,7 @@ export function runOnline(key: RngKey, problem: PreferenceProblem, oracle: Prefe
 }
 
 /**
- * The order of the weight α, in sum form, with which the theorems hold: $\sqrt N$ offline; $e^{-2C - C/\beta}\sqrt{T / (\kappa \min\{d \ln T, T\})}$ online.
+ * The order of the weight α, in sum form, with which the theorems hold: $\sqrt N$ offline; $e^{-2C - C/\beta}\sqrt{T / (\kappa \min\lbrace d \ln T, T\rbrace)}$ online.
  *
  * Constants are not meaningful; in our runs a fixed α of a few units does better than $\sqrt N$ once data are plentiful.
  *

@@ -153,7 +153,7 @@ export function drNvi(game: MarkovGame, sigma: number | readonly number[], optio
 
 /**
  * The order of the number of samples that suffices for an ε-robust equilibrium by {@link drNvi}, without constants and logarithms:
- * $S \prod_i A_i\, H^3\, \min\{H, 1/\min_i\sigma_i\} / \varepsilon^2$, and the lower bound with $\max_i A_i$ in place of the product.
+ * $S \prod_i A_i\, H^3\, \min\lbrace H, 1/\min_i\sigma_i\rbrace / \varepsilon^2$, and the lower bound with $\max_i A_i$ in place of the product.
  *
  * Only how it grows with its arguments means anything; the number itself does not.
  *

@@ -3,7 +3,7 @@ import { type ArrayInput, DomainError, type NdArray, ShapeError, array, toTypedA
 import { type DenseProgram, simplex } from "./simplex.js";
 
 /**
- * A linear program $\min\{c \cdot x : Ax \le b,\ Ex = f,\ x \ge 0\}$.
+ * A linear program $\min\lbrace c \cdot x : Ax \le b,\ Ex = f,\ x \ge 0\rbrace$.
  * @category Linear programs
  */
 export interface LinearProgram {

@@ -235,7 +235,7 @@ export function policyStep(
 }
 
 /**
- * One application of the robust Bellman operator, $(TV)(s) = \max_a \{ r(s,a) + \gamma \inf_{q \in \mathcal U(s,a)} q \cdot V \}$.
+ * One application of the robust Bellman operator, $(TV)(s) = \max_a \lbrace r(s,a) + \gamma \inf_{q \in \mathcal U(s,a)} q \cdot V \rbrace$.
  *
  * The operator is monotone and a γ-contraction in the largest norm.
  *

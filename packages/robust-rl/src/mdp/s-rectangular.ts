@@ -3,7 +3,7 @@ import { type ArrayInput, DomainError, type NdArray, array, checkRecord } from "
 import { numbers } from "../uncertainty/worst-case.js";
 
 /**
- * The s-rectangular set $\{(q_a)_a : \sum_a w_a \lVert q_a - p_a \rVert_1 \le \kappa_s\}$. Nature sees the policy, not the action, so the best policy may
+ * The s-rectangular set $\lbrace(q_a)_a : \sum_a w_a \lVert q_a - p_a \rVert_1 \le \kappa_s\rbrace$. Nature sees the policy, not the action, so the best policy may
  * have to be randomised. Make one with {@link sRectangularL1}.
  * @category Uncertainty
  */

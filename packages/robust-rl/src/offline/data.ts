@@ -139,7 +139,7 @@ export function collectOfflineData(
 }
 
 /**
- * The number of transitions from a state that two-fold subsampling keeps at most, $\max\{N - 10\sqrt{N \ln(KH/\delta)},\, 0\}$, as a real number.
+ * The number of transitions from a state that two-fold subsampling keeps at most, $\max\lbrace N - 10\sqrt{N \ln(KH/\delta)},\, 0\rbrace$, as a real number.
  *
  * @param visits - $N$, visits of the state at one step in the auxiliary half
  * @param options - `episodes` $K$, `horizon` $H$, `failure` $\delta$

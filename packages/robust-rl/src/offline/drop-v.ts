@@ -21,9 +21,9 @@ export interface DropVOptions extends DropOptions {
 
 /**
  * DROP with transitions weighted by the variance of what follows them (DROP-V): transitions with little noise count more, which replaces one factor of the
- * horizon by $\min\{1/\rho, H\}$ in the bound.
+ * horizon by $\min\lbrace1/\rho, H\rbrace$ in the bound.
  *
- * A first {@link drop} on independent data estimates $\hat\sigma^2(s,a) = \max\{1, \widehat{\mathrm{Var}}\,\tilde V_{h+1}\}$; the second pass weights by $1/\hat\sigma^2$.
+ * A first {@link drop} on independent data estimates $\hat\sigma^2(s,a) = \max\lbrace1, \widehat{\mathrm{Var}}\,\tilde V_{h+1}\rbrace$; the second pass weights by $1/\hat\sigma^2$.
  *
  * @param data - offline data of the second pass
  * @param varianceData - independent data of the first pass, such as the other half of the episodes

@@ -81,7 +81,7 @@ function checkSupport(fn: string, options: SupportOptions): Support {
 }
 
 /**
- * The total-variation ball $\{q : \tfrac12\lVert q-p\rVert_1 \le \sigma\}$.
+ * The total-variation ball $\lbrace q : \tfrac12\lVert q-p\rVert_1 \le \sigma\rbrace$.
  *
  * @param radius - $\sigma \ge 0$, or one for every row; 1 and more allow every distribution
  * @param options - see {@link SupportOptions}
@@ -105,7 +105,7 @@ export function totalVariation(radius: number | ArrayInput, options: SupportOpti
 }
 
 /**
- * The weighted L1 ball $\{q : \sum_s w_s |q_s-p_s| \le \xi\}$. With unit weights it is the total-variation ball of radius $\xi/2$.
+ * The weighted L1 ball $\lbrace q : \sum_s w_s |q_s-p_s| \le \xi\rbrace$. With unit weights it is the total-variation ball of radius $\xi/2$.
  *
  * @param radius - $\xi \ge 0$, or one for every row
  * @param options - see {@link SupportOptions}; `weights` $w > 0$, [states], default 1
@@ -130,7 +130,7 @@ export function l1Ball(radius: number | ArrayInput, options: SupportOptions & { 
 }
 
 /**
- * The L∞ ball $\{q : \max_s |q_s-p_s| \le r\}$.
+ * The L∞ ball $\lbrace q : \max_s |q_s-p_s| \le r\rbrace$.
  *
  * @param radius - $r \ge 0$, or one for every row
  * @param options - see {@link SupportOptions}
@@ -149,7 +149,7 @@ export function lInfBall(radius: number | ArrayInput, options: SupportOptions = 
 }
 
 /**
- * The Euclidean ball $\{q : \lVert q-p\rVert_2 \le r\}$.
+ * The Euclidean ball $\lbrace q : \lVert q-p\rVert_2 \le r\rbrace$.
  *
  * @param radius - $r \ge 0$, or one for every row
  * @param options - see {@link SupportOptions}
@@ -168,7 +168,7 @@ export function l2Ball(radius: number | ArrayInput, options: SupportOptions = {}
 }
 
 /**
- * The Kullback-Leibler ball $\{q : \sum_s q_s\ln(q_s/p_s) \le \sigma\}$. Nature stays on the support of $p$.
+ * The Kullback-Leibler ball $\lbrace q : \sum_s q_s\ln(q_s/p_s) \le \sigma\rbrace$. Nature stays on the support of $p$.
  *
  * @param radius - $\sigma \ge 0$ in nats, or one for every row
  * @returns the set
@@ -187,7 +187,7 @@ export function kullbackLeibler(radius: number | ArrayInput): UncertaintySet {
 }
 
 /**
- * The chi-square ball $\{q : \sum_s (q_s-p_s)^2/p_s \le \sigma\}$. Nature stays on the support of $p$.
+ * The chi-square ball $\lbrace q : \sum_s (q_s-p_s)^2/p_s \le \sigma\rbrace$. Nature stays on the support of $p$.
  *
  * @param radius - $\sigma \ge 0$, or one for every row
  * @returns the set
@@ -206,7 +206,7 @@ export function chiSquare(radius: number | ArrayInput): UncertaintySet {
 }
 
 /**
- * The Wasserstein ball $\{q : W_k(q,p) \le \varepsilon\}$: moving mass from $s$ to $s'$ costs $c(s,s')^k$, and at most $\varepsilon^k$ may be spent.
+ * The Wasserstein ball $\lbrace q : W_k(q,p) \le \varepsilon\rbrace$: moving mass from $s$ to $s'$ costs $c(s,s')^k$, and at most $\varepsilon^k$ may be spent.
  *
  * @param radius - $\varepsilon \ge 0$, or one for every row
  * @param options - `cost` $c$, [states, states], not negative, zero on the diagonal; `order` $k \ge 1$, default 1
@@ -237,7 +237,7 @@ export function wasserstein(radius: number | ArrayInput, options: { readonly cos
 }
 
 /**
- * Contamination $\{(1-R)\,p + R\,m : m \text{ any distribution}\}$.
+ * Contamination $\lbrace(1-R)\,p + R\,m : m \text{ any distribution}\rbrace$.
  *
  * @param rate - $R \in [0, 1]$, or one for every row
  * @param options - see {@link SupportOptions}
@@ -256,7 +256,7 @@ export function contamination(rate: number | ArrayInput, options: SupportOptions
 }
 
 /**
- * The set $\{q : q \le p/\tau\}$, whose worst case is the conditional value at risk: the mean of the worst share $\tau$ of outcomes.
+ * The set $\lbrace q : q \le p/\tau\rbrace$, whose worst case is the conditional value at risk: the mean of the worst share $\tau$ of outcomes.
  *
  * @param level - $\tau \in (0, 1]$, or one for every row; 1 is the plain mean
  * @returns the set
@@ -274,7 +274,7 @@ export function cvar(level: number | ArrayInput): UncertaintySet {
 }
 
 /**
- * Bounds on every probability, $\{q : l \le q \le u\}$. The nominal distribution plays no part.
+ * Bounds on every probability, $\lbrace q : l \le q \le u\rbrace$. The nominal distribution plays no part.
  *
  * @param lower - $l$, [states] or the shape of the kernel
  * @param upper - $u$, the same shape

@@ -68,7 +68,7 @@ export function scaledLinearBetas(numSteps: number, range: BetaRange = {}): numb
 }
 
 /**
- * Betas from a squared cosine of the signal power, $\beta_i = \min\{1 - f(\tfrac{i+1}{T})/f(\tfrac iT),\ b\}$ with $f(u) = \cos^2\!\left(\tfrac{u + s}{1 + s}\tfrac\pi2\right)$.
+ * Betas from a squared cosine of the signal power, $\beta_i = \min\lbrace1 - f(\tfrac{i+1}{T})/f(\tfrac iT),\ b\rbrace$ with $f(u) = \cos^2\!\left(\tfrac{u + s}{1 + s}\tfrac\pi2\right)$.
  *
  * @param numSteps - how many, ≥ 1
  * @param options - `offset` $s$, default 0.008; `maxBeta` $b$, default 0.999

@@ -57,7 +57,7 @@ export interface PaperScheduleOptions {
 }
 
 /**
- * The schedule of the convergence theorems: $\beta_1 = T^{-c_0}$ and $\beta_t = r \min\{\beta_1 (1 + r)^t, 1\}$ for $t \ge 2$, with $r = c_1 \ln T / T$.
+ * The schedule of the convergence theorems: $\beta_1 = T^{-c_0}$ and $\beta_t = r \min\lbrace\beta_1 (1 + r)^t, 1\rbrace$ for $t \ge 2$, with $r = c_1 \ln T / T$.
  *
  * Steps grow geometrically while there is little noise and stay at $r$ afterwards. The papers ask for constants that are large enough and give no
  * numbers; these defaults are ours, and $c_0 = 1$ is what the published orders are reproduced with.

@@ -73,7 +73,7 @@ function separated(
 /**
  * The separator of two sets with the fewest joint states, and that number.
  *
- * $$\min \Big\{ \prod_{l \in L} |\Omega_l| \;:\; L \subseteq Z \cup A \cup B,\ (A \setminus L) \perp_d (B \setminus L) \mid L \Big\}$$
+ * $$\min \Big\lbrace \prod_{l \in L} |\Omega_l| \;:\; L \subseteq Z \cup A \cup B,\ (A \setminus L) \perp_d (B \setminus L) \mid L \Big\rbrace$$
  *
  * Exhaustive over the latents $Z$ and the two sets, cut off where the product exceeds the best so far: fine up to some 20 latents.
  *
@@ -137,7 +137,7 @@ export function graphRank(graph: ConceptGraph, a: readonly string[], b: readonly
 /**
  * The rank that the cross-covariance of two sets has in a generic **linear** model of the graph, by trek separation.
  *
- * $$\min \{ |C_A| + |C_B| : (C_A, C_B) \text{ t-separates } A \text{ from } B \}$$
+ * $$\min \lbrace |C_A| + |C_B| : (C_A, C_B) \text{ t-separates } A \text{ from } B \rbrace$$
  *
  * Not to be used for probability tables: there one set has to separate on its own, see {@link graphRank}. Computed as a maximal flow.
  *

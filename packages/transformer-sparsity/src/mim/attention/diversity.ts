@@ -1,6 +1,6 @@
 /** Whether different queries, or different heads, look at different places. */
 import { DomainError, type NdArray, ShapeError, array } from "@provably/core-tensor";
-import { type RowDistance, meanPairDistance, mutualInformation, rowDistance } from "../internal/diversity.js";
+import { meanPairDistance, mutualInformation, rowDistance } from "../internal/diversity.js";
 import { type Maps, perMap, readMaps } from "../internal/maps.js";
 import type { AttentionInput } from "./tensor.js";
 

@@ -28,7 +28,7 @@ function rows(
 }
 
 /**
- * The scores $s_{pq} = \Upsilon_{pq} + 1\{q \text{ seen}\}\, z_{a(k,q)} \Phi_{p \to (k, a(k,q))}$ of all pairs of patches.
+ * The scores $s_{pq} = \Upsilon_{pq} + 1\lbrace q \text{ seen}\rbrace\, z_{a(k,q)} \Phi_{p \to (k, a(k,q))}$ of all pairs of patches.
  *
  * @param world - see {@link SpatialDistribution}
  * @param correlations - see {@link Correlations}

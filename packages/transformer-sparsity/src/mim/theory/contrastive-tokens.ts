@@ -33,7 +33,7 @@ import { type MaskedImage, checkMaskedImage, sampleMaskedImages } from "../world
 import { type ContrastiveTuple, checkTuples } from "./contrastive.js";
 import { sampleTuple } from "../internal/sample-tuple.js";
 
-/** Masked images with their positions, $X_p 1\{p \text{ seen}\}$ and $+ e_p$, shapes `[M, P, d]` with the features first. */
+/** Masked images with their positions, $X_p 1\lbrace p \text{ seen}\rbrace$ and $+ e_p$, shapes `[M, P, d]` with the features first. */
 function tokens(world: SpatialDistribution, images: readonly MaskedImage[]): { readonly content: NdArray; readonly placed: NdArray } {
   const { numPatches, numFeatures } = world;
   const dim = numFeatures + numPatches;

@@ -31,10 +31,10 @@ export interface MaeLossOptions {
 /**
  * The loss of masked reconstruction on given samples, with its exact gradient.
  *
- * $$L = \tfrac12 \sum_s w_s \sum_{p \in M} \lVert Y_p - X_p \rVert^2 = \tfrac12 \sum_s w_s \sum_{p \in M} \sum_j z_j^2 (A_j - 1\{j = n\})^2$$
+ * $$L = \tfrac12 \sum_s w_s \sum_{p \in M} \lVert Y_p - X_p \rVert^2 = \tfrac12 \sum_s w_s \sum_{p \in M} \sum_j z_j^2 (A_j - 1\lbrace j = n\rbrace)^2$$
  *
- * with $A_j$ the area attention of $p$ and $n$ its own area. With $c_j = z_j^2 (A_j - 1\{j = n\})$ and $S = \sum_j c_j A_j$, the derivatives of a masked query are
- * $\partial/\partial\Phi_{p \to (k,j)} = z_j A_j (c_j - S)$ and $\partial/\partial\Upsilon_{p \to q} = \mathrm{attn}_{pq} (1\{q \text{ seen}\} c_{a(q)} - S)$.
+ * with $A_j$ the area attention of $p$ and $n$ its own area. With $c_j = z_j^2 (A_j - 1\lbrace j = n\rbrace)$ and $S = \sum_j c_j A_j$, the derivatives of a masked query are
+ * $\partial/\partial\Phi_{p \to (k,j)} = z_j A_j (c_j - S)$ and $\partial/\partial\Upsilon_{p \to q} = \mathrm{attn}_{pq} (1\lbrace q \text{ seen}\rbrace c_{a(q)} - S)$.
  * Costs $O(m (P + N))$ a sample; exponentials are taken for areas, not for pairs of patches.
  *
  * @param world - see {@link SpatialDistribution}
