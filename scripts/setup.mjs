@@ -10,6 +10,9 @@ if (major < wantMajor || (major === wantMajor && minor < wantMinor)) {
   process.exit(1);
 }
 
+// under `npx -p node@24 npm test` the inner npx would look for pnpm inside the outer one's package
+delete process.env.npm_config_package;
+
 // one string and a shell, so that npx.cmd works on Windows; no argument holds a space
 function pnpm(command) {
   const { status } = spawnSync(`npx --yes ${packageManager} ${command}`, { stdio: "inherit", shell: true });
