@@ -1,6 +1,7 @@
 // The repository itself: types, lint, format, the direction of imports, and what must not be written down.
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
+import { dirname, join } from "node:path/posix";
 import { fileURLToPath } from "node:url";
 import { globSync } from "tinyglobby";
 import { describe, expect, it } from "vitest";
@@ -28,6 +29,26 @@ describe("code", () => {
       }
     }
     expect(wrong).toEqual([]);
+  });
+
+  it("has no circles: no file imports, by whatever way round, a file that imports it", () => {
+    const imports = new Map();
+    for (const file of globSync("packages/*/src/**/*.ts", { cwd: root })) {
+      const text = readFileSync(root + file, "utf8");
+      const targets = [...text.matchAll(/^(?:import|export|\}).* from "(\.[^"]+)\.js"/gm)].map(([, target]) => join(dirname(file), `${target}.ts`));
+      imports.set(file, targets);
+    }
+    const finished = new Set();
+    const circles = [];
+    const visit = (file, path) => {
+      if (path.includes(file)) circles.push([...path.slice(path.indexOf(file)), file].join(" → "));
+      if (finished.has(file) || path.includes(file)) return;
+      for (const target of imports.get(file) ?? []) visit(target, [...path, file]);
+      finished.add(file);
+    };
+    for (const file of imports.keys()) visit(file, []);
+    expect(imports.size).toBeGreaterThan(100);
+    expect(circles).toEqual([]);
   });
 
   it("mentions no path or host of the machine it was written on", () => {

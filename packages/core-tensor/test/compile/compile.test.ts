@@ -29,7 +29,7 @@ import { compile, explain, free, pin } from "@provably/core-tensor/compile";
 import { key, normal } from "@provably/core-tensor/random";
 import { assignOffsets } from "../../src/compile/plan/arena.js";
 import { traceGraph } from "../../src/compile/trace.js";
-import { EXPRESSIONS, WITHOUT_EXPRESSION } from "../../src/compile/wasm/expressions.js";
+import { EXPRESSIONS, WITHOUT_EXPRESSION } from "../../src/compile/wasm/fused/expressions.js";
 
 /** The calls of the only program of a compiled function. */
 const calls = (compiled: (...args: never[]) => unknown): string[] =>

@@ -2,23 +2,24 @@
 import { rowMajorStrides, sizeOf } from "../../array/shape.js";
 import type { Node } from "../graph.js";
 import { type Place, byteOffset } from "../plan/place.js";
-import type { Lowering } from "./lower.js";
+import type { Draft } from "./draft.js";
+import { addCopy } from "./loop.js";
 
 interface Window {
   readonly start: readonly number[];
   readonly step: readonly number[];
 }
 
-export function lowerBlocks(lowering: Lowering, node: Node, inputs: readonly Place[]): boolean {
+export function lowerBlocks(draft: Draft, node: Node, inputs: readonly Place[]): boolean {
   const [y] = node.outputs as [Node["outputs"][number]];
   if (node.primitive.name === "concat") {
     const { axis } = node.attrs as { readonly axis: number };
-    const out = lowering.fresh(y.dtype, y.shape);
-    lowering.set(y, out);
+    const out = draft.fresh(y.dtype, y.shape);
+    draft.set(y, out);
     let at = 0;
     inputs.forEach((part, i) => {
       const to = { ...out, shape: part.shape, offset: at * out.stride[axis]! };
-      if (sizeOf(part.shape) > 0) lowering.copy(part, to, `concat, part ${i}`, [node]);
+      if (sizeOf(part.shape) > 0) addCopy(draft, part, to, `concat, part ${i}`, [node]);
       at += part.shape[axis]!;
     });
     return true;
@@ -27,10 +28,10 @@ export function lowerBlocks(lowering: Lowering, node: Node, inputs: readonly Pla
   const [x] = inputs as [Place];
   const { start, step } = node.attrs as Window;
   const stride = rowMajorStrides(y.shape).map((s, i) => s * step[i]!);
-  const out = lowering.fresh(y.dtype, y.shape);
-  lowering.set(y, out);
+  const out = draft.fresh(y.dtype, y.shape);
+  draft.set(y, out);
   const bytes = out.buffer.bytes;
-  lowering.step({
+  draft.step({
     label: "zeros",
     nodes: [node],
     reads: [],
@@ -41,6 +42,6 @@ export function lowerBlocks(lowering: Lowering, node: Node, inputs: readonly Pla
     },
   });
   const offset = start.reduce((sum, s, i) => sum + s * rowMajorStrides(y.shape)[i]!, 0);
-  if (sizeOf(x.shape) > 0) lowering.copy(x, { ...out, shape: x.shape, stride, offset }, "embed", [node]);
+  if (sizeOf(x.shape) > 0) addCopy(draft, x, { ...out, shape: x.shape, stride, offset }, "embed", [node]);
   return true;
 }

@@ -15,29 +15,29 @@ import { type ConvAttrs, geometry } from "../../ops/conv.js";
 import type { Node } from "../graph.js";
 import { SIZES } from "../plan/group.js";
 import { type Buffer, type Place, rowMajorPlace } from "../plan/place.js";
-import type { Lowering } from "./lower.js";
+import type { Draft } from "./draft.js";
+import { inOrder } from "./loop.js";
 import { addressOf } from "./machine.js";
 import { aligned } from "./store.js";
 
-export function lowerConv(lowering: Lowering, node: Node, inputs: readonly Place[]): boolean {
+export function lowerConv(draft: Draft, node: Node, inputs: readonly Place[]): boolean {
   const { name } = node.primitive;
   if (name !== "conv2d" && name !== "conv2dInputGradient" && name !== "conv2dWeightGradient") return false;
   if (!isFloat(node.outputs[0]!.dtype) || inputs.some((x) => sizeOf(x.shape) === 0)) return false;
   const g = geometry(node.attrs as ConvAttrs);
   const [first, second] = inputs as [Place, Place];
-  if (name === "conv2d") forward(lowering, node, first, lowering.dense(second), g.outChannels / g.groups, g, forwardPass(g));
-  else if (name === "conv2dInputGradient")
-    forward(lowering, node, first, reversed(lowering, second, g), g.inChannels / g.groups, g, inputGradientPass(g));
-  else weightGradient(lowering, node, first, second, g);
+  if (name === "conv2d") forward(draft, node, first, inOrder(draft, second), g.outChannels / g.groups, g, forwardPass(g));
+  else if (name === "conv2dInputGradient") forward(draft, node, first, reversed(draft, second, g), g.inChannels / g.groups, g, inputGradientPass(g));
+  else weightGradient(draft, node, first, second, g);
   return true;
 }
 
 /** Filters and channels exchanged within each group, both kernel axes reversed: another view, put in order. */
-function reversed(lowering: Lowering, weights: Place, g: Conv2dGeometry): Place {
-  const w = lowering.dense(weights);
+function reversed(draft: Draft, weights: Place, g: Conv2dGeometry): Place {
+  const w = inOrder(draft, weights);
   const [filters, channels, height, width] = [g.outChannels / g.groups, g.inChannels / g.groups, g.kernelHeight, g.kernelWidth];
   const taps = height * width;
-  return lowering.dense({
+  return inOrder(draft, {
     ...w,
     shape: [g.groups, channels, filters, height, width],
     stride: [filters * channels * taps, taps, channels * taps, -width, -1],
@@ -45,32 +45,32 @@ function reversed(lowering: Lowering, weights: Place, g: Conv2dGeometry): Place 
   });
 }
 
-function tables(lowering: Lowering, pass: Pass, bytes: number): { readonly weights: Buffer; readonly pixels: Buffer } {
-  return { weights: lowering.table(weightOffsets(pass, bytes)), pixels: lowering.table(pixelOffsets(pass, bytes)) };
+function tables(draft: Draft, pass: Pass, bytes: number): { readonly weights: Buffer; readonly pixels: Buffer } {
+  return { weights: draft.table(weightOffsets(pass, bytes)), pixels: draft.table(pixelOffsets(pass, bytes)) };
 }
 
-function forward(lowering: Lowering, node: Node, given: Place, weights: Place, filters: number, g: Conv2dGeometry, pass: Pass): void {
+function forward(draft: Draft, node: Node, given: Place, weights: Place, filters: number, g: Conv2dGeometry, pass: Pass): void {
   const [y] = node.outputs as [Node["outputs"][number]];
   const type = y.dtype as "float32" | "float64";
   const bytes = SIZES[type];
-  const x = lowering.dense(given);
-  const out = rowMajorPlace(lowering.buffer("arena", type, sizeOf(y.shape)), type, y.shape);
-  lowering.set(y, out);
-  const kernel = lowering.store.kernel("gemm", type);
+  const x = inOrder(draft, given);
+  const out = rowMajorPlace(draft.buffer("arena", type, sizeOf(y.shape)), type, y.shape);
+  draft.set(y, out);
+  const kernel = draft.store.kernel("gemm", type);
   const [embed, gemm, direct] = [kernel["embed"]!, kernel["gatherGemm"]!, kernel["direct"]!];
   const k = pass.channels * pass.kernelHeight * pass.kernelWidth;
   const n = pass.outHeight * pass.outWidth;
   const { rows, cols } = reach(pass);
   const planes = g.groups * pass.channels;
   const sourceBytes = planes * pass.height * pass.width * bytes;
-  const offsets = tables(lowering, pass, bytes);
+  const offsets = tables(draft, pass, bytes);
   const isProduct = filters >= MIN_GEMM_FILTERS;
-  const crew = isProduct && g.batch > 1 && 2 * n * k * filters >= 1e6 ? lowering.store.crew : undefined;
-  const shares = crew === undefined ? 1 : Math.min(lowering.threads, g.batch);
+  const crew = isProduct && g.batch > 1 && 2 * n * k * filters >= 1e6 ? draft.store.crew : undefined;
+  const shares = crew === undefined ? 1 : Math.min(draft.threads, g.batch);
   const imageBytes = aligned(planes * rows * cols * bytes);
   const workBytes = aligned(kernel["workBytes"]!(n, k));
-  const scratch = lowering.work(shares * (imageBytes + workBytes));
-  lowering.step({
+  const scratch = draft.work(shares * (imageBytes + workBytes));
+  draft.step({
     label: `${node.primitive.name} ${g.batch} images, ${g.groups > 1 ? `${g.groups} groups of ` : ""}${filters}x${k}x${n}`,
     nodes: [node],
     reads: [x.buffer, weights.buffer, offsets.weights, offsets.pixels],
@@ -130,24 +130,24 @@ function forward(lowering: Lowering, node: Node, given: Place, weights: Place, f
   });
 }
 
-function weightGradient(lowering: Lowering, node: Node, cotangent: Place, images: Place, g: Conv2dGeometry): void {
+function weightGradient(draft: Draft, node: Node, cotangent: Place, images: Place, g: Conv2dGeometry): void {
   const [y] = node.outputs as [Node["outputs"][number]];
   const type = y.dtype as "float32" | "float64";
   const bytes = SIZES[type];
-  const [ct, x] = [lowering.dense(cotangent), lowering.dense(images)];
-  const out = lowering.fresh(type, y.shape);
-  lowering.set(y, out);
-  const kernel = lowering.store.kernel("gemm", type);
+  const [ct, x] = [inOrder(draft, cotangent), inOrder(draft, images)];
+  const out = draft.fresh(type, y.shape);
+  draft.set(y, out);
+  const kernel = draft.store.kernel("gemm", type);
   const [embed, gemm] = [kernel["embed"]!, kernel["gatherGemm"]!];
   const pass = forwardPass(g);
   const filters = g.outChannels / g.groups;
   const taps = pass.channels * g.kernelHeight * g.kernelWidth;
   const pixels = g.outHeight * g.outWidth;
   const { rows, cols } = reach(pass);
-  const offsets = tables(lowering, pass, bytes);
+  const offsets = tables(draft, pass, bytes);
   const imageBytes = aligned(g.inChannels * rows * cols * bytes);
-  const scratch = lowering.work(imageBytes + aligned(kernel["workBytes"]!(taps, pixels)));
-  lowering.step({
+  const scratch = draft.work(imageBytes + aligned(kernel["workBytes"]!(taps, pixels)));
+  draft.step({
     label: `${node.primitive.name} ${g.batch} images, ${filters}x${pixels}x${taps}`,
     nodes: [node],
     reads: [ct.buffer, x.buffer, offsets.weights, offsets.pixels],

@@ -6,7 +6,7 @@
  * Until it is, and where workers or shared memory cannot be had, the caller does everything: work is cut into the same pieces either
  * way, and results do not depend on who computes them.
  */
-import type { Kernel } from "./store.js";
+import type { Kernel } from "./static-kernels.js";
 
 /** Words of a mailbox. */
 const [TICKET, DONE, COMMAND, FUNCTION, COUNT, READY, ARGS] = [0, 1, 2, 3, 4, 5, 8];

@@ -4,9 +4,11 @@ import { broadcastStrides, sizeOf } from "../../array/shape.js";
 import type { Node } from "../graph.js";
 import { SIZES } from "../plan/group.js";
 import type { Place } from "../plan/place.js";
-import type { Lowering } from "./lower.js";
+import type { Draft } from "./draft.js";
+import { inOrder } from "./loop.js";
 import { addressOf } from "./machine.js";
-import { type FloatType, type Kernel, aligned } from "./store.js";
+import type { FloatType, Kernel } from "./static-kernels.js";
+import { aligned } from "./store.js";
 
 /** Up to this many rows a product streams the other matrix once instead of packing it. */
 const FEW = 4;
@@ -47,7 +49,7 @@ function isArithmetic(offsets: Float64Array, step: number): boolean {
   return true;
 }
 
-export function lowerMatmul(lowering: Lowering, node: Node, inputs: readonly Place[]): boolean {
+export function lowerMatmul(draft: Draft, node: Node, inputs: readonly Place[]): boolean {
   if (node.primitive.name !== "matmul") return false;
   const [out] = node.outputs as [Node["outputs"][number]];
   if (!isFloat(out.dtype)) return false;
@@ -63,11 +65,11 @@ export function lowerMatmul(lowering: Lowering, node: Node, inputs: readonly Pla
   let b = matrixOf(right);
   const few = m <= FEW && (b.rowBytes === bytes || b.colBytes === bytes);
   // vectors must be contiguous for the streaming kernels
-  if (few && (matrixOf(left).colBytes !== bytes || (m > 1 && matrixOf(left).rowBytes !== k * bytes))) left = lowering.dense(left);
+  if (few && (matrixOf(left).colBytes !== bytes || (m > 1 && matrixOf(left).rowBytes !== k * bytes))) left = inOrder(draft, left);
   const a = matrixOf(left);
   const column = n === 1 && !few && (a.rowBytes === bytes || a.colBytes === bytes);
   if (column && b.rowBytes !== bytes && k > 1) {
-    right = lowering.dense(right);
+    right = inOrder(draft, right);
     b = matrixOf(right);
   }
   let aStack = stackOffsets(left, stack);
@@ -77,10 +79,10 @@ export function lowerMatmul(lowering: Lowering, node: Node, inputs: readonly Pla
     m *= aStack.length;
     [aStack, bStack] = [aStack.slice(0, 1), bStack.slice(0, 1)];
   }
-  const place = lowering.fresh(type, out.shape);
-  lowering.set(out, place);
+  const place = draft.fresh(type, out.shape);
+  draft.set(out, place);
   const size = m * n * bytes;
-  const { store } = lowering;
+  const { store } = draft;
   const count = aStack.length;
   if (few || column) {
     // few rows of vectors times a matrix `[k, outs]` that is read once
@@ -91,9 +93,9 @@ export function lowerMatmul(lowering: Lowering, node: Node, inputs: readonly Pla
     const acrossRows = colBytes === bytes;
     const stream = store.kernel("vecmat", type)[acrossRows ? "axpyRows" : "dotRows"]!;
     const crew = rows === 1 && outs * k * bytes >= PARALLEL_BYTES ? store.crew : undefined;
-    const shares = crew === undefined ? 1 : lowering.threads;
+    const shares = crew === undefined ? 1 : draft.threads;
     const cuts = Array.from({ length: shares + 1 }, (_, i) => (i === shares ? outs : Math.round((outs * i) / shares / 64) * 64));
-    lowering.step({
+    draft.step({
       label: few ? `vecmat ${m}x${k}x${n}` : `matvec ${m}x${k}`,
       nodes: [node],
       reads: [left.buffer, right.buffer],
@@ -125,10 +127,10 @@ export function lowerMatmul(lowering: Lowering, node: Node, inputs: readonly Pla
   const workBytes = aligned(gemm["workBytes"]!(n, k));
   const crew = 2 * m * n * k >= PARALLEL_FLOPS ? store.crew : undefined;
   // rows in whole blocks, so that the pieces are those of one thread
-  const shares = crew === undefined ? 1 : Math.max(1, Math.min(lowering.threads, Math.floor(m / MIN_ROWS)));
+  const shares = crew === undefined ? 1 : Math.max(1, Math.min(draft.threads, Math.floor(m / MIN_ROWS)));
   const cuts = Array.from({ length: shares + 1 }, (_, i) => (i === shares ? m : Math.round((m * i) / shares / MR) * MR));
-  const work = lowering.work(workBytes * shares);
-  lowering.step({
+  const work = draft.work(workBytes * shares);
+  draft.step({
     label: `matmul ${sizeOf(stack) > 1 && count > 1 ? `${count} of ` : ""}${m}x${k}x${n}`,
     nodes: [node],
     reads: [left.buffer, right.buffer],

@@ -9,7 +9,7 @@ import { SIZES } from "../plan/group.js";
 import { planArena } from "../plan/lifetime.js";
 import { isDense } from "../plan/place.js";
 import { ResidentArray } from "../resident.js";
-import { Lowering } from "./lower.js";
+import { lower } from "./lower.js";
 import { type Lowered, type Machine, type Step, copyInto, viewAt, write } from "./machine.js";
 import { type Store, aligned } from "./store.js";
 
@@ -54,7 +54,7 @@ export interface Calling {
 
 /** Lowers a graph; undefined when the memory cannot hold it. */
 export function wasmProgram(graph: Graph, store: Store, { external, resident, threads }: Calling): Executable | undefined {
-  const lowered = new Lowering(store, graph, external, threads).lower();
+  const lowered = lower(graph, store, external, threads);
   const direct = resident ? directOutputs(lowered) : new Map<number, number>();
   const { steps, buffers, inputs, outputs, constants } = lowered;
   const { offsets, total } = planArena(lowered, new Set(direct.values()));

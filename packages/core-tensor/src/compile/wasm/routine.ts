@@ -7,7 +7,8 @@ import { type Place, isDense } from "../plan/place.js";
 import type { CondAttrs } from "../control/cond.js";
 import type { ScanAttrs } from "../control/scan.js";
 import type { WhileAttrs } from "../control/while-loop.js";
-import type { Lowering } from "./lower.js";
+import type { Draft } from "./draft.js";
+import { inOrder } from "./loop.js";
 import { type Lowered, type Machine, addressOf, copyInto, viewAt } from "./machine.js";
 
 /** A lowered graph whose inputs and outputs lie wherever the caller says. */
@@ -19,10 +20,10 @@ export class Routine {
   /** Outputs that steps write right where they belong: buffer id, or −1 where the output is copied. */
   private readonly direct: number[];
 
-  constructor(lowering: Lowering, graph: Graph) {
-    this.lowered = lowering.nested(graph);
+  constructor(draft: Draft, graph: Graph) {
+    this.lowered = draft.nested(graph);
     const { buffers, inputs, outputs } = this.lowered;
-    this.machine = { store: lowering.store, address: new Array<number>(buffers.length).fill(0) };
+    this.machine = { store: draft.store, address: new Array<number>(buffers.length).fill(0) };
     const taken = new Set(inputs.map((place) => place?.buffer.id));
     this.direct = outputs.map((place) => {
       const { id, kind, bytes } = place.buffer;
@@ -57,24 +58,24 @@ export class Routine {
 }
 
 /** A block for each output of a graph, one after the other. */
-function blocks(lowering: Lowering, graph: Graph, count: number): Place[] {
-  return graph.outputs.slice(0, count).map(({ dtype, shape }) => lowering.fresh(dtype, shape));
+function blocks(draft: Draft, graph: Graph, count: number): Place[] {
+  return graph.outputs.slice(0, count).map(({ dtype, shape }) => draft.fresh(dtype, shape));
 }
 
 function bytesOf(place: Place): number {
   return sizeOf(place.shape) * SIZES[place.dtype];
 }
 
-export function lowerControl(lowering: Lowering, node: Node, inputs: readonly Place[]): boolean {
+export function lowerControl(draft: Draft, node: Node, inputs: readonly Place[]): boolean {
   switch (node.primitive.name) {
     case "scan":
-      lowerScan(lowering, node, inputs, node.attrs as ScanAttrs);
+      lowerScan(draft, node, inputs, node.attrs as ScanAttrs);
       return true;
     case "whileLoop":
-      lowerWhile(lowering, node, inputs, node.attrs as WhileAttrs);
+      lowerWhile(draft, node, inputs, node.attrs as WhileAttrs);
       return true;
     case "cond":
-      lowerCond(lowering, node, inputs, node.attrs as CondAttrs);
+      lowerCond(draft, node, inputs, node.attrs as CondAttrs);
       return true;
     default:
       return false;
@@ -88,17 +89,17 @@ function move(machine: Machine, from: Place, to: Place): void {
 }
 
 /** The state goes to and fro between two sets of blocks, so that a step never overwrites what it reads. */
-function lowerScan(lowering: Lowering, node: Node, given: readonly Place[], attrs: ScanAttrs): void {
+function lowerScan(draft: Draft, node: Node, given: readonly Place[], attrs: ScanAttrs): void {
   const { body, numCarry, numStacked, length, reverse } = attrs;
-  const routine = new Routine(lowering, body);
-  lowering.adopt(routine);
-  const inputs = given.map((place) => lowering.dense(place));
-  const outputs = node.outputs.map((y) => lowering.fresh(y.dtype, y.shape));
-  node.outputs.forEach((y, k) => lowering.set(y, outputs[k]!));
-  const spare = blocks(lowering, body, numCarry);
-  const arena = lowering.work(routine.arenaBytes);
+  const routine = new Routine(draft, body);
+  draft.adopt(routine);
+  const inputs = given.map((place) => inOrder(draft, place));
+  const outputs = node.outputs.map((y) => draft.fresh(y.dtype, y.shape));
+  node.outputs.forEach((y, k) => draft.set(y, outputs[k]!));
+  const spare = blocks(draft, body, numCarry);
+  const arena = draft.work(routine.arenaBytes);
   const slices = [...inputs.slice(numCarry, numCarry + numStacked), ...outputs.slice(numCarry)].map((p) => (length === 0 ? 0 : bytesOf(p) / length));
-  lowering.step({
+  draft.step({
     label: `scan of ${length} steps, ${routine.numSteps} calls each`,
     nodes: [node],
     inner: routine.lowered.steps,
@@ -126,19 +127,19 @@ function lowerScan(lowering: Lowering, node: Node, given: readonly Place[], attr
   });
 }
 
-function lowerWhile(lowering: Lowering, node: Node, given: readonly Place[], attrs: WhileAttrs): void {
+function lowerWhile(draft: Draft, node: Node, given: readonly Place[], attrs: WhileAttrs): void {
   const { condition, body, numCarry } = attrs;
-  const [test, step] = [new Routine(lowering, condition), new Routine(lowering, body)];
-  lowering.adopt(test);
-  lowering.adopt(step);
-  const inputs = given.map((place) => lowering.dense(place));
-  const outputs = node.outputs.map((y) => lowering.fresh(y.dtype, y.shape));
-  node.outputs.forEach((y, k) => lowering.set(y, outputs[k]!));
-  const spare = blocks(lowering, body, numCarry);
-  const [verdict] = blocks(lowering, condition, 1) as [Place];
-  const arena = lowering.work(Math.max(test.arenaBytes, step.arenaBytes));
+  const [test, step] = [new Routine(draft, condition), new Routine(draft, body)];
+  draft.adopt(test);
+  draft.adopt(step);
+  const inputs = given.map((place) => inOrder(draft, place));
+  const outputs = node.outputs.map((y) => draft.fresh(y.dtype, y.shape));
+  node.outputs.forEach((y, k) => draft.set(y, outputs[k]!));
+  const spare = blocks(draft, body, numCarry);
+  const [verdict] = blocks(draft, condition, 1) as [Place];
+  const arena = draft.work(Math.max(test.arenaBytes, step.arenaBytes));
   const bodyAt = condition.inputs.length;
-  lowering.step({
+  draft.step({
     label: `while, ${test.numSteps} calls for the condition, ${step.numSteps} for the body`,
     nodes: [node],
     inner: [...test.lowered.steps, ...step.lowered.steps],
@@ -167,15 +168,15 @@ function lowerWhile(lowering: Lowering, node: Node, given: readonly Place[], att
   });
 }
 
-function lowerCond(lowering: Lowering, node: Node, given: readonly Place[], attrs: CondAttrs): void {
-  const [yes, no] = [new Routine(lowering, attrs.yes), new Routine(lowering, attrs.no)];
-  lowering.adopt(yes);
-  lowering.adopt(no);
-  const [predicate, ...operands] = given.map((place) => lowering.dense(place)) as [Place, ...Place[]];
-  const outputs = node.outputs.map((y) => lowering.fresh(y.dtype, y.shape));
-  node.outputs.forEach((y, k) => lowering.set(y, outputs[k]!));
-  const arena = lowering.work(Math.max(yes.arenaBytes, no.arenaBytes));
-  lowering.step({
+function lowerCond(draft: Draft, node: Node, given: readonly Place[], attrs: CondAttrs): void {
+  const [yes, no] = [new Routine(draft, attrs.yes), new Routine(draft, attrs.no)];
+  draft.adopt(yes);
+  draft.adopt(no);
+  const [predicate, ...operands] = given.map((place) => inOrder(draft, place)) as [Place, ...Place[]];
+  const outputs = node.outputs.map((y) => draft.fresh(y.dtype, y.shape));
+  node.outputs.forEach((y, k) => draft.set(y, outputs[k]!));
+  const arena = draft.work(Math.max(yes.arenaBytes, no.arenaBytes));
+  draft.step({
     label: `cond, ${yes.numSteps} calls or ${no.numSteps}`,
     nodes: [node],
     inner: [...yes.lowered.steps, ...no.lowered.steps],

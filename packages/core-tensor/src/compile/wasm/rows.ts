@@ -4,10 +4,11 @@ import { sizeOf } from "../../array/shape.js";
 import type { Node, Value } from "../graph.js";
 import { SIZES } from "../plan/group.js";
 import { type Place, isDense } from "../plan/place.js";
-import type { Lowering } from "./lower.js";
+import type { Draft } from "./draft.js";
+import { inOrder } from "./loop.js";
 import { addressOf } from "./machine.js";
 
-export function lowerSoftmax(lowering: Lowering, node: Node, inputs: readonly Place[]): boolean {
+export function lowerSoftmax(draft: Draft, node: Node, inputs: readonly Place[]): boolean {
   const { name } = node.primitive;
   if (name !== "softmax" && name !== "logSoftmax" && name !== "logsumexp") return false;
   const [x] = node.inputs as [Value];
@@ -15,13 +16,13 @@ export function lowerSoftmax(lowering: Lowering, node: Node, inputs: readonly Pl
   const cols = x.shape[x.shape.length - 1]!;
   if (!isFloat(y.dtype) || cols === 0) return false;
   const rows = sizeOf(x.shape) / cols;
-  const from = lowering.dense(inputs[0]!);
-  const to = lowering.fresh(y.dtype, y.shape);
-  lowering.set(y, to);
-  const kernel = lowering.store.kernel("softmax", y.dtype);
+  const from = inOrder(draft, inputs[0]!);
+  const to = draft.fresh(y.dtype, y.shape);
+  draft.set(y, to);
+  const kernel = draft.store.kernel("softmax", y.dtype);
   const { dtype } = y;
-  const work = lowering.work(name === "softmax" ? 0 : rows * 16);
-  lowering.step({
+  const work = draft.work(name === "softmax" ? 0 : rows * 16);
+  draft.step({
     label: `${name} ${rows}x${cols}`,
     nodes: [node],
     reads: [from.buffer],
@@ -50,7 +51,7 @@ export function lowerSoftmax(lowering: Lowering, node: Node, inputs: readonly Pl
 }
 
 /** Sums and extrema over neighbouring axes that are not the last ones. */
-export function lowerColumns(lowering: Lowering, node: Node, inputs: readonly Place[]): boolean {
+export function lowerColumns(draft: Draft, node: Node, inputs: readonly Place[]): boolean {
   const { name } = node.primitive;
   if (name !== "sum" && name !== "max" && name !== "min") return false;
   const [x] = node.inputs as [Value];
@@ -64,13 +65,13 @@ export function lowerColumns(lowering: Lowering, node: Node, inputs: readonly Pl
   const cols = sizeOf(x.shape.slice(last + 1));
   const bytes = SIZES[x.dtype];
   const from = inputs[0]!;
-  const to = lowering.fresh(x.dtype, y.shape);
-  lowering.set(y, to);
-  const columns = lowering.store.kernel("reduce", x.dtype)[`${name}Columns`]!;
-  const work = lowering.work(cols * bytes);
+  const to = draft.fresh(x.dtype, y.shape);
+  draft.set(y, to);
+  const columns = draft.store.kernel("reduce", x.dtype)[`${name}Columns`]!;
+  const work = draft.work(cols * bytes);
   // sums of long columns in blocks, so that the error stays small
   const block = Math.max(4, Math.min(rows, 512));
-  lowering.step({
+  draft.step({
     label: `${name} of columns ${outer > 1 ? `${outer}x` : ""}${rows}x${cols}`,
     nodes: [node],
     reads: [from.buffer],

@@ -4,18 +4,12 @@
  * Blocks are lent from a sorted free list. The arena, in which intermediate values of whatever program runs live, is one block that
  * all programs use in turn. Nothing outside this folder sees a view of the memory; growth makes old views stale, and `views` fresh ones.
  */
-import { exponentialF32, exponentialF64 } from "../../exec/wasm/binaries/exponential.js";
-import { gaussianF32, gaussianF64 } from "../../exec/wasm/binaries/gaussian.js";
-import { gemmF32, gemmF64 } from "../../exec/wasm/binaries/gemm.js";
-import { logarithmF32, logarithmF64 } from "../../exec/wasm/binaries/logarithm.js";
-import { reduceF32, reduceF64 } from "../../exec/wasm/binaries/reduce.js";
-import { softmaxF32, softmaxF64 } from "../../exec/wasm/binaries/softmax.js";
-import { vecmatF32, vecmatF64 } from "../../exec/wasm/binaries/vecmat.js";
-import { type KernelBinary, kernelBytes, simdLevel } from "../../exec/wasm/runtime.js";
+import { kernelBytes, simdLevel } from "../../exec/wasm/runtime.js";
 import type { TypedArrayOf } from "../../array/dtype.js";
 import { Crew, type KernelModule } from "./crew.js";
 import { MAX_PAGES } from "./encode.js";
 import { sharedModule } from "./shared.js";
+import { FAMILIES, type Family, type FloatType, type Kernel } from "./static-kernels.js";
 
 const PAGE_BYTES = 65536;
 
@@ -25,23 +19,6 @@ export const ALIGNMENT = 64;
 export function aligned(bytes: number): number {
   return Math.ceil((bytes + ALIGNMENT) / ALIGNMENT) * ALIGNMENT;
 }
-
-/** Names of the static kernels a program may call. */
-const FAMILIES = {
-  exponential: { float32: exponentialF32, float64: exponentialF64 },
-  logarithm: { float32: logarithmF32, float64: logarithmF64 },
-  gaussian: { float32: gaussianF32, float64: gaussianF64 },
-  gemm: { float32: gemmF32, float64: gemmF64 },
-  vecmat: { float32: vecmatF32, float64: vecmatF64 },
-  softmax: { float32: softmaxF32, float64: softmaxF64 },
-  reduce: { float32: reduceF32, float64: reduceF64 },
-} satisfies Record<string, Record<"float32" | "float64", KernelBinary>>;
-
-export type Family = keyof typeof FAMILIES;
-export type FloatType = "float32" | "float64";
-
-/** The functions of a static kernel: addresses and counts in, nothing or a number out. */
-export type Kernel = Readonly<Record<string, (...args: number[]) => number>>;
 
 interface Block {
   address: number;

@@ -2,8 +2,8 @@
  * Elementwise work in small steps: the operations that one vector instruction does, and those that a static kernel does to a whole
  * tile in place. Types are those of lanes; truth values are masks of all ones or zeros.
  */
-import type { DType } from "../../array/dtype.js";
-import type { Family } from "./store.js";
+import type { DType } from "../../../array/dtype.js";
+import type { Family } from "../static-kernels.js";
 
 export type Lane = "f32" | "f64" | "i32" | "mask";
 

@@ -1,6 +1,7 @@
 /** Generated loops as callable functions; equal ones are compiled once for each memory. */
-import { type FusedCode, familyOf } from "./fused.js";
-import type { Store } from "./store.js";
+import { TILE_KERNELS } from "./micro.js";
+import type { FusedCode } from "./spec.js";
+import type { Store } from "../store.js";
 
 /** Addresses of operands and results, of scratch and of constants, then the range. */
 export type FusedFunction = (...args: number[]) => void;
@@ -15,7 +16,7 @@ export function loadFused(store: Store, code: FusedCode): FusedFunction {
   if (functions === undefined) loaded.set(store, (functions = new Map<string, FusedFunction>()));
   let fn = functions.get(code.key);
   if (fn === undefined) {
-    const kernels = code.imports.map(({ kernel, type }) => [`${kernel}.${type}`, store.kernel(familyOf(kernel), type)[kernel]!] as const);
+    const kernels = code.imports.map(({ kernel, type }) => [`${kernel}.${type}`, store.kernel(TILE_KERNELS[kernel], type)[kernel]!] as const);
     const bytes = code.bytes(store.isShared);
     const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes), { e: { m: store.memory, ...Object.fromEntries(kernels) } });
     fn = exports["run"] as FusedFunction;

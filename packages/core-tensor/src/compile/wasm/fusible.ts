@@ -1,0 +1,52 @@
+/** Which nodes become part of a generated loop. */
+import type { DType } from "../../array/dtype.js";
+import { sizeOf } from "../../array/shape.js";
+import type { Node, Value } from "../graph.js";
+import type { Fusible } from "../plan/group.js";
+import { uniformValue } from "../simplify.js";
+import { EXPRESSIONS, POWERS } from "./fused/expressions.js";
+
+const REDUCTIONS: ReadonlySet<string> = new Set(["sum", "max", "min"]);
+
+function isTrailing(axes: readonly number[], rank: number): boolean {
+  return axes.length > 0 && axes.every((axis, i) => axis === rank - axes.length + i);
+}
+
+const FLOATS_AND_INTEGERS: ReadonlySet<DType> = new Set(["float32", "float64", "int32"]);
+/** Primitives whose expression takes truth values. */
+const LOGICAL: ReadonlySet<string> = new Set([
+  "equal",
+  "notEqual",
+  "less",
+  "lessEqual",
+  "greater",
+  "greaterEqual",
+  "logicalAnd",
+  "logicalOr",
+  "logicalNot",
+  "where",
+  "astype",
+]);
+
+/** Elementwise with vector instructions for its types. */
+export function isFusible(node: Node): boolean {
+  const { name } = node.primitive;
+  const [out] = node.outputs as [Value];
+  if (name === "pow") return POWERS.has(uniformValue(node.inputs[1]!) ?? NaN);
+  if (name !== "astype" && !(node.primitive.elementwise && name in EXPRESSIONS)) return false;
+  if (out.dtype === "uint8" || out.dtype === "int8") return false;
+  if (!LOGICAL.has(name) && node.inputs.some((x) => x.dtype === "bool")) return false;
+  return true;
+}
+
+/** A sum or an extremum over trailing axes. */
+export function isFusedReduction(node: Node): boolean {
+  if (!REDUCTIONS.has(node.primitive.name)) return false;
+  const [x] = node.inputs as [Value];
+  const [y] = node.outputs as [Value];
+  const { axes } = node.attrs as { readonly axes: readonly number[] };
+  if (!isTrailing(axes, x.shape.length) || sizeOf(x.shape) === 0 || sizeOf(x.shape) === sizeOf(y.shape)) return false;
+  return FLOATS_AND_INTEGERS.has(x.dtype) || (node.primitive.name === "sum" && y.dtype === "int32");
+}
+
+export const FUSIBLE: Fusible = { elementwise: isFusible, reduction: isFusedReduction };

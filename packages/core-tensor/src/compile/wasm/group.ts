@@ -1,0 +1,54 @@
+/** A group of elementwise nodes, and of reductions that end them, as one loop. */
+import { broadcastStrides } from "../../array/shape.js";
+import type { Value } from "../graph.js";
+import { type Unit, isWide } from "../plan/group.js";
+import type { Place } from "../plan/place.js";
+import { uniformValue } from "../simplify.js";
+import type { Draft } from "./draft.js";
+import { EXPRESSIONS, power } from "./fused/expressions.js";
+import { Micro, type Ref, laneOf } from "./fused/micro.js";
+import type { Reduction } from "./fused/spec.js";
+import { isFusedReduction } from "./fusible.js";
+import { type LoopResult, addLoop } from "./loop.js";
+
+/** Nodes that run as one loop. */
+export function lowerGroup(draft: Draft, unit: Unit, space: readonly number[], results: readonly Value[]): void {
+  const micro = new Micro();
+  const refs = new Map<Value, Ref>();
+  const operands: Place[] = [];
+  const wide = unit.nodes.some(isWide);
+  const read = (x: Value): Ref => {
+    let ref = refs.get(x);
+    if (ref !== undefined) return ref;
+    const value = uniformValue(x);
+    const lane = laneOf(x.dtype);
+    if (value !== undefined && !(wide && x.dtype !== "float64")) ref = micro.constant(value, lane);
+    else {
+      const place = draft.place(x);
+      operands.push({ ...place, shape: space, stride: broadcastStrides(place.shape, place.stride, space) });
+      ref = micro.operand(operands.length - 1, lane);
+    }
+    refs.set(x, ref);
+    return ref;
+  };
+  const outputs: LoopResult[] = [];
+  for (const node of unit.nodes) {
+    const [y] = node.outputs as [Value];
+    const inputs = node.inputs.map(read) as [Ref, Ref, Ref];
+    const { name } = node.primitive;
+    const reduces = isFusedReduction(node);
+    if (reduces || name === "astype") refs.set(y, micro.convert(inputs[0], laneOf(y.dtype)));
+    else if (name === "pow") refs.set(y, power(micro, inputs[0], uniformValue(node.inputs[1]!)!));
+    else refs.set(y, EXPRESSIONS[name]!(micro, inputs));
+    if (!results.includes(y)) continue;
+    const place = draft.fresh(y.dtype, y.shape);
+    draft.set(y, place);
+    const step = refs.get(y)!.id;
+    if (!reduces) outputs.push({ place, result: { dtype: y.dtype, step, stride: place.stride } });
+    else {
+      const stride = space.map((_, i) => place.stride[i] ?? 0);
+      outputs.push({ place, result: { dtype: y.dtype, step, stride, reduce: name as Reduction } });
+    }
+  }
+  addLoop(draft, { label: unit.nodes.map((node) => node.primitive.name).join(" "), nodes: unit.nodes, space, operands, results: outputs, micro });
+}
