@@ -54,6 +54,30 @@ describe("laws of the metrics", () => {
     );
   });
 
+  it("give the Jensen–Shannon divergence by its formula, also of zeros, ones and the smallest numbers", () => {
+    const xlogx = (x: number): number => (x > 0 ? x * Math.log(x) : 0);
+    const rows = (seed: number, k: number): number[][] => {
+      const [peaked, flatter] = [60, 0.1].map((std) => flat(softmax(normal(key(seed), [k], { dtype: "float64", std }))));
+      const tiny = Array.from({ length: k }, (_, i) => [1 - 1e-9, 1e-9, 5e-324, 2 ** -1022][i] ?? 0);
+      return [[...peaked!], [...flatter!], tiny, tiny.map((_, i) => (i === k - 1 ? 1 : 0)), new Array<number>(k).fill(1 / k)];
+    };
+    for (const k of [2, 7, 196]) {
+      const map = rows(k, k);
+      let total = 0;
+      for (let i = 0; i < map.length; i++)
+        for (let j = 0; j < i; j++)
+          for (let q = 0; q < k; q++) {
+            const [a, b] = [map[i]![q]!, map[j]![q]!];
+            total += (xlogx(a) + xlogx(b)) / 2 - xlogx((a + b) / 2);
+          }
+      expect(item(attentionDiversity(array(map, { dtype: "float64" }), { distance: "jsd" }))).toBeCloseTo(
+        total / ((map.length * (map.length - 1)) / 2),
+        14,
+      );
+    }
+    expect(item(attentionDiversity(array([rows(1, 9)[0]!, rows(1, 9)[0]!]), { distance: "jsd" }))).toBe(0);
+  });
+
   it("do not change when queries are reordered, nor, but for received attention, when keys are", () => {
     fc.assert(
       fc.property(shapes, ({ seed, q, k }) => {

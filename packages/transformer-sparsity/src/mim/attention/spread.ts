@@ -1,6 +1,6 @@
 /** How widely a query spreads its attention. */
 import { DomainError, type NdArray } from "@provably/core-tensor";
-import { perQuery, readMaps } from "../internal/maps.js";
+import { type Maps, perQuery, readMaps } from "../internal/maps.js";
 import type { AttentionInput } from "./tensor.js";
 
 export function rowEntropy(row: Float64Array): number {
@@ -93,16 +93,24 @@ function sumOfSquares(row: Float64Array): number {
  * @category Attention metrics
  */
 export function attentionGini(attention: AttentionInput): NdArray {
-  return perQuery(readMaps("attentionGini", attention), (row) => {
-    const sorted = row.slice().sort();
-    let weighted = 0;
-    let total = 0;
-    sorted.forEach((a, i) => {
-      weighted += (2 * (i + 1) - sorted.length - 1) * a;
-      total += a;
-    });
-    return weighted / (sorted.length * total);
-  });
+  return perQuery(ascending(readMaps("attentionGini", attention)), giniOfSorted);
+}
+
+/** The same maps with every row sorted. */
+export function ascending(maps: Maps): Maps {
+  const data = maps.data.slice();
+  for (let from = 0; from < data.length; from += maps.keys) data.subarray(from, from + maps.keys).sort();
+  return { ...maps, data };
+}
+
+export function giniOfSorted(row: Float64Array): number {
+  let weighted = 0;
+  let total = 0;
+  for (let i = 0; i < row.length; i++) {
+    weighted += (2 * (i + 1) - row.length - 1) * row[i]!;
+    total += row[i]!;
+  }
+  return weighted / (row.length * total);
 }
 
 /**
@@ -131,10 +139,6 @@ export function attentionHoyer(attention: AttentionInput): NdArray {
   });
 }
 
-function descending(row: Float64Array): Float64Array {
-  return row.slice().sort().reverse();
-}
-
 /**
  * The attention that each query gives to its `k` favourite keys.
  *
@@ -154,12 +158,13 @@ function descending(row: Float64Array): Float64Array {
 export function topKMass(attention: AttentionInput, k: number): NdArray {
   const maps = readMaps("topKMass", attention);
   checkK("topKMass", k, maps.keys);
-  return perQuery(maps, (row) => {
-    const sorted = descending(row);
-    let total = 0;
-    for (let i = 0; i < k; i++) total += sorted[i]!;
-    return total;
-  });
+  return perQuery(ascending(maps), (row) => topMassOfSorted(row, k));
+}
+
+export function topMassOfSorted(row: Float64Array, k: number): number {
+  let total = 0;
+  for (let i = 1; i <= k; i++) total += row[row.length - i]!;
+  return total;
 }
 
 export function checkK(fn: string, k: number, keys: number): void {
@@ -184,11 +189,12 @@ export function checkK(fn: string, k: number, keys: number): void {
  */
 export function coverageCount(attention: AttentionInput, mass: number): NdArray {
   if (!(mass > 0 && mass <= 1)) throw new DomainError(`coverageCount: mass must be in (0, 1], got ${mass}`);
-  return perQuery(readMaps("coverageCount", attention), (row) => {
-    const sorted = descending(row);
-    let total = 0;
-    let count = 0;
-    while (count < sorted.length && total < mass - 1e-12) total += sorted[count++]!;
-    return count;
-  });
+  return perQuery(ascending(readMaps("coverageCount", attention)), (row) => coverageOfSorted(row, mass));
+}
+
+export function coverageOfSorted(row: Float64Array, mass: number): number {
+  let total = 0;
+  let count = 0;
+  while (count < row.length && total < mass - 1e-12) total += row[row.length - ++count]!;
+  return count;
 }

@@ -1,11 +1,22 @@
 /** All metrics of a whole model in one table. */
 import { DomainError, type NdArray, toTypedArray } from "@provably/core-tensor";
+import { perQuery, readMaps } from "../internal/maps.js";
 import { readTensor, type AttentionInput } from "./tensor.js";
 import { attentionDistance } from "./distance.js";
 import { attentionDiversity, headDiversity, normalizedMutualInformation, queryStd } from "./diversity.js";
 import { attentionFromTensor } from "./input.js";
 import { dropTokens } from "./received.js";
-import { attentionEntropy, attentionGini, attentionHoyer, attentionPerplexity, coverageCount, participationRatio, topKMass } from "./spread.js";
+import {
+  ascending,
+  attentionEntropy,
+  attentionHoyer,
+  attentionPerplexity,
+  checkK,
+  coverageOfSorted,
+  giniOfSorted,
+  participationRatio,
+  topMassOfSorted,
+} from "./spread.js";
 
 /**
  * Options of {@link summarizeAttention}.
@@ -94,6 +105,9 @@ function summarizeLayer(
   const batch = shape.length === 4 ? shape[0]! : 1;
   const keys = maps.shape[maps.shape.length - 1]!;
   const favourites = Math.min(topK ?? 5, keys);
+  checkK("summarizeAttention", favourites, keys);
+  // three metrics ask for the largest weights: sort once
+  const sorted = ascending(readMaps("summarizeAttention", maps));
   /** Values by batch member and head, averaged over what follows. */
   const table = (x: NdArray, perLayer = false): number[][] => {
     const data = Float64Array.from(toTypedArray(x));
@@ -107,10 +121,10 @@ function summarizeLayer(
     normalizedEntropy: table(attentionEntropy(maps, { normalized: true })),
     perplexity: table(attentionPerplexity(maps)),
     participationRatio: table(participationRatio(maps)),
-    gini: table(attentionGini(maps)),
+    gini: table(perQuery(sorted, giniOfSorted)),
     hoyer: table(attentionHoyer(maps)),
-    topMass: table(topKMass(maps, favourites)),
-    coverage90: table(coverageCount(maps, 0.9)),
+    topMass: table(perQuery(sorted, (row) => topMassOfSorted(row, favourites))),
+    coverage90: table(perQuery(sorted, (row) => coverageOfSorted(row, 0.9))),
     mutualInformation: table(normalizedMutualInformation(maps)),
     diversity: table(attentionDiversity(maps)),
     diversityJsd: table(attentionDiversity(maps, { distance: "jsd" })),

@@ -1,4 +1,5 @@
 /** Mean distances between the rows of a map, in flat arrays. */
+import { emptyRow, fastEntropy } from "./entropy.js";
 
 export type RowDistance = "cosine" | "l2" | "tv" | "jsd";
 
@@ -6,7 +7,7 @@ export type RowDistance = "cosine" | "l2" | "tv" | "jsd";
 export function rowDistance(distance: RowDistance, data: Float64Array, keys: number): (at: number, bt: number) => number {
   switch (distance) {
     case "cosine": {
-      const norms = perRow(data, keys, (a) => a * a);
+      const norms = squaredNorms(data, keys);
       return (at, bt) => {
         let dot = 0;
         for (let k = 0; k < keys; k++) dot += data[at + k]! * data[bt + k]!;
@@ -27,22 +28,28 @@ export function rowDistance(distance: RowDistance, data: Float64Array, keys: num
       };
     case "jsd": {
       // entropy of the mean less the mean of the entropies: one logarithm for each key
-      const entropies = perRow(data, keys, (a) => (a > 0 ? -a * Math.log(a) : 0));
+      const mixed = emptyRow(keys);
+      const entropies = new Float64Array(data.length / keys);
+      for (let r = 0; r < entropies.length; r++) {
+        mix(data, r * keys, r * keys, mixed.values);
+        entropies[r] = fastEntropy(mixed);
+      }
       return (at, bt) => {
-        let mixed = 0;
-        for (let k = 0; k < keys; k++) {
-          const m = (data[at + k]! + data[bt + k]!) / 2;
-          if (m > 0) mixed -= m * Math.log(m);
-        }
-        return Math.max(0, mixed - (entropies[at / keys]! + entropies[bt / keys]!) / 2);
+        mix(data, at, bt, mixed.values);
+        return Math.max(0, fastEntropy(mixed) - (entropies[at / keys]! + entropies[bt / keys]!) / 2);
       };
     }
   }
 }
 
-function perRow(data: Float64Array, keys: number, f: (a: number) => number): Float64Array {
+/** The mean of two rows. */
+function mix(data: Float64Array, at: number, bt: number, out: Float64Array): void {
+  for (let k = 0; k < out.length; k++) out[k] = (data[at + k]! + data[bt + k]!) / 2;
+}
+
+function squaredNorms(data: Float64Array, keys: number): Float64Array {
   const out = new Float64Array(data.length / keys);
-  for (let r = 0, i = 0; r < out.length; r++) for (let k = 0; k < keys; k++) out[r]! += f(data[i++]!);
+  for (let r = 0, i = 0; r < out.length; r++) for (let k = 0; k < keys; k++) out[r]! += data[i++]! ** 2;
   return out;
 }
 
