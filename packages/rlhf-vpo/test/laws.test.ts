@@ -222,6 +222,11 @@ describe("training", () => {
     expect(certifyPessimism(problem, early, constants).dualityGap.holds).toBe(false);
     const other = solveOffline(problem, { beta: 1, alpha: 0.25 });
     expect(certifyPessimism(problem, other, constants).dualityGap.holds).toBe(false);
+    // calibration ties the policy to the reward: a shift of all rewards is none, another policy or temperature is one
+    const { calibration } = certifyPessimism(problem, { ...solved, theta: flat(solved.theta).map((t) => t + 3) as never }, constants);
+    expect(calibration.holds).toBe(true);
+    expect(certifyPessimism(problem, { ...solved, logPolicy: other.logPolicy }, constants).calibration.holds).toBe(false);
+    expect(certifyPessimism(problem, solved, { beta: 1.1, alpha: 0.2 }).calibration.holds).toBe(false);
   });
 
   it("refuses optimism without a bound where a minimum is asked for, and bad data", () => {

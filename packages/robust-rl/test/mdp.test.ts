@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { array, toTypedArray } from "@provably/core-tensor";
+import { array, toTypedArray, zeros } from "@provably/core-tensor";
 import { key } from "@provably/core-tensor/random";
 import {
   type SparseTransitions,
@@ -126,6 +126,25 @@ describe("robust decision processes", () => {
     expect(certifyValues(model, totalVariation(0.21), plan.values, { discount: 0.9 }).holds).toBe(false);
     const worse = flat(plan.policy).map((a) => (a + 1) % 3);
     expect(certifyValues(model, totalVariation(0.2), plan.values, { discount: 0.9, policy: worse }).holds).toBe(false);
+  });
+
+  it("values over a finite horizon lose their certificate for one wrong step, another radius, and a worse policy", () => {
+    const set = totalVariation(0.2);
+    const plan = robustValueIteration(model, set, { horizon: 5 });
+    expect(plan.certificate).toMatchObject({ holds: true, value: 0 });
+    expect(certifyValues(model, set, plan.values, { horizon: 5, policy: plan.policy }).holds).toBe(true);
+    // the wrong entry is seen where it is computed and where it is used; terminal values are taken as given
+    const damaged = array(Float64Array.from(flat(plan.values), (v, i) => v + (i === 2 * 12 + 3 ? 1e-3 : 0)), { shape: [6, 12] }); // prettier-ignore
+    expect(certifyValues(model, set, damaged, { horizon: 5 }).value).toBeGreaterThan(0.999e-3);
+    expect(certifyValues(model, totalVariation(0.21), plan.values, { horizon: 5 }).holds).toBe(false);
+    // values that are right for a policy that is not the best
+    const worse = array(flat(plan.policy).map((a, i) => (i === 7 ? (a + 1) % 3 : a)), { shape: [5, 12] }); // prettier-ignore
+    const stale = robustPolicyEvaluation(model, set, worse, { horizon: 5 }).values;
+    expect(certifyValues(model, set, stale, { horizon: 5, policy: worse }).holds).toBe(true);
+    expect(certifyValues(model, set, stale, { horizon: 5 }).holds).toBe(false);
+    expect(() => certifyValues(model, set, plan.values, {})).toThrow(/either discount or horizon/);
+    expect(() => certifyValues(model, set, plan.values, { horizon: 4 })).toThrow(/values must have shape \[5, 12\]/);
+    expect(() => certifyValues(model, set, plan.values, { horizon: 5, policy: zeros([4, 12, 3]) })).toThrow(/policy must have 5 steps/);
   });
 
   it("go on from the values of an unfinished run, to the same bits", () => {

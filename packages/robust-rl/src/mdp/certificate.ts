@@ -1,19 +1,22 @@
 /** Certificates of values: how far they are from the fixed point, bounded by one sweep. */
-import { type ArrayInput, type Certificate, DomainError, array, checkRecord } from "@provably/core-tensor";
-import { type RectangularSet, checkProblem, optimalStep, policyStep, valuesOf } from "./bellman.js";
-import type { Mdp } from "./model.js";
-import { policyOf } from "./policy.js";
+import { type ArrayInput, type Certificate, DomainError, ShapeError, array, checkRecord } from "@provably/core-tensor";
+import { checkValues, numbers } from "../uncertainty/worst-case.js";
+import { type Problem, type RectangularSet, checkProblem, optimalStep, policyStep, valuesOf } from "./bellman.js";
+import { type Mdp, checkMdp } from "./model.js";
+import { policySteps } from "./policy.js";
 
 /**
- * A certificate that values are close to the robust optimum (or, with `policy`, to that policy's robust values):
- * $\lVert V - V^\star \rVert_\infty \le \lVert TV - V \rVert_\infty / (1-\gamma)$, from one fresh sweep.
+ * A certificate that values are close to the robust optimum (or, with `policy`, to that policy's robust values), from one fresh sweep:
+ * $\lVert V - V^\star \rVert_\infty \le \lVert TV - V \rVert_\infty / (1-\gamma)$, and over a finite horizon
+ * $\sum_h \lVert T_h V_{h+1} - V_h \rVert_\infty$.
  *
  * @param model - decision process
  * @param set - uncertainty set
- * @param values - $V$, [states]
- * @param options - `discount` $\gamma$ in [0, 1); `policy` to be held against, else the optimum; `tolerance` that the bound must meet, default 1e-6
+ * @param values - $V$, [states], or with a horizon [horizon + 1, states]; the last row are the terminal values, which are taken as given
+ * @param options - `discount` $\gamma$ in [0, 1), or `horizon` $H \ge 1$ without discount; `policy` to be held against, else the optimum (with a horizon it may
+ *   have a leading axis of steps); `tolerance` that the bound must meet, default 1e-6
  * @returns certificate of kind `"bound"`
- * @throws `DomainError` for a discount outside [0, 1)
+ * @throws `DomainError` for a discount outside [0, 1), a horizon below 1, or both or none of them
  * @throws `ShapeError` when the sizes do not fit
  * @example
  * ```ts
@@ -22,6 +25,7 @@ import { policyOf } from "./policy.js";
  * const model = mdp({ transitions: [[[1]]], rewards: [[1]] });
  * certifyValues(model, totalVariation(0), [10], { discount: 0.9 }).holds; // => true
  * certifyValues(model, totalVariation(0), [9], { discount: 0.9 }).value.toFixed(9); // => "1.000000000"
+ * certifyValues(model, totalVariation(0), [[2], [1], [0]], { horizon: 2 }).holds; // => true
  * ```
  * @category Certificates
  */
@@ -29,17 +33,32 @@ export function certifyValues(
   model: Mdp,
   set: RectangularSet,
   values: ArrayInput,
-  options: { readonly discount: number; readonly policy?: ArrayInput; readonly tolerance?: number },
+  options: { readonly discount?: number; readonly horizon?: number; readonly policy?: ArrayInput; readonly tolerance?: number },
 ): Certificate {
-  const { discount, policy, tolerance = 1e-6 } = checkRecord("certifyValues", "options", options);
-  if (!(discount >= 0 && discount < 1)) throw new DomainError(`certifyValues: discount must lie in [0, 1), got ${discount}`);
-  const problem = checkProblem("certifyValues", model, set, discount);
-  const v = valuesOf("certifyValues", values, model.numStates);
-  const size = model.numStates * model.numActions;
-  const out = new Float64Array(model.numStates);
-  if (policy === undefined) optimalStep(problem, v, 0, out, new Float64Array(size), new Float64Array(size));
-  else policyStep(problem, v, 0, policyOf("certifyValues", array(policy, { dtype: "float64" }), model), out);
-  const bound = distance(out, v) / (1 - discount);
+  const fn = "certifyValues";
+  const { discount, horizon, policy, tolerance = 1e-6 } = checkRecord(fn, "options", options);
+  if ((discount === undefined) === (horizon === undefined)) throw new DomainError(`${fn}: give either discount or horizon`);
+  if (discount !== undefined && !(discount >= 0 && discount < 1)) throw new DomainError(`${fn}: discount must lie in [0, 1), got ${discount}`);
+  if (horizon !== undefined && !(Number.isInteger(horizon) && horizon >= 1))
+    throw new DomainError(`${fn}: horizon must be a positive integer, got ${horizon}`);
+  const { numStates, steps } = checkMdp(fn, model);
+  if (horizon === undefined && steps !== undefined) throw new ShapeError(`${fn}: a process that depends on the step needs a horizon`);
+  if (horizon !== undefined && steps !== undefined && horizon > steps)
+    throw new ShapeError(`${fn}: horizon ${horizon} is longer than the ${steps} steps of the process`);
+  const problem = checkProblem(fn, model, set, discount ?? 1);
+  const sweep = sweepFor(fn, problem, policy, horizon ?? 1);
+  let bound = 0;
+  if (horizon === undefined) {
+    const v = valuesOf(fn, values, numStates);
+    bound = distance(sweep(v, 0), v) / (1 - discount!);
+  } else {
+    const v = array(values, { dtype: "float64" });
+    if (v.shape.join() !== `${horizon + 1},${numStates}`)
+      throw new ShapeError(`${fn}: values must have shape [${horizon + 1}, ${numStates}], got [${v.shape.join(", ")}]`);
+    checkValues(fn, numbers(v));
+    const at = (h: number): Float64Array => numbers(v).subarray(h * numStates, (h + 1) * numStates);
+    for (let h = 0; h < horizon; h++) bound += distance(sweep(at(h + 1), h), at(h));
+  }
   return {
     claim: `largest distance of the values to ${policy === undefined ? "the robust optimum" : "the policy's robust values"}`,
     kind: "bound",
@@ -47,22 +66,21 @@ export function certifyValues(
     expected: 0,
     tolerance,
     holds: bound <= tolerance,
-    note: "residual of one Bellman sweep divided by 1 − γ",
+    note: horizon === undefined ? "residual of one Bellman sweep divided by 1 − γ" : "Bellman residuals, added up over the steps",
   };
 }
 
-/** Certificate of a backward recursion: every step is recomputed, and the largest difference is added up over the horizon. */
-export function certifyRecursion(difference: number, horizon: number, tolerance: number): Certificate {
-  const bound = difference * horizon;
-  return {
-    claim: "largest distance of the values to the robust optimum",
-    kind: "bound",
-    value: bound,
-    expected: 0,
-    tolerance,
-    holds: bound <= tolerance,
-    note: "largest Bellman residual over the steps, times the horizon",
-  };
+/** One application of the operator at a step: of the optimum, or of a policy. */
+function sweepFor(fn: string, problem: Problem, policy: ArrayInput | undefined, horizon: number): (v: Float64Array, step: number) => Float64Array {
+  const { model } = problem;
+  const out = new Float64Array(model.numStates);
+  if (policy !== undefined) {
+    const steps = policySteps(fn, policy, horizon, model);
+    return (v, step) => (policyStep(problem, v, step, steps[step]!, out), out);
+  }
+  const size = model.numStates * model.numActions;
+  const [q, best] = [new Float64Array(size), new Float64Array(size)];
+  return (v, step) => (optimalStep(problem, v, step, out, q, best), out);
 }
 
 /** Largest |a − b|. */

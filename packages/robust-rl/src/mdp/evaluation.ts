@@ -16,7 +16,7 @@ import { numbers } from "../uncertainty/worst-case.js";
 import { type Problem, type RectangularSet, checkProblem, policyStep, valuesOf } from "./bellman.js";
 import { certifyValues, distance } from "./certificate.js";
 import { type Mdp, checkMdp, isSparse } from "./model.js";
-import { policyOf } from "./policy.js";
+import { policyOf, policySteps } from "./policy.js";
 
 /** Above this number of states a linear system is not solved directly. */
 const DIRECT_STATES = 400;
@@ -138,21 +138,9 @@ export function robustPolicyEvaluation(model: Mdp, set: RectangularSet, policy: 
     const problem = checkProblem(fn, model, set, 1);
     const values = new Float64Array((horizon + 1) * numStates);
     if (options.terminalValues !== undefined) values.set(valuesOf(fn, options.terminalValues, numStates), horizon * numStates);
-    const given = array(policy, { dtype: "float64" });
-    const timed =
-      given.shape.length === 3 ||
-      (given.shape.length === 2 && given.shape[0] === horizon && given.shape[1] === numStates && given.shape[1] !== model.numActions);
-    const rows = given.size / (timed ? horizon : 1);
-    for (let h = horizon - 1; h >= 0; h--) {
-      const part = timed ? array(numbers(given).slice(h * rows, (h + 1) * rows), { shape: given.shape.slice(1) }) : given;
-      policyStep(
-        problem,
-        values.subarray((h + 1) * numStates, (h + 2) * numStates),
-        h,
-        policyOf(fn, part, model),
-        values.subarray(h * numStates, (h + 1) * numStates),
-      );
-    }
+    const steps = policySteps(fn, policy, horizon, model);
+    const at = (h: number): Float64Array => values.subarray(h * numStates, (h + 1) * numStates);
+    for (let h = horizon - 1; h >= 0; h--) policyStep(problem, at(h + 1), h, steps[h]!, at(h));
     return { values: array<"float64">(values, { shape: [horizon + 1, numStates] }), iterations: horizon, converged: true };
   }
   if (!(discount! >= 0 && discount! < 1)) throw new DomainError(`${fn}: discount must lie in [0, 1), got ${discount}`);

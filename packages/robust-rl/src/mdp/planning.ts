@@ -2,7 +2,7 @@
 import { type ArrayInput, type Certificate, DomainError, type NdArray, ShapeError, array, checkRecord } from "@provably/core-tensor";
 import { totalVariation } from "../uncertainty/set.js";
 import { type Problem, type RectangularSet, checkProblem, optimalStep, policyStep, valuesOf } from "./bellman.js";
-import { certifyRecursion, certifyValues, distance } from "./certificate.js";
+import { certifyValues, distance } from "./certificate.js";
 import { evaluateToFixedPoint } from "./evaluation.js";
 import { type Mdp, checkMdp } from "./model.js";
 import { actionsOf } from "./policy.js";
@@ -129,21 +129,16 @@ function backward(fn: string, model: Mdp, set: RectangularSet, { horizon, termin
     signal?.throwIfAborted();
     optimalStep(problem, at(h + 1), h, at(h), q.subarray(h * size, (h + 1) * size), policy.subarray(h * size, (h + 1) * size));
   }
-  let difference = 0;
-  const fresh = new Float64Array(numStates);
-  for (let h = 0; h < horizon; h++) {
-    policyStep(problem, at(h + 1), h, policy.subarray(h * size, (h + 1) * size), fresh);
-    difference = Math.max(difference, distance(fresh, at(h)));
-  }
+  const result = array<"float64">(values, { shape: [horizon + 1, numStates] });
   const randomised = set.kind === "sRectangularL1";
   return {
-    values: array<"float64">(values, { shape: [horizon + 1, numStates] }),
+    values: result,
     q: array<"float64">(q, { shape: [horizon, numStates, numActions] }),
     policy: randomised ? array(policy, { shape: [horizon, numStates, numActions] }) : actionsOf(policy, numActions, [horizon, numStates]),
     iterations: horizon,
     residual: 0,
     converged: true,
-    certificate: certifyRecursion(difference, horizon, 1e-9),
+    certificate: certifyValues(model, set, result, { horizon, tolerance: 1e-9 }),
   };
 }
 

@@ -30,6 +30,19 @@ export function policyOf(fn: string, policy: ArrayInput, { numStates, numActions
   return data;
 }
 
+/** Probabilities [S, A] for every step of a policy that is the same at all steps or has a leading axis of steps. */
+export function policySteps(fn: string, policy: ArrayInput, horizon: number, model: Pick<Mdp, "numStates" | "numActions">): readonly Float64Array[] {
+  const given = array(policy, { dtype: "float64" });
+  const timed =
+    given.shape.length === 3 ||
+    (given.shape.length === 2 && given.shape[0] === horizon && given.shape[1] === model.numStates && given.shape[1] !== model.numActions);
+  if (timed && given.shape[0] !== horizon) throw new ShapeError(`${fn}: policy must have ${horizon} steps, got [${given.shape.join(", ")}]`);
+  const size = given.size / horizon;
+  return Array.from({ length: horizon }, (_, h) =>
+    policyOf(fn, timed ? array(numbers(given).slice(h * size, (h + 1) * size), { shape: given.shape.slice(1) }) : given, model),
+  );
+}
+
 /** The actions [.., S] of deterministic probabilities [.., S, A]. */
 export function actionsOf(policy: Float64Array, numActions: number, shape: readonly number[]): NdArray {
   const actions = Int32Array.from({ length: policy.length / numActions }, (_, s) => {
