@@ -13,6 +13,8 @@ import { RELAXED_TILE, SIMD_TILE, tileSource } from "../assembly/generate-tile.m
 const assembly = new URL("../assembly/", import.meta.url);
 const binaries = new URL("../src/exec/wasm/binaries/", import.meta.url);
 
+const TRIGONOMETRIC = ["sinTail", "cosTail", "twoOverPi", "halfPi0", "halfPi1", "halfPi2", "halfPi3", "quadrantBound"];
+
 /**
  * Output file → exported constant → its source, where its constants lie in memory, and whether a fused (relaxed SIMD) build pays. It pays for products
  * of matrices only: elsewhere a little speed is not worth kilobytes in every bundle and different last bits between machines.
@@ -42,9 +44,16 @@ const FAMILIES = {
     softmaxF32: { entry: "softmax-f32.ts", memoryBase: 7168, polynomials: ["expTail"], relaxed: false },
     softmaxF64: { entry: "softmax-f64.ts", memoryBase: 8192, polynomials: ["expTail"], relaxed: false },
   },
+  trigonometric: {
+    trigonometricF32: { entry: "trigonometric-f32.ts", memoryBase: 9216, polynomials: TRIGONOMETRIC, relaxed: false },
+    trigonometricF64: { entry: "trigonometric-f64.ts", memoryBase: 10240, polynomials: TRIGONOMETRIC, relaxed: false },
+  },
   reduce: {
     reduceF32: { entry: "reduce-f32.ts", relaxed: false },
     reduceF64: { entry: "reduce-f64.ts", relaxed: false },
+  },
+  places: {
+    placesKernel: { entry: "places.ts", relaxed: false },
   },
   orthogonal: {
     orthogonalF64: { entry: "orthogonal-f64.ts", relaxed: false },

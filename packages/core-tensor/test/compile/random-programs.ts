@@ -11,6 +11,8 @@ const unary: readonly ((x: NdArray) => NdArray)[] = [
   p.neg,
   p.square,
   p.sin,
+  p.cos,
+  (x) => p.pow(p.add(p.abs(x), 0.5), 1.3),
   p.gelu,
   p.geluTanh,
   p.silu,
@@ -103,6 +105,8 @@ function apply(kind: number, pool: readonly NdArray[], leaves: readonly NdArray[
       return p.astype(p.greater(leaves[i % leaves.length]!, 0), x.dtype);
     case 18:
       return rank > 0 ? p.logsumexp(x, { axis: -1 }) : undefined;
+    case 19:
+      return rank > 0 ? p.mul(0.1, p.cumsum(x, { axis: j % rank })) : undefined;
     default:
       return rank > 0 ? p.take(x, p.array([0, x.shape[0]! - 1], { dtype: "int32" })) : undefined;
   }
@@ -126,7 +130,7 @@ const index = fc.nat({ max: 1000 });
 
 /** Choices of a program, shapes of its inputs, and a seed for their elements. */
 export const programs = {
-  choices: fc.array(fc.tuple(fc.nat({ max: 19 }), index, index), { minLength: 3, maxLength: 24 }),
+  choices: fc.array(fc.tuple(fc.nat({ max: 20 }), index, index), { minLength: 3, maxLength: 24 }),
   shapes: fc.array(fc.constantFrom(...shapes), { minLength: 2, maxLength: 4 }),
   seed: index,
 };

@@ -20,6 +20,8 @@ export interface Fusible {
   elementwise(node: Node): boolean;
   /** A reduction of trailing axes, whose input can be computed on the way. */
   reduction(node: Node): boolean;
+  /** Whether an element takes eight bytes somewhere: such groups run half as many lanes. */
+  wide(node: Node): boolean;
 }
 
 interface Group {
@@ -52,7 +54,7 @@ export function unitsOf(graph: Graph, fusible: Fusible): Unit[] {
     const fuses = reduces || fusible.elementwise(node);
     const sources = new Set(node.inputs.flatMap((x) => (x.node ? [groupOf.get(x.node)!] : [])));
     const space = !fuses ? undefined : reduces ? node.inputs[0]!.shape : node.outputs[0]!.shape;
-    const key = space === undefined ? "" : `${isWide(node) ? "wide" : "narrow"} ${space.join()}`;
+    const key = space === undefined ? "" : `${fusible.wide(node) ? "wide" : "narrow"} ${space.join()}`;
     let home: Group | undefined;
     if (fuses)
       for (const candidate of sources) {
@@ -74,11 +76,6 @@ export function unitsOf(graph: Graph, fusible: Fusible): Unit[] {
     extend(home, sources);
   }
   return inOrder([...groups.values()], groupOf);
-}
-
-/** Whether an element takes eight bytes somewhere: such groups run half as many lanes. */
-export function isWide(node: Node): boolean {
-  return [...node.inputs, ...node.outputs].some((x) => x.dtype === "float64");
 }
 
 /** Every group after those it depends on, otherwise in the order of their last nodes. */

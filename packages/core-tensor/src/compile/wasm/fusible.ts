@@ -32,7 +32,7 @@ const LOGICAL: ReadonlySet<string> = new Set([
 export function isFusible(node: Node): boolean {
   const { name } = node.primitive;
   const [out] = node.outputs as [Value];
-  if (name === "pow") return POWERS.has(uniformValue(node.inputs[1]!) ?? NaN);
+  if (name === "pow") return isProduct(node) || out.dtype === "float32";
   if (name !== "astype" && !(node.primitive.elementwise && name in EXPRESSIONS)) return false;
   if (out.dtype === "uint8" || out.dtype === "int8") return false;
   if (!LOGICAL.has(name) && node.inputs.some((x) => x.dtype === "bool")) return false;
@@ -49,4 +49,14 @@ export function isFusedReduction(node: Node): boolean {
   return FLOATS_AND_INTEGERS.has(x.dtype) || (node.primitive.name === "sum" && y.dtype === "int32");
 }
 
-export const FUSIBLE: Fusible = { elementwise: isFusible, reduction: isFusedReduction };
+/** A power that a few products give. */
+function isProduct(node: Node): boolean {
+  return POWERS.has(uniformValue(node.inputs[1]!) ?? NaN);
+}
+
+/** Whether 64-bit floats come up, or are what a power of 32-bit ones is computed in. */
+export function isWide(node: Node): boolean {
+  return (node.primitive.name === "pow" && !isProduct(node)) || [...node.inputs, ...node.outputs].some((x) => x.dtype === "float64");
+}
+
+export const FUSIBLE: Fusible = { elementwise: isFusible, reduction: isFusedReduction, wide: isWide };

@@ -1,14 +1,14 @@
 /** A group of elementwise nodes, and of reductions that end them, as one loop. */
 import { broadcastStrides } from "../../array/shape.js";
 import type { Value } from "../graph.js";
-import { type Unit, isWide } from "../plan/group.js";
+import type { Unit } from "../plan/group.js";
 import type { Place } from "../plan/place.js";
 import { uniformValue } from "../simplify.js";
 import type { Draft } from "./draft.js";
 import { EXPRESSIONS, power } from "./fused/expressions.js";
 import { Micro, type Ref, laneOf } from "./fused/micro.js";
 import type { Reduction } from "./fused/spec.js";
-import { isFusedReduction } from "./fusible.js";
+import { isFusedReduction, isWide } from "./fusible.js";
 import { type LoopResult, addLoop } from "./loop.js";
 
 /** Nodes that run as one loop. */
@@ -38,7 +38,7 @@ export function lowerGroup(draft: Draft, unit: Unit, space: readonly number[], r
     const { name } = node.primitive;
     const reduces = isFusedReduction(node);
     if (reduces || name === "astype") refs.set(y, micro.convert(inputs[0], laneOf(y.dtype)));
-    else if (name === "pow") refs.set(y, power(micro, inputs[0], uniformValue(node.inputs[1]!)!));
+    else if (name === "pow") refs.set(y, power(micro, inputs[0], inputs[1], uniformValue(node.inputs[1]!)));
     else refs.set(y, EXPRESSIONS[name]!(micro, inputs));
     if (!results.includes(y)) continue;
     const place = draft.fresh(y.dtype, y.shape);

@@ -13,6 +13,7 @@ import { lowerGroup } from "./group.js";
 import { inOrder } from "./loop.js";
 import { type Lowered, viewAt, write } from "./machine.js";
 import { lowerMatmul } from "./matmul.js";
+import { lowerPlaces, lowerRunningSums } from "./places.js";
 import { lowerControl } from "./routine.js";
 import { lowerColumns, lowerSoftmax } from "./rows.js";
 import type { Store } from "./store.js";
@@ -26,6 +27,8 @@ const LOWERINGS: readonly ((draft: Draft, node: Node, inputs: readonly Place[]) 
   lowerMatmul,
   lowerSoftmax,
   lowerColumns,
+  lowerPlaces,
+  lowerRunningSums,
   lowerDetour,
 ];
 

@@ -32,12 +32,35 @@ function ndtr(m: Micro, x: Ref): Ref {
   return m.op("div", m.kernel("gelu", safe), safe);
 }
 
+/**
+ * x^y of 32-bit floats, as e^(y log |x|) in 64-bit arithmetic, whose error of some 10⁻¹⁴ is far below the last place of the result.
+ * Signs and special values are those of the language.
+ */
+function powerInDoubles(m: Micro, base: Ref, exponent: Ref): Ref {
+  const [x, y] = [m.convert(base, "f64"), m.convert(exponent, "f64")];
+  const size = m.kernel("exp", m.op("mul", y, m.kernel("log", m.op("abs", x))));
+  const half = m.op("mul", y, 0.5);
+  const isWhole = m.op("eq", m.op("floor", y), y);
+  const isOdd = m.op("and", isWhole, m.op("ne", m.op("floor", half), half));
+  // minus zero too, whose reciprocal tells it from zero
+  const isNegative = m.op("or", m.op("lt", x, 0), m.op("lt", m.op("div", m.constant(1, "f64"), x), 0));
+  const signed = m.select(m.op("and", isNegative, isOdd), m.op("neg", size), size);
+  // negative numbers, but not −∞, have whole powers only
+  const isDefined = m.op("or", isWhole, m.op("or", m.op("ge", x, 0), m.op("eq", x, -Infinity)));
+  const real = m.select(isDefined, signed, NaN);
+  return m.convert(m.select(m.op("eq", y, 0), 1, real), base.type);
+}
+
 /** Constant exponents that are products. */
 export const POWERS: ReadonlySet<number> = new Set([-2, -1, 1, 2, 3, 4]);
 
-/** x to one of {@link POWERS}. */
-export function power(m: Micro, x: Ref, exponent: number): Ref {
-  if (exponent < 0) return m.op("div", m.constant(1, x.type), power(m, x, -exponent));
+/** x to the power of y, where y may be known to be one of {@link POWERS}. */
+export function power(m: Micro, x: Ref, y: Ref, known: number | undefined): Ref {
+  return known !== undefined && POWERS.has(known) ? wholePower(m, x, known) : powerInDoubles(m, x, y);
+}
+
+function wholePower(m: Micro, x: Ref, exponent: number): Ref {
+  if (exponent < 0) return m.op("div", m.constant(1, x.type), wholePower(m, x, -exponent));
   if (exponent === 1) return x;
   const square = m.op("mul", x, x);
   return exponent === 2 ? square : m.op("mul", square, exponent === 3 ? x : square);
@@ -80,6 +103,8 @@ export const EXPRESSIONS: Readonly<Record<string, Expression>> = {
     return m.op("eq", m.op("sub", a, a), 0);
   },
   where: (m, [condition, a, b]) => m.select(truth(m, condition), a, b),
+  sin: kernel("sin"),
+  cos: kernel("cos"),
   exp: kernel("exp"),
   expm1: kernel("expm1"),
   log: kernel("log"),
@@ -105,13 +130,13 @@ export const EXPRESSIONS: Readonly<Record<string, Expression>> = {
 
 /** Why the other primitives run in JavaScript, on views of the arena. */
 export const WITHOUT_EXPRESSION: Readonly<Record<string, string>> = {
-  // small whole exponents excepted
+  // except float32, and small whole exponents
   pow: "a power by logarithms would lose digits",
   mod: "the quotient's rounding would decide the remainder",
   fmod: "the quotient's rounding would decide the remainder",
   hypot: "squares could overflow",
   ...Object.fromEntries(
-    ["sin", "cos", "tan", "asin", "acos", "atan", "atan2", "sinh", "cosh", "asinh", "acosh", "atanh"].map((name) => [name, "no SIMD kernel yet"]),
+    ["tan", "asin", "acos", "atan", "atan2", "sinh", "cosh", "asinh", "acosh", "atanh"].map((name) => [name, "no SIMD kernel yet"]),
   ),
   ...Object.fromEntries(["erfinv", "ndtri", "lgamma", "digamma", "trigamma", "tetragamma"].map((name) => [name, "no SIMD kernel yet"])),
 };

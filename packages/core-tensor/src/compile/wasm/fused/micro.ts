@@ -54,6 +54,8 @@ export const TILE_KERNELS = {
   softplus: "logarithm",
   erf: "gaussian",
   gelu: "gaussian",
+  sin: "trigonometric",
+  cos: "trigonometric",
 } as const satisfies Record<string, Family>;
 
 export type TileKernel = keyof typeof TILE_KERNELS;
