@@ -124,35 +124,46 @@ export function addEachI32(x: usize, outer: i32, n: i32, inner: i32, places: usi
   return addEach<i32>(x, outer, n, inner, places, m, out);
 }
 
-/** Running sums, whole numbers in 64 bits and floats as doubles; `totals` has room for `inner` of them. */
+/** One line along the last axis: the total stays in a register. */
 @inline
-function runningSums<T>(x: usize, outer: i32, n: i32, inner: i32, totals: usize, out: usize): void {
-  for (let o = 0; o < outer; o++) {
-    memory.fill(totals, 0, 8 * inner);
-    for (let i = 0; i < n; i++)
-      for (let j = 0; j < inner; j++, x += sizeof<T>(), out += sizeof<T>()) {
-        const at = totals + 8 * j;
-        if (isFloat<T>()) {
-          const total = load<f64>(at) + <f64>load<T>(x);
-          store<f64>(at, total);
-          store<T>(out, <T>total);
-        } else {
-          const total = load<i64>(at) + <i64>load<T>(x);
-          store<i64>(at, total);
-          store<T>(out, <T>total);
-        }
-      }
+function runningLine<T, Total>(x: usize, n: i32, out: usize): void {
+  let total: Total = 0;
+  for (let i = 0; i < n; i++) {
+    total += <Total>load<T>(x + i * sizeof<T>());
+    store<T>(out + i * sizeof<T>(), <T>total);
   }
 }
 
+/** Lines side by side, each with a total in memory. */
+@inline
+function runningLines<T, Total>(x: usize, n: i32, inner: i32, totals: usize, out: usize): void {
+  memory.fill(totals, 0, 8 * inner);
+  for (let i = 0; i < n; i++)
+    for (let j = 0; j < inner; j++, x += sizeof<T>(), out += sizeof<T>()) {
+      const at = totals + 8 * j;
+      const total = load<Total>(at) + <Total>load<T>(x);
+      store<Total>(at, total);
+      store<T>(out, <T>total);
+    }
+}
+
+/** Running sums in `Total`, 64 bits; `totals` has room for `inner` of them. */
+@inline
+function runningSums<T, Total>(x: usize, outer: i32, n: i32, inner: i32, totals: usize, out: usize): void {
+  const bytes: usize = n * inner * sizeof<T>();
+  for (let o = 0; o < outer; o++, x += bytes, out += bytes)
+    if (inner == 1) runningLine<T, Total>(x, n, out);
+    else runningLines<T, Total>(x, n, inner, totals, out);
+}
+
 export function runningSumsF32(x: usize, outer: i32, n: i32, inner: i32, totals: usize, out: usize): void {
-  runningSums<f32>(x, outer, n, inner, totals, out);
+  runningSums<f32, f64>(x, outer, n, inner, totals, out);
 }
 
 export function runningSumsF64(x: usize, outer: i32, n: i32, inner: i32, totals: usize, out: usize): void {
-  runningSums<f64>(x, outer, n, inner, totals, out);
+  runningSums<f64, f64>(x, outer, n, inner, totals, out);
 }
 
 export function runningSumsI32(x: usize, outer: i32, n: i32, inner: i32, totals: usize, out: usize): void {
-  runningSums<i32>(x, outer, n, inner, totals, out);
+  runningSums<i32, i64>(x, outer, n, inner, totals, out);
 }
