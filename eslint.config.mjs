@@ -61,7 +61,7 @@ export default tseslint.config(
     },
   },
   {
-    files: ["docs/playground/**/*.mjs"],
+    files: ["docs/playground/**/*.mjs", "docs/site.js"],
     languageOptions: {
       globals: {
         document: "readonly",
@@ -73,6 +73,7 @@ export default tseslint.config(
         URLSearchParams: "readonly",
         clearTimeout: "readonly",
         fetch: "readonly",
+        MutationObserver: "readonly",
       },
     },
   },

@@ -16,12 +16,16 @@ export default {
     categorizeByGroup: false,
     validation: { notExported: true, invalidLink: true, notDocumented: true },
     requiredToBeDocumented: ["Function", "Interface", "TypeAlias", "Class", "Variable"],
-    disableSources: true,
+    disableGit: true,
+    // replaced by links into the site
+    sourceLinkTemplate: "{path}",
   },
   projectDocuments: ["docs/guides/*.md", "docs/adr/*.md"],
   plugin: ["./docs/typedoc-plugin.mjs", "typedoc-plugin-mdn-links"],
   markdownItLoader: (parser) => {
     parser.use(katex, { throwOnError: true, output: "htmlAndMathml" });
   },
+  customCss: "docs/site.css",
+  customJs: "docs/site.js",
   navigation: { includeCategories: true, includeGroups: false, compactFolders: false },
 };

@@ -1,6 +1,7 @@
 // Pages in a real browser, for tests: a module is bundled from the sources, served from localhost (WebGPU wants a secure context) and run.
 import { createServer } from "node:http";
 import { existsSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { build } from "esbuild";
 
 /** Where Chromium is, whether or not there is one. */
@@ -41,6 +42,13 @@ async function openOn(read, { path = "/", ...pageOptions } = {}) {
 /** Opens a page of a built site that lies in `folder`. */
 export const openSite = (folder, options) =>
   openOn((path) => (existsSync(`${folder}${path}`) ? readFileSync(`${folder}${path}`) : undefined), options);
+
+/** What axe has against the page as it stands: one line for each broken rule, with the first element that breaks it. */
+export async function violations(page) {
+  await page.evaluate(readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8"));
+  const found = await page.evaluate(() => globalThis.axe.run(globalThis.document, { resultTypes: ["violations"] }));
+  return found.violations.map(({ id, nodes }) => `${id}: ${nodes.length} of ${nodes[0].html.slice(0, 200)}`);
+}
 
 /**
  * Opens a page that has loaded `entry`, a module whose exports become `window.exported`.

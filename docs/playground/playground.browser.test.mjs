@@ -3,7 +3,7 @@ import { mkdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { build } from "vite";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { noBrowser, openSite } from "../../scripts/browser.mjs";
+import { noBrowser, openSite, violations } from "../../scripts/browser.mjs";
 import { catalogue } from "./catalogue.mjs";
 
 const cache = fileURLToPath(new URL("../../.cache/", import.meta.url));
@@ -27,7 +27,7 @@ describe.skipIf(noBrowser)("playground", () => {
   });
   afterAll(() => close?.());
 
-  it.each(catalogue.map(({ id }) => id))("%s draws a picture that fits a phone", async (id) => {
+  it.each(catalogue.map(({ id }) => id))("%s draws a picture that fits a phone and reads well", async (id) => {
     await page.evaluate((hash) => (location.hash = hash), id);
     await settled(id);
     expect(await page.textContent("#status")).toBe("");
@@ -35,6 +35,7 @@ describe.skipIf(noBrowser)("playground", () => {
       await page.evaluate(() => document.querySelector("#picture").textContent.length + document.querySelectorAll("#picture img").length),
     ).toBeGreaterThan(0);
     expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(390);
+    expect(await violations(page)).toEqual([]);
     await page.screenshot({ path: `${cache}playground-${id}.png`, fullPage: true });
   });
 

@@ -1,4 +1,4 @@
-// The documentation site: it builds without a warning, and its pages lead nowhere that is not there.
+// The documentation site: it builds without a warning, its pages lead nowhere that is not there, and a screen reader finds its way in them.
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import { globSync } from "tinyglobby";
 import { build } from "vite";
 import { describe, expect, it } from "vitest";
+import { noBrowser, openSite, violations } from "../browser.mjs";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const site = `${root}.cache/site`;
@@ -41,4 +42,24 @@ describe("documentation site", () => {
     }
     expect(wrong).toEqual([]);
   });
+
+  // every page of one kind is made by the same template; RUN_SLOW looks at all of them
+  it.skipIf(noBrowser)(
+    "is accessible, as far as axe can tell",
+    async () => {
+      const all = globSync("**/*.html", { cwd: site }).sort();
+      const kinds = new Map(all.map((path) => [path.startsWith("documents/") ? path : path.split("/")[0], path]));
+      const { page, close } = await openSite(`${site}/`);
+      try {
+        const base = page.url();
+        for (const path of process.env.RUN_SLOW ? all : kinds.values()) {
+          await page.goto(base + path);
+          expect(await violations(page), path).toEqual([]);
+        }
+      } finally {
+        await close();
+      }
+    },
+    process.env.RUN_SLOW ? 3_600_000 : 300_000,
+  );
 });
