@@ -30,6 +30,11 @@ function copy(to: usize, from: usize, bytes: usize): void {
   for (; i < bytes; i++) store<u8>(to + i, load<u8>(from + i));
 }
 
+/** Copies `count` rows of `bytes` bytes; `offsets` lists for each by how much it lies after `from` and after `to`. */
+export function copyRows(offsets: usize, count: i32, bytes: i32, from: usize, to: usize): void {
+  for (let i = 0; i < count; i++, offsets += 8) copy(to + load<i32>(offsets, 4), from + load<i32>(offsets), bytes);
+}
+
 /** `out[o, k, :] = x[o, places[k], :]`; an inner row has `bytes` bytes. */
 export function takeRows(x: usize, outer: i32, n: i32, bytes: i32, places: usize, m: i32, out: usize): i32 {
   const bad = firstOutside(places, m, n);

@@ -80,6 +80,7 @@ export { expandDims, moveAxis, reshape, squeeze, transpose } from "./ops/reshape
 // joining and indexing
 export { concat, repeat, roll, split, stack, tile, type AxisOptions } from "./ops/join.js";
 export { flip, pad, slice } from "./ops/slice.js";
+export { dynamicSlice, dynamicUpdateSlice, type BlockStart } from "./ops/dynamic-slice.js";
 export { gatherNd, oneHot, scatterAdd, take, takeAlongAxis } from "./ops/gather.js";
 export { diag, diagonal, tril, triu } from "./ops/triangle.js";
 

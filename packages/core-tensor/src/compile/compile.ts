@@ -1,8 +1,8 @@
 /** Compiled functions: traced once for each kind of arguments, then run without the function. */
 import type { DenseArray, NdArray } from "../array/ndarray.js";
-import { checkFunction, checkList, checkRecord } from "../check.js";
+import { checkFunction, checkList, checkRecord, show } from "../check.js";
 import { DomainError } from "../errors.js";
-import { treeFill } from "../tree/tree.js";
+import { type Tree, treeFill, treeLeaves } from "../tree/tree.js";
 import type { Device, ProgramDevice } from "./device.js";
 import type { Graph } from "./graph.js";
 import { type Executable, interpreter } from "./interpret.js";
@@ -96,7 +96,7 @@ export function compile<Args extends unknown[], Y>(
   checkFunction("compile", "f", f);
   checkRecord("compile", "options", options);
   const { cacheSize = 32 } = options;
-  if (!Number.isInteger(cacheSize) || cacheSize < 1) throw new DomainError(`compile: cacheSize must be an integer ≥ 1, got ${cacheSize}`);
+  if (!Number.isInteger(cacheSize) || cacheSize < 1) throw new DomainError(`compile: cacheSize must be an integer ≥ 1, got ${show(cacheSize)}`);
   if (isForDevice(options)) {
     const programs = new Map<string, OnDevice>();
     // what isForDevice has seen of it
@@ -106,12 +106,12 @@ export function compile<Args extends unknown[], Y>(
   }
   if (!["wasm", "js"].includes(options.device ?? "wasm"))
     throw new DomainError(
-      `compile: device must be "wasm", "js", or one made by webgpu(), webasm() or auto() of @provably/core-tensor/gpu, got ${String(options.device)}`,
+      `compile: device must be "wasm", "js", or one made by webgpu(), webasm() or auto() of @provably/core-tensor/gpu, got ${show(options.device)}`,
     );
   const { donate = [], threads = 1 } = options;
   checkList("compile", "donate", donate);
   if (!Number.isInteger(threads) || threads < 1 || threads > 16)
-    throw new DomainError(`compile: threads must be an integer from 1 to 16, got ${threads}`);
+    throw new DomainError(`compile: threads must be an integer from 1 to 16, got ${show(threads)}`);
   const programs = new Map<string, Program>();
   const compiled = (...args: Args): Y => {
     const call = callOf(args);
@@ -123,7 +123,7 @@ export function compile<Args extends unknown[], Y>(
       // the function uses an array of a surrounding transform that it was not given
       if (traced.captures.length > 0) return f(...args);
       const graph = simplify(traced.graph);
-      program = { traced, graph, executable: executableOf(graph, options, call.leaves) };
+      program = { traced, graph, executable: executableOf(graph, options, call.leaves, donatedLeaves(call.args, donate)) };
     } else programs.delete(call.key);
     programs.set(call.key, program);
     if (programs.size > cacheSize) programs.delete(programs.keys().next().value!);
@@ -139,16 +139,22 @@ function isForDevice(options: CompileOptions | DeviceCompileOptions): options is
   return typeof options.device === "object" && "program" in options.device;
 }
 
+/** Whether each array belongs to an argument that the call uses up. */
+function donatedLeaves(args: readonly Tree[], donate: readonly number[]): boolean[] {
+  return args.flatMap((tree, k) => treeLeaves(tree).map(() => donate.includes(k)));
+}
+
 /** What runs the graph on the CPU for arguments like these. */
 export function executableOf(
   graph: Graph,
   { device = "wasm", resident = false, debugNans = false, threads = 1 }: CompileOptions,
   leaves: readonly DenseArray[],
+  donated: readonly boolean[] = [],
 ): Executable {
   if (debugNans) return interpreter(graph, refuseNans);
   const memory = device === "wasm" ? ((threads > 1 ? sharedStore(threads) : undefined) ?? store()) : undefined;
   const external = leaves.map((x) => x instanceof ResidentArray);
-  return (memory && wasmProgram(graph, memory, { external, resident, threads })) ?? interpreter(graph);
+  return (memory && wasmProgram(graph, memory, { external, donated, resident, threads })) ?? interpreter(graph);
 }
 
 /**

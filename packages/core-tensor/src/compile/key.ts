@@ -15,6 +15,7 @@ export function identity(x: object): number {
 /** Plain data by content; functions, graphs and instances of classes by identity. */
 export function keyOf(x: unknown): string {
   if (typeof x === "number") return Object.is(x, -0) ? "-0" : String(x);
+  if (typeof x === "bigint") return `${x}n`;
   if (typeof x === "string") return JSON.stringify(x);
   if (typeof x === "function") return `#${identity(x)}`;
   if (typeof x !== "object" || x === null) return String(x);

@@ -61,6 +61,16 @@ export class ResidentArray extends DenseArray {
     return address;
   }
 
+  /** The same memory under a new handle, which what uses this one up may overwrite. */
+  handOver(home: Store, dtype: DType, shape: Shape): ResidentArray {
+    this.addressIn(home);
+    const blocks = this.blocks.splice(0);
+    this.free();
+    const kept = blocks.filter((b) => b.store === home);
+    for (const { store: other, address, bytes } of blocks) if (other !== home) other.give(address, bytes);
+    return new ResidentArray(dtype, shape, kept);
+  }
+
   private elements(): TypedArrayOf[DType] {
     if (this.copy !== undefined) return this.copy;
     this.check();

@@ -2,7 +2,7 @@
 import { DenseArray } from "../array/ndarray.js";
 import { isNdArray } from "../trace/input.js";
 import { Tracer } from "../trace/tracer.js";
-import type { Tree } from "../tree/tree.js";
+import { type Tree, descend } from "../tree/tree.js";
 import { asTree } from "../transform/vjp.js";
 import { keyOf } from "./key.js";
 import { ResidentArray } from "./resident.js";
@@ -22,21 +22,23 @@ export function callOf(args: readonly unknown[]): Call | undefined {
   const leaves: DenseArray[] = [];
   let key = "";
   let traced = false;
-  const walk = (node: unknown): void => {
+  const walk = (node: unknown, above: readonly unknown[]): void => {
     if (isDenseArray(node)) {
       leaves.push(node);
       key += `${node instanceof ResidentArray ? "@" : ""}${node.dtype}${node.shape.join()};`;
     } else if (node instanceof Tracer) {
       traced = true;
     } else if (Array.isArray(node)) {
+      const path = descend("compile", node, above);
       key += "[";
-      for (const child of node) walk(child);
+      for (const child of node) walk(child, path);
       key += "]";
     } else if (typeof node === "object" && node !== null && isPlain(node)) {
+      const path = descend("compile", node, above);
       key += "{";
       for (const name of Object.keys(node)) {
-        key += `${name}:`;
-        walk((node as Record<string, unknown>)[name]);
+        key += `${name.length}:${name}:`; // the length keeps a name with colons apart from two names
+        walk((node as Record<string, unknown>)[name], path);
       }
       key += "}";
     } else {
@@ -44,7 +46,7 @@ export function callOf(args: readonly unknown[]): Call | undefined {
     }
   };
   const trees = args.map((x) => (typeof x === "number" || isNdArray(x) ? x : asTree("compile", x)));
-  for (const tree of trees) walk(tree);
+  for (const tree of trees) walk(tree, []);
   return traced ? undefined : { args: trees, leaves, key };
 }
 

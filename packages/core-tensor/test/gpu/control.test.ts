@@ -54,6 +54,29 @@ describe.each([
     expect(p.toNested(await g(p.array([-1, -2])))).toEqual([1, 2]);
   });
 
+  it.skipIf(skip)("fills a cache at computed places, batched too, and moves back a block that would reach beyond it", async () => {
+    const fill = (cache: NdArray, rows: NdArray): [readonly [NdArray, NdArray], NdArray] =>
+      scan(
+        ([c, t], row) => {
+          const next = p.dynamicUpdateSlice(c, p.reshape(row, [1, 3]), [t, 0]);
+          return [[next, p.add(t, p.array(1, { dtype: "int32" }))], p.dynamicSlice(next, [t, 1], [1, 2])];
+        },
+        [cache, p.array(-4, { dtype: "int32" })] as readonly [NdArray, NdArray],
+        rows,
+      );
+    const [cache, rows] = [normal(key(5), [6, 3]), normal(key(6), [4, 3])];
+    const [[got], taken] = await compile(fill, { device })(cache, rows);
+    const [[want], wantTaken] = fill(cache, rows);
+    expect(p.toNested(got)).toEqual(p.toNested(want));
+    expect(p.toNested(taken)).toEqual(p.toNested(wantTaken));
+    const each = p.vmap((c: NdArray, u: NdArray, t: NdArray) => p.dynamicUpdateSlice(c, u, [t, 0]));
+    const [many, blocks, places] = [normal(key(7), [5, 4, 3]), normal(key(8), [5, 2, 3]), p.array([0, 2, 1, -2, -4], { dtype: "int32" })];
+    expect(p.toNested(await compile(each, { device })(many, blocks, places))).toEqual(p.toNested(each(many, blocks, places)));
+    const place = compile((x: NdArray, t: NdArray) => [p.dynamicSlice(x, t, [2]), p.dynamicUpdateSlice(x, [8, 9], t)], { device });
+    const [slice, updated] = await place(p.array([1, 2, 3, 4]), p.array([3], { dtype: "int32" }));
+    expect([p.toNested(slice!), p.toNested(updated!)]).toEqual([[3, 4], [1, 2, 8, 9]]); // prettier-ignore
+  });
+
   it.skipIf(skip)("refuses a loop of unknown length, with advice", async () => {
     const f = compile(
       (x: NdArray) =>

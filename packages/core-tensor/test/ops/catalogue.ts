@@ -118,6 +118,8 @@ export const catalogue: readonly Entry[] = [
     m(),
   ),
   entry("scatterAdd", (x, u) => p.scatterAdd(x, ids, u, { axis: 1 }), m(), m()),
+  entry("dynamicSlice", (x) => p.dynamicSlice(x, [1, -2], [1, 2]), m()),
+  entry("dynamicUpdateSlice", (x, u) => p.dynamicUpdateSlice(x, u, [-1, 1]), m(), numbers([1, 2])),
   entry("triu", (x) => p.triu(x), m()),
   entry("tril", (x) => p.tril(x, -1), m()),
   entry("diagonal", (x) => p.diagonal(x), m()),

@@ -28,6 +28,11 @@ export function isDense(place: Place): boolean {
   return isRowMajor(place.shape, place.stride);
 }
 
+/** Whether the place takes up its buffer, in row-major order. */
+export function isWhole(place: Place): boolean {
+  return isDense(place) && place.offset === 0 && place.buffer.bytes === sizeOf(place.shape) * SIZES[place.dtype];
+}
+
 export function byteOffset(place: Place): number {
   return place.offset * SIZES[place.dtype];
 }

@@ -7,6 +7,7 @@ import { simplify } from "../simplify.js";
 import { lowerBlocks } from "./blocks.js";
 import { lowerConv } from "./conv.js";
 import { Draft } from "./draft.js";
+import { lowerDynamicSlice } from "./dynamic-slice.js";
 import { WITHOUT_EXPRESSION } from "./fused/expressions.js";
 import { FUSIBLE } from "./fusible.js";
 import { lowerGroup } from "./group.js";
@@ -27,6 +28,7 @@ const LOWERINGS: readonly ((draft: Draft, node: Node, inputs: readonly Place[]) 
   lowerMatmul,
   lowerSoftmax,
   lowerColumns,
+  lowerDynamicSlice,
   lowerPlaces,
   lowerRunningSums,
   lowerDetour,

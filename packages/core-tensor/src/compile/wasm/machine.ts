@@ -20,6 +20,8 @@ export interface Step {
   readonly reads: readonly Buffer[];
   readonly writes: readonly Buffer[];
   run(machine: Machine): void;
+  /** Buffers whose contents go over into others: the two may be one where nothing later needs the old one. */
+  readonly replaces?: readonly { readonly old: Buffer; readonly by: Buffer }[];
   /** Why this is not a SIMD kernel. */
   readonly reason?: string;
   readonly nodes: readonly Node[];

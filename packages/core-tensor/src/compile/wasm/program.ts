@@ -7,7 +7,7 @@ import type { Graph } from "../graph.js";
 import type { Executable } from "../interpret.js";
 import { SIZES } from "../plan/group.js";
 import { planArena } from "../plan/lifetime.js";
-import { isDense } from "../plan/place.js";
+import { isWhole } from "../plan/place.js";
 import { ResidentArray } from "../resident.js";
 import { lower } from "./lower.js";
 import { type Lowered, type Machine, type Step, copyInto, viewAt, write } from "./machine.js";
@@ -23,9 +23,8 @@ function directOutputs({ inputs, outputs }: Lowered): Map<number, number> {
   const direct = new Map<number, number>();
   const taken = new Set(inputs.map((place) => place?.buffer.id));
   outputs.forEach((place, i) => {
-    const { id, kind, bytes } = place.buffer;
-    const whole = kind === "arena" && isDense(place) && place.offset === 0 && bytes === sizeOf(place.shape) * SIZES[place.dtype];
-    if (whole && !taken.has(id)) direct.set(i, id);
+    const { id, kind } = place.buffer;
+    if (kind === "arena" && isWhole(place) && !taken.has(id)) direct.set(i, id);
     taken.add(id);
   });
   return direct;
@@ -47,17 +46,25 @@ function outOfMemory(): never {
 export interface Calling {
   /** Which inputs come as resident arrays. */
   readonly external: readonly boolean[];
+  /** Which inputs the call uses up. */
+  readonly donated: readonly boolean[];
   /** Whether results stay in memory. */
   readonly resident: boolean;
   readonly threads: number;
 }
 
 /** Lowers a graph; undefined when the memory cannot hold it. */
-export function wasmProgram(graph: Graph, store: Store, { external, resident, threads }: Calling): Executable | undefined {
+export function wasmProgram(graph: Graph, store: Store, { external, donated, resident, threads }: Calling): Executable | undefined {
   const lowered = lower(graph, store, external, threads);
   const direct = resident ? directOutputs(lowered) : new Map<number, number>();
   const { steps, buffers, inputs, outputs, constants } = lowered;
-  const { offsets, total } = planArena(lowered, new Set(direct.values()));
+  const { offsets, total, followers, origins } = planArena(lowered, new Set(direct.values()));
+  // results that take over the memory of a donated input, by position
+  const takesOver = new Map<number, number>();
+  for (const [i, id] of direct) {
+    const input = inputs.findIndex((place) => place !== undefined && place.buffer.id === origins.get(id));
+    if (input >= 0 && donated[input]) takesOver.set(i, input);
+  }
   if (store.arena(total) === undefined) return undefined;
   const machine: Machine = { store, address: new Array<number>(buffers.length).fill(0) };
 
@@ -81,12 +88,19 @@ export function wasmProgram(graph: Graph, store: Store, { external, resident, th
       }
       inputs.forEach((place, i) => {
         const x = arrays[i]!;
-        if (place === undefined) return;
-        if (place.buffer.kind === "external" && x instanceof ResidentArray) machine.address[place.buffer.id] = x.addressIn(store);
-        else write(machine, place, x);
+        if (place?.buffer.kind === "external" && x instanceof ResidentArray) machine.address[place.buffer.id] = x.addressIn(store);
       });
-      const kept = outputs.map((place) => (resident ? ResidentArray.reserve(store, place.dtype, place.shape) : undefined));
+      const kept = outputs.map((place, i) => {
+        if (!resident) return undefined;
+        const old = arrays[takesOver.get(i) ?? -1];
+        const isAlone = old instanceof ResidentArray && arrays.indexOf(old) === arrays.lastIndexOf(old);
+        return isAlone ? old.handOver(store, place.dtype, place.shape) : ResidentArray.reserve(store, place.dtype, place.shape);
+      });
       for (const [i, id] of direct) machine.address[id] = kept[i]?.addressIn(store) ?? outOfMemory();
+      for (const [id, home] of followers) machine.address[id] = machine.address[home]!;
+      inputs.forEach((place, i) => {
+        if (place !== undefined && place.buffer.kind !== "external") write(machine, place, arrays[i]!);
+      });
       for (const step of steps) step.run(machine);
       return outputs.map((place, i) => {
         const size = sizeOf(place.shape);

@@ -1,22 +1,21 @@
 /** Graphs inside control flow: lowered like a program, but run on memory that the program around them provides. */
 import { sizeOf } from "../../array/shape.js";
 import type { Graph, Node } from "../graph.js";
-import { planArena } from "../plan/lifetime.js";
+import { type Arena, planArena } from "../plan/lifetime.js";
 import { SIZES } from "../plan/group.js";
-import { type Place, isDense } from "../plan/place.js";
+import { type Place, isWhole } from "../plan/place.js";
 import type { CondAttrs } from "../control/cond.js";
 import type { ScanAttrs } from "../control/scan.js";
 import type { WhileAttrs } from "../control/while-loop.js";
 import type { Draft } from "./draft.js";
 import { inOrder } from "./loop.js";
-import { type Lowered, type Machine, addressOf, copyInto, viewAt } from "./machine.js";
+import { type Lowered, type Machine, type Step, addressOf, copyInto, viewAt } from "./machine.js";
 
 /** A lowered graph whose inputs and outputs lie wherever the caller says. */
 export class Routine {
   readonly lowered: Lowered;
-  readonly arenaBytes: number;
   readonly machine: Machine;
-  private readonly offsets: Map<number, number>;
+  private readonly arena: Arena;
   /** Outputs that steps write right where they belong: buffer id, or −1 where the output is copied. */
   private readonly direct: number[];
 
@@ -26,30 +25,39 @@ export class Routine {
     this.machine = { store: draft.store, address: new Array<number>(buffers.length).fill(0) };
     const taken = new Set(inputs.map((place) => place?.buffer.id));
     this.direct = outputs.map((place) => {
-      const { id, kind, bytes } = place.buffer;
-      const whole = kind === "arena" && isDense(place) && place.offset === 0 && bytes === sizeOf(place.shape) * SIZES[place.dtype];
-      if (!whole || taken.has(id)) return -1;
+      const { id, kind } = place.buffer;
+      if (kind !== "arena" || !isWhole(place) || taken.has(id)) return -1;
       taken.add(id);
       return id;
     });
-    const { offsets, total } = planArena(this.lowered, new Set(this.direct));
-    [this.offsets, this.arenaBytes] = [offsets, total];
+    this.arena = planArena(this.lowered, new Set(this.direct));
+  }
+
+  get arenaBytes(): number {
+    return this.arena.total;
+  }
+
+  /** Whether output `k` may be written where input `k` lies, which then is used up. */
+  inPlace(k: number): boolean {
+    const input = this.lowered.inputs[k];
+    return input !== undefined && this.direct[k]! >= 0 && this.arena.origins.get(this.direct[k]!) === input.buffer.id;
   }
 
   get numSteps(): number {
     return this.lowered.steps.length;
   }
 
-  /** Runs the steps. Inputs and outputs are byte addresses of row-major elements, outputs apart from inputs. */
-  run(arena: number, inputs: readonly number[], outputs: readonly number[]): void {
+  /** Runs the steps. Inputs and outputs are byte addresses of row-major elements, outputs apart from inputs except {@link inPlace}. */
+  run(at: number, inputs: readonly number[], outputs: readonly number[]): void {
     const { address, store } = this.machine;
-    for (const [id, offset] of this.offsets) address[id] = arena + offset;
+    for (const [id, offset] of this.arena.offsets) address[id] = at + offset;
     this.lowered.inputs.forEach((place, i) => {
       if (place !== undefined) address[place.buffer.id] = inputs[i]!;
     });
     this.direct.forEach((id, k) => {
       if (id >= 0) address[id] = outputs[k]!;
     });
+    for (const [id, home] of this.arena.followers) address[id] = address[home]!;
     for (const step of this.lowered.steps) step.run(this.machine);
     this.lowered.outputs.forEach((place, k) => {
       if (this.direct[k]! < 0) copyInto(viewAt(this.machine, place), store.views[place.dtype], outputs[k]! / SIZES[place.dtype]);
@@ -82,13 +90,26 @@ export function lowerControl(draft: Draft, node: Node, inputs: readonly Place[])
   }
 }
 
-/** Copies elements between places of one shape; both row-major. */
+/** Copies elements between places of one shape, both row-major, unless they are the same. */
 function move(machine: Machine, from: Place, to: Place): void {
-  const at = addressOf(machine, from);
-  machine.store.views.uint8.copyWithin(addressOf(machine, to), at, at + bytesOf(from));
+  const [at, goal] = [addressOf(machine, from), addressOf(machine, to)];
+  if (at !== goal) machine.store.views.uint8.copyWithin(goal, at, at + bytesOf(from));
 }
 
-/** The state goes to and fro between two sets of blocks, so that a step never overwrites what it reads. */
+/** States at first whose memory the states at last may take over: those that are nothing else to the step. */
+function takenOver(inputs: readonly Place[], outputs: readonly Place[], numCarry: number): NonNullable<Step["replaces"]> {
+  return inputs.slice(0, numCarry).flatMap((place, k) => {
+    const once = inputs.filter((other) => other.buffer === place.buffer).length === 1;
+    return once && isWhole(place) ? [{ old: place.buffer, by: outputs[k]!.buffer }] : [];
+  });
+}
+
+/** The second set of blocks for a state: where a step may write what it reads, the first one again. */
+function spareBlocks(draft: Draft, body: Routine, homes: readonly Place[]): Place[] {
+  return homes.map((home, k) => (body.inPlace(k) ? home : draft.fresh(home.dtype, home.shape)));
+}
+
+/** The state goes to and fro between two sets of blocks, so that a step never overwrites what it still needs. */
 function lowerScan(draft: Draft, node: Node, given: readonly Place[], attrs: ScanAttrs): void {
   const { body, numCarry, numStacked, length, reverse } = attrs;
   const routine = new Routine(draft, body);
@@ -96,7 +117,7 @@ function lowerScan(draft: Draft, node: Node, given: readonly Place[], attrs: Sca
   const inputs = given.map((place) => inOrder(draft, place));
   const outputs = node.outputs.map((y) => draft.fresh(y.dtype, y.shape));
   node.outputs.forEach((y, k) => draft.set(y, outputs[k]!));
-  const spare = blocks(draft, body, numCarry);
+  const spare = spareBlocks(draft, routine, outputs.slice(0, numCarry));
   const arena = draft.work(routine.arenaBytes);
   const slices = [...inputs.slice(numCarry, numCarry + numStacked), ...outputs.slice(numCarry)].map((p) => (length === 0 ? 0 : bytesOf(p) / length));
   draft.step({
@@ -105,6 +126,7 @@ function lowerScan(draft: Draft, node: Node, given: readonly Place[], attrs: Sca
     inner: routine.lowered.steps,
     reads: inputs.map((p) => p.buffer),
     writes: [...outputs, ...spare].map((p) => p.buffer).concat(arena),
+    replaces: takenOver(inputs, outputs, numCarry),
     run(machine) {
       const at = machine.address[arena.id]!;
       // an even number of steps from the outputs' blocks ends in them
@@ -135,7 +157,7 @@ function lowerWhile(draft: Draft, node: Node, given: readonly Place[], attrs: Wh
   const inputs = given.map((place) => inOrder(draft, place));
   const outputs = node.outputs.map((y) => draft.fresh(y.dtype, y.shape));
   node.outputs.forEach((y, k) => draft.set(y, outputs[k]!));
-  const spare = blocks(draft, body, numCarry);
+  const spare = spareBlocks(draft, step, outputs.slice(0, numCarry));
   const [verdict] = blocks(draft, condition, 1) as [Place];
   const arena = draft.work(Math.max(test.arenaBytes, step.arenaBytes));
   const bodyAt = condition.inputs.length;
@@ -145,6 +167,7 @@ function lowerWhile(draft: Draft, node: Node, given: readonly Place[], attrs: Wh
     inner: [...test.lowered.steps, ...step.lowered.steps],
     reads: inputs.map((p) => p.buffer),
     writes: [...outputs, ...spare, verdict].map((p) => p.buffer).concat(arena),
+    replaces: takenOver(inputs, outputs, numCarry),
     run(machine) {
       const at = machine.address[arena.id]!;
       const homes = [outputs, spare].map((set) => set.map((p) => addressOf(machine, p)));

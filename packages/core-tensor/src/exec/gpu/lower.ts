@@ -13,7 +13,7 @@ import { type ConvAttrs, convolution } from "./stages/conv.js";
 import { Elementwise, Filled, convert, elementwise } from "./stages/elementwise.js";
 import { fold, matmul } from "./stages/folds.js";
 import { argsort, cumsum, searchSorted, sort } from "./stages/order.js";
-import { Embed, ScatterAdd, Stacked, Take, TakeAlong, concat } from "./stages/pieces.js";
+import { DynamicSlice, DynamicUpdateSlice, Embed, ScatterAdd, Stacked, Take, TakeAlong, concat } from "./stages/pieces.js";
 import { Broadcast, Reshape, Row, Slice, Transpose, type Window } from "./stages/views.js";
 
 type Lowering = (inputs: readonly Stage[], attrs: never, output: Value) => Stage;
@@ -31,6 +31,9 @@ const LOWERINGS: Readonly<Record<string, Lowering>> = {
   concat: (parts, { axis }: { axis: number }) => concat(parts, axis),
   take: ([x, indices], { axis }: { axis: number }, { shape }) => new Take(x!, indices!, axis, shape),
   takeAlongAxis: ([x, indices], { axis }: { axis: number }) => new TakeAlong(x!, indices!, axis),
+  dynamicSlice: ([x, start], { size }: { size: readonly number[] }, { shape }) => new DynamicSlice(x!, start!, size, shape),
+  dynamicUpdateSlice: ([x, update, start], { size }: { size: readonly number[] }) =>
+    sizeOf(update!.shape) === 0 ? x! : new DynamicUpdateSlice(x!, update!, start!, size),
   scatterAdd: ([x, indices], { axis }: { axis: number }, { shape }) => new ScatterAdd(x!, indices!, axis, shape),
   scatterAddAlongAxis: ([x, indices], { axis }: { axis: number }, { shape }) => new ScatterAdd(x!, indices!, axis, shape),
   sum: ([x], { axes }: { axes: readonly number[] }, { dtype }) => fold("sum", x!, axes, dtype),
