@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { type NdArray, array, grad, item } from "@provably/core-tensor";
 import { key } from "@provably/core-tensor/random";
 import {
+  type OnlineState,
   type PreferenceBatch,
   apoDownLoss,
   apoZeroLoss,
@@ -211,6 +212,17 @@ describe("training", () => {
     const at = (alpha: number): number[] => flat(solveOffline(problem, { beta: 1, alpha }).logPolicy).map(Math.exp);
     at(1e6).forEach((p, y) => expect(p).toBeCloseTo([0.5, 0.3, 0.2][y]!, 5));
     at(1e-9).forEach((p, y) => expect(p).toBeCloseTo(at(0)[y]!, 6));
+  });
+
+  it("an online run that was given pairs to start with goes on to the same bits", () => {
+    const start = { data: [[0, 0, 1], [0, 2, 1], [0, 1, 0]], logReference: problem.logReference }; // prettier-ignore
+    const options = { beta: 1, alphaSum: 1, bound: { kind: "box", size: 2 } } as const;
+    const run = (iterations: number, state?: OnlineState) =>
+      runOnline(key(4), start, bradleyTerryOracle([[1, 0, -1]]), { ...options, iterations, ...(state && { state }) });
+    const whole = run(20);
+    const rest = run(13, JSON.parse(JSON.stringify(run(7).state)) as OnlineState);
+    expect(flat(rest.data)).toEqual(flat(whole.data));
+    expect(flat(rest.theta)).toEqual(flat(whole.theta));
   });
 
   it("certificates turn false for policies that are not the solution", () => {

@@ -63,7 +63,7 @@ export { regret } from "./stage/payoffs.js";
 
 // Markov games
 export { markovGame, type MarkovGame } from "./game/model.js";
-export { drNvi, sampleComplexity, type DrNviOptions, type DrNviResult } from "./game/dr-nvi.js";
+export { drNvi, sampleComplexity, type DrNviOptions, type DrNviResult, type DrNviState } from "./game/dr-nvi.js";
 export { robustGameValues, robustGap, type EquilibriumNotion, type GameOptions, type RobustGap } from "./game/gaps.js";
 export { empiricalGame, empiricalKernel, sampleCounts } from "./game/sampling.js";
 export { commonsGame, randomMarkovGame } from "./environments/games.js";

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { array, toTypedArray } from "@provably/core-tensor";
 import { foldIn, key, uniform } from "@provably/core-tensor/random";
 import {
+  type DrNviState,
   bimatrixNash,
   coarseCorrelatedEquilibrium,
   commonsGame,
@@ -119,6 +120,24 @@ describe("equilibria of games in normal form", () => {
 
 describe("robust Markov games", () => {
   const game = randomMarkovGame(key(3), { states: 4, actions: [3, 3], horizon: 4 });
+
+  it("go on from the state of a run that was stopped, to the same bits", () => {
+    for (const notion of ["nash", "ce", "cce"] as const) {
+      const states: DrNviState[] = [];
+      const whole = drNvi(game, [0.1, 0.3], { notion, onProgress: ({ state }) => states.push(state) });
+      expect(states.map(({ done }) => done)).toEqual([1, 2, 3, 4]);
+      // a state is a copy: the one of the first step knows nothing of the others
+      expect(flat(states[0]!.policy).slice(0, 9)).toEqual(new Array(9).fill(0));
+      for (const state of states) {
+        const rest = drNvi(game, [0.1, 0.3], { notion, state });
+        for (const name of ["values", "q", "policy", "stageRegrets", "stageEquilibria"] as const) expect(flat(rest[name])).toEqual(flat(whole[name]));
+        expect(rest.certificate).toEqual(whole.certificate);
+      }
+    }
+    const state: DrNviState = { ...drNvi(game, 0), done: 2 };
+    expect(() => drNvi(game, 0, { state: { ...state, done: 5 } })).toThrow(/state.done/);
+    expect(() => drNvi(game, 0, { state: { ...state, values: state.q } })).toThrow(/state.values must have shape \[5, 2, 4\]/);
+  });
 
   it("have a certified equilibrium of every notion, and a damaged policy is found out", () => {
     for (const notion of ["nash", "ce", "cce"] as const) {

@@ -70,7 +70,7 @@ export interface OnlineOptions {
   readonly weightDecay?: number;
   /** Recorded uniform numbers [iterations, 4] (prompt, first response, second response, preference) in place of the key's. */
   readonly uniforms?: ArrayInput;
-  /** Goes on from an earlier run, to the same bits. */
+  /** Goes on from an earlier run of the same problem, `iterations` more, to the same bits. */
   readonly state?: OnlineState;
   /** Called after every iteration. */
   readonly onProgress?: (progress: { readonly iteration: number; readonly total: number; readonly loss: number }) => void;
@@ -197,7 +197,8 @@ export function runOnline(key: RngKey, problem: PreferenceProblem, oracle: Prefe
     second: Float64Array.from(start.second),
     step: start.step,
   };
-  const first = before.length;
+  // iterations done before: the pairs that the problem came with are not among them
+  const first = before.length === 0 ? 0 : Math.max(0, before.length - Math.floor(given.length / 3));
   const recorded = options.uniforms === undefined ? undefined : finite(fn, "uniforms", options.uniforms, [iterations, 4]);
   const gradient = new Float64Array(dimension);
   const policies = new Float64Array(iterations * cells);

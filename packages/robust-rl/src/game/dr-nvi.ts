@@ -1,5 +1,5 @@
 /** Distributionally robust Nash value iteration. */
-import { type Certificate, type NdArray, array, checkRecord, DomainError, checkList } from "@provably/core-tensor";
+import { type Certificate, DomainError, type NdArray, ShapeError, array, checkList, checkRecord } from "@provably/core-tensor";
 import { SolverError } from "../lp/error.js";
 import { type NashMethod, type Strategies, findNash } from "../stage/bimatrix.js";
 import { type EquilibriumObjective, solveCorrelated } from "../stage/correlated.js";
@@ -7,8 +7,28 @@ import { searchNash } from "../stage/nash.js";
 import { type Game, expectedPayoff, makeGame, productOf, regretsOf } from "../stage/payoffs.js";
 import { solveZeroSum } from "../stage/zero-sum.js";
 import { type EquilibriumNotion, type GameOptions, radiiOf, robustGap } from "./gaps.js";
+import { numbers } from "../uncertainty/worst-case.js";
 import { type MarkovGame, flatten } from "./model.js";
 import { defaultSet, stageValues } from "./stage-q.js";
+
+/**
+ * Where a run of {@link drNvi} stands: what it has found for the last steps of the horizon; a run that goes on from it ends with the same bits.
+ * @category Markov games
+ */
+export interface DrNviState {
+  /** Steps done, counted from the end of the horizon. */
+  readonly done: number;
+  /** Values so far, [H + 1, n, S]; like the rest 0 for steps that are not done. */
+  readonly values: NdArray<"float64">;
+  /** [H, n, S, A1, …, An]. */
+  readonly q: NdArray<"float64">;
+  /** [H, S, A1, …, An]. */
+  readonly policy: NdArray<"float64">;
+  /** [H, S]. */
+  readonly stageRegrets: NdArray<"float64">;
+  /** int32 [H, S]. */
+  readonly stageEquilibria: NdArray;
+}
 
 /**
  * Options of {@link drNvi}.
@@ -24,8 +44,10 @@ export interface DrNviOptions extends GameOptions {
   readonly select?: EquilibriumObjective;
   /** How stage games of two players are solved for `"nash"`; default `"vertex-enumeration"`. */
   readonly method?: NashMethod;
+  /** Go on from here: a `state` that `onProgress` was given for the same game, radii and options. */
+  readonly state?: DrNviState;
   /** Called after each step of the recursion. */
-  readonly onProgress?: (progress: { readonly iteration: number; readonly total: number }) => void;
+  readonly onProgress?: (progress: { readonly iteration: number; readonly total: number; readonly state: DrNviState }) => void;
   /** Stops between two steps. */
   readonly signal?: AbortSignal;
 }
@@ -111,12 +133,23 @@ export function drNvi(game: MarkovGame, sigma: number | readonly number[], optio
   const flat = flatten("drNvi", game);
   const { players, numStates, joint, horizon, actions } = flat;
   const radii = radiiOf("drNvi", sigma, players);
-  const values = new Float64Array((horizon + 1) * players * numStates);
-  const q = new Float64Array(horizon * players * numStates * joint);
-  const policy = new Float64Array(horizon * numStates * joint);
-  const regrets = new Float64Array(horizon * numStates);
-  const counts = new Int32Array(horizon * numStates);
-  for (let h = horizon - 1; h >= 0; h--) {
+  const shapes = {
+    values: [horizon + 1, players, numStates],
+    q: [horizon, players, numStates, ...actions],
+    policy: [horizon, numStates, ...actions],
+    stageRegrets: [horizon, numStates],
+    stageEquilibria: [horizon, numStates],
+  };
+  const { done, ...found } = resume(options.state, shapes, horizon);
+  const { values, q, policy, stageRegrets: regrets, stageEquilibria: counts } = found;
+  const shaped = (copy: boolean): Omit<DrNviState, "done"> => ({
+    values: array<"float64">(values, { shape: shapes.values, copy }),
+    q: array<"float64">(q, { shape: shapes.q, copy }),
+    policy: array<"float64">(policy, { shape: shapes.policy, copy }),
+    stageRegrets: array<"float64">(regrets, { shape: shapes.stageRegrets, copy }),
+    stageEquilibria: array(counts, { shape: shapes.stageEquilibria, dtype: "int32", copy }),
+  });
+  for (let h = horizon - 1 - done; h >= 0; h--) {
     options.signal?.throwIfAborted();
     for (let i = 0; i < players; i++) {
       const after = ((h + 1) * players + i) * numStates;
@@ -138,16 +171,33 @@ export function drNvi(game: MarkovGame, sigma: number | readonly number[], optio
       for (let i = 0; i < players; i++) values[(h * players + i) * numStates + s] = expectedPayoff(stage, i, distribution);
       regrets[h * numStates + s] = Math.max(0, ...regretsOf(stage, distribution, notion === "ce" ? "swap" : "constant"));
     }
-    options.onProgress?.({ iteration: horizon - h, total: horizon });
+    options.onProgress?.({ iteration: horizon - h, total: horizon, state: { done: horizon - h, ...shaped(true) } });
   }
-  const joints = array<"float64">(policy, { shape: [horizon, numStates, ...actions] });
+  const result = shaped(false);
+  return { ...result, certificate: robustGap(game, radii, result.policy, notion, { set }).certificate };
+}
+
+/** Buffers to work in: empty ones, or copies of a state's after a look at its shapes. */
+function resume(state: DrNviState | undefined, shapes: Readonly<Record<keyof Omit<DrNviState, "done">, readonly number[]>>, horizon: number) {
+  const size = (name: keyof typeof shapes): number => shapes[name].reduce((a, b) => a * b, 1);
+  const floats = (name: "values" | "q" | "policy" | "stageRegrets"): Float64Array =>
+    state === undefined ? new Float64Array(size(name)) : Float64Array.from(numbers(part(name)));
+  const part = (name: keyof typeof shapes): NdArray => {
+    const x = array(checkRecord("drNvi", "state", state!)[name], { dtype: "float64" });
+    if (x.shape.join() !== shapes[name].join())
+      throw new ShapeError(`drNvi: state.${name} must have shape [${shapes[name].join(", ")}], got [${x.shape.join(", ")}]`);
+    return x;
+  };
+  const done = state === undefined ? 0 : state.done;
+  if (!Number.isInteger(done) || done < 0 || done > horizon)
+    throw new DomainError(`drNvi: state.done must be an integer from 0 to the horizon ${horizon}, got ${String(done)}`);
   return {
-    values: array<"float64">(values, { shape: [horizon + 1, players, numStates] }),
-    q: array<"float64">(q, { shape: [horizon, players, numStates, ...actions] }),
-    policy: joints,
-    stageRegrets: array<"float64">(regrets, { shape: [horizon, numStates] }),
-    stageEquilibria: array(counts, { shape: [horizon, numStates] }),
-    certificate: robustGap(game, radii, joints, notion, { set }).certificate,
+    done,
+    values: floats("values"),
+    q: floats("q"),
+    policy: floats("policy"),
+    stageRegrets: floats("stageRegrets"),
+    stageEquilibria: state === undefined ? new Int32Array(size("stageEquilibria")) : Int32Array.from(numbers(part("stageEquilibria"))),
   };
 }
 
