@@ -1,9 +1,15 @@
 /** The assignment of rows to columns with the greatest total gain. */
 
+const BOUND = 1e150;
+
 /** `result[row]` is the column of each row; rows beyond the columns get numbers from `columns` on. The Hungarian method, O(n³). */
 export function assign(gain: readonly (readonly number[])[]): number[] {
   const n = Math.max(gain.length, gain[0]?.length ?? 0);
-  const cost = (i: number, j: number): number => -(gain[i]?.[j] ?? 0);
+  // what is not finite counts as far worse, or far better, than anything else, so that the search ends
+  const cost = (i: number, j: number): number => {
+    const x = gain[i]?.[j] ?? 0;
+    return Math.abs(x) < BOUND ? -x : x > 0 ? -BOUND : BOUND;
+  };
   // potentials of rows and columns; column 0 is a sentinel
   const u = new Float64Array(n + 1);
   const v = new Float64Array(n + 1);

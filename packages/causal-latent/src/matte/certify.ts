@@ -2,14 +2,30 @@
  * Certificates of counterfactuals on observations that training never saw: is the style the wanted one, is the content still there, and does a second
  * flip lead back. None of them proves that the latents are the true ones; they say what the transfer does.
  */
-import { type Certificate, DomainError, type NdArray, ShapeError, array, item, ndtri } from "@provably/core-tensor";
+import {
+  type Certificate,
+  DomainError,
+  type NdArray,
+  ShapeError,
+  array,
+  checkFunction,
+  checkList,
+  checkRecord,
+  concat,
+  item,
+  ndtri,
+  take,
+  toTypedArray,
+} from "@provably/core-tensor";
+import { checkArray, checkNumber, checkNumbers, show } from "../internal/check.js";
 
 import { contentPreservation } from "./evaluate/content.js";
-import { type StyleClassifier, classifyStyle } from "./evaluate/style.js";
+import { type StyleClassifier, checkClassifier, classifyStyle } from "./evaluate/style.js";
 import { type StyleFlip, type StylePoles, counterfactual } from "./model/counterfactual.js";
 import type { Matte } from "./model/params.js";
-import { type Lexicon, reviewLexicon } from "./text/lexicon.js";
-import { type Vocabulary, decodeSentences } from "./text/vocabulary.js";
+import { SPECIAL } from "./network/text.js";
+import { type Lexicon, checkLexicon, reviewLexicon } from "./text/lexicon.js";
+import { type Vocabulary, checkVocabulary, decodeSentences } from "./text/vocabulary.js";
 
 /**
  * An estimate with an interval that holds the true value with the stated confidence.
@@ -22,7 +38,7 @@ export interface Estimate {
 }
 
 function zOf(fn: string, confidence: number): number {
-  if (!(confidence > 0 && confidence < 1)) throw new DomainError(`${fn}: confidence must be in (0, 1), got ${confidence}`);
+  checkNumber(fn, "confidence", confidence, "be in (0, 1)", (x) => x > 0 && x < 1);
   return item(ndtri(array(0.5 + confidence / 2, { dtype: "float64" })));
 }
 
@@ -43,9 +59,10 @@ function zOf(fn: string, confidence: number): number {
  * @see Wilson (1927), "Probable inference, the law of succession, and statistical inference"
  * @category Certificates
  */
-export function wilsonInterval(successes: number, count: number, { confidence = 0.95 }: { readonly confidence?: number } = {}): Estimate {
-  if (!(count > 0 && successes >= 0 && successes <= count))
-    throw new DomainError(`wilsonInterval: successes must be in [0, count] with count > 0, got ${successes} of ${count}`);
+export function wilsonInterval(successes: number, count: number, options: { readonly confidence?: number } = {}): Estimate {
+  const { confidence = 0.95 } = checkRecord("wilsonInterval", "options", options);
+  checkNumber("wilsonInterval", "count", count, "be positive and finite", (x) => x > 0 && x < Infinity);
+  checkNumber("wilsonInterval", "successes", successes, "be in [0, count]", (x) => x >= 0 && x <= count);
   const z = zOf("wilsonInterval", confidence);
   const p = successes / count;
   const center = (p + (z * z) / (2 * count)) / (1 + (z * z) / count);
@@ -68,8 +85,10 @@ export function wilsonInterval(successes: number, count: number, { confidence = 
  * ```
  * @category Certificates
  */
-export function meanInterval(values: readonly number[], { confidence = 0.95 }: { readonly confidence?: number } = {}): Estimate {
-  if (values.length < 2) throw new ShapeError(`meanInterval: values must be at least two, got ${values.length}`);
+export function meanInterval(values: readonly number[], options: { readonly confidence?: number } = {}): Estimate {
+  const { confidence = 0.95 } = checkRecord("meanInterval", "options", options);
+  if (checkNumbers("meanInterval", "values", values).length < 2)
+    throw new ShapeError(`meanInterval: values must be at least two, got ${values.length}`);
   const n = values.length;
   const mean = values.reduce((a, b) => a + b, 0) / n;
   const reach = zOf("meanInterval", confidence) * Math.sqrt(values.reduce((s, x) => s + (x - mean) ** 2, 0) / (n - 1) / n);
@@ -108,8 +127,12 @@ export interface CounterfactualJudge {
 export function sentenceJudge(
   vocabulary: Vocabulary,
   classifier: StyleClassifier,
-  { lexicon = reviewLexicon }: { readonly lexicon?: Lexicon } = {},
+  options: { readonly lexicon?: Lexicon } = {},
 ): CounterfactualJudge {
+  const { lexicon = reviewLexicon } = checkRecord("sentenceJudge", "options", options);
+  checkLexicon("sentenceJudge", lexicon);
+  checkVocabulary("sentenceJudge", vocabulary);
+  checkClassifier("sentenceJudge", classifier);
   return {
     style: (observed) => classifyStyle(classifier, decodeSentences(vocabulary, observed)),
     content: (source, result) => contentPreservation(decodeSentences(vocabulary, source), decodeSentences(vocabulary, result), { lexicon }),
@@ -171,21 +194,32 @@ export function certifyCounterfactual(
   options: CertifyCounterfactualOptions = {},
 ): { readonly styleAccuracy: CertifiedEstimate; readonly contentPreservation: CertifiedEstimate; readonly cycleConsistency: CertifiedEstimate } {
   const fn = "certifyCounterfactual";
-  const { styleAccuracy = 0.9, contentPreservation: leastContent = 0.6, cycleConsistency = 0.6, confidence = 0.95 } = options;
-  const { observed, labels, domains } = data;
-  const rows = observed.shape[0]!;
-  if (labels.length !== rows || rows < 2)
+  const {
+    styleAccuracy = 0.9,
+    contentPreservation: leastContent = 0.6,
+    cycleConsistency = 0.6,
+    confidence = 0.95,
+  } = checkRecord(fn, "options", options);
+  for (const [name, value] of Object.entries({ styleAccuracy, contentPreservation: leastContent, cycleConsistency }))
+    checkNumber(fn, name, value, "be a number", (x) => !Number.isNaN(x));
+  checkNumber(fn, "confidence", confidence, "be in (0, 1)", (x) => x > 0 && x < 1);
+  const { observed, labels, domains } = checkRecord(fn, "data", data);
+  checkRecord(fn, "flip", flip);
+  for (const name of ["style", "content"] as const) checkFunction(fn, `judge.${name}`, checkRecord(fn, "judge", judge)[name]);
+  const rows = checkArray(fn, "observed", observed).shape[0]!;
+  if (checkList(fn, "labels", labels).length !== rows || rows < 2)
     throw new ShapeError(`${fn}: labels must hold one label a row, at least two, got ${labels.length} for ${rows} rows`);
   labels.forEach((y, i) => {
-    if (y !== 0 && y !== 1) throw new DomainError(`${fn}: labels[${i}] must be 0 or 1, got ${String(y)}`);
+    if (y !== 0 && y !== 1) throw new DomainError(`${fn}: labels[${i}] must be 0 or 1, got ${show(y)}`);
   });
   const towards = (target: number[]): StyleFlip => (flip.kind === "noise" ? flip : { ...flip, target });
   const rest = domains === undefined ? {} : { domains };
   const other = labels.map((y) => 1 - y);
   const there = counterfactual(model, observed, towards(other), rest).observed;
-  const back = counterfactual(model, there, towards([...labels]), rest).observed;
+  const back = flippedBack(model, there, labels, domains, towards);
 
-  const judged = judge.style(there);
+  const judged = checkList(fn, "judge.style(…)", judge.style(there));
+  if (judged.length !== rows) throw new ShapeError(`${fn}: judge.style must return one style a row, got ${judged.length} for ${rows} rows`);
   const hits = judged.filter((y, i) => y === other[i]).length;
   const certified = (claim: string, estimate: Estimate, threshold: number): CertifiedEstimate => ({
     estimate,
@@ -212,4 +246,27 @@ export function certifyCounterfactual(
       cycleConsistency,
     ),
   };
+}
+
+/** The second flip, from the first result alone. What a broken decoder left empty stays so: there is nothing to flip, and no content kept. */
+function flippedBack(
+  model: Matte,
+  there: NdArray,
+  labels: readonly number[],
+  domains: readonly number[] | undefined,
+  towards: (target: number[]) => StyleFlip,
+): NdArray {
+  const width = there.shape[1]!;
+  const first = toTypedArray(there);
+  const silent = (i: number): boolean =>
+    model.config.observation.kind === "text" && (first[i * width] === SPECIAL.pad || first[i * width] === SPECIAL.end);
+  const spoken = labels.map((_, i) => i).filter((i) => !silent(i));
+  if (spoken.length === 0) return there;
+  const rest = domains === undefined ? {} : { domains: spoken.map((i) => domains[i]!) };
+  const rows = take(there, array(spoken, { dtype: "int32" }), { axis: 0 });
+  const { observed } = counterfactual(model, rows, towards(spoken.map((i) => labels[i]!)), rest);
+  if (spoken.length === labels.length) return observed;
+  // rows of both, each at its place
+  const place = new Map(spoken.map((i, k) => [i, labels.length + k]));
+  return take(concat([there, observed], { axis: 0 }), array(labels.map((_, i) => place.get(i) ?? i), { dtype: "int32" }), { axis: 0 }); // prettier-ignore
 }

@@ -5,7 +5,8 @@ import { type MatteOptions, matteConfig } from "./model/config.js";
 import { encode } from "./model/generate.js";
 import { toNoise } from "./model/noise.js";
 import { trainMatte } from "./model/train.js";
-import { checkCount } from "./internal/arrays.js";
+import { checkList, checkRecord } from "@provably/core-tensor";
+import { checkCount, checkOptions, checkStrings } from "../internal/check.js";
 import { type RngKey, foldIn } from "@provably/core-tensor/random";
 import { type MakeVectorsOptions, makeVectors } from "./vectors/make-vectors.js";
 
@@ -99,8 +100,20 @@ export interface IdentifiabilityOptions {
  * @category Experiments
  */
 export function identifiabilityExperiment(key: RngKey, options: IdentifiabilityOptions = {}): IdentifiabilityRow[] {
-  const { settings = SETTINGS, repetitions = 5, rows = 4000, numSteps = 1500, data = {}, onProgress, signal } = options;
+  const {
+    settings = SETTINGS,
+    repetitions = 5,
+    rows = 4000,
+    numSteps = 1500,
+    data = {},
+    onProgress,
+    signal,
+  } = checkOptions("identifiabilityExperiment", options);
   for (const [name, value] of Object.entries({ repetitions, rows, numSteps })) checkCount("identifiabilityExperiment", name, value);
+  checkList("identifiabilityExperiment", "settings", settings).forEach((setting, i) => {
+    checkStrings("identifiabilityExperiment", `settings[${i}].name`, [checkRecord("identifiabilityExperiment", `settings[${i}]`, setting).name]);
+    checkRecord("identifiabilityExperiment", `settings[${i}].options`, setting.options);
+  });
   const names = ["truth", ...settings.map(({ name }) => name)];
   const scores = new Map(names.map((name) => [name, [] as number[][]]));
   const total = repetitions * settings.length;

@@ -7,15 +7,16 @@ import type { Points } from "./mixture.js";
  */
 export function connectedComponents(
   points: Points,
-  options: { readonly neighbours?: number; readonly trim?: number } = {},
+  options: { readonly neighbours?: number; readonly trim?: number; readonly signal?: AbortSignal | undefined } = {},
 ): { labels: Int32Array; count: number } {
   const { n, p, data } = points;
-  const { neighbours = Math.ceil(Math.log(n)) + 1, trim = 0.02 } = options;
+  const { neighbours = Math.ceil(Math.log(n)) + 1, trim = 0.02, signal } = options;
   const k = Math.min(neighbours, n - 1);
   const nearest = new Int32Array(n * k);
   const reach = new Float64Array(n); // distance to the k-th nearest: the inverse of density
   const row = new Float64Array(n);
   for (let i = 0; i < n; i++) {
+    signal?.throwIfAborted();
     for (let j = 0; j < n; j++) {
       let sum = 0;
       for (let d = 0; d < p; d++) sum += (data[i * p + d]! - data[j * p + d]!) ** 2;

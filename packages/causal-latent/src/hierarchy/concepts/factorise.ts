@@ -1,6 +1,6 @@
 /** Joint states as a grid: which of the centres of clusters differ in one component only. */
-import { DomainError } from "@provably/core-tensor";
-import { type ArrayInput } from "@provably/core-tensor";
+import { type ArrayInput, DomainError, ShapeError, checkList, checkRecord } from "@provably/core-tensor";
+import { checkCount, checkNumber } from "../../internal/check.js";
 import { NotFactorisableError } from "../errors.js";
 import { float64Of } from "../internal/arrays.js";
 import { combinations } from "../internal/subsets.js";
@@ -29,8 +29,12 @@ import { assign } from "../../internal/assignment.js";
  */
 export function factorStates(centres: ArrayInput, states: readonly number[], options: { readonly tolerance?: number } = {}): number[][] {
   const { data, shape } = float64Of(centres);
+  if (shape.length !== 2) throw new ShapeError(`factorStates: centres must have shape [count, p], got [${shape.join(", ")}]`);
   const [count, p] = shape as [number, number];
-  const { tolerance = 0.05 } = options;
+  const { tolerance = 0.05 } = checkRecord("factorStates", "options", options);
+  checkNumber("factorStates", "tolerance", tolerance, "be ≥ 0", (x) => x >= 0);
+  if (!data.every(Number.isFinite)) throw new DomainError("factorStates: centres must be finite, got NaN or an infinity");
+  checkList("factorStates", "states", states).forEach((n, i) => checkCount("factorStates", `states[${i}]`, n));
   if (states.reduce((m, x) => m * x, 1) !== count)
     throw new DomainError(`factorStates: states ${states.join(" × ")} must multiply to the number of centres, got ${count}`);
   const points = Array.from({ length: count }, (_, i) => data.slice(i * p, i * p + p));

@@ -1,6 +1,7 @@
 /** Discrete concepts from continuous data: which coordinates belong together, and which states each group of them has. */
-import { type ArrayInput, DomainError, type NdArray, ShapeError } from "@provably/core-tensor";
+import { type ArrayInput, DomainError, type NdArray, ShapeError, checkList } from "@provably/core-tensor";
 import { type RngKey, foldIn } from "@provably/core-tensor/random";
+import { checkChoice, checkCount, checkOptions as checkHooks, show } from "../../internal/check.js";
 import { mergeStates } from "../data/collapse.js";
 import { type Rows, crossTable, rowsOfLabels } from "../data/labels.js";
 import { InvalidDataError } from "../errors.js";
@@ -32,6 +33,8 @@ export interface LearnOptions {
   readonly merge?: "profile" | "none";
   /** `joint`: cluster all columns at once into the product of `states`, and factor that, see {@link factorStates}. Default `blocks`. */
   readonly mode?: "blocks" | "joint";
+  /** Stops between two iterations of a fit. */
+  readonly signal?: AbortSignal;
 }
 
 /**
@@ -80,28 +83,38 @@ export interface LearnedConcepts {
  * @category Concepts
  */
 export function learnConcepts(x: ArrayInput, key: RngKey, options: LearnOptions = {}): LearnedConcepts {
+  const fn = "learnConcepts";
+  const { maxStates = 6, mode = "blocks" } = checkHooks(fn, options);
   const points = standardized(x);
-  const { maxStates = 6, mode = "blocks" } = options;
-  if (!Number.isInteger(maxStates) || maxStates < 2) throw new DomainError(`learnConcepts: maxStates must be an integer ≥ 2, got ${maxStates}`);
+  checkCount(fn, "maxStates", maxStates, 2);
+  checkChoice(fn, "mode", mode, ["blocks", "joint"]);
+  checkChoice(fn, "method", options.method ?? "mixture", ["mixture", "connected"]);
+  checkChoice(fn, "covariance", options.covariance ?? "full", ["full", "diag", "tied"]);
+  checkChoice(fn, "merge", options.merge ?? "none", ["profile", "none"]);
+  if (options.states !== undefined)
+    (typeof options.states === "number" ? [options.states] : checkList(fn, "states", options.states)).forEach((k, i) => {
+      checkCount(fn, `states[${i}]`, k, mode === "joint" ? 1 : 2);
+      if (k > points.n) throw new DomainError(`${fn}: states[${i}] must be at most the ${points.n} rows, got ${k}`);
+    });
   if (mode === "joint") return learnJointly(points, key, options);
-  const { blocks: given = "auto", method = "mixture", covariance = "full" } = options;
-  const blocks = given === "auto" ? findBlocks(points, foldIn(key, "blocks"), maxStates, options.numBlocks) : checkBlocks(given, points.p);
+  const { blocks: given = "auto", method = "mixture", covariance = "full", signal } = options;
+  const blocks = given === "auto" ? findBlocks(points, foldIn(key, "blocks"), maxStates, options) : checkBlocks(given, points.p);
   const { merge = blocks.length >= 3 && method === "mixture" ? "profile" : "none" } = options;
   const wanted = (i: number): number | undefined => (typeof options.states === "number" ? options.states : options.states?.[i]);
   const fine = blocks.map((block, i) => {
     const own = columnsOf(points, block);
     const states = wanted(i);
     if (method === "connected") {
-      const { labels, count } = connectedComponents(own);
+      const { labels, count } = connectedComponents(own, { signal });
       return { labels, states: count, posteriors: indicators(labels, count) };
     }
     const blockKey = foldIn(foldIn(key, "states"), i);
     const counts = Array.from({ length: maxStates - 1 }, (_, k) => k + 2);
     const fit =
-      states !== undefined && merge === "none" ? fitMixture(own, states, blockKey, covariance) : bestMixture(own, counts.filter((k) => k >= (states ?? 2)), blockKey, covariance); // prettier-ignore
+      states !== undefined && merge === "none" ? fitMixture(own, states, blockKey, covariance, signal) : bestMixture(own, counts.filter((k) => k >= (states ?? 2)), blockKey, covariance, signal); // prettier-ignore
     return { labels: fit.labels, states: fit.k, posteriors: fit.posteriors };
   });
-  const merged = merge === "profile" ? mergeProfiles(fine, wanted, (i) => piecesOf(points, blocks[i]!)) : fine;
+  const merged = merge === "profile" ? mergeProfiles(fine, wanted, (i) => piecesOf(points, blocks[i]!, signal)) : fine;
   const q = blocks.length;
   const data = new Int32Array(points.n * q);
   merged.forEach(({ labels }, j) => labels.forEach((s, i) => (data[i * q + j] = s)));
@@ -141,9 +154,11 @@ function standardized(x: ArrayInput): Points {
 }
 
 function checkBlocks(blocks: readonly (readonly number[])[], p: number): readonly (readonly number[])[] {
+  if (checkList("learnConcepts", "blocks", blocks).length === 0) throw new DomainError("learnConcepts: blocks must not be empty");
   blocks.forEach((block, i) => {
-    for (const j of block)
-      if (!(Number.isInteger(j) && j >= 0 && j < p)) throw new DomainError(`learnConcepts: blocks[${i}] must name columns below ${p}, got ${j}`);
+    for (const j of checkList("learnConcepts", `blocks[${i}]`, block))
+      if (!(Number.isInteger(j) && j >= 0 && j < p))
+        throw new DomainError(`learnConcepts: blocks[${i}] must name columns below ${p}, got ${show(j)}`);
     if (block.length === 0) throw new DomainError(`learnConcepts: blocks[${i}] must not be empty`);
   });
   return blocks;
@@ -162,10 +177,10 @@ function indicators(labels: Int32Array, count: number): Float64Array {
 }
 
 /** Columns by average linkage of how much their one-dimensional mixtures tell of each other. */
-function findBlocks(points: Points, key: RngKey, maxStates: number, numBlocks: number | undefined): number[][] {
+function findBlocks(points: Points, key: RngKey, maxStates: number, { numBlocks, signal }: LearnOptions): number[][] {
   const counts = Array.from({ length: maxStates }, (_, k) => k + 1);
-  const labels = Array.from({ length: points.p }, (_, j) => bestMixture(columnsOf(points, [j]), counts, foldIn(key, j)).labels).map((x) =>
-    toInts(x, [points.n]),
+  const labels = Array.from({ length: points.p }, (_, j) => bestMixture(columnsOf(points, [j]), counts, foldIn(key, j), "full", signal).labels).map(
+    (x) => toInts(x, [points.n]),
   );
   const similarity = labels.map((a) => labels.map((b) => normalizedMutualInformation(a, b)));
   let blocks = labels.map((_, j) => [j]);
@@ -184,7 +199,7 @@ function findBlocks(points: Points, key: RngKey, maxStates: number, numBlocks: n
   history.push({ blocks, height: 0 });
   if (numBlocks !== undefined) {
     const found = history.find((h) => h.blocks.length === numBlocks);
-    if (found === undefined) throw new DomainError(`learnConcepts: numBlocks must lie between 1 and ${points.p}, got ${numBlocks}`);
+    if (found === undefined) throw new DomainError(`learnConcepts: numBlocks must lie between 1 and ${points.p}, got ${show(numBlocks)}`);
     return found.blocks.map((block) => [...block].sort((i, j) => i - j));
   }
   // stop where the next merge would join blocks that tell much less of each other than those joined before
@@ -221,10 +236,10 @@ function dependsOnOthers(rows: Rows, column: number): boolean {
 }
 
 /** Connected pieces of a block's support, counted on at most 1500 points: states that are apart are different, even where they depend alike on everything else. */
-function piecesOf(points: Points, block: readonly number[]): number {
+function piecesOf(points: Points, block: readonly number[], signal: AbortSignal | undefined): number {
   const own = columnsOf(points, block);
   const n = Math.min(own.n, 1500);
-  return connectedComponents({ n, p: own.p, data: own.data.subarray(0, n * own.p) }).count;
+  return connectedComponents({ n, p: own.p, data: own.data.subarray(0, n * own.p) }, { signal }).count;
 }
 
 /** The fewest states of which one more would lower the scatter of the profiles by less than 5 % of the whole. */
@@ -240,11 +255,11 @@ function smallestCount(rows: Rows, column: number): number {
 }
 
 function learnJointly(points: Points, key: RngKey, options: LearnOptions): LearnedConcepts {
-  const { states, covariance = "full" } = options;
+  const { states, covariance = "full", signal } = options;
   if (states === undefined || typeof states === "number" || states.length < 2)
     throw new DomainError('learnConcepts: mode "joint" needs states, a list of at least two counts');
   const count = states.reduce((m, s) => m * s, 1);
-  const { labels, centres, posteriors } = fitMixture(points, count, foldIn(key, "joint"), covariance);
+  const { labels, centres, posteriors } = fitMixture(points, count, foldIn(key, "joint"), covariance, signal);
   const codes = factorStates(toArray(centres, [count, points.p]), states);
   const q = states.length;
   const data = new Int32Array(points.n * q);

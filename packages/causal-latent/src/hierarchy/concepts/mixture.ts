@@ -27,10 +27,13 @@ export interface Mixture {
   readonly centres: Float64Array;
 }
 
+/** Runs of k-means++. */
+const RESTARTS = 20;
+
 /** The best of several k-means++ runs: labels of the points. */
-export function kMeans({ n, p, data }: Points, k: number, key: RngKey, restarts = 20): Int32Array {
+export function kMeans({ n, p, data }: Points, k: number, key: RngKey, signal?: AbortSignal): Int32Array {
   let best: { labels: Int32Array; loss: number } | undefined;
-  for (let run = 0; run < restarts; run++) {
+  for (let run = 0; run < RESTARTS; run++) {
     const draws = uniform(foldIn(key, run), [k], { dtype: "float64" }).data;
     const centres = new Float64Array(k * p);
     const nearest = new Float64Array(n).fill(Infinity);
@@ -49,6 +52,7 @@ export function kMeans({ n, p, data }: Points, k: number, key: RngKey, restarts 
     const labels = new Int32Array(n);
     let loss = Infinity;
     for (let iteration = 0; iteration < 100; iteration++) {
+      signal?.throwIfAborted();
       let next = 0;
       const sums = new Float64Array(k * p);
       const counts = new Int32Array(k);
@@ -79,9 +83,9 @@ function distance(x: Float64Array, i: number, y: Float64Array, j: number, p: num
 }
 
 /** A mixture of k Gaussians. Covariances get 1e-6 of the mean variance added, so that no component collapses onto a point. */
-export function fitMixture(points: Points, k: number, key: RngKey, covariance: CovarianceKind = "full"): Mixture {
+export function fitMixture(points: Points, k: number, key: RngKey, covariance: CovarianceKind = "full", signal?: AbortSignal): Mixture {
   const { n, p, data } = points;
-  const start = k === 1 ? new Int32Array(n) : kMeans(points, k, key);
+  const start = k === 1 ? new Int32Array(n) : kMeans(points, k, key, signal);
   const r = new Float64Array(n * k);
   start.forEach((c, i) => (r[i * k + c] = 1));
   let variance = 0;
@@ -95,6 +99,7 @@ export function fitMixture(points: Points, k: number, key: RngKey, covariance: C
   const means = new Float64Array(k * p);
   let last = -Infinity;
   for (let iteration = 0; iteration < 200; iteration++) {
+    signal?.throwIfAborted();
     // M: weights, means, covariances
     const weights = new Float64Array(k);
     means.fill(0);
@@ -194,7 +199,13 @@ function factor(matrix: Float64Array, p: number, regularizer: number): { lower: 
 }
 
 /** The mixture with the best BIC among component counts. */
-export function bestMixture(points: Points, counts: readonly number[], key: RngKey, covariance: CovarianceKind = "full"): Mixture {
-  const fits = counts.filter((k) => k <= points.n).map((k) => fitMixture(points, k, foldIn(key, k), covariance));
+export function bestMixture(
+  points: Points,
+  counts: readonly number[],
+  key: RngKey,
+  covariance: CovarianceKind = "full",
+  signal?: AbortSignal,
+): Mixture {
+  const fits = counts.filter((k) => k <= points.n).map((k) => fitMixture(points, k, foldIn(key, k), covariance, signal));
   return fits.reduce((best, next) => (next.bic < best.bic ? next : best));
 }

@@ -1,8 +1,9 @@
 /**
  * Concepts seen through noise, as the levels of a diffusion model: under strong noise only those that cover much ground can be told, under weak noise the details.
  */
-import { type ArrayInput, DomainError, ShapeError } from "@provably/core-tensor";
+import { type ArrayInput, DomainError, ShapeError, checkList, checkRecord } from "@provably/core-tensor";
 import { type RngKey, foldIn, normal } from "@provably/core-tensor/random";
+import { checkNumber, checkNumbers } from "../../internal/check.js";
 import { float64Of, toInts } from "../internal/arrays.js";
 import { normalizedMutualInformation } from "../metrics/labels.js";
 import { kMeans } from "./mixture.js";
@@ -28,10 +29,10 @@ export function representationSparsity(
   attention: ArrayInput,
   options: { readonly topMass?: number } = {},
 ): { readonly fraction: number; readonly hoyer: number } {
-  const { topMass = 0.9 } = options;
+  const { topMass = 0.9 } = checkRecord("representationSparsity", "options", options);
   const { data, shape } = float64Of(attention);
   if (shape.length !== 2) throw new ShapeError(`representationSparsity: attention must have shape [rows, n], got [${shape.join(", ")}]`);
-  if (!(topMass > 0 && topMass <= 1)) throw new DomainError(`representationSparsity: topMass must lie in (0, 1], got ${topMass}`);
+  checkNumber("representationSparsity", "topMass", topMass, "lie in (0, 1]", (x) => x > 0 && x <= 1);
   const [rows, n] = shape as [number, number];
   let [fraction, hoyer] = [0, 0];
   for (let r = 0; r < rows; r++) {
@@ -71,7 +72,14 @@ export function noiseLevelCurve(features: ArrayInput, levels: readonly ArrayInpu
   const { data, shape } = float64Of(features);
   if (shape.length !== 2) throw new ShapeError(`noiseLevelCurve: features must have shape [n, p], got [${shape.join(", ")}]`);
   const [n, p] = shape as [number, number];
-  const labels = levels.map((level) => float64Of(level).data);
+  if (n === 0 || p === 0) throw new ShapeError(`noiseLevelCurve: features must have rows and columns, got [${n}, ${p}]`);
+  if (!data.every(Number.isFinite)) throw new DomainError("noiseLevelCurve: features must be finite, got NaN or an infinity");
+  checkNumbers("noiseLevelCurve", "noises", noises);
+  const labels = checkList("noiseLevelCurve", "levels", levels).map((level, l) => {
+    const own = float64Of(level).data;
+    if (own.length !== n) throw new ShapeError(`noiseLevelCurve: levels[${l}] must hold ${n} labels, got ${own.length}`);
+    return own;
+  });
   return labels.map((own) =>
     noises.map((sigma, t) => {
       const noise = float64Of(normal(foldIn(key, t), [n, p], { dtype: "float64" })).data;

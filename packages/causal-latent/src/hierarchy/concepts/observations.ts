@@ -1,6 +1,7 @@
 /** Continuous observations of discrete concepts: what concept learning has to invert. */
-import { type ArrayInput, DomainError, type NdArray, ShapeError } from "@provably/core-tensor";
+import { type ArrayInput, DomainError, type NdArray, ShapeError, checkList, checkRecord } from "@provably/core-tensor";
 import { type RngKey, foldIn, normal, orthogonal, uniform } from "@provably/core-tensor/random";
+import { checkChoice, checkCount, checkNumber } from "../../internal/check.js";
 import { InvalidDataError } from "../errors.js";
 import { float64Of, toArray } from "../internal/arrays.js";
 
@@ -56,24 +57,47 @@ export interface Observations {
  * @category Concepts
  */
 export function conceptObservations(labels: ArrayInput, key: RngKey, options: ObservationOptions = {}): Observations {
+  const fn = "conceptObservations";
   const { data, shape } = float64Of(labels);
   if (shape.length !== 2) throw new ShapeError(`conceptObservations: labels must have shape [n, q], got [${shape.join(", ")}]`);
   const [n, q] = shape as [number, number];
   data.forEach((x, i) => {
-    if (!(Number.isInteger(x) && x >= 0))
-      throw new InvalidDataError(`conceptObservations: labels must be whole numbers ≥ 0, got ${x} in row ${Math.floor(i / q)}`);
+    if (!(Number.isInteger(x) && x >= 0 && x < MOST_STATES))
+      throw new InvalidDataError(
+        `conceptObservations: labels must be whole numbers ≥ 0 and below ${MOST_STATES}, got ${x} in row ${Math.floor(i / q)}`,
+      );
   });
-  const { blockDims = 3, nuisanceDims = 2, separation = 2.5, noise = 0.05, nonlinearity = "none", mixing = "blocks" } = options;
-  if (!(separation > 0)) throw new DomainError(`conceptObservations: separation must be positive, got ${separation}`);
-  if (!(noise >= 0)) throw new DomainError(`conceptObservations: noise must be ≥ 0, got ${noise}`);
-  const per = (value: number | readonly number[], i: number): number => (typeof value === "number" ? value : value[i]!);
+  const {
+    blockDims = 3,
+    nuisanceDims = 2,
+    separation = 2.5,
+    noise = 0.05,
+    nonlinearity = "none",
+    mixing = "blocks",
+  } = checkRecord(fn, "options", options);
+  if (n === 0 || q === 0) throw new InvalidDataError(`${fn}: labels must have rows and columns, got [${n}, ${q}]`);
+  checkNumber(fn, "separation", separation, "be positive", (x) => x > 0 && x < 1e12);
+  checkNumber(fn, "noise", noise, "be ≥ 0", (x) => x >= 0 && x < Infinity);
+  checkChoice(fn, "nonlinearity", nonlinearity, ["none", "leakyRelu"]);
+  checkChoice(fn, "mixing", mixing, ["blocks", "dense"]);
+  const per = (name: string, value: number | readonly number[], least: number): readonly number[] => {
+    const list = typeof value === "number" ? new Array<number>(q).fill(value) : checkList(fn, name, value);
+    if (list.length !== q) throw new ShapeError(`${fn}: ${name} must be one number or one for each of the ${q} concepts, got ${list.length}`);
+    list.forEach((x, i) => checkCount(fn, `${name}[${i}]`, x, least));
+    if (list.reduce((a, b) => a + b, 0) > MOST_STATES) throw new DomainError(`${fn}: ${name} must be at most ${MOST_STATES} together`);
+    return list;
+  };
+  const [allDims, allNuisance] = [per("blockDims", blockDims, 1), per("nuisanceDims", nuisanceDims, 0)];
+  const given = options.states === undefined ? undefined : per("states", options.states, 1);
   const columns: Float64Array[] = [];
   const blocks: number[][] = [];
   for (let i = 0; i < q; i++) {
     const own = foldIn(key, i);
-    const [dims, nuisance] = [per(blockDims, i), per(nuisanceDims, i)];
+    const [dims, nuisance] = [allDims[i]!, allNuisance[i]!];
     const labelsOf = Int32Array.from({ length: n }, (_, r) => data[r * q + i]!);
-    const states = options.states?.[i] ?? Math.max(...labelsOf) + 1;
+    const needed = labelsOf.reduce((most, label) => Math.max(most, label + 1), 1);
+    const states = given?.[i] ?? needed;
+    if (states < needed) throw new InvalidDataError(`${fn}: states[${i}] must be at least ${needed}, as labels have them, got ${states}`);
     const a = float64Of(normal(foldIn(own, "mixing"), [dims, nuisance], { dtype: "float64" })).data;
     let radius = 0;
     for (let d = 0; d < dims; d++) radius += a.subarray(d * nuisance, (d + 1) * nuisance).reduce((s, x) => s + Math.abs(x), 0) ** 2;
@@ -102,10 +126,14 @@ export function conceptObservations(labels: ArrayInput, key: RngKey, options: Ob
   return { x: toArray(x, [n, p]), blocks };
 }
 
+/** States, or coordinates, beyond which numbers are taken for a mistake. */
+const MOST_STATES = 1024;
+
 /** Centres at least `distance` apart, drawn ever wider until they are. */
 function spreadCentres(key: RngKey, states: number, dims: number, distance: number): Float64Array {
   for (let attempt = 0; ; attempt++) {
-    const centres = float64Of(normal(foldIn(key, attempt), [states, dims], { dtype: "float64" })).data.map((x) => x * distance * (1 + attempt / 50));
+    const width = distance * Math.max(1 + attempt / 50, 1.1 ** (attempt - 60));
+    const centres = float64Of(normal(foldIn(key, attempt), [states, dims], { dtype: "float64" })).data.map((x) => x * width);
     let least = Infinity;
     for (let s = 0; s < states; s++)
       for (let t = 0; t < s; t++) {

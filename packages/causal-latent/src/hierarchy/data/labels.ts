@@ -1,5 +1,6 @@
 /** Labelled data and joint distributions, checked once, and the cross tables that everything is read from. */
-import { type ArrayInput, ShapeError, array } from "@provably/core-tensor";
+import { type ArrayInput, ShapeError, array, checkList, checkRecord } from "@provably/core-tensor";
+import { checkStrings, show } from "../../internal/check.js";
 import { InvalidDataError, TableSizeError } from "../errors.js";
 import { float64Of, product, sumOf } from "../internal/arrays.js";
 import type { Cells } from "../rank/table.js";
@@ -30,6 +31,11 @@ export interface JointData {
   readonly normalize?: boolean;
 }
 
+/** States of a variable beyond which numbers are taken for measurements, not labels. */
+const MOST_STATES = 2 ** 20;
+/** Cells of a table beyond which it is refused. */
+const MOST_CELLS = 2 ** 26;
+
 /** Distinct rows with their weights: counts for data, probabilities for a joint distribution. */
 export interface Rows {
   readonly names: readonly string[];
@@ -46,6 +52,7 @@ const defaultNames = (q: number): string[] => Array.from({ length: q }, (_, j) =
 
 function checkedNames(fn: string, names: readonly string[] | undefined, q: number): readonly string[] {
   if (names === undefined) return defaultNames(q);
+  checkStrings(fn, "names", names);
   if (names.length !== q) throw new ShapeError(`${fn}: names must have one name for each of the ${q} variables, got ${names.length}`);
   const twice = names.find((name, i) => names.indexOf(name) !== i);
   if (twice !== undefined) throw new InvalidDataError(`${fn}: names must differ, "${twice}" comes twice`);
@@ -54,7 +61,7 @@ function checkedNames(fn: string, names: readonly string[] | undefined, q: numbe
 
 /** Data as distinct rows with counts. `constant` columns throw unless they are allowed. */
 export function rowsOfLabels(fn: string, input: LabelData, options: { readonly allowConstant?: boolean } = {}): Rows {
-  const { data, shape } = float64Of(input.data);
+  const { data, shape } = float64Of(checkRecord(fn, "input", input).data);
   const [n, q] = shape;
   if (shape.length !== 2) throw new ShapeError(`${fn}: data must have shape [n, q], got [${shape.join(", ")}]`);
   if (n === 0 || q === 0) throw new InvalidDataError(`${fn}: data must have at least one row and one column, got [${n}, ${q}]`);
@@ -62,15 +69,18 @@ export function rowsOfLabels(fn: string, input: LabelData, options: { readonly a
   const greatest = new Int32Array(q!);
   for (let i = 0; i < data.length; i++) {
     const x = data[i]!;
-    if (!(Number.isInteger(x) && x >= 0))
-      throw new InvalidDataError(`${fn}: data must hold whole numbers ≥ 0, got ${x} in row ${Math.floor(i / q!)}, column ${names[i % q!]!}`);
+    if (!(Number.isInteger(x) && x >= 0 && x < MOST_STATES))
+      throw new InvalidDataError(
+        `${fn}: data must hold whole numbers ≥ 0 and below ${MOST_STATES}, got ${x} in row ${Math.floor(i / q!)}, column ${names[i % q!]!}`,
+      );
     greatest[i % q!] = Math.max(greatest[i % q!]!, x);
   }
-  if (input.states !== undefined && input.states.length !== q)
+  if (input.states !== undefined && checkList(fn, "states", input.states).length !== q)
     throw new ShapeError(`${fn}: states must have one number for each of the ${q} columns, got ${input.states.length}`);
   const states = Array.from(greatest, (top, j) => {
     const given = input.states?.[j] ?? top + 1;
-    if (!Number.isInteger(given) || given < 1) throw new InvalidDataError(`${fn}: states of ${names[j]!} must be an integer ≥ 1, got ${given}`);
+    if (!Number.isInteger(given) || given < 1 || given > MOST_STATES)
+      throw new InvalidDataError(`${fn}: states of ${names[j]!} must be an integer from 1 to ${MOST_STATES}, got ${show(given)}`);
     if (top >= given) throw new InvalidDataError(`${fn}: column ${names[j]!} has label ${top}, but only ${given} states`);
     return given;
   });
@@ -109,7 +119,7 @@ function distinct(data: Float64Array, n: number, states: readonly number[], name
 
 /** A joint distribution as rows with probabilities. */
 export function rowsOfJoint(fn: string, input: JointData): Rows {
-  const { data, shape } = float64Of(array(input.joint, { dtype: "float64" }));
+  const { data, shape } = float64Of(array(checkRecord(fn, "input", input).joint, { dtype: "float64" }));
   if (shape.length === 0) throw new ShapeError(`${fn}: joint must have one axis for each variable, got a single number`);
   const names = checkedNames(fn, input.names, shape.length);
   data.forEach((x, i) => {
@@ -130,6 +140,12 @@ export function rowsOfJoint(fn: string, input: JointData): Rows {
 export function crossTable(rows: Rows, a: readonly number[], b: readonly number[]): Cells {
   const p = product(a.map((j) => rows.states[j]!));
   const q = product(b.map((j) => rows.states[j]!));
+  if (p * q > MOST_CELLS) {
+    const names = [...a, ...b].map((j) => rows.names[j]!);
+    throw new TableSizeError(
+      `the table of ${names.join(", ")} would have ${p * q} cells, at most ${MOST_CELLS} are allowed; merge states with collapseStates`,
+    );
+  }
   const data = new Float64Array(p * q);
   const order = [...a, ...b];
   const columns = order.map((j) => rows.columns[j]!);

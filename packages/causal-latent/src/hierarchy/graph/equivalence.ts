@@ -1,6 +1,6 @@
 /** What data can tell of the directions of a graph's edges. */
 import { equivalenceEnds } from "../internal/pdag.js";
-import type { ConceptGraph } from "./graph.js";
+import { type ConceptGraph, checkGraph } from "./graph.js";
 import { coversOf } from "./identifiability.js";
 
 /**
@@ -34,6 +34,7 @@ export interface ClassEdge {
  * @category Graphs
  */
 export function toEquivalenceClass(graph: ConceptGraph): readonly ClassEdge[] {
+  checkGraph("toEquivalenceClass", graph);
   const nodes = [
     ...coversOf(graph).map((names) => ({ names, latent: true, pValue: NaN })),
     ...graph.observed.map((name) => ({ names: [name], latent: false, pValue: NaN })),

@@ -1,8 +1,17 @@
 /** Graphs for other programs: DOT, Mermaid, dagitty, and matrices of edge ends. */
-import { type ArrayInput, type NdArray, ShapeError } from "@provably/core-tensor";
+import { type ArrayInput, type NdArray, ShapeError, checkRecord } from "@provably/core-tensor";
+import { checkStrings, show } from "../../internal/check.js";
 import { GraphError } from "../errors.js";
 import { float64Of, toInts } from "../internal/arrays.js";
-import { type ConceptGraph, conceptGraph, edgesOf } from "./graph.js";
+import { type ConceptGraph, checkGraph, conceptGraph, edgesOf } from "./graph.js";
+
+/** The text of every name. */
+function textOf(fn: string, graph: ConceptGraph, options: { readonly labels?: Readonly<Record<string, string>> }): (name: string) => string {
+  checkGraph(fn, graph);
+  const { labels = {} } = checkRecord(fn, "options", options);
+  checkStrings(fn, "options.labels", Object.values(checkRecord(fn, "options.labels", labels)));
+  return (name) => (Object.hasOwn(labels, name) ? labels[name]! : name);
+}
 
 const quoted = (name: string): string => `"${name.replace(/["\\]/g, "\\$&")}"`;
 
@@ -21,8 +30,8 @@ const quoted = (name: string): string => `"${name.replace(/["\\]/g, "\\$&")}"`;
  * @category Export
  */
 export function toDot(graph: ConceptGraph, options: { readonly labels?: Readonly<Record<string, string>> } = {}): string {
-  const { labels = {} } = options;
-  const node = (name: string, shape: string): string => `  ${quoted(name)} [shape=${shape}, label=${quoted(labels[name] ?? name)}];`;
+  const text = textOf("toDot", graph, options);
+  const node = (name: string, shape: string): string => `  ${quoted(name)} [shape=${shape}, label=${quoted(text(name))}];`;
   return [
     "digraph hierarchy {",
     ...graph.latents.map((name) => node(name, "ellipse")),
@@ -48,9 +57,9 @@ export function toDot(graph: ConceptGraph, options: { readonly labels?: Readonly
  * @category Export
  */
 export function toMermaid(graph: ConceptGraph, options: { readonly labels?: Readonly<Record<string, string>> } = {}): string {
-  const { labels = {} } = options;
+  const label = textOf("toMermaid", graph, options);
   const id = new Map([...graph.latents, ...graph.observed].map((name, i) => [name, `n${i}`]));
-  const text = (name: string): string => `"${(labels[name] ?? name).replace(/"/g, "#quot;")}"`;
+  const text = (name: string): string => `"${label(name).replace(/"/g, "#quot;")}"`;
   return [
     "flowchart TD",
     ...graph.latents.map((name) => `  ${id.get(name)!}([${text(name)}])`),
@@ -75,7 +84,7 @@ export function toMermaid(graph: ConceptGraph, options: { readonly labels?: Read
  * @category Export
  */
 export function toDagitty(graph: ConceptGraph): string {
-  for (const name of graph.order)
+  for (const name of checkGraph("toDagitty", graph).order)
     if (!/^\w+$/.test(name)) throw new GraphError(`toDagitty: names must be letters, digits and underscores, got "${name}"`);
   return `dag { ${[...graph.latents.map((name) => `${name} [latent]`), ...graph.observed, ...edgesOf(graph).map(([from, to]) => `${from} -> ${to}`)].join("; ")} }`;
 }
@@ -94,6 +103,7 @@ export function toDagitty(graph: ConceptGraph): string {
  * @category Export
  */
 export function toAdjacency(graph: ConceptGraph): { readonly names: readonly string[]; readonly ends: NdArray<"int32"> } {
+  checkGraph("toAdjacency", graph);
   const names = [...graph.latents, ...graph.observed];
   const n = names.length;
   const ends = new Int32Array(n * n);
@@ -127,8 +137,11 @@ export function fromAdjacency(
   ends: ArrayInput,
   options: { readonly observed?: readonly string[]; readonly states?: number | Readonly<Record<string, number>> } = {},
 ): ConceptGraph {
+  checkRecord("fromAdjacency", "options", options);
   const { data, shape } = float64Of(ends);
-  const n = names.length;
+  const n = checkStrings("fromAdjacency", "names", names).length;
+  const twice = names.find((name, i) => names.indexOf(name) !== i);
+  if (twice !== undefined) throw new GraphError(`fromAdjacency: names must differ, ${show(twice)} comes twice`);
   if (shape.length !== 2 || shape[0] !== n || shape[1] !== n)
     throw new ShapeError(`fromAdjacency: ends must have shape [${n}, ${n}], got [${shape.join(", ")}]`);
   const parents: Record<string, string[]> = Object.fromEntries(names.map((name) => [name, []]));

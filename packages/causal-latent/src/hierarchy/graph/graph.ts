@@ -1,5 +1,6 @@
 /** Directed acyclic graphs over discrete variables, some observed and some latent. Everything else in this entry speaks of these. */
-import { DomainError } from "@provably/core-tensor";
+import { checkRecord } from "@provably/core-tensor";
+import { checkCount, checkOptions, checkStrings } from "../../internal/check.js";
 import { GraphError } from "../errors.js";
 
 /**
@@ -42,10 +43,11 @@ export function conceptGraph(
   parents: Readonly<Record<string, readonly string[]>>,
   options: { readonly observed?: readonly string[]; readonly states?: number | Readonly<Record<string, number>> } = {},
 ): ConceptGraph {
-  const names = Object.keys(parents);
+  const names = Object.keys(checkRecord("conceptGraph", "parents", parents));
+  checkOptions("conceptGraph", options);
   const known = new Set(names);
   for (const name of names) {
-    const own = parents[name]!;
+    const own = checkStrings("conceptGraph", `parents of "${name}"`, parents[name]!);
     for (const parent of own)
       if (!known.has(parent)) throw new GraphError(`conceptGraph: parents of "${name}" name "${parent}", which is no variable of the graph`);
     if (new Set(own).size !== own.length) throw new GraphError(`conceptGraph: parents of "${name}" name a variable twice: ${own.join(", ")}`);
@@ -53,13 +55,12 @@ export function conceptGraph(
   const order = topologicalOrder(names, parents);
   const hasChildren = new Set(Object.values(parents).flat());
   const observed = options.observed ?? names.filter((name) => !hasChildren.has(name));
-  for (const name of observed)
+  for (const name of checkStrings("conceptGraph", "observed", observed))
     if (!known.has(name)) throw new GraphError(`conceptGraph: observed names "${name}", which is no variable of the graph`);
   const { states = 2 } = options;
-  const stateOf = (name: string): number => (typeof states === "number" ? states : (states[name] ?? 2));
-  for (const name of names)
-    if (!Number.isInteger(stateOf(name)) || stateOf(name) < 1)
-      throw new DomainError(`conceptGraph: states of "${name}" must be an integer ≥ 1, got ${stateOf(name)}`);
+  if (typeof states !== "number") checkRecord("conceptGraph", "states", states);
+  const stateOf = (name: string): number => (typeof states === "number" ? states : Object.hasOwn(states, name) ? states[name]! : 2);
+  for (const name of names) checkCount("conceptGraph", `states of "${name}"`, stateOf(name));
   const seen = new Set(observed);
   return {
     observed: [...observed],
@@ -100,8 +101,33 @@ export function edgesOf({ order, parents }: ConceptGraph): (readonly [string, st
   return order.flatMap((child) => parents[child]!.map((parent) => [parent, child] as const));
 }
 
+/** Throws unless a graph is what {@link conceptGraph} makes: what follows may look up every name, and walk from parents to children. */
+export function checkGraph(fn: string, graph: ConceptGraph): ConceptGraph {
+  const { observed, latents, order, parents, states } = checkRecord(fn, "graph", graph);
+  const isNames = (x: unknown): x is readonly string[] => Array.isArray(x) && x.every((name) => typeof name === "string");
+  const place = new Map(isNames(order) ? order.map((name, i) => [name, i] as const) : []);
+  const fits =
+    [observed, latents].every((x) => isNames(x) && x.every((name) => place.has(name))) &&
+    [parents, states].every((x) => typeof x === "object" && x !== null) &&
+    new Set([...observed, ...latents]).size === place.size &&
+    observed.length + latents.length === place.size &&
+    order.length === place.size &&
+    order.every((name, i) => {
+      const own = Object.hasOwn(parents, name) ? parents[name] : undefined;
+      return (
+        isNames(own) &&
+        own.every((p) => place.get(p)! < i) &&
+        new Set(own).size === own.length &&
+        Number.isInteger(states[name]) &&
+        states[name]! >= 1
+      );
+    });
+  if (!fits) throw new GraphError(`${fn}: graph must be made by conceptGraph(), and have every name once with parents before children`);
+  return graph;
+}
+
 /** Throws when a name is not in the graph. */
 export function checkNames(fn: string, argument: string, graph: ConceptGraph, names: readonly string[]): void {
-  for (const name of names)
-    if (!(name in graph.parents)) throw new GraphError(`${fn}: ${argument} names "${name}", which is no variable of the graph`);
+  for (const name of checkStrings(fn, argument, names))
+    if (!Object.hasOwn(graph.parents, name)) throw new GraphError(`${fn}: ${argument} names "${name}", which is no variable of the graph`);
 }

@@ -1,6 +1,6 @@
 /** What a graph must satisfy for its tables to determine its equivalence class. */
 import { combinations } from "../internal/subsets.js";
-import { type ConceptGraph, childrenOf } from "./graph.js";
+import { type ConceptGraph, checkGraph, childrenOf } from "./graph.js";
 import { isDSeparated } from "./separation.js";
 
 /**
@@ -48,6 +48,7 @@ export function coversOf(graph: ConceptGraph): string[][] {
  * @category Graphs
  */
 export function checkIdentifiability(graph: ConceptGraph): readonly Violation[] {
+  checkGraph("checkIdentifiability", graph);
   const children = childrenOf(graph);
   const found: Violation[] = [];
   const add = (condition: Violation["condition"], nodes: readonly string[], message: string): void => void found.push({ condition, nodes, message });

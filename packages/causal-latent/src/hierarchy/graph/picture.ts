@@ -1,5 +1,7 @@
 /** A hierarchy drawn as a tree: levels as rows, causes above their effects. */
-import { type ConceptGraph, childrenOf, edgesOf } from "./graph.js";
+import { checkFunction, checkRecord } from "@provably/core-tensor";
+import { checkNumber, checkStrings } from "../../internal/check.js";
+import { type ConceptGraph, checkGraph, childrenOf, edgesOf } from "./graph.js";
 
 /**
  * Options of {@link hierarchyPicture}.
@@ -37,7 +39,13 @@ const escape = (text: string): string => text.replace(/[&<>"]/g, (c) => ({ "&": 
  * @category Export
  */
 export function hierarchyPicture(graph: ConceptGraph, options: PictureOptions = {}): string {
-  const { title = "hierarchy of concepts", labels = {}, images = {}, edgeLabel, column = 84 } = options;
+  const { title = "hierarchy of concepts", labels = {}, images = {}, edgeLabel, column = 84 } = checkRecord("hierarchyPicture", "options", options);
+  checkGraph("hierarchyPicture", graph);
+  checkStrings("hierarchyPicture", "options.title", [title]);
+  for (const [name, texts] of Object.entries({ labels, images }))
+    checkStrings("hierarchyPicture", `options.${name}`, Object.values(checkRecord("hierarchyPicture", `options.${name}`, texts)));
+  if (edgeLabel !== undefined) checkFunction("hierarchyPicture", "options.edgeLabel", edgeLabel);
+  checkNumber("hierarchyPicture", "options.column", column, "be positive", (x) => x > 0 && x < 1e6);
   const children = childrenOf(graph);
   const level = new Map<string, number>();
   const levelOf = (name: string): number => {
@@ -77,6 +85,7 @@ export function hierarchyPicture(graph: ConceptGraph, options: PictureOptions = 
   const n = (value: number): string => String(Math.round(value * 10) / 10);
   const lines = edgesOf(graph).map(([from, to]) => {
     const label = edgeLabel?.(from, to);
+    if (label !== undefined) checkStrings("hierarchyPicture", "edgeLabel(…)", [label]);
     const text =
       label === undefined
         ? ""
@@ -84,7 +93,7 @@ export function hierarchyPicture(graph: ConceptGraph, options: PictureOptions = 
     return `<line x1="${n(x(from))}" y1="${n(y(from))}" x2="${n(x(to))}" y2="${n(y(to))}" stroke="currentColor" stroke-opacity="0.45" stroke-width="1.5"/>${text}`;
   });
   const text = (name: string, dy: number): string => {
-    const rows = (labels[name] ?? name).split("\n");
+    const rows = (Object.hasOwn(labels, name) ? labels[name]! : name).split("\n");
     return rows
       .map(
         (line, i) =>
@@ -96,7 +105,7 @@ export function hierarchyPicture(graph: ConceptGraph, options: PictureOptions = 
     (name) => `<circle cx="${n(x(name))}" cy="${n(y(name))}" r="7" fill="#4269d0"/><g transform="translate(0 -14)">${text(name, 0)}</g>`,
   );
   const observed = graph.observed.map((name) => {
-    const picture = images[name];
+    const picture = Object.hasOwn(images, name) ? images[name] : undefined;
     const mark =
       picture === undefined
         ? `<rect x="${n(x(name) - 5)}" y="${n(y(name) - 5)}" width="10" height="10" fill="#efb118"/>`

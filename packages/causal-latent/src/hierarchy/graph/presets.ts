@@ -1,6 +1,7 @@
 /** Graphs to try things on: the nine of the tests, and random ones that can be identified. */
-import { DomainError } from "@provably/core-tensor";
+import { DomainError, checkList, checkRecord } from "@provably/core-tensor";
 import { type RngKey, foldIn, permutation, randint } from "@provably/core-tensor/random";
+import { checkCount, show } from "../../internal/check.js";
 import { type ConceptGraph, conceptGraph } from "./graph.js";
 import { checkIdentifiability } from "./identifiability.js";
 
@@ -70,8 +71,9 @@ export const presetNames = Object.keys(PRESETS) as readonly PresetName[];
  * @category Graphs
  */
 export function presetGraph(name: PresetName, options: { readonly latentStates?: number; readonly observedStates?: number } = {}): ConceptGraph {
-  const { latentStates = 2, observedStates = 2 } = options;
-  if (!Object.hasOwn(PRESETS, name)) throw new DomainError(`presetGraph: name must be one of ${presetNames.join(", ")}, got "${name}"`);
+  const { latentStates = 2, observedStates = 2 } = checkRecord("presetGraph", "options", options);
+  if (typeof name !== "string" || !Object.hasOwn(PRESETS, name))
+    throw new DomainError(`presetGraph: name must be one of ${presetNames.join(", ")}, got ${show(name)}`);
   const parents = PRESETS[name];
   const states = Object.fromEntries(Object.keys(parents).map((node) => [node, node.startsWith("L") ? latentStates : observedStates]));
   return conceptGraph(parents, { states });
@@ -114,11 +116,24 @@ export interface RandomHierarchyOptions {
  * @category Graphs
  */
 export function randomHierarchy(key: RngKey, options: RandomHierarchyOptions = {}): ConceptGraph {
-  const { levels = 2, branching = [2, 3], coverSizes = [1], collidersPerLevel = 0, latentStates = 2, observedStates = 2 } = options;
-  if (!Number.isInteger(levels) || levels < 1) throw new DomainError(`randomHierarchy: levels must be an integer ≥ 1, got ${levels}`);
-  const [fewest, most] = branching;
+  const fn = "randomHierarchy";
+  const {
+    levels = 2,
+    branching = [2, 3],
+    coverSizes = [1],
+    collidersPerLevel = 0,
+    latentStates = 2,
+    observedStates = 2,
+  } = checkRecord(fn, "options", options);
+  checkCount(fn, "levels", levels);
+  checkCount(fn, "collidersPerLevel", collidersPerLevel, 0);
+  const [fewest, most] = checkList(fn, "branching", branching);
   if (!(Number.isInteger(fewest) && Number.isInteger(most) && fewest >= 1 && most >= fewest))
-    throw new DomainError(`randomHierarchy: branching must be two integers with 1 ≤ fewest ≤ most, got [${branching.join(", ")}]`);
+    throw new DomainError(`${fn}: branching must be two integers with 1 ≤ fewest ≤ most, got ${show(fewest)} and ${show(most)}`);
+  if (checkList(fn, "coverSizes", coverSizes).length === 0) throw new DomainError(`${fn}: coverSizes must hold a number, got none`);
+  coverSizes.forEach((size, i) => checkCount(fn, `coverSizes[${i}]`, size));
+  if (most ** levels * Math.max(...coverSizes) > MOST_VARIABLES)
+    throw new DomainError(`${fn}: levels and branching must leave at most ${MOST_VARIABLES} variables, got up to ${most} to the power of ${levels}`);
   for (let attempt = 0; attempt < 200; attempt++) {
     const draw = drawer(foldIn(key, attempt));
     const parents: Record<string, string[]> = {};
@@ -153,6 +168,9 @@ export function randomHierarchy(key: RngKey, options: RandomHierarchyOptions = {
   }
   throw new DomainError("randomHierarchy: none of 200 draws can be identified from its tables; allow more children or fewer colliders");
 }
+
+/** Variables on a level beyond which a random graph is taken for a mistake. */
+const MOST_VARIABLES = 2000;
 
 function drawer(key: RngKey): { between: (low: number, high: number) => number; some: <T>(items: readonly T[], count: number) => T[] } {
   let drawn = 0;

@@ -1,7 +1,7 @@
 /** Separation in graphs, and the ranks of probability tables that follow from it. */
 import { GraphError } from "../errors.js";
 import { product } from "../internal/arrays.js";
-import { type ConceptGraph, checkNames, childrenOf } from "./graph.js";
+import { type ConceptGraph, checkGraph, checkNames, childrenOf } from "./graph.js";
 
 /**
  * Whether two sets of variables are d-separated by a third, so that $A \perp B \mid C$ in every distribution of the graph.
@@ -32,6 +32,7 @@ export function isDSeparated(graph: ConceptGraph, a: readonly string[], b: reado
 }
 
 function checkSides(fn: string, graph: ConceptGraph, a: readonly string[], b: readonly string[]): void {
+  checkGraph(fn, graph);
   checkNames(fn, "a", graph, a);
   checkNames(fn, "b", graph, b);
   const both = a.filter((name) => b.includes(name));
@@ -156,6 +157,7 @@ export function graphRank(graph: ConceptGraph, a: readonly string[], b: readonly
  * @category Graphs
  */
 export function tSeparationRank(graph: ConceptGraph, a: readonly string[], b: readonly string[]): number {
+  checkGraph("tSeparationRank", graph);
   checkNames("tSeparationRank", "a", graph, a);
   checkNames("tSeparationRank", "b", graph, b);
   const children = childrenOf(graph);

@@ -1,6 +1,10 @@
 /** Exact inference over the latents of a model, one observed row after another: a clique tree built once, messages up and down for every row. */
 import type { ConceptGraph } from "../graph/graph.js";
+import { TableSizeError } from "../errors.js";
 import { product } from "./arrays.js";
+
+/** Joint states of latents beyond which exact inference is refused. */
+const MOST_CELLS = 2 ** 24;
 
 /** A conditional table seen from a clique: where its entries lie. */
 interface Family {
@@ -40,6 +44,11 @@ export function junctionTree(graph: ConceptGraph): JunctionTree {
   const order = eliminationOrder(graph.latents, families.map((f) => f.filter((name) => latent.has(name)))); // prettier-ignore
   const scopes = order.cliques;
   const cellsOf = (names: readonly string[]): number => product(names.map((name) => graph.states[name]!));
+  const largest = Math.max(1, ...scopes.map(cellsOf));
+  if (largest > MOST_CELLS)
+    throw new TableSizeError(
+      `inference needs a table of ${largest} joint states of latents, at most ${MOST_CELLS} are allowed; the graph is too densely connected`,
+    );
   const homes = families.map((family) => {
     const inside = family.filter((name) => latent.has(name));
     return inside.length === 0 ? -1 : scopes.findIndex((scope) => inside.every((name) => scope.includes(name)));

@@ -1,4 +1,6 @@
 /** How close a found graph is to the true one, whatever the latents are called. */
+import { checkList } from "@provably/core-tensor";
+import { checkStrings } from "../../internal/check.js";
 import { GraphError } from "../errors.js";
 import { assign } from "../../internal/assignment.js";
 
@@ -20,6 +22,14 @@ export interface LatentMatching {
 }
 
 const undirected = ([a, b]: Edge): string => (a < b ? `${a}\n${b}` : `${b}\n${a}`);
+function checkEdges(fn: string, trueEdges: readonly Edge[], estimatedEdges: readonly Edge[], observed: readonly string[]): void {
+  for (const [name, edges] of Object.entries({ trueEdges, estimatedEdges }))
+    checkList(fn, name, edges).forEach((edge, i) => {
+      if (checkStrings(fn, `${name}[${i}]`, edge).length !== 2) throw new GraphError(`${fn}: ${name}[${i}] must be two names, got ${edge.length}`);
+    });
+  checkStrings(fn, "observed", observed);
+}
+
 const latentsOf = (edges: readonly Edge[], observed: ReadonlySet<string>): string[] =>
   [...new Set(edges.flat())].filter((name) => !observed.has(name)).sort();
 
@@ -41,6 +51,7 @@ const latentsOf = (edges: readonly Edge[], observed: ReadonlySet<string>): strin
  * @category Metrics
  */
 export function matchLatents(trueEdges: readonly Edge[], estimatedEdges: readonly Edge[], observed: readonly string[]): LatentMatching {
+  checkEdges("matchLatents", trueEdges, estimatedEdges, observed);
   const seen = new Set(observed);
   const [own, found] = [latentsOf(trueEdges, seen), latentsOf(estimatedEdges, seen)];
   const truth = new Set(trueEdges.map(undirected));
@@ -130,6 +141,7 @@ export interface StructureMetrics {
  * @category Metrics
  */
 export function structureMetrics(trueEdges: readonly Edge[], estimatedEdges: readonly Edge[], observed: readonly string[]): StructureMetrics {
+  checkEdges("structureMetrics", trueEdges, estimatedEdges, observed);
   for (const [a, b] of [...trueEdges, ...estimatedEdges]) if (a === b) throw new GraphError(`structureMetrics: an edge joins "${a}" to itself`);
   const { commonEdges } = matchLatents(trueEdges, estimatedEdges, observed);
   const count = (edges: readonly Edge[]): number => new Set(edges.map(undirected)).size;

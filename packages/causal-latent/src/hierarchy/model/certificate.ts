@@ -1,5 +1,6 @@
 /** Whether a fitted model's tables agree with data. */
-import type { Certificate } from "@provably/core-tensor";
+import { type Certificate, checkRecord } from "@provably/core-tensor";
+import { checkNumber } from "../../internal/check.js";
 import type { LabelData } from "../data/labels.js";
 import type { ConceptGraph } from "../graph/graph.js";
 import { inferRows, junctionTree } from "../internal/junction-tree.js";
@@ -32,8 +33,9 @@ export function certifyFit(
   input: LabelData,
   options: { readonly alpha?: number; readonly fitted?: boolean } = {},
 ): Certificate {
-  const { alpha = 0.001, fitted = false } = options;
-  const { graph, cpts } = model;
+  const { alpha = 0.001, fitted = false } = checkRecord("certifyFit", "options", options);
+  const { graph, cpts } = checkRecord("certifyFit", "model", model);
+  checkNumber("certifyFit", "alpha", alpha, "lie in (0, 1)", (x) => x > 0 && x < 1);
   const rows = rowsFor("certifyFit", graph, input);
   const tables = factorsOf("certifyFit", graph, cpts).map(({ data }) => data);
   // distinct rows that the model expects at least 5 times are cells; everything else is pooled

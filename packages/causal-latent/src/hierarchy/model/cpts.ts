@@ -1,8 +1,10 @@
 /** Conditional probability tables: what makes a graph a model. */
-import { type ArrayInput, DomainError, type NdArray, ShapeError } from "@provably/core-tensor";
+import { type ArrayInput, DomainError, type NdArray, ShapeError, checkRecord } from "@provably/core-tensor";
 import { svdvals } from "@provably/core-tensor/linalg";
 import { type RngKey, dirichlet, foldIn, permutation } from "@provably/core-tensor/random";
-import type { ConceptGraph } from "../graph/graph.js";
+import { checkNumber } from "../../internal/check.js";
+import { type ConceptGraph, checkGraph } from "../graph/graph.js";
+import { TableSizeError } from "../errors.js";
 import { float64Of, product, toArray } from "../internal/arrays.js";
 import type { Factor } from "../internal/factor.js";
 
@@ -47,9 +49,12 @@ export interface RandomCptsOptions {
  * @category Models
  */
 export function randomCpts(graph: ConceptGraph, key: RngKey, options: RandomCptsOptions = {}): Cpts {
-  const { strength = 0.75, concentration = 2, minSingular = 0.05 } = options;
-  if (!(strength >= 0 && strength < 1)) throw new DomainError(`randomCpts: strength must lie in [0, 1), got ${strength}`);
-  if (!(concentration > 0 && concentration < Infinity)) throw new DomainError(`randomCpts: concentration must be positive, got ${concentration}`);
+  const { strength = 0.75, concentration = 2, minSingular = 0.05 } = checkRecord("randomCpts", "options", options);
+  checkGraph("randomCpts", graph);
+  checkTableSizes("randomCpts", graph);
+  checkNumber("randomCpts", "strength", strength, "lie in [0, 1)", (x) => x >= 0 && x < 1);
+  checkNumber("randomCpts", "concentration", concentration, "be positive", (x) => x > 0 && x < Infinity);
+  checkNumber("randomCpts", "minSingular", minSingular, "be ≥ 0", (x) => x >= 0);
   const latent = new Set(graph.latents);
   const entries = graph.order.map((name) => {
     const states = graph.states[name]!;
@@ -90,10 +95,23 @@ function dependence(data: Float64Array, extents: readonly number[], axis: number
   return values.get(values.size - 1);
 }
 
+/** Cells of a conditional table beyond which it is refused. */
+const MOST_CELLS = 2 ** 24;
+
+export function checkTableSizes(fn: string, graph: ConceptGraph): void {
+  for (const name of graph.order) {
+    const cells = product([...graph.parents[name]!, name].map((v) => graph.states[v]!));
+    if (cells > MOST_CELLS) throw new TableSizeError(`${fn}: the table of "${name}" would have ${cells} cells, at most ${MOST_CELLS} are allowed`);
+  }
+}
+
 /** The tables as factors; throws where one does not fit its variable or is no distribution. */
 export function factorsOf(fn: string, graph: ConceptGraph, cpts: Readonly<Record<string, ArrayInput>>): Factor[] {
+  checkGraph(fn, graph);
+  checkTableSizes(fn, graph);
+  checkRecord(fn, "cpts", cpts);
   return graph.order.map((name) => {
-    const table = cpts[name];
+    const table = Object.hasOwn(cpts, name) ? cpts[name] : undefined;
     if (table === undefined) throw new ShapeError(`${fn}: cpts must have a table for every variable, "${name}" is missing`);
     const variables = [...graph.parents[name]!, name];
     const extents = variables.map((v) => graph.states[v]!);

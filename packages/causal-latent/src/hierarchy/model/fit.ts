@@ -1,12 +1,13 @@
 /** The parameters of a hierarchy, by maximum likelihood, and what its latents probably are. */
-import { DomainError, ShapeError } from "@provably/core-tensor";
+import { ShapeError } from "@provably/core-tensor";
 import { type RngKey, dirichlet, foldIn } from "@provably/core-tensor/random";
 import { type LabelData, type Rows, rowsOfLabels } from "../data/labels.js";
 import { GraphError, InvalidDataError } from "../errors.js";
-import type { ConceptGraph } from "../graph/graph.js";
+import { checkCount, checkNumber, checkOptions } from "../../internal/check.js";
+import { type ConceptGraph, checkGraph } from "../graph/graph.js";
 import { product, toArray } from "../internal/arrays.js";
 import { type JunctionTree, inferRows, junctionTree } from "../internal/junction-tree.js";
-import { type Cpts, factorsOf } from "./cpts.js";
+import { type Cpts, checkTableSizes, factorsOf } from "./cpts.js";
 
 /**
  * Options of {@link fitHierarchy}.
@@ -68,17 +69,17 @@ export interface FittedHierarchy {
  * @category Models
  */
 export function fitHierarchy(graph: ConceptGraph, input: LabelData, key: RngKey, options: FitOptions = {}): FittedHierarchy {
-  const { restarts = 6, tolerance = 1e-9, maxIterations = 2000 } = options;
-  if (!Number.isInteger(restarts) || restarts < 1) throw new DomainError(`fitHierarchy: restarts must be an integer ≥ 1, got ${restarts}`);
-  if (!(tolerance > 0)) throw new DomainError(`fitHierarchy: tolerance must be positive, got ${tolerance}`);
-  if (!Number.isInteger(maxIterations) || maxIterations < 1)
-    throw new DomainError(`fitHierarchy: maxIterations must be an integer ≥ 1, got ${maxIterations}`);
+  const { restarts = 6, tolerance = 1e-9, maxIterations = 2000 } = checkOptions("fitHierarchy", options);
+  checkCount("fitHierarchy", "restarts", restarts);
+  checkCount("fitHierarchy", "maxIterations", maxIterations);
+  checkNumber("fitHierarchy", "tolerance", tolerance, "be positive", (x) => x > 0);
   const rows = rowsFor("fitHierarchy", graph, input);
   return fitRows(graph, rows, key, { ...options, restarts, tolerance, maxIterations });
 }
 
 /** Rows with their columns in the order of `graph.observed`. */
 export function rowsFor(fn: string, graph: ConceptGraph, input: LabelData): Rows {
+  checkGraph(fn, graph);
   const rows = rowsOfLabels(fn, { names: graph.observed, ...input }, { allowConstant: true });
   return alignRows(fn, graph, rows);
 }
@@ -99,6 +100,7 @@ export function alignRows(fn: string, graph: ConceptGraph, rows: Rows): Rows {
 type Settings = FitOptions & { readonly restarts: number; readonly tolerance: number; readonly maxIterations: number };
 
 export function fitRows(graph: ConceptGraph, rows: Rows, key: RngKey, settings: Settings): FittedHierarchy {
+  checkTableSizes("fitHierarchy", graph);
   const tree = junctionTree(graph);
   const { restarts, tolerance, maxIterations, initial, onProgress, signal } = settings;
   const starts = initial
@@ -107,8 +109,7 @@ export function fitRows(graph: ConceptGraph, rows: Rows, key: RngKey, settings: 
   const floor = tolerance * rows.total;
   let best: Run | undefined;
   for (const start of starts) {
-    signal?.throwIfAborted();
-    const run = em(graph, tree, rows, start, floor, Math.min(20, maxIterations));
+    const run = em(graph, tree, rows, start, floor, Math.min(20, maxIterations), () => signal?.throwIfAborted());
     if (best === undefined || run.logLikelihood > best.logLikelihood) best = run;
   }
   const rest = em(graph, tree, rows, best!.tables, floor, maxIterations, (iteration, metric) => {
@@ -170,7 +171,7 @@ function em(
   start: readonly Float64Array[],
   floor: number,
   maxIterations: number,
-  report?: (iteration: number, logLikelihood: number) => void,
+  report: (iteration: number, logLikelihood: number) => void,
 ): Run {
   let tables = start;
   let last = -Infinity;
@@ -185,7 +186,7 @@ function em(
       last = -Infinity;
       continue;
     }
-    report?.(iteration, logLikelihood);
+    report(iteration, logLikelihood);
     if (logLikelihood - last < floor) return { tables, logLikelihood, iterations: iteration, converged: true };
     last = logLikelihood;
     previous = tables;

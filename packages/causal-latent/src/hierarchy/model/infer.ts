@@ -1,5 +1,5 @@
 /** What the latents of a model probably are, given what is seen. */
-import type { NdArray } from "@provably/core-tensor";
+import { type NdArray, checkRecord } from "@provably/core-tensor";
 import type { LabelData } from "../data/labels.js";
 import type { ConceptGraph } from "../graph/graph.js";
 import { float64Of, product, toArray, toInts } from "../internal/arrays.js";
@@ -41,7 +41,7 @@ export interface InferredConcepts {
  * @category Models
  */
 export function inferConcepts(model: { readonly graph: ConceptGraph; readonly cpts: Cpts }, input: LabelData): InferredConcepts {
-  const { graph, cpts } = model;
+  const { graph, cpts } = checkRecord("inferConcepts", "model", model);
   const checked = rowsFor("inferConcepts", graph, input);
   const tables = factorsOf("inferConcepts", graph, cpts).map(({ data }) => data);
   const tree = junctionTree(graph);

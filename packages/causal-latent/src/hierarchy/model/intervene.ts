@@ -1,7 +1,8 @@
 /** Interventions on concepts, and models compared. */
-import { DomainError, type NdArray } from "@provably/core-tensor";
+import { DomainError, type NdArray, checkList, checkRecord } from "@provably/core-tensor";
+import { checkCount, checkNumber, show } from "../../internal/check.js";
 import { GraphError } from "../errors.js";
-import { type ConceptGraph, checkNames, childrenOf } from "../graph/graph.js";
+import { type ConceptGraph, checkGraph, checkNames, childrenOf } from "../graph/graph.js";
 import { toArray } from "../internal/arrays.js";
 import { eliminate } from "../internal/factor.js";
 import { type Cpts, factorsOf } from "./cpts.js";
@@ -31,16 +32,18 @@ export function intervene(
   settings: Readonly<Record<string, number>>,
   options: { readonly variables?: readonly string[]; readonly maxCells?: number } = {},
 ): NdArray<"float64"> {
-  const { graph, cpts } = model;
-  const { variables = graph.observed, maxCells = 2 ** 24 } = options;
-  checkNames("intervene", "settings", graph, Object.keys(settings));
+  const { graph, cpts } = checkRecord("intervene", "model", model);
+  checkGraph("intervene", graph);
+  const { variables = graph.observed, maxCells = 2 ** 24 } = checkRecord("intervene", "options", options);
+  checkCount("intervene", "maxCells", maxCells);
+  checkNames("intervene", "settings", graph, Object.keys(checkRecord("intervene", "settings", settings)));
   checkNames("intervene", "variables", graph, variables);
   for (const [name, state] of Object.entries(settings))
     if (!(Number.isInteger(state) && state >= 0 && state < graph.states[name]!))
-      throw new DomainError(`intervene: settings.${name} must be a state below ${graph.states[name]}, got ${state}`);
+      throw new DomainError(`intervene: settings.${name} must be a state below ${graph.states[name]}, got ${show(state)}`);
   const factors = factorsOf("intervene", graph, cpts).map((factor) => {
     const name = factor.variables.at(-1)!;
-    const state = settings[name];
+    const state = Object.hasOwn(settings, name) ? settings[name] : undefined;
     if (state === undefined) return factor;
     const data = new Float64Array(graph.states[name]!);
     data[state] = 1;
@@ -64,7 +67,7 @@ export function intervene(
  * @category Models
  */
 export function conceptLevels(graph: ConceptGraph): Readonly<Record<string, number>> {
-  const children = childrenOf(graph);
+  const children = childrenOf(checkGraph("conceptLevels", graph));
   const levels: Record<string, number> = {};
   for (const name of [...graph.order].reverse())
     levels[name] = graph.observed.includes(name) ? 0 : 1 + Math.max(0, ...children[name]!.map((child) => levels[child]!));
@@ -91,6 +94,10 @@ export function conceptLevels(graph: ConceptGraph): Readonly<Record<string, numb
  */
 export function compareHierarchies(models: readonly FittedHierarchy[]): readonly { readonly model: FittedHierarchy; readonly deltaBic: number }[] {
   const names = ({ graph }: FittedHierarchy): string => [...graph.observed].sort().join(", ");
+  checkList("compareHierarchies", "models", models).forEach((model, i) => {
+    checkGraph("compareHierarchies", checkRecord("compareHierarchies", `models[${i}]`, model).graph);
+    checkNumber("compareHierarchies", `models[${i}].bic`, model.bic, "be a number", () => true);
+  });
   for (const model of models)
     if (names(model) !== names(models[0]!))
       throw new GraphError(`compareHierarchies: models must describe the same variables, got ${names(models[0]!)} and ${names(model)}`);

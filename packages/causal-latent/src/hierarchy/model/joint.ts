@@ -1,7 +1,8 @@
 /** What a model says of the observed variables: exact tables, and samples. */
-import { DomainError, type NdArray } from "@provably/core-tensor";
+import { type NdArray, checkRecord } from "@provably/core-tensor";
 import { type RngKey, foldIn, uniform } from "@provably/core-tensor/random";
-import { type ConceptGraph, checkNames } from "../graph/graph.js";
+import { checkCount } from "../../internal/check.js";
+import { type ConceptGraph, checkGraph, checkNames } from "../graph/graph.js";
 import { toArray, toInts } from "../internal/arrays.js";
 import { eliminate } from "../internal/factor.js";
 import { type Cpts, factorsOf } from "./cpts.js";
@@ -32,7 +33,9 @@ export function exactJoint(
   cpts: Cpts,
   options: { readonly variables?: readonly string[]; readonly maxCells?: number } = {},
 ): NdArray<"float64"> {
-  const { variables = graph.observed, maxCells = 2 ** 24 } = options;
+  checkGraph("exactJoint", graph);
+  const { variables = graph.observed, maxCells = 2 ** 24 } = checkRecord("exactJoint", "options", options);
+  checkCount("exactJoint", "maxCells", maxCells);
   checkNames("exactJoint", "variables", graph, variables);
   const joint = eliminate("exactJoint", factorsOf("exactJoint", graph, cpts), variables, maxCells);
   return toArray(joint.data, joint.extents);
@@ -73,7 +76,7 @@ export interface HierarchySample {
  * @category Models
  */
 export function sampleHierarchy(graph: ConceptGraph, cpts: Cpts, count: number, key: RngKey): HierarchySample {
-  if (!Number.isInteger(count) || count < 1) throw new DomainError(`sampleHierarchy: count must be an integer ≥ 1, got ${count}`);
+  checkCount("sampleHierarchy", "count", count);
   const columns = new Map<string, Int32Array>();
   for (const { variables, extents, data } of factorsOf("sampleHierarchy", graph, cpts)) {
     const name = variables.at(-1)!;

@@ -1,5 +1,6 @@
 /** The tail of the chi-square distribution, accurate far out. */
-import { DomainError, array, lgamma } from "@provably/core-tensor";
+import { array, lgamma } from "@provably/core-tensor";
+import { checkNumber } from "../../internal/check.js";
 
 /**
  * The probability that a chi-square variable exceeds a value, and its logarithm.
@@ -22,8 +23,8 @@ import { DomainError, array, lgamma } from "@provably/core-tensor";
  * @category Rank tests
  */
 export function chiSquareTail(x: number, df: number): { readonly p: number; readonly logP: number } {
-  if (!(x >= 0)) throw new DomainError(`chiSquareTail: x must be ≥ 0, got ${x}`);
-  if (!(df >= 0 && df < Infinity)) throw new DomainError(`chiSquareTail: df must be ≥ 0, got ${df}`);
+  checkNumber("chiSquareTail", "x", x, "be ≥ 0", (value) => value >= 0);
+  checkNumber("chiSquareTail", "df", df, "be ≥ 0", (value) => value >= 0 && value < Infinity);
   if (x === 0 || df === 0) return x === 0 ? { p: 1, logP: 0 } : { p: 0, logP: -Infinity };
   if (x === Infinity) return { p: 0, logP: -Infinity };
   const [a, z] = [df / 2, x / 2];

@@ -1,6 +1,7 @@
 /** Ranks of tables: estimated from counts, and the nonnegative rank of probabilities. */
-import { type ArrayInput, DomainError } from "@provably/core-tensor";
+import { type ArrayInput, checkRecord } from "@provably/core-tensor";
 import { type RngKey, foldIn, key as keyOf } from "@provably/core-tensor/random";
+import { checkCount, checkNumber } from "../../internal/check.js";
 import { fitLatentClasses } from "./latent-class.js";
 import { type RankTestOptions, type RankTestResult, checkOptions, testCells } from "./rank-test.js";
 import { countsOf, decompose, proportionsOf } from "./table.js";
@@ -22,10 +23,10 @@ import { countsOf, decompose, proportionsOf } from "./table.js";
  */
 export function rankProfile(counts: ArrayInput, options: Omit<RankTestOptions, "rank"> & { readonly max?: number } = {}): readonly RankTestResult[] {
   const cells = countsOf("rankProfile", counts);
-  const { max = Math.max(1, Math.min(cells.p, cells.q) - 1), ...rest } = options;
-  if (!Number.isInteger(max) || max < 1) throw new DomainError(`rankProfile: max must be an integer ≥ 1, got ${max}`);
+  const { max = Math.max(1, Math.min(cells.p, cells.q) - 1), ...rest } = checkRecord("rankProfile", "options", options);
+  checkCount("rankProfile", "max", max);
   const checked = checkOptions("rankProfile", rest);
-  return Array.from({ length: max }, (_, i) => testCells(cells, { ...checked, rank: i + 1 }));
+  return Array.from({ length: Math.min(max, Math.min(cells.p, cells.q)) }, (_, i) => testCells(cells, { ...checked, rank: i + 1 }));
 }
 
 /**
@@ -86,9 +87,13 @@ export function nonnegativeRank(
   options: { readonly max?: number; readonly restarts?: number; readonly tolerance?: number; readonly key?: RngKey } = {},
 ): NonnegativeRank {
   const cells = proportionsOf(countsOf("nonnegativeRank", table));
-  const { restarts = 30, tolerance = 1e-8, key = keyOf(0) } = options;
+  const { restarts = 30, tolerance = 1e-8, key = keyOf(0) } = checkRecord("nonnegativeRank", "options", options);
   const full = Math.min(cells.p, cells.q);
-  const max = Math.min(options.max ?? full, full);
+  const { max: most = full } = options;
+  checkCount("nonnegativeRank", "max", most);
+  checkCount("nonnegativeRank", "restarts", restarts);
+  checkNumber("nonnegativeRank", "tolerance", tolerance, "be ≥ 0", (x) => x >= 0);
+  const max = Math.min(most, full);
   const { s } = decompose(cells);
   const rank = s.filter((x) => x > 1e-9 * s[0]!).length;
   const klByRank: number[] = [];

@@ -1,6 +1,7 @@
 /** Tests of the rank of a contingency table, by one name. */
-import { type ArrayInput, DomainError } from "@provably/core-tensor";
+import { type ArrayInput, DomainError, checkRecord } from "@provably/core-tensor";
 import { type RngKey, foldIn, key as keyOf, permutation, uniform } from "@provably/core-tensor/random";
+import { checkChoice, checkCount, checkNumber } from "../../internal/check.js";
 import { chiSquareTail } from "./chi-square.js";
 import { fitLatentClasses, fittedCells } from "./latent-class.js";
 import { bartlett, bartlettLawley, indicatorFeatures, kleibergenPaap, pearson } from "./statistics.js";
@@ -95,12 +96,21 @@ export function rankTest(counts: ArrayInput, options: RankTestOptions = {}): Ran
 const METHODS: readonly RankTestMethod[] = ["auto", "kp", "pearson", "bartlett", "bartlettLawley", "lr", "bootstrap", "permutation", "exact"];
 
 export function checkOptions(fn: string, options: RankTestOptions): Required<RankTestOptions> {
-  const { rank = 1, method = "auto", alpha = 0.01, restarts = 8, replicates = 199, statistic = "kp", tolerance = 1e-9, key = keyOf(0) } = options;
-  if (!Number.isInteger(rank) || rank < 1) throw new DomainError(`${fn}: rank must be an integer ≥ 1, got ${rank}`);
-  if (!METHODS.includes(method)) throw new DomainError(`${fn}: method must be one of ${METHODS.join(", ")}, got "${method}"`);
-  if (!(alpha > 0 && alpha < 1)) throw new DomainError(`${fn}: alpha must lie in (0, 1), got ${alpha}`);
-  if (!Number.isInteger(restarts) || restarts < 1) throw new DomainError(`${fn}: restarts must be an integer ≥ 1, got ${restarts}`);
-  if (!Number.isInteger(replicates) || replicates < 1) throw new DomainError(`${fn}: replicates must be an integer ≥ 1, got ${replicates}`);
+  const {
+    rank = 1,
+    method = "auto",
+    alpha = 0.01,
+    restarts = 8,
+    replicates = 199,
+    statistic = "kp",
+    tolerance = 1e-9,
+    key = keyOf(0),
+  } = checkRecord(fn, "options", options);
+  for (const [name, value] of Object.entries({ rank, restarts, replicates })) checkCount(fn, name, value);
+  checkChoice(fn, "method", method, METHODS);
+  checkChoice(fn, "statistic", statistic, ["kp", "lr"]);
+  checkNumber(fn, "alpha", alpha, "lie in (0, 1)", (x) => x > 0 && x < 1);
+  checkNumber(fn, "tolerance", tolerance, "be ≥ 0", (x) => x >= 0);
   if (method === "permutation" && rank !== 1) throw new DomainError(`${fn}: method "permutation" tests rank 1 only, got rank ${rank}`);
   return { rank, method, alpha, restarts, replicates, statistic, tolerance, key };
 }

@@ -1,6 +1,7 @@
 /** How stable a found hierarchy is: the search repeated on resampled rows. */
-import { DomainError, type NdArray } from "@provably/core-tensor";
+import type { NdArray } from "@provably/core-tensor";
 import { type RngKey, foldIn } from "@provably/core-tensor/random";
+import { checkCount, checkOptions } from "../../internal/check.js";
 import { type LabelData, rowsOfLabels } from "../data/labels.js";
 import { type ConceptGraph, childrenOf } from "../graph/graph.js";
 import { coversOf } from "../graph/identifiability.js";
@@ -58,9 +59,8 @@ export interface BootstrapResult {
  * @category Search
  */
 export function bootstrapHierarchy(input: LabelData, key: RngKey, options: BootstrapOptions = {}): BootstrapResult {
-  const { replicates = 50, onProgress, ...search } = options;
-  if (!Number.isInteger(replicates) || replicates < 1)
-    throw new DomainError(`bootstrapHierarchy: replicates must be an integer ≥ 1, got ${replicates}`);
+  const { replicates = 50, onProgress, ...search } = checkOptions("bootstrapHierarchy", options);
+  checkCount("bootstrapHierarchy", "replicates", replicates);
   const rows = rowsOfLabels("bootstrapHierarchy", input);
   const data = { data: input.data, states: rows.states, names: rows.names };
   const result = discoverHierarchy(data, search);

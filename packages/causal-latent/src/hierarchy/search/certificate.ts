@@ -1,8 +1,9 @@
 /** A found hierarchy held against data again: every cover, every child and every pair of covers. */
-import { type Certificate, DomainError } from "@provably/core-tensor";
+import { type Certificate, DomainError, checkRecord } from "@provably/core-tensor";
+import { checkCount, checkNumber } from "../../internal/check.js";
 import { collapsedRows } from "../data/collapse.js";
 import { type LabelData, rowsOfLabels } from "../data/labels.js";
-import { type ConceptGraph, checkNames, childrenOf, conceptGraph } from "../graph/graph.js";
+import { type ConceptGraph, checkGraph, checkNames, childrenOf, conceptGraph } from "../graph/graph.js";
 import { coversOf } from "../graph/identifiability.js";
 import { isDSeparated } from "../graph/separation.js";
 import { combinedPValue } from "../internal/p-values.js";
@@ -46,14 +47,23 @@ export interface CertifyOptions {
  * @category Certificates
  */
 export function certifyHierarchy(graph: ConceptGraph, input: LabelData, options: CertifyOptions = {}): readonly Certificate[] {
-  const { alpha = 0.001, maxConditioning = 2 } = options;
-  if (!(alpha > 0 && alpha < 1)) throw new DomainError(`certifyHierarchy: alpha must lie in (0, 1), got ${alpha}`);
+  const { alpha = 0.001, maxConditioning = 2 } = checkRecord("certifyHierarchy", "options", options);
+  checkGraph("certifyHierarchy", graph);
+  checkRecord("certifyHierarchy", "input", input);
+  checkNumber("certifyHierarchy", "alpha", alpha, "lie in (0, 1)", (x) => x > 0 && x < 1);
+  checkCount("certifyHierarchy", "maxConditioning", maxConditioning, 0);
   const states = new Set(graph.latents.map((name) => graph.states[name]!));
   if (states.size > 1) throw new DomainError(`certifyHierarchy: all latents must have the same number of states, got ${[...states].join(", ")}`);
   const latentStates = [...states][0] ?? 2;
   const rows = collapsedRows(rowsOfLabels("certifyHierarchy", { names: graph.observed, ...input }), latentStates);
   checkNames("certifyHierarchy", "data", graph, rows.names);
-  const tester = makeTester(rowsOracle(rows, { test: "auto", features: true }), { latentStates, maxCells: 64, maxTables: 12, corrected: true });
+  const tester = makeTester(rowsOracle(rows, { test: "auto", features: true }), {
+    latentStates,
+    maxCells: 64,
+    maxTables: 12,
+    corrected: true,
+    signal: undefined,
+  });
 
   const children = childrenOf(graph);
   const covers = coversOf(graph);

@@ -1,6 +1,7 @@
 /** The whole search: from data, a joint distribution or an oracle to a hierarchy of latents with the evidence for every step. */
-import { DomainError } from "@provably/core-tensor";
+import { DomainError, checkFunction, checkList, checkRecord } from "@provably/core-tensor";
 import { type RngKey, foldIn, key as keyOf } from "@provably/core-tensor/random";
+import { checkChoice, checkCount, checkNumber, checkOptions, checkStrings } from "../../internal/check.js";
 import { collapsedRows } from "../data/collapse.js";
 import { type JointData, type LabelData, type Rows, rowsOfJoint, rowsOfLabels } from "../data/labels.js";
 import { GraphError } from "../errors.js";
@@ -158,7 +159,9 @@ type Settings = Required<Omit<DiscoverOptions, "latentStates" | "onProgress" | "
  * @category Search
  */
 export function discoverHierarchy(input: LabelData | JointData | RankOracle, options: DiscoverOptions = {}): HierarchyResult {
-  const { latentStates = 2 } = options;
+  const { latentStates = 2 } = checkOptions("discoverHierarchy", options);
+  checkRecord("discoverHierarchy", "input", input);
+  if ("rankAtMost" in input) checkOracle(input);
   if (latentStates === "auto") {
     // on data the best BIC, on exact tables the fewest parameters
     const found = [2, 3, 4].map((r) => discover(input, { ...settingsOf(options, r, input), scoredStates: 4 }));
@@ -167,6 +170,16 @@ export function discoverHierarchy(input: LabelData | JointData | RankOracle, opt
     return { ...best, latents: best.latents.map((l) => ({ ...l, ambiguousFactorisation: l.states === 4 })) };
   }
   return discover(input, settingsOf(options, latentStates, input));
+}
+
+function checkOracle({ names, states, rankAtMost, association }: RankOracle): void {
+  const fn = "discoverHierarchy";
+  checkStrings(fn, "input.names", names);
+  checkList(fn, "input.states", states).forEach((n, i) => checkCount(fn, `input.states[${i}]`, n));
+  if (states.length !== names.length)
+    throw new DomainError(`${fn}: input.states must hold one number a name, got ${states.length} for ${names.length}`);
+  checkFunction(fn, "input.rankAtMost", rankAtMost);
+  checkFunction(fn, "input.association", association);
 }
 
 function settingsOf(options: DiscoverOptions, latentStates: number, input: LabelData | JointData | RankOracle): Settings {
@@ -188,15 +201,18 @@ function settingsOf(options: DiscoverOptions, latentStates: number, input: Label
     onProgress,
     signal,
   } = options;
-  const integer = (name: string, value: number, least: number): void => {
-    if (!Number.isInteger(value) || value < least) throw new DomainError(`discoverHierarchy: ${name} must be an integer ≥ ${least}, got ${value}`);
-  };
-  integer("latentStates", latentStates, 2);
-  integer("maxCover", maxCover, 1);
-  integer("maxCells", maxCells, 4);
-  integer("maxTables", maxTables, 1);
-  integer("maxConditioning", maxConditioning, 0);
-  if (!(alpha > 0 && alpha < 1)) throw new DomainError(`discoverHierarchy: alpha must lie in (0, 1), got ${alpha}`);
+  const fn = "discoverHierarchy";
+  checkCount(fn, "latentStates", latentStates, 2);
+  checkCount(fn, "maxCover", maxCover);
+  checkCount(fn, "maxCells", maxCells, 4);
+  checkCount(fn, "maxTables", maxTables);
+  checkCount(fn, "maxConditioning", maxConditioning, 0);
+  checkNumber(fn, "alpha", alpha, "lie in (0, 1)", (x) => x > 0 && x < 1);
+  checkChoice(fn, "featureCoding", featureCoding, ["table", "gaussian"]);
+  checkChoice(fn, "correction", correction, ["bonferroni", "none"]);
+  const { clusters = [], apart = [], causes = [] } = checkRecord(fn, "background", background);
+  for (const [name, sets] of Object.entries({ clusters, apart, causes }))
+    checkList(fn, `background.${name}`, sets).forEach((set, i) => checkStrings(fn, `background.${name}[${i}]`, set));
   if (refine && !isData) throw new DomainError("discoverHierarchy: refine needs data; a joint distribution or an oracle has no sample size");
   return { latentStates, scoredStates: latentStates, maxCover, alpha, test, featureCoding, features, collapse, maxCells, maxTables, correction, maxConditioning, refine, background, key, onProgress, signal }; // prettier-ignore
 }
@@ -224,6 +240,7 @@ function discover(input: LabelData | JointData | RankOracle, settings: Settings)
     maxCells: settings.maxCells,
     maxTables: settings.maxTables,
     corrected: settings.correction === "bonferroni",
+    signal: settings.signal,
   });
   if (!refine || rows === undefined) {
     const { graph, log } = searchOnce(tester, settings, settings.alpha);
@@ -296,7 +313,7 @@ function refined(tester: Tester, rows: Rows, states: readonly number[], settings
     const mark = JSON.stringify([graph.nodes.map(({ names }) => names), graph.parents]);
     if (seen.has(mark)) continue;
     seen.add(mark);
-    const fit = scoreGraph(expandWith(graph, settings.latentStates, rows.names, rows.states), rows, foldIn(key, "score"));
+    const fit = scoreGraph(expandWith(graph, settings.latentStates, rows.names, rows.states), rows, foldIn(key, "score"), signal);
     if (fit === undefined) continue;
     const triangle = hasTriangle(graph);
     if (best === undefined || (triangle === best.triangle ? fit.bic < best.fit.bic : best.triangle)) best = { graph, log, fit, level, triangle };
@@ -311,12 +328,12 @@ function refined(tester: Tester, rows: Rows, states: readonly number[], settings
     const tried = movesFrom(graph).flatMap((move, i) => {
       const target = expandWith(move.graph, settings.latentStates, rows.names, rows.states);
       const own = foldIn(foldIn(key, round), i);
-      const short = scoreGraph(target, rows, own, { cpts: adaptCpts(fit, target, own), maxIterations: 12 });
+      const short = scoreGraph(target, rows, own, signal, { cpts: adaptCpts(fit, target, own), maxIterations: 12 });
       return short === undefined ? [] : [{ ...move, target, fit: short }];
     });
     let next: { graph: CoverGraph; fit: FittedHierarchy; text: string; nodes: readonly string[] } | undefined;
     for (const { target, ...move } of tried.sort((x, y) => x.fit.bic - y.fit.bic).slice(0, 6)) {
-      const long = scoreGraph(target, rows, key, { cpts: move.fit.cpts, maxIterations: 200 })!;
+      const long = scoreGraph(target, rows, key, signal, { cpts: move.fit.cpts, maxIterations: 200 })!;
       if (long.bic < (next?.fit.bic ?? fit.bic - 0.5)) next = { ...move, fit: long };
     }
     if (next === undefined) break;

@@ -26,6 +26,8 @@ export interface TestSettings {
   readonly maxTables: number;
   /** Whether p-values are multiplied by the number of tables. */
   readonly corrected: boolean;
+  /** Looked at before every question. */
+  readonly signal: AbortSignal | undefined;
 }
 
 /** Questions about groups, answered by an oracle and remembered. */
@@ -43,7 +45,7 @@ export interface Tester {
 const DECISIVE = 1e-15;
 
 export function makeTester(oracle: RankOracle, settings: TestSettings): Tester {
-  const { latentStates, maxCells, maxTables, corrected } = settings;
+  const { latentStates, maxCells, maxTables, corrected, signal } = settings;
   const answers = new Map<string, number>();
   let [performed, cached] = [0, 0];
   const bound = (units: number): number => (oracle.linear === true ? units : latentStates ** units);
@@ -55,6 +57,7 @@ export function makeTester(oracle: RankOracle, settings: TestSettings): Tester {
       cached++;
       return known;
     }
+    signal?.throwIfAborted();
     performed++;
     const { pValue } = oracle.rankAtMost(a, b, bound(units));
     answers.set(mark, pValue);

@@ -1,6 +1,8 @@
 /** What answers the questions of the search: data, an exact distribution, a graph, or covariances. */
+import { DomainError, checkList, checkRecord } from "@provably/core-tensor";
+import { checkCount, show } from "../../internal/check.js";
 import { type LabelData, type JointData, type Rows, crossTable, rowsOfJoint, rowsOfLabels } from "../data/labels.js";
-import type { ConceptGraph } from "../graph/graph.js";
+import { type ConceptGraph, checkGraph } from "../graph/graph.js";
 import { graphRank } from "../graph/separation.js";
 import { product } from "../internal/arrays.js";
 import { combinedPValue } from "../internal/p-values.js";
@@ -49,6 +51,29 @@ function positions(side: RankSide): number[][] {
   return side.map((part) => part.map(() => at++));
 }
 
+function checkPlace(j: number, names: readonly string[]): number {
+  if (!(Number.isInteger(j) && j >= 0 && j < names.length))
+    throw new DomainError(`rankOracle: variables must be integers in [0, ${names.length}), got ${show(j)}`);
+  return j;
+}
+
+/** Two sets of variables that do not overlap, and a rank. */
+function checkQuestion(a: RankSide, b: RankSide, rank: number, names: readonly string[], least = 1): void {
+  checkCount("rankAtMost", "rank", rank, least);
+  const seen = new Set<number>();
+  for (const [name, side] of [
+    ["a", a],
+    ["b", b],
+  ] as const)
+    // prettier-ignore
+    for (const part of checkList("rankAtMost", name, side))
+      for (const j of checkList("rankAtMost", `parts of ${name}`, part)) {
+        if (seen.has(checkPlace(j, names))) throw new DomainError(`rankAtMost: a and b must name every variable at most once, got ${j} twice`);
+        seen.add(j);
+      }
+  if (a.length === 0 || b.length === 0) throw new DomainError("rankAtMost: a and b must name a variable, got none");
+}
+
 /** An oracle that tests tables of counts. `features: false` leaves out the tests on main effects. */
 export function rowsOracle(rows: Rows, options: { readonly test: RankTestMethod; readonly features: boolean }): RankOracle {
   const settings = checkOptions("discoverHierarchy", { method: options.test });
@@ -57,8 +82,9 @@ export function rowsOracle(rows: Rows, options: { readonly test: RankTestMethod;
     names: rows.names,
     states: rows.states,
     exact: rows.exact,
-    association: (i, j) => associations[i]![j]!,
+    association: (i, j) => associations[checkPlace(i, rows.names)]![checkPlace(j, rows.names)]!,
     rankAtMost(a, b, rank) {
+      checkQuestion(a, b, rank, rows.names);
       const table = crossTable(rows, concat(a), concat(b));
       if (rows.exact) return { pValue: testCells(table, { ...settings, rank, method: "exact" }).pValue };
       const full = testCells(table, { ...settings, rank });
@@ -103,7 +129,8 @@ function associationTable(rows: Rows): number[][] {
  * @category Search
  */
 export function dataOracle(input: LabelData, options: { readonly test?: RankTestMethod; readonly features?: boolean } = {}): RankOracle {
-  return rowsOracle(rowsOfLabels("dataOracle", input), { test: options.test ?? "auto", features: options.features ?? true });
+  const { test = "auto", features = true } = checkRecord("dataOracle", "options", options);
+  return rowsOracle(rowsOfLabels("dataOracle", input), { test, features });
 }
 
 /**
@@ -138,13 +165,14 @@ export function jointOracle(input: JointData): RankOracle {
  * @category Search
  */
 export function graphOracle(graph: ConceptGraph): RankOracle {
-  const names = graph.observed;
+  const names = checkGraph("graphOracle", graph).observed;
   return {
     names,
     states: names.map((name) => graph.states[name]!),
     exact: true,
     association: () => 0,
     rankAtMost(a, b, rank) {
+      checkQuestion(a, b, rank, names);
       const name = (j: number): string => names[j]!;
       return { pValue: graphRank(graph, concat(a).map(name), concat(b).map(name)) <= rank ? 1 : 0 };
     },
@@ -178,8 +206,11 @@ export function covarianceOracle(input: LabelData): RankOracle {
     states: rows.states,
     exact: false,
     linear: true,
-    association: (i, j) => (covariance[i]![j]! / (sdOf(i) * sdOf(j))) ** 2,
-    rankAtMost: (a, b, rank) => ({ pValue: canonicalTest(covariance, concat(a), concat(b), rank, rows.total) }),
+    association: (i, j) => (covariance[checkPlace(i, rows.names)]![checkPlace(j, rows.names)]! / (sdOf(i) * sdOf(j))) ** 2,
+    rankAtMost(a, b, rank) {
+      checkQuestion(a, b, rank, rows.names, 0);
+      return { pValue: canonicalTest(covariance, concat(a), concat(b), rank, rows.total) };
+    },
   };
 }
 

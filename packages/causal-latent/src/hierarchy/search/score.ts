@@ -14,6 +14,7 @@ export function scoreGraph(
   graph: ConceptGraph,
   rows: Rows,
   key: RngKey,
+  signal: AbortSignal | undefined,
   initial?: { readonly cpts: Cpts; readonly maxIterations: number },
 ): FittedHierarchy | undefined {
   if (junctionTree(graph).cliques.some(({ cells }) => cells > MAX_CLIQUE)) return undefined;
@@ -21,7 +22,7 @@ export function scoreGraph(
   const settings = initial
     ? { restarts: 1, tolerance: 1e-7, maxIterations: initial.maxIterations, initial: initial.cpts }
     : { restarts: 12, tolerance: 1e-8, maxIterations: 400 };
-  return fitRows(graph, aligned, key, settings);
+  return fitRows(graph, aligned, key, { ...settings, ...(signal && { signal }) });
 }
 
 /** Tables of one graph as a start for another: averaged over parents that are gone, repeated with some noise over new ones. */

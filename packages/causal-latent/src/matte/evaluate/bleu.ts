@@ -1,5 +1,6 @@
 /** Overlap of sentences with reference sentences. */
-import { DomainError, ShapeError } from "@provably/core-tensor";
+import { ShapeError, checkList, checkRecord } from "@provably/core-tensor";
+import { checkChoice, checkNumber, checkStrings } from "../../internal/check.js";
 
 const words = (sentence: string): string[] => sentence.split(/\s+/).filter((word) => word !== "");
 
@@ -47,11 +48,15 @@ export interface BleuOptions {
  * @category Evaluation
  */
 export function corpusBleu(references: readonly (string | readonly string[])[], hypotheses: readonly string[], options: BleuOptions = {}): number {
-  const { maxN = 4, smoothing = 0 } = options;
+  const { maxN = 4, smoothing = 0 } = checkRecord("corpusBleu", "options", options);
+  checkStrings("corpusBleu", "hypotheses", hypotheses);
+  checkList("corpusBleu", "references", references).forEach((entry, i) =>
+    checkStrings("corpusBleu", `references[${i}]`, typeof entry === "string" ? [entry] : entry),
+  );
   if (references.length !== hypotheses.length || hypotheses.length === 0)
     throw new ShapeError(`corpusBleu: references must be as many as hypotheses and not none, got ${references.length} and ${hypotheses.length}`);
-  if (!Number.isInteger(maxN) || maxN < 1) throw new DomainError(`corpusBleu: maxN must be an integer ≥ 1, got ${maxN}`);
-  if (!(smoothing >= 0)) throw new DomainError(`corpusBleu: smoothing must be ≥ 0, got ${smoothing}`);
+  checkNumber("corpusBleu", "maxN", maxN, "be an integer from 1 to 100", (x) => Number.isInteger(x) && x >= 1 && x <= 100);
+  checkNumber("corpusBleu", "smoothing", smoothing, "be ≥ 0", (x) => x >= 0 && x < Infinity);
   const matched = new Array<number>(maxN).fill(0);
   const total = new Array<number>(maxN).fill(0);
   let [length, closest] = [0, 0];
@@ -94,9 +99,10 @@ export function corpusBleu(references: readonly (string | readonly string[])[], 
  * ```
  * @category Evaluation
  */
-export function gScore(accuracy: number, bleu: number, { mean = "geometric" }: { readonly mean?: "geometric" | "harmonic" } = {}): number {
-  for (const [name, value] of Object.entries({ accuracy, bleu }))
-    if (!(value >= 0 && value <= 100)) throw new DomainError(`gScore: ${name} must be in [0, 100], got ${value}`);
+export function gScore(accuracy: number, bleu: number, options: { readonly mean?: "geometric" | "harmonic" } = {}): number {
+  const { mean = "geometric" } = checkRecord("gScore", "options", options);
+  checkChoice("gScore", "mean", mean, ["geometric", "harmonic"]);
+  for (const [name, value] of Object.entries({ accuracy, bleu })) checkNumber("gScore", name, value, "be in [0, 100]", (x) => x >= 0 && x <= 100);
   if (mean === "harmonic") return accuracy + bleu === 0 ? 0 : (2 * accuracy * bleu) / (accuracy + bleu);
   return Math.sqrt(accuracy * bleu);
 }

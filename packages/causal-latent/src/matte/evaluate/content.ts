@@ -1,12 +1,14 @@
 /** What became of the content: which words of the source are still there, and whether the new words suit the domain. */
-import { ShapeError } from "@provably/core-tensor";
-import { type Lexicon, reviewLexicon } from "../text/lexicon.js";
+import { ShapeError, checkList, checkRecord } from "@provably/core-tensor";
+import { checkNumber, checkNumbers, checkStrings } from "../../internal/check.js";
+import { type Lexicon, checkLexicon, reviewLexicon } from "../text/lexicon.js";
 import { ngrams } from "./bleu.js";
 import { polarityWords } from "./style.js";
 
 const words = (sentence: string): string[] => sentence.split(/\s+/).filter((word) => word !== "");
 
 function sameLength(fn: string, a: readonly unknown[], b: readonly unknown[]): void {
+  for (const list of [a, b]) checkList(fn, "both arguments", list);
   if (a.length !== b.length || a.length === 0)
     throw new ShapeError(`${fn}: both lists must be as long and not empty, got ${a.length} and ${b.length}`);
 }
@@ -27,12 +29,11 @@ function sameLength(fn: string, a: readonly unknown[], b: readonly unknown[]): v
  * ```
  * @category Evaluation
  */
-export function contentPreservation(
-  sources: readonly string[],
-  results: readonly string[],
-  { lexicon = reviewLexicon }: { readonly lexicon?: Lexicon } = {},
-): number[] {
+export function contentPreservation(sources: readonly string[], results: readonly string[], options: { readonly lexicon?: Lexicon } = {}): number[] {
+  const { lexicon = reviewLexicon } = checkRecord("contentPreservation", "options", options);
   sameLength("contentPreservation", sources, results);
+  for (const [name, list] of Object.entries({ sources, results })) checkStrings("contentPreservation", name, list);
+  checkLexicon("contentPreservation", lexicon);
   const style = polarityWords(lexicon);
   return sources.map((source, i) => {
     const wanted = ngrams(
@@ -65,12 +66,12 @@ export function contentPreservation(
  * ```
  * @category Evaluation
  */
-export function wordDominance(
-  sentences: readonly string[],
-  domains: readonly number[],
-  { lexicon = reviewLexicon }: { readonly lexicon?: Lexicon } = {},
-): number {
+export function wordDominance(sentences: readonly string[], domains: readonly number[], options: { readonly lexicon?: Lexicon } = {}): number {
+  const { lexicon = reviewLexicon } = checkRecord("wordDominance", "options", options);
   sameLength("wordDominance", sentences, domains);
+  checkStrings("wordDominance", "sentences", sentences);
+  checkNumbers("wordDominance", "domains", domains);
+  checkLexicon("wordDominance", lexicon);
   const style = polarityWords(lexicon);
   const { shared } = lexicon;
   const common = [...shared.pos, ...shared.neg, shared.lead.pos, shared.lead.neg];
@@ -122,6 +123,8 @@ export function exactCounterfactualRate(references: readonly string[], results: 
  * @category Evaluation
  */
 export function distinctN(sentences: readonly string[], n: number): number {
+  checkStrings("distinctN", "sentences", sentences);
+  checkNumber("distinctN", "n", n, "be an integer ≥ 1", (x) => Number.isInteger(x) && x >= 1);
   const seen = new Set<string>();
   let all = 0;
   for (const sentence of sentences)

@@ -1,5 +1,6 @@
 /** How natural sentences are: their perplexity under a model of word triples. */
-import { DomainError } from "@provably/core-tensor";
+import { DomainError, checkList, checkRecord } from "@provably/core-tensor";
+import { checkNumber, checkNumbers, checkStrings } from "../../internal/check.js";
 
 const words = (sentence: string): string[] => sentence.split(/\s+/).filter((word) => word !== "");
 
@@ -53,9 +54,11 @@ function padded(sentence: string, order: number): string[] {
  * @see Chen, Goodman (1999), "An empirical study of smoothing techniques for language modeling", section 2.7
  * @category Evaluation
  */
-export function trainLanguageModel(sentences: readonly string[], { order = 3 }: { readonly order?: number } = {}): LanguageModel {
-  if (!Number.isInteger(order) || order < 1) throw new DomainError(`trainLanguageModel: order must be an integer ≥ 1, got ${order}`);
-  if (sentences.length === 0) throw new DomainError("trainLanguageModel: sentences must not be empty, got none");
+export function trainLanguageModel(sentences: readonly string[], options: { readonly order?: number } = {}): LanguageModel {
+  const { order = 3 } = checkRecord("trainLanguageModel", "options", options);
+  checkNumber("trainLanguageModel", "order", order, "be an integer from 1 to 100", (x) => Number.isInteger(x) && x >= 1 && x <= 100);
+  if (checkStrings("trainLanguageModel", "sentences", sentences).length === 0)
+    throw new DomainError("trainLanguageModel: sentences must not be empty, got none");
   const raw: Map<string, Map<string, number>>[] = Array.from({ length: order }, () => new Map<string, Map<string, number>>());
   const increase = (k: number, context: string, word: string, by: number): void => {
     let followers = raw[k]!.get(context);
@@ -114,7 +117,13 @@ function probability(model: LanguageModel, context: readonly string[], word: str
  * @category Evaluation
  */
 export function perplexity(model: LanguageModel, sentences: readonly string[]): number {
-  if (sentences.length === 0) throw new DomainError("perplexity: sentences must not be empty, got none");
+  const { order, size, discounts, tables } = checkRecord("perplexity", "model", model);
+  checkNumber("perplexity", "model.order", order, "be an integer ≥ 1", (x) => Number.isInteger(x) && x >= 1);
+  checkNumber("perplexity", "model.size", size, "be positive", (x) => x > 0);
+  const fits = checkList("perplexity", "model.tables", tables).length === order && tables.every((table) => table instanceof Map);
+  if (!fits || checkNumbers("perplexity", "model.discounts", discounts).length !== order)
+    throw new DomainError("perplexity: model must be made by trainLanguageModel()");
+  if (checkStrings("perplexity", "sentences", sentences).length === 0) throw new DomainError("perplexity: sentences must not be empty, got none");
   let [total, count] = [0, 0];
   for (const sentence of sentences) {
     const list = padded(sentence, model.order);

@@ -1,13 +1,25 @@
 /** How well learned latents match true ones: coordinate by coordinate, linearly, and as whole blocks. */
-import { type ArrayInput, DomainError, type NdArray, ShapeError, array, matmul, matrixTranspose, toTypedArray } from "@provably/core-tensor";
+import {
+  type ArrayInput,
+  DomainError,
+  type NdArray,
+  ShapeError,
+  array,
+  checkRecord,
+  matmul,
+  matrixTranspose,
+  toTypedArray,
+} from "@provably/core-tensor";
 import { cholesky, lstsq, triangularSolve } from "@provably/core-tensor/linalg";
 import { type RngKey, foldIn, key as keyOf, permutation } from "@provably/core-tensor/random";
+import { checkChoice, checkCount, checkNumber } from "../../internal/check.js";
 import { assign } from "../../internal/assignment.js";
 
 /** Columns of a matrix as lists. */
 function columns(fn: string, name: string, x: ArrayInput): number[][] {
   const a = array(x as number[], { dtype: "float64" });
-  if (a.shape.length !== 2 || a.shape[0]! < 2) throw new ShapeError(`${fn}: ${name} must have shape [N, d] with N ≥ 2, got [${a.shape.join(", ")}]`);
+  if (a.shape.length !== 2 || a.shape[0]! < 2 || a.shape[1] === 0)
+    throw new ShapeError(`${fn}: ${name} must have shape [N, d] with N ≥ 2 and d ≥ 1, got [${a.shape.join(", ")}]`);
   const [n, d] = a.shape as [number, number];
   const data = toTypedArray(a);
   if (!data.every(Number.isFinite)) throw new DomainError(`${fn}: ${name} must be finite, got NaN or an infinity`);
@@ -62,8 +74,10 @@ function ranks(x: readonly number[]): number[] {
 export function mcc(
   learned: ArrayInput,
   truth: ArrayInput,
-  { correlation = "pearson" }: { readonly correlation?: "pearson" | "spearman" } = {},
+  options: { readonly correlation?: "pearson" | "spearman" } = {},
 ): { readonly value: number; readonly matching: readonly number[] } {
+  const { correlation = "pearson" } = checkRecord("mcc", "options", options);
+  checkChoice("mcc", "correlation", correlation, ["pearson", "spearman"]);
   const [z, t] = [columns("mcc", "learned", learned), columns("mcc", "truth", truth)];
   sameRows("mcc", z, t);
   if (z.length !== t.length) throw new ShapeError(`mcc: learned and truth must have as many columns, got ${z.length} and ${t.length}`);
@@ -162,7 +176,9 @@ export interface BlockR2Options {
  * @category Evaluation
  */
 export function blockR2(learned: ArrayInput, truth: ArrayInput, options: BlockR2Options = {}): number {
-  const { key = keyOf(0), maxRows = 1600, ridge = 1e-2 } = options;
+  const { key = keyOf(0), maxRows = 1600, ridge = 1e-2 } = checkRecord("blockR2", "options", options);
+  checkCount("blockR2", "maxRows", maxRows, 8);
+  checkNumber("blockR2", "ridge", ridge, "be positive", (x) => x > 0 && x < Infinity);
   const [z, t] = [columns("blockR2", "learned", learned), columns("blockR2", "truth", truth)];
   sameRows("blockR2", z, t);
   const total = z[0]!.length;

@@ -1,6 +1,7 @@
 /** Judges of style: a classifier trained on labelled sentences, and a list of words. */
-import { DomainError, ShapeError } from "@provably/core-tensor";
-import { type Lexicon, reviewLexicon } from "../text/lexicon.js";
+import { DomainError, ShapeError, checkList, checkRecord } from "@provably/core-tensor";
+import { checkNumber, checkStrings, show } from "../../internal/check.js";
+import { type Lexicon, checkLexicon, reviewLexicon } from "../text/lexicon.js";
 
 const words = (sentence: string): string[] => sentence.split(/\s+/).filter((word) => word !== "");
 
@@ -33,14 +34,15 @@ export interface StyleClassifier {
  * @category Evaluation
  */
 export function trainStyleClassifier(sentences: readonly string[], labels: readonly number[]): StyleClassifier {
-  if (labels.length !== sentences.length)
+  checkStrings("trainStyleClassifier", "sentences", sentences);
+  if (checkList("trainStyleClassifier", "labels", labels).length !== sentences.length)
     throw new ShapeError(`trainStyleClassifier: labels must hold one label a sentence, got ${labels.length} for ${sentences.length}`);
   const counts = [new Map<string, number>(), new Map<string, number>()] as const;
   const totals = [0, 0];
   const documents = [0, 0];
   sentences.forEach((sentence, i) => {
     const y = labels[i]!;
-    if (y !== 0 && y !== 1) throw new DomainError(`trainStyleClassifier: labels[${i}] must be 0 or 1, got ${String(y)}`);
+    if (y !== 0 && y !== 1) throw new DomainError(`trainStyleClassifier: labels[${i}] must be 0 or 1, got ${show(y)}`);
     documents[y]! += 1;
     for (const word of words(sentence)) {
       counts[y].set(word, (counts[y].get(word) ?? 0) + 1);
@@ -71,8 +73,18 @@ export function trainStyleClassifier(sentences: readonly string[], labels: reado
  * @category Evaluation
  */
 export function classifyStyle(classifier: StyleClassifier, sentences: readonly string[]): number[] {
+  checkClassifier("classifyStyle", classifier);
+  checkStrings("classifyStyle", "sentences", sentences);
   const evidence = new Map(Object.entries(classifier.evidence));
   return sentences.map((sentence) => Number(words(sentence).reduce((total, word) => total + (evidence.get(word) ?? 0), classifier.bias) > 0));
+}
+
+/** Throws unless a classifier is what {@link trainStyleClassifier} makes. */
+export function checkClassifier(fn: string, classifier: StyleClassifier): void {
+  const { bias, evidence } = checkRecord(fn, "classifier", classifier);
+  checkNumber(fn, "classifier.bias", bias, "be a number", (x) => !Number.isNaN(x));
+  for (const [word, x] of Object.entries(checkRecord(fn, "classifier.evidence", evidence)))
+    checkNumber(fn, `classifier.evidence["${word}"]`, x, "be a number", (value) => !Number.isNaN(value));
 }
 
 /** Every praising word (+1) and every blaming one (−1) of a lexicon. */
@@ -98,6 +110,8 @@ export function polarityWords(lexicon: Lexicon): ReadonlyMap<string, 1 | -1> {
  * @category Evaluation
  */
 export function lexiconPolarity(sentences: readonly string[], lexicon: Lexicon = reviewLexicon): number[] {
+  checkLexicon("lexiconPolarity", lexicon);
+  checkStrings("lexiconPolarity", "sentences", sentences);
   const polarity = polarityWords(lexicon);
   return sentences.map((sentence) => Math.sign(words(sentence).reduce((total, word) => total + (polarity.get(word) ?? 0), 0)));
 }
@@ -118,6 +132,7 @@ export function lexiconPolarity(sentences: readonly string[], lexicon: Lexicon =
  * @category Evaluation
  */
 export function styleAccuracy(judged: readonly number[], targets: readonly number[]): number {
+  for (const [name, list] of Object.entries({ judged, targets })) checkList("styleAccuracy", name, list);
   if (judged.length !== targets.length || judged.length === 0)
     throw new ShapeError(`styleAccuracy: judged and targets must be as many and not none, got ${judged.length} and ${targets.length}`);
   return judged.filter((y, i) => y === targets[i]).length / judged.length;

@@ -1,7 +1,7 @@
 /** What the two splines share: bins from raw numbers, the bin an element falls into, and the identity outside the box. */
 import {
   type NdArray,
-  DomainError,
+  checkRecord,
   add,
   clip,
   concat,
@@ -23,6 +23,7 @@ import {
   astype,
   array,
 } from "@provably/core-tensor";
+import { checkNumber } from "../../internal/check.js";
 import type { FlowValue } from "./family.js";
 
 const MIN_WIDTH = 1e-3;
@@ -39,10 +40,10 @@ export interface SplineOptions {
   readonly bound?: number;
 }
 
-export function checkSpline(fn: string, { bins = 8, bound = 5 }: SplineOptions): { readonly bins: number; readonly bound: number } {
-  if (!Number.isInteger(bins) || bins < 2 || bins * MIN_WIDTH > 1)
-    throw new DomainError(`${fn}: bins must be an integer in [2, ${1 / MIN_WIDTH}], got ${bins}`);
-  if (!(bound > 0 && bound < Infinity)) throw new DomainError(`${fn}: bound must be positive, got ${bound}`);
+export function checkSpline(fn: string, options: SplineOptions): { readonly bins: number; readonly bound: number } {
+  const { bins = 8, bound = 5 } = checkRecord(fn, "options", options);
+  checkNumber(fn, "bins", bins, `be an integer in [2, ${1 / MIN_WIDTH}]`, (x) => Number.isInteger(x) && x >= 2 && x * MIN_WIDTH <= 1);
+  checkNumber(fn, "bound", bound, "be positive", (x) => x > 0 && x < Infinity);
   return { bins, bound };
 }
 

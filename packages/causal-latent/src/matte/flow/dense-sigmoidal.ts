@@ -3,6 +3,7 @@ import {
   type ArrayInput,
   type NdArray,
   DomainError,
+  checkRecord,
   abs,
   add,
   expandDims,
@@ -26,6 +27,7 @@ import {
   item,
   all,
 } from "@provably/core-tensor";
+import { checkCount } from "../../internal/check.js";
 import { asArray } from "../internal/arrays.js";
 import { pieces } from "./bins.js";
 import { type FlowValue, type ScalarFlow, checkRaw } from "./family.js";
@@ -37,6 +39,8 @@ const UNIT_SCALE = Math.log(Math.exp(1 - DELTA) - 1);
 const MAX_DOUBLINGS = 60;
 const MAX_HALVINGS = 200;
 const TOLERANCE = 1e-10;
+/** Raw numbers of one map beyond which sizes are taken for mistakes. */
+const MOST_PARAMS = 2 ** 24;
 
 /** Options of {@link denseSigmoidalFlow}. */
 export interface SigmoidalOptions {
@@ -98,9 +102,11 @@ function logProduct(a: NdArray, b: NdArray): NdArray {
  * @see Huang, Krueger, Lacoste, Courville (2018), "Neural autoregressive flows", eq. 14
  * @category Flows
  */
-export function denseSigmoidalFlow({ hidden = 16, layers = 2 }: SigmoidalOptions = {}): ScalarFlow {
-  for (const [name, value] of Object.entries({ hidden, layers }))
-    if (!Number.isInteger(value) || value < 1) throw new DomainError(`denseSigmoidalFlow: ${name} must be an integer ≥ 1, got ${value}`);
+export function denseSigmoidalFlow(options: SigmoidalOptions = {}): ScalarFlow {
+  const { hidden = 16, layers = 2 } = checkRecord("denseSigmoidalFlow", "options", options);
+  for (const [name, value] of Object.entries({ hidden, layers })) checkCount("denseSigmoidalFlow", name, value);
+  if (hidden * hidden * layers > MOST_PARAMS)
+    throw new DomainError(`denseSigmoidalFlow: hidden² × layers must be at most ${MOST_PARAMS}, got ${hidden} and ${layers}`);
   const sizes = Array.from({ length: layers }, (_, i) => ({ inputs: i === 0 ? 1 : hidden, outputs: i === layers - 1 ? 1 : hidden }));
   const counts = sizes.map(({ inputs, outputs }) => hidden * (2 + outputs + inputs));
   const numParams = counts.reduce((n, m) => n + m, 0);

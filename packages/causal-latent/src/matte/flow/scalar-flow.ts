@@ -2,7 +2,8 @@
  * Monotone maps of the real line, chosen by a configuration. A network that writes the raw numbers of a map makes the flow conditional, see
  * conditional.ts.
  */
-import { DomainError } from "@provably/core-tensor";
+import { DomainError, checkRecord } from "@provably/core-tensor";
+import { show } from "../../internal/check.js";
 import { denseSigmoidalFlow } from "./dense-sigmoidal.js";
 import type { ScalarFlow } from "./family.js";
 import { rationalLinearSpline } from "./rational-linear.js";
@@ -33,6 +34,7 @@ export type FlowConfig =
  * @category Flows
  */
 export function scalarFlow(config: FlowConfig): ScalarFlow | undefined {
+  checkRecord("scalarFlow", "config", config);
   switch (config.kind) {
     case "rational-linear":
       return rationalLinearSpline(config);
@@ -44,7 +46,7 @@ export function scalarFlow(config: FlowConfig): ScalarFlow | undefined {
       return undefined;
     default:
       throw new DomainError(
-        `scalarFlow: kind must be "rational-linear", "rational-quadratic", "sigmoidal" or "affine", got ${JSON.stringify((config as { kind: unknown }).kind)}`,
+        `scalarFlow: kind must be "rational-linear", "rational-quadratic", "sigmoidal" or "affine", got ${show((config as { kind: unknown }).kind)}`,
       );
   }
 }

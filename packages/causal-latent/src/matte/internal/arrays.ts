@@ -6,10 +6,6 @@ export function asArray(x: ArrayInput): NdArray {
   return isNdArray(x) ? x : array(x);
 }
 
-export function checkCount(fn: string, name: string, value: number, least = 1): void {
-  if (!Number.isInteger(value) || value < least) throw new DomainError(`${fn}: ${name} must be an integer ≥ ${least}, got ${String(value)}`);
-}
-
 /** `input` as a finite matrix of `columns` columns in the given type. */
 export function checkMatrix(fn: string, name: string, input: ArrayInput, columns: number, dtype: "float32" | "float64"): NdArray {
   const x = isNdArray(input) ? input : array(input, { dtype });

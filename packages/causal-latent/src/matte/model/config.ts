@@ -1,6 +1,6 @@
 /** What a model is made of: sizes, flows, weights of the objective. Plain data, complete after `matteConfig`. */
-import { DomainError } from "@provably/core-tensor";
-import { checkCount } from "../internal/arrays.js";
+import { DomainError, checkList, checkRecord } from "@provably/core-tensor";
+import { checkChoice, checkCount, checkNumber, show } from "../../internal/check.js";
 import { type FlowConfig, scalarFlow } from "../flow/scalar-flow.js";
 
 /**
@@ -102,12 +102,13 @@ const SPLINE: FlowConfig = { kind: "rational-linear", bins: 8, bound: 5 };
 
 function completeObservation(observation: VectorObservation | TextObservation): MatteConfig["observation"] {
   const fn = "matteConfig";
+  checkRecord(fn, "observation", observation);
   switch (observation.kind) {
     case "vectors": {
       const full = { hidden: [64, 64], noise: 0.1, ...observation };
       checkCount(fn, "observation.size", full.size);
-      full.hidden.forEach((n, i) => checkCount(fn, `observation.hidden[${i}]`, n));
-      if (!(full.noise > 0 && full.noise < Infinity)) throw new DomainError(`${fn}: observation.noise must be positive, got ${full.noise}`);
+      checkList(fn, "observation.hidden", full.hidden).forEach((n, i) => checkCount(fn, `observation.hidden[${i}]`, n));
+      checkNumber(fn, "observation.noise", full.noise, "be positive", (x) => x > 0 && x < Infinity);
       return full;
     }
     case "text": {
@@ -115,12 +116,11 @@ function completeObservation(observation: VectorObservation | TextObservation): 
       checkCount(fn, "observation.vocabularySize", full.vocabularySize, 5);
       checkCount(fn, "observation.embedding", full.embedding);
       checkCount(fn, "observation.hidden", full.hidden);
-      if (!(full.wordDropout >= 0 && full.wordDropout < 1))
-        throw new DomainError(`${fn}: observation.wordDropout must be in [0, 1), got ${full.wordDropout}`);
+      checkNumber(fn, "observation.wordDropout", full.wordDropout, "be in [0, 1)", (x) => x >= 0 && x < 1);
       return full;
     }
     default:
-      throw new DomainError(`${fn}: observation.kind must be "vectors" or "text", got ${JSON.stringify((observation as { kind: unknown }).kind)}`);
+      throw new DomainError(`${fn}: observation.kind must be "vectors" or "text", got ${show((observation as { kind: unknown }).kind)}`);
   }
 }
 
@@ -144,6 +144,8 @@ function completeObservation(observation: VectorObservation | TextObservation): 
 export function matteConfig(observation: VectorObservation | TextObservation, options: MatteOptions = {}): MatteConfig {
   const fn = "matteConfig";
   const complete = completeObservation(observation);
+  checkRecord(fn, "options", options);
+  checkRecord(fn, "options.weights", options.weights ?? {});
   const config: MatteConfig = {
     numDomains: 1,
     contentSize: complete.kind === "text" ? 24 : 4,
@@ -164,17 +166,30 @@ export function matteConfig(observation: VectorObservation | TextObservation, op
   };
   for (const name of ["numDomains", "contentSize", "styleSize", "domainEmbedding", "flowHidden", "overlapSize"] as const)
     checkCount(fn, name, config[name]);
-  for (const [name, value] of Object.entries(config.weights))
-    if (!(value >= 0 && value < Infinity)) throw new DomainError(`${fn}: weights.${name} must be ≥ 0, got ${value}`);
-  if (!(config.freeBits >= 0)) throw new DomainError(`${fn}: freeBits must be ≥ 0, got ${config.freeBits}`);
-  if (!(config.labelScale > 0)) throw new DomainError(`${fn}: labelScale must be positive, got ${config.labelScale}`);
-  if (!["flow", "standard"].includes(config.prior))
-    throw new DomainError(`${fn}: prior must be "flow" or "standard", got ${JSON.stringify(config.prior)}`);
-  if (!["l1", "l1l2"].includes(config.sparsity))
-    throw new DomainError(`${fn}: sparsity must be "l1" or "l1l2", got ${JSON.stringify(config.sparsity)}`);
-  if (!["float32", "float64"].includes(config.dtype))
-    throw new DomainError(`${fn}: dtype must be "float32" or "float64", got ${JSON.stringify(config.dtype)}`);
+  for (const [name, value] of Object.entries(config.weights)) checkNumber(fn, `weights.${name}`, value, "be ≥ 0", (x) => x >= 0 && x < Infinity);
+  checkNumber(fn, "freeBits", config.freeBits, "be ≥ 0", (x) => x >= 0);
+  checkNumber(fn, "labelScale", config.labelScale, "be positive", (x) => x > 0);
+  checkChoice(fn, "prior", config.prior, ["flow", "standard"]);
+  checkChoice(fn, "sparsity", config.sparsity, ["l1", "l1l2"]);
+  checkChoice(fn, "dtype", config.dtype, ["float32", "float64"]);
   scalarFlow(config.contentFlow);
   scalarFlow(config.styleFlow);
+  const widths = complete.kind === "text" ? [complete.vocabularySize, complete.embedding, complete.hidden] : [complete.size, ...complete.hidden];
+  const widest = Math.max(...widths, config.contentSize, config.styleSize, config.domainEmbedding, config.numDomains, config.flowHidden);
+  if (widest > MOST_UNITS) throw new DomainError(`${fn}: every size must be at most ${MOST_UNITS}, got ${widest}`);
+  return config;
+}
+
+/** Units of a layer, words or domains beyond which a size is taken for a mistake. */
+const MOST_UNITS = 2 ** 17;
+
+/** A configuration as {@link matteConfig} completes it: anything else is a typed error. */
+export function checkConfig(fn: string, config: MatteConfig): MatteConfig {
+  const { observation, ...options } = checkRecord(fn, "config", config);
+  checkRecord(fn, "config.observation", observation);
+  checkRecord(fn, "config.weights", options.weights);
+  const whole = matteConfig(observation, options);
+  const missing = Object.keys(whole).find((name) => config[name as keyof MatteConfig] === undefined);
+  if (missing !== undefined) throw new DomainError(`${fn}: config must be made by matteConfig(), ${missing} is missing`);
   return config;
 }

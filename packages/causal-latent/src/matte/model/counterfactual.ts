@@ -2,14 +2,27 @@
  * What would have been observed in another style: keep content and domain, change the style's noise, map forward. The flips differ in what they do to the
  * noise.
  */
-import { type ArrayInput, DomainError, type NdArray, ShapeError, array, clip, neg, toTypedArray } from "@provably/core-tensor";
+import {
+  type ArrayInput,
+  DomainError,
+  type NdArray,
+  ShapeError,
+  array,
+  checkList,
+  checkRecord,
+  clip,
+  neg,
+  toTypedArray,
+} from "@provably/core-tensor";
+import { checkArray, checkChoice, checkNumber, checkNumbers, show } from "../../internal/check.js";
 import { checkMatrix } from "../internal/arrays.js";
 import { decode, encode } from "./generate.js";
 import { type Latents, styleFromNoise, toNoise } from "./noise.js";
-import { type Matte, checkDomains, domainRows } from "./params.js";
+import { type Matte, checkDomains, checkModel, domainRows } from "./params.js";
 
 /** Style noise beyond this is held: the flows were never trained there. */
 const LIMIT = 4;
+const FLIPS = ["noise", "reflect", "axis", "shift", "pole", "swap"];
 
 /**
  * Where the two styles lie in the space of the style's noise.
@@ -74,7 +87,8 @@ export interface Counterfactual extends Latents {
  */
 export function stylePoles(model: Matte, observed: NdArray, labels: readonly number[], domains?: readonly number[]): StylePoles {
   const fn = "stylePoles";
-  if (labels.length !== observed.shape[0])
+  checkModel(fn, model);
+  if (checkList(fn, "labels", labels).length !== checkArray(fn, "observed", observed).shape[0])
     throw new ShapeError(`${fn}: labels must hold one label a row, got ${labels.length} for ${String(observed.shape[0])} rows`);
   const noise = styleNoise(model, observed, domains);
   const size = model.config.styleSize;
@@ -97,10 +111,10 @@ function styleNoise(model: Matte, observed: NdArray, domains: readonly number[] 
 
 /** +1 or −1 for each row. */
 function sides(target: number | readonly number[], rows: number): number[] {
-  const list = typeof target === "number" ? new Array<number>(rows).fill(target) : target;
+  const list = typeof target === "number" ? new Array<number>(rows).fill(target) : checkList("counterfactual", "target", target);
   if (list.length !== rows) throw new ShapeError(`counterfactual: target must be one style or one a row, got ${list.length} for ${rows} rows`);
   list.forEach((y, i) => {
-    if (y !== 0 && y !== 1) throw new DomainError(`counterfactual: target[${i}] must be 0 or 1, got ${String(y)}`);
+    if (y !== 0 && y !== 1) throw new DomainError(`counterfactual: target[${i}] must be 0 or 1, got ${show(y)}`);
   });
   return list.map((y) => 2 * y - 1);
 }
@@ -113,12 +127,17 @@ function flipped({ config }: Matte, noise: NdArray, flip: StyleFlip): NdArray {
     if (donors.shape[0] !== rows) throw new ShapeError(`counterfactual: donors must have ${rows} rows, got ${donors.shape[0]!}`);
     return donors;
   }
-  if (!["reflect", "axis", "shift", "pole"].includes(flip.kind))
-    throw new DomainError(
-      `counterfactual: flip.kind must be "noise", "reflect", "axis", "shift", "pole" or "swap", got ${JSON.stringify((flip as { kind: unknown }).kind)}`,
-    );
-  const { poles, axis, middle } = flip.poles;
-  if (axis.length !== size) throw new ShapeError(`counterfactual: poles must have ${size} coordinates like the style, got ${axis.length}`);
+  const { poles, axis, middle } = checkRecord("counterfactual", "flip.poles", flip.poles);
+  for (const [name, point] of Object.entries({
+    axis,
+    middle,
+    "poles[0]": checkList("counterfactual", "flip.poles.poles", poles)[0],
+    "poles[1]": poles[1],
+  }))
+    if (checkNumbers("counterfactual", `flip.poles.${name}`, point).length !== size)
+      throw new ShapeError(`counterfactual: poles must have ${size} coordinates like the style, got ${point.length}`);
+  if (flip.kind !== "reflect") checkNumber("counterfactual", "flip.strength", flip.strength ?? 1, "be finite", Number.isFinite);
+  if (flip.kind !== "reflect" && flip.target === undefined) throw new DomainError(`counterfactual: flip.target must be given for "${flip.kind}"`);
   const side = flip.target === undefined ? undefined : sides(flip.target, rows);
   const from = toTypedArray(noise);
   const to = new Float64Array(rows * size);
@@ -168,6 +187,9 @@ export function counterfactual(
   flip: StyleFlip,
   options: { readonly domains?: readonly number[]; readonly maxLength?: number } = {},
 ): Counterfactual {
+  checkModel("counterfactual", model);
+  checkRecord("counterfactual", "options", options);
+  checkChoice("counterfactual", "flip.kind", checkRecord("counterfactual", "flip", flip).kind, FLIPS);
   const { content, style } = encode(model, observed);
   const list = [...checkDomains("counterfactual", model.config, options.domains, observed.shape[0]!)];
   const noise = clip(flipped(model, toNoise(model, { content, style }, list).style, flip), -LIMIT, LIMIT);

@@ -1,19 +1,22 @@
 /** From observations to latents and back. */
-import { type NdArray, argmax, array, concat, slice, toTypedArray } from "@provably/core-tensor";
+import { DomainError, type NdArray, argmax, array, checkRecord, concat, slice, toTypedArray } from "@provably/core-tensor";
 import { pieces } from "../flow/bins.js";
-import { checkCount, checkMatrix } from "../internal/arrays.js";
+import { checkCount } from "../../internal/check.js";
+import { checkMatrix } from "../internal/arrays.js";
 import { mlp } from "../network/mlp.js";
 import { SPECIAL, type TextNetworkParams, decodeStep } from "../network/text.js";
 import type { VectorNetworkParams } from "../network/vectors.js";
 import { type RngKey, foldIn, normal } from "@provably/core-tensor/random";
 import { type Latents, fromNoise } from "./noise.js";
 import { encodeRows, prepareObserved } from "./observation.js";
-import { type Matte, checkDomains } from "./params.js";
-import { checkObserved } from "./train.js";
+import { type Matte, checkDomains, checkModel } from "./params.js";
+import { checkObserved } from "./check-observed.js";
 import type { ArrayInput } from "@provably/core-tensor";
 
 /** Rows encoded or decoded at a time. */
 const CHUNK = 256;
+/** Words of a sentence beyond which a length is taken for a mistake. */
+const MOST_WORDS = 10_000;
 
 /**
  * Means and log-variances of the posterior.
@@ -48,7 +51,8 @@ function inChunks(rows: number, run: (from: number, to: number) => NdArray): NdA
  * ```
  * @category Model
  */
-export function encode({ config, params }: Matte, observed: NdArray): Posterior {
+export function encode(model: Matte, observed: NdArray): Posterior {
+  const { config, params } = checkModel("encode", model);
   checkObserved("encode", config, observed);
   const all = inChunks(observed.shape[0]!, (from, to) => encodeRows(params, prepareObserved(config, slice(observed, [from], [to]))));
   const { contentSize: c, styleSize: s } = config;
@@ -75,11 +79,15 @@ export function encode({ config, params }: Matte, observed: NdArray): Posterior 
  * @category Model
  */
 export function decode(
-  { config, params }: Matte,
+  model: Matte,
   latents: { readonly content: ArrayInput; readonly style: ArrayInput },
-  { maxLength = 20 }: { readonly maxLength?: number } = {},
+  options: { readonly maxLength?: number } = {},
 ): NdArray {
+  const { config, params } = checkModel("decode", model);
+  const { maxLength = 20 } = checkRecord("decode", "options", options);
   checkCount("decode", "maxLength", maxLength);
+  if (maxLength > MOST_WORDS) throw new DomainError(`decode: maxLength must be at most ${MOST_WORDS}, got ${maxLength}`);
+  checkRecord("decode", "latents", latents);
   const content = checkMatrix("decode", "content", latents.content, config.contentSize, config.dtype);
   const style = checkMatrix("decode", "style", latents.style, config.styleSize, config.dtype);
   const z = concat([content, style], { axis: 1 });
@@ -140,6 +148,8 @@ export function samplePrior(
   options: { readonly domains?: readonly number[]; readonly maxLength?: number } = {},
 ): Latents & { readonly observed: NdArray } {
   checkCount("samplePrior", "count", count);
+  checkModel("samplePrior", model);
+  checkRecord("samplePrior", "options", options);
   const { contentSize, styleSize, dtype } = model.config;
   const domains = [...checkDomains("samplePrior", model.config, options.domains, count)];
   const noise = {

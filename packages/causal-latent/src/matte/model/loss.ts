@@ -2,8 +2,10 @@
 import {
   type ArrayInput,
   type NdArray,
+  ShapeError,
   add,
   array,
+  checkRecord,
   exp,
   greater,
   item,
@@ -25,12 +27,14 @@ import {
   where,
 } from "@provably/core-tensor";
 import { pieces } from "../flow/bins.js";
+import { checkArray, checkNumber } from "../../internal/check.js";
 import { asArray } from "../internal/arrays.js";
+import { checkLabels, checkObserved, checkWords } from "./check-observed.js";
 import type { MatteConfig } from "./config.js";
 import { priorNoise } from "./noise.js";
 import { mlp } from "../network/mlp.js";
 import { type Observed, encodeRows, prepareObserved, reconstruct, wantedLatents } from "./observation.js";
-import { type Matte, type MatteParams, checkDomains } from "./params.js";
+import { type Matte, type MatteParams, checkDomains, checkModel } from "./params.js";
 import { jacobianSparsity, overlapTerm } from "./sparsity.js";
 
 /**
@@ -226,12 +230,22 @@ function adversary(
  * @category Objective
  */
 export function matteLoss(
-  { config, params }: Matte,
+  model: Matte,
   batch: MatteBatch,
   epsilon: NdArray,
   factors: LossFactors = {},
 ): { readonly loss: number; readonly parts: MatteParts } {
-  const { divergence: kl = 1, sparsity = 1 } = factors;
+  const fn = "matteLoss";
+  const { config, params } = checkModel(fn, model);
+  const { divergence: kl = 1, sparsity = 1 } = checkRecord(fn, "factors", factors);
+  for (const [name, value] of Object.entries({ divergence: kl, sparsity })) checkNumber(fn, `factors.${name}`, value, "be ≥ 0", (x) => x >= 0);
+  const { observed, labels, inputs } = checkRecord(fn, "batch", batch);
+  checkObserved(fn, config, observed);
+  checkLabels(fn, labels, observed.shape[0]!);
+  if (inputs !== undefined) checkWords(fn, config, "batch.inputs", inputs, observed.shape);
+  const wanted = [observed.shape[0]!, config.contentSize + config.styleSize];
+  if (checkArray(fn, "epsilon", epsilon).shape.join() !== wanted.join())
+    throw new ShapeError(`${fn}: epsilon must have shape [${wanted.join(", ")}], got [${epsilon.shape.join(", ")}]`);
   const [loss, parts] = objective(config, params, prepareBatch(config, batch), epsilon, { divergence: kl, sparsity });
   return { loss: item(loss), parts: numbersOf(parts) };
 }

@@ -2,12 +2,12 @@
  * Between latents and noise. The priors say how content and style arise: content from noise and the domain, style from noise, the content and the
  * domain. Keeping content and domain and changing the style's noise is an intervention on style alone.
  */
-import { type ArrayInput, type NdArray, concat, zeros } from "@provably/core-tensor";
+import { type ArrayInput, type NdArray, checkRecord, concat, zeros } from "@provably/core-tensor";
 import { type FlowRows, fromNoiseRows, toNoiseRows } from "../flow/conditional.js";
 import { scalarFlow } from "../flow/scalar-flow.js";
 import { checkMatrix } from "../internal/arrays.js";
 import type { MatteConfig } from "./config.js";
-import { type Matte, type MatteParams, domainRows } from "./params.js";
+import { type Matte, type MatteParams, checkModel, domainRows } from "./params.js";
 
 /** Content and style as noise, with the log-determinants of the two maps. */
 export interface NoiseRows {
@@ -102,10 +102,12 @@ export function fromNoise(model: Matte, noise: { readonly content: ArrayInput; r
 
 function checkedLatents(
   fn: string,
-  { config, params }: Matte,
+  model: Matte,
   latents: { readonly content: ArrayInput; readonly style: ArrayInput },
   domains: readonly number[] | undefined,
 ): Latents & { readonly vectors: NdArray } {
+  const { config, params } = checkModel(fn, model);
+  checkRecord(fn, "latents", latents);
   const content = checkMatrix(fn, "content", latents.content, config.contentSize, config.dtype);
   const style = checkMatrix(fn, "style", latents.style, config.styleSize, config.dtype);
   return { content, style, vectors: domainRows(fn, config, params, domains, content.shape[0]!) };

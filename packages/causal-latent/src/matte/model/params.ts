@@ -1,12 +1,13 @@
 /** Weights of a model: a plain record of arrays. */
-import { type NdArray, DomainError, array, take } from "@provably/core-tensor";
+import { type NdArray, DomainError, array, checkList, checkRecord, isNdArray, take } from "@provably/core-tensor";
+import { show } from "../../internal/check.js";
 import { type RngKey, foldIn, normal } from "@provably/core-tensor/random";
 import { type ConditionalFlowParams, initConditionalFlow } from "../flow/conditional.js";
 import { scalarFlow } from "../flow/scalar-flow.js";
 import { type MlpParams, initMlp } from "../network/mlp.js";
 import { type TextNetworkParams, initTextNetwork } from "../network/text.js";
 import { type VectorNetworkParams, initVectorNetwork } from "../network/vectors.js";
-import type { MatteConfig } from "./config.js";
+import { type MatteConfig, checkConfig } from "./config.js";
 
 /** Width of the adversary's hidden layer. */
 const ADVERSARY_HIDDEN = 64;
@@ -54,7 +55,7 @@ export interface Matte {
  * @category Model
  */
 export function initMatte(config: MatteConfig, key: RngKey): Matte {
-  const { observation, contentSize, styleSize, numDomains, domainEmbedding, flowHidden, dtype, weights } = config;
+  const { observation, contentSize, styleSize, numDomains, domainEmbedding, flowHidden, dtype, weights } = checkConfig("initMatte", config);
   const latents = contentSize + styleSize;
   const network =
     observation.kind === "vectors"
@@ -96,10 +97,48 @@ export function checkDomains(fn: string, { numDomains }: MatteConfig, domains: r
     if (numDomains > 1) throw new DomainError(`${fn}: domains must be given, the model has ${numDomains} of them`);
     return new Int32Array(rows);
   }
-  if (domains.length !== rows) throw new DomainError(`${fn}: domains must name one domain a row, got ${domains.length} for ${rows} rows`);
+  if (checkList(fn, "domains", domains).length !== rows)
+    throw new DomainError(`${fn}: domains must name one domain a row, got ${domains.length} for ${rows} rows`);
   domains.forEach((u, i) => {
     if (!Number.isInteger(u) || u < 0 || u >= numDomains)
-      throw new DomainError(`${fn}: domains[${i}] must be an integer in [0, ${numDomains}), got ${String(u)}`);
+      throw new DomainError(`${fn}: domains[${i}] must be an integer in [0, ${numDomains}), got ${show(u)}`);
   });
   return Int32Array.from(domains);
+}
+
+/** A model whose configuration is complete and whose weights are where the networks look for them. */
+export function checkModel(fn: string, model: Matte): Matte {
+  const { config, params } = checkRecord(fn, "model", model);
+  checkConfig(fn, config);
+  checkParams(fn, config, params);
+  return model;
+}
+
+/** Weights as a record of arrays; that their sizes fit is found out by the products. */
+export function checkParams(fn: string, { observation, weights }: MatteConfig, params: MatteParams): void {
+  const isLayers = (x: unknown): boolean => Array.isArray(x) && x.every((layer) => hasArrays(layer, ["weights", "bias"]));
+  const isLstm = (x: unknown): boolean => hasArrays(x, ["input", "hidden", "bias"]);
+  const isFlow = (x: unknown): boolean => isRecord(x) && isLayers(x["affine"]) && isLayers(x["shape"]);
+  const { network, domains, content, style, adversary } = checkRecord(fn, "params", params);
+  const { encoder, decoder } = checkRecord(fn, "params.network", network) as { readonly encoder: unknown; readonly decoder: unknown };
+  const fits =
+    observation.kind === "vectors"
+      ? isLayers(encoder) && isLayers(decoder)
+      : hasArrays(encoder, ["words", "head"]) &&
+        isLstm(encoder["forward"]) &&
+        isLstm(encoder["backward"]) &&
+        hasArrays(decoder, ["words"]) &&
+        isLstm(decoder["lstm"]) &&
+        hasArrays(decoder["start"], ["weights", "bias"]) &&
+        hasArrays(decoder["out"], ["weights", "bias"]);
+  if (!fits || !isNdArray(domains) || !isFlow(content) || !isFlow(style) || !isLayers(adversary) || (weights.adversary > 0 && adversary.length === 0))
+    throw new DomainError(`${fn}: params must be made by initMatte() or trainMatte() with this configuration`);
+}
+
+function isRecord(x: unknown): x is Readonly<Record<string, unknown>> {
+  return typeof x === "object" && x !== null && !Array.isArray(x);
+}
+
+function hasArrays(x: unknown, names: readonly string[]): x is Readonly<Record<string, unknown>> {
+  return isRecord(x) && names.every((name) => isNdArray(x[name]));
 }

@@ -1,9 +1,10 @@
 /** Models and training states as bytes, in the `.safetensors` format: weights by their path, the configuration as text. */
-import { FormatError, type NdArray, isNdArray } from "@provably/core-tensor";
+import { FormatError, type NdArray, checkRecord, isNdArray } from "@provably/core-tensor";
 import { decodeSafetensors, encodeSafetensors } from "@provably/core-tensor/io";
-import type { MatteConfig } from "./config.js";
-import type { Matte } from "./params.js";
-import type { MatteState } from "./train.js";
+import { show } from "../../internal/check.js";
+import { type MatteConfig, checkConfig } from "./config.js";
+import { type Matte, checkModel, checkParams } from "./params.js";
+import { type MatteState, checkState } from "./train.js";
 
 /** Every array of a tree under the path that leads to it, joined by dots. */
 function flatten(tree: unknown, path: string, into: Record<string, NdArray>): void {
@@ -12,17 +13,20 @@ function flatten(tree: unknown, path: string, into: Record<string, NdArray>): vo
     for (const [name, child] of Object.entries(tree)) flatten(child, path === "" ? name : `${path}.${name}`, into);
 }
 
+const isLevel = (node: unknown): node is Readonly<Record<string, unknown>> => typeof node === "object" && node !== null && !isNdArray(node);
+
 /** The tree that {@link flatten} took apart; levels whose names are 0, 1, … become lists. */
 function unflatten(tensors: Readonly<Record<string, NdArray>>): Record<string, unknown> {
-  const root: Record<string, unknown> = {};
+  const level = (): Record<string, unknown> => Object.create(null) as Record<string, unknown>; // a file may name a level "__proto__"
+  const root = level();
   for (const [path, x] of Object.entries(tensors)) {
     const names = path.split(".");
     let node = root;
-    for (const name of names.slice(0, -1)) node = (node[name] ??= {}) as Record<string, unknown>;
+    for (const name of names.slice(0, -1)) node = node[name] = isLevel(node[name]) ? node[name] : level();
     node[names.at(-1)!] = x;
   }
   const lists = (node: unknown): unknown => {
-    if (isNdArray(node) || typeof node !== "object" || node === null) return node;
+    if (!isLevel(node)) return node;
     const entries = Object.entries(node).map(([name, child]) => [name, lists(child)] as const);
     return entries.every(([name], i) => name === String(i)) ? entries.map(([, child]) => child) : Object.fromEntries(entries);
   };
@@ -46,10 +50,12 @@ function unflatten(tensors: Readonly<Record<string, NdArray>>): Record<string, u
  * @category Training
  */
 export function saveMatte(
-  { config, params }: Matte,
+  model: Matte,
   options: { readonly state?: MatteState; readonly metadata?: Readonly<Record<string, string>> } = {},
 ): Uint8Array {
-  const { state, metadata } = options;
+  const { config, params } = checkModel("saveMatte", model);
+  const { state, metadata } = checkRecord("saveMatte", "options", options);
+  if (state !== undefined) checkState("saveMatte", config, state);
   const tensors: Record<string, NdArray> = {};
   flatten(params, "params", tensors);
   if (state !== undefined) flatten(state.optimizer, "optimizer", tensors); // its step count too, where that is an array
@@ -76,23 +82,42 @@ export function loadMatte(bytes: Uint8Array): {
   readonly state?: MatteState;
   readonly metadata: Readonly<Record<string, string>>;
 } {
+  if (!(bytes instanceof Uint8Array)) throw new FormatError(`loadMatte: bytes must be a Uint8Array, got ${show(bytes)}`);
   const { tensors, metadata } = decodeSafetensors(bytes);
   const { config: text, step, ...rest } = metadata;
   if (text === undefined) throw new FormatError("loadMatte: bytes must come from saveMatte, got a file without a configuration");
-  const tree = unflatten(tensors) as { params?: Matte["params"]; optimizer?: { step?: NdArray; mean: unknown; square: unknown } };
-  const config = JSON.parse(text) as MatteConfig;
-  if (tree.params === undefined) throw new FormatError("loadMatte: bytes must come from saveMatte, got a file without weights");
-  // an affine flow has no shape network, and an empty list leaves no trace in the file
-  const whole = (flow: Matte["params"]["content"]): Matte["params"]["content"] => ({ affine: flow.affine, shape: flow.shape ?? [] });
-  const fill = (params: Matte["params"]): Matte["params"] => ({
-    ...params,
-    content: whole(params.content),
-    style: whole(params.style),
-    adversary: params.adversary ?? [],
-  });
-  const model = { config, params: fill(tree.params) };
-  if (step === undefined || tree.optimizer === undefined) return { model, metadata: rest };
+  const tree = unflatten(tensors) as { params?: Matte["params"]; optimizer?: { step?: NdArray; mean: Matte["params"]; square: Matte["params"] } };
+  if (!isLevel(tree.params)) throw new FormatError("loadMatte: bytes must come from saveMatte, got a file without weights");
+  const config = configOf(text);
+  const model = { config, params: filled(tree.params) };
+  checkParams("loadMatte", config, model.params);
+  if (step === undefined || !isLevel(tree.optimizer)) return { model, metadata: rest };
   const { mean, square, step: count = Number(step) } = tree.optimizer;
-  const optimizer = { step: count, mean: fill(mean as Matte["params"]), square: fill(square as Matte["params"]) } as MatteState["optimizer"];
-  return { model, state: { step: Number(step), params: model.params, optimizer }, metadata: rest };
+  const optimizer = { step: count, mean: filled(mean), square: filled(square) } as MatteState["optimizer"];
+  const state = { step: Number(step), params: model.params, optimizer };
+  checkState("loadMatte", config, state);
+  return { model, state, metadata: rest };
+}
+
+function configOf(text: string): MatteConfig {
+  let config: MatteConfig;
+  try {
+    config = JSON.parse(text) as MatteConfig;
+  } catch {
+    throw new FormatError("loadMatte: bytes must come from saveMatte, got a configuration that is no JSON");
+  }
+  return checkConfig("loadMatte", config);
+}
+
+/**
+ * Weights with the empty lists that leave no trace in a file: an affine flow has no shape network, and a model may have no adversary. The order of the
+ * names is that of `initMatte`, on which the last bits of a gradient's norm depend.
+ */
+function filled(params: Matte["params"]): Matte["params"] {
+  const whole = (name: "content" | "style"): Matte["params"]["content"] => {
+    const flow: Partial<Matte["params"]["content"]> = checkRecord("loadMatte", `params.${name}`, params[name]);
+    return { affine: flow.affine ?? [], shape: flow.shape ?? [] };
+  };
+  const { adversary }: Partial<Matte["params"]> = checkRecord("loadMatte", "params", params);
+  return { ...params, content: whole("content"), style: whole("style"), adversary: adversary ?? [] };
 }

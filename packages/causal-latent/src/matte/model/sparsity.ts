@@ -3,10 +3,12 @@ import {
   type ArrayInput,
   DomainError,
   type NdArray,
+  ShapeError,
   abs,
   add,
   argsort,
   array,
+  checkList,
   div,
   greaterEqual,
   less,
@@ -19,6 +21,7 @@ import {
   sum,
   where,
 } from "@provably/core-tensor";
+import { show } from "../../internal/check.js";
 import { asArray } from "../internal/arrays.js";
 
 /**
@@ -45,9 +48,10 @@ import { asArray } from "../internal/arrays.js";
  * @category Objective
  */
 export function jacobianSparsity(columns: readonly ArrayInput[], kind: "l1" | "l1l2"): NdArray {
-  if (kind !== "l1" && kind !== "l1l2") throw new DomainError(`jacobianSparsity: kind must be "l1" or "l1l2", got ${JSON.stringify(kind)}`);
-  const terms = columns.map((column) => {
+  if (kind !== "l1" && kind !== "l1l2") throw new DomainError(`jacobianSparsity: kind must be "l1" or "l1l2", got ${show(kind)}`);
+  const terms = checkList("jacobianSparsity", "columns", columns).map((column) => {
     const J = asArray(column);
+    if (J.shape.length !== 2 || J.size === 0) throw new ShapeError(`jacobianSparsity: columns must have shape [B, p], got [${J.shape.join(", ")}]`);
     if (kind === "l1") return mean(sum(abs(J), { axis: 1 }));
     // the tiny number keeps the root differentiable at an influence of zero
     const energy = add(mean(square(J), { axis: 0 }), 1e-12);

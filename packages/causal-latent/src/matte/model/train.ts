@@ -1,30 +1,16 @@
 /** Training: batches drawn by key and step, clipped gradients, Adam, and schedules for the divergences and the sparsity. */
-import {
-  DTypeError,
-  DomainError,
-  type NdArray,
-  ShapeError,
-  all,
-  array,
-  isFinite,
-  isNdArray,
-  item,
-  min,
-  max,
-  take,
-  toTypedArray,
-  valueAndGrad,
-} from "@provably/core-tensor";
+import { DomainError, type NdArray, array, checkRecord, item, take, toTypedArray, valueAndGrad } from "@provably/core-tensor";
 import { compile } from "@provably/core-tensor/compile";
 import { type AdamState, type Optimizer, adam, applyUpdates, clipByGlobalNorm } from "@provably/core-tensor/optim";
 import { type RngKey, foldIn, normal, randint, uniform } from "@provably/core-tensor/random";
 import { TrainingDivergedError } from "../errors.js";
-import { checkCount } from "../internal/arrays.js";
+import { checkCount, checkNumber, checkOptions } from "../../internal/check.js";
 import { SPECIAL } from "../network/text.js";
-import type { MatteConfig } from "./config.js";
+import { checkLabels, checkObserved } from "./check-observed.js";
+import { type MatteConfig, checkConfig } from "./config.js";
 import { type MatteBatch, type MatteParts, type PreparedBatch, numbersOf, objective, prepareBatch } from "./loss.js";
 import { shifted } from "./observation.js";
-import { type Matte, type MatteParams, checkDomains, initMatte } from "./params.js";
+import { type Matte, type MatteParams, checkDomains, checkParams, initMatte } from "./params.js";
 
 /**
  * Observations to learn from.
@@ -93,38 +79,6 @@ export interface TrainedMatte extends Matte {
   readonly state: MatteState;
 }
 
-/** Throws unless the observations are what the configuration says. */
-export function checkObserved(fn: string, { observation, dtype }: MatteConfig, observed: NdArray): void {
-  if (!isNdArray(observed) || observed.shape.length !== 2 || observed.size === 0)
-    throw new ShapeError(
-      `${fn}: observed must be an array [N, ${observation.kind === "text" ? "T" : observation.size}] with N ≥ 1, got [${String(observed?.shape)}]`,
-    );
-  if (observation.kind === "vectors") {
-    if (observed.shape[1] !== observation.size)
-      throw new ShapeError(`${fn}: observed must have ${observation.size} columns, got ${observed.shape[1]!}`);
-    if (observed.dtype !== dtype) throw new DTypeError(`${fn}: observed must be ${dtype} like the model, got ${observed.dtype}`);
-    if (item(all(isFinite(observed))) !== 1) throw new DomainError(`${fn}: observed must be finite, got NaN or an infinity`);
-    return;
-  }
-  if (observed.dtype !== "int32") throw new DTypeError(`${fn}: observed must be int32 word numbers, got ${observed.dtype}`);
-  const [least, greatest] = [item(min(observed)), item(max(observed))];
-  if (least < 0 || greatest >= observation.vocabularySize)
-    throw new DomainError(`${fn}: observed must hold word numbers in [0, ${observation.vocabularySize}), got ${least < 0 ? least : greatest}`);
-  const [rows, width] = observed.shape as [number, number];
-  const words = toTypedArray(observed);
-  for (let i = 0; i < rows; i++)
-    if (words[i * width] === SPECIAL.pad || words[i * width] === SPECIAL.end)
-      throw new DomainError(`${fn}: observed[${i}] must hold a sentence, got an empty one`);
-}
-
-function checkLabels(fn: string, labels: readonly number[] | undefined, rows: number): void {
-  if (labels === undefined) return;
-  if (labels.length !== rows) throw new ShapeError(`${fn}: labels must hold one label a row, got ${labels.length} for ${rows} rows`);
-  labels.forEach((y, i) => {
-    if (y !== 0 && y !== 1 && y !== -1) throw new DomainError(`${fn}: labels[${i}] must be 0, 1 or −1 (unknown), got ${String(y)}`);
-  });
-}
-
 /** The batch of step `k`: rows, words hidden from the decoder, and noise depend on the key and `k` alone. */
 function drawBatch(config: MatteConfig, data: MatteData, size: number, key: RngKey): MatteBatch {
   const rows = randint(foldIn(key, "rows"), 0, data.observed.shape[0]!, [size]);
@@ -147,6 +101,18 @@ function hidden(inputs: NdArray, share: number, key: RngKey): NdArray {
     if (drawn[i]! < share && word > SPECIAL.end) words[i] = SPECIAL.unknown;
   });
   return array(words, { shape: inputs.shape, copy: false });
+}
+
+/** Rows of a batch beyond which a size is taken for a mistake. */
+const MOST_ROWS = 2 ** 20;
+
+/** A state as `onProgress` and {@link loadMatte} give it. */
+export function checkState(fn: string, config: MatteConfig, state: MatteState): void {
+  const { step, params, optimizer } = checkRecord(fn, "state", state);
+  checkCount(fn, "state.step", step, 0);
+  checkParams(fn, config, params);
+  const { mean, square } = checkRecord(fn, "state.optimizer", optimizer);
+  for (const moments of [mean, square]) checkParams(fn, config, moments as MatteParams);
 }
 
 /** Factors on the terms of the objective, as arrays, so that one program serves all steps. */
@@ -201,17 +167,20 @@ export function trainMatte(data: MatteData, config: MatteConfig, key: RngKey, op
     maxNorm = 5,
     firstDivergence = 0.1,
     sparsityRamp = 0.2,
-  } = options;
+  } = checkOptions(fn, options);
+  checkConfig(fn, config);
+  checkRecord(fn, "data", data);
   checkObserved(fn, config, data.observed);
   const rows = data.observed.shape[0]!;
   checkDomains(fn, config, data.domains, rows);
   checkLabels(fn, data.labels, rows);
   for (const [name, value] of Object.entries({ numSteps, batchSize })) checkCount(fn, name, value);
   checkCount(fn, "maxSteps", maxSteps, 0);
-  for (const [name, value] of Object.entries({ learningRate, maxNorm }))
-    if (!(value > 0 && value < Infinity)) throw new DomainError(`${fn}: ${name} must be positive, got ${value}`);
+  for (const [name, value] of Object.entries({ learningRate, maxNorm })) checkNumber(fn, name, value, "be positive", (x) => x > 0 && x < Infinity);
   for (const [name, value] of Object.entries({ firstDivergence, sparsityRamp }))
-    if (!(value >= 0 && value <= 1)) throw new DomainError(`${fn}: ${name} must be in [0, 1], got ${value}`);
+    checkNumber(fn, name, value, "be in [0, 1]", (x) => x >= 0 && x <= 1);
+  if (batchSize > MOST_ROWS) throw new DomainError(`${fn}: batchSize must be at most ${MOST_ROWS}, got ${batchSize}`);
+  if (options.state !== undefined) checkState(fn, config, options.state);
 
   const optimizer = adam((step) => learningRate * Math.min(1, 2 - (2 * step) / numSteps));
   const params = options.state?.params ?? initMatte(config, foldIn(key, "weights")).params;

@@ -2,7 +2,22 @@
  * An LSTM along whole sequences, several at once. What depends on the input alone is computed before, for all times; here runs only the recurrence, one
  * product a step for all sequences and members. Training compiles it together with everything around it.
  */
-import { type NdArray, ShapeError, add, matmul, matrixTranspose, mul, sigmoid, slice, split, squeeze, stack, tanh } from "@provably/core-tensor";
+import {
+  type NdArray,
+  ShapeError,
+  add,
+  checkRecord,
+  matmul,
+  matrixTranspose,
+  mul,
+  sigmoid,
+  slice,
+  split,
+  squeeze,
+  stack,
+  tanh,
+} from "@provably/core-tensor";
+import { checkArray } from "../../internal/check.js";
 
 /**
  * Hidden states of `D` LSTMs on sequences of `T` steps, after every step.
@@ -43,6 +58,8 @@ export function lstmSequence(inputs: NdArray, weights: NdArray, state: { readonl
 }
 
 function checkShapes(inputs: NdArray, weights: NdArray, state: { readonly hidden: NdArray; readonly cell: NdArray }): void {
+  const { hidden, cell } = checkRecord("lstmSequence", "state", state);
+  for (const [name, x] of Object.entries({ inputs, weights, "state.hidden": hidden, "state.cell": cell })) checkArray("lstmSequence", name, x);
   const [T, D, B, h4] = inputs.shape as [number, number, number, number];
   const h = weights.shape[2] ?? 0;
   const seen = [weights.shape, state.hidden.shape, state.cell.shape];

@@ -1,8 +1,9 @@
 /** The simple rival: knows which words are praise and which are blame, and swaps them. */
-import { ShapeError, toTypedArray } from "@provably/core-tensor";
+import { ShapeError, checkRecord, toTypedArray } from "@provably/core-tensor";
+import { checkNumbers, checkStrings } from "../../internal/check.js";
 import { type RngKey, foldIn, uniform } from "@provably/core-tensor/random";
 import { polarityWords } from "../evaluate/style.js";
-import { type Lexicon, reviewLexicon } from "./lexicon.js";
+import { type Lexicon, checkLexicon, reviewLexicon } from "./lexicon.js";
 
 /**
  * Every word of praise or blame replaced by a random word of the other list of the same domain, the opening word by its opposite.
@@ -29,9 +30,12 @@ export function antonymBaseline(
   sentences: readonly string[],
   domains: readonly number[],
   key: RngKey,
-  { lexicon = reviewLexicon }: { readonly lexicon?: Lexicon } = {},
+  options: { readonly lexicon?: Lexicon } = {},
 ): string[] {
-  if (domains.length !== sentences.length)
+  const { lexicon = reviewLexicon } = checkRecord("antonymBaseline", "options", options);
+  checkLexicon("antonymBaseline", lexicon);
+  checkStrings("antonymBaseline", "sentences", sentences);
+  if (checkNumbers("antonymBaseline", "domains", domains).length !== sentences.length)
     throw new ShapeError(`antonymBaseline: domains must name one domain a sentence, got ${domains.length} for ${sentences.length}`);
   const polarity = polarityWords(lexicon);
   const lists = Object.values(lexicon.domains);

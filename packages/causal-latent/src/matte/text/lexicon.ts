@@ -1,4 +1,6 @@
 /** The words of the review corpus: four domains, each with things, praise, blame and places of its own, and what all share. */
+import { checkRecord } from "@provably/core-tensor";
+import { checkStrings } from "../../internal/check.js";
 
 /**
  * Words of one domain.
@@ -28,6 +30,19 @@ export interface Lexicon {
     readonly adv: readonly string[];
   };
   readonly templates: readonly string[];
+}
+
+/** A lexicon with all of its lists, or a typed error. */
+export function checkLexicon(fn: string, lexicon: Lexicon): Lexicon {
+  const { domains, shared, templates } = checkRecord(fn, "lexicon", lexicon);
+  for (const [name, words] of Object.entries(checkRecord(fn, "lexicon.domains", domains)))
+    for (const slot of ["noun", "pos", "neg", "place"] as const)
+      checkStrings(fn, `lexicon.domains.${name}.${slot}`, checkRecord(fn, `lexicon.domains.${name}`, words)[slot]);
+  const { pos, neg, adv, lead } = checkRecord(fn, "lexicon.shared", shared);
+  for (const [slot, list] of Object.entries({ pos, neg, adv })) checkStrings(fn, `lexicon.shared.${slot}`, list);
+  checkStrings(fn, "lexicon.shared.lead", [checkRecord(fn, "lexicon.shared.lead", lead).pos, lead.neg]);
+  checkStrings(fn, "lexicon.templates", templates);
+  return lexicon;
 }
 
 const words = (text: string): string[] => text.split(" ");

@@ -1,9 +1,9 @@
 /** Sentences whose meaning is known: what is spoken of, in which domain, and whether well or badly; so each has a true counterfactual. */
-import { DomainError } from "@provably/core-tensor";
+import { DomainError, checkList, checkRecord } from "@provably/core-tensor";
 import { type RngKey, foldIn, uniform } from "@provably/core-tensor/random";
 import { toTypedArray } from "@provably/core-tensor";
-import { checkCount } from "../internal/arrays.js";
-import { type Lexicon, reviewLexicon } from "./lexicon.js";
+import { checkCount, checkNumber, checkNumbers, show } from "../../internal/check.js";
+import { type Lexicon, checkLexicon, reviewLexicon } from "./lexicon.js";
 
 /**
  * What a sentence says apart from its style: all numbers index words of the lexicon.
@@ -43,9 +43,12 @@ export interface ReviewContent {
  */
 export function reviewSentence(content: ReviewContent, label: number, lexicon: Lexicon = reviewLexicon): string {
   const fn = "reviewSentence";
-  const domain = lexicon.domains[content.domain];
+  checkLexicon(fn, lexicon);
+  const { domain: name } = checkRecord(fn, "content", content);
+  const domain = typeof name === "string" && Object.hasOwn(lexicon.domains, name) ? lexicon.domains[name] : undefined;
   if (domain === undefined)
-    throw new DomainError(`${fn}: content.domain must be one of ${Object.keys(lexicon.domains).join(", ")}, got ${JSON.stringify(content.domain)}`);
+    throw new DomainError(`${fn}: content.domain must be one of ${Object.keys(lexicon.domains).join(", ")}, got ${show(content.domain)}`);
+  checkNumbers(fn, "content", [content.t, content.n, content.m, content.adv, content.i, content.k, content.p]);
   const style = label === 1 ? "pos" : "neg";
   const adjectives = [...domain[style], ...lexicon.shared[style]];
   const slots: Record<string, string | undefined> = {
@@ -58,14 +61,13 @@ export function reviewSentence(content: ReviewContent, label: number, lexicon: L
     D: lexicon.shared.lead[style],
   };
   const template = lexicon.templates[content.t];
-  if (template === undefined) throw new DomainError(`${fn}: content.t must be in [0, ${lexicon.templates.length}), got ${content.t}`);
+  if (template === undefined) throw new DomainError(`${fn}: content.t must be in [0, ${lexicon.templates.length}), got ${show(content.t)}`);
   return template
     .split(" ")
     .map((word) => {
       if (!/^[A-Z]$/.test(word)) return word;
       const filled = slots[word];
-      if (filled === undefined)
-        throw new DomainError(`${fn}: content must name words of the lexicon, got none for ${word} in ${JSON.stringify(content)}`);
+      if (filled === undefined) throw new DomainError(`${fn}: content must name words of the lexicon, got none for ${word}`);
       return filled;
     })
     .join(" ");
@@ -88,6 +90,8 @@ export function reviewSentence(content: ReviewContent, label: number, lexicon: L
  * @category Text
  */
 export function reviewStyleProbability(domain: number, noun: number, strength: number): number {
+  for (const [name, value] of Object.entries({ domain, noun, strength }))
+    checkNumber("reviewStyleProbability", name, value, "be finite", Number.isFinite);
   const sign = (Math.floor((noun + 2 * domain) / 2) % 2 === 0 ? 1 : -1) * (domain % 2 === 0 ? 1 : -1);
   return 1 / (1 + Math.exp(-strength * sign));
 }
@@ -144,13 +148,15 @@ export interface ReviewCorpus {
  */
 export function makeReviewCorpus(count: number, key: RngKey, options: ReviewCorpusOptions = {}): ReviewCorpus {
   const fn = "makeReviewCorpus";
-  const { strength = 1.5, labelNoise = 0, heldOut = [], lexicon = reviewLexicon } = options;
+  const { strength = 1.5, labelNoise = 0, heldOut = [], lexicon = reviewLexicon } = checkRecord(fn, "options", options);
+  checkLexicon(fn, lexicon);
   checkCount(fn, "count", count);
-  if (!(labelNoise >= 0 && labelNoise <= 1)) throw new DomainError(`${fn}: labelNoise must be in [0, 1], got ${labelNoise}`);
+  checkNumber(fn, "labelNoise", labelNoise, "be in [0, 1]", (x) => x >= 0 && x <= 1);
+  checkList(fn, "heldOut", heldOut).forEach((pair, i) => checkNumbers(fn, `heldOut[${i}]`, pair));
   const names = Object.keys(lexicon.domains);
   const strengths = typeof strength === "number" ? names.map(() => strength) : strength;
-  if (strengths.length !== names.length || !strengths.every(Number.isFinite))
-    throw new DomainError(`${fn}: strength must be finite, one or ${names.length} numbers, got [${strengths.join(", ")}]`);
+  if (checkNumbers(fn, "strength", strengths).length !== names.length)
+    throw new DomainError(`${fn}: strength must be one or ${names.length} numbers, got ${strengths.length}`);
   const barred = new Set(heldOut.map(([d, n]) => `${d} ${n}`));
   const pairs = names.flatMap((name, d) => lexicon.domains[name]!.noun.flatMap((_, n) => (barred.has(`${d} ${n}`) ? [] : [{ d, n }])));
   if (pairs.length === 0) throw new DomainError(`${fn}: heldOut must leave a pair of domain and noun, got all of them`);

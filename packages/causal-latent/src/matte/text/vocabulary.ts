@@ -1,5 +1,6 @@
 /** Words as numbers. Four numbers are signs: 0 padding, 1 start, 2 end, 3 a word that is not known. */
-import { DomainError, FormatError, type NdArray, array, toTypedArray } from "@provably/core-tensor";
+import { DomainError, FormatError, type NdArray, ShapeError, array, checkRecord, toTypedArray } from "@provably/core-tensor";
+import { checkArray, checkNumber, checkStrings, show } from "../../internal/check.js";
 import { SPECIAL } from "../network/text.js";
 
 /**
@@ -9,6 +10,13 @@ import { SPECIAL } from "../network/text.js";
 export interface Vocabulary {
   /** `words[i]` is word number `i`. */
   readonly words: readonly string[];
+}
+
+const LABELS: ReadonlyMap<string, number> = new Map([["0", 0], ["1", 1], ["?", -1]]); // prettier-ignore
+
+/** Throws unless a vocabulary is what {@link vocabularyOf} makes. */
+export function checkVocabulary(fn: string, vocabulary: Vocabulary): void {
+  checkStrings(fn, "vocabulary.words", checkRecord(fn, "vocabulary", vocabulary).words);
 }
 
 const SIGNS = ["<pad>", "<s>", "</s>", "<unk>"];
@@ -33,7 +41,10 @@ const split = (sentence: string): string[] =>
  * ```
  * @category Text
  */
-export function vocabularyOf(sentences: readonly string[], { minCount = 1 }: { readonly minCount?: number } = {}): Vocabulary {
+export function vocabularyOf(sentences: readonly string[], options: { readonly minCount?: number } = {}): Vocabulary {
+  const { minCount = 1 } = checkRecord("vocabularyOf", "options", options);
+  checkNumber("vocabularyOf", "minCount", minCount, "be a number", (x) => !Number.isNaN(x));
+  checkStrings("vocabularyOf", "sentences", sentences);
   const counts = new Map<string, number>();
   for (const sentence of sentences) for (const word of split(sentence)) counts.set(word, (counts.get(word) ?? 0) + 1);
   const words = [...counts].flatMap(([word, n]) => (n >= minCount && !SIGNS.includes(word) ? [word] : []));
@@ -64,13 +75,16 @@ export function encodeSentences(
   sentences: readonly string[],
   options: { readonly length?: number } = {},
 ): { readonly tokens: NdArray<"int32">; readonly unknown: number } {
-  if (sentences.length === 0) throw new DomainError("encodeSentences: sentences must not be empty, got none");
+  checkVocabulary("encodeSentences", vocabulary);
+  checkRecord("encodeSentences", "options", options);
+  if (checkStrings("encodeSentences", "sentences", sentences).length === 0)
+    throw new DomainError("encodeSentences: sentences must not be empty, got none");
   const lists = sentences.map(split);
   lists.forEach((list, i) => {
     if (list.length === 0) throw new DomainError(`encodeSentences: sentences[${i}] must hold a word, got ${JSON.stringify(sentences[i])}`);
   });
   const length = options.length ?? lists.reduce((n, list) => Math.max(n, list.length + 1), 0);
-  if (!Number.isInteger(length) || length < 2) throw new DomainError(`encodeSentences: length must be an integer ≥ 2, got ${length}`);
+  checkNumber("encodeSentences", "length", length, "be an integer ≥ 2 and at most 10⁶", (x) => Number.isInteger(x) && x >= 2 && x <= 1e6);
   const numbers = new Map(vocabulary.words.map((word, i) => [word, i]));
   const tokens = new Int32Array(lists.length * length);
   let unknown = 0;
@@ -103,6 +117,9 @@ export function encodeSentences(
  * @category Text
  */
 export function decodeSentences(vocabulary: Vocabulary, tokens: NdArray): string[] {
+  checkVocabulary("decodeSentences", vocabulary);
+  if (checkArray("decodeSentences", "tokens", tokens).shape.length !== 2)
+    throw new ShapeError(`decodeSentences: tokens must have shape [B, T], got [${tokens.shape.join(", ")}]`);
   const [rows, width] = tokens.shape as [number, number];
   const numbers = toTypedArray(tokens);
   return Array.from({ length: rows }, (_, i) => {
@@ -140,14 +157,14 @@ export function readLabelledText(lines: readonly string[]): {
   readonly domainNames: readonly string[];
 } {
   const domainNames: string[] = [];
-  const rows = lines.flatMap((line, i) => {
+  const rows = checkStrings("readLabelledText", "lines", lines).flatMap((line, i) => {
     if (line.trim() === "") return [];
     const cells = line.split("\t");
-    const label = { "0": 0, "1": 1, "?": -1 }[cells[0]!.trim()];
+    const label = LABELS.get(cells[0]!.trim());
     const sentence = split((cells.at(-1) ?? "").toLowerCase()).join(" ");
     if (cells.length < 2 || cells.length > 3 || label === undefined || sentence === "")
       throw new FormatError(
-        `readLabelledText: lines[${i}] must be a label 0, 1 or ?, a tab, perhaps a domain and a tab, and words, got ${JSON.stringify(line)}`,
+        `readLabelledText: lines[${i}] must be a label 0, 1 or ?, a tab, perhaps a domain and a tab, and words, got ${show(line)}`,
       );
     const name = cells.length === 3 ? cells[1]!.trim() : "";
     if (!domainNames.includes(name)) domainNames.push(name);

@@ -5,6 +5,9 @@ import {
   ShapeError,
   abs,
   add,
+  checkRecord,
+  DomainError,
+  checkList,
   concat,
   div,
   item,
@@ -21,6 +24,7 @@ import {
   array,
 } from "@provably/core-tensor";
 import { slogdet, solve } from "@provably/core-tensor/linalg";
+import { show } from "../../internal/check.js";
 import { pieces } from "../flow/bins.js";
 import type { Latents } from "../model/noise.js";
 
@@ -85,6 +89,7 @@ const HALF_LOG_TAU = 0.5 * Math.log(2 * Math.PI);
  * @category Synthetic data
  */
 export function linearGaussianMatte(params: LinearGaussianParams): LinearGaussianMatte {
+  checkRecord("linearGaussianMatte", "params", params);
   const [a, b, W, v, e, M] = [params.a, params.b, params.W, params.v, params.e, params.M].map(wide) as [
     NdArray,
     NdArray,
@@ -102,7 +107,16 @@ export function linearGaussianMatte(params: LinearGaussianParams): LinearGaussia
         `linearGaussianMatte: ${name} must have shape [${expected[name as keyof typeof expected].join(", ")}], got [${x.shape.join(", ")}]`,
       );
   const logDet = item(slogdet(M).logAbsDet);
-  const rows = (x: NdArray, domains: readonly number[]): NdArray => take(x, array(Int32Array.from(domains)));
+  const checkDomains = (domains: readonly number[]): void => {
+    checkList("linearGaussianMatte", "domains", domains).forEach((u, i) => {
+      if (!(Number.isInteger(u) && u >= 0 && u < U))
+        throw new DomainError(`linearGaussianMatte: domains[${i}] must be an integer in [0, ${U}), got ${show(u)}`);
+    });
+  };
+  const rows = (x: NdArray, domains: readonly number[]): NdArray => {
+    checkDomains(domains);
+    return take(x, array(Int32Array.from(domains)));
+  };
   const center = (content: NdArray, domains: readonly number[]): NdArray => {
     const B = content.shape[0]!;
     return add(reshape(matmul(rows(W, domains), reshape(content, [B, n, 1])), [B, m]), rows(v, domains));

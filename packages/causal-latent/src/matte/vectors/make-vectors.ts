@@ -1,7 +1,10 @@
 /** Vectors from a known model: content and style from noise by affine maps that depend on the domain, mixed so that style touches few coordinates. */
-import { DomainError, type NdArray, array, toTypedArray } from "@provably/core-tensor";
+import { DomainError, type NdArray, array, checkRecord, toTypedArray } from "@provably/core-tensor";
 import { type RngKey, foldIn, normal, uniform } from "@provably/core-tensor/random";
-import { checkCount } from "../internal/arrays.js";
+import { checkChoice, checkCount, checkNumber } from "../../internal/check.js";
+
+/** Numbers of an array beyond which sizes are taken for mistakes. */
+const MOST_NUMBERS = 2 ** 28;
 
 /**
  * Options of {@link makeVectors}.
@@ -66,11 +69,23 @@ export interface VectorData {
  * @category Synthetic data
  */
 export function makeVectors(count: number, key: RngKey, options: MakeVectorsOptions = {}): VectorData {
-  const { size = 16, contentSize = 4, styleSize = 2, numDomains = 4, styleSupport = 3, noise = 0, dtype = "float32" } = options;
+  const {
+    size = 16,
+    contentSize = 4,
+    styleSize = 2,
+    numDomains = 4,
+    styleSupport = 3,
+    noise = 0,
+    dtype = "float32",
+  } = checkRecord("makeVectors", "options", options);
+  checkChoice("makeVectors", "dtype", dtype, ["float32", "float64"]);
   for (const [name, value] of Object.entries({ count, size, contentSize, styleSize, numDomains, styleSupport }))
     checkCount("makeVectors", name, value);
   if (styleSupport > size) throw new DomainError(`makeVectors: styleSupport must be at most size = ${size}, got ${styleSupport}`);
-  if (!(noise >= 0)) throw new DomainError(`makeVectors: noise must be ≥ 0, got ${noise}`);
+  checkNumber("makeVectors", "noise", noise, "be ≥ 0", (x) => x >= 0 && x < Infinity);
+  const widest = Math.max(count, numDomains * contentSize) * Math.max(size, contentSize, styleSize);
+  if (widest * styleSize > MOST_NUMBERS)
+    throw new DomainError(`makeVectors: count and sizes must make at most ${MOST_NUMBERS} numbers, got ${widest * styleSize}`);
   const draw = (name: string, n: number): ArrayLike<number> => toTypedArray(normal(foldIn(key, name), [n], { dtype: "float64" }));
   const between = (name: string, n: number): ArrayLike<number> =>
     toTypedArray(uniform(foldIn(key, name), [n], { low: 0.5, high: 1.5, dtype: "float64" }));

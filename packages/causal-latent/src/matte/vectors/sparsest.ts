@@ -1,6 +1,7 @@
 /** The theorem's argument as a computation: in the span of a mixture's columns, the sparsest vectors are the style columns. */
-import { type ArrayInput, DomainError, ShapeError, array, toTypedArray } from "@provably/core-tensor";
+import { type ArrayInput, DomainError, ShapeError, array, checkRecord, toTypedArray } from "@provably/core-tensor";
 import { svd } from "@provably/core-tensor/linalg";
+import { checkNumber } from "../../internal/check.js";
 
 /** Coordinates beyond which all subsets are too many. */
 const MAX_SIZE = 16;
@@ -26,13 +27,14 @@ const MAX_SIZE = 16;
  * @see Moran, Sridhar, Wang, Blei (2022), "Identifiable deep generative models via sparse decoding", for the idea
  * @category Synthetic data
  */
-export function sparsestInSpan(basis: ArrayInput, support: number, { tolerance = 1e-9 }: { readonly tolerance?: number } = {}): number[][] {
+export function sparsestInSpan(basis: ArrayInput, support: number, options: { readonly tolerance?: number } = {}): number[][] {
+  const { tolerance = 1e-9 } = checkRecord("sparsestInSpan", "options", options);
+  checkNumber("sparsestInSpan", "tolerance", tolerance, "be ≥ 0", (x) => x >= 0);
   const Q = array(basis as number[], { dtype: "float64" });
   if (Q.shape.length !== 2) throw new ShapeError(`sparsestInSpan: basis must have shape [p, d], got [${Q.shape.join(", ")}]`);
   const [p, d] = Q.shape as [number, number];
   if (p > MAX_SIZE) throw new DomainError(`sparsestInSpan: basis must have at most ${MAX_SIZE} rows, got ${p}`);
-  if (!Number.isInteger(support) || support < 1 || support >= p)
-    throw new DomainError(`sparsestInSpan: support must be an integer in [1, ${p}), got ${support}`);
+  checkNumber("sparsestInSpan", "support", support, `be an integer in [1, ${p})`, (x) => Number.isInteger(x) && x >= 1 && x < p);
   const q = toTypedArray(Q);
   const scale = Math.max(...svdvalues(q, p, d));
   const found: number[][] = [];
