@@ -94,6 +94,20 @@ describe("certificates of counterfactuals", () => {
     expect(certify(swapped, known).styleAccuracy.certificate.holds).toBe(false);
   });
 
+  it("fail, and do not throw, when a broken decoder leaves sentences empty", () => {
+    const network = model.params.network as TextNetworkParams;
+    const { out } = network.decoder;
+    for (const boost of [12, 1000]) {
+      // the bias of the word that ends a sentence, number 2: some end at once, then all
+      const ends = Float32Array.from(toTypedArray(out.bias), (b, i) => b + (i === 2 ? boost : 0));
+      const decoder = { ...network.decoder, out: { ...out, bias: array(ends, { dtype: out.bias.dtype }) } };
+      const { contentPreservation, cycleConsistency } = certify({ ...model, params: { ...model.params, network: { ...network, decoder } } }, known);
+      expect(contentPreservation.certificate.holds).toBe(false);
+      expect(cycleConsistency.certificate.holds).toBe(false);
+      if (boost === 1000) expect(cycleConsistency.estimate.value).toBe(0);
+    }
+  });
+
   it("fail when the content is that of other sentences", () => {
     const rotated = concat([slice(held.observed, [1]), slice(held.observed, [0], [1])]);
     const poles = stylePoles(model, train, known, domains);
