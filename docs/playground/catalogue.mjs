@@ -18,6 +18,18 @@ export const catalogue = [
     ],
   },
   {
+    id: "compiled-flow",
+    title: "Compiled flow",
+    package: "core-tensor",
+    question:
+      "How fast does a whole sampler run as one program? Particles flow from noise to a ring of eight normal laws, by WebAssembly or on your GPU.",
+    controls: [
+      select("runs", "runs on", ["WebAssembly", "the GPU, where there is WebGPU"]),
+      range("particles", "particles", 10000, 200000, 10000, 50000),
+      range("numSteps", "steps", 5, 200, 5, 100),
+    ],
+  },
+  {
     id: "grid-world",
     title: "Robust grid world",
     package: "robust-rl",

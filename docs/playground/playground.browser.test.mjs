@@ -50,6 +50,15 @@ describe.skipIf(noBrowser)("playground", () => {
     expect(await page.textContent("#certificate")).toMatch(/holds/);
   });
 
+  it("runs a program by WebGPU, here on a software adapter", async () => {
+    await page.evaluate(() => (location.hash = "compiled-flow?runs=the+GPU%2C+where+there+is+WebGPU&particles=10000"));
+    await settled("compiled-flow");
+    expect(await page.textContent("#status")).toBe("");
+    expect(await page.textContent("#facts")).toMatch(/ran onWebGPU/);
+    expect(await page.textContent("#certificate")).toMatch(/holds/);
+    await page.screenshot({ path: `${cache}playground-webgpu.png`, fullPage: true });
+  });
+
   it("reaches every system from the keyboard", async () => {
     await page.evaluate(() => document.querySelector("#systems a").focus());
     await page.keyboard.press("Tab");

@@ -2,6 +2,7 @@
 
 const demos = {
   samplers: () => import("./demos/samplers.mjs"),
+  "compiled-flow": () => import("./demos/compiled-flow.mjs"),
   "grid-world": () => import("./demos/grid-world.mjs"),
   preferences: () => import("./demos/preferences.mjs"),
   "attention-phases": () => import("./demos/attention-phases.mjs"),

@@ -1,6 +1,4 @@
 // One word chooses what runs a program; nothing else in these examples depends on it.
-import { pathToFileURL } from "node:url";
-
 /** The option `device` of `compile` for "js", "wasm", "webgpu" or "webasm". */
 export async function deviceNamed(name) {
   if (name === "js" || name === "wasm") return name;
@@ -30,7 +28,10 @@ export async function timed(run, calls) {
 
 /** Runs `story(device, name)` when the file itself was started: `node file.mjs [js|wasm|webgpu|webasm]`. */
 export async function whenStarted(url, story) {
-  if (process.argv[1] === undefined || pathToFileURL(process.argv[1]).href !== url) return;
+  // in a browser nobody starts a file
+  if (globalThis.process?.argv?.[1] === undefined) return;
+  const { pathToFileURL } = await import("node:url");
+  if (pathToFileURL(process.argv[1]).href !== url) return;
   const name = process.argv[2] ?? "wasm";
   console.log(await story(await deviceNamed(name), name));
   // an open device would keep the process alive

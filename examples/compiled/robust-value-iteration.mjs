@@ -1,5 +1,5 @@
 // Planning when, with some probability, the world does the worst it can: three hundred robust sweeps as one program.
-//   node examples/compiled/robust-value-iteration.mjs [js|wasm|webgpu|webasm]
+//   node examples/compiled/robust-value-iteration.mjs [js|wasm|webgpu|webasm|auto]
 // With contamination ρ the worst model of a row p is (1 − ρ) p plus all the rest on the worst state, so that
 // v ← max_a r(s, a) + γ ((1 − ρ) P v + ρ min v).
 import { abs, add, array, item, matmul, max, min, mul, reshape, sub, toTypedArray } from "@provably/core-tensor";

@@ -1,5 +1,5 @@
 // Two spirals, a network with one hidden layer, Adam: each training step is one call of one program.
-//   node examples/compiled/training-loop.mjs [js|wasm|webgpu|webasm]
+//   node examples/compiled/training-loop.mjs [js|wasm|webgpu|webasm|auto]
 import { add, array, argmax, astype, crossEntropy, equal, item, matmul, mean, mul, tanh, valueAndGrad, zeros } from "@provably/core-tensor";
 import { compile } from "@provably/core-tensor/compile";
 import { adam, applyUpdates } from "@provably/core-tensor/optim";
