@@ -1,14 +1,52 @@
 /** Checks of arguments that every package makes, so that wrong types are said in the same words everywhere. */
 import { DomainError } from "./errors.js";
 
-/** What a value is, in a few words, for messages. */
-export function describe(value: unknown): string {
-  if (value === null || value === undefined) return String(value);
-  if (Array.isArray(value)) return "a list";
-  if (typeof value === "object") return `an object with keys [${Object.keys(value).slice(0, 5).join(", ")}]`;
-  return typeof value === "number" || typeof value === "boolean" || typeof value === "string"
-    ? `the ${typeof value} ${String(value)}`
-    : `a ${typeof value}`;
+/**
+ * A value in a few words, for messages: what it is where it is short, what it is like where it is not.
+ *
+ * Never throws, whatever it is given: symbols, objects without a prototype, storage transferred away, proxies that refuse.
+ *
+ * @param value - anything
+ * @returns such as `-1`, `"mean"`, `[2, 3]`, `float32[2, 3]`, `an object with keys [shape, scale]`
+ * @example
+ * ```ts
+ * import { show, zeros } from "@provably/core-tensor";
+ *
+ * show([1, Symbol("x")]); // => "[1, Symbol(x)]"
+ * show(zeros([2, 3])); // => "float32[2, 3]"
+ * ```
+ * @category Errors
+ */
+export function show(value: unknown): string {
+  try {
+    return inWords(value, 0);
+  } catch {
+    return "an object that cannot be read";
+  }
+}
+
+const LONGEST = 16;
+
+function inWords(value: unknown, depth: number): string {
+  if (typeof value === "string") return value.length > 60 ? `"${value.slice(0, 60)}…"` : `"${value}"`;
+  if (typeof value === "bigint") return `${value}n`;
+  if (typeof value === "function") return "a function";
+  if (typeof value !== "object" || value === null) return String(value);
+  if (Array.isArray(value)) {
+    if (depth > 1) return "a list";
+    const shown = value.slice(0, LONGEST).map((entry: unknown) => inWords(entry, depth + 1));
+    return `[${shown.join(", ")}${value.length > LONGEST ? ", …" : ""}]`;
+  }
+  if (ArrayBuffer.isView(value)) return `${value.constructor.name} of ${value.byteLength} bytes`;
+  if ("dtype" in value && "shape" in value && depth === 0) return `${String(value.dtype)}${inWords(value.shape, 1)}`;
+  return depth > 0 ? "an object" : `an object with keys [${Object.keys(value).slice(0, 5).join(", ")}]`;
+}
+
+const word = (name: unknown): string => (typeof name === "string" ? name : show(name));
+
+/** A number, NaN and infinities included: comparing anything else may throw, or quietly convert it. */
+export function isNumber(value: unknown): value is number {
+  return typeof value === "number";
 }
 
 /**
@@ -30,7 +68,7 @@ export function describe(value: unknown): string {
  */
 export function checkRecord<T>(fn: string, argument: string, value: T): T & object {
   if (typeof value !== "object" || value === null || Array.isArray(value))
-    throw new DomainError(`${fn}: ${argument} must be an object, got ${describe(value)}`);
+    throw new DomainError(`${word(fn)}: ${word(argument)} must be an object, got ${show(value)}`);
   return value;
 }
 
@@ -52,7 +90,7 @@ export function checkRecord<T>(fn: string, argument: string, value: T): T & obje
  * @category Errors
  */
 export function checkList<L extends readonly unknown[]>(fn: string, argument: string, value: L): L {
-  if (!Array.isArray(value)) throw new DomainError(`${fn}: ${argument} must be a list, got ${describe(value)}`);
+  if (!Array.isArray(value)) throw new DomainError(`${word(fn)}: ${word(argument)} must be a list, got ${show(value)}`);
   return value;
 }
 
@@ -74,6 +112,6 @@ export function checkList<L extends readonly unknown[]>(fn: string, argument: st
  * @category Errors
  */
 export function checkFunction<F>(fn: string, argument: string, value: F): F {
-  if (typeof value !== "function") throw new DomainError(`${fn}: ${argument} must be a function, got ${describe(value)}`);
+  if (typeof value !== "function") throw new DomainError(`${word(fn)}: ${word(argument)} must be a function, got ${show(value)}`);
   return value;
 }

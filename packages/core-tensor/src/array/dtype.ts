@@ -1,5 +1,6 @@
 /** Element types: their storage, their names, and how two of them meet in one operation. */
-import { DTypeError } from "../errors.js";
+import { show } from "../check.js";
+import { DTypeError, DomainError } from "../errors.js";
 
 /**
  * Element type of an array. `bool` is stored as `uint8` with values 0 and 1.
@@ -33,7 +34,7 @@ export function isDType(name: unknown): name is DType {
 }
 
 export function checkDType(fn: string, dtype: unknown): asserts dtype is DType {
-  if (!isDType(dtype)) throw new DTypeError(`${fn}: dtype must be one of ${Object.keys(RANK).join(", ")}, got ${String(dtype)}`);
+  if (!isDType(dtype)) throw new DTypeError(`${fn}: dtype must be one of ${Object.keys(RANK).join(", ")}, got ${show(dtype)}`);
 }
 
 export function isFloat(dtype: DType): dtype is "float32" | "float64" {
@@ -43,6 +44,14 @@ export function isFloat(dtype: DType): dtype is "float32" | "float64" {
 /** Fresh zeroed storage. */
 export function allocate<D extends DType>(dtype: D, size: number): TypedArrayOf[D];
 export function allocate(dtype: DType, size: number): TypedArray {
+  try {
+    return storage(dtype, size);
+  } catch {
+    throw new DomainError(`array: there is no memory for ${size} elements of type ${dtype}`);
+  }
+}
+
+function storage(dtype: DType, size: number): TypedArray {
   switch (dtype) {
     case "float32":
       return new Float32Array(size);
@@ -86,4 +95,15 @@ export function weakDType(value: number, dtype: DType): DType {
 /** Element type of a transcendental function: floats stay, everything else becomes float32. */
 export function floatDType(dtype: DType): "float32" | "float64" {
   return isFloat(dtype) ? dtype : "float32";
+}
+
+/** Whether storage was transferred away. An empty buffer looks the same until somebody makes a view of it. */
+export function isDetached({ buffer }: { readonly buffer: ArrayBufferLike }): boolean {
+  if (buffer.byteLength > 0) return false;
+  try {
+    new Uint8Array(buffer);
+    return false;
+  } catch {
+    return true;
+  }
 }

@@ -4,6 +4,7 @@
  * A plain record rather than a genuine scijs object: scijs generates its constructors with `new Function`, which strict
  * content-security policies forbid. Every scijs function takes these records all the same, since it asks for nothing but the fields.
  */
+import { show } from "../check.js";
 import { AxisError, ImmutableError, ShapeError } from "../errors.js";
 import { type DType, type TypedArray, type TypedArrayOf, allocate } from "./dtype.js";
 import { formatArray } from "./print.js";
@@ -112,7 +113,7 @@ export class DenseArray<D extends DType = DType> implements NdArray<D> {
     let offset = this.offset;
     const shape = this.shape.map((extent, i) => {
       const by = steps[i] ?? 1;
-      if (!Number.isInteger(by) || by === 0) throw new ShapeError(`step: steps must be non-zero integers, got ${by}`);
+      if (!Number.isInteger(by) || by === 0) throw new ShapeError(`step: steps must be non-zero integers, got ${show(by)}`);
       if (by < 0) offset += (extent - 1) * this.stride[i]!;
       return Math.ceil(extent / Math.abs(by));
     });
@@ -123,7 +124,7 @@ export class DenseArray<D extends DType = DType> implements NdArray<D> {
   transpose(...axes: number[]): NdArray<D> {
     const order = axes.length === 0 ? this.shape.map((_, i) => this.shape.length - 1 - i) : axes;
     if (order.length !== this.shape.length || new Set(order).size !== order.length || order.some((a) => !(a in this.shape)))
-      throw new AxisError(`transpose: axes [${axes.join(", ")}] are not a permutation of the ${this.shape.length} axes`);
+      throw new AxisError(`transpose: axes ${show(axes)} are not a permutation of the ${this.shape.length} axes`);
     return view(
       this,
       order.map((a) => this.shape[a]!),
@@ -158,6 +159,11 @@ export class DenseArray<D extends DType = DType> implements NdArray<D> {
 
 function clampIndex(i: number, extent: number): number {
   return Math.min(Math.max(Math.trunc(i), 0), extent);
+}
+
+/** Whether an array has lost its storage, as when the buffer of an array made with `copy: false` was transferred to a worker. */
+export function isLost(x: DenseArray): boolean {
+  return x.data.length === 0 && x.size > 0;
 }
 
 /** Row-major array over storage that belongs to it alone. */
@@ -212,6 +218,8 @@ export function copyStrided(data: TypedArray, shape: Shape, stride: readonly num
 export function checkBounds(fn: string, length: number, shape: Shape, stride: readonly number[], offset: number): void {
   if (stride.length !== shape.length) throw new ShapeError(`${fn}: shape ${formatShape(shape)} and stride ${formatShape(stride)} differ in length`);
   if (sizeOf(shape) === 0) return;
+  if (![offset, ...stride].every(Number.isInteger))
+    throw new ShapeError(`${fn}: stride and offset must be integers, got ${show(stride)} and ${show(offset)}`);
   let low = offset;
   let high = offset;
   for (let i = 0; i < shape.length; i++) {
@@ -221,6 +229,6 @@ export function checkBounds(fn: string, length: number, shape: Shape, stride: re
   }
   if (!(low >= 0 && high < length))
     throw new ShapeError(
-      `${fn}: a view of shape ${formatShape(shape)}, stride ${formatShape(stride)}, offset ${offset} reaches outside its storage of ${length} elements`,
+      `${fn}: a view of shape ${formatShape(shape)}, stride ${formatShape(stride)}, offset ${show(offset)} reaches outside its storage of ${length} elements`,
     );
 }

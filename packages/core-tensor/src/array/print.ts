@@ -1,4 +1,6 @@
 /** Arrays as text. */
+import { checkShape } from "../array/shape.js";
+import { checkList, checkRecord } from "../check.js";
 import type { TypedArray } from "./dtype.js";
 
 const EDGE = 3;
@@ -31,7 +33,9 @@ export function formatArray(x: {
   readonly offset: number;
   readonly size: number;
 }): string {
-  const { shape, stride, data, dtype } = x;
+  const { shape, stride, data, dtype } = checkRecord("formatArray", "x", x);
+  checkShape("formatArray", shape, "x.shape");
+  checkList("formatArray", "x.stride", stride);
   const abbreviate = x.size > LIMIT;
   const render = (axis: number, offset: number): string => {
     if (axis === shape.length) return formatNumber(data[offset]!, dtype);

@@ -1,4 +1,5 @@
 /** Shapes: sizes, strides, axis normalisation and broadcasting. */
+import { checkRecord, show } from "../check.js";
 import { AxisError, ShapeError } from "../errors.js";
 
 /**
@@ -14,7 +15,7 @@ export type Shape = readonly number[];
 export type Axis = number | readonly number[];
 
 export function formatShape(shape: Shape): string {
-  return `[${shape.join(", ")}]`;
+  return show(shape);
 }
 
 export function sizeOf(shape: Shape): number {
@@ -55,7 +56,7 @@ export function sameShape(a: Shape, b: Shape): boolean {
 export const MAX_SIZE = 0x7fffffff;
 
 export function checkShape(fn: string, shape: unknown, argument = "shape"): asserts shape is number[] {
-  if (!Array.isArray(shape)) throw new ShapeError(`${fn}: ${argument} must be a list of extents, got ${typeof shape}`);
+  if (!Array.isArray(shape)) throw new ShapeError(`${fn}: ${argument} must be a list of extents, got ${show(shape)}`);
   let size = 1;
   for (const extent of shape as unknown[]) {
     if (typeof extent !== "number" || !Number.isInteger(extent) || extent < 0)
@@ -67,17 +68,21 @@ export function checkShape(fn: string, shape: unknown, argument = "shape"): asse
 
 export function normalizeAxis(fn: string, axis: number, rank: number): number {
   if (!Number.isInteger(axis) || axis < -rank || axis >= rank)
-    throw new AxisError(`${fn}: axis ${String(axis)} is out of range for an array of rank ${rank}`);
+    throw new AxisError(`${fn}: axis ${show(axis)} is out of range for an array of rank ${rank}`);
   return axis < 0 ? axis + rank : axis;
+}
+
+/** The axis an option names, or `fallback`. */
+export function axisOf(fn: string, options: { readonly axis?: number }, fallback: number, rank: number): number {
+  return normalizeAxis(fn, checkRecord(fn, "options", options).axis ?? fallback, rank);
 }
 
 /** Sorted distinct non-negative axes; all of them when `axis` is undefined. */
 export function normalizeAxes(fn: string, axis: Axis | undefined, rank: number): number[] {
   if (axis === undefined) return Array.from({ length: rank }, (_, i) => i);
-  const list = typeof axis === "number" ? [axis] : [...axis];
+  const list = Array.isArray(axis) ? (axis as readonly number[]) : [axis as number];
   const axes = list.map((a) => normalizeAxis(fn, a, rank)).sort((a, b) => a - b);
-  for (let i = 1; i < axes.length; i++)
-    if (axes[i] === axes[i - 1]) throw new AxisError(`${fn}: axis ${axes[i]} is named twice in [${list.join(", ")}]`);
+  for (let i = 1; i < axes.length; i++) if (axes[i] === axes[i - 1]) throw new AxisError(`${fn}: axis ${axes[i]} is named twice in ${show(list)}`);
   return axes;
 }
 

@@ -3,6 +3,7 @@ import { type DType, type TypedArray, allocate } from "../array/dtype.js";
 import { type NdArray, dense, rowMajorData } from "../array/ndarray.js";
 import { MAX_SIZE, sizeOf } from "../array/shape.js";
 import { DTypeError, FormatError } from "../errors.js";
+import { checkBytes } from "./bytes.js";
 import { transpose } from "../ops/reshape.js";
 import { type ArrayInput, toConcrete } from "../trace/input.js";
 
@@ -38,9 +39,10 @@ const NAMES: Readonly<Record<DType, string>> = { float32: "<f4", float64: "<f8",
  * @category Files
  */
 export function decodeNpy(bytes: Uint8Array): NdArray {
+  checkBytes("decodeNpy", "bytes", bytes);
   if (bytes.length < 10 || MAGIC.some((byte, i) => bytes[i] !== byte)) throw new FormatError("decodeNpy: bytes do not begin like a .npy file");
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const [major] = [bytes[6]!];
+  const major = bytes[6]!;
   if (major < 1 || major > 3) throw new FormatError(`decodeNpy: version ${major} of the format is not known`);
   const wide = major > 1;
   if (wide && bytes.length < 12) throw new FormatError("decodeNpy: the header is cut off");
@@ -64,7 +66,7 @@ function parseHeader(header: string): { code: (typeof CODES)[string]; little: bo
   const order = /'fortran_order'\s*:\s*(True|False)/.exec(header);
   const extents = /'shape'\s*:\s*\(([\d,\s]*)\)/.exec(header);
   if (descr === null || order === null || extents === null) throw new FormatError(`decodeNpy: the header cannot be read: ${header.slice(0, 80)}`);
-  const code = CODES[descr[2]!];
+  const code = Object.hasOwn(CODES, descr[2]!) ? CODES[descr[2]!] : undefined;
   if (code === undefined) throw new FormatError(`decodeNpy: element type ${descr[2]} is not one of ${Object.keys(CODES).join(", ")}`);
   const shape = extents[1]!
     .split(",")

@@ -1,8 +1,10 @@
 /** The `safetensors` format: a JSON table of names, types and byte ranges, then the elements. */
+import { checkBytes } from "./bytes.js";
+import { checkList, checkRecord, show } from "../check.js";
 import { type DType, type TypedArray, allocate } from "../array/dtype.js";
 import { halfToNumber } from "../array/half.js";
 import { type NdArray, dense, rowMajorData } from "../array/ndarray.js";
-import { MAX_SIZE, sizeOf } from "../array/shape.js";
+import { MAX_SIZE, checkShape, sizeOf } from "../array/shape.js";
 import { FormatError } from "../errors.js";
 import { type ArrayInput, toConcrete } from "../trace/input.js";
 import { littleEndianBytes } from "./npy.js";
@@ -132,6 +134,7 @@ export interface SafetensorsTable {
  * @category Files
  */
 export function decodeSafetensors(bytes: Uint8Array): Safetensors {
+  checkBytes("decodeSafetensors", "bytes", bytes);
   const { entries, metadata } = safetensorsTable(bytes, bytes.length);
   const tensors: Record<string, NdArray> = Object.create(null) as Record<string, NdArray>;
   for (const [name, entry] of Object.entries(entries)) tensors[name] = decodeSafetensor(entry, bytes.subarray(...entry.range));
@@ -190,6 +193,9 @@ export function safetensorsTable(head: Uint8Array, sizeBytes: number): Safetenso
  * @category Files
  */
 export function safetensorsHeadSize(head: Uint8Array, sizeBytes: number): number {
+  checkBytes("decodeSafetensors", "head", head);
+  if (!Number.isSafeInteger(sizeBytes) || sizeBytes < 0)
+    throw new FormatError(`decodeSafetensors: sizeBytes must be an integer ≥ 0, got ${show(sizeBytes)}`);
   if (head.length < 8) throw new FormatError(`decodeSafetensors: a file has at least 8 bytes, got ${head.length}`);
   const length = Number(new DataView(head.buffer, head.byteOffset, head.byteLength).getBigUint64(0, true));
   if (length > MAX_HEADER || 8 + length > sizeBytes) throw new FormatError(`decodeSafetensors: the table of ${length} bytes is cut off or too large`);
@@ -212,11 +218,18 @@ export function safetensorsHeadSize(head: Uint8Array, sizeBytes: number): number
  * ```
  * @category Files
  */
-export function decodeSafetensor({ type, shape, range }: SafetensorsEntry, bytes: Uint8Array): NdArray {
-  const code = CODES[type];
+export function decodeSafetensor(entry: SafetensorsEntry, bytes: Uint8Array): NdArray {
+  const { type, shape, range } = checkRecord("decodeSafetensor", "entry", entry);
+  checkBytes("decodeSafetensor", "bytes", bytes);
+  checkShape("decodeSafetensor", shape);
+  if (!checkList("decodeSafetensor", "range", range).every(Number.isSafeInteger))
+    throw new FormatError(`decodeSafetensor: range must hold two integers, got ${show(range)}`);
+  const code = typeof type === "string" && Object.hasOwn(CODES, type) ? CODES[type] : undefined;
   const size = sizeOf(shape);
   if (code === undefined || bytes.length !== size * code.width || bytes.length !== range[1] - range[0])
-    throw new FormatError(`decodeSafetensor: ${type} of shape [${shape.join(", ")}] does not lie in ${bytes.length} bytes`);
+    throw new FormatError(
+      `decodeSafetensor: ${typeof type === "string" ? type : show(type)} of shape ${show(shape)} does not lie in ${bytes.length} bytes`,
+    );
   return dense<DType>(code.read(bytes, size), code.dtype, shape);
 }
 
@@ -275,11 +288,14 @@ function parseEntry(name: string, entry: unknown, start: number, sizeBytes: numb
  * @category Files
  */
 export function encodeSafetensors(tensors: Readonly<Record<string, ArrayInput>>, metadata: Readonly<Record<string, string>> = {}): Uint8Array {
-  const table: Record<string, unknown> = {};
+  // without a prototype, so that an array named __proto__ is written like any other
+  const table = Object.create(null) as Record<string, unknown>;
+  for (const [name, text] of Object.entries(checkRecord("encodeSafetensors", "metadata", metadata)))
+    if (typeof text !== "string") throw new FormatError(`encodeSafetensors: metadata "${name}" must be text, got ${show(text)}`);
   if (Object.keys(metadata).length > 0) table["__metadata__"] = metadata;
   const parts: Uint8Array[] = [];
   let at = 0;
-  for (const [name, input] of Object.entries(tensors)) {
+  for (const [name, input] of Object.entries(checkRecord("encodeSafetensors", "tensors", tensors))) {
     if (name === "__metadata__") throw new FormatError('encodeSafetensors: no array may be named "__metadata__"');
     const x = toConcrete("encodeSafetensors", input, name);
     const bytes = littleEndianBytes(rowMajorData(x));

@@ -1,4 +1,5 @@
 /** Eigenvalues and eigenvectors of symmetric matrices. */
+import { checkRecord } from "../check.js";
 import type { NdArray } from "../array/ndarray.js";
 import { LinAlgError } from "../errors.js";
 import { add, div, mul, sub, square } from "../ops/arithmetic.js";
@@ -104,7 +105,7 @@ export function inverseGaps(w: NdArray, eps: number): NdArray {
  * @category Decompositions
  */
 export function eigh(a: ArrayInput, options: DegenerateOptions = {}): { readonly eigenvalues: NdArray; readonly eigenvectors: NdArray } {
-  const attrs = { degenerateEps: options.degenerateEps ?? 0 };
+  const attrs = { degenerateEps: checkRecord("eigh", "options", options).degenerateEps ?? 0 };
   const [eigenvalues, eigenvectors] = bind(eighPrimitive, [toMatrix("eigh", a)], attrs) as [NdArray, NdArray];
   return { eigenvalues, eigenvectors };
 }

@@ -1,4 +1,5 @@
 /** Linear systems, inverses. */
+import { checkRecord } from "../check.js";
 import type { NdArray } from "../array/ndarray.js";
 import { formatShape } from "../array/shape.js";
 import { LinAlgError, ShapeError } from "../errors.js";
@@ -162,6 +163,6 @@ function half(x: NdArray, { lower }: Triangle): NdArray {
  */
 export function triangularSolve(t: ArrayInput, b: ArrayInput, options: { readonly lower?: boolean } = {}): NdArray {
   const s = system("triangularSolve", t, b);
-  const x = bindOne(triangularPrimitive, [s.a, s.b], { lower: options.lower ?? true });
+  const x = bindOne(triangularPrimitive, [s.a, s.b], { lower: checkRecord("triangularSolve", "options", options).lower ?? true });
   return s.vector ? squeeze(x, -1) : x;
 }

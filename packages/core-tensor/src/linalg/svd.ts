@@ -1,6 +1,7 @@
 /** Singular values, and what they tell of a matrix. */
+import { checkRecord, isNumber, show } from "../check.js";
 import type { NdArray } from "../array/ndarray.js";
-import { LinAlgError } from "../errors.js";
+import { DomainError, LinAlgError } from "../errors.js";
 import { add, div, mul, square, sub } from "../ops/arithmetic.js";
 import { greater, where } from "../ops/comparison.js";
 import { astype } from "../ops/create.js";
@@ -117,7 +118,7 @@ export interface Svd {
 export function svd(a: ArrayInput, options: DegenerateOptions = {}): Svd {
   const x = toMatrix("svd", a);
   const [m, n] = matrixExtents("svd", x);
-  const attrs = { degenerateEps: options.degenerateEps ?? 0 };
+  const attrs = { degenerateEps: checkRecord("svd", "options", options).degenerateEps ?? 0 };
   const [p, singularValues, q] = bind(svdPrimitive, [m >= n ? x : matrixTranspose(x)], attrs) as [NdArray, NdArray, NdArray];
   return m >= n ? { u: p, singularValues, v: q } : { u: q, singularValues, v: p };
 }
@@ -151,7 +152,9 @@ export interface RankOptions {
 }
 
 /** Which singular values count, as 0 and 1. */
-function significant(x: NdArray, s: NdArray, { rcond }: RankOptions): NdArray {
+function significant(x: NdArray, s: NdArray, options: RankOptions): NdArray {
+  const { rcond } = checkRecord("svd", "options", options);
+  if (rcond !== undefined && !(isNumber(rcond) && rcond >= 0)) throw new DomainError(`svd: rcond must be ≥ 0, got ${show(rcond)}`);
   const [m, n] = matrixExtents("svd", x);
   const threshold = rcond ?? Math.max(m, n) * (x.dtype === "float32" ? 2 ** -23 : Number.EPSILON);
   return greater(s, mul(threshold, max(s, { axis: -1, keepDims: true })));

@@ -1,4 +1,5 @@
 /** Sums, products, signs and bounds, element by element. */
+import { isNumber, show } from "../check.js";
 import type { NdArray } from "../array/ndarray.js";
 import { DomainError } from "../errors.js";
 import { applyBinary, applyUnary, convert, elementwise } from "../trace/elementwise.js";
@@ -250,7 +251,7 @@ const modPrimitive = elementwise({
 });
 
 /**
- * The remainder of $a / b$ with the sign of the divisor, $a - b\lfloor a/b \rfloor$, element by element.
+ * The remainder of $a / b$ with the sign of the divisor, $a - b\lfloor a/b \rfloor$, element by element; NaN for a divisor of 0 (integers give 0).
  *
  * @param a - any shape
  * @param b - any shape that broadcasts with that of `a`
@@ -276,7 +277,7 @@ const fmodPrimitive = elementwise({
 });
 
 /**
- * The remainder of $a / b$ with the sign of the dividend, element by element.
+ * The remainder of $a / b$ with the sign of the dividend, element by element; NaN for a divisor of 0 (integers give 0).
  *
  * @param a - any shape
  * @param b - any shape that broadcasts with that of `a`
@@ -368,7 +369,7 @@ function share(a: NdArray, b: NdArray): NdArray {
  * @category Arithmetic
  */
 export function clip(x: ArrayInput, min: number, max: number): NdArray {
-  if (!(min <= max)) throw new DomainError(`clip: min must not exceed max, got ${min} and ${max}`);
+  if (!(isNumber(min) && isNumber(max) && min <= max)) throw new DomainError(`clip: min must not exceed max, got ${show(min)} and ${show(max)}`);
   const a = toArray("clip", x);
   const lifted = min === -Infinity ? a : where(less(a, min), min, a);
   return max === Infinity ? lifted : where(greater(lifted, max), max, lifted);

@@ -1,6 +1,7 @@
 /** Scaled dot-product attention. */
+import { checkRecord, show } from "../check.js";
 import type { NdArray } from "../array/ndarray.js";
-import { formatShape } from "../array/shape.js";
+import { formatShape, sameShape } from "../array/shape.js";
 import { DomainError, ShapeError } from "../errors.js";
 import { type ArrayInput, toArray } from "../trace/input.js";
 import { add, div, maximum, mul, sub } from "./arithmetic.js";
@@ -55,15 +56,16 @@ export function attention(queries: ArrayInput, keys: ArrayInput, values: ArrayIn
   const [k, v] = [toArray("attention", keys, "keys"), toArray("attention", values, "values")];
   const heads = q.shape[q.shape.length - 3];
   const groups = k.shape[k.shape.length - 3];
-  if (heads === undefined || groups === undefined || heads % groups !== 0 || formatShape(k.shape.slice(0, -1)) !== formatShape(v.shape.slice(0, -1)))
+  if (heads === undefined || groups === undefined || heads % groups !== 0 || !sameShape(k.shape.slice(0, -1), v.shape.slice(0, -1)))
     throw new ShapeError(
       `attention: queries must be [H, T, d], keys [G, S, d], values [G, S, e] with G dividing H, got ${formatShape(q.shape)}, ${formatShape(k.shape)}, ${formatShape(v.shape)}`,
     );
   const [t, d] = q.shape.slice(-2) as [number, number];
   const s = k.shape[k.shape.length - 2]!;
-  const { scale = 1 / Math.sqrt(d), blockSize = s } = options;
+  const { scale = 1 / Math.sqrt(d), blockSize = s } = checkRecord("attention", "options", options);
+  if (!Number.isFinite(scale)) throw new DomainError(`attention: scale must be finite, got ${show(scale)}`);
   if (!Number.isInteger(blockSize) || (blockSize < 1 && s > 0))
-    throw new DomainError(`attention: blockSize must be an integer ≥ 1, got ${blockSize}`);
+    throw new DomainError(`attention: blockSize must be an integer ≥ 1, got ${show(blockSize)}`);
   const [kk, vv] = [spreadHeads(k, heads / groups), spreadHeads(v, heads / groups)];
   const bias = options.mask === undefined ? undefined : toArray("attention", options.mask, "mask");
   const scores = (from: number, to: number): NdArray => {

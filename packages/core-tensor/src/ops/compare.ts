@@ -1,4 +1,6 @@
 /** Comparing whole arrays. */
+import { DomainError } from "../errors.js";
+import { checkRecord, isNumber, show } from "../check.js";
 import { type ArrayInput, toConcrete } from "../trace/input.js";
 import { rowMajorData } from "../array/ndarray.js";
 import { sameShape } from "../array/shape.js";
@@ -33,7 +35,9 @@ export interface CloseOptions {
  * @category Arrays
  */
 export function allClose(a: ArrayInput, b: ArrayInput, options: CloseOptions = {}): boolean {
-  const { relative = 1e-5, absolute = 1e-8 } = options;
+  const { relative = 1e-5, absolute = 1e-8 } = checkRecord("allClose", "options", options);
+  if (!(isNumber(relative) && isNumber(absolute) && relative >= 0 && absolute >= 0))
+    throw new DomainError(`allClose: relative and absolute must be ≥ 0, got ${show(relative)} and ${show(absolute)}`);
   const x = toConcrete("allClose", a, "a");
   const y = toConcrete("allClose", b, "b");
   if (!sameShape(x.shape, y.shape)) return false;

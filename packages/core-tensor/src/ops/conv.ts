@@ -1,7 +1,8 @@
 /** Convolution of images and sequences, and its transpose. The three bilinear maps here are one another's derivatives. */
+import { checkRecord, show } from "../check.js";
 import { type DType, allocate, isFloat } from "../array/dtype.js";
 import { type DenseArray, type NdArray, dense, rowMajorData } from "../array/ndarray.js";
-import { type Shape, formatShape, sizeOf } from "../array/shape.js";
+import { type Shape, checkShape, formatShape, sizeOf } from "../array/shape.js";
 import { DomainError, ShapeError } from "../errors.js";
 import * as js from "../exec/js/conv.js";
 import * as wasm from "../exec/wasm/index.js";
@@ -155,8 +156,8 @@ export interface Conv2dOptions {
 
 function pair(fn: string, argument: string, value: number | Pair, least: number): Pair {
   const both: Pair = typeof value === "number" ? [value, value] : value;
-  if (!both.every((n) => Number.isInteger(n) && n >= least))
-    throw new DomainError(`${fn}: ${argument} must be integers ≥ ${least}, got [${both.join(", ")}]`);
+  if (!Array.isArray(both) || both.length !== 2 || !both.every((n) => Number.isInteger(n) && n >= least))
+    throw new DomainError(`${fn}: ${argument} must be one or two integers ≥ ${least}, got ${show(both)}`);
   return both;
 }
 
@@ -189,7 +190,7 @@ function withBias(y: NdArray, bias: ArrayInput | undefined): NdArray {
  * @category Networks
  */
 export function conv2d(x: ArrayInput, weights: ArrayInput, options: Conv2dOptions = {}): NdArray {
-  const padding = pair("conv2d", "padding", options.padding ?? 0, 0);
+  const padding = pair("conv2d", "padding", checkRecord("conv2d", "options", options).padding ?? 0, 0);
   const [before, after] = [padding, padding];
   return withBias(convolve("conv2d", x, weights, options, before, after), options.bias);
 }
@@ -205,7 +206,7 @@ function convolve(fn: string, x: ArrayInput, weights: ArrayInput, options: Conv2
     );
   const [, channels] = image.shape as [number, number];
   if (!Number.isInteger(groups) || groups < 1 || channels % groups !== 0 || filter.shape[0]! % groups !== 0)
-    throw new DomainError(`${fn}: groups must divide the ${channels} input and ${filter.shape[0]} output channels, got ${groups}`);
+    throw new DomainError(`${fn}: groups must divide the ${channels} input and ${filter.shape[0]} output channels, got ${show(groups)}`);
   if (filter.shape[1] !== channels / groups)
     throw new ShapeError(
       `${fn}: weights must have ${channels / groups} channels for ${channels} image channels in ${groups} groups, got ${formatShape(filter.shape)}`,
@@ -218,6 +219,7 @@ function convolve(fn: string, x: ArrayInput, weights: ArrayInput, options: Conv2
       );
     return Math.floor(span / stride[i]!) + 1;
   }) as unknown as Pair;
+  checkShape(fn, [image.shape[0], filter.shape[0], ...out], "the result");
   return bindOne(convPrimitive, [image, filter], { stride, dilation, pad: before, groups, image: image.shape, filter: filter.shape, out });
 }
 
@@ -258,7 +260,7 @@ export function conv1d(x: ArrayInput, weights: ArrayInput, options: Conv1dOption
     throw new ShapeError(
       `conv1d: x must be [N, C, L] and weights [O, C / groups, k], got ${formatShape(image.shape)} and ${formatShape(filter.shape)}`,
     );
-  const [before, after] = pair("conv1d", "padding", options.padding ?? 0, 0);
+  const [before, after] = pair("conv1d", "padding", checkRecord("conv1d", "options", options).padding ?? 0, 0);
   const wide = { stride: [1, options.stride ?? 1] as const, dilation: [1, options.dilation ?? 1] as const, groups: options.groups ?? 1 };
   return squeeze(convolve("conv1d", expandDims(image, 2), expandDims(filter, 2), wide, [0, before], [0, after]), 2);
 }
@@ -289,6 +291,7 @@ export interface ConvTranspose2dOptions extends Conv2dOptions {
  * @category Networks
  */
 export function convTranspose2d(x: ArrayInput, weights: ArrayInput, options: ConvTranspose2dOptions = {}): NdArray {
+  checkRecord("convTranspose2d", "options", options);
   const [image, filter] = promote("convTranspose2d", x, weights, true);
   const stride = pair("convTranspose2d", "stride", options.stride ?? 1, 1);
   const dilation = pair("convTranspose2d", "dilation", options.dilation ?? 1, 1);
@@ -300,11 +303,12 @@ export function convTranspose2d(x: ArrayInput, weights: ArrayInput, options: Con
       `convTranspose2d: x must be [N, C, H, W] and weights [C, O / groups, kh, kw], got ${formatShape(image.shape)} and ${formatShape(filter.shape)}`,
     );
   if (!Number.isInteger(groups) || groups < 1 || image.shape[1]! % groups !== 0)
-    throw new DomainError(`convTranspose2d: groups must divide the ${image.shape[1]} input channels, got ${groups}`);
+    throw new DomainError(`convTranspose2d: groups must divide the ${image.shape[1]} input channels, got ${show(groups)}`);
   const [height, width] = [0, 1].map(
     (i) => (image.shape[2 + i]! - 1) * stride[i]! - 2 * pad[i]! + dilation[i]! * (filter.shape[2 + i]! - 1) + extra[i]! + 1,
   ) as [number, number];
   if (height < 1 || width < 1) throw new ShapeError(`convTranspose2d: padding ${formatShape(pad)} leaves nothing of the output`);
+  checkShape("convTranspose2d", [image.shape[0], filter.shape[1]! * groups, height, width], "the result");
   const out = [image.shape[2]!, image.shape[3]!] as const;
   const attrs = { stride, dilation, pad, groups, image: [image.shape[0]!, filter.shape[1]! * groups, height, width], filter: filter.shape, out };
   return withBias(bindOne(inputGradientPrimitive, [image, filter], attrs), options.bias);

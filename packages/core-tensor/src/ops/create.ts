@@ -1,7 +1,8 @@
 /** Making arrays, and getting numbers out of them again. */
+import { checkRecord, show } from "../check.js";
 import { DTypeError, DomainError, ShapeError } from "../errors.js";
 import { convert } from "../trace/elementwise.js";
-import { type DType, type TypedArray, type TypedArrayOf, allocate, checkDType, dtypeOf } from "../array/dtype.js";
+import { type DType, type TypedArray, type TypedArrayOf, allocate, checkDType, dtypeOf, isDetached } from "../array/dtype.js";
 import { type ArrayInput, type Nested, fromNested, scalar, toArray, toConcrete } from "../trace/input.js";
 import { type NdArray, contiguous, dense, rowMajorData } from "../array/ndarray.js";
 import { type Shape, checkShape, formatShape, sizeOf } from "../array/shape.js";
@@ -49,7 +50,7 @@ export interface ArrayOptions<D extends DType = DType> {
  * @category Creation
  */
 export function array<D extends DType = DType>(values: ArrayInput | TypedArray, options: ArrayOptions<D> = {}): NdArray<D> {
-  const { dtype, shape, copy = true } = options;
+  const { dtype, shape, copy = true } = checkRecord("array", "options", options);
   if (dtype !== undefined) checkDType("array", dtype);
   let x: NdArray;
   if (typeof values === "number") {
@@ -58,8 +59,7 @@ export function array<D extends DType = DType>(values: ArrayInput | TypedArray, 
     x = fromNested("array", values as readonly Nested[], "values", dtype);
   } else if (dtypeOf(values) !== undefined) {
     const data = values as TypedArray;
-    if (isDetached(data) || (data.buffer.byteLength === 0 && shape !== undefined && sizeOf(shape) > 0))
-      throw new ShapeError("array: values has no storage; was its buffer transferred to a worker?");
+    if (isDetached(data)) throw new ShapeError("array: values has no storage; was its buffer transferred to a worker?");
     x = dense<DType>(copy ? data.slice() : data, dtypeOf(values)!, [data.length]);
   } else {
     x = toArray("array", values as ArrayInput, "values");
@@ -90,9 +90,9 @@ export function array<D extends DType = DType>(values: ArrayInput | TypedArray, 
  */
 export function full<D extends DType = "float32">(shape: Shape, value: number, options: CreateOptions<D> = {}): NdArray<D> {
   checkShape("full", shape);
-  const dtype = options.dtype ?? ("float32" as D);
+  const dtype = checkRecord("full", "options", options).dtype ?? ("float32" as D);
   checkDType("full", dtype);
-  if (typeof value !== "number") throw new DTypeError(`full: value must be a number, got ${typeof value}`);
+  if (typeof value !== "number") throw new DTypeError(`full: value must be a number, got ${show(value)}`);
   const data = allocate(dtype, sizeOf(shape));
   if (value !== 0) data.fill(value);
   return dense(data, dtype, [...shape]);
@@ -157,10 +157,10 @@ export function ones<D extends DType = "float32">(shape: Shape, options: CreateO
 export function arange<D extends DType = "float32">(start: number, stop?: number, step = 1, options: CreateOptions<D> = {}): NdArray<D> {
   const [from, to] = stop === undefined ? [0, start] : [start, stop];
   if (!Number.isFinite(from) || !Number.isFinite(to) || !Number.isFinite(step) || step === 0)
-    throw new DomainError(`arange: start, stop and step must be finite and step not 0, got ${from}, ${to}, ${step}`);
+    throw new DomainError(`arange: start, stop and step must be finite and step not 0, got ${show(from)}, ${show(to)}, ${show(step)}`);
   const shape = [Math.max(0, Math.ceil((to - from) / step))];
   checkShape("arange", shape);
-  return fill(shape, options.dtype, (i) => from + i * step);
+  return fill(shape, checkRecord("arange", "options", options).dtype, (i) => from + i * step);
 }
 
 /**
@@ -172,6 +172,7 @@ export function arange<D extends DType = "float32">(start: number, stop?: number
  * @param options - see {@link CreateOptions}
  * @returns array of shape `[num]`
  * @throws {@link ShapeError} when `num` is not an integer ≥ 0
+ * @throws {@link DomainError} when `start` or `stop` is not finite
  * @example
  * ```ts
  * import { linspace, toNested } from "@provably/core-tensor";
@@ -182,7 +183,11 @@ export function arange<D extends DType = "float32">(start: number, stop?: number
  */
 export function linspace<D extends DType = "float32">(start: number, stop: number, num: number, options: CreateOptions<D> = {}): NdArray<D> {
   checkShape("linspace", [num], "num");
-  return fill([num], options.dtype, (i) => (i === num - 1 && num > 1 ? stop : start + (i * (stop - start)) / Math.max(1, num - 1)));
+  if (!Number.isFinite(start) || !Number.isFinite(stop))
+    throw new DomainError(`linspace: start and stop must be finite, got ${show(start)} and ${show(stop)}`);
+  return fill([num], checkRecord("linspace", "options", options).dtype, (i) =>
+    i === num - 1 && num > 1 ? stop : start + (i * (stop - start)) / Math.max(1, num - 1),
+  );
 }
 
 /**
@@ -203,7 +208,9 @@ export function linspace<D extends DType = "float32">(start: number, stop: numbe
  */
 export function eye<D extends DType = "float32">(n: number, m: number = n, options: CreateOptions<D> = {}): NdArray<D> {
   checkShape("eye", [n, m]);
-  return fill([n, m], options.dtype, (i) => Number(i % (m + 1) === 0 && i < n * (m + 1) && Math.floor(i / m) === i % m));
+  return fill([n, m], checkRecord("eye", "options", options).dtype, (i) =>
+    Number(i % (m + 1) === 0 && i < n * (m + 1) && Math.floor(i / m) === i % m),
+  );
 }
 
 /**
@@ -297,15 +304,4 @@ function fill<D extends DType>(shape: Shape, dtype: D | undefined, value: (i: nu
   const data = allocate(type, sizeOf(shape));
   for (let i = 0; i < data.length; i++) data[i] = value(i);
   return dense(data, type, shape);
-}
-
-/** Whether storage was transferred away. An empty buffer looks the same until somebody makes a view of it. */
-function isDetached({ buffer }: TypedArray): boolean {
-  if (buffer.byteLength > 0) return false;
-  try {
-    new Uint8Array(buffer);
-    return false;
-  } catch {
-    return true;
-  }
 }

@@ -1,7 +1,7 @@
 /** Running sums, products and log-sums along an axis. */
 import { type DType, allocate, floatDType } from "../array/dtype.js";
 import { type NdArray, dense, rowMajorData } from "../array/ndarray.js";
-import { normalizeAxis, sizeOf } from "../array/shape.js";
+import { axisOf, sizeOf } from "../array/shape.js";
 import { bindOne } from "../trace/bind.js";
 import { convert } from "../trace/elementwise.js";
 import { type ArrayInput, toArray } from "../trace/input.js";
@@ -47,7 +47,7 @@ const cumsumPrimitive: Primitive<{ readonly axis: number }> = {
  */
 export function cumsum(x: ArrayInput, options: AxisOptions = {}): NdArray {
   const a = toArray("cumsum", x);
-  const axis = normalizeAxis("cumsum", options.axis ?? 0, a.shape.length);
+  const axis = axisOf("cumsum", options, 0, a.shape.length);
   return bindOne(cumsumPrimitive, [a.dtype === "bool" ? convert(a, "int32") : a], { axis });
 }
 
@@ -83,7 +83,7 @@ function scan(x: NdArray, axis: number, neutral: number, combine: (a: NdArray, b
  */
 export function cumprod(x: ArrayInput, options: AxisOptions = {}): NdArray {
   const a = toArray("cumprod", x);
-  return scan(a, normalizeAxis("cumprod", options.axis ?? 0, a.shape.length), 1, mul);
+  return scan(a, axisOf("cumprod", options, 0, a.shape.length), 1, mul);
 }
 
 /**
@@ -103,6 +103,6 @@ export function cumprod(x: ArrayInput, options: AxisOptions = {}): NdArray {
  */
 export function logcumsumexp(x: ArrayInput, options: AxisOptions = {}): NdArray {
   const a = toArray("logcumsumexp", x);
-  const axis = normalizeAxis("logcumsumexp", options.axis ?? 0, a.shape.length);
+  const axis = axisOf("logcumsumexp", options, 0, a.shape.length);
   return scan(convert(a, floatDType(a.dtype)), axis, -Infinity, logaddexp);
 }

@@ -1,6 +1,7 @@
 /** Sums of products written with index letters. */
+import { show } from "../check.js";
 import type { NdArray } from "../array/ndarray.js";
-import { formatShape } from "../array/shape.js";
+import { formatShape, sameShape } from "../array/shape.js";
 import { DomainError, ShapeError } from "../errors.js";
 import { promote } from "../trace/elementwise.js";
 import { type ArrayInput, toArray } from "../trace/input.js";
@@ -61,6 +62,7 @@ export function einsum(equation: string, ...operands: ArrayInput[]): NdArray {
 }
 
 function parse(equation: string, count: number): { inputs: string[][]; output: string[] } {
+  if (typeof equation !== "string") throw new DomainError(`einsum: the equation must be text, got ${show(equation)}`);
   const match = /^([a-zA-Z]*(?:,[a-zA-Z]*)*)(?:->([a-zA-Z]*))?$/.exec(equation.replaceAll(" ", ""));
   if (match === null) throw new DomainError(`einsum: the equation must look like "ij,jk->ik", got "${equation}"`);
   const inputs = match[1]!.split(",").map((letters) => [...letters]);
@@ -122,6 +124,7 @@ function contract(left: Lettered, right: Lettered, keep: ReadonlySet<string>): L
  * @param axes - how many axes to contract; default 2
  * @returns array of the remaining axes of `a`, then those of `b`
  * @throws {@link ShapeError} when the contracted extents differ
+ * @throws {@link DomainError} when `axes` is not an integer from 0 to the smaller rank
  * @example
  * ```ts
  * import { item, tensordot } from "@provably/core-tensor";
@@ -132,9 +135,11 @@ function contract(left: Lettered, right: Lettered, keep: ReadonlySet<string>): L
  */
 export function tensordot(a: ArrayInput, b: ArrayInput, axes = 2): NdArray {
   const [x, y] = promote("tensordot", a, b);
+  if (!Number.isInteger(axes) || axes < 0 || axes > Math.min(x.shape.length, y.shape.length))
+    throw new DomainError(`tensordot: axes must be an integer from 0 to ${Math.min(x.shape.length, y.shape.length)}, got ${show(axes)}`);
   const [kept, rest] = [x.shape.slice(0, x.shape.length - axes), y.shape.slice(axes)];
   const inner = x.shape.slice(x.shape.length - axes);
-  if (formatShape(inner) !== formatShape(y.shape.slice(0, axes)))
+  if (!sameShape(inner, y.shape.slice(0, axes)))
     throw new ShapeError(`tensordot: the last ${axes} axes of ${formatShape(x.shape)} must equal the first ${axes} of ${formatShape(y.shape)}`);
   const count = inner.reduce((n, extent) => n * extent, 1);
   return reshape(matmul(reshape(x, [-1, count]), reshape(y, [count, -1])), [...kept, ...rest]);

@@ -96,7 +96,7 @@ const log1pPrimitive = elementwise({
 });
 
 /**
- * The logarithm $\ln(1 + x)$ of each element, without cancellation near 0.
+ * The logarithm $\ln(1 + x)$ of each element, without cancellation near 0; −Infinity at −1, NaN below.
  *
  * @param x - any shape
  * @returns float array of the shape of `x`
@@ -146,7 +146,7 @@ const rsqrtPrimitive = elementwise({
 });
 
 /**
- * The inverse square root $1/\sqrt x$ of each element; Infinity at 0.
+ * The inverse square root $1/\sqrt x$ of each element; Infinity at 0, NaN below.
  *
  * @param x - any shape
  * @returns float array of the shape of `x`
@@ -174,7 +174,7 @@ const powPrimitive = elementwise({
 });
 
 /**
- * The power $a^b$, element by element, with broadcasting.
+ * The power $a^b$, element by element, with broadcasting; NaN for a negative number to a power that is not an integer.
  *
  * The derivative in $b$ is $a^b \ln a$, taken as 0 where $a = 0$ and $b > 0$; that in $a$ is $b\,a^{b-1}$, taken as 0 where $b = 0$.
  *

@@ -1,7 +1,8 @@
 /** Reading elements at listed places, and its transpose: adding into listed places. */
+import { checkRecord, show } from "../check.js";
 import { type DType, allocate } from "../array/dtype.js";
 import { DenseArray, type NdArray, dense, rowMajorData } from "../array/ndarray.js";
-import { type Shape, formatShape, normalizeAxis, sizeOf } from "../array/shape.js";
+import { type Shape, axisOf, formatShape, sameShape, sizeOf } from "../array/shape.js";
 import { DTypeError, DomainError, IndexError, ShapeError } from "../errors.js";
 import { addEach, addRows, takeEach, takeRows } from "../exec/js/gather.js";
 import { bindOne } from "../trace/bind.js";
@@ -90,7 +91,7 @@ const addAtPrimitive: Primitive<Into> = {
   shape([x, indices], { axis, shape }) {
     checkIntegers("scatterAdd", indices!);
     const wanted = shape.map((extent, i) => (i === axis ? indices!.shape[0]! : extent));
-    if (formatShape(x!.shape) !== formatShape(wanted))
+    if (!sameShape(x!.shape, wanted))
       throw new ShapeError(`scatterAdd: updates must have shape ${formatShape(wanted)}, got ${formatShape(x!.shape)}`);
     return [{ shape, dtype: x!.dtype }];
   },
@@ -196,7 +197,7 @@ function wholeNumbers(fn: string, indices: DenseArray): NdArray {
 export function take(x: ArrayInput, indices: ArrayInput, options: AxisOptions = {}): NdArray {
   const a = toArray("take", x);
   const list = toIndices("take", indices);
-  const axis = normalizeAxis("take", options.axis ?? 0, a.shape.length);
+  const axis = axisOf("take", options, 0, a.shape.length);
   const flat = bindOne(takePrimitive, [a, reshape(list, [list.size])], { axis });
   return reshape(flat, [...a.shape.slice(0, axis), ...list.shape, ...a.shape.slice(axis + 1)]);
 }
@@ -220,7 +221,7 @@ export function take(x: ArrayInput, indices: ArrayInput, options: AxisOptions = 
  */
 export function takeAlongAxis(x: ArrayInput, indices: ArrayInput, options: AxisOptions = {}): NdArray {
   const a = toArray("takeAlongAxis", x);
-  const axis = normalizeAxis("takeAlongAxis", options.axis ?? 0, a.shape.length);
+  const axis = axisOf("takeAlongAxis", options, 0, a.shape.length);
   return bindOne(takeAlongPrimitive, [a, toIndices("takeAlongAxis", indices)], { axis });
 }
 
@@ -281,7 +282,7 @@ export function gatherNd(x: ArrayInput, indices: ArrayInput): NdArray {
 export function scatterAdd(x: ArrayInput, indices: ArrayInput, updates: ArrayInput, options: AxisOptions = {}): NdArray {
   const a = toArray("scatterAdd", x);
   const list = toIndices("scatterAdd", indices);
-  const axis = normalizeAxis("scatterAdd", options.axis ?? 0, a.shape.length);
+  const axis = axisOf("scatterAdd", options, 0, a.shape.length);
   if (list.shape.length !== 1) throw new ShapeError(`scatterAdd: indices must have one axis, got shape ${formatShape(list.shape)}`);
   return add(a, bindOne(addAtPrimitive, [toArray("scatterAdd", updates, "updates", a.dtype), list], { axis, shape: a.shape }));
 }
@@ -303,8 +304,8 @@ export function scatterAdd(x: ArrayInput, indices: ArrayInput, updates: ArrayInp
  * @category Indexing
  */
 export function oneHot(classes: ArrayInput, numClasses: number, options: AxisOptions = {}): NdArray {
-  if (!Number.isInteger(numClasses) || numClasses < 1) throw new DomainError(`oneHot: numClasses must be an integer ≥ 1, got ${numClasses}`);
+  if (!Number.isInteger(numClasses) || numClasses < 1) throw new DomainError(`oneHot: numClasses must be an integer ≥ 1, got ${show(numClasses)}`);
   const ids = toIndices("oneHot", classes);
   const rows = astype(equal(expandDims(ids, -1), arange(0, numClasses, 1, { dtype: "int32" })), "float32");
-  return moveAxis(rows, -1, options.axis ?? -1);
+  return moveAxis(rows, -1, checkRecord("oneHot", "options", options).axis ?? -1);
 }

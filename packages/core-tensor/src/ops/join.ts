@@ -1,7 +1,8 @@
 /** Putting arrays together, and taking them apart. */
+import { checkList, show } from "../check.js";
 import { type DType, allocate, promoteDTypes } from "../array/dtype.js";
 import { type NdArray, dense } from "../array/ndarray.js";
-import { formatShape, normalizeAxis, rowMajorStrides, sizeOf } from "../array/shape.js";
+import { axisOf, formatShape, normalizeAxis, rowMajorStrides, sameShape, sizeOf } from "../array/shape.js";
 import { DomainError, ShapeError } from "../errors.js";
 import { scatterStrided } from "../exec/js/scatter.js";
 import { bindOne } from "../trace/bind.js";
@@ -74,6 +75,7 @@ export interface AxisOptions {
 
 /** All parts as arrays of the type in which they meet. */
 function together(fn: string, inputs: readonly ArrayInput[]): NdArray[] {
+  checkList(fn, "arrays", inputs);
   if (inputs.length === 0) throw new ShapeError(`${fn}: at least one array is needed, got none`);
   const parts = inputs.map((x, i) => toArray(fn, x, `arrays[${i}]`));
   const dtype = parts.map((x) => x.dtype).reduce(promoteDTypes);
@@ -97,7 +99,7 @@ function together(fn: string, inputs: readonly ArrayInput[]): NdArray[] {
  */
 export function concat(arrays: readonly ArrayInput[], options: AxisOptions = {}): NdArray {
   const parts = together("concat", arrays);
-  return bindOne(concatPrimitive, parts, { axis: normalizeAxis("concat", options.axis ?? 0, parts[0]!.shape.length) });
+  return bindOne(concatPrimitive, parts, { axis: axisOf("concat", options, 0, parts[0]!.shape.length) });
 }
 
 /**
@@ -119,14 +121,21 @@ export function stack(arrays: readonly ArrayInput[], options: AxisOptions = {}):
   const parts = together("stack", arrays);
   const first = parts[0]!.shape;
   for (const part of parts)
-    if (formatShape(part.shape) !== formatShape(first))
+    if (!sameShape(part.shape, first))
       throw new ShapeError(`stack: arrays must have one shape, got ${formatShape(first)} and ${formatShape(part.shape)}`);
-  const axis = normalizeAxis("stack", options.axis ?? 0, first.length + 1);
+  const axis = axisOf("stack", options, 0, first.length + 1);
   return bindOne(
     concatPrimitive,
     parts.map((part) => expandDims(part, axis)),
     { axis },
   );
+}
+
+/** More parts than anybody means of an axis of extent 0. */
+const MANY = 65536;
+
+function isPartition(sizes: readonly number[], extent: number): boolean {
+  return checkList("split", "parts", sizes).every((n) => Number.isInteger(n) && n >= 0) && sizes.reduce((total, n) => total + n, 0) === extent;
 }
 
 /**
@@ -148,13 +157,13 @@ export function stack(arrays: readonly ArrayInput[], options: AxisOptions = {}):
  */
 export function split(x: ArrayInput, parts: number | readonly number[], options: AxisOptions = {}): NdArray[] {
   const a = toArray("split", x);
-  const axis = normalizeAxis("split", options.axis ?? 0, a.shape.length);
+  const axis = axisOf("split", options, 0, a.shape.length);
   const extent = a.shape[axis]!;
-  const sizes = typeof parts === "number" ? new Array<number>(Math.max(0, Math.trunc(parts))).fill(extent / parts) : parts;
-  if (!sizes.every((n) => Number.isInteger(n) && n >= 0) || sizes.reduce((total, n) => total + n, 0) !== extent)
-    throw new ShapeError(
-      `split: axis ${axis} of extent ${extent} does not divide into ${typeof parts === "number" ? `${parts} parts` : `[${parts.join(", ")}]`}`,
-    );
+  const fits =
+    typeof parts === "number" ? parts >= 1 && parts <= Math.max(extent, MANY) && Number.isInteger(extent / parts) : isPartition(parts, extent);
+  if (!fits)
+    throw new ShapeError(`split: axis ${axis} of extent ${extent} does not divide into ${show(parts)}${typeof parts === "number" ? " parts" : ""}`);
+  const sizes = typeof parts === "number" ? new Array<number>(parts).fill(extent / parts) : parts;
   let at = 0;
   return sizes.map((n) => sliceAxis(a, axis, at, (at += n)));
 }
@@ -179,7 +188,7 @@ export function split(x: ArrayInput, parts: number | readonly number[], options:
 export function roll(x: ArrayInput, shift: number, axis = 0): NdArray {
   const a = toArray("roll", x);
   const at = normalizeAxis("roll", axis, a.shape.length);
-  if (!Number.isInteger(shift)) throw new DomainError(`roll: shift must be an integer, got ${shift}`);
+  if (!Number.isInteger(shift)) throw new DomainError(`roll: shift must be an integer, got ${show(shift)}`);
   const n = a.shape[at]!;
   if (n === 0) return a;
   const cut = n - (((shift % n) + n) % n);
@@ -203,7 +212,8 @@ export function roll(x: ArrayInput, shift: number, axis = 0): NdArray {
  */
 export function tile(x: ArrayInput, reps: readonly number[]): NdArray {
   const a = toArray("tile", x);
-  if (!reps.every((n) => Number.isInteger(n) && n >= 0)) throw new DomainError(`tile: reps must be integers ≥ 0, got [${reps.join(", ")}]`);
+  if (!checkList("tile", "reps", reps).every((n) => Number.isInteger(n) && n >= 0))
+    throw new DomainError(`tile: reps must be integers ≥ 0, got ${show(reps)}`);
   const rank = Math.max(a.shape.length, reps.length);
   const shape = [...new Array<number>(rank - a.shape.length).fill(1), ...a.shape];
   const counts = [...new Array<number>(rank - reps.length).fill(1), ...reps];
@@ -238,8 +248,8 @@ export function tile(x: ArrayInput, reps: readonly number[]): NdArray {
  */
 export function repeat(x: ArrayInput, repeats: number, options: AxisOptions = {}): NdArray {
   const a = toArray("repeat", x);
-  const axis = normalizeAxis("repeat", options.axis ?? 0, a.shape.length);
-  if (!Number.isInteger(repeats) || repeats < 0) throw new DomainError(`repeat: repeats must be an integer ≥ 0, got ${repeats}`);
+  const axis = axisOf("repeat", options, 0, a.shape.length);
+  if (!Number.isInteger(repeats) || repeats < 0) throw new DomainError(`repeat: repeats must be an integer ≥ 0, got ${show(repeats)}`);
   const wide = [...a.shape.slice(0, axis + 1), repeats, ...a.shape.slice(axis + 1)];
   return reshape(
     broadcastTo(expandDims(a, axis + 1), wide),

@@ -1,4 +1,5 @@
 /** Losses, all stable for inputs of any magnitude. */
+import { checkRecord, isNumber, show } from "../check.js";
 import type { NdArray } from "../array/ndarray.js";
 import { normalizeAxis } from "../array/shape.js";
 import { DomainError } from "../errors.js";
@@ -21,7 +22,8 @@ export interface LossOptions {
   readonly reduction?: "mean" | "sum" | "none";
 }
 
-function reduceLoss(fn: string, terms: NdArray, { reduction = "mean" }: LossOptions): NdArray {
+function reduceLoss(fn: string, terms: NdArray, options: LossOptions): NdArray {
+  const { reduction = "mean" } = checkRecord(fn, "options", options);
   switch (reduction) {
     case "mean":
       return mean(terms);
@@ -30,7 +32,7 @@ function reduceLoss(fn: string, terms: NdArray, { reduction = "mean" }: LossOpti
     case "none":
       return terms;
     default:
-      throw new DomainError(`${fn}: reduction must be "mean", "sum" or "none", got ${String(reduction)}`);
+      throw new DomainError(`${fn}: reduction must be "mean", "sum" or "none", got ${show(reduction)}`);
   }
 }
 
@@ -40,7 +42,7 @@ function reduceLoss(fn: string, terms: NdArray, { reduction = "mean" }: LossOpti
  * @param logits - $z$, shape `[…, C]`
  * @param classes - $y$, integers in $[0, C)$, shape `[…]`
  * @param options - see {@link LossOptions}
- * @returns a single number, or an array of the shape of `classes`
+ * @returns a single number (NaN when the mean is over nothing), or an array of the shape of `classes`
  * @throws {@link IndexError} when a class is out of range
  * @example
  * ```ts
@@ -63,7 +65,7 @@ export function crossEntropy(logits: ArrayInput, classes: ArrayInput, options: L
  * @param logits - $z$, any shape
  * @param targets - $y \in [0, 1]$, the same shape
  * @param options - see {@link LossOptions}
- * @returns a single number, or an array of the shape of `logits`
+ * @returns a single number (NaN when the mean is over nothing), or an array of the shape of `logits`
  * @throws {@link ShapeError} when the shapes do not broadcast
  * @example
  * ```ts
@@ -83,7 +85,7 @@ export function binaryCrossEntropyWithLogits(logits: ArrayInput, targets: ArrayI
  * @param a - any shape
  * @param b - the same shape
  * @param options - see {@link LossOptions}
- * @returns a single number, or an array of the common shape
+ * @returns a single number (NaN when the mean is over nothing), or an array of the common shape
  * @throws {@link ShapeError} when the shapes do not broadcast
  * @example
  * ```ts
@@ -103,7 +105,7 @@ export function meanSquaredError(a: ArrayInput, b: ArrayInput, options: LossOpti
  * @param a - any shape
  * @param b - the same shape
  * @param options - see {@link LossOptions}; `delta`: where the loss turns linear, default 1
- * @returns a single number, or an array of the common shape
+ * @returns a single number (NaN when the mean is over nothing), or an array of the common shape
  * @throws {@link ShapeError} when the shapes do not broadcast
  * @example
  * ```ts
@@ -115,20 +117,20 @@ export function meanSquaredError(a: ArrayInput, b: ArrayInput, options: LossOpti
  * @category Losses
  */
 export function huber(a: ArrayInput, b: ArrayInput, options: LossOptions & { readonly delta?: number } = {}): NdArray {
-  const { delta = 1 } = options;
-  if (!(delta > 0)) throw new DomainError(`huber: delta must be positive, got ${delta}`);
+  const { delta = 1 } = checkRecord("huber", "options", options);
+  if (!(isNumber(delta) && delta > 0)) throw new DomainError(`huber: delta must be positive, got ${show(delta)}`);
   const e = sub(a, b);
   const size = abs(e);
   return reduceLoss("huber", where(lessEqual(size, delta), mul(0.5, square(e)), mul(delta, sub(size, delta / 2))), options);
 }
 
 /**
- * The Kullback-Leibler divergence $\sum_i p_i (\ln p_i - \ln q_i)$ over the last axis; terms with $p_i = 0$ count as 0.
+ * The Kullback-Leibler divergence $\sum_i p_i (\ln p_i - \ln q_i)$ over the last axis; terms with $p_i = 0$ count as 0. NaN for a negative $p_i$.
  *
  * @param p - probabilities, shape `[…, n]`
  * @param logQ - log-probabilities $\ln q$, the same shape
  * @param options - see {@link LossOptions}; joins the divergences of the rows
- * @returns a single number, or an array of shape `[…]`
+ * @returns a single number (NaN when the mean is over nothing), or an array of shape `[…]`
  * @throws {@link ShapeError} when the shapes do not broadcast
  * @example
  * ```ts

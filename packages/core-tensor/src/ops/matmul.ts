@@ -7,7 +7,7 @@ import { multiply } from "../exec/js/matmul.js";
 import { gemm, gemmBatched } from "../exec/wasm/index.js";
 import { bindOne } from "../trace/bind.js";
 import { promote } from "../trace/elementwise.js";
-import type { ArrayInput } from "../trace/input.js";
+import { type ArrayInput, toArray } from "../trace/input.js";
 import type { Primitive } from "../trace/primitive.js";
 import { sumTo } from "./broadcast.js";
 import { expandDims, reshape, transpose } from "./reshape.js";
@@ -100,10 +100,11 @@ const matmulPrimitive: Primitive = {
  * ```
  * @category Matrices
  */
-export function matrixTranspose(x: NdArray): NdArray {
-  const rank = x.shape.length;
-  if (rank < 2) throw new ShapeError(`matrixTranspose: x must have at least two axes, got shape ${formatShape(x.shape)}`);
-  return transpose(x, [...x.shape.keys()].slice(0, -2).concat(rank - 1, rank - 2));
+export function matrixTranspose(x: ArrayInput): NdArray {
+  const a = toArray("matrixTranspose", x);
+  const rank = a.shape.length;
+  if (rank < 2) throw new ShapeError(`matrixTranspose: x must have at least two axes, got shape ${formatShape(a.shape)}`);
+  return transpose(a, [...a.shape.keys()].slice(0, -2).concat(rank - 1, rank - 2));
 }
 
 /**

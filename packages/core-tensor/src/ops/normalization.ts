@@ -1,4 +1,5 @@
 /** Normalising layers. */
+import { checkRecord, show } from "../check.js";
 import type { NdArray } from "../array/ndarray.js";
 import { formatShape } from "../array/shape.js";
 import { DomainError, ShapeError } from "../errors.js";
@@ -40,7 +41,7 @@ function scaleAndShift(y: NdArray, { scale, shift }: NormalizationOptions, shape
  *
  * @param x - shape `[…, d]`
  * @param options - see {@link NormalizationOptions}; `scale` and `shift` of shape `[d]`
- * @returns array of the shape of `x`
+ * @returns array of the shape of `x`; NaN where an `epsilon` of 0 leaves 0 / 0
  * @throws {@link ShapeError} when `scale` or `shift` do not fit
  * @example
  * ```ts
@@ -52,7 +53,7 @@ function scaleAndShift(y: NdArray, { scale, shift }: NormalizationOptions, shape
  * @category Networks
  */
 export function layerNorm(x: ArrayInput, options: NormalizationOptions = {}): NdArray {
-  return scaleAndShift(standardize(toArray("layerNorm", x), -1, options.epsilon ?? 1e-5), options);
+  return scaleAndShift(standardize(toArray("layerNorm", x), -1, checkRecord("layerNorm", "options", options).epsilon ?? 1e-5), options);
 }
 
 /**
@@ -60,7 +61,7 @@ export function layerNorm(x: ArrayInput, options: NormalizationOptions = {}): Nd
  *
  * @param x - shape `[…, d]`
  * @param options - see {@link NormalizationOptions}; `scale` and `shift` of shape `[d]`
- * @returns array of the shape of `x`
+ * @returns array of the shape of `x`; NaN where an `epsilon` of 0 leaves 0 / 0
  * @throws {@link ShapeError} when `scale` or `shift` do not fit
  * @example
  * ```ts
@@ -73,7 +74,10 @@ export function layerNorm(x: ArrayInput, options: NormalizationOptions = {}): Nd
  */
 export function rmsNorm(x: ArrayInput, options: NormalizationOptions = {}): NdArray {
   const a = toArray("rmsNorm", x);
-  return scaleAndShift(mul(a, rsqrt(add(mean(square(a), { axis: -1, keepDims: true }), options.epsilon ?? 1e-5))), options);
+  return scaleAndShift(
+    mul(a, rsqrt(add(mean(square(a), { axis: -1, keepDims: true }), checkRecord("rmsNorm", "options", options).epsilon ?? 1e-5))),
+    options,
+  );
 }
 
 /**
@@ -82,7 +86,7 @@ export function rmsNorm(x: ArrayInput, options: NormalizationOptions = {}): NdAr
  * @param x - shape `[N, C, …]`
  * @param numGroups - a divisor of `C`
  * @param options - see {@link NormalizationOptions}; `scale` and `shift` of shape `[C]`
- * @returns array of the shape of `x`
+ * @returns array of the shape of `x`; NaN where an `epsilon` of 0 leaves 0 / 0
  * @throws {@link DomainError} when `numGroups` does not divide `C`
  * @throws {@link ShapeError} when `x` has fewer than two axes
  * @example
@@ -99,8 +103,8 @@ export function groupNorm(x: ArrayInput, numGroups: number, options: Normalizati
   const [n, channels, ...places] = a.shape;
   if (n === undefined || channels === undefined) throw new ShapeError(`groupNorm: x must be [N, C, …], got ${formatShape(a.shape)}`);
   if (!Number.isInteger(numGroups) || numGroups < 1 || channels % numGroups !== 0)
-    throw new DomainError(`groupNorm: numGroups must divide the ${channels} channels, got ${numGroups}`);
+    throw new DomainError(`groupNorm: numGroups must divide the ${channels} channels, got ${show(numGroups)}`);
   const grouped = reshape(a, [n, numGroups, a.size === 0 ? 0 : a.size / (n * numGroups)]);
-  const y = reshape(standardize(grouped, -1, options.epsilon ?? 1e-5), a.shape);
+  const y = reshape(standardize(grouped, -1, checkRecord("groupNorm", "options", options).epsilon ?? 1e-5), a.shape);
   return scaleAndShift(y, options, [channels, ...places.map(() => 1)]);
 }

@@ -1,4 +1,5 @@
 /** Weights in few bits: whole numbers with one scale for each group of neighbours. */
+import { checkRecord, show } from "../check.js";
 import type { NdArray } from "../array/ndarray.js";
 import { formatShape } from "../array/shape.js";
 import { DomainError, ShapeError } from "../errors.js";
@@ -38,13 +39,13 @@ export interface Quantized {
  * @category Networks
  */
 export function quantize(x: ArrayInput, options: { readonly bits?: 4 | 8; readonly groupSize?: number } = {}): Quantized {
-  const { bits = 8, groupSize = 32 } = options;
+  const { bits = 8, groupSize = 32 } = checkRecord("quantize", "options", options);
   const a = toArray("quantize", x);
   if (a.shape.length !== 2) throw new ShapeError(`quantize: x must be a matrix, got ${formatShape(a.shape)}`);
   const [n, m] = a.shape as [number, number];
-  if (bits !== 4 && bits !== 8) throw new DomainError(`quantize: bits must be 4 or 8, got ${String(bits)}`);
+  if (bits !== 4 && bits !== 8) throw new DomainError(`quantize: bits must be 4 or 8, got ${show(bits)}`);
   if (!Number.isInteger(groupSize) || groupSize < 1 || m % groupSize !== 0)
-    throw new DomainError(`quantize: groupSize must divide ${m}, got ${groupSize}`);
+    throw new DomainError(`quantize: groupSize must divide ${m}, got ${show(groupSize)}`);
   const top = 2 ** (bits - 1) - 1;
   const grouped = reshape(a, [n, m / groupSize, groupSize]);
   const scales = div(max(abs(grouped), { axis: -1 }), top);
@@ -69,6 +70,7 @@ export function quantize(x: ArrayInput, options: { readonly bits?: 4 | 8; readon
  * @category Networks
  */
 export function quantizedMatvec(weights: { readonly values: ArrayInput; readonly scales: ArrayInput }, x: ArrayInput): NdArray {
+  checkRecord("quantizedMatvec", "weights", weights);
   const vectors = toArray("quantizedMatvec", x, "x");
   const scales = toArray("quantizedMatvec", weights.scales, "weights.scales");
   const values = toArray("quantizedMatvec", weights.values, "weights.values");

@@ -1,4 +1,5 @@
 /** Recurrent cells: one step each. */
+import { checkRecord } from "../check.js";
 import type { NdArray } from "../array/ndarray.js";
 import { formatShape } from "../array/shape.js";
 import { ShapeError } from "../errors.js";
@@ -53,6 +54,8 @@ export function lstmCell(
   state: { readonly hidden: ArrayInput; readonly cell: ArrayInput },
   weights: CellWeights,
 ): { readonly hidden: NdArray; readonly cell: NdArray } {
+  checkRecord("lstmCell", "state", state);
+  checkRecord("lstmCell", "weights", weights);
   const fromInput = gates("lstmCell", toArray("lstmCell", x), weights.input, weights.bias, 4);
   const fromHidden = gates("lstmCell", toArray("lstmCell", state.hidden, "state.hidden"), weights.hidden, undefined, 4);
   const [i, f, g, o] = fromInput.map((gate, k) => add(gate, fromHidden[k]!)) as [NdArray, NdArray, NdArray, NdArray];
@@ -79,6 +82,7 @@ export function lstmCell(
  */
 export function gruCell(x: ArrayInput, hidden: ArrayInput, weights: CellWeights): NdArray {
   const h = toArray("gruCell", hidden, "hidden");
+  checkRecord("gruCell", "weights", weights);
   const [rx, zx, nx] = gates("gruCell", toArray("gruCell", x), weights.input, weights.bias, 3) as [NdArray, NdArray, NdArray];
   const [rh, zh, nh] = gates("gruCell", h, weights.hidden, undefined, 3) as [NdArray, NdArray, NdArray];
   const z = sigmoid(add(zx, zh));

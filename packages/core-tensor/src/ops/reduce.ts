@@ -1,4 +1,5 @@
 /** Reductions: one number from all elements along some axes. */
+import { checkRecord, show } from "../check.js";
 import { type DType, allocate, floatDType } from "../array/dtype.js";
 import { type NdArray, dense, rowMajorData } from "../array/ndarray.js";
 import { type Axis, isRowMajor, normalizeAxes, normalizeAxis, sizeOf } from "../array/shape.js";
@@ -30,7 +31,7 @@ export interface ReduceOptions {
 /** The work common to reductions: axes checked, result reshaped when they are to be kept. */
 export function reduceWith(fn: string, input: ArrayInput, options: ReduceOptions, reduce: (x: NdArray, axes: readonly number[]) => NdArray): NdArray {
   const x = toArray(fn, input);
-  const axes = normalizeAxes(fn, options.axis, x.shape.length);
+  const axes = normalizeAxes(fn, checkRecord(fn, "options", options).axis, x.shape.length);
   const y = reduce(x, axes);
   return options.keepDims ? reshape(y, keptShape(x.shape, axes)) : y;
 }
@@ -114,7 +115,8 @@ export interface VarianceOptions extends ReduceOptions {
  * @category Reductions
  */
 export function variance(x: ArrayInput, options: VarianceOptions = {}): NdArray {
-  const { correction = 0 } = options;
+  const { correction = 0 } = checkRecord("variance", "options", options);
+  if (!Number.isFinite(correction)) throw new DomainError(`variance: correction must be finite, got ${show(correction)}`);
   return reduceWith("variance", x, options, (a, axes) => {
     const centred = sub(a, mean(a, { axis: axes, keepDims: true }));
     return div(sumOver(square(centred), axes), countOver(a.shape, axes) - correction);
@@ -126,7 +128,7 @@ export function variance(x: ArrayInput, options: VarianceOptions = {}): NdArray 
  *
  * @param x - any shape
  * @param options - see {@link VarianceOptions}
- * @returns float array without the reduced axes
+ * @returns float array without the reduced axes; NaN where nothing is left to divide by
  * @throws {@link AxisError} when an axis is out of range or named twice
  * @example
  * ```ts
@@ -307,7 +309,8 @@ export interface ArgOptions {
   readonly axis?: number;
 }
 
-function argWith(primitive: Primitive<{ readonly axis: number }>, input: ArrayInput, { axis }: ArgOptions): NdArray {
+function argWith(primitive: Primitive<{ readonly axis: number }>, input: ArrayInput, options: ArgOptions): NdArray {
+  const { axis } = checkRecord(primitive.name, "options", options);
   const x = toArray(primitive.name, input);
   if (axis === undefined) return bindOne(primitive, [reshape(x, [x.size])], { axis: 0 });
   return bindOne(primitive, [x], { axis: normalizeAxis(primitive.name, axis, x.shape.length) });
@@ -417,8 +420,8 @@ export interface NormOptions extends ReduceOptions {
  * @category Reductions
  */
 export function norm(x: ArrayInput, options: NormOptions = {}): NdArray {
-  const { ord = 2 } = options;
-  if (ord !== 1 && ord !== 2 && ord !== Infinity) throw new DomainError(`norm: ord must be 1, 2 or Infinity, got ${String(ord)}`);
+  const { ord = 2 } = checkRecord("norm", "options", options);
+  if (ord !== 1 && ord !== 2 && ord !== Infinity) throw new DomainError(`norm: ord must be 1, 2 or Infinity, got ${show(ord)}`);
   const a = toFloat(toArray("norm", x));
   if (ord === Infinity) return max(abs(a), options);
   if (ord === 1) return sum(abs(a), options);

@@ -1,7 +1,8 @@
 /** The same elements under another shape or axis order. Views wherever the layout allows. */
+import { checkList, show } from "../check.js";
 import type { DType } from "../array/dtype.js";
 import { DenseArray, type NdArray, contiguous } from "../array/ndarray.js";
-import { type Shape, checkShape, formatShape, normalizeAxis, rowMajorStrides, sameShape, sizeOf } from "../array/shape.js";
+import { type Shape, checkShape, formatShape, normalizeAxes, normalizeAxis, rowMajorStrides, sameShape, sizeOf } from "../array/shape.js";
 import { AxisError, ShapeError } from "../errors.js";
 import { bindOne } from "../trace/bind.js";
 import { type ArrayInput, toArray } from "../trace/input.js";
@@ -41,9 +42,13 @@ const reshapePrimitive: Primitive<{ readonly shape: Shape }> = {
  */
 export function reshape(x: ArrayInput, shape: Shape): NdArray {
   const a = toArray("reshape", x);
-  const unknown = shape.indexOf(-1);
+  const unknown = checkList("reshape", "shape", shape).indexOf(-1);
   let target: Shape = shape;
   if (unknown >= 0) {
+    checkShape(
+      "reshape",
+      shape.filter((_, i) => i !== unknown),
+    );
     const known = shape.reduce((n, extent, i) => (i === unknown ? n : n * extent), 1);
     if (known === 0 || !Number.isInteger(a.size / known))
       throw new ShapeError(`reshape: ${formatShape(a.shape)} does not fill ${formatShape(shape)} for any extent in place of -1`);
@@ -85,9 +90,12 @@ function invert(axes: readonly number[]): number[] {
 export function transpose(x: ArrayInput, axes?: readonly number[]): NdArray {
   const a = toArray("transpose", x);
   const rank = a.shape.length;
-  const order = axes === undefined ? a.shape.map((_, i) => rank - 1 - i) : axes.map((axis) => normalizeAxis("transpose", axis, rank));
+  const order =
+    axes === undefined
+      ? a.shape.map((_, i) => rank - 1 - i)
+      : checkList("transpose", "axes", axes).map((axis) => normalizeAxis("transpose", axis, rank));
   if (order.length !== rank || new Set(order).size !== rank)
-    throw new AxisError(`transpose: axes [${(axes ?? []).join(", ")}] must name each of the ${rank} axes once`);
+    throw new AxisError(`transpose: axes ${show(axes)} must name each of the ${rank} axes once`);
   return order.every((axis, i) => axis === i) ? a : bindOne(transposePrimitive, [a], { axes: order });
 }
 
@@ -134,7 +142,7 @@ export function moveAxis(x: ArrayInput, from: number, to: number): NdArray {
  */
 export function squeeze(x: ArrayInput, axis?: number | readonly number[]): NdArray {
   const a = toArray("squeeze", x);
-  const named = axis === undefined ? undefined : (typeof axis === "number" ? [axis] : axis).map((i) => normalizeAxis("squeeze", i, a.shape.length));
+  const named = axis === undefined ? undefined : normalizeAxes("squeeze", axis, a.shape.length);
   for (const i of named ?? [])
     if (a.shape[i] !== 1) throw new ShapeError(`squeeze: axis ${i} has extent ${a.shape[i]}, not 1, in ${formatShape(a.shape)}`);
   return reshape(

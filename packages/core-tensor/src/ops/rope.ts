@@ -1,7 +1,8 @@
 /** Encodings of position and time. */
+import { checkRecord, isNumber, show } from "../check.js";
 import { floatDType } from "../array/dtype.js";
 import type { NdArray } from "../array/ndarray.js";
-import { formatShape } from "../array/shape.js";
+import { checkShape, formatShape } from "../array/shape.js";
 import { DomainError, ShapeError } from "../errors.js";
 import { convert } from "../trace/elementwise.js";
 import { type ArrayInput, toArray } from "../trace/input.js";
@@ -45,7 +46,9 @@ export interface RopeOptions {
  */
 export function rope(x: ArrayInput, options: RopeOptions = {}): NdArray {
   const a = toArray("rope", x);
-  const { base = 10000, interleaved = false, positionOffset = 0 } = options;
+  const { base = 10000, interleaved = false, positionOffset = 0 } = checkRecord("rope", "options", options);
+  if (!(isNumber(base) && base > 0)) throw new DomainError(`rope: base must be positive, got ${show(base)}`);
+  if (!Number.isFinite(positionOffset)) throw new DomainError(`rope: positionOffset must be finite, got ${show(positionOffset)}`);
   const [t, d] = a.shape.slice(-2);
   if (t === undefined || d === undefined || d % 2 !== 0) throw new ShapeError(`rope: x must be [T, d] with d even, got ${formatShape(a.shape)}`);
   const dtype = floatDType(a.dtype);
@@ -86,7 +89,10 @@ export function rope(x: ArrayInput, options: RopeOptions = {}): NdArray {
  */
 export function timestepEmbedding(times: ArrayInput, dim: number, maxPeriod = 10000): NdArray {
   const t = toArray("timestepEmbedding", times);
-  if (!Number.isInteger(dim) || dim < 2 || dim % 2 !== 0) throw new DomainError(`timestepEmbedding: dim must be an even integer ≥ 2, got ${dim}`);
+  if (!Number.isInteger(dim) || dim < 2 || dim % 2 !== 0)
+    throw new DomainError(`timestepEmbedding: dim must be an even integer ≥ 2, got ${show(dim)}`);
+  if (!(isNumber(maxPeriod) && maxPeriod > 0)) throw new DomainError(`timestepEmbedding: maxPeriod must be positive, got ${show(maxPeriod)}`);
+  checkShape("timestepEmbedding", [...t.shape, dim], "the result");
   const dtype = floatDType(t.dtype);
   const rates = array(Float64Array.from({ length: dim / 2 }, (_, i) => maxPeriod ** ((-2 * i) / dim)));
   const angles = mul(expandDims(t, -1), rates);

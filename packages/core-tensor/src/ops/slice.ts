@@ -1,7 +1,8 @@
 /** Taking rectangular parts, and their transpose: putting an array into a larger one. */
+import { checkList, show } from "../check.js";
 import { type DType, allocate } from "../array/dtype.js";
 import { DenseArray, type NdArray, dense } from "../array/ndarray.js";
-import { type Axis, formatShape, normalizeAxes, rowMajorStrides, sizeOf } from "../array/shape.js";
+import { type Axis, checkShape, formatShape, normalizeAxes, rowMajorStrides, sizeOf } from "../array/shape.js";
 import { DomainError, ShapeError } from "../errors.js";
 import { scatterStrided } from "../exec/js/scatter.js";
 import { bindOne } from "../trace/bind.js";
@@ -99,17 +100,20 @@ export function slice(
   step: readonly number[] = [],
 ): NdArray {
   const a = toArray("slice", x);
+  checkList("slice", "start", start);
+  checkList("slice", "stop", stop);
+  checkList("slice", "step", step);
   const rank = a.shape.length;
   if (Math.max(start.length, stop.length, step.length) > rank)
     throw new ShapeError(`slice: ${Math.max(start.length, stop.length, step.length)} axes are named, but x has shape ${formatShape(a.shape)}`);
   const window = { start: new Array<number>(rank), step: new Array<number>(rank), count: new Array<number>(rank) };
   a.shape.forEach((extent, i) => {
     const by = step[i] ?? 1;
-    if (!Number.isInteger(by) || by === 0) throw new DomainError(`slice: step must be a non-zero integer, got ${by} for axis ${i}`);
+    if (!Number.isInteger(by) || by === 0) throw new DomainError(`slice: step must be a non-zero integer, got ${show(by)} for axis ${i}`);
     const [low, high] = by > 0 ? [0, extent] : [-1, extent - 1];
     const bound = (index: number | null | undefined, fallback: number): number => {
       if (index === null || index === undefined) return fallback;
-      if (!Number.isInteger(index)) throw new DomainError(`slice: indices must be integers, got ${index} for axis ${i}`);
+      if (!Number.isInteger(index)) throw new DomainError(`slice: indices must be integers, got ${show(index)} for axis ${i}`);
       return Math.min(Math.max(index < 0 ? index + extent : index, low), high);
     };
     const from = bound(start[i], by > 0 ? low : high);
@@ -176,11 +180,15 @@ export function flip(x: ArrayInput, axis?: Axis): NdArray {
  */
 export function pad(x: ArrayInput, pads: readonly (readonly [number, number])[], value = 0): NdArray {
   const a = toArray("pad", x);
+  checkList("pad", "pads", pads);
   if (pads.length !== a.shape.length)
     throw new ShapeError(`pad: pads must name each of the ${a.shape.length} axes of ${formatShape(a.shape)}, got ${pads.length}`);
   for (const entry of pads)
-    if (!entry.every((n) => Number.isInteger(n) && n >= 0)) throw new DomainError(`pad: pads must be integers ≥ 0, got [${entry.join(", ")}]`);
+    if (!Array.isArray(entry) || entry.length !== 2 || !entry.every((n) => Number.isInteger(n) && n >= 0))
+      throw new DomainError(`pad: pads must be pairs of integers ≥ 0, got ${show(entry)}`);
   const shape = a.shape.map((extent, i) => extent + pads[i]![0] + pads[i]![1]);
+  checkShape("pad", shape);
+  if (typeof value !== "number") throw new DomainError(`pad: value must be a number, got ${show(value)}`);
   const window = { start: pads.map(([before]) => before), step: a.shape.map(() => 1), count: a.shape };
   const inside = embed(a, { ...window, shape });
   if (value === 0) return inside;

@@ -1,7 +1,7 @@
 /** Softmax, its logarithm, and the logarithm of a sum of exponentials. */
 import { type DType, type TypedArray, allocate, floatDType } from "../array/dtype.js";
 import { type NdArray, dense, rowMajorData } from "../array/ndarray.js";
-import { normalizeAxis, sizeOf } from "../array/shape.js";
+import { axisOf, sizeOf } from "../array/shape.js";
 import * as js from "../exec/js/softmax.js";
 import * as wasm from "../exec/wasm/index.js";
 import { bindOne } from "../trace/bind.js";
@@ -72,10 +72,10 @@ export interface SoftmaxOptions {
   readonly axis?: number;
 }
 
-function alongAxis(primitive: Primitive, input: ArrayInput, { axis = -1 }: SoftmaxOptions): NdArray {
+function alongAxis(primitive: Primitive, input: ArrayInput, options: SoftmaxOptions): NdArray {
   const x = toArray(primitive.name, input);
   const a = convert(x, floatDType(x.dtype));
-  const at = normalizeAxis(primitive.name, axis, a.shape.length);
+  const at = axisOf(primitive.name, options, -1, a.shape.length);
   return moveAxis(bindOne(primitive, [moveAxis(a, at, -1)], undefined), -1, at);
 }
 

@@ -1,7 +1,8 @@
 /** Order: sorting, ranking, searching and quantiles. NaN counts as greater than every number, equal elements keep their order. */
+import { checkRecord, isNumber, show } from "../check.js";
 import { type DType, allocate, floatDType } from "../array/dtype.js";
 import { type NdArray, dense, rowMajorData } from "../array/ndarray.js";
-import { formatShape, normalizeAxis, sameShape, sizeOf } from "../array/shape.js";
+import { axisOf, formatShape, normalizeAxis, sameShape, sizeOf } from "../array/shape.js";
 import { DomainError, ShapeError } from "../errors.js";
 import { argsortRows, searchRow, sortRows } from "../exec/js/sort.js";
 import { bindOne } from "../trace/bind.js";
@@ -64,7 +65,8 @@ const sortPrimitive: Primitive<Order> = {
   batching: { kind: "leading" },
 };
 
-function alongAxis(primitive: Primitive<Order>, input: ArrayInput, { axis = -1, descending = false }: SortOptions): NdArray {
+function alongAxis(primitive: Primitive<Order>, input: ArrayInput, options: SortOptions): NdArray {
+  const { axis = -1, descending = false } = checkRecord(primitive.name, "options", options);
   const x = toArray(primitive.name, input);
   const at = normalizeAxis(primitive.name, axis, x.shape.length);
   return moveAxis(bindOne(primitive, [moveAxis(x, at, -1)], { descending }), -1, at);
@@ -128,9 +130,9 @@ export function argsort(x: ArrayInput, options: SortOptions = {}): NdArray {
  */
 export function topK(x: ArrayInput, k: number, options: { readonly axis?: number } = {}): { readonly values: NdArray; readonly indices: NdArray } {
   const a = toArray("topK", x);
-  const axis = normalizeAxis("topK", options.axis ?? -1, a.shape.length);
+  const axis = axisOf("topK", options, -1, a.shape.length);
   const extent = a.shape[axis]!;
-  if (!Number.isInteger(k) || k < 0 || k > extent) throw new DomainError(`topK: k must be an integer from 0 to ${extent}, got ${k}`);
+  if (!Number.isInteger(k) || k < 0 || k > extent) throw new DomainError(`topK: k must be an integer from 0 to ${extent}, got ${show(k)}`);
   const indices = sliceAxis(argsort(a, { axis, descending: true }), axis, 0, k);
   return { values: takeAlongAxis(a, indices, { axis }), indices };
 }
@@ -177,7 +179,7 @@ export function searchSorted(sorted: ArrayInput, values: ArrayInput, options: { 
   const leading = v.shape.slice(0, -1);
   const rows = s.shape.length === 1 && v.shape.length !== 1 ? broadcastTo(s, [...leading, s.shape[0]!]) : s;
   const lined = v.shape.length === 0 ? reshape(v, [1]) : v;
-  return reshape(bindOne(searchPrimitive, [rows, lined], { right: options.side === "right" }), v.shape);
+  return reshape(bindOne(searchPrimitive, [rows, lined], { right: checkRecord("searchSorted", "options", options).side === "right" }), v.shape);
 }
 
 /**
@@ -212,10 +214,10 @@ export interface QuantileOptions {
  * @category Sorting
  */
 export function quantile(x: ArrayInput, q: number, options: QuantileOptions = {}): NdArray {
-  if (!(q >= 0 && q <= 1)) throw new DomainError(`quantile: q must be in [0, 1], got ${q}`);
+  if (!(isNumber(q) && q >= 0 && q <= 1)) throw new DomainError(`quantile: q must be in [0, 1], got ${show(q)}`);
   const input = toArray("quantile", x);
   const a = convert(input, floatDType(input.dtype));
-  const flat = options.axis === undefined ? reshape(a, [a.size]) : a;
+  const flat = checkRecord("quantile", "options", options).axis === undefined ? reshape(a, [a.size]) : a;
   const axis = normalizeAxis("quantile", options.axis ?? 0, flat.shape.length);
   const n = flat.shape[axis]!;
   if (n === 0) throw new ShapeError(`quantile: axis ${axis} is empty (shape ${formatShape(a.shape)})`);

@@ -175,7 +175,7 @@ const digammaPrimitive = elementwise({
 });
 
 /**
- * The derivative $\psi(x) = \frac{d}{dx}\ln\Gamma(x)$ of each element.
+ * The derivative $\psi(x) = \frac{d}{dx}\ln\Gamma(x)$ of each element; NaN at the poles 0, −1, −2, ….
  *
  * @param x - any shape
  * @returns float array of the shape of `x`
@@ -226,7 +226,7 @@ const tetragammaPrimitive = elementwise({
 });
 
 /**
- * The third derivative $\psi_2(x)$ of $\ln\Gamma$ of each element; its own derivative is not provided and counts as zero.
+ * The third derivative $\psi_2(x)$ of $\ln\Gamma$ of each element, NaN at the poles 0, −1, −2, …; its own derivative is not provided and counts as zero.
  *
  * @param x - any shape
  * @returns float array of the shape of `x`

@@ -1,8 +1,9 @@
 /** Triangles and diagonals of matrices. */
+import { show } from "../check.js";
 import { type DType, allocate } from "../array/dtype.js";
 import { type NdArray, dense } from "../array/ndarray.js";
 import { formatShape } from "../array/shape.js";
-import { ShapeError } from "../errors.js";
+import { DomainError, ShapeError } from "../errors.js";
 import { type ArrayInput, toArray } from "../trace/input.js";
 import { where } from "./comparison.js";
 import { arange } from "./create.js";
@@ -15,6 +16,10 @@ function checkMatrix(fn: string, x: NdArray): [number, number] {
   const [n, m] = x.shape.slice(-2);
   if (n === undefined || m === undefined) throw new ShapeError(`${fn}: x must be a matrix or a stack of them, got shape ${formatShape(x.shape)}`);
   return [n, m];
+}
+
+function checkDiagonal(fn: string, k: number): void {
+  if (!Number.isFinite(k)) throw new DomainError(`${fn}: k must be a finite number, got ${show(k)}`);
 }
 
 function mask(n: number, m: number, keep: (i: number, j: number) => boolean): NdArray {
@@ -40,6 +45,7 @@ function mask(n: number, m: number, keep: (i: number, j: number) => boolean): Nd
  */
 export function triu(x: ArrayInput, k = 0): NdArray {
   const a = toArray("triu", x);
+  checkDiagonal("triu", k);
   const [n, m] = checkMatrix("triu", a);
   return where(
     mask(n, m, (i, j) => j - i >= k),
@@ -65,6 +71,7 @@ export function triu(x: ArrayInput, k = 0): NdArray {
  */
 export function tril(x: ArrayInput, k = 0): NdArray {
   const a = toArray("tril", x);
+  checkDiagonal("tril", k);
   const [n, m] = checkMatrix("tril", a);
   return where(
     mask(n, m, (i, j) => j - i <= k),

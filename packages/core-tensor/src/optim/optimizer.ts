@@ -1,4 +1,5 @@
 /** Optimisers as pairs of pure functions: `init` makes a state from parameters, `update` turns a gradient into a step and the next state. */
+import { checkRecord, isNumber, show } from "../check.js";
 import type { NdArray } from "../array/ndarray.js";
 import { DomainError } from "../errors.js";
 import { add, div, mul, square } from "../ops/arithmetic.js";
@@ -29,7 +30,7 @@ export interface Optimizer<State = unknown> {
 export type LearningRate = number | Schedule;
 
 function checkFraction(fn: string, name: string, value: number): void {
-  if (!(value >= 0 && value < 1)) throw new DomainError(`${fn}: ${name} must be in [0, 1), got ${value}`);
+  if (!(isNumber(value) && value >= 0 && value < 1)) throw new DomainError(`${fn}: ${name} must be in [0, 1), got ${show(value)}`);
 }
 
 const noSteps = (): StepCount => zeros([], { dtype: "int32" });
@@ -76,7 +77,7 @@ export interface SgdState {
  *
  * @param learningRate - $\eta$, see {@link LearningRate}
  * @param options - `momentum`: $\mu \in [0, 1)$, default 0; `nesterov`: look ahead by one step of the momentum, default false
- * @returns optimiser
+ * @returns optimiser; a state that it did not make gives an error or NaN
  * @throws `DomainError` when `momentum` is out of range
  * @example
  * ```ts
@@ -91,11 +92,12 @@ export interface SgdState {
  * @category Optimisers
  */
 export function sgd(learningRate: LearningRate, options: { readonly momentum?: number; readonly nesterov?: boolean } = {}): Optimizer<SgdState> {
-  const { momentum = 0, nesterov = false } = options;
+  const { momentum = 0, nesterov = false } = checkRecord("sgd", "options", options);
   checkFraction("sgd", "momentum", momentum);
   return {
     init: (params) => ({ step: noSteps(), velocity: momentum > 0 ? zerosLike(params) : null }),
     update<T>(grads: T, state: SgdState): [T, SgdState] {
+      checkRecord("sgd", "state", state);
       const rate = rateAt("sgd", learningRate, state.step);
       const velocity = momentum > 0 ? treeMap((v, g) => add(mul(momentum, v), g), state.velocity as T, grads) : undefined;
       const direction = velocity === undefined ? grads : nesterov ? treeMap((v, g) => add(mul(momentum, v), g), velocity, grads) : velocity;
@@ -134,7 +136,7 @@ export interface AdamOptions {
  *
  * @param learningRate - $\eta$, see {@link LearningRate}
  * @param options - see {@link AdamOptions}
- * @returns optimiser
+ * @returns optimiser; a state that it did not make gives an error or NaN
  * @throws `DomainError` when a decay is out of range
  * @example
  * ```ts
@@ -162,7 +164,7 @@ export function adam(learningRate: LearningRate, options: AdamOptions = {}): Opt
  *
  * @param learningRate - $\eta$, see {@link LearningRate}
  * @param options - see {@link AdamOptions}; `weightDecay`: $\lambda \ge 0$, default 0.01
- * @returns optimiser
+ * @returns optimiser; a state that it did not make gives an error or NaN
  * @throws `DomainError` when a decay is out of range
  * @example
  * ```ts
@@ -177,13 +179,14 @@ export function adam(learningRate: LearningRate, options: AdamOptions = {}): Opt
  * @category Optimisers
  */
 export function adamw(learningRate: LearningRate, options: AdamOptions & { readonly weightDecay?: number } = {}): Optimizer<AdamState> {
-  const { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, weightDecay = 0.01 } = options;
+  const { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, weightDecay = 0.01 } = checkRecord("adamw", "options", options);
   checkFraction("adam", "beta1", beta1);
   checkFraction("adam", "beta2", beta2);
-  if (!(weightDecay >= 0)) throw new DomainError(`adamw: weightDecay must be ≥ 0, got ${weightDecay}`);
+  if (!(isNumber(weightDecay) && weightDecay >= 0)) throw new DomainError(`adamw: weightDecay must be ≥ 0, got ${show(weightDecay)}`);
   return {
     init: (params) => ({ step: noSteps(), mean: zerosLike(params), square: zerosLike(params) }),
     update<T>(grads: T, state: AdamState, params: T): [T, AdamState] {
+      checkRecord("adamw", "state", state);
       const step = nextStep(state.step);
       const rate = rateAt("adam", learningRate, state.step);
       const mean = treeMap((m, g) => blend(beta1, m, g), state.mean as T, grads);
@@ -217,7 +220,7 @@ export interface RmspropState {
  *
  * @param learningRate - $\eta$, see {@link LearningRate}
  * @param options - `decay` of the mean square, in [0, 1), default 0.9; `epsilon`, default 1e-8
- * @returns optimiser
+ * @returns optimiser; a state that it did not make gives an error or NaN
  * @throws `DomainError` when `decay` is out of range
  * @example
  * ```ts
@@ -231,11 +234,12 @@ export interface RmspropState {
  * @category Optimisers
  */
 export function rmsprop(learningRate: LearningRate, options: { readonly decay?: number; readonly epsilon?: number } = {}): Optimizer<RmspropState> {
-  const { decay = 0.9, epsilon = 1e-8 } = options;
+  const { decay = 0.9, epsilon = 1e-8 } = checkRecord("rmsprop", "options", options);
   checkFraction("rmsprop", "decay", decay);
   return {
     init: (params) => ({ step: noSteps(), square: zerosLike(params) }),
     update<T>(grads: T, state: RmspropState): [T, RmspropState] {
+      checkRecord("rmsprop", "state", state);
       const rate = rateAt("rmsprop", learningRate, state.step);
       const squares = treeMap((v, g) => blend(decay, v, square(g)), state.square as T, grads);
       return [treeMap((g, v) => minus(rate, div(g, add(sqrt(v), epsilon))), grads, squares), { step: nextStep(state.step), square: squares }];
@@ -261,7 +265,7 @@ export function rmsprop(learningRate: LearningRate, options: { readonly decay?: 
  * @category Optimisers
  */
 export function clipByGlobalNorm<T>(grads: T, maxNorm: number): T {
-  if (!(maxNorm > 0)) throw new DomainError(`clipByGlobalNorm: maxNorm must be positive, got ${maxNorm}`);
+  if (!(isNumber(maxNorm) && maxNorm > 0)) throw new DomainError(`clipByGlobalNorm: maxNorm must be positive, got ${show(maxNorm)}`);
   const squares = treeLeaves(grads).map((g) => convert(sum(square(g)), "float64"));
   if (squares.length === 0) return grads;
   const norm = sqrt(squares.reduce(add));

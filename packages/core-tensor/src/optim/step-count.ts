@@ -1,4 +1,5 @@
 /** Numbers that depend on how many steps have been done, also where that is only known when a compiled program runs. */
+import { show } from "../check.js";
 import { allocate } from "../array/dtype.js";
 import { type NdArray, dense, rowMajorData } from "../array/ndarray.js";
 import { DomainError } from "../errors.js";
@@ -37,7 +38,7 @@ const schedulePrimitive: Primitive<ScheduleAttrs> = {
 };
 
 function checkRate(fn: string, value: number, step: StepCount): number {
-  if (!Number.isFinite(value)) throw new DomainError(`${fn}: learningRate must be finite, got ${value} at step ${String(step)}`);
+  if (!Number.isFinite(value)) throw new DomainError(`${fn}: learningRate must be finite, got ${show(value)} at step ${show(step)}`);
   return value;
 }
 

@@ -1,5 +1,7 @@
 /** Attention of one query over rows of keys and values that grow by one row at a time, as in a language model that writes. */
-import { ShapeError } from "../errors.js";
+import { checkRecord, show } from "../check.js";
+import { DomainError, ShapeError } from "../errors.js";
+import { checkFloats } from "./matrix.js";
 import { anyStore, layout } from "../exec/wasm/resident.js";
 
 /**
@@ -39,7 +41,13 @@ export interface CachedRows {
  * @category Pinned matrices
  */
 export function attendRows(query: Float32Array, cached: CachedRows): Float32Array<ArrayBuffer> {
-  const { keys, values, numKvHeads, headDim, start = 0, stop } = cached;
+  const { keys, values, numKvHeads, headDim, start = 0, stop } = checkRecord("attendRows", "cached", cached);
+  checkFloats("attendRows", "query", query);
+  checkFloats("attendRows", "keys", keys);
+  checkFloats("attendRows", "values", values);
+  for (const [name, value] of Object.entries({ numKvHeads, headDim, start, stop }))
+    if (!Number.isInteger(value)) throw new DomainError(`attendRows: ${name} must be an integer, got ${show(value)}`);
+  if (numKvHeads < 1 || headDim < 1) throw new ShapeError(`attendRows: numKvHeads and headDim must be ≥ 1, got ${numKvHeads} and ${headDim}`);
   const width = numKvHeads * headDim;
   if (!(start >= 0 && stop > start) || stop * width > Math.min(keys.length, values.length))
     throw new ShapeError(`attendRows: tokens ${start} to ${stop} need rows of ${width} numbers, got ${keys.length} keys and ${values.length} values`);

@@ -1,4 +1,5 @@
 /** The pinned matrix: a handle of weights that stay in WebAssembly memory, or in plain storage where that is off. */
+import { checkRecord, show } from "../check.js";
 import { type NdArray, dense, rowMajorData } from "../array/ndarray.js";
 import { formatShape } from "../array/shape.js";
 import { DTypeError, DomainError, IndexError, ShapeError } from "../errors.js";
@@ -59,6 +60,11 @@ export function contentsOf(fn: string, w: PinnedMatrix): Pinned {
 }
 
 /** Bytes of a weight. */
+/** Vectors come as they are stored, without a conversion. */
+export function checkFloats(fn: string, argument: string, x: Float32Array): void {
+  if (!(x instanceof Float32Array)) throw new DTypeError(`${fn}: ${argument} must be a Float32Array, got ${show(x)}`);
+}
+
 const WIDTH = { float32: 4, int16: 2, int8: 1 } as const;
 
 /**
@@ -82,9 +88,10 @@ const WIDTH = { float32: 4, int16: 2, int8: 1 } as const;
  * @category Pinned matrices
  */
 export function pinMatrix(w: ArrayInput, options: PinOptions = {}): PinnedMatrix {
-  const { dtype = "float32" } = options;
+  const { dtype = "float32" } = checkRecord("pinMatrix", "options", options);
   const a = toConcrete("pinMatrix", w, "w");
-  if (!(dtype in WIDTH)) throw new DTypeError(`pinMatrix: dtype must be float32, int16 or int8, got ${dtype as string}`);
+  if (typeof dtype !== "string" || !Object.hasOwn(WIDTH, dtype))
+    throw new DTypeError(`pinMatrix: dtype must be float32, int16 or int8, got ${show(dtype)}`);
   if (a.shape.length !== 2) throw new ShapeError(`pinMatrix: w must be a matrix, got shape ${formatShape(a.shape)}`);
   const [n, m] = a.shape as [number, number];
   const data = rowMajorData(a);
@@ -195,6 +202,7 @@ export function gatherPinned(w: PinnedMatrix, rows: Int32Array): PinnedMatrix {
 
 export function checkRows(fn: string, w: PinnedMatrix, rows: Int32Array): void {
   const [n] = w.shape;
+  if (!(rows instanceof Int32Array)) throw new DTypeError(`${fn}: rows must be an Int32Array, got ${show(rows)}`);
   for (let i = 0; i < rows.length; i++)
     if (!(rows[i]! >= 0 && rows[i]! < n)) throw new IndexError(`${fn}: rows[${i}] must be in 0 … ${n - 1}, got ${rows[i]}`);
 }

@@ -1,7 +1,8 @@
 /** Products of pinned matrices with vectors. Typed arrays in and out: a loop over tokens calls these thousands of times a second. */
+import { checkRecord } from "../check.js";
 import { ShapeError } from "../errors.js";
 import { layout } from "../exec/wasm/resident.js";
-import { type Pinned, type PinnedMatrix, checkRows, contentsOf, viewsOf } from "./matrix.js";
+import { type Pinned, type PinnedMatrix, checkFloats, checkRows, contentsOf, viewsOf } from "./matrix.js";
 
 /**
  * Options of products with pinned matrices.
@@ -37,7 +38,8 @@ const WIDE = 1 << 20;
  * @category Pinned matrices
  */
 export function dotRows(w: PinnedMatrix, x: Float32Array, options: PinnedProductOptions = {}): Float32Array<ArrayBuffer> {
-  const { rows } = options;
+  const { rows } = checkRecord("dotRows", "options", options);
+  checkFloats("dotRows", "x", x);
   const pinned = contentsOf("dotRows", w);
   const [all, m] = w.shape;
   if (x.length % m !== 0) throw new ShapeError(`dotRows: x must hold vectors of length ${m}, got ${x.length} numbers`);
@@ -65,7 +67,8 @@ export function dotRows(w: PinnedMatrix, x: Float32Array, options: PinnedProduct
  * @category Pinned matrices
  */
 export function combineRows(w: PinnedMatrix, x: Float32Array, options: PinnedProductOptions = {}): Float32Array<ArrayBuffer> {
-  const { rows } = options;
+  const { rows } = checkRecord("combineRows", "options", options);
+  checkFloats("combineRows", "x", x);
   const pinned = contentsOf("combineRows", w);
   const [all, m] = w.shape;
   const n = rows?.length ?? all;

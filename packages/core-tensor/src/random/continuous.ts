@@ -1,4 +1,5 @@
 /** Draws of real numbers. */
+import { checkList, checkRecord, isNumber, show } from "../check.js";
 import { allocate } from "../array/dtype.js";
 import { type NdArray, dense } from "../array/ndarray.js";
 import { type Shape, checkShape, sizeOf } from "../array/shape.js";
@@ -28,8 +29,9 @@ const ROWS_TAG = 0x726f7773;
  * @category Draws
  */
 export function uniform(key: RngKey, shape: Shape, options: DrawOptions & { readonly low?: number; readonly high?: number } = {}): NdArray {
-  const { low = 0, high = 1 } = options;
-  if (!(low <= high && Number.isFinite(high - low))) throw new DomainError(`uniform: low must not exceed high, got ${low} and ${high}`);
+  const { low = 0, high = 1 } = checkRecord("uniform", "options", options);
+  if (!(Number.isFinite(low) && Number.isFinite(high) && low <= high && high - low < Infinity))
+    throw new DomainError(`uniform: low must not exceed high, got ${show(low)} and ${show(high)}`);
   return draw("uniform", key, shape, floatOption("uniform", options), ({ uniform }) => low + (high - low) * uniform());
 }
 
@@ -51,9 +53,9 @@ export function uniform(key: RngKey, shape: Shape, options: DrawOptions & { read
  * @category Draws
  */
 export function normal(key: RngKey, shape: Shape, options: DrawOptions & { readonly mean?: number; readonly std?: number } = {}): NdArray {
-  const { mean = 0, std = 1 } = options;
-  if (!(std >= 0) || !Number.isFinite(mean + std))
-    throw new DomainError(`normal: mean must be finite and std finite and ≥ 0, got ${mean} and ${std}`);
+  const { mean = 0, std = 1 } = checkRecord("normal", "options", options);
+  if (!(Number.isFinite(mean) && Number.isFinite(std) && std >= 0))
+    throw new DomainError(`normal: mean must be finite and std finite and ≥ 0, got ${show(mean)} and ${show(std)}`);
   checkShape("normal", shape);
   const data = allocate(floatOption("normal", options), sizeOf(shape));
   const bits = streamBits("normal", key);
@@ -86,10 +88,10 @@ export function normal(key: RngKey, shape: Shape, options: DrawOptions & { reado
 export function normalRows(key: RngKey, shape: Shape, options: DrawOptions & { readonly firstRow?: number } = {}): NdArray {
   checkShape("normalRows", shape);
   const [rows, ...rest] = shape;
-  const { firstRow = 0 } = options;
+  const { firstRow = 0 } = checkRecord("normalRows", "options", options);
   if (rows === undefined) throw new ShapeError("normalRows: shape must have at least one axis, that of the rows");
   if (!Number.isInteger(firstRow) || firstRow < 0 || firstRow + rows > 2 ** 32)
-    throw new DomainError(`normalRows: firstRow must be an integer ≥ 0 and the last row below 2^32, got ${firstRow}`);
+    throw new DomainError(`normalRows: firstRow must be an integer ≥ 0 and the last row below 2^32, got ${show(firstRow)}`);
   const width = sizeOf(rest);
   const dtype = floatOption("normalRows", options);
   const data = allocate(dtype, rows * width);
@@ -124,8 +126,9 @@ export function normalRows(key: RngKey, shape: Shape, options: DrawOptions & { r
  * @category Draws
  */
 export function truncatedNormal(key: RngKey, shape: Shape, options: DrawOptions & { readonly low?: number; readonly high?: number } = {}): NdArray {
-  const { low = -2, high = 2 } = options;
-  if (!(low < high)) throw new DomainError(`truncatedNormal: low must be below high, got ${low} and ${high}`);
+  const { low = -2, high = 2 } = checkRecord("truncatedNormal", "options", options);
+  if (!(isNumber(low) && isNumber(high) && low < high))
+    throw new DomainError(`truncatedNormal: low must be below high, got ${show(low)} and ${show(high)}`);
   // in the upper tail the mirrored interval keeps the probabilities away from 1, where they lose digits
   const flip = low > 0;
   const [p, q] = flip ? [ndtr(-high), ndtr(-low)] : [ndtr(low), ndtr(high)];
@@ -152,8 +155,8 @@ export function truncatedNormal(key: RngKey, shape: Shape, options: DrawOptions 
  * @category Draws
  */
 export function exponential(key: RngKey, shape: Shape, options: DrawOptions & { readonly rate?: number } = {}): NdArray {
-  const { rate = 1 } = options;
-  if (!(rate > 0)) throw new DomainError(`exponential: rate must be positive, got ${rate}`);
+  const { rate = 1 } = checkRecord("exponential", "options", options);
+  if (!(isNumber(rate) && rate > 0)) throw new DomainError(`exponential: rate must be positive, got ${show(rate)}`);
   return draw("exponential", key, shape, floatOption("exponential", options), ({ uniform }) => -Math.log1p(-uniform()) / rate);
 }
 
@@ -212,8 +215,8 @@ function logGammaDraw(a: number, source: Stream): number {
  * @category Draws
  */
 export function gamma(key: RngKey, concentration: number, shape: Shape, options: DrawOptions = {}): NdArray {
-  if (!(concentration > 0 && Number.isFinite(concentration)))
-    throw new DomainError(`gamma: concentration must be positive and finite, got ${concentration}`);
+  if (!(Number.isFinite(concentration) && concentration > 0))
+    throw new DomainError(`gamma: concentration must be positive and finite, got ${show(concentration)}`);
   const next = concentration >= 1 ? gammaDraw : (a: number, source: Stream) => Math.exp(logGammaDraw(a, source));
   return draw("gamma", key, shape, floatOption("gamma", options), (source) => next(concentration, source));
 }
@@ -237,7 +240,8 @@ export function gamma(key: RngKey, concentration: number, shape: Shape, options:
  * @category Draws
  */
 export function beta(key: RngKey, a: number, b: number, shape: Shape, options: DrawOptions = {}): NdArray {
-  if (!(a > 0 && b > 0 && Number.isFinite(a + b))) throw new DomainError(`beta: a and b must be positive and finite, got ${a} and ${b}`);
+  if (!(Number.isFinite(a) && Number.isFinite(b) && a > 0 && b > 0))
+    throw new DomainError(`beta: a and b must be positive and finite, got ${show(a)} and ${show(b)}`);
   return draw("beta", key, shape, floatOption("beta", options), (source) => {
     const x = logGammaDraw(a, source);
     return 1 / (1 + Math.exp(logGammaDraw(b, source) - x));
@@ -262,8 +266,8 @@ export function beta(key: RngKey, a: number, b: number, shape: Shape, options: D
  * @category Draws
  */
 export function dirichlet(key: RngKey, concentrations: readonly number[], shape: Shape = [], options: DrawOptions = {}): NdArray {
-  if (concentrations.length === 0 || !concentrations.every((a) => a > 0 && Number.isFinite(a)))
-    throw new DomainError(`dirichlet: concentrations must be positive and finite, got [${concentrations.join(", ")}]`);
+  if (checkList("dirichlet", "concentrations", concentrations).length === 0 || !concentrations.every((a) => Number.isFinite(a) && a > 0))
+    throw new DomainError(`dirichlet: concentrations must be positive and finite, got ${show(concentrations)}`);
   checkShape("dirichlet", shape);
   const dtype = floatOption("dirichlet", options);
   const n = concentrations.length;

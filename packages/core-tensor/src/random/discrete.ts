@@ -1,7 +1,8 @@
 /** Draws of whole numbers, choices and orders. */
+import { checkList, checkRecord, isNumber, show } from "../check.js";
 import { type DType, type TypedArrayOf, allocate } from "../array/dtype.js";
 import { type NdArray, dense, rowMajorData } from "../array/ndarray.js";
-import { type Shape, checkShape, sizeOf } from "../array/shape.js";
+import { MAX_SIZE, type Shape, checkShape, sizeOf } from "../array/shape.js";
 import { DomainError, ShapeError } from "../errors.js";
 import { take } from "../ops/gather.js";
 import { qr } from "../linalg/qr.js";
@@ -27,7 +28,7 @@ import { type DrawOptions, draw, floatOption, stream } from "./stream.js";
  * @category Draws
  */
 export function bernoulli(key: RngKey, p: number, shape: Shape): NdArray<"bool"> {
-  if (!(p >= 0 && p <= 1)) throw new DomainError(`bernoulli: p must be in [0, 1], got ${p}`);
+  if (!(isNumber(p) && p >= 0 && p <= 1)) throw new DomainError(`bernoulli: p must be in [0, 1], got ${show(p)}`);
   return draw("bernoulli", key, shape, "bool", ({ uniform }) => Number(uniform() < p));
 }
 
@@ -50,7 +51,7 @@ export function bernoulli(key: RngKey, p: number, shape: Shape): NdArray<"bool">
  */
 export function randint(key: RngKey, low: number, high: number, shape: Shape): NdArray<"int32"> {
   if (!Number.isInteger(low) || !Number.isInteger(high) || low >= high || low < -(2 ** 31) || high > 2 ** 31)
-    throw new DomainError(`randint: low and high must be 32-bit integers with low < high, got ${low} and ${high}`);
+    throw new DomainError(`randint: low and high must be 32-bit integers with low < high, got ${show(low)} and ${show(high)}`);
   return draw("randint", key, shape, "int32", ({ uniform }) => low + Math.floor(uniform() * (high - low)));
 }
 
@@ -162,8 +163,8 @@ export interface ChoiceOptions {
  */
 export function choice(key: RngKey, n: number, shape: Shape, options: ChoiceOptions = {}): NdArray<"int32"> {
   checkShape("choice", shape);
-  if (!Number.isInteger(n) || n < 1) throw new DomainError(`choice: n must be an integer ≥ 1, got ${n}`);
-  const { replace = true, weights } = options;
+  if (!Number.isInteger(n) || n < 1 || n > MAX_SIZE) throw new DomainError(`choice: n must be an integer from 1 to 2^31 - 1, got ${show(n)}`);
+  const { replace = true, weights } = checkRecord("choice", "options", options);
   const size = sizeOf(shape);
   if (!replace) {
     if (weights !== undefined) throw new DomainError("choice: weights need replacement");
@@ -171,11 +172,11 @@ export function choice(key: RngKey, n: number, shape: Shape, options: ChoiceOpti
     return dense(shuffled("choice", key, n, size).slice(0, size), "int32", [...shape]);
   }
   if (weights === undefined) return randint(key, 0, n, shape);
-  if (weights.length !== n || !weights.every((w) => w >= 0 && Number.isFinite(w)))
-    throw new DomainError(`choice: weights must be ${n} finite numbers ≥ 0, got [${weights.slice(0, 5).join(", ")}]`);
+  if (checkList("choice", "weights", weights).length !== n || !weights.every((w) => Number.isFinite(w) && w >= 0))
+    throw new DomainError(`choice: weights must be ${n} finite numbers ≥ 0, got ${show(weights)}`);
   let total = 0;
   const ends = Float64Array.from(weights, (w) => (total += w));
-  if (!(total > 0 && total < Infinity)) throw new DomainError(`choice: weights must not all be 0 and their sum must be finite, got ${total}`);
+  if (!(total > 0 && total < Infinity)) throw new DomainError(`choice: weights must not all be 0 and their sum must be finite, got ${show(total)}`);
   return draw("choice", key, shape, "int32", ({ uniform }) => firstAbove(ends, uniform() * total));
 }
 
@@ -213,7 +214,7 @@ function firstAbove(ends: Float64Array, goal: number): number {
 export function orthogonal(key: RngKey, shape: Shape, options: DrawOptions = {}): NdArray {
   checkShape("orthogonal", shape);
   const [n, m] = shape;
-  if (n === undefined || m === undefined || shape.length !== 2) throw new ShapeError(`orthogonal: shape must be [n, m], got [${shape.join(", ")}]`);
+  if (n === undefined || m === undefined || shape.length !== 2) throw new ShapeError(`orthogonal: shape must be [n, m], got ${show(shape)}`);
   const dtype = floatOption("orthogonal", options);
   const tall = normal(key, n >= m ? [n, m] : [m, n], { dtype: "float64" });
   const q = toConcrete("orthogonal", qr(tall).q);

@@ -5,6 +5,7 @@
  * follow, in each of which every word in turn takes the 32-bit finaliser of MurmurHash3 of the sum of itself and its left neighbour.
  * Every step can be undone, so different words never lead from one key to the same key.
  */
+import { show } from "../check.js";
 import { DomainError } from "../errors.js";
 
 /**
@@ -12,6 +13,9 @@ import { DomainError } from "../errors.js";
  * @category Keys
  */
 export type RngKey = string & { readonly __rngKey: true };
+
+/** More keys than one list of them should hold. */
+const MAX_KEYS = 2 ** 24;
 
 type Words = [number, number, number, number];
 
@@ -52,7 +56,7 @@ function pack(words: Words): RngKey {
 /** The four words of a key. */
 export function unpack(fn: string, key: RngKey): Words {
   if (typeof key !== "string" || !/^[0-9a-f]{32}$/.test(key))
-    throw new DomainError(`${fn}: key must be made by key(seed), split or foldIn, got ${typeof key === "string" ? `"${key}"` : typeof key}`);
+    throw new DomainError(`${fn}: key must be made by key(seed), split or foldIn, got ${show(key)}`);
   return [0, 8, 16, 24].map((at) => Number.parseInt(key.slice(at, at + 8), 16) | 0) as Words;
 }
 
@@ -75,7 +79,7 @@ export function key(seed: number | string): RngKey {
   const words: Words = [0x243f6a88, 0x85a308d3 | 0, 0x13198a2e, 0x03707344];
   if (typeof seed === "string") absorbText(words, seed, TAG.seedText);
   else if (typeof seed === "number" && Number.isFinite(seed)) absorbNumber(words, seed, TAG.seedNumber);
-  else throw new DomainError(`key: seed must be a finite number or text, got ${String(seed)}`);
+  else throw new DomainError(`key: seed must be a finite number or text, got ${show(seed)}`);
   return pack(words);
 }
 
@@ -95,7 +99,8 @@ export function key(seed: number | string): RngKey {
  * @category Keys
  */
 export function split(parent: RngKey, count = 2): RngKey[] {
-  if (!Number.isInteger(count) || count < 0) throw new DomainError(`split: count must be an integer ≥ 0, got ${count}`);
+  if (!Number.isInteger(count) || count < 0 || count > MAX_KEYS)
+    throw new DomainError(`split: count must be an integer from 0 to 2^24, got ${show(count)}`);
   const words = unpack("split", parent);
   return Array.from({ length: count }, (_, i) => {
     const child: Words = [...words];
@@ -126,6 +131,6 @@ export function foldIn(parent: RngKey, data: number | string): RngKey {
   const words = unpack("foldIn", parent);
   if (typeof data === "string") absorbText(words, data, TAG.foldText);
   else if (typeof data === "number" && Number.isFinite(data)) absorbNumber(words, data, TAG.foldNumber);
-  else throw new DomainError(`foldIn: data must be a finite number or text, got ${String(data)}`);
+  else throw new DomainError(`foldIn: data must be a finite number or text, got ${show(data)}`);
   return pack(words);
 }

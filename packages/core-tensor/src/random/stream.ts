@@ -1,5 +1,6 @@
 /// <reference path="./seedrandom-alea.d.ts" />
 /** The stream behind every draw: seedrandom's Alea, seeded with the key. Never outlives a call. */
+import { checkRecord, show } from "../check.js";
 import alea from "seedrandom/lib/alea.js";
 import { type DType, type TypedArrayOf, allocate } from "../array/dtype.js";
 import { type NdArray, dense } from "../array/ndarray.js";
@@ -62,7 +63,7 @@ export function draw<D extends DType>(fn: string, key: RngKey, shape: Shape, dty
 }
 
 export function floatOption(fn: string, options: DrawOptions): "float32" | "float64" {
-  const { dtype = "float32" } = options;
-  if (dtype !== "float32" && dtype !== "float64") throw new DTypeError(`${fn}: dtype must be float32 or float64, got ${String(dtype)}`);
+  const { dtype = "float32" } = checkRecord(fn, "options", options);
+  if (dtype !== "float32" && dtype !== "float64") throw new DTypeError(`${fn}: dtype must be float32 or float64, got ${show(dtype)}`);
   return dtype;
 }

@@ -1,4 +1,7 @@
 /** Threefry-2x32: random bits computed from a key and a counter, in any order. */
+import { checkRecord, show } from "../check.js";
+import { allocate } from "../array/dtype.js";
+import { MAX_SIZE } from "../array/shape.js";
 import { DomainError } from "../errors.js";
 import { type NdArray, dense } from "../array/ndarray.js";
 import { type RngKey, unpack } from "./key.js";
@@ -95,11 +98,13 @@ export function threefryKey(fn: string, key: RngKey): [number, number] {
  * @category Draws
  */
 export function bits(key: RngKey, count: number, options: { readonly start?: number } = {}): NdArray<"int32"> {
-  const { start = 0 } = options;
-  if (!Number.isInteger(count) || count < 0) throw new DomainError(`bits: count must be an integer ≥ 0, got ${count}`);
-  if (!Number.isSafeInteger(start) || start < 0 || start % 2 !== 0) throw new DomainError(`bits: start must be an even integer ≥ 0, got ${start}`);
+  const { start = 0 } = checkRecord("bits", "options", options);
+  if (!Number.isInteger(count) || count < 0 || count > MAX_SIZE)
+    throw new DomainError(`bits: count must be an integer from 0 to 2^31 - 1, got ${show(count)}`);
+  if (!Number.isSafeInteger(start) || start < 0 || start % 2 !== 0)
+    throw new DomainError(`bits: start must be an even integer ≥ 0, got ${show(start)}`);
   const [k0, k1] = threefryKey("bits", key);
-  const data = new Int32Array(count);
+  const data = allocate("int32", count);
   const block = new Int32Array(2);
   for (let i = 0; i < count; i += 2) {
     const counter = (start + i) / 2;

@@ -1,4 +1,5 @@
 /** Derivatives held against finite differences. */
+import { checkFunction, checkList, checkRecord } from "../check.js";
 import { isFloat } from "../array/dtype.js";
 import type { NdArray } from "../array/ndarray.js";
 import { DomainError } from "../errors.js";
@@ -7,6 +8,7 @@ import { array, astype, item } from "../ops/create.js";
 import { sum } from "../ops/reduce.js";
 import { jvp } from "../transform/jvp.js";
 import { vjp } from "../transform/vjp.js";
+import { toArray } from "../trace/input.js";
 import { treeLeaves } from "../tree/tree.js";
 
 /**
@@ -44,8 +46,10 @@ export interface CheckGradsOptions {
  * @category Testing
  */
 export function checkGrads(f: (...args: NdArray[]) => unknown, primals: readonly NdArray[], options: CheckGradsOptions = {}): void {
-  const { order = 1, modes = ["forward", "reverse"], step = 1e-5 } = options;
-  const point = primals.map((x) => (isFloat(x.dtype) ? astype(x, "float64") : x));
+  checkFunction("checkGrads", "f", f);
+  checkList("checkGrads", "primals", primals);
+  const { order = 1, modes = ["forward", "reverse"], step = 1e-5 } = checkRecord("checkGrads", "options", options);
+  const point = primals.map((input, i) => toArray("checkGrads", input, `primals[${i}]`)).map((x) => (isFloat(x.dtype) ? astype(x, "float64") : x));
   const moving = point.flatMap((x, i) => (isFloat(x.dtype) ? [i] : []));
   const at = (xs: readonly NdArray[]): NdArray[] => {
     const args = [...point];

@@ -1,6 +1,6 @@
 /** Applying a primitive: the one door through which every operation goes. */
-import type { DenseArray, NdArray } from "../array/ndarray.js";
-import { TracerLeakError } from "../errors.js";
+import { type DenseArray, type NdArray, isLost } from "../array/ndarray.js";
+import { ShapeError, TracerLeakError } from "../errors.js";
 import type { Primitive } from "./primitive.js";
 import { Tracer } from "./tracer.js";
 
@@ -22,6 +22,8 @@ export function bindOne<A>(primitive: Primitive<A>, inputs: readonly NdArray[], 
 }
 
 function evaluate<A>(primitive: Primitive<A>, inputs: readonly DenseArray[], attrs: A): DenseArray[] {
+  for (const x of inputs)
+    if (isLost(x)) throw new ShapeError(`${primitive.name}: an array has no storage any more; was its buffer transferred to a worker?`);
   const outputs = primitive.shape(inputs, attrs);
   return primitive.wasm?.(inputs, attrs, outputs) ?? primitive.evaluate(inputs, attrs, outputs);
 }

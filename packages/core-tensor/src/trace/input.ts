@@ -1,11 +1,11 @@
 /** What public functions accept as an array, and how it becomes one. */
-import { describe } from "../check.js";
+import { show } from "../check.js";
 import { ConcretizationError, DTypeError, ShapeError } from "../errors.js";
 import { callerLocation } from "./location.js";
 import { Tracer } from "./tracer.js";
-import { type DType, type TypedArray, type TypedArrayOf, allocate, dtypeOf, weakDType } from "../array/dtype.js";
-import { DenseArray, type NdArray, checkBounds, dense } from "../array/ndarray.js";
-import { type Shape, checkShape, formatShape, sizeOf } from "../array/shape.js";
+import { type DType, type TypedArray, type TypedArrayOf, allocate, dtypeOf, isDetached, weakDType } from "../array/dtype.js";
+import { DenseArray, type NdArray, checkBounds, dense, isLost } from "../array/ndarray.js";
+import { type Shape, checkShape, sizeOf } from "../array/shape.js";
 
 /**
  * Numbers or booleans in lists, nested to any depth, all rows of one length.
@@ -76,13 +76,16 @@ export function toArray(fn: string, input: ArrayInput, argument = "x", beside?: 
     const data = input as unknown as TypedArray;
     return fromLike(fn, { data, shape: [data.length], stride: [1], offset: 0 }, argument);
   }
-  throw new DTypeError(`${fn}: ${argument} must be an array, an ndarray, a number or nested lists of numbers, got ${describe(input)}`);
+  throw new DTypeError(`${fn}: ${argument} must be an array, an ndarray, a number or nested lists of numbers, got ${show(input)}`);
 }
 
 /** Like {@link toArray}, but only for concrete values: a traced array is refused with advice. */
 export function toConcrete(fn: string, input: ArrayInput, argument = "x"): DenseArray {
   const x = toArray(fn, input, argument);
-  if (x instanceof DenseArray) return x;
+  if (x instanceof DenseArray) {
+    if (isLost(x)) throw new ShapeError(`${fn}: ${argument} has no storage any more; was its buffer transferred to a worker?`);
+    return x;
+  }
   const value = x instanceof Tracer ? x.concrete : undefined;
   if (value !== undefined) return toConcrete(fn, value, argument);
   throw new ConcretizationError(
@@ -102,14 +105,18 @@ function isNdArrayLike(x: unknown): x is NdArrayLike {
 
 /** Zero-copy where the storage is one we have; other storage (plain lists, 16-bit integers, …) is copied. */
 function fromLike(fn: string, like: NdArrayLike, argument: string): DenseArray {
+  for (const field of ["data", "shape", "stride"] as const)
+    if (typeof like[field] !== "object" || like[field] === null)
+      throw new DTypeError(`${fn}: ${argument}.${field} must be a list, got ${show(like[field])}`);
   const shape = Array.from(like.shape);
   const stride = Array.from(like.stride);
   checkShape(fn, shape, `${argument}.shape`);
-  const length = like.data.length;
-  if (length === 0 && sizeOf(shape) > 0)
-    throw new ShapeError(`${fn}: ${argument} has shape ${formatShape(shape)} but no storage; was its buffer transferred to a worker?`);
-  checkBounds(`${fn}: ${argument}`, length, shape, stride, like.offset);
+  const { length } = like.data;
+  if (!Number.isInteger(length) || length < 0) throw new DTypeError(`${fn}: ${argument}.data must have a length, got ${show(length)}`);
   const own = dtypeOf(like.data);
+  if (own !== undefined && isDetached(like.data as TypedArray))
+    throw new ShapeError(`${fn}: ${argument} has no storage; was its buffer transferred to a worker?`);
+  checkBounds(`${fn}: ${argument}`, length, shape, stride, like.offset);
   if (own !== undefined) {
     const dtype = like.dtype === "bool" && own === "uint8" ? "bool" : own;
     const raw = like.data as TypedArray | Uint8ClampedArray;
@@ -121,7 +128,11 @@ function fromLike(fn: string, like: NdArrayLike, argument: string): DenseArray {
   const copy = allocate(dtype, length);
   const source = like.data;
   const read = "get" in source && typeof source.get === "function" ? (i: number) => source.get(i) : (i: number) => (source as ArrayLike<number>)[i]!;
-  for (let i = 0; i < length; i++) copy[i] = read(i);
+  for (let i = 0; i < length; i++) {
+    const value = read(i);
+    if (typeof value !== "number") throw new DTypeError(`${fn}: ${argument}.data must hold numbers, got ${show(value)} at ${i}`);
+    copy[i] = value;
+  }
   return new DenseArray<DType>(copy, dtype, shape, stride, like.offset, sizeOf(shape));
 }
 
@@ -140,14 +151,14 @@ export function fromNested<D extends DType>(fn: string, list: readonly Nested[],
   const walk = (node: Nested, axis: number): void => {
     if (axis === shape.length) {
       if (typeof node !== "number" && typeof node !== "boolean")
-        throw new ShapeError(`${fn}: ${argument} must hold numbers in lists of equal length, got ${describe(node)} at depth ${axis}`);
+        throw new ShapeError(`${fn}: ${argument} must hold numbers in lists of equal length, got ${show(node)} at depth ${axis}`);
       if (typeof node === "number") booleans = false;
       values.push(Number(node));
       return;
     }
     if (!Array.isArray(node) || node.length !== shape[axis])
       throw new ShapeError(
-        `${fn}: ${argument} must hold lists of equal length; expected ${shape[axis]} entries at depth ${axis}, got ${Array.isArray(node) ? node.length : describe(node)}`,
+        `${fn}: ${argument} must hold lists of equal length; expected ${shape[axis]} entries at depth ${axis}, got ${Array.isArray(node) ? node.length : show(node)}`,
       );
     for (const child of node as readonly Nested[]) walk(child, axis + 1);
   };

@@ -1,4 +1,5 @@
 /** Forward-mode derivatives along a direction, and second derivatives along a direction. */
+import { checkFunction, checkList } from "../check.js";
 import type { NdArray } from "../array/ndarray.js";
 import { formatShape, sameShape } from "../array/shape.js";
 import { ShapeError } from "../errors.js";
@@ -26,6 +27,9 @@ import { asTree, grad } from "./vjp.js";
  * @category Transforms
  */
 export function jvp<Args extends unknown[], Y>(f: (...args: Args) => Y, primals: Args, tangents: Args): [Y, Y] {
+  checkFunction("jvp", "f", f);
+  checkList("jvp", "primals", primals);
+  checkList("jvp", "tangents", tangents);
   const trace = new ForwardTrace();
   const duals = primals.map((primal, i) => {
     const tree = asTree("jvp", primal);
@@ -78,6 +82,9 @@ export function jvp<Args extends unknown[], Y>(f: (...args: Args) => Y, primals:
  * @category Transforms
  */
 export function hvp<Args extends unknown[]>(f: (...args: Args) => NdArray, primals: Args, tangents: Args): Args {
+  checkFunction("hvp", "f", f);
+  checkList("hvp", "primals", primals);
+  checkList("hvp", "tangents", tangents);
   const gradient = grad(f, { argnums: primals.map((_, i) => i) });
   return jvp((...args: Args) => gradient(...args) as unknown as Args, primals, tangents)[1];
 }

@@ -1,4 +1,5 @@
 /** Reverse-mode derivatives: pullbacks, gradients, values with gradients. */
+import { checkFunction, checkList, checkRecord, show } from "../check.js";
 import { isFloat } from "../array/dtype.js";
 import { isNdArray, toArray, type ArrayInput } from "../trace/input.js";
 import type { NdArray } from "../array/ndarray.js";
@@ -71,6 +72,7 @@ export function vjp<Args extends unknown[], Y>(
   f: (...args: Args) => Y,
   ...primals: Args
 ): [Y, (cotangent: Y) => { [K in keyof Args]: Gradient<Args[K]> }] {
+  checkFunction("vjp", "f", f);
   const { tape, result, variables } = record(
     "vjp",
     f,
@@ -142,12 +144,13 @@ export function valueAndGrad<Args extends unknown[], V>(
   options: GradOptions & { readonly argnums: readonly number[] },
 ): (...args: Args) => [V, Gradient<Args[number]>[]];
 export function valueAndGrad(f: (...args: unknown[]) => unknown, options: GradOptions = {}): (...args: unknown[]) => [unknown, unknown] {
-  const argnums = options.argnums ?? 0;
-  const list = typeof argnums === "number" ? [argnums] : argnums;
+  const argnums = checkRecord("grad", "options", options).argnums ?? 0;
+  checkFunction("grad", "f", f);
+  const list = typeof argnums === "number" ? [argnums] : checkList("grad", "argnums", argnums);
   return (...args) => {
     for (const k of list)
       if (!Number.isInteger(k) || k < 0 || k >= args.length)
-        throw new DomainError(`grad: argnums names argument ${k}, but the function was called with ${args.length}`);
+        throw new DomainError(`grad: argnums names argument ${show(k)}, but the function was called with ${args.length}`);
     const { tape, result, variables } = record("grad", f, args, list);
     const output: unknown = Array.isArray(result) ? (result as unknown[])[0] : result;
     const y = checkScalar(output);
@@ -161,7 +164,7 @@ export function valueAndGrad(f: (...args: unknown[]) => unknown, options: GradOp
 }
 
 function checkScalar(y: unknown): NdArray {
-  if (!isNdArray(y)) throw new DTypeError(`grad: the function must return an array of one float, got ${y === null ? "null" : typeof y}`);
+  if (!isNdArray(y)) throw new DTypeError(`grad: the function must return an array of one float, got ${show(y)}`);
   if (y.size !== 1)
     throw new ShapeError(`grad: the function must return a single number, got shape ${formatShape(y.shape)}; reduce it with sum or mean, or use vjp`);
   if (!isFloat(y.dtype)) throw new DTypeError(`grad: the function must return a float, got ${y.dtype}`);

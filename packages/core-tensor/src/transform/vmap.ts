@@ -1,4 +1,5 @@
 /** A function of one member as a function of a whole batch. */
+import { checkFunction, checkRecord, show } from "../check.js";
 import type { NdArray } from "../array/ndarray.js";
 import { normalizeAxis } from "../array/shape.js";
 import { AxisError, ShapeError } from "../errors.js";
@@ -38,7 +39,8 @@ export interface VmapOptions {
  * @category Transforms
  */
 export function vmap<Args extends unknown[], Y>(f: (...args: Args) => Y, options: VmapOptions = {}): (...args: Args) => Y {
-  const { inAxes = 0, outAxes = 0 } = options;
+  checkFunction("vmap", "f", f);
+  const { inAxes = 0, outAxes = 0 } = checkRecord("vmap", "options", options);
   return (...args) => {
     const axes = args.map((_, i) => (typeof inAxes === "number" ? inAxes : (inAxes[i] ?? null)));
     const trees = args.map((argument) => asTree("vmap", argument));
@@ -76,7 +78,7 @@ export function vmap<Args extends unknown[], Y>(f: (...args: Args) => Y, options
 }
 
 function place(trace: BatchTrace, y: NdArray, outAxis: number): NdArray {
-  if (!Number.isInteger(outAxis)) throw new AxisError(`vmap: outAxes must be an integer, got ${String(outAxis)}`);
+  if (!Number.isInteger(outAxis)) throw new AxisError(`vmap: outAxes must be an integer, got ${show(outAxis)}`);
   const stacked = trace.stacked(y) ?? broadcastTo(y, [trace.batchSize, ...y.shape]);
   return moveAxis(stacked, 0, outAxis);
 }

@@ -1,4 +1,5 @@
 /** Trees: arrays in nested plain objects and lists, the form in which parameters, states and gradients travel. */
+import { checkFunction } from "../check.js";
 import type { NdArray } from "../array/ndarray.js";
 import { DomainError, ShapeError } from "../errors.js";
 import { isNdArray } from "../trace/input.js";
@@ -23,7 +24,7 @@ function isPlain(node: unknown): node is Record<string, unknown> {
  *
  * @param tree - arrays in nested objects and lists
  * @returns the arrays
- * @throws {@link DomainError} when the tree is nested deeper than 64 levels, as a cyclic one is
+ * @throws {@link DomainError} when the tree contains itself or is nested deeper than 64 levels
  * @example
  * ```ts
  * import { treeLeaves, zeros } from "@provably/core-tensor";
@@ -34,7 +35,7 @@ function isPlain(node: unknown): node is Record<string, unknown> {
  */
 export function treeLeaves(tree: Tree): NdArray[] {
   const leaves: NdArray[] = [];
-  walk("treeLeaves", tree, 0, (leaf) => {
+  walk("treeLeaves", tree, [], (leaf) => {
     leaves.push(leaf);
     return leaf;
   });
@@ -59,12 +60,13 @@ export function treeLeaves(tree: Tree): NdArray[] {
  * @category Trees
  */
 export function treeMap<T>(f: (...arrays: NdArray[]) => NdArray, tree: T, ...others: T[]): T {
+  checkFunction("treeMap", "f", f);
   const rest = others.map(treeLeaves);
   const count = treeLeaves(tree).length;
   for (const leaves of rest)
     if (leaves.length !== count) throw new ShapeError(`treeMap: trees must have the same structure, got ${count} and ${leaves.length} arrays`);
   let i = 0;
-  return walk("treeMap", tree, 0, (leaf) => {
+  return walk("treeMap", tree, [], (leaf) => {
     const k = i++;
     return f(leaf, ...rest.map((leaves) => leaves[k]!));
   }) as T;
@@ -73,14 +75,23 @@ export function treeMap<T>(f: (...arrays: NdArray[]) => NdArray, tree: T, ...oth
 /** The structure of `tree` filled with `leaves` in order. */
 export function treeFill<T>(tree: T, leaves: readonly unknown[]): T {
   let i = 0;
-  return walk("treeFill", tree, 0, () => leaves[i++]) as T;
+  return walk("treeFill", tree, [], () => leaves[i++]) as T;
 }
 
-function walk(fn: string, node: unknown, depth: number, onLeaf: (leaf: NdArray) => unknown): unknown {
+/** The way to the children of `node`, which neither repeats a node nor is longer than trees may be deep. */
+export function descend(fn: string, node: unknown, above: readonly unknown[]): readonly unknown[] {
+  if (above.includes(node)) throw new DomainError(`${fn}: tree contains itself, ${above.length} levels down`);
+  if (above.length > MAX_DEPTH) throw new DomainError(`${fn}: tree is nested deeper than ${MAX_DEPTH} levels`);
+  return [...above, node];
+}
+
+/** `above`: the nodes on the way from the root, of which none may come again. */
+function walk(fn: string, node: unknown, above: readonly unknown[], onLeaf: (leaf: NdArray) => unknown): unknown {
   if (isNdArray(node)) return onLeaf(node);
-  if (depth > MAX_DEPTH) throw new DomainError(`${fn}: tree is nested deeper than ${MAX_DEPTH} levels; is it cyclic?`);
-  if (Array.isArray(node)) return node.map((child) => walk(fn, child, depth + 1, onLeaf));
-  if (!isPlain(node)) return node;
-  const entries = Object.entries(node).map(([key, child]) => [key, walk(fn, child, depth + 1, onLeaf)] as const);
+  const isList = Array.isArray(node);
+  if (!isList && !isPlain(node)) return node;
+  const path = descend(fn, node, above);
+  if (isList) return node.map((child) => walk(fn, child, path, onLeaf));
+  const entries = Object.entries(node).map(([key, child]) => [key, walk(fn, child, path, onLeaf)] as const);
   return Object.fromEntries(entries);
 }

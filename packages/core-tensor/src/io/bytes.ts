@@ -1,0 +1,7 @@
+/** Bytes of files, and the check that they are some. */
+import { show } from "../check.js";
+import { FormatError } from "../errors.js";
+
+export function checkBytes(fn: string, argument: string, value: Uint8Array): void {
+  if (!(value instanceof Uint8Array)) throw new FormatError(`${fn}: ${argument} must be a Uint8Array, got ${show(value)}`);
+}
