@@ -7,48 +7,113 @@ import { codeBlocks, toStatements } from "../doctest.mjs";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const AsyncFunction = (async () => {}).constructor;
+const KEPT = 4;
 
-/** The entries of all packages, as users name them. */
-export const entries = readdirSync(`${root}packages`).flatMap((name) =>
-  Object.keys(JSON.parse(readFileSync(`${root}packages/${name}/package.json`, "utf8")).exports)
-    .filter((key) => key !== "./package.json")
-    .map((key) => `@provably/${name}${key.slice(1)}`),
-);
-
-/** Every exported function once, by entry and name; values that two entries share count for the first. */
-export async function publicFunctions() {
-  const seen = new Set();
-  const found = [];
-  for (const entry of entries)
-    for (const [name, value] of Object.entries(await import(entry))) {
-      if (typeof value !== "function" || seen.has(value) || /^class\b/.test(Function.prototype.toString.call(value))) continue;
-      seen.add(value);
-      found.push({ entry, name, f: value });
-    }
-  return found;
+/** The entries of all packages, as users name them; `only` keeps those of one package. */
+export function entriesOf(only = "") {
+  return readdirSync(`${root}packages`)
+    .filter((name) => name.includes(only))
+    .flatMap((name) =>
+      Object.keys(JSON.parse(readFileSync(`${root}packages/${name}/package.json`, "utf8")).exports)
+        .filter((key) => key !== "./package.json")
+        .map((key) => `@provably/${name}${key.slice(1)}`),
+    );
 }
 
-/** For each function the argument lists of its calls in the examples. */
-export async function recordedCalls() {
+const isClass = (value) => /^class\b/.test(Function.prototype.toString.call(value));
+
+/** Every exported function once, by entry and name (values that two entries share count for the first), and every class of errors. */
+export async function publicFunctions(only) {
+  const seen = new Set();
+  const functions = [];
+  const errors = [];
+  for (const entry of entriesOf(only))
+    for (const [name, value] of Object.entries(await import(entry))) {
+      if (typeof value !== "function" || seen.has(value)) continue;
+      seen.add(value);
+      if (!isClass(value)) functions.push({ entry, name, f: value });
+      else if (value.prototype instanceof Error) errors.push(value);
+    }
+  return { functions, errors };
+}
+
+/** What callbacks of examples threw: it is theirs, not the library's. */
+const thrown = new WeakSet();
+export const isFromCallback = (error) => typeof error === "object" && error !== null && thrown.has(error);
+
+const guards = new WeakMap();
+function guard(f) {
+  const mark = (error) => {
+    if (typeof error === "object" && error !== null) thrown.add(error);
+    throw error;
+  };
+  if (!guards.has(f))
+    guards.set(f, (...args) => {
+      try {
+        const result = f(...args);
+        return typeof result?.then === "function" ? result.then(undefined, mark) : result;
+      } catch (error) {
+        return mark(error);
+      }
+    });
+  return guards.get(f);
+}
+
+/**
+ * For each function the argument lists of its quickest calls in the examples. Functions that a call returned, alone or in a record
+ * (`grad(f)`, the `update` of an optimiser), are recorded under the name of what made them; devices are left out, their members are internal.
+ */
+export async function recordedCalls(only) {
   const calls = new Map();
+  const returned = new Map();
   const wrappers = new Map();
-  const wrap = (f) => {
-    if (typeof f !== "function" || /^class\b/.test(Function.prototype.toString.call(f))) return f;
-    if (!wrappers.has(f))
-      wrappers.set(f, (...args) => {
-        const list = calls.get(f) ?? [];
-        if (list.length < 4) calls.set(f, [...list, args]);
-        return f(...args);
-      });
+  const wrapped = new Set();
+  const keep = (f, args, ms) => {
+    const list = [...(calls.get(f) ?? []), { args, ms }];
+    calls.set(f, list.sort((a, b) => a.ms - b.ms).slice(0, KEPT)); // prettier-ignore
+  };
+  const keepReturned = (f, label) => {
+    const alike = [...returned.values()].filter((other) => other === label).length;
+    if (alike < KEPT && !/^core-tensor\/gpu/.test(label)) returned.set(f, label);
+    return wrap(f, label);
+  };
+  const wrap = (f, label) => {
+    if (isClass(f) || wrapped.has(f)) return f;
+    if (!wrappers.has(f)) {
+      const wrapper = (...given) => {
+        const args = given.map((x) => (typeof x === "function" && !wrapped.has(x) && !isClass(x) ? guard(x) : x));
+        const start = performance.now();
+        const result = f(...args);
+        const done = (value) => {
+          keep(f, args, performance.now() - start);
+          return args.includes(value) ? value : wrapResult(value, label);
+        };
+        return typeof result?.then === "function" ? result.then(done) : done(result);
+      };
+      wrapped.add(wrapper);
+      wrappers.set(f, wrapper);
+    }
     return wrappers.get(f);
+  };
+  const wrapResult = (value, label) => {
+    if (typeof value === "function" && Object.keys(value).length === 0) return keepReturned(value, `${label}(…)`);
+    if (typeof value !== "object" || value === null || Object.getPrototypeOf(value) !== Object.prototype || Object.isFrozen(value)) return value;
+    // in place: some records are known by identity
+    for (const [name, member] of Object.entries(value))
+      if (typeof member === "function" && !isClass(member) && !wrapped.has(member)) value[name] = keepReturned(member, `${label}(…).${name}`);
+    return value;
   };
   const load = async (from) => {
     const module = await import(from);
-    return from.startsWith("@provably/") ? Object.fromEntries(Object.entries(module).map(([name, value]) => [name, wrap(value)])) : module;
+    if (!from.startsWith("@provably/")) return module;
+    return Object.fromEntries(
+      Object.entries(module).map(([name, value]) => [name, typeof value === "function" ? wrap(value, `${from.slice(10)} ${name}`) : value]),
+    );
   };
-  const files = globSync(["packages/*/src/**/*.ts", "packages/*/README.md", "docs/guides/*.md"], { cwd: root });
+  const files = globSync([`packages/*${only ?? ""}*/src/**/*.ts`, `packages/*${only ?? ""}*/README.md`, "docs/guides/*.md"], { cwd: root }).sort();
   for (const file of files)
     for (const block of codeBlocks(readFileSync(root + file, "utf8"), file.endsWith(".md"))) {
+      if (only !== undefined && file.startsWith("docs/")) continue;
       const body = toStatements(block).replaceAll(/await import\(/g, "await load(");
       try {
         const { outputText } = ts.transpileModule(body, { compilerOptions: { target: "ES2022", module: "ESNext" } });
@@ -57,5 +122,14 @@ export async function recordedCalls() {
         // examples are tested elsewhere; here they only lend their calls
       }
     }
-  return calls;
+  return { calls, returned };
+}
+
+/** The functions whose doc comment speaks of NaN, by name: from them it is a documented value. */
+export function namesWithNan() {
+  const names = new Set();
+  for (const file of globSync("packages/*/src/**/*.ts", { cwd: root }))
+    for (const [, doc, name] of readFileSync(root + file, "utf8").matchAll(/\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\s*export (?:async )?function\*? (\w+)/g))
+      if (/NaN/.test(doc)) names.add(name);
+  return names;
 }

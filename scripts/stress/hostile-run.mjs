@@ -1,40 +1,58 @@
-// Runs the hostile calls in a worker under a watch: a call that lasts longer than the limit is a hang, is reported, and the rest goes on without it.
+// Runs the hostile calls in workers under a watch: a call that lasts longer than the limit is a hang, is reported, and the rest goes on without it.
 import { Worker } from "node:worker_threads";
-import { publicFunctions } from "./calls.mjs";
 
-export async function hostileCalls({ callsEach, seed = 1, limitMs = 20_000, only }) {
-  const functions = await publicFunctions();
+const MAX_TARGETS = 10_000;
+
+/** `total` calls over all functions, shared among `shards` workers; each function has at most `msEach` milliseconds for its share. */
+export async function hostileCalls({ total, functions, shards = 2, seed = 1, msEach = 2000, limitMs = 20_000, only }) {
+  const results = await Promise.all(
+    Array.from({ length: shards }, (_, shard) =>
+      runShard({ shard, shards, seed, msEach, only, total: Math.ceil(total / shards), callsEach: Math.ceil(total / functions) }, limitMs),
+    ),
+  );
+  return {
+    calls: results.reduce((n, r) => n + r.calls, 0),
+    targets: results.reduce((n, r) => n + r.targets, 0),
+    faults: results.flatMap((r) => r.faults),
+    silent: results.flatMap((r) => r.silent),
+  };
+}
+
+async function runShard(options, limitMs) {
+  const counts = new SharedArrayBuffer(4 * MAX_TARGETS);
+  const done = new Int32Array(counts);
+  const calls = () => done.reduce((a, b) => a + b, 0);
   const skip = [];
   const faults = [];
-  let total = 0;
   for (;;) {
-    const position = new SharedArrayBuffer(8);
-    const at = new Int32Array(position);
     const worker = new Worker(new URL("./hostile-worker.mjs", import.meta.url), {
-      workerData: { position, callsEach, seed, skip, only },
-      resourceLimits: { maxOldGenerationSizeMb: 4096 },
+      workerData: { ...options, counts, skip },
+      resourceLimits: { maxOldGenerationSizeMb: 2048 },
     });
+    let at;
     const outcome = await new Promise((resolve) => {
       let last = -1;
       let since = Date.now();
-      const watch = setInterval(() => {
-        if (at[1] !== last) [last, since] = [at[1], Date.now()];
-        else if (at[1] > 0 && Date.now() - since > limitMs) finish({ hang: at[0] });
-      }, 250);
       const finish = (result) => {
         clearInterval(watch);
         resolve(result);
       };
-      worker.on("message", ({ fault, done }) => (fault ? faults.push(fault) : finish({ done })));
-      worker.on("error", (error) => finish({ crash: at[0], error }));
+      const watch = setInterval(() => {
+        const now = calls();
+        if (now !== last) [last, since] = [now, Date.now()];
+        else if (at !== undefined && Date.now() - since > limitMs) finish({ fault: `did not return within ${limitMs / 1000} s` });
+      }, 250);
+      worker.on("message", ({ fault, enter, finished }) => {
+        if (enter) at = enter;
+        if (fault) faults.push(fault);
+        if (finished) finish({ finished });
+      });
+      worker.on("error", (error) => finish({ fault: `crashes: ${error.message}`, error }));
     });
     await worker.terminate();
-    total += at[1];
-    if (outcome.done) return { ...outcome.done, total, faults };
-    const i = outcome.hang ?? outcome.crash;
-    const { entry, name } = functions[i];
-    faults.push({ entry, name, what: outcome.error ? `crashes: ${outcome.error.message}` : `did not return within ${limitMs / 1000} s`, args: "" });
-    // go on behind the culprit
-    skip.push(...Array.from({ length: i + 1 }, (_, k) => k).filter((k) => !skip.includes(k)));
+    if (outcome.finished) return { ...outcome.finished, calls: calls(), faults };
+    if (at === undefined) throw outcome.error;
+    faults.push({ entry: at.entry, name: at.name, what: outcome.fault, args: "" });
+    skip.push(at.i); // go on behind the culprit
   }
 }

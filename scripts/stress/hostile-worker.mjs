@@ -1,67 +1,92 @@
-// Calls every public function with spoilt arguments and reports what is neither a result nor a typed error. Shares its position with the watcher.
+// Calls public functions with spoilt arguments and reports what is neither a result nor a typed error. Shares its count with the watcher.
 import { parentPort, workerData } from "node:worker_threads";
-import { publicFunctions, recordedCalls } from "./calls.mjs";
-import { generator, spoiltArguments } from "./hostile.mjs";
+import { isFromCallback, namesWithNan, publicFunctions, recordedCalls } from "./calls.mjs";
+import { freezeDeep, generator, isTame, print, spoiltArguments, hasNan } from "./hostile.mjs";
 
-const { position, callsEach, seed, skip, only } = workerData;
-const at = new Int32Array(position);
-const functions = await publicFunctions();
-const calls = await recordedCalls();
+const { counts, shard, shards, callsEach, msEach, total, seed, skip, only } = workerData;
+const done = new Int32Array(counts);
+const { functions, errors } = await publicFunctions(only);
+const { calls, returned } = await recordedCalls(only);
+/* global clearTimeout */
+/** The one function that writes into an argument, as its name says; the one that runs for as long as the caller's condition holds. */
+const WRITES = new Set(["copyInto"]);
+const ENDLESS = new Set(["whileLoop"]);
+const mayBeNan = namesWithNan();
+const exported = new Set(functions.map(({ f }) => f));
+const targets = [
+  ...functions,
+  ...[...returned].filter(([f]) => !exported.has(f) && calls.has(f)).map(([f, label]) => ({ entry: `@provably/${label.split(" ")[0]}`, name: label.split(" ")[1], f })),
+].filter(({ name }, i) => i % shards === shard && !ENDLESS.has(name)); // prettier-ignore
 
-/** What the caller passed in, to be found unchanged: a print of plain data and of typed arrays, short enough to take at every call. */
-function print(x, depth = 0, seen = new Set()) {
-  if (typeof x === "number") return Object.is(x, -0) ? "-0" : String(x);
-  if (typeof x !== "object" || x === null || seen.has(x) || depth > 5) return typeof x;
-  seen.add(x);
-  if (ArrayBuffer.isView(x) && !(x instanceof DataView)) return `${x.constructor.name}:${x.length}:${Array.prototype.slice.call(x, 0, 50).join()}`;
-  if (Array.isArray(x))
-    return `[${x
-      .slice(0, 50)
-      .map((y) => print(y, depth + 1, seen))
-      .join()}]`;
-  return `{${Object.keys(x)
-    .slice(0, 30)
-    .map((k) => `${k}:${print(x[k], depth + 1, seen)}`)
-    .join()}}`;
-}
+const isTyped = (error) => errors.some((type) => error instanceof type) || typeof error?.code === "string" && /^ERR_[A-Z]+$/.test(error.code) && error instanceof Error && error.constructor !== TypeError && error.constructor !== RangeError; // prettier-ignore
+/** Errors of the caller's own making: they pass through unchanged. */
+const ours = (error) =>
+  isFromCallback(error) || error?.message === "the caller's own" || /has been revoked/.test(error?.message) || error?.name === "AbortError";
+const roots = [Object.prototype, Array.prototype, Function.prototype].map((proto) => [proto, Reflect.ownKeys(proto).length]);
+const say = (error) => `${error?.name}: ${String(error?.message ?? error).slice(0, 160)}`;
 
-const isTyped = (error) => typeof error?.code === "string" && /^(ERR_)?[A-Z_]+$/.test(error.code);
-const ours = (error) => error?.message === "the callback's own";
+let current;
+process.on("unhandledRejection", (error) => ours(error) || parentPort.postMessage({ fault: { ...current, what: `leaves a rejection unhandled: ${say(error)}`, args: "" } })); // prettier-ignore
 
-let total = 0;
-for (const [i, { entry, name, f }] of functions.entries()) {
-  if (skip.includes(i) || (only && !`${entry} ${name}`.includes(only))) continue;
-  const valid = calls.get(f) ?? [];
-  const pick = generator(seed * 7919 + i);
-  for (let k = 0; k < callsEach; k++) {
-    Atomics.store(at, 0, i);
-    Atomics.add(at, 1, 1);
-    const args = spoiltArguments(valid, pick);
-    const before = print(args);
-    const fault = (what) => parentPort.postMessage({ fault: { entry, name, what, args: before.slice(0, 300) } });
-    try {
-      const result = f(...args);
-      if (typeof result?.then === "function")
-        await Promise.race([
-          result.then(undefined, (error) => { if (!isTyped(error) && !ours(error)) fault(`rejects with ${error?.name}: ${String(error?.message ?? error).slice(0, 160)}`); }),
-          new Promise((resolve) => setTimeout(resolve, 2000).unref()),
-        ]); // prettier-ignore
-      else if (typeof result?.next === "function") {
-        try {
-          for (let n = 0; n < 3; n++) await result.next();
-        } finally {
-          await result.return?.();
-        }
+async function call({ entry, name, f }, valid, pick) {
+  const args = spoiltArguments(valid, pick);
+  if (pick(4) === 0) freezeDeep(args);
+  const before = print(args);
+  const fault = (what) => parentPort.postMessage({ fault: { entry, name, what, args: before.slice(0, 400) } });
+  const judge = (error, verb) => {
+    if (!isTyped(error) && !ours(error)) fault(`${verb} ${say(error)}`);
+  };
+  const look = (value) => {
+    if (!mayBeNan.has(name.split("(")[0]) && isTame(args) && hasNan(value)) fault("gives NaN for finite input");
+  };
+  try {
+    const result = f(...args);
+    if (typeof result?.then === "function") {
+      let timer;
+      const late = new Promise((resolve) => (timer = setTimeout(resolve, 2000)));
+      await Promise.race([result.then(look, (error) => judge(error, "rejects with")), late]);
+      clearTimeout(timer);
+    } else if (typeof result?.next === "function") {
+      try {
+        for (let n = 0; n < 3; n++) await result.next();
+      } finally {
+        await result.return?.();
       }
-    } catch (error) {
-      if (!isTyped(error) && !ours(error)) fault(`throws ${error?.name}: ${String(error?.message ?? error).slice(0, 160)}`);
-    }
-    if (print(args) !== before) fault("changed its argument");
-    if ({}.polluted !== undefined) {
-      delete Object.prototype.polluted;
-      fault("polluted the prototype");
-    }
-    total++;
+    } else look(result);
+  } catch (error) {
+    judge(error, "throws");
   }
+  if (print(args) !== before && !WRITES.has(name)) fault("changed its argument");
+  for (const [proto, size] of roots)
+    if (Reflect.ownKeys(proto).length !== size || {}.polluted !== undefined) {
+      delete Object.prototype.polluted;
+      fault("polluted a prototype");
+    }
 }
-parentPort.postMessage({ done: { total, functions: functions.length, exampled: functions.filter(({ f }) => calls.has(f)).length, silent: functions.filter(({ f }) => !calls.has(f)).map(({ entry, name }) => `${entry} ${name}`) } }); // prettier-ignore
+
+async function batch(i, wanted, msLimit, salt) {
+  const target = targets[i];
+  current = { entry: target.entry, name: target.name };
+  parentPort.postMessage({ enter: { i, ...current } });
+  const valid = (calls.get(target.f) ?? []).map(({ args }) => args);
+  const pick = generator(seed * 7919 + i * shards + shard + salt);
+  const start = performance.now();
+  let k = 0;
+  while (k < wanted && (k === 0 || performance.now() - start < msLimit)) {
+    Atomics.add(done, i, 1);
+    await call(target, valid, pick);
+    k++;
+  }
+  return performance.now() - start < msLimit;
+}
+
+// every function gets its share, as far as its time allows; what the slow ones leave goes to the quick ones
+const quick = [];
+for (let i = 0; i < targets.length; i++) if (!skip.includes(i) && (done[i] >= callsEach || (await batch(i, callsEach, msEach, 0)))) quick.push(i);
+for (let round = 1; round < 20 && quick.length > 0; round++) {
+  const missing = total - done.reduce((a, b) => a + b, 0);
+  if (missing <= 0) break;
+  const each = Math.ceil(missing / quick.length);
+  for (let k = quick.length - 1; k >= 0; k--) if (!(await batch(quick[k], each, 2 * msEach, round * 104729))) quick.splice(k, 1);
+}
+parentPort.postMessage({ finished: { targets: targets.length, silent: targets.filter(({ f }) => !calls.has(f)).map(({ entry, name }) => `${entry} ${name}`) } }); // prettier-ignore

@@ -10,10 +10,11 @@ const root = fileURLToPath(new URL("../../", import.meta.url));
 const [only, calls] = process.argv.slice(2);
 let failures = 0;
 
-const functions = await publicFunctions();
+const filter = only === "hostile" ? undefined : only;
+const { functions } = await publicFunctions(filter);
 const total = Number(calls ?? 1e6);
 console.log(`hostile calls: ${total} over ${functions.length} functions …`);
-const result = await hostileCalls({ callsEach: Math.ceil(total / functions.length), ...(only && only !== "hostile" && { only }) });
+const result = await hostileCalls({ total, functions: functions.length, only: filter, seed: Number(process.env.STRESS_SEED ?? 1) });
 const kinds = new Map();
 for (const fault of result.faults) {
   const kind = `${fault.entry} ${fault.name} ${fault.what.replaceAll(/\d+/g, "#")}`;
@@ -22,7 +23,7 @@ for (const fault of result.faults) {
 for (const [kind, list] of [...kinds].sort((a, b) => b[1].length - a[1].length))
   console.log(`  ${list.length}×  ${kind}\n      e.g. ${list[0].args.slice(0, 160)}`);
 console.log(
-  `${result.total} calls, ${result.faults.length} neither a result nor a typed error; ${result.silent.length} functions without an example: ${result.silent.join(", ")}`,
+  `${result.calls} calls of ${result.targets} functions (those that functions return included), ${result.faults.length} neither a result nor a typed error; ${result.silent.length} functions without an example: ${result.silent.join(", ")}`,
 );
 failures += result.faults.length;
 
