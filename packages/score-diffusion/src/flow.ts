@@ -1,10 +1,10 @@
 /** The probability flow itself, integrated until nothing changes: what deterministic samplers approximate. */
-import { DomainError, type NdArray, div, mul } from "@provably/core-tensor";
-import type { NoiseLevel } from "./schedule/level.js";
+import { DomainError, type NdArray, checkRecord, div, mul } from "@provably/core-tensor";
+import { arrayOf, checkCount } from "./internal/check.js";
+import { type NoiseLevel, checkLevel } from "./schedule/level.js";
 import { levelOfLambda } from "./schedule/level.js";
-import { checkCount } from "./schedule/schedule.js";
 import { combine } from "./sampler/sampler.js";
-import { type Model, convertPrediction } from "./score/prediction.js";
+import { type Model, checkModel, predict } from "./score/prediction.js";
 
 /**
  * The end of the probability flow that starts at `x`: with $u = x/\alpha$ and $\lambda = \ln(\alpha/\sigma)$ the flow is
@@ -32,17 +32,21 @@ import { type Model, convertPrediction } from "./score/prediction.js";
  * @category Samplers
  */
 export function probabilityFlow(model: Model, x: NdArray, from: NoiseLevel, to: NoiseLevel, options: { readonly numSteps?: number } = {}): NdArray {
-  const { numSteps = 400 } = options;
+  const { numSteps = 400 } = checkRecord("probabilityFlow", "options", options);
+  checkModel("probabilityFlow", model);
+  arrayOf("probabilityFlow", "x", x);
   checkCount("probabilityFlow", "numSteps", numSteps, 1);
-  for (const { alpha, sigma } of [from, to])
+  for (const [name, level] of Object.entries({ from, to })) {
+    const { alpha, sigma } = checkLevel("probabilityFlow", level, name);
     if (!(sigma > 0 && alpha > 0 && Math.abs(alpha * alpha + sigma * sigma - 1) < 1e-9))
       throw new DomainError(`probabilityFlow: levels must be variance-preserving with noise, got alpha = ${alpha}, sigma = ${sigma}`);
+  }
   const [start, end] = [Math.log(from.alpha / from.sigma), Math.log(to.alpha / to.sigma)];
   const h = (end - start) / numSteps;
   const slope = (u: NdArray, lambda: number): NdArray => {
     const level = levelOfLambda(lambda);
     const point = mul(level.alpha, u);
-    const eps = convertPrediction(model.evaluate(point, level), model.prediction, "eps", point, level);
+    const eps = predict("probabilityFlow", model, point, level, "eps");
     return mul(-level.sigma / level.alpha, eps);
   };
   let u = div(x, from.alpha);

@@ -7,19 +7,21 @@ import {
   add,
   array,
   astype,
+  checkRecord,
   div,
   mul,
   reshape,
+  show,
   sign,
   square,
   sub,
   sum,
 } from "@provably/core-tensor";
 import { type RngKey, foldIn, normalRows } from "@provably/core-tensor/random";
-import { type NoiseLevel, lambdaOf, levelOfLambda } from "./schedule/level.js";
-import { checkCount } from "./schedule/schedule.js";
+import { checkCount, checkNumbers } from "./internal/check.js";
+import { type NoiseLevel, checkLevel, lambdaOf, levelOfLambda } from "./schedule/level.js";
 import { denoised } from "./score/denoiser.js";
-import type { Model } from "./score/prediction.js";
+import { type Model, checkModel } from "./score/prediction.js";
 
 /**
  * How the divergence of the flow is found: `exact`, one pullback for each coordinate; or `hutchinson`, the mean of $v^\top J v$ over random signs $v$, held fixed along
@@ -78,11 +80,13 @@ export interface LikelihoodResult {
  * @category Likelihood
  */
 export function logLikelihood(model: Model, x: ArrayInput, level: NoiseLevel, options: LikelihoodOptions = {}): LikelihoodResult {
-  const { divergence = { kind: "exact" }, numSteps = 50, lambdaMin = -6 } = options;
+  const { divergence = { kind: "exact" }, numSteps = 50, lambdaMin = -6 } = checkRecord("logLikelihood", "options", options);
+  checkModel("logLikelihood", model);
+  checkNumbers("logLikelihood", { lambdaMin });
   const points = astype(x, "float64");
   if (points.shape.length < 2) throw new ShapeError(`logLikelihood: x must be [n, …], got [${points.shape.join(", ")}]`);
   checkCount("logLikelihood", "numSteps", numSteps, 1);
-  const { alpha, sigma } = level;
+  const { alpha, sigma } = checkLevel("logLikelihood", level);
   if (!(sigma > 0 && alpha > 0 && Math.abs(alpha * alpha + sigma * sigma - 1) < 1e-9))
     throw new DomainError(`logLikelihood: level must be variance-preserving with noise, got alpha = ${alpha}, sigma = ${sigma}`);
   const start = lambdaOf(level);
@@ -124,13 +128,14 @@ export function logLikelihood(model: Model, x: ArrayInput, level: NoiseLevel, op
 
 /** Cotangents whose products with the Jacobian add up to the trace, or are right on average. */
 function probesOf(divergence: Divergence, x: NdArray): NdArray[] {
+  checkRecord("logLikelihood", "divergence", divergence);
   if (divergence.kind === "hutchinson") {
     const { numProbes = 1 } = divergence;
     checkCount("logLikelihood", "numProbes", numProbes, 1);
     return Array.from({ length: numProbes }, (_, i) => sign(normalRows(foldIn(divergence.key, i), x.shape, { dtype: "float64" })));
   }
   if (divergence.kind !== "exact")
-    throw new DomainError(`logLikelihood: divergence must be exact or hutchinson, got ${String((divergence as { kind: unknown }).kind)}`);
+    throw new DomainError(`logLikelihood: divergence must be exact or hutchinson, got ${show((divergence as { kind: unknown }).kind)}`);
   const d = x.size / Math.max(1, x.shape[0]!);
   return Array.from({ length: d }, (_, j) => {
     const row = new Float64Array(d);

@@ -52,6 +52,6 @@ describe("denoised", () => {
     const broken = (output: number[][]): Model => ({ prediction: "x0", evaluate: () => f64(output), vjp: (_, __, c) => c });
     expect(() => denoised(broken([[NaN, 0]]), array([[0, 0]]), levelOf(0.5))).toThrow(/denoised: the model returned NaN/);
     expect(() => denoised(broken([[1]]), array([[0, 0]]), levelOf(0.5))).toThrow(/shape of its input \[1, 2\], got \[1, 1\]/);
-    expect(() => denoised(mixture, x, levelOf(0))).toThrow(/denoised: alpha must be positive/);
+    expect(() => denoised(mixture, x, levelOf(0))).toThrow(/denoised: level.alpha must be positive/);
   });
 });

@@ -94,6 +94,17 @@ describe("perturbScore", () => {
     expect(Math.abs(jacobian / (3 * ((2 * Math.SQRT2) / Math.PI)) - 1)).toBeLessThan(0.05);
   });
 
+  it("moves the law of the flow by what a constant error does to a standard normal one", () => {
+    const normals = gaussianMixture({ weights: [1], means: [[0]], variances: [1] });
+    const schedule = paperSchedule(20);
+    const { flowVariation } = scoreErrors(perturbScore(normals, key(3), { l2: 0.2 }), normals, key(4), schedule, { numSamples: 2000 });
+    // every noised law is N(0, 1): ∇·e = 0 and E|e s| = 0.2 E|x|, so ¼ · 0.2 √(2/π) ln(ᾱ₁/ᾱ_T)
+    const { alphaBar } = schedule;
+    const exact = 0.05 * Math.sqrt(2 / Math.PI) * Math.log(alphaBar[0]! / alphaBar[19]!);
+    // 2000 samples a step: a mean of |x| within 0.76/√2000 of its own, 5 sd at one step
+    expect(Math.abs(flowVariation / exact - 1)).toBeLessThan(0.05);
+  });
+
   it("is exact without an error, and the same for the same key", () => {
     const level = levelOf(0.5);
     expect(toNested(perturbScore(plane, key(0), { l2: 0 }).evaluate(x, level))).toEqual(toNested(mixtureScore(plane, x, level)));

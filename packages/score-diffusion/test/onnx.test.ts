@@ -86,8 +86,8 @@ describe("onnxModel", () => {
 
   it("names what does not fit", async () => {
     const session = (await ort.InferenceSession.create(scaledBy(FLOAT))) as unknown as OnnxSession;
-    expect(() => onnxModel(runtime, session, { sampleInput: "image" })).toThrow(/no input image, only x, t/);
-    expect(() => onnxModel(runtime, session, { output: "z" })).toThrow(/no output z/);
+    expect(() => onnxModel(runtime, session, { sampleInput: "image" })).toThrow(/no input "image", only x, t/);
+    expect(() => onnxModel(runtime, session, { output: "z" })).toThrow(/no output "z"/);
     await expect(model.evaluate(full([2, 5], 0), levelOf(0.5))).rejects.toThrow(/rowShape/);
     const trouble: unknown = await loadOnnxModel(new Uint8Array(9), { runtime }).catch((error: unknown) => error);
     expect(trouble).toBeInstanceOf(DomainError);

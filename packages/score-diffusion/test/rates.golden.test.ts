@@ -13,6 +13,7 @@ import {
   ddim,
   ddpm,
   levelOf,
+  gaussianMixture,
   marginalTv1d,
   paperSchedule,
   pathKl1d,
@@ -124,6 +125,17 @@ describe.skipIf(golden === undefined)("golden rates", () => {
     // 7000 points on [−12, 12], in NumPy: 0.10706791; on [−5, 5] the same code gives 0.10769
     const { gmm1, c0, c1 } = golden!._meta;
     expect(Math.abs(marginalTv1d(ddpm, mixtureOf(gmm1), paperSchedule(25, { c0, c1 })) / 0.10706791 - 1)).toBeLessThan(1e-4);
+  });
+
+  it("error bounds allow for what a wrong score does, and for not much more", () => {
+    const schedule = paperSchedule(160, { c0: 1, c1: 4 });
+    for (let i = 0; i < 6; i++) {
+      const law = gaussianMixture({ weights: [0.3 + 0.08 * i, 1], means: [[-0.8 - 0.1 * i], [1.3 - 0.08 * i]], variances: [0.08 + 0.03 * i, 0.2] });
+      const model = perturbScore(law, key(i), { l2: 0.05 + 0.01 * i });
+      const { value, expected, holds } = certifyErrorBound(acceleratedOde, model, law, key(1), schedule, { numSamples: 64 });
+      expect(holds).toBe(true);
+      expect(value).toBeGreaterThan(0.2 * (expected as readonly [number, number])[1]);
+    }
   });
 
   it("error bounds hold for sound samplers with true and with damaged scores, and fail for damaged samplers", () => {

@@ -1,13 +1,13 @@
 /** Decoupled annealing: a clean point is sampled near the end of the flow, and noised afresh to the next level. */
-import { type ArrayInput, type NdArray, add, mul } from "@provably/core-tensor";
+import { type ArrayInput, type NdArray, add, checkRecord, mul } from "@provably/core-tensor";
 import { type RngKey, foldIn } from "@provably/core-tensor/random";
-import { type ForwardModel, positive } from "../forward/forward-model.js";
+import { checkCount, positive } from "../internal/check.js";
+import { type ForwardModel, likelihoodOf } from "../forward/forward-model.js";
 import { pcsMala } from "../posterior/pcs-mala.js";
 import { onUnitScale } from "../posterior/dds.js";
 import { karrasSigmas } from "../schedule/sigmas.js";
-import { checkCount } from "../schedule/schedule.js";
-import type { Model } from "../score/prediction.js";
-import { type Reconstruction, type ReconstructionOptions, predict, reconstruct } from "./reconstruction.js";
+import { type Model, predict } from "../score/prediction.js";
+import { type Reconstruction, type ReconstructionOptions, reconstruct } from "./reconstruction.js";
 
 /**
  * Options of {@link daps}.
@@ -32,7 +32,7 @@ function flowEnd(model: Model, x: NdArray, sigma: number, steps: number): NdArra
   let point = x;
   for (let k = 0; k < steps; k++) {
     const { y, level } = onUnitScale(point, levels[k]!);
-    point = add(point, mul(levels[k + 1]! - levels[k]!, predict(model, y, level, "eps")));
+    point = add(point, mul(levels[k + 1]! - levels[k]!, predict("daps", model, y, level, "eps")));
   }
   return point;
 }
@@ -65,13 +65,20 @@ function flowEnd(model: Model, x: NdArray, sigma: number, steps: number): NdArra
  * @category Baselines
  */
 export function daps(forward: ForwardModel, y: ArrayInput, model: Model, key: RngKey, options: DapsOptions): Reconstruction {
-  const { numSteps = 200, flowSteps = 5, langevinSteps = 100, sigmaMax = 100, sigmaMin = 0.1, firstRow = 0 } = options;
+  const {
+    numSteps = 200,
+    flowSteps = 5,
+    langevinSteps = 100,
+    sigmaMax = 100,
+    sigmaMin = 0.1,
+    firstRow = 0,
+  } = checkRecord("daps", "options", options);
   checkCount("daps", "numSteps", numSteps, 1);
   checkCount("daps", "flowSteps", flowSteps, 1);
   checkCount("daps", "langevinSteps", langevinSteps, 1);
   positive("daps", "sigmaMin", sigmaMin);
   const levels = karrasSigmas(numSteps, { sigmaMin, sigmaMax });
-  const { curvature } = forward.likelihood(y);
+  const { curvature } = likelihoodOf("daps", forward, y);
   return reconstruct("daps", forward, y, model, key, options, {
     total: numSteps,
     step(i, { x, model, likelihood, draw }) {

@@ -1,11 +1,11 @@
 /** Denoising diffusion null-space model: the measured part of every prediction is replaced by the measurement. */
-import { type ArrayInput, add, mul, sub } from "@provably/core-tensor";
+import { type ArrayInput, add, checkRecord, mul, sub } from "@provably/core-tensor";
 import type { RngKey } from "@provably/core-tensor/random";
-import type { ForwardModel } from "../forward/forward-model.js";
+import { type ForwardModel, likelihoodOf } from "../forward/forward-model.js";
 import { transitions } from "../sampler/steps.js";
-import { type Model, convertPrediction } from "../score/prediction.js";
+import { type Model, convertPrediction, predict } from "../score/prediction.js";
 import { type SpectralOptions, checkEta } from "./ddrm.js";
-import { type Reconstruction, predict, reconstruct, scheduleFor } from "./reconstruction.js";
+import { type Reconstruction, reconstruct, scheduleFor } from "./reconstruction.js";
 import { isMeasured, spectral } from "./spectral.js";
 
 /**
@@ -34,15 +34,15 @@ import { isMeasured, spectral } from "./spectral.js";
  * @category Baselines
  */
 export function ddnm(forward: ForwardModel, y: ArrayInput, model: Model, key: RngKey, options: SpectralOptions): Reconstruction {
-  const { eta = 0.85 } = options;
+  const { eta = 0.85 } = checkRecord("ddnm", "options", options);
   checkEta("ddnm", eta);
-  const { operator, sigma, y: measured, normalFunction } = spectral("ddnm", forward.likelihood(y));
+  const { operator, sigma, y: measured, normalFunction } = spectral("ddnm", likelihoodOf("ddnm", forward, y));
   const rows = transitions(scheduleFor(options, 100), {});
   return reconstruct("ddnm", forward, y, model, key, options, {
     total: rows.length,
     step(i, { x, model, draw }) {
       const { level, to } = rows[i]!;
-      const clean = predict(model, x, level, "x0");
+      const clean = predict("ddnm", model, x, level, "x0");
       const eps = convertPrediction(clean, "x0", "eps", x, level);
       const fresh = eta * to.sigma;
       // noise that the measurement brings into the next point when it is taken fully

@@ -1,10 +1,11 @@
 /** Denoising diffusion restoration: each singular direction takes as much of the measurement as its noise allows. */
-import { type ArrayInput, DomainError, add, mul, sub } from "@provably/core-tensor";
+import { type ArrayInput, add, checkRecord, mul, sub } from "@provably/core-tensor";
 import type { RngKey } from "@provably/core-tensor/random";
-import type { ForwardModel } from "../forward/forward-model.js";
+import { checkFraction } from "../internal/check.js";
+import { type ForwardModel, likelihoodOf } from "../forward/forward-model.js";
 import { transitions } from "../sampler/steps.js";
-import type { Model } from "../score/prediction.js";
-import { type Reconstruction, type ScheduledOptions, predict, reconstruct, scheduleFor } from "./reconstruction.js";
+import { type Model, predict } from "../score/prediction.js";
+import { type Reconstruction, type ScheduledOptions, reconstruct, scheduleFor } from "./reconstruction.js";
 import { isMeasured, spectral } from "./spectral.js";
 
 /**
@@ -17,7 +18,7 @@ export interface SpectralOptions extends ScheduledOptions {
 }
 
 export function checkEta(fn: string, eta: number): void {
-  if (!(eta >= 0 && eta <= 1)) throw new DomainError(`${fn}: eta must be in [0, 1], got ${eta}`);
+  checkFraction(fn, "eta", eta);
 }
 
 /**
@@ -51,16 +52,16 @@ export function checkEta(fn: string, eta: number): void {
  * @category Baselines
  */
 export function ddrm(forward: ForwardModel, y: ArrayInput, model: Model, key: RngKey, options: SpectralOptions): Reconstruction {
-  const { eta = 0.85 } = options;
+  const { eta = 0.85 } = checkRecord("ddrm", "options", options);
   checkEta("ddrm", eta);
-  const { operator, sigma, y: measured, normalFunction } = spectral("ddrm", forward.likelihood(y));
+  const { operator, sigma, y: measured, normalFunction } = spectral("ddrm", likelihoodOf("ddrm", forward, y));
   const rows = transitions(scheduleFor(options, 20), {});
   const keep = Math.sqrt(1 - eta * eta);
   return reconstruct("ddrm", forward, y, model, key, options, {
     total: rows.length,
     step(i, { x, model, draw }) {
       const { level, to } = rows[i]!;
-      const clean = predict(model, x, level, "x0");
+      const clean = predict("ddrm", model, x, level, "x0");
       const [now, next] = [level.sigma / level.alpha, to.sigma / to.alpha];
       const measurable = (eigenvalue: number): boolean => isMeasured(operator, eigenvalue);
       const noiseOf = (eigenvalue: number): number => sigma / Math.sqrt(eigenvalue);

@@ -1,11 +1,12 @@
 /** DiffPIR: every prediction is moved to the most likely point near it, and noised again. */
-import { type ArrayInput, DomainError, type NdArray, add, mul, sub } from "@provably/core-tensor";
+import { type ArrayInput, type NdArray, add, checkRecord, mul, sub } from "@provably/core-tensor";
 import type { RngKey } from "@provably/core-tensor/random";
-import { type ForwardModel, type Likelihood, positive } from "../forward/forward-model.js";
+import { checkCount, checkFraction, positive } from "../internal/check.js";
+import type { ForwardModel, Likelihood } from "../forward/forward-model.js";
 import { conjugateGradients } from "../posterior/pcs-gaussian.js";
 import { transitions } from "../sampler/steps.js";
-import { type Model, convertPrediction } from "../score/prediction.js";
-import { type Reconstruction, type ScheduledOptions, predict, reconstruct, scheduleFor } from "./reconstruction.js";
+import { type Model, convertPrediction, predict } from "../score/prediction.js";
+import { type Reconstruction, type ScheduledOptions, reconstruct, scheduleFor } from "./reconstruction.js";
 
 /**
  * Options of {@link diffPir}.
@@ -62,16 +63,17 @@ export function proximalPoint(fn: string, likelihood: Likelihood, x: NdArray, va
  * @category Baselines
  */
 export function diffPir(forward: ForwardModel, y: ArrayInput, model: Model, key: RngKey, options: DiffPirOptions): Reconstruction {
-  const { lambda = 8, zeta = 0.3, proximalSteps = 20 } = options;
+  const { lambda = 8, zeta = 0.3, proximalSteps = 20 } = checkRecord("diffPir", "options", options);
   positive("diffPir", "lambda", lambda);
-  if (!(zeta >= 0 && zeta <= 1)) throw new DomainError(`diffPir: zeta must be in [0, 1], got ${zeta}`);
+  checkFraction("diffPir", "zeta", zeta);
+  checkCount("diffPir", "proximalSteps", proximalSteps, 1);
   const rows = transitions(scheduleFor(options, 100), {});
   return reconstruct("diffPir", forward, y, model, key, options, {
     total: rows.length,
     step(i, { x, model, likelihood, draw }) {
       const { level, to } = rows[i]!;
       const noise = level.sigma / level.alpha;
-      const nearest = proximalPoint("diffPir", likelihood, predict(model, x, level, "x0"), noise ** 2 / lambda, proximalSteps);
+      const nearest = proximalPoint("diffPir", likelihood, predict("diffPir", model, x, level, "x0"), noise ** 2 / lambda, proximalSteps);
       const eps = convertPrediction(nearest, "x0", "eps", x, level);
       const mixed = add(mul(Math.sqrt(1 - zeta), eps), mul(Math.sqrt(zeta), draw("z")));
       return { x: add(mul(to.alpha, nearest), mul(to.sigma, mixed)) };

@@ -1,7 +1,22 @@
 /** Diffusion posterior sampling: ancestral sampling, pulled towards the measurement through the denoiser. */
-import { type ArrayInput, DomainError, type NdArray, add, div, expandDims, item, maximum, min, mul, sqrt, sub } from "@provably/core-tensor";
+import {
+  type ArrayInput,
+  DomainError,
+  type NdArray,
+  add,
+  checkRecord,
+  div,
+  expandDims,
+  item,
+  maximum,
+  min,
+  mul,
+  sqrt,
+  sub,
+} from "@provably/core-tensor";
 import type { RngKey } from "@provably/core-tensor/random";
-import { type ForwardModel, type Likelihood, positive } from "../forward/forward-model.js";
+import { positive } from "../internal/check.js";
+import type { ForwardModel, Likelihood } from "../forward/forward-model.js";
 import { ddpmAncestral } from "../sampler/ddpm-ancestral.js";
 import { combine } from "../sampler/sampler.js";
 import { denoised } from "../score/denoiser.js";
@@ -57,7 +72,7 @@ export function misfit(fn: string, likelihood: Likelihood, x: NdArray): { value:
  * @category Baselines
  */
 export function dps(forward: ForwardModel, y: ArrayInput, model: Model, key: RngKey, options: GuidanceOptions): Reconstruction {
-  const { scale = 1 } = options;
+  const { scale = 1 } = checkRecord("dps", "options", options);
   positive("dps", "scale", scale);
   const rows = ddpmAncestral().table(scheduleFor(options, 1000), {});
   return reconstruct("dps", forward, y, model, key, options, {

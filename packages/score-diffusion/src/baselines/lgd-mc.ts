@@ -1,10 +1,28 @@
 /** Loss-guided diffusion with Monte Carlo: DPS with the likelihood averaged over places around the expected clean point. */
-import { type ArrayInput, type NdArray, add, div, expandDims, exp, log, maximum, mean, mul, sqrt, stack, sub, sum, max } from "@provably/core-tensor";
+import {
+  type ArrayInput,
+  type NdArray,
+  add,
+  checkFunction,
+  checkRecord,
+  div,
+  exp,
+  expandDims,
+  log,
+  max,
+  maximum,
+  mean,
+  mul,
+  sqrt,
+  stack,
+  sub,
+  sum,
+} from "@provably/core-tensor";
 import type { RngKey } from "@provably/core-tensor/random";
-import { type ForwardModel, type Likelihood, positive } from "../forward/forward-model.js";
+import { checkCount, positive } from "../internal/check.js";
+import type { ForwardModel, Likelihood } from "../forward/forward-model.js";
 import { ddpmAncestral } from "../sampler/ddpm-ancestral.js";
 import { combine } from "../sampler/sampler.js";
-import { checkCount } from "../schedule/schedule.js";
 import { denoised } from "../score/denoiser.js";
 import type { NoiseLevel } from "../schedule/level.js";
 import type { Model } from "../score/prediction.js";
@@ -65,8 +83,9 @@ function slopeOver(likelihood: Likelihood, places: readonly NdArray[], sharpness
  * @category Baselines
  */
 export function lgdMc(forward: ForwardModel, y: ArrayInput, model: Model, key: RngKey, options: LgdMcOptions): Reconstruction {
-  const { scale = 1, draws = 5, sharpness = 1e-3 } = options;
+  const { scale = 1, draws = 5, sharpness = 1e-3 } = checkRecord("lgdMc", "options", options);
   const { spread = ({ alpha, sigma }: NoiseLevel): number => sigma / Math.hypot(alpha, sigma) } = options;
+  checkFunction("lgdMc", "spread", spread);
   positive("lgdMc", "scale", scale);
   positive("lgdMc", "sharpness", sharpness);
   checkCount("lgdMc", "draws", draws, 1);

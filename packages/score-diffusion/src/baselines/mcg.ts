@@ -1,7 +1,8 @@
 /** Manifold constrained gradient: DPS with a projection onto the measurement after every step. */
-import { type ArrayInput, add, mul, sub } from "@provably/core-tensor";
+import { type ArrayInput, add, checkRecord, mul, sub } from "@provably/core-tensor";
 import { type RngKey, foldIn, normalRows } from "@provably/core-tensor/random";
-import { type ForwardModel, positive } from "../forward/forward-model.js";
+import { positive } from "../internal/check.js";
+import { type ForwardModel, likelihoodOf } from "../forward/forward-model.js";
 import { ddpmAncestral } from "../sampler/ddpm-ancestral.js";
 import { combine } from "../sampler/sampler.js";
 import { denoised } from "../score/denoiser.js";
@@ -36,9 +37,9 @@ import { pseudoInverse, spectral } from "./spectral.js";
  * @category Baselines
  */
 export function mcg(forward: ForwardModel, y: ArrayInput, model: Model, key: RngKey, options: GuidanceOptions): Reconstruction {
-  const { scale = 1, firstRow = 0 } = options;
+  const { scale = 1, firstRow = 0 } = checkRecord("mcg", "options", options);
   positive("mcg", "scale", scale);
-  const { operator, normalFunction, y: measured } = spectral("mcg", forward.likelihood(y));
+  const { operator, normalFunction, y: measured } = spectral("mcg", likelihoodOf("mcg", forward, y));
   const inverse = pseudoInverse(operator);
   const rows = ddpmAncestral().table(scheduleFor(options, 1000), {});
   return reconstruct("mcg", forward, y, model, key, options, {

@@ -1,12 +1,12 @@
 /** Pseudo-inverse guidance: DPS with the uncertainty of the clean point taken into account. */
-import { type ArrayInput, DomainError, type NdArray, add, mul } from "@provably/core-tensor";
+import { type ArrayInput, DomainError, type NdArray, add, checkRecord, mul } from "@provably/core-tensor";
 import type { RngKey } from "@provably/core-tensor/random";
-import type { ForwardModel, Likelihood } from "../forward/forward-model.js";
+import { type ForwardModel, type Likelihood, likelihoodOf } from "../forward/forward-model.js";
 import { conjugateGradients } from "../posterior/pcs-gaussian.js";
 import { ddim } from "../sampler/ddim.js";
 import { combine } from "../sampler/sampler.js";
 import { denoised } from "../score/denoiser.js";
-import { convertPrediction, type Model } from "../score/prediction.js";
+import { type Model, convertPrediction } from "../score/prediction.js";
 import { type Reconstruction, type ScheduledOptions, reconstruct, scheduleFor } from "./reconstruction.js";
 
 /**
@@ -55,9 +55,9 @@ function blurredScore(likelihood: Likelihood, x: NdArray, variance: number): NdA
  * @category Baselines
  */
 export function piGdm(forward: ForwardModel, y: ArrayInput, model: Model, key: RngKey, options: PiGdmOptions): Reconstruction {
-  const { eta = 1 } = options;
+  const { eta = 1 } = checkRecord("piGdm", "options", options);
   const rows = ddim({ eta }).table(scheduleFor(options, 100), {});
-  const likelihood = forward.likelihood(y);
+  const likelihood = likelihoodOf("piGdm", forward, y);
   if (likelihood.information === undefined && likelihood.linear?.operator.normalFunction === undefined)
     throw new DomainError(`piGdm: the likelihood of ${forward.name} has no information; give forwardModel one`);
   return reconstruct("piGdm", forward, y, model, key, options, {

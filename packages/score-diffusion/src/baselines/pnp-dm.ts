@@ -1,11 +1,11 @@
 /** Plug-and-play diffusion models: the same turns as DPnP, with geometric annealing and the stochastic sampler of EDM. */
-import { type ArrayInput, DomainError } from "@provably/core-tensor";
+import { type ArrayInput, DomainError, checkRecord } from "@provably/core-tensor";
 import type { RngKey } from "@provably/core-tensor/random";
-import { type ForwardModel, positive } from "../forward/forward-model.js";
+import { checkCount, checkNumbers, positive } from "../internal/check.js";
+import type { ForwardModel } from "../forward/forward-model.js";
 import { type DpnpOptions, type DpnpResult, dpnp } from "../posterior/dpnp.js";
 import { type DenoisingSampler, ddsDdpm } from "../posterior/dds.js";
 import { karrasSigmas } from "../schedule/sigmas.js";
-import { checkCount } from "../schedule/schedule.js";
 import type { Model } from "../score/prediction.js";
 
 /**
@@ -61,10 +61,11 @@ function edmDenoiser(steps: number): DenoisingSampler {
  * @category Baselines
  */
 export function pnpDm(forward: ForwardModel, y: ArrayInput, model: Model, key: RngKey, options: PnpDmOptions): DpnpResult {
-  const { rounds = 100, rhoMax = 10, rhoMin = 0.3, decay = 0.9, denoisingSteps = 50, ...rest } = options;
+  const { rounds = 100, rhoMax = 10, rhoMin = 0.3, decay = 0.9, denoisingSteps = 50, ...rest } = checkRecord("pnpDm", "options", options);
   checkCount("pnpDm", "rounds", rounds, 1);
   checkCount("pnpDm", "denoisingSteps", denoisingSteps, 2);
   positive("pnpDm", "rhoMin", rhoMin);
+  checkNumbers("pnpDm", { rhoMax, decay });
   if (!(rhoMax >= rhoMin && Number.isFinite(rhoMax))) throw new DomainError(`pnpDm: rhoMax must be at least rhoMin, got ${rhoMax} and ${rhoMin}`);
   if (!(decay > 0 && decay <= 1)) throw new DomainError(`pnpDm: decay must be in (0, 1], got ${decay}`);
   const etas = Array.from({ length: rounds }, (_, k) => Math.max(rhoMin, rhoMax * decay ** k));

@@ -1,13 +1,26 @@
 /** What all baselines share: their options, their result, and the loop that makes them abortable, resumable and independent of the batch. */
-import { type ArrayInput, type Certificate, DomainError, type NdArray, ShapeError, all, astype, isFinite, item } from "@provably/core-tensor";
+import {
+  type ArrayInput,
+  type Certificate,
+  DomainError,
+  type NdArray,
+  ShapeError,
+  all,
+  astype,
+  checkList,
+  checkRecord,
+  isFinite,
+  item,
+} from "@provably/core-tensor";
 import { type RngKey, foldIn, normalRows } from "@provably/core-tensor/random";
+import { arrayOf, checkCount, checkHooks } from "../internal/check.js";
 import { certifyPosteriorPredictive } from "../certify/posterior-predictive.js";
-import { type ForwardModel, type Likelihood, checkRows } from "../forward/forward-model.js";
+import { type ForwardModel, type Likelihood, checkRows, likelihoodOf } from "../forward/forward-model.js";
 import type { NoiseLevel } from "../schedule/level.js";
 import { linearBetas } from "../schedule/betas.js";
 import { respace, timesteps } from "../schedule/respace.js";
-import { type Schedule, checkCount, scheduleOf } from "../schedule/schedule.js";
-import { type Model, type Prediction, convertPrediction } from "../score/prediction.js";
+import { type Schedule, checkSchedule, scheduleOf } from "../schedule/schedule.js";
+import { type Model, checkModel } from "../score/prediction.js";
 
 /**
  * Where a reconstruction stands; one that goes on from it takes the same steps as one that never stopped.
@@ -76,7 +89,8 @@ export interface Reconstruction {
 
 /** The published number of steps, or another, out of the linear schedule of 1000. */
 export function scheduleFor({ numSteps, schedule }: ScheduledOptions, published: number): Schedule {
-  return schedule ?? respace(scheduleOf(linearBetas(1000)), timesteps(1000, numSteps ?? published));
+  if (schedule !== undefined) return checkSchedule("schedule", schedule);
+  return respace(scheduleOf(linearBetas(1000)), timesteps(1000, numSteps ?? published));
 }
 
 /** What a step may use. */
@@ -108,7 +122,10 @@ export function reconstruct(
   method: Method,
 ): Reconstruction {
   const { firstRow = 0, onProgress, signal } = options;
-  const likelihood = forward.likelihood(y);
+  checkHooks(fn, options);
+  checkCount(fn, "firstRow", firstRow, 0);
+  checkModel(fn, model);
+  const likelihood = likelihoodOf(fn, forward, y);
   const { total } = method;
   let state = firstState(fn, forward, y, key, options, method, likelihood);
   if (state.step >= total) throw new DomainError(`${fn}: state has done ${state.step} of ${total} steps already`);
@@ -139,6 +156,14 @@ export function reconstruct(
   };
 }
 
+function checkReconstructionState(fn: string, state: ReconstructionState): void {
+  const { step, x, memory, numEvaluations } = checkRecord(fn, "state", state);
+  checkCount(fn, "state.step", step, 0);
+  checkCount(fn, "state.numEvaluations", numEvaluations, 0);
+  arrayOf(fn, "state.x", x);
+  for (const [i, part] of checkList(fn, "state.memory", memory).entries()) arrayOf(fn, `state.memory[${i}]`, part);
+}
+
 function firstState(
   fn: string,
   forward: ForwardModel,
@@ -153,6 +178,7 @@ function firstState(
   if ([numSamples, start, state].filter((given) => given !== undefined).length !== 1)
     throw new DomainError(`${fn}: give one of numSamples, start and state`);
   if (numSamples !== undefined) checkCount(fn, "numSamples", numSamples, 0);
+  if (state !== undefined) checkReconstructionState(fn, state);
   const x =
     state?.x ?? (start === undefined ? normalRows(foldIn(key, "start"), [numSamples!, d], { dtype: "float64", firstRow }) : astype(start, "float64"));
   if (x.shape.length !== 2 || x.shape[1] !== d) throw new ShapeError(`${fn}: points must be [n, ${d}], got [${x.shape.join(", ")}]`);
@@ -176,9 +202,4 @@ function rootMeanSquare(x: NdArray): number {
   let total = 0;
   for (const v of x.data) total += v * v;
   return Math.sqrt(total / Math.max(1, x.data.length));
-}
-
-/** A model's prediction as another kind, without its derivative. */
-export function predict(model: Model, x: NdArray, level: NoiseLevel, want: Prediction): NdArray {
-  return convertPrediction(model.evaluate(x, level), model.prediction, want, x, level);
 }

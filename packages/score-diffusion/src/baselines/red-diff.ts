@@ -1,13 +1,14 @@
 /** Regularisation by denoising diffusion: one point, optimised against the measurement and the denoiser at falling noise. */
-import { type ArrayInput, type NdArray, add, mul, sub, zeros } from "@provably/core-tensor";
+import { type ArrayInput, type NdArray, add, checkRecord, mul, sub, zeros } from "@provably/core-tensor";
 import { adam } from "@provably/core-tensor/optim";
 import type { RngKey } from "@provably/core-tensor/random";
-import { type ForwardModel, positive } from "../forward/forward-model.js";
+import { positive } from "../internal/check.js";
+import { type ForwardModel, checkForward } from "../forward/forward-model.js";
 import { transitions } from "../sampler/steps.js";
 import { combine } from "../sampler/sampler.js";
-import type { Model } from "../score/prediction.js";
+import { type Model, predict } from "../score/prediction.js";
 import { proximalPoint } from "./diff-pir.js";
-import { type Reconstruction, type ScheduledOptions, predict, reconstruct, scheduleFor } from "./reconstruction.js";
+import { type Reconstruction, type ScheduledOptions, reconstruct, scheduleFor } from "./reconstruction.js";
 
 /**
  * Options of {@link redDiff}.
@@ -47,11 +48,11 @@ export interface RedDiffOptions extends ScheduledOptions {
  * @category Baselines
  */
 export function redDiff(forward: ForwardModel, y: ArrayInput, model: Model, key: RngKey, options: RedDiffOptions): Reconstruction {
-  const { lambda = 0.25, learningRate = 0.1 } = options;
+  const { lambda = 0.25, learningRate = 0.1 } = checkRecord("redDiff", "options", options);
   positive("redDiff", "lambda", lambda);
   positive("redDiff", "learningRate", learningRate);
   const rows = transitions(scheduleFor(options, 1000), {});
-  const { inputSize: d, outputSize: m } = forward;
+  const { inputSize: d, outputSize: m } = checkForward("redDiff", forward);
   const optimizer = adam(learningRate, { beta2: 0.99 });
   return reconstruct("redDiff", forward, y, model, key, options, {
     total: rows.length,
@@ -64,7 +65,7 @@ export function redDiff(forward: ForwardModel, y: ArrayInput, model: Model, key:
     step(i, { x, memory, model, likelihood, draw }) {
       const { level } = rows[i]!;
       const eps = draw("z");
-      const predicted = predict(model, combine(level.alpha, x, level.sigma, eps), level, "eps");
+      const predicted = predict("redDiff", model, combine(level.alpha, x, level.sigma, eps), level, "eps");
       const sigma = likelihood.gaussian?.sigma ?? 1;
       const fit = mul(-(sigma ** 2) / m, likelihood.score(x));
       const gradient = add(fit, mul((lambda * level.sigma) / (level.alpha * d), sub(predicted, eps)));

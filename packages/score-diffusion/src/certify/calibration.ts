@@ -5,6 +5,8 @@ import {
   type NdArray,
   ShapeError,
   array,
+  checkFunction,
+  checkRecord,
   concat,
   expandDims,
   matmul,
@@ -13,10 +15,10 @@ import {
   transpose,
 } from "@provably/core-tensor";
 import { type RngKey, foldIn, uniform } from "@provably/core-tensor/random";
-import type { ForwardModel } from "../forward/forward-model.js";
+import { arrayOf, checkCount, checkNumbers } from "../internal/check.js";
+import { type ForwardModel, checkForward } from "../forward/forward-model.js";
 import { batchOf } from "../forward/operator.js";
 import { randomDirections } from "../metrics/wasserstein.js";
-import { checkCount } from "../schedule/schedule.js";
 
 /**
  * Options of {@link calibrationRanks} and {@link certifyCalibration}.
@@ -80,20 +82,24 @@ export function calibrationRanks(
   key: RngKey,
   options: CalibrationOptions = {},
 ): NdArray<"int32"> {
-  const { trials = 200, draws = 15, quantities = defaultQuantities(forward, key) } = options;
-  checkCount("calibrationRanks", "trials", trials, 1);
-  checkCount("calibrationRanks", "draws", draws, 1);
-  const truth = batchOf("calibrationRanks", "prior", prior(foldIn(key, "prior"), trials), forward.inputSize);
-  if (truth.shape[0] !== trials) throw new ShapeError(`calibrationRanks: prior must give ${trials} points, got ${truth.shape[0]}`);
-  const y = forward.measure(truth, foldIn(key, "measure"));
+  const fn = "calibrationRanks";
+  checkForward(fn, forward);
+  checkFunction(fn, "prior", prior);
+  checkFunction(fn, "sampler", sampler);
+  const { trials = 200, draws = 15, quantities = defaultQuantities(forward, key) } = checkRecord(fn, "options", options);
+  checkCount(fn, "trials", trials, 1);
+  checkCount(fn, "draws", draws, 1);
+  checkFunction(fn, "quantities", quantities);
+  const truth = batchOf(fn, "prior", prior(foldIn(key, "prior"), trials), forward.inputSize);
+  if (truth.shape[0] !== trials) throw new ShapeError(`${fn}: prior must give ${trials} points, got ${truth.shape[0]}`);
+  const y = arrayOf(fn, "the measurement", forward.measure(truth, foldIn(key, "measure")));
   const everyY = repeat(y, draws, { axis: 0 });
-  const samples = batchOf("calibrationRanks", "the sampler's draws", sampler(everyY, foldIn(key, "sampler")), forward.inputSize);
-  if (samples.shape[0] !== trials * draws)
-    throw new ShapeError(`calibrationRanks: the sampler must give ${trials * draws} draws, got ${samples.shape[0]}`);
-  const [own, drawn] = [quantities(truth, y), quantities(samples, everyY)];
+  const samples = batchOf(fn, "the sampler's draws", sampler(everyY, foldIn(key, "sampler")), forward.inputSize);
+  if (samples.shape[0] !== trials * draws) throw new ShapeError(`${fn}: the sampler must give ${trials * draws} draws, got ${samples.shape[0]}`);
+  const [own, drawn] = [quantities(truth, y), quantities(samples, everyY)].map((x) => arrayOf(fn, "quantities", x)) as [NdArray, NdArray];
   const q = own.shape[1];
   if (q === undefined || own.shape[0] !== trials || drawn.shape.join() !== `${trials * draws},${q}`)
-    throw new ShapeError(`calibrationRanks: quantities must be [n, q], got [${own.shape.join(", ")}] and [${drawn.shape.join(", ")}]`);
+    throw new ShapeError(`${fn}: quantities must be [n, q], got [${own.shape.join(", ")}] and [${drawn.shape.join(", ")}]`);
   const [a, b] = [toTypedArray(own), toTypedArray(drawn)];
   const ties = toTypedArray(uniform(foldIn(key, "ties"), [trials, q], { dtype: "float64" }));
   const ranks = Int32Array.from({ length: trials * q }, (_, at) => {
@@ -166,7 +172,8 @@ export function certifyCalibration(
   key: RngKey,
   options: CalibrationOptions = {},
 ): Certificate {
-  const { trials = 200, draws = 15, significance = 0.01 } = options;
+  const { trials = 200, draws = 15, significance = 0.01 } = checkRecord("certifyCalibration", "options", options);
+  checkNumbers("certifyCalibration", { significance });
   if (!(significance > 0 && significance < 1)) throw new DomainError(`certifyCalibration: significance must be in (0, 1), got ${significance}`);
   const ranks = calibrationRanks(prior, forward, sampler, key, options);
   const q = ranks.shape[1]!;

@@ -1,11 +1,11 @@
 /** How far the law of a sampler's end point is from the true one, by quadrature in one dimension. */
-import { DomainError, ShapeError, array, exp, ndtr, toTypedArray } from "@provably/core-tensor";
-import { levelAt } from "../schedule/schedule.js";
+import { DomainError, ShapeError, array, checkRecord, exp, ndtr, toTypedArray } from "@provably/core-tensor";
+import { checkSchedule, levelAt } from "../schedule/schedule.js";
 import type { NoiseLevel } from "../schedule/level.js";
 import type { Schedule } from "../schedule/schedule.js";
-import { type GaussianMixture, mixtureLogDensity } from "../score/gaussian-mixture.js";
-import type { Model } from "../score/prediction.js";
-import type { Sampler } from "../sampler/sampler.js";
+import { type GaussianMixture, checkMixture, mixtureLogDensity } from "../score/gaussian-mixture.js";
+import { type Model, checkModel } from "../score/prediction.js";
+import { type Sampler, checkSampler, rowsOf } from "../sampler/sampler.js";
 import { midpoints, stepOnLine } from "./step-on-line.js";
 
 /** Half width of grids in standard deviations, places of the start of deterministic paths, and of an inner noise. */
@@ -42,11 +42,15 @@ export function marginalTv1d<Row>(
   schedule: Schedule,
   options: { readonly model?: Model } = {},
 ): number {
-  const { model = mixture } = options;
+  const fn = "marginalTv1d";
+  const { model = mixture } = checkRecord(fn, "options", options);
+  checkSampler(fn, sampler);
+  checkMixture(fn, mixture);
+  checkModel(fn, model);
   if (mixture.means.shape[1] !== 1) throw new ShapeError(`marginalTv1d: the mixture must be one-dimensional, got d = ${mixture.means.shape[1]}`);
   if (sampler.noises > 2)
     throw new DomainError(`marginalTv1d: ${sampler.name} takes ${sampler.noises} noises a step; at most two can be integrated over`);
-  const rows = sampler.table(schedule, { stopAt: 1 });
+  const rows = rowsOf(fn, sampler, checkSchedule(fn, schedule), { stopAt: 1 });
   return sampler.noises === 0
     ? pushForward(sampler, model, mixture, rows, levelAt(schedule, 1))
     : spread(sampler, model, mixture, rows, levelAt(schedule, 1));

@@ -1,11 +1,12 @@
 /** The order of convergence of a sampler, measured. */
-import { type Certificate, DomainError, type NdArray, add, div, item, median, ndtri, norm, stack, sub } from "@provably/core-tensor";
+import { type Certificate, DomainError, type NdArray, add, checkRecord, div, item, median, ndtri, norm, stack, sub } from "@provably/core-tensor";
 import { type RngKey, foldIn, permutation, uniform } from "@provably/core-tensor/random";
+import { checkCount, checkHooks, checkNumberList } from "../internal/check.js";
 import { probabilityFlow } from "../flow.js";
 import { type NoiseLevel, levelOf } from "../schedule/level.js";
 import { type PaperScheduleOptions, paperSchedule } from "../schedule/schedule.js";
-import type { GaussianMixture } from "../score/gaussian-mixture.js";
-import { type Sampler, sample } from "../sampler/sampler.js";
+import { type GaussianMixture, checkMixture } from "../score/gaussian-mixture.js";
+import { type Sampler, checkSampler, sample } from "../sampler/sampler.js";
 import { pathKl1d } from "./path-kl.js";
 
 /**
@@ -81,8 +82,17 @@ export function convergence<Row extends { readonly level: NoiseLevel }>(
   key: RngKey,
   options: ConvergenceOptions = {},
 ): Convergence {
-  const deterministic = sampler.noises === 0;
-  const { numSteps = deterministic ? [80, 160, 320, 640] : [25, 50, 100], numPaths = 128, c0 = 1, c1 = 4 } = options;
+  const deterministic = checkSampler("convergence", sampler).noises === 0;
+  checkMixture("convergence", mixture);
+  const {
+    numSteps = deterministic ? [80, 160, 320, 640] : [25, 50, 100],
+    numPaths = 128,
+    c0 = 1,
+    c1 = 4,
+  } = checkRecord("convergence", "options", options);
+  checkHooks("convergence", options);
+  checkNumberList("convergence", "numSteps", numSteps);
+  checkCount("convergence", "numPaths", numPaths, 1);
   if (numSteps.length < 2) throw new DomainError(`convergence: numSteps must hold at least two numbers, got [${numSteps.join(", ")}]`);
   const start = stratifiedNormals(foldIn(key, "start"), numPaths, mixture.means.shape[1]!);
   const errors = numSteps.map((steps, i) => {
@@ -134,8 +144,9 @@ export function certifyOrder<Row extends { readonly level: NoiseLevel }>(
   key: RngKey,
   options: ConvergenceOptions = {},
 ): Certificate {
-  if (sampler.order === undefined) throw new DomainError(`certifyOrder: theory gives ${sampler.name} no order; see convergence`);
-  const { expected, source } = sampler.order;
+  const { order: stated } = checkSampler("certifyOrder", sampler);
+  if (stated === undefined) throw new DomainError(`certifyOrder: theory gives ${sampler.name} no order; see convergence`);
+  const { expected, source } = stated;
   const { order, measure, numSteps } = convergence(sampler, mixture, key, options);
   return {
     claim: "order of convergence in ln T / T",

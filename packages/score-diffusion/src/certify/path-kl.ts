@@ -1,10 +1,10 @@
 /** How far the path of a stochastic sampler is from the true reverse process, by quadrature in one dimension. */
-import { DomainError, ShapeError, array, toTypedArray } from "@provably/core-tensor";
+import { DomainError, ShapeError, array, checkRecord, toTypedArray } from "@provably/core-tensor";
 import { type NoiseLevel, levelOf } from "../schedule/level.js";
-import type { Schedule } from "../schedule/schedule.js";
-import { type GaussianMixture, mixtureLogDensity } from "../score/gaussian-mixture.js";
-import type { Model } from "../score/prediction.js";
-import type { Sampler } from "../sampler/sampler.js";
+import { type Schedule, checkSchedule } from "../schedule/schedule.js";
+import { type GaussianMixture, checkMixture, mixtureLogDensity } from "../score/gaussian-mixture.js";
+import { type Model, checkModel } from "../score/prediction.js";
+import { type Sampler, checkSampler, rowsOf } from "../sampler/sampler.js";
 import { midpoints, stepOnLine } from "./step-on-line.js";
 
 /** Places at which the start of a step is sampled, places of its end, and places of the inner noise. */
@@ -49,13 +49,17 @@ export function pathKl1d<Row extends { readonly level: NoiseLevel }>(
   schedule: Schedule,
   options: { readonly model?: Model } = {},
 ): number {
-  const { model = mixture } = options;
+  const fn = "pathKl1d";
+  const { model = mixture } = checkRecord(fn, "options", options);
+  checkSampler(fn, sampler);
+  checkMixture(fn, mixture);
+  checkModel(fn, model);
   if (sampler.noises === 0) throw new DomainError(`pathKl1d: ${sampler.name} is deterministic; its transitions have no density`);
   if (sampler.noises > 2)
     throw new DomainError(`pathKl1d: ${sampler.name} takes ${sampler.noises} noises a step; at most two can be integrated over`);
   if (mixture.means.shape[1] !== 1) throw new ShapeError(`pathKl1d: the mixture must be one-dimensional, got d = ${mixture.means.shape[1]}`);
-  const rows = sampler.table(schedule, { stopAt: 1 });
-  const { alphaBar } = schedule;
+  const { alphaBar } = checkSchedule(fn, schedule);
+  const rows = rowsOf(fn, sampler, schedule, { stopAt: 1 });
   let total = 0;
   rows.forEach((row, i) => {
     const t = alphaBar.length - i;

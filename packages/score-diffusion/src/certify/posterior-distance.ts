@@ -1,8 +1,8 @@
 /** How far samples are from a posterior that is known exactly. */
-import { type ArrayInput, type Certificate, DomainError, type NdArray, ShapeError, astype } from "@provably/core-tensor";
+import { type ArrayInput, type Certificate, DomainError, type NdArray, ShapeError, astype, checkRecord, show } from "@provably/core-tensor";
 import { type RngKey, foldIn } from "@provably/core-tensor/random";
+import { arrayOf, checkCount } from "../internal/check.js";
 import { randomDirections, slicedWasserstein } from "../metrics/wasserstein.js";
-import { checkCount } from "../schedule/schedule.js";
 import type { GaussianMixture } from "../score/gaussian-mixture.js";
 import { mixtureSamples } from "../score/mixture-posterior.js";
 
@@ -52,8 +52,8 @@ export function certifyPosterior(
   key: RngKey,
   options: PosteriorDistanceOptions = {},
 ): Certificate {
-  const { tolerance = 0, numDirections = 64, replicates = 99 } = options;
-  if (!(tolerance >= 0)) throw new DomainError(`certifyPosterior: tolerance must be ≥ 0, got ${tolerance}`);
+  const { tolerance = 0, numDirections = 64, replicates = 99 } = checkRecord("certifyPosterior", "options", options);
+  if (!(typeof tolerance === "number" && tolerance >= 0)) throw new DomainError(`certifyPosterior: tolerance must be ≥ 0, got ${show(tolerance)}`);
   checkCount("certifyPosterior", "replicates", replicates, 1);
   const x = astype(samples, "float64");
   const [n, d] = x.shape;
@@ -61,7 +61,7 @@ export function certifyPosterior(
     throw new ShapeError(`certifyPosterior: samples must be [n ≥ 2, d], got [${x.shape.join(", ")}]`);
   const drawn = (name: string | number): NdArray => {
     const setKey = foldIn(key, name);
-    return typeof exact === "function" ? exact(setKey, n) : mixtureSamples(exact, setKey, n);
+    return typeof exact === "function" ? arrayOf("certifyPosterior", "what exact returns", exact(setKey, n)) : mixtureSamples(exact, setKey, n);
   };
   const reference = drawn("reference");
   if (reference.shape.join() !== x.shape.join())

@@ -1,7 +1,8 @@
 /** Whether a measurement looks like one that the samples of its posterior would have made. */
-import { type ArrayInput, type Certificate, DomainError, type NdArray, slice, toTypedArray } from "@provably/core-tensor";
+import { type ArrayInput, type Certificate, DomainError, type NdArray, checkRecord, slice, toTypedArray } from "@provably/core-tensor";
 import { type RngKey, foldIn } from "@provably/core-tensor/random";
-import { type ForwardModel, measurementOf } from "../forward/forward-model.js";
+import { arrayOf, checkCount, checkNumbers } from "../internal/check.js";
+import { type ForwardModel, checkForward, likelihoodOf, measurementOf } from "../forward/forward-model.js";
 import { batchOf } from "../forward/operator.js";
 
 /**
@@ -50,15 +51,15 @@ export function certifyPosteriorPredictive(
   key: RngKey,
   options: PosteriorPredictiveOptions = {},
 ): Certificate {
-  const { replicates = 250, significance = 0.01, maxSamples = 16 } = options;
-  if (!Number.isInteger(replicates) || replicates < 1)
-    throw new DomainError(`certifyPosteriorPredictive: replicates must be an integer ≥ 1, got ${replicates}`);
+  const { replicates = 250, significance = 0.01, maxSamples = 16 } = checkRecord("certifyPosteriorPredictive", "options", options);
+  checkForward("certifyPosteriorPredictive", forward);
+  checkNumbers("certifyPosteriorPredictive", { significance });
+  checkCount("certifyPosteriorPredictive", "replicates", replicates, 1);
   if (!(significance > 2 / (replicates + 1) && significance < 1))
     throw new DomainError(
       `certifyPosteriorPredictive: significance must be above 2 / (replicates + 1), the least p-value there is, and below 1, got ${significance}`,
     );
-  if (!Number.isInteger(maxSamples) || maxSamples < 1)
-    throw new DomainError(`certifyPosteriorPredictive: maxSamples must be an integer ≥ 1, got ${maxSamples}`);
+  checkCount("certifyPosteriorPredictive", "maxSamples", maxSamples, 1);
   const all = batchOf("certifyPosteriorPredictive", "samples", samples, forward.inputSize);
   const x = slice(all, [0], [Math.min(maxSamples, all.shape[0]!)]);
   const n = x.shape[0]!;
@@ -85,5 +86,7 @@ export function certifyPosteriorPredictive(
 }
 
 function values(forward: ForwardModel, y: NdArray, x: NdArray): Float64Array {
-  return toTypedArray(forward.likelihood(y).logLikelihood(x)) as Float64Array;
+  return toTypedArray(
+    arrayOf("certifyPosteriorPredictive", "the log-likelihood", likelihoodOf("certifyPosteriorPredictive", forward, y).logLikelihood(x)),
+  ) as Float64Array;
 }

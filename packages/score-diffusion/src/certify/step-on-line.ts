@@ -1,7 +1,8 @@
 /** Steps of a sampler on columns of numbers: what quadrature on a line asks of it. */
 import { type NdArray, array, toTypedArray } from "@provably/core-tensor";
-import { type Model, convertPrediction } from "../score/prediction.js";
-import type { Sampler } from "../sampler/sampler.js";
+import { checkGenerator } from "../internal/check.js";
+import { type Model, predict } from "../score/prediction.js";
+import { type Sampler, checkState } from "../sampler/sampler.js";
 
 const column = (data: Float64Array): NdArray => array(data, { shape: [data.length, 1] });
 
@@ -14,14 +15,15 @@ export function stepOnLine<Row>(
   noises: readonly Float64Array[],
   memory?: readonly NdArray[],
 ): { x: Float64Array; memory?: readonly NdArray[] } {
-  const steps = sampler.step({ x: column(x), ...(memory && { memory }) }, row, noises.map(column));
+  const state = { x: column(x), ...(memory && { memory }) };
+  const steps = checkGenerator("quadrature", "sampler.step", sampler.step(state, row, noises.map(column)));
   let turn = steps.next();
   while (!turn.done) {
     const { x: at, level, want } = turn.value;
-    turn = steps.next(convertPrediction(model.evaluate(at, level), model.prediction, want, at, level));
+    turn = steps.next(predict("quadrature", model, at, level, want));
   }
-  const state = turn.value;
-  return { x: toTypedArray(state.x) as Float64Array, ...(state.memory && { memory: state.memory }) };
+  const end = checkState("quadrature", turn.value);
+  return { x: toTypedArray(end.x) as Float64Array, ...(end.memory && { memory: end.memory }) };
 }
 
 /** The midpoints of evenly spaced cells: spectrally accurate for integrands that vanish at the ends. */

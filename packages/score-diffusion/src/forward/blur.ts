@@ -7,17 +7,20 @@ import {
   add,
   array,
   astype,
+  checkRecord,
   conv2d,
   convTranspose2d,
   flip,
   mul,
   reshape,
+  show,
   square,
   sub,
   toTypedArray,
 } from "@provably/core-tensor";
+import { checkChoice, checkCount, positive } from "../internal/check.js";
 import { type Complex, fourier } from "./fourier.js";
-import { type LinearOperator, batchOf, linearOperator } from "./operator.js";
+import { type LinearOperator, batchOf, linearOperator, spectralArguments } from "./operator.js";
 
 /**
  * Extents of images, and what blurs them.
@@ -49,13 +52,15 @@ export interface BlurOptions {
  * @category Forward models
  */
 export function blur(options: BlurOptions): LinearOperator {
-  const { height, width, boundary = "circular" } = options;
+  const { height, width, boundary = "circular" } = checkRecord("blur", "options", options);
+  checkCount("blur", "height", height, 1);
+  checkCount("blur", "width", width, 1);
   const kernel = astype(options.kernel, "float64");
   const [p, q] = kernel.shape;
   if (p === undefined || q === undefined || kernel.shape.length !== 2 || p % 2 === 0 || q % 2 === 0 || p > height || q > width)
     throw new ShapeError(`blur: kernel must be [p, q], odd and at most [${height}, ${width}], got [${kernel.shape.join(", ")}]`);
+  checkChoice("blur", "boundary", boundary, ["circular", "valid"]);
   if (boundary === "valid") return validBlur(kernel, height, width);
-  if (boundary !== "circular") throw new DomainError(`blur: boundary must be circular or valid, got ${String(boundary)}`);
   const d = height * width;
   const transform = fourier(height, width);
   const spread = new Float64Array(d);
@@ -83,6 +88,7 @@ export function blur(options: BlurOptions): LinearOperator {
     apply: (x) => flat(transform.inverseReal(times(transform.forward(image(x)), 1))),
     adjoint: (y) => flat(transform.inverseReal(times(transform.forward(image(y)), -1))),
     normalFunction(f, v) {
+      spectralArguments("blur", f, v, d);
       const factors = array(
         Float64Array.from(eigenvalues, (eigenvalue) => f(eigenvalue)),
         { shape: [height, width] },
@@ -116,7 +122,7 @@ function normalized(weights: Float64Array, size: number): NdArray {
 }
 
 function checkKernel(fn: string, size: number): void {
-  if (!Number.isInteger(size) || size < 1 || size % 2 === 0) throw new DomainError(`${fn}: size must be a positive odd integer, got ${size}`);
+  if (!Number.isInteger(size) || size < 1 || size % 2 === 0) throw new DomainError(`${fn}: size must be a positive odd integer, got ${show(size)}`);
 }
 
 /**
@@ -136,7 +142,7 @@ function checkKernel(fn: string, size: number): void {
  */
 export function gaussianKernel(size: number, std: number): NdArray {
   checkKernel("gaussianKernel", size);
-  if (!(std > 0)) throw new DomainError(`gaussianKernel: std must be positive, got ${std}`);
+  positive("gaussianKernel", "std", std);
   const c = (size - 1) / 2;
   const weight = (i: number): number => Math.exp(-((Math.floor(i / size) - c) ** 2 + ((i % size) - c) ** 2) / (2 * std * std));
   return normalized(
@@ -163,7 +169,7 @@ export function gaussianKernel(size: number, std: number): NdArray {
  */
 export function motionKernel(size: number, angle: number): NdArray {
   checkKernel("motionKernel", size);
-  if (!Number.isFinite(angle)) throw new DomainError(`motionKernel: angle must be finite, got ${angle}`);
+  if (!Number.isFinite(angle)) throw new DomainError(`motionKernel: angle must be finite, got ${show(angle)}`);
   const c = (size - 1) / 2;
   const weights = new Float64Array(size * size);
   const points = 32 * size;

@@ -7,17 +7,21 @@ import {
   add,
   all,
   astype,
+  checkFunction,
+  checkRecord,
   expandDims,
   grad,
   isFinite,
   item,
   mul,
+  show,
   square,
   sub,
   sum,
 } from "@provably/core-tensor";
 import { type RngKey, normal } from "@provably/core-tensor/random";
-import { type LinearOperator, type Operator, batchOf, isLinear, linearize, pullback, pushforward } from "./operator.js";
+import { arrayOf, checkCount, positive } from "../internal/check.js";
+import { type LinearOperator, type Operator, batchOf, checkOperator, isLinear, linearize, pullback, pushforward } from "./operator.js";
 
 /**
  * The likelihood of points for one measurement, or for one measurement each.
@@ -58,6 +62,38 @@ export interface ForwardModel {
   likelihood(y: ArrayInput): Likelihood;
 }
 
+/** A forward model, for functions that take one. */
+export function checkForward(fn: string, forward: ForwardModel): ForwardModel {
+  const { inputSize, outputSize, measure, likelihood } = checkRecord(fn, "forward", forward);
+  checkCount(fn, "forward.inputSize", inputSize, 1);
+  checkCount(fn, "forward.outputSize", outputSize, 1);
+  checkFunction(fn, "forward.measure", measure);
+  checkFunction(fn, "forward.likelihood", likelihood);
+  return forward;
+}
+
+/** The likelihood of a measurement under a forward model, which may be somebody else's. */
+export function likelihoodOf(fn: string, forward: ForwardModel, y: ArrayInput): Likelihood {
+  return checkLikelihood(fn, checkForward(fn, forward).likelihood(y));
+}
+
+/** A likelihood, for functions that take one. */
+export function checkLikelihood(fn: string, likelihood: Likelihood): Likelihood {
+  const { inputSize, curvature, linear, ...functions } = checkRecord(fn, "likelihood", likelihood);
+  checkCount(fn, "likelihood.inputSize", inputSize, 1);
+  if (!(Number.isFinite(curvature) && curvature >= 0))
+    throw new DomainError(`${fn}: likelihood.curvature must be finite and ≥ 0, got ${show(curvature)}`);
+  for (const name of ["logLikelihood", "score", "valueAndScore", "information"] as const)
+    if (functions[name] !== undefined || name === "logLikelihood" || name === "score") checkFunction(fn, `likelihood.${name}`, functions[name]);
+  if (linear === undefined) return likelihood;
+  const { operator, sigma, y } = checkRecord(fn, "likelihood.linear", linear);
+  checkOperator(fn, operator);
+  checkFunction(fn, "operator.adjoint", operator.adjoint);
+  positive(fn, "likelihood.linear.sigma", sigma);
+  arrayOf(fn, "likelihood.linear.y", y);
+  return likelihood;
+}
+
 /** A measurement as [1 | n, m], checked. */
 export function measurementOf(fn: string, y: ArrayInput, size: number): NdArray {
   const a = astype(y, "float64");
@@ -73,11 +109,6 @@ export function checkRows(fn: string, y: ArrayInput, n: number): void {
   const { shape } = astype(y, "float64");
   if (shape.length === 2 && shape[0] !== 1 && shape[0] !== n)
     throw new ShapeError(`${fn}: y must hold one measurement or one for each of the ${n} chains, got [${shape.join(", ")}]`);
-}
-
-export function positive(fn: string, name: string, value: number): number {
-  if (!(value > 0 && Number.isFinite(value))) throw new DomainError(`${fn}: ${name} must be positive and finite, got ${value}`);
-  return value;
 }
 
 /**
@@ -99,7 +130,7 @@ export function positive(fn: string, name: string, value: number): number {
  */
 export function gaussianNoise(operator: Operator, sigma: number): ForwardModel {
   positive("gaussianNoise", "sigma", sigma);
-  const { inputSize, outputSize } = operator;
+  const { inputSize, outputSize } = checkOperator("gaussianNoise", operator);
   const precision = 1 / (sigma * sigma);
   return {
     name: `${operator.name} with Gaussian noise`,
@@ -165,10 +196,12 @@ export function forwardModel(spec: {
   readonly information?: (x: NdArray, v: NdArray, y: NdArray) => NdArray;
   readonly curvature: number;
 }): ForwardModel {
-  const { name, inputSize, outputSize, curvature, information } = spec;
+  const { name, inputSize, outputSize, curvature, information, score } = checkRecord("forwardModel", "spec", spec);
   positive("forwardModel", "curvature", curvature);
-  for (const [argument, size] of Object.entries({ inputSize, outputSize }))
-    if (!Number.isInteger(size) || size < 1) throw new DomainError(`forwardModel: ${argument} must be an integer ≥ 1, got ${size}`);
+  checkCount("forwardModel", "inputSize", inputSize, 1);
+  checkCount("forwardModel", "outputSize", outputSize, 1);
+  for (const [argument, f] of Object.entries({ measure: spec.measure, logLikelihood: spec.logLikelihood, score, information }))
+    if (f !== undefined || argument === "measure" || argument === "logLikelihood") checkFunction("forwardModel", argument, f);
   return {
     name,
     inputSize,
@@ -180,7 +213,7 @@ export function forwardModel(spec: {
         inputSize,
         curvature,
         logLikelihood: (x) => spec.logLikelihood(x, measured),
-        score: (x) => (spec.score === undefined ? grad((p: NdArray) => sum(spec.logLikelihood(p, measured)))(x) : spec.score(x, measured)),
+        score: (x) => (score === undefined ? grad((p: NdArray) => sum(spec.logLikelihood(p, measured)))(x) : score(x, measured)),
         ...(information && { information: (x: NdArray, v: NdArray) => information(x, v, measured) }),
       };
     },

@@ -1,6 +1,6 @@
 /** Seeing only some of the numbers. */
-import { type ArrayInput, DomainError, array, astype, toTypedArray, matmul, take } from "@provably/core-tensor";
-import { type LinearOperator, batchOf, diagonalFunction } from "./operator.js";
+import { type ArrayInput, DomainError, array, astype, matmul, take, toTypedArray } from "@provably/core-tensor";
+import { type LinearOperator, batchOf, diagonalFunction, spectralArguments } from "./operator.js";
 
 /**
  * Inpainting: the numbers where the mask is not 0 are seen, the others are not.
@@ -34,6 +34,6 @@ export function inpainting(mask: ArrayInput): LinearOperator {
     norm: 1,
     apply: (x) => take(batchOf("inpainting", "x", x, d), places, { axis: 1 }),
     adjoint: (y) => matmul(batchOf("inpainting", "y", y, seen.length), rows),
-    normalFunction: (f, v) => diagonalFunction(eigenvalues, f, v),
+    normalFunction: (f, v) => diagonalFunction(eigenvalues, f, spectralArguments("inpainting", f, v, d)),
   };
 }

@@ -7,17 +7,21 @@ import {
   add,
   array,
   astype,
+  checkFunction,
+  checkRecord,
   item,
   jvp,
   matmul,
   mul,
   norm,
+  show,
   sum,
   transpose,
   vjp,
 } from "@provably/core-tensor";
 import { eigh } from "@provably/core-tensor/linalg";
 import { type RngKey, key, normal } from "@provably/core-tensor/random";
+import { arrayOf, checkCount } from "../internal/check.js";
 
 /**
  * A differentiable operator on batches of points.
@@ -48,6 +52,19 @@ export interface LinearOperator extends Operator {
   normalFunction?(f: (eigenvalue: number) => number, v: NdArray): NdArray;
   /** The matrix itself, `[m, d]`, where there is one. */
   readonly matrix?: NdArray;
+}
+
+/** An operator, for functions that take one. */
+export function checkOperator<O extends Operator>(fn: string, operator: O): O {
+  const { name, inputSize, outputSize, apply, norm: bound } = checkRecord(fn, "operator", operator);
+  if (typeof name !== "string") throw new DomainError(`${fn}: operator.name must be a string, got ${show(name)}`);
+  checkCount(fn, "operator.inputSize", inputSize, 1);
+  checkCount(fn, "operator.outputSize", outputSize, 1);
+  checkFunction(fn, "operator.apply", apply);
+  if (!(Number.isFinite(bound) && bound >= 0)) throw new DomainError(`${fn}: operator.norm must be finite and ≥ 0, got ${show(bound)}`);
+  for (const part of ["adjoint", "normalFunction", "vjp"])
+    if (part in operator) checkFunction(fn, `operator.${part}`, (operator as unknown as Record<string, unknown>)[part]);
+  return operator;
 }
 
 export function isLinear(operator: Operator): operator is LinearOperator {
@@ -97,11 +114,16 @@ export function operatorNorm(
   operator: Pick<LinearOperator, "inputSize" | "apply" | "adjoint">,
   options: { readonly iterations?: number } = {},
 ): number {
-  const { iterations = 50 } = options;
+  const fn = "operatorNorm";
+  const { iterations = 50 } = checkRecord(fn, "options", options);
+  checkCount(fn, "iterations", iterations, 1);
+  checkCount(fn, "operator.inputSize", checkRecord(fn, "operator", operator).inputSize, 1);
+  checkFunction(fn, "operator.apply", operator.apply);
+  checkFunction(fn, "operator.adjoint", operator.adjoint);
   let v = normal(key("operatorNorm"), [1, operator.inputSize], { dtype: "float64" });
   let size = 0;
   for (let i = 0; i < iterations; i++) {
-    const next = operator.adjoint(operator.apply(v));
+    const next = batchOf(fn, "what adjoint returns", operator.adjoint(operator.apply(v)), operator.inputSize);
     size = item(norm(next)) / item(norm(v));
     if (!(size > 0)) return 0;
     v = mul(1 / item(norm(next)), next);
@@ -127,11 +149,13 @@ export function operatorNorm(
 export function linearOperator(
   spec: Pick<LinearOperator, "inputSize" | "outputSize" | "apply" | "adjoint"> & Partial<Pick<LinearOperator, "name" | "norm" | "normalFunction">>,
 ): LinearOperator {
-  const { inputSize, outputSize, name = "linearOperator" } = spec;
+  const { inputSize, outputSize, name = "linearOperator" } = checkRecord("linearOperator", "spec", spec);
+  checkOperator("linearOperator", { norm: 0, ...spec, name });
+  checkFunction("linearOperator", "operator.adjoint", spec.adjoint);
   const x = normal(key("linearOperator x"), [1, inputSize], { dtype: "float64" });
   const y = normal(key("linearOperator y"), [1, outputSize], { dtype: "float64" });
-  const ax = spec.apply(x);
-  const aty = spec.adjoint(y);
+  const ax = arrayOf("linearOperator", "what apply returns", spec.apply(x));
+  const aty = arrayOf("linearOperator", "what adjoint returns", spec.adjoint(y));
   if (ax.shape.join() !== y.shape.join()) throw new ShapeError(`${name}: apply must give [n, ${outputSize}], got [${ax.shape.join(", ")}]`);
   if (aty.shape.join() !== x.shape.join()) throw new ShapeError(`${name}: adjoint must give [n, ${inputSize}], got [${aty.shape.join(", ")}]`);
   const [left, right] = [item(sum(mul(ax, y))), item(sum(mul(x, aty)))];
@@ -178,7 +202,8 @@ export function matrixOperator(matrix: ArrayInput): LinearOperator {
     norm: Math.sqrt(Math.max(0, eigenvalues.get(eigenvalues.size - 1))),
     apply: (x) => matmul(batchOf("matrixOperator", "x", x, d), transpose(a)),
     adjoint: (y) => matmul(batchOf("matrixOperator", "y", y, m), a),
-    normalFunction(f, v) {
+    normalFunction(f, points) {
+      const v = spectralArguments("matrixOperator", f, points, d);
       if (!wide) return matmul(mul(matmul(v, eigenvectors), factors(f)), transpose(eigenvectors));
       const seen = matmul(matmul(v, transpose(a)), eigenvectors);
       const unseen = f(0);
@@ -206,8 +231,8 @@ export function matrixOperator(matrix: ArrayInput): LinearOperator {
  * @category Forward models
  */
 export function compressedSensing(size: number, measurements: number, key: RngKey): LinearOperator {
-  for (const [name, value] of Object.entries({ size, measurements }))
-    if (!Number.isInteger(value) || value < 1) throw new DomainError(`compressedSensing: ${name} must be an integer ≥ 1, got ${value}`);
+  checkCount("compressedSensing", "size", size, 1);
+  checkCount("compressedSensing", "measurements", measurements, 1);
   return { ...matrixOperator(normal(key, [measurements, size], { dtype: "float64", std: 1 / Math.sqrt(measurements) })), name: "compressedSensing" };
 }
 
@@ -225,7 +250,7 @@ export function compressedSensing(size: number, measurements: number, key: RngKe
  * @category Forward models
  */
 export function identityOperator(size: number): LinearOperator {
-  if (!Number.isInteger(size) || size < 1) throw new DomainError(`identityOperator: size must be an integer ≥ 1, got ${size}`);
+  checkCount("identityOperator", "size", size, 1);
   return {
     name: "identity",
     inputSize: size,
@@ -233,13 +258,22 @@ export function identityOperator(size: number): LinearOperator {
     norm: 1,
     apply: (x) => batchOf("identityOperator", "x", x, size),
     adjoint: (y) => batchOf("identityOperator", "y", y, size),
-    normalFunction: (f, v) => mul(f(1), v),
+    normalFunction(f, points) {
+      const v = spectralArguments("identityOperator", f, points, size);
+      return mul(f(1), v);
+    },
   };
 }
 
 /** f(AᵀA) v for a diagonal AᵀA. */
 export function diagonalFunction(eigenvalues: NdArray, f: (eigenvalue: number) => number, v: NdArray): NdArray {
   return mul(v, array(Float64Array.from({ length: eigenvalues.size }, (_, i) => f(eigenvalues.get(i)))));
+}
+
+/** The points that a function of the spectrum is to be multiplied with. */
+export function spectralArguments(fn: string, f: (eigenvalue: number) => number, v: NdArray, size: number): NdArray {
+  checkFunction(fn, "f", f);
+  return batchOf(fn, "v", v, size);
 }
 
 /** p·x + q·y. */

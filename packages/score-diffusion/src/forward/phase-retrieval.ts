@@ -6,6 +6,7 @@ import {
   add,
   array,
   astype,
+  checkRecord,
   div,
   greater,
   maximum,
@@ -16,6 +17,7 @@ import {
   where,
 } from "@provably/core-tensor";
 import { type RngKey, randint } from "@provably/core-tensor/random";
+import { checkCount, checkNumbers } from "../internal/check.js";
 import { type Complex, fourier } from "./fourier.js";
 import { type Operator, batchOf } from "./operator.js";
 
@@ -52,7 +54,10 @@ export interface PhaseRetrievalOptions {
  * @category Forward models
  */
 export function codedPhaseRetrieval(options: PhaseRetrievalOptions): Operator {
-  const { height, width, key, oversample = 4 } = options;
+  const { height, width, key, oversample = 4 } = checkRecord("codedPhaseRetrieval", "options", options);
+  checkCount("codedPhaseRetrieval", "height", height, 1);
+  checkCount("codedPhaseRetrieval", "width", width, 1);
+  checkNumbers("codedPhaseRetrieval", { oversample });
   if ((key === undefined) === (options.mask === undefined)) throw new DomainError("codedPhaseRetrieval: give either key or mask");
   const [top, left] = [(height * oversample) / 8, (width * oversample) / 8];
   if (!(Number.isInteger(top) && Number.isInteger(left) && top >= 0 && left >= 0))

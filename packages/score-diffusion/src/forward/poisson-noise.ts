@@ -5,6 +5,8 @@ import {
   add,
   all,
   array,
+  checkRecord,
+  div,
   equal,
   floor,
   greater,
@@ -18,11 +20,11 @@ import {
   sum,
   toTypedArray,
   where,
-  div,
 } from "@provably/core-tensor";
 import { type RngKey, uniform } from "@provably/core-tensor/random";
-import { type ForwardModel, measurementOf, positive } from "./forward-model.js";
-import { type Operator, batchOf, pullback, pushforward } from "./operator.js";
+import { positive } from "../internal/check.js";
+import { type ForwardModel, measurementOf } from "./forward-model.js";
+import { type Operator, batchOf, checkOperator, pullback, pushforward } from "./operator.js";
 
 /**
  * Poisson noise: counts with means $\mu = g \max\!\left(\tfrac{A(x) + 1}{2}, 0\right) + b$, for images in $[-1, 1]$, and
@@ -41,10 +43,10 @@ import { type Operator, batchOf, pullback, pushforward } from "./operator.js";
  * @category Forward models
  */
 export function poissonNoise(operator: Operator, options: { readonly gain: number; readonly background?: number }): ForwardModel {
-  const { gain, background = 1 } = options;
+  const { gain, background = 1 } = checkRecord("poissonNoise", "options", options);
   positive("poissonNoise", "gain", gain);
   positive("poissonNoise", "background", background);
-  const { inputSize, outputSize } = operator;
+  const { inputSize, outputSize } = checkOperator("poissonNoise", operator);
   const rate = (exact: NdArray): NdArray => add(mul(gain / 2, maximum(add(exact, 1), 0)), background);
   return {
     name: `${operator.name} with Poisson noise`,

@@ -1,8 +1,9 @@
 /** Measurements of one bit. */
 import { DomainError, abs, all, astype, equal, item, less, logSigmoid, mul, neg, sigmoid, sub, sum } from "@provably/core-tensor";
 import { uniform } from "@provably/core-tensor/random";
-import { type ForwardModel, measurementOf, positive } from "./forward-model.js";
-import { type Operator, batchOf, identityOperator, pullback, pushforward } from "./operator.js";
+import { positive } from "../internal/check.js";
+import { type ForwardModel, measurementOf } from "./forward-model.js";
+import { type Operator, batchOf, checkOperator, identityOperator, pullback, pushforward } from "./operator.js";
 
 /**
  * One-bit dithered quantisation: the sign of each number plus logistic noise, $P(y_i = +1) = \operatorname{sigmoid}(x_i/\theta)$ and
@@ -25,7 +26,7 @@ import { type Operator, batchOf, identityOperator, pullback, pushforward } from 
  */
 export function quantizedSensing(input: number | Operator, theta = 0.4): ForwardModel {
   positive("quantizedSensing", "theta", theta);
-  const operator = typeof input === "number" ? identityOperator(input) : input;
+  const operator = typeof input === "number" ? identityOperator(input) : checkOperator("quantizedSensing", input);
   const { inputSize, outputSize } = operator;
   return {
     name: "quantizedSensing",

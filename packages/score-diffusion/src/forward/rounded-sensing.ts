@@ -8,6 +8,7 @@ import {
   all,
   array,
   astype,
+  checkRecord,
   div,
   greater,
   isFinite,
@@ -25,8 +26,9 @@ import {
   transpose,
 } from "@provably/core-tensor";
 import { uniform } from "@provably/core-tensor/random";
-import { type ForwardModel, measurementOf, positive } from "./forward-model.js";
-import { type LinearOperator, type Operator, batchOf, pullback, pushforward } from "./operator.js";
+import { checkCount, checkNumbers, positive } from "../internal/check.js";
+import { type ForwardModel, measurementOf } from "./forward-model.js";
+import { type LinearOperator, type Operator, batchOf, checkOperator, pullback, pushforward, spectralArguments } from "./operator.js";
 
 /**
  * Rounding with dither: logistic noise of scale $\theta$ is added to $z = A(x)$, and the sum rounded to a multiple of the step $q$. A measured $y$ says that the
@@ -52,13 +54,14 @@ import { type LinearOperator, type Operator, batchOf, pullback, pushforward } fr
  */
 export function roundedSensing(operator: Operator, step: number | ArrayInput, options: { readonly theta?: number } = {}): ForwardModel {
   const fn = "roundedSensing";
-  const { inputSize, outputSize } = operator;
+  const { inputSize, outputSize } = checkOperator(fn, operator);
+  const { theta: asked } = checkRecord(fn, "options", options);
   const q = typeof step === "number" ? array(new Float64Array(outputSize).fill(step)) : astype(step, "float64");
   if (q.shape.join() !== String(outputSize)) throw new ShapeError(`${fn}: step must be a number or [${outputSize}], got [${q.shape.join(", ")}]`);
   if (!item(all(greater(q, 0))) || !item(all(isFinite(q)))) throw new DomainError(`${fn}: step must be positive and finite`);
   let least = Infinity;
   for (let i = 0; i < outputSize; i++) least = Math.min(least, q.get(i));
-  const theta = positive(fn, "theta", options.theta ?? least / 4);
+  const theta = positive(fn, "theta", asked ?? least / 4);
   const half = mul(0.5, q);
   /** The places of the upper and the lower end of what was seen, in units of the noise. */
   const ends = (y: NdArray, z: NdArray): { upper: NdArray; lower: NdArray } => ({
@@ -140,9 +143,9 @@ export function jpeg(options: {
   readonly block?: number;
   readonly theta?: number;
 }): ForwardModel {
-  const { height, width, quality = 50, block = 8, theta } = options;
-  for (const [name, value] of Object.entries({ height, width, block }))
-    if (!Number.isInteger(value) || value < 1) throw new DomainError(`jpeg: ${name} must be an integer ≥ 1, got ${value}`);
+  const { height, width, quality = 50, block = 8, theta } = checkRecord("jpeg", "options", options);
+  for (const [name, value] of Object.entries({ height, width, block })) checkCount("jpeg", name, value, 1);
+  checkNumbers("jpeg", { quality });
   if (height % block !== 0 || width % block !== 0)
     throw new DomainError(`jpeg: block must divide height and width, got ${block} for ${height} × ${width}`);
   if (!(quality >= 1 && quality <= 99)) throw new DomainError(`jpeg: quality must be in [1, 99], got ${quality}`);
@@ -169,6 +172,9 @@ function cosineBlocks(height: number, width: number, block: number): LinearOpera
     norm: 1,
     apply: (x) => flat(matmul(matmul(rows, image(x)), transpose(columns))),
     adjoint: (y) => flat(matmul(matmul(transpose(rows), image(y)), columns)),
-    normalFunction: (f, v) => mul(f(1), v),
+    normalFunction(f, points) {
+      const v = spectralArguments("jpeg", f, points, d);
+      return mul(f(1), v);
+    },
   };
 }

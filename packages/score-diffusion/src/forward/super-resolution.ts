@@ -1,7 +1,8 @@
 /** Images seen at a lower resolution. */
-import { DomainError, type NdArray, array, expandDims, matmul, mul, reshape, transpose } from "@provably/core-tensor";
+import { DomainError, type NdArray, array, checkRecord, expandDims, matmul, mul, reshape, transpose } from "@provably/core-tensor";
 import { eigh } from "@provably/core-tensor/linalg";
-import { type LinearOperator, batchOf } from "./operator.js";
+import { checkCount } from "../internal/check.js";
+import { type LinearOperator, batchOf, spectralArguments } from "./operator.js";
 
 /** Keys' cubic with a = −1/2. */
 function cubic(u: number): number {
@@ -45,9 +46,8 @@ function reduction(n: number, factor: number): NdArray {
  * @category Forward models
  */
 export function superResolution(options: { readonly height: number; readonly width: number; readonly factor?: number }): LinearOperator {
-  const { height, width, factor = 4 } = options;
-  for (const [name, value] of Object.entries({ height, width, factor }))
-    if (!Number.isInteger(value) || value < 1) throw new DomainError(`superResolution: ${name} must be an integer ≥ 1, got ${value}`);
+  const { height, width, factor = 4 } = checkRecord("superResolution", "options", options);
+  for (const [name, value] of Object.entries({ height, width, factor })) checkCount("superResolution", name, value, 1);
   if (height % factor !== 0 || width % factor !== 0)
     throw new DomainError(`superResolution: factor must divide height and width, got ${factor} for ${height} × ${width}`);
   const rows = reduction(height, factor);
@@ -69,7 +69,8 @@ export function superResolution(options: { readonly height: number; readonly wid
       ]),
     adjoint: (y) =>
       reshape(matmul(matmul(transpose(rows), reshape(batchOf("superResolution", "y", y, h * w), [n(y), h, w])), columns), [n(y), height * width]),
-    normalFunction(f, v) {
+    normalFunction(f, points) {
+      const v = spectralArguments("superResolution", f, points, height * width);
       const factors = array(
         Float64Array.from({ length: height * width }, (_, i) => f(Math.max(0, eigenvalues.get(Math.floor(i / width), i % width)))),
         { shape: [height, width] },

@@ -1,5 +1,6 @@
 /** Many images in one. */
-import { type ArrayInput, DomainError, type NdArray, ShapeError, array, astype, toTypedArray } from "@provably/core-tensor";
+import { type ArrayInput, type NdArray, ShapeError, array, astype, checkRecord, toTypedArray } from "@provably/core-tensor";
+import { checkCount, checkNumbers } from "../internal/check.js";
 
 /**
  * Options of {@link imageGrid}.
@@ -39,14 +40,14 @@ export function imageGrid(images: ArrayInput, options: GridOptions = {}): NdArra
   const [n, channels, height, width] = (grey ? [x.shape[0], 1, x.shape[1], x.shape[2]] : x.shape) as [number, number, number, number];
   if ((!grey && x.shape.length !== 4) || x.size === 0)
     throw new ShapeError(`imageGrid: images must be [n, height, width] or [n, channels, height, width], not empty, got [${x.shape.join(", ")}]`);
-  const { columns = Math.ceil(Math.sqrt(n)), gap = 1, background = 1, scale = 1 } = options;
+  const { columns = Math.ceil(Math.sqrt(n)), gap = 1, background = 1, scale = 1 } = checkRecord("imageGrid", "options", options);
+  checkNumbers("imageGrid", { background });
   for (const [name, value, least] of [
     ["columns", columns, 1],
     ["gap", gap, 0],
     ["scale", scale, 1],
   ] as const)
-    // prettier-ignore
-    if (!Number.isInteger(value) || value < least) throw new DomainError(`imageGrid: ${name} must be an integer ≥ ${least}, got ${value}`);
+    checkCount("imageGrid", name, value, least);
   const [down, across] = [height * scale + gap, width * scale + gap];
   const [tall, wide] = [Math.ceil(n / columns) * down + gap, columns * across + gap];
   const data = toTypedArray<"float32">(x);

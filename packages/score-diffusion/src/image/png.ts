@@ -1,9 +1,18 @@
 /** Images as PNG files, in bytes and out. */
-import { type ArrayInput, DomainError, FormatError, type NdArray, ShapeError, array, astype, toTypedArray } from "@provably/core-tensor";
+import { type ArrayInput, DomainError, FormatError, type NdArray, ShapeError, array, astype, checkRecord, toTypedArray } from "@provably/core-tensor";
+import { checkNumberList } from "../internal/check.js";
 import { convertIndexedToRgb, decode, encode } from "fast-png";
 
 /** Files that claim more pixels are not opened. */
 const MAX_PIXELS = 1e8;
+
+/** The values of black and white. */
+function rangeOf(fn: string, options: { readonly range?: readonly [number, number] }): readonly [number, number] {
+  const { range = [-1, 1] as const } = checkRecord(fn, "options", options);
+  checkNumberList(fn, "range", range);
+  if (!(range[1] > range[0] && range[1] - range[0] < Infinity)) throw new DomainError(`${fn}: range must ascend, got [${range.join(", ")}]`);
+  return range;
+}
 
 /**
  * An image as the bytes of a PNG file with 8 bits a channel. Values outside of the range are clipped.
@@ -22,8 +31,7 @@ const MAX_PIXELS = 1e8;
  * @category Images
  */
 export function encodePng(image: ArrayInput, options: { readonly range?: readonly [number, number] } = {}): Uint8Array {
-  const [black, white] = options.range ?? [-1, 1];
-  if (!(white > black)) throw new DomainError(`encodePng: range must ascend, got [${black}, ${white}]`);
+  const [black, white] = rangeOf("encodePng", options);
   const x = astype(image, "float64");
   const [channels, height, width] = (x.shape.length === 2 ? [1, ...x.shape] : x.shape) as [number, number, number];
   if (x.shape.length < 2 || x.shape.length > 3 || !(channels >= 1 && channels <= 4) || height < 1 || width < 1)
@@ -57,8 +65,7 @@ export function encodePng(image: ArrayInput, options: { readonly range?: readonl
  * @category Images
  */
 export function decodePng(bytes: Uint8Array, options: { readonly range?: readonly [number, number] } = {}): NdArray {
-  const [black, white] = options.range ?? [-1, 1];
-  if (!(white > black)) throw new DomainError(`decodePng: range must ascend, got [${black}, ${white}]`);
+  const [black, white] = rangeOf("decodePng", options);
   if (!(bytes instanceof Uint8Array)) throw new FormatError("decodePng: bytes must be a Uint8Array");
   const { width, height, channels, data, top } = decoded(bytes);
   const pixels = width * height;

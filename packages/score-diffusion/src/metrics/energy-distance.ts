@@ -1,5 +1,5 @@
 /** The energy distance of two samples. */
-import type { ArrayInput } from "@provably/core-tensor";
+import { type ArrayInput, checkRecord } from "@provably/core-tensor";
 import { pairOfPoints, sumOverPairs } from "../internal/points.js";
 
 /**
@@ -23,7 +23,7 @@ import { pairOfPoints, sumOverPairs } from "../internal/points.js";
  * @category Metrics
  */
 export function energyDistance(x: ArrayInput, y: ArrayInput, options: { readonly unbiased?: boolean } = {}): number {
-  const { unbiased = false } = options;
+  const { unbiased = false } = checkRecord("energyDistance", "options", options);
   const [a, b] = pairOfPoints("energyDistance", x, y, unbiased ? 2 : 1);
   const within = (p: typeof a): number => sumOverPairs(p, p, Math.sqrt) / (p.n * (unbiased ? p.n - 1 : p.n));
   return (2 * sumOverPairs(a, b, Math.sqrt)) / (a.n * b.n) - within(a) - within(b);

@@ -1,5 +1,5 @@
 /** The Fréchet distance of two samples, seen through features. */
-import { type ArrayInput, type NdArray, astype } from "@provably/core-tensor";
+import { type ArrayInput, type NdArray, astype, checkFunction, checkRecord } from "@provably/core-tensor";
 import { sampleMoments, squaredWasserstein } from "./gaussian.js";
 
 /**
@@ -31,7 +31,8 @@ export interface FeatureOptions {
  * @category Metrics
  */
 export function frechetDistance(x: ArrayInput, y: ArrayInput, options: FeatureOptions = {}): number {
-  const { features = (points: NdArray) => points } = options;
+  const { features = (points: NdArray) => points } = checkRecord("frechetDistance", "options", options);
+  checkFunction("frechetDistance", "features", features);
   const moments = (points: ArrayInput): ReturnType<typeof sampleMoments> => sampleMoments(features(astype(points, "float64")));
   return squaredWasserstein("frechetDistance", moments(x), moments(y));
 }

@@ -1,12 +1,13 @@
 /** Distances between normal laws, and between whatever is summed up by mean and covariance. */
 import {
-  abs,
   type ArrayInput,
   DomainError,
   type NdArray,
   ShapeError,
+  abs,
   add,
   astype,
+  checkRecord,
   diagonal,
   div,
   item,
@@ -33,7 +34,8 @@ export interface Moments {
   readonly covariance: ArrayInput;
 }
 
-function checked(fn: string, name: string, { mean: m, covariance: c }: Moments): { mean: NdArray; covariance: NdArray } {
+function checked(fn: string, name: string, moments: Moments): { mean: NdArray; covariance: NdArray } {
+  const { mean: m, covariance: c } = checkRecord(fn, name, moments);
   const [center, covariance] = [astype(m, "float64"), astype(c, "float64")];
   const d = center.shape[0];
   if (center.shape.length !== 1 || covariance.shape.join() !== `${d},${d}`)

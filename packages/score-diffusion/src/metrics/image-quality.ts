@@ -1,12 +1,12 @@
 /** How close a picture is to another: signal-to-noise ratio and structural similarity. */
 import {
   type ArrayInput,
-  DomainError,
   type NdArray,
   ShapeError,
   add,
   array,
   astype,
+  checkRecord,
   conv2d,
   div,
   item,
@@ -16,6 +16,7 @@ import {
   square,
   sub,
 } from "@provably/core-tensor";
+import { positive } from "../internal/check.js";
 
 /**
  * Options of {@link psnr} and {@link ssim}.
@@ -31,7 +32,7 @@ function images(fn: string, a: ArrayInput, b: ArrayInput, range: number): readon
   if (x.shape.join() !== y.shape.join())
     throw new ShapeError(`${fn}: a and b must have the same shape, got [${x.shape.join(", ")}] and [${y.shape.join(", ")}]`);
   if (x.size === 0) throw new ShapeError(`${fn}: images must not be empty, got [${x.shape.join(", ")}]`);
-  if (!(range > 0 && range < Infinity)) throw new DomainError(`${fn}: range must be positive, got ${range}`);
+  positive(fn, "range", range);
   return [x, y];
 }
 
@@ -53,7 +54,7 @@ function images(fn: string, a: ArrayInput, b: ArrayInput, range: number): readon
  * @category Metrics
  */
 export function psnr(a: ArrayInput, b: ArrayInput, options: ImageQualityOptions = {}): number {
-  const { range = 2 } = options;
+  const { range = 2 } = checkRecord("psnr", "options", options);
   const [x, y] = images("psnr", a, b, range);
   return 10 * Math.log10(range ** 2 / item(mean(square(sub(x, y)))));
 }
@@ -95,7 +96,7 @@ function localMean(x: NdArray): NdArray {
  * @category Metrics
  */
 export function ssim(a: ArrayInput, b: ArrayInput, options: ImageQualityOptions = {}): number {
-  const { range = 2 } = options;
+  const { range = 2 } = checkRecord("ssim", "options", options);
   const [x, y] = images("ssim", a, b, range).map((image) => (image.shape.length === 2 ? reshape(image, [1, ...image.shape]) : image)) as [
     NdArray,
     NdArray,

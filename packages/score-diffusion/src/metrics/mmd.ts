@@ -1,5 +1,6 @@
 /** The maximum mean discrepancy of two samples. */
-import { type ArrayInput, DomainError } from "@provably/core-tensor";
+import { type ArrayInput, DomainError, checkRecord } from "@provably/core-tensor";
+import { checkNumbers } from "../internal/check.js";
 import { type Points, pairOfPoints, squaredDistance, sumOverPairs } from "../internal/points.js";
 
 /**
@@ -47,11 +48,12 @@ function medianDistance(x: Points, y: Points): number {
  * @category Metrics
  */
 export function mmd2(x: ArrayInput, y: ArrayInput, options: MmdOptions = {}): number {
-  const { biased = false } = options;
+  const { biased = false, bandwidth: asked } = checkRecord("mmd2", "options", options);
   const [a, b] = pairOfPoints("mmd2", x, y, biased ? 1 : 2);
-  const bandwidth = options.bandwidth ?? medianDistance(a, b);
+  const bandwidth = asked ?? medianDistance(a, b);
+  checkNumbers("mmd2", { bandwidth });
   if (!(bandwidth > 0 && bandwidth < Infinity))
-    throw new DomainError(`mmd2: bandwidth must be positive, got ${bandwidth}${options.bandwidth === undefined ? " as the median distance" : ""}`);
+    throw new DomainError(`mmd2: bandwidth must be positive, got ${bandwidth}${asked === undefined ? " as the median distance" : ""}`);
   const scale = -1 / (2 * bandwidth * bandwidth);
   const kernel = (squared: number): number => Math.exp(scale * squared);
   const within = (p: Points): number => {

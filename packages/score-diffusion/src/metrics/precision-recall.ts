@@ -1,5 +1,6 @@
 /** Whether generated samples look real, and whether all that is real is generated. */
-import { type ArrayInput, DomainError, type NdArray, astype } from "@provably/core-tensor";
+import { type ArrayInput, type NdArray, astype, checkFunction, checkRecord } from "@provably/core-tensor";
+import { checkCount } from "../internal/check.js";
 import { type Points, pairOfPoints, squaredDistance } from "../internal/points.js";
 import type { FeatureOptions } from "./frechet.js";
 
@@ -71,8 +72,9 @@ function shareHolding(centres: Points, squares: Float64Array, points: Points): n
  * @category Metrics
  */
 export function precisionRecall(real: ArrayInput, generated: ArrayInput, options: FeatureOptions & { readonly k?: number } = {}): PrecisionRecall {
-  const { k = 3, features = (x: NdArray) => x } = options;
-  if (!Number.isInteger(k) || k < 1) throw new DomainError(`precisionRecall: k must be an integer ≥ 1, got ${k}`);
+  const { k = 3, features = (x: NdArray) => x } = checkRecord("precisionRecall", "options", options);
+  checkCount("precisionRecall", "k", k, 1);
+  checkFunction("precisionRecall", "features", features);
   const [x, y] = pairOfPoints("precisionRecall", features(astype(real, "float64")), features(astype(generated, "float64")), k + 1);
   const [realRadii, generatedRadii] = [radii(x, k), radii(y, k)];
   return {

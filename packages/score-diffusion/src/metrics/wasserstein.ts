@@ -1,6 +1,7 @@
 /** Optimal transport between samples: exact on a line, and along lines through more dimensions. */
 import { type ArrayInput, DomainError, type NdArray, ShapeError, astype, div, norm, toTypedArray } from "@provably/core-tensor";
 import { type RngKey, normal } from "@provably/core-tensor/random";
+import { checkCount } from "../internal/check.js";
 import { type Points, pairOfPoints } from "../internal/points.js";
 
 /** ∫₀¹ (F⁻¹(u) − G⁻¹(u))² du of two sorted samples, whose quantile functions are steps. */
@@ -61,6 +62,8 @@ export function wasserstein1d(x: ArrayInput, y: ArrayInput): number {
  * @category Metrics
  */
 export function randomDirections(key: RngKey, numDirections: number, dimension: number): NdArray {
+  checkCount("randomDirections", "numDirections", numDirections, 1);
+  checkCount("randomDirections", "dimension", dimension, 1);
   const z = normal(key, [numDirections, dimension], { dtype: "float64" });
   return div(z, norm(z, { axis: 1, keepDims: true }));
 }

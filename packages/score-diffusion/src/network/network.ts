@@ -1,8 +1,9 @@
 /** Trainable networks: functions of weights, and models once the weights are fixed. */
-import { type ArrayInput, type NdArray, astype, full, mul } from "@provably/core-tensor";
+import { type ArrayInput, type NdArray, astype, checkFunction, checkRecord, full, mul } from "@provably/core-tensor";
 import { compile } from "@provably/core-tensor/compile";
+import { checkChoice } from "../internal/check.js";
 import type { NoiseLevel } from "../schedule/level.js";
-import type { Model, Prediction } from "../score/prediction.js";
+import { type Model, PREDICTIONS, type Prediction, checkAsked } from "../score/prediction.js";
 
 /**
  * The noise of each row of a batch.
@@ -26,6 +27,14 @@ export interface Network<P = unknown> {
   apply(params: P, x: NdArray, levels: BatchLevels): NdArray;
 }
 
+/** A network, for functions that take one. */
+export function checkNetwork<P>(fn: string, network: Network<P>): Network<P> {
+  const { prediction, apply } = checkRecord(fn, "network", network);
+  checkChoice(fn, "network.prediction", prediction, PREDICTIONS);
+  checkFunction(fn, "network.apply", apply);
+  return network;
+}
+
 /**
  * A network with fixed weights as a {@link Model}, at any noise level: points off the variance-preserving scale are brought onto it and back.
  *
@@ -45,11 +54,12 @@ export interface Network<P = unknown> {
  * @category Networks
  */
 export function networkModel<P>(network: Network<P>, params: P): Model {
-  const { prediction } = network;
+  const { prediction } = checkNetwork("networkModel", network);
   const run = compile((weights: P, x: NdArray, alpha: NdArray, sigma: NdArray) => network.apply(weights, x, { alpha, sigma }));
   return {
     prediction,
-    evaluate(x: NdArray, { alpha, sigma }: NoiseLevel) {
+    evaluate(x: NdArray, level: NoiseLevel) {
+      const { alpha, sigma } = checkAsked("networkModel", x, level);
       const scale = Math.hypot(alpha, sigma);
       const row = (value: number): NdArray => full([x.shape[0]!], value / scale, { dtype: "float32" });
       const onScale = scale === 1;

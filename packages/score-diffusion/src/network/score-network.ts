@@ -7,6 +7,7 @@ import {
   astype,
   atan2,
   attention,
+  checkRecord,
   concat,
   conv2d,
   expandDims,
@@ -14,6 +15,7 @@ import {
   linear,
   mul,
   reshape,
+  show,
   silu,
   split,
   timestepEmbedding,
@@ -22,6 +24,7 @@ import {
   zeros,
 } from "@provably/core-tensor";
 import { type RngKey, foldIn, normal } from "@provably/core-tensor/random";
+import { arrayOf } from "../internal/check.js";
 import type { BatchLevels, Network } from "./network.js";
 
 /**
@@ -53,10 +56,11 @@ export interface ScoreNetwork extends Network<ScoreNetworkParams> {
 
 const GROUPS = 8;
 
-function checkConfig(fn: string, { side, channels }: ScoreNetworkConfig): void {
-  if (!Number.isInteger(side) || side < 4 || side % 4 !== 0) throw new DomainError(`${fn}: side must be a positive multiple of 4, got ${side}`);
+function checkConfig(fn: string, config: ScoreNetworkConfig): void {
+  const { side, channels } = checkRecord(fn, "config", config);
+  if (!Number.isInteger(side) || side < 4 || side % 4 !== 0) throw new DomainError(`${fn}: side must be a positive multiple of 4, got ${show(side)}`);
   if (!Number.isInteger(channels) || channels < 8 || channels % 8 !== 0)
-    throw new DomainError(`${fn}: channels must be a positive multiple of 8, got ${channels}`);
+    throw new DomainError(`${fn}: channels must be a positive multiple of 8, got ${show(channels)}`);
 }
 
 /** Every residual block: name, channels in and out. */
@@ -100,9 +104,13 @@ function init(key: RngKey, { channels }: ScoreNetworkConfig): ScoreNetworkParams
   return params;
 }
 
+function weightOf(params: ScoreNetworkParams, name: string): NdArray {
+  return arrayOf("scoreNetwork", `params["${name}"]`, params[name] as NdArray);
+}
+
 function residual(params: ScoreNetworkParams, name: string, x: NdArray, time: NdArray): NdArray {
-  const weight = (layer: string): NdArray => params[`${name}.${layer}.weight`]!;
-  const bias = (layer: string): NdArray => params[`${name}.${layer}.bias`]!;
+  const weight = (layer: string): NdArray => weightOf(params, `${name}.${layer}.weight`);
+  const bias = (layer: string): NdArray => weightOf(params, `${name}.${layer}.bias`);
   const channels = bias("conv0").shape[0]!;
   const first = conv2d(silu(groupNorm(x, GROUPS)), weight("conv0"), { padding: 1, bias: bias("conv0") });
   const modulation = reshape(linear(time, weight("modulate"), bias("modulate")), [x.shape[0]!, 2 * channels, 1, 1]);
@@ -116,10 +124,10 @@ function residual(params: ScoreNetworkParams, name: string, x: NdArray, time: Nd
 function attend(params: ScoreNetworkParams, x: NdArray): NdArray {
   const [n, c, h, w] = x.shape as readonly [number, number, number, number];
   const tokens = transpose(reshape(groupNorm(x, GROUPS), [n, c, h * w]), [0, 2, 1]);
-  const qkv = linear(tokens, params["attention.qkv.weight"]!, params["attention.qkv.bias"]);
+  const qkv = linear(tokens, weightOf(params, "attention.qkv.weight"), weightOf(params, "attention.qkv.bias"));
   const [queries, keys, values] = split(expandDims(qkv, 1), 3, { axis: -1 }) as [NdArray, NdArray, NdArray];
   const mixed = reshape(attention(queries, keys, values), [n, h * w, c]);
-  const out = linear(mixed, params["attention.out.weight"]!, params["attention.out.bias"]);
+  const out = linear(mixed, weightOf(params, "attention.out.weight"), weightOf(params, "attention.out.bias"));
   return add(x, reshape(transpose(out, [0, 2, 1]), x.shape));
 }
 
@@ -153,13 +161,15 @@ export function scoreNetwork(config: ScoreNetworkConfig): ScoreNetwork {
 }
 
 function apply(params: ScoreNetworkParams, x: NdArray, levels: BatchLevels, { side, channels }: ScoreNetworkConfig): NdArray {
-  if (x.shape.length !== 2 || x.shape[1] !== side * side)
+  checkRecord("scoreNetwork", "params", params);
+  checkRecord("scoreNetwork", "levels", levels);
+  if (arrayOf("scoreNetwork", "x", x).shape.length !== 2 || x.shape[1] !== side * side)
     throw new ShapeError(`scoreNetwork: x must be [n, ${side * side}], got [${x.shape.join(", ")}]`);
   const n = x.shape[0]!;
   const half = side / 2;
-  const layer = (name: string, input: NdArray): NdArray => linear(input, params[`${name}.weight`]!, params[`${name}.bias`]);
+  const layer = (name: string, input: NdArray): NdArray => linear(input, weightOf(params, `${name}.weight`), weightOf(params, `${name}.bias`));
   const conv = (name: string, input: NdArray, stride = 1): NdArray =>
-    conv2d(input, params[`${name}.weight`]!, { padding: 1, stride, bias: params[`${name}.bias`]! });
+    conv2d(input, weightOf(params, `${name}.weight`), { padding: 1, stride, bias: weightOf(params, `${name}.bias`) });
 
   const time = silu(layer("time1", silu(layer("time0", timestepEmbedding(angles(levels), channels)))));
   const squares = transpose(reshape(astype(x, "float32"), [n, half, 2, half, 2]), [0, 2, 4, 1, 3]);

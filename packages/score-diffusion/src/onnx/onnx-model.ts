@@ -1,7 +1,20 @@
 /** Networks from elsewhere: an ONNX model as a model of the score, through onnxruntime. */
-import { DomainError, type NdArray, ShapeError, array, astype, reshape, toTypedArray } from "@provably/core-tensor";
+import {
+  DomainError,
+  type NdArray,
+  ShapeError,
+  array,
+  astype,
+  checkFunction,
+  checkList,
+  checkRecord,
+  reshape,
+  show,
+  toTypedArray,
+} from "@provably/core-tensor";
+import { checkChoice, checkNumberList } from "../internal/check.js";
 import type { NoiseLevel } from "../schedule/level.js";
-import type { AsyncModel, Prediction } from "../score/prediction.js";
+import { type AsyncModel, PREDICTIONS, type Prediction } from "../score/prediction.js";
 
 /**
  * A tensor of onnxruntime, as far as it is used here.
@@ -81,11 +94,27 @@ export interface OnnxModelOptions {
  * @category Networks
  */
 export function onnxModel(runtime: Pick<OnnxRuntime, "Tensor">, session: OnnxSession, options: OnnxModelOptions = {}): AsyncModel {
-  const { prediction = "eps", time = ({ t }) => t, timeType = "int64", timePerRow = false, rowShape, feeds = {} } = options;
-  const { inputNames, outputNames } = session;
+  const fn = "onnxModel";
+  const {
+    prediction = "eps",
+    time = ({ t }: NoiseLevel) => t,
+    timeType = "int64",
+    timePerRow = false,
+    rowShape,
+    feeds = {},
+  } = checkRecord(fn, "options", options);
+  checkFunction(fn, "runtime.Tensor", checkRecord(fn, "runtime", runtime).Tensor);
+  const { inputNames, outputNames } = checkRecord(fn, "session", session);
+  checkList(fn, "session.inputNames", inputNames);
+  checkList(fn, "session.outputNames", outputNames);
+  checkChoice(fn, "prediction", prediction, PREDICTIONS);
+  checkChoice(fn, "timeType", timeType, ["int64", "float32"]);
+  checkFunction(fn, "time", time);
+  checkRecord(fn, "feeds", feeds);
+  if (rowShape !== undefined) checkNumberList(fn, "rowShape", rowShape);
   const named = (kind: string, list: readonly string[], name: string | undefined): string => {
     if (name === undefined || !list.includes(name))
-      throw new DomainError(`onnxModel: the session has no ${kind} ${String(name)}, only ${list.join(", ")}`);
+      throw new DomainError(`onnxModel: the session has no ${kind} ${show(name)}, only ${list.join(", ")}`);
     return name;
   };
   const sampleInput = named("input", inputNames, options.sampleInput ?? inputNames[0]);
@@ -148,7 +177,8 @@ export interface LoadOnnxOptions extends OnnxModelOptions {
  * @category Networks
  */
 export async function loadOnnxModel(source: Uint8Array | string, options: LoadOnnxOptions = {}): Promise<AsyncModel> {
-  const runtime = options.runtime ?? (await installedRuntime());
+  const { runtime = await installedRuntime() } = checkRecord("loadOnnxModel", "options", options);
+  checkFunction("loadOnnxModel", "runtime.InferenceSession.create", checkRecord("loadOnnxModel", "runtime", runtime).InferenceSession?.create);
   let session: OnnxSession;
   try {
     session = await runtime.InferenceSession.create(source as never, (options.session ?? {}) as never);

@@ -1,11 +1,11 @@
 /** Denoising diffusion samplers: samples of the clean point behind a noisy one, from the unconditional score. */
-import { DomainError, type NdArray, add, mul, sub } from "@provably/core-tensor";
+import { DomainError, type NdArray, add, checkFunction, checkList, checkRecord, mul, sub } from "@provably/core-tensor";
 import { type RngKey, foldIn, normalRows } from "@provably/core-tensor/random";
-import { positive } from "../forward/forward-model.js";
+import { arrayOf, checkChoice, checkCount, checkGenerator, checkNumberList, positive } from "../internal/check.js";
 import { blend } from "../forward/operator.js";
 import type { NoiseLevel } from "../schedule/level.js";
 import { type Process, type Query, drive, driveAsync } from "../sampler/drive.js";
-import type { AsyncModel, Model } from "../score/prediction.js";
+import { type AsyncModel, type Model, checkModel } from "../score/prediction.js";
 
 /**
  * A sampler of $p(x \mid x_{\mathrm{noisy}}) \propto p^\star(x)\, e^{-\|x - x_{\mathrm{noisy}}\|^2/(2\eta^2)}$.
@@ -15,6 +15,13 @@ export interface DenoisingSampler {
   readonly name: string;
   /** The process for rows `x` `[n, d]` with noise of standard deviation `eta`. */
   process(x: NdArray, eta: number, key: RngKey, firstRow?: number): Generator<Query, NdArray, NdArray>;
+}
+
+/** The process of a denoising sampler, which may be somebody else's. */
+export function processOf(fn: string, sampler: DenoisingSampler, x: NdArray, eta: number, key: RngKey, firstRow?: number): Process<NdArray> {
+  checkFunction(fn, "sampler.process", checkRecord(fn, "sampler", sampler).process);
+  positive(fn, "eta", eta);
+  return checkGenerator(fn, "sampler.process", sampler.process(arrayOf(fn, "x", x), eta, key, firstRow));
 }
 
 /** A point with noise of standard deviation s, brought onto the variance-preserving scale that networks know. */
@@ -59,20 +66,23 @@ export interface DdsDdpmOptions {
  * @category Posterior sampling
  */
 export function ddsDdpm(options: DdsDdpmOptions = {}): DenoisingSampler {
+  const { noise } = checkRecord("ddsDdpm", "options", options);
   const grid = gridOf("ddsDdpm", options, 50, 1, (u) => u * u);
   const numSteps = grid.length - 1;
-  if (options.noise !== undefined && options.noise.length !== numSteps)
-    throw new DomainError(`ddsDdpm: noise must hold ${numSteps} arrays, got ${options.noise.length}`);
+  if (noise !== undefined && checkList("ddsDdpm", "noise", noise).length !== numSteps)
+    throw new DomainError(`ddsDdpm: noise must hold ${numSteps} arrays, got ${noise.length}`);
   return {
     name: "ddsDdpm",
     *process(start, eta, key, firstRow = 0) {
-      let x = start;
+      positive("ddsDdpm", "eta", eta);
+      checkCount("ddsDdpm", "firstRow", firstRow, 0);
+      let x = arrayOf("ddsDdpm", "x", start);
       for (let k = numSteps; k > 0; k--) {
         const [s, next] = [eta * Math.sqrt(grid[k]!), eta * Math.sqrt(grid[k - 1]!)];
         const eps = yield* epsAt(x, s);
         x = blend(1, x, -2 * (s - next), eps);
         if (k === 1) break;
-        const w = options.noise?.[k - 1] ?? normalRows(foldIn(key, k), x.shape, { dtype: "float64", firstRow });
+        const w = noise?.[k - 1] ?? normalRows(foldIn(key, k), x.shape, { dtype: "float64", firstRow });
         x = add(x, mul(Math.sqrt(s * s - next * next), w));
       }
       return x;
@@ -114,13 +124,16 @@ export interface DdsDdimOptions {
  * @category Posterior sampling
  */
 export function ddsDdim(options: DdsDdimOptions = {}): DenoisingSampler {
-  const { method = "heun" } = options;
-  if (method !== "heun" && method !== "euler") throw new DomainError(`ddsDdim: method must be heun or euler, got ${String(method)}`);
+  const { method = "heun", noise } = checkRecord("ddsDdim", "options", options);
+  checkChoice("ddsDdim", "method", method, ["heun", "euler"]);
   const grid = gridOf("ddsDdim", options, 20, Math.PI / 2, (u) => (u * Math.PI) / 2);
   return {
     name: `ddsDdim(${method})`,
     *process(x, eta, key, firstRow = 0) {
-      let u = options.noise ?? normalRows(foldIn(key, "u"), x.shape, { dtype: "float64", firstRow });
+      positive("ddsDdim", "eta", eta);
+      checkCount("ddsDdim", "firstRow", firstRow, 0);
+      arrayOf("ddsDdim", "x", x);
+      let u = noise ?? normalRows(foldIn(key, "u"), x.shape, { dtype: "float64", firstRow });
       const slopeAt = (v: NdArray, theta: number): Process<NdArray> => epsAt(blend(1, x, eta * Math.sin(theta), v), eta * Math.cos(theta));
       for (let k = 0; k + 1 < grid.length; k++) {
         const [theta, next] = [grid[k]!, grid[k + 1]!];
@@ -144,9 +157,10 @@ function gridOf(
 ): readonly number[] {
   const { numSteps = defaultSteps, grid } = options;
   if (grid === undefined) {
-    if (!Number.isInteger(numSteps) || numSteps < 1) throw new DomainError(`${fn}: numSteps must be an integer ≥ 1, got ${numSteps}`);
+    checkCount(fn, "numSteps", numSteps, 1);
     return Array.from({ length: numSteps + 1 }, (_, k) => place(k / numSteps));
   }
+  checkNumberList(fn, "grid", grid);
   const last = grid[grid.length - 1];
   if (grid.length < 2 || grid[0] !== 0 || last === undefined || Math.abs(last - end) > 1e-12 * end)
     throw new DomainError(`${fn}: grid must go from 0 to ${end}, got ${grid[0]} to ${last}`);
@@ -176,8 +190,7 @@ function gridOf(
  * @category Posterior sampling
  */
 export function denoise(sampler: DenoisingSampler, model: Model, x: NdArray, eta: number, key: RngKey): NdArray {
-  positive("denoise", "eta", eta);
-  return drive("denoise", model, sampler.process(x, eta, key));
+  return drive("denoise", checkModel("denoise", model), processOf("denoise", sampler, x, eta, key));
 }
 
 /**
@@ -203,6 +216,5 @@ export function denoise(sampler: DenoisingSampler, model: Model, x: NdArray, eta
  * @category Posterior sampling
  */
 export async function denoiseAsync(sampler: DenoisingSampler, model: AsyncModel, x: NdArray, eta: number, key: RngKey): Promise<NdArray> {
-  positive("denoiseAsync", "eta", eta);
-  return driveAsync("denoiseAsync", model, sampler.process(x, eta, key));
+  return driveAsync("denoiseAsync", checkModel("denoiseAsync", model), processOf("denoiseAsync", sampler, x, eta, key));
 }

@@ -7,6 +7,9 @@ import {
   ShapeError,
   all,
   astype,
+  checkFunction,
+  checkList,
+  checkRecord,
   exp,
   full,
   isFinite,
@@ -20,13 +23,13 @@ import {
   sub,
 } from "@provably/core-tensor";
 import { type RngKey, foldIn, normalRows } from "@provably/core-tensor/random";
+import { arrayOf, checkChoice, checkCount, checkHooks, checkNumberList, positive } from "../internal/check.js";
 import { certifyPosteriorPredictive } from "../certify/posterior-predictive.js";
-import { type ForwardModel, type Likelihood, checkRows, positive } from "../forward/forward-model.js";
-import { checkCount } from "../schedule/schedule.js";
+import { type ForwardModel, type Likelihood, checkRows, likelihoodOf } from "../forward/forward-model.js";
 import { type Process, drive, driveAsync } from "../sampler/drive.js";
-import type { AsyncModel, Model } from "../score/prediction.js";
+import { type AsyncModel, type Model, checkModel } from "../score/prediction.js";
 import { annealing } from "./annealing.js";
-import { type DenoisingSampler, ddsDdim } from "./dds.js";
+import { type DenoisingSampler, ddsDdim, processOf } from "./dds.js";
 import { effectiveSampleSize, splitRHat } from "./diagnostics.js";
 import { pcsGaussian } from "./pcs-gaussian.js";
 import { defaultStepSize, pcsMala } from "./pcs-mala.js";
@@ -132,22 +135,27 @@ interface Setup {
 
 function prepare(fn: string, forward: ForwardModel, y: ArrayInput, key: RngKey, options: DpnpOptions): Setup {
   const { numSamples, start, state, etas = annealing(), denoiser = ddsDdim(), proximal = "auto", order = "pcs-dds" } = options;
+  checkHooks(fn, options);
   const { thin = 1, burnIn = 0, malaSteps = 100, firstRow = 0 } = options;
-  const likelihood = forward.likelihood(y);
+  const likelihood = likelihoodOf(fn, forward, y);
   const d = forward.inputSize;
   if ([numSamples, start, state].filter((given) => given !== undefined).length !== 1)
     throw new DomainError(`${fn}: give one of numSamples, start and state`);
+  checkNumberList(fn, "etas", etas);
   if (etas.length === 0) throw new DomainError(`${fn}: etas must hold at least one round`);
   etas.forEach((eta, i) => {
     positive(fn, `etas[${i}]`, eta);
     if (i > 0 && eta > etas[i - 1]!) throw new DomainError(`${fn}: etas must not grow, got ${eta} after ${etas[i - 1]}`);
   });
+  checkCount(fn, "firstRow", firstRow, 0);
   checkCount(fn, "thin", thin, 1);
   checkCount(fn, "malaSteps", malaSteps, 1);
   checkCount(fn, "burnIn", burnIn, 0);
   if (numSamples !== undefined) checkCount(fn, "numSamples", numSamples, 0);
-  if (order !== "pcs-dds" && order !== "dds-pcs-dds") throw new DomainError(`${fn}: order must be pcs-dds or dds-pcs-dds, got ${String(order)}`);
-  if (proximal !== "auto" && proximal !== "mala") throw new DomainError(`${fn}: proximal must be auto or mala, got ${String(proximal)}`);
+  checkChoice(fn, "order", order, ["pcs-dds", "dds-pcs-dds"]);
+  checkChoice(fn, "proximal", proximal, ["auto", "mala"]);
+  if (options.malaStepSize !== undefined) checkFunction(fn, "malaStepSize", options.malaStepSize);
+  if (state !== undefined) checkDpnpState(fn, state);
   const x =
     state?.x ?? (start === undefined ? normalRows(foldIn(key, "start"), [numSamples!, d], { dtype: "float64", firstRow }) : astype(start, "float64"));
   if (x.shape.length !== 2 || x.shape[1] !== d) throw new ShapeError(`${fn}: chains must be [n, ${d}], got [${x.shape.join(", ")}]`);
@@ -164,15 +172,35 @@ function prepare(fn: string, forward: ForwardModel, y: ArrayInput, key: RngKey, 
   };
 }
 
+function checkDpnpState(fn: string, state: DpnpState): void {
+  const { round, x, stepFactor, kept, acceptance, numEvaluations } = checkRecord(fn, "state", state);
+  checkCount(fn, "state.round", round, 0);
+  checkCount(fn, "state.numEvaluations", numEvaluations, 0);
+  const [n] = arrayOf(fn, "state.x", x).shape;
+  if (arrayOf(fn, "state.stepFactor", stepFactor).shape.join() !== String(n))
+    throw new ShapeError(`${fn}: state.stepFactor must be [${n}], got [${stepFactor.shape.join(", ")}]`);
+  for (const [i, draw] of checkList(fn, "state.kept", kept).entries()) arrayOf(fn, `state.kept[${i}]`, draw);
+  checkNumberList(fn, "state.acceptance", acceptance);
+}
+
 function* run(fn: string, forward: ForwardModel, y: ArrayInput, key: RngKey, options: DpnpOptions): Process<DpnpResult> {
-  const { malaSteps = 100, adjust = true, order = "pcs-dds", thin = 1, burnIn = 0, firstRow = 0, onProgress, signal } = options;
+  const {
+    malaSteps = 100,
+    adjust = true,
+    order = "pcs-dds",
+    thin = 1,
+    burnIn = 0,
+    firstRow = 0,
+    onProgress,
+    signal,
+  } = checkRecord(fn, "options", options);
   const { likelihood, etas, denoiser, exact, state: start } = prepare(fn, forward, y, key, options);
   const firstAtEnd = etas.indexOf(etas[etas.length - 1]!);
   let state = start;
   let { numEvaluations } = state;
 
   function* denoised(x: NdArray, eta: number, stepKey: RngKey, round: number): Process<NdArray> {
-    const process = denoiser.process(x, eta, stepKey, firstRow);
+    const process = processOf(fn, denoiser, x, eta, stepKey, firstRow);
     let turn = process.next();
     while (!turn.done) {
       numEvaluations++;
@@ -261,7 +289,7 @@ function* run(fn: string, forward: ForwardModel, y: ArrayInput, key: RngKey, opt
  * @category Posterior sampling
  */
 export function dpnp(forward: ForwardModel, y: ArrayInput, model: Model, key: RngKey, options: DpnpOptions): DpnpResult {
-  return drive("dpnp", model, run("dpnp", forward, y, key, options));
+  return drive("dpnp", checkModel("dpnp", model), run("dpnp", forward, y, key, options));
 }
 
 /**
@@ -287,5 +315,5 @@ export function dpnp(forward: ForwardModel, y: ArrayInput, model: Model, key: Rn
  * @category Posterior sampling
  */
 export async function dpnpAsync(forward: ForwardModel, y: ArrayInput, model: AsyncModel, key: RngKey, options: DpnpOptions): Promise<DpnpResult> {
-  return driveAsync("dpnpAsync", model, run("dpnpAsync", forward, y, key, options));
+  return driveAsync("dpnpAsync", checkModel("dpnpAsync", model), run("dpnpAsync", forward, y, key, options));
 }

@@ -5,6 +5,7 @@ import {
   type NdArray,
   add,
   any,
+  checkRecord,
   div,
   eye,
   greater,
@@ -20,7 +21,8 @@ import {
 } from "@provably/core-tensor";
 import { cholesky, solve, triangularSolve } from "@provably/core-tensor/linalg";
 import { type RngKey, foldIn, normalRows } from "@provably/core-tensor/random";
-import { type Likelihood, positive } from "../forward/forward-model.js";
+import { arrayOf, checkChoice, checkCount, positive } from "../internal/check.js";
+import { type Likelihood, checkLikelihood } from "../forward/forward-model.js";
 import { blend } from "../forward/operator.js";
 
 /**
@@ -69,10 +71,21 @@ export interface PcsGaussianOptions {
  */
 export function pcsGaussian(likelihood: Likelihood, x: NdArray, eta: number, key: RngKey, options: PcsGaussianOptions = {}): NdArray {
   const fn = "pcsGaussian";
+  checkLikelihood(fn, likelihood);
+  arrayOf(fn, "x", x);
   if (likelihood.linear === undefined) throw new DomainError(`${fn}: the likelihood must be linear with Gaussian noise; use pcsMala`);
   positive(fn, "eta", eta);
   const { operator, sigma, y } = likelihood.linear;
-  const { method = operator.normalFunction === undefined ? "cg" : "spectral", firstRow = 0, tolerance = 1e-10, maxIterations = 1000 } = options;
+  const {
+    method = operator.normalFunction === undefined ? "cg" : "spectral",
+    firstRow = 0,
+    tolerance = 1e-10,
+    maxIterations = 1000,
+  } = checkRecord(fn, "options", options);
+  checkCount(fn, "firstRow", firstRow, 0);
+  checkChoice(fn, "method", method, ["spectral", "cholesky", "cg"]);
+  positive(fn, "tolerance", tolerance);
+  checkCount(fn, "maxIterations", maxIterations, 1);
   const [p, q] = [1 / (sigma * sigma), 1 / (eta * eta)];
   const draw = (name: string, shape: readonly number[]): NdArray => normalRows(foldIn(key, name), [...shape], { dtype: "float64", firstRow });
   const z = options.noise ?? draw("z", x.shape);
@@ -101,8 +114,6 @@ export function pcsGaussian(likelihood: Likelihood, x: NdArray, eta: number, key
       const apply = (v: NdArray): NdArray => blend(p, operator.adjoint(operator.apply(v)), q, v);
       return conjugateGradients(fn, apply, perturbed, tolerance, maxIterations);
     }
-    default:
-      throw new DomainError(`${fn}: method must be spectral, cholesky or cg, got ${String(method)}`);
   }
 }
 

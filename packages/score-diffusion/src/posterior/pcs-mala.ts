@@ -1,10 +1,11 @@
 /** Proximal consistency sampling for any likelihood: Langevin steps with a Metropolis test. */
 import {
-  DomainError,
   type NdArray,
   ShapeError,
   add,
   astype,
+  checkList,
+  checkRecord,
   div,
   expandDims,
   expm1,
@@ -25,7 +26,9 @@ import {
   zeros,
 } from "@provably/core-tensor";
 import { type RngKey, foldIn, normalRows } from "@provably/core-tensor/random";
-import { type Likelihood, positive } from "../forward/forward-model.js";
+import { arrayOf, checkCount, positive } from "../internal/check.js";
+import { batchOf } from "../forward/operator.js";
+import { type Likelihood, checkLikelihood } from "../forward/forward-model.js";
 
 /**
  * Options of {@link pcsMala}.
@@ -100,13 +103,16 @@ interface Place {
 export function pcsMala(likelihood: Likelihood, x: NdArray, eta: number, key: RngKey, options: PcsMalaOptions = {}): PcsMalaResult {
   const fn = "pcsMala";
   positive(fn, "eta", eta);
-  const [n, d] = x.shape as readonly [number, number];
-  const { numSteps = 100, adjust = true, trajectory = false, firstRow = 0, noise, logUniforms } = options;
+  checkLikelihood(fn, likelihood);
+  const [n, d] = batchOf(fn, "x", x, likelihood.inputSize).shape as readonly [number, number];
+  const { numSteps = 100, adjust = true, trajectory = false, firstRow = 0, noise, logUniforms } = checkRecord(fn, "options", options);
+  checkCount(fn, "firstRow", firstRow, 0);
   const { stepSize = defaultStepSize(likelihood, eta) } = options;
-  if (!Number.isInteger(numSteps) || numSteps < 1) throw new DomainError(`${fn}: numSteps must be an integer ≥ 1, got ${numSteps}`);
+  checkCount(fn, "numSteps", numSteps, 1);
   const steps = stepsOf(fn, stepSize, n);
   for (const [name, list] of Object.entries({ noise, logUniforms }))
-    if (list !== undefined && list.length !== numSteps) throw new ShapeError(`${fn}: ${name} must hold ${numSteps} arrays, got ${list.length}`);
+    if (list !== undefined && checkList<readonly NdArray[]>(fn, name, list).length !== numSteps)
+      throw new ShapeError(`${fn}: ${name} must hold ${numSteps} arrays, got ${list.length}`);
 
   // 1 − ρ and η²(1 − ρ²), one for each chain
   const pull = expandDims(neg(expm1(mul(-1 / eta ** 2, steps))), 1);
@@ -159,7 +165,8 @@ export function defaultStepSize(likelihood: Likelihood, eta: number): number {
 
 function stepsOf(fn: string, stepSize: number | NdArray, n: number): NdArray {
   if (typeof stepSize === "number") return full([n], positive(fn, "stepSize", stepSize), { dtype: "float64" });
-  if (stepSize.shape.join() !== String(n)) throw new ShapeError(`${fn}: stepSize must be a number or [${n}], got [${stepSize.shape.join(", ")}]`);
+  if (arrayOf(fn, "stepSize", stepSize).shape.join() !== String(n))
+    throw new ShapeError(`${fn}: stepSize must be a number or [${n}], got [${stepSize.shape.join(", ")}]`);
   if (n > 0) positive(fn, "the least stepSize", item(min(stepSize)));
   return stepSize;
 }

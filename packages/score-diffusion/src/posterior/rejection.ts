@@ -1,9 +1,23 @@
 /** Exact posterior samples by rejection: the truth for any likelihood in few dimensions. */
-import { type ArrayInput, DomainError, type NdArray, ShapeError, concat, item, max, slice, take, array, toTypedArray } from "@provably/core-tensor";
+import {
+  type ArrayInput,
+  DomainError,
+  type NdArray,
+  ShapeError,
+  array,
+  checkFunction,
+  checkRecord,
+  concat,
+  item,
+  max,
+  slice,
+  take,
+  toTypedArray,
+} from "@provably/core-tensor";
 import { type RngKey, foldIn, uniform } from "@provably/core-tensor/random";
-import type { ForwardModel } from "../forward/forward-model.js";
+import { arrayOf, checkCount } from "../internal/check.js";
+import { type ForwardModel, likelihoodOf } from "../forward/forward-model.js";
 import { batchOf } from "../forward/operator.js";
-import { checkCount } from "../schedule/schedule.js";
 
 /**
  * Options of {@link posteriorByRejection}.
@@ -51,17 +65,18 @@ export function posteriorByRejection(
   options: RejectionOptions = {},
 ): NdArray {
   const fn = "posteriorByRejection";
-  const { batchSize = 20_000, maxBatches = 1000 } = options;
+  const { batchSize = 20_000, maxBatches = 1000 } = checkRecord(fn, "options", options);
+  checkFunction(fn, "prior", prior);
   checkCount(fn, "n", n, 1);
   checkCount(fn, "batchSize", batchSize, 1);
   checkCount(fn, "maxBatches", maxBatches, 1);
-  const likelihood = forward.likelihood(y);
+  const likelihood = likelihoodOf(fn, forward, y);
   const parts: NdArray[] = [];
   let found = 0;
   for (let b = 0; b < maxBatches; b++) {
     const batchKey = foldIn(key, b);
     const x = batchOf(fn, "prior", prior(foldIn(batchKey, "x"), batchSize), forward.inputSize);
-    const logLikelihood = likelihood.logLikelihood(x);
+    const logLikelihood = arrayOf(fn, "the log-likelihood", likelihood.logLikelihood(x));
     if (logLikelihood.shape.join() !== String(x.shape[0])) throw new ShapeError(`${fn}: y must be one measurement [${forward.outputSize}]`);
     if (item(max(logLikelihood)) > 1e-9) throw new DomainError(`${fn}: the log-likelihood must not exceed 0; subtract its greatest value`);
     const u = toTypedArray(uniform(foldIn(batchKey, "u"), [x.shape[0]!], { dtype: "float64" }));

@@ -2,7 +2,7 @@
 import { add, mul, sub } from "@provably/core-tensor";
 import { type NoiseLevel, levelOf } from "../schedule/level.js";
 import type { Schedule } from "../schedule/schedule.js";
-import { type Sampler, type TableOptions, combine } from "./sampler.js";
+import { type Sampler, type TableOptions, combine, defineSampler } from "./sampler.js";
 import { type StepRow, stepRows } from "./steps.js";
 
 /**
@@ -25,6 +25,8 @@ function rowsWithAbove(schedule: Schedule, options: TableOptions, extend: boolea
     return above === undefined ? row : { ...row, above };
   });
 }
+
+const accelerated = { expected: [1.6, 2.1] as const, source: "O(1/T²), Li, Huang, Efimov, Wei, Chi, Chen (2024)" };
 
 function* acceleratedStep(
   ...[{ x }, { level, ratio, above }]: Parameters<Sampler<AcceleratedRow>["step"]>
@@ -56,13 +58,13 @@ function* acceleratedStep(
  * @see Li, Huang, Efimov, Wei, Chi, Chen (2024), "Accelerating convergence of score-based diffusion models, provably", the deterministic sampler
  * @category Samplers
  */
-export const acceleratedOde: Sampler<AcceleratedRow> = {
+export const acceleratedOde: Sampler<AcceleratedRow> = /* @__PURE__ */ defineSampler({
   name: "acceleratedOde",
   noises: 0,
-  order: { expected: [1.6, 2.1], source: "O(1/T²), Li, Huang, Efimov, Wei, Chi, Chen (2024)" },
+  order: accelerated,
   table: (schedule, options) => rowsWithAbove(schedule, options, false),
   step: acceleratedStep,
-};
+});
 
 /**
  * {@link acceleratedOde} with the first step accelerated too, by the schedule's step beyond the last; the model must know that noise level.
@@ -76,11 +78,13 @@ export const acceleratedOde: Sampler<AcceleratedRow> = {
  * @see Li, Huang, Efimov, Wei, Chi, Chen (2024), "Accelerating convergence of score-based diffusion models, provably", the deterministic sampler
  * @category Samplers
  */
-export const acceleratedOdeExtended: Sampler<AcceleratedRow> = {
-  ...acceleratedOde,
+export const acceleratedOdeExtended: Sampler<AcceleratedRow> = /* @__PURE__ */ defineSampler({
   name: "acceleratedOdeExtended",
+  noises: 0,
+  order: accelerated,
   table: (schedule, options) => rowsWithAbove(schedule, options, true),
-};
+  step: acceleratedStep,
+});
 
 /**
  * One step of {@link acceleratedOdeCached}: `x ← carry · x + slope · ε + bend · (ε_before − ε)`.
@@ -113,7 +117,7 @@ function primitive(q: number, current: number): number {
  * @see Li, Huang, Efimov, Wei, Chi, Chen (2024), "Accelerating convergence of score-based diffusion models, provably", the authors' implementation
  * @category Samplers
  */
-export const acceleratedOdeCached: Sampler<CachedRow> = {
+export const acceleratedOdeCached: Sampler<CachedRow> = /* @__PURE__ */ defineSampler({
   name: "acceleratedOdeCached",
   noises: 0,
   order: { expected: [1.6, 2.4], source: "second order, measured; practical form of Li, Huang, Efimov, Wei, Chi, Chen (2024)" },
@@ -135,4 +139,4 @@ export const acceleratedOdeCached: Sampler<CachedRow> = {
     const before = memory?.[0];
     return { x: before === undefined ? moved : add(moved, mul(bend, sub(before, eps))), memory: [eps] };
   },
-};
+});

@@ -1,6 +1,6 @@
 /** The accelerated stochastic sampler. */
 import { add, mul } from "@provably/core-tensor";
-import { type Sampler, combine } from "./sampler.js";
+import { type Sampler, combine, defineSampler } from "./sampler.js";
 import { type StepRow, stepRows } from "./steps.js";
 
 /**
@@ -20,7 +20,7 @@ import { type StepRow, stepRows } from "./steps.js";
  * @see Li, Huang, Efimov, Wei, Chi, Chen (2024), "Accelerating convergence of score-based diffusion models, provably", the stochastic sampler
  * @category Samplers
  */
-export const acceleratedSde: Sampler<StepRow> = {
+export const acceleratedSde: Sampler<StepRow> = /* @__PURE__ */ defineSampler({
   name: "acceleratedSde",
   noises: 2,
   order: { expected: [1, 2], source: "O(1/T) on paths, Li, Huang, Efimov, Wei, Chi, Chen (2024)" },
@@ -31,4 +31,4 @@ export const acceleratedSde: Sampler<StepRow> = {
     const score = yield { x: shaken, level, want: "score" };
     return { x: mul(1 / Math.sqrt(ratio), add(combine(1, shaken, 1 - ratio, score), mul(half, zPlus!))) };
   },
-};
+});

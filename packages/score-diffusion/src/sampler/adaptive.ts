@@ -6,6 +6,7 @@ import {
   type NdArray,
   abs,
   add,
+  checkRecord,
   div,
   item,
   maximum,
@@ -15,8 +16,9 @@ import {
   sub,
 } from "@provably/core-tensor";
 import type { RngKey } from "@provably/core-tensor/random";
+import { checkCount, checkHooks, checkNumbers } from "../internal/check.js";
 import { type NoiseLevel, levelOfLambda } from "../schedule/level.js";
-import type { AsyncModel, Model } from "../score/prediction.js";
+import { type AsyncModel, type Model, checkModel } from "../score/prediction.js";
 import { type Process, drive, driveAsync } from "./drive.js";
 import { combine, startPoints } from "./sampler.js";
 
@@ -75,13 +77,21 @@ function* slopeAt(u: NdArray, level: NoiseLevel): Process<NdArray> {
 }
 
 function* run(fn: string, key: RngKey, options: AdaptiveOptions): Process<AdaptiveResult> {
-  const { relativeTolerance = 0.01, absoluteTolerance = 0.001, lambdaMin = -5, lambdaMax = 4, denoise = true, maxIterations = 1000 } = options;
+  const {
+    relativeTolerance = 0.01,
+    absoluteTolerance = 0.001,
+    lambdaMin = -5,
+    lambdaMax = 4,
+    denoise = true,
+    maxIterations = 1000,
+  } = checkRecord(fn, "options", options);
+  checkHooks(fn, options);
+  checkNumbers(fn, { relativeTolerance, absoluteTolerance, lambdaMin, lambdaMax });
   for (const [name, value] of Object.entries({ relativeTolerance, absoluteTolerance }))
     if (!(value >= 0 && value < Infinity)) throw new DomainError(`${fn}: ${name} must be ≥ 0, got ${value}`);
   if (relativeTolerance + absoluteTolerance === 0) throw new DomainError(`${fn}: relativeTolerance and absoluteTolerance must not both be 0`);
   if (!(lambdaMin < lambdaMax)) throw new DomainError(`${fn}: lambdaMin must be below lambdaMax, got ${lambdaMin} and ${lambdaMax}`);
-  if (!Number.isInteger(maxIterations) || maxIterations < 1)
-    throw new DomainError(`${fn}: maxIterations must be an integer ≥ 1, got ${maxIterations}`);
+  checkCount(fn, "maxIterations", maxIterations, 1);
   let level = levelOfLambda(lambdaMin);
   let lambda = lambdaMin;
   let u = div(startPoints(fn, key, options), level.alpha);
@@ -157,7 +167,7 @@ function* run(fn: string, key: RngKey, options: AdaptiveOptions): Process<Adapti
  * @category Samplers
  */
 export function sampleAdaptive(model: Model, key: RngKey, options: AdaptiveOptions): AdaptiveResult {
-  return drive("sampleAdaptive", model, run("sampleAdaptive", key, options));
+  return drive("sampleAdaptive", checkModel("sampleAdaptive", model), run("sampleAdaptive", key, options));
 }
 
 /**
@@ -180,5 +190,5 @@ export function sampleAdaptive(model: Model, key: RngKey, options: AdaptiveOptio
  * @category Samplers
  */
 export async function sampleAdaptiveAsync(model: AsyncModel, key: RngKey, options: AdaptiveOptions): Promise<AdaptiveResult> {
-  return driveAsync("sampleAdaptiveAsync", model, run("sampleAdaptiveAsync", key, options));
+  return driveAsync("sampleAdaptiveAsync", checkModel("sampleAdaptiveAsync", model), run("sampleAdaptiveAsync", key, options));
 }

@@ -1,8 +1,9 @@
 /** Langevin steps between the steps of a sampler. */
-import { DomainError, add, mul } from "@provably/core-tensor";
+import { add, checkRecord, mul } from "@provably/core-tensor";
+import { checkCount, positive } from "../internal/check.js";
 import { type NoiseLevel, levelOf } from "../schedule/level.js";
 import { levelAt } from "../schedule/schedule.js";
-import { type Sampler, combine } from "./sampler.js";
+import { type Sampler, checkSampler, combine, defineSampler } from "./sampler.js";
 
 /**
  * Options of {@link withCorrector}.
@@ -52,28 +53,31 @@ export function withCorrector<Row extends { readonly level: NoiseLevel }>(
   sampler: Sampler<Row>,
   options: CorrectorOptions = {},
 ): Sampler<CorrectedRow<Row>> {
-  const { corrections = 1, signalToNoise = 0.16 } = options;
-  if (!Number.isInteger(corrections) || corrections < 1)
-    throw new DomainError(`withCorrector: corrections must be an integer ≥ 1, got ${corrections}`);
-  if (!(signalToNoise > 0)) throw new DomainError(`withCorrector: signalToNoise must be positive, got ${signalToNoise}`);
-  return {
-    name: `${sampler.name} with corrector`,
-    noises: sampler.noises + corrections,
-    table(schedule, tableOptions) {
-      const rows = sampler.table(schedule, tableOptions);
-      const end = tableOptions.stopAt === 1 ? levelAt(schedule, 1) : levelOf(1);
-      return rows.map((row, i) => ({ row, level: row.level, to: rows[i + 1]?.level ?? end }));
+  const { corrections = 1, signalToNoise = 0.16 } = checkRecord("withCorrector", "options", options);
+  checkSampler("withCorrector", sampler);
+  checkCount("withCorrector", "corrections", corrections, 1);
+  positive("withCorrector", "signalToNoise", signalToNoise);
+  return defineSampler(
+    {
+      name: `${sampler.name} with corrector`,
+      noises: sampler.noises + corrections,
+      table(schedule, tableOptions) {
+        const rows = sampler.table(schedule, tableOptions);
+        const end = tableOptions.stopAt === 1 ? levelAt(schedule, 1) : levelOf(1);
+        return rows.map((row, i) => ({ row, level: row.level, to: rows[i + 1]?.level ?? end }));
+      },
+      *step(state, { row, to }, noise) {
+        const moved = yield* sampler.step(state, row, noise.slice(0, sampler.noises));
+        if (to.sigma === 0) return moved;
+        const size = 2 * (signalToNoise * to.sigma) ** 2;
+        let { x } = moved;
+        for (const z of noise.slice(sampler.noises)) {
+          const score = yield { x, level: to, want: "score" };
+          x = add(combine(1, x, size, score), mul(Math.sqrt(2 * size), z));
+        }
+        return { ...moved, x };
+      },
     },
-    *step(state, { row, to }, noise) {
-      const moved = yield* sampler.step(state, row, noise.slice(0, sampler.noises));
-      if (to.sigma === 0) return moved;
-      const size = 2 * (signalToNoise * to.sigma) ** 2;
-      let { x } = moved;
-      for (const z of noise.slice(sampler.noises)) {
-        const score = yield { x, level: to, want: "score" };
-        x = add(combine(1, x, size, score), mul(Math.sqrt(2 * size), z));
-      }
-      return { ...moved, x };
-    },
-  };
+    ["level", "to"],
+  );
 }

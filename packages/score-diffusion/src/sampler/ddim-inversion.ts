@@ -1,6 +1,7 @@
 /** DDIM run backwards: from an image to the noise that makes it. */
-import { DomainError, mul } from "@provably/core-tensor";
-import { type Sampler, combine } from "./sampler.js";
+import { DomainError, checkRecord, mul } from "@provably/core-tensor";
+import { checkCount } from "../internal/check.js";
+import { type Sampler, combine, defineSampler } from "./sampler.js";
 import { type Transition, transitions } from "./steps.js";
 
 /**
@@ -29,26 +30,29 @@ import { type Transition, transitions } from "./steps.js";
  * @category Samplers
  */
 export function ddimInversion(options: { readonly iterations?: number } = {}): Sampler<Transition> {
-  const { iterations = 3 } = options;
-  if (!Number.isInteger(iterations) || iterations < 1) throw new DomainError(`ddimInversion: iterations must be an integer ≥ 1, got ${iterations}`);
-  return {
-    name: "ddimInversion",
-    noises: 0,
-    order: { expected: [0.7, 1.2], source: "first order" },
-    table: (schedule, tableOptions) =>
-      transitions(schedule, tableOptions)
-        .map(({ level, to }) => ({ level: to, to: level }))
-        .reverse(),
-    *step({ x }, { level, to }) {
-      if (to.alpha === 0) throw new DomainError("ddimInversion: the schedule ends in pure noise, from which nothing can be found again");
-      const ratio = to.alpha / level.alpha;
-      const gain = ratio * level.sigma - to.sigma;
-      let point = mul(ratio, x);
-      for (let i = 0; i < iterations; i++) {
-        const eps = yield { x: point, level: to, want: "eps" };
-        point = combine(ratio, x, -gain, eps);
-      }
-      return { x: point };
+  const { iterations = 3 } = checkRecord("ddimInversion", "options", options);
+  checkCount("ddimInversion", "iterations", iterations, 1);
+  return defineSampler(
+    {
+      name: "ddimInversion",
+      noises: 0,
+      order: { expected: [0.7, 1.2], source: "first order" },
+      table: (schedule, tableOptions) =>
+        transitions(schedule, tableOptions)
+          .map(({ level, to }) => ({ level: to, to: level }))
+          .reverse(),
+      *step({ x }, { level, to }) {
+        if (to.alpha === 0) throw new DomainError("ddimInversion: the schedule ends in pure noise, from which nothing can be found again");
+        const ratio = to.alpha / level.alpha;
+        const gain = ratio * level.sigma - to.sigma;
+        let point = mul(ratio, x);
+        for (let i = 0; i < iterations; i++) {
+          const eps = yield { x: point, level: to, want: "eps" };
+          point = combine(ratio, x, -gain, eps);
+        }
+        return { x: point };
+      },
     },
-  };
+    ["level", "to"],
+  );
 }

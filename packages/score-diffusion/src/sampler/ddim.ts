@@ -1,7 +1,8 @@
 /** The sampler most people know, as a peer. */
-import { DomainError, type NdArray, add, mul } from "@provably/core-tensor";
+import { type NdArray, add, checkRecord, mul } from "@provably/core-tensor";
+import { checkFraction } from "../internal/check.js";
 import type { NoiseLevel } from "../schedule/level.js";
-import { type Sampler, combine } from "./sampler.js";
+import { type Sampler, combine, defineSampler } from "./sampler.js";
 import { transitions } from "./steps.js";
 
 /**
@@ -34,9 +35,9 @@ export interface DdimRow {
  * @category Samplers
  */
 export function ddim(options: { readonly eta?: number } = {}): Sampler<DdimRow> {
-  const { eta = 0 } = options;
-  if (!(eta >= 0 && eta <= 1)) throw new DomainError(`ddim: eta must be in [0, 1], got ${eta}`);
-  return {
+  const { eta = 0 } = checkRecord("ddim", "options", options);
+  checkFraction("ddim", "eta", eta);
+  return defineSampler({
     name: eta === 0 ? "ddim" : `ddim(eta ${eta})`,
     noises: eta === 0 ? 0 : 1,
     order: eta === 0 ? { expected: [0.7, 1.2], source: "first order" } : { expected: [0.3, 1.2], source: "first order at the end point" },
@@ -57,7 +58,7 @@ export function ddim(options: { readonly eta?: number } = {}): Sampler<DdimRow> 
       const carry = clean / level.alpha;
       return { x: noised(combine(carry, x, direction - carry * level.sigma, eps), noise, z) };
     },
-  };
+  });
 }
 
 function noised(x: NdArray, deviation: number, z: NdArray | undefined): NdArray {

@@ -1,6 +1,7 @@
 /** Ancestral sampling as trained networks are usually sampled. */
-import { DomainError, add, mul } from "@provably/core-tensor";
-import { type Sampler, combine } from "./sampler.js";
+import { DomainError, add, checkRecord, mul, show } from "@provably/core-tensor";
+
+import { type Sampler, defineSampler, combine } from "./sampler.js";
 import { type Transition, transitions } from "./steps.js";
 
 /**
@@ -32,30 +33,33 @@ export interface AncestralRow extends Transition {
  * @category Samplers
  */
 export function ddpmAncestral(options: { readonly variance?: "small" | "large" | number } = {}): Sampler<AncestralRow> {
-  const { variance = "small" } = options;
+  const { variance = "small" } = checkRecord("ddpmAncestral", "options", options);
   const fraction = variance === "small" ? 0 : variance === "large" ? 1 : variance;
   if (!(typeof fraction === "number" && fraction >= 0 && fraction <= 1))
-    throw new DomainError(`ddpmAncestral: variance must be small, large or a number in [0, 1], got ${String(variance)}`);
-  return {
-    name: `ddpmAncestral(${variance})`,
-    noises: 1,
-    order: { expected: [0.3, 0.6], source: "O(1/√T) on paths" },
-    table: (schedule, tableOptions) =>
-      transitions(schedule, tableOptions).map(({ level, to }) => {
-        const [a, p] = [level.alpha ** 2, to.alpha ** 2];
-        const beta = 1 - a / p;
-        const spread = beta * ((1 - p) / (1 - a)) ** (1 - fraction);
-        return {
-          level,
-          to,
-          clean: (beta * to.alpha) / (1 - a),
-          carry: ((1 - p) * Math.sqrt(1 - beta)) / (1 - a),
-          noise: to.sigma === 0 ? 0 : Math.sqrt(spread),
-        };
-      }),
-    *step({ x }, { level, clean, carry, noise }, [z]) {
-      const x0 = yield { x, level, want: "x0" };
-      return { x: add(combine(clean, x0, carry, x), mul(noise, z!)) };
+    throw new DomainError(`ddpmAncestral: variance must be small, large or a number in [0, 1], got ${show(variance)}`);
+  return defineSampler(
+    {
+      name: `ddpmAncestral(${variance})`,
+      noises: 1,
+      order: { expected: [0.3, 0.6], source: "O(1/√T) on paths" },
+      table: (schedule, tableOptions) =>
+        transitions(schedule, tableOptions).map(({ level, to }) => {
+          const [a, p] = [level.alpha ** 2, to.alpha ** 2];
+          const beta = 1 - a / p;
+          const spread = beta * ((1 - p) / (1 - a)) ** (1 - fraction);
+          return {
+            level,
+            to,
+            clean: (beta * to.alpha) / (1 - a),
+            carry: ((1 - p) * Math.sqrt(1 - beta)) / (1 - a),
+            noise: to.sigma === 0 ? 0 : Math.sqrt(spread),
+          };
+        }),
+      *step({ x }, { level, clean, carry, noise }, [z]) {
+        const x0 = yield { x, level, want: "x0" };
+        return { x: add(combine(clean, x0, carry, x), mul(noise, z!)) };
+      },
     },
-  };
+    ["level", "to"],
+  );
 }

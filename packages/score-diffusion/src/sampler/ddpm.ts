@@ -1,6 +1,6 @@
 /** The stochastic baseline. */
 import { add, div, mul } from "@provably/core-tensor";
-import { type Sampler, combine } from "./sampler.js";
+import { type Sampler, combine, defineSampler } from "./sampler.js";
 import { type StepRow, stepRows } from "./steps.js";
 
 /**
@@ -17,7 +17,7 @@ import { type StepRow, stepRows } from "./steps.js";
  * @see Ho, Jain, Abbeel (2020), "Denoising diffusion probabilistic models", algorithm 2
  * @category Samplers
  */
-export const ddpm: Sampler<StepRow> = {
+export const ddpm: Sampler<StepRow> = /* @__PURE__ */ defineSampler({
   name: "ddpm",
   noises: 1,
   order: { expected: [0.3, 0.6], source: "O(1/√T) on paths, Li, Huang, Efimov, Wei, Chi, Chen (2024)" },
@@ -26,4 +26,4 @@ export const ddpm: Sampler<StepRow> = {
     const score = yield { x, level, want: "score" };
     return { x: div(add(combine(1, x, 1 - ratio, score), mul(Math.sqrt(1 - ratio), z!)), Math.sqrt(ratio)) };
   },
-};
+});

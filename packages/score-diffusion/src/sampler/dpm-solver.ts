@@ -1,9 +1,9 @@
 /** Exponential integrators of second order in λ = ln(α/σ). */
-import { type NdArray, add, mul } from "@provably/core-tensor";
+import { type NdArray, add, checkRecord, mul } from "@provably/core-tensor";
 import { type NoiseLevel, levelOfLambda } from "../schedule/level.js";
 import type { Schedule } from "../schedule/schedule.js";
 import type { Process } from "./drive.js";
-import { type Sampler, type SamplerState, type TableOptions, combine } from "./sampler.js";
+import { type Sampler, type SamplerState, type TableOptions, combine, defineSampler } from "./sampler.js";
 import { type Transition, signalLambda, transitions } from "./steps.js";
 
 /**
@@ -52,19 +52,22 @@ const secondOrder = { expected: [1.6, 2.4] as const, source: "second order" };
  * @see Lu et al. (2022), "DPM-Solver: a fast ODE solver for diffusion probabilistic model sampling in around 10 steps", algorithm 1
  * @category Samplers
  */
-export const dpmSolver2: Sampler<DpmRow> = {
-  name: "dpmSolver2",
-  noises: 0,
-  order: secondOrder,
-  table: (schedule, options) => rows(schedule, options),
-  *step({ x }, { level, to, middle, h }) {
-    const eps = yield { x, level, want: "eps" };
-    if (h === Infinity) return { x: combine(1 / level.alpha, x, -level.sigma / level.alpha, eps) };
-    const u = combine(middle.alpha / level.alpha, x, -middle.sigma * Math.expm1(h / 2), eps);
-    const epsMiddle = yield { x: u, level: middle, want: "eps" };
-    return { x: combine(to.alpha / level.alpha, x, -to.sigma * Math.expm1(h), epsMiddle) };
+export const dpmSolver2: Sampler<DpmRow> = /* @__PURE__ */ defineSampler(
+  {
+    name: "dpmSolver2",
+    noises: 0,
+    order: secondOrder,
+    table: (schedule, options) => rows(schedule, options),
+    *step({ x }, { level, to, middle, h }) {
+      const eps = yield { x, level, want: "eps" };
+      if (h === Infinity) return { x: combine(1 / level.alpha, x, -level.sigma / level.alpha, eps) };
+      const u = combine(middle.alpha / level.alpha, x, -middle.sigma * Math.expm1(h / 2), eps);
+      const epsMiddle = yield { x: u, level: middle, want: "eps" };
+      return { x: combine(to.alpha / level.alpha, x, -to.sigma * Math.expm1(h), epsMiddle) };
+    },
   },
-};
+  ["level", "to", "middle"],
+);
 
 /**
  * DPM-Solver++ (2S): as {@link dpmSolver2} for the clean point instead of the noise, which stays stable under strong guidance:
@@ -81,19 +84,22 @@ export const dpmSolver2: Sampler<DpmRow> = {
  * @see Lu et al. (2022), "DPM-Solver++: fast solver for guided sampling of diffusion probabilistic models", algorithm 1
  * @category Samplers
  */
-export const dpmSolverPP2S: Sampler<DpmRow> = {
-  name: "dpmSolverPP2S",
-  noises: 0,
-  order: secondOrder,
-  table: (schedule, options) => rows(schedule, options),
-  *step({ x }, { level, to, middle, h }) {
-    const x0 = yield { x, level, want: "x0" };
-    if (h === Infinity) return { x: x0 };
-    const u = combine(middle.sigma / level.sigma, x, -middle.alpha * Math.expm1(-h / 2), x0);
-    const x0Middle = yield { x: u, level: middle, want: "x0" };
-    return { x: combine(to.sigma / level.sigma, x, -to.alpha * Math.expm1(-h), x0Middle) };
+export const dpmSolverPP2S: Sampler<DpmRow> = /* @__PURE__ */ defineSampler(
+  {
+    name: "dpmSolverPP2S",
+    noises: 0,
+    order: secondOrder,
+    table: (schedule, options) => rows(schedule, options),
+    *step({ x }, { level, to, middle, h }) {
+      const x0 = yield { x, level, want: "x0" };
+      if (h === Infinity) return { x: x0 };
+      const u = combine(middle.sigma / level.sigma, x, -middle.alpha * Math.expm1(-h / 2), x0);
+      const x0Middle = yield { x: u, level: middle, want: "x0" };
+      return { x: combine(to.sigma / level.sigma, x, -to.alpha * Math.expm1(-h), x0Middle) };
+    },
   },
-};
+  ["level", "to", "middle"],
+);
 
 /**
  * Options of {@link dpmSolverPP2M} and {@link dpmSolverSde2M}.
@@ -112,8 +118,9 @@ function* extrapolated({ x, memory }: SamplerState, { level, before }: DpmRow): 
   return { x0, line: last === undefined || weight === 0 ? x0 : combine(1 + weight, x0, -weight, last) };
 }
 
-function multistepTable({ lowerOrderFinal }: MultistepOptions): Sampler<DpmRow>["table"] {
-  return (schedule, options) => rows(schedule, options, lowerOrderFinal ?? schedule.alphaBar.length < 15);
+function multistepTable(options: MultistepOptions): Sampler<DpmRow>["table"] {
+  const { lowerOrderFinal } = checkRecord("dpmSolver", "options", options);
+  return (schedule, tableOptions) => rows(schedule, tableOptions, lowerOrderFinal ?? schedule.alphaBar.length < 15);
 }
 
 /**
@@ -134,18 +141,21 @@ function multistepTable({ lowerOrderFinal }: MultistepOptions): Sampler<DpmRow>[
  * @category Samplers
  */
 export function dpmSolverPP2M(options: MultistepOptions = {}): Sampler<DpmRow> {
-  return {
-    name: "dpmSolverPP2M",
-    noises: 0,
-    order: secondOrder,
-    table: multistepTable(options),
-    *step(state, row) {
-      const { x0, line } = yield* extrapolated(state, row);
-      const { level, to, h } = row;
-      const x = h === Infinity ? x0 : combine(to.sigma / level.sigma, state.x, -to.alpha * Math.expm1(-h), line);
-      return { x, memory: [x0] };
+  return defineSampler(
+    {
+      name: "dpmSolverPP2M",
+      noises: 0,
+      order: secondOrder,
+      table: multistepTable(options),
+      *step(state, row) {
+        const { x0, line } = yield* extrapolated(state, row);
+        const { level, to, h } = row;
+        const x = h === Infinity ? x0 : combine(to.sigma / level.sigma, state.x, -to.alpha * Math.expm1(-h), line);
+        return { x, memory: [x0] };
+      },
     },
-  };
+    ["level", "to", "middle"],
+  );
 }
 
 /**
@@ -164,17 +174,20 @@ export function dpmSolverPP2M(options: MultistepOptions = {}): Sampler<DpmRow> {
  * @category Samplers
  */
 export function dpmSolverSde2M(options: MultistepOptions = {}): Sampler<DpmRow> {
-  return {
-    name: "dpmSolverSde2M",
-    noises: 1,
-    order: { expected: [0.7, 1.6], source: "first order on paths" },
-    table: multistepTable(options),
-    *step(state, row, [z]) {
-      const { x0, line } = yield* extrapolated(state, row);
-      const { level, to, h } = row;
-      if (h === Infinity) return { x: x0, memory: [x0] };
-      const mean = combine((to.sigma / level.sigma) * Math.exp(-h), state.x, -to.alpha * Math.expm1(-2 * h), line);
-      return { x: add(mean, mul(to.sigma * Math.sqrt(-Math.expm1(-2 * h)), z!)), memory: [x0] };
+  return defineSampler(
+    {
+      name: "dpmSolverSde2M",
+      noises: 1,
+      order: { expected: [0.7, 1.6], source: "first order on paths" },
+      table: multistepTable(options),
+      *step(state, row, [z]) {
+        const { x0, line } = yield* extrapolated(state, row);
+        const { level, to, h } = row;
+        if (h === Infinity) return { x: x0, memory: [x0] };
+        const mean = combine((to.sigma / level.sigma) * Math.exp(-h), state.x, -to.alpha * Math.expm1(-2 * h), line);
+        return { x: add(mean, mul(to.sigma * Math.sqrt(-Math.expm1(-2 * h)), z!)), memory: [x0] };
+      },
     },
-  };
+    ["level", "to", "middle"],
+  );
 }

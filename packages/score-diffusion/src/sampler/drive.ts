@@ -1,7 +1,8 @@
 /** Processes that ask a model questions, and the two drivers that answer them: at once, or waiting for a model that answers later. */
-import { DomainError, type NdArray, ShapeError, all, isFinite, item } from "@provably/core-tensor";
-import type { NoiseLevel } from "../schedule/level.js";
-import { type AsyncModel, type Model, type Prediction, convertPrediction } from "../score/prediction.js";
+import { DomainError, type NdArray, all, checkRecord, isFinite, item } from "@provably/core-tensor";
+import { arrayOf } from "../internal/check.js";
+import { type NoiseLevel, checkLevel } from "../schedule/level.js";
+import { type AsyncModel, type Model, type Prediction, answerOf, convertPrediction } from "../score/prediction.js";
 
 /**
  * A question to the model: its prediction, as `want`, at `x` and `level`.
@@ -28,9 +29,8 @@ function everyFinite(x: NdArray): boolean {
   return true;
 }
 
-function answer(fn: string, { prediction }: Model | AsyncModel, { x, level, want, where = "" }: Query, output: NdArray): NdArray {
-  if (output.shape.join() !== x.shape.join())
-    throw new ShapeError(`${fn}: the model must return the shape of its input [${x.shape.join(", ")}], got [${output.shape.join(", ")}]`);
+function answer(fn: string, { prediction }: Model | AsyncModel, { x, level, want, where = "" }: Query, given: NdArray): NdArray {
+  const output = answerOf(fn, given, x);
   if (!everyFinite(output)) throw new NonFiniteError(`${fn}: the model returned NaN or infinite values ${where}`.trim());
   return convertPrediction(output, prediction, want, x, level);
 }
@@ -46,14 +46,27 @@ function resume<T>(fn: string, model: Model | AsyncModel, process: Process<T>, q
   return process.next(value);
 }
 
+/** A question, which a foreign sampler may have asked wrongly. */
+function checkQuery(fn: string, query: Query): Query {
+  arrayOf(fn, "the point that a step asks about", checkRecord(fn, "what a step yields", query).x);
+  checkLevel(fn, query.level);
+  return query;
+}
+
 export function drive<T>(fn: string, model: Model, process: Process<T>): T {
   let turn = process.next();
-  while (!turn.done) turn = resume(fn, model, process, turn.value, model.evaluate(turn.value.x, turn.value.level));
+  while (!turn.done) {
+    const query = checkQuery(fn, turn.value);
+    turn = resume(fn, model, process, query, model.evaluate(query.x, query.level));
+  }
   return turn.value;
 }
 
 export async function driveAsync<T>(fn: string, model: AsyncModel, process: Process<T>): Promise<T> {
   let turn = process.next();
-  while (!turn.done) turn = resume(fn, model, process, turn.value, await model.evaluate(turn.value.x, turn.value.level));
+  while (!turn.done) {
+    const query = checkQuery(fn, turn.value);
+    turn = resume(fn, model, process, query, await model.evaluate(query.x, query.level));
+  }
   return turn.value;
 }

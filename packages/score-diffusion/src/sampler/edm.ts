@@ -1,8 +1,9 @@
 /** Samplers of EDM: methods in the coordinates x/α, whose noise has standard deviation s = σ/α. */
-import { DomainError, type NdArray, add, div, mul, sub } from "@provably/core-tensor";
+import { DomainError, type NdArray, add, checkRecord, div, mul, sub } from "@provably/core-tensor";
+import { checkFraction, checkNumberList, checkNumbers } from "../internal/check.js";
 import { type NoiseLevel, levelOf } from "../schedule/level.js";
 import type { Schedule } from "../schedule/schedule.js";
-import { type Sampler, type TableOptions, combine } from "./sampler.js";
+import { type Sampler, type TableOptions, combine, defineSampler } from "./sampler.js";
 import { type Transition, signalLambda, transitions } from "./steps.js";
 
 /**
@@ -32,11 +33,14 @@ export interface EdmRow extends Transition {
 const ratio = ({ alpha, sigma }: NoiseLevel): number => sigma / alpha;
 const levelOfRatio = (s: number): NoiseLevel => levelOf(1 / (1 + s * s));
 
-function churned(fn: string, { churn = 0, churnRange = [0, Infinity], churnNoise = 1 }: ChurnOptions): Sampler<EdmRow>["table"] {
+function churned(fn: string, options: ChurnOptions): Sampler<EdmRow>["table"] {
+  const { churn = 0, churnRange = [0, Infinity], churnNoise = 1 } = options;
+  checkNumbers(fn, { churn, churnNoise });
+  checkNumberList(fn, "churnRange", churnRange);
   if (!(churn >= 0)) throw new DomainError(`${fn}: churn must be ≥ 0, got ${churn}`);
   if (!(churnNoise >= 0)) throw new DomainError(`${fn}: churnNoise must be ≥ 0, got ${churnNoise}`);
-  return (schedule: Schedule, options: TableOptions) => {
-    const steps = transitions(schedule, options);
+  return (schedule: Schedule, tableOptions: TableOptions) => {
+    const steps = transitions(schedule, tableOptions);
     return steps.map(({ level, to }) => {
       signalLambda(fn, level);
       const s = ratio(level);
@@ -70,19 +74,23 @@ function raise(x: NdArray, { level, noise }: EdmRow, z: NdArray | undefined): Nd
  * @category Samplers
  */
 export function euler(options: ChurnOptions = {}): Sampler<EdmRow> {
+  const table = churned("euler", checkRecord("euler", "options", options));
   const noises = (options.churn ?? 0) > 0 ? 1 : 0;
-  return {
-    name: "euler",
-    noises,
-    order: { expected: [0.7, 1.2], source: "first order" },
-    table: churned("euler", options),
-    *step({ x }, row, [z]) {
-      const u = raise(x, row, z);
-      const x0 = yield { x: mul(row.raised.alpha, u), level: row.raised, want: "x0" };
-      const kept = ratio(row.to) / ratio(row.raised);
-      return { x: mul(row.to.alpha, combine(kept, u, 1 - kept, x0)) };
+  return defineSampler(
+    {
+      name: "euler",
+      noises,
+      order: { expected: [0.7, 1.2], source: "first order" },
+      table,
+      *step({ x }, row, [z]) {
+        const u = raise(x, row, z);
+        const x0 = yield { x: mul(row.raised.alpha, u), level: row.raised, want: "x0" };
+        const kept = ratio(row.to) / ratio(row.raised);
+        return { x: mul(row.to.alpha, combine(kept, u, 1 - kept, x0)) };
+      },
     },
-  };
+    ["level", "to", "raised"],
+  );
 }
 
 /**
@@ -102,23 +110,27 @@ export function euler(options: ChurnOptions = {}): Sampler<EdmRow> {
  * @category Samplers
  */
 export function heun(options: ChurnOptions = {}): Sampler<EdmRow> {
+  const table = churned("heun", checkRecord("heun", "options", options));
   const noises = (options.churn ?? 0) > 0 ? 1 : 0;
-  return {
-    name: "heun",
-    noises,
-    order: { expected: [1.6, 2.4], source: "second order" },
-    table: churned("heun", options),
-    *step({ x }, row, [z]) {
-      const { raised, to } = row;
-      const u = raise(x, row, z);
-      const [s, end] = [ratio(raised), ratio(to)];
-      const slope = div(sub(u, yield { x: mul(raised.alpha, u), level: raised, want: "x0" }), s);
-      const predicted = combine(1, u, end - s, slope);
-      if (end === 0) return { x: predicted };
-      const slopeEnd = div(sub(predicted, yield { x: mul(to.alpha, predicted), level: to, want: "x0" }), end);
-      return { x: mul(to.alpha, combine(1, u, (end - s) / 2, add(slope, slopeEnd))) };
+  return defineSampler(
+    {
+      name: "heun",
+      noises,
+      order: { expected: [1.6, 2.4], source: "second order" },
+      table,
+      *step({ x }, row, [z]) {
+        const { raised, to } = row;
+        const u = raise(x, row, z);
+        const [s, end] = [ratio(raised), ratio(to)];
+        const slope = div(sub(u, yield { x: mul(raised.alpha, u), level: raised, want: "x0" }), s);
+        const predicted = combine(1, u, end - s, slope);
+        if (end === 0) return { x: predicted };
+        const slopeEnd = div(sub(predicted, yield { x: mul(to.alpha, predicted), level: to, want: "x0" }), end);
+        return { x: mul(to.alpha, combine(1, u, (end - s) / 2, add(slope, slopeEnd))) };
+      },
     },
-  };
+    ["level", "to", "raised"],
+  );
 }
 
 /**
@@ -148,23 +160,26 @@ export interface EulerAncestralRow extends Transition {
  * @category Samplers
  */
 export function eulerAncestral(options: { readonly eta?: number } = {}): Sampler<EulerAncestralRow> {
-  const { eta = 1 } = options;
-  if (!(eta >= 0 && eta <= 1)) throw new DomainError(`eulerAncestral: eta must be in [0, 1], got ${eta}`);
-  return {
-    name: "eulerAncestral",
-    noises: 1,
-    order: { expected: [0.3, 1.2], source: "first order at the end point" },
-    table: (schedule, tableOptions) =>
-      transitions(schedule, tableOptions).map(({ level, to }) => {
-        signalLambda("eulerAncestral", level);
-        const [s, end] = [ratio(level), ratio(to)];
-        const up = Math.min(end, eta * Math.sqrt((end * end * (s * s - end * end)) / (s * s)));
-        return { level, to, down: Math.sqrt(end * end - up * up), up };
-      }),
-    *step({ x }, { level, to, down, up }, [z]) {
-      const x0 = yield { x, level, want: "x0" };
-      const kept = down / ratio(level);
-      return { x: mul(to.alpha, add(combine(kept / level.alpha, x, 1 - kept, x0), mul(up, z!))) };
+  const { eta = 1 } = checkRecord("eulerAncestral", "options", options);
+  checkFraction("eulerAncestral", "eta", eta);
+  return defineSampler(
+    {
+      name: "eulerAncestral",
+      noises: 1,
+      order: { expected: [0.3, 1.2], source: "first order at the end point" },
+      table: (schedule, tableOptions) =>
+        transitions(schedule, tableOptions).map(({ level, to }) => {
+          signalLambda("eulerAncestral", level);
+          const [s, end] = [ratio(level), ratio(to)];
+          const up = Math.min(end, eta * Math.sqrt((end * end * (s * s - end * end)) / (s * s)));
+          return { level, to, down: Math.sqrt(end * end - up * up), up };
+        }),
+      *step({ x }, { level, to, down, up }, [z]) {
+        const x0 = yield { x, level, want: "x0" };
+        const kept = down / ratio(level);
+        return { x: mul(to.alpha, add(combine(kept / level.alpha, x, 1 - kept, x0), mul(up, z!))) };
+      },
     },
-  };
+    ["level", "to"],
+  );
 }

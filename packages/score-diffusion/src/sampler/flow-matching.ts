@@ -1,8 +1,8 @@
 /** Flow matching: straight paths from noise to data, and models trained for them. */
-import { type NdArray, add, div, mul, sub } from "@provably/core-tensor";
+import { type NdArray, add, checkFunction, div, mul, sub } from "@provably/core-tensor";
 import type { NoiseLevel } from "../schedule/level.js";
-import type { AsyncModel, Model } from "../score/prediction.js";
-import { type Sampler, combine } from "./sampler.js";
+import { type AsyncModel, type Model, answerOf, checkAsked } from "../score/prediction.js";
+import { type Sampler, combine, defineSampler } from "./sampler.js";
 import { type Transition, transitions } from "./steps.js";
 
 /** Time on the straight path $w = (1 - u)x_0 + u\varepsilon$ that passes a level, and the factor from its points to the level's. */
@@ -33,12 +33,13 @@ function cleanPoint(w: NdArray, time: number, velocity: NdArray): NdArray {
  * @category Scores
  */
 export function flowMatchingModel(velocity: (w: NdArray, time: number) => NdArray): Model {
+  checkFunction("flowMatchingModel", "velocity", velocity);
   return {
     prediction: "x0",
     evaluate(x, level) {
-      const { time, scale } = straight(level);
+      const { time, scale } = straight(checkAsked("flowMatchingModel", x, level));
       const w = div(x, scale);
-      return cleanPoint(w, time, velocity(w, time));
+      return cleanPoint(w, time, answerOf("flowMatchingModel", velocity(w, time), x));
     },
   };
 }
@@ -57,12 +58,13 @@ export function flowMatchingModel(velocity: (w: NdArray, time: number) => NdArra
  * @category Scores
  */
 export function flowMatchingModelAsync(velocity: (w: NdArray, time: number) => Promise<NdArray>): AsyncModel {
+  checkFunction("flowMatchingModelAsync", "velocity", velocity);
   return {
     prediction: "x0",
     async evaluate(x, level) {
-      const { time, scale } = straight(level);
+      const { time, scale } = straight(checkAsked("flowMatchingModelAsync", x, level));
       const w = div(x, scale);
-      return cleanPoint(w, time, await velocity(w, time));
+      return cleanPoint(w, time, answerOf("flowMatchingModelAsync", await velocity(w, time), x));
     },
   };
 }
@@ -86,18 +88,21 @@ function* velocityAt(w: NdArray, level: NoiseLevel): Generator<{ x: NdArray; lev
  * @see Liu, Gong, Liu (2023), "Flow straight and fast: learning to generate and transfer data with rectified flow", algorithm 1
  * @category Samplers
  */
-export const flowEuler: Sampler<Transition> = {
-  name: "flowEuler",
-  noises: 0,
-  order: { expected: [0.7, 1.2], source: "first order" },
-  table: transitions,
-  *step({ x }, { level, to }) {
-    const [from, end] = [straight(level), straight(to)];
-    const w = div(x, from.scale);
-    const velocity = yield* velocityAt(w, level);
-    return { x: mul(end.scale, combine(1, w, end.time - from.time, velocity)) };
+export const flowEuler: Sampler<Transition> = /* @__PURE__ */ defineSampler(
+  {
+    name: "flowEuler",
+    noises: 0,
+    order: { expected: [0.7, 1.2], source: "first order" },
+    table: transitions,
+    *step({ x }, { level, to }) {
+      const [from, end] = [straight(level), straight(to)];
+      const w = div(x, from.scale);
+      const velocity = yield* velocityAt(w, level);
+      return { x: mul(end.scale, combine(1, w, end.time - from.time, velocity)) };
+    },
   },
-};
+  ["level", "to"],
+);
 
 /**
  * Heun's method on the straight paths of flow matching: the mean of the velocities at both ends. Second order, two evaluations a step; the step to the data
@@ -112,18 +117,21 @@ export const flowEuler: Sampler<Transition> = {
  * @see Lipman et al. (2023), "Flow matching for generative modeling"
  * @category Samplers
  */
-export const flowHeun: Sampler<Transition> = {
-  name: "flowHeun",
-  noises: 0,
-  order: { expected: [1.6, 2.4], source: "second order" },
-  table: transitions,
-  *step({ x }, { level, to }) {
-    const [from, end] = [straight(level), straight(to)];
-    const w = div(x, from.scale);
-    const velocity = yield* velocityAt(w, level);
-    const predicted = combine(1, w, end.time - from.time, velocity);
-    if (end.time === 0) return { x: predicted };
-    const velocityEnd = yield* velocityAt(predicted, to);
-    return { x: mul(end.scale, combine(1, w, (end.time - from.time) / 2, add(velocity, velocityEnd))) };
+export const flowHeun: Sampler<Transition> = /* @__PURE__ */ defineSampler(
+  {
+    name: "flowHeun",
+    noises: 0,
+    order: { expected: [1.6, 2.4], source: "second order" },
+    table: transitions,
+    *step({ x }, { level, to }) {
+      const [from, end] = [straight(level), straight(to)];
+      const w = div(x, from.scale);
+      const velocity = yield* velocityAt(w, level);
+      const predicted = combine(1, w, end.time - from.time, velocity);
+      if (end.time === 0) return { x: predicted };
+      const velocityEnd = yield* velocityAt(predicted, to);
+      return { x: mul(end.scale, combine(1, w, (end.time - from.time) / 2, add(velocity, velocityEnd))) };
+    },
   },
-};
+  ["level", "to"],
+);

@@ -1,6 +1,6 @@
 /** The probability-flow sampler whose convergence theory is the baseline of the accelerated one. */
 import { add, div, mul } from "@provably/core-tensor";
-import type { Sampler } from "./sampler.js";
+import { type Sampler, defineSampler } from "./sampler.js";
 import { type StepRow, stepRows } from "./steps.js";
 
 /**
@@ -17,7 +17,7 @@ import { type StepRow, stepRows } from "./steps.js";
  * @see Li, Wei, Chi, Chen (2024), "A sharp convergence theory for the probability flow ODEs of diffusion models", theorem 1
  * @category Samplers
  */
-export const pfOde: Sampler<StepRow> = {
+export const pfOde: Sampler<StepRow> = /* @__PURE__ */ defineSampler({
   name: "pfOde",
   noises: 0,
   order: { expected: [0.7, 1.2], source: "O(1/T), Li, Wei, Chi, Chen (2024)" },
@@ -26,4 +26,4 @@ export const pfOde: Sampler<StepRow> = {
     const score = yield { x, level, want: "score" };
     return { x: div(add(x, mul((1 - ratio) / 2, score)), Math.sqrt(ratio)) };
   },
-};
+});

@@ -1,8 +1,23 @@
 /** Inpainting by replacement: known pixels are put back, at the right noise, in every step. */
-import { type ArrayInput, DomainError, type NdArray, add, astype, item, all, logicalOr, equal, mul, sub } from "@provably/core-tensor";
+import {
+  type ArrayInput,
+  DomainError,
+  type NdArray,
+  add,
+  all,
+  astype,
+  checkList,
+  checkRecord,
+  equal,
+  item,
+  logicalOr,
+  mul,
+  sub,
+} from "@provably/core-tensor";
+import { checkCount } from "../internal/check.js";
 import { type NoiseLevel, levelOf } from "../schedule/level.js";
 import { levelAt } from "../schedule/schedule.js";
-import { type Sampler, combine } from "./sampler.js";
+import { type Sampler, checkSampler, combine, defineSampler } from "./sampler.js";
 
 /**
  * Options of {@link repaint}.
@@ -58,15 +73,16 @@ export function repaint<Row extends { readonly level: NoiseLevel }>(
   mask: ArrayInput,
   options: RepaintOptions = {},
 ): Sampler<RepaintRow<Row>> {
-  const { resamplings = 10, jumpLength = 10 } = options;
-  for (const [name, value] of Object.entries({ resamplings, jumpLength }))
-    if (!Number.isInteger(value) || value < 1) throw new DomainError(`repaint: ${name} must be an integer ≥ 1, got ${value}`);
+  const { resamplings = 10, jumpLength = 10 } = checkRecord("repaint", "options", options);
+  checkSampler("repaint", sampler);
+  checkCount("repaint", "resamplings", resamplings, 1);
+  checkCount("repaint", "jumpLength", jumpLength, 1);
   const [clean, keep] = [astype(known, "float64"), astype(mask, "float64")];
   if (!item(all(logicalOr(equal(keep, 0), equal(keep, 1))))) throw new DomainError("repaint: mask must hold 0 and 1 only");
   const unknown = sub(1, keep);
   // per inner step its own noise and that of the known part; one to go back, between walks
   const perStep = sampler.noises + 1;
-  return {
+  return defineSampler({
     name: `repaint(${sampler.name})`,
     noises: resamplings * jumpLength * perStep + resamplings - 1,
     table(schedule, tableOptions) {
@@ -83,7 +99,7 @@ export function repaint<Row extends { readonly level: NoiseLevel }>(
       const draw = (): NdArray => noise[at++]!;
       let point = x;
       for (let walk = 0; walk < resamplings; walk++) {
-        for (const { row, to } of steps) {
+        for (const { row, to } of checkList("repaint", "row.steps", steps)) {
           const inner = Array.from({ length: sampler.noises }, draw);
           const moved = yield* sampler.step({ x: point }, row, inner);
           const noised = combine(to.alpha, clean, to.sigma, draw());
@@ -93,7 +109,7 @@ export function repaint<Row extends { readonly level: NoiseLevel }>(
       }
       return { x: point };
     },
-  };
+  });
 }
 
 /** From a level back to a noisier one, in law as the forward process does it. */

@@ -1,9 +1,26 @@
 /** What a sampler is, and running one, with models that answer at once or later. */
-import { type ArrayInput, type Certificate, DomainError, type NdArray, ShapeError, add, astype, full, mul, stack } from "@provably/core-tensor";
+import {
+  type ArrayInput,
+  type Certificate,
+  DomainError,
+  type NdArray,
+  ShapeError,
+  add,
+  astype,
+  checkFunction,
+  checkList,
+  checkRecord,
+  full,
+  mul,
+  show,
+  stack,
+} from "@provably/core-tensor";
 import { compile } from "@provably/core-tensor/compile";
 import { type RngKey, foldIn, normalRows } from "@provably/core-tensor/random";
-import { type Schedule, paperSchedule } from "../schedule/schedule.js";
-import type { AsyncModel, Model } from "../score/prediction.js";
+import { arrayOf, checkChoice, checkCount, checkGenerator, checkHooks, checkNumberList } from "../internal/check.js";
+import { type NoiseLevel, checkLevel } from "../schedule/level.js";
+import { type Schedule, checkSchedule, paperSchedule } from "../schedule/schedule.js";
+import { type AsyncModel, type Model, checkModel } from "../score/prediction.js";
 import { NonFiniteError, type Process, type Query, drive, driveAsync } from "./drive.js";
 
 /**
@@ -34,6 +51,64 @@ export interface Sampler<Row = unknown> {
   table(schedule: Schedule, options: TableOptions): readonly Row[];
   /** One step. */
   step(state: SamplerState, row: Row, noise: readonly NdArray[]): Generator<Query, SamplerState, NdArray>;
+}
+
+/** A sampler, for functions that take one: it may be somebody else's. */
+export function checkSampler<Row>(fn: string, sampler: Sampler<Row>): Sampler<Row> {
+  const { name, noises, order, table, step } = checkRecord(fn, "sampler", sampler);
+  if (typeof name !== "string") throw new DomainError(`${fn}: sampler.name must be a string, got ${show(name)}`);
+  checkCount(fn, "sampler.noises", noises, 0);
+  checkFunction(fn, "sampler.table", table);
+  checkFunction(fn, "sampler.step", step);
+  if (order !== undefined)
+    checkNumberList(fn, "sampler.order.expected", [...checkList(fn, "sampler.order.expected", checkRecord(fn, "sampler.order", order).expected)]);
+  return sampler;
+}
+
+/** The table of a sampler, which may be somebody else's. */
+export function rowsOf<Row>(fn: string, sampler: Sampler<Row>, schedule: Schedule, options: TableOptions): readonly Row[] {
+  return checkList(fn, "what sampler.table returns", sampler.table(schedule, options));
+}
+
+/** Where a chain stands, as a step takes and returns it. */
+export function checkState(fn: string, state: SamplerState): SamplerState {
+  const { x, memory = [] } = checkRecord(fn, "state", state);
+  arrayOf(fn, "state.x", x);
+  for (const [i, part] of checkList(fn, "state.memory", memory).entries()) arrayOf(fn, `state.memory[${i}]`, part);
+  return state;
+}
+
+/** A sampler whose table and step check what they are given, as every public function does; `levels` are the parts of its rows that are noise levels. */
+export function defineSampler<Row>(spec: Sampler<Row>, levels: readonly string[] = ["level"]): Sampler<Row> {
+  const { name } = spec;
+  return {
+    ...spec,
+    table(schedule, options) {
+      const { stopAt = 0 } = checkRecord(name, "options", options);
+      if (stopAt !== 0 && stopAt !== 1) throw new DomainError(`${name}: stopAt must be 0 or 1, got ${show(stopAt)}`);
+      return spec.table(checkSchedule(name, schedule), options);
+    },
+    *step(state, row, noise) {
+      checkState(name, state);
+      checkRow(name, row, levels);
+      if (checkList(name, "noise", noise).length < spec.noises)
+        throw new ShapeError(`${name}: noise must hold ${spec.noises} arrays, got ${noise.length}`);
+      for (const [i, z] of noise.entries()) arrayOf(name, `noise[${i}]`, z);
+      const steps = spec.step(state, row, noise);
+      let turn = steps.next();
+      while (!turn.done) turn = steps.next(arrayOf(name, "the model's answer", yield turn.value));
+      return turn.value;
+    },
+  };
+}
+
+/** A row holds noise levels, numbers, and records. */
+function checkRow(fn: string, row: unknown, levels: readonly string[]): void {
+  const parts = checkRecord(fn, "row", row as Readonly<Record<string, unknown>>);
+  for (const name of levels) checkLevel(fn, parts[name] as NoiseLevel, `row.${name}`);
+  for (const [name, value] of Object.entries(parts))
+    if (typeof value !== "number" && (typeof value !== "object" || value === null))
+      throw new DomainError(`${fn}: row.${name} must be a number or a record, got ${show(value)}`);
 }
 
 /**
@@ -116,17 +191,20 @@ interface Run<Row> {
 
 /** The points that a run starts from. */
 export function startPoints(fn: string, key: RngKey, { shape, start, firstRow = 0 }: Pick<SampleOptions, "shape" | "start" | "firstRow">): NdArray {
+  checkCount(fn, "firstRow", firstRow, 0);
   if ((shape === undefined) === (start === undefined)) throw new DomainError(`${fn}: give either shape or start`);
   const x = start === undefined ? undefined : astype(start, "float64");
+  if (shape !== undefined) checkNumberList(fn, "shape", shape);
   const extents = x?.shape ?? shape!;
   if (extents.length < 2) throw new ShapeError(`${fn}: ${x === undefined ? "shape" : "start"} must be [n, …], got [${extents.join(", ")}]`);
   return x ?? normalRows(foldIn(key, "start"), extents, { dtype: "float64", firstRow });
 }
 
 function prepare<Row>(fn: string, sampler: Sampler<Row>, key: RngKey, options: SampleOptions): Run<Row> {
-  const { numSteps = 50, noise, firstRow = 0, quietEnd = false } = options;
+  const { numSteps = 50, noise, schedule, firstRow = 0, quietEnd = false } = options;
   const x = startPoints(fn, key, options);
-  const rows = sampler.table(options.schedule ?? paperSchedule(numSteps), options);
+  const rows = rowsOf(fn, sampler, schedule === undefined ? paperSchedule(numSteps) : checkSchedule(fn, schedule), options);
+  if (noise !== undefined) for (const [i, list] of checkList(fn, "noise", noise).entries()) checkList(fn, `noise[${i}]`, list);
   if (noise !== undefined && (noise.length !== rows.length || noise.some((list) => list.length !== sampler.noises)))
     throw new ShapeError(`${fn}: noise must hold ${sampler.noises} arrays for each of the ${rows.length} steps of ${sampler.name}`);
   return {
@@ -149,8 +227,10 @@ function rootMeanSquare(x: NdArray): number {
 
 /** A whole run as one process: it asks for predictions and returns the result. */
 function* run<Row>(fn: string, sampler: Sampler<Row>, key: RngKey, options: SampleOptions): Process<SampleResult> {
-  const { rows, start, noiseOf } = prepare(fn, sampler, key, options);
-  const { trajectory = false, onNonFinite = "throw", onProgress, signal } = options;
+  const { trajectory = false, onNonFinite = "throw", onProgress, signal } = checkRecord(fn, "options", options);
+  checkHooks(fn, options);
+  checkChoice(fn, "onNonFinite", onNonFinite, ["throw", "stop"]);
+  const { rows, start, noiseOf } = prepare(fn, checkSampler(fn, sampler), key, options);
   const path = trajectory ? [start] : [];
   let state: SamplerState = { x: start };
   let numEvaluations = 0;
@@ -161,7 +241,7 @@ function* run<Row>(fn: string, sampler: Sampler<Row>, key: RngKey, options: Samp
   };
   signal?.throwIfAborted();
   for (const [step, row] of rows.entries()) {
-    const steps = sampler.step(state, row, noiseOf(step));
+    const steps = checkGenerator(fn, "sampler.step", sampler.step(state, row, noiseOf(step)));
     let turn = steps.next();
     while (!turn.done) {
       numEvaluations++;
@@ -174,7 +254,7 @@ function* run<Row>(fn: string, sampler: Sampler<Row>, key: RngKey, options: Samp
       }
       turn = steps.next(answer);
     }
-    state = turn.value;
+    state = checkState(fn, turn.value);
     done = step + 1;
     if (trajectory) path.push(state.x);
     onProgress?.({ iteration: done, total: rows.length, metric: rootMeanSquare(state.x) });
@@ -222,7 +302,7 @@ function finiteCertificate(x: NdArray, share: number, trouble?: string): Certifi
  * @category Samplers
  */
 export function sample<Row>(sampler: Sampler<Row>, model: Model, key: RngKey, options: SampleOptions): SampleResult {
-  return drive("sample", model, run("sample", sampler, key, options));
+  return drive("sample", checkModel("sample", model), run("sample", sampler, key, options));
 }
 
 /**
@@ -246,7 +326,7 @@ export function sample<Row>(sampler: Sampler<Row>, model: Model, key: RngKey, op
  * @category Samplers
  */
 export async function sampleAsync<Row>(sampler: Sampler<Row>, model: AsyncModel, key: RngKey, options: SampleOptions): Promise<SampleResult> {
-  return driveAsync("sampleAsync", model, run("sampleAsync", sampler, key, options));
+  return driveAsync("sampleAsync", checkModel("sampleAsync", model), run("sampleAsync", sampler, key, options));
 }
 
 const fused = /* @__PURE__ */ compile((p: NdArray, x: NdArray, q: NdArray, y: NdArray) => add(mul(p, x), mul(q, y)));

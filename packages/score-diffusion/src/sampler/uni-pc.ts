@@ -1,8 +1,9 @@
 /** The predictor-corrector of UniPC. */
-import { DomainError, type NdArray, add, array, mul } from "@provably/core-tensor";
+import { DomainError, type NdArray, add, array, checkRecord, mul, show } from "@provably/core-tensor";
 import { solve } from "@provably/core-tensor/linalg";
+import { checkChoice } from "../internal/check.js";
 import type { Schedule } from "../schedule/schedule.js";
-import type { Sampler, TableOptions } from "./sampler.js";
+import { type Sampler, type TableOptions, defineSampler } from "./sampler.js";
 import { type Transition, signalLambda, transitions } from "./steps.js";
 
 /**
@@ -113,20 +114,23 @@ function evaluate({ carry, weights }: UniPcFormula, x: NdArray, predictions: rea
  * @category Samplers
  */
 export function uniPC(options: UniPcOptions = {}): Sampler<UniPcRow> {
-  const { order = 2, variant = "bh2" } = options;
-  if (order !== 1 && order !== 2 && order !== 3) throw new DomainError(`uniPC: order must be 1, 2 or 3, got ${String(order)}`);
-  if (variant !== "bh1" && variant !== "bh2") throw new DomainError(`uniPC: variant must be bh1 or bh2, got ${String(variant)}`);
-  return {
-    name: `uniPC-${order}`,
-    noises: 0,
-    order: { expected: [order + 0.5, order + 1.6], source: "one order more than predictions used" },
-    table: (schedule, tableOptions) => table(schedule, tableOptions, order, variant),
-    *step({ x, memory = [] }, { level, predict, correct }) {
-      // memory: the corrected point before, then the predictions, newest first
-      const prediction = yield { x, level, want: "x0" };
-      const predictions = [prediction, ...memory.slice(1)];
-      const point = correct === undefined ? x : evaluate(correct, memory[0]!, predictions);
-      return { x: evaluate(predict, point, predictions), memory: [point, ...predictions.slice(0, order)] };
+  const { order = 2, variant = "bh2" } = checkRecord("uniPC", "options", options);
+  if (order !== 1 && order !== 2 && order !== 3) throw new DomainError(`uniPC: order must be 1, 2 or 3, got ${show(order)}`);
+  checkChoice("uniPC", "variant", variant, ["bh1", "bh2"]);
+  return defineSampler(
+    {
+      name: `uniPC-${order}`,
+      noises: 0,
+      order: { expected: [order + 0.5, order + 1.6], source: "one order more than predictions used" },
+      table: (schedule, tableOptions) => table(schedule, tableOptions, order, variant),
+      *step({ x, memory = [] }, { level, predict, correct }) {
+        // memory: the corrected point before, then the predictions, newest first
+        const prediction = yield { x, level, want: "x0" };
+        const predictions = [prediction, ...memory.slice(1)];
+        const point = correct === undefined ? x : evaluate(correct, memory[0]!, predictions);
+        return { x: evaluate(predict, point, predictions), memory: [point, ...predictions.slice(0, order)] };
+      },
     },
-  };
+    ["level", "to"],
+  );
 }

@@ -1,6 +1,6 @@
 /** The schedules that trained networks come with. */
-import { DomainError } from "@provably/core-tensor";
-import { checkCount } from "./schedule.js";
+import { DomainError, checkRecord } from "@provably/core-tensor";
+import { checkCount, checkNumbers } from "../internal/check.js";
 
 /**
  * Ends of a schedule.
@@ -14,6 +14,7 @@ export interface BetaRange {
 }
 
 function checkRange(fn: string, start: number, end: number): void {
+  checkNumbers(fn, { start, end });
   if (!(start > 0 && start < 1 && end > 0 && end < 1)) throw new DomainError(`${fn}: start and end must be in (0, 1), got ${start} and ${end}`);
 }
 
@@ -39,7 +40,7 @@ function spaced(from: number, to: number, n: number): number[] {
  */
 export function linearBetas(numSteps: number, range: BetaRange = {}): number[] {
   checkCount("linearBetas", "numSteps", numSteps, 1);
-  const { start = 1e-4, end = 0.02 } = range;
+  const { start = 1e-4, end = 0.02 } = checkRecord("linearBetas", "range", range);
   checkRange("linearBetas", start, end);
   return spaced(start, end, numSteps);
 }
@@ -62,7 +63,7 @@ export function linearBetas(numSteps: number, range: BetaRange = {}): number[] {
  */
 export function scaledLinearBetas(numSteps: number, range: BetaRange = {}): number[] {
   checkCount("scaledLinearBetas", "numSteps", numSteps, 1);
-  const { start = 0.00085, end = 0.012 } = range;
+  const { start = 0.00085, end = 0.012 } = checkRecord("scaledLinearBetas", "range", range);
   checkRange("scaledLinearBetas", start, end);
   return spaced(Math.sqrt(start), Math.sqrt(end), numSteps).map((b) => b * b);
 }
@@ -85,7 +86,8 @@ export function scaledLinearBetas(numSteps: number, range: BetaRange = {}): numb
  */
 export function cosineBetas(numSteps: number, options: { readonly offset?: number; readonly maxBeta?: number } = {}): number[] {
   checkCount("cosineBetas", "numSteps", numSteps, 1);
-  const { offset = 0.008, maxBeta = 0.999 } = options;
+  const { offset = 0.008, maxBeta = 0.999 } = checkRecord("cosineBetas", "options", options);
+  checkNumbers("cosineBetas", { offset, maxBeta });
   if (!(maxBeta > 0 && maxBeta < 1)) throw new DomainError(`cosineBetas: maxBeta must be in (0, 1), got ${maxBeta}`);
   const power = (u: number): number => Math.cos((((u + offset) / (1 + offset)) * Math.PI) / 2) ** 2;
   return Array.from({ length: numSteps }, (_, i) => Math.min(1 - power((i + 1) / numSteps) / power(i / numSteps), maxBeta));
@@ -108,7 +110,7 @@ export function cosineBetas(numSteps: number, options: { readonly offset?: numbe
  */
 export function sigmoidBetas(numSteps: number, range: BetaRange = {}): number[] {
   checkCount("sigmoidBetas", "numSteps", numSteps, 1);
-  const { start = 1e-4, end = 0.02 } = range;
+  const { start = 1e-4, end = 0.02 } = checkRecord("sigmoidBetas", "range", range);
   checkRange("sigmoidBetas", start, end);
   return spaced(-6, 6, numSteps).map((u) => (end - start) / (1 + Math.exp(-u)) + start);
 }

@@ -1,5 +1,6 @@
 /** Noise levels: where between data and noise a point lies. */
-import { type ArrayInput, DomainError, type NdArray, add, mul } from "@provably/core-tensor";
+import { type ArrayInput, DomainError, type NdArray, add, checkRecord, mul, show } from "@provably/core-tensor";
+import { checkFraction, checkNumbers } from "../internal/check.js";
 
 /**
  * A noise level: points there are $x = \alpha x_0 + \sigma \varepsilon$ with $\varepsilon \sim N(0, I)$.
@@ -12,6 +13,15 @@ export interface NoiseLevel {
   readonly sigma: number;
   /** Step number that a trained network wants to know; counted from 1, 0 is the data. */
   readonly t: number;
+}
+
+/** A level of finite factors, neither below 0, for functions that take one. */
+export function checkLevel(fn: string, level: NoiseLevel, name = "level"): NoiseLevel {
+  const { alpha, sigma } = checkRecord(fn, name, level);
+  for (const [part, value] of Object.entries({ alpha, sigma }))
+    if (!(Number.isFinite(value) && value >= 0)) throw new DomainError(`${fn}: ${name}.${part} must be finite and ≥ 0, got ${show(value)}`);
+  if (alpha + sigma === 0) throw new DomainError(`${fn}: ${name}.alpha and ${name}.sigma must not both be 0`);
+  return level;
 }
 
 /**
@@ -30,7 +40,8 @@ export interface NoiseLevel {
  * @category Schedules
  */
 export function levelOf(alphaBar: number, t = 0): NoiseLevel {
-  if (!(alphaBar >= 0 && alphaBar <= 1)) throw new DomainError(`levelOf: alphaBar must be in [0, 1], got ${alphaBar}`);
+  checkFraction("levelOf", "alphaBar", alphaBar);
+  checkNumbers("levelOf", { t });
   return { alpha: Math.sqrt(alphaBar), sigma: Math.sqrt(1 - alphaBar), t };
 }
 
@@ -49,7 +60,7 @@ export function levelOf(alphaBar: number, t = 0): NoiseLevel {
  * @category Schedules
  */
 export function levelOfLambda(lambda: number): NoiseLevel {
-  if (!Number.isFinite(lambda)) throw new DomainError(`levelOfLambda: lambda must be finite, got ${lambda}`);
+  if (!Number.isFinite(lambda)) throw new DomainError(`levelOfLambda: lambda must be finite, got ${show(lambda)}`);
   return { alpha: 1 / Math.sqrt(1 + Math.exp(-2 * lambda)), sigma: 1 / Math.sqrt(1 + Math.exp(2 * lambda)), t: 0 };
 }
 
@@ -68,7 +79,7 @@ export function levelOfLambda(lambda: number): NoiseLevel {
  * @category Schedules
  */
 export function levelOfSigma(ratio: number): NoiseLevel {
-  if (!(ratio >= 0 && ratio < Infinity)) throw new DomainError(`levelOfSigma: ratio must be ≥ 0, got ${ratio}`);
+  if (!(typeof ratio === "number" && ratio >= 0 && ratio < Infinity)) throw new DomainError(`levelOfSigma: ratio must be ≥ 0, got ${show(ratio)}`);
   const alpha = 1 / Math.hypot(1, ratio);
   return { alpha, sigma: ratio * alpha, t: 0 };
 }
@@ -86,7 +97,8 @@ export function levelOfSigma(ratio: number): NoiseLevel {
  * ```
  * @category Schedules
  */
-export function lambdaOf({ alpha, sigma }: NoiseLevel): number {
+export function lambdaOf(level: NoiseLevel): number {
+  const { alpha, sigma } = checkLevel("lambdaOf", level);
   return Math.log(alpha / sigma);
 }
 
@@ -113,6 +125,7 @@ export function lambdaOf({ alpha, sigma }: NoiseLevel): number {
  * @see Meng et al. (2022), "SDEdit: guided image synthesis and editing with stochastic differential equations"
  * @category Schedules
  */
-export function addNoise(x0: ArrayInput, noise: ArrayInput, { alpha, sigma }: NoiseLevel): NdArray {
+export function addNoise(x0: ArrayInput, noise: ArrayInput, level: NoiseLevel): NdArray {
+  const { alpha, sigma } = checkLevel("addNoise", level);
   return add(mul(alpha, x0), mul(sigma, noise));
 }

@@ -1,6 +1,7 @@
 /** Few steps of the long schedule that a network was trained with. */
-import { DomainError } from "@provably/core-tensor";
-import { type Schedule, checkCount, scheduleOfAlphaBar } from "./schedule.js";
+import { DomainError, checkRecord } from "@provably/core-tensor";
+import { checkChoice, checkCount, checkNumberList, positive } from "../internal/check.js";
+import { type Schedule, checkSchedule, scheduleOfAlphaBar } from "./schedule.js";
 
 /**
  * How to pick steps out of a long schedule:
@@ -34,7 +35,8 @@ export type Spacing = "trailing" | "leading" | "linspace" | "quadratic";
 export function timesteps(total: number, numSteps: number, options: { readonly spacing?: Spacing } = {}): number[] {
   checkCount("timesteps", "total", total, 1);
   checkCount("timesteps", "numSteps", numSteps, 1);
-  const { spacing = "trailing" } = options;
+  const { spacing = "trailing" } = checkRecord("timesteps", "options", options);
+  checkChoice("timesteps", "spacing", spacing, ["trailing", "leading", "linspace", "quadratic"]);
   if (numSteps > total) throw new DomainError(`timesteps: numSteps must be at most ${total}, got ${numSteps}`);
   const place = (i: number): number => {
     switch (spacing) {
@@ -46,8 +48,6 @@ export function timesteps(total: number, numSteps: number, options: { readonly s
         return numSteps === 1 ? total : Math.round(1 + (i * (total - 1)) / (numSteps - 1));
       case "quadratic":
         return 1 + Math.floor((numSteps === 1 ? 1 : i / (numSteps - 1)) ** 2 * 0.8 * total - (i === numSteps - 1 ? 1e-9 : 0));
-      default:
-        throw new DomainError(`timesteps: spacing must be trailing, leading, linspace or quadratic, got ${String(spacing)}`);
     }
   };
   const steps = Array.from({ length: numSteps }, (_, i) => place(i));
@@ -73,7 +73,8 @@ export function timesteps(total: number, numSteps: number, options: { readonly s
  * @category Schedules
  */
 export function respace(schedule: Schedule, steps: readonly number[]): Schedule {
-  const total = schedule.alphaBar.length;
+  const total = checkSchedule("respace", schedule).alphaBar.length;
+  checkNumberList("respace", "steps", steps);
   steps.forEach((step, i) => {
     if (!Number.isInteger(step) || step < 1 || step > total)
       throw new DomainError(`respace: steps[${i}] must be an integer from 1 to ${total}, got ${step}`);
@@ -98,9 +99,9 @@ export function respace(schedule: Schedule, steps: readonly number[]): Schedule 
  * @category Schedules
  */
 export function firstSteps(schedule: Schedule, numSteps: number): Schedule {
-  if (!Number.isInteger(numSteps) || numSteps < 1 || numSteps > schedule.alphaBar.length)
-    throw new DomainError(`firstSteps: numSteps must be an integer from 1 to ${schedule.alphaBar.length}, got ${numSteps}`);
-  const { beta, alphaBar, steps } = schedule;
+  const { beta, alphaBar, steps } = checkSchedule("firstSteps", schedule);
+  checkCount("firstSteps", "numSteps", numSteps, 1);
+  if (numSteps > alphaBar.length) throw new DomainError(`firstSteps: numSteps must be an integer from 1 to ${alphaBar.length}, got ${numSteps}`);
   return { beta: beta.slice(0, numSteps), alphaBar: alphaBar.slice(0, numSteps), ...(steps && { steps: steps.slice(0, numSteps) }) };
 }
 
@@ -120,8 +121,8 @@ export function firstSteps(schedule: Schedule, numSteps: number): Schedule {
  * @category Schedules
  */
 export function stepOfSigma(schedule: Schedule, ratio: number): number {
-  if (!(ratio > 0)) throw new DomainError(`stepOfSigma: ratio must be positive, got ${ratio}`);
-  const logs = schedule.alphaBar.map((a) => Math.log((1 - a) / a) / 2);
+  positive("stepOfSigma", "ratio", ratio);
+  const logs = checkSchedule("stepOfSigma", schedule).alphaBar.map((a) => Math.log((1 - a) / a) / 2);
   const wanted = Math.log(ratio);
   const above = logs.findIndex((log) => log >= wanted);
   if (above <= 0) return above === 0 ? 1 : logs.length;
@@ -147,7 +148,7 @@ export function stepOfSigma(schedule: Schedule, ratio: number): number {
  * @category Schedules
  */
 export function rescaleZeroTerminalSnr(schedule: Schedule): Schedule {
-  const roots = schedule.alphaBar.map(Math.sqrt);
+  const roots = checkSchedule("rescaleZeroTerminalSnr", schedule).alphaBar.map(Math.sqrt);
   const first = roots[0]!;
   const last = roots[roots.length - 1]!;
   if (roots.length < 2) throw new DomainError("rescaleZeroTerminalSnr: schedule must have at least two steps, got 1");

@@ -1,5 +1,6 @@
 /** Discrete noise schedules $\beta_1, \dots, \beta_T$ and the signal powers that follow from them. */
-import { DomainError } from "@provably/core-tensor";
+import { DomainError, checkList, checkRecord } from "@provably/core-tensor";
+import { checkCount, checkNumberList, checkNumbers, positive } from "../internal/check.js";
 import { type NoiseLevel, levelOf, levelOfLambda } from "./level.js";
 
 /**
@@ -17,8 +18,18 @@ export interface Schedule {
   readonly nextBeta?: number;
 }
 
-export function checkCount(fn: string, name: string, value: number, least: number): void {
-  if (!Number.isInteger(value) || value < least) throw new DomainError(`${fn}: ${name} must be an integer ≥ ${least}, got ${value}`);
+/** A schedule with a number for every step, for functions that take one. */
+export function checkSchedule(fn: string, schedule: Schedule): Schedule {
+  const { alphaBar, beta, steps = alphaBar } = checkRecord(fn, "schedule", schedule);
+  for (const [name, list] of Object.entries({ alphaBar, beta, steps })) {
+    checkNumberList(fn, `schedule.${name}`, list);
+    if (list.length !== alphaBar.length || list.length === 0)
+      throw new DomainError(`${fn}: schedule.${name} must hold a number for each of at least one step, got ${list.length}`);
+  }
+  for (let t = 0; t < alphaBar.length; t++)
+    if (!(alphaBar[t]! >= 0 && alphaBar[t]! < (t === 0 ? 1 : alphaBar[t - 1]!)))
+      throw new DomainError(`${fn}: schedule.alphaBar must decrease strictly from below 1, got ${alphaBar[t]} at step ${t + 1}`);
+  return schedule;
 }
 
 /**
@@ -36,6 +47,7 @@ export function checkCount(fn: string, name: string, value: number, least: numbe
  * @category Schedules
  */
 export function scheduleOf(beta: readonly number[]): Schedule {
+  checkNumberList("scheduleOf", "beta", beta);
   if (beta.length === 0) throw new DomainError("scheduleOf: beta must hold at least one step, got none");
   let left = 1;
   const alphaBar = beta.map((b, i) => {
@@ -77,7 +89,8 @@ export interface PaperScheduleOptions {
  */
 export function paperSchedule(numSteps: number, options: PaperScheduleOptions = {}): Schedule {
   checkCount("paperSchedule", "numSteps", numSteps, 2);
-  const { c0 = 2, c1 = 4 } = options;
+  const { c0 = 2, c1 = 4 } = checkRecord("paperSchedule", "options", options);
+  checkNumbers("paperSchedule", { c0, c1 });
   if (!(c0 > 0 && c1 > c0 && Number.isFinite(c1))) throw new DomainError(`paperSchedule: c1 must exceed c0 > 0, got c0 = ${c0} and c1 = ${c1}`);
   const r = (c1 * Math.log(numSteps)) / numSteps;
   if (!(r < 1))
@@ -107,9 +120,11 @@ export function paperSchedule(numSteps: number, options: PaperScheduleOptions = 
  * @category Schedules
  */
 export function levelAt(schedule: Schedule, t: number): NoiseLevel {
-  if (!Number.isInteger(t) || t < 0 || t > schedule.alphaBar.length)
-    throw new DomainError(`levelAt: t must be an integer from 0 to ${schedule.alphaBar.length}, got ${t}`);
-  return t === 0 ? levelOf(1) : levelOf(schedule.alphaBar[t - 1]!, schedule.steps?.[t - 1] ?? t);
+  const { alphaBar, steps } = checkRecord("levelAt", "schedule", schedule);
+  checkList("levelAt", "schedule.alphaBar", alphaBar);
+  checkCount("levelAt", "t", t, 0);
+  if (t > alphaBar.length) throw new DomainError(`levelAt: t must be an integer from 0 to ${alphaBar.length}, got ${t}`);
+  return t === 0 ? levelOf(1) : levelOf(alphaBar[t - 1]!, steps?.[t - 1] ?? t);
 }
 
 /**
@@ -127,6 +142,7 @@ export function levelAt(schedule: Schedule, t: number): NoiseLevel {
  * @category Schedules
  */
 export function scheduleOfAlphaBar(alphaBar: readonly number[]): Schedule {
+  checkNumberList("scheduleOfAlphaBar", "alphaBar", alphaBar);
   if (alphaBar.length === 0) throw new DomainError("scheduleOfAlphaBar: alphaBar must hold at least one step, got none");
   const beta = alphaBar.map((power, i) => {
     const before = i === 0 ? 1 : alphaBar[i - 1]!;
@@ -152,8 +168,9 @@ export function scheduleOfAlphaBar(alphaBar: readonly number[]): Schedule {
  * @category Schedules
  */
 export function scheduleOfSigmas(sigmas: readonly number[]): Schedule {
-  const positive = sigmas.at(-1) === 0 ? sigmas.slice(0, -1) : sigmas;
-  return scheduleOfAlphaBar(positive.map((sigma) => 1 / (1 + sigma * sigma)).reverse());
+  checkNumberList("scheduleOfSigmas", "sigmas", sigmas);
+  const noisy = sigmas.at(-1) === 0 ? sigmas.slice(0, -1) : sigmas;
+  return scheduleOfAlphaBar(noisy.map((sigma) => 1 / (1 + sigma * sigma)).reverse());
 }
 
 /**
@@ -174,7 +191,8 @@ export function scheduleOfSigmas(sigmas: readonly number[]): Schedule {
  */
 export function lambdaGrid(numSteps: number, options: { readonly lambdaMin?: number; readonly lambdaMax?: number } = {}): Schedule {
   checkCount("lambdaGrid", "numSteps", numSteps, 2);
-  const { lambdaMin = -5, lambdaMax = 4 } = options;
+  const { lambdaMin = -5, lambdaMax = 4 } = checkRecord("lambdaGrid", "options", options);
+  checkNumbers("lambdaGrid", { lambdaMin, lambdaMax });
   if (!(lambdaMin < lambdaMax)) throw new DomainError(`lambdaGrid: lambdaMin must be below lambdaMax, got ${lambdaMin} and ${lambdaMax}`);
   return scheduleOfAlphaBar(
     Array.from({ length: numSteps }, (_, i) => levelOfLambda(lambdaMax + (i * (lambdaMin - lambdaMax)) / (numSteps - 1)).alpha ** 2),
@@ -201,8 +219,8 @@ export function lambdaGrid(numSteps: number, options: { readonly lambdaMin?: num
  */
 export function flowSchedule(numSteps: number, options: { readonly shift?: number } = {}): Schedule {
   checkCount("flowSchedule", "numSteps", numSteps, 1);
-  const { shift = 1 } = options;
-  if (!(shift > 0)) throw new DomainError(`flowSchedule: shift must be positive, got ${shift}`);
+  const { shift = 1 } = checkRecord("flowSchedule", "options", options);
+  positive("flowSchedule", "shift", shift);
   return scheduleOfAlphaBar(
     Array.from({ length: numSteps }, (_, i) => {
       const even = (i + 1) / numSteps;

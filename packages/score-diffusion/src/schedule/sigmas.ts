@@ -1,6 +1,6 @@
 /** Noise levels of variance-exploding samplers, greatest first, ending in 0. */
-import { DomainError } from "@provably/core-tensor";
-import { checkCount } from "./schedule.js";
+import { DomainError, checkRecord } from "@provably/core-tensor";
+import { checkCount, checkNumbers, positive } from "../internal/check.js";
 
 /**
  * Ends of a list of noise levels.
@@ -14,6 +14,7 @@ export interface SigmaRange {
 }
 
 function checkSigmas(fn: string, sigmaMin: number, sigmaMax: number): void {
+  checkNumbers(fn, { sigmaMin, sigmaMax });
   if (!(sigmaMin > 0 && sigmaMax >= sigmaMin && Number.isFinite(sigmaMax)))
     throw new DomainError(`${fn}: 0 < sigmaMin ≤ sigmaMax is needed, got ${sigmaMin} and ${sigmaMax}`);
 }
@@ -40,9 +41,9 @@ function descending(n: number, f: (u: number) => number): number[] {
  */
 export function karrasSigmas(numSteps: number, options: SigmaRange & { readonly rho?: number } = {}): number[] {
   checkCount("karrasSigmas", "numSteps", numSteps, 1);
-  const { sigmaMin = 0.002, sigmaMax = 80, rho = 7 } = options;
+  const { sigmaMin = 0.002, sigmaMax = 80, rho = 7 } = checkRecord("karrasSigmas", "options", options);
   checkSigmas("karrasSigmas", sigmaMin, sigmaMax);
-  if (!(rho > 0)) throw new DomainError(`karrasSigmas: rho must be positive, got ${rho}`);
+  positive("karrasSigmas", "rho", rho);
   const [high, low] = [sigmaMax ** (1 / rho), sigmaMin ** (1 / rho)];
   return descending(numSteps, (u) => (u === 0 ? sigmaMax : (high + u * (low - high)) ** rho));
 }
@@ -64,7 +65,7 @@ export function karrasSigmas(numSteps: number, options: SigmaRange & { readonly 
  */
 export function exponentialSigmas(numSteps: number, options: SigmaRange = {}): number[] {
   checkCount("exponentialSigmas", "numSteps", numSteps, 1);
-  const { sigmaMin = 0.002, sigmaMax = 80 } = options;
+  const { sigmaMin = 0.002, sigmaMax = 80 } = checkRecord("exponentialSigmas", "options", options);
   checkSigmas("exponentialSigmas", sigmaMin, sigmaMax);
   const [high, low] = [Math.log(sigmaMax), Math.log(sigmaMin)];
   return descending(numSteps, (u) => Math.exp(high + u * (low - high)));

@@ -1,7 +1,8 @@
 /** The denoiser of any model, together with the derivative that guidance by a measurement needs. */
-import { DomainError, type NdArray, ShapeError, add, all, isFinite, item, mul, vjp } from "@provably/core-tensor";
-import type { NoiseLevel } from "../schedule/level.js";
-import { type Model, type Prediction, convertPrediction } from "./prediction.js";
+import { DomainError, type NdArray, add, all, isFinite, item, mul, vjp } from "@provably/core-tensor";
+import { arrayOf, positive } from "../internal/check.js";
+import { type NoiseLevel, checkLevel } from "../schedule/level.js";
+import { type Model, type Prediction, answerOf, checkModel, convertPrediction } from "./prediction.js";
 
 /**
  * A prediction of the clean point, and what derivatives of it lead back to the noisy one.
@@ -57,12 +58,12 @@ function affine(prediction: Prediction, { alpha, sigma }: NoiseLevel): { carry: 
  * @category Scores
  */
 export function denoised(model: Model, x: NdArray, level: NoiseLevel): Denoised {
-  if (!(level.alpha > 0)) throw new DomainError(`denoised: alpha must be positive, got ${level.alpha}`);
-  const { prediction } = model;
+  positive("denoised", "level.alpha", checkLevel("denoised", level).alpha);
+  const { prediction } = checkModel("denoised", model);
+  arrayOf("denoised", "x", x);
   const direct = model.vjp === undefined ? undefined : model.evaluate(x, level);
-  const [output, pull] = direct === undefined ? vjp((p: NdArray) => model.evaluate(p, level), x) : [direct, undefined];
-  if (output.shape.join() !== x.shape.join())
-    throw new ShapeError(`denoised: the model must return the shape of its input [${x.shape.join(", ")}], got [${output.shape.join(", ")}]`);
+  const [answer, pull] = direct === undefined ? vjp((p: NdArray) => model.evaluate(p, level), x) : [direct, undefined];
+  const output = answerOf("denoised", answer, x);
   if (!item(all(isFinite(output)))) throw new DomainError("denoised: the model returned NaN or infinite values");
   const { carry, gain } = affine(prediction, level);
   return {

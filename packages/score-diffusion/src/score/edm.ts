@@ -1,7 +1,8 @@
 /** The variance-exploding side: points without the data's factor, and networks in the preconditioning of EDM. */
-import { type ArrayInput, DomainError, type NdArray, add, div, mul } from "@provably/core-tensor";
-import type { NoiseLevel } from "../schedule/level.js";
-import type { AsyncModel, Model } from "./prediction.js";
+import { type ArrayInput, type NdArray, add, checkFunction, checkRecord, div, mul } from "@provably/core-tensor";
+import { positive } from "../internal/check.js";
+import { type NoiseLevel, checkLevel } from "../schedule/level.js";
+import { type AsyncModel, type Model, answerOf } from "./prediction.js";
 
 /**
  * A point at any level in variance-exploding coordinates, $x/\alpha$ with noise $\sigma/\alpha$. Scores there are $\alpha$ times as large.
@@ -21,8 +22,8 @@ import type { AsyncModel, Model } from "./prediction.js";
  * @category Scores
  */
 export function vpToVe(x: ArrayInput, level: NoiseLevel): { readonly x: NdArray; readonly level: NoiseLevel } {
-  const { alpha, sigma, t } = level;
-  if (!(alpha > 0)) throw new DomainError(`vpToVe: alpha must be positive, got ${alpha}`);
+  const { alpha, sigma, t } = checkLevel("vpToVe", level);
+  positive("vpToVe", "alpha", alpha);
   return { x: div(x, alpha), level: { alpha: 1, sigma: sigma / alpha, t } };
 }
 
@@ -55,9 +56,9 @@ export interface EdmFactors {
  * @category Scores
  */
 export function edmPrecondition(sigma: number, options: { readonly sigmaData?: number } = {}): EdmFactors {
-  const { sigmaData = 0.5 } = options;
-  for (const [name, value] of Object.entries({ sigma, sigmaData }))
-    if (!(value > 0 && value < Infinity)) throw new DomainError(`edmPrecondition: ${name} must be positive, got ${value}`);
+  const { sigmaData = 0.5 } = checkRecord("edmPrecondition", "options", options);
+  positive("edmPrecondition", "sigma", sigma);
+  positive("edmPrecondition", "sigmaData", sigmaData);
   const length = Math.hypot(sigma, sigmaData);
   return { skip: (sigmaData / length) ** 2, out: (sigma * sigmaData) / length, in: 1 / length, noise: Math.log(sigma) / 4 };
 }
@@ -81,13 +82,14 @@ export function edmPrecondition(sigma: number, options: { readonly sigmaData?: n
  * @category Scores
  */
 export function edmModel(network: (x: NdArray, noise: number) => NdArray, options: { readonly sigmaData?: number } = {}): Model {
+  checkFunction("edmModel", "network", network);
   edmPrecondition(1, options);
   return {
     prediction: "x0",
     evaluate(x, level) {
       const at = vpToVe(x, level);
       const factors = edmPrecondition(at.level.sigma, options);
-      return add(mul(factors.skip, at.x), mul(factors.out, network(mul(factors.in, at.x), factors.noise)));
+      return add(mul(factors.skip, at.x), mul(factors.out, answerOf("edmModel", network(mul(factors.in, at.x), factors.noise), at.x)));
     },
   };
 }
@@ -109,13 +111,14 @@ export function edmModel(network: (x: NdArray, noise: number) => NdArray, option
  * @category Scores
  */
 export function edmModelAsync(network: (x: NdArray, noise: number) => Promise<NdArray>, options: { readonly sigmaData?: number } = {}): AsyncModel {
+  checkFunction("edmModelAsync", "network", network);
   edmPrecondition(1, options);
   return {
     prediction: "x0",
     async evaluate(x, level) {
       const at = vpToVe(x, level);
       const factors = edmPrecondition(at.level.sigma, options);
-      return add(mul(factors.skip, at.x), mul(factors.out, await network(mul(factors.in, at.x), factors.noise)));
+      return add(mul(factors.skip, at.x), mul(factors.out, answerOf("edmModelAsync", await network(mul(factors.in, at.x), factors.noise), at.x)));
     },
   };
 }

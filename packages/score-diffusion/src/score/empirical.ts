@@ -8,6 +8,7 @@ import {
   all,
   argmax,
   astype,
+  checkRecord,
   div,
   equal,
   exp,
@@ -33,7 +34,8 @@ import {
   zeros,
 } from "@provably/core-tensor";
 import { compile } from "@provably/core-tensor/compile";
-import type { NoiseLevel } from "../schedule/level.js";
+import { arrayOf, checkChoice, checkCount } from "../internal/check.js";
+import { type NoiseLevel, checkLevel } from "../schedule/level.js";
 import type { Model } from "./prediction.js";
 
 /**
@@ -95,11 +97,9 @@ export function empiricalDistribution(data: ArrayInput, options: EmpiricalOption
   if (points.shape.length !== 2 || points.size === 0)
     throw new ShapeError(`empiricalDistribution: data must be [N, d] and not empty, got [${points.shape.join(", ")}]`);
   if (!item(all(isFinite(points)))) throw new DomainError("empiricalDistribution: data must be finite");
-  const { chunkSize = 2048, dtype = "float64" } = options;
-  if (dtype !== "float32" && dtype !== "float64")
-    throw new DomainError(`empiricalDistribution: dtype must be float32 or float64, got ${String(dtype)}`);
-  if (!Number.isInteger(chunkSize) || chunkSize < 1)
-    throw new DomainError(`empiricalDistribution: chunkSize must be an integer ≥ 1, got ${chunkSize}`);
+  const { chunkSize = 2048, dtype = "float64" } = checkRecord("empiricalDistribution", "options", options);
+  checkChoice("empiricalDistribution", "dtype", dtype, ["float32", "float64"]);
+  checkCount("empiricalDistribution", "chunkSize", chunkSize, 1);
   const n = points.shape[0]!;
   const weights = options.weights === undefined ? add(zeros([n], { dtype: "float64" }), 1) : astype(options.weights, "float64");
   if (weights.shape.length !== 1 || weights.shape[0] !== n)
@@ -119,6 +119,21 @@ export function empiricalDistribution(data: ArrayInput, options: EmpiricalOption
     evaluate: (x, level) => empiricalDenoiser(law, x, level),
     vjp: (x, level, cotangent) => denoiserVjp(law, x, level, cotangent),
   };
+  return law;
+}
+
+/** A law as {@link empiricalDistribution} makes it. */
+function checkLaw(fn: string, law: EmpiricalDistribution): EmpiricalDistribution {
+  const { centred, mean: centre, squares, logWeights, chunkSize } = checkRecord(fn, "law", law);
+  const [n, d] = arrayOf(fn, "law.centred", centred).shape;
+  for (const [name, part, shape] of [
+    ["mean", centre, [d]],
+    ["squares", squares, [n]],
+    ["logWeights", logWeights, [n]],
+  ] as const)
+    if (arrayOf(fn, `law.${name}`, part).shape.join() !== shape.join())
+      throw new ShapeError(`${fn}: law.${name} must be [${shape.join()}], got [${part.shape.join(", ")}]`);
+  checkCount(fn, "law.chunkSize", chunkSize, 1);
   return law;
 }
 
@@ -149,14 +164,17 @@ const meet = /* @__PURE__ */ compile((queries: NdArray, keys: NdArray, biases: N
 function attend(
   law: EmpiricalDistribution,
   x: NdArray,
-  { alpha, sigma }: NoiseLevel,
+  level: NoiseLevel,
   wanted: "mean" | "density",
   cotangent?: NdArray,
 ): { mean: NdArray; mass: NdArray; offset: NdArray; nearest: NdArray; second: NdArray } {
-  const { centred, squares, logWeights, chunkSize } = law;
+  const fn = "empiricalDenoiser";
+  const { centred, squares, logWeights, chunkSize } = checkLaw(fn, law);
+  const { alpha, sigma } = checkLevel(fn, level);
+  arrayOf(fn, "x", x);
   const [n, d] = centred.shape as [number, number];
-  if (x.shape.length !== 2 || x.shape[1] !== d) throw new ShapeError(`empiricalDenoiser: x must be [n, ${d}], got [${x.shape.join(", ")}]`);
-  if (!(sigma > 0)) throw new DomainError(`empiricalDenoiser: sigma must be positive, got ${sigma}; the law has no density without noise`);
+  if (x.shape.length !== 2 || x.shape[1] !== d) throw new ShapeError(`${fn}: x must be [n, ${d}], got [${x.shape.join(", ")}]`);
+  if (!(sigma > 0)) throw new DomainError(`${fn}: sigma must be positive, got ${sigma}; the law has no density without noise`);
   const offset = sub(astype(x, "float64"), mul(alpha, law.mean));
   const rows = x.shape[0]!;
   const precision = 1 / (sigma * sigma);
@@ -230,7 +248,8 @@ function denoiserVjp(law: EmpiricalDistribution, x: NdArray, level: NoiseLevel, 
  * @category Scores
  */
 export function empiricalScore(law: EmpiricalDistribution, x: NdArray, level: NoiseLevel): NdArray {
-  const { alpha, sigma } = level;
+  const { alpha, sigma } = checkLevel("empiricalScore", level);
+  checkLaw("empiricalScore", law);
   // (α(D − m) − (x − αm)) / σ² with the mean m taken out of both, which keeps digits
   const offset = sub(astype(x, "float64"), mul(alpha, law.mean));
   return div(sub(mul(alpha, attend(law, x, level, "mean").mean), offset), sigma * sigma);

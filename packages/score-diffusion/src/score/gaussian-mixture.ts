@@ -7,6 +7,7 @@ import {
   abs,
   add,
   astype,
+  checkRecord,
   diag,
   div,
   expandDims,
@@ -28,9 +29,10 @@ import {
   transpose,
 } from "@provably/core-tensor";
 import { eigh } from "@provably/core-tensor/linalg";
-import type { NoiseLevel } from "../schedule/level.js";
+import { arrayOf } from "../internal/check.js";
+import { type NoiseLevel, checkLevel } from "../schedule/level.js";
 import { scoreByColumns, suitsColumns } from "./mixture-columns.js";
-import type { Model } from "./prediction.js";
+import { type Model, checkModel } from "./prediction.js";
 
 /**
  * What a mixture is made of. Give either `covariances` or `variances`.
@@ -81,7 +83,7 @@ export interface GaussianMixture extends Model {
  * @category Scores
  */
 export function gaussianMixture(input: GaussianMixtureInput): GaussianMixture {
-  const means = astype(input.means, "float64");
+  const means = astype(checkRecord("gaussianMixture", "input", input).means, "float64");
   const weights = astype(input.weights, "float64");
   const [k, d] = means.shape;
   if (k === undefined || d === undefined || means.shape.length !== 2 || k === 0)
@@ -128,8 +130,26 @@ function spectrum({ covariances, variances }: GaussianMixtureInput, k: number, d
   return { eigenvalues, eigenvectors };
 }
 
+/** A mixture as {@link gaussianMixture} makes it, for functions that take one. */
+export function checkMixture(fn: string, mixture: GaussianMixture): GaussianMixture {
+  const { weights, means, eigenvalues, eigenvectors } = checkModel(fn, mixture, "mixture");
+  const [k, d] = arrayOf(fn, "mixture.means", means).shape;
+  for (const [name, part, shape] of [
+    ["weights", weights, [k]],
+    ["means", means, [k, d]],
+    ["eigenvalues", eigenvalues, [k, d]],
+    ["eigenvectors", eigenvectors, [k, d, d]],
+  ] as const)
+    if (d === undefined || arrayOf(fn, `mixture.${name}`, part).shape.join() !== shape.join())
+      throw new ShapeError(`${fn}: mixture.${name} must be [${shape.join(", ")}], got [${part.shape.join(", ")}]`);
+  return mixture;
+}
+
 /** Variances of the components along their axes at a level, `[K, d]`. */
-function spreads({ means, eigenvalues }: GaussianMixture, x: NdArray, { alpha, sigma }: NoiseLevel): NdArray {
+function spreads(mixture: GaussianMixture, x: NdArray, level: NoiseLevel): NdArray {
+  const { means, eigenvalues } = mixture;
+  const { alpha, sigma } = checkLevel("gaussianMixture", level);
+  arrayOf("gaussianMixture", "x", x);
   const d = means.shape[1]!;
   if (x.shape.length !== 2 || x.shape[1] !== d) throw new ShapeError(`gaussianMixture: x must be [n, ${d}], got [${x.shape.join(", ")}]`);
   const variances = add(mul(alpha * alpha, eigenvalues), sigma * sigma);
@@ -140,10 +160,10 @@ function spreads({ means, eigenvalues }: GaussianMixture, x: NdArray, { alpha, s
 
 /** What score, density and Jacobian share: everything by component, `[K, n, …]`. */
 function components(mixture: GaussianMixture, x: NdArray, level: NoiseLevel): { logits: NdArray; slopes: NdArray; variances: NdArray } {
-  const { weights, means, eigenvectors } = mixture;
+  const { weights, means, eigenvectors } = checkMixture("gaussianMixture", mixture);
+  const variances = spreads(mixture, x, level);
   const { alpha } = level;
   const d = means.shape[1]!;
-  const variances = spreads(mixture, x, level);
   const offsets = sub(expandDims(x, 0), mul(alpha, expandDims(means, 1)));
   const coordinates = matmul(offsets, eigenvectors);
   const scaled = div(coordinates, expandDims(variances, 1));
@@ -175,7 +195,7 @@ function components(mixture: GaussianMixture, x: NdArray, level: NoiseLevel): { 
  * @category Scores
  */
 export function mixtureScore(mixture: GaussianMixture, x: NdArray, level: NoiseLevel): NdArray {
-  const { weights, means, eigenvectors } = mixture;
+  const { weights, means, eigenvectors } = checkMixture("mixtureScore", mixture);
   const [k, d] = means.shape as readonly [number, number];
   if (suitsColumns(k, d)) {
     const variances = spreads(mixture, x, level);

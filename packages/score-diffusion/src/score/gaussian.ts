@@ -1,8 +1,21 @@
 /** The normal law: the simplest exact score. */
-import { type ArrayInput, type NdArray, ShapeError, add, astype, expandDims, eye, mul, neg, sub, transpose } from "@provably/core-tensor";
+import {
+  type ArrayInput,
+  type NdArray,
+  ShapeError,
+  add,
+  astype,
+  checkRecord,
+  expandDims,
+  eye,
+  mul,
+  neg,
+  sub,
+  transpose,
+} from "@provably/core-tensor";
 import { solve } from "@provably/core-tensor/linalg";
 import type { Moments } from "../metrics/gaussian.js";
-import type { NoiseLevel } from "../schedule/level.js";
+import { type NoiseLevel, checkLevel } from "../schedule/level.js";
 import { type GaussianMixture, gaussianMixture } from "./gaussian-mixture.js";
 
 /**
@@ -22,7 +35,8 @@ import { type GaussianMixture, gaussianMixture } from "./gaussian-mixture.js";
  * ```
  * @category Scores
  */
-export function gaussian({ mean, covariance }: Moments): GaussianMixture {
+export function gaussian(moments: Moments): GaussianMixture {
+  const { mean, covariance } = checkRecord("gaussian", "moments", moments);
   return gaussianMixture({ weights: [1], means: expandDims(astype(mean, "float64"), 0), covariances: expandDims(astype(covariance, "float64"), 0) });
 }
 
@@ -45,6 +59,8 @@ export function gaussian({ mean, covariance }: Moments): GaussianMixture {
  * @category Scores
  */
 export function gaussianScore(moments: Moments, x: ArrayInput, level: NoiseLevel): NdArray {
+  checkLevel("gaussianScore", level);
+  checkRecord("gaussianScore", "moments", moments);
   const [mean, covariance, points] = [moments.mean, moments.covariance, x].map((a) => astype(a, "float64")) as [NdArray, NdArray, NdArray];
   const d = mean.shape[0] ?? 0;
   if (mean.shape.length !== 1 || covariance.shape.join() !== `${d},${d}` || points.shape.length !== 2 || points.shape[1] !== d)

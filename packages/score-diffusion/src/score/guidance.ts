@@ -5,6 +5,7 @@ import {
   type NdArray,
   abs,
   add,
+  checkRecord,
   clip,
   div,
   expandDims,
@@ -14,11 +15,13 @@ import {
   neg,
   quantile,
   reshape,
+  show,
   std,
   sub,
 } from "@provably/core-tensor";
+import { checkFraction } from "../internal/check.js";
 import type { NoiseLevel } from "../schedule/level.js";
-import { type AsyncModel, type Model, convertPrediction } from "./prediction.js";
+import { type AsyncModel, type Model, answerOf, checkAsked, checkModel, convertPrediction, predict } from "./prediction.js";
 
 /**
  * Options of {@link guide}, {@link guidedModel} and {@link guidedModelAsync}.
@@ -52,9 +55,9 @@ export interface RescaleOptions {
  * @category Scores
  */
 export function guide(conditional: ArrayInput, unconditional: ArrayInput, scale: number, options: RescaleOptions = {}): NdArray {
-  const { rescale = 0 } = options;
-  if (!Number.isFinite(scale)) throw new DomainError(`guide: scale must be finite, got ${scale}`);
-  if (!(rescale >= 0 && rescale <= 1)) throw new DomainError(`guide: rescale must be in [0, 1], got ${rescale}`);
+  const { rescale = 0 } = checkRecord("guide", "options", options);
+  if (!Number.isFinite(scale)) throw new DomainError(`guide: scale must be finite, got ${show(scale)}`);
+  checkFraction("guide", "rescale", rescale);
   const guided = add(unconditional, mul(scale, sub(conditional, unconditional)));
   if (rescale === 0) return guided;
   const axis = guided.shape.map((_, i) => i).slice(1);
@@ -86,11 +89,13 @@ export function guide(conditional: ArrayInput, unconditional: ArrayInput, scale:
  */
 export function guidedModel(conditional: Model, unconditional: Model, scale: number, options: RescaleOptions = {}): Model {
   guide([[0]], [[0]], scale, options);
-  const { prediction } = conditional;
+  const { prediction } = checkModel("guidedModel", conditional, "conditional");
+  checkModel("guidedModel", unconditional, "unconditional");
   return {
     prediction,
     evaluate(x, level: NoiseLevel) {
-      const without = convertPrediction(unconditional.evaluate(x, level), unconditional.prediction, prediction, x, level);
+      checkAsked("guidedModel", x, level);
+      const without = predict("guidedModel", unconditional, x, level, prediction);
       return guide(conditional.evaluate(x, level), without, scale, options);
     },
   };
@@ -117,12 +122,15 @@ export function guidedModel(conditional: Model, unconditional: Model, scale: num
  */
 export function guidedModelAsync(conditional: AsyncModel, unconditional: AsyncModel, scale: number, options: RescaleOptions = {}): AsyncModel {
   guide([[0]], [[0]], scale, options);
-  const { prediction } = conditional;
+  const { prediction } = checkModel("guidedModelAsync", conditional, "conditional");
+  checkModel("guidedModelAsync", unconditional, "unconditional");
   return {
     prediction,
     async evaluate(x, level: NoiseLevel) {
+      checkAsked("guidedModelAsync", x, level);
       const [condition, other] = await Promise.all([conditional.evaluate(x, level), unconditional.evaluate(x, level)]);
-      return guide(condition, convertPrediction(other, unconditional.prediction, prediction, x, level), scale, options);
+      const without = convertPrediction(answerOf("guidedModelAsync", other, x), unconditional.prediction, prediction, x, level);
+      return guide(condition, without, scale, options);
     },
   };
 }
@@ -149,12 +157,15 @@ export function guidedModelAsync(conditional: AsyncModel, unconditional: AsyncMo
  * @category Scores
  */
 export function clippedModel(model: Model, options: { readonly quantile?: number } = {}): Model {
-  const { quantile: q } = options;
-  if (q !== undefined && !(q > 0 && q <= 1)) throw new DomainError(`clippedModel: quantile must be in (0, 1], got ${q}`);
+  const { quantile: q } = checkRecord("clippedModel", "options", options);
+  checkModel("clippedModel", model);
+  if (q !== undefined && !(typeof q === "number" && q > 0 && q <= 1))
+    throw new DomainError(`clippedModel: quantile must be in (0, 1], got ${show(q)}`);
   return {
     prediction: "x0",
     evaluate(x, level: NoiseLevel) {
-      const clean = convertPrediction(model.evaluate(x, level), model.prediction, "x0", x, level);
+      checkAsked("clippedModel", x, level);
+      const clean = predict("clippedModel", model, x, level, "x0");
       if (q === undefined) return clip(clean, -1, 1);
       const rows = reshape(clean, [x.shape[0]!, x.size / Math.max(1, x.shape[0]!)]);
       const bound = expandDims(maximum(quantile(abs(rows), q, { axis: 1 }), 1), 1);

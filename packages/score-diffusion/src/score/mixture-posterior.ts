@@ -22,7 +22,8 @@ import {
 } from "@provably/core-tensor";
 import { slogdet, solve } from "@provably/core-tensor/linalg";
 import { type RngKey, categorical, foldIn, normal } from "@provably/core-tensor/random";
-import { type GaussianMixture, gaussianMixture } from "./gaussian-mixture.js";
+import { checkCount } from "../internal/check.js";
+import { type GaussianMixture, checkMixture, gaussianMixture } from "./gaussian-mixture.js";
 
 /**
  * The covariance matrices of a mixture.
@@ -39,7 +40,7 @@ import { type GaussianMixture, gaussianMixture } from "./gaussian-mixture.js";
  * @category Scores
  */
 export function mixtureCovariances(mixture: GaussianMixture): NdArray {
-  const { eigenvalues, eigenvectors } = mixture;
+  const { eigenvalues, eigenvectors } = checkMixture("mixtureCovariances", mixture);
   return matmul(mul(eigenvectors, expandDims(eigenvalues, 1)), matrixTranspose(eigenvectors));
 }
 
@@ -58,7 +59,7 @@ export function mixtureCovariances(mixture: GaussianMixture): NdArray {
  * @category Scores
  */
 export function mixtureMoments(mixture: GaussianMixture): { readonly mean: NdArray; readonly covariance: NdArray } {
-  const { weights, means } = mixture;
+  const { weights, means } = checkMixture("mixtureMoments", mixture);
   const mean = matmul(weights, means);
   const offsets = sub(means, mean);
   const spread = matmul(transpose(mul(offsets, expandDims(weights, 1))), offsets);
@@ -83,7 +84,8 @@ export function mixtureMoments(mixture: GaussianMixture): { readonly mean: NdArr
  * @category Scores
  */
 export function mixtureSamples(mixture: GaussianMixture, key: RngKey, n: number): NdArray {
-  const { weights, means, eigenvalues, eigenvectors } = mixture;
+  const { weights, means, eigenvalues, eigenvectors } = checkMixture("mixtureSamples", mixture);
+  checkCount("mixtureSamples", "n", n, 0);
   const d = means.shape[1]!;
   const component = categorical(foldIn(key, "component"), mul(log(weights), array(new Float64Array(n).fill(1), { shape: [n, 1] })));
   const z = normal(foldIn(key, "z"), [n, d], { dtype: "float64" });
@@ -120,6 +122,7 @@ export function mixtureSamples(mixture: GaussianMixture, key: RngKey, n: number)
  * @category Scores
  */
 export function mixturePosterior(prior: GaussianMixture, matrix: ArrayInput, y: ArrayInput, noiseCovariance: ArrayInput): GaussianMixture {
+  checkMixture("mixturePosterior", prior);
   const a = astype(matrix, "float64");
   const measured = astype(y, "float64");
   const noise = astype(noiseCovariance, "float64");

@@ -1,8 +1,9 @@
 /** Scores with an error of known size, to see what errors do to a sampler. */
-import { DomainError, type NdArray, add, expandDims, matmul, mul, norm, reshape, sin } from "@provably/core-tensor";
+import { DomainError, type NdArray, add, checkRecord, expandDims, matmul, mul, norm, reshape, sin } from "@provably/core-tensor";
 import { type RngKey, foldIn, normal, uniform } from "@provably/core-tensor/random";
+import { checkNumbers } from "../internal/check.js";
 import type { NoiseLevel } from "../schedule/level.js";
-import { type Model, convertPrediction } from "./prediction.js";
+import { type Model, checkAsked, checkModel, predict } from "./prediction.js";
 
 /**
  * Sizes of the error that {@link perturbScore} adds.
@@ -40,7 +41,9 @@ export interface ScoreError {
  * @category Scores
  */
 export function perturbScore(model: Model, key: RngKey, error: ScoreError): Model {
-  const { l2, jacobian = 0 } = error;
+  checkModel("perturbScore", model);
+  const { l2, jacobian = 0 } = checkRecord("perturbScore", "error", error);
+  checkNumbers("perturbScore", { l2, jacobian });
   if (!(l2 >= 0 && l2 < Infinity)) throw new DomainError(`perturbScore: l2 must be ≥ 0, got ${l2}`);
   if (!(jacobian >= 0 && jacobian < Infinity)) throw new DomainError(`perturbScore: jacobian must be ≥ 0, got ${jacobian}`);
   if (jacobian > 0 && l2 === 0) throw new DomainError("perturbScore: l2 must be positive where jacobian is");
@@ -52,7 +55,8 @@ export function perturbScore(model: Model, key: RngKey, error: ScoreError): Mode
   return {
     prediction: "score",
     evaluate(x, level: NoiseLevel) {
-      const score = convertPrediction(model.evaluate(x, level), model.prediction, "score", x, level);
+      checkAsked("perturbScore", x, level);
+      const score = predict("perturbScore", model, x, level, "score");
       const d = x.shape.slice(1).reduce((a, b) => a * b, 1);
       const rows = reshape(x, [x.shape[0]!, d]);
       const along = unit("along", d);

@@ -1,6 +1,7 @@
 /** What a network predicts, and turning one prediction into another. */
-import { DomainError, type NdArray, add, div, mul, sub } from "@provably/core-tensor";
-import type { NoiseLevel } from "../schedule/level.js";
+import { DomainError, type NdArray, ShapeError, add, checkFunction, checkRecord, div, mul, sub } from "@provably/core-tensor";
+import { arrayOf, checkChoice } from "../internal/check.js";
+import { type NoiseLevel, checkLevel } from "../schedule/level.js";
 
 /**
  * What a model returns at $x = \alpha x_0 + \sigma\varepsilon$: the score $s = \nabla \ln p$, the noise $\varepsilon = -\sigma s$,
@@ -33,6 +34,36 @@ export interface AsyncModel {
   evaluate(x: NdArray, level: NoiseLevel): Promise<NdArray>;
 }
 
+export const PREDICTIONS: readonly Prediction[] = ["score", "eps", "x0", "v"];
+
+/** A model that says what it predicts, for functions that take one. */
+export function checkModel<M extends Model | AsyncModel>(fn: string, model: M, name = "model"): M {
+  const { prediction, evaluate } = checkRecord(fn, name, model);
+  checkChoice(fn, `${name}.prediction`, prediction, PREDICTIONS);
+  checkFunction(fn, `${name}.evaluate`, evaluate);
+  if ("vjp" in model) checkFunction(fn, `${name}.vjp`, model.vjp);
+  return model;
+}
+
+/** Points `[n, …]` and their level, as a model is asked. */
+export function checkAsked(fn: string, x: NdArray, level: NoiseLevel): NoiseLevel {
+  if (arrayOf(fn, "x", x).shape.length < 2) throw new ShapeError(`${fn}: x must be [n, …], got [${x.shape.join(", ")}]`);
+  return checkLevel(fn, level);
+}
+
+/** What a model answered at `x`: an array of the same shape. */
+export function answerOf(fn: string, answer: NdArray, x: NdArray): NdArray {
+  const output = arrayOf(fn, "the model's answer", answer);
+  if (output.shape.join() !== x.shape.join())
+    throw new ShapeError(`${fn}: the model must return the shape of its input [${x.shape.join(", ")}], got [${output.shape.join(", ")}]`);
+  return output;
+}
+
+/** A model's prediction as another kind. */
+export function predict(fn: string, model: Model, x: NdArray, level: NoiseLevel, want: Prediction): NdArray {
+  return convertPrediction(answerOf(fn, model.evaluate(x, level), x), model.prediction, want, x, level);
+}
+
 /**
  * A prediction of one kind as another.
  *
@@ -56,7 +87,8 @@ export interface AsyncModel {
  */
 export function convertPrediction(value: NdArray, from: Prediction, to: Prediction, x: NdArray, level: NoiseLevel): NdArray {
   if (from === to) return value;
-  const { alpha, sigma } = level;
+  for (const [name, kind] of Object.entries({ from, to })) checkChoice("convertPrediction", name, kind, PREDICTIONS);
+  const { alpha, sigma } = checkLevel("convertPrediction", level);
   const need = (ok: boolean, what: string): void => {
     if (!ok) throw new DomainError(`convertPrediction: from ${from} to ${to} needs ${what}, got alpha = ${alpha}, sigma = ${sigma}`);
   };

@@ -7,6 +7,8 @@ import {
   abs,
   add,
   astype,
+  checkList,
+  checkRecord,
   concat,
   eye,
   item,
@@ -17,8 +19,9 @@ import {
   sub,
   transpose,
 } from "@provably/core-tensor";
+import { checkCount } from "../internal/check.js";
 import type { NoiseLevel } from "../schedule/level.js";
-import { type Model, convertPrediction } from "./prediction.js";
+import { type Model, checkAsked, checkModel, predict } from "./prediction.js";
 
 /**
  * One factor of {@link productModel}.
@@ -48,18 +51,21 @@ export interface Factor {
  * @category Scores
  */
 export function productModel(factors: readonly Factor[]): Model {
-  if (factors.length === 0) throw new DomainError("productModel: factors must hold at least one, got none");
-  for (const { dimension } of factors)
-    if (!Number.isInteger(dimension) || dimension < 1) throw new DomainError(`productModel: dimension must be an integer ≥ 1, got ${dimension}`);
+  if (checkList("productModel", "factors", factors).length === 0) throw new DomainError("productModel: factors must hold at least one, got none");
+  for (const [i, factor] of factors.entries()) {
+    checkModel("productModel", checkRecord("productModel", `factors[${i}]`, factor).model, `factors[${i}].model`);
+    checkCount("productModel", `factors[${i}].dimension`, factor.dimension, 1);
+  }
   const total = factors.reduce((sum, { dimension }) => sum + dimension, 0);
   return {
     prediction: "score",
     evaluate(x, level: NoiseLevel) {
+      checkAsked("productModel", x, level);
       if (x.shape.length !== 2 || x.shape[1] !== total) throw new ShapeError(`productModel: x must be [n, ${total}], got [${x.shape.join(", ")}]`);
       let from = 0;
       const scores = factors.map(({ model, dimension }) => {
         const part = slice(x, [0, from], [x.shape[0]!, (from += dimension)]);
-        return convertPrediction(model.evaluate(part, level), model.prediction, "score", part, level);
+        return predict("productModel", model, part, level, "score");
       });
       return concat(scores, { axis: 1 });
     },
@@ -89,6 +95,8 @@ export function productModel(factors: readonly Factor[]): Model {
  * @category Scores
  */
 export function linearSubspace(model: Model, basis: ArrayInput, options: { readonly offset?: ArrayInput } = {}): Model {
+  checkModel("linearSubspace", model);
+  checkRecord("linearSubspace", "options", options);
   const b = astype(basis, "float64");
   const [d, k] = b.shape as readonly (number | undefined)[];
   if (b.shape.length !== 2 || d === undefined || k === undefined || k < 1)
@@ -101,9 +109,10 @@ export function linearSubspace(model: Model, basis: ArrayInput, options: { reado
   return {
     prediction: "x0",
     evaluate(x, level: NoiseLevel) {
+      checkAsked("linearSubspace", x, level);
       if (x.shape.length !== 2 || x.shape[1] !== d) throw new ShapeError(`linearSubspace: x must be [n, ${d}], got [${x.shape.join(", ")}]`);
       const coordinates = matmul(offset === undefined ? x : sub(x, mul(level.alpha, offset)), b);
-      const clean = convertPrediction(model.evaluate(coordinates, level), model.prediction, "x0", coordinates, level);
+      const clean = predict("linearSubspace", model, coordinates, level, "x0");
       const lifted: NdArray = matmul(clean, transpose(b));
       return offset === undefined ? lifted : add(lifted, offset);
     },

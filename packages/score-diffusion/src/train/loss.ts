@@ -1,8 +1,26 @@
 /** Denoising score matching. */
-import { DomainError, type NdArray, add, array, div, mean, mul, neg, reshape, square, sub } from "@provably/core-tensor";
+import {
+  DomainError,
+  type NdArray,
+  ShapeError,
+  add,
+  array,
+  checkFunction,
+  checkRecord,
+  div,
+  mean,
+  mul,
+  neg,
+  reshape,
+  show,
+  square,
+  sub,
+} from "@provably/core-tensor";
 import { type RngKey, foldIn, normal, uniform } from "@provably/core-tensor/random";
+import { arrayOf, checkFraction, positive } from "../internal/check.js";
+import { answerOf } from "../score/prediction.js";
 import type { NoiseLevel } from "../schedule/level.js";
-import type { Network } from "../network/network.js";
+import { type Network, checkNetwork } from "../network/network.js";
 
 /**
  * Weight of a noise level in the loss, as a factor $w$ of $\|\hat\varepsilon - \varepsilon\|^2$, with signal-to-noise ratio $\mathrm{snr} = \alpha^2/\sigma^2$:
@@ -47,10 +65,10 @@ export interface LossWeightOptions {
  * @category Training
  */
 export function lossWeight(weight: LossWeight, level: { readonly alpha: number; readonly sigma: number }, options: LossWeightOptions = {}): number {
-  const { gamma = 5, sigmaData = 0.5 } = options;
-  for (const [name, value] of Object.entries({ alpha: level.alpha, sigma: level.sigma, gamma, sigmaData }))
-    if (!(value > 0)) throw new DomainError(`lossWeight: ${name} must be positive, got ${value}`);
-  const snr = (level.alpha / level.sigma) ** 2;
+  const { gamma = 5, sigmaData = 0.5 } = checkRecord("lossWeight", "options", options);
+  const { alpha, sigma } = checkRecord("lossWeight", "level", level);
+  for (const [name, value] of Object.entries({ alpha, sigma, gamma, sigmaData })) positive("lossWeight", name, value);
+  const snr = (alpha / sigma) ** 2;
   switch (weight) {
     case "eps":
       return 1;
@@ -65,7 +83,7 @@ export function lossWeight(weight: LossWeight, level: { readonly alpha: number; 
     case "edm":
       return 1 + 1 / (snr * sigmaData ** 2);
     default:
-      throw new DomainError(`lossWeight: weight must be eps, snr, min-snr, truncated-snr, v or edm, got ${String(weight)}`);
+      throw new DomainError(`lossWeight: weight must be eps, snr, min-snr, truncated-snr, v or edm, got ${show(weight)}`);
   }
 }
 
@@ -95,6 +113,7 @@ export interface DenoisingLossOptions extends LossWeightOptions {
  * @category Training
  */
 export function cosineLevel(u: number): NoiseLevel {
+  checkFraction("cosineLevel", "u", u);
   const least = Math.atan(0.01);
   const angle = least + u * (Math.PI / 2 - 2 * least);
   return { alpha: Math.cos(angle), sigma: Math.sin(angle), t: 0 };
@@ -140,7 +159,10 @@ function epsPerPrediction(prediction: Network["prediction"], { alpha, sigma }: P
  * @category Training
  */
 export function denoisingLoss<P>(network: Network<P>, params: P, x0: NdArray, key: RngKey, options: DenoisingLossOptions = {}): NdArray {
-  return lossOf(network, params, noisedBatch(network.prediction, x0, key, options));
+  const fn = "denoisingLoss";
+  const { prediction } = checkNetwork(fn, network);
+  if (arrayOf(fn, "x0", x0).shape.length < 1) throw new ShapeError(`${fn}: x0 must be [n, …], got a single number`);
+  return lossOf(network, params, noisedBatch(prediction, x0, key, checkRecord(fn, "options", options)));
 }
 
 /** A batch with everything random drawn: arrays only, so that the loss on it can be compiled. */
@@ -158,6 +180,7 @@ export interface NoisedBatch {
 /** Noise and levels for a batch. */
 export function noisedBatch(prediction: Network["prediction"], x0: NdArray, key: RngKey, options: DenoisingLossOptions): NoisedBatch {
   const { weight = "v", levelAt = cosineLevel } = options;
+  checkFunction("denoisingLoss", "levelAt", levelAt);
   const n = x0.shape[0]!;
   const places = uniform(foldIn(key, "levels"), [n], { dtype: "float64" });
   const levels = Array.from({ length: n }, (_, i) => levelAt((i + places.get(i)) / n));
@@ -176,7 +199,7 @@ export function lossOf<P>(network: Network<P>, params: P, batch: NoisedBatch): N
   const { x0, noise } = batch;
   const column = (row: NdArray): NdArray => reshape(row, [x0.shape[0]!, ...x0.shape.slice(1).map(() => 1)]);
   const [alpha, sigma] = [column(batch.alpha), column(batch.sigma)];
-  const prediction = network.apply(params, add(mul(alpha, x0), mul(sigma, noise)), batch);
+  const prediction = answerOf("denoisingLoss", network.apply(params, add(mul(alpha, x0), mul(sigma, noise)), batch), x0);
   return mean(square(mul(column(batch.factor), sub(prediction, targetOf(network.prediction, x0, noise, alpha, sigma)))));
 }
 

@@ -1,9 +1,23 @@
 /** Training of score networks. */
-import { DomainError, type NdArray, ShapeError, add, item, mul, take, treeLeaves, treeMap, valueAndGrad } from "@provably/core-tensor";
+import {
+  DomainError,
+  type NdArray,
+  ShapeError,
+  add,
+  checkFunction,
+  checkRecord,
+  item,
+  mul,
+  take,
+  treeLeaves,
+  treeMap,
+  valueAndGrad,
+} from "@provably/core-tensor";
 import { compile } from "@provably/core-tensor/compile";
 import { type Optimizer, applyUpdates, clipByGlobalNorm } from "@provably/core-tensor/optim";
 import { type RngKey, foldIn, randint } from "@provably/core-tensor/random";
-import type { Network } from "../network/network.js";
+import { arrayOf, checkCount, checkHooks, checkNumbers } from "../internal/check.js";
+import { type Network, checkNetwork } from "../network/network.js";
 import { type DenoisingLossOptions, type NoisedBatch, lossOf, noisedBatch } from "./loss.js";
 
 /**
@@ -86,10 +100,18 @@ export interface TrainScoreResult<P> extends TrainingState<P> {
  * @category Training
  */
 export function trainScore<P>(network: Network<P>, params: P, data: NdArray, key: RngKey, options: TrainScoreOptions<P>): TrainScoreResult<P> {
-  const { numSteps, optimizer, batchSize = 64, averageDecay = 0.999, maxNorm = 1, onProgress, signal } = options;
-  if (data.shape.length < 2 || data.size === 0) throw new ShapeError(`trainScore: data must be [N, d] and not empty, got [${data.shape.join(", ")}]`);
-  for (const [name, value] of Object.entries({ numSteps, batchSize }))
-    if (!Number.isInteger(value) || value < 1) throw new DomainError(`trainScore: ${name} must be an integer ≥ 1, got ${value}`);
+  const fn = "trainScore";
+  const { numSteps, optimizer, batchSize = 64, averageDecay = 0.999, maxNorm = 1, onProgress, signal } = checkRecord(fn, "options", options);
+  checkNetwork(fn, network);
+  checkHooks(fn, options);
+  checkFunction(fn, "optimizer.init", checkRecord(fn, "optimizer", optimizer).init);
+  checkFunction(fn, "optimizer.update", optimizer.update);
+  if (arrayOf(fn, "data", data).shape.length < 2 || data.size === 0)
+    throw new ShapeError(`trainScore: data must be [N, d] and not empty, got [${data.shape.join(", ")}]`);
+  checkCount(fn, "numSteps", numSteps, 1);
+  checkCount(fn, "batchSize", batchSize, 1);
+  checkNumbers(fn, { averageDecay, maxNorm });
+  if (options.state !== undefined) checkCount(fn, "state.step", checkRecord(fn, "state", options.state).step, 0);
   if (!(averageDecay >= 0 && averageDecay < 1)) throw new DomainError(`trainScore: averageDecay must be in [0, 1), got ${averageDecay}`);
   if (treeLeaves(params).length === 0) throw new DomainError("trainScore: params hold no array");
   let state: TrainingState<P> = options.state ?? { step: 0, params, average: params, optimizer: optimizer.init(params) };

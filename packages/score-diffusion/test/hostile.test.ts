@@ -1,0 +1,129 @@
+import { DomainError, ShapeError, array, isCoreTensorError } from "@provably/core-tensor";
+import { key } from "@provably/core-tensor/random";
+import { describe, expect, it } from "vitest";
+import * as diffusion from "../src/index.js";
+import {
+  acceleratedOde,
+  annealing,
+  certifyCalibration,
+  ddim,
+  ddsDdim,
+  dpnp,
+  dps,
+  empiricalDenoiser,
+  empiricalDistribution,
+  euler,
+  gaussianMixture,
+  gaussianNoise,
+  identityOperator,
+  lambdaGrid,
+  levelOf,
+  linearBetas,
+  linearOperator,
+  matrixOperator,
+  mixtureScore,
+  networkModel,
+  pcsMala,
+  quantizedSensing,
+  respace,
+  sample,
+  sampleAdaptive,
+  sampleAsync,
+  scheduleOf,
+  trainScore,
+  withCorrector,
+} from "../src/index.js";
+
+const law = gaussianMixture({ weights: [1], means: [[0]], variances: [1] });
+const forward = gaussianNoise(identityOperator(1), 0.5);
+const x = array([[1]], { dtype: "float64" });
+/** Arguments of the wrong kind, whatever the types say. */
+const wrong = (value: unknown): never => value as never;
+const strange: readonly unknown[] = [null, Symbol("x"), 10n, "abc", [], {}, Object.create(null), () => 1, NaN, 1e308, { toString: 1, valueOf: null }];
+
+function typed(call: () => unknown): void {
+  try {
+    call();
+  } catch (error) {
+    if (!isCoreTensorError(error)) throw error;
+  }
+}
+
+describe("wrong arguments", () => {
+  it("name function and argument, before any work", () => {
+    const cases: readonly [() => unknown, RegExp][] = [
+      [() => sample(wrong({ ...ddim(), table: 1 }), law, key(0), { shape: [1, 1] }), /sample: sampler.table must be a function/],
+      [() => sample(ddim(), wrong({ prediction: "score" }), key(0), { shape: [1, 1] }), /sample: model.evaluate must be a function/],
+      [() => sample(ddim(), wrong({ ...law, prediction: "noise" }), key(0), { shape: [1, 1] }), /model.prediction must be one of score, eps, x0, v/],
+      [() => sample(ddim(), law, key(0), wrong(null)), /sample: options must be an object, got null/],
+      [() => sample(ddim(), law, key(0), { shape: [1, 1], signal: wrong({}) }), /signal must be an AbortSignal/],
+      [() => sample(ddim(), law, key(0), { shape: [1, 1], onProgress: wrong(3) }), /onProgress must be a function/],
+      [() => sample(ddim(), law, key(0), { shape: [1, 1], firstRow: wrong({}) }), /firstRow must be an integer/],
+      [() => sample(ddim(), wrong({ prediction: "x0", evaluate: () => 1 }), key(0), { shape: [1, 1] }), /the model's answer must be an array/],
+      [() => sample(wrong({ ...ddim(), step: () => 1 }), law, key(0), { shape: [1, 1] }), /sampler.step must return a generator/],
+      [() => sampleAdaptive(law, key(0), { shape: [1, 1], lambdaMin: wrong("abc") }), /sampleAdaptive: lambdaMin must be a number/],
+      [() => mixtureScore(wrong({ ...law, weights: x }), x, levelOf(0.5)), /mixture.weights must be \[1\]/],
+      [() => mixtureScore(law, x, wrong({ alpha: 1 })), /level.sigma must be finite/],
+      [() => empiricalDenoiser(wrong({}), x, levelOf(0.5)), /law.centred must be an array/],
+      [() => respace(scheduleOf(linearBetas(10)), wrong("1")), /steps must be a list of numbers/],
+      [() => linearBetas(2 ** 53), /numSteps must be an integer ≥ 1 and below 2³¹/],
+      [() => euler({ churn: wrong({}) }), /euler: churn must be a number/],
+      [() => withCorrector(wrong({})), /withCorrector: sampler.name must be a string/],
+      [() => quantizedSensing(wrong({ inputSize: 1 })), /operator.name must be a string/],
+      [() => identityOperator(1).normalFunction!(wrong(1), x), /f must be a function/],
+      [() => linearOperator(wrong({ inputSize: 1, outputSize: 1, apply: () => 1, adjoint: () => 1 })), /what apply returns must be an array/],
+      [() => dps(wrong({ ...forward, likelihood: () => 1 }), [1], law, key(0), { numSamples: 1 }), /dps: likelihood must be an object/],
+      [() => dpnp(forward, [1], law, key(0), { numSamples: 1, etas: wrong({}) }), /dpnp: etas must be a list of numbers/],
+      [() => dpnp(forward, [1], law, key(0), { state: wrong({ round: 0 }) }), /dpnp: state/],
+      [() => pcsMala(wrong({}), x, 1, key(0)), /likelihood.inputSize must be an integer/],
+      [() => certifyCalibration(wrong(1), forward, () => x, key(0)), /prior must be a function/],
+      [() => annealing({ hold: wrong(1n) }), /annealing: hold must be an integer/],
+      [() => networkModel(wrong({}), {}), /networkModel: network.prediction must be one of/],
+      [() => trainScore(wrong({}), {}, x, key(0), wrong({})), /trainScore: network.prediction must be one of/],
+      [() => acceleratedOde.table(wrong({ alphaBar: [0.1, 0.5], beta: [0.1, 0.5] }), {}), /schedule.alphaBar must decrease strictly/],
+      [() => ddim().step({ x }, wrong({}), []).next(), /ddim: row.level must be an object/],
+      [() => ddsDdim().process(wrong(null), 1, key(0)).next(), /ddsDdim: x must be an array/],
+      [() => matrixOperator([[1]]).normalFunction!((v) => v, array([[1, 2]])), /v must be \[n, 1\]/],
+    ];
+    for (const [call, message] of cases) {
+      expect(call).toThrow(message);
+      expect(call).toThrow(expect.toSatisfy((error: unknown) => error instanceof DomainError || error instanceof ShapeError));
+    }
+  });
+
+  it("reject the promise of an async form in the same words", async () => {
+    await expect(sampleAsync(ddim(), wrong({}), key(0), { shape: [1, 1] })).rejects.toThrow(/sampleAsync: model.prediction/);
+  });
+
+  it("end in a typed error or a result in every place of every function, whatever they are", () => {
+    for (const [name, f] of Object.entries(diffusion)) {
+      if (typeof f !== "function" || /Async$|^loadOnnxModel$/.test(name)) continue;
+      for (const value of strange) {
+        typed(() => (f as (...args: unknown[]) => unknown)(value));
+        typed(() => (f as (...args: unknown[]) => unknown)(value, value, value, value, value));
+      }
+    }
+  });
+
+  it("in options, end in a typed error or a result", () => {
+    const grid = lambdaGrid(3);
+    for (const value of strange)
+      for (const option of [
+        "shape",
+        "start",
+        "schedule",
+        "noise",
+        "quietEnd",
+        "firstRow",
+        "onNonFinite",
+        "trajectory",
+        "onProgress",
+        "signal",
+        "stopAt",
+      ])
+        typed(() => sample(ddim(), law, key(0), { schedule: grid, ...(option !== "start" && { shape: [1, 1] }), [option]: value }));
+    const data = [[0], [1]];
+    for (const value of strange)
+      for (const option of ["weights", "chunkSize", "dtype"]) typed(() => empiricalDistribution(data, { [option]: value }));
+  });
+});
