@@ -1,12 +1,13 @@
 // How far training identifies content and style, on vectors whose latents are known: means over drawn models with 95 % intervals.
-//   node examples/counterfactual-text/identifiability.mjs      about ten minutes on one core
+//   node examples/counterfactual-text/identifiability.mjs      one to four minutes, as busy as the machine is
 import { key } from "@provably/core-tensor/random";
-import { identifiabilityExperiment } from "@provably/causal-latent/matte";
+import { identifiabilityExperiment, identifiabilitySettings } from "@provably/causal-latent/matte";
 import { progressBar } from "../tour/lib/progress.mjs";
 
 const repetitions = 5; // models drawn for each way
-const bar = progressBar("training on vectors: five ways, five models each", 5 * repetitions);
-const rows = identifiabilityExperiment(key("identifiability"), { repetitions, onProgress: ({ iteration }) => bar.step(iteration) });
+const bar = progressBar("training on vectors: five ways, five models each", identifiabilitySettings.length * repetitions);
+const onProgress = ({ iteration }) => bar.step(iteration);
+const rows = identifiabilityExperiment(identifiabilitySettings, key("identifiability"), { repetitions, onProgress });
 bar.finish();
 
 const cell = (e) => (e === undefined ? "" : `${e.value.toFixed(2)} [${e.interval.map((x) => x.toFixed(2)).join(", ")}]`).padStart(20);

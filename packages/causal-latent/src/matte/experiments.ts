@@ -21,8 +21,11 @@ export interface IdentifiabilitySetting {
   readonly domains?: boolean;
 }
 
-/** The ablations of the objective on vectors. */
-const SETTINGS: readonly IdentifiabilitySetting[] = [
+/**
+ * The ablations of the objective on vectors: a standard prior; a flow prior without domains, alone, and with either sparsity.
+ * @category Experiments
+ */
+export const identifiabilitySettings: readonly IdentifiabilitySetting[] = [
   { name: "standard prior", options: { prior: "standard", weights: { sparsity: 0 } } },
   { name: "flow prior, domains hidden", options: { weights: { sparsity: 0 } }, domains: false },
   { name: "flow prior", options: { weights: { sparsity: 0 } } },
@@ -63,8 +66,6 @@ function studentInterval(values: readonly number[]): Estimate {
  * @category Experiments
  */
 export interface IdentifiabilityOptions {
-  /** Default: standard prior; flow prior without domains, alone, and with either sparsity. */
-  readonly settings?: readonly IdentifiabilitySetting[];
   /** Models drawn, each with its own data; default 5. */
   readonly repetitions?: number;
   /** Rows to train on; default 4000. */
@@ -85,6 +86,7 @@ export interface IdentifiabilityOptions {
  * Identified blocks would predict themselves perfectly, and each other no better than the true blocks do: the first row, `truth`, is that comparison.
  * Training does not reach it: on these data the learned style holds less than half of the true one. Scale-free sparsity comes nearest.
  *
+ * @param settings - ways to train, such as {@link identifiabilitySettings}; with the defaults a model takes some seconds
  * @param key - random key
  * @param options - see {@link IdentifiabilityOptions}
  * @returns one row for the truth and one for each setting
@@ -94,21 +96,17 @@ export interface IdentifiabilityOptions {
  * import { key } from "@provably/core-tensor/random";
  * import { identifiabilityExperiment } from "@provably/causal-latent/matte";
  *
- * const rows = identifiabilityExperiment(key(0), { settings: [], repetitions: 2, rows: 200, data: { size: 8 } });
+ * const rows = identifiabilityExperiment([], key(0), { repetitions: 2, rows: 200, data: { size: 8 } });
  * rows[0].contentFromContent.value > 0.9; // => true
  * ```
  * @category Experiments
  */
-export function identifiabilityExperiment(key: RngKey, options: IdentifiabilityOptions = {}): IdentifiabilityRow[] {
-  const {
-    settings = SETTINGS,
-    repetitions = 5,
-    rows = 4000,
-    numSteps = 1500,
-    data = {},
-    onProgress,
-    signal,
-  } = checkOptions("identifiabilityExperiment", options);
+export function identifiabilityExperiment(
+  settings: readonly IdentifiabilitySetting[],
+  key: RngKey,
+  options: IdentifiabilityOptions = {},
+): IdentifiabilityRow[] {
+  const { repetitions = 5, rows = 4000, numSteps = 1500, data = {}, onProgress, signal } = checkOptions("identifiabilityExperiment", options);
   for (const [name, value] of Object.entries({ repetitions, rows, numSteps })) checkCount("identifiabilityExperiment", name, value);
   checkList("identifiabilityExperiment", "settings", settings).forEach((setting, i) => {
     checkStrings("identifiabilityExperiment", `settings[${i}].name`, [checkRecord("identifiabilityExperiment", `settings[${i}]`, setting).name]);
@@ -117,11 +115,15 @@ export function identifiabilityExperiment(key: RngKey, options: IdentifiabilityO
   const names = ["truth", ...settings.map(({ name }) => name)];
   const scores = new Map(names.map((name) => [name, [] as number[][]]));
   const total = repetitions * settings.length;
+  const stop = signal === undefined ? {} : { signal };
   let iteration = 0;
   for (let repetition = 0; repetition < repetitions; repetition++) {
+    signal?.throwIfAborted();
     const drawn = makeVectors(rows, foldIn(foldIn(key, "data"), repetition), data);
     const { content, style } = drawn;
-    scores.get("truth")!.push([blockR2(content, content), blockR2(style, style), blockR2(style, content), blockR2(content, style)]);
+    scores
+      .get("truth")!
+      .push([blockR2(content, content, stop), blockR2(style, style, stop), blockR2(style, content, stop), blockR2(content, style, stop)]);
     for (const { name, options: chosen, domains = true } of settings) {
       signal?.throwIfAborted();
       const known = domains ? { domains: drawn.domains } : {};
@@ -136,17 +138,17 @@ export function identifiabilityExperiment(key: RngKey, options: IdentifiabilityO
       );
       const model = trainMatte({ observed: drawn.observed, ...known }, config, foldIn(foldIn(key, name), repetition), {
         numSteps,
-        ...(signal === undefined ? {} : { signal }),
+        ...stop,
       });
       const learned = encode(model, drawn.observed);
       const noise = toNoise(model, learned, known.domains);
       scores
         .get(name)!
         .push([
-          blockR2(learned.content, content),
-          blockR2(learned.style, style),
-          blockR2(learned.style, content),
-          blockR2(learned.content, style),
+          blockR2(learned.content, content, stop),
+          blockR2(learned.style, style, stop),
+          blockR2(learned.style, content, stop),
+          blockR2(learned.content, style, stop),
           mcc(noise.style, drawn.styleNoise, { correlation: "spearman" }).value,
         ]);
       onProgress?.({ iteration: ++iteration, total, name });

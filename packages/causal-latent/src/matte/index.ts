@@ -75,4 +75,10 @@ export {
 } from "./certify.js";
 
 // experiments
-export { identifiabilityExperiment, type IdentifiabilityOptions, type IdentifiabilityRow, type IdentifiabilitySetting } from "./experiments.js";
+export {
+  identifiabilityExperiment,
+  identifiabilitySettings,
+  type IdentifiabilityOptions,
+  type IdentifiabilityRow,
+  type IdentifiabilitySetting,
+} from "./experiments.js";

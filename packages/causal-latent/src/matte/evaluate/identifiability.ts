@@ -12,7 +12,7 @@ import {
 } from "@provably/core-tensor";
 import { cholesky, lstsq, triangularSolve } from "@provably/core-tensor/linalg";
 import { type RngKey, foldIn, key as keyOf, permutation } from "@provably/core-tensor/random";
-import { checkChoice, checkCount, checkNumber } from "../../internal/check.js";
+import { checkChoice, checkCount, checkNumber, checkOptions } from "../../internal/check.js";
 import { assign } from "../../internal/assignment.js";
 
 /** Columns of a matrix as lists. */
@@ -149,6 +149,8 @@ export interface BlockR2Options {
   readonly maxRows?: number;
   /** Ridge on the kernel matrix; default 0.01. */
   readonly ridge?: number;
+  /** Looked at between the steps of the regression. */
+  readonly signal?: AbortSignal;
 }
 
 /**
@@ -176,9 +178,10 @@ export interface BlockR2Options {
  * @category Evaluation
  */
 export function blockR2(learned: ArrayInput, truth: ArrayInput, options: BlockR2Options = {}): number {
-  const { key = keyOf(0), maxRows = 1600, ridge = 1e-2 } = checkRecord("blockR2", "options", options);
+  const { key = keyOf(0), maxRows = 1600, ridge = 1e-2, signal } = checkOptions("blockR2", options);
   checkCount("blockR2", "maxRows", maxRows, 8);
   checkNumber("blockR2", "ridge", ridge, "be positive", (x) => x > 0 && x < Infinity);
+  signal?.throwIfAborted();
   const [z, t] = [columns("blockR2", "learned", learned), columns("blockR2", "truth", truth)];
   sameRows("blockR2", z, t);
   const total = z[0]!.length;
@@ -197,10 +200,13 @@ export function blockR2(learned: ArrayInput, truth: ArrayInput, options: BlockR2
       squared.map((s) => Math.exp(-s / median)),
       { shape: [n, half], copy: false },
     );
+  signal?.throwIfAborted();
   const gram = toTypedArray(kernel(distances, half)) as Float64Array;
   for (let i = 0; i < half; i++) gram[i * half + i]! += ridge;
   const L = cholesky(array(gram, { shape: [half, half], copy: false }));
+  signal?.throwIfAborted();
   const weights = triangularSolve(matrixTranspose(L), triangularSolve(L, rowsOf(tf)), { lower: false });
+  signal?.throwIfAborted();
   return Math.max(0, Math.min(1, pooledR2(rowsOf(tt), matmul(kernel(squaredDistances(zt, zf), test.length), weights))));
 }
 

@@ -65,7 +65,10 @@ export interface TrainMatteOptions {
     readonly parts: MatteParts;
     readonly state: MatteState;
   }) => void;
-  /** Stops between two steps; what was reached until then is in the last state that `onProgress` saw. */
+  /**
+   * Stops between two steps; what was reached until then is in the last state that `onProgress` saw. Making the program before the first step, up to half a
+   * second for sentences, cannot be broken off.
+   */
   readonly signal?: AbortSignal;
 }
 
@@ -121,13 +124,21 @@ interface Factors {
   readonly sparsity: NdArray;
 }
 
-/** One training step as a compiled program: the objective, its gradient, clipping and Adam. */
-function stepOf(config: MatteConfig, optimizer: Optimizer<AdamState>, maxNorm: number) {
+/** One training step as a compiled program: the objective, its gradient, clipping and Adam. The signal is looked at while the program is made, which takes a while. */
+function stepOf(config: MatteConfig, optimizer: Optimizer<AdamState>, maxNorm: number, signal: AbortSignal | undefined) {
   return compile((params: MatteParams, state: AdamState, batch: PreparedBatch, epsilon: NdArray, factors: Factors) => {
-    const value = (p: MatteParams): [NdArray, MatteParts<NdArray>] => [...objective(config, p, batch, epsilon, factors)];
+    const value = (p: MatteParams): [NdArray, MatteParts<NdArray>] => {
+      signal?.throwIfAborted();
+      const [loss, parts] = objective(config, p, batch, epsilon, factors);
+      signal?.throwIfAborted();
+      return [loss, parts];
+    };
     const [[loss, parts], gradient] = valueAndGrad(value)(params) as unknown as [[NdArray, MatteParts<NdArray>], MatteParams];
+    signal?.throwIfAborted();
     const [updates, next] = optimizer.update(clipByGlobalNorm(gradient, maxNorm), state, params);
-    return { loss, parts, params: applyUpdates(params, updates), optimizer: next };
+    const moved = applyUpdates(params, updates);
+    signal?.throwIfAborted();
+    return { loss, parts, params: moved, optimizer: next };
   });
 }
 
@@ -186,7 +197,7 @@ export function trainMatte(data: MatteData, config: MatteConfig, key: RngKey, op
   const params = options.state?.params ?? initMatte(config, foldIn(key, "weights")).params;
   let state: MatteState = options.state ?? { step: 0, params, optimizer: optimizer.init(params) };
   const latents = config.contentSize + config.styleSize;
-  const advance = stepOf(config, optimizer, maxNorm);
+  const advance = stepOf(config, optimizer, maxNorm, options.signal);
   const history: TrainedMatte["history"][number][] = [];
   const last = Math.min(numSteps, state.step + maxSteps);
   while (state.step < last) {

@@ -1,0 +1,80 @@
+// Recovery from continuous observations: concepts are learned first, then the hierarchy of the concepts.
+import { foldIn, key } from "@provably/core-tensor/random";
+import {
+  adjustedRandIndex,
+  conceptObservations,
+  discoverHierarchy,
+  learnConcepts,
+  presetGraph,
+  randomCpts,
+  sampleHierarchy,
+} from "@provably/causal-latent/hierarchy";
+import { Plot, plotSvg } from "../tour/lib/plot.mjs";
+import { mean, skeletonF1, summary, thousands } from "./from-labels.mjs";
+
+export const GRAPHS = ["twoCluster", "tree3"];
+export const SIZES = [125, 250, 500, 1000, 2000];
+/** Distance of the centres of two states, in radii of the nuisance around them: apart, and overlapping. */
+const SEPARATIONS = [2.5, 1.1];
+
+/** What the search is given: labels that were learned, at two separations, or the true ones. */
+export const SOURCES = [...SEPARATIONS.map((s) => `learned, separation ${s}`), "true labels"];
+
+const column = (labels, j) => Array.from({ length: labels.shape[0] }, (_, i) => labels.get(i, j));
+const agreement = (found, truth) => mean(Array.from({ length: truth.shape[1] }, (_, j) => adjustedRandIndex(column(found, j), column(truth, j))));
+
+/** One cell for every graph, size and source of labels. Columns of each concept and their two states are given. */
+export function fromContinuous(runs, step) {
+  return GRAPHS.flatMap((name) =>
+    SIZES.flatMap((n) => {
+      const graph = presetGraph(name);
+      const scores = Object.fromEntries(SOURCES.map((source) => [source, { rand: [], f1: [] }]));
+      for (let run = 0; run < runs; run++) {
+        const seed = foldIn(foldIn(key(`continuous ${name}`), run), n);
+        const { data: labels } = sampleHierarchy(graph, randomCpts(graph, foldIn(seed, "tables")), n, foldIn(seed, "rows"));
+        const sources = SEPARATIONS.map((separation) => {
+          const { x, blocks } = conceptObservations(labels, foldIn(seed, "x"), { separation });
+          return learnConcepts(x, foldIn(seed, "learn"), { blocks, states: 2 });
+        });
+        for (const [i, { data, states }] of [...sources, { data: labels }].entries()) {
+          scores[SOURCES[i]].rand.push(agreement(data, labels));
+          scores[SOURCES[i]].f1.push(skeletonF1(graph, discoverHierarchy({ data, ...(states && { states }) })));
+        }
+        step();
+      }
+      return Object.entries(scores).map(([source, { rand, f1 }]) => ({ graph: name, n, source, rand: mean(rand), ...summary(f1) }));
+    }),
+  );
+}
+
+/** Nothing but the columns: blocks and state counts are to be found as well. */
+export function untold(runs, step, n = 1000) {
+  const graph = presetGraph("twoCluster");
+  const found = Array.from({ length: runs }, (_, run) => {
+    const seed = foldIn(key("untold"), run);
+    const { data } = sampleHierarchy(graph, randomCpts(graph, foldIn(seed, "tables")), n, foldIn(seed, "rows"));
+    const { x, blocks } = conceptObservations(data, foldIn(seed, "x"));
+    const learned = learnConcepts(x, foldIn(seed, "learn")).blocks.map((block) => block.join());
+    step();
+    return blocks.filter((block) => learned.includes(block.join())).length / blocks.length;
+  });
+  return { n, ...summary(found) };
+}
+
+export function continuousPlot(cells) {
+  return plotSvg({
+    width: 720,
+    height: 320,
+    marginLeft: 46,
+    marginBottom: 44,
+    fx: { label: null, domain: GRAPHS },
+    x: { type: "log", label: "rows", ticks: SIZES, tickFormat: thousands },
+    y: { label: "share of exact recoveries, Wilson 95 % interval", domain: [0, 1], grid: true },
+    color: { legend: false, domain: SOURCES, range: ["#4269d0", "#efb118", "#9498a0"] },
+    marks: [
+      Plot.ruleX(cells, { fx: "graph", x: "n", y1: (d) => d.interval[0], y2: (d) => d.interval[1], stroke: "source" }),
+      Plot.line(cells, { fx: "graph", x: "n", y: (d) => d.exact / d.runs, stroke: "source", strokeWidth: 2 }),
+      Plot.dot(cells, { fx: "graph", x: "n", y: (d) => d.exact / d.runs, fill: "source", r: 2.5 }),
+    ],
+  });
+}

@@ -1,0 +1,75 @@
+// Recovery from discrete labels: three ways to ask about ranks, on the same data.
+import { foldIn, key } from "@provably/core-tensor/random";
+import { discoverHierarchy, presetGraph, presetNames, randomCpts, sampleHierarchy, structureMetrics } from "@provably/causal-latent/hierarchy";
+import { wilsonInterval } from "@provably/causal-latent/matte";
+import { Plot, plotSvg } from "../tour/lib/plot.mjs";
+
+/** The contestants: all search the same way, and differ in the question they ask. */
+export const METHODS = {
+  "linear ranks": { featureCoding: "gaussian" },
+  "table ranks": { refine: false },
+  "table ranks and BIC": {},
+};
+
+/** Two families: binary latents, where covariances of binary codes still carry trees; and latents of three states, where they do not. */
+export const FAMILIES = [
+  { title: "binary latents, binary observed variables", latentStates: 2, observedStates: 2, graphs: presetNames, sizes: [500, 2000, 10_000, 50_000] },
+  { title: "latents and observed variables of three states", latentStates: 3, observedStates: 3, graphs: ["star", "twoCluster", "tree3", "chain", "collider"], sizes: [1000, 5000, 20_000] }, // prettier-ignore
+];
+
+export const mean = (x) => x.reduce((a, b) => a + b, 0) / x.length;
+const halfWidth = (x) => (1.96 * Math.sqrt(mean(x.map((v) => (v - mean(x)) ** 2)))) / Math.sqrt(x.length - 1);
+
+/** F1 of a found skeleton against the true one. */
+export function skeletonF1({ parents, observed }, { edges }) {
+  const truth = Object.entries(parents).flatMap(([child, above]) => above.map((parent) => [parent, child]));
+  return structureMetrics(
+    truth,
+    edges.map(({ from, to }) => [from, to]),
+    observed,
+  ).f1;
+}
+
+/** Mean F1, and how often it was 1, with Wilson's 95 % interval. */
+export function summary(f1) {
+  const exact = f1.filter((x) => x === 1).length;
+  return { f1: mean(f1), error: halfWidth(f1), exact, runs: f1.length, interval: wilsonInterval(exact, f1.length).interval };
+}
+
+/** One cell for every graph, size and method; every run draws new parameters and rows. */
+export function recovery({ latentStates, observedStates, graphs, sizes }, runs, step) {
+  return graphs.flatMap((name) =>
+    sizes.flatMap((n) => {
+      const graph = presetGraph(name, { latentStates, observedStates });
+      const scores = Object.fromEntries(Object.keys(METHODS).map((method) => [method, []]));
+      for (let run = 0; run < runs; run++) {
+        const seed = foldIn(foldIn(key(`${name} ${latentStates}`), run), n);
+        const sample = sampleHierarchy(graph, randomCpts(graph, foldIn(seed, "tables")), n, foldIn(seed, "rows"));
+        for (const [method, options] of Object.entries(METHODS))
+          scores[method].push(skeletonF1(graph, discoverHierarchy(sample, { latentStates, ...options })));
+        step();
+      }
+      return Object.entries(scores).map(([method, f1]) => ({ graph: name, n, method, ...summary(f1) }));
+    }),
+  );
+}
+
+export function recoveryPlot(cells, sizes) {
+  return plotSvg({
+    width: 80 + Math.max(400, 130 * new Set(cells.map(({ graph }) => graph)).size),
+    height: 320,
+    marginLeft: 46,
+    marginBottom: 44,
+    fx: { label: null },
+    x: { type: "log", label: "rows", ticks: sizes, tickFormat: thousands },
+    y: { label: "mean F1 of the skeleton, 95 % interval", domain: [0.2, 1], grid: true },
+    color: { legend: false, domain: Object.keys(METHODS), range: ["#9498a0", "#efb118", "#4269d0"] },
+    marks: [
+      Plot.ruleX(cells, { fx: "graph", x: "n", y1: (d) => Math.max(0.2, d.f1 - d.error), y2: (d) => Math.min(1, d.f1 + d.error), stroke: "method" }),
+      Plot.line(cells, { fx: "graph", x: "n", y: "f1", stroke: "method", strokeWidth: 2 }),
+      Plot.dot(cells, { fx: "graph", x: "n", y: "f1", fill: "method", r: 2.5 }),
+    ],
+  });
+}
+
+export const thousands = (n) => (n >= 1000 ? `${n / 1000}k` : String(n));
