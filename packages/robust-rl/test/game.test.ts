@@ -136,6 +136,7 @@ describe("robust Markov games", () => {
     }
     const state: DrNviState = { ...drNvi(game, 0), done: 2 };
     expect(() => drNvi(game, 0, { state: { ...state, done: 5 } })).toThrow(/state.done/);
+    expect(() => drNvi(game, 0, { state: null as never })).toThrow(/state/);
     expect(() => drNvi(game, 0, { state: { ...state, values: state.q } })).toThrow(/state.values must have shape \[5, 2, 4\]/);
   });
 

@@ -179,15 +179,16 @@ export function drNvi(game: MarkovGame, sigma: number | readonly number[], optio
 
 /** Buffers to work in: empty ones, or copies of a state's after a look at its shapes. */
 function resume(state: DrNviState | undefined, shapes: Readonly<Record<keyof Omit<DrNviState, "done">, readonly number[]>>, horizon: number) {
+  if (state !== undefined) checkRecord("drNvi", "state", state);
   const size = (name: keyof typeof shapes): number => shapes[name].reduce((a, b) => a * b, 1);
-  const floats = (name: "values" | "q" | "policy" | "stageRegrets"): Float64Array =>
-    state === undefined ? new Float64Array(size(name)) : Float64Array.from(numbers(part(name)));
-  const part = (name: keyof typeof shapes): NdArray => {
-    const x = array(checkRecord("drNvi", "state", state!)[name], { dtype: "float64" });
+  const part = (name: keyof typeof shapes): Float64Array => {
+    const x = array(state![name], { dtype: "float64" });
     if (x.shape.join() !== shapes[name].join())
       throw new ShapeError(`drNvi: state.${name} must have shape [${shapes[name].join(", ")}], got [${x.shape.join(", ")}]`);
-    return x;
+    return Float64Array.from(numbers(x));
   };
+  const floats = (name: "values" | "q" | "policy" | "stageRegrets"): Float64Array =>
+    state === undefined ? new Float64Array(size(name)) : part(name);
   const done = state === undefined ? 0 : state.done;
   if (!Number.isInteger(done) || done < 0 || done > horizon)
     throw new DomainError(`drNvi: state.done must be an integer from 0 to the horizon ${horizon}, got ${String(done)}`);
@@ -197,7 +198,7 @@ function resume(state: DrNviState | undefined, shapes: Readonly<Record<keyof Omi
     q: floats("q"),
     policy: floats("policy"),
     stageRegrets: floats("stageRegrets"),
-    stageEquilibria: state === undefined ? new Int32Array(size("stageEquilibria")) : Int32Array.from(numbers(part("stageEquilibria"))),
+    stageEquilibria: state === undefined ? new Int32Array(size("stageEquilibria")) : Int32Array.from(part("stageEquilibria")),
   };
 }
 
