@@ -52,6 +52,18 @@ export interface DeviceCompileOptions {
   readonly cacheSize?: number;
 }
 
+/**
+ * Options of {@link compile} where the device is a setting: on `"wasm"` and `"js"` the compiled function returns results, on a device
+ * promises, and `await` takes either.
+ * @category Compilation
+ */
+export interface NamedDeviceCompileOptions {
+  /** What `deviceNamed` of `@provably/core-tensor/gpu` gives. */
+  readonly device: Device | "wasm" | "js";
+  /** Programs kept, one for each kind of arguments; the one unused for longest goes first. Default 32. */
+  readonly cacheSize?: number;
+}
+
 interface Program {
   readonly traced: Traced;
   readonly graph: Graph;
@@ -70,10 +82,11 @@ const programsOf = new WeakMap<object, ReadonlyMap<string, { readonly graph: Gra
  * Arrays in the arguments vary from call to call; numbers, strings and other constants are part of the kind, so that a number that
  * changes with every call should be an array. Inside `f`, gradients and `vmap` work, and whole training steps can be compiled; reading
  * an element (`item`, `.data`) throws `ConcretizationError`. Inside another transform a compiled function is seen through: its
- * gradient is that of `f`. With a device of `@provably/core-tensor/gpu` the compiled function returns a promise.
+ * gradient is that of `f`. With a device of `@provably/core-tensor/gpu` the compiled function returns a promise; `deviceNamed` there opens
+ * one by name.
  *
  * @param f - pure function of trees of arrays to a tree of arrays
- * @param options - see {@link CompileOptions} and {@link DeviceCompileOptions}
+ * @param options - see {@link CompileOptions}, {@link DeviceCompileOptions} and {@link NamedDeviceCompileOptions}
  * @returns function of the same arguments with the same results, up to rounding
  * @throws `ConcretizationError` at the first call, when `f` asks for the elements of an array
  * @example
@@ -89,6 +102,7 @@ const programsOf = new WeakMap<object, ReadonlyMap<string, { readonly graph: Gra
  */
 export function compile<Args extends unknown[], Y>(f: (...args: Args) => Y, options?: CompileOptions): (...args: Args) => Y;
 export function compile<Args extends unknown[], Y>(f: (...args: Args) => Y, options: DeviceCompileOptions): (...args: Args) => Promise<Y>;
+export function compile<Args extends unknown[], Y>(f: (...args: Args) => Y, options: NamedDeviceCompileOptions): (...args: Args) => Y | Promise<Y>;
 export function compile<Args extends unknown[], Y>(
   f: (...args: Args) => Y,
   options: CompileOptions | DeviceCompileOptions = {},
@@ -104,10 +118,7 @@ export function compile<Args extends unknown[], Y>(
     programsOf.set(compiled, programs);
     return compiled;
   }
-  if (!["wasm", "js"].includes(options.device ?? "wasm"))
-    throw new DomainError(
-      `compile: device must be "wasm", "js", or one made by webgpu(), webasm() or auto() of @provably/core-tensor/gpu, got ${show(options.device)}`,
-    );
+  checkDevice(options.device);
   const { donate = [], threads = 1 } = options;
   checkList("compile", "donate", donate);
   if (!Number.isInteger(threads) || threads < 1 || threads > 16)
@@ -135,8 +146,18 @@ export function compile<Args extends unknown[], Y>(
   return compiled;
 }
 
+function checkDevice(device: unknown): void {
+  if (device === undefined || device === "wasm" || device === "js") return;
+  const name = typeof device === "string" && ["webgpu", "webasm", "auto"].includes(device) ? device : undefined;
+  throw new DomainError(
+    name === undefined
+      ? `compile: device must be "wasm", "js", or one made by webgpu(), webasm(), auto() or deviceNamed() of @provably/core-tensor/gpu, got ${show(device)}`
+      : `compile: device "${name}" must be opened first: import { deviceNamed } from "@provably/core-tensor/gpu" and pass { device: await deviceNamed("${name}") }`,
+  );
+}
+
 function isForDevice(options: CompileOptions | DeviceCompileOptions): options is DeviceCompileOptions {
-  return typeof options.device === "object" && "program" in options.device;
+  return typeof options.device === "object" && options.device !== null && "program" in options.device;
 }
 
 /** Whether each array belongs to an argument that the call uses up. */

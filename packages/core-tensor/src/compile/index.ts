@@ -3,7 +3,7 @@
  *
  * @packageDocumentation
  */
-export { compile, explain, type CompileOptions, type DeviceCompileOptions } from "./compile.js";
+export { compile, explain, type CompileOptions, type DeviceCompileOptions, type NamedDeviceCompileOptions } from "./compile.js";
 export { free, pin } from "./resident.js";
 export type { Device } from "./device.js";
 

@@ -4,9 +4,10 @@
  *
  * @packageDocumentation
  */
+import { checkRecord, show } from "../check.js";
 import type { Device, ProgramDevice } from "../compile/device.js";
 import { type GpuJsDevice, type WebGpuOptions, openWebAssembly, openWebGpu } from "../exec/gpu/device.js";
-import { DeviceError } from "../errors.js";
+import { DeviceError, DomainError } from "../errors.js";
 import { choosing } from "../exec/gpu/auto.js";
 import { prepare } from "../exec/gpu/program.js";
 
@@ -35,7 +36,7 @@ export type { WebGpu, WebGpuOptions } from "../exec/gpu/device.js";
  * @category Devices
  */
 export async function webgpu(options: WebGpuOptions = {}): Promise<Device> {
-  return deviceOf(await openWebGpu(options));
+  return deviceOf(await openWebGpu(checkRecord("webgpu", "options", options)));
 }
 
 /**
@@ -81,11 +82,56 @@ export async function webasm(): Promise<Device> {
  * @category Devices
  */
 export async function auto(options: WebGpuOptions = {}): Promise<Device> {
+  checkRecord("auto", "options", options);
   try {
     return choosing(await openWebGpu(options));
   } catch (error) {
     if (!(error instanceof DeviceError)) throw error;
     return choosing(error.message);
+  }
+}
+
+/**
+ * What {@link deviceNamed} knows: the two executors that need no opening, and the three devices.
+ * @category Devices
+ */
+export type DeviceName = "wasm" | "js" | "webgpu" | "webasm" | "auto";
+
+/**
+ * What the option `device` of `compile` takes, by name: for programs whose device is a setting.
+ *
+ * `"wasm"` and `"js"` are handed through, the others are opened by {@link webgpu}, {@link webasm} and {@link auto}. With `await` before the
+ * call a program runs on any of them.
+ *
+ * @param name - see {@link DeviceName}
+ * @param options - for `"webgpu"` and `"auto"`, see {@link WebGpuOptions}
+ * @returns the name itself, or a device
+ * @throws `DomainError` for any other name
+ * @throws `DeviceError` as {@link webgpu} and {@link webasm} do; `"auto"` never fails for want of a GPU
+ * @example
+ * ```ts
+ * import { array, mul, toNested } from "@provably/core-tensor";
+ * import { compile } from "@provably/core-tensor/compile";
+ * import { deviceNamed } from "@provably/core-tensor/gpu";
+ *
+ * const f = compile((x) => mul(x, 2), { device: await deviceNamed("webasm") });
+ * toNested(await f(array([1, 2]))); // => [2, 4]
+ * ```
+ * @category Devices
+ */
+export async function deviceNamed(name: DeviceName, options: WebGpuOptions = {}): Promise<Device | "wasm" | "js"> {
+  switch (name) {
+    case "wasm":
+    case "js":
+      return name;
+    case "webgpu":
+      return webgpu(options);
+    case "webasm":
+      return webasm();
+    case "auto":
+      return auto(options);
+    default:
+      throw new DomainError(`deviceNamed: name must be "wasm", "js", "webgpu", "webasm" or "auto", got ${show(name)}`);
   }
 }
 

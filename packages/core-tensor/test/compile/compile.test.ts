@@ -129,6 +129,9 @@ describe("compile", () => {
 
   it("refuses options that make no sense, and arrays that outlived their trace", () => {
     expect(() => compile(exp, { device: "abacus" as "js" })).toThrow(/device/);
+    for (const name of ["webgpu", "webasm", "auto"])
+      expect(() => compile(exp, { device: name as "js" })).toThrow(`pass { device: await deviceNamed("${name}") }`);
+    expect(() => compile(exp, { device: null as unknown as "js" })).toThrow(/device must be/);
     expect(() => compile(exp, { cacheSize: 0 })).toThrow(/cacheSize/);
     let leaked: NdArray | undefined;
     compile((x: NdArray) => (leaked = add(x, 1)))(ones([1]));

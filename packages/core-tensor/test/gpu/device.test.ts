@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import * as p from "@provably/core-tensor";
 import type { NdArray } from "@provably/core-tensor";
 import { compile } from "@provably/core-tensor/compile";
-import { type WebGpu, webasm, webgpu } from "@provably/core-tensor/gpu";
+import { type WebGpu, deviceNamed, webasm, webgpu } from "@provably/core-tensor/gpu";
 import { openWebAssembly } from "../../src/exec/gpu/device.js";
 import { prepare } from "../../src/exec/gpu/program.js";
 import { traceGraph } from "../../src/compile/trace.js";
@@ -41,6 +41,27 @@ async function altered(change: (device: Record<string, unknown>) => Record<strin
     },
   };
 }
+
+describe("deviceNamed", () => {
+  it("hands through the executors that need no opening, opens the others, and runs one function on all of them", async () => {
+    for (const name of ["wasm", "js", "webasm", "auto"] as const) {
+      const device = await deviceNamed(name);
+      const g = compile(f, { device });
+      expect(p.item(await g(p.array([0, 0])))).toBeCloseTo(2);
+      expect(typeof device === "string" ? device : device.kind).toBe(name);
+      if (typeof device !== "string") await device.close();
+    }
+  });
+
+  it("fails as what it opens fails, and names the names it knows", async () => {
+    await expect(deviceNamed("webgpu")).rejects.toMatchObject({ code: "ERR_DEVICE" });
+    await expect(deviceNamed("webgpu", { gpu: { requestAdapter: () => Promise.resolve(null) } })).rejects.toMatchObject({ code: "ERR_DEVICE" });
+    await expect(deviceNamed("abacus" as "js")).rejects.toMatchObject({
+      code: "ERR_DOMAIN",
+      message: expect.stringMatching(/"auto", got "abacus"/) as string,
+    });
+  });
+});
 
 describe("webgpu", () => {
   const cpuGoesOn = (): void => expect(p.item(compile(f)(p.array([0, 0])))).toBeCloseTo(2);
