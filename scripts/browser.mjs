@@ -16,13 +16,17 @@ const QUIET = ["--disable-background-networking", "--disable-component-update", 
 
 const TYPES = { ".html": "text/html", ".js": "text/javascript", ".mjs": "text/javascript", ".css": "text/css", ".wasm": "application/wasm" };
 
+/** Headers under which a page may share memory with workers. */
+export const ISOLATED = { "cross-origin-opener-policy": "same-origin", "cross-origin-embedder-policy": "require-corp" };
+
 /** A page on a site given by its files: `read(path)` is their bytes, or undefined. Returns the page of playwright, its `errors`, and `close`. */
-async function openOn(read, { path = "/", ...pageOptions } = {}) {
+async function openOn(read, { path = "/", headers = {}, ...pageOptions } = {}) {
   const server = createServer((request, response) => {
     const { pathname } = new URL(request.url, "http://localhost");
     const body = read(pathname.endsWith("/") ? `${pathname}index.html` : decodeURIComponent(pathname));
     response.writeHead(body === undefined ? 404 : 200, {
       "content-type": TYPES[/\.\w+$/.exec(pathname)?.[0] ?? ".html"] ?? "application/octet-stream",
+      ...headers,
     });
     response.end(body);
   }).listen(0);
@@ -53,9 +57,9 @@ export async function violations(page) {
 /**
  * Opens a page that has loaded `entry`, a module whose exports become `window.exported`.
  *
- * `bundle` are options of esbuild beside its usual ones; the page can fetch the files of `folder`. Returns the page of playwright, and `close`.
+ * `bundle` are options of esbuild beside its usual ones; the page can fetch the files of `folder`; `headers` come with all of it. Returns the page of playwright, and `close`.
  */
-export async function openPage(entry, bundle = {}, folder = undefined) {
+export async function openPage(entry, bundle = {}, folder = undefined, headers = {}) {
   const { outputFiles } = await build({
     stdin: { contents: `import * as exported from ${JSON.stringify(entry)};\nwindow.exported = exported;`, resolveDir: process.cwd(), loader: "ts" },
     bundle: true,
@@ -71,7 +75,7 @@ export async function openPage(entry, bundle = {}, folder = undefined) {
   });
   const files = { "/index.html": '<!doctype html><script type="module" src="main.js"></script>', "/main.js": outputFiles[0].contents };
   const inFolder = (path) => (folder && existsSync(`${folder}${path}`) ? readFileSync(`${folder}${path}`) : undefined);
-  const { page, errors, close } = await openOn((path) => files[path] ?? inFolder(path));
+  const { page, errors, close } = await openOn((path) => files[path] ?? inFolder(path), { headers });
   try {
     await page.waitForFunction("window.exported !== undefined", undefined, { timeout: 30_000 }).catch((error) => {
       throw errors[0] ?? error;
