@@ -1,14 +1,22 @@
-// npm run stress [-- hostile | package name …]: everything that takes too long for npm test, bounded to half an hour on two cores.
+// npm run stress [-- hostile | faults | resume | package name …]: everything that takes too long for npm test, bounded to half an hour on two cores.
 //   hostile   10⁶ calls of the public functions with arguments of the wrong type, shape and size
+//   faults    planted faults and false alarms of every certificate over many seeds; writes docs/guides/faults.md
+//   resume    long runs killed 50 times each and taken up again, to the same bits
 // The rest runs with RUN_SLOW=1: parsers against 10⁵ mutations each, chains killed and resumed, long statistics.
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { hostileCalls } from "./hostile-run.mjs";
 import { publicFunctions } from "./calls.mjs";
+import { runFaults } from "./faults.mjs";
+import { runResume } from "./resume.mjs";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const [only, calls] = process.argv.slice(2);
 let failures = 0;
+
+if (only === undefined || only === "faults") failures += await runFaults(only && calls);
+if (only === undefined || only === "resume") failures += await runResume(only && calls ? Number(calls) : 50);
+if (only === "faults" || only === "resume") process.exit(failures === 0 ? 0 : 1);
 
 const filter = only === "hostile" ? undefined : only;
 const { functions } = await publicFunctions(filter);

@@ -1,0 +1,242 @@
+// Planted faults for the certificates of robust-rl.
+import { array, toTypedArray } from "@provably/core-tensor";
+import { foldIn, key, permutation, randint } from "@provably/core-tensor/random";
+import {
+  certifyOffline,
+  certifyValues,
+  collectOfflineData,
+  drNvi,
+  drop,
+  empiricalGame,
+  garnet,
+  linearMdp,
+  randomLinearMdp,
+  randomMarkovGame,
+  robustGap,
+  robustPolicyEvaluation,
+  robustValueIteration,
+  totalVariation,
+} from "@provably/robust-rl";
+
+/** A copy with some entries changed: `change(value, flat index)`. */
+const changed = (x, change) => array(Array.from(toTypedArray(x), change), { dtype: x.dtype, shape: [...x.shape] });
+const pick = (seed, name, n) => toTypedArray(randint(foldIn(key(seed), name), 0, n, [1]))[0];
+const shuffle = (seed, x) =>
+  array(
+    Array.from(toTypedArray(permutation(key(seed), x.size)), (i) => toTypedArray(x)[i]),
+    { dtype: x.dtype, shape: [...x.shape] },
+  );
+
+const discount = 0.95;
+const set = totalVariation(0.2);
+
+const values = {
+  certificate: "certifyValues",
+  given: "optimal robust values of Garnets, 20 states, 3 actions, discount 0.95",
+  make(seed) {
+    const model = garnet(key(seed), { states: 20, actions: 3, branching: 5 });
+    return { seed, model, plan: robustValueIteration(model, set, { discount }) };
+  },
+  honest: ({ plan }) => plan.certificate,
+  faults: {
+    "one value off by 10⁻⁴": ({ seed, model, plan }) => {
+      const s = pick(seed, "state", 20);
+      return certifyValues(model, set, changed(plan.values, (v, i) => v + (i === s ? 1e-4 : 0)), { discount });
+    },
+    "radius 0.201 instead of 0.2": ({ model, plan }) => certifyValues(model, totalVariation(0.201), plan.values, { discount }),
+    "discount 0.951 instead of 0.95": ({ model, plan }) => certifyValues(model, set, plan.values, { discount: 0.951 }),
+    "values of the ordinary plan": ({ model }) => certifyValues(model, set, robustValueIteration(model, totalVariation(0), { discount }).values, { discount }),
+    "values 50 sweeps old": ({ model }) => robustValueIteration(model, set, { discount, maxIterations: 50 }).certificate,
+    "two states swapped": ({ model, plan }) => {
+      const v = toTypedArray(plan.values);
+      return certifyValues(model, set, changed(plan.values, (x, i) => (i === 3 ? v[7] : i === 7 ? v[3] : x)), { discount });
+    },
+  },
+}; // prettier-ignore
+
+const policyValues = {
+  certificate: "robustPolicyEvaluation",
+  given: "robust values of the ordinary plan of the same Garnets",
+  make(seed) {
+    const model = garnet(key(seed), { states: 20, actions: 3, branching: 5 });
+    const { policy } = robustValueIteration(model, totalVariation(0), { discount });
+    return { seed, model, policy, evaluation: robustPolicyEvaluation(model, set, policy, { discount }) };
+  },
+  honest: ({ evaluation }) => evaluation.certificate,
+  faults: {
+    "one state plays another action": ({ seed, model, policy, evaluation }) => {
+      const s = pick(seed, "state", 20);
+      return certifyValues(model, set, evaluation.values, { discount, policy: changed(policy, (a, i) => (i === s ? (a + 1) % 3 : a)) });
+    },
+    "evaluated without uncertainty": ({ model, policy }) =>
+      certifyValues(model, set, robustPolicyEvaluation(model, totalVariation(0), policy, { discount }).values, { discount, policy }),
+    "stopped after two kernels of nature": ({ model, policy }) => robustPolicyEvaluation(model, totalVariation(0.6), policy, { discount, maxIterations: 2 }).certificate,
+  },
+}; // prettier-ignore
+
+const horizon = 8;
+const finite = {
+  certificate: "certifyValues, finite horizon",
+  given: "optimal robust values of Garnets over 8 steps",
+  make(seed) {
+    const model = garnet(key(seed), { states: 20, actions: 3, branching: 5 });
+    return { seed, model, plan: robustValueIteration(model, set, { horizon }) };
+  },
+  honest: ({ plan }) => plan.certificate,
+  faults: {
+    "one value of one step off by 10⁻⁴": ({ seed, model, plan }) => {
+      const at = pick(seed, "cell", 20 * horizon);
+      return certifyValues(
+        model,
+        set,
+        changed(plan.values, (v, i) => v + (i === at ? 1e-4 : 0)),
+        { horizon },
+      );
+    },
+    "off by one step": ({ model, plan }) => {
+      const longer = toTypedArray(robustValueIteration(model, set, { horizon: horizon + 1 }).values);
+      return certifyValues(
+        model,
+        set,
+        changed(plan.values, (v, i) => (i < 20 * horizon ? longer[i] : v)),
+        { horizon },
+      );
+    },
+    "values of a policy with one wrong action": ({ seed, model, plan }) => {
+      const at = pick(seed, "cell", 20 * horizon);
+      const policy = changed(plan.policy, (a, i) => (i === at ? (a + 1) % 3 : a));
+      return certifyValues(model, set, robustPolicyEvaluation(model, set, policy, { horizon }).values, { horizon });
+    },
+  },
+};
+
+const sigma = [0.1, 0.3];
+const another = { least: 0.8, note: "the others are equilibria of the true game as well" };
+const gap = (notion) => ({
+  certificate: `robustGap, ${notion}`,
+  given: "DR-NVI on random games of two players, 3 × 3 actions, 3 states, 3 steps",
+  make(seed) {
+    const game = randomMarkovGame(key(seed), { states: 3, actions: [3, 3], horizon: 3 });
+    return { seed, game, solved: drNvi(game, sigma, { notion }) };
+  },
+  honest: ({ solved }) => solved.certificate,
+  faults: {
+    "1 % of the play is at random": ({ game, solved }) => robustGap(game, sigma, noisy(solved.policy, 0.01), notion).certificate,
+    "actions of the first player renumbered at one state": ({ seed, game, solved }) => {
+      const state = pick(seed, "state", 3);
+      const p = toTypedArray(solved.policy);
+      // only the first step: its state is where gains are counted
+      return robustGap(game, sigma, changed(solved.policy, (v, i) => (i >= 9 * state && i < 9 * (state + 1) ? p[9 * state + ((i - 9 * state + 3) % 9)] : v)), notion).certificate;
+    },
+    "rewards of the players swapped": ({ game }) => {
+      const rewards = toTypedArray(game.rewards);
+      const half = rewards.length / 2;
+      const other = { ...game, rewards: changed(game.rewards, (_, i) => rewards[(i + half) % rewards.length]) };
+      return robustGap(game, sigma, drNvi(other, sigma, { notion }).policy, notion).certificate;
+    },
+    "solved on 50 samples of each transition": {
+      damage: ({ seed, game, solved }) => heldAgainst(game, solved, drNvi(empiricalGame(key(seed), game, 50), sigma, { notion }).policy, notion),
+      ...another,
+    },
+    "solved for radii 0.4 and 0.6 instead of 0.1 and 0.3": {
+      damage: ({ game, solved }) => heldAgainst(game, solved, drNvi(game, [0.4, 0.6], { notion }).policy, notion),
+      ...another,
+    },
+  },
+}); // prettier-ignore
+
+/** The certificate of another policy; none where the damage led to the same one, as it does when every stage has one pure equilibrium. */
+function heldAgainst(game, solved, policy, notion) {
+  const right = toTypedArray(solved.policy);
+  if (toTypedArray(policy).every((p, i) => Math.abs(p - right[i]) < 1e-9)) return undefined;
+  return robustGap(game, sigma, policy, notion).certificate;
+}
+
+/** Every player plays at random with some probability: marginals of 3 actions each, so that a product stays one. */
+function noisy(policy, share) {
+  const p = toTypedArray(policy);
+  const marginal = (i, own) => {
+    const cell = i - (i % 9);
+    return [0, 1, 2].reduce((sum, k) => sum + p[cell + (own === 0 ? 3 * Math.floor((i % 9) / 3) + k : 3 * k + (i % 3))], 0);
+  };
+  return changed(policy, (v, i) => (1 - share) ** 2 * v + (share * (1 - share) * (marginal(i, 0) + marginal(i, 1))) / 3 + share ** 2 / 9);
+}
+
+const size = { states: 8, actions: 3, dimension: 4, horizon: 4 };
+const lucky = { least: 0.7, note: "the others are lower bounds all the same" };
+const offline = (which) => ({
+  certificate: `certifyOffline, ${which}`,
+  given: "DROP from 2000 episodes of random linear processes, radius 0.2",
+  make(seed) {
+    const model = randomLinearMdp(key(seed), size);
+    const data = collectOfflineData(foldIn(key(seed), "data"), model, { episodes: 2000 });
+    return { seed, model, data, certify: (result, truth = model) => certifyOffline(result, truth, 0.2)[which] };
+  },
+  seeds: [100, 50],
+  honest: ({ model, data, certify }) => certify(drop(data, model.features, { radius: 0.2 })),
+});
+
+export default [
+  values,
+  policyValues,
+  finite,
+  ...["nash", "ce", "cce"].map(gap),
+  {
+    ...offline("subOptimality"),
+    faults: {
+      "mis-signed rewards": ({ model, data, certify }) =>
+        certify(drop({ ...data, rewards: changed(data.rewards, (r) => -r) }, model.features, { radius: 0.2 })),
+      "actions of the data shifted by one": {
+        damage: ({ model, data, certify }) =>
+          certify(drop({ ...data, actions: changed(data.actions, (a) => (a + 1) % 3) }, model.features, { radius: 0.2 })),
+        least: 0.9,
+        note: "else the loss stays below the tolerance, 5 % of the horizon",
+      },
+      "a policy drawn at random": ({ seed, model, data, certify }) => {
+        const result = drop(data, model.features, { radius: 0.2 });
+        return certify({ ...result, policy: randint(key(seed), 0, 3, [...result.policy.shape]) });
+      },
+    },
+  },
+  {
+    ...offline("pessimism"),
+    faults: {
+      "no penalty and no ridge, 60 episodes": {
+        damage: ({ model, seed, certify }) => {
+          const few = collectOfflineData(foldIn(key(seed), "few"), model, { episodes: 60 });
+          return certify(drop(few, model.features, { radius: 0.2, pessimism: 0, ridge: 1e-6 }));
+        },
+        ...lucky,
+      },
+      "planned for radius 0, promised for 0.2": ({ model, data, certify }) => certify(drop(data, model.features, { radius: 0, pessimism: 0 })),
+      "rewards shuffled": {
+        damage: ({ seed, model, data, certify }) =>
+          certify(drop({ ...data, rewards: shuffle(seed, data.rewards) }, model.features, { radius: 0.2 })),
+        ...lucky,
+      },
+      "values of one step too many": ({ model, data, certify }) => {
+        const result = drop(data, model.features, { radius: 0.2 });
+        return certify({ ...result, values: changed(result.values, (v) => v + 1) });
+      },
+      "the test model pays a tenth less": ({ model, data, certify }) =>
+        certify(drop(data, model.features, { radius: 0.2, pessimism: 0.02 }), linearMdp({ ...model, rewards: changed(model.rewards, (r) => 0.9 * r) })),
+    },
+  },
+  {
+    certificate: "drop",
+    given: "DROP from 2000 episodes of random linear processes, radius 0.2",
+    make: offline("subOptimality").make,
+    honest: ({ model, data }) => drop(data, model.features, { radius: 0.2 }).certificate,
+    faults: {
+      "the penalty of the theory, which exceeds every value": ({ model, data }) =>
+        drop(data, model.features, { radius: 0.2, pessimism: "theory" }).certificate,
+      "mis-signed rewards": ({ model, data }) =>
+        drop({ ...data, rewards: changed(data.rewards, (r) => -r) }, model.features, { radius: 0.2 }).certificate,
+      "next states shuffled": {
+        damage: ({ seed, model, data }) => drop({ ...data, nextStates: shuffle(seed, data.nextStates) }, model.features, { radius: 0.2 }).certificate,
+        least: 0,
+        note: "nothing but the data is known here; `certifyOffline` holds the policy against a model",
+      },
+    },
+  },
+]; // prettier-ignore
