@@ -1,5 +1,6 @@
 /** Models from files: the folder layout of Hugging Face, or one GGUF file. */
 import { type NdArray, FormatError } from "@provably/core-tensor";
+import { callback, check, longWork, optional, record, text as words } from "../../internal/guard.js";
 import { type ModelConfig, modelConfig } from "../model/config.js";
 import { parseJson } from "../model/json.js";
 import { layerOfTensor, layerParameters, outerParameters } from "../model/parameters.js";
@@ -38,7 +39,8 @@ export interface LoadOptions extends ModelOptions {
  * @category Files
  */
 export async function loadModel(source: string | URL | ModelFiles, options: LoadOptions = {}): Promise<LanguageModel> {
-  const { files, gguf } = openFiles(source, options.gguf);
+  check("loadModel", "options", options, record({ ...longWork, gguf: optional(words) }));
+  const { files, gguf } = openFiles("loadModel", source, options.gguf);
   const { config, tensors } = gguf === undefined ? await openFolder(files) : await openGguf(files, gguf);
   const byLayer = new Map<number, string[]>();
   for (const name of tensors.names) {
@@ -56,8 +58,9 @@ export async function loadModel(source: string | URL | ModelFiles, options: Load
 }
 
 /** Files of a source; a name at its end that says `.gguf` is split off. */
-export function openFiles(source: string | URL | ModelFiles, gguf?: string): { files: ModelFiles; gguf?: string } {
-  if (typeof source !== "string" && !(source instanceof URL)) return { files: source, ...(gguf !== undefined && { gguf }) };
+export function openFiles(fn: string, source: string | URL | ModelFiles, gguf?: string): { files: ModelFiles; gguf?: string } {
+  if (typeof source !== "string" && !(source instanceof URL))
+    return { files: check(fn, "source", source, record({ size: callback, read: callback })), ...(gguf !== undefined && { gguf }) };
   const text = String(source);
   const [, folder, name] = /^(.*?)([^/\\]+\.gguf)$/.exec(text) ?? [undefined, text, gguf];
   const files = /^https?:/.test(text) ? urlFiles(folder) : folderFiles(folder === "" ? "." : folder);

@@ -1,5 +1,6 @@
 /** Where the files of a model come from: a folder, the network, or memory. Parts of files are read, so that no file need fit in one buffer. */
 import { FormatError } from "@provably/core-tensor";
+import { callback, check, mapOf, optional, record, satisfying, text } from "../../internal/guard.js";
 
 /**
  * Named files that can be read in parts.
@@ -26,7 +27,8 @@ export interface ModelFiles {
  * @category Files
  */
 export function memoryFiles(files: Readonly<Record<string, Uint8Array | Blob>>): ModelFiles {
-  const find = (name: string): Uint8Array | Blob | undefined => (Object.hasOwn(files, name) ? files[name] : undefined);
+  check("memoryFiles", "files", files, mapOf(contents));
+  const find = (name: string): Uint8Array | Blob | undefined => (typeof name === "string" && Object.hasOwn(files, name) ? files[name] : undefined);
   return {
     size(name) {
       const file = find(name);
@@ -57,7 +59,8 @@ export function memoryFiles(files: Readonly<Record<string, Uint8Array | Blob>>):
  * @category Files
  */
 export function urlFiles(base: string | URL, options: { readonly fetch?: typeof fetch } = {}): ModelFiles {
-  const { fetch: request = fetch } = options;
+  check("urlFiles", "base", base, place);
+  const { fetch: request = fetch } = check("urlFiles", "options", options, record({ fetch: optional(callback) }));
   const root = String(base).endsWith("/") ? String(base) : `${String(base)}/`;
   const whole = new Map<string, Promise<Uint8Array>>();
   const ask = async (name: string, init: RequestInit): Promise<Response> => {
@@ -69,6 +72,7 @@ export function urlFiles(base: string | URL, options: { readonly fetch?: typeof 
   };
   return {
     async size(name) {
+      check("urlFiles", "name", name, text);
       const response = await ask(name, { method: "HEAD" });
       if (!response.ok) return undefined;
       const length = response.headers.get("content-length");
@@ -77,6 +81,7 @@ export function urlFiles(base: string | URL, options: { readonly fetch?: typeof 
       return (await keep(name)).length;
     },
     async read(name, from, to) {
+      check("urlFiles", "name", name, text);
       const kept = whole.get(name);
       if (kept) return (await kept).subarray(from, to);
       const response = await ask(name, { headers: { range: `bytes=${from}-${to - 1}` } });
@@ -111,6 +116,7 @@ export function urlFiles(base: string | URL, options: { readonly fetch?: typeof 
  * @category Files
  */
 export function folderFiles(folder: string | URL): ModelFiles {
+  check("folderFiles", "folder", folder, place);
   // asked for by name at run time, so that bundlers for browsers have nothing to resolve
   const builtin = (globalThis as { process?: { getBuiltinModule?: (name: string) => unknown } }).process?.getBuiltinModule;
   if (!builtin) throw new FormatError("folderFiles: needs Node 20.16 or newer; use urlFiles or memoryFiles in a browser");
@@ -144,6 +150,9 @@ export function folderFiles(folder: string | URL): ModelFiles {
     },
   };
 }
+
+const place = satisfying("text or a URL", (x) => typeof x === "string" || x instanceof URL);
+const contents = satisfying("a Uint8Array or a Blob", (x) => x instanceof Uint8Array || (typeof Blob === "function" && x instanceof Blob));
 
 /** A whole file of at most `limit` bytes, or undefined when there is none. */
 export async function readWhole(files: ModelFiles, name: string, limit: number): Promise<Uint8Array | undefined> {

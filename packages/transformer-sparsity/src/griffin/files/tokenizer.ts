@@ -1,5 +1,6 @@
 /** Text to tokens and back, by the `tokenizer.json` of a model. */
-import { FormatError } from "@provably/core-tensor";
+import { FormatError, checkRecord } from "@provably/core-tensor";
+import { check, listOf, text as words, whole } from "../../internal/guard.js";
 import { Tokenizer as HuggingFaceTokenizer } from "@huggingface/tokenizers";
 import { parseJson } from "../model/json.js";
 import { openFiles } from "./load.js";
@@ -37,7 +38,7 @@ const MAX_FILE = 200_000_000;
  * @category Files
  */
 export async function loadTokenizer(source: string | URL | ModelFiles): Promise<Tokenizer> {
-  const { files } = openFiles(source);
+  const { files } = openFiles("loadTokenizer", source);
   const json = await readWhole(files, "tokenizer.json", MAX_FILE);
   if (!json) throw new FormatError("loadTokenizer: there is no tokenizer.json");
   const config = await readWhole(files, "tokenizer_config.json", MAX_FILE);
@@ -47,13 +48,21 @@ export async function loadTokenizer(source: string | URL | ModelFiles): Promise<
     return new HuggingFaceTokenizer(parsed as object, settings as object);
   });
   return {
-    encode: (text, { addSpecialTokens = true } = {}) =>
-      typed("the text cannot be encoded", () => checkIds(tokenizer.encode(text, { add_special_tokens: addSpecialTokens }).ids)),
-    // the library refuses an empty list
-    decode: (ids, { skipSpecialTokens = true } = {}) =>
-      ids.length === 0 ? "" : typed("the tokens cannot be decoded", () => tokenizer.decode([...ids], { skip_special_tokens: skipSpecialTokens })),
+    encode(text, options = {}) {
+      const { addSpecialTokens = true } = checkRecord("encode", "options", options);
+      check("encode", "text", text, words);
+      return typed("the text cannot be encoded", () => checkIds(tokenizer.encode(text, { add_special_tokens: addSpecialTokens }).ids));
+    },
+    decode(ids, options = {}) {
+      const { skipSpecialTokens = true } = checkRecord("decode", "options", options);
+      // the library refuses an empty list
+      if (check("decode", "ids", ids, tokens).length === 0) return "";
+      return typed("the tokens cannot be decoded", () => tokenizer.decode([...ids], { skip_special_tokens: skipSpecialTokens }));
+    },
   };
 }
+
+const tokens = listOf(whole(0));
 
 function checkIds(ids: unknown): number[] {
   if (!Array.isArray(ids) || !ids.every((id) => Number.isInteger(id)))

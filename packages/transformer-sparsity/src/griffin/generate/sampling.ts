@@ -1,5 +1,6 @@
 /** From logits to the next token: processors in the order of Hugging Face, then one draw by inverse distribution function. */
-import { DomainError } from "@provably/core-tensor";
+import { DomainError, checkRecord, show } from "@provably/core-tensor";
+import { check, listOf, number, numbers, whole } from "../../internal/guard.js";
 
 /**
  * How the next token is chosen. Without any option the distribution is the model's own.
@@ -20,15 +21,16 @@ export interface SamplingOptions {
 
 /** Whether the options make sense. */
 export function checkSampling(fn: string, options: SamplingOptions): void {
-  const { temperature = 1, topK = 1, topP = 1, minP = 0, repetitionPenalty = 1 } = options;
+  const { temperature = 1, topK = 1, topP = 1, minP = 0, repetitionPenalty = 1 } = checkRecord(fn, "sampling", options);
   const fail = (what: string): never => {
     throw new DomainError(`${fn}: ${what}`);
   };
-  if (!(temperature >= 0 && temperature < Infinity)) fail(`temperature must be a finite number ≥ 0, got ${temperature}`);
-  if (!Number.isInteger(topK) || topK < 1) fail(`topK must be an integer ≥ 1, got ${topK}`);
-  if (!(topP > 0 && topP <= 1)) fail(`topP must be in (0, 1], got ${topP}`);
-  if (!(minP >= 0 && minP <= 1)) fail(`minP must be in [0, 1], got ${minP}`);
-  if (!(repetitionPenalty > 0 && repetitionPenalty < Infinity)) fail(`repetitionPenalty must be a finite number > 0, got ${repetitionPenalty}`);
+  if (!Number.isFinite(temperature) || temperature < 0) fail(`temperature must be a finite number ≥ 0, got ${show(temperature)}`);
+  if (!Number.isInteger(topK) || topK < 1) fail(`topK must be an integer ≥ 1, got ${show(topK)}`);
+  if (!Number.isFinite(topP) || topP <= 0 || topP > 1) fail(`topP must be in (0, 1], got ${show(topP)}`);
+  if (!Number.isFinite(minP) || minP < 0 || minP > 1) fail(`minP must be in [0, 1], got ${show(minP)}`);
+  if (!Number.isFinite(repetitionPenalty) || repetitionPenalty <= 0)
+    fail(`repetitionPenalty must be a finite number > 0, got ${show(repetitionPenalty)}`);
 }
 
 /**
@@ -51,7 +53,9 @@ export function checkSampling(fn: string, options: SamplingOptions): void {
 export function nextTokenProbabilities(logits: ArrayLike<number>, context: readonly number[] = [], options: SamplingOptions = {}): Float64Array {
   checkSampling("nextTokenProbabilities", options);
   const { temperature = 1, topK, topP = 1, minP = 0, repetitionPenalty = 1 } = options;
-  const z = Float64Array.from(logits);
+  const z = Float64Array.from(check("nextTokenProbabilities", "logits", logits, numbers));
+  for (const id of check("nextTokenProbabilities", "context", context, listOf(whole(0))))
+    if (id >= z.length) throw new DomainError(`nextTokenProbabilities: context must hold tokens 0 … ${z.length - 1}, got ${id}`);
   if (repetitionPenalty !== 1) for (const id of new Set(context)) z[id] = z[id]! > 0 ? z[id]! / repetitionPenalty : z[id]! * repetitionPenalty;
   const peak = z.reduce((a, b) => Math.max(a, b), -Infinity);
   if (!Number.isFinite(peak)) throw new DomainError(`nextTokenProbabilities: logits have no finite maximum (${peak})`);
@@ -104,6 +108,8 @@ function softmax(z: Float64Array): Float64Array {
  * @category Text
  */
 export function drawToken(probabilities: ArrayLike<number>, u: number): number {
+  check("drawToken", "probabilities", probabilities, numbers);
+  check("drawToken", "u", u, number);
   let sum = 0;
   let last = 0;
   for (let i = 0; i < probabilities.length; i++) {

@@ -1,5 +1,6 @@
 /** Writing text as it comes: whole characters, stop strings held back, other work of the page or the process in between. */
 import type { Tokenizer } from "../files/tokenizer.js";
+import { callback, check, listOf, longWork, optional, record, text as words } from "../../internal/guard.js";
 import type { LanguageModel } from "../runtime/model.js";
 import { type GenerateOptions, type GenerateResult, generateTokens } from "./tokens.js";
 
@@ -53,6 +54,9 @@ export async function* generate(
   prompt: string,
   options: TextOptions = {},
 ): AsyncGenerator<string, TextResult, void> {
+  check("generate", "tokenizer", tokenizer, record({ encode: callback, decode: callback }));
+  check("generate", "prompt", prompt, words);
+  check("generate", "options", options, record({ ...longWork, stopStrings: optional(listOf(words)) }));
   const { stopStrings = [], ...rest } = options;
   const ids = tokenizer.encode(prompt, { addSpecialTokens: options.after === undefined });
   const steps = generateTokens(model, ids, rest);

@@ -1,12 +1,13 @@
 /** Writing on, token by token: prompt in full, then steps with all neurons or with those that the prompt chose. */
 import { DomainError } from "@provably/core-tensor";
+import { check, listOf, longWork, optional, record, whole as atLeast } from "../../internal/guard.js";
 import { type RngKey, foldIn, uniform } from "@provably/core-tensor/random";
 import type { KvCache } from "../runtime/cache.js";
 import { type ForwardResult, decodeStep } from "../runtime/forward.js";
-import type { LanguageModel } from "../runtime/model.js";
+import { type LanguageModel, checkModel } from "../runtime/model.js";
 import type { ExpertSet } from "../sparsity/experts.js";
 import type { Prompt } from "../sparsity/prompt.js";
-import { readFor } from "./scores.js";
+import { checkIds, readFor } from "./scores.js";
 import { type SparseFeedForward, type SparsityMethod, sparsify } from "../sparsity/sparsify.js";
 import { type FeedForwardStatistics, mergeStatistics, statisticsCollector } from "../sparsity/statistic.js";
 import { type SamplingOptions, checkSampling, drawToken, greedyToken, logProbability, nextTokenProbabilities } from "./sampling.js";
@@ -105,6 +106,8 @@ export function* generateTokens(
   ids: readonly number[],
   options: GenerateOptions = {},
 ): Generator<GeneratedToken, GenerateResult, "stop" | undefined> {
+  checkIds("generateTokens", checkModel("generateTokens", model), ids);
+  checkOptions(options);
   const {
     maxNewTokens = 128,
     sampling,
@@ -117,7 +120,6 @@ export function* generateTokens(
     after,
     signal,
   } = options;
-  checkOptions(model, options);
   const clock = stopwatch();
   const prompt = readFor(model, ids, sparsity, { ...(after && { after }), ...(signal && { signal }) });
   const promptSeconds = clock();
@@ -173,17 +175,23 @@ export function* generateTokens(
   };
 }
 
-function checkOptions(model: LanguageModel, { maxNewTokens = 128, sampling, key, refreshEvery, sparsity, alternatives = 0 }: GenerateOptions): void {
-  const whole = (name: string, value: number, least: number): void => {
-    if (!Number.isInteger(value) || value < least) throw new DomainError(`generateTokens: ${name} must be an integer ≥ ${least}, got ${value}`);
-  };
-  whole("maxNewTokens", maxNewTokens, 0);
-  whole("alternatives", alternatives, 0);
-  if (refreshEvery !== undefined) {
-    whole("refreshEvery", refreshEvery, 1);
-    if (sparsity?.kind !== "griffin") throw new DomainError("generateTokens: refreshEvery needs sparsity of kind griffin");
-  }
-  if (!sampling) return;
+const tokenList = optional(listOf(atLeast(0)));
+const count = optional(atLeast(0));
+const shape = record({
+  ...longWork,
+  maxNewTokens: count,
+  alternatives: count,
+  refreshEvery: optional(atLeast(1)),
+  stopTokens: tokenList,
+  bannedTokens: tokenList,
+  sparsity: optional(record()),
+});
+
+function checkOptions(options: GenerateOptions): void {
+  const { sampling, key, refreshEvery, sparsity } = check("generateTokens", "options", options, shape);
+  if (refreshEvery !== undefined && sparsity?.kind !== "griffin")
+    throw new DomainError("generateTokens: refreshEvery needs sparsity of kind griffin");
+  if (sampling === undefined) return;
   checkSampling("generateTokens", sampling);
   if (sampling.temperature !== 0 && key === undefined)
     throw new DomainError("generateTokens: tokens are drawn at random and need a key; pass key, or temperature 0");

@@ -1,8 +1,9 @@
 /** Certificates of sparse models: computed from the weights and from text, not from the statistics that chose the neurons. */
-import { type Certificate, DomainError } from "@provably/core-tensor";
-import { scoreContinuation } from "../generate/scores.js";
+import { type Certificate, DomainError, checkRecord } from "@provably/core-tensor";
+import { check, number } from "../../internal/guard.js";
+import { checkIds, scoreContinuation } from "../generate/scores.js";
 import { prefill } from "../runtime/forward.js";
-import type { LanguageModel } from "../runtime/model.js";
+import { type LanguageModel, checkModel } from "../runtime/model.js";
 import { type ExpertSet, checkExperts } from "../sparsity/experts.js";
 import type { Prompt } from "../sparsity/prompt.js";
 import type { SparseFeedForward } from "../sparsity/sparsify.js";
@@ -34,8 +35,9 @@ import { costModel } from "./cost.js";
  * @category Certificates
  */
 export function certifyExperts(model: LanguageModel, ids: readonly number[], experts: ExpertSet): Certificate {
-  const { ffSize: n, numLayers } = model.config;
   const sets = checkExperts("certifyExperts", model, experts);
+  checkIds("certifyExperts", model, ids);
+  const { ffSize: n, numLayers } = model.config;
   const masks = sets.map((chosen) => {
     const mask = new Uint8Array(n);
     for (const j of chosen) mask[j] = 1;
@@ -123,7 +125,9 @@ export function certifyContinuation(
   sparse: SparseFeedForward,
   options: ContinuationCertificateOptions = {},
 ): Certificate {
-  const { maxDivergence = 1 } = options;
+  const { maxDivergence = 1 } = checkRecord("certifyContinuation", "options", options);
+  check("certifyContinuation", "maxDivergence", maxDivergence, number);
+  checkIds("certifyContinuation", checkModel("certifyContinuation", model), continuation);
   if (continuation.length < 3) throw new DomainError(`certifyContinuation: continuation must hold at least three tokens, got ${continuation.length}`);
   const { vocabSize } = model.config;
   const full = scoreContinuation(model, prompt, continuation).logits;
@@ -201,15 +205,15 @@ export interface Savings {
  * @category Certificates
  */
 export function savings(model: LanguageModel, experts: ExpertSet, options: { readonly context?: number } = {}): Savings {
-  const { ffSize, numLayers } = model.config;
   const sets = checkExperts("savings", model, experts);
+  const { ffSize, numLayers } = model.config;
   const bytesSaved = model.layers.reduce((sum, { feedForward: { gate, up, down } }, i) => {
     const bytes = (gate?.weight.sizeBytes ?? 0) + up.weight.sizeBytes + down.weight.sizeBytes;
     return sum + bytes * (1 - sets[i]!.length / ffSize);
   }, 0);
   const density = sets.reduce((sum, chosen) => sum + chosen.length, 0) / (ffSize * numLayers);
   const bytesPerWeight = { float32: 4, int16: 2, int8: 1 }[model.dtype];
-  const { context = 0 } = options;
+  const { context = 0 } = checkRecord("savings", "options", options);
   const [full, pruned] = [costModel(model.config, { context, bytesPerWeight }), costModel(model.config, { context, bytesPerWeight, density })];
   return { bytesSaved, flopsSaved: full.flopsPerToken - pruned.flopsPerToken, idealSpeedup: pruned.idealSpeedupWithCache };
 }

@@ -1,6 +1,6 @@
 /** What a token costs, in weights, operations and bytes; and how much faster fewer neurons can make it. */
-import { DomainError } from "@provably/core-tensor";
-import type { ModelConfig } from "../model/config.js";
+import { DomainError, checkRecord, show } from "@provably/core-tensor";
+import { type ModelConfig, checkSizes } from "../model/config.js";
 
 /**
  * Options of {@link costModel}.
@@ -65,10 +65,12 @@ export interface Cost {
  * @category Measures
  */
 export function costModel(config: ModelConfig, options: CostOptions = {}): Cost {
-  const { density = 1, context = 0, bytesPerWeight = 4, bytesPerCacheEntry = 4 } = options;
-  if (!(density >= 0 && density <= 1)) throw new DomainError(`costModel: density must be in [0, 1], got ${density}`);
-  if (!(context >= 0 && bytesPerWeight > 0 && bytesPerCacheEntry > 0))
-    throw new DomainError(`costModel: context and bytes must not be negative, got ${context}, ${bytesPerWeight} and ${bytesPerCacheEntry}`);
+  const { density = 1, context = 0, bytesPerWeight = 4, bytesPerCacheEntry = 4 } = checkRecord("costModel", "options", options);
+  checkSizes("costModel", config);
+  if (!Number.isFinite(density) || density < 0 || density > 1) throw new DomainError(`costModel: density must be in [0, 1], got ${show(density)}`);
+  for (const [name, value] of Object.entries({ context, bytesPerWeight, bytesPerCacheEntry }))
+    if (!Number.isFinite(value) || value < 0 || (value === 0 && name !== "context"))
+      throw new DomainError(`costModel: ${name} must be finite and not negative, got ${show(value)}`);
   const { numLayers, hiddenSize: d, ffSize, numHeads, numKvHeads, headDim, gated, vocabSize, embeddingSize } = config;
   const attentionWeights = numLayers * 2 * d * headDim * (numHeads + numKvHeads);
   const feedForwardWeights = numLayers * (gated ? 3 : 2) * d * ffSize;

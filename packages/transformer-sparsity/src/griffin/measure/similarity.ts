@@ -1,5 +1,6 @@
 /** Flocking: within a sequence the same neurons are active throughout; between sequences they differ. */
-import { DomainError } from "@provably/core-tensor";
+import { DomainError, show } from "@provably/core-tensor";
+import { check, numbers, optional, record, whole } from "../../internal/guard.js";
 
 /**
  * Jaccard similarity of two sets, $|A\cap B| / |A\cup B|$.
@@ -16,6 +17,7 @@ import { DomainError } from "@provably/core-tensor";
  * @category Measures
  */
 export function jaccardSimilarity(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  for (const [name, set] of Object.entries({ a, b })) check("jaccardSimilarity", name, set, numbers);
   const first = new Set(Array.from(a));
   const common = Array.from(b).filter((j) => first.has(j)).length;
   const union = a.length + b.length - common;
@@ -42,8 +44,9 @@ export function jaccardSimilarity(a: ArrayLike<number>, b: ArrayLike<number>): n
  * @category Measures
  */
 export function expectedJaccard(numNeurons: number, k: number): number {
-  if (!Number.isInteger(numNeurons) || !Number.isInteger(k) || k < 1 || k > numNeurons)
-    throw new DomainError(`expectedJaccard: k must be an integer in 1 … ${numNeurons}, got ${k}`);
+  check("expectedJaccard", "numNeurons", numNeurons, whole(1));
+  if (!Number.isInteger(k) || k < 1 || k > numNeurons)
+    throw new DomainError(`expectedJaccard: k must be an integer in 1 … ${numNeurons}, got ${show(k)}`);
   const logFactorial = new Float64Array(numNeurons + 1);
   for (let i = 1; i <= numNeurons; i++) logFactorial[i] = logFactorial[i - 1]! + Math.log(i);
   const logChoose = (n: number, i: number): number => logFactorial[n]! - logFactorial[i]! - logFactorial[n - i]!;
@@ -77,9 +80,17 @@ export function flockingHeatMap(
   numNeurons: number,
   options: { readonly maxTokens?: number; readonly maxNeurons?: number } = {},
 ): { readonly values: Float64Array; readonly shape: readonly [number, number] } {
-  const { maxTokens = 512, maxNeurons = 512 } = options;
-  if (!Number.isInteger(numNeurons) || numNeurons < 1 || activations.length % numNeurons !== 0)
-    throw new DomainError(`flockingHeatMap: activations must hold rows of numNeurons = ${numNeurons}, got ${activations.length} numbers`);
+  const fn = "flockingHeatMap";
+  const { maxTokens = 512, maxNeurons = 512 } = check(
+    fn,
+    "options",
+    options,
+    record({ maxTokens: optional(whole(1)), maxNeurons: optional(whole(1)) }),
+  );
+  check(fn, "activations", activations, numbers);
+  check(fn, "numNeurons", numNeurons, whole(1));
+  if (activations.length % numNeurons !== 0)
+    throw new DomainError(`${fn}: activations must hold rows of numNeurons = ${numNeurons}, got ${activations.length} numbers`);
   const shape = [Math.min(maxTokens, activations.length / numNeurons), Math.min(maxNeurons, numNeurons)] as const;
   const values = new Float64Array(shape[0] * shape[1]);
   for (let t = 0; t < shape[0]; t++) {
@@ -106,9 +117,9 @@ export function flockingHeatMap(
  * @category Measures
  */
 export function giniCoefficient(scores: ArrayLike<number>): number {
-  const sorted = Float64Array.from(scores).sort();
+  const sorted = Float64Array.from(check("giniCoefficient", "scores", scores, numbers)).sort();
   const total = sorted.reduce((a, b) => a + b, 0);
-  if (!(total > 0) || sorted[0]! < 0) throw new DomainError("giniCoefficient: scores must be ≥ 0 and not all 0");
+  if (!(total > 0 && total < Infinity) || sorted[0]! < 0) throw new DomainError("giniCoefficient: scores must be ≥ 0 and not all 0");
   const n = sorted.length;
   return sorted.reduce((sum, s, i) => sum + (2 * (i + 1) - n - 1) * s, 0) / (n * total);
 }

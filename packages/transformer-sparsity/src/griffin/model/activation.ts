@@ -22,8 +22,8 @@ export type Activation = "silu" | "swish" | "gelu" | "gelu_new" | "gelu_pytorch_
 
 export const activationNames = Object.keys(ACTIVATIONS) as readonly Activation[];
 
-export function isActivation(name: string): name is Activation {
-  return Object.hasOwn(ACTIVATIONS, name);
+export function isActivation(name: unknown): name is Activation {
+  return typeof name === "string" && Object.hasOwn(ACTIVATIONS, name);
 }
 
 /** σ(x), differentiable. */

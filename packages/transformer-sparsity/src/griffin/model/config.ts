@@ -5,9 +5,10 @@
  * looks at the choices, not at the family's name.
  */
 import { DomainError, FormatError } from "@provably/core-tensor";
+import { byKind, check, flag, listOf, nullable, number, oneOf, record, satisfying, whole } from "../../internal/guard.js";
 import { type Activation, activationNames, isActivation } from "./activation.js";
 import { type JsonObject, jsonReader } from "./json.js";
-import { type RopeConfig, ropeConfig } from "./rope.js";
+import { type RopeConfig, ropeConfig, ropeGuard } from "./rope.js";
 
 /**
  * Families that can be run, by the `model_type` of their config.
@@ -84,7 +85,7 @@ export function modelConfig(json: unknown): ModelConfig {
   if (c.has("num_local_experts") || c.has("num_experts")) throw new FormatError("modelConfig: mixtures of experts are not supported");
   const read = { gpt2: gpt2Config, opt: optConfig, gpt_neox: neoxConfig }[family as "gpt2"] ?? llamaConfig;
   const config = read(c, family as ModelFamily);
-  checkConfig(config);
+  checkExtents("modelConfig", config);
   return config;
 }
 
@@ -240,11 +241,51 @@ function neoxConfig(c: JsonObject, family: ModelFamily): ModelConfig {
   };
 }
 
-/** Whether the extents fit together. */
-export function checkConfig(config: ModelConfig): void {
+const count = whole(1);
+const sizes = {
+  vocabSize: count,
+  hiddenSize: count,
+  ffSize: count,
+  numLayers: count,
+  numHeads: count,
+  numKvHeads: count,
+  headDim: count,
+  embeddingSize: count,
+  gated: flag,
+};
+const shape = record({
+  ...sizes,
+  family: oneOf(...FAMILIES),
+  maxPositions: count,
+  embeddingScale: number,
+  norm: record({ kind: oneOf("rms", "layer"), epsilon: number, unitOffset: flag }),
+  residual: oneOf("pre", "post", "parallel"),
+  finalNorm: flag,
+  activation: satisfying(`one of ${activationNames.join(", ")}`, isActivation),
+  positions: byKind("kind", { rope: ropeGuard, learned: record({ offset: whole(0) }) }),
+  slidingWindows: listOf(nullable(count)),
+  biases: record({ qkv: flag, output: flag, feedForward: flag }),
+  tied: flag,
+  bosToken: nullable(whole(0)),
+  eosTokens: listOf(whole(0)),
+});
+
+/** Whether `config` has the extents that costs depend on. */
+export function checkSizes(fn: string, config: ModelConfig): ModelConfig {
+  return check(fn, "config", config, record(sizes));
+}
+
+/** Whether `config` is complete, of the right types, and of extents that fit together. */
+export function checkConfig(fn: string, config: ModelConfig): ModelConfig {
+  check(fn, "config", config, shape);
+  checkExtents(fn, config);
+  return config;
+}
+
+function checkExtents(fn: string, config: ModelConfig): void {
   const { numHeads, numKvHeads, headDim, norm, positions } = config;
   const fail = (message: string): never => {
-    throw new DomainError(`modelConfig: ${message}`);
+    throw new DomainError(`${fn}: ${message}`);
   };
   if (!Number.isInteger(headDim)) fail(`hidden_size ${config.hiddenSize} is not a multiple of ${numHeads} heads; give head_dim`);
   if (numHeads % numKvHeads !== 0) fail(`${numHeads} heads cannot share ${numKvHeads} heads of keys and values`);

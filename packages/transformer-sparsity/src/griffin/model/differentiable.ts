@@ -7,6 +7,7 @@ import {
   arange,
   array,
   attention,
+  checkRecord,
   expandDims,
   greater,
   layerNorm,
@@ -21,7 +22,7 @@ import {
   where,
 } from "@provably/core-tensor";
 import { activate } from "./activation.js";
-import { type ModelConfig } from "./config.js";
+import { type ModelConfig, checkConfig } from "./config.js";
 import { type DecoderOps, decode } from "./decoder.js";
 import { type Norm, type Parameters, layerParameters, outerParameters } from "./parameters.js";
 import { rotate, ropeTable } from "./rope.js";
@@ -54,6 +55,8 @@ import { rotate, ropeTable } from "./rope.js";
  * @category Models
  */
 export function logits(params: Parameters, tokens: ArrayInput, config: ModelConfig): NdArray {
+  checkConfig("logits", config);
+  checkRecord("logits", "params", params);
   const ids = checkTokens(array(tokens, { dtype: "int32" }), config);
   const outer = outerParameters(params, config);
   const length = ids.shape[ids.shape.length - 1]!;

@@ -1,5 +1,5 @@
 /** Checked reading of parsed JSON: every field is there with the right type, or a typed error names it. */
-import { FormatError } from "@provably/core-tensor";
+import { FormatError, show } from "@provably/core-tensor";
 
 /** Sizes beyond this are never real. */
 const MAX_COUNT = 2 ** 31 - 1;
@@ -20,12 +20,12 @@ export interface JsonObject {
 /** A reader of `json`, which must be an object; `fn` and `path` name the place in errors. */
 export function jsonReader(fn: string, json: unknown, path = ""): JsonObject {
   if (typeof json !== "object" || json === null || Array.isArray(json))
-    throw new FormatError(`${fn}: ${path === "" ? "the file" : path} must be an object, got ${describe(json)}`);
+    throw new FormatError(`${fn}: ${path === "" ? "the file" : path} must be an object, got ${show(json)}`);
   const fields = json as Record<string, unknown>;
   const value = (name: string): unknown => (Object.hasOwn(fields, name) ? fields[name] : undefined);
   const has = (name: string): boolean => value(name) !== undefined && value(name) !== null;
   const wrong = (name: string, expected: string): never => {
-    throw new FormatError(`${fn}: ${path}${name} must be ${expected}, got ${describe(value(name))}`);
+    throw new FormatError(`${fn}: ${path}${name} must be ${expected}, got ${show(value(name))}`);
   };
   const number = (name: string, fallback?: number): number => {
     if (!has(name) && fallback !== undefined) return fallback;
@@ -55,10 +55,6 @@ export function jsonReader(fn: string, json: unknown, path = ""): JsonObject {
     token: (name) => (has(name) ? count(name, { min: 0 }) : null),
     object: (name) => (has(name) ? jsonReader(fn, value(name), `${path}${name}.`) : undefined),
   };
-}
-
-function describe(x: unknown): string {
-  return (JSON.stringify(x) ?? "nothing").slice(0, 60);
 }
 
 /** Parses JSON text from bytes. */

@@ -5,6 +5,7 @@
  * Everything is done with array functions, so that derivatives pass through to the stored tensors.
  */
 import { type NdArray, FormatError, ShapeError, reshape, slice, transpose } from "@provably/core-tensor";
+import { check, tensor } from "../../internal/guard.js";
 import type { ModelConfig, ModelFamily } from "./config.js";
 
 /**
@@ -147,6 +148,7 @@ function find(params: Parameters, config: ModelConfig, name: string): NdArray | 
 function need(params: Parameters, config: ModelConfig, name: string, shape: readonly number[]): NdArray {
   const x = find(params, config, name);
   if (x === undefined) throw new FormatError(`parameters: there is no tensor "${name}" (${config.family})`);
+  check("parameters", `"${name}"`, x, tensor);
   if (x.shape.length !== shape.length || x.shape.some((extent, i) => extent !== shape[i]))
     throw new ShapeError(`parameters: "${name}" must have shape [${shape.join(", ")}] by the config, got [${x.shape.join(", ")}]`);
   return x;

@@ -1,7 +1,8 @@
 /** Parameters of untrained models, for training from scratch and for measuring speed. */
-import { type NdArray, mul, ones, zeros } from "@provably/core-tensor";
+import { type NdArray, checkRecord, mul, ones, zeros } from "@provably/core-tensor";
 import { type RngKey, foldIn, normal } from "@provably/core-tensor/random";
-import type { ModelConfig } from "./config.js";
+import { check, number } from "../../internal/guard.js";
+import { type ModelConfig, checkConfig } from "./config.js";
 import { tensorShapes } from "./parameters.js";
 
 /**
@@ -24,7 +25,9 @@ import { tensorShapes } from "./parameters.js";
  * @category Models
  */
 export function randomParameters(key: RngKey, config: ModelConfig, options: { readonly scale?: number } = {}): Record<string, NdArray> {
-  const { scale = 0.02 } = options;
+  checkConfig("randomParameters", config);
+  const { scale = 0.02 } = checkRecord("randomParameters", "options", options);
+  check("randomParameters", "scale", scale, number);
   const draw = ([name, shape]: [string, readonly number[]]): NdArray => {
     if (shape.length > 1) return mul(normal(foldIn(key, name), shape), scale);
     return name.endsWith(".bias") || config.norm.unitOffset ? zeros(shape) : ones(shape);

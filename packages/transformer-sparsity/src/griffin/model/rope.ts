@@ -1,5 +1,6 @@
 /** Rotary positions: the frequencies θ of a model, with the scalings that stretch them to longer contexts, and the rotation. */
 import { type NdArray, FormatError, add, concat, mul, slice, sub } from "@provably/core-tensor";
+import { byKind, check, number, oneOf, record, satisfying, whole } from "../../internal/guard.js";
 import type { JsonObject } from "./json.js";
 
 /**
@@ -37,6 +38,22 @@ export type RopeScaling =
       readonly betaSlow: number;
       readonly attentionFactor: number;
     };
+
+const positive = satisfying("a finite number > 0", (x) => Number.isFinite(x) && (x as number) > 0);
+
+/** What rotary positions must be. */
+export const ropeGuard = record({
+  kind: oneOf("rope"),
+  rotarySize: satisfying("an even integer ≥ 2", (x) => Number.isInteger(x) && (x as number) >= 2 && (x as number) % 2 === 0),
+  base: positive,
+  scaling: byKind("type", {
+    default: record(),
+    linear: record({ factor: positive }),
+    dynamic: record({ factor: positive, originalLength: positive }),
+    llama3: record({ factor: positive, lowFrequency: positive, highFrequency: positive, originalLength: positive }),
+    yarn: record({ factor: positive, originalLength: positive, betaFast: positive, betaSlow: positive, attentionFactor: number }),
+  }),
+});
 
 /** From a config, old or new. */
 export function ropeConfig(c: JsonObject, headDim: number, maxPositions: number, partial = 1): RopeConfig {
@@ -98,6 +115,12 @@ function ropeScaling(p: JsonObject, maxPositions: number): RopeScaling {
  * @category Models
  */
 export function ropeFrequencies(rope: RopeConfig, length = 0): { readonly frequencies: Float64Array; readonly factor: number } {
+  check("ropeFrequencies", "rope", rope, ropeGuard);
+  check("ropeFrequencies", "length", length, whole(0));
+  return frequenciesOf(rope, length);
+}
+
+function frequenciesOf(rope: RopeConfig, length: number): { readonly frequencies: Float64Array; readonly factor: number } {
   const { rotarySize: r, scaling } = rope;
   const stretch = scaling.type === "dynamic" && length > scaling.originalLength;
   const base = stretch ? rope.base * ((scaling.factor * length) / scaling.originalLength - (scaling.factor - 1)) ** (r / (r - 2)) : rope.base;
@@ -134,7 +157,7 @@ export function ropeFrequencies(rope: RopeConfig, length = 0): { readonly freque
 
 /** Cosines and sines of `count` positions from `start` on, `[count, rotarySize / 2]` each. */
 export function ropeTable(rope: RopeConfig, start: number, count: number): { readonly cos: Float32Array; readonly sin: Float32Array } {
-  const { frequencies, factor } = ropeFrequencies(rope, start + count);
+  const { frequencies, factor } = frequenciesOf(rope, start + count);
   const half = frequencies.length;
   const [cos, sin] = [new Float32Array(count * half), new Float32Array(count * half)];
   for (let t = 0; t < count; t++)

@@ -5,8 +5,9 @@
  * writes behind its end, where no other handle looks; appending to a shorter one copies first. So every handle can be kept, continued
  * twice, or cut, and none ever sees another's tokens.
  */
-import { DomainError } from "@provably/core-tensor";
-import type { ModelConfig } from "../model/config.js";
+import { DomainError, show } from "@provably/core-tensor";
+import { check, listOf, record, typedArray, whole } from "../../internal/guard.js";
+import { type ModelConfig, checkConfig } from "../model/config.js";
 
 /**
  * Room for tokens, shared between caches; not for use outside this package.
@@ -53,6 +54,7 @@ const FIRST_CAPACITY = 32;
  * @category Running models
  */
 export function emptyCache(config: ModelConfig): KvCache {
+  checkConfig("emptyCache", config);
   const none = Array.from({ length: config.numLayers }, () => new Float32Array(0));
   return { length: 0, storage: { filled: 0, capacity: 0, keys: none, values: none } };
 }
@@ -76,9 +78,22 @@ export function emptyCache(config: ModelConfig): KvCache {
  * @category Running models
  */
 export function truncateCache(cache: KvCache, length: number): KvCache {
+  check("truncateCache", "cache", cache, shape);
   if (!Number.isInteger(length) || length < 0 || length > cache.length)
-    throw new DomainError(`truncateCache: length must be an integer in 0 … ${cache.length}, got ${length}`);
+    throw new DomainError(`truncateCache: length must be an integer in 0 … ${cache.length}, got ${show(length)}`);
   return { length, storage: cache.storage };
+}
+
+const rows = listOf(typedArray(Float32Array));
+const shape = record({ length: whole(0), storage: record({ filled: whole(0), capacity: whole(0), keys: rows, values: rows }) });
+
+/** Whether `cache` is one of the model's, with room for what it says it holds. */
+export function checkCache(fn: string, { numLayers, numKvHeads, headDim }: ModelConfig, cache: KvCache): void {
+  const { length, storage } = check(fn, "cache", cache, shape);
+  const size = storage.capacity * numKvHeads * headDim;
+  const fits = (all: readonly Float32Array[]): boolean => all.length === numLayers && all.every((x) => x.length === size);
+  if (length > storage.filled || storage.filled > storage.capacity || !fits(storage.keys) || !fits(storage.values))
+    throw new DomainError(`${fn}: cache must be of this model, with room for its ${length} tokens`);
 }
 
 /** A cache of `count` more tokens, whose rows from `cache.length` on are the caller's to write before it hands the cache out. */

@@ -1,6 +1,7 @@
 /** Feed-forward blocks of a running model: all neurons, or chosen ones. */
 import { combineRows, dotRows } from "@provably/core-tensor/pinned";
-import type { Activation } from "../model/activation.js";
+import { check, record, satisfying, typedArray, whole } from "../../internal/guard.js";
+import { type Activation, isActivation } from "../model/activation.js";
 import type { FeedForwardWeights, ModelLayer, PinnedLinear } from "./model.js";
 import { type Rows, activateRows, addBias, multiplyRows } from "./rows.js";
 
@@ -48,4 +49,18 @@ export const denseFeedForward: FeedForward = (block, x, observe) => {
 
 export function blockOf(layers: readonly ModelLayer[], activation: Activation, layer: number): FeedForwardBlock {
   return { layer, weights: layers[layer]!.feedForward, activation };
+}
+
+const linear = record({ weight: record() });
+const shape = record({
+  layer: whole(0),
+  activation: satisfying("the name of an activation", isActivation),
+  weights: record({ up: linear, down: linear }),
+});
+const rows = typedArray(Float32Array);
+
+/** Checks what a feed-forward method is called with, where the caller may be anyone. */
+export function checkBlock(fn: string, block: FeedForwardBlock, x: Float32Array): void {
+  check(fn, "block", block, shape);
+  check(fn, "x", x, rows);
 }

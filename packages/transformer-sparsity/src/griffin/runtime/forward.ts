@@ -1,13 +1,14 @@
 /** Running a model over new tokens of a sequence: the shared decoder on rows, with cached keys and values. */
-import { DomainError, IndexError } from "@provably/core-tensor";
+import { DomainError, IndexError, show } from "@provably/core-tensor";
+import { callback, check, longWork, numbers, oneOf, optional, record } from "../../internal/guard.js";
 import { dotRows, unpinned } from "@provably/core-tensor/pinned";
 import type { ModelConfig } from "../model/config.js";
 import { type DecoderOps, decode } from "../model/decoder.js";
 import { ropeTable } from "../model/rope.js";
 import { cachedAttention } from "./attention.js";
-import { type KvCache, emptyCache, extendCache } from "./cache.js";
+import { type KvCache, checkCache, emptyCache, extendCache } from "./cache.js";
 import { type FeedForward, blockOf, denseFeedForward, linearRows } from "./feed-forward.js";
-import type { LanguageModel } from "./model.js";
+import { type LanguageModel, checkModel } from "./model.js";
 import { type Rows, activateRows, addRows, multiplyRows, normalizeRows, rotateRows } from "./rows.js";
 
 /**
@@ -85,10 +86,14 @@ export interface ForwardResult {
  * @category Running models
  */
 export function prefill(model: LanguageModel, ids: ArrayLike<number>, options: PrefillOptions = {}): ForwardResult {
+  checkModel("prefill", model);
+  check("prefill", "ids", ids, numbers);
+  check("prefill", "options", options, prefillOptions);
   const { logits: wanted = "last", chunkSize = 256, signal, onProgress } = options;
   let cache = options.cache ?? emptyCache(model.config);
+  checkCache("prefill", model.config, cache);
   if (ids.length === 0) throw new DomainError("prefill: ids must hold at least one token; a start token will do");
-  if (!Number.isInteger(chunkSize) || chunkSize < 1) throw new DomainError(`prefill: chunkSize must be an integer ≥ 1, got ${chunkSize}`);
+  if (!Number.isInteger(chunkSize) || chunkSize < 1) throw new DomainError(`prefill: chunkSize must be an integer ≥ 1, got ${show(chunkSize)}`);
   checkTokens("prefill", model.config, ids, cache.length);
   const { vocabSize } = model.config;
   const all = new Float32Array(wanted === "all" ? ids.length * vocabSize : 0);
@@ -129,10 +134,16 @@ export function prefill(model: LanguageModel, ids: ArrayLike<number>, options: P
  * @category Running models
  */
 export function decodeStep(model: LanguageModel, cache: KvCache, token: number, options: ForwardOptions = {}): ForwardResult {
+  checkModel("decodeStep", model);
+  checkCache("decodeStep", model.config, cache);
+  check("decodeStep", "options", options, record(forwardOptions));
   checkTokens("decodeStep", model.config, [token], cache.length);
   const step = forward(model, [token], cache, options);
   return { logits: headRows(model, step.hidden), cache: step.cache };
 }
+
+const forwardOptions = { feedForward: optional(callback), onFeedForward: optional(callback) };
+const prefillOptions = record({ ...forwardOptions, ...longWork, logits: optional(oneOf("last", "all", "none")) });
 
 function checkTokens(fn: string, config: ModelConfig, ids: ArrayLike<number>, before: number): void {
   const { vocabSize, maxPositions } = config;
@@ -140,7 +151,7 @@ function checkTokens(fn: string, config: ModelConfig, ids: ArrayLike<number>, be
     throw new IndexError(`${fn}: the sequence would have ${before + ids.length} tokens, the model's positions end at ${maxPositions}`);
   for (let i = 0; i < ids.length; i++)
     if (!(Number.isInteger(ids[i]) && ids[i]! >= 0 && ids[i]! < vocabSize))
-      throw new IndexError(`${fn}: token ${i} must be an integer in 0 … ${vocabSize - 1}, got ${ids[i]}`);
+      throw new IndexError(`${fn}: token ${i} must be an integer in 0 … ${vocabSize - 1}, got ${show(ids[i])}`);
 }
 
 /** Final states `[tokens, hidden]` of new tokens, normalised for the head. */

@@ -1,7 +1,8 @@
 /** A model ready to run: its choices, and its matrices pinned where the kernels read them. */
-import { type NdArray, add, toTypedArray, transpose } from "@provably/core-tensor";
+import { type NdArray, add, checkRecord, toTypedArray, transpose } from "@provably/core-tensor";
 import { type PinnedDType, type PinnedMatrix, pinMatrix } from "@provably/core-tensor/pinned";
-import type { ModelConfig } from "../model/config.js";
+import { type Guard, check, floats, listOf, optional, record, satisfying } from "../../internal/guard.js";
+import { type ModelConfig, checkConfig } from "../model/config.js";
 import {
   type LayerParameters,
   type Linear,
@@ -97,7 +98,9 @@ export interface ModelOptions {
  * @category Running models
  */
 export function languageModel(params: Parameters, config: ModelConfig, options: ModelOptions = {}): LanguageModel {
-  const pin = pinner(config, options.dtype);
+  checkConfig("languageModel", config);
+  checkRecord("languageModel", "params", params);
+  const pin = pinner(config, checkRecord("languageModel", "options", options).dtype);
   const layers = Array.from({ length: config.numLayers }, (_, i) => pin.layer(layerParameters(params, config, i)));
   return pin.model(outerParameters(params, config), layers);
 }
@@ -105,10 +108,10 @@ export function languageModel(params: Parameters, config: ModelConfig, options: 
 /** Pins piece by piece, so that a loader needs only one piece at a time. */
 export function pinner(config: ModelConfig, dtype: PinnedDType = "float32") {
   const matrix = (x: NdArray): PinnedMatrix => pinMatrix(x, { dtype });
-  const linear = ({ weight, bias }: Linear): PinnedLinear => ({ weight: matrix(weight), ...(bias && { bias: floats(bias) }) });
+  const linear = ({ weight, bias }: Linear): PinnedLinear => ({ weight: matrix(weight), ...(bias && { bias: numbersOf(bias) }) });
   const norm = ({ scale, shift }: Norm): NormWeights => ({
-    scale: floats(config.norm.unitOffset ? add(scale, 1) : scale),
-    ...(shift && { shift: floats(shift) }),
+    scale: numbersOf(config.norm.unitOffset ? add(scale, 1) : scale),
+    ...(shift && { shift: numbersOf(shift) }),
   });
   return {
     layer(p: LayerParameters): ModelLayer {
@@ -140,7 +143,7 @@ export function pinner(config: ModelConfig, dtype: PinnedDType = "float32") {
         dtype,
         ...pinned,
         layers,
-        ...(p.positions && { positions: floats(p.positions) }),
+        ...(p.positions && { positions: numbersOf(p.positions) }),
         ...(p.finalNorm && { finalNorm: norm(p.finalNorm) }),
         sizeBytes,
       };
@@ -152,6 +155,54 @@ function matricesOf({ query, key, value, output, feedForward: { gate, up, down }
   return [query, key, value, output, ...(gate ? [gate] : []), up, down].map(({ weight }) => weight);
 }
 
-function floats(x: NdArray): Float32Array {
+function numbersOf(x: NdArray): Float32Array {
   return Float32Array.from(toTypedArray(x));
+}
+
+/** Whether `model` is one, with every matrix of the extents that its configuration gives. */
+export function checkModel(fn: string, model: LanguageModel): LanguageModel {
+  const { config } = checkRecord(fn, "model", model);
+  checkConfig(fn, config);
+  return check(fn, "model", model, record(modelFields(config)));
+}
+
+function modelFields({
+  vocabSize,
+  hiddenSize: d,
+  embeddingSize: e,
+  ffSize,
+  numLayers,
+  numHeads,
+  numKvHeads,
+  headDim,
+  gated,
+  finalNorm,
+  positions,
+  maxPositions,
+}: ModelConfig): Record<string, Guard> {
+  const matrix = (n: number, m: number): Guard =>
+    satisfying(`a pinned matrix [${n}, ${m}]`, (x) => {
+      const { shape, free } = (x ?? {}) as Partial<PinnedMatrix>;
+      return typeof free === "function" && Array.isArray(shape) && shape[0] === n && shape[1] === m;
+    });
+  const linear = (out: number, into: number, biases = out): Guard => record({ weight: matrix(out, into), bias: optional(floats(biases)) });
+  const norm = record({ scale: floats(d), shift: optional(floats(d)) });
+  const neurons = linear(ffSize, d);
+  const layer = record({
+    attentionNorm: norm,
+    query: linear(numHeads * headDim, d),
+    key: linear(numKvHeads * headDim, d),
+    value: linear(numKvHeads * headDim, d),
+    output: linear(d, numHeads * headDim),
+    feedForwardNorm: norm,
+    feedForward: record({ ...(gated && { gate: neurons }), up: neurons, down: linear(ffSize, d, d) }),
+  });
+  return {
+    embedding: matrix(vocabSize, e),
+    ...(positions.kind === "learned" && { positions: floats((maxPositions + positions.offset) * d) }),
+    ...(e !== d && { projectIn: matrix(d, e), projectOut: matrix(e, d) }),
+    layers: listOf(layer, numLayers),
+    ...(finalNorm && { finalNorm: norm }),
+    head: matrix(vocabSize, e),
+  };
 }

@@ -1,6 +1,7 @@
 /** Training-free relatives of GRIFFIN, for comparison: Wanda with the prompt as calibration, CATS and TEAL. */
-import { type NdArray, DomainError, array, toTypedArray, transpose } from "@provably/core-tensor";
+import { type NdArray, DomainError, ShapeError, array, toTypedArray, transpose, show } from "@provably/core-tensor";
 import { pinMatrix, unpinned } from "@provably/core-tensor/pinned";
+import { check, numbers, tensor } from "../../internal/guard.js";
 import { type FeedForward, combineNeurons, denseFeedForward, linearRows, neuronRows } from "../runtime/feed-forward.js";
 import type { LanguageModel, PinnedLinear } from "../runtime/model.js";
 import { activateRows, multiplyRows } from "../runtime/rows.js";
@@ -25,6 +26,9 @@ import type { LayerActivations, Prompt } from "./prompt.js";
  * @category Baselines
  */
 export function wandaPrune(weights: NdArray, inputNorms: ArrayLike<number>, density: number): NdArray {
+  check("wandaPrune", "weights", weights, tensor);
+  check("wandaPrune", "inputNorms", inputNorms, numbers);
+  if (weights.shape.length !== 2) throw new ShapeError(`wandaPrune: weights must be [out, in], got [${weights.shape.join(", ")}]`);
   const [n, m] = weights.shape as [number, number];
   if (inputNorms.length !== m) throw new DomainError(`wandaPrune: inputNorms must hold ${m} numbers, got ${inputNorms.length}`);
   checkDensity("wandaPrune", density);
@@ -79,7 +83,9 @@ function columnNorms(rows: Float32Array, width: number): Float64Array {
  * @category Baselines
  */
 export function magnitudeThreshold(values: ArrayLike<number>, sparsity: number): number {
-  if (!(sparsity >= 0 && sparsity < 1)) throw new DomainError(`magnitudeThreshold: sparsity must be in [0, 1), got ${sparsity}`);
+  check("magnitudeThreshold", "values", values, numbers);
+  if (!Number.isFinite(sparsity) || sparsity < 0 || sparsity >= 1)
+    throw new DomainError(`magnitudeThreshold: sparsity must be in [0, 1), got ${show(sparsity)}`);
   if (values.length === 0) throw new DomainError("magnitudeThreshold: values must not be empty");
   if (sparsity === 0) return -Infinity;
   const sorted = Float64Array.from(values, Math.abs).sort();
@@ -155,5 +161,5 @@ function calibration(method: string, prompt: Prompt, layer: number): LayerActiva
 }
 
 function checkDensity(what: string, density: number): void {
-  if (!(density > 0 && density <= 1)) throw new DomainError(`${what}: density must be in (0, 1], got ${density}`);
+  if (!Number.isFinite(density) || density <= 0 || density > 1) throw new DomainError(`${what}: density must be in (0, 1], got ${show(density)}`);
 }

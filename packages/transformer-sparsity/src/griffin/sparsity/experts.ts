@@ -1,11 +1,12 @@
 /** Expert sets: the neurons of each layer that a sequence keeps. */
-import { DomainError, FormatError } from "@provably/core-tensor";
+import { DomainError, FormatError, checkRecord, show } from "@provably/core-tensor";
+import { check, flag, listOf, number, optional, record, typedArray } from "../../internal/guard.js";
 import { type RngKey, foldIn } from "@provably/core-tensor/random";
 import { jsonReader } from "../model/json.js";
-import type { LanguageModel } from "../runtime/model.js";
+import { type LanguageModel, checkModel } from "../runtime/model.js";
 import { fingerprint } from "../runtime/fingerprint.js";
 import { type SelectionMethod, selectNeurons } from "./selection.js";
-import type { FeedForwardStatistics } from "./statistic.js";
+import { type FeedForwardStatistics, checkStatistics } from "./statistic.js";
 
 /**
  * Neurons that stay, layer by layer.
@@ -59,7 +60,9 @@ export interface ExpertOptions {
  * @category Sparsity
  */
 export function selectExperts(statistics: FeedForwardStatistics, options: ExpertOptions): ExpertSet {
-  const { method, key, prior } = options;
+  checkStatistics("selectExperts", statistics);
+  const { method, key, prior } = checkRecord("selectExperts", "options", options);
+  if (prior !== undefined) checkStatistics("selectExperts", checkRecord("selectExperts", "prior", prior).statistics, statistics.layers.length);
   const counts = expertCounts("selectExperts", statistics.layers.map(({ sumSquares }) => sumSquares.length), options); // prettier-ignore
   const layers = statistics.layers.map(({ sumSquares }, i) => {
     const scores = prior ? blendRanks(sumSquares, prior.statistics.layers[i]!.sumSquares, prior.weight) : sumSquares.map(Math.sqrt);
@@ -75,6 +78,9 @@ export function expertCounts(
   { density, k, allowEmpty = false }: Pick<ExpertOptions, "density" | "k" | "allowEmpty">,
 ): number[] {
   if ((density === undefined) === (k === undefined)) throw new DomainError(`${fn}: give either density or k`);
+  check(fn, "density", density, optional(typeof density === "object" ? listOf(number) : number));
+  check(fn, "k", k, optional(number));
+  check(fn, "allowEmpty", allowEmpty, flag);
   const list = typeof density === "object" ? density : sizes.map((size) => density ?? k! / size);
   if (list.length !== sizes.length) throw new DomainError(`${fn}: density must hold ${sizes.length} numbers, one for each layer, got ${list.length}`);
   if (k !== undefined && !Number.isInteger(k)) throw new DomainError(`${fn}: k must be an integer, got ${k}`);
@@ -100,7 +106,8 @@ export function retainedEnergy(sumSquares: Float64Array, chosen: Int32Array): nu
 }
 
 function blendRanks(own: Float64Array, prior: Float64Array, weight: number): Float64Array {
-  if (!(weight >= 0 && weight <= 1)) throw new DomainError(`selectExperts: prior.weight must be in [0, 1], got ${weight}`);
+  if (!Number.isFinite(weight) || weight < 0 || weight > 1)
+    throw new DomainError(`selectExperts: prior.weight must be in [0, 1], got ${show(weight)}`);
   if (prior.length !== own.length) throw new DomainError("selectExperts: the prior is of a model with other neurons");
   const [a, b] = [ranks(own), ranks(prior)];
   return a.map((rank, j) => (1 - weight) * rank + weight * b[j]!);
@@ -132,7 +139,9 @@ function ranks(scores: Float64Array): Float64Array {
  * @category Sparsity
  */
 export function balancedDensities(statistics: FeedForwardStatistics, density: number): number[] {
-  if (!(density > 0 && density <= 1)) throw new DomainError(`balancedDensities: density must be in (0, 1], got ${density}`);
+  checkStatistics("balancedDensities", statistics);
+  if (!Number.isFinite(density) || density <= 0 || density > 1)
+    throw new DomainError(`balancedDensities: density must be in (0, 1], got ${show(density)}`);
   const all = statistics.layers.flatMap(({ sumSquares, tokens }, layer) => Array.from(sumSquares, (q) => ({ layer, value: q / tokens })));
   const keep = new Array<number>(statistics.layers.length).fill(0);
   const first = all.sort((a, b) => b.value - a.value || a.layer - b.layer).slice(0, Math.floor(density * all.length));
@@ -157,15 +166,20 @@ export function balancedDensities(statistics: FeedForwardStatistics, density: nu
  * @category Sparsity
  */
 export function unionOfExperts(sets: readonly ExpertSet[], statistics?: FeedForwardStatistics): ExpertSet {
-  const [first] = sets;
+  const [first] = check("unionOfExperts", "sets", sets, listOf(shape));
   if (!first) throw new DomainError("unionOfExperts: sets must hold at least one set");
+  if (sets.some(({ layers: own }) => own.length !== first.layers.length)) throw new DomainError("unionOfExperts: sets must be of one model");
+  if (statistics !== undefined) checkStatistics("unionOfExperts", statistics, first.layers.length);
   const layers = first.layers.map((_, i) => Int32Array.from(new Set(sets.flatMap(({ layers: own }) => [...own[i]!]))).sort());
   return { layers, retainedEnergy: layers.map((chosen, i) => (statistics ? retainedEnergy(statistics.layers[i]!.sumSquares, chosen) : NaN)) };
 }
 
+const shape = record({ layers: listOf(typedArray(Int32Array)), retainedEnergy: listOf(number) });
+
 /** Indices as a set of the model's: ascending, each once, in range. */
 export function checkExperts(fn: string, model: LanguageModel, experts: ExpertSet): readonly Int32Array[] {
-  const { numLayers, ffSize } = model.config;
+  const { numLayers, ffSize } = checkModel(fn, model).config;
+  check(fn, "experts", experts, shape);
   if (experts.layers.length !== numLayers) throw new DomainError(`${fn}: experts must have ${numLayers} layers, got ${experts.layers.length}`);
   return experts.layers.map((chosen, layer) => {
     const sorted = Int32Array.from(chosen).sort();
@@ -219,6 +233,7 @@ export function expertsToJson(model: LanguageModel, experts: ExpertSet): { model
  * @category Sparsity
  */
 export function expertsFromJson(model: LanguageModel, json: unknown): ExpertSet {
+  checkModel("expertsFromJson", model);
   const read = jsonReader("expertsFromJson", json);
   if (read.text("model") !== fingerprint(model))
     throw new FormatError(

@@ -1,8 +1,8 @@
 /** Feed-forward blocks that keep whole neurons: chosen rows of the matrices, packed into smaller ones or read where they are. */
-import { DomainError, toTypedArray } from "@provably/core-tensor";
+import { DomainError, checkRecord, toTypedArray, show } from "@provably/core-tensor";
 import { gatherPinned, unpinned } from "@provably/core-tensor/pinned";
-import { type FeedForward, type FeedForwardBlock, combineNeurons, neuronRows } from "../runtime/feed-forward.js";
-import type { FeedForwardWeights, LanguageModel, PinnedLinear } from "../runtime/model.js";
+import { type FeedForward, type FeedForwardBlock, checkBlock, combineNeurons, neuronRows } from "../runtime/feed-forward.js";
+import { type FeedForwardWeights, type LanguageModel, type PinnedLinear, checkModel } from "../runtime/model.js";
 import { type ExpertSet, checkExperts } from "./experts.js";
 
 /**
@@ -42,16 +42,24 @@ export function prunedFeedForward(model: LanguageModel, experts: ExpertSet, opti
 
 /** The same, with a way to return the memory of packed rows before they are collected. */
 export function prune(model: LanguageModel, experts: ExpertSet, options: PrunedOptions): { readonly feedForward: FeedForward; free(): void } {
-  const { storage = "packed" } = options;
+  const { storage = "packed" } = checkRecord("prunedFeedForward", "options", options);
   const layers = checkExperts("prunedFeedForward", model, experts);
-  if (storage === "indexed") return { feedForward: (block, x) => indexed(block, x, layers[block.layer]), free() {} };
-  if (storage !== "packed") throw new DomainError(`prunedFeedForward: storage must be packed or indexed, got ${String(storage)}`);
+  if (storage === "indexed") return { feedForward: checked((block, x) => indexed(block, x, layers[block.layer])), free() {} };
+  if (storage !== "packed") throw new DomainError(`prunedFeedForward: storage must be packed or indexed, got ${show(storage)}`);
   const packed = layers.map((chosen, i) => pack(model.layers[i]!.feedForward, chosen));
   return {
-    feedForward: ({ layer, activation }, x) => indexed({ layer, activation, weights: packed[layer]! }, x),
+    feedForward: checked(({ layer, activation }, x) => indexed({ layer, activation, weights: packed[layer]! }, x)),
     free() {
       for (const { gate, up, down } of packed) for (const linear of [gate, up, down]) linear?.weight.free();
     },
+  };
+}
+
+/** For callers who call a feed-forward method themselves. */
+export function checked(run: FeedForward): FeedForward {
+  return (block, x, observe) => {
+    checkBlock("feedForward", block, x);
+    return run(block, x, observe);
   };
 }
 
@@ -83,7 +91,7 @@ function pack({ gate, up, down }: FeedForwardWeights, chosen: Int32Array): FeedF
  * @category Sparsity
  */
 export function magnitudeScores(model: LanguageModel): Float64Array[] {
-  return model.layers.map(({ feedForward: { gate, up } }) => {
+  return checkModel("magnitudeScores", model).layers.map(({ feedForward: { gate, up } }) => {
     const first = rowNorms(up);
     const second = gate && rowNorms(gate);
     return first.map((norm, j) => norm * (second ? second[j]! : 1));

@@ -1,8 +1,10 @@
 /** Reading a prompt with the full model, and noting what its feed-forward blocks do meanwhile. */
-import { type KvCache } from "../runtime/cache.js";
+import { checkRecord } from "@provably/core-tensor";
+import { check, floats, listOf, numbers, optional, record } from "../../internal/guard.js";
+import { type KvCache, checkCache } from "../runtime/cache.js";
 import { type PrefillOptions, prefill } from "../runtime/forward.js";
-import type { LanguageModel } from "../runtime/model.js";
-import { type FeedForwardStatistics, mergeStatistics, statisticsCollector } from "./statistic.js";
+import { type LanguageModel, checkModel } from "../runtime/model.js";
+import { type FeedForwardStatistics, checkStatistics, mergeStatistics, statisticsCollector } from "./statistic.js";
 
 /**
  * Options of {@link readPrompt}.
@@ -63,7 +65,10 @@ export interface Prompt {
  * @category Sparsity
  */
 export function readPrompt(model: LanguageModel, ids: readonly number[], options: PromptOptions = {}): Prompt {
-  const { after, keepActivations = false, ...rest } = options;
+  checkModel("readPrompt", model);
+  check("readPrompt", "ids", ids, numbers);
+  const { after, keepActivations = false, ...rest } = checkRecord("readPrompt", "options", options);
+  if (after !== undefined) checkPrompt("readPrompt", model, after);
   const { numLayers, ffSize, hiddenSize } = model.config;
   const collector = statisticsCollector(numLayers, ffSize);
   const start = after?.cache.length ?? 0;
@@ -82,4 +87,19 @@ export function readPrompt(model: LanguageModel, ids: readonly number[], options
   });
   const statistics = after ? mergeStatistics(after.statistics, collector.finish()) : collector.finish();
   return { ids: [...(after?.ids ?? []), ...ids], logits, cache, statistics, ...(keepActivations && { activations: kept }) };
+}
+
+const shape = record({ ids: numbers, activations: optional(listOf(record({ inputs: floats(), activations: floats() }))) });
+
+/** Whether `prompt` is one that this model has read. */
+export function checkPrompt(fn: string, { config }: LanguageModel, prompt: Prompt): Prompt {
+  check(fn, "prompt", prompt, shape);
+  check(fn, "prompt.logits", prompt.logits, floats(config.vocabSize));
+  checkCache(fn, config, prompt.cache);
+  checkStatistics(fn, prompt.statistics, config.numLayers, config.ffSize);
+  for (const { inputs, activations } of prompt.activations ?? []) {
+    const tokens = activations.length / config.ffSize;
+    check(fn, "prompt.activations", inputs, floats(tokens * config.hiddenSize));
+  }
+  return prompt;
 }

@@ -1,5 +1,6 @@
 /** Choosing k of D neurons by their scores. */
-import { DomainError, toTypedArray } from "@provably/core-tensor";
+import { DomainError, checkRecord, toTypedArray, show } from "@provably/core-tensor";
+import { check, numbers } from "../../internal/guard.js";
 import { type RngKey, choice, uniform } from "@provably/core-tensor/random";
 
 /**
@@ -41,17 +42,18 @@ export interface SelectionOptions {
  * @category Sparsity
  */
 export function selectNeurons(scores: ArrayLike<number>, k: number, options: SelectionOptions = {}): Int32Array {
-  const { method = "topK", key } = options;
+  check("selectNeurons", "scores", scores, numbers);
+  const { method = "topK", key } = checkRecord("selectNeurons", "options", options);
   const s = Float64Array.from(scores);
-  if (!Number.isInteger(k) || k < 0 || k > s.length) throw new DomainError(`selectNeurons: k must be an integer in 0 … ${s.length}, got ${k}`);
+  if (!Number.isInteger(k) || k < 0 || k > s.length) throw new DomainError(`selectNeurons: k must be an integer in 0 … ${s.length}, got ${show(k)}`);
   s.forEach((value, j) => {
     if (!(value >= 0 && value < Infinity)) throw new DomainError(`selectNeurons: scores[${j}] must be finite and ≥ 0, got ${value}`);
   });
   if (method === "topK") return largest(s, k);
-  if (key === undefined) throw new DomainError(`selectNeurons: method ${method} draws at random and needs a key`);
+  if (key === undefined) throw new DomainError(`selectNeurons: method ${show(method)} draws at random and needs a key`);
   if (method === "random") return Int32Array.from(toTypedArray(choice(key, s.length, [k], { replace: false }))).sort();
   if (method === "sample") return largest(race(s, key), k);
-  if (method !== "topKSample") throw new DomainError(`selectNeurons: method must be topK, sample, topKSample or random, got ${String(method)}`);
+  if (method !== "topKSample") throw new DomainError(`selectNeurons: method must be topK, sample, topKSample or random, got ${show(method)}`);
   const sure = largest(s, Math.floor(k / 2));
   const rest = race(s, key);
   for (const j of sure) rest[j] = Infinity;

@@ -1,12 +1,12 @@
 /** All sparsity methods behind one function: from a prompt that was read to feed-forward blocks for what follows. */
-import { DomainError } from "@provably/core-tensor";
+import { callback, check, optional, oneOf, record } from "../../internal/guard.js";
 import { type RngKey, foldIn } from "@provably/core-tensor/random";
 import type { FeedForward } from "../runtime/feed-forward.js";
-import type { LanguageModel } from "../runtime/model.js";
+import { type LanguageModel, checkModel } from "../runtime/model.js";
 import { catsFeedForward, tealFeedForward, wandaFeedForward } from "./baselines.js";
 import { type ExpertOptions, type ExpertSet, expertCounts, retainedEnergy, selectExperts } from "./experts.js";
-import { type PrunedOptions, magnitudeScores, prune } from "./neurons.js";
-import type { Prompt } from "./prompt.js";
+import { type PrunedOptions, checked, magnitudeScores, prune } from "./neurons.js";
+import { type Prompt, checkPrompt } from "./prompt.js";
 import { selectNeurons } from "./selection.js";
 
 /**
@@ -63,6 +63,9 @@ export interface SparseFeedForward {
  * @category Sparsity
  */
 export function sparsify(model: LanguageModel, prompt: Prompt, method: SparsityMethod): SparseFeedForward {
+  checkModel("sparsify", model);
+  checkPrompt("sparsify", model, prompt);
+  check("sparsify", "method", method, methods);
   switch (method.kind) {
     case "griffin":
       return pruned(model, selectExperts(prompt.statistics, method), method);
@@ -73,16 +76,19 @@ export function sparsify(model: LanguageModel, prompt: Prompt, method: SparsityM
     case "random":
       return pruned(model, fixedExperts(model, prompt, method, method.key), method);
     case "wanda":
-      return { feedForward: wandaFeedForward(model, prompt, method.density), free() {} };
+      return { feedForward: checked(wandaFeedForward(model, prompt, method.density)), free() {} };
     case "cats":
-      return { feedForward: catsFeedForward(model, prompt, method.density), free() {} };
+      return { feedForward: checked(catsFeedForward(model, prompt, method.density)), free() {} };
     case "teal":
-      return { feedForward: tealFeedForward(model, prompt, method.density), free() {} };
-    default:
-      throw new DomainError(
-        `sparsify: method.kind must be griffin, experts, magnitude, random, wanda, cats or teal, got ${String((method as { kind: unknown }).kind)}`,
-      );
+      return { feedForward: checked(tealFeedForward(model, prompt, method.density)), free() {} };
   }
+}
+
+const methods = record({ kind: oneOf("griffin", "experts", "magnitude", "random", "wanda", "cats", "teal") });
+
+/** Whether `sparse` holds feed-forward blocks. */
+export function checkSparse(fn: string, sparse: SparseFeedForward | undefined): void {
+  check(fn, "sparse", sparse, optional(record({ feedForward: callback })));
 }
 
 function pruned(model: LanguageModel, experts: ExpertSet, { storage }: PrunedOptions): SparseFeedForward {

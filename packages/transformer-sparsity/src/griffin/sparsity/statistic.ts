@@ -3,7 +3,8 @@
  *
  * Its squares are a sum over tokens. So it needs D numbers a layer whatever the length, and statistics of chunks, turns and prompts add up.
  */
-import { DomainError } from "@provably/core-tensor";
+import { DomainError, checkRecord, show } from "@provably/core-tensor";
+import { check, listOf, number, numbers, record, typedArray, whole } from "../../internal/guard.js";
 
 /**
  * The statistic of one layer.
@@ -45,7 +46,9 @@ export interface FeedForwardStatistics {
  * @category Sparsity
  */
 export function neuronStatistic(activations: ArrayLike<number>, numNeurons: number): NeuronStatistic {
-  if (!Number.isInteger(numNeurons) || numNeurons < 1 || activations.length % numNeurons !== 0)
+  check("neuronStatistic", "activations", activations, numbers);
+  check("neuronStatistic", "numNeurons", numNeurons, whole(1));
+  if (activations.length % numNeurons !== 0)
     throw new DomainError(`neuronStatistic: activations must hold rows of numNeurons = ${numNeurons}, got ${activations.length} numbers`);
   const sumSquares = new Float64Array(numNeurons);
   addTokens(sumSquares, activations, "neuronStatistic", 0);
@@ -103,7 +106,7 @@ export function statisticsCollector(numLayers: number, numNeurons: number) {
  * @category Sparsity
  */
 export function neuronScores(statistic: NeuronStatistic): Float64Array {
-  return statistic.sumSquares.map(Math.sqrt);
+  return check("neuronScores", "statistic", statistic, shape).sumSquares.map(Math.sqrt);
 }
 
 /**
@@ -128,8 +131,8 @@ export function mergeStatistics(
   after: FeedForwardStatistics,
   options: { readonly decay?: number } = {},
 ): FeedForwardStatistics {
-  const { decay = 1 } = options;
-  if (!(decay >= 0 && decay <= 1)) throw new DomainError(`mergeStatistics: decay must be in [0, 1], got ${decay}`);
+  const { decay = 1 } = checkRecord("mergeStatistics", "options", options);
+  if (!Number.isFinite(decay) || decay < 0 || decay > 1) throw new DomainError(`mergeStatistics: decay must be in [0, 1], got ${show(decay)}`);
   checkSame("mergeStatistics", [before, after]);
   const layers = before.layers.map((a, i) => {
     const b = after.layers[i]!;
@@ -172,7 +175,19 @@ export function batchStatistics(statistics: readonly FeedForwardStatistics[]): F
   return { layers };
 }
 
+const shape = record({ sumSquares: typedArray(Float64Array), tokens: number });
+const allLayers = record({ layers: listOf(shape) });
+
+/** Whether `statistics` are those of `numNeurons` neurons in each of `numLayers` layers, where these are given. */
+export function checkStatistics(fn: string, statistics: FeedForwardStatistics, numLayers?: number, numNeurons?: number): FeedForwardStatistics {
+  const { layers } = check(fn, "statistics", statistics, allLayers);
+  if ((numLayers !== undefined && layers.length !== numLayers) || layers.some(({ sumSquares: q }) => q.length !== (numNeurons ?? q.length)))
+    throw new DomainError(`${fn}: the statistics are of a model with other layers or neurons`);
+  return statistics;
+}
+
 function checkSame(fn: string, statistics: readonly FeedForwardStatistics[]): void {
+  check(fn, "statistics", statistics, listOf(allLayers));
   const [first, ...rest] = statistics;
   if (!first) throw new DomainError(`${fn}: statistics must hold at least one prompt`);
   for (const other of rest)

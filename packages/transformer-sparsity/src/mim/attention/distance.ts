@@ -1,5 +1,6 @@
 /** How far a query looks on the grid of patches. */
-import { DomainError, type NdArray, ShapeError } from "@provably/core-tensor";
+import { DomainError, type NdArray, ShapeError, checkRecord, show } from "@provably/core-tensor";
+import { check, optional, pair } from "../../internal/guard.js";
 import { checkPositive } from "../internal/check.js";
 import { type Maps, perQuery, readMaps } from "../internal/maps.js";
 import type { AttentionInput } from "./tensor.js";
@@ -40,9 +41,9 @@ export interface AttentionDistanceOptions {
  */
 export function attentionDistance(attention: AttentionInput, options: AttentionDistanceOptions = {}): NdArray {
   const fn = "attentionDistance";
-  const { patchSize = 1, scale = "patch", partialRows = false } = options;
+  const { patchSize = 1, scale = "patch", partialRows = false } = checkRecord(fn, "options", options);
   checkPositive(fn, "patchSize", patchSize);
-  if (scale !== "patch" && scale !== "unit") throw new DomainError(`${fn}: scale must be patch or unit, got ${String(scale)}`);
+  if (scale !== "patch" && scale !== "unit") throw new DomainError(`${fn}: scale must be patch or unit, got ${show(scale)}`);
   const maps = readMaps(fn, attention, partialRows ? "at most one" : "one");
   const table = distances(maps.keys, gridOf(fn, maps, options.grid), patchSize, scale);
   return perQuery(maps, (row, q) => {
@@ -54,6 +55,7 @@ export function attentionDistance(attention: AttentionInput, options: AttentionD
 
 /** The grid of the tokens, after a check. */
 export function gridOf(fn: string, { queries, keys }: Maps, grid: readonly [number, number] | undefined): readonly [number, number] {
+  check(fn, "grid", grid, optional(pair));
   const side = Math.round(Math.sqrt(keys));
   const [rows, columns] = grid ?? [side, side];
   if (queries !== keys) throw new ShapeError(`${fn}: queries and keys must be the same patches, got ${queries} queries and ${keys} keys`);

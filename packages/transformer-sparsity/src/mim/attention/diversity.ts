@@ -1,5 +1,5 @@
 /** Whether different queries, or different heads, look at different places. */
-import { DomainError, type NdArray, ShapeError, array } from "@provably/core-tensor";
+import { DomainError, type NdArray, ShapeError, array, checkRecord, show } from "@provably/core-tensor";
 import { meanPairDistance, mutualInformation, rowDistance } from "../internal/diversity.js";
 import { type Maps, perMap, readMaps } from "../internal/maps.js";
 import type { AttentionInput } from "./tensor.js";
@@ -25,7 +25,7 @@ export interface DiversityOptions {
 const DISTANCES: readonly string[] = ["cosine", "l2", "tv", "jsd"];
 
 function checkDistance(fn: string, distance: string): void {
-  if (!DISTANCES.includes(distance)) throw new DomainError(`${fn}: distance must be one of ${DISTANCES.join(", ")}, got ${distance}`);
+  if (!DISTANCES.includes(distance)) throw new DomainError(`${fn}: distance must be one of ${DISTANCES.join(", ")}, got ${show(distance)}`);
 }
 
 /**
@@ -51,7 +51,7 @@ function checkDistance(fn: string, distance: string): void {
  * @category Attention metrics
  */
 export function attentionDiversity(attention: AttentionInput, options: DiversityOptions = {}): NdArray {
-  const { distance = "cosine", skipEmpty = false } = options;
+  const { distance = "cosine", skipEmpty = false } = checkRecord("attentionDiversity", "options", options);
   checkDistance("attentionDiversity", distance);
   const maps = readMaps("attentionDiversity", attention, skipEmpty ? "one or zero" : "one");
   return perMap(maps, (map) => {
@@ -91,7 +91,7 @@ function withMass(map: Float64Array, keys: number): Float64Array {
  * @category Attention metrics
  */
 export function headDiversity(attention: AttentionInput, options: DiversityOptions = {}): NdArray {
-  const { distance = "cosine", skipEmpty = false } = options;
+  const { distance = "cosine", skipEmpty = false } = checkRecord("headDiversity", "options", options);
   checkDistance("headDiversity", distance);
   const maps = readMaps("headDiversity", attention, skipEmpty ? "one or zero" : "one");
   const heads = maps.stack[maps.stack.length - 1];

@@ -1,5 +1,6 @@
 /** What the keys receive. */
-import { DomainError, type NdArray, ShapeError, array } from "@provably/core-tensor";
+import { DomainError, type NdArray, ShapeError, array, checkRecord } from "@provably/core-tensor";
+import { check, listOf, numbers, optional, whole } from "../../internal/guard.js";
 import { type Maps, readMaps } from "../internal/maps.js";
 import { readTensor, type AttentionInput } from "./tensor.js";
 import { checkK } from "./spread.js";
@@ -62,14 +63,17 @@ export function heavyHitters(attention: AttentionInput, k: number): NdArray {
   return array(out, { shape: [...stack, k], copy: false });
 }
 
+/** There is room for every label up to the largest. */
+const MAX_LABEL = 65_535;
+
 /**
  * The attention of each query to each label of keys: segments of an image, areas, or kinds of tokens.
  *
  * @param attention - see {@link AttentionInput}, shape `[…, Q, K]`
- * @param labels - label of each key, integers from 0
+ * @param labels - label of each key, integers from 0 to 65 535
  * @param options - `mask`: keys with a 1 are left out
  * @returns array of shape `[…, Q, labels]`
- * @throws `ShapeError` when labels or mask do not fit the keys; `DomainError` for labels that are not integers from 0
+ * @throws `ShapeError` when labels or mask do not fit the keys; `DomainError` for other labels
  * @example
  * ```ts
  * import { array } from "@provably/core-tensor";
@@ -81,14 +85,16 @@ export function heavyHitters(attention: AttentionInput, k: number): NdArray {
  */
 export function areaAttention(attention: AttentionInput, labels: ArrayLike<number>, options: { readonly mask?: ArrayLike<number> } = {}): NdArray {
   const { data, stack, queries, keys } = readMaps("areaAttention", attention);
-  const { mask } = options;
+  const { mask } = checkRecord("areaAttention", "options", options);
+  check("areaAttention", "labels", labels, numbers);
+  check("areaAttention", "mask", mask, optional(numbers));
   if (labels.length !== keys) throw new ShapeError(`areaAttention: labels must hold ${keys} numbers, one a key, got ${labels.length}`);
   if (mask !== undefined && mask.length !== keys)
     throw new ShapeError(`areaAttention: mask must hold ${keys} numbers, one a key, got ${mask.length}`);
   let numLabels = 0;
   for (let k = 0; k < keys; k++) {
-    if (!Number.isInteger(labels[k]) || labels[k]! < 0)
-      throw new DomainError(`areaAttention: labels must be integers ≥ 0, labels[${k}] is ${labels[k]!}`);
+    if (!Number.isInteger(labels[k]) || labels[k]! < 0 || labels[k]! > MAX_LABEL)
+      throw new DomainError(`areaAttention: labels must be integers in 0 … ${MAX_LABEL}, labels[${k}] is ${labels[k]!}`);
     numLabels = Math.max(numLabels, labels[k]! + 1);
   }
   const out = new Float64Array((data.length / keys) * numLabels);
@@ -121,13 +127,13 @@ export function dropTokens(
   indices: readonly number[],
   options: { readonly renormalize?: boolean } = {},
 ): { readonly attention: NdArray; readonly emptyRows: readonly number[] } {
-  const { renormalize = true } = options;
+  const { renormalize = true } = checkRecord("dropTokens", "options", options);
+  check("dropTokens", "indices", indices, listOf(whole(0)));
   const { shape } = readTensor("dropTokens", attention);
   const maps = readMaps("dropTokens", attention, "any");
   const { data, stack, count, queries, keys } = maps;
   if (queries !== keys) throw new ShapeError(`dropTokens: attention must be [..., T, T], got [${shape.join(", ")}]`);
-  for (const i of indices)
-    if (!Number.isInteger(i) || i < 0 || i >= keys) throw new DomainError(`dropTokens: indices must be tokens 0 … ${keys - 1}, got ${i}`);
+  for (const i of indices) if (i >= keys) throw new DomainError(`dropTokens: indices must be tokens 0 … ${keys - 1}, got ${i}`);
   const dropped = new Set(indices);
   const kept = Array.from({ length: keys }, (_, t) => t).filter((t) => !dropped.has(t));
   if (kept.length === 0) throw new DomainError("dropTokens: indices must leave at least one token");

@@ -1,5 +1,6 @@
 /** Attention through several layers, and attention to the best few keys. */
-import { DomainError, type NdArray, ShapeError, add, array, eye, matmul, mul, where, softmax, toTypedArray } from "@provably/core-tensor";
+import { DomainError, type NdArray, ShapeError, add, array, checkList, eye, matmul, mul, where, softmax, toTypedArray } from "@provably/core-tensor";
+import { check, tensor } from "../../internal/guard.js";
 import { readMaps } from "../internal/maps.js";
 import type { AttentionInput } from "./tensor.js";
 import { checkK } from "./spread.js";
@@ -22,7 +23,7 @@ import { checkK } from "./spread.js";
  * @category Attention metrics
  */
 export function attentionRollout(layers: readonly AttentionInput[]): NdArray {
-  if (layers.length === 0) throw new DomainError("attentionRollout: layers must hold at least one layer");
+  if (checkList("attentionRollout", "layers", layers).length === 0) throw new DomainError("attentionRollout: layers must hold at least one layer");
   let flow: NdArray | undefined;
   for (const layer of layers) {
     const { data, stack, count, queries, keys } = readMaps("attentionRollout", layer);
@@ -61,6 +62,7 @@ export function attentionRollout(layers: readonly AttentionInput[]): NdArray {
  * @category Attention maps
  */
 export function topKAttention(scores: NdArray, k: number): NdArray {
+  check("topKAttention", "scores", scores, tensor);
   const keys = scores.shape[scores.shape.length - 1];
   if (keys === undefined) throw new ShapeError("topKAttention: scores must have at least one axis");
   checkK("topKAttention", k, keys);

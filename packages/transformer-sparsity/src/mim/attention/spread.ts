@@ -1,5 +1,5 @@
 /** How widely a query spreads its attention. */
-import { DomainError, type NdArray } from "@provably/core-tensor";
+import { DomainError, type NdArray, checkRecord, show } from "@provably/core-tensor";
 import { type Maps, perQuery, readMaps } from "../internal/maps.js";
 import type { AttentionInput } from "./tensor.js";
 
@@ -27,7 +27,7 @@ export function rowEntropy(row: Float64Array): number {
  */
 export function attentionEntropy(attention: AttentionInput, options: { readonly normalized?: boolean } = {}): NdArray {
   const maps = readMaps("attentionEntropy", attention);
-  const unit = options.normalized === true && maps.keys > 1 ? Math.log(maps.keys) : 1;
+  const unit = checkRecord("attentionEntropy", "options", options).normalized === true && maps.keys > 1 ? Math.log(maps.keys) : 1;
   return perQuery(maps, (row) => rowEntropy(row) / unit);
 }
 
@@ -168,7 +168,7 @@ export function topMassOfSorted(row: Float64Array, k: number): number {
 }
 
 export function checkK(fn: string, k: number, keys: number): void {
-  if (!Number.isInteger(k) || k < 1 || k > keys) throw new DomainError(`${fn}: k must be an integer from 1 to ${keys}, got ${k}`);
+  if (!Number.isInteger(k) || k < 1 || k > keys) throw new DomainError(`${fn}: k must be an integer from 1 to ${keys}, got ${show(k)}`);
 }
 
 /**
@@ -188,7 +188,7 @@ export function checkK(fn: string, k: number, keys: number): void {
  * @category Attention metrics
  */
 export function coverageCount(attention: AttentionInput, mass: number): NdArray {
-  if (!(mass > 0 && mass <= 1)) throw new DomainError(`coverageCount: mass must be in (0, 1], got ${mass}`);
+  if (!Number.isFinite(mass) || mass <= 0 || mass > 1) throw new DomainError(`coverageCount: mass must be in (0, 1], got ${show(mass)}`);
   return perQuery(ascending(readMaps("coverageCount", attention)), (row) => coverageOfSorted(row, mass));
 }
 

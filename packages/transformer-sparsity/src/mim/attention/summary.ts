@@ -1,5 +1,6 @@
 /** All metrics of a whole model in one table. */
-import { DomainError, type NdArray, toTypedArray } from "@provably/core-tensor";
+import { DomainError, type NdArray, checkList, toTypedArray } from "@provably/core-tensor";
+import { check, listOf, optional, pair, record, whole } from "../../internal/guard.js";
 import { perQuery, readMaps } from "../internal/maps.js";
 import { readTensor, type AttentionInput } from "./tensor.js";
 import { attentionDistance } from "./distance.js";
@@ -89,8 +90,11 @@ export interface HeadSummary {
  * @category Attention metrics
  */
 export function summarizeAttention(layers: readonly AttentionInput[], options: SummarizeOptions = {}): HeadSummary[] {
-  return layers.flatMap((layer, number) => summarizeLayer(layer, number, options));
+  check("summarizeAttention", "options", options, shape);
+  return checkList("summarizeAttention", "layers", layers).flatMap((layer, number) => summarizeLayer(layer, number, options));
 }
+
+const shape = record({ grid: optional(pair), dropTokens: optional(listOf(whole(0))), topK: optional(whole(1)) });
 
 function summarizeLayer(
   layer: AttentionInput,

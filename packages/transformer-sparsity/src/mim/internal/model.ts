@@ -2,9 +2,8 @@
  * The one-layer attention model in flat arrays. The scores of a query p are Υ[p, q] + z Φ[p, a(q)] for seen keys and Υ[p, q] for masked ones, so their
  * exponentials are products of exp Υ[p, q], which no sample changes, with one factor for each area: no exponential for each key and sample.
  */
-import { finiteCopy } from "./check.js";
-import type { Correlations } from "../theory/correlations.js";
-import type { SpatialDistribution } from "../world/distribution.js";
+import { type Correlations, checkCorrelations } from "../theory/correlations.js";
+import { type SpatialDistribution, checkWorld } from "../world/distribution.js";
 import type { MaskedImage } from "../world/sampling.js";
 
 /** Correlations with exponentials of the positional ones, relative to the greatest of each row. */
@@ -16,9 +15,9 @@ export interface Model {
 }
 
 export function prepare(fn: string, world: SpatialDistribution, correlations: Correlations): Model {
-  const { numPatches, numFeatures } = world;
-  const phi = finiteCopy(fn, "correlations.phi", correlations.phi, [numPatches, numFeatures]);
-  const upsilon = finiteCopy(fn, "correlations.upsilon", correlations.upsilon, [numPatches, numPatches]);
+  checkWorld(fn, world);
+  const { numPatches } = world;
+  const { phi, upsilon } = checkCorrelations(fn, world, correlations);
   const expUpsilon = new Float64Array(upsilon.length);
   for (let p = 0; p < numPatches; p++) {
     const row = p * numPatches;

@@ -1,15 +1,15 @@
 /** Drawing the tuples of the contrastive objectives. */
 import { type RngKey, foldIn } from "@provably/core-tensor/random";
 import type { SpatialDistribution } from "../world/distribution.js";
-import { type MaskedImage, sampleImage, sampleMask, sampleMaskedImages } from "../world/sampling.js";
+import { type MaskedImage, drawImage, drawMaskedImages, sampleMask } from "../world/sampling.js";
 import type { ContrastiveTuple } from "../theory/contrastive.js";
 
 export function sampleTuple(world: SpatialDistribution, key: RngKey, numNegatives: number, maskRatio: number): ContrastiveTuple {
-  const image = sampleImage(world, key);
+  const image = drawImage(world, key);
   const masked = (name: string): MaskedImage => ({ ...image, mask: sampleMask(world.numPatches, foldIn(key, name), { maskRatio }) });
   return {
     anchor: masked("anchor"),
     positive: masked("positive"),
-    negatives: sampleMaskedImages(world, foldIn(key, "negatives"), numNegatives, { maskRatio }),
+    negatives: drawMaskedImages(world, foldIn(key, "negatives"), numNegatives, { maskRatio }),
   };
 }

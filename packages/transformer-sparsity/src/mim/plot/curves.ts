@@ -1,13 +1,10 @@
 /** Curves of training: correlations, attention, loss. */
-import { DomainError } from "@provably/core-tensor";
+import { DomainError, checkRecord } from "@provably/core-tensor";
+import { check, listOf, mapOf, number, optional, record, text } from "../../internal/guard.js";
 import { chart } from "../internal/svg.js";
-import type { QueryHistory } from "../theory/history.js";
+import { type QueryHistory, checkHistory } from "../theory/history.js";
 import { detectPhases, type PhaseOptions } from "../theory/phases.js";
 import type { HeadSummary } from "../attention/summary.js";
-
-function checkHistory(fn: string, { steps }: { readonly steps: readonly number[] }): void {
-  if (steps.length === 0) throw new DomainError(`${fn}: history must hold at least one record`);
-}
 
 /**
  * The correlations of a query as training goes on: with its own area, with the global one, and the largest positional one; the end of decoupling is marked.
@@ -25,9 +22,9 @@ function checkHistory(fn: string, { steps }: { readonly steps: readonly number[]
  * @category Pictures
  */
 export function plotCorrelations(history: QueryHistory, options: PhaseOptions = {}): string {
-  checkHistory("plotCorrelations", history);
+  const { global = 0 } = checkRecord("plotCorrelations", "options", options);
+  checkHistory("plotCorrelations", history, global);
   const { steps, phi, target, upsilonMax } = history;
-  const { global = 0 } = options;
   const { decouplingEnd } = detectPhases(history, options);
   return chart({
     title: "Attention correlations of a query during training",
@@ -58,9 +55,9 @@ export function plotCorrelations(history: QueryHistory, options: PhaseOptions = 
  * @category Pictures
  */
 export function plotAreaAttention(history: QueryHistory, options: { readonly global?: number } = {}): string {
-  checkHistory("plotAreaAttention", history);
+  const { global = 0 } = checkRecord("plotAreaAttention", "options", options);
+  checkHistory("plotAreaAttention", history, global);
   const { steps, areaAttention, target } = history;
-  const { global = 0 } = options;
   const rest = areaAttention.map((row) => row.reduce((total, a, j) => total + (j === target || j === global ? 0 : a), 0));
   return chart({
     title: "Area attention of a query during training",
@@ -93,9 +90,10 @@ export function plotLoss(
   history: { readonly steps: readonly number[]; readonly loss: readonly number[] },
   options: { readonly optimal?: number } = {},
 ): string {
-  checkHistory("plotLoss", history);
-  const { steps, loss } = history;
-  const { optimal } = options;
+  const { steps, loss } = check("plotLoss", "history", history, losses);
+  if (steps.length === 0) throw new DomainError("plotLoss: history must hold at least one record");
+  const { optimal } = checkRecord("plotLoss", "options", options);
+  check("plotLoss", "optimal", optimal, optional(number));
   return chart({
     title: "Loss during training",
     xLabel: "step",
@@ -125,6 +123,8 @@ export function plotLayerMetric(
   tables: Readonly<Record<string, readonly HeadSummary[]>>,
   metric: Exclude<keyof HeadSummary, "layer" | "head">,
 ): string {
+  check("plotLayerMetric", "tables", tables, mapOf(listOf(record({ layer: number }))));
+  check("plotLayerMetric", "metric", metric, text);
   const series = Object.entries(tables).map(([name, heads]) => ({
     name,
     style: "dots" as const,
@@ -134,3 +134,5 @@ export function plotLayerMetric(
   if (!series.some(({ y }) => y.some((value) => Number.isFinite(value)))) throw new DomainError(`plotLayerMetric: no head has a ${metric}`);
   return chart({ title: `${metric} of each head`, xLabel: "layer", yLabel: metric, series, wholeX: true });
 }
+
+const losses = record({ steps: listOf(number), loss: listOf(number) });

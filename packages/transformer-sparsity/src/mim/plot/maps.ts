@@ -1,12 +1,15 @@
 /** Pictures of attention maps, partitions and reconstructions. */
-import { DomainError, type NdArray, ShapeError, array } from "@provably/core-tensor";
+import { DomainError, type NdArray, ShapeError, array, checkList, checkRecord, show } from "@provably/core-tensor";
+import { check, optional, pair, record, tensor, text } from "../../internal/guard.js";
 import type { AttentionInput } from "../attention/tensor.js";
 import { readMaps } from "../internal/maps.js";
 import { COLOURS, drawing, label, picture, rectangle } from "../internal/svg.js";
-import type { SpatialDistribution } from "../world/distribution.js";
+import { checkInteger, checkPositive } from "../internal/check.js";
+import { type SpatialDistribution, checkWorld } from "../world/distribution.js";
 import { heatmapPng, imageGridPng } from "./png.js";
 
 function squareGrid(fn: string, tokens: number, grid: readonly [number, number] | undefined): readonly [number, number] {
+  check(fn, "grid", grid, optional(pair));
   const side = Math.sqrt(tokens);
   const [rows, columns] = grid ?? [side, side];
   if (rows * columns !== tokens || !Number.isInteger(rows))
@@ -38,10 +41,11 @@ export function plotAttentionMap(
 ): string {
   const fn = "plotAttentionMap";
   const maps = readMaps(fn, attention);
-  const { query = 0, title = `Attention of patch ${query}` } = options;
+  const { query = 0, title = `Attention of patch ${show(query)}` } = checkRecord(fn, "options", options);
+  check(fn, "title", title, text);
   if (maps.count !== 1) throw new ShapeError(`${fn}: attention must be a single map [Q, K], got ${maps.count} maps`);
   if (!Number.isInteger(query) || query < 0 || query >= maps.queries)
-    throw new DomainError(`${fn}: query must be one of 0 … ${maps.queries - 1}, got ${query}`);
+    throw new DomainError(`${fn}: query must be one of 0 … ${maps.queries - 1}, got ${show(query)}`);
   const [rows, columns] = squareGrid(fn, maps.keys, options.grid);
   const cell = 240 / Math.max(rows, columns);
   const row = array(maps.data.slice(query * maps.keys, (query + 1) * maps.keys), { shape: [rows, columns] });
@@ -69,7 +73,9 @@ export function plotAttentionMap(
  */
 export function plotAttentionGrid(layers: readonly AttentionInput[], options: { readonly cell?: number } = {}): string {
   const fn = "plotAttentionGrid";
-  const { cell = 96 } = options;
+  const { cell = 96 } = checkRecord(fn, "options", options);
+  checkPositive(fn, "cell", cell);
+  checkList(fn, "layers", layers);
   if (layers.length === 0) throw new DomainError(`${fn}: layers must hold at least one layer`);
   const read = layers.map((layer) => readMaps(fn, layer));
   const heads = Math.max(...read.map(({ stack }) => stack[stack.length - 1] ?? 1));
@@ -107,7 +113,9 @@ export function plotReconstruction(
   images: { readonly original: NdArray; readonly masked: NdArray; readonly reconstructed: NdArray },
   options: { readonly scale?: number } = {},
 ): string {
-  const { scale = 2 } = options;
+  const { scale = 2 } = checkRecord("plotReconstruction", "options", options);
+  checkInteger("plotReconstruction", "scale", scale, 1);
+  check("plotReconstruction", "images", images, record({ original: tensor, masked: tensor, reconstructed: tensor }));
   const rows = { original: images.original, masked: images.masked, reconstructed: images.reconstructed };
   const png = imageGridPng(Object.values(rows), { scale });
   const [count, height, width] = [images.original.shape[0]!, ...(images.original.shape.slice(-2) as [number, number])];
@@ -133,7 +141,8 @@ export function plotReconstruction(
  * @category Pictures
  */
 export function plotPartition(world: SpatialDistribution, options: { readonly grid?: readonly [number, number] } = {}): string {
-  const [rows, columns] = squareGrid("plotPartition", world.numPatches, options.grid);
+  checkWorld("plotPartition", world);
+  const [rows, columns] = squareGrid("plotPartition", world.numPatches, checkRecord("plotPartition", "options", options).grid);
   const side = 150;
   const cell = side / Math.max(rows, columns);
   const body = world.areaOf.map((areaOf, k) => {

@@ -1,7 +1,8 @@
 /** Pictures of numbers as PNG files, without a canvas. */
-import { DomainError, type NdArray, ShapeError, toTypedArray } from "@provably/core-tensor";
+import { DomainError, type NdArray, ShapeError, checkRecord, toTypedArray } from "@provably/core-tensor";
+import { check, listOf, tensor } from "../../internal/guard.js";
 import { encode } from "fast-png";
-import { checkInteger } from "../internal/check.js";
+import { checkInteger, checkNotNegative } from "../internal/check.js";
 import { viridis } from "../internal/colour.js";
 
 /**
@@ -32,13 +33,15 @@ export interface HeatmapOptions {
  * @category Pictures
  */
 export function heatmapPng(matrix: NdArray, options: HeatmapOptions = {}): Uint8Array {
-  const { scale = 1 } = options;
+  check("heatmapPng", "matrix", matrix, tensor);
+  const { scale = 1 } = checkRecord("heatmapPng", "options", options);
   checkInteger("heatmapPng", "scale", scale, 1);
   const [rows, columns] = matrix.shape;
   if (matrix.shape.length !== 2 || rows! * columns! === 0)
     throw new ShapeError(`heatmapPng: matrix must be [rows, columns] and not empty, got [${matrix.shape.join(", ")}]`);
   const values = Float64Array.from(toTypedArray(matrix));
-  const high = options.high ?? values.reduce((a, b) => Math.max(a, b), 0);
+  const { high = values.reduce((a, b) => Math.max(a, b), 0) } = options;
+  checkNotNegative("heatmapPng", "high", high);
   const [width, height] = [columns! * scale, rows! * scale];
   const data = new Uint8Array(width * height * 3);
   for (let y = 0; y < height; y++)
@@ -66,7 +69,8 @@ export function heatmapPng(matrix: NdArray, options: HeatmapOptions = {}): Uint8
  * @category Pictures
  */
 export function imageGridPng(rows: readonly NdArray[], options: { readonly scale?: number; readonly gap?: number } = {}): Uint8Array {
-  const { scale = 2, gap = 2 } = options;
+  check("imageGridPng", "rows", rows, listOf(tensor));
+  const { scale = 2, gap = 2 } = checkRecord("imageGridPng", "options", options);
   checkInteger("imageGridPng", "scale", scale, 1);
   checkInteger("imageGridPng", "gap", gap, 0);
   const [h, w] = (rows[0]?.shape.slice(-2) ?? []) as [number, number];

@@ -43,8 +43,9 @@ export interface AreaSummary {
  * @category Training
  */
 export function summarizeAreas(world: SpatialDistribution, correlations: Correlations, samples: readonly MaskedImage[]): AreaSummary {
+  const model = prepare("summarizeAreas", world, correlations);
   checkSamples("summarizeAreas", world, samples);
-  return areaSummary(prepare("summarizeAreas", world, correlations), samples);
+  return areaSummary(model, samples);
 }
 
 export function areaSummary(model: Model, samples: readonly MaskedImage[]): AreaSummary {

@@ -14,8 +14,8 @@ function rows(
   width: (seen: View) => number,
   write: (attention: QueryAttention, seen: View, row: Float64Array, p: number) => void,
 ): NdArray {
-  checkMaskedImage(fn, world, image);
   const model = prepare(fn, world, correlations);
+  checkMaskedImage(fn, world, image);
   const seen = view(world, image);
   const attention = queryAttention(seen.numAreas);
   const columns = width(seen);

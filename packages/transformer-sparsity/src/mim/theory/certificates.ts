@@ -1,11 +1,11 @@
 /** What the theorems promise about a trained model, checked on fresh images. */
-import { type Certificate, DomainError } from "@provably/core-tensor";
+import { type Certificate, DomainError, checkRecord, show } from "@provably/core-tensor";
 import type { RngKey } from "@provably/core-tensor/random";
 import { checkInteger, checkPositive } from "../internal/check.js";
 import { attend, mostAreas, prepare, queryAttention, view } from "../internal/model.js";
 import type { SpatialDistribution } from "../world/distribution.js";
 import { type AreaSetting, decouplingAtZero } from "../world/information-gap.js";
-import { type MaskedImage, enumerateImages, sampleMaskedImages } from "../world/sampling.js";
+import { type MaskedImage, drawMaskedImages, enumerateImages } from "../world/sampling.js";
 import { areaSummary } from "./area-summary.js";
 import { optimalReconstructionLoss, reconstructionLossAtZero } from "./closed-forms.js";
 import type { Correlations } from "./correlations.js";
@@ -56,7 +56,7 @@ export function certifyReconstruction(
   options: CertifyReconstructionOptions = {},
 ): Certificate {
   const fn = "certifyReconstruction";
-  const { maskRatio = 0.5, numImages = 512, tolerance = 0.02 } = options;
+  const { maskRatio = 0.5, numImages = 512, tolerance = 0.02 } = checkRecord(fn, "options", options);
   checkInteger(fn, "numImages", numImages, 2);
   checkPositive(fn, "tolerance", tolerance);
   const toWin = reconstructionLossAtZero(world, { maskRatio }) - optimalReconstructionLoss(world, { maskRatio });
@@ -67,7 +67,7 @@ export function certifyReconstruction(
     const value = all.samples.reduce((total, sample, i) => total + all.weights[i]! * excess(model, sample), 0) / toWin;
     return { claim, kind: "exact", value, expected: [0, tolerance], tolerance, holds: value <= tolerance };
   }
-  const values = sampleMaskedImages(world, key, numImages, { maskRatio }).map((sample) => excess(model, sample) / toWin);
+  const values = drawMaskedImages(world, key, numImages, { maskRatio }).map((sample) => excess(model, sample) / toWin);
   const value = values.reduce((a, b) => a + b, 0) / numImages;
   const error = Math.sqrt(values.reduce((total, x) => total + (x - value) ** 2, 0) / (numImages - 1) / numImages);
   return {
@@ -136,12 +136,12 @@ export function certifyAreaAttention(
   options: { readonly toward?: "own" | "global"; readonly least?: number; readonly maskRatio?: number; readonly numImages?: number } = {},
 ): Certificate {
   const fn = "certifyAreaAttention";
-  const { toward = "own", maskRatio = 0.5, numImages = 256 } = options;
+  const { toward = "own", maskRatio = 0.5, numImages = 256 } = checkRecord(fn, "options", options);
   const { least = toward === "own" ? 0.9 : 0.8 } = options;
-  if (toward !== "own" && toward !== "global") throw new DomainError(`${fn}: toward must be own or global, got ${String(toward)}`);
-  if (!(least > 0 && least < 1)) throw new DomainError(`${fn}: least must be in (0, 1), got ${least}`);
+  if (toward !== "own" && toward !== "global") throw new DomainError(`${fn}: toward must be own or global, got ${show(toward)}`);
+  if (!Number.isFinite(least) || least <= 0 || least >= 1) throw new DomainError(`${fn}: least must be in (0, 1), got ${show(least)}`);
   checkInteger(fn, "numImages", numImages, 1);
-  const summary = areaSummary(prepare(fn, world, correlations), sampleMaskedImages(world, key, numImages, { maskRatio }));
+  const summary = areaSummary(prepare(fn, world, correlations), drawMaskedImages(world, key, numImages, { maskRatio }));
   const value = toward === "own" ? summary.localToOwn : summary.localToGlobal;
   return {
     claim: `masked local patches attend to ${toward === "own" ? "the seen patches of their own area" : "the global area"}`,
@@ -176,6 +176,7 @@ export function certifyPhases(
   setting: AreaSetting,
   options: PhaseOptions & { readonly maskRatio?: number } = {},
 ): Certificate {
+  checkRecord("certifyPhases", "options", options);
   const { twoPhase: predicted } = decouplingAtZero(setting, options.maskRatio === undefined ? {} : { maskRatio: options.maskRatio });
   const { decouplingEnd, twoPhase, halfStep, highStep } = detectPhases(history, options);
   const last = history.areaAttention[history.areaAttention.length - 1]![history.target]!;

@@ -1,6 +1,6 @@
 /** Two values of the masked reconstruction loss that need no training: at the start, and the least possible. */
-import { DomainError, array, lgamma, toTypedArray } from "@provably/core-tensor";
-import type { SpatialDistribution } from "../world/distribution.js";
+import { DomainError, array, checkRecord, lgamma, toTypedArray } from "@provably/core-tensor";
+import { type SpatialDistribution, checkWorld } from "../world/distribution.js";
 import { latentSecondMoment } from "../world/latent.js";
 import { maskedCount } from "../world/sampling.js";
 
@@ -26,8 +26,9 @@ import { maskedCount } from "../world/sampling.js";
  * @category Closed forms
  */
 export function optimalReconstructionLoss(world: SpatialDistribution, options: { readonly maskRatio?: number } = {}): number {
+  checkWorld("optimalReconstructionLoss", world);
   const { numPatches, clusters, latent } = world;
-  const masked = maskedCount(numPatches, options.maskRatio ?? 0.5);
+  const masked = maskedCount(numPatches, checkRecord("optimalReconstructionLoss", "options", options).maskRatio ?? 0.5);
   const logFactorial = toTypedArray(lgamma(array(Float64Array.from({ length: numPatches + 1 }, (_, n) => n + 1))));
   const logBinomial = (n: number, k: number): number => logFactorial[n]! - logFactorial[k]! - logFactorial[n - k]!;
   let total = 0;
@@ -56,9 +57,10 @@ export function optimalReconstructionLoss(world: SpatialDistribution, options: {
  * @category Closed forms
  */
 export function reconstructionLossAtZero(world: SpatialDistribution, options: { readonly maskRatio?: number } = {}): number {
+  checkWorld("reconstructionLossAtZero", world);
   const { numPatches: total, clusters, latent } = world;
   if (total < 3) throw new DomainError(`reconstructionLossAtZero: world must have at least 3 patches, got ${total}`);
-  const masked = maskedCount(total, options.maskRatio ?? 0.5);
+  const masked = maskedCount(total, checkRecord("reconstructionLossAtZero", "options", options).maskRatio ?? 0.5);
   // seen patches among c of the others, given that the query is masked
   const mean = (c: number): number => ((total - masked) * c) / (total - 1);
   const variance = (c: number): number => (total - masked) * (c / (total - 1)) * (1 - c / (total - 1)) * ((masked - 1) / (total - 2));

@@ -7,6 +7,8 @@ import {
   type NdArray,
   ShapeError,
   array,
+  checkList,
+  checkRecord,
   item,
   logSoftmax,
   matmul,
@@ -26,10 +28,11 @@ import {
 import { compile } from "@provably/core-tensor/compile";
 import { type RngKey, foldIn } from "@provably/core-tensor/random";
 import { DivergenceError } from "../errors.js";
+import { check, longWork, record, tensor } from "../../internal/guard.js";
 import { checkInteger, checkPositive } from "../internal/check.js";
 import { cosineDiversity } from "../internal/diversity.js";
-import type { SpatialDistribution } from "../world/distribution.js";
-import { type MaskedImage, checkMaskedImage, sampleMaskedImages } from "../world/sampling.js";
+import { type SpatialDistribution, checkWorld } from "../world/distribution.js";
+import { type MaskedImage, checkMaskedImage, drawMaskedImages } from "../world/sampling.js";
 import { type ContrastiveTuple, checkTuples } from "./contrastive.js";
 import { sampleTuple } from "../internal/sample-tuple.js";
 
@@ -90,6 +93,8 @@ function lossOf(denseQ: NdArray, { content, placed, otherContent, otherPlaced }:
 }
 
 function checkDense(fn: string, world: SpatialDistribution, denseQ: NdArray): void {
+  checkWorld(fn, world);
+  check(fn, "denseQ", denseQ, tensor);
   const dim = world.numFeatures + world.numPatches;
   if (denseQ.shape.length !== 2 || denseQ.shape[0] !== dim || denseQ.shape[1] !== dim)
     throw new ShapeError(`${fn}: denseQ must be [${dim}, ${dim}], features first and then positions, got [${denseQ.shape.join(", ")}]`);
@@ -122,7 +127,7 @@ export function tokenContrastiveLoss(
   options: { readonly temperature?: number } = {},
 ): NdArray {
   const fn = "tokenContrastiveLoss";
-  const { temperature = 0.2 } = options;
+  const { temperature = 0.2 } = checkRecord(fn, "options", options);
   checkPositive(fn, "temperature", temperature);
   checkDense(fn, world, denseQ);
   checkTuples(fn, world, tuples);
@@ -166,7 +171,7 @@ export interface TokenSummary {
 export function summarizeTokenAttention(world: SpatialDistribution, denseQ: NdArray, samples: readonly MaskedImage[]): TokenSummary {
   const fn = "summarizeTokenAttention";
   checkDense(fn, world, denseQ);
-  samples.forEach((sample, i) => checkMaskedImage(fn, world, sample, i));
+  checkList(fn, "samples", samples).forEach((sample, i) => checkMaskedImage(fn, world, sample, i));
   const { numPatches } = world;
   const maps = Float64Array.from(toTypedArray(attentionOf(denseQ, tokens(world, samples).placed)));
   const totals = { masked: 0, seen: 0, numMasked: 0, numSeen: 0, diversity: 0 };
@@ -235,6 +240,8 @@ export function trainTokenContrastive(
   options: TokenContrastiveOptions = {},
 ): { readonly denseQ: NdArray; readonly losses: readonly number[]; readonly summary: TokenSummary } {
   const fn = "trainTokenContrastive";
+  checkWorld(fn, world);
+  check(fn, "options", options, record(longWork));
   const { maskRatio = 0.5, learningRate = 200, numSteps = 150, temperature = 0.2, batchSize = 16, numNegatives = 7, probeSize = 64 } = options;
   for (const [name, value] of Object.entries({ learningRate, temperature })) checkPositive(fn, name, value);
   for (const [name, value] of Object.entries({ numSteps, batchSize, numNegatives, probeSize })) checkInteger(fn, name, value, 1);
@@ -256,6 +263,6 @@ export function trainTokenContrastive(
     losses.push(metric);
     options.onProgress?.({ iteration: losses.length, total: numSteps, metric });
   }
-  const probe = sampleMaskedImages(world, foldIn(key, "images"), probeSize, { maskRatio });
+  const probe = drawMaskedImages(world, foldIn(key, "images"), probeSize, { maskRatio });
   return { denseQ, losses, summary: summarizeTokenAttention(world, denseQ, probe) };
 }

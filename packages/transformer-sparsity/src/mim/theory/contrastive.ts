@@ -1,6 +1,7 @@
 /** The contrastive objective on pairs of masks of one image, with its exact gradient. */
-import { DomainError, array } from "@provably/core-tensor";
-import { checkPositive } from "../internal/check.js";
+import { DomainError, array, checkRecord } from "@provably/core-tensor";
+import { check, listOf, record } from "../../internal/guard.js";
+import { checkNotNegative, checkPositive } from "../internal/check.js";
 import { type FlatGradient, type Model, attend, mostAreas, prepare, pullQuery, queryAttention, view } from "../internal/model.js";
 import type { SpatialDistribution } from "../world/distribution.js";
 import { type MaskedImage, checkMaskedImage } from "../world/sampling.js";
@@ -62,11 +63,12 @@ export function contrastiveLossAndGradient(
   options: ContrastiveLossOptions = {},
 ): LossAndGradient & { readonly anchorFeatures: readonly (readonly number[])[] } {
   const fn = "contrastiveLossAndGradient";
-  const { temperature = 0.2, weightDecay = 0 } = options;
+  const { temperature = 0.2, weightDecay = 0 } = checkRecord(fn, "options", options);
   checkPositive(fn, "temperature", temperature);
-  if (!(weightDecay >= 0 && weightDecay < Infinity)) throw new DomainError(`${fn}: weightDecay must be finite and ≥ 0, got ${weightDecay}`);
+  checkNotNegative(fn, "weightDecay", weightDecay);
+  const model = prepare(fn, world, correlations);
   checkTuples(fn, world, tuples);
-  const { loss, gradient, anchorFeatures } = accumulateContrastive(prepare(fn, world, correlations), tuples, temperature, weightDecay);
+  const { loss, gradient, anchorFeatures } = accumulateContrastive(model, tuples, temperature, weightDecay);
   return {
     loss,
     gradPhi: array(gradient.phi, { shape: [world.numPatches, world.numFeatures], copy: false }),
@@ -137,7 +139,10 @@ function sumOfSquares(x: Float64Array): number {
   return inner(x, x);
 }
 
+const shape = listOf(record({ anchor: record(), positive: record(), negatives: listOf(record()) }));
+
 export function checkTuples(fn: string, world: SpatialDistribution, tuples: readonly ContrastiveTuple[]): void {
+  check(fn, "tuples", tuples, shape);
   if (tuples.length === 0) throw new DomainError(`${fn}: tuples must hold at least one tuple`);
   tuples.forEach(({ anchor, positive, negatives }, i) => {
     if (negatives.length === 0) throw new DomainError(`${fn}: tuples[${i}].negatives must hold at least one image`);

@@ -1,6 +1,8 @@
 /** The state of the theory's attention model: feature–position and positional correlations, which carry all that a dense query–key matrix would. */
-import { type NdArray, ShapeError, array, matmul, matrixTranspose, toTypedArray, zeros } from "@provably/core-tensor";
-import type { SpatialDistribution } from "../world/distribution.js";
+import { type NdArray, ShapeError, array, checkRecord, matmul, matrixTranspose, zeros } from "@provably/core-tensor";
+import { check, tensor } from "../../internal/guard.js";
+import { finiteCopy } from "../internal/check.js";
+import { type SpatialDistribution, checkWorld } from "../world/distribution.js";
 
 /**
  * The attention correlations of a world of $P$ patches and $F$ features.
@@ -27,6 +29,7 @@ export interface Correlations {
  * @category Model
  */
 export function zeroCorrelations(world: SpatialDistribution): Correlations {
+  checkWorld("zeroCorrelations", world);
   const { numPatches, numFeatures } = world;
   return { phi: zeros([numPatches, numFeatures], { dtype: "float64" }), upsilon: zeros([numPatches, numPatches], { dtype: "float64" }) };
 }
@@ -51,9 +54,11 @@ export function zeroCorrelations(world: SpatialDistribution): Correlations {
  * @category Model
  */
 export function toDenseQ(world: SpatialDistribution, correlations: Correlations, options: { readonly basis?: NdArray } = {}): NdArray {
+  checkWorld("toDenseQ", world);
+  checkRecord("toDenseQ", "options", options);
   const { numPatches, numFeatures } = world;
   const dim = numFeatures + numPatches;
-  const [phi, upsilon] = [toTypedArray(correlations.phi), toTypedArray(correlations.upsilon)];
+  const { phi, upsilon } = checkCorrelations("toDenseQ", world, correlations);
   const data = new Float64Array(dim * dim);
   for (let p = 0; p < numPatches; p++) {
     const row = (numFeatures + p) * dim;
@@ -84,6 +89,9 @@ export function toDenseQ(world: SpatialDistribution, correlations: Correlations,
  * @category Model
  */
 export function fromDenseQ(world: SpatialDistribution, denseQ: NdArray, options: { readonly basis?: NdArray } = {}): Correlations {
+  checkWorld("fromDenseQ", world);
+  checkRecord("fromDenseQ", "options", options);
+  check("fromDenseQ", "denseQ", denseQ, tensor);
   const { numPatches, numFeatures } = world;
   const dim = numFeatures + numPatches;
   const basis = options.basis === undefined ? undefined : checkBasis("fromDenseQ", options.basis, dim);
@@ -95,7 +103,21 @@ export function fromDenseQ(world: SpatialDistribution, denseQ: NdArray, options:
   return { phi: rows.hi(numPatches, numFeatures), upsilon: rows.lo(0, numFeatures) };
 }
 
+/** The correlations as flat copies, checked. */
+export function checkCorrelations(
+  fn: string,
+  { numPatches, numFeatures }: SpatialDistribution,
+  correlations: Correlations,
+): { readonly phi: Float64Array; readonly upsilon: Float64Array } {
+  const { phi, upsilon } = checkRecord(fn, "correlations", correlations);
+  return {
+    phi: finiteCopy(fn, "correlations.phi", phi, [numPatches, numFeatures]),
+    upsilon: finiteCopy(fn, "correlations.upsilon", upsilon, [numPatches, numPatches]),
+  };
+}
+
 function checkBasis(fn: string, basis: NdArray, dim: number): NdArray {
+  check(fn, "basis", basis, tensor);
   if (basis.shape.length !== 2 || basis.shape[0] !== dim) throw new ShapeError(`${fn}: basis must be [${dim}, d], got [${basis.shape.join(", ")}]`);
   return basis;
 }

@@ -1,4 +1,6 @@
 /** What is recorded while a model of the theory trains. */
+import { DomainError } from "@provably/core-tensor";
+import { check, listOf, number, record, whole } from "../../internal/guard.js";
 
 /**
  * The history of one query of one cluster: entry `i` belongs to step `steps[i]`, taken before that step.
@@ -17,4 +19,18 @@ export interface QueryHistory {
   readonly areaAttention: readonly (readonly number[])[];
   /** Largest positional correlation of the query in size. */
   readonly upsilonMax: readonly number[];
+}
+
+const rows = listOf(listOf(number));
+const shape = record({ target: whole(0), steps: listOf(number), phi: rows, alpha: rows, areaAttention: rows, upsilonMax: listOf(number) });
+
+/** Whether `history` is one of at least one record, each with the areas `target` and `global`. */
+export function checkHistory(fn: string, history: QueryHistory, global = 0): void {
+  const { target, steps, phi, alpha, areaAttention, upsilonMax } = check(fn, "history", history, shape);
+  if (steps.length === 0) throw new DomainError(`${fn}: history must hold at least one record`);
+  check(fn, "global", global, whole(0));
+  for (const [name, column] of Object.entries({ phi, alpha, areaAttention, upsilonMax }))
+    if (column.length !== steps.length) throw new DomainError(`${fn}: history.${name} must hold ${steps.length} records, got ${column.length}`);
+  for (const row of [...phi, ...alpha, ...areaAttention])
+    if (Math.max(global, target) >= row.length) throw new DomainError(`${fn}: history has ${row.length} areas, not ${Math.max(global, target) + 1}`);
 }

@@ -1,5 +1,6 @@
 /** The objective of masked reconstruction, with its exact gradient. */
-import { DomainError, type NdArray, ShapeError, array } from "@provably/core-tensor";
+import { DomainError, type NdArray, ShapeError, array, checkList, checkRecord } from "@provably/core-tensor";
+import { check, listOf, numbers, whole } from "../../internal/guard.js";
 import { type FlatGradient, type Model, attend, mostAreas, prepare, pullQuery, queryAttention, view } from "../internal/model.js";
 import type { SpatialDistribution } from "../world/distribution.js";
 import { type MaskedImage, checkMaskedImage } from "../world/sampling.js";
@@ -60,10 +61,12 @@ export function maeLossAndGradient(
   options: MaeLossOptions = {},
 ): LossAndGradient {
   const fn = "maeLossAndGradient";
+  const model = prepare(fn, world, correlations);
   checkSamples(fn, world, samples);
+  checkRecord(fn, "options", options);
   const weights = checkWeights(fn, samples.length, options.weights);
   const queries = checkQueries(fn, world, options.queries);
-  const { loss, gradient } = accumulateMae(prepare(fn, world, correlations), samples, weights, queries);
+  const { loss, gradient } = accumulateMae(model, samples, weights, queries);
   return {
     loss,
     gradPhi: array(gradient.phi, { shape: [world.numPatches, world.numFeatures], copy: false }),
@@ -105,12 +108,13 @@ export function accumulateMae(
 }
 
 export function checkSamples(fn: string, world: SpatialDistribution, samples: readonly MaskedImage[]): void {
-  if (samples.length === 0) throw new DomainError(`${fn}: samples must hold at least one masked image`);
+  if (checkList(fn, "samples", samples).length === 0) throw new DomainError(`${fn}: samples must hold at least one masked image`);
   samples.forEach((sample, i) => checkMaskedImage(fn, world, sample, i));
 }
 
 export function checkWeights(fn: string, count: number, weights: ArrayLike<number> | undefined): ArrayLike<number> {
   if (weights === undefined) return new Array<number>(count).fill(1 / count);
+  check(fn, "weights", weights, numbers);
   if (weights.length !== count) throw new ShapeError(`${fn}: weights must hold ${count} numbers, one a sample, got ${weights.length}`);
   for (let i = 0; i < count; i++)
     if (!(weights[i]! >= 0 && weights[i]! < Infinity))
@@ -120,8 +124,7 @@ export function checkWeights(fn: string, count: number, weights: ArrayLike<numbe
 
 export function checkQueries(fn: string, world: SpatialDistribution, queries: readonly number[] | undefined): readonly number[] {
   if (queries === undefined) return Array.from({ length: world.numPatches }, (_, p) => p);
-  for (const p of queries)
-    if (!Number.isInteger(p) || p < 0 || p >= world.numPatches)
-      throw new DomainError(`${fn}: queries must be positions 0 … ${world.numPatches - 1}, got ${p}`);
+  for (const p of check(fn, "queries", queries, listOf(whole(0))))
+    if (p >= world.numPatches) throw new DomainError(`${fn}: queries must be positions 0 … ${world.numPatches - 1}, got ${p}`);
   return queries;
 }

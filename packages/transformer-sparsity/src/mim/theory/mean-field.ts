@@ -1,5 +1,5 @@
 /** Training of one query in a large world: a deterministic system with one value an area, and its Monte Carlo counterpart. */
-import { DomainError, toTypedArray } from "@provably/core-tensor";
+import { DomainError, checkRecord, toTypedArray } from "@provably/core-tensor";
 import { type RngKey, foldIn, uniform } from "@provably/core-tensor/random";
 import { DivergenceError } from "../errors.js";
 import { checkInteger, checkPositive } from "../internal/check.js";
@@ -64,14 +64,17 @@ interface Draw {
  */
 export function simulateMeanField(setting: AreaSetting, options: MeanFieldOptions = {}): MeanFieldHistory {
   const fn = "simulateMeanField";
-  const { maskRatio = 0.5, learningRate = 2, numSteps = 400, latent = 1, monteCarlo } = options;
+  const { maskRatio = 0.5, learningRate = 2, numSteps = 400, latent = 1, monteCarlo } = checkRecord(fn, "options", options);
   const numPatches = checkSetting(fn, setting);
   const masked = maskedCount(numPatches, maskRatio);
   checkPositive(fn, "learningRate", learningRate);
   checkPositive(fn, "latent", latent);
   checkInteger(fn, "numSteps", numSteps, 0);
-  if (monteCarlo?.latent) checkLatent(fn, monteCarlo.latent);
-  checkInteger(fn, "monteCarlo.samplesPerStep", monteCarlo?.samplesPerStep ?? 1, 1);
+  if (monteCarlo !== undefined) {
+    const { latent: law, samplesPerStep = 256 } = checkRecord(fn, "monteCarlo", monteCarlo);
+    if (law !== undefined) checkLatent(fn, law);
+    checkInteger(fn, "monteCarlo.samplesPerStep", samplesPerStep, 1);
+  }
   const { sizes, queryArea } = setting;
   const others = sizes.map((size, j) => size - Number(j === queryArea));
   const expected: Draw = {

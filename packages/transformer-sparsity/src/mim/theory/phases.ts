@@ -1,6 +1,7 @@
 /** Finding the phases of training in a history. */
-import { DomainError } from "@provably/core-tensor";
-import type { QueryHistory } from "./history.js";
+import { DomainError, checkRecord, show } from "@provably/core-tensor";
+import { check, number, record } from "../../internal/guard.js";
+import { type QueryHistory, checkHistory } from "./history.js";
 
 /**
  * Options of {@link detectPhases}.
@@ -61,13 +62,13 @@ export interface Phases {
  * @category Phases
  */
 export function detectPhases(history: QueryHistory, options: PhaseOptions = {}): Phases {
-  const { global = 0, high = 0.9, smoothing = 1, threshold = "slopes" } = options;
+  const { global = 0, high = 0.9, smoothing = 1, threshold = "slopes" } = checkRecord("detectPhases", "options", options);
+  checkHistory("detectPhases", history, global);
   const { target, steps, phi, areaAttention } = history;
-  if (steps.length === 0) throw new DomainError("detectPhases: history must hold at least one record");
-  if (phi[0]![global] === undefined || phi[0]![target] === undefined)
-    throw new DomainError(`detectPhases: history has ${phi[0]!.length} areas, not ${Math.max(global, target) + 1}`);
+  check("detectPhases", "high", high, number);
   if (!Number.isInteger(smoothing) || smoothing < 1 || smoothing % 2 === 0)
-    throw new DomainError(`detectPhases: smoothing must be an odd integer ≥ 1, got ${smoothing}`);
+    throw new DomainError(`detectPhases: smoothing must be an odd integer ≥ 1, got ${show(smoothing)}`);
+  if (threshold !== "slopes") check("detectPhases", "threshold", threshold, paperThreshold);
   const column = (rows: readonly (readonly number[])[], j: number): number[] => rows.map((row) => row[j]!);
   const alphaTarget = smooth(column(history.alpha, target), smoothing);
   const alphaGlobal = smooth(column(history.alpha, global), smoothing);
@@ -90,6 +91,8 @@ export function detectPhases(history: QueryHistory, options: PhaseOptions = {}):
     phiTargetAtEnd: ended < 0 ? null : phi[ended]![target]!,
   };
 }
+
+const paperThreshold = record({ informationGap: number, latentHigh: number, numPatches: number });
 
 function smooth(values: readonly number[], width: number): number[] {
   const reach = (width - 1) / 2;

@@ -2,11 +2,12 @@
 import { DomainError, array } from "@provably/core-tensor";
 import { type RngKey, foldIn } from "@provably/core-tensor/random";
 import { DivergenceError } from "../errors.js";
-import { checkInteger, checkPositive } from "../internal/check.js";
+import { byKind, check, listOf, longWork, number, optional, record, whole } from "../../internal/guard.js";
+import { checkInteger, checkNotNegative, checkPositive } from "../internal/check.js";
 import { type FlatGradient, type Model, attend, mostAreas, prepare, queryAttention, view } from "../internal/model.js";
 import { sampleTuple } from "../internal/sample-tuple.js";
-import type { SpatialDistribution } from "../world/distribution.js";
-import { type MaskedImage, enumerateImages, sampleMaskedImages } from "../world/sampling.js";
+import { type SpatialDistribution, checkWorld } from "../world/distribution.js";
+import { type MaskedImage, drawMaskedImages, enumerateImages } from "../world/sampling.js";
 import { type AreaSummary, areaSummary } from "./area-summary.js";
 import { type ContrastiveTuple, accumulateContrastive } from "./contrastive.js";
 import { type Correlations, zeroCorrelations } from "./correlations.js";
@@ -158,12 +159,13 @@ interface Objective<S> {
  */
 export function trainMaskedReconstruction(world: SpatialDistribution, key: RngKey, options: MaskedReconstructionOptions = {}): DescentResult {
   const fn = "trainMaskedReconstruction";
-  const { maskRatio = 0.5, learningRate = 2, source = { kind: "fresh" }, probeSize = 64 } = options;
+  checkWorld(fn, world);
+  const { maskRatio = 0.5, learningRate = 2, source = { kind: "fresh" }, probeSize = 64 } = check(fn, "options", options, descentOptions);
   checkPositive(fn, "learningRate", learningRate);
   checkInteger(fn, "probeSize", probeSize, 1);
   const queries = checkQueries(fn, world, options.queries);
   const fresh = (name: string | number, count: number): WeightedSamples =>
-    uniformly(sampleMaskedImages(world, foldIn(key, name), count, { maskRatio }));
+    uniformly(drawMaskedImages(world, foldIn(key, name), count, { maskRatio }));
   const samples = sampler(fn, world, source, maskRatio, fresh);
   const probe = source.kind === "fresh" ? fresh("probe", probeSize) : samples(0);
   return descend(fn, world, options, {
@@ -174,6 +176,14 @@ export function trainMaskedReconstruction(world: SpatialDistribution, key: RngKe
     probeImages: source.kind === "exact" ? fresh("probe", probeSize).samples : probe.samples,
   });
 }
+
+const descentOptions = record({
+  ...longWork,
+  track: optional(listOf(record({ query: number, cluster: number }))),
+  init: optional(record()),
+  state: optional(record({ step: whole(0), correlations: record() })),
+  source: optional(byKind("kind", { fresh: record(), fixed: record(), exact: record() })),
+});
 
 interface WeightedSamples {
   readonly samples: readonly MaskedImage[];
@@ -230,10 +240,12 @@ function sampler(
  */
 export function trainContrastive(world: SpatialDistribution, key: RngKey, options: ContrastiveOptions = {}): DescentResult {
   const fn = "trainContrastive";
+  checkWorld(fn, world);
+  check(fn, "options", options, descentOptions);
   const { maskRatio = 0.5, learningRate = 400, temperature = 0.2, weightDecay = 0, batchSize = 16, numNegatives = 7, probeSize = 64 } = options;
   for (const [name, value] of Object.entries({ learningRate, temperature })) checkPositive(fn, name, value);
   for (const [name, value] of Object.entries({ batchSize, numNegatives, probeSize })) checkInteger(fn, name, value, 1);
-  if (!(weightDecay >= 0)) throw new DomainError(`${fn}: weightDecay must be ≥ 0, got ${weightDecay}`);
+  checkNotNegative(fn, "weightDecay", weightDecay);
   const tuples = (tupleKey: RngKey): ContrastiveTuple[] =>
     Array.from({ length: batchSize }, (_, i) => sampleTuple(world, foldIn(tupleKey, i), numNegatives, maskRatio));
   return descend(fn, world, options, {
@@ -241,7 +253,7 @@ export function trainContrastive(world: SpatialDistribution, key: RngKey, option
     samples: (step) => tuples(foldIn(key, step)),
     evaluate: (model, batch) => accumulateContrastive(model, batch, temperature, weightDecay),
     probe: tuples(foldIn(key, "probe")),
-    probeImages: sampleMaskedImages(world, foldIn(key, "images"), probeSize, { maskRatio }),
+    probeImages: drawMaskedImages(world, foldIn(key, "images"), probeSize, { maskRatio }),
   });
 }
 
@@ -253,7 +265,7 @@ function descend<S>(fn: string, world: SpatialDistribution, options: DescentOpti
   const tracked = checkTracked(fn, world, options.track ?? defaultTracked(world));
   let step = state?.step ?? 0;
   let correlations = state?.correlations ?? options.init ?? zeroCorrelations(world);
-  const recorder = record(world, tracked, objective);
+  const recorder = recorderOf(world, tracked, objective);
   for (;;) {
     signal?.throwIfAborted();
     const model = prepare(fn, world, correlations);
@@ -294,7 +306,7 @@ function checkTracked(fn: string, world: SpatialDistribution, tracked: readonly 
   return tracked;
 }
 
-function record<S>(world: SpatialDistribution, tracked: readonly TrackedQuery[], { evaluate, probe, probeImages }: Objective<S>) {
+function recorderOf<S>(world: SpatialDistribution, tracked: readonly TrackedQuery[], { evaluate, probe, probeImages }: Objective<S>) {
   const queries = tracked.map(({ query, cluster }) => ({
     target: world.areaOf[cluster]![query]!,
     steps: [] as number[], loss: [] as number[], phi: [] as number[][], alpha: [] as number[][], areaAttention: [] as number[][], upsilonMax: [] as number[],

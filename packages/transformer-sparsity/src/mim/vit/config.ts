@@ -1,6 +1,7 @@
 /** Sizes of a small vision transformer, and its first weights. */
-import { DomainError, type NdArray, ShapeError, full, ones, zeros } from "@provably/core-tensor";
+import { DomainError, type NdArray, ShapeError, checkRecord, full, isNdArray, show } from "@provably/core-tensor";
 import { type RngKey, foldIn, normal, uniform } from "@provably/core-tensor/random";
+import { check, flag, oneOf, record } from "../../internal/guard.js";
 import { checkInteger } from "../internal/check.js";
 import { seenCount } from "./masking.js";
 
@@ -78,11 +79,11 @@ const DEFAULTS: FullConfig = {
 };
 
 export function fullConfig(fn: string, config: MaskedTransformerConfig): FullConfig {
-  const full = { ...DEFAULTS, ...config };
+  const full = { ...DEFAULTS, ...checkRecord(fn, "config", config) };
   const { imageSize, patchSize, channels, dim, depth, heads, mlpRatio, decoderDim, decoderDepth, decoderHeads } = full;
   const counts = { imageSize, patchSize, channels, dim, depth, heads, decoderDim, decoderDepth, decoderHeads };
   for (const [name, value] of Object.entries(counts)) checkInteger(fn, `config.${name}`, value, 1);
-  if (full.kind !== "mae" && full.kind !== "simmim") throw new DomainError(`${fn}: config.kind must be mae or simmim, got ${String(full.kind)}`);
+  check(fn, "config", full, record({ kind: oneOf("mae", "simmim"), normalizeTargets: flag, classToken: flag }));
   if (imageSize % patchSize !== 0) throw new ShapeError(`${fn}: config.patchSize must divide the image's side ${imageSize}, got ${patchSize}`);
   for (const [name, width, count] of [
     ["", dim, heads],
@@ -91,8 +92,8 @@ export function fullConfig(fn: string, config: MaskedTransformerConfig): FullCon
     // prettier-ignore
     if (width % 4 !== 0 || width % count !== 0)
       throw new ShapeError(`${fn}: the ${name}width must be a multiple of 4 and of its heads, got ${width} and ${count} heads`);
-  if (!(mlpRatio > 0) || !Number.isInteger(mlpRatio * dim) || !Number.isInteger(mlpRatio * decoderDim))
-    throw new DomainError(`${fn}: config.mlpRatio must give whole widths, got ${mlpRatio}`);
+  if (!Number.isFinite(mlpRatio) || mlpRatio <= 0 || !Number.isInteger(mlpRatio * dim) || !Number.isInteger(mlpRatio * decoderDim))
+    throw new DomainError(`${fn}: config.mlpRatio must give whole widths, got ${show(mlpRatio)}`);
   seenCount(fn, (imageSize / patchSize) ** 2, full.maskRatio);
   return full;
 }
@@ -117,46 +118,106 @@ export function fullConfig(fn: string, config: MaskedTransformerConfig): FullCon
  */
 export function createMaskedAutoencoder(key: RngKey, config: MaskedTransformerConfig = {}): MaskedTransformer {
   const full = fullConfig("createMaskedAutoencoder", config);
-  const { kind, patchSize, channels, dim, depth, mlpRatio, decoderDim, decoderDepth } = full;
-  const pixels = patchSize * patchSize * channels;
-  const params: Record<string, NdArray> = {};
-  const maker = weights(key, params);
-  maker.dense("embed", pixels, dim);
-  for (let i = 0; i < depth; i++) maker.block(`encoder.${i}`, dim, mlpRatio * dim);
-  maker.norm("encoder.norm", dim);
-  if (full.classToken) maker.token("classToken", dim);
-  maker.token("maskToken", kind === "mae" ? decoderDim : dim);
-  if (kind === "mae") {
-    maker.dense("decoder.embed", dim, decoderDim);
-    for (let i = 0; i < decoderDepth; i++) maker.block(`decoder.${i}`, decoderDim, mlpRatio * decoderDim);
-    maker.norm("decoder.norm", decoderDim);
-  }
-  maker.dense("head", kind === "mae" ? decoderDim : dim, pixels);
-  return { config: full, params };
+  return { config: full, params: freshParams(key, masked(full)) };
 }
 
-/** Makers of fresh weights, each by its own key. */
-export function weights(key: RngKey, params: Record<string, NdArray>) {
-  const dtype = "float32" as const;
-  const dense = (name: string, from: number, to: number): void => {
-    const limit = Math.sqrt(6 / (from + to));
-    params[`${name}.weight`] = uniform(foldIn(key, name), [from, to], { low: -limit, high: limit });
-    params[`${name}.bias`] = zeros([to], { dtype });
-  };
-  const norm = (name: string, width: number): void => {
-    params[`${name}.scale`] = ones([width], { dtype });
-    params[`${name}.shift`] = full([width], 0, { dtype });
-  };
+/** What a parameter is: its shape, and the law of its first numbers. */
+type Parameter =
+  | { readonly kind: "matrix"; readonly shape: readonly [number, number]; /** Greatest number at first. */ readonly limit: number }
+  | { readonly kind: "zeros" | "ones" | "token"; readonly shape: readonly [number] };
+
+type Architecture = Readonly<Record<string, Parameter>>;
+
+function dense(name: string, from: number, to: number): Architecture {
   return {
-    dense,
-    norm,
-    token: (name: string, width: number): void => void (params[name] = normal(foldIn(key, name), [width], { std: 0.02 })),
-    block(name: string, width: number, hidden: number): void {
-      norm(`${name}.norm1`, width);
-      for (const part of ["query", "key", "value", "project"]) dense(`${name}.${part}`, width, width);
-      norm(`${name}.norm2`, width);
-      dense(`${name}.expand`, width, hidden);
-      dense(`${name}.contract`, hidden, width);
-    },
+    [`${name}.weight`]: { kind: "matrix", shape: [from, to], limit: Math.sqrt(6 / (from + to)) },
+    [`${name}.bias`]: { kind: "zeros", shape: [to] },
   };
 }
+
+function norm(name: string, width: number): Architecture {
+  return { [`${name}.scale`]: { kind: "ones", shape: [width] }, [`${name}.shift`]: { kind: "zeros", shape: [width] } };
+}
+
+function blocks(name: string, depth: number, width: number, hidden: number): Architecture {
+  return Object.assign(
+    {},
+    ...Array.from({ length: depth }, (_, i) => {
+      const at = (part: string): string => `${name}.${i}.${part}`;
+      return {
+        ...norm(at("norm1"), width),
+        ...dense(at("query"), width, width),
+        ...dense(at("key"), width, width),
+        ...dense(at("value"), width, width),
+        ...dense(at("project"), width, width),
+        ...norm(at("norm2"), width),
+        ...dense(at("expand"), width, hidden),
+        ...dense(at("contract"), hidden, width),
+      };
+    }),
+  ) as Architecture;
+}
+
+function encoder({ patchSize, channels, dim, depth, mlpRatio, classToken }: FullConfig): Architecture {
+  return {
+    ...dense("embed", patchSize * patchSize * channels, dim),
+    ...blocks("encoder", depth, dim, mlpRatio * dim),
+    ...norm("encoder.norm", dim),
+    ...(classToken && { classToken: { kind: "token", shape: [dim] } }),
+  };
+}
+
+/** The encoder, and what predicts masked patches. */
+function masked(config: FullConfig): Architecture {
+  const { kind, patchSize, channels, dim, mlpRatio, decoderDim, decoderDepth } = config;
+  const pixels = patchSize * patchSize * channels;
+  if (kind === "simmim") return { ...encoder(config), maskToken: { kind: "token", shape: [dim] }, ...dense("head", dim, pixels) };
+  return {
+    ...encoder(config),
+    maskToken: { kind: "token", shape: [decoderDim] },
+    ...dense("decoder.embed", dim, decoderDim),
+    ...blocks("decoder", decoderDepth, decoderDim, mlpRatio * decoderDim),
+    ...norm("decoder.norm", decoderDim),
+    ...dense("head", decoderDim, pixels),
+  };
+}
+
+/** Width of the space in which images are told apart. */
+const PROJECTION = 32;
+
+/** The encoder, and a head of two layers. */
+export function contrastive(config: FullConfig): Architecture {
+  return { ...encoder(config), ...dense("projector.0", config.dim, config.dim), ...dense("projector.1", config.dim, PROJECTION) };
+}
+
+/** First weights, each by its own key. */
+export function freshParams(key: RngKey, architecture: Architecture): TransformerParams {
+  return Object.fromEntries(Object.entries(architecture).map(([name, parameter]) => [name, fresh(foldIn(key, name), parameter)]));
+}
+
+function fresh(key: RngKey, parameter: Parameter): NdArray {
+  const shape = [...parameter.shape];
+  switch (parameter.kind) {
+    case "matrix":
+      return uniform(key, shape, { low: -parameter.limit, high: parameter.limit });
+    case "token":
+      return normal(key, shape, { std: 0.02 });
+    default:
+      return full(shape, parameter.kind === "ones" ? 1 : 0, { dtype: "float32" });
+  }
+}
+
+/** Whether `model` has the parameters of its configuration, as a masked transformer or as a contrastive one. */
+export function checkTransformer(fn: string, model: MaskedTransformer): MaskedTransformer {
+  const { config, params } = check(fn, "model", model, shape);
+  const whole = fullConfig(fn, config);
+  const architecture = params["projector.0.weight"] === undefined ? masked(whole) : contrastive(whole);
+  for (const [name, { shape: wanted }] of Object.entries(architecture)) {
+    const found = params[name];
+    if (!isNdArray(found) || found.shape.length !== wanted.length || found.shape.some((extent, i) => extent !== wanted[i]))
+      throw new ShapeError(`${fn}: model.params["${name}"] must be an array of shape [${wanted.join(", ")}], got ${show(found)}`);
+  }
+  return model;
+}
+
+const shape = record({ config: record(), params: record() });

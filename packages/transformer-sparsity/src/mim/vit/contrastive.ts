@@ -2,8 +2,10 @@
 import {
   DomainError,
   type NdArray,
+  ShapeError,
   add,
   array,
+  checkRecord,
   concat,
   div,
   eye,
@@ -20,9 +22,18 @@ import {
   toTypedArray,
 } from "@provably/core-tensor";
 import { type RngKey, foldIn, normal, uniform } from "@provably/core-tensor/random";
-import { checkPositive } from "../internal/check.js";
+import { check, pair, tensor } from "../../internal/guard.js";
+import { checkNotNegative, checkPositive } from "../internal/check.js";
 import { dense } from "../internal/transformer.js";
-import { type MaskedTransformer, type MaskedTransformerConfig, type TransformerParams, createMaskedAutoencoder, weights } from "./config.js";
+import {
+  type MaskedTransformer,
+  type MaskedTransformerConfig,
+  type TransformerParams,
+  checkTransformer,
+  contrastive,
+  freshParams,
+  fullConfig,
+} from "./config.js";
 import { encodePatches } from "./encode.js";
 import { toPatches } from "./forward.js";
 import { type PretrainingOptions, type PretrainingResult, optimize } from "./pretrain.js";
@@ -62,9 +73,13 @@ export interface AugmentOptions {
  * @category Contrastive pretraining
  */
 export function augmentImages(images: NdArray, key: RngKey, options: AugmentOptions = {}): NdArray {
-  const { rotation = 0.35, scale = [0.75, 1.25], shift = 0.2, noise = 0.05 } = options;
-  for (const [name, value] of Object.entries({ rotation, shift, noise }))
-    if (!(value >= 0 && value < Infinity)) throw new DomainError(`augmentImages: ${name} must be finite and ≥ 0, got ${value}`);
+  const fn = "augmentImages";
+  check(fn, "images", images, tensor);
+  const { rotation = 0.35, scale = [0.75, 1.25], shift = 0.2, noise = 0.05 } = checkRecord(fn, "options", options);
+  for (const [name, value] of Object.entries({ rotation, shift, noise })) checkNotNegative(fn, name, value);
+  check(fn, "scale", scale, pair);
+  if (images.shape.length !== 3 && images.shape.length !== 4)
+    throw new ShapeError(`${fn}: images must be [N, H, W] or [N, C, H, W], got [${images.shape.join(", ")}]`);
   if (!(scale[0] > 0 && scale[0] <= scale[1])) throw new DomainError(`augmentImages: scale must be 0 < low ≤ high, got ${scale.join(", ")}`);
   const [height, width] = images.shape.slice(-2) as [number, number];
   const data = toTypedArray(images);
@@ -102,9 +117,6 @@ function bilinear(data: ArrayLike<number>, from: number, width: number, height: 
   return (1 - fy) * ((1 - fx) * at(left, top) + fx * at(left + 1, top)) + fy * ((1 - fx) * at(left, top + 1) + fx * at(left + 1, top + 1));
 }
 
-/** Width of the space in which images are told apart. */
-const PROJECTION = 32;
-
 /**
  * A vision transformer for contrastive pretraining with fresh weights: the encoder of {@link createMaskedAutoencoder}, and a head of two layers on the mean token.
  *
@@ -122,15 +134,8 @@ const PROJECTION = 32;
  * @category Contrastive pretraining
  */
 export function createContrastive(key: RngKey, config: MaskedTransformerConfig = {}): MaskedTransformer {
-  const { config: full, params: all } = createMaskedAutoencoder(key, { ...config, kind: "simmim" });
-  const { dim } = full;
-  const params: Record<string, NdArray> = Object.fromEntries(
-    Object.entries(all).filter(([name]) => name !== "maskToken" && !name.startsWith("head.")),
-  );
-  const maker = weights(key, params);
-  maker.dense("projector.0", dim, dim);
-  maker.dense("projector.1", dim, PROJECTION);
-  return { config: full, params };
+  const full = fullConfig("createContrastive", { ...checkRecord("createContrastive", "config", config), kind: "simmim" });
+  return { config: full, params: freshParams(key, contrastive(full)) };
 }
 
 /**
@@ -174,8 +179,9 @@ export function pretrainContrastive(
   options: ContrastivePretrainingOptions = {},
 ): PretrainingResult {
   const fn = "pretrainContrastive";
-  const { temperature = 0.2, augment = {}, epochs = 8, learningRate = 2e-3 } = options;
+  const { temperature = 0.2, augment = {}, epochs = 8, learningRate = 2e-3 } = checkRecord(fn, "options", options);
   checkPositive(fn, "temperature", temperature);
+  checkTransformer(fn, model);
   if (model.params["projector.0.weight"] === undefined) throw new DomainError(`${fn}: model must be made by createContrastive`);
   const { config } = model;
   toPatches(fn, config, images); // checks the images

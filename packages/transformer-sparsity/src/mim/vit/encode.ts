@@ -1,9 +1,9 @@
 /** What a trained encoder makes of whole images: tokens and attention maps. */
-import { DomainError, type NdArray, add, concat, mean, slice } from "@provably/core-tensor";
+import { DomainError, type NdArray, add, checkRecord, concat, mean, slice } from "@provably/core-tensor";
 import { compile } from "@provably/core-tensor/compile";
 import { checkInteger } from "../internal/check.js";
 import { blocks, dense, normalized } from "../internal/transformer.js";
-import type { FullConfig, MaskedTransformer, TransformerParams } from "./config.js";
+import { type FullConfig, type MaskedTransformer, type TransformerParams, checkTransformer } from "./config.js";
 import { positions, toPatches, withClassToken } from "./forward.js";
 
 /**
@@ -53,7 +53,8 @@ export function encode(
   images: NdArray,
   options: { readonly attention?: boolean; readonly batchSize?: number } = {},
 ): Encoded {
-  const { attention = false, batchSize = 256 } = options;
+  checkTransformer("encode", model);
+  const { attention = false, batchSize = 256 } = checkRecord("encode", "options", options);
   checkInteger("encode", "batchSize", batchSize, 1);
   const patches = toPatches("encode", model.config, images);
   const run = compile((params: TransformerParams, x: NdArray) => {
@@ -85,7 +86,8 @@ export function encode(
  * @category Evaluation
  */
 export function imageFeatures(model: MaskedTransformer, images: NdArray, options: { readonly pool?: "mean" | "class" } = {}): NdArray {
-  const { pool = "mean" } = options;
+  checkTransformer("imageFeatures", model);
+  const { pool = "mean" } = checkRecord("imageFeatures", "options", options);
   const { classToken } = model.config;
   if (pool === "class" && !classToken) throw new DomainError("imageFeatures: pool is class, but the model has no class token");
   const { tokens } = encode(model, images);

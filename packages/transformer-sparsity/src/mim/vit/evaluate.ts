@@ -4,6 +4,7 @@ import {
   type NdArray,
   ShapeError,
   add,
+  checkRecord,
   mean,
   mul,
   reshape,
@@ -16,7 +17,8 @@ import {
 } from "@provably/core-tensor";
 import type { RngKey } from "@provably/core-tensor/random";
 import { checkPositive } from "../internal/check.js";
-import type { MaskedTransformer } from "./config.js";
+import { check, tensor } from "../../internal/guard.js";
+import { type MaskedTransformer, checkTransformer } from "./config.js";
 import { type MaskedBatch, maskedBatch, predict, toPatches } from "./forward.js";
 import { randomMasking } from "./masking.js";
 import { unpatchify } from "./patches.js";
@@ -62,7 +64,8 @@ export function maskedError(model: MaskedTransformer, images: NdArray, key: RngK
   return errorOf(predict(model.config, model.params, batch).predictions, batch);
 }
 
-function heldOut(fn: string, { config }: MaskedTransformer, images: NdArray, key: RngKey): MaskedBatch {
+function heldOut(fn: string, model: MaskedTransformer, images: NdArray, key: RngKey): MaskedBatch {
+  const { config } = checkTransformer(fn, model);
   const patches = toPatches(fn, config, images);
   const [batch, numPatches] = patches.shape as readonly [number, number];
   return maskedBatch(config, patches, randomMasking(key, { batch, numPatches, maskRatio: config.maskRatio }));
@@ -121,7 +124,8 @@ export function certifyPretraining(
   key: RngKey,
   options: { readonly ratio?: number } = {},
 ): Certificate {
-  const { ratio = 0.9 } = options;
+  const { ratio = 0.9 } = checkRecord("certifyPretraining", "options", options);
+  check("certifyPretraining", "testImages", testImages, tensor);
   checkPositive("certifyPretraining", "ratio", ratio);
   if (testImages.shape[0]! < 2) throw new ShapeError(`certifyPretraining: testImages must hold at least two images, got ${testImages.shape[0]!}`);
   const ours = maskedError(model, testImages, key);
@@ -166,8 +170,8 @@ export function reconstructImages(
   images: NdArray,
   key: RngKey,
 ): { readonly original: NdArray; readonly masked: NdArray; readonly reconstructed: NdArray } {
-  const patches = toPatches("reconstructImages", model.config, images);
   const batch = heldOut("reconstructImages", model, images, key);
+  const patches = toPatches("reconstructImages", model.config, images);
   const { predictions } = predict(model.config, model.params, batch);
   const hidden = reshape(batch.mask, [...batch.mask.shape, 1]);
   const { channels, normalizeTargets } = model.config;

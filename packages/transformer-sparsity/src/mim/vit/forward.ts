@@ -20,9 +20,10 @@ import {
   take,
   variance,
 } from "@provably/core-tensor";
+import { check, tensor } from "../../internal/guard.js";
 import { blocks, dense, normalized } from "../internal/transformer.js";
-import type { FullConfig, MaskedTransformer, TransformerParams } from "./config.js";
-import type { Masking } from "./masking.js";
+import { type FullConfig, type MaskedTransformer, type TransformerParams, checkTransformer } from "./config.js";
+import { type Masking, checkMasking } from "./masking.js";
 import { patchify, sinCosPositionEmbedding2d } from "./patches.js";
 
 /**
@@ -61,8 +62,9 @@ export interface MaskedForward {
  * @category Vision transformers
  */
 export function maeForward(model: MaskedTransformer, images: NdArray, masking: Masking): MaskedForward {
+  checkTransformer("maeForward", model);
   const patches = toPatches("maeForward", model.config, images);
-  checkMasking("maeForward", patches, masking);
+  checkMasking("maeForward", masking, patches.shape[0]!, patches.shape[1]!);
   const batch = maskedBatch(model.config, patches, masking);
   const { predictions, attention } = predict(model.config, model.params, batch);
   return { loss: item(lossOf(predictions, batch)), predictions, mask: batch.mask, attention };
@@ -70,6 +72,7 @@ export function maeForward(model: MaskedTransformer, images: NdArray, masking: M
 
 /** The patches of images that fit the model. */
 export function toPatches(fn: string, config: FullConfig, images: NdArray): NdArray {
+  check(fn, "images", images, tensor);
   const { imageSize, channels, patchSize } = config;
   const shape = images.shape.length === 3 ? [images.shape[0]!, 1, ...images.shape.slice(1)] : images.shape;
   if (shape.length !== 4 || shape[1] !== channels || shape[2] !== imageSize || shape[3] !== imageSize || images.size === 0)
@@ -77,13 +80,6 @@ export function toPatches(fn: string, config: FullConfig, images: NdArray): NdAr
       `${fn}: images must be [N, ${channels === 1 ? "" : `${channels}, `}${imageSize}, ${imageSize}] and not empty, got [${images.shape.join(", ")}]`,
     );
   return patchify(images.dtype === "float64" ? images : astype(images, "float32"), patchSize);
-}
-
-function checkMasking(fn: string, patches: NdArray, { batch, numPatches }: Masking): void {
-  if (batch !== patches.shape[0] || numPatches !== patches.shape[1])
-    throw new ShapeError(
-      `${fn}: masking must be of ${patches.shape[0]!} images of ${patches.shape[1]!} patches, got ${batch} images of ${numPatches} patches`,
-    );
 }
 
 export function maskArray({ batch, numPatches, numSeen, place }: Masking, dtype: "float32" | "float64"): NdArray {

@@ -1,5 +1,6 @@
 /** Which patches of each image are hidden. */
-import { DomainError, ShapeError, toTypedArray } from "@provably/core-tensor";
+import { DomainError, ShapeError, checkRecord, toTypedArray, show } from "@provably/core-tensor";
+import { check, listOf, record, typedArray, whole } from "../../internal/guard.js";
 import { type RngKey, foldIn, uniform } from "@provably/core-tensor/random";
 import { checkInteger } from "../internal/check.js";
 
@@ -22,7 +23,8 @@ export interface Masking {
 
 /** $\lfloor L(1 - \text{ratio}) \rfloor$, checked. */
 export function seenCount(fn: string, numPatches: number, maskRatio: number): number {
-  if (!(maskRatio > 0 && maskRatio < 1)) throw new DomainError(`${fn}: maskRatio must be in (0, 1), got ${maskRatio}`);
+  if (!Number.isFinite(maskRatio) || maskRatio <= 0 || maskRatio >= 1)
+    throw new DomainError(`${fn}: maskRatio must be in (0, 1), got ${show(maskRatio)}`);
   const seen = Math.floor(numPatches * (1 - maskRatio) + 1e-9);
   if (seen < 1 || seen >= numPatches)
     throw new DomainError(`${fn}: maskRatio ${maskRatio} leaves ${seen} of ${numPatches} patches seen; some must be seen and some masked`);
@@ -47,7 +49,7 @@ export function seenCount(fn: string, numPatches: number, maskRatio: number): nu
  * @category Vision transformers
  */
 export function randomMasking(key: RngKey, options: { readonly batch: number; readonly numPatches: number; readonly maskRatio?: number }): Masking {
-  const { batch, numPatches, maskRatio = 0.75 } = options;
+  const { batch, numPatches, maskRatio = 0.75 } = checkRecord("randomMasking", "options", options);
   for (const [name, value] of Object.entries({ batch, numPatches })) checkInteger("randomMasking", name, value, 1);
   const numSeen = seenCount("randomMasking", numPatches, maskRatio);
   const order = new Int32Array(batch * numPatches);
@@ -78,16 +80,33 @@ export function randomMasking(key: RngKey, options: { readonly batch: number; re
  */
 export function maskingFromOrder(order: readonly (readonly number[])[], options: { readonly maskRatio?: number } = {}): Masking {
   const fn = "maskingFromOrder";
+  check(fn, "order", order, listOf(listOf(whole(0))));
   const numPatches = order[0]?.length ?? 0;
   if (numPatches === 0) throw new DomainError(`${fn}: order must hold at least one image with patches`);
   order.forEach((row, b) => {
     if (row.length !== numPatches) throw new ShapeError(`${fn}: order[${b}] must hold ${numPatches} patches, got ${row.length}`);
-    if (new Set(row).size !== numPatches || !row.every((p) => Number.isInteger(p) && p >= 0 && p < numPatches))
+    if (new Set(row).size !== numPatches || !row.every((p) => p < numPatches))
       throw new DomainError(`${fn}: order[${b}] must be a permutation of 0 … ${numPatches - 1}`);
   });
   const flat = Int32Array.from(order.flat());
-  const numSeen = seenCount(fn, numPatches, options.maskRatio ?? 0.75);
+  const numSeen = seenCount(fn, numPatches, checkRecord(fn, "options", options).maskRatio ?? 0.75);
   return { batch: order.length, numPatches, numSeen, order: flat, place: inverse(flat, numPatches) };
+}
+
+const integers = typedArray(Int32Array);
+const shape = record({ batch: whole(1), numPatches: whole(1), numSeen: whole(0), order: integers, place: integers });
+
+/** Whether `masking` is one of `batch` images of `numPatches` patches: its order a permutation of each image's, and its places the inverse. */
+export function checkMasking(fn: string, masking: Masking, batch: number, numPatches: number): void {
+  check(fn, "masking", masking, shape);
+  if (masking.batch !== batch || masking.numPatches !== numPatches)
+    throw new ShapeError(
+      `${fn}: masking must be of ${batch} images of ${numPatches} patches, got ${masking.batch} images of ${masking.numPatches} patches`,
+    );
+  const { order, place, numSeen } = masking;
+  const fits = order.length === batch * numPatches && place.length === order.length && numSeen <= numPatches;
+  if (!fits || !order.every((p, i) => p >= 0 && p < numPatches && place[i - (i % numPatches) + p] === i % numPatches))
+    throw new DomainError(`${fn}: masking must be made by randomMasking or maskingFromOrder; its order and its places disagree`);
 }
 
 function inverse(order: Int32Array, numPatches: number): Int32Array {

@@ -1,5 +1,6 @@
 /** Images as sequences of patches, and where a patch is. */
-import { type NdArray, ShapeError, array, reshape, transpose } from "@provably/core-tensor";
+import { type NdArray, ShapeError, array, checkRecord, reshape, transpose } from "@provably/core-tensor";
+import { check, optional, pair, tensor } from "../../internal/guard.js";
 import { checkInteger } from "../internal/check.js";
 
 /**
@@ -20,6 +21,7 @@ import { checkInteger } from "../internal/check.js";
  * @category Vision transformers
  */
 export function patchify(images: NdArray, patchSize: number): NdArray {
+  check("patchify", "images", images, tensor);
   checkInteger("patchify", "patchSize", patchSize, 1);
   const shape = images.shape.length === 3 ? [images.shape[0]!, 1, ...images.shape.slice(1)] : images.shape;
   const [n, channels, height, width] = shape;
@@ -50,11 +52,13 @@ export function patchify(images: NdArray, patchSize: number): NdArray {
  * @category Vision transformers
  */
 export function unpatchify(patches: NdArray, options: { readonly channels?: number; readonly grid?: readonly [number, number] } = {}): NdArray {
-  const { channels = 1 } = options;
+  check("unpatchify", "patches", patches, tensor);
+  const { channels = 1, grid } = checkRecord("unpatchify", "options", options);
   checkInteger("unpatchify", "channels", channels, 1);
+  check("unpatchify", "grid", grid, optional(pair));
   const [n, length, size] = patches.shape;
   const side = Math.sqrt((size ?? 0) / channels);
-  const [rows, columns] = options.grid ?? [Math.sqrt(length ?? 0), Math.sqrt(length ?? 0)];
+  const [rows, columns] = grid ?? [Math.sqrt(length ?? 0), Math.sqrt(length ?? 0)];
   if (patches.shape.length !== 3 || !Number.isInteger(side) || rows * columns !== length || !Number.isInteger(rows))
     throw new ShapeError(
       `unpatchify: patches must be [N, L, p · p · ${channels}] on a grid of L, got [${patches.shape.join(", ")}] on ${rows} × ${columns}`,
@@ -81,8 +85,9 @@ export function unpatchify(patches: NdArray, options: { readonly channels?: numb
  * @category Vision transformers
  */
 export function sinCosPositionEmbedding2d(dim: number, grid: readonly [number, number]): NdArray {
-  const [rows, columns] = grid;
+  const [rows, columns] = check("sinCosPositionEmbedding2d", "grid", grid, pair);
   for (const [name, value] of Object.entries({ dim, rows, columns })) checkInteger("sinCosPositionEmbedding2d", name, value, 1);
+  if (rows * columns * dim > 2 ** 31) throw new ShapeError(`sinCosPositionEmbedding2d: dim must leave fewer than 2^31 numbers, got ${dim}`);
   if (dim % 4 !== 0) throw new ShapeError(`sinCosPositionEmbedding2d: dim must be a multiple of 4, got ${dim}`);
   const quarter = dim / 4;
   const data = new Float64Array(rows * columns * dim);

@@ -4,8 +4,9 @@ import { compile } from "@provably/core-tensor/compile";
 import { type AdamState, adamw, applyUpdates, cosineDecay, warmup } from "@provably/core-tensor/optim";
 import { type RngKey, foldIn, permutation } from "@provably/core-tensor/random";
 import { DivergenceError } from "../errors.js";
-import { checkInteger, checkPositive } from "../internal/check.js";
-import type { MaskedTransformer, MaskedTransformerConfig, TransformerParams } from "./config.js";
+import { check, longWork, record } from "../../internal/guard.js";
+import { checkInteger, checkNotNegative, checkPositive } from "../internal/check.js";
+import { type MaskedTransformer, type MaskedTransformerConfig, type TransformerParams, checkTransformer } from "./config.js";
 import { indices, maskedBatch, maskedLoss, toPatches } from "./forward.js";
 import { randomMasking } from "./masking.js";
 
@@ -95,7 +96,7 @@ export const digitRecipes = {
  */
 export function pretrain(model: MaskedTransformer, images: NdArray, key: RngKey, options: PretrainingOptions = {}): PretrainingResult {
   const fn = "pretrain";
-  const { config } = model;
+  const { config } = checkTransformer(fn, model);
   const patches = toPatches(fn, config, images);
   const { maskRatio } = config;
   const { state, losses } = optimize(fn, model.params, patches, key, options, {
@@ -123,10 +124,11 @@ export function optimize<B>(
   options: PretrainingOptions,
   task: Task<B>,
 ): { readonly state: PretrainingState; readonly losses: readonly number[] } {
+  check(fn, "options", options, record(longWork));
   const { epochs = 40, batchSize = 128, learningRate = 5e-3, weightDecay = 0.05, onProgress, signal } = options;
   for (const [name, value] of Object.entries({ epochs, batchSize })) checkInteger(fn, name, value, 1);
   checkPositive(fn, "learningRate", learningRate);
-  if (!(weightDecay >= 0)) throw new DomainError(`${fn}: weightDecay must be ≥ 0, got ${weightDecay}`);
+  checkNotNegative(fn, "weightDecay", weightDecay);
   const stepsPerEpoch = Math.floor(data.shape[0]! / batchSize);
   if (stepsPerEpoch === 0) throw new DomainError(`${fn}: batchSize must be at most the number of images ${data.shape[0]!}, got ${batchSize}`);
   const total = epochs * stepsPerEpoch;

@@ -7,6 +7,7 @@ import {
   argmax,
   array,
   astype,
+  checkRecord,
   concat,
   div,
   item,
@@ -24,7 +25,8 @@ import {
   topK,
 } from "@provably/core-tensor";
 import { eigvalsh, solve } from "@provably/core-tensor/linalg";
-import { checkInteger } from "../internal/check.js";
+import { check, numbers, record, tensor } from "../../internal/guard.js";
+import { checkInteger, checkNotNegative, checkPositive } from "../internal/check.js";
 
 /**
  * Features of images with their labels, integers from 0.
@@ -47,8 +49,11 @@ export interface ProbeResult {
   readonly predictions: Int32Array;
 }
 
+const labelled = record({ features: tensor, labels: numbers });
+
 function checkProbe(fn: string, train: LabelledFeatures, test: LabelledFeatures): number {
-  for (const [name, { features, labels }] of Object.entries({ train, test })) {
+  for (const [name, set] of Object.entries({ train, test })) {
+    const { features, labels } = check(fn, name, set, labelled);
     if (features.shape.length !== 2 || features.size === 0 || features.shape[0] !== labels.length)
       throw new ShapeError(`${fn}: ${name}.features must be [N, d] with N labels, got [${features.shape.join(", ")}] and ${labels.length} labels`);
     for (let i = 0; i < labels.length; i++)
@@ -99,9 +104,9 @@ function result(scores: NdArray, labels: ArrayLike<number>): ProbeResult {
  * @category Evaluation
  */
 export function ridgeProbe(train: LabelledFeatures, test: LabelledFeatures, options: { readonly penalty?: number } = {}): ProbeResult {
-  const { penalty = 1 } = options;
+  const { penalty = 1 } = checkRecord("ridgeProbe", "options", options);
   const classes = checkProbe("ridgeProbe", train, test);
-  if (!(penalty > 0 && penalty < Infinity)) throw new DomainError(`ridgeProbe: penalty must be positive and finite, got ${penalty}`);
+  checkPositive("ridgeProbe", "penalty", penalty);
   const [f, g] = standardized(train.features, test.features);
   const width = f.shape[1]!;
   const ridge = array(
@@ -138,10 +143,11 @@ export function logisticProbe(
   test: LabelledFeatures,
   options: { readonly penalty?: number; readonly maxIterations?: number; readonly tolerance?: number } = {},
 ): ProbeResult & { readonly converged: boolean; readonly iterations: number } {
-  const { penalty = 1e-4, maxIterations = 500, tolerance = 1e-5 } = options;
+  const { penalty = 1e-4, maxIterations = 500, tolerance = 1e-5 } = checkRecord("logisticProbe", "options", options);
   const classes = checkProbe("logisticProbe", train, test);
-  if (!(penalty > 0 && penalty < Infinity)) throw new DomainError(`logisticProbe: penalty must be positive and finite, got ${penalty}`);
+  checkPositive("logisticProbe", "penalty", penalty);
   checkInteger("logisticProbe", "maxIterations", maxIterations, 1);
+  checkNotNegative("logisticProbe", "tolerance", tolerance);
   const [f, g] = standardized(train.features, test.features);
   const [n, width] = f.shape as readonly [number, number];
   const wanted = indicator(train.labels, classes);
@@ -188,7 +194,7 @@ export function logisticProbe(
  * @category Evaluation
  */
 export function knnProbe(train: LabelledFeatures, test: LabelledFeatures, options: { readonly neighbours?: number } = {}): ProbeResult {
-  const { neighbours = 20 } = options;
+  const { neighbours = 20 } = checkRecord("knnProbe", "options", options);
   const classes = checkProbe("knnProbe", train, test);
   checkInteger("knnProbe", "neighbours", neighbours, 1);
   const count = Math.min(neighbours, train.labels.length);

@@ -1,5 +1,6 @@
 /** Pretraining on disk: a state as the bytes of a safetensors file. */
-import { FormatError, type NdArray } from "@provably/core-tensor";
+import { FormatError, type NdArray, isNdArray } from "@provably/core-tensor";
+import { check, mapOf, record, satisfying, tensor, typedArray, whole } from "../../internal/guard.js";
 import { decodeSafetensors, encodeSafetensors } from "@provably/core-tensor/io";
 import type { PretrainingState } from "./pretrain.js";
 
@@ -19,7 +20,8 @@ import type { PretrainingState } from "./pretrain.js";
  * ```
  * @category Pretraining
  */
-export function encodePretrainingState({ step, params, optimizer }: PretrainingState): Uint8Array {
+export function encodePretrainingState(state: PretrainingState): Uint8Array {
+  const { step, params, optimizer } = checkState("encodePretrainingState", state);
   const named = (prefix: string, tree: unknown): Record<string, NdArray> =>
     Object.fromEntries(Object.entries(tree as Record<string, NdArray>).map(([name, x]) => [`${prefix}/${name}`, x]));
   return encodeSafetensors(
@@ -33,7 +35,7 @@ export function encodePretrainingState({ step, params, optimizer }: PretrainingS
  *
  * @param bytes - the whole file
  * @returns see {@link PretrainingState}
- * @throws `FormatError` when the bytes are not such a file
+ * @throws `FormatError` when the bytes are not such a file; `DomainError` when they are no bytes
  * @example
  * ```ts
  * import { decodePretrainingState } from "@provably/transformer-sparsity/mim";
@@ -43,7 +45,7 @@ export function encodePretrainingState({ step, params, optimizer }: PretrainingS
  * @category Pretraining
  */
 export function decodePretrainingState(bytes: Uint8Array): PretrainingState {
-  const { tensors, metadata } = decodeSafetensors(bytes);
+  const { tensors, metadata } = decodeSafetensors(check("decodePretrainingState", "bytes", bytes, typedArray(Uint8Array)));
   const step = Number(metadata["step"]);
   const tree = (prefix: string): Record<string, NdArray> =>
     Object.fromEntries(
@@ -56,4 +58,12 @@ export function decodePretrainingState(bytes: Uint8Array): PretrainingState {
   if (!Number.isInteger(step) || names.length === 0 || names.some((name) => mean[name] === undefined || square[name] === undefined))
     throw new FormatError("decodePretrainingState: bytes hold no state of pretraining");
   return { step, params, optimizer: { step, mean, square } };
+}
+
+const tensors = mapOf(tensor);
+const count = satisfying("a number or an array of one", (x) => typeof x === "number" || (isNdArray(x) && x.size === 1));
+const shape = record({ step: whole(0), params: tensors, optimizer: record({ step: count, mean: tensors, square: tensors }) });
+
+export function checkState(fn: string, state: PretrainingState): PretrainingState {
+  return check(fn, "state", state, shape);
 }

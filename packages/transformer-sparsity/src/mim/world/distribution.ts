@@ -1,6 +1,7 @@
 /** The data of the theory: clusters of images, each with its own partition of the patches into areas that share a feature. */
-import { DomainError, toTypedArray } from "@provably/core-tensor";
+import { DomainError, checkRecord, toTypedArray } from "@provably/core-tensor";
 import { type RngKey, permutation } from "@provably/core-tensor/random";
+import { type Guard, check, listOf, number, oneOf, optional, pair, record, satisfying } from "../../internal/guard.js";
 import { checkInteger } from "../internal/check.js";
 import { type Latent, checkLatent } from "./latent.js";
 
@@ -51,8 +52,15 @@ export interface SpatialDistribution {
  * @category Data
  */
 export function createSpatialDistribution(clusters: readonly AreaPartition[], options: { readonly latent?: Latent } = {}): SpatialDistribution {
-  const { latent = { kind: "uniform", low: 0.8, high: 1.2 } } = options;
   const fn = "createSpatialDistribution";
+  const { latent = { kind: "uniform", low: 0.8, high: 1.2 } } = checkRecord(fn, "options", options);
+  return build(fn, clusters, latent);
+}
+
+const positions = listOf(listOf(listOf(number)));
+
+function build(fn: string, clusters: readonly AreaPartition[], latent: Latent): SpatialDistribution {
+  check(fn, "clusters", clusters, positions);
   checkLatent(fn, latent);
   const numPatches = clusters[0]?.reduce((total, area) => total + area.length, 0) ?? 0;
   if (numPatches === 0) throw new DomainError(`${fn}: clusters must hold at least one cluster with one position`);
@@ -64,6 +72,19 @@ export function createSpatialDistribution(clusters: readonly AreaPartition[], op
     numFeatures += areas.length;
   }
   return { numPatches, clusters, latent, areaOf, offsets, numFeatures };
+}
+
+/** Whether `world` is one: its other fields must be what its clusters make them. */
+export function checkWorld(fn: string, world: SpatialDistribution): void {
+  const { clusters, latent, ...derived } = checkRecord(fn, "world", world);
+  const { numPatches, numFeatures, offsets, areaOf } = build(fn, clusters, latent);
+  check(fn, "world", derived, record({ numPatches: oneOf(numPatches), numFeatures: oneOf(numFeatures), offsets: exactly(offsets) }));
+  check(fn, "world.areaOf", derived.areaOf, listOf(listOf(number, numPatches), areaOf.length));
+  derived.areaOf.forEach((row, k) => check(fn, `world.areaOf[${k}]`, row, exactly(areaOf[k]!)));
+}
+
+function exactly(list: readonly number[]): Guard {
+  return satisfying("what createSpatialDistribution makes it", (x) => Array.isArray(x) && x.length === list.length && list.every((value, i) => x[i] === value)); // prettier-ignore
 }
 
 function invert(fn: string, areas: AreaPartition, k: number, numPatches: number): number[] {
@@ -120,8 +141,8 @@ export interface AreaPartitionOptions {
  * @category Data
  */
 export function createAreaPartition(key: RngKey, options: AreaPartitionOptions): AreaPartition {
-  const { numPatches, globalSize, localSize, layout = "random" } = options;
   const fn = "createAreaPartition";
+  const { numPatches, globalSize, localSize, layout = "random" } = check(fn, "options", options, partitionOptions);
   for (const [name, value] of Object.entries({ numPatches, globalSize, localSize })) checkInteger(fn, name, value, 1);
   if (globalSize > numPatches) throw new DomainError(`${fn}: globalSize must be at most numPatches, got ${globalSize} and ${numPatches}`);
   const order = layout === "blocks2d" ? blockOrder(key, options) : positionOrder(key, numPatches, layout);
@@ -129,6 +150,8 @@ export function createAreaPartition(key: RngKey, options: AreaPartitionOptions):
   for (let from = globalSize; from < numPatches; from += localSize) areas.push(order.slice(from, from + localSize));
   return areas.map((area) => [...area].sort((a, b) => a - b));
 }
+
+const partitionOptions = record({ layout: optional(oneOf("random", "contiguous", "blocks2d")), grid: optional(pair) });
 
 function positionOrder(key: RngKey, numPatches: number, layout: "random" | "contiguous"): number[] {
   const order = [...toTypedArray(permutation(key, numPatches))];

@@ -1,5 +1,6 @@
 /** How large the global area is against the local ones: what decides whether attention must first unlearn it. */
-import { DomainError } from "@provably/core-tensor";
+import { DomainError, checkRecord, show } from "@provably/core-tensor";
+import { check, listOf, number, record } from "../../internal/guard.js";
 import { checkInteger, checkPositive } from "../internal/check.js";
 import { maskedCount } from "./sampling.js";
 
@@ -49,12 +50,12 @@ export function powerLawAreaSizes(options: { readonly numPatches: number; readon
   readonly globalSize: number;
   readonly localSize: number;
 } {
-  const { numPatches, globalExponent, localExponent } = options;
+  const { numPatches, globalExponent, localExponent } = checkRecord("powerLawAreaSizes", "options", options);
   checkInteger("powerLawAreaSizes", "numPatches", numPatches, 2);
-  if (!(globalExponent > 0.5 && globalExponent <= 1))
-    throw new DomainError(`powerLawAreaSizes: globalExponent must be in (0.5, 1], got ${globalExponent}`);
-  if (!(localExponent > 0 && localExponent <= 0.5))
-    throw new DomainError(`powerLawAreaSizes: localExponent must be in (0, 0.5], got ${localExponent}`);
+  if (!Number.isFinite(globalExponent) || globalExponent <= 0.5 || globalExponent > 1)
+    throw new DomainError(`powerLawAreaSizes: globalExponent must be in (0.5, 1], got ${show(globalExponent)}`);
+  if (!Number.isFinite(localExponent) || localExponent <= 0 || localExponent > 0.5)
+    throw new DomainError(`powerLawAreaSizes: localExponent must be in (0, 0.5], got ${show(localExponent)}`);
   return { globalSize: Math.round(numPatches ** globalExponent), localSize: Math.max(1, Math.round(numPatches ** localExponent)) };
 }
 
@@ -69,10 +70,13 @@ export interface AreaSetting {
   readonly queryArea: number;
 }
 
-export function checkSetting(fn: string, { sizes, queryArea }: AreaSetting): number {
+const shape = record({ sizes: listOf(number) });
+
+export function checkSetting(fn: string, setting: AreaSetting): number {
+  const { sizes, queryArea } = check(fn, "setting", setting, shape);
   sizes.forEach((size, j) => checkInteger(fn, `sizes[${j}]`, size, 1));
   if (!Number.isInteger(queryArea) || queryArea < 0 || queryArea >= sizes.length)
-    throw new DomainError(`${fn}: queryArea must be one of 0 … ${sizes.length - 1}, got ${queryArea}`);
+    throw new DomainError(`${fn}: queryArea must be one of 0 … ${sizes.length - 1}, got ${show(queryArea)}`);
   return sizes.reduce((a, b) => a + b, 0);
 }
 
@@ -104,7 +108,7 @@ export function decouplingAtZero(
 ): { readonly targetSlope: number; readonly globalSlope: number; readonly twoPhase: boolean } {
   const numPatches = checkSetting("decouplingAtZero", setting);
   const { sizes, queryArea: n } = setting;
-  const seen = numPatches - maskedCount(numPatches, options.maskRatio ?? 0.5);
+  const seen = numPatches - maskedCount(numPatches, checkRecord("decouplingAtZero", "options", options).maskRatio ?? 0.5);
   const attention = sizes.map((size, j) => (seen * (size - Number(j === n))) / (numPatches - 1) / numPatches);
   const own = attention[n]!;
   const rest = attention.reduce((total, a, j) => total + (j === n ? 0 : a * a), 0);

@@ -1,5 +1,6 @@
 /** The laws of the latents: how strongly each area of an image shows its feature. */
 import { DomainError } from "@provably/core-tensor";
+import { byKind, callback, check, listOf, number, optional, record } from "../../internal/guard.js";
 
 /**
  * The law of the latent $z$ of an area, with values in $[L, U]$, $0 < L \le U$. Latents of different areas are independent.
@@ -21,7 +22,14 @@ export type Latent =
       readonly quantile: (probability: number) => number;
     };
 
+const shape = byKind("kind", {
+  uniform: record({ low: number, high: number }),
+  discrete: record({ values: listOf(number), probabilities: optional(listOf(number)) }),
+  quantile: record({ low: number, high: number, secondMoment: number, quantile: callback }),
+});
+
 export function checkLatent(fn: string, latent: Latent): void {
+  check(fn, "latent", latent, shape);
   const [low, high] = latentRange(latent);
   if (!(low > 0 && low <= high && Number.isFinite(high)))
     throw new DomainError(`${fn}: latent must have 0 < low ≤ high, got low ${low} and high ${high}`);

@@ -1,8 +1,9 @@
 /** Drawing images and masks, and listing all of them where they are few. */
-import { DomainError, type NdArray, ShapeError, array, matmul, toTypedArray } from "@provably/core-tensor";
+import { DomainError, type NdArray, ShapeError, array, checkRecord, matmul, toTypedArray, show } from "@provably/core-tensor";
 import { type RngKey, foldIn, uniform } from "@provably/core-tensor/random";
-import { checkInteger } from "../internal/check.js";
-import type { SpatialDistribution } from "./distribution.js";
+import { check, numbers, record, tensor, whole } from "../../internal/guard.js";
+import { checkInteger, checkPositive } from "../internal/check.js";
+import { type SpatialDistribution, checkWorld } from "./distribution.js";
 import { latentAt, latentSupport } from "./latent.js";
 
 /**
@@ -41,7 +42,8 @@ export interface MaskedImage extends SpatialImage {
  */
 export function maskedCount(numPatches: number, maskRatio: number): number {
   checkInteger("maskedCount", "numPatches", numPatches, 2);
-  if (!(maskRatio > 0 && maskRatio < 1)) throw new DomainError(`maskedCount: maskRatio must be in (0, 1), got ${maskRatio}`);
+  if (!Number.isFinite(maskRatio) || maskRatio <= 0 || maskRatio >= 1)
+    throw new DomainError(`maskedCount: maskRatio must be in (0, 1), got ${show(maskRatio)}`);
   const masked = numPatches - Math.floor(numPatches * (1 - maskRatio) + 1e-9);
   if (masked === 0 || masked === numPatches)
     throw new DomainError(`maskedCount: maskRatio ${maskRatio} leaves no patch ${masked === 0 ? "masked" : "seen"} of ${numPatches}`);
@@ -65,6 +67,12 @@ export function maskedCount(numPatches: number, maskRatio: number): number {
  * @category Data
  */
 export function sampleImage(world: SpatialDistribution, key: RngKey): SpatialImage {
+  checkWorld("sampleImage", world);
+  return drawImage(world, key);
+}
+
+/** The same, without a check. */
+export function drawImage(world: SpatialDistribution, key: RngKey): SpatialImage {
   const most = Math.max(...world.clusters.map((areas) => areas.length));
   const u = toTypedArray(uniform(key, [1 + most], { dtype: "float64" }));
   const cluster = Math.min(world.clusters.length - 1, Math.floor(u[0]! * world.clusters.length));
@@ -90,7 +98,7 @@ export function sampleImage(world: SpatialDistribution, key: RngKey): SpatialIma
  * @category Data
  */
 export function sampleMask(numPatches: number, key: RngKey, options: { readonly maskRatio?: number } = {}): Uint8Array {
-  const masked = maskedCount(numPatches, options.maskRatio ?? 0.5);
+  const masked = maskedCount(numPatches, checkRecord("sampleMask", "options", options).maskRatio ?? 0.5);
   const u = toTypedArray(uniform(key, [masked], { dtype: "float64" }));
   const order = Uint32Array.from({ length: numPatches }, (_, p) => p);
   const mask = new Uint8Array(numPatches);
@@ -127,10 +135,21 @@ export function sampleMaskedImages(
   count: number,
   options: { readonly maskRatio?: number } = {},
 ): MaskedImage[] {
+  checkWorld("sampleMaskedImages", world);
   checkInteger("sampleMaskedImages", "count", count, 0);
+  return drawMaskedImages(world, key, count, options);
+}
+
+/** The same, without a check. */
+export function drawMaskedImages(
+  world: SpatialDistribution,
+  key: RngKey,
+  count: number,
+  options: { readonly maskRatio?: number } = {},
+): MaskedImage[] {
   return Array.from({ length: count }, (_, i) => {
     const own = foldIn(key, i);
-    return { ...sampleImage(world, own), mask: sampleMask(world.numPatches, foldIn(own, "mask"), options) };
+    return { ...drawImage(world, own), mask: sampleMask(world.numPatches, foldIn(own, "mask"), options) };
   });
 }
 
@@ -152,15 +171,18 @@ export function sampleMaskedImages(
  * @category Data
  */
 export function renderImage(world: SpatialDistribution, image: SpatialImage, options: { readonly features?: NdArray } = {}): NdArray {
+  checkWorld("renderImage", world);
   checkImage("renderImage", world, image);
+  const { features } = checkRecord("renderImage", "options", options);
   const { numPatches, numFeatures } = world;
   const data = new Float64Array(numPatches * numFeatures);
   world.areaOf[image.cluster]!.forEach((j, p) => (data[p * numFeatures + world.offsets[image.cluster]! + j] = image.latents[j]!));
   const coordinates = array(data, { shape: [numPatches, numFeatures] });
-  if (options.features === undefined) return coordinates;
-  if (options.features.shape.length !== 2 || options.features.shape[0] !== numFeatures)
-    throw new ShapeError(`renderImage: features must be [${numFeatures}, d], got [${options.features.shape.join(", ")}]`);
-  return matmul(coordinates, options.features);
+  if (features === undefined) return coordinates;
+  check("renderImage", "features", features, tensor);
+  if (features.shape.length !== 2 || features.shape[0] !== numFeatures)
+    throw new ShapeError(`renderImage: features must be [${numFeatures}, d], got [${features.shape.join(", ")}]`);
+  return matmul(coordinates, features);
 }
 
 /**
@@ -183,7 +205,9 @@ export function enumerateImages(
   world: SpatialDistribution,
   options: { readonly maskRatio?: number; readonly limit?: number } = {},
 ): { readonly samples: readonly MaskedImage[]; readonly weights: readonly number[] } {
-  const { maskRatio = 0.5, limit = 2e6 } = options;
+  checkWorld("enumerateImages", world);
+  const { maskRatio = 0.5, limit = 2e6 } = checkRecord("enumerateImages", "options", options);
+  checkPositive("enumerateImages", "limit", limit);
   const { latent, numPatches, clusters } = world;
   if (latent.kind !== "discrete") throw new DomainError(`enumerateImages: latents must be discrete, got ${latent.kind}`);
   const masked = maskedCount(numPatches, maskRatio);
@@ -237,8 +261,12 @@ function latentChoices(support: ReturnType<typeof latentSupport>, length: number
   return choices;
 }
 
+const shape = record({ cluster: whole(0), latents: numbers });
+const masked = record({ mask: numbers });
+
 export function checkImage(fn: string, world: SpatialDistribution, image: SpatialImage, index?: number): void {
   const which = index === undefined ? "image" : `samples[${index}]`;
+  check(fn, which, image, shape);
   const areas = world.clusters[image.cluster];
   if (areas === undefined) throw new DomainError(`${fn}: ${which}.cluster must be one of 0 … ${world.clusters.length - 1}, got ${image.cluster}`);
   if (image.latents.length !== areas.length)
@@ -249,6 +277,7 @@ export function checkImage(fn: string, world: SpatialDistribution, image: Spatia
 
 export function checkMaskedImage(fn: string, world: SpatialDistribution, sample: MaskedImage, index?: number): void {
   checkImage(fn, world, sample, index);
+  check(fn, index === undefined ? "image" : `samples[${index}]`, sample, masked);
   if (sample.mask.length !== world.numPatches)
     throw new ShapeError(
       `${fn}: ${index === undefined ? "image" : `samples[${index}]`}.mask must hold ${world.numPatches} numbers, got ${sample.mask.length}`,
