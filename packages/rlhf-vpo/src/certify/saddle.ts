@@ -1,6 +1,6 @@
 /** The saddle point behind pessimism, and what it promises. */
-import { type ArrayInput, type Certificate, array } from "@provably/core-tensor";
-import { distributions, finite, numbers } from "../arrays.js";
+import { type ArrayInput, type Certificate, array, checkRecord } from "@provably/core-tensor";
+import { atLeast, distributions, finite, numbers } from "../arrays.js";
 import { type PreferenceProblem, flattenProblem, rewardsOf } from "../exact/problem.js";
 import { implicitReward, optimalValue, policyValue, suboptimality } from "../exact/values.js";
 import { logSigmoid } from "../numerics.js";
@@ -54,12 +54,13 @@ export function certifyPessimism(
   options: { readonly tolerance?: number } = {},
 ): PessimismCertificates {
   const fn = "certifyPessimism";
-  const { tolerance = 1e-8 } = options;
+  const { tolerance = 1e-8 } = checkRecord(fn, "options", options);
+  atLeast(fn, "tolerance", tolerance, 0);
   const { beta, alpha } = constantsOf(fn, constants);
   const flat = flattenProblem(fn, problem);
   const { prompts, responses, calibration, rho, pairs, logReference } = flat;
   const shape = [prompts, responses];
-  const raw = rewardsOf(flat, finite(fn, "theta", result.theta, [flat.dimension]));
+  const raw = rewardsOf(flat, finite(fn, "theta", checkRecord(fn, "result", result).theta, [flat.dimension]));
   const mean = raw.reduce((sum, r, k) => sum + rho[Math.floor(k / responses)]! * calibration[k]! * r, 0);
   const reward = raw.map((r) => r - mean);
   const table = array(reward, { shape });
@@ -69,7 +70,7 @@ export function certifyPessimism(
     pairs.counts.reduce((sum, count, k) => sum - (count / pairs.total) * logSigmoid(r[pairs.chosen[k]!]! - r[pairs.rejected[k]!]!), 0);
   const upper = nll(reward) + alpha * optimalValue(table, reference, values);
   // min over rewards for this policy: the same convex problem with the policy in the place of the reference's optimum.
-  const policy = numbers(result.logPolicy);
+  const policy = finite(fn, "logPolicy", result.logPolicy, shape);
   const inner = minimiseReward(flat.pairs, reward, (k) => alpha * rho[Math.floor(k / responses)]! * (Math.exp(policy[k]!) - calibration[k]!), nll);
   const lower =
     nll(inner) + alpha * (policyValue(array(inner, { shape }), result.logPolicy, reference, values) - meanOf(inner, rho, calibration, responses));
@@ -183,7 +184,8 @@ export function certifySuboptimality(
   logReference: ArrayInput,
   options: { readonly beta: number; readonly promptDistribution?: ArrayInput; readonly tolerance?: number },
 ): Certificate {
-  const { tolerance = 0.1, ...values } = options;
+  const { tolerance = 0.1, ...values } = checkRecord("certifySuboptimality", "options", options);
+  atLeast("certifySuboptimality", "tolerance", tolerance, 0);
   const value = suboptimality(reward, logPolicy, logReference, values);
   return { claim: "KL-regularised value lost against the best policy", kind: "exact", value, expected: 0, tolerance, holds: value <= tolerance };
 }
@@ -205,7 +207,8 @@ export function certifySuboptimality(
  * @category Certificates
  */
 export function certifyCalibration(reward: ArrayInput, calibration: ArrayInput, options: { readonly tolerance?: number } = {}): Certificate {
-  const { tolerance = 1e-9 } = options;
+  const { tolerance = 1e-9 } = checkRecord("certifyCalibration", "options", options);
+  atLeast("certifyCalibration", "tolerance", tolerance, 0);
   const r = array(reward, { dtype: "float64" });
   const cal = distributions("certifyCalibration", "calibration", calibration, r.shape);
   const data = numbers(implicitReward(r, array(new Float64Array(r.size), { shape: r.shape }), 1));

@@ -1,5 +1,6 @@
 /** Streaming preferences from lines of JSON, in constant memory. */
-import { DomainError } from "@provably/core-tensor";
+import { DomainError, checkFunction, checkRecord, show } from "@provably/core-tensor";
+import { checkRun } from "../arrays.js";
 import { PreferenceFormatError, type PreferenceRecord, parsePreference } from "./record.js";
 
 /**
@@ -22,6 +23,13 @@ export interface ReadOptions {
 }
 
 async function* chunksOf(source: ChunkSource): AsyncGenerator<string | Uint8Array> {
+  if (typeof source === "string") {
+    yield source;
+    return;
+  }
+  const record = typeof source === "object" && source !== null && !ArrayBuffer.isView(source);
+  if (!record || !("getReader" in source || Symbol.asyncIterator in source || Symbol.iterator in source))
+    throw new DomainError(`readPreferenceJsonl: source must be text, a stream, or chunks to iterate over, got ${show(source)}`);
   if ("getReader" in source) {
     const reader = source.getReader();
     try {
@@ -64,8 +72,11 @@ export async function* readPreferenceJsonl(
   source: ChunkSource,
   options: ReadOptions = {},
 ): AsyncGenerator<{ readonly line: number; readonly record: PreferenceRecord }> {
-  const { onError = "throw", maxLineBytes = 16 * 2 ** 20, signal } = options;
-  if (!(maxLineBytes >= 1)) throw new DomainError(`readPreferenceJsonl: maxLineBytes must be positive, got ${maxLineBytes}`);
+  const { onError = "throw", maxLineBytes = 16 * 2 ** 20, signal } = checkRecord("readPreferenceJsonl", "options", options);
+  if (!(typeof maxLineBytes === "number" && maxLineBytes >= 1))
+    throw new DomainError(`readPreferenceJsonl: maxLineBytes must be positive, got ${show(maxLineBytes)}`);
+  if (onError !== "throw" && onError !== "skip") checkFunction("readPreferenceJsonl", "onError", onError);
+  checkRun("readPreferenceJsonl", signal === undefined ? {} : { signal });
   const encoder = new TextEncoder();
   let pending: Uint8Array[] = [];
   let size = 0;
@@ -116,6 +127,7 @@ export async function* readPreferenceJsonl(
   for await (const chunk of chunksOf(source)) {
     signal?.throwIfAborted();
     const bytes = typeof chunk === "string" ? encoder.encode(chunk) : chunk;
+    if (!(bytes instanceof Uint8Array)) throw new DomainError(`readPreferenceJsonl: chunks must be text or bytes, got ${show(bytes)}`);
     let from = 0;
     for (let at = bytes.indexOf(NEWLINE); at >= 0; at = bytes.indexOf(NEWLINE, from)) {
       keep(bytes.subarray(from, at));

@@ -1,5 +1,5 @@
 /** One preference: a prompt with a chosen and a rejected response. */
-import { CoreTensorError } from "@provably/core-tensor";
+import { CoreTensorError, show } from "@provably/core-tensor";
 
 /**
  * A message of a conversation.
@@ -43,7 +43,7 @@ export class PreferenceFormatError extends CoreTensorError {
   readonly reason: PreferenceErrorCode;
   readonly line: number;
   constructor(reason: PreferenceErrorCode, line: number, detail: string) {
-    super(`line ${line}: ${detail}`, `ERR_PREFERENCE_${reason}`);
+    super(`line ${show(line)}: ${detail}`, `ERR_PREFERENCE_${reason}`);
     this.reason = reason;
     this.line = line;
   }
@@ -88,8 +88,7 @@ export function parsePreference(value: unknown, line = 1): PreferenceRecord {
   const fail = (reason: PreferenceErrorCode, detail: string): never => {
     throw new PreferenceFormatError(reason, line, detail);
   };
-  if (typeof value !== "object" || value === null || Array.isArray(value))
-    return fail("INVALID_TYPE", `expected an object, got ${JSON.stringify(value)?.slice(0, 40)}`);
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return fail("INVALID_TYPE", `expected an object, got ${show(value)}`);
   const own = (name: string): unknown => (Object.hasOwn(value, name) ? (value as Record<string, unknown>)[name] : undefined);
   const text = (name: "chosen" | "rejected" | "prompt"): string | readonly Message[] => {
     const x = own(name);

@@ -1,7 +1,7 @@
 /** Small tools for lists of preferences. */
-import { DomainError, toTypedArray } from "@provably/core-tensor";
+import { checkList, checkRecord, toTypedArray } from "@provably/core-tensor";
 import { type RngKey, permutation, uniform } from "@provably/core-tensor/random";
-import { numbers } from "../arrays.js";
+import { atLeast, count, numbers } from "../arrays.js";
 import type { PreferenceRecord } from "./record.js";
 
 /**
@@ -19,7 +19,9 @@ import type { PreferenceRecord } from "./record.js";
  * @category Data
  */
 export function pairsFromRanking(prompt: string, responses: readonly string[]): readonly PreferenceRecord[] {
-  return responses.flatMap((chosen, i) => responses.slice(i + 1).map((rejected) => ({ prompt, chosen, rejected })));
+  return checkList("pairsFromRanking", "responses", responses).flatMap((chosen, i) =>
+    responses.slice(i + 1).map((rejected) => ({ prompt, chosen, rejected })),
+  );
 }
 
 /**
@@ -38,7 +40,7 @@ export function pairsFromRanking(prompt: string, responses: readonly string[]): 
 export function toUnpaired(
   records: readonly PreferenceRecord[],
 ): readonly { readonly prompt: PreferenceRecord["prompt"]; readonly response: PreferenceRecord["chosen"]; readonly desirable: boolean }[] {
-  return records.flatMap(({ prompt, chosen, rejected }) => [
+  return checkRecords("toUnpaired", records).flatMap(({ prompt, chosen, rejected }) => [
     { prompt, response: chosen, desirable: true },
     { prompt, response: rejected, desirable: false },
   ]);
@@ -62,7 +64,8 @@ export function toUnpaired(
  * @category Data
  */
 export function flipLabels(key: RngKey, records: readonly PreferenceRecord[], probability: number): readonly PreferenceRecord[] {
-  if (!(probability >= 0 && probability <= 1)) throw new DomainError(`flipLabels: probability must lie in [0, 1], got ${probability}`);
+  atLeast("flipLabels", "probability", probability, 0, 1);
+  checkRecords("flipLabels", records);
   const u = numbers(uniform(key, [records.length], { dtype: "float64" }));
   return records.map((record, i) => (u[i]! < probability ? { ...record, chosen: record.rejected, rejected: record.chosen } : record));
 }
@@ -91,10 +94,16 @@ export function batches<T>(
   size: number,
   options: { readonly dropLast?: boolean } = {},
 ): readonly (readonly T[])[] {
-  if (!Number.isInteger(size) || size < 1) throw new DomainError(`batches: size must be a positive integer, got ${size}`);
+  count("batches", "size", size, 1);
+  checkList("batches", "records", records);
   const order = toTypedArray(permutation(key, records.length));
   const out: T[][] = [];
   for (let at = 0; at < records.length; at += size) out.push(Array.from(order.slice(at, at + size), (i) => records[i]!));
-  if (options.dropLast && out.length > 0 && out[out.length - 1]!.length < size) out.pop();
+  if (checkRecord("batches", "options", options).dropLast && out.length > 0 && out[out.length - 1]!.length < size) out.pop();
   return out;
+}
+
+function checkRecords(fn: string, records: readonly PreferenceRecord[]): readonly PreferenceRecord[] {
+  checkList(fn, "records", records).forEach((record, i) => checkRecord(fn, `records[${i}]`, record));
+  return records;
 }

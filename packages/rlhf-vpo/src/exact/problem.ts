@@ -1,5 +1,5 @@
 /** Preference data on finitely many responses, aggregated, and the VPO objective on them. */
-import { type ArrayInput, DomainError, ShapeError, array } from "@provably/core-tensor";
+import { type ArrayInput, DomainError, ShapeError, array, checkRecord } from "@provably/core-tensor";
 import { distributions, finite, numbers } from "../arrays.js";
 import { logSumExp, sigmoid, softplus } from "../numerics.js";
 import { promptsOf, tableOf } from "./values.js";
@@ -59,7 +59,7 @@ export function addPair(pairs: Pairs, cells: number, chosen: number, rejected: n
 }
 
 export function flattenProblem(fn: string, problem: PreferenceProblem, { allowSame = false }: { readonly allowSame?: boolean } = {}): FlatProblem {
-  const { data: logReference, prompts, responses } = tableOf(fn, "logReference", problem.logReference);
+  const { data: logReference, prompts, responses } = tableOf(fn, "logReference", checkRecord(fn, "problem", problem).logReference);
   const reference = logReference.map(Math.exp);
   for (let x = 0; x < prompts; x++) {
     const total = reference.subarray(x * responses, (x + 1) * responses).reduce((a, b) => a + b, 0);

@@ -1,7 +1,7 @@
 /** Reward models: Bradley-Terry pairs, Plackett-Luce rankings, and their maximum-likelihood fit. */
-import { type ArrayInput, type Certificate, type NdArray, ShapeError, array } from "@provably/core-tensor";
+import { type ArrayInput, type Certificate, DomainError, type NdArray, ShapeError, array, checkRecord, show } from "@provably/core-tensor";
 import { solve } from "@provably/core-tensor/linalg";
-import { atLeast, finite, numbers } from "../arrays.js";
+import { atLeast, count, finite, numbers } from "../arrays.js";
 import { logSumExp, sigmoid, softplus } from "../numerics.js";
 import { type PreferenceProblem, flattenProblem, rewardsOf } from "./problem.js";
 
@@ -21,6 +21,8 @@ import { type PreferenceProblem, flattenProblem, rewardsOf } from "./problem.js"
  * @category Reward models
  */
 export function bradleyTerryProbability(first: number, second: number): number {
+  if (!Number.isFinite(first) || !Number.isFinite(second))
+    throw new DomainError(`bradleyTerryProbability: rewards must be finite, got ${show(first)} and ${show(second)}`);
   return sigmoid(first - second);
 }
 
@@ -50,7 +52,8 @@ export function bradleyTerryLoss(
   readonly grads: { readonly chosen: NdArray<"float64">; readonly rejected: NdArray<"float64"> };
 } {
   const fn = "bradleyTerryLoss";
-  const { margin = 0 } = options;
+  const { margin = 0 } = checkRecord(fn, "options", options);
+  atLeast(fn, "margin", margin, -Infinity);
   const centre = atLeast(fn, "centre", options.centre ?? 0, 0);
   const up = finite(fn, "chosen", chosen);
   const n = up.length;
@@ -158,8 +161,9 @@ export function fitRewardModel(
   options: { readonly ridge?: number; readonly tolerance?: number; readonly maxIterations?: number } = {},
 ): RewardModel {
   const fn = "fitRewardModel";
-  const ridge = atLeast(fn, "ridge", options.ridge ?? 0, 0);
-  const { tolerance = 1e-10, maxIterations = 100 } = options;
+  const ridge = atLeast(fn, "ridge", checkRecord(fn, "options", options).ridge ?? 0, 0);
+  const tolerance = atLeast(fn, "tolerance", options.tolerance ?? 1e-10, 0);
+  const maxIterations = count(fn, "maxIterations", options.maxIterations ?? 100, 0);
   const flat = flattenProblem(fn, problem);
   const { dimension: d, features, pairs } = flat;
   const feature = (cell: number, i: number): number => (features ? features[cell * d + i]! : cell === i ? 1 : 0);

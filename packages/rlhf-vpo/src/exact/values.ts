@@ -1,5 +1,5 @@
 /** Exact values and policies of KL-regularised rewards where responses are finitely many. */
-import { type ArrayInput, type NdArray, ShapeError, array } from "@provably/core-tensor";
+import { type ArrayInput, type NdArray, ShapeError, array, checkRecord } from "@provably/core-tensor";
 import { distributions, finite, positive } from "../arrays.js";
 import { logSumExp, sigmoid } from "../numerics.js";
 
@@ -93,7 +93,7 @@ export function optimalValue(reward: ArrayInput, logReference: ArrayInput, optio
   const fn = "optimalValue";
   const { data: reference, prompts, responses } = tableOf(fn, "logReference", logReference);
   const { data: r } = tableOf(fn, "reward", reward, [prompts, responses]);
-  const rho = promptsOf(fn, prompts, options.promptDistribution);
+  const rho = promptsOf(fn, prompts, checkRecord(fn, "options", options).promptDistribution);
   const { logZ } = partition(r, reference, positive(fn, "beta", options.beta), prompts, responses);
   return options.beta * rho.reduce((sum, p, x) => sum + p * logZ[x]!, 0);
 }
@@ -131,7 +131,7 @@ export function policyValue(reward: ArrayInput, logPolicy: ArrayInput, logRefere
   const { data: reference, prompts, responses } = tableOf(fn, "logReference", logReference);
   const { data: r } = tableOf(fn, "reward", reward, [prompts, responses]);
   const { data: policy } = tableOf(fn, "logPolicy", logPolicy, [prompts, responses]);
-  const rho = promptsOf(fn, prompts, options.promptDistribution);
+  const rho = promptsOf(fn, prompts, checkRecord(fn, "options", options).promptDistribution);
   const beta = positive(fn, "beta", options.beta);
   return expectation(policy, rho, responses, (k) => r[k]! - beta * (policy[k]! - reference[k]!));
 }
@@ -159,7 +159,7 @@ export function suboptimality(reward: ArrayInput, logPolicy: ArrayInput, logRefe
   const { data: reference, prompts, responses } = tableOf(fn, "logReference", logReference);
   const { data: r } = tableOf(fn, "reward", reward, [prompts, responses]);
   const { data: policy } = tableOf(fn, "logPolicy", logPolicy, [prompts, responses]);
-  const rho = promptsOf(fn, prompts, options.promptDistribution);
+  const rho = promptsOf(fn, prompts, checkRecord(fn, "options", options).promptDistribution);
   const beta = positive(fn, "beta", options.beta);
   const { logits, logZ } = partition(r, reference, beta, prompts, responses);
   return beta * expectation(policy, rho, responses, (k) => policy[k]! - (logits[k]! - logZ[Math.floor(k / responses)]!));
@@ -219,7 +219,7 @@ export function calibrateReward(
   const fn = "calibrateReward";
   const { data: r, prompts, responses } = tableOf(fn, "reward", reward);
   const cal = distributions(fn, "calibration", calibration, [prompts, responses]);
-  const rho = promptsOf(fn, prompts, options.promptDistribution);
+  const rho = promptsOf(fn, prompts, checkRecord(fn, "options", options).promptDistribution);
   const means = Float64Array.from({ length: prompts }, (_, x) => {
     let sum = 0;
     for (let y = 0; y < responses; y++) sum += cal[x * responses + y]! * r[x * responses + y]!;
@@ -290,7 +290,7 @@ export function winRate(
   const { data: r, prompts, responses } = tableOf(fn, "reward", reward);
   const { data: one } = tableOf(fn, "logPolicy", logPolicy, [prompts, responses]);
   const { data: two } = tableOf(fn, "logOther", logOther, [prompts, responses]);
-  const rho = promptsOf(fn, prompts, options.promptDistribution);
+  const rho = promptsOf(fn, prompts, checkRecord(fn, "options", options).promptDistribution);
   let total = 0;
   for (let x = 0; x < prompts; x++)
     for (let i = x * responses; i < (x + 1) * responses; i++)

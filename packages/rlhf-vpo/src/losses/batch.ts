@@ -1,5 +1,5 @@
 /** Batches of preference pairs, and the loop that every pairwise loss runs in. */
-import { type ArrayInput, DomainError, type NdArray, ShapeError, array } from "@provably/core-tensor";
+import { type ArrayInput, DomainError, type NdArray, ShapeError, array, checkRecord } from "@provably/core-tensor";
 import { finite, wrap } from "../arrays.js";
 
 /**
@@ -68,6 +68,7 @@ export interface FlatBatch {
 }
 
 export function flatten(fn: string, batch: PreferenceBatch, { allowPositive = false }: LossOptions): FlatBatch {
+  checkRecord(fn, "batch", batch);
   const first = array(batch.chosen, { dtype: "float64" });
   if (first.shape.length !== 1 || first.size === 0)
     throw new ShapeError(`${fn}: chosen must be a vector of at least one pair, got shape [${first.shape.join(", ")}]`);
@@ -77,8 +78,8 @@ export function flatten(fn: string, batch: PreferenceBatch, { allowPositive = fa
   if ((batch.refChosen === undefined) !== (batch.refRejected === undefined))
     throw new ShapeError(`${fn}: refChosen and refRejected must be given together, or neither for a loss without reference`);
   const given = {
-    chosen: read("chosen")!,
-    rejected: read("rejected")!,
+    chosen: finite(fn, "chosen", first, [size]),
+    rejected: finite(fn, "rejected", batch.rejected, [size]),
     refChosen: read("refChosen"),
     refRejected: read("refRejected"),
   };

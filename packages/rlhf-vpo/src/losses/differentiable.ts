@@ -1,5 +1,5 @@
 /** The losses as functions that automatic differentiation goes through. */
-import { type NdArray, ShapeError, array, customVjp, mul } from "@provably/core-tensor";
+import { DTypeError, type NdArray, ShapeError, array, checkFunction, checkRecord, customVjp, isNdArray, mul, show } from "@provably/core-tensor";
 import type { LossResult } from "./batch.js";
 
 /** Numbers that are not an array of ours, nor one that is being traced. */
@@ -24,16 +24,22 @@ const isPlain = (x: unknown): x is number[] => typeof x === "number" || Array.is
  * @category Losses
  */
 export function differentiable<Batch extends object>(loss: (batch: Batch) => LossResult): (batch: Batch) => NdArray {
+  checkFunction("differentiable", "loss", loss);
   return (batch) => {
-    const given = Object.entries(batch).filter(([, value]) => value !== undefined);
+    const given = Object.entries(checkRecord("differentiable", "batch", batch)).filter(([, value]) => value !== undefined);
     const names = given.map(([name]) => name);
     const arrays = given.map(([, value]: [string, unknown]) => (isPlain(value) ? array(value, { dtype: "float64" }) : value));
+    arrays.forEach((x, i) => {
+      if (!isNdArray(x)) throw new DTypeError(`differentiable: ${names[i]} must be an array, got ${show(x)}`);
+    });
     const rebuild = (values: readonly unknown[]): Batch => Object.fromEntries(names.map((name, i) => [name, values[i]])) as Batch;
-    const value = (...values: unknown[]): NdArray => array(loss(rebuild(values)).loss, { dtype: "float64" });
+    const value = (...values: unknown[]): NdArray =>
+      array(checkRecord("differentiable", "the loss", loss(rebuild(values))).loss, { dtype: "float64" });
     const run = customVjp(
       value,
       (...values: unknown[]): [NdArray, NdArray[]] => {
-        const result = loss(rebuild(values));
+        const result = checkRecord("differentiable", "the loss", loss(rebuild(values)));
+        checkRecord("differentiable", "grads of the loss", result.grads);
         const gradients = names.map((name, i) => {
           const shape = (values[i] as NdArray).shape;
           const g = result.grads[name];

@@ -1,5 +1,5 @@
 /** DPO with one more term: the losses that VPO contains or resembles. */
-import { type ArrayInput, ShapeError } from "@provably/core-tensor";
+import { type ArrayInput, ShapeError, checkRecord } from "@provably/core-tensor";
 import { atLeast, finite, positive } from "../arrays.js";
 import { sigmoid, softplus } from "../numerics.js";
 import { type LossResult, type PreferenceBatch, alongMargin, flatten, lengthsOf, overPairs } from "./batch.js";
@@ -27,7 +27,7 @@ import { vpoLoss } from "./vpo.js";
  */
 export function xpoLoss(batch: PreferenceBatch, options: BetaOptions & { readonly refSample: ArrayInput; readonly alpha?: number }): LossResult {
   const fn = "xpoLoss";
-  const beta = positive(fn, "beta", options.beta ?? 0.1);
+  const beta = positive(fn, "beta", checkRecord(fn, "options", options).beta ?? 0.1);
   const alpha = atLeast(fn, "alpha", options.alpha ?? 1e-5, 0);
   const flat = flatten(fn, batch, options);
   const sample = finite(fn, "refSample", options.refSample, [flat.size]);
@@ -67,7 +67,7 @@ export function selmLoss(
   batch: PreferenceBatch,
   options: BetaOptions & { readonly sample: ArrayInput; readonly refSample: ArrayInput; readonly alpha?: number },
 ): LossResult {
-  const { sample, refSample, alpha = 0.001, ...rest } = options;
+  const { sample, refSample, alpha = 0.001, ...rest } = checkRecord("selmLoss", "options", options);
   const [s, s0] = [finite("selmLoss", "sample", sample), finite("selmLoss", "refSample", refSample)];
   if (s.length !== s0.length) throw new ShapeError(`selmLoss: sample and refSample must have one length, got ${s.length} and ${s0.length}`);
   const column = (x: Float64Array): number[][] => Array.from(x, (v) => [v]);
@@ -95,7 +95,7 @@ export function selmLoss(
  */
 export function rpoLoss(batch: PreferenceBatch, options: BetaOptions & { readonly sftWeight?: number } = {}): LossResult {
   const fn = "rpoLoss";
-  const beta = positive(fn, "beta", options.beta ?? 0.1);
+  const beta = positive(fn, "beta", checkRecord(fn, "options", options).beta ?? 0.1);
   const w = atLeast(fn, "sftWeight", options.sftWeight ?? 1, 0);
   const flat = flatten(fn, batch, options);
   const lengths = flat.chosenLengths ? lengthsOf(fn, { ...flat, rejectedLengths: flat.rejectedLengths ?? flat.chosenLengths })[0] : undefined;

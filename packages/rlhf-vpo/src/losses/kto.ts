@@ -1,5 +1,5 @@
 /** KTO: responses judged one by one, without pairs. */
-import { type ArrayInput, ShapeError, array } from "@provably/core-tensor";
+import { type ArrayInput, ShapeError, array, checkRecord } from "@provably/core-tensor";
 import { atLeast, finite, positive } from "../arrays.js";
 import { sigmoid } from "../numerics.js";
 import type { LossOptions, LossResult } from "./batch.js";
@@ -47,16 +47,18 @@ export function ktoLoss(
   } = {},
 ): LossResult {
   const fn = "ktoLoss";
-  const beta = positive(fn, "beta", options.beta ?? 0.1);
+  const beta = positive(fn, "beta", checkRecord(fn, "options", options).beta ?? 0.1);
   const weights = [
     atLeast(fn, "undesirableWeight", options.undesirableWeight ?? 1, 0),
     atLeast(fn, "desirableWeight", options.desirableWeight ?? 1, 0),
   ] as const;
-  const policy = finite(fn, "policy", batch.policy);
+  const policy = finite(fn, "policy", checkRecord(fn, "batch", batch).policy);
   const size = policy.length;
   if (size === 0) throw new ShapeError(`${fn}: policy must have at least one entry`);
   const reference = finite(fn, "reference", batch.reference, [size]);
-  const flags = Array.isArray(batch.desirable) ? batch.desirable.map(Number) : batch.desirable;
+  const flags = Array.isArray(batch.desirable)
+    ? batch.desirable.map((flag: unknown) => (typeof flag === "boolean" ? Number(flag) : (flag as number)))
+    : batch.desirable;
   const desirable = finite(fn, "desirable", flags, [size]);
   let zero = atLeast(fn, "klEstimate", options.klEstimate ?? 0, 0);
   if (options.mismatched !== undefined) {

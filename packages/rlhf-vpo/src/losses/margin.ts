@@ -1,5 +1,5 @@
 /** Losses of the margin z = β(u − v), with u = ln π(y⁺) − ln π_ref(y⁺) and v the same of y⁻. */
-import { DomainError } from "@provably/core-tensor";
+import { DomainError, checkRecord, show } from "@provably/core-tensor";
 import { positive } from "../arrays.js";
 import { logSigmoid, sigmoid, softplus } from "../numerics.js";
 import { type LossOptions, type LossResult, type PreferenceBatch, alongMargin, flatten, lengthsOf, overPairs } from "./batch.js";
@@ -16,7 +16,7 @@ export interface BetaOptions extends LossOptions {
 
 /** Runs a loss of the margin z. `pair` returns L and writes dL/dz to `slope[0]`. */
 function overMargin(fn: string, batch: PreferenceBatch, options: BetaOptions, pair: (z: number, slope: Float64Array) => number): LossResult {
-  const beta = positive(fn, "beta", options.beta ?? 0.1);
+  const beta = positive(fn, "beta", checkRecord(fn, "options", options).beta ?? 0.1);
   const slope = new Float64Array(1);
   return overPairs(flatten(fn, batch, options), options, beta, (a, b, a0, b0, d) => {
     const loss = pair(beta * (a - a0 - (b - b0)), slope);
@@ -45,7 +45,7 @@ function overMargin(fn: string, batch: PreferenceBatch, options: BetaOptions, pa
  * @category Losses
  */
 export function dpoLoss(batch: PreferenceBatch, options: BetaOptions & { readonly labelSmoothing?: number } = {}): LossResult {
-  return vpoLoss(batch, { ...options, alpha: 0, sign: -1 });
+  return vpoLoss(batch, { ...checkRecord("dpoLoss", "options", options), alpha: 0, sign: -1 });
 }
 
 /**
@@ -69,8 +69,8 @@ export function dpoLoss(batch: PreferenceBatch, options: BetaOptions & { readonl
  */
 export function robustDpoLoss(batch: PreferenceBatch, options: BetaOptions & { readonly labelSmoothing?: number } = {}): LossResult {
   const fn = "robustDpoLoss";
-  const e = options.labelSmoothing ?? 0.1;
-  if (!(e >= 0 && e < 0.5)) throw new DomainError(`${fn}: labelSmoothing must lie in [0, 0.5), got ${e}`);
+  const e = checkRecord(fn, "options", options).labelSmoothing ?? 0.1;
+  if (!(Number.isFinite(e) && e >= 0 && e < 0.5)) throw new DomainError(`${fn}: labelSmoothing must lie in [0, 0.5), got ${show(e)}`);
   return overMargin(fn, batch, options, (z, slope) => {
     slope[0] = -((1 - e) * sigmoid(-z) + e * sigmoid(z)) / (1 - 2 * e);
     // softplus(z) = z + softplus(−z), so the difference of two large numbers is never taken.
@@ -99,7 +99,7 @@ export function robustDpoLoss(batch: PreferenceBatch, options: BetaOptions & { r
  */
 export function ipoLoss(batch: PreferenceBatch, options: BetaOptions & { readonly normalise?: "sum" | "average" } = {}): LossResult {
   const fn = "ipoLoss";
-  const beta = positive(fn, "beta", options.beta ?? 0.1);
+  const beta = positive(fn, "beta", checkRecord(fn, "options", options).beta ?? 0.1);
   const flat = flatten(fn, batch, options);
   const { normalise = flat.chosenLengths ? "average" : "sum" } = options;
   const lengths = normalise === "average" ? lengthsOf(fn, flat) : undefined;
@@ -162,7 +162,7 @@ export function hingeLoss(batch: PreferenceBatch, options: BetaOptions = {}): Lo
  */
 export function exoPairLoss(batch: PreferenceBatch, options: BetaOptions & { readonly labelSmoothing?: number } = {}): LossResult {
   const fn = "exoPairLoss";
-  const e = smoothing(fn, options.labelSmoothing ?? 1e-3);
+  const e = smoothing(fn, checkRecord(fn, "options", options).labelSmoothing ?? 1e-3);
   if (e === 0) throw new DomainError(`${fn}: labelSmoothing must be positive, got 0`);
   const [yes, no] = [Math.log1p(-e), Math.log(e)];
   return overMargin(fn, batch, options, (z, slope) => {
@@ -194,7 +194,7 @@ export function exoPairLoss(batch: PreferenceBatch, options: BetaOptions & { rea
  * @category Losses
  */
 export function discopopLoss(batch: PreferenceBatch, options: BetaOptions & { readonly tau?: number } = {}): LossResult {
-  const tau = positive("discopopLoss", "tau", options.tau ?? 0.05);
+  const tau = positive("discopopLoss", "tau", checkRecord("discopopLoss", "options", options).tau ?? 0.05);
   return overMargin("discopopLoss", batch, options, (z, slope) => {
     const m = sigmoid(z / tau);
     const rest = sigmoid(-z / tau);

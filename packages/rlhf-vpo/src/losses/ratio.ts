@@ -1,4 +1,5 @@
 /** Losses of the two log-ratios u = ln π(y⁺) − ln π_ref(y⁺) and v of y⁻, each for itself. */
+import { checkRecord } from "@provably/core-tensor";
 import { atLeast, positive } from "../arrays.js";
 import { sigmoid, softplus } from "../numerics.js";
 import { type LossResult, type PairGradient, type PreferenceBatch, alongRatios, flatten, overPairs } from "./batch.js";
@@ -11,7 +12,7 @@ function overRatios(
   options: BetaOptions,
   pair: (u: number, v: number, beta: number, d: PairGradient) => number,
 ): LossResult {
-  const beta = positive(fn, "beta", options.beta ?? 0.1);
+  const beta = positive(fn, "beta", checkRecord(fn, "options", options).beta ?? 0.1);
   return overPairs(flatten(fn, batch, options), options, beta, (a, b, a0, b0, d) => pair(a - a0, b - b0, beta, d));
 }
 
@@ -171,7 +172,7 @@ export function apoDownLoss(batch: PreferenceBatch, options: BetaOptions = {}): 
  * @category Losses
  */
 export function dpopLoss(batch: PreferenceBatch, options: BetaOptions & { readonly lambda?: number } = {}): LossResult {
-  const lambda = atLeast("dpopLoss", "lambda", options.lambda ?? 50, 0);
+  const lambda = atLeast("dpopLoss", "lambda", checkRecord("dpopLoss", "options", options).lambda ?? 50, 0);
   return overRatios("dpopLoss", batch, options, (u, v, beta, d) => {
     const z = beta * (u - v - lambda * Math.max(0, -u));
     const g = beta * sigmoid(-z);

@@ -1,5 +1,5 @@
 /** Losses without a reference policy. */
-import { type ArrayInput, DomainError } from "@provably/core-tensor";
+import { type ArrayInput, DomainError, checkRecord, show } from "@provably/core-tensor";
 import { atLeast, finite, positive } from "../arrays.js";
 import { log1mexp, sigmoid, softplus } from "../numerics.js";
 import { type LossOptions, type LossResult, type PairGradient, type PreferenceBatch, flatten, lengthsOf, overPairs } from "./batch.js";
@@ -15,13 +15,16 @@ function alone(d: PairGradient, chosen: number, rejected: number): void {
 }
 
 /** The batch with the reference left out. */
-const withoutReference = ({ chosen, rejected, chosenLengths, rejectedLengths, weights }: PreferenceBatch): PreferenceBatch => ({
-  chosen,
-  rejected,
-  ...(chosenLengths === undefined ? {} : { chosenLengths }),
-  ...(rejectedLengths === undefined ? {} : { rejectedLengths }),
-  ...(weights === undefined ? {} : { weights }),
-});
+function withoutReference(fn: string, batch: PreferenceBatch): PreferenceBatch {
+  const { chosen, rejected, chosenLengths, rejectedLengths, weights } = checkRecord(fn, "batch", batch);
+  return {
+    chosen,
+    rejected,
+    ...(chosenLengths === undefined ? {} : { chosenLengths }),
+    ...(rejectedLengths === undefined ? {} : { rejectedLengths }),
+    ...(weights === undefined ? {} : { weights }),
+  };
+}
 
 /**
  * The SLiC loss $L = \max(0, \delta - \ln\pi(y^+) + \ln\pi(y^-)) - w\,\ln\pi(y_{\mathrm{reg}})$.
@@ -46,9 +49,9 @@ export function slicLoss(
   options: LossOptions & { readonly delta?: number; readonly regWeight?: number; readonly regularised?: ArrayInput } = {},
 ): LossResult {
   const fn = "slicLoss";
-  const delta = positive(fn, "delta", options.delta ?? 1);
+  const delta = positive(fn, "delta", checkRecord(fn, "options", options).delta ?? 1);
   const w = atLeast(fn, "regWeight", options.regWeight ?? 0, 0);
-  const flat = flatten(fn, withoutReference(batch), options);
+  const flat = flatten(fn, withoutReference(fn, batch), options);
   if (w > 0 && options.regularised === undefined) throw new DomainError(`${fn}: regWeight ${w} needs regularised, [${flat.size}]`);
   const reg = options.regularised === undefined ? undefined : finite(fn, "regularised", options.regularised, [flat.size]);
   return overPairs(
@@ -88,11 +91,11 @@ export function simpoLoss(
   options: BetaOptions & { readonly gamma?: number; readonly labelSmoothing?: number } = {},
 ): LossResult {
   const fn = "simpoLoss";
-  const beta = positive(fn, "beta", options.beta ?? 2);
+  const beta = positive(fn, "beta", checkRecord(fn, "options", options).beta ?? 2);
   const { gamma = 1 } = options;
-  if (!Number.isFinite(gamma)) throw new DomainError(`${fn}: gamma must be finite, got ${gamma}`);
+  if (!Number.isFinite(gamma)) throw new DomainError(`${fn}: gamma must be finite, got ${show(gamma)}`);
   const e = smoothing(fn, options.labelSmoothing);
-  const flat = flatten(fn, withoutReference(batch), options);
+  const flat = flatten(fn, withoutReference(fn, batch), options);
   const [n, m] = lengthsOf(fn, flat);
   return overPairs(flat, options, beta, (a, b, _a0, _b0, d, i) => {
     const z = beta * (a / n[i]! - b / m[i]!) - gamma;
@@ -125,10 +128,10 @@ export function cpoLoss(
   options: BetaOptions & { readonly nllWeight?: number; readonly labelSmoothing?: number } = {},
 ): LossResult {
   const fn = "cpoLoss";
-  const beta = positive(fn, "beta", options.beta ?? 0.1);
+  const beta = positive(fn, "beta", checkRecord(fn, "options", options).beta ?? 0.1);
   const w = atLeast(fn, "nllWeight", options.nllWeight ?? 1, 0);
   const e = smoothing(fn, options.labelSmoothing);
-  return overPairs(flatten(fn, withoutReference(batch), options), options, beta, (a, b, _a0, _b0, d) => {
+  return overPairs(flatten(fn, withoutReference(fn, batch), options), options, beta, (a, b, _a0, _b0, d) => {
     const z = beta * (a - b);
     const g = beta * (e * sigmoid(z) - (1 - e) * sigmoid(-z));
     alone(d, g - w, -g);
@@ -158,8 +161,8 @@ export function cpoLoss(
  */
 export function orpoLoss(batch: PreferenceBatch, options: LossOptions & { readonly lambda?: number } = {}): LossResult {
   const fn = "orpoLoss";
-  const lambda = atLeast(fn, "lambda", options.lambda ?? 0.1, 0);
-  const flat = flatten(fn, withoutReference(batch), options);
+  const lambda = atLeast(fn, "lambda", checkRecord(fn, "options", options).lambda ?? 0.1, 0);
+  const flat = flatten(fn, withoutReference(fn, batch), options);
   const [n, m] = lengthsOf(fn, flat);
   const average = (name: string, sum: number, count: number, i: number): number => {
     const p = sum / count;

@@ -1,5 +1,5 @@
 /** The value-incentivised preference loss. */
-import { type ArrayInput, DomainError, ShapeError, array, exp, log1p } from "@provably/core-tensor";
+import { type ArrayInput, DomainError, ShapeError, array, checkRecord, exp, log1p, show } from "@provably/core-tensor";
 import { atLeast, finite, numbers, positive, wrap } from "../arrays.js";
 import { sigmoid, softplus } from "../numerics.js";
 import { type FlatBatch, type LossOptions, type LossResult, type PreferenceBatch, alongMargin, flatten, overPairs, resultOf } from "./batch.js";
@@ -59,10 +59,10 @@ export interface VpoOptions extends LossOptions {
  */
 export function vpoLoss(batch: PreferenceBatch, options: VpoOptions): LossResult {
   const fn = "vpoLoss";
-  const { alpha, sign, calibration = "chosen" } = options;
+  const { alpha, sign, calibration = "chosen" } = checkRecord(fn, "options", options);
   const beta = positive(fn, "beta", options.beta ?? 0.1);
   atLeast(fn, "alpha", alpha, 0);
-  if (sign !== 1 && sign !== -1) throw new DomainError(`${fn}: sign must be 1 (optimism) or -1 (pessimism), got ${String(sign)}`);
+  if (sign !== 1 && sign !== -1) throw new DomainError(`${fn}: sign must be 1 (optimism) or -1 (pessimism), got ${show(sign)}`);
   const e = smoothing(fn, options.labelSmoothing);
   const flat = flatten(fn, batch, options);
   const k = sign * alpha * beta;
@@ -92,9 +92,8 @@ export function vpoLoss(batch: PreferenceBatch, options: VpoOptions): LossResult
       },
     );
   }
-  const weights = { chosen: [1, 0], rejected: [0, 1], both: [0.5, 0.5] }[calibration];
-  if (weights === undefined)
-    throw new DomainError(`${fn}: calibration must be "chosen", "rejected", "both" or "samples", got ${calibration as string}`);
+  const weights = new Map([["chosen", [1, 0]], ["rejected", [0, 1]], ["both", [0.5, 0.5]]]).get(calibration); // prettier-ignore
+  if (weights === undefined) throw new DomainError(`${fn}: calibration must be "chosen", "rejected", "both" or "samples", got ${show(calibration)}`);
   return inBlocks(flat, options, beta, e, k * weights[0]!, k * weights[1]!);
 }
 
@@ -150,7 +149,7 @@ function inBlocks(batch: FlatBatch, { withGradients = true }: LossOptions, beta:
 
 /** A label smoothing in [0, 1). */
 export function smoothing(fn: string, e = 0): number {
-  if (!(e >= 0 && e < 1)) throw new DomainError(`${fn}: labelSmoothing must lie in [0, 1), got ${e}`);
+  if (!(Number.isFinite(e) && e >= 0 && e < 1)) throw new DomainError(`${fn}: labelSmoothing must lie in [0, 1), got ${show(e)}`);
   return e;
 }
 

@@ -1,5 +1,19 @@
 /** Log-probabilities of token sequences under a model's logits. */
-import { type ArrayInput, DomainError, type NdArray, ShapeError, array, customVjp, toTypedArray } from "@provably/core-tensor";
+import {
+  type ArrayInput,
+  DTypeError,
+  DomainError,
+  type NdArray,
+  ShapeError,
+  array,
+  checkList,
+  checkRecord,
+  customVjp,
+  isNdArray,
+  show,
+  toTypedArray,
+  zeros,
+} from "@provably/core-tensor";
 import { numbers } from "../arrays.js";
 
 /**
@@ -38,7 +52,8 @@ interface Plan {
   readonly counts: Int32Array;
 }
 
-function planOf(fn: string, shape: readonly number[], labels: ArrayInput, mask: ArrayInput, { shift = true }: SequenceOptions): Plan {
+function planOf(fn: string, shape: readonly number[], labels: ArrayInput, mask: ArrayInput, options: SequenceOptions): Plan {
+  const { shift = true } = checkRecord(fn, "options", options);
   const [batch, length, vocabulary] = shape;
   if (shape.length !== 3 || !(batch! > 0 && length! > 0 && vocabulary! > 0))
     throw new ShapeError(`${fn}: logits must have shape [B, T, V], got [${shape.join(", ")}]`);
@@ -128,7 +143,7 @@ export function sequenceLogProbs(logits: ArrayInput, labels: ArrayInput, mask: A
   const fn = "sequenceLogProbs";
   const x = array(logits);
   const plan = planOf(fn, x.shape, labels, mask, options);
-  const { sums, perToken } = sumUp(fn, flatLogits(x), plan, options.average ?? false);
+  const { sums, perToken } = sumUp(fn, flatLogits(x), plan, checkRecord(fn, "options", options).average ?? false);
   const warnings: string[] = [];
   plan.counts.forEach((count, b) => {
     if (count === 0) warnings.push(`row ${b} has no scored token; its log-probability is 0`);
@@ -162,9 +177,11 @@ export function sequenceLogProbs(logits: ArrayInput, labels: ArrayInput, mask: A
  */
 export function scoreSequences(labels: ArrayInput, mask: ArrayInput, options: SequenceOptions = {}): (logits: NdArray) => NdArray {
   const fn = "scoreSequences";
-  const { average = false } = options;
-  const value = (logits: NdArray): NdArray =>
-    array(sumUp(fn, flatLogits(logits), planOf(fn, logits.shape, labels, mask, options), average).sums, { dtype: logits.dtype });
+  const { average = false } = checkRecord(fn, "options", options);
+  const value = (logits: NdArray): NdArray => {
+    if (!isNdArray(logits)) throw new DTypeError(`${fn}: logits must be an array, got ${show(logits)}`);
+    return array(sumUp(fn, flatLogits(logits), planOf(fn, logits.shape, labels, mask, options), average).sums, { dtype: logits.dtype });
+  };
   return customVjp(
     value,
     (logits: NdArray): [NdArray, NdArray] => [value(logits), logits],
@@ -205,15 +222,22 @@ export function scoreSequences(labels: ArrayInput, mask: ArrayInput, options: Se
  * ```
  * @category Sequences
  */
-export function responseMask(promptLengths: readonly number[], totalLengths: readonly number[], length = Math.max(...totalLengths)): NdArray {
+export function responseMask(promptLengths: readonly number[], totalLengths: readonly number[], length?: number): NdArray {
+  checkList("responseMask", "promptLengths", promptLengths);
+  checkList("responseMask", "totalLengths", totalLengths);
   if (promptLengths.length === 0 || promptLengths.length !== totalLengths.length)
     throw new ShapeError(`responseMask: promptLengths and totalLengths must have one length, got ${promptLengths.length} and ${totalLengths.length}`);
-  const mask = new Uint8Array(promptLengths.length * length);
   promptLengths.forEach((from, b) => {
     const to = totalLengths[b]!;
-    if (!(Number.isInteger(from) && Number.isInteger(to) && from >= 0 && from <= to && to <= length))
-      throw new DomainError(`responseMask: row ${b} needs integers 0 ≤ prompt ≤ total ≤ ${length}, got ${from} and ${to}`);
-    mask.fill(1, b * length + from, b * length + to);
+    if (!(Number.isInteger(from) && Number.isInteger(to) && from >= 0 && from <= to))
+      throw new DomainError(`responseMask: row ${b} needs integers 0 ≤ prompt ≤ total, got ${show(from)} and ${show(to)}`);
   });
-  return array(mask, { dtype: "uint8", shape: [promptLengths.length, length] });
+  const longest = totalLengths.reduce((most, n) => Math.max(most, n), 0);
+  const width = length ?? longest;
+  if (!(Number.isInteger(width) && width >= longest))
+    throw new DomainError(`responseMask: length must be an integer of at least ${longest}, the longest total, got ${show(width)}`);
+  const shape = [promptLengths.length, width];
+  const mask = toTypedArray(zeros(shape, { dtype: "uint8" }));
+  promptLengths.forEach((from, b) => mask.fill(1, b * width + from, b * width + totalLengths[b]!));
+  return array(mask, { dtype: "uint8", shape });
 }

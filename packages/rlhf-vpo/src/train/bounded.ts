@@ -1,6 +1,6 @@
 /** VPO on a bounded class of rewards, for both signs. */
-import { type NdArray, array } from "@provably/core-tensor";
-import { positive } from "../arrays.js";
+import { type NdArray, array, checkRecord } from "@provably/core-tensor";
+import { atLeast, positive } from "../arrays.js";
 import { type PreferenceProblem, flattenProblem, logPolicyOf } from "../exact/problem.js";
 import { logSumExp, sigmoid, softplus } from "../numerics.js";
 
@@ -63,10 +63,10 @@ export function solveBounded(
   options: { readonly beta: number; readonly signedAlpha: number; readonly bound: number },
 ): BoundedSolution {
   const fn = "solveBounded";
-  const beta = positive(fn, "beta", options.beta);
+  const beta = positive(fn, "beta", checkRecord(fn, "options", options).beta);
   const bound = positive(fn, "bound", options.bound);
-  const { signedAlpha } = options;
-  const flat = flattenProblem(fn, { ...problem });
+  const signedAlpha = atLeast(fn, "signedAlpha", options.signedAlpha, -Infinity);
+  const flat = flattenProblem(fn, problem);
   const { prompts, responses, logReference, calibration, rho, pairs } = flat;
   const cells = prompts * responses;
   const weights = calibration.map((p, k) => p * rho[Math.floor(k / responses)]!);

@@ -1,7 +1,7 @@
 /** Offline VPO: pessimistic policies from a fixed set of preferences. */
-import { type ArrayInput, type Certificate, DomainError, type NdArray, array } from "@provably/core-tensor";
+import { type ArrayInput, type Certificate, DomainError, type NdArray, array, checkRecord, show } from "@provably/core-tensor";
 import { solve } from "@provably/core-tensor/linalg";
-import { atLeast, finite, numbers, positive } from "../arrays.js";
+import { atLeast, checkRun, count, finite, numbers, positive } from "../arrays.js";
 import { certifyStationary } from "../certify/stationary.js";
 import {
   type FlatProblem,
@@ -12,7 +12,7 @@ import {
   logPolicyOf,
   rewardsOf,
 } from "../exact/problem.js";
-import { type OptimizerName, type OptimizerState, initialState, optimizerStep } from "./optimizer.js";
+import { type OptimizerName, type OptimizerState, checkOptimizer, initialState, optimizerStep, workingState } from "./optimizer.js";
 
 /**
  * Constants of the objective.
@@ -48,8 +48,9 @@ export interface TrainingResult {
   readonly certificate: Certificate;
 }
 
-export function constantsOf(fn: string, { beta, alpha, sign = -1 }: VpoConstants): ObjectiveOptions {
-  if (sign !== 1 && sign !== -1) throw new DomainError(`${fn}: sign must be 1 (optimism) or -1 (pessimism), got ${String(sign)}`);
+export function constantsOf(fn: string, constants: VpoConstants): ObjectiveOptions {
+  const { beta, alpha, sign = -1 } = checkRecord(fn, "constants", constants);
+  if (sign !== 1 && sign !== -1) throw new DomainError(`${fn}: sign must be 1 (optimism) or -1 (pessimism), got ${show(sign)}`);
   return { beta: positive(fn, "beta", beta), alpha: atLeast(fn, "alpha", alpha, 0), sign };
 }
 
@@ -137,7 +138,9 @@ export function solveOffline(
   options: { readonly tolerance?: number; readonly maxIterations?: number } = {},
 ): TrainingResult {
   const fn = "solveOffline";
-  const { tolerance = 1e-12, maxIterations = 200 } = options;
+  const { tolerance = 1e-12, maxIterations = 200 } = checkRecord(fn, "options", options);
+  atLeast(fn, "tolerance", tolerance, 0);
+  count(fn, "maxIterations", maxIterations, 0);
   const checked = constantsOf(fn, constants);
   if (checked.sign === 1 && checked.alpha > 0)
     throw new DomainError(`${fn}: the optimistic objective is unbounded below; use solveBounded, or trainOffline with few steps`);
@@ -222,21 +225,15 @@ export function trainOffline(
   options: TrainOptions = {},
 ): TrainingResult & { readonly state: OptimizerState } {
   const fn = "trainOffline";
-  const { optimizer = "adamw", learningRate = 0.01, weightDecay = 0.01, steps = 1000 } = options;
+  const { optimizer = "adamw", learningRate = 0.01, weightDecay = 0.01, steps = 1000 } = checkRecord(fn, "options", options);
   const checked = constantsOf(fn, constants);
   positive(fn, "learningRate", learningRate);
   atLeast(fn, "weightDecay", weightDecay, 0);
-  if (!Number.isInteger(steps) || steps < 0) throw new DomainError(`${fn}: steps must be an integer ≥ 0, got ${steps}`);
+  count(fn, "steps", steps, 0);
+  checkOptimizer(fn, optimizer);
+  checkRun(fn, options);
   const flat = flattenProblem(fn, problem);
-  const state = options.state ? { ...options.state, theta: [...options.state.theta] } : initialState(flat.dimension);
-  if (state.theta.length !== flat.dimension)
-    throw new DomainError(`${fn}: state has ${state.theta.length} parameters, the problem ${flat.dimension}`);
-  const working = {
-    theta: Float64Array.from(state.theta),
-    first: Float64Array.from(state.first),
-    second: Float64Array.from(state.second),
-    step: state.step,
-  };
+  const working = workingState(fn, "state", options.state ?? initialState(flat.dimension), flat.dimension);
   const gradient = new Float64Array(flat.dimension);
   const losses: number[] = [];
   for (let k = 0; k < steps; k++) {

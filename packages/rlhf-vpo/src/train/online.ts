@@ -1,10 +1,21 @@
 /** Online VPO: optimistic exploration with preferences asked for as it goes. */
-import { type ArrayInput, DomainError, type NdArray, ShapeError, array } from "@provably/core-tensor";
+import {
+  type ArrayInput,
+  DomainError,
+  type NdArray,
+  ShapeError,
+  array,
+  checkFunction,
+  checkList,
+  checkRecord,
+  show,
+  zeros,
+} from "@provably/core-tensor";
 import { type RngKey, foldIn, uniform } from "@provably/core-tensor/random";
-import { atLeast, finite, numbers, positive } from "../arrays.js";
+import { atLeast, checkRun, count, finite, numbers, positive } from "../arrays.js";
 import { type FlatProblem, type PreferenceProblem, addPair, evaluate, flattenProblem, logPolicyOf, noPairs } from "../exact/problem.js";
 import { sigmoid } from "../numerics.js";
-import { type OptimizerName, type OptimizerState, initialState, optimizerStep } from "./optimizer.js";
+import { type OptimizerName, type OptimizerState, checkOptimizer, initialState, optimizerStep, workingState } from "./optimizer.js";
 
 /**
  * Who answers: 1 when the first of two responses is preferred. `u` is a uniform number for oracles that draw.
@@ -31,7 +42,12 @@ export function bradleyTerryOracle(reward: ArrayInput): PreferenceOracle {
   if (table.shape.length !== 2) throw new ShapeError(`bradleyTerryOracle: reward must have shape [X, Y], got [${table.shape.join(", ")}]`);
   const r = finite("bradleyTerryOracle", "reward", table);
   const responses = table.shape[1]!;
-  return (prompt, first, second, u) => (u < sigmoid(r[prompt * responses + first]! - r[prompt * responses + second]!) ? 1 : 0);
+  return (prompt, first, second, u) => {
+    const fits = [prompt, first, second].every((i) => Number.isInteger(i) && i >= 0) && first < responses && second < responses;
+    if (!fits || prompt >= table.shape[0]! || !Number.isFinite(u))
+      throw new DomainError(`bradleyTerryOracle: no answer for prompt ${show(prompt)}, responses ${show(first)} and ${show(second)}, u ${show(u)}`);
+    return u < sigmoid(r[prompt * responses + first]! - r[prompt * responses + second]!) ? 1 : 0;
+  };
 }
 
 /**
@@ -118,6 +134,25 @@ function drawIndex(probability: (k: number) => number, n: number, u: number): nu
   return n - 1;
 }
 
+function checkBound(fn: string, bound: RewardBound | undefined): void {
+  if (bound === undefined) return;
+  const { kind, size } = checkRecord(fn, "bound", bound);
+  if (kind !== "box" && kind !== "norm") throw new DomainError(`${fn}: bound.kind must be "box" or "norm", got ${show(kind)}`);
+  positive(fn, "bound.size", size);
+}
+
+/** The pairs of an earlier run, each with a prompt and responses that the problem has. */
+function stateData(fn: string, state: OnlineState | undefined, { prompts, responses }: FlatProblem): OnlineState["data"] {
+  if (state === undefined) return [];
+  const { data } = checkRecord(fn, "state", state);
+  const limits = [prompts, responses, responses];
+  checkList(fn, "state.data", data).forEach((row, i) => {
+    if (checkList(fn, `state.data[${i}]`, row).length !== 3 || !row.every((v, k) => Number.isInteger(v) && v >= 0 && v < limits[k]!))
+      throw new DomainError(`${fn}: state.data[${i}] must be a prompt below ${prompts} and two responses below ${responses}, got ${show(row)}`);
+  });
+  return data;
+}
+
 function applyBound(theta: Float64Array, flat: FlatProblem, bound: RewardBound): void {
   if (bound.kind === "norm") {
     const norm = Math.sqrt(theta.reduce((sum, t) => sum + t * t, 0));
@@ -168,18 +203,26 @@ export function runOnline(key: RngKey, problem: PreferenceProblem, oracle: Prefe
     weightDecay = 0.01,
     secondResponse = "policy",
     sign = 1,
-  } = options;
+  } = checkRecord(fn, "options", options);
   const beta = positive(fn, "beta", options.beta);
   const alphaSum = atLeast(fn, "alphaSum", options.alphaSum, 0);
-  if (!Number.isInteger(iterations) || iterations < 0) throw new DomainError(`${fn}: iterations must be an integer ≥ 0, got ${iterations}`);
-  if (!Number.isInteger(innerSteps) || innerSteps < 0) throw new DomainError(`${fn}: innerSteps must be an integer ≥ 0, got ${innerSteps}`);
-  if (bound) positive(fn, "bound.size", bound.size);
+  count(fn, "iterations", iterations, 0);
+  count(fn, "innerSteps", innerSteps, 0);
+  positive(fn, "learningRate", learningRate);
+  atLeast(fn, "weightDecay", weightDecay, 0);
+  checkFunction(fn, "oracle", oracle);
+  checkOptimizer(fn, optimizer);
+  checkRun(fn, options);
+  checkBound(fn, bound);
+  if (sign !== 1 && sign !== -1) throw new DomainError(`${fn}: sign must be 1 (optimism) or -1 (pessimism), got ${show(sign)}`);
+  if (!["policy", "reference", "calibration"].includes(secondResponse))
+    throw new DomainError(`${fn}: secondResponse must be "policy", "reference" or "calibration", got ${show(secondResponse)}`);
   const flat = flattenProblem(fn, problem, { allowSame: true });
   if (bound?.kind === "box" && flat.features)
     throw new DomainError(`${fn}: a box bounds the table of rewards, so it needs a tabular problem; use kind "norm"`);
   const { prompts, responses, rho, calibration, logReference, dimension } = flat;
   const cells = prompts * responses;
-  const before = options.state?.data ?? [];
+  const before = stateData(fn, options.state, flat);
   const pairs = noPairs();
   const given = numbers(array(problem.data, { dtype: "float64" }));
   const history: [number, number, number][] = [];
@@ -190,18 +233,12 @@ export function runOnline(key: RngKey, problem: PreferenceProblem, oracle: Prefe
   if (before.length > 0) for (const [x, a, b] of before) remember(x, a, b);
   else for (let i = 0; i + 2 < given.length; i += 3) remember(given[i]!, given[i + 1]!, given[i + 2]!);
   const now: FlatProblem = { ...flat, pairs };
-  const start = options.state?.optimizer ?? initialState(dimension);
-  const working = {
-    theta: Float64Array.from(start.theta),
-    first: Float64Array.from(start.first),
-    second: Float64Array.from(start.second),
-    step: start.step,
-  };
+  const working = workingState(fn, "state.optimizer", options.state?.optimizer ?? initialState(dimension), dimension);
   // iterations done before: the pairs that the problem came with are not among them
   const first = before.length === 0 ? 0 : Math.max(0, before.length - Math.floor(given.length / 3));
   const recorded = options.uniforms === undefined ? undefined : finite(fn, "uniforms", options.uniforms, [iterations, 4]);
   const gradient = new Float64Array(dimension);
-  const policies = new Float64Array(iterations * cells);
+  const policies = numbers(zeros([iterations, prompts, responses], { dtype: "float64" }));
   const losses = new Float64Array(iterations);
   for (let t = 0; t < iterations; t++) {
     options.signal?.throwIfAborted();
@@ -275,7 +312,9 @@ export function theoreticalAlpha(
       },
 ): number {
   const fn = "theoreticalAlpha";
-  const pairs = atLeast(fn, "pairs", options.pairs, 1);
+  const pairs = atLeast(fn, "pairs", checkRecord(fn, "options", options).pairs, 1);
+  if (options.mode !== "offline" && options.mode !== "online")
+    throw new DomainError(`${fn}: mode must be "offline" or "online", got ${show((options as { mode?: unknown }).mode)}`);
   if (options.mode === "offline") return Math.sqrt(pairs);
   const { dimension, bound, beta, concentration } = options;
   const spread = Math.min(atLeast(fn, "dimension", dimension, 1) * Math.log(Math.max(pairs, 2)), pairs);

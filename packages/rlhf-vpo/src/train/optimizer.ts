@@ -1,4 +1,6 @@
 /** Gradient steps on a flat vector of parameters, in place: the inner loop of experiments with millions of steps on ten numbers. */
+import { DomainError, checkRecord, show } from "@provably/core-tensor";
+import { count, finite } from "../arrays.js";
 
 /**
  * `"gd"` gradient descent, `"adam"`, or `"adamw"` with decoupled weight decay.
@@ -30,6 +32,22 @@ export interface WorkingState {
 export function initialState(dimension: number): OptimizerState {
   const zeros = new Array<number>(dimension).fill(0);
   return { theta: zeros, first: zeros, second: zeros, step: 0 };
+}
+
+export function checkOptimizer(fn: string, optimizer: OptimizerName): void {
+  if (optimizer !== "gd" && optimizer !== "adam" && optimizer !== "adamw")
+    throw new DomainError(`${fn}: optimizer must be "gd", "adam" or "adamw", got ${show(optimizer)}`);
+}
+
+/** A copy to work on, of a state that fits so many parameters. */
+export function workingState(fn: string, name: string, state: OptimizerState, dimension: number): WorkingState {
+  const { theta, first, second, step } = checkRecord(fn, name, state);
+  return {
+    theta: Float64Array.from(finite(fn, `${name}.theta`, theta, [dimension])),
+    first: Float64Array.from(finite(fn, `${name}.first`, first, [dimension])),
+    second: Float64Array.from(finite(fn, `${name}.second`, second, [dimension])),
+    step: count(fn, `${name}.step`, step, 0),
+  };
 }
 
 /** One step: θ decays first (adamw), then moves along the bias-corrected moments, with ε = 1e-8 outside the root. */

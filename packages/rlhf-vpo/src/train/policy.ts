@@ -2,13 +2,19 @@
 import {
   type ArrayInput,
   type Certificate,
+  DTypeError,
   DomainError,
   type NdArray,
   ShapeError,
   add,
   array,
+  checkFunction,
+  checkList,
+  checkRecord,
+  isNdArray,
   linear,
   reshape,
+  show,
   tanh,
   treeLeaves,
   vjp,
@@ -16,7 +22,7 @@ import {
 } from "@provably/core-tensor";
 import { type AdamState, type Optimizer, adamw, applyUpdates } from "@provably/core-tensor/optim";
 import { type RngKey, foldIn, normal } from "@provably/core-tensor/random";
-import { atLeast, finite, numbers, positive } from "../arrays.js";
+import { atLeast, checkRun, count, finite, numbers, positive } from "../arrays.js";
 import { type PreferenceProblem, evaluate, flattenProblem, logPolicyOf } from "../exact/problem.js";
 import { type VpoConstants, constantsOf } from "./offline.js";
 
@@ -59,13 +65,11 @@ export type MlpParams = readonly { readonly weight: NdArray; readonly bias: NdAr
  */
 export function mlpPolicy(features: ArrayInput, key: RngKey, options: { readonly hidden?: readonly number[] } = {}): FinitePolicy<MlpParams> {
   const fn = "mlpPolicy";
-  const { hidden = [32] } = options;
+  const { hidden = [32] } = checkRecord(fn, "options", options);
   const phi = array(features, { dtype: "float64" });
   if (phi.shape.length !== 3 || phi.size === 0) throw new ShapeError(`${fn}: features must have shape [X, Y, F], got [${phi.shape.join(", ")}]`);
   finite(fn, "features", phi);
-  hidden.forEach((n, i) => {
-    if (!Number.isInteger(n) || n < 1) throw new DomainError(`${fn}: hidden[${i}] must be an integer ≥ 1, got ${n}`);
-  });
+  checkList(fn, "hidden", hidden).forEach((n, i) => count(fn, `hidden[${i}]`, n, 1));
   const [prompts, responses, inputs] = phi.shape as [number, number, number];
   const rows = reshape(phi, [prompts * responses, inputs]);
   const sizes = [inputs, ...hidden, 1];
@@ -84,7 +88,8 @@ export function mlpPolicy(features: ArrayInput, key: RngKey, options: { readonly
     init,
     scores: (params) =>
       reshape(
-        params.reduce<NdArray>((x, { weight, bias }, i) => {
+        checkList(fn, "params", params).reduce<NdArray>((x, layer, i) => {
+          const { weight, bias } = checkRecord(fn, `params[${i}]`, layer);
           const y = add(linear(x, weight), bias);
           return i === params.length - 1 ? y : tanh(y);
         }, rows),
@@ -174,21 +179,29 @@ export function trainPolicy<P>(
   options: TrainPolicyOptions<P> = {},
 ): PolicyTraining<P> {
   const fn = "trainPolicy";
-  const { learningRate = 0.01, weightDecay = 0, steps = 500, tolerance = 1e-4 } = options;
+  const { learningRate = 0.01, weightDecay = 0, steps = 500, tolerance = 1e-4 } = checkRecord(fn, "options", options);
   const checked = constantsOf(fn, constants);
   positive(fn, "learningRate", learningRate);
   atLeast(fn, "weightDecay", weightDecay, 0);
-  if (!Number.isInteger(steps) || steps < 0) throw new DomainError(`${fn}: steps must be an integer ≥ 0, got ${steps}`);
-  if (problem.features !== undefined)
+  count(fn, "steps", steps, 0);
+  atLeast(fn, "tolerance", tolerance, 0);
+  checkRun(fn, options);
+  checkFunction(fn, "policy.scores", checkRecord(fn, "policy", policy).scores);
+  if (checkRecord(fn, "problem", problem).features !== undefined)
     throw new DomainError(`${fn}: features belong to the policy, not to the problem; use trainOffline for a log-linear one`);
   const flat = flattenProblem(fn, problem);
   const shape = [flat.prompts, flat.responses];
   const optimizer: Optimizer<AdamState> = adamw(learningRate, { weightDecay });
-  let { params, optimizer: moments, step } = options.state ?? { params: policy.init, optimizer: optimizer.init(policy.init), step: 0 };
+  let {
+    params,
+    optimizer: moments,
+    step,
+  } = (options.state && checkRecord(fn, "state", options.state)) ?? { params: policy.init, optimizer: optimizer.init(policy.init), step: 0 };
 
   /** The objective at the parameters, its scores, and a pullback to the gradient. */
   const look = (): { value: number; table: Float64Array; gradient: () => P } => {
     const [scores, pullback] = vjp((p: P) => policy.scores(p), params);
+    if (!isNdArray(scores)) throw new DTypeError(`${fn}: policy.scores must give an array, got ${show(scores)}`);
     if (scores.shape.join() !== shape.join())
       throw new ShapeError(`${fn}: policy.scores must give shape [${shape.join(", ")}], got [${scores.shape.join(", ")}]`);
     const table = finite(fn, "policy.scores", scores);
