@@ -5,7 +5,8 @@ import { freezeDeep, generator, isTame, print, spoiltArguments, hasNan } from ".
 
 const { counts, shard, shards, callsEach, msEach, total, seed, skip, only } = workerData;
 const done = new Int32Array(counts);
-const { functions, errors } = await publicFunctions(only);
+const { functions } = await publicFunctions(only);
+const { errors } = await publicFunctions();
 const { calls, returned } = await recordedCalls(only);
 /* global clearTimeout */
 /** The one function that writes into an argument, as its name says; the one that runs for as long as the caller's condition holds. */

@@ -131,6 +131,10 @@ const isPlain = (x) => {
   }
 };
 
+/** Counts of work to be done: a huge one is honest work, and takes as long as it takes. */
+const COUNT = /^(num|max)[A-Z]|(steps|iterations|sweeps|rounds|epochs|samples|replicates|trials|length|size)$/i;
+const isHuge = (x) => typeof x === "number" && Math.abs(x) > 1e6;
+
 /** `value` with something hostile in one place, chosen by `pick`; nothing of the original is written to. */
 function spoil(value, pick, depth = 0) {
   const keys = isPlain(value) && depth < 4 ? Object.keys(value) : [];
@@ -138,6 +142,7 @@ function spoil(value, pick, depth = 0) {
   const key = keys[pick(keys.length)];
   const copy = Array.isArray(value) ? [...value] : { ...value };
   copy[key] = spoil(value[key], pick, depth + 1);
+  if (COUNT.test(key) && isHuge(copy[key])) copy[key] = -1;
   return copy;
 }
 
