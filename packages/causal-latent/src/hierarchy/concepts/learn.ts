@@ -147,7 +147,11 @@ function standardized(x: ArrayInput): Points {
       mean += value / n;
     }
     for (let i = 0; i < n; i++) square += (data[i * p + j]! - mean) ** 2 / n;
-    if (!(square > 0)) throw new InvalidDataError(`learnConcepts: column ${j} of x is constant; leave it out`);
+    // not by the variance, which rounding keeps above 0
+    const first = data[j]!;
+    let constant = true;
+    for (let i = 1; i < n && constant; i++) constant = data[i * p + j] === first;
+    if (constant || !(square > 0)) throw new InvalidDataError(`learnConcepts: column ${j} of x is constant; leave it out`);
     for (let i = 0; i < n; i++) out[i * p + j] = (data[i * p + j]! - mean) / Math.sqrt(square);
   }
   return { n, p, data: out };
