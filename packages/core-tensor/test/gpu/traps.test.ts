@@ -2,10 +2,11 @@
  * What gpu.js 2.24 does with kernels that one would write by hand, and that our kernels do not fall for it. Each trap is shown first, so
  * that a release of gpu.js that closes it is noticed, and then avoided.
  */
+import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import * as p from "@provably/core-tensor";
 import type { NdArray } from "@provably/core-tensor";
-import { compile } from "@provably/core-tensor/compile";
+import { compile, scan } from "@provably/core-tensor/compile";
 import { key, normal } from "@provably/core-tensor/random";
 import { traceGraph } from "../../src/compile/trace.js";
 import type { GpuJsDevice } from "../../src/exec/gpu/device.js";
@@ -166,6 +167,32 @@ describe.each(devices)("gpu.js on $kind", ({ kind, skip, open }) => {
 
   it.skipIf(skip)("draws its own random numbers; ours come from keys, traced as constants or arguments", () => {
     for (const source of kernelsOf((x) => p.add(x, normal(key(1), [3])), [p.zeros([3])])) expect(source).not.toMatch(/random/);
+  });
+
+  it.skipIf(skip)("has no kernel that reads what it writes; the states of our loops go from one array to another", async () => {
+    const sum = device.gpu.createKernel("function (a_x, a_y) { return a_x[this.thread.x] + a_y[this.thread.x]; }", { output: [3] } as never);
+    const pipeline = device.gpu.createPipeline((x) => sum(sum(x, x), x), { threads: false });
+    expect(Array.from((await pipeline(Float32Array.of(1, 2, 3))) as Float32Array)).toEqual([3, 6, 9]);
+    void pipeline.destroy();
+    // each step reads all of the state that the step before wrote
+    const f = (x: NdArray): NdArray => scan((s: NdArray) => [p.add(p.flip(s), p.mul(0.5, p.roll(s, 1, 0))), null], x, null, { length: 7 })[0];
+    const x = normal(key(3), [33]);
+    expect(p.allClose(await compute(f, x), f(x), { absolute: 1e-5 })).toBe(true);
+    const { outputs, kept } = lower(traceGraph(f, [x]).graph);
+    for (const { reads, writes } of plan(outputs, kept, { maxArrays: 7, wideFrom: Infinity })) expect(reads).not.toContain(writes);
+  });
+
+  it.skipIf(skip)("needs limits above the default; the device is opened with the adapter's", () => {
+    // WebGPU's default is 128 MiB for a binding and 8 storage buffers a shader
+    if (kind === "webgpu") expect(device.maxBytes).toBeGreaterThan(128 * 2 ** 20);
+    expect(device.maxArrays).toBeGreaterThanOrEqual(7);
+  });
+
+  it.skipIf(skip)("has maps of kernels, native functions and unsigned precision in some modes only; ours are plain kernels", () => {
+    for (const source of kernelsOf((a, b) => [p.softmax(p.matmul(a, b)), p.cumsum(p.sort(a))], [normal(key(1), [9, 9]), normal(key(2), [9, 9])]))
+      expect(source.match(/function/g)).toHaveLength(1);
+    const calls = readFileSync(new URL("../../src/exec/gpu/program.ts", import.meta.url), "utf8");
+    for (const unsupported of ["createKernelMap", "combineKernels", "addNativeFunction", "precision"]) expect(calls).not.toContain(unsupported);
   });
 
   it.skipIf(skip)("computes in float32 only; float64 is refused", async () => {
