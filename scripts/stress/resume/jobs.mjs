@@ -2,10 +2,11 @@
 import { makeReviewCorpus, encodeSentences, matteConfig, trainMatte, vocabularyOf } from "@provably/causal-latent/matte";
 import { matmul, mul, relu } from "@provably/core-tensor";
 import { adam } from "@provably/core-tensor/optim";
-import { foldIn, key, normal } from "@provably/core-tensor/random";
+import { foldIn, key, normal, uniform } from "@provably/core-tensor/random";
 import { bradleyTerryOracle, runOnline } from "@provably/rlhf-vpo";
 import { drNvi, randomMarkovGame } from "@provably/robust-rl";
 import { dpnp, gaussianMixture, quantizedSensing, trainScore } from "@provably/score-diffusion";
+import { createMaskedAutoencoder, pretrain } from "@provably/transformer-sparsity/mim";
 
 const f64 = (shape, name) => normal(foldIn(key("resume"), name), shape, { dtype: "float64" });
 
@@ -72,5 +73,16 @@ export const jobs = {
       onProgress: ({ iteration, total, state: now }) => iteration < total && save(now),
     });
     return { params, loss: history.at(-1).loss };
+  },
+
+  pretrain(state, save) {
+    const size = { imageSize: 8, patchSize: 2, dim: 16, depth: 1, heads: 2, decoderDim: 16, decoderHeads: 2 };
+    const { model } = pretrain(createMaskedAutoencoder(key(7), size), uniform(foldIn(key("resume"), "images"), [256, 8, 8]), key(8), {
+      epochs: 60,
+      batchSize: 64,
+      ...(state && { state }),
+      onProgress: ({ iteration, total, state: now }) => iteration < total && save(now),
+    });
+    return model.params;
   },
 };
