@@ -120,7 +120,8 @@ export function compile<Args extends unknown[], Y>(
   }
   checkDevice(options.device);
   const { donate = [], threads = 1 } = options;
-  checkList("compile", "donate", donate);
+  for (const k of checkList("compile", "donate", donate))
+    if (!Number.isInteger(k) || k < 0) throw new DomainError(`compile: donate must name arguments by integers ≥ 0, got ${show(k)}`);
   if (!Number.isInteger(threads) || threads < 1 || threads > 16)
     throw new DomainError(`compile: threads must be an integer from 1 to 16, got ${show(threads)}`);
   const programs = new Map<string, Program>();
@@ -157,7 +158,8 @@ function checkDevice(device: unknown): void {
 }
 
 function isForDevice(options: CompileOptions | DeviceCompileOptions): options is DeviceCompileOptions {
-  return typeof options.device === "object" && options.device !== null && "program" in options.device;
+  const { device } = options;
+  return typeof device === "object" && device !== null && "program" in device && typeof device.program === "function";
 }
 
 /** Whether each array belongs to an argument that the call uses up. */
