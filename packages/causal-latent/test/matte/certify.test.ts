@@ -94,6 +94,17 @@ describe("certificates of counterfactuals", () => {
     expect(certify(swapped, known).styleAccuracy.certificate.holds).toBe(false);
   });
 
+  it("fail when the second flip reads another content than the first wrote", () => {
+    const { encoder, decoder } = model.params.network as TextNetworkParams;
+    // the six content units move on by one place in the encoder alone: each flip then takes the content further away
+    const places = Array.from({ length: 14 }, (_, i) => (i % 7 === 6 ? i : i - (i % 7) + (((i % 7) + 1) % 6)));
+    const head = take(encoder.head, array(places, { dtype: "int32" }), { axis: 1 });
+    const drifting: Matte = { ...model, params: { ...model.params, network: { encoder: { ...encoder, head }, decoder } } };
+    const { cycleConsistency, contentPreservation } = certify(drifting, known);
+    expect(cycleConsistency.certificate.holds).toBe(false);
+    expect(contentPreservation.certificate.holds).toBe(false);
+  });
+
   it("fail, and do not throw, when a broken decoder leaves sentences empty", () => {
     const network = model.params.network as TextNetworkParams;
     const { out } = network.decoder;

@@ -144,7 +144,7 @@ describe("synthetic truth", () => {
     expect(x.some((value, i) => value !== y[i])).toBe(true);
   });
 
-  it("finds exactly the style columns as the sparsest in the span", () => {
+  it("finds exactly the style columns as the sparsest in the span", ({ task }) => {
     const [p, dense, sparse] = [9, 3, 2];
     const M = normal(key(6), [p, dense + sparse], { dtype: "float64" });
     const columns = Array.from({ length: p }, (_, k) =>
@@ -159,6 +159,11 @@ describe("synthetic truth", () => {
       const nearest = Math.min(...found.map((v) => Math.max(...v.map((x, k) => Math.abs(x - column[k]! / length)))));
       expect(nearest).toBeLessThan(1e-8);
     }
+    task.meta.claim = {
+      says: "In the span of a mixture's columns the sparsest vectors are the style's",
+      source: "Yan and others (2023), the argument behind the identification of style",
+      measured: `all ${sparse} style columns of a linear mixture of ${p} coordinates found to 1e-8, and nothing else`,
+    };
   });
 
   it("is a deterministic function of the key, row by row", () => {
