@@ -4,6 +4,7 @@ import { callback, check, longWork, optional, record, text as words } from "../.
 import { type ModelConfig, modelConfig } from "../model/config.js";
 import { parseJson } from "../model/json.js";
 import { layerOfTensor, layerParameters, outerParameters } from "../model/parameters.js";
+import { othersWork } from "../runtime/pause.js";
 import { type LanguageModel, type ModelLayer, type ModelOptions, pinner } from "../runtime/model.js";
 import { openGguf } from "./gguf.js";
 import { type ModelFiles, folderFiles, readWhole, urlFiles } from "./source.js";
@@ -16,7 +17,7 @@ import { type TensorStore, openSafetensors } from "./tensors.js";
 export interface LoadOptions extends ModelOptions {
   /** Name of a GGUF file to read instead of `config.json` and safetensors. Default: none. */
   readonly gguf?: string;
-  /** Stops between layers; the promise then rejects with the signal's reason. */
+  /** Stops between tensors; the promise then rejects with the signal's reason. */
   readonly signal?: AbortSignal;
   /** Called after each layer. */
   readonly onProgress?: (progress: { readonly iteration: number; readonly total: number }) => void;
@@ -49,12 +50,22 @@ export async function loadModel(source: string | URL | ModelFiles, options: Load
   }
   const pin = pinner(config, options.dtype);
   const layers: ModelLayer[] = [];
+  const readAll = async (names: readonly string[] = []): Promise<Record<string, NdArray>> => {
+    const read: Record<string, NdArray> = {};
+    for (const name of names) {
+      if (options.signal) {
+        await othersWork();
+        options.signal.throwIfAborted();
+      }
+      read[name] = await tensors.read(name);
+    }
+    return read;
+  };
   for (let i = 0; i < config.numLayers; i++) {
-    options.signal?.throwIfAborted();
-    layers.push(pin.layer(layerParameters(await readAll(tensors, byLayer.get(i)), config, i)));
+    layers.push(pin.layer(layerParameters(await readAll(byLayer.get(i)), config, i)));
     options.onProgress?.({ iteration: i + 1, total: config.numLayers });
   }
-  return pin.model(outerParameters(await readAll(tensors, byLayer.get(-1)), config), layers);
+  return pin.model(outerParameters(await readAll(byLayer.get(-1)), config), layers);
 }
 
 /** Files of a source; a name at its end that says `.gguf` is split off. */
@@ -71,10 +82,4 @@ async function openFolder(files: ModelFiles): Promise<{ config: ModelConfig; ten
   const json = await readWhole(files, "config.json", 10_000_000);
   if (!json) throw new FormatError("loadModel: there is no config.json");
   return { config: modelConfig(parseJson("loadModel: config.json", json)), tensors: await openSafetensors(files) };
-}
-
-async function readAll(tensors: TensorStore, names: readonly string[] = []): Promise<Record<string, NdArray>> {
-  const read: Record<string, NdArray> = {};
-  for (const name of names) read[name] = await tensors.read(name);
-  return read;
 }

@@ -118,7 +118,11 @@ export function checkIds(fn: string, { config: { vocabSize } }: LanguageModel, i
 }
 
 /** Reads a prompt with what a method will ask for. */
-export function readFor(model: LanguageModel, ids: readonly number[], method?: SparsityMethod, rest: Parameters<typeof readPrompt>[2] = {}): Prompt {
-  const calibrated = method?.kind === "wanda" || method?.kind === "cats" || method?.kind === "teal";
-  return readPrompt(model, ids, calibrated ? { ...rest, keepActivations: true } : rest);
+export function readFor(model: LanguageModel, ids: readonly number[], method?: SparsityMethod): Prompt {
+  return readPrompt(model, ids, { keepActivations: calibrates(method) });
+}
+
+/** Whether a method looks at the prompt's activations. */
+export function calibrates(method: SparsityMethod | undefined): boolean {
+  return method?.kind === "wanda" || method?.kind === "cats" || method?.kind === "teal";
 }

@@ -2,7 +2,8 @@
 import type { Tokenizer } from "../files/tokenizer.js";
 import { callback, check, listOf, longWork, optional, record, text as words } from "../../internal/guard.js";
 import type { LanguageModel } from "../runtime/model.js";
-import { type GenerateOptions, type GenerateResult, generateTokens } from "./tokens.js";
+import { othersWork } from "../runtime/pause.js";
+import { type GenerateOptions, type GenerateResult, readForWriting, writeOn } from "./tokens.js";
 
 /**
  * Options of {@link generate}.
@@ -27,7 +28,7 @@ const UNFINISHED = "\ufffd";
 /**
  * The text that follows a prompt, piece by piece.
  *
- * Never yields half a character, nor text that may turn out to begin a stop string. Between tokens it lets other work run.
+ * Never yields half a character, nor text that may turn out to begin a stop string. Between tokens, and between chunks of the prompt, it lets other work run, so that a signal is seen.
  *
  * @param model - see {@link LanguageModel}
  * @param tokenizer - see {@link loadTokenizer}
@@ -59,7 +60,10 @@ export async function* generate(
   check("generate", "options", options, record({ ...longWork, stopStrings: optional(listOf(words)) }));
   const { stopStrings = [], ...rest } = options;
   const ids = tokenizer.encode(prompt, { addSpecialTokens: options.after === undefined });
-  const steps = generateTokens(model, ids, rest);
+  const reading = readForWriting(model, ids, rest);
+  let read = reading.next();
+  for (; !read.done; read = reading.next()) await othersWork();
+  const steps = writeOn(model, read.value, rest);
   const tokens: number[] = [];
   let shown = "";
   for (;;) {
@@ -83,7 +87,7 @@ export async function* generate(
       yield text.slice(shown.length, ready);
       shown = text.slice(0, ready);
     }
-    await new Promise((resolve) => setTimeout(resolve));
+    await othersWork();
   }
 }
 

@@ -3,11 +3,11 @@ import { DomainError } from "@provably/core-tensor";
 import { check, listOf, longWork, optional, record, whole as atLeast } from "../../internal/guard.js";
 import { type RngKey, foldIn, uniform } from "@provably/core-tensor/random";
 import type { KvCache } from "../runtime/cache.js";
-import { type ForwardResult, decodeStep } from "../runtime/forward.js";
+import { type ForwardResult, decodeStep, finish } from "../runtime/forward.js";
 import { type LanguageModel, checkModel } from "../runtime/model.js";
 import type { ExpertSet } from "../sparsity/experts.js";
-import type { Prompt } from "../sparsity/prompt.js";
-import { checkIds, readFor } from "./scores.js";
+import { type Prompt, readChunks } from "../sparsity/prompt.js";
+import { calibrates, checkIds } from "./scores.js";
 import { type SparseFeedForward, type SparsityMethod, sparsify } from "../sparsity/sparsify.js";
 import { type FeedForwardStatistics, mergeStatistics, statisticsCollector } from "../sparsity/statistic.js";
 import { type SamplingOptions, checkSampling, drawToken, greedyToken, logProbability, nextTokenProbabilities } from "./sampling.js";
@@ -37,7 +37,9 @@ export interface GenerateOptions {
   readonly alternatives?: number;
   /** An earlier prompt and what followed, to go on from. */
   readonly after?: Prompt;
-  /** Stops before the next step by throwing the signal's reason. */
+  /** Tokens of the prompt taken at a time; default 256. */
+  readonly chunkSize?: number;
+  /** Stops before the next step, or the next chunk of the prompt, by throwing the signal's reason. */
   readonly signal?: AbortSignal;
 }
 
@@ -106,8 +108,36 @@ export function* generateTokens(
   ids: readonly number[],
   options: GenerateOptions = {},
 ): Generator<GeneratedToken, GenerateResult, "stop" | undefined> {
+  return yield* writeOn(model, finish(readForWriting(model, ids, options)), options);
+}
+
+/** A prompt, and how long it took to read it. */
+interface ReadPrompt {
+  readonly prompt: Prompt;
+  readonly seconds: number;
+}
+
+/** Checks what writing needs and reads the prompt, with a pause after each chunk. */
+export function* readForWriting(model: LanguageModel, ids: readonly number[], options: GenerateOptions): Generator<void, ReadPrompt> {
   checkIds("generateTokens", checkModel("generateTokens", model), ids);
   checkOptions(options);
+  const { after, signal, chunkSize, sparsity } = options;
+  const clock = stopwatch();
+  const prompt = yield* readChunks(model, ids, {
+    keepActivations: calibrates(sparsity),
+    ...(after && { after }),
+    ...(signal && { signal }),
+    ...(chunkSize !== undefined && { chunkSize }),
+  });
+  return { prompt, seconds: clock() };
+}
+
+/** What follows a prompt. */
+export function* writeOn(
+  model: LanguageModel,
+  { prompt, seconds: promptSeconds }: ReadPrompt,
+  options: GenerateOptions,
+): Generator<GeneratedToken, GenerateResult, "stop" | undefined> {
   const {
     maxNewTokens = 128,
     sampling,
@@ -117,12 +147,9 @@ export function* generateTokens(
     stopTokens = model.config.eosTokens,
     bannedTokens = [],
     alternatives = 0,
-    after,
     signal,
   } = options;
   const clock = stopwatch();
-  const prompt = readFor(model, ids, sparsity, { ...(after && { after }), ...(signal && { signal }) });
-  const promptSeconds = clock();
   let sparse: SparseFeedForward | undefined = sparsity && sparsify(model, prompt, sparsity);
   const selectionSeconds = clock();
 
@@ -181,6 +208,7 @@ const shape = record({
   ...longWork,
   maxNewTokens: count,
   alternatives: count,
+  chunkSize: optional(atLeast(1)),
   refreshEvery: optional(atLeast(1)),
   stopTokens: tokenList,
   bannedTokens: tokenList,

@@ -86,6 +86,11 @@ export interface ForwardResult {
  * @category Running models
  */
 export function prefill(model: LanguageModel, ids: ArrayLike<number>, options: PrefillOptions = {}): ForwardResult {
+  return finish(prefillChunks(model, ids, options));
+}
+
+/** The same with a pause after each chunk, in which the caller may let others work. */
+export function* prefillChunks(model: LanguageModel, ids: ArrayLike<number>, options: PrefillOptions): Generator<void, ForwardResult> {
   checkModel("prefill", model);
   check("prefill", "ids", ids, numbers);
   check("prefill", "options", options, prefillOptions);
@@ -107,6 +112,7 @@ export function prefill(model: LanguageModel, ids: ArrayLike<number>, options: P
     if (wanted === "all") all.set(headRows(model, step.hidden), from * vocabSize);
     else if (wanted === "last" && end) last = headRows(model, step.hidden.subarray(step.hidden.length - model.config.hiddenSize));
     onProgress?.({ iteration: from + part.length, total: ids.length });
+    if (!end) yield;
   }
   return { logits: wanted === "all" ? all : last, cache };
 }
@@ -140,6 +146,14 @@ export function decodeStep(model: LanguageModel, cache: KvCache, token: number, 
   checkTokens("decodeStep", model.config, [token], cache.length);
   const step = forward(model, [token], cache, options);
   return { logits: headRows(model, step.hidden), cache: step.cache };
+}
+
+/** The result of work in pieces, without a pause. */
+export function finish<T>(work: Generator<void, T>): T {
+  for (;;) {
+    const step = work.next();
+    if (step.done) return step.value;
+  }
 }
 
 const forwardOptions = { feedForward: optional(callback), onFeedForward: optional(callback) };

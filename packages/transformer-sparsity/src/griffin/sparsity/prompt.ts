@@ -2,7 +2,7 @@
 import { checkRecord } from "@provably/core-tensor";
 import { check, floats, listOf, numbers, optional, record } from "../../internal/guard.js";
 import { type KvCache, checkCache } from "../runtime/cache.js";
-import { type PrefillOptions, prefill } from "../runtime/forward.js";
+import { type PrefillOptions, finish, prefillChunks } from "../runtime/forward.js";
 import { type LanguageModel, checkModel } from "../runtime/model.js";
 import { type FeedForwardStatistics, checkStatistics, mergeStatistics, statisticsCollector } from "./statistic.js";
 
@@ -65,6 +65,11 @@ export interface Prompt {
  * @category Sparsity
  */
 export function readPrompt(model: LanguageModel, ids: readonly number[], options: PromptOptions = {}): Prompt {
+  return finish(readChunks(model, ids, options));
+}
+
+/** The same with a pause after each chunk. */
+export function* readChunks(model: LanguageModel, ids: readonly number[], options: PromptOptions): Generator<void, Prompt> {
   checkModel("readPrompt", model);
   check("readPrompt", "ids", ids, numbers);
   const { after, keepActivations = false, ...rest } = checkRecord("readPrompt", "options", options);
@@ -76,7 +81,7 @@ export function readPrompt(model: LanguageModel, ids: readonly number[], options
     inputs: new Float32Array(ids.length * hiddenSize),
     activations: new Float32Array(ids.length * ffSize),
   }));
-  const { logits, cache } = prefill(model, ids, {
+  const { logits, cache } = yield* prefillChunks(model, ids, {
     ...rest,
     ...(after && { cache: after.cache }),
     onFeedForward(event) {

@@ -1,6 +1,7 @@
 /** Training of one query in a large world: a deterministic system with one value an area, and its Monte Carlo counterpart. */
 import { DomainError, checkRecord, toTypedArray } from "@provably/core-tensor";
 import { type RngKey, foldIn, uniform } from "@provably/core-tensor/random";
+import { check, longWork, record } from "../../internal/guard.js";
 import { DivergenceError } from "../errors.js";
 import { checkInteger, checkPositive } from "../internal/check.js";
 import { type AreaSetting, checkSetting } from "../world/information-gap.js";
@@ -21,6 +22,10 @@ export interface MeanFieldOptions {
   readonly numSteps?: number;
   /** Value of every latent; default 1. */
   readonly latent?: number;
+  /** Called after every step with its loss. */
+  readonly onProgress?: (progress: { readonly iteration: number; readonly total: number; readonly metric: number }) => void;
+  /** Stops between two steps. */
+  readonly signal?: AbortSignal;
   /** Draw counts of seen patches, and latents where a law is given, instead of using the means. */
   readonly monteCarlo?: { readonly key: RngKey; readonly samplesPerStep?: number; readonly latent?: Latent };
 }
@@ -64,7 +69,15 @@ interface Draw {
  */
 export function simulateMeanField(setting: AreaSetting, options: MeanFieldOptions = {}): MeanFieldHistory {
   const fn = "simulateMeanField";
-  const { maskRatio = 0.5, learningRate = 2, numSteps = 400, latent = 1, monteCarlo } = checkRecord(fn, "options", options);
+  const {
+    maskRatio = 0.5,
+    learningRate = 2,
+    numSteps = 400,
+    latent = 1,
+    monteCarlo,
+    onProgress,
+    signal,
+  } = check(fn, "options", options, record(longWork));
   const numPatches = checkSetting(fn, setting);
   const masked = maskedCount(numPatches, maskRatio);
   checkPositive(fn, "learningRate", learningRate);
@@ -87,6 +100,7 @@ export function simulateMeanField(setting: AreaSetting, options: MeanFieldOption
   }; // prettier-ignore
   const rate = masked / numPatches; // probability that the query is masked
   for (let step = 0; step <= numSteps; step++) {
+    signal?.throwIfAborted();
     const draws = monteCarlo === undefined ? [expected] : drawCounts(monteCarlo, step, others, numPatches - masked, expected.z);
     const slope = meanSlope(state, draws, others, queryArea);
     const loss = rate * slope.loss;
@@ -104,6 +118,7 @@ export function simulateMeanField(setting: AreaSetting, options: MeanFieldOption
       state.upsilon[j]! -= learningRate * rate * slope.upsilon[j]!;
     }
     state.self -= learningRate * rate * slope.self;
+    onProgress?.({ iteration: step, total: numSteps, metric: loss });
   }
   return history;
 }
