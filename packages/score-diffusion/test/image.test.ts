@@ -44,6 +44,20 @@ describe("PNG", () => {
     expect(() => decodePng("png" as unknown as Uint8Array)).toThrow(FormatError);
   });
 
+  it("allocates nothing for pixels that a file only claims", () => {
+    const file = encodePng([[0, 1]]);
+    const claim = (at: number): Uint8Array => {
+      const bytes = Uint8Array.from([...file.subarray(0, 33), ...file.subarray(8)]); // the header twice
+      new DataView(bytes.buffer).setUint32(at, 50_000);
+      return bytes;
+    };
+    expect(() => decodePng(claim(33 + 8))).toThrow(/two headers/);
+    const wide = file.slice();
+    new DataView(wide.buffer).setUint32(16, 50_000_000);
+    expect(() => decodePng(wide)).toThrow(/cannot hold the 50000000 pixels/);
+    const large = encodePng(Array.from({ length: 300 }, () => new Array<number>(300).fill(1)));
+    expect(decodePng(large).shape).toEqual([1, 300, 300]); // a plain surface, packed as tightly as it can be
+  });
   it("names what it cannot draw", () => {
     expect(() => encodePng([1, 2])).toThrow(ShapeError);
     expect(() => encodePng([[NaN]])).toThrow(/NaN/);

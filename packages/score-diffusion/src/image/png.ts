@@ -6,6 +6,11 @@ import { convertIndexedToRgb, decode, encode } from "fast-png";
 /** Files that claim more pixels are not opened. */
 const MAX_PIXELS = 1e8;
 
+/** Deflate makes at most so many bytes of one. */
+const MAX_EXPANSION = 1032;
+
+const CHANNELS: Readonly<Record<number, number>> = { 0: 1, 2: 3, 3: 1, 4: 2, 6: 4 };
+
 /** The values of black and white. */
 function rangeOf(fn: string, options: { readonly range?: readonly [number, number] }): readonly [number, number] {
   const { range = [-1, 1] as const } = checkRecord(fn, "options", options);
@@ -54,7 +59,7 @@ export function encodePng(image: ArrayInput, options: { readonly range?: readonl
  * @param bytes - contents of the file
  * @param options - `range`: values for black and white, default $[-1, 1]$
  * @returns float32 array `[channels, height, width]`
- * @throws `FormatError` when the bytes are not a sound PNG file, or claim more than 1e8 pixels
+ * @throws `FormatError` when the bytes are not a sound PNG file, or claim more pixels than they can hold or than 1e8
  * @example
  * ```ts
  * import { toNested } from "@provably/core-tensor";
@@ -75,11 +80,7 @@ export function decodePng(bytes: Uint8Array, options: { readonly range?: readonl
 }
 
 function decoded(bytes: Uint8Array): { width: number; height: number; channels: number; data: ArrayLike<number>; top: number } {
-  // the header comes first: 8 bytes of signature, 8 of chunk, then width and height
-  if (bytes.length < 33) throw new FormatError(`decodePng: a PNG file has at least 33 bytes, got ${bytes.length}`);
-  const header = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const claimed = header.getUint32(16) * header.getUint32(20);
-  if (!(claimed >= 1 && claimed <= MAX_PIXELS)) throw new FormatError(`decodePng: the file claims ${claimed} pixels; 1 to ${MAX_PIXELS} are taken`);
+  checkHeader(bytes);
   try {
     const png = decode(bytes);
     const { width, height } = png;
@@ -95,6 +96,23 @@ function decoded(bytes: Uint8Array): { width: number; height: number; channels: 
   } catch (error) {
     throw new FormatError(`decodePng: the bytes are not a sound PNG file: ${error instanceof Error ? error.message : String(error)}`);
   }
+}
+
+/** Before anything is allocated: the file has one header, and its bytes can hold the pixels that this claims. */
+function checkHeader(bytes: Uint8Array): void {
+  // 8 bytes of signature, 25 of header
+  if (bytes.length < 33) throw new FormatError(`decodePng: a PNG file has at least 33 bytes, got ${bytes.length}`);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const [length, type] = [(at: number) => view.getUint32(at), (at: number) => String.fromCharCode(...bytes.subarray(at + 4, at + 8))];
+  if (type(8) !== "IHDR" || length(8) !== 13) throw new FormatError("decodePng: the first chunk is not the header of a PNG file");
+  for (let at = 33; at + 8 <= bytes.length; at += 12 + length(at))
+    if (type(at) === "IHDR") throw new FormatError("decodePng: the file has two headers");
+  const [width, height, depth, channels] = [length(16), length(20), bytes[24]!, CHANNELS[bytes[25]!] ?? 1];
+  const claimed = width * height;
+  if (!(claimed >= 1 && claimed <= MAX_PIXELS)) throw new FormatError(`decodePng: the file claims ${claimed} pixels; 1 to ${MAX_PIXELS} are taken`);
+  const needed = height * Math.ceil((width * depth * channels) / 8);
+  if (needed > MAX_EXPANSION * bytes.length)
+    throw new FormatError(`decodePng: ${bytes.length} bytes cannot hold the ${claimed} pixels that the file claims`);
 }
 
 /** Pixels of less than 8 bits lie several in a byte, each row from a byte on. */
