@@ -44,7 +44,7 @@ describe("keys", () => {
   });
 });
 
-it("Threefry gives the published test vectors", () => {
+it("Threefry gives the published test vectors", ({ task }) => {
   const run = (k0: number, k1: number, c0: number, c1: number): string[] => {
     const block = Int32Array.of(c0, c1);
     threefry2x32(k0, k1, block);
@@ -53,6 +53,11 @@ it("Threefry gives the published test vectors", () => {
   expect(run(0, 0, 0, 0)).toEqual(["6b200159", "99ba4efe"]);
   expect(run(-1, -1, -1, -1)).toEqual(["1cb996fc", "bb002be7"]);
   expect(run(0x13198a2e, 0x03707344, 0x243f6a88, 0x85a308d3 | 0)).toEqual(["c4923a9c", "483df7a0"]);
+  task.meta.claim = {
+    says: "The random bits are those of Threefry-2x32 with 20 rounds, which passes the tests of BigCrush",
+    source: "Salmon, Moraes, Dror, Shaw (2011), known answers of Random123",
+    measured: "3 of 3 known answers, bit for bit; BigCrush itself was not run again",
+  };
 });
 
 /** Kolmogorov-Smirnov distance to a distribution function; above 1.95/√n with probability 0.001. */
