@@ -77,17 +77,64 @@ describe.each([
     expect([p.toNested(slice!), p.toNested(updated!)]).toEqual([[3, 4], [1, 2, 8, 9]]); // prettier-ignore
   });
 
-  it.skipIf(skip)("refuses a loop of unknown length, with advice", async () => {
-    const f = compile(
-      (x: NdArray) =>
-        whileLoop(
-          (s) => p.less(s, 100),
-          (s) => p.mul(s, 2),
-          x,
-        ),
-      { device },
-    );
-    await expect(f(p.array(3))).rejects.toMatchObject({ name: "DeviceError", message: expect.stringMatching(/whileLoop.*use scan/) as string });
+  it.skipIf(skip)("runs loops of unknown length, several steps at a time, and what comes before, between and after them", async () => {
+    // Newton's method for √a: how long it takes depends on a
+    const root = (a: NdArray, tolerance: NdArray): NdArray => {
+      const start = p.add(p.mul(a, 0.5), 1);
+      const [x, steps] = whileLoop(
+        ([y, _]: readonly [NdArray, NdArray]) => p.greater(p.max(p.abs(p.sub(p.square(y), a))), tolerance),
+        ([y, n]) => [p.mul(0.5, p.add(y, p.div(a, y))), p.add(n, 1)] as const,
+        [start, p.array(0)] as readonly [NdArray, NdArray],
+      );
+      const [doubled] = whileLoop(
+        ([z]: readonly [NdArray]) => p.less(p.max(z), 1e4),
+        ([z]) => [p.mul(z, 2)] as const,
+        [p.add(x, steps)] as readonly [NdArray],
+      );
+      return p.concat([p.reshape(steps, [1]), x, p.tanh(x), doubled]);
+    };
+    const f = compile(root, { device });
+    for (const a of [
+      [1, 1.1],
+      [4e4, 9, 2],
+    ].map((list) => p.array(list))) {
+      // prettier-ignore
+      const want = root(a, p.array(1e-2));
+      const got = await f(a, p.array(1e-2));
+      expect(p.item(p.take(got, 0))).toBe(p.item(p.take(want, 0)));
+      expect(relative(got, want)).toBeLessThan(1e-5);
+    }
+    expect(explain(f)).toMatch(/while, 16 steps a run, \d+ runs last time/);
+    // no step at all, and overlapping calls
+    const [none, some] = await Promise.all([f(p.array([1]), p.array(1e9)), f(p.array([16]), p.array(1e-2))]);
+    expect(p.item(p.take(none, 0))).toBe(0);
+    expect(p.item(p.take(some, 1))).toBeCloseTo(4, 4);
+  });
+
+  it.skipIf(skip)("runs loops of unknown length whose state has several types, many steps and rows of a batch", async () => {
+    const count = (limit: NdArray): readonly [NdArray, NdArray, NdArray] =>
+      whileLoop(
+        ([n, , on]: readonly [NdArray, NdArray, NdArray]) => p.logicalAnd(on, p.less(n, 1000)),
+        ([n, total]) => [p.add(n, p.array(1, { dtype: "int32" })), p.add(total, p.astype(n, "float32")), p.less(n, limit)] as const,
+        [p.array(0, { dtype: "int32" }), p.array(0), p.array(true)] as readonly [NdArray, NdArray, NdArray],
+      );
+    for (const limit of [0, 15, 16, 300, 5000]) {
+      const [got, want] = [await compile(count, { device })(p.array(limit, { dtype: "int32" })), count(p.array(limit, { dtype: "int32" }))];
+      got.forEach((y, k) => expect([y.dtype, p.item(y)]).toEqual([want[k]!.dtype, p.item(want[k]!)]));
+    }
+    // each member of a batch with its own number of steps
+    const halve = (x: NdArray): NdArray => whileLoop((s: NdArray) => p.greater(s, 1), (s) => p.mul(s, 0.5), x); // prettier-ignore
+    const batch = p.array([0.5, 3, 1000]);
+    expect(p.toNested(await compile(p.vmap(halve), { device })(batch))).toEqual(p.toNested(p.vmap(halve)(batch)));
+  });
+
+  it.skipIf(skip)("refuses a loop of unknown length inside another, with advice", async () => {
+    const inner = (x: NdArray): NdArray => whileLoop((s: NdArray) => p.less(s, 100), (s) => p.mul(s, 2), x); // prettier-ignore
+    const f = compile((x: NdArray) => scan((s: NdArray) => [inner(p.mul(s, 0.1)), null], x, null, { length: 3 })[0], { device });
+    await expect(f(p.array(3))).rejects.toMatchObject({
+      name: "DeviceError",
+      message: expect.stringMatching(/whileLoop inside another.*use scan/) as string,
+    });
   });
 
   it.skipIf(skip)("samples a Gaussian mixture in 50 steps as one pipeline", async () => {
