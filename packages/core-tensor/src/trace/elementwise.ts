@@ -1,7 +1,7 @@
 /** Definers and callers for elementwise primitives: one number in each place out of one number in each place. */
 import { type DType, type TypedArray, allocate, floatDType, isFloat, promoteDTypes, weakDType } from "../array/dtype.js";
 import { type ArrayInput, toArray } from "./input.js";
-import { DenseArray, type NdArray, dense } from "../array/ndarray.js";
+import { DenseArray, type NdArray, dense, rowMajorData } from "../array/ndarray.js";
 import { broadcastShapes, broadcastStrides, isRowMajor, sameShape } from "../array/shape.js";
 import { type RowLoop, mapFlat, mapRows, mapStrided } from "../exec/js/elementwise.js";
 import { bindOne } from "./bind.js";
@@ -56,9 +56,9 @@ export function elementwise(spec: Elementwise): ElementwisePrimitive {
       wasm(inputs: readonly DenseArray[], _attrs: undefined, outputs: readonly Aval[]) {
         const x = inputs[0]!;
         const out = outputs[0]!;
-        if (!isFloat(x.dtype) || x.dtype !== out.dtype || !isRowMajor(x.shape, x.stride)) return undefined;
-        const data = x.offset === 0 && x.data.length === x.size ? x.data : x.data.subarray(x.offset, x.offset + x.size);
-        const y = spec.simd!(data as Float32Array | Float64Array);
+        if (!isFloat(x.dtype) || x.dtype !== out.dtype) return undefined;
+        // views are copied, so that an element's bits do not depend on its neighbours in storage
+        const y = spec.simd!(rowMajorData(x) as Float32Array | Float64Array);
         return y && [dense<DType>(y, out.dtype, out.shape)];
       },
     }),

@@ -4,10 +4,10 @@ import { vecmatF32, vecmatF64 } from "./binaries/vecmat.js";
 import { type Operand, copyOut, gather, place, placedBytes } from "./operand.js";
 import { type FloatArray, SCRATCH_START, align, kernel, reserve, scratchLike } from "./runtime.js";
 
-/** Products `m·n·k` below this are faster in plain JavaScript. */
-export const GEMM_MIN_WORK = 512;
-
-/** Up to this many rows (or columns) a product streams the other matrix once instead of packing it. */
+/**
+ * Up to this many rows (or columns) a product streams the other matrix once instead of packing it. Few rows so add in another order than many: the one place
+ * where the bits of a row depend on how many others there are. Few columns do so whatever the number of rows.
+ */
 const FEW = 4;
 
 /** Exports of `assembly/gemm-f32.ts` and `gemm-f64.ts`; addresses and strides in bytes. */
@@ -48,14 +48,14 @@ export function gemm<T extends FloatArray>(
   n: number,
   k: number,
 ): T | undefined {
-  if (m * n * k < GEMM_MIN_WORK) return undefined;
+  if (m * n * k === 0) return undefined;
   const left = { data: a, offset: aOffset, rowStride: aRowStride, colStride: aColStride, rows: m, cols: k };
   const right = { data: b, offset: bOffset, rowStride: bRowStride, colStride: bColStride, rows: k, cols: n };
-  if (m <= FEW && isStreamable(right)) return fewRows(left, right);
   if (n <= FEW && isStreamable(left)) {
     const product = fewRows(flipped(right), flipped(left));
-    return product && (n === 1 ? product : transposed(product, n, m));
+    return product && (n === 1 || m === 1 ? product : transposed(product, n, m));
   }
+  if (m <= FEW && isStreamable(right)) return fewRows(left, right);
   const run = (a instanceof Float32Array ? gemm32 : gemm64)();
   if (!run) return undefined;
   const bytes = a.BYTES_PER_ELEMENT;
@@ -120,7 +120,7 @@ export function gemmBatched<T extends FloatArray>(
 ): T | undefined {
   const batch = aOffsets.length;
   const size = m * n;
-  if (batch * size * k < GEMM_MIN_WORK) return undefined;
+  if (batch * size * k === 0) return undefined;
   if (isStack(aOffsets, m * aRowStride) && isStack(bOffsets, 0))
     return gemm(a, aOffsets[0]!, aRowStride, aColStride, b, bOffsets[0]!, bRowStride, bColStride, batch * m, n, k);
   const narrow = a instanceof Float32Array;

@@ -2,20 +2,20 @@
  * SIMD kernels on plain typed arrays.
  *
  * Every function copies its operands into a scratch memory, runs a WebAssembly kernel and returns a fresh typed array,
- * or returns `undefined` when SIMD is off, the size is below the measured crossover, or the scratch memory cannot grow:
+ * or returns `undefined` when SIMD is off, the work is below the measured crossover, or the scratch memory cannot grow:
  * the caller then runs its plain JavaScript loop. Nothing here throws on data and nothing is ever written into an argument.
  */
 
 // which build runs
 export { simdLevel, type SimdLevel, type FloatArray } from "./runtime.js";
 // matrix products
-export { gemm, gemmBatched, GEMM_MIN_WORK } from "./gemm.js";
+export { gemm, gemmBatched } from "./gemm.js";
 export { pinMatrix, pinnedMatvec, type PinnedMatrix } from "./pin.js";
 // elementwise functions
-export { unary, UNARY_MIN_SIZE, UNARY_NAMES, type UnaryName } from "./unary.js";
+export { unary, UNARY_NAMES, type UnaryName } from "./unary.js";
 // rows and columns
-export { softmaxRows, logSoftmaxRows, logsumexpRows, SOFTMAX_MIN_SIZE } from "./softmax.js";
-export { reduceAxes, reduceSum, reduceRows, reduceColumns, dot, REDUCE_MIN_SIZE, type ReduceKind } from "./reduce.js";
+export { softmaxRows, logSoftmaxRows, logsumexpRows } from "./softmax.js";
+export { reduceAxes, reduceSum, reduceRows, reduceColumns, dot, DOT_MIN_SIZE, type ReduceKind } from "./reduce.js";
 // convolution
 export { conv2d, conv2dInputGradient, conv2dWeightGradient, CONV_MIN_WORK, type Conv2dGeometry } from "./conv2d.js";
 // orthogonal transformations in place

@@ -1,10 +1,13 @@
-/** Sums and extrema over rows or columns of contiguous arrays, and the dot product, tile by tile through the scratch memory. */
+/**
+ * Sums and extrema over rows or columns of contiguous arrays, and the dot product, tile by tile through the scratch memory. The order of additions depends on
+ * how many numbers are added, never on how many sums are taken: a batch in parts gets the same bits as in one piece.
+ */
 import type { TypedArray } from "../../array/dtype.js";
 import { reduceF32, reduceF64 } from "./binaries/reduce.js";
 import { type FloatArray, SCRATCH_START, align, freshLike, kernel, reserve, scratchF64, scratchLike } from "./runtime.js";
 
-/** Arrays shorter than this are faster in plain JavaScript. */
-export const REDUCE_MIN_SIZE = 256;
+/** Vectors shorter than this are faster in plain JavaScript. */
+export const DOT_MIN_SIZE = 256;
 
 /** What is reduced. NaN propagates through `max` and `min`. */
 export type ReduceKind = "sum" | "max" | "min" | "sumSquares";
@@ -35,7 +38,7 @@ const combine: Record<ReduceKind, (a: number, b: number) => number> = {
 
 /** Reduction of each row of `x` `[rows, cols]`: `[rows]`. `max` and `min` need `cols ≥ 1`. */
 export function reduceRows<T extends FloatArray>(kind: ReduceKind, x: T, rows: number, cols: number): T | undefined {
-  if (rows * cols < REDUCE_MIN_SIZE) return undefined;
+  if (rows * cols === 0) return undefined;
   const run = (x instanceof Float32Array ? reduce32 : reduce64)()?.[`${kind}Rows`];
   const bytes = x.BYTES_PER_ELEMENT;
   const tile = TILE_BYTES / bytes;
@@ -68,33 +71,43 @@ export function reduceRows<T extends FloatArray>(kind: ReduceKind, x: T, rows: n
   return out;
 }
 
+/** Rows whose partial result joins the total. */
+const BLOCK_ROWS = 256;
+
+/** Bytes of such a block in scratch: wide arrays are taken in strips of columns. */
+const BLOCK_BYTES = 1 << 20;
+
 /** Reduction of the middle axis of `x` `[outer, rows, cols]`: `[outer, cols]`. `max` and `min` need `rows ≥ 1`. */
 export function reduceColumns<T extends FloatArray>(kind: ReduceKind, x: T, outer: number, rows: number, cols: number): T | undefined {
-  if (outer * rows * cols < REDUCE_MIN_SIZE) return undefined;
+  if (outer * rows * cols === 0) return undefined;
   const run = (x instanceof Float32Array ? reduce32 : reduce64)()?.[`${kind}Columns`];
   const bytes = x.BYTES_PER_ELEMENT;
-  const height = Math.max(1, Math.min(rows, Math.floor(TILE_BYTES / bytes / cols)));
-  const partAt = SCRATCH_START + align(cols * bytes);
-  const xAt = partAt + align(cols * bytes);
-  if (!run || !reserve(xAt + height * cols * bytes - SCRATCH_START)) return undefined;
+  const height = Math.min(rows, BLOCK_ROWS);
+  const strip = Math.min(cols, Math.floor(BLOCK_BYTES / bytes / height));
+  const partAt = SCRATCH_START + align(strip * bytes);
+  const xAt = partAt + align(strip * bytes);
+  if (!run || !reserve(xAt + height * strip * bytes - SCRATCH_START)) return undefined;
   const scratch = scratchLike(x);
   const out = freshLike(x, outer * cols);
-  for (let p = 0; p < outer; p++) {
-    for (let i = 0; i < rows; i += height) {
-      const count = Math.min(height, rows - i);
-      const from = (p * rows + i) * cols;
-      scratch.set(x.subarray(from, from + count * cols), xAt / bytes);
-      run(xAt, count, cols, partAt, SCRATCH_START, i === 0 ? 1 : 0);
+  for (let p = 0; p < outer; p++)
+    for (let j = 0; j < cols; j += strip) {
+      const count = Math.min(strip, cols - j);
+      for (let i = 0; i < rows; i += height) {
+        const block = Math.min(height, rows - i);
+        const from = (p * rows + i) * cols + j;
+        if (count === cols) scratch.set(x.subarray(from, from + block * cols), xAt / bytes);
+        else for (let r = 0; r < block; r++) scratch.set(x.subarray(from + r * cols, from + r * cols + count), xAt / bytes + r * count);
+        run(xAt, block, count, partAt, SCRATCH_START, i === 0 ? 1 : 0);
+      }
+      out.set(scratch.subarray(SCRATCH_START / bytes, SCRATCH_START / bytes + count), p * cols + j);
     }
-    out.set(scratch.subarray(SCRATCH_START / bytes, SCRATCH_START / bytes + cols), p * cols);
-  }
   return out;
 }
 
 /** Inner product of two contiguous vectors of one length. */
 export function dot<T extends FloatArray>(x: T, y: T): number | undefined {
   const size = x.length;
-  if (size < REDUCE_MIN_SIZE) return undefined;
+  if (size < DOT_MIN_SIZE) return undefined;
   const run = (x instanceof Float32Array ? reduce32 : reduce64)();
   const bytes = x.BYTES_PER_ELEMENT;
   const tile = Math.min(size, TILE_BYTES / 2 / bytes);

@@ -1,9 +1,6 @@
-/** Softmax, its logarithm and its normaliser over the rows of a contiguous matrix `[rows, cols]`. */
+/** Softmax, its logarithm and its normaliser over the rows of a contiguous matrix `[rows, cols]`. A row's bits do not depend on how many others there are. */
 import { softmaxF32, softmaxF64 } from "./binaries/softmax.js";
 import { type FloatArray, SCRATCH_START, align, freshLike, kernel, reserve, scratchF64, scratchLike } from "./runtime.js";
-
-/** Matrices with fewer elements than this are faster in plain JavaScript. */
-export const SOFTMAX_MIN_SIZE = 64;
 
 /** Bytes of input in scratch at a time; rows are never split. */
 const TILE_BYTES = 1 << 15;
@@ -31,7 +28,7 @@ interface Tile {
 }
 
 function tileOf(x: FloatArray, rows: number, cols: number): Tile | undefined {
-  if (rows * cols < SOFTMAX_MIN_SIZE) return undefined;
+  if (rows * cols === 0) return undefined;
   const run = (x instanceof Float32Array ? softmax32 : softmax64)();
   const bytes = x.BYTES_PER_ELEMENT;
   const height = Math.max(1, Math.min(rows, Math.floor(TILE_BYTES / bytes / cols)));
