@@ -1,5 +1,5 @@
 /**
- * Compiles the AssemblyScript kernels and embeds them, base64, in TypeScript modules under `src/exec/wasm/binaries`.
+ * Compiles the AssemblyScript kernels and embeds them, in hexadecimal digits, in TypeScript modules under `src/exec/wasm/binaries`.
  *
  * `node scripts/build-wasm.mjs` writes the files. They are committed, so that building the package needs no compiler; a test
  * checks that building again gives the same bytes.
@@ -119,7 +119,7 @@ export async function buildBinaries() {
     for (const [name, module] of Object.entries(modules)) {
       text += `export const ${name} = {\n`;
       for (const build of module.relaxed ? ["simd", "relaxed"] : ["simd"])
-        text += `  ${build}: "${Buffer.from(await compile(module, build === "relaxed")).toString("base64")}",\n`;
+        text += `  ${build}: "${Buffer.from(await compile(module, build === "relaxed")).toString("hex")}",\n`;
       text += "};\n";
     }
     files.set(`${family}.ts`, text);
@@ -131,6 +131,6 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   for (const [name, text] of await buildBinaries()) {
     writeFileSync(new URL(name, binaries), text);
     for (const [, build, code] of text.matchAll(/(\w+): "([^"]*)"/g))
-      process.stdout.write(`${name} ${build} ${Buffer.from(code, "base64").length} bytes\n`);
+      process.stdout.write(`${name} ${build} ${Buffer.from(code, "hex").length} bytes\n`);
   }
 }

@@ -4,7 +4,7 @@
  * Values live in ordinary garbage-collected arrays; this memory only holds operands and results while one call runs, and no
  * view of it ever leaves this folder. Growth detaches the views, so that they are asked for again after every `reserve`.
  */
-import { decodeBase64 } from "./base64.js";
+import { decodeHex } from "./hex.js";
 
 /** Storage with kernels. */
 export type FloatArray = Float32Array | Float64Array;
@@ -58,7 +58,7 @@ export function simdLevel(): SimdLevel {
 
 /** The module of a kernel in the build for this engine. */
 export function kernelBytes(binary: KernelBinary): Uint8Array<ArrayBuffer> {
-  return decodeBase64((simdLevel() === "relaxed" ? binary.relaxed : undefined) ?? binary.simd);
+  return decodeHex((simdLevel() === "relaxed" ? binary.relaxed : undefined) ?? binary.simd);
 }
 
 /** Exports of a kernel bound to `memory`, or `undefined` where the page's policy forbids compiling WebAssembly. */
