@@ -47,26 +47,38 @@ describe("masked pretraining on digits, the stored weights of the standard recip
   const [train, test] = [digits(0, 700), digits(700, 850)];
   const untrained = createMaskedAutoencoder(key(0));
 
-  it("has a masked error of at most 0.045 on held-out digits, near the reference run's", () => {
+  it("has a masked error of at most 0.045 on held-out digits, near the reference run's", ({ task }) => {
     const { error } = maskedError(model, test.images, key("masks"));
     expect(error).toBeLessThanOrEqual(0.045);
     expect(certifyPretraining(model, train.images, test.images, key("masks")).holds).toBe(true);
+    const baseline = meanPatchError(model, train.images, test.images, key("masks")).error;
+    task.meta.claim = {
+      says: "A small vision transformer learns to fill in three quarters of a handwritten digit",
+      source: "He et al. (2022), masked autoencoders; our own recipe",
+      measured: `mean squared error ${error.toFixed(4)} on the masked patches of 1500 held-out digits, ${baseline.toFixed(4)} for the mean patch`,
+    };
     const golden = reference?.find(({ name }) => name === "mae40");
     if (golden === undefined) return;
     expect(Math.abs(error - golden.test_loss)).toBeLessThan(0.003);
-    expect(Math.abs(meanPatchError(model, train.images, test.images, key("masks")).error - golden.mean_patch_baseline_mse)).toBeLessThan(0.001);
+    expect(Math.abs(baseline - golden.mean_patch_baseline_mse)).toBeLessThan(0.001);
   });
 
-  it("attends more diversely than the untrained encoder, by the specification's bands", () => {
+  it("attends more diversely than the untrained encoder, by the specification's bands", ({ task }) => {
     const diversity = (vit: MaskedTransformer): number => {
       const { attention } = encode(vit, test.images.step(15), { attention: true });
       return summarizeAttention([attention[1]!]).reduce((total, head) => total + head.diversity.mean / 4, 0);
     };
-    expect(diversity(model)).toBeGreaterThanOrEqual(0.15);
-    expect(diversity(untrained)).toBeLessThan(0.05);
+    const [trained, before] = [diversity(model), diversity(untrained)];
+    expect(trained).toBeGreaterThanOrEqual(0.15);
+    expect(before).toBeLessThan(0.05);
+    task.meta.claim = {
+      says: "Masked pretraining makes the attention of different patches diverse, on real images too",
+      source: "Huang, Wen, Chi, Liang (2024), section on experiments; the measure is our own",
+      measured: `mean cosine distance between queries of the last layer ${trained.toFixed(2)}, ${before.toFixed(3)} before training, 100 digits`,
+    };
   });
 
-  it("has features whose ridge probe reaches 0.87, and 0.1 above the untrained encoder's", () => {
+  it("has features whose ridge probe reaches 0.87, and 0.1 above the untrained encoder's", ({ task }) => {
     const accuracy = (vit: MaskedTransformer): number => {
       const features = ({ images, labels }: typeof train): { features: NdArray; labels: number[] } => ({
         features: imageFeatures(vit, images),
@@ -74,8 +86,13 @@ describe("masked pretraining on digits, the stored weights of the standard recip
       });
       return ridgeProbe(features(train), features(test)).accuracy;
     };
-    const reached = accuracy(model);
+    const [reached, before] = [accuracy(model), accuracy(untrained)];
     expect(reached).toBeGreaterThanOrEqual(0.87);
-    expect(reached - accuracy(untrained)).toBeGreaterThanOrEqual(0.1);
+    expect(reached - before).toBeGreaterThanOrEqual(0.1);
+    task.meta.claim = {
+      says: "What masked pretraining learns without labels tells digits apart",
+      source: "He et al. (2022), masked autoencoders; our own recipe",
+      measured: `a ridge probe on the mean token classifies ${(100 * reached).toFixed(1)} % of 1500 held-out digits, ${(100 * before).toFixed(1)} % before training (raw pixels: 83.1 %)`,
+    };
   });
 });

@@ -17,6 +17,7 @@ import {
   detectPhases,
   enumerateImages,
   fromDenseQ,
+  informationGap,
   maeLossAndGradient,
   maskedAttention,
   optimalReconstructionLoss,
@@ -288,6 +289,47 @@ describe("mean field", () => {
 });
 
 // the published contrast, one seed a sign of the gap; bands of the specification
+describe("the two phases", () => {
+  const phasesOf = (globalSize: number, localSize: number, count: number, numSteps = 400) =>
+    detectPhases(simulateMeanField({ sizes: [globalSize, ...new Array<number>(count).fill(localSize)], queryArea: 1 }, { numSteps }));
+
+  it("come for a positive information gap, and not for a negative one", ({ task }) => {
+    const [positive, negative] = [phasesOf(76, 4, 6), phasesOf(16, 7, 12)];
+    expect([positive.decouplingEnd, positive.halfStep, positive.highStep]).toEqual([18, 47, 100]);
+    expect([negative.decouplingEnd, negative.halfStep, negative.highStep]).toEqual([0, 38, 97]);
+    // the target lags behind while the global area's correlation falls
+    expect(positive.phiGlobalAtEnd!).toBeLessThan(-2 * Math.abs(positive.phiTargetAtEnd!));
+    task.meta.claim = {
+      says: "With a positive information gap a query first decouples from the global area, its own area's correlation lagging behind; with a negative gap it turns to its own area at once",
+      source: "Huang, Wen, Chi, Liang (2024), the two phases of training",
+      measured: `gap ${informationGap(100, 76, 4).toFixed(2)}: decoupled at step ${positive.decouplingEnd}, Φ global ${positive.phiGlobalAtEnd!.toFixed(2)}, Φ own ${positive.phiTargetAtEnd!.toFixed(2)}; attention one half at ${positive.halfStep}. Gap ${informationGap(100, 16, 7).toFixed(2)}: no first phase, one half at ${negative.halfStep}`,
+    };
+  });
+
+  it("last longer in larger worlds, within the theorem's bound", ({ task }) => {
+    const slopes = [
+      { globalExponent: 0.95, localExponent: 0.4 },
+      { globalExponent: 0.6, localExponent: 0.45 },
+    ].map((exponents) => {
+      const points = [100, 400, 1600, 6400].map((about) => {
+        const { globalSize, localSize } = powerLawAreaSizes({ numPatches: about, ...exponents });
+        const count = Math.max(2, Math.round((about - globalSize) / localSize));
+        const numPatches = globalSize + count * localSize;
+        return { x: Math.log(numPatches / localSize), y: Math.log(phasesOf(globalSize, localSize, count).halfStep!) };
+      });
+      const mean = (of: (p: (typeof points)[number]) => number): number => points.reduce((total, p) => total + of(p), 0) / points.length;
+      const [mx, my] = [mean(({ x }) => x), mean(({ y }) => y)];
+      return mean(({ x, y }) => (x - mx) * (y - my)) / mean(({ x }) => (x - mx) ** 2);
+    });
+    for (const slope of slopes) expect(slope > 0.8 && slope <= 1).toBe(true);
+    task.meta.claim = {
+      says: "The steps until a query attends to its own area grow at most like $P^{1-\\kappa_s}$, the ratio of the patches to those of its area, for $U = L$",
+      source: "Huang, Wen, Chi, Liang (2024), main theorem on masked reconstruction",
+      measured: `exponent ${slopes[0]!.toFixed(2)} for a positive gap and ${slopes[1]!.toFixed(2)} for a negative one, 100 to 6400 patches, mean field`,
+    };
+  });
+});
+
 describe.each([
   { globalSize: 44, localSize: 5 },
   { globalSize: 16, localSize: 8 },
@@ -296,7 +338,7 @@ describe.each([
   const world = createSpatialDistribution([0, 1, 2, 3].map((k) => createAreaPartition(key(k + sizes.globalSize), { numPatches: 64, ...sizes })));
   const masked = trainMaskedReconstruction(world, key(0), { learningRate: 4, numSteps: 300, recordEvery: 10 });
 
-  it("masked reconstruction attends to the own area, contrastive training to the global one", () => {
+  it("masked reconstruction attends to the own area, contrastive training to the global one", ({ task }) => {
     const end = masked.history.summary.at(-1)!;
     expect(end.localToOwn).toBeGreaterThanOrEqual(0.9);
     expect(end.localToGlobal).toBeLessThanOrEqual(0.03);
@@ -307,6 +349,12 @@ describe.each([
     expect(collapsed.diversity).toBeLessThan(1e-9);
     expect(certifyAreaAttention(world, correlations, key(1), { toward: "global", numImages: 64 }).holds).toBe(true);
     expect(certifyAreaAttention(world, correlations, key(1), { numImages: 64 }).holds).toBe(false);
+    const gap = informationGap(64, sizes.globalSize, sizes.localSize).toFixed(2);
+    task.meta.claim = {
+      says: `Masked reconstruction makes local patches attend to their own area, contrastive learning sends all to the global one; information gap ${gap}`,
+      source: "Huang, Wen, Chi, Liang (2024, 2025), main theorems",
+      measured: `own area ${end.localToOwn.toFixed(3)} against ${collapsed.localToOwn.toFixed(3)}, global area ${end.localToGlobal.toFixed(3)} against ${collapsed.localToGlobal.toFixed(3)}; diversity ${end.diversity.toFixed(2)} against ${collapsed.diversity.toFixed(2)}; 64 patches, four clusters`,
+    };
   });
 
   it("certificates hold, and turn false on damage", () => {
