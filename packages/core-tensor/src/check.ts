@@ -115,3 +115,78 @@ export function checkFunction<F>(fn: string, argument: string, value: F): F {
   if (typeof value !== "function") throw new DomainError(`${word(fn)}: ${word(argument)} must be a function, got ${show(value)}`);
   return value;
 }
+
+/** From here on a count is a mistake: no list has so many places. */
+const MOST = 2 ** 31;
+
+/**
+ * A whole number such as a count or a size, or a typed error.
+ *
+ * @param fn - name of the function, for the message
+ * @param argument - name of the argument, for the message
+ * @param value - what was passed
+ * @param least - the smallest that is right; default 1
+ * @returns `value`
+ * @throws {@link DomainError} unless `value` is an integer, at least `least` and below $2^{31}$
+ * @example
+ * ```ts
+ * import { checkCount } from "@provably/core-tensor";
+ *
+ * checkCount("sample", "numSteps", 20); // => 20
+ * checkCount("sample", "numSteps", 0.5); // throws DomainError
+ * ```
+ * @category Errors
+ */
+export function checkCount(fn: string, argument: string, value: number, least = 1): number {
+  if (!Number.isInteger(value) || value < least || value >= MOST)
+    throw new DomainError(
+      `${word(fn)}: ${word(argument)} must be an integer ≥ ${show(least)}${Number.isInteger(value) && value >= MOST ? " and below 2³¹" : ""}, got ${show(value)}`,
+    );
+  return value;
+}
+
+/**
+ * One of a few words, or a typed error.
+ *
+ * @param fn - name of the function, for the message
+ * @param argument - name of the argument, for the message
+ * @param value - what was passed
+ * @param choices - the words that are right
+ * @returns `value`
+ * @throws {@link DomainError} unless `value` is one of `choices`
+ * @example
+ * ```ts
+ * import { checkChoice } from "@provably/core-tensor";
+ *
+ * checkChoice("offlineVpo", "optimizer", "adam", ["adam", "sgd"]); // => "adam"
+ * checkChoice("offlineVpo", "optimizer", "Adam", ["adam", "sgd"]); // throws DomainError
+ * ```
+ * @category Errors
+ */
+export function checkChoice<T extends string>(fn: string, argument: string, value: T, choices: readonly T[]): T {
+  if (!checkList("checkChoice", "choices", choices).includes(value))
+    throw new DomainError(`${word(fn)}: ${word(argument)} must be one of ${choices.map(show).join(", ")}, got ${show(value)}`);
+  return value;
+}
+
+/**
+ * What long work is given beside its data, or a typed error: whom to tell of its progress, and what stops it.
+ *
+ * @param fn - name of the function, for the message
+ * @param options - the options of the long work
+ * @throws {@link DomainError} when `onProgress` is there and no function, or `signal` is there and no `AbortSignal`
+ * @example
+ * ```ts
+ * import { checkHooks } from "@provably/core-tensor";
+ *
+ * checkHooks("trainScore", { onProgress: console.log });
+ * checkHooks("trainScore", { signal: 3 }); // throws DomainError
+ * ```
+ * @category Errors
+ */
+export function checkHooks(fn: string, options: { readonly onProgress?: unknown; readonly signal?: unknown }): void {
+  const { onProgress, signal } = checkRecord(fn, "options", options);
+  if (onProgress !== undefined) checkFunction(fn, "onProgress", onProgress);
+  if (signal !== undefined && typeof (signal as AbortSignal | null)?.throwIfAborted !== "function")
+    throw new DomainError(`${word(fn)}: signal must be an AbortSignal, got ${show(signal)}`);
+}

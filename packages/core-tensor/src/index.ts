@@ -119,7 +119,7 @@ export { treeLeaves, treeMap, type Tree } from "./tree/tree.js";
 export type { Certificate } from "./certificate.js";
 
 // errors
-export { checkFunction, checkList, checkRecord, show } from "./check.js";
+export { checkChoice, checkCount, checkFunction, checkHooks, checkList, checkRecord, show } from "./check.js";
 export {
   AxisError,
   ConcretizationError,
