@@ -69,6 +69,8 @@ export { ddim, type DdimRow } from "./sampler/ddim.js";
 export { ddpmAncestral, type AncestralRow } from "./sampler/ddpm-ancestral.js";
 export { dpmSolver2, dpmSolverPP2M, dpmSolverPP2S, dpmSolverSde2M, type DpmRow, type MultistepOptions } from "./sampler/dpm-solver.js";
 export { euler, eulerAncestral, heun, type ChurnOptions, type EdmRow, type EulerAncestralRow } from "./sampler/edm.js";
+export { deis, type DeisRow } from "./sampler/deis.js";
+export { pndm, type PndmRow } from "./sampler/pndm.js";
 export { uniPC, type UniPcFormula, type UniPcOptions, type UniPcRow } from "./sampler/uni-pc.js";
 export { flowEuler, flowHeun, flowMatchingModel, flowMatchingModelAsync } from "./sampler/flow-matching.js";
 export { withCorrector, type CorrectedRow, type CorrectorOptions } from "./sampler/corrector.js";

@@ -31,7 +31,7 @@ export function checkFraction(fn: string, name: string, value: number): void {
 }
 
 /** One of a few words. */
-export function checkChoice(fn: string, name: string, value: unknown, choices: readonly string[]): void {
+export function checkChoice(fn: string, name: string, value: unknown, choices: readonly (string | number)[]): void {
   if (!choices.some((choice) => choice === value)) throw new DomainError(`${fn}: ${name} must be one of ${choices.join(", ")}, got ${show(value)}`);
 }
 
