@@ -1,5 +1,6 @@
 // Runs the hostile calls in workers under a watch: a call that lasts longer than the limit is a hang, is reported, and the rest goes on without it.
 import { Worker } from "node:worker_threads";
+import { publicFunctions } from "./calls.mjs";
 
 const MAX_TARGETS = 10_000;
 
@@ -27,6 +28,7 @@ async function runShard(options, limitMs) {
   for (;;) {
     const worker = new Worker(new URL("./hostile-worker.mjs", import.meta.url), {
       workerData: { ...options, counts, skip },
+      execArgv: [], // whatever runs this file, the calls are made by plain Node to the built packages
       resourceLimits: { maxOldGenerationSizeMb: 2048 },
     });
     let at;
@@ -55,4 +57,27 @@ async function runShard(options, limitMs) {
     faults.push({ entry: at.entry, name: at.name, what: outcome.fault, args: "" });
     skip.push(at.i); // go on behind the culprit
   }
+}
+
+/** Faults of the same kind together, with one example each. */
+export function formatFaults(faults) {
+  const kinds = new Map();
+  for (const fault of faults) kinds.set(kindOf(fault), [...(kinds.get(kindOf(fault)) ?? []), fault]);
+  return [...kinds]
+    .sort((a, b) => b[1].length - a[1].length)
+    .map(([kind, list]) => `  ${list.length}×  ${kind}\n      e.g. ${list[0].args.slice(0, 200)}`)
+    .join("\n");
+}
+
+const kindOf = ({ entry, name, what }) => `${entry} ${name} ${what.replaceAll(/\d+/g, "#")}`;
+
+/** The number of calls that gave neither a result nor a typed error. */
+export async function runHostile(total, only) {
+  const { functions } = await publicFunctions(only);
+  const seed = Number(process.env.STRESS_SEED ?? 1);
+  const { calls, targets, faults, silent } = await hostileCalls({ total, functions: functions.length, only, seed });
+  if (faults.length > 0) console.log(formatFaults(faults));
+  console.log(`${calls} calls of ${targets} functions (those that functions return included): ${faults.length} neither a result nor a typed error`);
+  if (silent.length > 0) console.log(`without an example to start from: ${silent.join(", ")}`);
+  return faults.length;
 }
