@@ -41,6 +41,8 @@ export interface GpuJsDevice extends Pick<Device, "name" | "close"> {
   readonly maxArrays: number;
   /** Elements of a result from which on a thread may compute four; Infinity where it cannot. */
   readonly wideFrom: number;
+  /** Elements that attention weights may have to be stored; more are computed on the way, again for every four results. */
+  readonly storedScores: number;
   /** Bytes that one array may have. */
   readonly maxBytes: number;
   /** Throws when the device is gone. */
@@ -52,6 +54,9 @@ export interface GpuJsDevice extends Pick<Device, "name" | "close"> {
 }
 
 const ADVICE = 'compute on the CPU (device: "wasm"), which needs no device';
+
+/** 128 MiB, WebGPU's default limit of a binding. */
+const STORED_SCORES = 1 << 25;
 
 function load(): Promise<GpuModule> {
   return import("./gpujs.js");
@@ -70,6 +75,7 @@ export async function openWebAssembly(): Promise<GpuJsDevice> {
     gpu,
     maxArrays: Infinity,
     wideFrom: Infinity,
+    storedScores: STORED_SCORES,
     maxBytes: 2 ** 31 - 1,
     keep: undefined,
     check() {
@@ -84,7 +90,7 @@ export async function openWebAssembly(): Promise<GpuJsDevice> {
 }
 
 /** WebGPU through gpu.js. */
-export async function openWebGpu(options: WebGpuOptions & { readonly wideFrom?: number }): Promise<GpuJsDevice> {
+export async function openWebGpu(options: WebGpuOptions & { readonly wideFrom?: number; readonly storedScores?: number }): Promise<GpuJsDevice> {
   const gpu = options.gpu ?? (globalThis as { navigator?: { gpu?: WebGpu } }).navigator?.gpu;
   if (gpu === undefined)
     throw new DeviceError(
@@ -108,6 +114,7 @@ export async function openWebGpu(options: WebGpuOptions & { readonly wideFrom?: 
     module,
     gpu: instance,
     wideFrom: options.wideFrom ?? 1 << 16,
+    storedScores: options.storedScores ?? STORED_SCORES,
     // one of a shader's storage buffers takes the result
     maxArrays: device.limits["maxStorageBuffersPerShaderStage"]! - 1,
     maxBytes: Math.min(device.limits["maxStorageBufferBindingSize"]!, device.limits["maxBufferSize"]!),

@@ -1,5 +1,5 @@
 /** From graphs to stages: what each primitive is on the device. */
-import { sizeOf } from "../../array/shape.js";
+import { sameShape, sizeOf } from "../../array/shape.js";
 import { type DenseArray, rowMajorData } from "../../array/ndarray.js";
 import type { DType } from "../../array/dtype.js";
 import type { CondAttrs } from "../../compile/control/cond.js";
@@ -14,6 +14,7 @@ import { Elementwise, Filled, convert, elementwise } from "./stages/elementwise.
 import { fold, matmul } from "./stages/folds.js";
 import { argsort, cumsum, searchSorted, sort } from "./stages/order.js";
 import { DynamicSlice, DynamicUpdateSlice, Embed, ScatterAdd, Stacked, Take, TakeAlong, concat } from "./stages/pieces.js";
+import { WeightedSum } from "./stages/weighted-sum.js";
 import { Broadcast, Reshape, Row, Slice, Transpose, type Window } from "./stages/views.js";
 
 type Lowering = (inputs: readonly Stage[], attrs: never, output: Value) => Stage;
@@ -42,10 +43,9 @@ const LOWERINGS: Readonly<Record<string, Lowering>> = {
   argmax: ([x], { axis }: { axis: number }) => fold("argmax", x!, [axis], "int32"),
   argmin: ([x], { axis }: { axis: number }) => fold("argmin", x!, [axis], "int32"),
   logsumexp: ([x], _attrs, { dtype }) => fold("logsumexp", x!, [x!.shape.length - 1], dtype),
-  softmax: ([x], _attrs, { dtype }) => new Elementwise("exp", (v, lse) => `Math.exp(${v} - ${lse})`, x!.shape, dtype, [x!, normalizer(x!, dtype)]),
+  softmax: ([x], _attrs, { dtype }) => new Softmax(x!, dtype),
   logSoftmax: ([x], _attrs, { dtype }) => elementwise("sub", x!.shape, dtype, [x!, normalizer(x!, dtype)]),
   cumsum: ([x], { axis }: { axis: number }) => cumsum(x!, axis),
-  matmul: ([a, b], _attrs, { shape }) => matmul(a!, b!, shape),
   conv2d: ([p, q], attrs: ConvAttrs, { shape }) => convolution("conv2d", p!, q!, attrs, shape),
   conv2dInputGradient: ([p, q], attrs: ConvAttrs, { shape }) => convolution("conv2dInputGradient", p!, q!, attrs, shape),
   conv2dWeightGradient: ([p, q], attrs: ConvAttrs, { shape }) => convolution("conv2dWeightGradient", p!, q!, attrs, shape),
@@ -53,6 +53,24 @@ const LOWERINGS: Readonly<Record<string, Lowering>> = {
   argsort: ([x], { descending }: { descending: boolean }) => argsort(x!, descending),
   searchSorted: ([sorted, values], { right }: { right: boolean }) => searchSorted(sorted!, values!, right),
 };
+
+/** Exponentials of the distance to the logarithm of their sum; a product may take the scores themselves. */
+class Softmax extends Elementwise {
+  constructor(
+    readonly scores: Stage,
+    dtype: DType,
+  ) {
+    super("exp", (v, lse) => `Math.exp(${v} - ${lse})`, scores.shape, dtype, [scores, normalizer(scores, dtype)]);
+  }
+}
+
+/** A product with weights that would take too much memory sums as it computes them. */
+function product(a: Stage, b: Stage, output: Value, storedScores: number): Stage {
+  const aligned = sameShape(a.shape.slice(0, -2), b.shape.slice(0, -2));
+  return a instanceof Softmax && aligned && a.size > storedScores
+    ? new WeightedSum(a.scores, b, output.shape, output.dtype)
+    : matmul(a, b, output.shape);
+}
 
 /** The logarithm of the sum of exponentials of each row, as a column. */
 function normalizer(x: Stage, dtype: DType): Stage {
@@ -62,6 +80,9 @@ function normalizer(x: Stage, dtype: DType): Stage {
 function reshape(x: Stage, shape: readonly number[]): Stage {
   return new Reshape(x instanceof Reshape ? x.operands[0]! : x, shape);
 }
+
+/** Primitives that are lowered by a rule of their own. */
+const STRUCTURED = new Set(["scan", "cond", "matmul"]);
 
 /** The graphs inside a node: branches and bodies of loops. */
 function inside({ attrs }: Node): Graph[] {
@@ -74,7 +95,7 @@ export function withoutForm(graph: Graph): string[] {
   const missing = new Set<string>();
   for (const node of graph.nodes) {
     const { name } = node.primitive;
-    if (!Object.hasOwn(LOWERINGS, name) && !Object.hasOwn(EXPRESSIONS, name) && name !== "scan" && name !== "cond") missing.add(name);
+    if (!Object.hasOwn(LOWERINGS, name) && !Object.hasOwn(EXPRESSIONS, name) && !STRUCTURED.has(name)) missing.add(name);
     else for (const body of inside(node)) for (const deeper of withoutForm(body)) missing.add(deeper);
   }
   return [...missing];
@@ -94,10 +115,10 @@ export interface Lowered {
   readonly kept: ReadonlySet<Stage>;
 }
 
-/** The stages of a graph whose primitives all have a form. */
-export function lower(graph: Graph): Lowered {
+/** The stages of a graph whose primitives all have a form; attention weights of more than `storedScores` elements are not stored. */
+export function lower(graph: Graph, storedScores = Infinity): Lowered {
   const inputs = graph.inputs.map((x) => new Given(x.shape, x.dtype, { size: sizeOf(x.shape) }));
-  const lowering = new LoweringRun();
+  const lowering = new LoweringRun(storedScores);
   return { inputs, outputs: lowering.graph(graph, inputs), constants: lowering.constants, kept: lowering.kept };
 }
 
@@ -105,6 +126,8 @@ class LoweringRun {
   readonly constants: Constant[] = [];
   readonly kept = new Set<Stage>();
   private readonly known = new Map<Value, Stage>();
+
+  constructor(private readonly storedScores: number) {}
 
   /** Outputs of a graph for these inputs. */
   graph(graph: Graph, inputs: readonly Stage[]): Stage[] {
@@ -137,6 +160,8 @@ class LoweringRun {
   private node(node: Node, operands: readonly Stage[]): readonly Stage[] {
     if (node.primitive.name === "scan") return this.scan(operands, node.attrs as ScanAttrs);
     if (node.primitive.name === "cond") return this.choice(operands, node.attrs as CondAttrs);
+    const [out] = node.outputs as [Value];
+    if (node.primitive.name === "matmul" && sizeOf(out.shape) > 0) return [product(operands[0]!, operands[1]!, out, this.storedScores)];
     return node.outputs.map((y) => (sizeOf(y.shape) === 0 ? new Uniform(y.shape, y.dtype, 0) : apply(node, operands, y)));
   }
 

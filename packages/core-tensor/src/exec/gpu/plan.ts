@@ -10,6 +10,7 @@ import { Given, type Stage, Uniform } from "./stage.js";
 import { Elementwise } from "./stages/elementwise.js";
 import { Fold } from "./stages/folds.js";
 import { Reshape, Row } from "./stages/views.js";
+import { WeightedSum } from "./stages/weighted-sum.js";
 
 /** One kernel of a program: its source, what it reads and what it writes. */
 export interface PlannedKernel {
@@ -92,7 +93,7 @@ function place(stages: readonly Stage[], inMemory: Set<Stage>): void {
   for (const x of [...stages].reverse()) {
     if (given(x)) continue;
     const at = placements.get(x)!;
-    if (!inMemory.has(x) && x.work > 0) {
+    if (!inMemory.has(x) && x.work > 0 && !(x instanceof Fold && x.onTheWay)) {
       const together = at.every((p) => p.kernel === at[0]!.kernel && p.place === at[0]!.place);
       const repeated = at.some((p) => p.repeated) || !together;
       if (x.work === Infinity ? repeated || at[0]!.place !== "" : repeated && cost.get(x)! > cheap(x)) inMemory.add(x);
@@ -157,7 +158,7 @@ function sharing(root: Stage, inMemory: ReadonlySet<Stage>): boolean {
   let shares = false;
   let possible = true;
   const visit = (x: Stage, place: "own" | "foreign"): void => {
-    if (x instanceof Fold && x.shares && place === "own" && sameShape(x.shape, root.shape)) shares = true;
+    if ((x instanceof Fold || x instanceof WeightedSum) && x.shares && place === "own" && sameShape(x.shape, root.shape)) shares = true;
     x.operands.forEach((operand, k) => {
       if (given(operand) || inMemory.has(operand)) return;
       if (x instanceof Reshape && !x.anywhere) possible = false;

@@ -38,7 +38,7 @@ export function prepare(graph: Graph, device: GpuJsDevice): DeviceProgram {
     throw new DeviceError(
       `compile: ${missing.join(", ")} ${missing.length > 1 ? "have" : "has"} no form on ${device.kind}; compute it outside the compiled function, or all of it on the CPU`,
     );
-  const lowered = lower(graph);
+  const lowered = lower(graph, device.storedScores);
   const parts = lowered.outputs.map((y) => (y instanceof Stacked ? y.rows : [y]));
   const computed = [...new Set(parts.flat().filter((y) => !(y instanceof Given || y instanceof Uniform)))];
   const kernels = plan(computed, lowered.kept, device);

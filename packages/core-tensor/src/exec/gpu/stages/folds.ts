@@ -15,7 +15,7 @@ import { Reshape, Transpose } from "./views.js";
 export type FoldKind = "sum" | "max" | "min" | "argmax" | "argmin" | "logsumexp";
 
 /** Terms taken together in one round of a loop. */
-const UNROLLED = 4;
+export const UNROLLED = 4;
 
 /** Threads below which long reductions are split. */
 const FEW = 1 << 14;
@@ -24,7 +24,7 @@ const FEW = 1 << 14;
 const LONG = 256;
 
 /** Finite ends of float32, since infinities are not reliable. */
-const LOWEST = "(-3.4e38)";
+export const LOWEST = "(-3.4e38)";
 const HIGHEST = "3.4e38";
 
 interface Part {
@@ -36,6 +36,8 @@ interface Part {
 export class Fold extends Stage {
   readonly work = Infinity;
   readonly label: string;
+  /** Whether to compute it inside the loop of another stage rather than once for all. */
+  onTheWay = false;
 
   constructor(
     readonly kind: FoldKind,
@@ -114,7 +116,7 @@ export class Fold extends Stage {
 const ZERO: Place = { text: "0", integer: true };
 
 /** Visits 0 … n − 1, `unrolled` places at a time while they last. */
-function rounds(kernel: KernelText, n: number, unrolled: number, visit: (places: readonly Place[]) => void): void {
+export function rounds(kernel: KernelText, n: number, unrolled: number, visit: (places: readonly Place[]) => void): void {
   const whole = n >= 2 * unrolled ? Math.floor(n / unrolled) : 0;
   if (unrolled === 1 || whole === 0) {
     kernel.loop(n, (place) => visit([place]));
