@@ -2,14 +2,21 @@
 //   node examples/generate/main.mjs                                   the small model of the examples
 //   node examples/generate/main.mjs --model path/to/folder --prompt "Once upon a time" --tokens 200 --density 0.5
 // --model     a folder with config.json, safetensors and tokenizer.json, or a .gguf file in such a folder
-// --method    griffin (default), magnitude, cats, teal, wanda; --density: share of neurons that stay, 0.5
+// --method    griffin (default), magnitude, random, cats, teal, wanda; --density: share of neurons that stay, 0.5
 // --dtype     float32 (default), int16 or int8; --temperature: 0 takes the most likely token (default); --seed, --top-p
 import { parseArgs } from "node:util";
 import { fileURLToPath } from "node:url";
 import { dirname } from "node:path";
+import { isCoreTensorError } from "@provably/core-tensor";
 import { key } from "@provably/core-tensor/random";
 import { costModel, generate, loadModel, loadTokenizer } from "@provably/transformer-sparsity/griffin";
 import { progressBar } from "../tour/lib/progress.mjs";
+
+// a typed error says what is wrong; its stack would only hide it
+process.on("uncaughtException", (error) => {
+  console.error(isCoreTensorError(error) || error.code?.startsWith("ERR_PARSE_ARGS") ? `\n${error.message}` : error);
+  process.exit(1);
+});
 
 const { values } = parseArgs({
   options: {
