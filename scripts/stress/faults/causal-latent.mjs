@@ -39,7 +39,7 @@ function noisyLabels({ data, names }, share, seed) {
 const hierarchy = {
   certificate: "certifyHierarchy",
   given: "the true tree of 10 variables and 6 latents on 8000 fresh rows of random tables",
-  seeds: [200, 50],
+  seeds: [100, 30],
   make(seed) {
     const cpts = randomCpts(graph, key(seed));
     return { seed, cpts, fresh: sampleHierarchy(graph, cpts, 8000, foldIn(key(seed), "fresh")) };
@@ -62,7 +62,7 @@ const hierarchy = {
 const fit = {
   certificate: "certifyFit",
   given: "tables fitted to 8000 rows of the same tree, on 8000 others, at level 0.01",
-  seeds: [100, 25],
+  seeds: [50, 15],
   make(seed) {
     const cpts = randomCpts(graph, key(seed));
     const rows = (name) => sampleHierarchy(graph, cpts, 8000, foldIn(key(seed), name));
@@ -109,7 +109,7 @@ function withLatents(model, place) {
 const counterfactuals = {
   certificate: "certifyCounterfactual",
   given: "the trained model of reviews on 300 new sentences; style, content and cycle",
-  seeds: [50, 15],
+  seeds: [50, 10],
   async make(seed) {
     const { judge, vocabulary, model, poles } = await setup();
     const corpus = makeReviewCorpus(300, foldIn(key("faults"), seed));

@@ -36,13 +36,16 @@ const shuffled = (values, k) => Array.from(toTypedArray(permutation(k, values.le
 
 // experts of a prompt
 const language = once(() => loadModel(fileURLToPath(new URL("tiny-llama-text", models))));
-/** A passage that the model wrote: a prompt and what follows. */
+/** A passage that the model wrote, the first of a seed that is long enough: a prompt and what follows. */
 async function passage(seed, prompt, rest) {
   const model = await language();
-  const start = [0, ...toTypedArray(randint(foldIn(key("passages"), seed), 300, 2000, [2]))];
-  const written = [...generateTokens(model, start, { maxNewTokens: prompt + rest - 3, temperature: 0.8, key: foldIn(key("writing"), seed) })];
-  const ids = [...start, ...written.map(({ token }) => token)];
-  return { seed, model, ids: ids.slice(0, prompt), rest: ids.slice(prompt) };
+  for (let attempt = 0; ; attempt++) {
+    const k = foldIn(foldIn(key("passages"), seed), attempt);
+    const start = [0, ...toTypedArray(randint(foldIn(k, "start"), 300, 2000, [2]))];
+    const written = [...generateTokens(model, start, { maxNewTokens: prompt + rest - 3, temperature: 0.8, key: foldIn(k, "writing") })];
+    const ids = [...start, ...written.map(({ token }) => token)];
+    if (ids.length === prompt + rest) return { seed, model, ids: ids.slice(0, prompt), rest: ids.slice(prompt) };
+  }
 }
 const replaced = (experts, layer, change) => ({ ...experts, layers: experts.layers.map((set, i) => (i === layer ? change(set) : set)) });
 /** One neuron of a set exchanged for one outside. */
@@ -83,7 +86,7 @@ const best = (scores, k) => Int32Array.from([...scores.keys()].sort((a, b) => sc
 const continuation = {
   certificate: "certifyContinuation",
   given: "three neurons of four by GRIFFIN, 64 tokens that follow; at most 0.4 nats a token",
-  seeds: [50, 15],
+  seeds: [50, 10],
   async make(seed) {
     const { model, ids, rest } = await passage(seed, 64, 64);
     const prompt = readPrompt(model, ids);
@@ -91,7 +94,11 @@ const continuation = {
   },
   honest: ({ certify }) => certify({ kind: "griffin", density: 0.75 }),
   faults: {
-    "a quarter of the neurons": ({ certify }) => certify({ kind: "griffin", density: 0.25 }),
+    "a quarter of the neurons": {
+      damage: ({ certify }) => certify({ kind: "griffin", density: 0.25 }),
+      least: 0.8,
+      note: "else a quarter is enough for that text, at this tolerance",
+    },
     "the worst three of four": ({ model, prompt, certify }) => {
       const few = selectExperts(prompt.statistics, { density: 0.25 });
       const layers = few.layers.map((set) => Int32Array.from({ length: model.config.ffSize }, (_, j) => j).filter((j) => !set.includes(j)));
