@@ -51,6 +51,15 @@ describe("code", () => {
     expect(circles).toEqual([]);
   });
 
+  it("has a README in every package with the same rooms: install, an example, certificates, functions, limits, checks, sources", () => {
+    const rooms = [/^npm install @provably\//m, /^```ts$/m, /^##+ What the certificates? means?$/m, /^##+ What is in it$/m, /^##+ When (not )?to use it$/m, /^##+ How it was verified$/m, /^##+ Sources$/m]; // prettier-ignore
+    const wrong = globSync("packages/*/README.md", { cwd: root }).flatMap((file) => {
+      const text = readFileSync(root + file, "utf8");
+      return rooms.filter((room) => !room.test(text)).map((room) => `${file}: ${room}`);
+    });
+    expect(wrong).toEqual([]);
+  });
+
   it("mentions no path or host of the machine it was written on", () => {
     // spelt in parts, so that this file does not name them itself
     const forbidden = new RegExp(["/wor" + "k/", "/tm" + "p/", "\\.\\./share" + "d", "registr" + "y\\.[a-z]+\\."].join("|"));
