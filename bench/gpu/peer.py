@@ -74,6 +74,10 @@ PROGRAMS = {
         lambda heads, t, d, blockSize: [randn(heads, t, d) for _ in range(3)],
         lambda q, k, v: F.scaled_dot_product_attention(q[None], k[None], v[None], is_causal=True)[0],
     ),
+    "attentionUnstored": (
+        lambda heads, t, d: [randn(heads, t, d) for _ in range(3)],
+        lambda q, k, v: F.scaled_dot_product_attention(q[None], k[None], v[None], is_causal=True)[0],
+    ),
     "empiricalScore": (lambda n, data, d, chunk: [randn(n, d), randn(data, d)], score),
     "conv2d": (
         lambda batch, c, side, filters: [randn(batch, c, side, side), randn(filters, c, 3, 3)],

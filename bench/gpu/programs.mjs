@@ -49,6 +49,14 @@ export const programs = {
     run: (q, k, v, { blockSize }) => p.attention(q, k, v, { causal: true, blockSize }),
     work: ({ heads, t, d }) => 4 * heads * t * t * d,
   },
+  attentionUnstored: {
+    title: "causal attention with all keys at once, whose weights are too many to be stored",
+    // 2²⁶ weights, where 2²⁵ are the most that are stored
+    sizes: { small: { heads: 2, t: 32, d: 16 }, full: { heads: 16, t: 2048, d: 64 } },
+    make: ({ heads, t, d }) => [1, 2, 3].map((k) => normal(key(k), [heads, t, d])),
+    run: (q, k, v) => p.attention(q, k, v, { causal: true }),
+    work: ({ heads, t, d }) => 4 * heads * t * t * d,
+  },
   empiricalScore: {
     title: "score of a smoothed data set, over chunks of it",
     sizes: { small: { n: 32, data: 200, d: 4, chunk: 50 }, full: { n: 4096, data: 20000, d: 32, chunk: 5000 } },
