@@ -50,6 +50,13 @@ export function workingState(fn: string, name: string, state: OptimizerState, di
   };
 }
 
+/** `base` to a whole power by products alone: engines round `**` differently. */
+function power(base: number, n: number): number {
+  let result = 1;
+  for (let square = base; n > 0; square *= square, n = Math.floor(n / 2)) if (n % 2 === 1) result *= square;
+  return result;
+}
+
 /** One step: θ decays first (adamw), then moves along the bias-corrected moments, with ε = 1e-8 outside the root. */
 export function optimizerStep(
   state: WorkingState,
@@ -62,7 +69,7 @@ export function optimizerStep(
     for (let i = 0; i < theta.length; i++) theta[i]! -= learningRate * gradient[i]!;
     return;
   }
-  const [one, two] = [1 - 0.9 ** state.step, 1 - 0.999 ** state.step];
+  const [one, two] = [1 - power(0.9, state.step), 1 - power(0.999, state.step)];
   const keep = optimizer === "adamw" ? 1 - learningRate * weightDecay : 1;
   for (let i = 0; i < theta.length; i++) {
     const g = gradient[i]!;
