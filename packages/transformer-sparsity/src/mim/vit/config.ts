@@ -101,6 +101,9 @@ export function fullConfig(fn: string, config: MaskedTransformerConfig): FullCon
 /**
  * A masked vision transformer with fresh weights: Xavier-uniform matrices, zero biases, tokens normal with deviation 0.02. All float32.
  *
+ * Queries, keys and values count as one matrix, as in the published code: alone, their numbers would be larger by $\sqrt 2$, the scores by 2, and the attention
+ * of the untrained model four times as diverse, of which contrastive training keeps a part.
+ *
  * @param key - random key
  * @param config - see {@link MaskedTransformerConfig}
  * @returns see {@link MaskedTransformer}
@@ -128,9 +131,10 @@ type Parameter =
 
 type Architecture = Readonly<Record<string, Parameter>>;
 
-function dense(name: string, from: number, to: number): Architecture {
+/** `outputs`: width that the matrix has together with others, which counts in the law. */
+function dense(name: string, from: number, to: number, outputs = to): Architecture {
   return {
-    [`${name}.weight`]: { kind: "matrix", shape: [from, to], limit: Math.sqrt(6 / (from + to)) },
+    [`${name}.weight`]: { kind: "matrix", shape: [from, to], limit: Math.sqrt(6 / (from + outputs)) },
     [`${name}.bias`]: { kind: "zeros", shape: [to] },
   };
 }
@@ -146,9 +150,10 @@ function blocks(name: string, depth: number, width: number, hidden: number): Arc
       const at = (part: string): string => `${name}.${i}.${part}`;
       return {
         ...norm(at("norm1"), width),
-        ...dense(at("query"), width, width),
-        ...dense(at("key"), width, width),
-        ...dense(at("value"), width, width),
+        // one matrix [d, 3 d] in the reference, which makes queries and keys smaller than three matrices would
+        ...dense(at("query"), width, width, 3 * width),
+        ...dense(at("key"), width, width, 3 * width),
+        ...dense(at("value"), width, width, 3 * width),
         ...dense(at("project"), width, width),
         ...norm(at("norm2"), width),
         ...dense(at("expand"), width, hidden),
