@@ -18,7 +18,7 @@ import {
   sum,
 } from "@provably/core-tensor";
 import { type RngKey, foldIn, normalRows } from "@provably/core-tensor/random";
-import { checkCount, checkNumbers } from "./internal/check.js";
+import { checkNumbers, checkCount } from "./internal/check.js";
 import { type NoiseLevel, checkLevel, lambdaOf, levelOfLambda } from "./schedule/level.js";
 import { denoised } from "./score/denoiser.js";
 import { type Model, checkModel } from "./score/prediction.js";

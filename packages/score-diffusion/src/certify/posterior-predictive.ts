@@ -1,7 +1,7 @@
 /** Whether a measurement looks like one that the samples of its posterior would have made. */
 import { type ArrayInput, type Certificate, DomainError, type NdArray, checkRecord, slice, toTypedArray } from "@provably/core-tensor";
 import { type RngKey, foldIn } from "@provably/core-tensor/random";
-import { arrayOf, checkCount, checkNumbers } from "../internal/check.js";
+import { checkNumbers, checkCount, arrayOf } from "../internal/check.js";
 import { type ForwardModel, checkForward, likelihoodOf, measurementOf } from "../forward/forward-model.js";
 import { batchOf } from "../forward/operator.js";
 
@@ -51,6 +51,20 @@ export function certifyPosteriorPredictive(
   key: RngKey,
   options: PosteriorPredictiveOptions = {},
 ): Certificate {
+  const process = predictiveProcess(forward, y, samples, key, options);
+  let turn = process.next();
+  while (!turn.done) turn = process.next();
+  return turn.value;
+}
+
+/** {@link certifyPosteriorPredictive} with a pause after every simulated measurement. */
+export function* predictiveProcess(
+  forward: ForwardModel,
+  y: ArrayInput,
+  samples: ArrayInput,
+  key: RngKey,
+  options: PosteriorPredictiveOptions = {},
+): Generator<undefined, Certificate> {
   const { replicates = 250, significance = 0.01, maxSamples = 16 } = checkRecord("certifyPosteriorPredictive", "options", options);
   checkForward("certifyPosteriorPredictive", forward);
   checkNumbers("certifyPosteriorPredictive", { significance });
@@ -70,6 +84,7 @@ export function certifyPosteriorPredictive(
   for (let r = 0; r < replicates; r++) {
     const simulated = values(forward, forward.measure(x, foldIn(key, r)), x);
     for (let i = 0; i < n; i++) ranks[i]! += simulated[i]! < own[i]! ? 1 : simulated[i] === own[i] ? 0.5 : 0;
+    yield;
   }
   // (rank + 1/2) / (R + 1) is a p-value of each sample up to the grid; twice a mean of p-values is one again, whatever their dependence
   const mean = ranks.reduce((sum, rank) => sum + (rank + 0.5) / (replicates + 1), 0) / Math.max(1, n);

@@ -18,7 +18,7 @@ import {
   sub,
   toTypedArray,
 } from "@provably/core-tensor";
-import { checkChoice, checkCount, positive } from "../internal/check.js";
+import { positive, checkCount, checkChoice } from "../internal/check.js";
 import { type Complex, fourier } from "./fourier.js";
 import { type LinearOperator, batchOf, linearOperator, spectralArguments } from "./operator.js";
 

@@ -20,7 +20,7 @@ import {
   sum,
 } from "@provably/core-tensor";
 import { type RngKey, normal } from "@provably/core-tensor/random";
-import { arrayOf, checkCount, positive } from "../internal/check.js";
+import { positive, checkCount, arrayOf } from "../internal/check.js";
 import { type LinearOperator, type Operator, batchOf, checkOperator, isLinear, linearize, pullback, pushforward } from "./operator.js";
 
 /**

@@ -21,7 +21,7 @@ import {
 } from "@provably/core-tensor";
 import { eigh } from "@provably/core-tensor/linalg";
 import { type RngKey, key, normal } from "@provably/core-tensor/random";
-import { arrayOf, checkCount } from "../internal/check.js";
+import { checkCount, arrayOf } from "../internal/check.js";
 
 /**
  * A differentiable operator on batches of points.

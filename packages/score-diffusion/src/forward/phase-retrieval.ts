@@ -17,7 +17,7 @@ import {
   where,
 } from "@provably/core-tensor";
 import { type RngKey, randint } from "@provably/core-tensor/random";
-import { checkCount, checkNumbers } from "../internal/check.js";
+import { checkNumbers, checkCount } from "../internal/check.js";
 import { type Complex, fourier } from "./fourier.js";
 import { type Operator, batchOf } from "./operator.js";
 

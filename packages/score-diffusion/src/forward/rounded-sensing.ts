@@ -26,7 +26,7 @@ import {
   transpose,
 } from "@provably/core-tensor";
 import { uniform } from "@provably/core-tensor/random";
-import { checkCount, checkNumbers, positive } from "../internal/check.js";
+import { positive, checkNumbers, checkCount } from "../internal/check.js";
 import { type ForwardModel, measurementOf } from "./forward-model.js";
 import { type LinearOperator, type Operator, batchOf, checkOperator, pullback, pushforward, spectralArguments } from "./operator.js";
 

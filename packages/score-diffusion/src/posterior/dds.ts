@@ -1,7 +1,7 @@
 /** Denoising diffusion samplers: samples of the clean point behind a noisy one, from the unconditional score. */
 import { DomainError, type NdArray, add, checkFunction, checkList, checkRecord, mul, sub } from "@provably/core-tensor";
 import { type RngKey, foldIn, normalRows } from "@provably/core-tensor/random";
-import { arrayOf, checkChoice, checkCount, checkGenerator, checkNumberList, positive } from "../internal/check.js";
+import { positive, checkCount, checkChoice, checkNumberList, arrayOf, checkGenerator } from "../internal/check.js";
 import { blend } from "../forward/operator.js";
 import type { NoiseLevel } from "../schedule/level.js";
 import { type Process, type Query, drive, driveAsync } from "../sampler/drive.js";
@@ -201,6 +201,7 @@ export function denoise(sampler: DenoisingSampler, model: Model, x: NdArray, eta
  * @param x - noisy points, shape `[n, d]`
  * @param eta - standard deviation of their noise, positive
  * @param key - random key
+ * @param options - `signal`: stops the process, also while it waits for the model
  * @returns promise of an array of shape `[n, d]`
  * @throws `DomainError` when `eta` is not positive, or the model returns NaN
  * @example
@@ -215,6 +216,15 @@ export function denoise(sampler: DenoisingSampler, model: Model, x: NdArray, eta
  * ```
  * @category Posterior sampling
  */
-export async function denoiseAsync(sampler: DenoisingSampler, model: AsyncModel, x: NdArray, eta: number, key: RngKey): Promise<NdArray> {
-  return driveAsync("denoiseAsync", checkModel("denoiseAsync", model), processOf("denoiseAsync", sampler, x, eta, key));
+export async function denoiseAsync(
+  sampler: DenoisingSampler,
+  model: AsyncModel,
+  x: NdArray,
+  eta: number,
+  key: RngKey,
+  options: { readonly signal?: AbortSignal } = {},
+): Promise<NdArray> {
+  const fn = "denoiseAsync";
+  const { signal } = checkRecord(fn, "options", options);
+  return driveAsync(fn, checkModel(fn, model), processOf(fn, sampler, x, eta, key), signal);
 }

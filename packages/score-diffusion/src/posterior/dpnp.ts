@@ -23,16 +23,16 @@ import {
   sub,
 } from "@provably/core-tensor";
 import { type RngKey, foldIn, normalRows } from "@provably/core-tensor/random";
-import { arrayOf, checkChoice, checkCount, checkHooks, checkNumberList, positive } from "../internal/check.js";
-import { certifyPosteriorPredictive } from "../certify/posterior-predictive.js";
+import { positive, checkCount, checkChoice, checkNumberList, arrayOf, checkHooks } from "../internal/check.js";
+import { predictiveProcess } from "../certify/posterior-predictive.js";
 import { type ForwardModel, type Likelihood, checkRows, likelihoodOf } from "../forward/forward-model.js";
-import { type Process, drive, driveAsync } from "../sampler/drive.js";
+import { type LongProcess, drive, driveAsync } from "../sampler/drive.js";
 import { type AsyncModel, type Model, checkModel } from "../score/prediction.js";
 import { annealing } from "./annealing.js";
 import { type DenoisingSampler, ddsDdim, processOf } from "./dds.js";
 import { effectiveSampleSize, splitRHat } from "./diagnostics.js";
 import { pcsGaussian } from "./pcs-gaussian.js";
-import { defaultStepSize, pcsMala } from "./pcs-mala.js";
+import { defaultStepSize, malaProcess } from "./pcs-mala.js";
 
 /**
  * Where a run of {@link dpnp} stands; a run that goes on from it takes the same steps as one that never stopped.
@@ -91,7 +91,7 @@ export interface DpnpOptions {
     readonly metric: number;
     readonly state: DpnpState;
   }) => void;
-  /** Stops between two rounds. */
+  /** Stops between two rounds; {@link dpnpAsync} also within one. The synchronous form holds the thread, so that only a callback can abort it. */
   readonly signal?: AbortSignal;
 }
 
@@ -183,7 +183,7 @@ function checkDpnpState(fn: string, state: DpnpState): void {
   checkNumberList(fn, "state.acceptance", acceptance);
 }
 
-function* run(fn: string, forward: ForwardModel, y: ArrayInput, key: RngKey, options: DpnpOptions): Process<DpnpResult> {
+function* run(fn: string, forward: ForwardModel, y: ArrayInput, key: RngKey, options: DpnpOptions): LongProcess<DpnpResult> {
   const {
     malaSteps = 100,
     adjust = true,
@@ -199,19 +199,20 @@ function* run(fn: string, forward: ForwardModel, y: ArrayInput, key: RngKey, opt
   let state = start;
   let { numEvaluations } = state;
 
-  function* denoised(x: NdArray, eta: number, stepKey: RngKey, round: number): Process<NdArray> {
+  function* denoised(x: NdArray, eta: number, stepKey: RngKey, round: number): LongProcess<NdArray> {
     const process = processOf(fn, denoiser, x, eta, stepKey, firstRow);
     let turn = process.next();
     while (!turn.done) {
       numEvaluations++;
-      turn = process.next(yield { ...turn.value, where: `in round ${round + 1}` });
+      // a question is never answered with nothing
+      turn = process.next((yield { ...turn.value, where: `in round ${round + 1}` })!);
     }
     return turn.value;
   }
-  function consistent(x: NdArray, eta: number, roundKey: RngKey): { samples: NdArray; acceptance: NdArray } {
+  function* consistent(x: NdArray, eta: number, roundKey: RngKey): LongProcess<{ samples: NdArray; acceptance: NdArray }> {
     if (exact) return { samples: pcsGaussian(likelihood, x, eta, roundKey, { firstRow }), acceptance: ones([x.shape[0]!], { dtype: "float64" }) };
     const stepSize = options.malaStepSize?.(eta) ?? mul(defaultStepSize(likelihood, eta), state.stepFactor);
-    return pcsMala(likelihood, x, eta, roundKey, { numSteps: malaSteps, stepSize, adjust, firstRow });
+    return yield* malaProcess(likelihood, x, eta, roundKey, { numSteps: malaSteps, stepSize, adjust, firstRow });
   }
 
   signal?.throwIfAborted();
@@ -221,7 +222,7 @@ function* run(fn: string, forward: ForwardModel, y: ArrayInput, key: RngKey, opt
     const roundKey = foldIn(key, round);
     let { x } = state;
     if (round === 0 && order === "dds-pcs-dds") x = yield* denoised(x, eta, foldIn(roundKey, "first"), round);
-    const proximal = consistent(x, eta, foldIn(roundKey, "pcs"));
+    const proximal = yield* consistent(x, eta, foldIn(roundKey, "pcs"));
     x = yield* denoised(proximal.samples, eta, foldIn(roundKey, "dds"), round);
     // each chain adapts its step by itself, and only while the law still changes; afterwards it stays, so that the law is exact
     const adapts = !exact && adjust && round < firstAtEnd;
@@ -251,7 +252,7 @@ function* run(fn: string, forward: ForwardModel, y: ArrayInput, key: RngKey, opt
     acceptance: state.acceptance,
     numEvaluations,
     state,
-    certificate: certifyPosteriorPredictive(forward, y, state.x, foldIn(key, "certificate")),
+    certificate: yield* predictiveProcess(forward, y, state.x, foldIn(key, "certificate")),
   };
 }
 
@@ -315,5 +316,6 @@ export function dpnp(forward: ForwardModel, y: ArrayInput, model: Model, key: Rn
  * @category Posterior sampling
  */
 export async function dpnpAsync(forward: ForwardModel, y: ArrayInput, model: AsyncModel, key: RngKey, options: DpnpOptions): Promise<DpnpResult> {
-  return driveAsync("dpnpAsync", checkModel("dpnpAsync", model), run("dpnpAsync", forward, y, key, options));
+  const { signal } = checkRecord("dpnpAsync", "options", options);
+  return driveAsync("dpnpAsync", checkModel("dpnpAsync", model), run("dpnpAsync", forward, y, key, options), signal);
 }

@@ -26,7 +26,7 @@ import {
   zeros,
 } from "@provably/core-tensor";
 import { type RngKey, foldIn, normalRows } from "@provably/core-tensor/random";
-import { arrayOf, checkCount, positive } from "../internal/check.js";
+import { positive, checkCount, arrayOf } from "../internal/check.js";
 import { batchOf } from "../forward/operator.js";
 import { type Likelihood, checkLikelihood } from "../forward/forward-model.js";
 
@@ -101,6 +101,20 @@ interface Place {
  * @category Posterior sampling
  */
 export function pcsMala(likelihood: Likelihood, x: NdArray, eta: number, key: RngKey, options: PcsMalaOptions = {}): PcsMalaResult {
+  const steps = malaProcess(likelihood, x, eta, key, options);
+  let turn = steps.next();
+  while (!turn.done) turn = steps.next();
+  return turn.value;
+}
+
+/** {@link pcsMala} with a pause after every step. */
+export function* malaProcess(
+  likelihood: Likelihood,
+  x: NdArray,
+  eta: number,
+  key: RngKey,
+  options: PcsMalaOptions,
+): Generator<undefined, PcsMalaResult> {
   const fn = "pcsMala";
   positive(fn, "eta", eta);
   checkLikelihood(fn, likelihood);
@@ -153,6 +167,7 @@ export function pcsMala(likelihood: Likelihood, x: NdArray, eta: number, key: Rn
       place = proposal;
     }
     if (trajectory) path.push(place.z);
+    yield;
   }
   const result = { samples: place.z, acceptance: mul(1 / numSteps, taken) };
   return trajectory ? { ...result, trajectory: path, logRatios } : result;

@@ -15,7 +15,7 @@ import {
   toTypedArray,
 } from "@provably/core-tensor";
 import { type RngKey, foldIn, uniform } from "@provably/core-tensor/random";
-import { arrayOf, checkCount } from "../internal/check.js";
+import { checkCount, arrayOf } from "../internal/check.js";
 import { type ForwardModel, likelihoodOf } from "../forward/forward-model.js";
 import { batchOf } from "../forward/operator.js";
 

@@ -16,7 +16,7 @@ import {
   sub,
 } from "@provably/core-tensor";
 import type { RngKey } from "@provably/core-tensor/random";
-import { checkCount, checkHooks, checkNumbers } from "../internal/check.js";
+import { checkNumbers, checkCount, checkHooks } from "../internal/check.js";
 import { type NoiseLevel, levelOfLambda } from "../schedule/level.js";
 import { type AsyncModel, type Model, checkModel } from "../score/prediction.js";
 import { type Process, drive, driveAsync } from "./drive.js";
@@ -47,7 +47,7 @@ export interface AdaptiveOptions {
   readonly maxIterations?: number;
   /** Called after every step that was accepted; `total` counts the way in $\lambda$, in hundredths. */
   readonly onProgress?: (progress: { readonly iteration: number; readonly total: number; readonly metric: number }) => void;
-  /** Stops the run between two steps. */
+  /** Stops the run, as in {@link SampleOptions}. */
   readonly signal?: AbortSignal;
 }
 
@@ -190,5 +190,6 @@ export function sampleAdaptive(model: Model, key: RngKey, options: AdaptiveOptio
  * @category Samplers
  */
 export async function sampleAdaptiveAsync(model: AsyncModel, key: RngKey, options: AdaptiveOptions): Promise<AdaptiveResult> {
-  return driveAsync("sampleAdaptiveAsync", checkModel("sampleAdaptiveAsync", model), run("sampleAdaptiveAsync", key, options));
+  const { signal } = checkRecord("sampleAdaptiveAsync", "options", options);
+  return driveAsync("sampleAdaptiveAsync", checkModel("sampleAdaptiveAsync", model), run("sampleAdaptiveAsync", key, options), signal);
 }

@@ -1,6 +1,6 @@
 /** Samplers of EDM: methods in the coordinates x/α, whose noise has standard deviation s = σ/α. */
 import { DomainError, type NdArray, add, checkRecord, div, mul, sub } from "@provably/core-tensor";
-import { checkFraction, checkNumberList, checkNumbers } from "../internal/check.js";
+import { checkNumbers, checkFraction, checkNumberList } from "../internal/check.js";
 import { type NoiseLevel, levelOf } from "../schedule/level.js";
 import type { Schedule } from "../schedule/schedule.js";
 import { type Sampler, type TableOptions, combine, defineSampler } from "./sampler.js";

@@ -17,7 +17,7 @@ import {
 } from "@provably/core-tensor";
 import { compile } from "@provably/core-tensor/compile";
 import { type RngKey, foldIn, normalRows } from "@provably/core-tensor/random";
-import { arrayOf, checkChoice, checkCount, checkGenerator, checkHooks, checkNumberList } from "../internal/check.js";
+import { checkCount, checkChoice, checkNumberList, arrayOf, checkGenerator, checkHooks } from "../internal/check.js";
 import { type NoiseLevel, checkLevel } from "../schedule/level.js";
 import { type Schedule, checkSchedule, paperSchedule } from "../schedule/schedule.js";
 import { type AsyncModel, type Model, checkModel } from "../score/prediction.js";
@@ -161,7 +161,10 @@ export interface SampleOptions extends TableOptions {
   readonly trajectory?: boolean;
   /** Called after every step. */
   readonly onProgress?: (progress: SampleProgress) => void;
-  /** Stops the run between two steps. */
+  /**
+   * Stops the run between two steps; {@link sampleAsync} also within one, while it waits for the model. The synchronous form holds the thread, so that only a
+   * callback can abort it.
+   */
   readonly signal?: AbortSignal;
 }
 
@@ -326,7 +329,8 @@ export function sample<Row>(sampler: Sampler<Row>, model: Model, key: RngKey, op
  * @category Samplers
  */
 export async function sampleAsync<Row>(sampler: Sampler<Row>, model: AsyncModel, key: RngKey, options: SampleOptions): Promise<SampleResult> {
-  return driveAsync("sampleAsync", checkModel("sampleAsync", model), run("sampleAsync", sampler, key, options));
+  const { signal } = checkRecord("sampleAsync", "options", options);
+  return driveAsync("sampleAsync", checkModel("sampleAsync", model), run("sampleAsync", sampler, key, options), signal);
 }
 
 const fused = /* @__PURE__ */ compile((p: NdArray, x: NdArray, q: NdArray, y: NdArray) => add(mul(p, x), mul(q, y)));

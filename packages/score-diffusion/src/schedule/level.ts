@@ -1,6 +1,6 @@
 /** Noise levels: where between data and noise a point lies. */
 import { type ArrayInput, DomainError, type NdArray, add, checkRecord, mul, show } from "@provably/core-tensor";
-import { checkFraction, checkNumbers } from "../internal/check.js";
+import { checkNumbers, checkFraction } from "../internal/check.js";
 
 /**
  * A noise level: points there are $x = \alpha x_0 + \sigma \varepsilon$ with $\varepsilon \sim N(0, I)$.

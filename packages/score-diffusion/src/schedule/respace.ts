@@ -1,6 +1,6 @@
 /** Few steps of the long schedule that a network was trained with. */
 import { DomainError, checkRecord } from "@provably/core-tensor";
-import { checkChoice, checkCount, checkNumberList, positive } from "../internal/check.js";
+import { positive, checkCount, checkChoice, checkNumberList } from "../internal/check.js";
 import { type Schedule, checkSchedule, scheduleOfAlphaBar } from "./schedule.js";
 
 /**

@@ -1,6 +1,6 @@
 /** The denoiser of any model, together with the derivative that guidance by a measurement needs. */
 import { DomainError, type NdArray, add, all, isFinite, item, mul, vjp } from "@provably/core-tensor";
-import { arrayOf, positive } from "../internal/check.js";
+import { positive, arrayOf } from "../internal/check.js";
 import { type NoiseLevel, checkLevel } from "../schedule/level.js";
 import { type Model, type Prediction, answerOf, checkModel, convertPrediction } from "./prediction.js";
 

@@ -34,7 +34,7 @@ import {
   zeros,
 } from "@provably/core-tensor";
 import { compile } from "@provably/core-tensor/compile";
-import { arrayOf, checkChoice, checkCount } from "../internal/check.js";
+import { checkCount, checkChoice, arrayOf } from "../internal/check.js";
 import { type NoiseLevel, checkLevel } from "../schedule/level.js";
 import type { Model } from "./prediction.js";
 

@@ -17,7 +17,7 @@ import {
   sub,
 } from "@provably/core-tensor";
 import { type RngKey, foldIn, normal, uniform } from "@provably/core-tensor/random";
-import { arrayOf, checkFraction, positive } from "../internal/check.js";
+import { positive, checkFraction, arrayOf } from "../internal/check.js";
 import { answerOf } from "../score/prediction.js";
 import type { NoiseLevel } from "../schedule/level.js";
 import { type Network, checkNetwork } from "../network/network.js";

@@ -16,7 +16,7 @@ import {
 import { compile } from "@provably/core-tensor/compile";
 import { type Optimizer, applyUpdates, clipByGlobalNorm } from "@provably/core-tensor/optim";
 import { type RngKey, foldIn, randint } from "@provably/core-tensor/random";
-import { arrayOf, checkCount, checkHooks, checkNumbers } from "../internal/check.js";
+import { checkNumbers, checkCount, arrayOf, checkHooks } from "../internal/check.js";
 import { type Network, checkNetwork } from "../network/network.js";
 import { type DenoisingLossOptions, type NoisedBatch, lossOf, noisedBatch } from "./loss.js";
 
