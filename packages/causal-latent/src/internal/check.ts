@@ -1,43 +1,9 @@
 /** Checks of arguments beyond those of core-tensor: made before any work, so that wrong types end in a typed error that names the argument. */
-import {
-  type ArrayInput,
-  DomainError,
-  type NdArray,
-  ShapeError,
-  array,
-  checkFunction,
-  checkList,
-  checkRecord,
-  isNdArray,
-} from "@provably/core-tensor";
-
-/** A value in messages: numbers and words as they are, of anything else the type. Never throws. */
-export function show(value: unknown): string {
-  if (typeof value === "string") return JSON.stringify(value.slice(0, 60));
-  if (Array.isArray(value)) return "a list";
-  return typeof value === "object" && value !== null ? "an object" : typeof value === "function" ? "a function" : String(value);
-}
-
-/** Counts beyond are taken for mistakes: nobody waits for so many steps. */
-const MOST = 1e8;
-
-/** A whole number that is not below `least`. */
-export function checkCount(fn: string, name: string, value: number, least = 1): void {
-  if (!Number.isInteger(value) || value < least || value > MOST)
-    throw new DomainError(
-      `${fn}: ${name} must be an integer ≥ ${least}${Number.isInteger(value) && value > MOST ? " and at most 10⁸" : ""}, got ${show(value)}`,
-    );
-}
+import { type ArrayInput, DomainError, type NdArray, ShapeError, array, checkHooks, checkList, isNdArray, show } from "@provably/core-tensor";
 
 /** A number of which `fits` is true; `range` says in words when it is. NaN never fits. */
 export function checkNumber(fn: string, name: string, value: number, range: string, fits: (x: number) => boolean): void {
   if (!(typeof value === "number" && fits(value))) throw new DomainError(`${fn}: ${name} must ${range}, got ${show(value)}`);
-}
-
-/** One of a few words. */
-export function checkChoice(fn: string, name: string, value: unknown, choices: readonly string[]): void {
-  if (!choices.some((choice) => choice === value))
-    throw new DomainError(`${fn}: ${name} must be ${choices.map((choice) => `"${choice}"`).join(" or ")}, got ${show(value)}`);
 }
 
 /** A list of strings. */
@@ -69,9 +35,6 @@ export function checkArray(fn: string, name: string, x: NdArray): NdArray {
 
 /** Options, with the hooks of long work if they are there. */
 export function checkOptions<T>(fn: string, options: T): T & object {
-  const { onProgress, signal } = checkRecord(fn, "options", options) as { readonly onProgress?: unknown; readonly signal?: AbortSignal };
-  if (onProgress !== undefined) checkFunction(fn, "onProgress", onProgress);
-  if (signal !== undefined && typeof (signal as AbortSignal | null)?.throwIfAborted !== "function")
-    throw new DomainError(`${fn}: signal must be an AbortSignal, got ${show(signal)}`);
+  checkHooks(fn, options as object);
   return options as T & object;
 }

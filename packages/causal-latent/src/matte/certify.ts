@@ -14,10 +14,11 @@ import {
   concat,
   item,
   ndtri,
+  show,
   take,
   toTypedArray,
 } from "@provably/core-tensor";
-import { checkArray, checkNumber, checkNumbers, show } from "../internal/check.js";
+import { checkArray, checkNumber, checkNumbers } from "../internal/check.js";
 
 import { contentPreservation } from "./evaluate/content.js";
 import { type StyleClassifier, checkClassifier, classifyStyle } from "./evaluate/style.js";

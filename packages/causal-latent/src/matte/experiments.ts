@@ -5,8 +5,8 @@ import { type MatteOptions, matteConfig } from "./model/config.js";
 import { encode } from "./model/generate.js";
 import { toNoise } from "./model/noise.js";
 import { trainMatte } from "./model/train.js";
-import { checkList, checkRecord } from "@provably/core-tensor";
-import { checkCount, checkOptions, checkStrings } from "../internal/check.js";
+import { checkCount, checkList, checkRecord } from "@provably/core-tensor";
+import { checkOptions, checkStrings } from "../internal/check.js";
 import { type RngKey, foldIn } from "@provably/core-tensor/random";
 import { type MakeVectorsOptions, makeVectors } from "./vectors/make-vectors.js";
 

@@ -1,6 +1,6 @@
 /** Joint states as a grid: which of the centres of clusters differ in one component only. */
-import { type ArrayInput, DomainError, ShapeError, checkList, checkRecord } from "@provably/core-tensor";
-import { checkCount, checkNumber } from "../../internal/check.js";
+import { type ArrayInput, DomainError, ShapeError, checkCount, checkList, checkRecord } from "@provably/core-tensor";
+import { checkNumber } from "../../internal/check.js";
 import { NotFactorisableError } from "../errors.js";
 import { float64Of } from "../internal/arrays.js";
 import { combinations } from "../internal/subsets.js";

@@ -1,7 +1,7 @@
 /** Discrete concepts from continuous data: which coordinates belong together, and which states each group of them has. */
-import { type ArrayInput, DomainError, type NdArray, ShapeError, checkList } from "@provably/core-tensor";
+import { type ArrayInput, DomainError, type NdArray, ShapeError, checkChoice, checkCount, checkList, show } from "@provably/core-tensor";
 import { type RngKey, foldIn } from "@provably/core-tensor/random";
-import { checkChoice, checkCount, checkOptions as checkHooks, show } from "../../internal/check.js";
+import { checkOptions as checkHooks } from "../../internal/check.js";
 import { mergeStates } from "../data/collapse.js";
 import { type Rows, crossTable, rowsOfLabels } from "../data/labels.js";
 import { InvalidDataError } from "../errors.js";

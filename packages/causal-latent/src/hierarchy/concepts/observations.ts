@@ -1,7 +1,7 @@
 /** Continuous observations of discrete concepts: what concept learning has to invert. */
-import { type ArrayInput, DomainError, type NdArray, ShapeError, checkList, checkRecord } from "@provably/core-tensor";
+import { type ArrayInput, DomainError, type NdArray, ShapeError, checkChoice, checkCount, checkList, checkRecord } from "@provably/core-tensor";
 import { type RngKey, foldIn, normal, orthogonal, uniform } from "@provably/core-tensor/random";
-import { checkChoice, checkCount, checkNumber } from "../../internal/check.js";
+import { checkNumber } from "../../internal/check.js";
 import { InvalidDataError } from "../errors.js";
 import { float64Of, toArray } from "../internal/arrays.js";
 

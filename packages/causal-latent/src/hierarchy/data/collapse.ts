@@ -1,6 +1,5 @@
 /** Fewer states that say the same: an observed variable under a latent with r states has only r − 1 directions of use. */
-import type { NdArray } from "@provably/core-tensor";
-import { checkCount } from "../../internal/check.js";
+import { type NdArray, checkCount } from "@provably/core-tensor";
 import { toInts } from "../internal/arrays.js";
 import { float64Of } from "../internal/arrays.js";
 import { type LabelData, type Rows, crossTable, rowsOfLabels } from "./labels.js";

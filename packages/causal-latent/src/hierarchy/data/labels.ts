@@ -1,6 +1,6 @@
 /** Labelled data and joint distributions, checked once, and the cross tables that everything is read from. */
-import { type ArrayInput, ShapeError, array, checkList, checkRecord } from "@provably/core-tensor";
-import { checkStrings, show } from "../../internal/check.js";
+import { type ArrayInput, ShapeError, array, checkList, checkRecord, show } from "@provably/core-tensor";
+import { checkStrings } from "../../internal/check.js";
 import { InvalidDataError, TableSizeError } from "../errors.js";
 import { float64Of, product, sumOf } from "../internal/arrays.js";
 import type { Cells } from "../rank/table.js";

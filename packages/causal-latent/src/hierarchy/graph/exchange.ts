@@ -1,6 +1,6 @@
 /** Graphs for other programs: DOT, Mermaid, dagitty, and matrices of edge ends. */
-import { type ArrayInput, type NdArray, ShapeError, checkRecord } from "@provably/core-tensor";
-import { checkStrings, show } from "../../internal/check.js";
+import { type ArrayInput, type NdArray, ShapeError, checkRecord, show } from "@provably/core-tensor";
+import { checkStrings } from "../../internal/check.js";
 import { GraphError } from "../errors.js";
 import { float64Of, toInts } from "../internal/arrays.js";
 import { type ConceptGraph, checkGraph, conceptGraph, edgesOf } from "./graph.js";

@@ -1,6 +1,6 @@
 /** Directed acyclic graphs over discrete variables, some observed and some latent. Everything else in this entry speaks of these. */
-import { checkRecord } from "@provably/core-tensor";
-import { checkCount, checkOptions, checkStrings } from "../../internal/check.js";
+import { checkCount, checkRecord } from "@provably/core-tensor";
+import { checkOptions, checkStrings } from "../../internal/check.js";
 import { GraphError } from "../errors.js";
 
 /**

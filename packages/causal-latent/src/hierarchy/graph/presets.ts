@@ -1,7 +1,6 @@
 /** Graphs to try things on: the nine of the tests, and random ones that can be identified. */
-import { DomainError, checkList, checkRecord } from "@provably/core-tensor";
+import { DomainError, checkCount, checkList, checkRecord, show } from "@provably/core-tensor";
 import { type RngKey, foldIn, permutation, randint } from "@provably/core-tensor/random";
-import { checkCount, show } from "../../internal/check.js";
 import { type ConceptGraph, conceptGraph } from "./graph.js";
 import { checkIdentifiability } from "./identifiability.js";
 

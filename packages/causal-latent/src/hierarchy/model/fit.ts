@@ -1,9 +1,9 @@
 /** The parameters of a hierarchy, by maximum likelihood, and what its latents probably are. */
-import { ShapeError } from "@provably/core-tensor";
+import { ShapeError, checkCount } from "@provably/core-tensor";
 import { type RngKey, dirichlet, foldIn } from "@provably/core-tensor/random";
 import { type LabelData, type Rows, rowsOfLabels } from "../data/labels.js";
 import { GraphError, InvalidDataError } from "../errors.js";
-import { checkCount, checkNumber, checkOptions } from "../../internal/check.js";
+import { checkNumber, checkOptions } from "../../internal/check.js";
 import { type ConceptGraph, checkGraph } from "../graph/graph.js";
 import { product, toArray } from "../internal/arrays.js";
 import { type JunctionTree, inferRows, junctionTree } from "../internal/junction-tree.js";

@@ -1,6 +1,6 @@
 /** Interventions on concepts, and models compared. */
-import { DomainError, type NdArray, checkList, checkRecord } from "@provably/core-tensor";
-import { checkCount, checkNumber, show } from "../../internal/check.js";
+import { DomainError, type NdArray, checkCount, checkList, checkRecord, show } from "@provably/core-tensor";
+import { checkNumber } from "../../internal/check.js";
 import { GraphError } from "../errors.js";
 import { type ConceptGraph, checkGraph, checkNames, childrenOf } from "../graph/graph.js";
 import { toArray } from "../internal/arrays.js";

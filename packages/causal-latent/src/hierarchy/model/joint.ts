@@ -1,7 +1,6 @@
 /** What a model says of the observed variables: exact tables, and samples. */
-import { type NdArray, checkRecord } from "@provably/core-tensor";
+import { type NdArray, checkCount, checkRecord } from "@provably/core-tensor";
 import { type RngKey, foldIn, uniform } from "@provably/core-tensor/random";
-import { checkCount } from "../../internal/check.js";
 import { type ConceptGraph, checkGraph, checkNames } from "../graph/graph.js";
 import { toArray, toInts } from "../internal/arrays.js";
 import { eliminate } from "../internal/factor.js";

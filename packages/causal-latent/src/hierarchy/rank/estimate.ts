@@ -1,7 +1,7 @@
 /** Ranks of tables: estimated from counts, and the nonnegative rank of probabilities. */
-import { type ArrayInput, checkRecord } from "@provably/core-tensor";
+import { type ArrayInput, checkCount, checkRecord } from "@provably/core-tensor";
 import { type RngKey, foldIn, key as keyOf } from "@provably/core-tensor/random";
-import { checkCount, checkNumber } from "../../internal/check.js";
+import { checkNumber } from "../../internal/check.js";
 import { fitLatentClasses } from "./latent-class.js";
 import { type RankTestOptions, type RankTestResult, checkOptions, testCells } from "./rank-test.js";
 import { countsOf, decompose, proportionsOf } from "./table.js";

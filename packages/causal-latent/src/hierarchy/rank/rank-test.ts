@@ -1,7 +1,7 @@
 /** Tests of the rank of a contingency table, by one name. */
-import { type ArrayInput, DomainError, checkRecord } from "@provably/core-tensor";
+import { type ArrayInput, DomainError, checkChoice, checkCount, checkRecord } from "@provably/core-tensor";
 import { type RngKey, foldIn, key as keyOf, permutation, uniform } from "@provably/core-tensor/random";
-import { checkChoice, checkCount, checkNumber } from "../../internal/check.js";
+import { checkNumber } from "../../internal/check.js";
 import { chiSquareTail } from "./chi-square.js";
 import { fitLatentClasses, fittedCells } from "./latent-class.js";
 import { bartlett, bartlettLawley, indicatorFeatures, kleibergenPaap, pearson } from "./statistics.js";

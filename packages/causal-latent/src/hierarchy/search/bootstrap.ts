@@ -1,7 +1,7 @@
 /** How stable a found hierarchy is: the search repeated on resampled rows. */
-import type { NdArray } from "@provably/core-tensor";
+import { type NdArray, checkCount } from "@provably/core-tensor";
 import { type RngKey, foldIn } from "@provably/core-tensor/random";
-import { checkCount, checkOptions } from "../../internal/check.js";
+import { checkOptions } from "../../internal/check.js";
 import { type LabelData, rowsOfLabels } from "../data/labels.js";
 import { type ConceptGraph, childrenOf } from "../graph/graph.js";
 import { coversOf } from "../graph/identifiability.js";

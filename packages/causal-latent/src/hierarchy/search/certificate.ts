@@ -1,6 +1,6 @@
 /** A found hierarchy held against data again: every cover, every child and every pair of covers. */
-import { type Certificate, DomainError, checkRecord } from "@provably/core-tensor";
-import { checkCount, checkNumber } from "../../internal/check.js";
+import { type Certificate, DomainError, checkCount, checkRecord } from "@provably/core-tensor";
+import { checkNumber } from "../../internal/check.js";
 import { collapsedRows } from "../data/collapse.js";
 import { type LabelData, rowsOfLabels } from "../data/labels.js";
 import { type ConceptGraph, checkGraph, checkNames, childrenOf, conceptGraph } from "../graph/graph.js";

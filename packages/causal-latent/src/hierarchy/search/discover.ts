@@ -1,7 +1,7 @@
 /** The whole search: from data, a joint distribution or an oracle to a hierarchy of latents with the evidence for every step. */
-import { DomainError, checkFunction, checkList, checkRecord } from "@provably/core-tensor";
+import { DomainError, checkChoice, checkCount, checkFunction, checkList, checkRecord } from "@provably/core-tensor";
 import { type RngKey, foldIn, key as keyOf } from "@provably/core-tensor/random";
-import { checkChoice, checkCount, checkNumber, checkOptions, checkStrings } from "../../internal/check.js";
+import { checkNumber, checkOptions, checkStrings } from "../../internal/check.js";
 import { collapsedRows } from "../data/collapse.js";
 import { type JointData, type LabelData, type Rows, rowsOfJoint, rowsOfLabels } from "../data/labels.js";
 import { GraphError } from "../errors.js";

@@ -1,6 +1,5 @@
 /** What answers the questions of the search: data, an exact distribution, a graph, or covariances. */
-import { DomainError, checkList, checkRecord } from "@provably/core-tensor";
-import { checkCount, show } from "../../internal/check.js";
+import { DomainError, checkCount, checkList, checkRecord, show } from "@provably/core-tensor";
 import { type LabelData, type JointData, type Rows, crossTable, rowsOfJoint, rowsOfLabels } from "../data/labels.js";
 import { type ConceptGraph, checkGraph } from "../graph/graph.js";
 import { graphRank } from "../graph/separation.js";

@@ -1,6 +1,6 @@
 /** Overlap of sentences with reference sentences. */
-import { ShapeError, checkList, checkRecord } from "@provably/core-tensor";
-import { checkChoice, checkNumber, checkStrings } from "../../internal/check.js";
+import { ShapeError, checkChoice, checkList, checkRecord } from "@provably/core-tensor";
+import { checkNumber, checkStrings } from "../../internal/check.js";
 
 const words = (sentence: string): string[] => sentence.split(/\s+/).filter((word) => word !== "");
 

@@ -5,6 +5,8 @@ import {
   type NdArray,
   ShapeError,
   array,
+  checkChoice,
+  checkCount,
   checkRecord,
   matmul,
   matrixTranspose,
@@ -12,7 +14,7 @@ import {
 } from "@provably/core-tensor";
 import { cholesky, lstsq, triangularSolve } from "@provably/core-tensor/linalg";
 import { type RngKey, foldIn, key as keyOf, permutation } from "@provably/core-tensor/random";
-import { checkChoice, checkCount, checkNumber, checkOptions } from "../../internal/check.js";
+import { checkNumber, checkOptions } from "../../internal/check.js";
 import { assign } from "../../internal/assignment.js";
 
 /** Columns of a matrix as lists. */

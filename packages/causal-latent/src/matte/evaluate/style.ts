@@ -1,6 +1,6 @@
 /** Judges of style: a classifier trained on labelled sentences, and a list of words. */
-import { DomainError, ShapeError, checkList, checkRecord } from "@provably/core-tensor";
-import { checkNumber, checkStrings, show } from "../../internal/check.js";
+import { DomainError, ShapeError, checkList, checkRecord, show } from "@provably/core-tensor";
+import { checkNumber, checkStrings } from "../../internal/check.js";
 import { type Lexicon, checkLexicon, reviewLexicon } from "../text/lexicon.js";
 
 const words = (sentence: string): string[] => sentence.split(/\s+/).filter((word) => word !== "");

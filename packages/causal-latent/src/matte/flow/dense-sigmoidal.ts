@@ -1,12 +1,15 @@
 /** Flows built from mixtures of sigmoids: universal among monotone maps, inverted by bisection. */
 import {
   type ArrayInput,
-  type NdArray,
   DomainError,
-  checkRecord,
+  type NdArray,
   abs,
   add,
+  all,
+  checkCount,
+  checkRecord,
   expandDims,
+  item,
   less,
   log,
   log1p,
@@ -24,10 +27,7 @@ import {
   stopGradient,
   sub,
   where,
-  item,
-  all,
 } from "@provably/core-tensor";
-import { checkCount } from "../../internal/check.js";
 import { asArray } from "../internal/arrays.js";
 import { pieces } from "./bins.js";
 import { type FlowValue, type ScalarFlow, checkRaw } from "./family.js";

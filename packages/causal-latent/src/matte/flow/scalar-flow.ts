@@ -2,8 +2,7 @@
  * Monotone maps of the real line, chosen by a configuration. A network that writes the raw numbers of a map makes the flow conditional, see
  * conditional.ts.
  */
-import { DomainError, checkRecord } from "@provably/core-tensor";
-import { show } from "../../internal/check.js";
+import { DomainError, checkRecord, show } from "@provably/core-tensor";
 import { denseSigmoidalFlow } from "./dense-sigmoidal.js";
 import type { ScalarFlow } from "./family.js";
 import { rationalLinearSpline } from "./rational-linear.js";

@@ -11,9 +11,9 @@ import {
   item,
   max,
   min,
+  show,
   toTypedArray,
 } from "@provably/core-tensor";
-import { show } from "../../internal/check.js";
 import { SPECIAL } from "../network/text.js";
 import type { MatteConfig } from "./config.js";
 

@@ -1,6 +1,6 @@
 /** What a model is made of: sizes, flows, weights of the objective. Plain data, complete after `matteConfig`. */
-import { DomainError, checkList, checkRecord } from "@provably/core-tensor";
-import { checkChoice, checkCount, checkNumber, show } from "../../internal/check.js";
+import { DomainError, checkChoice, checkCount, checkList, checkRecord, show } from "@provably/core-tensor";
+import { checkNumber } from "../../internal/check.js";
 import { type FlowConfig, scalarFlow } from "../flow/scalar-flow.js";
 
 /**

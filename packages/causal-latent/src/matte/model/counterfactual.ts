@@ -8,13 +8,15 @@ import {
   type NdArray,
   ShapeError,
   array,
+  checkChoice,
   checkList,
   checkRecord,
   clip,
   neg,
+  show,
   toTypedArray,
 } from "@provably/core-tensor";
-import { checkArray, checkChoice, checkNumber, checkNumbers, show } from "../../internal/check.js";
+import { checkArray, checkNumber, checkNumbers } from "../../internal/check.js";
 import { checkMatrix } from "../internal/arrays.js";
 import { decode, encode } from "./generate.js";
 import { type Latents, styleFromNoise, toNoise } from "./noise.js";

@@ -1,7 +1,6 @@
 /** From observations to latents and back. */
-import { DomainError, type NdArray, argmax, array, checkRecord, concat, slice, toTypedArray } from "@provably/core-tensor";
+import { DomainError, type NdArray, argmax, array, checkCount, checkRecord, concat, slice, toTypedArray } from "@provably/core-tensor";
 import { pieces } from "../flow/bins.js";
-import { checkCount } from "../../internal/check.js";
 import { checkMatrix } from "../internal/arrays.js";
 import { mlp } from "../network/mlp.js";
 import { SPECIAL, type TextNetworkParams, decodeStep } from "../network/text.js";

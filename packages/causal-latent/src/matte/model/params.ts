@@ -1,6 +1,5 @@
 /** Weights of a model: a plain record of arrays. */
-import { type NdArray, DomainError, array, checkList, checkRecord, isNdArray, take } from "@provably/core-tensor";
-import { show } from "../../internal/check.js";
+import { DomainError, type NdArray, array, checkList, checkRecord, isNdArray, show, take } from "@provably/core-tensor";
 import { type RngKey, foldIn, normal } from "@provably/core-tensor/random";
 import { type ConditionalFlowParams, initConditionalFlow } from "../flow/conditional.js";
 import { scalarFlow } from "../flow/scalar-flow.js";

@@ -1,7 +1,6 @@
 /** Models and training states as bytes, in the `.safetensors` format: weights by their path, the configuration as text. */
-import { FormatError, type NdArray, checkRecord, isNdArray } from "@provably/core-tensor";
+import { FormatError, type NdArray, checkRecord, isNdArray, show } from "@provably/core-tensor";
 import { decodeSafetensors, encodeSafetensors } from "@provably/core-tensor/io";
-import { show } from "../../internal/check.js";
 import { type MatteConfig, checkConfig } from "./config.js";
 import { type Matte, checkModel, checkParams } from "./params.js";
 import { type MatteState, checkState } from "./train.js";

@@ -15,13 +15,13 @@ import {
   logicalAnd,
   mean,
   mul,
+  show,
   sqrt,
   square,
   stopGradient,
   sum,
   where,
 } from "@provably/core-tensor";
-import { show } from "../../internal/check.js";
 import { asArray } from "../internal/arrays.js";
 
 /**

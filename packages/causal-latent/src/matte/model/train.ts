@@ -1,10 +1,10 @@
 /** Training: batches drawn by key and step, clipped gradients, Adam, and schedules for the divergences and the sparsity. */
-import { DomainError, type NdArray, array, checkRecord, item, take, toTypedArray, valueAndGrad } from "@provably/core-tensor";
+import { DomainError, type NdArray, array, checkCount, checkRecord, item, take, toTypedArray, valueAndGrad } from "@provably/core-tensor";
 import { compile } from "@provably/core-tensor/compile";
 import { type AdamState, type Optimizer, adam, applyUpdates, clipByGlobalNorm } from "@provably/core-tensor/optim";
 import { type RngKey, foldIn, normal, randint, uniform } from "@provably/core-tensor/random";
 import { TrainingDivergedError } from "../errors.js";
-import { checkCount, checkNumber, checkOptions } from "../../internal/check.js";
+import { checkNumber, checkOptions } from "../../internal/check.js";
 import { SPECIAL } from "../network/text.js";
 import { checkLabels, checkObserved } from "./check-observed.js";
 import { type MatteConfig, checkConfig } from "./config.js";

@@ -1,8 +1,8 @@
 /** Sentences whose meaning is known: what is spoken of, in which domain, and whether well or badly; so each has a true counterfactual. */
-import { DomainError, checkList, checkRecord } from "@provably/core-tensor";
+import { DomainError, checkCount, checkList, checkRecord, show } from "@provably/core-tensor";
 import { type RngKey, foldIn, uniform } from "@provably/core-tensor/random";
 import { toTypedArray } from "@provably/core-tensor";
-import { checkCount, checkNumber, checkNumbers, show } from "../../internal/check.js";
+import { checkNumber, checkNumbers } from "../../internal/check.js";
 import { type Lexicon, checkLexicon, reviewLexicon } from "./lexicon.js";
 
 /**

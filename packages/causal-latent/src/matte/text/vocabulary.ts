@@ -1,6 +1,6 @@
 /** Words as numbers. Four numbers are signs: 0 padding, 1 start, 2 end, 3 a word that is not known. */
-import { DomainError, FormatError, type NdArray, ShapeError, array, checkRecord, toTypedArray } from "@provably/core-tensor";
-import { checkArray, checkNumber, checkStrings, show } from "../../internal/check.js";
+import { DomainError, FormatError, type NdArray, ShapeError, array, checkRecord, show, toTypedArray } from "@provably/core-tensor";
+import { checkArray, checkNumber, checkStrings } from "../../internal/check.js";
 import { SPECIAL } from "../network/text.js";
 
 /**

@@ -1,13 +1,14 @@
 /** The linear Gaussian model, where everything the variational model approximates has a closed form. */
 import {
   type ArrayInput,
+  DomainError,
   type NdArray,
   ShapeError,
   abs,
   add,
-  checkRecord,
-  DomainError,
+  array,
   checkList,
+  checkRecord,
   concat,
   div,
   item,
@@ -17,14 +18,13 @@ import {
   mul,
   neg,
   reshape,
+  show,
   square,
   sub,
   sum,
   take,
-  array,
 } from "@provably/core-tensor";
 import { slogdet, solve } from "@provably/core-tensor/linalg";
-import { show } from "../../internal/check.js";
 import { pieces } from "../flow/bins.js";
 import type { Latents } from "../model/noise.js";
 

@@ -1,7 +1,7 @@
 /** Vectors from a known model: content and style from noise by affine maps that depend on the domain, mixed so that style touches few coordinates. */
-import { DomainError, type NdArray, array, checkRecord, toTypedArray } from "@provably/core-tensor";
+import { DomainError, type NdArray, array, checkChoice, checkCount, checkRecord, toTypedArray } from "@provably/core-tensor";
 import { type RngKey, foldIn, normal, uniform } from "@provably/core-tensor/random";
-import { checkChoice, checkCount, checkNumber } from "../../internal/check.js";
+import { checkNumber } from "../../internal/check.js";
 
 /** Numbers of an array beyond which sizes are taken for mistakes. */
 const MOST_NUMBERS = 2 ** 28;
