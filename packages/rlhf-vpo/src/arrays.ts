@@ -1,5 +1,5 @@
 /** Reading arrays as plain float64 numbers. */
-import { type ArrayInput, DomainError, type NdArray, ShapeError, array, checkFunction, checkRecord, show, toTypedArray } from "@provably/core-tensor";
+import { type ArrayInput, DomainError, type NdArray, ShapeError, array, show, toTypedArray } from "@provably/core-tensor";
 
 /** Row-major numbers of a float64 array; the array's own where it lies like that. To be read only. */
 export function numbers(x: NdArray): Float64Array {
@@ -46,18 +46,6 @@ export function positive(fn: string, name: string, x: number): number {
 export function atLeast(fn: string, name: string, x: number, low: number, high = Infinity): number {
   if (!(Number.isFinite(x) && x >= low && x <= high)) throw new DomainError(`${fn}: ${name} must lie in [${low}, ${high}], got ${show(x)}`);
   return x;
-}
-
-/** A whole number that is at least `low`, or a `DomainError`. */
-export function count(fn: string, name: string, x: number, low: number): number {
-  if (!(Number.isSafeInteger(x) && x >= low)) throw new DomainError(`${fn}: ${name} must be an integer ≥ ${low}, got ${show(x)}`);
-  return x;
-}
-
-/** What long work takes: who is told of its progress, and what stops it. */
-export function checkRun(fn: string, { onProgress, signal }: { readonly onProgress?: unknown; readonly signal?: AbortSignal }): void {
-  if (onProgress !== undefined) checkFunction(fn, "onProgress", onProgress);
-  if (signal !== undefined) checkFunction(fn, "signal.throwIfAborted", checkRecord(fn, "signal", signal).throwIfAborted);
 }
 
 /** An array whose storage is `data`, which nobody writes to any more. */

@@ -1,6 +1,5 @@
 /** Streaming preferences from lines of JSON, in constant memory. */
-import { DomainError, checkFunction, checkRecord, show } from "@provably/core-tensor";
-import { checkRun } from "../arrays.js";
+import { DomainError, checkFunction, checkHooks, checkRecord, show } from "@provably/core-tensor";
 import { PreferenceFormatError, type PreferenceRecord, parsePreference } from "./record.js";
 
 /**
@@ -76,7 +75,7 @@ export async function* readPreferenceJsonl(
   if (!(typeof maxLineBytes === "number" && maxLineBytes >= 1))
     throw new DomainError(`readPreferenceJsonl: maxLineBytes must be positive, got ${show(maxLineBytes)}`);
   if (onError !== "throw" && onError !== "skip") checkFunction("readPreferenceJsonl", "onError", onError);
-  checkRun("readPreferenceJsonl", signal === undefined ? {} : { signal });
+  checkHooks("readPreferenceJsonl", signal === undefined ? {} : { signal });
   const encoder = new TextEncoder();
   let pending: Uint8Array[] = [];
   let size = 0;

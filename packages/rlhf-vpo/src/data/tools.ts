@@ -1,7 +1,7 @@
 /** Small tools for lists of preferences. */
-import { checkList, checkRecord, toTypedArray } from "@provably/core-tensor";
+import { checkCount, checkList, checkRecord, toTypedArray } from "@provably/core-tensor";
 import { type RngKey, permutation, uniform } from "@provably/core-tensor/random";
-import { atLeast, count, numbers } from "../arrays.js";
+import { atLeast, numbers } from "../arrays.js";
 import type { PreferenceRecord } from "./record.js";
 
 /**
@@ -94,7 +94,7 @@ export function batches<T>(
   size: number,
   options: { readonly dropLast?: boolean } = {},
 ): readonly (readonly T[])[] {
-  count("batches", "size", size, 1);
+  checkCount("batches", "size", size, 1);
   checkList("batches", "records", records);
   const order = toTypedArray(permutation(key, records.length));
   const out: T[][] = [];

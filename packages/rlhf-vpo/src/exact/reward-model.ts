@@ -1,7 +1,17 @@
 /** Reward models: Bradley-Terry pairs, Plackett-Luce rankings, and their maximum-likelihood fit. */
-import { type ArrayInput, type Certificate, DomainError, type NdArray, ShapeError, array, checkRecord, show } from "@provably/core-tensor";
+import {
+  type ArrayInput,
+  type Certificate,
+  DomainError,
+  type NdArray,
+  ShapeError,
+  array,
+  checkCount,
+  checkRecord,
+  show,
+} from "@provably/core-tensor";
 import { solve } from "@provably/core-tensor/linalg";
-import { atLeast, count, finite, numbers } from "../arrays.js";
+import { atLeast, finite, numbers } from "../arrays.js";
 import { logSumExp, sigmoid, softplus } from "../numerics.js";
 import { type PreferenceProblem, flattenProblem, rewardsOf } from "./problem.js";
 
@@ -163,7 +173,7 @@ export function fitRewardModel(
   const fn = "fitRewardModel";
   const ridge = atLeast(fn, "ridge", checkRecord(fn, "options", options).ridge ?? 0, 0);
   const tolerance = atLeast(fn, "tolerance", options.tolerance ?? 1e-10, 0);
-  const maxIterations = count(fn, "maxIterations", options.maxIterations ?? 100, 0);
+  const maxIterations = checkCount(fn, "maxIterations", options.maxIterations ?? 100, 0);
   const flat = flattenProblem(fn, problem);
   const { dimension: d, features, pairs } = flat;
   const feature = (cell: number, i: number): number => (features ? features[cell * d + i]! : cell === i ? 1 : 0);

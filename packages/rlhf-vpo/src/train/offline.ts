@@ -1,7 +1,17 @@
 /** Offline VPO: pessimistic policies from a fixed set of preferences. */
-import { type ArrayInput, type Certificate, DomainError, type NdArray, array, checkRecord, show } from "@provably/core-tensor";
+import {
+  type ArrayInput,
+  type Certificate,
+  DomainError,
+  type NdArray,
+  array,
+  checkCount,
+  checkHooks,
+  checkRecord,
+  show,
+} from "@provably/core-tensor";
 import { solve } from "@provably/core-tensor/linalg";
-import { atLeast, checkRun, count, finite, numbers, positive } from "../arrays.js";
+import { atLeast, finite, numbers, positive } from "../arrays.js";
 import { certifyStationary } from "../certify/stationary.js";
 import {
   type FlatProblem,
@@ -140,7 +150,7 @@ export function solveOffline(
   const fn = "solveOffline";
   const { tolerance = 1e-12, maxIterations = 200 } = checkRecord(fn, "options", options);
   atLeast(fn, "tolerance", tolerance, 0);
-  count(fn, "maxIterations", maxIterations, 0);
+  checkCount(fn, "maxIterations", maxIterations, 0);
   const checked = constantsOf(fn, constants);
   if (checked.sign === 1 && checked.alpha > 0)
     throw new DomainError(`${fn}: the optimistic objective is unbounded below; use solveBounded, or trainOffline with few steps`);
@@ -229,9 +239,9 @@ export function trainOffline(
   const checked = constantsOf(fn, constants);
   positive(fn, "learningRate", learningRate);
   atLeast(fn, "weightDecay", weightDecay, 0);
-  count(fn, "steps", steps, 0);
+  checkCount(fn, "steps", steps, 0);
   checkOptimizer(fn, optimizer);
-  checkRun(fn, options);
+  checkHooks(fn, options);
   const flat = flattenProblem(fn, problem);
   const working = workingState(fn, "state", options.state ?? initialState(flat.dimension), flat.dimension);
   const gradient = new Float64Array(flat.dimension);

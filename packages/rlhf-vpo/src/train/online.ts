@@ -5,14 +5,16 @@ import {
   type NdArray,
   ShapeError,
   array,
+  checkCount,
   checkFunction,
+  checkHooks,
   checkList,
   checkRecord,
   show,
   zeros,
 } from "@provably/core-tensor";
 import { type RngKey, foldIn, uniform } from "@provably/core-tensor/random";
-import { atLeast, checkRun, count, finite, numbers, positive } from "../arrays.js";
+import { atLeast, finite, numbers, positive } from "../arrays.js";
 import { type FlatProblem, type PreferenceProblem, addPair, evaluate, flattenProblem, logPolicyOf, noPairs } from "../exact/problem.js";
 import { sigmoid } from "../numerics.js";
 import { type OptimizerName, type OptimizerState, checkOptimizer, initialState, optimizerStep, workingState } from "./optimizer.js";
@@ -206,13 +208,13 @@ export function runOnline(key: RngKey, problem: PreferenceProblem, oracle: Prefe
   } = checkRecord(fn, "options", options);
   const beta = positive(fn, "beta", options.beta);
   const alphaSum = atLeast(fn, "alphaSum", options.alphaSum, 0);
-  count(fn, "iterations", iterations, 0);
-  count(fn, "innerSteps", innerSteps, 0);
+  checkCount(fn, "iterations", iterations, 0);
+  checkCount(fn, "innerSteps", innerSteps, 0);
   positive(fn, "learningRate", learningRate);
   atLeast(fn, "weightDecay", weightDecay, 0);
   checkFunction(fn, "oracle", oracle);
   checkOptimizer(fn, optimizer);
-  checkRun(fn, options);
+  checkHooks(fn, options);
   checkBound(fn, bound);
   if (sign !== 1 && sign !== -1) throw new DomainError(`${fn}: sign must be 1 (optimism) or -1 (pessimism), got ${show(sign)}`);
   if (!["policy", "reference", "calibration"].includes(secondResponse))

@@ -1,6 +1,6 @@
 /** Gradient steps on a flat vector of parameters, in place: the inner loop of experiments with millions of steps on ten numbers. */
-import { DomainError, checkRecord, show } from "@provably/core-tensor";
-import { count, finite } from "../arrays.js";
+import { DomainError, checkCount, checkRecord, show } from "@provably/core-tensor";
+import { finite } from "../arrays.js";
 
 /**
  * `"gd"` gradient descent, `"adam"`, or `"adamw"` with decoupled weight decay.
@@ -46,7 +46,7 @@ export function workingState(fn: string, name: string, state: OptimizerState, di
     theta: Float64Array.from(finite(fn, `${name}.theta`, theta, [dimension])),
     first: Float64Array.from(finite(fn, `${name}.first`, first, [dimension])),
     second: Float64Array.from(finite(fn, `${name}.second`, second, [dimension])),
-    step: count(fn, `${name}.step`, step, 0),
+    step: checkCount(fn, `${name}.step`, step, 0),
   };
 }
 

@@ -8,7 +8,9 @@ import {
   ShapeError,
   add,
   array,
+  checkCount,
   checkFunction,
+  checkHooks,
   checkList,
   checkRecord,
   isNdArray,
@@ -22,7 +24,7 @@ import {
 } from "@provably/core-tensor";
 import { type AdamState, type Optimizer, adamw, applyUpdates } from "@provably/core-tensor/optim";
 import { type RngKey, foldIn, normal } from "@provably/core-tensor/random";
-import { atLeast, checkRun, count, finite, numbers, positive } from "../arrays.js";
+import { atLeast, finite, numbers, positive } from "../arrays.js";
 import { type PreferenceProblem, evaluate, flattenProblem, logPolicyOf } from "../exact/problem.js";
 import { type VpoConstants, constantsOf } from "./offline.js";
 
@@ -69,7 +71,7 @@ export function mlpPolicy(features: ArrayInput, key: RngKey, options: { readonly
   const phi = array(features, { dtype: "float64" });
   if (phi.shape.length !== 3 || phi.size === 0) throw new ShapeError(`${fn}: features must have shape [X, Y, F], got [${phi.shape.join(", ")}]`);
   finite(fn, "features", phi);
-  checkList(fn, "hidden", hidden).forEach((n, i) => count(fn, `hidden[${i}]`, n, 1));
+  checkList(fn, "hidden", hidden).forEach((n, i) => checkCount(fn, `hidden[${i}]`, n, 1));
   const [prompts, responses, inputs] = phi.shape as [number, number, number];
   const rows = reshape(phi, [prompts * responses, inputs]);
   const sizes = [inputs, ...hidden, 1];
@@ -183,9 +185,9 @@ export function trainPolicy<P>(
   const checked = constantsOf(fn, constants);
   positive(fn, "learningRate", learningRate);
   atLeast(fn, "weightDecay", weightDecay, 0);
-  count(fn, "steps", steps, 0);
+  checkCount(fn, "steps", steps, 0);
   atLeast(fn, "tolerance", tolerance, 0);
-  checkRun(fn, options);
+  checkHooks(fn, options);
   checkFunction(fn, "policy.scores", checkRecord(fn, "policy", policy).scores);
   if (checkRecord(fn, "problem", problem).features !== undefined)
     throw new DomainError(`${fn}: features belong to the policy, not to the problem; use trainOffline for a log-linear one`);
