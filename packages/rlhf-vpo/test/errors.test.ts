@@ -93,7 +93,11 @@ describe("arguments of the wrong kind", () => {
     ],
     ["an unknown bound", () => runOnline(key(0), problem, oracle, { ...online, bound: any({ kind: "ball", size: 1 }) }), /bound.kind .* got "ball"/],
     ["a run that goes on from pairs of another problem", () => runOnline(key(0), problem, oracle, { ...online, state: any({ data: [[0, 0, 9]] }) }), /state.data\[0\]/], // prettier-ignore
-    ["more iterations than can be written down", () => runOnline(key(0), problem, oracle, { ...online, iterations: 2 ** 53 - 1 }), /iterations must be an integer ≥ 0 and below 2³¹/],
+    [
+      "more iterations than can be written down",
+      () => runOnline(key(0), problem, oracle, { ...online, iterations: 2 ** 53 - 1 }),
+      /iterations must be an integer ≥ 0 and below 2³¹/,
+    ],
     ["an unknown mode", () => theoreticalAlpha(any({ mode: "neither", pairs: 4 })), /theoreticalAlpha: mode/],
     ["layers that are no list", () => mlpPolicy([[[1], [0]]], key(0), { hidden: any({}) }), /mlpPolicy: hidden/],
     ["parameters that are no list", () => mlpPolicy([[[1], [0]]], key(0)).scores(any({})), /mlpPolicy: params/],
