@@ -45,6 +45,35 @@ describe("threads", () => {
     });
   });
 
+  it("one row through a matrix that no cache holds, read as one stream, is the sum of its products, and the same bits too", async () => {
+    // 34 MB: above the size from which on one thread streams; a third of it is below
+    const n = 2900;
+    const [x, w] = [normal(key("long row"), [1, n]), normal(key("large matrix"), [n, n])];
+    const products = (...[a, b]: NdArray[]): NdArray[] => [matmul(a!, b!), matmul(a!, matrixTranspose(b!))];
+    const [row, matrix] = [toTypedArray(x), toTypedArray(w)];
+    const [across, along, scale] = [new Float64Array(n), new Float64Array(n), new Float64Array(n)];
+    for (let i = 0; i < n; i++)
+      for (let j = 0; j < n; j++) {
+        const v = matrix[i * n + j]!;
+        across[j]! += row[i]! * v;
+        along[i]! += row[j]! * v;
+        scale[j]! += Math.abs(row[i]! * v);
+      }
+    const one = compile(products);
+    const want = one(x, w).map((y) => toTypedArray(y));
+    // each of n roundings costs at most 6e-8 of the sum of sizes, and they average out
+    const bound = 6e-8 * Math.sqrt(n) * Math.max(...scale);
+    [across, along].forEach((truth, k) => {
+      const worst = truth.reduce((most, v, i) => Math.max(most, Math.abs(v - want[k]![i]!)), 0);
+      expect(worst).toBeLessThan(bound);
+    });
+    const compiled = compile(products, { threads: 3 });
+    await whenUp(compiled, [x, w], 3);
+    compiled(x, w).forEach((y, k) => {
+      expect(Buffer.from(toTypedArray(y).buffer).equals(Buffer.from(want[k]!.buffer)), `output ${k}`).toBe(true);
+    });
+  }, 60_000);
+
   it("does the work of workers that fail", async () => {
     const product = (...[x, w]: NdArray[]): NdArray[] => [matmul(x!, w!)];
     const args = [normal(key("left"), [300, 200]), normal(key("right"), [200, 300])];
