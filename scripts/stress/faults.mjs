@@ -98,7 +98,7 @@ A certificate is worth what it sees. For every certificate of the six packages, 
 
 ${measured.length} certificates, ${rows.length} faults, of which ${rows.filter(({ least }) => least === 0).length} lie out of reach of the certificate beside them and say why. The page is written by \`npm run stress -- faults\`; \`npm test\` plants every fault once.
 
-A level of "none" belongs to certificates that are exact, bounds, or measured on a law that does not vary: a sound result never fails them.
+A level of "none" belongs to certificates that are exact, bounds, or measured on a law that does not vary: a sound result never fails them. Where a certificate is a list of statements, one that fails is an alarm, and the level is the sum of theirs.
 
 ${sections.join("\n")}`;
 }

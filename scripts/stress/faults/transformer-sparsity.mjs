@@ -96,8 +96,8 @@ const continuation = {
   faults: {
     "a quarter of the neurons": {
       damage: ({ certify }) => certify({ kind: "griffin", density: 0.25 }),
-      least: 0.8,
-      note: "else a quarter is enough for that text, at this tolerance",
+      least: 0.5,
+      note: "for the other texts a quarter is enough at this tolerance",
     },
     "the worst three of four": ({ model, prompt, certify }) => {
       const few = selectExperts(prompt.statistics, { density: 0.25 });
