@@ -153,7 +153,7 @@ function checkDevice(device: unknown): void {
   throw new DomainError(
     name === undefined
       ? `compile: device must be "wasm", "js", or one made by webgpu(), webasm(), auto() or deviceNamed() of @provably/core-tensor/gpu, got ${show(device)}`
-      : `compile: device "${name}" must be opened first: import { deviceNamed } from "@provably/core-tensor/gpu" and pass { device: await deviceNamed("${name}") }`,
+      : `compile: device "${name}" must be opened first: pass { device: await deviceNamed("${name}") }, with deviceNamed of @provably/core-tensor/gpu`,
   );
 }
 
