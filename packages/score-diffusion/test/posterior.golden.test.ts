@@ -34,6 +34,7 @@ import {
   pcsGaussian,
   pcsMala,
   quantizedSensing,
+  sampleMoments,
 } from "../src/index.js";
 import { type GoldenMixture, expectNear, f64, load, mixtureOf } from "./fixtures.js";
 
@@ -249,18 +250,27 @@ describe.skipIf(golden === undefined)("golden laws of DPnP", () => {
     });
   };
 
-  it("every round on a Gaussian prior has the law in closed form, over 4,000 chains", () => {
+  it("every round on a Gaussian prior has the law in closed form, over 4,000 chains", ({ task }) => {
     const { A, y, noiseVariance, priorMean, priorCov, eta, x0, means, covs } = golden!.gaussian;
     const prior = mixtureOf({ weights: [1], means: [priorMean], covs: [priorCov] });
     const forward = gaussianNoise(matrixOperator(f64(A)), Math.sqrt(noiseVariance));
-    let round = 0;
+    let [round, farthest] = [0, 0];
     dpnp(forward, y, prior, key(11), {
       start: tile(f64([x0]), [4000, 1]),
       etas: eta,
       denoiser: ddsDdim({ numSteps: 40 }),
-      onProgress: ({ state }) => expectMoments(state.x, means[++round]!, covs[round]!, 0.005),
+      onProgress({ state }) {
+        expectMoments(state.x, means[++round]!, covs[round]!, 0.005);
+        const { mean: m, covariance: c } = sampleMoments(state.x);
+        farthest = Math.max(farthest, item(max(abs(sub(m, f64(means[round]!))))), item(max(abs(sub(c, f64(covs[round]!))))));
+      },
     });
     expect(round).toBe(eta.length);
+    task.meta.claim = {
+      says: "On a Gaussian prior every round of DPnP has the law that theory gives in closed form",
+      source: "Xu, Chi (2024), algorithm 1; the closed form is derived here",
+      measured: `largest deviation of a mean or covariance ${farthest.toFixed(3)} over ${round} rounds of 4,000 chains, ${Math.sqrt(1 / 4000).toFixed(3)} being the noise of a unit variance`,
+    };
   }, 60_000);
 
   it("the stationary laws of a mixture prior are posteriors with wider noise, in closed form", () => {
@@ -278,26 +288,30 @@ describe.skipIf(golden === undefined)("golden laws of DPnP", () => {
     }
   });
 
-  it.each([
+  it.for([
     ["exact proximal step", "auto"],
     ["MALA", "mala"],
-  ] as const)(
-    "many chains reach the stationary law of a mixture prior: %s",
-    (_, proximal) => {
-      const [chains, rounds] = slow ? [4000, 40] : [800, 20];
-      const { A, y, noiseVariance, prior, stationary } = golden!.gmm;
-      const { eta, mean: m, cov } = stationary[0]!;
-      const forward = gaussianNoise(matrixOperator(f64(A)), Math.sqrt(noiseVariance));
-      const result = dpnp(forward, y, mixtureOf(prior), key(12), {
-        start: zeros([chains, 3], { dtype: "float64" }),
-        etas: annealing({ start: eta, end: eta, hold: 0, decay: 0, stay: rounds }),
-        proximal,
-        malaSteps: 50,
-        denoiser: ddsDdim({ numSteps: slow ? 30 : 20 }),
-      });
-      expectMoments(result.samples, m, cov, 0.01);
-      expect(Math.min(...result.acceptance)).toBeGreaterThan(0.4);
-    },
-    120_000,
-  );
+  ] as const)("many chains reach the stationary law of a mixture prior: %s", { timeout: 120_000 }, ([name, proximal], { task }) => {
+    const [chains, rounds] = slow ? [4000, 40] : [800, 20];
+    const { A, y, noiseVariance, prior, stationary } = golden!.gmm;
+    const { eta, mean: m, cov } = stationary[0]!;
+    const forward = gaussianNoise(matrixOperator(f64(A)), Math.sqrt(noiseVariance));
+    const result = dpnp(forward, y, mixtureOf(prior), key(12), {
+      start: zeros([chains, 3], { dtype: "float64" }),
+      etas: annealing({ start: eta, end: eta, hold: 0, decay: 0, stay: rounds }),
+      proximal,
+      malaSteps: 50,
+      denoiser: ddsDdim({ numSteps: slow ? 30 : 20 }),
+    });
+    expectMoments(result.samples, m, cov, 0.01);
+    expect(Math.min(...result.acceptance)).toBeGreaterThan(0.4);
+    const { mean: got, covariance } = sampleMoments(result.samples);
+    const [offset, spread] = [sub(got, f64(m)), sub(covariance, f64(cov))].map((x) => item(max(abs(x))).toFixed(3));
+    task.meta.claim = {
+      says: `At a constant η the chains of DPnP have the law $\\pi_\\eta$, the prior under wider noise (${name})`,
+      source:
+        "Xu, Chi (2024), non-asymptotic theorem: $\\pi_\\eta(x) \\propto p^\\star(x)\\, \\mathbb E_{z \\sim N(x, \\eta^2 I)} e^{\\mathcal L(z; y)}$",
+      measured: `means within ${offset!}, covariances within ${spread!} of the closed form; ${chains} chains, ${rounds} rounds (RUN_SLOW=1: 4,000 chains)`,
+    };
+  });
 });
