@@ -198,6 +198,11 @@ describe("updates in compiled programs", () => {
     expect(new Set(memory.slice(1)).size).toBe(1);
     expect(() => p.item(p.sum(first))).toThrow(/donated/);
     expect(p.item(p.sum(cache))).toBe(64 * 210);
+    // from one memory to the one that threads share, and on from there
+    const shared = compile((c: NdArray, t: NdArray) => p.dynamicUpdateSlice(c, p.full([1], 5), [t]), { resident: true, donate: [0], threads: 2 });
+    const once = shared(pin(p.zeros([3])), p.array(1, { dtype: "int32" }));
+    expect(p.toNested(shared(once, p.array(2, { dtype: "int32" })))).toEqual([0, 5, 5]);
+    expect(() => p.toNested(once)).toThrow(/donated/);
     // reshaped on the way, and given twice, when there must be a copy
     const flat = compile((c: NdArray, u: NdArray) => p.dynamicUpdateSlice(p.reshape(c, [8]), u, [1]), { resident: true, donate: [0] });
     expect(p.toNested(flat(pin(p.zeros([2, 4])), p.ones([1])))).toEqual([0, 1, 0, 0, 0, 0, 0, 0]);
