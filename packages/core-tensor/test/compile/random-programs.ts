@@ -107,6 +107,12 @@ function apply(kind: number, pool: readonly NdArray[], leaves: readonly NdArray[
       return rank > 0 ? p.logsumexp(x, { axis: -1 }) : undefined;
     case 19:
       return rank > 0 ? p.mul(0.1, p.cumsum(x, { axis: j % rank })) : undefined;
+    case 20: {
+      // written in place where x is not needed again, which depends on what follows
+      if (rank === 0) return undefined;
+      const row = p.mul(0.5, p.slice(x, [j % x.shape[0]!], [(j % x.shape[0]!) + 1]));
+      return p.dynamicUpdateSlice(x, row, [i % x.shape[0]!, ...new Array<number>(rank - 1).fill(0)]);
+    }
     default:
       return rank > 0 ? p.take(x, p.array([0, x.shape[0]! - 1], { dtype: "int32" })) : undefined;
   }
@@ -130,7 +136,7 @@ const index = fc.nat({ max: 1000 });
 
 /** Choices of a program, shapes of its inputs, and a seed for their elements. */
 export const programs = {
-  choices: fc.array(fc.tuple(fc.nat({ max: 20 }), index, index), { minLength: 3, maxLength: 24 }),
+  choices: fc.array(fc.tuple(fc.nat({ max: 21 }), index, index), { minLength: 3, maxLength: 24 }),
   shapes: fc.array(fc.constantFrom(...shapes), { minLength: 2, maxLength: 4 }),
   seed: index,
 };
