@@ -62,19 +62,27 @@ export function untold(runs, step, n = 1000) {
 }
 
 export function continuousPlot(cells) {
+  const truth = cells.filter(({ source }) => source === "true labels");
+  const learned = cells.filter(({ source }) => source !== "true labels");
+  const at = { fx: "graph", x: "n", y: (d) => d.exact / d.runs };
+  const rules = (of, dx) => Plot.ruleX(of, { fx: "graph", x: "n", y1: (d) => d.interval[0], y2: (d) => d.interval[1], stroke: "source", dx });
   return plotSvg({
     width: 720,
-    height: 320,
+    height: 340,
     marginLeft: 46,
+    marginTop: 48,
     marginBottom: 44,
     fx: { label: null, domain: GRAPHS },
     x: { type: "log", label: "rows", ticks: SIZES, tickFormat: thousands },
-    y: { label: "share of exact recoveries, Wilson 95 % interval", domain: [0, 1], grid: true },
+    y: { label: "share of exact recoveries, Wilson 95 % interval", domain: [0, 1], grid: true, labelOffset: 40 },
     color: { legend: false, domain: SOURCES, range: ["#4269d0", "#efb118", "#9498a0"] },
     marks: [
-      Plot.ruleX(cells, { fx: "graph", x: "n", y1: (d) => d.interval[0], y2: (d) => d.interval[1], stroke: "source" }),
-      Plot.line(cells, { fx: "graph", x: "n", y: (d) => d.exact / d.runs, stroke: "source", strokeWidth: 2 }),
-      Plot.dot(cells, { fx: "graph", x: "n", y: (d) => d.exact / d.runs, fill: "source", r: 2.5 }),
+      // the curves lie on each other: the true labels broad and pale below, the intervals side by side
+      Plot.line(truth, { ...at, stroke: "source", strokeWidth: 8, strokeOpacity: 0.35 }),
+      rules(truth, 0),
+      ...SOURCES.slice(0, -1).map((source, i) => rules(learned.filter((c) => c.source === source), 4 * i - 6)), // prettier-ignore
+      Plot.line(learned, { ...at, stroke: "source", strokeWidth: 2 }),
+      Plot.dot(learned, { ...at, fill: "source", r: 2.5 }),
     ],
   });
 }

@@ -57,8 +57,9 @@ export function recovery({ latentStates, observedStates, graphs, sizes }, runs, 
 export function recoveryPlot(cells, sizes) {
   return plotSvg({
     width: 80 + Math.max(400, 130 * new Set(cells.map(({ graph }) => graph)).size),
-    height: 320,
+    height: 340,
     marginLeft: 46,
+    marginTop: 48,
     marginBottom: 44,
     fx: { label: null },
     x: { type: "log", label: "rows", ticks: sizes, tickFormat: thousands },

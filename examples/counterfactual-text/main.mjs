@@ -1,5 +1,5 @@
 // Turns praise into blame and back, keeping what is spoken of: a model trained on reviews of four domains with one label in ten.
-//   node examples/counterfactual-text/main.mjs               train and compare, about two minutes on one core
+//   node examples/counterfactual-text/main.mjs               train and compare, one to two minutes on one core
 //   node examples/counterfactual-text/main.mjs --ablations   also without labels, adversary, flows, domains, sparsity: six trainings
 //   node examples/counterfactual-text/main.mjs --save FILE   also store the model
 import { writeFileSync } from "node:fs";
