@@ -1,5 +1,5 @@
 /** Optimal stopping: an American put option. */
-import { DomainError, checkRecord, checkList } from "@provably/core-tensor";
+import { DomainError, checkList, checkRecord, show } from "@provably/core-tensor";
 import { type Mdp, mdp } from "../mdp/model.js";
 
 /**
@@ -61,7 +61,7 @@ export function priceGrid(options: AmericanPutOptions = {}): readonly number[] {
  */
 export function americanPut(options: AmericanPutOptions = {}): Mdp {
   const { up = 0.5, factors = [1.02, 0.98], strike = 100, range = [80, 140], tick = 0.1 } = checkRecord("americanPut", "options", options);
-  if (!(up >= 0 && up <= 1)) throw new DomainError(`americanPut: up must be a probability, got ${up}`);
+  if (!(typeof up === "number" && up >= 0 && up <= 1)) throw new DomainError(`americanPut: up must be a probability, got ${show(up)}`);
   const prices = priceGrid(options);
   checkList("americanPut", "factors", factors);
   if (factors.length !== 2 || ![...factors, strike].every((x) => typeof x === "number" && Number.isFinite(x)))

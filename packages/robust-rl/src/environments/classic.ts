@@ -1,5 +1,5 @@
 /** Small decision processes of the literature. */
-import { DomainError, checkRecord, checkList } from "@provably/core-tensor";
+import { DomainError, checkList, checkRecord, show } from "@provably/core-tensor";
 import { type Mdp, mdp } from "../mdp/model.js";
 import { checkSizes } from "./sizes.js";
 
@@ -35,6 +35,7 @@ function builder(fn: string, numStates: number, numActions: number) {
  * @category Environments
  */
 export function riverSwim(length = 6): Mdp {
+  checkSizes("riverSwim", { length }, 2);
   const { rewards, move, build } = builder("riverSwim", length, 2);
   const last = length - 1;
   for (let s = 0; s < length; s++) {
@@ -75,6 +76,7 @@ export function riverSwim(length = 6): Mdp {
  * @category Environments
  */
 export function machineReplacement(wearStates = 8): Mdp {
+  checkSizes("machineReplacement", { wearStates });
   const n = wearStates;
   const { rewards, move, build } = builder("machineReplacement", n + 2, 2);
   const [short, long] = [n, n + 1];
@@ -143,11 +145,12 @@ export function inventory(options: InventoryOptions = {}): Mdp {
     holdingCost = 0.1,
     fixedCost = 1,
   } = checkRecord("inventory", "options", options);
+  checkSizes("inventory", { capacity });
   checkList("inventory", "demand", demand);
   for (const [name, x] of Object.entries({ price, unitCost, holdingCost, fixedCost }))
-    if (!(typeof x === "number" && Number.isFinite(x))) throw new DomainError(`inventory: ${name} must be a finite number, got ${String(x)}`);
-  const total = demand.reduce((sum, p) => sum + p, 0);
-  if (!demand.every((p) => p >= 0) || !(Math.abs(total - 1) <= 1e-8))
+    if (!(typeof x === "number" && Number.isFinite(x))) throw new DomainError(`inventory: ${name} must be a finite number, got ${show(x)}`);
+  const total = demand.reduce((sum, p) => (typeof p === "number" ? sum + p : NaN), 0);
+  if (!demand.every((p) => Number.isFinite(p) && p >= 0) || !(Math.abs(total - 1) <= 1e-8))
     throw new DomainError(`inventory: demand must be a distribution, got probabilities that sum to ${total}`);
   const { rewards, move, build } = builder("inventory", capacity + 1, capacity + 1);
   for (let s = 0; s <= capacity; s++)
@@ -187,7 +190,7 @@ export function gridWorld(
 ): Mdp {
   const { rows = 4, columns = 5, slip = 0.2, pit = [1, 3] } = checkRecord("gridWorld", "options", options);
   checkSizes("gridWorld", { rows, columns });
-  if (!(slip >= 0 && slip <= 1)) throw new DomainError(`gridWorld: slip must lie in [0, 1], got ${slip}`);
+  if (!(typeof slip === "number" && slip >= 0 && slip <= 1)) throw new DomainError(`gridWorld: slip must lie in [0, 1], got ${show(slip)}`);
   checkList("gridWorld", "pit", pit);
   if (!Number.isInteger(pit[0]) || !Number.isInteger(pit[1]) || !(pit[0] >= 0 && pit[0] < rows && pit[1] >= 0 && pit[1] < columns))
     throw new DomainError(`gridWorld: pit must be a cell [row, column] of the grid of ${rows} × ${columns}`);

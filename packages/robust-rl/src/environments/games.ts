@@ -1,5 +1,5 @@
 /** Markov games. */
-import { DomainError, array, checkRecord, checkList } from "@provably/core-tensor";
+import { DomainError, array, checkList, checkRecord, show } from "@provably/core-tensor";
 import { type RngKey, exponential, foldIn, uniform } from "@provably/core-tensor/random";
 import { type MarkovGame, markovGame } from "../game/model.js";
 import { numbers } from "../uncertainty/worst-case.js";
@@ -25,7 +25,8 @@ import { checkSizes } from "./sizes.js";
  * @category Environments
  */
 export function commonsGame(depletion: number): MarkovGame {
-  if (!(depletion >= 0 && depletion <= 0.5)) throw new DomainError(`commonsGame: depletion must lie in [0, 0.5], got ${depletion}`);
+  if (!(typeof depletion === "number" && depletion >= 0 && depletion <= 0.5))
+    throw new DomainError(`commonsGame: depletion must lie in [0, 0.5], got ${show(depletion)}`);
   const from = (fishers: number): number[] => [1 - depletion * fishers, depletion * fishers];
   const own = (fish: number, protect: number) => ({ fish, protect });
   const [good, bad] = [own(1.01, 0.96), own(0.01, 0)];

@@ -1,6 +1,7 @@
 /** Pictures of grid worlds. */
-import { type ArrayInput, ShapeError, array, checkRecord } from "@provably/core-tensor";
+import { type ArrayInput, DomainError, ShapeError, array, checkList, checkRecord, show } from "@provably/core-tensor";
 import { numbers } from "../uncertainty/worst-case.js";
+import { checkSizes } from "./sizes.js";
 
 const CELL = 72;
 const ARROWS = ["↑", "→", "↓", "←"];
@@ -35,6 +36,9 @@ export function gridPicture(
   options: { readonly columns: number; readonly terminal?: readonly number[]; readonly title?: string },
 ): string {
   const { columns, terminal = [], title = "Values and policy on a grid" } = checkRecord("gridPicture", "options", options);
+  checkSizes("gridPicture", { columns });
+  checkList("gridPicture", "terminal", terminal);
+  if (typeof title !== "string") throw new DomainError(`gridPicture: title must be text, got ${show(title)}`);
   const [v, actions] = [array(values, { dtype: "float64" }), array(policy, { dtype: "float64" })].map(numbers) as [Float64Array, Float64Array];
   if (v.length === 0 || v.length !== actions.length || v.length % columns !== 0)
     throw new ShapeError(

@@ -1,5 +1,5 @@
 /** Random decision processes. */
-import { DomainError, pow, toTypedArray, checkRecord } from "@provably/core-tensor";
+import { DomainError, checkRecord, pow, show, toTypedArray } from "@provably/core-tensor";
 import { type RngKey, exponential, foldIn, permutation, uniform } from "@provably/core-tensor/random";
 import { type Mdp, mdp } from "../mdp/model.js";
 import { type LinearMdp, linearMdp } from "../offline/model.js";
@@ -29,7 +29,7 @@ export function garnet(key: RngKey, options: { readonly states: number; readonly
   const { states, actions, branching } = checkRecord("garnet", "options", options);
   checkSizes("garnet", { states, actions, successors: states });
   if (!Number.isInteger(branching) || !(branching >= 1 && branching <= states))
-    throw new DomainError(`garnet: branching must be an integer from 1 to the ${states} states, got ${branching}`);
+    throw new DomainError(`garnet: branching must be an integer from 1 to the ${states} states, got ${show(branching)}`);
   const transitions = Array.from({ length: states }, (_, s) =>
     Array.from({ length: actions }, (_, a) => {
       const place = foldIn(key, s * actions + a);

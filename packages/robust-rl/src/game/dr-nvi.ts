@@ -1,5 +1,5 @@
 /** Distributionally robust Nash value iteration. */
-import { type Certificate, DomainError, type NdArray, ShapeError, array, checkList, checkRecord } from "@provably/core-tensor";
+import { type Certificate, DomainError, type NdArray, ShapeError, array, checkList, checkRecord, show } from "@provably/core-tensor";
 import { SolverError } from "../lp/error.js";
 import { type NashMethod, type Strategies, findNash } from "../stage/bimatrix.js";
 import { type EquilibriumObjective, solveCorrelated } from "../stage/correlated.js";
@@ -191,7 +191,7 @@ function resume(state: DrNviState | undefined, shapes: Readonly<Record<keyof Omi
     state === undefined ? new Float64Array(size(name)) : part(name);
   const done = state === undefined ? 0 : state.done;
   if (!Number.isInteger(done) || done < 0 || done > horizon)
-    throw new DomainError(`drNvi: state.done must be an integer from 0 to the horizon ${horizon}, got ${String(done)}`);
+    throw new DomainError(`drNvi: state.done must be an integer from 0 to the horizon ${horizon}, got ${show(done)}`);
   return {
     done,
     values: floats("values"),

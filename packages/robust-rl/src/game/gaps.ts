@@ -1,5 +1,5 @@
 /** How far a joint policy is from a robust equilibrium: exact best responses of every player in the robust game. */
-import { type ArrayInput, type Certificate, DomainError, type NdArray, ShapeError, array, checkRecord, checkList } from "@provably/core-tensor";
+import { type ArrayInput, type Certificate, DomainError, type NdArray, ShapeError, array, checkList, checkRecord, show } from "@provably/core-tensor";
 import { constantDeviations, makeGame, productOf, strideOf, swapDeviations, actionOf } from "../stage/payoffs.js";
 import type { UncertaintySet } from "../uncertainty/set.js";
 import { numbers } from "../uncertainty/worst-case.js";
@@ -28,7 +28,7 @@ export function radiiOf(fn: string, sigma: number | readonly number[], players: 
   const radii: readonly number[] = typeof sigma === "number" ? new Array<number>(players).fill(sigma) : sigma;
   if (radii.length !== players) throw new ShapeError(`${fn}: sigma must have ${players} entries, one for each player, got ${radii.length}`);
   radii.forEach((x, i) => {
-    if (!(x >= 0)) throw new DomainError(`${fn}: sigma[${i}] must be ≥ 0, got ${x}`);
+    if (!(x >= 0)) throw new DomainError(`${fn}: sigma[${i}] must be ≥ 0, got ${show(x)}`);
   });
   return radii;
 }

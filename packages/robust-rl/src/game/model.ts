@@ -1,5 +1,5 @@
 /** Finite-horizon Markov games. */
-import { type ArrayInput, DomainError, type NdArray, ShapeError, array, checkRecord, isNdArray } from "@provably/core-tensor";
+import { type ArrayInput, DomainError, type NdArray, ShapeError, array, checkRecord, isNdArray, show } from "@provably/core-tensor";
 import { checkRows, numbers, placeOf } from "../uncertainty/worst-case.js";
 
 /**
@@ -34,15 +34,11 @@ export interface FlatGame {
 /** A game that {@link markovGame} has checked, or something else with the same extents. */
 export function checkGame(fn: string, game: MarkovGame): MarkovGame {
   const { numStates, actions, horizon, transitions, rewards } = checkRecord(fn, "game", game);
-  const counts = Array.isArray(actions) ? [numStates, horizon, actions.length, ...(actions as readonly number[])] : [];
-  const cells = counts.length > 0 ? counts[0]! * counts.slice(3).reduce((a, b) => a * b, 1) : 0;
+  const counts: readonly unknown[] = [numStates, horizon, ...(Array.isArray(actions) ? (actions as readonly unknown[]) : [])];
+  const sound = counts.length > 2 && counts.every((n) => Number.isInteger(n) && (n as number) > 0);
+  const cells = sound ? numStates * actions.reduce((a, b) => a * b, 1) : 0;
   const fits = (x: NdArray, size: number): boolean => isNdArray(x) && (x.size === size || x.size === size * horizon);
-  if (
-    counts.length === 0 ||
-    !counts.every((n) => Number.isInteger(n) && n > 0) ||
-    !fits(transitions, cells * numStates) ||
-    !fits(rewards, cells * actions.length)
-  )
+  if (!sound || !fits(transitions, cells * numStates) || !fits(rewards, cells * actions.length))
     throw new DomainError(`${fn}: game must be made by markovGame(), with extents that fit each other`);
   return game;
 }
@@ -111,7 +107,7 @@ export function markovGame(game: { readonly transitions: ArrayInput; readonly re
       );
       if (steps.length === 0) throw new ShapeError("markovGame: give a horizon, since neither transitions nor rewards have steps");
       const horizon = steps[0]!;
-      if (!Number.isInteger(horizon) || horizon < 1) throw new DomainError(`markovGame: horizon must be a positive integer, got ${horizon}`);
+      if (!Number.isInteger(horizon) || horizon < 1) throw new DomainError(`markovGame: horizon must be a positive integer, got ${show(horizon)}`);
       if (steps.some((h) => h !== horizon))
         throw new ShapeError(`markovGame: transitions, rewards and horizon disagree about the number of steps: ${steps.join(", ")}`);
       checkRows("markovGame", "transitions", numbers(transitions), numStates, transitions.shape.slice(0, -1));

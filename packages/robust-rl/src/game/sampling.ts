@@ -1,5 +1,5 @@
 /** Samples of a known model: what a generative model would give, and what is estimated from it. */
-import { type ArrayInput, DomainError, type NdArray, array, checkRecord } from "@provably/core-tensor";
+import { type ArrayInput, DomainError, type NdArray, array, checkRecord, show } from "@provably/core-tensor";
 import { type RngKey, foldIn, uniform } from "@provably/core-tensor/random";
 import { checkRows, numbers, placeOf } from "../uncertainty/worst-case.js";
 import { type MarkovGame, checkGame, markovGame } from "./model.js";
@@ -41,7 +41,7 @@ export function cumulativeRows(p: Float64Array, n: number): Float64Array {
  * @category Sampling
  */
 export function sampleCounts(key: RngKey, transitions: ArrayInput, samples: number): NdArray<"float64"> {
-  if (!Number.isInteger(samples) || samples < 1) throw new DomainError(`sampleCounts: samples must be a positive integer, got ${samples}`);
+  if (!Number.isInteger(samples) || samples < 1) throw new DomainError(`sampleCounts: samples must be a positive integer, got ${show(samples)}`);
   const p = array(transitions, { dtype: "float64" });
   const n = p.shape[p.shape.length - 1]!;
   const data = numbers(p);
@@ -80,7 +80,7 @@ export function empiricalKernel(counts: ArrayInput, options: { readonly unvisite
     const row = out.subarray(at, at + n);
     let total = 0;
     for (const x of row) {
-      if (!(x >= 0 && x < Infinity)) throw new DomainError(`empiricalKernel: counts must be finite and ≥ 0, got ${x} in row ${at / n}`);
+      if (!(x >= 0 && x < Infinity)) throw new DomainError(`empiricalKernel: counts must be finite and ≥ 0, got ${show(x)} in row ${at / n}`);
       total += x;
     }
     if (total > 0) row.forEach((x, s) => (row[s] = x / total));

@@ -1,5 +1,5 @@
 /** Certificates of values: how far they are from the fixed point, bounded by one sweep. */
-import { type ArrayInput, type Certificate, DomainError, ShapeError, array, checkRecord } from "@provably/core-tensor";
+import { type ArrayInput, type Certificate, DomainError, ShapeError, array, checkRecord, show } from "@provably/core-tensor";
 import { checkValues, numbers } from "../uncertainty/worst-case.js";
 import { type Problem, type RectangularSet, checkProblem, optimalStep, policyStep, valuesOf } from "./bellman.js";
 import { type Mdp, checkMdp } from "./model.js";
@@ -38,9 +38,10 @@ export function certifyValues(
   const fn = "certifyValues";
   const { discount, horizon, policy, tolerance = 1e-6 } = checkRecord(fn, "options", options);
   if ((discount === undefined) === (horizon === undefined)) throw new DomainError(`${fn}: give either discount or horizon`);
-  if (discount !== undefined && !(discount >= 0 && discount < 1)) throw new DomainError(`${fn}: discount must lie in [0, 1), got ${discount}`);
+  if (discount !== undefined && !(typeof discount === "number" && discount >= 0 && discount < 1))
+    throw new DomainError(`${fn}: discount must lie in [0, 1), got ${show(discount)}`);
   if (horizon !== undefined && !(Number.isInteger(horizon) && horizon >= 1))
-    throw new DomainError(`${fn}: horizon must be a positive integer, got ${horizon}`);
+    throw new DomainError(`${fn}: horizon must be a positive integer, got ${show(horizon)}`);
   const { numStates, steps } = checkMdp(fn, model);
   if (horizon === undefined && steps !== undefined) throw new ShapeError(`${fn}: a process that depends on the step needs a horizon`);
   if (horizon !== undefined && steps !== undefined && horizon > steps)

@@ -6,9 +6,10 @@ import {
   type NdArray,
   ShapeError,
   array,
-  checkRecord,
   checkFunction,
   checkList,
+  checkRecord,
+  show,
 } from "@provably/core-tensor";
 import { solve } from "@provably/core-tensor/linalg";
 import { totalVariation } from "../uncertainty/set.js";
@@ -134,7 +135,7 @@ export function robustPolicyEvaluation(model: Mdp, set: RectangularSet, policy: 
   if ((discount === undefined) === (horizon === undefined)) throw new DomainError(`${fn}: give either discount or horizon`);
   const { numStates } = checkMdp(fn, model);
   if (horizon !== undefined) {
-    if (!Number.isInteger(horizon) || horizon < 1) throw new DomainError(`${fn}: horizon must be a positive integer, got ${horizon}`);
+    if (!Number.isInteger(horizon) || horizon < 1) throw new DomainError(`${fn}: horizon must be a positive integer, got ${show(horizon)}`);
     const problem = checkProblem(fn, model, set, 1);
     const values = new Float64Array((horizon + 1) * numStates);
     if (options.terminalValues !== undefined) values.set(valuesOf(fn, options.terminalValues, numStates), horizon * numStates);
@@ -143,14 +144,15 @@ export function robustPolicyEvaluation(model: Mdp, set: RectangularSet, policy: 
     for (let h = horizon - 1; h >= 0; h--) policyStep(problem, at(h + 1), h, steps[h]!, at(h));
     return { values: array<"float64">(values, { shape: [horizon + 1, numStates] }), iterations: horizon, converged: true };
   }
-  if (!(discount! >= 0 && discount! < 1)) throw new DomainError(`${fn}: discount must lie in [0, 1), got ${discount}`);
+  if (!(typeof discount === "number" && discount >= 0 && discount < 1))
+    throw new DomainError(`${fn}: discount must lie in [0, 1), got ${show(discount)}`);
   if (model.steps !== undefined) throw new ShapeError(`${fn}: a process that depends on the step needs a horizon`);
-  const problem = checkProblem(fn, model, set, discount!);
+  const problem = checkProblem(fn, model, set, discount);
   const probabilities = policyOf(fn, policy, model);
-  const bound = tolerance * (1 - discount!);
+  const bound = tolerance * (1 - discount);
   const { values, iterations, residual } = evaluateToFixedPoint(problem, probabilities, new Float64Array(numStates), bound, maxIterations);
   const result = array<"float64">(values);
-  const certificate = certifyValues(model, set, result, { discount: discount!, policy, tolerance: Math.max(tolerance, 1e-12 / (1 - discount!)) });
+  const certificate = certifyValues(model, set, result, { discount: discount, policy, tolerance: Math.max(tolerance, 1e-12 / (1 - discount)) });
   return { values: result, iterations, converged: residual <= bound || certificate.holds, certificate };
 }
 

@@ -1,5 +1,5 @@
 /** Ordinary decision processes as linear programs, and the visits of a policy. */
-import { type ArrayInput, DomainError, type NdArray, ShapeError, array, checkRecord } from "@provably/core-tensor";
+import { type ArrayInput, DomainError, type NdArray, ShapeError, array, checkRecord, show } from "@provably/core-tensor";
 import { solve } from "@provably/core-tensor/linalg";
 import { SolverError } from "../lp/error.js";
 import { solveLinearProgramHighs } from "../lp/highs.js";
@@ -14,7 +14,8 @@ const SMALL = 2000;
 function dense(fn: string, model: Mdp, discount: number): Float64Array {
   if (isSparse(checkMdp(fn, model).transitions) || model.steps !== undefined || model.rewardsOnArrival)
     throw new ShapeError(`${fn}: needs dense transitions [S, A, S] and rewards [S, A]`);
-  if (!(discount >= 0 && discount < 1)) throw new DomainError(`${fn}: discount must lie in [0, 1), got ${discount}`);
+  if (!(typeof discount === "number" && discount >= 0 && discount < 1))
+    throw new DomainError(`${fn}: discount must lie in [0, 1), got ${show(discount)}`);
   return numbers(model.transitions as NdArray);
 }
 

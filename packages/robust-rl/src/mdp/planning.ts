@@ -1,5 +1,5 @@
 /** Optimal robust planning: value iteration, modified policy iteration, policy iteration, partial policy iteration. */
-import { type ArrayInput, type Certificate, DomainError, type NdArray, ShapeError, array, checkRecord } from "@provably/core-tensor";
+import { type ArrayInput, type Certificate, DomainError, type NdArray, ShapeError, array, checkRecord, show } from "@provably/core-tensor";
 import { totalVariation } from "../uncertainty/set.js";
 import { type Problem, type RectangularSet, checkProblem, optimalStep, policyStep, valuesOf } from "./bellman.js";
 import { certifyValues, distance } from "./certificate.js";
@@ -62,10 +62,11 @@ export interface RobustPlan {
 
 function checkDiscounted(fn: string, options: DiscountedOptions) {
   const { discount, tolerance = 1e-8, maxIterations = 10_000 } = checkRecord(fn, "options", options);
-  if (!(discount >= 0 && discount < 1)) throw new DomainError(`${fn}: discount must lie in [0, 1), got ${discount}`);
-  if (!(tolerance > 0)) throw new DomainError(`${fn}: tolerance must be positive, got ${tolerance}`);
+  if (!(typeof discount === "number" && discount >= 0 && discount < 1))
+    throw new DomainError(`${fn}: discount must lie in [0, 1), got ${show(discount)}`);
+  if (!(typeof tolerance === "number" && tolerance > 0)) throw new DomainError(`${fn}: tolerance must be positive, got ${show(tolerance)}`);
   if (!Number.isInteger(maxIterations) || maxIterations < 1)
-    throw new DomainError(`${fn}: maxIterations must be a positive integer, got ${maxIterations}`);
+    throw new DomainError(`${fn}: maxIterations must be a positive integer, got ${show(maxIterations)}`);
   return { discount, tolerance, maxIterations };
 }
 
@@ -115,7 +116,7 @@ function iterate(
 }
 
 function backward(fn: string, model: Mdp, set: RectangularSet, { horizon, terminalValues, signal }: FiniteHorizonOptions): RobustPlan {
-  if (!Number.isInteger(horizon) || horizon < 1) throw new DomainError(`${fn}: horizon must be a positive integer, got ${horizon}`);
+  if (!Number.isInteger(horizon) || horizon < 1) throw new DomainError(`${fn}: horizon must be a positive integer, got ${show(horizon)}`);
   const { steps } = checkMdp(fn, model);
   if (steps !== undefined && horizon > steps) throw new ShapeError(`${fn}: horizon ${horizon} is longer than the ${steps} steps of the process`);
   const problem = checkProblem(fn, model, set, 1);

@@ -1,5 +1,5 @@
 /** s-rectangular uncertainty: one L1 budget that nature shares out among the actions of a state. */
-import { type ArrayInput, DomainError, type NdArray, array, checkRecord } from "@provably/core-tensor";
+import { type ArrayInput, DomainError, type NdArray, array, checkRecord, show } from "@provably/core-tensor";
 import { numbers } from "../uncertainty/worst-case.js";
 
 /**
@@ -36,7 +36,8 @@ export interface SRectangularSet {
 export function sRectangularL1(budget: number | ArrayInput, options: { readonly weights?: ArrayInput } = {}): SRectangularSet {
   checkRecord("sRectangularL1", "options", options);
   const check = (name: string, x: number, strict: boolean): void => {
-    if (!(strict ? x > 0 : x >= 0)) throw new DomainError(`sRectangularL1: ${name} must be ${strict ? "positive" : "≥ 0"}, got ${x}`);
+    if (!(typeof x === "number" && (strict ? x > 0 : x >= 0)))
+      throw new DomainError(`sRectangularL1: ${name} must be ${strict ? "positive" : "≥ 0"}, got ${show(x)}`);
   };
   const radius = typeof budget === "number" ? budget : array(budget, { dtype: "float64" });
   if (typeof radius === "number") check("budget", radius, false);

@@ -1,5 +1,5 @@
 /** Playing a policy in a decision process. */
-import { type ArrayInput, DomainError, type NdArray, ShapeError, array, checkRecord } from "@provably/core-tensor";
+import { type ArrayInput, DomainError, type NdArray, ShapeError, array, checkRecord, show } from "@provably/core-tensor";
 import { type RngKey, uniform } from "@provably/core-tensor/random";
 import { cumulativeRows, drawFrom } from "../game/sampling.js";
 import { checkRows, numbers } from "../uncertainty/worst-case.js";
@@ -39,8 +39,9 @@ export function simulate(
     ["steps", steps],
   ] as const)
     // prettier-ignore
-    if (!Number.isInteger(n) || n < 1) throw new DomainError(`${fn}: ${name} must be a positive integer, got ${n}`);
-  if (!(discount >= 0 && discount <= 1)) throw new DomainError(`${fn}: discount must lie in [0, 1], got ${discount}`);
+    if (!Number.isInteger(n) || n < 1) throw new DomainError(`${fn}: ${name} must be a positive integer, got ${show(n)}`);
+  if (!(typeof discount === "number" && discount >= 0 && discount <= 1))
+    throw new DomainError(`${fn}: discount must lie in [0, 1], got ${show(discount)}`);
   if (checkMdp(fn, model).steps !== undefined) throw new ShapeError(`${fn}: the process depends on the step`);
   const { numStates, numActions, transitions, rewards, rewardsOnArrival } = model;
   const first = options.start === undefined ? new Float64Array(numStates).fill(1 / numStates) : numbers(array(options.start, { dtype: "float64" }));
@@ -93,7 +94,9 @@ export function simulate(
  * @category Sampling
  */
 export function weissmanRadius(samples: number, states: number, failure: number): number {
-  if (!(samples >= 1 && states >= 2 && failure > 0 && failure < 1))
-    throw new DomainError(`weissmanRadius: needs samples ≥ 1, states ≥ 2 and failure in (0, 1), got ${samples}, ${states} and ${failure}`);
+  if (![samples, states, failure].every(Number.isFinite) || !(samples >= 1 && states >= 2 && failure > 0 && failure < 1))
+    throw new DomainError(
+      `weissmanRadius: needs samples ≥ 1, states ≥ 2 and failure in (0, 1), got ${show(samples)}, ${show(states)} and ${show(failure)}`,
+    );
   return Math.sqrt((2 * (Math.log(2 ** Math.min(states, 1000) - 2) + Math.LN2 * Math.max(0, states - 1000) - Math.log(failure))) / samples);
 }

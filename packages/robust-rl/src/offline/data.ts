@@ -1,5 +1,5 @@
 /** Offline data: what a behaviour policy did, and how it is thinned out for the theory. */
-import { type ArrayInput, DomainError, type NdArray, ShapeError, array, toTypedArray, checkRecord } from "@provably/core-tensor";
+import { type ArrayInput, DomainError, type NdArray, ShapeError, array, checkRecord, show, toTypedArray } from "@provably/core-tensor";
 import { type RngKey, foldIn, permutation, uniform } from "@provably/core-tensor/random";
 import { cumulativeRows, drawFrom } from "../game/sampling.js";
 import { checkRows, numbers } from "../uncertainty/worst-case.js";
@@ -93,7 +93,8 @@ export function collectOfflineData(
   options: { readonly episodes: number; readonly policy?: ArrayInput; readonly start?: ArrayInput },
 ): OfflineData {
   const { episodes } = checkRecord("collectOfflineData", "options", options);
-  if (!Number.isInteger(episodes) || episodes < 1) throw new DomainError(`collectOfflineData: episodes must be a positive integer, got ${episodes}`);
+  if (!Number.isInteger(episodes) || episodes < 1)
+    throw new DomainError(`collectOfflineData: episodes must be a positive integer, got ${show(episodes)}`);
   const { numStates, numActions, horizon, dimension } = checkLinearMdp("collectOfflineData", model);
   const distribution = (name: string, input: ArrayInput | undefined, shape: readonly number[]): Float64Array => {
     const width = shape[shape.length - 1]!;
@@ -154,6 +155,11 @@ export function collectOfflineData(
  */
 export function trimmedCount(visits: number, options: { readonly episodes: number; readonly horizon: number; readonly failure: number }): number {
   const { episodes, horizon, failure } = checkRecord("trimmedCount", "options", options);
+  if (!(Number.isFinite(visits) && visits >= 0)) throw new DomainError(`trimmedCount: visits must be ≥ 0, got ${show(visits)}`);
+  if (![episodes, horizon, failure].every(Number.isFinite) || !(episodes >= 1 && horizon >= 1 && failure > 0 && failure < 1))
+    throw new DomainError(
+      `trimmedCount: needs episodes ≥ 1, horizon ≥ 1 and failure in (0, 1), got ${show(episodes)}, ${show(horizon)} and ${show(failure)}`,
+    );
   return Math.max(0, visits - 10 * Math.sqrt(visits * Math.log((episodes * horizon) / failure)));
 }
 
@@ -187,7 +193,8 @@ export function twoFoldSubsampling(
   options: { readonly failure?: number } = {},
 ): OfflineData & { readonly kept: NdArray } {
   const { failure = 0.05 } = checkRecord("twoFoldSubsampling", "options", options);
-  if (!(failure > 0 && failure < 1)) throw new DomainError(`twoFoldSubsampling: failure must lie in (0, 1), got ${failure}`);
+  if (!(typeof failure === "number" && failure > 0 && failure < 1))
+    throw new DomainError(`twoFoldSubsampling: failure must lie in (0, 1), got ${show(failure)}`);
   const { horizon, episodes, states } = flattenData("twoFoldSubsampling", { ...data, kept: undefined }, Infinity, Infinity);
   const shuffled = toTypedArray(permutation(foldIn(key, "split"), episodes));
   const half = Math.floor(episodes / 2);

@@ -1,5 +1,5 @@
 /** Linear Markov decision processes with d-rectangular uncertainty, and their exact solution. */
-import { type ArrayInput, DomainError, type NdArray, ShapeError, array, checkRecord, isNdArray } from "@provably/core-tensor";
+import { type ArrayInput, DomainError, type NdArray, ShapeError, array, checkRecord, isNdArray, show } from "@provably/core-tensor";
 import { actionsOf } from "../mdp/policy.js";
 import { totalVariation } from "../uncertainty/set.js";
 import { checkRows, numbers, worstCaseOf } from "../uncertainty/worst-case.js";
@@ -94,7 +94,7 @@ export interface LinearValues {
 }
 
 function solveLinear(fn: string, model: LinearMdp, radius: number, policy: ArrayInput | undefined): LinearValues {
-  if (!(typeof radius === "number" && radius >= 0)) throw new DomainError(`${fn}: radius must be ≥ 0, got ${String(radius)}`);
+  if (!(typeof radius === "number" && radius >= 0)) throw new DomainError(`${fn}: radius must be ≥ 0, got ${show(radius)}`);
   const { numStates, numActions, horizon, dimension } = checkLinearMdp(fn, model);
   const given = policy === undefined ? undefined : numbers(array(policy, { dtype: "float64" }));
   if (given && given.length !== horizon * numStates)

@@ -1,5 +1,5 @@
 /** One backward pass of pessimistic robust ridge regression, and how its options and results are made. */
-import { type ArrayInput, DomainError, type NdArray, ShapeError, array, checkRecord } from "@provably/core-tensor";
+import { type ArrayInput, DomainError, type NdArray, ShapeError, array, checkRecord, show } from "@provably/core-tensor";
 import { inv } from "@provably/core-tensor/linalg";
 import { actionsOf } from "../mdp/policy.js";
 import { numbers } from "../uncertainty/worst-case.js";
@@ -92,15 +92,15 @@ export function pass(data: FlatData, features: NdArray, { radius, ridge, factor,
 export function pessimismOf(fn: string, pessimism: Pessimism, d: number, theory: number): number {
   const factor = pessimism === "practical" ? 0.1 * Math.sqrt(d) : pessimism === "theory" ? theory : pessimism;
   if (!(factor >= 0 && factor < Infinity))
-    throw new DomainError(`${fn}: pessimism must be a number ≥ 0, "practical" or "theory", got ${String(pessimism)}`);
+    throw new DomainError(`${fn}: pessimism must be a number ≥ 0, "practical" or "theory", got ${show(pessimism)}`);
   return factor;
 }
 
 export function checkOptions(fn: string, options: DropOptions) {
   const { radius, ridge = 1, failure = 0.05 } = checkRecord(fn, "options", options);
-  if (!(typeof radius === "number" && radius >= 0)) throw new DomainError(`${fn}: radius must be ≥ 0, got ${String(radius)}`);
-  if (!(ridge > 0)) throw new DomainError(`${fn}: ridge must be positive, got ${ridge}`);
-  if (!(failure > 0 && failure < 1)) throw new DomainError(`${fn}: failure must lie in (0, 1), got ${failure}`);
+  if (!(typeof radius === "number" && radius >= 0)) throw new DomainError(`${fn}: radius must be ≥ 0, got ${show(radius)}`);
+  if (!(typeof ridge === "number" && ridge > 0)) throw new DomainError(`${fn}: ridge must be positive, got ${show(ridge)}`);
+  if (!(typeof failure === "number" && failure > 0 && failure < 1)) throw new DomainError(`${fn}: failure must lie in (0, 1), got ${show(failure)}`);
   return { radius, ridge, failure };
 }
 

@@ -1,5 +1,5 @@
 /** Nash equilibria of games of two players: one front for four methods. */
-import { type ArrayInput, DomainError, type NdArray, ShapeError, array, checkRecord } from "@provably/core-tensor";
+import { type ArrayInput, DomainError, type NdArray, ShapeError, array, checkRecord, show } from "@provably/core-tensor";
 import { numbers } from "../uncertainty/worst-case.js";
 import { lemkeHowson } from "./lemke-howson.js";
 import { type Game, makeGame, productOf, regretsOf, expectedPayoff } from "./payoffs.js";
@@ -109,12 +109,12 @@ export function bimatrixNash(
   const payoffs = Float64Array.of(...numbers(left), ...numbers(right));
   payoffs.forEach((x, i) => {
     if (!Number.isFinite(x))
-      throw new DomainError(`bimatrixNash: payoffs must be finite, got ${x} in ${i < left.size ? "a" : "b"} at flat index ${i % left.size}`);
+      throw new DomainError(`bimatrixNash: payoffs must be finite, got ${show(x)} in ${i < left.size ? "a" : "b"} at flat index ${i % left.size}`);
   });
   const game = makeGame(payoffs, left.shape);
   const { method = "vertex-enumeration", label = 0 } = checkRecord("bimatrixNash", "options", options);
   if (!Number.isInteger(label) || label < 0 || label >= left.shape[0]! + left.shape[1]!)
-    throw new DomainError(`bimatrixNash: label must be an integer from 0 to ${left.shape[0]! + left.shape[1]! - 1}, got ${label}`);
+    throw new DomainError(`bimatrixNash: label must be an integer from 0 to ${left.shape[0]! + left.shape[1]! - 1}, got ${show(label)}`);
   const { equilibria, degenerate } = findNash(game, method, label);
   return {
     equilibria: equilibria.map(([x, y]) => {

@@ -1,5 +1,5 @@
 /** Correlated and coarse correlated equilibria by linear programming, and the one of largest entropy. */
-import { type ArrayInput, type NdArray, array, checkRecord, DomainError } from "@provably/core-tensor";
+import { type ArrayInput, DomainError, type NdArray, array, checkRecord, show } from "@provably/core-tensor";
 import { SolverError } from "../lp/error.js";
 import { simplex } from "../lp/simplex.js";
 import { type Game, actionOf, expectedPayoff, gameOf, regretsOf, strideOf } from "./payoffs.js";
@@ -46,7 +46,7 @@ export function solveCorrelated(fn: string, game: Game, kind: "ce" | "cce", obje
   const { joint, players, payoffs, range } = game;
   const known = ["welfare", "egalitarian", "entropy", "any"] as readonly unknown[];
   if (typeof objective !== "object" && !known.includes(objective))
-    throw new DomainError(`${fn}: objective must be one of ${known.join(", ")} or { player, sense }, got ${objective}`);
+    throw new DomainError(`${fn}: objective must be one of ${known.join(", ")} or { player, sense }, got ${show(objective)}`);
   if (typeof objective === "object") {
     const { player, sense } = checkRecord(fn, "objective", objective);
     if (!(Number.isInteger(player) && player >= 0 && player < players) || (sense !== "max" && sense !== "min"))

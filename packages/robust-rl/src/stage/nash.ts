@@ -1,5 +1,5 @@
 /** Nash equilibria of any number of players. */
-import { type ArrayInput, type NdArray, array, DomainError, checkRecord } from "@provably/core-tensor";
+import { type ArrayInput, DomainError, type NdArray, array, checkRecord, show } from "@provably/core-tensor";
 import { lu, luSolve } from "./linear.js";
 import { type Game, constantDeviations, expectedPayoff, gameOf, productOf, regretsOf } from "./payoffs.js";
 
@@ -149,9 +149,9 @@ export function searchNash(
   game: Game,
   { tolerance = 1e-9, starts = 4, limit = Infinity }: { readonly tolerance?: number; readonly starts?: number; readonly limit?: number } = {},
 ): Float64Array[][] {
-  if (!(tolerance >= 0) || !Number.isInteger(starts) || starts < 1 || !(limit >= 1))
+  if (!(typeof tolerance === "number" && tolerance >= 0) || !Number.isInteger(starts) || starts < 1 || !(limit >= 1))
     throw new DomainError(
-      `nashEquilibria: tolerance must be ≥ 0, starts a positive integer and limit ≥ 1, got ${String(tolerance)}, ${String(starts)} and ${String(limit)}`,
+      `nashEquilibria: tolerance must be ≥ 0, starts a positive integer and limit ≥ 1, got ${show(tolerance)}, ${show(starts)} and ${show(limit)}`,
     );
   const choices = game.actions.map(supportsOf);
   const found: Float64Array[][] = [];

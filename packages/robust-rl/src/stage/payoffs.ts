@@ -1,5 +1,5 @@
 /** Games in normal form, and what their players could gain by deviating. */
-import { type ArrayInput, DomainError, type NdArray, ShapeError, array } from "@provably/core-tensor";
+import { type ArrayInput, DomainError, type NdArray, ShapeError, array, show } from "@provably/core-tensor";
 import { numbers } from "../uncertainty/worst-case.js";
 
 /** A checked game: payoff of player i at joint action a is `payoffs[i * joint + a]`. */
@@ -22,7 +22,7 @@ export function gameOf(fn: string, input: ArrayInput): Game {
     );
   const payoffs = numbers(u);
   payoffs.forEach((x, i) => {
-    if (!Number.isFinite(x)) throw new DomainError(`${fn}: payoffs must be finite, got ${x} at flat index ${i}`);
+    if (!Number.isFinite(x)) throw new DomainError(`${fn}: payoffs must be finite, got ${show(x)} at flat index ${i}`);
   });
   return makeGame(payoffs, actions);
 }

@@ -1,5 +1,5 @@
 /** Zero-sum games of two players. */
-import { type ArrayInput, DomainError, type NdArray, ShapeError, array } from "@provably/core-tensor";
+import { type ArrayInput, DomainError, type NdArray, ShapeError, array, show } from "@provably/core-tensor";
 import { SolverError } from "../lp/error.js";
 import { simplex } from "../lp/simplex.js";
 import { numbers } from "../uncertainty/worst-case.js";
@@ -67,7 +67,7 @@ export function zeroSumEquilibrium(payoff: ArrayInput): ZeroSumEquilibrium {
   if (a.shape.length !== 2 || a.size === 0) throw new ShapeError(`zeroSumEquilibrium: payoff must be a matrix, got shape [${a.shape.join(", ")}]`);
   const data = numbers(a);
   data.forEach((x, i) => {
-    if (!Number.isFinite(x)) throw new DomainError(`zeroSumEquilibrium: payoff[${Math.floor(i / k!)}, ${i % k!}] must be finite, got ${x}`);
+    if (!Number.isFinite(x)) throw new DomainError(`zeroSumEquilibrium: payoff[${Math.floor(i / k!)}, ${i % k!}] must be finite, got ${show(x)}`);
   });
   const { value, x, y } = solveZeroSum(data, m!, k!);
   const rows = x.map((_, i) => y.reduce((sum, p, j) => sum + p * data[i * k! + j]!, 0));

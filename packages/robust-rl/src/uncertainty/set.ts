@@ -1,5 +1,5 @@
 /** Uncertainty sets: which kernels nature may choose around a nominal one. */
-import { type ArrayInput, DomainError, type NdArray, ShapeError, array, checkRecord, isNdArray, toTypedArray } from "@provably/core-tensor";
+import { type ArrayInput, DomainError, type NdArray, ShapeError, array, checkRecord, isNdArray, show, toTypedArray } from "@provably/core-tensor";
 
 /**
  * Where nature may put mass: on every state, or only where the nominal kernel has some.
@@ -63,7 +63,8 @@ const PARTS: Readonly<Record<UncertaintySet["kind"], readonly string[]>> = {
 
 function checkRadius(fn: string, radius: number | ArrayInput, low: number, high: number): number | NdArray {
   const check = (x: number, where: string): void => {
-    if (!(x >= low && x <= high)) throw new DomainError(`${fn}: radius${where} must lie in [${low}, ${high}], got ${x}`);
+    if (!(typeof x === "number" && x >= low && x <= high))
+      throw new DomainError(`${fn}: radius${where} must lie in [${low}, ${high}], got ${show(x)}`);
   };
   if (typeof radius === "number") {
     check(radius, "");
@@ -76,7 +77,7 @@ function checkRadius(fn: string, radius: number | ArrayInput, low: number, high:
 
 function checkSupport(fn: string, options: SupportOptions): Support {
   const { support = "full" } = checkRecord(fn, "options", options);
-  if (support !== "full" && support !== "nominal") throw new DomainError(`${fn}: support must be "full" or "nominal", got ${String(support)}`);
+  if (support !== "full" && support !== "nominal") throw new DomainError(`${fn}: support must be "full" or "nominal", got ${show(support)}`);
   return support;
 }
 
@@ -124,7 +125,7 @@ export function l1Ball(radius: number | ArrayInput, options: SupportOptions & { 
   if (options.weights === undefined) return set;
   const weights = array(options.weights, { dtype: "float64" });
   toTypedArray(weights).forEach((w, i) => {
-    if (!(w > 0 && w < Infinity)) throw new DomainError(`l1Ball: weights[${i}] must be positive and finite, got ${w}`);
+    if (!(w > 0 && w < Infinity)) throw new DomainError(`l1Ball: weights[${i}] must be positive and finite, got ${show(w)}`);
   });
   return { ...set, weights };
 }
@@ -224,7 +225,8 @@ export function chiSquare(radius: number | ArrayInput): UncertaintySet {
  */
 export function wasserstein(radius: number | ArrayInput, options: { readonly cost: ArrayInput; readonly order?: number }): UncertaintySet {
   const { order = 1 } = checkRecord("wasserstein", "options", options);
-  if (!(order >= 1 && order < Infinity)) throw new DomainError(`wasserstein: order must be at least 1, got ${order}`);
+  if (!(typeof order === "number" && order >= 1 && order < Infinity))
+    throw new DomainError(`wasserstein: order must be at least 1, got ${show(order)}`);
   const cost = array(options.cost, { dtype: "float64" });
   const [n, m] = cost.shape;
   if (cost.shape.length !== 2 || n !== m) throw new ShapeError(`wasserstein: cost must be a square matrix, got shape [${cost.shape.join(", ")}]`);

@@ -1,5 +1,5 @@
 /** Worst-case and best-case expectations over an uncertainty set. */
-import { type ArrayInput, DomainError, type NdArray, ShapeError, array, toTypedArray } from "@provably/core-tensor";
+import { type ArrayInput, DomainError, type NdArray, ShapeError, array, show, toTypedArray } from "@provably/core-tensor";
 import { chiSquareCase, kullbackLeiblerCase } from "./divergence.js";
 import { l2Case } from "./l2.js";
 import { type Nature, type WorstCase, contaminationCase, cvarCase, intervalCase, lInfCase, sortValues, totalVariationCase } from "./mass.js";
@@ -73,7 +73,7 @@ export function checkRows(fn: string, name: string, p: Float64Array, n: number, 
     let sum = 0;
     for (let s = 0; s < n; s++) {
       const x = p[row * n + s]!;
-      if (!(x >= 0)) throw new DomainError(`${fn}: ${name}[${[...placeOf(row, leading), s].join(", ")}] must be a probability, got ${x}`);
+      if (!(x >= 0)) throw new DomainError(`${fn}: ${name}[${[...placeOf(row, leading), s].join(", ")}] must be a probability, got ${show(x)}`);
       sum += x;
     }
     if (!(Math.abs(sum - 1) <= 1e-8))
@@ -93,7 +93,7 @@ export function placeOf(row: number, leading: readonly number[]): number[] {
 
 export function checkValues(fn: string, v: Float64Array): void {
   v.forEach((x, i) => {
-    if (!Number.isFinite(x)) throw new DomainError(`${fn}: v[${i}] must be finite, got ${x}`);
+    if (!Number.isFinite(x)) throw new DomainError(`${fn}: v[${i}] must be finite, got ${show(x)}`);
   });
 }
 

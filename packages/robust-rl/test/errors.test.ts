@@ -1,0 +1,35 @@
+import { drNvi, gridPicture, inventory, l1Ball, machineReplacement, riverSwim, sRectangularL1, totalVariation, trimmedCount, valueIteration, weissmanRadius } from "@provably/robust-rl"; // prettier-ignore
+import { describe, expect, it } from "vitest";
+
+/** What no type allows and JavaScript callers pass all the same. */
+const any = (value: unknown): never => value as never;
+const bare: unknown = Object.create(null);
+
+describe("arguments of the wrong kind", () => {
+  const model = riverSwim();
+  const calls: [string, () => unknown, RegExp][] = [
+    ["a length without a value", () => riverSwim(any(bare)), /riverSwim: length/],
+    ["no wear states", () => machineReplacement(0), /machineReplacement: wearStates/],
+    ["a capacity that is a big integer", () => inventory({ capacity: any(10n) }), /inventory: capacity .* got 10n/],
+    ["a demand that holds symbols", () => inventory({ demand: any([Symbol("p")]) }), /inventory: demand/],
+    ["a symbol for a radius", () => totalVariation(any(Symbol("r"))), /got Symbol\(r\)/],
+    ["a radius in text", () => l1Ball(any("0.1")), /radius|array/],
+    ["a budget in text", () => sRectangularL1(any("0.1")), /budget|array/],
+    ["a discount without a value", () => valueIteration(model, { discount: any(bare) }), /ValueIteration: discount/],
+    ["a tolerance in text", () => valueIteration(model, { discount: 0.9, tolerance: any("1") }), /ValueIteration: tolerance .* got "1"/],
+    ["a failure that is a list", () => weissmanRadius(100, 5, any([0.05])), /weissmanRadius: .*\[0.05\]/],
+    ["visits in text", () => trimmedCount(any("abc"), { episodes: 2000, horizon: 5, failure: 0.1 }), /trimmedCount: visits/],
+    ["terminal states that are a number", () => gridPicture([1], [0], { columns: 1, terminal: any(1) }), /gridPicture: terminal/],
+    ["a game with a symbol for its states", () => drNvi(any({ numStates: Symbol("n"), actions: [2, 2], horizon: 2 }), [0, 0]), /drNvi: game/],
+  ];
+  it.each(calls)("%s", (_, call, says) => {
+    let thrown: unknown;
+    try {
+      call();
+    } catch (error) {
+      thrown = error;
+    }
+    expect((thrown as { code?: string } | undefined)?.code).toMatch(/^ERR_/);
+    expect((thrown as Error).message).toMatch(says);
+  });
+});
