@@ -185,7 +185,8 @@ function gammaDraw(a: number, { uniform, normal }: Stream): number {
   const c = 1 / Math.sqrt(9 * d);
   for (;;) {
     const x = normal();
-    const v = (1 + c * x) ** 3;
+    const root = 1 + c * x;
+    const v = root * root * root; // engines round ** differently
     if (v > 0 && Math.log1p(-uniform()) < 0.5 * x * x + d - d * v + d * Math.log(v)) return d * v;
   }
 }
