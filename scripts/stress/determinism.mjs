@@ -14,8 +14,8 @@ const root = fileURLToPath(new URL("../../", import.meta.url));
 const cache = `${root}.cache/determinism/`;
 const AsyncFunction = (async () => {}).constructor;
 
-/** Largest relative differences from Node 20: engines with the same mathematical library give the same bits, see docs/guides/numerics.md. */
-const PROMISED = { "Node 22": [0], "Node 24": [1e-9], Chromium: [1e-9] };
+/** Largest relative differences from Node 20: engines with the same mathematical library give the same bits, see docs/guides/under-stress.md. */
+const PROMISED = { "Node 22": 0, "Node 24": 1e-7, Chromium: 1e-3 };
 
 /** What no example shares with another engine: devices, and clocks. */
 const APART = /\/gpu$/;
@@ -100,7 +100,7 @@ async function onEngines() {
   return engines;
 }
 
-/** The number of computations that break the promise of docs/guides/numerics.md. */
+/** The number of computations that break the promise of docs/guides/under-stress.md. */
 export async function runDeterminism() {
   const [[first, reference], ...others] = Object.entries(await onEngines());
   const names = Object.keys(reference).filter((name) => typeof reference[name] === "object");
@@ -112,7 +112,7 @@ export async function runDeterminism() {
       .filter((name) => found[name].bits !== reference[name].bits)
       .map((name) => ({ name, by: difference(reference[name].numbers, found[name].numbers) }))
       .sort((a, b) => b.by - a.by);
-    const [most] = PROMISED[engine];
+    const most = PROMISED[engine];
     console.log(`${engine}: ${common.length - other.length} of ${common.length} have the bits of ${first}`);
     for (const { name, by } of other) console.log(`  ${by.toExponential(1)}  ${name}`);
     for (const name of names) if (!common.includes(name)) console.log(`  does not run: ${name}: ${found[name]}`);
