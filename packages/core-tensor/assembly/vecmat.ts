@@ -44,7 +44,7 @@ function axpy8<T>(x: usize, b: usize, stride: i32, y: usize, width: i32): void {
   }
 }
 
-/** The same for four rows. */
+/** The same for four rows, added one after the other: the bits are those of four single rows. */
 @inline
 function axpy4<T>(x: usize, b: usize, stride: i32, y: usize, width: i32): void {
   const x0 = v128.load_splat<T>(x), x1 = v128.load_splat<T>(x, sizeof<T>());
@@ -54,10 +54,10 @@ function axpy4<T>(x: usize, b: usize, stride: i32, y: usize, width: i32): void {
   let at = 0;
   for (; at < end; at += 16) {
     let s = madd<T>(x0, v128.load(b + at), v128.load(y + at));
-    let t = v128.mul<T>(x1, v128.load(b1 + at));
+    s = madd<T>(x1, v128.load(b1 + at), s);
     s = madd<T>(x2, v128.load(b2 + at), s);
-    t = madd<T>(x3, v128.load(b3 + at), t);
-    v128.store(y + at, v128.add<T>(s, t));
+    s = madd<T>(x3, v128.load(b3 + at), s);
+    v128.store(y + at, s);
   }
   for (const stop = <i32>(width * sizeof<T>()); at < stop; at += sizeof<T>()) {
     let sum = load<T>(y + at);
@@ -89,7 +89,8 @@ function axpy1<T>(x: usize, b: usize, y: usize, width: i32): void {
 export function axpyRows<T>(x: usize, matrix: usize, rowStride: i32, y: usize, m: i32, n: i32, k: i32): void {
   memory.fill(y, 0, m * n * sizeof<T>());
   // rows a multiple of 4096 bytes apart share their places in the cache: eight of them and the outputs would drive each other out
-  const most = m == 1 && <i64>rowStride * k >= STREAM ? 1 : (rowStride & 4095) ? 8 : 4;
+  const large = <i64>rowStride * k >= STREAM;
+  const most = large ? (m == 1 ? 1 : 4) : (rowStride & 4095) ? 8 : 4;
   for (let j = 0; j < n; j += BLOCK) {
     const width = min(BLOCK, n - j);
     let b = matrix + j * sizeof<T>();

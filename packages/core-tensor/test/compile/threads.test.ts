@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type NdArray, DomainError, add, exp, matmul, matrixTranspose, mul, softmax, sum, tanh, toTypedArray } from "@provably/core-tensor";
+import { type NdArray, DomainError, add, exp, matmul, matrixTranspose, mul, softmax, sum, tanh, toTypedArray, zeros } from "@provably/core-tensor";
 import { compile, explain } from "@provably/core-tensor/compile";
 import { key, normal } from "@provably/core-tensor/random";
 import { sharedStore } from "../../src/compile/wasm/store.js";
@@ -67,6 +67,9 @@ describe("threads", () => {
       const worst = truth.reduce((most, v, i) => Math.max(most, Math.abs(v - want[k]![i]!)), 0);
       expect(worst).toBeLessThan(bound);
     });
+    // a row has the same bits in the company of three others
+    const four = one(add(zeros([4, n]), x), w).map((y) => toTypedArray(y).subarray(n, 2 * n));
+    four.forEach((y, k) => expect(y).toEqual(want[k]));
     const compiled = compile(products, { threads: 3 });
     await whenUp(compiled, [x, w], 3);
     compiled(x, w).forEach((y, k) => {
