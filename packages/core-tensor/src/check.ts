@@ -56,7 +56,7 @@ export function isNumber(value: unknown): value is number {
  * @param argument - name of the argument, for the message
  * @param value - what was passed
  * @returns `value`
- * @throws {@link DomainError} unless `value` is an object that is no list
+ * @throws {@link DomainError} unless `value` is an object that is no list, typed array, map or set
  * @example
  * ```ts
  * import { checkRecord } from "@provably/core-tensor";
@@ -67,7 +67,15 @@ export function isNumber(value: unknown): value is number {
  * @category Errors
  */
 export function checkRecord<T>(fn: string, argument: string, value: T): T & object {
-  if (typeof value !== "object" || value === null || Array.isArray(value))
+  // maps, sets and typed arrays have methods, such as `set`, that would pass for options
+  if (
+    typeof value !== "object" ||
+    value === null ||
+    Array.isArray(value) ||
+    ArrayBuffer.isView(value) ||
+    value instanceof Map ||
+    value instanceof Set
+  )
     throw new DomainError(`${word(fn)}: ${word(argument)} must be an object, got ${show(value)}`);
   return value;
 }

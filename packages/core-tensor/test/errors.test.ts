@@ -104,6 +104,7 @@ describe("arguments of the wrong kind", () => {
   const k = key(0);
   const calls: [string, () => unknown, RegExp][] = [
     ["options that are null", () => sum(x, any(null)), /sum: options .* got null/],
+    ["options that are a map", () => sum(x, any(new Map())), /sum: options/],
     ["options that are a number", () => softmax(x, any(1)), /softmax: options .* got 1/],
     ["options that are a symbol", () => normal(k, [2], any(Symbol("o"))), /normal: options .* got Symbol\(o\)/],
     ["null options of sorts", () => sort([1], any(null)), /sort: options/],

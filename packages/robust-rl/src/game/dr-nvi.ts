@@ -231,7 +231,7 @@ export function sampleComplexity(options: {
   const { states, actions, horizon, accuracy, sigma } = checkRecord("sampleComplexity", "options", options);
   checkList("sampleComplexity", "actions", actions);
   checkList("sampleComplexity", "sigma", sigma);
-  if (![states, horizon, accuracy, ...actions].every((x) => typeof x === "number" && x > 0) || !sigma.every((x) => x >= 0))
+  if (![states, horizon, accuracy, ...actions].every((x) => typeof x === "number" && x > 0) || !sigma.every((x) => typeof x === "number" && x >= 0))
     throw new DomainError("sampleComplexity: states, horizon, accuracy and all actions must be positive, and all sigma ≥ 0");
   const common = (states * horizon ** 3 * Math.min(horizon, 1 / Math.min(...sigma))) / accuracy ** 2;
   return { sufficient: common * actions.reduce((a, b) => a * b, 1), necessary: common * Math.max(...actions) };

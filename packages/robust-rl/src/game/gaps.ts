@@ -28,7 +28,7 @@ export function radiiOf(fn: string, sigma: number | readonly number[], players: 
   const radii: readonly number[] = typeof sigma === "number" ? new Array<number>(players).fill(sigma) : sigma;
   if (radii.length !== players) throw new ShapeError(`${fn}: sigma must have ${players} entries, one for each player, got ${radii.length}`);
   radii.forEach((x, i) => {
-    if (!(x >= 0)) throw new DomainError(`${fn}: sigma[${i}] must be ≥ 0, got ${show(x)}`);
+    if (!(typeof x === "number" && x >= 0)) throw new DomainError(`${fn}: sigma[${i}] must be ≥ 0, got ${show(x)}`);
   });
   return radii;
 }

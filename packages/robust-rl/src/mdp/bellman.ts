@@ -1,5 +1,5 @@
 /** Bellman operators of robust decision processes. */
-import { type ArrayInput, DomainError, type NdArray, ShapeError, array, checkRecord, isNdArray } from "@provably/core-tensor";
+import { type ArrayInput, DomainError, type NdArray, ShapeError, array, checkRecord, isNdArray, show } from "@provably/core-tensor";
 import { type Nature, sortValues } from "../uncertainty/mass.js";
 import { type UncertaintySet, checkSet } from "../uncertainty/set.js";
 import { checkSetSize, checkValues, numbers, worstCaseOf } from "../uncertainty/worst-case.js";
@@ -262,7 +262,11 @@ export function robustBellman(
   options: { readonly discount?: number; readonly step?: number } = {},
 ): { readonly values: NdArray<"float64">; readonly q: NdArray<"float64">; readonly policy: NdArray<"float64"> } {
   const { discount = 1, step = 0 } = checkRecord("robustBellman", "options", options);
+  if (!(typeof discount === "number" && discount >= 0 && discount <= 1))
+    throw new DomainError(`robustBellman: discount must lie in [0, 1], got ${show(discount)}`);
   const problem = checkProblem("robustBellman", model, set, discount);
+  if (!Number.isInteger(step) || step < 0 || step >= (model.steps ?? Infinity))
+    throw new DomainError(`robustBellman: step must be an integer from 0 and within the process, got ${show(step)}`);
   const v = valuesOf("robustBellman", values, model.numStates);
   const { numStates, numActions } = model;
   const [out, q, policy] = [new Float64Array(numStates), new Float64Array(numStates * numActions), new Float64Array(numStates * numActions)];

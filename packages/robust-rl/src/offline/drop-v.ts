@@ -55,7 +55,7 @@ export function dropV(
   const other = checkData(fn, varianceData, numStates, numActions);
   const { horizon, episodes } = main;
   if (other.horizon !== horizon) throw new ShapeError(`${fn}: varianceData has ${other.horizon} steps, data have ${horizon}`);
-  const { radius, ridge, failure } = checkOptions(fn, { ...options, ridge: options.ridge ?? 1 / horizon ** 2 });
+  const { radius, ridge, failure } = checkOptions(fn, { ...options, ridge: checkRecord(fn, "options", options).ridge ?? 1 / horizon ** 2 });
   const { firstPessimism = "practical", firstRidge = 1, pessimism = "practical" } = checkRecord("dropV", "options", options);
   const first = drop(varianceData, phi, { ...options, ridge: firstRidge, pessimism: firstPessimism });
   const variances = estimateVariances(other, phi, numbers(first.values), firstRidge);

@@ -36,12 +36,12 @@ export interface SupportOptions {
 
 /** A set made by one of the functions below, or something else with the same parts. */
 export function checkSet(fn: string, set: UncertaintySet): UncertaintySet {
-  const parts = PARTS[checkRecord(fn, "set", set).kind];
-  if (!Object.hasOwn(PARTS, set.kind) || parts === undefined)
-    throw new DomainError(`${fn}: set must be made by totalVariation() or its siblings, got another kind`);
+  const { kind } = checkRecord(fn, "set", set);
+  const parts = typeof kind === "string" && Object.hasOwn(PARTS, kind) ? PARTS[kind] : undefined;
+  if (parts === undefined) throw new DomainError(`${fn}: set must be made by totalVariation() or its siblings, got another kind`);
   const isRadius = typeof set.radius === "number" ? set.radius >= 0 : isNdArray(set.radius);
   if (!isRadius || parts.some((part) => !isNdArray((set as unknown as Record<string, unknown>)[part])))
-    throw new DomainError(`${fn}: set of kind ${set.kind} must have a radius ≥ 0${parts.length > 0 ? ` and arrays ${parts.join(", ")}` : ""}`);
+    throw new DomainError(`${fn}: set of kind ${show(set.kind)} must have a radius ≥ 0${parts.length > 0 ? ` and arrays ${parts.join(", ")}` : ""}`);
   if ("support" in set) checkSupport(fn, set);
   if (set.kind === "l1" && set.weights !== undefined && !isNdArray(set.weights)) throw new DomainError(`${fn}: set.weights must be an array`);
   return set;
