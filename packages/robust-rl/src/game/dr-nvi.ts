@@ -1,12 +1,12 @@
 /** Distributionally robust Nash value iteration. */
-import { type Certificate, DomainError, type NdArray, ShapeError, array, checkList, checkRecord, show } from "@provably/core-tensor";
+import { type Certificate, DomainError, type NdArray, ShapeError, array, checkFunction, checkList, checkRecord, show } from "@provably/core-tensor";
 import { SolverError } from "../lp/error.js";
 import { type NashMethod, type Strategies, findNash } from "../stage/bimatrix.js";
 import { type EquilibriumObjective, solveCorrelated } from "../stage/correlated.js";
 import { searchNash } from "../stage/nash.js";
 import { type Game, expectedPayoff, makeGame, productOf, regretsOf } from "../stage/payoffs.js";
 import { solveZeroSum } from "../stage/zero-sum.js";
-import { type EquilibriumNotion, type GameOptions, radiiOf, robustGap } from "./gaps.js";
+import { type EquilibriumNotion, type GameOptions, checkNotion, radiiOf, robustGap } from "./gaps.js";
 import { numbers } from "../uncertainty/worst-case.js";
 import { type MarkovGame, flatten } from "./model.js";
 import { defaultSet, stageValues } from "./stage-q.js";
@@ -130,6 +130,8 @@ function stageNash(game: Game, method: NashMethod): { strategies: readonly Float
  */
 export function drNvi(game: MarkovGame, sigma: number | readonly number[], options: DrNviOptions = {}): DrNviResult {
   const { notion = "cce", select = "welfare", method = "vertex-enumeration", set = defaultSet } = checkRecord("drNvi", "options", options);
+  checkNotion("drNvi", notion);
+  checkFunction("drNvi", "set", set);
   const flat = flatten("drNvi", game);
   const { players, numStates, joint, horizon, actions } = flat;
   const radii = radiiOf("drNvi", sigma, players);

@@ -1,5 +1,16 @@
 /** How far a joint policy is from a robust equilibrium: exact best responses of every player in the robust game. */
-import { type ArrayInput, type Certificate, DomainError, type NdArray, ShapeError, array, checkList, checkRecord, show } from "@provably/core-tensor";
+import {
+  type ArrayInput,
+  type Certificate,
+  DomainError,
+  type NdArray,
+  ShapeError,
+  array,
+  checkFunction,
+  checkList,
+  checkRecord,
+  show,
+} from "@provably/core-tensor";
 import { constantDeviations, makeGame, productOf, strideOf, swapDeviations, actionOf } from "../stage/payoffs.js";
 import type { UncertaintySet } from "../uncertainty/set.js";
 import { numbers } from "../uncertainty/worst-case.js";
@@ -20,6 +31,11 @@ export type EquilibriumNotion = "nash" | "ce" | "cce";
 export interface GameOptions {
   /** The uncertainty set of a radius; default {@link totalVariation}. */
   readonly set?: (radius: number) => UncertaintySet;
+}
+
+export function checkNotion(fn: string, notion: EquilibriumNotion): void {
+  if (notion !== "nash" && notion !== "ce" && notion !== "cce")
+    throw new DomainError(`${fn}: notion must be "nash", "ce" or "cce", got ${show(notion)}`);
 }
 
 /** Radii of all players, one number or one each. */
@@ -130,9 +146,11 @@ export function robustGameValues(
   policy: ArrayInput,
   options: GameOptions = {},
 ): NdArray<"float64"> {
+  const { set: setOf = defaultSet } = checkRecord("robustGameValues", "options", options);
+  checkFunction("robustGameValues", "set", setOf);
   const flat = flatten("robustGameValues", game);
   const radii = radiiOf("robustGameValues", sigma, flat.players);
-  const data = robustValues(flat, radii, jointPolicy("robustGameValues", policy, flat), options.set ?? defaultSet, "none");
+  const data = robustValues(flat, radii, jointPolicy("robustGameValues", policy, flat), setOf, "none");
   return array<"float64">(data, { shape: [flat.horizon + 1, flat.players, flat.numStates] });
 }
 
@@ -181,6 +199,9 @@ export function robustGap(
   options: GameOptions & { readonly tolerance?: number } = {},
 ): RobustGap {
   const { set = defaultSet, tolerance = 1e-6 } = checkRecord("robustGap", "options", options);
+  checkNotion("robustGap", notion);
+  checkFunction("robustGap", "set", set);
+  if (!(typeof tolerance === "number" && tolerance >= 0)) throw new DomainError(`robustGap: tolerance must be ≥ 0, got ${show(tolerance)}`);
   const flat = flatten("robustGap", game);
   const { players, numStates, horizon, joint, actions } = flat;
   const radii = radiiOf("robustGap", sigma, players);
