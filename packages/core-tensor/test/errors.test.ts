@@ -129,6 +129,7 @@ describe("arguments of the wrong kind", () => {
     ["an axis that is a detached buffer", () => sum(x, { axis: any(detached()) }), /sum: axis/],
     ["no arrays to join", () => concat(any(undefined)), /concat: arrays .* got undefined/],
     ["parts that are text", () => split(x, any("ab")), /split: parts/],
+    ["parts that are no whole number", () => split([1, 2, 3], 1.5), /split: axis/],
     ["repetitions that are a number", () => tile(x, any(2)), /tile: reps/],
     ["no pads", () => pad(x, any(undefined)), /pad: pads/],
     ["pads that are no pairs", () => pad([1, 2], any([1])), /pad: pads/],

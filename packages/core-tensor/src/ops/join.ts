@@ -160,7 +160,9 @@ export function split(x: ArrayInput, parts: number | readonly number[], options:
   const axis = axisOf("split", options, 0, a.shape.length);
   const extent = a.shape[axis]!;
   const fits =
-    typeof parts === "number" ? parts >= 1 && parts <= Math.max(extent, MANY) && Number.isInteger(extent / parts) : isPartition(parts, extent);
+    typeof parts === "number"
+      ? Number.isInteger(parts) && parts >= 1 && parts <= Math.max(extent, MANY) && Number.isInteger(extent / parts)
+      : isPartition(parts, extent);
   if (!fits)
     throw new ShapeError(`split: axis ${axis} of extent ${extent} does not divide into ${show(parts)}${typeof parts === "number" ? " parts" : ""}`);
   const sizes = typeof parts === "number" ? new Array<number>(parts).fill(extent / parts) : parts;
