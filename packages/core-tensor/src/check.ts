@@ -146,6 +146,7 @@ const MOST = 2 ** 31;
  * @category Errors
  */
 export function checkCount(fn: string, argument: string, value: number, least = 1): number {
+  if (!isNumber(least)) throw new DomainError(`checkCount: least must be a number, got ${show(least)}`);
   if (!Number.isInteger(value) || value < least || value >= MOST)
     throw new DomainError(
       `${word(fn)}: ${word(argument)} must be an integer ≥ ${show(least)}${Number.isInteger(value) && value >= MOST ? " and below 2³¹" : ""}, got ${show(value)}`,

@@ -15,6 +15,7 @@ describe("checks of arguments", () => {
       [any(Symbol("s")), "Symbol(s)"],
     ] as const)
       expect(() => checkCount("f", "n", wrong)).toThrow(new DomainError(`f: n must be an integer ≥ 1, got ${got}`));
+    expect(() => checkCount("f", "n", 3, any(Symbol("s")))).toThrow(DomainError);
     expect(() => checkCount("f", "n", 2 ** 31)).toThrow("f: n must be an integer ≥ 1 and below 2³¹, got 2147483648");
   });
 

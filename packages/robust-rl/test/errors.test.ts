@@ -1,4 +1,4 @@
-import { drNvi, gridPicture, inventory, l1Ball, machineReplacement, riverSwim, sRectangularL1, totalVariation, trimmedCount, valueIteration, weissmanRadius } from "@provably/robust-rl"; // prettier-ignore
+import { chiSquare, drNvi, gridPicture, inventory, l1Ball, machineReplacement, riverSwim, robustBellman, sRectangularL1, totalVariation, trimmedCount, valueIteration, weissmanRadius, worstCaseExpectation } from "@provably/robust-rl"; // prettier-ignore
 import { describe, expect, it } from "vitest";
 
 /** What no type allows and JavaScript callers pass all the same. */
@@ -20,6 +20,9 @@ describe("arguments of the wrong kind", () => {
     ["a failure that is a list", () => weissmanRadius(100, 5, any([0.05])), /weissmanRadius: .*\[0.05\]/],
     ["visits in text", () => trimmedCount(any("abc"), { episodes: 2000, horizon: 5, failure: 0.1 }), /trimmedCount: visits/],
     ["terminal states that are a number", () => gridPicture([1], [0], { columns: 1, terminal: any(1) }), /gridPicture: terminal/],
+    ["more steps than can be written down", () => valueIteration(model, { horizon: 2 ** 53 - 1 }), /ValueIteration: horizon .* below 2³¹/],
+    ["a mean over the worst share of nothing", () => worstCaseExpectation([0.5, 0.5], [0, 1], { kind: "cvar", radius: -0 }), /cvar.* radius > 0/],
+    ["a budget below 0", () => robustBellman(model, { kind: "sRectangularL1", radius: -1 }, [0, 0, 0, 0, 0, 0]), /robustBellman: set/],
     ["a game with a symbol for its states", () => drNvi(any({ numStates: Symbol("n"), actions: [2, 2], horizon: 2 }), [0, 0]), /drNvi: game/],
   ];
   it.each(calls)("%s", (_, call, says) => {
@@ -31,5 +34,15 @@ describe("arguments of the wrong kind", () => {
     }
     expect((thrown as { code?: string } | undefined)?.code).toMatch(/^ERR_/);
     expect((thrown as Error).message).toMatch(says);
+  });
+});
+
+describe("a radius of -0", () => {
+  it("is a radius of 0", () => {
+    const model = riverSwim();
+    const values = Array.from({ length: model.numStates }, (_, s) => s);
+    const [minus, plus] = [-0, 0].map((radius) => robustBellman(model, chiSquare(radius), values).q.data);
+    expect(minus).toEqual(plus);
+    expect(minus!.some(Number.isNaN)).toBe(false);
   });
 });

@@ -96,6 +96,8 @@ describe("arguments of the wrong kind are refused with the function, the place a
       [model, { ...prompt, logits: new Float32Array(3) }, { kind: "griffin", k: 1 }],
     ],
     ["scoreContinuation", /sparse\.feedForward must be a function/, [model, prompt, [1], {}]],
+    ["expectedJaccard", /numNeurons must be an integer ≥ 1 and below 16777216/, [2 ** 32, 500]],
+    ["savings", /model\.dtype must be one of float32/, [{ ...model, dtype: "float16" }, experts]],
     ["costModel", /config\.numLayers must be an integer ≥ 1/, [{ ...config, numLayers: NaN }]],
     ["jaccardSimilarity", /b must be a list of numbers/, [[1]]],
     ["memoryFiles", /files\.a must be a Uint8Array or a Blob/, [{ a: "text" }]],
@@ -105,6 +107,14 @@ describe("arguments of the wrong kind are refused with the function, the place a
     expect(run).toThrow(DomainError);
     expect(run).toThrow(message);
     expect(run).toThrow(new RegExp(`^${name}: `));
+  });
+
+  it("in what functions return, and in what callbacks give", async () => {
+    const { up, down } = model.layers[0]!.feedForward;
+    const block = { layer: 1, activation: config.activation, weights: { up, down } };
+    expect(() => griffin.prunedFeedForward(model, experts)(block, new Float32Array(8))).toThrow(/block\.layer must be below 1, got 1/);
+    const mute = { encode: () => [1], decode: () => [1] as unknown as string };
+    await expect(griffin.generate(model, mute, "x", { maxNewTokens: 1 }).next()).rejects.toThrow(/generate: tokenizer\.decode\(\) must be/);
   });
 
   it("in promises and generators too", async () => {

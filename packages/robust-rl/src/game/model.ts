@@ -35,7 +35,7 @@ export interface FlatGame {
 export function checkGame(fn: string, game: MarkovGame): MarkovGame {
   const { numStates, actions, horizon, transitions, rewards } = checkRecord(fn, "game", game);
   const counts: readonly unknown[] = [numStates, horizon, ...(Array.isArray(actions) ? (actions as readonly unknown[]) : [])];
-  const sound = counts.length > 2 && counts.every((n) => Number.isInteger(n) && (n as number) > 0);
+  const sound = counts.length > 2 && counts.every((n) => Number.isInteger(n) && (n as number) > 0 && (n as number) < 2 ** 31);
   const cells = sound ? numStates * actions.reduce((a, b) => a * b, 1) : 0;
   const fits = (x: NdArray, size: number): boolean => isNdArray(x) && (x.size === size || x.size === size * horizon);
   if (!sound || !fits(transitions, cells * numStates) || !fits(rewards, cells * actions.length))

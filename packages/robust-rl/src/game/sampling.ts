@@ -1,5 +1,5 @@
 /** Samples of a known model: what a generative model would give, and what is estimated from it. */
-import { type ArrayInput, DomainError, type NdArray, array, checkRecord, show } from "@provably/core-tensor";
+import { type ArrayInput, DomainError, type NdArray, array, broadcastTo, checkRecord, show } from "@provably/core-tensor";
 import { type RngKey, foldIn, uniform } from "@provably/core-tensor/random";
 import { checkRows, numbers, placeOf } from "../uncertainty/worst-case.js";
 import { type MarkovGame, checkGame, markovGame } from "./model.js";
@@ -115,11 +115,7 @@ export function empiricalKernel(counts: ArrayInput, options: { readonly unvisite
 export function empiricalGame(key: RngKey, game: MarkovGame, samples: number): MarkovGame {
   const { horizon, transitions, rewards, actions } = checkGame("empiricalGame", game);
   const timed = transitions.shape.length === actions.length + 3;
-  const copies = timed ? 1 : horizon;
   // The theory draws anew at every step, also where the true kernel is the same.
-  const data = numbers(transitions);
-  const repeated = new Float64Array(copies * data.length);
-  for (let h = 0; h < copies; h++) repeated.set(data, h * data.length);
-  const shape = timed ? transitions.shape : [horizon, ...transitions.shape];
-  return markovGame({ transitions: empiricalKernel(sampleCounts(key, array(repeated, { shape }), samples)), rewards, horizon });
+  const kernels = timed ? transitions : broadcastTo(transitions, [horizon, ...transitions.shape]);
+  return markovGame({ transitions: empiricalKernel(sampleCounts(key, kernels, samples)), rewards, horizon });
 }

@@ -31,7 +31,7 @@ async function instance(): Promise<Highs> {
  * Needs the optional package `highs`.
  *
  * @param program - see {@link LinearProgram}
- * @returns see {@link LinearProgramSolution}
+ * @returns see {@link LinearProgramSolution}; NaN where there is no optimum
  * @throws `ShapeError`, `DomainError` as {@link solveLinearProgram}
  * @throws `SolverError` when `highs` is not installed or gives up
  * @example

@@ -74,7 +74,7 @@ export function denseProgram(fn: string, program: LinearProgram): DenseProgram {
  * Meant for the many small programs of stage games: O((m + k)(n + m)) a pivot. {@link solveLinearProgramHighs} is for large ones.
  *
  * @param program - see {@link LinearProgram}
- * @returns see {@link LinearProgramSolution}
+ * @returns see {@link LinearProgramSolution}; NaN where there is no optimum
  * @throws `ShapeError` when shapes do not fit
  * @throws `DomainError` for a coefficient that is not finite
  * @example

@@ -24,7 +24,8 @@ export function checkProblem(fn: string, model: Mdp, set: RectangularSet, discou
   const { numStates, numActions, transitions, steps } = checkMdp(fn, model);
   checkRecord(fn, "set", set);
   if (set.kind === "sRectangularL1") {
-    if (typeof set.radius !== "number" && !isNdArray(set.radius)) throw new DomainError(`${fn}: set must be made by sRectangularL1()`);
+    if (typeof set.radius === "number" ? !(set.radius >= 0) : !isNdArray(set.radius))
+      throw new DomainError(`${fn}: set must be made by sRectangularL1()`);
     if (isSparse(transitions) || model.rewardsOnArrival)
       throw new DomainError(`${fn}: s-rectangular sets need dense transitions and rewards of shape [S, A]`);
     if (typeof set.radius !== "number" && set.radius.size !== numStates)

@@ -1,5 +1,15 @@
 /** Optimal robust planning: value iteration, modified policy iteration, policy iteration, partial policy iteration. */
-import { type ArrayInput, type Certificate, DomainError, type NdArray, ShapeError, array, checkRecord, show } from "@provably/core-tensor";
+import {
+  type ArrayInput,
+  type Certificate,
+  DomainError,
+  type NdArray,
+  ShapeError,
+  array,
+  checkCount,
+  checkRecord,
+  show,
+} from "@provably/core-tensor";
 import { totalVariation } from "../uncertainty/set.js";
 import { type Problem, type RectangularSet, checkProblem, optimalStep, policyStep, valuesOf } from "./bellman.js";
 import { certifyValues, distance } from "./certificate.js";
@@ -116,7 +126,7 @@ function iterate(
 }
 
 function backward(fn: string, model: Mdp, set: RectangularSet, { horizon, terminalValues, signal }: FiniteHorizonOptions): RobustPlan {
-  if (!Number.isInteger(horizon) || horizon < 1) throw new DomainError(`${fn}: horizon must be a positive integer, got ${show(horizon)}`);
+  checkCount(fn, "horizon", horizon);
   const { steps } = checkMdp(fn, model);
   if (steps !== undefined && horizon > steps) throw new ShapeError(`${fn}: horizon ${horizon} is longer than the ${steps} steps of the process`);
   const problem = checkProblem(fn, model, set, 1);

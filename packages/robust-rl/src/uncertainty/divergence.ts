@@ -125,7 +125,8 @@ export function chiSquareCase(sorted: SortedValues): WorstCase {
       let next = k + 1;
       while (next < n && p[at + order[next]!] === 0) next++;
       const end = next < n ? values[order[next]!]! - low : Infinity;
-      const room = next < n ? (1 + radius) * mass - 1 : radius;
+      // -0 + 0 is 0, by which one may divide
+      const room = next < n ? (1 + radius) * mass - 1 : radius + 0;
       if (end === u || (room <= 0 && next < n)) continue;
       x = spread > 0 ? Math.sqrt(spread / (mass * room)) : Infinity;
       if (mean + x <= end) break;

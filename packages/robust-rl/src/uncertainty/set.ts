@@ -39,9 +39,13 @@ export function checkSet(fn: string, set: UncertaintySet): UncertaintySet {
   const { kind } = checkRecord(fn, "set", set);
   const parts = typeof kind === "string" && Object.hasOwn(PARTS, kind) ? PARTS[kind] : undefined;
   if (parts === undefined) throw new DomainError(`${fn}: set must be made by totalVariation() or its siblings, got another kind`);
-  const isRadius = typeof set.radius === "number" ? set.radius >= 0 : isNdArray(set.radius);
+  // nothing is averaged over no mass at all
+  const least = kind === "cvar" ? Number.MIN_VALUE : 0;
+  const isRadius = typeof set.radius === "number" ? set.radius >= least : isNdArray(set.radius);
   if (!isRadius || parts.some((part) => !isNdArray((set as unknown as Record<string, unknown>)[part])))
-    throw new DomainError(`${fn}: set of kind ${show(set.kind)} must have a radius ≥ 0${parts.length > 0 ? ` and arrays ${parts.join(", ")}` : ""}`);
+    throw new DomainError(
+      `${fn}: set of kind ${show(set.kind)} must have a radius ${least > 0 ? ">" : "≥"} 0${parts.length > 0 ? ` and arrays ${parts.join(", ")}` : ""}`,
+    );
   if ("support" in set) checkSupport(fn, set);
   if (set.kind === "l1" && set.weights !== undefined && !isNdArray(set.weights)) throw new DomainError(`${fn}: set.weights must be an array`);
   return set;

@@ -99,7 +99,8 @@ export function repaint<Row extends { readonly level: NoiseLevel }>(
       const draw = (): NdArray => noise[at++]!;
       let point = x;
       for (let walk = 0; walk < resamplings; walk++) {
-        for (const { row, to } of checkList("repaint", "row.steps", steps)) {
+        for (const one of checkList("repaint", "row.steps", steps)) {
+          const { row, to } = checkRecord("repaint", "row.steps", one);
           const inner = Array.from({ length: sampler.noises }, draw);
           const moved = yield* sampler.step({ x: point }, row, inner);
           const noised = combine(to.alpha, clean, to.sigma, draw());

@@ -29,8 +29,12 @@ export const text = satisfying("text", (x) => typeof x === "string");
 export const callback = satisfying("a function", (x) => typeof x === "function");
 export const tensor = satisfying("an array", isNdArray);
 
-export function whole(least: number): Guard {
-  return satisfying(`an integer ≥ ${least}`, (x) => Number.isSafeInteger(x) && (x as number) >= least);
+export function whole(least: number, below = 2 ** 31): Guard {
+  return (got) => {
+    if (Number.isInteger(got) && (got as number) >= least && (got as number) < below) return undefined;
+    const bound = Number.isInteger(got) && (got as number) >= below ? ` and below ${below}` : "";
+    return { path: "", expected: `an integer ≥ ${least}${bound}`, got };
+  };
 }
 
 export function oneOf(...values: readonly (string | number)[]): Guard {

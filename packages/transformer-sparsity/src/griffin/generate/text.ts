@@ -65,17 +65,18 @@ export async function* generate(
   for (; !read.done; read = reading.next()) await othersWork();
   const steps = writeOn(model, read.value, rest);
   const tokens: number[] = [];
+  const decoded = (): string => check("generate", "tokenizer.decode()", tokenizer.decode(tokens), words);
   let shown = "";
   for (;;) {
     options.signal?.throwIfAborted();
     const step = steps.next();
     if (step.done) {
-      const text = tokenizer.decode(tokens);
+      const text = decoded();
       if (text.length > shown.length) yield text.slice(shown.length);
       return { ...step.value, text };
     }
     tokens.push(step.value.token);
-    const text = tokenizer.decode(tokens);
+    const text = decoded();
     const stop = firstStop(text, stopStrings);
     if (stop !== undefined) {
       if (stop > shown.length) yield text.slice(shown.length, stop);

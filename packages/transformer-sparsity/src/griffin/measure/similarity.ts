@@ -44,7 +44,7 @@ export function jaccardSimilarity(a: ArrayLike<number>, b: ArrayLike<number>): n
  * @category Measures
  */
 export function expectedJaccard(numNeurons: number, k: number): number {
-  check("expectedJaccard", "numNeurons", numNeurons, whole(1));
+  check("expectedJaccard", "numNeurons", numNeurons, whole(1, 2 ** 24));
   if (!Number.isInteger(k) || k < 1 || k > numNeurons)
     throw new DomainError(`expectedJaccard: k must be an integer in 1 … ${numNeurons}, got ${show(k)}`);
   const logFactorial = new Float64Array(numNeurons + 1);

@@ -1,7 +1,7 @@
 /** A model ready to run: its choices, and its matrices pinned where the kernels read them. */
 import { type NdArray, add, checkRecord, toTypedArray, transpose } from "@provably/core-tensor";
 import { type PinnedDType, type PinnedMatrix, pinMatrix } from "@provably/core-tensor/pinned";
-import { type Guard, check, floats, listOf, optional, record, satisfying } from "../../internal/guard.js";
+import { type Guard, check, floats, listOf, oneOf, optional, record, satisfying } from "../../internal/guard.js";
 import { type ModelConfig, checkConfig } from "../model/config.js";
 import {
   type LayerParameters,
@@ -198,6 +198,7 @@ function modelFields({
     feedForward: record({ ...(gated && { gate: neurons }), up: neurons, down: linear(ffSize, d, d) }),
   });
   return {
+    dtype: oneOf("float32", "int16", "int8"),
     embedding: matrix(vocabSize, e),
     ...(positions.kind === "learned" && { positions: floats((maxPositions + positions.offset) * d) }),
     ...(e !== d && { projectIn: matrix(d, e), projectOut: matrix(e, d) }),

@@ -44,11 +44,15 @@ export function prunedFeedForward(model: LanguageModel, experts: ExpertSet, opti
 export function prune(model: LanguageModel, experts: ExpertSet, options: PrunedOptions): { readonly feedForward: FeedForward; free(): void } {
   const { storage = "packed" } = checkRecord("prunedFeedForward", "options", options);
   const layers = checkExperts("prunedFeedForward", model, experts);
-  if (storage === "indexed") return { feedForward: checked((block, x) => indexed(block, x, layers[block.layer])), free() {} };
+  const known = (layer: number): number => {
+    if (layer >= layers.length) throw new DomainError(`feedForward: block.layer must be below ${layers.length}, got ${layer}`);
+    return layer;
+  };
+  if (storage === "indexed") return { feedForward: checked((block, x) => indexed(block, x, layers[known(block.layer)])), free() {} };
   if (storage !== "packed") throw new DomainError(`prunedFeedForward: storage must be packed or indexed, got ${show(storage)}`);
   const packed = layers.map((chosen, i) => pack(model.layers[i]!.feedForward, chosen));
   return {
-    feedForward: checked(({ layer, activation }, x) => indexed({ layer, activation, weights: packed[layer]! }, x)),
+    feedForward: checked(({ layer, activation }, x) => indexed({ layer, activation, weights: packed[known(layer)]! }, x)),
     free() {
       for (const { gate, up, down } of packed) for (const linear of [gate, up, down]) linear?.weight.free();
     },

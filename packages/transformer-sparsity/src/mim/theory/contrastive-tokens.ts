@@ -155,7 +155,7 @@ export interface TokenSummary {
  * @param world - see {@link SpatialDistribution}
  * @param denseQ - $Q$, shape `[F + P, F + P]`, features first
  * @param samples - masked images
- * @returns see {@link TokenSummary}
+ * @returns see {@link TokenSummary}; NaN for a mean over patches of which there are none
  * @throws `ShapeError` or `DomainError` when an argument does not fit the world
  * @example
  * ```ts

@@ -51,6 +51,7 @@ export function seenCount(fn: string, numPatches: number, maskRatio: number): nu
 export function randomMasking(key: RngKey, options: { readonly batch: number; readonly numPatches: number; readonly maskRatio?: number }): Masking {
   const { batch, numPatches, maskRatio = 0.75 } = checkRecord("randomMasking", "options", options);
   for (const [name, value] of Object.entries({ batch, numPatches })) checkInteger("randomMasking", name, value, 1);
+  checkInteger("randomMasking", "batch · numPatches", batch * numPatches, 1);
   const numSeen = seenCount("randomMasking", numPatches, maskRatio);
   const order = new Int32Array(batch * numPatches);
   for (let b = 0; b < batch; b++) {

@@ -23,6 +23,7 @@ import {
   sub,
   toTypedArray,
   topK,
+  zeros,
 } from "@provably/core-tensor";
 import { eigvalsh, solve } from "@provably/core-tensor/linalg";
 import { check, numbers, record, tensor } from "../../internal/guard.js";
@@ -201,7 +202,7 @@ export function knnProbe(train: LabelledFeatures, test: LabelledFeatures, option
   const unit = (x: NdArray): NdArray => div(x, add(norm(x, { axis: 1, keepDims: true }), 1e-12));
   const similarity = matmul(unit(test.features), matrixTranspose(unit(train.features)));
   const { indices } = topK(similarity, count);
-  const votes = new Float64Array(test.labels.length * classes);
+  const votes = toTypedArray(zeros([test.labels.length, classes], { dtype: "float64" }));
   toTypedArray(indices).forEach((i, at) => votes[Math.floor(at / count) * classes + train.labels[i]!]!++);
   return result(array(votes, { shape: [test.labels.length, classes] }), test.labels);
 }
