@@ -155,12 +155,12 @@ export function checkCount(fn: string, argument: string, value: number, least = 
 }
 
 /**
- * One of a few words, or a typed error.
+ * One of a few words or numbers, or a typed error.
  *
  * @param fn - name of the function, for the message
  * @param argument - name of the argument, for the message
  * @param value - what was passed
- * @param choices - the words that are right
+ * @param choices - those that are right
  * @returns `value`
  * @throws {@link DomainError} unless `value` is one of `choices`
  * @example
@@ -172,7 +172,7 @@ export function checkCount(fn: string, argument: string, value: number, least = 
  * ```
  * @category Errors
  */
-export function checkChoice<T extends string>(fn: string, argument: string, value: T, choices: readonly T[]): T {
+export function checkChoice<T extends string | number>(fn: string, argument: string, value: T, choices: readonly T[]): T {
   if (!checkList("checkChoice", "choices", choices).includes(value))
     throw new DomainError(`${word(fn)}: ${word(argument)} must be one of ${choices.map(show).join(", ")}, got ${show(value)}`);
   return value;

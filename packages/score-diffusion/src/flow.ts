@@ -1,6 +1,6 @@
 /** The probability flow itself, integrated until nothing changes: what deterministic samplers approximate. */
-import { DomainError, type NdArray, checkRecord, div, mul } from "@provably/core-tensor";
-import { checkCount, arrayOf } from "./internal/check.js";
+import { DomainError, type NdArray, checkCount, checkRecord, div, mul } from "@provably/core-tensor";
+import { arrayOf } from "./internal/check.js";
 import { type NoiseLevel, checkLevel } from "./schedule/level.js";
 import { levelOfLambda } from "./schedule/level.js";
 import { combine } from "./sampler/sampler.js";

@@ -7,6 +7,7 @@ import {
   add,
   array,
   astype,
+  checkCount,
   checkRecord,
   div,
   mul,
@@ -18,7 +19,7 @@ import {
   sum,
 } from "@provably/core-tensor";
 import { type RngKey, foldIn, normalRows } from "@provably/core-tensor/random";
-import { checkNumbers, checkCount } from "./internal/check.js";
+import { checkNumbers } from "./internal/check.js";
 import { type NoiseLevel, checkLevel, lambdaOf, levelOfLambda } from "./schedule/level.js";
 import { denoised } from "./score/denoiser.js";
 import { type Model, checkModel } from "./score/prediction.js";

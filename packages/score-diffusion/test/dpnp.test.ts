@@ -122,7 +122,7 @@ describe("dpnp", () => {
     expect(() => go({ numSamples: 1, thin: 0 })).toThrow(/thin/);
     expect(() => go({ numSamples: 1, burnIn: 0.5 })).toThrow(/burnIn/);
     expect(() => go({ numSamples: 1, malaSteps: 0 })).toThrow(/malaSteps/);
-    expect(() => go({ numSamples: 1, order: "dds" as "pcs-dds" })).toThrow(/order must be one of pcs-dds, dds-pcs-dds, got "dds"/);
+    expect(() => go({ numSamples: 1, order: "dds" as "pcs-dds" })).toThrow(/order must be one of "pcs-dds", "dds-pcs-dds", got "dds"/);
     expect(() => go({ numSamples: 1, proximal: "exact" as "auto" })).toThrow(/proximal/);
     expect(() => go({ start: f64([[1]]) })).toThrow(/chains must be \[n, 2\], got \[1, 1\]/);
     expect(() => go({ start: f64([[1, NaN]]) })).toThrow(/finite/);
@@ -179,7 +179,7 @@ describe("proximal steps", () => {
     expect(() => pcsMala(bits.likelihood([1, 1]), x, 1, key(0), { stepSize: f64([1, 2]) })).toThrow(/stepSize must be a number or \[1\]/);
     expect(() => pcsMala(bits.likelihood([1, 1]), x, 1, key(0), { numSteps: 2, noise: [x] })).toThrow(/noise must hold 2 arrays, got 1/);
     expect(() => ddsDdim({ grid: [0, 1] })).toThrow(/grid must go from 0 to 1.57/);
-    expect(() => ddsDdim({ method: "rk4" as "heun" })).toThrow(/method must be one of heun, euler/);
+    expect(() => ddsDdim({ method: "rk4" as "heun" })).toThrow(/method must be one of "heun", "euler"/);
     expect(() => ddsDdpm({ grid: [0, 0.5, 0.5, 1] })).toThrow(/grid must ascend/);
     expect(() => denoise(ddsDdim(), prior, x, 0, key(0))).toThrow(/denoise: eta must be positive/);
   });

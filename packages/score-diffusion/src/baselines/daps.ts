@@ -1,7 +1,7 @@
 /** Decoupled annealing: a clean point is sampled near the end of the flow, and noised afresh to the next level. */
-import { type ArrayInput, type NdArray, add, checkRecord, mul } from "@provably/core-tensor";
+import { type ArrayInput, type NdArray, add, checkCount, checkRecord, mul } from "@provably/core-tensor";
 import { type RngKey, foldIn } from "@provably/core-tensor/random";
-import { positive, checkCount } from "../internal/check.js";
+import { positive } from "../internal/check.js";
 import { type ForwardModel, likelihoodOf } from "../forward/forward-model.js";
 import { pcsMala } from "../posterior/pcs-mala.js";
 import { onUnitScale } from "../posterior/dds.js";

@@ -1,7 +1,7 @@
 /** DiffPIR: every prediction is moved to the most likely point near it, and noised again. */
-import { type ArrayInput, type NdArray, add, checkRecord, mul, sub } from "@provably/core-tensor";
+import { type ArrayInput, type NdArray, add, checkCount, checkRecord, mul, sub } from "@provably/core-tensor";
 import type { RngKey } from "@provably/core-tensor/random";
-import { positive, checkCount, checkFraction } from "../internal/check.js";
+import { positive, checkFraction } from "../internal/check.js";
 import type { ForwardModel, Likelihood } from "../forward/forward-model.js";
 import { conjugateGradients } from "../posterior/pcs-gaussian.js";
 import { transitions } from "../sampler/steps.js";

@@ -3,6 +3,7 @@ import {
   type ArrayInput,
   type NdArray,
   add,
+  checkCount,
   checkFunction,
   checkRecord,
   div,
@@ -19,7 +20,7 @@ import {
   sum,
 } from "@provably/core-tensor";
 import type { RngKey } from "@provably/core-tensor/random";
-import { positive, checkCount } from "../internal/check.js";
+import { positive } from "../internal/check.js";
 import type { ForwardModel, Likelihood } from "../forward/forward-model.js";
 import { ddpmAncestral } from "../sampler/ddpm-ancestral.js";
 import { combine } from "../sampler/sampler.js";

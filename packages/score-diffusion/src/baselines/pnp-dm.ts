@@ -1,7 +1,7 @@
 /** Plug-and-play diffusion models: the same turns as DPnP, with geometric annealing and the stochastic sampler of EDM. */
-import { type ArrayInput, DomainError, checkRecord } from "@provably/core-tensor";
+import { type ArrayInput, DomainError, checkCount, checkRecord } from "@provably/core-tensor";
 import type { RngKey } from "@provably/core-tensor/random";
-import { positive, checkNumbers, checkCount } from "../internal/check.js";
+import { positive, checkNumbers } from "../internal/check.js";
 import type { ForwardModel } from "../forward/forward-model.js";
 import { type DpnpOptions, type DpnpResult, dpnp } from "../posterior/dpnp.js";
 import { type DenoisingSampler, ddsDdpm } from "../posterior/dds.js";

@@ -7,13 +7,15 @@ import {
   ShapeError,
   all,
   astype,
+  checkCount,
+  checkHooks,
   checkList,
   checkRecord,
   isFinite,
   item,
 } from "@provably/core-tensor";
 import { type RngKey, foldIn, normalRows } from "@provably/core-tensor/random";
-import { checkCount, arrayOf, checkHooks } from "../internal/check.js";
+import { arrayOf } from "../internal/check.js";
 import { certifyPosteriorPredictive } from "../certify/posterior-predictive.js";
 import { type ForwardModel, type Likelihood, checkRows, likelihoodOf } from "../forward/forward-model.js";
 import type { NoiseLevel } from "../schedule/level.js";

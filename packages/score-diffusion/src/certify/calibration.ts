@@ -5,6 +5,7 @@ import {
   type NdArray,
   ShapeError,
   array,
+  checkCount,
   checkFunction,
   checkRecord,
   concat,
@@ -15,7 +16,7 @@ import {
   transpose,
 } from "@provably/core-tensor";
 import { type RngKey, foldIn, uniform } from "@provably/core-tensor/random";
-import { checkNumbers, checkCount, arrayOf } from "../internal/check.js";
+import { checkNumbers, arrayOf } from "../internal/check.js";
 import { type ForwardModel, checkForward } from "../forward/forward-model.js";
 import { batchOf } from "../forward/operator.js";
 import { randomDirections } from "../metrics/wasserstein.js";

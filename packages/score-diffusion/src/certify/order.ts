@@ -1,7 +1,22 @@
 /** The order of convergence of a sampler, measured. */
-import { type Certificate, DomainError, type NdArray, add, checkRecord, div, item, median, ndtri, norm, stack, sub } from "@provably/core-tensor";
+import {
+  type Certificate,
+  DomainError,
+  type NdArray,
+  add,
+  checkCount,
+  checkHooks,
+  checkRecord,
+  div,
+  item,
+  median,
+  ndtri,
+  norm,
+  stack,
+  sub,
+} from "@provably/core-tensor";
 import { type RngKey, foldIn, permutation, uniform } from "@provably/core-tensor/random";
-import { checkCount, checkNumberList, checkHooks } from "../internal/check.js";
+import { checkNumberList } from "../internal/check.js";
 import { probabilityFlow } from "../flow.js";
 import { type NoiseLevel, levelOf } from "../schedule/level.js";
 import { type PaperScheduleOptions, paperSchedule } from "../schedule/schedule.js";

@@ -1,7 +1,17 @@
 /** How far samples are from a posterior that is known exactly. */
-import { type ArrayInput, type Certificate, DomainError, type NdArray, ShapeError, astype, checkRecord, show } from "@provably/core-tensor";
+import {
+  type ArrayInput,
+  type Certificate,
+  DomainError,
+  type NdArray,
+  ShapeError,
+  astype,
+  checkCount,
+  checkRecord,
+  show,
+} from "@provably/core-tensor";
 import { type RngKey, foldIn } from "@provably/core-tensor/random";
-import { checkCount, arrayOf } from "../internal/check.js";
+import { arrayOf } from "../internal/check.js";
 import { randomDirections, slicedWasserstein } from "../metrics/wasserstein.js";
 import type { GaussianMixture } from "../score/gaussian-mixture.js";
 import { mixtureSamples } from "../score/mixture-posterior.js";

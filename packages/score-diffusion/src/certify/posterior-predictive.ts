@@ -1,7 +1,7 @@
 /** Whether a measurement looks like one that the samples of its posterior would have made. */
-import { type ArrayInput, type Certificate, DomainError, type NdArray, checkRecord, slice, toTypedArray } from "@provably/core-tensor";
+import { type ArrayInput, type Certificate, DomainError, type NdArray, checkCount, checkRecord, slice, toTypedArray } from "@provably/core-tensor";
 import { type RngKey, foldIn } from "@provably/core-tensor/random";
-import { checkNumbers, checkCount, arrayOf } from "../internal/check.js";
+import { checkNumbers, arrayOf } from "../internal/check.js";
 import { type ForwardModel, checkForward, likelihoodOf, measurementOf } from "../forward/forward-model.js";
 import { batchOf } from "../forward/operator.js";
 

@@ -6,6 +6,7 @@ import {
   abs,
   add,
   array,
+  checkCount,
   checkRecord,
   diagonal,
   item,
@@ -20,7 +21,6 @@ import {
 } from "@provably/core-tensor";
 import { svdvals } from "@provably/core-tensor/linalg";
 import { type RngKey, foldIn, normal } from "@provably/core-tensor/random";
-import { checkCount } from "../internal/check.js";
 import { type NoiseLevel, addNoise } from "../schedule/level.js";
 import { type Schedule, checkSchedule, levelAt } from "../schedule/schedule.js";
 import { type GaussianMixture, checkMixture } from "../score/gaussian-mixture.js";

@@ -7,6 +7,8 @@ import {
   add,
   array,
   astype,
+  checkChoice,
+  checkCount,
   checkRecord,
   conv2d,
   convTranspose2d,
@@ -18,7 +20,7 @@ import {
   sub,
   toTypedArray,
 } from "@provably/core-tensor";
-import { positive, checkCount, checkChoice } from "../internal/check.js";
+import { positive } from "../internal/check.js";
 import { type Complex, fourier } from "./fourier.js";
 import { type LinearOperator, batchOf, linearOperator, spectralArguments } from "./operator.js";
 

@@ -7,6 +7,7 @@ import {
   add,
   all,
   astype,
+  checkCount,
   checkFunction,
   checkRecord,
   expandDims,
@@ -20,7 +21,7 @@ import {
   sum,
 } from "@provably/core-tensor";
 import { type RngKey, normal } from "@provably/core-tensor/random";
-import { positive, checkCount, arrayOf } from "../internal/check.js";
+import { positive, arrayOf } from "../internal/check.js";
 import { type LinearOperator, type Operator, batchOf, checkOperator, isLinear, linearize, pullback, pushforward } from "./operator.js";
 
 /**

@@ -7,6 +7,7 @@ import {
   add,
   array,
   astype,
+  checkCount,
   checkFunction,
   checkRecord,
   item,
@@ -21,7 +22,7 @@ import {
 } from "@provably/core-tensor";
 import { eigh } from "@provably/core-tensor/linalg";
 import { type RngKey, key, normal } from "@provably/core-tensor/random";
-import { checkCount, arrayOf } from "../internal/check.js";
+import { arrayOf } from "../internal/check.js";
 
 /**
  * A differentiable operator on batches of points.

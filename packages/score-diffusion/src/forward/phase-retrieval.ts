@@ -6,6 +6,7 @@ import {
   add,
   array,
   astype,
+  checkCount,
   checkRecord,
   div,
   greater,
@@ -17,7 +18,7 @@ import {
   where,
 } from "@provably/core-tensor";
 import { type RngKey, randint } from "@provably/core-tensor/random";
-import { checkNumbers, checkCount } from "../internal/check.js";
+import { checkNumbers } from "../internal/check.js";
 import { type Complex, fourier } from "./fourier.js";
 import { type Operator, batchOf } from "./operator.js";
 

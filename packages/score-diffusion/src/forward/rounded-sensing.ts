@@ -8,6 +8,7 @@ import {
   all,
   array,
   astype,
+  checkCount,
   checkRecord,
   div,
   greater,
@@ -26,7 +27,7 @@ import {
   transpose,
 } from "@provably/core-tensor";
 import { uniform } from "@provably/core-tensor/random";
-import { positive, checkNumbers, checkCount } from "../internal/check.js";
+import { positive, checkNumbers } from "../internal/check.js";
 import { type ForwardModel, measurementOf } from "./forward-model.js";
 import { type LinearOperator, type Operator, batchOf, checkOperator, pullback, pushforward, spectralArguments } from "./operator.js";
 

@@ -1,7 +1,6 @@
 /** Images seen at a lower resolution. */
-import { DomainError, type NdArray, array, checkRecord, expandDims, matmul, mul, reshape, transpose } from "@provably/core-tensor";
+import { DomainError, type NdArray, array, checkCount, checkRecord, expandDims, matmul, mul, reshape, transpose } from "@provably/core-tensor";
 import { eigh } from "@provably/core-tensor/linalg";
-import { checkCount } from "../internal/check.js";
 import { type LinearOperator, batchOf, spectralArguments } from "./operator.js";
 
 /** Keys' cubic with a = −1/2. */

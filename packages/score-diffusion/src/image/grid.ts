@@ -1,6 +1,6 @@
 /** Many images in one. */
-import { type ArrayInput, type NdArray, ShapeError, array, astype, checkRecord, toTypedArray } from "@provably/core-tensor";
-import { checkNumbers, checkCount } from "../internal/check.js";
+import { type ArrayInput, type NdArray, ShapeError, array, astype, checkCount, checkRecord, toTypedArray } from "@provably/core-tensor";
+import { checkNumbers } from "../internal/check.js";
 
 /**
  * Options of {@link imageGrid}.

@@ -1,21 +1,10 @@
 /** Checks of arguments beyond those of core-tensor: made before any work, so that wrong types end in a typed error that names the argument. */
-import { DomainError, type NdArray, array, checkFunction, isNdArray, show } from "@provably/core-tensor";
+import { DomainError, type NdArray, array, isNdArray, show } from "@provably/core-tensor";
 
 /** Every one of the named values a number: what follows may compare and print them. NaN passes, since comparisons with it fail. */
 export function checkNumbers(fn: string, values: Readonly<Record<string, unknown>>): void {
   for (const [name, value] of Object.entries(values))
     if (typeof value !== "number") throw new DomainError(`${fn}: ${name} must be a number, got ${show(value)}`);
-}
-
-/** Counts from here on are taken for mistakes: no list has so many places. */
-const MOST = 2 ** 31;
-
-/** A whole number that is not below `least`. */
-export function checkCount(fn: string, name: string, value: number, least: number): void {
-  if (!Number.isInteger(value) || value < least || value >= MOST)
-    throw new DomainError(
-      `${fn}: ${name} must be an integer ≥ ${least}${Number.isInteger(value) && value >= MOST ? " and below 2³¹" : ""}, got ${show(value)}`,
-    );
 }
 
 /** A positive and finite number. */
@@ -28,11 +17,6 @@ export function positive(fn: string, name: string, value: number): number {
 /** A number in [0, 1]. */
 export function checkFraction(fn: string, name: string, value: number): void {
   if (!(typeof value === "number" && value >= 0 && value <= 1)) throw new DomainError(`${fn}: ${name} must be in [0, 1], got ${show(value)}`);
-}
-
-/** One of a few words. */
-export function checkChoice(fn: string, name: string, value: unknown, choices: readonly (string | number)[]): void {
-  if (!choices.some((choice) => choice === value)) throw new DomainError(`${fn}: ${name} must be one of ${choices.join(", ")}, got ${show(value)}`);
 }
 
 /** A list of numbers. */
@@ -55,11 +39,4 @@ export function checkGenerator<G>(fn: string, name: string, generator: G): G {
   if (typeof (generator as { next?: unknown } | null | undefined)?.next !== "function")
     throw new DomainError(`${fn}: ${name} must return a generator, got ${show(generator)}`);
   return generator;
-}
-
-/** What long work calls: a function and a signal, if any. */
-export function checkHooks(fn: string, { onProgress, signal }: { readonly onProgress?: unknown; readonly signal?: AbortSignal | undefined }): void {
-  if (onProgress !== undefined) checkFunction(fn, "onProgress", onProgress);
-  if (signal !== undefined && typeof (signal as AbortSignal | null)?.throwIfAborted !== "function")
-    throw new DomainError(`${fn}: signal must be an AbortSignal, got ${show(signal)}`);
 }

@@ -1,6 +1,5 @@
 /** Whether generated samples look real, and whether all that is real is generated. */
-import { type ArrayInput, type NdArray, astype, checkFunction, checkRecord } from "@provably/core-tensor";
-import { checkCount } from "../internal/check.js";
+import { type ArrayInput, type NdArray, astype, checkCount, checkFunction, checkRecord } from "@provably/core-tensor";
 import { type Points, pairOfPoints, squaredDistance } from "../internal/points.js";
 import type { FeatureOptions } from "./frechet.js";
 

@@ -1,7 +1,6 @@
 /** Optimal transport between samples: exact on a line, and along lines through more dimensions. */
-import { type ArrayInput, DomainError, type NdArray, ShapeError, astype, div, norm, toTypedArray } from "@provably/core-tensor";
+import { type ArrayInput, DomainError, type NdArray, ShapeError, astype, checkCount, div, norm, toTypedArray } from "@provably/core-tensor";
 import { type RngKey, normal } from "@provably/core-tensor/random";
-import { checkCount } from "../internal/check.js";
 import { type Points, pairOfPoints } from "../internal/points.js";
 
 /** ∫₀¹ (F⁻¹(u) − G⁻¹(u))² du of two sorted samples, whose quantile functions are steps. */

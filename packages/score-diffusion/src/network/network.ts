@@ -1,7 +1,6 @@
 /** Trainable networks: functions of weights, and models once the weights are fixed. */
-import { type ArrayInput, type NdArray, astype, checkFunction, checkRecord, full, mul } from "@provably/core-tensor";
+import { type ArrayInput, type NdArray, astype, checkChoice, checkFunction, checkRecord, full, mul } from "@provably/core-tensor";
 import { compile } from "@provably/core-tensor/compile";
-import { checkChoice } from "../internal/check.js";
 import type { NoiseLevel } from "../schedule/level.js";
 import { type Model, PREDICTIONS, type Prediction, checkAsked } from "../score/prediction.js";
 

@@ -5,6 +5,7 @@ import {
   ShapeError,
   array,
   astype,
+  checkChoice,
   checkFunction,
   checkList,
   checkRecord,
@@ -12,7 +13,7 @@ import {
   show,
   toTypedArray,
 } from "@provably/core-tensor";
-import { checkChoice, checkNumberList } from "../internal/check.js";
+import { checkNumberList } from "../internal/check.js";
 import type { NoiseLevel } from "../schedule/level.js";
 import { type AsyncModel, PREDICTIONS, type Prediction } from "../score/prediction.js";
 

@@ -1,6 +1,6 @@
 /** The sequence of noise levels that posterior sampling runs through. */
-import { DomainError, checkRecord } from "@provably/core-tensor";
-import { positive, checkCount } from "../internal/check.js";
+import { DomainError, checkCount, checkRecord } from "@provably/core-tensor";
+import { positive } from "../internal/check.js";
 
 /**
  * Options of {@link annealing}.

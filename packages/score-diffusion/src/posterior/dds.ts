@@ -1,7 +1,7 @@
 /** Denoising diffusion samplers: samples of the clean point behind a noisy one, from the unconditional score. */
-import { DomainError, type NdArray, add, checkFunction, checkList, checkRecord, mul, sub } from "@provably/core-tensor";
+import { DomainError, type NdArray, add, checkChoice, checkCount, checkFunction, checkList, checkRecord, mul, sub } from "@provably/core-tensor";
 import { type RngKey, foldIn, normalRows } from "@provably/core-tensor/random";
-import { positive, checkCount, checkChoice, checkNumberList, arrayOf, checkGenerator } from "../internal/check.js";
+import { positive, checkNumberList, arrayOf, checkGenerator } from "../internal/check.js";
 import { blend } from "../forward/operator.js";
 import type { NoiseLevel } from "../schedule/level.js";
 import { type Process, type Query, drive, driveAsync } from "../sampler/drive.js";

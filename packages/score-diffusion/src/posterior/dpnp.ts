@@ -7,7 +7,10 @@ import {
   ShapeError,
   all,
   astype,
+  checkChoice,
+  checkCount,
   checkFunction,
+  checkHooks,
   checkList,
   checkRecord,
   exp,
@@ -23,7 +26,7 @@ import {
   sub,
 } from "@provably/core-tensor";
 import { type RngKey, foldIn, normalRows } from "@provably/core-tensor/random";
-import { positive, checkCount, checkChoice, checkNumberList, arrayOf, checkHooks } from "../internal/check.js";
+import { positive, checkNumberList, arrayOf } from "../internal/check.js";
 import { predictiveProcess } from "../certify/posterior-predictive.js";
 import { type ForwardModel, type Likelihood, checkRows, likelihoodOf } from "../forward/forward-model.js";
 import { type LongProcess, drive, driveAsync } from "../sampler/drive.js";

@@ -5,6 +5,8 @@ import {
   type NdArray,
   add,
   any,
+  checkChoice,
+  checkCount,
   checkRecord,
   div,
   eye,
@@ -21,7 +23,7 @@ import {
 } from "@provably/core-tensor";
 import { cholesky, solve, triangularSolve } from "@provably/core-tensor/linalg";
 import { type RngKey, foldIn, normalRows } from "@provably/core-tensor/random";
-import { positive, checkCount, checkChoice, arrayOf } from "../internal/check.js";
+import { positive, arrayOf } from "../internal/check.js";
 import { type Likelihood, checkLikelihood } from "../forward/forward-model.js";
 import { blend } from "../forward/operator.js";
 

@@ -4,6 +4,7 @@ import {
   ShapeError,
   add,
   astype,
+  checkCount,
   checkList,
   checkRecord,
   div,
@@ -26,7 +27,7 @@ import {
   zeros,
 } from "@provably/core-tensor";
 import { type RngKey, foldIn, normalRows } from "@provably/core-tensor/random";
-import { positive, checkCount, arrayOf } from "../internal/check.js";
+import { positive, arrayOf } from "../internal/check.js";
 import { batchOf } from "../forward/operator.js";
 import { type Likelihood, checkLikelihood } from "../forward/forward-model.js";
 

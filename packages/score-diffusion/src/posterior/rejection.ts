@@ -5,6 +5,7 @@ import {
   type NdArray,
   ShapeError,
   array,
+  checkCount,
   checkFunction,
   checkRecord,
   concat,
@@ -15,7 +16,7 @@ import {
   toTypedArray,
 } from "@provably/core-tensor";
 import { type RngKey, foldIn, uniform } from "@provably/core-tensor/random";
-import { checkCount, arrayOf } from "../internal/check.js";
+import { arrayOf } from "../internal/check.js";
 import { type ForwardModel, likelihoodOf } from "../forward/forward-model.js";
 import { batchOf } from "../forward/operator.js";
 

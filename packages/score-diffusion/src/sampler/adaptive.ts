@@ -6,6 +6,8 @@ import {
   type NdArray,
   abs,
   add,
+  checkCount,
+  checkHooks,
   checkRecord,
   div,
   item,
@@ -16,7 +18,7 @@ import {
   sub,
 } from "@provably/core-tensor";
 import type { RngKey } from "@provably/core-tensor/random";
-import { checkNumbers, checkCount, checkHooks } from "../internal/check.js";
+import { checkNumbers } from "../internal/check.js";
 import { type NoiseLevel, levelOfLambda } from "../schedule/level.js";
 import { type AsyncModel, type Model, checkModel } from "../score/prediction.js";
 import { type Process, drive, driveAsync } from "./drive.js";

@@ -1,6 +1,6 @@
 /** Langevin steps between the steps of a sampler. */
-import { add, checkRecord, mul } from "@provably/core-tensor";
-import { positive, checkCount } from "../internal/check.js";
+import { add, checkCount, checkRecord, mul } from "@provably/core-tensor";
+import { positive } from "../internal/check.js";
 import { type NoiseLevel, levelOf } from "../schedule/level.js";
 import { levelAt } from "../schedule/schedule.js";
 import { type Sampler, checkSampler, combine, defineSampler } from "./sampler.js";

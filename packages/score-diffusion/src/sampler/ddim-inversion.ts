@@ -1,6 +1,5 @@
 /** DDIM run backwards: from an image to the noise that makes it. */
-import { DomainError, checkRecord, mul } from "@provably/core-tensor";
-import { checkCount } from "../internal/check.js";
+import { DomainError, checkCount, checkRecord, mul } from "@provably/core-tensor";
 import { type Sampler, combine, defineSampler } from "./sampler.js";
 import { type Transition, transitions } from "./steps.js";
 

@@ -1,6 +1,5 @@
 /** Exponential integration with an extrapolated noise: DEIS. */
-import { type NdArray, add, checkRecord, mul } from "@provably/core-tensor";
-import { checkChoice } from "../internal/check.js";
+import { type NdArray, add, checkChoice, checkRecord, mul } from "@provably/core-tensor";
 import type { NoiseLevel } from "../schedule/level.js";
 import type { Schedule } from "../schedule/schedule.js";
 import { type Sampler, type TableOptions, defineSampler } from "./sampler.js";

@@ -1,6 +1,6 @@
 /** Processes that ask a model questions, and the two drivers that answer them: at once, or waiting for a model that answers later. */
-import { DomainError, type NdArray, all, checkRecord, isFinite, item } from "@provably/core-tensor";
-import { arrayOf, checkHooks } from "../internal/check.js";
+import { DomainError, type NdArray, all, checkHooks, checkRecord, isFinite, item } from "@provably/core-tensor";
+import { arrayOf } from "../internal/check.js";
 import { type NoiseLevel, checkLevel } from "../schedule/level.js";
 import { type AsyncModel, type Model, type Prediction, answerOf, convertPrediction } from "../score/prediction.js";
 

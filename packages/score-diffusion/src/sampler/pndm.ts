@@ -1,6 +1,5 @@
 /** Pseudo numerical methods: the multistep formula of Adams and Bashforth for the noise, carried by the step of DDIM. */
-import { type NdArray, add, checkRecord, mul } from "@provably/core-tensor";
-import { checkChoice } from "../internal/check.js";
+import { type NdArray, add, checkChoice, checkRecord, mul } from "@provably/core-tensor";
 import { type NoiseLevel, levelOfLambda } from "../schedule/level.js";
 import { type Sampler, combine, defineSampler } from "./sampler.js";
 import { type Transition, signalLambda, transitions } from "./steps.js";

@@ -6,6 +6,7 @@ import {
   add,
   all,
   astype,
+  checkCount,
   checkList,
   checkRecord,
   equal,
@@ -14,7 +15,6 @@ import {
   mul,
   sub,
 } from "@provably/core-tensor";
-import { checkCount } from "../internal/check.js";
 import { type NoiseLevel, levelOf } from "../schedule/level.js";
 import { levelAt } from "../schedule/schedule.js";
 import { type Sampler, checkSampler, combine, defineSampler } from "./sampler.js";

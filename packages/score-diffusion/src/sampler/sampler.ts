@@ -7,7 +7,10 @@ import {
   ShapeError,
   add,
   astype,
+  checkChoice,
+  checkCount,
   checkFunction,
+  checkHooks,
   checkList,
   checkRecord,
   full,
@@ -17,7 +20,7 @@ import {
 } from "@provably/core-tensor";
 import { compile } from "@provably/core-tensor/compile";
 import { type RngKey, foldIn, normalRows } from "@provably/core-tensor/random";
-import { checkCount, checkChoice, checkNumberList, arrayOf, checkGenerator, checkHooks } from "../internal/check.js";
+import { checkNumberList, arrayOf, checkGenerator } from "../internal/check.js";
 import { type NoiseLevel, checkLevel } from "../schedule/level.js";
 import { type Schedule, checkSchedule, paperSchedule } from "../schedule/schedule.js";
 import { type AsyncModel, type Model, checkModel } from "../score/prediction.js";

@@ -1,7 +1,6 @@
 /** The predictor-corrector of UniPC. */
-import { DomainError, type NdArray, add, array, checkRecord, mul, show } from "@provably/core-tensor";
+import { DomainError, type NdArray, add, array, checkChoice, checkRecord, mul, show } from "@provably/core-tensor";
 import { solve } from "@provably/core-tensor/linalg";
-import { checkChoice } from "../internal/check.js";
 import type { Schedule } from "../schedule/schedule.js";
 import { type Sampler, type TableOptions, defineSampler } from "./sampler.js";
 import { type Transition, signalLambda, transitions } from "./steps.js";

@@ -1,6 +1,6 @@
 /** The schedules that trained networks come with. */
-import { DomainError, checkRecord } from "@provably/core-tensor";
-import { checkNumbers, checkCount } from "../internal/check.js";
+import { DomainError, checkCount, checkRecord } from "@provably/core-tensor";
+import { checkNumbers } from "../internal/check.js";
 
 /**
  * Ends of a schedule.

@@ -1,6 +1,6 @@
 /** Few steps of the long schedule that a network was trained with. */
-import { DomainError, checkRecord } from "@provably/core-tensor";
-import { positive, checkCount, checkChoice, checkNumberList } from "../internal/check.js";
+import { DomainError, checkChoice, checkCount, checkRecord } from "@provably/core-tensor";
+import { positive, checkNumberList } from "../internal/check.js";
 import { type Schedule, checkSchedule, scheduleOfAlphaBar } from "./schedule.js";
 
 /**

@@ -1,6 +1,6 @@
 /** Discrete noise schedules $\beta_1, \dots, \beta_T$ and the signal powers that follow from them. */
-import { DomainError, checkList, checkRecord } from "@provably/core-tensor";
-import { positive, checkNumbers, checkCount, checkNumberList } from "../internal/check.js";
+import { DomainError, checkCount, checkList, checkRecord } from "@provably/core-tensor";
+import { positive, checkNumbers, checkNumberList } from "../internal/check.js";
 import { type NoiseLevel, levelOf, levelOfLambda } from "./level.js";
 
 /**

@@ -1,6 +1,6 @@
 /** Noise levels of variance-exploding samplers, greatest first, ending in 0. */
-import { DomainError, checkRecord } from "@provably/core-tensor";
-import { positive, checkNumbers, checkCount } from "../internal/check.js";
+import { DomainError, checkCount, checkRecord } from "@provably/core-tensor";
+import { positive, checkNumbers } from "../internal/check.js";
 
 /**
  * Ends of a list of noise levels.

@@ -8,6 +8,8 @@ import {
   all,
   argmax,
   astype,
+  checkChoice,
+  checkCount,
   checkRecord,
   div,
   equal,
@@ -34,7 +36,7 @@ import {
   zeros,
 } from "@provably/core-tensor";
 import { compile } from "@provably/core-tensor/compile";
-import { checkCount, checkChoice, arrayOf } from "../internal/check.js";
+import { arrayOf } from "../internal/check.js";
 import { type NoiseLevel, checkLevel } from "../schedule/level.js";
 import type { Model } from "./prediction.js";
 

@@ -6,6 +6,7 @@ import {
   add,
   array,
   astype,
+  checkCount,
   exp,
   expandDims,
   log,
@@ -22,7 +23,6 @@ import {
 } from "@provably/core-tensor";
 import { slogdet, solve } from "@provably/core-tensor/linalg";
 import { type RngKey, categorical, foldIn, normal } from "@provably/core-tensor/random";
-import { checkCount } from "../internal/check.js";
 import { type GaussianMixture, checkMixture, gaussianMixture } from "./gaussian-mixture.js";
 
 /**

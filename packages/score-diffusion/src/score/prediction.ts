@@ -1,6 +1,6 @@
 /** What a network predicts, and turning one prediction into another. */
-import { DomainError, type NdArray, ShapeError, add, checkFunction, checkRecord, div, mul, sub } from "@provably/core-tensor";
-import { checkChoice, arrayOf } from "../internal/check.js";
+import { DomainError, type NdArray, ShapeError, add, checkChoice, checkFunction, checkRecord, div, mul, sub } from "@provably/core-tensor";
+import { arrayOf } from "../internal/check.js";
 import { type NoiseLevel, checkLevel } from "../schedule/level.js";
 
 /**

@@ -7,6 +7,7 @@ import {
   abs,
   add,
   astype,
+  checkCount,
   checkList,
   checkRecord,
   concat,
@@ -19,7 +20,6 @@ import {
   sub,
   transpose,
 } from "@provably/core-tensor";
-import { checkCount } from "../internal/check.js";
 import type { NoiseLevel } from "../schedule/level.js";
 import { type Model, checkAsked, checkModel, predict } from "./prediction.js";
 

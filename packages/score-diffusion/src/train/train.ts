@@ -4,7 +4,9 @@ import {
   type NdArray,
   ShapeError,
   add,
+  checkCount,
   checkFunction,
+  checkHooks,
   checkRecord,
   item,
   mul,
@@ -16,7 +18,7 @@ import {
 import { compile } from "@provably/core-tensor/compile";
 import { type Optimizer, applyUpdates, clipByGlobalNorm } from "@provably/core-tensor/optim";
 import { type RngKey, foldIn, randint } from "@provably/core-tensor/random";
-import { checkNumbers, checkCount, arrayOf, checkHooks } from "../internal/check.js";
+import { checkNumbers, arrayOf } from "../internal/check.js";
 import { type Network, checkNetwork } from "../network/network.js";
 import { type DenoisingLossOptions, type NoisedBatch, lossOf, noisedBatch } from "./loss.js";
 
