@@ -54,7 +54,10 @@ describe("wrong arguments", () => {
     const cases: readonly [() => unknown, RegExp][] = [
       [() => sample(wrong({ ...ddim(), table: 1 }), law, key(0), { shape: [1, 1] }), /sample: sampler.table must be a function/],
       [() => sample(ddim(), wrong({ prediction: "score" }), key(0), { shape: [1, 1] }), /sample: model.evaluate must be a function/],
-      [() => sample(ddim(), wrong({ ...law, prediction: "noise" }), key(0), { shape: [1, 1] }), /model.prediction must be one of "score", "eps", "x0", "v"/],
+      [
+        () => sample(ddim(), wrong({ ...law, prediction: "noise" }), key(0), { shape: [1, 1] }),
+        /model.prediction must be one of "score", "eps", "x0", "v"/,
+      ],
       [() => sample(ddim(), law, key(0), wrong(null)), /sample: options must be an object, got null/],
       [() => sample(ddim(), law, key(0), { shape: [1, 1], signal: wrong({}) }), /signal must be an AbortSignal/],
       [() => sample(ddim(), law, key(0), { shape: [1, 1], onProgress: wrong(3) }), /onProgress must be a function/],
