@@ -41,7 +41,7 @@ const tarball = (name) =>
 const limitOf = (name) => {
   const row = readFileSync(`${root}README.md`, "utf8")
     .split("\n")
-    .find((line) => line.startsWith("|") && line.includes(`packages/${name}/README.md`));
+    .find((line) => line.startsWith("|") && line.includes(`packages/${name}/README.md`) && line.includes(" KB"));
   return Number(/≤ (\d+) KB/.exec(row ?? "")?.[1]);
 };
 
