@@ -86,7 +86,7 @@ export function page(measured) {
 | --- | --- | --- | --- | --- |
 ${sound.join("\n")}
 
-| certificate | planted fault | seen | |
+| certificate | planted fault | seen | remark |
 | --- | --- | --- | --- |
 ${damaged.join("\n")}
 `;
