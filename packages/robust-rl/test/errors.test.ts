@@ -22,6 +22,11 @@ describe("arguments of the wrong kind", () => {
     ["terminal states that are a number", () => gridPicture([1], [0], { columns: 1, terminal: any(1) }), /gridPicture: terminal/],
     ["more steps than can be written down", () => valueIteration(model, { horizon: 2 ** 53 - 1 }), /ValueIteration: horizon .* below 2³¹/],
     ["a mean over the worst share of nothing", () => worstCaseExpectation([0.5, 0.5], [0, 1], { kind: "cvar", radius: -0 }), /cvar.* radius > 0/],
+    [
+      "rewards on arrival that are not there",
+      () => robustBellman({ ...model, rewardsOnArrival: any([]) }, totalVariation(0), [0, 0, 0, 0, 0, 0]),
+      /mdp\(\)/,
+    ],
     ["a budget below 0", () => robustBellman(model, { kind: "sRectangularL1", radius: -1 }, [0, 0, 0, 0, 0, 0]), /robustBellman: set/],
     ["a game with a symbol for its states", () => drNvi(any({ numStates: Symbol("n"), actions: [2, 2], horizon: 2 }), [0, 0]), /drNvi: game/],
   ];

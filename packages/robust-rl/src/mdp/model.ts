@@ -37,7 +37,7 @@ export interface Mdp {
 
 /** A process that {@link mdp} has checked, or something else with the same extents. */
 export function checkMdp(fn: string, model: Mdp): Mdp {
-  const { numStates, numActions, transitions, rewards, steps } = checkRecord(fn, "model", model);
+  const { numStates, numActions, transitions, rewards, rewardsOnArrival, steps } = checkRecord(fn, "model", model);
   const fail = (): never => {
     throw new DomainError(`${fn}: model must be a decision process made by mdp(), whose extents fit each other`);
   };
@@ -46,8 +46,10 @@ export function checkMdp(fn: string, model: Mdp): Mdp {
   const rows = numStates * numActions;
   if (isSparse(transitions)) checkSparse(transitions, fn);
   else if (!isNdArray(transitions) || transitions.size !== rows * numStates * (transitions.shape.length === 4 ? (steps ?? 1) : 1)) fail();
-  if (!isNdArray(rewards) || !(rewards.size > 0) || rewards.size % rows !== 0 || (steps !== undefined && !(Number.isInteger(steps) && steps > 0)))
-    fail();
+  if (steps !== undefined && !(Number.isInteger(steps) && steps > 0)) fail();
+  if (typeof rewardsOnArrival !== "boolean" || !isNdArray(rewards)) return fail();
+  const each = rewardsOnArrival ? numStates : rewards.shape.length === 3 ? (steps ?? 1) : 1;
+  if (rewards.size !== rows * each) fail();
   return model;
 }
 
