@@ -48,7 +48,7 @@ describe("documentation site", () => {
     "is accessible, as far as axe can tell",
     async () => {
       const all = globSync("**/*.html", { cwd: site }).sort();
-      const kinds = new Map(all.map((path) => [path.startsWith("documents/") ? path : path.split("/")[0], path]));
+      const kinds = new Map(all.map((path) => [path.split("/")[0], path]));
       const { page, close } = await openSite(`${site}/`);
       try {
         const base = page.url();
