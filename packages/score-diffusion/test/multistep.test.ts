@@ -66,15 +66,20 @@ describe("deis", () => {
     expect(item(norm(gap))).toBeLessThan(1e-12);
   });
 
-  it.each([
+  it.for([
     [1, 0.9, 1.2],
     [2, 1.7, 2.3],
     [3, 2.6, 3.4],
-  ] as const)("of order %i converges at its order on an even grid, and is certified", (order, low, high) => {
+  ] as const)("of order %i converges at its order on an even grid, and is certified", ([order, low, high], { task }) => {
     const measured = orderOf(deis({ order }));
     expect(measured).toBeGreaterThan(low);
     expect(measured).toBeLessThan(high);
     expect(certifyOrder(deis({ order }), plane, key(3))).toMatchObject({ holds: true });
+    task.meta.claim = {
+      says: `The exponential integrator of order ${order} has that order in the number of steps`,
+      source: "Zhang, Chen (2023), fast sampling with exponential integrators (tAB-DEIS); a mixture in the plane, steps even in λ",
+      measured: `order ${measured.toFixed(2)} between 64 and 128 steps`,
+    };
   });
 
   it("a sampler of order 2 that claims order 3 is found out", () => {

@@ -273,7 +273,7 @@ describe.skipIf(golden === undefined)("golden laws of DPnP", () => {
     };
   }, 60_000);
 
-  it("the stationary laws of a mixture prior are posteriors with wider noise, in closed form", () => {
+  it("the stationary laws of a mixture prior are posteriors with wider noise, in closed form", ({ task }) => {
     const { A, y, noiseVariance, prior, exactPosterior, stationary } = golden!.gmm;
     const law = mixtureOf(prior);
     const a = f64(A);
@@ -286,6 +286,11 @@ describe.skipIf(golden === undefined)("golden laws of DPnP", () => {
       expectNear(moments.mean, law2.mean, 1e-8);
       expectNear(moments.covariance, law2.cov, 1e-8);
     }
+    task.meta.claim = {
+      says: "For $y = Ax + N(0, \\sigma^2 I)$ the stationary law $\\pi_\\eta$ of DPnP is the posterior under noise $\\sigma^2 I + \\eta^2 A A^\\top$, and tends to the posterior with η",
+      source: "derived from Xu, Chi (2024), non-asymptotic theorem",
+      measured: `weights, means and covariances within 1e-8 of an independent implementation at η = 0 and ${stationary.length} others, for a mixture in three dimensions`,
+    };
   });
 
   it.for([

@@ -127,7 +127,8 @@ describe.skipIf(golden === undefined)("golden rates", () => {
     expect(Math.abs(marginalTv1d(ddpm, mixtureOf(gmm1), paperSchedule(25, { c0, c1 })) / 0.10706791 - 1)).toBeLessThan(1e-4);
   });
 
-  it("error bounds allow for what a wrong score does, and for not much more", () => {
+  it("error bounds allow for what a wrong score does, and for not much more", ({ task }) => {
+    const shares: number[] = [];
     const schedule = paperSchedule(160, { c0: 1, c1: 4 });
     for (let i = 0; i < 6; i++) {
       const law = gaussianMixture({ weights: [0.3 + 0.08 * i, 1], means: [[-0.8 - 0.1 * i], [1.3 - 0.08 * i]], variances: [0.08 + 0.03 * i, 0.2] });
@@ -135,7 +136,13 @@ describe.skipIf(golden === undefined)("golden rates", () => {
       const { value, expected, holds } = certifyErrorBound(acceleratedOde, model, law, key(1), schedule, { numSamples: 64 });
       expect(holds).toBe(true);
       expect(value).toBeGreaterThan(0.2 * (expected as readonly [number, number])[1]);
+      shares.push(value / (expected as readonly [number, number])[1]);
     }
+    task.meta.claim = {
+      says: "Total variation at the end of the flow is bounded by discretisation and the errors of score and Jacobian, $\\mathrm{TV} \\lesssim d/T + \\sqrt d\\,\\varepsilon_{\\mathrm{score}} + d\\,\\varepsilon_{\\mathrm{Jacobi}}$",
+      source: "Li, Wei, Chi, Chen (2024), theorem 1 as restated by Li, Yan (2024), eq. 3.2; the constants are ours, see `certifyErrorBound`",
+      measured: `total variation is ${Math.min(...shares).toFixed(2)} to ${Math.max(...shares).toFixed(2)} of the bound for six mixtures on the line whose scores are off by 0.05 to 0.10`,
+    };
   });
 
   it("error bounds hold for sound samplers with true and with damaged scores, and fail for damaged samplers", () => {

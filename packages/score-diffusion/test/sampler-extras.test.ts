@@ -199,7 +199,7 @@ describe("withCorrector", () => {
 });
 
 describe("sampleAdaptive", () => {
-  it("ends where the exact flow ends, the closer the smaller the tolerance", () => {
+  it("ends where the exact flow ends, the closer the smaller the tolerance", ({ task }) => {
     const start = normal(key(1), [64, 2], { dtype: "float64" });
     const exact = probabilityFlow(plane, start, levelOfLambda(-5), levelOfLambda(4));
     const runs = [1e-2, 1e-3, 1e-4].map((tolerance) => {
@@ -214,6 +214,11 @@ describe("sampleAdaptive", () => {
     // second order: a hundredth of the tolerance for ten times the steps, within a factor of two
     expect(runs[2]!.steps / runs[0]!.steps).toBeGreaterThan(4);
     expect(runs[2]!.steps / runs[0]!.steps).toBeLessThan(20);
+    task.meta.claim = {
+      says: "Steps that adapt to a tolerance end as near to the exact flow as the tolerance asks, at second order",
+      source: "the flow of Song and others (2021), section 4.3, with a pair of embedded orders 1 and 2",
+      measured: `mean distance ${runs.map(({ error }) => error.toExponential(1)).join(", ")} in ${runs.map(({ steps }) => steps).join(", ")} steps at tolerances 10⁻², 10⁻³, 10⁻⁴; 64 points in the plane`,
+    };
   });
 
   it("gives the same numbers when the model answers later", async () => {
@@ -242,11 +247,16 @@ describe("logLikelihood", () => {
   const exact = mixtureLogDensity(plane, points, level);
   const worst = (a: NdArray): number => Math.max(...(toNested(abs(sub(a, exact))) as number[]));
 
-  it("is the exact density of a mixture, with an error of fourth order", () => {
+  it("is the exact density of a mixture, with an error of fourth order", ({ task }) => {
     // what is left at the end is the law's distance from standard normal at λ = −9, about 1e-8
     const errors = [25, 50, 100].map((numSteps) => worst(logLikelihood(plane, points, level, { numSteps, lambdaMin: -9 }).logLikelihood));
     expect(errors[1]! / errors[2]!).toBeGreaterThan(10);
     expect(errors[2]!).toBeLessThan(1e-4);
+    task.meta.claim = {
+      says: "Change of variables along the probability flow gives the density of the data",
+      source: "Song and others (2021), section 4.3; Chen and others (2018)",
+      measured: `largest error of 12 log-densities ${errors.map((e) => e.toExponential(1)).join(", ")} in 25, 50, 100 steps (fourth order)`,
+    };
   });
 
   it("agrees for a model that is differentiated automatically", () => {
