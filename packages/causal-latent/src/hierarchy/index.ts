@@ -35,14 +35,9 @@ export { noiseLevelCurve, representationSparsity } from "./concepts/noise-levels
 export type { CovarianceKind } from "./concepts/mixture.js";
 
 // search
-export {
-  discoverHierarchy,
-  type BackgroundKnowledge,
-  type DiscoverOptions,
-  type FoundEdge,
-  type FoundLatent,
-  type HierarchyResult,
-} from "./search/discover.js";
+export { discoverHierarchy } from "./search/discover.js";
+export type { BackgroundKnowledge, DiscoverOptions } from "./search/settings.js";
+export type { FoundEdge, FoundLatent, HierarchyResult } from "./search/result.js";
 export type { Decision } from "./search/clusters.js";
 export { covarianceOracle, dataOracle, graphOracle, jointOracle, type RankAnswer, type RankOracle, type RankSide } from "./search/oracle.js";
 export { bootstrapHierarchy, type BootstrapOptions, type BootstrapResult } from "./search/bootstrap.js";

@@ -8,7 +8,9 @@ import { coversOf } from "../graph/identifiability.js";
 import { toArray, toInts } from "../internal/arrays.js";
 import { matchLatents } from "../metrics/structure.js";
 import { multinomial } from "../rank/rank-test.js";
-import { type DiscoverOptions, type HierarchyResult, discoverHierarchy } from "./discover.js";
+import { discoverHierarchy } from "./discover.js";
+import type { HierarchyResult } from "./result.js";
+import type { DiscoverOptions } from "./settings.js";
 
 /**
  * Options of {@link bootstrapHierarchy}: those of the search, and the number of replicates.

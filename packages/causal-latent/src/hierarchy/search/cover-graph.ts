@@ -70,3 +70,13 @@ export function expand({ nodes, parents }: CoverGraph, observed: readonly string
   const counts = Object.fromEntries(nodes.flatMap(({ names, latent }) => names.map((name) => [name, states(name, latent)] as const)));
   return conceptGraph(table, { observed, states: counts });
 }
+
+/** The same with `latentStates` states for every latent. */
+export function expandTo(graph: CoverGraph, latentStates: number, names: readonly string[], states: readonly number[]): ConceptGraph {
+  return expand(graph, names, (name, latent) => (latent ? latentStates : states[names.indexOf(name)]!));
+}
+
+/** Nothing but observed variables. */
+export function isolated(names: readonly string[]): CoverGraph {
+  return { nodes: names.map((name) => ({ names: [name], latent: false, pValue: NaN })), parents: names.map(() => []), edgePValues: new Map() };
+}

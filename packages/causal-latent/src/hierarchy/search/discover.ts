@@ -1,132 +1,17 @@
 /** The whole search: from data, a joint distribution or an oracle to a hierarchy of latents with the evidence for every step. */
-import { DomainError, checkChoice, checkCount, checkFunction, checkList, checkRecord } from "@provably/core-tensor";
-import { type RngKey, foldIn, key as keyOf } from "@provably/core-tensor/random";
-import { checkNumber, checkOptions, checkStrings } from "../../internal/check.js";
+import { DomainError, checkCount, checkFunction, checkList, checkRecord } from "@provably/core-tensor";
+import { checkOptions, checkStrings } from "../../internal/check.js";
 import { collapsedRows } from "../data/collapse.js";
 import { type JointData, type LabelData, type Rows, rowsOfJoint, rowsOfLabels } from "../data/labels.js";
-import { GraphError } from "../errors.js";
-import type { ConceptGraph } from "../graph/graph.js";
-import { equivalenceEnds } from "../internal/pdag.js";
 import { combinations } from "../internal/subsets.js";
-import { type FittedHierarchy, numParametersOf } from "../model/fit.js";
-import type { RankTestMethod } from "../rank/rank-test.js";
-import { type Decision, clusterGroups } from "./clusters.js";
-import { type CoverGraph, coverGraphOf, expand } from "./cover-graph.js";
-import { findEdges } from "./edges.js";
-import { type Group, type Tester, makeTester } from "./groups.js";
+import { numParametersOf } from "../model/fit.js";
+import { isolated } from "./cover-graph.js";
+import { makeTester } from "./groups.js";
 import { type RankOracle, covarianceOracle, rowsOracle } from "./oracle.js";
-import { hasTriangle, movesFrom } from "./moves.js";
-import { adaptCpts, scoreGraph } from "./score.js";
-
-/**
- * What is known beforehand, in terms of observed variables.
- * @category Search
- */
-export interface BackgroundKnowledge {
-  /** Sets of observed variables that share a latent parent. */
-  readonly clusters?: readonly (readonly string[])[];
-  /** Pairs that are not to be merged into one cluster. */
-  readonly apart?: readonly (readonly [string, string])[];
-  /** Pairs whose covers, where adjacent, are directed from the first to the second. */
-  readonly causes?: readonly (readonly [string, string])[];
-}
-
-/**
- * Options of {@link discoverHierarchy}.
- * @category Search
- */
-export interface DiscoverOptions {
-  /** States r of every latent, an integer ≥ 2, or `auto`: the best of 2, 3 and 4. Default 2. */
-  readonly latentStates?: number | "auto";
-  /** Most latents in a cover; default 2. */
-  readonly maxCover?: number;
-  /** Level of every question, in (0, 1); default 0.01. */
-  readonly alpha?: number;
-  /** Rank test of tables of counts; default `auto`. */
-  readonly test?: RankTestMethod;
-  /** `gaussian`: the linear baseline on labels as numbers, see {@link covarianceOracle}. Default `table`. */
-  readonly featureCoding?: "table" | "gaussian";
-  /** Whether main effects are tested beside joint states; default true. */
-  readonly features?: boolean;
-  /** Whether states beyond `latentStates` are merged first, see {@link collapseStates}; default true for data. */
-  readonly collapse?: boolean;
-  /** Joint states allowed on a side of a table; default 64. */
-  readonly maxCells?: number;
-  /** Tables asked for each set, on data; default 12. */
-  readonly maxTables?: number;
-  /** Correction for the number of tables of a question; default `bonferroni`. */
-  readonly correction?: "bonferroni" | "none";
-  /** Most covers that are conditioned on; default 2. */
-  readonly maxConditioning?: number;
-  /** Whether the search is repeated at other levels, the structure with the best BIC kept, and its edges improved; default true for data on tables. */
-  readonly refine?: boolean;
-  readonly background?: BackgroundKnowledge;
-  /** Key of the starts of the fits of `refine`; default `key(0)`. */
-  readonly key?: RngKey;
-  /** `metric` is the number of groups left. */
-  readonly onProgress?: (progress: { readonly iteration: number; readonly total: number; readonly metric: number }) => void;
-  readonly signal?: AbortSignal;
-}
-
-/**
- * A latent that was found.
- * @category Search
- */
-export interface FoundLatent {
-  readonly name: string;
-  readonly states: number;
-  /** Names of all latents of its cover, itself included. */
-  readonly cover: readonly string[];
-  /** Longest distance to the observed variables below. */
-  readonly level: number;
-  /** Whether its state count could as well be that of several latents: it is not prime, and was estimated. */
-  readonly ambiguousFactorisation: boolean;
-}
-
-/**
- * An edge that was found.
- * @category Search
- */
-export interface FoundEdge {
-  readonly from: string;
-  readonly to: string;
-  /** `directed`: every graph of the equivalence class has it this way. */
-  readonly kind: "directed" | "undirected";
-  /** Below a cover: p-value of the claim that its children share it. Between covers: the greatest p-value of their independence, rejected. NaN where refinement made it. */
-  readonly pValue: number;
-}
-
-/**
- * What the search found.
- * @category Search
- */
-export interface HierarchyResult {
-  /** One graph of the equivalence class, edges pointing down. */
-  readonly graph: ConceptGraph;
-  readonly latents: readonly FoundLatent[];
-  readonly edges: readonly FoundEdge[];
-  /** Covers with more than their names: what hangs below, and the p-value of that. */
-  readonly covers: readonly { readonly latents: readonly string[]; readonly children: readonly string[]; readonly pValue: number }[];
-  /** Names by level; observed variables first. */
-  readonly levels: readonly (readonly string[])[];
-  /** Every decision with its p-value, in order. */
-  readonly log: readonly Decision[];
-  readonly tests: { readonly performed: number; readonly cached: number };
-  /** The level that was used in the end. */
-  readonly alpha: number;
-  /** Bayesian information criterion of the fit, with refinement. */
-  readonly bic?: number;
-  readonly warnings: readonly string[];
-}
-
-type Settings = Required<Omit<DiscoverOptions, "latentStates" | "onProgress" | "signal" | "background">> & {
-  readonly latentStates: number;
-  /** States of the observed variables, at most, when structures are scored: the same for all that are compared. */
-  readonly scoredStates: number;
-  readonly background: BackgroundKnowledge;
-  readonly onProgress: DiscoverOptions["onProgress"];
-  readonly signal: AbortSignal | undefined;
-};
+import { refined } from "./refine.js";
+import { type HierarchyResult, resultOf } from "./result.js";
+import { searchOnce } from "./search-once.js";
+import { type DiscoverOptions, type Settings, settingsOf } from "./settings.js";
 
 /**
  * The hierarchy of latent variables behind discrete data, from the ranks of its probability tables.
@@ -182,58 +67,21 @@ function checkOracle({ names, states, rankAtMost, association }: RankOracle): vo
   checkFunction(fn, "input.association", association);
 }
 
-function settingsOf(options: DiscoverOptions, latentStates: number, input: LabelData | JointData | RankOracle): Settings {
-  const isData = "data" in input;
-  const {
-    maxCover = 2,
-    alpha = 0.01,
-    test = "auto",
-    featureCoding = "table",
-    features = true,
-    collapse = isData && featureCoding === "table",
-    maxCells = 64,
-    maxTables = 12,
-    correction = "bonferroni",
-    maxConditioning = 2,
-    refine = isData && featureCoding === "table",
-    background = {},
-    key = keyOf(0),
-    onProgress,
-    signal,
-  } = options;
-  const fn = "discoverHierarchy";
-  checkCount(fn, "latentStates", latentStates, 2);
-  checkCount(fn, "maxCover", maxCover);
-  checkCount(fn, "maxCells", maxCells, 4);
-  checkCount(fn, "maxTables", maxTables);
-  checkCount(fn, "maxConditioning", maxConditioning, 0);
-  checkNumber(fn, "alpha", alpha, "lie in (0, 1)", (x) => x > 0 && x < 1);
-  checkChoice(fn, "featureCoding", featureCoding, ["table", "gaussian"]);
-  checkChoice(fn, "correction", correction, ["bonferroni", "none"]);
-  const { clusters = [], apart = [], causes = [] } = checkRecord(fn, "background", background);
-  for (const [name, sets] of Object.entries({ clusters, apart, causes }))
-    checkList(fn, `background.${name}`, sets).forEach((set, i) => checkStrings(fn, `background.${name}[${i}]`, set));
-  if (refine && !isData) throw new DomainError("discoverHierarchy: refine needs data; a joint distribution or an oracle has no sample size");
-  return { latentStates, scoredStates: latentStates, maxCover, alpha, test, featureCoding, features, collapse, maxCells, maxTables, correction, maxConditioning, refine, background, key, onProgress, signal }; // prettier-ignore
-}
-
 function discover(input: LabelData | JointData | RankOracle, settings: Settings): HierarchyResult {
   const { latentStates, featureCoding, collapse, refine } = settings;
-  let rows: Rows | undefined;
   let original: Rows | undefined;
   let oracle: RankOracle;
   if ("rankAtMost" in input) oracle = input;
   else {
-    rows = "joint" in input ? rowsOfJoint("discoverHierarchy", input) : rowsOfLabels("discoverHierarchy", input);
-    original = rows;
-    if (collapse) rows = collapsedRows(rows, latentStates);
+    original = "joint" in input ? rowsOfJoint("discoverHierarchy", input) : rowsOfLabels("discoverHierarchy", input);
+    const rows = collapse ? collapsedRows(original, latentStates) : original;
     oracle = featureCoding === "gaussian" && "data" in input ? covarianceOracle(input) : rowsOracle(rows, settings);
   }
   const warnings = original === undefined ? [] : warningsOf(original);
-  const states = original?.states ?? oracle.states;
+  const about = { latentStates, names: oracle.names, states: original?.states ?? oracle.states, warnings, alpha: settings.alpha };
   if (oracle.names.length < 4) {
     warnings.push(`${oracle.names.length} variables are too few for a test of rank; 4 are needed`);
-    return resultOf(isolated(oracle.names), [], settings, oracle.names, states, { performed: 0, cached: 0 }, warnings, settings.alpha);
+    return resultOf({ graph: isolated(oracle.names), log: [] }, { ...about, tests: { performed: 0, cached: 0 } });
   }
   const tester = makeTester(oracle, {
     latentStates,
@@ -242,164 +90,15 @@ function discover(input: LabelData | JointData | RankOracle, settings: Settings)
     corrected: settings.correction === "bonferroni",
     signal: settings.signal,
   });
-  if (!refine || rows === undefined) {
-    const { graph, log } = searchOnce(tester, settings, settings.alpha);
-    return resultOf(graph, log, settings, oracle.names, states, tester, warnings, settings.alpha);
+  if (refine && original !== undefined) {
+    const best = refined(tester, collapse ? collapsedRows(original, settings.scoredStates) : original, settings);
+    if (best !== undefined) return { ...resultOf(best, { ...about, tests: tester, alpha: best.alpha }), bic: best.fit.bic };
+    warnings.push("too densely connected to be refined");
   }
-  return refined(tester, collapse ? collapsedRows(original!, settings.scoredStates) : rows, states, settings, warnings);
-}
-
-function isolated(names: readonly string[]): CoverGraph {
-  return { nodes: names.map((name) => ({ names: [name], latent: false, pValue: NaN })), parents: names.map(() => []), edgePValues: new Map() };
+  return resultOf(searchOnce(tester, settings, settings.alpha), { ...about, tests: tester });
 }
 
 function warningsOf(rows: Rows): string[] {
   const same = combinations(rows.names.map((_, j) => j), 2).filter(([i, j]) => rows.columns[i!]!.every((x, r) => x === rows.columns[j!]![r])); // prettier-ignore
   return same.map(([i, j]) => `columns ${rows.names[i!]!} and ${rows.names[j!]!} are identical`);
-}
-
-function searchOnce(tester: Tester, settings: Settings, alpha: number): { graph: CoverGraph; log: Decision[] } {
-  const { oracle } = tester;
-  const { background, maxCover, maxConditioning, onProgress, signal } = settings;
-  const indexOf = (name: string): number => {
-    const j = oracle.names.indexOf(name);
-    if (j < 0) throw new GraphError(`discoverHierarchy: background names "${name}", which is no observed variable`);
-    return j;
-  };
-  const pair = ([a, b]: readonly [string, string]): [number, number] => [indexOf(a), indexOf(b)];
-  const log: Decision[] = [];
-  const groups = oracle.names.map((name, j): Group => ({ names: [name], size: 1, latent: false, measured: [j], children: [], pValue: NaN }));
-  const alone = groups.filter((g) => {
-    const others = groups.filter((h) => h !== g);
-    const pValues = others.map((h) => tester.independent(g, h, []) ?? 1);
-    const pValue = oracle.exact ? Math.min(...pValues) : Math.min(1, others.length * Math.min(...pValues));
-    if (pValue <= alpha) return false;
-    log.push({ step: "setAside", nodes: g.names, latents: [], pValue, text: `${g.names[0]!} is independent of all others` });
-    return true;
-  });
-  let iteration = 0;
-  const active = clusterGroups(
-    groups.filter((g) => !alone.includes(g)),
-    tester,
-    {
-      alpha,
-      maxCover,
-      clusters: (background.clusters ?? []).map((set) => set.map(indexOf)),
-      apart: (background.apart ?? []).map(pair),
-      onProgress: (left) => {
-        signal?.throwIfAborted();
-        onProgress?.({ iteration: ++iteration, total: oracle.names.length, metric: left });
-      },
-    },
-    log,
-  );
-  const top = findEdges(active, tester, { alpha, maxConditioning, causes: (background.causes ?? []).map(pair) }, log);
-  const graph = coverGraphOf(top);
-  const rest = isolated(alone.flatMap((g) => g.names));
-  return { graph: { nodes: [...graph.nodes, ...rest.nodes], parents: [...graph.parents, ...rest.parents], edgePValues: graph.edgePValues }, log };
-}
-
-/** The structure with the best BIC among those of several levels, then single edges between covers changed while that improves it. */
-function refined(tester: Tester, rows: Rows, states: readonly number[], settings: Settings, warnings: readonly string[]): HierarchyResult {
-  const { alpha, key, signal } = settings;
-  const levels = [1, 3, 10, 30, 1 / 3, 1 / 10, 1 / 100, 1e-4].map((factor) => Math.min(0.5, factor * alpha));
-  const seen = new Set<string>();
-  let best: { graph: CoverGraph; log: Decision[]; fit: FittedHierarchy; level: number; triangle: boolean } | undefined;
-  let first: { graph: CoverGraph; log: Decision[] } | undefined;
-  for (const level of levels) {
-    signal?.throwIfAborted();
-    const { graph, log } = searchOnce(tester, settings, level);
-    first ??= { graph, log };
-    const mark = JSON.stringify([graph.nodes.map(({ names }) => names), graph.parents]);
-    if (seen.has(mark)) continue;
-    seen.add(mark);
-    const fit = scoreGraph(expandWith(graph, settings.latentStates, rows.names, rows.states), rows, foldIn(key, "score"), signal);
-    if (fit === undefined) continue;
-    const triangle = hasTriangle(graph);
-    if (best === undefined || (triangle === best.triangle ? fit.bic < best.fit.bic : best.triangle)) best = { graph, log, fit, level, triangle };
-  }
-  if (best === undefined)
-    return resultOf(first!.graph, first!.log, settings, rows.names, states, tester, [...warnings, "too densely connected to be refined"], alpha);
-  const log = [...best.log];
-  for (let round = 0; round < 10; round++) {
-    signal?.throwIfAborted();
-    const { graph, fit } = best;
-    // a few iterations tell which changes are worth a closer look
-    const tried = movesFrom(graph).flatMap((move, i) => {
-      const target = expandWith(move.graph, settings.latentStates, rows.names, rows.states);
-      const own = foldIn(foldIn(key, round), i);
-      const short = scoreGraph(target, rows, own, signal, { cpts: adaptCpts(fit, target, own), maxIterations: 12 });
-      return short === undefined ? [] : [{ ...move, target, fit: short }];
-    });
-    let next: { graph: CoverGraph; fit: FittedHierarchy; text: string; nodes: readonly string[] } | undefined;
-    for (const { target, ...move } of tried.sort((x, y) => x.fit.bic - y.fit.bic).slice(0, 6)) {
-      const long = scoreGraph(target, rows, key, signal, { cpts: move.fit.cpts, maxIterations: 200 })!;
-      if (long.bic < (next?.fit.bic ?? fit.bic - 0.5)) next = { ...move, fit: long };
-    }
-    if (next === undefined) break;
-    log.push({
-      step: "score",
-      nodes: next.nodes,
-      latents: [],
-      pValue: NaN,
-      text: `${next.text}: BIC falls by ${(fit.bic - next.fit.bic).toPrecision(3)}`,
-    });
-    best = { ...best, graph: next.graph, fit: next.fit };
-  }
-  return { ...resultOf(best.graph, log, settings, rows.names, states, tester, warnings, best.level), bic: best.fit.bic };
-}
-
-function expandWith(graph: CoverGraph, latentStates: number, names: readonly string[], states: readonly number[]): ConceptGraph {
-  return expand(graph, names, (name, latent) => (latent ? latentStates : states[names.indexOf(name)]!));
-}
-
-function resultOf(
-  cover: CoverGraph,
-  log: readonly Decision[],
-  settings: Settings,
-  names: readonly string[],
-  states: readonly number[],
-  tests: { readonly performed: number; readonly cached: number },
-  warnings: readonly string[],
-  alpha: number,
-): HierarchyResult {
-  const { nodes, parents, edgePValues } = cover;
-  const graph = expandWith(cover, settings.latentStates, names, states);
-  const ends = equivalenceEnds(cover);
-  const level = (i: number): number => {
-    const below = parents.flatMap((p, c) => (p.includes(i) ? [c] : []));
-    return nodes[i]!.latent ? 1 + Math.max(0, ...below.map(level)) : 0;
-  };
-  const levelOf = nodes.map((_, i) => level(i));
-  const edges = parents.flatMap((p, c) =>
-    p.flatMap((x) =>
-      nodes[x]!.names.flatMap((from) =>
-        nodes[c]!.names.map((to): FoundEdge => ({
-          from,
-          to,
-          kind: ends[c]![x]! ? "undirected" : "directed",
-          pValue: edgePValues.get(`${x} ${c}`) ?? NaN,
-        })),
-      ),
-    ),
-  );
-  return {
-    graph,
-    latents: nodes.flatMap(({ names, latent }, i) =>
-      latent
-        ? names.map((name): FoundLatent => ({ name, states: settings.latentStates, cover: names, level: levelOf[i]!, ambiguousFactorisation: false }))
-        : [],
-    ),
-    edges,
-    covers: nodes.flatMap(({ names, latent, pValue }, i) =>
-      latent ? [{ latents: names, children: parents.flatMap((p, c) => (p.includes(i) ? nodes[c]!.names : [])), pValue }] : [],
-    ),
-    levels: Array.from({ length: 1 + Math.max(0, ...levelOf) }, (_, l) =>
-      l === 0 ? names : nodes.flatMap(({ names }, i) => (levelOf[i] === l ? names : [])),
-    ),
-    log,
-    tests: { performed: tests.performed, cached: tests.cached },
-    alpha,
-    warnings,
-  };
 }

@@ -1,0 +1,102 @@
+/** What can be asked of the search, and the settings it runs with. */
+import { DomainError, checkChoice, checkCount, checkList, checkRecord } from "@provably/core-tensor";
+import { type RngKey, key as keyOf } from "@provably/core-tensor/random";
+import { checkNumber, checkStrings } from "../../internal/check.js";
+import type { JointData, LabelData } from "../data/labels.js";
+import type { RankTestMethod } from "../rank/rank-test.js";
+import type { RankOracle } from "./oracle.js";
+
+/**
+ * What is known beforehand, in terms of observed variables.
+ * @category Search
+ */
+export interface BackgroundKnowledge {
+  /** Sets of observed variables that share a latent parent. */
+  readonly clusters?: readonly (readonly string[])[];
+  /** Pairs that are not to be merged into one cluster. */
+  readonly apart?: readonly (readonly [string, string])[];
+  /** Pairs whose covers, where adjacent, are directed from the first to the second. */
+  readonly causes?: readonly (readonly [string, string])[];
+}
+
+/**
+ * Options of {@link discoverHierarchy}.
+ * @category Search
+ */
+export interface DiscoverOptions {
+  /** States r of every latent, an integer ≥ 2, or `auto`: the best of 2, 3 and 4. Default 2. */
+  readonly latentStates?: number | "auto";
+  /** Most latents in a cover; default 2. */
+  readonly maxCover?: number;
+  /** Level of every question, in (0, 1); default 0.01. */
+  readonly alpha?: number;
+  /** Rank test of tables of counts; default `auto`. */
+  readonly test?: RankTestMethod;
+  /** `gaussian`: the linear baseline on labels as numbers, see {@link covarianceOracle}. Default `table`. */
+  readonly featureCoding?: "table" | "gaussian";
+  /** Whether main effects are tested beside joint states; default true. */
+  readonly features?: boolean;
+  /** Whether states beyond `latentStates` are merged first, see {@link collapseStates}; default true for data. */
+  readonly collapse?: boolean;
+  /** Joint states allowed on a side of a table; default 64. */
+  readonly maxCells?: number;
+  /** Tables asked for each set, on data; default 12. */
+  readonly maxTables?: number;
+  /** Correction for the number of tables of a question; default `bonferroni`. */
+  readonly correction?: "bonferroni" | "none";
+  /** Most covers that are conditioned on; default 2. */
+  readonly maxConditioning?: number;
+  /** Whether the search is repeated at other levels, the structure with the best BIC kept, and its edges improved; default true for data on tables. */
+  readonly refine?: boolean;
+  readonly background?: BackgroundKnowledge;
+  /** Key of the starts of the fits of `refine`; default `key(0)`. */
+  readonly key?: RngKey;
+  /** `metric` is the number of groups left. */
+  readonly onProgress?: (progress: { readonly iteration: number; readonly total: number; readonly metric: number }) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** All of them, checked, with their defaults. */
+export type Settings = Required<Omit<DiscoverOptions, "latentStates" | "onProgress" | "signal" | "background">> & {
+  readonly latentStates: number;
+  /** States of the observed variables, at most, when structures are scored: the same for all that are compared. */
+  readonly scoredStates: number;
+  readonly background: BackgroundKnowledge;
+  readonly onProgress: DiscoverOptions["onProgress"];
+  readonly signal: AbortSignal | undefined;
+};
+
+export function settingsOf(options: DiscoverOptions, latentStates: number, input: LabelData | JointData | RankOracle): Settings {
+  const isData = "data" in input;
+  const {
+    maxCover = 2,
+    alpha = 0.01,
+    test = "auto",
+    featureCoding = "table",
+    features = true,
+    collapse = isData && featureCoding === "table",
+    maxCells = 64,
+    maxTables = 12,
+    correction = "bonferroni",
+    maxConditioning = 2,
+    refine = isData && featureCoding === "table",
+    background = {},
+    key = keyOf(0),
+    onProgress,
+    signal,
+  } = options;
+  const fn = "discoverHierarchy";
+  checkCount(fn, "latentStates", latentStates, 2);
+  checkCount(fn, "maxCover", maxCover);
+  checkCount(fn, "maxCells", maxCells, 4);
+  checkCount(fn, "maxTables", maxTables);
+  checkCount(fn, "maxConditioning", maxConditioning, 0);
+  checkNumber(fn, "alpha", alpha, "lie in (0, 1)", (x) => x > 0 && x < 1);
+  checkChoice(fn, "featureCoding", featureCoding, ["table", "gaussian"]);
+  checkChoice(fn, "correction", correction, ["bonferroni", "none"]);
+  const { clusters = [], apart = [], causes = [] } = checkRecord(fn, "background", background);
+  for (const [name, sets] of Object.entries({ clusters, apart, causes }))
+    checkList(fn, `background.${name}`, sets).forEach((set, i) => checkStrings(fn, `background.${name}[${i}]`, set));
+  if (refine && !isData) throw new DomainError("discoverHierarchy: refine needs data; a joint distribution or an oracle has no sample size");
+  return { latentStates, scoredStates: latentStates, maxCover, alpha, test, featureCoding, features, collapse, maxCells, maxTables, correction, maxConditioning, refine, background, key, onProgress, signal }; // prettier-ignore
+}
