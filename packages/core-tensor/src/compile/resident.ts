@@ -19,18 +19,19 @@ const collected = new FinalizationRegistry<Block[]>((blocks) => {
   for (const { store: home, address, bytes } of blocks.splice(0)) home.give(address, bytes);
 });
 
-/** A row-major array in program memory. Read like any other, its elements are copied out once. */
+/**
+ * A row-major array in program memory. Read like any other, its elements are copied out once. Where it lies is hidden from whoever
+ * holds it: the memory of all programs hangs on that, and changes while the array does not.
+ */
 export class ResidentArray extends DenseArray {
-  private copy: TypedArrayOf[DType] | undefined;
-  private freed = false;
+  #copy: TypedArrayOf[DType] | undefined;
+  #freed = false;
+  /** Emptied when the array is freed or collected, whichever comes first. */
+  readonly #blocks: Block[];
 
-  private constructor(
-    dtype: DType,
-    shape: Shape,
-    /** Emptied when the array is freed or collected, whichever comes first. */
-    private readonly blocks: Block[],
-  ) {
+  private constructor(dtype: DType, shape: Shape, blocks: Block[]) {
     super(allocate(dtype, 0), dtype, shape, rowMajorStrides(shape), 0, sizeOf(shape));
+    this.#blocks = blocks;
     Object.defineProperty(this, "data", { get: () => this.elements() });
     collected.register(this, blocks, this);
   }
@@ -44,27 +45,27 @@ export class ResidentArray extends DenseArray {
 
   /** Whether the elements can be had. */
   get isLive(): boolean {
-    return !this.freed;
+    return !this.#freed;
   }
 
   /** Address of the elements in a memory, to which they are copied if they are not there yet. */
   addressIn(home: Store): number {
     this.check();
-    const there = this.blocks.find((b) => b.store === home);
+    const there = this.#blocks.find((b) => b.store === home);
     if (there !== undefined) return there.address;
     const bytes = this.size * SIZES[this.dtype];
     const data = this.elements();
     const address = home.take(bytes);
     if (address === undefined) throw new DomainError(`pin: ${bytes} bytes do not fit into the memory of compiled programs; free what is not needed`);
     home.views[this.dtype].set(data, address / SIZES[this.dtype]);
-    this.blocks.push({ store: home, address, bytes });
+    this.#blocks.push({ store: home, address, bytes });
     return address;
   }
 
   /** The same memory under a new handle, which what uses this one up may overwrite. */
   handOver(home: Store, dtype: DType, shape: Shape): ResidentArray {
     this.addressIn(home);
-    const blocks = this.blocks.splice(0);
+    const blocks = this.#blocks.splice(0);
     this.free();
     const kept = blocks.filter((b) => b.store === home);
     for (const { store: other, address, bytes } of blocks) if (other !== home) other.give(address, bytes);
@@ -72,22 +73,22 @@ export class ResidentArray extends DenseArray {
   }
 
   private elements(): TypedArrayOf[DType] {
-    if (this.copy !== undefined) return this.copy;
+    if (this.#copy !== undefined) return this.#copy;
     this.check();
-    const { store: home, address } = this.blocks[0]!;
+    const { store: home, address } = this.#blocks[0]!;
     const from = address / SIZES[this.dtype];
-    return (this.copy = home.views[this.dtype].slice(from, from + this.size));
+    return (this.#copy = home.views[this.dtype].slice(from, from + this.size));
   }
 
   private check(): void {
-    if (this.freed) throw new DomainError("pin: this array was freed, or donated to a compiled function, which may have overwritten it");
+    if (this.#freed) throw new DomainError("pin: this array was freed, or donated to a compiled function, which may have overwritten it");
   }
 
   free(): void {
-    if (this.freed) return;
-    this.freed = true;
+    if (this.#freed) return;
+    this.#freed = true;
     collected.unregister(this);
-    for (const { store: home, address, bytes } of this.blocks.splice(0)) home.give(address, bytes);
+    for (const { store: home, address, bytes } of this.#blocks.splice(0)) home.give(address, bytes);
   }
 }
 

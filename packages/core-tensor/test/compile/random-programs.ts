@@ -1,7 +1,8 @@
 /** Random programs: sequences of operations on a growing pool of arrays, for comparing executors. */
 import fc from "fast-check";
 import * as p from "@provably/core-tensor";
-import type { NdArray } from "@provably/core-tensor";
+import type { NdArray, TypedArray } from "@provably/core-tensor";
+import { cond, scan, whileLoop } from "@provably/core-tensor/compile";
 
 const unary: readonly ((x: NdArray) => NdArray)[] = [
   p.tanh,
@@ -132,7 +133,64 @@ export function program(choices: readonly Choice[]): (...leaves: NdArray[]) => N
   };
 }
 
+/**
+ * The same inside control flow: the leaves are a state that goes round. Each array of the next state is the last value of its shape and
+ * type, or stays as it is, so that states are handed through, exchanged, written in place and used twice.
+ */
+export function looped(choices: readonly Choice[], kind: "scan" | "whileLoop" | "cond"): (...leaves: NdArray[]) => NdArray[] {
+  const step = (state: readonly NdArray[]): NdArray[] => {
+    const values = program(choices)(...state);
+    return state.map((x) => {
+      const y = values.find((v) => v.dtype === x.dtype && v.shape.join() === x.shape.join());
+      return y === undefined ? x : state.includes(y) ? y : p.tanh(y);
+    });
+  };
+  return (...leaves) => {
+    switch (kind) {
+      case "scan": {
+        const [last, all] = scan((state: NdArray[]) => [step(state), state[0]!], leaves, null, { length: 3 });
+        return [...last, all];
+      }
+      case "whileLoop":
+        return whileLoop(
+          ([n]: readonly [NdArray, NdArray[]]) => p.less(n, 3),
+          ([n, state]) => [p.add(n, 1), step(state)] as const,
+          [p.array(0), leaves] as const,
+        )[1];
+      default:
+        return cond(
+          p.greater(p.sum(leaves[0]!), 0),
+          step,
+          (state: NdArray[]) => [...state.slice(1), state[0]!].map((x, i) => (x.shape.join() === state[i]!.shape.join() ? x : state[i]!)),
+          leaves,
+        );
+    }
+  };
+}
+
 const index = fc.nat({ max: 1000 });
+
+/** Views of one stretch of storage that overlap, run backwards, repeat elements or are the same view twice. */
+export function viewsOf(data: TypedArray, extents: readonly (readonly number[])[], kinds: readonly number[]): NdArray[] {
+  return extents.map((shape, i) => {
+    const size = shape.reduce((n, extent) => n * extent, 1);
+    const kind = kinds[i % kinds.length]!;
+    const whole = p.array(data, { copy: false });
+    const flat = p.slice(whole, [kind % 7], [(kind % 7) + size]);
+    switch (kind % 4) {
+      case 0:
+        return p.reshape(flat, shape);
+      case 1:
+        return p.flip(p.reshape(flat, shape));
+      case 2:
+        return p.transpose(p.reshape(flat, [...shape].reverse()));
+      default:
+        return shape.length === 0
+          ? p.reshape(flat, shape)
+          : p.broadcastTo(p.slice(whole, [kind % 7], [(kind % 7) + shape[shape.length - 1]!]), shape);
+    }
+  });
+}
 
 /** Choices of a program, shapes of its inputs, and a seed for their elements. */
 export const programs = {
