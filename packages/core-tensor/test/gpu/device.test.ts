@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import * as p from "@provably/core-tensor";
 import type { NdArray } from "@provably/core-tensor";
-import { compile } from "@provably/core-tensor/compile";
+import { compile, scan } from "@provably/core-tensor/compile";
 import { type WebGpu, deviceNamed, webasm, webgpu } from "@provably/core-tensor/gpu";
 import { openWebAssembly } from "../../src/exec/gpu/device.js";
 import { prepare } from "../../src/exec/gpu/program.js";
@@ -179,6 +179,24 @@ describe("programs on a device", () => {
     globalThis.gc?.();
     // 200 programs hold 160 MB while they live; what the collector has not got round to stays far below
     expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(100e6);
+    await device.close();
+  });
+
+  it("give what an argument was at the call, also where they hand it through and its storage changes before they are done", async () => {
+    const device = await webasm();
+    const step = (s: NdArray): [NdArray, NdArray] => scan((x: NdArray) => [p.mul(x, 2), x], s, null, { length: 2 });
+    const f = compile((s: NdArray) => [s, ...step(s)] as const, { device });
+    const data = Float32Array.of(9, 1, 2, 9);
+    const result = f(p.slice(p.array(data, { copy: false }), [1], [3]));
+    data.fill(7);
+    expect((await result).map((y) => p.toNested(y))).toEqual([
+      [1, 2],
+      [4, 8],
+      [
+        [1, 2],
+        [2, 4],
+      ],
+    ]);
     await device.close();
   });
 

@@ -7,7 +7,7 @@ import { key, normal } from "@provably/core-tensor/random";
 import { traceGraph } from "../../src/compile/trace.js";
 import type { GpuJsDevice } from "../../src/exec/gpu/device.js";
 import { prepare } from "../../src/exec/gpu/program.js";
-import { program, programs } from "../compile/random-programs.js";
+import { looped, program, programs, viewsOf } from "../compile/random-programs.js";
 import { devices } from "./devices.js";
 
 const scale = (x: NdArray): number => Math.max(1, ...p.toTypedArray(p.abs(p.astype(x, "float64"))));
@@ -40,6 +40,30 @@ describe.each(devices)("$kind", ({ skip, open, runs }) => {
           });
         }),
         { seed: 7, numRuns: runs },
+      );
+    },
+    120_000,
+  );
+
+  it.skipIf(skip)(
+    "leaves arguments as they were, also overlapping views of one buffer and states of loops",
+    async () => {
+      const form = fc.constantFrom("straight", "scan", "whileLoop", "cond");
+      const kinds = fc.array(fc.nat({ max: 27 }), { minLength: 4, maxLength: 4 });
+      await fc.assert(
+        fc.asyncProperty(programs.choices, programs.shapes, programs.seed, kinds, form, async (steps, extents, seed, views, how) => {
+          const f = how === "straight" ? program(steps) : looped(steps, how);
+          const data = p.toTypedArray(normal(key(seed), [128], { dtype: "float32" }));
+          const before = data.slice();
+          const leaves = viewsOf(data, extents, views);
+          const compiled = prepare(traceGraph(f, leaves).graph, device);
+          const first = (await compiled.run(leaves)).map((x) => p.toNested(x));
+          expect(data).toEqual(before);
+          expect((await compiled.run(leaves)).map((x) => p.toNested(x))).toEqual(first);
+          expect(data).toEqual(before);
+          compiled.free();
+        }),
+        { seed: 13, numRuns: Math.ceil(runs / 5) },
       );
     },
     120_000,

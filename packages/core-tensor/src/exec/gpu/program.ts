@@ -49,16 +49,19 @@ export function prepare(graph: Graph, device: GpuJsDevice): DeviceProgram {
   checkSizes(kernels, lowered, device);
   const built = kernels.length > 0 ? build(device, lowered, kernels, computed) : undefined;
   const pipeline = built?.pipeline;
+  const isHanded = lowered.inputs.map((x) => parts.some((rows) => rows.includes(x)));
   let turn: Promise<unknown> = Promise.resolve();
 
   return {
     run(inputs) {
       const arrays = inputs.map((x) => new device.module.Input(float32(x), [x.size]));
+      // what results hand through is copied as well: the caller may write into foreign storage while it waits
+      const handed = inputs.map((x, k) => (isHanded[k] ? dense<DType>(rowMajorData(x).slice(), x.dtype, x.shape) : x));
       const result = turn.then(async () => {
         const results = pipeline ? await device.guard("run", () => pipeline(...arrays)) : [];
         if (pipeline) checkExecutor(pipeline, device);
         const values = new Map(computed.map((y, k) => [y, results[k] as Float32Array]));
-        return lowered.outputs.map((y) => outputOf(y, inputs, lowered, values));
+        return lowered.outputs.map((y) => outputOf(y, handed, lowered, values));
       });
       turn = result.catch(() => undefined);
       return result;
@@ -146,7 +149,7 @@ function checkExecutor(pipeline: Pipeline, device: GpuJsDevice): void {
 function outputOf(y: Stage, inputs: readonly DenseArray[], lowered: Lowered, computed: ReadonlyMap<Stage, Float32Array>): DenseArray {
   if (y instanceof Stacked) {
     const data = allocate(y.dtype, y.size);
-    y.rows.forEach((row, k) => data.set(outputOf(row, inputs, lowered, computed).data, k * row.size));
+    y.rows.forEach((row, k) => data.set(rowMajorData(outputOf(row, inputs, lowered, computed)), k * row.size));
     return dense<DType>(data, y.dtype, y.shape);
   }
   if (y instanceof Uniform) {
