@@ -2,9 +2,10 @@
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { describe, expect, it } from "vitest";
-import { type NdArray, add, array, grad, matmul, mul, square, sum, tanh } from "@provably/core-tensor";
+import { type NdArray, add, array, grad, matmul, mul, slice, square, sum, tanh, toTypedArray } from "@provably/core-tensor";
 import { compile, explain, pin } from "@provably/core-tensor/compile";
 import { key, normal } from "@provably/core-tensor/random";
+import { sharedStore } from "../../src/compile/wasm/store.js";
 
 setFlagsFromString("--expose-gc");
 const collect = runInNewContext("gc") as () => void;
@@ -16,12 +17,17 @@ interface Held {
   readonly programs: number;
 }
 
-/** Collected until finalisers have run. */
-async function held(): Promise<Held> {
-  for (let i = 0; i < 5; i++) {
+/** Collects, and gives finalisers the chance to run, which on a busy machine takes them several turns. */
+async function finalise(times = 1): Promise<void> {
+  for (let i = 0; i < times; i++) {
     collect();
-    await new Promise((resolve) => setTimeout(resolve, 0));
+    for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setTimeout(resolve, 0));
   }
+}
+
+/** What is held when all that can be has been given back. */
+async function held(): Promise<Held> {
+  await finalise(5);
   const f = compile((x: NdArray) => add(x, 1));
   f(array([1]));
   return { heap: process.memoryUsage().heapUsed, programs: Number(/(\d+) bytes of memory in all programs/.exec(explain(f))![1]) };
@@ -32,10 +38,7 @@ async function halves(cycle: (i: number) => void): Promise<readonly [Held, Held]
   let middle: Held | undefined;
   for (let i = 0; i < cycles; i++) {
     cycle(i);
-    if (i % 100 === 99) {
-      collect();
-      await new Promise((resolve) => setTimeout(resolve, 0));
-    }
+    if (i % 100 === 99) await finalise();
     if (i === cycles / 2) middle = await held();
   }
   return [middle!, await held()];
@@ -58,5 +61,23 @@ describe(`${cycles} cycles of compile, run and drop`, () => {
     const [middle, end] = await halves((i) => void compile((x: NdArray) => sum(mul(tanh(add(x, i)), weights)))(pin(weights)));
     expect(end.programs - middle.programs).toBeLessThanOrEqual(1e6);
     expect(end.heap - middle.heap).toBeLessThan(cycles < 4000 ? 30e6 : 2e6);
+  }, 1_200_000);
+
+  it("on two threads forget the functions that no program uses", async () => {
+    const { crew } = sharedStore(2)!;
+    // extents are in the code, so that every loop is another one; some are long enough to be cut in two
+    const x = normal(key("long"), [1 << 18]);
+    const piece = (extent: number): NdArray => slice(x, [0], [extent]);
+    for (let i = 0; i < cycles; i++) {
+      compile((y: NdArray) => mul(tanh(y), y), { threads: 2 })(piece(i % 50 === 0 ? 65536 + i : 1 + i));
+      if (i % 100 === 99) await finalise();
+    }
+    await finalise(5);
+    // 1024 generated loops are kept for programs to come
+    expect(crew!.numGenerated).toBeGreaterThan(900);
+    expect(crew!.numGenerated).toBeLessThan(1200);
+    // a worker that had the old function of a number computes with the new one
+    const [one, two] = [1, 2].map((threads) => compile((y: NdArray) => add(tanh(y), 1), { threads })(piece(1 << 18)));
+    expect(toTypedArray(two!)).toEqual(toTypedArray(one!));
   }, 1_200_000);
 });

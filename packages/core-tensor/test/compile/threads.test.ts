@@ -83,9 +83,18 @@ describe("threads", () => {
     const want = compile(product)(...args).map((y) => toTypedArray(y));
     const compiled = compile(product, { threads: 2 });
     await whenUp(compiled, args, 2);
-    // a module that no engine takes, before the next call
+    // a function whose module no engine takes
     const { crew } = sharedStore(2)!;
-    crew!.add(() => undefined, Uint8Array.of(1, 2, 3));
+    const shares: number[] = [];
+    const odd = (i: number): number => shares.push(i);
+    crew!.add(odd, Uint8Array.of(1, 2, 3));
+    // for each of the workers that are up by now
+    const each = Array.from({ length: crew!.numReady + 1 }, (_, i) => i);
+    crew!.run(
+      odd,
+      each.map((i) => [i]),
+    );
+    expect(shares.sort()).toEqual(each);
     for (let i = 0; i < 8; i++) expect(Buffer.from(toTypedArray(compiled(...args)[0]!).buffer).equals(Buffer.from(want[0]!.buffer))).toBe(true);
     expect(explain(compiled)).toMatch(/1 of them up/);
   });

@@ -2,7 +2,8 @@
  * Workers that share the memory of compiled programs. The calling thread does its share and waits for theirs.
  *
  * A worker sleeps on a word of the shared memory. To run a function the caller writes its number and arguments into the worker's
- * mailbox and wakes it; generated modules travel as bytes through the same memory, so that no event loop is involved once a worker is up.
+ * mailbox and wakes it; a generated module travels as bytes through the same memory before its function first runs there, so that no
+ * event loop is involved once a worker is up. The numbers of generated functions that are no longer in use are given to later ones.
  * Until it is, and where workers or shared memory cannot be had, the caller does everything: work is cut into the same pieces either
  * way, and results do not depend on who computes them.
  */
@@ -41,7 +42,7 @@ const start = ({ memory, modules, at, moduleAt }) => {
     try {
       if (box[${COMMAND}] === ${LOAD}) {
         const module = new WebAssembly.Module(new Uint8Array(memory.buffer, moduleAt, box[${COUNT}]).slice());
-        functions.push(new WebAssembly.Instance(module, { e: { m: memory, ...kernels } }).exports.run);
+        functions[box[${FUNCTION}]] = new WebAssembly.Instance(module, { e: { m: memory, ...kernels } }).exports.run;
       } else functions[box[${FUNCTION}]](...box.subarray(${ARGS}, ${ARGS} + box[${COUNT}]));
     } catch {
       // the caller does this share itself, and all later ones
@@ -90,8 +91,8 @@ export interface KernelModule {
 
 interface Member {
   readonly box: Int32Array;
-  /** Generated modules it has. */
-  loaded: number;
+  /** The generated module that it has last been given for each number. */
+  readonly loaded: Map<number, Uint8Array>;
   ticket: number;
 }
 
@@ -107,10 +108,17 @@ function mayWait(): boolean {
 
 export class Crew {
   private readonly members: Member[] = [];
-  /** Generated modules so far, by the number of their function. */
-  private readonly generated: Uint8Array[] = [];
-  private readonly numbers = new Map<unknown, number>();
-  private readonly numStatic: number;
+  /** Generated modules by the number of their function. */
+  private readonly generated = new Map<number, Uint8Array>();
+  private readonly numbers = new WeakMap<object, number>();
+  /** Numbers below the next one that stand for no function. */
+  private readonly unused: number[] = [];
+  private next = 0;
+  /** Takes back the number of a function that no program uses any more. */
+  private readonly dropped = new FinalizationRegistry<number>((number) => {
+    this.generated.delete(number);
+    this.unused.push(number);
+  });
 
   /** `boxesAt` and `moduleAt` are addresses of blocks of {@link Crew.boxBytes} and {@link Crew.moduleBytes} bytes. */
   constructor(
@@ -120,11 +128,9 @@ export class Crew {
     private readonly boxesAt: number,
     private readonly moduleAt: number,
   ) {
-    let count = 0;
     modules.forEach(({ names }, i) => {
-      for (const name of names) this.numbers.set(exports[i]![name], count++);
+      for (const name of names) this.numbers.set(exports[i]![name]!, this.next++);
     });
-    this.numStatic = count;
   }
 
   static readonly maxThreads = 16;
@@ -139,7 +145,7 @@ export class Crew {
       box.fill(0);
       const data = { memory: this.memory, modules: this.modules, at, moduleAt: this.moduleAt };
       if (!start(data)) return;
-      this.members.push({ box, loaded: 0, ticket: 0 });
+      this.members.push({ box, loaded: new Map(), ticket: 0 });
     }
   }
 
@@ -148,10 +154,18 @@ export class Crew {
     return this.members.filter(isUp).length;
   }
 
-  /** Makes a generated function known. */
-  add(fn: unknown, bytes: Uint8Array): void {
+  /** Generated functions that are known; a worker holds at most one module for each number that one of them ever had. */
+  get numGenerated(): number {
+    return this.generated.size;
+  }
+
+  /** Makes a generated function known for as long as somebody holds it. */
+  add(fn: object, bytes: Uint8Array): void {
     if (bytes.length > MODULE_BYTES) return;
-    this.numbers.set(fn, this.numStatic + this.generated.push(bytes) - 1);
+    const number = this.unused.pop() ?? this.next++;
+    this.numbers.set(fn, number);
+    this.generated.set(number, bytes);
+    this.dropped.register(fn, number);
   }
 
   /** Calls `fn` once with each list of arguments, on as many threads as there are. */
@@ -162,7 +176,7 @@ export class Crew {
     const own: number[][] = [];
     shares.forEach((share, i) => {
       const member = i === 0 ? undefined : helpers[i - 1];
-      if (member === undefined || !this.catchUp(member)) own.push(share);
+      if (member === undefined || !this.teach(member, number!)) own.push(share);
       else {
         this.send(member, RUN, number!, share);
         given.push({ member, share });
@@ -175,13 +189,14 @@ export class Crew {
     }
   }
 
-  /** Sends a worker the generated modules that it does not have; false when it fails at one. */
-  private catchUp(member: Member): boolean {
-    for (; member.loaded < this.generated.length && isUp(member); member.loaded++) {
-      const bytes = this.generated[member.loaded]!;
+  /** Sends a worker the module of a generated function that it does not have; false when it fails at it. */
+  private teach(member: Member, number: number): boolean {
+    const bytes = this.generated.get(number);
+    if (bytes !== undefined && member.loaded.get(number) !== bytes) {
       new Uint8Array(this.memory.buffer, this.moduleAt, bytes.length).set(bytes);
-      this.send(member, LOAD, 0, [bytes.length]);
+      this.send(member, LOAD, number, [bytes.length]);
       this.join(member);
+      member.loaded.set(number, bytes);
     }
     return isUp(member);
   }
