@@ -16,32 +16,35 @@ import { certificate, figure, heading, image, paragraph, table } from "../lib/re
 
 const SIDE = 28;
 const PER_DIGIT = 60;
-const REPLICATES = 10;
 const ALPHA = 1e-4;
 
-/** A region of the middle of the image, seen through the black or the white squares of a checkerboard. */
-const ROWS = ["top", "middle", "bottom"];
-const COLUMNS = ["left", "centre", "right"];
-const bounds = (k) => [4 + Math.floor((k * 20) / 3), 4 + Math.floor(((k + 1) * 20) / 3)];
-const PARTS = ROWS.flatMap((row, r) =>
-  COLUMNS.flatMap((column, c) =>
-    ["a", "b"].map((half, parity) => {
-      const [[top, bottom], [left, right]] = [bounds(r), bounds(c)];
-      const pixels = [];
-      for (let y = top; y < bottom; y++) for (let x = left; x < right; x++) if ((x + y) % 2 === parity) pixels.push(y * SIDE + x);
-      return { name: `${row} ${column} ${half}`, pixels };
-    }),
-  ),
-);
+/** The middle of the image in four parts and in nine. */
+const QUADRANTS = { rows: ["top", "bottom"], columns: ["left", "right"] };
+const REGIONS = { rows: ["top", "middle", "bottom"], columns: ["left", "centre", "right"] };
+
+/** Every part of a grid, seen through the black (a) and through the white squares (b) of a checkerboard. */
+function partsOf({ rows, columns }) {
+  const bounds = (k, of) => [4 + Math.floor((k * 20) / of), 4 + Math.floor(((k + 1) * 20) / of)];
+  return rows.flatMap((row, r) =>
+    columns.flatMap((column, c) =>
+      ["a", "b"].map((half, parity) => {
+        const [[top, bottom], [left, right]] = [bounds(r, rows.length), bounds(c, columns.length)];
+        const pixels = [];
+        for (let y = top; y < bottom; y++) for (let x = left; x < right; x++) if ((x + y) % 2 === parity) pixels.push(y * SIDE + x);
+        return { name: `${row} ${column} ${half}`, pixels };
+      }),
+    ),
+  );
+}
 
 /** How much ink each part of each image holds, and the two states that a mixture finds in that. */
-function partsOf({ images, count }) {
-  const ink = new Float64Array(count * PARTS.length);
+function inkOf(parts, { images, count }) {
+  const ink = new Float64Array(count * parts.length);
   for (let i = 0; i < count; i++)
-    PARTS.forEach(({ pixels }, j) => (ink[i * PARTS.length + j] = pixels.reduce((sum, at) => sum + images[i * 784 + at], 0) / pixels.length));
-  const x = array(ink, { shape: [count, PARTS.length] });
-  const { data, states } = learnConcepts(x, key("ink"), { blocks: PARTS.map((_, j) => [j]), states: 2, merge: "none" });
-  return { data, states, names: PARTS.map(({ name }) => name) };
+    parts.forEach(({ pixels }, j) => (ink[i * parts.length + j] = pixels.reduce((sum, at) => sum + images[i * 784 + at], 0) / pixels.length));
+  const x = array(ink, { shape: [count, parts.length] });
+  const { data, states } = learnConcepts(x, key("ink"), { blocks: parts.map((_, j) => [j]), states: 2, merge: "none" });
+  return { data, states, names: parts.map(({ name }) => name) };
 }
 
 /** The mean image of all digits with the pixels of a part darkened: the picture of a leaf. */
@@ -66,23 +69,51 @@ function meanImages({ images, count }, labels) {
   });
 }
 
-/** The sections on the concept tree. */
-export function hierarchySections({ progress }) {
-  const set = digits(PER_DIGIT);
-  const data = partsOf(set);
-  const bar = progress(`concept tree of digits: ${REPLICATES} bootstrap replicates`, REPLICATES);
-  const support = bootstrapHierarchy(data, key("support"), {
-    alpha: ALPHA,
-    maxCover: 1,
-    refine: false,
-    replicates: REPLICATES,
-    onProgress: ({ iteration }) => bar.step(iteration),
-  });
+/** What the search finds in the parts of a grid, how often it comes back, and what of it holds on other digits. */
+function explore(grid, { refine, replicates, progress }) {
+  const [set, other] = [digits(PER_DIGIT), digits(PER_DIGIT, { skip: PER_DIGIT })];
+  const parts = partsOf(grid);
+  const data = inkOf(parts, set);
+  const bar = progress(`concept tree of ${parts.length / 2} parts of digits: ${replicates} bootstrap replicates`, replicates);
+  const onProgress = ({ iteration }) => bar.step(iteration);
+  const support = bootstrapHierarchy(data, key("support"), { alpha: ALPHA, maxCover: 1, refine, replicates, onProgress });
   bar.finish();
-  const { graph, log, covers } = support.result;
+  const { graph } = support.result;
+  const certificates = certifyHierarchy(graph, inkOf(parts, other), { alpha: ALPHA });
+  const together = ([a, b]) => graph.parents[a].some((p) => graph.parents[b].includes(p));
+  const pairs = parts.filter(({ name }) => name.endsWith("a")).map(({ name }) => [name, name.replace(/a$/, "b")]);
+  return {
+    parts,
+    set,
+    data,
+    support,
+    graph,
+    certificates,
+    replicates,
+    same: Math.round(support.same * replicates),
+    pairs: pairs.length,
+    joined: pairs.filter(together).length,
+    held: certificates.filter(({ holds }) => holds).length,
+  };
+}
+
+/** The tree with the mean image of all digits at each leaf, and the bootstrap's shares at the edges between latents. */
+function treePicture({ graph, parts, set, support }) {
+  const frequencyOf = new Map(support.edges.map(({ from, to, frequency }) => [`${from} ${to}`, frequency]));
+  return hierarchyPicture(graph, {
+    title: "Concept tree of handwritten digits",
+    images: Object.fromEntries(parts.map((part) => [part.name, leafPicture(set, part)])),
+    labels: Object.fromEntries(parts.map(({ name }) => [name, name.replace(/ (\w+) (\w)$/, "\n$1 $2")])),
+    edgeLabel: (from, to) => (graph.observed.includes(to) ? undefined : frequencyOf.get(`${from} ${to}`)?.toFixed(2)),
+    column: 66,
+  });
+}
+
+/** Every latent's state for every digit: what it looks like on and off, and which digits turn it on. */
+function latentsOf({ graph, data, set, support }) {
   const fit = fitHierarchy(graph, data, key("fit"), { maxIterations: 500 });
   const { labels } = inferConcepts(fit, data);
-  const latents = graph.latents.map((name, l) => {
+  return graph.latents.map((name, l) => {
     const own = Array.from({ length: set.count }, (_, i) => labels.get(i, l));
     // call the state 1 in which the image has less ink on the whole 0
     const means = meanImages(set, own);
@@ -93,47 +124,36 @@ export function hierarchySections({ progress }) {
       const of = states.filter((_, i) => set.labels[i] === d);
       return of.reduce((sum, s) => sum + s, 0) / of.length;
     });
-    const cover = support.covers.find((c) => c.latents.includes(name));
     return {
       name,
       means: flipped ? [means[1], means[0]] : means,
       share,
-      frequency: cover.frequency,
-      below: cover.observed,
+      frequency: support.covers.find((c) => c.latents.includes(name)).frequency,
       information: normalizedMutualInformation(states, set.labels),
     };
   });
-  const pairs = PARTS.filter(({ name }) => name.endsWith("a")).map(({ name }) => [name, `${name.slice(0, -1)}b`]);
-  const joined = pairs.filter(([a, b]) => graph.parents[a].some((p) => graph.parents[b].includes(p))).length;
-  const frequencyOf = new Map(support.edges.map(({ from, to, frequency }) => [`${from} ${to}`, frequency]));
-  const picture = hierarchyPicture(graph, {
-    title: "Concept tree of handwritten digits",
-    images: Object.fromEntries(PARTS.map((part) => [part.name, leafPicture(set, part)])),
-    labels: Object.fromEntries(PARTS.map(({ name }) => [name, name.replace(/ (\w+) (\w)$/, "\n$1 $2")])),
-    edgeLabel: (from, to) => (graph.observed.includes(to) ? undefined : frequencyOf.get(`${from} ${to}`)?.toFixed(1)),
-    column: 66,
-  });
-  const fresh = partsOf(digits(PER_DIGIT, { skip: PER_DIGIT }));
-  const certificates = certifyHierarchy(graph, fresh, { alpha: ALPHA });
-  const held = certificates.filter(({ holds }) => holds).length;
-  const regions = certificates.filter(({ claim }) => /^\S+ \S+ a; \S+ \S+ b share/.test(claim));
-  const regionsHeld = regions.filter(({ holds }) => holds).length;
-  const weakest = certificates.filter(({ holds }) => !holds).slice(0, 3);
+}
+
+/** The sections on the concept tree. */
+export function hierarchySections({ progress }) {
+  const four = explore(QUADRANTS, { refine: true, replicates: 20, progress });
+  const nine = explore(REGIONS, { refine: false, replicates: 10, progress });
+  const latents = latentsOf(four);
   return [
     heading("A concept tree of digits"),
     paragraph(
-      `What hangs together in handwriting, and through what? ${set.count} digits, ${PARTS.length} yes-or-no variables: is there ink in each of nine regions, seen through the black squares of a checkerboard (a) and through the white ones (b). The search is told neither which two belong together nor what digit it looks at. It asks which tables have rank 2, as they have when a binary latent stands between their rows and columns.`,
+      `What hangs together in handwriting, and through what? ${four.set.count} digits, ${four.parts.length} yes-or-no variables: is there ink in each quarter of the image, seen through the black squares of a checkerboard (a) and through the white ones (b). The search is told neither which two belong together nor what digit it looks at. It asks which tables have rank 2, as they have when a binary latent stands between their rows and columns.`,
     ),
     figure(
-      picture,
-      `What was found at level ${ALPHA}. Circles are latents; numbers are the share of ${REPLICATES} bootstrap replicates with that edge. Edges between latents have no direction that data could tell; a root was chosen to draw them.`,
+      treePicture(four),
+      `What was found at level ${ALPHA}. Circles are latents; numbers are the share of ${four.replicates} bootstrap replicates with that edge. Edges between latents have no direction that data could tell; a root was chosen to draw them.`,
     ),
     paragraph(
-      `The two views of a region come together under one latent for ${joined} of ${pairs.length} regions. What joins the regions is another matter: it says which strokes go together, and is as stable as the numbers at the edges say. The whole tree came out the same in ${Math.round(100 * support.same)} % of the replicates.`,
+      `The two views come together under one latent for ${four.joined} of ${four.pairs} quarters. The whole tree came out the same in ${four.same} of ${four.replicates} replicates.`,
     ),
     table(
       ["decision", "p-value"],
-      log.filter(({ step }) => step === "cluster" || step === "attach").map(({ text, pValue }) => [text, pValue.toPrecision(2)]),
+      four.support.result.log.filter(({ step }) => step === "cluster" || step === "attach").map(({ text, pValue }) => [text, pValue.toPrecision(2)]),
     ),
     image(
       dataUri(imageGrid([latents.map(({ means }) => means[0]), latents.map(({ means }) => means[1])], { scale: 2, gap: 4 })),
@@ -152,17 +172,26 @@ export function hierarchySections({ progress }) {
         `${Math.round(100 * frequency)} %`,
       ]),
     ),
-    certificate({
-      claim: `statements about ${covers.length} covers, their children and pairs of covers that hold on ${fresh.data.shape[0]} other digits, of ${certificates.length}`,
-      kind: "statistical",
-      value: held,
-      expected: certificates.length,
-      holds: held === certificates.length,
-      note: `each at level ${ALPHA}`,
-    }),
-    ...weakest.map((c) => certificate(c)),
+    certificateOf(four),
+    ...four.certificates.filter(({ holds }) => !holds).map((c) => certificate(c)),
+    heading("Looked at more finely"),
     paragraph(
-      `On other digits ${regionsHeld} of ${regions.length} claims that two views of a region share a latent hold; what fails is mostly above. Digits are not made by a tree of binary concepts, and with more images the tests notice: at 1000 images some variables can no longer be placed. Read the tree as the coarsest structure that this many images do not contradict, and the certificates as a list of where it is wrong.`,
+      `The same with nine regions instead of four, ${nine.parts.length} variables: the two views come together for ${nine.joined} of ${nine.pairs} regions, but the whole tree came out the same in ${nine.same} of ${nine.replicates} replicates. What joins the regions is a sketch.`,
+    ),
+    figure(treePicture(nine), `Nine regions; numbers are the share of ${nine.replicates} bootstrap replicates with that edge.`),
+    certificateOf(nine),
+    paragraph(
+      "Digits are not made by a tree of binary concepts, and the finer one looks, or the more images one has, the more the tests notice. Read a tree as the coarsest structure that this many images do not contradict, and the certificates as a list of where it is wrong.",
     ),
   ];
 }
+
+const certificateOf = ({ parts, graph, set, certificates, held }) =>
+  certificate({
+    claim: `statements about ${graph.latents.length} covers of ${parts.length} variables, their children and pairs of covers that hold on ${set.count} other digits, of ${certificates.length}`,
+    kind: "statistical",
+    value: held,
+    expected: certificates.length,
+    holds: held === certificates.length,
+    note: `each at level ${ALPHA}`,
+  });
