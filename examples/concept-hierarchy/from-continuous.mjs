@@ -23,40 +23,50 @@ export const SOURCES = [...SEPARATIONS.map((s) => `learned, separation ${s}`), "
 const column = (labels, j) => Array.from({ length: labels.shape[0] }, (_, i) => labels.get(i, j));
 const agreement = (found, truth) => mean(Array.from({ length: truth.shape[1] }, (_, j) => adjustedRandIndex(column(found, j), column(truth, j))));
 
-/** One cell for every graph, size and source of labels. Columns of each concept and their two states are given. */
-export function fromContinuous(runs, step) {
+/** One cell for every graph, size and source of labels. Columns of each concept and their two states are given; `keep` and `step` as in `recovery`. */
+export function fromContinuous(runs, keep, step) {
   return GRAPHS.flatMap((name) =>
     SIZES.flatMap((n) => {
       const graph = presetGraph(name);
-      const scores = Object.fromEntries(SOURCES.map((source) => [source, { rand: [], f1: [] }]));
-      for (let run = 0; run < runs; run++) {
-        const seed = foldIn(foldIn(key(`continuous ${name}`), run), n);
-        const { data: labels } = sampleHierarchy(graph, randomCpts(graph, foldIn(seed, "tables")), n, foldIn(seed, "rows"));
-        const sources = SEPARATIONS.map((separation) => {
-          const { x, blocks } = conceptObservations(labels, foldIn(seed, "x"), { separation });
-          return learnConcepts(x, foldIn(seed, "learn"), { blocks, states: 2 });
-        });
-        for (const [i, { data, states }] of [...sources, { data: labels }].entries()) {
-          scores[SOURCES[i]].rand.push(agreement(data, labels));
-          scores[SOURCES[i]].f1.push(skeletonF1(graph, discoverHierarchy({ data, ...(states && { states }) })));
+      let left = runs;
+      const scores = keep(`continuous ${name} ${n} ${runs}`, () => {
+        const of = Object.fromEntries(SOURCES.map((source) => [source, { rand: [], f1: [] }]));
+        for (let run = 0; run < runs; run++) {
+          const seed = foldIn(foldIn(key(`continuous ${name}`), run), n);
+          const { data: labels } = sampleHierarchy(graph, randomCpts(graph, foldIn(seed, "tables")), n, foldIn(seed, "rows"));
+          const sources = SEPARATIONS.map((separation) => {
+            const { x, blocks } = conceptObservations(labels, foldIn(seed, "x"), { separation });
+            return learnConcepts(x, foldIn(seed, "learn"), { blocks, states: 2 });
+          });
+          for (const [i, { data, states }] of [...sources, { data: labels }].entries()) {
+            of[SOURCES[i]].rand.push(agreement(data, labels));
+            of[SOURCES[i]].f1.push(skeletonF1(graph, discoverHierarchy({ data, ...(states && { states }) })));
+          }
+          step(1);
+          left--;
         }
-        step();
-      }
+        return of;
+      });
+      step(left);
       return Object.entries(scores).map(([source, { rand, f1 }]) => ({ graph: name, n, source, rand: mean(rand), ...summary(f1) }));
     }),
   );
 }
 
 /** Nothing but the columns: blocks and state counts are to be found as well. */
-export function untold(runs, step, n = 1000) {
+export function untold(runs, keep, step, n = 1000) {
   const graph = presetGraph("twoCluster");
-  const found = Array.from({ length: runs }, (_, run) => {
+  const one = (run) => {
     const seed = foldIn(key("untold"), run);
     const { data } = sampleHierarchy(graph, randomCpts(graph, foldIn(seed, "tables")), n, foldIn(seed, "rows"));
     const { x, blocks } = conceptObservations(data, foldIn(seed, "x"));
     const learned = learnConcepts(x, foldIn(seed, "learn")).blocks.map((block) => block.join());
-    step();
     return blocks.filter((block) => learned.includes(block.join())).length / blocks.length;
+  };
+  const found = Array.from({ length: runs }, (_, run) => {
+    const share = keep(`untold ${n} ${run}`, () => one(run));
+    step(1);
+    return share;
   });
   return { n, ...summary(found) };
 }

@@ -2,7 +2,7 @@
 //   node examples/concept-hierarchy/main.mjs                  5 runs a cell
 //   node examples/concept-hierarchy/main.mjs --full           20 runs a cell: the numbers of the guide
 //   node examples/concept-hierarchy/main.mjs treeDeep …       these graphs alone, or "continuous"; also --runs N
-// Every run draws new parameters and new data; the report with curves and tables lies in out/.
+// Every run draws new parameters and new data; the report with curves and tables lies in out/. What was stopped goes on where it was.
 import { mkdirSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
@@ -10,6 +10,7 @@ import { presetNames } from "@provably/causal-latent/hierarchy";
 import { progressBar } from "../tour/lib/progress.mjs";
 import { figure, heading, paragraph, renderReport, table } from "../tour/lib/report.mjs";
 import { GRAPHS, SIZES, SOURCES, continuousPlot, fromContinuous, untold } from "./from-continuous.mjs";
+import { storedCells } from "./stored.mjs";
 import { FAMILIES, METHODS, mean, recovery, recoveryPlot } from "./from-labels.mjs";
 
 const { values, positionals: only } = parseArgs({
@@ -28,17 +29,18 @@ const wanted = (name) => only.length === 0 || only.includes(name);
 
 const out = fileURLToPath(new URL("./out/", import.meta.url));
 mkdirSync(out, { recursive: true });
+const cells = storedCells(`${out}cells.json`);
 const started = performance.now();
 const sections = [
   paragraph(
-    `Each cell: ${runs} runs, each with new random parameters (strength 0.75) and new data. Exact: the whole skeleton, latents matched, is right. Grey: the same search on covariances of the labels as numbers (the linear baseline); yellow: on ranks of probability tables; blue: tables, and structures of several levels compared by BIC.`,
+    `Each cell: ${runs} runs, each with new random parameters (strength 0.75) and new data. Exact: the whole skeleton, latents matched, is right. Red: generalised independent noise on the labels as numbers; grey: our search on covariances of the same (the linear baseline); yellow: on ranks of probability tables; blue: tables, and structures of several levels compared by BIC.`,
   ),
 ];
 
 function counted(title, total, work) {
   const bar = progressBar(title, total);
   let done = 0;
-  const result = work(() => bar.step(++done));
+  const result = work((n) => bar.step((done += n)));
   bar.finish();
   return result;
 }
@@ -55,42 +57,43 @@ function show(title, plot, file, caption, columns, rows) {
 
 for (const family of FAMILIES.map((f) => ({ ...f, graphs: f.graphs.filter(wanted) })).filter((f) => f.graphs.length > 0)) {
   const { title, graphs, sizes, latentStates } = family;
-  const cells = counted(title, graphs.length * sizes.length * runs, (step) => recovery(family, runs, step));
+  const found = counted(title, graphs.length * sizes.length * runs, (step) => recovery(family, runs, cells.of, step));
   const rows = graphs.flatMap((graph) =>
     Object.keys(METHODS).map((method) => [
       `${graph}, ${method}`,
-      ...sizes.map((n) => cellText(cells.find((c) => c.graph === graph && c.n === n && c.method === method))),
+      ...sizes.map((n) => cellText(found.find((c) => c.graph === graph && c.n === n && c.method === method))),
     ]),
   );
   const caption = "Mean F1 of the skeleton against the number of rows.";
-  show(title, recoveryPlot(cells, sizes), `recovery-${latentStates}.svg`, caption, ["graph and method", ...sizes.map((n) => `n = ${n}`)], rows);
+  show(title, recoveryPlot(found, sizes), `recovery-${latentStates}.svg`, caption, ["graph and method", ...sizes.map((n) => `n = ${n}`)], rows);
   for (const method of Object.keys(METHODS)) {
-    const own = cells.filter((c) => c.method === method);
+    const own = found.filter((c) => c.method === method);
     const share = Math.round(100 * mean(own.map((c) => c.exact / runs)));
     console.log(`all graphs and sizes, ${method}: F1 ${mean(own.map((c) => c.f1)).toFixed(3)}, exact ${share} %`);
   }
 }
 
 if (wanted("continuous")) {
-  const cells = counted("from continuous data", GRAPHS.length * SIZES.length * runs, (step) => fromContinuous(runs, step));
+  const found = counted("from continuous data", GRAPHS.length * SIZES.length * runs, (step) => fromContinuous(runs, cells.of, step));
   const rows = GRAPHS.flatMap((graph) =>
     SOURCES.map((source) => [
       `${graph}, ${source}`,
       ...SIZES.map((n) => {
-        const cell = cells.find((c) => c.graph === graph && c.n === n && c.source === source);
+        const cell = found.find((c) => c.graph === graph && c.n === n && c.source === source);
         return `${cellText(cell)} Rand ${cell.rand.toFixed(3)}`;
       }),
     ]),
   );
   const caption =
     "Share of exact recoveries against the number of rows. Blue and yellow: from labels learned from blocks of three columns with uniform nuisance, states apart and overlapping; broad and grey: from the true labels.";
-  show("from continuous data", continuousPlot(cells), "continuous.svg", caption, ["graph and labels", ...SIZES.map((n) => `n = ${n}`)], rows);
+  show("from continuous data", continuousPlot(found), "continuous.svg", caption, ["graph and labels", ...SIZES.map((n) => `n = ${n}`)], rows);
   const tries = Math.min(runs, 5); // slow: every column gets mixtures of its own
-  const blind = counted("blocks to be found", tries, (step) => untold(tries, step));
+  const blind = counted("blocks to be found", tries, (step) => untold(tries, cells.of, step));
   const told = `With blocks and states untold (twoCluster, n = ${blind.n}), ${(100 * blind.f1).toFixed(0)} % of the blocks are found, all of them in ${blind.exact} of ${blind.runs} runs (${percent(blind.interval)}).`;
   console.log(told);
   sections.push(paragraph(told));
 }
+cells.forget();
 const seconds = (performance.now() - started) / 1000;
 writeFileSync(`${out}report.html`, renderReport([{ name: "recovery", title: "How often the hierarchy is found", sections, seconds }]));
 console.log(`\n${seconds.toFixed(0)} s. The report is in ${out}report.html`);

@@ -2,9 +2,11 @@
 import { readFileSync } from "node:fs";
 import { array, astype } from "@provably/core-tensor";
 import { decodeSafetensors } from "@provably/core-tensor/io";
+import { foldIn, key, uniform } from "@provably/core-tensor/random";
 import { sequenceLogProbs } from "@provably/rlhf-vpo";
 import { logits, modelConfig } from "@provably/transformer-sparsity/griffin";
 import { describe, expect, it } from "vitest";
+import { gin } from "../../examples/concept-hierarchy/gin.mjs";
 import { meanWordLength, prefers } from "../../examples/preferences/judge.mjs";
 import { groups, measure } from "../../examples/rates/table.mjs";
 
@@ -38,5 +40,20 @@ describe("rates example", () => {
   it.each(groups(true).map((group) => [group.title, group]))("%s: every order is as theory has it", (_, group) => {
     const { curves, better } = measure(group);
     expect([...curves, ...better].filter(({ holds }) => !holds)).toEqual([]);
+  });
+});
+
+describe("concept-hierarchy example", () => {
+  it("lets its rival find the latents and their order where it should: a linear model with noise that is not Gaussian", () => {
+    const rows = 200;
+    const noise = (name, scale) =>
+      uniform(foldIn(key("rival"), name), [rows], { low: -1, high: 1, dtype: "float64" }).data.map((v) => scale * v ** 5);
+    const cause = noise("cause", 4);
+    const effect = noise("effect", 4).map((v, i) => v + 1.2 * cause[i]);
+    const children = [cause, cause, cause, effect, effect, effect].map((latent, j) => noise(j, 1.5).map((v, i) => v + (0.8 + 0.1 * j) * latent[i]));
+    const data = array(Float64Array.from({ length: rows * 6 }, (_, k) => children[k % 6][Math.floor(k / 6)]), { shape: [rows, 6] }); // prettier-ignore
+    const { clusters, edges } = gin({ data, names: ["A", "B", "C", "D", "E", "F"] });
+    expect(clusters).toEqual([["A", "B", "C"], ["D", "E", "F"]]); // prettier-ignore
+    expect(edges.filter(({ to }) => to.startsWith("L"))).toEqual([{ from: "L1", to: "L2" }]);
   });
 });
