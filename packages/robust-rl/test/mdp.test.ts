@@ -3,11 +3,10 @@ import { describe, expect, it } from "vitest";
 import { array, toTypedArray, zeros } from "@provably/core-tensor";
 import { key } from "@provably/core-tensor/random";
 import {
-  type SparseTransitions,
+  certifyOffline,
   certifyValues,
   chiSquare,
   collectOfflineData,
-  certifyOffline,
   contamination,
   cvar,
   drop,
@@ -16,19 +15,22 @@ import {
   gridWorld,
   inventory,
   kullbackLeibler,
-  lInfBall,
   linearProgrammingMdp,
   linearRobustEvaluation,
+  lInfBall,
   mdp,
   occupancyMeasure,
+  partialPolicyIteration,
   randomLinearMdp,
   riverSwim,
   robustModifiedPolicyIteration,
-  robustPolicyEvaluation,
-  robustValueIteration,
   robustnessProfile,
-  sRectangularL1,
+  robustPolicyEvaluation,
+  robustPolicyIteration,
+  robustValueIteration,
   simulate,
+  type SparseTransitions,
+  sRectangularL1,
   totalVariation,
   twoFoldSubsampling,
   valueIteration,
@@ -163,6 +165,32 @@ describe("robust decision processes", () => {
         onProgress: ({ iteration }) => iteration === 3 && stop.abort(),
       }),
     ).toThrow(/abort/i);
+  });
+
+  it("end soon where rounding alone keeps the residual above the tolerance", () => {
+    const large = garnet(key(2), { states: 300, actions: 5, branching: 20 });
+    for (const set of [totalVariation(0), totalVariation(0.2)]) {
+      // values near 600: a residual of 10⁻¹⁵ cannot be computed, and each greedy policy is evaluated with few linear systems all the same
+      const plan = robustPolicyIteration(large, set, { discount: 0.999, tolerance: 1e-12 });
+      expect(plan.converged).toBe(false);
+      expect(plan.iterations).toBeLessThan(10);
+      expect(plan.certificate.value).toBeLessThan(1e-8);
+    }
+  }, 10_000);
+
+  it.each([
+    ["robustPolicyIteration", robustPolicyIteration],
+    ["robustModifiedPolicyIteration", robustModifiedPolicyIteration],
+    ["partialPolicyIteration", partialPolicyIteration],
+  ])("%s looks at its signal while it evaluates a policy", (_, planner) => {
+    let looks = 0;
+    const throwIfAborted = (): void => {
+      if (++looks === 3) throw new DOMException("enough", "AbortError");
+    };
+    const options = { discount: 0.95, signal: { throwIfAborted } as AbortSignal };
+    let sweeps = 0;
+    expect(() => planner(model, totalVariation(0.1), { ...options, onProgress: ({ iteration }) => void (sweeps = iteration) })).toThrow("enough");
+    expect(sweeps).toBe(1);
   });
 
   it("robust policies beat nominal ones in the perturbed kernel, in three environments", ({ task }) => {

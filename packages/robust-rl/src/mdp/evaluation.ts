@@ -54,7 +54,7 @@ export function evaluateToFixedPoint(
   start: Float64Array,
   residualBound: number,
   maxIterations: number,
-  method: "solve" | "sweeps" = "solve",
+  { method = "solve", signal }: { readonly method?: "solve" | "sweeps"; readonly signal?: AbortSignal | undefined } = {},
 ): { readonly values: Float64Array; readonly iterations: number; readonly residual: number } {
   const { model } = problem;
   const { numStates: n, numActions } = model;
@@ -63,14 +63,21 @@ export function evaluateToFixedPoint(
   let values = Float64Array.from(start);
   let next = new Float64Array(n);
   let [iterations, residual] = [0, Infinity];
+  let solved: Float64Array | undefined;
   while (iterations < maxIterations) {
+    signal?.throwIfAborted();
     policyStep(problem, values, 0, policy, next, kernel);
     iterations++;
     residual = distance(next, values);
     const size = next.reduce((m, v) => Math.max(m, Math.abs(v)), 0);
     [values, next] = [next, values];
     if (residual <= Math.max(residualBound, 4e-16 * size)) break;
-    if (kernel) values = Float64Array.from(solvePolicy(problem, policy, kernel));
+    if (kernel === undefined) continue;
+    values = Float64Array.from(solvePolicy(problem, policy, kernel));
+    // Values fall from kernel to kernel. Where none falls by more than the rounding of the linear system, the worst kernel is found.
+    const before = solved;
+    if (before !== undefined && values.every((v, s) => v >= before[s]! - (4e-16 * size) / (1 - problem.discount))) break;
+    solved = values.slice();
   }
   return { values, iterations, residual };
 }

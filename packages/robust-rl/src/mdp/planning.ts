@@ -101,6 +101,7 @@ function iterate(
   const [q, policy] = [new Float64Array(numStates * numActions), new Float64Array(numStates * numActions)];
   const enough = discount === 0 ? Infinity : (tolerance * (1 - discount)) / discount;
   let [iterations, residual] = [0, Infinity];
+  let settled: Float64Array | undefined;
   while (iterations < maxIterations) {
     options.signal?.throwIfAborted();
     optimalStep(problem, values, 0, next, q, policy);
@@ -111,6 +112,10 @@ function iterate(
     // The residual bounds the error by rounding alone once it is this small.
     if (residual <= enough || residual <= 4e-16 * values.reduce((m, v) => Math.max(m, Math.abs(v)), 0)) break;
     values = evaluate(problem, policy, values, residual) as Float64Array<ArrayBuffer>;
+    // The same values as a sweep ago will come out for ever: rounding alone keeps the residual above the tolerance.
+    const before = settled;
+    if (before !== undefined && values.every((v, s) => v === before[s])) break;
+    settled = values.slice();
   }
   const converged = residual <= Math.max(enough, 4e-16 * values.reduce((m, v) => Math.max(m, Math.abs(v)), 0));
   const result = array<"float64">(values);
@@ -211,6 +216,7 @@ export function robustModifiedPolicyIteration(
   return iterate("robustModifiedPolicyIteration", model, set, options, (problem, policy, values) => {
     let [a, b] = [values, new Float64Array(values.length)];
     for (let k = 0; k < evaluationSweeps; k++) {
+      options.signal?.throwIfAborted();
       policyStep(problem, a, 0, policy, b);
       [a, b] = [b, a as Float64Array<ArrayBuffer>];
     }
@@ -237,9 +243,9 @@ export function robustModifiedPolicyIteration(
  * @category Planning
  */
 export function robustPolicyIteration(model: Mdp, set: RectangularSet, options: DiscountedOptions): RobustPlan {
-  const { tolerance = 1e-8 } = checkRecord("robustPolicyIteration", "options", options);
+  const { tolerance = 1e-8, signal } = checkRecord("robustPolicyIteration", "options", options);
   return iterate("robustPolicyIteration", model, set, options, (problem, policy, values) => {
-    return evaluateToFixedPoint(problem, policy, values, 0.1 * tolerance * (1 - problem.discount), 100_000).values;
+    return evaluateToFixedPoint(problem, policy, values, 0.1 * tolerance * (1 - problem.discount), 100_000, { signal }).values;
   });
 }
 
@@ -262,10 +268,11 @@ export function robustPolicyIteration(model: Mdp, set: RectangularSet, options: 
  * @category Planning
  */
 export function partialPolicyIteration(model: Mdp, set: RectangularSet, options: DiscountedOptions): RobustPlan {
+  const { signal } = checkRecord("partialPolicyIteration", "options", options);
   let accuracy = Infinity;
   return iterate("partialPolicyIteration", model, set, options, (problem, policy, values, residual) => {
     accuracy = Math.min(0.5 * problem.discount ** 2 * accuracy, 0.5 * residual);
-    return evaluateToFixedPoint(problem, policy, values, accuracy, 100_000, "sweeps").values;
+    return evaluateToFixedPoint(problem, policy, values, accuracy, 100_000, { method: "sweeps", signal }).values;
   });
 }
 
