@@ -58,6 +58,7 @@ import { adam, cosineDecay, sgd, warmup } from "@provably/core-tensor/optim";
 import { attendRows, dotRows, pinMatrix } from "@provably/core-tensor/pinned";
 import { bernoulli, bits, choice, dirichlet, gamma, key, normal, uniform } from "@provably/core-tensor/random";
 import { describe, expect, it } from "vitest";
+import { expectRefusal } from "../../../scripts/testing/refusal.js";
 
 /** What no type allows and JavaScript callers pass all the same. */
 const any = (value: unknown): never => value as never;
@@ -172,16 +173,7 @@ describe("arguments of the wrong kind", () => {
     ["no cached rows", () => attendRows(new Float32Array(2), any(undefined)), /attendRows: cached/],
     ["extents of cached rows that are no integers", () => attendRows(new Float32Array(2), any({ keys: new Float32Array(2), values: new Float32Array(2), numKvHeads: {}, headDim: 2, stop: 1 })), /attendRows: numKvHeads/], // prettier-ignore
   ];
-  it.each(calls)("%s", (_, call, says) => {
-    let thrown: unknown;
-    try {
-      call();
-    } catch (error) {
-      thrown = error;
-    }
-    expect((thrown as { code?: string } | undefined)?.code).toMatch(/^ERR_/);
-    expect((thrown as Error).message).toMatch(says);
-  });
+  it.each(calls)("%s", (_, call, says) => expectRefusal(call, says));
 });
 
 describe("trees that contain themselves", () => {

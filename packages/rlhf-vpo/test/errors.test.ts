@@ -41,6 +41,7 @@ import {
   xpoLoss,
 } from "@provably/rlhf-vpo";
 import { describe, expect, it } from "vitest";
+import { expectRefusal } from "../../../scripts/testing/refusal.js";
 
 /** What no type allows and JavaScript callers pass all the same. */
 const any = (value: unknown): never => value as never;
@@ -119,16 +120,7 @@ describe("arguments of the wrong kind", () => {
     ["logits that are no array", () => scoreSequences([[0]], [[1]])(any([[[0]]])), /scoreSequences: logits/],
     ["a line number without a value", () => parsePreference([], any(Symbol("line"))), /line Symbol/],
   ];
-  it.each(calls)("%s", (_, call, says) => {
-    let thrown: unknown;
-    try {
-      call();
-    } catch (error) {
-      thrown = error;
-    }
-    expect((thrown as { code?: string } | undefined)?.code).toMatch(/^ERR_/);
-    expect((thrown as Error).message).toMatch(says);
-  });
+  it.each(calls)("%s", (_, call, says) => expectRefusal(call, says));
 
   it("a record that contains itself is no preference", () => {
     const self: unknown[] = [];

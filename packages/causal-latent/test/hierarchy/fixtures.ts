@@ -1,24 +1,11 @@
 /** Golden files of this package, from test/fixtures or from the folder that PROVABLY_FIXTURES names. */
-import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { type ArrayInput, type NdArray, array, toTypedArray } from "@provably/core-tensor";
 import { expect } from "vitest";
+import { type Nested, f64, goldenFiles } from "../../../../scripts/testing/golden.js";
 import { type ConceptGraph, type Cpts, conceptGraph } from "../../src/hierarchy/index.js";
 
-const folder = process.env["PROVABLY_FIXTURES"] ?? fileURLToPath(new URL("../fixtures", import.meta.url));
+export { type Nested, f64, flat } from "../../../../scripts/testing/golden.js";
 
-/** The file's contents, or undefined where this folder does not have it. */
-export function load<T>(name: string): T | undefined {
-  const file = join(folder, "causal-latent", `${name}.json`);
-  return existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as T) : undefined;
-}
-
-export type Nested = number | readonly Nested[];
-
-export const f64 = (x: Nested): NdArray<"float64"> => array<"float64">(x, { dtype: "float64" });
-
-export const flat = (x: ArrayInput): number[] => [...toTypedArray(array(x, { dtype: "float64" }))];
+export const load = goldenFiles(new URL("../fixtures", import.meta.url), "causal-latent");
 
 /** |a − b| ≤ tolerance max(1, |b|). */
 export function expectClose(actual: number, golden: number, tolerance: number): void {
