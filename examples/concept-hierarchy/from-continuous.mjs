@@ -28,27 +28,26 @@ export function fromContinuous(runs, keep, step) {
   return GRAPHS.flatMap((name) =>
     SIZES.flatMap((n) => {
       const graph = presetGraph(name);
-      let left = runs;
-      const scores = keep(`continuous ${name} ${n} ${runs}`, () => {
-        const of = Object.fromEntries(SOURCES.map((source) => [source, { rand: [], f1: [] }]));
-        for (let run = 0; run < runs; run++) {
+      const scores = Array.from({ length: runs }, (_, run) => {
+        const found = keep(`continuous ${name} ${n} ${run}`, () => {
           const seed = foldIn(foldIn(key(`continuous ${name}`), run), n);
           const { data: labels } = sampleHierarchy(graph, randomCpts(graph, foldIn(seed, "tables")), n, foldIn(seed, "rows"));
           const sources = SEPARATIONS.map((separation) => {
             const { x, blocks } = conceptObservations(labels, foldIn(seed, "x"), { separation });
             return learnConcepts(x, foldIn(seed, "learn"), { blocks, states: 2 });
           });
-          for (const [i, { data, states }] of [...sources, { data: labels }].entries()) {
-            of[SOURCES[i]].rand.push(agreement(data, labels));
-            of[SOURCES[i]].f1.push(skeletonF1(graph, discoverHierarchy({ data, ...(states && { states }) })));
-          }
-          step(1);
-          left--;
-        }
-        return of;
+          return [...sources, { data: labels }].map(({ data, states }) => ({
+            rand: agreement(data, labels),
+            f1: skeletonF1(graph, discoverHierarchy({ data, ...(states && { states }) })),
+          }));
+        });
+        step();
+        return found;
       });
-      step(left);
-      return Object.entries(scores).map(([source, { rand, f1 }]) => ({ graph: name, n, source, rand: mean(rand), ...summary(f1) }));
+      return SOURCES.map((source, i) => {
+        const own = scores.map((found) => found[i]);
+        return { graph: name, n, source, rand: mean(own.map(({ rand }) => rand)), ...summary(own.map(({ f1 }) => f1)) };
+      });
     }),
   );
 }
@@ -65,7 +64,7 @@ export function untold(runs, keep, step, n = 1000) {
   };
   const found = Array.from({ length: runs }, (_, run) => {
     const share = keep(`untold ${n} ${run}`, () => one(run));
-    step(1);
+    step();
     return share;
   });
   return { n, ...summary(found) };

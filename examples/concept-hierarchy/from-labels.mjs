@@ -40,25 +40,21 @@ export function summary(f1) {
   return { f1: mean(f1), error: halfWidth(f1), exact, runs: f1.length, interval: wilsonInterval(exact, f1.length).interval };
 }
 
-/** One cell for every graph, size and method; every run draws new parameters and rows. `keep(name, count)` may know a cell already; `step(n)` hears of n runs done. */
+/** One cell for every graph, size and method; every run draws new parameters and rows. `keep(name, count)` may know a run already; `step()` hears of every one. */
 export function recovery({ latentStates, observedStates, graphs, sizes }, runs, keep, step) {
   return graphs.flatMap((name) =>
     sizes.flatMap((n) => {
       const graph = presetGraph(name, { latentStates, observedStates });
-      let left = runs;
-      const scores = keep(`${name} ${latentStates} ${n} ${runs}`, () => {
-        const f1 = Object.fromEntries(Object.keys(METHODS).map((method) => [method, []]));
-        for (let run = 0; run < runs; run++) {
+      const scores = Array.from({ length: runs }, (_, run) => {
+        const f1 = keep(`${name} ${latentStates} ${n} ${run}`, () => {
           const seed = foldIn(foldIn(key(`${name} ${latentStates}`), run), n);
           const sample = sampleHierarchy(graph, randomCpts(graph, foldIn(seed, "tables")), n, foldIn(seed, "rows"));
-          for (const [method, find] of Object.entries(METHODS)) f1[method].push(skeletonF1(graph, find(sample, latentStates)));
-          step(1);
-          left--;
-        }
+          return Object.fromEntries(Object.entries(METHODS).map(([method, find]) => [method, skeletonF1(graph, find(sample, latentStates))]));
+        });
+        step();
         return f1;
       });
-      step(left);
-      return Object.entries(scores).map(([method, f1]) => ({ graph: name, n, method, ...summary(f1) }));
+      return Object.keys(METHODS).map((method) => ({ graph: name, n, method, ...summary(scores.map((f1) => f1[method])) }));
     }),
   );
 }

@@ -2,7 +2,7 @@
 //   node examples/concept-hierarchy/main.mjs                  5 runs a cell
 //   node examples/concept-hierarchy/main.mjs --full           20 runs a cell: the numbers of the guide
 //   node examples/concept-hierarchy/main.mjs treeDeep …       these graphs alone, or "continuous"; also --runs N
-// Every run draws new parameters and new data; the report with curves and tables lies in out/. What was stopped goes on where it was.
+// Every run draws new parameters and new data; the report with curves and tables lies in out/. What was stopped goes on where it was: runs lie in out/runs.json until all are done.
 import { mkdirSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
@@ -10,7 +10,7 @@ import { presetNames } from "@provably/causal-latent/hierarchy";
 import { progressBar } from "../tour/lib/progress.mjs";
 import { figure, heading, paragraph, renderReport, table } from "../tour/lib/report.mjs";
 import { GRAPHS, SIZES, SOURCES, continuousPlot, fromContinuous, untold } from "./from-continuous.mjs";
-import { storedCells } from "./stored.mjs";
+import { storedRuns } from "./stored.mjs";
 import { FAMILIES, METHODS, mean, recovery, recoveryPlot } from "./from-labels.mjs";
 
 const { values, positionals: only } = parseArgs({
@@ -29,7 +29,7 @@ const wanted = (name) => only.length === 0 || only.includes(name);
 
 const out = fileURLToPath(new URL("./out/", import.meta.url));
 mkdirSync(out, { recursive: true });
-const cells = storedCells(`${out}cells.json`);
+const stored = storedRuns(`${out}runs.json`);
 const started = performance.now();
 const sections = [
   paragraph(
@@ -40,7 +40,7 @@ const sections = [
 function counted(title, total, work) {
   const bar = progressBar(title, total);
   let done = 0;
-  const result = work((n) => bar.step((done += n)));
+  const result = work(() => bar.step(++done));
   bar.finish();
   return result;
 }
@@ -57,7 +57,7 @@ function show(title, plot, file, caption, columns, rows) {
 
 for (const family of FAMILIES.map((f) => ({ ...f, graphs: f.graphs.filter(wanted) })).filter((f) => f.graphs.length > 0)) {
   const { title, graphs, sizes, latentStates } = family;
-  const found = counted(title, graphs.length * sizes.length * runs, (step) => recovery(family, runs, cells.of, step));
+  const found = counted(title, graphs.length * sizes.length * runs, (step) => recovery(family, runs, stored.of, step));
   const rows = graphs.flatMap((graph) =>
     Object.keys(METHODS).map((method) => [
       `${graph}, ${method}`,
@@ -74,7 +74,7 @@ for (const family of FAMILIES.map((f) => ({ ...f, graphs: f.graphs.filter(wanted
 }
 
 if (wanted("continuous")) {
-  const found = counted("from continuous data", GRAPHS.length * SIZES.length * runs, (step) => fromContinuous(runs, cells.of, step));
+  const found = counted("from continuous data", GRAPHS.length * SIZES.length * runs, (step) => fromContinuous(runs, stored.of, step));
   const rows = GRAPHS.flatMap((graph) =>
     SOURCES.map((source) => [
       `${graph}, ${source}`,
@@ -88,12 +88,12 @@ if (wanted("continuous")) {
     "Share of exact recoveries against the number of rows. Blue and yellow: from labels learned from blocks of three columns with uniform nuisance, states apart and overlapping; broad and grey: from the true labels.";
   show("from continuous data", continuousPlot(found), "continuous.svg", caption, ["graph and labels", ...SIZES.map((n) => `n = ${n}`)], rows);
   const tries = Math.min(runs, 5); // slow: every column gets mixtures of its own
-  const blind = counted("blocks to be found", tries, (step) => untold(tries, cells.of, step));
+  const blind = counted("blocks to be found", tries, (step) => untold(tries, stored.of, step));
   const told = `With blocks and states untold (twoCluster, n = ${blind.n}), ${(100 * blind.f1).toFixed(0)} % of the blocks are found, all of them in ${blind.exact} of ${blind.runs} runs (${percent(blind.interval)}).`;
   console.log(told);
   sections.push(paragraph(told));
 }
-cells.forget();
+stored.forget();
 const seconds = (performance.now() - started) / 1000;
 writeFileSync(`${out}report.html`, renderReport([{ name: "recovery", title: "How often the hierarchy is found", sections, seconds }]));
 console.log(`\n${seconds.toFixed(0)} s. The report is in ${out}report.html`);
