@@ -19,9 +19,10 @@ export function load(app) {
   );
   app.renderer.on(RendererEvent.BEGIN, ({ project }) => {
     for (const reflection of Object.values(project.reflections)) linkSources(reflection);
+    for (const document of project.documents ?? []) document.name = titleOf(document);
   });
   app.renderer.on(PageEvent.END, (page) => {
-    page.contents = accessible(page.contents);
+    page.contents = accessible(withoutSecondTitle(page.contents));
   });
   app.renderer.on(RendererEvent.END, ({ outputDirectory }) => {
     copyEquationStyle(join(outputDirectory, "assets", "katex"));
@@ -41,6 +42,18 @@ function linkSources(reflection) {
     source.fileName = `packages/${name}/src/${path}`;
     source.url = `../source/${source.fileName}.html#L${source.line}`;
   }
+}
+
+/** Pages have their addresses by now, after their files; to a reader they go by the folder's name and their first line. */
+function titleOf({ name, content }) {
+  const folder = { guides: "Guides", adr: "Decisions" }[name.split("/")[0]];
+  const [title] = content[0].text.split("\n");
+  return `${folder}/${title.replace(/^# /, "").replaceAll("`", "")}`;
+}
+
+/** A page made from a text begins with the title of that text, without the trail or the name of the project that the theme puts above it. */
+function withoutSecondTitle(html) {
+  return /<div class="tsd-panel tsd-typography">\s*<h1/.test(html) ? html.replace(/<div class="tsd-page-title">[^]*?<\/div>/, "") : html;
 }
 
 /** The default theme names no landmarks, skips levels of headings, and puts links inside the buttons that fold a section. */
