@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { globSync } from "tinyglobby";
 import { defineConfig } from "vitest/config";
@@ -23,6 +24,8 @@ export default defineConfig({
   ssr: { resolve: { conditions } },
   test: {
     testTimeout: 30_000,
+    // vitest's own choice leaves one core idle, which on two cores is half of the machine
+    maxWorkers: availableParallelism(),
     setupFiles: ["scripts/test-setup.mjs"],
     projects: [
       project("unit", { include: ["packages/*/test/**/*.test.ts", "bench/gpu/*.test.mjs"] }),
