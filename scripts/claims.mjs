@@ -19,7 +19,7 @@ function report() {
 }
 
 const { testResults, startTime } = JSON.parse(readFileSync(report(), "utf8"));
-const cell = (text) => String(text).replaceAll("|", "\\|").replaceAll("\n", " ");
+const line = (text) => String(text).replaceAll("\n", " ");
 
 const claims = testResults
   .flatMap(({ name, assertionResults }) =>
@@ -31,18 +31,17 @@ const claims = testResults
 const order = ["score-diffusion", "robust-rl", "rlhf-vpo", "transformer-sparsity", "causal-latent", "core-tensor"];
 
 const sections = order.map((name) => {
-  const rows = claims
+  const own = claims
     .filter(({ file }) => file.startsWith(`packages/${name}/`))
-    .map(
-      ({ says, source, measured, status, file, title }) =>
-        `| ${cell(says)} | ${cell(source)} | ${cell(measured)}${status === "passed" ? "" : ` (**test ${status}**)`} | \`npx vitest run ${file.replace(/^packages\//, "")} -t ${JSON.stringify(cell(title))}\` |`,
-    );
+    .map(({ says, source, measured, status, file, title }) => {
+      const outcome = status === "passed" ? "Measured" : `Test ${status}`;
+      const command = `npx vitest run ${file.replace(/^packages\//, "")} -t ${JSON.stringify(line(title))}`;
+      return `1. ${line(says)}.\\\n   _${line(source)}_\\\n   **${outcome}:** ${line(measured)}.\\\n   \`${command}\``;
+    });
   const missing = JSON.parse(readFileSync(`${root}packages/${name}/test/not-reproduced.json`, "utf8"));
   return `## ${name}
 
-| statement | source | measured | check it |
-| --- | --- | --- | --- |
-${rows.join("\n")}
+${own.join("\n")}
 
 Not reproduced:
 
@@ -61,7 +60,7 @@ const bars = readdirSync(`${root}bench/results`)
 const failed = claims.filter(({ status }) => status !== "passed").length;
 const page = `# What is proven, what is measured
 
-Theorems are proven in the papers; what this project can add is to measure whether the code does what they say. Every line below is a test that runs with \`npm test\`, fails when the statement stops being true, and writes down what it found. Under each table stands what was not reproduced, and why.
+Theorems are proven in the papers; what this project can add is to measure whether the code does what they say. Every statement below is a test that runs with \`npm test\`, fails when the statement stops being true, and writes down what it found. After those of each package stands what was not reproduced, and why.
 
 ${claims.length} statements, ${failed === 0 ? "all of them confirmed" : `${failed} not confirmed`} on ${new Date(startTime).toISOString().slice(0, 10)} with Node ${process.version} by \`npm run claims\`, which makes this page. How often certificates see what is wrong with a result is on the page [Planted faults](faults.md).
 
