@@ -52,6 +52,15 @@ export interface Graph {
   readonly outputs: readonly Value[];
 }
 
+export function isGraph(x: unknown): x is Graph {
+  return typeof x === "object" && x !== null && "nodes" in x && "outputs" in x;
+}
+
+/** The graphs among the attributes of a node: branches, conditions and bodies of loops. */
+export function graphsInside({ attrs }: Node): Graph[] {
+  return typeof attrs === "object" && attrs !== null ? Object.values(attrs).filter(isGraph) : [];
+}
+
 /** Largest constant that is compared element by element rather than by identity. */
 const SMALL = 64;
 

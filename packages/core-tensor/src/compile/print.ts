@@ -1,6 +1,6 @@
 /** Graphs as text, one node a line. */
 import type { Aval } from "../trace/primitive.js";
-import type { Graph, Node, Value } from "./graph.js";
+import { type Graph, type Node, type Value, isGraph } from "./graph.js";
 
 const SHORT: Record<string, string> = { float32: "f32", float64: "f64", int32: "i32", uint8: "u8", int8: "i8", bool: "bool" };
 
@@ -17,7 +17,7 @@ export function formatValue(x: Value): string {
 function formatAttribute(value: unknown): string {
   if (typeof value === "function") return value.name === "" ? "<function>" : `<${value.name}>`;
   if (Array.isArray(value)) return `[${value.map(formatAttribute).join(", ")}]`;
-  if (typeof value === "object" && value !== null) return "nodes" in value ? "{…}" : formatAttributes(value);
+  if (typeof value === "object" && value !== null) return isGraph(value) ? "{…}" : formatAttributes(value);
   return String(value);
 }
 
@@ -25,10 +25,6 @@ function formatAttributes(attrs: object): string {
   return Object.entries(attrs)
     .map(([key, value]) => `${key}=${formatAttribute(value)}`)
     .join(" ");
-}
-
-function isGraph(x: unknown): x is Graph {
-  return typeof x === "object" && x !== null && "nodes" in x && "outputs" in x;
 }
 
 export function formatNode(node: Node): string {

@@ -2,20 +2,32 @@
 import type { DType } from "../array/dtype.js";
 import { sameShape } from "../array/shape.js";
 import { scalar } from "../trace/input.js";
-import { type Graph, GraphBuilder, type Node, type Value } from "./graph.js";
+import { type Graph, GraphBuilder, type Node, type Value, isGraph } from "./graph.js";
 
-/** The same function with fewer nodes. Of the nodes that only hand an array on, `barrier` stays: it keeps apart what is to be computed anew. The derivative of the result is not that of the original: simplify last. */
+/** The same function with fewer nodes, in the graphs inside control flow too. Of the nodes that only hand an array on, `barrier` stays: it keeps apart what is to be computed anew. The derivative of the result is not that of the original: simplify last. */
 export function simplify(graph: Graph): Graph {
   const builder = new GraphBuilder();
   const renamed = new Map<Value, Value>();
   for (const x of graph.inputs) renamed.set(x, builder.input(x));
   const rename = (x: Value): Value => (x.constant === undefined ? renamed.get(x)! : builder.constant(x.constant));
+  const simplified = new Map<Graph, Graph>();
+  const inner = (x: Graph): Graph => {
+    let y = simplified.get(x);
+    if (y === undefined) simplified.set(x, (y = simplify(x)));
+    return y;
+  };
   for (const node of graph.nodes) {
     const inputs = node.inputs.map(rename);
-    const outputs = alias(node, inputs) ?? builder.apply(node.primitive, narrowed(node, inputs, builder), node.attrs);
+    const outputs = alias(node, inputs) ?? builder.apply(node.primitive, narrowed(node, inputs, builder), withGraphs(node.attrs, inner));
     node.outputs.forEach((y, k) => renamed.set(y, outputs[k]!));
   }
   return builder.build(graph.outputs.map(rename));
+}
+
+/** Attributes with the graphs among them changed. */
+function withGraphs(attrs: unknown, change: (graph: Graph) => Graph): unknown {
+  if (typeof attrs !== "object" || attrs === null || !Object.values(attrs).some(isGraph)) return attrs;
+  return Object.fromEntries(Object.entries(attrs).map(([name, value]) => [name, isGraph(value) ? change(value) : (value as unknown)]));
 }
 
 /** The inputs that a node hands through unchanged, if it does nothing else. */

@@ -2,7 +2,8 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import * as p from "@provably/core-tensor";
 import type { NdArray } from "@provably/core-tensor";
-import { compile, cond, explain, scan, whileLoop } from "@provably/core-tensor/compile";
+import { checkpoint, compile, cond, explain, scan, whileLoop } from "@provably/core-tensor/compile";
+import { cholesky } from "@provably/core-tensor/linalg";
 import { type Device, webasm, webgpu } from "@provably/core-tensor/gpu";
 import { key, normal, uniform } from "@provably/core-tensor/random";
 import { dawn, missing } from "./dawn.js";
@@ -128,13 +129,46 @@ describe.each([
     expect(p.toNested(await compile(p.vmap(halve), { device })(batch))).toEqual(p.toNested(p.vmap(halve)(batch)));
   });
 
-  it.skipIf(skip)("refuses a loop of unknown length inside another, with advice", async () => {
-    const inner = (x: NdArray): NdArray => whileLoop((s: NdArray) => p.less(s, 100), (s) => p.mul(s, 2), x); // prettier-ignore
-    const f = compile((x: NdArray) => scan((s: NdArray) => [inner(p.mul(s, 0.1)), null], x, null, { length: 3 })[0], { device });
-    await expect(f(p.array(3))).rejects.toMatchObject({
-      name: "DeviceError",
-      message: expect.stringMatching(/whileLoop inside another.*use scan/) as string,
-    });
+  it.skipIf(skip)("runs loops of unknown length inside loops, branches and one another", async () => {
+    const upTo = (x: NdArray, limit: p.ArrayInput): NdArray => whileLoop((s: NdArray) => p.less(p.max(s), limit), (s) => p.mul(s, 2), x); // prettier-ignore
+    const same = async (f: (...args: NdArray[]) => readonly NdArray[], ...args: NdArray[]): Promise<string> => {
+      const compiled = compile(f, { device });
+      expect((await compiled(...args)).map((y) => p.toNested(y))).toEqual(f(...args).map((y) => p.toNested(y)));
+      return explain(compiled);
+    };
+    const [x, limits] = [p.array([3, 5]), p.array([10, 100, 40, 7])];
+    // in a scan, with rows in, rows out and a constant of the loop
+    const rowwise = (s: NdArray, rows: NdArray): NdArray[] => {
+      const [last, all] = scan((c: NdArray, row: NdArray) => [upTo(p.mul(c, 0.25), row), p.add(p.tanh(c), s)], s, rows, { reverse: true });
+      return [last, all, p.neg(last)];
+    };
+    expect(await same(rowwise, x, limits)).toMatch(/scan, one of 4 steps a run:\n(.*\n)* {2}while, 16 steps a run/);
+    await same(rowwise, x, p.zeros([0]));
+    // in a branch
+    const branch = (s: NdArray): NdArray[] => [
+      cond(p.greater(p.sum(s), 0), (v: NdArray) => upTo(v, 50), (v: NdArray) => p.mul(v, v), s),
+    ]; // prettier-ignore
+    expect(await same(branch, x)).toMatch(/cond, one branch a run/);
+    await same(branch, p.neg(x));
+    // in the body and in the condition of another, and in a loop inside that
+    const nested = (s: NdArray, limit: NdArray): NdArray[] => [
+      whileLoop((v: NdArray) => p.less(p.sum(upTo(v, 20)), limit), (v) => scan((c: NdArray) => [upTo(p.mul(c, 0.25), 4), null], p.mul(v, 9), null, { length: 2 })[0], s),
+    ]; // prettier-ignore
+    expect(await same(nested, x, p.array(60))).toMatch(/while, one step a run, \d+ last time; condition, then body:/);
+  });
+
+  it.skipIf(skip)("sees through custom derivatives and checkpoints inside loops and branches", async () => {
+    const layer = checkpoint((v: NdArray) => p.tanh(p.mul(v, 0.5)));
+    const f = (s: NdArray): NdArray => scan((c: NdArray) => [cond(p.greater(p.sum(c), 0), layer, p.neg, c), null], s, null, { length: 3 })[0];
+    const x = normal(key(11), [7]);
+    expect(relative(await compile(f, { device })(x), f(x))).toBeLessThan(1e-6);
+    const g = p.grad((s: NdArray) => p.sum(f(s)));
+    expect(relative(await compile(g, { device })(x), g(x))).toBeLessThan(1e-5);
+  });
+
+  it.skipIf(skip)("names what has no form also inside a loop of unknown length, and keeps nothing of what it had prepared", async () => {
+    const f = compile((x: NdArray) => whileLoop((s: NdArray) => p.less(p.sum(s), 9), (s) => cholesky(p.exp(s)), p.tanh(x)), { device }); // prettier-ignore
+    await expect(f(p.ones([2, 2]))).rejects.toMatchObject({ name: "DeviceError", message: expect.stringMatching(/cholesky has no form/) as string });
   });
 
   it.skipIf(skip)("samples a Gaussian mixture in 50 steps as one pipeline", async () => {

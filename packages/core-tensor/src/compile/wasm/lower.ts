@@ -3,7 +3,6 @@ import { rowMajorStrides, sizeOf } from "../../array/shape.js";
 import type { Graph, Node, Value } from "../graph.js";
 import { type Unit, readersOf, resultsOf, unitsOf } from "../plan/group.js";
 import { type Place, rowMajorPlace, viewOf } from "../plan/place.js";
-import { simplify } from "../simplify.js";
 import { lowerBlocks } from "./blocks.js";
 import { lowerConv } from "./conv.js";
 import { Draft } from "./draft.js";
@@ -36,7 +35,7 @@ const LOWERINGS: readonly ((draft: Draft, node: Node, inputs: readonly Place[]) 
 
 /** Lowers a graph; `external` tells which inputs lie in memory already. */
 export function lower(graph: Graph, store: Store, external: readonly boolean[], threads: number): Lowered {
-  const nested = (inner: Graph): Lowered => lower(simplify(inner), store, new Array<boolean>(inner.inputs.length).fill(true), threads);
+  const nested = (inner: Graph): Lowered => lower(inner, store, new Array<boolean>(inner.inputs.length).fill(true), threads);
   const draft = new Draft(store, threads, nested);
   const readers = readersOf(graph);
   const outputs = new Set(graph.outputs);

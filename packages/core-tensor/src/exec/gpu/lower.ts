@@ -4,7 +4,7 @@ import { type DenseArray, rowMajorData } from "../../array/ndarray.js";
 import type { DType } from "../../array/dtype.js";
 import type { CondAttrs } from "../../compile/control/cond.js";
 import type { ScanAttrs } from "../../compile/control/scan.js";
-import type { Graph, Node, Value } from "../../compile/graph.js";
+import { type Graph, type Node, type Value, graphsInside } from "../../compile/graph.js";
 import { scalar } from "../../trace/input.js";
 import { EXPRESSIONS } from "./expressions.js";
 import type { Slot } from "./kernel.js";
@@ -84,19 +84,13 @@ function reshape(x: Stage, shape: readonly number[]): Stage {
 /** Primitives that are lowered by a rule of their own. */
 const STRUCTURED = new Set(["scan", "cond", "matmul"]);
 
-/** The graphs inside a node: branches and bodies of loops. */
-function inside({ attrs }: Node): Graph[] {
-  if (typeof attrs !== "object" || attrs === null) return [];
-  return Object.values(attrs).filter((x): x is Graph => typeof x === "object" && x !== null && "nodes" in x && "outputs" in x);
-}
-
 /** Names of the primitives that have no form on a device, in the order in which they occur. */
 export function withoutForm(graph: Graph): string[] {
   const missing = new Set<string>();
   for (const node of graph.nodes) {
     const { name } = node.primitive;
     if (!Object.hasOwn(LOWERINGS, name) && !Object.hasOwn(EXPRESSIONS, name) && !STRUCTURED.has(name)) missing.add(name);
-    else for (const body of inside(node)) for (const deeper of withoutForm(body)) missing.add(deeper);
+    else for (const body of graphsInside(node)) for (const deeper of withoutForm(body)) missing.add(deeper);
   }
   return [...missing];
 }

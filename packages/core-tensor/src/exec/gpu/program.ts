@@ -15,7 +15,7 @@ import { type Lowered, lower, withoutForm } from "./lower.js";
 import { type PlannedKernel, plan } from "./plan.js";
 import { Given, type Stage, Uniform } from "./stage.js";
 import { Stacked } from "./stages/pieces.js";
-import { isLoop, withLoops } from "./while-loops.js";
+import { isHosted, withHost } from "./host-control.js";
 
 /** Kernel calls that one program may record: each costs a few microseconds at every call, and memory in the driver. */
 const MAX_KERNELS = 20_000;
@@ -23,16 +23,12 @@ const MAX_KERNELS = 20_000;
 /** Makes a graph ready for the device. */
 export function prepare(graph: Graph, device: GpuJsDevice): DeviceProgram {
   device.check();
-  if (graph.nodes.some(isLoop)) return withLoops(graph, (part) => prepare(part, device));
+  if (graph.nodes.some(isHosted)) return withHost(graph, (part) => prepare(part, device));
   const missing = withoutForm(graph);
   const double = [...graph.inputs, ...graph.outputs].find((x) => x.dtype === "float64");
   if (double !== undefined)
     throw new DTypeError(
       `compile: ${device.kind} computes in float32, but ${graph.inputs.includes(double) ? "an argument" : "a result"} is float64; convert with astype(x, "float32"), or compute on the CPU`,
-    );
-  if (missing.includes("whileLoop"))
-    throw new DeviceError(
-      "compile: a whileLoop inside another loop or a branch does not know its number of steps beforehand, and a device's program records every step; use scan there, or compute on the CPU",
     );
   if (missing.length > 0)
     throw new DeviceError(
