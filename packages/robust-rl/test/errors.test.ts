@@ -1,4 +1,5 @@
-import { chiSquare, drNvi, gridPicture, inventory, l1Ball, machineReplacement, riverSwim, robustBellman, sRectangularL1, totalVariation, trimmedCount, valueIteration, weissmanRadius, worstCaseExpectation } from "@provably/robust-rl"; // prettier-ignore
+import { key } from "@provably/core-tensor/random";
+import { bimatrixNash, chiSquare, collectOfflineData, commonsGame, drNvi, drop, dropV, evaluatePolicy, gridPicture, inventory, l1Ball, machineReplacement, randomLinearMdp, riverSwim, robustBellman, robustModifiedPolicyIteration, sRectangularL1, totalVariation, trimmedCount, valueIteration, weissmanRadius, worstCaseKernel, worstCaseExpectation } from "@provably/robust-rl"; // prettier-ignore
 import { describe, expect, it } from "vitest";
 import { expectRefusal } from "../../../scripts/testing/refusal.js";
 
@@ -8,6 +9,9 @@ const bare: unknown = Object.create(null);
 
 describe("arguments of the wrong kind", () => {
   const model = riverSwim();
+  const still = new Array<number>(model.numStates).fill(0);
+  const linear = randomLinearMdp(key(0), { states: 4, actions: 2, dimension: 3, horizon: 2 });
+  const offline = collectOfflineData(key(1), linear, { episodes: 20 });
   const calls: [string, () => unknown, RegExp][] = [
     ["a length without a value", () => riverSwim(any(bare)), /riverSwim: length/],
     ["no wear states", () => machineReplacement(0), /machineReplacement: wearStates/],
@@ -29,6 +33,26 @@ describe("arguments of the wrong kind", () => {
       /mdp\(\)/,
     ],
     ["a budget below 0", () => robustBellman(model, { kind: "sRectangularL1", radius: -1 }, [0, 0, 0, 0, 0, 0]), /robustBellman: set/],
+    ["a signal that is none", () => valueIteration(model, { discount: 0.9, signal: any({}) }), /ValueIteration: signal/],
+    ["a signal that is none, for offline data", () => drop(offline, linear.features, { radius: 0.1, signal: any(7) }), /drop: signal/],
+    ["a signal that is none, for two data sets", () => dropV(offline, offline, linear.features, { radius: 0.1, signal: any(7) }), /dropV: signal/],
+    ["pessimism that is an object", () => drop(offline, linear.features, { radius: 0.1, pessimism: any(bare) }), /drop: pessimism/],
+    ["progress told to a word", () => drNvi(commonsGame(0.1), 0.1, { onProgress: any("x") }), /drNvi: onProgress/],
+    ["a method that nobody knows", () => bimatrixNash([[1]], [[1]], { method: any("guess") }), /bimatrixNash: method/],
+    ["a method that nobody knows, for stages", () => drNvi(commonsGame(0.1), 0.1, { notion: "nash", method: any("guess") }), /drNvi: method/],
+    ["a set that is none, from the caller's function", () => drNvi(commonsGame(0.1), 0.1, { set: any(() => 1) }), /drNvi: set/],
+    [
+      "sweeps without end",
+      () => robustModifiedPolicyIteration(model, totalVariation(0), { discount: 0.9, evaluationSweeps: Infinity }),
+      /evaluationSweeps/,
+    ],
+    ["a tolerance that is an array", () => evaluatePolicy(model, still, { discount: 0.9, tolerance: any([0]) }), /tolerance must be positive/],
+    ["more steps than can be stored", () => evaluatePolicy(model, still, { horizon: 1e9 }), /horizon 1000000000 is too long/],
+    [
+      "a discount that is a big integer",
+      () => worstCaseKernel(model, totalVariation(0.1), still, { discount: any(1n) }),
+      /worstCaseKernel: discount/,
+    ],
     ["a game with a symbol for its states", () => drNvi(any({ numStates: Symbol("n"), actions: [2, 2], horizon: 2 }), [0, 0]), /drNvi: game/],
   ];
   it.each(calls)("%s", (_, call, says) => expectRefusal(call, says));

@@ -1,12 +1,12 @@
 /** Distributionally robust Nash value iteration. */
-import { type Certificate, DomainError, type NdArray, ShapeError, array, checkFunction, checkList, checkRecord, show } from "@provably/core-tensor";
+import { type Certificate, DomainError, type NdArray, ShapeError, array, checkHooks, checkList, checkRecord, show } from "@provably/core-tensor";
 import { SolverError } from "../lp/error.js";
-import { type NashMethod, type Strategies, findNash } from "../stage/bimatrix.js";
+import { type NashMethod, type Strategies, checkMethod, findNash } from "../stage/bimatrix.js";
 import { type EquilibriumObjective, solveCorrelated } from "../stage/correlated.js";
 import { searchNash } from "../stage/nash.js";
 import { type Game, expectedPayoff, makeGame, productOf, regretsOf } from "../stage/payoffs.js";
 import { solveZeroSum } from "../stage/zero-sum.js";
-import { type EquilibriumNotion, type GameOptions, checkNotion, radiiOf, robustGap } from "./gaps.js";
+import { type EquilibriumNotion, type GameOptions, checkNotion, radiiOf, robustGap, setsOf } from "./gaps.js";
 import { numbers } from "../uncertainty/worst-case.js";
 import { type MarkovGame, flatten } from "./model.js";
 import { defaultSet, stageValues } from "./stage-q.js";
@@ -130,11 +130,13 @@ function stageNash(game: Game, method: NashMethod): { strategies: readonly Float
  */
 export function drNvi(game: MarkovGame, sigma: number | readonly number[], options: DrNviOptions = {}): DrNviResult {
   const { notion = "cce", select = "welfare", method = "vertex-enumeration", set = defaultSet } = checkRecord("drNvi", "options", options);
+  checkHooks("drNvi", options);
   checkNotion("drNvi", notion);
-  checkFunction("drNvi", "set", set);
   const flat = flatten("drNvi", game);
   const { players, numStates, joint, horizon, actions } = flat;
+  checkMethod("drNvi", method);
   const radii = radiiOf("drNvi", sigma, players);
+  const sets = setsOf("drNvi", set, radii);
   const shapes = {
     values: [horizon + 1, players, numStates],
     q: [horizon, players, numStates, ...actions],
@@ -156,7 +158,7 @@ export function drNvi(game: MarkovGame, sigma: number | readonly number[], optio
     for (let i = 0; i < players; i++) {
       const after = ((h + 1) * players + i) * numStates;
       const at = (h * players + i) * numStates * joint;
-      stageValues(flat, h, i, set(radii[i]!), values.subarray(after, after + numStates), q.subarray(at, at + numStates * joint));
+      stageValues(flat, h, i, sets[i]!, values.subarray(after, after + numStates), q.subarray(at, at + numStates * joint));
     }
     for (let s = 0; s < numStates; s++) {
       const payoffs = new Float64Array(players * joint);

@@ -12,7 +12,7 @@ import {
   show,
 } from "@provably/core-tensor";
 import { constantDeviations, makeGame, productOf, strideOf, swapDeviations, actionOf } from "../stage/payoffs.js";
-import type { UncertaintySet } from "../uncertainty/set.js";
+import { type UncertaintySet, checkSet } from "../uncertainty/set.js";
 import { numbers } from "../uncertainty/worst-case.js";
 import { type FlatGame, type MarkovGame, flatten } from "./model.js";
 import { type SetOfRadius, defaultSet, stageValues } from "./stage-q.js";
@@ -31,6 +31,12 @@ export type EquilibriumNotion = "nash" | "ce" | "cce";
 export interface GameOptions {
   /** The uncertainty set of a radius; default {@link totalVariation}. */
   readonly set?: (radius: number) => UncertaintySet;
+}
+
+/** The uncertainty set of every radius, checked: it comes from a function of the caller. */
+export function setsOf(fn: string, set: SetOfRadius, radii: readonly number[]): readonly UncertaintySet[] {
+  checkFunction(fn, "set", set);
+  return radii.map((radius) => checkSet(fn, set(radius)));
 }
 
 export function checkNotion(fn: string, notion: EquilibriumNotion): void {
@@ -86,9 +92,8 @@ function dependence(distribution: Float64Array, actions: readonly number[]): num
 /** Robust values [H + 1, n, S] when players follow the policy, or when each deviates as well as it can by itself. */
 export function robustValues(
   game: FlatGame,
-  radii: readonly number[],
+  sets: readonly UncertaintySet[],
   policy: Float64Array,
-  setOf: SetOfRadius,
   deviation: "none" | "constant" | "swap",
 ): Float64Array {
   const { players, numStates, joint, horizon, actions } = game;
@@ -97,7 +102,7 @@ export function robustValues(
   for (let i = 0; i < players; i++)
     for (let h = horizon - 1; h >= 0; h--) {
       const after = ((h + 1) * players + i) * numStates;
-      stageValues(game, h, i, setOf(radii[i]!), values.subarray(after, after + numStates), q);
+      stageValues(game, h, i, sets[i]!, values.subarray(after, after + numStates), q);
       for (let s = 0; s < numStates; s++) {
         const stage = q.subarray(s * joint, (s + 1) * joint);
         const distribution = policy.subarray((h * numStates + s) * joint, (h * numStates + s + 1) * joint);
@@ -147,10 +152,9 @@ export function robustGameValues(
   options: GameOptions = {},
 ): NdArray<"float64"> {
   const { set: setOf = defaultSet } = checkRecord("robustGameValues", "options", options);
-  checkFunction("robustGameValues", "set", setOf);
   const flat = flatten("robustGameValues", game);
-  const radii = radiiOf("robustGameValues", sigma, flat.players);
-  const data = robustValues(flat, radii, jointPolicy("robustGameValues", policy, flat), setOf, "none");
+  const sets = setsOf("robustGameValues", setOf, radiiOf("robustGameValues", sigma, flat.players));
+  const data = robustValues(flat, sets, jointPolicy("robustGameValues", policy, flat), "none");
   return array<"float64">(data, { shape: [flat.horizon + 1, flat.players, flat.numStates] });
 }
 
@@ -200,11 +204,10 @@ export function robustGap(
 ): RobustGap {
   const { set = defaultSet, tolerance = 1e-6 } = checkRecord("robustGap", "options", options);
   checkNotion("robustGap", notion);
-  checkFunction("robustGap", "set", set);
   if (!(typeof tolerance === "number" && tolerance >= 0)) throw new DomainError(`robustGap: tolerance must be ≥ 0, got ${show(tolerance)}`);
   const flat = flatten("robustGap", game);
   const { players, numStates, horizon, joint, actions } = flat;
-  const radii = radiiOf("robustGap", sigma, players);
+  const sets = setsOf("robustGap", set, radiiOf("robustGap", sigma, players));
   const p = jointPolicy("robustGap", policy, flat);
   if (notion === "nash")
     for (let cell = 0; cell < horizon * numStates; cell++) {
@@ -214,8 +217,8 @@ export function robustGap(
           `robustGap: a Nash policy is a product of independent strategies; at step ${Math.floor(cell / numStates)}, state ${cell % numStates} it is off by ${off}`,
         );
     }
-  const followed = robustValues(flat, radii, p, set, "none");
-  const deviated = robustValues(flat, radii, p, set, notion === "ce" ? "swap" : "constant");
+  const followed = robustValues(flat, sets, p, "none");
+  const deviated = robustValues(flat, sets, p, notion === "ce" ? "swap" : "constant");
   const gains = Float64Array.from({ length: players * numStates }, (_, k) => deviated[k]! - followed[k]!);
   const gap = gains.reduce((a, b) => Math.max(a, b), 0);
   return {

@@ -1,5 +1,5 @@
 /** Bellman operators of robust decision processes. */
-import { type ArrayInput, DomainError, type NdArray, ShapeError, array, checkRecord, isNdArray, show } from "@provably/core-tensor";
+import { type ArrayInput, DomainError, type NdArray, ShapeError, array, checkCount, checkRecord, isNdArray, show } from "@provably/core-tensor";
 import { type Nature, sortValues } from "../uncertainty/mass.js";
 import { type UncertaintySet, checkSet } from "../uncertainty/set.js";
 import { checkSetSize, checkValues, numbers, worstCaseOf } from "../uncertainty/worst-case.js";
@@ -17,6 +17,17 @@ export interface Problem {
   readonly model: Mdp;
   readonly set: RectangularSet;
   readonly discount: number;
+}
+
+/** Largest number of entries in what a call gives. */
+const MOST_ENTRIES = 2 ** 30;
+
+/** A number of steps whose values and policies can be stored. */
+export function checkHorizon(fn: string, horizon: number, { numStates, numActions }: Mdp): number {
+  checkCount(fn, "horizon", horizon);
+  if ((horizon + 1) * numStates * numActions > MOST_ENTRIES)
+    throw new DomainError(`${fn}: horizon ${horizon} is too long: ${numStates} states and ${numActions} actions a step are more than 2³⁰ entries`);
+  return horizon;
 }
 
 /** Checks that a set fits a process. */
@@ -310,6 +321,9 @@ export function worstCaseKernel(
   options: { readonly discount?: number; readonly step?: number } = {},
 ): NdArray<"float64"> {
   const { discount = 1, step = 0 } = checkRecord("worstCaseKernel", "options", options);
+  if (!(typeof discount === "number" && discount >= 0 && discount <= 1))
+    throw new DomainError(`worstCaseKernel: discount must lie in [0, 1], got ${show(discount)}`);
+  checkCount("worstCaseKernel", "step", step, 0);
   if (isSparse(checkMdp("worstCaseKernel", model).transitions))
     throw new DomainError("worstCaseKernel: transitions must be dense, since the worst kernel is");
   const problem = checkProblem("worstCaseKernel", model, set, discount);

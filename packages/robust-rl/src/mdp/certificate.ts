@@ -1,5 +1,5 @@
 /** Certificates of values: how far they are from the fixed point, bounded by one sweep. */
-import { type ArrayInput, type Certificate, DomainError, ShapeError, array, checkRecord, show } from "@provably/core-tensor";
+import { type ArrayInput, type Certificate, DomainError, ShapeError, array, checkHooks, checkRecord, show } from "@provably/core-tensor";
 import { checkValues, numbers } from "../uncertainty/worst-case.js";
 import { type Problem, type RectangularSet, checkProblem, optimalStep, policyStep, valuesOf } from "./bellman.js";
 import { type Mdp, checkMdp } from "./model.js";
@@ -14,7 +14,7 @@ import { policySteps } from "./policy.js";
  * @param set - uncertainty set
  * @param values - $V$, [states], or with a horizon [horizon + 1, states]; the last row are the terminal values, which are taken as given
  * @param options - `discount` $\gamma$ in [0, 1), or `horizon` $H \ge 1$ without discount; `policy` to be held against, else the optimum (with a horizon it may
- *   have a leading axis of steps); `tolerance` that the bound must meet, default 1e-6
+ *   have a leading axis of steps); `tolerance` that the bound must meet, default 1e-6; `signal`, looked at between two steps of a horizon
  * @returns certificate of kind `"bound"`
  * @throws `DomainError` for a discount outside [0, 1), a horizon below 1, or both or none of them
  * @throws `ShapeError` when the sizes do not fit
@@ -33,10 +33,18 @@ export function certifyValues(
   model: Mdp,
   set: RectangularSet,
   values: ArrayInput,
-  options: { readonly discount?: number; readonly horizon?: number; readonly policy?: ArrayInput; readonly tolerance?: number },
+  options: {
+    readonly discount?: number;
+    readonly horizon?: number;
+    readonly policy?: ArrayInput;
+    readonly tolerance?: number;
+    readonly signal?: AbortSignal;
+  },
 ): Certificate {
   const fn = "certifyValues";
-  const { discount, horizon, policy, tolerance = 1e-6 } = checkRecord(fn, "options", options);
+  const { discount, horizon, policy, tolerance = 1e-6, signal } = checkRecord(fn, "options", options);
+  checkHooks(fn, options);
+  if (!(typeof tolerance === "number" && tolerance >= 0)) throw new DomainError(`${fn}: tolerance must be ≥ 0, got ${show(tolerance)}`);
   if ((discount === undefined) === (horizon === undefined)) throw new DomainError(`${fn}: give either discount or horizon`);
   if (discount !== undefined && !(typeof discount === "number" && discount >= 0 && discount < 1))
     throw new DomainError(`${fn}: discount must lie in [0, 1), got ${show(discount)}`);
@@ -58,7 +66,10 @@ export function certifyValues(
       throw new ShapeError(`${fn}: values must have shape [${horizon + 1}, ${numStates}], got [${v.shape.join(", ")}]`);
     checkValues(fn, numbers(v));
     const at = (h: number): Float64Array => numbers(v).subarray(h * numStates, (h + 1) * numStates);
-    for (let h = 0; h < horizon; h++) bound += distance(sweep(at(h + 1), h), at(h));
+    for (let h = 0; h < horizon; h++) {
+      signal?.throwIfAborted();
+      bound += distance(sweep(at(h + 1), h), at(h));
+    }
   }
   return {
     claim: `largest distance of the values to ${policy === undefined ? "the robust optimum" : "the policy's robust values"}`,

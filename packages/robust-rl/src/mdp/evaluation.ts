@@ -6,6 +6,7 @@ import {
   type NdArray,
   ShapeError,
   array,
+  checkCount,
   checkFunction,
   checkList,
   checkRecord,
@@ -14,7 +15,7 @@ import {
 import { solve } from "@provably/core-tensor/linalg";
 import { totalVariation } from "../uncertainty/set.js";
 import { numbers } from "../uncertainty/worst-case.js";
-import { type Problem, type RectangularSet, checkProblem, policyStep, valuesOf } from "./bellman.js";
+import { type Problem, type RectangularSet, checkHorizon, checkProblem, policyStep, valuesOf } from "./bellman.js";
 import { certifyValues, distance } from "./certificate.js";
 import { type Mdp, checkMdp, isSparse } from "./model.js";
 import { policyOf, policySteps } from "./policy.js";
@@ -141,8 +142,10 @@ export function robustPolicyEvaluation(model: Mdp, set: RectangularSet, policy: 
   const { discount, horizon, tolerance = 1e-10, maxIterations = 100_000 } = checkRecord("robustPolicyEvaluation", "options", options);
   if ((discount === undefined) === (horizon === undefined)) throw new DomainError(`${fn}: give either discount or horizon`);
   const { numStates } = checkMdp(fn, model);
+  if (!(typeof tolerance === "number" && tolerance > 0)) throw new DomainError(`${fn}: tolerance must be positive, got ${show(tolerance)}`);
+  checkCount(fn, "maxIterations", maxIterations);
   if (horizon !== undefined) {
-    if (!Number.isInteger(horizon) || horizon < 1) throw new DomainError(`${fn}: horizon must be a positive integer, got ${show(horizon)}`);
+    checkHorizon(fn, horizon, model);
     const problem = checkProblem(fn, model, set, 1);
     const values = new Float64Array((horizon + 1) * numStates);
     if (options.terminalValues !== undefined) values.set(valuesOf(fn, options.terminalValues, numStates), horizon * numStates);

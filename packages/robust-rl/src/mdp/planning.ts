@@ -7,11 +7,12 @@ import {
   ShapeError,
   array,
   checkCount,
+  checkHooks,
   checkRecord,
   show,
 } from "@provably/core-tensor";
 import { totalVariation } from "../uncertainty/set.js";
-import { type Problem, type RectangularSet, checkProblem, optimalStep, policyStep, valuesOf } from "./bellman.js";
+import { type Problem, type RectangularSet, checkHorizon, checkProblem, optimalStep, policyStep, valuesOf } from "./bellman.js";
 import { certifyValues, distance } from "./certificate.js";
 import { evaluateToFixedPoint } from "./evaluation.js";
 import { type Mdp, checkMdp } from "./model.js";
@@ -72,6 +73,7 @@ export interface RobustPlan {
 
 function checkDiscounted(fn: string, options: DiscountedOptions) {
   const { discount, tolerance = 1e-8, maxIterations = 10_000 } = checkRecord(fn, "options", options);
+  checkHooks(fn, options);
   if (!(typeof discount === "number" && discount >= 0 && discount < 1))
     throw new DomainError(`${fn}: discount must lie in [0, 1), got ${show(discount)}`);
   if (!(typeof tolerance === "number" && tolerance > 0)) throw new DomainError(`${fn}: tolerance must be positive, got ${show(tolerance)}`);
@@ -131,8 +133,9 @@ function iterate(
 }
 
 function backward(fn: string, model: Mdp, set: RectangularSet, { horizon, terminalValues, signal }: FiniteHorizonOptions): RobustPlan {
-  checkCount(fn, "horizon", horizon);
+  checkHooks(fn, { signal });
   const { steps } = checkMdp(fn, model);
+  checkHorizon(fn, horizon, model);
   if (steps !== undefined && horizon > steps) throw new ShapeError(`${fn}: horizon ${horizon} is longer than the ${steps} steps of the process`);
   const problem = checkProblem(fn, model, set, 1);
   const { numStates, numActions } = model;
@@ -154,7 +157,7 @@ function backward(fn: string, model: Mdp, set: RectangularSet, { horizon, termin
     iterations: horizon,
     residual: 0,
     converged: true,
-    certificate: certifyValues(model, set, result, { horizon, tolerance: 1e-9 }),
+    certificate: certifyValues(model, set, result, { horizon, tolerance: 1e-9, ...(signal && { signal }) }),
   };
 }
 
@@ -213,6 +216,7 @@ export function robustModifiedPolicyIteration(
   options: DiscountedOptions & { readonly evaluationSweeps?: number },
 ): RobustPlan {
   const { evaluationSweeps = 20 } = checkRecord("robustModifiedPolicyIteration", "options", options);
+  checkCount("robustModifiedPolicyIteration", "evaluationSweeps", evaluationSweeps, 0);
   return iterate("robustModifiedPolicyIteration", model, set, options, (problem, policy, values) => {
     let [a, b] = [values, new Float64Array(values.length)];
     for (let k = 0; k < evaluationSweeps; k++) {

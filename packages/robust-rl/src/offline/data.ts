@@ -38,9 +38,11 @@ export function flattenData(
   data: { readonly [K in keyof OfflineData]: ArrayInput | undefined },
   numStates: number,
   numActions: number,
+  signal?: AbortSignal,
 ): FlatData {
   checkRecord(fn, "data", data);
   const read = (name: keyof OfflineData, limit: number): NdArray => {
+    signal?.throwIfAborted();
     const x = array(data[name]!, { dtype: "float64" });
     if (x.shape.length !== 2 || x.size === 0) throw new ShapeError(`${fn}: ${name} must have shape [H, K], got [${x.shape.join(", ")}]`);
     numbers(x).forEach((value, i) => {

@@ -1,12 +1,12 @@
 /** DROP with transitions weighted by variance. */
-import { type ArrayInput, type NdArray, ShapeError, array, checkRecord } from "@provably/core-tensor";
+import { type ArrayInput, type NdArray, ShapeError, array, checkHooks, checkRecord } from "@provably/core-tensor";
 import { inv } from "@provably/core-tensor/linalg";
 import { numbers } from "../uncertainty/worst-case.js";
 import type { FlatData, OfflineData } from "./data.js";
 import { drop } from "./drop.js";
 import { checkFeatures } from "./model.js";
 import type { DropOptions, DropResult, Pessimism } from "./result.js";
-import { assemble, checkData, checkOptions, knownRewards, pass, pessimismOf } from "./ridge-pass.js";
+import { LOOK_EVERY, assemble, checkData, checkOptions, knownRewards, pass, pessimismOf } from "./ridge-pass.js";
 
 /**
  * Options of {@link dropV}.
@@ -51,14 +51,16 @@ export function dropV(
 ): DropResult & { readonly variances: NdArray<"float64">; readonly first: DropResult } {
   const fn = "dropV";
   const { features: phi, numStates, numActions, dimension: d } = checkFeatures(fn, features);
-  const main = checkData(fn, data, numStates, numActions);
-  const other = checkData(fn, varianceData, numStates, numActions);
+  const { signal } = checkRecord(fn, "options", options);
+  checkHooks(fn, options);
+  const main = checkData(fn, data, numStates, numActions, signal);
+  const other = checkData(fn, varianceData, numStates, numActions, signal);
   const { horizon, episodes } = main;
   if (other.horizon !== horizon) throw new ShapeError(`${fn}: varianceData has ${other.horizon} steps, data have ${horizon}`);
   const { radius, ridge, failure } = checkOptions(fn, { ...options, ridge: checkRecord(fn, "options", options).ridge ?? 1 / horizon ** 2 });
   const { firstPessimism = "practical", firstRidge = 1, pessimism = "practical" } = checkRecord("dropV", "options", options);
   const first = drop(varianceData, phi, { ...options, ridge: firstRidge, pessimism: firstPessimism });
-  const variances = estimateVariances(other, phi, numbers(first.values), firstRidge);
+  const variances = estimateVariances(other, phi, numbers(first.values), firstRidge, signal);
   const factor = pessimismOf(fn, pessimism, d, 66 * Math.log((3 * horizon * episodes) / failure) * Math.sqrt(d));
   const theta = knownRewards(fn, options.rewards, horizon, d);
   const rows = numStates * numActions;
@@ -70,7 +72,7 @@ export function dropV(
     weight: (step, row) => 1 / variances[step * rows + row]!,
     wide: false,
     onProgress: options.onProgress,
-    signal: options.signal,
+    signal,
   });
   return {
     ...assemble(result, phi, horizon, factor, pessimism, options),
@@ -80,7 +82,7 @@ export function dropV(
 }
 
 /** max{1, clip(φ·z₂, 0, H²) − clip(φ·z₁, 0, H)²} with ridge regressions z₂ of V² and z₁ of V. */
-function estimateVariances(data: FlatData, features: NdArray, values: Float64Array, ridge: number): Float64Array {
+function estimateVariances(data: FlatData, features: NdArray, values: Float64Array, ridge: number, signal: AbortSignal | undefined): Float64Array {
   const [numStates, numActions, d] = features.shape as readonly [number, number, number];
   const { horizon, episodes, states, actions, nextStates, kept } = data;
   const phi = numbers(features);
@@ -90,6 +92,7 @@ function estimateVariances(data: FlatData, features: NdArray, values: Float64Arr
     for (let i = 0; i < d; i++) gram[i * d + i] = ridge;
     const [one, two] = [new Float64Array(d), new Float64Array(d)];
     for (let k = 0; k < episodes; k++) {
+      if (k % LOOK_EVERY === 0) signal?.throwIfAborted();
       const at = h * episodes + k;
       if (kept && kept[at] === 0) continue;
       const row = (states[at]! * numActions + actions[at]!) * d;

@@ -62,7 +62,7 @@ export function drpvi(data: OfflineData, features: ArrayInput, options: DropOpti
 function pessimistic(fn: string, data: OfflineData, input: ArrayInput, options: DropOptions, wide: boolean): DropResult {
   const { radius, ridge, failure } = checkOptions(fn, options);
   const { features, numStates, numActions, dimension: d } = checkFeatures(fn, input);
-  const flat = checkData(fn, data, numStates, numActions);
+  const flat = checkData(fn, data, numStates, numActions, options.signal);
   const { horizon, episodes } = flat;
   const { pessimism = "practical" } = options;
   const factor = pessimismOf(fn, pessimism, d, 6 * Math.sqrt(d) * horizon * Math.sqrt(Math.log((3 * horizon * episodes) / failure)));

@@ -1,5 +1,5 @@
 /** One backward pass of pessimistic robust ridge regression, and how its options and results are made. */
-import { type ArrayInput, DomainError, type NdArray, ShapeError, array, checkRecord, show } from "@provably/core-tensor";
+import { type ArrayInput, DomainError, type NdArray, ShapeError, array, checkHooks, checkRecord, show } from "@provably/core-tensor";
 import { inv } from "@provably/core-tensor/linalg";
 import { actionsOf } from "../mdp/policy.js";
 import { numbers } from "../uncertainty/worst-case.js";
@@ -21,6 +21,9 @@ export interface Pass {
   readonly signal: AbortSignal | undefined;
 }
 
+/** Transitions between two looks at the signal. */
+export const LOOK_EVERY = 4096;
+
 /** One backward pass of pessimistic robust ridge regression. */
 export function pass(data: FlatData, features: NdArray, { radius, ridge, factor, theta, weight, wide, onProgress, signal }: Pass) {
   const [numStates, numActions, d] = features.shape as readonly [number, number, number];
@@ -33,13 +36,13 @@ export function pass(data: FlatData, features: NdArray, { radius, ridge, factor,
   const grams = new Float64Array(horizon * d * d);
   const play = new Float64Array(horizon * rows);
   for (let h = horizon - 1; h >= 0; h--) {
-    signal?.throwIfAborted();
     const gram = grams.subarray(h * d * d, (h + 1) * d * d);
     for (let i = 0; i < d; i++) gram[i * d + i] = ridge;
     const rewardSum = new Float64Array(d);
     // Feature mass that arrives in each state: everything the regression on V needs.
     const arrivals = new Float64Array(numStates * d);
     for (let k = 0; k < episodes; k++) {
+      if (k % LOOK_EVERY === 0) signal?.throwIfAborted();
       const at = h * episodes + k;
       if (kept && kept[at] === 0) continue;
       const row = states[at]! * numActions + actions[at]!;
@@ -91,21 +94,22 @@ export function pass(data: FlatData, features: NdArray, { radius, ridge, factor,
 
 export function pessimismOf(fn: string, pessimism: Pessimism, d: number, theory: number): number {
   const factor = pessimism === "practical" ? 0.1 * Math.sqrt(d) : pessimism === "theory" ? theory : pessimism;
-  if (!(factor >= 0 && factor < Infinity))
+  if (!(typeof factor === "number" && factor >= 0 && factor < Infinity))
     throw new DomainError(`${fn}: pessimism must be a number ≥ 0, "practical" or "theory", got ${show(pessimism)}`);
   return factor;
 }
 
 export function checkOptions(fn: string, options: DropOptions) {
   const { radius, ridge = 1, failure = 0.05 } = checkRecord(fn, "options", options);
+  checkHooks(fn, options);
   if (!(typeof radius === "number" && radius >= 0)) throw new DomainError(`${fn}: radius must be ≥ 0, got ${show(radius)}`);
   if (!(typeof ridge === "number" && ridge > 0)) throw new DomainError(`${fn}: ridge must be positive, got ${show(ridge)}`);
   if (!(typeof failure === "number" && failure > 0 && failure < 1)) throw new DomainError(`${fn}: failure must lie in (0, 1), got ${show(failure)}`);
   return { radius, ridge, failure };
 }
 
-export function checkData(fn: string, data: OfflineData, numStates: number, numActions: number): FlatData {
-  const flat = flattenData(fn, data, numStates, numActions);
+export function checkData(fn: string, data: OfflineData, numStates: number, numActions: number, signal?: AbortSignal): FlatData {
+  const flat = flattenData(fn, data, numStates, numActions, signal);
   if (flat.kept)
     for (let h = 0; h < flat.horizon; h++)
       if (!flat.kept.subarray(h * flat.episodes, (h + 1) * flat.episodes).includes(1))

@@ -1,5 +1,5 @@
 /** Nash equilibria of games of two players: one front for four methods. */
-import { type ArrayInput, DomainError, type NdArray, ShapeError, array, checkRecord, show } from "@provably/core-tensor";
+import { type ArrayInput, DomainError, type NdArray, ShapeError, array, checkChoice, checkRecord, show } from "@provably/core-tensor";
 import { numbers } from "../uncertainty/worst-case.js";
 import { lemkeHowson } from "./lemke-howson.js";
 import { type Game, makeGame, productOf, regretsOf, expectedPayoff } from "./payoffs.js";
@@ -16,6 +16,10 @@ import { vertexEnumeration } from "./vertex-enumeration.js";
  * @category Equilibria
  */
 export type NashMethod = "vertex-enumeration" | "support-enumeration" | "lemke-howson" | "lemke-howson-enumeration";
+
+export function checkMethod(fn: string, method: NashMethod): void {
+  checkChoice(fn, "method", method, ["vertex-enumeration", "support-enumeration", "lemke-howson", "lemke-howson-enumeration"]);
+}
 
 /** Strategies of both players. */
 export type Strategies = readonly [Float64Array, Float64Array];
@@ -113,6 +117,7 @@ export function bimatrixNash(
   });
   const game = makeGame(payoffs, left.shape);
   const { method = "vertex-enumeration", label = 0 } = checkRecord("bimatrixNash", "options", options);
+  checkMethod("bimatrixNash", method);
   if (!Number.isInteger(label) || label < 0 || label >= left.shape[0]! + left.shape[1]!)
     throw new DomainError(`bimatrixNash: label must be an integer from 0 to ${left.shape[0]! + left.shape[1]! - 1}, got ${show(label)}`);
   const { equilibria, degenerate } = findNash(game, method, label);
