@@ -39,6 +39,7 @@ import {
   sort,
   split,
   sum,
+  tanh,
   tensordot,
   tile,
   timestepEmbedding,
@@ -50,13 +51,14 @@ import {
   vmap,
   zeros,
 } from "@provably/core-tensor";
-import { compile } from "@provably/core-tensor/compile";
+import { compile, scan } from "@provably/core-tensor/compile";
 import { decodeNpy, decodeSafetensor, decodeSafetensors, encodeSafetensors, safetensorsTable } from "@provably/core-tensor/io";
 import { svd } from "@provably/core-tensor/linalg";
 import { copyInto, fromNdarray } from "@provably/core-tensor/ndarray";
 import { adam, cosineDecay, sgd, warmup } from "@provably/core-tensor/optim";
 import { attendRows, dotRows, pinMatrix } from "@provably/core-tensor/pinned";
 import { bernoulli, bits, choice, dirichlet, gamma, key, normal, uniform } from "@provably/core-tensor/random";
+import { checkGrads } from "@provably/core-tensor/testing";
 import { describe, expect, it } from "vitest";
 import { expectRefusal } from "../../../scripts/testing/refusal.js";
 
@@ -233,4 +235,23 @@ describe("arrays that do not fit into memory", () => {
     expect(() => zeros([2 ** 53])).toThrow(ShapeError);
     expect(() => conv2d(zeros([1, 1, 4, 4]), zeros([1, 1, 2, 2]), { padding: 2 ** 40 })).toThrow(ShapeError);
   });
+});
+
+describe("options that stand in no example", () => {
+  it.each<[string, () => unknown, RegExp]>([
+    ["modes that are no list", () => checkGrads(tanh, [array([1])], { modes: any({ length: 1, 0: "forward" }) }), /checkGrads: modes/],
+    ["a mode that nobody knows", () => checkGrads(tanh, [array([1])], { modes: any(["sideways"]) }), /checkGrads: modes/],
+    ["a tolerance that is a symbol", () => checkGrads(tanh, [array([1])], { tolerance: any(Symbol("t")) }), /tolerance .* got Symbol/],
+    [
+      "a length without a value",
+      () =>
+        scan(
+          any((c: unknown) => [c, c]),
+          array(0),
+          array([1]),
+          { length: any(Object.create(null)) },
+        ),
+      /scan: length/,
+    ],
+  ])("%s", (_, call, says) => expect(call).toThrow(says));
 });

@@ -5,6 +5,7 @@ import * as diffusion from "../src/index.js";
 import {
   acceleratedOde,
   annealing,
+  cosineBetas,
   certifyCalibration,
   ddim,
   ddsDdim,
@@ -69,6 +70,7 @@ describe("wrong arguments", () => {
       [() => mixtureScore(law, x, wrong({ alpha: 1 })), /level.sigma must be finite/],
       [() => empiricalDenoiser(wrong({}), x, levelOf(0.5)), /law.centred must be an array/],
       [() => respace(scheduleOf(linearBetas(10)), wrong("1")), /steps must be a list of numbers/],
+      [() => cosineBetas(10, { offset: -1 }), /cosineBetas: offset must be ≥ 0, got -1/],
       [() => linearBetas(2 ** 53), /numSteps must be an integer ≥ 1 and below 2³¹/],
       [() => euler({ churn: wrong({}) }), /euler: churn must be a number/],
       [() => withCorrector(wrong({})), /withCorrector: sampler.name must be a string/],

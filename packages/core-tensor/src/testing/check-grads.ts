@@ -1,5 +1,5 @@
 /** Derivatives held against finite differences. */
-import { checkFunction, checkList, checkRecord } from "../check.js";
+import { checkChoice, checkFunction, checkList, checkRecord, show } from "../check.js";
 import { isFloat } from "../array/dtype.js";
 import type { NdArray } from "../array/ndarray.js";
 import { DomainError } from "../errors.js";
@@ -48,7 +48,12 @@ export interface CheckGradsOptions {
 export function checkGrads(f: (...args: NdArray[]) => unknown, primals: readonly NdArray[], options: CheckGradsOptions = {}): void {
   checkFunction("checkGrads", "f", f);
   checkList("checkGrads", "primals", primals);
-  const { order = 1, modes = ["forward", "reverse"], step = 1e-5 } = checkRecord("checkGrads", "options", options);
+  const { order = 1, modes = ["forward", "reverse"], step = 1e-5, tolerance } = checkRecord("checkGrads", "options", options);
+  checkChoice("checkGrads", "order", order, [1, 2]);
+  checkList("checkGrads", "modes", modes).forEach((mode) => checkChoice("checkGrads", "modes", mode, ["forward", "reverse"]));
+  for (const [name, value] of Object.entries({ step, tolerance }))
+    if (value !== undefined && !(typeof value === "number" && value > 0))
+      throw new DomainError(`checkGrads: ${name} must be positive, got ${show(value)}`);
   const point = primals.map((input, i) => toArray("checkGrads", input, `primals[${i}]`)).map((x) => (isFloat(x.dtype) ? astype(x, "float64") : x));
   const moving = point.flatMap((x, i) => (isFloat(x.dtype) ? [i] : []));
   const at = (xs: readonly NdArray[]): NdArray[] => {
@@ -58,7 +63,7 @@ export function checkGrads(f: (...args: NdArray[]) => unknown, primals: readonly
   };
   const start = moving.map((k) => point[k]!);
   const directions = start.map((x, i) => wiggle(x, i + 1));
-  checkFirst(at, start, directions, modes, step, options.tolerance ?? 1e-6, "first");
+  checkFirst(at, start, directions, modes, step, tolerance ?? 1e-6, "first");
   if (order === 2) {
     const others = start.map((x, i) => wiggle(x, i + 101));
     const slope = (xs: readonly NdArray[]): NdArray[] => jvp((...args: NdArray[]) => at(args), [...xs], others)[1];
@@ -66,8 +71,8 @@ export function checkGrads(f: (...args: NdArray[]) => unknown, primals: readonly
       const [ys, pullback] = vjp((...args: NdArray[]) => at(args), ...xs);
       return pullback(ys.map((y, i) => wiggle(y, i + 201)));
     };
-    if (modes.includes("forward")) checkFirst(slope, start, directions, modes, step, options.tolerance ?? 1e-5, "second (of forward)");
-    if (modes.includes("reverse")) checkFirst(pulled, start, directions, modes, step, options.tolerance ?? 1e-5, "second (of reverse)");
+    if (modes.includes("forward")) checkFirst(slope, start, directions, modes, step, tolerance ?? 1e-5, "second (of forward)");
+    if (modes.includes("reverse")) checkFirst(pulled, start, directions, modes, step, tolerance ?? 1e-5, "second (of reverse)");
   }
 }
 

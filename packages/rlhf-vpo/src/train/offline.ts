@@ -117,11 +117,24 @@ function runsAway(problem: FlatProblem, theta: Float64Array): boolean {
   return chosen.some((a, k) => Math.abs(r[a]! - r[rejected[k]!]!) > 15 + Math.log(total));
 }
 
+/** A step of a table of rewards without its mean over each prompt's responses: along it only the rounding of the gradient would be seen, a trillion times as large. */
+function withoutShifts({ features, prompts, responses }: FlatProblem, step: Float64Array): Float64Array {
+  if (features !== undefined) return step;
+  const still = step.slice();
+  for (let x = 0; x < prompts; x++) {
+    const row = still.subarray(x * responses, (x + 1) * responses);
+    const mean = row.reduce((sum, v) => sum + v, 0) / responses;
+    row.forEach((v, y) => (row[y] = v - mean));
+  }
+  return still;
+}
+
 /**
  * The minimiser of the pessimistic objective, by damped Newton steps: the problem is convex, and with a calibration policy of full support its solution is
  * finite even where maximum likelihood runs away.
  *
- * O(d³) a step; for d up to about a thousand.
+ * O(d³) a step; for d up to about a thousand. The objective does not change when all rewards of a prompt do by the same amount; of the minimisers this gives
+ * the one whose rewards have mean 0 for each prompt, where $\theta$ is a table of rewards.
  *
  * @param problem - see {@link PreferenceProblem}
  * @param constants - see {@link VpoConstants}; the sign must be −1 unless α is 0
@@ -167,7 +180,7 @@ export function solveOffline(
     // Shifts by prompt change nothing, so the Hessian is singular along them; a little of its own size makes the system solvable.
     const ridge = 1e-12 * hessian.reduce((m, x) => Math.max(m, Math.abs(x)), 1e-300);
     for (let i = 0; i < d; i++) hessian[i * d + i]! += ridge;
-    const step = numbers(solve(array(hessian, { shape: [d, d] }), array(gradient)));
+    const step = withoutShifts(flat, numbers(solve(array(hessian, { shape: [d, d] }), array(gradient))));
     const descent = gradient.reduce((sum, g, i) => sum + g * step[i]!, 0);
     const length = Math.max(1, size(step) / 20);
     const trialGradient = new Float64Array(d);

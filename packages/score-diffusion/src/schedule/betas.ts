@@ -74,7 +74,7 @@ export function scaledLinearBetas(numSteps: number, range: BetaRange = {}): numb
  * @param numSteps - how many, ≥ 1
  * @param options - `offset` $s$, default 0.008; `maxBeta` $b$, default 0.999
  * @returns betas of `numSteps` steps
- * @throws `DomainError` when `maxBeta` is not in $(0, 1)$
+ * @throws `DomainError` when `offset` is below 0 or `maxBeta` not in $(0, 1)$
  * @example
  * ```ts
  * import { cosineBetas } from "@provably/score-diffusion";
@@ -88,6 +88,7 @@ export function cosineBetas(numSteps: number, options: { readonly offset?: numbe
   checkCount("cosineBetas", "numSteps", numSteps, 1);
   const { offset = 0.008, maxBeta = 0.999 } = checkRecord("cosineBetas", "options", options);
   checkNumbers("cosineBetas", { offset, maxBeta });
+  if (!(offset >= 0)) throw new DomainError(`cosineBetas: offset must be ≥ 0, got ${offset}`);
   if (!(maxBeta > 0 && maxBeta < 1)) throw new DomainError(`cosineBetas: maxBeta must be in (0, 1), got ${maxBeta}`);
   const power = (u: number): number => Math.cos((((u + offset) / (1 + offset)) * Math.PI) / 2) ** 2;
   return Array.from({ length: numSteps }, (_, i) => Math.min(1 - power((i + 1) / numSteps) / power(i / numSteps), maxBeta));

@@ -1,7 +1,7 @@
 /** Loops of a fixed number of steps. */
 import { isFloat } from "../../array/dtype.js";
 import type { NdArray } from "../../array/ndarray.js";
-import { checkFunction, checkRecord } from "../../check.js";
+import { checkFunction, checkRecord, show } from "../../check.js";
 import { DomainError, ShapeError } from "../../errors.js";
 import { add } from "../../ops/arithmetic.js";
 import { broadcastTo } from "../../ops/broadcast.js";
@@ -240,7 +240,7 @@ export function scan<C, X, Y>(f: (carry: C, x: X) => [C, Y], init: C, xs: X, opt
   const length = options.length ?? stacked[0]?.shape[0];
   const { reverse = false } = options;
   if (length === undefined || !Number.isInteger(length) || length < 0)
-    throw new DomainError(`scan: length must be an integer ≥ 0 where xs holds no array, got ${String(length)}`);
+    throw new DomainError(`scan: length must be an integer ≥ 0 where xs holds no array, got ${show(length)}`);
   for (const x of stacked) if (x.shape[0] !== length) throw new ShapeError(`scan: all arrays in xs must have ${length} steps, got ${x.shape[0]}`);
   if (!isTracing()) return run(f, start, slices, length, reverse);
   const oneSlice = treeFill(
