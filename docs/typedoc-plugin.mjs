@@ -64,6 +64,7 @@ function accessible(html) {
     .replace('<div class="page-menu">', '<div class="page-menu" role="navigation" aria-label="On this page">')
     .replaceAll(/<summary[^]*?<\/summary>/g, (summary) => summary.replaceAll(/<a [^>]*tsd-anchor-icon[^]*?<\/a>/g, ""))
     .replaceAll("<pre>", '<pre tabindex="0">')
+    .replaceAll(/<table[^]*?<\/table>/g, (table) => `<div class="wide" tabindex="0">${table}</div>`)
     .replaceAll('<span class="katex-display">', '<span class="katex-display" tabindex="0">')
     .replaceAll(/<h([1-6])\b/g, (heading, own) => {
       const shown = Math.min(Number(own), level + 1);
