@@ -1,6 +1,7 @@
 /**
  * Which nodes run together. Elementwise nodes over one index space become one group wherever nothing outside the group stands between
- * them; a reduction over trailing axes closes the group that computes what it reduces.
+ * them; where a node joins branches, their groups become one. A reduction over trailing axes closes the group that computes what it
+ * reduces.
  */
 import type { DType } from "../../array/dtype.js";
 import type { Graph, Node, Value } from "../graph.js";
@@ -42,11 +43,25 @@ export function unitsOf(graph: Graph, fusible: Fusible): Unit[] {
   const extend = (group: Group, others: Iterable<Group>): void => {
     const fresh: number[] = [];
     for (const other of others) {
-      if (other === group) continue;
+      if (other === group || !groups.has(other.id)) continue;
       for (const id of [other.id, ...other.ancestors]) if (!group.ancestors.has(id)) fresh.push(id);
     }
     if (fresh.length === 0) return;
     for (const g of groups.values()) if (g === group || g.ancestors.has(group.id)) for (const id of fresh) g.ancestors.add(id);
+  };
+
+  /** Two groups of which neither needs the other. */
+  const merge = (group: Group, other: Group): void => {
+    groups.delete(other.id);
+    group.nodes.push(...other.nodes);
+    group.nodes.sort((a, b) => a.outputs[0]!.id - b.outputs[0]!.id);
+    for (const node of other.nodes) groupOf.set(node, group);
+    const ancestors = [...group.ancestors, ...other.ancestors];
+    for (const g of groups.values()) {
+      const follows = g.ancestors.delete(other.id) || g.ancestors.has(group.id);
+      if (follows) g.ancestors.add(group.id);
+      if (follows || g === group) for (const id of ancestors) g.ancestors.add(id);
+    }
   };
 
   for (const node of graph.nodes) {
@@ -58,14 +73,14 @@ export function unitsOf(graph: Graph, fusible: Fusible): Unit[] {
     let home: Group | undefined;
     if (fuses)
       for (const candidate of sources) {
-        if (candidate.key !== key || candidate.nodes.length >= MAX_NODES) continue;
+        if (candidate.key !== key) continue;
         // a value that is itself reduced is complete only after the loop
         const early = node.inputs.some((x) => x.node !== undefined && groupOf.get(x.node) === candidate && fusible.reduction(x.node));
         const around = [...sources].some((other) => other !== candidate && other.ancestors.has(candidate.id));
-        if (!early && !around) {
-          home = candidate;
-          break;
-        }
+        if (early || around || (home?.nodes.length ?? 0) + candidate.nodes.length >= MAX_NODES) continue;
+        // neither is around the other, so that nothing lies between two candidates
+        if (home === undefined) home = candidate;
+        else merge(home, candidate);
       }
     if (home === undefined) {
       home = { id: count++, nodes: [], space, key, ancestors: new Set() };

@@ -7,6 +7,7 @@ import { fuse } from "./fused/fuse.js";
 import { type FusedFunction, loadFused } from "./fused/load.js";
 import { Micro, laneOf } from "./fused/micro.js";
 import type { FusedResult } from "./fused/spec.js";
+import type { Row } from "./machine.js";
 import { aligned } from "./store.js";
 
 /** Loops over fewer elements run on one thread. */
@@ -49,19 +50,30 @@ export function addLoop(draft: Draft, { label, nodes, space, operands, results, 
     i === shares ? code.range : Math.min(code.range, Math.round((code.range * i) / shares / code.grain) * code.grain || 0),
   );
   const lists = Array.from({ length: shares }, () => new Array<number>(numArgs + 4).fill(0));
+  const fill = (args: number[], address: readonly number[], share: number, from: number, to: number): number[] => {
+    for (let k = 0; k < numArgs; k++) args[k] = address[ids[k]!]! + offsets[k]!;
+    args[numArgs] = address[scratch.id]! + share * scratchBytes;
+    args[numArgs + 1] = address[table.id]!;
+    args[numArgs + 2] = from;
+    args[numArgs + 3] = to;
+    return args;
+  };
+  const row: Row = {
+    length: code.range,
+    operands,
+    results: results.map((x) => x.place),
+    run({ address }, count) {
+      fn(...fill(lists[0]!, address, 0, 0, count));
+    },
+  };
   draft.step({
     label,
     nodes,
     reads: operands.map((p) => p.buffer),
     writes: [...results.map((x) => x.place.buffer), scratch],
+    ...(code.grain > 1 && { row }),
     run({ address }) {
-      lists.forEach((args, i) => {
-        for (let k = 0; k < numArgs; k++) args[k] = address[ids[k]!]! + offsets[k]!;
-        args[numArgs] = address[scratch.id]! + i * scratchBytes;
-        args[numArgs + 1] = address[table.id]!;
-        args[numArgs + 2] = cuts[i]!;
-        args[numArgs + 3] = cuts[i + 1]!;
-      });
+      lists.forEach((args, i) => fill(args, address, i, cuts[i]!, cuts[i + 1]!));
       if (crew === undefined) fn(...lists[0]!);
       else crew.run(fn, lists);
     },

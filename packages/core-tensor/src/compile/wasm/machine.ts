@@ -3,6 +3,7 @@ import type { DType } from "../../array/dtype.js";
 import { DenseArray, copyStrided } from "../../array/ndarray.js";
 import { isRowMajor, sizeOf } from "../../array/shape.js";
 import type { Node } from "../graph.js";
+import type { Executable } from "../interpret.js";
 import { SIZES } from "../plan/group.js";
 import { type Buffer, type Place, byteOffset } from "../plan/place.js";
 import type { Store } from "./store.js";
@@ -22,11 +23,22 @@ export interface Step {
   run(machine: Machine): void;
   /** Buffers whose contents go over into others: the two may be one where nothing later needs the old one. */
   readonly replaces?: readonly { readonly old: Buffer; readonly by: Buffer }[];
+  /** Set for a loop over one long row of elements, which can be run piece by piece. */
+  readonly row?: Row;
   /** Why this is not a SIMD kernel. */
   readonly reason?: string;
   readonly nodes: readonly Node[];
   /** Steps inside control flow, for explanations. */
   readonly inner?: readonly Step[];
+}
+
+/** A loop over one row. */
+export interface Row {
+  readonly length: number;
+  readonly operands: readonly Place[];
+  readonly results: readonly Place[];
+  /** Runs on the first `count` elements of all buffers, a multiple of 1024 or what is left of the row behind one. */
+  run(machine: Machine, count: number): void;
 }
 
 /** Elements that the program keeps in memory as long as it lives. */
@@ -44,6 +56,15 @@ export interface Lowered {
   readonly inputs: readonly (Place | undefined)[];
   readonly outputs: readonly Place[];
   readonly constants: readonly Constant[];
+}
+
+/** A way to run a lowered graph whose constants lie in memory. */
+export interface Way {
+  /** Bytes of the arena that it needs. */
+  readonly total: number;
+  readonly run: Executable["run"];
+  /** How, where it is not one call after the other. */
+  readonly words?: string;
 }
 
 /** Address of the first element of a place. */

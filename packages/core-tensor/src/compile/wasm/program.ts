@@ -2,7 +2,6 @@
 import { type DType, allocate } from "../../array/dtype.js";
 import { dense } from "../../array/ndarray.js";
 import { sizeOf } from "../../array/shape.js";
-import { DomainError } from "../../errors.js";
 import type { Graph } from "../graph.js";
 import type { Executable } from "../interpret.js";
 import { SIZES } from "../plan/group.js";
@@ -10,8 +9,9 @@ import { planArena } from "../plan/lifetime.js";
 import { isWhole } from "../plan/place.js";
 import { ResidentArray } from "../resident.js";
 import { lower } from "./lower.js";
-import { type Lowered, type Machine, type Step, copyInto, viewAt, write } from "./machine.js";
-import { type Store, aligned } from "./store.js";
+import { inPieces, longRow } from "./pieces.js";
+import { type Lowered, type Machine, type Step, type Way, copyInto, viewAt, write } from "./machine.js";
+import { type Store, aligned, outOfMemory } from "./store.js";
 
 /** Returns the constants' memory when a program is collected. */
 const collected = new FinalizationRegistry<() => void>((release) => {
@@ -38,10 +38,6 @@ function describe(steps: readonly Step[], indent: string): string[] {
   ]);
 }
 
-function outOfMemory(): never {
-  throw new DomainError("compile: the memory of compiled programs, 4 GiB, is full; free pinned arrays, or name arguments to donate");
-}
-
 /** How a program is called. */
 export interface Calling {
   /** Which inputs come as resident arrays. */
@@ -53,11 +49,11 @@ export interface Calling {
   readonly threads: number;
 }
 
-/** Lowers a graph; undefined when the memory cannot hold it. */
-export function wasmProgram(graph: Graph, store: Store, { external, donated, resident, threads }: Calling): Executable | undefined {
-  const lowered = lower(graph, store, external, threads);
+/** All of the arguments in, one call after the other, all of the results out. */
+function atOnce(lowered: Lowered, machine: Machine, { donated, resident }: Calling): Way {
+  const { steps, inputs, outputs } = lowered;
+  const { store } = machine;
   const direct = resident ? directOutputs(lowered) : new Map<number, number>();
-  const { steps, buffers, inputs, outputs, constants } = lowered;
   const { offsets, total, followers, origins } = planArena(lowered, new Set(direct.values()));
   // results that take over the memory of a donated input, by position
   const takesOver = new Map<number, number>();
@@ -65,20 +61,9 @@ export function wasmProgram(graph: Graph, store: Store, { external, donated, res
     const input = inputs.findIndex((place) => place !== undefined && place.buffer.id === origins.get(id));
     if (input >= 0 && donated[input]) takesOver.set(i, input);
   }
-  if (store.arena(total) === undefined) return undefined;
-  const machine: Machine = { store, address: new Array<number>(buffers.length).fill(0) };
-
-  const constantBytes = constants.reduce((sum, { bytes }) => sum + aligned(bytes), 0);
-  const constantsAt = store.take(constantBytes);
-  if (constantsAt === undefined) return undefined;
-  let at = constantsAt;
-  for (const { bytes, place } of constants) {
-    place(machine, at);
-    at += aligned(bytes);
-  }
-
   let base = -1;
-  const executable: Executable = {
+  return {
+    total,
     run(arrays) {
       const arena = store.arena(total);
       if (arena === undefined) return outOfMemory();
@@ -114,9 +99,36 @@ export function wasmProgram(graph: Graph, store: Store, { external, donated, res
         return dense<DType>(data, place.dtype, place.shape);
       });
     },
+  };
+}
+
+/** Lowers a graph; undefined when the memory cannot hold it. */
+export function wasmProgram(graph: Graph, store: Store, calling: Calling): Executable | undefined {
+  const { external, resident, threads } = calling;
+  const lowered = lower(graph, store, external, threads);
+  const { steps, buffers, constants } = lowered;
+  const machine: Machine = { store, address: new Array<number>(buffers.length).fill(0) };
+  const row = resident || store.crew !== undefined ? undefined : longRow(lowered);
+
+  const constantBytes = constants.reduce((sum, { bytes }) => sum + aligned(bytes), 0);
+  const constantsAt = store.take(constantBytes);
+  if (constantsAt === undefined) return undefined;
+  let at = constantsAt;
+  for (const { bytes, place } of constants) {
+    place(machine, at);
+    at += aligned(bytes);
+  }
+
+  const { total, run, words } = row === undefined ? atOnce(lowered, machine, calling) : inPieces(lowered, row, machine);
+  if (store.arena(total) === undefined) {
+    store.give(constantsAt, constantBytes);
+    return undefined;
+  }
+  const executable: Executable = {
+    run,
     explain: () =>
       [
-        `WebAssembly SIMD${store.crew === undefined ? "" : ` on ${threads} threads, ${Math.min(threads, store.crew.numReady + 1)} of them up`}, ${steps.length} calls; ${total} bytes of arena, ${constantBytes} of constants, ${store.size} bytes of memory in all programs`,
+        `WebAssembly SIMD${store.crew === undefined ? "" : ` on ${threads} threads, ${Math.min(threads, store.crew.numReady + 1)} of them up`}, ${words ?? `${steps.length} calls`}; ${total} bytes of arena, ${constantBytes} of constants, ${store.size} bytes of memory in all programs`,
         ...describe(steps, "  "),
       ].join("\n"),
   };

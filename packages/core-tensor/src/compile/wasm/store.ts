@@ -6,6 +6,7 @@
  */
 import { kernelBytes, simdLevel } from "../../exec/wasm/runtime.js";
 import type { TypedArrayOf } from "../../array/dtype.js";
+import { DomainError } from "../../errors.js";
 import { Crew, type KernelModule } from "./crew.js";
 import { MAX_PAGES } from "./encode.js";
 import { sharedModule } from "./shared.js";
@@ -18,6 +19,10 @@ export const ALIGNMENT = 64;
 
 export function aligned(bytes: number): number {
   return Math.ceil((bytes + ALIGNMENT) / ALIGNMENT) * ALIGNMENT;
+}
+
+export function outOfMemory(): never {
+  throw new DomainError("compile: the memory of compiled programs, 4 GiB, is full; free pinned arrays, or name arguments to donate");
 }
 
 interface Block {
