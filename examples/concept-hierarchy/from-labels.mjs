@@ -66,7 +66,7 @@ export function recoveryPlot(cells, sizes) {
     marginLeft: 46,
     marginTop: 48,
     marginBottom: 44,
-    fx: { label: null },
+    fx: { label: null, padding: 0.2 },
     x: { type: "log", label: "rows", ticks: sizes, tickFormat: thousands },
     y: { label: "mean F1 of the skeleton, 95 % interval", domain: [0, 1], grid: true },
     color: { legend: false, domain: Object.keys(METHODS), range: ["#ff725c", "#9498a0", "#efb118", "#4269d0"] },

@@ -1,5 +1,5 @@
 // How often the hierarchy is found: recovery rates against sample size, from labels and from continuous data, against the linear baseline.
-//   node examples/concept-hierarchy/main.mjs                  5 runs a cell
+//   node examples/concept-hierarchy/main.mjs                  3 runs a cell, five minutes of one core
 //   node examples/concept-hierarchy/main.mjs --full           20 runs a cell: the numbers of the guide
 //   node examples/concept-hierarchy/main.mjs treeDeep …       these graphs alone, or "continuous"; also --runs N
 // Every run draws new parameters and new data; the report with curves and tables lies in out/. What was stopped goes on where it was: runs lie in out/runs.json until all are done.
@@ -17,7 +17,7 @@ const { values, positionals: only } = parseArgs({
   options: { full: { type: "boolean", default: false }, runs: { type: "string" } },
   allowPositionals: true,
 });
-const runs = Number(values.runs ?? (values.full ? 20 : 5));
+const runs = Number(values.runs ?? (values.full ? 20 : 3));
 const unknown = only.filter((name) => name !== "continuous" && !presetNames.includes(name));
 if (!Number.isInteger(runs) || runs < 2 || unknown.length > 0) {
   console.error(
