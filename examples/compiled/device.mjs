@@ -1,19 +1,22 @@
 // One word chooses what runs a program; nothing else in these examples depends on it.
-/** The option `device` of `compile` for "js", "wasm", "webgpu" or "webasm". */
+/** The option `device` of `compile` for "js", "wasm", "webgpu", "webasm" or "auto". */
 export async function deviceNamed(name) {
   if (name === "js" || name === "wasm") return name;
-  const { webasm, webgpu } = await import("@provably/core-tensor/gpu");
-  if (name === "webasm") return webasm();
-  if (name === "webgpu") return webgpu(await implementation());
-  throw new Error(`the device must be js, wasm, webgpu or webasm, got ${name}`);
+  const { deviceNamed: open } = await import("@provably/core-tensor/gpu");
+  return open(name, name === "webasm" ? {} : await implementation());
 }
 
 /** Browsers have WebGPU; in Node the npm package webgpu brings Dawn, which needs a Vulkan loader and a driver. */
 async function implementation() {
   if (globalThis.navigator?.gpu !== undefined) return {};
-  const { create, globals } = await import("webgpu");
-  Object.assign(globalThis, globals);
-  return { gpu: create([]) };
+  try {
+    const { create, globals } = await import("webgpu");
+    Object.assign(globalThis, globals);
+    return { gpu: create([]) };
+  } catch {
+    // opening the device will say so
+    return {};
+  }
 }
 
 /** Milliseconds of the first call, which compiles, and of the next ones on average. */
@@ -26,7 +29,7 @@ export async function timed(run, calls) {
   return { first, next: (performance.now() - again) / calls, result };
 }
 
-/** Runs `story(device, name)` when the file itself was started: `node file.mjs [js|wasm|webgpu|webasm]`. */
+/** Runs `story(device, name)` when the file itself was started: `node file.mjs [js|wasm|webgpu|webasm|auto]`. */
 export async function whenStarted(url, story) {
   // in a browser nobody starts a file
   if (globalThis.process?.argv?.[1] === undefined) return;

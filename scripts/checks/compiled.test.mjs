@@ -26,3 +26,13 @@ describe.each(["js", "wasm", "webasm"])("compiled examples on %s", (name) => {
     expect(accuracy).toBeGreaterThan(0.9);
   });
 });
+
+describe("a compiled example on auto", () => {
+  it("runs, whether there is a GPU or not", async () => {
+    const device = await deviceNamed("auto");
+    expect(device.kind).toBe("auto");
+    const { residual } = await planRobustly(device, { states: 40, calls: 0 });
+    expect(residual).toBeLessThan(2e-5);
+    await device.close();
+  });
+});
