@@ -10,6 +10,8 @@ import { noBrowser, openSite, violations } from "../browser.mjs";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const site = `${root}.cache/site`;
+const DESK = { width: 1280, height: 720 };
+const PHONE = { width: 390, height: 844 };
 
 describe("documentation site", () => {
   it("builds without a warning", () => {
@@ -45,7 +47,7 @@ describe("documentation site", () => {
 
   // every page of one kind is made by the same template; RUN_SLOW looks at all of them, without the tree beside them, which is the same on all
   it.skipIf(noBrowser)(
-    "is accessible, as far as axe can tell",
+    "is accessible, as far as axe can tell, and fits a phone",
     async () => {
       const pages = globSync("**/*.html", { cwd: site }).sort();
       const kinds = new Set(pages.map((path) => path.split("/")[0]));
@@ -56,6 +58,10 @@ describe("documentation site", () => {
         await tab.goto(base + path);
         if (!tree) await tab.evaluate(() => globalThis.document.getElementById("tsd-nav-container")?.replaceChildren());
         for (const violation of await violations(tab)) found.push(`${path}: ${violation}`);
+        await tab.setViewportSize(PHONE);
+        const width = await tab.evaluate(() => globalThis.document.documentElement.scrollWidth);
+        if (width > PHONE.width) found.push(`${path}: ${width} pixels wide on a phone of ${PHONE.width}`);
+        await tab.setViewportSize(DESK);
       };
       try {
         for (const kind of kinds) {
