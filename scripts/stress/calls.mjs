@@ -124,6 +124,26 @@ export async function recordedCalls(only) {
   return { calls, returned };
 }
 
+/** The names of the optional fields that each public function takes, by the report of the interface: most of them stand in no example. */
+export function optionNames() {
+  const options = new Map();
+  for (const file of globSync("packages/*/test/api.txt", { cwd: root })) {
+    const lines = readFileSync(root + file, "utf8").split("\n");
+    const types = new Map(lines.map((line) => /^(\w+): interface (.*)$/.exec(line)?.slice(1) ?? []));
+    const named = (text, seen = new Set()) => [
+      ...[...text.matchAll(/readonly (\w+)\?:/g)].map(([, name]) => name),
+      ...[...text.matchAll(/\b\w+Options\b/g)].flatMap(([type]) =>
+        seen.has(type) || !types.has(type) ? [] : named(types.get(type), seen.add(type)),
+      ),
+    ];
+    for (const line of lines) {
+      const [, name, rest] = /^(\w+): function (.*)$/.exec(line) ?? [];
+      if (name !== undefined) options.set(name, [...new Set(named(rest.replace(/\): .*?$/, "")))]);
+    }
+  }
+  return options;
+}
+
 /** The functions whose doc comment speaks of NaN, by name: from them it is a documented value. */
 export function namesWithNan() {
   const names = new Set();

@@ -65,9 +65,12 @@ export function formatFaults(faults) {
   for (const fault of faults) kinds.set(kindOf(fault), [...(kinds.get(kindOf(fault)) ?? []), fault]);
   return [...kinds]
     .sort((a, b) => b[1].length - a[1].length)
-    .map(([kind, list]) => `  ${list.length}×  ${kind}\n      e.g. ${list[0].args.slice(0, 200)}`)
+    .map(([kind, list]) => `  ${list.length}×  ${kind}\n      e.g. ${short(list[0].args)}`)
     .join("\n");
 }
+
+/** Both ends of a print: the spoilt place is often an option, which comes last. */
+const short = (text) => (text.length <= 300 ? text : `${text.slice(0, 100)} … ${text.slice(-200)}`);
 
 const kindOf = ({ entry, name, what }) => `${entry} ${name} ${what.replaceAll(/\d+/g, "#")}`;
 

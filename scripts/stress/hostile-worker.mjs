@@ -1,6 +1,6 @@
 // Calls public functions with spoilt arguments and reports what is neither a result nor a typed error. Shares its count with the watcher.
 import { parentPort, workerData } from "node:worker_threads";
-import { isFromCallback, namesWithNan, publicFunctions, recordedCalls } from "./calls.mjs";
+import { isFromCallback, namesWithNan, optionNames, publicFunctions, recordedCalls } from "./calls.mjs";
 import { freezeDeep, generator, isTame, print, spoiltArguments, hasNan } from "./hostile.mjs";
 
 const { counts, shard, shards, callsEach, msEach, total, seed, skip, only } = workerData;
@@ -9,10 +9,11 @@ const { functions } = await publicFunctions(only);
 const { errors } = await publicFunctions();
 const { calls, returned } = await recordedCalls(only);
 /* global clearTimeout */
-/** The one function that writes into an argument, as its name says; the one that runs for as long as the caller's condition holds. */
+/** The one function that writes into an argument, as its name says; those that run for as long as the caller's condition holds, or for minutes unless told. */
 const WRITES = new Set(["copyInto"]);
-const ENDLESS = new Set(["whileLoop"]);
+const ENDLESS = new Set(["whileLoop", "identifiabilityExperiment"]);
 const mayBeNan = namesWithNan();
+const options = optionNames();
 const exported = new Set(functions.map(({ f }) => f));
 const targets = [
   ...functions,
@@ -30,10 +31,11 @@ let current;
 process.on("unhandledRejection", (error) => ours(error) || parentPort.postMessage({ fault: { ...current, what: `leaves a rejection unhandled: ${say(error)}`, args: "" } })); // prettier-ignore
 
 async function call({ entry, name, f }, valid, pick) {
-  const args = spoiltArguments(valid, pick);
+  const args = spoiltArguments(valid, pick, options.get(name));
   if (pick(4) === 0) freezeDeep(args);
   const before = print(args);
-  const fault = (what) => parentPort.postMessage({ fault: { entry, name, what, args: before.slice(0, 400) } });
+  const fault = (what) =>
+    parentPort.postMessage({ fault: { entry, name, what, args: before.length > 4000 ? `${before.slice(0, 2000)}${before.slice(-2000)}` : before } });
   const judge = (error, verb) => {
     if (!isTyped(error) && !ours(error)) fault(`${verb} ${say(error)}`);
   };

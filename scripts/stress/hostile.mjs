@@ -132,7 +132,7 @@ const isPlain = (x) => {
 };
 
 /** Counts of work to be done: a huge one is honest work, and takes as long as it takes. */
-const COUNT = /^(num|max)[A-Z]|(steps|iterations|sweeps|rounds|epochs|samples|replicates|trials|length|size)$/i;
+const COUNT = /^(num|max)[A-Z]|(steps|iterations|sweeps|rounds|epochs|samples|replicates|trials|repetitions|starts|restarts|horizon|length|size)$/i;
 const isHuge = (x) => typeof x === "number" && Math.abs(x) > 1e6;
 
 /** `value` with something hostile in one place, chosen by `pick`; nothing of the original is written to. */
@@ -146,10 +146,20 @@ function spoil(value, pick, depth = 0) {
   return copy;
 }
 
-/** Arguments for one call: a valid list spoilt in one place, one argument too few, or nothing valid at all. */
-export function spoiltArguments(valid, pick) {
+/** Arguments with one option more, which may stand in no example: something hostile. */
+function withOption(args, name, pick) {
+  const last = args.at(-1);
+  const hasOptions = isPlain(last) && !Array.isArray(last) && Object.keys(last).length > 0;
+  const value = hostile[pick(hostile.length)]();
+  const options = { ...(hasOptions ? last : {}), [name]: COUNT.test(name) && isHuge(value) ? -1 : value };
+  return [...(hasOptions ? args.slice(0, -1) : args), options];
+}
+
+/** Arguments for one call: a valid list spoilt in one place, with one option of `options` more, one argument too few, or nothing valid at all. */
+export function spoiltArguments(valid, pick, options = []) {
   if (valid.length === 0 || pick(8) === 0) return Array.from({ length: pick(4) }, () => hostile[pick(hostile.length)]());
   const args = [...valid[pick(valid.length)]];
+  if (options.length > 0 && pick(4) === 0) return withOption(args, options[pick(options.length)], pick);
   if (pick(10) === 0) return args.slice(0, -1);
   const at = pick(args.length + 1);
   args[at] = at < args.length ? spoil(args[at], pick) : hostile[pick(hostile.length)]();

@@ -39,7 +39,6 @@ function noisyLabels({ data, names }, share, seed) {
 const hierarchy = {
   certificate: "certifyHierarchy",
   given: "the true tree of 10 variables and 6 latents on 8000 fresh rows of random tables",
-  seeds: [100, 30],
   make(seed) {
     const cpts = randomCpts(graph, key(seed));
     return { seed, cpts, fresh: sampleHierarchy(graph, cpts, 8000, foldIn(key(seed), "fresh")) };
@@ -53,7 +52,6 @@ const hierarchy = {
     "columns renamed by one place": ({ fresh }) => certifyHierarchy(graph, { data: fresh.data, names: [...fresh.names.slice(1), fresh.names[0]] }),
     "a twentieth of the labels flipped": {
       damage: ({ fresh, seed }) => certifyHierarchy(graph, noisyLabels(fresh, 0.05, seed)),
-      least: 0,
       note: "independent errors of the labels leave every rank as it is: the same tree with noisier tables",
     },
   },
@@ -62,7 +60,6 @@ const hierarchy = {
 const fit = {
   certificate: "certifyFit",
   given: "tables fitted to 8000 rows of the same tree, on 8000 others, at level 0.01",
-  seeds: [50, 15],
   make(seed) {
     const cpts = randomCpts(graph, key(seed));
     const rows = (name) => sampleHierarchy(graph, cpts, 8000, foldIn(key(seed), name));
@@ -72,7 +69,6 @@ const fit = {
   faults: {
     "one table of another model": {
       damage: ({ seed, cpts, fresh, certify }) => certify({ graph, cpts: { ...cpts, X1: randomCpts(graph, key(seed + 1000)).X1 } }, fresh),
-      least: 0.7,
       note: "two random tables can be alike",
     },
     "states of one latent exchanged below it only": ({ cpts, fresh, certify }) => certify({ graph, cpts: { ...cpts, X1: flippedRows(cpts.X1) } }, fresh),
@@ -109,7 +105,6 @@ function withLatents(model, place) {
 const counterfactuals = {
   certificate: "certifyCounterfactual",
   given: "the trained model of reviews on 300 new sentences; style, content and cycle",
-  seeds: [50, 10],
   async make(seed) {
     const { judge, vocabulary, model, poles } = await setup();
     const corpus = makeReviewCorpus(300, foldIn(key("faults"), seed));
@@ -125,7 +120,6 @@ const counterfactuals = {
         const labels = Array.from(toTypedArray(permutation(key(seed), 300)), (i) => held.labels[i]);
         return certify({ flip: { poles: stylePoles(model, held.observed, labels, held.domains) } });
       },
-      least: 0.5,
       note: "else chance has put the poles along the true axis, about the same middle, and the reflection is the right one",
     },
     "the flip goes a tenth of the way": ({ certify }) => certify({ flip: { kind: "axis", strength: 0.1 } }),
@@ -134,7 +128,6 @@ const counterfactuals = {
         const domains = Array.from(toTypedArray(permutation(key(seed), 300)), (i) => held.domains[i]);
         return certify({ data: { ...held, domains } });
       },
-      least: 0,
       note: "only the prior reads the domain: noise that comes and goes through the same wrong prior is reflected all the same",
     },
     "content of the sentence before": ({ held, judge, certify }) => {
@@ -152,7 +145,6 @@ const counterfactuals = {
           of: withLatents(model, (unit) => (unit < styleSize ? contentSize + unit : unit >= contentSize ? unit - contentSize : unit)),
         });
       },
-      least: 0,
       note: "a reflection puts every sentence on the wanted side whatever its own style reads, and 22 of 24 units of content stay: the sentences are still good ones",
     },
     "every word decoded as its neighbour in the vocabulary": ({ model, certify }) => {

@@ -58,7 +58,6 @@ const swapOne = (n, seed) => (set) => {
 const experts = {
   certificate: "certifyExperts",
   given: "half of the neurons of a trained Llama, chosen by 48 tokens",
-  seeds: [50, 20],
   async make(seed) {
     const { model, ids } = await passage(seed, 48, 0);
     const chosen = selectExperts(readPrompt(model, ids).statistics, { density: 0.5 });
@@ -86,7 +85,6 @@ const best = (scores, k) => Int32Array.from([...scores.keys()].sort((a, b) => sc
 const continuation = {
   certificate: "certifyContinuation",
   given: "three neurons of four by GRIFFIN, 64 tokens that follow; at most 0.4 nats a token",
-  seeds: [50, 10],
   async make(seed) {
     const { model, ids, rest } = await passage(seed, 64, 64);
     const prompt = readPrompt(model, ids);
@@ -96,7 +94,6 @@ const continuation = {
   faults: {
     "a quarter of the neurons": {
       damage: ({ certify }) => certify({ kind: "griffin", density: 0.25 }),
-      least: 0.5,
       note: "for the other texts a quarter is enough at this tolerance",
     },
     "the worst three of four": ({ model, prompt, certify }) => {
@@ -118,7 +115,6 @@ const continuation = {
         const most = selectExperts(prompt.statistics, { density: 0.75 });
         return certify({ kind: "experts", experts: replaced(most, seed % 5, swapOne(model.config.ffSize, seed)) });
       },
-      least: 0,
       note: "it hardly changes what the model says, which is all that is certified; `certifyExperts` sees it",
     },
   },
@@ -161,7 +157,6 @@ const worldFaults = (certify) => ({
 const reconstruction = {
   certificate: "certifyReconstruction",
   given: "masked reconstruction trained on worlds of 64 patches, 512 fresh images",
-  seeds: [50, 10],
   make: (seed) => ({ ...trained(seed % 3), seed }),
   honest: ({ world, correlations, seed }) => certifyReconstruction(world, correlations, key(seed)),
   faults: worldFaults(certifyReconstruction),
@@ -169,7 +164,6 @@ const reconstruction = {
 const attention = {
   certificate: "certifyAreaAttention",
   given: "the same models, 256 fresh images",
-  seeds: [50, 10],
   make: (seed) => ({ ...trained(seed % 3), seed }),
   honest: ({ world, correlations, seed }) => certifyAreaAttention(world, correlations, key(seed)),
   faults: {
@@ -188,7 +182,6 @@ const everyColumn = (history, change, also = []) =>
 const phases = {
   certificate: "certifyPhases",
   given: "mean-field training of a query among areas of random sizes",
-  seeds: [50, 25],
   make(seed) {
     const [big, small] = [40 + 4 * (seed % 10), 4 + (seed % 3)];
     const setting = { sizes: [big, ...new Array(6).fill(small)], queryArea: 1 };
@@ -221,7 +214,6 @@ const vit = once(async () => {
 const pretraining = {
   certificate: "certifyPretraining",
   given: "the trained masked autoencoder of digits on 100 digits that it has not seen",
-  seeds: [50, 10],
   async make(seed) {
     const { load, train, model } = await vit();
     const test = load(10, 700 + 10 * (seed % 15));

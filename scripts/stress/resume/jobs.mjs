@@ -3,47 +3,104 @@ import { makeReviewCorpus, encodeSentences, matteConfig, trainMatte, vocabularyO
 import { matmul, mul, relu } from "@provably/core-tensor";
 import { adam } from "@provably/core-tensor/optim";
 import { foldIn, key, normal, uniform } from "@provably/core-tensor/random";
-import { bradleyTerryOracle, runOnline } from "@provably/rlhf-vpo";
+import { bradleyTerryOracle, mlpPolicy, runOnline, trainOffline, trainPolicy } from "@provably/rlhf-vpo";
 import { drNvi, randomMarkovGame } from "@provably/robust-rl";
-import { dpnp, gaussianMixture, quantizedSensing, trainScore } from "@provably/score-diffusion";
-import { createMaskedAutoencoder, pretrain } from "@provably/transformer-sparsity/mim";
+import { daps, dpnp, dps, gaussianMixture, gaussianNoise, matrixOperator, quantizedSensing, redDiff, trainScore } from "@provably/score-diffusion";
+import {
+  createAreaPartition,
+  createContrastive,
+  createMaskedAutoencoder,
+  createSpatialDistribution,
+  pretrain,
+  pretrainContrastive,
+  trainContrastive,
+  trainMaskedReconstruction,
+} from "@provably/transformer-sparsity/mim";
 
 const f64 = (shape, name) => normal(foldIn(key("resume"), name), shape, { dtype: "float64" });
+const law = () => gaussianMixture({ weights: [1, 1], means: [[-0.8, 0], [0.8, 0.4]], variances: [0.08, 0.15] }); // prettier-ignore
+const preferences = () => {
+  const third = Math.log(1 / 3);
+  return { data: [[0, 0, 1], [0, 1, 2], [1, 2, 0], [1, 2, 1]], logReference: [[third, third, third], [third, third, third]] }; // prettier-ignore
+};
+const world = () => createSpatialDistribution([1, 2].map((seed) => createAreaPartition(key(seed), { numPatches: 36, globalSize: 16, localSize: 5 })));
+const images = () => uniform(foldIn(key("resume"), "images"), [256, 8, 8]);
+const small = { imageSize: 8, patchSize: 2, dim: 16, depth: 1, heads: 2, decoderDim: 16, decoderHeads: 2 };
+
+/** Options that go on from a state and save every state but the last. */
+const kept = (state, save) => ({ ...(state && { state }), onProgress: ({ iteration, total, state: now }) => iteration < total && save(now) });
+
+/** A method that restores points from a measurement, one step of noise after the other. */
+const baseline = (method, options) => (state, save) => {
+  const forward = gaussianNoise(matrixOperator([[1, 0.5]]), 0.3);
+  const { samples, certificate } = method(forward, [0.7], law(), key(9), {
+    ...(state === undefined ? { numSamples: 32 } : {}),
+    ...options,
+    ...kept(state, save),
+  });
+  return { samples, certificate };
+};
+
+/** A training that is told how many steps to take, in pieces. */
+function inPieces(state, save, total, each, train) {
+  let run = { state };
+  for (let done = state?.step ?? 0; done < total; done += each) {
+    run = train({ steps: each, ...(run.state && { state: run.state }) });
+    if (done + each < total) save(run.state);
+  }
+  return run;
+}
 
 /** Name → (state of an earlier life or undefined, save) → result. */
 export const jobs = {
   dpnp(state, save) {
-    const law = gaussianMixture({ weights: [1, 1], means: [[-0.8, 0], [0.8, 0.4]], variances: [0.08, 0.15] }); // prettier-ignore
-    const { samples, chain, acceptance } = dpnp(quantizedSensing(2, 0.5), [1, -1], law, key(1), {
-      ...(state === undefined ? { numSamples: 64 } : { state }),
+    const { samples, chain, acceptance } = dpnp(quantizedSensing(2, 0.5), [1, -1], law(), key(1), {
+      ...(state === undefined ? { numSamples: 64 } : {}),
       etas: Array.from({ length: 80 }, (_, i) => Math.max(0.1, 1.5 * 0.95 ** i)),
-      malaSteps: 20,
-      onProgress: ({ iteration, total, state: now }) => iteration < total && save(now),
+      malaSteps: 8,
+      ...kept(state, save),
     });
     return { samples, chain, acceptance };
   },
+
+  dps: baseline(dps, { numSteps: 200 }),
+  daps: baseline(daps, { numSteps: 50 }),
+  redDiff: baseline(redDiff, { numSteps: 1000 }),
 
   trainScore(state, save) {
     const params = { in: f64([2, 32], "in"), out: mul(0.1, f64([32, 2], "out")) };
     const network = { prediction: "eps", apply: ({ in: into, out }, x) => matmul(relu(matmul(x, into)), out) };
     const { average, step } = trainScore(network, params, f64([500, 2], "data"), key(2), {
-      numSteps: 2000,
+      numSteps: 800,
       optimizer: adam(1e-3),
-      ...(state && { state }),
-      onProgress: ({ iteration, total, state: now }) => iteration < total && save(now),
+      ...kept(state, save),
     });
     return { average, step };
   },
 
+  trainOffline(state, save) {
+    const { theta, logPolicy } = inPieces(state, save, 40_000, 10, (options) =>
+      trainOffline(preferences(), { beta: 0.5, alpha: 0.2 }, { learningRate: 0.01, ...options }),
+    );
+    return { theta, logPolicy };
+  },
+
+  trainPolicy(state, save) {
+    const policy = mlpPolicy(f64([2, 3, 4], "features"), key(10), { hidden: [8] });
+    const { params, logPolicy } = inPieces(state, save, 400, 1, (options) =>
+      trainPolicy(policy, preferences(), { beta: 0.5, alpha: 0.2 }, { learningRate: 0.01, ...options }),
+    );
+    return { params, logPolicy };
+  },
+
   runOnline(state, save) {
-    const third = Math.log(1 / 3);
-    const problem = { data: [[0, 0, 1]], logReference: [[third, third, third], [third, third, third]] }; // prettier-ignore
+    const problem = { ...preferences(), data: [[0, 0, 1]] };
     const oracle = bradleyTerryOracle([[1, 0, -1], [0, 0.5, 1]]); // prettier-ignore
     const options = { beta: 0.5, alphaSum: 2, bound: { kind: "box", size: 2 }, innerSteps: 40 };
     let run = { state };
-    for (let done = (state?.data.length ?? 1) - 1; done < 1500; done++) {
+    for (let done = (state?.data.length ?? 1) - 1; done < 800; done++) {
       run = runOnline(key(3), problem, oracle, { ...options, iterations: 1, ...(run.state && { state: run.state }) });
-      if (done < 1499) save(run.state);
+      if (done < 799) save(run.state);
     }
     return { data: run.data, theta: run.theta };
   },
@@ -52,8 +109,7 @@ export const jobs = {
     const game = randomMarkovGame(key(4), { states: 4, actions: [3, 3], horizon: 300 });
     const { policy, values } = drNvi(game, [0.1, 0.3], {
       notion: "nash",
-      ...(state && { state }),
-      onProgress: ({ iteration, total, state: now }) => iteration < total && save(now),
+      ...kept(state, save),
     });
     return { policy, values };
   },
@@ -67,22 +123,21 @@ export const jobs = {
       { numDomains: 4, contentSize: 4, flowHidden: 8, weights: { adversary: 0.1 } },
     );
     const { params, history } = trainMatte(data, config, key(6), {
-      numSteps: 60,
+      numSteps: 30,
       batchSize: 16,
-      ...(state && { state }),
-      onProgress: ({ iteration, total, state: now }) => iteration < total && save(now),
+      ...kept(state, save),
     });
     return { params, loss: history.at(-1).loss };
   },
 
-  pretrain(state, save) {
-    const size = { imageSize: 8, patchSize: 2, dim: 16, depth: 1, heads: 2, decoderDim: 16, decoderHeads: 2 };
-    const { model } = pretrain(createMaskedAutoencoder(key(7), size), uniform(foldIn(key("resume"), "images"), [256, 8, 8]), key(8), {
-      epochs: 60,
-      batchSize: 64,
-      ...(state && { state }),
-      onProgress: ({ iteration, total, state: now }) => iteration < total && save(now),
-    });
-    return model.params;
-  },
+  pretrain: (state, save) =>
+    pretrain(createMaskedAutoencoder(key(7), small), images(), key(8), { epochs: 16, batchSize: 64, ...kept(state, save) }).model.params,
+
+  pretrainContrastive: (state, save) =>
+    pretrainContrastive(createContrastive(key(7), small), images(), key(8), { epochs: 8, batchSize: 32, ...kept(state, save) }).model.params,
+
+  trainMaskedReconstruction: (state, save) =>
+    trainMaskedReconstruction(world(), key(11), { numSteps: 120, recordEvery: 2, ...kept(state, save) }).correlations,
+
+  trainContrastive: (state, save) => trainContrastive(world(), key(12), { numSteps: 40, recordEvery: 1, ...kept(state, save) }).correlations,
 };

@@ -1,0 +1,20 @@
+// That npm run stress -- abort and -- resume know every function of the public interface that can be stopped, or taken up again.
+import { describe, expect, it } from "vitest";
+import { abortable, functionsTaking } from "../stress/abort.mjs";
+import { runs } from "../stress/abort/runs.mjs";
+import { jobs } from "../stress/resume/jobs.mjs";
+
+describe("long work", () => {
+  it("that takes a signal is aborted in npm run stress, all of it", () => {
+    const aborted = new Set(Object.keys(runs).map((name) => name.split(",")[0]));
+    expect(abortable().filter((name) => !aborted.has(name))).toEqual([]);
+    expect([...aborted].filter((name) => !abortable().includes(name))).toEqual([]);
+  });
+
+  it("that takes a state is killed and resumed in npm run stress", () => {
+    // restorations share their loop: three of them stand for all; the others are the same functions on other input or write no state of training
+    const alike = new Set(["ddnm", "ddrm", "diffPir", "lgdMc", "mcg", "piGdm", "pnpDm", "dpnpAsync", "trainTokenContrastive", "saveMatte"]);
+    const killed = new Set(Object.keys(jobs));
+    expect(functionsTaking(/\bstate\?: /).filter((name) => !killed.has(name) && !alike.has(name))).toEqual([]);
+  });
+});
