@@ -30,7 +30,8 @@ export {
 export { allClose, type CloseOptions } from "./ops/compare.js";
 
 // elementwise functions
-export { abs, add, clip, div, fmod, maximum, minimum, mod, mul, neg, reciprocal, sign, square, sub } from "./ops/arithmetic.js";
+export { abs, add, div, fmod, mod, mul, neg, reciprocal, sign, square, sub } from "./ops/arithmetic.js";
+export { clip, maximum, minimum } from "./ops/bounds.js";
 export { exp, expm1, hypot, log, log1p, logaddexp, pow, rsqrt, sqrt } from "./ops/exponential.js";
 export { acos, acosh, asin, asinh, atan, atan2, atanh, cos, cosh, sin, sinh, tan, tanh } from "./ops/trigonometric.js";
 export { elu, gelu, geluTanh, leakyRelu, logSigmoid, mish, relu, sigmoid, silu, softplus } from "./ops/activation.js";
@@ -52,24 +53,10 @@ export {
 } from "./ops/comparison.js";
 
 // reductions
-export {
-  all,
-  any,
-  argmax,
-  argmin,
-  max,
-  mean,
-  min,
-  norm,
-  prod,
-  std,
-  sum,
-  variance,
-  type ArgOptions,
-  type NormOptions,
-  type ReduceOptions,
-  type VarianceOptions,
-} from "./ops/reduce.js";
+export { all, any, prod, sum, type ReduceOptions } from "./ops/reduce.js";
+export { argmax, argmin, max, min, type ArgOptions } from "./ops/extremum.js";
+export { mean, std, variance, type VarianceOptions } from "./ops/moments.js";
+export { norm, type NormOptions } from "./ops/norm.js";
 export { logSoftmax, logsumexp, softmax, type SoftmaxOptions } from "./ops/softmax.js";
 export { cumprod, cumsum, logcumsumexp } from "./ops/cumulative.js";
 

@@ -1,10 +1,7 @@
-/** Sums, products, signs and bounds, element by element. */
-import { isNumber, show } from "../check.js";
+/** Sums, products, signs and remainders, element by element. */
 import type { NdArray } from "../array/ndarray.js";
-import { DomainError } from "../errors.js";
-import { applyBinary, applyUnary, convert, elementwise } from "../trace/elementwise.js";
-import { type ArrayInput, toArray } from "../trace/input.js";
-import { greater, greaterEqual, less, where } from "./comparison.js";
+import { applyBinary, applyUnary, elementwise } from "../trace/elementwise.js";
+import type { ArrayInput } from "../trace/input.js";
 import { floor, trunc } from "./rounding.js";
 
 const addPrimitive = elementwise({
@@ -293,84 +290,4 @@ const fmodPrimitive = elementwise({
  */
 export function fmod(a: ArrayInput, b: ArrayInput): NdArray {
   return applyBinary(fmodPrimitive, a, b);
-}
-
-const maximumPrimitive = elementwise({
-  name: "maximum",
-  arity: 2,
-  js: (a, b) => Math.max(a, b),
-  partials: [(t, [a, b]) => mul(t, share(a!, b!)), (t, [a, b]) => mul(t, share(b!, a!))],
-});
-
-/**
- * The greater of $a$ and $b$, element by element, with broadcasting; NaN wins, and a tie shares the derivative.
- *
- * @param a - any shape
- * @param b - any shape that broadcasts with that of `a`
- * @returns array of the broadcast shape
- * @throws {@link ShapeError} when the shapes do not broadcast
- * @example
- * ```ts
- * import { maximum, toNested } from "@provably/core-tensor";
- *
- * toNested(maximum([1, 5], 3)); // => [3, 5]
- * ```
- * @category Arithmetic
- */
-export function maximum(a: ArrayInput, b: ArrayInput): NdArray {
-  return applyBinary(maximumPrimitive, a, b);
-}
-
-const minimumPrimitive = elementwise({
-  name: "minimum",
-  arity: 2,
-  js: (a, b) => Math.min(a, b),
-  partials: [(t, [a, b]) => mul(t, share(b!, a!)), (t, [a, b]) => mul(t, share(a!, b!))],
-});
-
-/**
- * The smaller of $a$ and $b$, element by element, with broadcasting; NaN wins, and a tie shares the derivative.
- *
- * @param a - any shape
- * @param b - any shape that broadcasts with that of `a`
- * @returns array of the broadcast shape
- * @throws {@link ShapeError} when the shapes do not broadcast
- * @example
- * ```ts
- * import { minimum, toNested } from "@provably/core-tensor";
- *
- * toNested(minimum([1, 5], 3)); // => [1, 3]
- * ```
- * @category Arithmetic
- */
-export function minimum(a: ArrayInput, b: ArrayInput): NdArray {
-  return applyBinary(minimumPrimitive, a, b);
-}
-
-/** 1 where a > b, ½ where they tie, else 0, in the type of the operands. */
-function share(a: NdArray, b: NdArray): NdArray {
-  return add(mul(0.5, convert(greater(a, b), a.dtype)), mul(0.5, convert(greaterEqual(a, b), a.dtype)));
-}
-
-/**
- * Each element brought into $[\text{min}, \text{max}]$; NaN stays. The derivative is 1 inside and on the bounds, 0 outside.
- *
- * @param x - any shape
- * @param min - lower bound; −Infinity for none
- * @param max - upper bound; Infinity for none
- * @returns array of the shape of `x`
- * @throws {@link DomainError} when `min` exceeds `max` or a bound is NaN
- * @example
- * ```ts
- * import { clip, toNested } from "@provably/core-tensor";
- *
- * toNested(clip([-2, 0.5, 9], 0, 1)); // => [0, 0.5, 1]
- * ```
- * @category Arithmetic
- */
-export function clip(x: ArrayInput, min: number, max: number): NdArray {
-  if (!(isNumber(min) && isNumber(max) && min <= max)) throw new DomainError(`clip: min must not exceed max, got ${show(min)} and ${show(max)}`);
-  const a = toArray("clip", x);
-  const lifted = min === -Infinity ? a : where(less(a, min), min, a);
-  return max === Infinity ? lifted : where(greater(lifted, max), max, lifted);
 }

@@ -9,7 +9,8 @@ import { abs, mul, neg, square, sub } from "./arithmetic.js";
 import { equal, lessEqual, where } from "./comparison.js";
 import { log } from "./exponential.js";
 import { takeAlongAxis } from "./gather.js";
-import { mean, sum } from "./reduce.js";
+import { sum } from "./reduce.js";
+import { mean } from "./moments.js";
 import { expandDims, squeeze } from "./reshape.js";
 import { logSoftmax } from "./softmax.js";
 

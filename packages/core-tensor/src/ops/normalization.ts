@@ -6,7 +6,7 @@ import { DomainError, ShapeError } from "../errors.js";
 import { type ArrayInput, toArray } from "../trace/input.js";
 import { add, mul, square, sub } from "./arithmetic.js";
 import { rsqrt } from "./exponential.js";
-import { mean } from "./reduce.js";
+import { mean } from "./moments.js";
 import { reshape } from "./reshape.js";
 
 /**

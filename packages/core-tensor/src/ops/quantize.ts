@@ -4,11 +4,12 @@ import type { NdArray } from "../array/ndarray.js";
 import { formatShape } from "../array/shape.js";
 import { DomainError, ShapeError } from "../errors.js";
 import { type ArrayInput, toArray } from "../trace/input.js";
-import { abs, clip, div, mul } from "./arithmetic.js";
+import { abs, div, mul } from "./arithmetic.js";
+import { clip } from "./bounds.js";
 import { equal, where } from "./comparison.js";
 import { astype } from "./create.js";
 import { matmul, matrixTranspose } from "./matmul.js";
-import { max } from "./reduce.js";
+import { max } from "./extremum.js";
 import { expandDims, reshape } from "./reshape.js";
 import { round } from "./rounding.js";
 

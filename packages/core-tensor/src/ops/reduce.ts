@@ -1,19 +1,12 @@
-/** Reductions: one number from all elements along some axes. */
-import { checkRecord, show } from "../check.js";
-import { type DType, allocate, floatDType } from "../array/dtype.js";
-import { type NdArray, dense, rowMajorData } from "../array/ndarray.js";
-import { type Axis, isRowMajor, normalizeAxes, normalizeAxis, sizeOf } from "../array/shape.js";
-import { DomainError, ShapeError } from "../errors.js";
-import { type Reducer, argmaxReducer, argminReducer, maxReducer, minReducer, reduceAxes } from "../exec/js/reduce.js";
-import { reduceAxes as reduceSimd } from "../exec/wasm/index.js";
-import { bindOne } from "../trace/bind.js";
-import { convert } from "../trace/elementwise.js";
+/** Reductions: one number from all elements along some axes. Sums, products and what is counted by them. */
+import { checkRecord } from "../check.js";
+import type { DType } from "../array/dtype.js";
+import { type NdArray, dense } from "../array/ndarray.js";
+import { type Axis, normalizeAxes } from "../array/shape.js";
 import { type ArrayInput, toArray } from "../trace/input.js";
-import type { Primitive } from "../trace/primitive.js";
-import { abs, div, mul, square, sub } from "./arithmetic.js";
-import { broadcastTo, sumOver } from "./broadcast.js";
+import { mul, sub } from "./arithmetic.js";
+import { sumOver } from "./broadcast.js";
 import { equal, notEqual, where } from "./comparison.js";
-import { sqrt } from "./exponential.js";
 import { reshape } from "./reshape.js";
 import { slice } from "./slice.js";
 
@@ -36,16 +29,9 @@ export function reduceWith(fn: string, input: ArrayInput, options: ReduceOptions
   return options.keepDims ? reshape(y, keptShape(x.shape, axes)) : y;
 }
 
-function keptShape(shape: readonly number[], axes: readonly number[]): number[] {
+/** Extents with those of the reduced axes 1. */
+export function keptShape(shape: readonly number[], axes: readonly number[]): number[] {
   return shape.map((extent, i) => (axes.includes(i) ? 1 : extent));
-}
-
-function countOver(shape: readonly number[], axes: readonly number[]): number {
-  return axes.reduce((n, axis) => n * shape[axis]!, 1);
-}
-
-function toFloat(x: NdArray): NdArray {
-  return convert(x, floatDType(x.dtype));
 }
 
 /**
@@ -69,77 +55,6 @@ function toFloat(x: NdArray): NdArray {
  */
 export function sum(x: ArrayInput, options: ReduceOptions = {}): NdArray {
   return reduceWith("sum", x, options, sumOver);
-}
-
-/**
- * The arithmetic mean $\frac1n \sum_i x_i$ over the given axes; NaN for an empty axis.
- *
- * @param x - any shape
- * @param options - see {@link ReduceOptions}
- * @returns float array without the reduced axes
- * @throws {@link AxisError} when an axis is out of range or named twice
- * @example
- * ```ts
- * import { item, mean } from "@provably/core-tensor";
- *
- * item(mean([1, 2, 6])); // => 3
- * ```
- * @category Reductions
- */
-export function mean(x: ArrayInput, options: ReduceOptions = {}): NdArray {
-  return reduceWith("mean", x, options, (a, axes) => div(sumOver(toFloat(a), axes), countOver(a.shape, axes)));
-}
-
-/**
- * Options of {@link variance} and {@link std}.
- * @category Reductions
- */
-export interface VarianceOptions extends ReduceOptions {
-  /** Subtracted from the count in the divisor: 0 for the population (the default), 1 for the unbiased estimate. */
-  readonly correction?: number;
-}
-
-/**
- * The variance $\frac{1}{n - c}\sum_i (x_i - \bar x)^2$ over the given axes, in two passes.
- *
- * @param x - any shape
- * @param options - see {@link VarianceOptions}
- * @returns float array without the reduced axes; NaN where nothing is left to divide by
- * @throws {@link AxisError} when an axis is out of range or named twice
- * @example
- * ```ts
- * import { item, variance } from "@provably/core-tensor";
- *
- * item(variance([1, 2, 3, 4])); // => 1.25
- * ```
- * @category Reductions
- */
-export function variance(x: ArrayInput, options: VarianceOptions = {}): NdArray {
-  const { correction = 0 } = checkRecord("variance", "options", options);
-  if (!Number.isFinite(correction)) throw new DomainError(`variance: correction must be finite, got ${show(correction)}`);
-  return reduceWith("variance", x, options, (a, axes) => {
-    const centred = sub(a, mean(a, { axis: axes, keepDims: true }));
-    return div(sumOver(square(centred), axes), countOver(a.shape, axes) - correction);
-  });
-}
-
-/**
- * The standard deviation: the square root of the {@link variance}.
- *
- * @param x - any shape
- * @param options - see {@link VarianceOptions}
- * @returns float array without the reduced axes; NaN where nothing is left to divide by
- * @throws {@link AxisError} when an axis is out of range or named twice
- * @example
- * ```ts
- * import { item, std } from "@provably/core-tensor";
- *
- * item(std([1, 3])); // => 1
- * ```
- * @category Reductions
- */
-export function std(x: ArrayInput, options: VarianceOptions = {}): NdArray {
-  return sqrt(variance(x, options));
 }
 
 /**
@@ -199,164 +114,6 @@ function firstTimes(x: NdArray, like: NdArray, axis: number): NdArray {
   return where(first, x, 1);
 }
 
-/** Extremum over axes; the derivative is shared equally among the elements that attain it. */
-function extremum(name: "max" | "min", reducer: Reducer): Primitive<{ readonly axes: readonly number[] }> {
-  const primitive: Primitive<{ readonly axes: readonly number[] }> = {
-    name,
-    shape([x], { axes }) {
-      if (axes.some((axis) => x!.shape[axis] === 0)) throw new ShapeError(`${name}: an empty axis has no ${name} (shape [${x!.shape.join(", ")}])`);
-      return [{ shape: x!.shape.filter((_, i) => !axes.includes(i)), dtype: x!.dtype }];
-    },
-    wasm([x], { axes }, [out]) {
-      if (!isRowMajor(x!.shape, x!.stride)) return undefined;
-      const data = reduceSimd(name, rowMajorData(x!), x!.shape, axes);
-      return data && [dense<DType>(data, out!.dtype, out!.shape)];
-    },
-    evaluate([x], { axes }, [out]) {
-      const data = allocate(out!.dtype, sizeOf(out!.shape));
-      reduceAxes(x!, axes, data, reducer);
-      return [dense<DType>(data, out!.dtype, out!.shape)];
-    },
-    derivative: {
-      kind: "rules",
-      jvp({ inputs: [x], outputs: [y], tangents: [t], attrs: { axes } }) {
-        const weights = share(x!, y!, axes);
-        return [t && sumOver(mul(t, weights), axes)];
-      },
-      vjp({ inputs: [x], outputs: [y], cotangents: [ct], attrs: { axes } }) {
-        return [ct && mul(broadcastTo(reshape(ct, keptShape(x!.shape, axes)), x!.shape), share(x!, y!, axes))];
-      },
-    },
-    batching: { kind: "rule", rule: ([x], _batched, { axes }) => [bindOne(primitive, [x!], { axes: axes.map((a) => a + 1) })] },
-  };
-  return primitive;
-}
-
-/** 1/k at each of the k elements of `x` that equal the extremum `y`, 0 elsewhere. */
-function share(x: NdArray, y: NdArray, axes: readonly number[]): NdArray {
-  const hit = convert(equal(x, reshape(y, keptShape(x.shape, axes))), x.dtype);
-  return div(hit, reshape(sumOver(hit, axes), keptShape(x.shape, axes)));
-}
-
-const maxPrimitive = extremum("max", maxReducer);
-const minPrimitive = extremum("min", minReducer);
-
-/**
- * The greatest element over the given axes; NaN wins. Ties share the derivative equally. For two arrays see {@link maximum}.
- *
- * @param x - any shape
- * @param options - see {@link ReduceOptions}
- * @returns array without the reduced axes
- * @throws {@link ShapeError} when a reduced axis is empty
- * @throws {@link AxisError} when an axis is out of range or named twice
- * @example
- * ```ts
- * import { item, max } from "@provably/core-tensor";
- *
- * item(max([1, 5, 3])); // => 5
- * ```
- * @category Reductions
- */
-export function max(x: ArrayInput, options: ReduceOptions = {}): NdArray {
-  return reduceWith("max", x, options, (a, axes) => bindOne(maxPrimitive, [a], { axes }));
-}
-
-/**
- * The smallest element over the given axes; NaN wins. Ties share the derivative equally. For two arrays see {@link minimum}.
- *
- * @param x - any shape
- * @param options - see {@link ReduceOptions}
- * @returns array without the reduced axes
- * @throws {@link ShapeError} when a reduced axis is empty
- * @throws {@link AxisError} when an axis is out of range or named twice
- * @example
- * ```ts
- * import { item, min } from "@provably/core-tensor";
- *
- * item(min([4, 2, 3])); // => 2
- * ```
- * @category Reductions
- */
-export function min(x: ArrayInput, options: ReduceOptions = {}): NdArray {
-  return reduceWith("min", x, options, (a, axes) => bindOne(minPrimitive, [a], { axes }));
-}
-
-/** Place of an extremum along one axis. */
-function place(name: string, reducer: Reducer): Primitive<{ readonly axis: number }> {
-  const primitive: Primitive<{ readonly axis: number }> = {
-    name,
-    shape([x], { axis }) {
-      if (x!.shape[axis] === 0) throw new ShapeError(`${name}: axis ${axis} is empty (shape [${x!.shape.join(", ")}])`);
-      return [{ shape: x!.shape.filter((_, i) => i !== axis), dtype: "int32" }];
-    },
-    evaluate([x], { axis }, [out]) {
-      const data = new Int32Array(sizeOf(out!.shape));
-      reduceAxes(x!, [axis], data, reducer);
-      return [dense(data, "int32", out!.shape)];
-    },
-    derivative: { kind: "none" },
-    batching: { kind: "rule", rule: ([x], _batched, { axis }) => [bindOne(primitive, [x!], { axis: axis + 1 })] },
-  };
-  return primitive;
-}
-
-/**
- * Options of {@link argmax} and {@link argmin}.
- * @category Reductions
- */
-export interface ArgOptions {
-  /** The axis to search along; default the whole array in row-major order. */
-  readonly axis?: number;
-}
-
-function argWith(primitive: Primitive<{ readonly axis: number }>, input: ArrayInput, options: ArgOptions): NdArray {
-  const { axis } = checkRecord(primitive.name, "options", options);
-  const x = toArray(primitive.name, input);
-  if (axis === undefined) return bindOne(primitive, [reshape(x, [x.size])], { axis: 0 });
-  return bindOne(primitive, [x], { axis: normalizeAxis(primitive.name, axis, x.shape.length) });
-}
-
-const argmaxPrimitive = place("argmax", argmaxReducer);
-const argminPrimitive = place("argmin", argminReducer);
-
-/**
- * The place of the first greatest element along an axis; the first NaN where there is one.
- *
- * @param x - any shape
- * @param options - see {@link ArgOptions}
- * @returns int32 array without that axis
- * @throws {@link ShapeError} when the axis is empty
- * @example
- * ```ts
- * import { argmax, item } from "@provably/core-tensor";
- *
- * item(argmax([1, 5, 3])); // => 1
- * ```
- * @category Reductions
- */
-export function argmax(x: ArrayInput, options: ArgOptions = {}): NdArray {
-  return argWith(argmaxPrimitive, x, options);
-}
-
-/**
- * The place of the first smallest element along an axis; the first NaN where there is one.
- *
- * @param x - any shape
- * @param options - see {@link ArgOptions}
- * @returns int32 array without that axis
- * @throws {@link ShapeError} when the axis is empty
- * @example
- * ```ts
- * import { argmin, item } from "@provably/core-tensor";
- *
- * item(argmin([4, 2, 3])); // => 1
- * ```
- * @category Reductions
- */
-export function argmin(x: ArrayInput, options: ArgOptions = {}): NdArray {
-  return argWith(argminPrimitive, x, options);
-}
-
 /**
  * Whether any element over the given axes is non-zero.
  *
@@ -393,39 +150,4 @@ export function any(x: ArrayInput, options: ReduceOptions = {}): NdArray {
  */
 export function all(x: ArrayInput, options: ReduceOptions = {}): NdArray {
   return reduceWith("all", x, options, (a, axes) => equal(sumOver(equal(a, 0), axes), 0));
-}
-
-/**
- * Options of {@link norm}.
- * @category Reductions
- */
-export interface NormOptions extends ReduceOptions {
-  /** 2 for the Euclidean norm (the default), 1 for the sum of magnitudes, Infinity for the greatest magnitude. */
-  readonly ord?: number;
-}
-
-/**
- * The norm of the elements over the given axes, as of one vector: $\|x\|_2$, $\|x\|_1$ or $\|x\|_\infty$. The derivative at 0 is 0.
- *
- * @param x - any shape
- * @param options - see {@link NormOptions}
- * @returns float array without the reduced axes
- * @throws {@link DomainError} for another `ord`
- * @example
- * ```ts
- * import { item, norm } from "@provably/core-tensor";
- *
- * item(norm([3, 4])); // => 5
- * ```
- * @category Reductions
- */
-export function norm(x: ArrayInput, options: NormOptions = {}): NdArray {
-  const { ord = 2 } = checkRecord("norm", "options", options);
-  if (ord !== 1 && ord !== 2 && ord !== Infinity) throw new DomainError(`norm: ord must be 1, 2 or Infinity, got ${show(ord)}`);
-  const a = toFloat(toArray("norm", x));
-  if (ord === Infinity) return max(abs(a), options);
-  if (ord === 1) return sum(abs(a), options);
-  const squares = sum(square(a), options);
-  const atOrigin = equal(squares, 0);
-  return where(atOrigin, 0, sqrt(where(atOrigin, 1, squares)));
 }

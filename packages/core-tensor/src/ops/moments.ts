@@ -1,0 +1,86 @@
+/** Mean, variance and standard deviation along axes. */
+import { checkRecord, show } from "../check.js";
+import { floatDType } from "../array/dtype.js";
+import type { NdArray } from "../array/ndarray.js";
+import { DomainError } from "../errors.js";
+import { convert } from "../trace/elementwise.js";
+import type { ArrayInput } from "../trace/input.js";
+import { div, square, sub } from "./arithmetic.js";
+import { sumOver } from "./broadcast.js";
+import { sqrt } from "./exponential.js";
+import { type ReduceOptions, reduceWith } from "./reduce.js";
+
+function countOver(shape: readonly number[], axes: readonly number[]): number {
+  return axes.reduce((n, axis) => n * shape[axis]!, 1);
+}
+
+/**
+ * The arithmetic mean $\frac1n \sum_i x_i$ over the given axes; NaN for an empty axis.
+ *
+ * @param x - any shape
+ * @param options - see {@link ReduceOptions}
+ * @returns float array without the reduced axes
+ * @throws {@link AxisError} when an axis is out of range or named twice
+ * @example
+ * ```ts
+ * import { item, mean } from "@provably/core-tensor";
+ *
+ * item(mean([1, 2, 6])); // => 3
+ * ```
+ * @category Reductions
+ */
+export function mean(x: ArrayInput, options: ReduceOptions = {}): NdArray {
+  return reduceWith("mean", x, options, (a, axes) => div(sumOver(convert(a, floatDType(a.dtype)), axes), countOver(a.shape, axes)));
+}
+
+/**
+ * Options of {@link variance} and {@link std}.
+ * @category Reductions
+ */
+export interface VarianceOptions extends ReduceOptions {
+  /** Subtracted from the count in the divisor: 0 for the population (the default), 1 for the unbiased estimate. */
+  readonly correction?: number;
+}
+
+/**
+ * The variance $\frac{1}{n - c}\sum_i (x_i - \bar x)^2$ over the given axes, in two passes.
+ *
+ * @param x - any shape
+ * @param options - see {@link VarianceOptions}
+ * @returns float array without the reduced axes; NaN where nothing is left to divide by
+ * @throws {@link AxisError} when an axis is out of range or named twice
+ * @example
+ * ```ts
+ * import { item, variance } from "@provably/core-tensor";
+ *
+ * item(variance([1, 2, 3, 4])); // => 1.25
+ * ```
+ * @category Reductions
+ */
+export function variance(x: ArrayInput, options: VarianceOptions = {}): NdArray {
+  const { correction = 0 } = checkRecord("variance", "options", options);
+  if (!Number.isFinite(correction)) throw new DomainError(`variance: correction must be finite, got ${show(correction)}`);
+  return reduceWith("variance", x, options, (a, axes) => {
+    const centred = sub(a, mean(a, { axis: axes, keepDims: true }));
+    return div(sumOver(square(centred), axes), countOver(a.shape, axes) - correction);
+  });
+}
+
+/**
+ * The standard deviation: the square root of the {@link variance}.
+ *
+ * @param x - any shape
+ * @param options - see {@link VarianceOptions}
+ * @returns float array without the reduced axes; NaN where nothing is left to divide by
+ * @throws {@link AxisError} when an axis is out of range or named twice
+ * @example
+ * ```ts
+ * import { item, std } from "@provably/core-tensor";
+ *
+ * item(std([1, 3])); // => 1
+ * ```
+ * @category Reductions
+ */
+export function std(x: ArrayInput, options: VarianceOptions = {}): NdArray {
+  return sqrt(variance(x, options));
+}
