@@ -258,6 +258,11 @@ export class Space {
   }
 }
 
+/** The place under a name, as a float. */
+export function named(kernel: KernelText, { text }: Place): Place {
+  return { text: kernel.constant(text), integer: false };
+}
+
 const literalStep = (n: number): string => (n < 0 ? `(-${-n})` : String(n));
 
 function times(text: string, stride: number): string {

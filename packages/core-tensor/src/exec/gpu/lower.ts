@@ -13,7 +13,9 @@ import { type ConvAttrs, convolution } from "./stages/conv.js";
 import { Elementwise, Filled, convert, elementwise } from "./stages/elementwise.js";
 import { fold, matmul } from "./stages/folds.js";
 import { argsort, cumsum, searchSorted, sort } from "./stages/order.js";
-import { DynamicSlice, DynamicUpdateSlice, Embed, ScatterAdd, Stacked, Take, TakeAlong, concat } from "./stages/pieces.js";
+import { DynamicSlice, DynamicUpdateSlice } from "./stages/block.js";
+import { Embed, Stacked, concat } from "./stages/join.js";
+import { ScatterAdd, Take, TakeAlong } from "./stages/pick.js";
 import { WeightedSum } from "./stages/weighted-sum.js";
 import { Broadcast, Reshape, Row, Slice, Transpose, type Window } from "./stages/views.js";
 

@@ -14,7 +14,7 @@ import type { Slot } from "./kernel.js";
 import { type Lowered, lower, withoutForm } from "./lower.js";
 import { type PlannedKernel, plan } from "./plan.js";
 import { Given, type Stage, Uniform } from "./stage.js";
-import { Stacked } from "./stages/pieces.js";
+import { Stacked } from "./stages/join.js";
 import { isHosted, withHost } from "./host-control.js";
 
 /** Kernel calls that one program may record: each costs a few microseconds at every call, and memory in the driver. */

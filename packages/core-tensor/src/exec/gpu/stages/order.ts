@@ -5,10 +5,10 @@
  * for short rows), and sorting counts: the rank of an element is the number of elements before it, and place r takes the element of rank r.
  * That is n operations for each element, exact and stable, and fast where rows have some thousands of elements.
  */
-import type { Space } from "../kernel.js";
+import { type Space, named } from "../kernel.js";
 import { type Reading, Stage, Uniform, type WriteOperand } from "../stage.js";
 import { elementwise } from "./elementwise.js";
-import { Embed, named } from "./pieces.js";
+import { Embed } from "./join.js";
 import { Slice } from "./views.js";
 
 /** Rows up to this long are summed up to each place in a loop. */
