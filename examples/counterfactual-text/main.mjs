@@ -60,11 +60,11 @@ if (flags.includes("--ablations")) {
   }
 }
 
-console.log("\n                            accuracy   BLEU to truth   BLEU to source   content kept   perplexity");
+console.log("\n                            accuracy   BLEU to truth   BLEU to source   content kept   all of it kept   perplexity");
 for (const [name, sentences] of rows) {
   const s = scores(sentences);
-  const cells = [s.accuracy.toFixed(3), s.bleu.toFixed(1), s.self.toFixed(1), s.content.toFixed(3), s.perplexity.toFixed(2)];
-  console.log(`${name.padEnd(26)} ${[10, 15, 16, 14, 12].map((width, i) => cells[i].padStart(width)).join(" ")}`);
+  const cells = [s.accuracy.toFixed(3), s.bleu.toFixed(1), s.self.toFixed(1), s.content.toFixed(3), s.whole.toFixed(3), s.perplexity.toFixed(2)];
+  console.log(`${name.padEnd(26)} ${[10, 15, 16, 14, 16, 12].map((width, i) => cells[i].padStart(width)).join(" ")}`);
 }
 
 console.log("\nthe sentence / its counterfactual by the model / the true one");

@@ -53,7 +53,7 @@ const language = trainLanguageModel(judges.sentences);
 export const config = (options = {}) =>
   matteConfig(
     { kind: "text", vocabularySize: vocabulary.words.length },
-    { numDomains: 4, ...options, weights: { content: 0.03, style: 0.1, adversary: 0.05, ...options.weights } },
+    { numDomains: 4, ...options, weights: { content: 0.03, style: 0.1, adversary: 0.02, ...options.weights } },
   );
 
 /** Poles of praise and blame from the labelled tenth. */
@@ -76,11 +76,13 @@ const mean = (x) => x.reduce((a, b) => a + b, 0) / x.length;
 /** What the table says of a list of transferred test sentences. */
 export function scores(sentences) {
   const styles = judge.style(encodeSentences(vocabulary, sentences).tokens);
+  const kept = contentPreservation(test.sentences, sentences);
   return {
     accuracy: styleAccuracy(styles, target),
     bleu: corpusBleu(test.counterfactuals, sentences),
     self: corpusBleu(test.sentences, sentences),
-    content: mean(contentPreservation(test.sentences, sentences)),
+    content: mean(kept),
+    whole: mean(kept.map((share) => Number(share === 1))), // sentences that keep every content word
     perplexity: perplexity(language, sentences),
   };
 }
