@@ -61,12 +61,12 @@ export function recovery({ latentStates, observedStates, graphs, sizes }, runs, 
 
 export function recoveryPlot(cells, sizes) {
   return plotSvg({
-    width: 80 + Math.max(400, 130 * new Set(cells.map(({ graph }) => graph)).size),
+    width: 80 + Math.max(400, 150 * new Set(cells.map(({ graph }) => graph)).size),
     height: 340,
     marginLeft: 46,
     marginTop: 48,
     marginBottom: 44,
-    fx: { label: null, padding: 0.2 },
+    fx: { label: null, padding: 0.3, domain: [...new Set(cells.map(({ graph }) => graph))] },
     x: { type: "log", label: "rows", ticks: sizes, tickFormat: thousands },
     y: { label: "mean F1 of the skeleton, 95 % interval", domain: [0, 1], grid: true },
     color: { legend: false, domain: Object.keys(METHODS), range: ["#ff725c", "#9498a0", "#efb118", "#4269d0"] },
