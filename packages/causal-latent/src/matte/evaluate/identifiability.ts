@@ -194,6 +194,7 @@ export function blockR2(learned: ArrayInput, truth: ArrayInput, options: BlockR2
   const part = (list: number[][], rows: number[]): number[][] => list.map(standardised).map((column) => rows.map((i) => column[i]!));
   const [zf, zt, tf, tt] = [part(z, fit), part(z, test), part(t, fit), part(t, test)];
   const distances = squaredDistances(zf, zf);
+  signal?.throwIfAborted();
   const sorted = distances.filter((_, i) => Math.floor(i / half) < i % half).sort();
   const median = sorted[Math.floor(sorted.length / 2)]!;
   if (!(median > 0)) return 0; // the learned block is constant
