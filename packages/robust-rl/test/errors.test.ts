@@ -1,5 +1,5 @@
 import { key } from "@provably/core-tensor/random";
-import { bimatrixNash, chiSquare, collectOfflineData, commonsGame, drNvi, drop, dropV, evaluatePolicy, gridPicture, inventory, l1Ball, machineReplacement, randomLinearMdp, riverSwim, robustBellman, robustModifiedPolicyIteration, sRectangularL1, totalVariation, trimmedCount, valueIteration, weissmanRadius, worstCaseKernel, worstCaseExpectation } from "@provably/robust-rl"; // prettier-ignore
+import { bimatrixNash, certifyOffline, chiSquare, collectOfflineData, commonsGame, drNvi, drop, dropV, evaluatePolicy, gridPicture, inventory, l1Ball, machineReplacement, randomLinearMdp, riverSwim, robustBellman, robustModifiedPolicyIteration, sRectangularL1, totalVariation, trimmedCount, valueIteration, weissmanRadius, worstCaseKernel, worstCaseExpectation } from "@provably/robust-rl"; // prettier-ignore
 import { describe, expect, it } from "vitest";
 import { expectRefusal } from "../../../scripts/testing/refusal.js";
 
@@ -36,6 +36,11 @@ describe("arguments of the wrong kind", () => {
     ["a signal that is none", () => valueIteration(model, { discount: 0.9, signal: any({}) }), /ValueIteration: signal/],
     ["a signal that is none, for offline data", () => drop(offline, linear.features, { radius: 0.1, signal: any(7) }), /drop: signal/],
     ["a signal that is none, for two data sets", () => dropV(offline, offline, linear.features, { radius: 0.1, signal: any(7) }), /dropV: signal/],
+    [
+      "a tolerance that is a symbol",
+      () => certifyOffline(drop(offline, linear.features, { radius: 0.1 }), linear, 0.1, { tolerance: any(Symbol("t")) }),
+      /certifyOffline: tolerance/,
+    ],
     ["pessimism that is an object", () => drop(offline, linear.features, { radius: 0.1, pessimism: any(bare) }), /drop: pessimism/],
     ["progress told to a word", () => drNvi(commonsGame(0.1), 0.1, { onProgress: any("x") }), /drNvi: onProgress/],
     ["a method that nobody knows", () => bimatrixNash([[1]], [[1]], { method: any("guess") }), /bimatrixNash: method/],

@@ -1,4 +1,4 @@
-import { DomainError, ShapeError, array, isCoreTensorError } from "@provably/core-tensor";
+import { DomainError, type NdArray, ShapeError, array, isCoreTensorError, mul } from "@provably/core-tensor";
 import { key } from "@provably/core-tensor/random";
 import { describe, expect, it } from "vitest";
 import * as diffusion from "../src/index.js";
@@ -84,6 +84,14 @@ describe("wrong arguments", () => {
       [() => certifyCalibration(wrong(1), forward, () => x, key(0)), /prior must be a function/],
       [() => annealing({ hold: wrong(1n) }), /annealing: hold must be an integer/],
       [() => networkModel(wrong({}), {}), /networkModel: network.prediction must be one of/],
+      [
+        () =>
+          trainScore({ prediction: "eps", apply: (p: NdArray, z) => mul(p, z) }, array(1), x, key(0), {
+            numSteps: 1,
+            optimizer: { init: () => 0, update: wrong(() => 1) },
+          }),
+        /trainScore: the result of optimizer.update must be a list/,
+      ],
       [() => trainScore(wrong({}), {}, x, key(0), wrong({})), /trainScore: network.prediction must be one of/],
       [() => acceleratedOde.table(wrong({ alphaBar: [0.1, 0.5], beta: [0.1, 0.5] }), {}), /schedule.alphaBar must decrease strictly/],
       [() => ddim().step({ x }, wrong({}), []).next(), /ddim: row.level must be an object/],

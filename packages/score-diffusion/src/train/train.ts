@@ -7,6 +7,7 @@ import {
   checkCount,
   checkFunction,
   checkHooks,
+  checkList,
   checkRecord,
   item,
   mul,
@@ -126,7 +127,8 @@ export function trainScore<P>(network: Network<P>, params: P, data: NdArray, key
     const [loss, gradient] = differentiate(state.params, noisedBatch(network.prediction, batch, stepKey, options));
     const value = item(loss);
     if (!Number.isFinite(value)) throw new DomainError(`trainScore: the loss is ${value} at step ${state.step + 1}; try a smaller learning rate`);
-    const [updates, next] = optimizer.update(clipByGlobalNorm(gradient, maxNorm), state.optimizer, state.params);
+    const stepped = optimizer.update(clipByGlobalNorm(gradient, maxNorm), state.optimizer, state.params);
+    const [updates, next] = checkList(fn, "the result of optimizer.update", stepped);
     const moved = applyUpdates(state.params, updates);
     const decay = Math.min(averageDecay, (1 + state.step) / (10 + state.step));
     const average = treeMap((old, fresh) => add(mul(decay, old), mul(1 - decay, fresh)), state.average, moved);
