@@ -9,7 +9,7 @@
 //   cycles                      10⁵ compiled programs made, run and dropped; long runs on devices
 //   together                    computations on one event loop, and in several worker threads at once
 //   audit                       known vulnerabilities of published dependencies
-// and, only by name, full: every test with RUN_SLOW=1, the long statistics of the theorems among them (an hour or more).
+// and, only by name, full: every test with RUN_SLOW=1, the long statistics of the theorems among them, which has no bound on its time.
 import { execFile, spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
