@@ -95,6 +95,8 @@ export const abortable = () => functionsTaking(/signal\?: AbortSignal/);
 const KNOWN = {
   "trainMatte, vectors": "its program is made in one go before the first step",
   "trainMatte, text": "its program is made in one go before the first step",
+  pretrain: "its program is made in one go before the first step",
+  pretrainContrastive: "its program is made in one go before the first step",
 };
 
 export async function runAbort(only = "") {
