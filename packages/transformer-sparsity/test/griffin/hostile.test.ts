@@ -55,6 +55,9 @@ const allocated = (): number => {
   return heapUsed + external;
 };
 
+/** Files of some 100 kB take less than half a megabyte, of which most is the model itself. */
+const MOST_BYTES = 8e6;
+
 /** Runs a loader on mutations: each gives a typed error or a value, soon, and without more memory than a few times the files. */
 async function attack(
   run: (next: (n: number) => number) => Promise<unknown>,
@@ -64,23 +67,35 @@ async function attack(
   const next = numbers(seed);
   const counts = { errors: 0, values: 0 };
   let [slowest, largest] = [0, 0];
+  const growth = async (numbers: (n: number) => number): Promise<number> => {
+    const before = allocated();
+    await run(numbers).catch(() => undefined);
+    return allocated() - before;
+  };
   for (let i = 0; i < runs; i++) {
     const start = performance.now();
     const before = allocated();
+    const drawn: number[] = [];
+    const noted = (n: number): number => drawn[drawn.push(next(n)) - 1]!;
     try {
-      await run(next);
+      await run(noted);
       counts.values++;
     } catch (error) {
       if (!isCoreTensorError(error)) throw new Error(`mutation ${i} of seed ${seed}: ${String(error)}`, { cause: error });
       counts.errors++;
     }
     slowest = Math.max(slowest, performance.now() - start);
-    largest = Math.max(largest, allocated() - before);
+    let grown = allocated() - before;
+    // the engine's own work (compiled code, late accounts of freed buffers) comes to some file or other: what is the file's own comes again
+    for (let again = 0; grown > MOST_BYTES && again < 3; again++) {
+      let k = 0;
+      grown = Math.min(grown, await growth(() => drawn[k++]!));
+    }
+    largest = Math.max(largest, grown);
   }
   // thousands of times what one takes; a hang or a quadratic blow-up is far beyond
   expect(slowest).toBeLessThan(10_000);
-  // files of some 100 kB; below 2 MB in 55 000 mutations, of which most is the model itself and the engine's own
-  expect(largest).toBeLessThan(8e6);
+  expect(largest).toBeLessThan(MOST_BYTES);
   return counts;
 }
 
