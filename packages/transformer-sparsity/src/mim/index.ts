@@ -42,17 +42,9 @@ export {
 export { optimalReconstructionLoss, reconstructionLossAtZero } from "./theory/closed-forms.js";
 
 // training and its phases
-export {
-  trainContrastive,
-  trainMaskedReconstruction,
-  type ContrastiveOptions,
-  type CorrelationState,
-  type DescentHistory,
-  type DescentOptions,
-  type DescentResult,
-  type MaskedReconstructionOptions,
-  type TrackedQuery,
-} from "./theory/train.js";
+export { trainContrastive, trainMaskedReconstruction, type ContrastiveOptions, type MaskedReconstructionOptions } from "./theory/train.js";
+export type { CorrelationState, DescentOptions, DescentResult } from "./theory/descent.js";
+export type { DescentHistory, TrackedQuery } from "./theory/descent-history.js";
 export { summarizeAreas, type AreaSummary } from "./theory/area-summary.js";
 export type { QueryHistory } from "./theory/history.js";
 export { simulateMeanField, type MeanFieldHistory, type MeanFieldOptions } from "./theory/mean-field.js";

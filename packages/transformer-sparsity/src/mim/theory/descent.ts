@@ -1,0 +1,110 @@
+/** Gradient descent on the correlations, from zero or from where it stopped. */
+import { array } from "@provably/core-tensor";
+import { DivergenceError } from "../errors.js";
+import { byKind, listOf, longWork, number, optional, record, whole } from "../../internal/guard.js";
+import { checkInteger } from "../internal/check.js";
+import { type FlatGradient, type Model, prepare } from "../internal/model.js";
+import type { SpatialDistribution } from "../world/distribution.js";
+import { type Correlations, zeroCorrelations } from "./correlations.js";
+import { type DescentHistory, type Probed, type TrackedQuery, checkTracked, defaultTracked, recorderOf } from "./descent-history.js";
+
+/**
+ * Where training stands: can be stored, and goes on to the same bits.
+ * @category Training
+ */
+export interface CorrelationState {
+  /** Steps taken. */
+  readonly step: number;
+  readonly correlations: Correlations;
+}
+
+/**
+ * Options that {@link trainMaskedReconstruction} and {@link trainContrastive} share.
+ * @category Training
+ */
+export interface DescentOptions {
+  /** $\gamma$; default 0.5. */
+  readonly maskRatio?: number;
+  /** Steps in all, counted from the very first one; default 300. */
+  readonly numSteps?: number;
+  /** Steps between two records; the first and the last step are always recorded. Default a hundredth of `numSteps`. */
+  readonly recordEvery?: number;
+  /** Images on which attention is measured, the same at every record; default 64. */
+  readonly probeSize?: number;
+  /** Queries to follow; default the first position of the global area and of the first local area of cluster 0. */
+  readonly track?: readonly TrackedQuery[];
+  /** Correlations to start from; default zero. */
+  readonly init?: Correlations;
+  /** Go on from here. */
+  readonly state?: CorrelationState;
+  /** Called after every record with the step and its loss. */
+  readonly onProgress?: (progress: {
+    readonly iteration: number;
+    readonly total: number;
+    readonly metric: number;
+    readonly state: CorrelationState;
+  }) => void;
+  /** Stops between two steps. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * What training gives.
+ * @category Training
+ */
+export interface DescentResult extends CorrelationState {
+  readonly history: DescentHistory;
+}
+
+/** What options are checked against, those of both objectives. */
+export const descentOptions = record({
+  ...longWork,
+  track: optional(listOf(record({ query: number, cluster: number }))),
+  init: optional(record()),
+  state: optional(record({ step: whole(0), correlations: record() })),
+  source: optional(byKind("kind", { fresh: record(), fixed: record(), exact: record() })),
+});
+
+/** An objective: the samples of a step, and loss and gradient on them. */
+export interface Objective<S> extends Probed<S> {
+  readonly learningRate: number;
+  samples(step: number): S;
+}
+
+export function descend<S>(fn: string, world: SpatialDistribution, options: DescentOptions, objective: Objective<S>): DescentResult {
+  const { numSteps = 300, state, onProgress, signal } = options;
+  const { recordEvery = Math.max(1, Math.round(numSteps / 100)) } = options;
+  checkInteger(fn, "numSteps", numSteps, 0);
+  checkInteger(fn, "recordEvery", recordEvery, 1);
+  const tracked = checkTracked(fn, world, options.track ?? defaultTracked(world));
+  let step = state?.step ?? 0;
+  let correlations = state?.correlations ?? options.init ?? zeroCorrelations(world);
+  const recorder = recorderOf(world, tracked, objective);
+  for (;;) {
+    signal?.throwIfAborted();
+    const model = prepare(fn, world, correlations);
+    const { loss, gradient } = objective.evaluate(model, objective.samples(step));
+    if (!Number.isFinite(loss)) throw new DivergenceError(`${fn}: the loss is ${loss} at step ${step}; try a smaller learningRate`);
+    const last = step >= numSteps;
+    if (last || step % recordEvery === 0) {
+      recorder.add(step, loss, model);
+      onProgress?.({ iteration: step, total: numSteps, metric: loss, state: { step, correlations } });
+    }
+    if (last) return { step, correlations, history: recorder.history };
+    correlations = moved(world, model, gradient, objective.learningRate);
+    step++;
+  }
+}
+
+function moved(world: SpatialDistribution, { phi, upsilon }: Model, gradient: FlatGradient, rate: number): Correlations {
+  return {
+    phi: array(
+      phi.map((x, i) => x - rate * gradient.phi[i]!),
+      { shape: [world.numPatches, world.numFeatures], copy: false },
+    ),
+    upsilon: array(
+      upsilon.map((x, i) => x - rate * gradient.upsilon[i]!),
+      { shape: [world.numPatches, world.numPatches], copy: false },
+    ),
+  };
+}
