@@ -252,6 +252,7 @@ describe("names what is wrong", () => {
     await expect(loadModel(memoryFiles({ "config.json": new TextEncoder().encode(JSON.stringify(good)) }))).rejects.toThrow(
       /no file model.safetensors/,
     );
+    await expect(loadModel("/nowhere")).rejects.toThrow(/no config.json in \/nowhere/);
     await expect(loadModel("/nowhere/model.gguf")).rejects.toThrow(/no file model.gguf/);
   });
 });

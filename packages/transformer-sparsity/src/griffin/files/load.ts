@@ -41,8 +41,8 @@ export interface LoadOptions extends ModelOptions {
  */
 export async function loadModel(source: string | URL | ModelFiles, options: LoadOptions = {}): Promise<LanguageModel> {
   check("loadModel", "options", options, record({ ...longWork, gguf: optional(words) }));
-  const { files, gguf } = openFiles("loadModel", source, options.gguf);
-  const { config, tensors } = gguf === undefined ? await openFolder(files) : await openGguf(files, gguf);
+  const { files, gguf, place } = openFiles("loadModel", source, options.gguf);
+  const { config, tensors } = gguf === undefined ? await openFolder(files, place) : await openGguf(files, gguf);
   const byLayer = new Map<number, string[]>();
   for (const name of tensors.names) {
     const layer = layerOfTensor(config, name);
@@ -68,18 +68,20 @@ export async function loadModel(source: string | URL | ModelFiles, options: Load
   return pin.model(outerParameters(await readAll(byLayer.get(-1)), config), layers);
 }
 
-/** Files of a source; a name at its end that says `.gguf` is split off. */
-export function openFiles(fn: string, source: string | URL | ModelFiles, gguf?: string): { files: ModelFiles; gguf?: string } {
-  if (typeof source !== "string" && !(source instanceof URL))
-    return { files: check(fn, "source", source, record({ size: callback, read: callback })), ...(gguf !== undefined && { gguf }) };
+/** Files of a source, and where they are in words; a name at its end that says `.gguf` is split off. */
+export function openFiles(fn: string, source: string | URL | ModelFiles, gguf?: string): { files: ModelFiles; place: string; gguf?: string } {
+  if (typeof source !== "string" && !(source instanceof URL)) {
+    const files = check(fn, "source", source, record({ size: callback, read: callback }));
+    return { files, place: "the files given", ...(gguf !== undefined && { gguf }) };
+  }
   const text = String(source);
   const [, folder, name] = /^(.*?)([^/\\]+\.gguf)$/.exec(text) ?? [undefined, text, gguf];
   const files = /^https?:/.test(text) ? urlFiles(folder) : folderFiles(folder === "" ? "." : folder);
-  return { files, ...(name !== undefined && { gguf: name }) };
+  return { files, place: text, ...(name !== undefined && { gguf: name }) };
 }
 
-async function openFolder(files: ModelFiles): Promise<{ config: ModelConfig; tensors: TensorStore }> {
+async function openFolder(files: ModelFiles, place: string): Promise<{ config: ModelConfig; tensors: TensorStore }> {
   const json = await readWhole(files, "config.json", 10_000_000);
-  if (!json) throw new FormatError("loadModel: there is no config.json");
+  if (!json) throw new FormatError(`loadModel: there is no config.json in ${place}`);
   return { config: modelConfig(parseJson("loadModel: config.json", json)), tensors: await openSafetensors(files) };
 }

@@ -38,9 +38,9 @@ const MAX_FILE = 200_000_000;
  * @category Files
  */
 export async function loadTokenizer(source: string | URL | ModelFiles): Promise<Tokenizer> {
-  const { files } = openFiles("loadTokenizer", source);
+  const { files, place } = openFiles("loadTokenizer", source);
   const json = await readWhole(files, "tokenizer.json", MAX_FILE);
-  if (!json) throw new FormatError("loadTokenizer: there is no tokenizer.json");
+  if (!json) throw new FormatError(`loadTokenizer: there is no tokenizer.json in ${place}`);
   const config = await readWhole(files, "tokenizer_config.json", MAX_FILE);
   const tokenizer = typed("tokenizer.json cannot be used", () => {
     const parsed = parseJson("loadTokenizer: tokenizer.json", json);
