@@ -104,6 +104,7 @@ export function mimSections({ progress }) {
   const { rows, optimum } = contrast();
   const learnt = pretraining(progress);
   return [
+    heading("Where attention learns to look"),
     paragraph(
       "Images are made of areas: patches that share a feature. One global area covers much of the image, local ones are small. A one-layer softmax attention learns to fill in masked patches by gradient descent. The theorem says where each patch ends up looking, and in how many phases.",
     ),

@@ -41,10 +41,13 @@ export const figure = (content, caption) => `<figure>${content}<figcaption>${cap
 
 export const image = (source, alt, caption) => figure(`<img src="${source}" alt="${escape(alt)}">`, caption);
 
+/** Three digits, without zeros that say nothing. */
+const short = (x) => String(Number(Number(x).toPrecision(3)));
+
 /** A certificate as a line: claim, number, verdict. */
 export function certificate({ claim, kind, value, expected, holds, note }) {
-  const range = Array.isArray(expected) ? ` (expected ${expected[0]} to ${expected[1]})` : expected === undefined ? "" : ` (expected ${expected})`;
-  return `<p><strong>Certificate</strong>, ${kind}: ${escape(claim)}: <code>${Number(value).toPrecision(3)}</code>${range}, <span class="${holds ? "holds" : "fails"}">${holds ? "holds" : "does not hold"}</span>.${note ? ` <span class="soft">${escape(note)}</span>` : ""}</p>`;
+  const range = expected === undefined ? "" : ` (expected ${[expected].flat().map(short).join(" to ")})`;
+  return `<p><strong>Certificate</strong>, ${kind}: ${escape(claim)}: <code>${short(value)}</code>${range}, <span class="${holds ? "holds" : "fails"}">${holds ? "holds" : "does not hold"}</span>.${note ? ` <span class="soft">${escape(note)}</span>` : ""}</p>`;
 }
 
 export function renderReport(chapters) {
