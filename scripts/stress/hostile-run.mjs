@@ -21,13 +21,14 @@ export async function hostileCalls({ total, functions, shards = 2, seed = 1, msE
 
 async function runShard(options, limitMs) {
   const counts = new SharedArrayBuffer(4 * MAX_TARGETS);
+  const words = new SharedArrayBuffer(4 + 4096);
   const done = new Int32Array(counts);
   const calls = () => done.reduce((a, b) => a + b, 0);
   const skip = [];
   const faults = [];
   for (;;) {
     const worker = new Worker(new URL("./hostile-worker.mjs", import.meta.url), {
-      workerData: { ...options, counts, skip },
+      workerData: { ...options, counts, words, skip },
       execArgv: [], // whatever runs this file, the calls are made by plain Node to the built packages
       resourceLimits: { maxOldGenerationSizeMb: 2048 },
     });
@@ -54,9 +55,15 @@ async function runShard(options, limitMs) {
     await worker.terminate();
     if (outcome.finished) return { ...outcome.finished, calls: calls(), faults };
     if (at === undefined) throw outcome.error;
-    faults.push({ entry: at.entry, name: at.name, what: outcome.fault, args: "" });
+    faults.push({ entry: at.entry, name: at.name, what: outcome.fault, args: lastWords(words) });
     skip.push(at.i); // go on behind the culprit
   }
+}
+
+/** The arguments that a worker wrote down before its last call. */
+function lastWords(words) {
+  const length = Atomics.load(new Int32Array(words), 0);
+  return Buffer.from(words, 4, length).toString();
 }
 
 /** Faults of the same kind together, with one example each. */

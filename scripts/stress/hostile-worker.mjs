@@ -3,7 +3,7 @@ import { parentPort, workerData } from "node:worker_threads";
 import { isFromCallback, namesWithNan, optionNames, publicFunctions, recordedCalls } from "./calls.mjs";
 import { freezeDeep, generator, isTame, print, spoiltArguments, hasNan } from "./hostile.mjs";
 
-const { counts, shard, shards, callsEach, msEach, total, seed, skip, only } = workerData;
+const { counts, words, shard, shards, callsEach, msEach, total, seed, skip, only } = workerData;
 const done = new Int32Array(counts);
 const { functions } = await publicFunctions(only);
 const { errors } = await publicFunctions();
@@ -27,6 +27,14 @@ const ours = (error) =>
 const roots = [Object.prototype, Array.prototype, Function.prototype].map((proto) => [proto, Reflect.ownKeys(proto).length]);
 const say = (error) => `${error?.name}: ${String(error?.message ?? error).slice(0, 160)}`;
 
+/** Leaves the arguments of the present call where the watcher finds them if it never ends. */
+function tell(text) {
+  const { written } = new TextEncoder().encodeInto(text, scratch);
+  new Uint8Array(words).set(scratch.subarray(0, written), 4);
+  Atomics.store(new Int32Array(words), 0, written);
+}
+const scratch = new Uint8Array(words.byteLength - 4);
+
 let current;
 process.on("unhandledRejection", (error) => ours(error) || parentPort.postMessage({ fault: { ...current, what: `leaves a rejection unhandled: ${say(error)}`, args: "" } })); // prettier-ignore
 
@@ -34,6 +42,7 @@ async function call({ entry, name, f }, valid, pick) {
   const args = spoiltArguments(valid, pick, options.get(name));
   if (pick(4) === 0) freezeDeep(args);
   const before = print(args);
+  tell(before);
   const fault = (what) =>
     parentPort.postMessage({ fault: { entry, name, what, args: before.length > 4000 ? `${before.slice(0, 2000)}${before.slice(-2000)}` : before } });
   const judge = (error, verb) => {

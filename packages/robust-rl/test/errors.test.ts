@@ -1,11 +1,18 @@
 import { key } from "@provably/core-tensor/random";
-import { bimatrixNash, certifyOffline, chiSquare, collectOfflineData, commonsGame, drNvi, drop, dropV, evaluatePolicy, gridPicture, inventory, l1Ball, machineReplacement, randomLinearMdp, riverSwim, robustBellman, robustModifiedPolicyIteration, sRectangularL1, totalVariation, trimmedCount, valueIteration, weissmanRadius, worstCaseKernel, worstCaseExpectation } from "@provably/robust-rl"; // prettier-ignore
+import { bimatrixNash, certifyOffline, chiSquare, collectOfflineData, commonsGame, drNvi, drop, dropV, evaluatePolicy, gridPicture, inventory, l1Ball, machineReplacement, nashEquilibria, randomLinearMdp, riverSwim, robustBellman, robustModifiedPolicyIteration, sRectangularL1, totalVariation, trimmedCount, valueIteration, weissmanRadius, worstCaseKernel, worstCaseExpectation } from "@provably/robust-rl"; // prettier-ignore
 import { describe, expect, it } from "vitest";
 import { expectRefusal } from "../../../scripts/testing/refusal.js";
 
 /** What no type allows and JavaScript callers pass all the same. */
 const any = (value: unknown): never => value as never;
 const bare: unknown = Object.create(null);
+
+/** A list whose storage was given away, which throws when it is compared or printed. */
+function detached(): Float64Array {
+  const x = new Float64Array(1);
+  structuredClone(x.buffer, { transfer: [x.buffer] });
+  return x;
+}
 
 describe("arguments of the wrong kind", () => {
   const model = riverSwim();
@@ -58,6 +65,7 @@ describe("arguments of the wrong kind", () => {
       () => worstCaseKernel(model, totalVariation(0.1), still, { discount: any(1n) }),
       /worstCaseKernel: discount/,
     ],
+    ["a limit that cannot be compared", () => nashEquilibria([[[1]], [[1]]], { limit: any(detached()) }), /limit ≥ 1, got/],
     ["a game with a symbol for its states", () => drNvi(any({ numStates: Symbol("n"), actions: [2, 2], horizon: 2 }), [0, 0]), /drNvi: game/],
   ];
   it.each(calls)("%s", (_, call, says) => expectRefusal(call, says));

@@ -1,3 +1,4 @@
+import { DomainError } from "@provably/core-tensor";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { solveLinearProgram, solveLinearProgramHighs } from "../src/index.js";
@@ -22,6 +23,14 @@ describe("linear programs", () => {
       },
     });
     expect(value).toBeCloseTo(-0.05, 12);
+  });
+
+  it("are refused where HiGHS would take a number for infinite", async () => {
+    const program = (cost: number, a: number, b: number) => ({ cost: [cost, -1], inequality: { matrix: [[a, 1]], bound: [b] } });
+    await expect(solveLinearProgramHighs(program(-1, 1e308, 4))).rejects.toThrow(/coefficients below 1000000000000000 in size, got 1e\+308/);
+    await expect(solveLinearProgramHighs(program(-1e300, 1, 4))).rejects.toThrow(DomainError);
+    await expect(solveLinearProgramHighs(program(-1, 1, 1e20))).rejects.toThrow(DomainError);
+    expect((await solveLinearProgramHighs(program(-1e3, 1e14, 4))).status).toBe("optimal");
   });
 
   it("agree between the simplex method and HiGHS, multipliers included", async () => {

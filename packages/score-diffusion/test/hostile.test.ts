@@ -1,10 +1,12 @@
-import { DomainError, type NdArray, ShapeError, array, isCoreTensorError, mul } from "@provably/core-tensor";
+import { DomainError, type NdArray, ShapeError, array, div, isCoreTensorError, mul, ones, sub } from "@provably/core-tensor";
 import { key } from "@provably/core-tensor/random";
 import { describe, expect, it } from "vitest";
 import * as diffusion from "../src/index.js";
 import {
   acceleratedOde,
   annealing,
+  calibrationRanks,
+  codedPhaseRetrieval,
   cosineBetas,
   certifyCalibration,
   ddim,
@@ -14,10 +16,12 @@ import {
   empiricalDenoiser,
   empiricalDistribution,
   euler,
+  flowMatchingModel,
   gaussianMixture,
   gaussianNoise,
   identityOperator,
   lambdaGrid,
+  lambdaOf,
   levelOf,
   linearBetas,
   linearOperator,
@@ -49,6 +53,17 @@ function typed(call: () => unknown): void {
     if (!isCoreTensorError(error)) throw error;
   }
 }
+
+describe("levels without noise", () => {
+  it("are clean for a model of flow matching, whose velocity is infinite there", () => {
+    const model = flowMatchingModel((w, u) => div(sub(w, 3), u));
+    expect(model.evaluate(x, { alpha: 1, sigma: 0, t: 0 }).get(0, 0)).toBe(1);
+  });
+
+  it("are so too with a zero below zero", () => {
+    expect(lambdaOf({ alpha: 1, sigma: -0, t: 0 })).toBe(Infinity);
+  });
+});
 
 describe("wrong arguments", () => {
   it("name function and argument, before any work", () => {
@@ -97,6 +112,18 @@ describe("wrong arguments", () => {
       [() => ddim().step({ x }, wrong({}), []).next(), /ddim: row.level must be an object/],
       [() => ddsDdim().process(wrong(null), 1, key(0)).next(), /ddsDdim: x must be an array/],
       [() => matrixOperator([[1]]).normalFunction!((v) => v, array([[1, 2]])), /v must be \[n, 1\]/],
+      [() => codedPhaseRetrieval({ height: 8, width: 8, key: key(0), oversample: 2 ** 32 }), /number of pixels must be an integer ≥ 1 and below/],
+      [
+        () =>
+          calibrationRanks(
+            (_, n) => ones([n, 1], { dtype: "float64" }),
+            wrong({ ...forward, likelihood: () => ({ ...forward.likelihood([[1]]), logLikelihood: 0 }) }),
+            (y) => y,
+            key(0),
+            { trials: 2 },
+          ),
+        /calibrationRanks: likelihood.logLikelihood must be a function/,
+      ],
     ];
     for (const [call, message] of cases) {
       expect(call).toThrow(message);

@@ -41,6 +41,7 @@ describe("arguments of the wrong kind are refused with the function, the place a
     ["createSpatialDistribution", /latent\.kind must be one of uniform, discrete, quantile/, [world.clusters, { latent: {} }]],
     ["maskedAttention", /correlations\.phi must be an array, got null/, [world, { ...zero, phi: null }, image]],
     ["maeLossAndGradient", /samples must be a list, got undefined/, [world, zero]],
+    ["trainContrastive", /numSteps must be an integer ≥ 0, got Symbol/, [world, key(0), { numSteps: Symbol("n") }]],
     ["trainContrastive", /options\.signal must be an AbortSignal, got 3/, [world, key(0), { signal: 3 }]],
     ["detectPhases", /history\.steps must be a list/, [{ target: 0 }]],
     ["simulateMeanField", /setting must be an object, got null/, [null]],

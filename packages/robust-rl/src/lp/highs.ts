@@ -1,11 +1,21 @@
 /** Large linear programs through HiGHS, an optional peer dependency that is loaded when first asked for. */
-import { array } from "@provably/core-tensor";
+import { DomainError, array } from "@provably/core-tensor";
 import type { Highs } from "highs";
 import { SolverError } from "./error.js";
 import { type LinearProgram, type LinearProgramSolution, denseProgram } from "./program.js";
 
 /** One instance serves this many programs, then a fresh one takes over: an instance that has served very many is known to fail. */
 const PROGRAMS_PER_INSTANCE = 1000;
+
+/** HiGHS takes this and more for infinite: its `large_matrix_value`, and its `infinite_cost`. */
+const LARGEST_COEFFICIENT = 1e15;
+const LARGEST_COST = 1e20;
+
+function checkBelow(what: string, values: Iterable<number>, limit: number): void {
+  for (const x of values)
+    if (Math.abs(x) >= limit)
+      throw new DomainError(`solveLinearProgramHighs: HiGHS takes ${what} below ${limit} in size, got ${x}; scale the program`);
+}
 
 let current: { readonly highs: Promise<Highs>; served: number } | undefined;
 
@@ -45,6 +55,9 @@ async function instance(): Promise<Highs> {
  */
 export async function solveLinearProgramHighs(program: LinearProgram): Promise<LinearProgramSolution> {
   const { n, cost, matrix, bounds, inequalities } = denseProgram("solveLinearProgramHighs", program);
+  checkBelow("costs", cost, LARGEST_COST);
+  checkBelow("bounds", bounds, LARGEST_COST);
+  checkBelow("coefficients", matrix, LARGEST_COEFFICIENT);
   const highs = await instance();
   const starts = [0];
   const indices: number[] = [];

@@ -149,7 +149,7 @@ export function searchNash(
   game: Game,
   { tolerance = 1e-9, starts = 4, limit = Infinity }: { readonly tolerance?: number; readonly starts?: number; readonly limit?: number } = {},
 ): Float64Array[][] {
-  if (!(typeof tolerance === "number" && tolerance >= 0) || !Number.isInteger(starts) || starts < 1 || !(limit >= 1))
+  if (!(typeof tolerance === "number" && tolerance >= 0) || !Number.isInteger(starts) || starts < 1 || !(typeof limit === "number" && limit >= 1))
     throw new DomainError(
       `nashEquilibria: tolerance must be ≥ 0, starts a positive integer and limit ≥ 1, got ${show(tolerance)}, ${show(starts)} and ${show(limit)}`,
     );

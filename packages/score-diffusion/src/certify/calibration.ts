@@ -17,7 +17,7 @@ import {
 } from "@provably/core-tensor";
 import { type RngKey, foldIn, uniform } from "@provably/core-tensor/random";
 import { checkNumbers, arrayOf } from "../internal/check.js";
-import { type ForwardModel, checkForward } from "../forward/forward-model.js";
+import { type ForwardModel, checkForward, likelihoodOf } from "../forward/forward-model.js";
 import { batchOf } from "../forward/operator.js";
 import { randomDirections } from "../metrics/wasserstein.js";
 
@@ -45,10 +45,13 @@ export interface CalibrationOptions {
  */
 export type PosteriorSampler = (y: NdArray, key: RngKey) => NdArray;
 
-function defaultQuantities(forward: ForwardModel, key: RngKey): (x: NdArray, y: NdArray) => NdArray {
+function defaultQuantities(fn: string, forward: ForwardModel, key: RngKey): (x: NdArray, y: NdArray) => NdArray {
   const d = forward.inputSize;
   const directions = d > 4 ? transpose(randomDirections(foldIn(key, "directions"), 4, d)) : undefined;
-  return (x, y) => concat([expandDims(forward.likelihood(y).logLikelihood(x), 1), directions === undefined ? x : matmul(x, directions)], { axis: 1 });
+  return (x, y) => {
+    const logLikelihood = arrayOf(fn, "the log-likelihood", likelihoodOf(fn, forward, y).logLikelihood(x));
+    return concat([expandDims(logLikelihood, 1), directions === undefined ? x : matmul(x, directions)], { axis: 1 });
+  };
 }
 
 /**
@@ -87,7 +90,7 @@ export function calibrationRanks(
   checkForward(fn, forward);
   checkFunction(fn, "prior", prior);
   checkFunction(fn, "sampler", sampler);
-  const { trials = 200, draws = 15, quantities = defaultQuantities(forward, key) } = checkRecord(fn, "options", options);
+  const { trials = 200, draws = 15, quantities = defaultQuantities(fn, forward, key) } = checkRecord(fn, "options", options);
   checkCount(fn, "trials", trials, 1);
   checkCount(fn, "draws", draws, 1);
   checkFunction(fn, "quantities", quantities);

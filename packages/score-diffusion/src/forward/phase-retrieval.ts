@@ -63,8 +63,9 @@ export function codedPhaseRetrieval(options: PhaseRetrievalOptions): Operator {
   const [top, left] = [(height * oversample) / 8, (width * oversample) / 8];
   if (!(Number.isInteger(top) && Number.isInteger(left) && top >= 0 && left >= 0))
     throw new DomainError(`codedPhaseRetrieval: oversample / 8 of the extents must be whole, got ${top} and ${left}`);
-  const mask = key === undefined ? reshape(astype(options.mask!, "float64"), [height, width]) : randomMask(key, height, width);
   const [h, w] = [height + 2 * top, width + 2 * left];
+  checkCount("codedPhaseRetrieval", "the padded image's number of pixels", h * w);
+  const mask = key === undefined ? reshape(astype(options.mask!, "float64"), [height, width]) : randomMask(key, height, width);
   const transform = fourier(h, w, [top, left]);
   const spectrum = (x: NdArray): Complex => {
     const image = reshape(batchOf("codedPhaseRetrieval", "x", x, height * width), [x.shape[0]!, height, width]);

@@ -10,8 +10,9 @@ function straight({ alpha, sigma }: NoiseLevel): { time: number; scale: number }
   return { time: sigma / (alpha + sigma), scale: alpha + sigma };
 }
 
+/** At time 0 the point is clean already, even where the velocity, which divides by the time, is infinite. */
 function cleanPoint(w: NdArray, time: number, velocity: NdArray): NdArray {
-  return sub(w, mul(time, velocity));
+  return time === 0 ? w : sub(w, mul(time, velocity));
 }
 
 /**

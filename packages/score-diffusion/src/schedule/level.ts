@@ -99,7 +99,8 @@ export function levelOfSigma(ratio: number): NoiseLevel {
  */
 export function lambdaOf(level: NoiseLevel): number {
   const { alpha, sigma } = checkLevel("lambdaOf", level);
-  return Math.log(alpha / sigma);
+  // a noise of −0 is none, not an infinite one of the other sign
+  return Math.log(alpha / Math.abs(sigma));
 }
 
 /**

@@ -73,8 +73,8 @@ export interface Objective<S> extends Probed<S> {
 
 export function descend<S>(fn: string, world: SpatialDistribution, options: DescentOptions, objective: Objective<S>): DescentResult {
   const { numSteps = 300, state, onProgress, signal } = options;
-  const { recordEvery = Math.max(1, Math.round(numSteps / 100)) } = options;
   checkInteger(fn, "numSteps", numSteps, 0);
+  const { recordEvery = Math.max(1, Math.round(numSteps / 100)) } = options;
   checkInteger(fn, "recordEvery", recordEvery, 1);
   const tracked = checkTracked(fn, world, options.track ?? defaultTracked(world));
   let step = state?.step ?? 0;
