@@ -1,4 +1,4 @@
-"""The programs of programs.mjs in PyTorch, timed on the GPU: once with inputs resident, once with inputs copied in and the result out."""
+"""The programs of programs.mjs in PyTorch, timed on the GPU: with inputs resident, with the result copied out as well, and with inputs copied in, too."""
 import json
 import statistics
 import sys
@@ -132,6 +132,7 @@ for name, extents in json.load(sys.stdin).items():
     there = [x.to(device) for x in args]
     results[name] = {
         "residentMs": median_ms(lambda: f(*there)),
+        "resultMs": median_ms(lambda: f(*there).cpu()),
         "copiedMs": median_ms(lambda: f(*[x.to(device) for x in args]).cpu()),
     }
 name = torch.cuda.get_device_name() if device == "cuda" else "cpu"

@@ -134,7 +134,7 @@ export const programs = {
         const worst = p.add(p.sum(p.mul(p.sub(mass, taken), p.take(v, order)), { axis: -1 }), p.mul(p.sum(taken, { axis: -1 }), p.min(v)));
         return p.max(p.add(reward, p.mul(0.9, worst)), { axis: -1 });
       };
-      return last(backup, p.zeros([law.shape[0]]), null, { length: 300 });
+      return last(backup, p.zeros([law.shape[0]], { dtype: law.dtype }), null, { length: 300 });
     },
     work: () => 0,
   },

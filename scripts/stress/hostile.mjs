@@ -133,7 +133,8 @@ const isPlain = (x) => {
 
 /** Counts of work to be done: a huge one is honest work, and takes as long as it takes. */
 const COUNT = /^(num|max)[A-Z]|(steps|iterations|sweeps|rounds|epochs|samples|replicates|trials|repetitions|starts|restarts|horizon|length|size)$/i;
-const isHuge = (x) => typeof x === "number" && Math.abs(x) > 1e6;
+const huge = (x) => typeof x === "number" && Math.abs(x) >= 1e6;
+const isHuge = (x) => huge(x) || (isPlain(x) && Array.isArray(x) && x.some(huge));
 
 /** `value` with something hostile in one place, chosen by `pick`; nothing of the original is written to. */
 function spoil(value, pick, depth = 0) {

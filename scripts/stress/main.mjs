@@ -89,7 +89,10 @@ async function runAll() {
   let failures = 0;
   for (const beside of lanes) {
     const lane = async (names) => {
-      for (const name of names) failures += await apart(name);
+      for (const name of names) {
+        const failed = await apart(name); // awaited inside the sum, it would undo what another lane has added meanwhile
+        failures += failed;
+      }
     };
     await Promise.all(beside.map(lane));
   }

@@ -30,6 +30,7 @@ import {
   networkModel,
   pcsMala,
   quantizedSensing,
+  repaint,
   respace,
   sample,
   sampleAdaptive,
@@ -110,6 +111,13 @@ describe("wrong arguments", () => {
       [() => trainScore(wrong({}), {}, x, key(0), wrong({})), /trainScore: network.prediction must be one of/],
       [() => acceleratedOde.table(wrong({ alphaBar: [0.1, 0.5], beta: [0.1, 0.5] }), {}), /schedule.alphaBar must decrease strictly/],
       [() => ddim().step({ x }, wrong({}), []).next(), /ddim: row.level must be an object/],
+      [
+        () =>
+          repaint(ddim(), [0], [1], { resamplings: 1, jumpLength: 1 })
+            .step({ x }, wrong({ steps: [], level: levelOf(0.5) }), [x])
+            .next(),
+        /row.steps must hold at least one step/,
+      ],
       [() => ddsDdim().process(wrong(null), 1, key(0)).next(), /ddsDdim: x must be an array/],
       [() => matrixOperator([[1]]).normalFunction!((v) => v, array([[1, 2]])), /v must be \[n, 1\]/],
       [() => codedPhaseRetrieval({ height: 8, width: 8, key: key(0), oversample: 2 ** 32 }), /number of pixels must be an integer ≥ 1 and below/],

@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import * as p from "@provably/core-tensor";
 import type { NdArray } from "@provably/core-tensor";
-import { compile, scan } from "@provably/core-tensor/compile";
+import { compile, explain, scan } from "@provably/core-tensor/compile";
 import { type WebGpu, deviceNamed, webasm, webgpu } from "@provably/core-tensor/gpu";
 import { openWebAssembly } from "../../src/exec/gpu/device.js";
 import { prepare } from "../../src/exec/gpu/program.js";
@@ -92,6 +92,25 @@ describe("webgpu", () => {
     const before = (globalThis as { navigator?: object }).navigator;
     const device = await webgpu({ gpu: await dawn() });
     expect((globalThis as { navigator?: object }).navigator).toBe(before);
+    await device.close();
+  });
+
+  it.skipIf(missing !== undefined)("opens one pass for all kernels of a program", async () => {
+    let passes = 0;
+    const gpu = await altered((device) => ({
+      createCommandEncoder(options?: object) {
+        const encoder = (device["createCommandEncoder"] as (options?: object) => { beginComputePass(): unknown }).call(device, options);
+        const begin = encoder.beginComputePass.bind(encoder);
+        encoder.beginComputePass = () => (passes++, begin());
+        return encoder;
+      },
+    }));
+    const device = await webgpu({ gpu });
+    const steps = (x: NdArray): NdArray => scan((s: NdArray) => [p.div(s, p.sum(s)), null], x, null, { length: 10 })[0];
+    const compiled = compile(steps, { device });
+    expect(p.item(p.sum(await compiled(p.array([1, 2, 5]))))).toBeCloseTo(1);
+    expect(Number(/(\d+) kernels/.exec(explain(compiled))![1])).toBeGreaterThanOrEqual(10);
+    expect(passes).toBe(1);
     await device.close();
   });
 

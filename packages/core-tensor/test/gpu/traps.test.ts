@@ -14,6 +14,7 @@ import { GPU, type GpuInstance } from "../../src/exec/gpu/gpujs.js";
 import { lower } from "../../src/exec/gpu/lower.js";
 import { plan } from "../../src/exec/gpu/plan.js";
 import { prepare } from "../../src/exec/gpu/program.js";
+import { onHardware } from "./dawn.js";
 import { devices } from "./devices.js";
 
 /** One kernel, called once on a list of numbers. */
@@ -57,7 +58,7 @@ describe.each(devices)("gpu.js on $kind", ({ kind, skip, open }) => {
 
   it.skipIf(skip)("has no tanh of large arguments on WebGPU; ours has", async () => {
     const [y] = await run(device.gpu, "function (a_x) { return Math.tanh(a_x[this.thread.x]); }", [100]);
-    if (kind === "webgpu") expect(y).toBeNaN();
+    if (kind === "webgpu" && !onHardware) expect(y).toBeNaN();
     expect(p.toNested(await compute((x) => p.tanh(x), p.array([100, -100, 15.5])))).toEqual([1, -1, 1]);
   });
 
@@ -155,7 +156,8 @@ describe.each(devices)("gpu.js on $kind", ({ kind, skip, open }) => {
     const [y] = await program.run(parts);
     expect(p.allClose(y!, total(...parts), { absolute: 1e-5 })).toBe(true);
     expect(p.allClose(await compute((...xs) => p.concat(xs), ...parts), p.concat(parts))).toBe(true);
-    if (kind === "webgpu") expect(program.explain()).not.toMatch(/reads (1[3-9]|2\d) arrays/);
+    const reads = [...program.explain().matchAll(/reads (\d+) arrays/g)].map(([, count]) => Number(count));
+    expect(Math.max(...reads)).toBeLessThanOrEqual(device.maxArrays);
   });
 
   it.skipIf(skip)("captures no variables of the surrounding code; ours are strings that need none", async () => {

@@ -98,8 +98,9 @@ export function repaint<Row extends { readonly level: NoiseLevel }>(
       let at = 0;
       const draw = (): NdArray => noise[at++]!;
       let point = x;
+      if (checkList("repaint", "row.steps", steps).length === 0) throw new DomainError("repaint: row.steps must hold at least one step, got none");
       for (let walk = 0; walk < resamplings; walk++) {
-        for (const one of checkList("repaint", "row.steps", steps)) {
+        for (const one of steps) {
           const { row, to } = checkRecord("repaint", "row.steps", one);
           const inner = Array.from({ length: sampler.noises }, draw);
           const moved = yield* sampler.step({ x: point }, row, inner);

@@ -8,6 +8,7 @@
 import type { Device } from "../../compile/device.js";
 import { DeviceError } from "../../errors.js";
 import { withFourResults } from "./four-results.js";
+import { bound, withOnePass } from "./one-pass.js";
 import type { GpuAdapter, GpuDeviceHandle, GpuInstance } from "./gpujs.js";
 
 type GpuModule = typeof import("./gpujs.js");
@@ -178,13 +179,10 @@ async function acquire(module: GpuModule, adapter: GpuAdapter): Promise<{ device
       const device = await adapter.requestDevice({ requiredLimits: { ...descriptor.requiredLimits, [wanted]: adapter.limits[wanted]! } });
       // told to gpu.js as an intended end, a loss is not printed; it is reported by the next call instead
       const lost = device.lost;
-      return new Proxy(device, {
-        get(target, key) {
-          if (key === "lost") return lost.then((info) => ({ message: info.message, reason: "destroyed" }));
-          const value: unknown = Reflect.get(target, key);
-          return typeof value === "function" ? (value.bind(target) as unknown) : value;
-        },
-        set: (target, key, value) => Reflect.set(target, key, value),
+      return bound(device, (key) => {
+        if (key === "lost") return lost.then((info) => ({ message: info.message, reason: "destroyed" }));
+        if (key === "createCommandEncoder") return (options?: object) => withOnePass(device.createCommandEncoder(options));
+        return undefined;
       });
     },
   };

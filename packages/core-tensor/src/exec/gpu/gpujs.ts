@@ -44,12 +44,23 @@ export interface GpuAdapter {
   requestDevice(descriptor?: { readonly requiredLimits?: Readonly<Record<string, number>> }): Promise<GpuDeviceHandle>;
 }
 
+/** What is used of a `GPUComputePassEncoder`. */
+export interface ComputePass {
+  end(): void;
+}
+
+/** What is used of a `GPUCommandEncoder`. */
+export interface CommandEncoder {
+  beginComputePass(descriptor?: object): ComputePass;
+}
+
 /** What is used of a `GPUDevice`. */
 export interface GpuDeviceHandle {
   readonly limits: Readonly<Record<string, number>>;
   readonly lost: Promise<{ readonly reason: string; readonly message: string }>;
   onuncapturederror: ((event: { readonly error: { readonly message: string } }) => void) | null;
   pushErrorScope(filter: "out-of-memory" | "validation" | "internal"): void;
+  createCommandEncoder(descriptor?: object): CommandEncoder;
   popErrorScope(): Promise<{ readonly message: string } | null>;
   destroy(): void;
 }

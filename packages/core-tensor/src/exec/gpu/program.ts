@@ -72,7 +72,7 @@ export function prepare(graph: Graph, device: GpuJsDevice): DeviceProgram {
 function float32(x: DenseArray): Float32Array {
   const data = rowMajorData(x);
   // a copy: the caller may write into foreign storage before the device has read it
-  return Float32Array.from(data);
+  return new Float32Array(data);
 }
 
 function checkSizes(kernels: readonly PlannedKernel[], { inputs, constants }: Lowered, device: GpuJsDevice): void {

@@ -118,7 +118,7 @@ function excess(model: ReturnType<typeof prepare>, sample: MaskedImage): number 
  * @param key - random key of the fresh images
  * @param options - `toward`: `own` (default) or `global`; `least`: threshold; `maskRatio`: default 0.5; `numImages`: default 256
  * @returns certificate with the mean attention as its value
- * @throws `ShapeError` or `DomainError` when an argument does not fit
+ * @throws `ShapeError` or `DomainError` when an argument does not fit, or no image hides a local patch
  * @example
  * ```ts
  * import { key } from "@provably/core-tensor/random";
@@ -143,6 +143,8 @@ export function certifyAreaAttention(
   checkInteger(fn, "numImages", numImages, 1);
   const summary = areaSummary(prepare(fn, world, correlations), drawMaskedImages(world, key, numImages, { maskRatio }));
   const value = toward === "own" ? summary.localToOwn : summary.localToGlobal;
+  if (Number.isNaN(value))
+    throw new DomainError(`${fn}: numImages must be larger, ${show(numImages)} fresh images hide no local patch whose attention could be measured`);
   return {
     claim: `masked local patches attend to ${toward === "own" ? "the seen patches of their own area" : "the global area"}`,
     kind: "measured",
