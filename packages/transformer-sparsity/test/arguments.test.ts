@@ -44,6 +44,7 @@ describe("arguments of the wrong kind are refused with the function, the place a
     ["trainContrastive", /numSteps must be an integer ≥ 0, got Symbol/, [world, key(0), { numSteps: Symbol("n") }]],
     ["trainContrastive", /options\.signal must be an AbortSignal, got 3/, [world, key(0), { signal: 3 }]],
     ["detectPhases", /history\.steps must be a list/, [{ target: 0 }]],
+    ["certifyAreaAttention", /none of numImages = 8 fresh images hides a local patch/, [world, zero, key(0), { numImages: 8 }]],
     ["simulateMeanField", /setting must be an object, got null/, [null]],
     ["attentionEntropy", /attention must be an object, got undefined/, []],
     ["attentionEntropy", /attention\.dims must be a list/, [{ data: new Float32Array(1), dims: "1" }]],

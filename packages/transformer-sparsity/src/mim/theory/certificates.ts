@@ -144,7 +144,9 @@ export function certifyAreaAttention(
   const summary = areaSummary(prepare(fn, world, correlations), drawMaskedImages(world, key, numImages, { maskRatio }));
   const value = toward === "own" ? summary.localToOwn : summary.localToGlobal;
   if (Number.isNaN(value))
-    throw new DomainError(`${fn}: numImages must be larger, ${show(numImages)} fresh images hide no local patch whose attention could be measured`);
+    throw new DomainError(
+      `${fn}: none of numImages = ${numImages} fresh images hides a local patch whose attention could be measured; take more, or local areas of two patches and more`,
+    );
   return {
     claim: `masked local patches attend to ${toward === "own" ? "the seen patches of their own area" : "the global area"}`,
     kind: "measured",
