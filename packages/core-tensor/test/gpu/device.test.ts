@@ -5,6 +5,7 @@ import type { NdArray } from "@provably/core-tensor";
 import { compile, explain, scan } from "@provably/core-tensor/compile";
 import { type WebGpu, deviceNamed, webasm, webgpu } from "@provably/core-tensor/gpu";
 import { openWebAssembly } from "../../src/exec/gpu/device.js";
+import { bound } from "../../src/exec/gpu/one-pass.js";
 import { prepare } from "../../src/exec/gpu/program.js";
 import { traceGraph } from "../../src/compile/trace.js";
 import { dawn, missing } from "./dawn.js";
@@ -29,13 +30,7 @@ async function altered(change: (device: Record<string, unknown>) => Record<strin
         async requestDevice(descriptor?: object) {
           const device = (await adapter.requestDevice(descriptor)) as Record<string, unknown>;
           const parts = change(device);
-          return new Proxy(device, {
-            get(target, key) {
-              const value: unknown = (typeof key === "string" ? parts[key] : undefined) ?? Reflect.get(target, key);
-              return typeof value === "function" ? (value.bind(target) as unknown) : value;
-            },
-            set: (target, key, value) => Reflect.set(target, key, value),
-          });
+          return bound(device, (key) => (typeof key === "string" ? parts[key] : undefined));
         },
       };
     },

@@ -7,9 +7,9 @@ import { type LinearProgram, type LinearProgramSolution, denseProgram } from "./
 /** One instance serves this many programs, then a fresh one takes over: an instance that has served very many is known to fail. */
 const PROGRAMS_PER_INSTANCE = 1000;
 
-/** HiGHS takes this and more for infinite: its `large_matrix_value`, and its `infinite_cost`. */
-const LARGEST_COEFFICIENT = 1e15;
-const LARGEST_COST = 1e20;
+/** From here on HiGHS refuses coefficients (its `large_matrix_value`), and takes costs and bounds for infinite (`infinite_cost`, `infinite_bound`). */
+const COEFFICIENT_LIMIT = 1e15;
+const INFINITE = 1e20;
 
 function checkBelow(what: string, values: Iterable<number>, limit: number): void {
   for (const x of values)
@@ -42,7 +42,7 @@ async function instance(): Promise<Highs> {
  *
  * @param program - see {@link LinearProgram}
  * @returns see {@link LinearProgramSolution}; NaN where there is no optimum
- * @throws `ShapeError`, `DomainError` as {@link solveLinearProgram}
+ * @throws `ShapeError`, `DomainError` as {@link solveLinearProgram}, and `DomainError` for coefficients of $10^{15}$, costs and bounds of $10^{20}$ and more
  * @throws `SolverError` when `highs` is not installed or gives up
  * @example
  * ```ts
@@ -55,9 +55,9 @@ async function instance(): Promise<Highs> {
  */
 export async function solveLinearProgramHighs(program: LinearProgram): Promise<LinearProgramSolution> {
   const { n, cost, matrix, bounds, inequalities } = denseProgram("solveLinearProgramHighs", program);
-  checkBelow("costs", cost, LARGEST_COST);
-  checkBelow("bounds", bounds, LARGEST_COST);
-  checkBelow("coefficients", matrix, LARGEST_COEFFICIENT);
+  checkBelow("costs", cost, INFINITE);
+  checkBelow("bounds", bounds, INFINITE);
+  checkBelow("coefficients", matrix, COEFFICIENT_LIMIT);
   const highs = await instance();
   const starts = [0];
   const indices: number[] = [];
