@@ -37,7 +37,7 @@ export default defineConfig([
   },
   {
     ...common,
-    entry: { gpujs: "src/exec/gpu/gpujs.ts" },
+    entry: { gpujs: "src/compile/gpu/gpujs.ts" },
     noExternal: ["gpu.js"],
     minify: true,
     banner: { js: `/*!\n${thirdParty}*/` },

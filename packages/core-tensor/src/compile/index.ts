@@ -4,11 +4,11 @@
  * @packageDocumentation
  */
 export { compile, explain, type CompileOptions, type DeviceCompileOptions, type NamedDeviceCompileOptions } from "./compile.js";
-export { free, pin } from "./resident.js";
-export type { Device } from "./device.js";
+export { free, pin } from "./wasm/resident.js";
+export type { Device } from "../graph/device.js";
 
 // control flow
-export { checkpoint } from "./control/checkpoint.js";
-export { cond } from "./control/cond.js";
-export { scan, type ScanOptions } from "./control/scan.js";
-export { whileLoop, type WhileOptions } from "./control/while-loop.js";
+export { checkpoint } from "../graph/control/checkpoint.js";
+export { cond } from "../graph/control/cond.js";
+export { scan, type ScanOptions } from "../graph/control/scan.js";
+export { whileLoop, type WhileOptions } from "../graph/control/while-loop.js";

@@ -1,11 +1,11 @@
 /** Compiled functions whose programs run on a device, and therefore return promises. */
 import { DomainError } from "../errors.js";
 import { treeFill } from "../tree/tree.js";
-import type { DeviceProgram, ProgramDevice } from "./device.js";
-import type { Graph } from "./graph.js";
+import type { DeviceProgram, ProgramDevice } from "../graph/device.js";
+import type { Graph } from "../graph/graph.js";
 import { callOf } from "./signature.js";
-import { simplify } from "./simplify.js";
-import { type Traced, traceGraph } from "./trace.js";
+import { simplify } from "../graph/simplify.js";
+import { type Traced, traceGraph } from "../graph/trace.js";
 
 export interface OnDevice {
   readonly traced: Traced;

@@ -4,8 +4,8 @@ import { isNdArray } from "../trace/input.js";
 import { Tracer } from "../trace/tracer.js";
 import { type Tree, descend } from "../tree/tree.js";
 import { asTree } from "../transform/vjp.js";
-import { keyOf } from "./key.js";
-import { ResidentArray } from "./resident.js";
+import { keyOf } from "../graph/key.js";
+import { ResidentArray } from "./wasm/resident.js";
 
 /** Arguments taken apart. */
 export interface Call {

@@ -5,14 +5,14 @@
  * @packageDocumentation
  */
 import { checkRecord, show } from "../check.js";
-import type { Device, ProgramDevice } from "../compile/device.js";
-import { type GpuJsDevice, type WebGpuOptions, openWebAssembly, openWebGpu } from "../exec/gpu/device.js";
+import type { Device, ProgramDevice } from "../graph/device.js";
+import { type GpuJsDevice, type WebGpuOptions, openWebAssembly, openWebGpu } from "../compile/gpu/device.js";
 import { DeviceError, DomainError } from "../errors.js";
-import { choosing } from "../exec/gpu/auto.js";
-import { prepare } from "../exec/gpu/program.js";
+import { choosing } from "../compile/gpu/auto.js";
+import { prepare } from "../compile/gpu/program.js";
 
-export type { Device } from "../compile/device.js";
-export type { WebGpu, WebGpuOptions } from "../exec/gpu/device.js";
+export type { Device } from "../graph/device.js";
+export type { WebGpu, WebGpuOptions } from "../compile/gpu/device.js";
 
 /**
  * The machine's GPU, through WebGPU.

@@ -27,8 +27,8 @@ import {
 } from "@provably/core-tensor";
 import { compile, explain, free, pin } from "@provably/core-tensor/compile";
 import { key, normal } from "@provably/core-tensor/random";
-import { assignOffsets } from "../../src/compile/plan/arena.js";
-import { traceGraph } from "../../src/compile/trace.js";
+import { assignOffsets } from "../../src/compile/wasm/plan/arena.js";
+import { traceGraph } from "../../src/graph/trace.js";
 import { EXPRESSIONS, WITHOUT_EXPRESSION } from "../../src/compile/wasm/fused/expressions.js";
 
 /** The calls of the only program of a compiled function. */

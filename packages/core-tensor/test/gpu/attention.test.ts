@@ -3,11 +3,11 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import * as p from "@provably/core-tensor";
 import type { NdArray } from "@provably/core-tensor";
 import { key, normal } from "@provably/core-tensor/random";
-import { traceGraph } from "../../src/compile/trace.js";
-import type { GpuJsDevice } from "../../src/exec/gpu/device.js";
-import { lower } from "../../src/exec/gpu/lower.js";
-import { plan } from "../../src/exec/gpu/plan.js";
-import { prepare } from "../../src/exec/gpu/program.js";
+import { traceGraph } from "../../src/graph/trace.js";
+import type { GpuJsDevice } from "../../src/compile/gpu/device.js";
+import { lower } from "../../src/compile/gpu/lower.js";
+import { plan } from "../../src/compile/gpu/plan.js";
+import { prepare } from "../../src/compile/gpu/program.js";
 import { devices } from "./devices.js";
 
 type Case = readonly [(...args: NdArray[]) => NdArray, readonly NdArray[]];

@@ -2,10 +2,10 @@
 import { describe, expect, it } from "vitest";
 import * as p from "@provably/core-tensor";
 import type { NdArray } from "@provably/core-tensor";
-import type { Graph } from "../../src/compile/graph.js";
-import { traceGraph } from "../../src/compile/trace.js";
-import { EXPRESSIONS } from "../../src/exec/gpu/expressions.js";
-import { withoutForm } from "../../src/exec/gpu/lower.js";
+import type { Graph } from "../../src/graph/graph.js";
+import { traceGraph } from "../../src/graph/trace.js";
+import { EXPRESSIONS } from "../../src/compile/gpu/expressions.js";
+import { withoutForm } from "../../src/compile/gpu/lower.js";
 
 /** Graphs of all exported functions that take one, two or three matrices. */
 function graphs(): Map<string, Graph> {

@@ -1,6 +1,6 @@
 /** WebGPU in Node for tests: Dawn, on the software adapter that Debian's chromium package brings or, where `PROVABLY_GPU` is set, on this machine's GPU. */
 import { existsSync } from "node:fs";
-import type { WebGpu } from "../../src/exec/gpu/device.js";
+import type { WebGpu } from "../../src/compile/gpu/device.js";
 
 const FOLDER = "/usr/lib/chromium";
 

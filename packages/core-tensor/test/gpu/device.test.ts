@@ -4,10 +4,10 @@ import * as p from "@provably/core-tensor";
 import type { NdArray } from "@provably/core-tensor";
 import { compile, explain, scan } from "@provably/core-tensor/compile";
 import { type WebGpu, deviceNamed, webasm, webgpu } from "@provably/core-tensor/gpu";
-import { openWebAssembly } from "../../src/exec/gpu/device.js";
-import { bound } from "../../src/exec/gpu/one-pass.js";
-import { prepare } from "../../src/exec/gpu/program.js";
-import { traceGraph } from "../../src/compile/trace.js";
+import { openWebAssembly } from "../../src/compile/gpu/device.js";
+import { bound } from "../../src/compile/gpu/one-pass.js";
+import { prepare } from "../../src/compile/gpu/program.js";
+import { traceGraph } from "../../src/graph/trace.js";
 import { dawn, missing } from "./dawn.js";
 
 const f = (x: NdArray): NdArray => p.sum(p.exp(x));

@@ -1,5 +1,5 @@
 /** The devices that tests run on: WebAssembly everywhere, WebGPU, four results a thread wherever that can be, where there is a software adapter for Dawn. */
-import { type GpuJsDevice, openWebAssembly, openWebGpu } from "../../src/exec/gpu/device.js";
+import { type GpuJsDevice, openWebAssembly, openWebGpu } from "../../src/compile/gpu/device.js";
 import { dawn, missing } from "./dawn.js";
 
 const slow = process.env["RUN_SLOW"] !== undefined;

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { EXPRESSIONS } from "../../src/exec/gpu/expressions.js";
-import { helperFunctions } from "../../src/exec/gpu/functions.js";
-import { type GpuJsDevice, openWebAssembly, openWebGpu } from "../../src/exec/gpu/device.js";
+import { EXPRESSIONS } from "../../src/compile/gpu/expressions.js";
+import { helperFunctions } from "../../src/compile/gpu/functions.js";
+import { type GpuJsDevice, openWebAssembly, openWebGpu } from "../../src/compile/gpu/device.js";
 import * as ct from "../../src/index.js";
 import { dawn, missing } from "./dawn.js";
 

@@ -4,9 +4,9 @@ import * as p from "@provably/core-tensor";
 import type { NdArray } from "@provably/core-tensor";
 import { key, normal } from "@provably/core-tensor/random";
 import { scan } from "@provably/core-tensor/compile";
-import { traceGraph } from "../../src/compile/trace.js";
-import { openWebGpu } from "../../src/exec/gpu/device.js";
-import { prepare } from "../../src/exec/gpu/program.js";
+import { traceGraph } from "../../src/graph/trace.js";
+import { openWebGpu } from "../../src/compile/gpu/device.js";
+import { prepare } from "../../src/compile/gpu/program.js";
 import { dawn, missing } from "./dawn.js";
 
 const [a, b, bias] = [normal(key(1), [9, 23]), normal(key(2), [23, 12]), normal(key(3), [12])];

@@ -4,9 +4,9 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import * as p from "@provably/core-tensor";
 import type { NdArray } from "@provably/core-tensor";
 import { key, normal } from "@provably/core-tensor/random";
-import { traceGraph } from "../../src/compile/trace.js";
-import type { GpuJsDevice } from "../../src/exec/gpu/device.js";
-import { prepare } from "../../src/exec/gpu/program.js";
+import { traceGraph } from "../../src/graph/trace.js";
+import type { GpuJsDevice } from "../../src/compile/gpu/device.js";
+import { prepare } from "../../src/compile/gpu/program.js";
 import { looped, program, programs, viewsOf } from "../compile/random-programs.js";
 import { devices } from "./devices.js";
 

@@ -8,12 +8,12 @@ import * as p from "@provably/core-tensor";
 import type { NdArray } from "@provably/core-tensor";
 import { compile, scan } from "@provably/core-tensor/compile";
 import { key, normal } from "@provably/core-tensor/random";
-import { traceGraph } from "../../src/compile/trace.js";
-import type { GpuJsDevice } from "../../src/exec/gpu/device.js";
-import { GPU, type GpuInstance } from "../../src/exec/gpu/gpujs.js";
-import { lower } from "../../src/exec/gpu/lower.js";
-import { plan } from "../../src/exec/gpu/plan.js";
-import { prepare } from "../../src/exec/gpu/program.js";
+import { traceGraph } from "../../src/graph/trace.js";
+import type { GpuJsDevice } from "../../src/compile/gpu/device.js";
+import { GPU, type GpuInstance } from "../../src/compile/gpu/gpujs.js";
+import { lower } from "../../src/compile/gpu/lower.js";
+import { plan } from "../../src/compile/gpu/plan.js";
+import { prepare } from "../../src/compile/gpu/program.js";
 import { onHardware } from "./dawn.js";
 import { devices } from "./devices.js";
 
@@ -193,7 +193,7 @@ describe.each(devices)("gpu.js on $kind", ({ kind, skip, open }) => {
   it.skipIf(skip)("has maps of kernels, native functions and unsigned precision in some modes only; ours are plain kernels", () => {
     for (const source of kernelsOf((a, b) => [p.softmax(p.matmul(a, b)), p.cumsum(p.sort(a))], [normal(key(1), [9, 9]), normal(key(2), [9, 9])]))
       expect(source.match(/function/g)).toHaveLength(1);
-    const calls = readFileSync(new URL("../../src/exec/gpu/program.ts", import.meta.url), "utf8");
+    const calls = readFileSync(new URL("../../src/compile/gpu/program.ts", import.meta.url), "utf8");
     for (const unsupported of ["createKernelMap", "combineKernels", "addNativeFunction", "precision"]) expect(calls).not.toContain(unsupported);
   });
 

@@ -1,7 +1,7 @@
 /** Arrays put together from parts, each copied to its place. */
 import { rowMajorStrides, sizeOf } from "../../array/shape.js";
-import type { Node } from "../graph.js";
-import { type Place, byteOffset } from "../plan/place.js";
+import type { Node } from "../../graph/graph.js";
+import { type Place, byteOffset } from "./plan/place.js";
 import type { Draft } from "./draft.js";
 import { addCopy } from "./loop.js";
 

@@ -12,9 +12,9 @@ import {
   weightOffsets,
 } from "../../exec/wasm/conv2d.js";
 import { type ConvAttrs, geometry } from "../../ops/conv.js";
-import type { Node } from "../graph.js";
-import { SIZES } from "../plan/group.js";
-import { type Buffer, type Place, rowMajorPlace } from "../plan/place.js";
+import type { Node } from "../../graph/graph.js";
+import { SIZES } from "./plan/group.js";
+import { type Buffer, type Place, rowMajorPlace } from "./plan/place.js";
 import type { Draft } from "./draft.js";
 import { inOrder } from "./loop.js";
 import { addressOf } from "./machine.js";

@@ -2,9 +2,9 @@
 import type { DType } from "../../array/dtype.js";
 import { DenseArray } from "../../array/ndarray.js";
 import { sizeOf } from "../../array/shape.js";
-import type { Graph, Node, Value } from "../graph.js";
-import { SIZES } from "../plan/group.js";
-import { type Buffer, type Place, rowMajorPlace } from "../plan/place.js";
+import type { Graph, Node, Value } from "../../graph/graph.js";
+import { SIZES } from "./plan/group.js";
+import { type Buffer, type Place, rowMajorPlace } from "./plan/place.js";
 import { type Constant, type Lowered, type Machine, type Step, copyInto } from "./machine.js";
 import type { Store } from "./store.js";
 

@@ -4,9 +4,9 @@
  */
 import { rowMajorStrides, sizeOf } from "../../array/shape.js";
 import { blockOffsets, memberStrides } from "../../ops/dynamic-slice.js";
-import type { Node } from "../graph.js";
-import { SIZES } from "../plan/group.js";
-import { type Buffer, type Place, isWhole } from "../plan/place.js";
+import type { Node } from "../../graph/graph.js";
+import { SIZES } from "./plan/group.js";
+import { type Buffer, type Place, isWhole } from "./plan/place.js";
 import type { Draft } from "./draft.js";
 import { inOrder } from "./loop.js";
 import { type Machine, addressOf } from "./machine.js";

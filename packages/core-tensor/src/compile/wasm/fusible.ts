@@ -1,9 +1,9 @@
 /** Which nodes become part of a generated loop. */
 import type { DType } from "../../array/dtype.js";
 import { sizeOf } from "../../array/shape.js";
-import type { Node, Value } from "../graph.js";
-import type { Fusible } from "../plan/group.js";
-import { uniformValue } from "../simplify.js";
+import type { Node, Value } from "../../graph/graph.js";
+import type { Fusible } from "./plan/group.js";
+import { uniformValue } from "../../graph/simplify.js";
 import { EXPRESSIONS, POWERS } from "./fused/expressions.js";
 
 const REDUCTIONS: ReadonlySet<string> = new Set(["sum", "max", "min"]);

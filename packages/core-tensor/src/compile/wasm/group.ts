@@ -1,9 +1,9 @@
 /** A group of elementwise nodes, and of reductions that end them, as one loop. */
 import { broadcastStrides } from "../../array/shape.js";
-import type { Value } from "../graph.js";
-import type { Unit } from "../plan/group.js";
-import type { Place } from "../plan/place.js";
-import { uniformValue } from "../simplify.js";
+import type { Value } from "../../graph/graph.js";
+import type { Unit } from "./plan/group.js";
+import type { Place } from "./plan/place.js";
+import { uniformValue } from "../../graph/simplify.js";
 import type { Draft } from "./draft.js";
 import { EXPRESSIONS, power } from "./fused/expressions.js";
 import { Micro, type Ref, laneOf } from "./fused/micro.js";

@@ -1,7 +1,7 @@
 /** Steps that run one generated loop, cut among the threads where it is long. */
 import { sizeOf } from "../../array/shape.js";
-import type { Node } from "../graph.js";
-import { type Place, byteOffset, isDense } from "../plan/place.js";
+import type { Node } from "../../graph/graph.js";
+import { type Place, byteOffset, isDense } from "./plan/place.js";
 import type { Draft } from "./draft.js";
 import { fuse } from "./fused/fuse.js";
 import { type FusedFunction, loadFused } from "./fused/load.js";

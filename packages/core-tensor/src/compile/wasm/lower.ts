@@ -1,8 +1,8 @@
 /** From a graph to a list of kernel calls: every value gets a place, every unit one or more steps. */
 import { rowMajorStrides, sizeOf } from "../../array/shape.js";
-import type { Graph, Node, Value } from "../graph.js";
-import { type Unit, readersOf, resultsOf, unitsOf } from "../plan/group.js";
-import { type Place, rowMajorPlace, viewOf } from "../plan/place.js";
+import type { Graph, Node, Value } from "../../graph/graph.js";
+import { type Unit, readersOf, resultsOf, unitsOf } from "./plan/group.js";
+import { type Place, rowMajorPlace, viewOf } from "./plan/place.js";
 import { lowerBlocks } from "./blocks.js";
 import { lowerConv } from "./conv.js";
 import { Draft } from "./draft.js";

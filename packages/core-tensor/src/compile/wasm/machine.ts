@@ -2,10 +2,10 @@
 import type { DType } from "../../array/dtype.js";
 import { DenseArray, copyStrided } from "../../array/ndarray.js";
 import { isRowMajor, sizeOf } from "../../array/shape.js";
-import type { Node } from "../graph.js";
-import type { Executable } from "../interpret.js";
-import { SIZES } from "../plan/group.js";
-import { type Buffer, type Place, byteOffset } from "../plan/place.js";
+import type { Node } from "../../graph/graph.js";
+import type { Executable } from "../../graph/interpret.js";
+import { SIZES } from "./plan/group.js";
+import { type Buffer, type Place, byteOffset } from "./plan/place.js";
 import type { Store } from "./store.js";
 
 /** What a step finds while the program runs. */

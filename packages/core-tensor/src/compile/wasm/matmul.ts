@@ -1,9 +1,9 @@
 /** Products of matrices that lie in memory already: no operand is copied, whatever its strides. */
 import { isFloat } from "../../array/dtype.js";
 import { broadcastStrides, sizeOf } from "../../array/shape.js";
-import type { Node } from "../graph.js";
-import { SIZES } from "../plan/group.js";
-import type { Place } from "../plan/place.js";
+import type { Node } from "../../graph/graph.js";
+import { SIZES } from "./plan/group.js";
+import type { Place } from "./plan/place.js";
 import type { Draft } from "./draft.js";
 import { inOrder } from "./loop.js";
 import { addressOf } from "./machine.js";

@@ -5,9 +5,9 @@
  */
 import { type DType, type TypedArray, allocate } from "../../array/dtype.js";
 import { dense, rowMajorData } from "../../array/ndarray.js";
-import { SIZES } from "../plan/group.js";
-import { type Place, isWhole } from "../plan/place.js";
-import { ResidentArray } from "../resident.js";
+import { SIZES } from "./plan/group.js";
+import { type Place, isWhole } from "./plan/place.js";
+import { ResidentArray } from "./resident.js";
 import { type Lowered, type Machine, type Row, type Way, write } from "./machine.js";
 import { aligned, outOfMemory } from "./store.js";
 

@@ -2,9 +2,9 @@
 import type { DType } from "../../array/dtype.js";
 import { type Shape, sizeOf } from "../../array/shape.js";
 import { IndexError } from "../../errors.js";
-import type { Node } from "../graph.js";
-import { SIZES } from "../plan/group.js";
-import type { Place } from "../plan/place.js";
+import type { Node } from "../../graph/graph.js";
+import { SIZES } from "./plan/group.js";
+import type { Place } from "./plan/place.js";
 import type { Draft } from "./draft.js";
 import { inOrder } from "./loop.js";
 import { addressOf } from "./machine.js";

@@ -2,12 +2,12 @@
 import { type DType, allocate } from "../../array/dtype.js";
 import { dense } from "../../array/ndarray.js";
 import { sizeOf } from "../../array/shape.js";
-import type { Graph } from "../graph.js";
-import type { Executable } from "../interpret.js";
-import { SIZES } from "../plan/group.js";
-import { planArena } from "../plan/lifetime.js";
-import { isWhole } from "../plan/place.js";
-import { ResidentArray } from "../resident.js";
+import type { Graph } from "../../graph/graph.js";
+import type { Executable } from "../../graph/interpret.js";
+import { SIZES } from "./plan/group.js";
+import { planArena } from "./plan/lifetime.js";
+import { isWhole } from "./plan/place.js";
+import { ResidentArray } from "./resident.js";
 import { lower } from "./lower.js";
 import { inPieces, longRow } from "./pieces.js";
 import { type Lowered, type Machine, type Step, type Way, copyInto, viewAt, write } from "./machine.js";

@@ -1,12 +1,12 @@
 /** Graphs inside control flow: lowered like a program, but run on memory that the program around them provides. */
 import { sizeOf } from "../../array/shape.js";
-import type { Graph, Node } from "../graph.js";
-import { type Arena, planArena } from "../plan/lifetime.js";
-import { SIZES } from "../plan/group.js";
-import { type Place, isWhole } from "../plan/place.js";
-import type { CondAttrs } from "../control/cond.js";
-import type { ScanAttrs } from "../control/scan.js";
-import type { WhileAttrs } from "../control/while-loop.js";
+import type { Graph, Node } from "../../graph/graph.js";
+import { type Arena, planArena } from "./plan/lifetime.js";
+import { SIZES } from "./plan/group.js";
+import { type Place, isWhole } from "./plan/place.js";
+import type { CondAttrs } from "../../graph/control/cond.js";
+import type { ScanAttrs } from "../../graph/control/scan.js";
+import type { WhileAttrs } from "../../graph/control/while-loop.js";
 import type { Draft } from "./draft.js";
 import { inOrder } from "./loop.js";
 import { type Lowered, type Machine, type Step, addressOf, copyInto, viewAt } from "./machine.js";

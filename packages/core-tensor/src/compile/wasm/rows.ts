@@ -1,9 +1,9 @@
 /** Softmax and its relatives over rows, and reductions over leading or middle axes, on memory in place. */
 import { isFloat } from "../../array/dtype.js";
 import { sizeOf } from "../../array/shape.js";
-import type { Node, Value } from "../graph.js";
-import { SIZES } from "../plan/group.js";
-import { type Place, isDense } from "../plan/place.js";
+import type { Node, Value } from "../../graph/graph.js";
+import { SIZES } from "./plan/group.js";
+import { type Place, isDense } from "./plan/place.js";
 import type { Draft } from "./draft.js";
 import { inOrder } from "./loop.js";
 import { addressOf } from "./machine.js";

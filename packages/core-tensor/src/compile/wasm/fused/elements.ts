@@ -1,6 +1,6 @@
 /** Elements of arrays into vectors and back, of any type and stride. */
 import type { DType } from "../../../array/dtype.js";
-import { SIZES } from "../../plan/group.js";
+import { SIZES } from "../plan/group.js";
 import { V128 } from "../encode.js";
 import type { Frame } from "./frame.js";
 

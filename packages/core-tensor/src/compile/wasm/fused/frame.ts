@@ -1,7 +1,7 @@
 /** What all parts of a generated loop share: the collapsed index space, the width of lanes, the function's variables and its constants. */
 import type { DType } from "../../../array/dtype.js";
 import { collapseAxes } from "../../../array/shape.js";
-import { SIZES } from "../../plan/group.js";
+import { SIZES } from "../plan/group.js";
 import { ConstantTable } from "./constant-table.js";
 import { Body, I32, V128 } from "../encode.js";
 import type { Lane } from "./micro.js";

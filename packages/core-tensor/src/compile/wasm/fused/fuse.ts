@@ -8,7 +8,7 @@
  *
  * Generated code holds extents and strides but no addresses, so that equal groups of any programs share it.
  */
-import { SIZES } from "../../plan/group.js";
+import { SIZES } from "../plan/group.js";
 import { storeResult } from "./elements.js";
 import { I32, moduleBytes } from "../encode.js";
 import { Frame } from "./frame.js";

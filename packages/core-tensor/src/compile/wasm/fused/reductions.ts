@@ -1,5 +1,5 @@
 /** Sums and extrema of rows, taken on the way in vector accumulators. Sums of floats are added up tile by tile as doubles. */
-import { SIZES } from "../../plan/group.js";
+import { SIZES } from "../plan/group.js";
 import { V128 } from "../encode.js";
 import type { Frame } from "./frame.js";
 import { type Lane, OPCODES } from "./micro.js";

@@ -5,7 +5,7 @@
  * it is given an adapter of ours for the moment in which it asks for one; a lost device, a refused adapter and exhausted memory become
  * {@link DeviceError}s, and the program on the CPU goes on.
  */
-import type { Device } from "../../compile/device.js";
+import type { Device } from "../../graph/device.js";
 import { DeviceError } from "../../errors.js";
 import { withFourResults } from "./four-results.js";
 import { bound, withOnePass } from "./one-pass.js";

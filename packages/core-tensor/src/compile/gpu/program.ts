@@ -4,8 +4,8 @@
  */
 import { type DType, allocate } from "../../array/dtype.js";
 import { type DenseArray, contiguous, dense, rowMajorData } from "../../array/ndarray.js";
-import type { DeviceProgram } from "../../compile/device.js";
-import type { Graph } from "../../compile/graph.js";
+import type { DeviceProgram } from "../../graph/device.js";
+import type { Graph } from "../../graph/graph.js";
 import { DTypeError, DeviceError } from "../../errors.js";
 import type { GpuJsDevice } from "./device.js";
 import { helperFunctions } from "./functions.js";

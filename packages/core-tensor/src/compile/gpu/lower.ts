@@ -2,9 +2,9 @@
 import { sameShape, sizeOf } from "../../array/shape.js";
 import { type DenseArray, rowMajorData } from "../../array/ndarray.js";
 import type { DType } from "../../array/dtype.js";
-import type { CondAttrs } from "../../compile/control/cond.js";
-import type { ScanAttrs } from "../../compile/control/scan.js";
-import { type Graph, type Node, type Value, graphsInside } from "../../compile/graph.js";
+import type { CondAttrs } from "../../graph/control/cond.js";
+import type { ScanAttrs } from "../../graph/control/scan.js";
+import { type Graph, type Node, type Value, graphsInside } from "../../graph/graph.js";
 import { scalar } from "../../trace/input.js";
 import { EXPRESSIONS } from "./expressions.js";
 import type { Slot } from "./kernel.js";

@@ -3,8 +3,8 @@
  * them; where a node joins branches, their groups become one. A reduction over trailing axes closes the group that computes what it
  * reduces.
  */
-import type { DType } from "../../array/dtype.js";
-import type { Graph, Node, Value } from "../graph.js";
+import type { DType } from "../../../array/dtype.js";
+import type { Graph, Node, Value } from "../../../graph/graph.js";
 
 /** Nodes that run as one, in order. */
 export interface Unit {

@@ -2,10 +2,10 @@
  * The faster of CPU and GPU, by measurement: each program runs on both at its first call, and from then on where it was faster. Whether a
  * GPU pays depends on the adapter, the bus and the program; no table of sizes would know.
  */
-import { executableOf } from "../../compile/compile.js";
-import type { DeviceProgram, ProgramDevice } from "../../compile/device.js";
-import type { Graph } from "../../compile/graph.js";
-import type { Executable } from "../../compile/interpret.js";
+import { executableOf } from "../compile.js";
+import type { DeviceProgram, ProgramDevice } from "../../graph/device.js";
+import type { Graph } from "../../graph/graph.js";
+import type { Executable } from "../../graph/interpret.js";
 import type { DenseArray } from "../../array/ndarray.js";
 import { DTypeError, DeviceError } from "../../errors.js";
 import type { GpuJsDevice } from "./device.js";

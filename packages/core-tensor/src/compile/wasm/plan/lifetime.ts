@@ -1,6 +1,6 @@
 /** When the contents of each buffer matter, which buffers can be one, and where in the arena they lie. */
-import type { Lowered } from "../wasm/machine.js";
-import { aligned } from "../wasm/store.js";
+import type { Lowered } from "../machine.js";
+import { aligned } from "../store.js";
 import { type Lifetime, assignOffsets } from "./arena.js";
 
 export interface Arena {

@@ -1,13 +1,13 @@
 /** Arrays that live in the memory of compiled programs: weights that every call reads, states that one call hands to the next. */
-import { type DType, type TypedArrayOf, allocate } from "../array/dtype.js";
-import { DenseArray, contiguous } from "../array/ndarray.js";
-import { type Shape, rowMajorStrides, sizeOf } from "../array/shape.js";
-import { DomainError } from "../errors.js";
-import { toConcrete } from "../trace/input.js";
-import { asTree } from "../transform/vjp.js";
-import { treeLeaves, treeMap } from "../tree/tree.js";
+import { type DType, type TypedArrayOf, allocate } from "../../array/dtype.js";
+import { DenseArray, contiguous } from "../../array/ndarray.js";
+import { type Shape, rowMajorStrides, sizeOf } from "../../array/shape.js";
+import { DomainError } from "../../errors.js";
+import { toConcrete } from "../../trace/input.js";
+import { asTree } from "../../transform/vjp.js";
+import { treeLeaves, treeMap } from "../../tree/tree.js";
 import { SIZES } from "./plan/group.js";
-import { type Store, store } from "./wasm/store.js";
+import { type Store, store } from "./store.js";
 
 interface Block {
   readonly store: Store;

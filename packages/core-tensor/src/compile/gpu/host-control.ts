@@ -9,12 +9,12 @@
 import { type DType, allocate } from "../../array/dtype.js";
 import { type DenseArray, contiguous, dense, rowMajorData, view } from "../../array/ndarray.js";
 import { rowMajorStrides, sizeOf } from "../../array/shape.js";
-import { graphOf } from "../../compile/control/body.js";
-import type { CondAttrs } from "../../compile/control/cond.js";
-import { type ScanAttrs, scan } from "../../compile/control/scan.js";
-import type { WhileAttrs } from "../../compile/control/while-loop.js";
-import type { DeviceProgram } from "../../compile/device.js";
-import { type Graph, GraphBuilder, type Node, type Value, applyGraph, graphsInside } from "../../compile/graph.js";
+import { graphOf } from "../../graph/control/body.js";
+import type { CondAttrs } from "../../graph/control/cond.js";
+import { type ScanAttrs, scan } from "../../graph/control/scan.js";
+import type { WhileAttrs } from "../../graph/control/while-loop.js";
+import type { DeviceProgram } from "../../graph/device.js";
+import { type Graph, GraphBuilder, type Node, type Value, applyGraph, graphsInside } from "../../graph/graph.js";
 import { where } from "../../ops/comparison.js";
 
 /** Steps that one run makes before the host looks at the condition. */

@@ -1,7 +1,7 @@
 /** Where values lie: strided views of buffers, and the operations on values that only change the view. */
-import type { DType } from "../../array/dtype.js";
-import { type Shape, broadcastStrides, isRowMajor, rowMajorStrides, sizeOf } from "../../array/shape.js";
-import type { Node } from "../graph.js";
+import type { DType } from "../../../array/dtype.js";
+import { type Shape, broadcastStrides, isRowMajor, rowMajorStrides, sizeOf } from "../../../array/shape.js";
+import type { Node } from "../../../graph/graph.js";
 import { SIZES } from "./group.js";
 
 /** A stretch of memory. `arena` ones are placed by the plan, `constant` ones lie in the program's own memory, `external` ones with the caller. */
