@@ -9,9 +9,10 @@ const root = fileURLToPath(new URL(".", import.meta.url));
 // inside the workspace every package resolves to its sources
 const conditions = ["@provably/source", "module", "import", "default"];
 
-const documented = globSync(["README.md", "docs/guides/*.md", "packages/*/README.md", "packages/*/src/**/*.ts"], { cwd: root }).filter(
-  (file) => codeBlocks(readFileSync(root + file, "utf8"), file.endsWith(".md")).length > 0,
-);
+const documented = globSync(
+  ["README.md", "docs/guides/*.md", "packages/*/README.md", "packages/*/src/**/*.ts"],
+  { cwd: root },
+).filter((file) => codeBlocks(readFileSync(root + file, "utf8"), file.endsWith(".md")).length > 0);
 const goldenCore = "packages/core-tensor/test/golden/*.test.ts";
 // the families that have a form on devices
 const goldenDevice = ["unary", "binary", "reduce", "matmul", "nn", "shape", "conv", "sort"].map(
@@ -36,12 +37,19 @@ export default defineConfig({
       project("golden-webasm", { include: goldenDevice, env: { PROVABLY_DEVICE: "webasm" } }),
       project("golden-webgpu", { include: goldenDevice, env: { PROVABLY_DEVICE: "webgpu" } }),
       project("browser", {
-        include: ["packages/*/test/browser/*.browser.test.mjs", "docs/playground/*.browser.test.mjs"],
+        include: [
+          "packages/*/test/browser/*.browser.test.mjs",
+          "docs/playground/*.browser.test.mjs",
+        ],
         testTimeout: 60_000,
         hookTimeout: 60_000,
       }),
       project("docs", { include: documented }, { plugins: [doctest(root)] }),
-      project("workspace", { include: ["scripts/checks/*.test.mjs"], testTimeout: 300_000, hookTimeout: 300_000 }),
+      project("workspace", {
+        include: ["scripts/checks/*.test.mjs"],
+        testTimeout: 300_000,
+        hookTimeout: 300_000,
+      }),
     ],
   },
 });

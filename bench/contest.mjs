@@ -46,13 +46,15 @@ export async function contest(contestants, { rounds = 9, seconds = 0.05, toleran
   for (const peer of contestants.slice(1)) {
     if (!peer.answer || !reference) continue;
     const off = deviation(reference, await peer.answer());
-    if (!(off <= tolerance)) throw new Error(`${peer.name} gives another answer than ${ours.name}: off by ${off}`);
+    if (!(off <= tolerance))
+      throw new Error(`${peer.name} gives another answer than ${ours.name}: off by ${off}`);
   }
   const times = [];
   for (const contestant of contestants) times.push(await calibrate(contestant, seconds));
   const perCall = contestants.map(() => []);
   for (let round = 0; round < rounds; round++)
-    for (const [i, contestant] of contestants.entries()) perCall[i].push((await clock(contestant, times[i])) / times[i]);
+    for (const [i, contestant] of contestants.entries())
+      perCall[i].push((await clock(contestant, times[i])) / times[i]);
   return contestants.map(({ name }, i) => ({
     name,
     seconds: median(perCall[i]),

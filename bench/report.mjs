@@ -8,7 +8,16 @@ const runs = readdirSync(`${here}results`)
   .sort()
   .map((file) => JSON.parse(readFileSync(`${here}results/${file}`, "utf8")));
 
-const peers = ["plain loop", "tfjs-wasm", "numpy-ts", "jax-js", "onnxruntime", "ml-matrix", "numpy", "pytorch"];
+const peers = [
+  "plain loop",
+  "tfjs-wasm",
+  "numpy-ts",
+  "jax-js",
+  "onnxruntime",
+  "ml-matrix",
+  "numpy",
+  "pytorch",
+];
 const nameOf = ({ question, case: work }) => `${question.split(":")[0]}, ${work}`;
 
 function cell(row) {
@@ -26,17 +35,37 @@ const lines = [
   "**Bold** is a bar of ours that is met; ~~struck out~~ one that is missed, with the bar behind it. The last column compares with other ways of doing the same: another library of the kind, this one without the feature, or the machine's own limit.",
 ];
 for (const run of runs) {
-  lines.push("", `## Node ${run.node.slice(1)}`, "", `${run.date}, ${run.cpu}${run.pytorch ? `, PyTorch ${run.pytorch}` : ""}.`, "");
+  lines.push(
+    "",
+    `## Node ${run.node.slice(1)}`,
+    "",
+    `${run.date}, ${run.cpu}${run.pytorch ? `, PyTorch ${run.pytorch}` : ""}.`,
+    "",
+  );
   const seen = peers.filter((peer) => run.results.some((row) => row.contestant === peer));
-  lines.push(`| work | ${seen.join(" | ")} | beside |`, `| --- |${seen.map(() => " --- |").join("")} --- |`);
+  lines.push(
+    `| work | ${seen.join(" | ")} | beside |`,
+    `| --- |${seen.map(() => " --- |").join("")} --- |`,
+  );
   for (const name of new Set(run.results.map(nameOf))) {
     const rows = run.results.filter((row) => nameOf(row) === name);
     const cells = seen.map((peer) => cell(rows.find(({ contestant }) => contestant === peer)));
     // the first row is the work itself, to which the others are compared
-    const others = rows.slice(1).filter(({ contestant }) => !peers.includes(contestant) && contestant !== rows[0].contestant);
+    const others = rows
+      .slice(1)
+      .filter(({ contestant }) => !peers.includes(contestant) && contestant !== rows[0].contestant);
     cells.push(others.map((row) => `${row.contestant} ${cell(row)}`).join(", "));
     if (cells.some((text) => text !== "")) lines.push(`| ${name} | ${cells.join(" | ")} |`);
   }
 }
-lines.push("", "## What falls short, and why", "", readFileSync(`${here}shortfalls.md`, "utf8").trim(), "");
-writeFileSync(fileURLToPath(new URL("../docs/guides/benchmarks.md", import.meta.url)), lines.join("\n"));
+lines.push(
+  "",
+  "## What falls short, and why",
+  "",
+  readFileSync(`${here}shortfalls.md`, "utf8").trim(),
+  "",
+);
+writeFileSync(
+  fileURLToPath(new URL("../docs/guides/benchmarks.md", import.meta.url)),
+  lines.join("\n"),
+);

@@ -11,7 +11,11 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 
 if (!existsSync(`${here}peers/node_modules`)) {
   console.log("installing the peers into bench/peers (once) …");
-  const { status } = spawnSync("npm ci --ignore-scripts --no-audit --no-fund", { cwd: `${here}peers`, stdio: "inherit", shell: true });
+  const { status } = spawnSync("npm ci --ignore-scripts --no-audit --no-fund", {
+    cwd: `${here}peers`,
+    stdio: "inherit",
+    shell: true,
+  });
   if (status !== 0) process.exit(status ?? 1);
 }
 
@@ -19,7 +23,8 @@ const { loadPeers } = await import("./peers/load.mjs");
 const { peers, missing } = await loadPeers();
 const torch = await startTorch();
 if (torch.reason) missing.pytorch = torch.reason;
-for (const [name, reason] of Object.entries(missing)) console.log(`not compared with ${name}: ${reason}`);
+for (const [name, reason] of Object.entries(missing))
+  console.log(`not compared with ${name}: ${reason}`);
 
 const wanted = process.argv.slice(2);
 const files = readdirSync(`${root}packages`)
@@ -41,11 +46,15 @@ for (const file of files) {
   for (const entry of question.cases) {
     const contestants = await entry.contestants({ peers, torch: torch.reason ? undefined : torch });
     const rows = await contest(contestants, { ...question.options, ...entry.options });
-    const bars = (entry.bars ?? []).filter((bar) => !bar.node || major >= bar.node).filter((bar) => !bar.below || major < bar.below);
+    const bars = (entry.bars ?? [])
+      .filter((bar) => !bar.node || major >= bar.node)
+      .filter((bar) => !bar.below || major < bar.below);
     console.log(`  ${entry.name}`);
     for (const row of rows) {
       const bar = bars.find((b) => b.peer === row.name);
-      const rate = entry.work ? `${(entry.work / row.seconds / 1e9).toPrecision(3)} ${entry.unit}` : "";
+      const rate = entry.work
+        ? `${(entry.work / row.seconds / 1e9).toPrecision(3)} ${entry.unit}`
+        : "";
       const verdict = bar ? `bar ${bar.ratio}: ${row.ratio >= bar.ratio ? "met" : "NOT met"}` : "";
       console.log(
         `    ${row.name.padEnd(16)} ${(row.seconds * 1e6).toPrecision(4).padStart(10)} µs ${rate.padStart(14)}   ours is ${row.ratio.toFixed(2)}×   ${verdict}`,

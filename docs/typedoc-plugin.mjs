@@ -12,10 +12,17 @@ const katex = dirname(createRequire(import.meta.url).resolve("katex/dist/katex.m
 
 export function load(app) {
   app.renderer.hooks.on("head.end", (context) =>
-    JSX.createElement("link", { rel: "stylesheet", href: context.relativeURL("assets/katex/katex.min.css") }),
+    JSX.createElement("link", {
+      rel: "stylesheet",
+      href: context.relativeURL("assets/katex/katex.min.css"),
+    }),
   );
   app.renderer.hooks.on("pageSidebar.begin", (context) =>
-    JSX.createElement("p", null, JSX.createElement("a", { href: context.relativeURL("playground/index.html") }, "Playground")),
+    JSX.createElement(
+      "p",
+      null,
+      JSX.createElement("a", { href: context.relativeURL("playground/index.html") }, "Playground"),
+    ),
   );
   app.renderer.on(RendererEvent.BEGIN, ({ project }) => {
     for (const reflection of Object.values(project.reflections)) linkSources(reflection);
@@ -35,10 +42,15 @@ function linkSources(reflection) {
   let owner = reflection;
   while (owner && !owner.name.startsWith("@provably/")) owner = owner.parent;
   // inherited from TypeScript's own library or Node's: not ours to show
-  reflection.sources = reflection.sources?.filter(({ fileName }) => !fileName.includes("node_modules"));
+  reflection.sources = reflection.sources?.filter(
+    ({ fileName }) => !fileName.includes("node_modules"),
+  );
   for (const source of reflection.sources ?? []) {
     // relative to its own package, unless it comes from another one
-    const [name, path] = /([\w-]+)\/src\/(.+)$/.exec(source.fileName)?.slice(1) ?? [owner.name.slice("@provably/".length), source.fileName];
+    const [name, path] = /([\w-]+)\/src\/(.+)$/.exec(source.fileName)?.slice(1) ?? [
+      owner.name.slice("@provably/".length),
+      source.fileName,
+    ];
     source.fileName = `packages/${name}/src/${path}`;
     source.url = `../source/${source.fileName}.html#L${source.line}`;
   }
@@ -53,7 +65,9 @@ function titleOf({ name, content }) {
 
 /** A page made from a text begins with the title of that text, without the trail or the name of the project that the theme puts above it. */
 function withoutSecondTitle(html) {
-  return /<div class="tsd-panel tsd-typography">\s*<h1/.test(html) ? html.replace(/<div class="tsd-page-title">[^]*?<\/div>/, "") : html;
+  return /<div class="tsd-panel tsd-typography">\s*<h1/.test(html)
+    ? html.replace(/<div class="tsd-page-title">[^]*?<\/div>/, "")
+    : html;
 }
 
 /** The default theme names no landmarks, skips levels of headings, and puts links inside the buttons that fold a section. */
@@ -61,8 +75,13 @@ function accessible(html) {
   let level = 0;
   return html
     .replace('<div class="col-content">', '<div class="col-content" role="main">')
-    .replace('<div class="page-menu">', '<div class="page-menu" role="navigation" aria-label="On this page">')
-    .replaceAll(/<summary[^]*?<\/summary>/g, (summary) => summary.replaceAll(/<a [^>]*tsd-anchor-icon[^]*?<\/a>/g, ""))
+    .replace(
+      '<div class="page-menu">',
+      '<div class="page-menu" role="navigation" aria-label="On this page">',
+    )
+    .replaceAll(/<summary[^]*?<\/summary>/g, (summary) =>
+      summary.replaceAll(/<a [^>]*tsd-anchor-icon[^]*?<\/a>/g, ""),
+    )
     .replaceAll("<pre>", '<pre tabindex="0">')
     .replaceAll(/<table[^]*?<\/table>/g, (table) => `<div class="wide" tabindex="0">${table}</div>`)
     .replaceAll('<span class="katex-display">', '<span class="katex-display" tabindex="0">')
@@ -82,12 +101,15 @@ function copyEquationStyle(out) {
 
 /** One page for each source file, with an anchor for each line: what "Defined in" leads to. */
 function writeSources(folder) {
-  const escape = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll('"', "&quot;");
+  const escape = (text) =>
+    text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll('"', "&quot;");
   for (const path of globSync("packages/*/src/**/*.ts", { cwd: root })) {
     const lines = readFileSync(root + path, "utf8")
       .trimEnd()
       .split("\n");
-    const numbered = lines.map((line, i) => `<span id="L${i + 1}">${escape(line)}\n</span>`).join("");
+    const numbered = lines
+      .map((line, i) => `<span id="L${i + 1}">${escape(line)}\n</span>`)
+      .join("");
     const up = "../".repeat(path.split("/").length);
     const page = join(folder, `${path}.html`);
     mkdirSync(dirname(page), { recursive: true });

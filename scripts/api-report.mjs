@@ -8,7 +8,11 @@ export function apiReport(folder) {
   const { name, exports } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
   const entries = Object.entries(exports).filter(([key]) => key !== "./package.json");
   const files = entries.map(([, { import: target }]) => join(folder, target.types));
-  const program = ts.createProgram(files, { moduleResolution: ts.ModuleResolutionKind.Bundler, module: ts.ModuleKind.ESNext, skipLibCheck: true });
+  const program = ts.createProgram(files, {
+    moduleResolution: ts.ModuleResolutionKind.Bundler,
+    module: ts.ModuleKind.ESNext,
+    skipLibCheck: true,
+  });
   const checker = program.getTypeChecker();
   const printer = ts.createPrinter({ removeComments: true, omitTrailingSemicolon: true });
   const declared = new Map();
@@ -17,7 +21,8 @@ export function apiReport(folder) {
     const source = program.getSourceFile(files[i]);
     const module = checker.getSymbolAtLocation(source);
     const lines = (module ? checker.getExportsOfModule(module) : []).map((symbol) => {
-      const target = symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol;
+      const target =
+        symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol;
       // an entry that repeats another's export only names it
       if (declared.has(target)) return `${symbol.name}: as in ${declared.get(target)}`;
       declared.set(target, `${name}${key.slice(1)}`);

@@ -12,9 +12,22 @@ function report() {
   if (process.argv[2] === "last") return `${root}.cache/vitest.json`;
   mkdirSync(`${root}.cache`, { recursive: true });
   const target = `${root}.cache/claims.json`;
-  const files = globSync("packages/*/test/**/*.test.ts", { cwd: root }).filter((file) => /meta\.claim = /.test(readFileSync(root + file, "utf8")));
-  const args = ["run", "--project", "unit", "--reporter=default", "--reporter=json", `--outputFile.json=${target}`, ...files];
-  spawnSync(process.execPath, [`${root}node_modules/vitest/vitest.mjs`, ...args], { cwd: root, stdio: "inherit" });
+  const files = globSync("packages/*/test/**/*.test.ts", { cwd: root }).filter((file) =>
+    /meta\.claim = /.test(readFileSync(root + file, "utf8")),
+  );
+  const args = [
+    "run",
+    "--project",
+    "unit",
+    "--reporter=default",
+    "--reporter=json",
+    `--outputFile.json=${target}`,
+    ...files,
+  ];
+  spawnSync(process.execPath, [`${root}node_modules/vitest/vitest.mjs`, ...args], {
+    cwd: root,
+    stdio: "inherit",
+  });
   return target;
 }
 
@@ -24,11 +37,20 @@ const line = (text) => String(text).replaceAll("\n", " ");
 const claims = testResults
   .flatMap(({ name, assertionResults }) =>
     assertionResults.flatMap(({ meta, status, fullName, title }) =>
-      meta?.claim ? [{ ...meta.claim, status, fullName, title, file: name.slice(root.length) }] : [],
+      meta?.claim
+        ? [{ ...meta.claim, status, fullName, title, file: name.slice(root.length) }]
+        : [],
     ),
   )
   .sort((a, b) => (a.file + a.fullName < b.file + b.fullName ? -1 : 1));
-const order = ["score-diffusion", "robust-rl", "rlhf-vpo", "transformer-sparsity", "causal-latent", "core-tensor"];
+const order = [
+  "score-diffusion",
+  "robust-rl",
+  "rlhf-vpo",
+  "transformer-sparsity",
+  "causal-latent",
+  "core-tensor",
+];
 
 const sections = order.map((name) => {
   const own = claims
@@ -38,7 +60,9 @@ const sections = order.map((name) => {
       const command = `npx vitest run ${file.replace(/^packages\//, "")} -t ${JSON.stringify(line(title))}`;
       return `1. ${line(says)}.\\\n   _${line(source)}_\\\n   **${outcome}:** ${line(measured)}.\\\n   \`${command}\``;
     });
-  const missing = JSON.parse(readFileSync(`${root}packages/${name}/test/not-reproduced.json`, "utf8"));
+  const missing = JSON.parse(
+    readFileSync(`${root}packages/${name}/test/not-reproduced.json`, "utf8"),
+  );
   return `## ${name}
 
 ${own.join("\n")}

@@ -28,10 +28,15 @@ function dynamicImport(statement, source) {
   if (clause === undefined) return `await import(${from});`;
   if (clause.isTypeOnly) return "";
   const bindings = clause.namedBindings;
-  if (bindings && ts.isNamespaceImport(bindings)) return `const ${bindings.name.text} = await import(${from});`;
+  if (bindings && ts.isNamespaceImport(bindings))
+    return `const ${bindings.name.text} = await import(${from});`;
   const names = (bindings?.elements ?? [])
     .filter((element) => !element.isTypeOnly)
-    .map((element) => (element.propertyName ? `${element.propertyName.text}: ${element.name.text}` : element.name.text));
+    .map((element) =>
+      element.propertyName
+        ? `${element.propertyName.text}: ${element.name.text}`
+        : element.name.text,
+    );
   if (clause.name) names.push(`default: ${clause.name.text}`);
   return `const { ${names.join(", ")} } = await import(${from});`;
 }
@@ -55,7 +60,8 @@ function toTest(block, file) {
 }
 
 /** A block as statements without its comparisons. */
-export const toStatements = (block) => bodyOf({ code: block.code.replaceAll(/\/\/ (=>|throws) .*/g, "") }).join("\n");
+export const toStatements = (block) =>
+  bodyOf({ code: block.code.replaceAll(/\/\/ (=>|throws) .*/g, "") }).join("\n");
 
 const TOOLS = `
 const doctestClose = (a, b) => typeof a === "number" && typeof b === "number" && (Object.is(a, b) || Math.abs(a - b) <= 1e-8 * (1 + Math.abs(b)));
@@ -69,7 +75,9 @@ const doctestThrows = async (run, name) => { let caught; try { await run(); } ca
 /** A block as a program of its own, for a user's project: its imports stay at the top, comparisons throw, `globalThis.done` hears the outcome. */
 export function toProgram(block) {
   const source = ts.createSourceFile("block.ts", block.code, ts.ScriptTarget.Latest, true);
-  const imports = source.statements.filter(ts.isImportDeclaration).map((statement) => statement.getText(source));
+  const imports = source.statements
+    .filter(ts.isImportDeclaration)
+    .map((statement) => statement.getText(source));
   const rest = imports.reduce((code, statement) => code.replace(statement, ""), block.code);
   return `${imports.join("\n")}
 const doctestExpect = (got) => { const same = (b) => { if (JSON.stringify(got) !== JSON.stringify(b)) throw new Error(\`expected \${JSON.stringify(b)}, got \${JSON.stringify(got)}\`); }; return { toEqual: same, toBe: same }; };
@@ -78,7 +86,13 @@ ${TOOLS}
 ${toTest({ ...block, code: rest }, "README.md")}`;
 }
 
-const PLAIN = { compilerOptions: { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ESNext, verbatimModuleSyntax: true } };
+const PLAIN = {
+  compilerOptions: {
+    target: ts.ScriptTarget.ES2022,
+    module: ts.ModuleKind.ESNext,
+    verbatimModuleSyntax: true,
+  },
+};
 
 /** The Vite plugin: a Markdown file becomes a module of tests, a source file gets its tests appended where it is the test entry. */
 export function doctest(root) {
@@ -89,12 +103,17 @@ export function doctest(root) {
       const file = id.split("?")[0];
       const isMarkdown = file.endsWith(".md");
       if (!isMarkdown && !/\/src\/.*\.ts$/.test(file)) return undefined;
-      const tests = codeBlocks(code, isMarkdown).map((block) => toTest(block, relative(root, file)));
+      const tests = codeBlocks(code, isMarkdown).map((block) =>
+        toTest(block, relative(root, file)),
+      );
       if (tests.length === 0) return undefined;
       const body = `${TOOLS}\n${tests.join("\n")}`;
       return {
         code: isMarkdown
-          ? ts.transpileModule(`import { it as doctestIt, expect as doctestExpect } from "vitest";\n${body}`, PLAIN).outputText
+          ? ts.transpileModule(
+              `import { it as doctestIt, expect as doctestExpect } from "vitest";\n${body}`,
+              PLAIN,
+            ).outputText
           : `${code}\nif (import.meta.vitest) { const { it: doctestIt, expect: doctestExpect } = import.meta.vitest;\n${body} }`,
         map: null,
       };

@@ -2,19 +2,36 @@
 import { writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { key } from "@provably/core-tensor/random";
-import { discoverHierarchy, hierarchyPicture, presetGraph, randomCpts, sampleHierarchy } from "@provably/causal-latent/hierarchy";
-import { gridPicture, gridWorld, robustValueIteration, totalVariation, valueIteration } from "@provably/robust-rl";
+import {
+  discoverHierarchy,
+  hierarchyPicture,
+  presetGraph,
+  randomCpts,
+  sampleHierarchy,
+} from "@provably/causal-latent/hierarchy";
+import {
+  gridPicture,
+  gridWorld,
+  robustValueIteration,
+  totalVariation,
+  valueIteration,
+} from "@provably/robust-rl";
 import { plotAreaAttention, simulateMeanField } from "@provably/transformer-sparsity/mim";
 
 const folder = fileURLToPath(new URL("../docs/images/", import.meta.url));
 const save = (name, svg) => writeFileSync(`${folder}${name}.svg`, `${svg}\n`);
-const inner = (svg) => svg.slice(svg.indexOf(">", svg.indexOf("</title>") - 1) + 1).replace(/<\/svg>\s*$/, "");
-const size = (svg) => [/ width="([\d.]+)"/, / height="([\d.]+)"/].map((pattern) => Number(pattern.exec(svg)[1]));
+const inner = (svg) =>
+  svg.slice(svg.indexOf(">", svg.indexOf("</title>") - 1) + 1).replace(/<\/svg>\s*$/, "");
+const size = (svg) =>
+  [/ width="([\d.]+)"/, / height="([\d.]+)"/].map((pattern) => Number(pattern.exec(svg)[1]));
 
 // the ordinary plan and the robust one, side by side
 const grid = gridWorld();
 const look = { columns: 5, terminal: [4, 8] };
-const plans = [valueIteration(grid, { discount: 0.95 }), robustValueIteration(grid, totalVariation(0.2, { support: "nominal" }), { discount: 0.95 })];
+const plans = [
+  valueIteration(grid, { discount: 0.95 }),
+  robustValueIteration(grid, totalVariation(0.2, { support: "nominal" }), { discount: 0.95 }),
+];
 const [left, right] = plans.map(({ values, policy }) => gridPicture(values, policy, look));
 const [width, height] = size(left);
 save(

@@ -2,7 +2,9 @@
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 
-const { packageManager, engines } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"));
+const { packageManager, engines } = JSON.parse(
+  readFileSync(new URL("../package.json", import.meta.url), "utf8"),
+);
 const [major, minor] = process.versions.node.split(".").map(Number);
 const [wantMajor, wantMinor] = engines.node.match(/\d+/g).map(Number);
 if (major < wantMajor || (major === wantMajor && minor < wantMinor)) {
@@ -15,7 +17,10 @@ delete process.env.npm_config_package;
 
 // one string and a shell, so that npx.cmd works on Windows; no argument holds a space
 function pnpm(command) {
-  const { status } = spawnSync(`npx --yes ${packageManager} ${command}`, { stdio: "inherit", shell: true });
+  const { status } = spawnSync(`npx --yes ${packageManager} ${command}`, {
+    stdio: "inherit",
+    shell: true,
+  });
   if (status !== 0) process.exit(status ?? 1);
 }
 

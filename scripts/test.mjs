@@ -8,14 +8,22 @@ mkdirSync(fileURLToPath(new URL("../.cache", import.meta.url)), { recursive: tru
 rmSync(report, { force: true });
 
 const vitest = fileURLToPath(new URL("../node_modules/vitest/vitest.mjs", import.meta.url));
-const args = [vitest, "run", "--reporter=default", "--reporter=json", `--outputFile.json=${report}`, ...process.argv.slice(2)];
+const args = [
+  vitest,
+  "run",
+  "--reporter=default",
+  "--reporter=json",
+  `--outputFile.json=${report}`,
+  ...process.argv.slice(2),
+];
 const { status } = spawnSync(process.execPath, args, { stdio: "inherit" });
 
 const counts = { passed: 0, failed: 0, skipped: 0 };
 try {
   for (const file of JSON.parse(readFileSync(report, "utf8")).testResults) {
     const before = counts.failed;
-    for (const { status: outcome } of file.assertionResults) counts[outcome === "passed" || outcome === "failed" ? outcome : "skipped"] += 1;
+    for (const { status: outcome } of file.assertionResults)
+      counts[outcome === "passed" || outcome === "failed" ? outcome : "skipped"] += 1;
     // a file that could not be imported, or whose hook threw, has no failed assertion of its own
     if (file.status === "failed" && counts.failed === before) counts.failed += 1;
   }

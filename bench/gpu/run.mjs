@@ -20,7 +20,10 @@ const options = process.argv.slice(2).filter((x) => x.startsWith("--"));
 const names = process.argv.slice(2).filter((x) => !x.startsWith("--"));
 const chosen = names.length > 0 ? names : Object.keys(programs);
 const unknown = chosen.filter((name) => !(name in programs));
-if (unknown.length > 0) throw new Error(`unknown programs: ${unknown.join(", ")}; there are ${Object.keys(programs).join(", ")}`);
+if (unknown.length > 0)
+  throw new Error(
+    `unknown programs: ${unknown.join(", ")}; there are ${Object.keys(programs).join(", ")}`,
+  );
 
 const report = ({ name, ms, residentMs, firstMs, gflops, error, cpuError, kernels, failed }) =>
   console.log(
@@ -33,14 +36,18 @@ let outcome;
 if (options.includes("--browser")) {
   const { openPage } = await import("../../scripts/browser.mjs");
   const { page, close } = await openPage(fileURLToPath(new URL("./page.mjs", import.meta.url)));
-  outcome = await page.evaluate((list) => globalThis.exported.run(list), { names: chosen, size: sizeOption() });
+  outcome = await page.evaluate((list) => globalThis.exported.run(list), {
+    names: chosen,
+    size: sizeOption(),
+  });
   outcome.results.forEach(report);
   await close();
 } else {
   const { dawn } = await import("./dawn.mjs");
   const device = await webgpu({ gpu: await dawn() });
   console.log(device.name);
-  const size = sizeOption() ?? (/swiftshader|llvmpipe|software/i.test(device.name) ? "small" : "full");
+  const size =
+    sizeOption() ?? (/swiftshader|llvmpipe|software/i.test(device.name) ? "small" : "full");
   outcome = { device: device.name, size, results: await measure(device, size, chosen, report) };
   await device.close();
 }
@@ -51,23 +58,38 @@ function sizeOption() {
 
 const torch = options.includes("--no-peer") ? undefined : await peer(chosen, outcome.size);
 if (torch) {
-  console.log(`PyTorch ${torch.version} on ${torch.device}: resident / resident, result copied / with copies, ms`);
+  console.log(
+    `PyTorch ${torch.version} on ${torch.device}: resident / resident, result copied / with copies, ms`,
+  );
   for (const result of outcome.results) {
     const theirs = torch.results[result.name];
     if (!theirs) continue;
     result.torch = theirs;
-    console.log(`${result.name.padEnd(22)} ${theirs.residentMs.toFixed(3)} / ${theirs.resultMs.toFixed(3)} / ${theirs.copiedMs.toFixed(3)}`);
+    console.log(
+      `${result.name.padEnd(22)} ${theirs.residentMs.toFixed(3)} / ${theirs.resultMs.toFixed(3)} / ${theirs.copiedMs.toFixed(3)}`,
+    );
   }
 }
 
-const file = process.env.RESULTS ?? join(dirname(fileURLToPath(import.meta.url)), "../results", `gpu-${slug(torch?.device ?? outcome.device)}.json`);
+const file =
+  process.env.RESULTS ??
+  join(
+    dirname(fileURLToPath(import.meta.url)),
+    "../results",
+    `gpu-${slug(torch?.device ?? outcome.device)}.json`,
+  );
 mkdirSync(dirname(file), { recursive: true });
 const { version } = process;
 const peerOf = torch && { version: torch.version, device: torch.device };
-writeFileSync(file, `${JSON.stringify({ date: new Date().toISOString().slice(0, 10), node: version, ...outcome, torch: peerOf }, null, 2)}\n`);
+writeFileSync(
+  file,
+  `${JSON.stringify({ date: new Date().toISOString().slice(0, 10), node: version, ...outcome, torch: peerOf }, null, 2)}\n`,
+);
 console.log(`results in ${file}`);
 
-const wrong = outcome.results.filter(({ failed, error, cpuError }) => failed || !(error < Math.max(TOLERANCE, TIMES_CPU * cpuError)));
+const wrong = outcome.results.filter(
+  ({ failed, error, cpuError }) => failed || !(error < Math.max(TOLERANCE, TIMES_CPU * cpuError)),
+);
 console.log(
   `${outcome.results.length - wrong.length} of ${outcome.results.length} programs right to ${TOLERANCE}${wrong.length ? `, wrong: ${wrong.map((r) => r.name).join(", ")}` : ""}`,
 );

@@ -39,10 +39,25 @@ async function mlMatrix() {
 
 async function llamaCpp() {
   const { getLlama } = await load("node-llama-cpp", "dist/index.js");
-  return { llama: await getLlama({ gpu: false, maxThreads: 1, build: "never", progressLogs: false, logLevel: "error" }) };
+  return {
+    llama: await getLlama({
+      gpu: false,
+      maxThreads: 1,
+      build: "never",
+      progressLogs: false,
+      logLevel: "error",
+    }),
+  };
 }
 
-const loaders = { "tfjs-wasm": tfjs, "numpy-ts": numpyTs, "jax-js": jaxJs, onnxruntime, "ml-matrix": mlMatrix, "llama.cpp": llamaCpp };
+const loaders = {
+  "tfjs-wasm": tfjs,
+  "numpy-ts": numpyTs,
+  "jax-js": jaxJs,
+  onnxruntime,
+  "ml-matrix": mlMatrix,
+  "llama.cpp": llamaCpp,
+};
 
 /** All peers that load on this machine; what does not load is named with the reason. */
 export async function loadPeers() {

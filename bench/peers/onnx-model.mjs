@@ -38,5 +38,8 @@ export function oneNodeModel(operator, inputShapes, outputShape, attributes = {}
 
 /** A session on one thread. */
 export async function oneNodeSession(ort, ...model) {
-  return ort.InferenceSession.create(oneNodeModel(...model), { intraOpNumThreads: 1, interOpNumThreads: 1 });
+  return ort.InferenceSession.create(oneNodeModel(...model), {
+    intraOpNumThreads: 1,
+    interOpNumThreads: 1,
+  });
 }

@@ -1,17 +1,39 @@
 // The systems of the playground and their parameters. What a system computes is in demos/<id>.mjs, which only the worker loads.
 
-const range = (name, label, min, max, step, value) => ({ kind: "range", name, label, min, max, step, value });
+const range = (name, label, min, max, step, value) => ({
+  kind: "range",
+  name,
+  label,
+  min,
+  max,
+  step,
+  value,
+});
 const text = (name, label, maxLength, value) => ({ kind: "text", name, label, maxLength, value });
-const select = (name, label, options, value = options[0]) => ({ kind: "select", name, label, options, value });
+const select = (name, label, options, value = options[0]) => ({
+  kind: "select",
+  name,
+  label,
+  options,
+  value,
+});
 
 export const catalogue = [
   {
     id: "samplers",
     title: "Diffusion samplers",
     package: "score-diffusion",
-    question: "How many steps does a sampler need? Paths from noise to a mixture of three normal laws whose score is known exactly.",
+    question:
+      "How many steps does a sampler need? Paths from noise to a mixture of three normal laws whose score is known exactly.",
     controls: [
-      select("sampler", "sampler", ["acceleratedOde", "acceleratedOdeCached", "pfOde", "ddim", "acceleratedSde", "ddpm"]),
+      select("sampler", "sampler", [
+        "acceleratedOde",
+        "acceleratedOdeCached",
+        "pfOde",
+        "ddim",
+        "acceleratedSde",
+        "ddpm",
+      ]),
       range("numSteps", "steps", 5, 160, 1, 20),
       range("points", "points", 20, 400, 20, 120),
       range("seed", "random key", 0, 20, 1, 0),
@@ -33,7 +55,8 @@ export const catalogue = [
     id: "grid-world",
     title: "Robust grid world",
     package: "robust-rl",
-    question: "What should you do when every move may be worse than you think? Nature may shift a share of each transition's probability.",
+    question:
+      "What should you do when every move may be worse than you think? Nature may shift a share of each transition's probability.",
     controls: [
       range("radius", "radius of model error (total variation)", 0, 0.6, 0.02, 0.1),
       range("slip", "probability of slipping", 0, 0.6, 0.05, 0.2),
@@ -45,7 +68,8 @@ export const catalogue = [
     id: "preferences",
     title: "Preference bandit",
     package: "rlhf-vpo",
-    question: "Ten responses, some comparisons of them, and a policy learned from those: does pessimism pay?",
+    question:
+      "Ten responses, some comparisons of them, and a policy learned from those: does pessimism pay?",
     controls: [
       range("comparisons", "comparisons", 5, 400, 5, 40),
       range("alpha", "pessimism α (0 is DPO)", 0, 30, 0.5, 10),
@@ -83,7 +107,8 @@ export const catalogue = [
     id: "concept-tree",
     title: "Concept tree",
     package: "causal-latent",
-    question: "Hidden concepts cause what is observed. From the observations alone, tests of rank find the tree above them, or fail to.",
+    question:
+      "Hidden concepts cause what is observed. From the observations alone, tests of rank find the tree above them, or fail to.",
     controls: [
       select("graph", "true graph", ["tree3", "star", "chain", "twoCluster", "treeDeep"]),
       range("samples", "observations", 200, 20000, 200, 5000),
@@ -100,7 +125,12 @@ export const catalogue = [
     controls: [
       { kind: "sketch", name: "sketch", label: "draw a digit", size: 28 },
       select("digit", "or take this one", ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"], "3"),
-      select("problem", "what is measured", ["a quarter of the pixels", "4× smaller", "one bit a pixel", "magnitudes of a coded Fourier transform"]),
+      select("problem", "what is measured", [
+        "a quarter of the pixels",
+        "4× smaller",
+        "one bit a pixel",
+        "magnitudes of a coded Fourier transform",
+      ]),
       range("rounds", "rounds of annealing", 2, 30, 1, 6),
       range("seed", "random key", 0, 20, 1, 0),
     ],
@@ -109,7 +139,8 @@ export const catalogue = [
     id: "counterfactual",
     title: "Counterfactual sentences",
     package: "causal-latent",
-    question: "What would the review say, had its author been of the other opinion? The model keeps the content and flips the noise of the style.",
+    question:
+      "What would the review say, had its author been of the other opinion? The model keeps the content and flips the noise of the style.",
     controls: [
       select("domain", "reviews of", ["restaurants", "films", "electronics", "hotels"]),
       select("flip", "flip of the style", ["reflect", "noise"]),

@@ -13,7 +13,8 @@ export function control(spec, given, report) {
 
 const makers = {
   range({ name, label, min, max, step, value }, given, report) {
-    const start = given !== null && Number(given) >= min && Number(given) <= max ? Number(given) : value;
+    const start =
+      given !== null && Number(given) >= min && Number(given) <= max ? Number(given) : value;
     const shown = element("output", { textContent: String(start) });
     const input = element("input", { type: "range", name, min, max, step, value: String(start) });
     input.value = String(start);
@@ -29,7 +30,11 @@ const makers = {
 
   select({ name, label, options, value }, given, report) {
     const start = options.includes(given) ? given : value;
-    const list = element("select", { name }, ...options.map((option) => element("option", { value: option, textContent: option })));
+    const list = element(
+      "select",
+      { name },
+      ...options.map((option) => element("option", { value: option, textContent: option })),
+    );
     list.value = start;
     list.addEventListener("change", () => report(list.value));
     report(start, false);
@@ -38,7 +43,13 @@ const makers = {
 
   text({ name, label, value, maxLength }, given, report) {
     const start = given ?? value;
-    const input = element("input", { type: "text", name, maxLength, value: start, autocomplete: "off" });
+    const input = element("input", {
+      type: "text",
+      name,
+      maxLength,
+      value: start,
+      autocomplete: "off",
+    });
     input.addEventListener("change", () => report(input.value));
     report(start, false);
     return element("label", {}, label, input);
@@ -47,7 +58,10 @@ const makers = {
   /** A drawing of size × size grey values in [0, 1]; null until something is drawn. */
   sketch({ label, size }, _given, report) {
     const canvas = element("canvas", { width: size, height: size });
-    canvas.setAttribute("aria-label", `${label}; the choice beside it does the same without a pointer`);
+    canvas.setAttribute(
+      "aria-label",
+      `${label}; the choice beside it does the same without a pointer`,
+    );
     const context = canvas.getContext("2d", { willReadFrequently: true });
     context.lineCap = context.lineJoin = "round";
     context.lineWidth = size / 12;
@@ -55,7 +69,10 @@ const makers = {
     let drawing = false;
     const at = (event) => {
       const box = canvas.getBoundingClientRect();
-      return [((event.clientX - box.left) / box.width) * size, ((event.clientY - box.top) / box.height) * size];
+      return [
+        ((event.clientX - box.left) / box.width) * size,
+        ((event.clientY - box.top) / box.height) * size,
+      ];
     };
     const read = () => {
       const pixels = context.getImageData(0, 0, size, size).data;
@@ -84,6 +101,13 @@ const makers = {
       report(null);
     });
     report(null, false);
-    return element("div", { className: "sketch" }, element("span", { textContent: label }), element("br"), canvas, clear);
+    return element(
+      "div",
+      { className: "sketch" },
+      element("span", { textContent: label }),
+      element("br"),
+      canvas,
+      clear,
+    );
   },
 };

@@ -15,7 +15,8 @@ function freshWorker() {
   if (busy || !worker) {
     worker = new Worker(new URL("./worker.mjs", import.meta.url), { type: "module" });
     worker.onmessage = ({ data }) => receive(data);
-    worker.onerror = ({ message }) => receive({ run, error: message || "the worker could not start" });
+    worker.onerror = ({ message }) =>
+      receive({ run, error: message || "the worker could not start" });
   }
 }
 
@@ -68,7 +69,11 @@ const address = () => {
 };
 
 function remember() {
-  history.replaceState(null, "", `#${chosen.id}?${new URLSearchParams(Object.entries(values).filter(([, v]) => typeof v !== "object"))}`);
+  history.replaceState(
+    null,
+    "",
+    `#${chosen.id}?${new URLSearchParams(Object.entries(values).filter(([, v]) => typeof v !== "object"))}`,
+  );
 }
 
 function open() {
@@ -97,7 +102,11 @@ function open() {
   compute();
 }
 
-$("systems").replaceChildren(...catalogue.map(({ id, title }) => Object.assign(document.createElement("a"), { href: `#${id}`, textContent: title })));
+$("systems").replaceChildren(
+  ...catalogue.map(({ id, title }) =>
+    Object.assign(document.createElement("a"), { href: `#${id}`, textContent: title }),
+  ),
+);
 $("controls").addEventListener("submit", (event) => event.preventDefault());
 addEventListener("hashchange", () => {
   open();

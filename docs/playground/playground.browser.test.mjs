@@ -14,12 +14,19 @@ describe.skipIf(noBrowser)("playground", () => {
   let errors;
   let close;
   const elsewhere = [];
-  const settled = (id) => page.waitForFunction((wanted) => document.body.dataset.done?.startsWith(wanted), id, { timeout: 50_000 });
+  const settled = (id) =>
+    page.waitForFunction((wanted) => document.body.dataset.done?.startsWith(wanted), id, {
+      timeout: 50_000,
+    });
 
   beforeAll(async () => {
     mkdirSync(cache, { recursive: true });
     const config = fileURLToPath(new URL("./vite.config.mjs", import.meta.url));
-    await build({ configFile: config, logLevel: "error", build: { outDir: site, emptyOutDir: true } });
+    await build({
+      configFile: config,
+      logLevel: "error",
+      build: { outDir: site, emptyOutDir: true },
+    });
     ({ page, errors, close } = await openSite(site, { viewport: { width: 390, height: 844 } }));
     page.on("request", (request) => {
       if (!/^(http:\/\/localhost|data:|blob:)/.test(request.url())) elsewhere.push(request.url());
@@ -27,17 +34,26 @@ describe.skipIf(noBrowser)("playground", () => {
   });
   afterAll(() => close?.());
 
-  it.each(catalogue.map(({ id }) => id))("%s draws a picture that fits a phone and reads well", async (id) => {
-    await page.evaluate((hash) => (location.hash = hash), id);
-    await settled(id);
-    expect(await page.textContent("#status")).toBe("");
-    expect(
-      await page.evaluate(() => document.querySelector("#picture").textContent.length + document.querySelectorAll("#picture img").length),
-    ).toBeGreaterThan(0);
-    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(390);
-    expect(await violations(page)).toEqual([]);
-    await page.screenshot({ path: `${cache}playground-${id}.png`, fullPage: true });
-  });
+  it.each(catalogue.map(({ id }) => id))(
+    "%s draws a picture that fits a phone and reads well",
+    async (id) => {
+      await page.evaluate((hash) => (location.hash = hash), id);
+      await settled(id);
+      expect(await page.textContent("#status")).toBe("");
+      expect(
+        await page.evaluate(
+          () =>
+            document.querySelector("#picture").textContent.length +
+            document.querySelectorAll("#picture img").length,
+        ),
+      ).toBeGreaterThan(0);
+      expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(
+        390,
+      );
+      expect(await violations(page)).toEqual([]);
+      await page.screenshot({ path: `${cache}playground-${id}.png`, fullPage: true });
+    },
+  );
 
   it("moves the picture with a slider, by keyboard, and keeps the parameters in the address", async () => {
     await page.evaluate(() => (location.hash = "grid-world"));
@@ -45,13 +61,19 @@ describe.skipIf(noBrowser)("playground", () => {
     const before = await page.innerHTML("#picture");
     await page.focus('input[name="radius"]');
     for (let i = 0; i < 12; i++) await page.keyboard.press("ArrowRight");
-    await page.waitForFunction((html) => document.querySelector("#picture").innerHTML !== html, before, { timeout: 20_000 });
+    await page.waitForFunction(
+      (html) => document.querySelector("#picture").innerHTML !== html,
+      before,
+      { timeout: 20_000 },
+    );
     expect(await page.evaluate(() => location.hash)).toMatch(/radius=0\.34/);
     expect(await page.textContent("#certificate")).toMatch(/holds/);
   });
 
   it("runs a program by WebGPU, here on a software adapter", async () => {
-    await page.evaluate(() => (location.hash = "compiled-flow?runs=the+GPU%2C+where+there+is+WebGPU&particles=10000"));
+    await page.evaluate(
+      () => (location.hash = "compiled-flow?runs=the+GPU%2C+where+there+is+WebGPU&particles=10000"),
+    );
     await settled("compiled-flow");
     expect(await page.textContent("#status")).toBe("");
     expect(await page.textContent("#facts")).toMatch(/ran onWebGPU/);

@@ -6,7 +6,11 @@ export default defineConfig({
   base: "./",
   publicDir: false,
   assetsInclude: ["**/*.safetensors"],
-  build: { outDir: fileURLToPath(new URL("../site/playground", import.meta.url)), emptyOutDir: true, chunkSizeWarningLimit: 2000 },
+  build: {
+    outDir: fileURLToPath(new URL("../site/playground", import.meta.url)),
+    emptyOutDir: true,
+    chunkSizeWarningLimit: 2000,
+  },
   worker: { format: "es" },
   resolve: { conditions: ["@provably/source", "module", "browser", "import", "default"] },
 });

@@ -28,7 +28,8 @@ import {
 const out = fileURLToPath(new URL("./out/", import.meta.url));
 mkdirSync(out, { recursive: true });
 const save = (name, svg) => writeFileSync(`${out}${name}.svg`, svg);
-const show = ({ claim, value, holds }) => console.log(`  ${holds ? "holds" : "DOES NOT HOLD"}: ${claim}: ${Number(value.toPrecision(3))}`);
+const show = ({ claim, value, holds }) =>
+  console.log(`  ${holds ? "holds" : "DOES NOT HOLD"}: ${claim}: ${Number(value.toPrecision(3))}`);
 
 console.log("One query in a large world, counts replaced by expectations");
 const settings = [
@@ -56,19 +57,31 @@ for (const [name, globalSize, localSize] of [
   const clusters = [0, 1, 2, 3].map((k) => createAreaPartition(foldIn(key(name), k), { numPatches: 64, globalSize, localSize }));
   const world = createSpatialDistribution(clusters);
   const [image] = sampleMaskedImages(world, key("picture"), 1);
-  const query = world.clusters[image.cluster].flatMap((area, j) => (j > 0 ? area : [])).find((p) => image.mask[p]);
+  const query = world.clusters[image.cluster]
+    .flatMap((area, j) => (j > 0 ? area : []))
+    .find((p) => image.mask[p]);
   const runs = {
     masked: trainMaskedReconstruction(world, key(0), { learningRate: 4, numSteps: 300 }),
     contrastive: trainContrastive(world, key(0), { numSteps: 200 }),
   };
   save(`partition, ${name}`, plotPartition(world));
-  save(`loss, ${name}`, plotLoss(runs.masked.history, { optimal: optimalReconstructionLoss(world) }));
+  save(
+    `loss, ${name}`,
+    plotLoss(runs.masked.history, { optimal: optimalReconstructionLoss(world) }),
+  );
   for (const [objective, { correlations, history }] of Object.entries(runs)) {
-    save(`map, ${name}, ${objective}`, plotAttentionMap(maskedAttention(world, correlations, image), { query }));
+    save(
+      `map, ${name}, ${objective}`,
+      plotAttentionMap(maskedAttention(world, correlations, image), { query }),
+    );
     save(`correlations, ${name}, ${objective}`, plotCorrelations(history.queries[1]));
     const [start, end] = [history.summary[0], history.summary.at(-1)];
     rows.push({ world: name, objective, "to global": `${start.localToGlobal.toFixed(2)} → ${end.localToGlobal.toFixed(3)}`, "to own area": `${start.localToOwn.toFixed(3)} → ${end.localToOwn.toFixed(3)}`, diversity: end.diversity.toFixed(3), "mutual information": end.mutualInformation.toFixed(2) }); // prettier-ignore
-    show(certifyAreaAttention(world, correlations, key("certificate"), { toward: objective === "masked" ? "own" : "global" }));
+    show(
+      certifyAreaAttention(world, correlations, key("certificate"), {
+        toward: objective === "masked" ? "own" : "global",
+      }),
+    );
     if (objective === "masked") {
       const sizes = world.clusters[0].map((area) => area.length);
       show(certifyReconstruction(world, correlations, key("certificate")));
@@ -77,4 +90,6 @@ for (const [name, globalSize, localSize] of [
   }
 }
 console.table(rows);
-console.log(`Masked patches look at their own area, contrastive ones all at the same. Pictures are in ${out}`);
+console.log(
+  `Masked patches look at their own area, contrastive ones all at the same. Pictures are in ${out}`,
+);

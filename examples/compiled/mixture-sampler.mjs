@@ -1,6 +1,21 @@
 // A hundred thousand particles flow from noise to a mixture of eight Gaussians on a ring, in fifty steps that are one program.
 //   node examples/compiled/mixture-sampler.mjs [js|wasm|webgpu|webasm]
-import { add, array, div, item, matmul, matrixTranspose, mean, mul, reshape, softmax, square, sub, sum, toTypedArray } from "@provably/core-tensor";
+import {
+  add,
+  array,
+  div,
+  item,
+  matmul,
+  matrixTranspose,
+  mean,
+  mul,
+  reshape,
+  softmax,
+  square,
+  sub,
+  sum,
+  toTypedArray,
+} from "@provably/core-tensor";
 import { compile, scan } from "@provably/core-tensor/compile";
 import { key, normal } from "@provably/core-tensor/random";
 import { timed, whenStarted } from "./device.mjs";
@@ -16,7 +31,12 @@ function schedule(numSteps) {
   const alphas = lambdas.map((l) => 1 / Math.sqrt(1 + Math.exp(-2 * l)));
   const sigmas = lambdas.map((l) => 1 / Math.sqrt(1 + Math.exp(2 * l)));
   const [before, after] = [(list) => array(list.slice(0, -1)), (list) => array(list.slice(1))];
-  return { alpha: before(alphas), sigma: before(sigmas), nextAlpha: after(alphas), nextSigma: after(sigmas) };
+  return {
+    alpha: before(alphas),
+    sigma: before(sigmas),
+    nextAlpha: after(alphas),
+    nextSigma: after(sigmas),
+  };
 }
 
 /** The noise in `x` that the exact score of the noisy mixture predicts. */
@@ -45,13 +65,17 @@ export function sampler(x, steps) {
 const MEAN_SQUARED = RADIUS ** 2 + 2 * SPREAD ** 2;
 
 /** Mean squared distance from the origin, and share of particles nearest to the first centre, beside those of the mixture. */
-export async function sampleMixture(device, { particles = 100_000, numSteps = 50, calls = 2 } = {}) {
+export async function sampleMixture(
+  device,
+  { particles = 100_000, numSteps = 50, calls = 2 } = {},
+) {
   const run = compile(sampler, { device });
   const [x, steps] = [normal(key("particles"), [particles, 2]), schedule(numSteps)];
   const { first, next, result } = await timed(() => run(x, steps), calls);
   const points = toTypedArray(result);
   let near = 0;
-  for (let i = 0; i < particles; i++) if (Math.abs(Math.atan2(points[2 * i + 1], points[2 * i])) < Math.PI / COMPONENTS) near++;
+  for (let i = 0; i < particles; i++)
+    if (Math.abs(Math.atan2(points[2 * i + 1], points[2 * i])) < Math.PI / COMPONENTS) near++;
   const squared = item(mean(sum(square(reshape(result, [particles, 2])), { axis: 1 })));
   return { first, next, samples: result, squared, expected: MEAN_SQUARED, share: near / particles };
 }

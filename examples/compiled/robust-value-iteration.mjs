@@ -2,7 +2,19 @@
 //   node examples/compiled/robust-value-iteration.mjs [js|wasm|webgpu|webasm|auto]
 // With contamination ρ the worst model of a row p is (1 − ρ) p plus all the rest on the worst state, so that
 // v ← max_a r(s, a) + γ ((1 − ρ) P v + ρ min v).
-import { abs, add, array, item, matmul, max, min, mul, reshape, sub, toTypedArray } from "@provably/core-tensor";
+import {
+  abs,
+  add,
+  array,
+  item,
+  matmul,
+  max,
+  min,
+  mul,
+  reshape,
+  sub,
+  toTypedArray,
+} from "@provably/core-tensor";
 import { compile, scan } from "@provably/core-tensor/compile";
 import { key, uniform } from "@provably/core-tensor/random";
 import { timed, whenStarted } from "./device.mjs";
@@ -11,13 +23,18 @@ const DISCOUNT = 0.95;
 
 /** A random world: few likely successors for each state and action. */
 export function world(states, actions) {
-  const p = toTypedArray(uniform(key("transitions"), [states * actions, states])).map((u) => u ** 20);
+  const p = toTypedArray(uniform(key("transitions"), [states * actions, states])).map(
+    (u) => u ** 20,
+  );
   for (let row = 0; row < states * actions; row++) {
     const line = p.subarray(row * states, (row + 1) * states);
     const total = line.reduce((a, b) => a + b, 0);
     for (let s = 0; s < states; s++) line[s] /= total;
   }
-  return { transition: array(p, { shape: [states * actions, states] }), reward: uniform(key("rewards"), [states, actions]) };
+  return {
+    transition: array(p, { shape: [states * actions, states] }),
+    reward: uniform(key("rewards"), [states, actions]),
+  };
 }
 
 function sweep({ transition, reward }, contamination, v) {
@@ -29,18 +46,29 @@ function sweep({ transition, reward }, contamination, v) {
 
 /** Values after `numSweeps` sweeps from zero, and the largest change of one more. */
 export function robustValues(mdp, contamination, start, numSweeps) {
-  const [values] = scan((v) => [sweep(mdp, contamination, v), null], start, null, { length: numSweeps });
+  const [values] = scan((v) => [sweep(mdp, contamination, v), null], start, null, {
+    length: numSweeps,
+  });
   return { values, residual: max(abs(sub(sweep(mdp, contamination, values), values))) };
 }
 
-export async function planRobustly(device, { states = 300, actions = 4, numSweeps = 300, calls = 2 } = {}) {
+export async function planRobustly(
+  device,
+  { states = 300, actions = 4, numSweeps = 300, calls = 2 } = {},
+) {
   const run = compile(robustValues, { device });
   const mdp = world(states, actions);
   const start = array(new Float32Array(states));
   const solve = (contamination) => () => run(mdp, array(contamination), start, numSweeps);
   const { first, next, result } = await timed(solve(0.1), calls);
   const nominal = await solve(0)();
-  return { first, next, residual: item(result.residual), robust: item(min(result.values)), nominal: item(min(nominal.values)) };
+  return {
+    first,
+    next,
+    residual: item(result.residual),
+    robust: item(min(result.values)),
+    nominal: item(min(nominal.values)),
+  };
 }
 
 await whenStarted(import.meta.url, async (device, name) => {

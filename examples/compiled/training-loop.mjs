@@ -1,6 +1,20 @@
 // Two spirals, a network with one hidden layer, Adam: each training step is one call of one program.
 //   node examples/compiled/training-loop.mjs [js|wasm|webgpu|webasm|auto]
-import { add, array, argmax, astype, crossEntropy, equal, item, matmul, mean, mul, tanh, valueAndGrad, zeros } from "@provably/core-tensor";
+import {
+  add,
+  array,
+  argmax,
+  astype,
+  crossEntropy,
+  equal,
+  item,
+  matmul,
+  mean,
+  mul,
+  tanh,
+  valueAndGrad,
+  zeros,
+} from "@provably/core-tensor";
 import { compile } from "@provably/core-tensor/compile";
 import { adam, applyUpdates } from "@provably/core-tensor/optim";
 import { key, normal, split } from "@provably/core-tensor/random";
@@ -24,7 +38,8 @@ function network(hidden) {
   };
 }
 
-const logits = (params, x) => add(matmul(tanh(add(matmul(x, params.hidden.w), params.hidden.b)), params.out.w), params.out.b);
+const logits = (params, x) =>
+  add(matmul(tanh(add(matmul(x, params.hidden.w), params.hidden.b)), params.out.w), params.out.b);
 const loss = (params, { x, y }) => crossEntropy(logits(params, x), y);
 const optimizer = adam(0.02);
 

@@ -21,7 +21,12 @@ const SEPARATIONS = [2.5, 1.1];
 export const SOURCES = [...SEPARATIONS.map((s) => `learned, separation ${s}`), "true labels"];
 
 const column = (labels, j) => Array.from({ length: labels.shape[0] }, (_, i) => labels.get(i, j));
-const agreement = (found, truth) => mean(Array.from({ length: truth.shape[1] }, (_, j) => adjustedRandIndex(column(found, j), column(truth, j))));
+const agreement = (found, truth) =>
+  mean(
+    Array.from({ length: truth.shape[1] }, (_, j) =>
+      adjustedRandIndex(column(found, j), column(truth, j)),
+    ),
+  );
 
 /** One cell for every graph, size and source of labels. Columns of each concept and their two states are given; `keep` and `step` as in `recovery`. */
 export function fromContinuous(runs, keep, step) {
@@ -31,7 +36,12 @@ export function fromContinuous(runs, keep, step) {
       const scores = Array.from({ length: runs }, (_, run) => {
         const found = keep(`continuous ${name} ${n} ${run}`, () => {
           const seed = foldIn(foldIn(key(`continuous ${name}`), run), n);
-          const { data: labels } = sampleHierarchy(graph, randomCpts(graph, foldIn(seed, "tables")), n, foldIn(seed, "rows"));
+          const { data: labels } = sampleHierarchy(
+            graph,
+            randomCpts(graph, foldIn(seed, "tables")),
+            n,
+            foldIn(seed, "rows"),
+          );
           const sources = SEPARATIONS.map((separation) => {
             const { x, blocks } = conceptObservations(labels, foldIn(seed, "x"), { separation });
             return learnConcepts(x, foldIn(seed, "learn"), { blocks, states: 2 });
@@ -46,7 +56,13 @@ export function fromContinuous(runs, keep, step) {
       });
       return SOURCES.map((source, i) => {
         const own = scores.map((found) => found[i]);
-        return { graph: name, n, source, rand: mean(own.map(({ rand }) => rand)), ...summary(own.map(({ f1 }) => f1)) };
+        return {
+          graph: name,
+          n,
+          source,
+          rand: mean(own.map(({ rand }) => rand)),
+          ...summary(own.map(({ f1 }) => f1)),
+        };
       });
     }),
   );
@@ -57,7 +73,12 @@ export function untold(runs, keep, step, n = 1000) {
   const graph = presetGraph("twoCluster");
   const one = (run) => {
     const seed = foldIn(key("untold"), run);
-    const { data } = sampleHierarchy(graph, randomCpts(graph, foldIn(seed, "tables")), n, foldIn(seed, "rows"));
+    const { data } = sampleHierarchy(
+      graph,
+      randomCpts(graph, foldIn(seed, "tables")),
+      n,
+      foldIn(seed, "rows"),
+    );
     const { x, blocks } = conceptObservations(data, foldIn(seed, "x"));
     const learned = learnConcepts(x, foldIn(seed, "learn")).blocks.map((block) => block.join());
     return blocks.filter((block) => learned.includes(block.join())).length / blocks.length;
@@ -74,7 +95,15 @@ export function continuousPlot(cells) {
   const truth = cells.filter(({ source }) => source === "true labels");
   const learned = cells.filter(({ source }) => source !== "true labels");
   const at = { fx: "graph", x: "n", y: (d) => d.exact / d.runs };
-  const rules = (of, dx) => Plot.ruleX(of, { fx: "graph", x: "n", y1: (d) => d.interval[0], y2: (d) => d.interval[1], stroke: "source", dx });
+  const rules = (of, dx) =>
+    Plot.ruleX(of, {
+      fx: "graph",
+      x: "n",
+      y1: (d) => d.interval[0],
+      y2: (d) => d.interval[1],
+      stroke: "source",
+      dx,
+    });
   return plotSvg({
     width: 720,
     height: 340,
@@ -83,7 +112,12 @@ export function continuousPlot(cells) {
     marginBottom: 44,
     fx: { label: null, domain: GRAPHS },
     x: { type: "log", label: "rows", ticks: SIZES, tickFormat: thousands },
-    y: { label: "share of exact recoveries, Wilson 95 % interval", domain: [0, 1], grid: true, labelOffset: 40 },
+    y: {
+      label: "share of exact recoveries, Wilson 95 % interval",
+      domain: [0, 1],
+      grid: true,
+      labelOffset: 40,
+    },
     color: { legend: false, domain: SOURCES, range: ["#4269d0", "#efb118", "#9498a0"] },
     marks: [
       // the curves lie on each other: the true labels broad and pale below, the intervals side by side

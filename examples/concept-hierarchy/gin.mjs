@@ -29,11 +29,16 @@ function seen(column) {
   const head = [...column.subarray(0, 100)];
   const distances = head.flatMap((a, i) => head.slice(i + 1).map((b) => (a - b) ** 2)).filter((d) => d > 0).sort((a, b) => a - b); // prettier-ignore
   const half = distances.length / 2;
-  const width = distances.length === 0 ? 1 : 0.25 * (distances[Math.ceil(half) - 1] + distances[Math.floor(half)]);
+  const width =
+    distances.length === 0
+      ? 1
+      : 0.25 * (distances[Math.ceil(half) - 1] + distances[Math.floor(half)]);
   const gram = values.map((a) => values.map((b) => Math.exp(-((a - b) ** 2) / (2 * width))));
   const sums = gram.map((row) => row.reduce((total, k, j) => total + k * counts[j], 0));
   const all = sums.reduce((total, s, i) => total + s * counts[i], 0);
-  const centred = gram.map((row, i) => row.map((k, j) => k - (sums[i] + sums[j]) / n + all / n ** 2));
+  const centred = gram.map((row, i) =>
+    row.map((k, j) => k - (sums[i] + sums[j]) / n + all / n ** 2),
+  );
   return { of, size: values.length, centred, off: (all - n) / (n * (n - 1)) };
 }
 
@@ -42,7 +47,9 @@ function independence(a, b) {
   const n = a.of.length;
   const table = new Float64Array(a.size * b.size);
   for (let r = 0; r < n; r++) table[a.of[r] * b.size + b.of[r]]++;
-  const cells = [...table.keys()].filter((at) => table[at] > 0).map((at) => [Math.floor(at / b.size), at % b.size, table[at]]);
+  const cells = [...table.keys()]
+    .filter((at) => table[at] > 0)
+    .map((at) => [Math.floor(at / b.size), at % b.size, table[at]]);
   let [statistic, variance] = [0, 0];
   for (const [i, j, count] of cells) {
     for (const [i2, j2, other] of cells) {
@@ -55,7 +62,10 @@ function independence(a, b) {
   variance *= (72 * (n - 4) * (n - 5)) / (n * (n - 1)) ** 2 / ((n - 2) * (n - 3));
   const mean = (1 + a.off * b.off - a.off - b.off) / n;
   if (!(variance > 0 && mean > 0)) return statistic > 0 ? 0 : 1;
-  return chiSquareTail(Math.max(0, (2 * statistic * mean) / (variance * n)), (2 * mean ** 2) / variance).p;
+  return chiSquareTail(
+    Math.max(0, (2 * statistic * mean) / (variance * n)),
+    (2 * mean ** 2) / variance,
+  ).p;
 }
 
 /** Groups joined where they have a member in common. */
@@ -79,14 +89,22 @@ export function gin({ data, names }, { alpha = 0.05, maxCluster = 3 } = {}) {
     const mean = x.reduce((a, b) => a + b, 0) / x.length;
     return x.map((v) => v - mean);
   });
-  const covariance = centred.map((x) => centred.map((y) => x.reduce((total, v, r) => total + v * y[r], 0) / (x.length - 1)));
+  const covariance = centred.map((x) =>
+    centred.map((y) => x.reduce((total, v, r) => total + v * y[r], 0) / (x.length - 1)),
+  );
   const views = columns.map(seen);
   /** Whether the combination of `x` that is uncorrelated with `z` is independent of it: p-values combined by Fisher's method. */
   const holds = (x, z) => {
     const between = z.map((i) => x.map((j) => covariance[i][j]));
-    const gram = x.map((_, i) => x.map((_, j) => between.reduce((total, row) => total + row[i] * row[j], 0)));
+    const gram = x.map((_, i) =>
+      x.map((_, j) => between.reduce((total, row) => total + row[i] * row[j], 0)),
+    );
     const weights = toNested(eigh(gram).eigenvectors).map((row) => row[0]);
-    const residual = seen(Float64Array.from(columns[0], (_, r) => x.reduce((total, j, i) => total + weights[i] * columns[j][r], 0)));
+    const residual = seen(
+      Float64Array.from(columns[0], (_, r) =>
+        x.reduce((total, j, i) => total + weights[i] * columns[j][r], 0),
+      ),
+    );
     const logs = z.map((j) => Math.log(Math.max(1e-5, independence(views[j], residual))));
     return chiSquareTail(-2 * logs.reduce((a, b) => a + b, 0), 2 * z.length).p >= alpha;
   };
@@ -99,14 +117,24 @@ export function gin({ data, names }, { alpha = 0.05, maxCluster = 3 } = {}) {
     left = left.filter((j) => !clusters.flat().includes(j));
   }
 
-  const halves = (cluster) => [cluster.slice(0, Math.ceil(cluster.length / 2)), cluster.slice(Math.ceil(cluster.length / 2))];
+  const halves = (cluster) => [
+    cluster.slice(0, Math.ceil(cluster.length / 2)),
+    cluster.slice(Math.ceil(cluster.length / 2)),
+  ];
   const ordered = [];
   const open = [...clusters];
   for (;;) {
-    const [above, below] = [ordered.flatMap((c) => halves(c)[0]), ordered.flatMap((c) => halves(c)[1])];
+    const [above, below] = [
+      ordered.flatMap((c) => halves(c)[0]),
+      ordered.flatMap((c) => halves(c)[1]),
+    ];
     const root = open.findIndex((cluster) => {
       const [first, second] = halves(cluster);
-      return open.every((other) => other === cluster || holds([...above, ...first, ...halves(other)[0]], [...below, ...second]));
+      return open.every(
+        (other) =>
+          other === cluster ||
+          holds([...above, ...first, ...halves(other)[0]], [...below, ...second]),
+      );
     });
     if (root < 0) break;
     ordered.push(...open.splice(root, 1));

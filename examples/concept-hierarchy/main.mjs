@@ -9,7 +9,14 @@ import { parseArgs } from "node:util";
 import { presetNames } from "@provably/causal-latent/hierarchy";
 import { progressBar } from "../tour/lib/progress.mjs";
 import { figure, heading, paragraph, renderReport, table } from "../tour/lib/report.mjs";
-import { GRAPHS, SIZES, SOURCES, continuousPlot, fromContinuous, untold } from "./from-continuous.mjs";
+import {
+  GRAPHS,
+  SIZES,
+  SOURCES,
+  continuousPlot,
+  fromContinuous,
+  untold,
+} from "./from-continuous.mjs";
 import { storedRuns } from "./stored.mjs";
 import { FAMILIES, METHODS, mean, recovery, recoveryPlot } from "./from-labels.mjs";
 
@@ -46,7 +53,8 @@ function counted(title, total, work) {
 }
 
 const percent = ([low, high]) => `${Math.round(100 * low)}–${Math.round(100 * high)} %`;
-const cellText = ({ f1, exact, runs: of, interval }) => `${f1.toFixed(2)}  ${exact}/${of} (${percent(interval)})`;
+const cellText = ({ f1, exact, runs: of, interval }) =>
+  `${f1.toFixed(2)}  ${exact}/${of} (${percent(interval)})`;
 
 function show(title, plot, file, caption, columns, rows) {
   writeFileSync(`${out}${file}`, plot);
@@ -55,26 +63,43 @@ function show(title, plot, file, caption, columns, rows) {
   sections.push(heading(title), figure(plot, caption), table(columns, rows));
 }
 
-for (const family of FAMILIES.map((f) => ({ ...f, graphs: f.graphs.filter(wanted) })).filter((f) => f.graphs.length > 0)) {
+for (const family of FAMILIES.map((f) => ({ ...f, graphs: f.graphs.filter(wanted) })).filter(
+  (f) => f.graphs.length > 0,
+)) {
   const { title, graphs, sizes, latentStates } = family;
-  const found = counted(title, graphs.length * sizes.length * runs, (step) => recovery(family, runs, stored.of, step));
+  const found = counted(title, graphs.length * sizes.length * runs, (step) =>
+    recovery(family, runs, stored.of, step),
+  );
   const rows = graphs.flatMap((graph) =>
     Object.keys(METHODS).map((method) => [
       `${graph}, ${method}`,
-      ...sizes.map((n) => cellText(found.find((c) => c.graph === graph && c.n === n && c.method === method))),
+      ...sizes.map((n) =>
+        cellText(found.find((c) => c.graph === graph && c.n === n && c.method === method)),
+      ),
     ]),
   );
   const caption = "Mean F1 of the skeleton against the number of rows.";
-  show(title, recoveryPlot(found, sizes), `recovery-${latentStates}.svg`, caption, ["graph and method", ...sizes.map((n) => `n = ${n}`)], rows);
+  show(
+    title,
+    recoveryPlot(found, sizes),
+    `recovery-${latentStates}.svg`,
+    caption,
+    ["graph and method", ...sizes.map((n) => `n = ${n}`)],
+    rows,
+  );
   for (const method of Object.keys(METHODS)) {
     const own = found.filter((c) => c.method === method);
     const share = Math.round(100 * mean(own.map((c) => c.exact / runs)));
-    console.log(`all graphs and sizes, ${method}: F1 ${mean(own.map((c) => c.f1)).toFixed(3)}, exact ${share} %`);
+    console.log(
+      `all graphs and sizes, ${method}: F1 ${mean(own.map((c) => c.f1)).toFixed(3)}, exact ${share} %`,
+    );
   }
 }
 
 if (wanted("continuous")) {
-  const found = counted("from continuous data", GRAPHS.length * SIZES.length * runs, (step) => fromContinuous(runs, stored.of, step));
+  const found = counted("from continuous data", GRAPHS.length * SIZES.length * runs, (step) =>
+    fromContinuous(runs, stored.of, step),
+  );
   const rows = GRAPHS.flatMap((graph) =>
     SOURCES.map((source) => [
       `${graph}, ${source}`,
@@ -86,7 +111,14 @@ if (wanted("continuous")) {
   );
   const caption =
     "Share of exact recoveries against the number of rows. Blue and yellow: from labels learned from blocks of three columns with uniform nuisance, states apart and overlapping; broad and grey: from the true labels.";
-  show("from continuous data", continuousPlot(found), "continuous.svg", caption, ["graph and labels", ...SIZES.map((n) => `n = ${n}`)], rows);
+  show(
+    "from continuous data",
+    continuousPlot(found),
+    "continuous.svg",
+    caption,
+    ["graph and labels", ...SIZES.map((n) => `n = ${n}`)],
+    rows,
+  );
   const tries = Math.min(runs, 5); // slow: every column gets mixtures of its own
   const blind = counted("blocks to be found", tries, (step) => untold(tries, stored.of, step));
   const told = `With blocks and states untold (twoCluster, n = ${blind.n}), ${(100 * blind.f1).toFixed(0)} % of the blocks are found, all of them in ${blind.exact} of ${blind.runs} runs (${percent(blind.interval)}).`;
@@ -95,5 +127,10 @@ if (wanted("continuous")) {
 }
 stored.forget();
 const seconds = (performance.now() - started) / 1000;
-writeFileSync(`${out}report.html`, renderReport([{ name: "recovery", title: "How often the hierarchy is found", sections, seconds }]));
+writeFileSync(
+  `${out}report.html`,
+  renderReport([
+    { name: "recovery", title: "How often the hierarchy is found", sections, seconds },
+  ]),
+);
 console.log(`\n${seconds.toFixed(0)} s. The report is in ${out}report.html`);

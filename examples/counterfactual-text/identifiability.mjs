@@ -5,14 +5,35 @@ import { identifiabilityExperiment, identifiabilitySettings } from "@provably/ca
 import { progressBar } from "../tour/lib/progress.mjs";
 
 const repetitions = 5; // models drawn for each way
-const bar = progressBar("training on vectors: five ways, five models each", identifiabilitySettings.length * repetitions);
+const bar = progressBar(
+  "training on vectors: five ways, five models each",
+  identifiabilitySettings.length * repetitions,
+);
 const onProgress = ({ iteration }) => bar.step(iteration);
-const rows = identifiabilityExperiment(identifiabilitySettings, key("identifiability"), { repetitions, onProgress });
+const rows = identifiabilityExperiment(identifiabilitySettings, key("identifiability"), {
+  repetitions,
+  onProgress,
+});
 bar.finish();
 
-const cell = (e) => (e === undefined ? "" : `${e.value.toFixed(2)} [${e.interval.map((x) => x.toFixed(2)).join(", ")}]`).padStart(20);
-console.log("\nlearned → true              content → content       style → style     style → content     content → style    MCC of style noise");
+const cell = (e) =>
+  (e === undefined
+    ? ""
+    : `${e.value.toFixed(2)} [${e.interval.map((x) => x.toFixed(2)).join(", ")}]`
+  ).padStart(20);
+console.log(
+  "\nlearned → true              content → content       style → style     style → content     content → style    MCC of style noise",
+);
 for (const r of rows)
   console.log(
-    r.name.padEnd(26) + [r.contentFromContent, r.styleFromStyle, r.contentFromStyle, r.styleFromContent, r.styleNoiseMcc].map(cell).join(""),
+    r.name.padEnd(26) +
+      [
+        r.contentFromContent,
+        r.styleFromStyle,
+        r.contentFromStyle,
+        r.styleFromContent,
+        r.styleNoiseMcc,
+      ]
+        .map(cell)
+        .join(""),
   );

@@ -4,9 +4,30 @@
 //   node examples/counterfactual-text/main.mjs --save FILE   also store the model
 import { writeFileSync } from "node:fs";
 import { foldIn } from "@provably/core-tensor/random";
-import { antonymBaseline, certifyCounterfactual, corpusBleu, reviewLexicon, saveMatte, trainMatte } from "@provably/causal-latent/matte";
+import {
+  antonymBaseline,
+  certifyCounterfactual,
+  corpusBleu,
+  reviewLexicon,
+  saveMatte,
+  trainMatte,
+} from "@provably/causal-latent/matte";
 import { progressBar } from "../tour/lib/progress.mjs";
-import { LABELLED, SEED, TRAIN, config, data, judge, polesOf, reconstruct, scores, target, test, transfer, vocabulary } from "./setup.mjs";
+import {
+  LABELLED,
+  SEED,
+  TRAIN,
+  config,
+  data,
+  judge,
+  polesOf,
+  reconstruct,
+  scores,
+  target,
+  test,
+  transfer,
+  vocabulary,
+} from "./setup.mjs";
 
 const STEPS = 1600;
 const flags = process.argv.slice(2);
@@ -14,13 +35,18 @@ const flags = process.argv.slice(2);
 function train(name, settings, rows = data) {
   const bar = progressBar(`${name}: ${STEPS} steps`, STEPS);
   const before = process.cpuUsage();
-  const model = trainMatte(rows, settings, foldIn(SEED, "training"), { numSteps: STEPS, onProgress: ({ iteration }) => bar.step(iteration) });
+  const model = trainMatte(rows, settings, foldIn(SEED, "training"), {
+    numSteps: STEPS,
+    onProgress: ({ iteration }) => bar.step(iteration),
+  });
   bar.finish();
   const { user, system } = process.cpuUsage(before);
   return { model, seconds: (user + system) / 1e6 };
 }
 
-console.log(`${TRAIN} sentences, ${LABELLED} of them labelled, ${vocabulary.words.length} words; ${test.sentences.length} sentences to transfer`);
+console.log(
+  `${TRAIN} sentences, ${LABELLED} of them labelled, ${vocabulary.words.length} words; ${test.sentences.length} sentences to transfer`,
+);
 const { model, seconds } = train("training", config());
 const poles = polesOf(model);
 console.log(
@@ -29,9 +55,13 @@ console.log(
 
 // The rival knows a list of words; here with all of it, and with half the adjectives of every domain.
 const half = Object.fromEntries(
-  Object.entries(reviewLexicon.domains).map(([name, words]) => [name, { ...words, pos: words.pos.slice(0, 2), neg: words.neg.slice(0, 2) }]),
+  Object.entries(reviewLexicon.domains).map(([name, words]) => [
+    name,
+    { ...words, pos: words.pos.slice(0, 2), neg: words.neg.slice(0, 2) },
+  ]),
 );
-const swap = (lexicon) => antonymBaseline(test.sentences, test.domains, foldIn(SEED, "antonyms"), { lexicon });
+const swap = (lexicon) =>
+  antonymBaseline(test.sentences, test.domains, foldIn(SEED, "antonyms"), { lexicon });
 const reflected = transfer(model, { kind: "reflect", poles });
 const rows = [
   ["the sentence itself", test.sentences],
@@ -49,26 +79,45 @@ if (flags.includes("--ablations")) {
     ["no labels", config({ weights: { adversary: 0 } }), unlabelled],
     ["no adversary", config({ weights: { adversary: 0 } }), data],
     ["standard prior", config({ prior: "standard" }), data],
-    ["affine flows", config({ contentFlow: { kind: "affine" }, styleFlow: { kind: "affine" } }), data],
+    [
+      "affine flows",
+      config({ contentFlow: { kind: "affine" }, styleFlow: { kind: "affine" } }),
+      data,
+    ],
     ["domains hidden", config({ numDomains: 1 }), { ...data, domains: data.domains.map(() => 0) }],
     ["no sparsity", config({ weights: { sparsity: 0 } }), data],
   ];
   for (const [name, settings, seen] of ablations) {
     const other = train(name, settings, seen).model;
     const flip = { kind: "reflect", poles: polesOf(other, seen) };
-    rows.push([name, transfer(other, flip, settings.numDomains === 1 ? test.domains.map(() => 0) : test.domains)]);
+    rows.push([
+      name,
+      transfer(other, flip, settings.numDomains === 1 ? test.domains.map(() => 0) : test.domains),
+    ]);
   }
 }
 
-console.log("\n                            accuracy   BLEU to truth   BLEU to source   content kept   all of it kept   perplexity");
+console.log(
+  "\n                            accuracy   BLEU to truth   BLEU to source   content kept   all of it kept   perplexity",
+);
 for (const [name, sentences] of rows) {
   const s = scores(sentences);
-  const cells = [s.accuracy.toFixed(3), s.bleu.toFixed(1), s.self.toFixed(1), s.content.toFixed(3), s.whole.toFixed(3), s.perplexity.toFixed(2)];
-  console.log(`${name.padEnd(26)} ${[10, 15, 16, 14, 16, 12].map((width, i) => cells[i].padStart(width)).join(" ")}`);
+  const cells = [
+    s.accuracy.toFixed(3),
+    s.bleu.toFixed(1),
+    s.self.toFixed(1),
+    s.content.toFixed(3),
+    s.whole.toFixed(3),
+    s.perplexity.toFixed(2),
+  ];
+  console.log(
+    `${name.padEnd(26)} ${[10, 15, 16, 14, 16, 12].map((width, i) => cells[i].padStart(width)).join(" ")}`,
+  );
 }
 
 console.log("\nthe sentence / its counterfactual by the model / the true one");
-for (let i = 0; i < 6; i++) console.log(`  ${test.sentences[i]}\n    ${reflected[i]}\n    ${test.counterfactuals[i]}`);
+for (let i = 0; i < 6; i++)
+  console.log(`  ${test.sentences[i]}\n    ${reflected[i]}\n    ${test.counterfactuals[i]}`);
 
 const certified = certifyCounterfactual(model, test, { kind: "reflect", poles }, judge);
 console.log("");
@@ -80,4 +129,8 @@ for (const { estimate, certificate } of Object.values(certified)) {
 }
 
 const save = flags.indexOf("--save");
-if (save >= 0) writeFileSync(flags[save + 1], saveMatte(model, { metadata: { vocabulary: vocabulary.words.join(" ") } }));
+if (save >= 0)
+  writeFileSync(
+    flags[save + 1],
+    saveMatte(model, { metadata: { vocabulary: vocabulary.words.join(" ") } }),
+  );

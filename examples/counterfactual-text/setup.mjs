@@ -37,7 +37,10 @@ const training = part(0, TRAIN);
 export const vocabulary = vocabularyOf(training.sentences);
 const encoded = (sentences) => encodeSentences(vocabulary, sentences, { length: 10 }).tokens;
 
-export const test = { ...part(TRAIN, TRAIN + TEST), observed: encoded(all.sentences.slice(TRAIN, TRAIN + TEST)) };
+export const test = {
+  ...part(TRAIN, TRAIN + TEST),
+  observed: encoded(all.sentences.slice(TRAIN, TRAIN + TEST)),
+};
 /** Nine labels in ten are unknown. */
 export const data = {
   observed: encoded(training.sentences),
@@ -46,19 +49,31 @@ export const data = {
 };
 
 const judges = part(TRAIN + TEST, TRAIN + TEST + JUDGE);
-export const judge = sentenceJudge(vocabulary, trainStyleClassifier(judges.sentences, judges.labels));
+export const judge = sentenceJudge(
+  vocabulary,
+  trainStyleClassifier(judges.sentences, judges.labels),
+);
 const language = trainLanguageModel(judges.sentences);
 
 /** Weights found on this corpus: the published ones, 0.35 and 0.2, make the content forget the nouns; a stronger adversary makes more nouns change with the style. */
 export const config = (options = {}) =>
   matteConfig(
     { kind: "text", vocabularySize: vocabulary.words.length },
-    { numDomains: 4, ...options, weights: { content: 0.03, style: 0.1, adversary: 0.02, ...options.weights } },
+    {
+      numDomains: 4,
+      ...options,
+      weights: { content: 0.03, style: 0.1, adversary: 0.02, ...options.weights },
+    },
   );
 
 /** Poles of praise and blame from the labelled tenth. */
 export const polesOf = (model, { domains } = data) =>
-  stylePoles(model, slice(data.observed, [0], [LABELLED]), data.labels.slice(0, LABELLED), domains.slice(0, LABELLED));
+  stylePoles(
+    model,
+    slice(data.observed, [0], [LABELLED]),
+    data.labels.slice(0, LABELLED),
+    domains.slice(0, LABELLED),
+  );
 
 export const target = test.labels.map((y) => 1 - y);
 

@@ -9,18 +9,30 @@ import { fileURLToPath } from "node:url";
 import { dirname } from "node:path";
 import { isCoreTensorError } from "@provably/core-tensor";
 import { key } from "@provably/core-tensor/random";
-import { costModel, generate, loadModel, loadTokenizer } from "@provably/transformer-sparsity/griffin";
+import {
+  costModel,
+  generate,
+  loadModel,
+  loadTokenizer,
+} from "@provably/transformer-sparsity/griffin";
 import { progressBar } from "../tour/lib/progress.mjs";
 
 // a typed error says what is wrong; its stack would only hide it
 process.on("uncaughtException", (error) => {
-  console.error(isCoreTensorError(error) || error.code?.startsWith("ERR_PARSE_ARGS") ? `\n${error.message}` : error);
+  console.error(
+    isCoreTensorError(error) || error.code?.startsWith("ERR_PARSE_ARGS")
+      ? `\n${error.message}`
+      : error,
+  );
   process.exit(1);
 });
 
 const { values } = parseArgs({
   options: {
-    model: { type: "string", default: fileURLToPath(new URL("../models/tiny-llama-text/", import.meta.url)) },
+    model: {
+      type: "string",
+      default: fileURLToPath(new URL("../models/tiny-llama-text/", import.meta.url)),
+    },
     prompt: { type: "string", default: "And it came to pass in those days, that" },
     tokens: { type: "string", default: "60" },
     density: { type: "string", default: "0.5" },
@@ -34,7 +46,8 @@ const { values } = parseArgs({
 });
 if (values.help) {
   console.log("Options, with their defaults:");
-  for (const [name, value] of Object.entries(values)) if (name !== "help") console.log(`  --${name.padEnd(12)} ${JSON.stringify(value)}`);
+  for (const [name, value] of Object.entries(values))
+    if (name !== "help") console.log(`  --${name.padEnd(12)} ${JSON.stringify(value)}`);
   process.exit(0);
 }
 
@@ -65,12 +78,22 @@ const runs = [
   ["all neurons", {}],
   [
     `${values.method}, ${100 * density} %`,
-    { sparsity: { kind: values.method, density, ...(values.method === "random" && { key: key(values.seed) }) } },
+    {
+      sparsity: {
+        kind: values.method,
+        density,
+        ...(values.method === "random" && { key: key(values.seed) }),
+      },
+    },
   ],
 ];
 // engines run code faster once they know it
 for (const [, options] of runs) {
-  const text = generate(model, tokenizer, values.prompt, { ...common, ...options, maxNewTokens: 16 });
+  const text = generate(model, tokenizer, values.prompt, {
+    ...common,
+    ...options,
+    maxNewTokens: 16,
+  });
   while (!(await text.next()).done);
 }
 const speeds = [];

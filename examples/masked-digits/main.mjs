@@ -28,7 +28,10 @@ import { progressBar } from "../tour/lib/progress.mjs";
 const out = new URL("./out/", import.meta.url);
 mkdirSync(out, { recursive: true });
 
-const load = ({ images, count, labels }) => ({ labels, images: array(Float32Array.from(images), { shape: [count, 28, 28] }) });
+const load = ({ images, count, labels }) => ({
+  labels,
+  images: array(Float32Array.from(images), { shape: [count, 28, 28] }),
+});
 const train = load(digits(700));
 const test = load(digits(150, { skip: 700 }));
 
@@ -49,7 +52,9 @@ function run(name, model, training, trainer) {
       if (iteration % 54 !== 0) return;
       writeFileSync(stored, encodePretrainingState(now));
       if (iteration % 270 === 0)
-        console.log(`  ${name}: epoch ${iteration / 54}, loss ${(recent.reduce((a, b) => a + b) / recent.length).toFixed(4)}`);
+        console.log(
+          `  ${name}: epoch ${iteration / 54}, loss ${(recent.reduce((a, b) => a + b) / recent.length).toFixed(4)}`,
+        );
       recent = [];
     },
   });
@@ -71,7 +76,9 @@ function evaluate(name, model, { reconstructs = true } = {}) {
   const mean = (metric) => last.reduce((total, head) => total + head[metric].mean, 0) / last.length;
   return {
     model: name,
-    "masked error": reconstructs ? maskedError(model, test.images, key("masks")).error.toFixed(4) : "",
+    "masked error": reconstructs
+      ? maskedError(model, test.images, key("masks")).error.toFixed(4)
+      : "",
     "ridge probe": probe.accuracy.toFixed(3),
     diversity: mean("diversity").toFixed(3),
     "mutual information": mean("mutualInformation").toFixed(3),
@@ -85,29 +92,59 @@ function evaluate(name, model, { reconstructs = true } = {}) {
 function publish(model) {
   const folder = new URL("../models/digits-vit/", import.meta.url);
   mkdirSync(folder, { recursive: true });
-  writeFileSync(new URL("model.safetensors", folder), encodeSafetensors(model.params, { config: JSON.stringify(model.config) }));
+  writeFileSync(
+    new URL("model.safetensors", folder),
+    encodeSafetensors(model.params, { config: JSON.stringify(model.config) }),
+  );
   const { attention } = encode(model, test.images.hi(2), { attention: true });
   const layers = Object.fromEntries(attention.map((maps, i) => [`layer.${i + 1}`, maps]));
-  writeFileSync(new URL("attention.safetensors", folder), encodeSafetensors(layers, { grid: "7 × 7", images: "the first two test digits, 0 and 1" }));
+  writeFileSync(
+    new URL("attention.safetensors", folder),
+    encodeSafetensors(layers, { grid: "7 × 7", images: "the first two test digits, 0 and 1" }),
+  );
 }
 
 const quick = process.argv[2] === "quick";
 const { config, training } = quick ? digitRecipes.quick : digitRecipes.standard;
 const fresh = createMaskedAutoencoder(key(0), config);
 const mae = run(quick ? "quick" : "mae", fresh, training, pretrain);
-const rows = [evaluate("untrained", fresh, { reconstructs: false }), evaluate("masked autoencoder", mae)];
+const rows = [
+  evaluate("untrained", fresh, { reconstructs: false }),
+  evaluate("masked autoencoder", mae),
+];
 if (!quick) {
   publish(mae);
   const { config: one, training: short } = digitRecipes.single;
-  rows.push(evaluate("SimMIM, one block", run("simmim", createMaskedAutoencoder(key(0), one), short, pretrain)));
   rows.push(
-    evaluate("contrastive twin", run("contrastive", createContrastive(key(0), config), { epochs: 8 }, pretrainContrastive), { reconstructs: false }),
+    evaluate(
+      "SimMIM, one block",
+      run("simmim", createMaskedAutoencoder(key(0), one), short, pretrain),
+    ),
+  );
+  rows.push(
+    evaluate(
+      "contrastive twin",
+      run("contrastive", createContrastive(key(0), config), { epochs: 8 }, pretrainContrastive),
+      { reconstructs: false },
+    ),
   );
 }
 console.table(rows);
 
-const pixels = ({ images, labels }) => ({ features: reshape(images, [labels.length, 784]), labels });
-console.log(`raw pixels, ridge probe: ${ridgeProbe(pixels(train), pixels(test), { penalty: 10 }).accuracy.toFixed(3)}`);
-console.log(`mean patch, masked error: ${meanPatchError(mae, train.images, test.images, key("masks")).error.toFixed(4)}`);
-const { claim, value, holds, note } = certifyPretraining(mae, train.images, test.images, key("masks"));
+const pixels = ({ images, labels }) => ({
+  features: reshape(images, [labels.length, 784]),
+  labels,
+});
+console.log(
+  `raw pixels, ridge probe: ${ridgeProbe(pixels(train), pixels(test), { penalty: 10 }).accuracy.toFixed(3)}`,
+);
+console.log(
+  `mean patch, masked error: ${meanPatchError(mae, train.images, test.images, key("masks")).error.toFixed(4)}`,
+);
+const { claim, value, holds, note } = certifyPretraining(
+  mae,
+  train.images,
+  test.images,
+  key("masks"),
+);
 console.log(`${claim}: ${value.toFixed(3)}, ${holds ? "holds" : "does not hold"} (${note})`);

@@ -49,16 +49,24 @@ export const heldOut = () => imagesFrom(900);
 /** The trained network, or the first 200 images of each digit as a law. */
 export function priorOf(name) {
   if (name === "data set") return empiricalDistribution(images(digits(200)));
-  const { tensors, metadata } = decodeSafetensors(readFileSync(new URL("../models/mnist-score/model.safetensors", import.meta.url)));
+  const { tensors, metadata } = decodeSafetensors(
+    readFileSync(new URL("../models/mnist-score/model.safetensors", import.meta.url)),
+  );
   return networkModel(scoreNetwork(JSON.parse(metadata.config)), tensors);
 }
 
 const drawn = toTypedArray(uniform(foldIn(SEED, "mask"), [SIZE], { dtype: "float64" }));
 
 export const problems = {
-  "a quarter of the pixels": gaussianNoise(inpainting([...drawn].map((u) => Number(u < 0.25))), 0.1),
+  "a quarter of the pixels": gaussianNoise(
+    inpainting([...drawn].map((u) => Number(u < 0.25))),
+    0.1,
+  ),
   "4× smaller": gaussianNoise(superResolution({ height: SIDE, width: SIDE, factor: 4 }), 0.1),
-  "magnitudes of a coded Fourier transform": gaussianNoise(codedPhaseRetrieval({ height: SIDE, width: SIDE, key: foldIn(SEED, "code") }), 0.2),
+  "magnitudes of a coded Fourier transform": gaussianNoise(
+    codedPhaseRetrieval({ height: SIDE, width: SIDE, key: foldIn(SEED, "code") }),
+    0.2,
+  ),
   "one bit a pixel": quantizedSensing(SIZE, 0.4),
 };
 
@@ -84,19 +92,40 @@ export const methods = {
       denoiser: ddsDdim({ numSteps: 6 }),
     });
     const draws = reshape(run.samples, [CHAINS, ...first.samples.shape]);
-    return { samples: draws.pick(0, null, null), average: mean(draws, { axis: 0 }), numEvaluations: run.numEvaluations + first.numEvaluations };
+    return {
+      samples: draws.pick(0, null, null),
+      average: mean(draws, { axis: 0 }),
+      numEvaluations: run.numEvaluations + first.numEvaluations,
+    };
   },
-  DPS: (forward, y, model, k, options) => dps(forward, y, model, k, { ...options, numSteps: GUIDED_STEPS }),
-  "LGD-MC": (forward, y, model, k, options) => lgdMc(forward, y, model, k, { ...options, numSteps: GUIDED_STEPS }),
+  DPS: (forward, y, model, k, options) =>
+    dps(forward, y, model, k, { ...options, numSteps: GUIDED_STEPS }),
+  "LGD-MC": (forward, y, model, k, options) =>
+    lgdMc(forward, y, model, k, { ...options, numSteps: GUIDED_STEPS }),
   ΠGDM: (forward, y, model, k, options) => piGdm(forward, y, model, k, options),
-  MCG: (forward, y, model, k, options) => mcg(forward, y, model, k, { ...options, numSteps: GUIDED_STEPS }),
+  MCG: (forward, y, model, k, options) =>
+    mcg(forward, y, model, k, { ...options, numSteps: GUIDED_STEPS }),
   DDRM: (forward, y, model, k, options) => ddrm(forward, y, model, k, options),
   "DDNM+": (forward, y, model, k, options) => ddnm(forward, y, model, k, options),
   DiffPIR: (forward, y, model, k, options) => diffPir(forward, y, model, k, options),
-  "RED-diff": (forward, y, model, k, options) => redDiff(forward, y, model, k, { ...options, numSteps: 300 }),
-  DAPS: (forward, y, model, k, options) => daps(forward, y, model, k, { ...options, numSteps: 40, sigmaMax: 20, sigmaMin: 0.05, langevinSteps: 50 }),
+  "RED-diff": (forward, y, model, k, options) =>
+    redDiff(forward, y, model, k, { ...options, numSteps: 300 }),
+  DAPS: (forward, y, model, k, options) =>
+    daps(forward, y, model, k, {
+      ...options,
+      numSteps: 40,
+      sigmaMax: 20,
+      sigmaMin: 0.05,
+      langevinSteps: 50,
+    }),
   "PnP-DM": (forward, y, model, k, options) =>
-    pnpDm(forward, y, model, k, { ...options, rounds: 40, rhoMin: 0.15, malaSteps: 50, denoisingSteps: 15 }),
+    pnpDm(forward, y, model, k, {
+      ...options,
+      rounds: 40,
+      rhoMin: 0.15,
+      malaSteps: 50,
+      denoisingSteps: 15,
+    }),
 };
 
 const rowOf = (x, i) => Float64Array.from({ length: SIZE }, (_, j) => x.get(i, j));
@@ -119,13 +148,21 @@ export function reconstructAll(name, problem, model, truth) {
   const forward = problems[problem];
   const y = forward.measure(truth, foldIn(SEED, "noise"));
   try {
-    const { samples, average, numEvaluations } = methods[name](forward, y, model, foldIn(SEED, name), {
-      numSamples: truth.shape[0],
-      // chosen for the network, which predicts velocities
-      ...(model.prediction === "v" && { scale: SCALES[name]?.[problem] }),
-    });
+    const { samples, average, numEvaluations } = methods[name](
+      forward,
+      y,
+      model,
+      foldIn(SEED, name),
+      {
+        numSamples: truth.shape[0],
+        // chosen for the network, which predicts velocities
+        ...(model.prediction === "v" && { scale: SCALES[name]?.[problem] }),
+      },
+    );
     const one = { name, numEvaluations, ...judge(samples, truth) };
-    return average === undefined ? [one] : [one, { name: `${name}, mean of ${CHAINS}`, numEvaluations, ...judge(average, truth) }];
+    return average === undefined
+      ? [one]
+      : [one, { name: `${name}, mean of ${CHAINS}`, numEvaluations, ...judge(average, truth) }];
   } catch (error) {
     if (error.code === "ERR_DOMAIN" && /must be linear/.test(error.message)) return [];
     throw error;
@@ -139,14 +176,23 @@ export function measuredPictures(problem, truth) {
   const n = truth.shape[0];
   const grey = (i, j) => {
     if (forward.outputSize === SIZE) return (y.get(i, j) + 1) / 2;
-    if (forward.outputSize === SIZE / 16) return (y.get(i, Math.floor(Math.floor(j / SIDE) / 4) * 7 + Math.floor((j % SIDE) / 4)) + 1) / 2;
+    if (forward.outputSize === SIZE / 16)
+      return (
+        (y.get(i, Math.floor(Math.floor(j / SIDE) / 4) * 7 + Math.floor((j % SIDE) / 4)) + 1) / 2
+      );
     return undefined;
   };
   if (problem === "a quarter of the pixels") {
     const seen = [...drawn].map((u) => u < 0.25);
     const place = seen.map((_, j) => seen.slice(0, j).filter(Boolean).length);
-    return Array.from({ length: n }, (_, i) => Float64Array.from({ length: SIZE }, (_unused, j) => (seen[j] ? (y.get(i, place[j]) + 1) / 2 : 0.5)));
+    return Array.from({ length: n }, (_, i) =>
+      Float64Array.from({ length: SIZE }, (_unused, j) =>
+        seen[j] ? (y.get(i, place[j]) + 1) / 2 : 0.5,
+      ),
+    );
   }
   if (grey(0, 0) === undefined) return undefined;
-  return Array.from({ length: n }, (_, i) => Float64Array.from({ length: SIZE }, (_unused, j) => grey(i, j)));
+  return Array.from({ length: n }, (_, i) =>
+    Float64Array.from({ length: SIZE }, (_unused, j) => grey(i, j)),
+  );
 }

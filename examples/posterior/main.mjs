@@ -15,17 +15,29 @@ for (const [problem, forward] of Object.entries(problems)) {
   let done = 0;
   const results = compare(forward, { onProgress: () => bar.step(++done) });
   bar.finish();
-  tables[problem] = results.map(({ name, variant, distances, mean, error }) => ({ name, variant, mean, error, distances }));
-  console.log(`\n${problem}: sliced W2 to the exact posterior, mean of ${results[0].distances.length} measurements`);
+  tables[problem] = results.map(({ name, variant, distances, mean, error }) => ({
+    name,
+    variant,
+    mean,
+    error,
+    distances,
+  }));
+  console.log(
+    `\n${problem}: sliced W2 to the exact posterior, mean of ${results[0].distances.length} measurements`,
+  );
   for (const { name, variant, mean, error } of results)
-    console.log(`  ${name.padEnd(14)} ${mean.toFixed(3)} ± ${error.toFixed(3)}${variant === "" ? "" : `   (${variant})`}`);
+    console.log(
+      `  ${name.padEnd(14)} ${mean.toFixed(3)} ± ${error.toFixed(3)}${variant === "" ? "" : `   (${variant})`}`,
+    );
   writeFileSync(new URL(`${problem.replace(/\W+/g, "-")}.svg`, out), drawing(results));
 }
 writeFileSync(new URL("results.json", out), `${JSON.stringify(tables, null, 1)}\n`);
 console.log("\nDrawings and all distances are in examples/posterior/out/");
 
 function drawing(results) {
-  const points = results.flatMap(({ name, points }) => Array.from({ length: 400 }, (_, i) => ({ name, x: points.get(i, 0), y: points.get(i, 1) })));
+  const points = results.flatMap(({ name, points }) =>
+    Array.from({ length: 400 }, (_, i) => ({ name, x: points.get(i, 0), y: points.get(i, 1) })),
+  );
   const domain = [-2.2, 2.2];
   return plotSvg({
     width: 130 * results.length,

@@ -15,7 +15,11 @@ for (const [problem, forward] of Object.entries(problems)) {
   for (const [name, method] of Object.entries({ DPS: dps, "LGD-MC": lgdMc, MCG: mcg })) {
     if (name === "MCG" && forward.likelihood(y).linear === undefined) continue;
     const cells = [0.3, 1, 3].map((scale) => {
-      const { samples } = method(forward, y, model, foldIn(SEED, name), { numSamples: 4, numSteps: GUIDED_STEPS, scale });
+      const { samples } = method(forward, y, model, foldIn(SEED, name), {
+        numSamples: 4,
+        numSteps: GUIDED_STEPS,
+        scale,
+      });
       return `scale ${scale}: ${meanAndError(judge(samples, truth).psnr).mean.toFixed(2)} dB`;
     });
     console.log(`${problem}, ${name}: ${cells.join(", ")}`);

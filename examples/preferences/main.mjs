@@ -2,10 +2,26 @@
 //   node examples/preferences/main.mjs
 // Prompts are drawn from the model itself; the judge prefers shorter words. About five minutes on one core.
 import { readFileSync } from "node:fs";
-import { array, astype, item, stopGradient, take, toTypedArray, valueAndGrad } from "@provably/core-tensor";
+import {
+  array,
+  astype,
+  item,
+  stopGradient,
+  take,
+  toTypedArray,
+  valueAndGrad,
+} from "@provably/core-tensor";
 import { decodeSafetensors } from "@provably/core-tensor/io";
 import { adamw, applyUpdates } from "@provably/core-tensor/optim";
-import { batches, differentiable, dpoLoss, responseMask, scoreSequences, sequenceLogProbs, vpoLoss } from "@provably/rlhf-vpo";
+import {
+  batches,
+  differentiable,
+  dpoLoss,
+  responseMask,
+  scoreSequences,
+  sequenceLogProbs,
+  vpoLoss,
+} from "@provably/rlhf-vpo";
 import { categorical, foldIn, key } from "@provably/core-tensor/random";
 import { loadTokenizer, logits, modelConfig } from "@provably/transformer-sparsity/griffin";
 import { progressBar } from "../tour/lib/progress.mjs";
@@ -24,9 +40,12 @@ const folder = new URL("../models/tiny-llama-text/", import.meta.url);
 const config = modelConfig(JSON.parse(readFileSync(new URL("config.json", folder), "utf8")));
 const tokenizer = await loadTokenizer(folder);
 const stored = decodeSafetensors(readFileSync(new URL("model.safetensors", folder)));
-const reference = Object.fromEntries(Object.entries(stored.tensors).map(([name, x]) => [name, astype(x, "float32")]));
+const reference = Object.fromEntries(
+  Object.entries(stored.tensors).map(([name, x]) => [name, astype(x, "float32")]),
+);
 
-const tokens = (rows) => array(Int32Array.from(rows.flat()), { dtype: "int32", shape: [rows.length, rows[0].length] });
+const tokens = (rows) =>
+  array(Int32Array.from(rows.flat()), { dtype: "int32", shape: [rows.length, rows[0].length] });
 
 /** Draws continuations of all rows, in step, up to `length` tokens. The start token is not drawn again. */
 function continueRows(params, rows, length, randomKey, onStep = () => {}) {
@@ -35,7 +54,9 @@ function continueRows(params, rows, length, randomKey, onStep = () => {}) {
     const all = logits(params, tokens(grown), config);
     const last = Float32Array.from(toTypedArray(take(all, [t - 1], { axis: 1 })));
     for (let b = 0; b < rows.length; b++) last[b * config.vocabSize + config.bosToken] = -1e9;
-    const next = toTypedArray(categorical(foldIn(randomKey, t), array(last, { shape: [rows.length, config.vocabSize] })));
+    const next = toTypedArray(
+      categorical(foldIn(randomKey, t), array(last, { shape: [rows.length, config.vocabSize] })),
+    );
     grown = grown.map((row, b) => [...row, next[b]]);
     onStep();
   }
@@ -48,14 +69,17 @@ const mask = (rows) =>
     rows.map(() => PROMPT),
     rows.map(() => LENGTH),
   );
-const scores = (params, rows) => sequenceLogProbs(logits(params, tokens(rows), config), tokens(rows), mask(rows)).logProbs;
+const scores = (params, rows) =>
+  sequenceLogProbs(logits(params, tokens(rows), config), tokens(rows), mask(rows)).logProbs;
 
 /** One pass after another over the pairs with a loss; returns the tuned parameters. */
 function finetune(name, loss, pairs) {
   const optimizer = adamw(2e-4, { weightDecay: 0 });
   let params = reference;
   let state = optimizer.init(params);
-  const groups = Array.from({ length: EPOCHS }, (_, epoch) => batches(foldIn(SEED, `order ${epoch}`), pairs, BATCH, { dropLast: true })).flat();
+  const groups = Array.from({ length: EPOCHS }, (_, epoch) =>
+    batches(foldIn(SEED, `order ${epoch}`), pairs, BATCH, { dropLast: true }),
+  ).flat();
   const bar = progressBar(`${name}: ${groups.length} steps`, groups.length);
   const objective = differentiable(loss);
   groups.forEach((group, i) => {
@@ -75,7 +99,8 @@ function finetune(name, loss, pairs) {
         refRejected: array(group.map(({ refRejected }) => refRejected)),
       });
     })(params);
-    if (!Number.isFinite(item(stopGradient(value)))) throw new Error(`${name}: the loss became ${item(value)}`);
+    if (!Number.isFinite(item(stopGradient(value))))
+      throw new Error(`${name}: the loss became ${item(value)}`);
     const [updates, next] = optimizer.update(gradient, state, params);
     params = applyUpdates(params, updates);
     state = next;
@@ -95,14 +120,24 @@ const firsts = continueRows(reference, train, LENGTH, foldIn(SEED, "first"), ste
 const seconds = continueRows(reference, train, LENGTH, foldIn(SEED, "second"), step);
 bar.finish();
 const judged = firsts
-  .map((first, i) => ({ first, second: seconds[i], verdict: prefers(text(first), text(seconds[i])) }))
+  .map((first, i) => ({
+    first,
+    second: seconds[i],
+    verdict: prefers(text(first), text(seconds[i])),
+  }))
   .filter(({ verdict }) => verdict !== 0.5);
 const ordered = judged.map(({ first, second, verdict }) =>
   verdict === 1 ? { chosen: first, rejected: second } : { chosen: second, rejected: first },
 );
 const refScores = { chosen: scores(reference, ordered.map((p) => p.chosen)), rejected: scores(reference, ordered.map((p) => p.rejected)) }; // prettier-ignore
-const pairs = ordered.map((pair, i) => ({ ...pair, refChosen: refScores.chosen.get(i), refRejected: refScores.rejected.get(i) }));
-console.log(`${pairs.length} pairs; for example\n  + ${JSON.stringify(text(pairs[0].chosen))}\n  - ${JSON.stringify(text(pairs[0].rejected))}\n`);
+const pairs = ordered.map((pair, i) => ({
+  ...pair,
+  refChosen: refScores.chosen.get(i),
+  refRejected: refScores.rejected.get(i),
+}));
+console.log(
+  `${pairs.length} pairs; for example\n  + ${JSON.stringify(text(pairs[0].chosen))}\n  - ${JSON.stringify(text(pairs[0].rejected))}\n`,
+);
 
 const policies = {
   reference,
@@ -111,14 +146,18 @@ const policies = {
 };
 
 const answers = continueRows(reference, test, LENGTH, foldIn(SEED, "test reference")).map(text);
-console.log("\npolicy      win rate against the reference   pairs ranked right   change of ln π(chosen)");
+console.log(
+  "\npolicy      win rate against the reference   pairs ranked right   change of ln π(chosen)",
+);
 for (const [name, params] of Object.entries(policies)) {
   const rows = continueRows(params, test, LENGTH, foldIn(SEED, "test policy"));
   const verdicts = rows.map((row, i) => prefers(text(row), answers[i]));
   const rate = verdicts.reduce((a, b) => a + b, 0) / verdicts.length;
   const error = 1.96 * Math.sqrt((rate * (1 - rate)) / verdicts.length);
   const [chosen, rejected] = [scores(params, ordered.map((p) => p.chosen)), scores(params, ordered.map((p) => p.rejected))]; // prettier-ignore
-  const right = pairs.filter((p, i) => chosen.get(i) - p.refChosen > rejected.get(i) - p.refRejected).length / pairs.length;
+  const right =
+    pairs.filter((p, i) => chosen.get(i) - p.refChosen > rejected.get(i) - p.refRejected).length /
+    pairs.length;
   const change = pairs.reduce((sum, p, i) => sum + chosen.get(i) - p.refChosen, 0) / pairs.length;
   console.log(
     `${name.padEnd(12)}${rate.toFixed(3)} ± ${error.toFixed(3)}`.padEnd(45) +

@@ -15,7 +15,9 @@ const out = fileURLToPath(new URL("./out/", import.meta.url));
 mkdirSync(out, { recursive: true });
 
 function draw({ curves, numSteps, measure: label }) {
-  const points = curves.flatMap(({ sampler, errors }) => numSteps.map((steps, i) => ({ sampler, steps, error: errors[i] })));
+  const points = curves.flatMap(({ sampler, errors }) =>
+    numSteps.map((steps, i) => ({ sampler, steps, error: errors[i] })),
+  );
   const ends = points.filter(({ steps }) => steps === numSteps.at(-1));
   return plotSvg({
     width: 720,
@@ -28,7 +30,14 @@ function draw({ curves, numSteps, measure: label }) {
     marks: [
       Plot.line(points, { x: "steps", y: "error", stroke: "sampler", strokeWidth: 2 }),
       Plot.dot(points, { x: "steps", y: "error", fill: "sampler" }),
-      Plot.text(ends, { x: "steps", y: "error", text: "sampler", fill: "sampler", textAnchor: "start", dx: 8 }),
+      Plot.text(ends, {
+        x: "steps",
+        y: "error",
+        text: "sampler",
+        fill: "sampler",
+        textAnchor: "start",
+        dx: 8,
+      }),
     ],
   });
 }
@@ -39,7 +48,12 @@ const sections = groups(small).flatMap((group) => {
   let done = 0;
   const measured = measure(group, () => bar.step(++done));
   bar.finish();
-  const columns = ["sampler", ...group.numSteps.map((steps) => `${steps} steps`), `order in ${group.unit}`, "expected"];
+  const columns = [
+    "sampler",
+    ...group.numSteps.map((steps) => `${steps} steps`),
+    `order in ${group.unit}`,
+    "expected",
+  ];
   const rows = measured.curves.map(({ sampler, errors, order, expected }) => [
     sampler,
     ...errors.map((error) => error.toExponential(2)),
@@ -48,16 +62,28 @@ const sections = groups(small).flatMap((group) => {
   ]);
   console.log(`\n${group.title}: ${group.measure}`);
   for (const [i, row] of rows.entries())
-    console.log(`  ${row.map((cell) => String(cell).padEnd(14)).join(" ")}${measured.curves[i].holds ? "" : " FAILS"}`);
+    console.log(
+      `  ${row.map((cell) => String(cell).padEnd(14)).join(" ")}${measured.curves[i].holds ? "" : " FAILS"}`,
+    );
   for (const { faster, slower, holds } of measured.better)
-    if (!holds) console.log(`  ${faster} is not better than ${slower} at every number of steps: FAILS`);
+    if (!holds)
+      console.log(`  ${faster} is not better than ${slower} at every number of steps: FAILS`);
   failures += [...measured.curves, ...measured.better].filter(({ holds }) => !holds).length;
-  return [heading(group.title), figure(draw(measured), `${group.measure} against the number of steps, both logarithmic.`), table(columns, rows)];
+  return [
+    heading(group.title),
+    figure(draw(measured), `${group.measure} against the number of steps, both logarithmic.`),
+    table(columns, rows),
+  ];
 });
 const intro = paragraph(
   "Scores are exact, so every error belongs to the sampler. Orders are slopes between the last two numbers of steps, for the schedule of the theorems against its step length ln T/T.",
 );
-const chapter = { name: "rates", title: "Orders of convergence", sections: [intro, ...sections], seconds: (performance.now() - started) / 1000 };
+const chapter = {
+  name: "rates",
+  title: "Orders of convergence",
+  sections: [intro, ...sections],
+  seconds: (performance.now() - started) / 1000,
+};
 writeFileSync(`${out}rates.html`, renderReport([chapter]));
 console.log(
   `\n${failures === 0 ? "Every order is as theory has it" : `${failures} orders are not as theory has them`}; the table is drawn in ${out}rates.html`,

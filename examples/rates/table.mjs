@@ -28,7 +28,11 @@ import {
   uniPC,
 } from "@provably/score-diffusion";
 
-const line = gaussianMixture({ weights: [0.4, 0.6], means: [[-1.2], [0.9]], variances: [0.09, 0.16] });
+const line = gaussianMixture({
+  weights: [0.4, 0.6],
+  means: [[-1.2], [0.9]],
+  variances: [0.09, 0.16],
+});
 const plane = gaussianMixture({
   weights: [0.3, 0.5, 0.2],
   means: [
@@ -63,7 +67,8 @@ function endpoint(sampler, schedule, scale = 1) {
   return item(sqrt(div(sum(square(gap)), starts.shape[0])));
 }
 
-const karras = (steps) => scheduleOfSigmas(karrasSigmas(steps + 1, { sigmaMin: 0.05, sigmaMax: 80 }));
+const karras = (steps) =>
+  scheduleOfSigmas(karrasSigmas(steps + 1, { sigmaMin: 0.05, sigmaMax: 80 }));
 const inSteps = { size: (steps) => 1 / steps, unit: "1/N" };
 const inLogs = { size: (steps) => Math.log(steps) / steps, unit: "ln T/T" };
 
@@ -127,7 +132,8 @@ export function groups(small) {
       measure: "root mean square distance",
       numSteps: upTo([8, 16, 32, 64, 128], 64),
       ...inSteps,
-      error: (sampler, steps) => endpoint(sampler, lambdaGrid(steps + 1, { lambdaMin: -4, lambdaMax: 3 })),
+      error: (sampler, steps) =>
+        endpoint(sampler, lambdaGrid(steps + 1, { lambdaMin: -4, lambdaMax: 3 })),
       samplers: [
         [ddim(), 0.9, 1.1],
         [dpmSolver2, 1.8, 2.2],
@@ -146,7 +152,10 @@ export function groups(small) {
       ...inSteps,
       error(sampler, steps) {
         const schedule = karras(steps);
-        return endpoint(sampler, schedule, 80 * levelAt(schedule, steps + 1).alpha) / levelAt(schedule, 1).alpha;
+        return (
+          endpoint(sampler, schedule, 80 * levelAt(schedule, steps + 1).alpha) /
+          levelAt(schedule, 1).alpha
+        );
       },
       samplers: [
         [euler(), 0.9, 1.1],
@@ -167,9 +176,19 @@ export function measure(group, step = () => {}) {
     });
     const [before, last] = group.numSteps.slice(-2).map((steps) => Math.log(group.size(steps)));
     const order = Math.log(errors.at(-1) / errors.at(-2)) / (last - before);
-    return { sampler: sampler.name, errors, order, expected: [low, high], holds: order >= low && order <= high };
+    return {
+      sampler: sampler.name,
+      errors,
+      order,
+      expected: [low, high],
+      holds: order >= low && order <= high,
+    };
   });
   const curve = (name) => curves.find(({ sampler }) => sampler === name).errors;
-  const better = group.order.map(([faster, slower]) => ({ faster, slower, holds: curve(faster).every((e, i) => e < curve(slower)[i]) }));
+  const better = group.order.map(([faster, slower]) => ({
+    faster,
+    slower,
+    holds: curve(faster).every((e, i) => e < curve(slower)[i]),
+  }));
   return { ...group, curves, better };
 }

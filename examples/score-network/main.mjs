@@ -33,8 +33,14 @@ const optimizer = adam(warmup(100, cosineDecay(1.5e-3, numSteps - 100, 2e-5)));
 // A state is four trees of equal structure and a number: weights, their average, and the two moments of the optimiser.
 const stored = new URL("state.safetensors", out);
 function save({ step, params, average, optimizer: { mean, square } }) {
-  const named = (prefix, tree) => Object.fromEntries(Object.entries(tree).map(([name, x]) => [`${prefix}/${name}`, x]));
-  const tensors = { ...named("params", params), ...named("average", average), ...named("mean", mean), ...named("square", square) };
+  const named = (prefix, tree) =>
+    Object.fromEntries(Object.entries(tree).map(([name, x]) => [`${prefix}/${name}`, x]));
+  const tensors = {
+    ...named("params", params),
+    ...named("average", average),
+    ...named("mean", mean),
+    ...named("square", square),
+  };
   writeFileSync(stored, encodeSafetensors(tensors, { step: String(step) }));
 }
 function restore() {
@@ -47,7 +53,12 @@ function restore() {
         .map(([name, x]) => [name.slice(prefix.length + 1), x]),
     );
   const step = Number(metadata.step);
-  return { step, params: tree("params"), average: tree("average"), optimizer: { step, mean: tree("mean"), square: tree("square") } };
+  return {
+    step,
+    params: tree("params"),
+    average: tree("average"),
+    optimizer: { step, mean: tree("mean"), square: tree("square") },
+  };
 }
 
 const state = restore();
@@ -65,7 +76,9 @@ const result = trainScore(network, network.init(key("weights")), data, key("trai
     recent.push(metric);
     if (iteration % 100 !== 0) return;
     save(now);
-    console.log(`step ${iteration}: loss ${(recent.reduce((a, b) => a + b, 0) / recent.length).toFixed(4)}`);
+    console.log(
+      `step ${iteration}: loss ${(recent.reduce((a, b) => a + b, 0) / recent.length).toFixed(4)}`,
+    );
     recent.length = 0;
   },
 });
@@ -73,7 +86,11 @@ bar.finish();
 
 const loss = item(denoisingLoss(network, result.average, heldOut, key("held out")));
 console.log(`held-out loss after ${result.step} steps: ${loss.toFixed(4)}`);
-const metadata = { config: JSON.stringify(CONFIG), steps: String(result.step), heldOutLoss: loss.toFixed(4) };
+const metadata = {
+  config: JSON.stringify(CONFIG),
+  steps: String(result.step),
+  heldOutLoss: loss.toFixed(4),
+};
 writeFileSync(
   new URL("model.safetensors", model),
   encodeSafetensors(

@@ -26,27 +26,44 @@ const load = ({ images, count, size }) =>
     Float32Array.from(images, (v) => 2 * v - 1),
     { shape: [count, size] },
   );
-const { tensors, metadata } = decodeSafetensors(readFileSync(new URL("../models/mnist-score/model.safetensors", import.meta.url)));
+const { tensors, metadata } = decodeSafetensors(
+  readFileSync(new URL("../models/mnist-score/model.safetensors", import.meta.url)),
+);
 const network = scoreNetwork(JSON.parse(metadata.config));
 const model = networkModel(network, tensors);
 const heldOut = load(digits(50, { skip: 850 }));
 const memory = empiricalDistribution(load(digits(850)), { dtype: "float32" });
 
 console.log(`${heldOut.shape[0]} held-out digits, weights after ${metadata.steps} steps`);
-console.log(`loss ${item(denoisingLoss(network, tensors, heldOut, key("held out"))).toFixed(4)}, stored with the weights: ${metadata.heldOutLoss}`);
+console.log(
+  `loss ${item(denoisingLoss(network, tensors, heldOut, key("held out"))).toFixed(4)}, stored with the weights: ${metadata.heldOutLoss}`,
+);
 console.log("mean square error of the predicted clean pixel, range [−1, 1]:");
 console.log("  σ/α    network   training set's exact denoiser");
 for (const ratio of [0.1, 0.2, 0.5, 1, 2, 5, 10]) {
   const level = levelOfSigma(ratio);
   const x = addNoise(heldOut, normal(foldIn(key("noise"), String(ratio)), heldOut.shape), level);
-  const error = ({ evaluate, prediction }) => item(mean(square(sub(convertPrediction(evaluate(x, level), prediction, "x0", x, level), heldOut))));
-  console.log(`  ${String(ratio).padEnd(6)} ${error(model).toFixed(5)}   ${error(memory).toFixed(5)}`);
+  const error = ({ evaluate, prediction }) =>
+    item(
+      mean(square(sub(convertPrediction(evaluate(x, level), prediction, "x0", x, level), heldOut))),
+    );
+  console.log(
+    `  ${String(ratio).padEnd(6)} ${error(model).toFixed(5)}   ${error(memory).toFixed(5)}`,
+  );
 }
 
 const schedule = lambdaGrid(24, { lambdaMin: -4.5, lambdaMax: 3 });
-const { samples } = sample(dpmSolverPP2M(), model, key("samples"), { shape: [60, heldOut.shape[1]], schedule });
+const { samples } = sample(dpmSolverPP2M(), model, key("samples"), {
+  shape: [60, heldOut.shape[1]],
+  schedule,
+});
 const out = new URL("./out/", import.meta.url);
 mkdirSync(out, { recursive: true });
 const file = fileURLToPath(new URL("samples.png", out));
-writeFileSync(file, encodePng(imageGrid(reshape(samples, [60, 28, 28]), { columns: 12, gap: 2, scale: 2, background: 0 })));
+writeFileSync(
+  file,
+  encodePng(
+    imageGrid(reshape(samples, [60, 28, 28]), { columns: 12, gap: 2, scale: 2, background: 0 }),
+  ),
+);
 console.log(`60 samples in 24 steps of DPM-Solver++ (2M): ${file}`);

@@ -16,7 +16,9 @@ const chapters = [scoreDiffusion, robustRl, rlhfVpo, transformerSparsity, causal
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => !chapters.some((chapter) => chapter.name === name));
 if (unknown.length > 0) {
-  console.error(`No chapter named ${unknown.join(", ")}. There ${chapters.length === 1 ? "is" : "are"}: ${chapters.map((c) => c.name).join(", ")}.`);
+  console.error(
+    `No chapter named ${unknown.join(", ")}. There ${chapters.length === 1 ? "is" : "are"}: ${chapters.map((c) => c.name).join(", ")}.`,
+  );
   process.exit(1);
 }
 
@@ -26,7 +28,10 @@ const written = [];
 for (const chapter of chapters.filter(({ name }) => wanted.length === 0 || wanted.includes(name))) {
   console.log(`\n${chapter.title}`);
   const started = performance.now();
-  const sections = await chapter.run({ progress: progressBar, savePng: (name, png) => writeFileSync(`${out}${name}`, png) });
+  const sections = await chapter.run({
+    progress: progressBar,
+    savePng: (name, png) => writeFileSync(`${out}${name}`, png),
+  });
   written.push({ ...chapter, sections, seconds: (performance.now() - started) / 1000 });
 }
 

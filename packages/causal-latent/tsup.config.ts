@@ -1,7 +1,11 @@
 import { defineConfig } from "tsup";
 
 export default defineConfig({
-  entry: { index: "src/index.ts", hierarchy: "src/hierarchy/index.ts", matte: "src/matte/index.ts" },
+  entry: {
+    index: "src/index.ts",
+    hierarchy: "src/hierarchy/index.ts",
+    matte: "src/matte/index.ts",
+  },
   format: ["esm", "cjs"],
   dts: true,
   sourcemap: true,

@@ -30,7 +30,10 @@ export default defineConfig([
         name: "gpu.js apart",
         setup({ onResolve, initialOptions }) {
           const extension = initialOptions.outExtension?.[".js"] === ".cjs" ? "cjs" : "js";
-          onResolve({ filter: /\/gpujs\.js$/ }, () => ({ path: `./gpujs.${extension}`, external: true }));
+          onResolve({ filter: /\/gpujs\.js$/ }, () => ({
+            path: `./gpujs.${extension}`,
+            external: true,
+          }));
         },
       },
     ],
@@ -49,8 +52,13 @@ export default defineConfig([
         // headless WebGL and worker threads, which gpu.js loads where it finds them; neither is used here
         name: "no native modules",
         setup({ onResolve, onLoad }) {
-          onResolve({ filter: /^(gl|os|worker_threads)$/ }, ({ path }) => ({ path, namespace: "absent" }));
-          onLoad({ filter: /.*/, namespace: "absent" }, ({ path }) => ({ contents: `throw new Error("${path} is not bundled");` }));
+          onResolve({ filter: /^(gl|os|worker_threads)$/ }, ({ path }) => ({
+            path,
+            namespace: "absent",
+          }));
+          onLoad({ filter: /.*/, namespace: "absent" }, ({ path }) => ({
+            contents: `throw new Error("${path} is not bundled");`,
+          }));
         },
       },
     ],

@@ -8,10 +8,17 @@ import { describe, expect, it } from "vitest";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const run = (tool, ...args) => {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [`${root}node_modules/${tool}`, ...args], { cwd: root, encoding: "utf8" });
+  const { status, stdout, stderr } = spawnSync(
+    process.execPath,
+    [`${root}node_modules/${tool}`, ...args],
+    { cwd: root, encoding: "utf8" },
+  );
   return { status, text: `${stdout}${stderr}` };
 };
-const clean = (result) => expect(result.text.slice(-4000) + (result.status === 0 ? "" : "\nfailed")).not.toContain("\nfailed");
+const clean = (result) =>
+  expect(result.text.slice(-4000) + (result.status === 0 ? "" : "\nfailed")).not.toContain(
+    "\nfailed",
+  );
 
 describe("code", () => {
   it("type-checks", () => clean(run("typescript/bin/tsc", "-p", ".")));
@@ -22,9 +29,16 @@ describe("code", () => {
     const wrong = [];
     for (const file of globSync("packages/*/src/**/*.ts", { cwd: root })) {
       const owner = file.split("/")[1];
-      for (const [line, from] of readFileSync(root + file, "utf8").matchAll(/^.*from "(@provably\/[^"]+)".*$/gm)) {
+      for (const [line, from] of readFileSync(root + file, "utf8").matchAll(
+        /^.*from "(@provably\/[^"]+)".*$/gm,
+      )) {
         if (line.startsWith(" *")) continue; // an example in a doc comment
-        if (owner === "core-tensor" || !/^@provably\/core-tensor(\/(random|linalg|optim|compile|pinned|io|testing|ndarray))?$/.test(from))
+        if (
+          owner === "core-tensor" ||
+          !/^@provably\/core-tensor(\/(random|linalg|optim|compile|pinned|io|testing|ndarray))?$/.test(
+            from,
+          )
+        )
           wrong.push(`${file}: ${from}`);
       }
     }
@@ -35,7 +49,9 @@ describe("code", () => {
     const imports = new Map();
     for (const file of globSync("packages/*/src/**/*.ts", { cwd: root })) {
       const text = readFileSync(root + file, "utf8");
-      const targets = [...text.matchAll(/^(?:import|export|\}).* from "(\.[^"]+)\.js"/gm)].map(([, target]) => join(dirname(file), `${target}.ts`));
+      const targets = [...text.matchAll(/^(?:import|export|\}).* from "(\.[^"]+)\.js"/gm)].map(
+        ([, target]) => join(dirname(file), `${target}.ts`),
+      );
       imports.set(file, targets);
     }
     const finished = new Set();
@@ -62,9 +78,13 @@ describe("code", () => {
 
   it("mentions no path or host of the machine it was written on", () => {
     // spelt in parts, so that this file does not name them itself
-    const forbidden = new RegExp(["/wor" + "k/", "/tm" + "p/", "\\.\\./share" + "d", "registr" + "y\\.[a-z]+\\."].join("|"));
+    const forbidden = new RegExp(
+      ["/wor" + "k/", "/tm" + "p/", "\\.\\./share" + "d", "registr" + "y\\.[a-z]+\\."].join("|"),
+    );
     const { stdout } = spawnSync("git", ["ls-files", "-z"], { cwd: root, encoding: "utf8" });
-    const files = stdout.split("\0").filter((file) => file !== "" && !/\.(png|wasm)$|fixtures\/|lock/.test(file));
+    const files = stdout
+      .split("\0")
+      .filter((file) => file !== "" && !/\.(png|wasm)$|fixtures\/|lock/.test(file));
     const wrong = files.filter((file) => {
       try {
         return forbidden.test(readFileSync(root + file, "utf8"));

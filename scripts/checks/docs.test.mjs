@@ -17,7 +17,13 @@ describe("documentation site", () => {
   it("builds without a warning", () => {
     const { status, stdout, stderr } = spawnSync(
       process.execPath,
-      [`${root}node_modules/typedoc/bin/typedoc`, "--treatWarningsAsErrors", "--cleanOutputDir", "--out", site],
+      [
+        `${root}node_modules/typedoc/bin/typedoc`,
+        "--treatWarningsAsErrors",
+        "--cleanOutputDir",
+        "--out",
+        site,
+      ],
       { cwd: root, encoding: "utf8" },
     );
     expect(status, `${stdout}${stderr}`.slice(-4000)).toBe(0);
@@ -38,9 +44,13 @@ describe("documentation site", () => {
       const html = readFileSync(join(site, page), "utf8");
       for (const [, target] of html.matchAll(/(?:href|src)="([^"#]*)[^"]*"/g)) {
         if (target === "" || /^(https?:|mailto:|data:)/.test(target)) continue;
-        if (!existsSync(join(site, dirname(page), decodeURIComponent(target)))) wrong.push(`${page}: ${target}`);
+        if (!existsSync(join(site, dirname(page), decodeURIComponent(target))))
+          wrong.push(`${page}: ${target}`);
       }
-      for (const [tag] of html.matchAll(/<(?:script|img|link|iframe)\b[^>]*\b(?:src|href)="(?:https?:)?\/\/[^>]*>/g)) wrong.push(`${page}: ${tag}`);
+      for (const [tag] of html.matchAll(
+        /<(?:script|img|link|iframe)\b[^>]*\b(?:src|href)="(?:https?:)?\/\/[^>]*>/g,
+      ))
+        wrong.push(`${page}: ${tag}`);
     }
     expect(wrong).toEqual([]);
   });
@@ -56,11 +66,15 @@ describe("documentation site", () => {
       const base = page.url();
       const look = async (tab, path, tree) => {
         await tab.goto(base + path);
-        if (!tree) await tab.evaluate(() => globalThis.document.getElementById("tsd-nav-container")?.replaceChildren());
+        if (!tree)
+          await tab.evaluate(() =>
+            globalThis.document.getElementById("tsd-nav-container")?.replaceChildren(),
+          );
         for (const violation of await violations(tab)) found.push(`${path}: ${violation}`);
         await tab.setViewportSize(PHONE);
         const width = await tab.evaluate(() => globalThis.document.documentElement.scrollWidth);
-        if (width > PHONE.width) found.push(`${path}: ${width} pixels wide on a phone of ${PHONE.width}`);
+        if (width > PHONE.width)
+          found.push(`${path}: ${width} pixels wide on a phone of ${PHONE.width}`);
         await tab.setViewportSize(DESK);
       };
       try {

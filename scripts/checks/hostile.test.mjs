@@ -9,7 +9,12 @@ describe("whatever is passed", () => {
   it("a result or a typed error comes back, and arguments stay as they were", async () => {
     const { functions } = await publicFunctions();
     const total = 8 * functions.length;
-    const { calls, faults } = await hostileCalls({ total, functions: functions.length, shards: 1, msEach: 25 });
+    const { calls, faults } = await hostileCalls({
+      total,
+      functions: functions.length,
+      shards: 1,
+      msEach: 25,
+    });
     expect(calls).toBeGreaterThanOrEqual(total);
     expect(formatFaults(faults)).toBe("");
   });

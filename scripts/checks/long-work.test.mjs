@@ -13,8 +13,21 @@ describe("long work", () => {
 
   it("that takes a state is killed and resumed in npm run stress", () => {
     // restorations share their loop: three of them stand for all; the others are the same functions on other input or write no state of training
-    const alike = new Set(["ddnm", "ddrm", "diffPir", "lgdMc", "mcg", "piGdm", "pnpDm", "dpnpAsync", "trainTokenContrastive", "saveMatte"]);
+    const alike = new Set([
+      "ddnm",
+      "ddrm",
+      "diffPir",
+      "lgdMc",
+      "mcg",
+      "piGdm",
+      "pnpDm",
+      "dpnpAsync",
+      "trainTokenContrastive",
+      "saveMatte",
+    ]);
     const killed = new Set(Object.keys(jobs));
-    expect(functionsTaking(/\bstate\?: /).filter((name) => !killed.has(name) && !alike.has(name))).toEqual([]);
+    expect(
+      functionsTaking(/\bstate\?: /).filter((name) => !killed.has(name) && !alike.has(name)),
+    ).toEqual([]);
   });
 });

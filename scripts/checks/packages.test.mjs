@@ -37,7 +37,10 @@ beforeAll(() => {
   writeFileSync(join(project, "package.json"), JSON.stringify({ name: "consumer", private: true }));
   const tarballs = readdirSync(project).filter((file) => file.endsWith(".tgz"));
   expect(tarballs.length).toBe(names.length);
-  succeed(`npm install --prefer-offline --no-audit --no-fund ${tarballs.map((file) => `./${file}`).join(" ")}`, project);
+  succeed(
+    `npm install --prefer-offline --no-audit --no-fund ${tarballs.map((file) => `./${file}`).join(" ")}`,
+    project,
+  );
 });
 
 afterAll(() => rmSync(project, { recursive: true, force: true }));
@@ -63,7 +66,12 @@ describe("an empty project that installs the packages", () => {
   it("imports every entry as an ES module", () => {
     writeFileSync(
       join(project, "all.mjs"),
-      entries.map((entry, i) => `import * as m${i} from "${entry}"; console.log(${JSON.stringify(entry)}, Object.keys(m${i}).length);`).join("\n"),
+      entries
+        .map(
+          (entry, i) =>
+            `import * as m${i} from "${entry}"; console.log(${JSON.stringify(entry)}, Object.keys(m${i}).length);`,
+        )
+        .join("\n"),
     );
     expect(succeed("node all.mjs", project).trim().split("\n").length).toBe(entries.length);
   });
@@ -71,7 +79,12 @@ describe("an empty project that installs the packages", () => {
   it("requires every entry from CommonJS", () => {
     writeFileSync(
       join(project, "all.cjs"),
-      entries.map((entry) => `console.log(${JSON.stringify(entry)}, Object.keys(require("${entry}")).length);`).join("\n"),
+      entries
+        .map(
+          (entry) =>
+            `console.log(${JSON.stringify(entry)}, Object.keys(require("${entry}")).length);`,
+        )
+        .join("\n"),
     );
     expect(succeed("node all.cjs", project).trim().split("\n").length).toBe(entries.length);
   });
@@ -101,7 +114,10 @@ if (n !== 17) throw new Error(String(n));
   });
 
   it("runs the program, also where code generation from strings is forbidden", () => {
-    writeFileSync(join(project, "run.mjs"), program.replaceAll(/, type NdArray|: NdArray|: number/g, ""));
+    writeFileSync(
+      join(project, "run.mjs"),
+      program.replaceAll(/, type NdArray|: NdArray|: number/g, ""),
+    );
     succeed("node run.mjs", project);
     succeed("node --disallow-code-generation-from-strings run.mjs", project);
   });
@@ -157,10 +173,15 @@ if (Math.abs(item(await f(array([1, 2]), array([3, 4]))) - Math.tanh(4) - Math.t
       logLevel: "silent",
     });
     succeed("node gpu.mjs", outdir);
-    const sizes = readdirSync(outdir).map((file) => [file, readFileSync(join(outdir, file)).length]);
+    const sizes = readdirSync(outdir).map((file) => [
+      file,
+      readFileSync(join(outdir, file)).length,
+    ]);
     const [[chunk]] = sizes.filter(([, size]) => size > 500_000);
     expect(chunk).not.toBe("gpu.mjs");
-    expect(readFileSync(join(outdir, "gpu.mjs"), "utf8")).not.toMatch(new RegExp(`from\\s*"./${chunk}"`));
+    expect(readFileSync(join(outdir, "gpu.mjs"), "utf8")).not.toMatch(
+      new RegExp(`from\\s*"./${chunk}"`),
+    );
   });
 });
 
@@ -186,8 +207,13 @@ describe.each(names)("%s", (name) => {
     succeed(`${bin("publint/src/cli.js")} --strict`, folder);
   });
   it("has right types for every way of importing it", () => {
-    const tarball = readdirSync(project).find((file) => file.includes(`provably-${name}-`) && file.endsWith(".tgz"));
-    succeed(`${bin("@arethetypeswrong/cli/dist/index.js")} ${join(project, tarball)} --profile node16`, folder);
+    const tarball = readdirSync(project).find(
+      (file) => file.includes(`provably-${name}-`) && file.endsWith(".tgz"),
+    );
+    succeed(
+      `${bin("@arethetypeswrong/cli/dist/index.js")} ${join(project, tarball)} --profile node16`,
+      folder,
+    );
   });
   it("declares what its report says, so that a change of the interface is seen in review", async () => {
     await expect(apiReport(folder)).toMatchFileSnapshot(`${folder}/test/api.txt`);

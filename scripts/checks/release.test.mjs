@@ -15,14 +15,22 @@ const root = fileURLToPath(new URL("../../", import.meta.url));
 const names = readdirSync(`${root}packages`).sort();
 const succeed = (command, cwd) => {
   const env = { ...process.env, NODE_ENV: "", npm_config_loglevel: "error" };
-  const { status, stdout, stderr } = spawnSync(command, { cwd, shell: true, encoding: "utf8", env });
+  const { status, stdout, stderr } = spawnSync(command, {
+    cwd,
+    shell: true,
+    encoding: "utf8",
+    env,
+  });
   if (status !== 0) throw new Error(`${command}\n${stdout}${stderr}`.slice(-4000));
   return stdout;
 };
 
 // this Node, and with RUN_SLOW every one that is supported
-const nodes = process.env.RUN_SLOW ? [20, 22, 24].map((version) => `npx --yes -p node@${version} node`) : ["node"];
-const ranOn = (file, cwd) => nodes.map((node) => succeed(`${node} ${file}`, cwd).trim().split("\n").at(-1));
+const nodes = process.env.RUN_SLOW
+  ? [20, 22, 24].map((version) => `npx --yes -p node@${version} node`)
+  : ["node"];
+const ranOn = (file, cwd) =>
+  nodes.map((node) => succeed(`${node} ${file}`, cwd).trim().split("\n").at(-1));
 const ran = nodes.map(() => "ran");
 
 let tarballs;
@@ -41,19 +49,34 @@ const tarball = (name) =>
 const limitOf = (name) => {
   const row = readFileSync(`${root}README.md`, "utf8")
     .split("\n")
-    .find((line) => line.startsWith("|") && line.includes(`packages/${name}/README.md`) && line.includes(" KB"));
+    .find(
+      (line) =>
+        line.startsWith("|") && line.includes(`packages/${name}/README.md`) && line.includes(" KB"),
+    );
   return Number(/≤ (\d+) KB/.exec(row ?? "")?.[1]);
 };
 
 describe.each(names)("%s, installed alone", (name) => {
   // the first one that needs no file of this repository
-  const block = codeBlocks(readFileSync(`${root}packages/${name}/README.md`, "utf8"), true).find(({ code }) => !code.includes("examples/"));
+  const block = codeBlocks(readFileSync(`${root}packages/${name}/README.md`, "utf8"), true).find(
+    ({ code }) => !code.includes("examples/"),
+  );
   let project;
-  const bundled = { bundle: true, write: true, format: "esm", platform: "neutral", mainFields: ["module", "main"], logLevel: "silent" };
+  const bundled = {
+    bundle: true,
+    write: true,
+    format: "esm",
+    platform: "neutral",
+    mainFields: ["module", "main"],
+    logLevel: "silent",
+  };
 
   beforeAll(() => {
     project = mkdtempSync(join(tmpdir(), `provably-${name}-`));
-    writeFileSync(join(project, "package.json"), JSON.stringify({ name: "consumer", private: true }));
+    writeFileSync(
+      join(project, "package.json"),
+      JSON.stringify({ name: "consumer", private: true }),
+    );
     const needed = [...new Set(["core-tensor", name])].map(tarball);
     succeed(`npm install --prefer-offline --no-audit --no-fund ${needed.join(" ")}`, project);
     const program = transformSync(toProgram(block), { loader: "ts" }).code;
@@ -70,14 +93,28 @@ describe.each(names)("%s, installed alone", (name) => {
 
   it("type-checks its example", () => {
     const tsc = `node ${root}node_modules/typescript/bin/tsc`;
-    succeed(`${tsc} --noEmit --strict --target es2022 --lib es2023,dom --module nodenext --moduleResolution nodenext example.mts`, project);
+    succeed(
+      `${tsc} --noEmit --strict --target es2022 --lib es2023,dom --module nodenext --moduleResolution nodenext example.mts`,
+      project,
+    );
   });
 
   it("runs its example bundled by Vite, and by esbuild minified with names kept", async () => {
-    await build({ ...bundled, entryPoints: [join(project, "example.mjs")], outfile: join(project, "esbuild.mjs"), minify: true, keepNames: true });
+    await build({
+      ...bundled,
+      entryPoints: [join(project, "example.mjs")],
+      outfile: join(project, "esbuild.mjs"),
+      minify: true,
+      keepNames: true,
+    });
     expect(ranOn("esbuild.mjs", project)).toEqual(ran);
     const lib = { entry: join(project, "example.mjs"), formats: ["es"], fileName: "vite" };
-    await viteBuild({ root: project, configFile: false, logLevel: "error", build: { lib, outDir: join(project, "vite"), emptyOutDir: true } });
+    await viteBuild({
+      root: project,
+      configFile: false,
+      logLevel: "error",
+      build: { lib, outDir: join(project, "vite"), emptyOutDir: true },
+    });
     expect(ranOn("vite/vite.mjs", project)).toEqual(ran);
   });
 
@@ -95,8 +132,15 @@ describe.each(names)("%s, installed alone", (name) => {
   it.skipIf(noBrowser)("runs its example in a web worker", async () => {
     const site = join(project, "site");
     mkdirSync(site);
-    await build({ ...bundled, entryPoints: [join(project, "example.mjs")], outfile: join(site, "example.mjs") });
-    writeFileSync(join(site, "worker.mjs"), 'globalThis.done = (outcome) => postMessage(outcome);\nimport("./example.mjs");');
+    await build({
+      ...bundled,
+      entryPoints: [join(project, "example.mjs")],
+      outfile: join(site, "example.mjs"),
+    });
+    writeFileSync(
+      join(site, "worker.mjs"),
+      'globalThis.done = (outcome) => postMessage(outcome);\nimport("./example.mjs");',
+    );
     writeFileSync(
       join(site, "index.html"),
       '<!doctype html><script type="module">new Worker("./worker.mjs", { type: "module" }).onmessage = ({ data }) => (document.title = data);</script>',
@@ -112,29 +156,34 @@ describe.each(names)("%s, installed alone", (name) => {
 });
 
 describe("a release", () => {
-  it.each(names)("%s is public, with provenance, licence and changelog settings, without install scripts", (name) => {
-    const {
-      publishConfig,
-      license,
-      files,
-      repository,
-      scripts = {},
-      sideEffects,
-    } = JSON.parse(readFileSync(`${root}packages/${name}/package.json`, "utf8"));
-    expect(publishConfig).toEqual({ access: "public", provenance: true });
-    expect(license).toBe("MIT");
-    expect(repository?.directory).toBe(`packages/${name}`);
-    expect(sideEffects).toBe(false);
-    expect(files).toContain("CHANGELOG.md");
-    expect(Object.keys(scripts).filter((script) => /install|prepare/.test(script))).toEqual([]);
-  });
+  it.each(names)(
+    "%s is public, with provenance, licence and changelog settings, without install scripts",
+    (name) => {
+      const {
+        publishConfig,
+        license,
+        files,
+        repository,
+        scripts = {},
+        sideEffects,
+      } = JSON.parse(readFileSync(`${root}packages/${name}/package.json`, "utf8"));
+      expect(publishConfig).toEqual({ access: "public", provenance: true });
+      expect(license).toBe("MIT");
+      expect(repository?.directory).toBe(`packages/${name}`);
+      expect(sideEffects).toBe(false);
+      expect(files).toContain("CHANGELOG.md");
+      expect(Object.keys(scripts).filter((script) => /install|prepare/.test(script))).toEqual([]);
+    },
+  );
 
   it("has a version and a changelog waiting for every package", () => {
     const waiting = readdirSync(`${root}.changeset`)
       .filter((file) => file.endsWith(".md") && file !== "README.md")
       .map((file) => readFileSync(`${root}.changeset/${file}`, "utf8"));
     const silent = names.filter((name) => {
-      const released = JSON.parse(readFileSync(`${root}packages/${name}/package.json`, "utf8")).version !== "0.0.0";
+      const released =
+        JSON.parse(readFileSync(`${root}packages/${name}/package.json`, "utf8")).version !==
+        "0.0.0";
       return !released && !waiting.some((text) => text.includes(`"@provably/${name}":`));
     });
     expect(silent).toEqual([]);

@@ -11,7 +11,9 @@ describe("security", () => {
   it("no code is made from strings outside the chunk of gpu.js, which is loaded when a device is asked for", () => {
     const built = globSync("packages/*/dist/*.{js,cjs}", { cwd: root });
     expect(built.length).toBeGreaterThan(20);
-    const makers = built.filter((file) => /\bnew Function\b|\beval\(|[^.\w]Function\(|set(Timeout|Interval)\(["'`]/.test(read(file)));
+    const makers = built.filter((file) =>
+      /\bnew Function\b|\beval\(|[^.\w]Function\(|set(Timeout|Interval)\(["'`]/.test(read(file)),
+    );
     expect(makers.map((file) => file.split("/").pop()).sort()).toEqual(["gpujs.cjs", "gpujs.js"]);
     expect(read("SECURITY.md")).toMatch(/core-tensor\/gpu/);
   });
@@ -29,6 +31,10 @@ describe("security", () => {
 
   it("no package runs anything when it is installed", () => {
     for (const file of globSync("packages/*/package.json", { cwd: root }))
-      expect(Object.keys(JSON.parse(read(file)).scripts ?? {}).filter((name) => /^(pre|post)?install$|^prepare$/.test(name))).toEqual([]);
+      expect(
+        Object.keys(JSON.parse(read(file)).scripts ?? {}).filter((name) =>
+          /^(pre|post)?install$|^prepare$/.test(name),
+        ),
+      ).toEqual([]);
   });
 });

@@ -10,7 +10,10 @@ const rotated = (by) => [...names.slice(by), ...names.slice(0, by)];
 // plain Node, on the built packages
 const inWorker = (order) =>
   new Promise((resolve, reject) => {
-    const worker = new Worker(new URL("../stress/together/worker.mjs", import.meta.url), { workerData: { order }, execArgv: [] });
+    const worker = new Worker(new URL("../stress/together/worker.mjs", import.meta.url), {
+      workerData: { order },
+      execArgv: [],
+    });
     worker.on("message", resolve);
     worker.on("error", reject);
   });
@@ -25,10 +28,13 @@ describe("computations side by side", () => {
     }
   });
 
-  it("are told apart by their bits", () => expect(new Set(Object.values(alone)).size).toBe(names.length));
+  it("are told apart by their bits", () =>
+    expect(new Set(Object.values(alone)).size).toBe(names.length));
 
   it("give the same bits when they are started together, each twice", async () => {
-    const runs = await Promise.all([...names, ...rotated(3)].map(async (name) => [name, (await bitsOf({}, tasks[name])).bits]));
+    const runs = await Promise.all(
+      [...names, ...rotated(3)].map(async (name) => [name, (await bitsOf({}, tasks[name])).bits]),
+    );
     for (const [name, bits] of runs) expect(bits, name).toBe(alone[name]);
   });
 

@@ -32,8 +32,13 @@ function timedSignal(afterMs) {
   };
   const { get } = Object.getOwnPropertyDescriptor(AbortSignal.prototype, "aborted");
   Object.defineProperty(signal, "aborted", { get: () => (look(), get.call(signal)) });
-  Object.defineProperty(signal, "throwIfAborted", { value: () => (look(), AbortSignal.prototype.throwIfAborted.call(signal)) });
-  const timer = setTimeout(() => controller.abort(new DOMException("enough", "AbortError")), afterMs);
+  Object.defineProperty(signal, "throwIfAborted", {
+    value: () => (look(), AbortSignal.prototype.throwIfAborted.call(signal)),
+  });
+  const timer = setTimeout(
+    () => controller.abort(new DOMException("enough", "AbortError")),
+    afterMs,
+  );
   return { signal, looks, elapsed: () => processor() - start, stop: () => clearTimeout(timer) };
 }
 
@@ -52,7 +57,10 @@ async function abortAt(run, afterMs) {
   stop();
   const end = elapsed();
   if (reason !== undefined && reason.message !== "enough") throw reason;
-  const gap = [...looks, end].reduce(([most, last], at) => [Math.max(most, at - last), at], [0, 0])[0];
+  const gap = [...looks, end].reduce(
+    ([most, last], at) => [Math.max(most, at - last), at],
+    [0, 0],
+  )[0];
   return { aborted: reason !== undefined, delay: Math.max(0, end - afterMs), gap, end };
 }
 
@@ -63,7 +71,10 @@ export async function abortOften(name, times, seed = 1) {
   const { end } = await abortAt(runs[name], LONGEST_MS);
   const result = { aborts: 0, slowest: 0, gap: 0, length: end };
   for (let i = 0; i < times; i++) {
-    const { aborted, delay, gap } = await abortAt(runs[name], pick(Math.ceil(Math.min(LONGEST_MS, 0.7 * end))));
+    const { aborted, delay, gap } = await abortAt(
+      runs[name],
+      pick(Math.ceil(Math.min(LONGEST_MS, 0.7 * end))),
+    );
     result.gap = Math.max(result.gap, gap);
     if (!aborted) continue;
     result.aborts++;
@@ -75,12 +86,19 @@ export async function abortOften(name, times, seed = 1) {
 /** The functions of the public interface that take an option, by the report of the interface: in their own signature, or in that of their options. */
 export function functionsTaking(option) {
   const names = new Set();
-  for (const file of globSync("packages/*/test/api.txt", { cwd: fileURLToPath(new URL("../../", import.meta.url)), absolute: true })) {
+  for (const file of globSync("packages/*/test/api.txt", {
+    cwd: fileURLToPath(new URL("../../", import.meta.url)),
+    absolute: true,
+  })) {
     const lines = readFileSync(file, "utf8").split("\n");
-    const types = new Map(lines.map((line) => /^(\w+Options): (?:interface|type) (.*)$/.exec(line)?.slice(1) ?? []));
+    const types = new Map(
+      lines.map((line) => /^(\w+Options): (?:interface|type) (.*)$/.exec(line)?.slice(1) ?? []),
+    );
     const takes = (text, seen) =>
       option.test(text) ||
-      [...text.matchAll(/\b\w+Options\b/g)].some(([type]) => types.has(type) && !seen.has(type) && takes(types.get(type), seen.add(type)));
+      [...text.matchAll(/\b\w+Options\b/g)].some(
+        ([type]) => types.has(type) && !seen.has(type) && takes(types.get(type), seen.add(type)),
+      );
     for (const line of lines) {
       const [, name, rest] = /^(\w+): function (.*)$/.exec(line) ?? [];
       // what follows the parentheses is the result
@@ -111,4 +129,5 @@ export async function runAbort(only = "") {
   return failures;
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) process.exit((await runAbort(process.argv[2])) === 0 ? 0 : 1);
+if (process.argv[1] === fileURLToPath(import.meta.url))
+  process.exit((await runAbort(process.argv[2])) === 0 ? 0 : 1);

@@ -39,7 +39,8 @@ export async function publicFunctions(only) {
 
 /** What callbacks of examples threw: it is theirs, not the library's. */
 const thrown = new WeakSet();
-export const isFromCallback = (error) => typeof error === "object" && error !== null && thrown.has(error);
+export const isFromCallback = (error) =>
+  typeof error === "object" && error !== null && thrown.has(error);
 
 const guards = new WeakMap();
 function guard(f) {
@@ -81,7 +82,9 @@ export async function recordedCalls(only) {
     if (isClass(f) || wrapped.has(f)) return f;
     if (!wrappers.has(f)) {
       const wrapper = (...given) => {
-        const args = given.map((x) => (typeof x === "function" && !wrapped.has(x) && !isClass(x) ? guard(x) : x));
+        const args = given.map((x) =>
+          typeof x === "function" && !wrapped.has(x) && !isClass(x) ? guard(x) : x,
+        );
         const start = performance.now();
         const result = f(...args);
         const done = (value) => {
@@ -96,18 +99,29 @@ export async function recordedCalls(only) {
     return wrappers.get(f);
   };
   const wrapResult = (value, label) => {
-    if (typeof value === "function" && Object.keys(value).length === 0) return keepReturned(value, `${label}(…)`);
-    if (typeof value !== "object" || value === null || Object.getPrototypeOf(value) !== Object.prototype || Object.isFrozen(value)) return value;
+    if (typeof value === "function" && Object.keys(value).length === 0)
+      return keepReturned(value, `${label}(…)`);
+    if (
+      typeof value !== "object" ||
+      value === null ||
+      Object.getPrototypeOf(value) !== Object.prototype ||
+      Object.isFrozen(value)
+    )
+      return value;
     // in place: some records are known by identity
     for (const [name, member] of Object.entries(value))
-      if (typeof member === "function" && !isClass(member) && !wrapped.has(member)) value[name] = keepReturned(member, `${label}(…).${name}`);
+      if (typeof member === "function" && !isClass(member) && !wrapped.has(member))
+        value[name] = keepReturned(member, `${label}(…).${name}`);
     return value;
   };
   const load = async (from) => {
     const module = await import(from);
     if (!from.startsWith("@provably/")) return module;
     return Object.fromEntries(
-      Object.entries(module).map(([name, value]) => [name, typeof value === "function" ? wrap(value, `${from.slice(10)} ${name}`) : value]),
+      Object.entries(module).map(([name, value]) => [
+        name,
+        typeof value === "function" ? wrap(value, `${from.slice(10)} ${name}`) : value,
+      ]),
     );
   };
   const files = globSync(`packages/*${only ?? ""}*/src/**/*.ts`, { cwd: root }).sort();
@@ -115,7 +129,9 @@ export async function recordedCalls(only) {
     for (const block of codeBlocks(readFileSync(root + file, "utf8"), false)) {
       const body = toStatements(block).replaceAll(/await import\(/g, "await load(");
       try {
-        const { outputText } = ts.transpileModule(body, { compilerOptions: { target: "ES2022", module: "ESNext" } });
+        const { outputText } = ts.transpileModule(body, {
+          compilerOptions: { target: "ES2022", module: "ESNext" },
+        });
         await new AsyncFunction("load", outputText)(load);
       } catch {
         // examples are tested elsewhere; here they only lend their calls
@@ -129,7 +145,9 @@ export function optionNames() {
   const options = new Map();
   for (const file of globSync("packages/*/test/api.txt", { cwd: root })) {
     const lines = readFileSync(root + file, "utf8").split("\n");
-    const types = new Map(lines.map((line) => /^(\w+): interface (.*)$/.exec(line)?.slice(1) ?? []));
+    const types = new Map(
+      lines.map((line) => /^(\w+): interface (.*)$/.exec(line)?.slice(1) ?? []),
+    );
     const named = (text, seen = new Set()) => [
       ...[...text.matchAll(/readonly (\w+)\?:/g)].map(([, name]) => name),
       ...[...text.matchAll(/\b\w+Options\b/g)].flatMap(([type]) =>
@@ -148,7 +166,9 @@ export function optionNames() {
 export function namesWithNan() {
   const names = new Set();
   for (const file of globSync("packages/*/src/**/*.ts", { cwd: root }))
-    for (const [, doc, name] of readFileSync(root + file, "utf8").matchAll(/\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\s*export (?:async )?function\*? (\w+)/g))
+    for (const [, doc, name] of readFileSync(root + file, "utf8").matchAll(
+      /\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\s*export (?:async )?function\*? (\w+)/g,
+    ))
       if (/NaN/.test(doc)) names.add(name);
   return names;
 }

@@ -30,7 +30,10 @@ export async function plantedFaults(only = "") {
 
 /** Counts for one certificate. */
 export async function measure({ make, honest, faults }, { sound, damaged } = SEEDS) {
-  const planted = Object.entries(faults).map(([fault, given]) => ({ fault, ...(typeof given === "function" ? { damage: given } : given) }));
+  const planted = Object.entries(faults).map(([fault, given]) => ({
+    fault,
+    ...(typeof given === "function" ? { damage: given } : given),
+  }));
   const rows = planted.map(({ fault, note }) => ({ fault, note, seen: 0, of: 0 }));
   const alarms = { count: 0, of: sound, level: 0 };
   for (let seed = 0; seed < alarms.of; seed++) {
@@ -61,7 +64,9 @@ export function shortfalls({ certificate, alarm }, { alarms, rows }) {
   const missed = rows.filter(({ note, seen, of }) => note === undefined && seen < SEEN * of);
   const { interval } = wilsonInterval(alarms.count, alarms.of, { confidence: 0.99 });
   return [
-    ...missed.map(({ fault, seen, of }) => `${certificate}: "${fault}" is seen ${seen} times of ${of}`),
+    ...missed.map(
+      ({ fault, seen, of }) => `${certificate}: "${fault}" is seen ${seen} times of ${of}`,
+    ),
     ...(alarm === undefined && interval[0] > alarms.level + 1e-12
       ? [`${certificate}: ${alarms.count} false alarms of ${alarms.of}, level ${alarms.level}`]
       : []),
@@ -69,7 +74,8 @@ export function shortfalls({ certificate, alarm }, { alarms, rows }) {
 }
 
 const percent = (share) => `${(100 * share).toFixed(share > 0 && share < 0.1 ? 1 : 0)} %`;
-const interval = (count, of) => wilsonInterval(count, of).interval.map(percent).join(" to ").replaceAll(" % to", " to");
+const interval = (count, of) =>
+  wilsonInterval(count, of).interval.map(percent).join(" to ").replaceAll(" % to", " to");
 
 export function page(measured) {
   const packages = [...new Set(measured.map(({ entry }) => entry.package))];
@@ -114,17 +120,25 @@ async function measureAll(entries, only) {
   const left = [...entries.keys()];
   const lane = () =>
     new Promise((resolve, reject) => {
-      const child = fork(fileURLToPath(import.meta.url), ["--measure", only ?? ""], { stdio: ["ignore", "inherit", "inherit", "ipc"], execArgv: [] });
+      const child = fork(fileURLToPath(import.meta.url), ["--measure", only ?? ""], {
+        stdio: ["ignore", "inherit", "inherit", "ipc"],
+        execArgv: [],
+      });
       const next = () => (left.length === 0 ? child.disconnect() : child.send(left.shift()));
       child.on("message", ({ i, result, seconds }) => {
         results[i] = result;
         const { package: owner, certificate } = entries[i];
         const { count, of, level } = result.alarms;
-        console.log(`${owner} ${certificate}: ${count} of ${of} false alarms (level ${level.toPrecision(2)}), ${seconds.toFixed(1)} s`);
-        for (const { fault, seen, of: n, note } of result.rows) console.log(`    ${seen} of ${n}  ${fault}${note === undefined ? "" : ` (${note})`}`);
+        console.log(
+          `${owner} ${certificate}: ${count} of ${of} false alarms (level ${level.toPrecision(2)}), ${seconds.toFixed(1)} s`,
+        );
+        for (const { fault, seen, of: n, note } of result.rows)
+          console.log(`    ${seen} of ${n}  ${fault}${note === undefined ? "" : ` (${note})`}`);
         next();
       });
-      child.on("exit", (code) => (code === 0 ? resolve() : reject(new Error(`measuring faults ended with code ${code}`))));
+      child.on("exit", (code) =>
+        code === 0 ? resolve() : reject(new Error(`measuring faults ended with code ${code}`)),
+      );
       next();
     });
   await Promise.all(entries.length > 1 ? [lane(), lane()] : [lane()]);
@@ -151,7 +165,10 @@ export async function runFaults(only) {
   if (only === undefined) {
     const { format, resolveConfig } = await import("prettier");
     const target = fileURLToPath(new URL("../../docs/guides/faults.md", import.meta.url));
-    writeFileSync(target, await format(page(measured), { ...(await resolveConfig(target)), parser: "markdown" }));
+    writeFileSync(
+      target,
+      await format(page(measured), { ...(await resolveConfig(target)), parser: "markdown" }),
+    );
   }
   return wrong.length;
 }

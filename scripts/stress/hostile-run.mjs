@@ -5,10 +5,29 @@ import { publicFunctions } from "./calls.mjs";
 const MAX_TARGETS = 10_000;
 
 /** `total` calls over all functions, shared among `shards` workers; each function has at most `msEach` milliseconds for its share. */
-export async function hostileCalls({ total, functions, shards = 2, seed = 1, msEach = 2000, limitMs = 20_000, only }) {
+export async function hostileCalls({
+  total,
+  functions,
+  shards = 2,
+  seed = 1,
+  msEach = 2000,
+  limitMs = 20_000,
+  only,
+}) {
   const results = await Promise.all(
     Array.from({ length: shards }, (_, shard) =>
-      runShard({ shard, shards, seed, msEach, only, total: Math.ceil(total / shards), callsEach: Math.ceil(total / functions) }, limitMs),
+      runShard(
+        {
+          shard,
+          shards,
+          seed,
+          msEach,
+          only,
+          total: Math.ceil(total / shards),
+          callsEach: Math.ceil(total / functions),
+        },
+        limitMs,
+      ),
     ),
   );
   return {
@@ -43,7 +62,8 @@ async function runShard(options, limitMs) {
       const watch = setInterval(() => {
         const now = calls();
         if (now !== last) [last, since] = [now, Date.now()];
-        else if (at !== undefined && Date.now() - since > limitMs) finish({ fault: `did not return within ${limitMs / 1000} s` });
+        else if (at !== undefined && Date.now() - since > limitMs)
+          finish({ fault: `did not return within ${limitMs / 1000} s` });
       }, 250);
       worker.on("message", ({ fault, enter, finished }) => {
         if (enter) at = enter;
@@ -69,7 +89,8 @@ function lastWords(words) {
 /** Faults of the same kind together, with one example each. */
 export function formatFaults(faults) {
   const kinds = new Map();
-  for (const fault of faults) kinds.set(kindOf(fault), [...(kinds.get(kindOf(fault)) ?? []), fault]);
+  for (const fault of faults)
+    kinds.set(kindOf(fault), [...(kinds.get(kindOf(fault)) ?? []), fault]);
   return [...kinds]
     .sort((a, b) => b[1].length - a[1].length)
     .map(([kind, list]) => `  ${list.length}×  ${kind}\n      e.g. ${short(list[0].args)}`)
@@ -85,9 +106,16 @@ const kindOf = ({ entry, name, what }) => `${entry} ${name} ${what.replaceAll(/\
 export async function runHostile(total, only) {
   const { functions } = await publicFunctions(only);
   const seed = Number(process.env.STRESS_SEED ?? 1);
-  const { calls, targets, faults, silent } = await hostileCalls({ total, functions: functions.length, only, seed });
+  const { calls, targets, faults, silent } = await hostileCalls({
+    total,
+    functions: functions.length,
+    only,
+    seed,
+  });
   if (faults.length > 0) console.log(formatFaults(faults));
-  console.log(`${calls} calls of ${targets} functions (those that functions return included): ${faults.length} neither a result nor a typed error`);
+  console.log(
+    `${calls} calls of ${targets} functions (those that functions return included): ${faults.length} neither a result nor a typed error`,
+  );
   if (silent.length > 0) console.log(`without an example to start from: ${silent.join(", ")}`);
   return faults.length;
 }

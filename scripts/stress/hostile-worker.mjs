@@ -1,6 +1,12 @@
 // Calls public functions with spoilt arguments and reports what is neither a result nor a typed error. Shares its count with the watcher.
 import { parentPort, workerData } from "node:worker_threads";
-import { isFromCallback, namesWithNan, optionNames, publicFunctions, recordedCalls } from "./calls.mjs";
+import {
+  isFromCallback,
+  namesWithNan,
+  optionNames,
+  publicFunctions,
+  recordedCalls,
+} from "./calls.mjs";
 import { freezeDeep, generator, isTame, print, spoiltArguments, hasNan } from "./hostile.mjs";
 
 const { counts, words, shard, shards, callsEach, msEach, total, seed, skip, only } = workerData;
@@ -23,8 +29,14 @@ const targets = [
 const isTyped = (error) => errors.some((type) => error instanceof type) || typeof error?.code === "string" && /^ERR_[A-Z]+$/.test(error.code) && error instanceof Error && error.constructor !== TypeError && error.constructor !== RangeError; // prettier-ignore
 /** Errors of the caller's own making: they pass through unchanged. */
 const ours = (error) =>
-  isFromCallback(error) || error?.message === "the caller's own" || /has been revoked/.test(error?.message) || error?.name === "AbortError";
-const roots = [Object.prototype, Array.prototype, Function.prototype].map((proto) => [proto, Reflect.ownKeys(proto).length]);
+  isFromCallback(error) ||
+  error?.message === "the caller's own" ||
+  /has been revoked/.test(error?.message) ||
+  error?.name === "AbortError";
+const roots = [Object.prototype, Array.prototype, Function.prototype].map((proto) => [
+  proto,
+  Reflect.ownKeys(proto).length,
+]);
 const say = (error) => `${error?.name}: ${String(error?.message ?? error).slice(0, 160)}`;
 
 /** Leaves the arguments of the present call where the watcher finds them if it never ends. */
@@ -44,12 +56,20 @@ async function call({ entry, name, f }, valid, pick) {
   const before = print(args);
   tell(before);
   const fault = (what) =>
-    parentPort.postMessage({ fault: { entry, name, what, args: before.length > 4000 ? `${before.slice(0, 2000)}${before.slice(-2000)}` : before } });
+    parentPort.postMessage({
+      fault: {
+        entry,
+        name,
+        what,
+        args: before.length > 4000 ? `${before.slice(0, 2000)}${before.slice(-2000)}` : before,
+      },
+    });
   const judge = (error, verb) => {
     if (!isTyped(error) && !ours(error)) fault(`${verb} ${say(error)}`);
   };
   const look = (value) => {
-    if (!mayBeNan.has(name.split("(")[0]) && isTame(args) && hasNan(value)) fault("gives NaN for finite input");
+    if (!mayBeNan.has(name.split("(")[0]) && isTame(args) && hasNan(value))
+      fault("gives NaN for finite input");
   };
   try {
     const result = f(...args);
@@ -94,11 +114,14 @@ async function batch(i, wanted, msLimit, salt) {
 
 // every function gets its share, as far as its time allows; what the slow ones leave goes to the quick ones
 const quick = [];
-for (let i = 0; i < targets.length; i++) if (!skip.includes(i) && (done[i] >= callsEach || (await batch(i, callsEach, msEach, 0)))) quick.push(i);
+for (let i = 0; i < targets.length; i++)
+  if (!skip.includes(i) && (done[i] >= callsEach || (await batch(i, callsEach, msEach, 0))))
+    quick.push(i);
 for (let round = 1; round < 20 && quick.length > 0; round++) {
   const missing = total - done.reduce((a, b) => a + b, 0);
   if (missing <= 0) break;
   const each = Math.ceil(missing / quick.length);
-  for (let k = quick.length - 1; k >= 0; k--) if (!(await batch(quick[k], each, 2 * msEach, round * 104729))) quick.splice(k, 1);
+  for (let k = quick.length - 1; k >= 0; k--)
+    if (!(await batch(quick[k], each, 2 * msEach, round * 104729))) quick.splice(k, 1);
 }
 parentPort.postMessage({ finished: { targets: targets.length, silent: targets.filter(({ f }) => !calls.has(f)).map(({ entry, name }) => `${entry} ${name}`) } }); // prettier-ignore

@@ -29,7 +29,8 @@ const revoked = () => {
 const own = () => {
   throw new Error("the caller's own");
 };
-const polluting = () => JSON.parse('{"__proto__": {"polluted": 1}, "constructor": {"prototype": {"polluted": 1}}}');
+const polluting = () =>
+  JSON.parse('{"__proto__": {"polluted": 1}, "constructor": {"prototype": {"polluted": 1}}}');
 
 /** Makers, so that no call sees what another has touched. Counts stay small enough for honest work to end. */
 export const hostile = [
@@ -51,10 +52,12 @@ export const hostile = [
 export function print(x, depth = 0, seen = new Set()) {
   if (typeof x === "number") return Object.is(x, -0) ? "-0" : String(x);
   if (typeof x === "string") return x.slice(0, 40);
-  if (typeof x !== "object" || x === null || seen.has(x) || depth > 5) return x === null ? "null" : typeof x;
+  if (typeof x !== "object" || x === null || seen.has(x) || depth > 5)
+    return x === null ? "null" : typeof x;
   seen.add(x);
   try {
-    if (ArrayBuffer.isView(x) && !(x instanceof DataView)) return `${x.constructor.name}:${x.length}:${sampled(x).join()}`;
+    if (ArrayBuffer.isView(x) && !(x instanceof DataView))
+      return `${x.constructor.name}:${x.length}:${sampled(x).join()}`;
     if (Array.isArray(x)) return `[${x.slice(0, 50).map((y) => print(y, depth + 1, seen)).join()}]`; // prettier-ignore
     return `{${Object.keys(x).slice(0, 30).map((k) => `${k}:${print(x[k], depth + 1, seen)}`).join()}}`; // prettier-ignore
   } catch {
@@ -62,7 +65,10 @@ export function print(x, depth = 0, seen = new Set()) {
   }
 }
 
-const sampled = (x) => (x.length <= 256 ? Array.from(x, String) : Array.from({ length: 256 }, (_, i) => String(x[Math.floor((i * x.length) / 256)])));
+const sampled = (x) =>
+  x.length <= 256
+    ? Array.from(x, String)
+    : Array.from({ length: 256 }, (_, i) => String(x[Math.floor((i * x.length) / 256)]));
 
 /** Every number below `value` is zero or of an everyday size, and everything is of a kind that holds numbers: no excuse for NaN in a result. */
 export function isTame(value) {
@@ -74,13 +80,17 @@ export function isTame(value) {
 }
 
 function tame(value, depth) {
-  if (typeof value === "number") return value === 0 || (Math.abs(value) >= 1e-6 && Math.abs(value) <= 1e6);
+  if (typeof value === "number")
+    return value === 0 || (Math.abs(value) >= 1e-6 && Math.abs(value) <= 1e6);
   if (depth > 6) return false;
   if (Array.isArray(value)) return value.every((x) => tame(x, depth + 1));
   if (ArrayBuffer.isView(value)) return value.BYTES_PER_ELEMENT > 1 && !(value instanceof BigInt64Array) && Array.prototype.every.call(value, (x) => tame(x, 0)); // prettier-ignore
   if (typeof value === "object" && value !== null) {
     const proto = Object.getPrototypeOf(value);
-    return (proto === Object.prototype || "stride" in value) && Object.keys(value).every((k) => tame(value[k], depth + 1));
+    return (
+      (proto === Object.prototype || "stride" in value) &&
+      Object.keys(value).every((k) => tame(value[k], depth + 1))
+    );
   }
   return value === undefined || typeof value === "string" || typeof value === "boolean";
 }
@@ -96,11 +106,15 @@ export function hasNan(value) {
 function nanInside(value, depth) {
   if (typeof value === "number") return Number.isNaN(value);
   if (typeof value !== "object" || value === null || depth > 5) return false;
-  if (value instanceof Float32Array || value instanceof Float64Array) return value.some(Number.isNaN);
+  if (value instanceof Float32Array || value instanceof Float64Array)
+    return value.some(Number.isNaN);
   if (Array.isArray(value)) return value.slice(0, 1000).some((x) => nanInside(x, depth + 1));
   const proto = Object.getPrototypeOf(value);
-  if (proto === Object.prototype) return Object.keys(value).some((k) => nanInside(value[k], depth + 1));
-  return "stride" in value && value.constructor.name === "DenseArray" && nanInside(value.data, depth + 1);
+  if (proto === Object.prototype)
+    return Object.keys(value).some((k) => nanInside(value[k], depth + 1));
+  return (
+    "stride" in value && value.constructor.name === "DenseArray" && nanInside(value.data, depth + 1)
+  );
 }
 
 /** Plain data frozen all through: a write to an argument then throws. */
@@ -125,21 +139,27 @@ export function generator(seed) {
 
 const isPlain = (x) => {
   try {
-    return typeof x === "object" && x !== null && [Object.prototype, null, Array.prototype].includes(Object.getPrototypeOf(x));
+    return (
+      typeof x === "object" &&
+      x !== null &&
+      [Object.prototype, null, Array.prototype].includes(Object.getPrototypeOf(x))
+    );
   } catch {
     return false;
   }
 };
 
 /** Counts of work to be done: a huge one is honest work, and takes as long as it takes. */
-const COUNT = /^(num|max)[A-Z]|(steps|iterations|sweeps|rounds|epochs|samples|replicates|trials|repetitions|starts|restarts|horizon|length|size)$/i;
+const COUNT =
+  /^(num|max)[A-Z]|(steps|iterations|sweeps|rounds|epochs|samples|replicates|trials|repetitions|starts|restarts|horizon|length|size)$/i;
 const huge = (x) => typeof x === "number" && Math.abs(x) >= 1e6;
 const isHuge = (x) => huge(x) || (isPlain(x) && Array.isArray(x) && x.some(huge));
 
 /** `value` with something hostile in one place, chosen by `pick`; nothing of the original is written to. */
 function spoil(value, pick, depth = 0) {
   const keys = isPlain(value) && depth < 4 ? Object.keys(value) : [];
-  if (keys.length === 0 || keys.length > 64 || pick(3) === 0) return hostile[pick(hostile.length)]();
+  if (keys.length === 0 || keys.length > 64 || pick(3) === 0)
+    return hostile[pick(hostile.length)]();
   const key = keys[pick(keys.length)];
   const copy = Array.isArray(value) ? [...value] : { ...value };
   copy[key] = spoil(value[key], pick, depth + 1);
@@ -152,15 +172,20 @@ function withOption(args, name, pick) {
   const last = args.at(-1);
   const hasOptions = isPlain(last) && !Array.isArray(last) && Object.keys(last).length > 0;
   const value = hostile[pick(hostile.length)]();
-  const options = { ...(hasOptions ? last : {}), [name]: COUNT.test(name) && isHuge(value) ? -1 : value };
+  const options = {
+    ...(hasOptions ? last : {}),
+    [name]: COUNT.test(name) && isHuge(value) ? -1 : value,
+  };
   return [...(hasOptions ? args.slice(0, -1) : args), options];
 }
 
 /** Arguments for one call: a valid list spoilt in one place, with one option of `options` more, one argument too few, or nothing valid at all. */
 export function spoiltArguments(valid, pick, options = []) {
-  if (valid.length === 0 || pick(8) === 0) return Array.from({ length: pick(4) }, () => hostile[pick(hostile.length)]());
+  if (valid.length === 0 || pick(8) === 0)
+    return Array.from({ length: pick(4) }, () => hostile[pick(hostile.length)]());
   const args = [...valid[pick(valid.length)]];
-  if (options.length > 0 && pick(4) === 0) return withOption(args, options[pick(options.length)], pick);
+  if (options.length > 0 && pick(4) === 0)
+    return withOption(args, options[pick(options.length)], pick);
   if (pick(10) === 0) return args.slice(0, -1);
   const at = pick(args.length + 1);
   args[at] = at < args.length ? spoil(args[at], pick) : hostile[pick(hostile.length)]();

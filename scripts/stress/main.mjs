@@ -25,18 +25,29 @@ const root = fileURLToPath(new URL("../../", import.meta.url));
 /** Tests in their long form; one worker, since another part runs beside them. */
 function runTests(...args) {
   const env = { ...process.env, RUN_SLOW: "1" };
-  const { status } = spawnSync(process.execPath, [`${root}scripts/test.mjs`, ...args], { cwd: root, stdio: "inherit", env });
+  const { status } = spawnSync(process.execPath, [`${root}scripts/test.mjs`, ...args], {
+    cwd: root,
+    stdio: "inherit",
+    env,
+  });
   return status === 0 ? 0 : 1;
 }
 
 function runAudit() {
-  const { stdout, stderr } = spawnSync("npx pnpm audit --prod", { cwd: root, shell: true, encoding: "utf8" });
+  const { stdout, stderr } = spawnSync("npx pnpm audit --prod", {
+    cwd: root,
+    shell: true,
+    encoding: "utf8",
+  });
   if (/No known vulnerabilities/.test(stdout)) {
     console.log("no known vulnerability in published dependencies");
     return 0;
   }
   console.log(
-    `${/AUDIT_BAD_RESPONSE/.test(stdout + stderr) ? "the registry gave no answer, so nothing is known: " : ""}${stdout}${stderr}`.slice(0, 2000),
+    `${/AUDIT_BAD_RESPONSE/.test(stdout + stderr) ? "the registry gave no answer, so nothing is known: " : ""}${stdout}${stderr}`.slice(
+      0,
+      2000,
+    ),
   );
   return 1;
 }
@@ -49,8 +60,16 @@ const parts = {
   resume: (kills) => runResume(kills === undefined ? 50 : Number(kills)),
   abort: runAbort,
   parsers: (count) => runParsers(count && Number(count)),
-  models: () => runTests("--project", "unit", "packages/transformer-sparsity/test/griffin/hostile.test.ts"),
-  cycles: () => runTests("--project", "unit", "--maxWorkers", "1", "packages/core-tensor/test/compile/steady.test.ts"),
+  models: () =>
+    runTests("--project", "unit", "packages/transformer-sparsity/test/griffin/hostile.test.ts"),
+  cycles: () =>
+    runTests(
+      "--project",
+      "unit",
+      "--maxWorkers",
+      "1",
+      "packages/core-tensor/test/compile/steady.test.ts",
+    ),
   together: () => runTests("--project", "workspace", "scripts/checks/together.test.mjs"),
   audit: runAudit,
   full: () => runTests("--project", "unit"),
@@ -70,7 +89,9 @@ const lanes = [
 async function timed(name, run) {
   const start = Date.now();
   const failed = await run();
-  console.log(`${name}: ${failed === 0 ? "sound" : `${failed} failures`}, ${((Date.now() - start) / 60_000).toFixed(1)} minutes\n`);
+  console.log(
+    `${name}: ${failed === 0 ? "sound" : `${failed} failures`}, ${((Date.now() - start) / 60_000).toFixed(1)} minutes\n`,
+  );
   return failed;
 }
 
@@ -80,7 +101,9 @@ async function apart(name) {
     stdout,
     stderr,
     code = 0,
-  } = await promisify(execFile)(process.execPath, [fileURLToPath(import.meta.url), name], { maxBuffer: 1e8 }).catch((error) => error);
+  } = await promisify(execFile)(process.execPath, [fileURLToPath(import.meta.url), name], {
+    maxBuffer: 1e8,
+  }).catch((error) => error);
   console.log(`${stdout}${stderr}`.trimEnd(), "\n");
   return code === 0 ? 0 : 1;
 }
@@ -104,5 +127,8 @@ if (part !== undefined && !Object.hasOwn(parts, part)) {
   console.error(`no such part: ${part}; there are ${Object.keys(parts).join(", ")}`);
   process.exit(1);
 }
-const failures = part === undefined ? await timed("all parts", runAll) : await timed(part, () => parts[part](...rest));
+const failures =
+  part === undefined
+    ? await timed("all parts", runAll)
+    : await timed(part, () => parts[part](...rest));
 process.exit(failures === 0 ? 0 : 1);

@@ -2,7 +2,12 @@
 // GGUF, config.json, tokenizer.json and whole models are attacked in packages/transformer-sparsity/test/griffin/hostile.test.ts, with RUN_SLOW=1.
 import { crc32, deflateSync } from "node:zlib";
 import { isCoreTensorError } from "@provably/core-tensor";
-import { decodeNpy, decodeSafetensors, encodeNpy, encodeSafetensors } from "@provably/core-tensor/io";
+import {
+  decodeNpy,
+  decodeSafetensors,
+  encodeNpy,
+  encodeSafetensors,
+} from "@provably/core-tensor/io";
 import { readPreferenceJsonl } from "@provably/rlhf-vpo";
 import { decodePng, encodePng } from "@provably/score-diffusion";
 import { generator, hostile } from "./hostile.mjs";
@@ -20,8 +25,10 @@ export function mutate(original, head, pick) {
     if (kind === 0) copy[at] = pick(256);
     else if (kind === 1) copy[at] ^= 1 << pick(8);
     else if (kind === 2) copy[at] = copy[at] >= 48 && copy[at] < 58 ? 48 + pick(10) : 34 + pick(92);
-    else if (kind === 3) copy = join(copy.subarray(0, at), copy.subarray(Math.min(copy.length, at + pick(6))));
-    else if (kind === 4) copy = join(copy.subarray(0, at), copy.subarray(Math.max(0, at - pick(20))));
+    else if (kind === 3)
+      copy = join(copy.subarray(0, at), copy.subarray(Math.min(copy.length, at + pick(6))));
+    else if (kind === 4)
+      copy = join(copy.subarray(0, at), copy.subarray(Math.max(0, at - pick(20))));
     else copy.copyWithin(at, pick(copy.length));
   }
   return copy;
@@ -72,14 +79,30 @@ function craftedPng(pick) {
     const view = new DataView(bytes.buffer);
     view.setUint32(0, size());
     view.setUint32(4, size());
-    bytes.set([[1, 2, 4, 8, 16, 3][pick(6)], [0, 2, 3, 4, 6, 5][pick(6)], pick(9) === 0 ? 1 : 0, pick(9) === 0 ? 1 : 0, pick(4) === 0 ? 1 : 0], 8);
+    bytes.set(
+      [
+        [1, 2, 4, 8, 16, 3][pick(6)],
+        [0, 2, 3, 4, 6, 5][pick(6)],
+        pick(9) === 0 ? 1 : 0,
+        pick(9) === 0 ? 1 : 0,
+        pick(4) === 0 ? 1 : 0,
+      ],
+      8,
+    );
     return chunk("IHDR", bytes);
   };
   const noise = (n) => Uint8Array.from({ length: n }, () => pick(256));
-  const other = () => chunk(["PLTE", "tRNS", "gAMA", "tEXt", "iCCP", "acTL", "fcTL", "fdAT", "pHYs", "zzzz", "IHDR"][pick(11)], noise(pick(40)));
+  const other = () =>
+    chunk(
+      ["PLTE", "tRNS", "gAMA", "tEXt", "iCCP", "acTL", "fcTL", "fdAT", "pHYs", "zzzz", "IHDR"][
+        pick(11)
+      ],
+      noise(pick(40)),
+    );
   const parts = [Uint8Array.of(137, 80, 78, 71, 13, 10, 26, 10), header()];
   for (let k = pick(3); k > 0; k--) parts.push(pick(3) === 0 ? header() : other());
-  for (let k = pick(3); k > 0; k--) parts.push(chunk("IDAT", pick(4) === 0 ? noise(30) : deflateSync(noise(pick(400)))));
+  for (let k = pick(3); k > 0; k--)
+    parts.push(chunk("IDAT", pick(4) === 0 ? noise(30) : deflateSync(noise(pick(400)))));
   if (pick(5) > 0) parts.push(chunk("IEND", new Uint8Array(0)));
   return join(...parts);
 }
@@ -90,12 +113,17 @@ const table = JSON.parse(new TextDecoder().decode(safetensors.subarray(8, 8 + ta
 const npy = encodeNpy([[1, 2, 3], [4, 5, 6]]); // prettier-ignore
 const png = encodePng([[[0, 1], [1, 0], [0.5, -1]]]); // prettier-ignore
 const record = { prompt: [{ role: "user", content: "why?" }], chosen: [{ role: "assistant", content: "so" }], rejected: [{ role: "assistant", content: "because" }], weight: 1, margin: 0.5 }; // prettier-ignore
-const lines = text.encode(`${JSON.stringify(record)}\n{"prompt": "q", "chosen": "a", "rejected": "b"}\n`);
+const lines = text.encode(
+  `${JSON.stringify(record)}\n{"prompt": "q", "chosen": "a", "rejected": "b"}\n`,
+);
 
 async function readAll(bytes, pick) {
   const at = pick(bytes.length + 1);
   const records = [];
-  for await (const found of readPreferenceJsonl([bytes.subarray(0, at), bytes.subarray(at)], { maxLineBytes: 1000 })) records.push(found);
+  for await (const found of readPreferenceJsonl([bytes.subarray(0, at), bytes.subarray(at)], {
+    maxLineBytes: 1000,
+  }))
+    records.push(found);
   return records;
 }
 
@@ -110,7 +138,13 @@ export const parsers = {
   },
   npy: (pick) => decodeNpy(mutate(npy, 128, pick)),
   png: (pick) => decodePng(pick(2) === 0 ? mutate(png, png.length, pick) : craftedPng(pick)),
-  jsonl: (pick) => readAll(pick(2) === 0 ? mutate(lines, lines.length, pick) : text.encode(`${JSON.stringify(mutateJson(record, pick))}\n`), pick),
+  jsonl: (pick) =>
+    readAll(
+      pick(2) === 0
+        ? mutate(lines, lines.length, pick)
+        : text.encode(`${JSON.stringify(mutateJson(record, pick))}\n`),
+      pick,
+    ),
 };
 
 /** How a reader fares against so many broken files. */
@@ -124,10 +158,16 @@ export async function attack(name, count, seed = 1) {
       result.values++;
     } catch (error) {
       if (isCoreTensorError(error)) result.errors++;
-      else result.faults.push(`mutation ${i}: ${error?.name}: ${String(error?.message).slice(0, 200)}`);
+      else
+        result.faults.push(
+          `mutation ${i}: ${error?.name}: ${String(error?.message).slice(0, 200)}`,
+        );
     }
     result.slowestMs = Math.max(result.slowestMs, performance.now() - start);
-    result.largestBytes = Math.max(result.largestBytes, process.memoryUsage().arrayBuffers - before);
+    result.largestBytes = Math.max(
+      result.largestBytes,
+      process.memoryUsage().arrayBuffers - before,
+    );
   }
   return result;
 }

@@ -15,7 +15,8 @@ function live(name, file, killAfterMs) {
       stdio: ["ignore", "ignore", "inherit", "ipc"],
       execArgv: [], // whatever runs this file, a life is plain Node on the built packages
     });
-    if (killAfterMs !== undefined) child.on("message", () => setTimeout(killAfterMs).then(() => child.kill("SIGKILL")));
+    if (killAfterMs !== undefined)
+      child.on("message", () => setTimeout(killAfterMs).then(() => child.kill("SIGKILL")));
     child.on("error", reject);
     child.on("exit", (code, signal) => {
       if (signal === "SIGKILL") resolve(false);
@@ -60,4 +61,5 @@ export async function runResume(kills = 50) {
   return failures;
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) process.exit((await runResume(Number(process.argv[2] ?? 50))) === 0 ? 0 : 1);
+if (process.argv[1] === fileURLToPath(import.meta.url))
+  process.exit((await runResume(Number(process.argv[2] ?? 50))) === 0 ? 0 : 1);

@@ -25,6 +25,7 @@ export function expectNear(actual: ArrayInput, golden: ArrayInput, rtol = 1e-8, 
   const [a, b] = [flat(actual), flat(golden)];
   expect(a.length).toBe(b.length);
   b.forEach((value, i) => {
-    if (!(Math.abs(a[i]! - value) <= atol + rtol * Math.abs(value))) expect.fail(`element ${i} is ${a[i]}, expected ${value}`);
+    if (!(Math.abs(a[i]! - value) <= atol + rtol * Math.abs(value)))
+      expect.fail(`element ${i} is ${a[i]}, expected ${value}`);
   });
 }

@@ -38,7 +38,10 @@ function density(points) {
 export async function compute({ particles, numSteps, runs }, report) {
   report({ status: "compiling …" });
   const [where, told] = await device(runs);
-  const { first, next, squared, expected, share, samples } = await sampleMixture(where, { particles, numSteps });
+  const { first, next, squared, expected, share, samples } = await sampleMixture(where, {
+    particles,
+    numSteps,
+  });
   const error = Math.abs(squared / expected - 1);
   return {
     picture: density(toTypedArray(samples)),
@@ -49,7 +52,11 @@ export async function compute({ particles, numSteps, runs }, report) {
       ["mean squared radius", `${squared.toFixed(3)}; the mixture has ${expected.toFixed(3)}`],
       ["share at the first of eight centres", `${share.toFixed(4)}; the mixture has 0.1250`],
     ],
-    certificate: { claim: "relative error of the mean squared radius, at most 0.02", value: error, holds: error <= 0.02 },
+    certificate: {
+      claim: "relative error of the mean squared radius, at most 0.02",
+      value: error,
+      holds: error <= 0.02,
+    },
     note: "The program, and the same in Node on any device: examples/compiled/mixture-sampler.mjs",
   };
 }

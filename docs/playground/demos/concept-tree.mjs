@@ -1,9 +1,17 @@
 // Data from a hidden hierarchy, and the hierarchy that is found in it.
 import { key } from "@provably/core-tensor/random";
-import { discoverHierarchy, presetGraph, randomCpts, sampleHierarchy, structureMetrics } from "@provably/causal-latent/hierarchy";
+import {
+  discoverHierarchy,
+  presetGraph,
+  randomCpts,
+  sampleHierarchy,
+  structureMetrics,
+} from "@provably/causal-latent/hierarchy";
 
-const escape = (text) => String(text).replace(/[&<>]/g, (c) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;" })[c]);
-const edgesOf = ({ parents }) => Object.entries(parents).flatMap(([child, list]) => list.map((parent) => [parent, child]));
+const escape = (text) =>
+  String(text).replace(/[&<>]/g, (c) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;" })[c]);
+const edgesOf = ({ parents }) =>
+  Object.entries(parents).flatMap(([child, list]) => list.map((parent) => [parent, child]));
 
 /** Levels from the top: a node stands above its children. */
 function levels(graph) {
@@ -26,7 +34,9 @@ function draw(graph, title) {
   const edges = edgesOf(graph);
   for (let i = rows.length - 1; i >= 0; i--) {
     const mean = (node) => {
-      const xs = edges.filter(([from, to]) => from === node && place.has(to)).map(([, to]) => place.get(to)[0]);
+      const xs = edges
+        .filter(([from, to]) => from === node && place.has(to))
+        .map(([, to]) => place.get(to)[0]);
       return xs.length ? xs.reduce((a, b) => a + b) / xs.length : 0;
     };
     const row = i === rows.length - 1 ? rows[i] : [...rows[i]].sort((a, b) => mean(a) - mean(b));
@@ -34,7 +44,8 @@ function draw(graph, title) {
   }
   const height = 60 + rows.length * 78;
   const lines = edges.map(
-    ([a, b]) => `<line x1="${place.get(a)[0]}" y1="${place.get(a)[1] + 15}" x2="${place.get(b)[0]}" y2="${place.get(b)[1] - 15}" stroke="#888"/>`,
+    ([a, b]) =>
+      `<line x1="${place.get(a)[0]}" y1="${place.get(a)[1] + 15}" x2="${place.get(b)[0]}" y2="${place.get(b)[1] - 15}" stroke="#888"/>`,
   );
   const nodes = [...place].map(
     ([node, [x, y]]) =>

@@ -22,17 +22,25 @@ import digits from "../digits.json";
 const SIDE = 28;
 const SIZE = SIDE * SIDE;
 const SEED = key("playground digit");
-const seen = [...toTypedArray(uniform(foldIn(SEED, "mask"), [SIZE], { dtype: "float64" }))].map((u) => Number(u < 0.25));
+const seen = [...toTypedArray(uniform(foldIn(SEED, "mask"), [SIZE], { dtype: "float64" }))].map(
+  (u) => Number(u < 0.25),
+);
 const problems = {
   "a quarter of the pixels": () => gaussianNoise(inpainting(seen), 0.1),
   "4× smaller": () => gaussianNoise(superResolution({ height: SIDE, width: SIDE, factor: 4 }), 0.1),
   "one bit a pixel": () => quantizedSensing(SIZE, 0.4),
-  "magnitudes of a coded Fourier transform": () => gaussianNoise(codedPhaseRetrieval({ height: SIDE, width: SIDE, key: foldIn(SEED, "code") }), 0.2),
+  "magnitudes of a coded Fourier transform": () =>
+    gaussianNoise(
+      codedPhaseRetrieval({ height: SIDE, width: SIDE, key: foldIn(SEED, "code") }),
+      0.2,
+    ),
 };
 
 let model;
 async function prior() {
-  const { tensors, metadata } = decodeSafetensors(new Uint8Array(await (await fetch(weights)).arrayBuffer()));
+  const { tensors, metadata } = decodeSafetensors(
+    new Uint8Array(await (await fetch(weights)).arrayBuffer()),
+  );
   return networkModel(scoreNetwork(JSON.parse(metadata.config)), tensors);
 }
 
@@ -49,7 +57,10 @@ function drawing(values, title) {
 function measured(problem, y) {
   const at = (i) => (y.get(0, i) + 1) / 2;
   if (problem === "one bit a pixel") return Array.from({ length: SIZE }, (_, i) => at(i));
-  if (problem === "4× smaller") return Array.from({ length: SIZE }, (_, i) => at(Math.floor(i / SIDE / 4) * 7 + Math.floor((i % SIDE) / 4)));
+  if (problem === "4× smaller")
+    return Array.from({ length: SIZE }, (_, i) =>
+      at(Math.floor(i / SIDE / 4) * 7 + Math.floor((i % SIDE) / 4)),
+    );
   if (problem !== "a quarter of the pixels") return undefined;
   let place = 0;
   return seen.map((s) => (s ? at(place++) : 0.5));
@@ -79,7 +90,8 @@ export async function compute({ digit, sketch, problem, rounds, seed }, report) 
     etas: annealing({ start: 0.6, end: 0.1, hold: 3, decay: rounds }),
     malaSteps: 50,
     denoiser: ddsDdim({ numSteps: 6 }),
-    onProgress: ({ iteration, total }) => report({ status: `DPnP, round ${iteration} of ${total} …` }),
+    onProgress: ({ iteration, total }) =>
+      report({ status: `DPnP, round ${iteration} of ${total} …` }),
   });
   return {
     picture: given + guess + drawing(toPicture(run.samples), "DPnP, one draw"),

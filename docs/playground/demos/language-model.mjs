@@ -27,18 +27,25 @@ async function load() {
   return { model: await loadModel(files), tokenizer: await loadTokenizer(files) };
 }
 
-const escape = (text) => text.replace(/[&<>]/g, (c) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;" })[c]);
+const escape = (text) =>
+  text.replace(/[&<>]/g, (c) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;" })[c]);
 
 export async function compute({ prompt, method, density, tokens }, report) {
   report({ status: "loading the model (7 MB) …" });
   loaded ??= load();
   const { model, tokenizer } = await loaded;
-  const sparsity = density === 1 ? undefined : { kind: method, density, ...(method === "random" && { key: key(0) }) };
+  const sparsity =
+    density === 1
+      ? undefined
+      : { kind: method, density, ...(method === "random" && { key: key(0) }) };
   const texts = { "all neurons": "", [`${Math.round(100 * density)} % of them`]: "" };
   const speeds = {};
   const picture = () =>
     Object.entries(texts)
-      .map(([name, text]) => `<p><strong>${name}</strong></p><p class="passage">${escape(prompt)}<em>${escape(text)}</em></p>`)
+      .map(
+        ([name, text]) =>
+          `<p><strong>${name}</strong></p><p class="passage">${escape(prompt)}<em>${escape(text)}</em></p>`,
+      )
       .join("");
   for (const [i, name] of Object.keys(texts).entries()) {
     report({ status: `writing with ${name} …` });
@@ -51,14 +58,21 @@ export async function compute({ prompt, method, density, tokens }, report) {
     }
     speeds[name] = (1000 * tokens) / (performance.now() - started);
   }
-  const facts = Object.entries(speeds).map(([name, speed]) => [`tokens a second, ${name}`, speed.toFixed(0)]);
-  facts.push(["speed-up that the cost model allows", `${costModel(model.config, { density }).idealSpeedup.toFixed(2)}×`]);
+  const facts = Object.entries(speeds).map(([name, speed]) => [
+    `tokens a second, ${name}`,
+    speed.toFixed(0),
+  ]);
+  facts.push([
+    "speed-up that the cost model allows",
+    `${costModel(model.config, { density }).idealSpeedup.toFixed(2)}×`,
+  ]);
   let certificate;
   if (sparsity) {
     const ids = tokenizer.encode(prompt, { addSpecialTokens: true });
     const continuation = tokenizer.encode(texts["all neurons"], { addSpecialTokens: false });
     const read = readPrompt(model, ids);
-    if (continuation.length >= 3) certificate = certifyContinuation(model, read, continuation, sparsify(model, read, sparsity));
+    if (continuation.length >= 3)
+      certificate = certifyContinuation(model, read, continuation, sparsify(model, read, sparsity));
   }
   return { picture: picture(), facts, certificate };
 }

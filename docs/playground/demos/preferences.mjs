@@ -1,7 +1,13 @@
 // A bandit of ten responses: the truth, the data, and the policies that maximum likelihood and VPO learn from them.
 import { toTypedArray } from "@provably/core-tensor";
 import { foldIn, key, normal, uniform } from "@provably/core-tensor/random";
-import { bradleyTerryOracle, optimalLogPolicy, solveOffline, suboptimality, trainOffline } from "@provably/rlhf-vpo";
+import {
+  bradleyTerryOracle,
+  optimalLogPolicy,
+  solveOffline,
+  suboptimality,
+  trainOffline,
+} from "@provably/rlhf-vpo";
 import { Plot, plotSvg } from "../../../examples/tour/lib/plot.mjs";
 
 const K = 10;
@@ -29,7 +35,10 @@ export function compute({ comparisons, alpha, beta, seed }) {
     seen[a]++;
     seen[b]++;
   }
-  if (data.length === 0) throw new Error("every comparison was of a response with itself; take another key or more comparisons");
+  if (data.length === 0)
+    throw new Error(
+      "every comparison was of a response with itself; take another key or more comparisons",
+    );
   const problem = { data, logReference };
   const dpo = trainOffline(problem, { beta, alpha: 0 }, { steps: 1000 });
   const vpo = alpha > 0 ? solveOffline(problem, { beta, alpha: alpha / data.length }) : dpo;
@@ -39,7 +48,11 @@ export function compute({ comparisons, alpha, beta, seed }) {
     ["VPO", vpo.logPolicy],
   ];
   const bars = policies.flatMap(([policy, logPolicy]) =>
-    Array.from({ length: K }, (_, y) => ({ policy, response: `${y} (${seen[y]}×)`, probability: Math.exp(logPolicy.get(0, y)) })),
+    Array.from({ length: K }, (_, y) => ({
+      policy,
+      response: `${y} (${seen[y]}×)`,
+      probability: Math.exp(logPolicy.get(0, y)),
+    })),
   );
   const loss = (logPolicy) => suboptimality(reward, logPolicy, logReference, { beta }).toFixed(3);
   return {
@@ -52,7 +65,10 @@ export function compute({ comparisons, alpha, beta, seed }) {
       x: { label: "response, and how often it was compared" },
       y: { label: "probability", grid: true },
       color: { domain: ["best", "DPO", "VPO"], range: ["#7a7f86", "#c8702a", "#1f5fae"] },
-      marks: [Plot.barY(bars, { fy: "policy", x: "response", y: "probability", fill: "policy" }), Plot.ruleY([0])],
+      marks: [
+        Plot.barY(bars, { fy: "policy", x: "response", y: "probability", fill: "policy" }),
+        Plot.ruleY([0]),
+      ],
     }),
     facts: [
       ["comparisons between different responses", String(data.length)],

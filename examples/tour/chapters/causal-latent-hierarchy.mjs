@@ -30,7 +30,8 @@ function partsOf({ rows, columns }) {
       ["a", "b"].map((half, parity) => {
         const [[top, bottom], [left, right]] = [bounds(r, rows.length), bounds(c, columns.length)];
         const pixels = [];
-        for (let y = top; y < bottom; y++) for (let x = left; x < right; x++) if ((x + y) % 2 === parity) pixels.push(y * SIDE + x);
+        for (let y = top; y < bottom; y++)
+          for (let x = left; x < right; x++) if ((x + y) % 2 === parity) pixels.push(y * SIDE + x);
         return { name: `${row} ${column} ${half}`, pixels };
       }),
     ),
@@ -41,16 +42,25 @@ function partsOf({ rows, columns }) {
 function inkOf(parts, { images, count }) {
   const ink = new Float64Array(count * parts.length);
   for (let i = 0; i < count; i++)
-    parts.forEach(({ pixels }, j) => (ink[i * parts.length + j] = pixels.reduce((sum, at) => sum + images[i * 784 + at], 0) / pixels.length));
+    parts.forEach(
+      ({ pixels }, j) =>
+        (ink[i * parts.length + j] =
+          pixels.reduce((sum, at) => sum + images[i * 784 + at], 0) / pixels.length),
+    );
   const x = array(ink, { shape: [count, parts.length] });
-  const { data, states } = learnConcepts(x, key("ink"), { blocks: parts.map((_, j) => [j]), states: 2, merge: "none" });
+  const { data, states } = learnConcepts(x, key("ink"), {
+    blocks: parts.map((_, j) => [j]),
+    states: 2,
+    merge: "none",
+  });
   return { data, states, names: parts.map(({ name }) => name) };
 }
 
 /** The mean image of all digits with the pixels of a part darkened: the picture of a leaf. */
 function leafPicture({ images, count }, { pixels }) {
   const mean = new Float64Array(784);
-  for (let i = 0; i < count; i++) for (let at = 0; at < 784; at++) mean[at] += (0.45 * images[i * 784 + at]) / count;
+  for (let i = 0; i < count; i++)
+    for (let at = 0; at < 784; at++) mean[at] += (0.45 * images[i * 784 + at]) / count;
   for (const at of pixels) mean[at] = 1;
   return dataUri(imageGrid([[mean]], { scale: 2, gap: 0 }));
 }
@@ -74,14 +84,25 @@ function explore(grid, { refine, replicates, progress }) {
   const [set, other] = [digits(PER_DIGIT), digits(PER_DIGIT, { skip: PER_DIGIT })];
   const parts = partsOf(grid);
   const data = inkOf(parts, set);
-  const bar = progress(`concept tree of ${parts.length / 2} parts of digits: ${replicates} bootstrap replicates`, replicates);
+  const bar = progress(
+    `concept tree of ${parts.length / 2} parts of digits: ${replicates} bootstrap replicates`,
+    replicates,
+  );
   const onProgress = ({ iteration }) => bar.step(iteration);
-  const support = bootstrapHierarchy(data, key("support"), { alpha: ALPHA, maxCover: 1, refine, replicates, onProgress });
+  const support = bootstrapHierarchy(data, key("support"), {
+    alpha: ALPHA,
+    maxCover: 1,
+    refine,
+    replicates,
+    onProgress,
+  });
   bar.finish();
   const { graph } = support.result;
   const certificates = certifyHierarchy(graph, inkOf(parts, other), { alpha: ALPHA });
   const together = ([a, b]) => graph.parents[a].some((p) => graph.parents[b].includes(p));
-  const pairs = parts.filter(({ name }) => name.endsWith("a")).map(({ name }) => [name, name.replace(/a$/, "b")]);
+  const pairs = parts
+    .filter(({ name }) => name.endsWith("a"))
+    .map(({ name }) => [name, name.replace(/a$/, "b")]);
   return {
     parts,
     set,
@@ -99,12 +120,17 @@ function explore(grid, { refine, replicates, progress }) {
 
 /** The tree with the mean image of all digits at each leaf, and the bootstrap's shares at the edges between latents. */
 function treePicture({ graph, parts, set, support }) {
-  const frequencyOf = new Map(support.edges.map(({ from, to, frequency }) => [`${from} ${to}`, frequency]));
+  const frequencyOf = new Map(
+    support.edges.map(({ from, to, frequency }) => [`${from} ${to}`, frequency]),
+  );
   return hierarchyPicture(graph, {
     title: "Concept tree of handwritten digits",
     images: Object.fromEntries(parts.map((part) => [part.name, leafPicture(set, part)])),
-    labels: Object.fromEntries(parts.map(({ name }) => [name, name.replace(/ (\w+) (\w)$/, "\n$1 $2")])),
-    edgeLabel: (from, to) => (graph.observed.includes(to) ? undefined : frequencyOf.get(`${from} ${to}`)?.toFixed(2)),
+    labels: Object.fromEntries(
+      parts.map(({ name }) => [name, name.replace(/ (\w+) (\w)$/, "\n$1 $2")]),
+    ),
+    edgeLabel: (from, to) =>
+      graph.observed.includes(to) ? undefined : frequencyOf.get(`${from} ${to}`)?.toFixed(2),
     column: 66,
   });
 }
@@ -153,10 +179,17 @@ export function hierarchySections({ progress }) {
     ),
     table(
       ["decision", "p-value"],
-      four.support.result.log.filter(({ step }) => step === "cluster" || step === "attach").map(({ text, pValue }) => [text, pValue.toPrecision(2)]),
+      four.support.result.log
+        .filter(({ step }) => step === "cluster" || step === "attach")
+        .map(({ text, pValue }) => [text, pValue.toPrecision(2)]),
     ),
     image(
-      dataUri(imageGrid([latents.map(({ means }) => means[0]), latents.map(({ means }) => means[1])], { scale: 2, gap: 4 })),
+      dataUri(
+        imageGrid([latents.map(({ means }) => means[0]), latents.map(({ means }) => means[1])], {
+          scale: 2,
+          gap: 4,
+        }),
+      ),
       "Mean images of the digits in both states of every latent",
       `Mean images of the digits for which each latent is off (above) and on (below), ${latents.map(({ name }) => name).join(", ")} from left to right.`,
     ),
@@ -178,7 +211,10 @@ export function hierarchySections({ progress }) {
     paragraph(
       `The same with nine regions instead of four, ${nine.parts.length} variables: the two views come together for ${nine.joined} of ${nine.pairs} regions, but the whole tree came out the same in ${nine.same} of ${nine.replicates} replicates. What joins the regions is a sketch.`,
     ),
-    figure(treePicture(nine), `Nine regions; numbers are the share of ${nine.replicates} bootstrap replicates with that edge.`),
+    figure(
+      treePicture(nine),
+      `Nine regions; numbers are the share of ${nine.replicates} bootstrap replicates with that edge.`,
+    ),
     certificateOf(nine),
     paragraph(
       "Digits are not made by a tree of binary concepts, and the finer one looks, or the more images one has, the more the tests notice. Read a tree as the coarsest structure that this many images do not contradict, and the certificates as a list of where it is wrong.",

@@ -2,8 +2,26 @@
 import { readFileSync } from "node:fs";
 import { toTypedArray } from "@provably/core-tensor";
 import { foldIn } from "@provably/core-tensor/random";
-import { antonymBaseline, certifyCounterfactual, encode, loadMatte, toNoise, trainMatte } from "@provably/causal-latent/matte";
-import { LABELLED, SEED, TRAIN, config, data, judge, polesOf, scores, test, transfer } from "../../counterfactual-text/setup.mjs";
+import {
+  antonymBaseline,
+  certifyCounterfactual,
+  encode,
+  loadMatte,
+  toNoise,
+  trainMatte,
+} from "@provably/causal-latent/matte";
+import {
+  LABELLED,
+  SEED,
+  TRAIN,
+  config,
+  data,
+  judge,
+  polesOf,
+  scores,
+  test,
+  transfer,
+} from "../../counterfactual-text/setup.mjs";
 import { Plot, plotSvg } from "../lib/plot.mjs";
 import { certificate, figure, heading, paragraph, table } from "../lib/report.mjs";
 
@@ -21,16 +39,27 @@ function along(model, { axis, middle }) {
 
 const row = (name, sentences) => {
   const s = scores(sentences);
-  return [name, s.accuracy.toFixed(3), s.bleu.toFixed(1), s.content.toFixed(3), s.perplexity.toFixed(2)];
+  return [
+    name,
+    s.accuracy.toFixed(3),
+    s.bleu.toFixed(1),
+    s.content.toFixed(3),
+    s.perplexity.toFixed(2),
+  ];
 };
 
 /** The sections on counterfactual sentences. */
 export function counterfactualSections({ progress }) {
-  const { model } = loadMatte(readFileSync(new URL("../../models/review-transfer/model.safetensors", import.meta.url)));
+  const { model } = loadMatte(
+    readFileSync(new URL("../../models/review-transfer/model.safetensors", import.meta.url)),
+  );
   const poles = polesOf(model);
   const reflected = transfer(model, { kind: "reflect", poles });
   const bar = progress(`counterfactual text: ${STEPS} steps of training`, STEPS);
-  const young = trainMatte(data, config(), foldIn(SEED, "training"), { numSteps: STEPS, onProgress: ({ iteration }) => bar.step(iteration) });
+  const young = trainMatte(data, config(), foldIn(SEED, "training"), {
+    numSteps: STEPS,
+    onProgress: ({ iteration }) => bar.step(iteration),
+  });
   bar.finish();
   const certified = certifyCounterfactual(model, test, { kind: "reflect", poles }, judge);
   const held = test.observed.shape[0];
@@ -41,7 +70,10 @@ export function counterfactualSections({ progress }) {
     ),
     table(
       ["the sentence", "its counterfactual by the model, and the true one"],
-      [0, 1, 2, 3, 4, 5, 6, 7].map((i) => [test.sentences[i], { html: `${reflected[i]}<br><span class="soft">${test.counterfactuals[i]}</span>` }]),
+      [0, 1, 2, 3, 4, 5, 6, 7].map((i) => [
+        test.sentences[i],
+        { html: `${reflected[i]}<br><span class="soft">${test.counterfactuals[i]}</span>` },
+      ]),
     ),
     figure(
       plotSvg({
@@ -52,7 +84,13 @@ export function counterfactualSections({ progress }) {
         y: { label: "sentences", grid: true },
         color: { legend: false, domain: ["blame", "praise"], range: ["#b3541e", "#3b6fb6"] },
         marks: [
-          Plot.rectY(along(model, poles), Plot.binX({ y2: "count" }, { x: "place", fill: "style", fillOpacity: 0.7, thresholds: 48, y1: 0 })),
+          Plot.rectY(
+            along(model, poles),
+            Plot.binX(
+              { y2: "count" },
+              { x: "place", fill: "style", fillOpacity: 0.7, thresholds: 48, y1: 0 },
+            ),
+          ),
           Plot.ruleY([0]),
           Plot.ruleX([0], { strokeDasharray: "4 3" }),
         ],
@@ -63,9 +101,15 @@ export function counterfactualSections({ progress }) {
       ["", "style right", "BLEU to the true one", "content kept", "perplexity"],
       [
         row("the sentence itself", test.sentences),
-        row("antonyms, told every word", antonymBaseline(test.sentences, test.domains, foldIn(SEED, "antonyms"))),
+        row(
+          "antonyms, told every word",
+          antonymBaseline(test.sentences, test.domains, foldIn(SEED, "antonyms")),
+        ),
         row("the model", reflected),
-        row(`the same after ${STEPS} of 1600 steps`, transfer(young, { kind: "reflect", poles: polesOf(young) })),
+        row(
+          `the same after ${STEPS} of 1600 steps`,
+          transfer(young, { kind: "reflect", poles: polesOf(young) }),
+        ),
       ],
     ),
     ...Object.values(certified).map(({ certificate: shown }) => certificate(shown)),

@@ -28,7 +28,10 @@ function inventoryProfiles() {
   const shop = inventory();
   const discount = 0.9;
   const radii = [0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3];
-  const plans = [0, 0.1].map((sigma) => ({ sigma, ...robustValueIteration(shop, totalVariation(sigma), { discount }) }));
+  const plans = [0, 0.1].map((sigma) => ({
+    sigma,
+    ...robustValueIteration(shop, totalVariation(sigma), { discount }),
+  }));
   const profiles = plans.map(({ sigma, policy }) => ({
     name: sigma === 0 ? "nominal plan" : `planned for ${sigma}`,
     worth: [...robustnessProfile(shop, (r) => totalVariation(r), policy, { discount, radii }).data],
@@ -38,7 +41,9 @@ function inventoryProfiles() {
 }
 
 function profilePlot(radii, profiles) {
-  const points = profiles.flatMap(({ name, worth }) => worth.map((value, i) => ({ name, radius: radii[i], value })));
+  const points = profiles.flatMap(({ name, worth }) =>
+    worth.map((value, i) => ({ name, radius: radii[i], value })),
+  );
   return plotSvg({
     width: 720,
     height: 360,
@@ -61,10 +66,15 @@ function gapCurve(progress) {
   const sigma = [0.1, 0.3];
   const sizes = [25, 50, 100, 200, 400, 800, 1600];
   const seeds = 30;
-  const bar = progress(`two-player games from samples: ${sizes.length} sample sizes, ${seeds} seeds`, sizes.length);
+  const bar = progress(
+    `two-player games from samples: ${sizes.length} sample sizes, ${seeds} seeds`,
+    sizes.length,
+  );
   const curve = sizes.map((n, i) => {
     const gaps = Array.from({ length: seeds }, (_, seed) => {
-      const { policy } = drNvi(empiricalGame(foldIn(SEED, seed * 10_000 + n), game, n), sigma, { select: "entropy" });
+      const { policy } = drNvi(empiricalGame(foldIn(SEED, seed * 10_000 + n), game, n), sigma, {
+        select: "entropy",
+      });
       return robustGap(game, sigma, policy, "cce").gap;
     });
     bar.step(i + 1);
@@ -72,7 +82,9 @@ function gapCurve(progress) {
   });
   bar.finish();
   const [x, y] = [curve.map(({ n }) => Math.log(n)), curve.map(({ gap }) => Math.log(gap))];
-  const slope = mean(x.map((v, i) => (v - mean(x)) * (y[i] - mean(y)))) / mean(x.map((v) => (v - mean(x)) ** 2));
+  const slope =
+    mean(x.map((v, i) => (v - mean(x)) * (y[i] - mean(y)))) /
+    mean(x.map((v) => (v - mean(x)) ** 2));
   return { curve, slope, exact: drNvi(game, sigma, { notion: "nash" }).certificate };
 }
 
@@ -90,7 +102,12 @@ function gapPlot(curve) {
     },
     y: { type: "log", label: "robust gap in the true game", grid: true, tickFormat: "~e" },
     marks: [
-      Plot.ruleX(curve, { x: "n", y1: (d) => d.gap - d.error, y2: (d) => d.gap + d.error, stroke: "#4269d0" }),
+      Plot.ruleX(curve, {
+        x: "n",
+        y1: (d) => d.gap - d.error,
+        y2: (d) => d.gap + d.error,
+        stroke: "#4269d0",
+      }),
       Plot.line(curve, { x: "n", y: "gap", stroke: "#4269d0", strokeWidth: 2 }),
       Plot.dot(curve, { x: "n", y: "gap", fill: "#4269d0" }),
     ],
@@ -113,7 +130,11 @@ function americanPutOnIndex() {
   const horizon = 20;
   const put = americanPut(model);
   const policies = [0, 0.02, 0.05, 0.1].map((sigma) => {
-    const { policy, values } = robustValueIteration(put, totalVariation(sigma, { support: "nominal" }), { horizon });
+    const { policy, values } = robustValueIteration(
+      put,
+      totalVariation(sigma, { support: "nominal" }),
+      { horizon },
+    );
     const payoffs = [];
     for (let start = 0; start + horizon < judged.length; start += 5) {
       const scale = 100 / judged[start].close;
@@ -152,7 +173,8 @@ export const robustRl = {
     const nominalWorst = robustPolicyEvaluation(grid, near, nominal.policy, { discount });
     const { curve, slope, exact } = gapCurve(progress);
     const put = americanPutOnIndex();
-    const picture = (values, policy, title) => gridPicture(values, policy, { columns: 5, terminal: [4, 8], title });
+    const picture = (values, policy, title) =>
+      gridPicture(values, policy, { columns: 5, terminal: [4, 8], title });
     return [
       paragraph(
         "A plan is made for a model, and the model is wrong. A robust plan is the best one against the worst kernel within a distance of the model; here the distance is total variation, and nature chooses anew for every state and action.",
@@ -161,13 +183,22 @@ export const robustRl = {
       paragraph(
         "How much to order when demand is uncertain. Two plans, one for the model as it is and one for the worst model within a total variation of 0.1, and what each is worth in the worst world within the radius on the horizontal axis. The nominal plan is the better one at radius 0 and the worse one soon after.",
       ),
-      figure(profilePlot(radii, profiles), "Worst-case discounted value, averaged over starting stocks."),
+      figure(
+        profilePlot(radii, profiles),
+        "Worst-case discounted value, averaged over starting stocks.",
+      ),
       table(
         ["plan", ...Array.from({ length: 7 }, (_, s) => `stock ${s}`)],
         profiles.map(({ name, policy }) => [name, ...policy.data.slice(0, 7)]),
       ),
-      paragraph("The table says how much each plan orders at each stock. The plan that fears for its demand does not restock while two are left."),
-      ...plans.slice(0, 2).map(({ certificate: c, sigma }) => certificate({ ...c, claim: `σ = ${sigma}: ${c.claim}` })),
+      paragraph(
+        "The table says how much each plan orders at each stock. The plan that fears for its demand does not restock while two are left.",
+      ),
+      ...plans
+        .slice(0, 2)
+        .map(({ certificate: c, sigma }) =>
+          certificate({ ...c, claim: `σ = ${sigma}: ${c.claim}` }),
+        ),
       heading("A grid with a pit"),
       paragraph(
         "Goal in the upper right corner, pit below it, moves slip to a side with probability 0.2. Nature may shift another 0.2 of every move, among the squares that the move can lead to. Left: the nominal plan with its values in that worst world. Right: the robust plan.",
@@ -177,14 +208,23 @@ export const robustRl = {
       paragraph(
         "A random game with 4 states, 3 actions each and 4 steps, known only from N samples of every transition. Player one allows for a model error of 0.1, player two of 0.3. DR-NVI computes a robust coarse correlated equilibrium of the estimated game; the picture shows how much some player could still gain in the true one, by exact robust best responses.",
       ),
-      figure(gapPlot(curve), `Mean and standard error over 30 seeds. The slope is ${slope.toFixed(2)}; theory says −½.`),
+      figure(
+        gapPlot(curve),
+        `Mean and standard error over 30 seeds. The slope is ${slope.toFixed(2)}; theory says −½.`,
+      ),
       certificate({ ...exact, claim: `exact model: ${exact.claim}` }),
       heading("An American put on the S&P 500"),
       paragraph(
         `A model with one factor up and one down is fitted to the daily closes of 2000 to 2006 (up ${(100 * (put.model.factors[0] - 1)).toFixed(2)} % with probability ${put.model.up.toFixed(3)}, down ${(100 * (1 - put.model.factors[1])).toFixed(2)} %). Policies for a 20-day put, struck at the first day's price, are judged on ${put.windows} windows of 2007 to 2009, prices scaled to 100.`,
       ),
       table(
-        ["radius", "value promised", "mean payoff 2007–2009", "standard error", "windows without payoff"],
+        [
+          "radius",
+          "value promised",
+          "mean payoff 2007–2009",
+          "standard error",
+          "windows without payoff",
+        ],
         put.policies.map(({ sigma, promised, payoff, error, low }) => [
           sigma,
           promised.toFixed(2),

@@ -17,9 +17,16 @@ function plane(progress) {
   const names = ["DPnP", "DPS", "ΠGDM"];
   const bar = progress("posteriors in the plane", names.length);
   let done = 0;
-  const results = compare(planeProblems["eight signs, dither 0.4"], { names, measurements: 1, numSamples: 400, onProgress: () => bar.step(++done) });
+  const results = compare(planeProblems["eight signs, dither 0.4"], {
+    names,
+    measurements: 1,
+    numSamples: 400,
+    onProgress: () => bar.step(++done),
+  });
   bar.finish();
-  const points = results.flatMap(({ name, points }) => Array.from({ length: 400 }, (_, i) => ({ name, x: points.get(i, 0), y: points.get(i, 1) })));
+  const points = results.flatMap(({ name, points }) =>
+    Array.from({ length: 400 }, (_, i) => ({ name, x: points.get(i, 0), y: points.get(i, 1) })),
+  );
   const domain = [-2.2, 2.2];
   const plot = plotSvg({
     width: 760,
@@ -36,7 +43,10 @@ function plane(progress) {
     ],
   });
   return [
-    figure(plot, "400 draws each after eight signs were measured of a point in the plane; the prior is a ring of six normal laws."),
+    figure(
+      plot,
+      "400 draws each after eight signs were measured of a point in the plane; the prior is a ring of six normal laws.",
+    ),
     table(
       ["draws", "sliced W2 to the exact posterior"],
       results.map(({ name, mean }) => [name, mean.toFixed(3)]),
@@ -48,11 +58,17 @@ function plane(progress) {
 function reconstructions(progress, savePng) {
   const truth = slice(heldOut(), [0], [DIGITS]);
   const model = priorOf("network");
-  const bar = progress(`digits from ${Object.keys(problems).length} kinds of measurement`, Object.keys(problems).length);
+  const bar = progress(
+    `digits from ${Object.keys(problems).length} kinds of measurement`,
+    Object.keys(problems).length,
+  );
   const etas = annealing({ start: 0.6, end: 0.1, hold: 2, decay: 7 });
   const rows = Object.entries(problems).map(([problem, forward], at) => {
     const y = forward.measure(truth, foldIn(SEED, "noise"));
-    const first = piGdm(forward, y, model, foldIn(SEED, `${problem} start`), { numSamples: DIGITS, numSteps: 20 });
+    const first = piGdm(forward, y, model, foldIn(SEED, `${problem} start`), {
+      numSamples: DIGITS,
+      numSteps: 20,
+    });
     const run = dpnp(forward, tile(y, [CHAINS, 1]), model, foldIn(SEED, problem), {
       start: tile(first.samples, [CHAINS, 1]),
       etas,
@@ -61,9 +77,15 @@ function reconstructions(progress, savePng) {
     });
     const draws = reshape(run.samples, [CHAINS, ...truth.shape]);
     bar.step(at + 1);
-    const judged = [first.samples, draws.pick(0, null, null), mean(draws, { axis: 0 })].map((samples) => judge(samples, truth));
+    const judged = [first.samples, draws.pick(0, null, null), mean(draws, { axis: 0 })].map(
+      (samples) => judge(samples, truth),
+    );
     const measured = measuredPictures(problem, truth);
-    const grid = [judge(truth, truth).pictures, ...(measured === undefined ? [] : [measured]), ...judged.map(({ pictures }) => pictures)];
+    const grid = [
+      judge(truth, truth).pictures,
+      ...(measured === undefined ? [] : [measured]),
+      ...judged.map(({ pictures }) => pictures),
+    ];
     const png = imageGrid(grid, { scale: 2 });
     savePng(`posterior-${at}.png`, png);
     return { problem, png, seen: measured !== undefined, judged, certificate: run.certificate };
@@ -76,7 +98,10 @@ function reconstructions(progress, savePng) {
   return [
     table(
       ["PSNR in dB, SSIM", "ΠGDM", "DPnP, one draw", `DPnP, mean of ${CHAINS}`],
-      rows.map(({ problem, judged }) => [problem, ...judged.map(({ psnr, ssim }) => `${cell(psnr)}, ${meanAndError(ssim).mean.toFixed(2)}`)]),
+      rows.map(({ problem, judged }) => [
+        problem,
+        ...judged.map(({ psnr, ssim }) => `${cell(psnr)}, ${meanAndError(ssim).mean.toFixed(2)}`),
+      ]),
     ),
     ...rows.flatMap(({ problem, png, seen, certificate: proof }) => [
       image(

@@ -45,7 +45,11 @@ const plane = gaussianMixture({
     ],
   ],
 });
-const line = gaussianMixture({ weights: [0.4, 0.6], means: [[-1.2], [1]], variances: [0.09, 0.16] });
+const line = gaussianMixture({
+  weights: [0.4, 0.6],
+  means: [[-1.2], [1]],
+  variances: [0.09, 0.16],
+});
 
 const deterministic = [pfOde, ddim(), acceleratedOde, acceleratedOdeCached];
 const stochastic = [ddpm, acceleratedSde];
@@ -64,25 +68,40 @@ function measure(samplers, law, numSteps, progress, label) {
 function curveTable(curves) {
   return table(
     ["sampler", ...curves[0].numSteps.map((t) => `T = ${t}`), "order in ln T / T"],
-    curves.map(({ sampler, errors, order }) => [sampler, ...errors.map((e) => e.toExponential(2)), order.toFixed(2)]),
+    curves.map(({ sampler, errors, order }) => [
+      sampler,
+      ...errors.map((e) => e.toExponential(2)),
+      order.toFixed(2),
+    ]),
   );
 }
 
 function curvePlot(curves, label) {
-  const points = curves.flatMap(({ sampler, numSteps, errors }) => numSteps.map((steps, i) => ({ sampler, steps, error: errors[i] })));
+  const points = curves.flatMap(({ sampler, numSteps, errors }) =>
+    numSteps.map((steps, i) => ({ sampler, steps, error: errors[i] })),
+  );
   return plotSvg({
     width: 720,
     height: 380,
     marginLeft: 60,
     marginRight: 180,
-    x: { type: "log", label: "number of steps T", ticks: curves[0].numSteps, tickFormat: (t) => String(t) },
+    x: {
+      type: "log",
+      label: "number of steps T",
+      ticks: curves[0].numSteps,
+      tickFormat: (t) => String(t),
+    },
     y: { type: "log", label, grid: true, tickFormat: "~e" },
     color: { scheme: "Observable10" },
     marks: [
       Plot.line(points, { x: "steps", y: "error", stroke: "sampler", strokeWidth: 2 }),
       Plot.dot(points, { x: "steps", y: "error", fill: "sampler" }),
       Plot.text(
-        curves.map(({ sampler, numSteps, errors }) => ({ sampler, steps: numSteps.at(-1), error: errors.at(-1) })),
+        curves.map(({ sampler, numSteps, errors }) => ({
+          sampler,
+          steps: numSteps.at(-1),
+          error: errors.at(-1),
+        })),
         {
           x: "steps",
           y: "error",
@@ -108,12 +127,18 @@ function drawDigits(progress) {
   const samplers = [pfOde, ddim(), acceleratedOde, acceleratedOdeCached, acceleratedSde];
   const stepCounts = [5, 10, 20, 40];
   const columns = 8;
-  const bar = progress(`digits: ${samplers.length} samplers in ${stepCounts.join(", ")} steps on ${count} images`, samplers.length * 75);
+  const bar = progress(
+    `digits: ${samplers.length} samplers in ${stepCounts.join(", ")} steps on ${count} images`,
+    samplers.length * 75,
+  );
   let done = 0;
   const grids = samplers.map((sampler) =>
     stepCounts.map((numSteps) => {
       // the theorems' schedule at few steps: the constant is what still fits below 1
-      const schedule = paperSchedule(numSteps, { c0: 1.2, c1: Math.min(4, (0.98 * numSteps) / Math.log(numSteps)) });
+      const schedule = paperSchedule(numSteps, {
+        c0: 1.2,
+        c1: Math.min(4, (0.98 * numSteps) / Math.log(numSteps)),
+      });
       const { samples } = sample(sampler, law, foldIn(SEED, "digits"), {
         shape: [columns, size],
         schedule,
@@ -121,7 +146,9 @@ function drawDigits(progress) {
         onProgress: () => bar.step(++done),
       });
       const values = toTypedArray(samples);
-      return Array.from({ length: columns }, (_, i) => values.subarray(i * size, (i + 1) * size).map((v) => (v + 1) / 2));
+      return Array.from({ length: columns }, (_, i) =>
+        values.subarray(i * size, (i + 1) * size).map((v) => (v + 1) / 2),
+      );
     }),
   );
   bar.finish();
@@ -132,9 +159,22 @@ export const scoreDiffusion = {
   name: "score-diffusion",
   title: "Diffusion samplers with orders of convergence",
   async run({ progress, savePng }) {
-    const flows = measure(deterministic, plane, [40, 80, 160, 320, 640], progress, "errors of the deterministic samplers");
-    const paths = measure(stochastic, line, [25, 50, 100], progress, "path divergence of the stochastic samplers");
-    const certify = (samplers, law) => samplers.map((sampler) => ({ sampler, ...certifyOrder(sampler, law, SEED) }));
+    const flows = measure(
+      deterministic,
+      plane,
+      [40, 80, 160, 320, 640],
+      progress,
+      "errors of the deterministic samplers",
+    );
+    const paths = measure(
+      stochastic,
+      line,
+      [25, 50, 100],
+      progress,
+      "path divergence of the stochastic samplers",
+    );
+    const certify = (samplers, law) =>
+      samplers.map((sampler) => ({ sampler, ...certifyOrder(sampler, law, SEED) }));
     const certificates = [...certify(deterministic, plane), ...certify(stochastic, line)];
     const { samplers, stepCounts, grids, count } = drawDigits(progress);
     const pictures = grids.map((rows, i) => {
@@ -170,10 +210,15 @@ export const scoreDiffusion = {
       paragraph(
         "A mixture of two normal laws on the line. The error is the square root of half the Kullback-Leibler divergence between the sampler's path and the true reverse process; by Pinsker's inequality it bounds the total variation.",
       ),
-      figure(curvePlot(paths, "√(½ path divergence)"), "The bound against the number of steps, both logarithmic."),
+      figure(
+        curvePlot(paths, "√(½ path divergence)"),
+        "The bound against the number of steps, both logarithmic.",
+      ),
       curveTable(paths),
       heading("Certificates"),
-      ...certificates.map(({ sampler, ...rest }) => certificate({ ...rest, claim: `${sampler.name}: ${rest.claim}` })),
+      ...certificates.map(({ sampler, ...rest }) =>
+        certificate({ ...rest, claim: `${sampler.name}: ${rest.claim}` }),
+      ),
       heading("Handwritten digits"),
       paragraph(
         `${count} digits from MNIST as an empirical distribution, whose exact score is attention over the data. With the exact score of a finite data set the end of the road is always one of its images; what differs is how few steps get there. The plain deterministic sampler needs more than 20 steps for a clean digit; its accelerated form is legible at 10; the one-evaluation form, DDIM and the accelerated stochastic sampler are clean from 5 on.`,

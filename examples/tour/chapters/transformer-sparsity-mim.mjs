@@ -52,7 +52,9 @@ function phases() {
 
 /** Both objectives on the same world of four clusters, and where one masked patch looks after each. */
 function contrast() {
-  const clusters = [0, 1, 2, 3].map((k) => createAreaPartition(foldIn(SEED, k), { numPatches: 64, globalSize: 16, localSize: 8 }));
+  const clusters = [0, 1, 2, 3].map((k) =>
+    createAreaPartition(foldIn(SEED, k), { numPatches: 64, globalSize: 16, localSize: 8 }),
+  );
   const world = createSpatialDistribution(clusters);
   const [image] = sampleMaskedImages(world, foldIn(SEED, "image"), 1);
   const query = clusters[image.cluster]
@@ -60,7 +62,11 @@ function contrast() {
     .flat()
     .find((p) => image.mask[p]);
   const runs = {
-    "masked reconstruction": trainMaskedReconstruction(world, SEED, { learningRate: 4, numSteps: 300, recordEvery: 300 }),
+    "masked reconstruction": trainMaskedReconstruction(world, SEED, {
+      learningRate: 4,
+      numSteps: 300,
+      recordEvery: 300,
+    }),
     contrastive: trainContrastive(world, SEED, { numSteps: 200, recordEvery: 200 }),
   };
   const rows = Object.entries(runs).map(([objective, { correlations, history }]) => {
@@ -70,11 +76,21 @@ function contrast() {
       objective,
       start,
       end,
-      map: plotAttentionMap(maskedAttention(world, correlations, image), { query, title: objective }),
+      map: plotAttentionMap(maskedAttention(world, correlations, image), {
+        query,
+        title: objective,
+      }),
       certificate: certifyAreaAttention(world, correlations, foldIn(SEED, "fresh"), { toward }),
     };
   });
-  return { rows, optimum: certifyReconstruction(world, runs["masked reconstruction"].correlations, foldIn(SEED, "fresh")) };
+  return {
+    rows,
+    optimum: certifyReconstruction(
+      world,
+      runs["masked reconstruction"].correlations,
+      foldIn(SEED, "fresh"),
+    ),
+  };
 }
 
 /** The quick recipe live, and the standard one from its stored weights. */
@@ -88,13 +104,23 @@ function pretraining(progress) {
     onProgress: ({ iteration }) => bar.step(iteration),
   }).model;
   bar.finish();
-  const { tensors, metadata } = decodeSafetensors(readFileSync(new URL("../../models/digits-vit/model.safetensors", import.meta.url)));
+  const { tensors, metadata } = decodeSafetensors(
+    readFileSync(new URL("../../models/digits-vit/model.safetensors", import.meta.url)),
+  );
   const standard = { config: JSON.parse(metadata.config), params: tensors };
-  const maps = (model) => summarizeAttention(encode(model, test.hi(100), { attention: true }).attention, { grid: [7, 7] });
+  const maps = (model) =>
+    summarizeAttention(encode(model, test.hi(100), { attention: true }).attention, {
+      grid: [7, 7],
+    });
   return {
-    certificates: [quick, standard].map((model) => certifyPretraining(model, train, test, foldIn(SEED, "masks"))),
+    certificates: [quick, standard].map((model) =>
+      certifyPretraining(model, train, test, foldIn(SEED, "masks")),
+    ),
     picture: plotReconstruction(reconstructImages(standard, test.hi(12), foldIn(SEED, "picture"))),
-    diversity: plotLayerMetric({ untrained: maps(createMaskedAutoencoder(SEED)), "masked autoencoder": maps(standard) }, "diversity"),
+    diversity: plotLayerMetric(
+      { untrained: maps(createMaskedAutoencoder(SEED)), "masked autoencoder": maps(standard) },
+      "diversity",
+    ),
   };
 }
 
@@ -135,8 +161,13 @@ export function mimSections({ progress }) {
     paragraph(
       "A small vision transformer fills in three quarters of each digit. The quick recipe trained just now; the pictures are of the standard one (40 epochs, a few minutes), whose weights are stored. Certificates compare the error on masked patches of unseen digits with that of the mean patch.",
     ),
-    figure(learnt.picture, "Digits that were not trained on: as they are, as the model saw them, and as it filled them in."),
-    ...learnt.certificates.map((c, i) => certificate({ ...c, claim: `${i === 0 ? "quick" : "standard"} recipe: ${c.claim}` })),
+    figure(
+      learnt.picture,
+      "Digits that were not trained on: as they are, as the model saw them, and as it filled them in.",
+    ),
+    ...learnt.certificates.map((c, i) =>
+      certificate({ ...c, claim: `${i === 0 ? "quick" : "standard"} recipe: ${c.claim}` }),
+    ),
     figure(
       learnt.diversity,
       "Diversity of attention of each head: the mean cosine distance between where two patches look. Masked training raises it, as the theory says.",

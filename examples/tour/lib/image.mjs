@@ -9,7 +9,10 @@ export function imageGrid(images, { height = 28, width = 28, scale = 2, gap = 2 
   const columns = Math.max(...images.map((row) => row.length));
   const cellHeight = height * scale + gap;
   const cellWidth = width * scale + gap;
-  const png = new PNG({ width: columns * cellWidth + gap, height: images.length * cellHeight + gap });
+  const png = new PNG({
+    width: columns * cellWidth + gap,
+    height: images.length * cellHeight + gap,
+  });
   png.data.fill(255);
   images.forEach((row, r) =>
     row.forEach((image, c) => {

@@ -7,7 +7,15 @@ export function progressBar(label, total) {
     console.log(`  ${label} …`);
     return { step() {}, finish() {} };
   }
-  const bar = new SingleBar({ format: `  {bar} {percentage}% ${label}`, barsize: 24, hideCursor: true, clearOnComplete: false }, Presets.rect);
+  const bar = new SingleBar(
+    {
+      format: `  {bar} {percentage}% ${label}`,
+      barsize: 24,
+      hideCursor: true,
+      clearOnComplete: false,
+    },
+    Presets.rect,
+  );
   bar.start(total, 0);
   return {
     step: (done) => bar.update(done),

@@ -1,6 +1,10 @@
 // One self-contained HTML page: text, tables, inline SVG and embedded PNG. No script, no request.
 
-const escape = (text) => String(text).replace(/[&<>"]/g, (c) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" })[c]);
+const escape = (text) =>
+  String(text).replace(
+    /[&<>"]/g,
+    (c) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" })[c],
+  );
 
 const STYLE = `
 :root { color-scheme: light dark; --ink: #1b1f24; --paper: #fdfdfc; --line: #d9d7d0; --soft: #6a6f76; --good: #1a7f4b; --bad: #b3261e; }
@@ -31,22 +35,26 @@ export const heading = (text) => `<h3>${escape(text)}</h3>`;
 
 /** Rows of cells under column titles; a cell may be `{ html }`. */
 export function table(columns, rows) {
-  const cell = (value) => (typeof value === "object" && value !== null ? value.html : escape(value));
+  const cell = (value) =>
+    typeof value === "object" && value !== null ? value.html : escape(value);
   return `<table><thead><tr>${columns.map((c) => `<th scope="col">${escape(c)}</th>`).join("")}</tr></thead><tbody>${rows
     .map((row) => `<tr>${row.map((value) => `<td>${cell(value)}</td>`).join("")}</tr>`)
     .join("")}</tbody></table>`;
 }
 
-export const figure = (content, caption) => `<figure>${content}<figcaption>${caption}</figcaption></figure>`;
+export const figure = (content, caption) =>
+  `<figure>${content}<figcaption>${caption}</figcaption></figure>`;
 
-export const image = (source, alt, caption) => figure(`<img src="${source}" alt="${escape(alt)}">`, caption);
+export const image = (source, alt, caption) =>
+  figure(`<img src="${source}" alt="${escape(alt)}">`, caption);
 
 /** Three digits, without zeros that say nothing. */
 const short = (x) => String(Number(Number(x).toPrecision(3)));
 
 /** A certificate as a line: claim, number, verdict. */
 export function certificate({ claim, kind, value, expected, holds, note }) {
-  const range = expected === undefined ? "" : ` (expected ${[expected].flat().map(short).join(" to ")})`;
+  const range =
+    expected === undefined ? "" : ` (expected ${[expected].flat().map(short).join(" to ")})`;
   return `<p><strong>Certificate</strong>, ${kind}: ${escape(claim)}: <code>${short(value)}</code>${range}, <span class="${holds ? "holds" : "fails"}">${holds ? "holds" : "does not hold"}</span>.${note ? ` <span class="soft">${escape(note)}</span>` : ""}</p>`;
 }
 

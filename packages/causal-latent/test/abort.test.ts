@@ -10,7 +10,13 @@ import {
   randomCpts,
   sampleHierarchy,
 } from "../src/hierarchy/index.js";
-import { identifiabilityExperiment, identifiabilitySettings, makeVectors, matteConfig, trainMatte } from "../src/matte/index.js";
+import {
+  identifiabilityExperiment,
+  identifiabilitySettings,
+  makeVectors,
+  matteConfig,
+  trainMatte,
+} from "../src/matte/index.js";
 
 /**
  * A signal that notes how much processor time passes between two looks at it, and is aborted from a moment on, as one whose state another thread sets. Processor
@@ -32,26 +38,49 @@ function watched(afterMs = Infinity): { readonly signal: AbortSignal; readonly g
 
 const graph = presetGraph("treeDeep");
 const rows = sampleHierarchy(graph, randomCpts(graph, key(0)), 5000, key(1));
-const { x, blocks } = conceptObservations(sampleHierarchy(presetGraph("star"), randomCpts(presetGraph("star"), key(2)), 3000, key(3)).data, key(4));
+const { x, blocks } = conceptObservations(
+  sampleHierarchy(presetGraph("star"), randomCpts(presetGraph("star"), key(2)), 3000, key(3)).data,
+  key(4),
+);
 const vectors = makeVectors(600, key(5));
-const text = { observed: randint(key(6), 4, 100, [200, 10]), domains: Array.from({ length: 200 }, (_, i) => i % 4) };
+const text = {
+  observed: randint(key(6), 4, 100, [200, 10]),
+  domains: Array.from({ length: 200 }, (_, i) => i % 4),
+};
 const data = { observed: vectors.observed, domains: vectors.domains };
 
 const runs: Record<string, (signal: AbortSignal) => unknown> = {
   discoverHierarchy: (signal) => discoverHierarchy(rows, { signal }),
-  bootstrapHierarchy: (signal) => bootstrapHierarchy(rows, key(7), { replicates: 3, refine: false, signal }),
+  bootstrapHierarchy: (signal) =>
+    bootstrapHierarchy(rows, key(7), { replicates: 3, refine: false, signal }),
   fitHierarchy: (signal) => fitHierarchy(graph, rows, key(8), { maxIterations: 100, signal }),
   learnConcepts: (signal) => learnConcepts(x, key(9), { blocks: blocks.slice(0, 3), signal }),
-  "learnConcepts, connected": (signal) => learnConcepts(x, key(9), { blocks: blocks.slice(0, 1), method: "connected", signal }),
+  "learnConcepts, connected": (signal) =>
+    learnConcepts(x, key(9), { blocks: blocks.slice(0, 1), method: "connected", signal }),
   "trainMatte, vectors": (signal) =>
-    trainMatte(data, matteConfig({ kind: "vectors", size: 16 }, { numDomains: 4 }), key(10), { numSteps: 60, signal }),
-  "trainMatte, text": (signal) =>
-    trainMatte(text, matteConfig({ kind: "text", vocabularySize: 100 }, { numDomains: 4, weights: { adversary: 1 } }), key(11), {
-      numSteps: 8,
+    trainMatte(data, matteConfig({ kind: "vectors", size: 16 }, { numDomains: 4 }), key(10), {
+      numSteps: 60,
       signal,
     }),
+  "trainMatte, text": (signal) =>
+    trainMatte(
+      text,
+      matteConfig(
+        { kind: "text", vocabularySize: 100 },
+        { numDomains: 4, weights: { adversary: 1 } },
+      ),
+      key(11),
+      {
+        numSteps: 8,
+        signal,
+      },
+    ),
   identifiabilityExperiment: (signal) =>
-    identifiabilityExperiment(identifiabilitySettings.slice(0, 1), foldIn(key(12), 0), { repetitions: 1, numSteps: 20, signal }),
+    identifiabilityExperiment(identifiabilitySettings.slice(0, 1), foldIn(key(12), 0), {
+      repetitions: 1,
+      numSteps: 20,
+      signal,
+    }),
 };
 
 describe("every long function", () => {
@@ -66,6 +95,8 @@ describe("every long function", () => {
 
   it.each(Object.keys(runs))("throws the signal's reason: %s", (name) => {
     const { signal } = watched(20);
-    expect(() => runs[name]!(signal)).toThrow(expect.objectContaining({ name: "AbortError", message: "enough" }));
+    expect(() => runs[name]!(signal)).toThrow(
+      expect.objectContaining({ name: "AbortError", message: "enough" }),
+    );
   });
 });

@@ -1,5 +1,20 @@
 // What do compiled programs gain over eager calls and over the compilers of other libraries?
-import { add, array, crossEntropy, exp, matmul, mul, neg, relu, square, sub, tanh, toTypedArray, treeMap, valueAndGrad } from "@provably/core-tensor";
+import {
+  add,
+  array,
+  crossEntropy,
+  exp,
+  matmul,
+  mul,
+  neg,
+  relu,
+  square,
+  sub,
+  tanh,
+  toTypedArray,
+  treeMap,
+  valueAndGrad,
+} from "@provably/core-tensor";
 import { compile, explain, free, pin } from "@provably/core-tensor/compile";
 import { numbers, pytorch } from "./data.mjs";
 
@@ -24,17 +39,28 @@ const chainCase = (resident) => ({
     const data = [1, 2, 3].map((seed) => numbers(SIZE, seed));
     const [a, b, c] = data.map((d) => array(d));
     const compiled = compile(chain);
-    const list = [{ name: "core-tensor", run: () => compiled(a, b, c), answer: () => toTypedArray(compiled(a, b, c)) }];
+    const list = [
+      {
+        name: "core-tensor",
+        run: () => compiled(a, b, c),
+        answer: () => toTypedArray(compiled(a, b, c)),
+      },
+    ];
     if (resident) {
       const stays = compile(chain, { resident: true });
       const pinned = pin([a, b, c]);
       list[0] = { ...list[0], run: () => free(stays(...pinned)) };
     }
-    list.push({ name: "eager", run: () => chain(a, b, c), answer: () => toTypedArray(chain(a, b, c)) });
+    list.push({
+      name: "eager",
+      run: () => chain(a, b, c),
+      answer: () => toTypedArray(chain(a, b, c)),
+    });
     if (peers["tfjs-wasm"]) {
       const { tf } = peers["tfjs-wasm"];
       const [p, q, r] = data.map((d) => tf.tensor1d(d));
-      const f = () => tf.tidy(() => tf.mul(tf.tanh(tf.add(tf.mul(p, q), r)), tf.exp(tf.neg(tf.square(p)))));
+      const f = () =>
+        tf.tidy(() => tf.mul(tf.tanh(tf.add(tf.mul(p, q), r)), tf.exp(tf.neg(tf.square(p)))));
       const answer = () => {
         const inputs = resident ? [] : data.map((d) => tf.tensor1d(d));
         const y = f();
@@ -47,7 +73,9 @@ const chainCase = (resident) => ({
     if (peers["jax-js"]) {
       const { jit, numpy } = peers["jax-js"].jax;
       const make = () => data.map((d) => numpy.array(d, { shape: [SIZE], dtype: numpy.float32 }));
-      const f = jit((x, y, z) => numpy.tanh(x.ref.mul(y).add(z)).mul(numpy.exp(x.ref.mul(x).neg())));
+      const f = jit((x, y, z) =>
+        numpy.tanh(x.ref.mul(y).add(z)).mul(numpy.exp(x.ref.mul(x).neg())),
+      );
       const [p, q, r] = make();
       const answer = () => (resident ? f(p.ref, q.ref, r.ref) : f(...make())).dataSync();
       // results are lazy until they are waited for
@@ -80,9 +108,12 @@ const trainStep = {
     const shapes = { w1: [INPUT, HIDDEN], b1: [HIDDEN], w2: [HIDDEN, CLASSES], b2: [CLASSES] };
     const images = numbers(BATCH * INPUT, 3);
     const classes = Int32Array.from({ length: BATCH }, (_, i) => i % CLASSES);
-    const params = Object.fromEntries(Object.entries(data).map(([name, d]) => [name, array(d, { shape: shapes[name] })]));
+    const params = Object.fromEntries(
+      Object.entries(data).map(([name, d]) => [name, array(d, { shape: shapes[name] })]),
+    );
     const [x, y] = [array(images, { shape: [BATCH, INPUT] }), array(classes)];
-    const loss = (p, u, v) => crossEntropy(add(matmul(relu(add(matmul(u, p.w1), p.b1)), p.w2), p.b2), v);
+    const loss = (p, u, v) =>
+      crossEntropy(add(matmul(relu(add(matmul(u, p.w1), p.b1)), p.w2), p.b2), v);
     const step = (p, u, v) => {
       const [value, gradient] = valueAndGrad(loss)(p, u, v);
       return { value, params: treeMap((w, g) => sub(w, mul(0.1, g)), p, gradient) };
@@ -104,8 +135,14 @@ const trainStep = {
     ];
     if (peers["tfjs-wasm"]) {
       const { tf } = peers["tfjs-wasm"];
-      const weights = () => Object.fromEntries(Object.entries(data).map(([name, d]) => [name, tf.tensor(d, shapes[name])]));
-      const [u, hot] = [tf.tensor2d(images, [BATCH, INPUT]), tf.cast(tf.oneHot(tf.tensor1d(classes, "int32"), CLASSES), "float32")];
+      const weights = () =>
+        Object.fromEntries(
+          Object.entries(data).map(([name, d]) => [name, tf.tensor(d, shapes[name])]),
+        );
+      const [u, hot] = [
+        tf.tensor2d(images, [BATCH, INPUT]),
+        tf.cast(tf.oneHot(tf.tensor1d(classes, "int32"), CLASSES), "float32"),
+      ];
       const rates = tf.scalar(0.1);
       // the package of the peer brings no gradients; by hand it does what the tape would
       const move = (p) =>
@@ -114,8 +151,15 @@ const trainStep = {
           const logits = tf.add(tf.matMul(hidden, p.w2), p.b2);
           const out = tf.div(tf.sub(tf.softmax(logits), hot), BATCH);
           const back = tf.mul(tf.matMul(out, p.w2, false, true), tf.step(hidden));
-          const grads = { w1: tf.matMul(u, back, true), b1: tf.sum(back, 0), w2: tf.matMul(hidden, out, true), b2: tf.sum(out, 0) };
-          return Object.fromEntries(Object.keys(p).map((name) => [name, tf.sub(p[name], tf.mul(rates, grads[name]))]));
+          const grads = {
+            w1: tf.matMul(u, back, true),
+            b1: tf.sum(back, 0),
+            w2: tf.matMul(hidden, out, true),
+            b2: tf.sum(out, 0),
+          };
+          return Object.fromEntries(
+            Object.keys(p).map((name) => [name, tf.sub(p[name], tf.mul(rates, grads[name]))]),
+          );
         });
       let p = weights();
       const run = () => {
@@ -139,7 +183,13 @@ const decode = (n) => ({
     const a = array(x, { shape: [1, n] });
     const weights = pin(array(w, { shape: [n, n] }));
     const product = compile((u, v) => matmul(u, v));
-    const list = [{ name: "core-tensor", run: () => product(a, weights), answer: () => toTypedArray(product(a, weights)) }];
+    const list = [
+      {
+        name: "core-tensor",
+        run: () => product(a, weights),
+        answer: () => toTypedArray(product(a, weights)),
+      },
+    ];
     if (peers["tfjs-wasm"]) {
       const { tf } = peers["tfjs-wasm"];
       const [p, q] = [tf.tensor2d(x, [1, n]), tf.tensor2d(w, [n, n])];
@@ -170,12 +220,22 @@ const twoThreads = (n) => ({
       free(two(a, b));
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
-    const contestant = (name, f) => ({ name, run: () => free(f(a, b)), answer: () => toTypedArray(f(a, b)) });
+    const contestant = (name, f) => ({
+      name,
+      run: () => free(f(a, b)),
+      answer: () => toTypedArray(f(a, b)),
+    });
     return [contestant("two threads", two), contestant("one thread", one)];
   },
 });
 
 export default {
   title: "compile: fused and planned programs",
-  cases: [chainCase(false), chainCase(true), trainStep, ...[1024, 4096].map(decode), ...[512, 1024].map(twoThreads)],
+  cases: [
+    chainCase(false),
+    chainCase(true),
+    trainStep,
+    ...[1024, 4096].map(decode),
+    ...[512, 1024].map(twoThreads),
+  ],
 };

@@ -58,8 +58,16 @@ export default {
             [N, O, H, W],
             { pads: [1, 1, 1, 1] },
           );
-          const feeds = { x0: new ort.Tensor("float32", image, [N, C, H, W]), x1: new ort.Tensor("float32", filter, [O, C, K, K]) };
-          list.push({ name: "onnxruntime", async: true, run: () => session.run(feeds), answer: async () => (await session.run(feeds)).y.data });
+          const feeds = {
+            x0: new ort.Tensor("float32", image, [N, C, H, W]),
+            x1: new ort.Tensor("float32", filter, [O, C, K, K]),
+          };
+          list.push({
+            name: "onnxruntime",
+            async: true,
+            run: () => session.run(feeds),
+            answer: async () => (await session.run(feeds)).y.data,
+          });
         }
         return [...list, ...pytorch(torch, ["conv2d", N, C, H, W, O, K])];
       },

@@ -14,7 +14,11 @@ const unary = (name, ours, onnx, bar) => ({
     const data = numbers(SIZE, 3).map((v) => 4 * v);
     const x = array(data);
     const list = [{ name: "core-tensor", run: () => ours(x), answer: () => toTypedArray(ours(x)) }];
-    list.push({ name: "plain loop", run: () => data.map(Math[name]), answer: () => data.map(Math[name]) });
+    list.push({
+      name: "plain loop",
+      run: () => data.map(Math[name]),
+      answer: () => data.map(Math[name]),
+    });
     if (peers["tfjs-wasm"]) {
       const { tf } = peers["tfjs-wasm"];
       const p = tf.tensor1d(data);
@@ -29,7 +33,11 @@ const unary = (name, ours, onnx, bar) => ({
     if (peers["numpy-ts"]) {
       const { np } = peers["numpy-ts"];
       const p = np.array(data, "float32");
-      list.push({ name: "numpy-ts", run: () => np[name](p).dispose(), answer: () => np[name](p).data.slice() });
+      list.push({
+        name: "numpy-ts",
+        run: () => np[name](p).dispose(),
+        answer: () => np[name](p).data.slice(),
+      });
     }
     if (peers["jax-js"]) {
       const { numpy } = peers["jax-js"].jax;
@@ -41,7 +49,12 @@ const unary = (name, ours, onnx, bar) => ({
       const { ort } = peers.onnxruntime;
       const session = await oneNodeSession(ort, onnx, [[SIZE]], [SIZE]);
       const feeds = { x0: new ort.Tensor("float32", data, [SIZE]) };
-      list.push({ name: "onnxruntime", async: true, run: () => session.run(feeds), answer: async () => (await session.run(feeds)).y.data });
+      list.push({
+        name: "onnxruntime",
+        async: true,
+        run: () => session.run(feeds),
+        answer: async () => (await session.run(feeds)).y.data,
+      });
     }
     return [...list, ...pytorch(torch, ["unary", name, SIZE])];
   },
@@ -53,7 +66,9 @@ const tiny = {
   async contestants({ peers, torch }) {
     const data = numbers(16, 4);
     const x = array(data);
-    const list = [{ name: "core-tensor", run: () => add(x, x), answer: () => toTypedArray(add(x, x)) }];
+    const list = [
+      { name: "core-tensor", run: () => add(x, x), answer: () => toTypedArray(add(x, x)) },
+    ];
     if (peers["tfjs-wasm"]) {
       const { tf } = peers["tfjs-wasm"];
       const p = tf.tensor1d(data);
@@ -62,7 +77,11 @@ const tiny = {
     if (peers["numpy-ts"]) {
       const { np } = peers["numpy-ts"];
       const p = np.array(data, "float32");
-      list.push({ name: "numpy-ts", run: () => np.add(p, p).dispose(), answer: () => np.add(p, p).data.slice() });
+      list.push({
+        name: "numpy-ts",
+        run: () => np.add(p, p).dispose(),
+        answer: () => np.add(p, p).data.slice(),
+      });
     }
     if (peers["jax-js"]) {
       const { numpy } = peers["jax-js"].jax;

@@ -10,11 +10,17 @@ const decomposition = (name, n, ours, matrix, theirs) => ({
   async contestants({ peers, torch }) {
     const data = matrix(numbers(n * n, 8, Float64Array), n);
     const a = array(data, { shape: [n, n] });
-    const list = [{ name: "core-tensor", run: () => ours(a), answer: () => toTypedArray(ours(a)).sort() }];
+    const list = [
+      { name: "core-tensor", run: () => ours(a), answer: () => toTypedArray(ours(a)).sort() },
+    ];
     if (peers["ml-matrix"]) {
       const ml = peers["ml-matrix"];
       const m = ml.Matrix.from1DArray(n, n, data);
-      list.push({ name: "ml-matrix", run: () => theirs(ml, m), answer: () => Float64Array.from(theirs(ml, m)).sort() });
+      list.push({
+        name: "ml-matrix",
+        run: () => theirs(ml, m),
+        answer: () => Float64Array.from(theirs(ml, m)).sort(),
+      });
     }
     return [...list, ...pytorch(torch, [name, n])];
   },

@@ -33,7 +33,9 @@ const float32 = (n) => ({
     const y = numbers(n * n, 2);
     const a = array(x, { shape: [n, n] });
     const b = array(y, { shape: [n, n] });
-    const list = [{ name: "core-tensor", run: () => matmul(a, b), answer: () => toTypedArray(matmul(a, b)) }];
+    const list = [
+      { name: "core-tensor", run: () => matmul(a, b), answer: () => toTypedArray(matmul(a, b)) },
+    ];
     if (peers["tfjs-wasm"]) {
       const { tf } = peers["tfjs-wasm"];
       const [p, q] = [tf.tensor2d(x, [n, n]), tf.tensor2d(y, [n, n])];
@@ -48,11 +50,17 @@ const float32 = (n) => ({
     if (peers["numpy-ts"]) {
       const { np } = peers["numpy-ts"];
       const [p, q] = [np.array(x, "float32").reshape(n, n), np.array(y, "float32").reshape(n, n)];
-      list.push({ name: "numpy-ts", run: () => np.matmul(p, q).dispose(), answer: () => np.matmul(p, q).data.slice() });
+      list.push({
+        name: "numpy-ts",
+        run: () => np.matmul(p, q).dispose(),
+        answer: () => np.matmul(p, q).data.slice(),
+      });
     }
     if (peers["jax-js"]) {
       const { numpy } = peers["jax-js"].jax;
-      const [p, q] = [x, y].map((data) => numpy.array(data, { shape: [n, n], dtype: numpy.float32 }));
+      const [p, q] = [x, y].map((data) =>
+        numpy.array(data, { shape: [n, n], dtype: numpy.float32 }),
+      );
       const product = () => numpy.matmul(p.ref, q.ref).dataSync();
       list.push({ name: "jax-js", run: product, answer: product });
     }
@@ -67,8 +75,16 @@ const float32 = (n) => ({
         ],
         [n, n],
       );
-      const feeds = { x0: new ort.Tensor("float32", x, [n, n]), x1: new ort.Tensor("float32", y, [n, n]) };
-      list.push({ name: "onnxruntime", async: true, run: () => session.run(feeds), answer: async () => (await session.run(feeds)).y.data });
+      const feeds = {
+        x0: new ort.Tensor("float32", x, [n, n]),
+        x1: new ort.Tensor("float32", y, [n, n]),
+      };
+      list.push({
+        name: "onnxruntime",
+        async: true,
+        run: () => session.run(feeds),
+        answer: async () => (await session.run(feeds)).y.data,
+      });
     }
     return [...list, ...pytorch(torch, ["matmul", "float32", n])];
   },
@@ -87,11 +103,17 @@ const float64 = (n) => ({
     const y = numbers(n * n, 2, Float64Array);
     const a = array(x, { shape: [n, n] });
     const b = array(y, { shape: [n, n] });
-    const list = [{ name: "core-tensor", run: () => matmul(a, b), answer: () => toTypedArray(matmul(a, b)) }];
+    const list = [
+      { name: "core-tensor", run: () => matmul(a, b), answer: () => toTypedArray(matmul(a, b)) },
+    ];
     if (peers["numpy-ts"]) {
       const { np } = peers["numpy-ts"];
       const [p, q] = [np.array(x, "float64").reshape(n, n), np.array(y, "float64").reshape(n, n)];
-      list.push({ name: "numpy-ts", run: () => np.matmul(p, q).dispose(), answer: () => np.matmul(p, q).data.slice() });
+      list.push({
+        name: "numpy-ts",
+        run: () => np.matmul(p, q).dispose(),
+        answer: () => np.matmul(p, q).data.slice(),
+      });
     }
     return [...list, ...pytorch(torch, ["matmul", "float64", n])];
   },

@@ -11,7 +11,9 @@ const product = (n) => ({
     const x = numbers(n, 1);
     const w = numbers(n * n, 2);
     const [a, b] = [array(x, { shape: [1, n] }), array(w, { shape: [n, n] })];
-    const list = [{ name: "core-tensor", run: () => matmul(a, b), answer: () => toTypedArray(matmul(a, b)) }];
+    const list = [
+      { name: "core-tensor", run: () => matmul(a, b), answer: () => toTypedArray(matmul(a, b)) },
+    ];
     if (peers["tfjs-wasm"]) {
       const { tf } = peers["tfjs-wasm"];
       const [p, q] = [tf.tensor2d(x, [1, n]), tf.tensor2d(w, [n, n])];
@@ -26,10 +28,17 @@ const product = (n) => ({
     if (peers["numpy-ts"]) {
       const { np } = peers["numpy-ts"];
       const [p, q] = [np.array(x, "float32").reshape(1, n), np.array(w, "float32").reshape(n, n)];
-      list.push({ name: "numpy-ts", run: () => np.matmul(p, q).dispose(), answer: () => np.matmul(p, q).data.slice() });
+      list.push({
+        name: "numpy-ts",
+        run: () => np.matmul(p, q).dispose(),
+        answer: () => np.matmul(p, q).data.slice(),
+      });
     }
     return [...list, ...pytorch(torch, ["matvec", n])];
   },
 });
 
-export default { title: "matvec: one row through a weight matrix, one thread", cases: [1024, 2048].map(product) };
+export default {
+  title: "matvec: one row through a weight matrix, one thread",
+  cases: [1024, 2048].map(product),
+};

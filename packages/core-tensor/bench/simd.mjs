@@ -10,7 +10,10 @@ const bundle = await build({
   logLevel: "silent",
   configFile: false,
   build: {
-    lib: { entry: fileURLToPath(new URL("../src/exec/wasm/index.ts", import.meta.url)), formats: ["es"] },
+    lib: {
+      entry: fileURLToPath(new URL("../src/exec/wasm/index.ts", import.meta.url)),
+      formats: ["es"],
+    },
     write: false,
     minify: false,
     target: "es2022",
@@ -39,14 +42,19 @@ function fastest(run) {
 }
 
 function report(name, value, unit) {
-  const text = Number.isNaN(value) ? "left to the caller" : `${value.toPrecision(3).padStart(8)} ${unit}`;
+  const text = Number.isNaN(value)
+    ? "left to the caller"
+    : `${value.toPrecision(3).padStart(8)} ${unit}`;
   console.log(`${name.padEnd(44)} ${text}`);
 }
 
 /** Uniform numbers in (-1, 1) from a fixed linear congruence. */
 function noise(Kind, size) {
   let state = 12345;
-  return Kind.from({ length: size }, () => (state = (Math.imul(state, 1664525) + 1013904223) | 0) / 2 ** 31);
+  return Kind.from(
+    { length: size },
+    () => (state = (Math.imul(state, 1664525) + 1013904223) | 0) / 2 ** 31,
+  );
 }
 
 function matmulLoop(a, b, n) {
@@ -68,10 +76,25 @@ for (const [label, Kind] of Object.entries(KINDS)) {
     if (!name.includes(filter)) continue;
     const a = noise(Kind, n * n);
     const b = noise(Kind, n * n);
-    report(name, (2e-9 * n ** 3) / fastest(() => simd.gemm(a, 0, n, 1, b, 0, n, 1, n, n, n)), "GFLOPS");
-    if (n <= 64) report(`  plain loop`, (2e-9 * n ** 3) / fastest(() => matmulLoop(a, b, n)), "GFLOPS");
-    if (n >= 256) report(`  B transposed`, (2e-9 * n ** 3) / fastest(() => simd.gemm(a, 0, n, 1, b, 0, 1, n, n, n, n)), "GFLOPS");
-    if (n >= 256) report(`  A transposed`, (2e-9 * n ** 3) / fastest(() => simd.gemm(a, 0, 1, n, b, 0, n, 1, n, n, n)), "GFLOPS");
+    report(
+      name,
+      (2e-9 * n ** 3) / fastest(() => simd.gemm(a, 0, n, 1, b, 0, n, 1, n, n, n)),
+      "GFLOPS",
+    );
+    if (n <= 64)
+      report(`  plain loop`, (2e-9 * n ** 3) / fastest(() => matmulLoop(a, b, n)), "GFLOPS");
+    if (n >= 256)
+      report(
+        `  B transposed`,
+        (2e-9 * n ** 3) / fastest(() => simd.gemm(a, 0, n, 1, b, 0, 1, n, n, n, n)),
+        "GFLOPS",
+      );
+    if (n >= 256)
+      report(
+        `  A transposed`,
+        (2e-9 * n ** 3) / fastest(() => simd.gemm(a, 0, 1, n, b, 0, n, 1, n, n, n)),
+        "GFLOPS",
+      );
   }
   for (const n of [256, 1024, 2048, 4096]) {
     const name = `matvec ${label} ${n}`;
@@ -79,9 +102,14 @@ for (const [label, Kind] of Object.entries(KINDS)) {
     const x = noise(Kind, n);
     const matrix = noise(Kind, n * n);
     const bytes = 1e-9 * n * n * Kind.BYTES_PER_ELEMENT;
-    report(`${name} copied`, bytes / fastest(() => simd.gemm(x, 0, n, 1, matrix, 0, n, 1, 1, n, n)), "GB/s");
+    report(
+      `${name} copied`,
+      bytes / fastest(() => simd.gemm(x, 0, n, 1, matrix, 0, n, 1, 1, n, n)),
+      "GB/s",
+    );
     const pinned = simd.pinMatrix(matrix, n, n);
-    if (pinned) report(`${name} pinned`, bytes / fastest(() => simd.pinnedMatvec(pinned, x)), "GB/s");
+    if (pinned)
+      report(`${name} pinned`, bytes / fastest(() => simd.pinnedMatvec(pinned, x)), "GB/s");
     pinned?.free();
   }
 }
@@ -91,7 +119,11 @@ for (const [label, Kind] of Object.entries(KINDS)) {
     if (!`unary ${label} ${name}`.includes(filter)) continue;
     for (const size of [64, 4096, 2 ** 20]) {
       const x = noise(Kind, size).map((v) => (name === "log" ? 2 + v : 4 * v));
-      report(`unary ${label} ${name} ${size}`, (1e9 / size) * fastest(() => simd.unary(name, x)), "ns/element");
+      report(
+        `unary ${label} ${name} ${size}`,
+        (1e9 / size) * fastest(() => simd.unary(name, x)),
+        "ns/element",
+      );
     }
   }
 }
@@ -146,8 +178,16 @@ for (const [label, Kind] of Object.entries(KINDS)) {
     const ct = noise(Kind, batch * filters * size * size);
     const flops = (2e-9 * batch * size * size * filters * channels * kernel * kernel) / groups;
     report(title, flops / fastest(() => simd.conv2d(x, w, geometry)), "GFLOPS");
-    report("  input gradient", flops / fastest(() => simd.conv2dInputGradient(ct, w, geometry)), "GFLOPS");
-    report("  weight gradient", flops / fastest(() => simd.conv2dWeightGradient(ct, x, geometry)), "GFLOPS");
+    report(
+      "  input gradient",
+      flops / fastest(() => simd.conv2dInputGradient(ct, w, geometry)),
+      "GFLOPS",
+    );
+    report(
+      "  weight gradient",
+      flops / fastest(() => simd.conv2dWeightGradient(ct, x, geometry)),
+      "GFLOPS",
+    );
   };
   conv(8, 32, 32, 64, 3);
   conv(8, 32, 28, 32, 3);

@@ -19,7 +19,9 @@ export default {
       async contestants({ peers, torch }) {
         const data = numbers(N * N, 5).map((v) => 4 * v);
         const x = array(data, { shape: [N, N] });
-        const list = [{ name: "core-tensor", run: () => softmax(x), answer: () => toTypedArray(softmax(x)) }];
+        const list = [
+          { name: "core-tensor", run: () => softmax(x), answer: () => toTypedArray(softmax(x)) },
+        ];
         if (peers["tfjs-wasm"]) {
           const { tf } = peers["tfjs-wasm"];
           const p = tf.tensor2d(data, [N, N]);
@@ -41,7 +43,12 @@ export default {
           const { ort } = peers.onnxruntime;
           const session = await oneNodeSession(ort, "Softmax", [[N, N]], [N, N], { axis: 1 });
           const feeds = { x0: new ort.Tensor("float32", data, [N, N]) };
-          list.push({ name: "onnxruntime", async: true, run: () => session.run(feeds), answer: async () => (await session.run(feeds)).y.data });
+          list.push({
+            name: "onnxruntime",
+            async: true,
+            run: () => session.run(feeds),
+            answer: async () => (await session.run(feeds)).y.data,
+          });
         }
         return [...list, ...pytorch(torch, ["softmax", N])];
       },

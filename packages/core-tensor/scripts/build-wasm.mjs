@@ -13,7 +13,16 @@ import { RELAXED_TILE, SIMD_TILE, tileSource } from "../assembly/generate-tile.m
 const assembly = new URL("../assembly/", import.meta.url);
 const binaries = new URL("../src/exec/wasm/binaries/", import.meta.url);
 
-const TRIGONOMETRIC = ["sinTail", "cosTail", "twoOverPi", "halfPi0", "halfPi1", "halfPi2", "halfPi3", "quadrantBound"];
+const TRIGONOMETRIC = [
+  "sinTail",
+  "cosTail",
+  "twoOverPi",
+  "halfPi0",
+  "halfPi1",
+  "halfPi2",
+  "halfPi3",
+  "quadrantBound",
+];
 
 /**
  * Output file → exported constant → its source, where its constants lie in memory, and whether a fused (relaxed SIMD) build pays. It pays for products
@@ -29,24 +38,74 @@ const FAMILIES = {
     vecmatF64: { entry: "vecmat-f64.ts", relaxed: false },
   },
   exponential: {
-    exponentialF32: { entry: "exponential-f32.ts", memoryBase: 1024, polynomials: ["expTail"], relaxed: false },
-    exponentialF64: { entry: "exponential-f64.ts", memoryBase: 2048, polynomials: ["expTail"], relaxed: false },
+    exponentialF32: {
+      entry: "exponential-f32.ts",
+      memoryBase: 1024,
+      polynomials: ["expTail"],
+      relaxed: false,
+    },
+    exponentialF64: {
+      entry: "exponential-f64.ts",
+      memoryBase: 2048,
+      polynomials: ["expTail"],
+      relaxed: false,
+    },
   },
   logarithm: {
-    logarithmF32: { entry: "logarithm-f32.ts", memoryBase: 3072, polynomials: ["expTail", "logTail"], relaxed: false },
-    logarithmF64: { entry: "logarithm-f64.ts", memoryBase: 4096, polynomials: ["expTail", "logTail"], relaxed: false },
+    logarithmF32: {
+      entry: "logarithm-f32.ts",
+      memoryBase: 3072,
+      polynomials: ["expTail", "logTail"],
+      relaxed: false,
+    },
+    logarithmF64: {
+      entry: "logarithm-f64.ts",
+      memoryBase: 4096,
+      polynomials: ["expTail", "logTail"],
+      relaxed: false,
+    },
   },
   gaussian: {
-    gaussianF32: { entry: "gaussian-f32.ts", memoryBase: 5120, polynomials: ["expTail", "erfcScaled", "erfNear"], relaxed: false },
-    gaussianF64: { entry: "gaussian-f64.ts", memoryBase: 6144, polynomials: ["expTail", "erfcScaled", "erfNear"], relaxed: false },
+    gaussianF32: {
+      entry: "gaussian-f32.ts",
+      memoryBase: 5120,
+      polynomials: ["expTail", "erfcScaled", "erfNear"],
+      relaxed: false,
+    },
+    gaussianF64: {
+      entry: "gaussian-f64.ts",
+      memoryBase: 6144,
+      polynomials: ["expTail", "erfcScaled", "erfNear"],
+      relaxed: false,
+    },
   },
   softmax: {
-    softmaxF32: { entry: "softmax-f32.ts", memoryBase: 7168, polynomials: ["expTail"], relaxed: false },
-    softmaxF64: { entry: "softmax-f64.ts", memoryBase: 8192, polynomials: ["expTail"], relaxed: false },
+    softmaxF32: {
+      entry: "softmax-f32.ts",
+      memoryBase: 7168,
+      polynomials: ["expTail"],
+      relaxed: false,
+    },
+    softmaxF64: {
+      entry: "softmax-f64.ts",
+      memoryBase: 8192,
+      polynomials: ["expTail"],
+      relaxed: false,
+    },
   },
   trigonometric: {
-    trigonometricF32: { entry: "trigonometric-f32.ts", memoryBase: 9216, polynomials: TRIGONOMETRIC, relaxed: false },
-    trigonometricF64: { entry: "trigonometric-f64.ts", memoryBase: 10240, polynomials: TRIGONOMETRIC, relaxed: false },
+    trigonometricF32: {
+      entry: "trigonometric-f32.ts",
+      memoryBase: 9216,
+      polynomials: TRIGONOMETRIC,
+      relaxed: false,
+    },
+    trigonometricF64: {
+      entry: "trigonometric-f64.ts",
+      memoryBase: 10240,
+      polynomials: TRIGONOMETRIC,
+      relaxed: false,
+    },
   },
   reduce: {
     reduceF32: { entry: "reduce-f32.ts", relaxed: false },
@@ -95,7 +154,8 @@ async function compile({ entry, memoryBase = 64, polynomials = [] }, relaxed) {
   const { error, stderr } = await asc.main(options, {
     readFile: (name) => {
       if (name === "tile.ts") return tileSource(relaxed ? RELAXED_TILE : SIMD_TILE);
-      if (name === "tables.ts") return tablesSource(polynomials, FIRST_SLOT + 2 * (memoryBase - 1024));
+      if (name === "tables.ts")
+        return tablesSource(polynomials, FIRST_SLOT + 2 * (memoryBase - 1024));
       try {
         return readFileSync(new URL(name, assembly), "utf8");
       } catch {

@@ -28,7 +28,8 @@ export function show(value: unknown): string {
 const LONGEST = 16;
 
 function inWords(value: unknown, depth: number): string {
-  if (typeof value === "string") return value.length > 60 ? `"${value.slice(0, 60)}…"` : `"${value}"`;
+  if (typeof value === "string")
+    return value.length > 60 ? `"${value.slice(0, 60)}…"` : `"${value}"`;
   if (typeof value === "bigint") return `${value}n`;
   if (typeof value === "function") return "a function";
   if (typeof value !== "object" || value === null) return String(value);
@@ -38,8 +39,11 @@ function inWords(value: unknown, depth: number): string {
     return `[${shown.join(", ")}${value.length > LONGEST ? ", …" : ""}]`;
   }
   if (ArrayBuffer.isView(value)) return `${value.constructor.name} of ${value.byteLength} bytes`;
-  if ("dtype" in value && "shape" in value && depth === 0) return `${String(value.dtype)}${inWords(value.shape, 1)}`;
-  return depth > 0 ? "an object" : `an object with keys [${Object.keys(value).slice(0, 5).join(", ")}]`;
+  if ("dtype" in value && "shape" in value && depth === 0)
+    return `${String(value.dtype)}${inWords(value.shape, 1)}`;
+  return depth > 0
+    ? "an object"
+    : `an object with keys [${Object.keys(value).slice(0, 5).join(", ")}]`;
 }
 
 const word = (name: unknown): string => (typeof name === "string" ? name : show(name));
@@ -98,7 +102,8 @@ export function checkRecord<T>(fn: string, argument: string, value: T): T & obje
  * @category Errors
  */
 export function checkList<L extends readonly unknown[]>(fn: string, argument: string, value: L): L {
-  if (!Array.isArray(value)) throw new DomainError(`${word(fn)}: ${word(argument)} must be a list, got ${show(value)}`);
+  if (!Array.isArray(value))
+    throw new DomainError(`${word(fn)}: ${word(argument)} must be a list, got ${show(value)}`);
   return value;
 }
 
@@ -120,7 +125,8 @@ export function checkList<L extends readonly unknown[]>(fn: string, argument: st
  * @category Errors
  */
 export function checkFunction<F>(fn: string, argument: string, value: F): F {
-  if (typeof value !== "function") throw new DomainError(`${word(fn)}: ${word(argument)} must be a function, got ${show(value)}`);
+  if (typeof value !== "function")
+    throw new DomainError(`${word(fn)}: ${word(argument)} must be a function, got ${show(value)}`);
   return value;
 }
 
@@ -146,7 +152,8 @@ const MOST = 2 ** 31;
  * @category Errors
  */
 export function checkCount(fn: string, argument: string, value: number, least = 1): number {
-  if (!isNumber(least)) throw new DomainError(`checkCount: least must be a number, got ${show(least)}`);
+  if (!isNumber(least))
+    throw new DomainError(`checkCount: least must be a number, got ${show(least)}`);
   if (!Number.isInteger(value) || value < least || value >= MOST)
     throw new DomainError(
       `${word(fn)}: ${word(argument)} must be an integer ≥ ${show(least)}${Number.isInteger(value) && value >= MOST ? " and below 2³¹" : ""}, got ${show(value)}`,
@@ -172,9 +179,16 @@ export function checkCount(fn: string, argument: string, value: number, least = 
  * ```
  * @category Errors
  */
-export function checkChoice<T extends string | number>(fn: string, argument: string, value: T, choices: readonly T[]): T {
+export function checkChoice<T extends string | number>(
+  fn: string,
+  argument: string,
+  value: T,
+  choices: readonly T[],
+): T {
   if (!checkList("checkChoice", "choices", choices).includes(value))
-    throw new DomainError(`${word(fn)}: ${word(argument)} must be one of ${choices.map(show).join(", ")}, got ${show(value)}`);
+    throw new DomainError(
+      `${word(fn)}: ${word(argument)} must be one of ${choices.map(show).join(", ")}, got ${show(value)}`,
+    );
   return value;
 }
 
@@ -193,7 +207,10 @@ export function checkChoice<T extends string | number>(fn: string, argument: str
  * ```
  * @category Errors
  */
-export function checkHooks(fn: string, options: { readonly onProgress?: unknown; readonly signal?: unknown }): void {
+export function checkHooks(
+  fn: string,
+  options: { readonly onProgress?: unknown; readonly signal?: unknown },
+): void {
   const { onProgress, signal } = checkRecord(fn, "options", options);
   if (onProgress !== undefined) checkFunction(fn, "onProgress", onProgress);
   if (signal !== undefined && typeof (signal as AbortSignal | null)?.throwIfAborted !== "function")

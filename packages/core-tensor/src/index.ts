@@ -8,7 +8,13 @@
 export type { DType, TypedArray, TypedArrayOf } from "./array/dtype.js";
 export type { NdArray } from "./array/ndarray.js";
 export type { Axis, Shape } from "./array/shape.js";
-export { isNdArray, type ArrayInput, type GenericStorage, type NdArrayLike, type Nested } from "./trace/input.js";
+export {
+  isNdArray,
+  type ArrayInput,
+  type GenericStorage,
+  type NdArrayLike,
+  type Nested,
+} from "./trace/input.js";
 export { formatArray } from "./array/print.js";
 
 // creation and conversion
@@ -30,12 +36,59 @@ export {
 export { allClose, type CloseOptions } from "./ops/compare.js";
 
 // elementwise functions
-export { abs, add, div, fmod, mod, mul, neg, reciprocal, sign, square, sub } from "./ops/arithmetic.js";
+export {
+  abs,
+  add,
+  div,
+  fmod,
+  mod,
+  mul,
+  neg,
+  reciprocal,
+  sign,
+  square,
+  sub,
+} from "./ops/arithmetic.js";
 export { clip, maximum, minimum } from "./ops/bounds.js";
 export { exp, expm1, hypot, log, log1p, logaddexp, pow, rsqrt, sqrt } from "./ops/exponential.js";
-export { acos, acosh, asin, asinh, atan, atan2, atanh, cos, cosh, sin, sinh, tan, tanh } from "./ops/trigonometric.js";
-export { elu, gelu, geluTanh, leakyRelu, logSigmoid, mish, relu, sigmoid, silu, softplus } from "./ops/activation.js";
-export { digamma, erf, erfc, erfinv, lgamma, ndtr, ndtri, tetragamma, trigamma } from "./ops/special.js";
+export {
+  acos,
+  acosh,
+  asin,
+  asinh,
+  atan,
+  atan2,
+  atanh,
+  cos,
+  cosh,
+  sin,
+  sinh,
+  tan,
+  tanh,
+} from "./ops/trigonometric.js";
+export {
+  elu,
+  gelu,
+  geluTanh,
+  leakyRelu,
+  logSigmoid,
+  mish,
+  relu,
+  sigmoid,
+  silu,
+  softplus,
+} from "./ops/activation.js";
+export {
+  digamma,
+  erf,
+  erfc,
+  erfinv,
+  lgamma,
+  ndtr,
+  ndtri,
+  tetragamma,
+  trigamma,
+} from "./ops/special.js";
 export { ceil, floor, round, trunc } from "./ops/rounding.js";
 export {
   equal,
@@ -72,7 +125,16 @@ export { gatherNd, oneHot, scatterAdd, take, takeAlongAxis } from "./ops/gather.
 export { diag, diagonal, tril, triu } from "./ops/triangle.js";
 
 // sorting
-export { argsort, median, quantile, searchSorted, sort, topK, type QuantileOptions, type SortOptions } from "./ops/sort.js";
+export {
+  argsort,
+  median,
+  quantile,
+  searchSorted,
+  sort,
+  topK,
+  type QuantileOptions,
+  type SortOptions,
+} from "./ops/sort.js";
 
 // matrix products
 export { dot, matmul, matrixTranspose, outer } from "./ops/matmul.js";
@@ -80,7 +142,14 @@ export { einsum, tensordot } from "./ops/einsum.js";
 
 // network layers
 export { linear, swiglu } from "./ops/linear.js";
-export { conv1d, conv2d, convTranspose2d, type Conv1dOptions, type Conv2dOptions, type ConvTranspose2dOptions } from "./ops/conv.js";
+export {
+  conv1d,
+  conv2d,
+  convTranspose2d,
+  type Conv1dOptions,
+  type Conv2dOptions,
+  type ConvTranspose2dOptions,
+} from "./ops/conv.js";
 export { avgPool2d, maxPool2d, upsampleNearest2d, type PoolOptions } from "./ops/pool.js";
 export { groupNorm, layerNorm, rmsNorm, type NormalizationOptions } from "./ops/normalization.js";
 export { attention, type AttentionOptions } from "./ops/attention.js";
@@ -89,7 +158,14 @@ export { gruCell, lstmCell, type CellWeights } from "./ops/recurrent.js";
 export { quantize, quantizedMatvec, type Quantized } from "./ops/quantize.js";
 
 // losses
-export { binaryCrossEntropyWithLogits, crossEntropy, huber, klDivergence, meanSquaredError, type LossOptions } from "./ops/loss.js";
+export {
+  binaryCrossEntropyWithLogits,
+  crossEntropy,
+  huber,
+  klDivergence,
+  meanSquaredError,
+  type LossOptions,
+} from "./ops/loss.js";
 
 // differentiation and batching
 export { grad, valueAndGrad, vjp, type GradOptions, type Gradient } from "./transform/vjp.js";
@@ -106,7 +182,15 @@ export { treeLeaves, treeMap, type Tree } from "./tree/tree.js";
 export type { Certificate } from "./certificate.js";
 
 // errors
-export { checkChoice, checkCount, checkFunction, checkHooks, checkList, checkRecord, show } from "./check.js";
+export {
+  checkChoice,
+  checkCount,
+  checkFunction,
+  checkHooks,
+  checkList,
+  checkRecord,
+  show,
+} from "./check.js";
 export {
   AxisError,
   ConcretizationError,

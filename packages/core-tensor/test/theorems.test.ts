@@ -1,13 +1,31 @@
 /** What numerical analysis says of the ground floor, measured; the numbers go to the page of claims. */
 import { expect, it } from "vitest";
-import { type NdArray, array, grad, item, jvp, logsumexp, matmul, mul, sub, sum, tanh, toTypedArray, vjp } from "../src/index.js";
+import {
+  type NdArray,
+  array,
+  grad,
+  item,
+  jvp,
+  logsumexp,
+  matmul,
+  mul,
+  sub,
+  sum,
+  tanh,
+  toTypedArray,
+  vjp,
+} from "../src/index.js";
 import { eigh, qr, svd } from "../src/linalg/index.js";
 import { foldIn, key, normal } from "../src/random/index.js";
 
 const seeds = Array.from({ length: 12 }, (_, i) => i);
 type Float = "float32" | "float64";
-const draw = (seed: number, name: string, shape: readonly number[], dtype: Float = "float64"): NdArray =>
-  normal(foldIn(key(seed), name), shape, { dtype });
+const draw = (
+  seed: number,
+  name: string,
+  shape: readonly number[],
+  dtype: Float = "float64",
+): NdArray => normal(foldIn(key(seed), name), shape, { dtype });
 const numbers = (x: NdArray): Float64Array => Float64Array.from(toTypedArray(x));
 const largest = (x: NdArray): number => numbers(x).reduce((m, v) => Math.max(m, Math.abs(v)), 0);
 const frobenius = (x: NdArray): number => Math.sqrt(numbers(x).reduce((s, v) => s + v * v, 0));
@@ -28,7 +46,10 @@ it("products are within the bound of their rounding", ({ task }) => {
             Array.from({ length: k }, (_, p) => x[i * k + p]!),
             Array.from({ length: k }, (_, p) => y[p * n + j]!),
           );
-          worst[dtype] = Math.max(worst[dtype], Math.abs(c[i * n + j]! - value) / (k * UNIT[dtype] * size));
+          worst[dtype] = Math.max(
+            worst[dtype],
+            Math.abs(c[i * n + j]! - value) / (k * UNIT[dtype] * size),
+          );
         }
     }
   expect(Math.max(worst.float32, worst.float64)).toBeLessThan(1);
@@ -77,7 +98,11 @@ it("factors are backward stable", ({ task }) => {
     worst.qr = Math.max(worst.qr, frobenius(sub(matmul(q, r), a)) / scale);
     const s = matmul(a.T, a);
     const { eigenvalues, eigenvectors } = eigh(s);
-    worst.eigh = Math.max(worst.eigh, frobenius(sub(matmul(mul(eigenvectors, eigenvalues), eigenvectors.T), s)) / (n * UNIT.float64 * frobenius(s)));
+    worst.eigh = Math.max(
+      worst.eigh,
+      frobenius(sub(matmul(mul(eigenvectors, eigenvalues), eigenvectors.T), s)) /
+        (n * UNIT.float64 * frobenius(s)),
+    );
     const { u, singularValues, v } = svd(a);
     worst.svd = Math.max(worst.svd, frobenius(sub(matmul(mul(u, singularValues), v.T), a)) / scale);
   }
@@ -111,7 +136,12 @@ it("the logarithm of a sum of exponentials is accurate wherever the terms lie", 
 it("forward and reverse derivatives are adjoint", ({ task }) => {
   let worst = 0;
   for (const seed of seeds) {
-    const [w, x, v, u] = [draw(seed, "w", [7, 5]), draw(seed, "x", [5]), draw(seed, "v", [5]), draw(seed, "u", [7])];
+    const [w, x, v, u] = [
+      draw(seed, "w", [7, 5]),
+      draw(seed, "x", [5]),
+      draw(seed, "v", [5]),
+      draw(seed, "u", [7]),
+    ];
     const f = (z: NdArray): NdArray => tanh(matmul(w, mul(z, tanh(z))));
     const [, forward] = jvp(f, [x], [v]);
     const [, pullback] = vjp(f, x);

@@ -16,7 +16,9 @@ export default {
         const logProbs = (k) => uniform(key(k), [N], { dtype: "float64", low: -100, high: 0 });
         const [chosen, rejected, refChosen, refRejected] = [1, 2, 3, 4].map(logProbs);
         const batch = { chosen, rejected, refChosen, refRejected };
-        const list = [{ name: "rlhf-vpo", run: () => vpoLoss(batch, { beta: 0.1, alpha: 0.2, sign: -1 }) }];
+        const list = [
+          { name: "rlhf-vpo", run: () => vpoLoss(batch, { beta: 0.1, alpha: 0.2, sign: -1 }) },
+        ];
         if (torch) list.push({ name: "pytorch", time: (times) => torch.time(["vpo", N], times) });
         return list;
       },

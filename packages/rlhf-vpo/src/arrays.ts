@@ -1,5 +1,13 @@
 /** Reading arrays as plain float64 numbers. */
-import { type ArrayInput, DomainError, type NdArray, ShapeError, array, show, toTypedArray } from "@provably/core-tensor";
+import {
+  type ArrayInput,
+  DomainError,
+  type NdArray,
+  ShapeError,
+  array,
+  show,
+  toTypedArray,
+} from "@provably/core-tensor";
 
 /** Row-major numbers of a float64 array; the array's own where it lies like that. To be read only. */
 export function numbers(x: NdArray): Float64Array {
@@ -12,18 +20,31 @@ export function numbers(x: NdArray): Float64Array {
 }
 
 /** Finite float64 numbers of an argument, of a given shape when one is given. */
-export function finite(fn: string, name: string, input: ArrayInput, shape?: readonly number[]): Float64Array {
+export function finite(
+  fn: string,
+  name: string,
+  input: ArrayInput,
+  shape?: readonly number[],
+): Float64Array {
   const x = array(input, { dtype: "float64" });
   if (shape !== undefined && x.shape.join() !== shape.join())
-    throw new ShapeError(`${fn}: ${name} must have shape [${shape.join(", ")}], got [${x.shape.join(", ")}]`);
+    throw new ShapeError(
+      `${fn}: ${name} must have shape [${shape.join(", ")}], got [${x.shape.join(", ")}]`,
+    );
   const data = numbers(x);
   for (let i = 0; i < data.length; i++)
-    if (!Number.isFinite(data[i])) throw new DomainError(`${fn}: ${name} must be finite, got ${data[i]} at flat index ${i}`);
+    if (!Number.isFinite(data[i]))
+      throw new DomainError(`${fn}: ${name} must be finite, got ${data[i]} at flat index ${i}`);
   return data;
 }
 
 /** Rows that are distributions within 1e-9. */
-export function distributions(fn: string, name: string, input: ArrayInput, shape: readonly number[]): Float64Array {
+export function distributions(
+  fn: string,
+  name: string,
+  input: ArrayInput,
+  shape: readonly number[],
+): Float64Array {
   const data = finite(fn, name, input, shape);
   const n = shape[shape.length - 1]!;
   for (let row = 0; row * n < data.length; row++) {
@@ -33,18 +54,21 @@ export function distributions(fn: string, name: string, input: ArrayInput, shape
       if (p < 0) throw new DomainError(`${fn}: ${name} must be ≥ 0, got ${p} in row ${row}`);
       sum += p;
     }
-    if (!(Math.abs(sum - 1) <= 1e-9)) throw new DomainError(`${fn}: ${name} must sum to 1, got ${sum} in row ${row}`);
+    if (!(Math.abs(sum - 1) <= 1e-9))
+      throw new DomainError(`${fn}: ${name} must sum to 1, got ${sum} in row ${row}`);
   }
   return data;
 }
 
 export function positive(fn: string, name: string, x: number): number {
-  if (!(Number.isFinite(x) && x > 0)) throw new DomainError(`${fn}: ${name} must be positive and finite, got ${show(x)}`);
+  if (!(Number.isFinite(x) && x > 0))
+    throw new DomainError(`${fn}: ${name} must be positive and finite, got ${show(x)}`);
   return x;
 }
 
 export function atLeast(fn: string, name: string, x: number, low: number, high = Infinity): number {
-  if (!(Number.isFinite(x) && x >= low && x <= high)) throw new DomainError(`${fn}: ${name} must lie in [${low}, ${high}], got ${show(x)}`);
+  if (!(Number.isFinite(x) && x >= low && x <= high))
+    throw new DomainError(`${fn}: ${name} must lie in [${low}, ${high}], got ${show(x)}`);
   return x;
 }
 

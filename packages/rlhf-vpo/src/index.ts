@@ -7,8 +7,23 @@
 
 // losses
 export { alphaFromSum, vpoLoss, type Calibration, type VpoOptions } from "./losses/vpo.js";
-export { discopopLoss, dpoLoss, exoPairLoss, hingeLoss, ipoLoss, robustDpoLoss, type BetaOptions } from "./losses/margin.js";
-export { apoDownLoss, apoZeroLoss, bcoPairLoss, dpopLoss, ncaPairLoss, sppoHardLoss } from "./losses/ratio.js";
+export {
+  discopopLoss,
+  dpoLoss,
+  exoPairLoss,
+  hingeLoss,
+  ipoLoss,
+  robustDpoLoss,
+  type BetaOptions,
+} from "./losses/margin.js";
+export {
+  apoDownLoss,
+  apoZeroLoss,
+  bcoPairLoss,
+  dpopLoss,
+  ncaPairLoss,
+  sppoHardLoss,
+} from "./losses/ratio.js";
 export { rpoLoss, selmLoss, xpoLoss } from "./losses/dpo-plus.js";
 export { cpoLoss, orpoLoss, simpoLoss, slicLoss } from "./losses/reference-free.js";
 export { ktoLoss, type UnpairedBatch } from "./losses/kto.js";
@@ -28,10 +43,23 @@ export {
   type ValueOptions,
 } from "./exact/values.js";
 export type { PreferenceProblem } from "./exact/problem.js";
-export { bradleyTerryLoss, bradleyTerryProbability, fitRewardModel, plackettLuceLoss, type RewardModel } from "./exact/reward-model.js";
+export {
+  bradleyTerryLoss,
+  bradleyTerryProbability,
+  fitRewardModel,
+  plackettLuceLoss,
+  type RewardModel,
+} from "./exact/reward-model.js";
 
 // training
-export { objective, solveOffline, trainOffline, type TrainOptions, type TrainingResult, type VpoConstants } from "./train/offline.js";
+export {
+  objective,
+  solveOffline,
+  trainOffline,
+  type TrainOptions,
+  type TrainingResult,
+  type VpoConstants,
+} from "./train/offline.js";
 export {
   mlpPolicy,
   trainPolicy,
@@ -55,14 +83,31 @@ export {
 export type { OptimizerName, OptimizerState } from "./train/optimizer.js";
 
 // certificates
-export { certifyCalibration, certifyPessimism, certifySuboptimality, type PessimismCertificates } from "./certify/saddle.js";
+export {
+  certifyCalibration,
+  certifyPessimism,
+  certifySuboptimality,
+  type PessimismCertificates,
+} from "./certify/saddle.js";
 
 // sequences
-export { responseMask, scoreSequences, sequenceLogProbs, type SequenceLogProbs, type SequenceOptions } from "./sequence/log-probs.js";
+export {
+  responseMask,
+  scoreSequences,
+  sequenceLogProbs,
+  type SequenceLogProbs,
+  type SequenceOptions,
+} from "./sequence/log-probs.js";
 
 // data
 export { readPreferenceJsonl, type ChunkSource, type ReadOptions } from "./data/jsonl.js";
-export { PreferenceFormatError, parsePreference, type Message, type PreferenceErrorCode, type PreferenceRecord } from "./data/record.js";
+export {
+  PreferenceFormatError,
+  parsePreference,
+  type Message,
+  type PreferenceErrorCode,
+  type PreferenceRecord,
+} from "./data/record.js";
 export { batches, flipLabels, pairsFromRanking, toUnpaired } from "./data/tools.js";
 
 // metrics

@@ -76,7 +76,11 @@ export function preferenceMetrics(
     marginStd: Math.sqrt(mean((i) => (z[i]! - margin) ** 2)),
     nll: mean((i) => softplus(-z[i]!)),
     brier: mean((i) => sigmoid(-z[i]!) ** 2),
-    ece: bins.reduce((sum, { count, confidence, right }) => sum + (count === 0 ? 0 : Math.abs(confidence - right) / n), 0),
+    ece: bins.reduce(
+      (sum, { count, confidence, right }) =>
+        sum + (count === 0 ? 0 : Math.abs(confidence - right) / n),
+      0,
+    ),
   };
 }
 
@@ -96,7 +100,11 @@ export function preferenceMetrics(
  * @see Schulman (2020), "Approximating KL divergence"
  * @category Metrics
  */
-export function klEstimates(logRatios: ArrayInput): { readonly k1: number; readonly k2: number; readonly k3: number } {
+export function klEstimates(logRatios: ArrayInput): {
+  readonly k1: number;
+  readonly k2: number;
+  readonly k3: number;
+} {
   const x = finite("klEstimates", "logRatios", logRatios);
   if (x.length === 0) throw new ShapeError("klEstimates: logRatios must have at least one entry");
   const mean = (f: (v: number) => number): number => x.reduce((sum, v) => sum + f(v), 0) / x.length;

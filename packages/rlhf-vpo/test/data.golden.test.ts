@@ -18,7 +18,13 @@ interface Tokens {
   readonly logits: number[][][];
   readonly labels: number[][];
   readonly mask: number[][];
-  readonly cases: { average: boolean; shift: boolean; logps: number[]; perToken: number[][]; counts: number[] }[];
+  readonly cases: {
+    average: boolean;
+    shift: boolean;
+    logps: number[];
+    perToken: number[][];
+    counts: number[];
+  }[];
   readonly gradSumShift: Nested;
 }
 const tokens = load<Tokens>("token-logps");
@@ -32,7 +38,11 @@ describe.skipIf(tokens === undefined)("golden sequence log-probabilities", () =>
       expectNear(got.perToken, perToken, 1e-9);
       expect(flat(got.counts)).toEqual(counts);
     }
-    expectNear(grad((x: NdArray) => sum(scoreSequences(labels, mask)(x)))(f64(logits)), gradSumShift, 1e-9);
+    expectNear(
+      grad((x: NdArray) => sum(scoreSequences(labels, mask)(x)))(f64(logits)),
+      gradSumShift,
+      1e-9,
+    );
   });
 
   it("score a row without tokens as 0 and say so, and refuse labels outside the vocabulary", () => {
@@ -70,17 +80,39 @@ describe.skipIf(metrics === undefined)("golden metrics", () => {
     const m = metrics!;
     const got = preferenceMetrics(m.chosenLogRatio, m.rejectedLogRatio, { beta: m.beta });
     expectNear(
-      [got.rewardsChosen, got.rewardsRejected, got.accuracy, got.margin, got.marginStd, got.nll, got.brier, got.ece],
-      [m.rewardsChosen, m.rewardsRejected, m.accuracyStrict, m.margin, m.marginStd, m.nll, m.brier, m.ece10],
+      [
+        got.rewardsChosen,
+        got.rewardsRejected,
+        got.accuracy,
+        got.margin,
+        got.marginStd,
+        got.nll,
+        got.brier,
+        got.ece,
+      ],
+      [
+        m.rewardsChosen,
+        m.rewardsRejected,
+        m.accuracyStrict,
+        m.margin,
+        m.marginStd,
+        m.nll,
+        m.brier,
+        m.ece10,
+      ],
       1e-12,
     );
-    expect(preferenceMetrics(m.chosenLogRatio, m.rejectedLogRatio, { beta: m.beta, ties: "half" }).accuracy).toBeCloseTo(m.accuracyHalfTies, 12);
+    expect(
+      preferenceMetrics(m.chosenLogRatio, m.rejectedLogRatio, { beta: m.beta, ties: "half" })
+        .accuracy,
+    ).toBeCloseTo(m.accuracyHalfTies, 12);
     const { k1, k2, k3 } = klEstimates(m.logRatioSamples);
     expectNear([k1, k2, k3], [m.klK1, m.klK2, m.klK3], 1e-12);
   });
 });
 
-const folder = process.env["PROVABLY_FIXTURES"] ?? fileURLToPath(new URL("./fixtures", import.meta.url));
+const folder =
+  process.env["PROVABLY_FIXTURES"] ?? fileURLToPath(new URL("./fixtures", import.meta.url));
 const file = join(folder, "rlhf-vpo", "preferences.jsonl");
 interface Expected {
   readonly records: number[];
@@ -98,7 +130,10 @@ describe.skipIf(expected === undefined || !existsSync(file))("golden preference 
     };
     const found = new Map<number, PreferenceRecord>();
     const errors: PreferenceFormatError[] = [];
-    for await (const { line, record } of readPreferenceJsonl(chunks(), { onError: (error) => errors.push(error) })) found.set(line, record);
+    for await (const { line, record } of readPreferenceJsonl(chunks(), {
+      onError: (error) => errors.push(error),
+    }))
+      found.set(line, record);
     const { records, errors: bad, implicitPrompt, extras } = expected!;
     expect([...found.keys()]).toEqual(records);
     expect(errors.map(({ line, reason }) => ({ line, code: reason }))).toEqual(bad);
@@ -108,14 +143,24 @@ describe.skipIf(expected === undefined || !existsSync(file))("golden preference 
   });
 
   it("stop at the first bad line, refuse long lines, and read marks, CRLF and web streams", async () => {
-    const read = async (source: Parameters<typeof readPreferenceJsonl>[0], options = {}): Promise<unknown[]> => {
+    const read = async (
+      source: Parameters<typeof readPreferenceJsonl>[0],
+      options = {},
+    ): Promise<unknown[]> => {
       const out = [];
       for await (const { record } of readPreferenceJsonl(source, options)) out.push(record);
       return out;
     };
     const good = '{"prompt":"p","chosen":"a","rejected":"b"}';
-    await expect(read([`${good}\nnot json\n`])).rejects.toMatchObject({ reason: "INVALID_JSON", line: 2, name: "PreferenceFormatError" });
-    await expect(read([good], { maxLineBytes: 10 })).rejects.toMatchObject({ reason: "LINE_TOO_LONG", line: 1 });
+    await expect(read([`${good}\nnot json\n`])).rejects.toMatchObject({
+      reason: "INVALID_JSON",
+      line: 2,
+      name: "PreferenceFormatError",
+    });
+    await expect(read([good], { maxLineBytes: 10 })).rejects.toMatchObject({
+      reason: "LINE_TOO_LONG",
+      line: 1,
+    });
     expect(await read([`\uFEFF${good}\r\n\r\n${good}`])).toHaveLength(2);
     const stream = new ReadableStream<Uint8Array>({
       start(controller) {
@@ -124,7 +169,9 @@ describe.skipIf(expected === undefined || !existsSync(file))("golden preference 
       },
     });
     expect(await read(stream)).toHaveLength(1);
-    expect(await read(['{"__proto__":{"prompt":"p"},"chosen":"a","rejected":"b"}'], { onError: "skip" })).toHaveLength(0);
+    expect(
+      await read(['{"__proto__":{"prompt":"p"},"chosen":"a","rejected":"b"}'], { onError: "skip" }),
+    ).toHaveLength(0);
   });
 
   it("a hundred megabytes pass in constant memory", async () => {

@@ -58,33 +58,97 @@ describe("arguments of the wrong kind", () => {
   const calls: [string, () => unknown, RegExp][] = [
     ["no batch", () => dpoLoss(any(undefined)), /vpoLoss: batch .* got undefined/],
     ["a batch without rejected responses", () => hingeLoss(any({ chosen: [-1] })), /got undefined/],
-    ["no batch for a loss without reference", () => cpoLoss(any(null)), /cpoLoss: batch .* got null/],
+    [
+      "no batch for a loss without reference",
+      () => cpoLoss(any(null)),
+      /cpoLoss: batch .* got null/,
+    ],
     ["no batch of single responses", () => ktoLoss(any(undefined)), /ktoLoss: batch/],
     ["options that are null", () => ipoLoss(pair, any(null)), /ipoLoss: options .* got null/],
     ["options that are missing", () => vpoLoss(pair, any(undefined)), /vpoLoss: options/],
-    ["options that are missing for exploration", () => [xpoLoss, selmLoss].forEach((loss) => loss(pair, any(undefined))), /xpoLoss: options/],
+    [
+      "options that are missing for exploration",
+      () => [xpoLoss, selmLoss].forEach((loss) => loss(pair, any(undefined))),
+      /xpoLoss: options/,
+    ],
     ["a temperature without a value", () => dpoLoss(pair, { beta: any(bare) }), /vpoLoss: beta/],
     ["a temperature in text", () => dpoLoss(pair, { beta: any("1") }), /vpoLoss: beta .* got "1"/],
-    ["a big integer for a weight", () => cpoLoss(pair, { nllWeight: any(1n) }), /cpoLoss: nllWeight .* got 1n/],
-    ["a symbol for a margin", () => slicLoss(pair, { delta: any(Symbol("d")) }), /slicLoss: delta .*Symbol\(d\)/],
-    ["a margin in text", () => bradleyTerryLoss([1], [0], { margin: any("1") }), /bradleyTerryLoss: margin/],
-    ["smoothing in text", () => robustDpoLoss(pair, { labelSmoothing: any("0.1") }), /robustDpoLoss: labelSmoothing/],
-    ["a list for gamma", () => simpoLoss(pair, { gamma: any([1]) }), /simpoLoss: gamma .* got \[1\]/],
+    [
+      "a big integer for a weight",
+      () => cpoLoss(pair, { nllWeight: any(1n) }),
+      /cpoLoss: nllWeight .* got 1n/,
+    ],
+    [
+      "a symbol for a margin",
+      () => slicLoss(pair, { delta: any(Symbol("d")) }),
+      /slicLoss: delta .*Symbol\(d\)/,
+    ],
+    [
+      "a margin in text",
+      () => bradleyTerryLoss([1], [0], { margin: any("1") }),
+      /bradleyTerryLoss: margin/,
+    ],
+    [
+      "smoothing in text",
+      () => robustDpoLoss(pair, { labelSmoothing: any("0.1") }),
+      /robustDpoLoss: labelSmoothing/,
+    ],
+    [
+      "a list for gamma",
+      () => simpoLoss(pair, { gamma: any([1]) }),
+      /simpoLoss: gamma .* got \[1\]/,
+    ],
     ["a calibration that objects have of their own", () => vpoLoss(pair, { ...constants, sign: 1, calibration: any("constructor") }), /vpoLoss: calibration .*"constructor"/], // prettier-ignore
     ["a loss that is none", () => differentiable(any(1)), /differentiable: loss/],
-    ["a loss that gives nothing", () => differentiable(any(() => undefined))({ chosen: [1] }), /differentiable: the loss/],
-    ["rewards that are no numbers", () => bradleyTerryProbability(any([1]), 0), /bradleyTerryProbability: rewards/],
+    [
+      "a loss that gives nothing",
+      () => differentiable(any(() => undefined))({ chosen: [1] }),
+      /differentiable: the loss/,
+    ],
+    [
+      "rewards that are no numbers",
+      () => bradleyTerryProbability(any([1]), 0),
+      /bradleyTerryProbability: rewards/,
+    ],
     ["an answer outside the table", () => oracle(0, 0, 7, 0.5), /bradleyTerryOracle: .* 7/],
     ["no problem", () => fitRewardModel(any(undefined)), /fitRewardModel: problem/],
-    ["a tolerance in text", () => fitRewardModel(problem, { tolerance: any("0") }), /fitRewardModel: tolerance/],
+    [
+      "a tolerance in text",
+      () => fitRewardModel(problem, { tolerance: any("0") }),
+      /fitRewardModel: tolerance/,
+    ],
     ["no constants", () => solveOffline(problem, any(undefined)), /solveOffline: constants/],
-    ["no constants to evaluate", () => objective(problem, [0, 0], any(null)), /objective: constants/],
-    ["a weight of the value in text", () => solveBounded(problem, { beta: 1, signedAlpha: any("1"), bound: 1 }), /solveBounded: signedAlpha/],
-    ["an unknown optimiser", () => trainOffline(problem, constants, { optimizer: any("sgd") }), /trainOffline: optimizer .* got "sgd"/],
+    [
+      "no constants to evaluate",
+      () => objective(problem, [0, 0], any(null)),
+      /objective: constants/,
+    ],
+    [
+      "a weight of the value in text",
+      () => solveBounded(problem, { beta: 1, signedAlpha: any("1"), bound: 1 }),
+      /solveBounded: signedAlpha/,
+    ],
+    [
+      "an unknown optimiser",
+      () => trainOffline(problem, constants, { optimizer: any("sgd") }),
+      /trainOffline: optimizer .* got "sgd"/,
+    ],
     ["a state of another problem", () => trainOffline(problem, constants, { state: { theta: [0], first: [0], second: [0], step: 0 } }), /trainOffline: state.theta/], // prettier-ignore
-    ["a state without moments", () => trainOffline(problem, constants, { state: any({ theta: [0, 0], step: 0 }) }), /got undefined/],
-    ["progress to a number", () => trainOffline(problem, constants, { onProgress: any(1) }), /trainOffline: onProgress/],
-    ["a signal that cannot stop", () => trainOffline(problem, constants, { signal: any({ aborted: true }) }), /trainOffline: signal/],
+    [
+      "a state without moments",
+      () => trainOffline(problem, constants, { state: any({ theta: [0, 0], step: 0 }) }),
+      /got undefined/,
+    ],
+    [
+      "progress to a number",
+      () => trainOffline(problem, constants, { onProgress: any(1) }),
+      /trainOffline: onProgress/,
+    ],
+    [
+      "a signal that cannot stop",
+      () => trainOffline(problem, constants, { signal: any({ aborted: true }) }),
+      /trainOffline: signal/,
+    ],
     ["no oracle", () => runOnline(key(0), problem, any(undefined), online), /runOnline: oracle/],
     ["no options", () => runOnline(key(0), problem, oracle, any(undefined)), /runOnline: options/],
     [
@@ -92,33 +156,98 @@ describe("arguments of the wrong kind", () => {
       () => runOnline(key(0), problem, oracle, { ...online, secondResponse: any("best") }),
       /secondResponse .* got "best"/,
     ],
-    ["an unknown bound", () => runOnline(key(0), problem, oracle, { ...online, bound: any({ kind: "ball", size: 1 }) }), /bound.kind .* got "ball"/],
+    [
+      "an unknown bound",
+      () =>
+        runOnline(key(0), problem, oracle, { ...online, bound: any({ kind: "ball", size: 1 }) }),
+      /bound.kind .* got "ball"/,
+    ],
     ["a run that goes on from pairs of another problem", () => runOnline(key(0), problem, oracle, { ...online, state: any({ data: [[0, 0, 9]] }) }), /state.data\[0\]/], // prettier-ignore
     [
       "more iterations than can be written down",
       () => runOnline(key(0), problem, oracle, { ...online, iterations: 2 ** 53 - 1 }),
       /iterations must be an integer ≥ 0 and below 2³¹/,
     ],
-    ["an unknown mode", () => theoreticalAlpha(any({ mode: "neither", pairs: 4 })), /theoreticalAlpha: mode/],
-    ["layers that are no list", () => mlpPolicy([[[1], [0]]], key(0), { hidden: any({}) }), /mlpPolicy: hidden/],
-    ["parameters that are no list", () => mlpPolicy([[[1], [0]]], key(0)).scores(any({})), /mlpPolicy: params/],
-    ["a policy that scores nothing", () => trainPolicy(any({ init: [] }), problem, constants), /trainPolicy: policy.scores/],
+    [
+      "an unknown mode",
+      () => theoreticalAlpha(any({ mode: "neither", pairs: 4 })),
+      /theoreticalAlpha: mode/,
+    ],
+    [
+      "layers that are no list",
+      () => mlpPolicy([[[1], [0]]], key(0), { hidden: any({}) }),
+      /mlpPolicy: hidden/,
+    ],
+    [
+      "parameters that are no list",
+      () => mlpPolicy([[[1], [0]]], key(0)).scores(any({})),
+      /mlpPolicy: params/,
+    ],
+    [
+      "a policy that scores nothing",
+      () => trainPolicy(any({ init: [] }), problem, constants),
+      /trainPolicy: policy.scores/,
+    ],
     ["a policy whose scores are no array", () => trainPolicy({ init: array([1]), scores: any(() => 1) }, problem, constants), /trainPolicy: policy.scores/], // prettier-ignore
-    ["no result to certify", () => certifyPessimism(problem, any(undefined), constants), /certifyPessimism: result/],
-    ["no options to certify with", () => certifySuboptimality([[1, 0]], [[half, half]], [[half, half]], any(undefined)), /options/],
-    ["a tolerance that is NaN", () => certifyCalibration([[0, 0]], [[0.5, 0.5]], { tolerance: NaN }), /certifyCalibration: tolerance/],
-    ["no temperature of a value", () => optimalValue([[1, 1]], [[half, half]], any(undefined)), /optimalValue: options/],
-    ["null options of a calibration", () => calibrateReward([[1, 0]], [[0.5, 0.5]], any(null)), /calibrateReward: options/],
-    ["no options of metrics", () => preferenceMetrics([1], [0], any(undefined)), /preferenceMetrics: options/],
-    ["responses that are no list", () => pairsFromRanking("q", any("ab")), /pairsFromRanking: responses/],
+    [
+      "no result to certify",
+      () => certifyPessimism(problem, any(undefined), constants),
+      /certifyPessimism: result/,
+    ],
+    [
+      "no options to certify with",
+      () => certifySuboptimality([[1, 0]], [[half, half]], [[half, half]], any(undefined)),
+      /options/,
+    ],
+    [
+      "a tolerance that is NaN",
+      () => certifyCalibration([[0, 0]], [[0.5, 0.5]], { tolerance: NaN }),
+      /certifyCalibration: tolerance/,
+    ],
+    [
+      "no temperature of a value",
+      () => optimalValue([[1, 1]], [[half, half]], any(undefined)),
+      /optimalValue: options/,
+    ],
+    [
+      "null options of a calibration",
+      () => calibrateReward([[1, 0]], [[0.5, 0.5]], any(null)),
+      /calibrateReward: options/,
+    ],
+    [
+      "no options of metrics",
+      () => preferenceMetrics([1], [0], any(undefined)),
+      /preferenceMetrics: options/,
+    ],
+    [
+      "responses that are no list",
+      () => pairsFromRanking("q", any("ab")),
+      /pairsFromRanking: responses/,
+    ],
     ["records that are none", () => toUnpaired(any([undefined])), /toUnpaired: records\[0\]/],
-    ["records that are numbers", () => flipLabels(key(0), any(new Float64Array(2)), 1), /flipLabels: records/],
+    [
+      "records that are numbers",
+      () => flipLabels(key(0), any(new Float64Array(2)), 1),
+      /flipLabels: records/,
+    ],
     ["a symbol for a size", () => batches(key(0), [1, 2], any(Symbol("n"))), /batches: size/],
     ["lengths that are numbers", () => responseMask(any(1), any(2)), /responseMask: promptLengths/],
-    ["a length without a value", () => responseMask([1], [any({ toString: 1, valueOf: null })]), /responseMask: row 0/],
+    [
+      "a length without a value",
+      () => responseMask([1], [any({ toString: 1, valueOf: null })]),
+      /responseMask: row 0/,
+    ],
     ["a width that is infinite", () => responseMask([1], [2], Infinity), /responseMask: length/],
-    ["logits that are no array", () => scoreSequences([[0]], [[1]])(any([[[0]]])), /scoreSequences: logits/],
-    ["a line number without a value", () => parsePreference([], any(Symbol("line"))), /line Symbol/],
+    [
+      "logits that are no array",
+      () => scoreSequences([[0]], [[1]])(any([[[0]]])),
+      /scoreSequences: logits/,
+    ],
+    [
+      "a line number without a value",
+      () => parsePreference([], any(Symbol("line"))),
+      /line Symbol/,
+    ],
   ];
   it.each(calls)("%s", (_, call, says) => expectRefusal(call, says));
 
@@ -132,7 +261,8 @@ describe("arguments of the wrong kind", () => {
 describe("readPreferenceJsonl", () => {
   const read = async (source: unknown, options?: object): Promise<number> => {
     let records = 0;
-    for await (const { record } of readPreferenceJsonl(any(source), options)) if (record.prompt === "q") records++;
+    for await (const { record } of readPreferenceJsonl(any(source), options))
+      if (record.prompt === "q") records++;
     return records;
   };
   const line = '{"prompt": "q", "chosen": "a", "rejected": "b"}\n';
@@ -143,9 +273,18 @@ describe("readPreferenceJsonl", () => {
   });
 
   it("names what it cannot read", async () => {
-    for (const source of [undefined, null, 1, Symbol("s"), {}, new Float64Array(2), new Uint8Array(2)])
+    for (const source of [
+      undefined,
+      null,
+      1,
+      Symbol("s"),
+      {},
+      new Float64Array(2),
+      new Uint8Array(2),
+    ])
       await expect(read(source)).rejects.toThrow(/readPreferenceJsonl: source/);
-    for (const chunk of [undefined, 1, {}, new Float64Array(2)]) await expect(read([chunk])).rejects.toThrow(/readPreferenceJsonl: chunks/);
+    for (const chunk of [undefined, 1, {}, new Float64Array(2)])
+      await expect(read([chunk])).rejects.toThrow(/readPreferenceJsonl: chunks/);
     await expect(read(line, { maxLineBytes: "1" })).rejects.toThrow(/maxLineBytes/);
     await expect(read(line, { onError: 1 })).rejects.toThrow(/onError/);
     await expect(read(line, { signal: {} })).rejects.toThrow(/signal/);

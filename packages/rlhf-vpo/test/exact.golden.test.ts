@@ -45,29 +45,43 @@ interface Tabular {
 const tabular = load<{ cases: Tabular[] }>("tabular-exact");
 
 describe.skipIf(tabular === undefined)("golden finite problems", () => {
-  it.each((tabular?.cases ?? []).map((c, i) => [i, c] as const))("values and policies, case %i", (_, c) => {
-    const options = { beta: c.beta, promptDistribution: c.promptDist };
-    const near = (a: Nested | ReturnType<typeof f64>, b: Nested): void => expectNear(a, b, 1e-10);
-    const best = optimalLogPolicy(c.reward, c.logRef, c.beta);
-    near(best, c.optimalLogPolicy);
-    near(optimalValue(c.reward, c.logRef, options), c.optimalValue);
-    near(policyValue(c.reward, c.otherLogPolicy, c.logRef, options), c.valueOther);
-    near(policyValue(c.reward, c.logRef, c.logRef, options), c.valueRef);
-    near(klDivergence(c.otherLogPolicy, c.logRef), c.klOtherRef);
-    near(klDivergence(c.logRef, c.otherLogPolicy), c.klRefOther);
-    near(implicitReward(c.otherLogPolicy, c.logRef, c.beta), c.implicitRewardOther);
-    near(suboptimality(c.reward, c.otherLogPolicy, c.logRef, options), c.suboptimalityOther);
-    near(c.optimalValue - c.valueOther, suboptimality(c.reward, c.otherLogPolicy, c.logRef, options));
-    const calibrated = calibrateReward(c.reward, c.calibrationPolicy, { promptDistribution: c.promptDist });
-    near(calibrated, c.calibratedReward);
-    near(optimalValue(calibrated, c.logRef, options), c.calibratedOptimalValue);
-    near(c.minusBetaCalLogRatio, c.calibratedOptimalValue);
-    const shifted = c.reward.map((row, x) => row.map((r) => r + c.shift[x]!));
-    near(optimalLogPolicy(shifted, c.logRef, c.beta), c.shiftedOptimalLogPolicy);
-    near(optimalValue(shifted, c.logRef, options), c.shiftedOptimalValue);
-    near(winRate(c.otherLogPolicy, c.logRef, c.reward, { promptDistribution: c.promptDist }), c.winRateOtherVsRef);
-    near(winRate(best, c.logRef, c.reward, { promptDistribution: c.promptDist }), c.winRateOptVsRef);
-  });
+  it.each((tabular?.cases ?? []).map((c, i) => [i, c] as const))(
+    "values and policies, case %i",
+    (_, c) => {
+      const options = { beta: c.beta, promptDistribution: c.promptDist };
+      const near = (a: Nested | ReturnType<typeof f64>, b: Nested): void => expectNear(a, b, 1e-10);
+      const best = optimalLogPolicy(c.reward, c.logRef, c.beta);
+      near(best, c.optimalLogPolicy);
+      near(optimalValue(c.reward, c.logRef, options), c.optimalValue);
+      near(policyValue(c.reward, c.otherLogPolicy, c.logRef, options), c.valueOther);
+      near(policyValue(c.reward, c.logRef, c.logRef, options), c.valueRef);
+      near(klDivergence(c.otherLogPolicy, c.logRef), c.klOtherRef);
+      near(klDivergence(c.logRef, c.otherLogPolicy), c.klRefOther);
+      near(implicitReward(c.otherLogPolicy, c.logRef, c.beta), c.implicitRewardOther);
+      near(suboptimality(c.reward, c.otherLogPolicy, c.logRef, options), c.suboptimalityOther);
+      near(
+        c.optimalValue - c.valueOther,
+        suboptimality(c.reward, c.otherLogPolicy, c.logRef, options),
+      );
+      const calibrated = calibrateReward(c.reward, c.calibrationPolicy, {
+        promptDistribution: c.promptDist,
+      });
+      near(calibrated, c.calibratedReward);
+      near(optimalValue(calibrated, c.logRef, options), c.calibratedOptimalValue);
+      near(c.minusBetaCalLogRatio, c.calibratedOptimalValue);
+      const shifted = c.reward.map((row, x) => row.map((r) => r + c.shift[x]!));
+      near(optimalLogPolicy(shifted, c.logRef, c.beta), c.shiftedOptimalLogPolicy);
+      near(optimalValue(shifted, c.logRef, options), c.shiftedOptimalValue);
+      near(
+        winRate(c.otherLogPolicy, c.logRef, c.reward, { promptDistribution: c.promptDist }),
+        c.winRateOtherVsRef,
+      );
+      near(
+        winRate(best, c.logRef, c.reward, { promptDistribution: c.promptDist }),
+        c.winRateOptVsRef,
+      );
+    },
+  );
 });
 
 interface Offline {
@@ -78,7 +92,14 @@ interface Offline {
     readonly logRef: number[][];
     readonly calibrationPolicy: number[][];
     readonly trueReward: number[][];
-    readonly rows: { alpha: number; policy: number[][]; calibratedReward: number[][]; nll: number; optimalValue: number; gap: number }[];
+    readonly rows: {
+      alpha: number;
+      policy: number[][];
+      calibratedReward: number[][];
+      nll: number;
+      optimalValue: number;
+      gap: number;
+    }[];
   }[];
   readonly twoResponse: {
     winsFirst: number;
@@ -95,7 +116,13 @@ interface Offline {
     readonly calibrationPolicy: number[][];
     readonly beta: number;
     readonly bound: number;
-    readonly table: { signedAlpha: number; reward: number[]; nll: number; optimalValue: number; policy: number[] }[];
+    readonly table: {
+      signedAlpha: number;
+      reward: number[];
+      nll: number;
+      optimalValue: number;
+      policy: number[];
+    }[];
   };
 }
 const offline = load<Offline>("offline-exact");
@@ -104,7 +131,12 @@ describe.skipIf(offline === undefined)("golden offline solutions", () => {
   it("minimise the pessimistic objective over a grid of α, certified", ({ task }) => {
     let gap = 0;
     for (const c of offline!.cases) {
-      const problem = { data: c.data, logReference: c.logRef, calibration: c.calibrationPolicy, promptDistribution: c.promptDist };
+      const problem = {
+        data: c.data,
+        logReference: c.logRef,
+        calibration: c.calibrationPolicy,
+        promptDistribution: c.promptDist,
+      };
       const values: number[] = [];
       for (const row of c.rows) {
         const constants = { beta: c.beta, alpha: row.alpha / c.data.length };
@@ -112,7 +144,9 @@ describe.skipIf(offline === undefined)("golden offline solutions", () => {
         expectNear(flat(solved.logPolicy).map(Math.exp), row.policy, row.alpha <= 30 ? 1e-8 : 1e-6);
         expect(solved.certificate.holds).toBe(true);
         const options = { beta: c.beta, promptDistribution: c.promptDist };
-        expect(Math.abs(suboptimality(c.trueReward, solved.logPolicy, c.logRef, options) - row.gap)).toBeLessThan(1e-6);
+        expect(
+          Math.abs(suboptimality(c.trueReward, solved.logPolicy, c.logRef, options) - row.gap),
+        ).toBeLessThan(1e-6);
         const certificates = certifyPessimism(problem, solved, constants);
         expect(certificates.dualityGap.holds).toBe(true);
         gap = Math.max(gap, Math.abs(certificates.dualityGap.value));
@@ -130,10 +164,18 @@ describe.skipIf(offline === undefined)("golden offline solutions", () => {
   });
 
   it("two responses, by bisection elsewhere", () => {
-    for (const { winsFirst, winsSecond, calFirst, refFirst, beta, alpha, policyFirst } of offline!.twoResponse) {
-      const data = [...Array.from({ length: winsFirst }, () => [0, 0, 1]), ...Array.from({ length: winsSecond }, () => [0, 1, 0])];
+    for (const { winsFirst, winsSecond, calFirst, refFirst, beta, alpha, policyFirst } of offline!
+      .twoResponse) {
+      const data = [
+        ...Array.from({ length: winsFirst }, () => [0, 0, 1]),
+        ...Array.from({ length: winsSecond }, () => [0, 1, 0]),
+      ];
       const { logPolicy } = solveOffline(
-        { data, logReference: [[Math.log(refFirst), Math.log1p(-refFirst)]], calibration: [[calFirst, 1 - calFirst]] },
+        {
+          data,
+          logReference: [[Math.log(refFirst), Math.log1p(-refFirst)]],
+          calibration: [[calFirst, 1 - calFirst]],
+        },
         { beta, alpha: alpha / data.length },
         { tolerance: 1e-15 },
       );
@@ -144,7 +186,10 @@ describe.skipIf(offline === undefined)("golden offline solutions", () => {
   it("bounded rewards, from pessimism to optimism", () => {
     const { data, logRef, calibrationPolicy, beta, bound, table } = offline!.boundedClass;
     for (const { signedAlpha, reward, nll, optimalValue: value, policy } of table) {
-      const solved = solveBounded({ data, logReference: logRef, calibration: calibrationPolicy }, { beta, signedAlpha, bound });
+      const solved = solveBounded(
+        { data, logReference: logRef, calibration: calibrationPolicy },
+        { beta, signedAlpha, bound },
+      );
       expectNear(solved.reward, reward, 1e-5);
       expectNear(solved.nll, nll, 1e-5);
       expectNear(solved.optimalValue, value, 1e-5);
@@ -157,7 +202,12 @@ interface Rewards {
   readonly pairs: {
     rewardChosen: number[];
     rewardRejected: number[];
-    cases: { margin: number; centre: number; losses: number[]; grads: { chosen: number[]; rejected: number[] } }[];
+    cases: {
+      margin: number;
+      centre: number;
+      losses: number[];
+      grads: { chosen: number[]; rejected: number[] };
+    }[];
   };
   readonly plackettLuce: { scores: number[][]; nll: number[]; grad: number[][] };
   readonly linear: {
@@ -165,7 +215,14 @@ interface Rewards {
     readonly data: number[][];
     readonly promptDist: number[];
     readonly calibrationPolicy: number[][];
-    readonly fits: { ridge: number; theta: number[]; nll: number; reward: number[][]; calibrated: number[][]; calibratedPerPrompt: number[][] }[];
+    readonly fits: {
+      ridge: number;
+      theta: number[];
+      nll: number;
+      reward: number[][];
+      calibrated: number[][];
+      calibratedPerPrompt: number[][];
+    }[];
   };
 }
 const rewards = load<Rewards>("reward-model");
@@ -201,14 +258,28 @@ describe.skipIf(rewards === undefined)("golden reward models", () => {
   it("maximum likelihood with and without ridge", () => {
     const { features, data, promptDist, calibrationPolicy, fits } = rewards!.linear;
     const [prompts, responses] = [features.length, features[0]!.length];
-    const logReference = array(new Float64Array(prompts * responses).fill(-Math.log(responses)), { shape: [prompts, responses] });
+    const logReference = array(new Float64Array(prompts * responses).fill(-Math.log(responses)), {
+      shape: [prompts, responses],
+    });
     for (const { ridge, theta, nll, calibrated, calibratedPerPrompt } of fits) {
       const fit = fitRewardModel({ data, logReference, features }, { ridge });
       expect(fit.certificate.holds).toBe(true);
       if (ridge > 0) expectNear(fit.theta, theta, 1e-7);
       expectNear(fit.nll, nll, 1e-7);
-      expectNear(calibrateReward(fit.reward, calibrationPolicy, { promptDistribution: promptDist, per: "prompt" }), calibratedPerPrompt, 1e-6);
-      if (ridge > 0) expectNear(calibrateReward(fit.reward, calibrationPolicy, { promptDistribution: promptDist }), calibrated, 1e-6);
+      expectNear(
+        calibrateReward(fit.reward, calibrationPolicy, {
+          promptDistribution: promptDist,
+          per: "prompt",
+        }),
+        calibratedPerPrompt,
+        1e-6,
+      );
+      if (ridge > 0)
+        expectNear(
+          calibrateReward(fit.reward, calibrationPolicy, { promptDistribution: promptDist }),
+          calibrated,
+          1e-6,
+        );
     }
   });
 });

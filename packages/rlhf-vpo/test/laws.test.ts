@@ -37,7 +37,17 @@ import { flat } from "./fixtures.js";
 
 const logProb = fc.double({ min: -40, max: -0.1, noNaN: true });
 const batch = fc
-  .array(fc.tuple(logProb, logProb, logProb, logProb, fc.integer({ min: 1, max: 9 }), fc.integer({ min: 1, max: 9 })), { minLength: 1, maxLength: 5 })
+  .array(
+    fc.tuple(
+      logProb,
+      logProb,
+      logProb,
+      logProb,
+      fc.integer({ min: 1, max: 9 }),
+      fc.integer({ min: 1, max: 9 }),
+    ),
+    { minLength: 1, maxLength: 5 },
+  )
   .map((rows) => ({
     chosen: rows.map((r) => r[0]),
     rejected: rows.map((r) => r[1]),
@@ -73,9 +83,16 @@ describe("losses", () => {
         const vpo = vpoLoss(plain, { beta: 0.3, alpha, sign: -1 });
         const rpo = rpoLoss(plain, { beta: 0.3, sftWeight: 0.3 * alpha });
         const constant = (0.3 * alpha * sum(b.refChosen)) / b.chosen.length;
-        expect(Math.abs(vpo.loss - rpo.loss - constant)).toBeLessThan(1e-12 * (1 + Math.abs(rpo.loss) + Math.abs(constant)));
-        flat(vpo.grads["chosen"]!).forEach((g, i) => expect(Math.abs(g - flat(rpo.grads["chosen"]!)[i]!)).toBeLessThan(1e-12));
-        apart = Math.max(apart, Math.abs(vpo.loss - rpo.loss - constant) / (1 + Math.abs(rpo.loss) + Math.abs(constant)));
+        expect(Math.abs(vpo.loss - rpo.loss - constant)).toBeLessThan(
+          1e-12 * (1 + Math.abs(rpo.loss) + Math.abs(constant)),
+        );
+        flat(vpo.grads["chosen"]!).forEach((g, i) =>
+          expect(Math.abs(g - flat(rpo.grads["chosen"]!)[i]!)).toBeLessThan(1e-12),
+        );
+        apart = Math.max(
+          apart,
+          Math.abs(vpo.loss - rpo.loss - constant) / (1 + Math.abs(rpo.loss) + Math.abs(constant)),
+        );
       }),
     );
     task.meta.claim = {
@@ -100,7 +117,9 @@ describe("losses", () => {
         });
         const xpo = xpoLoss(plain, { beta: 0.3, alpha: 0.3 * alpha, refSample: sample });
         const constant = (0.3 * alpha * sum(refSample)) / sample.length;
-        expect(Math.abs(vpo.loss - xpo.loss + constant)).toBeLessThan(1e-12 * (1 + Math.abs(xpo.loss) + Math.abs(constant)));
+        expect(Math.abs(vpo.loss - xpo.loss + constant)).toBeLessThan(
+          1e-12 * (1 + Math.abs(xpo.loss) + Math.abs(constant)),
+        );
         expect(selmLoss(plain, { beta: 0.3, alpha, sample, refSample }).loss).toBe(vpo.loss);
       }),
     );
@@ -123,27 +142,33 @@ describe("losses", () => {
     cpo: (b) => cpoLoss(b, { beta: 0.5, labelSmoothing: 0.1 }),
     orpo: (b) => orpoLoss(b),
   };
-  it.each(Object.entries(all))("%s has the derivative of its own values, also through automatic differentiation", (_, loss) => {
-    const b = {
-      chosen: [-3.1, -2.2],
-      rejected: [-2.7, -4],
-      refChosen: [-3, -2.5],
-      refRejected: [-3, -3.5],
-      chosenLengths: [2, 3],
-      rejectedLengths: [4, 1],
-      weights: [1, 3],
-    };
-    const f = differentiable((x: PreferenceBatch) => loss(x));
-    const f64 = (x: readonly number[]): NdArray => array([...x], { dtype: "float64" });
-    for (const name of ["chosen", "rejected"] as const) {
-      const exact = flat(grad((x: NdArray) => f({ ...b, [name]: x }))(f64(b[name])));
-      exact.forEach((g, i) => {
-        const at = (h: number): number => loss({ ...b, [name]: b[name].map((v, k) => (k === i ? v + h : v)) }).loss;
-        expect(Math.abs(g - (at(1e-5) - at(-1e-5)) / 2e-5)).toBeLessThan(1e-8 * (1 + Math.abs(g)) + 1e-9);
-      });
-    }
-    expect(item(f(b))).toBe(loss(b).loss);
-  });
+  it.each(Object.entries(all))(
+    "%s has the derivative of its own values, also through automatic differentiation",
+    (_, loss) => {
+      const b = {
+        chosen: [-3.1, -2.2],
+        rejected: [-2.7, -4],
+        refChosen: [-3, -2.5],
+        refRejected: [-3, -3.5],
+        chosenLengths: [2, 3],
+        rejectedLengths: [4, 1],
+        weights: [1, 3],
+      };
+      const f = differentiable((x: PreferenceBatch) => loss(x));
+      const f64 = (x: readonly number[]): NdArray => array([...x], { dtype: "float64" });
+      for (const name of ["chosen", "rejected"] as const) {
+        const exact = flat(grad((x: NdArray) => f({ ...b, [name]: x }))(f64(b[name])));
+        exact.forEach((g, i) => {
+          const at = (h: number): number =>
+            loss({ ...b, [name]: b[name].map((v, k) => (k === i ? v + h : v)) }).loss;
+          expect(Math.abs(g - (at(1e-5) - at(-1e-5)) / 2e-5)).toBeLessThan(
+            1e-8 * (1 + Math.abs(g)) + 1e-9,
+          );
+        });
+      }
+      expect(item(f(b))).toBe(loss(b).loss);
+    },
+  );
 
   it("stay finite at any magnitude", () => {
     for (const z of [0, 1e-300, -1e-300, 1e3, -1e3, 1e8, -1e8, 1e300, -1e300]) {
@@ -161,7 +186,8 @@ describe("losses", () => {
         dpopLoss({ ...b, chosen: [z / 1e3] }),
       ]) {
         expect(Number.isFinite(loss.loss)).toBe(true);
-        for (const g of Object.values(loss.grads)) expect(flat(g).every(Number.isFinite)).toBe(true);
+        for (const g of Object.values(loss.grads))
+          expect(flat(g).every(Number.isFinite)).toBe(true);
       }
     }
   });
@@ -171,16 +197,26 @@ describe("losses", () => {
     expect(() => dpoLoss(ok, { beta: 0 })).toThrow(/beta must be positive/);
     expect(() => vpoLoss(ok, { alpha: -1, sign: 1 })).toThrow(/alpha must lie/);
     expect(() => vpoLoss(ok, { alpha: 1, sign: 0 as 1 })).toThrow(/sign must be/);
-    expect(() => vpoLoss(ok, { alpha: 1, sign: 1, calibration: "samples" })).toThrow(/needs samples/);
-    expect(() => dpoLoss({ ...ok, chosen: [NaN] })).toThrow(/chosen must be finite, got NaN at flat index 0/);
+    expect(() => vpoLoss(ok, { alpha: 1, sign: 1, calibration: "samples" })).toThrow(
+      /needs samples/,
+    );
+    expect(() => dpoLoss({ ...ok, chosen: [NaN] })).toThrow(
+      /chosen must be finite, got NaN at flat index 0/,
+    );
     expect(() => dpoLoss({ ...ok, rejected: [-1, -2] })).toThrow(/rejected must have shape \[1\]/);
-    expect(() => dpoLoss({ chosen: [-1], rejected: [-2], refChosen: [-1] })).toThrow(/must be given together/);
+    expect(() => dpoLoss({ chosen: [-1], rejected: [-2], refChosen: [-1] })).toThrow(
+      /must be given together/,
+    );
     expect(() => dpoLoss({ chosen: [], rejected: [] })).toThrow(/at least one pair/);
     expect(() => dpoLoss({ ...ok, weights: [-1] })).toThrow(/weights\[0\]/);
     expect(() => simpoLoss(ok)).toThrow(/chosenLengths/);
-    expect(() => orpoLoss({ chosen: [1], rejected: [-1], chosenLengths: [1], rejectedLengths: [1] })).toThrow(/must be below 0/);
+    expect(() =>
+      orpoLoss({ chosen: [1], rejected: [-1], chosenLengths: [1], rejectedLengths: [1] }),
+    ).toThrow(/must be below 0/);
     expect(() => slicLoss(ok, { regWeight: 1 })).toThrow(/needs regularised/);
-    expect(() => ktoLoss({ policy: [-1], reference: [-1, -2], desirable: [true] })).toThrow(/reference must have shape/);
+    expect(() => ktoLoss({ policy: [-1], reference: [-1, -2], desirable: [true] })).toThrow(
+      /reference must have shape/,
+    );
     expect(dpoLoss({ ...ok, chosen: [3] }).warnings.length).toBe(1);
     expect(dpoLoss({ ...ok, chosen: [3] }, { allowPositive: true }).warnings.length).toBe(0);
   });
@@ -192,19 +228,23 @@ describe("training", () => {
 
   it("satisfies the exact stationarity of the tabular problem", () => {
     fc.assert(
-      fc.property(fc.double({ min: 0.01, max: 50, noNaN: true }), fc.double({ min: 0.05, max: 5, noNaN: true }), (alphaSum, beta) => {
-        const n = problem.data.length;
-        const { logPolicy, theta } = solveOffline(problem, { beta, alpha: alphaSum / n });
-        const r = flat(theta);
-        const cal = [0.5, 0.3, 0.2];
-        const residual = cal.map((q, y) => alphaSum * (Math.exp(logPolicy.get(0, y)) - q));
-        for (const [, a, b] of problem.data) {
-          const g = 1 / (1 + Math.exp(r[a!]! - r[b!]!));
-          residual[a!]! -= g;
-          residual[b!]! += g;
-        }
-        expect(Math.max(...residual.map(Math.abs))).toBeLessThan(1e-8 * Math.max(1, alphaSum));
-      }),
+      fc.property(
+        fc.double({ min: 0.01, max: 50, noNaN: true }),
+        fc.double({ min: 0.05, max: 5, noNaN: true }),
+        (alphaSum, beta) => {
+          const n = problem.data.length;
+          const { logPolicy, theta } = solveOffline(problem, { beta, alpha: alphaSum / n });
+          const r = flat(theta);
+          const cal = [0.5, 0.3, 0.2];
+          const residual = cal.map((q, y) => alphaSum * (Math.exp(logPolicy.get(0, y)) - q));
+          for (const [, a, b] of problem.data) {
+            const g = 1 / (1 + Math.exp(r[a!]! - r[b!]!));
+            residual[a!]! -= g;
+            residual[b!]! += g;
+          }
+          expect(Math.max(...residual.map(Math.abs))).toBeLessThan(1e-8 * Math.max(1, alphaSum));
+        },
+      ),
     );
   });
 
@@ -216,7 +256,8 @@ describe("training", () => {
   });
 
   it("goes to the calibration policy as α grows, and to maximum likelihood as it vanishes", () => {
-    const at = (alpha: number): number[] => flat(solveOffline(problem, { beta: 1, alpha }).logPolicy).map(Math.exp);
+    const at = (alpha: number): number[] =>
+      flat(solveOffline(problem, { beta: 1, alpha }).logPolicy).map(Math.exp);
     at(1e6).forEach((p, y) => expect(p).toBeCloseTo([0.5, 0.3, 0.2][y]!, 5));
     at(1e-9).forEach((p, y) => expect(p).toBeCloseTo(at(0)[y]!, 6));
   });
@@ -225,7 +266,11 @@ describe("training", () => {
     const start = { data: [[0, 0, 1], [0, 2, 1], [0, 1, 0]], logReference: problem.logReference }; // prettier-ignore
     const options = { beta: 1, alphaSum: 1, bound: { kind: "box", size: 2 } } as const;
     const run = (iterations: number, state?: OnlineState) =>
-      runOnline(key(4), start, bradleyTerryOracle([[1, 0, -1]]), { ...options, iterations, ...(state && { state }) });
+      runOnline(key(4), start, bradleyTerryOracle([[1, 0, -1]]), {
+        ...options,
+        iterations,
+        ...(state && { state }),
+      });
     const whole = run(20);
     const rest = run(13, JSON.parse(JSON.stringify(run(7).state)) as OnlineState);
     expect(flat(rest.data)).toEqual(flat(whole.data));
@@ -242,22 +287,43 @@ describe("training", () => {
     const other = solveOffline(problem, { beta: 1, alpha: 0.25 });
     expect(certifyPessimism(problem, other, constants).dualityGap.holds).toBe(false);
     // calibration ties the policy to the reward: a shift of all rewards is none, another policy or temperature is one
-    const { calibration } = certifyPessimism(problem, { ...solved, theta: flat(solved.theta).map((t) => t + 3) as never }, constants);
+    const { calibration } = certifyPessimism(
+      problem,
+      { ...solved, theta: flat(solved.theta).map((t) => t + 3) as never },
+      constants,
+    );
     expect(calibration.holds).toBe(true);
-    expect(certifyPessimism(problem, { ...solved, logPolicy: other.logPolicy }, constants).calibration.holds).toBe(false);
-    expect(certifyPessimism(problem, solved, { beta: 1.1, alpha: 0.2 }).calibration.holds).toBe(false);
+    expect(
+      certifyPessimism(problem, { ...solved, logPolicy: other.logPolicy }, constants).calibration
+        .holds,
+    ).toBe(false);
+    expect(certifyPessimism(problem, solved, { beta: 1.1, alpha: 0.2 }).calibration.holds).toBe(
+      false,
+    );
   });
 
   it("refuses optimism without a bound where a minimum is asked for, and bad data", () => {
     expect(() => solveOffline(problem, { beta: 1, alpha: 1, sign: 1 })).toThrow(/unbounded below/);
-    expect(() => solveOffline({ ...problem, data: [[0, 1, 1]] }, { beta: 1, alpha: 1 })).toThrow(/prefers response 1 to itself/);
-    expect(() => solveOffline({ ...problem, data: [[0, 9, 1]] }, { beta: 1, alpha: 1 })).toThrow(/data\[0\] has chosen response 9/);
-    expect(() => solveOffline({ ...problem, calibration: [[0.5, 0.5, 0.5]] }, { beta: 1, alpha: 1 })).toThrow(/calibration must sum to 1/);
-    expect(() => solveOffline({ ...problem, logReference: [[half, half, half]] }, { beta: 1, alpha: 1 })).toThrow(/logReference must be logarithms/);
+    expect(() => solveOffline({ ...problem, data: [[0, 1, 1]] }, { beta: 1, alpha: 1 })).toThrow(
+      /prefers response 1 to itself/,
+    );
+    expect(() => solveOffline({ ...problem, data: [[0, 9, 1]] }, { beta: 1, alpha: 1 })).toThrow(
+      /data\[0\] has chosen response 9/,
+    );
+    expect(() =>
+      solveOffline({ ...problem, calibration: [[0.5, 0.5, 0.5]] }, { beta: 1, alpha: 1 }),
+    ).toThrow(/calibration must sum to 1/);
+    expect(() =>
+      solveOffline({ ...problem, logReference: [[half, half, half]] }, { beta: 1, alpha: 1 }),
+    ).toThrow(/logReference must be logarithms/);
   });
 
   it("no iterations return the start, and a signal stops a run", () => {
-    const none = runOnline(key(0), { ...problem, data: [] }, () => 1, { beta: 1, alphaSum: 0, iterations: 0 });
+    const none = runOnline(key(0), { ...problem, data: [] }, () => 1, {
+      beta: 1,
+      alphaSum: 0,
+      iterations: 0,
+    });
     expect(flat(none.theta)).toEqual([0, 0, 0]);
     const stop = new AbortController();
     const options = {
@@ -267,12 +333,17 @@ describe("training", () => {
       signal: stop.signal,
       onProgress: ({ iteration }: { iteration: number }) => iteration === 3 && stop.abort(),
     };
-    expect(() => runOnline(key(0), problem, bradleyTerryOracle([[1, 0, 0]]), options as never)).toThrow(/abort/i);
+    expect(() =>
+      runOnline(key(0), problem, bradleyTerryOracle([[1, 0, 0]]), options as never),
+    ).toThrow(/abort/i);
   });
 });
 
 it("differentiable losses train a policy through automatic differentiation", () => {
-  const loss = differentiable((b: PreferenceBatch) => vpoLoss(b, { beta: 1, alpha: 0.1, sign: -1 }));
-  const f = (chosen: NdArray): NdArray => loss({ chosen, rejected: [-2], refChosen: [-1], refRejected: [-2] });
+  const loss = differentiable((b: PreferenceBatch) =>
+    vpoLoss(b, { beta: 1, alpha: 0.1, sign: -1 }),
+  );
+  const f = (chosen: NdArray): NdArray =>
+    loss({ chosen, rejected: [-2], refChosen: [-1], refRejected: [-2] });
   expect(flat(grad(f)(array([-1], { dtype: "float64" })))[0]).toBeCloseTo(-0.6, 12);
 });

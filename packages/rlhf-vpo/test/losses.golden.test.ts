@@ -42,7 +42,10 @@ interface Params {
   readonly w_des: number;
   readonly w_und: number;
 }
-type Inputs = Readonly<Record<string, number[]>> & { readonly calibration?: number[][]; readonly refCalibration?: number[][] };
+type Inputs = Readonly<Record<string, number[]>> & {
+  readonly calibration?: number[][];
+  readonly refCalibration?: number[][];
+};
 interface Case {
   readonly loss: string;
   readonly kind: string;
@@ -53,7 +56,11 @@ interface Case {
   readonly grads: Record<string, Nested>;
 }
 const golden = load<{ cases: Case[] }>("losses");
-const scalars = load<Record<"x" | "softplus" | "logSigmoid" | "sigmoid", number[]> & { log1mexp: { x: number[]; y: number[] } }>("scalars");
+const scalars = load<
+  Record<"x" | "softplus" | "logSigmoid" | "sigmoid", number[]> & {
+    log1mexp: { x: number[]; y: number[] };
+  }
+>("scalars");
 
 const batchOf = ({ chosen, rejected, refChosen, refRejected, lenChosen, lenRejected }: Inputs) => ({
   chosen: chosen!,
@@ -62,7 +69,8 @@ const batchOf = ({ chosen, rejected, refChosen, refRejected, lenChosen, lenRejec
   refRejected: refRejected!,
   ...(lenChosen ? { chosenLengths: lenChosen, rejectedLengths: lenRejected! } : {}),
 });
-const smooth = ({ label_smoothing }: Params) => (label_smoothing === undefined ? {} : { labelSmoothing: label_smoothing });
+const smooth = ({ label_smoothing }: Params) =>
+  label_smoothing === undefined ? {} : { labelSmoothing: label_smoothing };
 
 const losses: Record<string, (inputs: Inputs, p: Params) => LossResult> = {
   dpo: (x, p) => dpoLoss(batchOf(x), { beta: p.beta, ...smooth(p) }),
@@ -76,7 +84,9 @@ const losses: Record<string, (inputs: Inputs, p: Params) => LossResult> = {
       alpha: p.alpha,
       sign: p.sign,
       calibration: p.calibration,
-      ...(p.calibration === "samples" ? { samples: x.calibration!, refSamples: x.refCalibration! } : {}),
+      ...(p.calibration === "samples"
+        ? { samples: x.calibration!, refSamples: x.refCalibration! }
+        : {}),
       ...smooth(p),
     }),
   xpo: (x, p) => xpoLoss(batchOf(x), { beta: p.beta, alpha: p.alpha, refSample: x["refSample"]! }),
@@ -89,7 +99,8 @@ const losses: Record<string, (inputs: Inputs, p: Params) => LossResult> = {
   apoZero: (x, p) => apoZeroLoss(batchOf(x), { beta: p.beta }),
   apoDown: (x, p) => apoDownLoss(batchOf(x), { beta: p.beta }),
   discopop: (x, p) => discopopLoss(batchOf(x), { beta: p.beta, tau: p.tau }),
-  slic: (x, p) => slicLoss(batchOf(x), { delta: p.delta, regWeight: p.reg_weight, regularised: x["regLogps"]! }),
+  slic: (x, p) =>
+    slicLoss(batchOf(x), { delta: p.delta, regWeight: p.reg_weight, regularised: x["regLogps"]! }),
   simpo: (x, p) => simpoLoss(batchOf(x), { beta: p.beta, gamma: p.gamma, ...smooth(p) }),
   cpo: (x, p) => cpoLoss(batchOf(x), { beta: p.beta, nllWeight: p.nll_weight, ...smooth(p) }),
   orpo: (x, p) => orpoLoss(batchOf(x), { lambda: p.lam }),
@@ -103,20 +114,26 @@ const losses: Record<string, (inputs: Inputs, p: Params) => LossResult> = {
 const extra: Record<string, string> = { vpo: "samples", xpo: "refSample", slic: "regularised" };
 
 describe.skipIf(golden === undefined)("golden losses", () => {
-  it.each((golden?.cases ?? []).map((c, i) => [`${i} ${c.loss}, ${c.kind}`, c] as const))("%s", (_, c) => {
-    const result = losses[c.loss]!(c.inputs, c.params);
-    expectNear(result.losses, c.losses, 1e-10);
-    expect(Math.abs(result.loss - c.meanLoss)).toBeLessThanOrEqual(1e-10 * (1 + Math.abs(c.meanLoss)));
-    const size = c.losses.length;
-    for (const [name, golden] of Object.entries(c.grads)) {
-      const key = name === "calibration" ? extra[c.loss]! : name === "refCalibration" ? "refSamples" : name;
-      expectNear(
-        flat(result.grads[key]!).map((g) => g * size),
-        golden,
-        1e-10,
+  it.each((golden?.cases ?? []).map((c, i) => [`${i} ${c.loss}, ${c.kind}`, c] as const))(
+    "%s",
+    (_, c) => {
+      const result = losses[c.loss]!(c.inputs, c.params);
+      expectNear(result.losses, c.losses, 1e-10);
+      expect(Math.abs(result.loss - c.meanLoss)).toBeLessThanOrEqual(
+        1e-10 * (1 + Math.abs(c.meanLoss)),
       );
-    }
-  });
+      const size = c.losses.length;
+      for (const [name, golden] of Object.entries(c.grads)) {
+        const key =
+          name === "calibration" ? extra[c.loss]! : name === "refCalibration" ? "refSamples" : name;
+        expectNear(
+          flat(result.grads[key]!).map((g) => g * size),
+          golden,
+          1e-10,
+        );
+      }
+    },
+  );
 });
 
 describe.skipIf(scalars === undefined)("golden scalars", () => {

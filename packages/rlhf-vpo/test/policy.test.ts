@@ -1,7 +1,15 @@
 import { type NdArray, array, toTypedArray } from "@provably/core-tensor";
 import { key, normal } from "@provably/core-tensor/random";
 import { describe, expect, it } from "vitest";
-import { type FinitePolicy, type PreferenceProblem, mlpPolicy, objective, solveOffline, trainOffline, trainPolicy } from "../src/index.js";
+import {
+  type FinitePolicy,
+  type PreferenceProblem,
+  mlpPolicy,
+  objective,
+  solveOffline,
+  trainOffline,
+  trainPolicy,
+} from "../src/index.js";
 
 const log = Math.log;
 const problem: PreferenceProblem = {
@@ -19,13 +27,24 @@ const problem: PreferenceProblem = {
 };
 const constants = { beta: 0.7, alpha: 0.3 };
 const list = (x: NdArray): number[] => Array.from(toTypedArray(x));
-const table: FinitePolicy<{ r: NdArray }> = { init: { r: array(new Float64Array(6), { shape: [2, 3] }) }, scores: ({ r }) => r };
+const table: FinitePolicy<{ r: NdArray }> = {
+  init: { r: array(new Float64Array(6), { shape: [2, 3] }) },
+  scores: ({ r }) => r,
+};
 const features = normal(key("features"), [2, 3, 4], { dtype: "float64" });
 
 describe("policies of one's own", () => {
   it("a table is the log-linear policy with one feature for each response, step for step", () => {
-    const ours = trainPolicy(table, problem, constants, { learningRate: 0.05, weightDecay: 0.01, steps: 40 });
-    const theirs = trainOffline(problem, constants, { learningRate: 0.05, weightDecay: 0.01, steps: 40 });
+    const ours = trainPolicy(table, problem, constants, {
+      learningRate: 0.05,
+      weightDecay: 0.01,
+      steps: 40,
+    });
+    const theirs = trainOffline(problem, constants, {
+      learningRate: 0.05,
+      weightDecay: 0.01,
+      steps: 40,
+    });
     list(ours.losses).forEach((x, i) => expect(x).toBeCloseTo(theirs.losses.get(i), 12));
     list(ours.logPolicy).forEach((x, i) => expect(x).toBeCloseTo(list(theirs.logPolicy)[i]!, 10));
   });
@@ -41,9 +60,16 @@ describe("policies of one's own", () => {
   it("the first step of a perceptron goes down its own objective, which starts at that of the reference", () => {
     const policy = mlpPolicy(features, key(1), { hidden: [8, 5] });
     const { losses, logPolicy } = trainPolicy(policy, problem, constants, { steps: 200 });
-    expect(losses.get(0)).toBeCloseTo(objective(problem, array(new Float64Array(6)), constants).value, 12);
+    expect(losses.get(0)).toBeCloseTo(
+      objective(problem, array(new Float64Array(6)), constants).value,
+      12,
+    );
     expect(losses.get(200)).toBeLessThan(losses.get(0));
-    for (let x = 0; x < 2; x++) expect([0, 1, 2].reduce((sum, y) => sum + Math.exp(logPolicy.get(x, y)), 0)).toBeCloseTo(1, 12);
+    for (let x = 0; x < 2; x++)
+      expect([0, 1, 2].reduce((sum, y) => sum + Math.exp(logPolicy.get(x, y)), 0)).toBeCloseTo(
+        1,
+        12,
+      );
   });
 
   it("goes on from a state to the same bits", () => {
@@ -63,7 +89,9 @@ describe("policies of one's own", () => {
         onProgress: ({ iteration }) => iteration === 3 && stop.abort(new Error("enough")),
       }),
     ).toThrow("enough");
-    expect(() => trainPolicy({ init: {}, scores: () => array([[1, 2]]) }, problem, constants)).toThrow(/policy\.scores .*\[2, 3\].*\[1, 2\]/);
+    expect(() =>
+      trainPolicy({ init: {}, scores: () => array([[1, 2]]) }, problem, constants),
+    ).toThrow(/policy\.scores .*\[2, 3\].*\[1, 2\]/);
     expect(() => trainPolicy({ init: { r: array([NaN]) }, scores: () => array([[NaN, 0, 0], [0, 0, 0]]) }, problem, constants)).toThrow(/policy\.scores must be finite/); // prettier-ignore
     expect(() => mlpPolicy([[1]], key(0))).toThrow(/features must have shape \[X, Y, F\]/);
     expect(() => mlpPolicy(features, key(0), { hidden: [0] })).toThrow(/hidden\[0\]/);

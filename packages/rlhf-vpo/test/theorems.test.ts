@@ -21,18 +21,26 @@ const seeds = Array.from({ length: 20 }, (_, i) => i);
 const table = (seed: number, name: string, shape: readonly number[], std = 1): NdArray =>
   normal(foldIn(key(seed), name), shape, { dtype: "float64", std });
 const uniformReference = (prompts: number, responses: number): NdArray =>
-  array(new Float64Array(prompts * responses).fill(-Math.log(responses)), { shape: [prompts, responses] });
+  array(new Float64Array(prompts * responses).fill(-Math.log(responses)), {
+    shape: [prompts, responses],
+  });
 
 /** Pairs of a Bradley-Terry judge, both responses drawn evenly. */
 function preferences(seed: number, reward: NdArray, count: number): [number, number, number][] {
   const [prompts, responses] = reward.shape as readonly [number, number];
   const k = foldIn(key(seed), "pairs");
   const draw = (name: string, n: number) => toTypedArray(randint(foldIn(k, name), 0, n, [count]));
-  const [x, a, step] = [draw("prompt", prompts), draw("first", responses), draw("second", responses - 1)];
+  const [x, a, step] = [
+    draw("prompt", prompts),
+    draw("first", responses),
+    draw("second", responses - 1),
+  ];
   const u = toTypedArray(uniform(foldIn(k, "judge"), [count], { dtype: "float64" }));
   return Array.from({ length: count }, (_, i) => {
     const b = (a[i]! + 1 + step[i]!) % responses;
-    return u[i]! < 1 / (1 + Math.exp(reward.get(x[i]!, b) - reward.get(x[i]!, a[i]!))) ? [x[i]!, a[i]!, b] : [x[i]!, b, a[i]!];
+    return u[i]! < 1 / (1 + Math.exp(reward.get(x[i]!, b) - reward.get(x[i]!, a[i]!)))
+      ? [x[i]!, a[i]!, b]
+      : [x[i]!, b, a[i]!];
   });
 }
 
@@ -40,18 +48,34 @@ describe("identities", () => {
   it("of the value lost, and of the value under any calibration policy", ({ task }) => {
     let [loss, value] = [0, 0];
     for (const seed of seeds) {
-      const [reward, reference, policy, calibration] = ["reward", "reference", "policy", "calibration"].map((name) => {
+      const [reward, reference, policy, calibration] = [
+        "reward",
+        "reference",
+        "policy",
+        "calibration",
+      ].map((name) => {
         const x = table(seed, name, [3, 5]);
         return name === "reward" ? x : optimalLogPolicy(x, uniformReference(3, 5), 1);
       }) as [NdArray, NdArray, NdArray, NdArray];
       const options = { beta: 0.3 };
       const best = optimalLogPolicy(reward, reference, 0.3);
-      const lost = optimalValue(reward, reference, options) - policyValue(reward, policy, reference, options);
+      const lost =
+        optimalValue(reward, reference, options) - policyValue(reward, policy, reference, options);
       const divergence = flat(klDivergence(policy, best)).reduce((a, b) => a + b, 0) / 3;
-      loss = Math.max(loss, Math.abs(lost - 0.3 * divergence), Math.abs(lost - suboptimality(reward, policy, reference, options)));
+      loss = Math.max(
+        loss,
+        Math.abs(lost - 0.3 * divergence),
+        Math.abs(lost - suboptimality(reward, policy, reference, options)),
+      );
       const cal = array(flat(calibration).map(Math.exp), { dtype: "float64", shape: [3, 5] });
-      const logRatio = flat(cal).reduce((sum, p, i) => sum + (p * (flat(best)[i]! - flat(reference)[i]!)) / 3, 0);
-      value = Math.max(value, Math.abs(optimalValue(calibrateReward(reward, cal), reference, options) + 0.3 * logRatio));
+      const logRatio = flat(cal).reduce(
+        (sum, p, i) => sum + (p * (flat(best)[i]! - flat(reference)[i]!)) / 3,
+        0,
+      );
+      value = Math.max(
+        value,
+        Math.abs(optimalValue(calibrateReward(reward, cal), reference, options) + 0.3 * logRatio),
+      );
     }
     expect(loss).toBeLessThan(1e-12);
     expect(value).toBeLessThan(1e-12);
@@ -68,7 +92,11 @@ describe("offline", () => {
     let largest = 0;
     for (const seed of seeds) {
       // every pair is won by the response of lower number
-      const data = preferences(seed, table(seed, "reward", [2, 4]), 20).map(([x, a, b]) => [x, Math.min(a, b), Math.max(a, b)]);
+      const data = preferences(seed, table(seed, "reward", [2, 4]), 20).map(([x, a, b]) => [
+        x,
+        Math.min(a, b),
+        Math.max(a, b),
+      ]);
       const problem: PreferenceProblem = { data, logReference: uniformReference(2, 4) };
       expect(solveOffline(problem, { beta: 1, alpha: 0 }).converged).toBe(false);
       const solved = solveOffline(problem, { beta: 1, alpha: 0.05 });
@@ -87,9 +115,17 @@ describe("offline", () => {
     const gaps = sizes.map((n) => {
       const runs = seeds.map((seed) => {
         const reward = table(seed, "reward", [1, 10]);
-        const problem = { data: preferences(seed, reward, n), logReference: uniformReference(1, 10) };
+        const problem = {
+          data: preferences(seed, reward, n),
+          logReference: uniformReference(1, 10),
+        };
         // α = √N in sum form
-        return suboptimality(reward, solveOffline(problem, { beta: 0.5, alpha: 1 / Math.sqrt(n) }).logPolicy, problem.logReference, { beta: 0.5 });
+        return suboptimality(
+          reward,
+          solveOffline(problem, { beta: 0.5, alpha: 1 / Math.sqrt(n) }).logPolicy,
+          problem.logReference,
+          { beta: 0.5 },
+        );
       });
       return runs.reduce((a, b) => a + b, 0) / runs.length;
     });
@@ -107,8 +143,13 @@ describe("optimism", () => {
   it("promises more than maximum likelihood, and more the larger α", ({ task }) => {
     let [least, gain] = [Infinity, 0];
     for (const seed of seeds.slice(0, 10)) {
-      const problem = { data: preferences(seed, table(seed, "reward", [1, 4]), 15), logReference: uniformReference(1, 4) };
-      const values = [0, 1, 4].map((signedAlpha) => solveBounded(problem, { beta: 0.5, signedAlpha, bound: 2 }).optimalValue);
+      const problem = {
+        data: preferences(seed, table(seed, "reward", [1, 4]), 15),
+        logReference: uniformReference(1, 4),
+      };
+      const values = [0, 1, 4].map(
+        (signedAlpha) => solveBounded(problem, { beta: 0.5, signedAlpha, bound: 2 }).optimalValue,
+      );
       least = Math.min(least, values[1]! - values[0]!, values[2]! - values[1]!);
       gain += (values[2]! - values[0]!) / 10;
     }
@@ -127,16 +168,26 @@ describe("optimism", () => {
     for (const seed of seeds) {
       const reward = table(seed, "reward", [1, 6]);
       const logReference = uniformReference(1, 6);
-      const { policies } = runOnline(foldIn(key(seed), "run"), { data: [], logReference }, bradleyTerryOracle(reward), {
-        beta: 1,
-        alphaSum: 1,
-        iterations: T,
-        bound: { kind: "box", size: 2 },
-      });
+      const { policies } = runOnline(
+        foldIn(key(seed), "run"),
+        { data: [], logReference },
+        bradleyTerryOracle(reward),
+        {
+          beta: 1,
+          alphaSum: 1,
+          iterations: T,
+          bound: { kind: "box", size: 2 },
+        },
+      );
       const p = toTypedArray(policies);
       let regret = 0;
       for (let t = 0; t < T; t++) {
-        regret += suboptimality(reward, array(p.slice(6 * t, 6 * (t + 1)), { shape: [1, 6] }), logReference, { beta: 1 });
+        regret += suboptimality(
+          reward,
+          array(p.slice(6 * t, 6 * (t + 1)), { shape: [1, 6] }),
+          logReference,
+          { beta: 1 },
+        );
         total[t]! += regret / seeds.length;
       }
     }
@@ -144,7 +195,8 @@ describe("optimism", () => {
     expect(exponent).toBeLessThan(0.6);
     task.meta.claim = {
       says: "The regret of online VPO grows like $\\sqrt T$ at most",
-      source: "Cen and others (2025), online theorem (rate; its constants, exponential in the size of rewards over β, are not checked)",
+      source:
+        "Cen and others (2025), online theorem (rate; its constants, exponential in the size of rewards over β, are not checked)",
       measured: `mean regret ${total[T / 2 - 1]!.toFixed(1)} after ${T / 2} and ${total[T - 1]!.toFixed(1)} after ${T} pairs, exponent ${exponent.toFixed(2)}; 20 bandits of six responses, β = 1`,
     };
   });

@@ -1,6 +1,12 @@
 import { describe, expect, it } from "vitest";
 import { key, normal, uniform } from "@provably/core-tensor/random";
-import { bradleyTerryOracle, klDivergence, runOnline, suboptimality, trainOffline } from "../src/index.js";
+import {
+  bradleyTerryOracle,
+  klDivergence,
+  runOnline,
+  suboptimality,
+  trainOffline,
+} from "../src/index.js";
 import { expectNear, f64, flat, load } from "./fixtures.js";
 
 interface Descent {
@@ -31,10 +37,19 @@ const descent = load<Descent>("offline-gd");
 
 describe.skipIf(descent === undefined)("golden gradient runs", () => {
   const runs = (descent?.problems ?? []).flatMap((p) =>
-    p.runs.map((run) => [`${p.problem}, ${run.name}, ${run.optimizer}, α = ${run.alphaMean}`, p, run] as const),
+    p.runs.map(
+      (run) =>
+        [`${p.problem}, ${run.name}, ${run.optimizer}, α = ${run.alphaMean}`, p, run] as const,
+    ),
   );
   it.each(runs)("%s", (_, { data, promptDist, logRef, calibrationPolicy, features }, run) => {
-    const problem = { data, logReference: logRef, calibration: calibrationPolicy, promptDistribution: promptDist, ...(features ? { features } : {}) };
+    const problem = {
+      data,
+      logReference: logRef,
+      calibration: calibrationPolicy,
+      promptDistribution: promptDist,
+      ...(features ? { features } : {}),
+    };
     const { beta, alphaMean: alpha, sign, steps, learningRate, optimizer, weightDecay } = run;
     const options = { optimizer, learningRate, weightDecay };
     const tolerance = optimizer === "gd" ? 1e-9 : 1e-7;
@@ -47,7 +62,11 @@ describe.skipIf(descent === undefined)("golden gradient runs", () => {
     const rest = trainOffline(
       problem,
       { beta, alpha, sign },
-      { ...options, steps: steps - 77, state: JSON.parse(JSON.stringify(half.state)) as typeof half.state },
+      {
+        ...options,
+        steps: steps - 77,
+        state: JSON.parse(JSON.stringify(half.state)) as typeof half.state,
+      },
     );
     expect(flat(rest.theta)).toEqual(flat(trained.theta));
   });
@@ -77,41 +96,65 @@ interface Bandit {
 const bandit = load<Bandit>("online-bandit");
 
 describe.skipIf(bandit === undefined)("golden online runs", () => {
-  it.each((bandit?.runs ?? []).map((run) => [`α = ${run.alphaSum}, second from ${run.secondResponse}, sign ${run.sign}`, run] as const))(
-    "%s",
-    (_, run) => {
-      const { logRef, trueReward, uniforms, innerSteps, learningRate, weightDecay } = bandit!;
-      const problem = { data: [], logReference: logRef };
-      const options = {
-        beta: run.beta,
-        alphaSum: run.alphaSum,
-        sign: run.sign,
-        secondResponse: run.secondResponse,
-        innerSteps,
-        learningRate,
-        weightDecay,
-        ...(run.thetaNormBound === null ? {} : { bound: { kind: "norm", size: run.thetaNormBound } as const }),
-      };
-      const oracle = bradleyTerryOracle(trueReward);
-      const result = runOnline(key(0), problem, oracle, { ...options, iterations: uniforms.length, uniforms });
-      expect(flat(result.data)).toEqual(run.data.flat());
-      const regrets = run.regret.map((_, t) =>
-        suboptimality(trueReward, f64([Array.from({ length: logRef[0]!.length }, (__, y) => result.policies.get(t, 0, y))]), logRef, {
+  it.each(
+    (bandit?.runs ?? []).map(
+      (run) =>
+        [`α = ${run.alphaSum}, second from ${run.secondResponse}, sign ${run.sign}`, run] as const,
+    ),
+  )("%s", (_, run) => {
+    const { logRef, trueReward, uniforms, innerSteps, learningRate, weightDecay } = bandit!;
+    const problem = { data: [], logReference: logRef };
+    const options = {
+      beta: run.beta,
+      alphaSum: run.alphaSum,
+      sign: run.sign,
+      secondResponse: run.secondResponse,
+      innerSteps,
+      learningRate,
+      weightDecay,
+      ...(run.thetaNormBound === null
+        ? {}
+        : { bound: { kind: "norm", size: run.thetaNormBound } as const }),
+    };
+    const oracle = bradleyTerryOracle(trueReward);
+    const result = runOnline(key(0), problem, oracle, {
+      ...options,
+      iterations: uniforms.length,
+      uniforms,
+    });
+    expect(flat(result.data)).toEqual(run.data.flat());
+    const regrets = run.regret.map((_, t) =>
+      suboptimality(
+        trueReward,
+        f64([Array.from({ length: logRef[0]!.length }, (__, y) => result.policies.get(t, 0, y))]),
+        logRef,
+        {
           beta: run.beta,
-        }),
-      );
-      expectNear(regrets, run.regret, 1e-6);
-      expectNear(result.losses, run.lossAfterIteration, 1e-6);
-      expectNear(result.theta, run.finalTheta, 1e-6);
-      expectNear(flat(result.logPolicy).map(Math.exp), run.finalPolicy, 1e-6);
-      // Stopped, saved and continued: the same bits.
-      const half = runOnline(key(0), problem, oracle, { ...options, iterations: 40, uniforms: uniforms.slice(0, 40) });
-      const state = JSON.parse(JSON.stringify(half.state)) as typeof half.state;
-      const rest = runOnline(key(0), problem, oracle, { ...options, iterations: uniforms.length - 40, uniforms: uniforms.slice(40), state });
-      expect(flat(rest.theta)).toEqual(flat(result.theta));
-      expect(result.warnings.length).toBe(run.sign === 1 && run.alphaSum > 0 && run.thetaNormBound === null ? 1 : 0);
-    },
-  );
+        },
+      ),
+    );
+    expectNear(regrets, run.regret, 1e-6);
+    expectNear(result.losses, run.lossAfterIteration, 1e-6);
+    expectNear(result.theta, run.finalTheta, 1e-6);
+    expectNear(flat(result.logPolicy).map(Math.exp), run.finalPolicy, 1e-6);
+    // Stopped, saved and continued: the same bits.
+    const half = runOnline(key(0), problem, oracle, {
+      ...options,
+      iterations: 40,
+      uniforms: uniforms.slice(0, 40),
+    });
+    const state = JSON.parse(JSON.stringify(half.state)) as typeof half.state;
+    const rest = runOnline(key(0), problem, oracle, {
+      ...options,
+      iterations: uniforms.length - 40,
+      uniforms: uniforms.slice(40),
+      state,
+    });
+    expect(flat(rest.theta)).toEqual(flat(result.theta));
+    expect(result.warnings.length).toBe(
+      run.sign === 1 && run.alphaSum > 0 && run.thetaNormBound === null ? 1 : 0,
+    );
+  });
 });
 
 interface Experiments {
@@ -135,7 +178,8 @@ interface Experiments {
 }
 const experiments = load<Experiments>("experiments");
 
-const draw = (seed: number, n: number): number[] => flat(normal(key(seed), [n], { dtype: "float64" }));
+const draw = (seed: number, n: number): number[] =>
+  flat(normal(key(seed), [n], { dtype: "float64" }));
 /** A reference policy with standard normal logits. */
 function logSoftmaxOf(scores: readonly number[]): number[] {
   const top = Math.max(...scores);
@@ -143,10 +187,13 @@ function logSoftmaxOf(scores: readonly number[]): number[] {
   return scores.map((s) => s - z);
 }
 const meanOf = (x: readonly number[]): number => x.reduce((a, b) => a + b, 0) / x.length;
-const errorOf = (x: readonly number[]): number => Math.sqrt(x.reduce((sum, v) => sum + (v - meanOf(x)) ** 2, 0) / (x.length - 1) / x.length);
+const errorOf = (x: readonly number[]): number =>
+  Math.sqrt(x.reduce((sum, v) => sum + (v - meanOf(x)) ** 2, 0) / (x.length - 1) / x.length);
 
 describe.skipIf(experiments === undefined)("golden experiments", () => {
-  it("offline bandits: mean gap of VPO and of maximum likelihood, within three standard errors", ({ task }) => {
+  it("offline bandits: mean gap of VPO and of maximum likelihood, within three standard errors", ({
+    task,
+  }) => {
     const instances = 60;
     const found: string[] = [];
     for (const { N, K, beta, steps, results } of experiments!.offline.slice(0, 3))
@@ -162,15 +209,24 @@ describe.skipIf(experiments === undefined)("golden experiments", () => {
           };
           const data = Array.from({ length: N }, (__, i) => {
             const [a, b] = [pick(u[3 * i]!), pick(u[3 * i + 1]!)];
-            return u[3 * i + 2]! < 1 / (1 + Math.exp(reward[b]! - reward[a]!)) ? [0, a, b] : [0, b, a];
+            return u[3 * i + 2]! < 1 / (1 + Math.exp(reward[b]! - reward[a]!))
+              ? [0, a, b]
+              : [0, b, a];
           }).filter(([, a, b]) => a !== b);
-          const trained = trainOffline({ data, logReference: [logRef] }, { beta, alpha: alphaSum / Math.max(1, data.length) }, { steps });
+          const trained = trainOffline(
+            { data, logReference: [logRef] },
+            { beta, alpha: alphaSum / Math.max(1, data.length) },
+            { steps },
+          );
           return suboptimality([reward], trained.logPolicy, [logRef], { beta });
         });
-        expect(Math.abs(meanOf(gaps) - meanGap), `N = ${N}, α = ${alphaSum}: ${meanOf(gaps)} against ${meanGap}`).toBeLessThan(
-          3 * Math.hypot(errorOf(gaps), standardError),
+        expect(
+          Math.abs(meanOf(gaps) - meanGap),
+          `N = ${N}, α = ${alphaSum}: ${meanOf(gaps)} against ${meanGap}`,
+        ).toBeLessThan(3 * Math.hypot(errorOf(gaps), standardError));
+        found.push(
+          `N = ${N}, α = ${alphaSum.toFixed(1)}: ${meanOf(gaps).toFixed(3)} ± ${errorOf(gaps).toFixed(3)}`,
         );
-        found.push(`N = ${N}, α = ${alphaSum.toFixed(1)}: ${meanOf(gaps).toFixed(3)} ± ${errorOf(gaps).toFixed(3)}`);
       }
     task.meta.claim = {
       says: "Offline VPO has a smaller sub-optimality gap than maximum likelihood (α = 0) on bandits of ten responses",
@@ -179,22 +235,39 @@ describe.skipIf(experiments === undefined)("golden experiments", () => {
     };
   }, 120_000);
 
-  it("online bandits at low temperature: regret within three standard errors, and optimism ahead of greedy play", ({ task }) => {
+  it("online bandits at low temperature: regret within three standard errors, and optimism ahead of greedy play", ({
+    task,
+  }) => {
     const instances = 150;
     const regrets = [0, 1].map((alphaSum) => {
-      const want = experiments!.online.find((e) => e.tag === "low-temperature" && e.alphaSum === alphaSum)!;
+      const want = experiments!.online.find(
+        (e) => e.tag === "low-temperature" && e.alphaSum === alphaSum,
+      )!;
       const { K, T, beta, bound } = want;
       const total = Array.from({ length: instances }, (_, seed) => {
         const logReference = [logSoftmaxOf(draw(seed * 5 + 1, K))];
         const reward = [flat(uniform(key(seed * 5 + 2), [K], { dtype: "float64" }))];
-        const { policies } = runOnline(key(seed), { data: [], logReference }, bradleyTerryOracle(reward), {
-          beta,
-          alphaSum,
-          iterations: T,
-          bound: { kind: "box", size: bound! },
-        });
+        const { policies } = runOnline(
+          key(seed),
+          { data: [], logReference },
+          bradleyTerryOracle(reward),
+          {
+            beta,
+            alphaSum,
+            iterations: T,
+            bound: { kind: "box", size: bound! },
+          },
+        );
         let regret = 0;
-        const best = Math.log(logReference[0]!.reduce((sum, l, y) => sum + Math.exp(l + (reward[0]![y]! - 1) / beta), 0)) * beta + 1;
+        const best =
+          Math.log(
+            logReference[0]!.reduce(
+              (sum, l, y) => sum + Math.exp(l + (reward[0]![y]! - 1) / beta),
+              0,
+            ),
+          ) *
+            beta +
+          1;
         for (let t = 0; t < T; t++) {
           regret += best;
           for (let y = 0; y < K; y++) {
@@ -204,16 +277,18 @@ describe.skipIf(experiments === undefined)("golden experiments", () => {
         }
         return regret;
       });
-      expect(Math.abs(meanOf(total) - want.meanRegret["400"]!), `α = ${alphaSum}: ${meanOf(total)} against ${want.meanRegret["400"]}`).toBeLessThan(
-        3 * Math.hypot(errorOf(total), want.standardError),
-      );
+      expect(
+        Math.abs(meanOf(total) - want.meanRegret["400"]!),
+        `α = ${alphaSum}: ${meanOf(total)} against ${want.meanRegret["400"]}`,
+      ).toBeLessThan(3 * Math.hypot(errorOf(total), want.standardError));
       return total;
     });
     expect(meanOf(regrets[1]!)).toBeLessThan(meanOf(regrets[0]!));
     const differences = regrets[1]!.map((r, i) => r - regrets[0]![i]!);
     task.meta.claim = {
       says: "Optimism lowers the regret of learning from preferences online",
-      source: "Cen and others (2025), synthetic bandits; here at β = 0.1 with bounded rewards, at β = 1 greedy play is ahead",
+      source:
+        "Cen and others (2025), synthetic bandits; here at β = 0.1 with bounded rewards, at β = 1 greedy play is ahead",
       measured: `regret ${meanOf(regrets[1]!).toFixed(1)} against ${meanOf(regrets[0]!).toFixed(1)}, paired difference ${meanOf(differences).toFixed(1)} ± ${errorOf(differences).toFixed(1)} (standard error), ${instances} instances`,
     };
   }, 120_000);

@@ -12,11 +12,25 @@ function dense(states, actions, bar) {
     unit: "G entries/s",
     bars: [{ peer: "numpy", ratio: bar }],
     async contestants({ torch }) {
-      const transitions = normalize(uniform(key(1), [states, actions, states], { dtype: "float64" }));
-      const model = mdp({ transitions, rewards: uniform(key(2), [states, actions], { dtype: "float64" }) });
+      const transitions = normalize(
+        uniform(key(1), [states, actions, states], { dtype: "float64" }),
+      );
+      const model = mdp({
+        transitions,
+        rewards: uniform(key(2), [states, actions], { dtype: "float64" }),
+      });
       const values = uniform(key(3), [states], { dtype: "float64" });
-      const list = [{ name: "robust-rl", run: () => robustBellman(model, totalVariation(SIGMA), values, { discount: 0.9 }) }];
-      if (torch) list.push({ name: "numpy", time: (times) => torch.time(["tv_sweep", states, actions, SIGMA], times) });
+      const list = [
+        {
+          name: "robust-rl",
+          run: () => robustBellman(model, totalVariation(SIGMA), values, { discount: 0.9 }),
+        },
+      ];
+      if (torch)
+        list.push({
+          name: "numpy",
+          time: (times) => torch.time(["tv_sweep", states, actions, SIGMA], times),
+        });
       return list;
     },
   };
@@ -30,7 +44,10 @@ const sparse = {
   async contestants() {
     const [states, actions, successors] = [100_000, 5, 10];
     const rows = states * actions;
-    const columns = Int32Array.from({ length: rows * successors }, (_, k) => (Math.imul(k + 1, 2654435761) >>> 0) % states);
+    const columns = Int32Array.from(
+      { length: rows * successors },
+      (_, k) => (Math.imul(k + 1, 2654435761) >>> 0) % states,
+    );
     const model = mdp({
       transitions: {
         shape: [states, actions, states],
@@ -41,8 +58,16 @@ const sparse = {
       rewards: uniform(key(2), [states, actions], { dtype: "float64" }),
     });
     const values = array(Float64Array.from({ length: states }, (_, s) => Math.sin(s)));
-    return [{ name: "robust-rl", run: () => robustBellman(model, totalVariation(SIGMA), values, { discount: 0.9 }) }];
+    return [
+      {
+        name: "robust-rl",
+        run: () => robustBellman(model, totalVariation(SIGMA), values, { discount: 0.9 }),
+      },
+    ];
   },
 };
 
-export default { title: "robust Bellman sweep: total variation, float64, one thread", cases: [dense(100, 5, 1), dense(1000, 10, 10), sparse] };
+export default {
+  title: "robust Bellman sweep: total variation, float64, one thread",
+  cases: [dense(100, 5, 1), dense(1000, 10, 10), sparse],
+};

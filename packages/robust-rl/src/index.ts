@@ -21,10 +21,20 @@ export {
   type SupportOptions,
   type UncertaintySet,
 } from "./uncertainty/set.js";
-export { bestCaseExpectation, normalize, worstCaseBatch, worstCaseExpectation, type WorstCaseExpectation } from "./uncertainty/worst-case.js";
+export {
+  bestCaseExpectation,
+  normalize,
+  worstCaseBatch,
+  worstCaseExpectation,
+  type WorstCaseExpectation,
+} from "./uncertainty/worst-case.js";
 
 // linear programs
-export { solveLinearProgram, type LinearProgram, type LinearProgramSolution } from "./lp/program.js";
+export {
+  solveLinearProgram,
+  type LinearProgram,
+  type LinearProgramSolution,
+} from "./lp/program.js";
 export { SolverError } from "./lp/error.js";
 export { solveLinearProgramHighs } from "./lp/highs.js";
 
@@ -43,13 +53,25 @@ export {
   type FiniteHorizonOptions,
   type RobustPlan,
 } from "./mdp/planning.js";
-export { evaluatePolicy, robustPolicyEvaluation, robustnessProfile, type EvaluationOptions, type RobustEvaluation } from "./mdp/evaluation.js";
+export {
+  evaluatePolicy,
+  robustPolicyEvaluation,
+  robustnessProfile,
+  type EvaluationOptions,
+  type RobustEvaluation,
+} from "./mdp/evaluation.js";
 export { certifyValues } from "./mdp/certificate.js";
 export { linearProgrammingMdp, occupancyMeasure } from "./mdp/linear-program.js";
 export { simulate, weissmanRadius } from "./mdp/simulate.js";
 
 // environments
-export { gridWorld, inventory, machineReplacement, riverSwim, type InventoryOptions } from "./environments/classic.js";
+export {
+  gridWorld,
+  inventory,
+  machineReplacement,
+  riverSwim,
+  type InventoryOptions,
+} from "./environments/classic.js";
 export { gridPicture } from "./environments/picture.js";
 export { garnet, randomLinearMdp } from "./environments/random.js";
 export { americanPut, priceGrid, type AmericanPutOptions } from "./environments/american-put.js";
@@ -58,19 +80,47 @@ export { americanPut, priceGrid, type AmericanPutOptions } from "./environments/
 export { bimatrixNash, type NashEquilibrium, type NashMethod } from "./stage/bimatrix.js";
 export { nashEquilibria, pureNash, type MixedEquilibrium } from "./stage/nash.js";
 export { zeroSumEquilibrium, type ZeroSumEquilibrium } from "./stage/zero-sum.js";
-export { coarseCorrelatedEquilibrium, correlatedEquilibrium, type CorrelatedEquilibrium, type EquilibriumObjective } from "./stage/correlated.js";
+export {
+  coarseCorrelatedEquilibrium,
+  correlatedEquilibrium,
+  type CorrelatedEquilibrium,
+  type EquilibriumObjective,
+} from "./stage/correlated.js";
 export { regret } from "./stage/payoffs.js";
 
 // Markov games
 export { markovGame, type MarkovGame } from "./game/model.js";
-export { drNvi, sampleComplexity, type DrNviOptions, type DrNviResult, type DrNviState } from "./game/dr-nvi.js";
-export { robustGameValues, robustGap, type EquilibriumNotion, type GameOptions, type RobustGap } from "./game/gaps.js";
+export {
+  drNvi,
+  sampleComplexity,
+  type DrNviOptions,
+  type DrNviResult,
+  type DrNviState,
+} from "./game/dr-nvi.js";
+export {
+  robustGameValues,
+  robustGap,
+  type EquilibriumNotion,
+  type GameOptions,
+  type RobustGap,
+} from "./game/gaps.js";
 export { empiricalGame, empiricalKernel, sampleCounts } from "./game/sampling.js";
 export { commonsGame, randomMarkovGame } from "./environments/games.js";
 
 // offline learning
-export { linearMdp, linearRobustEvaluation, linearRobustValueIteration, type LinearMdp, type LinearValues } from "./offline/model.js";
-export { collectOfflineData, trimmedCount, twoFoldSubsampling, type OfflineData } from "./offline/data.js";
+export {
+  linearMdp,
+  linearRobustEvaluation,
+  linearRobustValueIteration,
+  type LinearMdp,
+  type LinearValues,
+} from "./offline/model.js";
+export {
+  collectOfflineData,
+  trimmedCount,
+  twoFoldSubsampling,
+  type OfflineData,
+} from "./offline/data.js";
 export { drop, drpvi } from "./offline/drop.js";
 export type { DropOptions, DropResult, Pessimism } from "./offline/result.js";
 export { dropV, type DropVOptions } from "./offline/drop-v.js";

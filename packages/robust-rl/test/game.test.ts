@@ -21,7 +21,8 @@ import {
 } from "../src/index.js";
 import { expectNear, flat } from "./fixtures.js";
 
-const random = (seed: number, shape: readonly number[]) => uniform(key(seed), shape, { dtype: "float64" });
+const random = (seed: number, shape: readonly number[]) =>
+  uniform(key(seed), shape, { dtype: "float64" });
 
 describe("equilibria of games in normal form", () => {
   it.each([[[2, 2, 2]], [[2, 3, 3]], [[2, 2, 4]], [[3, 2, 2, 2]], [[2, 4, 4]]])(
@@ -30,7 +31,9 @@ describe("equilibria of games in normal form", () => {
       for (let seed = 0; seed < 60; seed++)
         for (const solve of [correlatedEquilibrium, coarseCorrelatedEquilibrium])
           for (const objective of ["welfare", "egalitarian", "entropy", "any"] as const)
-            expect(Math.max(...flat(solve(random(seed, shape), { objective }).regrets))).toBeLessThan(1e-8);
+            expect(
+              Math.max(...flat(solve(random(seed, shape), { objective }).regrets)),
+            ).toBeLessThan(1e-8);
     },
   );
 
@@ -41,10 +44,14 @@ describe("equilibria of games in normal form", () => {
       expect(degenerate).toBe(false);
       expect(equilibria.length % 2).toBe(1);
       const best = Math.max(...equilibria.map(({ payoffs }) => payoffs.get(0) + payoffs.get(1)));
-      const u = array(Float64Array.of(...toTypedArray(a), ...toTypedArray(b)), { shape: [2, 4, 3] });
+      const u = array(Float64Array.of(...toTypedArray(a), ...toTypedArray(b)), {
+        shape: [2, 4, 3],
+      });
       const correlated = flat(correlatedEquilibrium(u).payoffs).reduce((x, y) => x + y);
       expect(correlated).toBeGreaterThanOrEqual(best - 1e-9);
-      expect(flat(coarseCorrelatedEquilibrium(u).payoffs).reduce((x, y) => x + y)).toBeGreaterThanOrEqual(correlated - 1e-9);
+      expect(
+        flat(coarseCorrelatedEquilibrium(u).payoffs).reduce((x, y) => x + y),
+      ).toBeGreaterThanOrEqual(correlated - 1e-9);
     }
   });
 
@@ -82,10 +89,15 @@ describe("equilibria of games in normal form", () => {
       ],
     };
     for (const [a, b] of Object.values(games)) {
-      for (const method of ["vertex-enumeration", "support-enumeration", "lemke-howson-enumeration"] as const) {
+      for (const method of [
+        "vertex-enumeration",
+        "support-enumeration",
+        "lemke-howson-enumeration",
+      ] as const) {
         const { equilibria } = bimatrixNash(a!, b!, { method });
         expect(equilibria.length).toBeGreaterThan(0);
-        for (const { regrets } of equilibria) expect(Math.max(...flat(regrets))).toBeLessThanOrEqual(1e-9);
+        for (const { regrets } of equilibria)
+          expect(Math.max(...flat(regrets))).toBeLessThanOrEqual(1e-9);
       }
       expect(bimatrixNash(a!, b!).degenerate).toBe(true);
     }
@@ -96,7 +108,10 @@ describe("equilibria of games in normal form", () => {
       const [a, b] = [flat(random(seed, [3, 3])), flat(random(seed + 500, [3, 3]))];
       const nested = (x: number[]) => [x.slice(0, 3), x.slice(3, 6), x.slice(6, 9)];
       const plain = bimatrixNash(nested(a), nested(b)).equilibria;
-      const moved = bimatrixNash(nested(a.map((x) => 40 * x - 7)), nested(b.map((x) => 0.01 * x + 3))).equilibria;
+      const moved = bimatrixNash(
+        nested(a.map((x) => 40 * x - 7)),
+        nested(b.map((x) => 0.01 * x + 3)),
+      ).equilibria;
       expect(moved.length).toBe(plain.length);
       plain.forEach(({ x, y }, i) => {
         expectNear(moved[i]!.x, x, 1e-6);
@@ -124,20 +139,26 @@ describe("robust Markov games", () => {
   it("go on from the state of a run that was stopped, to the same bits", () => {
     for (const notion of ["nash", "ce", "cce"] as const) {
       const states: DrNviState[] = [];
-      const whole = drNvi(game, [0.1, 0.3], { notion, onProgress: ({ state }) => states.push(state) });
+      const whole = drNvi(game, [0.1, 0.3], {
+        notion,
+        onProgress: ({ state }) => states.push(state),
+      });
       expect(states.map(({ done }) => done)).toEqual([1, 2, 3, 4]);
       // a state is a copy: the one of the first step knows nothing of the others
       expect(flat(states[0]!.policy).slice(0, 9)).toEqual(new Array(9).fill(0));
       for (const state of states) {
         const rest = drNvi(game, [0.1, 0.3], { notion, state });
-        for (const name of ["values", "q", "policy", "stageRegrets", "stageEquilibria"] as const) expect(flat(rest[name])).toEqual(flat(whole[name]));
+        for (const name of ["values", "q", "policy", "stageRegrets", "stageEquilibria"] as const)
+          expect(flat(rest[name])).toEqual(flat(whole[name]));
         expect(rest.certificate).toEqual(whole.certificate);
       }
     }
     const state: DrNviState = { ...drNvi(game, 0), done: 2 };
     expect(() => drNvi(game, 0, { state: { ...state, done: 5 } })).toThrow(/state.done/);
     expect(() => drNvi(game, 0, { state: null as never })).toThrow(/state/);
-    expect(() => drNvi(game, 0, { state: { ...state, values: state.q } })).toThrow(/state.values must have shape \[5, 2, 4\]/);
+    expect(() => drNvi(game, 0, { state: { ...state, values: state.q } })).toThrow(
+      /state.values must have shape \[5, 2, 4\]/,
+    );
   });
 
   it("have a certified equilibrium of every notion, and a damaged policy is found out", () => {
@@ -147,7 +168,10 @@ describe("robust Markov games", () => {
       // One state's actions exchanged.
       const damaged = Float64Array.from(toTypedArray(policy));
       damaged.subarray(0, 9).reverse();
-      expect(robustGap(game, [0.1, 0.3], array(damaged, { shape: policy.shape }), notion).certificate.holds).toBe(false);
+      expect(
+        robustGap(game, [0.1, 0.3], array(damaged, { shape: policy.shape }), notion).certificate
+          .holds,
+      ).toBe(false);
     }
   });
 
@@ -157,7 +181,9 @@ describe("robust Markov games", () => {
       for (let h = 0; h < 4; h++)
         for (let i = 0; i < 2; i++) {
           const v = [0, 1, 2, 3].map((s) => values.get(h, i, s));
-          expect(Math.max(...v) - Math.min(...v)).toBeLessThanOrEqual((1 - (1 - sigma) ** (4 - h)) / sigma + 1e-9);
+          expect(Math.max(...v) - Math.min(...v)).toBeLessThanOrEqual(
+            (1 - (1 - sigma) ** (4 - h)) / sigma + 1e-9,
+          );
         }
     }
   });
@@ -169,8 +195,13 @@ describe("robust Markov games", () => {
       rewards: array(toTypedArray(model.rewards), { shape: [1, 5, 3] }),
       horizon: 6,
     });
-    const plan = robustValueIteration(mdp({ transitions: model.transitions, rewards: model.rewards }), totalVariation(0.2), { horizon: 6 });
-    for (const notion of ["nash", "ce", "cce"] as const) expectNear(flat(drNvi(alone, 0.2, { notion }).values), flat(plan.values), 1e-9);
+    const plan = robustValueIteration(
+      mdp({ transitions: model.transitions, rewards: model.rewards }),
+      totalVariation(0.2),
+      { horizon: 6 },
+    );
+    for (const notion of ["nash", "ce", "cce"] as const)
+      expectNear(flat(drNvi(alone, 0.2, { notion }).values), flat(plan.values), 1e-9);
   });
 
   it("at radius 1 fear the worst state only", () => {
@@ -191,8 +222,12 @@ describe("robust Markov games", () => {
 
   it("flip the commons exactly where the theory says", ({ task }) => {
     for (const sigma of [0, 0.2, 0.5]) {
-      expect(drNvi(commonsGame(0.049), sigma, { notion: "nash" }).policy.get(0, 0, 0, 0)).toBeCloseTo(1, 9);
-      expect(drNvi(commonsGame(0.051), sigma, { notion: "nash" }).policy.get(0, 0, 1, 1)).toBeCloseTo(1, 9);
+      expect(
+        drNvi(commonsGame(0.049), sigma, { notion: "nash" }).policy.get(0, 0, 0, 0),
+      ).toBeCloseTo(1, 9);
+      expect(
+        drNvi(commonsGame(0.051), sigma, { notion: "nash" }).policy.get(0, 0, 1, 1),
+      ).toBeCloseTo(1, 9);
     }
     task.meta.claim = {
       says: "An equilibrium flips between a model with p = 0.049 and one with p = 0.051",
@@ -206,14 +241,20 @@ describe("robust Markov games", () => {
     const gaps = sizes.map((n) => {
       let total = 0;
       for (let seed = 0; seed < 30; seed++) {
-        const { policy } = drNvi(empiricalGame(foldIn(key(7), seed * 10_000 + n), game, n), [0.1, 0.3], { select: "entropy" });
+        const { policy } = drNvi(
+          empiricalGame(foldIn(key(7), seed * 10_000 + n), game, n),
+          [0.1, 0.3],
+          { select: "entropy" },
+        );
         total += robustGap(game, [0.1, 0.3], policy, "cce").gap;
       }
       return total / 30;
     });
     const [x, y] = [sizes.map(Math.log), gaps.map(Math.log)];
     const mean = (v: readonly number[]): number => v.reduce((a, b) => a + b) / v.length;
-    const slope = mean(x.map((a, i) => (a - mean(x)) * (y[i]! - mean(y)))) / mean(x.map((a) => (a - mean(x)) ** 2));
+    const slope =
+      mean(x.map((a, i) => (a - mean(x)) * (y[i]! - mean(y)))) /
+      mean(x.map((a) => (a - mean(x)) ** 2));
     expect(Math.abs(slope + 0.5)).toBeLessThan(0.1);
     task.meta.claim = {
       says: "The robust equilibrium gap of DR-NVI falls like $N^{-1/2}$ in the number of samples of each transition",
@@ -223,7 +264,9 @@ describe("robust Markov games", () => {
   });
 
   it("refuse what is no game, no policy and no product", () => {
-    expect(() => markovGame({ transitions: [[[1]]], rewards: [[[1, 2]]], horizon: 1 })).toThrow(/transitions must have shape/);
+    expect(() => markovGame({ transitions: [[[1]]], rewards: [[[1, 2]]], horizon: 1 })).toThrow(
+      /transitions must have shape/,
+    );
     expect(() => markovGame({ transitions: [[[[0.5]]]], rewards: [[[1]]] })).toThrow();
     expect(() => drNvi(game, [0.1])).toThrow(/sigma must have 2 entries/);
     expect(() => drNvi(game, [0.1, NaN])).toThrow(/sigma\[1\]/);
@@ -233,6 +276,8 @@ describe("robust Markov games", () => {
       toTypedArray(correlated).map((_, k) => (k % 4 === 0 || k % 4 === 3 ? 0.5 : 0)),
       { shape: correlated.shape },
     );
-    expect(() => robustGap(commonsGame(0.04), 0, mixed, "nash")).toThrow(/product of independent strategies/);
+    expect(() => robustGap(commonsGame(0.04), 0, mixed, "nash")).toThrow(
+      /product of independent strategies/,
+    );
   });
 });

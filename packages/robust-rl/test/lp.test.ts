@@ -6,8 +6,12 @@ import { flat } from "./fixtures.js";
 
 describe("linear programs", () => {
   it("say what has no solution", () => {
-    expect(solveLinearProgram({ cost: [1], inequality: { matrix: [[1]], bound: [-1] } }).status).toBe("infeasible");
-    expect(solveLinearProgram({ cost: [-1], inequality: { matrix: [[-1]], bound: [1] } }).status).toBe("unbounded");
+    expect(
+      solveLinearProgram({ cost: [1], inequality: { matrix: [[1]], bound: [-1] } }).status,
+    ).toBe("infeasible");
+    expect(
+      solveLinearProgram({ cost: [-1], inequality: { matrix: [[-1]], bound: [1] } }).status,
+    ).toBe("unbounded");
   });
 
   it("end on the examples that make careless pivoting cycle", () => {
@@ -26,8 +30,13 @@ describe("linear programs", () => {
   });
 
   it("are refused where HiGHS would take a number for infinite", async () => {
-    const program = (cost: number, a: number, b: number) => ({ cost: [cost, -1], inequality: { matrix: [[a, 1]], bound: [b] } });
-    await expect(solveLinearProgramHighs(program(-1, 1e308, 4))).rejects.toThrow(/coefficients below 1000000000000000 in size, got 1e\+308/);
+    const program = (cost: number, a: number, b: number) => ({
+      cost: [cost, -1],
+      inequality: { matrix: [[a, 1]], bound: [b] },
+    });
+    await expect(solveLinearProgramHighs(program(-1, 1e308, 4))).rejects.toThrow(
+      /coefficients below 1000000000000000 in size, got 1e\+308/,
+    );
     await expect(solveLinearProgramHighs(program(-1e300, 1, 4))).rejects.toThrow(DomainError);
     await expect(solveLinearProgramHighs(program(-1, 1, 1e20))).rejects.toThrow(DomainError);
     expect((await solveLinearProgramHighs(program(-1e3, 1e14, 4))).status).toBe("optimal");
@@ -52,7 +61,9 @@ describe("linear programs", () => {
           const theirs = await solveLinearProgramHighs(program);
           expect(ours.status).toBe(theirs.status);
           if (ours.status !== "optimal") return;
-          expect(Math.abs(ours.value - theirs.value)).toBeLessThan(1e-8 * (1 + Math.abs(theirs.value)));
+          expect(Math.abs(ours.value - theirs.value)).toBeLessThan(
+            1e-8 * (1 + Math.abs(theirs.value)),
+          );
           const bounds = [...program.inequality.bound, ...(equal ? program.equality!.bound : [])];
           const dual = flat(ours.multipliers).reduce((sum, y, i) => sum + y * bounds[i]!, 0);
           expect(Math.abs(dual - ours.value)).toBeLessThan(1e-8 * (1 + Math.abs(ours.value)));

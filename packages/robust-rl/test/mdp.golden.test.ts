@@ -45,12 +45,25 @@ interface Garnet {
   readonly evaluateUniform: Result[];
   readonly nominal: Result;
   readonly nominalPolicyUnderTV: Result;
-  readonly tvRadiusPerStateAction: { readonly radius: number[][]; readonly V: number[]; readonly policy: number[] };
-  readonly sRectangularL1: { readonly kappa: number; readonly V: number[]; readonly policy: number[][] }[];
+  readonly tvRadiusPerStateAction: {
+    readonly radius: number[][];
+    readonly V: number[];
+    readonly policy: number[];
+  };
+  readonly sRectangularL1: {
+    readonly kappa: number;
+    readonly V: number[];
+    readonly policy: number[][];
+  }[];
 }
 interface Golden {
   readonly garnet: Garnet;
-  readonly riverswim: { readonly gamma: number; readonly H: number; readonly discounted: Result[]; readonly finite: Result[] };
+  readonly riverswim: {
+    readonly gamma: number;
+    readonly H: number;
+    readonly discounted: Result[];
+    readonly finite: Result[];
+  };
   readonly machineReplacement: { readonly gamma: number; readonly results: Result[] };
   readonly inventory: { readonly gamma: number; readonly results: Result[] };
   readonly gridworld: { readonly gamma: number; readonly results: Result[] };
@@ -78,9 +91,17 @@ const sets: Record<string, (radius: number, cost?: number[][]) => UncertaintySet
 const tight = { tolerance: 1e-11, maxIterations: 100_000 };
 
 describe.skipIf(golden === undefined)("golden robust decision processes", () => {
-  const named: readonly (readonly [string, () => Mdp, { readonly gamma: number; readonly results: Result[] }])[] = golden
+  const named: readonly (readonly [
+    string,
+    () => Mdp,
+    { readonly gamma: number; readonly results: Result[] },
+  ])[] = golden
     ? [
-        ["riverSwim", riverSwim, { gamma: golden.riverswim.gamma, results: golden.riverswim.discounted }],
+        [
+          "riverSwim",
+          riverSwim,
+          { gamma: golden.riverswim.gamma, results: golden.riverswim.discounted },
+        ],
         ["machineReplacement", machineReplacement, golden.machineReplacement],
         ["inventory", inventory, golden.inventory],
         ["gridWorld", gridWorld, golden.gridworld],
@@ -91,7 +112,12 @@ describe.skipIf(golden === undefined)("golden robust decision processes", () => 
         ],
       ]
     : [];
-  const solvers = { robustValueIteration, robustModifiedPolicyIteration, robustPolicyIteration, partialPolicyIteration };
+  const solvers = {
+    robustValueIteration,
+    robustModifiedPolicyIteration,
+    robustPolicyIteration,
+    partialPolicyIteration,
+  };
   for (const [name, make, { gamma, results }] of named)
     it.each(results.map((result) => [`${name}, ${result.kind} ${result.radius}`, result] as const))(
       "%s",
@@ -133,22 +159,33 @@ describe.skipIf(golden === undefined)("golden robust decision processes", () => 
     const model = mdp({ transitions: P, rewards: r });
     const uniform = r.map((row) => row.map(() => 1 / row.length));
     for (const { kind, radius, V } of evaluateUniform)
-      expectNear(robustPolicyEvaluation(model, sets[kind]!(radius, cost), uniform, { discount: gamma }).values, V, 1e-8);
+      expectNear(
+        robustPolicyEvaluation(model, sets[kind]!(radius, cost), uniform, { discount: gamma })
+          .values,
+        V,
+        1e-8,
+      );
     const plan = valueIteration(model, { discount: gamma, ...tight });
     expectNear(plan.values, nominal.V);
     expectNear(plan.q, nominal.Q!);
     expectNear(
-      robustPolicyEvaluation(model, totalVariation(nominalPolicyUnderTV.radius), plan.policy, { discount: gamma }).values,
+      robustPolicyEvaluation(model, totalVariation(nominalPolicyUnderTV.radius), plan.policy, {
+        discount: gamma,
+      }).values,
       nominalPolicyUnderTV.V,
     );
   });
 
   it("a radius for every state and action", () => {
     const { P, r, gamma, tvRadiusPerStateAction } = golden!.garnet;
-    const plan = robustValueIteration(mdp({ transitions: P, rewards: r }), totalVariation(tvRadiusPerStateAction.radius), {
-      discount: gamma,
-      ...tight,
-    });
+    const plan = robustValueIteration(
+      mdp({ transitions: P, rewards: r }),
+      totalVariation(tvRadiusPerStateAction.radius),
+      {
+        discount: gamma,
+        ...tight,
+      },
+    );
     expectNear(plan.values, tvRadiusPerStateAction.V);
     expect(flat(plan.policy)).toEqual(tvRadiusPerStateAction.policy);
   });
@@ -170,7 +207,9 @@ describe.skipIf(golden === undefined)("golden robust decision processes", () => 
     const model = americanPut({ up: p_up });
     const grid = priceGrid();
     for (const { support, sigma, V1 } of results) {
-      const { values } = robustValueIteration(model, totalVariation(sigma, { support }), { horizon: H });
+      const { values } = robustValueIteration(model, totalVariation(sigma, { support }), {
+        horizon: H,
+      });
       expectNear(
         prices.map((price) =>
           values.get(
@@ -197,7 +236,11 @@ interface Put {
   readonly holdSuccessors: number[][];
   readonly exerciseReward: number[];
 }
-const environments = load<Record<"riverswim" | "machineReplacement" | "inventory" | "gridworld", Environment> & { americanPut: Put }>("envs");
+const environments = load<
+  Record<"riverswim" | "machineReplacement" | "inventory" | "gridworld", Environment> & {
+    americanPut: Put;
+  }
+>("envs");
 
 describe.skipIf(environments === undefined)("golden environments", () => {
   it.each([
@@ -216,13 +259,17 @@ describe.skipIf(environments === undefined)("golden environments", () => {
   });
 
   it("americanPut", () => {
-    const { shape, sampleStates, holdSuccessors, exerciseReward, rewardSum, rowsumSq } = environments!.americanPut;
+    const { shape, sampleStates, holdSuccessors, exerciseReward, rewardSum, rowsumSq } =
+      environments!.americanPut;
     const { transitions, rewards } = americanPut();
     if (!("rowPointers" in transitions)) throw new Error("expected sparse transitions");
     expect(transitions.shape).toEqual(shape);
     expect(flat(rewards).reduce((a, b) => a + b)).toBeCloseTo(rewardSum, 8);
     sampleStates.forEach((s, i) => {
-      const successors = transitions.columns.slice(transitions.rowPointers[2 * s], transitions.rowPointers[2 * s + 1]);
+      const successors = transitions.columns.slice(
+        transitions.rowPointers[2 * s],
+        transitions.rowPointers[2 * s + 1],
+      );
       expect([...new Set(successors)].sort((a, b) => a - b)).toEqual(holdSuccessors[i]);
       expect(rewards.get(s, 1)).toBeCloseTo(exerciseReward[i]!, 10);
     });

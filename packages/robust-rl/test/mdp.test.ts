@@ -72,19 +72,31 @@ describe("robust decision processes", () => {
       contamination(0.1),
       cvar(0.7),
     ]) {
-      const [a, b] = [model, thin].map((m) => robustValueIteration(m, set, { discount: 0.9, tolerance: 1e-11 }));
+      const [a, b] = [model, thin].map((m) =>
+        robustValueIteration(m, set, { discount: 0.9, tolerance: 1e-11 }),
+      );
       expectNear(a!.values, b!.values, 1e-10);
     }
-    expect(() => robustValueIteration(thin, lInfBall(0.1), { discount: 0.9 })).toThrow(/sparse transitions do not allow/);
+    expect(() => robustValueIteration(thin, lInfBall(0.1), { discount: 0.9 })).toThrow(
+      /sparse transitions do not allow/,
+    );
   });
 
   it("never gain when nature may do more, and shrink the span of values", () => {
     fc.assert(
-      fc.property(fc.double({ min: 0.01, max: 1, noNaN: true }), fc.double({ min: 0, max: 1, noNaN: true }), (rho, share) => {
-        const [narrow, wide] = [share * rho, rho].map((r) => flat(robustValueIteration(model, totalVariation(r), { discount: 0.9 }).values));
-        narrow!.forEach((v, s) => expect(v).toBeGreaterThanOrEqual(wide![s]! - 1e-7));
-        expect(Math.max(...wide!) - Math.min(...wide!)).toBeLessThanOrEqual(1 / (1 - 0.9 * (1 - rho)) + 1e-7);
-      }),
+      fc.property(
+        fc.double({ min: 0.01, max: 1, noNaN: true }),
+        fc.double({ min: 0, max: 1, noNaN: true }),
+        (rho, share) => {
+          const [narrow, wide] = [share * rho, rho].map((r) =>
+            flat(robustValueIteration(model, totalVariation(r), { discount: 0.9 }).values),
+          );
+          narrow!.forEach((v, s) => expect(v).toBeGreaterThanOrEqual(wide![s]! - 1e-7));
+          expect(Math.max(...wide!) - Math.min(...wide!)).toBeLessThanOrEqual(
+            1 / (1 - 0.9 * (1 - rho)) + 1e-7,
+          );
+        },
+      ),
       { numRuns: 30 },
     );
   });
@@ -93,7 +105,9 @@ describe("robust decision processes", () => {
     const p = [[[0.5, 0.5]], [[0, 1]]];
     const arrival = mdp({ transitions: p, rewards: [[[0, 10]], [[0, 0]]] });
     // Nature prefers state 0, where the reward is not paid: moving 0.25 costs the agent 2.5.
-    expect(robustValueIteration(arrival, totalVariation(0.25), { horizon: 1 }).values.get(0, 0)).toBeCloseTo(2.5, 12);
+    expect(
+      robustValueIteration(arrival, totalVariation(0.25), { horizon: 1 }).values.get(0, 0),
+    ).toBeCloseTo(2.5, 12);
     expect(evaluatePolicy(arrival, [0, 0], { horizon: 1 }).values.get(0, 0)).toBeCloseTo(5, 12);
   });
 
@@ -107,9 +121,15 @@ describe("robust decision processes", () => {
   });
 
   it("s-rectangular sets with no budget are planning, and with weights 1 on one action are the rectangular ball", () => {
-    expectNear(robustValueIteration(model, sRectangularL1(0), { discount: 0.9 }).values, valueIteration(model, { discount: 0.9 }).values, 1e-8);
+    expectNear(
+      robustValueIteration(model, sRectangularL1(0), { discount: 0.9 }).values,
+      valueIteration(model, { discount: 0.9 }).values,
+      1e-8,
+    );
     const single = mdp({
-      transitions: array(toTypedArray(model.transitions as never).slice(0, 144), { shape: [12, 1, 12] }),
+      transitions: array(toTypedArray(model.transitions as never).slice(0, 144), {
+        shape: [12, 1, 12],
+      }),
       rewards: flat(model.rewards)
         .slice(0, 12)
         .map((r) => [r]),
@@ -125,36 +145,55 @@ describe("robust decision processes", () => {
     const plan = robustValueIteration(model, totalVariation(0.2), { discount: 0.9 });
     expect(plan.certificate.holds).toBe(true);
     expect(certifyValues(model, totalVariation(0.2), flat(plan.values).map((v) => v + 0.01), { discount: 0.9 }).holds).toBe(false); // prettier-ignore
-    expect(certifyValues(model, totalVariation(0.21), plan.values, { discount: 0.9 }).holds).toBe(false);
+    expect(certifyValues(model, totalVariation(0.21), plan.values, { discount: 0.9 }).holds).toBe(
+      false,
+    );
     const worse = flat(plan.policy).map((a) => (a + 1) % 3);
-    expect(certifyValues(model, totalVariation(0.2), plan.values, { discount: 0.9, policy: worse }).holds).toBe(false);
+    expect(
+      certifyValues(model, totalVariation(0.2), plan.values, { discount: 0.9, policy: worse })
+        .holds,
+    ).toBe(false);
   });
 
   it("values over a finite horizon lose their certificate for one wrong step, another radius, and a worse policy", () => {
     const set = totalVariation(0.2);
     const plan = robustValueIteration(model, set, { horizon: 5 });
     expect(plan.certificate).toMatchObject({ holds: true, value: 0 });
-    expect(certifyValues(model, set, plan.values, { horizon: 5, policy: plan.policy }).holds).toBe(true);
+    expect(certifyValues(model, set, plan.values, { horizon: 5, policy: plan.policy }).holds).toBe(
+      true,
+    );
     // the wrong entry is seen where it is computed and where it is used; terminal values are taken as given
     const damaged = array(Float64Array.from(flat(plan.values), (v, i) => v + (i === 2 * 12 + 3 ? 1e-3 : 0)), { shape: [6, 12] }); // prettier-ignore
     expect(certifyValues(model, set, damaged, { horizon: 5 }).value).toBeGreaterThan(0.999e-3);
-    expect(certifyValues(model, totalVariation(0.21), plan.values, { horizon: 5 }).holds).toBe(false);
+    expect(certifyValues(model, totalVariation(0.21), plan.values, { horizon: 5 }).holds).toBe(
+      false,
+    );
     // values that are right for a policy that is not the best
     const worse = array(flat(plan.policy).map((a, i) => (i === 7 ? (a + 1) % 3 : a)), { shape: [5, 12] }); // prettier-ignore
     const stale = robustPolicyEvaluation(model, set, worse, { horizon: 5 }).values;
     expect(certifyValues(model, set, stale, { horizon: 5, policy: worse }).holds).toBe(true);
     expect(certifyValues(model, set, stale, { horizon: 5 }).holds).toBe(false);
     expect(() => certifyValues(model, set, plan.values, {})).toThrow(/either discount or horizon/);
-    expect(() => certifyValues(model, set, plan.values, { horizon: 4 })).toThrow(/values must have shape \[5, 12\]/);
-    expect(() => certifyValues(model, set, plan.values, { horizon: 5, policy: zeros([4, 12, 3]) })).toThrow(/policy must have 5 steps/);
+    expect(() => certifyValues(model, set, plan.values, { horizon: 4 })).toThrow(
+      /values must have shape \[5, 12\]/,
+    );
+    expect(() =>
+      certifyValues(model, set, plan.values, { horizon: 5, policy: zeros([4, 12, 3]) }),
+    ).toThrow(/policy must have 5 steps/);
   });
 
   it("go on from the values of an unfinished run, to the same bits", () => {
     const options = { discount: 0.95, tolerance: 1e-9 } as const;
     const whole = robustValueIteration(model, totalVariation(0.1), options);
-    const part = robustValueIteration(model, totalVariation(0.1), { ...options, maxIterations: 50 });
+    const part = robustValueIteration(model, totalVariation(0.1), {
+      ...options,
+      maxIterations: 50,
+    });
     expect(part.converged).toBe(false);
-    const rest = robustValueIteration(model, totalVariation(0.1), { ...options, initialValues: part.values });
+    const rest = robustValueIteration(model, totalVariation(0.1), {
+      ...options,
+      initialValues: part.values,
+    });
     expect(flat(rest.values)).toEqual(flat(whole.values));
     expect(part.iterations + rest.iterations).toBe(whole.iterations);
     const stop = new AbortController();
@@ -189,11 +228,18 @@ describe("robust decision processes", () => {
     };
     const options = { discount: 0.95, signal: { throwIfAborted } as AbortSignal };
     let sweeps = 0;
-    expect(() => planner(model, totalVariation(0.1), { ...options, onProgress: ({ iteration }) => void (sweeps = iteration) })).toThrow("enough");
+    expect(() =>
+      planner(model, totalVariation(0.1), {
+        ...options,
+        onProgress: ({ iteration }) => void (sweeps = iteration),
+      }),
+    ).toThrow("enough");
     expect(sweeps).toBe(1);
   });
 
-  it("robust policies beat nominal ones in the perturbed kernel, in three environments", ({ task }) => {
+  it("robust policies beat nominal ones in the perturbed kernel, in three environments", ({
+    task,
+  }) => {
     const best: string[] = [];
     for (const [make, gamma, sigma] of [
       [riverSwim, 0.95, 0.2],
@@ -204,7 +250,9 @@ describe("robust decision processes", () => {
       const nominal = valueIteration(truth, { discount: gamma });
       const robust = robustValueIteration(truth, totalVariation(sigma), { discount: gamma });
       const [a, b] = [nominal, robust].map(({ policy }) =>
-        flat(robustPolicyEvaluation(truth, totalVariation(sigma), policy, { discount: gamma }).values),
+        flat(
+          robustPolicyEvaluation(truth, totalVariation(sigma), policy, { discount: gamma }).values,
+        ),
       );
       const gains = b!.map((v, s) => v - a![s]!);
       expect(Math.min(...gains)).toBeGreaterThanOrEqual(-1e-8);
@@ -230,10 +278,15 @@ describe("robust decision processes", () => {
       const visits = occupancyMeasure(process, plan.policy, { discount });
       expectNear(visits, occupancy, 1e-6);
       const mean = flat(plan.values).reduce((a, b) => a + b) / process.numStates;
-      expect(flat(visits).reduce((sum, d, i) => sum + d * flat(process.rewards)[i]!, 0)).toBeCloseTo(mean, 8);
-      const returns = flat(simulate(key(3), process, plan.policy, { episodes: 4000, steps: 150, discount }));
+      expect(
+        flat(visits).reduce((sum, d, i) => sum + d * flat(process.rewards)[i]!, 0),
+      ).toBeCloseTo(mean, 8);
+      const returns = flat(
+        simulate(key(3), process, plan.policy, { episodes: 4000, steps: 150, discount }),
+      );
       const average = returns.reduce((a, b) => a + b) / returns.length;
-      const error = Math.sqrt(returns.reduce((sum, x) => sum + (x - average) ** 2, 0)) / returns.length;
+      const error =
+        Math.sqrt(returns.reduce((sum, x) => sum + (x - average) ** 2, 0)) / returns.length;
       expect(Math.abs(average - mean)).toBeLessThan(4 * error);
     }
     const thin = mdp({ transitions: sparse(), rewards: model.rewards });
@@ -255,27 +308,50 @@ describe("robust decision processes", () => {
 
   it("profiles fall with the radius", () => {
     const { policy } = valueIteration(riverSwim(), { discount: 0.95 });
-    const profile = flat(robustnessProfile(riverSwim(), (r) => totalVariation(r), policy, { discount: 0.95, radii: [0, 0.1, 0.2, 0.4, 0.8] }));
+    const profile = flat(
+      robustnessProfile(riverSwim(), (r) => totalVariation(r), policy, {
+        discount: 0.95,
+        radii: [0, 0.1, 0.2, 0.4, 0.8],
+      }),
+    );
     profile.slice(1).forEach((v, i) => expect(v).toBeLessThan(profile[i]!));
   });
 
   it("bad kernels and options are named", () => {
     const p = [[[0.5, 0.5]], [[0, 1]]];
     const r = [[1], [0]];
-    expect(() => mdp({ transitions: [[[0.5, 0.4]], [[0, 1]]], rewards: r })).toThrow(/transitions\[0, 0, :\] must sum to 1, got 0.9/);
-    expect(() => mdp({ transitions: [[[1.5, -0.5]], [[0, 1]]], rewards: r })).toThrow(/transitions\[0, 0, 1\] must be a probability/);
-    expect(() => mdp({ transitions: [[[NaN, 1]], [[0, 1]]], rewards: r })).toThrow(/transitions\[0, 0, 0\]/);
-    expect(() => mdp({ transitions: p, rewards: [[1, 2], [3, 4]] })).toThrow(/rewards must have shape/); // prettier-ignore
-    expect(() => mdp({ transitions: p, rewards: [[Infinity], [0]] })).toThrow(/rewards\[0, 0\] must be finite/);
-    const ok = mdp({ transitions: p, rewards: r });
-    for (const discount of [1, -0.1, NaN, 2]) expect(() => valueIteration(ok, { discount })).toThrow(/discount must lie in \[0, 1\)/);
-    expect(() => valueIteration(ok, { horizon: 0 })).toThrow(/horizon/);
-    expect(() => robustValueIteration(ok, totalVariation([0.1, 0.2, 0.3]), { discount: 0.5 })).toThrow(/radii of shape/);
-    expect(() => evaluatePolicy(ok, [0, 7], { discount: 0.5 })).toThrow(/policy\[1\] must be an action below 1/);
-    expect(() => evaluatePolicy(ok, [[0.5], [1]], { discount: 0.5 })).toThrow(/policy\[0, :\] must sum to 1/);
-    expect(() => mdp({ transitions: { ...sparse(), columns: new Int32Array(144).fill(99) }, rewards: model.rewards })).toThrow(
-      /columns\[0\] must be a state/,
+    expect(() => mdp({ transitions: [[[0.5, 0.4]], [[0, 1]]], rewards: r })).toThrow(
+      /transitions\[0, 0, :\] must sum to 1, got 0.9/,
     );
+    expect(() => mdp({ transitions: [[[1.5, -0.5]], [[0, 1]]], rewards: r })).toThrow(
+      /transitions\[0, 0, 1\] must be a probability/,
+    );
+    expect(() => mdp({ transitions: [[[NaN, 1]], [[0, 1]]], rewards: r })).toThrow(
+      /transitions\[0, 0, 0\]/,
+    );
+    expect(() => mdp({ transitions: p, rewards: [[1, 2], [3, 4]] })).toThrow(/rewards must have shape/); // prettier-ignore
+    expect(() => mdp({ transitions: p, rewards: [[Infinity], [0]] })).toThrow(
+      /rewards\[0, 0\] must be finite/,
+    );
+    const ok = mdp({ transitions: p, rewards: r });
+    for (const discount of [1, -0.1, NaN, 2])
+      expect(() => valueIteration(ok, { discount })).toThrow(/discount must lie in \[0, 1\)/);
+    expect(() => valueIteration(ok, { horizon: 0 })).toThrow(/horizon/);
+    expect(() =>
+      robustValueIteration(ok, totalVariation([0.1, 0.2, 0.3]), { discount: 0.5 }),
+    ).toThrow(/radii of shape/);
+    expect(() => evaluatePolicy(ok, [0, 7], { discount: 0.5 })).toThrow(
+      /policy\[1\] must be an action below 1/,
+    );
+    expect(() => evaluatePolicy(ok, [[0.5], [1]], { discount: 0.5 })).toThrow(
+      /policy\[0, :\] must sum to 1/,
+    );
+    expect(() =>
+      mdp({
+        transitions: { ...sparse(), columns: new Int32Array(144).fill(99) },
+        rewards: model.rewards,
+      }),
+    ).toThrow(/columns\[0\] must be a state/);
   });
 });
 
@@ -286,8 +362,11 @@ describe("offline learning", () => {
     const loss = (episodes: number): number => {
       let total = 0;
       for (let seed = 0; seed < 10; seed++)
-        total += certifyOffline(drop(collectOfflineData(key(seed), truth, { episodes }), truth.features, { radius: 0.2 }), truth, 0.2).subOptimality
-          .value;
+        total += certifyOffline(
+          drop(collectOfflineData(key(seed), truth, { episodes }), truth.features, { radius: 0.2 }),
+          truth,
+          0.2,
+        ).subOptimality.value;
       return total / 10;
     };
     const [few, many] = [loss(20), loss(2000)];
@@ -299,8 +378,19 @@ describe("offline learning", () => {
     let [honest, bold] = [0, 0];
     for (let seed = 0; seed < 20; seed++) {
       const data = collectOfflineData(key(seed), truth, { episodes: 60 });
-      if (certifyOffline(drop(data, truth.features, { radius: 0.1, pessimism: 1 }), truth, 0.1).pessimism.holds) honest++;
-      if (certifyOffline(drop(data, truth.features, { radius: 0.1, pessimism: 0, ridge: 1e-6 }), truth, 0.1).pessimism.holds) bold++;
+      if (
+        certifyOffline(drop(data, truth.features, { radius: 0.1, pessimism: 1 }), truth, 0.1)
+          .pessimism.holds
+      )
+        honest++;
+      if (
+        certifyOffline(
+          drop(data, truth.features, { radius: 0.1, pessimism: 0, ridge: 1e-6 }),
+          truth,
+          0.1,
+        ).pessimism.holds
+      )
+        bold++;
     }
     expect(honest).toBe(20);
     expect(bold).toBeLessThan(5);
@@ -309,7 +399,12 @@ describe("offline learning", () => {
   it("beats its non-robust counterpart when the model shifts", ({ task }) => {
     const gains: number[] = [];
     for (let seed = 0; seed < 60; seed++) {
-      const model = randomLinearMdp(key(seed + 100), { states: 8, actions: 4, dimension: 5, horizon: 5 });
+      const model = randomLinearMdp(key(seed + 100), {
+        states: 8,
+        actions: 4,
+        dimension: 5,
+        horizon: 5,
+      });
       const data = collectOfflineData(key(seed), model, { episodes: 2000 });
       const worth = (radius: number): number => {
         const { policy } = drop(data, model.features, { radius });
@@ -322,7 +417,9 @@ describe("offline learning", () => {
       gains.push(worth(0.4) - worth(0));
     }
     const mean = gains.reduce((a, b) => a + b) / gains.length;
-    const error = Math.sqrt(gains.reduce((sum, g) => sum + (g - mean) ** 2, 0) / (gains.length - 1) / gains.length);
+    const error = Math.sqrt(
+      gains.reduce((sum, g) => sum + (g - mean) ** 2, 0) / (gains.length - 1) / gains.length,
+    );
     expect(mean - 2 * error).toBeGreaterThan(0);
     task.meta.claim = {
       says: "Offline, DROP is worth more than pessimistic least-squares value iteration when the test kernel is shifted",
@@ -332,21 +429,33 @@ describe("offline learning", () => {
   });
 
   it("keeps no more after subsampling than counts allow, the same with the same key, and says when nothing is left", () => {
-    const data = collectOfflineData(key(1), randomLinearMdp(key(2), { states: 2, actions: 2, dimension: 2, horizon: 2 }), { episodes: 20_000 });
+    const data = collectOfflineData(
+      key(1),
+      randomLinearMdp(key(2), { states: 2, actions: 2, dimension: 2, horizon: 2 }),
+      { episodes: 20_000 },
+    );
     const [a, b] = [1, 1].map((k) => flat(twoFoldSubsampling(key(k), data).kept));
     expect(a).toEqual(b);
     const kept = a!.reduce((x, y) => x + y);
     expect(kept).toBeGreaterThan(1000);
     expect(kept).toBeLessThan(20_000);
     const few = twoFoldSubsampling(key(1), collectOfflineData(key(1), truth, { episodes: 100 }));
-    expect(() => drop(few, truth.features, { radius: 0.1 })).toThrow(/no transition is kept at step 4|no transition is kept at step 0/);
+    expect(() => drop(few, truth.features, { radius: 0.1 })).toThrow(
+      /no transition is kept at step 4|no transition is kept at step 0/,
+    );
   });
 
   it("refuses features off the simplex, states that are none, and a ridge of 0", () => {
     const data = collectOfflineData(key(1), truth, { episodes: 5 });
-    expect(() => drop(data, [[[0.5, 0.6]]], { radius: 0.1 })).toThrow(/features\[0, 0, :\] must sum to 1/);
-    expect(() => drop({ ...data, states: array([[99]]) }, truth.features, { radius: 0.1 })).toThrow(/states\[0, 0\] must be an integer below 8/);
-    expect(() => drop(data, truth.features, { radius: 0.1, ridge: 0 })).toThrow(/ridge must be positive/);
+    expect(() => drop(data, [[[0.5, 0.6]]], { radius: 0.1 })).toThrow(
+      /features\[0, 0, :\] must sum to 1/,
+    );
+    expect(() => drop({ ...data, states: array([[99]]) }, truth.features, { radius: 0.1 })).toThrow(
+      /states\[0, 0\] must be an integer below 8/,
+    );
+    expect(() => drop(data, truth.features, { radius: 0.1, ridge: 0 })).toThrow(
+      /ridge must be positive/,
+    );
     expect(() => drop(data, truth.features, { radius: -1 })).toThrow(/radius must be ≥ 0/);
     expect(() => drop(data, truth.features, { radius: 0.1, pessimism: -1 })).toThrow(/pessimism/);
   });

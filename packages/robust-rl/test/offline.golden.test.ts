@@ -92,7 +92,13 @@ interface Golden {
     readonly data: Data;
     readonly V: Nested;
   };
-  readonly trimCounts: { readonly K: number; readonly H: number; readonly delta: number; readonly nAux: number[]; readonly nTrim: number[] };
+  readonly trimCounts: {
+    readonly K: number;
+    readonly H: number;
+    readonly delta: number;
+    readonly nAux: number[];
+    readonly nTrim: number[];
+  };
   readonly nonConcave: {
     readonly F: number[][];
     readonly V: number[];
@@ -105,8 +111,14 @@ interface Golden {
 }
 const golden = load<Golden>("linear_rmdp");
 
-const dataOf = ({ s, a, r, s2 }: Data): OfflineData => ({ states: f64(s), actions: f64(a), rewards: f64(r), nextStates: f64(s2) });
-const modelOf = ({ phi, mu, theta }: Instance): LinearMdp => linearMdp({ features: phi, factors: mu, rewards: theta });
+const dataOf = ({ s, a, r, s2 }: Data): OfflineData => ({
+  states: f64(s),
+  actions: f64(a),
+  rewards: f64(r),
+  nextStates: f64(s2),
+});
+const modelOf = ({ phi, mu, theta }: Instance): LinearMdp =>
+  linearMdp({ features: phi, factors: mu, rewards: theta });
 
 describe.skipIf(golden === undefined)("golden offline learning", () => {
   it("the exact solution of a linear process", () => {
@@ -115,7 +127,10 @@ describe.skipIf(golden === undefined)("golden offline learning", () => {
     expectNear(solved.values, exact.V);
     expectNear(solved.q, exact.Q);
     expectNear(solved.worstCaseWeights, exact.nu);
-    expectNear(linearRobustValueIteration(modelOf(golden!.variance), golden!.variance.rho).values, golden!.variance.exactV);
+    expectNear(
+      linearRobustValueIteration(modelOf(golden!.variance), golden!.variance.rho).values,
+      golden!.variance.exactV,
+    );
   });
 
   it("DROP, every part of it, with known and unknown rewards", () => {
@@ -137,7 +152,10 @@ describe.skipIf(golden === undefined)("golden offline learning", () => {
       expectNear(got.values, want.V);
       expect(flat(got.policy)).toEqual(flat(want.policy));
       const model = modelOf(main);
-      const real = flat(linearRobustEvaluation(model, got.policy, main.rho).values).slice(0, main.S);
+      const real = flat(linearRobustEvaluation(model, got.policy, main.rho).values).slice(
+        0,
+        main.S,
+      );
       expectNear(real, want.robustValueOfPolicy);
       const best = flat(linearRobustValueIteration(model, main.rho).values).slice(0, main.S);
       expectNear(
@@ -151,7 +169,11 @@ describe.skipIf(golden === undefined)("golden offline learning", () => {
 
   it("the published constants drown the data", ({ task }) => {
     const { main } = golden!;
-    const got = drop(dataOf(main.data), main.phi, { radius: main.rho, pessimism: "theory", failure: main.delta });
+    const got = drop(dataOf(main.data), main.phi, {
+      radius: main.rho,
+      pessimism: "theory",
+      failure: main.delta,
+    });
     expectNear(got.pessimism, main.dropTheory.gamma0, 1e-10);
     expectNear(got.values, main.dropTheory.V);
     expect(got.vacuousFraction).toBe(1);
@@ -173,7 +195,10 @@ describe.skipIf(golden === undefined)("golden offline learning", () => {
 
   it("radius 0 is pessimistic least-squares value iteration", () => {
     const { main } = golden!;
-    const got = drop(dataOf(main.data), main.phi, { radius: 0, pessimism: main.dropRhoZero.gamma0 });
+    const got = drop(dataOf(main.data), main.phi, {
+      radius: 0,
+      pessimism: main.dropRhoZero.gamma0,
+    });
     expectNear(got.values, main.dropRhoZero.V);
     expectNear(got.worstCaseWeights, main.dropRhoZero.nuHat);
   });
@@ -205,7 +230,9 @@ describe.skipIf(golden === undefined)("golden offline learning", () => {
   it("one-hot features are robust value iteration on the empirical model", () => {
     const { S, A, H, rho, lambda0, data, V } = golden!.oneHot;
     const phi = Array.from({ length: S }, (_, s) =>
-      Array.from({ length: A }, (__, a) => Array.from({ length: S * A }, (___, i) => (i === s * A + a ? 1 : 0))),
+      Array.from({ length: A }, (__, a) =>
+        Array.from({ length: S * A }, (___, i) => (i === s * A + a ? 1 : 0)),
+      ),
     );
     const got = drop(dataOf(data), phi, { radius: rho, ridge: lambda0, pessimism: 0 });
     expectNear(got.values, V, 1e-6);
@@ -218,22 +245,40 @@ describe.skipIf(golden === undefined)("golden offline learning", () => {
         rewards[cell] = data.r[h]![k]!;
       }),
     );
-    const visited = counts.every((_, i) => i % S !== 0 || counts.subarray(i, i + S).some((c) => c > 0));
+    const visited = counts.every(
+      (_, i) => i % S !== 0 || counts.subarray(i, i + S).some((c) => c > 0),
+    );
     if (!visited) return;
-    const model = mdp({ transitions: empiricalKernel(array(counts, { shape: [H, S, A, S] })), rewards: array(rewards, { shape: [H, S, A] }) });
-    expectNear(robustValueIteration(model, totalVariation(rho), { horizon: H }).values, got.values, 1e-6);
+    const model = mdp({
+      transitions: empiricalKernel(array(counts, { shape: [H, S, A, S] })),
+      rewards: array(rewards, { shape: [H, S, A] }),
+    });
+    expectNear(
+      robustValueIteration(model, totalVariation(rho), { horizon: H }).values,
+      got.values,
+      1e-6,
+    );
   });
 
   it("the maximum over clipping levels is global", () => {
     for (const { F, V, s2, rho, lambda0, nuHat, goldenSectionValue } of golden!.nonConcave) {
       const d = F[0]!.length;
       const gram = Array.from({ length: d }, (_, i) =>
-        Array.from({ length: d }, (__, j) => F.reduce((sum, f) => sum + f[i]! * f[j]!, i === j ? lambda0 : 0)),
+        Array.from({ length: d }, (__, j) =>
+          F.reduce((sum, f) => sum + f[i]! * f[j]!, i === j ? lambda0 : 0),
+        ),
       );
       const arrivals = new Float64Array(V.length * d);
       F.forEach((f, k) => f.forEach((x, i) => (arrivals[s2[k]! * d + i]! += x)));
       const order = Int32Array.from(V, (_, s) => s).sort((a, b) => V[a]! - V[b]!);
-      const { weights } = factorWorstCases(Float64Array.from(flat(inv(f64(gram)))), arrivals, order, Float64Array.from(V), rho, undefined);
+      const { weights } = factorWorstCases(
+        Float64Array.from(flat(inv(f64(gram)))),
+        arrivals,
+        order,
+        Float64Array.from(V),
+        rho,
+        undefined,
+      );
       expectNear([...weights], nuHat);
       expect(goldenSectionValue.some((value, i) => value < nuHat[i]! - 1e-9)).toBe(true);
     }

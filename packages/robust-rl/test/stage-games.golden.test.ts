@@ -1,5 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { bimatrixNash, coarseCorrelatedEquilibrium, correlatedEquilibrium, nashEquilibria, regret, zeroSumEquilibrium } from "../src/index.js";
+import {
+  bimatrixNash,
+  coarseCorrelatedEquilibrium,
+  correlatedEquilibrium,
+  nashEquilibria,
+  regret,
+  zeroSumEquilibrium,
+} from "../src/index.js";
 import { expectNear, flat, load } from "./fixtures.js";
 
 interface Correlated {
@@ -13,14 +20,27 @@ interface Bimatrix {
   readonly name: string;
   readonly A: number[][];
   readonly B: number[][];
-  readonly extremeNash: { readonly x: number[]; readonly y: number[]; readonly payoffs: number[] }[];
+  readonly extremeNash: {
+    readonly x: number[];
+    readonly y: number[];
+    readonly payoffs: number[];
+  }[];
   readonly ce: Correlated;
   readonly cce: Correlated;
-  readonly regretCheck: { readonly joint: number[][]; readonly cce: number[]; readonly ce: number[] };
+  readonly regretCheck: {
+    readonly joint: number[][];
+    readonly cce: number[];
+    readonly ce: number[];
+  };
 }
 interface Golden {
   readonly bimatrix: Bimatrix[];
-  readonly zeroSum: { readonly A: number[][]; readonly value: number; readonly x: number[]; readonly y: number[] }[];
+  readonly zeroSum: {
+    readonly A: number[][];
+    readonly value: number;
+    readonly x: number[];
+    readonly y: number[];
+  }[];
   readonly threePlayer: {
     readonly U: number[][][][];
     readonly nashProbabilityOfFirstAction: number[][];
@@ -52,7 +72,8 @@ describe.skipIf(golden === undefined)("golden stage games", () => {
     for (const method of ["support-enumeration", "lemke-howson-enumeration"] as const) {
       const { equilibria } = bimatrixNash(A, B, { method });
       expect(equilibria.length).toBeGreaterThan(0);
-      for (const { regrets } of equilibria) expect(Math.max(...flat(regrets))).toBeLessThanOrEqual(1e-9 * Math.max(range, 1e-300));
+      for (const { regrets } of equilibria)
+        expect(Math.max(...flat(regrets))).toBeLessThanOrEqual(1e-9 * Math.max(range, 1e-300));
     }
     for (let label = 0; label < A.length + A[0]!.length; label++)
       expect(bimatrixNash(A, B, { method: "lemke-howson", label }).equilibria.length).toBe(1);
@@ -65,15 +86,23 @@ describe.skipIf(golden === undefined)("golden stage games", () => {
     ] as const) {
       expectNear(sum(flat(solve([A, B]).payoffs)), want.maxWelfare);
       for (const player of [0, 1]) {
-        expectNear(flat(solve([A, B], { objective: { player, sense: "min" } }).payoffs)[player]!, want.minPayoff[player]!);
-        expectNear(flat(solve([A, B], { objective: { player, sense: "max" } }).payoffs)[player]!, want.maxPayoff[player]!);
+        expectNear(
+          flat(solve([A, B], { objective: { player, sense: "min" } }).payoffs)[player]!,
+          want.minPayoff[player]!,
+        );
+        expectNear(
+          flat(solve([A, B], { objective: { player, sense: "max" } }).payoffs)[player]!,
+          want.maxPayoff[player]!,
+        );
       }
       const { joint, regrets } = solve([A, B], { objective: "entropy" });
       expect(Math.abs(entropy(flat(joint)) - want.entropy)).toBeLessThan(1e-6);
       expectNear(joint, want.maxEntropy, 0, 1e-5);
       expect(Math.max(...flat(regrets))).toBeLessThan(1e-8 * Math.max(1, ...A.flat(), ...B.flat()));
       const fair = flat(solve([A, B], { objective: "egalitarian" }).payoffs);
-      expect(Math.min(...fair)).toBeGreaterThanOrEqual(Math.min(...flat(solve([A, B]).payoffs)) - 1e-9);
+      expect(Math.min(...fair)).toBeGreaterThanOrEqual(
+        Math.min(...flat(solve([A, B]).payoffs)) - 1e-9,
+      );
     }
   });
 
@@ -92,8 +121,17 @@ describe.skipIf(golden === undefined)("golden stage games", () => {
   });
 
   it("three players with nine equilibria", () => {
-    for (const { U, nashProbabilityOfFirstAction, maxWelfareCE, maxWelfareCCE, maxEntropyCE, maxEntropyCCE } of golden!.threePlayer) {
-      const found = nashEquilibria(U, { starts: 12 }).map(({ strategies }) => strategies.map((s) => s.get(0)));
+    for (const {
+      U,
+      nashProbabilityOfFirstAction,
+      maxWelfareCE,
+      maxWelfareCCE,
+      maxEntropyCE,
+      maxEntropyCCE,
+    } of golden!.threePlayer) {
+      const found = nashEquilibria(U, { starts: 12 }).map(({ strategies }) =>
+        strategies.map((s) => s.get(0)),
+      );
       for (const want of nashProbabilityOfFirstAction)
         expect(
           found.some((have) => have.every((p, i) => Math.abs(p - want[i]!) < 1e-7)),
@@ -102,7 +140,12 @@ describe.skipIf(golden === undefined)("golden stage games", () => {
       expectNear(sum(flat(correlatedEquilibrium(U).payoffs)), maxWelfareCE);
       expectNear(sum(flat(coarseCorrelatedEquilibrium(U).payoffs)), maxWelfareCCE);
       expectNear(correlatedEquilibrium(U, { objective: "entropy" }).joint, maxEntropyCE, 0, 1e-5);
-      expectNear(coarseCorrelatedEquilibrium(U, { objective: "entropy" }).joint, maxEntropyCCE, 0, 1e-5);
+      expectNear(
+        coarseCorrelatedEquilibrium(U, { objective: "entropy" }).joint,
+        maxEntropyCCE,
+        0,
+        1e-5,
+      );
     }
   });
 });

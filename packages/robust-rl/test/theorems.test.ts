@@ -35,9 +35,14 @@ describe("robust planning", () => {
     for (const seed of seeds)
       for (const set of [totalVariation(0.2), kullbackLeibler(0.1)]) {
         const model = random(seed);
-        const [v, w] = ["v", "w"].map((name) => uniform(foldIn(key(seed), name), [12], { dtype: "float64", low: -5, high: 5 }));
-        const [tv, tw] = [v!, w!].map((x) => flat(robustBellman(model, set, x, { discount: 0.9 }).values));
-        const apart = (a: readonly number[], b: readonly number[]): number => Math.max(...a.map((x, i) => Math.abs(x - b[i]!)));
+        const [v, w] = ["v", "w"].map((name) =>
+          uniform(foldIn(key(seed), name), [12], { dtype: "float64", low: -5, high: 5 }),
+        );
+        const [tv, tw] = [v!, w!].map((x) =>
+          flat(robustBellman(model, set, x, { discount: 0.9 }).values),
+        );
+        const apart = (a: readonly number[], b: readonly number[]): number =>
+          Math.max(...a.map((x, i) => Math.abs(x - b[i]!)));
         largest = Math.max(largest, apart(tv!, tw!) / apart(flat(v!), flat(w!)));
       }
     expect(largest).toBeLessThanOrEqual(0.9 + 1e-12);
@@ -58,25 +63,34 @@ describe("robust planning", () => {
           const v = flat(values).slice(12 * h, 12 * (h + 1));
           finite = Math.max(finite, span(v) / ((1 - (1 - radius) ** (horizon - h)) / radius));
         }
-        const v = flat(robustValueIteration(model, totalVariation(radius), { discount: 0.95 }).values);
+        const v = flat(
+          robustValueIteration(model, totalVariation(radius), { discount: 0.95 }).values,
+        );
         discounted = Math.max(discounted, span(v) * (1 - 0.95 * (1 - radius)));
       }
     expect(finite).toBeLessThanOrEqual(1 + 1e-12);
     expect(discounted).toBeLessThanOrEqual(1 + 1e-9);
     task.meta.claim = {
       says: "With rewards in [0, 1] and radius σ in total variation, values h steps from the end range over at most $(1 - (1-\\sigma)^h)/\\sigma \\le 1/\\sigma$: the reason why the horizon enters sample sizes as $\\min\\{H, 1/\\sigma\\}$",
-      source: "Liu, Xu (2024), lemma 5.1; used by Shi, Mazumdar, Chi, Wierman (2024) and Shi and others (2023)",
+      source:
+        "Liu, Xu (2024), lemma 5.1; used by Shi, Mazumdar, Chi, Wierman (2024) and Shi and others (2023)",
       measured: `largest range over its bound ${finite.toFixed(3)}, and ${discounted.toFixed(3)} with a discount of 0.95, 60 random processes`,
     };
   });
 
-  it("needs randomised policies when nature's budget is shared by the actions of a state", ({ task }) => {
+  it("needs randomised policies when nature's budget is shared by the actions of a state", ({
+    task,
+  }) => {
     // two actions that are equally good: nature spends its whole budget on one that is played alone, and has to halve it on a draw
     const model = mdp({ transitions: [[[0, 1, 0], [0, 1, 0]], [[0, 1, 0], [0, 1, 0]], [[0, 0, 1], [0, 0, 1]]], rewards: [[0, 0], [1, 1], [0, 0]] }); // prettier-ignore
     const set = sRectangularL1(1);
     const { values, policy } = robustValueIteration(model, set, { horizon: 3 });
     const best = values.get(0, 0);
-    const alone = Math.max(...[0, 1].map((a) => robustPolicyEvaluation(model, set, [a, a, a], { horizon: 3 }).values.get(0, 0)));
+    const alone = Math.max(
+      ...[0, 1].map((a) =>
+        robustPolicyEvaluation(model, set, [a, a, a], { horizon: 3 }).values.get(0, 0),
+      ),
+    );
     expect(policy.get(0, 0, 0)).toBeCloseTo(0.5, 6);
     expect(best).toBeGreaterThan(alone + 0.1);
     task.meta.claim = {
@@ -90,12 +104,20 @@ describe("robust planning", () => {
     let least = Infinity;
     for (const seed of seeds)
       for (const radius of [0.01, 0.1, 0.5]) {
-        const draws = uniform(foldIn(key(seed), "p"), [8], { dtype: "float64", low: 0.01, high: 1 });
+        const draws = uniform(foldIn(key(seed), "p"), [8], {
+          dtype: "float64",
+          low: 0.01,
+          high: 1,
+        });
         const total = flat(draws).reduce((a, b) => a + b, 0);
         const p = flat(draws).map((x) => x / total);
         const v = uniform(foldIn(key(seed), "v"), [8], { dtype: "float64" });
-        const at = (set: Parameters<typeof worstCaseExpectation>[2]): number => worstCaseExpectation(p, v, set).value;
-        least = Math.min(least, at(kullbackLeibler(radius)) - at(totalVariation(Math.sqrt(radius / 2))));
+        const at = (set: Parameters<typeof worstCaseExpectation>[2]): number =>
+          worstCaseExpectation(p, v, set).value;
+        least = Math.min(
+          least,
+          at(kullbackLeibler(radius)) - at(totalVariation(Math.sqrt(radius / 2))),
+        );
       }
     expect(least).toBeGreaterThanOrEqual(-1e-12);
     task.meta.claim = {
@@ -112,12 +134,18 @@ describe("robust games", () => {
     for (const seed of seeds) {
       const model = random(seed);
       const horizon = 4;
-      const stacked = (x: readonly number[]): Float64Array => Float64Array.from({ length: horizon * x.length }, (_, i) => x[i % x.length]!);
+      const stacked = (x: readonly number[]): Float64Array =>
+        Float64Array.from({ length: horizon * x.length }, (_, i) => x[i % x.length]!);
       const game = markovGame({
-        transitions: array(stacked(flat(model.transitions as never)), { shape: [horizon, 12, 3, 12] }),
+        transitions: array(stacked(flat(model.transitions as never)), {
+          shape: [horizon, 12, 3, 12],
+        }),
         rewards: array(stacked(flat(model.rewards)), { shape: [horizon, 1, 12, 3] }),
       });
-      const [a, b] = [drNvi(game, 0.2, { notion: "nash" }), robustValueIteration(model, totalVariation(0.2), { horizon })];
+      const [a, b] = [
+        drNvi(game, 0.2, { notion: "nash" }),
+        robustValueIteration(model, totalVariation(0.2), { horizon }),
+      ];
       const [v, w] = [flat(a.values), flat(b.values)];
       apart = Math.max(apart, ...v.map((x, i) => Math.abs(x - w[i]!)));
     }
@@ -155,7 +183,9 @@ describe("robust games", () => {
 });
 
 describe("offline learning", () => {
-  it("with one feature for every state and action, no penalty and no ridge is robust planning on the counts", ({ task }) => {
+  it("with one feature for every state and action, no penalty and no ridge is robust planning on the counts", ({
+    task,
+  }) => {
     let apart = 0;
     for (const seed of seeds.slice(0, 10)) {
       const [states, actions, horizon] = [4, 2, 3];
@@ -171,11 +201,25 @@ describe("offline learning", () => {
       const counts = new Float64Array(horizon * d * states);
       for (let h = 0; h < horizon; h++)
         for (let k = 0; k < 4000; k++)
-          counts[(h * d + data.states.get(h, k) * actions + data.actions.get(h, k)) * states + data.nextStates.get(h, k)]!++;
+          counts[
+            (h * d + data.states.get(h, k) * actions + data.actions.get(h, k)) * states +
+              data.nextStates.get(h, k)
+          ]!++;
       const kernel = empiricalKernel(array(counts, { shape: [horizon, states, actions, states] }));
-      const empirical = mdp({ transitions: kernel, rewards: array(flat(rewardsOf(truth)), { dtype: "float64", shape: [horizon, states, actions] }) });
+      const empirical = mdp({
+        transitions: kernel,
+        rewards: array(flat(rewardsOf(truth)), {
+          dtype: "float64",
+          shape: [horizon, states, actions],
+        }),
+      });
       const plan = robustValueIteration(empirical, totalVariation(0.2), { horizon });
-      const { values } = drop(data, features, { radius: 0.2, pessimism: 0, ridge: 1e-9, rewards: mixed.rewards });
+      const { values } = drop(data, features, {
+        radius: 0.2,
+        pessimism: 0,
+        ridge: 1e-9,
+        rewards: mixed.rewards,
+      });
       const [a, b] = [flat(values), flat(plan.values)];
       apart = Math.max(apart, ...a.map((x, i) => Math.abs(x - b[i]!)));
     }
@@ -191,9 +235,18 @@ describe("offline learning", () => {
     const sizes = [100, 400, 1600, 6400];
     const losses = sizes.map((episodes) => {
       const runs = seeds.map((seed) => {
-        const model = randomLinearMdp(key(seed), { states: 8, actions: 4, dimension: 5, horizon: 4 });
+        const model = randomLinearMdp(key(seed), {
+          states: 8,
+          actions: 4,
+          dimension: 5,
+          horizon: 4,
+        });
         const data = collectOfflineData(foldIn(key(seed), "data"), model, { episodes });
-        return certifyOffline(drop(data, model.features, { radius: 0.2, pessimism: 0.02 }), model, 0.2).subOptimality.value;
+        return certifyOffline(
+          drop(data, model.features, { radius: 0.2, pessimism: 0.02 }),
+          model,
+          0.2,
+        ).subOptimality.value;
       });
       return runs.reduce((a, b) => a + b, 0) / runs.length;
     });
@@ -201,7 +254,8 @@ describe("offline learning", () => {
     expect(slope).toBeLessThan(-0.3);
     task.meta.claim = {
       says: "DROP's sub-optimality falls at least like $K^{-1/2}$ in the number of episodes",
-      source: "Wang, Shi, Chi (2024), main theorem (rate); with a penalty of 0.02 in place of the published constant, with which nothing is learnt",
+      source:
+        "Wang, Shi, Chi (2024), main theorem (rate); with a penalty of 0.02 in place of the published constant, with which nothing is learnt",
       measured: `mean loss ${losses.map((x) => x.toExponential(1)).join(", ")} at K = ${sizes.join(", ")}, slope ${slope.toFixed(2)}, 20 random models`,
     };
   });
@@ -213,7 +267,11 @@ function kernelOf({ features, factors }: ReturnType<typeof randomLinearMdp>) {
   const [phi, mu] = [toTypedArray(features), toTypedArray(factors)];
   const cells = features.size / d;
   return Array.from({ length: horizon * cells * states }, (_, i) => {
-    const [h, cell, s] = [Math.floor(i / (cells * states)), Math.floor(i / states) % cells, i % states];
+    const [h, cell, s] = [
+      Math.floor(i / (cells * states)),
+      Math.floor(i / states) % cells,
+      i % states,
+    ];
     let p = 0;
     for (let k = 0; k < d; k++) p += phi[cell * d + k]! * mu[(h * d + k) * states + s]!;
     return p;
@@ -225,7 +283,8 @@ function rewardsOf({ features, rewards }: ReturnType<typeof randomLinearMdp>) {
   const cells = features.size / d;
   return Array.from({ length: horizon * cells }, (_, i) => {
     let r = 0;
-    for (let k = 0; k < d; k++) r += phi[(i % cells) * d + k]! * theta[Math.floor(i / cells) * d + k]!;
+    for (let k = 0; k < d; k++)
+      r += phi[(i % cells) * d + k]! * theta[Math.floor(i / cells) * d + k]!;
     return r;
   });
 }

@@ -48,7 +48,8 @@ describe.skipIf(golden === undefined)("golden worst cases", () => {
   it.each((golden?.cases ?? []).map((c, i) => [`${i} ${c.kind}`, c] as const))("%s", (_, c) => {
     const offset = Math.max(...c.v.map(Math.abs)) > 1e5;
     const tolerance = offset && (c.kind === "l2" || c.kind === "kl") ? 1e-8 : 1e-9;
-    const near = (a: number, b: number): void => expect(Math.abs(a - b)).toBeLessThanOrEqual(tolerance * Math.max(1, Math.abs(b)));
+    const near = (a: number, b: number): void =>
+      expect(Math.abs(a - b)).toBeLessThanOrEqual(tolerance * Math.max(1, Math.abs(b)));
     const set = sets[c.kind]!(c);
     const { value, kernel, dual } = worstCaseExpectation(c.p, c.v, set);
     near(value, c.value);
@@ -62,8 +63,14 @@ describe.skipIf(golden === undefined)("golden worst cases", () => {
     if (c.bestValue !== undefined) near(bestCaseExpectation(c.p, c.v, set).value, c.bestValue);
     if (c.alpha !== undefined) near(dual, c.alpha);
     if (c.valueNominalSupport !== undefined)
-      near(worstCaseExpectation(c.p, c.v, totalVariation(c.radius, { support: "nominal" })).value, c.valueNominalSupport);
+      near(
+        worstCaseExpectation(c.p, c.v, totalVariation(c.radius, { support: "nominal" })).value,
+        c.valueNominalSupport,
+      );
     for (const expected of [c.beta, c.threshold])
-      if (typeof expected === "number") expect(Math.abs(dual - expected)).toBeLessThanOrEqual(1e-6 * Math.max(1e-12, Math.abs(expected)));
+      if (typeof expected === "number")
+        expect(Math.abs(dual - expected)).toBeLessThanOrEqual(
+          1e-6 * Math.max(1e-12, Math.abs(expected)),
+        );
   });
 });

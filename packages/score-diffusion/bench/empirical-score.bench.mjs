@@ -13,8 +13,17 @@ const empirical = (dtype) => ({
     const draw = (k, n) => uniform(key(k), [n, DIMENSION], { dtype });
     const law = empiricalDistribution(draw(1, POINTS), { dtype });
     const x = draw(2, QUERIES);
-    const list = [{ name: "score-diffusion", run: () => empiricalScore(law, x, { alpha: 0.8, sigma: 0.6, t: 0 }) }];
-    if (torch) list.push({ name: "pytorch", time: (times) => torch.time(["empirical_score", dtype, QUERIES, POINTS, DIMENSION], times) });
+    const list = [
+      {
+        name: "score-diffusion",
+        run: () => empiricalScore(law, x, { alpha: 0.8, sigma: 0.6, t: 0 }),
+      },
+    ];
+    if (torch)
+      list.push({
+        name: "pytorch",
+        time: (times) => torch.time(["empirical_score", dtype, QUERIES, POINTS, DIMENSION], times),
+      });
     return list;
   },
 });

@@ -12,11 +12,18 @@ function mixture(components) {
     [0.1 + u * u, u * v],
     [u * v, 0.1 + v * v],
   ];
-  const directions = normal(key("directions"), [components, DIMENSION], { dtype: "float64", std: 0.4 });
+  const directions = normal(key("directions"), [components, DIMENSION], {
+    dtype: "float64",
+    std: 0.4,
+  });
   return gaussianMixture({
     weights: new Array(components).fill(1),
     means,
-    covariances: array(Array.from({ length: components }, (_, k) => covariance(directions.get(k, 0), directions.get(k, 1)))),
+    covariances: array(
+      Array.from({ length: components }, (_, k) =>
+        covariance(directions.get(k, 0), directions.get(k, 1)),
+      ),
+    ),
   });
 }
 
@@ -29,8 +36,15 @@ const sampling = (components) => ({
     const law = mixture(components);
     const start = normal(foldIn(key(0), "start"), [PARTICLES, DIMENSION], { dtype: "float64" });
     const schedule = lambdaGrid(STEPS);
-    const list = [{ name: "score-diffusion", run: () => sample(ddim(), law, key(0), { start, schedule }) }];
-    if (torch) list.push({ name: "numpy", time: (times) => torch.time(["mixture_sampling", PARTICLES, components, DIMENSION, STEPS], times) });
+    const list = [
+      { name: "score-diffusion", run: () => sample(ddim(), law, key(0), { start, schedule }) },
+    ];
+    if (torch)
+      list.push({
+        name: "numpy",
+        time: (times) =>
+          torch.time(["mixture_sampling", PARTICLES, components, DIMENSION, STEPS], times),
+      });
     return list;
   },
 });

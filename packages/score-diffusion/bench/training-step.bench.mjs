@@ -6,7 +6,8 @@ import { scoreNetwork, trainScore } from "@provably/score-diffusion";
 const [BATCH, SIDE, CHANNELS] = [64, 28, 32];
 
 export default {
-  title: "A step of training the score network: loss, gradients, Adam, average; float32, one thread",
+  title:
+    "A step of training the score network: loss, gradients, Adam, average; float32, one thread",
   options: { rounds: 5, seconds: 1 },
   cases: [
     {
@@ -16,7 +17,10 @@ export default {
         const network = scoreNetwork({ side: SIDE, channels: CHANNELS });
         const data = uniform(key(1), [256, SIDE * SIDE], { low: -1, high: 1 });
         const options = { optimizer: adam(1e-3), batchSize: BATCH };
-        let state = trainScore(network, network.init(key(0)), data, key(2), { ...options, numSteps: 1 });
+        let state = trainScore(network, network.init(key(0)), data, key(2), {
+          ...options,
+          numSteps: 1,
+        });
         // a run of training traces its step once; a contestant's turn is one run, the first step of which is not counted
         const time = (times) => {
           let start = 0n;
@@ -32,7 +36,11 @@ export default {
           return Number(process.hrtime.bigint() - start) / 1e9;
         };
         const list = [{ name: "score-diffusion", time }];
-        if (torch) list.push({ name: "pytorch", time: (times) => torch.time(["score_network_step", BATCH, SIDE, CHANNELS], times) });
+        if (torch)
+          list.push({
+            name: "pytorch",
+            time: (times) => torch.time(["score_network_step", BATCH, SIDE, CHANNELS], times),
+          });
         return list;
       },
     },

@@ -1,5 +1,12 @@
 /** The probability flow itself, integrated until nothing changes: what deterministic samplers approximate. */
-import { DomainError, type NdArray, checkCount, checkRecord, div, mul } from "@provably/core-tensor";
+import {
+  DomainError,
+  type NdArray,
+  checkCount,
+  checkRecord,
+  div,
+  mul,
+} from "@provably/core-tensor";
 import { arrayOf } from "./internal/check.js";
 import { type NoiseLevel, checkLevel } from "./schedule/level.js";
 import { levelOfLambda } from "./schedule/level.js";
@@ -31,7 +38,13 @@ import { type Model, checkModel, predict } from "./score/prediction.js";
  * @see Song et al. (2021), "Score-based generative modeling through stochastic differential equations", section 4.3
  * @category Samplers
  */
-export function probabilityFlow(model: Model, x: NdArray, from: NoiseLevel, to: NoiseLevel, options: { readonly numSteps?: number } = {}): NdArray {
+export function probabilityFlow(
+  model: Model,
+  x: NdArray,
+  from: NoiseLevel,
+  to: NoiseLevel,
+  options: { readonly numSteps?: number } = {},
+): NdArray {
   const { numSteps = 400 } = checkRecord("probabilityFlow", "options", options);
   checkModel("probabilityFlow", model);
   arrayOf("probabilityFlow", "x", x);
@@ -39,7 +52,9 @@ export function probabilityFlow(model: Model, x: NdArray, from: NoiseLevel, to: 
   for (const [name, level] of Object.entries({ from, to })) {
     const { alpha, sigma } = checkLevel("probabilityFlow", level, name);
     if (!(sigma > 0 && alpha > 0 && Math.abs(alpha * alpha + sigma * sigma - 1) < 1e-9))
-      throw new DomainError(`probabilityFlow: levels must be variance-preserving with noise, got alpha = ${alpha}, sigma = ${sigma}`);
+      throw new DomainError(
+        `probabilityFlow: levels must be variance-preserving with noise, got alpha = ${alpha}, sigma = ${sigma}`,
+      );
   }
   const [start, end] = [Math.log(from.alpha / from.sigma), Math.log(to.alpha / to.sigma)];
   const h = (end - start) / numSteps;

@@ -5,7 +5,14 @@
  */
 
 // noise schedules
-export { addNoise, lambdaOf, levelOf, levelOfLambda, levelOfSigma, type NoiseLevel } from "./schedule/level.js";
+export {
+  addNoise,
+  lambdaOf,
+  levelOf,
+  levelOfLambda,
+  levelOfSigma,
+  type NoiseLevel,
+} from "./schedule/level.js";
 export {
   flowSchedule,
   lambdaGrid,
@@ -17,12 +24,30 @@ export {
   type PaperScheduleOptions,
   type Schedule,
 } from "./schedule/schedule.js";
-export { firstSteps, rescaleZeroTerminalSnr, respace, stepOfSigma, timesteps, type Spacing } from "./schedule/respace.js";
-export { cosineBetas, linearBetas, scaledLinearBetas, sigmoidBetas, type BetaRange } from "./schedule/betas.js";
+export {
+  firstSteps,
+  rescaleZeroTerminalSnr,
+  respace,
+  stepOfSigma,
+  timesteps,
+  type Spacing,
+} from "./schedule/respace.js";
+export {
+  cosineBetas,
+  linearBetas,
+  scaledLinearBetas,
+  sigmoidBetas,
+  type BetaRange,
+} from "./schedule/betas.js";
 export { exponentialSigmas, karrasSigmas, type SigmaRange } from "./schedule/sigmas.js";
 
 // scores
-export { convertPrediction, type AsyncModel, type Model, type Prediction } from "./score/prediction.js";
+export {
+  convertPrediction,
+  type AsyncModel,
+  type Model,
+  type Prediction,
+} from "./score/prediction.js";
 export {
   gaussianMixture,
   mixtureJacobian,
@@ -43,10 +68,21 @@ export {
 export { gaussian, gaussianScore } from "./score/gaussian.js";
 export { linearSubspace, productModel, type Factor } from "./score/product.js";
 export { perturbScore, type ScoreError } from "./score/perturb-score.js";
-export { clippedModel, guide, guidedModel, guidedModelAsync, type RescaleOptions } from "./score/guidance.js";
+export {
+  clippedModel,
+  guide,
+  guidedModel,
+  guidedModelAsync,
+  type RescaleOptions,
+} from "./score/guidance.js";
 export { edmModel, edmModelAsync, edmPrecondition, vpToVe, type EdmFactors } from "./score/edm.js";
 export { denoised, type Denoised } from "./score/denoiser.js";
-export { mixtureCovariances, mixtureMoments, mixturePosterior, mixtureSamples } from "./score/mixture-posterior.js";
+export {
+  mixtureCovariances,
+  mixtureMoments,
+  mixturePosterior,
+  mixtureSamples,
+} from "./score/mixture-posterior.js";
 
 // samplers
 export {
@@ -63,34 +99,96 @@ export type { Query } from "./sampler/drive.js";
 export type { StepRow, Transition } from "./sampler/steps.js";
 export { pfOde } from "./sampler/pf-ode.js";
 export { ddpm } from "./sampler/ddpm.js";
-export { acceleratedOde, acceleratedOdeCached, acceleratedOdeExtended, type AcceleratedRow, type CachedRow } from "./sampler/accelerated-ode.js";
+export {
+  acceleratedOde,
+  acceleratedOdeCached,
+  acceleratedOdeExtended,
+  type AcceleratedRow,
+  type CachedRow,
+} from "./sampler/accelerated-ode.js";
 export { acceleratedSde } from "./sampler/accelerated-sde.js";
 export { ddim, type DdimRow } from "./sampler/ddim.js";
 export { ddpmAncestral, type AncestralRow } from "./sampler/ddpm-ancestral.js";
-export { dpmSolver2, dpmSolverPP2M, dpmSolverPP2S, dpmSolverSde2M, type DpmRow, type MultistepOptions } from "./sampler/dpm-solver.js";
-export { euler, eulerAncestral, heun, type ChurnOptions, type EdmRow, type EulerAncestralRow } from "./sampler/edm.js";
+export {
+  dpmSolver2,
+  dpmSolverPP2M,
+  dpmSolverPP2S,
+  dpmSolverSde2M,
+  type DpmRow,
+  type MultistepOptions,
+} from "./sampler/dpm-solver.js";
+export {
+  euler,
+  eulerAncestral,
+  heun,
+  type ChurnOptions,
+  type EdmRow,
+  type EulerAncestralRow,
+} from "./sampler/edm.js";
 export { deis, type DeisRow } from "./sampler/deis.js";
 export { pndm, type PndmRow } from "./sampler/pndm.js";
 export { uniPC, type UniPcFormula, type UniPcOptions, type UniPcRow } from "./sampler/uni-pc.js";
-export { flowEuler, flowHeun, flowMatchingModel, flowMatchingModelAsync } from "./sampler/flow-matching.js";
+export {
+  flowEuler,
+  flowHeun,
+  flowMatchingModel,
+  flowMatchingModelAsync,
+} from "./sampler/flow-matching.js";
 export { withCorrector, type CorrectedRow, type CorrectorOptions } from "./sampler/corrector.js";
 export { repaint, type RepaintOptions, type RepaintRow } from "./sampler/repaint.js";
 export { ddimInversion } from "./sampler/ddim-inversion.js";
-export { sampleAdaptive, sampleAdaptiveAsync, type AdaptiveOptions, type AdaptiveResult } from "./sampler/adaptive.js";
+export {
+  sampleAdaptive,
+  sampleAdaptiveAsync,
+  type AdaptiveOptions,
+  type AdaptiveResult,
+} from "./sampler/adaptive.js";
 export { probabilityFlow } from "./flow.js";
-export { logLikelihood, type Divergence, type LikelihoodOptions, type LikelihoodResult } from "./likelihood.js";
+export {
+  logLikelihood,
+  type Divergence,
+  type LikelihoodOptions,
+  type LikelihoodResult,
+} from "./likelihood.js";
 
 // certificates
-export { certifyOrder, convergence, type Convergence, type ConvergenceOptions } from "./certify/order.js";
+export {
+  certifyOrder,
+  convergence,
+  type Convergence,
+  type ConvergenceOptions,
+} from "./certify/order.js";
 export { pathKl1d } from "./certify/path-kl.js";
 export { marginalTv1d } from "./certify/marginal-tv.js";
-export { certifyErrorBound, scoreErrors, type ScoreErrorOptions, type ScoreErrors } from "./certify/score-error.js";
+export {
+  certifyErrorBound,
+  scoreErrors,
+  type ScoreErrorOptions,
+  type ScoreErrors,
+} from "./certify/score-error.js";
 
 // networks and their training
 export { networkModel, type BatchLevels, type Network } from "./network/network.js";
-export { scoreNetwork, type ScoreNetwork, type ScoreNetworkConfig, type ScoreNetworkParams } from "./network/score-network.js";
-export { cosineLevel, denoisingLoss, lossWeight, type DenoisingLossOptions, type LossWeight, type LossWeightOptions } from "./train/loss.js";
-export { trainScore, type TrainScoreOptions, type TrainScoreResult, type TrainingState } from "./train/train.js";
+export {
+  scoreNetwork,
+  type ScoreNetwork,
+  type ScoreNetworkConfig,
+  type ScoreNetworkParams,
+} from "./network/score-network.js";
+export {
+  cosineLevel,
+  denoisingLoss,
+  lossWeight,
+  type DenoisingLossOptions,
+  type LossWeight,
+  type LossWeightOptions,
+} from "./train/loss.js";
+export {
+  trainScore,
+  type TrainScoreOptions,
+  type TrainScoreResult,
+  type TrainingState,
+} from "./train/train.js";
 
 // networks from elsewhere
 export {
@@ -110,7 +208,12 @@ export { imageGrid, type GridOptions } from "./image/grid.js";
 // metrics
 export { totalVariation } from "./metrics/total-variation.js";
 export { randomDirections, slicedWasserstein, wasserstein1d } from "./metrics/wasserstein.js";
-export { klGaussian, sampleMoments, wasserstein2Gaussian, type Moments } from "./metrics/gaussian.js";
+export {
+  klGaussian,
+  sampleMoments,
+  wasserstein2Gaussian,
+  type Moments,
+} from "./metrics/gaussian.js";
 export { energyDistance } from "./metrics/energy-distance.js";
 export { mmd2, type MmdOptions } from "./metrics/mmd.js";
 export { psnr, ssim, type ImageQualityOptions } from "./metrics/image-quality.js";
@@ -131,7 +234,12 @@ export { inpainting } from "./forward/inpainting.js";
 export { blur, gaussianKernel, motionKernel, type BlurOptions } from "./forward/blur.js";
 export { superResolution } from "./forward/super-resolution.js";
 export { codedPhaseRetrieval, type PhaseRetrievalOptions } from "./forward/phase-retrieval.js";
-export { forwardModel, gaussianNoise, type ForwardModel, type Likelihood } from "./forward/forward-model.js";
+export {
+  forwardModel,
+  gaussianNoise,
+  type ForwardModel,
+  type Likelihood,
+} from "./forward/forward-model.js";
 export { quantizedSensing } from "./forward/quantized-sensing.js";
 export { jpeg, roundedSensing } from "./forward/rounded-sensing.js";
 export { poissonNoise } from "./forward/poisson-noise.js";
@@ -140,8 +248,22 @@ export { poissonNoise } from "./forward/poisson-noise.js";
 export { annealing, type AnnealingOptions } from "./posterior/annealing.js";
 export { pcsGaussian, type PcsGaussianOptions } from "./posterior/pcs-gaussian.js";
 export { pcsMala, type PcsMalaOptions, type PcsMalaResult } from "./posterior/pcs-mala.js";
-export { ddsDdim, ddsDdpm, denoise, denoiseAsync, type DdsDdimOptions, type DdsDdpmOptions, type DenoisingSampler } from "./posterior/dds.js";
-export { dpnp, dpnpAsync, type DpnpOptions, type DpnpResult, type DpnpState } from "./posterior/dpnp.js";
+export {
+  ddsDdim,
+  ddsDdpm,
+  denoise,
+  denoiseAsync,
+  type DdsDdimOptions,
+  type DdsDdpmOptions,
+  type DenoisingSampler,
+} from "./posterior/dds.js";
+export {
+  dpnp,
+  dpnpAsync,
+  type DpnpOptions,
+  type DpnpResult,
+  type DpnpState,
+} from "./posterior/dpnp.js";
 export { posteriorByRejection, type RejectionOptions } from "./posterior/rejection.js";
 export { effectiveSampleSize, splitRHat } from "./posterior/diagnostics.js";
 
@@ -156,9 +278,22 @@ export { redDiff, type RedDiffOptions } from "./baselines/red-diff.js";
 export { diffPir, type DiffPirOptions } from "./baselines/diff-pir.js";
 export { daps, type DapsOptions } from "./baselines/daps.js";
 export { pnpDm, type PnpDmOptions } from "./baselines/pnp-dm.js";
-export type { Reconstruction, ReconstructionOptions, ReconstructionState, ScheduledOptions } from "./baselines/reconstruction.js";
+export type {
+  Reconstruction,
+  ReconstructionOptions,
+  ReconstructionState,
+  ScheduledOptions,
+} from "./baselines/reconstruction.js";
 
 // certificates of posteriors
-export { calibrationRanks, certifyCalibration, type CalibrationOptions, type PosteriorSampler } from "./certify/calibration.js";
+export {
+  calibrationRanks,
+  certifyCalibration,
+  type CalibrationOptions,
+  type PosteriorSampler,
+} from "./certify/calibration.js";
 export { certifyPosterior, type PosteriorDistanceOptions } from "./certify/posterior-distance.js";
-export { certifyPosteriorPredictive, type PosteriorPredictiveOptions } from "./certify/posterior-predictive.js";
+export {
+  certifyPosteriorPredictive,
+  type PosteriorPredictiveOptions,
+} from "./certify/posterior-predictive.js";

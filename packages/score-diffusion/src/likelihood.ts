@@ -29,7 +29,9 @@ import { type Model, checkModel } from "./score/prediction.js";
  * the flow, which is unbiased and costs one pullback for each probe.
  * @category Likelihood
  */
-export type Divergence = { readonly kind: "exact" } | { readonly kind: "hutchinson"; readonly key: RngKey; readonly numProbes?: number };
+export type Divergence =
+  | { readonly kind: "exact" }
+  | { readonly kind: "hutchinson"; readonly key: RngKey; readonly numProbes?: number };
 
 /**
  * Options of {@link logLikelihood}.
@@ -80,18 +82,33 @@ export interface LikelihoodResult {
  * @see Song et al. (2021), "Score-based generative modeling through stochastic differential equations", eq. 39 and 40
  * @category Likelihood
  */
-export function logLikelihood(model: Model, x: ArrayInput, level: NoiseLevel, options: LikelihoodOptions = {}): LikelihoodResult {
-  const { divergence = { kind: "exact" }, numSteps = 50, lambdaMin = -6 } = checkRecord("logLikelihood", "options", options);
+export function logLikelihood(
+  model: Model,
+  x: ArrayInput,
+  level: NoiseLevel,
+  options: LikelihoodOptions = {},
+): LikelihoodResult {
+  const {
+    divergence = { kind: "exact" },
+    numSteps = 50,
+    lambdaMin = -6,
+  } = checkRecord("logLikelihood", "options", options);
   checkModel("logLikelihood", model);
   checkNumbers("logLikelihood", { lambdaMin });
   const points = astype(x, "float64");
-  if (points.shape.length < 2) throw new ShapeError(`logLikelihood: x must be [n, …], got [${points.shape.join(", ")}]`);
+  if (points.shape.length < 2)
+    throw new ShapeError(`logLikelihood: x must be [n, …], got [${points.shape.join(", ")}]`);
   checkCount("logLikelihood", "numSteps", numSteps, 1);
   const { alpha, sigma } = checkLevel("logLikelihood", level);
   if (!(sigma > 0 && alpha > 0 && Math.abs(alpha * alpha + sigma * sigma - 1) < 1e-9))
-    throw new DomainError(`logLikelihood: level must be variance-preserving with noise, got alpha = ${alpha}, sigma = ${sigma}`);
+    throw new DomainError(
+      `logLikelihood: level must be variance-preserving with noise, got alpha = ${alpha}, sigma = ${sigma}`,
+    );
   const start = lambdaOf(level);
-  if (!(lambdaMin < start)) throw new DomainError(`logLikelihood: lambdaMin must be below that of the level, ${start}, got ${lambdaMin}`);
+  if (!(lambdaMin < start))
+    throw new DomainError(
+      `logLikelihood: lambdaMin must be below that of the level, ${start}, got ${lambdaMin}`,
+    );
   const probes = probesOf(divergence, points);
   const h = (lambdaMin - start) / numSteps;
   const everywhere = points.shape.map((_, i) => i).slice(1);
@@ -101,9 +118,14 @@ export function logLikelihood(model: Model, x: ArrayInput, level: NoiseLevel, op
     const noisy = mul(at.alpha, u);
     const { clean, pullback } = denoised(model, noisy, at);
     // ε = (x − αD)/σ, so σ·tr ∂ε/∂x = d − α·tr ∂D/∂x
-    const trace = probes.map((v) => sum(mul(v, pullback(v)), { axis: everywhere })).reduce((a, b) => add(a, b));
+    const trace = probes
+      .map((v) => sum(mul(v, pullback(v)), { axis: everywhere }))
+      .reduce((a, b) => add(a, b));
     const scale = divergence.kind === "exact" ? 1 : 1 / probes.length;
-    return { slope: div(sub(mul(at.alpha, clean), noisy), at.alpha), growth: sub(mul(at.alpha * scale, trace), d) };
+    return {
+      slope: div(sub(mul(at.alpha, clean), noisy), at.alpha),
+      growth: sub(mul(at.alpha * scale, trace), d),
+    };
   };
   let u = div(points, alpha);
   let logRatio = mul(0, sum(points, { axis: everywhere }));
@@ -113,13 +135,17 @@ export function logLikelihood(model: Model, x: ArrayInput, level: NoiseLevel, op
     const k2 = flow(add(u, mul(h / 2, k1.slope)), lambda + h / 2);
     const k3 = flow(add(u, mul(h / 2, k2.slope)), lambda + h / 2);
     const k4 = flow(add(u, mul(h, k3.slope)), lambda + h);
-    const advance = (part: "slope" | "growth"): NdArray => mul(h / 6, add(add(k1[part], k4[part]), mul(2, add(k2[part], k3[part]))));
+    const advance = (part: "slope" | "growth"): NdArray =>
+      mul(h / 6, add(add(k1[part], k4[part]), mul(2, add(k2[part], k3[part]))));
     u = add(u, advance("slope"));
     logRatio = add(logRatio, advance("growth"));
   }
   const end = levelOfLambda(lambdaMin);
   const latent = mul(end.alpha, u);
-  const normal = sub(mul(-0.5, sum(square(latent), { axis: everywhere })), (d / 2) * Math.log(2 * Math.PI));
+  const normal = sub(
+    mul(-0.5, sum(square(latent), { axis: everywhere })),
+    (d / 2) * Math.log(2 * Math.PI),
+  );
   return {
     logLikelihood: add(add(normal, d * Math.log(end.alpha / alpha)), logRatio),
     latent,
@@ -133,10 +159,14 @@ function probesOf(divergence: Divergence, x: NdArray): NdArray[] {
   if (divergence.kind === "hutchinson") {
     const { numProbes = 1 } = divergence;
     checkCount("logLikelihood", "numProbes", numProbes, 1);
-    return Array.from({ length: numProbes }, (_, i) => sign(normalRows(foldIn(divergence.key, i), x.shape, { dtype: "float64" })));
+    return Array.from({ length: numProbes }, (_, i) =>
+      sign(normalRows(foldIn(divergence.key, i), x.shape, { dtype: "float64" })),
+    );
   }
   if (divergence.kind !== "exact")
-    throw new DomainError(`logLikelihood: divergence must be exact or hutchinson, got ${show((divergence as { kind: unknown }).kind)}`);
+    throw new DomainError(
+      `logLikelihood: divergence must be exact or hutchinson, got ${show((divergence as { kind: unknown }).kind)}`,
+    );
   const d = x.size / Math.max(1, x.shape[0]!);
   return Array.from({ length: d }, (_, j) => {
     const row = new Float64Array(d);

@@ -1,5 +1,15 @@
 import { describe, expect, it } from "vitest";
-import { type NdArray, abs, allClose, concat, mean, slice, sub, tile, toTypedArray } from "@provably/core-tensor";
+import {
+  type NdArray,
+  abs,
+  allClose,
+  concat,
+  mean,
+  slice,
+  sub,
+  tile,
+  toTypedArray,
+} from "@provably/core-tensor";
 import { key } from "@provably/core-tensor/random";
 import {
   type ForwardModel,
@@ -31,7 +41,12 @@ import {
 } from "../src/index.js";
 import { f64 } from "./fixtures.js";
 
-type Baseline = (forward: ForwardModel, y: readonly number[] | NdArray, model: Model, options: ReconstructionOptions) => Reconstruction;
+type Baseline = (
+  forward: ForwardModel,
+  y: readonly number[] | NdArray,
+  model: Model,
+  options: ReconstructionOptions,
+) => Reconstruction;
 const run = key("baselines");
 const general: readonly (readonly [string, Baseline])[] = [
   ["dps", (f, y, m, o) => dps(f, y, m, run, { numSteps: 60, scale: 0.3, ...o })],
@@ -39,7 +54,11 @@ const general: readonly (readonly [string, Baseline])[] = [
   ["piGdm", (f, y, m, o) => piGdm(f, y, m, run, { numSteps: 30, ...o })],
   ["redDiff", (f, y, m, o) => redDiff(f, y, m, run, { numSteps: 80, ...o })],
   ["diffPir", (f, y, m, o) => diffPir(f, y, m, run, { numSteps: 30, ...o })],
-  ["daps", (f, y, m, o) => daps(f, y, m, run, { numSteps: 15, sigmaMax: 10, sigmaMin: 0.05, langevinSteps: 30, ...o })],
+  [
+    "daps",
+    (f, y, m, o) =>
+      daps(f, y, m, run, { numSteps: 15, sigmaMax: 10, sigmaMin: 0.05, langevinSteps: 30, ...o }),
+  ],
 ];
 const spectral: readonly (readonly [string, Baseline])[] = [
   ["mcg", (f, y, m, o) => mcg(f, y, m, run, { numSteps: 60, scale: 0.3, ...o })],
@@ -72,7 +91,8 @@ const exact = mixturePosterior(
     [0, 0.04],
   ]),
 );
-const same = (a: NdArray, b: NdArray): void => expect([...toTypedArray(a)]).toEqual([...toTypedArray(b)]);
+const same = (a: NdArray, b: NdArray): void =>
+  expect([...toTypedArray(a)]).toEqual([...toTypedArray(b)]);
 
 describe.each(everyBaseline)("%s", (name, baseline) => {
   const whole = baseline(forward, y, prior, { numSamples: 120 });
@@ -110,23 +130,37 @@ describe.each(everyBaseline)("%s", (name, baseline) => {
 
   it("takes one measurement for each point", () => {
     const each = baseline(forward, tile(f64([y]), [3, 1]), prior, { numSamples: 3 });
-    expect(allClose(each.samples, slice(whole.samples, [0], [3]), { relative: 1e-8, absolute: 1e-8 })).toBe(true);
+    expect(
+      allClose(each.samples, slice(whole.samples, [0], [3]), { relative: 1e-8, absolute: 1e-8 }),
+    ).toBe(true);
   });
 
   it("stops when told to", () => {
     const controller = new AbortController();
     const reason = new Error("enough");
-    expect(() => baseline(forward, y, prior, { numSamples: 2, signal: controller.signal, onProgress: () => controller.abort(reason) })).toThrow(
-      reason,
-    );
+    expect(() =>
+      baseline(forward, y, prior, {
+        numSamples: 2,
+        signal: controller.signal,
+        onProgress: () => controller.abort(reason),
+      }),
+    ).toThrow(reason);
   });
 
   it("names what is wrong", () => {
-    expect(() => baseline(forward, y, prior, {})).toThrow(/give one of numSamples, start and state/);
-    expect(() => baseline(forward, y, prior, { start: f64([[1, 2]]) })).toThrow(/points must be \[n, 3\], got \[1, 2\]/);
+    expect(() => baseline(forward, y, prior, {})).toThrow(
+      /give one of numSamples, start and state/,
+    );
+    expect(() => baseline(forward, y, prior, { start: f64([[1, 2]]) })).toThrow(
+      /points must be \[n, 3\], got \[1, 2\]/,
+    );
     expect(() => baseline(forward, [1], prior, { numSamples: 1 })).toThrow(/y must be \[2\]/);
-    expect(() => baseline(forward, tile(f64([y]), [3, 1]), prior, { numSamples: 2 })).toThrow(/one for each of the 2 chains/);
-    expect(() => baseline(forward, y, prior, { numSamples: 1, state: whole.state })).toThrow(/give one of/);
+    expect(() => baseline(forward, tile(f64([y]), [3, 1]), prior, { numSamples: 2 })).toThrow(
+      /one for each of the 2 chains/,
+    );
+    expect(() => baseline(forward, y, prior, { numSamples: 1, state: whole.state })).toThrow(
+      /give one of/,
+    );
     expect(() => baseline(forward, y, prior, { state: whole.state })).toThrow(/already/);
   });
 });
@@ -143,7 +177,10 @@ describe.each(general)("%s, nonlinear", (_, baseline) => {
   it("asks networks for derivatives, or does without", () => {
     const network = scoreNetwork({ side: 4, channels: 8 });
     const model = networkModel(network, network.init(key(0)));
-    const masked = gaussianNoise(inpainting(Array.from({ length: 16 }, (_unused, i) => i % 2)), 0.3);
+    const masked = gaussianNoise(
+      inpainting(Array.from({ length: 16 }, (_unused, i) => i % 2)),
+      0.3,
+    );
     const { samples } = baseline(masked, new Array<number>(8).fill(0.5), model, { numSamples: 2 });
     expect(samples.shape).toEqual([2, 16]);
     expect(samples.dtype).toBe("float64");
@@ -152,15 +189,34 @@ describe.each(general)("%s, nonlinear", (_, baseline) => {
 
 describe("baselines for linear measurements", () => {
   it.each(spectral)("%s refuses others", (_, baseline) => {
-    expect(() => baseline(quantizedSensing(3), [1, 1, 1], prior, { numSamples: 1 })).toThrow(/must be linear with Gaussian noise/);
-    const blind = linearOperator({ inputSize: 3, outputSize: 3, apply: (x) => x, adjoint: (x) => x });
-    expect(() => baseline(gaussianNoise(blind, 1), [1, 1, 1], prior, { numSamples: 1 })).toThrow(/spectrum of linearOperator is not known/);
+    expect(() => baseline(quantizedSensing(3), [1, 1, 1], prior, { numSamples: 1 })).toThrow(
+      /must be linear with Gaussian noise/,
+    );
+    const blind = linearOperator({
+      inputSize: 3,
+      outputSize: 3,
+      apply: (x) => x,
+      adjoint: (x) => x,
+    });
+    expect(() => baseline(gaussianNoise(blind, 1), [1, 1, 1], prior, { numSamples: 1 })).toThrow(
+      /spectrum of linearOperator is not known/,
+    );
   });
 
   it("piGdm by conjugate gradients equals piGdm by the spectrum", () => {
     const { apply, adjoint } = matrixOperator(matrix);
-    const blind = gaussianNoise(linearOperator({ inputSize: 3, outputSize: 2, apply: (x) => apply(x), adjoint: (v) => adjoint(v) }), 0.2);
-    const [a, b] = [forward, blind].map((f) => piGdm(f, y, prior, run, { numSamples: 5, numSteps: 20 }).samples) as [NdArray, NdArray];
+    const blind = gaussianNoise(
+      linearOperator({
+        inputSize: 3,
+        outputSize: 2,
+        apply: (x) => apply(x),
+        adjoint: (v) => adjoint(v),
+      }),
+      0.2,
+    );
+    const [a, b] = [forward, blind].map(
+      (f) => piGdm(f, y, prior, run, { numSamples: 5, numSteps: 20 }).samples,
+    ) as [NdArray, NdArray];
     for (const difference of toTypedArray(abs(sub(a, b)))) expect(difference).toBeLessThan(1e-3);
   });
 
@@ -174,7 +230,9 @@ describe("baselines for linear measurements", () => {
       curvature: 1,
     });
     expect(() => piGdm(own, [0], prior, run, { numSamples: 1 })).toThrow(/own has no information/);
-    expect(() => dps(own, [0], prior, run, { start: f64([[5, 5, 5]]), numSteps: 1 })).toThrow(/must not exceed 0/);
+    expect(() => dps(own, [0], prior, run, { start: f64([[5, 5, 5]]), numSteps: 1 })).toThrow(
+      /must not exceed 0/,
+    );
   });
 });
 
@@ -184,7 +242,9 @@ describe("pnpDm", () => {
     const { samples } = pnpDm(forward, y, prior, run, options);
     const error = abs(sub(mean(samples, { axis: 0 }), mixtureMoments(exact).mean));
     for (const value of toTypedArray(error)) expect(value).toBeLessThan(0.5);
-    expect(() => pnpDm(forward, y, prior, run, { ...options, rhoMin: 5 })).toThrow(/rhoMax must be at least rhoMin/);
+    expect(() => pnpDm(forward, y, prior, run, { ...options, rhoMin: 5 })).toThrow(
+      /rhoMax must be at least rhoMin/,
+    );
     expect(() => pnpDm(forward, y, prior, run, { ...options, decay: 2 })).toThrow(/decay/);
   });
 });

@@ -39,10 +39,13 @@ const space = gaussianMixture({
 });
 
 /** Where a batch of N rows is cut: anywhere, and more often where kernels change their ways. */
-const cuts = fc.uniqueArray(fc.oneof(fc.integer({ min: 1, max: N - 1 }), fc.constantFrom(1, 2, 4, 5, 31, 32, 64, 128)), {
-  minLength: 1,
-  maxLength: 4,
-});
+const cuts = fc.uniqueArray(
+  fc.oneof(fc.integer({ min: 1, max: N - 1 }), fc.constantFrom(1, 2, 4, 5, 31, 32, 64, 128)),
+  {
+    minLength: 1,
+    maxLength: 4,
+  },
+);
 const parts = (places: readonly number[]): [number, number][] => {
   const ends = [0, ...[...places].sort((a, b) => a - b), N];
   return ends.slice(1).map((end, i) => [ends[i]!, end]);
@@ -50,7 +53,11 @@ const parts = (places: readonly number[]): [number, number][] => {
 const bits = (x: NdArray): Float64Array => Float64Array.from(toTypedArray(x));
 
 /** The whole batch at once, and cut up. */
-function expectSameBits(whole: NdArray, part: (from: number, to: number) => NdArray, runs = 12): void {
+function expectSameBits(
+  whole: NdArray,
+  part: (from: number, to: number) => NdArray,
+  runs = 12,
+): void {
   const want = bits(whole);
   fc.assert(
     fc.property(cuts, (places) => {
@@ -87,7 +94,8 @@ describe("a batch cut anywhere gives the same bits", () => {
       [plane, 2],
       [space, 4],
     ] as const) {
-      const run = (from: number, to: number): NdArray => sample(sampler, law, key(3), { shape: [to - from, d], firstRow: from, numSteps }).samples;
+      const run = (from: number, to: number): NdArray =>
+        sample(sampler, law, key(3), { shape: [to - from, d], firstRow: from, numSteps }).samples;
       expectSameBits(run(0, N), run, 4);
     }
   });
@@ -96,15 +104,22 @@ describe("a batch cut anywhere gives the same bits", () => {
     const forward = quantizedSensing(identityOperator(2), 0.4);
     const etas = annealing({ start: 1, end: 0.3, hold: 1, decay: 2 });
     const chains = (from: number, to: number): NdArray =>
-      dpnp(forward, [1, -1], plane, key(4), { numSamples: to - from, firstRow: from, etas, malaSteps: 5 }).samples;
+      dpnp(forward, [1, -1], plane, key(4), {
+        numSamples: to - from,
+        firstRow: from,
+        etas,
+        malaSteps: 5,
+      }).samples;
     expectSameBits(chains(0, N), chains, 3);
     const guided = (from: number, to: number): NdArray =>
-      dps(forward, [1, -1], plane, key(5), { numSamples: to - from, firstRow: from, numSteps: 8 }).samples;
+      dps(forward, [1, -1], plane, key(5), { numSamples: to - from, firstRow: from, numSteps: 8 })
+        .samples;
     expectSameBits(guided(0, N), guided, 3);
   });
 
   it("and a certificate does not depend on what ran before", () => {
-    const certify = (): number => certifyOrder(heun(), plane, key(0), { numSteps: [20, 40], numPaths: 16 }).value;
+    const certify = (): number =>
+      certifyOrder(heun(), plane, key(0), { numSteps: [20, 40], numPaths: 16 }).value;
     expect(certify()).toBe(certify());
   });
 });

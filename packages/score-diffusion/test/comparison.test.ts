@@ -38,8 +38,26 @@ const sheared = matrixOperator([
 ]);
 const problems: [string, ForwardModel][] = [
   ["one coordinate", gaussianNoise(matrixOperator([[1, 0.5]]), 0.4)],
-  ["magnitudes", gaussianNoise({ name: "|Ax|", inputSize: 2, outputSize: 2, norm: sheared.norm, apply: (x) => abs(sheared.apply(x)) }, 0.4)],
-  ["eight signs", quantizedSensing(matrixOperator(Array.from({ length: 8 }, (_, i) => [Math.cos(0.9 * i), Math.sin(0.9 * i)])), 0.4)],
+  [
+    "magnitudes",
+    gaussianNoise(
+      {
+        name: "|Ax|",
+        inputSize: 2,
+        outputSize: 2,
+        norm: sheared.norm,
+        apply: (x) => abs(sheared.apply(x)),
+      },
+      0.4,
+    ),
+  ],
+  [
+    "eight signs",
+    quantizedSensing(
+      matrixOperator(Array.from({ length: 8 }, (_, i) => [Math.cos(0.9 * i), Math.sin(0.9 * i)])),
+      0.4,
+    ),
+  ],
 ];
 const NUM_SAMPLES = 150;
 const MEASUREMENTS = 3;
@@ -56,20 +74,39 @@ describe("posterior samplers on a ring of six laws", () => {
       const y = repeat(measured, NUM_SAMPLES, { axis: 0 });
       const options = { numSamples: MEASUREMENTS * NUM_SAMPLES };
       const runs = {
-        DPnP: dpnp(forward, y, ring, runKey, { ...options, etas: annealing({ start: 2, end: 0.07, hold: 3, decay: 15 }), malaSteps: 20 }),
+        DPnP: dpnp(forward, y, ring, runKey, {
+          ...options,
+          etas: annealing({ start: 2, end: 0.07, hold: 3, decay: 15 }),
+          malaSteps: 20,
+        }),
         DPS: dps(forward, y, ring, runKey, { ...options, numSteps: 80, scale: 0.3 }),
         "LGD-MC": lgdMc(forward, y, ring, runKey, { ...options, numSteps: 80, scale: 0.3 }),
         ΠGDM: piGdm(forward, y, ring, runKey, options),
       };
       const exact = Array.from({ length: MEASUREMENTS }, (_, i) =>
-        posteriorByRejection(forward, measured.pick(i, null), draw, foldIn(foldIn(runKey, "exact"), i), 4000),
+        posteriorByRejection(
+          forward,
+          measured.pick(i, null),
+          draw,
+          foldIn(foldIn(runKey, "exact"), i),
+          4000,
+        ),
       );
       const distance = (samples: NdArray): number =>
         exact.reduce(
-          (sum, reference, i) => sum + slicedWasserstein(slice(samples, [i * NUM_SAMPLES], [(i + 1) * NUM_SAMPLES]), reference, lines) / MEASUREMENTS,
+          (sum, reference, i) =>
+            sum +
+            slicedWasserstein(
+              slice(samples, [i * NUM_SAMPLES], [(i + 1) * NUM_SAMPLES]),
+              reference,
+              lines,
+            ) /
+              MEASUREMENTS,
           0,
         );
-      const means: Record<string, number> = Object.fromEntries(Object.entries(runs).map(([name, { samples }]) => [name, distance(samples)]));
+      const means: Record<string, number> = Object.fromEntries(
+        Object.entries(runs).map(([name, { samples }]) => [name, distance(samples)]),
+      );
       const { DPnP: ours, ...others } = means;
       expect(ours!, problem).toBeLessThan(Math.min(...Object.values(others)));
       return `${problem}: ${Object.entries(means)
@@ -78,7 +115,8 @@ describe("posterior samplers on a ring of six laws", () => {
     });
     task.meta.claim = {
       says: "DPnP draws from the posterior; guided samplers draw from something near it",
-      source: "Xu, Chi (2024), theorem on asymptotic consistency; the comparison in sliced $W_2$ distance to the exact posterior is ours",
+      source:
+        "Xu, Chi (2024), theorem on asymptotic consistency; the comparison in sliced $W_2$ distance to the exact posterior is ours",
       measured: `${found.join("; ")} (${MEASUREMENTS} measurements, ${NUM_SAMPLES} draws each; settings are those of the guide, shortened)`,
     };
   }, 120_000);

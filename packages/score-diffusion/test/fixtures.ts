@@ -1,6 +1,10 @@
 /** Golden files of this package, from test/fixtures or from the folder that PROVABLY_FIXTURES names. */
 import type { ArrayInput } from "@provably/core-tensor";
-import { expectNear as expectNearWithin, f64, goldenFiles } from "../../../scripts/testing/golden.js";
+import {
+  expectNear as expectNearWithin,
+  f64,
+  goldenFiles,
+} from "../../../scripts/testing/golden.js";
 import { type GaussianMixture, gaussianMixture } from "../src/index.js";
 
 export { type Nested, f64 } from "../../../scripts/testing/golden.js";
@@ -18,4 +22,9 @@ export function mixtureOf({ weights, means, covs }: GoldenMixture): GaussianMixt
 }
 
 /** |a − b| ≤ atol + rtol |b| everywhere. */
-export const expectNear = (actual: ArrayInput, golden: ArrayInput, rtol = 1e-10, atol = rtol): void => expectNearWithin(actual, golden, rtol, atol);
+export const expectNear = (
+  actual: ArrayInput,
+  golden: ArrayInput,
+  rtol = 1e-10,
+  atol = rtol,
+): void => expectNearWithin(actual, golden, rtol, atol);

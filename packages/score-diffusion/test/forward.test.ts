@@ -54,7 +54,8 @@ const linear: readonly (readonly [string, LinearOperator])[] = [
   ["valid blur", blur({ ...image, kernel: motionKernel(3, 0.4), boundary: "valid" })],
 ];
 
-const draw = (name: string, shape: number[]): NdArray => normal(key(name), shape, { dtype: "float64" });
+const draw = (name: string, shape: number[]): NdArray =>
+  normal(key(name), shape, { dtype: "float64" });
 const dot = (a: NdArray, b: NdArray): number => item(sum(mul(a, b)));
 
 describe.each(linear)("%s", (_, operator) => {
@@ -68,7 +69,8 @@ describe.each(linear)("%s", (_, operator) => {
   it("gives functions of AᵀA that agree with products", () => {
     const { normalFunction } = operator;
     if (normalFunction === undefined) return;
-    const close = (a: NdArray, b: NdArray): boolean => allClose(a, b, { relative: 1e-9, absolute: 1e-9 });
+    const close = (a: NdArray, b: NdArray): boolean =>
+      allClose(a, b, { relative: 1e-9, absolute: 1e-9 });
     expect(
       close(
         normalFunction((v) => v, x),
@@ -81,7 +83,8 @@ describe.each(linear)("%s", (_, operator) => {
         x,
       ),
     ).toBe(true);
-    const root = (v: NdArray): NdArray => normalFunction((eigenvalue) => Math.sqrt(eigenvalue + 0.1), v);
+    const root = (v: NdArray): NdArray =>
+      normalFunction((eigenvalue) => Math.sqrt(eigenvalue + 0.1), v);
     expect(
       close(
         root(root(x)),
@@ -145,38 +148,51 @@ describe.each(models)("likelihood of %s", (_, model) => {
   it("has an information that is symmetric and positive", () => {
     if (likelihood.information === undefined) return;
     const [u, v] = [draw("u", [3, 64]), draw("v", [3, 64])];
-    expect(dot(u, likelihood.information(x, v))).toBeCloseTo(dot(v, likelihood.information(x, u)), 7);
+    expect(dot(u, likelihood.information(x, v))).toBeCloseTo(
+      dot(v, likelihood.information(x, u)),
+      7,
+    );
     expect(dot(u, likelihood.information(x, u))).toBeGreaterThanOrEqual(0);
   });
 
   it("refuses measurements of another size, or that are not finite", () => {
     expect(() => model.likelihood([1])).toThrow(/y must be \[\d+\]/);
-    expect(() => model.likelihood(array(new Float64Array(model.outputSize).fill(NaN)))).toThrow(/finite/);
+    expect(() => model.likelihood(array(new Float64Array(model.outputSize).fill(NaN)))).toThrow(
+      /finite/,
+    );
   });
 });
 
 describe("likelihoods against simulation", () => {
   // E over y of the score at the true point is 0, and its covariance is the Fisher information: 4,000 measurements of one point
-  it.each(models.slice(0, 8))("score of %s is centred, with the information as its variance", (name, model) => {
-    const n = 2000;
-    const x = tile(mul(0.5, draw("truth", [1, 64])), [n, 1]);
-    const likelihood = model.likelihood(model.measure(x, key("many")));
-    const direction = transpose(draw("direction", [1, 64]));
-    const along = likelihood.score(x);
-    const values = [...toTypedArray(sum(mul(along, reshape(direction, [1, 64])), { axis: 1 }))];
-    const average = values.reduce((a, b) => a + b, 0) / n;
-    const variance = values.reduce((a, b) => a + (b - average) ** 2, 0) / n;
-    expect(Math.abs(average)).toBeLessThan(4.5 * Math.sqrt(variance / n));
-    const one = reshape(direction, [1, 64]);
-    const information = item(mean(sum(mul(likelihood.information!(x, tile(one, [n, 1])), one), { axis: 1 })));
-    // the relative error of a variance from n draws is √(2/n) for normal ones
-    expect(Math.abs(variance / information - 1)).toBeLessThan(6 * Math.sqrt(2 / n));
-  });
+  it.each(models.slice(0, 8))(
+    "score of %s is centred, with the information as its variance",
+    (name, model) => {
+      const n = 2000;
+      const x = tile(mul(0.5, draw("truth", [1, 64])), [n, 1]);
+      const likelihood = model.likelihood(model.measure(x, key("many")));
+      const direction = transpose(draw("direction", [1, 64]));
+      const along = likelihood.score(x);
+      const values = [...toTypedArray(sum(mul(along, reshape(direction, [1, 64])), { axis: 1 }))];
+      const average = values.reduce((a, b) => a + b, 0) / n;
+      const variance = values.reduce((a, b) => a + (b - average) ** 2, 0) / n;
+      expect(Math.abs(average)).toBeLessThan(4.5 * Math.sqrt(variance / n));
+      const one = reshape(direction, [1, 64]);
+      const information = item(
+        mean(sum(mul(likelihood.information!(x, tile(one, [n, 1])), one), { axis: 1 })),
+      );
+      // the relative error of a variance from n draws is √(2/n) for normal ones
+      expect(Math.abs(variance / information - 1)).toBeLessThan(6 * Math.sqrt(2 / n));
+    },
+  );
 
   it("phase retrieval does not see the sign, nor what the mask hides", () => {
     const x = draw("x", [2, 64]);
     expect(allClose(phase.apply(x), phase.apply(mul(-1, x)))).toBe(true);
-    const half = codedPhaseRetrieval({ ...image, mask: Array.from({ length: 8 }, (_, i) => new Array<number>(8).fill(i < 4 ? 1 : 0)) });
+    const half = codedPhaseRetrieval({
+      ...image,
+      mask: Array.from({ length: 8 }, (_, i) => new Array<number>(8).fill(i < 4 ? 1 : 0)),
+    });
     const hidden = array(
       Float64Array.from({ length: 64 }, (_, i) => (i < 32 ? 0 : 1)),
       { shape: [1, 64] },
@@ -185,7 +201,10 @@ describe("likelihoods against simulation", () => {
   });
 
   it("the transform of phase retrieval keeps the energy", () => {
-    const full = codedPhaseRetrieval({ ...image, mask: Array.from({ length: 8 }, () => new Array<number>(8).fill(1)) });
+    const full = codedPhaseRetrieval({
+      ...image,
+      mask: Array.from({ length: 8 }, () => new Array<number>(8).fill(1)),
+    });
     const x = draw("x", [1, 64]);
     expect(item(sum(square(full.apply(x))))).toBeCloseTo(item(sum(square(x))), 9);
   });
@@ -204,21 +223,49 @@ describe("bad forward models", () => {
   };
 
   it("are refused with the name of the argument", () => {
-    rejected(() => gaussianNoise(identityOperator(2), 0), /gaussianNoise: sigma must be positive/, "ERR_DOMAIN");
+    rejected(
+      () => gaussianNoise(identityOperator(2), 0),
+      /gaussianNoise: sigma must be positive/,
+      "ERR_DOMAIN",
+    );
     rejected(() => inpainting([0, 0]), /hides everything/, "ERR_DOMAIN");
     rejected(() => blur({ ...image, kernel: [[1, 1]] }), /blur: kernel/, "ERR_SHAPE");
-    rejected(() => blur({ ...image, kernel: [[1]], boundary: "mirror" as "valid" }), /boundary/, "ERR_DOMAIN");
+    rejected(
+      () => blur({ ...image, kernel: [[1]], boundary: "mirror" as "valid" }),
+      /boundary/,
+      "ERR_DOMAIN",
+    );
     rejected(() => gaussianKernel(4, 1), /size must be a positive odd/, "ERR_DOMAIN");
     rejected(() => motionKernel(3, NaN), /angle/, "ERR_DOMAIN");
-    rejected(() => superResolution({ height: 9, width: 8, factor: 4 }), /factor must divide/, "ERR_DOMAIN");
+    rejected(
+      () => superResolution({ height: 9, width: 8, factor: 4 }),
+      /factor must divide/,
+      "ERR_DOMAIN",
+    );
     rejected(() => codedPhaseRetrieval({ ...image }), /either key or mask/, "ERR_DOMAIN");
-    rejected(() => codedPhaseRetrieval({ height: 7, width: 8, key: key(0) }), /must be whole/, "ERR_DOMAIN");
+    rejected(
+      () => codedPhaseRetrieval({ height: 7, width: 8, key: key(0) }),
+      /must be whole/,
+      "ERR_DOMAIN",
+    );
     rejected(() => quantizedSensing(3, -1), /theta/, "ERR_DOMAIN");
     rejected(() => quantizedSensing(1).likelihood([0.5]), /must be −1 or 1/, "ERR_DOMAIN");
     rejected(() => poissonNoise(identityOperator(1), { gain: 0 }), /gain/, "ERR_DOMAIN");
-    rejected(() => poissonNoise(identityOperator(1), { gain: 1 }).likelihood([0.5]), /counts/, "ERR_DOMAIN");
-    rejected(() => roundedSensing(identityOperator(2), [1, 0]), /step must be positive/, "ERR_DOMAIN");
-    rejected(() => roundedSensing(identityOperator(2), [1]), /step must be a number or \[2\]/, "ERR_SHAPE");
+    rejected(
+      () => poissonNoise(identityOperator(1), { gain: 1 }).likelihood([0.5]),
+      /counts/,
+      "ERR_DOMAIN",
+    );
+    rejected(
+      () => roundedSensing(identityOperator(2), [1, 0]),
+      /step must be positive/,
+      "ERR_DOMAIN",
+    );
+    rejected(
+      () => roundedSensing(identityOperator(2), [1]),
+      /step must be a number or \[2\]/,
+      "ERR_SHAPE",
+    );
     rejected(() => jpeg({ ...image, quality: 0 }), /quality/, "ERR_DOMAIN");
     rejected(() => jpeg({ ...image, block: 3 }), /block must divide/, "ERR_DOMAIN");
     rejected(() => compressedSensing(4, 0, key(0)), /measurements/, "ERR_DOMAIN");
@@ -227,7 +274,8 @@ describe("bad forward models", () => {
   });
 
   it("an adjoint that is not one is found out", () => {
-    const wrong = (): Operator => linearOperator({ inputSize: 3, outputSize: 3, apply: (x) => mul(2, x), adjoint: (y) => y });
+    const wrong = (): Operator =>
+      linearOperator({ inputSize: 3, outputSize: 3, apply: (x) => mul(2, x), adjoint: (y) => y });
     rejected(wrong, /adjoint is not the adjoint of apply/, "ERR_DOMAIN");
   });
 });

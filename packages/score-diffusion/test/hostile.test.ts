@@ -1,4 +1,14 @@
-import { DomainError, type NdArray, ShapeError, array, div, isCoreTensorError, mul, ones, sub } from "@provably/core-tensor";
+import {
+  DomainError,
+  type NdArray,
+  ShapeError,
+  array,
+  div,
+  isCoreTensorError,
+  mul,
+  ones,
+  sub,
+} from "@provably/core-tensor";
 import { key } from "@provably/core-tensor/random";
 import { describe, expect, it } from "vitest";
 import * as diffusion from "../src/index.js";
@@ -45,7 +55,19 @@ const forward = gaussianNoise(identityOperator(1), 0.5);
 const x = array([[1]], { dtype: "float64" });
 /** Arguments of the wrong kind, whatever the types say. */
 const wrong = (value: unknown): never => value as never;
-const strange: readonly unknown[] = [null, Symbol("x"), 10n, "abc", [], {}, Object.create(null), () => 1, NaN, 1e308, { toString: 1, valueOf: null }];
+const strange: readonly unknown[] = [
+  null,
+  Symbol("x"),
+  10n,
+  "abc",
+  [],
+  {},
+  Object.create(null),
+  () => 1,
+  NaN,
+  1e308,
+  { toString: 1, valueOf: null },
+];
 
 function typed(call: () => unknown): void {
   try {
@@ -69,20 +91,51 @@ describe("levels without noise", () => {
 describe("wrong arguments", () => {
   it("name function and argument, before any work", () => {
     const cases: readonly [() => unknown, RegExp][] = [
-      [() => sample(wrong({ ...ddim(), table: 1 }), law, key(0), { shape: [1, 1] }), /sample: sampler.table must be a function/],
-      [() => sample(ddim(), wrong({ prediction: "score" }), key(0), { shape: [1, 1] }), /sample: model.evaluate must be a function/],
+      [
+        () => sample(wrong({ ...ddim(), table: 1 }), law, key(0), { shape: [1, 1] }),
+        /sample: sampler.table must be a function/,
+      ],
+      [
+        () => sample(ddim(), wrong({ prediction: "score" }), key(0), { shape: [1, 1] }),
+        /sample: model.evaluate must be a function/,
+      ],
       [
         () => sample(ddim(), wrong({ ...law, prediction: "noise" }), key(0), { shape: [1, 1] }),
         /model.prediction must be one of "score", "eps", "x0", "v"/,
       ],
-      [() => sample(ddim(), law, key(0), wrong(null)), /sample: options must be an object, got null/],
-      [() => sample(ddim(), law, key(0), { shape: [1, 1], signal: wrong({}) }), /signal must be an AbortSignal/],
-      [() => sample(ddim(), law, key(0), { shape: [1, 1], onProgress: wrong(3) }), /onProgress must be a function/],
-      [() => sample(ddim(), law, key(0), { shape: [1, 1], firstRow: wrong({}) }), /firstRow must be an integer/],
-      [() => sample(ddim(), wrong({ prediction: "x0", evaluate: () => 1 }), key(0), { shape: [1, 1] }), /the model's answer must be an array/],
-      [() => sample(wrong({ ...ddim(), step: () => 1 }), law, key(0), { shape: [1, 1] }), /sampler.step must return a generator/],
-      [() => sampleAdaptive(law, key(0), { shape: [1, 1], lambdaMin: wrong("abc") }), /sampleAdaptive: lambdaMin must be a number/],
-      [() => mixtureScore(wrong({ ...law, weights: x }), x, levelOf(0.5)), /mixture.weights must be \[1\]/],
+      [
+        () => sample(ddim(), law, key(0), wrong(null)),
+        /sample: options must be an object, got null/,
+      ],
+      [
+        () => sample(ddim(), law, key(0), { shape: [1, 1], signal: wrong({}) }),
+        /signal must be an AbortSignal/,
+      ],
+      [
+        () => sample(ddim(), law, key(0), { shape: [1, 1], onProgress: wrong(3) }),
+        /onProgress must be a function/,
+      ],
+      [
+        () => sample(ddim(), law, key(0), { shape: [1, 1], firstRow: wrong({}) }),
+        /firstRow must be an integer/,
+      ],
+      [
+        () =>
+          sample(ddim(), wrong({ prediction: "x0", evaluate: () => 1 }), key(0), { shape: [1, 1] }),
+        /the model's answer must be an array/,
+      ],
+      [
+        () => sample(wrong({ ...ddim(), step: () => 1 }), law, key(0), { shape: [1, 1] }),
+        /sampler.step must return a generator/,
+      ],
+      [
+        () => sampleAdaptive(law, key(0), { shape: [1, 1], lambdaMin: wrong("abc") }),
+        /sampleAdaptive: lambdaMin must be a number/,
+      ],
+      [
+        () => mixtureScore(wrong({ ...law, weights: x }), x, levelOf(0.5)),
+        /mixture.weights must be \[1\]/,
+      ],
       [() => mixtureScore(law, x, wrong({ alpha: 1 })), /level.sigma must be finite/],
       [() => empiricalDenoiser(wrong({}), x, levelOf(0.5)), /law.centred must be an array/],
       [() => respace(scheduleOf(linearBetas(10)), wrong("1")), /steps must be a list of numbers/],
@@ -92,9 +145,19 @@ describe("wrong arguments", () => {
       [() => withCorrector(wrong({})), /withCorrector: sampler.name must be a string/],
       [() => quantizedSensing(wrong({ inputSize: 1 })), /operator.name must be a string/],
       [() => identityOperator(1).normalFunction!(wrong(1), x), /f must be a function/],
-      [() => linearOperator(wrong({ inputSize: 1, outputSize: 1, apply: () => 1, adjoint: () => 1 })), /what apply returns must be an array/],
-      [() => dps(wrong({ ...forward, likelihood: () => 1 }), [1], law, key(0), { numSamples: 1 }), /dps: likelihood must be an object/],
-      [() => dpnp(forward, [1], law, key(0), { numSamples: 1, etas: wrong({}) }), /dpnp: etas must be a list of numbers/],
+      [
+        () =>
+          linearOperator(wrong({ inputSize: 1, outputSize: 1, apply: () => 1, adjoint: () => 1 })),
+        /what apply returns must be an array/,
+      ],
+      [
+        () => dps(wrong({ ...forward, likelihood: () => 1 }), [1], law, key(0), { numSamples: 1 }),
+        /dps: likelihood must be an object/,
+      ],
+      [
+        () => dpnp(forward, [1], law, key(0), { numSamples: 1, etas: wrong({}) }),
+        /dpnp: etas must be a list of numbers/,
+      ],
       [() => dpnp(forward, [1], law, key(0), { state: wrong({ round: 0 }) }), /dpnp: state/],
       [() => pcsMala(wrong({}), x, 1, key(0)), /likelihood.inputSize must be an integer/],
       [() => certifyCalibration(wrong(1), forward, () => x, key(0)), /prior must be a function/],
@@ -102,14 +165,26 @@ describe("wrong arguments", () => {
       [() => networkModel(wrong({}), {}), /networkModel: network.prediction must be one of/],
       [
         () =>
-          trainScore({ prediction: "eps", apply: (p: NdArray, z) => mul(p, z) }, array(1), x, key(0), {
-            numSteps: 1,
-            optimizer: { init: () => 0, update: wrong(() => 1) },
-          }),
+          trainScore(
+            { prediction: "eps", apply: (p: NdArray, z) => mul(p, z) },
+            array(1),
+            x,
+            key(0),
+            {
+              numSteps: 1,
+              optimizer: { init: () => 0, update: wrong(() => 1) },
+            },
+          ),
         /trainScore: the result of optimizer.update must be a list/,
       ],
-      [() => trainScore(wrong({}), {}, x, key(0), wrong({})), /trainScore: network.prediction must be one of/],
-      [() => acceleratedOde.table(wrong({ alphaBar: [0.1, 0.5], beta: [0.1, 0.5] }), {}), /schedule.alphaBar must decrease strictly/],
+      [
+        () => trainScore(wrong({}), {}, x, key(0), wrong({})),
+        /trainScore: network.prediction must be one of/,
+      ],
+      [
+        () => acceleratedOde.table(wrong({ alphaBar: [0.1, 0.5], beta: [0.1, 0.5] }), {}),
+        /schedule.alphaBar must decrease strictly/,
+      ],
       [() => ddim().step({ x }, wrong({}), []).next(), /ddim: row.level must be an object/],
       [
         () =>
@@ -119,13 +194,22 @@ describe("wrong arguments", () => {
         /row.steps must hold at least one step/,
       ],
       [() => ddsDdim().process(wrong(null), 1, key(0)).next(), /ddsDdim: x must be an array/],
-      [() => matrixOperator([[1]]).normalFunction!((v) => v, array([[1, 2]])), /v must be \[n, 1\]/],
-      [() => codedPhaseRetrieval({ height: 8, width: 8, key: key(0), oversample: 2 ** 32 }), /number of pixels must be an integer ≥ 1 and below/],
+      [
+        () => matrixOperator([[1]]).normalFunction!((v) => v, array([[1, 2]])),
+        /v must be \[n, 1\]/,
+      ],
+      [
+        () => codedPhaseRetrieval({ height: 8, width: 8, key: key(0), oversample: 2 ** 32 }),
+        /number of pixels must be an integer ≥ 1 and below/,
+      ],
       [
         () =>
           calibrationRanks(
             (_, n) => ones([n, 1], { dtype: "float64" }),
-            wrong({ ...forward, likelihood: () => ({ ...forward.likelihood([[1]]), logLikelihood: 0 }) }),
+            wrong({
+              ...forward,
+              likelihood: () => ({ ...forward.likelihood([[1]]), logLikelihood: 0 }),
+            }),
             (y) => y,
             key(0),
             { trials: 2 },
@@ -135,12 +219,18 @@ describe("wrong arguments", () => {
     ];
     for (const [call, message] of cases) {
       expect(call).toThrow(message);
-      expect(call).toThrow(expect.toSatisfy((error: unknown) => error instanceof DomainError || error instanceof ShapeError));
+      expect(call).toThrow(
+        expect.toSatisfy(
+          (error: unknown) => error instanceof DomainError || error instanceof ShapeError,
+        ),
+      );
     }
   });
 
   it("reject the promise of an async form in the same words", async () => {
-    await expect(sampleAsync(ddim(), wrong({}), key(0), { shape: [1, 1] })).rejects.toThrow(/sampleAsync: model.prediction/);
+    await expect(sampleAsync(ddim(), wrong({}), key(0), { shape: [1, 1] })).rejects.toThrow(
+      /sampleAsync: model.prediction/,
+    );
   });
 
   it("end in a typed error or a result in every place of every function, whatever they are", () => {
@@ -169,9 +259,16 @@ describe("wrong arguments", () => {
         "signal",
         "stopAt",
       ])
-        typed(() => sample(ddim(), law, key(0), { schedule: grid, ...(option !== "start" && { shape: [1, 1] }), [option]: value }));
+        typed(() =>
+          sample(ddim(), law, key(0), {
+            schedule: grid,
+            ...(option !== "start" && { shape: [1, 1] }),
+            [option]: value,
+          }),
+        );
     const data = [[0], [1]];
     for (const value of strange)
-      for (const option of ["weights", "chunkSize", "dtype"]) typed(() => empiricalDistribution(data, { [option]: value }));
+      for (const option of ["weights", "chunkSize", "dtype"])
+        typed(() => empiricalDistribution(data, { [option]: value }));
   });
 });

@@ -1,40 +1,67 @@
 import fc from "fast-check";
 import { encode } from "fast-png";
 import { describe, expect, it } from "vitest";
-import { DomainError, FormatError, ShapeError, allClose, toNested, toTypedArray } from "@provably/core-tensor";
+import {
+  DomainError,
+  FormatError,
+  ShapeError,
+  allClose,
+  toNested,
+  toTypedArray,
+} from "@provably/core-tensor";
 import { key, uniform } from "@provably/core-tensor/random";
 import { decodePng, encodePng, imageGrid } from "../src/index.js";
 
 describe("PNG", () => {
-  it.each([[[5, 7]], [[1, 4, 3]], [[2, 4, 3]], [[3, 8, 9]], [[4, 2, 2]]])("an image %j comes back to within half a grey", (shape) => {
-    const image = uniform(key(1), shape, { low: -1, high: 1 });
-    const back = decodePng(encodePng(image));
-    expect(back.shape).toEqual(shape.length === 2 ? [1, ...shape] : shape);
-    // half of 2/255, and the rounding of float32
-    expect(allClose([...toTypedArray(back)], [...toTypedArray(image)], { relative: 0, absolute: 1 / 255 + 1e-6 })).toBe(true);
-  });
+  it.each([[[5, 7]], [[1, 4, 3]], [[2, 4, 3]], [[3, 8, 9]], [[4, 2, 2]]])(
+    "an image %j comes back to within half a grey",
+    (shape) => {
+      const image = uniform(key(1), shape, { low: -1, high: 1 });
+      const back = decodePng(encodePng(image));
+      expect(back.shape).toEqual(shape.length === 2 ? [1, ...shape] : shape);
+      // half of 2/255, and the rounding of float32
+      expect(
+        allClose([...toTypedArray(back)], [...toTypedArray(image)], {
+          relative: 0,
+          absolute: 1 / 255 + 1e-6,
+        }),
+      ).toBe(true);
+    },
+  );
 
   it("clips what is out of range, and maps the given range to black and white", () => {
-    expect(toNested(decodePng(encodePng([[-3, 0.2, 9]], { range: [0, 0.2] }), { range: [0, 255] }))).toEqual([[[0, 255, 255]]]);
+    expect(
+      toNested(decodePng(encodePng([[-3, 0.2, 9]], { range: [0, 0.2] }), { range: [0, 255] })),
+    ).toEqual([[[0, 255, 255]]]);
   });
 
   it("reads 16 bits, and palettes", () => {
-    const deep = encode({ width: 2, height: 1, data: Uint16Array.of(0, 65535), channels: 1, depth: 16 });
+    const deep = encode({
+      width: 2,
+      height: 1,
+      data: Uint16Array.of(0, 65535),
+      channels: 1,
+      depth: 16,
+    });
     expect(toNested(decodePng(deep))).toEqual([[[-1, 1]]]);
   });
 
   it("answers hostile bytes with a FormatError and never with anything else", () => {
     const sound = encodePng(uniform(key(2), [3, 9, 9]));
     fc.assert(
-      fc.property(fc.array(fc.tuple(fc.nat(sound.length - 1), fc.nat(255)), { minLength: 1, maxLength: 6 }), fc.nat(sound.length), (changes, cut) => {
-        const bytes = sound.slice(0, cut < 20 ? sound.length : cut);
-        for (const [at, byte] of changes) if (at < bytes.length) bytes[at] = byte;
-        try {
-          expect(decodePng(bytes).shape.length).toBe(3);
-        } catch (error) {
-          expect(error).toBeInstanceOf(FormatError);
-        }
-      }),
+      fc.property(
+        fc.array(fc.tuple(fc.nat(sound.length - 1), fc.nat(255)), { minLength: 1, maxLength: 6 }),
+        fc.nat(sound.length),
+        (changes, cut) => {
+          const bytes = sound.slice(0, cut < 20 ? sound.length : cut);
+          for (const [at, byte] of changes) if (at < bytes.length) bytes[at] = byte;
+          try {
+            expect(decodePng(bytes).shape.length).toBe(3);
+          } catch (error) {
+            expect(error).toBeInstanceOf(FormatError);
+          }
+        },
+      ),
       { seed: 3, numRuns: 300 },
     );
     const huge = sound.slice();

@@ -24,9 +24,21 @@ interface Metrics {
   readonly energyDistance: number;
   readonly energyDistanceUnbiased: number;
   readonly mmd2: readonly { bandwidth: number; unbiased: number; biased: number }[];
-  readonly gaussians: { m1: number[]; C1: number[][]; m2: number[]; C2: number[][]; w2Squared: number; kl: number };
+  readonly gaussians: {
+    m1: number[];
+    C1: number[][];
+    m2: number[];
+    C2: number[][];
+    w2Squared: number;
+    kl: number;
+  };
   readonly tvHist: { p: number[]; q: number[]; tv: number };
-  readonly tvGmm1d: { p: GoldenMixture; q: GoldenMixture; grid: [number, number, number]; tv: number };
+  readonly tvGmm1d: {
+    p: GoldenMixture;
+    q: GoldenMixture;
+    grid: [number, number, number];
+    tv: number;
+  };
   readonly image: { a: number[][]; b: number[][]; psnr: number; ssim: number; range: number };
 }
 const golden = load<Metrics>("metrics");
@@ -37,9 +49,15 @@ describe.skipIf(golden === undefined)("golden metrics", () => {
     expectNear([slicedWasserstein(X, Y, directions)], [golden!.slicedW2]);
     const first = (rows: number[][]): number[] => rows.map((row) => row[0]!);
     expectNear([wasserstein1d(first(X), first(Y)) ** 2], [golden!.w2_1dSquared]);
-    expectNear([energyDistance(X, Y), energyDistance(X, Y, { unbiased: true })], [golden!.energyDistance, golden!.energyDistanceUnbiased]);
+    expectNear(
+      [energyDistance(X, Y), energyDistance(X, Y, { unbiased: true })],
+      [golden!.energyDistance, golden!.energyDistanceUnbiased],
+    );
     for (const { bandwidth, unbiased, biased } of golden!.mmd2)
-      expectNear([mmd2(X, Y, { bandwidth }), mmd2(X, Y, { bandwidth, biased: true })], [unbiased, biased]);
+      expectNear(
+        [mmd2(X, Y, { bandwidth }), mmd2(X, Y, { bandwidth, biased: true })],
+        [unbiased, biased],
+      );
   });
 
   it("distances between normal laws", () => {
@@ -59,13 +77,20 @@ describe.skipIf(golden === undefined)("golden metrics", () => {
       Float64Array.from({ length: n }, (_, i) => low + ((high - low) * i) / (n - 1)),
       { shape: [n, 1] },
     );
-    const density = (mixture: GoldenMixture): NdArray => exp(mixtureLogDensity(mixtureOf(mixture), grid, levelOf(1)));
-    expectNear([totalVariation(density(golden!.tvGmm1d.p), density(golden!.tvGmm1d.q))], [golden!.tvGmm1d.tv]);
+    const density = (mixture: GoldenMixture): NdArray =>
+      exp(mixtureLogDensity(mixtureOf(mixture), grid, levelOf(1)));
+    expectNear(
+      [totalVariation(density(golden!.tvGmm1d.p), density(golden!.tvGmm1d.q))],
+      [golden!.tvGmm1d.tv],
+    );
   });
 
   it("quality of images", () => {
     const { a, b, range } = golden!.image;
-    expectNear([psnr(f64(a), f64(b), { range }), ssim(f64(a), f64(b), { range })], [golden!.image.psnr, golden!.image.ssim]);
+    expectNear(
+      [psnr(f64(a), f64(b), { range }), ssim(f64(a), f64(b), { range })],
+      [golden!.image.psnr, golden!.image.ssim],
+    );
     expect(psnr(a, a)).toBe(Infinity);
   });
 });

@@ -1,6 +1,15 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { DomainError, type NdArray, ShapeError, add, eye, matmul, mul, transpose } from "@provably/core-tensor";
+import {
+  DomainError,
+  type NdArray,
+  ShapeError,
+  add,
+  eye,
+  matmul,
+  mul,
+  transpose,
+} from "@provably/core-tensor";
 import { key, normal } from "@provably/core-tensor/random";
 import {
   energyDistance,
@@ -20,16 +29,23 @@ import {
 
 const numbers = (min: number, max: number): fc.Arbitrary<number[]> =>
   fc.array(fc.double({ min: -50, max: 50, noNaN: true }), { minLength: min, maxLength: max });
-const cloud = (seed: number, n: number, d = 3): NdArray => normal(key(seed), [n, d], { dtype: "float64" });
+const cloud = (seed: number, n: number, d = 3): NdArray =>
+  normal(key(seed), [n, d], { dtype: "float64" });
 const seed = { seed: 7, numRuns: 60 };
 
 describe("wasserstein1d", () => {
   it("is what the best matching of brute force gives", () => {
     const matchings = (n: number): number[][] =>
-      n === 0 ? [[]] : matchings(n - 1).flatMap((p) => Array.from({ length: n }, (_, i) => [...p.slice(0, i), n - 1, ...p.slice(i)]));
+      n === 0
+        ? [[]]
+        : matchings(n - 1).flatMap((p) =>
+            Array.from({ length: n }, (_, i) => [...p.slice(0, i), n - 1, ...p.slice(i)]),
+          );
     fc.assert(
       fc.property(numbers(5, 5), numbers(5, 5), (x, y) => {
-        const best = Math.min(...matchings(5).map((p) => p.reduce((s, j, i) => s + (x[i]! - y[j]!) ** 2, 0) / 5));
+        const best = Math.min(
+          ...matchings(5).map((p) => p.reduce((s, j, i) => s + (x[i]! - y[j]!) ** 2, 0) / 5),
+        );
         expect(wasserstein1d(x, y) ** 2).toBeCloseTo(best, 8);
       }),
       seed,
@@ -47,15 +63,23 @@ describe("wasserstein1d", () => {
 
   it("is the shift for a shifted sample, and obeys the triangle inequality", () => {
     fc.assert(
-      fc.property(numbers(1, 9), numbers(1, 9), numbers(1, 9), fc.double({ min: -5, max: 5, noNaN: true }), (x, y, z, c) => {
-        expect(
-          wasserstein1d(
-            x,
-            x.map((v) => v + c),
-          ),
-        ).toBeCloseTo(Math.abs(c), 9);
-        expect(wasserstein1d(x, z)).toBeLessThanOrEqual(wasserstein1d(x, y) + wasserstein1d(y, z) + 1e-9);
-      }),
+      fc.property(
+        numbers(1, 9),
+        numbers(1, 9),
+        numbers(1, 9),
+        fc.double({ min: -5, max: 5, noNaN: true }),
+        (x, y, z, c) => {
+          expect(
+            wasserstein1d(
+              x,
+              x.map((v) => v + c),
+            ),
+          ).toBeCloseTo(Math.abs(c), 9);
+          expect(wasserstein1d(x, z)).toBeLessThanOrEqual(
+            wasserstein1d(x, y) + wasserstein1d(y, z) + 1e-9,
+          );
+        },
+      ),
       seed,
     );
   });
@@ -89,14 +113,21 @@ describe("distances between normal laws", () => {
     expect(wasserstein2Gaussian(line, line)).toBeCloseTo(0, 7);
     expect(wasserstein2Gaussian(line, { mean: [0, 0], covariance: [[0, 0], [0, 0]] })).toBeCloseTo(Math.sqrt(2), 7); // prettier-ignore
     expect(() => klGaussian({ mean: [0, 0], covariance: eye(2) }, line)).toThrow(/covariance of q/);
-    expect(() => wasserstein2Gaussian({ mean: [0], covariance: [[-1]] }, { mean: [0], covariance: [[1]] })).toThrow(/covariance of p/);
+    expect(() =>
+      wasserstein2Gaussian({ mean: [0], covariance: [[-1]] }, { mean: [0], covariance: [[1]] }),
+    ).toThrow(/covariance of p/);
   });
 
   it("KL exceeds 0 for different laws", () => {
     for (let i = 0; i < 10; i++) {
       const [a, b] = [cloud(i, 3), cloud(100 + i, 3)];
       const spread = (m: NdArray): NdArray => add(matmul(m, transpose(m)), eye(3));
-      expect(klGaussian({ mean: [0, 0, 0], covariance: spread(a) }, { mean: [0, 0, 1], covariance: spread(b) })).toBeGreaterThan(0);
+      expect(
+        klGaussian(
+          { mean: [0, 0, 0], covariance: spread(a) },
+          { mean: [0, 0, 1], covariance: spread(b) },
+        ),
+      ).toBeGreaterThan(0);
     }
   });
 });
@@ -135,7 +166,9 @@ describe("kernel and energy distances", () => {
 describe("image quality", () => {
   it("falls with noise, and is symmetric", () => {
     const image = normal(key(1), [3, 16, 20]);
-    const [little, much] = [0.1, 0.5].map((s) => add(image, mul(s, normal(key(2), [3, 16, 20])))) as [NdArray, NdArray];
+    const [little, much] = [0.1, 0.5].map((s) =>
+      add(image, mul(s, normal(key(2), [3, 16, 20]))),
+    ) as [NdArray, NdArray];
     expect(ssim(image, little)).toBeGreaterThan(ssim(image, much));
     expect(ssim(image, little)).toBeCloseTo(ssim(little, image), 12);
     expect(psnr(image, little) - psnr(image, much)).toBeCloseTo(20 * Math.log10(5), 4);
@@ -152,8 +185,14 @@ describe("features and neighbours", () => {
   it("frechetDistance looks through the features it is given", () => {
     const [x, y] = [cloud(1, 50), cloud(2, 50)];
     const first = (points: NdArray): NdArray => matmul(points, [[1], [0], [0]]);
-    const [p, q] = [x, y].map((points) => sampleMoments(first(points))) as [ReturnType<typeof sampleMoments>, ReturnType<typeof sampleMoments>];
-    expect(frechetDistance(x, y, { features: first })).toBeCloseTo(wasserstein2Gaussian(p, q) ** 2, 12);
+    const [p, q] = [x, y].map((points) => sampleMoments(first(points))) as [
+      ReturnType<typeof sampleMoments>,
+      ReturnType<typeof sampleMoments>,
+    ];
+    expect(frechetDistance(x, y, { features: first })).toBeCloseTo(
+      wasserstein2Gaussian(p, q) ** 2,
+      12,
+    );
   });
 
   it("precision sees invented samples, recall sees missing ones", () => {

@@ -1,5 +1,15 @@
 import { describe, expect, it } from "vitest";
-import { type NdArray, allClose, item, max, min, mul, std, sub, toNested } from "@provably/core-tensor";
+import {
+  type NdArray,
+  allClose,
+  item,
+  max,
+  min,
+  mul,
+  std,
+  sub,
+  toNested,
+} from "@provably/core-tensor";
 import { key, normal } from "@provably/core-tensor/random";
 import {
   type AsyncModel,
@@ -36,13 +46,20 @@ import { f64 } from "./fixtures.js";
 const plane = gaussianMixture({ weights: [1, 2], means: [[-1, 0.5], [1, 0]], covariances: [[[0.3, 0.1], [0.1, 0.2]], [[0.1, 0], [0, 0.4]]] }); // prettier-ignore
 const x = normal(key(1), [6, 2], { dtype: "float64" });
 const levels = [levelOf(0.9), levelOf(0.3), { alpha: 1, sigma: 4, t: 0 }];
-const later = ({ prediction, evaluate }: Model): AsyncModel => ({ prediction, evaluate: (...args) => Promise.resolve(evaluate(...args)) });
-const near = (a: NdArray, b: NdArray, relative = 1e-10): boolean => allClose(a, b, { relative, absolute: relative });
+const later = ({ prediction, evaluate }: Model): AsyncModel => ({
+  prediction,
+  evaluate: (...args) => Promise.resolve(evaluate(...args)),
+});
+const near = (a: NdArray, b: NdArray, relative = 1e-10): boolean =>
+  allClose(a, b, { relative, absolute: relative });
 
 describe("gaussian", () => {
   it("has the score of its formula, at every level", () => {
     const moments = { mean: [1, -2], covariance: [[2, 0.5], [0.5, 1]] }; // prettier-ignore
-    for (const level of levels) expect(near(gaussianScore(moments, x, level), mixtureScore(gaussian(moments), x, level))).toBe(true);
+    for (const level of levels)
+      expect(
+        near(gaussianScore(moments, x, level), mixtureScore(gaussian(moments), x, level)),
+      ).toBe(true);
     expect(() => gaussianScore(moments, [[1]], levelOf(0.5))).toThrow(/gaussianScore: .*\[1, 1\]/);
   });
 });
@@ -59,8 +76,11 @@ describe("productModel", () => {
       means: pairs.map(([i, j]) => [parts[0]!.means[i]![0]!, parts[1]!.means[j]![0]!]),
       covariances: pairs.map(([i, j]) => [[parts[0]!.variances[i]!, 0], [0, parts[1]!.variances[j]!]]), // prettier-ignore
     });
-    const product = productModel(parts.map((part) => ({ model: gaussianMixture(part), dimension: 1 })));
-    for (const level of levels) expect(near(product.evaluate(x, level), mixtureScore(joint, x, level))).toBe(true);
+    const product = productModel(
+      parts.map((part) => ({ model: gaussianMixture(part), dimension: 1 })),
+    );
+    for (const level of levels)
+      expect(near(product.evaluate(x, level), mixtureScore(joint, x, level))).toBe(true);
     expect(() => productModel([])).toThrow(/at least one/);
     expect(() => productModel([{ model: plane, dimension: 0 }])).toThrow(/dimension/);
   });
@@ -78,7 +98,13 @@ describe("linearSubspace", () => {
     });
     const flat = linearSubspace(along, basis, { offset: [1, 1] });
     for (const level of levels)
-      expect(near(convertPrediction(flat.evaluate(x, level), "x0", "score", x, level), mixtureScore(law, x, level), 1e-9)).toBe(true);
+      expect(
+        near(
+          convertPrediction(flat.evaluate(x, level), "x0", "score", x, level),
+          mixtureScore(law, x, level),
+          1e-9,
+        ),
+      ).toBe(true);
     expect(() => linearSubspace(along, [[1], [1]])).toThrow(/orthonormal/);
     expect(() => linearSubspace(along, basis, { offset: [1] })).toThrow(/offset/);
   });
@@ -87,7 +113,9 @@ describe("linearSubspace", () => {
 describe("perturbScore", () => {
   it("is off by as much as asked, in value and in Jacobian", () => {
     const off = perturbScore(plane, key(3), { l2: 0.2, jacobian: 3 });
-    const { score, jacobian } = scoreErrors(off, plane, key(4), paperSchedule(20), { numSamples: 400 });
+    const { score, jacobian } = scoreErrors(off, plane, key(4), paperSchedule(20), {
+      numSamples: 400,
+    });
     // phases are spread well where the frequency of 15 meets a law of unit width; 8000 samples leave a percent
     expect(Math.abs(score / 0.2 - 1)).toBeLessThan(0.05);
     // root mean square 3 of a cosine is a mean of 3·2√2/π
@@ -97,7 +125,13 @@ describe("perturbScore", () => {
   it("moves the law of the flow by what a constant error does to a standard normal one", () => {
     const normals = gaussianMixture({ weights: [1], means: [[0]], variances: [1] });
     const schedule = paperSchedule(20);
-    const { flowVariation } = scoreErrors(perturbScore(normals, key(3), { l2: 0.2 }), normals, key(4), schedule, { numSamples: 2000 });
+    const { flowVariation } = scoreErrors(
+      perturbScore(normals, key(3), { l2: 0.2 }),
+      normals,
+      key(4),
+      schedule,
+      { numSamples: 2000 },
+    );
     // every noised law is N(0, 1): ∇·e = 0 and E|e s| = 0.2 E|x|, so ¼ · 0.2 √(2/π) ln(ᾱ₁/ᾱ_T)
     const { alphaBar } = schedule;
     const exact = 0.05 * Math.sqrt(2 / Math.PI) * Math.log(alphaBar[0]! / alphaBar[19]!);
@@ -107,24 +141,39 @@ describe("perturbScore", () => {
 
   it("is exact without an error, and the same for the same key", () => {
     const level = levelOf(0.5);
-    expect(toNested(perturbScore(plane, key(0), { l2: 0 }).evaluate(x, level))).toEqual(toNested(mixtureScore(plane, x, level)));
-    const run = (seed: number): unknown => toNested(perturbScore(plane, key(seed), { l2: 1, jacobian: 1 }).evaluate(x, level));
+    expect(toNested(perturbScore(plane, key(0), { l2: 0 }).evaluate(x, level))).toEqual(
+      toNested(mixtureScore(plane, x, level)),
+    );
+    const run = (seed: number): unknown =>
+      toNested(perturbScore(plane, key(seed), { l2: 1, jacobian: 1 }).evaluate(x, level));
     expect(run(1)).toEqual(run(1));
     expect(run(1)).not.toEqual(run(2));
     expect(() => perturbScore(plane, key(0), { l2: -1 })).toThrow(/l2/);
-    expect(() => perturbScore(plane, key(0), { l2: 0, jacobian: 1 })).toThrow(/l2 must be positive/);
+    expect(() => perturbScore(plane, key(0), { l2: 0, jacobian: 1 })).toThrow(
+      /l2 must be positive/,
+    );
   });
 });
 
 describe("guidance", () => {
-  const [narrow, wide] = [gaussian({ mean: [2], covariance: [[1]] }), gaussian({ mean: [0], covariance: [[4]] })];
+  const [narrow, wide] = [
+    gaussian({ mean: [2], covariance: [[1]] }),
+    gaussian({ mean: [0], covariance: [[4]] }),
+  ];
   const point = f64([[0.3], [-2]]);
 
   it("is the conditional model at scale 1 and the other at 0, whatever the models predict", () => {
-    const asEps: Model = { prediction: "eps", evaluate: (p, at) => convertPrediction(wide.evaluate(p, at), "score", "eps", p, at) };
+    const asEps: Model = {
+      prediction: "eps",
+      evaluate: (p, at) => convertPrediction(wide.evaluate(p, at), "score", "eps", p, at),
+    };
     const level = levelOf(0.4);
-    expect(near(guidedModel(narrow, asEps, 1).evaluate(point, level), narrow.evaluate(point, level))).toBe(true);
-    expect(near(guidedModel(narrow, asEps, 0).evaluate(point, level), wide.evaluate(point, level))).toBe(true);
+    expect(
+      near(guidedModel(narrow, asEps, 1).evaluate(point, level), narrow.evaluate(point, level)),
+    ).toBe(true);
+    expect(
+      near(guidedModel(narrow, asEps, 0).evaluate(point, level), wide.evaluate(point, level)),
+    ).toBe(true);
   });
 
   it("samples the tilted normal law near the data: scores add up", () => {
@@ -148,7 +197,9 @@ describe("guidance", () => {
   it("gives the same samples when the models answer later", async () => {
     const options = { shape: [3, 1], schedule: lambdaGrid(12) };
     const now = sample(ddim(), guidedModel(narrow, wide, 2), key(0), options).samples;
-    const then = (await sampleAsync(ddim(), guidedModelAsync(later(narrow), later(wide), 2), key(0), options)).samples;
+    const then = (
+      await sampleAsync(ddim(), guidedModelAsync(later(narrow), later(wide), 2), key(0), options)
+    ).samples;
     expect(toNested(then)).toEqual(toNested(now));
   });
 });
@@ -167,7 +218,9 @@ describe("coordinates of other families", () => {
   it("vpToVe keeps the law: scores there are alpha times as large", () => {
     const level = levelOf(0.37);
     const ve = vpToVe(x, level);
-    expect(near(mixtureScore(plane, ve.x, ve.level), mul(level.alpha, mixtureScore(plane, x, level)))).toBe(true);
+    expect(
+      near(mixtureScore(plane, ve.x, ve.level), mul(level.alpha, mixtureScore(plane, x, level))),
+    ).toBe(true);
     expect(() => vpToVe(x, levelOf(0))).toThrow(/alpha/);
   });
 
@@ -178,11 +231,20 @@ describe("coordinates of other families", () => {
       const f = edmPrecondition(sigma);
       const at = mul(1 / f.in, scaled);
       const ve = { alpha: 1, sigma, t: 0 };
-      return mul(1 / f.out, sub(convertPrediction(plane.evaluate(at, ve), "score", "x0", at, ve), mul(f.skip, at)));
+      return mul(
+        1 / f.out,
+        sub(convertPrediction(plane.evaluate(at, ve), "score", "x0", at, ve), mul(f.skip, at)),
+      );
     };
     const model = edmModel(network);
     for (const level of levels)
-      expect(near(model.evaluate(x, level), convertPrediction(plane.evaluate(x, level), "score", "x0", x, level), 1e-9)).toBe(true);
+      expect(
+        near(
+          model.evaluate(x, level),
+          convertPrediction(plane.evaluate(x, level), "score", "x0", x, level),
+          1e-9,
+        ),
+      ).toBe(true);
     expect(() => edmModel(network, { sigmaData: 0 })).toThrow(/sigmaData/);
   });
 
@@ -190,16 +252,29 @@ describe("coordinates of other families", () => {
     const velocity = (w: NdArray, time: number): NdArray => {
       const level = { alpha: 1 - time, sigma: time, t: 0 };
       const score = plane.evaluate(w, level);
-      return sub(convertPrediction(score, "score", "eps", w, level), convertPrediction(score, "score", "x0", w, level));
+      return sub(
+        convertPrediction(score, "score", "eps", w, level),
+        convertPrediction(score, "score", "x0", w, level),
+      );
     };
     const model = flowMatchingModel(velocity);
     for (const level of [levelOf(0.9), levelOf(0.3), levelOfSigma(3)])
-      expect(near(model.evaluate(x, level), convertPrediction(plane.evaluate(x, level), "score", "x0", x, level), 1e-9)).toBe(true);
+      expect(
+        near(
+          model.evaluate(x, level),
+          convertPrediction(plane.evaluate(x, level), "score", "x0", x, level),
+          1e-9,
+        ),
+      ).toBe(true);
     const options = { shape: [3, 2], schedule: lambdaGrid(8) };
     const asynchronous = flowMatchingModelAsync((w, time) => Promise.resolve(velocity(w, time)));
     const then = await sampleAsync(ddim(), asynchronous, key(0), options);
-    expect(toNested(then.samples)).toEqual(toNested(sample(ddim(), model, key(0), options).samples));
+    expect(toNested(then.samples)).toEqual(
+      toNested(sample(ddim(), model, key(0), options).samples),
+    );
     const edm = edmModelAsync((y) => Promise.resolve(y));
-    expect(toNested(await edm.evaluate(x, levelOf(0.5)))).toEqual(toNested(edmModel((y) => y).evaluate(x, levelOf(0.5))));
+    expect(toNested(await edm.evaluate(x, levelOf(0.5)))).toEqual(
+      toNested(edmModel((y) => y).evaluate(x, levelOf(0.5))),
+    );
   });
 });

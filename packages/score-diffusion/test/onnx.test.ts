@@ -1,5 +1,12 @@
 import { beforeAll, describe, expect, it } from "vitest";
-import { DomainError, allClose, full, isCoreTensorError, mul, toNested } from "@provably/core-tensor";
+import {
+  DomainError,
+  allClose,
+  full,
+  isCoreTensorError,
+  mul,
+  toNested,
+} from "@provably/core-tensor";
 import { key, normal } from "@provably/core-tensor/random";
 import * as ort from "onnxruntime-web";
 import {
@@ -17,9 +24,14 @@ import {
 } from "../src/index.js";
 
 // the wire format of protobuf, as far as a small ONNX graph needs it
-const varint = (n: number): number[] => (n > 127 ? [(n % 128) | 128, ...varint(Math.floor(n / 128))] : [n]);
+const varint = (n: number): number[] =>
+  n > 127 ? [(n % 128) | 128, ...varint(Math.floor(n / 128))] : [n];
 const number = (field: number, n: number): number[] => [...varint(field * 8), ...varint(n)];
-const bytes = (field: number, body: readonly number[]): number[] => [...varint(field * 8 + 2), ...varint(body.length), ...body];
+const bytes = (field: number, body: readonly number[]): number[] => [
+  ...varint(field * 8 + 2),
+  ...varint(body.length),
+  ...body,
+];
 const text = (field: number, s: string): number[] => bytes(field, [...new TextEncoder().encode(s)]);
 const [FLOAT, INT64] = [1, 7];
 const value = (name: string, type: number, dims: readonly string[]): number[] => [
@@ -35,8 +47,18 @@ const value = (name: string, type: number, dims: readonly string[]): number[] =>
     ]),
   ),
 ];
-const node = (operator: string, inputs: readonly string[], output: string, attribute: number[] = []): number[] =>
-  bytes(1, [...inputs.flatMap((name) => text(1, name)), ...text(2, output), ...text(4, operator), ...attribute]);
+const node = (
+  operator: string,
+  inputs: readonly string[],
+  output: string,
+  attribute: number[] = [],
+): number[] =>
+  bytes(1, [
+    ...inputs.flatMap((name) => text(1, name)),
+    ...text(2, output),
+    ...text(4, operator),
+    ...attribute,
+  ]);
 
 /** `y = x · t`: with the time's σ as t the exact noise of a standard normal law. */
 function scaledBy(timeType: number): Uint8Array {
@@ -57,7 +79,12 @@ describe("onnxModel", () => {
   let model: AsyncModel;
   beforeAll(async () => {
     ort.env.wasm.numThreads = 1;
-    model = await loadOnnxModel(scaledBy(FLOAT), { runtime, timeType: "float32", time: ({ sigma }) => sigma, rowShape: [2, 3] });
+    model = await loadOnnxModel(scaledBy(FLOAT), {
+      runtime,
+      timeType: "float32",
+      time: ({ sigma }) => sigma,
+      rowShape: [2, 3],
+    });
   });
 
   it("samples like the exact score that the network computes", async () => {
@@ -66,17 +93,26 @@ describe("onnxModel", () => {
     const options = { shape: [7, 6], schedule: lambdaGrid(20) };
     const { samples } = await sampleAsync(ddim(), model, key(1), options);
     // float32 rounds the noise by 6e-8 of a few units, and the way from λ = −5 multiplies by 1/α = 148
-    expect(allClose(samples, sample(ddim(), law, key(1), options).samples, { relative: 0, absolute: 1e-4 })).toBe(true);
+    expect(
+      allClose(samples, sample(ddim(), law, key(1), options).samples, {
+        relative: 0,
+        absolute: 1e-4,
+      }),
+    ).toBe(true);
   });
 
   it("hands over whole step numbers, one or one for each row", async () => {
     const bytesOfModel = scaledBy(INT64);
     const x = normal(key(2), [3, 1, 3], { dtype: "float64" });
     const steps = await loadOnnxModel(bytesOfModel, { runtime });
-    expect(allClose(await steps.evaluate(x, { ...levelOf(0.5), t: 4 }), mul(4, x), { relative: 1e-6 })).toBe(true);
+    expect(
+      allClose(await steps.evaluate(x, { ...levelOf(0.5), t: 4 }), mul(4, x), { relative: 1e-6 }),
+    ).toBe(true);
     // with n = w = 3 a time for each row broadcasts along rows of the last axis
     const perRow = await loadOnnxModel(bytesOfModel, { runtime, timePerRow: true });
-    expect(allClose(await perRow.evaluate(x, { ...levelOf(0.5), t: 2 }), mul(2, x), { relative: 1e-6 })).toBe(true);
+    expect(
+      allClose(await perRow.evaluate(x, { ...levelOf(0.5), t: 2 }), mul(2, x), { relative: 1e-6 }),
+    ).toBe(true);
   });
 
   it("finds the installed runtime by itself", async () => {
@@ -86,10 +122,14 @@ describe("onnxModel", () => {
 
   it("names what does not fit", async () => {
     const session = (await ort.InferenceSession.create(scaledBy(FLOAT))) as unknown as OnnxSession;
-    expect(() => onnxModel(runtime, session, { sampleInput: "image" })).toThrow(/no input "image", only x, t/);
+    expect(() => onnxModel(runtime, session, { sampleInput: "image" })).toThrow(
+      /no input "image", only x, t/,
+    );
     expect(() => onnxModel(runtime, session, { output: "z" })).toThrow(/no output "z"/);
     await expect(model.evaluate(full([2, 5], 0), levelOf(0.5))).rejects.toThrow(/rowShape/);
-    const trouble: unknown = await loadOnnxModel(new Uint8Array(9), { runtime }).catch((error: unknown) => error);
+    const trouble: unknown = await loadOnnxModel(new Uint8Array(9), { runtime }).catch(
+      (error: unknown) => error,
+    );
     expect(trouble).toBeInstanceOf(DomainError);
     expect(isCoreTensorError(trouble)).toBe(true);
   });

@@ -37,17 +37,37 @@ interface PracticalCase {
   readonly edmXT: number[][];
   readonly edmEuler: Path;
   readonly edmHeun: Path;
-  readonly edmHeunChurn: { sChurn: number; sTmin: number; sTmax: number; sNoise: number; trajectory: Path };
+  readonly edmHeunChurn: {
+    sChurn: number;
+    sTmin: number;
+    sTmax: number;
+    sNoise: number;
+    trajectory: Path;
+  };
   readonly eulerAncestral: Path;
   readonly [name: string]: unknown;
 }
 const golden = load<{ cases: PracticalCase[] }>("practical_samplers")?.cases[0];
 
 describe.skipIf(golden === undefined)("golden trajectories of the practical samplers", () => {
-  const run = (sampler: Sampler, schedule: Schedule, start: NdArray, z: readonly number[][][], stopAt: 0 | 1): NdArray => {
+  const run = (
+    sampler: Sampler,
+    schedule: Schedule,
+    start: NdArray,
+    z: readonly number[][][],
+    stopAt: 0 | 1,
+  ): NdArray => {
     const steps = schedule.alphaBar.length - stopAt;
-    const noise = Array.from({ length: steps }, (_, i) => (sampler.noises === 0 ? [] : [f64(z[i]!)]));
-    return sample(sampler, mixtureOf(golden!.prior), key(0), { start, schedule, noise, trajectory: true, stopAt }).trajectory!;
+    const noise = Array.from({ length: steps }, (_, i) =>
+      sampler.noises === 0 ? [] : [f64(z[i]!)],
+    );
+    return sample(sampler, mixtureOf(golden!.prior), key(0), {
+      start,
+      schedule,
+      noise,
+      trajectory: true,
+      stopAt,
+    }).trajectory!;
   };
   const grid = scheduleOfAlphaBar(golden?.alphaBarClean1.slice(1) ?? [0.5]);
   /** step i → i − 1 uses z[i − 1] */
@@ -72,7 +92,10 @@ describe.skipIf(golden === undefined)("golden trajectories of the practical samp
 
   it("dpmSolverPP2m_finalZero", () => {
     const path = golden!["dpmSolverPP2m_finalZero"] as Path;
-    expectNear(run(dpmSolverPP2M({ lowerOrderFinal: false }), grid, f64(golden!.xT), golden!.z, 0), path);
+    expectNear(
+      run(dpmSolverPP2M({ lowerOrderFinal: false }), grid, f64(golden!.xT), golden!.z, 0),
+      path,
+    );
   });
 
   it.each<[string, Sampler]>([
@@ -81,7 +104,10 @@ describe.skipIf(golden === undefined)("golden trajectories of the practical samp
     ["unipc2_bh1", uniPC({ variant: "bh1" })],
   ])("%s ends where it should", (name, sampler) => {
     const trajectory = run(sampler, grid, f64(golden!.xT), golden!.z, 1);
-    expectNear(trajectory.pick(trajectory.shape[0]! - 1, null, null), (golden![name] as Path).at(-1)!);
+    expectNear(
+      trajectory.pick(trajectory.shape[0]! - 1, null, null),
+      (golden![name] as Path).at(-1)!,
+    );
   });
 
   it("the samplers of EDM, in their own coordinates", () => {
@@ -91,7 +117,9 @@ describe.skipIf(golden === undefined)("golden trajectories of the practical samp
     const start = mul(alpha(steps), f64(golden!.edmXT));
     const check = (sampler: Sampler, path: Path): void => {
       const trajectory = run(sampler, schedule, start, golden!.z, 0);
-      path.forEach((points, i) => expectNear(div(trajectory.pick(i, null, null), alpha(steps - i)), points, 1e-9));
+      path.forEach((points, i) =>
+        expectNear(div(trajectory.pick(i, null, null), alpha(steps - i)), points, 1e-9),
+      );
     };
     check(euler(), golden!.edmEuler);
     check(ddim(), golden!.edmEuler);
@@ -108,7 +136,12 @@ interface Curve {
 }
 const rates = load<{
   practical_endpoint_rms_d2: Record<string, Curve>;
-  _meta: { gmm2: GoldenMixture; yT_d2: number[][]; lambda_grid: [number, number]; edm: { sigma_max: number; sigma_min: number; rho: number } };
+  _meta: {
+    gmm2: GoldenMixture;
+    yT_d2: number[][];
+    lambda_grid: [number, number];
+    edm: { sigma_max: number; sigma_min: number; rho: number };
+  };
 }>("rates");
 
 describe.skipIf(rates === undefined)("golden errors of the practical samplers", () => {
@@ -117,13 +150,20 @@ describe.skipIf(rates === undefined)("golden errors of the practical samplers", 
   const exactFlow = (schedule: Schedule, start: NdArray): NdArray => {
     const [from, to] = [levelAt(schedule, schedule.alphaBar.length), levelAt(schedule, 1)];
     const id = `${from.sigma.toFixed(12)} ${to.sigma.toFixed(12)}`;
-    const known = flows.get(id) ?? probabilityFlow(mixtureOf(rates!._meta.gmm2), start, from, to, { numSteps: 1500 });
+    const known =
+      flows.get(id) ??
+      probabilityFlow(mixtureOf(rates!._meta.gmm2), start, from, to, { numSteps: 1500 });
     flows.set(id, known);
     return known;
   };
   const measure = (sampler: Sampler, schedule: Schedule, start: NdArray): number => {
     const law = mixtureOf(rates!._meta.gmm2);
-    return rms(sub(sample(sampler, law, key(0), { start, schedule, stopAt: 1 }).samples, exactFlow(schedule, start)));
+    return rms(
+      sub(
+        sample(sampler, law, key(0), { start, schedule, stopAt: 1 }).samples,
+        exactFlow(schedule, start),
+      ),
+    );
   };
 
   it.each<[string, Sampler]>([
@@ -167,12 +207,19 @@ describe("certificates of the practical samplers", () => {
     ],
     variances: [0.1, 0.2],
   });
-  it.each<[Sampler]>([[dpmSolver2], [dpmSolverPP2S], [dpmSolverPP2M()], [heun()], [euler()], [uniPC({ order: 1 })], [uniPC()]])(
-    "$name has its order",
-    (sampler) => {
-      const certificate = certifyOrder(sampler as Sampler<Transition>, plane, key(3));
-      expect(certificate.value, JSON.stringify(certificate)).toBeGreaterThanOrEqual((certificate.expected as [number, number])[0]);
-      expect(certificate.holds).toBe(true);
-    },
-  );
+  it.each<[Sampler]>([
+    [dpmSolver2],
+    [dpmSolverPP2S],
+    [dpmSolverPP2M()],
+    [heun()],
+    [euler()],
+    [uniPC({ order: 1 })],
+    [uniPC()],
+  ])("$name has its order", (sampler) => {
+    const certificate = certifyOrder(sampler as Sampler<Transition>, plane, key(3));
+    expect(certificate.value, JSON.stringify(certificate)).toBeGreaterThanOrEqual(
+      (certificate.expected as [number, number])[0],
+    );
+    expect(certificate.holds).toBe(true);
+  });
 });

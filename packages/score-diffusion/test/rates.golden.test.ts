@@ -33,7 +33,13 @@ interface Rates {
   readonly stochastic_sqrt_half_path_kl_d1: Record<string, Curve>;
   readonly deterministic_tv_d1: Record<string, Curve>;
   readonly stochastic_marginal_tv_d1: Record<string, Curve>;
-  readonly _meta: { gmm1: GoldenMixture; gmm2: GoldenMixture; yT_d2: number[][]; c0: number; c1: number };
+  readonly _meta: {
+    gmm1: GoldenMixture;
+    gmm2: GoldenMixture;
+    yT_d2: number[][];
+    c0: number;
+    c1: number;
+  };
 }
 const golden = load<Rates>("rates");
 /** The longest chains are measured with RUN_SLOW=1. */
@@ -47,7 +53,9 @@ const noiseOutside: Sampler<StepRow> = {
     const half = Math.sqrt((1 - ratio) / 2);
     const shaken = add(x, mul(half, z!));
     const score = yield { x: shaken, level, want: "score" };
-    return { x: add(mul(1 / Math.sqrt(ratio), add(shaken, mul(1 - ratio, score))), mul(half, zPlus!)) };
+    return {
+      x: add(mul(1 / Math.sqrt(ratio), add(shaken, mul(1 - ratio, score))), mul(half, zPlus!)),
+    };
   },
 };
 
@@ -59,21 +67,29 @@ describe.skipIf(golden === undefined)("golden rates", () => {
     ["accel_ode_cached", acceleratedOdeCached],
     ["ddim", ddim()],
   ];
-  it.each(deterministic)("%s is as far from the exact flow as measured independently", (name, sampler) => {
-    const { gmm2, yT_d2, c0, c1 } = golden!._meta;
-    const law = mixtureOf(gmm2);
-    const start = f64(yT_d2);
-    const curve = golden!.deterministic_endpoint_rms_d2[name]!;
-    curve.T.forEach((steps, i) => {
-      if (steps > longest) return;
-      const schedule = paperSchedule(steps, { c0, c1 });
-      const { alphaBar } = schedule;
-      const exact = probabilityFlow(law, start, levelOf(alphaBar[steps - 1]!), levelOf(alphaBar[0]!));
-      const end = sample(sampler, law, key(0), { start, schedule, stopAt: 1 }).samples;
-      const rms = (d: NdArray): number => item(sqrt(div(sum(square(d)), start.shape[0]!)));
-      expect(Math.abs(rms(sub(end, exact)) / curve.error[i]! - 1)).toBeLessThan(1e-4);
-    });
-  });
+  it.each(deterministic)(
+    "%s is as far from the exact flow as measured independently",
+    (name, sampler) => {
+      const { gmm2, yT_d2, c0, c1 } = golden!._meta;
+      const law = mixtureOf(gmm2);
+      const start = f64(yT_d2);
+      const curve = golden!.deterministic_endpoint_rms_d2[name]!;
+      curve.T.forEach((steps, i) => {
+        if (steps > longest) return;
+        const schedule = paperSchedule(steps, { c0, c1 });
+        const { alphaBar } = schedule;
+        const exact = probabilityFlow(
+          law,
+          start,
+          levelOf(alphaBar[steps - 1]!),
+          levelOf(alphaBar[0]!),
+        );
+        const end = sample(sampler, law, key(0), { start, schedule, stopAt: 1 }).samples;
+        const rms = (d: NdArray): number => item(sqrt(div(sum(square(d)), start.shape[0]!)));
+        expect(Math.abs(rms(sub(end, exact)) / curve.error[i]! - 1)).toBeLessThan(1e-4);
+      });
+    },
+  );
 
   const stochastic: readonly (readonly [string, Sampler<StepRow>])[] = [
     ["ddpm", ddpm],
@@ -87,7 +103,9 @@ describe.skipIf(golden === undefined)("golden rates", () => {
       const curve = golden!.stochastic_sqrt_half_path_kl_d1[name]!;
       curve.T.forEach((steps, i) => {
         if (steps > Math.min(longest, 100)) return;
-        const value = Math.sqrt(pathKl1d(sampler, mixtureOf(gmm1), paperSchedule(steps, { c0, c1 })) / 2);
+        const value = Math.sqrt(
+          pathKl1d(sampler, mixtureOf(gmm1), paperSchedule(steps, { c0, c1 })) / 2,
+        );
         expect(Math.abs(value / curve.error[i]! - 1)).toBeLessThan(1e-3);
       });
     },
@@ -101,7 +119,12 @@ describe.skipIf(golden === undefined)("golden rates", () => {
       const { T, error } = golden!.deterministic_tv_d1[name]!;
       T.forEach((steps, i) => {
         if (steps > longest) return;
-        expect(Math.abs(marginalTv1d(sampler, mixtureOf(gmm1), paperSchedule(steps, { c0, c1 })) / error[i]! - 1)).toBeLessThan(1e-5);
+        expect(
+          Math.abs(
+            marginalTv1d(sampler, mixtureOf(gmm1), paperSchedule(steps, { c0, c1 })) / error[i]! -
+              1,
+          ),
+        ).toBeLessThan(1e-5);
       });
     },
   );
@@ -124,23 +147,37 @@ describe.skipIf(golden === undefined)("golden rates", () => {
   it("ddpm in 25 steps has the total variation of transition matrices on a wide and fine grid", () => {
     // 7000 points on [−12, 12], in NumPy: 0.10706791; on [−5, 5] the same code gives 0.10769
     const { gmm1, c0, c1 } = golden!._meta;
-    expect(Math.abs(marginalTv1d(ddpm, mixtureOf(gmm1), paperSchedule(25, { c0, c1 })) / 0.10706791 - 1)).toBeLessThan(1e-4);
+    expect(
+      Math.abs(marginalTv1d(ddpm, mixtureOf(gmm1), paperSchedule(25, { c0, c1 })) / 0.10706791 - 1),
+    ).toBeLessThan(1e-4);
   });
 
   it("error bounds allow for what a wrong score does, and for not much more", ({ task }) => {
     const shares: number[] = [];
     const schedule = paperSchedule(160, { c0: 1, c1: 4 });
     for (let i = 0; i < 6; i++) {
-      const law = gaussianMixture({ weights: [0.3 + 0.08 * i, 1], means: [[-0.8 - 0.1 * i], [1.3 - 0.08 * i]], variances: [0.08 + 0.03 * i, 0.2] });
+      const law = gaussianMixture({
+        weights: [0.3 + 0.08 * i, 1],
+        means: [[-0.8 - 0.1 * i], [1.3 - 0.08 * i]],
+        variances: [0.08 + 0.03 * i, 0.2],
+      });
       const model = perturbScore(law, key(i), { l2: 0.05 + 0.01 * i });
-      const { value, expected, holds } = certifyErrorBound(acceleratedOde, model, law, key(1), schedule, { numSamples: 64 });
+      const { value, expected, holds } = certifyErrorBound(
+        acceleratedOde,
+        model,
+        law,
+        key(1),
+        schedule,
+        { numSamples: 64 },
+      );
       expect(holds).toBe(true);
       expect(value).toBeGreaterThan(0.2 * (expected as readonly [number, number])[1]);
       shares.push(value / (expected as readonly [number, number])[1]);
     }
     task.meta.claim = {
       says: "Total variation at the end of the flow is bounded by discretisation and the errors of score and Jacobian, $\\mathrm{TV} \\lesssim d/T + \\sqrt d\\,\\varepsilon_{\\mathrm{score}} + d\\,\\varepsilon_{\\mathrm{Jacobi}}$",
-      source: "Li, Wei, Chi, Chen (2024), theorem 1 as restated by Li, Yan (2024), eq. 3.2; the constants are ours, see `certifyErrorBound`",
+      source:
+        "Li, Wei, Chi, Chen (2024), theorem 1 as restated by Li, Yan (2024), eq. 3.2; the constants are ours, see `certifyErrorBound`",
       measured: `total variation is ${Math.min(...shares).toFixed(2)} to ${Math.max(...shares).toFixed(2)} of the bound for six mixtures on the line whose scores are off by 0.05 to 0.10`,
     };
   });
@@ -151,12 +188,19 @@ describe.skipIf(golden === undefined)("golden rates", () => {
     const schedule = paperSchedule(160, { c0, c1 });
     const options = { numSamples: 64 };
     for (const sampler of [pfOde, acceleratedOde] as Sampler<StepRow>[])
-      expect(certifyErrorBound(sampler, law, law, key(1), schedule, options)).toMatchObject({ holds: true });
+      expect(certifyErrorBound(sampler, law, law, key(1), schedule, options)).toMatchObject({
+        holds: true,
+      });
     const rough = perturbScore(law, key(2), { l2: 0.05, jacobian: 0.5 });
     const withError = certifyErrorBound(acceleratedOde, rough, law, key(1), schedule, options);
     expect(withError.holds).toBe(true);
-    expect(withError.value).toBeGreaterThan(4 * certifyErrorBound(acceleratedOde, law, law, key(1), schedule, options).value);
-    const halfCorrected: Sampler<StepRow> = { ...(acceleratedOde as Sampler<StepRow>), step: pfOde.step };
+    expect(withError.value).toBeGreaterThan(
+      4 * certifyErrorBound(acceleratedOde, law, law, key(1), schedule, options).value,
+    );
+    const halfCorrected: Sampler<StepRow> = {
+      ...(acceleratedOde as Sampler<StepRow>),
+      step: pfOde.step,
+    };
     expect(certifyErrorBound(halfCorrected, law, law, key(1), schedule, options).holds).toBe(false);
     const deaf: Sampler<StepRow> = {
       ...pfOde,
@@ -178,7 +222,10 @@ describe.skipIf(golden === undefined)("golden rates", () => {
     }
     expect(certifyOrder(acceleratedOdeCached, law, key(1)).holds).toBe(true);
     expect(certifyOrder(noiseOutside, law, key(1)).holds).toBe(false);
-    const halfCorrected: Sampler<StepRow> = { ...(acceleratedOde as Sampler<StepRow>), step: pfOde.step };
+    const halfCorrected: Sampler<StepRow> = {
+      ...(acceleratedOde as Sampler<StepRow>),
+      step: pfOde.step,
+    };
     expect(certifyOrder(halfCorrected, law, key(1)).holds).toBe(false);
     task.meta.claim = {
       says: "The accelerated samplers have twice the order of the plain ones: $T^{-2}$ against $T^{-1}$ for the flow, $T^{-1}$ against $T^{-1/2}$ on paths",

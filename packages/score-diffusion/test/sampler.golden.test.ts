@@ -40,13 +40,25 @@ describe.skipIf(golden === undefined)("golden trajectories of the paper samplers
     const schedule = paperSchedule(c.T, { c0: c.c0, c1: c.c1 });
     // step t uses the noise z[t − 1], and the table runs from T down
     const noise = (count: number, stopAt: 0 | 1): NdArray[][] =>
-      Array.from({ length: c.T - stopAt }, (_, i) => [c.z, c.zPlus].slice(0, count).map((z) => f64(z[c.T - 1 - i]!)));
+      Array.from({ length: c.T - stopAt }, (_, i) =>
+        [c.z, c.zPlus].slice(0, count).map((z) => f64(z[c.T - 1 - i]!)),
+      );
     it.each(samplers)("%s visits the golden points", (name, sampler) => {
-      const run = sample(sampler, mixtureOf(c.prior), key(0), { start: f64(c.yT), schedule, noise: noise(sampler.noises, 0), trajectory: true });
+      const run = sample(sampler, mixtureOf(c.prior), key(0), {
+        start: f64(c.yT),
+        schedule,
+        noise: noise(sampler.noises, 0),
+        trajectory: true,
+      });
       expectNear(run.trajectory!, c[name] as number[][][]);
     });
     it("acceleratedOdeCached visits the golden points down to Y_1", () => {
-      const run = sample(acceleratedOdeCached, mixtureOf(c.prior), key(0), { start: f64(c.yT), schedule, stopAt: 1, trajectory: true });
+      const run = sample(acceleratedOdeCached, mixtureOf(c.prior), key(0), {
+        start: f64(c.yT),
+        schedule,
+        stopAt: 1,
+        trajectory: true,
+      });
       expectNear(run.trajectory!, c["acceleratedOdeCached"] as number[][][]);
     });
   });
@@ -64,19 +76,29 @@ interface PracticalCase {
 const practical = load<{ cases: PracticalCase[] }>("practical_samplers");
 
 describe.skipIf(practical === undefined)("golden trajectories of ddim", () => {
-  it.each(practical?.cases.map((c, i) => [i, c] as const) ?? [])("case %i at eta 0, ½ and 1", (_, c) => {
-    const alphaBar = c.alphaBarClean1.slice(1);
-    const schedule = { alphaBar, beta: alphaBar.map((a, i) => 1 - a / c.alphaBarClean1[i]!) };
-    const steps = alphaBar.length;
-    for (const [eta, golden] of [
-      [0, c.ddim_eta0],
-      [0.5, c.ddim_eta05],
-      [1, c.ddim_eta1],
-    ] as const) {
-      const sampler = ddim({ eta });
-      const noise = Array.from({ length: steps }, (_, i) => (sampler.noises === 0 ? [] : [f64(c.z[steps - 1 - i]!)]));
-      const run = sample(sampler, mixtureOf(c.prior), key(0), { start: f64(c.xT), schedule, noise, trajectory: true });
-      expectNear(run.trajectory!, golden);
-    }
-  });
+  it.each(practical?.cases.map((c, i) => [i, c] as const) ?? [])(
+    "case %i at eta 0, ½ and 1",
+    (_, c) => {
+      const alphaBar = c.alphaBarClean1.slice(1);
+      const schedule = { alphaBar, beta: alphaBar.map((a, i) => 1 - a / c.alphaBarClean1[i]!) };
+      const steps = alphaBar.length;
+      for (const [eta, golden] of [
+        [0, c.ddim_eta0],
+        [0.5, c.ddim_eta05],
+        [1, c.ddim_eta1],
+      ] as const) {
+        const sampler = ddim({ eta });
+        const noise = Array.from({ length: steps }, (_, i) =>
+          sampler.noises === 0 ? [] : [f64(c.z[steps - 1 - i]!)],
+        );
+        const run = sample(sampler, mixtureOf(c.prior), key(0), {
+          start: f64(c.xT),
+          schedule,
+          noise,
+          trajectory: true,
+        });
+        expectNear(run.trajectory!, golden);
+      }
+    },
+  );
 });

@@ -13,7 +13,10 @@ import { expectNear, load } from "./fixtures.js";
 
 type Row = Record<string, number> & Record<"beta" | "alphaBar" | "sigma", number[]>;
 const golden = load<Record<string, Row[]>>("schedules");
-const range = (c: Row): { start: number; end: number } => ({ start: c["betaStart"]!, end: c["betaEnd"]! });
+const range = (c: Row): { start: number; end: number } => ({
+  start: c["betaStart"]!,
+  end: c["betaEnd"]!,
+});
 
 describe.skipIf(golden === undefined)("golden schedules", () => {
   const rows = (name: string): Row[] => golden?.[name] ?? [];
@@ -31,15 +34,27 @@ describe.skipIf(golden === undefined)("golden schedules", () => {
     for (const c of rows("scaledLinear")) expectNear(scaledLinearBetas(c["T"]!, range(c)), c.beta);
   });
   it("cosineBetas has the golden betas", () => {
-    for (const c of rows("cosine")) expectNear(cosineBetas(c["T"]!, { offset: c["s"]!, maxBeta: c["maxBeta"]! }), c.beta);
+    for (const c of rows("cosine"))
+      expectNear(cosineBetas(c["T"]!, { offset: c["s"]!, maxBeta: c["maxBeta"]! }), c.beta);
   });
   it("sigmoidBetas has the golden betas", () => {
     for (const c of rows("sigmoid")) expectNear(sigmoidBetas(c["T"]!, range(c)), c.beta);
   });
   it("karrasSigmas and exponentialSigmas have the golden levels", () => {
     for (const c of rows("karras"))
-      expectNear(karrasSigmas(c["n"]!, { sigmaMin: c["sigmaMin"]!, sigmaMax: c["sigmaMax"]!, rho: c["rho"]! }), c.sigma);
-    for (const c of rows("exponential")) expectNear(exponentialSigmas(c["n"]!, { sigmaMin: c["sigmaMin"]!, sigmaMax: c["sigmaMax"]! }), c.sigma);
+      expectNear(
+        karrasSigmas(c["n"]!, {
+          sigmaMin: c["sigmaMin"]!,
+          sigmaMax: c["sigmaMax"]!,
+          rho: c["rho"]!,
+        }),
+        c.sigma,
+      );
+    for (const c of rows("exponential"))
+      expectNear(
+        exponentialSigmas(c["n"]!, { sigmaMin: c["sigmaMin"]!, sigmaMax: c["sigmaMax"]! }),
+        c.sigma,
+      );
   });
   it("levelOfLambda has the golden alpha and sigma", () => {
     for (const c of rows("vpFromLambda")) {

@@ -1,5 +1,17 @@
 import { describe, expect, it } from "vitest";
-import { type NdArray, add, allClose, div, item, mean, mul, square, sub, toNested, zeros } from "@provably/core-tensor";
+import {
+  type NdArray,
+  add,
+  allClose,
+  div,
+  item,
+  mean,
+  mul,
+  square,
+  sub,
+  toNested,
+  zeros,
+} from "@provably/core-tensor";
 import { decodeSafetensors, encodeSafetensors } from "@provably/core-tensor/io";
 import { adam, sgd } from "@provably/core-tensor/optim";
 import { key, normal } from "@provably/core-tensor/random";
@@ -91,10 +103,18 @@ const options = { numSteps: 6, optimizer: adam(1e-3), batchSize: 8 };
 /** A state through bytes, as a run that was killed would find it. */
 function throughFile(state: TrainingState<ScoreNetworkParams>): TrainingState<ScoreNetworkParams> {
   const { step, params, average, optimizer } = state;
-  const { mean: first, square: second } = optimizer as { mean: ScoreNetworkParams; square: ScoreNetworkParams };
+  const { mean: first, square: second } = optimizer as {
+    mean: ScoreNetworkParams;
+    square: ScoreNetworkParams;
+  };
   const named = (prefix: string, tree: ScoreNetworkParams): ScoreNetworkParams =>
     Object.fromEntries(Object.entries(tree).map(([name, x]) => [`${prefix}/${name}`, x]));
-  const tensors = { ...named("params", params), ...named("average", average), ...named("mean", first), ...named("square", second) };
+  const tensors = {
+    ...named("params", params),
+    ...named("average", average),
+    ...named("mean", first),
+    ...named("square", second),
+  };
   const read = decodeSafetensors(encodeSafetensors(tensors, { step: String(step) }));
   const tree = (prefix: string): ScoreNetworkParams =>
     Object.fromEntries(
@@ -103,10 +123,16 @@ function throughFile(state: TrainingState<ScoreNetworkParams>): TrainingState<Sc
         .map(([name, x]) => [name.slice(prefix.length + 1), x]),
     );
   const stored = Number(read.metadata["step"]);
-  return { step: stored, params: tree("params"), average: tree("average"), optimizer: { step: stored, mean: tree("mean"), square: tree("square") } };
+  return {
+    step: stored,
+    params: tree("params"),
+    average: tree("average"),
+    optimizer: { step: stored, mean: tree("mean"), square: tree("square") },
+  };
 }
 
-const bits = (params: ScoreNetworkParams): unknown => Object.entries(params).map(([name, x]) => [name, toNested(x)]);
+const bits = (params: ScoreNetworkParams): unknown =>
+  Object.entries(params).map(([name, x]) => [name, toNested(x)]);
 
 describe("trainScore", () => {
   it("goes on from a stored state to the same bits", () => {
@@ -125,7 +151,10 @@ describe("trainScore", () => {
       }),
     ).toThrow("killed");
     expect(saved!.step).toBe(3);
-    const resumed = trainScore(small, start, images, key(1), { ...options, state: throughFile(saved!) });
+    const resumed = trainScore(small, start, images, key(1), {
+      ...options,
+      state: throughFile(saved!),
+    });
     expect(bits(resumed.params)).toEqual(bits(whole.params));
     expect(bits(resumed.average)).toEqual(bits(whole.average));
     expect(resumed.losses).toEqual(whole.losses.slice(3));
@@ -133,9 +162,17 @@ describe("trainScore", () => {
 
   it("takes the gradients of the loss", () => {
     const start = small.init(key(0));
-    const { params } = trainScore(small, start, images, key(1), { numSteps: 1, optimizer: sgd(1), batchSize: 8, maxNorm: 1e9, averageDecay: 0 });
+    const { params } = trainScore(small, start, images, key(1), {
+      numSteps: 1,
+      optimizer: sgd(1),
+      batchSize: 8,
+      maxNorm: 1e9,
+      averageDecay: 0,
+    });
     // the only weights that move first are those of the last layer, from which everything else starts at 0
-    const moved = Object.keys(params).filter((name) => item(mean(square(sub(params[name]!, start[name]!)))) > 0);
+    const moved = Object.keys(params).filter(
+      (name) => item(mean(square(sub(params[name]!, start[name]!)))) > 0,
+    );
     expect(moved).toContain("out.weight");
     expect(moved).not.toContain("in.weight");
   });
@@ -164,20 +201,29 @@ describe("trainScore", () => {
   it("learns what its network can express", () => {
     // the best constant guess of the clean point is the mean of the data
     const learnt: Network<NdArray> = { prediction: "x0", apply: (p, x) => add(mul(0, x), p) };
-    const { average } = trainScore(learnt, zeros([2]), data, key(3), { numSteps: 300, optimizer: adam(0.05), batchSize: 64, weight: "snr" });
+    const { average } = trainScore(learnt, zeros([2]), data, key(3), {
+      numSteps: 300,
+      optimizer: adam(0.05),
+      batchSize: 64,
+      weight: "snr",
+    });
     expect(allClose(average, mean(data, { axis: 0 }), { relative: 0, absolute: 0.15 })).toBe(true);
   });
 
   it("names what it cannot use", () => {
     const gain: Network<NdArray> = { prediction: "eps", apply: (p, x) => mul(p, x) };
-    const train = (more: object, rows = images): unknown => trainScore(gain, zeros([]), rows, key(0), { numSteps: 1, optimizer: sgd(0.1), ...more });
+    const train = (more: object, rows = images): unknown =>
+      trainScore(gain, zeros([]), rows, key(0), { numSteps: 1, optimizer: sgd(0.1), ...more });
     expect(() => train({}, zeros([0, 4]))).toThrow(/data/);
     expect(() => train({ numSteps: 0 })).toThrow(/numSteps/);
     expect(() => train({ averageDecay: 1 })).toThrow(/averageDecay/);
     expect(() => train({ weight: "best" })).toThrow(/weight/);
-    expect(() => trainScore({ ...gain, apply: (p, x) => div(mul(p, x), 0) }, zeros([]), images, key(0), { numSteps: 1, optimizer: sgd(1) })).toThrow(
-      /loss is NaN at step 1/,
-    );
+    expect(() =>
+      trainScore({ ...gain, apply: (p, x) => div(mul(p, x), 0) }, zeros([]), images, key(0), {
+        numSteps: 1,
+        optimizer: sgd(1),
+      }),
+    ).toThrow(/loss is NaN at step 1/);
   });
 });
 
@@ -190,20 +236,30 @@ describe("networks as models", () => {
       const network: Network = {
         prediction,
         apply: (_, y) =>
-          convertPrediction(law.evaluate(y, { alpha: 1 / Math.sqrt(5), sigma: 2 / Math.sqrt(5), t: 0 }), "score", prediction, y, {
-            alpha: 1 / Math.sqrt(5),
-            sigma: 2 / Math.sqrt(5),
-            t: 0,
-          }),
+          convertPrediction(
+            law.evaluate(y, { alpha: 1 / Math.sqrt(5), sigma: 2 / Math.sqrt(5), t: 0 }),
+            "score",
+            prediction,
+            y,
+            {
+              alpha: 1 / Math.sqrt(5),
+              sigma: 2 / Math.sqrt(5),
+              t: 0,
+            },
+          ),
       };
       const model = networkModel(network, zeros([1]));
       const expected = convertPrediction(law.evaluate(x, level), "score", prediction, x, level);
-      expect(allClose(model.evaluate(x, level), expected, { relative: 1e-9, absolute: 1e-9 })).toBe(true);
+      expect(allClose(model.evaluate(x, level), expected, { relative: 1e-9, absolute: 1e-9 })).toBe(
+        true,
+      );
     }
   });
 
   it("refuse images of another size", () => {
-    expect(() => small.apply(small.init(key(0)), zeros([1, 63]), cosineLevelRow())).toThrow(/\[n, 64\]/);
+    expect(() => small.apply(small.init(key(0)), zeros([1, 63]), cosineLevelRow())).toThrow(
+      /\[n, 64\]/,
+    );
     expect(() => scoreNetwork({ side: 10, channels: 8 })).toThrow(/side/);
     expect(() => scoreNetwork({ side: 8, channels: 9 })).toThrow(/channels/);
   });

@@ -1,7 +1,13 @@
 // How fast are all metrics of one layer of a base vision transformer?
 import { softmax } from "@provably/core-tensor";
 import { key, normal } from "@provably/core-tensor/random";
-import { attentionDiversity, headDiversity, heavyHitters, receivedAttention, summarizeAttention } from "@provably/transformer-sparsity/mim";
+import {
+  attentionDiversity,
+  headDiversity,
+  heavyHitters,
+  receivedAttention,
+  summarizeAttention,
+} from "@provably/transformer-sparsity/mim";
 
 const all = {
   name: "every metric, 12 heads, 196 tokens",

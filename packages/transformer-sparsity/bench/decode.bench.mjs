@@ -2,7 +2,15 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { costModel, decodeStep, languageModel, loadModel, prefill, readPrompt, sparsify } from "@provably/transformer-sparsity/griffin";
+import {
+  costModel,
+  decodeStep,
+  languageModel,
+  loadModel,
+  prefill,
+  readPrompt,
+  sparsify,
+} from "@provably/transformer-sparsity/griffin";
 import { config, extents, ggufFile, parameters, someTokens } from "./model.mjs";
 
 const PROMPT = 64;
@@ -37,7 +45,11 @@ function bandwidth(dtype) {
 /** Half the neurons against all of them, beside what the weights read would give. */
 function sparsity(dtype) {
   const bytesPerWeight = { float32: 4, int8: 1 }[dtype];
-  const ideal = costModel(config, { density: 0.5, context: PROMPT, bytesPerWeight }).idealSpeedupWithCache;
+  const ideal = costModel(config, {
+    density: 0.5,
+    context: PROMPT,
+    bytesPerWeight,
+  }).idealSpeedupWithCache;
   return {
     name: `one token, ${dtype}, GRIFFIN at 50 % (ideal ${ideal.toFixed(2)})`,
     bars: [{ peer: "all neurons", ratio: 0.9 * ideal }],
@@ -72,7 +84,9 @@ function llamaCpp(type, dtype) {
         const sequence = context.getSequence();
         await sequence.evaluateWithoutGeneratingNewTokens(someTokens(PROMPT));
         const run = async () => {
-          await sequence.controlledEvaluate([[5, { generateNext: { token: true, options: { temperature: 0 } } }]]);
+          await sequence.controlledEvaluate([
+            [5, { generateNext: { token: true, options: { temperature: 0 } } }],
+          ]);
           await sequence.eraseContextTokenRanges([{ start: PROMPT, end: PROMPT + 1 }]);
         };
         list.push({ name: "llama.cpp", async: true, run });
@@ -95,7 +109,14 @@ const reading = {
     ];
     const { layers, hidden, ff, heads, kvHeads, headDim, vocab } = extents;
     if (torch)
-      list.push({ name: "pytorch", time: (times) => torch.time(["llama_prefill", layers, hidden, ff, heads, kvHeads, headDim, vocab, READ], times) });
+      list.push({
+        name: "pytorch",
+        time: (times) =>
+          torch.time(
+            ["llama_prefill", layers, hidden, ff, heads, kvHeads, headDim, vocab, READ],
+            times,
+          ),
+      });
     return list;
   },
 };

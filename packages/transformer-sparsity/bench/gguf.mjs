@@ -30,12 +30,20 @@ export function encodeGguf(values, tensors) {
   const align = (n) => Math.ceil(n / 32) * 32;
   let offset = 0;
   const table = tensors.map(({ name, shape, type, data }) => {
-    const row = [text(name), u32(shape.length), ...[...shape].reverse().map((extent) => u64(extent)), u32(type), u64(offset)];
+    const row = [
+      text(name),
+      u32(shape.length),
+      ...[...shape].reverse().map((extent) => u64(extent)),
+      u32(type),
+      u64(offset),
+    ];
     offset = align(offset + data.byteLength);
     return row;
   });
   const pairs = Object.entries(values).map(([key, value]) => [text(key), typed(value)]);
-  const head = [u32(0x46554747), u32(3), u64(tensors.length), u64(pairs.length), pairs, table].flat(Infinity);
+  const head = [u32(0x46554747), u32(3), u64(tensors.length), u64(pairs.length), pairs, table].flat(
+    Infinity,
+  );
   const headSize = head.reduce((sum, part) => sum + part.length, 0);
   const bytes = new Uint8Array(align(headSize) + offset);
   let at = 0;

@@ -33,7 +33,11 @@ function step(patchSize) {
       const model = createMaskedAutoencoder(key(0), { patchSize });
       const images = uniform(key(2), [1024, 28, 28]);
       const list = [{ name: "mim", time: (times) => timeSteps(model, images, times) }];
-      if (torch) list.push({ name: "pytorch", time: (times) => torch.time(["mae_step", 128, patchSize], times) });
+      if (torch)
+        list.push({
+          name: "pytorch",
+          time: (times) => torch.time(["mae_step", 128, patchSize], times),
+        });
       return list;
     },
   };

@@ -15,11 +15,18 @@ function gradient(numPatches, globalSize, localSize, batch) {
     name: `gradient, ${numPatches} patches, batch ${batch}`,
     bars: [{ peer: "numpy", ratio: 1 }],
     async contestants({ torch }) {
-      const world = createSpatialDistribution([0, 1, 2, 3].map((k) => createAreaPartition(key(k), { numPatches, globalSize, localSize })));
+      const world = createSpatialDistribution(
+        [0, 1, 2, 3].map((k) => createAreaPartition(key(k), { numPatches, globalSize, localSize })),
+      );
       const { correlations } = trainMaskedReconstruction(world, key(4), { numSteps: 3 });
       const samples = sampleMaskedImages(world, key(5), batch);
       const list = [{ name: "mim", run: () => maeLossAndGradient(world, correlations, samples) }];
-      if (torch) list.push({ name: "numpy", time: (times) => torch.time(["mae_theory", numPatches, 4, globalSize, localSize, batch], times) });
+      if (torch)
+        list.push({
+          name: "numpy",
+          time: (times) =>
+            torch.time(["mae_theory", numPatches, 4, globalSize, localSize, batch], times),
+        });
       return list;
     },
   };
@@ -28,8 +35,15 @@ function gradient(numPatches, globalSize, localSize, batch) {
 const meanField = {
   name: "mean field, 6400 patches, 400 steps",
   async contestants() {
-    const { globalSize, localSize } = powerLawAreaSizes({ numPatches: 6400, globalExponent: 0.95, localExponent: 0.4 });
-    const sizes = [globalSize, ...new Array(Math.floor((6400 - globalSize) / localSize)).fill(localSize)];
+    const { globalSize, localSize } = powerLawAreaSizes({
+      numPatches: 6400,
+      globalExponent: 0.95,
+      localExponent: 0.4,
+    });
+    const sizes = [
+      globalSize,
+      ...new Array(Math.floor((6400 - globalSize) / localSize)).fill(localSize),
+    ];
     return [{ name: "mim", run: () => simulateMeanField({ sizes, queryArea: 1 }) }];
   },
 };

@@ -4,7 +4,15 @@ import { key } from "@provably/core-tensor/random";
 import { modelConfig, randomParameters } from "@provably/transformer-sparsity/griffin";
 import { encodeGguf } from "./gguf.mjs";
 
-export const extents = { layers: 30, hidden: 576, ff: 1536, heads: 9, kvHeads: 3, headDim: 64, vocab: 49152 };
+export const extents = {
+  layers: 30,
+  hidden: 576,
+  ff: 1536,
+  heads: 9,
+  kvHeads: 3,
+  headDim: 64,
+  vocab: 49152,
+};
 
 export const config = modelConfig({
   model_type: "llama",
@@ -25,7 +33,8 @@ let made;
 export const parameters = () => (made ??= randomParameters(key("benchmark"), config));
 
 /** Tokens of a text that nobody wrote. */
-export const someTokens = (count) => Array.from({ length: count }, (_, i) => (Math.imul(i + 1, 2654435761) >>> 0) % extents.vocab);
+export const someTokens = (count) =>
+  Array.from({ length: count }, (_, i) => (Math.imul(i + 1, 2654435761) >>> 0) % extents.vocab);
 
 const NAMES = {
   "self_attn.q_proj": "attn_q",
@@ -48,7 +57,11 @@ function rename(name) {
 
 /** Rows of queries and keys in the order that rotates neighbours. */
 function permuted(name, data, [rows, width]) {
-  const heads = name.includes("q_proj") ? extents.heads : name.includes("k_proj") ? extents.kvHeads : 0;
+  const heads = name.includes("q_proj")
+    ? extents.heads
+    : name.includes("k_proj")
+      ? extents.kvHeads
+      : 0;
   if (heads === 0) return data;
   const half = rows / heads / 2;
   const out = new data.constructor(data.length);
@@ -67,7 +80,9 @@ function halves(data) {
   return Uint16Array.from(data, (value, i) => {
     const magnitude = bits[i] & 0x7fffffff;
     const rounded =
-      magnitude < 0x38800000 ? Math.round(Math.abs(value) * 2 ** 24) : (magnitude - 0x38000000 + 0xfff + ((magnitude >>> 13) & 1)) >>> 13;
+      magnitude < 0x38800000
+        ? Math.round(Math.abs(value) * 2 ** 24)
+        : (magnitude - 0x38000000 + 0xfff + ((magnitude >>> 13) & 1)) >>> 13;
     return ((bits[i] >>> 16) & 0x8000) | rounded;
   });
 }
@@ -77,10 +92,18 @@ export function ggufFile(type) {
   const tensors = Object.entries(parameters()).map(([name, x]) => {
     const data = permuted(name, toTypedArray(x), x.shape);
     const half = type === "f16" && x.shape.length > 1;
-    return { name: rename(name), shape: x.shape, type: half ? 1 : 0, data: half ? halves(data) : data };
+    return {
+      name: rename(name),
+      shape: x.shape,
+      type: half ? 1 : 0,
+      data: half ? halves(data) : data,
+    };
   });
   const byte = (i) => `<0x${i.toString(16).toUpperCase().padStart(2, "0")}>`;
-  const list = Array.from({ length: extents.vocab }, (_, i) => ["<unk>", "<s>", "</s>"][i] ?? (i < 259 ? byte(i - 3) : `token${i}`));
+  const list = Array.from(
+    { length: extents.vocab },
+    (_, i) => ["<unk>", "<s>", "</s>"][i] ?? (i < 259 ? byte(i - 3) : `token${i}`),
+  );
   const types = Object.assign(
     list.map((_, i) => (i === 0 ? 2 : i < 3 ? 3 : i < 259 ? 6 : 1)),
     { kind: "i32" },

@@ -8,7 +8,15 @@ import * as mim from "../src/mim/index.js";
 const world = mim.createSpatialDistribution([[[0, 1, 2], [3]]]);
 const zero = mim.zeroCorrelations(world);
 const [image] = mim.sampleMaskedImages(world, key(0), 1);
-const vit = mim.createMaskedAutoencoder(key(0), { imageSize: 8, patchSize: 2, dim: 8, depth: 1, heads: 2, decoderDim: 8, decoderHeads: 2 });
+const vit = mim.createMaskedAutoencoder(key(0), {
+  imageSize: 8,
+  patchSize: 2,
+  dim: 8,
+  depth: 1,
+  heads: 2,
+  decoderDim: 8,
+  decoderHeads: 2,
+});
 const config = griffin.modelConfig({
   model_type: "llama",
   vocab_size: 11,
@@ -29,25 +37,58 @@ const detached = (): Float64Array => {
 };
 
 /** Calls as JavaScript makes them, without types. */
-const call = (f: unknown, ...args: unknown[]): unknown => (f as (...args: unknown[]) => unknown)(...args);
+const call = (f: unknown, ...args: unknown[]): unknown =>
+  (f as (...args: unknown[]) => unknown)(...args);
 
 describe("arguments of the wrong kind are refused with the function, the place and what was given", () => {
   it.each<[string, RegExp, unknown[]]>([
     ["renderImage", /world must be an object, got undefined/, []],
-    ["renderImage", /image\.cluster must be an integer ≥ 0, got Symbol/, [world, { ...image, cluster: Symbol("x") }]],
-    ["sampleImage", /world\.areaOf\[0\] must be what createSpatialDistribution makes it/, [{ ...world, areaOf: [[0, 0, 0, 0]] }, key(0)]],
+    [
+      "renderImage",
+      /image\.cluster must be an integer ≥ 0, got Symbol/,
+      [world, { ...image, cluster: Symbol("x") }],
+    ],
+    [
+      "sampleImage",
+      /world\.areaOf\[0\] must be what createSpatialDistribution makes it/,
+      [{ ...world, areaOf: [[0, 0, 0, 0]] }, key(0)],
+    ],
     ["sampleImage", /world\.numFeatures/, [{ ...world, numFeatures: 1e9 }, key(0)]],
     ["createSpatialDistribution", /clusters\[0\]\[1\] must be a list, got 3/, [[[[0], 3]]]],
-    ["createSpatialDistribution", /latent\.kind must be one of uniform, discrete, quantile/, [world.clusters, { latent: {} }]],
-    ["maskedAttention", /correlations\.phi must be an array, got null/, [world, { ...zero, phi: null }, image]],
+    [
+      "createSpatialDistribution",
+      /latent\.kind must be one of uniform, discrete, quantile/,
+      [world.clusters, { latent: {} }],
+    ],
+    [
+      "maskedAttention",
+      /correlations\.phi must be an array, got null/,
+      [world, { ...zero, phi: null }, image],
+    ],
     ["maeLossAndGradient", /samples must be a list, got undefined/, [world, zero]],
-    ["trainContrastive", /numSteps must be an integer ≥ 0, got Symbol/, [world, key(0), { numSteps: Symbol("n") }]],
-    ["trainContrastive", /options\.signal must be an AbortSignal, got 3/, [world, key(0), { signal: 3 }]],
+    [
+      "trainContrastive",
+      /numSteps must be an integer ≥ 0, got Symbol/,
+      [world, key(0), { numSteps: Symbol("n") }],
+    ],
+    [
+      "trainContrastive",
+      /options\.signal must be an AbortSignal, got 3/,
+      [world, key(0), { signal: 3 }],
+    ],
     ["detectPhases", /history\.steps must be a list/, [{ target: 0 }]],
-    ["certifyAreaAttention", /none of numImages = 8 fresh images hides a local patch/, [world, zero, key(0), { numImages: 8 }]],
+    [
+      "certifyAreaAttention",
+      /none of numImages = 8 fresh images hides a local patch/,
+      [world, zero, key(0), { numImages: 8 }],
+    ],
     ["simulateMeanField", /setting must be an object, got null/, [null]],
     ["attentionEntropy", /attention must be an object, got undefined/, []],
-    ["attentionEntropy", /attention\.dims must be a list/, [{ data: new Float32Array(1), dims: "1" }]],
+    [
+      "attentionEntropy",
+      /attention\.dims must be a list/,
+      [{ data: new Float32Array(1), dims: "1" }],
+    ],
     ["summarizeAttention", /layers must be a list/, [eye(3)]],
     ["areaAttention", /labels must be integers in 0 … 65535/, [eye(2), [0, 2 ** 53]]],
     ["areaAttention", /labels must be a list of numbers/, [eye(4), detached()]],
@@ -60,7 +101,11 @@ describe("arguments of the wrong kind are refused with the function, the place a
     [
       "maeForward",
       /its order and its places disagree/,
-      [vit, zeros([1, 8, 8]), { ...mim.randomMasking(key(0), { batch: 1, numPatches: 16 }), place: new Int32Array(16) }],
+      [
+        vit,
+        zeros([1, 8, 8]),
+        { ...mim.randomMasking(key(0), { batch: 1, numPatches: 16 }), place: new Int32Array(16) },
+      ],
     ],
     ["encodePretrainingState", /state\.params must be an object/, [{ step: 1 }]],
     ["decodePretrainingState", /bytes must be a Uint8Array/, ["abc"]],
@@ -78,10 +123,26 @@ describe("arguments of the wrong kind are refused with the function, the place a
   it.each<[string, RegExp, unknown[]]>([
     ["prefill", /model must be an object/, []],
     ["prefill", /ids must be a list of numbers, got "abc"/, [model, "abc"]],
-    ["prefill", /model\.layers\[0\]\.up|model\.layers\[0\]\.feedForward\.up\.weight must be a pinned matrix \[16, 8\]/, [withoutUp(), [1]]],
-    ["prefill", /config\.norm\.epsilon must be a number/, [{ ...model, config: { ...config, norm: { ...config.norm, epsilon: "1" } } }, [1]]],
-    ["decodeStep", /cache must be of this model/, [model, { length: 9, storage: prompt.cache.storage }, 1]],
-    ["emptyCache", /config\.positions\.scaling\.type must be one of/, [{ ...config, positions: { ...config.positions, scaling: { type: "x" } } }]],
+    [
+      "prefill",
+      /model\.layers\[0\]\.up|model\.layers\[0\]\.feedForward\.up\.weight must be a pinned matrix \[16, 8\]/,
+      [withoutUp(), [1]],
+    ],
+    [
+      "prefill",
+      /config\.norm\.epsilon must be a number/,
+      [{ ...model, config: { ...config, norm: { ...config.norm, epsilon: "1" } } }, [1]],
+    ],
+    [
+      "decodeStep",
+      /cache must be of this model/,
+      [model, { length: 9, storage: prompt.cache.storage }, 1],
+    ],
+    [
+      "emptyCache",
+      /config\.positions\.scaling\.type must be one of/,
+      [{ ...config, positions: { ...config.positions, scaling: { type: "x" } } }],
+    ],
     ["ropeFrequencies", /rope must be an object/, [undefined]],
     ["selectExperts", /options must be an object/, [prompt.statistics, null]],
     [
@@ -90,7 +151,11 @@ describe("arguments of the wrong kind are refused with the function, the place a
       [{ layers: [{ sumSquares: detached(), tokens: 1 }] }, { k: 1 }],
     ],
     ["unionOfExperts", /sets\[0\]\.layers must be a list/, [[{}]]],
-    ["prunedFeedForward", /experts\.layers\[0\] must be a Int32Array/, [model, { ...experts, layers: [[1]] }]],
+    [
+      "prunedFeedForward",
+      /experts\.layers\[0\] must be a Int32Array/,
+      [model, { ...experts, layers: [[1]] }],
+    ],
     ["sparsify", /method\.kind must be one of griffin/, [model, prompt, {}]],
     [
       "sparsify",
@@ -114,25 +179,43 @@ describe("arguments of the wrong kind are refused with the function, the place a
   it("in what functions return, and in what callbacks give", async () => {
     const { up, down } = model.layers[0]!.feedForward;
     const block = { layer: 1, activation: config.activation, weights: { up, down } };
-    expect(() => griffin.prunedFeedForward(model, experts)(block, new Float32Array(8))).toThrow(/block\.layer must be below 1, got 1/);
+    expect(() => griffin.prunedFeedForward(model, experts)(block, new Float32Array(8))).toThrow(
+      /block\.layer must be below 1, got 1/,
+    );
     const mute = { encode: () => [1], decode: () => [1] as unknown as string };
-    await expect(griffin.generate(model, mute, "x", { maxNewTokens: 1 }).next()).rejects.toThrow(/generate: tokenizer\.decode\(\) must be/);
+    await expect(griffin.generate(model, mute, "x", { maxNewTokens: 1 }).next()).rejects.toThrow(
+      /generate: tokenizer\.decode\(\) must be/,
+    );
   });
 
   it("in promises and generators too", async () => {
-    await expect(call(griffin.loadModel, {})).rejects.toThrow(/^loadModel: source\.size must be a function/);
-    await expect(call(griffin.loadTokenizer, null)).rejects.toThrow(/^loadTokenizer: source must be an object/);
-    expect(() => (call(griffin.generateTokens, model, [1], { maxNewTokens: -1 }) as Generator).next()).toThrow(/options\.maxNewTokens/);
-    await expect((call(griffin.generate, model, {}, "a") as AsyncGenerator).next()).rejects.toThrow(/^generate: tokenizer\.encode/);
-    expect(() => call(griffin.sparsify(model, prompt, { kind: "griffin", k: 4 }).feedForward, {}, [])).toThrow(/^feedForward: block\.layer/);
+    await expect(call(griffin.loadModel, {})).rejects.toThrow(
+      /^loadModel: source\.size must be a function/,
+    );
+    await expect(call(griffin.loadTokenizer, null)).rejects.toThrow(
+      /^loadTokenizer: source must be an object/,
+    );
+    expect(() =>
+      (call(griffin.generateTokens, model, [1], { maxNewTokens: -1 }) as Generator).next(),
+    ).toThrow(/options\.maxNewTokens/);
+    await expect((call(griffin.generate, model, {}, "a") as AsyncGenerator).next()).rejects.toThrow(
+      /^generate: tokenizer\.encode/,
+    );
+    expect(() =>
+      call(griffin.sparsify(model, prompt, { kind: "griffin", k: 4 }).feedForward, {}, []),
+    ).toThrow(/^feedForward: block\.layer/);
   });
 
   it("whatever it is: no function throws anything else", () => {
-    const functions = [...Object.entries(mim), ...Object.entries(griffin)].filter(([name, f]) => typeof f === "function" && !name.endsWith("Error"));
+    const functions = [...Object.entries(mim), ...Object.entries(griffin)].filter(
+      ([name, f]) => typeof f === "function" && !name.endsWith("Error"),
+    );
     fc.assert(
       fc.property(
         fc.constantFrom(...functions),
-        fc.array(fc.anything({ withBigInt: true, withNullPrototype: true, withTypedArray: true }), { maxLength: 4 }),
+        fc.array(fc.anything({ withBigInt: true, withNullPrototype: true, withTypedArray: true }), {
+          maxLength: 4,
+        }),
         ([, f], args) => {
           try {
             const result = call(f, ...args);
@@ -150,5 +233,8 @@ describe("arguments of the wrong kind are refused with the function, the place a
 /** The model with another matrix in place of `up`. */
 function withoutUp(): unknown {
   const [layer] = model.layers;
-  return { ...model, layers: [{ ...layer, feedForward: { ...layer!.feedForward, up: layer!.query } }] };
+  return {
+    ...model,
+    layers: [{ ...layer, feedForward: { ...layer!.feedForward, up: layer!.query } }],
+  };
 }

@@ -34,7 +34,10 @@ function hasher() {
     } else if (Object.getPrototypeOf(x) === Object.prototype || Object.getPrototypeOf(x) === null)
       for (const key of Object.keys(x)) walk(x[key], depth + 1);
   };
-  return { add: (x) => walk(x, 0), result: () => ({ bits: 4294967296 * (2097151 & h2) + (h1 >>> 0), numbers: kept }) };
+  return {
+    add: (x) => walk(x, 0),
+    result: () => ({ bits: 4294967296 * (2097151 & h2) + (h1 >>> 0), numbers: kept }),
+  };
 }
 
 const isClass = (f) => /^class\b/.test(Function.prototype.toString.call(f));
@@ -52,12 +55,19 @@ export async function bitsOf(modules, body) {
           return value;
         });
       hash.add(result);
-      return typeof result === "function" && Object.keys(result).length === 0 ? watch(result) : result;
+      return typeof result === "function" && Object.keys(result).length === 0
+        ? watch(result)
+        : result;
     };
   };
   const load = async (name) => {
     if (!Object.hasOwn(modules, name)) throw new Error(`${name} is not part of this`);
-    return Object.fromEntries(Object.entries(modules[name]).map(([key, value]) => [key, typeof value === "function" ? watch(value) : value]));
+    return Object.fromEntries(
+      Object.entries(modules[name]).map(([key, value]) => [
+        key,
+        typeof value === "function" ? watch(value) : value,
+      ]),
+    );
   };
   try {
     hash.add(await body(load));

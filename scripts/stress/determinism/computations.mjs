@@ -13,7 +13,8 @@ const drawn = (shape, name, dtype) => normal(foldIn(key("products"), name), shap
 function products() {
   return ["float32", "float64"].flatMap((dtype) => {
     const epsilon = dtype === "float32" ? 2 ** -23 : 2 ** -52;
-    const inUnits = (product, k, ...factors) => div(product(...factors), mul(2 * k * epsilon, product(...factors.map(abs))));
+    const inUnits = (product, k, ...factors) =>
+      div(product(...factors), mul(2 * k * epsilon, product(...factors.map(abs))));
     return [
       inUnits(matmul, 700, drawn([12, 700], "a", dtype), drawn([700, 40], "b", dtype)),
       inUnits(conv2d, 81, drawn([2, 9, 12, 12], "x", dtype), drawn([5, 9, 3, 3], "w", dtype)),
@@ -24,5 +25,7 @@ function products() {
 export const computations = {
   products,
   ...tasks,
-  ...Object.fromEntries(Object.entries(jobs).map(([name, job]) => [name, () => job(undefined, () => {})])),
+  ...Object.fromEntries(
+    Object.entries(jobs).map(([name, job]) => [name, () => job(undefined, () => {})]),
+  ),
 };

@@ -10,16 +10,25 @@ import {
   randomCpts,
   sampleHierarchy,
 } from "@provably/causal-latent/hierarchy";
-import { certifyCounterfactual, encodeSentences, loadMatte, makeReviewCorpus, stylePoles } from "@provably/causal-latent/matte";
+import {
+  certifyCounterfactual,
+  encodeSentences,
+  loadMatte,
+  makeReviewCorpus,
+  stylePoles,
+} from "@provably/causal-latent/matte";
 import { readFileSync } from "node:fs";
 
 const graph = presetGraph("treeDeep");
-const rewired = (parents) => conceptGraph({ ...graph.parents, ...parents }, { observed: graph.observed });
+const rewired = (parents) =>
+  conceptGraph({ ...graph.parents, ...parents }, { observed: graph.observed });
 const int32 = (values, shape) => array(Int32Array.from(values), { shape });
 /** Every column in an order of its own. */
 function shuffledColumns({ data, names }, seed) {
   const [n, d] = data.shape;
-  const orders = Array.from({ length: d }, (_, j) => toTypedArray(permutation(foldIn(key(seed), j), n)));
+  const orders = Array.from({ length: d }, (_, j) =>
+    toTypedArray(permutation(foldIn(key(seed), j), n)),
+  );
   return {
     names,
     data: int32(
@@ -30,7 +39,10 @@ function shuffledColumns({ data, names }, seed) {
 }
 /** A share of all labels replaced by the other of two states. */
 function noisyLabels({ data, names }, share, seed) {
-  const order = toTypedArray(permutation(key(seed), data.size)).slice(0, Math.round(share * data.size));
+  const order = toTypedArray(permutation(key(seed), data.size)).slice(
+    0,
+    Math.round(share * data.size),
+  );
   const values = Int32Array.from(toTypedArray(data));
   for (const i of order) values[i] = 1 - values[i];
   return { names, data: int32(values, [...data.shape]) };
@@ -89,18 +101,31 @@ const flippedRows = (table) => take(table, array(Int32Array.of(1, 0)), { axis: 0
 let story;
 const setup = () =>
   (story ??= (async () => {
-    const { judge, polesOf, vocabulary } = await import("../../../examples/counterfactual-text/setup.mjs");
-    const { model } = loadMatte(readFileSync(new URL("../../../examples/models/review-transfer/model.safetensors", import.meta.url)));
+    const { judge, polesOf, vocabulary } =
+      await import("../../../examples/counterfactual-text/setup.mjs");
+    const { model } = loadMatte(
+      readFileSync(
+        new URL("../../../examples/models/review-transfer/model.safetensors", import.meta.url),
+      ),
+    );
     return { judge, vocabulary, model, poles: polesOf(model) };
   })());
 
-const withNetwork = (model, parts) => ({ ...model, params: { ...model.params, network: { ...model.params.network, ...parts } } });
+const withNetwork = (model, parts) => ({
+  ...model,
+  params: { ...model.params, network: { ...model.params.network, ...parts } },
+});
 /** The encoder with its units in other places, means and log-variances alike. */
 function withLatents(model, place) {
   const { encoder } = model.params.network;
   const latents = encoder.head.shape[1] / 2;
-  const order = Int32Array.from({ length: 2 * latents }, (_, i) => i - (i % latents) + place(i % latents));
-  return withNetwork(model, { encoder: { ...encoder, head: take(encoder.head, array(order), { axis: 1 }) } });
+  const order = Int32Array.from(
+    { length: 2 * latents },
+    (_, i) => i - (i % latents) + place(i % latents),
+  );
+  return withNetwork(model, {
+    encoder: { ...encoder, head: take(encoder.head, array(order), { axis: 1 }) },
+  });
 }
 const counterfactuals = {
   certificate: "certifyCounterfactual",
@@ -108,9 +133,15 @@ const counterfactuals = {
   async make(seed) {
     const { judge, vocabulary, model, poles } = await setup();
     const corpus = makeReviewCorpus(300, foldIn(key("faults"), seed));
-    const held = { observed: encodeSentences(vocabulary, corpus.sentences, { length: 10 }).tokens, labels: corpus.labels, domains: corpus.domains };
+    const held = {
+      observed: encodeSentences(vocabulary, corpus.sentences, { length: 10 }).tokens,
+      labels: corpus.labels,
+      domains: corpus.domains,
+    };
     const certify = ({ of = model, data = held, flip = {}, by = judge } = {}) =>
-      Object.values(certifyCounterfactual(of, data, { kind: "reflect", poles, ...flip }, by)).map(({ certificate }) => certificate);
+      Object.values(certifyCounterfactual(of, data, { kind: "reflect", poles, ...flip }, by)).map(
+        ({ certificate }) => certificate,
+      );
     return { seed, held, model, poles, judge, certify };
   },
   honest: ({ certify }) => certify(),
@@ -122,10 +153,14 @@ const counterfactuals = {
       },
       note: "else chance has put the poles along the true axis, about the same middle, and the reflection is the right one",
     },
-    "the flip goes a tenth of the way": ({ certify }) => certify({ flip: { kind: "axis", strength: 0.1 } }),
+    "the flip goes a tenth of the way": ({ certify }) =>
+      certify({ flip: { kind: "axis", strength: 0.1 } }),
     "domains shuffled": {
       damage: ({ seed, held, certify }) => {
-        const domains = Array.from(toTypedArray(permutation(key(seed), 300)), (i) => held.domains[i]);
+        const domains = Array.from(
+          toTypedArray(permutation(key(seed), 300)),
+          (i) => held.domains[i],
+        );
         return certify({ data: { ...held, domains } });
       },
       note: "only the prior reads the domain: noise that comes and goes through the same wrong prior is reflected all the same",
@@ -141,16 +176,27 @@ const counterfactuals = {
     "the style exchanged for two units of content in the encoder": ({ model, certify }) => {
       const { contentSize, styleSize } = model.config;
       return certify({
-        of: withLatents(model, (unit) => (unit < styleSize ? contentSize + unit : unit >= contentSize ? unit - contentSize : unit)),
+        of: withLatents(model, (unit) =>
+          unit < styleSize ? contentSize + unit : unit >= contentSize ? unit - contentSize : unit,
+        ),
       });
     },
     "every word decoded as its neighbour in the vocabulary": ({ model, certify }) => {
       const { decoder } = model.params.network;
       // the first three are no words: padding, start and end
       const count = decoder.words.shape[0];
-      const next = array(Int32Array.from({ length: count }, (_, i) => (i < 3 ? i : i === 3 ? count - 1 : i - 1)));
-      const out = { weights: take(decoder.out.weights, next, { axis: 1 }), bias: take(decoder.out.bias, next) };
-      return certify({ of: withNetwork(model, { decoder: { ...decoder, words: take(decoder.words, next, { axis: 0 }), out } }) });
+      const next = array(
+        Int32Array.from({ length: count }, (_, i) => (i < 3 ? i : i === 3 ? count - 1 : i - 1)),
+      );
+      const out = {
+        weights: take(decoder.out.weights, next, { axis: 1 }),
+        bias: take(decoder.out.bias, next),
+      };
+      return certify({
+        of: withNetwork(model, {
+          decoder: { ...decoder, words: take(decoder.words, next, { axis: 0 }), out },
+        }),
+      });
     },
   },
 };

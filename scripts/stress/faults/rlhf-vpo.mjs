@@ -33,7 +33,11 @@ function drawn(seed, k) {
   const logReference = optimalLogPolicy(logits, f64(new Array(12).fill(-Math.log(responses))), 1);
   const u = toTypedArray(uniform(foldIn(k, "judge"), [pairs], { dtype: "float64" }));
   const draw = (name, n) => toTypedArray(randint(foldIn(k, name), 0, n, [pairs]));
-  const [x, a, shift] = [draw("prompt", prompts), draw("first", responses), draw("second", responses - 1)];
+  const [x, a, shift] = [
+    draw("prompt", prompts),
+    draw("first", responses),
+    draw("second", responses - 1),
+  ];
   const data = Array.from({ length: pairs }, (_, i) => {
     const b = (a[i] + 1 + shift[i]) % responses;
     const first = u[i] < 1 / (1 + Math.exp(reward.get(x[i], b) - reward.get(x[i], a[i])));
@@ -72,11 +76,15 @@ const stationary = {
   make: solved,
   honest: ({ result }) => result.certificate,
   faults: {
-    "100 steps of AdamW": ({ problem }) => trainOffline(problem, constants, { steps: 100 }).certificate,
+    "100 steps of AdamW": ({ problem }) =>
+      trainOffline(problem, constants, { steps: 100 }).certificate,
     "one parameter off by 10⁻³": ({ problem, result }) => {
       const theta = [...toTypedArray(result.theta)].map((t, i) => t + (i === 0 ? 1e-3 : 0));
       const zeros = theta.map(() => 0);
-      return trainOffline(problem, constants, { steps: 0, state: { theta, first: zeros, second: zeros, step: 0 } }).certificate;
+      return trainOffline(problem, constants, {
+        steps: 0,
+        state: { theta, first: zeros, second: zeros, step: 0 },
+      }).certificate;
     },
     "one label of 60 flipped after the fit": (base) => held(base, flipped(base, 1), constants),
     "α off by a hundredth": (base) => held(base, base.problem, { ...constants, alpha: 0.303 }),
@@ -87,20 +95,30 @@ const stationary = {
 function held({ result }, problem, other) {
   const theta = [...toTypedArray(result.theta)];
   const zeros = theta.map(() => 0);
-  return trainOffline(problem, other, { steps: 0, state: { theta, first: zeros, second: zeros, step: 0 } }).certificate;
+  return trainOffline(problem, other, {
+    steps: 0,
+    state: { theta, first: zeros, second: zeros, step: 0 },
+  }).certificate;
 }
 
 const gap = saddle("dualityGap", {
   "1 % of the likeliest response's probability moved": ({ problem, result }) =>
-    certifyPessimism(problem, { ...result, logPolicy: nudged(result.logPolicy, 0.01) }, constants).dualityGap,
-  "one label of 60 flipped": (base) => certifyPessimism(base.problem, solveOffline(flipped(base, 1), constants), constants).dualityGap,
+    certifyPessimism(problem, { ...result, logPolicy: nudged(result.logPolicy, 0.01) }, constants)
+      .dualityGap,
+  "one label of 60 flipped": (base) =>
+    certifyPessimism(base.problem, solveOffline(flipped(base, 1), constants), constants).dualityGap,
   "solved for α 0.303 instead of 0.3": ({ problem }) =>
-    certifyPessimism(problem, solveOffline(problem, { ...constants, alpha: 0.303 }), constants).dualityGap,
+    certifyPessimism(problem, solveOffline(problem, { ...constants, alpha: 0.303 }), constants)
+      .dualityGap,
   "solved for β 0.505 instead of 0.5": ({ problem }) =>
-    certifyPessimism(problem, solveOffline(problem, { ...constants, beta: 0.505 }), constants).dualityGap,
+    certifyPessimism(problem, solveOffline(problem, { ...constants, beta: 0.505 }), constants)
+      .dualityGap,
   "rewards of the true model, policy of the solver": ({ problem, result, reward }) =>
-    certifyPessimism(problem, { ...result, theta: array(toTypedArray(reward)) }, constants).dualityGap,
-  "100 steps of AdamW": ({ problem }) => certifyPessimism(problem, trainOffline(problem, constants, { steps: 100 }), constants).dualityGap,
+    certifyPessimism(problem, { ...result, theta: array(toTypedArray(reward)) }, constants)
+      .dualityGap,
+  "100 steps of AdamW": ({ problem }) =>
+    certifyPessimism(problem, trainOffline(problem, constants, { steps: 100 }), constants)
+      .dualityGap,
 });
 
 const pessimism = saddle("pessimism", {
@@ -121,28 +139,39 @@ const pessimism = saddle("pessimism", {
 
 const calibration = saddle("calibration", {
   "1 % of the likeliest response's probability moved": ({ problem, result }) =>
-    certifyPessimism(problem, { ...result, logPolicy: nudged(result.logPolicy, 0.01) }, constants).calibration,
+    certifyPessimism(problem, { ...result, logPolicy: nudged(result.logPolicy, 0.01) }, constants)
+      .calibration,
   "policy of α 0.303, reward of 0.3": ({ problem, result }) =>
-    certifyPessimism(problem, { ...result, logPolicy: solveOffline(problem, { ...constants, alpha: 0.303 }).logPolicy }, constants).calibration,
-  "policy of another temperature": ({ problem, result }) => certifyPessimism(problem, result, { ...constants, beta: 0.505 }).calibration,
+    certifyPessimism(
+      problem,
+      { ...result, logPolicy: solveOffline(problem, { ...constants, alpha: 0.303 }).logPolicy },
+      constants,
+    ).calibration,
+  "policy of another temperature": ({ problem, result }) =>
+    certifyPessimism(problem, result, { ...constants, beta: 0.505 }).calibration,
 });
 
 const best = {
   certificate: "certifySuboptimality",
   given: "the best policy of a known reward, tolerance 10⁻³",
   make: problemOf,
-  honest: ({ reward, logReference }) => subopt(reward, optimalLogPolicy(reward, logReference, 0.5), logReference),
+  honest: ({ reward, logReference }) =>
+    subopt(reward, optimalLogPolicy(reward, logReference, 0.5), logReference),
   faults: {
     "half of the likeliest response's probability moved": ({ reward, logReference }) =>
       subopt(reward, nudged(optimalLogPolicy(reward, logReference, 0.5), 0.5), logReference),
-    "best for β 0.6 instead of 0.5": ({ reward, logReference }) => subopt(reward, optimalLogPolicy(reward, logReference, 0.6), logReference),
-    "the reference itself": ({ reward, logReference }) => subopt(reward, logReference, logReference),
-    "mis-signed rewards": ({ reward, logReference }) => subopt(reward, optimalLogPolicy(sub(0, reward), logReference, 0.5), logReference),
+    "best for β 0.6 instead of 0.5": ({ reward, logReference }) =>
+      subopt(reward, optimalLogPolicy(reward, logReference, 0.6), logReference),
+    "the reference itself": ({ reward, logReference }) =>
+      subopt(reward, logReference, logReference),
+    "mis-signed rewards": ({ reward, logReference }) =>
+      subopt(reward, optimalLogPolicy(sub(0, reward), logReference, 0.5), logReference),
     "best for rewards learnt from 60 pairs": ({ reward, logReference, problem }) =>
       subopt(reward, solveOffline(problem, constants).logPolicy, logReference),
   },
 };
-const subopt = (reward, policy, reference) => certifySuboptimality(reward, policy, reference, { beta: 0.5, tolerance: 1e-3 });
+const subopt = (reward, policy, reference) =>
+  certifySuboptimality(reward, policy, reference, { beta: 0.5, tolerance: 1e-3 });
 
 const level = {
   certificate: "certifyCalibration",
@@ -182,18 +211,27 @@ const network = {
   given: "a network of 8 units trained for 3000 steps on 60 preferences",
   make(seed) {
     const { problem } = problemOf(seed);
-    const features = normal(foldIn(key(seed), "features"), [prompts, responses, 4], { dtype: "float64" });
+    const features = normal(foldIn(key(seed), "features"), [prompts, responses, 4], {
+      dtype: "float64",
+    });
     const policy = mlpPolicy(features, foldIn(key(seed), "network"), { hidden: [8] });
     const { state } = trainPolicy(policy, problem, constants, { steps: 1500, learningRate: 0.02 });
-    return { problem, policy, trained: trainPolicy(policy, problem, constants, { steps: 1500, learningRate: 2e-3, state }) };
+    return {
+      problem,
+      policy,
+      trained: trainPolicy(policy, problem, constants, { steps: 1500, learningRate: 2e-3, state }),
+    };
   },
   honest: ({ trained }) => trained.certificate,
   faults: {
-    "20 steps": ({ policy, problem }) => trainPolicy(policy, problem, constants, { steps: 20 }).certificate,
+    "20 steps": ({ policy, problem }) =>
+      trainPolicy(policy, problem, constants, { steps: 20 }).certificate,
     "one label of 60 flipped after training": ({ policy, problem, trained }) =>
-      trainPolicy(policy, flipped({ problem }, 1), constants, { steps: 0, state: trained.state }).certificate,
+      trainPolicy(policy, flipped({ problem }, 1), constants, { steps: 0, state: trained.state })
+        .certificate,
     "mis-signed α": ({ policy, problem, trained }) =>
-      trainPolicy(policy, problem, { ...constants, sign: 1 }, { steps: 0, state: trained.state }).certificate,
+      trainPolicy(policy, problem, { ...constants, sign: 1 }, { steps: 0, state: trained.state })
+        .certificate,
   },
 };
 

@@ -19,7 +19,8 @@ import {
 } from "@provably/robust-rl";
 
 /** A copy with some entries changed: `change(value, flat index)`. */
-const changed = (x, change) => array(Array.from(toTypedArray(x), change), { dtype: x.dtype, shape: [...x.shape] });
+const changed = (x, change) =>
+  array(Array.from(toTypedArray(x), change), { dtype: x.dtype, shape: [...x.shape] });
 const pick = (seed, name, n) => toTypedArray(randint(foldIn(key(seed), name), 0, n, [1]))[0];
 const shuffle = (seed, x) =>
   array(
@@ -94,7 +95,9 @@ const finite = {
       );
     },
     "off by one step": ({ model, plan }) => {
-      const longer = toTypedArray(robustValueIteration(model, set, { horizon: horizon + 1 }).values);
+      const longer = toTypedArray(
+        robustValueIteration(model, set, { horizon: horizon + 1 }).values,
+      );
       return certifyValues(
         model,
         set,
@@ -105,7 +108,12 @@ const finite = {
     "values of a policy with one wrong action": ({ seed, model, plan }) => {
       const at = pick(seed, "cell", 20 * horizon);
       const policy = changed(plan.policy, (a, i) => (i === at ? (a + 1) % 3 : a));
-      return certifyValues(model, set, robustPolicyEvaluation(model, set, policy, { horizon }).values, { horizon });
+      return certifyValues(
+        model,
+        set,
+        robustPolicyEvaluation(model, set, policy, { horizon }).values,
+        { horizon },
+      );
     },
   },
 };
@@ -157,9 +165,18 @@ function noisy(policy, share) {
   const p = toTypedArray(policy);
   const marginal = (i, own) => {
     const cell = i - (i % 9);
-    return [0, 1, 2].reduce((sum, k) => sum + p[cell + (own === 0 ? 3 * Math.floor((i % 9) / 3) + k : 3 * k + (i % 3))], 0);
+    return [0, 1, 2].reduce(
+      (sum, k) => sum + p[cell + (own === 0 ? 3 * Math.floor((i % 9) / 3) + k : 3 * k + (i % 3))],
+      0,
+    );
   };
-  return changed(policy, (v, i) => (1 - share) ** 2 * v + (share * (1 - share) * (marginal(i, 0) + marginal(i, 1))) / 3 + share ** 2 / 9);
+  return changed(
+    policy,
+    (v, i) =>
+      (1 - share) ** 2 * v +
+      (share * (1 - share) * (marginal(i, 0) + marginal(i, 1))) / 3 +
+      share ** 2 / 9,
+  );
 }
 
 const size = { states: 8, actions: 3, dimension: 4, horizon: 4 };
@@ -170,7 +187,12 @@ const offline = (which) => ({
   make(seed) {
     const model = randomLinearMdp(key(seed), size);
     const data = collectOfflineData(foldIn(key(seed), "data"), model, { episodes: 2000 });
-    return { seed, model, data, certify: (result, truth = model) => certifyOffline(result, truth, 0.2)[which] };
+    return {
+      seed,
+      model,
+      data,
+      certify: (result, truth = model) => certifyOffline(result, truth, 0.2)[which],
+    };
   },
   honest: ({ model, data, certify }) => certify(drop(data, model.features, { radius: 0.2 })),
 });

@@ -32,7 +32,8 @@ const once = (make) => {
   let made;
   return () => (made ??= make());
 };
-const shuffled = (values, k) => Array.from(toTypedArray(permutation(k, values.length)), (i) => values[i]);
+const shuffled = (values, k) =>
+  Array.from(toTypedArray(permutation(k, values.length)), (i) => values[i]);
 
 // experts of a prompt
 const language = once(() => loadModel(fileURLToPath(new URL("tiny-llama-text", models))));
@@ -42,12 +43,22 @@ async function passage(seed, prompt, rest) {
   for (let attempt = 0; ; attempt++) {
     const k = foldIn(foldIn(key("passages"), seed), attempt);
     const start = [0, ...toTypedArray(randint(foldIn(k, "start"), 300, 2000, [2]))];
-    const written = [...generateTokens(model, start, { maxNewTokens: prompt + rest - 3, temperature: 0.8, key: foldIn(k, "writing") })];
+    const written = [
+      ...generateTokens(model, start, {
+        maxNewTokens: prompt + rest - 3,
+        temperature: 0.8,
+        key: foldIn(k, "writing"),
+      }),
+    ];
     const ids = [...start, ...written.map(({ token }) => token)];
-    if (ids.length === prompt + rest) return { seed, model, ids: ids.slice(0, prompt), rest: ids.slice(prompt) };
+    if (ids.length === prompt + rest)
+      return { seed, model, ids: ids.slice(0, prompt), rest: ids.slice(prompt) };
   }
 }
-const replaced = (experts, layer, change) => ({ ...experts, layers: experts.layers.map((set, i) => (i === layer ? change(set) : set)) });
+const replaced = (experts, layer, change) => ({
+  ...experts,
+  layers: experts.layers.map((set, i) => (i === layer ? change(set) : set)),
+});
 /** One neuron of a set exchanged for one outside. */
 const swapOne = (n, seed) => (set) => {
   const outside = Int32Array.from({ length: n }, (_, j) => j).filter((j) => !set.includes(j));
@@ -80,7 +91,8 @@ const experts = {
     "the last token not read": ({ model, ids, certify }) => certify(selectExperts(readPrompt(model, ids.slice(0, -1)).statistics, { density: 0.5 })),
   },
 }; // prettier-ignore
-const best = (scores, k) => Int32Array.from([...scores.keys()].sort((a, b) => scores[b] - scores[a]).slice(0, k)).sort();
+const best = (scores, k) =>
+  Int32Array.from([...scores.keys()].sort((a, b) => scores[b] - scores[a]).slice(0, k)).sort();
 
 const continuation = {
   certificate: "certifyContinuation",
@@ -128,8 +140,14 @@ const worlds = once(() => new Map());
 function trained(seed) {
   const known = worlds();
   if (!known.has(seed)) {
-    const world = createSpatialDistribution([0, 1].map((k) => createAreaPartition(foldIn(key(seed), k), { numPatches: 64, ...sizes })));
-    known.set(seed, { seed, world, run: trainMaskedReconstruction(world, key(seed), { ...steps, numSteps: 300 }) });
+    const world = createSpatialDistribution(
+      [0, 1].map((k) => createAreaPartition(foldIn(key(seed), k), { numPatches: 64, ...sizes })),
+    );
+    known.set(seed, {
+      seed,
+      world,
+      run: trainMaskedReconstruction(world, key(seed), { ...steps, numSteps: 300 }),
+    });
   }
   const { world, run } = known.get(seed);
   return { seed, world, run, correlations: run.correlations };
@@ -169,14 +187,21 @@ const attention = {
   faults: {
     ...worldFaults(certifyAreaAttention),
     "trained by contrast instead": ({ world, seed }) =>
-      certifyAreaAttention(world, trainContrastive(world, key(seed), { numSteps: 100, recordEvery: 100 }).correlations, key(seed)),
+      certifyAreaAttention(
+        world,
+        trainContrastive(world, key(seed), { numSteps: 100, recordEvery: 100 }).correlations,
+        key(seed),
+      ),
   },
 };
 
 /** A history with all of its records changed alike; steps only when asked for. */
 const everyColumn = (history, change, also = []) =>
   Object.fromEntries(
-    Object.entries(history).map(([name, x]) => [name, Array.isArray(x) && (name !== "steps" || also.includes(name)) ? change(x) : x]),
+    Object.entries(history).map(([name, x]) => [
+      name,
+      Array.isArray(x) && (name !== "steps" || also.includes(name)) ? change(x) : x,
+    ]),
   );
 
 const phases = {
@@ -208,8 +233,14 @@ const vit = once(async () => {
     const { images, count } = digits(perClass, { skip });
     return array(Float32Array.from(images), { shape: [count, 28, 28] });
   };
-  const { tensors, metadata } = decodeSafetensors(readFileSync(new URL("digits-vit/model.safetensors", models)));
-  return { load, train: load(50, 0), model: { config: JSON.parse(metadata.config), params: tensors } };
+  const { tensors, metadata } = decodeSafetensors(
+    readFileSync(new URL("digits-vit/model.safetensors", models)),
+  );
+  return {
+    load,
+    train: load(50, 0),
+    model: { config: JSON.parse(metadata.config), params: tensors },
+  };
 });
 const pretraining = {
   certificate: "certifyPretraining",
@@ -232,6 +263,9 @@ const pretraining = {
     "tested on noise": ({ seed, certify, model, test }) => certify(model, normal(key(seed), [...test.shape])),
   },
 }; // prettier-ignore
-const withParam = (model, name, change) => ({ ...model, params: { ...model.params, [name]: change(model.params[name]) } });
+const withParam = (model, name, change) => ({
+  ...model,
+  params: { ...model.params, [name]: change(model.params[name]) },
+});
 
 export default [experts, continuation, reconstruction, attention, phases, pretraining];

@@ -1,11 +1,33 @@
 // Long runs that can be cut off anywhere: each takes a saved state, calls `save` after every step, and ends with its result.
-import { makeReviewCorpus, encodeSentences, matteConfig, trainMatte, vocabularyOf } from "@provably/causal-latent/matte";
+import {
+  makeReviewCorpus,
+  encodeSentences,
+  matteConfig,
+  trainMatte,
+  vocabularyOf,
+} from "@provably/causal-latent/matte";
 import { matmul, mul, relu } from "@provably/core-tensor";
 import { adam } from "@provably/core-tensor/optim";
 import { foldIn, key, normal, uniform } from "@provably/core-tensor/random";
-import { bradleyTerryOracle, mlpPolicy, runOnline, trainOffline, trainPolicy } from "@provably/rlhf-vpo";
+import {
+  bradleyTerryOracle,
+  mlpPolicy,
+  runOnline,
+  trainOffline,
+  trainPolicy,
+} from "@provably/rlhf-vpo";
 import { drNvi, randomMarkovGame } from "@provably/robust-rl";
-import { daps, dpnp, dps, gaussianMixture, gaussianNoise, matrixOperator, quantizedSensing, redDiff, trainScore } from "@provably/score-diffusion";
+import {
+  daps,
+  dpnp,
+  dps,
+  gaussianMixture,
+  gaussianNoise,
+  matrixOperator,
+  quantizedSensing,
+  redDiff,
+  trainScore,
+} from "@provably/score-diffusion";
 import {
   createAreaPartition,
   createContrastive,
@@ -23,12 +45,28 @@ const preferences = () => {
   const third = Math.log(1 / 3);
   return { data: [[0, 0, 1], [0, 1, 2], [1, 2, 0], [1, 2, 1]], logReference: [[third, third, third], [third, third, third]] }; // prettier-ignore
 };
-const world = () => createSpatialDistribution([1, 2].map((seed) => createAreaPartition(key(seed), { numPatches: 36, globalSize: 16, localSize: 5 })));
+const world = () =>
+  createSpatialDistribution(
+    [1, 2].map((seed) =>
+      createAreaPartition(key(seed), { numPatches: 36, globalSize: 16, localSize: 5 }),
+    ),
+  );
 const images = () => uniform(foldIn(key("resume"), "images"), [256, 8, 8]);
-const small = { imageSize: 8, patchSize: 2, dim: 16, depth: 1, heads: 2, decoderDim: 16, decoderHeads: 2 };
+const small = {
+  imageSize: 8,
+  patchSize: 2,
+  dim: 16,
+  depth: 1,
+  heads: 2,
+  decoderDim: 16,
+  decoderHeads: 2,
+};
 
 /** Options that go on from a state and save every state but the last. */
-const kept = (state, save) => ({ ...(state && { state }), onProgress: ({ iteration, total, state: now }) => iteration < total && save(now) });
+const kept = (state, save) => ({
+  ...(state && { state }),
+  onProgress: ({ iteration, total, state: now }) => iteration < total && save(now),
+});
 
 /** A method that restores points from a measurement, one step of noise after the other. */
 const baseline = (method, options) => (state, save) => {
@@ -69,7 +107,10 @@ export const jobs = {
 
   trainScore(state, save) {
     const params = { in: f64([2, 32], "in"), out: mul(0.1, f64([32, 2], "out")) };
-    const network = { prediction: "eps", apply: ({ in: into, out }, x) => matmul(relu(matmul(x, into)), out) };
+    const network = {
+      prediction: "eps",
+      apply: ({ in: into, out }, x) => matmul(relu(matmul(x, into)), out),
+    };
     const { average, step } = trainScore(network, params, f64([500, 2], "data"), key(2), {
       numSteps: 800,
       optimizer: adam(1e-3),
@@ -88,7 +129,12 @@ export const jobs = {
   trainPolicy(state, save) {
     const policy = mlpPolicy(f64([2, 3, 4], "features"), key(10), { hidden: [8] });
     const { params, logPolicy } = inPieces(state, save, 400, 1, (options) =>
-      trainPolicy(policy, preferences(), { beta: 0.5, alpha: 0.2 }, { learningRate: 0.01, ...options }),
+      trainPolicy(
+        policy,
+        preferences(),
+        { beta: 0.5, alpha: 0.2 },
+        { learningRate: 0.01, ...options },
+      ),
     );
     return { params, logPolicy };
   },
@@ -99,7 +145,11 @@ export const jobs = {
     const options = { beta: 0.5, alphaSum: 2, bound: { kind: "box", size: 2 }, innerSteps: 40 };
     let run = { state };
     for (let done = (state?.data.length ?? 1) - 1; done < 800; done++) {
-      run = runOnline(key(3), problem, oracle, { ...options, iterations: 1, ...(run.state && { state: run.state }) });
+      run = runOnline(key(3), problem, oracle, {
+        ...options,
+        iterations: 1,
+        ...(run.state && { state: run.state }),
+      });
       if (done < 799) save(run.state);
     }
     return { data: run.data, theta: run.theta };
@@ -117,7 +167,11 @@ export const jobs = {
   trainMatte(state, save) {
     const corpus = makeReviewCorpus(200, key(5));
     const vocabulary = vocabularyOf(corpus.sentences);
-    const data = { observed: encodeSentences(vocabulary, corpus.sentences).tokens, domains: corpus.domains, labels: corpus.labels };
+    const data = {
+      observed: encodeSentences(vocabulary, corpus.sentences).tokens,
+      domains: corpus.domains,
+      labels: corpus.labels,
+    };
     const config = matteConfig(
       { kind: "text", vocabularySize: vocabulary.words.length, embedding: 8, hidden: 12 },
       { numDomains: 4, contentSize: 4, flowHidden: 8, weights: { adversary: 0.1 } },
@@ -131,13 +185,27 @@ export const jobs = {
   },
 
   pretrain: (state, save) =>
-    pretrain(createMaskedAutoencoder(key(7), small), images(), key(8), { epochs: 16, batchSize: 64, ...kept(state, save) }).model.params,
+    pretrain(createMaskedAutoencoder(key(7), small), images(), key(8), {
+      epochs: 16,
+      batchSize: 64,
+      ...kept(state, save),
+    }).model.params,
 
   pretrainContrastive: (state, save) =>
-    pretrainContrastive(createContrastive(key(7), small), images(), key(8), { epochs: 8, batchSize: 32, ...kept(state, save) }).model.params,
+    pretrainContrastive(createContrastive(key(7), small), images(), key(8), {
+      epochs: 8,
+      batchSize: 32,
+      ...kept(state, save),
+    }).model.params,
 
   trainMaskedReconstruction: (state, save) =>
-    trainMaskedReconstruction(world(), key(11), { numSteps: 120, recordEvery: 2, ...kept(state, save) }).correlations,
+    trainMaskedReconstruction(world(), key(11), {
+      numSteps: 120,
+      recordEvery: 2,
+      ...kept(state, save),
+    }).correlations,
 
-  trainContrastive: (state, save) => trainContrastive(world(), key(12), { numSteps: 40, recordEvery: 1, ...kept(state, save) }).correlations,
+  trainContrastive: (state, save) =>
+    trainContrastive(world(), key(12), { numSteps: 40, recordEvery: 1, ...kept(state, save) })
+      .correlations,
 };

@@ -4,11 +4,26 @@ import { compile } from "@provably/core-tensor/compile";
 import { svd } from "@provably/core-tensor/linalg";
 import { adam, applyUpdates } from "@provably/core-tensor/optim";
 import { foldIn, gamma, key, normal } from "@provably/core-tensor/random";
-import { bradleyTerryOracle, readPreferenceJsonl, runOnline, solveOffline } from "@provably/rlhf-vpo";
+import {
+  bradleyTerryOracle,
+  readPreferenceJsonl,
+  runOnline,
+  solveOffline,
+} from "@provably/rlhf-vpo";
 import { drNvi, randomMarkovGame } from "@provably/robust-rl";
-import { acceleratedOde, acceleratedSde, dpnp, gaussianMixture, gaussianNoise, matrixOperator, sample, sampleAsync } from "@provably/score-diffusion";
+import {
+  acceleratedOde,
+  acceleratedSde,
+  dpnp,
+  gaussianMixture,
+  gaussianNoise,
+  matrixOperator,
+  sample,
+  sampleAsync,
+} from "@provably/score-diffusion";
 
-const drawn = (shape, name, dtype = "float32") => normal(foldIn(key("together"), name), shape, { dtype });
+const drawn = (shape, name, dtype = "float32") =>
+  normal(foldIn(key("together"), name), shape, { dtype });
 const law = () => gaussianMixture({ weights: [1, 2], means: [[-1, 0], [1, 0.5]], variances: [0.1, 0.2] }); // prettier-ignore
 const half = Math.log(0.5);
 const layers = (...[x, w, b]) => softmax(matmul(tanh(add(matmul(x, w), b)), w));
@@ -23,7 +38,10 @@ export const tasks = {
       await new Promise((resolve) => setTimeout(resolve));
       return evaluate(x, level);
     };
-    return sampleAsync(acceleratedOde, { prediction, evaluate: later }, key(2), { shape: [64, 2], numSteps: 20 });
+    return sampleAsync(acceleratedOde, { prediction, evaluate: later }, key(2), {
+      shape: [64, 2],
+      numSteps: 20,
+    });
   },
 
   posterior() {
@@ -31,7 +49,10 @@ export const tasks = {
     return dpnp(forward, [0.7], law(), key(3), { numSamples: 32, etas: [1, 0.5, 0.2, 0.1] });
   },
 
-  drNvi: () => drNvi(randomMarkovGame(key(4), { states: 4, actions: [3, 3], horizon: 20 }), [0.1, 0.3], { notion: "nash" }),
+  drNvi: () =>
+    drNvi(randomMarkovGame(key(4), { states: 4, actions: [3, 3], horizon: 20 }), [0.1, 0.3], {
+      notion: "nash",
+    }),
 
   runOnline() {
     const problem = { data: [[0, 0, 1]], logReference: [[half, half], [half, half]] }; // prettier-ignore
@@ -42,7 +63,10 @@ export const tasks = {
   solveOffline: () => solveOffline({ data: [[0, 0, 1], [0, 0, 1], [0, 1, 0]], logReference: [[half, half]] }, { beta: 1, alpha: 0.2 }), // prettier-ignore
 
   async jsonl() {
-    const chunks = Array.from({ length: 50 }, (_, i) => `{"prompt": "q", "chosen": "a", "rejected": "b", "margin": ${Math.sqrt(i)}}\n`);
+    const chunks = Array.from(
+      { length: 50 },
+      (_, i) => `{"prompt": "q", "chosen": "a", "rejected": "b", "margin": ${Math.sqrt(i)}}\n`,
+    );
     const margins = [];
     for await (const { record } of readPreferenceJsonl(chunks)) margins.push(record.margin);
     return margins;

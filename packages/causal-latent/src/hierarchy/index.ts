@@ -6,7 +6,13 @@
 
 // graphs
 export { conceptGraph, type ConceptGraph } from "./graph/graph.js";
-export { presetGraph, presetNames, randomHierarchy, type PresetName, type RandomHierarchyOptions } from "./graph/presets.js";
+export {
+  presetGraph,
+  presetNames,
+  randomHierarchy,
+  type PresetName,
+  type RandomHierarchyOptions,
+} from "./graph/presets.js";
 export { graphRank, isDSeparated, minimalSeparator, tSeparationRank } from "./graph/separation.js";
 export { checkIdentifiability, type Violation } from "./graph/identifiability.js";
 export { toEquivalenceClass, type ClassEdge } from "./graph/equivalence.js";
@@ -19,8 +25,18 @@ export { inferConcepts, type InferredConcepts } from "./model/infer.js";
 export { compareHierarchies, conceptLevels, intervene } from "./model/intervene.js";
 
 // rank tests
-export { rankTest, type RankTestMethod, type RankTestOptions, type RankTestResult } from "./rank/rank-test.js";
-export { estimateRank, nonnegativeRank, rankProfile, type NonnegativeRank } from "./rank/estimate.js";
+export {
+  rankTest,
+  type RankTestMethod,
+  type RankTestOptions,
+  type RankTestResult,
+} from "./rank/rank-test.js";
+export {
+  estimateRank,
+  nonnegativeRank,
+  rankProfile,
+  type NonnegativeRank,
+} from "./rank/estimate.js";
 export { chiSquareTail } from "./rank/chi-square.js";
 
 // data
@@ -28,7 +44,11 @@ export type { JointData, LabelData } from "./data/labels.js";
 export { collapseStates, type CollapsedData } from "./data/collapse.js";
 
 // concepts from continuous data
-export { conceptObservations, type ObservationOptions, type Observations } from "./concepts/observations.js";
+export {
+  conceptObservations,
+  type ObservationOptions,
+  type Observations,
+} from "./concepts/observations.js";
 export { learnConcepts, type LearnOptions, type LearnedConcepts } from "./concepts/learn.js";
 export { factorStates } from "./concepts/factorise.js";
 export { noiseLevelCurve, representationSparsity } from "./concepts/noise-levels.js";
@@ -39,8 +59,20 @@ export { discoverHierarchy } from "./search/discover.js";
 export type { BackgroundKnowledge, DiscoverOptions } from "./search/settings.js";
 export type { FoundEdge, FoundLatent, HierarchyResult } from "./search/result.js";
 export type { Decision } from "./search/clusters.js";
-export { covarianceOracle, dataOracle, graphOracle, jointOracle, type RankAnswer, type RankOracle, type RankSide } from "./search/oracle.js";
-export { bootstrapHierarchy, type BootstrapOptions, type BootstrapResult } from "./search/bootstrap.js";
+export {
+  covarianceOracle,
+  dataOracle,
+  graphOracle,
+  jointOracle,
+  type RankAnswer,
+  type RankOracle,
+  type RankSide,
+} from "./search/oracle.js";
+export {
+  bootstrapHierarchy,
+  type BootstrapOptions,
+  type BootstrapResult,
+} from "./search/bootstrap.js";
 
 // certificates
 export { certifyFit } from "./model/certificate.js";
@@ -51,8 +83,19 @@ export { hierarchyPicture, type PictureOptions } from "./graph/picture.js";
 export { fromAdjacency, toAdjacency, toDagitty, toDot, toMermaid } from "./graph/exchange.js";
 
 // metrics
-export { matchLatents, structureMetrics, type Edge, type LatentMatching, type StructureMetrics } from "./metrics/structure.js";
-export { adjustedRandIndex, labelAccuracy, normalizedMutualInformation, purity } from "./metrics/labels.js";
+export {
+  matchLatents,
+  structureMetrics,
+  type Edge,
+  type LatentMatching,
+  type StructureMetrics,
+} from "./metrics/structure.js";
+export {
+  adjustedRandIndex,
+  labelAccuracy,
+  normalizedMutualInformation,
+  purity,
+} from "./metrics/labels.js";
 
 // errors
 export { GraphError, InvalidDataError, NotFactorisableError, TableSizeError } from "./errors.js";

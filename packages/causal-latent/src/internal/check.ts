@@ -1,16 +1,34 @@
 /** Checks of arguments beyond those of core-tensor: made before any work, so that wrong types end in a typed error that names the argument. */
-import { type ArrayInput, DomainError, type NdArray, ShapeError, array, checkHooks, checkList, isNdArray, show } from "@provably/core-tensor";
+import {
+  type ArrayInput,
+  DomainError,
+  type NdArray,
+  ShapeError,
+  array,
+  checkHooks,
+  checkList,
+  isNdArray,
+  show,
+} from "@provably/core-tensor";
 
 /** A number of which `fits` is true; `range` says in words when it is. NaN never fits. */
-export function checkNumber(fn: string, name: string, value: number, range: string, fits: (x: number) => boolean): void {
-  if (!(typeof value === "number" && fits(value))) throw new DomainError(`${fn}: ${name} must ${range}, got ${show(value)}`);
+export function checkNumber(
+  fn: string,
+  name: string,
+  value: number,
+  range: string,
+  fits: (x: number) => boolean,
+): void {
+  if (!(typeof value === "number" && fits(value)))
+    throw new DomainError(`${fn}: ${name} must ${range}, got ${show(value)}`);
 }
 
 /** A list of strings. */
 export function checkStrings(fn: string, name: string, list: readonly string[]): readonly string[] {
   checkList(fn, name, list);
   const wrong = list.findIndex((value) => typeof value !== "string");
-  if (wrong >= 0) throw new DomainError(`${fn}: ${name}[${wrong}] must be a string, got ${show(list[wrong])}`);
+  if (wrong >= 0)
+    throw new DomainError(`${fn}: ${name}[${wrong}] must be a string, got ${show(list[wrong])}`);
   return list;
 }
 
@@ -18,7 +36,10 @@ export function checkStrings(fn: string, name: string, list: readonly string[]):
 export function checkNumbers(fn: string, name: string, list: readonly number[]): readonly number[] {
   checkList(fn, name, list);
   const wrong = list.findIndex((value) => !Number.isFinite(value));
-  if (wrong >= 0) throw new DomainError(`${fn}: ${name}[${wrong}] must be a finite number, got ${show(list[wrong])}`);
+  if (wrong >= 0)
+    throw new DomainError(
+      `${fn}: ${name}[${wrong}] must be a finite number, got ${show(list[wrong])}`,
+    );
   return list;
 }
 
@@ -29,7 +50,8 @@ export function arrayOf(x: ArrayInput): NdArray {
 
 /** An array itself, as the functions on models take. */
 export function checkArray(fn: string, name: string, x: NdArray): NdArray {
-  if (!isNdArray(x)) throw new ShapeError(`${fn}: ${name} must be an array of core-tensor, got ${show(x)}`);
+  if (!isNdArray(x))
+    throw new ShapeError(`${fn}: ${name} must be an array of core-tensor, got ${show(x)}`);
   return x;
 }
 

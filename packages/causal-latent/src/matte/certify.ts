@@ -60,14 +60,31 @@ function zOf(fn: string, confidence: number): number {
  * @see Wilson (1927), "Probable inference, the law of succession, and statistical inference"
  * @category Certificates
  */
-export function wilsonInterval(successes: number, count: number, options: { readonly confidence?: number } = {}): Estimate {
+export function wilsonInterval(
+  successes: number,
+  count: number,
+  options: { readonly confidence?: number } = {},
+): Estimate {
   const { confidence = 0.95 } = checkRecord("wilsonInterval", "options", options);
-  checkNumber("wilsonInterval", "count", count, "be positive and finite", (x) => x > 0 && x < Infinity);
-  checkNumber("wilsonInterval", "successes", successes, "be in [0, count]", (x) => x >= 0 && x <= count);
+  checkNumber(
+    "wilsonInterval",
+    "count",
+    count,
+    "be positive and finite",
+    (x) => x > 0 && x < Infinity,
+  );
+  checkNumber(
+    "wilsonInterval",
+    "successes",
+    successes,
+    "be in [0, count]",
+    (x) => x >= 0 && x <= count,
+  );
   const z = zOf("wilsonInterval", confidence);
   const p = successes / count;
   const center = (p + (z * z) / (2 * count)) / (1 + (z * z) / count);
-  const reach = (z / (1 + (z * z) / count)) * Math.sqrt((p * (1 - p)) / count + (z * z) / (4 * count * count));
+  const reach =
+    (z / (1 + (z * z) / count)) * Math.sqrt((p * (1 - p)) / count + (z * z) / (4 * count * count));
   return { value: p, interval: [Math.max(0, center - reach), Math.min(1, center + reach)], count };
 }
 
@@ -86,15 +103,26 @@ export function wilsonInterval(successes: number, count: number, options: { read
  * ```
  * @category Certificates
  */
-export function meanInterval(values: readonly number[], options: { readonly confidence?: number } = {}): Estimate {
+export function meanInterval(
+  values: readonly number[],
+  options: { readonly confidence?: number } = {},
+): Estimate {
   const { confidence = 0.95 } = checkRecord("meanInterval", "options", options);
   if (checkNumbers("meanInterval", "values", values).length < 2)
     throw new ShapeError(`meanInterval: values must be at least two, got ${values.length}`);
   const n = values.length;
   const mean = values.reduce((a, b) => a + b, 0) / n;
-  const reach = zOf("meanInterval", confidence) * Math.sqrt(values.reduce((s, x) => s + (x - mean) ** 2, 0) / (n - 1) / n);
+  const reach =
+    zOf("meanInterval", confidence) *
+    Math.sqrt(values.reduce((s, x) => s + (x - mean) ** 2, 0) / (n - 1) / n);
   const shares = values.every((x) => x >= 0 && x <= 1);
-  return { value: mean, interval: shares ? [Math.max(0, mean - reach), Math.min(1, mean + reach)] : [mean - reach, mean + reach], count: n };
+  return {
+    value: mean,
+    interval: shares
+      ? [Math.max(0, mean - reach), Math.min(1, mean + reach)]
+      : [mean - reach, mean + reach],
+    count: n,
+  };
 }
 
 /**
@@ -136,7 +164,12 @@ export function sentenceJudge(
   checkClassifier("sentenceJudge", classifier);
   return {
     style: (observed) => classifyStyle(classifier, decodeSentences(vocabulary, observed)),
-    content: (source, result) => contentPreservation(decodeSentences(vocabulary, source), decodeSentences(vocabulary, result), { lexicon }),
+    content: (source, result) =>
+      contentPreservation(
+        decodeSentences(vocabulary, source),
+        decodeSentences(vocabulary, result),
+        { lexicon },
+      ),
   };
 }
 
@@ -189,11 +222,25 @@ export interface CertifiedEstimate {
  */
 export function certifyCounterfactual(
   model: Matte,
-  data: { readonly observed: NdArray; readonly labels: readonly number[]; readonly domains?: readonly number[] },
-  flip: { readonly kind: "noise" } | { readonly kind: "reflect" | "axis" | "shift" | "pole"; readonly poles: StylePoles; readonly strength?: number },
+  data: {
+    readonly observed: NdArray;
+    readonly labels: readonly number[];
+    readonly domains?: readonly number[];
+  },
+  flip:
+    | { readonly kind: "noise" }
+    | {
+        readonly kind: "reflect" | "axis" | "shift" | "pole";
+        readonly poles: StylePoles;
+        readonly strength?: number;
+      },
   judge: CounterfactualJudge,
   options: CertifyCounterfactualOptions = {},
-): { readonly styleAccuracy: CertifiedEstimate; readonly contentPreservation: CertifiedEstimate; readonly cycleConsistency: CertifiedEstimate } {
+): {
+  readonly styleAccuracy: CertifiedEstimate;
+  readonly contentPreservation: CertifiedEstimate;
+  readonly cycleConsistency: CertifiedEstimate;
+} {
   const fn = "certifyCounterfactual";
   const {
     styleAccuracy = 0.9,
@@ -201,26 +248,38 @@ export function certifyCounterfactual(
     cycleConsistency = 0.6,
     confidence = 0.95,
   } = checkRecord(fn, "options", options);
-  for (const [name, value] of Object.entries({ styleAccuracy, contentPreservation: leastContent, cycleConsistency }))
+  for (const [name, value] of Object.entries({
+    styleAccuracy,
+    contentPreservation: leastContent,
+    cycleConsistency,
+  }))
     checkNumber(fn, name, value, "be a number", (x) => !Number.isNaN(x));
   checkNumber(fn, "confidence", confidence, "be in (0, 1)", (x) => x > 0 && x < 1);
   const { observed, labels, domains } = checkRecord(fn, "data", data);
   checkRecord(fn, "flip", flip);
-  for (const name of ["style", "content"] as const) checkFunction(fn, `judge.${name}`, checkRecord(fn, "judge", judge)[name]);
+  for (const name of ["style", "content"] as const)
+    checkFunction(fn, `judge.${name}`, checkRecord(fn, "judge", judge)[name]);
   const rows = checkArray(fn, "observed", observed).shape[0]!;
   if (checkList(fn, "labels", labels).length !== rows || rows < 2)
-    throw new ShapeError(`${fn}: labels must hold one label a row, at least two, got ${labels.length} for ${rows} rows`);
+    throw new ShapeError(
+      `${fn}: labels must hold one label a row, at least two, got ${labels.length} for ${rows} rows`,
+    );
   labels.forEach((y, i) => {
-    if (y !== 0 && y !== 1) throw new DomainError(`${fn}: labels[${i}] must be 0 or 1, got ${show(y)}`);
+    if (y !== 0 && y !== 1)
+      throw new DomainError(`${fn}: labels[${i}] must be 0 or 1, got ${show(y)}`);
   });
-  const towards = (target: number[]): StyleFlip => (flip.kind === "noise" ? flip : { ...flip, target });
+  const towards = (target: number[]): StyleFlip =>
+    flip.kind === "noise" ? flip : { ...flip, target };
   const rest = domains === undefined ? {} : { domains };
   const other = labels.map((y) => 1 - y);
   const there = counterfactual(model, observed, towards(other), rest).observed;
   const back = flippedBack(model, there, labels, domains, towards);
 
   const judged = checkList(fn, "judge.style(…)", judge.style(there));
-  if (judged.length !== rows) throw new ShapeError(`${fn}: judge.style must return one style a row, got ${judged.length} for ${rows} rows`);
+  if (judged.length !== rows)
+    throw new ShapeError(
+      `${fn}: judge.style must return one style a row, got ${judged.length} for ${rows} rows`,
+    );
   const hits = judged.filter((y, i) => y === other[i]).length;
   const certified = (claim: string, estimate: Estimate, threshold: number): CertifiedEstimate => ({
     estimate,
@@ -235,7 +294,11 @@ export function certifyCounterfactual(
     },
   });
   return {
-    styleAccuracy: certified("share of counterfactuals with the wanted style", wilsonInterval(hits, rows, { confidence }), styleAccuracy),
+    styleAccuracy: certified(
+      "share of counterfactuals with the wanted style",
+      wilsonInterval(hits, rows, { confidence }),
+      styleAccuracy,
+    ),
     contentPreservation: certified(
       "mean share of content that counterfactuals keep",
       meanInterval(judge.content(observed, there), { confidence }),
@@ -260,7 +323,8 @@ function flippedBack(
   const width = there.shape[1]!;
   const first = toTypedArray(there);
   const silent = (i: number): boolean =>
-    model.config.observation.kind === "text" && (first[i * width] === SPECIAL.pad || first[i * width] === SPECIAL.end);
+    model.config.observation.kind === "text" &&
+    (first[i * width] === SPECIAL.pad || first[i * width] === SPECIAL.end);
   const spoken = labels.map((_, i) => i).filter((i) => !silent(i));
   if (spoken.length === 0) return there;
   const rest = domains === undefined ? {} : { domains: spoken.map((i) => domains[i]!) };

@@ -18,7 +18,9 @@ export class TrainingDivergedError extends CoreTensorError {
     readonly parts: MatteParts,
     params: MatteParams,
   ) {
-    const culprits = Object.entries(parts).flatMap(([name, value]) => (Number.isFinite(value) ? [] : [`${name} = ${String(value)}`]));
+    const culprits = Object.entries(parts).flatMap(([name, value]) =>
+      Number.isFinite(value) ? [] : [`${name} = ${String(value)}`],
+    );
     super(
       `trainMatte: the objective must stay finite, got ${culprits.join(", ") || "overflow in the sum"} at step ${step + 1}; try a smaller learningRate`,
       "ERR_TRAINING_DIVERGED",

@@ -75,7 +75,11 @@ export interface IdentifiabilityOptions {
   /** Of the data; see {@link MakeVectorsOptions}. */
   readonly data?: MakeVectorsOptions;
   /** Called after every model. */
-  readonly onProgress?: (progress: { readonly iteration: number; readonly total: number; readonly name: string }) => void;
+  readonly onProgress?: (progress: {
+    readonly iteration: number;
+    readonly total: number;
+    readonly name: string;
+  }) => void;
   /** Stops between two steps. */
   readonly signal?: AbortSignal;
 }
@@ -106,10 +110,20 @@ export function identifiabilityExperiment(
   key: RngKey,
   options: IdentifiabilityOptions = {},
 ): IdentifiabilityRow[] {
-  const { repetitions = 5, rows = 4000, numSteps = 1500, data = {}, onProgress, signal } = checkOptions("identifiabilityExperiment", options);
-  for (const [name, value] of Object.entries({ repetitions, rows, numSteps })) checkCount("identifiabilityExperiment", name, value);
+  const {
+    repetitions = 5,
+    rows = 4000,
+    numSteps = 1500,
+    data = {},
+    onProgress,
+    signal,
+  } = checkOptions("identifiabilityExperiment", options);
+  for (const [name, value] of Object.entries({ repetitions, rows, numSteps }))
+    checkCount("identifiabilityExperiment", name, value);
   checkList("identifiabilityExperiment", "settings", settings).forEach((setting, i) => {
-    checkStrings("identifiabilityExperiment", `settings[${i}].name`, [checkRecord("identifiabilityExperiment", `settings[${i}]`, setting).name]);
+    checkStrings("identifiabilityExperiment", `settings[${i}].name`, [
+      checkRecord("identifiabilityExperiment", `settings[${i}]`, setting).name,
+    ]);
     checkRecord("identifiabilityExperiment", `settings[${i}].options`, setting.options);
   });
   const names = ["truth", ...settings.map(({ name }) => name)];
@@ -123,7 +137,12 @@ export function identifiabilityExperiment(
     const { content, style } = drawn;
     scores
       .get("truth")!
-      .push([blockR2(content, content, stop), blockR2(style, style, stop), blockR2(style, content, stop), blockR2(content, style, stop)]);
+      .push([
+        blockR2(content, content, stop),
+        blockR2(style, style, stop),
+        blockR2(style, content, stop),
+        blockR2(content, style, stop),
+      ]);
     for (const { name, options: chosen, domains = true } of settings) {
       signal?.throwIfAborted();
       const known = domains ? { domains: drawn.domains } : {};
@@ -136,10 +155,15 @@ export function identifiabilityExperiment(
           ...chosen,
         },
       );
-      const model = trainMatte({ observed: drawn.observed, ...known }, config, foldIn(foldIn(key, name), repetition), {
-        numSteps,
-        ...stop,
-      });
+      const model = trainMatte(
+        { observed: drawn.observed, ...known },
+        config,
+        foldIn(foldIn(key, name), repetition),
+        {
+          numSteps,
+          ...stop,
+        },
+      );
       const learned = encode(model, drawn.observed);
       const noise = toNoise(model, learned, known.domains);
       scores

@@ -20,20 +20,45 @@ export type { VectorNetworkParams } from "./network/vectors.js";
 export type { ConditionalFlowParams } from "./flow/conditional.js";
 
 // the model
-export { matteConfig, type MatteConfig, type MatteOptions, type MatteWeights, type TextObservation, type VectorObservation } from "./model/config.js";
+export {
+  matteConfig,
+  type MatteConfig,
+  type MatteOptions,
+  type MatteWeights,
+  type TextObservation,
+  type VectorObservation,
+} from "./model/config.js";
 export { initMatte, type Matte, type MatteParams } from "./model/params.js";
 export { fromNoise, toNoise, type Latents, type Noise } from "./model/noise.js";
 
 // the objective
-export { klFlow, matteLoss, type LossFactors, type MatteBatch, type MatteParts } from "./model/loss.js";
+export {
+  klFlow,
+  matteLoss,
+  type LossFactors,
+  type MatteBatch,
+  type MatteParts,
+} from "./model/loss.js";
 export { jacobianSparsity } from "./model/sparsity.js";
 
 // training
-export { trainMatte, type MatteData, type MatteState, type TrainMatteOptions, type TrainedMatte } from "./model/train.js";
+export {
+  trainMatte,
+  type MatteData,
+  type MatteState,
+  type TrainMatteOptions,
+  type TrainedMatte,
+} from "./model/train.js";
 export { TrainingDivergedError } from "./errors.js";
 
 // sentences
-export { decodeSentences, encodeSentences, readLabelledText, vocabularyOf, type Vocabulary } from "./text/vocabulary.js";
+export {
+  decodeSentences,
+  encodeSentences,
+  readLabelledText,
+  vocabularyOf,
+  type Vocabulary,
+} from "./text/vocabulary.js";
 export { reviewLexicon, type DomainWords, type Lexicon } from "./text/lexicon.js";
 export {
   makeReviewCorpus,
@@ -46,7 +71,13 @@ export {
 
 // counterfactuals
 export { decode, encode, samplePrior, type Posterior } from "./model/generate.js";
-export { counterfactual, stylePoles, type Counterfactual, type StyleFlip, type StylePoles } from "./model/counterfactual.js";
+export {
+  counterfactual,
+  stylePoles,
+  type Counterfactual,
+  type StyleFlip,
+  type StylePoles,
+} from "./model/counterfactual.js";
 
 // evaluation
 export { corpusBleu, gScore, type BleuOptions } from "./evaluate/bleu.js";
@@ -54,11 +85,31 @@ export { blockR2, linearR2, mcc, type BlockR2Options } from "./evaluate/identifi
 
 // synthetic models with known latents
 export { makeVectors, type MakeVectorsOptions, type VectorData } from "./vectors/make-vectors.js";
-export { linearGaussianMatte, type LinearGaussianMatte, type LinearGaussianParams } from "./vectors/linear-gaussian.js";
+export {
+  linearGaussianMatte,
+  type LinearGaussianMatte,
+  type LinearGaussianParams,
+} from "./vectors/linear-gaussian.js";
 export { sparsestInSpan } from "./vectors/sparsest.js";
-export { classifyStyle, lexiconPolarity, styleAccuracy, trainStyleClassifier, type StyleClassifier } from "./evaluate/style.js";
-export { contentPreservation, distinctN, exactCounterfactualRate, wordDominance } from "./evaluate/content.js";
-export { perplexity, trainLanguageModel, type Followers, type LanguageModel } from "./evaluate/fluency.js";
+export {
+  classifyStyle,
+  lexiconPolarity,
+  styleAccuracy,
+  trainStyleClassifier,
+  type StyleClassifier,
+} from "./evaluate/style.js";
+export {
+  contentPreservation,
+  distinctN,
+  exactCounterfactualRate,
+  wordDominance,
+} from "./evaluate/content.js";
+export {
+  perplexity,
+  trainLanguageModel,
+  type Followers,
+  type LanguageModel,
+} from "./evaluate/fluency.js";
 export { antonymBaseline } from "./text/antonym.js";
 export { loadMatte, saveMatte } from "./model/save.js";
 

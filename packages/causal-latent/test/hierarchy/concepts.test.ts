@@ -18,8 +18,10 @@ interface Golden {
   readonly labels: number[][];
 }
 const golden = load<Golden>("concepts");
-const column = (data: { readonly get: (i: number, j: number) => number; readonly shape: readonly number[] }, j: number): number[] =>
-  Array.from({ length: data.shape[0]! }, (_, i) => data.get(i, j));
+const column = (
+  data: { readonly get: (i: number, j: number) => number; readonly shape: readonly number[] },
+  j: number,
+): number[] => Array.from({ length: data.shape[0]! }, (_, i) => data.get(i, j));
 
 describe.skipIf(golden === undefined)("golden concepts", () => {
   it.each(["mixture", "connected"] as const)("finds three states a block, %s", (method) => {
@@ -45,12 +47,18 @@ describe("learnConcepts", () => {
   const graph = presetGraph("twoCluster");
   const sample = sampleHierarchy(graph, randomCpts(graph, key(3)), 700, key(4));
 
-  it.each([2.5, 1.1])("merges the pieces that mixtures make of uniform nuisance, separation %d", (separation) => {
-    const { x, blocks } = conceptObservations(sample.data, key(5), { separation });
-    const found = learnConcepts(x, key(6), { blocks, states: 2 });
-    expect(Math.max(...found.components)).toBeGreaterThan(2);
-    for (let j = 0; j < 6; j++) expect(adjustedRandIndex(column(found.data, j), column(sample.data, j))).toBeGreaterThanOrEqual(0.98);
-  });
+  it.each([2.5, 1.1])(
+    "merges the pieces that mixtures make of uniform nuisance, separation %d",
+    (separation) => {
+      const { x, blocks } = conceptObservations(sample.data, key(5), { separation });
+      const found = learnConcepts(x, key(6), { blocks, states: 2 });
+      expect(Math.max(...found.components)).toBeGreaterThan(2);
+      for (let j = 0; j < 6; j++)
+        expect(
+          adjustedRandIndex(column(found.data, j), column(sample.data, j)),
+        ).toBeGreaterThanOrEqual(0.98);
+    },
+  );
 
   it("finds the number of states", () => {
     const { x, blocks } = conceptObservations(sample.data, key(5));

@@ -9,12 +9,14 @@ export const load = goldenFiles(new URL("../fixtures", import.meta.url), "causal
 
 /** |a − b| ≤ tolerance max(1, |b|). */
 export function expectClose(actual: number, golden: number, tolerance: number): void {
-  if (!(Math.abs(actual - golden) <= tolerance * Math.max(1, Math.abs(golden)))) expect.fail(`got ${actual}, expected ${golden}`);
+  if (!(Math.abs(actual - golden) <= tolerance * Math.max(1, Math.abs(golden))))
+    expect.fail(`got ${actual}, expected ${golden}`);
 }
 
 /** |a − b| ≤ tolerance |b|. */
 export function expectRelative(actual: number, golden: number, tolerance: number): void {
-  if (!(Math.abs(actual - golden) <= tolerance * Math.abs(golden))) expect.fail(`got ${actual}, expected ${golden}`);
+  if (!(Math.abs(actual - golden) <= tolerance * Math.abs(golden)))
+    expect.fail(`got ${actual}, expected ${golden}`);
 }
 
 export interface GoldenGraph {
@@ -26,13 +28,25 @@ export interface GoldenGraph {
   readonly observed: string[];
   readonly cpt: Record<string, Nested>;
   readonly jointEntropyNats: number;
-  readonly table_X1X2_vs_X3X4: { readonly A: string[]; readonly B: string[]; readonly P: number[][] };
-  readonly ranks: readonly { readonly A: string[]; readonly B: string[]; readonly rank: number; readonly sigma: number[] }[];
+  readonly table_X1X2_vs_X3X4: {
+    readonly A: string[];
+    readonly B: string[];
+    readonly P: number[][];
+  };
+  readonly ranks: readonly {
+    readonly A: string[];
+    readonly B: string[];
+    readonly rank: number;
+    readonly sigma: number[];
+  }[];
   readonly skeleton: readonly (readonly [string, string])[];
 }
 
 /** A golden graph with its tables; printed digits do not sum to 1 exactly, so that rows are divided by their sums. */
-export function modelOf({ parents, states, observed, cpt }: GoldenGraph): { graph: ConceptGraph; cpts: Cpts } {
+export function modelOf({ parents, states, observed, cpt }: GoldenGraph): {
+  graph: ConceptGraph;
+  cpts: Cpts;
+} {
   return {
     graph: conceptGraph(parents, { states, observed }),
     cpts: Object.fromEntries(Object.entries(cpt).map(([name, table]) => [name, f64(table)])),

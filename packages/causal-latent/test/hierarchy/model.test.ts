@@ -62,7 +62,8 @@ describe("graphs", () => {
     const g = presetGraph("diamond");
     const { names, ends } = toAdjacency(g);
     const back = fromAdjacency(names, ends, { observed: g.observed });
-    for (const name of names) expect([...back.parents[name]!].sort()).toEqual([...g.parents[name]!].sort());
+    for (const name of names)
+      expect([...back.parents[name]!].sort()).toEqual([...g.parents[name]!].sort());
     expect(toDot(g).match(/->/g)).toHaveLength(13);
     expect(toMermaid(g).match(/-->/g)).toHaveLength(13);
     expect(toDagitty(g)).toContain("L2 -> L4");
@@ -81,20 +82,28 @@ describe("models", () => {
     const states = names.map(() => 2);
     for (let cell = 0; cell < 2 ** names.length; cell += 97) {
       const at = states.map((_, axis) => (cell >> (names.length - 1 - axis)) & 1);
-      const value = names.reduce((p, name, i) => p * cpts[name]!.get(...graph.parents[name]!.map((q) => at[names.indexOf(q)]!), at[i]!), 1);
+      const value = names.reduce(
+        (p, name, i) =>
+          p * cpts[name]!.get(...graph.parents[name]!.map((q) => at[names.indexOf(q)]!), at[i]!),
+        1,
+      );
       expect(Math.abs(joint.get(...at) - value)).toBeLessThan(1e-15);
     }
   });
 
   it("refuse tables that are too large", () => {
-    expect(() => exactJoint(graph, cpts, { maxCells: 100 })).toThrow(/512 cells is needed, maxCells is 100/);
+    expect(() => exactJoint(graph, cpts, { maxCells: 100 })).toThrow(
+      /512 cells is needed, maxCells is 100/,
+    );
   });
 
   it("have posteriors that Bayes' rule agrees with", () => {
     const row = [0, 1, 1, 0, 0, 1, 1, 0, 1];
     const { posteriors, logLikelihoods } = inferConcepts({ graph, cpts }, { data: [row] });
     const joint = exactJoint(graph, cpts, { variables: [...graph.latents, ...graph.observed] });
-    const total = Array.from({ length: 16 }, (_, z) => joint.get(...[3, 2, 1, 0].map((b) => (z >> b) & 1), ...row));
+    const total = Array.from({ length: 16 }, (_, z) =>
+      joint.get(...[3, 2, 1, 0].map((b) => (z >> b) & 1), ...row),
+    );
     const evidence = total.reduce((s, p) => s + p, 0);
     expect(logLikelihoods.get(0)).toBeCloseTo(Math.log(evidence), 12);
     graph.latents.forEach((_, l) => {
@@ -106,9 +115,15 @@ describe("models", () => {
   it("are fitted by steps that never lower the likelihood, up to the truth's or above", () => {
     const sample = sampleHierarchy(graph, cpts, 3000, key(2));
     const path: number[] = [];
-    const fit = fitHierarchy(graph, sample, key(3), { onProgress: ({ metric }) => path.push(metric) });
-    for (let i = 1; i < path.length; i++) expect(path[i]!).toBeGreaterThanOrEqual(path[i - 1]! - 1e-9 * Math.abs(path[i]!));
-    const truth = flat(inferConcepts({ graph, cpts }, sample).logLikelihoods).reduce((s, x) => s + x, 0);
+    const fit = fitHierarchy(graph, sample, key(3), {
+      onProgress: ({ metric }) => path.push(metric),
+    });
+    for (let i = 1; i < path.length; i++)
+      expect(path[i]!).toBeGreaterThanOrEqual(path[i - 1]! - 1e-9 * Math.abs(path[i]!));
+    const truth = flat(inferConcepts({ graph, cpts }, sample).logLikelihoods).reduce(
+      (s, x) => s + x,
+      0,
+    );
     expect(fit.logLikelihood).toBeGreaterThan(truth);
     expect(fit.converged).toBe(true);
     // 1 + 2 + 2 + 4 parameters of latents, 2 for each of nine leaves
@@ -123,7 +138,8 @@ describe("models", () => {
   });
 
   it("give a variable the same samples whatever else is in the graph", () => {
-    const sample = (n: number): number[] => flat(sampleHierarchy(graph, cpts, n, key(4)).data).slice(0, 9);
+    const sample = (n: number): number[] =>
+      flat(sampleHierarchy(graph, cpts, n, key(4)).data).slice(0, 9);
     expect(sample(10)).toEqual(sample(10));
   });
 });
@@ -140,14 +156,18 @@ describe("data", () => {
 
   it("refuse bad labels by row and column", () => {
     expect(() => collapseStates({ data: [[0, 1], [-1, 0]] }, 2)).toThrow(/-1 in row 1, column X1/); // prettier-ignore
-    expect(() => collapseStates({ data: array([], { shape: [0, 3] }) }, 2)).toThrow(/at least one row/);
+    expect(() => collapseStates({ data: array([], { shape: [0, 3] }) }, 2)).toThrow(
+      /at least one row/,
+    );
   });
 
   it("show high-level concepts at high noise and details at low noise", () => {
     // four groups of which two and two are far apart: the coarse split survives noise that hides the fine one
     const fine = Array.from({ length: 400 }, (_, i) => i % 4);
     const { x } = conceptObservations(fine.map((s) => [s >> 1, s & 1]), key(7), { noise: 0.01, blockDims: 2, nuisanceDims: 0 }); // prettier-ignore
-    const scaled = Array.from({ length: 400 }, (_, i) => [0, 1, 2, 3].map((j) => (j < 2 ? 6 : 1) * x.get(i, j)));
+    const scaled = Array.from({ length: 400 }, (_, i) =>
+      [0, 1, 2, 3].map((j) => (j < 2 ? 6 : 1) * x.get(i, j)),
+    );
     const curve = noiseLevelCurve(scaled, [fine.map((s) => s >> 1), fine], [0.01, 0.5], key(8));
     expect(curve[1]![0]).toBeGreaterThan(0.95);
     expect(curve[0]![1]).toBeGreaterThan(curve[1]![1]!);

@@ -3,7 +3,9 @@ import { exactJoint, graphRank, rankTest, structureMetrics } from "../../src/hie
 import { type GoldenGraph, expectClose, flat, load, modelOf } from "./fixtures.js";
 
 const golden = load<GoldenGraph[]>("population_graphs");
-const cases = (golden ?? []).map((g) => [`${g.name}, ${g.observedStates} observed states`, g] as const);
+const cases = (golden ?? []).map(
+  (g) => [`${g.name}, ${g.observedStates} observed states`, g] as const,
+);
 
 describe.skipIf(golden === undefined)("golden population tables", () => {
   it.each(cases)("joint, marginal table and entropy of %s", (_, g) => {
@@ -22,10 +24,13 @@ describe.skipIf(golden === undefined)("golden population tables", () => {
       const joint = exactJoint(graph, cpts, { variables: [...A, ...B] });
       const rows = A.reduce((m, name) => m * g.states[name]!, 1);
       const cells = flat(joint);
-      const table = Array.from({ length: rows }, (_, i) => cells.slice((i * cells.length) / rows, ((i + 1) * cells.length) / rows));
+      const table = Array.from({ length: rows }, (_, i) =>
+        cells.slice((i * cells.length) / rows, ((i + 1) * cells.length) / rows),
+      );
       expect(graphRank(graph, A, B), `graph rank of ${A.join()} and ${B.join()}`).toBe(rank);
       expect(rankTest(table, { rank, method: "exact" }).rejected).toBe(false);
-      if (rank > 1) expect(rankTest(table, { rank: rank - 1, method: "exact" }).rejected).toBe(true);
+      if (rank > 1)
+        expect(rankTest(table, { rank: rank - 1, method: "exact" }).rejected).toBe(true);
     }
   });
 });
@@ -48,7 +53,8 @@ const metrics = load<{ structure: MetricsCase[]; observed: string[] }>("structur
 describe.skipIf(metrics === undefined)("golden structure metrics", () => {
   it.each((metrics?.structure ?? []).map((c) => [c.name, c] as const))("%s", (_, c) => {
     const got = structureMetrics(c.trueEdges, c.estimatedEdges, metrics!.observed);
-    for (const name of ["precision", "recall", "f1", "shd"] as const) expectClose(got[name], c.metrics[name], 1e-12);
+    for (const name of ["precision", "recall", "f1", "shd"] as const)
+      expectClose(got[name], c.metrics[name], 1e-12);
     expect(got.trueLatents).toBe(c.metrics.n_latent_true);
     expect(got.estimatedLatents).toBe(c.metrics.n_latent_est);
   });

@@ -11,7 +11,13 @@ interface Golden {
   readonly sampled: readonly {
     readonly counts: number[][];
     readonly n: number;
-    readonly tests: readonly { readonly k: number; readonly pearson: Test; readonly bartlett: Test; readonly kp: Test; readonly lr?: Test }[];
+    readonly tests: readonly {
+      readonly k: number;
+      readonly pearson: Test;
+      readonly bartlett: Test;
+      readonly kp: Test;
+      readonly lr?: Test;
+    }[];
   }[];
   readonly exact: readonly { readonly P: number[][]; readonly rank: number }[];
   readonly nonnegativeRankGap: {
@@ -24,31 +30,39 @@ interface Golden {
 const golden = load<Golden>("rank_tests");
 
 describe.skipIf(golden === undefined)("golden rank tests", () => {
-  const cases = (golden?.sampled ?? []).map((s) => [`${s.counts.length}×${s.counts[0]!.length}, n = ${s.n}`, s] as const);
+  const cases = (golden?.sampled ?? []).map(
+    (s) => [`${s.counts.length}×${s.counts[0]!.length}, n = ${s.n}`, s] as const,
+  );
 
-  it.each(cases)("statistics, degrees of freedom and p-values of a table %s", (_, { counts, n, tests }) => {
-    for (const { k, ...methods } of tests)
-      for (const method of ["pearson", "bartlett", "kp"] as const) {
-        const got = rankTest(counts, { rank: k, method });
-        const want = methods[method];
-        expect(got.n).toBe(n);
-        expect(got.df).toBe(want.df);
-        expectRelative(got.statistic, want.statistic, method === "kp" ? 1e-6 : 1e-9);
-        if (want.pValue > 0) expectRelative(got.pValue, want.pValue, 1e-6);
-        else expect(got.pValue).toBeLessThan(1e-300);
+  it.each(cases)(
+    "statistics, degrees of freedom and p-values of a table %s",
+    (_, { counts, n, tests }) => {
+      for (const { k, ...methods } of tests)
+        for (const method of ["pearson", "bartlett", "kp"] as const) {
+          const got = rankTest(counts, { rank: k, method });
+          const want = methods[method];
+          expect(got.n).toBe(n);
+          expect(got.df).toBe(want.df);
+          expectRelative(got.statistic, want.statistic, method === "kp" ? 1e-6 : 1e-9);
+          if (want.pValue > 0) expectRelative(got.pValue, want.pValue, 1e-6);
+          else expect(got.pValue).toBeLessThan(1e-300);
+        }
+    },
+  );
+
+  it.each(cases)(
+    "likelihood ratios of a table %s are at least as small",
+    (_, { counts, tests }) => {
+      for (const { k, lr } of tests) {
+        if (lr === undefined) continue;
+        const got = rankTest(counts, { rank: k, method: "lr" });
+        expect(got.df).toBe(lr.df);
+        expect(got.statistic, `k = ${k}`).toBeLessThanOrEqual(lr.statistic + 1e-3);
+        // a fit cannot be better than the best one of unrestricted rank-k tables by much: it stays positive
+        expect(got.statistic).toBeGreaterThanOrEqual(0);
       }
-  });
-
-  it.each(cases)("likelihood ratios of a table %s are at least as small", (_, { counts, tests }) => {
-    for (const { k, lr } of tests) {
-      if (lr === undefined) continue;
-      const got = rankTest(counts, { rank: k, method: "lr" });
-      expect(got.df).toBe(lr.df);
-      expect(got.statistic, `k = ${k}`).toBeLessThanOrEqual(lr.statistic + 1e-3);
-      // a fit cannot be better than the best one of unrestricted rank-k tables by much: it stays positive
-      expect(got.statistic).toBeGreaterThanOrEqual(0);
-    }
-  });
+    },
+  );
 
   it("ranks of exact tables", () => {
     for (const { P, rank } of golden!.exact) {

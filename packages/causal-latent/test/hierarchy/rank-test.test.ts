@@ -7,24 +7,45 @@ import { wilsonInterval } from "../../src/matte/index.js";
 
 const tables = fc
   .tuple(fc.integer({ min: 1, max: 4 }), fc.integer({ min: 1, max: 4 }))
-  .chain(([p, q]) => fc.array(fc.array(fc.integer({ min: 0, max: 30 }), { minLength: q, maxLength: q }), { minLength: p, maxLength: p }))
+  .chain(([p, q]) =>
+    fc.array(fc.array(fc.integer({ min: 0, max: 30 }), { minLength: q, maxLength: q }), {
+      minLength: p,
+      maxLength: p,
+    }),
+  )
   .filter((table) => table.flat().some((x) => x > 0));
-const methods: readonly RankTestMethod[] = ["auto", "kp", "pearson", "bartlett", "bartlettLawley", "lr", "exact"];
+const methods: readonly RankTestMethod[] = [
+  "auto",
+  "kp",
+  "pearson",
+  "bartlett",
+  "bartlettLawley",
+  "lr",
+  "exact",
+];
 
 describe("rankTest", () => {
   it("is Pearson's chi-square for rank 1", () => {
     // Σ (observed − expected)² / expected by hand: margins 30, 30 and 20, 40
     const expected = [10, 20, 10, 20];
-    const statistic = [15, 15, 5, 25].reduce((sum, x, i) => sum + (x - expected[i]!) ** 2 / expected[i]!, 0);
+    const statistic = [15, 15, 5, 25].reduce(
+      (sum, x, i) => sum + (x - expected[i]!) ** 2 / expected[i]!,
+      0,
+    );
     expect(rankTest([[15, 15], [5, 25]], { method: "pearson" }).statistic).toBeCloseTo(statistic, 10); // prettier-ignore
   });
 
   it("gives a finite statistic and a p-value in [0, 1] for every table, however sparse", () => {
     fc.assert(
-      fc.property(tables, fc.integer({ min: 1, max: 3 }), fc.constantFrom(...methods), (table, rank, method) => {
-        const { statistic, pValue, df } = rankTest(table, { rank, method, restarts: 2 });
-        expect(Number.isFinite(statistic) && pValue >= 0 && pValue <= 1 && df >= 0).toBe(true);
-      }),
+      fc.property(
+        tables,
+        fc.integer({ min: 1, max: 3 }),
+        fc.constantFrom(...methods),
+        (table, rank, method) => {
+          const { statistic, pValue, df } = rankTest(table, { rank, method, restarts: 2 });
+          expect(Number.isFinite(statistic) && pValue >= 0 && pValue <= 1 && df >= 0).toBe(true);
+        },
+      ),
       { seed: 1, numRuns: 300 },
     );
   });
@@ -66,7 +87,8 @@ describe("rankTest", () => {
   it("repeats a bootstrap for the same key and accepts what is true", () => {
     const table = multinomial(key(5), Float64Array.of(0.2, 0.1, 0.3, 0.4), 500);
     const counts = [[table[0]!, table[1]!], [table[2]!, table[3]!]]; // prettier-ignore
-    const run = (): number => rankTest(counts, { method: "bootstrap", key: key(1), replicates: 99 }).pValue;
+    const run = (): number =>
+      rankTest(counts, { method: "bootstrap", key: key(1), replicates: 99 }).pValue;
     expect(run()).toBe(run());
     expect(rankTest([[60, 5], [5, 60]], { method: "permutation", key: key(2) }).pValue).toBe(1 / 200); // prettier-ignore
   });
@@ -80,27 +102,44 @@ describe("rankTest", () => {
     [() => rankTest([[1, 2]], { method: "wald" as "kp" }), "DomainError", /method must/],
     [() => rankTest([[1, 2]], { method: "permutation", rank: 2 }), "DomainError", /rank 1 only/],
   ])("names what is wrong (%#)", (run, name, message) => {
-    expect(run).toThrow(expect.objectContaining({ name, message: expect.stringMatching(message) as string }));
+    expect(run).toThrow(
+      expect.objectContaining({ name, message: expect.stringMatching(message) as string }),
+    );
   });
 
   it("estimates a rank", () => {
     const counts = multinomial(key(7), rankTwo, 20_000);
-    expect(estimateRank(Array.from({ length: 4 }, (_, i) => [...counts.subarray(4 * i, 4 * i + 4)]))).toBe(2);
+    expect(
+      estimateRank(Array.from({ length: 4 }, (_, i) => [...counts.subarray(4 * i, 4 * i + 4)])),
+    ).toBe(2);
   });
 });
 
 // P = ½ a bᵀ + ½ c dᵀ: rank 2, smallest cell 0.0325
 const [a, b, c, d] = [[0.4, 0.3, 0.2, 0.1], [0.35, 0.3, 0.2, 0.15], [0.1, 0.2, 0.3, 0.4], [0.1, 0.25, 0.25, 0.4]]; // prettier-ignore
-const rankTwo = Float64Array.from({ length: 16 }, (_, i) => 0.5 * a[i >> 2]! * b[i & 3]! + 0.5 * c[i >> 2]! * d[i & 3]!);
+const rankTwo = Float64Array.from(
+  { length: 16 },
+  (_, i) => 0.5 * a[i >> 2]! * b[i & 3]! + 0.5 * c[i >> 2]! * d[i & 3]!,
+);
 const rankOne = Float64Array.from({ length: 16 }, (_, i) => a[i >> 2]! * d[i & 3]!);
 
 /** Share of tables on which a true hypothesis is rejected at the 5 % level. With B replicates a p-value of (B + 1)/20 ranks, not below it, is a rejection. */
-function size(method: RankTestMethod, rank: 1 | 2, n: number, count: number, replicates: number): number {
+function size(
+  method: RankTestMethod,
+  rank: 1 | 2,
+  n: number,
+  count: number,
+  replicates: number,
+): number {
   let rejected = 0;
   for (let r = 0; r < count; r++) {
     const counts = multinomial(foldIn(key("size"), r), rank === 1 ? rankOne : rankTwo, n);
     const table = Array.from({ length: 4 }, (_, i) => [...counts.subarray(4 * i, 4 * i + 4)]);
-    if (rankTest(table, { rank, method, restarts: 2, replicates, key: foldIn(key("starts"), r) }).pValue <= 0.05) rejected++;
+    if (
+      rankTest(table, { rank, method, restarts: 2, replicates, key: foldIn(key("starts"), r) })
+        .pValue <= 0.05
+    )
+      rejected++;
   }
   return rejected / count;
 }
@@ -113,7 +152,8 @@ const SOURCES: Partial<Record<RankTestMethod, string>> = {
   lr: "Wilks (1938), for the latent-class model",
   auto: "our choice of kp or Bartlett by the smallest fitted cell",
   permutation: "exact by exchangeability, for every number B of replicates with 0.05 (B + 1) whole",
-  bootstrap: "Dufour (2006): right in the limit for every number B of replicates with 0.05 (B + 1) whole",
+  bootstrap:
+    "Dufour (2006): right in the limit for every number B of replicates with 0.05 (B + 1) whole",
 };
 
 /** Shares on 10⁴ tables, of rank 1 and 2, as RUN_SLOW=1 last measured them, 27 November 2026. */
@@ -133,7 +173,9 @@ describe("size of the tests at the 5 % level, 4 × 4 tables, n = 2000", () => {
   // sd of a share is √(0.05 · 0.95 / N): 0.0022 for 10⁴ tables, where [3 %, 7 %] is asked for, 0.0109 for 400, where the band is wider by 4 of these
   const [count, replicates] = [slow ? 10_000 : 400, 19];
   const margin = slow ? 0 : 4 * Math.sqrt((0.05 * 0.95) / count);
-  const cases = Object.keys(SOURCES).flatMap((m) => (m === "permutation" ? [1] : [1, 2]).map((rank) => [m, rank] as [RankTestMethod, 1 | 2]));
+  const cases = Object.keys(SOURCES).flatMap((m) =>
+    (m === "permutation" ? [1] : [1, 2]).map((rank) => [m, rank] as [RankTestMethod, 1 | 2]),
+  );
   it.for(cases)("%s, rank %d", { timeout: 3_600_000 }, ([method, rank], { task }) => {
     const share = size(method, rank, 2000, count, replicates);
     const known = ON_MANY[method]![rank - 1]!;

@@ -26,20 +26,30 @@ const [train, test] = [corpus.sentences.slice(0, 900), corpus.sentences.slice(90
 describe("judges of style", () => {
   it("are right on sentences they have not seen", () => {
     const judge = trainStyleClassifier(train, corpus.labels.slice(0, 900));
-    expect(styleAccuracy(classifyStyle(judge, test), corpus.labels.slice(900))).toBeGreaterThan(0.99);
+    expect(styleAccuracy(classifyStyle(judge, test), corpus.labels.slice(900))).toBeGreaterThan(
+      0.99,
+    );
     expect(lexiconPolarity(corpus.sentences)).toEqual(corpus.labels.map((y) => 2 * y - 1));
   });
 
   it("are at chance when their labels were shuffled", () => {
-    const shuffled = trainStyleClassifier(train, [...corpus.labels.slice(1, 900), corpus.labels[0]!]);
-    expect(styleAccuracy(classifyStyle(shuffled, test), corpus.labels.slice(900))).toBeLessThan(0.8);
+    const shuffled = trainStyleClassifier(train, [
+      ...corpus.labels.slice(1, 900),
+      corpus.labels[0]!,
+    ]);
+    expect(styleAccuracy(classifyStyle(shuffled, test), corpus.labels.slice(900))).toBeLessThan(
+      0.8,
+    );
   });
 });
 
 describe("BLEU", () => {
   it("is the hand computed value on a small case", () => {
     // runs of one word: 3 of 4, of two: 1 of 3; no penalty, for both have four words
-    expect(corpusBleu(["a b c d"], ["a b x d"], { maxN: 2 })).toBeCloseTo(100 * Math.sqrt((3 / 4) * (1 / 3)), 12);
+    expect(corpusBleu(["a b c d"], ["a b x d"], { maxN: 2 })).toBeCloseTo(
+      100 * Math.sqrt((3 / 4) * (1 / 3)),
+      12,
+    );
     // three words against six: penalty e^(1 − 2)
     expect(corpusBleu(["a b c d e f"], ["a b c"], { maxN: 1 })).toBeCloseTo(100 * Math.exp(-1), 12);
   });
@@ -47,7 +57,10 @@ describe("BLEU", () => {
     expect(corpusBleu([["a b", "c d"]], ["c d"], { maxN: 2 })).toBe(100);
     expect(corpusBleu(["the cat"], ["the the"], { maxN: 1 })).toBeCloseTo(50, 12);
     expect(corpusBleu(["a b"], ["b a"], { maxN: 2 })).toBe(0);
-    expect(corpusBleu(["a b"], ["b a"], { maxN: 2, smoothing: 1 })).toBeCloseTo(100 * Math.sqrt(1 / 2), 12);
+    expect(corpusBleu(["a b"], ["b a"], { maxN: 2, smoothing: 1 })).toBeCloseTo(
+      100 * Math.sqrt(1 / 2),
+      12,
+    );
   });
   it("joins with accuracy", () => {
     expect(gScore(100, 25, { mean: "harmonic" })).toBe(40);
@@ -61,7 +74,9 @@ describe("the antonym baseline", () => {
     expect(lexiconPolarity(out)).toEqual(corpus.labels.map((y) => 1 - 2 * y));
     expect(contentPreservation(corpus.sentences, out).every((x) => x === 1)).toBe(true);
     expect(wordDominance(out, corpus.domains)).toBe(1);
-    expect(corpusBleu(corpus.counterfactuals, out)).toBeGreaterThan(corpusBleu(corpus.sentences, out));
+    expect(corpusBleu(corpus.counterfactuals, out)).toBeGreaterThan(
+      corpusBleu(corpus.sentences, out),
+    );
   });
 });
 
@@ -70,8 +85,13 @@ describe("fluency", () => {
     const model = trainLanguageModel(["a b", "a c", "b c"]);
     const words = ["a", "b", "c"];
     // all sentences of up to three words, and what is left for longer ones and unknown words, sum below 1
-    const p = (s: string[]): number => Math.exp(-Math.log(perplexity(model, [s.join(" ")])) * (s.length + 1));
-    const all = [[], ...words.map((w) => [w]), ...words.flatMap((v) => words.map((w) => [v, w]))] as string[][];
+    const p = (s: string[]): number =>
+      Math.exp(-Math.log(perplexity(model, [s.join(" ")])) * (s.length + 1));
+    const all = [
+      [],
+      ...words.map((w) => [w]),
+      ...words.flatMap((v) => words.map((w) => [v, w])),
+    ] as string[][];
     const total = all.reduce((sum, s) => sum + p(s), 0);
     expect(total).toBeLessThan(1);
     expect(total).toBeGreaterThan(0.4);
@@ -97,7 +117,8 @@ describe("words as numbers", () => {
     expect(sentences).toEqual(["the plot", "dull hero"]);
     expect(labels).toEqual([1, -1]);
     expect(domains).toEqual([0, 0]);
-    for (const line of ["2\ta", "1 a", "1\t "]) expect(() => readLabelledText(["1\ta", line])).toThrow(/lines\[1\]/);
+    for (const line of ["2\ta", "1 a", "1\t "])
+      expect(() => readLabelledText(["1\ta", line])).toThrow(/lines\[1\]/);
   });
   it.each([
     ["empty", () => encodeSentences(vocabularyOf(["a"]), [])],

@@ -1,15 +1,36 @@
 import { describe, expect, it } from "vitest";
-import { type NdArray, add, array, exp, grad, mul, reshape, sum, toTypedArray } from "@provably/core-tensor";
+import {
+  type NdArray,
+  add,
+  array,
+  exp,
+  grad,
+  mul,
+  reshape,
+  sum,
+  toTypedArray,
+} from "@provably/core-tensor";
 import { checkGrads } from "@provably/core-tensor/testing";
 import { key, normal, uniform } from "@provably/core-tensor/random";
-import { type ScalarFlow, denseSigmoidalFlow, rationalLinearSpline, rationalQuadraticSpline, scalarFlow } from "../../src/matte/index.js";
+import {
+  type ScalarFlow,
+  denseSigmoidalFlow,
+  rationalLinearSpline,
+  rationalQuadraticSpline,
+  scalarFlow,
+} from "../../src/matte/index.js";
 import { expectNear, f64, flat, load } from "./fixtures.js";
 
 interface Golden {
   readonly spline: readonly Record<string, number[]>[];
   readonly ddsf: {
     readonly hidden: number;
-    readonly layers: readonly { readonly a: number[]; readonly b: number[]; readonly w: number[][]; readonly u: number[][] }[];
+    readonly layers: readonly {
+      readonly a: number[];
+      readonly b: number[];
+      readonly w: number[][];
+      readonly u: number[][];
+    }[];
     readonly cases: readonly { readonly x: number; readonly y: number; readonly logDet: number }[];
   };
 }
@@ -18,16 +39,25 @@ const golden = load<Golden>("flows");
 const rows = (raw: number[], n: number): NdArray => f64(Array.from({ length: n }, () => raw));
 
 describe.skipIf(golden === undefined)("golden flows", () => {
-  it.each((golden?.spline ?? []).map((c, i) => [i, c] as const))("rational-linear spline %i", (_, c) => {
-    const flow = rationalLinearSpline({ bins: c["bins"] as unknown as number, bound: c["bound"] as unknown as number });
-    const raw = rows([...c["rawWidths"]!, ...c["rawHeights"]!, ...c["rawDerivatives"]!, ...c["rawLambdas"]!], c["x"]!.length);
-    const there = flow.forward(f64(c["x"]!), raw);
-    expectNear(there.value, c["y"]!, 1e-9);
-    expectNear(there.logDet, c["logDet"]!, 1e-9);
-    const back = flow.inverse(f64(c["y"]!), raw);
-    expectNear(back.value, c["inverseOfY"]!, 1e-8);
-    expectNear(back.logDet, c["inverseLogDet"]!, 1e-8);
-  });
+  it.each((golden?.spline ?? []).map((c, i) => [i, c] as const))(
+    "rational-linear spline %i",
+    (_, c) => {
+      const flow = rationalLinearSpline({
+        bins: c["bins"] as unknown as number,
+        bound: c["bound"] as unknown as number,
+      });
+      const raw = rows(
+        [...c["rawWidths"]!, ...c["rawHeights"]!, ...c["rawDerivatives"]!, ...c["rawLambdas"]!],
+        c["x"]!.length,
+      );
+      const there = flow.forward(f64(c["x"]!), raw);
+      expectNear(there.value, c["y"]!, 1e-9);
+      expectNear(there.logDet, c["logDet"]!, 1e-9);
+      const back = flow.inverse(f64(c["y"]!), raw);
+      expectNear(back.value, c["inverseOfY"]!, 1e-8);
+      expectNear(back.logDet, c["inverseLogDet"]!, 1e-8);
+    },
+  );
 
   it("dense sigmoidal", () => {
     const { hidden, layers, cases } = golden!.ddsf;
@@ -72,7 +102,10 @@ describe.each(families)("%s", (_, flow, span) => {
   });
 
   it("has derivatives in its parameters", () => {
-    const few = { x: f64([-1.7, 0.3, 1.1]), raw: normal(key(3), [3, flow.numParams], { dtype: "float64" }) };
+    const few = {
+      x: f64([-1.7, 0.3, 1.1]),
+      raw: normal(key(3), [3, flow.numParams], { dtype: "float64" }),
+    };
     checkGrads((r: NdArray) => flow.forward(few.x, r).logDet, [few.raw]);
     checkGrads((at: NdArray, r: NdArray) => flow.forward(at, r).value, [few.x, few.raw]);
   });
@@ -85,14 +118,22 @@ describe.each(families)("%s", (_, flow, span) => {
 
   it("increases", () => {
     const grid = Array.from({ length: 400 }, (_, i) => -span + (2 * span * i) / 399);
-    const y = toTypedArray(flow.forward(f64(grid), rows(flat(reshape(normal(key(9), [flow.numParams], { dtype: "float64" }), [-1])), 400)).value);
+    const y = toTypedArray(
+      flow.forward(
+        f64(grid),
+        rows(flat(reshape(normal(key(9), [flow.numParams], { dtype: "float64" }), [-1])), 400),
+      ).value,
+    );
     for (let i = 1; i < y.length; i++) expect(y[i]!).toBeGreaterThan(y[i - 1]!);
   });
 });
 
 describe("splines", () => {
   it("pass what lies beyond the bound through unchanged", () => {
-    for (const flow of [rationalLinearSpline({ bound: 2 }), rationalQuadraticSpline({ bound: 2 })]) {
+    for (const flow of [
+      rationalLinearSpline({ bound: 2 }),
+      rationalQuadraticSpline({ bound: 2 }),
+    ]) {
       const raw = normal(key(4), [3, flow.numParams], { dtype: "float64" });
       const { value, logDet } = flow.forward(f64([-40, 2.5, 1e9]), raw);
       expect(flat(value)).toEqual([-40, 2.5, 1e9]);
@@ -118,7 +159,10 @@ describe("bad flows", () => {
     ["hidden", () => denseSigmoidalFlow({ hidden: 0 })],
     ["kind", () => scalarFlow({ kind: "cubic" } as never)],
     ["raw", () => rationalLinearSpline().forward([0], [[1, 2]])],
-    ["y", () => denseSigmoidalFlow({ hidden: 1, layers: 1 }).inverse(f64([50]), f64([[0, 0, 0, 0]]))],
+    [
+      "y",
+      () => denseSigmoidalFlow({ hidden: 1, layers: 1 }).inverse(f64([50]), f64([[0, 0, 0, 0]])),
+    ],
   ])("name %s", (name, run) => {
     expect(run).toThrow(new RegExp(`: .*${name}`));
   });

@@ -26,7 +26,14 @@ const modelWith = (flow: FlowConfig) =>
   initMatte(
     matteConfig(
       { kind: "vectors", size: 6, hidden: [8] },
-      { numDomains: 3, contentSize: 3, styleSize: 2, contentFlow: flow, styleFlow: flow, dtype: "float64" },
+      {
+        numDomains: 3,
+        contentSize: 3,
+        styleSize: 2,
+        contentFlow: flow,
+        styleFlow: flow,
+        dtype: "float64",
+      },
     ),
     key(1),
   );
@@ -57,9 +64,16 @@ describe.each(flows)("priors with flows of kind $kind", (flow) => {
 describe("generation", () => {
   const model = modelWith({ kind: "rational-linear" });
   it("samples from the priors of the domains, the same for the same key", () => {
-    const drawn = samplePrior(model, 300, key(3), { domains: Array.from({ length: 300 }, (_, i) => i % 3) });
+    const drawn = samplePrior(model, 300, key(3), {
+      domains: Array.from({ length: 300 }, (_, i) => i % 3),
+    });
     expect(drawn.observed.shape).toEqual([300, 6]);
-    expect(flat(samplePrior(model, 300, key(3), { domains: Array.from({ length: 300 }, (_, i) => i % 3) }).observed)).toEqual(flat(drawn.observed));
+    expect(
+      flat(
+        samplePrior(model, 300, key(3), { domains: Array.from({ length: 300 }, (_, i) => i % 3) })
+          .observed,
+      ),
+    ).toEqual(flat(drawn.observed));
     expectNear(decode(model, drawn), drawn.observed, 1e-12);
   });
 
@@ -69,8 +83,18 @@ describe("generation", () => {
   });
 
   it("ends sentences at the greatest length", () => {
-    const text = initMatte(matteConfig({ kind: "text", vocabularySize: 9, embedding: 4, hidden: 5 }, { contentSize: 2, styleSize: 1 }), key(4));
-    const tokens = decode(text, { content: normal(key(5), [7, 2]), style: normal(key(6), [7, 1]) }, { maxLength: 3 });
+    const text = initMatte(
+      matteConfig(
+        { kind: "text", vocabularySize: 9, embedding: 4, hidden: 5 },
+        { contentSize: 2, styleSize: 1 },
+      ),
+      key(4),
+    );
+    const tokens = decode(
+      text,
+      { content: normal(key(5), [7, 2]), style: normal(key(6), [7, 1]) },
+      { maxLength: 3 },
+    );
     expect(tokens.shape).toEqual([7, 4]);
     for (let b = 0; b < 7; b++) expect(flat(tokens).slice(4 * b, 4 * b + 4)).toContain(2);
   });
@@ -79,7 +103,16 @@ describe("generation", () => {
     ["content", () => decode(model, { content: [[1, 2]], style: [[1, 2]] })],
     ["style", () => decode(model, { content: [[1, 2, 3]], style: [[NaN, 2]] })],
     ["domains", () => toNoise(model, encode(model, observed), [0, 1])],
-    [String.raw`domains\[2\]`, () => counterfactual(model, observed, { kind: "noise" }, { domains: domains.map((u, i) => (i === 2 ? 3 : u)) })],
+    [
+      String.raw`domains\[2\]`,
+      () =>
+        counterfactual(
+          model,
+          observed,
+          { kind: "noise" },
+          { domains: domains.map((u, i) => (i === 2 ? 3 : u)) },
+        ),
+    ],
     ["observed", () => encode(model, normal(key(0), [3, 5], { dtype: "float64" }))],
     ["observed", () => encode(model, normal(key(0), [3, 6]))],
     ["count", () => samplePrior(model, 0, key(0))],
@@ -92,7 +125,8 @@ describe("generation", () => {
 
 describe("sparsity without scale", () => {
   it("is 1 for one coordinate, √p for all alike, and unmoved by rescaling", () => {
-    const of = (column: number[], scale = 1): number => flat(jacobianSparsity([[column.map((x) => x * scale)]], "l1l2"))[0]!;
+    const of = (column: number[], scale = 1): number =>
+      flat(jacobianSparsity([[column.map((x) => x * scale)]], "l1l2"))[0]!;
     expect(of([0, 3, 0, 0])).toBeCloseTo(1, 5);
     expect(of([2, -2, 2, 2])).toBeCloseTo(2, 5);
     expect(of([1, 2, 0, 5], 1000)).toBeCloseTo(of([1, 2, 0, 5]), 4);

@@ -1,6 +1,22 @@
 import { describe, expect, it } from "vitest";
-import { type NdArray, array, grad, item, matrixTranspose, mul, norm, treeLeaves } from "@provably/core-tensor";
-import { type LayerParams, type Matte, fromNoise, matteConfig, matteLoss, toNoise } from "../../src/matte/index.js";
+import {
+  type NdArray,
+  array,
+  grad,
+  item,
+  matrixTranspose,
+  mul,
+  norm,
+  treeLeaves,
+} from "@provably/core-tensor";
+import {
+  type LayerParams,
+  type Matte,
+  fromNoise,
+  matteConfig,
+  matteLoss,
+  toNoise,
+} from "../../src/matte/index.js";
 import { objective, prepareBatch } from "../../src/matte/model/loss.js";
 import { prepareObserved, reconstruct } from "../../src/matte/model/observation.js";
 import { mlp } from "../../src/matte/network/mlp.js";
@@ -22,7 +38,10 @@ const golden = load<Golden>("matte_forward");
 
 /** The file's weights, whose matrices are out × in, as our layers. */
 const layers = (w: Weights, ...names: string[]): LayerParams[] =>
-  names.map((name) => ({ weights: matrixTranspose(f64(w[`${name}.weight`]!)), bias: f64(w[`${name}.bias`]!) }));
+  names.map((name) => ({
+    weights: matrixTranspose(f64(w[`${name}.weight`]!)),
+    bias: f64(w[`${name}.bias`]!),
+  }));
 
 describe.skipIf(golden === undefined)("golden forward pass", () => {
   const g = golden!;
@@ -41,10 +60,19 @@ describe.skipIf(golden === undefined)("golden forward pass", () => {
   const model: Matte = {
     config,
     params: {
-      network: { encoder: layers(g.weights, "enc.0", "enc.2", "enc.4"), decoder: layers(g.weights, "dec.0", "dec.2", "dec.4") },
+      network: {
+        encoder: layers(g.weights, "enc.0", "enc.2", "enc.4"),
+        decoder: layers(g.weights, "dec.0", "dec.2", "dec.4"),
+      },
       domains: f64(g.weights["u.weight"]!),
-      content: { affine: layers(g.weights, "ac"), shape: layers(g.weights, "fc.net.0", "fc.net.2") },
-      style: { affine: layers(g.weights, "as_.0", "as_.2"), shape: layers(g.weights, "fs.net.0", "fs.net.2") },
+      content: {
+        affine: layers(g.weights, "ac"),
+        shape: layers(g.weights, "fc.net.0", "fc.net.2"),
+      },
+      style: {
+        affine: layers(g.weights, "as_.0", "as_.2"),
+        shape: layers(g.weights, "fs.net.0", "fs.net.2"),
+      },
       adversary: [],
     },
   };
@@ -73,12 +101,21 @@ describe.skipIf(golden === undefined)("golden forward pass", () => {
     expect(parts.sparsity).toBeCloseTo(g.loss["sparsityExact"]!, 12);
     expect(Math.abs(parts.sparsity - g.loss["sparsityFiniteDifference"]!)).toBeLessThan(1e-6);
     expectNear(loss, g.loss["total"]!, 1e-9);
-    const withOverlap = { ...model, config: { ...config, weights: { ...config.weights, overlap: 1 } } };
+    const withOverlap = {
+      ...model,
+      config: { ...config, weights: { ...config.weights, overlap: 1 } },
+    };
     expectNear(matteLoss(withOverlap, batch, f64(g.eps)).parts.overlap, g.loss["overlapK2"]!, 1e-9);
   });
 
   it("Jacobian of the decoder", () => {
-    const { influence } = reconstruct(config, model.params, prepareObserved(config, batch.observed), f64(z), [0, 1, 2]);
+    const { influence } = reconstruct(
+      config,
+      model.params,
+      prepareObserved(config, batch.observed),
+      f64(z),
+      [0, 1, 2],
+    );
     const jacobian = g["jacobian"] as number[][][];
     influence.forEach((column, i) =>
       expectNear(
@@ -91,7 +128,11 @@ describe.skipIf(golden === undefined)("golden forward pass", () => {
 
   it("norms of the gradient", () => {
     const gradient = grad(
-      (params: Matte["params"]) => objective(config, params, prepareBatch(config, batch), f64(g.eps), { divergence: 1, sparsity: 1 })[0],
+      (params: Matte["params"]) =>
+        objective(config, params, prepareBatch(config, batch), f64(g.eps), {
+          divergence: 1,
+          sparsity: 1,
+        })[0],
     )(model.params);
     const { encoder, decoder } = gradient.network as VectorNetworkParams;
     const named: [string, LayerParams][] = [
@@ -121,6 +162,10 @@ describe.skipIf(golden === undefined)("golden forward pass", () => {
       z.map((row, i) => [row[0]!, row[1]!, flipped.style.get(i, 0)]),
       { dtype: "float64" },
     );
-    expectNear(mlp((model.params.network as VectorNetworkParams).decoder, joined), g["xCounterfactual"] as Nested, 1e-9);
+    expectNear(
+      mlp((model.params.network as VectorNetworkParams).decoder, joined),
+      g["xCounterfactual"] as Nested,
+      1e-9,
+    );
   });
 });

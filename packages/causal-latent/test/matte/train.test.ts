@@ -15,12 +15,23 @@ import {
 } from "../../src/matte/index.js";
 
 const vectors = makeVectors(300, key(0), { size: 8, contentSize: 2, styleSize: 1, numDomains: 2 });
-const data = { observed: vectors.observed, domains: vectors.domains, labels: vectors.domains.map((_, i) => (i % 3 === 0 ? i % 2 : -1)) };
-const config = matteConfig({ kind: "vectors", size: 8, hidden: [16] }, { numDomains: 2, contentSize: 2, styleSize: 1 });
+const data = {
+  observed: vectors.observed,
+  domains: vectors.domains,
+  labels: vectors.domains.map((_, i) => (i % 3 === 0 ? i % 2 : -1)),
+};
+const config = matteConfig(
+  { kind: "vectors", size: 8, hidden: [16] },
+  { numDomains: 2, contentSize: 2, styleSize: 1 },
+);
 
 const corpus = makeReviewCorpus(120, key(1));
 const vocabulary = vocabularyOf(corpus.sentences);
-const text = { observed: encodeSentences(vocabulary, corpus.sentences).tokens, domains: corpus.domains, labels: corpus.labels };
+const text = {
+  observed: encodeSentences(vocabulary, corpus.sentences).tokens,
+  domains: corpus.domains,
+  labels: corpus.labels,
+};
 const textConfig = matteConfig(
   { kind: "text", vocabularySize: vocabulary.words.length, embedding: 8, hidden: 12 },
   { numDomains: 4, contentSize: 4, styleSize: 1, flowHidden: 8 },
@@ -37,7 +48,9 @@ describe.each([
 
   it("repeats to the bit", () => {
     expect(bits(trainMatte(rows, settings, key(2), options).params)).toEqual(bits(whole.params));
-    expect(bits(trainMatte(rows, settings, key(3), options).params)).not.toEqual(bits(whole.params));
+    expect(bits(trainMatte(rows, settings, key(3), options).params)).not.toEqual(
+      bits(whole.params),
+    );
   });
 
   it("goes on from a stored state to the same bits", () => {
@@ -66,12 +79,19 @@ describe.each([
       });
     expect(run).toThrow("enough");
     expect(state!.step).toBe(4);
-    expect(bits(trainMatte(rows, settings, key(2), { ...options, state: state! }).params)).toEqual(bits(whole.params));
+    expect(bits(trainMatte(rows, settings, key(2), { ...options, state: state! }).params)).toEqual(
+      bits(whole.params),
+    );
   });
 
   it("lowers the objective", () => {
-    const { history } = trainMatte(rows, settings, key(4), { numSteps: 60, batchSize: 32, learningRate: 1e-2 });
-    const mean = (list: typeof history): number => list.reduce((total, h) => total + h.parts.reconstruction, 0) / list.length;
+    const { history } = trainMatte(rows, settings, key(4), {
+      numSteps: 60,
+      batchSize: 32,
+      learningRate: 1e-2,
+    });
+    const mean = (list: typeof history): number =>
+      list.reduce((total, h) => total + h.parts.reconstruction, 0) / list.length;
     expect(mean(history.slice(-10))).toBeLessThan(0.8 * mean(history.slice(0, 10)));
   });
 });
@@ -110,7 +130,15 @@ describe("bad training", () => {
           key(0),
         ),
     ],
-    ["observed", () => trainMatte({ observed: array([[4000, 2]], { dtype: "int32" }), domains: [0] }, textConfig, key(0))],
+    [
+      "observed",
+      () =>
+        trainMatte(
+          { observed: array([[4000, 2]], { dtype: "int32" }), domains: [0] },
+          textConfig,
+          key(0),
+        ),
+    ],
   ])("names %s", (name, attempt) => {
     expect(attempt).toThrow(new RegExp(`trainMatte: .*${name}`));
   });
@@ -121,7 +149,9 @@ describe("bad training", () => {
     ["prior", { prior: "uniform" }],
     ["bins", { contentFlow: { kind: "rational-linear", bins: 5000 } }],
   ])("configurations name %s", (name, options) => {
-    expect(() => matteConfig({ kind: "vectors", size: 8 }, options as object)).toThrow(new RegExp(name));
+    expect(() => matteConfig({ kind: "vectors", size: 8 }, options as object)).toThrow(
+      new RegExp(name),
+    );
   });
 
   it("stops when the objective leaves the numbers, with the weights before that", () => {

@@ -17,8 +17,14 @@ import {
 } from "../../src/matte/index.js";
 import { type Nested, expectNear, flat, load } from "./fixtures.js";
 
-type Gaussian = Record<"a" | "b" | "W" | "v" | "e" | "M" | "contentNoise" | "styleNoise" | "content" | "style" | "x", number[][]> &
-  Record<"xStyleFlip" | "xOtherDomainSameNoise" | "logPriorContent" | "logPriorStyleGivenContent", Nested> & {
+type Gaussian = Record<
+  "a" | "b" | "W" | "v" | "e" | "M" | "contentNoise" | "styleNoise" | "content" | "style" | "x",
+  number[][]
+> &
+  Record<
+    "xStyleFlip" | "xOtherDomainSameNoise" | "logPriorContent" | "logPriorStyleGivenContent",
+    Nested
+  > & {
     readonly u: number[];
     readonly uOther: number[];
     readonly logDetM: number;
@@ -89,7 +95,13 @@ describe.skipIf(metrics === undefined)("golden metrics of identification", () =>
 });
 
 interface Corpus {
-  readonly records: readonly { text: string; counterfactual: string; label: number; domain: number; content: ReviewContent }[];
+  readonly records: readonly {
+    text: string;
+    counterfactual: string;
+    label: number;
+    domain: number;
+    content: ReviewContent;
+  }[];
   readonly styleProbKappa1p5: Record<string, number[]>;
   readonly bleu: Record<"selfBleuCounterfactualVsSource" | "identity" | "firstTen", number>;
 }
@@ -106,7 +118,9 @@ describe.skipIf(corpus === undefined)("golden corpus", () => {
 
   it("probabilities of praise", () => {
     Object.keys(reviewLexicon.domains).forEach((name, d) =>
-      styleProbKappa1p5[name]!.forEach((p, n) => expect(reviewStyleProbability(d, n, 1.5)).toBeCloseTo(p, 12)),
+      styleProbKappa1p5[name]!.forEach((p, n) =>
+        expect(reviewStyleProbability(d, n, 1.5)).toBeCloseTo(p, 12),
+      ),
     );
   });
 
@@ -122,7 +136,9 @@ describe("synthetic truth", () => {
   it("draws praise as often as its probability says", () => {
     const { labels, domains, contents } = makeReviewCorpus(4000, key(3), { strength: 3 });
     const likely = contents.map((c, i) => reviewStyleProbability(domains[i]!, c.n, 3));
-    const surplus = labels.reduce((total, y, i) => total + y - likely[i]!, 0) / Math.sqrt(likely.reduce((v, p) => v + p * (1 - p), 0));
+    const surplus =
+      labels.reduce((total, y, i) => total + y - likely[i]!, 0) /
+      Math.sqrt(likely.reduce((v, p) => v + p * (1 - p), 0));
     expect(Math.abs(surplus)).toBeLessThan(4); // a standard normal
   });
 
@@ -136,7 +152,12 @@ describe("synthetic truth", () => {
   });
 
   it("moves only the coordinates that style touches, and back by a second flip", () => {
-    const { observed, counterfactuals } = makeVectors(50, key(5), { size: 10, styleSize: 2, styleSupport: 3, dtype: "float64" });
+    const { observed, counterfactuals } = makeVectors(50, key(5), {
+      size: 10,
+      styleSize: 2,
+      styleSupport: 3,
+      dtype: "float64",
+    });
     const [x, y] = [flat(observed), flat(counterfactuals)];
     x.forEach((value, i) => {
       if (i % 10 >= 6) expect(y[i]).toBe(value);
@@ -148,15 +169,22 @@ describe("synthetic truth", () => {
     const [p, dense, sparse] = [9, 3, 2];
     const M = normal(key(6), [p, dense + sparse], { dtype: "float64" });
     const columns = Array.from({ length: p }, (_, k) =>
-      Array.from({ length: dense + sparse }, (_, j) => (j < dense || Math.floor(k / 3) === j - dense ? M.get(k, j) : 0)),
+      Array.from({ length: dense + sparse }, (_, j) =>
+        j < dense || Math.floor(k / 3) === j - dense ? M.get(k, j) : 0,
+      ),
     );
-    const basis = matmul(array(columns, { dtype: "float64" }), normal(key(7), [dense + sparse, dense + sparse], { dtype: "float64" }));
+    const basis = matmul(
+      array(columns, { dtype: "float64" }),
+      normal(key(7), [dense + sparse, dense + sparse], { dtype: "float64" }),
+    );
     const found = sparsestInSpan(basis, 3);
     expect(found).toHaveLength(sparse);
     for (let j = dense; j < dense + sparse; j++) {
       const column = columns.map((row) => row[j]!);
       const length = Math.hypot(...column) * Math.sign(column.find((v) => v !== 0)!);
-      const nearest = Math.min(...found.map((v) => Math.max(...v.map((x, k) => Math.abs(x - column[k]! / length)))));
+      const nearest = Math.min(
+        ...found.map((v) => Math.max(...v.map((x, k) => Math.abs(x - column[k]! / length)))),
+      );
       expect(nearest).toBeLessThan(1e-8);
     }
     task.meta.claim = {
@@ -169,6 +197,8 @@ describe("synthetic truth", () => {
   it("is a deterministic function of the key, row by row", () => {
     const long = makeReviewCorpus(30, key(8));
     expect(makeReviewCorpus(10, key(8)).sentences).toEqual(long.sentences.slice(0, 10));
-    expect(flat(makeVectors(5, key(8)).observed)).toEqual(flat(makeVectors(9, key(8)).observed).slice(0, 80));
+    expect(flat(makeVectors(5, key(8)).observed)).toEqual(
+      flat(makeVectors(9, key(8)).observed).slice(0, 80),
+    );
   });
 });

@@ -27,14 +27,24 @@ export interface TypedArrayOf {
  */
 export type TypedArray = TypedArrayOf[DType];
 
-const RANK: Record<DType, number> = { bool: 0, uint8: 1, int8: 1, int32: 2, float32: 3, float64: 4 };
+const RANK: Record<DType, number> = {
+  bool: 0,
+  uint8: 1,
+  int8: 1,
+  int32: 2,
+  float32: 3,
+  float64: 4,
+};
 
 export function isDType(name: unknown): name is DType {
   return typeof name === "string" && Object.hasOwn(RANK, name);
 }
 
 export function checkDType(fn: string, dtype: unknown): asserts dtype is DType {
-  if (!isDType(dtype)) throw new DTypeError(`${fn}: dtype must be one of ${Object.keys(RANK).join(", ")}, got ${show(dtype)}`);
+  if (!isDType(dtype))
+    throw new DTypeError(
+      `${fn}: dtype must be one of ${Object.keys(RANK).join(", ")}, got ${show(dtype)}`,
+    );
 }
 
 export function isFloat(dtype: DType): dtype is "float32" | "float64" {

@@ -8,7 +8,14 @@ import { show } from "../check.js";
 import { AxisError, ImmutableError, ShapeError } from "../errors.js";
 import { type DType, type TypedArray, type TypedArrayOf, allocate } from "./dtype.js";
 import { formatArray } from "./print.js";
-import { type Shape, collapseAxes, formatShape, isRowMajor, rowMajorStrides, sizeOf } from "./shape.js";
+import {
+  type Shape,
+  collapseAxes,
+  formatShape,
+  isRowMajor,
+  rowMajorStrides,
+  sizeOf,
+} from "./shape.js";
 
 /**
  * An n-dimensional array: an immutable value, garbage-collected, with the fields and methods of an npm `ndarray`.
@@ -73,7 +80,9 @@ export class DenseArray<D extends DType = DType> implements NdArray<D> {
   }
 
   get order(): readonly number[] {
-    return this.stride.map((_, i) => i).sort((a, b) => Math.abs(this.stride[a]!) - Math.abs(this.stride[b]!));
+    return this.stride
+      .map((_, i) => i)
+      .sort((a, b) => Math.abs(this.stride[a]!) - Math.abs(this.stride[b]!));
   }
 
   index(...indices: number[]): number {
@@ -87,7 +96,9 @@ export class DenseArray<D extends DType = DType> implements NdArray<D> {
   }
 
   set(): never {
-    throw new ImmutableError("set: arrays are immutable values; build a new one, for instance with `where` or `scatterAdd`");
+    throw new ImmutableError(
+      "set: arrays are immutable values; build a new one, for instance with `where` or `scatterAdd`",
+    );
   }
 
   lo(...starts: number[]): NdArray<D> {
@@ -113,7 +124,8 @@ export class DenseArray<D extends DType = DType> implements NdArray<D> {
     let offset = this.offset;
     const shape = this.shape.map((extent, i) => {
       const by = steps[i] ?? 1;
-      if (!Number.isInteger(by) || by === 0) throw new ShapeError(`step: steps must be non-zero integers, got ${show(by)}`);
+      if (!Number.isInteger(by) || by === 0)
+        throw new ShapeError(`step: steps must be non-zero integers, got ${show(by)}`);
       if (by < 0) offset += (extent - 1) * this.stride[i]!;
       return Math.ceil(extent / Math.abs(by));
     });
@@ -123,8 +135,14 @@ export class DenseArray<D extends DType = DType> implements NdArray<D> {
 
   transpose(...axes: number[]): NdArray<D> {
     const order = axes.length === 0 ? this.shape.map((_, i) => this.shape.length - 1 - i) : axes;
-    if (order.length !== this.shape.length || new Set(order).size !== order.length || order.some((a) => !(a in this.shape)))
-      throw new AxisError(`transpose: axes ${show(axes)} are not a permutation of the ${this.shape.length} axes`);
+    if (
+      order.length !== this.shape.length ||
+      new Set(order).size !== order.length ||
+      order.some((a) => !(a in this.shape))
+    )
+      throw new AxisError(
+        `transpose: axes ${show(axes)} are not a permutation of the ${this.shape.length} axes`,
+      );
     return view(
       this,
       order.map((a) => this.shape[a]!),
@@ -138,7 +156,9 @@ export class DenseArray<D extends DType = DType> implements NdArray<D> {
   }
 
   pick(...indices: (number | null)[]): NdArray<D> {
-    const kept = this.shape.map((_, i) => i).filter((i) => (indices[i] ?? null) === null || indices[i]! < 0);
+    const kept = this.shape
+      .map((_, i) => i)
+      .filter((i) => (indices[i] ?? null) === null || indices[i]! < 0);
     const at = this.shape.map((_, i) => (kept.includes(i) ? 0 : indices[i]!));
     return view(
       this,
@@ -167,12 +187,21 @@ export function isLost(x: DenseArray): boolean {
 }
 
 /** Row-major array over storage that belongs to it alone. */
-export function dense<D extends DType>(data: TypedArrayOf[D], dtype: D, shape: Shape): DenseArray<D> {
+export function dense<D extends DType>(
+  data: TypedArrayOf[D],
+  dtype: D,
+  shape: Shape,
+): DenseArray<D> {
   return new DenseArray(data, dtype, shape, rowMajorStrides(shape), 0, data.length);
 }
 
 /** Another view of the same storage. */
-export function view<D extends DType>(x: DenseArray<D>, shape: Shape, stride: readonly number[], offset: number): DenseArray<D> {
+export function view<D extends DType>(
+  x: DenseArray<D>,
+  shape: Shape,
+  stride: readonly number[],
+  offset: number,
+): DenseArray<D> {
   return new DenseArray(x.data, x.dtype, shape, stride, offset, sizeOf(shape));
 }
 
@@ -193,7 +222,13 @@ export function contiguous<D extends DType>(x: DenseArray<D>): DenseArray<D> {
 }
 
 /** Copies a strided block into `out` in row-major order. */
-export function copyStrided(data: TypedArray, shape: Shape, stride: readonly number[], offset: number, out: TypedArray): void {
+export function copyStrided(
+  data: TypedArray,
+  shape: Shape,
+  stride: readonly number[],
+  offset: number,
+  out: TypedArray,
+): void {
   if (out.length === 0) return;
   const merged = collapseAxes(shape, [stride]);
   const extents = merged.shape;
@@ -215,11 +250,22 @@ export function copyStrided(data: TypedArray, shape: Shape, stride: readonly num
 }
 
 /** Throws unless a strided view stays inside its storage. */
-export function checkBounds(fn: string, length: number, shape: Shape, stride: readonly number[], offset: number): void {
-  if (stride.length !== shape.length) throw new ShapeError(`${fn}: shape ${formatShape(shape)} and stride ${formatShape(stride)} differ in length`);
+export function checkBounds(
+  fn: string,
+  length: number,
+  shape: Shape,
+  stride: readonly number[],
+  offset: number,
+): void {
+  if (stride.length !== shape.length)
+    throw new ShapeError(
+      `${fn}: shape ${formatShape(shape)} and stride ${formatShape(stride)} differ in length`,
+    );
   if (sizeOf(shape) === 0) return;
   if (![offset, ...stride].every(Number.isInteger))
-    throw new ShapeError(`${fn}: stride and offset must be integers, got ${show(stride)} and ${show(offset)}`);
+    throw new ShapeError(
+      `${fn}: stride and offset must be integers, got ${show(stride)} and ${show(offset)}`,
+    );
   let low = offset;
   let high = offset;
   for (let i = 0; i < shape.length; i++) {

@@ -8,7 +8,8 @@ const LIMIT = 1000;
 
 function formatNumber(value: number, dtype: string): string {
   if (dtype === "bool") return value === 0 ? "false" : "true";
-  if (!Number.isFinite(value) || Number.isInteger(value)) return Object.is(value, -0) ? "-0" : String(value);
+  if (!Number.isFinite(value) || Number.isInteger(value))
+    return Object.is(value, -0) ? "-0" : String(value);
   return String(Number(value.toPrecision(dtype === "float32" ? 6 : 8)));
 }
 

@@ -55,15 +55,25 @@ export function sameShape(a: Shape, b: Shape): boolean {
 /** Largest number of elements an array may have: 2³¹ − 1, so that byte offsets and indices stay exact everywhere. */
 export const MAX_SIZE = 0x7fffffff;
 
-export function checkShape(fn: string, shape: unknown, argument = "shape"): asserts shape is number[] {
-  if (!Array.isArray(shape)) throw new ShapeError(`${fn}: ${argument} must be a list of extents, got ${show(shape)}`);
+export function checkShape(
+  fn: string,
+  shape: unknown,
+  argument = "shape",
+): asserts shape is number[] {
+  if (!Array.isArray(shape))
+    throw new ShapeError(`${fn}: ${argument} must be a list of extents, got ${show(shape)}`);
   let size = 1;
   for (const extent of shape as unknown[]) {
     if (typeof extent !== "number" || !Number.isInteger(extent) || extent < 0)
-      throw new ShapeError(`${fn}: ${argument} must hold integers ≥ 0, got ${formatShape(shape as number[])}`);
+      throw new ShapeError(
+        `${fn}: ${argument} must hold integers ≥ 0, got ${formatShape(shape as number[])}`,
+      );
     size *= extent;
   }
-  if (size > MAX_SIZE) throw new ShapeError(`${fn}: ${argument} ${formatShape(shape as number[])} has more than 2^31 - 1 elements`);
+  if (size > MAX_SIZE)
+    throw new ShapeError(
+      `${fn}: ${argument} ${formatShape(shape as number[])} has more than 2^31 - 1 elements`,
+    );
 }
 
 export function normalizeAxis(fn: string, axis: number, rank: number): number {
@@ -73,7 +83,12 @@ export function normalizeAxis(fn: string, axis: number, rank: number): number {
 }
 
 /** The axis an option names, or `fallback`. */
-export function axisOf(fn: string, options: { readonly axis?: number }, fallback: number, rank: number): number {
+export function axisOf(
+  fn: string,
+  options: { readonly axis?: number },
+  fallback: number,
+  rank: number,
+): number {
   return normalizeAxis(fn, checkRecord(fn, "options", options).axis ?? fallback, rank);
 }
 
@@ -82,7 +97,9 @@ export function normalizeAxes(fn: string, axis: Axis | undefined, rank: number):
   if (axis === undefined) return Array.from({ length: rank }, (_, i) => i);
   const list = Array.isArray(axis) ? (axis as readonly number[]) : [axis as number];
   const axes = list.map((a) => normalizeAxis(fn, a, rank)).sort((a, b) => a - b);
-  for (let i = 1; i < axes.length; i++) if (axes[i] === axes[i - 1]) throw new AxisError(`${fn}: axis ${axes[i]} is named twice in ${show(list)}`);
+  for (let i = 1; i < axes.length; i++)
+    if (axes[i] === axes[i - 1])
+      throw new AxisError(`${fn}: axis ${axes[i]} is named twice in ${show(list)}`);
   return axes;
 }
 
@@ -97,7 +114,9 @@ export function broadcastShapes(fn: string, shapes: readonly Shape[]): number[] 
       const extent = s[i]!;
       if (extent === 1) continue;
       if (out[pad + i] !== 1 && out[pad + i] !== extent)
-        throw new ShapeError(`${fn}: shapes ${shapes.map(formatShape).join(" and ")} do not broadcast together`);
+        throw new ShapeError(
+          `${fn}: shapes ${shapes.map(formatShape).join(" and ")} do not broadcast together`,
+        );
       out[pad + i] = extent;
     }
   }
@@ -108,7 +127,8 @@ export function broadcastShapes(fn: string, shapes: readonly Shape[]): number[] 
 export function broadcastStrides(shape: Shape, stride: readonly number[], target: Shape): number[] {
   const pad = target.length - shape.length;
   const out = new Array<number>(target.length).fill(0);
-  for (let i = 0; i < shape.length; i++) out[pad + i] = shape[i] === 1 && target[pad + i] !== 1 ? 0 : stride[i]!;
+  for (let i = 0; i < shape.length; i++)
+    out[pad + i] = shape[i] === 1 && target[pad + i] !== 1 ? 0 : stride[i]!;
   return out;
 }
 
@@ -116,7 +136,10 @@ export function broadcastStrides(shape: Shape, stride: readonly number[], target
  * Merges neighbouring axes that every operand walks through with one constant step, so that loops get as few and as long axes as possible.
  * `strides` holds one stride list per operand, all for `shape`.
  */
-export function collapseAxes(shape: Shape, strides: readonly (readonly number[])[]): { shape: number[]; strides: number[][] } {
+export function collapseAxes(
+  shape: Shape,
+  strides: readonly (readonly number[])[],
+): { shape: number[]; strides: number[][] } {
   const outShape: number[] = [];
   const outStrides: number[][] = strides.map(() => []);
   for (let i = 0; i < shape.length; i++) {

@@ -71,7 +71,10 @@ interface Program {
 }
 
 /** The programs of each compiled function, for {@link explain}. */
-const programsOf = new WeakMap<object, ReadonlyMap<string, { readonly graph: Graph; readonly executable: { explain(): string } }>>();
+const programsOf = new WeakMap<
+  object,
+  ReadonlyMap<string, { readonly graph: Graph; readonly executable: { explain(): string } }>
+>();
 
 /**
  * The same function, faster: traced once for each kind of arguments, then run as a plan of fused SIMD kernels in memory of its own.
@@ -100,9 +103,18 @@ const programsOf = new WeakMap<object, ReadonlyMap<string, { readonly graph: Gra
  * @see Frostig, Johnson, Leary (2018), "Compiling machine learning programs via high-level tracing"
  * @category Compilation
  */
-export function compile<Args extends unknown[], Y>(f: (...args: Args) => Y, options?: CompileOptions): (...args: Args) => Y;
-export function compile<Args extends unknown[], Y>(f: (...args: Args) => Y, options: DeviceCompileOptions): (...args: Args) => Promise<Y>;
-export function compile<Args extends unknown[], Y>(f: (...args: Args) => Y, options: NamedDeviceCompileOptions): (...args: Args) => Y | Promise<Y>;
+export function compile<Args extends unknown[], Y>(
+  f: (...args: Args) => Y,
+  options?: CompileOptions,
+): (...args: Args) => Y;
+export function compile<Args extends unknown[], Y>(
+  f: (...args: Args) => Y,
+  options: DeviceCompileOptions,
+): (...args: Args) => Promise<Y>;
+export function compile<Args extends unknown[], Y>(
+  f: (...args: Args) => Y,
+  options: NamedDeviceCompileOptions,
+): (...args: Args) => Y | Promise<Y>;
 export function compile<Args extends unknown[], Y>(
   f: (...args: Args) => Y,
   options: CompileOptions | DeviceCompileOptions = {},
@@ -110,7 +122,8 @@ export function compile<Args extends unknown[], Y>(
   checkFunction("compile", "f", f);
   checkRecord("compile", "options", options);
   const { cacheSize = 32 } = options;
-  if (!Number.isInteger(cacheSize) || cacheSize < 1) throw new DomainError(`compile: cacheSize must be an integer ≥ 1, got ${show(cacheSize)}`);
+  if (!Number.isInteger(cacheSize) || cacheSize < 1)
+    throw new DomainError(`compile: cacheSize must be an integer ≥ 1, got ${show(cacheSize)}`);
   if (isForDevice(options)) {
     const programs = new Map<string, OnDevice>();
     // what isForDevice has seen of it
@@ -121,7 +134,8 @@ export function compile<Args extends unknown[], Y>(
   checkDevice(options.device);
   const { donate = [], threads = 1 } = options;
   for (const k of checkList("compile", "donate", donate))
-    if (!Number.isInteger(k) || k < 0) throw new DomainError(`compile: donate must name arguments by integers ≥ 0, got ${show(k)}`);
+    if (!Number.isInteger(k) || k < 0)
+      throw new DomainError(`compile: donate must name arguments by integers ≥ 0, got ${show(k)}`);
   if (!Number.isInteger(threads) || threads < 1 || threads > 16)
     throw new DomainError(`compile: threads must be an integer from 1 to 16, got ${show(threads)}`);
   const programs = new Map<string, Program>();
@@ -135,7 +149,11 @@ export function compile<Args extends unknown[], Y>(
       // the function uses an array of a surrounding transform that it was not given
       if (traced.captures.length > 0) return f(...args);
       const graph = simplify(traced.graph);
-      program = { traced, graph, executable: executableOf(graph, options, call.leaves, donatedLeaves(call.args, donate)) };
+      program = {
+        traced,
+        graph,
+        executable: executableOf(graph, options, call.leaves, donatedLeaves(call.args, donate)),
+      };
     } else programs.delete(call.key);
     programs.set(call.key, program);
     if (programs.size > cacheSize) programs.delete(programs.keys().next().value!);
@@ -149,7 +167,10 @@ export function compile<Args extends unknown[], Y>(
 
 function checkDevice(device: unknown): void {
   if (device === undefined || device === "wasm" || device === "js") return;
-  const name = typeof device === "string" && ["webgpu", "webasm", "auto"].includes(device) ? device : undefined;
+  const name =
+    typeof device === "string" && ["webgpu", "webasm", "auto"].includes(device)
+      ? device
+      : undefined;
   throw new DomainError(
     name === undefined
       ? `compile: device must be "wasm", "js", or one made by webgpu(), webasm(), auto() or deviceNamed() of @provably/core-tensor/gpu, got ${show(device)}`
@@ -157,9 +178,16 @@ function checkDevice(device: unknown): void {
   );
 }
 
-function isForDevice(options: CompileOptions | DeviceCompileOptions): options is DeviceCompileOptions {
+function isForDevice(
+  options: CompileOptions | DeviceCompileOptions,
+): options is DeviceCompileOptions {
   const { device } = options;
-  return typeof device === "object" && device !== null && "program" in device && typeof device.program === "function";
+  return (
+    typeof device === "object" &&
+    device !== null &&
+    "program" in device &&
+    typeof device.program === "function"
+  );
 }
 
 /** Whether each array belongs to an argument that the call uses up. */
@@ -175,9 +203,13 @@ export function executableOf(
   donated: readonly boolean[] = [],
 ): Executable {
   if (debugNans) return interpreter(graph, refuseNans);
-  const memory = device === "wasm" ? ((threads > 1 ? sharedStore(threads) : undefined) ?? store()) : undefined;
+  const memory =
+    device === "wasm" ? ((threads > 1 ? sharedStore(threads) : undefined) ?? store()) : undefined;
   const external = leaves.map((x) => x instanceof ResidentArray);
-  return (memory && wasmProgram(graph, memory, { external, donated, resident, threads })) ?? interpreter(graph);
+  return (
+    (memory && wasmProgram(graph, memory, { external, donated, resident, threads })) ??
+    interpreter(graph)
+  );
 }
 
 /**
@@ -200,7 +232,11 @@ export function executableOf(
  */
 export function explain(compiled: (...args: never[]) => unknown): string {
   const programs = typeof compiled === "function" ? programsOf.get(compiled) : undefined;
-  if (programs === undefined) throw new DomainError("explain: the argument must be a function made by compile");
-  if (programs.size === 0) return "not called yet: a program is made for each kind of arguments at its first call";
-  return [...programs.values()].map(({ graph, executable }) => `${formatGraph(graph)}\n\n${executable.explain()}`).join("\n\n");
+  if (programs === undefined)
+    throw new DomainError("explain: the argument must be a function made by compile");
+  if (programs.size === 0)
+    return "not called yet: a program is made for each kind of arguments at its first call";
+  return [...programs.values()]
+    .map(({ graph, executable }) => `${formatGraph(graph)}\n\n${executable.explain()}`)
+    .join("\n\n");
 }

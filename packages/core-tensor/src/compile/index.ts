@@ -3,7 +3,13 @@
  *
  * @packageDocumentation
  */
-export { compile, explain, type CompileOptions, type DeviceCompileOptions, type NamedDeviceCompileOptions } from "./compile.js";
+export {
+  compile,
+  explain,
+  type CompileOptions,
+  type DeviceCompileOptions,
+  type NamedDeviceCompileOptions,
+} from "./compile.js";
 export { free, pin } from "./wasm/resident.js";
 export type { Device } from "../graph/device.js";
 

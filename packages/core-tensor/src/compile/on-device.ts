@@ -49,5 +49,7 @@ export function onDevice<Args extends unknown[], Y>(
 }
 
 function refuse(): never {
-  throw new DomainError("compile: a function on a device returns a promise, which no transform can see through; transform first, then compile");
+  throw new DomainError(
+    "compile: a function on a device returns a promise, which no transform can see through; transform first, then compile",
+  );
 }

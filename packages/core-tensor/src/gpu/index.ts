@@ -6,7 +6,12 @@
  */
 import { checkRecord, show } from "../check.js";
 import type { Device, ProgramDevice } from "../graph/device.js";
-import { type GpuJsDevice, type WebGpuOptions, openWebAssembly, openWebGpu } from "../compile/gpu/device.js";
+import {
+  type GpuJsDevice,
+  type WebGpuOptions,
+  openWebAssembly,
+  openWebGpu,
+} from "../compile/gpu/device.js";
 import { DeviceError, DomainError } from "../errors.js";
 import { choosing } from "../compile/gpu/auto.js";
 import { prepare } from "../compile/gpu/program.js";
@@ -119,7 +124,10 @@ export type DeviceName = "wasm" | "js" | "webgpu" | "webasm" | "auto";
  * ```
  * @category Devices
  */
-export async function deviceNamed(name: DeviceName, options: WebGpuOptions = {}): Promise<Device | "wasm" | "js"> {
+export async function deviceNamed(
+  name: DeviceName,
+  options: WebGpuOptions = {},
+): Promise<Device | "wasm" | "js"> {
   switch (name) {
     case "wasm":
     case "js":
@@ -131,10 +139,17 @@ export async function deviceNamed(name: DeviceName, options: WebGpuOptions = {})
     case "auto":
       return auto(options);
     default:
-      throw new DomainError(`deviceNamed: name must be "wasm", "js", "webgpu", "webasm" or "auto", got ${show(name)}`);
+      throw new DomainError(
+        `deviceNamed: name must be "wasm", "js", "webgpu", "webasm" or "auto", got ${show(name)}`,
+      );
   }
 }
 
 function deviceOf(device: GpuJsDevice): ProgramDevice {
-  return { kind: device.kind, name: device.name, program: (graph) => prepare(graph, device), close: () => device.close() };
+  return {
+    kind: device.kind,
+    name: device.name,
+    program: (graph) => prepare(graph, device),
+    close: () => device.close(),
+  };
 }

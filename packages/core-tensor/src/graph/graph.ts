@@ -83,7 +83,11 @@ export class GraphBuilder {
   constant(array: DenseArray): Value {
     const key = array.size <= SMALL ? constantKey(array) : `#${identity(array)}`;
     let value = this.constants.get(key);
-    if (value === undefined) this.constants.set(key, (value = { id: this.count++, shape: array.shape, dtype: array.dtype, constant: array }));
+    if (value === undefined)
+      this.constants.set(
+        key,
+        (value = { id: this.count++, shape: array.shape, dtype: array.dtype, constant: array }),
+      );
     return value;
   }
 
@@ -96,7 +100,9 @@ export class GraphBuilder {
     const constants = inputs.flatMap((x) => x.constant ?? []);
     let outputs: Value[];
     if (constants.length === inputs.length && avals.every((a) => sizeOf(a.shape) <= FOLDED)) {
-      outputs = (primitive.wasm?.(constants, attrs, avals) ?? primitive.evaluate(constants, attrs, avals)).map((y) => this.constant(y));
+      outputs = (
+        primitive.wasm?.(constants, attrs, avals) ?? primitive.evaluate(constants, attrs, avals)
+      ).map((y) => this.constant(y));
     } else {
       // a node and its outputs name each other: the outputs are pushed into the list that the node already holds
       outputs = [];

@@ -11,7 +11,11 @@ export interface Executable {
 }
 
 /** Watches every node and what it computes. */
-export type Watch = (node: Node, inputs: readonly DenseArray[], outputs: readonly DenseArray[]) => void;
+export type Watch = (
+  node: Node,
+  inputs: readonly DenseArray[],
+  outputs: readonly DenseArray[],
+) => void;
 
 export function interpreter(graph: Graph, watch?: Watch): Executable {
   const dying = lastUses(graph);
@@ -36,7 +40,8 @@ export function interpreter(graph: Graph, watch?: Watch): Executable {
 /** The values that each node is the last to use. */
 function lastUses(graph: Graph): Map<Node, Value[]> {
   const last = new Map<Value, Node>();
-  for (const node of graph.nodes) for (const x of [...node.inputs, ...node.outputs]) last.set(x, node);
+  for (const node of graph.nodes)
+    for (const x of [...node.inputs, ...node.outputs]) last.set(x, node);
   for (const y of graph.outputs) last.delete(y);
   const dying = new Map<Node, Value[]>();
   for (const [value, node] of last) dying.set(node, [...(dying.get(node) ?? []), value]);

@@ -9,10 +9,16 @@ function firstNan(x: DenseArray): number {
 }
 
 /** Throws at a node that makes NaN of inputs that have none. */
-export function refuseNans(node: Node, inputs: readonly DenseArray[], outputs: readonly DenseArray[]): void {
+export function refuseNans(
+  node: Node,
+  inputs: readonly DenseArray[],
+  outputs: readonly DenseArray[],
+): void {
   for (const y of outputs) {
     const at = firstNan(y);
     if (at < 0 || inputs.some((x) => firstNan(x) >= 0)) continue;
-    throw new DomainError(`compile: ${node.primitive.name} makes NaN of numbers, first at element ${at} of ${formatNode(node)}`);
+    throw new DomainError(
+      `compile: ${node.primitive.name} makes NaN of numbers, first at element ${at} of ${formatNode(node)}`,
+    );
   }
 }

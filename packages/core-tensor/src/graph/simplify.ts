@@ -9,7 +9,8 @@ export function simplify(graph: Graph): Graph {
   const builder = new GraphBuilder();
   const renamed = new Map<Value, Value>();
   for (const x of graph.inputs) renamed.set(x, builder.input(x));
-  const rename = (x: Value): Value => (x.constant === undefined ? renamed.get(x)! : builder.constant(x.constant));
+  const rename = (x: Value): Value =>
+    x.constant === undefined ? renamed.get(x)! : builder.constant(x.constant);
   const simplified = new Map<Graph, Graph>();
   const inner = (x: Graph): Graph => {
     let y = simplified.get(x);
@@ -18,7 +19,9 @@ export function simplify(graph: Graph): Graph {
   };
   for (const node of graph.nodes) {
     const inputs = node.inputs.map(rename);
-    const outputs = alias(node, inputs) ?? builder.apply(node.primitive, narrowed(node, inputs, builder), withGraphs(node.attrs, inner));
+    const outputs =
+      alias(node, inputs) ??
+      builder.apply(node.primitive, narrowed(node, inputs, builder), withGraphs(node.attrs, inner));
     node.outputs.forEach((y, k) => renamed.set(y, outputs[k]!));
   }
   return builder.build(graph.outputs.map(rename));
@@ -26,15 +29,22 @@ export function simplify(graph: Graph): Graph {
 
 /** Attributes with the graphs among them changed. */
 function withGraphs(attrs: unknown, change: (graph: Graph) => Graph): unknown {
-  if (typeof attrs !== "object" || attrs === null || !Object.values(attrs).some(isGraph)) return attrs;
-  return Object.fromEntries(Object.entries(attrs).map(([name, value]) => [name, isGraph(value) ? change(value) : (value as unknown)]));
+  if (typeof attrs !== "object" || attrs === null || !Object.values(attrs).some(isGraph))
+    return attrs;
+  return Object.fromEntries(
+    Object.entries(attrs).map(([name, value]) => [
+      name,
+      isGraph(value) ? change(value) : (value as unknown),
+    ]),
+  );
 }
 
 /** The inputs that a node hands through unchanged, if it does nothing else. */
 function alias(node: Node, inputs: readonly Value[]): readonly Value[] | undefined {
   const [a, b] = inputs;
   const out = node.outputs[0]!;
-  const keeps = (x: Value): readonly Value[] | undefined => (x.dtype === out.dtype && sameShape(x.shape, out.shape) ? [x] : undefined);
+  const keeps = (x: Value): readonly Value[] | undefined =>
+    x.dtype === out.dtype && sameShape(x.shape, out.shape) ? [x] : undefined;
   switch (node.primitive.name) {
     case "stopGradient":
     case "astype":
@@ -60,7 +70,9 @@ function alias(node: Node, inputs: readonly Value[]): readonly Value[] | undefin
 export function uniformValue(x: Value): number | undefined {
   const c = x.constant;
   if (c === undefined || c.size === 0) return undefined;
-  return c.size === 1 || c.shape.every((extent, i) => extent === 1 || c.stride[i] === 0) ? c.data[c.offset] : undefined;
+  return c.size === 1 || c.shape.every((extent, i) => extent === 1 || c.stride[i] === 0)
+    ? c.data[c.offset]
+    : undefined;
 }
 
 function isUniform(x: Value, value: number): boolean {
@@ -74,7 +86,9 @@ function narrowed(node: Node, inputs: readonly Value[], builder: GraphBuilder): 
   return inputs.map((x, i) => {
     const value = uniformValue(x);
     if (value === undefined || x.shape.length === 0) return x;
-    const others = inputs.some((other, j) => j !== i && sameShape(other.shape, shape) && uniformValue(other) === undefined);
+    const others = inputs.some(
+      (other, j) => j !== i && sameShape(other.shape, shape) && uniformValue(other) === undefined,
+    );
     return others ? builder.constant(scalar<DType>(value, x.dtype)) : x;
   });
 }

@@ -74,7 +74,11 @@ export function isTracing(): boolean {
  *
  * @param transform - the name by which error messages call what is going on
  */
-export function traceGraph(f: (...args: never[]) => unknown, args: readonly Tree[], transform = "compile"): Traced {
+export function traceGraph(
+  f: (...args: never[]) => unknown,
+  args: readonly Tree[],
+  transform = "compile",
+): Traced {
   const trace = new GraphTrace(transform);
   const traced = args.map((tree) =>
     treeFill(

@@ -10,7 +10,12 @@ import { type ArrayInput, toConcrete } from "../trace/input.js";
 const MAGIC = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59];
 
 /** Type codes: how NumPy names an element type, its width, how to read one element, and what it becomes here. */
-const CODES: Readonly<Record<string, { width: number; dtype: DType; read: (v: DataView, at: number, little: boolean) => number }>> = {
+const CODES: Readonly<
+  Record<
+    string,
+    { width: number; dtype: DType; read: (v: DataView, at: number, little: boolean) => number }
+  >
+> = {
   f4: { width: 4, dtype: "float32", read: (v, at, le) => v.getFloat32(at, le) },
   f8: { width: 8, dtype: "float64", read: (v, at, le) => v.getFloat64(at, le) },
   i1: { width: 1, dtype: "int8", read: (v, at) => v.getInt8(at) },
@@ -20,7 +25,14 @@ const CODES: Readonly<Record<string, { width: number; dtype: DType; read: (v: Da
   i4: { width: 4, dtype: "int32", read: (v, at, le) => v.getInt32(at, le) },
   b1: { width: 1, dtype: "bool", read: (v, at) => Number(v.getUint8(at) !== 0) },
 };
-const NAMES: Readonly<Record<DType, string>> = { float32: "<f4", float64: "<f8", int32: "<i4", int8: "|i1", uint8: "|u1", bool: "|b1" };
+const NAMES: Readonly<Record<DType, string>> = {
+  float32: "<f4",
+  float64: "<f8",
+  int32: "<i4",
+  int8: "|i1",
+  uint8: "|u1",
+  bool: "|b1",
+};
 
 /**
  * The array in the bytes of a `.npy` file.
@@ -40,40 +52,55 @@ const NAMES: Readonly<Record<DType, string>> = { float32: "<f4", float64: "<f8",
  */
 export function decodeNpy(bytes: Uint8Array): NdArray {
   checkBytes("decodeNpy", "bytes", bytes);
-  if (bytes.length < 10 || MAGIC.some((byte, i) => bytes[i] !== byte)) throw new FormatError("decodeNpy: bytes do not begin like a .npy file");
+  if (bytes.length < 10 || MAGIC.some((byte, i) => bytes[i] !== byte))
+    throw new FormatError("decodeNpy: bytes do not begin like a .npy file");
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const major = bytes[6]!;
-  if (major < 1 || major > 3) throw new FormatError(`decodeNpy: version ${major} of the format is not known`);
+  if (major < 1 || major > 3)
+    throw new FormatError(`decodeNpy: version ${major} of the format is not known`);
   const wide = major > 1;
   if (wide && bytes.length < 12) throw new FormatError("decodeNpy: the header is cut off");
   const start = wide ? 12 : 10;
   const length = wide ? view.getUint32(8, true) : view.getUint16(8, true);
-  if (start + length > bytes.length) throw new FormatError(`decodeNpy: the header of ${length} bytes is cut off`);
+  if (start + length > bytes.length)
+    throw new FormatError(`decodeNpy: the header of ${length} bytes is cut off`);
   const header = new TextDecoder("latin1").decode(bytes.subarray(start, start + length));
   const { code, little, fortran, shape } = parseHeader(header);
   const size = sizeOf(shape);
   const from = start + length;
   if (!(size <= MAX_SIZE) || size * code.width !== bytes.length - from)
-    throw new FormatError(`decodeNpy: shape [${shape.join(", ")}] needs ${size * code.width} bytes, the file has ${bytes.length - from}`);
+    throw new FormatError(
+      `decodeNpy: shape [${shape.join(", ")}] needs ${size * code.width} bytes, the file has ${bytes.length - from}`,
+    );
   const data = allocate(code.dtype, size);
   for (let i = 0; i < size; i++) data[i] = code.read(view, from + i * code.width, little);
   if (!fortran || shape.length < 2) return dense<DType>(data, code.dtype, shape);
   return transpose(dense<DType>(data, code.dtype, [...shape].reverse()));
 }
 
-function parseHeader(header: string): { code: (typeof CODES)[string]; little: boolean; fortran: boolean; shape: number[] } {
+function parseHeader(header: string): {
+  code: (typeof CODES)[string];
+  little: boolean;
+  fortran: boolean;
+  shape: number[];
+} {
   const descr = /'descr'\s*:\s*'([<>|=])([a-zA-Z]\d+)'/.exec(header);
   const order = /'fortran_order'\s*:\s*(True|False)/.exec(header);
   const extents = /'shape'\s*:\s*\(([\d,\s]*)\)/.exec(header);
-  if (descr === null || order === null || extents === null) throw new FormatError(`decodeNpy: the header cannot be read: ${header.slice(0, 80)}`);
+  if (descr === null || order === null || extents === null)
+    throw new FormatError(`decodeNpy: the header cannot be read: ${header.slice(0, 80)}`);
   const code = Object.hasOwn(CODES, descr[2]!) ? CODES[descr[2]!] : undefined;
-  if (code === undefined) throw new FormatError(`decodeNpy: element type ${descr[2]} is not one of ${Object.keys(CODES).join(", ")}`);
+  if (code === undefined)
+    throw new FormatError(
+      `decodeNpy: element type ${descr[2]} is not one of ${Object.keys(CODES).join(", ")}`,
+    );
   const shape = extents[1]!
     .split(",")
     .map((part) => part.trim())
     .filter((part) => part !== "")
     .map(Number);
-  if (shape.length > 32 || !shape.every(Number.isSafeInteger)) throw new FormatError(`decodeNpy: the shape (${extents[1]}) cannot be used`);
+  if (shape.length > 32 || !shape.every(Number.isSafeInteger))
+    throw new FormatError(`decodeNpy: the shape (${extents[1]}) cannot be used`);
   return { code, little: descr[1] !== ">", fortran: order[1] === "True", shape };
 }
 

@@ -51,7 +51,14 @@ const LITTLE_ENDIAN = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
 /** 16-bit numbers by a table of all of them, made when first needed. */
 function tabled(toNumber: (bits: number) => number): Code {
   let table: Float32Array | undefined;
-  return each("float32", 2, (v, at) => (table ??= Float32Array.from({ length: 65536 }, (_, bits) => toNumber(bits)))[v.getUint16(at, true)]!);
+  return each(
+    "float32",
+    2,
+    (v, at) =>
+      (table ??= Float32Array.from({ length: 65536 }, (_, bits) => toNumber(bits)))[
+        v.getUint16(at, true)
+      ]!,
+  );
 }
 
 const CODES: Readonly<Record<string, Code>> = {
@@ -66,7 +73,14 @@ const CODES: Readonly<Record<string, Code>> = {
   U8: copied("uint8", 1, (v, at) => v.getUint8(at)),
   BOOL: each("bool", 1, (v, at) => Number(v.getUint8(at) !== 0)),
 };
-const NAMES: Readonly<Record<DType, string>> = { float64: "F64", float32: "F32", int32: "I32", int8: "I8", uint8: "U8", bool: "BOOL" };
+const NAMES: Readonly<Record<DType, string>> = {
+  float64: "F64",
+  float32: "F32",
+  int32: "I32",
+  int8: "I8",
+  uint8: "U8",
+  bool: "BOOL",
+};
 
 /** The upper half of a float32. */
 function bfloatToNumber(bits: number): number {
@@ -77,7 +91,8 @@ function bfloatToNumber(bits: number): number {
 
 function smallInteger(value: bigint): number {
   const n = Number(value);
-  if (n !== (n | 0)) throw new FormatError(`decodeSafetensors: the 64-bit integer ${value} does not fit int32`);
+  if (n !== (n | 0))
+    throw new FormatError(`decodeSafetensors: the 64-bit integer ${value} does not fit int32`);
   return n;
 }
 
@@ -137,7 +152,8 @@ export function decodeSafetensors(bytes: Uint8Array): Safetensors {
   checkBytes("decodeSafetensors", "bytes", bytes);
   const { entries, metadata } = safetensorsTable(bytes, bytes.length);
   const tensors: Record<string, NdArray> = Object.create(null) as Record<string, NdArray>;
-  for (const [name, entry] of Object.entries(entries)) tensors[name] = decodeSafetensor(entry, bytes.subarray(...entry.range));
+  for (const [name, entry] of Object.entries(entries))
+    tensors[name] = decodeSafetensor(entry, bytes.subarray(...entry.range));
   return { tensors, metadata };
 }
 
@@ -161,19 +177,28 @@ export function decodeSafetensors(bytes: Uint8Array): Safetensors {
  */
 export function safetensorsTable(head: Uint8Array, sizeBytes: number): SafetensorsTable {
   const start = safetensorsHeadSize(head, sizeBytes);
-  if (head.length < start) throw new FormatError(`decodeSafetensors: the table needs ${start} bytes, got ${head.length}`);
+  if (head.length < start)
+    throw new FormatError(`decodeSafetensors: the table needs ${start} bytes, got ${head.length}`);
   const table = parseTable(head.subarray(8, start));
-  const entries: Record<string, SafetensorsEntry> = Object.create(null) as Record<string, SafetensorsEntry>;
+  const entries: Record<string, SafetensorsEntry> = Object.create(null) as Record<
+    string,
+    SafetensorsEntry
+  >;
   const metadata: Record<string, string> = Object.create(null) as Record<string, string>;
   for (const [name, entry] of Object.entries(table)) {
     if (name !== "__metadata__") entries[name] = parseEntry(name, entry, start, sizeBytes);
-    else for (const [key, value] of Object.entries(asObject(entry, name))) metadata[key] = asText(value, key);
+    else
+      for (const [key, value] of Object.entries(asObject(entry, name)))
+        metadata[key] = asText(value, key);
   }
   const ranges = Object.values(entries)
     .map(({ range }) => range)
     .sort((a, b) => a[0] - b[0] || a[1] - b[1]);
   for (let i = 1; i < ranges.length; i++)
-    if (ranges[i]![0] < ranges[i - 1]![1]) throw new FormatError(`decodeSafetensors: two arrays share the bytes from ${ranges[i]![0]} on`);
+    if (ranges[i]![0] < ranges[i - 1]![1])
+      throw new FormatError(
+        `decodeSafetensors: two arrays share the bytes from ${ranges[i]![0]} on`,
+      );
   return { entries, metadata };
 }
 
@@ -195,10 +220,18 @@ export function safetensorsTable(head: Uint8Array, sizeBytes: number): Safetenso
 export function safetensorsHeadSize(head: Uint8Array, sizeBytes: number): number {
   checkBytes("decodeSafetensors", "head", head);
   if (!Number.isSafeInteger(sizeBytes) || sizeBytes < 0)
-    throw new FormatError(`decodeSafetensors: sizeBytes must be an integer ≥ 0, got ${show(sizeBytes)}`);
-  if (head.length < 8) throw new FormatError(`decodeSafetensors: a file has at least 8 bytes, got ${head.length}`);
-  const length = Number(new DataView(head.buffer, head.byteOffset, head.byteLength).getBigUint64(0, true));
-  if (length > MAX_HEADER || 8 + length > sizeBytes) throw new FormatError(`decodeSafetensors: the table of ${length} bytes is cut off or too large`);
+    throw new FormatError(
+      `decodeSafetensors: sizeBytes must be an integer ≥ 0, got ${show(sizeBytes)}`,
+    );
+  if (head.length < 8)
+    throw new FormatError(`decodeSafetensors: a file has at least 8 bytes, got ${head.length}`);
+  const length = Number(
+    new DataView(head.buffer, head.byteOffset, head.byteLength).getBigUint64(0, true),
+  );
+  if (length > MAX_HEADER || 8 + length > sizeBytes)
+    throw new FormatError(
+      `decodeSafetensors: the table of ${length} bytes is cut off or too large`,
+    );
   return 8 + length;
 }
 
@@ -226,7 +259,11 @@ export function decodeSafetensor(entry: SafetensorsEntry, bytes: Uint8Array): Nd
     throw new FormatError(`decodeSafetensor: range must hold two integers, got ${show(range)}`);
   const code = typeof type === "string" && Object.hasOwn(CODES, type) ? CODES[type] : undefined;
   const size = sizeOf(shape);
-  if (code === undefined || bytes.length !== size * code.width || bytes.length !== range[1] - range[0])
+  if (
+    code === undefined ||
+    bytes.length !== size * code.width ||
+    bytes.length !== range[1] - range[0]
+  )
     throw new FormatError(
       `decodeSafetensor: ${typeof type === "string" ? type : show(type)} of shape ${show(shape)} does not lie in ${bytes.length} bytes`,
     );
@@ -235,33 +272,48 @@ export function decodeSafetensor(entry: SafetensorsEntry, bytes: Uint8Array): Nd
 
 function parseTable(bytes: Uint8Array): Record<string, unknown> {
   try {
-    return asObject(JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes)), "the table");
+    return asObject(
+      JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes)),
+      "the table",
+    );
   } catch (error) {
     if (error instanceof FormatError) throw error;
-    throw new FormatError(`decodeSafetensors: the table is not valid JSON (${error instanceof Error ? error.message : String(error)})`);
+    throw new FormatError(
+      `decodeSafetensors: the table is not valid JSON (${error instanceof Error ? error.message : String(error)})`,
+    );
   }
 }
 
 function asObject(value: unknown, name: string): Record<string, unknown> {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) throw new FormatError(`decodeSafetensors: ${name} must be an object`);
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    throw new FormatError(`decodeSafetensors: ${name} must be an object`);
   return value as Record<string, unknown>;
 }
 
 function asText(value: unknown, name: string): string {
-  if (typeof value !== "string") throw new FormatError(`decodeSafetensors: "${name}" of the metadata must be text`);
+  if (typeof value !== "string")
+    throw new FormatError(`decodeSafetensors: "${name}" of the metadata must be text`);
   return value;
 }
 
-function parseEntry(name: string, entry: unknown, start: number, sizeBytes: number): SafetensorsEntry {
+function parseEntry(
+  name: string,
+  entry: unknown,
+  start: number,
+  sizeBytes: number,
+): SafetensorsEntry {
   const { dtype: type, shape, data_offsets: range } = asObject(entry, `"${name}"`);
   const code = typeof type === "string" && Object.hasOwn(CODES, type) ? CODES[type] : undefined;
   if (code === undefined)
     throw new FormatError(
       `decodeSafetensors: "${name}" has element type ${typeof type === "string" ? type : typeof type}, expected one of ${Object.keys(CODES).join(", ")}`,
     );
-  const whole = (list: unknown): list is number[] => Array.isArray(list) && list.every((n) => Number.isSafeInteger(n) && (n as number) >= 0);
-  if (!whole(shape) || shape.length > 32) throw new FormatError(`decodeSafetensors: "${name}" has no usable shape`);
-  if (!whole(range) || range.length !== 2) throw new FormatError(`decodeSafetensors: "${name}" has no usable byte range`);
+  const whole = (list: unknown): list is number[] =>
+    Array.isArray(list) && list.every((n) => Number.isSafeInteger(n) && (n as number) >= 0);
+  if (!whole(shape) || shape.length > 32)
+    throw new FormatError(`decodeSafetensors: "${name}" has no usable shape`);
+  if (!whole(range) || range.length !== 2)
+    throw new FormatError(`decodeSafetensors: "${name}" has no usable byte range`);
   const [from, to] = range as [number, number];
   const size = sizeOf(shape);
   if (!(size <= MAX_SIZE) || start + to > sizeBytes || to - from !== size * code.width)
@@ -287,16 +339,25 @@ function parseEntry(name: string, entry: unknown, start: number, sizeBytes: numb
  * ```
  * @category Files
  */
-export function encodeSafetensors(tensors: Readonly<Record<string, ArrayInput>>, metadata: Readonly<Record<string, string>> = {}): Uint8Array {
+export function encodeSafetensors(
+  tensors: Readonly<Record<string, ArrayInput>>,
+  metadata: Readonly<Record<string, string>> = {},
+): Uint8Array {
   // without a prototype, so that an array named __proto__ is written like any other
   const table = Object.create(null) as Record<string, unknown>;
   for (const [name, text] of Object.entries(checkRecord("encodeSafetensors", "metadata", metadata)))
-    if (typeof text !== "string") throw new FormatError(`encodeSafetensors: metadata "${name}" must be text, got ${show(text)}`);
+    if (typeof text !== "string")
+      throw new FormatError(
+        `encodeSafetensors: metadata "${name}" must be text, got ${show(text)}`,
+      );
   if (Object.keys(metadata).length > 0) table["__metadata__"] = metadata;
   const parts: Uint8Array[] = [];
   let at = 0;
-  for (const [name, input] of Object.entries(checkRecord("encodeSafetensors", "tensors", tensors))) {
-    if (name === "__metadata__") throw new FormatError('encodeSafetensors: no array may be named "__metadata__"');
+  for (const [name, input] of Object.entries(
+    checkRecord("encodeSafetensors", "tensors", tensors),
+  )) {
+    if (name === "__metadata__")
+      throw new FormatError('encodeSafetensors: no array may be named "__metadata__"');
     const x = toConcrete("encodeSafetensors", input, name);
     const bytes = littleEndianBytes(rowMajorData(x));
     table[name] = { dtype: NAMES[x.dtype], shape: x.shape, data_offsets: [at, at + bytes.length] };

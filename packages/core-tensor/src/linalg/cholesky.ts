@@ -21,7 +21,10 @@ const choleskyPrimitive: Primitive = {
     const n = squareExtent("cholesky", a!);
     return eachMatrix([a!], outputs, ([matrix]) => {
       const { factor, failedAt } = choleskyFactor(matrix!, n);
-      if (failedAt > 0) throw new LinAlgError(`cholesky: leading minor of order ${failedAt} is not positive definite`);
+      if (failedAt > 0)
+        throw new LinAlgError(
+          `cholesky: leading minor of order ${failedAt} is not positive definite`,
+        );
       return [factor];
     });
   },

@@ -34,8 +34,13 @@ const slogdetPrimitive: Primitive = {
   },
   derivative: {
     kind: "rules",
-    jvp: ({ inputs: [a], tangents: [da] }) => [undefined, da && sum(mul(matrixTranspose(inv(a!)), da), { axis: [-2, -1] })],
-    vjp: ({ inputs: [a], cotangents: [, ct] }) => [ct && mul(expandDims(expandDims(ct, -1), -1), matrixTranspose(inv(a!)))],
+    jvp: ({ inputs: [a], tangents: [da] }) => [
+      undefined,
+      da && sum(mul(matrixTranspose(inv(a!)), da), { axis: [-2, -1] }),
+    ],
+    vjp: ({ inputs: [a], cotangents: [, ct] }) => [
+      ct && mul(expandDims(expandDims(ct, -1), -1), matrixTranspose(inv(a!))),
+    ],
   },
   batching: { kind: "leading" },
 };
@@ -56,7 +61,10 @@ const slogdetPrimitive: Primitive = {
  * @category Determinants
  */
 export function slogdet(a: ArrayInput): { readonly sign: NdArray; readonly logAbsDet: NdArray } {
-  const [sign, logAbsDet] = bind(slogdetPrimitive, [toMatrix("slogdet", a)], undefined) as [NdArray, NdArray];
+  const [sign, logAbsDet] = bind(slogdetPrimitive, [toMatrix("slogdet", a)], undefined) as [
+    NdArray,
+    NdArray,
+  ];
   return { sign, logAbsDet };
 }
 
@@ -90,7 +98,9 @@ const luPrimitive: Primitive = {
     const n = squareExtent("lu", a!);
     return eachMatrix([a!], outputs, ([matrix]) => {
       const { factors, permutation } = luFactor(matrix!, n);
-      const lower = factors.map((v, at) => (at % n < Math.floor(at / n) ? v : Number(at % n === Math.floor(at / n))));
+      const lower = factors.map((v, at) =>
+        at % n < Math.floor(at / n) ? v : Number(at % n === Math.floor(at / n)),
+      );
       const upper = factors.map((v, at) => (at % n >= Math.floor(at / n) ? v : 0));
       return [lower, upper, permutation];
     });
@@ -114,7 +124,15 @@ const luPrimitive: Primitive = {
  * ```
  * @category Decompositions
  */
-export function lu(a: ArrayInput): { readonly lower: NdArray; readonly upper: NdArray; readonly permutation: NdArray } {
-  const [lower, upper, permutation] = bind(luPrimitive, [toMatrix("lu", a)], undefined) as [NdArray, NdArray, NdArray];
+export function lu(a: ArrayInput): {
+  readonly lower: NdArray;
+  readonly upper: NdArray;
+  readonly permutation: NdArray;
+} {
+  const [lower, upper, permutation] = bind(luPrimitive, [toMatrix("lu", a)], undefined) as [
+    NdArray,
+    NdArray,
+    NdArray,
+  ];
   return { lower, upper, permutation };
 }

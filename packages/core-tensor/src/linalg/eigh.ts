@@ -41,7 +41,8 @@ const eighPrimitive: Primitive<Attrs> = {
     return eachMatrix([a!], outputs, ([matrix]) => {
       checkFiniteMatrix("eigh", matrix!);
       const result = eighFactor(matrix!, n);
-      if (result === undefined) throw new LinAlgError("eigh: an eigenvalue did not settle within 60 sweeps");
+      if (result === undefined)
+        throw new LinAlgError("eigh: an eigenvalue did not settle within 60 sweeps");
       return [result.values, transposed(result.rows, n)];
     });
   },
@@ -104,9 +105,15 @@ export function inverseGaps(w: NdArray, eps: number): NdArray {
  * @see Golub, Van Loan (2013), "Matrix Computations", 8.3
  * @category Decompositions
  */
-export function eigh(a: ArrayInput, options: DegenerateOptions = {}): { readonly eigenvalues: NdArray; readonly eigenvectors: NdArray } {
+export function eigh(
+  a: ArrayInput,
+  options: DegenerateOptions = {},
+): { readonly eigenvalues: NdArray; readonly eigenvectors: NdArray } {
   const attrs = { degenerateEps: checkRecord("eigh", "options", options).degenerateEps ?? 0 };
-  const [eigenvalues, eigenvectors] = bind(eighPrimitive, [toMatrix("eigh", a)], attrs) as [NdArray, NdArray];
+  const [eigenvalues, eigenvectors] = bind(eighPrimitive, [toMatrix("eigh", a)], attrs) as [
+    NdArray,
+    NdArray,
+  ];
   return { eigenvalues, eigenvectors };
 }
 

@@ -30,6 +30,8 @@ export function lstsq(a: ArrayInput, b: ArrayInput, options: RankOptions = {}): 
   const [x, y] = promote("lstsq", toMatrix("lstsq", a), b, true);
   const [m] = matrixExtents("lstsq", x);
   if (y.shape[y.shape.length === 1 ? 0 : y.shape.length - 2] !== m)
-    throw new ShapeError(`lstsq: b must have ${m} rows, got shape ${formatShape(y.shape)} for a of shape ${formatShape(x.shape)}`);
+    throw new ShapeError(
+      `lstsq: b must have ${m} rows, got shape ${formatShape(y.shape)} for a of shape ${formatShape(x.shape)}`,
+    );
   return matmul(pinv(x, options), y);
 }

@@ -13,14 +13,17 @@ import type { Aval } from "../trace/primitive.js";
 export function matrixExtents(fn: string, x: Aval): [number, number] {
   const [m, n] = x.shape.slice(-2);
   if (m === undefined || n === undefined || x.shape.length < 2)
-    throw new ShapeError(`${fn}: x must be a matrix or a stack of them, got shape ${formatShape(x.shape)}`);
+    throw new ShapeError(
+      `${fn}: x must be a matrix or a stack of them, got shape ${formatShape(x.shape)}`,
+    );
   return [m, n];
 }
 
 /** Side of the square matrices of a stack. */
 export function squareExtent(fn: string, x: Aval): number {
   const [m, n] = matrixExtents(fn, x);
-  if (m !== n) throw new ShapeError(`${fn}: matrices must be square, got shape ${formatShape(x.shape)}`);
+  if (m !== n)
+    throw new ShapeError(`${fn}: matrices must be square, got shape ${formatShape(x.shape)}`);
   return n;
 }
 
@@ -46,7 +49,10 @@ export function alignStacks(fn: string, operands: readonly NdArray[], core = 2):
 export function eachMatrix(
   inputs: readonly DenseArray[],
   outputs: readonly Aval[],
-  kernel: (matrices: readonly Float64Array[], entry: number) => readonly (Float64Array | Int32Array | number)[],
+  kernel: (
+    matrices: readonly Float64Array[],
+    entry: number,
+  ) => readonly (Float64Array | Int32Array | number)[],
 ): DenseArray[] {
   const stack = sizeOf(inputs[0]!.shape.slice(0, -2));
   const flat = inputs.map((x) => {
@@ -71,7 +77,9 @@ export function eachMatrix(
 
 /** Refuses NaN and infinities, which decompositions that iterate cannot take. */
 export function checkFiniteMatrix(fn: string, x: Float64Array): void {
-  for (const v of x) if (!Number.isFinite(v)) throw new LinAlgError(`${fn}: the matrix must be finite, got an entry ${v}`);
+  for (const v of x)
+    if (!Number.isFinite(v))
+      throw new LinAlgError(`${fn}: the matrix must be finite, got an entry ${v}`);
 }
 
 /** The last two axes of a shape replaced. */

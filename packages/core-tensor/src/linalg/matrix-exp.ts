@@ -14,8 +14,8 @@ import { solve } from "./solve.js";
 
 // numerator of the [13/13] Padé approximant of exp
 const PADE = [
-  64764752532480000, 32382376266240000, 7771770303897600, 1187353796428800, 129060195264000, 10559470521600, 670442572800, 33522128640, 1323241920,
-  40840800, 960960, 16380, 182, 1,
+  64764752532480000, 32382376266240000, 7771770303897600, 1187353796428800, 129060195264000,
+  10559470521600, 670442572800, 33522128640, 1323241920, 40840800, 960960, 16380, 182, 1,
 ];
 /** Norm up to which the approximant is accurate to double precision. */
 const REACH = 5.371920351148152;
@@ -44,7 +44,8 @@ export function matrixExp(a: ArrayInput): NdArray {
   const n = squareExtent("matrixExp", x);
   if (x.size === 0) return x;
   const norm = item(max(sum(abs(stopGradient(x)), { axis: -2 })));
-  if (!Number.isFinite(norm)) throw new LinAlgError(`matrixExp: the matrix must be finite, its norm is ${norm}`);
+  if (!Number.isFinite(norm))
+    throw new LinAlgError(`matrixExp: the matrix must be finite, its norm is ${norm}`);
   const squarings = Math.max(0, Math.ceil(Math.log2(norm / REACH)));
   const identity = convert(eye(n), x.dtype);
   const scaled = mul(x, 2 ** -squarings);
@@ -52,7 +53,8 @@ export function matrixExp(a: ArrayInput): NdArray {
   const a4 = matmul(a2, a2);
   const a6 = matmul(a4, a2);
   const powers = [identity, a2, a4, a6];
-  const combine = (...indices: number[]): NdArray => indices.map((k, i) => mul(PADE[k]!, powers[i]!)).reduce((p, q) => add(p, q));
+  const combine = (...indices: number[]): NdArray =>
+    indices.map((k, i) => mul(PADE[k]!, powers[i]!)).reduce((p, q) => add(p, q));
   const high = (k: number): NdArray =>
     matmul(
       a6,

@@ -62,7 +62,10 @@ function divideRight(x: NdArray, r: NdArray): NdArray {
 
 function checkTall(a: NdArray): void {
   const [m, n] = matrixExtents("qr", a);
-  if (m < n) throw new DomainError(`qr: the derivative needs at least as many rows as columns, got ${m} by ${n}`);
+  if (m < n)
+    throw new DomainError(
+      `qr: the derivative needs at least as many rows as columns, got ${m} by ${n}`,
+    );
 }
 
 /**

@@ -19,7 +19,9 @@ import { alignStacks, eachMatrix, squareExtent, toMatrix } from "./matrices.js";
 function checkSystem(fn: string, a: Aval, b: Aval): void {
   const n = squareExtent(fn, a);
   if (b.shape[b.shape.length - 2] !== n)
-    throw new ShapeError(`${fn}: the right-hand side must have ${n} rows, got shape ${formatShape(b.shape)} for a of shape ${formatShape(a.shape)}`);
+    throw new ShapeError(
+      `${fn}: the right-hand side must have ${n} rows, got shape ${formatShape(b.shape)} for a of shape ${formatShape(a.shape)}`,
+    );
 }
 
 const solvePrimitive: Primitive = {
@@ -33,14 +35,18 @@ const solvePrimitive: Primitive = {
     const m = b!.shape[b!.shape.length - 1]!;
     return eachMatrix([a!, b!], outputs, ([matrix, right]) => {
       const lu = luFactor(matrix!, n);
-      if (lu.zeroPivot >= 0) throw new LinAlgError(`solve: the matrix is singular (pivot ${lu.zeroPivot + 1} of ${n} is 0)`);
+      if (lu.zeroPivot >= 0)
+        throw new LinAlgError(
+          `solve: the matrix is singular (pivot ${lu.zeroPivot + 1} of ${n} is 0)`,
+        );
       return [luSolve(lu, n, right!, m)];
     });
   },
   derivative: {
     kind: "rules",
     jvp({ inputs: [a], outputs: [x], tangents: [da, db] }) {
-      const moved = da === undefined ? db : db === undefined ? neg(matmul(da, x!)) : sub(db, matmul(da, x!));
+      const moved =
+        da === undefined ? db : db === undefined ? neg(matmul(da, x!)) : sub(db, matmul(da, x!));
       return [moved && solve(a!, moved)];
     },
     vjp({ inputs: [a], outputs: [x], cotangents: [ct] }) {
@@ -53,7 +59,11 @@ const solvePrimitive: Primitive = {
 };
 
 /** Both operands as stacks of matrices of one type, and whether the right-hand side was a vector. */
-function system(fn: string, left: ArrayInput, right: ArrayInput): { a: NdArray; b: NdArray; vector: boolean } {
+function system(
+  fn: string,
+  left: ArrayInput,
+  right: ArrayInput,
+): { a: NdArray; b: NdArray; vector: boolean } {
   const [p, q] = promote(fn, toMatrix(fn, left), right, true);
   const vector = q.shape.length === 1;
   const [a, b] = alignStacks(fn, [p, vector ? expandDims(q, 1) : q]) as [NdArray, NdArray];
@@ -119,7 +129,10 @@ const triangularPrimitive: Primitive<Triangle> = {
     const m = b!.shape[b!.shape.length - 1]!;
     return eachMatrix([t!, b!], outputs, ([matrix, right]) => {
       for (let i = 0; i < n; i++)
-        if (matrix![i * n + i] === 0) throw new LinAlgError(`triangularSolve: the matrix is singular (diagonal entry ${i} is 0)`);
+        if (matrix![i * n + i] === 0)
+          throw new LinAlgError(
+            `triangularSolve: the matrix is singular (diagonal entry ${i} is 0)`,
+          );
       return [triangularKernel(matrix!, n, right!, m, lower)];
     });
   },
@@ -161,8 +174,14 @@ function half(x: NdArray, { lower }: Triangle): NdArray {
  * ```
  * @category Linear systems
  */
-export function triangularSolve(t: ArrayInput, b: ArrayInput, options: { readonly lower?: boolean } = {}): NdArray {
+export function triangularSolve(
+  t: ArrayInput,
+  b: ArrayInput,
+  options: { readonly lower?: boolean } = {},
+): NdArray {
   const s = system("triangularSolve", t, b);
-  const x = bindOne(triangularPrimitive, [s.a, s.b], { lower: checkRecord("triangularSolve", "options", options).lower ?? true });
+  const x = bindOne(triangularPrimitive, [s.a, s.b], {
+    lower: checkRecord("triangularSolve", "options", options).lower ?? true,
+  });
   return s.vector ? squeeze(x, -1) : x;
 }

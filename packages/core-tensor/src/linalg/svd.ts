@@ -37,7 +37,8 @@ const svdPrimitive: Primitive<Attrs> = {
     return eachMatrix([a!], outputs, ([matrix]) => {
       checkFiniteMatrix("svd", matrix!);
       const f = svdFactor(matrix!, m, n);
-      if (f === undefined) throw new LinAlgError("svd: a singular value did not settle within 60 sweeps");
+      if (f === undefined)
+        throw new LinAlgError("svd: a singular value did not settle within 60 sweeps");
       return [columns(f.left, n, m), f.values, columns(f.right, n, n)];
     });
   },
@@ -79,7 +80,8 @@ const svdPrimitive: Primitive<Attrs> = {
 /** Rows of length `width` as columns. */
 function columns(rows: Float64Array, count: number, width: number): Float64Array {
   const out = new Float64Array(rows.length);
-  for (let k = 0; k < count; k++) for (let i = 0; i < width; i++) out[i * count + k] = rows[k * width + i]!;
+  for (let k = 0; k < count; k++)
+    for (let i = 0; i < width; i++) out[i * count + k] = rows[k * width + i]!;
   return out;
 }
 
@@ -120,7 +122,11 @@ export function svd(a: ArrayInput, options: DegenerateOptions = {}): Svd {
   const x = toMatrix("svd", a);
   const [m, n] = matrixExtents("svd", x);
   const attrs = { degenerateEps: checkRecord("svd", "options", options).degenerateEps ?? 0 };
-  const [p, singularValues, q] = bind(svdPrimitive, [m >= n ? x : matrixTranspose(x)], attrs) as [NdArray, NdArray, NdArray];
+  const [p, singularValues, q] = bind(svdPrimitive, [m >= n ? x : matrixTranspose(x)], attrs) as [
+    NdArray,
+    NdArray,
+    NdArray,
+  ];
   return m >= n ? { u: p, singularValues, v: q } : { u: q, singularValues, v: p };
 }
 
@@ -155,7 +161,8 @@ export interface RankOptions {
 /** Which singular values count, as 0 and 1. */
 function significant(x: NdArray, s: NdArray, options: RankOptions): NdArray {
   const { rcond } = checkRecord("svd", "options", options);
-  if (rcond !== undefined && !(isNumber(rcond) && rcond >= 0)) throw new DomainError(`svd: rcond must be ≥ 0, got ${show(rcond)}`);
+  if (rcond !== undefined && !(isNumber(rcond) && rcond >= 0))
+    throw new DomainError(`svd: rcond must be ≥ 0, got ${show(rcond)}`);
   const [m, n] = matrixExtents("svd", x);
   const threshold = rcond ?? Math.max(m, n) * (x.dtype === "float32" ? 2 ** -23 : Number.EPSILON);
   return greater(s, mul(threshold, max(s, { axis: -1, keepDims: true })));

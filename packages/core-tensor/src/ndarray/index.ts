@@ -54,8 +54,16 @@ export function toNdarray(x: ArrayInput): ScijsArray<TypedArray> {
  */
 export function fromNdarray(source: ScijsArray<TypedArray>): NdArray {
   const dtype: unknown = checkRecord("fromNdarray", "source", source).dtype;
-  if (dtype !== "float32" && dtype !== "float64" && dtype !== "int32" && dtype !== "uint8" && dtype !== "int8")
-    throw new DTypeError(`fromNdarray: source must hold float32, float64, int32, uint8 or int8, got ${show(dtype)}`);
+  if (
+    dtype !== "float32" &&
+    dtype !== "float64" &&
+    dtype !== "int32" &&
+    dtype !== "uint8" &&
+    dtype !== "int8"
+  )
+    throw new DTypeError(
+      `fromNdarray: source must hold float32, float64, int32, uint8 or int8, got ${show(dtype)}`,
+    );
   toConcrete("fromNdarray", source, "source"); // checks that it stays inside its storage
   const data = allocate(dtype, source.size);
   if (source.size > 0) ops.assign(scijs(data, [...source.shape]), source);
@@ -81,10 +89,13 @@ export function fromNdarray(source: ScijsArray<TypedArray>): NdArray {
  */
 export function copyInto(target: ScijsArray<TypedArray>, x: ArrayInput): void {
   const a = toConcrete("copyInto", x);
-  if (!("stride" in checkRecord("copyInto", "target", target))) throw new DTypeError(`copyInto: target must be a scijs ndarray, got ${show(target)}`);
+  if (!("stride" in checkRecord("copyInto", "target", target)))
+    throw new DTypeError(`copyInto: target must be a scijs ndarray, got ${show(target)}`);
   toConcrete("copyInto", target, "target"); // checks that it stays inside its storage
   if (!sameShape(target.shape, a.shape))
-    throw new ShapeError(`copyInto: target has shape ${formatShape(target.shape)}, x has ${formatShape(a.shape)}`);
+    throw new ShapeError(
+      `copyInto: target has shape ${formatShape(target.shape)}, x has ${formatShape(a.shape)}`,
+    );
   if (a.size > 0) ops.assign(target, view(a));
 }
 

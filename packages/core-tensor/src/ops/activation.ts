@@ -147,7 +147,8 @@ const geluPrimitive = elementwise({
   name: "gelu",
   arity: 1,
   result: "float",
-  js: (x) => (x < 0 ? 0.5 * x * erfcJs(-x * Math.SQRT1_2) : 0.5 * x * (1 + erfJs(x * Math.SQRT1_2))),
+  js: (x) =>
+    x < 0 ? 0.5 * x * erfcJs(-x * Math.SQRT1_2) : 0.5 * x * (1 + erfJs(x * Math.SQRT1_2)),
   simd: (x) => unary("gelu", x),
   partials: [(t, [x]) => mul(t, add(ndtr(x!), mul(x!, density(x!))))],
 });

@@ -169,7 +169,12 @@ export function sign(x: ArrayInput): NdArray {
   return applyUnary(signPrimitive, x);
 }
 
-const absPrimitive = elementwise({ name: "abs", arity: 1, js: Math.abs, partials: [(t, [x]) => mul(t, sign(x!))] });
+const absPrimitive = elementwise({
+  name: "abs",
+  arity: 1,
+  js: Math.abs,
+  partials: [(t, [x]) => mul(t, sign(x!))],
+});
 
 /**
  * The absolute value $|x|$ of each element; the derivative at 0 is 0.

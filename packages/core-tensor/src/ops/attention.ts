@@ -53,26 +53,41 @@ export interface AttentionOptions {
  * @see Vaswani et al. (2017), "Attention is all you need", eq. 1; Milakov, Gimelshein (2018), "Online normalizer calculation for softmax"
  * @category Networks
  */
-export function attention(queries: ArrayInput, keys: ArrayInput, values: ArrayInput, options: AttentionOptions = {}): NdArray {
+export function attention(
+  queries: ArrayInput,
+  keys: ArrayInput,
+  values: ArrayInput,
+  options: AttentionOptions = {},
+): NdArray {
   const q = toArray("attention", queries, "queries");
   const [k, v] = [toArray("attention", keys, "keys"), toArray("attention", values, "values")];
   const heads = q.shape[q.shape.length - 3];
   const groups = k.shape[k.shape.length - 3];
-  if (heads === undefined || groups === undefined || heads % groups !== 0 || !sameShape(k.shape.slice(0, -1), v.shape.slice(0, -1)))
+  if (
+    heads === undefined ||
+    groups === undefined ||
+    heads % groups !== 0 ||
+    !sameShape(k.shape.slice(0, -1), v.shape.slice(0, -1))
+  )
     throw new ShapeError(
       `attention: queries must be [H, T, d], keys [G, S, d], values [G, S, e] with G dividing H, got ${formatShape(q.shape)}, ${formatShape(k.shape)}, ${formatShape(v.shape)}`,
     );
   const [t, d] = q.shape.slice(-2) as [number, number];
   const s = k.shape[k.shape.length - 2]!;
   const { scale = 1 / Math.sqrt(d), blockSize = s } = checkRecord("attention", "options", options);
-  if (!Number.isFinite(scale)) throw new DomainError(`attention: scale must be finite, got ${show(scale)}`);
+  if (!Number.isFinite(scale))
+    throw new DomainError(`attention: scale must be finite, got ${show(scale)}`);
   if (!Number.isInteger(blockSize) || (blockSize < 1 && s > 0))
     throw new DomainError(`attention: blockSize must be an integer ≥ 1, got ${show(blockSize)}`);
   const [kk, vv] = [spreadHeads(k, heads / groups), spreadHeads(v, heads / groups)];
   const bias = options.mask === undefined ? undefined : toArray("attention", options.mask, "mask");
   const scores = (from: number, to: number): NdArray => {
     let x = mul(matmul(q, matrixTranspose(sliceAxis(kk, kk.shape.length - 2, from, to))), scale);
-    if (bias !== undefined) x = add(x, sliceAxis(broadcastTo(bias, [...x.shape.slice(0, -1), s]), x.shape.length - 1, from, to));
+    if (bias !== undefined)
+      x = add(
+        x,
+        sliceAxis(broadcastTo(bias, [...x.shape.slice(0, -1), s]), x.shape.length - 1, from, to),
+      );
     return options.causal ? where(visible(t, s, from, to), x, -Infinity) : x;
   };
   if (blockSize >= s) return matmul(softmax(scores(0, s)), vv);
@@ -90,11 +105,20 @@ function spreadHeads(x: NdArray, times: number): NdArray {
   const rank = x.shape.length;
   const wide = [...x.shape.slice(0, rank - 2), times, ...x.shape.slice(rank - 2)];
   const heads = x.shape[rank - 3]! * times;
-  return reshape(broadcastTo(expandDims(x, rank - 2), wide), [...x.shape.slice(0, rank - 3), heads, ...x.shape.slice(rank - 2)]);
+  return reshape(broadcastTo(expandDims(x, rank - 2), wide), [
+    ...x.shape.slice(0, rank - 3),
+    heads,
+    ...x.shape.slice(rank - 2),
+  ]);
 }
 
 /** Softmax-weighted values block by block, with a running maximum, normaliser and sum. */
-function overBlocks(scores: (from: number, to: number) => NdArray, values: NdArray, s: number, blockSize: number): NdArray {
+function overBlocks(
+  scores: (from: number, to: number) => NdArray,
+  values: NdArray,
+  s: number,
+  blockSize: number,
+): NdArray {
   let peak: NdArray | undefined;
   let total: NdArray | undefined;
   let acc: NdArray | undefined;

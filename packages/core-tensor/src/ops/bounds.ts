@@ -61,7 +61,10 @@ export function minimum(a: ArrayInput, b: ArrayInput): NdArray {
 
 /** 1 where a > b, ½ where they tie, else 0, in the type of the operands. */
 function share(a: NdArray, b: NdArray): NdArray {
-  return add(mul(0.5, convert(greater(a, b), a.dtype)), mul(0.5, convert(greaterEqual(a, b), a.dtype)));
+  return add(
+    mul(0.5, convert(greater(a, b), a.dtype)),
+    mul(0.5, convert(greaterEqual(a, b), a.dtype)),
+  );
 }
 
 /**
@@ -81,7 +84,8 @@ function share(a: NdArray, b: NdArray): NdArray {
  * @category Arithmetic
  */
 export function clip(x: ArrayInput, min: number, max: number): NdArray {
-  if (!(isNumber(min) && isNumber(max) && min <= max)) throw new DomainError(`clip: min must not exceed max, got ${show(min)} and ${show(max)}`);
+  if (!(isNumber(min) && isNumber(max) && min <= max))
+    throw new DomainError(`clip: min must not exceed max, got ${show(min)} and ${show(max)}`);
   const a = toArray("clip", x);
   const lifted = min === -Infinity ? a : where(less(a, min), min, a);
   return max === Infinity ? lifted : where(greater(lifted, max), max, lifted);

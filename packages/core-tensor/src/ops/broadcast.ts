@@ -1,7 +1,16 @@
 /** Repeating an array along axes, and its transpose: summing over axes. */
 import { type DType, allocate } from "../array/dtype.js";
 import { DenseArray, type NdArray, dense, rowMajorData } from "../array/ndarray.js";
-import { type Shape, broadcastStrides, checkShape, formatShape, isRowMajor, normalizeAxes, sameShape, sizeOf } from "../array/shape.js";
+import {
+  type Shape,
+  broadcastStrides,
+  checkShape,
+  formatShape,
+  isRowMajor,
+  normalizeAxes,
+  sameShape,
+  sizeOf,
+} from "../array/shape.js";
 import { ShapeError } from "../errors.js";
 import { reduceAxes, sumMiddle, sumReducer } from "../exec/js/reduce.js";
 import { reduceSum } from "../exec/wasm/index.js";
@@ -16,18 +25,33 @@ const broadcastPrimitive: Primitive<{ readonly shape: Shape }> = {
     const from = x!.shape;
     const pad = shape.length - from.length;
     if (pad < 0 || from.some((extent, i) => extent !== 1 && extent !== shape[pad + i]))
-      throw new ShapeError(`broadcastTo: shape ${formatShape(from)} does not broadcast to ${formatShape(shape)}`);
+      throw new ShapeError(
+        `broadcastTo: shape ${formatShape(from)} does not broadcast to ${formatShape(shape)}`,
+      );
     return [{ shape, dtype: x!.dtype }];
   },
   evaluate([x], { shape }) {
-    return [new DenseArray<DType>(x!.data, x!.dtype, shape, broadcastStrides(x!.shape, x!.stride, shape), x!.offset, sizeOf(shape))];
+    return [
+      new DenseArray<DType>(
+        x!.data,
+        x!.dtype,
+        shape,
+        broadcastStrides(x!.shape, x!.stride, shape),
+        x!.offset,
+        sizeOf(shape),
+      ),
+    ];
   },
   derivative: { kind: "linear", transpose: [(ct, [x]) => sumTo(ct, x!.shape)] },
   batching: {
     kind: "rule",
     rule([x], _batched, { shape }, batchSize) {
       const inner = x!.shape.slice(1);
-      const lined = [batchSize, ...new Array<number>(shape.length - inner.length).fill(1), ...inner];
+      const lined = [
+        batchSize,
+        ...new Array<number>(shape.length - inner.length).fill(1),
+        ...inner,
+      ];
       return [broadcastTo(reshape(x!, lined), [batchSize, ...shape])];
     },
   },
@@ -57,7 +81,8 @@ export function broadcastTo(x: ArrayInput, shape: Shape): NdArray {
 const sumPrimitive: Primitive<{ readonly axes: readonly number[] }> = {
   name: "sum",
   shape([x], { axes }) {
-    const dtype = x!.dtype === "bool" || x!.dtype === "uint8" || x!.dtype === "int8" ? "int32" : x!.dtype;
+    const dtype =
+      x!.dtype === "bool" || x!.dtype === "uint8" || x!.dtype === "int8" ? "int32" : x!.dtype;
     return [{ shape: x!.shape.filter((_, i) => !axes.includes(i)), dtype }];
   },
   wasm([x], { axes }, [out]) {
@@ -69,8 +94,16 @@ const sumPrimitive: Primitive<{ readonly axes: readonly number[] }> = {
     const data = allocate(out!.dtype, sizeOf(out!.shape));
     const { shape } = x!;
     const [first, last] = [axes[0] ?? 0, axes[axes.length - 1] ?? -1];
-    const middle = last < shape.length - 1 && last - first + 1 === axes.length && isRowMajor(shape, x!.stride);
-    if (middle) sumMiddle(rowMajorData(x!), sizeOf(shape.slice(0, first)), sizeOf(shape.slice(first, last + 1)), sizeOf(shape.slice(last + 1)), data);
+    const middle =
+      last < shape.length - 1 && last - first + 1 === axes.length && isRowMajor(shape, x!.stride);
+    if (middle)
+      sumMiddle(
+        rowMajorData(x!),
+        sizeOf(shape.slice(0, first)),
+        sizeOf(shape.slice(first, last + 1)),
+        sizeOf(shape.slice(last + 1)),
+        data,
+      );
     else reduceAxes(x!, axes, data, sumReducer);
     return [dense<DType>(data, out!.dtype, out!.shape)];
   },

@@ -37,7 +37,9 @@ export interface CloseOptions {
 export function allClose(a: ArrayInput, b: ArrayInput, options: CloseOptions = {}): boolean {
   const { relative = 1e-5, absolute = 1e-8 } = checkRecord("allClose", "options", options);
   if (!(isNumber(relative) && isNumber(absolute) && relative >= 0 && absolute >= 0))
-    throw new DomainError(`allClose: relative and absolute must be ≥ 0, got ${show(relative)} and ${show(absolute)}`);
+    throw new DomainError(
+      `allClose: relative and absolute must be ≥ 0, got ${show(relative)} and ${show(absolute)}`,
+    );
   const x = toConcrete("allClose", a, "a");
   const y = toConcrete("allClose", b, "b");
   if (!sameShape(x.shape, y.shape)) return false;
@@ -46,7 +48,8 @@ export function allClose(a: ArrayInput, b: ArrayInput, options: CloseOptions = {
   for (let i = 0; i < u.length; i++) {
     const [p, q] = [u[i]!, v[i]!];
     if (p === q || (Number.isNaN(p) && Number.isNaN(q))) continue;
-    if (!(Math.abs(p - q) <= absolute + relative * Math.abs(q)) || !Number.isFinite(p)) return false;
+    if (!(Math.abs(p - q) <= absolute + relative * Math.abs(q)) || !Number.isFinite(p))
+      return false;
   }
   return true;
 }

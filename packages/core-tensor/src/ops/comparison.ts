@@ -306,7 +306,11 @@ const wherePrimitive = elementwise({
   name: "where",
   arity: 3,
   js: (condition, a, b) => (condition !== 0 ? a : b),
-  partials: [null, (t, [condition]) => where(condition!, t, 0), (t, [condition]) => where(condition!, 0, t)],
+  partials: [
+    null,
+    (t, [condition]) => where(condition!, t, 0),
+    (t, [condition]) => where(condition!, 0, t),
+  ],
 });
 
 /**

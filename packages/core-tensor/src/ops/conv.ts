@@ -58,7 +58,12 @@ export function geometry(a: ConvAttrs): Conv2dGeometry {
 const outputShape = (a: ConvAttrs): Shape => [a.image[0]!, a.filter[0]!, ...a.out];
 
 type Kernel = (p: Float32Array, q: Float32Array, g: Conv2dGeometry) => Float32Array | undefined;
-type Loop = (p: DenseArray["data"], q: DenseArray["data"], g: Conv2dGeometry, out: DenseArray["data"]) => void;
+type Loop = (
+  p: DenseArray["data"],
+  q: DenseArray["data"],
+  g: Conv2dGeometry,
+  out: DenseArray["data"],
+) => void;
 
 /** One of the three bilinear maps. `result` says which shape comes out, `operands` which go in. */
 function bilinear(
@@ -69,13 +74,21 @@ function bilinear(
   operands: readonly ("image" | "filter" | "output")[],
   transpose: readonly ((ct: NdArray, inputs: readonly NdArray[], attrs: ConvAttrs) => NdArray)[],
 ): Primitive<ConvAttrs> {
-  const produces = operands.includes("output") ? (operands.includes("filter") ? "image" : "filter") : "output";
+  const produces = operands.includes("output")
+    ? operands.includes("filter")
+      ? "image"
+      : "filter"
+    : "output";
   const primitive: Primitive<ConvAttrs> = {
     name,
     shape: ([p], attrs) => [{ shape: result(attrs), dtype: p!.dtype }],
     wasm([p, q], attrs, [out]) {
       if (!isFloat(p!.dtype)) return undefined;
-      const data = simd(rowMajorData(p!) as Float32Array, rowMajorData(q!) as Float32Array, geometry(attrs));
+      const data = simd(
+        rowMajorData(p!) as Float32Array,
+        rowMajorData(q!) as Float32Array,
+        geometry(attrs),
+      );
       return data && [dense<DType>(data, out!.dtype, out!.shape)];
     },
     evaluate([p, q], attrs, [out]) {
@@ -94,10 +107,20 @@ function bilinear(
         });
         const [n, c, ...rest] = attrs.image as [number, number, number, number];
         const [o, ...kernel] = attrs.filter as [number, number, number, number];
-        const wide = { ...attrs, groups: attrs.groups * batchSize, image: [n, c * batchSize, ...rest], filter: [o * batchSize, ...kernel] };
+        const wide = {
+          ...attrs,
+          groups: attrs.groups * batchSize,
+          image: [n, c * batchSize, ...rest],
+          filter: [o * batchSize, ...kernel],
+        };
         const y = bindOne(primitive, merged, wide);
         const [axis, extent] = produces === "filter" ? [0, o] : [1, produces === "image" ? c : o];
-        const split = reshape(y, [...y.shape.slice(0, axis), batchSize, extent, ...y.shape.slice(axis + 1)]);
+        const split = reshape(y, [
+          ...y.shape.slice(0, axis),
+          batchSize,
+          extent,
+          ...y.shape.slice(axis + 1),
+        ]);
         return [moveAxis(split, axis, 0)];
       },
     },
@@ -107,7 +130,11 @@ function bilinear(
 
 /** Axes `axis` and `axis + 1` in one. */
 function mergeFirst(x: NdArray, axis = 0): NdArray {
-  return reshape(x, [...x.shape.slice(0, axis), x.shape[axis]! * x.shape[axis + 1]!, ...x.shape.slice(axis + 2)]);
+  return reshape(x, [
+    ...x.shape.slice(0, axis),
+    x.shape[axis]! * x.shape[axis + 1]!,
+    ...x.shape.slice(axis + 2),
+  ]);
 }
 
 const convPrimitive = bilinear(
@@ -116,7 +143,10 @@ const convPrimitive = bilinear(
   js.conv2d,
   outputShape,
   ["image", "filter"],
-  [(ct, [, w], attrs) => bindOne(inputGradientPrimitive, [ct, w!], attrs), (ct, [x], attrs) => bindOne(weightGradientPrimitive, [ct, x!], attrs)],
+  [
+    (ct, [, w], attrs) => bindOne(inputGradientPrimitive, [ct, w!], attrs),
+    (ct, [x], attrs) => bindOne(weightGradientPrimitive, [ct, x!], attrs),
+  ],
 );
 
 const inputGradientPrimitive = bilinear(
@@ -125,7 +155,10 @@ const inputGradientPrimitive = bilinear(
   js.conv2dInputGradient,
   (a) => a.image,
   ["output", "filter"],
-  [(ct, [, w], attrs) => bindOne(convPrimitive, [ct, w!], attrs), (ct, [y], attrs) => bindOne(weightGradientPrimitive, [y!, ct], attrs)],
+  [
+    (ct, [, w], attrs) => bindOne(convPrimitive, [ct, w!], attrs),
+    (ct, [y], attrs) => bindOne(weightGradientPrimitive, [y!, ct], attrs),
+  ],
 );
 
 const weightGradientPrimitive = bilinear(
@@ -134,7 +167,10 @@ const weightGradientPrimitive = bilinear(
   js.conv2dWeightGradient,
   (a) => a.filter,
   ["output", "image"],
-  [(ct, [, x], attrs) => bindOne(convPrimitive, [x!, ct], attrs), (ct, [y], attrs) => bindOne(inputGradientPrimitive, [y!, ct], attrs)],
+  [
+    (ct, [, x], attrs) => bindOne(convPrimitive, [x!, ct], attrs),
+    (ct, [y], attrs) => bindOne(inputGradientPrimitive, [y!, ct], attrs),
+  ],
 );
 
 /**
@@ -156,8 +192,14 @@ export interface Conv2dOptions {
 
 function pair(fn: string, argument: string, value: number | Pair, least: number): Pair {
   const both: Pair = typeof value === "number" ? [value, value] : value;
-  if (!Array.isArray(both) || both.length !== 2 || !both.every((n) => Number.isInteger(n) && n >= least))
-    throw new DomainError(`${fn}: ${argument} must be one or two integers ≥ ${least}, got ${show(both)}`);
+  if (
+    !Array.isArray(both) ||
+    both.length !== 2 ||
+    !both.every((n) => Number.isInteger(n) && n >= least)
+  )
+    throw new DomainError(
+      `${fn}: ${argument} must be one or two integers ≥ ${least}, got ${show(both)}`,
+    );
   return both;
 }
 
@@ -165,7 +207,9 @@ function withBias(y: NdArray, bias: ArrayInput | undefined): NdArray {
   if (bias === undefined) return y;
   const b = convert(toArray("conv2d", bias, "bias"), y.dtype);
   if (b.shape.length !== 1 || b.shape[0] !== y.shape[1])
-    throw new ShapeError(`conv2d: bias must have shape [${y.shape[1]}], got ${formatShape(b.shape)}`);
+    throw new ShapeError(
+      `conv2d: bias must have shape [${y.shape[1]}], got ${formatShape(b.shape)}`,
+    );
   return add(y, reshape(b, [y.shape[1]!, 1, 1]));
 }
 
@@ -190,12 +234,24 @@ function withBias(y: NdArray, bias: ArrayInput | undefined): NdArray {
  * @category Networks
  */
 export function conv2d(x: ArrayInput, weights: ArrayInput, options: Conv2dOptions = {}): NdArray {
-  const padding = pair("conv2d", "padding", checkRecord("conv2d", "options", options).padding ?? 0, 0);
+  const padding = pair(
+    "conv2d",
+    "padding",
+    checkRecord("conv2d", "options", options).padding ?? 0,
+    0,
+  );
   const [before, after] = [padding, padding];
   return withBias(convolve("conv2d", x, weights, options, before, after), options.bias);
 }
 
-function convolve(fn: string, x: ArrayInput, weights: ArrayInput, options: Conv2dOptions, before: Pair, after: Pair): NdArray {
+function convolve(
+  fn: string,
+  x: ArrayInput,
+  weights: ArrayInput,
+  options: Conv2dOptions,
+  before: Pair,
+  after: Pair,
+): NdArray {
   const [image, filter] = promote(fn, x, weights, true);
   const stride = pair(fn, "stride", options.stride ?? 1, 1);
   const dilation = pair(fn, "dilation", options.dilation ?? 1, 1);
@@ -205,14 +261,22 @@ function convolve(fn: string, x: ArrayInput, weights: ArrayInput, options: Conv2
       `${fn}: x must be [N, C, H, W] and weights [O, C / groups, kh, kw], got ${formatShape(image.shape)} and ${formatShape(filter.shape)}`,
     );
   const [, channels] = image.shape as [number, number];
-  if (!Number.isInteger(groups) || groups < 1 || channels % groups !== 0 || filter.shape[0]! % groups !== 0)
-    throw new DomainError(`${fn}: groups must divide the ${channels} input and ${filter.shape[0]} output channels, got ${show(groups)}`);
+  if (
+    !Number.isInteger(groups) ||
+    groups < 1 ||
+    channels % groups !== 0 ||
+    filter.shape[0]! % groups !== 0
+  )
+    throw new DomainError(
+      `${fn}: groups must divide the ${channels} input and ${filter.shape[0]} output channels, got ${show(groups)}`,
+    );
   if (filter.shape[1] !== channels / groups)
     throw new ShapeError(
       `${fn}: weights must have ${channels / groups} channels for ${channels} image channels in ${groups} groups, got ${formatShape(filter.shape)}`,
     );
   const out = [0, 1].map((i) => {
-    const span = image.shape[2 + i]! + before[i]! + after[i]! - dilation[i]! * (filter.shape[2 + i]! - 1) - 1;
+    const span =
+      image.shape[2 + i]! + before[i]! + after[i]! - dilation[i]! * (filter.shape[2 + i]! - 1) - 1;
     if (span < 0)
       throw new ShapeError(
         `${fn}: filters ${formatShape(filter.shape)} with dilation ${dilation[i]} are larger than the padded image ${formatShape(image.shape)}`,
@@ -220,7 +284,15 @@ function convolve(fn: string, x: ArrayInput, weights: ArrayInput, options: Conv2
     return Math.floor(span / stride[i]!) + 1;
   }) as unknown as Pair;
   checkShape(fn, [image.shape[0], filter.shape[0], ...out], "the result");
-  return bindOne(convPrimitive, [image, filter], { stride, dilation, pad: before, groups, image: image.shape, filter: filter.shape, out });
+  return bindOne(convPrimitive, [image, filter], {
+    stride,
+    dilation,
+    pad: before,
+    groups,
+    image: image.shape,
+    filter: filter.shape,
+    out,
+  });
 }
 
 /**
@@ -260,9 +332,21 @@ export function conv1d(x: ArrayInput, weights: ArrayInput, options: Conv1dOption
     throw new ShapeError(
       `conv1d: x must be [N, C, L] and weights [O, C / groups, k], got ${formatShape(image.shape)} and ${formatShape(filter.shape)}`,
     );
-  const [before, after] = pair("conv1d", "padding", checkRecord("conv1d", "options", options).padding ?? 0, 0);
-  const wide = { stride: [1, options.stride ?? 1] as const, dilation: [1, options.dilation ?? 1] as const, groups: options.groups ?? 1 };
-  return squeeze(convolve("conv1d", expandDims(image, 2), expandDims(filter, 2), wide, [0, before], [0, after]), 2);
+  const [before, after] = pair(
+    "conv1d",
+    "padding",
+    checkRecord("conv1d", "options", options).padding ?? 0,
+    0,
+  );
+  const wide = {
+    stride: [1, options.stride ?? 1] as const,
+    dilation: [1, options.dilation ?? 1] as const,
+    groups: options.groups ?? 1,
+  };
+  return squeeze(
+    convolve("conv1d", expandDims(image, 2), expandDims(filter, 2), wide, [0, before], [0, after]),
+    2,
+  );
 }
 
 /**
@@ -290,7 +374,11 @@ export interface ConvTranspose2dOptions extends Conv2dOptions {
  * ```
  * @category Networks
  */
-export function convTranspose2d(x: ArrayInput, weights: ArrayInput, options: ConvTranspose2dOptions = {}): NdArray {
+export function convTranspose2d(
+  x: ArrayInput,
+  weights: ArrayInput,
+  options: ConvTranspose2dOptions = {},
+): NdArray {
   checkRecord("convTranspose2d", "options", options);
   const [image, filter] = promote("convTranspose2d", x, weights, true);
   const stride = pair("convTranspose2d", "stride", options.stride ?? 1, 1);
@@ -303,13 +391,35 @@ export function convTranspose2d(x: ArrayInput, weights: ArrayInput, options: Con
       `convTranspose2d: x must be [N, C, H, W] and weights [C, O / groups, kh, kw], got ${formatShape(image.shape)} and ${formatShape(filter.shape)}`,
     );
   if (!Number.isInteger(groups) || groups < 1 || image.shape[1]! % groups !== 0)
-    throw new DomainError(`convTranspose2d: groups must divide the ${image.shape[1]} input channels, got ${show(groups)}`);
+    throw new DomainError(
+      `convTranspose2d: groups must divide the ${image.shape[1]} input channels, got ${show(groups)}`,
+    );
   const [height, width] = [0, 1].map(
-    (i) => (image.shape[2 + i]! - 1) * stride[i]! - 2 * pad[i]! + dilation[i]! * (filter.shape[2 + i]! - 1) + extra[i]! + 1,
+    (i) =>
+      (image.shape[2 + i]! - 1) * stride[i]! -
+      2 * pad[i]! +
+      dilation[i]! * (filter.shape[2 + i]! - 1) +
+      extra[i]! +
+      1,
   ) as [number, number];
-  if (height < 1 || width < 1) throw new ShapeError(`convTranspose2d: padding ${formatShape(pad)} leaves nothing of the output`);
-  checkShape("convTranspose2d", [image.shape[0], filter.shape[1]! * groups, height, width], "the result");
+  if (height < 1 || width < 1)
+    throw new ShapeError(
+      `convTranspose2d: padding ${formatShape(pad)} leaves nothing of the output`,
+    );
+  checkShape(
+    "convTranspose2d",
+    [image.shape[0], filter.shape[1]! * groups, height, width],
+    "the result",
+  );
   const out = [image.shape[2]!, image.shape[3]!] as const;
-  const attrs = { stride, dilation, pad, groups, image: [image.shape[0]!, filter.shape[1]! * groups, height, width], filter: filter.shape, out };
+  const attrs = {
+    stride,
+    dilation,
+    pad,
+    groups,
+    image: [image.shape[0]!, filter.shape[1]! * groups, height, width],
+    filter: filter.shape,
+    out,
+  };
   return withBias(bindOne(inputGradientPrimitive, [image, filter], attrs), options.bias);
 }

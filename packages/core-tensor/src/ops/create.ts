@@ -2,8 +2,23 @@
 import { checkRecord, show } from "../check.js";
 import { DTypeError, DomainError, ShapeError } from "../errors.js";
 import { convert } from "../trace/elementwise.js";
-import { type DType, type TypedArray, type TypedArrayOf, allocate, checkDType, dtypeOf, isDetached } from "../array/dtype.js";
-import { type ArrayInput, type Nested, fromNested, scalar, toArray, toConcrete } from "../trace/input.js";
+import {
+  type DType,
+  type TypedArray,
+  type TypedArrayOf,
+  allocate,
+  checkDType,
+  dtypeOf,
+  isDetached,
+} from "../array/dtype.js";
+import {
+  type ArrayInput,
+  type Nested,
+  fromNested,
+  scalar,
+  toArray,
+  toConcrete,
+} from "../trace/input.js";
 import { type NdArray, contiguous, dense, rowMajorData } from "../array/ndarray.js";
 import { type Shape, checkShape, formatShape, sizeOf } from "../array/shape.js";
 
@@ -49,7 +64,10 @@ export interface ArrayOptions<D extends DType = DType> {
  * ```
  * @category Creation
  */
-export function array<D extends DType = DType>(values: ArrayInput | TypedArray, options: ArrayOptions<D> = {}): NdArray<D> {
+export function array<D extends DType = DType>(
+  values: ArrayInput | TypedArray,
+  options: ArrayOptions<D> = {},
+): NdArray<D> {
   const { dtype, shape, copy = true } = checkRecord("array", "options", options);
   if (dtype !== undefined) checkDType("array", dtype);
   let x: NdArray;
@@ -59,7 +77,8 @@ export function array<D extends DType = DType>(values: ArrayInput | TypedArray, 
     x = fromNested("array", values as readonly Nested[], "values", dtype);
   } else if (dtypeOf(values) !== undefined) {
     const data = values as TypedArray;
-    if (isDetached(data)) throw new ShapeError("array: values has no storage; was its buffer transferred to a worker?");
+    if (isDetached(data))
+      throw new ShapeError("array: values has no storage; was its buffer transferred to a worker?");
     x = dense<DType>(copy ? data.slice() : data, dtypeOf(values)!, [data.length]);
   } else {
     x = toArray("array", values as ArrayInput, "values");
@@ -67,7 +86,10 @@ export function array<D extends DType = DType>(values: ArrayInput | TypedArray, 
   if (dtype !== undefined) x = convert(x, dtype);
   if (shape === undefined) return x as NdArray<D>;
   checkShape("array", shape);
-  if (sizeOf(shape) !== x.size) throw new ShapeError(`array: shape ${formatShape(shape)} holds ${sizeOf(shape)} elements, got ${x.size} values`);
+  if (sizeOf(shape) !== x.size)
+    throw new ShapeError(
+      `array: shape ${formatShape(shape)} holds ${sizeOf(shape)} elements, got ${x.size} values`,
+    );
   const flat = contiguous(toConcrete("array", x, "values"));
   return dense(rowMajorData(flat) as TypedArrayOf[D], flat.dtype as D, shape);
 }
@@ -88,11 +110,16 @@ export function array<D extends DType = DType>(values: ArrayInput | TypedArray, 
  * ```
  * @category Creation
  */
-export function full<D extends DType = "float32">(shape: Shape, value: number, options: CreateOptions<D> = {}): NdArray<D> {
+export function full<D extends DType = "float32">(
+  shape: Shape,
+  value: number,
+  options: CreateOptions<D> = {},
+): NdArray<D> {
   checkShape("full", shape);
   const dtype = checkRecord("full", "options", options).dtype ?? ("float32" as D);
   checkDType("full", dtype);
-  if (typeof value !== "number") throw new DTypeError(`full: value must be a number, got ${show(value)}`);
+  if (typeof value !== "number")
+    throw new DTypeError(`full: value must be a number, got ${show(value)}`);
   const data = allocate(dtype, sizeOf(shape));
   if (value !== 0) data.fill(value);
   return dense(data, dtype, [...shape]);
@@ -113,7 +140,10 @@ export function full<D extends DType = "float32">(shape: Shape, value: number, o
  * ```
  * @category Creation
  */
-export function zeros<D extends DType = "float32">(shape: Shape, options: CreateOptions<D> = {}): NdArray<D> {
+export function zeros<D extends DType = "float32">(
+  shape: Shape,
+  options: CreateOptions<D> = {},
+): NdArray<D> {
   return full(shape, 0, options);
 }
 
@@ -132,7 +162,10 @@ export function zeros<D extends DType = "float32">(shape: Shape, options: Create
  * ```
  * @category Creation
  */
-export function ones<D extends DType = "float32">(shape: Shape, options: CreateOptions<D> = {}): NdArray<D> {
+export function ones<D extends DType = "float32">(
+  shape: Shape,
+  options: CreateOptions<D> = {},
+): NdArray<D> {
   return full(shape, 1, options);
 }
 
@@ -154,10 +187,17 @@ export function ones<D extends DType = "float32">(shape: Shape, options: CreateO
  * ```
  * @category Creation
  */
-export function arange<D extends DType = "float32">(start: number, stop?: number, step = 1, options: CreateOptions<D> = {}): NdArray<D> {
+export function arange<D extends DType = "float32">(
+  start: number,
+  stop?: number,
+  step = 1,
+  options: CreateOptions<D> = {},
+): NdArray<D> {
   const [from, to] = stop === undefined ? [0, start] : [start, stop];
   if (!Number.isFinite(from) || !Number.isFinite(to) || !Number.isFinite(step) || step === 0)
-    throw new DomainError(`arange: start, stop and step must be finite and step not 0, got ${show(from)}, ${show(to)}, ${show(step)}`);
+    throw new DomainError(
+      `arange: start, stop and step must be finite and step not 0, got ${show(from)}, ${show(to)}, ${show(step)}`,
+    );
   const shape = [Math.max(0, Math.ceil((to - from) / step))];
   checkShape("arange", shape);
   return fill(shape, checkRecord("arange", "options", options).dtype, (i) => from + i * step);
@@ -181,10 +221,17 @@ export function arange<D extends DType = "float32">(start: number, stop?: number
  * ```
  * @category Creation
  */
-export function linspace<D extends DType = "float32">(start: number, stop: number, num: number, options: CreateOptions<D> = {}): NdArray<D> {
+export function linspace<D extends DType = "float32">(
+  start: number,
+  stop: number,
+  num: number,
+  options: CreateOptions<D> = {},
+): NdArray<D> {
   checkShape("linspace", [num], "num");
   if (!Number.isFinite(start) || !Number.isFinite(stop))
-    throw new DomainError(`linspace: start and stop must be finite, got ${show(start)} and ${show(stop)}`);
+    throw new DomainError(
+      `linspace: start and stop must be finite, got ${show(start)} and ${show(stop)}`,
+    );
   return fill([num], checkRecord("linspace", "options", options).dtype, (i) =>
     i === num - 1 && num > 1 ? stop : start + (i * (stop - start)) / Math.max(1, num - 1),
   );
@@ -206,7 +253,11 @@ export function linspace<D extends DType = "float32">(start: number, stop: numbe
  * ```
  * @category Creation
  */
-export function eye<D extends DType = "float32">(n: number, m: number = n, options: CreateOptions<D> = {}): NdArray<D> {
+export function eye<D extends DType = "float32">(
+  n: number,
+  m: number = n,
+  options: CreateOptions<D> = {},
+): NdArray<D> {
   checkShape("eye", [n, m]);
   return fill([n, m], checkRecord("eye", "options", options).dtype, (i) =>
     Number(i % (m + 1) === 0 && i < n * (m + 1) && Math.floor(i / m) === i % m),
@@ -231,7 +282,12 @@ export function eye<D extends DType = "float32">(n: number, m: number = n, optio
 export function astype<D extends DType>(x: ArrayInput, dtype: D): NdArray<D> {
   checkDType("astype", dtype);
   // plain numbers are float64: read as float32 first, they would lose digits on the way
-  const wide = typeof x === "number" ? scalar(x, "float64") : Array.isArray(x) ? fromNested("astype", x, "x", "float64") : toArray("astype", x);
+  const wide =
+    typeof x === "number"
+      ? scalar(x, "float64")
+      : Array.isArray(x)
+        ? fromNested("astype", x, "x", "float64")
+        : toArray("astype", x);
   return convert(wide, dtype) as NdArray<D>;
 }
 
@@ -253,7 +309,10 @@ export function astype<D extends DType>(x: ArrayInput, dtype: D): NdArray<D> {
  */
 export function item(x: ArrayInput): number {
   const value = toConcrete("item", x);
-  if (value.size !== 1) throw new ShapeError(`item: x must hold exactly one element, got shape ${formatShape(value.shape)}`);
+  if (value.size !== 1)
+    throw new ShapeError(
+      `item: x must hold exactly one element, got shape ${formatShape(value.shape)}`,
+    );
   return value.data[value.offset]!;
 }
 
@@ -294,11 +353,17 @@ export function toTypedArray(x: ArrayInput): TypedArray {
 export function toNested(x: ArrayInput): Nested {
   const { data, shape, stride, offset } = toConcrete("toNested", x);
   const walk = (axis: number, at: number): Nested =>
-    axis === shape.length ? data[at]! : Array.from({ length: shape[axis]! }, (_, i) => walk(axis + 1, at + i * stride[axis]!));
+    axis === shape.length
+      ? data[at]!
+      : Array.from({ length: shape[axis]! }, (_, i) => walk(axis + 1, at + i * stride[axis]!));
   return walk(0, offset);
 }
 
-function fill<D extends DType>(shape: Shape, dtype: D | undefined, value: (i: number) => number): NdArray<D> {
+function fill<D extends DType>(
+  shape: Shape,
+  dtype: D | undefined,
+  value: (i: number) => number,
+): NdArray<D> {
   const type = dtype ?? ("float32" as D);
   checkDType("dtype", type);
   const data = allocate(type, sizeOf(shape));

@@ -22,12 +22,21 @@ const cumsumPrimitive: Primitive<{ readonly axis: number }> = {
     const total = new Float64Array(inner);
     for (let at = 0; at < data.length;) {
       total.fill(0);
-      for (let i = 0; i < n; i++) for (let j = 0; j < inner; j++, at++) data[at] = total[j]! += source[at]!;
+      for (let i = 0; i < n; i++)
+        for (let j = 0; j < inner; j++, at++) data[at] = total[j]! += source[at]!;
     }
     return [dense<DType>(data, out!.dtype, out!.shape)];
   },
-  derivative: { kind: "linear", transpose: [(ct, _inputs, { axis }) => flip(bindOne(cumsumPrimitive, [flip(ct, axis)], { axis }), axis)] },
-  batching: { kind: "rule", rule: ([x], _batched, { axis }) => [bindOne(cumsumPrimitive, [x!], { axis: axis + 1 })] },
+  derivative: {
+    kind: "linear",
+    transpose: [
+      (ct, _inputs, { axis }) => flip(bindOne(cumsumPrimitive, [flip(ct, axis)], { axis }), axis),
+    ],
+  },
+  batching: {
+    kind: "rule",
+    rule: ([x], _batched, { axis }) => [bindOne(cumsumPrimitive, [x!], { axis: axis + 1 })],
+  },
 };
 
 /**
@@ -52,7 +61,12 @@ export function cumsum(x: ArrayInput, options: AxisOptions = {}): NdArray {
 }
 
 /** Inclusive scan by doubling: after step s each place has combined the 2^s places up to it. O(n log n), and differentiable like its parts. */
-function scan(x: NdArray, axis: number, neutral: number, combine: (a: NdArray, b: NdArray) => NdArray): NdArray {
+function scan(
+  x: NdArray,
+  axis: number,
+  neutral: number,
+  combine: (a: NdArray, b: NdArray) => NdArray,
+): NdArray {
   const n = x.shape[axis]!;
   let y = x;
   for (let shift = 1; shift < n; shift *= 2) {

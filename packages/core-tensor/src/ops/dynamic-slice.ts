@@ -19,10 +19,13 @@ interface Block {
 }
 
 function checkStart(fn: string, x: Aval, start: Aval, size: Shape): void {
-  if (start.dtype !== "int32") throw new DTypeError(`${fn}: start must be integers, got ${start.dtype}`);
+  if (start.dtype !== "int32")
+    throw new DTypeError(`${fn}: start must be integers, got ${start.dtype}`);
   const batch = x.shape.slice(0, x.shape.length - size.length);
   if (!sameShape(start.shape, [...batch, size.length]))
-    throw new ShapeError(`${fn}: start must have shape ${formatShape([size.length])}, one index for each axis of x, got ${formatShape(start.shape)}`);
+    throw new ShapeError(
+      `${fn}: start must have shape ${formatShape([size.length])}, one index for each axis of x, got ${formatShape(start.shape)}`,
+    );
 }
 
 /** Strides of one member of the batch, the array being row-major. */
@@ -31,7 +34,12 @@ export function memberStrides(shape: Shape, size: Shape): number[] {
 }
 
 /** Where the block of each member of the batch begins, in elements of the row-major array. */
-export function blockOffsets(fn: string, shape: Shape, size: Shape, start: ArrayLike<number>): number[] {
+export function blockOffsets(
+  fn: string,
+  shape: Shape,
+  size: Shape,
+  start: ArrayLike<number>,
+): number[] {
   const rank = size.length;
   const member = shape.slice(shape.length - rank);
   const stride = rowMajorStrides(member);
@@ -41,7 +49,9 @@ export function blockOffsets(fn: string, shape: Shape, size: Shape, start: Array
         const from = start[b * rank + axis]!;
         const first = from < 0 ? from + n : from;
         if (!(first >= 0 && first + size[axis]! <= n))
-          throw new IndexError(`${fn}: a block of ${size[axis]} from ${from} on is out of range for axis ${axis} of extent ${n}`);
+          throw new IndexError(
+            `${fn}: a block of ${size[axis]} from ${from} on is out of range for axis ${axis} of extent ${n}`,
+          );
         return at + first * stride[axis]!;
       },
       b * sizeOf(member),
@@ -53,7 +63,9 @@ const slicePrimitive: Primitive<Block> = {
   name: "dynamicSlice",
   shape([x, start], { size }) {
     checkStart("dynamicSlice", x!, start!, size);
-    return [{ shape: [...x!.shape.slice(0, x!.shape.length - size.length), ...size], dtype: x!.dtype }];
+    return [
+      { shape: [...x!.shape.slice(0, x!.shape.length - size.length), ...size], dtype: x!.dtype },
+    ];
   },
   evaluate([x, start], { size }, [out]) {
     const data = allocate(out!.dtype, sizeOf(out!.shape));
@@ -61,13 +73,22 @@ const slicePrimitive: Primitive<Block> = {
     const count = sizeOf(size);
     const within = memberStrides(x!.shape, size);
     blockOffsets("dynamicSlice", x!.shape, size, rowMajorData(start!)).forEach((offset, b) => {
-      scatterStrided(new DenseArray<DType>(source, x!.dtype, size, within, offset, count), data, rowMajorStrides(size), b * count);
+      scatterStrided(
+        new DenseArray<DType>(source, x!.dtype, size, within, offset, count),
+        data,
+        rowMajorStrides(size),
+        b * count,
+      );
     });
     return [dense<DType>(data, out!.dtype, out!.shape)];
   },
   derivative: {
     kind: "linear",
-    transpose: [(ct, [x, start], block) => bindOne(updatePrimitive, [zeros(x!.shape, { dtype: ct.dtype }), ct, start!], block), null],
+    transpose: [
+      (ct, [x, start], block) =>
+        bindOne(updatePrimitive, [zeros(x!.shape, { dtype: ct.dtype }), ct, start!], block),
+      null,
+    ],
   },
   batching: { kind: "leading" },
 };
@@ -83,9 +104,16 @@ const updatePrimitive: Primitive<Block> = {
     const source = rowMajorData(update!);
     const count = sizeOf(size);
     const within = memberStrides(x!.shape, size);
-    blockOffsets("dynamicUpdateSlice", x!.shape, size, rowMajorData(start!)).forEach((offset, b) => {
-      scatterStrided(new DenseArray<DType>(source, x!.dtype, size, rowMajorStrides(size), b * count, count), data, within, offset);
-    });
+    blockOffsets("dynamicUpdateSlice", x!.shape, size, rowMajorData(start!)).forEach(
+      (offset, b) => {
+        scatterStrided(
+          new DenseArray<DType>(source, x!.dtype, size, rowMajorStrides(size), b * count, count),
+          data,
+          within,
+          offset,
+        );
+      },
+    );
     return [dense<DType>(data, out!.dtype, out!.shape)];
   },
   derivative: {
@@ -93,12 +121,28 @@ const updatePrimitive: Primitive<Block> = {
     jvp: ({ inputs: [x, update, start], tangents: [dx, du], attrs }) =>
       dx === undefined && du === undefined
         ? [undefined]
-        : [bindOne(updatePrimitive, [dx ?? zeros(x!.shape, { dtype: x!.dtype }), du ?? zeros(update!.shape, { dtype: x!.dtype }), start!], attrs)],
+        : [
+            bindOne(
+              updatePrimitive,
+              [
+                dx ?? zeros(x!.shape, { dtype: x!.dtype }),
+                du ?? zeros(update!.shape, { dtype: x!.dtype }),
+                start!,
+              ],
+              attrs,
+            ),
+          ],
     vjp: ({ inputs: [, update, start], cotangents: [ct], attrs, needed }) =>
       ct === undefined
         ? [undefined, undefined, undefined]
         : [
-            needed[0] ? bindOne(updatePrimitive, [ct, zeros(update!.shape, { dtype: ct.dtype }), start!], attrs) : undefined,
+            needed[0]
+              ? bindOne(
+                  updatePrimitive,
+                  [ct, zeros(update!.shape, { dtype: ct.dtype }), start!],
+                  attrs,
+                )
+              : undefined,
             needed[1] ? bindOne(slicePrimitive, [ct, start!], attrs) : undefined,
             undefined,
           ],
@@ -116,7 +160,11 @@ export type BlockStart = ArrayInput | readonly (number | NdArray)[];
 function startOf(fn: string, start: BlockStart): NdArray {
   if (Array.isArray(start) && start.some(isNdArray)) {
     const list: readonly (number | NdArray)[] = start;
-    return concat(list.map((entry, axis) => reshape(whole(fn, toArray(fn, entry, `start[${axis}]`, "int32"), entry), [1])));
+    return concat(
+      list.map((entry, axis) =>
+        reshape(whole(fn, toArray(fn, entry, `start[${axis}]`, "int32"), entry), [1]),
+      ),
+    );
   }
   const given = toArray(fn, start as ArrayInput, "start", "int32");
   return whole(fn, given, start);
@@ -124,9 +172,11 @@ function startOf(fn: string, start: BlockStart): NdArray {
 
 /** As int32; plain numbers, which arrive as floats, are checked one by one. */
 function whole(fn: string, x: NdArray, input: unknown): NdArray {
-  if (x.dtype === "bool" || (isFloat(x.dtype) && isNdArray(input))) throw new DTypeError(`${fn}: start must be integers, got ${x.dtype}`);
+  if (x.dtype === "bool" || (isFloat(x.dtype) && isNdArray(input)))
+    throw new DTypeError(`${fn}: start must be integers, got ${x.dtype}`);
   if (isFloat(x.dtype) && x instanceof DenseArray)
-    for (const v of rowMajorData(x)) if (!Number.isInteger(v)) throw new DTypeError(`${fn}: start must be integers, got ${v}`);
+    for (const v of rowMajorData(x))
+      if (!Number.isInteger(v)) throw new DTypeError(`${fn}: start must be integers, got ${v}`);
   return convert(x, "int32");
 }
 
@@ -156,8 +206,14 @@ function whole(fn: string, x: NdArray, input: unknown): NdArray {
  */
 export function dynamicSlice(x: ArrayInput, start: BlockStart, size: Shape): NdArray {
   const a = toArray("dynamicSlice", x);
-  if (!Array.isArray(size) || size.length !== a.shape.length || !size.every((n) => Number.isInteger(n) && n >= 0))
-    throw new ShapeError(`dynamicSlice: size must name an extent for each axis of ${formatShape(a.shape)}, got ${show(size)}`);
+  if (
+    !Array.isArray(size) ||
+    size.length !== a.shape.length ||
+    !size.every((n) => Number.isInteger(n) && n >= 0)
+  )
+    throw new ShapeError(
+      `dynamicSlice: size must name an extent for each axis of ${formatShape(a.shape)}, got ${show(size)}`,
+    );
   return bindOne(slicePrimitive, [a, startOf("dynamicSlice", start)], { size });
 }
 
@@ -189,6 +245,10 @@ export function dynamicUpdateSlice(x: ArrayInput, update: ArrayInput, start: Blo
   const a = toArray("dynamicUpdateSlice", x);
   const block = convert(toArray("dynamicUpdateSlice", update, "update", a.dtype), a.dtype);
   if (block.shape.length !== a.shape.length || block.shape.some((n, axis) => n > a.shape[axis]!))
-    throw new ShapeError(`dynamicUpdateSlice: update must fit into x ${formatShape(a.shape)}, got ${formatShape(block.shape)}`);
-  return bindOne(updatePrimitive, [a, block, startOf("dynamicUpdateSlice", start)], { size: block.shape });
+    throw new ShapeError(
+      `dynamicUpdateSlice: update must fit into x ${formatShape(a.shape)}, got ${formatShape(block.shape)}`,
+    );
+  return bindOne(updatePrimitive, [a, block, startOf("dynamicUpdateSlice", start)], {
+    size: block.shape,
+  });
 }

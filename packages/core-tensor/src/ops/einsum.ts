@@ -42,18 +42,28 @@ export function einsum(equation: string, ...operands: ArrayInput[]): NdArray {
     const x = toArray("einsum", operand, `operands[${k}]`);
     const letters = inputs[k]!;
     if (letters.length !== x.shape.length)
-      throw new ShapeError(`einsum: "${letters.join("")}" names ${letters.length} axes, but operand ${k} has shape ${formatShape(x.shape)}`);
+      throw new ShapeError(
+        `einsum: "${letters.join("")}" names ${letters.length} axes, but operand ${k} has shape ${formatShape(x.shape)}`,
+      );
     letters.forEach((letter, axis) => {
       const extent = x.shape[axis]!;
       if ((extents.get(letter) ?? extent) !== extent)
-        throw new ShapeError(`einsum: "${letter}" has extent ${extents.get(letter)} in one place and ${extent} in another`);
+        throw new ShapeError(
+          `einsum: "${letter}" has extent ${extents.get(letter)} in one place and ${extent} in another`,
+        );
       extents.set(letter, extent);
     });
     return { x, letters };
   });
-  for (const letter of output) if (!extents.has(letter)) throw new DomainError(`einsum: "${letter}" is in the result but in no operand`);
+  for (const letter of output)
+    if (!extents.has(letter))
+      throw new DomainError(`einsum: "${letter}" is in the result but in no operand`);
   const [first, ...rest] = items.map(takeDiagonals);
-  const all = rest.reduce((left, right, k) => contract(left, right, new Set([...output, ...rest.slice(k + 1).flatMap((r) => r.letters)])), first!);
+  const all = rest.reduce(
+    (left, right, k) =>
+      contract(left, right, new Set([...output, ...rest.slice(k + 1).flatMap((r) => r.letters)])),
+    first!,
+  );
   const kept = sumOut(all, new Set(output));
   return transpose(
     kept.x,
@@ -62,15 +72,21 @@ export function einsum(equation: string, ...operands: ArrayInput[]): NdArray {
 }
 
 function parse(equation: string, count: number): { inputs: string[][]; output: string[] } {
-  if (typeof equation !== "string") throw new DomainError(`einsum: the equation must be text, got ${show(equation)}`);
+  if (typeof equation !== "string")
+    throw new DomainError(`einsum: the equation must be text, got ${show(equation)}`);
   const match = /^([a-zA-Z]*(?:,[a-zA-Z]*)*)(?:->([a-zA-Z]*))?$/.exec(equation.replaceAll(" ", ""));
-  if (match === null) throw new DomainError(`einsum: the equation must look like "ij,jk->ik", got "${equation}"`);
+  if (match === null)
+    throw new DomainError(`einsum: the equation must look like "ij,jk->ik", got "${equation}"`);
   const inputs = match[1]!.split(",").map((letters) => [...letters]);
-  if (inputs.length !== count) throw new DomainError(`einsum: "${equation}" names ${inputs.length} operands, got ${count}`);
+  if (inputs.length !== count)
+    throw new DomainError(`einsum: "${equation}" names ${inputs.length} operands, got ${count}`);
   const flat = inputs.flat();
-  const once = [...new Set(flat)].filter((letter) => flat.indexOf(letter) === flat.lastIndexOf(letter)).sort();
+  const once = [...new Set(flat)]
+    .filter((letter) => flat.indexOf(letter) === flat.lastIndexOf(letter))
+    .sort();
   const output = match[2] === undefined ? once : [...match[2]];
-  if (new Set(output).size !== output.length) throw new DomainError(`einsum: "${output.join("")}" names a letter twice in the result`);
+  if (new Set(output).size !== output.length)
+    throw new DomainError(`einsum: "${output.join("")}" names a letter twice in the result`);
   return { inputs, output };
 }
 
@@ -86,7 +102,10 @@ function takeDiagonals({ x, letters }: Lettered): Lettered {
 
 function sumOut({ x, letters }: Lettered, keep: ReadonlySet<string>): Lettered {
   const axes = letters.flatMap((letter, axis) => (keep.has(letter) ? [] : [axis]));
-  return { x: axes.length > 0 ? sum(x, { axis: axes }) : x, letters: letters.filter((letter) => keep.has(letter)) };
+  return {
+    x: axes.length > 0 ? sum(x, { axis: axes }) : x,
+    letters: letters.filter((letter) => keep.has(letter)),
+  };
 }
 
 /** Product of two operands, summed over the letters that both have and nobody needs later. */
@@ -102,7 +121,8 @@ function contract(left: Lettered, right: Lettered, keep: ReadonlySet<string>): L
     const at = a.letters.indexOf(letter);
     return at >= 0 ? a.x.shape[at]! : b.x.shape[b.letters.indexOf(letter)]!;
   };
-  const count = (letters: readonly string[]): number => letters.reduce((n, letter) => n * extent(letter), 1);
+  const count = (letters: readonly string[]): number =>
+    letters.reduce((n, letter) => n * extent(letter), 1);
   const order = ({ x, letters }: Lettered, ...groups: (readonly string[])[]): NdArray =>
     reshape(
       transpose(
@@ -136,11 +156,15 @@ function contract(left: Lettered, right: Lettered, keep: ReadonlySet<string>): L
 export function tensordot(a: ArrayInput, b: ArrayInput, axes = 2): NdArray {
   const [x, y] = promote("tensordot", a, b);
   if (!Number.isInteger(axes) || axes < 0 || axes > Math.min(x.shape.length, y.shape.length))
-    throw new DomainError(`tensordot: axes must be an integer from 0 to ${Math.min(x.shape.length, y.shape.length)}, got ${show(axes)}`);
+    throw new DomainError(
+      `tensordot: axes must be an integer from 0 to ${Math.min(x.shape.length, y.shape.length)}, got ${show(axes)}`,
+    );
   const [kept, rest] = [x.shape.slice(0, x.shape.length - axes), y.shape.slice(axes)];
   const inner = x.shape.slice(x.shape.length - axes);
   if (!sameShape(inner, y.shape.slice(0, axes)))
-    throw new ShapeError(`tensordot: the last ${axes} axes of ${formatShape(x.shape)} must equal the first ${axes} of ${formatShape(y.shape)}`);
+    throw new ShapeError(
+      `tensordot: the last ${axes} axes of ${formatShape(x.shape)} must equal the first ${axes} of ${formatShape(y.shape)}`,
+    );
   const count = inner.reduce((n, extent) => n * extent, 1);
   return reshape(matmul(reshape(x, [-1, count]), reshape(y, [count, -1])), [...kept, ...rest]);
 }

@@ -168,7 +168,8 @@ const powPrimitive = elementwise({
   result: "float",
   js: Math.pow,
   partials: [
-    (t, [a, b]) => mul(t, where(equal(b!, 0), 0, mul(b!, pow(a!, where(equal(b!, 0), 1, sub(b!, 1)))))),
+    (t, [a, b]) =>
+      mul(t, where(equal(b!, 0), 0, mul(b!, pow(a!, where(equal(b!, 0), 1, sub(b!, 1)))))),
     (t, [a], y) => mul(t, where(equal(a!, 0), 0, mul(y, log(where(equal(a!, 0), 1, a!))))),
   ],
 });
@@ -232,7 +233,10 @@ const logaddexpPrimitive = elementwise({
   arity: 2,
   result: "float",
   js: logAddExp,
-  partials: [(t, [a], y) => mul(t, exp(sub(a!, finite(y)))), (t, [, b], y) => mul(t, exp(sub(b!, finite(y))))],
+  partials: [
+    (t, [a], y) => mul(t, exp(sub(a!, finite(y)))),
+    (t, [, b], y) => mul(t, exp(sub(b!, finite(y)))),
+  ],
 });
 
 /**

@@ -4,7 +4,14 @@ import { type DType, allocate } from "../array/dtype.js";
 import { type NdArray, dense, rowMajorData } from "../array/ndarray.js";
 import { isRowMajor, normalizeAxis, sizeOf } from "../array/shape.js";
 import { ShapeError } from "../errors.js";
-import { type Reducer, argmaxReducer, argminReducer, maxReducer, minReducer, reduceAxes } from "../exec/js/reduce.js";
+import {
+  type Reducer,
+  argmaxReducer,
+  argminReducer,
+  maxReducer,
+  minReducer,
+  reduceAxes,
+} from "../exec/js/reduce.js";
 import { reduceAxes as reduceSimd } from "../exec/wasm/index.js";
 import { bindOne } from "../trace/bind.js";
 import { convert } from "../trace/elementwise.js";
@@ -17,11 +24,17 @@ import { type ReduceOptions, keptShape, reduceWith } from "./reduce.js";
 import { reshape } from "./reshape.js";
 
 /** Extremum over axes; the derivative is shared equally among the elements that attain it. */
-function extremum(name: "max" | "min", reducer: Reducer): Primitive<{ readonly axes: readonly number[] }> {
+function extremum(
+  name: "max" | "min",
+  reducer: Reducer,
+): Primitive<{ readonly axes: readonly number[] }> {
   const primitive: Primitive<{ readonly axes: readonly number[] }> = {
     name,
     shape([x], { axes }) {
-      if (axes.some((axis) => x!.shape[axis] === 0)) throw new ShapeError(`${name}: an empty axis has no ${name} (shape [${x!.shape.join(", ")}])`);
+      if (axes.some((axis) => x!.shape[axis] === 0))
+        throw new ShapeError(
+          `${name}: an empty axis has no ${name} (shape [${x!.shape.join(", ")}])`,
+        );
       return [{ shape: x!.shape.filter((_, i) => !axes.includes(i)), dtype: x!.dtype }];
     },
     wasm([x], { axes }, [out]) {
@@ -41,10 +54,18 @@ function extremum(name: "max" | "min", reducer: Reducer): Primitive<{ readonly a
         return [t && sumOver(mul(t, weights), axes)];
       },
       vjp({ inputs: [x], outputs: [y], cotangents: [ct], attrs: { axes } }) {
-        return [ct && mul(broadcastTo(reshape(ct, keptShape(x!.shape, axes)), x!.shape), share(x!, y!, axes))];
+        return [
+          ct &&
+            mul(broadcastTo(reshape(ct, keptShape(x!.shape, axes)), x!.shape), share(x!, y!, axes)),
+        ];
       },
     },
-    batching: { kind: "rule", rule: ([x], _batched, { axes }) => [bindOne(primitive, [x!], { axes: axes.map((a) => a + 1) })] },
+    batching: {
+      kind: "rule",
+      rule: ([x], _batched, { axes }) => [
+        bindOne(primitive, [x!], { axes: axes.map((a) => a + 1) }),
+      ],
+    },
   };
   return primitive;
 }
@@ -103,7 +124,8 @@ function place(name: string, reducer: Reducer): Primitive<{ readonly axis: numbe
   const primitive: Primitive<{ readonly axis: number }> = {
     name,
     shape([x], { axis }) {
-      if (x!.shape[axis] === 0) throw new ShapeError(`${name}: axis ${axis} is empty (shape [${x!.shape.join(", ")}])`);
+      if (x!.shape[axis] === 0)
+        throw new ShapeError(`${name}: axis ${axis} is empty (shape [${x!.shape.join(", ")}])`);
       return [{ shape: x!.shape.filter((_, i) => i !== axis), dtype: "int32" }];
     },
     evaluate([x], { axis }, [out]) {
@@ -112,7 +134,10 @@ function place(name: string, reducer: Reducer): Primitive<{ readonly axis: numbe
       return [dense(data, "int32", out!.shape)];
     },
     derivative: { kind: "none" },
-    batching: { kind: "rule", rule: ([x], _batched, { axis }) => [bindOne(primitive, [x!], { axis: axis + 1 })] },
+    batching: {
+      kind: "rule",
+      rule: ([x], _batched, { axis }) => [bindOne(primitive, [x!], { axis: axis + 1 })],
+    },
   };
   return primitive;
 }
@@ -126,7 +151,11 @@ export interface ArgOptions {
   readonly axis?: number;
 }
 
-function argWith(primitive: Primitive<{ readonly axis: number }>, input: ArrayInput, options: ArgOptions): NdArray {
+function argWith(
+  primitive: Primitive<{ readonly axis: number }>,
+  input: ArrayInput,
+  options: ArgOptions,
+): NdArray {
   const { axis } = checkRecord(primitive.name, "options", options);
   const x = toArray(primitive.name, input);
   if (axis === undefined) return bindOne(primitive, [reshape(x, [x.size])], { axis: 0 });

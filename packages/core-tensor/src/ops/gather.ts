@@ -16,7 +16,11 @@ import type { AxisOptions } from "./join.js";
 import { expandDims, moveAxis, reshape } from "./reshape.js";
 
 function outerInner(shape: Shape, axis: number): { outer: number; n: number; inner: number } {
-  return { outer: sizeOf(shape.slice(0, axis)), n: shape[axis]!, inner: sizeOf(shape.slice(axis + 1)) };
+  return {
+    outer: sizeOf(shape.slice(0, axis)),
+    n: shape[axis]!,
+    inner: sizeOf(shape.slice(axis + 1)),
+  };
 }
 
 function checkIntegers(fn: string, indices: Aval): void {
@@ -32,7 +36,9 @@ function places(fn: string, indices: DenseArray, extent: number): ArrayLike<numb
     const at = list[i]!;
     if (at >= -extent && at < extent && at >= 0) continue;
     if (!(at >= -extent && at < extent))
-      throw new IndexError(`${fn}: index ${at} (at position ${i}) is out of range for an axis of extent ${extent}`);
+      throw new IndexError(
+        `${fn}: index ${at} (at position ${i}) is out of range for an axis of extent ${extent}`,
+      );
     copy ??= Int32Array.from(list);
     copy[i] = at + extent;
   }
@@ -53,7 +59,12 @@ const takePrimitive: Primitive<Along> = {
   name: "take",
   shape([x, indices], { axis }) {
     checkIntegers("take", indices!);
-    return [{ shape: [...x!.shape.slice(0, axis), indices!.shape[0]!, ...x!.shape.slice(axis + 1)], dtype: x!.dtype }];
+    return [
+      {
+        shape: [...x!.shape.slice(0, axis), indices!.shape[0]!, ...x!.shape.slice(axis + 1)],
+        dtype: x!.dtype,
+      },
+    ];
   },
   evaluate([x, indices], { axis }, [out]) {
     const { outer, n, inner } = outerInner(x!.shape, axis);
@@ -63,14 +74,22 @@ const takePrimitive: Primitive<Along> = {
   },
   derivative: {
     kind: "linear",
-    transpose: [(ct, [x, indices], { axis }) => bindOne(addAtPrimitive, [ct, indices!], { axis, shape: x!.shape }), null],
+    transpose: [
+      (ct, [x, indices], { axis }) =>
+        bindOne(addAtPrimitive, [ct, indices!], { axis, shape: x!.shape }),
+      null,
+    ],
   },
   batching: {
     kind: "rule",
     rule([x, indices], [xBatched, indicesBatched], { axis }, batchSize) {
       if (!indicesBatched) return [bindOne(takePrimitive, [x!, indices!], { axis: axis + 1 })];
       const all = xBatched ? x! : broadcastTo(x!, [batchSize, ...x!.shape]);
-      return [bindOne(takeAlongPrimitive, [all, spreadIndices(indices!, all.shape, axis + 1)], { axis: axis + 1 })];
+      return [
+        bindOne(takeAlongPrimitive, [all, spreadIndices(indices!, all.shape, axis + 1)], {
+          axis: axis + 1,
+        }),
+      ];
     },
   },
 };
@@ -78,7 +97,10 @@ const takePrimitive: Primitive<Along> = {
 /** Indices `[batch, m]` in the shape that `takeAlongAxis` wants for a whole array of `shape`. */
 function spreadIndices(indices: NdArray, shape: Shape, axis: number): NdArray {
   const [batch, m] = indices.shape as [number, number];
-  const lined = reshape(indices, [batch, ...shape.slice(1).map((_, i) => (i + 1 === axis ? m : 1))]);
+  const lined = reshape(indices, [
+    batch,
+    ...shape.slice(1).map((_, i) => (i + 1 === axis ? m : 1)),
+  ]);
   return broadcastTo(
     lined,
     shape.map((extent, i) => (i === axis ? m : extent)),
@@ -92,7 +114,9 @@ const addAtPrimitive: Primitive<Into> = {
     checkIntegers("scatterAdd", indices!);
     const wanted = shape.map((extent, i) => (i === axis ? indices!.shape[0]! : extent));
     if (!sameShape(x!.shape, wanted))
-      throw new ShapeError(`scatterAdd: updates must have shape ${formatShape(wanted)}, got ${formatShape(x!.shape)}`);
+      throw new ShapeError(
+        `scatterAdd: updates must have shape ${formatShape(wanted)}, got ${formatShape(x!.shape)}`,
+      );
     return [{ shape, dtype: x!.dtype }];
   },
   evaluate([x, indices], { axis, shape }) {
@@ -101,14 +125,22 @@ const addAtPrimitive: Primitive<Into> = {
     addRows(rowMajorData(x!), outer, n, inner, places("scatterAdd", indices!, n), data);
     return [dense<DType>(data, x!.dtype, shape)];
   },
-  derivative: { kind: "linear", transpose: [(ct, [, indices], { axis }) => bindOne(takePrimitive, [ct, indices!], { axis }), null] },
+  derivative: {
+    kind: "linear",
+    transpose: [
+      (ct, [, indices], { axis }) => bindOne(takePrimitive, [ct, indices!], { axis }),
+      null,
+    ],
+  },
   batching: {
     kind: "rule",
     rule([x, indices], [xBatched, indicesBatched], { axis, shape }, batchSize) {
       const attrs = { axis: axis + 1, shape: [batchSize, ...shape] };
       const all = xBatched ? x! : broadcastTo(x!, [batchSize, ...x!.shape]);
       if (!indicesBatched) return [bindOne(addAtPrimitive, [all, indices!], attrs)];
-      return [bindOne(addAlongPrimitive, [all, spreadIndices(indices!, all.shape, axis + 1)], attrs)];
+      return [
+        bindOne(addAlongPrimitive, [all, spreadIndices(indices!, all.shape, axis + 1)], attrs),
+      ];
     },
   },
 };
@@ -118,23 +150,42 @@ const takeAlongPrimitive: Primitive<Along> = {
   name: "takeAlongAxis",
   shape([x, indices], { axis }) {
     checkIntegers("takeAlongAxis", indices!);
-    if (x!.shape.length !== indices!.shape.length || x!.shape.some((extent, i) => i !== axis && extent !== indices!.shape[i]))
-      throw new ShapeError(`takeAlongAxis: indices ${formatShape(indices!.shape)} must match x ${formatShape(x!.shape)} except along axis ${axis}`);
+    if (
+      x!.shape.length !== indices!.shape.length ||
+      x!.shape.some((extent, i) => i !== axis && extent !== indices!.shape[i])
+    )
+      throw new ShapeError(
+        `takeAlongAxis: indices ${formatShape(indices!.shape)} must match x ${formatShape(x!.shape)} except along axis ${axis}`,
+      );
     return [{ shape: indices!.shape, dtype: x!.dtype }];
   },
   evaluate([x, indices], { axis }, [out]) {
     const { outer, n, inner } = outerInner(x!.shape, axis);
     const data = allocate(out!.dtype, sizeOf(out!.shape));
-    takeEach(rowMajorData(x!), outer, n, inner, places("takeAlongAxis", indices!, n), indices!.shape[axis]!, data);
+    takeEach(
+      rowMajorData(x!),
+      outer,
+      n,
+      inner,
+      places("takeAlongAxis", indices!, n),
+      indices!.shape[axis]!,
+      data,
+    );
     return [dense<DType>(data, out!.dtype, out!.shape)];
   },
   derivative: {
     kind: "linear",
-    transpose: [(ct, [x, indices], { axis }) => bindOne(addAlongPrimitive, [ct, indices!], { axis, shape: x!.shape }), null],
+    transpose: [
+      (ct, [x, indices], { axis }) =>
+        bindOne(addAlongPrimitive, [ct, indices!], { axis, shape: x!.shape }),
+      null,
+    ],
   },
   batching: {
     kind: "rule",
-    rule: (inputs, batched, { axis }, batchSize) => [bindOne(takeAlongPrimitive, spread(inputs, batched, batchSize), { axis: axis + 1 })],
+    rule: (inputs, batched, { axis }, batchSize) => [
+      bindOne(takeAlongPrimitive, spread(inputs, batched, batchSize), { axis: axis + 1 }),
+    ],
   },
 };
 
@@ -145,14 +196,31 @@ const addAlongPrimitive: Primitive<Into> = {
   evaluate([x, indices], { axis, shape }) {
     const { outer, n, inner } = outerInner(shape, axis);
     const data = allocate(x!.dtype, sizeOf(shape));
-    addEach(rowMajorData(x!), outer, n, inner, places("scatterAdd", indices!, n), indices!.shape[axis]!, data);
+    addEach(
+      rowMajorData(x!),
+      outer,
+      n,
+      inner,
+      places("scatterAdd", indices!, n),
+      indices!.shape[axis]!,
+      data,
+    );
     return [dense<DType>(data, x!.dtype, shape)];
   },
-  derivative: { kind: "linear", transpose: [(ct, [, indices], { axis }) => bindOne(takeAlongPrimitive, [ct, indices!], { axis }), null] },
+  derivative: {
+    kind: "linear",
+    transpose: [
+      (ct, [, indices], { axis }) => bindOne(takeAlongPrimitive, [ct, indices!], { axis }),
+      null,
+    ],
+  },
   batching: {
     kind: "rule",
     rule: (inputs, batched, { axis, shape }, batchSize) => [
-      bindOne(addAlongPrimitive, spread(inputs, batched, batchSize), { axis: axis + 1, shape: [batchSize, ...shape] }),
+      bindOne(addAlongPrimitive, spread(inputs, batched, batchSize), {
+        axis: axis + 1,
+        shape: [batchSize, ...shape],
+      }),
     ],
   },
 };
@@ -162,18 +230,25 @@ export function scatterAlongLast(x: NdArray, indices: NdArray, shape: Shape): Nd
   return bindOne(addAlongPrimitive, [x, indices], { axis: shape.length - 1, shape });
 }
 
-function spread(inputs: readonly NdArray[], batched: readonly boolean[], batchSize: number): NdArray[] {
+function spread(
+  inputs: readonly NdArray[],
+  batched: readonly boolean[],
+  batchSize: number,
+): NdArray[] {
   return inputs.map((x, i) => (batched[i] ? x : broadcastTo(x, [batchSize, ...x.shape])));
 }
 
 function toIndices(fn: string, input: ArrayInput): NdArray {
   const indices = toArray(fn, input, "indices", "int32");
   // plain lists of numbers arrive as float32; whole numbers are meant
-  return Array.isArray(input) && indices instanceof DenseArray && indices.dtype === "float32" ? wholeNumbers(fn, indices) : indices;
+  return Array.isArray(input) && indices instanceof DenseArray && indices.dtype === "float32"
+    ? wholeNumbers(fn, indices)
+    : indices;
 }
 
 function wholeNumbers(fn: string, indices: DenseArray): NdArray {
-  for (const v of rowMajorData(indices)) if (!Number.isInteger(v)) throw new DTypeError(`${fn}: indices must be integers, got ${v}`);
+  for (const v of rowMajorData(indices))
+    if (!Number.isInteger(v)) throw new DTypeError(`${fn}: indices must be integers, got ${v}`);
   return astype(indices, "int32");
 }
 
@@ -219,7 +294,11 @@ export function take(x: ArrayInput, indices: ArrayInput, options: AxisOptions = 
  * ```
  * @category Indexing
  */
-export function takeAlongAxis(x: ArrayInput, indices: ArrayInput, options: AxisOptions = {}): NdArray {
+export function takeAlongAxis(
+  x: ArrayInput,
+  indices: ArrayInput,
+  options: AxisOptions = {},
+): NdArray {
   const a = toArray("takeAlongAxis", x);
   const axis = axisOf("takeAlongAxis", options, 0, a.shape.length);
   return bindOne(takeAlongPrimitive, [a, toIndices("takeAlongAxis", indices)], { axis });
@@ -245,19 +324,28 @@ export function gatherNd(x: ArrayInput, indices: ArrayInput): NdArray {
   const a = toArray("gatherNd", x);
   const points = toIndices("gatherNd", indices);
   const k = points.shape[points.shape.length - 1] ?? 0;
-  if (k > a.shape.length) throw new ShapeError(`gatherNd: points name ${k} axes, but x has shape ${formatShape(a.shape)}`);
-  if (!(points instanceof DenseArray)) throw new DomainError("gatherNd: indices must be concrete, not traced");
+  if (k > a.shape.length)
+    throw new ShapeError(
+      `gatherNd: points name ${k} axes, but x has shape ${formatShape(a.shape)}`,
+    );
+  if (!(points instanceof DenseArray))
+    throw new DomainError("gatherNd: indices must be concrete, not traced");
   const list = rowMajorData(points);
   const flat = new Int32Array(k === 0 ? 1 : list.length / k);
   for (let i = 0; i < flat.length; i++)
     for (let j = 0; j < k; j++) {
       const [at, extent] = [list[i * k + j]!, a.shape[j]!];
       if (!(at >= -extent && at < extent))
-        throw new IndexError(`gatherNd: index ${at} (point ${i}) is out of range for axis ${j} of extent ${extent}`);
+        throw new IndexError(
+          `gatherNd: index ${at} (point ${i}) is out of range for axis ${j} of extent ${extent}`,
+        );
       flat[i] = flat[i]! * extent + (at < 0 ? at + extent : at);
     }
   const rest = a.shape.slice(k);
-  const rows = take(reshape(a, [sizeOf(a.shape.slice(0, k)), ...rest]), dense(flat, "int32", [flat.length]));
+  const rows = take(
+    reshape(a, [sizeOf(a.shape.slice(0, k)), ...rest]),
+    dense(flat, "int32", [flat.length]),
+  );
   return reshape(rows, [...points.shape.slice(0, -1), ...rest]);
 }
 
@@ -279,12 +367,26 @@ export function gatherNd(x: ArrayInput, indices: ArrayInput): NdArray {
  * ```
  * @category Indexing
  */
-export function scatterAdd(x: ArrayInput, indices: ArrayInput, updates: ArrayInput, options: AxisOptions = {}): NdArray {
+export function scatterAdd(
+  x: ArrayInput,
+  indices: ArrayInput,
+  updates: ArrayInput,
+  options: AxisOptions = {},
+): NdArray {
   const a = toArray("scatterAdd", x);
   const list = toIndices("scatterAdd", indices);
   const axis = axisOf("scatterAdd", options, 0, a.shape.length);
-  if (list.shape.length !== 1) throw new ShapeError(`scatterAdd: indices must have one axis, got shape ${formatShape(list.shape)}`);
-  return add(a, bindOne(addAtPrimitive, [toArray("scatterAdd", updates, "updates", a.dtype), list], { axis, shape: a.shape }));
+  if (list.shape.length !== 1)
+    throw new ShapeError(
+      `scatterAdd: indices must have one axis, got shape ${formatShape(list.shape)}`,
+    );
+  return add(
+    a,
+    bindOne(addAtPrimitive, [toArray("scatterAdd", updates, "updates", a.dtype), list], {
+      axis,
+      shape: a.shape,
+    }),
+  );
 }
 
 /**
@@ -303,9 +405,17 @@ export function scatterAdd(x: ArrayInput, indices: ArrayInput, updates: ArrayInp
  * ```
  * @category Indexing
  */
-export function oneHot(classes: ArrayInput, numClasses: number, options: AxisOptions = {}): NdArray {
-  if (!Number.isInteger(numClasses) || numClasses < 1) throw new DomainError(`oneHot: numClasses must be an integer ≥ 1, got ${show(numClasses)}`);
+export function oneHot(
+  classes: ArrayInput,
+  numClasses: number,
+  options: AxisOptions = {},
+): NdArray {
+  if (!Number.isInteger(numClasses) || numClasses < 1)
+    throw new DomainError(`oneHot: numClasses must be an integer ≥ 1, got ${show(numClasses)}`);
   const ids = toIndices("oneHot", classes);
-  const rows = astype(equal(expandDims(ids, -1), arange(0, numClasses, 1, { dtype: "int32" })), "float32");
+  const rows = astype(
+    equal(expandDims(ids, -1), arange(0, numClasses, 1, { dtype: "int32" })),
+    "float32",
+  );
   return moveAxis(rows, -1, checkRecord("oneHot", "options", options).axis ?? -1);
 }

@@ -2,7 +2,14 @@
 import { checkList, show } from "../check.js";
 import { type DType, allocate, promoteDTypes } from "../array/dtype.js";
 import { type NdArray, dense } from "../array/ndarray.js";
-import { axisOf, formatShape, normalizeAxis, rowMajorStrides, sameShape, sizeOf } from "../array/shape.js";
+import {
+  axisOf,
+  formatShape,
+  normalizeAxis,
+  rowMajorStrides,
+  sameShape,
+  sizeOf,
+} from "../array/shape.js";
 import { DomainError, ShapeError } from "../errors.js";
 import { scatterStrided } from "../exec/js/scatter.js";
 import { bindOne } from "../trace/bind.js";
@@ -19,10 +26,20 @@ const concatPrimitive: Primitive<{ readonly axis: number }> = {
   shape(parts, { axis }) {
     const [first] = parts;
     for (const part of parts)
-      if (part.shape.length !== first!.shape.length || part.shape.some((extent, i) => i !== axis && extent !== first!.shape[i]))
-        throw new ShapeError(`concat: shapes must agree except along axis ${axis}, got ${parts.map((p) => formatShape(p.shape)).join(", ")}`);
+      if (
+        part.shape.length !== first!.shape.length ||
+        part.shape.some((extent, i) => i !== axis && extent !== first!.shape[i])
+      )
+        throw new ShapeError(
+          `concat: shapes must agree except along axis ${axis}, got ${parts.map((p) => formatShape(p.shape)).join(", ")}`,
+        );
     const total = parts.reduce((n, part) => n + part.shape[axis]!, 0);
-    return [{ shape: first!.shape.map((extent, i) => (i === axis ? total : extent)), dtype: first!.dtype }];
+    return [
+      {
+        shape: first!.shape.map((extent, i) => (i === axis ? total : extent)),
+        dtype: first!.dtype,
+      },
+    ];
   },
   evaluate(parts, { axis }, [out]) {
     const data = allocate(out!.dtype, sizeOf(out!.shape));
@@ -99,7 +116,9 @@ function together(fn: string, inputs: readonly ArrayInput[]): NdArray[] {
  */
 export function concat(arrays: readonly ArrayInput[], options: AxisOptions = {}): NdArray {
   const parts = together("concat", arrays);
-  return bindOne(concatPrimitive, parts, { axis: axisOf("concat", options, 0, parts[0]!.shape.length) });
+  return bindOne(concatPrimitive, parts, {
+    axis: axisOf("concat", options, 0, parts[0]!.shape.length),
+  });
 }
 
 /**
@@ -122,7 +141,9 @@ export function stack(arrays: readonly ArrayInput[], options: AxisOptions = {}):
   const first = parts[0]!.shape;
   for (const part of parts)
     if (!sameShape(part.shape, first))
-      throw new ShapeError(`stack: arrays must have one shape, got ${formatShape(first)} and ${formatShape(part.shape)}`);
+      throw new ShapeError(
+        `stack: arrays must have one shape, got ${formatShape(first)} and ${formatShape(part.shape)}`,
+      );
   const axis = axisOf("stack", options, 0, first.length + 1);
   return bindOne(
     concatPrimitive,
@@ -135,7 +156,10 @@ export function stack(arrays: readonly ArrayInput[], options: AxisOptions = {}):
 const MANY = 65536;
 
 function isPartition(sizes: readonly number[], extent: number): boolean {
-  return checkList("split", "parts", sizes).every((n) => Number.isInteger(n) && n >= 0) && sizes.reduce((total, n) => total + n, 0) === extent;
+  return (
+    checkList("split", "parts", sizes).every((n) => Number.isInteger(n) && n >= 0) &&
+    sizes.reduce((total, n) => total + n, 0) === extent
+  );
 }
 
 /**
@@ -155,16 +179,25 @@ function isPartition(sizes: readonly number[], extent: number): boolean {
  * ```
  * @category Joining
  */
-export function split(x: ArrayInput, parts: number | readonly number[], options: AxisOptions = {}): NdArray[] {
+export function split(
+  x: ArrayInput,
+  parts: number | readonly number[],
+  options: AxisOptions = {},
+): NdArray[] {
   const a = toArray("split", x);
   const axis = axisOf("split", options, 0, a.shape.length);
   const extent = a.shape[axis]!;
   const fits =
     typeof parts === "number"
-      ? Number.isInteger(parts) && parts >= 1 && parts <= Math.max(extent, MANY) && Number.isInteger(extent / parts)
+      ? Number.isInteger(parts) &&
+        parts >= 1 &&
+        parts <= Math.max(extent, MANY) &&
+        Number.isInteger(extent / parts)
       : isPartition(parts, extent);
   if (!fits)
-    throw new ShapeError(`split: axis ${axis} of extent ${extent} does not divide into ${show(parts)}${typeof parts === "number" ? " parts" : ""}`);
+    throw new ShapeError(
+      `split: axis ${axis} of extent ${extent} does not divide into ${show(parts)}${typeof parts === "number" ? " parts" : ""}`,
+    );
   const sizes = typeof parts === "number" ? new Array<number>(parts).fill(extent / parts) : parts;
   let at = 0;
   return sizes.map((n) => sliceAxis(a, axis, at, (at += n)));
@@ -190,7 +223,8 @@ export function split(x: ArrayInput, parts: number | readonly number[], options:
 export function roll(x: ArrayInput, shift: number, axis = 0): NdArray {
   const a = toArray("roll", x);
   const at = normalizeAxis("roll", axis, a.shape.length);
-  if (!Number.isInteger(shift)) throw new DomainError(`roll: shift must be an integer, got ${show(shift)}`);
+  if (!Number.isInteger(shift))
+    throw new DomainError(`roll: shift must be an integer, got ${show(shift)}`);
   const n = a.shape[at]!;
   if (n === 0) return a;
   const cut = n - (((shift % n) + n) % n);
@@ -251,7 +285,8 @@ export function tile(x: ArrayInput, reps: readonly number[]): NdArray {
 export function repeat(x: ArrayInput, repeats: number, options: AxisOptions = {}): NdArray {
   const a = toArray("repeat", x);
   const axis = axisOf("repeat", options, 0, a.shape.length);
-  if (!Number.isInteger(repeats) || repeats < 0) throw new DomainError(`repeat: repeats must be an integer ≥ 0, got ${show(repeats)}`);
+  if (!Number.isInteger(repeats) || repeats < 0)
+    throw new DomainError(`repeat: repeats must be an integer ≥ 0, got ${show(repeats)}`);
   const wide = [...a.shape.slice(0, axis + 1), repeats, ...a.shape.slice(axis + 1)];
   return reshape(
     broadcastTo(expandDims(a, axis + 1), wide),

@@ -33,7 +33,9 @@ function reduceLoss(fn: string, terms: NdArray, options: LossOptions): NdArray {
     case "none":
       return terms;
     default:
-      throw new DomainError(`${fn}: reduction must be "mean", "sum" or "none", got ${show(reduction)}`);
+      throw new DomainError(
+        `${fn}: reduction must be "mean", "sum" or "none", got ${show(reduction)}`,
+      );
   }
 }
 
@@ -53,10 +55,16 @@ function reduceLoss(fn: string, terms: NdArray, options: LossOptions): NdArray {
  * ```
  * @category Losses
  */
-export function crossEntropy(logits: ArrayInput, classes: ArrayInput, options: LossOptions = {}): NdArray {
+export function crossEntropy(
+  logits: ArrayInput,
+  classes: ArrayInput,
+  options: LossOptions = {},
+): NdArray {
   const z = logSoftmax(logits);
   const y = toArray("crossEntropy", classes, "classes");
-  const picked = takeAlongAxis(z, expandDims(y, -1), { axis: normalizeAxis("crossEntropy", -1, z.shape.length) });
+  const picked = takeAlongAxis(z, expandDims(y, -1), {
+    axis: normalizeAxis("crossEntropy", -1, z.shape.length),
+  });
   return reduceLoss("crossEntropy", neg(squeeze(picked, -1)), options);
 }
 
@@ -76,8 +84,16 @@ export function crossEntropy(logits: ArrayInput, classes: ArrayInput, options: L
  * ```
  * @category Losses
  */
-export function binaryCrossEntropyWithLogits(logits: ArrayInput, targets: ArrayInput, options: LossOptions = {}): NdArray {
-  return reduceLoss("binaryCrossEntropyWithLogits", sub(softplus(logits), mul(targets, logits)), options);
+export function binaryCrossEntropyWithLogits(
+  logits: ArrayInput,
+  targets: ArrayInput,
+  options: LossOptions = {},
+): NdArray {
+  return reduceLoss(
+    "binaryCrossEntropyWithLogits",
+    sub(softplus(logits), mul(targets, logits)),
+    options,
+  );
 }
 
 /**
@@ -117,12 +133,21 @@ export function meanSquaredError(a: ArrayInput, b: ArrayInput, options: LossOpti
  * @see Huber (1964), "Robust estimation of a location parameter"
  * @category Losses
  */
-export function huber(a: ArrayInput, b: ArrayInput, options: LossOptions & { readonly delta?: number } = {}): NdArray {
+export function huber(
+  a: ArrayInput,
+  b: ArrayInput,
+  options: LossOptions & { readonly delta?: number } = {},
+): NdArray {
   const { delta = 1 } = checkRecord("huber", "options", options);
-  if (!(isNumber(delta) && delta > 0)) throw new DomainError(`huber: delta must be positive, got ${show(delta)}`);
+  if (!(isNumber(delta) && delta > 0))
+    throw new DomainError(`huber: delta must be positive, got ${show(delta)}`);
   const e = sub(a, b);
   const size = abs(e);
-  return reduceLoss("huber", where(lessEqual(size, delta), mul(0.5, square(e)), mul(delta, sub(size, delta / 2))), options);
+  return reduceLoss(
+    "huber",
+    where(lessEqual(size, delta), mul(0.5, square(e)), mul(delta, sub(size, delta / 2))),
+    options,
+  );
 }
 
 /**
@@ -144,5 +169,9 @@ export function huber(a: ArrayInput, b: ArrayInput, options: LossOptions & { rea
 export function klDivergence(p: ArrayInput, logQ: ArrayInput, options: LossOptions = {}): NdArray {
   const nothing = equal(p, 0);
   const logP = log(where(nothing, 1, p));
-  return reduceLoss("klDivergence", sum(where(nothing, 0, mul(p, sub(logP, logQ))), { axis: -1 }), options);
+  return reduceLoss(
+    "klDivergence",
+    sum(where(nothing, 0, mul(p, sub(logP, logQ))), { axis: -1 }),
+    options,
+  );
 }

@@ -13,7 +13,11 @@ import { sumTo } from "./broadcast.js";
 import { expandDims, reshape, transpose } from "./reshape.js";
 
 /** Rows, columns and stack of a product of matrices. */
-function extents(x: { readonly shape: readonly number[] }): { rows: number; cols: number; stack: readonly number[] } {
+function extents(x: { readonly shape: readonly number[] }): {
+  rows: number;
+  cols: number;
+  stack: readonly number[];
+} {
   const rank = x.shape.length;
   return { rows: x.shape[rank - 2]!, cols: x.shape[rank - 1]!, stack: x.shape.slice(0, -2) };
 }
@@ -24,7 +28,8 @@ function starts(x: DenseArray, stack: readonly number[]): Int32Array {
   let list = Int32Array.of(x.offset);
   stack.forEach((extent, axis) => {
     const next = new Int32Array(list.length * extent);
-    for (let i = 0, to = 0; i < list.length; i++) for (let j = 0; j < extent; j++) next[to++] = list[i]! + j * stride[axis]!;
+    for (let i = 0, to = 0; i < list.length; i++)
+      for (let j = 0; j < extent; j++) next[to++] = list[i]! + j * stride[axis]!;
     list = next;
   });
   return list;
@@ -43,7 +48,12 @@ const matmulPrimitive: Primitive = {
       throw new ShapeError(
         `matmul: inner extents differ: a is ${formatShape(a!.shape)}, b is ${formatShape(b!.shape)}; transpose one of them or check their order`,
       );
-    return [{ shape: [...broadcastShapes("matmul", [x.stack, y.stack]), x.rows, y.cols], dtype: a!.dtype }];
+    return [
+      {
+        shape: [...broadcastShapes("matmul", [x.stack, y.stack]), x.rows, y.cols],
+        dtype: a!.dtype,
+      },
+    ];
   },
   wasm([a, b], _attrs, [out]) {
     if (!isFloat(a!.dtype)) return undefined;
@@ -78,8 +88,10 @@ const matmulPrimitive: Primitive = {
   derivative: {
     kind: "linear",
     transpose: [
-      (ct, [a, b]) => sumTo(bindOne(matmulPrimitive, [ct, matrixTranspose(b!)], undefined), a!.shape),
-      (ct, [a, b]) => sumTo(bindOne(matmulPrimitive, [matrixTranspose(a!), ct], undefined), b!.shape),
+      (ct, [a, b]) =>
+        sumTo(bindOne(matmulPrimitive, [ct, matrixTranspose(b!)], undefined), a!.shape),
+      (ct, [a, b]) =>
+        sumTo(bindOne(matmulPrimitive, [matrixTranspose(a!), ct], undefined), b!.shape),
     ],
   },
   // leading axes broadcast like those of elementwise functions
@@ -103,7 +115,10 @@ const matmulPrimitive: Primitive = {
 export function matrixTranspose(x: ArrayInput): NdArray {
   const a = toArray("matrixTranspose", x);
   const rank = a.shape.length;
-  if (rank < 2) throw new ShapeError(`matrixTranspose: x must have at least two axes, got shape ${formatShape(a.shape)}`);
+  if (rank < 2)
+    throw new ShapeError(
+      `matrixTranspose: x must have at least two axes, got shape ${formatShape(a.shape)}`,
+    );
   return transpose(a, [...a.shape.keys()].slice(0, -2).concat(rank - 1, rank - 2));
 }
 
@@ -135,7 +150,11 @@ export function matmul(a: ArrayInput, b: ArrayInput): NdArray {
     );
   const rowVector = x.shape.length === 1;
   const columnVector = y.shape.length === 1;
-  const product = bindOne(matmulPrimitive, [rowVector ? expandDims(x, 0) : x, columnVector ? expandDims(y, 1) : y], undefined);
+  const product = bindOne(
+    matmulPrimitive,
+    [rowVector ? expandDims(x, 0) : x, columnVector ? expandDims(y, 1) : y],
+    undefined,
+  );
   if (!rowVector && !columnVector) return product;
   const shape = product.shape.slice(0, -2);
   const [m, n] = product.shape.slice(-2) as [number, number];
@@ -160,7 +179,9 @@ export function matmul(a: ArrayInput, b: ArrayInput): NdArray {
 export function dot(a: ArrayInput, b: ArrayInput): NdArray {
   const [x, y] = promote("dot", a, b);
   if (x.shape.length !== 1 || y.shape.length !== 1 || x.shape[0] !== y.shape[0])
-    throw new ShapeError(`dot: a and b must be vectors of one length, got ${formatShape(x.shape)} and ${formatShape(y.shape)}`);
+    throw new ShapeError(
+      `dot: a and b must be vectors of one length, got ${formatShape(x.shape)} and ${formatShape(y.shape)}`,
+    );
   return matmul(x, y);
 }
 
@@ -182,6 +203,8 @@ export function dot(a: ArrayInput, b: ArrayInput): NdArray {
 export function outer(a: ArrayInput, b: ArrayInput): NdArray {
   const [x, y] = promote("outer", a, b);
   if (x.shape.length !== 1 || y.shape.length !== 1)
-    throw new ShapeError(`outer: a and b must be vectors, got ${formatShape(x.shape)} and ${formatShape(y.shape)}`);
+    throw new ShapeError(
+      `outer: a and b must be vectors, got ${formatShape(x.shape)} and ${formatShape(y.shape)}`,
+    );
   return matmul(expandDims(x, 1), expandDims(y, 0));
 }

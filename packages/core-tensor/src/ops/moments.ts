@@ -30,7 +30,9 @@ function countOver(shape: readonly number[], axes: readonly number[]): number {
  * @category Reductions
  */
 export function mean(x: ArrayInput, options: ReduceOptions = {}): NdArray {
-  return reduceWith("mean", x, options, (a, axes) => div(sumOver(convert(a, floatDType(a.dtype)), axes), countOver(a.shape, axes)));
+  return reduceWith("mean", x, options, (a, axes) =>
+    div(sumOver(convert(a, floatDType(a.dtype)), axes), countOver(a.shape, axes)),
+  );
 }
 
 /**
@@ -59,7 +61,8 @@ export interface VarianceOptions extends ReduceOptions {
  */
 export function variance(x: ArrayInput, options: VarianceOptions = {}): NdArray {
   const { correction = 0 } = checkRecord("variance", "options", options);
-  if (!Number.isFinite(correction)) throw new DomainError(`variance: correction must be finite, got ${show(correction)}`);
+  if (!Number.isFinite(correction))
+    throw new DomainError(`variance: correction must be finite, got ${show(correction)}`);
   return reduceWith("variance", x, options, (a, axes) => {
     const centred = sub(a, mean(a, { axis: axes, keepDims: true }));
     return div(sumOver(square(centred), axes), countOver(a.shape, axes) - correction);

@@ -37,7 +37,8 @@ export interface NormOptions extends ReduceOptions {
  */
 export function norm(x: ArrayInput, options: NormOptions = {}): NdArray {
   const { ord = 2 } = checkRecord("norm", "options", options);
-  if (ord !== 1 && ord !== 2 && ord !== Infinity) throw new DomainError(`norm: ord must be 1, 2 or Infinity, got ${show(ord)}`);
+  if (ord !== 1 && ord !== 2 && ord !== Infinity)
+    throw new DomainError(`norm: ord must be 1, 2 or Infinity, got ${show(ord)}`);
   const given = toArray("norm", x);
   const a = convert(given, floatDType(given.dtype));
   if (ord === Infinity) return max(abs(a), options);

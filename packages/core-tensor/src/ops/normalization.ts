@@ -27,7 +27,11 @@ function standardize(x: NdArray, axis: number | readonly number[], epsilon: numb
   return mul(centred, rsqrt(add(mean(square(centred), { axis, keepDims: true }), epsilon)));
 }
 
-function scaleAndShift(y: NdArray, { scale, shift }: NormalizationOptions, shape?: readonly number[]): NdArray {
+function scaleAndShift(
+  y: NdArray,
+  { scale, shift }: NormalizationOptions,
+  shape?: readonly number[],
+): NdArray {
   const fit = (input: ArrayInput): NdArray => {
     const a = toArray("normalization", input);
     return shape === undefined ? a : reshape(a, shape);
@@ -53,7 +57,14 @@ function scaleAndShift(y: NdArray, { scale, shift }: NormalizationOptions, shape
  * @category Networks
  */
 export function layerNorm(x: ArrayInput, options: NormalizationOptions = {}): NdArray {
-  return scaleAndShift(standardize(toArray("layerNorm", x), -1, checkRecord("layerNorm", "options", options).epsilon ?? 1e-5), options);
+  return scaleAndShift(
+    standardize(
+      toArray("layerNorm", x),
+      -1,
+      checkRecord("layerNorm", "options", options).epsilon ?? 1e-5,
+    ),
+    options,
+  );
 }
 
 /**
@@ -75,7 +86,15 @@ export function layerNorm(x: ArrayInput, options: NormalizationOptions = {}): Nd
 export function rmsNorm(x: ArrayInput, options: NormalizationOptions = {}): NdArray {
   const a = toArray("rmsNorm", x);
   return scaleAndShift(
-    mul(a, rsqrt(add(mean(square(a), { axis: -1, keepDims: true }), checkRecord("rmsNorm", "options", options).epsilon ?? 1e-5))),
+    mul(
+      a,
+      rsqrt(
+        add(
+          mean(square(a), { axis: -1, keepDims: true }),
+          checkRecord("rmsNorm", "options", options).epsilon ?? 1e-5,
+        ),
+      ),
+    ),
     options,
   );
 }
@@ -98,13 +117,23 @@ export function rmsNorm(x: ArrayInput, options: NormalizationOptions = {}): NdAr
  * @see Wu, He (2018), "Group normalization"
  * @category Networks
  */
-export function groupNorm(x: ArrayInput, numGroups: number, options: NormalizationOptions = {}): NdArray {
+export function groupNorm(
+  x: ArrayInput,
+  numGroups: number,
+  options: NormalizationOptions = {},
+): NdArray {
   const a = toArray("groupNorm", x);
   const [n, channels, ...places] = a.shape;
-  if (n === undefined || channels === undefined) throw new ShapeError(`groupNorm: x must be [N, C, …], got ${formatShape(a.shape)}`);
+  if (n === undefined || channels === undefined)
+    throw new ShapeError(`groupNorm: x must be [N, C, …], got ${formatShape(a.shape)}`);
   if (!Number.isInteger(numGroups) || numGroups < 1 || channels % numGroups !== 0)
-    throw new DomainError(`groupNorm: numGroups must divide the ${channels} channels, got ${show(numGroups)}`);
+    throw new DomainError(
+      `groupNorm: numGroups must divide the ${channels} channels, got ${show(numGroups)}`,
+    );
   const grouped = reshape(a, [n, numGroups, a.size === 0 ? 0 : a.size / (n * numGroups)]);
-  const y = reshape(standardize(grouped, -1, checkRecord("groupNorm", "options", options).epsilon ?? 1e-5), a.shape);
+  const y = reshape(
+    standardize(grouped, -1, checkRecord("groupNorm", "options", options).epsilon ?? 1e-5),
+    a.shape,
+  );
   return scaleAndShift(y, options, [channels, ...places.map(() => 1)]);
 }

@@ -24,15 +24,27 @@ export interface PoolOptions {
 function windows(fn: string, input: ArrayInput, kernel: number, options: PoolOptions): NdArray {
   const { stride = kernel } = checkRecord(fn, "options", options);
   const x = toArray(fn, input);
-  if (x.shape.length !== 4) throw new ShapeError(`${fn}: x must be [N, C, H, W], got ${formatShape(x.shape)}`);
+  if (x.shape.length !== 4)
+    throw new ShapeError(`${fn}: x must be [N, C, H, W], got ${formatShape(x.shape)}`);
   if (!Number.isInteger(kernel) || kernel < 1 || !Number.isInteger(stride) || stride < 1)
-    throw new DomainError(`${fn}: kernel and stride must be integers ≥ 1, got ${show(kernel)} and ${show(stride)}`);
+    throw new DomainError(
+      `${fn}: kernel and stride must be integers ≥ 1, got ${show(kernel)} and ${show(stride)}`,
+    );
   const [height, width] = x.shape.slice(2) as [number, number];
-  if (kernel > height || kernel > width) throw new ShapeError(`${fn}: windows of ${kernel} do not fit into images of ${height} by ${width}`);
-  const [rows, cols] = [height, width].map((n) => Math.floor((n - kernel) / stride) * stride) as [number, number];
+  if (kernel > height || kernel > width)
+    throw new ShapeError(
+      `${fn}: windows of ${kernel} do not fit into images of ${height} by ${width}`,
+    );
+  const [rows, cols] = [height, width].map((n) => Math.floor((n - kernel) / stride) * stride) as [
+    number,
+    number,
+  ];
   const parts: NdArray[] = [];
   for (let i = 0; i < kernel; i++)
-    for (let j = 0; j < kernel; j++) parts.push(slice(x, [0, 0, i, j], [null, null, i + rows + 1, j + cols + 1], [1, 1, stride, stride]));
+    for (let j = 0; j < kernel; j++)
+      parts.push(
+        slice(x, [0, 0, i, j], [null, null, i + rows + 1, j + cols + 1], [1, 1, stride, stride]),
+      );
   return stack(parts, { axis: -1 });
 }
 
@@ -94,8 +106,15 @@ export function maxPool2d(x: ArrayInput, kernel: number, options: PoolOptions = 
  */
 export function upsampleNearest2d(x: ArrayInput, scale: number): NdArray {
   const a = toArray("upsampleNearest2d", x);
-  if (a.shape.length !== 4) throw new ShapeError(`upsampleNearest2d: x must be [N, C, H, W], got ${formatShape(a.shape)}`);
-  if (!Number.isInteger(scale) || scale < 1) throw new DomainError(`upsampleNearest2d: scale must be an integer ≥ 1, got ${show(scale)}`);
+  if (a.shape.length !== 4)
+    throw new ShapeError(`upsampleNearest2d: x must be [N, C, H, W], got ${formatShape(a.shape)}`);
+  if (!Number.isInteger(scale) || scale < 1)
+    throw new DomainError(`upsampleNearest2d: scale must be an integer ≥ 1, got ${show(scale)}`);
   const [n, c, h, w] = a.shape as [number, number, number, number];
-  return reshape(broadcastTo(reshape(a, [n, c, h, 1, w, 1]), [n, c, h, scale, w, scale]), [n, c, h * scale, w * scale]);
+  return reshape(broadcastTo(reshape(a, [n, c, h, 1, w, 1]), [n, c, h, scale, w, scale]), [
+    n,
+    c,
+    h * scale,
+    w * scale,
+  ]);
 }

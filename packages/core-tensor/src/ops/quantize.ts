@@ -39,12 +39,17 @@ export interface Quantized {
  * ```
  * @category Networks
  */
-export function quantize(x: ArrayInput, options: { readonly bits?: 4 | 8; readonly groupSize?: number } = {}): Quantized {
+export function quantize(
+  x: ArrayInput,
+  options: { readonly bits?: 4 | 8; readonly groupSize?: number } = {},
+): Quantized {
   const { bits = 8, groupSize = 32 } = checkRecord("quantize", "options", options);
   const a = toArray("quantize", x);
-  if (a.shape.length !== 2) throw new ShapeError(`quantize: x must be a matrix, got ${formatShape(a.shape)}`);
+  if (a.shape.length !== 2)
+    throw new ShapeError(`quantize: x must be a matrix, got ${formatShape(a.shape)}`);
   const [n, m] = a.shape as [number, number];
-  if (bits !== 4 && bits !== 8) throw new DomainError(`quantize: bits must be 4 or 8, got ${show(bits)}`);
+  if (bits !== 4 && bits !== 8)
+    throw new DomainError(`quantize: bits must be 4 or 8, got ${show(bits)}`);
   if (!Number.isInteger(groupSize) || groupSize < 1 || m % groupSize !== 0)
     throw new DomainError(`quantize: groupSize must divide ${m}, got ${show(groupSize)}`);
   const top = 2 ** (bits - 1) - 1;
@@ -70,17 +75,28 @@ export function quantize(x: ArrayInput, options: { readonly bits?: 4 | 8; readon
  * ```
  * @category Networks
  */
-export function quantizedMatvec(weights: { readonly values: ArrayInput; readonly scales: ArrayInput }, x: ArrayInput): NdArray {
+export function quantizedMatvec(
+  weights: { readonly values: ArrayInput; readonly scales: ArrayInput },
+  x: ArrayInput,
+): NdArray {
   checkRecord("quantizedMatvec", "weights", weights);
   const vectors = toArray("quantizedMatvec", x, "x");
   const scales = toArray("quantizedMatvec", weights.scales, "weights.scales");
   const values = toArray("quantizedMatvec", weights.values, "weights.values");
   const [n, m] = values.shape as [number, number];
   const groups = scales.shape[1] ?? 0;
-  if (values.shape.length !== 2 || scales.shape.length !== 2 || scales.shape[0] !== n || m % groups !== 0)
+  if (
+    values.shape.length !== 2 ||
+    scales.shape.length !== 2 ||
+    scales.shape[0] !== n ||
+    m % groups !== 0
+  )
     throw new ShapeError(
       `quantizedMatvec: values must be [n, m] and scales [n, m / groupSize], got ${formatShape(values.shape)} and ${formatShape(scales.shape)}`,
     );
-  const full = reshape(mul(reshape(values, [n, groups, m / groups]), expandDims(scales, -1)), [n, m]);
+  const full = reshape(mul(reshape(values, [n, groups, m / groups]), expandDims(scales, -1)), [
+    n,
+    m,
+  ]);
   return matmul(vectors, matrixTranspose(full));
 }

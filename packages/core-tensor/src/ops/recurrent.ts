@@ -23,7 +23,13 @@ export interface CellWeights {
   readonly bias?: ArrayInput;
 }
 
-function gates(fn: string, x: NdArray, weights: ArrayInput, bias: ArrayInput | undefined, count: number): NdArray[] {
+function gates(
+  fn: string,
+  x: NdArray,
+  weights: ArrayInput,
+  bias: ArrayInput | undefined,
+  count: number,
+): NdArray[] {
   const w = toArray(fn, weights, "weights");
   if (w.shape.length !== 2 || w.shape[0]! % count !== 0)
     throw new ShapeError(`${fn}: weights must be [${count} · h, d], got ${formatShape(w.shape)}`);
@@ -57,8 +63,19 @@ export function lstmCell(
   checkRecord("lstmCell", "state", state);
   checkRecord("lstmCell", "weights", weights);
   const fromInput = gates("lstmCell", toArray("lstmCell", x), weights.input, weights.bias, 4);
-  const fromHidden = gates("lstmCell", toArray("lstmCell", state.hidden, "state.hidden"), weights.hidden, undefined, 4);
-  const [i, f, g, o] = fromInput.map((gate, k) => add(gate, fromHidden[k]!)) as [NdArray, NdArray, NdArray, NdArray];
+  const fromHidden = gates(
+    "lstmCell",
+    toArray("lstmCell", state.hidden, "state.hidden"),
+    weights.hidden,
+    undefined,
+    4,
+  );
+  const [i, f, g, o] = fromInput.map((gate, k) => add(gate, fromHidden[k]!)) as [
+    NdArray,
+    NdArray,
+    NdArray,
+    NdArray,
+  ];
   const cell = add(mul(sigmoid(f), state.cell), mul(sigmoid(i), tanh(g)));
   return { hidden: mul(sigmoid(o), tanh(cell)), cell };
 }
@@ -83,8 +100,16 @@ export function lstmCell(
 export function gruCell(x: ArrayInput, hidden: ArrayInput, weights: CellWeights): NdArray {
   const h = toArray("gruCell", hidden, "hidden");
   checkRecord("gruCell", "weights", weights);
-  const [rx, zx, nx] = gates("gruCell", toArray("gruCell", x), weights.input, weights.bias, 3) as [NdArray, NdArray, NdArray];
-  const [rh, zh, nh] = gates("gruCell", h, weights.hidden, undefined, 3) as [NdArray, NdArray, NdArray];
+  const [rx, zx, nx] = gates("gruCell", toArray("gruCell", x), weights.input, weights.bias, 3) as [
+    NdArray,
+    NdArray,
+    NdArray,
+  ];
+  const [rh, zh, nh] = gates("gruCell", h, weights.hidden, undefined, 3) as [
+    NdArray,
+    NdArray,
+    NdArray,
+  ];
   const z = sigmoid(add(zx, zh));
   const n = tanh(add(nx, mul(sigmoid(add(rx, rh)), nh)));
   return add(mul(sub(1, z), n), mul(z, h));

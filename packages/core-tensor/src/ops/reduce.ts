@@ -22,7 +22,12 @@ export interface ReduceOptions {
 }
 
 /** The work common to reductions: axes checked, result reshaped when they are to be kept. */
-export function reduceWith(fn: string, input: ArrayInput, options: ReduceOptions, reduce: (x: NdArray, axes: readonly number[]) => NdArray): NdArray {
+export function reduceWith(
+  fn: string,
+  input: ArrayInput,
+  options: ReduceOptions,
+  reduce: (x: NdArray, axes: readonly number[]) => NdArray,
+): NdArray {
   const x = toArray(fn, input);
   const axes = normalizeAxes(fn, checkRecord(fn, "options", options).axis, x.shape.length);
   const y = reduce(x, axes);
@@ -75,7 +80,9 @@ export function sum(x: ArrayInput, options: ReduceOptions = {}): NdArray {
  * @category Reductions
  */
 export function prod(x: ArrayInput, options: ReduceOptions = {}): NdArray {
-  return reduceWith("prod", x, options, (a, axes) => axes.reduceRight((y, axis) => prodAxis(y, axis), a));
+  return reduceWith("prod", x, options, (a, axes) =>
+    axes.reduceRight((y, axis) => prodAxis(y, axis), a),
+  );
 }
 
 function prodAxis(x: NdArray, axis: number): NdArray {

@@ -2,7 +2,16 @@
 import { checkList, show } from "../check.js";
 import type { DType } from "../array/dtype.js";
 import { DenseArray, type NdArray, contiguous } from "../array/ndarray.js";
-import { type Shape, checkShape, formatShape, normalizeAxes, normalizeAxis, rowMajorStrides, sameShape, sizeOf } from "../array/shape.js";
+import {
+  type Shape,
+  checkShape,
+  formatShape,
+  normalizeAxes,
+  normalizeAxis,
+  rowMajorStrides,
+  sameShape,
+  sizeOf,
+} from "../array/shape.js";
 import { AxisError, ShapeError } from "../errors.js";
 import { bindOne } from "../trace/bind.js";
 import { type ArrayInput, toArray } from "../trace/input.js";
@@ -12,15 +21,29 @@ const reshapePrimitive: Primitive<{ readonly shape: Shape }> = {
   name: "reshape",
   shape([x], { shape }) {
     if (sizeOf(shape) !== sizeOf(x!.shape))
-      throw new ShapeError(`reshape: ${formatShape(x!.shape)} has ${sizeOf(x!.shape)} elements, ${formatShape(shape)} holds ${sizeOf(shape)}`);
+      throw new ShapeError(
+        `reshape: ${formatShape(x!.shape)} has ${sizeOf(x!.shape)} elements, ${formatShape(shape)} holds ${sizeOf(shape)}`,
+      );
     return [{ shape, dtype: x!.dtype }];
   },
   evaluate([x], { shape }) {
     const flat = contiguous(x!);
-    return [new DenseArray<DType>(flat.data, flat.dtype, shape, rowMajorStrides(shape), flat.offset, flat.size)];
+    return [
+      new DenseArray<DType>(
+        flat.data,
+        flat.dtype,
+        shape,
+        rowMajorStrides(shape),
+        flat.offset,
+        flat.size,
+      ),
+    ];
   },
   derivative: { kind: "linear", transpose: [(ct, [x]) => reshape(ct, x!.shape)] },
-  batching: { kind: "rule", rule: ([x], _batched, { shape }, batchSize) => [reshape(x!, [batchSize, ...shape])] },
+  batching: {
+    kind: "rule",
+    rule: ([x], _batched, { shape }, batchSize) => [reshape(x!, [batchSize, ...shape])],
+  },
 };
 
 /**
@@ -51,7 +74,9 @@ export function reshape(x: ArrayInput, shape: Shape): NdArray {
     );
     const known = shape.reduce((n, extent, i) => (i === unknown ? n : n * extent), 1);
     if (known === 0 || !Number.isInteger(a.size / known))
-      throw new ShapeError(`reshape: ${formatShape(a.shape)} does not fill ${formatShape(shape)} for any extent in place of -1`);
+      throw new ShapeError(
+        `reshape: ${formatShape(a.shape)} does not fill ${formatShape(shape)} for any extent in place of -1`,
+      );
     target = shape.map((extent, i) => (i === unknown ? a.size / known : extent));
   }
   checkShape("reshape", target);
@@ -62,8 +87,14 @@ const transposePrimitive: Primitive<{ readonly axes: readonly number[] }> = {
   name: "transpose",
   shape: ([x], { axes }) => [{ shape: axes.map((a) => x!.shape[a]!), dtype: x!.dtype }],
   evaluate: ([x], { axes }) => [x!.transpose(...axes)],
-  derivative: { kind: "linear", transpose: [(ct, _inputs, { axes }) => transpose(ct, invert(axes))] },
-  batching: { kind: "rule", rule: ([x], _batched, { axes }) => [transpose(x!, [0, ...axes.map((a) => a + 1)])] },
+  derivative: {
+    kind: "linear",
+    transpose: [(ct, _inputs, { axes }) => transpose(ct, invert(axes))],
+  },
+  batching: {
+    kind: "rule",
+    rule: ([x], _batched, { axes }) => [transpose(x!, [0, ...axes.map((a) => a + 1)])],
+  },
 };
 
 function invert(axes: readonly number[]): number[] {
@@ -96,7 +127,9 @@ export function transpose(x: ArrayInput, axes?: readonly number[]): NdArray {
       : checkList("transpose", "axes", axes).map((axis) => normalizeAxis("transpose", axis, rank));
   if (order.length !== rank || new Set(order).size !== rank)
     throw new AxisError(`transpose: axes ${show(axes)} must name each of the ${rank} axes once`);
-  return order.every((axis, i) => axis === i) ? a : bindOne(transposePrimitive, [a], { axes: order });
+  return order.every((axis, i) => axis === i)
+    ? a
+    : bindOne(transposePrimitive, [a], { axes: order });
 }
 
 /**
@@ -144,7 +177,10 @@ export function squeeze(x: ArrayInput, axis?: number | readonly number[]): NdArr
   const a = toArray("squeeze", x);
   const named = axis === undefined ? undefined : normalizeAxes("squeeze", axis, a.shape.length);
   for (const i of named ?? [])
-    if (a.shape[i] !== 1) throw new ShapeError(`squeeze: axis ${i} has extent ${a.shape[i]}, not 1, in ${formatShape(a.shape)}`);
+    if (a.shape[i] !== 1)
+      throw new ShapeError(
+        `squeeze: axis ${i} has extent ${a.shape[i]}, not 1, in ${formatShape(a.shape)}`,
+      );
   return reshape(
     a,
     a.shape.filter((extent, i) => (named ? !named.includes(i) : extent !== 1)),

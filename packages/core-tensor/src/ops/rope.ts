@@ -46,28 +46,42 @@ export interface RopeOptions {
  */
 export function rope(x: ArrayInput, options: RopeOptions = {}): NdArray {
   const a = toArray("rope", x);
-  const { base = 10000, interleaved = false, positionOffset = 0 } = checkRecord("rope", "options", options);
-  if (!(isNumber(base) && base > 0)) throw new DomainError(`rope: base must be positive, got ${show(base)}`);
-  if (!Number.isFinite(positionOffset)) throw new DomainError(`rope: positionOffset must be finite, got ${show(positionOffset)}`);
+  const {
+    base = 10000,
+    interleaved = false,
+    positionOffset = 0,
+  } = checkRecord("rope", "options", options);
+  if (!(isNumber(base) && base > 0))
+    throw new DomainError(`rope: base must be positive, got ${show(base)}`);
+  if (!Number.isFinite(positionOffset))
+    throw new DomainError(`rope: positionOffset must be finite, got ${show(positionOffset)}`);
   const [t, d] = a.shape.slice(-2);
-  if (t === undefined || d === undefined || d % 2 !== 0) throw new ShapeError(`rope: x must be [T, d] with d even, got ${formatShape(a.shape)}`);
+  if (t === undefined || d === undefined || d % 2 !== 0)
+    throw new ShapeError(`rope: x must be [T, d] with d even, got ${formatShape(a.shape)}`);
   const dtype = floatDType(a.dtype);
   const places =
     options.positions === undefined
       ? arange(positionOffset, positionOffset + t, 1, { dtype: "float64" })
       : convert(toArray("rope", options.positions, "positions"), "float64");
   if (places.shape.length !== 1 || places.shape[0] !== t)
-    throw new ShapeError(`rope: positions must have shape [${t}], got ${formatShape(places.shape)}`);
+    throw new ShapeError(
+      `rope: positions must have shape [${t}], got ${formatShape(places.shape)}`,
+    );
   const rates = array(Float64Array.from({ length: d / 2 }, (_, i) => base ** ((-2 * i) / d)));
   const angles = mul(expandDims(places, 1), rates);
   const [c, s] = [convert(cos(angles), dtype), convert(sin(angles), dtype)];
   const last = a.shape.length - 1;
   const lead = a.shape.slice(0, -1).map(() => 0);
   const [p, q] = interleaved
-    ? [slice(a, [...lead, 0], [], [...lead.map(() => 1), 2]), slice(a, [...lead, 1], [], [...lead.map(() => 1), 2])]
+    ? [
+        slice(a, [...lead, 0], [], [...lead.map(() => 1), 2]),
+        slice(a, [...lead, 1], [], [...lead.map(() => 1), 2]),
+      ]
     : [sliceAxis(a, last, 0, d / 2), sliceAxis(a, last, d / 2, d)];
   const turned = [add(mul(p, c), neg(mul(q, s))), add(mul(q, c), mul(p, s))];
-  return interleaved ? reshape(stack(turned, { axis: -1 }), a.shape) : concat(turned, { axis: last });
+  return interleaved
+    ? reshape(stack(turned, { axis: -1 }), a.shape)
+    : concat(turned, { axis: last });
 }
 
 /**
@@ -91,10 +105,13 @@ export function timestepEmbedding(times: ArrayInput, dim: number, maxPeriod = 10
   const t = toArray("timestepEmbedding", times);
   if (!Number.isInteger(dim) || dim < 2 || dim % 2 !== 0)
     throw new DomainError(`timestepEmbedding: dim must be an even integer ≥ 2, got ${show(dim)}`);
-  if (!(isNumber(maxPeriod) && maxPeriod > 0)) throw new DomainError(`timestepEmbedding: maxPeriod must be positive, got ${show(maxPeriod)}`);
+  if (!(isNumber(maxPeriod) && maxPeriod > 0))
+    throw new DomainError(`timestepEmbedding: maxPeriod must be positive, got ${show(maxPeriod)}`);
   checkShape("timestepEmbedding", [...t.shape, dim], "the result");
   const dtype = floatDType(t.dtype);
-  const rates = array(Float64Array.from({ length: dim / 2 }, (_, i) => maxPeriod ** ((-2 * i) / dim)));
+  const rates = array(
+    Float64Array.from({ length: dim / 2 }, (_, i) => maxPeriod ** ((-2 * i) / dim)),
+  );
   const angles = mul(expandDims(t, -1), rates);
   return convert(concat([sin(angles), cos(angles)], { axis: -1 }), dtype);
 }

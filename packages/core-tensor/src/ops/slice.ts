@@ -2,7 +2,14 @@
 import { checkList, show } from "../check.js";
 import { type DType, allocate } from "../array/dtype.js";
 import { DenseArray, type NdArray, dense } from "../array/ndarray.js";
-import { type Axis, checkShape, formatShape, normalizeAxes, rowMajorStrides, sizeOf } from "../array/shape.js";
+import {
+  type Axis,
+  checkShape,
+  formatShape,
+  normalizeAxes,
+  rowMajorStrides,
+  sizeOf,
+} from "../array/shape.js";
 import { DomainError, ShapeError } from "../errors.js";
 import { scatterStrided } from "../exec/js/scatter.js";
 import { bindOne } from "../trace/bind.js";
@@ -24,7 +31,8 @@ const slicePrimitive: Primitive<Window> = {
   shape: ([x], { count }) => [{ shape: count, dtype: x!.dtype }],
   evaluate([x], { start, step, count }) {
     const size = sizeOf(count);
-    const offset = size === 0 ? x!.offset : start.reduce((at, s, i) => at + s * x!.stride[i]!, x!.offset);
+    const offset =
+      size === 0 ? x!.offset : start.reduce((at, s, i) => at + s * x!.stride[i]!, x!.offset);
     return [
       new DenseArray<DType>(
         x!.data,
@@ -36,8 +44,16 @@ const slicePrimitive: Primitive<Window> = {
       ),
     ];
   },
-  derivative: { kind: "linear", transpose: [(ct, [x], window) => embed(ct, { ...window, shape: x!.shape })] },
-  batching: { kind: "rule", rule: ([x], _batched, window, batchSize) => [bindOne(slicePrimitive, [x!], withBatch(window, batchSize))] },
+  derivative: {
+    kind: "linear",
+    transpose: [(ct, [x], window) => embed(ct, { ...window, shape: x!.shape })],
+  },
+  batching: {
+    kind: "rule",
+    rule: ([x], _batched, window, batchSize) => [
+      bindOne(slicePrimitive, [x!], withBatch(window, batchSize)),
+    ],
+  },
 };
 
 /** Zeros of `shape` with `x` in the places of the window: the transpose of slicing. */
@@ -56,10 +72,15 @@ const embedPrimitive: Primitive<Window & { readonly shape: readonly number[] }> 
     );
     return [dense<DType>(data, x!.dtype, shape)];
   },
-  derivative: { kind: "linear", transpose: [(ct, _inputs, window) => bindOne(slicePrimitive, [ct], window)] },
+  derivative: {
+    kind: "linear",
+    transpose: [(ct, _inputs, window) => bindOne(slicePrimitive, [ct], window)],
+  },
   batching: {
     kind: "rule",
-    rule: ([x], _batched, attrs, batchSize) => [embed(x!, { ...withBatch(attrs, batchSize), shape: [batchSize, ...attrs.shape] })],
+    rule: ([x], _batched, attrs, batchSize) => [
+      embed(x!, { ...withBatch(attrs, batchSize), shape: [batchSize, ...attrs.shape] }),
+    ],
   },
 };
 
@@ -105,15 +126,25 @@ export function slice(
   checkList("slice", "step", step);
   const rank = a.shape.length;
   if (Math.max(start.length, stop.length, step.length) > rank)
-    throw new ShapeError(`slice: ${Math.max(start.length, stop.length, step.length)} axes are named, but x has shape ${formatShape(a.shape)}`);
-  const window = { start: new Array<number>(rank), step: new Array<number>(rank), count: new Array<number>(rank) };
+    throw new ShapeError(
+      `slice: ${Math.max(start.length, stop.length, step.length)} axes are named, but x has shape ${formatShape(a.shape)}`,
+    );
+  const window = {
+    start: new Array<number>(rank),
+    step: new Array<number>(rank),
+    count: new Array<number>(rank),
+  };
   a.shape.forEach((extent, i) => {
     const by = step[i] ?? 1;
-    if (!Number.isInteger(by) || by === 0) throw new DomainError(`slice: step must be a non-zero integer, got ${show(by)} for axis ${i}`);
+    if (!Number.isInteger(by) || by === 0)
+      throw new DomainError(
+        `slice: step must be a non-zero integer, got ${show(by)} for axis ${i}`,
+      );
     const [low, high] = by > 0 ? [0, extent] : [-1, extent - 1];
     const bound = (index: number | null | undefined, fallback: number): number => {
       if (index === null || index === undefined) return fallback;
-      if (!Number.isInteger(index)) throw new DomainError(`slice: indices must be integers, got ${show(index)} for axis ${i}`);
+      if (!Number.isInteger(index))
+        throw new DomainError(`slice: indices must be integers, got ${show(index)} for axis ${i}`);
       return Math.min(Math.max(index < 0 ? index + extent : index, low), high);
     };
     const from = bound(start[i], by > 0 ? low : high);
@@ -178,18 +209,33 @@ export function flip(x: ArrayInput, axis?: Axis): NdArray {
  * ```
  * @category Indexing
  */
-export function pad(x: ArrayInput, pads: readonly (readonly [number, number])[], value = 0): NdArray {
+export function pad(
+  x: ArrayInput,
+  pads: readonly (readonly [number, number])[],
+  value = 0,
+): NdArray {
   const a = toArray("pad", x);
   checkList("pad", "pads", pads);
   if (pads.length !== a.shape.length)
-    throw new ShapeError(`pad: pads must name each of the ${a.shape.length} axes of ${formatShape(a.shape)}, got ${pads.length}`);
+    throw new ShapeError(
+      `pad: pads must name each of the ${a.shape.length} axes of ${formatShape(a.shape)}, got ${pads.length}`,
+    );
   for (const entry of pads)
-    if (!Array.isArray(entry) || entry.length !== 2 || !entry.every((n) => Number.isInteger(n) && n >= 0))
+    if (
+      !Array.isArray(entry) ||
+      entry.length !== 2 ||
+      !entry.every((n) => Number.isInteger(n) && n >= 0)
+    )
       throw new DomainError(`pad: pads must be pairs of integers ≥ 0, got ${show(entry)}`);
   const shape = a.shape.map((extent, i) => extent + pads[i]![0] + pads[i]![1]);
   checkShape("pad", shape);
-  if (typeof value !== "number") throw new DomainError(`pad: value must be a number, got ${show(value)}`);
-  const window = { start: pads.map(([before]) => before), step: a.shape.map(() => 1), count: a.shape };
+  if (typeof value !== "number")
+    throw new DomainError(`pad: value must be a number, got ${show(value)}`);
+  const window = {
+    start: pads.map(([before]) => before),
+    step: a.shape.map(() => 1),
+    count: a.shape,
+  };
   const inside = embed(a, { ...window, shape });
   if (value === 0) return inside;
   const filled = dense<DType>(new Uint8Array(a.size).fill(1), "bool", a.shape);

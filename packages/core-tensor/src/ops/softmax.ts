@@ -15,10 +15,20 @@ import { type ReduceOptions, reduceWith, sum } from "./reduce.js";
 import { expandDims, moveAxis, reshape, transpose } from "./reshape.js";
 
 type RowKernel = (x: TypedArray, rows: number, cols: number, out: TypedArray) => void;
-type SimdKernel = <T extends Float32Array | Float64Array>(x: T, rows: number, cols: number) => T | undefined;
+type SimdKernel = <T extends Float32Array | Float64Array>(
+  x: T,
+  rows: number,
+  cols: number,
+) => T | undefined;
 
 /** A primitive over the last axis, whatever axes lead. */
-function overRows(name: string, keepsAxis: boolean, kernel: RowKernel, simd: SimdKernel, derivative: Derivative<undefined>): Primitive {
+function overRows(
+  name: string,
+  keepsAxis: boolean,
+  kernel: RowKernel,
+  simd: SimdKernel,
+  derivative: Derivative<undefined>,
+): Primitive {
   return {
     name,
     shape: ([x]) => [{ shape: keepsAxis ? x!.shape : x!.shape.slice(0, -1), dtype: x!.dtype }],
@@ -54,8 +64,12 @@ const logSoftmaxPrimitive = overRows("logSoftmax", true, js.logSoftmaxRows, wasm
 
 const logsumexpPrimitive = overRows("logsumexp", false, js.logsumexpRows, wasm.logsumexpRows, {
   kind: "rules",
-  jvp: ({ inputs: [x], outputs: [y], tangents: [t] }) => [t && sum(mul(t, weights(x!, y!)), { axis: -1 })],
-  vjp: ({ inputs: [x], outputs: [y], cotangents: [ct] }) => [ct && mul(expandDims(ct, -1), weights(x!, y!))],
+  jvp: ({ inputs: [x], outputs: [y], tangents: [t] }) => [
+    t && sum(mul(t, weights(x!, y!)), { axis: -1 }),
+  ],
+  vjp: ({ inputs: [x], outputs: [y], cotangents: [ct] }) => [
+    ct && mul(expandDims(ct, -1), weights(x!, y!)),
+  ],
 });
 
 /** exp(x − y), the softmax; 0 in a row of −∞. */

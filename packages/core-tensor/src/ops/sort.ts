@@ -59,8 +59,12 @@ const sortPrimitive: Primitive<Order> = {
   },
   derivative: {
     kind: "rules",
-    jvp: ({ inputs: [x], tangents: [t], attrs }) => [t && takeAlongAxis(t, bindOne(argsortPrimitive, [x!], attrs), { axis: -1 })],
-    vjp: ({ inputs: [x], cotangents: [ct], attrs }) => [ct && scatterAlongLast(ct, bindOne(argsortPrimitive, [x!], attrs), x!.shape)],
+    jvp: ({ inputs: [x], tangents: [t], attrs }) => [
+      t && takeAlongAxis(t, bindOne(argsortPrimitive, [x!], attrs), { axis: -1 }),
+    ],
+    vjp: ({ inputs: [x], cotangents: [ct], attrs }) => [
+      ct && scatterAlongLast(ct, bindOne(argsortPrimitive, [x!], attrs), x!.shape),
+    ],
   },
   batching: { kind: "leading" },
 };
@@ -128,11 +132,16 @@ export function argsort(x: ArrayInput, options: SortOptions = {}): NdArray {
  * ```
  * @category Sorting
  */
-export function topK(x: ArrayInput, k: number, options: { readonly axis?: number } = {}): { readonly values: NdArray; readonly indices: NdArray } {
+export function topK(
+  x: ArrayInput,
+  k: number,
+  options: { readonly axis?: number } = {},
+): { readonly values: NdArray; readonly indices: NdArray } {
   const a = toArray("topK", x);
   const axis = axisOf("topK", options, -1, a.shape.length);
   const extent = a.shape[axis]!;
-  if (!Number.isInteger(k) || k < 0 || k > extent) throw new DomainError(`topK: k must be an integer from 0 to ${extent}, got ${show(k)}`);
+  if (!Number.isInteger(k) || k < 0 || k > extent)
+    throw new DomainError(`topK: k must be an integer from 0 to ${extent}, got ${show(k)}`);
   const indices = sliceAxis(argsort(a, { axis, descending: true }), axis, 0, k);
   return { values: takeAlongAxis(a, indices, { axis }), indices };
 }
@@ -151,7 +160,9 @@ const searchPrimitive: Primitive<{ readonly right: boolean }> = {
     const width = rowsOf(values!).cols;
     const [s, v] = [rowMajorData(sorted!), rowMajorData(values!)];
     const data = new Int32Array(v.length);
-    for (let r = 0; r < rows; r++) for (let j = 0; j < width; j++) data[r * width + j] = searchRow(s, r * cols, cols, v[r * width + j]!, right);
+    for (let r = 0; r < rows; r++)
+      for (let j = 0; j < width; j++)
+        data[r * width + j] = searchRow(s, r * cols, cols, v[r * width + j]!, right);
     return [dense(data, "int32", out!.shape)];
   },
   derivative: { kind: "none" },
@@ -174,12 +185,22 @@ const searchPrimitive: Primitive<{ readonly right: boolean }> = {
  * ```
  * @category Sorting
  */
-export function searchSorted(sorted: ArrayInput, values: ArrayInput, options: { readonly side?: "left" | "right" } = {}): NdArray {
+export function searchSorted(
+  sorted: ArrayInput,
+  values: ArrayInput,
+  options: { readonly side?: "left" | "right" } = {},
+): NdArray {
   const [s, v] = promote("searchSorted", toArray("searchSorted", sorted, "sorted"), values);
   const leading = v.shape.slice(0, -1);
-  const rows = s.shape.length === 1 && v.shape.length !== 1 ? broadcastTo(s, [...leading, s.shape[0]!]) : s;
+  const rows =
+    s.shape.length === 1 && v.shape.length !== 1 ? broadcastTo(s, [...leading, s.shape[0]!]) : s;
   const lined = v.shape.length === 0 ? reshape(v, [1]) : v;
-  return reshape(bindOne(searchPrimitive, [rows, lined], { right: checkRecord("searchSorted", "options", options).side === "right" }), v.shape);
+  return reshape(
+    bindOne(searchPrimitive, [rows, lined], {
+      right: checkRecord("searchSorted", "options", options).side === "right",
+    }),
+    v.shape,
+  );
 }
 
 /**
@@ -214,13 +235,16 @@ export interface QuantileOptions {
  * @category Sorting
  */
 export function quantile(x: ArrayInput, q: number, options: QuantileOptions = {}): NdArray {
-  if (!(isNumber(q) && q >= 0 && q <= 1)) throw new DomainError(`quantile: q must be in [0, 1], got ${show(q)}`);
+  if (!(isNumber(q) && q >= 0 && q <= 1))
+    throw new DomainError(`quantile: q must be in [0, 1], got ${show(q)}`);
   const input = toArray("quantile", x);
   const a = convert(input, floatDType(input.dtype));
-  const flat = checkRecord("quantile", "options", options).axis === undefined ? reshape(a, [a.size]) : a;
+  const flat =
+    checkRecord("quantile", "options", options).axis === undefined ? reshape(a, [a.size]) : a;
   const axis = normalizeAxis("quantile", options.axis ?? 0, flat.shape.length);
   const n = flat.shape[axis]!;
-  if (n === 0) throw new ShapeError(`quantile: axis ${axis} is empty (shape ${formatShape(a.shape)})`);
+  if (n === 0)
+    throw new ShapeError(`quantile: axis ${axis} is empty (shape ${formatShape(a.shape)})`);
   const sorted = sort(flat, { axis });
   const position = q * (n - 1);
   const low = Math.floor(position);
@@ -228,11 +252,20 @@ export function quantile(x: ArrayInput, q: number, options: QuantileOptions = {}
   const part = (i: number): NdArray => squeeze(sliceAxis(sorted, axis, i, i + 1), axis);
   // NaN sorts last, so the last element tells whether there is one
   const last = part(n - 1);
-  const value = fraction === 0 ? part(low) : fraction === 1 ? part(low + 1) : add(mul(1 - fraction, part(low)), mul(fraction, part(low + 1)));
+  const value =
+    fraction === 0
+      ? part(low)
+      : fraction === 1
+        ? part(low + 1)
+        : add(mul(1 - fraction, part(low)), mul(fraction, part(low + 1)));
   return where(isNan(last), last, value);
 }
 
-function between(fraction: number, low: number, rule: NonNullable<QuantileOptions["interpolation"]>): number {
+function between(
+  fraction: number,
+  low: number,
+  rule: NonNullable<QuantileOptions["interpolation"]>,
+): number {
   if (fraction === 0) return 0;
   switch (rule) {
     case "linear":

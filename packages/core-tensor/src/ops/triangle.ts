@@ -14,12 +14,16 @@ import { slice } from "./slice.js";
 
 function checkMatrix(fn: string, x: NdArray): [number, number] {
   const [n, m] = x.shape.slice(-2);
-  if (n === undefined || m === undefined) throw new ShapeError(`${fn}: x must be a matrix or a stack of them, got shape ${formatShape(x.shape)}`);
+  if (n === undefined || m === undefined)
+    throw new ShapeError(
+      `${fn}: x must be a matrix or a stack of them, got shape ${formatShape(x.shape)}`,
+    );
   return [n, m];
 }
 
 function checkDiagonal(fn: string, k: number): void {
-  if (!Number.isFinite(k)) throw new DomainError(`${fn}: k must be a finite number, got ${show(k)}`);
+  if (!Number.isFinite(k))
+    throw new DomainError(`${fn}: k must be a finite number, got ${show(k)}`);
 }
 
 function mask(n: number, m: number, keep: (i: number, j: number) => boolean): NdArray {
@@ -104,7 +108,9 @@ export function diagonal(x: ArrayInput): NdArray {
     [...a.shape.slice(0, -2), r, r],
   );
   const at = reshape(arange(0, r, 1, { dtype: "int32" }), [r, 1]);
-  const picked = takeAlongAxis(square, broadcastTo(at, [...a.shape.slice(0, -2), r, 1]), { axis: -1 });
+  const picked = takeAlongAxis(square, broadcastTo(at, [...a.shape.slice(0, -2), r, 1]), {
+    axis: -1,
+  });
   return reshape(picked, [...a.shape.slice(0, -2), r]);
 }
 
@@ -125,7 +131,8 @@ export function diagonal(x: ArrayInput): NdArray {
 export function diag(x: ArrayInput): NdArray {
   const a = toArray("diag", x);
   const n = a.shape[a.shape.length - 1];
-  if (n === undefined) throw new ShapeError("diag: x must have at least one axis, got a single number");
+  if (n === undefined)
+    throw new ShapeError("diag: x must have at least one axis, got a single number");
   return where(
     mask(n, n, (i, j) => i === j),
     expandDims(a, -1),

@@ -161,7 +161,10 @@ const atan2Primitive = elementwise({
   arity: 2,
   result: "float",
   js: Math.atan2,
-  partials: [(t, [a, b]) => mul(t, div(b!, add(square(a!), square(b!)))), (t, [a, b]) => neg(mul(t, div(a!, add(square(a!), square(b!)))))],
+  partials: [
+    (t, [a, b]) => mul(t, div(b!, add(square(a!), square(b!)))),
+    (t, [a, b]) => neg(mul(t, div(a!, add(square(a!), square(b!))))),
+  ],
 });
 
 /**

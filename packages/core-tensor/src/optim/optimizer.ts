@@ -30,7 +30,8 @@ export interface Optimizer<State = unknown> {
 export type LearningRate = number | Schedule;
 
 function checkFraction(fn: string, name: string, value: number): void {
-  if (!(isNumber(value) && value >= 0 && value < 1)) throw new DomainError(`${fn}: ${name} must be in [0, 1), got ${show(value)}`);
+  if (!(isNumber(value) && value >= 0 && value < 1))
+    throw new DomainError(`${fn}: ${name} must be in [0, 1), got ${show(value)}`);
 }
 
 const noSteps = (): StepCount => zeros([], { dtype: "int32" });
@@ -91,7 +92,10 @@ export interface SgdState {
  * @see Polyak (1964), "Some methods of speeding up the convergence of iteration methods"
  * @category Optimisers
  */
-export function sgd(learningRate: LearningRate, options: { readonly momentum?: number; readonly nesterov?: boolean } = {}): Optimizer<SgdState> {
+export function sgd(
+  learningRate: LearningRate,
+  options: { readonly momentum?: number; readonly nesterov?: boolean } = {},
+): Optimizer<SgdState> {
   const { momentum = 0, nesterov = false } = checkRecord("sgd", "options", options);
   checkFraction("sgd", "momentum", momentum);
   return {
@@ -99,9 +103,20 @@ export function sgd(learningRate: LearningRate, options: { readonly momentum?: n
     update<T>(grads: T, state: SgdState): [T, SgdState] {
       checkRecord("sgd", "state", state);
       const rate = rateAt("sgd", learningRate, state.step);
-      const velocity = momentum > 0 ? treeMap((v, g) => add(mul(momentum, v), g), state.velocity as T, grads) : undefined;
-      const direction = velocity === undefined ? grads : nesterov ? treeMap((v, g) => add(mul(momentum, v), g), velocity, grads) : velocity;
-      return [treeMap((d) => minus(rate, d), direction), { step: nextStep(state.step), velocity: velocity ?? null }];
+      const velocity =
+        momentum > 0
+          ? treeMap((v, g) => add(mul(momentum, v), g), state.velocity as T, grads)
+          : undefined;
+      const direction =
+        velocity === undefined
+          ? grads
+          : nesterov
+            ? treeMap((v, g) => add(mul(momentum, v), g), velocity, grads)
+            : velocity;
+      return [
+        treeMap((d) => minus(rate, d), direction),
+        { step: nextStep(state.step), velocity: velocity ?? null },
+      ];
     },
   };
 }
@@ -178,11 +193,20 @@ export function adam(learningRate: LearningRate, options: AdamOptions = {}): Opt
  * @see Loshchilov, Hutter (2019), "Decoupled weight decay regularization", algorithm 2
  * @category Optimisers
  */
-export function adamw(learningRate: LearningRate, options: AdamOptions & { readonly weightDecay?: number } = {}): Optimizer<AdamState> {
-  const { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, weightDecay = 0.01 } = checkRecord("adamw", "options", options);
+export function adamw(
+  learningRate: LearningRate,
+  options: AdamOptions & { readonly weightDecay?: number } = {},
+): Optimizer<AdamState> {
+  const {
+    beta1 = 0.9,
+    beta2 = 0.999,
+    epsilon = 1e-8,
+    weightDecay = 0.01,
+  } = checkRecord("adamw", "options", options);
   checkFraction("adam", "beta1", beta1);
   checkFraction("adam", "beta2", beta2);
-  if (!(isNumber(weightDecay) && weightDecay >= 0)) throw new DomainError(`adamw: weightDecay must be ≥ 0, got ${show(weightDecay)}`);
+  if (!(isNumber(weightDecay) && weightDecay >= 0))
+    throw new DomainError(`adamw: weightDecay must be ≥ 0, got ${show(weightDecay)}`);
   return {
     init: (params) => ({ step: noSteps(), mean: zerosLike(params), square: zerosLike(params) }),
     update<T>(grads: T, state: AdamState, params: T): [T, AdamState] {
@@ -194,7 +218,10 @@ export function adamw(learningRate: LearningRate, options: AdamOptions & { reado
       const [meanScale, squareScale] = [unbiased(beta1, step), unbiased(beta2, step)];
       const updates = treeMap(
         (m, v, p) => {
-          const direction = div(scaledBy(meanScale, m), add(sqrt(scaledBy(squareScale, v)), epsilon));
+          const direction = div(
+            scaledBy(meanScale, m),
+            add(sqrt(scaledBy(squareScale, v)), epsilon),
+          );
           return minus(rate, weightDecay === 0 ? direction : add(direction, mul(weightDecay, p)));
         },
         mean,
@@ -233,7 +260,10 @@ export interface RmspropState {
  * ```
  * @category Optimisers
  */
-export function rmsprop(learningRate: LearningRate, options: { readonly decay?: number; readonly epsilon?: number } = {}): Optimizer<RmspropState> {
+export function rmsprop(
+  learningRate: LearningRate,
+  options: { readonly decay?: number; readonly epsilon?: number } = {},
+): Optimizer<RmspropState> {
   const { decay = 0.9, epsilon = 1e-8 } = checkRecord("rmsprop", "options", options);
   checkFraction("rmsprop", "decay", decay);
   return {
@@ -242,7 +272,10 @@ export function rmsprop(learningRate: LearningRate, options: { readonly decay?: 
       checkRecord("rmsprop", "state", state);
       const rate = rateAt("rmsprop", learningRate, state.step);
       const squares = treeMap((v, g) => blend(decay, v, square(g)), state.square as T, grads);
-      return [treeMap((g, v) => minus(rate, div(g, add(sqrt(v), epsilon))), grads, squares), { step: nextStep(state.step), square: squares }];
+      return [
+        treeMap((g, v) => minus(rate, div(g, add(sqrt(v), epsilon))), grads, squares),
+        { step: nextStep(state.step), square: squares },
+      ];
     },
   };
 }
@@ -265,7 +298,8 @@ export function rmsprop(learningRate: LearningRate, options: { readonly decay?: 
  * @category Optimisers
  */
 export function clipByGlobalNorm<T>(grads: T, maxNorm: number): T {
-  if (!(isNumber(maxNorm) && maxNorm > 0)) throw new DomainError(`clipByGlobalNorm: maxNorm must be positive, got ${show(maxNorm)}`);
+  if (!(isNumber(maxNorm) && maxNorm > 0))
+    throw new DomainError(`clipByGlobalNorm: maxNorm must be positive, got ${show(maxNorm)}`);
   const squares = treeLeaves(grads).map((g) => convert(sum(square(g)), "float64"));
   if (squares.length === 0) return grads;
   const norm = sqrt(squares.reduce(add));

@@ -26,10 +26,17 @@ export type Schedule = (step: number) => number;
  * @category Schedules
  */
 export function cosineDecay(peak: number, numSteps: number, end = 0): Schedule {
-  if (!(isNumber(numSteps) && numSteps > 0)) throw new DomainError(`cosineDecay: numSteps must be positive, got ${show(numSteps)}`);
+  if (!(isNumber(numSteps) && numSteps > 0))
+    throw new DomainError(`cosineDecay: numSteps must be positive, got ${show(numSteps)}`);
   if (!Number.isFinite(peak) || !Number.isFinite(end))
-    throw new DomainError(`cosineDecay: peak and end must be finite, got ${show(peak)} and ${show(end)}`);
-  return (step) => end + 0.5 * (peak - end) * (1 + Math.cos(Math.PI * Math.min(1, checkStep("cosineDecay", step) / numSteps)));
+    throw new DomainError(
+      `cosineDecay: peak and end must be finite, got ${show(peak)} and ${show(end)}`,
+    );
+  return (step) =>
+    end +
+    0.5 *
+      (peak - end) *
+      (1 + Math.cos(Math.PI * Math.min(1, checkStep("cosineDecay", step) / numSteps)));
 }
 
 /**
@@ -48,12 +55,17 @@ export function cosineDecay(peak: number, numSteps: number, end = 0): Schedule {
  * @category Schedules
  */
 export function warmup(warmupSteps: number, then: Schedule): Schedule {
-  if (!(isNumber(warmupSteps) && warmupSteps >= 0)) throw new DomainError(`warmup: warmupSteps must be ≥ 0, got ${show(warmupSteps)}`);
+  if (!(isNumber(warmupSteps) && warmupSteps >= 0))
+    throw new DomainError(`warmup: warmupSteps must be ≥ 0, got ${show(warmupSteps)}`);
   checkFunction("warmup", "then", then);
-  return (step) => (checkStep("warmup", step) < warmupSteps ? (then(0) * step) / warmupSteps : then(step - warmupSteps));
+  return (step) =>
+    checkStep("warmup", step) < warmupSteps
+      ? (then(0) * step) / warmupSteps
+      : then(step - warmupSteps);
 }
 
 function checkStep(fn: string, step: number): number {
-  if (!(isNumber(step) && step >= 0)) throw new DomainError(`${fn}: step must be a number ≥ 0, got ${show(step)}`);
+  if (!(isNumber(step) && step >= 0))
+    throw new DomainError(`${fn}: step must be a number ≥ 0, got ${show(step)}`);
   return step;
 }

@@ -38,18 +38,25 @@ const schedulePrimitive: Primitive<ScheduleAttrs> = {
 };
 
 function checkRate(fn: string, value: number, step: StepCount): number {
-  if (!Number.isFinite(value)) throw new DomainError(`${fn}: learningRate must be finite, got ${show(value)} at step ${show(step)}`);
+  if (!Number.isFinite(value))
+    throw new DomainError(
+      `${fn}: learningRate must be finite, got ${show(value)} at step ${show(step)}`,
+    );
   return value;
 }
 
 export function rateAt(fn: string, rate: Rate, step: StepCount): StepCount {
   if (typeof rate === "number") return checkRate(fn, rate, step);
-  return typeof step === "number" ? checkRate(fn, rate(step), step) : bindOne(schedulePrimitive, [step], { fn, rate });
+  return typeof step === "number"
+    ? checkRate(fn, rate(step), step)
+    : bindOne(schedulePrimitive, [step], { fn, rate });
 }
 
 /** Undoes the bias of a running mean with the given decay that started at zero: $1 / (1 - \beta^t)$. */
 export function unbiased(decay: number, step: StepCount): StepCount {
-  return typeof step === "number" ? 1 / (1 - decay ** step) : reciprocal(sub(1, pow(decay, convert(step, "float64"))));
+  return typeof step === "number"
+    ? 1 / (1 - decay ** step)
+    : reciprocal(sub(1, pow(decay, convert(step, "float64"))));
 }
 
 export function nextStep(step: StepCount): StepCount {

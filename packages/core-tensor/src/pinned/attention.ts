@@ -41,20 +41,38 @@ export interface CachedRows {
  * @category Pinned matrices
  */
 export function attendRows(query: Float32Array, cached: CachedRows): Float32Array<ArrayBuffer> {
-  const { keys, values, numKvHeads, headDim, start = 0, stop } = checkRecord("attendRows", "cached", cached);
+  const {
+    keys,
+    values,
+    numKvHeads,
+    headDim,
+    start = 0,
+    stop,
+  } = checkRecord("attendRows", "cached", cached);
   checkFloats("attendRows", "query", query);
   checkFloats("attendRows", "keys", keys);
   checkFloats("attendRows", "values", values);
   for (const [name, value] of Object.entries({ numKvHeads, headDim, start, stop }))
-    if (!Number.isInteger(value)) throw new DomainError(`attendRows: ${name} must be an integer, got ${show(value)}`);
-  if (numKvHeads < 1 || headDim < 1) throw new ShapeError(`attendRows: numKvHeads and headDim must be ≥ 1, got ${numKvHeads} and ${headDim}`);
+    if (!Number.isInteger(value))
+      throw new DomainError(`attendRows: ${name} must be an integer, got ${show(value)}`);
+  if (numKvHeads < 1 || headDim < 1)
+    throw new ShapeError(
+      `attendRows: numKvHeads and headDim must be ≥ 1, got ${numKvHeads} and ${headDim}`,
+    );
   const width = numKvHeads * headDim;
   if (!(start >= 0 && stop > start) || stop * width > Math.min(keys.length, values.length))
-    throw new ShapeError(`attendRows: tokens ${start} to ${stop} need rows of ${width} numbers, got ${keys.length} keys and ${values.length} values`);
+    throw new ShapeError(
+      `attendRows: tokens ${start} to ${stop} need rows of ${width} numbers, got ${keys.length} keys and ${values.length} values`,
+    );
   if (query.length === 0 || query.length % width !== 0)
-    throw new ShapeError(`attendRows: query must hold groups of ${width} numbers, got ${query.length}`);
+    throw new ShapeError(
+      `attendRows: query must hold groups of ${width} numbers, got ${query.length}`,
+    );
   const scaled = query.map((x) => x / Math.sqrt(headDim));
-  return attendInWasm(scaled, cached, start, stop - start) ?? attendInJs(scaled, cached, start, stop - start);
+  return (
+    attendInWasm(scaled, cached, start, stop - start) ??
+    attendInJs(scaled, cached, start, stop - start)
+  );
 }
 
 function attendInWasm(
@@ -66,7 +84,15 @@ function attendInWasm(
   const width = numKvHeads * headDim;
   const group = query.length / width;
   const store = anyStore();
-  const places = store && layout(query.length * 4, count * width * 4 + 16, count * width * 4 + 16, group * count * 4, query.length * 4);
+  const places =
+    store &&
+    layout(
+      query.length * 4,
+      count * width * 4 + 16,
+      count * width * 4 + 16,
+      group * count * 4,
+      query.length * 4,
+    );
   if (!store || !places) return undefined;
   const { f32, float32 } = store;
   const [qAt, kAt, vAt, weightsAt, outAt] = places as [number, number, number, number, number];
@@ -75,11 +101,28 @@ function attendInWasm(
   f32.set(values.subarray(start * width, (start + count) * width), vAt / 4);
   const headBytes = headDim * 4;
   for (let kv = 0; kv < numKvHeads; kv++) {
-    float32.dots(qAt + kv * group * headBytes, kAt + kv * headBytes, width * 4, 0, weightsAt, group, count, headDim);
+    float32.dots(
+      qAt + kv * group * headBytes,
+      kAt + kv * headBytes,
+      width * 4,
+      0,
+      weightsAt,
+      group,
+      count,
+      headDim,
+    );
     for (let h = 0; h < group; h++) {
       const at = weightsAt + h * count * 4;
       softmaxInPlace(f32, at / 4, count);
-      float32.combine(at, vAt + kv * headBytes, width * 4, 0, outAt + (kv * group + h) * headBytes, headDim, count);
+      float32.combine(
+        at,
+        vAt + kv * headBytes,
+        width * 4,
+        0,
+        outAt + (kv * group + h) * headBytes,
+        headDim,
+        count,
+      );
     }
   }
   return f32.slice(outAt / 4, outAt / 4 + query.length);
@@ -94,7 +137,12 @@ function softmaxInPlace(x: Float32Array | Float64Array, at: number, count: numbe
 }
 
 /** Four positions at a time, in double precision: the query and the sum are then read once for four keys or values. */
-function attendInJs(query: Float32Array, { keys, values, numKvHeads, headDim }: CachedRows, start: number, count: number): Float32Array<ArrayBuffer> {
+function attendInJs(
+  query: Float32Array,
+  { keys, values, numKvHeads, headDim }: CachedRows,
+  start: number,
+  count: number,
+): Float32Array<ArrayBuffer> {
   const width = numKvHeads * headDim;
   const group = query.length / width;
   const out = new Float32Array(query.length);
@@ -102,7 +150,14 @@ function attendInJs(query: Float32Array, { keys, values, numKvHeads, headDim }: 
   const mixed = new Float64Array(headDim);
   for (let at = 0; at < query.length; at += headDim) {
     const first = start * width + Math.floor(at / headDim / group) * headDim;
-    scoreKeys(Float64Array.from(query.subarray(at, at + headDim)), keys, first, width, count, weights);
+    scoreKeys(
+      Float64Array.from(query.subarray(at, at + headDim)),
+      keys,
+      first,
+      width,
+      count,
+      weights,
+    );
     softmaxInPlace(weights, 0, count);
     mixed.fill(0);
     mixValues(weights, values, first, width, count, mixed);
@@ -112,7 +167,14 @@ function attendInJs(query: Float32Array, { keys, values, numKvHeads, headDim }: 
 }
 
 /** Inner products with `count` keys, `width` apart. */
-function scoreKeys(q: Float64Array, keys: Float32Array, first: number, width: number, count: number, scores: Float64Array): void {
+function scoreKeys(
+  q: Float64Array,
+  keys: Float32Array,
+  first: number,
+  width: number,
+  count: number,
+  scores: Float64Array,
+): void {
   const d = q.length;
   let p = 0;
   for (; p + 3 < count; p += 4) {
@@ -139,14 +201,24 @@ function scoreKeys(q: Float64Array, keys: Float32Array, first: number, width: nu
 }
 
 /** Adds `count` values, `width` apart, each times its weight. */
-function mixValues(weights: Float64Array, values: Float32Array, first: number, width: number, count: number, sum: Float64Array): void {
+function mixValues(
+  weights: Float64Array,
+  values: Float32Array,
+  first: number,
+  width: number,
+  count: number,
+  sum: Float64Array,
+): void {
   const d = sum.length;
   let p = 0;
   for (; p + 3 < count; p += 4) {
     const v0 = first + p * width;
     const [v1, v2, v3] = [v0 + width, v0 + 2 * width, v0 + 3 * width];
     const [w0, w1, w2, w3] = [weights[p]!, weights[p + 1]!, weights[p + 2]!, weights[p + 3]!];
-    for (let i = 0; i < d; i++) sum[i]! += w0 * values[v0 + i]! + w1 * values[v1 + i]! + (w2 * values[v2 + i]! + w3 * values[v3 + i]!);
+    for (let i = 0; i < d; i++)
+      sum[i]! +=
+        w0 * values[v0 + i]! + w1 * values[v1 + i]! + (w2 * values[v2 + i]! + w3 * values[v3 + i]!);
   }
-  for (; p < count; p++) for (let i = 0, v = first + p * width; i < d; i++) sum[i]! += weights[p]! * values[v + i]!;
+  for (; p < count; p++)
+    for (let i = 0, v = first + p * width; i < d; i++) sum[i]! += weights[p]! * values[v + i]!;
 }

@@ -5,7 +5,14 @@
  */
 
 // pinning
-export { gatherPinned, pinMatrix, unpinned, type PinnedDType, type PinnedMatrix, type PinOptions } from "./matrix.js";
+export {
+  gatherPinned,
+  pinMatrix,
+  unpinned,
+  type PinnedDType,
+  type PinnedMatrix,
+  type PinOptions,
+} from "./matrix.js";
 // products
 export { combineRows, dotRows, type PinnedProductOptions } from "./product.js";
 // attention

@@ -62,7 +62,8 @@ export function contentsOf(fn: string, w: PinnedMatrix): Pinned {
 /** Bytes of a weight. */
 /** Vectors come as they are stored, without a conversion. */
 export function checkFloats(fn: string, argument: string, x: Float32Array): void {
-  if (!(x instanceof Float32Array)) throw new DTypeError(`${fn}: ${argument} must be a Float32Array, got ${show(x)}`);
+  if (!(x instanceof Float32Array))
+    throw new DTypeError(`${fn}: ${argument} must be a Float32Array, got ${show(x)}`);
 }
 
 const WIDTH = { float32: 4, int16: 2, int8: 1 } as const;
@@ -92,11 +93,15 @@ export function pinMatrix(w: ArrayInput, options: PinOptions = {}): PinnedMatrix
   const a = toConcrete("pinMatrix", w, "w");
   if (typeof dtype !== "string" || !Object.hasOwn(WIDTH, dtype))
     throw new DTypeError(`pinMatrix: dtype must be float32, int16 or int8, got ${show(dtype)}`);
-  if (a.shape.length !== 2) throw new ShapeError(`pinMatrix: w must be a matrix, got shape ${formatShape(a.shape)}`);
+  if (a.shape.length !== 2)
+    throw new ShapeError(`pinMatrix: w must be a matrix, got shape ${formatShape(a.shape)}`);
   const [n, m] = a.shape as [number, number];
   const data = rowMajorData(a);
   for (let i = 0; i < data.length; i++)
-    if (!Number.isFinite(data[i]!)) throw new DomainError(`pinMatrix: w[${Math.floor(i / m)}, ${i % m}] is ${data[i]}, expected a finite number`);
+    if (!Number.isFinite(data[i]!))
+      throw new DomainError(
+        `pinMatrix: w[${Math.floor(i / m)}, ${i % m}] is ${data[i]}, expected a finite number`,
+      );
   const { handle, values, scales } = allocate(n, m, dtype);
   if (dtype === "float32") values.set(data);
   else quantizeRows(data, m, TOP[dtype], values, scales!);
@@ -107,7 +112,13 @@ export function pinMatrix(w: ArrayInput, options: PinOptions = {}): PinnedMatrix
 const TOP = { int16: 16383, int8: 127 } as const;
 
 /** Symmetric whole numbers up to `top`, one scale a row; halves go away from zero. */
-function quantizeRows(data: ArrayLike<number>, m: number, top: number, values: { [i: number]: number }, scales: Float32Array): void {
+function quantizeRows(
+  data: ArrayLike<number>,
+  m: number,
+  top: number,
+  values: { [i: number]: number },
+  scales: Float32Array,
+): void {
   for (let i = 0; i < scales.length; i++) {
     let peak = 0;
     for (let j = i * m; j < (i + 1) * m; j++) peak = Math.max(peak, Math.abs(data[j]!));
@@ -153,7 +164,11 @@ function allocate(
   collected.register(handle, room, handle);
   const buffer = store.memory.buffer;
   const values = new Storage(buffer, block.address, n * m);
-  return { handle, values, ...(dtype !== "float32" && { scales: new Float32Array(buffer, scalesAt, n) }) };
+  return {
+    handle,
+    values,
+    ...(dtype !== "float32" && { scales: new Float32Array(buffer, scalesAt, n) }),
+  };
 }
 
 /** Views of the stored numbers, valid until something else is pinned. */
@@ -164,8 +179,12 @@ export function viewsOf(
   const [n, m] = w.shape;
   if (!store || !block) return { values: values!, scales: scales ?? new Float32Array(0) };
   const { buffer } = store.memory;
-  const Storage = w.dtype === "float32" ? Float32Array : w.dtype === "int16" ? Int16Array : Int8Array;
-  return { values: new Storage(buffer, block.address, n * m), scales: new Float32Array(buffer, scalesAt, w.dtype === "float32" ? 0 : n) };
+  const Storage =
+    w.dtype === "float32" ? Float32Array : w.dtype === "int16" ? Int16Array : Int8Array;
+  return {
+    values: new Storage(buffer, block.address, n * m),
+    scales: new Float32Array(buffer, scalesAt, w.dtype === "float32" ? 0 : n),
+  };
 }
 
 /**
@@ -196,15 +215,18 @@ export function gatherPinned(w: PinnedMatrix, rows: Int32Array): PinnedMatrix {
     const row = rows[first]!;
     target.values.set(from.values.subarray(row * m, (row + i - first) * m), first * m);
   }
-  if (target.scales) for (let i = 0; i < rows.length; i++) target.scales[i] = from.scales[rows[i]!]!;
+  if (target.scales)
+    for (let i = 0; i < rows.length; i++) target.scales[i] = from.scales[rows[i]!]!;
   return target.handle;
 }
 
 export function checkRows(fn: string, w: PinnedMatrix, rows: Int32Array): void {
   const [n] = w.shape;
-  if (!(rows instanceof Int32Array)) throw new DTypeError(`${fn}: rows must be an Int32Array, got ${show(rows)}`);
+  if (!(rows instanceof Int32Array))
+    throw new DTypeError(`${fn}: rows must be an Int32Array, got ${show(rows)}`);
   for (let i = 0; i < rows.length; i++)
-    if (!(rows[i]! >= 0 && rows[i]! < n)) throw new IndexError(`${fn}: rows[${i}] must be in 0 … ${n - 1}, got ${rows[i]}`);
+    if (!(rows[i]! >= 0 && rows[i]! < n))
+      throw new IndexError(`${fn}: rows[${i}] must be in 0 … ${n - 1}, got ${rows[i]}`);
 }
 
 /**

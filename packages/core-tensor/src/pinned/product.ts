@@ -2,7 +2,14 @@
 import { checkRecord } from "../check.js";
 import { ShapeError } from "../errors.js";
 import { layout } from "../exec/wasm/resident.js";
-import { type Pinned, type PinnedMatrix, checkFloats, checkRows, contentsOf, viewsOf } from "./matrix.js";
+import {
+  type Pinned,
+  type PinnedMatrix,
+  checkFloats,
+  checkRows,
+  contentsOf,
+  viewsOf,
+} from "./matrix.js";
 
 /**
  * Options of products with pinned matrices.
@@ -37,12 +44,17 @@ const WIDE = 1 << 20;
  * ```
  * @category Pinned matrices
  */
-export function dotRows(w: PinnedMatrix, x: Float32Array, options: PinnedProductOptions = {}): Float32Array<ArrayBuffer> {
+export function dotRows(
+  w: PinnedMatrix,
+  x: Float32Array,
+  options: PinnedProductOptions = {},
+): Float32Array<ArrayBuffer> {
   const { rows } = checkRecord("dotRows", "options", options);
   checkFloats("dotRows", "x", x);
   const pinned = contentsOf("dotRows", w);
   const [all, m] = w.shape;
-  if (x.length % m !== 0) throw new ShapeError(`dotRows: x must hold vectors of length ${m}, got ${x.length} numbers`);
+  if (x.length % m !== 0)
+    throw new ShapeError(`dotRows: x must hold vectors of length ${m}, got ${x.length} numbers`);
   if (rows) checkRows("dotRows", w, rows);
   const count = x.length / m;
   const n = rows?.length ?? all;
@@ -66,22 +78,33 @@ export function dotRows(w: PinnedMatrix, x: Float32Array, options: PinnedProduct
  * ```
  * @category Pinned matrices
  */
-export function combineRows(w: PinnedMatrix, x: Float32Array, options: PinnedProductOptions = {}): Float32Array<ArrayBuffer> {
+export function combineRows(
+  w: PinnedMatrix,
+  x: Float32Array,
+  options: PinnedProductOptions = {},
+): Float32Array<ArrayBuffer> {
   const { rows } = checkRecord("combineRows", "options", options);
   checkFloats("combineRows", "x", x);
   const pinned = contentsOf("combineRows", w);
   const [all, m] = w.shape;
   const n = rows?.length ?? all;
-  if (n === 0 ? x.length > 0 : x.length % n !== 0) throw new ShapeError(`combineRows: x must hold vectors of length ${n}, got ${x.length} numbers`);
+  if (n === 0 ? x.length > 0 : x.length % n !== 0)
+    throw new ShapeError(
+      `combineRows: x must hold vectors of length ${n}, got ${x.length} numbers`,
+    );
   if (rows) checkRows("combineRows", w, rows);
   if (n === 0) return new Float32Array(m);
   const count = x.length / n;
   if (count >= MANY) return blocked(w, x, count, n, m, rows, false);
-  if (count === 1) return combineOne(w, pinned, x, n, m, rows) ?? combineInJs(w, pinned, x, n, m, rows);
+  if (count === 1)
+    return combineOne(w, pinned, x, n, m, rows) ?? combineInJs(w, pinned, x, n, m, rows);
   const out = new Float32Array(count * m);
   for (let t = 0; t < count; t++) {
     const part = x.subarray(t * n, (t + 1) * n);
-    out.set(combineOne(w, pinned, part, n, m, rows) ?? combineInJs(w, pinned, part, n, m, rows), t * m);
+    out.set(
+      combineOne(w, pinned, part, n, m, rows) ?? combineInJs(w, pinned, part, n, m, rows),
+      t * m,
+    );
   }
   return out;
 }
@@ -103,7 +126,17 @@ function few(
   if (w.dtype !== "float32") {
     for (let t = 0; t < count; t++) {
       const step = writeShorts(store.i16, xAt / 2, x, t * m, m);
-      store[w.dtype].dots(xAt, step, block.address, rowBytes, scalesAt, list, yAt + t * n * 4, n, m);
+      store[w.dtype].dots(
+        xAt,
+        step,
+        block.address,
+        rowBytes,
+        scalesAt,
+        list,
+        yAt + t * n * 4,
+        n,
+        m,
+      );
     }
   } else {
     store.f32.set(x, xAt / 4);
@@ -140,7 +173,13 @@ function combineOne(
 }
 
 /** Rounds `count` numbers to 16 bits; returns the step between neighbouring values. */
-function writeShorts(to: Int16Array, at: number, x: Float32Array, from: number, count: number): number {
+function writeShorts(
+  to: Int16Array,
+  at: number,
+  x: Float32Array,
+  from: number,
+  count: number,
+): number {
   let peak = 0;
   for (let i = from; i < from + count; i++) {
     const size = Math.abs(x[i]!);
@@ -174,8 +213,22 @@ function blocked(
     const some = Math.min(256, count - t);
     for (let i = 0; i < n; i += step) {
       const stop = Math.min(n, i + step);
-      if (transposed) scatter(out, product(w, x.subarray(t * m, (t + some) * m), some, m, i, stop, rows, true), t, some, n, i, stop - i);
-      else accumulate(out, product(w, columns(x, t, some, n, i, stop), some, m, i, stop, rows, false), t * m);
+      if (transposed)
+        scatter(
+          out,
+          product(w, x.subarray(t * m, (t + some) * m), some, m, i, stop, rows, true),
+          t,
+          some,
+          n,
+          i,
+          stop - i,
+        );
+      else
+        accumulate(
+          out,
+          product(w, columns(x, t, some, n, i, stop), some, m, i, stop, rows, false),
+          t * m,
+        );
     }
   }
   return out;
@@ -197,7 +250,14 @@ function product(
   const width = transposed ? n : m;
   const depth = transposed ? m : n;
   const inPlace = w.dtype === "float32" && !rows;
-  const places = store && layout(count * depth * 4, count * width * 4, inPlace ? 0 : n * m * 4, store.product.workBytes(width, depth));
+  const places =
+    store &&
+    layout(
+      count * depth * 4,
+      count * width * 4,
+      inPlace ? 0 : n * m * 4,
+      store.product.workBytes(width, depth),
+    );
   if (!store || !block || !places) return productInJs(w, x, count, m, from, to, rows, transposed);
   const [xAt, yAt, wideAt, workAt] = places as [number, number, number, number];
   store.f32.set(x, xAt / 4);
@@ -210,20 +270,49 @@ function product(
       if (w.dtype === "float32") store.f32.copyWithin(target / 4, source / 4, source / 4 + m);
       else store[w.dtype].widen(source, store.f32[scalesAt / 4 + row]!, target, m);
     }
-  store.product.gemm(xAt, depth * 4, 4, b, transposed ? 4 : m * 4, transposed ? m * 4 : 4, yAt, count, width, depth, workAt);
+  store.product.gemm(
+    xAt,
+    depth * 4,
+    4,
+    b,
+    transposed ? 4 : m * 4,
+    transposed ? m * 4 : 4,
+    yAt,
+    count,
+    width,
+    depth,
+    workAt,
+  );
   return store.f32.subarray(yAt / 4, yAt / 4 + count * width);
 }
 
 /** Columns `from` to `to` of rows `t` to `t + count` of a matrix with `n` columns. */
-function columns(x: Float32Array, t: number, count: number, n: number, from: number, to: number): Float32Array {
+function columns(
+  x: Float32Array,
+  t: number,
+  count: number,
+  n: number,
+  from: number,
+  to: number,
+): Float32Array {
   if (from === 0 && to === n) return x.subarray(t * n, (t + count) * n);
   const out = new Float32Array(count * (to - from));
-  for (let i = 0; i < count; i++) out.set(x.subarray((t + i) * n + from, (t + i) * n + to), i * (to - from));
+  for (let i = 0; i < count; i++)
+    out.set(x.subarray((t + i) * n + from, (t + i) * n + to), i * (to - from));
   return out;
 }
 
-function scatter(out: Float32Array, part: Float32Array, t: number, count: number, n: number, from: number, width: number): void {
-  for (let i = 0; i < count; i++) out.set(part.subarray(i * width, (i + 1) * width), (t + i) * n + from);
+function scatter(
+  out: Float32Array,
+  part: Float32Array,
+  t: number,
+  count: number,
+  n: number,
+  from: number,
+  width: number,
+): void {
+  for (let i = 0; i < count; i++)
+    out.set(part.subarray(i * width, (i + 1) * width), (t + i) * n + from);
 }
 
 function accumulate(out: Float32Array, part: Float32Array, at: number): void {
@@ -263,7 +352,14 @@ function dotsInJs(
   return out;
 }
 
-function combineInJs(w: PinnedMatrix, pinned: Pinned, x: Float32Array, n: number, m: number, rows?: Int32Array): Float32Array<ArrayBuffer> {
+function combineInJs(
+  w: PinnedMatrix,
+  pinned: Pinned,
+  x: Float32Array,
+  n: number,
+  m: number,
+  rows?: Int32Array,
+): Float32Array<ArrayBuffer> {
   const sums = new Float64Array(m);
   const { values, scales } = viewsOf(w, pinned);
   for (let i = 0; i < n; i++) {
@@ -289,6 +385,17 @@ function productInJs(
   const list = Int32Array.from({ length: to - from }, (_, i) => rows?.[from + i] ?? from + i);
   if (transposed) return dotsInJs(w, pinned, x, count, list.length, m, list);
   const out = new Float32Array(count * m);
-  for (let t = 0; t < count; t++) out.set(combineInJs(w, pinned, x.subarray(t * list.length, (t + 1) * list.length), list.length, m, list), t * m);
+  for (let t = 0; t < count; t++)
+    out.set(
+      combineInJs(
+        w,
+        pinned,
+        x.subarray(t * list.length, (t + 1) * list.length),
+        list.length,
+        m,
+        list,
+      ),
+      t * m,
+    );
   return out;
 }

@@ -28,11 +28,21 @@ const ROWS_TAG = 0x726f7773;
  * ```
  * @category Draws
  */
-export function uniform(key: RngKey, shape: Shape, options: DrawOptions & { readonly low?: number; readonly high?: number } = {}): NdArray {
+export function uniform(
+  key: RngKey,
+  shape: Shape,
+  options: DrawOptions & { readonly low?: number; readonly high?: number } = {},
+): NdArray {
   const { low = 0, high = 1 } = checkRecord("uniform", "options", options);
   if (!(Number.isFinite(low) && Number.isFinite(high) && low <= high && high - low < Infinity))
     throw new DomainError(`uniform: low must not exceed high, got ${show(low)} and ${show(high)}`);
-  return draw("uniform", key, shape, floatOption("uniform", options), ({ uniform }) => low + (high - low) * uniform());
+  return draw(
+    "uniform",
+    key,
+    shape,
+    floatOption("uniform", options),
+    ({ uniform }) => low + (high - low) * uniform(),
+  );
 }
 
 /**
@@ -52,10 +62,16 @@ export function uniform(key: RngKey, shape: Shape, options: DrawOptions & { read
  * @see Marsaglia, Tsang (2000), "The ziggurat method for generating random variables"
  * @category Draws
  */
-export function normal(key: RngKey, shape: Shape, options: DrawOptions & { readonly mean?: number; readonly std?: number } = {}): NdArray {
+export function normal(
+  key: RngKey,
+  shape: Shape,
+  options: DrawOptions & { readonly mean?: number; readonly std?: number } = {},
+): NdArray {
   const { mean = 0, std = 1 } = checkRecord("normal", "options", options);
   if (!(Number.isFinite(mean) && Number.isFinite(std) && std >= 0))
-    throw new DomainError(`normal: mean must be finite and std finite and ≥ 0, got ${show(mean)} and ${show(std)}`);
+    throw new DomainError(
+      `normal: mean must be finite and std finite and ≥ 0, got ${show(mean)} and ${show(std)}`,
+    );
   checkShape("normal", shape);
   const data = allocate(floatOption("normal", options), sizeOf(shape));
   const bits = streamBits("normal", key);
@@ -85,13 +101,20 @@ export function normal(key: RngKey, shape: Shape, options: DrawOptions & { reado
  * ```
  * @category Draws
  */
-export function normalRows(key: RngKey, shape: Shape, options: DrawOptions & { readonly firstRow?: number } = {}): NdArray {
+export function normalRows(
+  key: RngKey,
+  shape: Shape,
+  options: DrawOptions & { readonly firstRow?: number } = {},
+): NdArray {
   checkShape("normalRows", shape);
   const [rows, ...rest] = shape;
   const { firstRow = 0 } = checkRecord("normalRows", "options", options);
-  if (rows === undefined) throw new ShapeError("normalRows: shape must have at least one axis, that of the rows");
+  if (rows === undefined)
+    throw new ShapeError("normalRows: shape must have at least one axis, that of the rows");
   if (!Number.isInteger(firstRow) || firstRow < 0 || firstRow + rows > 2 ** 32)
-    throw new DomainError(`normalRows: firstRow must be an integer ≥ 0 and the last row below 2^32, got ${show(firstRow)}`);
+    throw new DomainError(
+      `normalRows: firstRow must be an integer ≥ 0 and the last row below 2^32, got ${show(firstRow)}`,
+    );
   const width = sizeOf(rest);
   const dtype = floatOption("normalRows", options);
   const data = allocate(dtype, rows * width);
@@ -125,17 +148,29 @@ export function normalRows(key: RngKey, shape: Shape, options: DrawOptions & { r
  * ```
  * @category Draws
  */
-export function truncatedNormal(key: RngKey, shape: Shape, options: DrawOptions & { readonly low?: number; readonly high?: number } = {}): NdArray {
+export function truncatedNormal(
+  key: RngKey,
+  shape: Shape,
+  options: DrawOptions & { readonly low?: number; readonly high?: number } = {},
+): NdArray {
   const { low = -2, high = 2 } = checkRecord("truncatedNormal", "options", options);
   if (!(isNumber(low) && isNumber(high) && low < high))
-    throw new DomainError(`truncatedNormal: low must be below high, got ${show(low)} and ${show(high)}`);
+    throw new DomainError(
+      `truncatedNormal: low must be below high, got ${show(low)} and ${show(high)}`,
+    );
   // in the upper tail the mirrored interval keeps the probabilities away from 1, where they lose digits
   const flip = low > 0;
   const [p, q] = flip ? [ndtr(-high), ndtr(-low)] : [ndtr(low), ndtr(high)];
-  return draw("truncatedNormal", key, shape, floatOption("truncatedNormal", options), ({ uniform }) => {
-    const x = ndtri(p + (q - p) * uniform());
-    return Math.min(high, Math.max(low, flip ? -x : x));
-  });
+  return draw(
+    "truncatedNormal",
+    key,
+    shape,
+    floatOption("truncatedNormal", options),
+    ({ uniform }) => {
+      const x = ndtri(p + (q - p) * uniform());
+      return Math.min(high, Math.max(low, flip ? -x : x));
+    },
+  );
 }
 
 /**
@@ -154,10 +189,21 @@ export function truncatedNormal(key: RngKey, shape: Shape, options: DrawOptions 
  * ```
  * @category Draws
  */
-export function exponential(key: RngKey, shape: Shape, options: DrawOptions & { readonly rate?: number } = {}): NdArray {
+export function exponential(
+  key: RngKey,
+  shape: Shape,
+  options: DrawOptions & { readonly rate?: number } = {},
+): NdArray {
   const { rate = 1 } = checkRecord("exponential", "options", options);
-  if (!(isNumber(rate) && rate > 0)) throw new DomainError(`exponential: rate must be positive, got ${show(rate)}`);
-  return draw("exponential", key, shape, floatOption("exponential", options), ({ uniform }) => -Math.log1p(-uniform()) / rate);
+  if (!(isNumber(rate) && rate > 0))
+    throw new DomainError(`exponential: rate must be positive, got ${show(rate)}`);
+  return draw(
+    "exponential",
+    key,
+    shape,
+    floatOption("exponential", options),
+    ({ uniform }) => -Math.log1p(-uniform()) / rate,
+  );
 }
 
 /**
@@ -176,7 +222,13 @@ export function exponential(key: RngKey, shape: Shape, options: DrawOptions & { 
  * @category Draws
  */
 export function gumbel(key: RngKey, shape: Shape, options: DrawOptions = {}): NdArray {
-  return draw("gumbel", key, shape, floatOption("gumbel", options), ({ uniform }) => -Math.log(-Math.log1p(-uniform())));
+  return draw(
+    "gumbel",
+    key,
+    shape,
+    floatOption("gumbel", options),
+    ({ uniform }) => -Math.log(-Math.log1p(-uniform())),
+  );
 }
 
 /** Gamma numbers for a ≥ 1: Marsaglia and Tsang (2000). */
@@ -215,11 +267,23 @@ function logGammaDraw(a: number, source: Stream): number {
  * @see Marsaglia, Tsang (2000), "A simple method for generating gamma variables"
  * @category Draws
  */
-export function gamma(key: RngKey, concentration: number, shape: Shape, options: DrawOptions = {}): NdArray {
+export function gamma(
+  key: RngKey,
+  concentration: number,
+  shape: Shape,
+  options: DrawOptions = {},
+): NdArray {
   if (!(Number.isFinite(concentration) && concentration > 0))
-    throw new DomainError(`gamma: concentration must be positive and finite, got ${show(concentration)}`);
-  const next = concentration >= 1 ? gammaDraw : (a: number, source: Stream) => Math.exp(logGammaDraw(a, source));
-  return draw("gamma", key, shape, floatOption("gamma", options), (source) => next(concentration, source));
+    throw new DomainError(
+      `gamma: concentration must be positive and finite, got ${show(concentration)}`,
+    );
+  const next =
+    concentration >= 1
+      ? gammaDraw
+      : (a: number, source: Stream) => Math.exp(logGammaDraw(a, source));
+  return draw("gamma", key, shape, floatOption("gamma", options), (source) =>
+    next(concentration, source),
+  );
 }
 
 /**
@@ -240,9 +304,17 @@ export function gamma(key: RngKey, concentration: number, shape: Shape, options:
  * ```
  * @category Draws
  */
-export function beta(key: RngKey, a: number, b: number, shape: Shape, options: DrawOptions = {}): NdArray {
+export function beta(
+  key: RngKey,
+  a: number,
+  b: number,
+  shape: Shape,
+  options: DrawOptions = {},
+): NdArray {
   if (!(Number.isFinite(a) && Number.isFinite(b) && a > 0 && b > 0))
-    throw new DomainError(`beta: a and b must be positive and finite, got ${show(a)} and ${show(b)}`);
+    throw new DomainError(
+      `beta: a and b must be positive and finite, got ${show(a)} and ${show(b)}`,
+    );
   return draw("beta", key, shape, floatOption("beta", options), (source) => {
     const x = logGammaDraw(a, source);
     return 1 / (1 + Math.exp(logGammaDraw(b, source) - x));
@@ -266,9 +338,19 @@ export function beta(key: RngKey, a: number, b: number, shape: Shape, options: D
  * ```
  * @category Draws
  */
-export function dirichlet(key: RngKey, concentrations: readonly number[], shape: Shape = [], options: DrawOptions = {}): NdArray {
-  if (checkList("dirichlet", "concentrations", concentrations).length === 0 || !concentrations.every((a) => Number.isFinite(a) && a > 0))
-    throw new DomainError(`dirichlet: concentrations must be positive and finite, got ${show(concentrations)}`);
+export function dirichlet(
+  key: RngKey,
+  concentrations: readonly number[],
+  shape: Shape = [],
+  options: DrawOptions = {},
+): NdArray {
+  if (
+    checkList("dirichlet", "concentrations", concentrations).length === 0 ||
+    !concentrations.every((a) => Number.isFinite(a) && a > 0)
+  )
+    throw new DomainError(
+      `dirichlet: concentrations must be positive and finite, got ${show(concentrations)}`,
+    );
   checkShape("dirichlet", shape);
   const dtype = floatOption("dirichlet", options);
   const n = concentrations.length;

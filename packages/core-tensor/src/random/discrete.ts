@@ -28,7 +28,8 @@ import { type DrawOptions, draw, floatOption, stream } from "./stream.js";
  * @category Draws
  */
 export function bernoulli(key: RngKey, p: number, shape: Shape): NdArray<"bool"> {
-  if (!(isNumber(p) && p >= 0 && p <= 1)) throw new DomainError(`bernoulli: p must be in [0, 1], got ${show(p)}`);
+  if (!(isNumber(p) && p >= 0 && p <= 1))
+    throw new DomainError(`bernoulli: p must be in [0, 1], got ${show(p)}`);
   return draw("bernoulli", key, shape, "bool", ({ uniform }) => Number(uniform() < p));
 }
 
@@ -50,9 +51,23 @@ export function bernoulli(key: RngKey, p: number, shape: Shape): NdArray<"bool">
  * @category Draws
  */
 export function randint(key: RngKey, low: number, high: number, shape: Shape): NdArray<"int32"> {
-  if (!Number.isInteger(low) || !Number.isInteger(high) || low >= high || low < -(2 ** 31) || high > 2 ** 31)
-    throw new DomainError(`randint: low and high must be 32-bit integers with low < high, got ${show(low)} and ${show(high)}`);
-  return draw("randint", key, shape, "int32", ({ uniform }) => low + Math.floor(uniform() * (high - low)));
+  if (
+    !Number.isInteger(low) ||
+    !Number.isInteger(high) ||
+    low >= high ||
+    low < -(2 ** 31) ||
+    high > 2 ** 31
+  )
+    throw new DomainError(
+      `randint: low and high must be 32-bit integers with low < high, got ${show(low)} and ${show(high)}`,
+    );
+  return draw(
+    "randint",
+    key,
+    shape,
+    "int32",
+    ({ uniform }) => low + Math.floor(uniform() * (high - low)),
+  );
 }
 
 /**
@@ -74,7 +89,9 @@ export function categorical(key: RngKey, logits: ArrayInput): NdArray<"int32"> {
   const z = toConcrete("categorical", logits, "logits");
   const classes = z.shape[z.shape.length - 1];
   if (classes === undefined || classes === 0)
-    throw new ShapeError(`categorical: logits must have at least one class, got shape [${z.shape.join(", ")}]`);
+    throw new ShapeError(
+      `categorical: logits must have at least one class, got shape [${z.shape.join(", ")}]`,
+    );
   const data = rowMajorData(z);
   const { uniform } = stream("categorical", key);
   const out = new Int32Array(z.size / classes);
@@ -82,7 +99,8 @@ export function categorical(key: RngKey, logits: ArrayInput): NdArray<"int32"> {
   for (let r = 0, at = 0; r < out.length; r++, at += classes) {
     let peak = -Infinity;
     for (let c = 0; c < classes; c++) peak = Math.max(peak, data[at + c]!);
-    if (!Number.isFinite(peak)) throw new DomainError(`categorical: row ${r} of logits has no finite maximum (${peak})`);
+    if (!Number.isFinite(peak))
+      throw new DomainError(`categorical: row ${r} of logits has no finite maximum (${peak})`);
     let total = 0;
     for (let c = 0; c < classes; c++) total += weights[c] = Math.exp(data[at + c]! - peak);
     const goal = uniform() * total;
@@ -128,7 +146,8 @@ export function permutation(key: RngKey, x: number | ArrayInput): NdArray {
   }
   const a = toArray("permutation", x);
   const n = a.shape[0];
-  if (n === undefined) throw new ShapeError("permutation: x must have at least one axis, got a single number");
+  if (n === undefined)
+    throw new ShapeError("permutation: x must have at least one axis, got a single number");
   return take(a, dense(shuffled("permutation", key, n, n), "int32", [n]));
 }
 
@@ -161,9 +180,15 @@ export interface ChoiceOptions {
  * ```
  * @category Draws
  */
-export function choice(key: RngKey, n: number, shape: Shape, options: ChoiceOptions = {}): NdArray<"int32"> {
+export function choice(
+  key: RngKey,
+  n: number,
+  shape: Shape,
+  options: ChoiceOptions = {},
+): NdArray<"int32"> {
   checkShape("choice", shape);
-  if (!Number.isInteger(n) || n < 1 || n > MAX_SIZE) throw new DomainError(`choice: n must be an integer from 1 to 2^31 - 1, got ${show(n)}`);
+  if (!Number.isInteger(n) || n < 1 || n > MAX_SIZE)
+    throw new DomainError(`choice: n must be an integer from 1 to 2^31 - 1, got ${show(n)}`);
   const { replace = true, weights } = checkRecord("choice", "options", options);
   const size = sizeOf(shape);
   if (!replace) {
@@ -172,11 +197,17 @@ export function choice(key: RngKey, n: number, shape: Shape, options: ChoiceOpti
     return dense(shuffled("choice", key, n, size).slice(0, size), "int32", [...shape]);
   }
   if (weights === undefined) return randint(key, 0, n, shape);
-  if (checkList("choice", "weights", weights).length !== n || !weights.every((w) => Number.isFinite(w) && w >= 0))
+  if (
+    checkList("choice", "weights", weights).length !== n ||
+    !weights.every((w) => Number.isFinite(w) && w >= 0)
+  )
     throw new DomainError(`choice: weights must be ${n} finite numbers ≥ 0, got ${show(weights)}`);
   let total = 0;
   const ends = Float64Array.from(weights, (w) => (total += w));
-  if (!(total > 0 && total < Infinity)) throw new DomainError(`choice: weights must not all be 0 and their sum must be finite, got ${show(total)}`);
+  if (!(total > 0 && total < Infinity))
+    throw new DomainError(
+      `choice: weights must not all be 0 and their sum must be finite, got ${show(total)}`,
+    );
   return draw("choice", key, shape, "int32", ({ uniform }) => firstAbove(ends, uniform() * total));
 }
 
@@ -214,7 +245,8 @@ function firstAbove(ends: Float64Array, goal: number): number {
 export function orthogonal(key: RngKey, shape: Shape, options: DrawOptions = {}): NdArray {
   checkShape("orthogonal", shape);
   const [n, m] = shape;
-  if (n === undefined || m === undefined || shape.length !== 2) throw new ShapeError(`orthogonal: shape must be [n, m], got ${show(shape)}`);
+  if (n === undefined || m === undefined || shape.length !== 2)
+    throw new ShapeError(`orthogonal: shape must be [n, m], got ${show(shape)}`);
   const dtype = floatOption("orthogonal", options);
   const tall = normal(key, n >= m ? [n, m] : [m, n], { dtype: "float64" });
   const q = toConcrete("orthogonal", qr(tall).q);

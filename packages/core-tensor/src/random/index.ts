@@ -7,9 +7,27 @@
 // keys
 export { foldIn, key, split, type RngKey } from "./key.js";
 // real numbers
-export { beta, dirichlet, exponential, gamma, gumbel, normal, normalRows, truncatedNormal, uniform } from "./continuous.js";
+export {
+  beta,
+  dirichlet,
+  exponential,
+  gamma,
+  gumbel,
+  normal,
+  normalRows,
+  truncatedNormal,
+  uniform,
+} from "./continuous.js";
 export type { DrawOptions } from "./stream.js";
 // whole numbers, choices and orders
-export { bernoulli, categorical, choice, orthogonal, permutation, randint, type ChoiceOptions } from "./discrete.js";
+export {
+  bernoulli,
+  categorical,
+  choice,
+  orthogonal,
+  permutation,
+  randint,
+  type ChoiceOptions,
+} from "./discrete.js";
 // raw bits by counter
 export { bits } from "./threefry.js";

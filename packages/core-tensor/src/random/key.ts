@@ -33,7 +33,9 @@ function finalize(x: number): number {
 function absorb(words: Words, word: number, tag: number): void {
   words[0] = (words[0] + word) | 0;
   words[1] = (words[1] + tag) | 0;
-  for (let round = 0; round < 3; round++) for (let i = 0; i < 4; i++) words[i] = finalize((words[i]! + words[(i + 3) % 4]! + 0x9e3779b9) | 0);
+  for (let round = 0; round < 3; round++)
+    for (let i = 0; i < 4; i++)
+      words[i] = finalize((words[i]! + words[(i + 3) % 4]! + 0x9e3779b9) | 0);
 }
 
 function absorbText(words: Words, text: string, tag: number): void {
@@ -56,7 +58,9 @@ function pack(words: Words): RngKey {
 /** The four words of a key. */
 export function unpack(fn: string, key: RngKey): Words {
   if (typeof key !== "string" || !/^[0-9a-f]{32}$/.test(key))
-    throw new DomainError(`${fn}: key must be made by key(seed), split or foldIn, got ${show(key)}`);
+    throw new DomainError(
+      `${fn}: key must be made by key(seed), split or foldIn, got ${show(key)}`,
+    );
   return [0, 8, 16, 24].map((at) => Number.parseInt(key.slice(at, at + 8), 16) | 0) as Words;
 }
 
@@ -78,7 +82,8 @@ export function unpack(fn: string, key: RngKey): Words {
 export function key(seed: number | string): RngKey {
   const words: Words = [0x243f6a88, 0x85a308d3 | 0, 0x13198a2e, 0x03707344];
   if (typeof seed === "string") absorbText(words, seed, TAG.seedText);
-  else if (typeof seed === "number" && Number.isFinite(seed)) absorbNumber(words, seed, TAG.seedNumber);
+  else if (typeof seed === "number" && Number.isFinite(seed))
+    absorbNumber(words, seed, TAG.seedNumber);
   else throw new DomainError(`key: seed must be a finite number or text, got ${show(seed)}`);
   return pack(words);
 }
@@ -130,7 +135,8 @@ export function split(parent: RngKey, count = 2): RngKey[] {
 export function foldIn(parent: RngKey, data: number | string): RngKey {
   const words = unpack("foldIn", parent);
   if (typeof data === "string") absorbText(words, data, TAG.foldText);
-  else if (typeof data === "number" && Number.isFinite(data)) absorbNumber(words, data, TAG.foldNumber);
+  else if (typeof data === "number" && Number.isFinite(data))
+    absorbNumber(words, data, TAG.foldNumber);
   else throw new DomainError(`foldIn: data must be a finite number or text, got ${show(data)}`);
   return pack(words);
 }

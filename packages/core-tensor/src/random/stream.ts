@@ -54,7 +54,13 @@ function wordsOf(next: () => number): Bits {
 }
 
 /** An array of draws in row-major order. */
-export function draw<D extends DType>(fn: string, key: RngKey, shape: Shape, dtype: D, next: (stream: Stream) => number): NdArray<D> {
+export function draw<D extends DType>(
+  fn: string,
+  key: RngKey,
+  shape: Shape,
+  dtype: D,
+  next: (stream: Stream) => number,
+): NdArray<D> {
   checkShape(fn, shape);
   const source = stream(fn, key);
   const data: TypedArrayOf[D] = allocate(dtype, sizeOf(shape));
@@ -64,6 +70,7 @@ export function draw<D extends DType>(fn: string, key: RngKey, shape: Shape, dty
 
 export function floatOption(fn: string, options: DrawOptions): "float32" | "float64" {
   const { dtype = "float32" } = checkRecord(fn, "options", options);
-  if (dtype !== "float32" && dtype !== "float64") throw new DTypeError(`${fn}: dtype must be float32 or float64, got ${show(dtype)}`);
+  if (dtype !== "float32" && dtype !== "float64")
+    throw new DTypeError(`${fn}: dtype must be float32 or float64, got ${show(dtype)}`);
   return dtype;
 }

@@ -97,7 +97,11 @@ export function threefryKey(fn: string, key: RngKey): [number, number] {
  * @see Salmon, Moraes, Dror, Shaw (2011), "Parallel random numbers: as easy as 1, 2, 3"
  * @category Draws
  */
-export function bits(key: RngKey, count: number, options: { readonly start?: number } = {}): NdArray<"int32"> {
+export function bits(
+  key: RngKey,
+  count: number,
+  options: { readonly start?: number } = {},
+): NdArray<"int32"> {
   const { start = 0 } = checkRecord("bits", "options", options);
   if (!Number.isInteger(count) || count < 0 || count > MAX_SIZE)
     throw new DomainError(`bits: count must be an integer from 0 to 2^31 - 1, got ${show(count)}`);

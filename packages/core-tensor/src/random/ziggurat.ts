@@ -41,7 +41,8 @@ function layerEdges(): Float64Array {
   const density = (x: number): number => exactExp(-0.5 * x * x);
   edges[0] = AREA / density(TAIL);
   edges[1] = TAIL;
-  for (let i = 2; i < LAYERS; i++) edges[i] = Math.sqrt(-2 * exactLog(AREA / edges[i - 1]! + density(edges[i - 1]!)));
+  for (let i = 2; i < LAYERS; i++)
+    edges[i] = Math.sqrt(-2 * exactLog(AREA / edges[i - 1]! + density(edges[i - 1]!)));
   return edges;
 }
 

@@ -45,16 +45,29 @@ export interface CheckGradsOptions {
  * ```
  * @category Testing
  */
-export function checkGrads(f: (...args: NdArray[]) => unknown, primals: readonly NdArray[], options: CheckGradsOptions = {}): void {
+export function checkGrads(
+  f: (...args: NdArray[]) => unknown,
+  primals: readonly NdArray[],
+  options: CheckGradsOptions = {},
+): void {
   checkFunction("checkGrads", "f", f);
   checkList("checkGrads", "primals", primals);
-  const { order = 1, modes = ["forward", "reverse"], step = 1e-5, tolerance } = checkRecord("checkGrads", "options", options);
+  const {
+    order = 1,
+    modes = ["forward", "reverse"],
+    step = 1e-5,
+    tolerance,
+  } = checkRecord("checkGrads", "options", options);
   checkChoice("checkGrads", "order", order, [1, 2]);
-  checkList("checkGrads", "modes", modes).forEach((mode) => checkChoice("checkGrads", "modes", mode, ["forward", "reverse"]));
+  checkList("checkGrads", "modes", modes).forEach((mode) =>
+    checkChoice("checkGrads", "modes", mode, ["forward", "reverse"]),
+  );
   for (const [name, value] of Object.entries({ step, tolerance }))
     if (value !== undefined && !(typeof value === "number" && value > 0))
       throw new DomainError(`checkGrads: ${name} must be positive, got ${show(value)}`);
-  const point = primals.map((input, i) => toArray("checkGrads", input, `primals[${i}]`)).map((x) => (isFloat(x.dtype) ? astype(x, "float64") : x));
+  const point = primals
+    .map((input, i) => toArray("checkGrads", input, `primals[${i}]`))
+    .map((x) => (isFloat(x.dtype) ? astype(x, "float64") : x));
   const moving = point.flatMap((x, i) => (isFloat(x.dtype) ? [i] : []));
   const at = (xs: readonly NdArray[]): NdArray[] => {
     const args = [...point];
@@ -66,13 +79,16 @@ export function checkGrads(f: (...args: NdArray[]) => unknown, primals: readonly
   checkFirst(at, start, directions, modes, step, tolerance ?? 1e-6, "first");
   if (order === 2) {
     const others = start.map((x, i) => wiggle(x, i + 101));
-    const slope = (xs: readonly NdArray[]): NdArray[] => jvp((...args: NdArray[]) => at(args), [...xs], others)[1];
+    const slope = (xs: readonly NdArray[]): NdArray[] =>
+      jvp((...args: NdArray[]) => at(args), [...xs], others)[1];
     const pulled = (xs: readonly NdArray[]): NdArray[] => {
       const [ys, pullback] = vjp((...args: NdArray[]) => at(args), ...xs);
       return pullback(ys.map((y, i) => wiggle(y, i + 201)));
     };
-    if (modes.includes("forward")) checkFirst(slope, start, directions, modes, step, tolerance ?? 1e-5, "second (of forward)");
-    if (modes.includes("reverse")) checkFirst(pulled, start, directions, modes, step, tolerance ?? 1e-5, "second (of reverse)");
+    if (modes.includes("forward"))
+      checkFirst(slope, start, directions, modes, step, tolerance ?? 1e-5, "second (of forward)");
+    if (modes.includes("reverse"))
+      checkFirst(pulled, start, directions, modes, step, tolerance ?? 1e-5, "second (of reverse)");
   }
 }
 
@@ -94,10 +110,13 @@ function checkFirst(
   );
   const compare = (mode: string, value: number): void => {
     if (!(Math.abs(value - differences) <= tolerance * (1 + Math.abs(differences))))
-      throw new DomainError(`checkGrads: ${which} order, ${mode} mode gives ${value}, finite differences ${differences}`);
+      throw new DomainError(
+        `checkGrads: ${which} order, ${mode} mode gives ${value}, finite differences ${differences}`,
+      );
   };
   const wrapped = (...args: NdArray[]): NdArray[] => f(args);
-  if (modes.includes("forward")) compare("forward", inner(weights, jvp(wrapped, [...xs], [...directions])[1]));
+  if (modes.includes("forward"))
+    compare("forward", inner(weights, jvp(wrapped, [...xs], [...directions])[1]));
   if (modes.includes("reverse")) {
     const [, pullback] = vjp(wrapped, ...xs);
     compare("reverse", inner(directions, pullback(weights)));
@@ -110,6 +129,9 @@ function inner(a: readonly NdArray[], b: readonly NdArray[]): number {
 
 /** Fixed numbers in (−1, 1) in the shape of `x`. */
 function wiggle(x: NdArray, seed: number): NdArray {
-  const values = Float64Array.from({ length: x.size }, (_, i) => (Math.sin((i + 1) * 12.9898 + seed * 78.233) * 43758.5453) % 1);
+  const values = Float64Array.from(
+    { length: x.size },
+    (_, i) => (Math.sin((i + 1) * 12.9898 + seed * 78.233) * 43758.5453) % 1,
+  );
   return array(values, { shape: x.shape });
 }

@@ -7,7 +7,9 @@ import { Tracer } from "./tracer.js";
 /** Applies a primitive: at once on values, through the innermost transform on tracers. */
 export function bind<A>(primitive: Primitive<A>, inputs: readonly NdArray[], attrs: A): NdArray[] {
   let innermost: Tracer | undefined;
-  for (const x of inputs) if (x instanceof Tracer && (innermost === undefined || x.trace.level > innermost.trace.level)) innermost = x;
+  for (const x of inputs)
+    if (x instanceof Tracer && (innermost === undefined || x.trace.level > innermost.trace.level))
+      innermost = x;
   if (innermost === undefined) return evaluate(primitive, inputs as readonly DenseArray[], attrs);
   if (innermost.trace.finished)
     throw new TracerLeakError(
@@ -21,9 +23,16 @@ export function bindOne<A>(primitive: Primitive<A>, inputs: readonly NdArray[], 
   return bind(primitive, inputs, attrs)[0]!;
 }
 
-function evaluate<A>(primitive: Primitive<A>, inputs: readonly DenseArray[], attrs: A): DenseArray[] {
+function evaluate<A>(
+  primitive: Primitive<A>,
+  inputs: readonly DenseArray[],
+  attrs: A,
+): DenseArray[] {
   for (const x of inputs)
-    if (isLost(x)) throw new ShapeError(`${primitive.name}: an array has no storage any more; was its buffer transferred to a worker?`);
+    if (isLost(x))
+      throw new ShapeError(
+        `${primitive.name}: an array has no storage any more; was its buffer transferred to a worker?`,
+      );
   const outputs = primitive.shape(inputs, attrs);
   return primitive.wasm?.(inputs, attrs, outputs) ?? primitive.evaluate(inputs, attrs, outputs);
 }

@@ -1,5 +1,13 @@
 /** Definers and callers for elementwise primitives: one number in each place out of one number in each place. */
-import { type DType, type TypedArray, allocate, floatDType, isFloat, promoteDTypes, weakDType } from "../array/dtype.js";
+import {
+  type DType,
+  type TypedArray,
+  allocate,
+  floatDType,
+  isFloat,
+  promoteDTypes,
+  weakDType,
+} from "../array/dtype.js";
 import { type ArrayInput, toArray } from "./input.js";
 import { DenseArray, type NdArray, dense, rowMajorData } from "../array/ndarray.js";
 import { broadcastShapes, broadcastStrides, isRowMajor, sameShape } from "../array/shape.js";
@@ -30,7 +38,8 @@ export type ElementwisePrimitive = Primitive & { readonly result: ResultType };
 
 export function elementwise(spec: Elementwise): ElementwisePrimitive {
   const result = spec.result ?? "same";
-  const outType = (dtype: DType): DType => (result === "bool" ? "bool" : result === "float" ? floatDType(dtype) : dtype);
+  const outType = (dtype: DType): DType =>
+    result === "bool" ? "bool" : result === "float" ? floatDType(dtype) : dtype;
   return {
     name: spec.name,
     result,
@@ -38,7 +47,8 @@ export function elementwise(spec: Elementwise): ElementwisePrimitive {
     shape(inputs) {
       const first = inputs[0]!;
       const dtype = outType(inputs[inputs.length - 1]!.dtype);
-      if (inputs.length === 1 || inputs.every((x) => sameShape(x.shape, first.shape))) return [{ shape: first.shape, dtype }];
+      if (inputs.length === 1 || inputs.every((x) => sameShape(x.shape, first.shape)))
+        return [{ shape: first.shape, dtype }];
       return [
         {
           shape: broadcastShapes(
@@ -73,11 +83,25 @@ function evaluate(spec: Elementwise, inputs: readonly DenseArray[], out: Aval): 
   const data = allocate(out.dtype, size);
   const b = inputs[1] ?? a;
   if (spec.loop !== undefined && isFlat(a, size) && isFlat(b, size)) {
-    spec.loop(data, 0, size, a.data, a.offset, a.size === 1 ? 0 : 1, b.data, b.offset, b.size === 1 ? 0 : 1);
+    spec.loop(
+      data,
+      0,
+      size,
+      a.data,
+      a.offset,
+      a.size === 1 ? 0 : 1,
+      b.data,
+      b.offset,
+      b.size === 1 ? 0 : 1,
+    );
   } else if (inputs.length === 1 && isRowMajor(a.shape, a.stride)) {
     mapFlat(spec.js as (x: number) => number, a.data, a.offset, data);
   } else {
-    const operands = inputs.map((x) => ({ data: x.data, stride: broadcastStrides(x.shape, x.stride, out.shape), offset: x.offset }));
+    const operands = inputs.map((x) => ({
+      data: x.data,
+      stride: broadcastStrides(x.shape, x.stride, out.shape),
+      offset: x.offset,
+    }));
     if (spec.loop === undefined) mapStrided(spec.js, out.shape, operands, data);
     else mapRows(spec.loop, out.shape, operands[0]!, operands[1] ?? operands[0]!, data);
   }
@@ -113,7 +137,11 @@ export function applyUnary(primitive: ElementwisePrimitive, input: ArrayInput): 
   return bindOne(primitive, [x], undefined);
 }
 
-export function applyBinary(primitive: ElementwisePrimitive, left: ArrayInput, right: ArrayInput): NdArray {
+export function applyBinary(
+  primitive: ElementwisePrimitive,
+  left: ArrayInput,
+  right: ArrayInput,
+): NdArray {
   const [a, b] = promote(primitive.name, left, right, primitive.result === "float");
   return bindOne(primitive, [a, b], undefined);
 }
@@ -123,8 +151,19 @@ function isDense(x: unknown): x is DenseArray {
 }
 
 /** Both operands as arrays of the type in which they meet; a plain number takes the other's type where it fits. */
-export function promote(fn: string, left: ArrayInput, right: ArrayInput, toFloat = false): [NdArray, NdArray] {
-  if (isDense(left) && isDense(right) && left.dtype === right.dtype && (!toFloat || isFloat(left.dtype))) return [left, right];
+export function promote(
+  fn: string,
+  left: ArrayInput,
+  right: ArrayInput,
+  toFloat = false,
+): [NdArray, NdArray] {
+  if (
+    isDense(left) &&
+    isDense(right) &&
+    left.dtype === right.dtype &&
+    (!toFloat || isFloat(left.dtype))
+  )
+    return [left, right];
   if (typeof left === "number" && typeof right !== "number") {
     const b = toArray(fn, right, "b");
     const dtype = meet(left, b.dtype, toFloat);

@@ -3,7 +3,15 @@ import { show } from "../check.js";
 import { ConcretizationError, DTypeError, ShapeError } from "../errors.js";
 import { callerLocation } from "./location.js";
 import { Tracer } from "./tracer.js";
-import { type DType, type TypedArray, type TypedArrayOf, allocate, dtypeOf, isDetached, weakDType } from "../array/dtype.js";
+import {
+  type DType,
+  type TypedArray,
+  type TypedArrayOf,
+  allocate,
+  dtypeOf,
+  isDetached,
+  weakDType,
+} from "../array/dtype.js";
 import { DenseArray, type NdArray, checkBounds, dense, isLost } from "../array/ndarray.js";
 import { type Shape, checkShape, sizeOf } from "../array/shape.js";
 
@@ -76,14 +84,19 @@ export function toArray(fn: string, input: ArrayInput, argument = "x", beside?: 
     const data = input as unknown as TypedArray;
     return fromLike(fn, { data, shape: [data.length], stride: [1], offset: 0 }, argument);
   }
-  throw new DTypeError(`${fn}: ${argument} must be an array, an ndarray, a number or nested lists of numbers, got ${show(input)}`);
+  throw new DTypeError(
+    `${fn}: ${argument} must be an array, an ndarray, a number or nested lists of numbers, got ${show(input)}`,
+  );
 }
 
 /** Like {@link toArray}, but only for concrete values: a traced array is refused with advice. */
 export function toConcrete(fn: string, input: ArrayInput, argument = "x"): DenseArray {
   const x = toArray(fn, input, argument);
   if (x instanceof DenseArray) {
-    if (isLost(x)) throw new ShapeError(`${fn}: ${argument} has no storage any more; was its buffer transferred to a worker?`);
+    if (isLost(x))
+      throw new ShapeError(
+        `${fn}: ${argument} has no storage any more; was its buffer transferred to a worker?`,
+      );
     return x;
   }
   const value = x instanceof Tracer ? x.concrete : undefined;
@@ -100,7 +113,14 @@ export function scalar<D extends DType>(value: number, dtype: D): DenseArray<D> 
 }
 
 function isNdArrayLike(x: unknown): x is NdArrayLike {
-  return typeof x === "object" && x !== null && "data" in x && "shape" in x && "stride" in x && "offset" in x;
+  return (
+    typeof x === "object" &&
+    x !== null &&
+    "data" in x &&
+    "shape" in x &&
+    "stride" in x &&
+    "offset" in x
+  );
 }
 
 /** Zero-copy where the storage is one we have; other storage (plain lists, 16-bit integers, …) is copied. */
@@ -112,25 +132,39 @@ function fromLike(fn: string, like: NdArrayLike, argument: string): DenseArray {
   const stride = Array.from(like.stride);
   checkShape(fn, shape, `${argument}.shape`);
   const { length } = like.data;
-  if (!Number.isInteger(length) || length < 0) throw new DTypeError(`${fn}: ${argument}.data must have a length, got ${show(length)}`);
+  if (!Number.isInteger(length) || length < 0)
+    throw new DTypeError(`${fn}: ${argument}.data must have a length, got ${show(length)}`);
   const own = dtypeOf(like.data);
   if (own !== undefined && isDetached(like.data as TypedArray))
-    throw new ShapeError(`${fn}: ${argument} has no storage; was its buffer transferred to a worker?`);
+    throw new ShapeError(
+      `${fn}: ${argument} has no storage; was its buffer transferred to a worker?`,
+    );
   checkBounds(`${fn}: ${argument}`, length, shape, stride, like.offset);
   if (own !== undefined) {
     const dtype = like.dtype === "bool" && own === "uint8" ? "bool" : own;
     const raw = like.data as TypedArray | Uint8ClampedArray;
-    const data = raw instanceof Uint8ClampedArray ? new Uint8Array(raw.buffer, raw.byteOffset, raw.length) : raw;
+    const data =
+      raw instanceof Uint8ClampedArray
+        ? new Uint8Array(raw.buffer, raw.byteOffset, raw.length)
+        : raw;
     return new DenseArray<DType>(data, dtype, shape, stride, like.offset, sizeOf(shape));
   }
   const dtype =
-    like.data instanceof Uint16Array || like.data instanceof Int16Array ? "int32" : like.data instanceof Uint32Array ? "float64" : "float32";
+    like.data instanceof Uint16Array || like.data instanceof Int16Array
+      ? "int32"
+      : like.data instanceof Uint32Array
+        ? "float64"
+        : "float32";
   const copy = allocate(dtype, length);
   const source = like.data;
-  const read = "get" in source && typeof source.get === "function" ? (i: number) => source.get(i) : (i: number) => (source as ArrayLike<number>)[i]!;
+  const read =
+    "get" in source && typeof source.get === "function"
+      ? (i: number) => source.get(i)
+      : (i: number) => (source as ArrayLike<number>)[i]!;
   for (let i = 0; i < length; i++) {
     const value = read(i);
-    if (typeof value !== "number") throw new DTypeError(`${fn}: ${argument}.data must hold numbers, got ${show(value)} at ${i}`);
+    if (typeof value !== "number")
+      throw new DTypeError(`${fn}: ${argument}.data must hold numbers, got ${show(value)} at ${i}`);
     copy[i] = value;
   }
   return new DenseArray<DType>(copy, dtype, shape, stride, like.offset, sizeOf(shape));
@@ -139,11 +173,21 @@ function fromLike(fn: string, like: NdArrayLike, argument: string): DenseArray {
 const MAX_DEPTH = 32;
 
 /** Nested lists; `dtype` defaults to float32 for numbers and bool for booleans. */
-export function fromNested<D extends DType>(fn: string, list: readonly Nested[], argument: string, dtype?: D): DenseArray {
+export function fromNested<D extends DType>(
+  fn: string,
+  list: readonly Nested[],
+  argument: string,
+  dtype?: D,
+): DenseArray {
   const shape: number[] = [];
-  for (let level: Nested = list; Array.isArray(level); level = (level as readonly Nested[])[0] ?? 0) {
+  for (
+    let level: Nested = list;
+    Array.isArray(level);
+    level = (level as readonly Nested[])[0] ?? 0
+  ) {
     shape.push((level as readonly Nested[]).length);
-    if (shape.length > MAX_DEPTH) throw new ShapeError(`${fn}: ${argument} is nested deeper than ${MAX_DEPTH} lists`);
+    if (shape.length > MAX_DEPTH)
+      throw new ShapeError(`${fn}: ${argument} is nested deeper than ${MAX_DEPTH} lists`);
   }
   checkShape(fn, shape, argument);
   let booleans = true;
@@ -151,7 +195,9 @@ export function fromNested<D extends DType>(fn: string, list: readonly Nested[],
   const walk = (node: Nested, axis: number): void => {
     if (axis === shape.length) {
       if (typeof node !== "number" && typeof node !== "boolean")
-        throw new ShapeError(`${fn}: ${argument} must hold numbers in lists of equal length, got ${show(node)} at depth ${axis}`);
+        throw new ShapeError(
+          `${fn}: ${argument} must hold numbers in lists of equal length, got ${show(node)} at depth ${axis}`,
+        );
       if (typeof node === "number") booleans = false;
       values.push(Number(node));
       return;

@@ -26,17 +26,29 @@ export type Sparse = readonly (NdArray | undefined)[];
 export type Derivative<A> =
   | {
       readonly kind: "elementwise";
-      readonly partials: readonly (((t: NdArray, inputs: readonly NdArray[], output: NdArray) => NdArray) | null)[];
+      readonly partials: readonly (
+        ((t: NdArray, inputs: readonly NdArray[], output: NdArray) => NdArray) | null
+      )[];
     }
   | {
       readonly kind: "linear";
-      readonly transpose: readonly (((ct: NdArray, inputs: readonly NdArray[], attrs: A) => NdArray) | null)[];
+      readonly transpose: readonly (
+        ((ct: NdArray, inputs: readonly NdArray[], attrs: A) => NdArray) | null
+      )[];
     }
   | {
       readonly kind: "rules";
       /** Computes the outputs for a pass in reverse mode, together with arrays that `vjp` will want; left out where it wants none. */
-      record?(inputs: readonly NdArray[], attrs: A): { readonly outputs: NdArray[]; readonly residuals: readonly NdArray[] };
-      jvp(run: { inputs: readonly NdArray[]; outputs: readonly NdArray[]; tangents: Sparse; attrs: A }): Sparse;
+      record?(
+        inputs: readonly NdArray[],
+        attrs: A,
+      ): { readonly outputs: NdArray[]; readonly residuals: readonly NdArray[] };
+      jvp(run: {
+        inputs: readonly NdArray[];
+        outputs: readonly NdArray[];
+        tangents: Sparse;
+        attrs: A;
+      }): Sparse;
       vjp(run: {
         inputs: readonly NdArray[];
         outputs: readonly NdArray[];
@@ -62,7 +74,12 @@ export type Batching<A> =
   | { readonly kind: "leading" }
   | {
       readonly kind: "rule";
-      rule(inputs: readonly NdArray[], batched: readonly boolean[], attrs: A, batchSize: number): NdArray[];
+      rule(
+        inputs: readonly NdArray[],
+        batched: readonly boolean[],
+        attrs: A,
+        batchSize: number,
+      ): NdArray[];
     };
 
 /** What marks a primitive as one number in each place out of one number in each place, after broadcasting. */
@@ -84,7 +101,11 @@ export interface Primitive<A = undefined> {
   /** The meaning, in plain JavaScript. */
   evaluate(inputs: readonly DenseArray[], attrs: A, outputs: readonly Aval[]): DenseArray[];
   /** The same on WebAssembly SIMD; undefined when it declines (too small, an odd layout, no SIMD here). */
-  wasm?(inputs: readonly DenseArray[], attrs: A, outputs: readonly Aval[]): DenseArray[] | undefined;
+  wasm?(
+    inputs: readonly DenseArray[],
+    attrs: A,
+    outputs: readonly Aval[],
+  ): DenseArray[] | undefined;
   readonly derivative: Derivative<A>;
   readonly batching: Batching<A>;
 }

@@ -77,7 +77,9 @@ export abstract class Tracer implements NdArray {
     return this.refuse("pick");
   }
   set(): never {
-    throw new ImmutableError("set: arrays are immutable values; build a new one, for instance with `where` or `scatterAdd`");
+    throw new ImmutableError(
+      "set: arrays are immutable values; build a new one, for instance with `where` or `scatterAdd`",
+    );
   }
 
   toString(): string {

@@ -39,7 +39,12 @@ export class BatchTrace extends Trace {
     return this.outputs(primitive, inputs, stacked, attrs).map((y) => new BatchTracer(this, y));
   }
 
-  private outputs<A>(primitive: Primitive<A>, inputs: readonly NdArray[], stacked: readonly (NdArray | undefined)[], attrs: A): NdArray[] {
+  private outputs<A>(
+    primitive: Primitive<A>,
+    inputs: readonly NdArray[],
+    stacked: readonly (NdArray | undefined)[],
+    attrs: A,
+  ): NdArray[] {
     const { batching } = primitive;
     switch (batching.kind) {
       case "elementwise": {
@@ -47,12 +52,17 @@ export class BatchTrace extends Trace {
         const lined = stacked.map((s, i) => {
           const x = inputs[i]!;
           const missing = rank - x.shape.length;
-          return s === undefined || missing === 0 ? (s ?? x) : reshape(s, [this.batchSize, ...new Array<number>(missing).fill(1), ...x.shape]);
+          return s === undefined || missing === 0
+            ? (s ?? x)
+            : reshape(s, [this.batchSize, ...new Array<number>(missing).fill(1), ...x.shape]);
         });
         return bind(primitive, lined, attrs);
       }
       case "leading": {
-        const all = stacked.map((s, i) => s ?? broadcastTo(expandDims(inputs[i]!, 0), [this.batchSize, ...inputs[i]!.shape]));
+        const all = stacked.map(
+          (s, i) =>
+            s ?? broadcastTo(expandDims(inputs[i]!, 0), [this.batchSize, ...inputs[i]!.shape]),
+        );
         return bind(primitive, all, attrs);
       }
       case "rule": {

@@ -27,7 +27,9 @@ const attachPrimitive: Primitive<Attachment> = {
   derivative: {
     kind: "rules",
     jvp() {
-      throw new DomainError("customVjp: only reverse mode is defined for this function; use grad or vjp instead of jvp or hvp");
+      throw new DomainError(
+        "customVjp: only reverse mode is defined for this function; use grad or vjp instead of jvp or hvp",
+      );
     },
     vjp({ inputs, outputs, cotangents, attrs }) {
       const cts = outputs.map((y, i) => cotangents[i] ?? zerosLike(y));
@@ -39,7 +41,9 @@ const attachPrimitive: Primitive<Attachment> = {
     rule(inputs, batched, attrs, batchSize) {
       const all = inputs.map((x, i) => (batched[i] ? x : repeat(x, batchSize)));
       const backward = (residuals: NdArray[], cts: NdArray[]): NdArray[] =>
-        vmap((...members: NdArray[]) => attrs.backward(members.slice(0, residuals.length), members.slice(residuals.length)))(...residuals, ...cts);
+        vmap((...members: NdArray[]) =>
+          attrs.backward(members.slice(0, residuals.length), members.slice(residuals.length)),
+        )(...residuals, ...cts);
       return bind(attachPrimitive, all, { ...attrs, backward });
     },
   },
@@ -89,10 +93,16 @@ export function customVjp<Args extends unknown[], Y, R>(
     const flat = (saved: NdArray[], cts: NdArray[]): NdArray[] => {
       const grads = treeLeaves(backward(treeFill(residuals, saved), treeFill(value, cts)));
       if (grads.length !== variables.length)
-        throw new ShapeError(`customVjp: backward must return ${variables.length} arrays, one for each in the arguments, got ${grads.length}`);
+        throw new ShapeError(
+          `customVjp: backward must return ${variables.length} arrays, one for each in the arguments, got ${grads.length}`,
+        );
       return grads;
     };
-    const outputs = bind(attachPrimitive, [...variables, ...results, ...kept], { args: variables.length, results: results.length, backward: flat });
+    const outputs = bind(attachPrimitive, [...variables, ...results, ...kept], {
+      args: variables.length,
+      results: results.length,
+      backward: flat,
+    });
     return treeFill(value, outputs);
   };
 }

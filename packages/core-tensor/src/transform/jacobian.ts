@@ -59,7 +59,9 @@ export function jacfwd(f: (x: NdArray) => NdArray): (x: ArrayInput) => NdArray {
   checkFunction("jacfwd", "f", f);
   return (input) => {
     const x = toArray("jacfwd", input);
-    const columns = vmap((tangent: NdArray) => jvp(f, [x], [tangent])[1], { outAxes: -1 })(basis(x));
+    const columns = vmap((tangent: NdArray) => jvp(f, [x], [tangent])[1], { outAxes: -1 })(
+      basis(x),
+    );
     return reshape(columns, [...columns.shape.slice(0, -1), ...x.shape]);
   };
 }

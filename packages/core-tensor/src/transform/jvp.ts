@@ -26,7 +26,11 @@ import { asTree, grad } from "./vjp.js";
  * @see Griewank, Walther (2008), "Evaluating Derivatives", chapter 3.1
  * @category Transforms
  */
-export function jvp<Args extends unknown[], Y>(f: (...args: Args) => Y, primals: Args, tangents: Args): [Y, Y] {
+export function jvp<Args extends unknown[], Y>(
+  f: (...args: Args) => Y,
+  primals: Args,
+  tangents: Args,
+): [Y, Y] {
   checkFunction("jvp", "f", f);
   checkList("jvp", "primals", primals);
   checkList("jvp", "tangents", tangents);
@@ -36,11 +40,15 @@ export function jvp<Args extends unknown[], Y>(f: (...args: Args) => Y, primals:
     const values = treeLeaves(tree);
     const directions = treeLeaves(asTree("jvp", tangents[i]));
     if (directions.length !== values.length)
-      throw new ShapeError(`jvp: tangent ${i} must hold ${values.length} arrays like its primal, got ${directions.length}`);
+      throw new ShapeError(
+        `jvp: tangent ${i} must hold ${values.length} arrays like its primal, got ${directions.length}`,
+      );
     const leaves = values.map((x, k) => {
       const t = directions[k]!;
       if (!sameShape(t.shape, x.shape))
-        throw new ShapeError(`jvp: tangent ${i} must have shape ${formatShape(x.shape)}, got ${formatShape(t.shape)}`);
+        throw new ShapeError(
+          `jvp: tangent ${i} must have shape ${formatShape(x.shape)}, got ${formatShape(t.shape)}`,
+        );
       return trace.dual(x, t);
     });
     return treeFill(tree, leaves);
@@ -81,7 +89,11 @@ export function jvp<Args extends unknown[], Y>(f: (...args: Args) => Y, primals:
  * @see Pearlmutter (1994), "Fast exact multiplication by the Hessian"
  * @category Transforms
  */
-export function hvp<Args extends unknown[]>(f: (...args: Args) => NdArray, primals: Args, tangents: Args): Args {
+export function hvp<Args extends unknown[]>(
+  f: (...args: Args) => NdArray,
+  primals: Args,
+  tangents: Args,
+): Args {
   checkFunction("hvp", "f", f);
   checkList("hvp", "primals", primals);
   checkList("hvp", "tangents", tangents);

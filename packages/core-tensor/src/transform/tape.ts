@@ -41,11 +41,17 @@ export class Tape extends Trace {
     const values = inputs.map((x) => this.value(x));
     const { derivative } = primitive;
     const recorded = derivative.kind === "rules" ? derivative.record?.(values, attrs) : undefined;
-    const { outputs, residuals } = recorded ?? { outputs: bind(primitive, values, attrs), residuals: [] };
+    const { outputs, residuals } = recorded ?? {
+      outputs: bind(primitive, values, attrs),
+      residuals: [],
+    };
     if (derivative.kind === "none") return outputs;
-    const parents = inputs.map((x) => (x instanceof TapeTracer && x.trace === this && isFloat(x.dtype) ? x : undefined));
+    const parents = inputs.map((x) =>
+      x instanceof TapeTracer && x.trace === this && isFloat(x.dtype) ? x : undefined,
+    );
     const needed = parents.map((p) => p !== undefined);
-    const pull = (cotangents: Sparse): Sparse => pullBack(primitive, { inputs: values, outputs, cotangents, attrs, needed, residuals });
+    const pull = (cotangents: Sparse): Sparse =>
+      pullBack(primitive, { inputs: values, outputs, cotangents, attrs, needed, residuals });
     const node: TapeNode = { id: this.nodes++, parents, pull };
     return outputs.map((y, k) => (isFloat(y.dtype) ? new TapeTracer(this, y, node, k) : y));
   }
@@ -84,7 +90,9 @@ export class Tape extends Trace {
   /** Nodes the outputs depend on, latest first. */
   private reachable(outputs: readonly NdArray[]): TapeNode[] {
     const seen = new Set<TapeNode>();
-    const stack = outputs.flatMap((y) => (y instanceof TapeTracer && y.trace === this ? [y.node] : []));
+    const stack = outputs.flatMap((y) =>
+      y instanceof TapeTracer && y.trace === this ? [y.node] : [],
+    );
     for (let node = stack.pop(); node !== undefined; node = stack.pop()) {
       if (seen.has(node)) continue;
       seen.add(node);
@@ -116,7 +124,9 @@ function pullBack<A>(primitive: Primitive<A>, run: Run<A>): Sparse {
     case "linear":
       return run.inputs.map((_, i) => {
         const transpose = derivative.transpose[i];
-        return run.needed[i] && ct !== undefined && transpose ? transpose(ct, run.inputs, run.attrs) : undefined;
+        return run.needed[i] && ct !== undefined && transpose
+          ? transpose(ct, run.inputs, run.attrs)
+          : undefined;
       });
     case "rules":
       return derivative.vjp(run);

@@ -13,7 +13,11 @@ import { Tape } from "./tape.js";
  * The gradient of an argument: arrays in the places of its arrays, constants where it has constants.
  * @category Transforms
  */
-export type Gradient<T> = T extends ArrayInput ? NdArray : T extends object ? { [K in keyof T]: Gradient<T[K]> } : T;
+export type Gradient<T> = T extends ArrayInput
+  ? NdArray
+  : T extends object
+    ? { [K in keyof T]: Gradient<T[K]> }
+    : T;
 
 /**
  * Options of {@link grad} and {@link valueAndGrad}.
@@ -26,12 +30,22 @@ export interface GradOptions {
 
 /** A number or a foreign ndarray as a whole argument counts as one array. */
 export function asTree(fn: string, argument: unknown): Tree {
-  const isArray = typeof argument === "number" || (typeof argument === "object" && argument !== null && "data" in argument && "stride" in argument);
+  const isArray =
+    typeof argument === "number" ||
+    (typeof argument === "object" &&
+      argument !== null &&
+      "data" in argument &&
+      "stride" in argument);
   return isArray && !isNdArray(argument) ? toArray(fn, argument as ArrayInput) : argument;
 }
 
 /** Runs `f` on a tape; only the trees in `variables` are traced. */
-function record(fn: string, f: (...args: never[]) => unknown, args: readonly unknown[], argnums: readonly number[]) {
+function record(
+  fn: string,
+  f: (...args: never[]) => unknown,
+  args: readonly unknown[],
+  argnums: readonly number[],
+) {
   const tape = new Tape(fn);
   const traced = [...args];
   const variables: { tree: Tree; tracers: ReturnType<Tape["variable"]>[] }[] = argnums.map((k) => {
@@ -87,17 +101,26 @@ export function vjp<Args extends unknown[], Y>(
   const pullback = (cotangent: Y): { [K in keyof Args]: Gradient<Args[K]> } => {
     const cts = treeLeaves(asTree("vjp", cotangent));
     if (cts.length !== outputs.length)
-      throw new ShapeError(`vjp: the cotangent must hold ${outputs.length} arrays like the value, got ${cts.length}`);
+      throw new ShapeError(
+        `vjp: the cotangent must hold ${outputs.length} arrays like the value, got ${cts.length}`,
+      );
     cts.forEach((ct, i) => {
       if (!sameShape(ct.shape, outputs[i]!.shape))
-        throw new ShapeError(`vjp: cotangent ${i} must have shape ${formatShape(outputs[i]!.shape)}, got ${formatShape(ct.shape)}`);
+        throw new ShapeError(
+          `vjp: cotangent ${i} must have shape ${formatShape(outputs[i]!.shape)}, got ${formatShape(ct.shape)}`,
+        );
     });
     return gradients(tape, outputs, cts, variables) as { [K in keyof Args]: Gradient<Args[K]> };
   };
   return [value as Y, pullback];
 }
 
-function gradients(tape: Tape, outputs: readonly NdArray[], cts: readonly NdArray[], variables: ReturnType<typeof record>["variables"]): unknown[] {
+function gradients(
+  tape: Tape,
+  outputs: readonly NdArray[],
+  cts: readonly NdArray[],
+  variables: ReturnType<typeof record>["variables"],
+): unknown[] {
   const flat = tape.backward(
     outputs,
     cts,
@@ -143,14 +166,19 @@ export function valueAndGrad<Args extends unknown[], V>(
   f: (...args: Args) => V,
   options: GradOptions & { readonly argnums: readonly number[] },
 ): (...args: Args) => [V, Gradient<Args[number]>[]];
-export function valueAndGrad(f: (...args: unknown[]) => unknown, options: GradOptions = {}): (...args: unknown[]) => [unknown, unknown] {
+export function valueAndGrad(
+  f: (...args: unknown[]) => unknown,
+  options: GradOptions = {},
+): (...args: unknown[]) => [unknown, unknown] {
   const argnums = checkRecord("grad", "options", options).argnums ?? 0;
   checkFunction("grad", "f", f);
   const list = typeof argnums === "number" ? [argnums] : checkList("grad", "argnums", argnums);
   return (...args) => {
     for (const k of list)
       if (!Number.isInteger(k) || k < 0 || k >= args.length)
-        throw new DomainError(`grad: argnums names argument ${show(k)}, but the function was called with ${args.length}`);
+        throw new DomainError(
+          `grad: argnums names argument ${show(k)}, but the function was called with ${args.length}`,
+        );
     const { tape, result, variables } = record("grad", f, args, list);
     const output: unknown = Array.isArray(result) ? (result as unknown[])[0] : result;
     const y = checkScalar(output);
@@ -164,10 +192,14 @@ export function valueAndGrad(f: (...args: unknown[]) => unknown, options: GradOp
 }
 
 function checkScalar(y: unknown): NdArray {
-  if (!isNdArray(y)) throw new DTypeError(`grad: the function must return an array of one float, got ${show(y)}`);
+  if (!isNdArray(y))
+    throw new DTypeError(`grad: the function must return an array of one float, got ${show(y)}`);
   if (y.size !== 1)
-    throw new ShapeError(`grad: the function must return a single number, got shape ${formatShape(y.shape)}; reduce it with sum or mean, or use vjp`);
-  if (!isFloat(y.dtype)) throw new DTypeError(`grad: the function must return a float, got ${y.dtype}`);
+    throw new ShapeError(
+      `grad: the function must return a single number, got shape ${formatShape(y.shape)}; reduce it with sum or mean, or use vjp`,
+    );
+  if (!isFloat(y.dtype))
+    throw new DTypeError(`grad: the function must return a float, got ${y.dtype}`);
   return y;
 }
 
@@ -202,7 +234,10 @@ export function grad<Args extends unknown[]>(
   f: (...args: Args) => NdArray,
   options: GradOptions & { readonly argnums: readonly number[] },
 ): (...args: Args) => Gradient<Args[number]>[];
-export function grad(f: (...args: unknown[]) => NdArray, options: GradOptions = {}): (...args: unknown[]) => unknown {
+export function grad(
+  f: (...args: unknown[]) => NdArray,
+  options: GradOptions = {},
+): (...args: unknown[]) => unknown {
   const both = valueAndGrad(f, options as GradOptions & { argnums: number });
   return (...args) => both(...args)[1];
 }

@@ -38,7 +38,10 @@ export interface VmapOptions {
  * ```
  * @category Transforms
  */
-export function vmap<Args extends unknown[], Y>(f: (...args: Args) => Y, options: VmapOptions = {}): (...args: Args) => Y {
+export function vmap<Args extends unknown[], Y>(
+  f: (...args: Args) => Y,
+  options: VmapOptions = {},
+): (...args: Args) => Y {
   checkFunction("vmap", "f", f);
   const { inAxes = 0, outAxes = 0 } = checkRecord("vmap", "options", options);
   return (...args) => {
@@ -46,7 +49,11 @@ export function vmap<Args extends unknown[], Y>(f: (...args: Args) => Y, options
     const trees = args.map((argument) => asTree("vmap", argument));
     const stacks = trees.map((tree, i) => {
       const axis = axes[i] ?? null;
-      return axis === null ? [] : treeLeaves(tree).map((x) => moveAxis(x, normalizeAxis(`vmap: argument ${i}`, axis, x.shape.length), 0));
+      return axis === null
+        ? []
+        : treeLeaves(tree).map((x) =>
+            moveAxis(x, normalizeAxis(`vmap: argument ${i}`, axis, x.shape.length), 0),
+          );
     });
     const sizes = new Set(stacks.flat().map((x) => x.shape[0]!));
     if (sizes.size !== 1)
@@ -78,7 +85,8 @@ export function vmap<Args extends unknown[], Y>(f: (...args: Args) => Y, options
 }
 
 function place(trace: BatchTrace, y: NdArray, outAxis: number): NdArray {
-  if (!Number.isInteger(outAxis)) throw new AxisError(`vmap: outAxes must be an integer, got ${show(outAxis)}`);
+  if (!Number.isInteger(outAxis))
+    throw new AxisError(`vmap: outAxes must be an integer, got ${show(outAxis)}`);
   const stacked = trace.stacked(y) ?? broadcastTo(y, [trace.batchSize, ...y.shape]);
   return moveAxis(stacked, 0, outAxis);
 }

@@ -64,7 +64,10 @@ export function treeMap<T>(f: (...arrays: NdArray[]) => NdArray, tree: T, ...oth
   const rest = others.map(treeLeaves);
   const count = treeLeaves(tree).length;
   for (const leaves of rest)
-    if (leaves.length !== count) throw new ShapeError(`treeMap: trees must have the same structure, got ${count} and ${leaves.length} arrays`);
+    if (leaves.length !== count)
+      throw new ShapeError(
+        `treeMap: trees must have the same structure, got ${count} and ${leaves.length} arrays`,
+      );
   let i = 0;
   return walk("treeMap", tree, [], (leaf) => {
     const k = i++;
@@ -80,18 +83,27 @@ export function treeFill<T>(tree: T, leaves: readonly unknown[]): T {
 
 /** The way to the children of `node`, which neither repeats a node nor is longer than trees may be deep. */
 export function descend(fn: string, node: unknown, above: readonly unknown[]): readonly unknown[] {
-  if (above.includes(node)) throw new DomainError(`${fn}: tree contains itself, ${above.length} levels down`);
-  if (above.length > MAX_DEPTH) throw new DomainError(`${fn}: tree is nested deeper than ${MAX_DEPTH} levels`);
+  if (above.includes(node))
+    throw new DomainError(`${fn}: tree contains itself, ${above.length} levels down`);
+  if (above.length > MAX_DEPTH)
+    throw new DomainError(`${fn}: tree is nested deeper than ${MAX_DEPTH} levels`);
   return [...above, node];
 }
 
 /** `above`: the nodes on the way from the root, of which none may come again. */
-function walk(fn: string, node: unknown, above: readonly unknown[], onLeaf: (leaf: NdArray) => unknown): unknown {
+function walk(
+  fn: string,
+  node: unknown,
+  above: readonly unknown[],
+  onLeaf: (leaf: NdArray) => unknown,
+): unknown {
   if (isNdArray(node)) return onLeaf(node);
   const isList = Array.isArray(node);
   if (!isList && !isPlain(node)) return node;
   const path = descend(fn, node, above);
   if (isList) return node.map((child) => walk(fn, child, path, onLeaf));
-  const entries = Object.entries(node).map(([key, child]) => [key, walk(fn, child, path, onLeaf)] as const);
+  const entries = Object.entries(node).map(
+    ([key, child]) => [key, walk(fn, child, path, onLeaf)] as const,
+  );
   return Object.fromEntries(entries);
 }

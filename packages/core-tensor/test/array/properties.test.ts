@@ -16,7 +16,9 @@ const views = (minRank = 1): fc.Arbitrary<{ view: NdArray; copy: NdArray }> =>
     })
     .map(({ shape, order, steps, seed, dtype }) => {
       const n = shape.reduce((a, b) => a * b, 1);
-      const data = Float64Array.from({ length: n }, (_, i) => Math.fround(Math.sin(seed + 7 * i) * 3));
+      const data = Float64Array.from({ length: n }, (_, i) =>
+        Math.fround(Math.sin(seed + 7 * i) * 3),
+      );
       const base = p.array(data, { shape, dtype });
       const axes = shape.map((_, i) => i).sort((i, j) => order[i]! - order[j]!);
       const view = p.slice(
@@ -30,7 +32,12 @@ const views = (minRank = 1): fc.Arbitrary<{ view: NdArray; copy: NdArray }> =>
 
 const same = (a: NdArray, b: NdArray): void => {
   expect(a.shape).toEqual(b.shape);
-  expect(p.allClose(a, b, { relative: a.dtype === "float32" ? 1e-5 : 1e-12, absolute: a.dtype === "float32" ? 1e-5 : 1e-12 })).toBe(true);
+  expect(
+    p.allClose(a, b, {
+      relative: a.dtype === "float32" ? 1e-5 : 1e-12,
+      absolute: a.dtype === "float32" ? 1e-5 : 1e-12,
+    }),
+  ).toBe(true);
 };
 
 describe("a view gives what a copy gives", () => {
@@ -74,7 +81,10 @@ const pairs = fc
     fc.tuple(
       ...[0, 1].map(() =>
         fc
-          .record({ ones: fc.array(fc.boolean(), { minLength: 4, maxLength: 4 }), drop: fc.integer({ min: 0, max: shape.length }) })
+          .record({
+            ones: fc.array(fc.boolean(), { minLength: 4, maxLength: 4 }),
+            drop: fc.integer({ min: 0, max: shape.length }),
+          })
           .map(({ ones, drop }) => shape.map((n, i) => (ones[i] ? 1 : n)).slice(drop)),
       ),
     ),
@@ -92,9 +102,12 @@ describe("broadcasting", () => {
         const [a, b] = [fill(left!, 1), fill(right!, 100)];
         const sum = p.add(a, p.mul(1000, b));
         const at = (x: NdArray, index: number[]): number =>
-          x.get(...x.shape.map((n, i) => (n === 1 ? 0 : index[index.length - x.shape.length + i]!)));
+          x.get(
+            ...x.shape.map((n, i) => (n === 1 ? 0 : index[index.length - x.shape.length + i]!)),
+          );
         const walk = (index: number[]): void => {
-          if (index.length === sum.shape.length) expect(sum.get(...index)).toBe(at(a, index) + 1000 * at(b, index));
+          if (index.length === sum.shape.length)
+            expect(sum.get(...index)).toBe(at(a, index) + 1000 * at(b, index));
           else for (let i = 0; i < sum.shape[index.length]!; i++) walk([...index, i]);
         };
         walk([]);
@@ -116,7 +129,9 @@ describe("broadcasting", () => {
   });
 
   it("refuses shapes that do not fit, naming both", () => {
-    expect(() => p.add(p.zeros([2, 3]), p.zeros([2]))).toThrow(/add: shapes \[2, 3\] and \[2\] do not broadcast/);
+    expect(() => p.add(p.zeros([2, 3]), p.zeros([2]))).toThrow(
+      /add: shapes \[2, 3\] and \[2\] do not broadcast/,
+    );
   });
 });
 
@@ -128,7 +143,9 @@ describe("types", () => {
     ["uint8", "int8", "int32"],
     ["bool", "bool", "bool"],
   ] as const)("%s and %s meet in %s", (left, right, expected) => {
-    expect(p.add(p.zeros([1], { dtype: left }), p.zeros([1], { dtype: right })).dtype).toBe(expected);
+    expect(p.add(p.zeros([1], { dtype: left }), p.zeros([1], { dtype: right })).dtype).toBe(
+      expected,
+    );
   });
   it("plain numbers take the type of the array beside them where they fit", () => {
     expect(p.add(p.zeros([1], { dtype: "float64" }), 1).dtype).toBe("float64");
@@ -143,8 +160,18 @@ describe("types", () => {
 describe("bad input is refused before any work, and nothing is written into", () => {
   it.each([
     ["ragged lists", () => p.array([[1, 2], [3]]), p.ShapeError, /equal length/],
-    ["a shape that does not hold the values", () => p.array([1, 2, 3], { shape: [2, 2] }), p.ShapeError, /holds 4 elements, got 3/],
-    ["an unknown type", () => p.zeros([1], { dtype: "float16" as "float32" }), p.DTypeError, /dtype/],
+    [
+      "a shape that does not hold the values",
+      () => p.array([1, 2, 3], { shape: [2, 2] }),
+      p.ShapeError,
+      /holds 4 elements, got 3/,
+    ],
+    [
+      "an unknown type",
+      () => p.zeros([1], { dtype: "float16" as "float32" }),
+      p.DTypeError,
+      /dtype/,
+    ],
     ["a negative extent", () => p.zeros([-1]), p.ShapeError, /integers ≥ 0/],
     ["too large a shape", () => p.zeros([2 ** 16, 2 ** 16]), p.ShapeError, /2\^31/],
     ["an axis out of range", () => p.sum(p.zeros([2, 3]), { axis: 2 }), p.AxisError, /axis 2/],
@@ -161,11 +188,26 @@ describe("bad input is refused before any work, and nothing is written into", ()
     ["an index out of range", () => p.take([1, 2], [2]), p.IndexError, /index 2/],
     ["an index that is no integer", () => p.take([1, 2], [0.5]), p.DTypeError, /integers/],
     ["a reshape to another size", () => p.reshape([1, 2, 3], [2]), p.ShapeError, /3 elements/],
-    ["a permutation that is none", () => p.transpose(p.zeros([2, 3]), [0, 0]), p.AxisError, /each of the 2 axes/],
+    [
+      "a permutation that is none",
+      () => p.transpose(p.zeros([2, 3]), [0, 0]),
+      p.AxisError,
+      /each of the 2 axes/,
+    ],
     ["a quantile above 1", () => p.quantile([1], 1.5), p.DomainError, /q must be/],
     ["bounds the wrong way round", () => p.clip([1], 2, 1), p.DomainError, /min/],
-    ["an equation that is none", () => p.einsum("ij,jk=>ik", [[1]], [[1]]), p.DomainError, /equation/],
-    ["a filter larger than the image", () => p.conv2d(p.zeros([1, 1, 2, 2]), p.zeros([1, 1, 3, 3])), p.ShapeError, /larger than the padded image/],
+    [
+      "an equation that is none",
+      () => p.einsum("ij,jk=>ik", [[1]], [[1]]),
+      p.DomainError,
+      /equation/,
+    ],
+    [
+      "a filter larger than the image",
+      () => p.conv2d(p.zeros([1, 1, 2, 2]), p.zeros([1, 1, 3, 3])),
+      p.ShapeError,
+      /larger than the padded image/,
+    ],
     ["writing into an array", () => p.zeros([1]).set(0, 1), p.ImmutableError, /immutable/],
   ] as const)("%s", (_, run, type, message) => {
     expect(run).toThrow(type);
@@ -185,7 +227,12 @@ describe("bad input is refused before any work, and nothing is written into", ()
       [7, 10],
       [15, 22],
     ]);
-    const like = Object.freeze({ data: new Float64Array([1, 2, 3, 4]), shape: Object.freeze([2, 2]), stride: Object.freeze([1, 2]), offset: 0 });
+    const like = Object.freeze({
+      data: new Float64Array([1, 2, 3, 4]),
+      shape: Object.freeze([2, 2]),
+      stride: Object.freeze([1, 2]),
+      offset: 0,
+    });
     expect(p.toNested(p.add(like, 0))).toEqual([
       [1, 3],
       [2, 4],
@@ -193,6 +240,8 @@ describe("bad input is refused before any work, and nothing is written into", ()
   });
 
   it("a view that reaches outside its storage is refused", () => {
-    expect(() => p.exp({ data: new Float32Array(3), shape: [2, 2], stride: [2, 1], offset: 0 })).toThrow(/outside its storage/);
+    expect(() =>
+      p.exp({ data: new Float32Array(3), shape: [2, 2], stride: [2, 1], offset: 0 }),
+    ).toThrow(/outside its storage/);
   });
 });

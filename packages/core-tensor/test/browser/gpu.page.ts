@@ -13,7 +13,18 @@ async function agrees(device: Device, f: F, ...args: NdArray[]): Promise<void> {
   if (!(error < 1e-4)) throw new Error(`largest difference ${error}`);
 }
 
-const elementwise = [p.exp, p.tanh, p.sin, p.erf, p.gelu, p.softplus, p.sigmoid, p.lgamma, p.sqrt, p.log1p] as const;
+const elementwise = [
+  p.exp,
+  p.tanh,
+  p.sin,
+  p.erf,
+  p.gelu,
+  p.softplus,
+  p.sigmoid,
+  p.lgamma,
+  p.sqrt,
+  p.log1p,
+] as const;
 
 /** The checks that hold on every device. */
 const everywhere: Readonly<Record<string, (device: Device) => Promise<void>>> = {
@@ -22,7 +33,8 @@ const everywhere: Readonly<Record<string, (device: Device) => Promise<void>>> = 
     for (const f of elementwise) await agrees(device, (a) => f(a), x);
   },
   "a broadcast chain and its gradient": async (device) => {
-    const f: F = (a, b, c) => p.sum(p.mul(p.tanh(p.add(p.mul(a, b), c)), p.exp(p.neg(p.square(a)))));
+    const f: F = (a, b, c) =>
+      p.sum(p.mul(p.tanh(p.add(p.mul(a, b), c)), p.exp(p.neg(p.square(a)))));
     const args = [normal(key(2), [64, 48]), normal(key(3), [48]), normal(key(4), [64, 1])];
     await agrees(device, f, ...args);
     await agrees(device, (a, b, c) => p.grad((x: NdArray) => f(x, b, c))(a), ...args);
@@ -35,19 +47,45 @@ const everywhere: Readonly<Record<string, (device: Device) => Promise<void>>> = 
     }
   },
   "matrix products": async (device) => {
-    await agrees(device, (a, b) => p.relu(p.matmul(a, b)), normal(key(6), [70, 33]), normal(key(7), [33, 51]));
-    await agrees(device, (a, b) => p.matmul(a, p.matrixTranspose(b)), normal(key(8), [2, 7, 5]), normal(key(9), [4, 5]));
+    await agrees(
+      device,
+      (a, b) => p.relu(p.matmul(a, b)),
+      normal(key(6), [70, 33]),
+      normal(key(7), [33, 51]),
+    );
+    await agrees(
+      device,
+      (a, b) => p.matmul(a, p.matrixTranspose(b)),
+      normal(key(8), [2, 7, 5]),
+      normal(key(9), [4, 5]),
+    );
   },
   "softmax and attention": async (device) => {
     await agrees(device, (x) => p.softmax(x), normal(key(10), [9, 300]));
     const [q, k, v] = [1, 2, 3].map((s) => normal(key(s), [2, 20, 8]));
-    await agrees(device, (a, b, c) => p.attention(a, b, c, { causal: true, blockSize: 8 }), q!, k!, v!);
+    await agrees(
+      device,
+      (a, b, c) => p.attention(a, b, c, { causal: true, blockSize: 8 }),
+      q!,
+      k!,
+      v!,
+    );
   },
   convolution: async (device) => {
-    await agrees(device, (x, w) => p.conv2d(x, w, { padding: 1, stride: 2 }), normal(key(11), [2, 3, 11, 9]), normal(key(12), [4, 3, 3, 3]));
+    await agrees(
+      device,
+      (x, w) => p.conv2d(x, w, { padding: 1, stride: 2 }),
+      normal(key(11), [2, 3, 11, 9]),
+      normal(key(12), [4, 3, 3, 3]),
+    );
   },
   "a trajectory of 50 steps": async (device) => {
-    const f: F = (x) => scan((s: NdArray, t: NdArray) => [p.sub(s, p.mul(0.02, p.add(p.mul(s, t), p.tanh(s)))), null], x, p.linspace(1, 0, 50))[0];
+    const f: F = (x) =>
+      scan(
+        (s: NdArray, t: NdArray) => [p.sub(s, p.mul(0.02, p.add(p.mul(s, t), p.tanh(s)))), null],
+        x,
+        p.linspace(1, 0, 50),
+      )[0];
     await agrees(device, f, normal(key(13), [500, 2]));
   },
 };
@@ -55,7 +93,12 @@ const everywhere: Readonly<Record<string, (device: Device) => Promise<void>>> = 
 let opened: Promise<Device> | undefined;
 
 function named(prefix: string, open: () => Promise<Device>): Record<string, () => Promise<void>> {
-  return Object.fromEntries(Object.entries(everywhere).map(([name, check]) => [`${prefix}: ${name}`, async () => check(await (opened ??= open()))]));
+  return Object.fromEntries(
+    Object.entries(everywhere).map(([name, check]) => [
+      `${prefix}: ${name}`,
+      async () => check(await (opened ??= open())),
+    ]),
+  );
 }
 
 export const checks: Readonly<Record<string, () => Promise<void>>> = {
@@ -64,7 +107,8 @@ export const checks: Readonly<Record<string, () => Promise<void>>> = {
     const { name } = await (opened ??= webgpu());
     if (!/swiftshader/i.test(name)) throw new Error(name);
   },
-  "webasm: a chain and its gradient": async () => everywhere["a broadcast chain and its gradient"]!(await webasm()),
+  "webasm: a chain and its gradient": async () =>
+    everywhere["a broadcast chain and its gradient"]!(await webasm()),
   "auto: chooses and tells": async () => {
     const f = compile((x: NdArray) => p.exp(x), { device: await auto() });
     await f(p.array([1]));

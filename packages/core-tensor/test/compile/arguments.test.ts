@@ -54,18 +54,27 @@ describe.each(devices)("a call on %s", (_, options) => {
 
   it("leaves pinned arrays, one of them given several times, as they were", () => {
     fc.assert(
-      fc.property(programs.choices, programs.shapes, programs.seed, given.form, given.dtype, (steps, extents, seed, form, dtype) => {
-        const f = form === "straight" ? program(steps) : looped(steps, form);
-        const plain = extents.map((shape, i) => normal(key(`${seed} ${i}`), shape, { dtype }));
-        const pinned = pin(plain);
-        // the first array in every place whose shape it has
-        const leaves = pinned.map((x) => (x.shape.join() === pinned[0]!.shape.join() ? pinned[0]! : x));
-        const compiled = compile(f, options);
-        const first = values(compiled(...leaves));
-        expect(values(compiled(...leaves))).toEqual(first);
-        // read for the first time: nothing was copied out before the calls
-        expect(values(pinned)).toEqual(values(plain));
-      }),
+      fc.property(
+        programs.choices,
+        programs.shapes,
+        programs.seed,
+        given.form,
+        given.dtype,
+        (steps, extents, seed, form, dtype) => {
+          const f = form === "straight" ? program(steps) : looped(steps, form);
+          const plain = extents.map((shape, i) => normal(key(`${seed} ${i}`), shape, { dtype }));
+          const pinned = pin(plain);
+          // the first array in every place whose shape it has
+          const leaves = pinned.map((x) =>
+            x.shape.join() === pinned[0]!.shape.join() ? pinned[0]! : x,
+          );
+          const compiled = compile(f, options);
+          const first = values(compiled(...leaves));
+          expect(values(compiled(...leaves))).toEqual(first);
+          // read for the first time: nothing was copied out before the calls
+          expect(values(pinned)).toEqual(values(plain));
+        },
+      ),
       { seed: 12, numRuns: 150 },
     );
   }, 60_000);

@@ -84,7 +84,12 @@ describe("compile", () => {
     const constant = array([7]);
     const f = compile((x: NdArray) => ({ x, constant, twice: [x, x], text: "kept" }));
     const y = f(array([1, 2]));
-    expect([toNested(y.x), toNested(y.constant), toNested(y.twice[1]!), y.text]).toEqual([[1, 2], [7], [1, 2], "kept"]);
+    expect([toNested(y.x), toNested(y.constant), toNested(y.twice[1]!), y.text]).toEqual([
+      [1, 2],
+      [7],
+      [1, 2],
+      "kept",
+    ]);
   });
 
   it("is seen through by transforms around it, and works inside others", () => {
@@ -94,7 +99,9 @@ describe("compile", () => {
     expect(toNested(vmap(cube)(array([1, 2])))).toEqual([1, 8]);
     expect(item(compile(grad((x: NdArray) => cube(cube(x))))(array(1)))).toBe(9);
     // the array of a transform around it, used without being an argument
-    expect(item(grad((x: NdArray) => compile((y: NdArray) => mul(x, y))(array(5)))(array(2)))).toBe(5);
+    expect(item(grad((x: NdArray) => compile((y: NdArray) => mul(x, y))(array(5)))(array(2)))).toBe(
+      5,
+    );
   });
 
   it("does equal work once, and work nobody needs not at all", () => {
@@ -107,7 +114,9 @@ describe("compile", () => {
   });
 
   it("fuses elementwise work with the sum that ends it, and moves no element for a view", () => {
-    const f = compile((x: NdArray, b: NdArray) => sum(square(sub(mul(transpose(reshape(x, [4, 6])), 3), b)), { axis: 1 }));
+    const f = compile((x: NdArray, b: NdArray) =>
+      sum(square(sub(mul(transpose(reshape(x, [4, 6])), 3), b)), { axis: 1 }),
+    );
     f(ones([24]), ones([4]));
     expect(calls(f)).toEqual(["mul sub square sum"]);
   });
@@ -124,17 +133,22 @@ describe("compile", () => {
     const f = compile((x: NdArray) => sum(log(sub(x, 1))), { debugNans: true });
     expect(item(f(array([2, 3])))).toBeCloseTo(Math.log(2), 6);
     expect(() => f(array([2, 0]))).toThrow(/log makes NaN of numbers, first at element 1/);
-    expect(() => compile((x: NdArray) => div(x, x), { debugNans: true })(array([0]))).toThrow(DomainError);
+    expect(() => compile((x: NdArray) => div(x, x), { debugNans: true })(array([0]))).toThrow(
+      DomainError,
+    );
   });
 
   it("refuses options that make no sense, and arrays that outlived their trace", () => {
     expect(() => compile(exp, { device: "abacus" as "js" })).toThrow(/device/);
     for (const name of ["webgpu", "webasm", "auto"])
-      expect(() => compile(exp, { device: name as "js" })).toThrow(`pass { device: await deviceNamed("${name}") }`);
+      expect(() => compile(exp, { device: name as "js" })).toThrow(
+        `pass { device: await deviceNamed("${name}") }`,
+      );
     expect(() => compile(exp, { device: null as unknown as "js" })).toThrow(/device must be/);
     for (const device of [{}, { program: 1 }, 7, Symbol("gpu")])
       expect(() => compile(exp, { device: device as unknown as "js" })).toThrow(/device must be/);
-    for (const k of [-1, 0.5, "0"]) expect(() => compile(exp, { donate: [k as number] })).toThrow(/donate must name/);
+    for (const k of [-1, 0.5, "0"])
+      expect(() => compile(exp, { donate: [k as number] })).toThrow(/donate must name/);
     expect(() => compile(exp, { cacheSize: 0 })).toThrow(/cacheSize/);
     let leaked: NdArray | undefined;
     compile((x: NdArray) => (leaked = add(x, 1)))(ones([1]));
@@ -142,7 +156,13 @@ describe("compile", () => {
   });
 
   it("runs whatever has no kernel on views of its memory", () => {
-    const f = (x: NdArray): NdArray[] => [p.sort(x), p.cumsum(x), p.argmax(x), p.take(x, array([3, -1], { dtype: "int32" })), p.topK(x, 2).values];
+    const f = (x: NdArray): NdArray[] => [
+      p.sort(x),
+      p.cumsum(x),
+      p.argmax(x),
+      p.take(x, array([3, -1], { dtype: "int32" })),
+      p.topK(x, 2).values,
+    ];
     const x = normal(key(3), [40]);
     compile(f)(x).forEach((y, k) => {
       expect(toNested(y)).toEqual(toNested(f(x)[k]!));
@@ -169,7 +189,10 @@ describe("pin", () => {
   });
 
   it("keeps results where they are when asked to", () => {
-    const step = compile((w: NdArray, x: NdArray) => [add(w, x), w, softmax(x)] as const, { resident: true, donate: [0] });
+    const step = compile((w: NdArray, x: NdArray) => [add(w, x), w, softmax(x)] as const, {
+      resident: true,
+      donate: [0],
+    });
     const [sumOf, same, weights] = step(pin(ones([4])), array([1, 2, 3, 4]));
     expect(toNested(sumOf)).toEqual([2, 3, 4, 5]);
     expect(toNested(same)).toEqual([1, 1, 1, 1]);
@@ -182,16 +205,25 @@ describe("the plan", () => {
     const lifetime = fc.record({ bytes: fc.nat(1000), first: fc.nat(30), length: fc.nat(10) });
     fc.assert(
       fc.property(fc.array(lifetime, { maxLength: 60 }), (list) => {
-        const lifetimes = list.map(({ bytes, first, length }) => ({ bytes, first, last: first + length }));
+        const lifetimes = list.map(({ bytes, first, length }) => ({
+          bytes,
+          first,
+          last: first + length,
+        }));
         const { offsets, total } = assignOffsets(lifetimes);
         lifetimes.forEach((a, i) => {
           expect(offsets[i]! + a.bytes).toBeLessThanOrEqual(total);
           lifetimes.forEach((b, j) => {
-            if (i >= j || a.last < b.first || b.last < a.first || a.bytes === 0 || b.bytes === 0) return;
-            expect(offsets[i]! + a.bytes <= offsets[j]! || offsets[j]! + b.bytes <= offsets[i]!).toBe(true);
+            if (i >= j || a.last < b.first || b.last < a.first || a.bytes === 0 || b.bytes === 0)
+              return;
+            expect(
+              offsets[i]! + a.bytes <= offsets[j]! || offsets[j]! + b.bytes <= offsets[i]!,
+            ).toBe(true);
           });
         });
-        const alive = Array.from({ length: 41 }, (_, t) => lifetimes.filter((x) => x.first <= t && t <= x.last).reduce((s, x) => s + x.bytes, 0));
+        const alive = Array.from({ length: 41 }, (_, t) =>
+          lifetimes.filter((x) => x.first <= t && t <= x.last).reduce((s, x) => s + x.bytes, 0),
+        );
         expect(total).toBeLessThanOrEqual(2 * Math.max(0, ...alive));
       }),
       { seed: 1, numRuns: 200 },
@@ -208,7 +240,8 @@ describe("the table of expressions", () => {
           f as () => unknown,
           Array.from({ length: arity }, () => ones([2, 2])),
         );
-        for (const { primitive } of graph.nodes) if (primitive.elementwise !== undefined) names.add(primitive.name);
+        for (const { primitive } of graph.nodes)
+          if (primitive.elementwise !== undefined) names.add(primitive.name);
       } catch {
         // not a function of so many arrays
       }
@@ -217,11 +250,17 @@ describe("the table of expressions", () => {
 
   it("has every elementwise primitive, or the reason why not", () => {
     expect(names.size).toBeGreaterThan(60);
-    const missing = [...names].filter((name) => !(name in EXPRESSIONS) && !(name in WITHOUT_EXPRESSION));
+    const missing = [...names].filter(
+      (name) => !(name in EXPRESSIONS) && !(name in WITHOUT_EXPRESSION),
+    );
     expect(missing).toEqual([]);
   });
 
   it("has nothing else", () => {
-    expect([...Object.keys(EXPRESSIONS), ...Object.keys(WITHOUT_EXPRESSION)].filter((name) => !names.has(name))).toEqual([]);
+    expect(
+      [...Object.keys(EXPRESSIONS), ...Object.keys(WITHOUT_EXPRESSION)].filter(
+        (name) => !names.has(name),
+      ),
+    ).toEqual([]);
   });
 });

@@ -55,7 +55,11 @@ function agrees<Args extends unknown[], Y>(f: (...args: Args) => Y, ...args: Arg
 }
 
 /** A small recurrent network with weights from outside the step. */
-const recurrent = (params: { readonly w: NdArray; readonly u: NdArray }, start: NdArray, xs: NdArray): [NdArray, { h: NdArray; n: NdArray }] => {
+const recurrent = (
+  params: { readonly w: NdArray; readonly u: NdArray },
+  start: NdArray,
+  xs: NdArray,
+): [NdArray, { h: NdArray; n: NdArray }] => {
   const [last, outputs] = scan(
     (c: { h: NdArray; t: NdArray }, x: NdArray) => {
       const h = tanh(add(matmul(c.h, params.w), matmul(x, params.u)));
@@ -81,19 +85,25 @@ describe("scan", () => {
     let h = start;
     const squares: NdArray[] = [];
     for (let t = 0; t < 6; t++) {
-      h = tanh(add(matmul(h, params.w), matmul(reshape(slice(xs, [t], [t + 1]), [4, 2]), params.u)));
+      h = tanh(
+        add(matmul(h, params.w), matmul(reshape(slice(xs, [t], [t + 1]), [4, 2]), params.u)),
+      );
       squares.push(square(h));
     }
     const [last, { h: all, n }] = recurrent(params, start, xs);
     expect(allClose(last, h, { relative: 1e-14 })).toBe(true);
     expect(toNested(n)).toEqual([0, 2, 4, 6, 8, 10]);
-    expect(allClose(slice(all, [5]), reshape(squares[5]!, [1, 4, 3]), { relative: 1e-14 })).toBe(true);
+    expect(allClose(slice(all, [5]), reshape(squares[5]!, [1, 4, 3]), { relative: 1e-14 })).toBe(
+      true,
+    );
     agrees(recurrent, params, start, xs);
   });
 
   it("keeps the graph of one step whatever the number of steps", () => {
     const lines = (steps: number): number => {
-      const f = compile((x: NdArray) => scan((c: NdArray) => [mul(c, 0.5), null], x, null, { length: steps })[0]);
+      const f = compile(
+        (x: NdArray) => scan((c: NdArray) => [mul(c, 0.5), null], x, null, { length: steps })[0],
+      );
       f(ones([3]));
       return explain(f).split("\n").length;
     };
@@ -108,21 +118,42 @@ describe("scan", () => {
   });
 
   it("pushes tangents forward", () => {
-    agrees((p: typeof params, h: NdArray, x: NdArray) => jvp((q: NdArray) => loss({ ...p, u: q }, h, x), [p.u], [p.u]), params, start, xs);
-    agrees((p: typeof params, h: NdArray, x: NdArray) => jvp((q: NdArray) => recurrent(p, h, q), [x], [x]), params, start, xs);
+    agrees(
+      (p: typeof params, h: NdArray, x: NdArray) =>
+        jvp((q: NdArray) => loss({ ...p, u: q }, h, x), [p.u], [p.u]),
+      params,
+      start,
+      xs,
+    );
+    agrees(
+      (p: typeof params, h: NdArray, x: NdArray) =>
+        jvp((q: NdArray) => recurrent(p, h, q), [x], [x]),
+      params,
+      start,
+      xs,
+    );
   });
 
   it("batches over the state, over the slices and over constants", () => {
-    const members = (axes: readonly (number | null)[]) => (p: typeof params, h: NdArray, x: NdArray) => vmap(recurrent, { inAxes: axes })(p, h, x);
+    const members =
+      (axes: readonly (number | null)[]) => (p: typeof params, h: NdArray, x: NdArray) =>
+        vmap(recurrent, { inAxes: axes })(p, h, x);
     const many = { w: draw("many w", [5, 3, 3]), u: draw("many u", [5, 2, 3]) };
     agrees(members([null, 0, null]), params, draw("many h", [5, 4, 3]), xs);
     agrees(members([null, null, 0]), params, start, draw("many x", [5, 6, 4, 2]));
     agrees(members([0, null, null]), many, start, xs);
-    agrees((p: typeof many, h: NdArray, x: NdArray) => vmap(grad(loss), { inAxes: [0, null, null] })(p, h, x), many, start, xs);
+    agrees(
+      (p: typeof many, h: NdArray, x: NdArray) =>
+        vmap(grad(loss), { inAxes: [0, null, null] })(p, h, x),
+      many,
+      start,
+      xs,
+    );
   });
 
   it("runs backwards, nests, and takes no steps at all", () => {
-    const sums = (x: NdArray): [NdArray, NdArray] => scan((c: NdArray, v: NdArray) => [add(c, v), c], array(0, double), x, { reverse: true });
+    const sums = (x: NdArray): [NdArray, NdArray] =>
+      scan((c: NdArray, v: NdArray) => [add(c, v), c], array(0, double), x, { reverse: true });
     expect(toNested(sums(array([1, 2, 3], double))[1])).toEqual([5, 3, 0]);
     agrees(sums, draw("s", [7]));
     agrees(
@@ -131,7 +162,10 @@ describe("scan", () => {
     );
     const table = (x: NdArray): NdArray =>
       scan(
-        (c: NdArray, r: NdArray) => [add(c, scan((d: NdArray, v: NdArray) => [add(mul(d, c), v), null], c, r)[0]), null],
+        (c: NdArray, r: NdArray) => [
+          add(c, scan((d: NdArray, v: NdArray) => [add(mul(d, c), v), null], c, r)[0]),
+          null,
+        ],
         array(0.5, double),
         x,
       )[0];
@@ -141,10 +175,16 @@ describe("scan", () => {
   });
 
   it("names what is wrong", () => {
-    expect(() => scan((c: NdArray) => [add(c, [1, 2]), null], array(0), null, { length: 2 })).toThrow(ShapeError);
+    expect(() =>
+      scan((c: NdArray) => [add(c, [1, 2]), null], array(0), null, { length: 2 }),
+    ).toThrow(ShapeError);
     expect(() => scan((c: NdArray) => [c, c], array(0), null)).toThrow(/length/);
     expect(() => scan((c: NdArray) => [c, c], array(0), [ones([2]), ones([3])])).toThrow(/steps/);
-    expect(() => compile((x: NdArray) => scan((c: NdArray) => [add(c, [1, 2]), null], x, null, { length: 2 }))(array(1))).toThrow(/state/);
+    expect(() =>
+      compile((x: NdArray) => scan((c: NdArray) => [add(c, [1, 2]), null], x, null, { length: 2 }))(
+        array(1),
+      ),
+    ).toThrow(/state/);
   });
 });
 
@@ -182,7 +222,11 @@ describe("cond", () => {
     }
     const rows = draw("rows", [6, 3]);
     agrees((x: NdArray) => vmap((v: NdArray) => cond(greater(sum(v), 0), exp, neg, v))(x), rows);
-    agrees((x: NdArray, p: NdArray) => vmap((v: NdArray) => cond(greater(p, 0), exp, neg, v))(x), rows, array(1));
+    agrees(
+      (x: NdArray, p: NdArray) => vmap((v: NdArray) => cond(greater(p, 0), exp, neg, v))(x),
+      rows,
+      array(1),
+    );
   });
 
   it("wants results of one kind", () => {
@@ -214,9 +258,11 @@ describe("whileLoop", () => {
       ],
       [n, array(0, double)] as [NdArray, NdArray],
     );
-  const whole = (x: NdArray): NdArray => sub(x, mul(0.5, sub(1, square(sub(1, mul(2, sub(x, floorOf(x))))))));
+  const whole = (x: NdArray): NdArray =>
+    sub(x, mul(0.5, sub(1, square(sub(1, mul(2, sub(x, floorOf(x))))))));
   // x is a multiple of a half, so that rounding 2x down to even gives the floor
-  const floorOf = (x: NdArray): NdArray => mul(0.5, sub(mul(2, x), mul(sub(1, cosPi(mul(2, x))), 0.5)));
+  const floorOf = (x: NdArray): NdArray =>
+    mul(0.5, sub(mul(2, x), mul(sub(1, cosPi(mul(2, x))), 0.5)));
   const cosPi = (n: NdArray): NdArray => sub(1, mul(2, square(sin(mul(n, Math.PI / 2)))));
 
   it("goes on until the condition fails", () => {
@@ -233,7 +279,9 @@ describe("whileLoop", () => {
     );
   const reciprocalOf = (x: NdArray): NdArray => exp(neg(logOf(x)));
   const logOf = (x: NdArray): NdArray =>
-    scan((y: NdArray) => [add(y, sub(mul(x, exp(neg(y))), 1)), null], zeros([], double), null, { length: 30 })[0];
+    scan((y: NdArray) => [add(y, sub(mul(x, exp(neg(y))), 1)), null], zeros([], double), null, {
+      length: 30,
+    })[0];
 
   it("has forward derivatives and batches, each member with its own number of steps", () => {
     agrees(root, array(2, double));
@@ -258,19 +306,24 @@ describe("whileLoop", () => {
   it("says that it has no gradient while compiling", () => {
     expect(() => compile(grad(root))(array(2, double))).toThrow(DomainError);
     expect(() => compile(grad(root))(array(2, double))).toThrow(/scan/);
-    expect(() => compile((x: NdArray) => whileLoop((v: NdArray) => greater(v, 0), neg, x))(ones([2]))).toThrow(/single/);
+    expect(() =>
+      compile((x: NdArray) => whileLoop((v: NdArray) => greater(v, 0), neg, x))(ones([2])),
+    ).toThrow(/single/);
   });
 });
 
 describe("checkpoint", () => {
   const layer = (w: NdArray, x: NdArray): NdArray => tanh(matmul(x, w));
-  const deep = (wrapped: typeof layer) => (w: NdArray, x: NdArray) => sum(square(wrapped(w, wrapped(w, wrapped(w, x)))));
+  const deep = (wrapped: typeof layer) => (w: NdArray, x: NdArray) =>
+    sum(square(wrapped(w, wrapped(w, wrapped(w, x)))));
 
   it("leaves values and gradients as they are", () => {
     const [w, x] = [draw("cw", [3, 3]), draw("cx", [2, 3])];
     const want = grad(deep(layer))(w, x);
     expect(allClose(grad(deep(checkpoint(layer)))(w, x), want, { relative: 1e-12 })).toBe(true);
-    expect(allClose(compile(grad(deep(checkpoint(layer))))(w, x), want, { relative: 1e-12 })).toBe(true);
+    expect(allClose(compile(grad(deep(checkpoint(layer))))(w, x), want, { relative: 1e-12 })).toBe(
+      true,
+    );
   });
 
   it("computes again what it would have kept", () => {

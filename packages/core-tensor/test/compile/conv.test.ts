@@ -1,6 +1,14 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { type NdArray, allClose, conv2d, convTranspose2d, toTypedArray, transpose, vjp } from "@provably/core-tensor";
+import {
+  type NdArray,
+  allClose,
+  conv2d,
+  convTranspose2d,
+  toTypedArray,
+  transpose,
+  vjp,
+} from "@provably/core-tensor";
 import { compile, explain } from "@provably/core-tensor/compile";
 import { key, normal } from "@provably/core-tensor/random";
 
@@ -20,20 +28,32 @@ const geometry = fc.record({
 it("compiled convolutions and their gradients equal eager ones, whatever the geometry", () => {
   fc.assert(
     fc.property(geometry, fc.boolean(), (g, permuted) => {
-      const { batch, groups, channels, filters, height, width, kernel, stride, dilation, padding } = g;
-      const inputs = permuted ? [height, batch, groups * channels, width] : [batch, groups * channels, height, width];
+      const { batch, groups, channels, filters, height, width, kernel, stride, dilation, padding } =
+        g;
+      const inputs = permuted
+        ? [height, batch, groups * channels, width]
+        : [batch, groups * channels, height, width];
       const x = normal(key("x"), inputs, { dtype: "float64" });
-      const w = normal(key("w"), [groups * filters, channels, kernel, kernel], { dtype: "float64" });
+      const w = normal(key("w"), [groups * filters, channels, kernel, kernel], {
+        dtype: "float64",
+      });
       const f = (image: NdArray, weights: NdArray): NdArray[] => {
         const a = permuted ? transpose(image, [1, 2, 0, 3]) : image;
-        const [y, pullback] = vjp((u: NdArray, v: NdArray) => conv2d(u, v, { groups, stride, dilation, padding }), a, weights);
+        const [y, pullback] = vjp(
+          (u: NdArray, v: NdArray) => conv2d(u, v, { groups, stride, dilation, padding }),
+          a,
+          weights,
+        );
         return [y, ...pullback(y)];
       };
       const compiled = compile(f);
       const got = compiled(x, w);
       expect(explain(compiled)).not.toMatch(/JavaScript/);
       f(x, w).forEach((want, k) => {
-        expect(allClose(got[k]!, want, { relative: 1e-9, absolute: 1e-9 }), `${k} ${JSON.stringify(g)}`).toBe(true);
+        expect(
+          allClose(got[k]!, want, { relative: 1e-9, absolute: 1e-9 }),
+          `${k} ${JSON.stringify(g)}`,
+        ).toBe(true);
       });
     }),
     { seed: 5, numRuns: 150 },
@@ -43,11 +63,14 @@ it("compiled convolutions and their gradients equal eager ones, whatever the geo
 it("images shared among threads give the same bits", async () => {
   const x = normal(key("images"), [5, 8, 24, 24]);
   const w = normal(key("filters"), [16, 8, 3, 3]);
-  const f = (image: NdArray, weights: NdArray): NdArray => convTranspose2d(conv2d(image, weights, { padding: 1 }), weights);
+  const f = (image: NdArray, weights: NdArray): NdArray =>
+    convTranspose2d(conv2d(image, weights, { padding: 1 }), weights);
   const want = toTypedArray(compile(f)(x, w));
   const compiled = compile(f, { threads: 3 });
   for (let i = 0; i < 200; i++) {
-    expect(Buffer.from(toTypedArray(compiled(x, w)).buffer).equals(Buffer.from(want.buffer))).toBe(true);
+    expect(Buffer.from(toTypedArray(compiled(x, w)).buffer).equals(Buffer.from(want.buffer))).toBe(
+      true,
+    );
     if (explain(compiled).includes("3 of them up")) return;
     await new Promise((resolve) => setTimeout(resolve, 20));
   }

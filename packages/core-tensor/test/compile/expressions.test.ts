@@ -18,7 +18,10 @@ const worst = (dtype: FloatType, got: NdArray, want: readonly number[]): number 
   return Array.from(p.toTypedArray(got)).reduce((most, y, i) => {
     const truth = want[i]!;
     if (Object.is(y, round(truth))) return most;
-    return Math.max(most, Number.isFinite(truth) && y !== 0 ? Math.abs(y - truth) / ulp(dtype, truth) : Infinity);
+    return Math.max(
+      most,
+      Number.isFinite(truth) && y !== 0 ? Math.abs(y - truth) / ulp(dtype, truth) : Infinity,
+    );
   }, 0);
 };
 
@@ -34,32 +37,44 @@ describe("sine and cosine in compiled programs", () => {
     // the language's own functions are within one place, and so is the kernel
     const bound = dtype === "float32" ? 0.501 : 1.5;
 
-    it.each(functions)("%s stays within the last place, near zero, near multiples of π/2, and for large angles", (_name, f, truth) => {
-      const multiples = p.mul(p.floor(uniform(key(3), [4000], { low: -1e6, high: 1e6, dtype: "float64" })), Math.PI / 2);
-      const angles = [
-        uniform(key(1), [20_000], { low: -20, high: 20, dtype: "float64" }),
-        p.mul(normal(key(2), [1001], { dtype: "float64" }), 1e-8),
-        multiples,
-        uniform(key(4), [1000], { low: -1e9, high: 1e9, dtype: "float64" }),
-        p.exp(uniform(key(5), [501], { low: -80, high: 80, dtype: "float64" })),
-      ];
-      const run = compile(f);
-      for (const angle of angles) {
-        const x = p.astype(angle, dtype);
-        const want = Array.from(p.toTypedArray(x), truth);
-        expect(worst(dtype, run(x), want)).toBeLessThanOrEqual(bound);
-      }
-      expect(calls(run)).not.toMatch(/JavaScript/);
-    });
+    it.each(functions)(
+      "%s stays within the last place, near zero, near multiples of π/2, and for large angles",
+      (_name, f, truth) => {
+        const multiples = p.mul(
+          p.floor(uniform(key(3), [4000], { low: -1e6, high: 1e6, dtype: "float64" })),
+          Math.PI / 2,
+        );
+        const angles = [
+          uniform(key(1), [20_000], { low: -20, high: 20, dtype: "float64" }),
+          p.mul(normal(key(2), [1001], { dtype: "float64" }), 1e-8),
+          multiples,
+          uniform(key(4), [1000], { low: -1e9, high: 1e9, dtype: "float64" }),
+          p.exp(uniform(key(5), [501], { low: -80, high: 80, dtype: "float64" })),
+        ];
+        const run = compile(f);
+        for (const angle of angles) {
+          const x = p.astype(angle, dtype);
+          const want = Array.from(p.toTypedArray(x), truth);
+          expect(worst(dtype, run(x), want)).toBeLessThanOrEqual(bound);
+        }
+        expect(calls(run)).not.toMatch(/JavaScript/);
+      },
+    );
 
     it.each(functions)("%s keeps zeros' signs and gives NaN for infinities", (_name, f, truth) => {
-      const x = p.array([0, -0, Infinity, -Infinity, NaN, 1e-30, -1e-30, 3e38, 1.6e6, -1.6e6, 1.7e6], { dtype });
-      expect(worst(dtype, compile(f)(x), Array.from(p.toTypedArray(x), truth))).toBeLessThanOrEqual(bound);
+      const x = p.array(
+        [0, -0, Infinity, -Infinity, NaN, 1e-30, -1e-30, 3e38, 1.6e6, -1.6e6, 1.7e6],
+        { dtype },
+      );
+      expect(worst(dtype, compile(f)(x), Array.from(p.toTypedArray(x), truth))).toBeLessThanOrEqual(
+        bound,
+      );
     });
   });
 
   it("equal eager evaluation of 32-bit floats inside larger groups", () => {
-    const f = (x: NdArray): NdArray => p.sum(p.mul(p.sin(p.mul(x, 3)), p.add(p.cos(x), p.exp(x))), { axis: -1 });
+    const f = (x: NdArray): NdArray =>
+      p.sum(p.mul(p.sin(p.mul(x, 3)), p.add(p.cos(x), p.exp(x))), { axis: -1 });
     const x = normal(key(6), [37, 53]);
     expect(p.allClose(compile(f)(x), f(x), { relative: 1e-6, absolute: 1e-5 })).toBe(true);
   });
@@ -67,7 +82,28 @@ describe("sine and cosine in compiled programs", () => {
 
 describe("powers in compiled programs", () => {
   it("are the language's, rounded, for all signs and special values", () => {
-    const special = [0, -0, 1, -1, 2, -2, 0.5, -0.5, 3, -3, 1e-40, -1e-40, 3e38, Infinity, -Infinity, NaN, 2 ** 24, 7.5, -7.5, 1e30];
+    const special = [
+      0,
+      -0,
+      1,
+      -1,
+      2,
+      -2,
+      0.5,
+      -0.5,
+      3,
+      -3,
+      1e-40,
+      -1e-40,
+      3e38,
+      Infinity,
+      -Infinity,
+      NaN,
+      2 ** 24,
+      7.5,
+      -7.5,
+      1e30,
+    ];
     const [x, y] = [special.flatMap((a) => special.map(() => a)), special.flatMap(() => special)];
     const run = compile(p.pow);
     const want = x.map((a, i) => Math.fround(a) ** Math.fround(y[i]!));

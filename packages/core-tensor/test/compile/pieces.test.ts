@@ -27,17 +27,21 @@ function both(f: (...args: NdArray[]) => readonly NdArray[], ...args: NdArray[])
 describe("a long loop in pieces", () => {
   it("gives the bits of one piece for any extent, type and number of results", () => {
     fc.assert(
-      fc.property(fc.integer({ min: 32768, max: 50000 }), fc.constantFrom("float32", "float64"), (n, dtype) => {
-        const [a, b] = [normal(key(n), [n], { dtype }), normal(key(n + 1), [n], { dtype })];
-        const f = (x: NdArray, y: NdArray): NdArray[] => {
-          const z = p.add(x, y);
-          return [p.mul(p.tanh(z), p.exp(y)), p.greater(z, y), p.astype(p.floor(z), "int32")];
-        };
-        // loops over eight-byte elements keep integers apart
-        if (dtype === "float64") both(f, a, b);
-        else expect(both(f, a, b)).toContain(`${Math.ceil(n / 8192)} pieces of 8192 elements`);
-        expect(both((x, y) => f(x, y).slice(0, 1), a, b)).toContain("pieces");
-      }),
+      fc.property(
+        fc.integer({ min: 32768, max: 50000 }),
+        fc.constantFrom("float32", "float64"),
+        (n, dtype) => {
+          const [a, b] = [normal(key(n), [n], { dtype }), normal(key(n + 1), [n], { dtype })];
+          const f = (x: NdArray, y: NdArray): NdArray[] => {
+            const z = p.add(x, y);
+            return [p.mul(p.tanh(z), p.exp(y)), p.greater(z, y), p.astype(p.floor(z), "int32")];
+          };
+          // loops over eight-byte elements keep integers apart
+          if (dtype === "float64") both(f, a, b);
+          else expect(both(f, a, b)).toContain(`${Math.ceil(n / 8192)} pieces of 8192 elements`);
+          expect(both((x, y) => f(x, y).slice(0, 1), a, b)).toContain("pieces");
+        },
+      ),
       { seed: 5, numRuns: 12 },
     );
   }, 30_000);
@@ -96,16 +100,32 @@ describe("branches of elementwise operations that meet", () => {
   const [a, b, c] = [1, 2, 3].map((k) => normal(key(k), [50]));
 
   it("are one loop", () => {
-    expect(loops((x, y, z) => p.mul(p.tanh(p.add(p.mul(x, y), z)), p.exp(p.neg(p.square(x)))), a!, b!, c!)).toHaveLength(1);
+    expect(
+      loops(
+        (x, y, z) => p.mul(p.tanh(p.add(p.mul(x, y), z)), p.exp(p.neg(p.square(x)))),
+        a!,
+        b!,
+        c!,
+      ),
+    ).toHaveLength(1);
     // four branches, two and two first
-    expect(loops((x, y) => p.add(p.mul(p.exp(x), p.sin(y)), p.mul(p.tanh(x), p.cos(y))), a!, b!)).toHaveLength(1);
+    expect(
+      loops((x, y) => p.add(p.mul(p.exp(x), p.sin(y)), p.mul(p.tanh(x), p.cos(y))), a!, b!),
+    ).toHaveLength(1);
   });
 
   it("stay apart where one needs the other through something that is no such operation", () => {
     const sorted = (x: NdArray): NdArray => p.mul(p.exp(x), p.tanh(p.sort(p.exp(x))));
-    expect(loops(sorted as never, a!)).toEqual(["exp", expect.stringContaining("sort"), "tanh mul"]);
+    expect(loops(sorted as never, a!)).toEqual([
+      "exp",
+      expect.stringContaining("sort"),
+      "tanh mul",
+    ]);
     expect(p.allClose(compile(sorted)(a!), sorted(a!), { absolute: 1e-6 })).toBe(true);
-    const normalised = (x: NdArray, y: NdArray): NdArray => p.mul(p.div(p.exp(x), p.sum(p.exp(x))), p.tanh(y));
-    expect(p.allClose(compile(normalised)(a!, b!), normalised(a!, b!), { absolute: 1e-6 })).toBe(true);
+    const normalised = (x: NdArray, y: NdArray): NdArray =>
+      p.mul(p.div(p.exp(x), p.sum(p.exp(x))), p.tanh(y));
+    expect(p.allClose(compile(normalised)(a!, b!), normalised(a!, b!), { absolute: 1e-6 })).toBe(
+      true,
+    );
   });
 });

@@ -10,7 +10,10 @@ const data = (seed: number, shape: readonly number[], dtype: DType): NdArray =>
   p.astype(p.mul(normal(key(seed), shape, { dtype: "float64" }), dtype === "bool" ? 1 : 20), dtype);
 
 /** Compiled and eager results have the same elements, types and shapes, and nothing ran in JavaScript. */
-function expectSame(f: (...args: NdArray[]) => NdArray | readonly NdArray[], ...args: NdArray[]): void {
+function expectSame(
+  f: (...args: NdArray[]) => NdArray | readonly NdArray[],
+  ...args: NdArray[]
+): void {
   const run = compile(f);
   const [got, want] = [run(...args), f(...args)];
   [got].flat().forEach((y, k) => {
@@ -21,7 +24,11 @@ function expectSame(f: (...args: NdArray[]) => NdArray | readonly NdArray[], ...
   expect(explain(run)).not.toMatch(/in JavaScript/);
 }
 
-const extents = fc.tuple(fc.integer({ min: 1, max: 4 }), fc.integer({ min: 1, max: 9 }), fc.constantFrom(1, 2, 3, 7, 70, 300));
+const extents = fc.tuple(
+  fc.integer({ min: 1, max: 4 }),
+  fc.integer({ min: 1, max: 9 }),
+  fc.constantFrom(1, 2, 3, 7, 70, 300),
+);
 
 describe("places in compiled programs", () => {
   const dtypes = fc.constantFrom<DType>("float32", "float64", "int32", "uint8", "int8", "bool");
@@ -62,14 +69,27 @@ describe("places in compiled programs", () => {
           const n = shape[axis]!;
           const places = p.array(fractions.map((v) => Math.floor(v * n)), { dtype: "int32" }); // prettier-ignore
           const updates = data(seed, shape.map((extent, i) => (i === axis ? fractions.length : extent)), dtype); // prettier-ignore
-          expectSame((a, list, u) => p.scatterAdd(a, list, u, { axis }), p.zeros(shape, { dtype }), places, updates);
+          expectSame(
+            (a, list, u) => p.scatterAdd(a, list, u, { axis }),
+            p.zeros(shape, { dtype }),
+            places,
+            updates,
+          );
         },
       ),
       { numRuns: 30, seed: 2 },
     );
-    const [x, order] = [data(5, [4, 6, 3], "float64"), p.argsort(data(6, [4, 6, 3], "float64"), { axis: 1 })];
+    const [x, order] = [
+      data(5, [4, 6, 3], "float64"),
+      p.argsort(data(6, [4, 6, 3], "float64"), { axis: 1 }),
+    ];
     // the gradient of taking along an axis adds along it
-    expectSame((a, list) => p.grad((b: NdArray) => p.sum(p.square(p.takeAlongAxis(b, list, { axis: 1 }))))(a), x, order);
+    expectSame(
+      (a, list) =>
+        p.grad((b: NdArray) => p.sum(p.square(p.takeAlongAxis(b, list, { axis: 1 }))))(a),
+      x,
+      order,
+    );
   });
 
   it("cumsum gives the bits of eager evaluation, and integers wrap as they do there", () => {
@@ -87,7 +107,9 @@ describe("places in compiled programs", () => {
   it("empty arrays stay with the reference, and so do indices of other types", () => {
     const run = compile((x: NdArray, list: NdArray) => p.take(x, list));
     expect(run(p.ones([3, 2]), p.zeros([0], { dtype: "int32" })).shape).toEqual([0, 2]);
-    expect(p.toNested(run(p.array([5, 6, 7]), p.array([2, 0], { dtype: "uint8" })))).toEqual([7, 5]);
+    expect(p.toNested(run(p.array([5, 6, 7]), p.array([2, 0], { dtype: "uint8" })))).toEqual([
+      7, 5,
+    ]);
   });
 
   it("name a place that is out of range, as eager evaluation does, and the program goes on working", () => {

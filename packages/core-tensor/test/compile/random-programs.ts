@@ -45,7 +45,19 @@ const binary: readonly ((a: NdArray, b: NdArray) => NdArray)[] = [
 ];
 
 /** Shapes that broadcast with one another in many ways; several cross the vector width. */
-const shapes = [[], [1], [5], [3, 5], [3, 1], [2, 3, 5], [2, 1, 5], [37], [3, 37], [64], [8, 8]] as const;
+const shapes = [
+  [],
+  [1],
+  [5],
+  [3, 5],
+  [3, 1],
+  [2, 3, 5],
+  [2, 1, 5],
+  [37],
+  [3, 37],
+  [64],
+  [8, 8],
+] as const;
 
 function broadcasts(a: NdArray, b: NdArray): boolean {
   for (let i = 1; i <= Math.min(a.shape.length, b.shape.length); i++) {
@@ -56,7 +68,13 @@ function broadcasts(a: NdArray, b: NdArray): boolean {
 }
 
 /** One operation on earlier values, chosen by three numbers; undefined where it does not fit. */
-function apply(kind: number, pool: readonly NdArray[], leaves: readonly NdArray[], i: number, j: number): NdArray | undefined {
+function apply(
+  kind: number,
+  pool: readonly NdArray[],
+  leaves: readonly NdArray[],
+  i: number,
+  j: number,
+): NdArray | undefined {
   const x = pool[i % pool.length]!;
   const y = pool[j % pool.length]!;
   const rank = x.shape.length;
@@ -100,7 +118,9 @@ function apply(kind: number, pool: readonly NdArray[], leaves: readonly NdArray[
     case 16: {
       // decided by inputs, which every executor knows exactly
       const [a, b] = [leaves[i % leaves.length]!, leaves[j % leaves.length]!];
-      return broadcasts(a, b) && broadcasts(x, p.greater(a, b)) ? p.where(p.greater(a, b), x, p.neg(x)) : undefined;
+      return broadcasts(a, b) && broadcasts(x, p.greater(a, b))
+        ? p.where(p.greater(a, b), x, p.neg(x))
+        : undefined;
     }
     case 17:
       return p.astype(p.greater(leaves[i % leaves.length]!, 0), x.dtype);
@@ -112,7 +132,10 @@ function apply(kind: number, pool: readonly NdArray[], leaves: readonly NdArray[
       // written in place where x is not needed again, which depends on what follows
       if (rank === 0) return undefined;
       const row = p.mul(0.5, p.slice(x, [j % x.shape[0]!], [(j % x.shape[0]!) + 1]));
-      return p.dynamicUpdateSlice(x, row, [i % x.shape[0]!, ...new Array<number>(rank - 1).fill(0)]);
+      return p.dynamicUpdateSlice(x, row, [
+        i % x.shape[0]!,
+        ...new Array<number>(rank - 1).fill(0),
+      ]);
     }
     default:
       return rank > 0 ? p.take(x, p.array([0, x.shape[0]! - 1], { dtype: "int32" })) : undefined;
@@ -137,7 +160,10 @@ export function program(choices: readonly Choice[]): (...leaves: NdArray[]) => N
  * The same inside control flow: the leaves are a state that goes round. Each array of the next state is the last value of its shape and
  * type, or stays as it is, so that states are handed through, exchanged, written in place and used twice.
  */
-export function looped(choices: readonly Choice[], kind: "scan" | "whileLoop" | "cond"): (...leaves: NdArray[]) => NdArray[] {
+export function looped(
+  choices: readonly Choice[],
+  kind: "scan" | "whileLoop" | "cond",
+): (...leaves: NdArray[]) => NdArray[] {
   const step = (state: readonly NdArray[]): NdArray[] => {
     const values = program(choices)(...state);
     return state.map((x) => {
@@ -148,7 +174,9 @@ export function looped(choices: readonly Choice[], kind: "scan" | "whileLoop" | 
   return (...leaves) => {
     switch (kind) {
       case "scan": {
-        const [last, all] = scan((state: NdArray[]) => [step(state), state[0]!], leaves, null, { length: 3 });
+        const [last, all] = scan((state: NdArray[]) => [step(state), state[0]!], leaves, null, {
+          length: 3,
+        });
         return [...last, all];
       }
       case "whileLoop":
@@ -161,7 +189,10 @@ export function looped(choices: readonly Choice[], kind: "scan" | "whileLoop" | 
         return cond(
           p.greater(p.sum(leaves[0]!), 0),
           step,
-          (state: NdArray[]) => [...state.slice(1), state[0]!].map((x, i) => (x.shape.join() === state[i]!.shape.join() ? x : state[i]!)),
+          (state: NdArray[]) =>
+            [...state.slice(1), state[0]!].map((x, i) =>
+              x.shape.join() === state[i]!.shape.join() ? x : state[i]!,
+            ),
           leaves,
         );
     }
@@ -171,7 +202,11 @@ export function looped(choices: readonly Choice[], kind: "scan" | "whileLoop" | 
 const index = fc.nat({ max: 1000 });
 
 /** Views of one stretch of storage that overlap, run backwards, repeat elements or are the same view twice. */
-export function viewsOf(data: TypedArray, extents: readonly (readonly number[])[], kinds: readonly number[]): NdArray[] {
+export function viewsOf(
+  data: TypedArray,
+  extents: readonly (readonly number[])[],
+  kinds: readonly number[],
+): NdArray[] {
   return extents.map((shape, i) => {
     const size = shape.reduce((n, extent) => n * extent, 1);
     const kind = kinds[i % kinds.length]!;
@@ -187,7 +222,10 @@ export function viewsOf(data: TypedArray, extents: readonly (readonly number[])[
       default:
         return shape.length === 0
           ? p.reshape(flat, shape)
-          : p.broadcastTo(p.slice(whole, [kind % 7], [(kind % 7) + shape[shape.length - 1]!]), shape);
+          : p.broadcastTo(
+              p.slice(whole, [kind % 7], [(kind % 7) + shape[shape.length - 1]!]),
+              shape,
+            );
     }
   });
 }

@@ -12,7 +12,8 @@ const scale = (x: NdArray): number => Math.max(1, ...p.toTypedArray(p.abs(p.asty
 function same(name: string, got: NdArray, want: NdArray, relative: number): void {
   expect(got.dtype, name).toBe(want.dtype);
   expect(got.shape, name).toEqual(want.shape);
-  if (want.size === 0 || p.allClose(got, want, { relative, absolute: relative * scale(want) })) return;
+  if (want.size === 0 || p.allClose(got, want, { relative, absolute: relative * scale(want) }))
+    return;
   expect(p.toNested(got), name).toEqual(p.toNested(want));
 }
 

@@ -2,7 +2,19 @@
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { describe, expect, it } from "vitest";
-import { type NdArray, add, array, grad, matmul, mul, slice, square, sum, tanh, toTypedArray } from "@provably/core-tensor";
+import {
+  type NdArray,
+  add,
+  array,
+  grad,
+  matmul,
+  mul,
+  slice,
+  square,
+  sum,
+  tanh,
+  toTypedArray,
+} from "@provably/core-tensor";
 import { compile, explain, pin } from "@provably/core-tensor/compile";
 import { key, normal } from "@provably/core-tensor/random";
 import { sharedStore } from "../../src/compile/wasm/store.js";
@@ -30,7 +42,10 @@ async function held(): Promise<Held> {
   await finalise(5);
   const f = compile((x: NdArray) => add(x, 1));
   f(array([1]));
-  return { heap: process.memoryUsage().heapUsed, programs: Number(/(\d+) bytes of memory in all programs/.exec(explain(f))![1]) };
+  return {
+    heap: process.memoryUsage().heapUsed,
+    programs: Number(/(\d+) bytes of memory in all programs/.exec(explain(f))![1]),
+  };
 }
 
 /** What is held after half of the cycles and after all of them. The collector does not see the memory of programs: each hundred calls it. */
@@ -58,7 +73,9 @@ describe(`${cycles} cycles of compile, run and drop`, () => {
 
   it("of programs that all differ hold their memory, their modules included", async () => {
     // 1024 generated loops are kept; before the middle of the slow form all of them have been replaced
-    const [middle, end] = await halves((i) => void compile((x: NdArray) => sum(mul(tanh(add(x, i)), weights)))(pin(weights)));
+    const [middle, end] = await halves(
+      (i) => void compile((x: NdArray) => sum(mul(tanh(add(x, i)), weights)))(pin(weights)),
+    );
     expect(end.programs - middle.programs).toBeLessThanOrEqual(1e6);
     expect(end.heap - middle.heap).toBeLessThan(cycles < 4000 ? 30e6 : 2e6);
   }, 1_200_000);
@@ -69,7 +86,9 @@ describe(`${cycles} cycles of compile, run and drop`, () => {
     const x = normal(key("long"), [1 << 18]);
     const piece = (extent: number): NdArray => slice(x, [0], [extent]);
     for (let i = 0; i < cycles; i++) {
-      compile((y: NdArray) => mul(tanh(y), y), { threads: 2 })(piece(i % 50 === 0 ? 65536 + i : 1 + i));
+      compile((y: NdArray) => mul(tanh(y), y), { threads: 2 })(
+        piece(i % 50 === 0 ? 65536 + i : 1 + i),
+      );
       if (i % 100 === 99) await finalise();
     }
     await finalise(5);
@@ -77,7 +96,9 @@ describe(`${cycles} cycles of compile, run and drop`, () => {
     expect(crew!.numGenerated).toBeGreaterThan(900);
     expect(crew!.numGenerated).toBeLessThan(1200);
     // a worker that had the old function of a number computes with the new one
-    const [one, two] = [1, 2].map((threads) => compile((y: NdArray) => add(tanh(y), 1), { threads })(piece(1 << 18)));
+    const [one, two] = [1, 2].map((threads) =>
+      compile((y: NdArray) => add(tanh(y), 1), { threads })(piece(1 << 18)),
+    );
     expect(toTypedArray(two!)).toEqual(toTypedArray(one!));
   }, 1_200_000);
 });

@@ -1,5 +1,18 @@
 import { describe, expect, it } from "vitest";
-import { type NdArray, DomainError, add, exp, matmul, matrixTranspose, mul, softmax, sum, tanh, toTypedArray, zeros } from "@provably/core-tensor";
+import {
+  type NdArray,
+  DomainError,
+  add,
+  exp,
+  matmul,
+  matrixTranspose,
+  mul,
+  softmax,
+  sum,
+  tanh,
+  toTypedArray,
+  zeros,
+} from "@provably/core-tensor";
 import { compile, explain } from "@provably/core-tensor/compile";
 import { key, normal } from "@provably/core-tensor/random";
 import { sharedStore } from "../../src/compile/wasm/store.js";
@@ -11,7 +24,11 @@ const f = (...[x, w, b]: NdArray[]): NdArray[] => {
 };
 
 /** Calls until every worker is up, giving the event loop a chance in between. */
-async function whenUp(compiled: (...args: NdArray[]) => NdArray[], args: readonly NdArray[], threads: number): Promise<void> {
+async function whenUp(
+  compiled: (...args: NdArray[]) => NdArray[],
+  args: readonly NdArray[],
+  threads: number,
+): Promise<void> {
   for (let i = 0; i < 200; i++) {
     compiled(...args);
     if (explain(compiled).includes(`on ${threads} threads, ${threads} of them up`)) return;
@@ -23,25 +40,39 @@ async function whenUp(compiled: (...args: NdArray[]) => NdArray[], args: readonl
 describe("threads", () => {
   for (const dtype of ["float32", "float64"] as const)
     it(`any number of them gives the same bits in ${dtype}`, async () => {
-      const args = [normal(key("x"), [301, 250], { dtype }), normal(key("w"), [250, 250], { dtype }), normal(key("b"), [250], { dtype })];
+      const args = [
+        normal(key("x"), [301, 250], { dtype }),
+        normal(key("w"), [250, 250], { dtype }),
+        normal(key("b"), [250], { dtype }),
+      ];
       const want = compile(f)(...args).map((y) => toTypedArray(y));
       for (const threads of [2, 3, 5]) {
         const compiled = compile(f, { threads });
         await whenUp(compiled, args, threads);
         compiled(...args).forEach((y, k) => {
-          expect(Buffer.from(toTypedArray(y).buffer).equals(Buffer.from(want[k]!.buffer)), `output ${k}`).toBe(true);
+          expect(
+            Buffer.from(toTypedArray(y).buffer).equals(Buffer.from(want[k]!.buffer)),
+            `output ${k}`,
+          ).toBe(true);
         });
       }
     }, 60_000);
 
   it("one row through a matrix, by rows and by columns, is the same bits too", async () => {
-    const products = (...[x, w]: NdArray[]): NdArray[] => [matmul(x!, w!), matmul(x!, matrixTranspose(w!)), matmul(w!, matrixTranspose(x!))];
+    const products = (...[x, w]: NdArray[]): NdArray[] => [
+      matmul(x!, w!),
+      matmul(x!, matrixTranspose(w!)),
+      matmul(w!, matrixTranspose(x!)),
+    ];
     const args = [normal(key("row"), [1, 601]), normal(key("matrix"), [601, 601])];
     const want = compile(products)(...args).map((y) => toTypedArray(y));
     const compiled = compile(products, { threads: 3 });
     await whenUp(compiled, args, 3);
     compiled(...args).forEach((y, k) => {
-      expect(Buffer.from(toTypedArray(y).buffer).equals(Buffer.from(want[k]!.buffer)), `output ${k}`).toBe(true);
+      expect(
+        Buffer.from(toTypedArray(y).buffer).equals(Buffer.from(want[k]!.buffer)),
+        `output ${k}`,
+      ).toBe(true);
     });
   });
 
@@ -49,7 +80,10 @@ describe("threads", () => {
     // 34 MB: above the size from which on one thread streams; a third of it is below
     const n = 2900;
     const [x, w] = [normal(key("long row"), [1, n]), normal(key("large matrix"), [n, n])];
-    const products = (...[a, b]: NdArray[]): NdArray[] => [matmul(a!, b!), matmul(a!, matrixTranspose(b!))];
+    const products = (...[a, b]: NdArray[]): NdArray[] => [
+      matmul(a!, b!),
+      matmul(a!, matrixTranspose(b!)),
+    ];
     const [row, matrix] = [toTypedArray(x), toTypedArray(w)];
     const [across, along, scale] = [new Float64Array(n), new Float64Array(n), new Float64Array(n)];
     for (let i = 0; i < n; i++)
@@ -73,7 +107,10 @@ describe("threads", () => {
     const compiled = compile(products, { threads: 3 });
     await whenUp(compiled, [x, w], 3);
     compiled(x, w).forEach((y, k) => {
-      expect(Buffer.from(toTypedArray(y).buffer).equals(Buffer.from(want[k]!.buffer)), `output ${k}`).toBe(true);
+      expect(
+        Buffer.from(toTypedArray(y).buffer).equals(Buffer.from(want[k]!.buffer)),
+        `output ${k}`,
+      ).toBe(true);
     });
   }, 60_000);
 
@@ -95,7 +132,12 @@ describe("threads", () => {
       each.map((i) => [i]),
     );
     expect(shares.sort()).toEqual(each);
-    for (let i = 0; i < 8; i++) expect(Buffer.from(toTypedArray(compiled(...args)[0]!).buffer).equals(Buffer.from(want[0]!.buffer))).toBe(true);
+    for (let i = 0; i < 8; i++)
+      expect(
+        Buffer.from(toTypedArray(compiled(...args)[0]!).buffer).equals(
+          Buffer.from(want[0]!.buffer),
+        ),
+      ).toBe(true);
     expect(explain(compiled)).toMatch(/1 of them up/);
   });
 

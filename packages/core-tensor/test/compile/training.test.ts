@@ -15,7 +15,17 @@ import {
   vmap,
 } from "@provably/core-tensor";
 import { compile, explain, free, pin } from "@provably/core-tensor/compile";
-import { type Optimizer, adam, adamw, applyUpdates, clipByGlobalNorm, cosineDecay, rmsprop, sgd, warmup } from "@provably/core-tensor/optim";
+import {
+  type Optimizer,
+  adam,
+  adamw,
+  applyUpdates,
+  clipByGlobalNorm,
+  cosineDecay,
+  rmsprop,
+  sgd,
+  warmup,
+} from "@provably/core-tensor/optim";
 import { key, normal } from "@provably/core-tensor/random";
 
 interface Params {
@@ -23,13 +33,18 @@ interface Params {
   readonly b: NdArray;
   readonly v: NdArray;
 }
-const params: Params = { w: normal(key("w"), [6, 16]), b: normal(key("b"), [16]), v: normal(key("v"), [16, 3]) };
+const params: Params = {
+  w: normal(key("w"), [6, 16]),
+  b: normal(key("b"), [16]),
+  v: normal(key("v"), [16, 3]),
+};
 const x = normal(key("x"), [10, 6]);
 const labels = array(
   Int32Array.from({ length: 10 }, (_, i) => i % 3),
   { shape: [10] },
 );
-const network = (p: Params, input: NdArray): NdArray => matmul(relu(add(matmul(input, p.w), p.b)), p.v);
+const network = (p: Params, input: NdArray): NdArray =>
+  matmul(relu(add(matmul(input, p.w), p.b)), p.v);
 const loss = (p: Params, input: NdArray): NdArray => crossEntropy(network(p, input), labels);
 
 function stepOf<S>(optimizer: Optimizer<S>) {
@@ -48,22 +63,25 @@ describe("a compiled training step", () => {
     ["adamw on a schedule", adamw(schedule, { weightDecay: 0.1 })],
     ["rmsprop", rmsprop(schedule)],
   ];
-  it.each(optimizers)("with %s goes where the step by itself goes, from one program", (_, optimizer) => {
-    const step = stepOf(optimizer);
-    const compiled = compile(step);
-    let [p, s] = [params, optimizer.init(params)];
-    let [q, t] = [params, optimizer.init(params)];
-    for (let i = 0; i < 25; i++) {
-      const [one, other] = [step(p, s, x), compiled(q, t, x)];
-      [, p, s] = one;
-      [, q, t] = other;
-      expect(Math.abs(item(one[0]) - item(other[0]))).toBeLessThan(1e-5);
-    }
-    treeLeaves(p).forEach((y, k) => {
-      expect(allClose(y, treeLeaves(q)[k]!, { relative: 1e-4, absolute: 1e-5 })).toBe(true);
-    });
-    expect(explain(compiled).match(/outputs/g)!.length).toBe(1);
-  });
+  it.each(optimizers)(
+    "with %s goes where the step by itself goes, from one program",
+    (_, optimizer) => {
+      const step = stepOf(optimizer);
+      const compiled = compile(step);
+      let [p, s] = [params, optimizer.init(params)];
+      let [q, t] = [params, optimizer.init(params)];
+      for (let i = 0; i < 25; i++) {
+        const [one, other] = [step(p, s, x), compiled(q, t, x)];
+        [, p, s] = one;
+        [, q, t] = other;
+        expect(Math.abs(item(one[0]) - item(other[0]))).toBeLessThan(1e-5);
+      }
+      treeLeaves(p).forEach((y, k) => {
+        expect(allClose(y, treeLeaves(q)[k]!, { relative: 1e-4, absolute: 1e-5 })).toBe(true);
+      });
+      expect(explain(compiled).match(/outputs/g)!.length).toBe(1);
+    },
+  );
 
   it("goes on from a state whose count is a plain number", () => {
     const optimizer = adam(0.01);
@@ -77,7 +95,10 @@ describe("a compiled training step", () => {
   it("trains an ensemble under vmap", () => {
     const optimizer = adam(warmup(2, () => 0.1));
     const target = array([[1], [2], [3]]);
-    const member = (w: NdArray, state: ReturnType<typeof optimizer.init>): [NdArray, typeof state] => {
+    const member = (
+      w: NdArray,
+      state: ReturnType<typeof optimizer.init>,
+    ): [NdArray, typeof state] => {
       const [, gradient] = valueAndGrad((v: NdArray) => meanSquaredError(v, target))(w);
       const [update, next] = optimizer.update(gradient, state, w);
       return [add(w, update), next];

@@ -20,7 +20,9 @@ const names = [
   "mod",
   "fmod",
 ] as const;
-const plain = Object.fromEntries(names.map((name): [string, Op] => [name, ([a, b]) => p[name](a!, b!)]));
+const plain = Object.fromEntries(
+  names.map((name): [string, Op] => [name, ([a, b]) => p[name](a!, b!)]),
+);
 
 golden(
   "binary",
@@ -28,7 +30,8 @@ golden(
     ...plain,
     pow: ([a, b], { exponent }) => p.pow(a!, b ?? (exponent as number)),
     // the case "no-nan-leak" has one float input: the double-where pattern spelled out
-    where: ([a, b, condition]) => (condition ? p.where(condition, a!, b!) : p.where(b!, p.sqrt(p.where(b!, a!, 1)), 0)),
+    where: ([a, b, condition]) =>
+      condition ? p.where(condition, a!, b!) : p.where(b!, p.sqrt(p.where(b!, a!, 1)), 0),
   },
   { forward: 1e-12 },
 );

@@ -2,7 +2,16 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { type DType, type NdArray, type NdArrayLike, array, astype, jvp, toTypedArray, vjp } from "@provably/core-tensor";
+import {
+  type DType,
+  type NdArray,
+  type NdArrayLike,
+  array,
+  astype,
+  jvp,
+  toTypedArray,
+  vjp,
+} from "@provably/core-tensor";
 import { compile } from "@provably/core-tensor/compile";
 import { type Device, webasm, webgpu } from "@provably/core-tensor/gpu";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -43,29 +52,51 @@ export interface Tolerances {
   readonly derivatives?: Readonly<Record<string, number>>;
 }
 
-const folder = process.env["PROVABLY_FIXTURES"] ?? fileURLToPath(new URL("../fixtures", import.meta.url));
+const folder =
+  process.env["PROVABLY_FIXTURES"] ?? fileURLToPath(new URL("../fixtures", import.meta.url));
 
 export function fixture(name: string): string {
   return join(folder, "core-tensor", `${name}.json`);
 }
 
-const STORAGE = { float64: Float64Array, float32: Float32Array, int32: Int32Array, uint8: Uint8Array, int8: Int8Array, bool: Uint8Array };
+const STORAGE = {
+  float64: Float64Array,
+  float32: Float32Array,
+  int32: Int32Array,
+  uint8: Uint8Array,
+  int8: Int8Array,
+  bool: Uint8Array,
+};
 
 /** The array a golden entry describes, as a strided view where it is one. */
 export function decode(golden: Golden): NdArray {
   const data = STORAGE[golden.dtype].from(golden.data.map(Number));
   if (golden.stride === undefined) return array(data, { shape: golden.shape, dtype: golden.dtype });
-  const like: NdArrayLike = { data, shape: golden.shape, stride: golden.stride, offset: golden.offset ?? 0, dtype: golden.dtype };
+  const like: NdArrayLike = {
+    data,
+    shape: golden.shape,
+    stride: golden.stride,
+    offset: golden.offset ?? 0,
+    dtype: golden.dtype,
+  };
   return array(like);
 }
 
-export function expectClose(actual: NdArray, golden: Golden, tolerance: number, what: string): void {
+export function expectClose(
+  actual: NdArray,
+  golden: Golden,
+  tolerance: number,
+  what: string,
+): void {
   expect(actual.shape, `${what}: shape`).toEqual(golden.shape);
   const got = toTypedArray(actual);
   golden.data.forEach((value, i) => {
     const [a, b] = [got[i]!, Number(value)];
-    const close = Object.is(a, b) || (Number.isFinite(b) ? Math.abs(a - b) <= tolerance * (1 + Math.abs(b)) : a === b);
-    if (!close) expect.fail(`${what}: element ${i} is ${a}, expected ${b} (tolerance ${tolerance})`);
+    const close =
+      Object.is(a, b) ||
+      (Number.isFinite(b) ? Math.abs(a - b) <= tolerance * (1 + Math.abs(b)) : a === b);
+    if (!close)
+      expect.fail(`${what}: element ${i} is ${a}, expected ${b} (tolerance ${tolerance})`);
   });
 }
 
@@ -90,7 +121,8 @@ function expectCloseOnDevice(actual: NdArray, golden: Golden, what: string): voi
   const got = toTypedArray(actual);
   golden.data.forEach((value, i) => {
     const [a, b] = [got[i]!, Number(value)];
-    if (Number.isFinite(b) && !(Math.abs(a - b) <= DEVICE_TOLERANCE * (1 + Math.abs(b)))) expect.fail(`${what}: element ${i} is ${a}, expected ${b}`);
+    if (Number.isFinite(b) && !(Math.abs(a - b) <= DEVICE_TOLERANCE * (1 + Math.abs(b))))
+      expect.fail(`${what}: element ${i} is ${a}, expected ${b}`);
   });
 }
 
@@ -98,20 +130,25 @@ function expectCloseOnDevice(actual: NdArray, golden: Golden, what: string): voi
 function goldenOnDevice(family: string, ops: Readonly<Record<string, Op>>, kind: string): void {
   const file = fixture(family);
   const skip = !existsSync(file) || (kind === "webgpu" && missing !== undefined);
-  const cases = skip && !existsSync(file) ? [] : (JSON.parse(readFileSync(file, "utf8")) as { cases: Case[] }).cases;
+  const cases =
+    skip && !existsSync(file)
+      ? []
+      : (JSON.parse(readFileSync(file, "utf8")) as { cases: Case[] }).cases;
   describe.skipIf(skip)(`golden ${family} on ${kind}`, () => {
     let device: Device;
     beforeAll(async () => {
       device = kind === "webgpu" ? await webgpu({ gpu: await dawn() }) : await webasm();
     });
     afterAll(() => device.close());
-    const finite = (c: Case): boolean => c.inputs.every((g) => g.data.every((v) => Number.isFinite(Number(v))));
+    const finite = (c: Case): boolean =>
+      c.inputs.every((g) => g.data.every((v) => Number.isFinite(Number(v))));
     for (const c of cases.filter((x) => fitsFloat32(x) && finite(x))) {
       const op = (inputs: NdArray[]): NdArray[] => {
         const result = ops[c.op]!(inputs, c.attrs);
         return Array.isArray(result) ? [...(result as NdArray[])] : [result as NdArray];
       };
-      const single = (g: Golden): NdArray => (g.dtype === "float64" ? astype(decode(g), "float32") : decode(g));
+      const single = (g: Golden): NdArray =>
+        g.dtype === "float64" ? astype(decode(g), "float32") : decode(g);
 
       it(`${c.op} ${c.name}: value`, async () => {
         const outputs = await compile(op, { device })(c.inputs.map(single));
@@ -123,9 +160,12 @@ function goldenOnDevice(family: string, ops: Readonly<Record<string, Op>>, kind:
         const floats = c.inputs.flatMap((g, i) => (g.dtype === "float64" ? [i] : []));
         const pull = (inputs: NdArray[], cts: NdArray[]): NdArray[] => {
           const kept = (outputs: NdArray[]): NdArray[] =>
-            cts.length === outputs.length ? outputs : outputs.filter((y) => y.dtype === "float32").slice(-cts.length);
+            cts.length === outputs.length
+              ? outputs
+              : outputs.filter((y) => y.dtype === "float32").slice(-cts.length);
           const [, pullback] = vjp(
-            (...xs: NdArray[]) => kept(op(inputs.map((x, i) => (floats.includes(i) ? xs[floats.indexOf(i)]! : x)))),
+            (...xs: NdArray[]) =>
+              kept(op(inputs.map((x, i) => (floats.includes(i) ? xs[floats.indexOf(i)]! : x)))),
             ...floats.map((i) => inputs[i]!),
           );
           return pullback(cts);
@@ -141,11 +181,18 @@ function goldenOnDevice(family: string, ops: Readonly<Record<string, Op>>, kind:
 const NOT_TRACEABLE: ReadonlySet<string> = new Set(["matrixExp"]);
 
 /** With `PROVABLY_COMPILED` functions run as compiled programs, at the tolerances they have by themselves. */
-function through<Args extends NdArray[][]>({ op }: Case, f: (...args: Args) => NdArray[]): (...args: Args) => NdArray[] {
+function through<Args extends NdArray[][]>(
+  { op }: Case,
+  f: (...args: Args) => NdArray[],
+): (...args: Args) => NdArray[] {
   return process.env["PROVABLY_COMPILED"] === undefined || NOT_TRACEABLE.has(op) ? f : compile(f);
 }
 
-export function golden(family: string, ops: Readonly<Record<string, Op>>, tolerances: Tolerances): void {
+export function golden(
+  family: string,
+  ops: Readonly<Record<string, Op>>,
+  tolerances: Tolerances,
+): void {
   if (process.env["PROVABLY_DEVICE"] !== undefined) {
     goldenOnDevice(family, ops, process.env["PROVABLY_DEVICE"]);
     return;
@@ -157,7 +204,8 @@ export function golden(family: string, ops: Readonly<Record<string, Op>>, tolera
     if (missing) it("has no fixture file here", () => undefined);
     for (const c of cases) {
       const forward = tolerances.ops?.[c.op] ?? tolerances.forward;
-      const derivative = tolerances.derivatives?.[c.op] ?? Math.max(forward, tolerances.derivative ?? 0);
+      const derivative =
+        tolerances.derivatives?.[c.op] ?? Math.max(forward, tolerances.derivative ?? 0);
       const op = (inputs: NdArray[]): NdArray[] => {
         const run = ops[c.op];
         if (run === undefined) throw new Error(`no function is named for the golden op ${c.op}`);
@@ -173,18 +221,26 @@ export function golden(family: string, ops: Readonly<Record<string, Op>>, tolera
       });
 
       it.runIf(fitsFloat32(c))(`${c.op} ${c.name}: value in float32`, () => {
-        const outputs = through(c, op)(c.inputs.map((g) => (g.dtype === "float64" ? astype(decode(g), "float32") : decode(g))));
-        c.outputs.forEach((g, i) => expectClose(outputs[i]!, g, tolerances.float32 ?? 2e-5, `output ${i}`));
+        const outputs = through(
+          c,
+          op,
+        )(c.inputs.map((g) => (g.dtype === "float64" ? astype(decode(g), "float32") : decode(g))));
+        c.outputs.forEach((g, i) =>
+          expectClose(outputs[i]!, g, tolerances.float32 ?? 2e-5, `output ${i}`),
+        );
       });
 
       const { cotangents, grads, tangents } = c;
       if (cotangents !== undefined && grads !== undefined)
         it(`${c.op} ${c.name}: gradients`, () => {
           const float = (outputs: NdArray[]): NdArray[] =>
-            cotangents.length === outputs.length ? outputs : outputs.filter((y) => y.dtype === "float64").slice(-cotangents.length);
+            cotangents.length === outputs.length
+              ? outputs
+              : outputs.filter((y) => y.dtype === "float64").slice(-cotangents.length);
           const pull = (inputs: NdArray[], cts: NdArray[]): NdArray[] => {
             const [, pullback] = vjp(
-              (...xs: NdArray[]) => float(op(inputs.map((x, i) => (floats.includes(i) ? xs[floats.indexOf(i)]! : x)))),
+              (...xs: NdArray[]) =>
+                float(op(inputs.map((x, i) => (floats.includes(i) ? xs[floats.indexOf(i)]! : x)))),
               ...floats.map((i) => inputs[i]!),
             );
             return pullback(cts);
@@ -197,12 +253,15 @@ export function golden(family: string, ops: Readonly<Record<string, Op>>, tolera
         it(`${c.op} ${c.name}: directional derivative`, () => {
           const push = (inputs: NdArray[], ts: NdArray[]): NdArray[] =>
             jvp(
-              (...xs: NdArray[]) => op(inputs.map((x, i) => (floats.includes(i) ? xs[floats.indexOf(i)]! : x))),
+              (...xs: NdArray[]) =>
+                op(inputs.map((x, i) => (floats.includes(i) ? xs[floats.indexOf(i)]! : x))),
               floats.map((i) => inputs[i]!),
               ts,
             )[1];
           const along = through(c, push)(c.inputs.map(decode), tangents.map(decode));
-          c.jvp!.forEach((g, i) => expectClose(along[i]!, g, derivative, `directional derivative ${i}`));
+          c.jvp!.forEach((g, i) =>
+            expectClose(along[i]!, g, derivative, `directional derivative ${i}`),
+          );
         });
     }
   });

@@ -5,7 +5,8 @@ golden(
   "conv",
   {
     conv2d: ([x, w, bias], attrs) => p.conv2d(x!, w!, { ...attrs, bias: bias! }),
-    conv1d: ([x, w], { dilation, padLeft }) => p.conv1d(x!, w!, { dilation: dilation as number, padding: [padLeft as number, 0] }),
+    conv1d: ([x, w], { dilation, padLeft }) =>
+      p.conv1d(x!, w!, { dilation: dilation as number, padding: [padLeft as number, 0] }),
     convTranspose2d: ([x, w, bias], attrs) => p.convTranspose2d(x!, w!, { ...attrs, bias: bias! }),
     avgPool2d: ([x], { kernel, ...rest }) => p.avgPool2d(x!, kernel as number, rest),
     maxPool2d: ([x], { kernel, ...rest }) => p.maxPool2d(x!, kernel as number, rest),

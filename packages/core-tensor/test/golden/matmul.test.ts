@@ -6,7 +6,8 @@ golden(
   {
     matmul: ([a, b]) => p.matmul(a!, b!),
     einsum: (xs, { equation }) => p.einsum(equation as string, ...xs),
-    quantizedMatvec: ([values, scales, x]) => p.quantizedMatvec({ values: values!, scales: scales! }, x!),
+    quantizedMatvec: ([values, scales, x]) =>
+      p.quantizedMatvec({ values: values!, scales: scales! }, x!),
   },
   { forward: 1e-11 },
 );

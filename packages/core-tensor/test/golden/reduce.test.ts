@@ -18,6 +18,8 @@ const names = [
   "any",
   "all",
 ] as const;
-const plain = Object.fromEntries(names.map((name): [string, Op] => [name, ([x], attrs) => p[name](x!, attrs)]));
+const plain = Object.fromEntries(
+  names.map((name): [string, Op] => [name, ([x], attrs) => p[name](x!, attrs)]),
+);
 
 golden("reduce", { ...plain, var: ([x], attrs) => p.variance(x!, attrs) }, { forward: 1e-11 });

@@ -10,8 +10,13 @@ golden(
       const { values, indices } = p.topK(x!, k as number, { axis: axis as number });
       return [values, indices];
     },
-    searchSorted: ([sorted, values], { side }) => p.searchSorted(sorted!, values!, { side: side as "left" | "right" }),
-    quantile: ([x], { q, axis, interpolation }) => p.quantile(x!, q as number, { axis: axis as number, interpolation: interpolation as "linear" }),
+    searchSorted: ([sorted, values], { side }) =>
+      p.searchSorted(sorted!, values!, { side: side as "left" | "right" }),
+    quantile: ([x], { q, axis, interpolation }) =>
+      p.quantile(x!, q as number, {
+        axis: axis as number,
+        interpolation: interpolation as "linear",
+      }),
   },
   { forward: 1e-12 },
 );

@@ -16,18 +16,36 @@ const random = (seed: number, ...shape: readonly number[]): NdArray => normal(ke
 const rows = p.mul(random(20, 50, 3), 4);
 
 const cases: Readonly<Record<string, Case>> = {
-  "heads of eight": [(q, k, v) => p.attention(q, k, v), [random(1, 2, 21, 8), random(2, 2, 33, 8), random(3, 2, 33, 8)]],
+  "heads of eight": [
+    (q, k, v) => p.attention(q, k, v),
+    [random(1, 2, 21, 8), random(2, 2, 33, 8), random(3, 2, 33, 8)],
+  ],
   "causal, with rows of five": [
     (q, k, v) => p.attention(q, k, v, { causal: true }),
     [random(4, 2, 3, 17, 6), random(5, 2, 3, 17, 6), random(6, 2, 3, 17, 5)],
   ],
   "grouped heads and a mask": [
     (q, k, v, m) => p.attention(q, k, v, { mask: m, scale: 3 }),
-    [random(7, 4, 9, 4), random(8, 2, 13, 4), random(9, 2, 13, 4), p.where(p.greater(random(10, 9, 13), -0.5), 0, -Infinity)],
+    [
+      random(7, 4, 9, 4),
+      random(8, 2, 13, 4),
+      random(9, 2, 13, 4),
+      p.where(p.greater(random(10, 9, 13), -0.5), 0, -Infinity),
+    ],
   ],
-  "one key": [(q, k, v) => p.attention(q, k, v), [random(11, 1, 5, 4), random(12, 1, 1, 4), random(13, 1, 1, 4)]],
+  "one key": [
+    (q, k, v) => p.attention(q, k, v),
+    [random(11, 1, 5, 4), random(12, 1, 1, 4), random(13, 1, 1, 4)],
+  ],
   "an empirical score: the mean of noisy data that a point sees": [
-    (x) => p.sub(p.matmul(p.softmax(p.mul(-0.5, p.sum(p.square(p.sub(p.expandDims(x, 1), rows)), { axis: -1 }))), rows), x),
+    (x) =>
+      p.sub(
+        p.matmul(
+          p.softmax(p.mul(-0.5, p.sum(p.square(p.sub(p.expandDims(x, 1), rows)), { axis: -1 }))),
+          rows,
+        ),
+        x,
+      ),
     [random(14, 12, 3)],
   ],
 };
@@ -46,7 +64,9 @@ describe.each(devices)("attention on $kind", ({ skip, open }) => {
     for (const storedScores of [0, Infinity]) {
       const program = prepare(graph, { ...device, storedScores });
       const [got] = await program.run(args);
-      expect(p.allClose(got!, want, { relative: 1e-4, absolute: 2e-5 }), program.explain()).toBe(true);
+      expect(p.allClose(got!, want, { relative: 1e-4, absolute: 2e-5 }), program.explain()).toBe(
+        true,
+      );
       expect(/softmax matmul/.test(program.explain())).toBe(storedScores === 0);
       program.free();
     }
@@ -54,7 +74,10 @@ describe.each(devices)("attention on $kind", ({ skip, open }) => {
 
   it.skipIf(skip)("four results a thread share the scores, whose row is nowhere in memory", () => {
     const args = [random(1, 2, 64, 8), random(2, 2, 64, 8), random(3, 2, 64, 8)];
-    const { outputs, kept } = lower(traceGraph((q, k, v) => p.attention(q, k, v, { causal: true }), args).graph, 1000);
+    const { outputs, kept } = lower(
+      traceGraph((q, k, v) => p.attention(q, k, v, { causal: true }), args).graph,
+      1000,
+    );
     const kernels = plan(outputs, kept, { maxArrays: 7, wideFrom: 1 });
     expect(kernels.map(({ lanes, writes }) => [lanes, writes.size])).toEqual([[4, 2 * 64 * 8]]);
     // one exponential for each of four scores and one for what came before, not one for each result

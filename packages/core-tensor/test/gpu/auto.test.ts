@@ -15,15 +15,20 @@ describe("auto", () => {
     expect(explain(g)).toMatch(/auto: on the CPU \(webgpu: there is no navigator\.gpu/);
   });
 
-  it.skipIf(missing !== undefined)("measures both at the first call and tells the times", async () => {
-    const device = await auto({ gpu: await dawn() });
-    const g = compile(f, { device });
-    const [a, b] = await Promise.all([g(p.array([0])), g(p.array([1]))]);
-    expect(a.get(0)).toBeCloseTo(2);
-    expect(b.get(0)).toBeCloseTo(2 * Math.E, 5);
-    expect(explain(g)).toMatch(/auto: on the (CPU|device) \(measured at the first call: [\d.e-]+ ms on the CPU, [\d.e-]+ ms on the device\)/);
-    await device.close();
-  });
+  it.skipIf(missing !== undefined)(
+    "measures both at the first call and tells the times",
+    async () => {
+      const device = await auto({ gpu: await dawn() });
+      const g = compile(f, { device });
+      const [a, b] = await Promise.all([g(p.array([0])), g(p.array([1]))]);
+      expect(a.get(0)).toBeCloseTo(2);
+      expect(b.get(0)).toBeCloseTo(2 * Math.E, 5);
+      expect(explain(g)).toMatch(
+        /auto: on the (CPU|device) \(measured at the first call: [\d.e-]+ ms on the CPU, [\d.e-]+ ms on the device\)/,
+      );
+      await device.close();
+    },
+  );
 
   it.skipIf(missing !== undefined)("leaves float64, and what has no form, to the CPU", async () => {
     const device = await auto({ gpu: await dawn() });

@@ -11,14 +11,23 @@ import { withoutForm } from "../../src/compile/gpu/lower.js";
 function graphs(): Map<string, Graph> {
   const found = new Map<string, Graph>();
   const x = p.add(p.eye(4), 0.5);
-  const lists = [[x], [x, x], [p.greater(x, 1), x, x], [x, 2], [x, [2, 8]], [x, p.array([0, 1], { dtype: "int32" })], [x, p.astype(x, "int32")]];
+  const lists = [
+    [x],
+    [x, x],
+    [p.greater(x, 1), x, x],
+    [x, 2],
+    [x, [2, 8]],
+    [x, p.array([0, 1], { dtype: "int32" })],
+    [x, p.astype(x, "int32")],
+  ];
   for (const [name, f] of Object.entries(p)) {
     if (typeof f !== "function" || /Error$/.test(name)) continue;
     for (const [k, args] of lists.entries())
       try {
         const arrays = args.filter((a): a is NdArray => p.isNdArray(a));
         const others = args.filter((a) => !p.isNdArray(a));
-        const call = (...xs: NdArray[]): unknown => (f as (...a: unknown[]) => unknown)(...xs, ...others);
+        const call = (...xs: NdArray[]): unknown =>
+          (f as (...a: unknown[]) => unknown)(...xs, ...others);
         found.set(`${name}/${k}`, traceGraph(call, arrays).graph);
       } catch {
         // not a function of these
@@ -36,7 +45,9 @@ describe("forms on devices", () => {
 
   it("exist for every elementwise primitive", () => {
     const elementwise = new Set(
-      [...all.values()].flatMap((graph) => graph.nodes.filter((node) => node.primitive.elementwise).map((node) => node.primitive.name)),
+      [...all.values()].flatMap((graph) =>
+        graph.nodes.filter((node) => node.primitive.elementwise).map((node) => node.primitive.name),
+      ),
     );
     expect(elementwise.size).toBeGreaterThan(50);
     for (const name of elementwise) expect(EXPRESSIONS, name).toHaveProperty(name);

@@ -10,12 +10,17 @@ export const onHardware = process.env["PROVABLY_GPU"] !== undefined;
 /** Why there is no adapter here, or undefined when there is one. */
 export const missing = onHardware
   ? undefined
-  : ["libvulkan.so.1", "vk_swiftshader_icd.json"].map((file) => `${FOLDER}/${file}`).find((file) => !existsSync(file));
+  : ["libvulkan.so.1", "vk_swiftshader_icd.json"]
+      .map((file) => `${FOLDER}/${file}`)
+      .find((file) => !existsSync(file));
 
 /** The implementation, alive as long as it is referenced. */
 export async function dawn(): Promise<WebGpu> {
   if (!onHardware) useSoftwareAdapter();
-  const { create, globals } = (await import("webgpu")) as { create(flags: string[]): WebGpu; globals: object };
+  const { create, globals } = (await import("webgpu")) as {
+    create(flags: string[]): WebGpu;
+    globals: object;
+  };
   Object.assign(globalThis, globals);
   return create([]);
 }

@@ -19,7 +19,9 @@ interface Handle {
 }
 
 /** Dawn with a device that `change` may look at and replace parts of. */
-async function altered(change: (device: Record<string, unknown>) => Record<string, unknown>): Promise<WebGpu> {
+async function altered(
+  change: (device: Record<string, unknown>) => Record<string, unknown>,
+): Promise<WebGpu> {
   const gpu = await dawn();
   return {
     async requestAdapter() {
@@ -50,7 +52,9 @@ describe("deviceNamed", () => {
 
   it("fails as what it opens fails, and names the names it knows", async () => {
     await expect(deviceNamed("webgpu")).rejects.toMatchObject({ code: "ERR_DEVICE" });
-    await expect(deviceNamed("webgpu", { gpu: { requestAdapter: () => Promise.resolve(null) } })).rejects.toMatchObject({ code: "ERR_DEVICE" });
+    await expect(
+      deviceNamed("webgpu", { gpu: { requestAdapter: () => Promise.resolve(null) } }),
+    ).rejects.toMatchObject({ code: "ERR_DEVICE" });
     await expect(deviceNamed("abacus" as "js")).rejects.toMatchObject({
       code: "ERR_DOMAIN",
       message: expect.stringMatching(/"auto", got "abacus"/) as string,
@@ -60,26 +64,37 @@ describe("deviceNamed", () => {
 
 describe("webgpu", () => {
   const cpuGoesOn = (): void => expect(p.item(compile(f)(p.array([0, 0])))).toBeCloseTo(2);
-  const deviceError = (message: RegExp): object => ({ name: "DeviceError", code: "ERR_DEVICE", message: expect.stringMatching(message) as string });
+  const deviceError = (message: RegExp): object => ({
+    name: "DeviceError",
+    code: "ERR_DEVICE",
+    message: expect.stringMatching(message) as string,
+  });
 
   it("says that there is no WebGPU, and what to do", async () => {
-    await expect(webgpu()).rejects.toMatchObject(deviceError(/no navigator\.gpu; pass \{ gpu \}.*CPU/));
+    await expect(webgpu()).rejects.toMatchObject(
+      deviceError(/no navigator\.gpu; pass \{ gpu \}.*CPU/),
+    );
     cpuGoesOn();
   });
 
   it("says that there is no adapter", async () => {
-    await expect(webgpu({ gpu: { requestAdapter: () => Promise.resolve(null) } })).rejects.toMatchObject(deviceError(/no adapter.*driver.*CPU/));
-    await expect(webgpu({ gpu: { requestAdapter: () => Promise.reject(new Error("blocked")) } })).rejects.toMatchObject(
-      deviceError(/no adapter: blocked/),
-    );
+    await expect(
+      webgpu({ gpu: { requestAdapter: () => Promise.resolve(null) } }),
+    ).rejects.toMatchObject(deviceError(/no adapter.*driver.*CPU/));
+    await expect(
+      webgpu({ gpu: { requestAdapter: () => Promise.reject(new Error("blocked")) } }),
+    ).rejects.toMatchObject(deviceError(/no adapter: blocked/));
     cpuGoesOn();
   });
 
   it("says that the adapter refused a device", async () => {
-    const adapter = { limits: {}, requestDevice: () => Promise.reject(new Error("limits too high")) };
-    await expect(webgpu({ gpu: { requestAdapter: () => Promise.resolve(adapter) } })).rejects.toMatchObject(
-      deviceError(/no device: limits too high/),
-    );
+    const adapter = {
+      limits: {},
+      requestDevice: () => Promise.reject(new Error("limits too high")),
+    };
+    await expect(
+      webgpu({ gpu: { requestAdapter: () => Promise.resolve(adapter) } }),
+    ).rejects.toMatchObject(deviceError(/no device: limits too high/));
     cpuGoesOn();
   });
 
@@ -94,14 +109,17 @@ describe("webgpu", () => {
     let passes = 0;
     const gpu = await altered((device) => ({
       createCommandEncoder(options?: object) {
-        const encoder = (device["createCommandEncoder"] as (options?: object) => { beginComputePass(): unknown }).call(device, options);
+        const encoder = (
+          device["createCommandEncoder"] as (options?: object) => { beginComputePass(): unknown }
+        ).call(device, options);
         const begin = encoder.beginComputePass.bind(encoder);
         encoder.beginComputePass = () => (passes++, begin());
         return encoder;
       },
     }));
     const device = await webgpu({ gpu });
-    const steps = (x: NdArray): NdArray => scan((s: NdArray) => [p.div(s, p.sum(s)), null], x, null, { length: 10 })[0];
+    const steps = (x: NdArray): NdArray =>
+      scan((s: NdArray) => [p.div(s, p.sum(s)), null], x, null, { length: 10 })[0];
     const compiled = compile(steps, { device });
     expect(p.item(p.sum(await compiled(p.array([1, 2, 5]))))).toBeCloseTo(1);
     expect(Number(/(\d+) kernels/.exec(explain(compiled))![1])).toBeGreaterThanOrEqual(10);
@@ -109,40 +127,52 @@ describe("webgpu", () => {
     await device.close();
   });
 
-  it.skipIf(missing !== undefined)("tells a closed device, and a new one computes again", async () => {
-    const device = await webgpu({ gpu: await dawn() });
-    const compiled = compile(f, { device });
-    expect(p.item(await compiled(p.array([0, 0])))).toBeCloseTo(2);
-    await device.close();
-    await expect(compiled(p.array([0, 0]))).rejects.toMatchObject(deviceError(/device was lost.*make a new one/));
-    cpuGoesOn();
-    const again = await webgpu({ gpu: await dawn() });
-    expect(p.item(await compile(f, { device: again })(p.array([0, 0])))).toBeCloseTo(2);
-    await again.close();
-  });
+  it.skipIf(missing !== undefined)(
+    "tells a closed device, and a new one computes again",
+    async () => {
+      const device = await webgpu({ gpu: await dawn() });
+      const compiled = compile(f, { device });
+      expect(p.item(await compiled(p.array([0, 0])))).toBeCloseTo(2);
+      await device.close();
+      await expect(compiled(p.array([0, 0]))).rejects.toMatchObject(
+        deviceError(/device was lost.*make a new one/),
+      );
+      cpuGoesOn();
+      const again = await webgpu({ gpu: await dawn() });
+      expect(p.item(await compile(f, { device: again })(p.array([0, 0])))).toBeCloseTo(2);
+      await again.close();
+    },
+  );
 
-  it.skipIf(missing !== undefined)("tells a device that is lost between calls and during one", async () => {
-    let lose = (): void => undefined;
-    const gpu = await altered((device) => {
-      lose = () => (device as { destroy(): void }).destroy();
-      return {};
-    });
-    const device = await webgpu({ gpu });
-    const compiled = compile(f, { device });
-    expect(p.item(await compiled(p.array([0, 0])))).toBeCloseTo(2);
-    const running = compiled(p.array([0, 0]));
-    lose();
-    await expect(running).rejects.toMatchObject(deviceError(/lost/));
-    await expect(compiled(p.array([0, 0]))).rejects.toMatchObject(deviceError(/device was lost.*make a new one/));
-    cpuGoesOn();
-    await device.close();
-  });
+  it.skipIf(missing !== undefined)(
+    "tells a device that is lost between calls and during one",
+    async () => {
+      let lose = (): void => undefined;
+      const gpu = await altered((device) => {
+        lose = () => (device as { destroy(): void }).destroy();
+        return {};
+      });
+      const device = await webgpu({ gpu });
+      const compiled = compile(f, { device });
+      expect(p.item(await compiled(p.array([0, 0])))).toBeCloseTo(2);
+      const running = compiled(p.array([0, 0]));
+      lose();
+      await expect(running).rejects.toMatchObject(deviceError(/lost/));
+      await expect(compiled(p.array([0, 0]))).rejects.toMatchObject(
+        deviceError(/device was lost.*make a new one/),
+      );
+      cpuGoesOn();
+      await device.close();
+    },
+  );
 
   it.skipIf(missing !== undefined)("tells exhausted memory", async () => {
     let exhausted = false;
     const gpu = await altered((device) => ({
       popErrorScope: async () => {
-        const real = await (device as { popErrorScope(): Promise<{ message: string } | null> }).popErrorScope();
+        const real = await (
+          device as { popErrorScope(): Promise<{ message: string } | null> }
+        ).popErrorScope();
         return exhausted ? { message: "not enough memory for 4 GiB" } : real;
       },
     }));
@@ -159,19 +189,24 @@ describe("webgpu", () => {
     await device.close();
   });
 
-  it.skipIf(missing !== undefined)("refuses arrays larger than the device's bindings before it starts", async () => {
-    const device = await webgpu({ gpu: await dawn() });
-    const huge = p.broadcastTo(1, [1 << 10, 1 << 20]);
-    await expect(compile((x: NdArray) => p.add(x, 1), { device })(huge)).rejects.toMatchObject(
-      deviceError(/array of 4294967296 bytes.*smaller parts/),
-    );
-    await device.close();
-  });
+  it.skipIf(missing !== undefined)(
+    "refuses arrays larger than the device's bindings before it starts",
+    async () => {
+      const device = await webgpu({ gpu: await dawn() });
+      const huge = p.broadcastTo(1, [1 << 10, 1 << 20]);
+      await expect(compile((x: NdArray) => p.add(x, 1), { device })(huge)).rejects.toMatchObject(
+        deviceError(/array of 4294967296 bytes.*smaller parts/),
+      );
+      await device.close();
+    },
+  );
 
   it.skipIf(missing !== undefined)("refuses what has no form, by name", async () => {
     const device = await webgpu({ gpu: await dawn() });
     const { cholesky } = await import("@provably/core-tensor/linalg");
-    await expect(compile((x: NdArray) => cholesky(x), { device })(p.eye(2))).rejects.toMatchObject(deviceError(/no form on webgpu/));
+    await expect(compile((x: NdArray) => cholesky(x), { device })(p.eye(2))).rejects.toMatchObject(
+      deviceError(/no form on webgpu/),
+    );
     await device.close();
   });
 });
@@ -187,7 +222,10 @@ describe("programs on a device", () => {
       program.free();
     }
     await new Promise((resolve) => setTimeout(resolve, 10));
-    const { kernels, pipelines } = device.gpu as unknown as { kernels: unknown[]; pipelines: unknown[] };
+    const { kernels, pipelines } = device.gpu as unknown as {
+      kernels: unknown[];
+      pipelines: unknown[];
+    };
     expect(kernels.length).toBe(0);
     expect(pipelines.length).toBe(0);
     globalThis.gc?.();
@@ -198,7 +236,8 @@ describe("programs on a device", () => {
 
   it("give what an argument was at the call, also where they hand it through and its storage changes before they are done", async () => {
     const device = await webasm();
-    const step = (s: NdArray): [NdArray, NdArray] => scan((x: NdArray) => [p.mul(x, 2), x], s, null, { length: 2 });
+    const step = (s: NdArray): [NdArray, NdArray] =>
+      scan((x: NdArray) => [p.mul(x, 2), x], s, null, { length: 2 });
     const f = compile((s: NdArray) => [s, ...step(s)] as const, { device });
     const data = Float32Array.of(9, 1, 2, 9);
     const result = f(p.slice(p.array(data, { copy: false }), [1], [3]));

@@ -4,7 +4,17 @@ import { dawn, missing } from "./dawn.js";
 
 const slow = process.env["RUN_SLOW"] !== undefined;
 
-export const devices: readonly { kind: string; skip: boolean; open(): Promise<GpuJsDevice>; runs: number }[] = [
+export const devices: readonly {
+  kind: string;
+  skip: boolean;
+  open(): Promise<GpuJsDevice>;
+  runs: number;
+}[] = [
   { kind: "webasm", skip: false, open: openWebAssembly, runs: slow ? 1000 : 150 },
-  { kind: "webgpu", skip: missing !== undefined, open: async () => openWebGpu({ gpu: await dawn(), wideFrom: 1 }), runs: slow ? 1000 : 40 },
+  {
+    kind: "webgpu",
+    skip: missing !== undefined,
+    open: async () => openWebGpu({ gpu: await dawn(), wideFrom: 1 }),
+    runs: slow ? 1000 : 40,
+  },
 ];

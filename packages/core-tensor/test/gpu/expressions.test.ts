@@ -6,7 +6,8 @@ import * as ct from "../../src/index.js";
 import { dawn, missing } from "./dawn.js";
 
 /** Points at which a function is compared, and where it must hold relative to 1 + |y|. */
-const grid = (from: number, to: number, n = 401): Float32Array => Float32Array.from({ length: n }, (_, i) => from + ((to - from) * i) / (n - 1));
+const grid = (from: number, to: number, n = 401): Float32Array =>
+  Float32Array.from({ length: n }, (_, i) => from + ((to - from) * i) / (n - 1));
 
 const DOMAINS: Record<string, readonly [number, number]> = {
   acosh: [1, 50],
@@ -54,10 +55,16 @@ describe.each([
     const [from, to] = DOMAINS[name] ?? [-10, 10];
     const a = grid(from, to);
     const b = binary.includes(name) ? Float32Array.from(a, (_, i) => 0.3 + ((i * 7) % 11) / 2) : a;
-    const source = binary.includes(name) ? EXPRESSIONS[name]!("v_a", "v_b") : EXPRESSIONS[name]!("v_a");
+    const source = binary.includes(name)
+      ? EXPRESSIONS[name]!("v_a", "v_b")
+      : EXPRESSIONS[name]!("v_a");
     const kernel = device.gpu.createKernel(
       `function (a_0, a_1) { const v_a = a_0[this.thread.x]; const v_b = a_1[this.thread.x]; return ${source}; }`,
-      { output: [a.length], argumentTypes: { a_0: "Array", a_1: "Array" }, functions: helperFunctions(new Set(source.match(/\bf_\w+/g) ?? [])) },
+      {
+        output: [a.length],
+        argumentTypes: { a_0: "Array", a_1: "Array" },
+        functions: helperFunctions(new Set(source.match(/\bf_\w+/g) ?? [])),
+      },
     );
     const y = (await kernel(a, b)) as Float32Array;
     const f = (ct as unknown as Record<string, (...x: Float32Array[]) => ct.NdArray>)[name]!;

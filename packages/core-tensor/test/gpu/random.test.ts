@@ -23,22 +23,28 @@ describe.each(devices)("$kind", ({ skip, open, runs }) => {
     `equals eager evaluation on ${runs} random programs`,
     async () => {
       await fc.assert(
-        fc.asyncProperty(programs.choices, programs.shapes, programs.seed, async (steps, extents, seed) => {
-          const f = program(steps);
-          const leaves = extents.map((shape, i) => normal(key(`${seed} ${i}`), shape));
-          const want = f(...leaves);
-          const compiled = prepare(traceGraph(f, leaves).graph, device);
-          const got = await compiled.run(leaves);
-          compiled.free();
-          got.forEach((y, k) => {
-            const z = want[k]!;
-            const name = `output ${k} ${compiled.explain()}`;
-            expect(y.dtype, name).toBe(z.dtype);
-            expect(y.shape, name).toEqual(z.shape);
-            // 1e-4 of the largest element
-            if (z.size > 0 && !p.allClose(y, z, { relative: 1e-4, absolute: 1e-4 * scale(z) })) expect(p.toNested(y), name).toEqual(p.toNested(z));
-          });
-        }),
+        fc.asyncProperty(
+          programs.choices,
+          programs.shapes,
+          programs.seed,
+          async (steps, extents, seed) => {
+            const f = program(steps);
+            const leaves = extents.map((shape, i) => normal(key(`${seed} ${i}`), shape));
+            const want = f(...leaves);
+            const compiled = prepare(traceGraph(f, leaves).graph, device);
+            const got = await compiled.run(leaves);
+            compiled.free();
+            got.forEach((y, k) => {
+              const z = want[k]!;
+              const name = `output ${k} ${compiled.explain()}`;
+              expect(y.dtype, name).toBe(z.dtype);
+              expect(y.shape, name).toEqual(z.shape);
+              // 1e-4 of the largest element
+              if (z.size > 0 && !p.allClose(y, z, { relative: 1e-4, absolute: 1e-4 * scale(z) }))
+                expect(p.toNested(y), name).toEqual(p.toNested(z));
+            });
+          },
+        ),
         { seed: 7, numRuns: runs },
       );
     },
@@ -51,18 +57,25 @@ describe.each(devices)("$kind", ({ skip, open, runs }) => {
       const form = fc.constantFrom("straight", "scan", "whileLoop", "cond");
       const kinds = fc.array(fc.nat({ max: 27 }), { minLength: 4, maxLength: 4 });
       await fc.assert(
-        fc.asyncProperty(programs.choices, programs.shapes, programs.seed, kinds, form, async (steps, extents, seed, views, how) => {
-          const f = how === "straight" ? program(steps) : looped(steps, how);
-          const data = p.toTypedArray(normal(key(seed), [128], { dtype: "float32" }));
-          const before = data.slice();
-          const leaves = viewsOf(data, extents, views);
-          const compiled = prepare(traceGraph(f, leaves).graph, device);
-          const first = (await compiled.run(leaves)).map((x) => p.toNested(x));
-          expect(data).toEqual(before);
-          expect((await compiled.run(leaves)).map((x) => p.toNested(x))).toEqual(first);
-          expect(data).toEqual(before);
-          compiled.free();
-        }),
+        fc.asyncProperty(
+          programs.choices,
+          programs.shapes,
+          programs.seed,
+          kinds,
+          form,
+          async (steps, extents, seed, views, how) => {
+            const f = how === "straight" ? program(steps) : looped(steps, how);
+            const data = p.toTypedArray(normal(key(seed), [128], { dtype: "float32" }));
+            const before = data.slice();
+            const leaves = viewsOf(data, extents, views);
+            const compiled = prepare(traceGraph(f, leaves).graph, device);
+            const first = (await compiled.run(leaves)).map((x) => p.toNested(x));
+            expect(data).toEqual(before);
+            expect((await compiled.run(leaves)).map((x) => p.toNested(x))).toEqual(first);
+            expect(data).toEqual(before);
+            compiled.free();
+          },
+        ),
         { seed: 13, numRuns: Math.ceil(runs / 5) },
       );
     },

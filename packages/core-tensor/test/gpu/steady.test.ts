@@ -12,7 +12,11 @@ const steps = slow ? 10_000 : 2000;
 
 describe.each([
   { kind: "webasm", skip: false, open: webasm },
-  { kind: "webgpu", skip: !slow || missing !== undefined, open: async () => webgpu({ gpu: await dawn() }) },
+  {
+    kind: "webgpu",
+    skip: !slow || missing !== undefined,
+    open: async () => webgpu({ gpu: await dawn() }),
+  },
 ])("$kind", ({ skip, open }) => {
   it.skipIf(skip)(
     `holds its memory over ${steps} training steps`,
@@ -20,7 +24,8 @@ describe.each([
       const device = await open();
       const x = normal(key(1), [64, 8]);
       const y = p.sum(p.square(x), { axis: 1, keepDims: true });
-      const loss = (a: NdArray, b: NdArray): NdArray => p.mean(p.square(p.sub(p.matmul(p.tanh(p.matmul(x, a)), b), y)));
+      const loss = (a: NdArray, b: NdArray): NdArray =>
+        p.mean(p.square(p.sub(p.matmul(p.tanh(p.matmul(x, a)), b), y)));
       const step = compile(
         (a: NdArray, b: NdArray) => {
           const [da, db] = p.grad(loss, { argnums: [0, 1] })(a, b) as [NdArray, NdArray];

@@ -1,4 +1,11 @@
-import { FormatError, type NdArray, array, toNested, toTypedArray, zeros } from "@provably/core-tensor";
+import {
+  FormatError,
+  type NdArray,
+  array,
+  toNested,
+  toTypedArray,
+  zeros,
+} from "@provably/core-tensor";
 import {
   decodeNpy,
   decodeSafetensor,
@@ -19,7 +26,9 @@ const arrays = fc
   })
   .map(({ shape, dtype, seed }) =>
     array(
-      Float64Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, i) => (Math.abs(seed + i) % 2 ? 1 : 0)),
+      Float64Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, i) =>
+        Math.abs(seed + i) % 2 ? 1 : 0,
+      ),
       { shape, dtype: dtype as "float32" },
     ),
   );
@@ -57,7 +66,10 @@ describe("files come back as they went", () => {
     );
     const text = Array.from(bytes, (byte) => String.fromCharCode(byte))
       .join("")
-      .replace("'fortran_order': False, 'shape': (2, 3)", "'fortran_order': True,  'shape': (3, 2)");
+      .replace(
+        "'fortran_order': False, 'shape': (2, 3)",
+        "'fortran_order': True,  'shape': (3, 2)",
+      );
     expect(toNested(decodeNpy(Uint8Array.from(text, (c) => c.charCodeAt(0))))).toEqual([
       [1, 4],
       [2, 5],
@@ -65,21 +77,33 @@ describe("files come back as they went", () => {
     ]);
   });
   it("safetensors can be read one array at a time", () => {
-    const bytes = encodeSafetensors({ a: array([1, 2]), b: array(Int32Array.of(-3)), c: zeros([0, 4]) });
+    const bytes = encodeSafetensors({
+      a: array([1, 2]),
+      b: array(Int32Array.of(-3)),
+      c: zeros([0, 4]),
+    });
     const size = safetensorsHeadSize(bytes.subarray(0, 8), bytes.length);
     const { entries } = safetensorsTable(bytes.subarray(0, size), bytes.length);
-    const read = (name: string) => toNested(decodeSafetensor(entries[name]!, bytes.subarray(...entries[name]!.range)));
+    const read = (name: string) =>
+      toNested(decodeSafetensor(entries[name]!, bytes.subarray(...entries[name]!.range)));
     expect([read("a"), read("b"), read("c")]).toEqual([[1, 2], [-3], []]);
     expect(() => safetensorsTable(bytes.subarray(0, size - 1), bytes.length)).toThrow(FormatError);
-    expect(() => decodeSafetensor(entries["a"]!, bytes.subarray(0, 4))).toThrow(/F32 of shape \[2\]/);
+    expect(() => decodeSafetensor(entries["a"]!, bytes.subarray(0, 4))).toThrow(
+      /F32 of shape \[2\]/,
+    );
   });
   it("half precision becomes float32 exactly", () => {
-    const table = JSON.stringify({ h: { dtype: "F16", shape: [4], data_offsets: [0, 8] }, b: { dtype: "BF16", shape: [2], data_offsets: [8, 12] } });
+    const table = JSON.stringify({
+      h: { dtype: "F16", shape: [4], data_offsets: [0, 8] },
+      b: { dtype: "BF16", shape: [2], data_offsets: [8, 12] },
+    });
     const bytes = new Uint8Array(8 + table.length + 12);
     const view = new DataView(bytes.buffer);
     view.setBigUint64(0, BigInt(table.length), true);
     bytes.set(new TextEncoder().encode(table), 8);
-    [0x3c00, 0xc500, 0x0001, 0x7c00, 0x3fc0, 0xff80].forEach((half, i) => view.setUint16(8 + table.length + 2 * i, half, true));
+    [0x3c00, 0xc500, 0x0001, 0x7c00, 0x3fc0, 0xff80].forEach((half, i) =>
+      view.setUint16(8 + table.length + 2 * i, half, true),
+    );
     const { tensors } = decodeSafetensors(bytes);
     expect(toNested(tensors["h"]!)).toEqual([1, -5, 2 ** -24, Infinity]);
     expect(toNested(tensors["b"]!)).toEqual([1.5, -Infinity]);
@@ -87,7 +111,10 @@ describe("files come back as they went", () => {
 });
 
 describe("hostile bytes give a typed error or an array, nothing else", () => {
-  const originals = [encodeNpy(zeros([3, 4])), encodeSafetensors({ w: zeros([2, 3]), b: zeros([3], { dtype: "int8" }) }, { a: "b" })];
+  const originals = [
+    encodeNpy(zeros([3, 4])),
+    encodeSafetensors({ w: zeros([2, 3]), b: zeros([3], { dtype: "int8" }) }, { a: "b" }),
+  ];
   it.each([
     ["npy", decodeNpy, originals[0]!],
     ["safetensors", decodeSafetensors, originals[1]!],
@@ -96,7 +123,8 @@ describe("hostile bytes give a typed error or an array, nothing else", () => {
     const next = (n: number): number => (state = (Math.imul(state, 1103515245) + 12345) >>> 0) % n;
     for (let round = 0; round < 5000; round++) {
       const bytes = original.slice(0, next(4) === 0 ? next(original.length) : original.length);
-      for (let k = next(6); k >= 0 && bytes.length > 0; k--) bytes[next(Math.min(bytes.length, 200))] = next(256);
+      for (let k = next(6); k >= 0 && bytes.length > 0; k--)
+        bytes[next(Math.min(bytes.length, 200))] = next(256);
       try {
         decode(bytes);
       } catch (error) {
@@ -112,7 +140,9 @@ describe("hostile bytes give a typed error or an array, nothing else", () => {
       bytes.set(text, 8);
       return bytes;
     };
-    const entry = (shape: unknown, range: unknown, dtype = "F32"): object => ({ w: { dtype, shape, data_offsets: range } });
+    const entry = (shape: unknown, range: unknown, dtype = "F32"): object => ({
+      w: { dtype, shape, data_offsets: range },
+    });
     for (const table of [
       entry([1e9, 1e9], [0, 16]),
       entry([4], [0, 20]),
@@ -126,6 +156,12 @@ describe("hostile bytes give a typed error or an array, nothing else", () => {
       "x",
     ])
       expect(() => decodeSafetensors(craft(table))).toThrow(FormatError);
-    expect(Object.getPrototypeOf(decodeSafetensors(craft({ __proto__x: { dtype: "F32", shape: [4], data_offsets: [0, 16] } })).tensors)).toBe(null);
+    expect(
+      Object.getPrototypeOf(
+        decodeSafetensors(
+          craft({ __proto__x: { dtype: "F32", shape: [4], data_offsets: [0, 16] } }),
+        ).tensors,
+      ),
+    ).toBe(null);
   });
 });

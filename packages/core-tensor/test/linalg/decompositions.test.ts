@@ -20,7 +20,8 @@ import { key, normal } from "@provably/core-tensor/random";
 import { EigenvalueDecomposition, Matrix, SingularValueDecomposition } from "ml-matrix";
 import { describe, expect, it } from "vitest";
 
-const random = (seed: string, ...shape: number[]): NdArray => normal(key(seed), shape, { dtype: "float64" });
+const random = (seed: string, ...shape: number[]): NdArray =>
+  normal(key(seed), shape, { dtype: "float64" });
 const symmetric = (x: NdArray): NdArray => mul(0.5, sub(x, mul(-1, matrixTranspose(x))));
 const far = (a: NdArray, b: NdArray): number => item(max(abs(sub(a, b))));
 const sizes = [1, 2, 3, 7, 23, 24, 25, 60];
@@ -31,12 +32,18 @@ describe("decompositions give the matrix back, below and above the size where SI
     const bound = 1e-13 * n * item(max(abs(a)));
     const { q, r } = l.qr(a);
     expect(far(matmul(q, r), a)).toBeLessThan(bound);
-    expect(far(matmul(matrixTranspose(q), q), eye(n, n, { dtype: "float64" }))).toBeLessThan(1e-13 * n);
+    expect(far(matmul(matrixTranspose(q), q), eye(n, n, { dtype: "float64" }))).toBeLessThan(
+      1e-13 * n,
+    );
     const { u, singularValues, v } = l.svd(a);
-    expect(far(matmul(mul(u, expandDims(singularValues, 0)), matrixTranspose(v)), a)).toBeLessThan(bound);
+    expect(far(matmul(mul(u, expandDims(singularValues, 0)), matrixTranspose(v)), a)).toBeLessThan(
+      bound,
+    );
     const s = symmetric(a);
     const { eigenvalues, eigenvectors } = l.eigh(s);
-    expect(far(matmul(mul(eigenvectors, expandDims(eigenvalues, 0)), matrixTranspose(eigenvectors)), s)).toBeLessThan(bound);
+    expect(
+      far(matmul(mul(eigenvectors, expandDims(eigenvalues, 0)), matrixTranspose(eigenvectors)), s),
+    ).toBeLessThan(bound);
     for (const d of toTypedArray(diagonal(r))) expect(d).toBeGreaterThanOrEqual(0);
   });
 
@@ -47,7 +54,12 @@ describe("decompositions give the matrix back, below and above the size where SI
   ])("%i by %i", (m, n) => {
     const a = random(`r${m}`, m, n);
     const { u, singularValues, v } = l.svd(a);
-    expect(allClose(matmul(mul(u, expandDims(singularValues, 0)), matrixTranspose(v)), a, { relative: 1e-12, absolute: 1e-12 })).toBe(true);
+    expect(
+      allClose(matmul(mul(u, expandDims(singularValues, 0)), matrixTranspose(v)), a, {
+        relative: 1e-12,
+        absolute: 1e-12,
+      }),
+    ).toBe(true);
     // Penrose's four conditions
     const p = l.pinv(a);
     const near = { relative: 1e-10, absolute: 1e-10 };
@@ -62,10 +74,19 @@ describe("decompositions give the matrix back, below and above the size where SI
     const a = random("oracle", n, n);
     const rows = Matrix.from1DArray(n, n, [...toTypedArray(a)]);
     const values = new SingularValueDecomposition(rows).diagonal;
-    expect(allClose(l.svdvals(a), array(Float64Array.from(values)), { relative: 1e-11 })).toBe(true);
+    expect(allClose(l.svdvals(a), array(Float64Array.from(values)), { relative: 1e-11 })).toBe(
+      true,
+    );
     const s = symmetric(a);
-    const eigen = new EigenvalueDecomposition(Matrix.from1DArray(n, n, [...toTypedArray(s)]), { assumeSymmetric: true }).realEigenvalues;
-    expect(allClose(l.eigvalsh(s), array(Float64Array.from(eigen).sort()), { relative: 1e-10, absolute: 1e-11 })).toBe(true);
+    const eigen = new EigenvalueDecomposition(Matrix.from1DArray(n, n, [...toTypedArray(s)]), {
+      assumeSymmetric: true,
+    }).realEigenvalues;
+    expect(
+      allClose(l.eigvalsh(s), array(Float64Array.from(eigen).sort()), {
+        relative: 1e-10,
+        absolute: 1e-11,
+      }),
+    ).toBe(true);
   });
 
   it("finds the singular values of a Hilbert matrix to 1e-13 of the largest, tiny ones included", () => {
@@ -76,14 +97,15 @@ describe("decompositions give the matrix back, below and above the size where SI
       { shape: [n, n] },
     );
     const c = (k: number): number =>
-      Array.from({ length: k - 1 }, (_, i) => Array.from({ length: i + 1 }, (_unused, j) => j + 1).reduce((p, q) => p * q, 1)).reduce(
-        (p, q) => p * q,
-        1,
-      );
+      Array.from({ length: k - 1 }, (_, i) =>
+        Array.from({ length: i + 1 }, (_unused, j) => j + 1).reduce((p, q) => p * q, 1),
+      ).reduce((p, q) => p * q, 1);
     const det = c(n) ** 4 / c(2 * n);
     const s = [...toTypedArray(l.svdvals(h))];
     expect(s.reduce((p, q) => p * q, 1) / det).toBeCloseTo(1, 6);
-    expect(item(l.matrixRank(matmul(expandDims(random("col", 5), 1), expandDims(random("row", 5), 0))))).toBe(1);
+    expect(
+      item(l.matrixRank(matmul(expandDims(random("col", 5), 1), expandDims(random("row", 5), 0)))),
+    ).toBe(1);
   });
 
   it("takes matrices whose rank is far below their size, where rounding makes up most eigenvalues", () => {
@@ -91,8 +113,12 @@ describe("decompositions give the matrix back, below and above the size where SI
       const a = random(seed, 5, 64);
       const gram = matmul(matrixTranspose(a), a);
       const { eigenvalues, eigenvectors } = l.eigh(gram);
-      expect(far(matmul(mul(eigenvectors, eigenvalues), matrixTranspose(eigenvectors)), gram)).toBeLessThan(1e-11);
-      expect(far(matmul(matrixTranspose(eigenvectors), eigenvectors), eye(64, 64, { dtype: "float64" }))).toBeLessThan(1e-12);
+      expect(
+        far(matmul(mul(eigenvectors, eigenvalues), matrixTranspose(eigenvectors)), gram),
+      ).toBeLessThan(1e-11);
+      expect(
+        far(matmul(matrixTranspose(eigenvectors), eigenvectors), eye(64, 64, { dtype: "float64" })),
+      ).toBeLessThan(1e-12);
       const squares = l.eigvalsh(matmul(a, matrixTranspose(a)));
       for (let i = 0; i < 5; i++) expect(eigenvalues.get(59 + i)).toBeCloseTo(squares.get(i), 9);
     }
@@ -112,12 +138,16 @@ describe("decompositions give the matrix back, below and above the size where SI
     );
     const { lower, upper, permutation } = l.lu(a);
     const rows = [...toTypedArray(permutation)].flatMap((i) => [...toTypedArray(a.pick(i, null))]);
-    expect(far(matmul(lower, upper), array(Float64Array.from(rows), { shape: [6, 6] }))).toBeLessThan(1e-13);
+    expect(
+      far(matmul(lower, upper), array(Float64Array.from(rows), { shape: [6, 6] })),
+    ).toBeLessThan(1e-13);
   });
 
   it("keeps eigenvalue gradients finite where eigenvalues coincide", async () => {
     const { grad, sum, all, isFinite } = await import("@provably/core-tensor");
-    const g = grad((x: NdArray) => sum(mul(l.eigvalsh(x), [1, 2, 3])))(eye(3, 3, { dtype: "float64" }));
+    const g = grad((x: NdArray) => sum(mul(l.eigvalsh(x), [1, 2, 3])))(
+      eye(3, 3, { dtype: "float64" }),
+    );
     expect(item(all(isFinite(g)))).toBe(1);
   });
 });

@@ -1,4 +1,16 @@
-import { type NdArray, ShapeError, add, allClose, array, flip, mul, slice, toNested, transpose, zeros } from "@provably/core-tensor";
+import {
+  type NdArray,
+  ShapeError,
+  add,
+  allClose,
+  array,
+  flip,
+  mul,
+  slice,
+  toNested,
+  transpose,
+  zeros,
+} from "@provably/core-tensor";
 import { copyInto, fromNdarray, toNdarray } from "@provably/core-tensor/ndarray";
 import fc from "fast-check";
 import scijs from "ndarray";
@@ -6,7 +18,13 @@ import ops from "ndarray-ops";
 import { describe, expect, it } from "vitest";
 
 const views = fc
-  .tuple(fc.integer({ min: 1, max: 4 }), fc.integer({ min: 1, max: 4 }), fc.boolean(), fc.boolean(), fc.integer({ min: 1, max: 99 }))
+  .tuple(
+    fc.integer({ min: 1, max: 4 }),
+    fc.integer({ min: 1, max: 4 }),
+    fc.boolean(),
+    fc.boolean(),
+    fc.integer({ min: 1, max: 99 }),
+  )
   .map(([n, m, turn, back, seed]) => {
     const base = array(
       Float64Array.from({ length: n * m }, (_, i) => Math.sin(seed + i)),
@@ -17,7 +35,8 @@ const views = fc
   });
 
 /** The same view as a scijs array, sharing storage. */
-const wrap = (x: NdArray): scijs.NdArray<Float64Array> => scijs(x.data as Float64Array, [...x.shape], [...x.stride], x.offset);
+const wrap = (x: NdArray): scijs.NdArray<Float64Array> =>
+  scijs(x.data as Float64Array, [...x.shape], [...x.stride], x.offset);
 
 describe("the bridge", () => {
   it("strided functions agree with ndarray-ops on every view", () => {

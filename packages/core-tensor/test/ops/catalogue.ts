@@ -27,7 +27,8 @@ const fraction = (): NdArray => numbers([2, 3], -0.8, 0.8);
 const away = (): NdArray => numbers([2, 3], 0.2, 1.4);
 const ids = p.array([2, 0, 2], { dtype: "int32" });
 const square3 = (): NdArray => p.add(numbers([3, 3]), p.mul(3, p.eye(3, 3, { dtype: "float64" })));
-const definite = (x: NdArray): NdArray => p.add(p.matmul(x, p.matrixTranspose(x)), p.mul(2, p.eye(3, 3, { dtype: "float64" })));
+const definite = (x: NdArray): NdArray =>
+  p.add(p.matmul(x, p.matrixTranspose(x)), p.mul(2, p.eye(3, 3, { dtype: "float64" })));
 /** Columns are unique up to sign; squares are not. */
 const upToSign = (x: NdArray): NdArray => p.square(x);
 
@@ -35,18 +36,36 @@ const unary = (f: (x: NdArray) => NdArray, x: NdArray, name = f.name): Entry => 
 
 export const catalogue: readonly Entry[] = [
   // elementwise
-  ...[p.neg, p.square, p.exp, p.expm1, p.sin, p.cos, p.tan, p.atan, p.sinh, p.cosh, p.tanh, p.asinh, p.sigmoid, p.logSigmoid, p.softplus].map((f) =>
-    unary(f, m()),
-  ),
+  ...[
+    p.neg,
+    p.square,
+    p.exp,
+    p.expm1,
+    p.sin,
+    p.cos,
+    p.tan,
+    p.atan,
+    p.sinh,
+    p.cosh,
+    p.tanh,
+    p.asinh,
+    p.sigmoid,
+    p.logSigmoid,
+    p.softplus,
+  ].map((f) => unary(f, m())),
   ...[p.silu, p.gelu, p.geluTanh, p.mish, p.erf, p.erfc, p.ndtr].map((f) => unary(f, m())),
-  ...[p.abs, p.reciprocal, p.sqrt, p.rsqrt, p.log, p.log1p, p.lgamma, p.digamma, p.relu].map((f) => unary(f, positive())),
+  ...[p.abs, p.reciprocal, p.sqrt, p.rsqrt, p.log, p.log1p, p.lgamma, p.digamma, p.relu].map((f) =>
+    unary(f, positive()),
+  ),
   ...[p.asin, p.acos, p.atanh, p.erfinv].map((f) => unary(f, fraction())),
   unary(p.acosh, numbers([2, 3], 1.3, 3)),
   unary(p.ndtri, numbers([2, 3], 0.1, 0.9)),
   entry("elu", (x) => p.elu(x, 1.3), m()),
   entry("leakyRelu", (x) => p.leakyRelu(x, 0.2), away()),
   entry("clip", (x) => p.clip(x, -0.4, 0.9), m()),
-  ...[p.add, p.sub, p.mul, p.maximum, p.minimum, p.logaddexp, p.hypot].map((f) => entry(f.name, f, m(), numbers([3]))),
+  ...[p.add, p.sub, p.mul, p.maximum, p.minimum, p.logaddexp, p.hypot].map((f) =>
+    entry(f.name, f, m(), numbers([3])),
+  ),
   ...[p.div, p.atan2, p.pow].map((f) => entry(f.name, f, positive(), numbers([3], 0.5, 2))),
   entry("pow of a negative base", (x) => p.pow(x, 3), m()),
   entry("mod", (a, b) => p.mod(a, b), numbers([2, 3], 0.2, 0.9), numbers([3], 1, 2)),
@@ -139,7 +158,12 @@ export const catalogue: readonly Entry[] = [
     numbers([2, 2, 3, 2]),
     numbers([2]),
   ),
-  entry("conv1d", (x, w) => p.conv1d(x, w, { padding: [2, 0] }), numbers([1, 2, 5]), numbers([2, 2, 3])),
+  entry(
+    "conv1d",
+    (x, w) => p.conv1d(x, w, { padding: [2, 0] }),
+    numbers([1, 2, 5]),
+    numbers([2, 2, 3]),
+  ),
   entry(
     "convTranspose2d",
     (x, w) => p.convTranspose2d(x, w, { stride: 2, padding: 1, outputPadding: 1 }),
@@ -150,26 +174,64 @@ export const catalogue: readonly Entry[] = [
   entry("maxPool2d", (x) => p.maxPool2d(x, 2, { stride: 1 }), numbers([1, 1, 3, 3])),
   entry("upsampleNearest2d", (x) => p.upsampleNearest2d(x, 2), numbers([1, 1, 2, 2])),
   entry("linear", (x, w, b) => p.linear(x, w, b), m(), numbers([3, 2]), numbers([2])),
-  entry("swiglu", (x, g, u, d) => p.swiglu(x, g, u, d), numbers([2, 2]), numbers([2, 3]), numbers([2, 3]), numbers([3, 2])),
-  entry("layerNorm", (x, g, b) => p.layerNorm(x, { scale: g, shift: b }), m(), numbers([3]), numbers([3])),
+  entry(
+    "swiglu",
+    (x, g, u, d) => p.swiglu(x, g, u, d),
+    numbers([2, 2]),
+    numbers([2, 3]),
+    numbers([2, 3]),
+    numbers([3, 2]),
+  ),
+  entry(
+    "layerNorm",
+    (x, g, b) => p.layerNorm(x, { scale: g, shift: b }),
+    m(),
+    numbers([3]),
+    numbers([3]),
+  ),
   entry("rmsNorm", (x, g) => p.rmsNorm(x, { scale: g }), m(), numbers([3])),
   entry("groupNorm", (x) => p.groupNorm(x, 2), numbers([1, 4, 2])),
-  entry("attention", (q, k, v) => p.attention(q, k, v, { causal: true }), numbers([2, 3, 4]), numbers([1, 3, 4]), numbers([1, 3, 2])),
-  entry("attention in blocks", (q, k, v) => p.attention(q, k, v, { blockSize: 2 }), numbers([2, 3, 4]), numbers([1, 3, 4]), numbers([1, 3, 2])),
+  entry(
+    "attention",
+    (q, k, v) => p.attention(q, k, v, { causal: true }),
+    numbers([2, 3, 4]),
+    numbers([1, 3, 4]),
+    numbers([1, 3, 2]),
+  ),
+  entry(
+    "attention in blocks",
+    (q, k, v) => p.attention(q, k, v, { blockSize: 2 }),
+    numbers([2, 3, 4]),
+    numbers([1, 3, 4]),
+    numbers([1, 3, 2]),
+  ),
   entry("rope", (x) => p.rope(x, { interleaved: true, positionOffset: 2 }), numbers([2, 4])),
   entry("timestepEmbedding", (t) => p.timestepEmbedding(t, 4, 10), numbers([3])),
   entry(
     "lstmCell",
-    (x, h, c, wi, wh) => Object.values(p.lstmCell(x, { hidden: h, cell: c }, { input: wi, hidden: wh })),
+    (x, h, c, wi, wh) =>
+      Object.values(p.lstmCell(x, { hidden: h, cell: c }, { input: wi, hidden: wh })),
     numbers([1, 2]),
     numbers([1, 2]),
     numbers([1, 2]),
     numbers([8, 2]),
     numbers([8, 2]),
   ),
-  entry("gruCell", (x, h, wi, wh) => p.gruCell(x, h, { input: wi, hidden: wh }), numbers([1, 2]), numbers([1, 2]), numbers([6, 2]), numbers([6, 2])),
+  entry(
+    "gruCell",
+    (x, h, wi, wh) => p.gruCell(x, h, { input: wi, hidden: wh }),
+    numbers([1, 2]),
+    numbers([1, 2]),
+    numbers([6, 2]),
+    numbers([6, 2]),
+  ),
   entry("crossEntropy", (z) => p.crossEntropy(z, p.array([1, 2], { dtype: "int32" })), m()),
-  entry("binaryCrossEntropyWithLogits", (z, y) => p.binaryCrossEntropyWithLogits(z, y), m(), numbers([2, 3], 0, 1)),
+  entry(
+    "binaryCrossEntropyWithLogits",
+    (z, y) => p.binaryCrossEntropyWithLogits(z, y),
+    m(),
+    numbers([2, 3], 0, 1),
+  ),
   entry("meanSquaredError", (a, b) => p.meanSquaredError(a, b), m(), m()),
   entry("huber", (a, b) => p.huber(a, b, { delta: 0.7 }), m(), m()),
   entry("klDivergence", (a, b) => p.klDivergence(p.softmax(a), p.logSoftmax(b)), m(), m()),
@@ -178,7 +240,12 @@ export const catalogue: readonly Entry[] = [
   entry("inv", (a) => l.inv(a), square3()),
   entry("det", (a) => l.det(a), square3()),
   entry("slogdet", (a) => l.slogdet(a).logAbsDet, square3()),
-  entry("triangularSolve", (a, b) => l.triangularSolve(a, b, { lower: false }), square3(), numbers([3])),
+  entry(
+    "triangularSolve",
+    (a, b) => l.triangularSolve(a, b, { lower: false }),
+    square3(),
+    numbers([3]),
+  ),
   entry("cholesky", (x) => l.cholesky(definite(x)), numbers([3, 3])),
   entry("qr", (a) => Object.values(l.qr(a)), numbers([4, 3])),
   entry(

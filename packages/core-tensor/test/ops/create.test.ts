@@ -9,6 +9,8 @@ describe("astype", () => {
 
   it("rounds lists like arrays into narrower types", () => {
     for (const dtype of ["float32", "int32", "bool"] as const)
-      expect(toNested(astype([-1.7, 0, 0.25, 2.9], dtype))).toEqual(toNested(astype(array([-1.7, 0, 0.25, 2.9], { dtype: "float64" }), dtype)));
+      expect(toNested(astype([-1.7, 0, 0.25, 2.9], dtype))).toEqual(
+        toNested(astype(array([-1.7, 0, 0.25, 2.9], { dtype: "float64" }), dtype)),
+      );
   });
 });

@@ -14,18 +14,32 @@ describe("derivatives of first and second order agree with central differences",
 const needsValues = new Set(["matrixExp"]);
 
 describe("vmap does for a batch what the function does for each member", () => {
-  it.each(catalogue.filter((e) => !needsValues.has(e.name)).map((e) => [e.name, e] as const))("%s", (_, { f, args }) => {
-    const members = [1, 0.9, 1.1].map((scale) => args.map((x) => scaled(x, scale)));
-    const batched = args.map((_, i) => stack(members.map((m) => m[i]!)));
-    const together = treeLeaves(vmap(f)(...batched));
-    const apart = members.map((m) => treeLeaves(f(...m)));
-    together.forEach((y, k) => expect(allClose(y, stack(apart.map((leaves) => leaves[k]!)), { relative: 1e-9, absolute: 1e-10 })).toBe(true));
-    // one argument batched, the others shared
-    const inAxes = args.map((_, i) => (i === 0 ? 0 : null));
-    const first = treeLeaves(vmap(f, { inAxes })(batched[0]!, ...args.slice(1)));
-    const each = members.map((m) => treeLeaves(f(m[0]!, ...args.slice(1))));
-    first.forEach((y, k) => expect(allClose(y, stack(each.map((leaves) => leaves[k]!)), { relative: 1e-9, absolute: 1e-10 })).toBe(true));
-  });
+  it.each(catalogue.filter((e) => !needsValues.has(e.name)).map((e) => [e.name, e] as const))(
+    "%s",
+    (_, { f, args }) => {
+      const members = [1, 0.9, 1.1].map((scale) => args.map((x) => scaled(x, scale)));
+      const batched = args.map((_, i) => stack(members.map((m) => m[i]!)));
+      const together = treeLeaves(vmap(f)(...batched));
+      const apart = members.map((m) => treeLeaves(f(...m)));
+      together.forEach((y, k) =>
+        expect(
+          allClose(y, stack(apart.map((leaves) => leaves[k]!)), {
+            relative: 1e-9,
+            absolute: 1e-10,
+          }),
+        ).toBe(true),
+      );
+      // one argument batched, the others shared
+      const inAxes = args.map((_, i) => (i === 0 ? 0 : null));
+      const first = treeLeaves(vmap(f, { inAxes })(batched[0]!, ...args.slice(1)));
+      const each = members.map((m) => treeLeaves(f(m[0]!, ...args.slice(1))));
+      first.forEach((y, k) =>
+        expect(
+          allClose(y, stack(each.map((leaves) => leaves[k]!)), { relative: 1e-9, absolute: 1e-10 }),
+        ).toBe(true),
+      );
+    },
+  );
 });
 
 function scaled(x: NdArray, scale: number): NdArray {

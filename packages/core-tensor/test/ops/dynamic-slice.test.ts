@@ -6,21 +6,30 @@ import { DTypeError, IndexError, type NdArray, ShapeError } from "@provably/core
 import { compile, explain, pin, scan, whileLoop } from "@provably/core-tensor/compile";
 import { key, normal } from "@provably/core-tensor/random";
 
-const ints = (values: readonly number[]): NdArray => p.array(values.length > 0 ? [...values] : new Int32Array(0), { dtype: "int32" });
+const ints = (values: readonly number[]): NdArray =>
+  p.array(values.length > 0 ? [...values] : new Int32Array(0), { dtype: "int32" });
 
 /** Extents of an array and of a block, and where the block begins. */
 const cases = fc
-  .array(fc.tuple(fc.integer({ min: 0, max: 5 }), fc.double({ min: 0, max: 1, noNaN: true }), fc.double({ min: 0, max: 1, noNaN: true })), {
-    minLength: 1,
-    maxLength: 4,
-  })
+  .array(
+    fc.tuple(
+      fc.integer({ min: 0, max: 5 }),
+      fc.double({ min: 0, max: 1, noNaN: true }),
+      fc.double({ min: 0, max: 1, noNaN: true }),
+    ),
+    {
+      minLength: 1,
+      maxLength: 4,
+    },
+  )
   .map((axes) => ({
     shape: axes.map(([n]) => n),
     size: axes.map(([n, a]) => Math.round(a * n)),
     start: axes.map(([n, a, b]) => Math.round(b * (n - Math.round(a * n)))),
   }));
 
-const ends = (start: readonly number[], size: readonly number[]): number[] => start.map((s, i) => s + size[i]!);
+const ends = (start: readonly number[], size: readonly number[]): number[] =>
+  start.map((s, i) => s + size[i]!);
 
 describe("dynamicSlice and dynamicUpdateSlice", () => {
   it("are slices and blocks put in place, of any type, eager and compiled on either executor", () => {
@@ -39,18 +48,25 @@ describe("dynamicSlice and dynamicUpdateSlice", () => {
           const wanted = p.astype(p.where(mask, placed, x), dtype);
           const at = ints(start);
           const takes = (a: NdArray, s: NdArray): NdArray => p.dynamicSlice(a, s, size);
-          for (const y of [takes(x, at), compile(takes)(x, at), compile(takes, { device: "js" })(x, at)]) {
+          for (const y of [
+            takes(x, at),
+            compile(takes)(x, at),
+            compile(takes, { device: "js" })(x, at),
+          ]) {
             expect([y.dtype, y.shape]).toEqual([dtype, size]);
             expect(p.toTypedArray(y)).toEqual(p.toTypedArray(want));
           }
-          for (const y of [p.dynamicUpdateSlice, compile(p.dynamicUpdateSlice), compile(p.dynamicUpdateSlice, { device: "js" })].map((f) =>
-            f(x, update, at),
-          )) {
+          for (const y of [
+            p.dynamicUpdateSlice,
+            compile(p.dynamicUpdateSlice),
+            compile(p.dynamicUpdateSlice, { device: "js" }),
+          ].map((f) => f(x, update, at))) {
             expect([y.dtype, y.shape]).toEqual([dtype, shape]);
             expect(p.toTypedArray(y)).toEqual(p.toTypedArray(wanted));
           }
           // views are read as they lie
-          const turned = (a: NdArray, s: NdArray): NdArray => p.dynamicSlice(p.transpose(a), p.flip(s), [...size].reverse());
+          const turned = (a: NdArray, s: NdArray): NdArray =>
+            p.dynamicSlice(p.transpose(a), p.flip(s), [...size].reverse());
           expect(p.toTypedArray(compile(turned)(x, at))).toEqual(p.toTypedArray(p.transpose(want)));
         },
       ),
@@ -68,23 +84,36 @@ describe("dynamicSlice and dynamicUpdateSlice", () => {
   });
 
   it("give each member of a batch its own place", () => {
-    const [x, u, t] = [normal(key(1), [5, 4, 3]), normal(key(2), [5, 2, 3]), ints([0, 2, 1, -2, -4])];
+    const [x, u, t] = [
+      normal(key(1), [5, 4, 3]),
+      normal(key(2), [5, 2, 3]),
+      ints([0, 2, 1, -2, -4]),
+    ];
     const take = (a: NdArray, s: NdArray): NdArray => p.dynamicSlice(a, [s, 0], [2, 3]);
     const put = (a: NdArray, b: NdArray, s: NdArray): NdArray => p.dynamicUpdateSlice(a, b, [s, 0]);
     const member = (a: NdArray, i: number): NdArray => p.take(a, i);
     for (const run of [p.vmap(take), compile(p.vmap(take))])
-      for (let i = 0; i < 5; i++) expect(p.toNested(member(run(x, t), i))).toEqual(p.toNested(take(member(x, i), member(t, i))));
+      for (let i = 0; i < 5; i++)
+        expect(p.toNested(member(run(x, t), i))).toEqual(
+          p.toNested(take(member(x, i), member(t, i))),
+        );
     for (const run of [p.vmap(put), compile(p.vmap(put))])
-      for (let i = 0; i < 5; i++) expect(p.toNested(member(run(x, u, t), i))).toEqual(p.toNested(put(member(x, i), member(u, i), member(t, i))));
+      for (let i = 0; i < 5; i++)
+        expect(p.toNested(member(run(x, u, t), i))).toEqual(
+          p.toNested(put(member(x, i), member(u, i), member(t, i))),
+        );
     // one array for all members, and one place for all
     const shared = p.vmap(take, { inAxes: [null, 0] })(member(x, 0), t);
-    for (let i = 0; i < 5; i++) expect(p.toNested(member(shared, i))).toEqual(p.toNested(take(member(x, 0), member(t, i))));
+    for (let i = 0; i < 5; i++)
+      expect(p.toNested(member(shared, i))).toEqual(p.toNested(take(member(x, 0), member(t, i))));
     expect(() => p.vmap(take)(x, ints([0, 1, 2, 3, 0]))).toThrow(IndexError);
   });
 
   it("name what is wrong", () => {
     const x = p.ones([3, 4]);
-    expect(() => p.dynamicSlice(x, [2, 0], [2, 1])).toThrow(/dynamicSlice: a block of 2 from 2 on is out of range for axis 0 of extent 3/);
+    expect(() => p.dynamicSlice(x, [2, 0], [2, 1])).toThrow(
+      /dynamicSlice: a block of 2 from 2 on is out of range for axis 0 of extent 3/,
+    );
     expect(() => p.dynamicUpdateSlice(x, p.ones([1, 1]), [0, -5])).toThrow(IndexError);
     expect(() => p.dynamicSlice(x, [1], [1, 1])).toThrow(ShapeError);
     expect(() => p.dynamicSlice(x, [0, 0], [1])).toThrow(ShapeError);
@@ -93,14 +122,17 @@ describe("dynamicSlice and dynamicUpdateSlice", () => {
     expect(() => p.dynamicSlice(x, p.array([0, 0]), [1, 1])).toThrow(DTypeError);
     expect(() => p.dynamicUpdateSlice(x, p.ones([4, 1]), [0, 0])).toThrow(/update must fit/);
     expect(() => p.dynamicUpdateSlice(x, p.ones([4]), [0, 0])).toThrow(ShapeError);
-    const compiled = compile((a: NdArray, s: NdArray) => p.dynamicUpdateSlice(a, p.zeros([1, 4]), [s, 0]));
+    const compiled = compile((a: NdArray, s: NdArray) =>
+      p.dynamicUpdateSlice(a, p.zeros([1, 4]), [s, 0]),
+    );
     expect(() => compiled(x, p.array(3, { dtype: "int32" }))).toThrow(IndexError);
     expect(p.toNested(p.sum(compiled(x, p.array(1, { dtype: "int32" }))))).toBe(8);
   });
 });
 
 /** Bytes of arena in the last program of a compiled function. */
-const arenaBytes = (f: (...args: never[]) => unknown): number => Number(/(\d+) bytes of arena/.exec(explain(f))![1]);
+const arenaBytes = (f: (...args: never[]) => unknown): number =>
+  Number(/(\d+) bytes of arena/.exec(explain(f))![1]);
 
 describe("updates in compiled programs", () => {
   const zero = p.array(0, { dtype: "int32" });
@@ -108,7 +140,9 @@ describe("updates in compiled programs", () => {
   const bytes = 4 * n * 64;
 
   it("are written in place where nothing else needs the old array, and never into an argument", () => {
-    const f = compile((x: NdArray, u: NdArray) => p.dynamicUpdateSlice(p.dynamicUpdateSlice(p.mul(x, 2), u, [3, 0]), u, [7, 0]));
+    const f = compile((x: NdArray, u: NdArray) =>
+      p.dynamicUpdateSlice(p.dynamicUpdateSlice(p.mul(x, 2), u, [3, 0]), u, [7, 0]),
+    );
     const [x, u] = [normal(key(1), [n, 64]), normal(key(2), [2, 64])];
     const before = p.toTypedArray(x).slice();
     const want = p.dynamicUpdateSlice(p.dynamicUpdateSlice(p.mul(x, 2), u, [3, 0]), u, [7, 0]);
@@ -157,7 +191,9 @@ describe("updates in compiled programs", () => {
       scan((s: NdArray, row) => { const next = p.dynamicUpdateSlice(s, p.reshape(row, [1, 64]), [1, 0]); return [next, p.sum(p.mul(p.tanh(next), s))]; }, c, rows), // prettier-ignore
     );
     const eager = scan((s: NdArray, row) => { const next = p.dynamicUpdateSlice(s, p.reshape(row, [1, 64]), [1, 0]); return [next, p.sum(p.mul(p.tanh(next), s))]; }, cache, rows); // prettier-ignore
-    expect(p.allClose(reads(cache, rows)[1], eager[1], { relative: 1e-4, absolute: 1e-2 })).toBe(true);
+    expect(p.allClose(reads(cache, rows)[1], eager[1], { relative: 1e-4, absolute: 1e-2 })).toBe(
+      true,
+    );
   });
 
   it("are right in loops that end by a condition, nested loops, and an odd number of steps", () => {
@@ -165,7 +201,11 @@ describe("updates in compiled programs", () => {
     const count = (limit: number) => (x: NdArray) =>
       whileLoop(
         ([, t]: readonly [NdArray, NdArray]) => p.less(t, limit),
-        ([c, t]) => [p.dynamicUpdateSlice(c, p.reshape(p.add(p.sum(c), 1), [1]), [t]), p.add(t, one)] as const,
+        ([c, t]) =>
+          [
+            p.dynamicUpdateSlice(c, p.reshape(p.add(p.sum(c), 1), [1]), [t]),
+            p.add(t, one),
+          ] as const,
         [x, zero] as readonly [NdArray, NdArray],
       )[0];
     const nested = (x: NdArray): NdArray =>
@@ -183,11 +223,16 @@ describe("updates in compiled programs", () => {
     }
     const x = normal(key(6), [3, 3]);
     expect(p.allClose(compile(nested)(x), nested(x), { relative: 1e-5 })).toBe(true);
-    expect(p.allClose(compile(nested, { resident: true })(pin(x)), nested(x), { relative: 1e-5 })).toBe(true);
+    expect(
+      p.allClose(compile(nested, { resident: true })(pin(x)), nested(x), { relative: 1e-5 }),
+    ).toBe(true);
   });
 
   it("write into donated arrays: a cache goes from call to call in one block of memory", () => {
-    const step = compile((c: NdArray, row: NdArray, t: NdArray) => p.dynamicUpdateSlice(c, row, [t, 0]), { resident: true, donate: [0] });
+    const step = compile(
+      (c: NdArray, row: NdArray, t: NdArray) => p.dynamicUpdateSlice(c, row, [t, 0]),
+      { resident: true, donate: [0] },
+    );
     const first = pin(p.zeros([n, 64]));
     let cache: NdArray = first;
     const memory: number[] = [];
@@ -199,21 +244,36 @@ describe("updates in compiled programs", () => {
     expect(() => p.item(p.sum(first))).toThrow(/donated/);
     expect(p.item(p.sum(cache))).toBe(64 * 210);
     // from one memory to the one that threads share, and on from there
-    const shared = compile((c: NdArray, t: NdArray) => p.dynamicUpdateSlice(c, p.full([1], 5), [t]), { resident: true, donate: [0], threads: 2 });
+    const shared = compile(
+      (c: NdArray, t: NdArray) => p.dynamicUpdateSlice(c, p.full([1], 5), [t]),
+      { resident: true, donate: [0], threads: 2 },
+    );
     const once = shared(pin(p.zeros([3])), p.array(1, { dtype: "int32" }));
     expect(p.toNested(shared(once, p.array(2, { dtype: "int32" })))).toEqual([0, 5, 5]);
     expect(() => p.toNested(once)).toThrow(/donated/);
     // reshaped on the way, and given twice, when there must be a copy
-    const flat = compile((c: NdArray, u: NdArray) => p.dynamicUpdateSlice(p.reshape(c, [8]), u, [1]), { resident: true, donate: [0] });
+    const flat = compile(
+      (c: NdArray, u: NdArray) => p.dynamicUpdateSlice(p.reshape(c, [8]), u, [1]),
+      { resident: true, donate: [0] },
+    );
     expect(p.toNested(flat(pin(p.zeros([2, 4])), p.ones([1])))).toEqual([0, 1, 0, 0, 0, 0, 0, 0]);
-    const twice = compile((c: NdArray, d: NdArray) => [p.dynamicUpdateSlice(c, p.ones([1]), [0]), p.add(d, 0.5)], { resident: true, donate: [0] });
+    const twice = compile(
+      (c: NdArray, d: NdArray) => [p.dynamicUpdateSlice(c, p.ones([1]), [0]), p.add(d, 0.5)],
+      { resident: true, donate: [0] },
+    );
     const both = pin(p.zeros([4]));
     expect(twice(both, both).map((y) => p.toNested(y))).toEqual([[1, 0, 0, 0], [0.5, 0.5, 0.5, 0.5]]); // prettier-ignore
   });
 
   it("use up a donated array when they fail, rather than leave half of it", () => {
-    const f = compile((c: NdArray, t: NdArray) => p.take(p.dynamicUpdateSlice(c, p.ones([1]), [0]), t), { resident: true, donate: [0] });
-    const g = compile((c: NdArray, t: NdArray) => [p.dynamicUpdateSlice(c, p.ones([1]), [0]), p.take(c, t)], { resident: true, donate: [0] });
+    const f = compile(
+      (c: NdArray, t: NdArray) => p.take(p.dynamicUpdateSlice(c, p.ones([1]), [0]), t),
+      { resident: true, donate: [0] },
+    );
+    const g = compile(
+      (c: NdArray, t: NdArray) => [p.dynamicUpdateSlice(c, p.ones([1]), [0]), p.take(c, t)],
+      { resident: true, donate: [0] },
+    );
     for (const h of [f, g]) {
       const c = pin(p.zeros([4]));
       expect(() => h(c, ints([9]))).toThrow(IndexError);

@@ -1,10 +1,26 @@
-import { array, digamma, erf, erfc, erfinv, grad, item, lgamma, ndtri, tanh, toTypedArray, trigamma } from "@provably/core-tensor";
+import {
+  array,
+  digamma,
+  erf,
+  erfc,
+  erfinv,
+  grad,
+  item,
+  lgamma,
+  ndtri,
+  tanh,
+  toTypedArray,
+  trigamma,
+} from "@provably/core-tensor";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
-const at = (f: (x: ReturnType<typeof array>) => ReturnType<typeof array>, x: number): number => item(f(array([x], { dtype: "float64" })));
-const near = (a: number, b: number, tolerance = 1e-13): void => expect(Math.abs(a - b)).toBeLessThanOrEqual(tolerance * (1 + Math.abs(b)));
-const points = (min: number, max: number): fc.Arbitrary<number> => fc.double({ min, max, noNaN: true });
+const at = (f: (x: ReturnType<typeof array>) => ReturnType<typeof array>, x: number): number =>
+  item(f(array([x], { dtype: "float64" })));
+const near = (a: number, b: number, tolerance = 1e-13): void =>
+  expect(Math.abs(a - b)).toBeLessThanOrEqual(tolerance * (1 + Math.abs(b)));
+const points = (min: number, max: number): fc.Arbitrary<number> =>
+  fc.double({ min, max, noNaN: true });
 
 describe("special functions", () => {
   it("trigamma is exact: values from 40-digit arithmetic", () => {
@@ -15,7 +31,13 @@ describe("special functions", () => {
     near(at(trigamma, 1), Math.PI ** 2 / 6, 1e-14);
   });
   it("is the derivative of digamma", () => {
-    near(item(grad((x: ReturnType<typeof array>) => digamma(x))(array(1.961105, { dtype: "float64" }))), 0.66103458881064599545, 1e-14);
+    near(
+      item(
+        grad((x: ReturnType<typeof array>) => digamma(x))(array(1.961105, { dtype: "float64" })),
+      ),
+      0.66103458881064599545,
+      1e-14,
+    );
   });
   it("gamma obeys its recurrence, digamma too", () => {
     fc.assert(
@@ -32,7 +54,11 @@ describe("special functions", () => {
       fc.property(
         points(-5.4, -0.1).filter((x) => Math.abs(x - Math.round(x)) > 0.01),
         (x) => {
-          near(at(lgamma, x) + at(lgamma, 1 - x), Math.log(Math.PI / Math.abs(Math.sin(Math.PI * x))), 1e-10);
+          near(
+            at(lgamma, x) + at(lgamma, 1 - x),
+            Math.log(Math.PI / Math.abs(Math.sin(Math.PI * x))),
+            1e-10,
+          );
           near(at(digamma, 1 - x) - at(digamma, x), Math.PI / Math.tan(Math.PI * x), 1e-9);
         },
       ),
@@ -52,7 +78,10 @@ describe("special functions", () => {
   });
   it("float32 and float64 of the same function agree on both executors' sizes", () => {
     const xs = Float64Array.from({ length: 400 }, (_, i) => -8 + i / 25);
-    const [a, b] = [toTypedArray(tanh(array(xs))), toTypedArray(tanh(array(Float32Array.from(xs))))];
+    const [a, b] = [
+      toTypedArray(tanh(array(xs))),
+      toTypedArray(tanh(array(Float32Array.from(xs)))),
+    ];
     a.forEach((v, i) => near(b[i]!, v, 3e-7));
   });
 });

@@ -1,11 +1,35 @@
-import { type NdArray, array, grad, item, mul, square, sub, sum, toNested } from "@provably/core-tensor";
-import { type Optimizer, adam, adamw, applyUpdates, clipByGlobalNorm, cosineDecay, rmsprop, sgd, warmup } from "@provably/core-tensor/optim";
+import {
+  type NdArray,
+  array,
+  grad,
+  item,
+  mul,
+  square,
+  sub,
+  sum,
+  toNested,
+} from "@provably/core-tensor";
+import {
+  type Optimizer,
+  adam,
+  adamw,
+  applyUpdates,
+  clipByGlobalNorm,
+  cosineDecay,
+  rmsprop,
+  sgd,
+  warmup,
+} from "@provably/core-tensor/optim";
 import { describe, expect, it } from "vitest";
 
 const f64 = (x: number[]): NdArray => array(x, { dtype: "float64" });
 const loss = (w: NdArray): NdArray => sum(mul([1, 10], square(sub(w, [3, -1]))));
 
-function train<S>(optimizer: Optimizer<S>, steps: number, from?: { params: NdArray; state: S }): { params: NdArray; state: S } {
+function train<S>(
+  optimizer: Optimizer<S>,
+  steps: number,
+  from?: { params: NdArray; state: S },
+): { params: NdArray; state: S } {
   let params = from?.params ?? f64([0, 0]);
   let state = from?.state ?? optimizer.init(params);
   for (let i = 0; i < steps; i++) {

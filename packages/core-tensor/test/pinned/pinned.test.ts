@@ -19,10 +19,16 @@ describe.each(["off", "simd", "relaxed"] as const)("pinned matrices, WebAssembly
   });
   afterAll(() => vi.resetModules());
 
-  const matrix = (n: number, m: number, seed: number) => core.array(noise("float32", n * m, seed), { shape: [n, m] });
+  const matrix = (n: number, m: number, seed: number) =>
+    core.array(noise("float32", n * m, seed), { shape: [n, m] });
 
   /** Products in double precision with the weights as they are stored. */
-  const reference = (w: PinnedModule.PinnedMatrix, x: Float32Array, rows: readonly number[], transposed: boolean): number[] => {
+  const reference = (
+    w: PinnedModule.PinnedMatrix,
+    x: Float32Array,
+    rows: readonly number[],
+    transposed: boolean,
+  ): number[] => {
     const full = pinned.unpinned(w);
     const m = w.shape[1];
     const width = transposed ? m : rows.length;
@@ -30,7 +36,8 @@ describe.each(["off", "simd", "relaxed"] as const)("pinned matrices, WebAssembly
     for (let t = 0; t < x.length / width; t++)
       for (let o = 0; o < (transposed ? rows.length : m); o++) {
         let sum = 0;
-        for (let i = 0; i < width; i++) sum += x[t * width + i]! * (transposed ? full.get(rows[o]!, i) : full.get(rows[i]!, o));
+        for (let i = 0; i < width; i++)
+          sum += x[t * width + i]! * (transposed ? full.get(rows[o]!, i) : full.get(rows[i]!, o));
         out.push(sum);
       }
     return out;
@@ -59,12 +66,15 @@ describe.each(["off", "simd", "relaxed"] as const)("pinned matrices, WebAssembly
           // terms below 1: rounding of sums in single precision; whole numbers also round the vector to 2⁻¹⁶
           const tolerance = (dtype === "float32" ? 1e-6 : 4e-5) * Math.sqrt(Math.max(n, m)) + 1e-6;
           expected.forEach((value, i) => {
-            if (!(Math.abs(y[i]! - value) <= tolerance)) expect.fail(`element ${i} is ${y[i]}, expected ${value}`);
+            if (!(Math.abs(y[i]! - value) <= tolerance))
+              expect.fail(`element ${i} is ${y[i]}, expected ${value}`);
           });
         }
       }
       const picked = pinned.gatherPinned(w, Int32Array.from(some));
-      expect(core.toNested(pinned.unpinned(picked))).toEqual(core.toNested(pinned.unpinned(w, Int32Array.from(some))));
+      expect(core.toNested(pinned.unpinned(picked))).toEqual(
+        core.toNested(pinned.unpinned(w, Int32Array.from(some))),
+      );
       w.free();
       picked.free();
     });
@@ -75,13 +85,18 @@ describe.each(["off", "simd", "relaxed"] as const)("pinned matrices, WebAssembly
       for (let i = 0; i < 20; i++) {
         const peak = Math.max(...Array.from({ length: 30 }, (_, j) => Math.abs(w.get(i, j))));
         const step = dtype === "float32" ? 0 : peak / (dtype === "int8" ? 127 : 16383);
-        for (let j = 0; j < 30; j++) expect(Math.abs(stored.get(i, j) - w.get(i, j))).toBeLessThanOrEqual(step / 2 + peak * 2 ** -23);
+        for (let j = 0; j < 30; j++)
+          expect(Math.abs(stored.get(i, j) - w.get(i, j))).toBeLessThanOrEqual(
+            step / 2 + peak * 2 ** -23,
+          );
       }
     });
 
     it("keeps its own copy, while others come and go", () => {
       const x = noise("float32", 32, 2) as Float32Array;
-      const pins = Array.from({ length: 8 }, (_, i) => pinned.pinMatrix(matrix(20 + i, 32, i), { dtype }));
+      const pins = Array.from({ length: 8 }, (_, i) =>
+        pinned.pinMatrix(matrix(20 + i, 32, i), { dtype }),
+      );
       const products = pins.map((p) => pinned.dotRows(p, x));
       for (const i of [2, 3, 6]) pins[i]!.free();
       for (const i of [6, 2, 3]) pins[i] = pinned.pinMatrix(matrix(20 + i, 32, i), { dtype });
@@ -91,7 +106,9 @@ describe.each(["off", "simd", "relaxed"] as const)("pinned matrices, WebAssembly
     it("names the culprit", () => {
       const w = pinned.pinMatrix([[1, 2]], { dtype });
       expect(() => pinned.dotRows(w, new Float32Array(3))).toThrow(/dotRows: x .*length 2, got 3/);
-      expect(() => pinned.combineRows(w, new Float32Array(2), { rows: Int32Array.of(0, 1) })).toThrow(/rows\[1\]/);
+      expect(() =>
+        pinned.combineRows(w, new Float32Array(2), { rows: Int32Array.of(0, 1) }),
+      ).toThrow(/rows\[1\]/);
       expect(() => pinned.pinMatrix([[1, NaN]], { dtype })).toThrow(/w\[0, 1\] is NaN/);
       w.free();
       w.free();
@@ -108,16 +125,51 @@ describe.each(["off", "simd", "relaxed"] as const)("pinned matrices, WebAssembly
     "attention of %i heads over %i heads of keys of %i numbers, tokens %i, seen from %i, is that of the array function",
     (heads, groups, d, n, start) => {
       const draw = (size: number, seed: number) => noise("float32", size, seed) as Float32Array;
-      const [query, keys, values] = [draw(heads * d, 1), draw((n + 2) * groups * d, 2), draw((n + 2) * groups * d, 3)];
+      const [query, keys, values] = [
+        draw(heads * d, 1),
+        draw((n + 2) * groups * d, 2),
+        draw((n + 2) * groups * d, 3),
+      ];
       const rows = (x: Float32Array) =>
-        core.transpose(core.array(x.slice(start * groups * d, n * groups * d), { shape: [n - start, groups, d] }), [1, 0, 2]);
-      const expected = core.toTypedArray(core.attention(core.array(query, { shape: [heads, 1, d] }), rows(keys), rows(values)));
-      const actual = pinned.attendRows(query, { keys, values, numKvHeads: groups, headDim: d, start, stop: n });
+        core.transpose(
+          core.array(x.slice(start * groups * d, n * groups * d), {
+            shape: [n - start, groups, d],
+          }),
+          [1, 0, 2],
+        );
+      const expected = core.toTypedArray(
+        core.attention(core.array(query, { shape: [heads, 1, d] }), rows(keys), rows(values)),
+      );
+      const actual = pinned.attendRows(query, {
+        keys,
+        values,
+        numKvHeads: groups,
+        headDim: d,
+        start,
+        stop: n,
+      });
       expected.forEach((value, i) => {
         expect(Math.abs(actual[i]! - value)).toBeLessThan(2e-6);
       });
-      expect(() => pinned.attendRows(query, { keys, values, numKvHeads: groups, headDim: d, start: n, stop: n })).toThrow(/attendRows: tokens/);
-      expect(() => pinned.attendRows(query.subarray(1), { keys, values, numKvHeads: groups, headDim: d, stop: n })).toThrow(/query must hold/);
+      expect(() =>
+        pinned.attendRows(query, {
+          keys,
+          values,
+          numKvHeads: groups,
+          headDim: d,
+          start: n,
+          stop: n,
+        }),
+      ).toThrow(/attendRows: tokens/);
+      expect(() =>
+        pinned.attendRows(query.subarray(1), {
+          keys,
+          values,
+          numKvHeads: groups,
+          headDim: d,
+          stop: n,
+        }),
+      ).toThrow(/query must hold/);
     },
   );
 

@@ -1,4 +1,15 @@
-import { DomainError, type NdArray, ShapeError, item, mean, reshape, sort, toNested, toTypedArray, variance } from "@provably/core-tensor";
+import {
+  DomainError,
+  type NdArray,
+  ShapeError,
+  item,
+  mean,
+  reshape,
+  sort,
+  toNested,
+  toTypedArray,
+  variance,
+} from "@provably/core-tensor";
 import * as r from "@provably/core-tensor/random";
 import { describe, expect, it } from "vitest";
 import { threefry2x32 } from "../../src/random/threefry.js";
@@ -8,7 +19,8 @@ const f64 = { dtype: "float64" } as const;
 
 describe("keys", () => {
   it("are pinned: these values never change", () => {
-    expect([r.key(0), r.key("a"), r.foldIn(r.key(0), 1), r.split(r.key(0), 2)[1]]).toMatchInlineSnapshot(`
+    expect([r.key(0), r.key("a"), r.foldIn(r.key(0), 1), r.split(r.key(0), 2)[1]])
+      .toMatchInlineSnapshot(`
       [
         "e13fd37ee18a8e73db1d51f862da165d",
         "f0111c88a750143011b936e60aabfa2d",
@@ -18,7 +30,10 @@ describe("keys", () => {
     `);
   });
   it("avalanche: flipping one bit of the folded number flips about half of the key", () => {
-    const bits = (k: string): number[] => [...k].flatMap((digit) => [8, 4, 2, 1].map((b) => Number((Number.parseInt(digit, 16) & b) !== 0)));
+    const bits = (k: string): number[] =>
+      [...k].flatMap((digit) =>
+        [8, 4, 2, 1].map((b) => Number((Number.parseInt(digit, 16) & b) !== 0)),
+      );
     let flipped = 0;
     const rounds = 400;
     for (let i = 0; i < rounds; i++) {
@@ -64,7 +79,14 @@ it("Threefry gives the published test vectors", ({ task }) => {
 function ks(x: NdArray, cdf: (v: number) => number): number {
   const sorted = toTypedArray(sort(x));
   let worst = 0;
-  sorted.forEach((v, i) => (worst = Math.max(worst, Math.abs(cdf(v) - i / sorted.length), Math.abs(cdf(v) - (i + 1) / sorted.length))));
+  sorted.forEach(
+    (v, i) =>
+      (worst = Math.max(
+        worst,
+        Math.abs(cdf(v) - i / sorted.length),
+        Math.abs(cdf(v) - (i + 1) / sorted.length),
+      )),
+  );
   return worst * Math.sqrt(sorted.length);
 }
 
@@ -75,9 +97,17 @@ describe("draws follow their laws", () => {
     ["uniform", r.uniform(k, [n], f64), (v: number) => v],
     ["normal", r.normal(k, [n], f64), ndtr],
     ["normalRows", r.normalRows(k, [n / 2, 2], f64), ndtr],
-    ["exponential", r.exponential(k, [n], { ...f64, rate: 2 }), (v: number) => 1 - Math.exp(-2 * v)],
+    [
+      "exponential",
+      r.exponential(k, [n], { ...f64, rate: 2 }),
+      (v: number) => 1 - Math.exp(-2 * v),
+    ],
     ["gumbel", r.gumbel(k, [n], f64), (v: number) => Math.exp(-Math.exp(-v))],
-    ["truncatedNormal", r.truncatedNormal(k, [n], { ...f64, low: 0.5, high: 3 }), (v: number) => (ndtr(v) - ndtr(0.5)) / (ndtr(3) - ndtr(0.5))],
+    [
+      "truncatedNormal",
+      r.truncatedNormal(k, [n], { ...f64, low: 0.5, high: 3 }),
+      (v: number) => (ndtr(v) - ndtr(0.5)) / (ndtr(3) - ndtr(0.5)),
+    ],
     ["gamma of shape 1", r.gamma(k, 1, [n], f64), (v: number) => 1 - Math.exp(-v)],
     ["gamma of shape ½", r.gamma(k, 0.5, [n], f64), (v: number) => 2 * ndtr(Math.sqrt(2 * v)) - 1],
     ["beta(2, 1)", r.beta(k, 2, 1, [n], f64), (v: number) => v * v],
@@ -92,11 +122,14 @@ describe("draws follow their laws", () => {
     expect(Math.abs(item(variance(x)) - 4)).toBeLessThan(0.2);
   });
   it("Bernoulli, integers and classes come with their frequencies", () => {
-    const share = (x: NdArray, v: number): number => toTypedArray(x).filter((u) => u === v).length / x.size;
+    const share = (x: NdArray, v: number): number =>
+      toTypedArray(x).filter((u) => u === v).length / x.size;
     // standard error at most 0.5/√n = 0.0036; 5 of them
     expect(Math.abs(share(r.bernoulli(k, 0.3, [n]), 1) - 0.3)).toBeLessThan(0.018);
     expect(Math.abs(share(r.randint(k, -1, 3, [n]), 2) - 0.25)).toBeLessThan(0.018);
-    expect(Math.abs(share(r.choice(k, 3, [n], { weights: [1, 0, 3] }), 2) - 0.75)).toBeLessThan(0.018);
+    expect(Math.abs(share(r.choice(k, 3, [n], { weights: [1, 0, 3] }), 2) - 0.75)).toBeLessThan(
+      0.018,
+    );
     expect(share(r.choice(k, 3, [n], { weights: [1, 0, 3] }), 1)).toBe(0);
     const rows = Array.from({ length: n }, () => [Math.log(0.2), Math.log(0.8)]);
     expect(Math.abs(share(r.categorical(k, rows), 0) - 0.2)).toBeLessThan(0.018);
@@ -107,7 +140,8 @@ describe("draws follow their laws", () => {
   });
   it("Dirichlet rows sum to one", () => {
     const x = r.dirichlet(k, [0.5, 2, 1], [100], f64);
-    for (let i = 0; i < 100; i++) expect(x.get(i, 0) + x.get(i, 1) + x.get(i, 2)).toBeCloseTo(1, 12);
+    for (let i = 0; i < 100; i++)
+      expect(x.get(i, 0) + x.get(i, 1) + x.get(i, 2)).toBeCloseTo(1, 12);
   });
 });
 

@@ -47,7 +47,8 @@ describe("grad", () => {
   });
 
   it("has the structure of its argument, constants included", () => {
-    const loss = ({ w, layers, name }: { w: NdArray; layers: NdArray[]; name: string }): NdArray => mul(sum(mul(w, layers[0]!)), name.length);
+    const loss = ({ w, layers, name }: { w: NdArray; layers: NdArray[]; name: string }): NdArray =>
+      mul(sum(mul(w, layers[0]!)), name.length);
     const g = grad(loss)({ w: f64([1, 2]), layers: [f64([3, 4])], name: "ab" });
     expect(toNested(g.w)).toEqual([6, 8]);
     expect(toNested(g.layers[0]!)).toEqual([2, 4]);
@@ -79,7 +80,9 @@ describe("grad", () => {
 
   it("refuses functions with another value than one float", () => {
     expect(() => grad((x: NdArray) => x)(f64([1, 2]))).toThrow(ShapeError);
-    expect(() => grad((x: NdArray) => sum(mul(x, 0)))(array([1], { dtype: "int32" }))).toThrow(DTypeError);
+    expect(() => grad((x: NdArray) => sum(mul(x, 0)))(array([1], { dtype: "int32" }))).toThrow(
+      DTypeError,
+    );
     expect(() => grad(cube, { argnums: 3 as 0 })(f64(1))).toThrow(DomainError);
   });
 });
@@ -105,7 +108,9 @@ describe("modes agree and compose", () => {
     const g = (y: NdArray): NdArray => sum(mul(exp(y), cos(y)));
     const v = f64([1, -2]);
     const direct = toNested(matmul(hessian(g)(x), v)) as number[];
-    (toNested(hvp(g, [x], [v])[0]) as number[]).forEach((value, i) => expect(value).toBeCloseTo(direct[i]!, 13));
+    (toNested(hvp(g, [x], [v])[0]) as number[]).forEach((value, i) =>
+      expect(value).toBeCloseTo(direct[i]!, 13),
+    );
   });
   it("a batch of gradients is the gradients of the batch, either way round", () => {
     const g = (y: NdArray): NdArray => sum(sin(y));
@@ -113,7 +118,9 @@ describe("modes agree and compose", () => {
       [1, 2],
       [3, 4],
     ]);
-    expect(toNested(vmap(grad(g))(batch))).toEqual(toNested(grad((y: NdArray) => sum(vmap(g)(y)))(batch)));
+    expect(toNested(vmap(grad(g))(batch))).toEqual(
+      toNested(grad((y: NdArray) => sum(vmap(g)(y)))(batch)),
+    );
   });
   it("tangents and cotangents must fit", () => {
     expect(() => jvp(f, [x], [f64([1])])).toThrow(ShapeError);
@@ -166,7 +173,9 @@ describe("tracers", () => {
     expect(() => add(kept, 1)).toThrow(TracerLeakError);
   });
   it("do not show elements that would lose the derivative", () => {
-    expect(() => grad((x: NdArray) => array(x.data.length))(ones([2]))).toThrow(ConcretizationError);
+    expect(() => grad((x: NdArray) => array(x.data.length))(ones([2]))).toThrow(
+      ConcretizationError,
+    );
     expect(() => vmap((x: NdArray) => add(x, item(x)))(ones([2]))).toThrow(/concrete/);
   });
   it("leave nothing behind when the function throws", () => {

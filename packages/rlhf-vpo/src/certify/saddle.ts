@@ -4,7 +4,12 @@ import { atLeast, distributions, finite, numbers } from "../arrays.js";
 import { type PreferenceProblem, flattenProblem, rewardsOf } from "../exact/problem.js";
 import { implicitReward, optimalValue, policyValue, suboptimality } from "../exact/values.js";
 import { logSigmoid } from "../numerics.js";
-import { type TrainingResult, type VpoConstants, constantsOf, solveOffline } from "../train/offline.js";
+import {
+  type TrainingResult,
+  type VpoConstants,
+  constantsOf,
+  solveOffline,
+} from "../train/offline.js";
 
 /**
  * Certificates of a pessimistic solution.
@@ -60,20 +65,38 @@ export function certifyPessimism(
   const flat = flattenProblem(fn, problem);
   const { prompts, responses, calibration, rho, pairs, logReference } = flat;
   const shape = [prompts, responses];
-  const raw = rewardsOf(flat, finite(fn, "theta", checkRecord(fn, "result", result).theta, [flat.dimension]));
-  const mean = raw.reduce((sum, r, k) => sum + rho[Math.floor(k / responses)]! * calibration[k]! * r, 0);
+  const raw = rewardsOf(
+    flat,
+    finite(fn, "theta", checkRecord(fn, "result", result).theta, [flat.dimension]),
+  );
+  const mean = raw.reduce(
+    (sum, r, k) => sum + rho[Math.floor(k / responses)]! * calibration[k]! * r,
+    0,
+  );
   const reward = raw.map((r) => r - mean);
   const table = array(reward, { shape });
   const reference = array(logReference, { shape });
   const values = { beta, promptDistribution: array(rho) };
   const nll = (r: Float64Array): number =>
-    pairs.counts.reduce((sum, count, k) => sum - (count / pairs.total) * logSigmoid(r[pairs.chosen[k]!]! - r[pairs.rejected[k]!]!), 0);
+    pairs.counts.reduce(
+      (sum, count, k) =>
+        sum - (count / pairs.total) * logSigmoid(r[pairs.chosen[k]!]! - r[pairs.rejected[k]!]!),
+      0,
+    );
   const upper = nll(reward) + alpha * optimalValue(table, reference, values);
   // min over rewards for this policy: the same convex problem with the policy in the place of the reference's optimum.
   const policy = finite(fn, "logPolicy", result.logPolicy, shape);
-  const inner = minimiseReward(flat.pairs, reward, (k) => alpha * rho[Math.floor(k / responses)]! * (Math.exp(policy[k]!) - calibration[k]!), nll);
+  const inner = minimiseReward(
+    flat.pairs,
+    reward,
+    (k) => alpha * rho[Math.floor(k / responses)]! * (Math.exp(policy[k]!) - calibration[k]!),
+    nll,
+  );
   const lower =
-    nll(inner) + alpha * (policyValue(array(inner, { shape }), result.logPolicy, reference, values) - meanOf(inner, rho, calibration, responses));
+    nll(inner) +
+    alpha *
+      (policyValue(array(inner, { shape }), result.logPolicy, reference, values) -
+        meanOf(inner, rho, calibration, responses));
   const gap = upper - lower;
   const mle = solveOffline(problem, { beta, alpha: 0 });
   let pessimism: Certificate | undefined;
@@ -92,7 +115,8 @@ export function certifyPessimism(
         values,
       );
     pessimism = {
-      claim: "excess of the claimed value over the policy's value under the maximum-likelihood reward",
+      claim:
+        "excess of the claimed value over the policy's value under the maximum-likelihood reward",
       kind: "exact",
       value: excess,
       expected: [-Infinity, 0],
@@ -102,7 +126,9 @@ export function certifyPessimism(
   }
   // β ln(π/π_ref) = r − β ln Z, and E_ρ[β ln Z] = J*(r): taken from the policy alone, so that it does not repeat how the reward was centred
   const implied = numbers(implicitReward(result.logPolicy, reference, beta));
-  const residual = Math.abs(meanOf(implied, rho, calibration, responses) + optimalValue(table, reference, values));
+  const residual = Math.abs(
+    meanOf(implied, rho, calibration, responses) + optimalValue(table, reference, values),
+  );
   return {
     dualityGap: {
       claim: "duality gap of the saddle point, per pair",
@@ -124,25 +150,37 @@ export function certifyPessimism(
   };
 }
 
-function meanOf(r: Float64Array, rho: Float64Array, calibration: Float64Array, responses: number): number {
+function meanOf(
+  r: Float64Array,
+  rho: Float64Array,
+  calibration: Float64Array,
+  responses: number,
+): number {
   return r.reduce((sum, v, k) => sum + rho[Math.floor(k / responses)]! * calibration[k]! * v, 0);
 }
 
 /** Lowers NLL(r) + ⟨linear, r⟩ from a start by gradient steps with backtracking, as far as it will go in a bounded number of steps. */
 function minimiseReward(
-  pairs: { readonly chosen: readonly number[]; readonly rejected: readonly number[]; readonly counts: readonly number[]; readonly total: number },
+  pairs: {
+    readonly chosen: readonly number[];
+    readonly rejected: readonly number[];
+    readonly counts: readonly number[];
+    readonly total: number;
+  },
   start: Float64Array,
   linear: (cell: number) => number,
   nll: (r: Float64Array) => number,
 ): Float64Array {
-  const objective = (r: Float64Array): number => nll(r) + r.reduce((sum, v, k) => sum + linear(k) * v, 0);
+  const objective = (r: Float64Array): number =>
+    nll(r) + r.reduce((sum, v, k) => sum + linear(k) * v, 0);
   let r = Float64Array.from(start);
   let value = objective(r);
   let step = 1;
   for (let i = 0; i < 500; i++) {
     const gradient = Float64Array.from(r, (_, k) => linear(k));
     pairs.counts.forEach((count, k) => {
-      const g = (count / pairs.total) * Math.exp(logSigmoid(r[pairs.rejected[k]!]! - r[pairs.chosen[k]!]!));
+      const g =
+        (count / pairs.total) * Math.exp(logSigmoid(r[pairs.rejected[k]!]! - r[pairs.chosen[k]!]!));
       gradient[pairs.chosen[k]!]! -= g;
       gradient[pairs.rejected[k]!]! += g;
     });
@@ -182,12 +220,23 @@ export function certifySuboptimality(
   reward: ArrayInput,
   logPolicy: ArrayInput,
   logReference: ArrayInput,
-  options: { readonly beta: number; readonly promptDistribution?: ArrayInput; readonly tolerance?: number },
+  options: {
+    readonly beta: number;
+    readonly promptDistribution?: ArrayInput;
+    readonly tolerance?: number;
+  },
 ): Certificate {
   const { tolerance = 0.1, ...values } = checkRecord("certifySuboptimality", "options", options);
   atLeast("certifySuboptimality", "tolerance", tolerance, 0);
   const value = suboptimality(reward, logPolicy, logReference, values);
-  return { claim: "KL-regularised value lost against the best policy", kind: "exact", value, expected: 0, tolerance, holds: value <= tolerance };
+  return {
+    claim: "KL-regularised value lost against the best policy",
+    kind: "exact",
+    value,
+    expected: 0,
+    tolerance,
+    holds: value <= tolerance,
+  };
 }
 
 /**
@@ -206,12 +255,23 @@ export function certifySuboptimality(
  * ```
  * @category Certificates
  */
-export function certifyCalibration(reward: ArrayInput, calibration: ArrayInput, options: { readonly tolerance?: number } = {}): Certificate {
+export function certifyCalibration(
+  reward: ArrayInput,
+  calibration: ArrayInput,
+  options: { readonly tolerance?: number } = {},
+): Certificate {
   const { tolerance = 1e-9 } = checkRecord("certifyCalibration", "options", options);
   atLeast("certifyCalibration", "tolerance", tolerance, 0);
   const r = array(reward, { dtype: "float64" });
   const cal = distributions("certifyCalibration", "calibration", calibration, r.shape);
   const data = numbers(implicitReward(r, array(new Float64Array(r.size), { shape: r.shape }), 1));
   const value = Math.abs(data.reduce((sum, v, k) => sum + (cal[k]! * v) / r.shape[0]!, 0));
-  return { claim: "mean reward under the calibration policy", kind: "exact", value, expected: 0, tolerance, holds: value <= tolerance };
+  return {
+    claim: "mean reward under the calibration policy",
+    kind: "exact",
+    value,
+    expected: 0,
+    tolerance,
+    holds: value <= tolerance,
+  };
 }

@@ -3,7 +3,12 @@ import type { Certificate } from "@provably/core-tensor";
 import { type FlatProblem, type ObjectiveOptions, evaluate } from "../exact/problem.js";
 
 /** The largest component of the gradient, recomputed from the data. */
-export function certifyStationary(problem: FlatProblem, constants: ObjectiveOptions, theta: Float64Array, tolerance = 1e-8): Certificate {
+export function certifyStationary(
+  problem: FlatProblem,
+  constants: ObjectiveOptions,
+  theta: Float64Array,
+  tolerance = 1e-8,
+): Certificate {
   const gradient = new Float64Array(problem.dimension);
   evaluate(problem, constants, theta, gradient);
   const value = gradient.reduce((m, g) => Math.max(m, Math.abs(g)), 0);

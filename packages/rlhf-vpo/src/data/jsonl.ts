@@ -6,7 +6,8 @@ import { PreferenceFormatError, type PreferenceRecord, parsePreference } from ".
  * Where lines come from: a Node stream, a Web stream, or any iterable of text or bytes in chunks of any size.
  * @category Data
  */
-export type ChunkSource = AsyncIterable<string | Uint8Array> | Iterable<string | Uint8Array> | ReadableStream<Uint8Array>;
+export type ChunkSource =
+  AsyncIterable<string | Uint8Array> | Iterable<string | Uint8Array> | ReadableStream<Uint8Array>;
 
 /**
  * Options of {@link readPreferenceJsonl}.
@@ -27,8 +28,13 @@ async function* chunksOf(source: ChunkSource): AsyncGenerator<string | Uint8Arra
     return;
   }
   const record = typeof source === "object" && source !== null && !ArrayBuffer.isView(source);
-  if (!record || !("getReader" in source || Symbol.asyncIterator in source || Symbol.iterator in source))
-    throw new DomainError(`readPreferenceJsonl: source must be text, a stream, or chunks to iterate over, got ${show(source)}`);
+  if (
+    !record ||
+    !("getReader" in source || Symbol.asyncIterator in source || Symbol.iterator in source)
+  )
+    throw new DomainError(
+      `readPreferenceJsonl: source must be text, a stream, or chunks to iterate over, got ${show(source)}`,
+    );
   if ("getReader" in source) {
     const reader = source.getReader();
     try {
@@ -71,10 +77,17 @@ export async function* readPreferenceJsonl(
   source: ChunkSource,
   options: ReadOptions = {},
 ): AsyncGenerator<{ readonly line: number; readonly record: PreferenceRecord }> {
-  const { onError = "throw", maxLineBytes = 16 * 2 ** 20, signal } = checkRecord("readPreferenceJsonl", "options", options);
+  const {
+    onError = "throw",
+    maxLineBytes = 16 * 2 ** 20,
+    signal,
+  } = checkRecord("readPreferenceJsonl", "options", options);
   if (!(typeof maxLineBytes === "number" && maxLineBytes >= 1))
-    throw new DomainError(`readPreferenceJsonl: maxLineBytes must be positive, got ${show(maxLineBytes)}`);
-  if (onError !== "throw" && onError !== "skip") checkFunction("readPreferenceJsonl", "onError", onError);
+    throw new DomainError(
+      `readPreferenceJsonl: maxLineBytes must be positive, got ${show(maxLineBytes)}`,
+    );
+  if (onError !== "throw" && onError !== "skip")
+    checkFunction("readPreferenceJsonl", "onError", onError);
   checkHooks("readPreferenceJsonl", signal === undefined ? {} : { signal });
   const encoder = new TextEncoder();
   let pending: Uint8Array[] = [];
@@ -98,7 +111,8 @@ export async function* readPreferenceJsonl(
     size = 0;
     tooLong = false;
     try {
-      if (long) throw new PreferenceFormatError("LINE_TOO_LONG", line, `longer than ${maxLineBytes} bytes`);
+      if (long)
+        throw new PreferenceFormatError("LINE_TOO_LONG", line, `longer than ${maxLineBytes} bytes`);
       if (text === "") return undefined;
       let value: unknown;
       try {
@@ -126,7 +140,10 @@ export async function* readPreferenceJsonl(
   for await (const chunk of chunksOf(source)) {
     signal?.throwIfAborted();
     const bytes = typeof chunk === "string" ? encoder.encode(chunk) : chunk;
-    if (!(bytes instanceof Uint8Array)) throw new DomainError(`readPreferenceJsonl: chunks must be text or bytes, got ${show(bytes)}`);
+    if (!(bytes instanceof Uint8Array))
+      throw new DomainError(
+        `readPreferenceJsonl: chunks must be text or bytes, got ${show(bytes)}`,
+      );
     let from = 0;
     for (let at = bytes.indexOf(NEWLINE); at >= 0; at = bytes.indexOf(NEWLINE, from)) {
       keep(bytes.subarray(from, at));

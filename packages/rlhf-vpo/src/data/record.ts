@@ -32,7 +32,8 @@ export interface PreferenceRecord {
  * What can be wrong with a line.
  * @category Data
  */
-export type PreferenceErrorCode = "INVALID_JSON" | "MISSING_FIELD" | "INVALID_TYPE" | "IDENTICAL_RESPONSES" | "LINE_TOO_LONG";
+export type PreferenceErrorCode =
+  "INVALID_JSON" | "MISSING_FIELD" | "INVALID_TYPE" | "IDENTICAL_RESPONSES" | "LINE_TOO_LONG";
 
 /**
  * A line that holds no preference. `line` counts from 1.
@@ -54,12 +55,17 @@ function isMessages(x: unknown): x is readonly Message[] {
     Array.isArray(x) &&
     x.length > 0 &&
     x.every(
-      (m: unknown) => typeof m === "object" && m !== null && typeof (m as Message).role === "string" && typeof (m as Message).content === "string",
+      (m: unknown) =>
+        typeof m === "object" &&
+        m !== null &&
+        typeof (m as Message).role === "string" &&
+        typeof (m as Message).content === "string",
     )
   );
 }
 
-const sameMessage = (a: Message, b: Message): boolean => a.role === b.role && a.content === b.content;
+const sameMessage = (a: Message, b: Message): boolean =>
+  a.role === b.role && a.content === b.content;
 
 /** Messages of two lists before they part. */
 function commonPrefix(a: readonly Message[], b: readonly Message[]): number {
@@ -88,8 +94,10 @@ export function parsePreference(value: unknown, line = 1): PreferenceRecord {
   const fail = (reason: PreferenceErrorCode, detail: string): never => {
     throw new PreferenceFormatError(reason, line, detail);
   };
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return fail("INVALID_TYPE", `expected an object, got ${show(value)}`);
-  const own = (name: string): unknown => (Object.hasOwn(value, name) ? (value as Record<string, unknown>)[name] : undefined);
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    return fail("INVALID_TYPE", `expected an object, got ${show(value)}`);
+  const own = (name: string): unknown =>
+    Object.hasOwn(value, name) ? (value as Record<string, unknown>)[name] : undefined;
   const text = (name: "chosen" | "rejected" | "prompt"): string | readonly Message[] => {
     const x = own(name);
     if (x === undefined) return fail("MISSING_FIELD", `field "${name}" is missing`);
@@ -100,16 +108,26 @@ export function parsePreference(value: unknown, line = 1): PreferenceRecord {
   let [chosen, rejected] = [text("chosen"), text("rejected")];
   let prompt: string | readonly Message[];
   if (own("prompt") !== undefined) prompt = text("prompt");
-  else if (typeof chosen === "string" || typeof rejected === "string") return fail("MISSING_FIELD", 'field "prompt" is missing');
+  else if (typeof chosen === "string" || typeof rejected === "string")
+    return fail("MISSING_FIELD", 'field "prompt" is missing');
   else {
     const n = commonPrefix(chosen, rejected);
-    if (n === 0) return fail("MISSING_FIELD", 'field "prompt" is missing, and the responses have no common beginning');
+    if (n === 0)
+      return fail(
+        "MISSING_FIELD",
+        'field "prompt" is missing, and the responses have no common beginning',
+      );
     prompt = chosen.slice(0, n);
     chosen = chosen.slice(n);
     rejected = rejected.slice(n);
   }
-  if (typeof chosen !== typeof rejected) return fail("INVALID_TYPE", 'fields "chosen" and "rejected" must both be strings or both be lists');
-  if (JSON.stringify(chosen) === JSON.stringify(rejected)) return fail("IDENTICAL_RESPONSES", "chosen and rejected are the same");
+  if (typeof chosen !== typeof rejected)
+    return fail(
+      "INVALID_TYPE",
+      'fields "chosen" and "rejected" must both be strings or both be lists',
+    );
+  if (JSON.stringify(chosen) === JSON.stringify(rejected))
+    return fail("IDENTICAL_RESPONSES", "chosen and rejected are the same");
   const number = (name: string, low: number): number | undefined => {
     const x = own(name);
     if (x === undefined) return undefined;
@@ -125,5 +143,10 @@ export function parsePreference(value: unknown, line = 1): PreferenceRecord {
   };
   if ((extras.refChosen === undefined) !== (extras.refRejected === undefined))
     return fail("MISSING_FIELD", 'fields "refChosen" and "refRejected" must be given together');
-  return { prompt, chosen, rejected, ...Object.fromEntries(Object.entries(extras).filter(([, x]) => x !== undefined)) };
+  return {
+    prompt,
+    chosen,
+    rejected,
+    ...Object.fromEntries(Object.entries(extras).filter(([, x]) => x !== undefined)),
+  };
 }

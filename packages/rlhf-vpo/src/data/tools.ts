@@ -18,7 +18,10 @@ import type { PreferenceRecord } from "./record.js";
  * ```
  * @category Data
  */
-export function pairsFromRanking(prompt: string, responses: readonly string[]): readonly PreferenceRecord[] {
+export function pairsFromRanking(
+  prompt: string,
+  responses: readonly string[],
+): readonly PreferenceRecord[] {
   return checkList("pairsFromRanking", "responses", responses).flatMap((chosen, i) =>
     responses.slice(i + 1).map((rejected) => ({ prompt, chosen, rejected })),
   );
@@ -39,7 +42,11 @@ export function pairsFromRanking(prompt: string, responses: readonly string[]): 
  */
 export function toUnpaired(
   records: readonly PreferenceRecord[],
-): readonly { readonly prompt: PreferenceRecord["prompt"]; readonly response: PreferenceRecord["chosen"]; readonly desirable: boolean }[] {
+): readonly {
+  readonly prompt: PreferenceRecord["prompt"];
+  readonly response: PreferenceRecord["chosen"];
+  readonly desirable: boolean;
+}[] {
   return checkRecords("toUnpaired", records).flatMap(({ prompt, chosen, rejected }) => [
     { prompt, response: chosen, desirable: true },
     { prompt, response: rejected, desirable: false },
@@ -63,11 +70,17 @@ export function toUnpaired(
  * ```
  * @category Data
  */
-export function flipLabels(key: RngKey, records: readonly PreferenceRecord[], probability: number): readonly PreferenceRecord[] {
+export function flipLabels(
+  key: RngKey,
+  records: readonly PreferenceRecord[],
+  probability: number,
+): readonly PreferenceRecord[] {
   atLeast("flipLabels", "probability", probability, 0, 1);
   checkRecords("flipLabels", records);
   const u = numbers(uniform(key, [records.length], { dtype: "float64" }));
-  return records.map((record, i) => (u[i]! < probability ? { ...record, chosen: record.rejected, rejected: record.chosen } : record));
+  return records.map((record, i) =>
+    u[i]! < probability ? { ...record, chosen: record.rejected, rejected: record.chosen } : record,
+  );
 }
 
 /**
@@ -98,12 +111,23 @@ export function batches<T>(
   checkList("batches", "records", records);
   const order = toTypedArray(permutation(key, records.length));
   const out: T[][] = [];
-  for (let at = 0; at < records.length; at += size) out.push(Array.from(order.slice(at, at + size), (i) => records[i]!));
-  if (checkRecord("batches", "options", options).dropLast && out.length > 0 && out[out.length - 1]!.length < size) out.pop();
+  for (let at = 0; at < records.length; at += size)
+    out.push(Array.from(order.slice(at, at + size), (i) => records[i]!));
+  if (
+    checkRecord("batches", "options", options).dropLast &&
+    out.length > 0 &&
+    out[out.length - 1]!.length < size
+  )
+    out.pop();
   return out;
 }
 
-function checkRecords(fn: string, records: readonly PreferenceRecord[]): readonly PreferenceRecord[] {
-  checkList(fn, "records", records).forEach((record, i) => checkRecord(fn, `records[${i}]`, record));
+function checkRecords(
+  fn: string,
+  records: readonly PreferenceRecord[],
+): readonly PreferenceRecord[] {
+  checkList(fn, "records", records).forEach((record, i) =>
+    checkRecord(fn, `records[${i}]`, record),
+  );
   return records;
 }

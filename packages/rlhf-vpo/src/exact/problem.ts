@@ -1,5 +1,11 @@
 /** Preference data on finitely many responses, aggregated, and the VPO objective on them. */
-import { type ArrayInput, DomainError, ShapeError, array, checkRecord } from "@provably/core-tensor";
+import {
+  type ArrayInput,
+  DomainError,
+  ShapeError,
+  array,
+  checkRecord,
+} from "@provably/core-tensor";
 import { distributions, finite, numbers } from "../arrays.js";
 import { logSumExp, sigmoid, softplus } from "../numerics.js";
 import { promptsOf, tableOf } from "./values.js";
@@ -42,7 +48,13 @@ export interface Pairs {
   readonly index: Map<number, number>;
 }
 
-export const noPairs = (): Pairs => ({ chosen: [], rejected: [], counts: [], total: 0, index: new Map() });
+export const noPairs = (): Pairs => ({
+  chosen: [],
+  rejected: [],
+  counts: [],
+  total: 0,
+  index: new Map(),
+});
 
 export function addPair(pairs: Pairs, cells: number, chosen: number, rejected: number): void {
   const key = chosen * cells + rejected;
@@ -58,21 +70,42 @@ export function addPair(pairs: Pairs, cells: number, chosen: number, rejected: n
   pairs.counts.push(1);
 }
 
-export function flattenProblem(fn: string, problem: PreferenceProblem, { allowSame = false }: { readonly allowSame?: boolean } = {}): FlatProblem {
-  const { data: logReference, prompts, responses } = tableOf(fn, "logReference", checkRecord(fn, "problem", problem).logReference);
+export function flattenProblem(
+  fn: string,
+  problem: PreferenceProblem,
+  { allowSame = false }: { readonly allowSame?: boolean } = {},
+): FlatProblem {
+  const {
+    data: logReference,
+    prompts,
+    responses,
+  } = tableOf(fn, "logReference", checkRecord(fn, "problem", problem).logReference);
   const reference = logReference.map(Math.exp);
   for (let x = 0; x < prompts; x++) {
     const total = reference.subarray(x * responses, (x + 1) * responses).reduce((a, b) => a + b, 0);
-    if (!(Math.abs(total - 1) <= 1e-9)) throw new DomainError(`${fn}: logReference must be logarithms of distributions; row ${x} sums to ${total}`);
+    if (!(Math.abs(total - 1) <= 1e-9))
+      throw new DomainError(
+        `${fn}: logReference must be logarithms of distributions; row ${x} sums to ${total}`,
+      );
   }
-  const calibration = problem.calibration === undefined ? reference : distributions(fn, "calibration", problem.calibration, [prompts, responses]);
+  const calibration =
+    problem.calibration === undefined
+      ? reference
+      : distributions(fn, "calibration", problem.calibration, [prompts, responses]);
   const rho = promptsOf(fn, prompts, problem.promptDistribution);
   let dimension = prompts * responses;
   let features: Float64Array | undefined;
   if (problem.features !== undefined) {
     const phi = array(problem.features, { dtype: "float64" });
-    if (phi.shape.length !== 3 || phi.shape[0] !== prompts || phi.shape[1] !== responses || phi.size === 0)
-      throw new ShapeError(`${fn}: features must have shape [${prompts}, ${responses}, d], got [${phi.shape.join(", ")}]`);
+    if (
+      phi.shape.length !== 3 ||
+      phi.shape[0] !== prompts ||
+      phi.shape[1] !== responses ||
+      phi.size === 0
+    )
+      throw new ShapeError(
+        `${fn}: features must have shape [${prompts}, ${responses}, d], got [${phi.shape.join(", ")}]`,
+      );
     features = finite(fn, "features", phi);
     dimension = phi.shape[2]!;
   }
@@ -85,19 +118,25 @@ export function flattenProblem(fn: string, problem: PreferenceProblem, { allowSa
     const [x, a, b] = [data[3 * i]!, data[3 * i + 1]!, data[3 * i + 2]!];
     const index = (value: number, limit: number, what: string): void => {
       if (!Number.isInteger(value) || value < 0 || value >= limit)
-        throw new DomainError(`${fn}: data[${i}] has ${what} ${value}, expected an integer below ${limit}`);
+        throw new DomainError(
+          `${fn}: data[${i}] has ${what} ${value}, expected an integer below ${limit}`,
+        );
     };
     index(x, prompts, "prompt");
     index(a, responses, "chosen response");
     index(b, responses, "rejected response");
-    if (a === b && !allowSame) throw new DomainError(`${fn}: data[${i}] prefers response ${a} to itself`);
+    if (a === b && !allowSame)
+      throw new DomainError(`${fn}: data[${i}] prefers response ${a} to itself`);
     addPair(pairs, prompts * responses, x * responses + a, x * responses + b);
   }
   return { prompts, responses, dimension, logReference, calibration, rho, features, pairs };
 }
 
 /** Rewards [X·Y] of parameters: ⟨φ, θ⟩. */
-export function rewardsOf({ features, dimension, prompts, responses }: FlatProblem, theta: Float64Array): Float64Array {
+export function rewardsOf(
+  { features, dimension, prompts, responses }: FlatProblem,
+  theta: Float64Array,
+): Float64Array {
   if (!features) return theta;
   return Float64Array.from({ length: prompts * responses }, (_, k) => {
     let sum = 0;
@@ -133,7 +172,16 @@ export function evaluate(
   gradient: Float64Array,
   hessian?: Float64Array,
 ): number {
-  const { prompts, responses, dimension: d, logReference, calibration, rho, features, pairs } = problem;
+  const {
+    prompts,
+    responses,
+    dimension: d,
+    logReference,
+    calibration,
+    rho,
+    features,
+    pairs,
+  } = problem;
   const cells = prompts * responses;
   const rewards = rewardsOf(problem, theta);
   // Derivatives with respect to the reward table first; features turn them into those of θ.
@@ -163,7 +211,8 @@ export function evaluate(
       }
       const z = logSumExp(logits, 0, responses);
       value += k * rho[x]! * (mean - beta * z);
-      for (let y = 0; y < responses; y++) slope[at + y]! += k * rho[x]! * (calibration[at + y]! - Math.exp(logits[y]! - z));
+      for (let y = 0; y < responses; y++)
+        slope[at + y]! += k * rho[x]! * (calibration[at + y]! - Math.exp(logits[y]! - z));
     }
   if (features)
     for (let i = 0; i < d; i++) {
@@ -175,9 +224,15 @@ export function evaluate(
   return value;
 }
 
-function addHessian(problem: FlatProblem, { beta, alpha, sign }: ObjectiveOptions, rewards: Float64Array, hessian: Float64Array): void {
+function addHessian(
+  problem: FlatProblem,
+  { beta, alpha, sign }: ObjectiveOptions,
+  rewards: Float64Array,
+  hessian: Float64Array,
+): void {
   const { prompts, responses, dimension: d, logReference, rho, features, pairs } = problem;
-  const feature = (cell: number, i: number): number => (features ? features[cell * d + i]! : cell === i ? 1 : 0);
+  const feature = (cell: number, i: number): number =>
+    features ? features[cell * d + i]! : cell === i ? 1 : 0;
   const outer = (weight: number, v: (i: number) => number, support: readonly number[]): void => {
     for (const i of support) for (const j of support) hessian[i * d + j]! += weight * v(i) * v(j);
   };
@@ -185,7 +240,11 @@ function addHessian(problem: FlatProblem, { beta, alpha, sign }: ObjectiveOption
   pairs.counts.forEach((count, k) => {
     const [a, b] = [pairs.chosen[k]!, pairs.rejected[k]!];
     const z = rewards[a]! - rewards[b]!;
-    outer((count / pairs.total) * sigmoid(z) * sigmoid(-z), (i) => feature(a, i) - feature(b, i), features ? all : [a, b]);
+    outer(
+      (count / pairs.total) * sigmoid(z) * sigmoid(-z),
+      (i) => feature(a, i) - feature(b, i),
+      features ? all : [a, b],
+    );
   });
   if (alpha === 0) return;
   const logits = new Float64Array(responses);
@@ -195,8 +254,13 @@ function addHessian(problem: FlatProblem, { beta, alpha, sign }: ObjectiveOption
     const z = logSumExp(logits, 0, responses);
     const mean = new Float64Array(d);
     const support = features ? all : Array.from({ length: responses }, (_, y) => at + y);
-    for (let y = 0; y < responses; y++) for (const i of support) mean[i]! += Math.exp(logits[y]! - z) * feature(at + y, i);
     for (let y = 0; y < responses; y++)
-      outer((-sign * alpha * rho[x]! * Math.exp(logits[y]! - z)) / beta, (i) => feature(at + y, i) - mean[i]!, support);
+      for (const i of support) mean[i]! += Math.exp(logits[y]! - z) * feature(at + y, i);
+    for (let y = 0; y < responses; y++)
+      outer(
+        (-sign * alpha * rho[x]! * Math.exp(logits[y]! - z)) / beta,
+        (i) => feature(at + y, i) - mean[i]!,
+        support,
+      );
   }
 }

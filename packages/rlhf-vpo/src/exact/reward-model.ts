@@ -32,7 +32,9 @@ import { type PreferenceProblem, flattenProblem, rewardsOf } from "./problem.js"
  */
 export function bradleyTerryProbability(first: number, second: number): number {
   if (!Number.isFinite(first) || !Number.isFinite(second))
-    throw new DomainError(`bradleyTerryProbability: rewards must be finite, got ${show(first)} and ${show(second)}`);
+    throw new DomainError(
+      `bradleyTerryProbability: rewards must be finite, got ${show(first)} and ${show(second)}`,
+    );
   return sigmoid(first - second);
 }
 
@@ -107,7 +109,9 @@ export function plackettLuceLoss(scores: ArrayInput): {
   const x = array(scores, { dtype: "float64" });
   const [batch, k] = x.shape;
   if (x.shape.length !== 2 || !(k! >= 2) || x.size === 0)
-    throw new ShapeError(`plackettLuceLoss: scores must have shape [B, K] with K ≥ 2, got [${x.shape.join(", ")}]`);
+    throw new ShapeError(
+      `plackettLuceLoss: scores must have shape [B, K] with K ≥ 2, got [${x.shape.join(", ")}]`,
+    );
   const data = finite("plackettLuceLoss", "scores", x);
   const losses = new Float64Array(batch!);
   const gradient = new Float64Array(data.length);
@@ -168,7 +172,11 @@ export interface RewardModel {
  */
 export function fitRewardModel(
   problem: PreferenceProblem,
-  options: { readonly ridge?: number; readonly tolerance?: number; readonly maxIterations?: number } = {},
+  options: {
+    readonly ridge?: number;
+    readonly tolerance?: number;
+    readonly maxIterations?: number;
+  } = {},
 ): RewardModel {
   const fn = "fitRewardModel";
   const ridge = atLeast(fn, "ridge", checkRecord(fn, "options", options).ridge ?? 0, 0);
@@ -176,11 +184,19 @@ export function fitRewardModel(
   const maxIterations = checkCount(fn, "maxIterations", options.maxIterations ?? 100, 0);
   const flat = flattenProblem(fn, problem);
   const { dimension: d, features, pairs } = flat;
-  const feature = (cell: number, i: number): number => (features ? features[cell * d + i]! : cell === i ? 1 : 0);
+  const feature = (cell: number, i: number): number =>
+    features ? features[cell * d + i]! : cell === i ? 1 : 0;
   const differences = pairs.counts.map((_, k) =>
-    Float64Array.from({ length: d }, (__, i) => feature(pairs.chosen[k]!, i) - feature(pairs.rejected[k]!, i)),
+    Float64Array.from(
+      { length: d },
+      (__, i) => feature(pairs.chosen[k]!, i) - feature(pairs.rejected[k]!, i),
+    ),
   );
-  const measure = (theta: Float64Array, gradient?: Float64Array, hessian?: Float64Array): { nll: number; value: number; margin: number } => {
+  const measure = (
+    theta: Float64Array,
+    gradient?: Float64Array,
+    hessian?: Float64Array,
+  ): { nll: number; value: number; margin: number } => {
     let [nll, margin] = [0, Infinity];
     gradient?.forEach((_, i) => (gradient[i] = ridge * theta[i]!));
     hessian?.fill(0);
@@ -193,7 +209,9 @@ export function fitRewardModel(
       if (gradient) for (let i = 0; i < d; i++) gradient[i]! -= count * sigmoid(-z) * diff[i]!;
       if (hessian) {
         const w = count * sigmoid(z) * sigmoid(-z);
-        for (let i = 0; i < d; i++) if (diff[i] !== 0) for (let j = 0; j < d; j++) hessian[i * d + j]! += w * diff[i]! * diff[j]!;
+        for (let i = 0; i < d; i++)
+          if (diff[i] !== 0)
+            for (let j = 0; j < d; j++) hessian[i * d + j]! += w * diff[i]! * diff[j]!;
       }
     });
     return { nll, value: nll + 0.5 * ridge * theta.reduce((sum, t) => sum + t * t, 0), margin };
@@ -213,7 +231,8 @@ export function fitRewardModel(
     let next = theta;
     for (; scale > 1e-12; scale /= 2) {
       next = theta.map((t, i) => t - scale * step[i]!);
-      if (measure(next).value <= now.value - 1e-4 * scale * descent + 1e-14 * Math.abs(now.value)) break;
+      if (measure(next).value <= now.value - 1e-4 * scale * descent + 1e-14 * Math.abs(now.value))
+        break;
     }
     if (scale <= 1e-12) break;
     theta = next;
@@ -237,7 +256,9 @@ export function fitRewardModel(
       expected: 0,
       tolerance: Math.max(tolerance, 1e-7),
       holds: converged || (value <= 1e-7 && !separable),
-      note: separable ? "the data are separable: without ridge no maximum exists" : "the likelihood is concave",
+      note: separable
+        ? "the data are separable: without ridge no maximum exists"
+        : "the likelihood is concave",
     },
   };
 }

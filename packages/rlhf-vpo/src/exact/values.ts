@@ -1,5 +1,11 @@
 /** Exact values and policies of KL-regularised rewards where responses are finitely many. */
-import { type ArrayInput, type NdArray, ShapeError, array, checkRecord } from "@provably/core-tensor";
+import {
+  type ArrayInput,
+  type NdArray,
+  ShapeError,
+  array,
+  checkRecord,
+} from "@provably/core-tensor";
 import { distributions, finite, positive } from "../arrays.js";
 import { logSumExp, sigmoid } from "../numerics.js";
 
@@ -22,22 +28,37 @@ export function tableOf(
   like?: readonly [number, number],
 ): { data: Float64Array; prompts: number; responses: number } {
   const x = array(input, { dtype: "float64" });
-  if (x.shape.length !== 2 || x.size === 0) throw new ShapeError(`${fn}: ${name} must have shape [X, Y], got [${x.shape.join(", ")}]`);
+  if (x.shape.length !== 2 || x.size === 0)
+    throw new ShapeError(`${fn}: ${name} must have shape [X, Y], got [${x.shape.join(", ")}]`);
   const data = finite(fn, name, x, like ?? x.shape);
   return { data, prompts: x.shape[0]!, responses: x.shape[1]! };
 }
 
-export function promptsOf(fn: string, prompts: number, input: ArrayInput | undefined): Float64Array {
-  return input === undefined ? new Float64Array(prompts).fill(1 / prompts) : distributions(fn, "promptDistribution", input, [prompts]);
+export function promptsOf(
+  fn: string,
+  prompts: number,
+  input: ArrayInput | undefined,
+): Float64Array {
+  return input === undefined
+    ? new Float64Array(prompts).fill(1 / prompts)
+    : distributions(fn, "promptDistribution", input, [prompts]);
 }
 
 const shaped = (data: Float64Array, prompts: number, responses: number): NdArray<"float64"> =>
   array<"float64">(data, { shape: [prompts, responses] });
 
 /** ln Z(x) for every prompt, and the logits ln π_ref + r/β. */
-function partition(reward: Float64Array, logReference: Float64Array, beta: number, prompts: number, responses: number) {
+function partition(
+  reward: Float64Array,
+  logReference: Float64Array,
+  beta: number,
+  prompts: number,
+  responses: number,
+) {
   const logits = logReference.map((l, k) => l + reward[k]! / beta);
-  const logZ = Float64Array.from({ length: prompts }, (_, x) => logSumExp(logits, x * responses, responses));
+  const logZ = Float64Array.from({ length: prompts }, (_, x) =>
+    logSumExp(logits, x * responses, responses),
+  );
   return { logits, logZ };
 }
 
@@ -58,7 +79,11 @@ function partition(reward: Float64Array, logReference: Float64Array, beta: numbe
  * ```
  * @category Exact tools
  */
-export function optimalLogPolicy(reward: ArrayInput, logReference: ArrayInput, beta: number): NdArray<"float64"> {
+export function optimalLogPolicy(
+  reward: ArrayInput,
+  logReference: ArrayInput,
+  beta: number,
+): NdArray<"float64"> {
   const fn = "optimalLogPolicy";
   const { data: reference, prompts, responses } = tableOf(fn, "logReference", logReference);
   const { data: r } = tableOf(fn, "reward", reward, [prompts, responses]);
@@ -89,7 +114,11 @@ export function optimalLogPolicy(reward: ArrayInput, logReference: ArrayInput, b
  * ```
  * @category Exact tools
  */
-export function optimalValue(reward: ArrayInput, logReference: ArrayInput, options: ValueOptions): number {
+export function optimalValue(
+  reward: ArrayInput,
+  logReference: ArrayInput,
+  options: ValueOptions,
+): number {
   const fn = "optimalValue";
   const { data: reference, prompts, responses } = tableOf(fn, "logReference", logReference);
   const { data: r } = tableOf(fn, "reward", reward, [prompts, responses]);
@@ -99,7 +128,12 @@ export function optimalValue(reward: ArrayInput, logReference: ArrayInput, optio
 }
 
 /** E_ρ Σ_y π(y|x) f(x, y), with 0 · f = 0. */
-function expectation(logPolicy: Float64Array, rho: Float64Array, responses: number, f: (k: number) => number): number {
+function expectation(
+  logPolicy: Float64Array,
+  rho: Float64Array,
+  responses: number,
+  f: (k: number) => number,
+): number {
   let total = 0;
   for (let k = 0; k < logPolicy.length; k++) {
     const p = rho[Math.floor(k / responses)]! * Math.exp(logPolicy[k]!);
@@ -126,7 +160,12 @@ function expectation(logPolicy: Float64Array, rho: Float64Array, responses: numb
  * ```
  * @category Exact tools
  */
-export function policyValue(reward: ArrayInput, logPolicy: ArrayInput, logReference: ArrayInput, options: ValueOptions): number {
+export function policyValue(
+  reward: ArrayInput,
+  logPolicy: ArrayInput,
+  logReference: ArrayInput,
+  options: ValueOptions,
+): number {
   const fn = "policyValue";
   const { data: reference, prompts, responses } = tableOf(fn, "logReference", logReference);
   const { data: r } = tableOf(fn, "reward", reward, [prompts, responses]);
@@ -154,7 +193,12 @@ export function policyValue(reward: ArrayInput, logPolicy: ArrayInput, logRefere
  * ```
  * @category Exact tools
  */
-export function suboptimality(reward: ArrayInput, logPolicy: ArrayInput, logReference: ArrayInput, options: ValueOptions): number {
+export function suboptimality(
+  reward: ArrayInput,
+  logPolicy: ArrayInput,
+  logReference: ArrayInput,
+  options: ValueOptions,
+): number {
   const fn = "suboptimality";
   const { data: reference, prompts, responses } = tableOf(fn, "logReference", logReference);
   const { data: r } = tableOf(fn, "reward", reward, [prompts, responses]);
@@ -162,7 +206,15 @@ export function suboptimality(reward: ArrayInput, logPolicy: ArrayInput, logRefe
   const rho = promptsOf(fn, prompts, checkRecord(fn, "options", options).promptDistribution);
   const beta = positive(fn, "beta", options.beta);
   const { logits, logZ } = partition(r, reference, beta, prompts, responses);
-  return beta * expectation(policy, rho, responses, (k) => policy[k]! - (logits[k]! - logZ[Math.floor(k / responses)]!));
+  return (
+    beta *
+    expectation(
+      policy,
+      rho,
+      responses,
+      (k) => policy[k]! - (logits[k]! - logZ[Math.floor(k / responses)]!),
+    )
+  );
 }
 
 /**
@@ -181,7 +233,11 @@ export function suboptimality(reward: ArrayInput, logPolicy: ArrayInput, logRefe
  * ```
  * @category Exact tools
  */
-export function implicitReward(logPolicy: ArrayInput, logReference: ArrayInput, beta: number): NdArray<"float64"> {
+export function implicitReward(
+  logPolicy: ArrayInput,
+  logReference: ArrayInput,
+  beta: number,
+): NdArray<"float64"> {
   const fn = "implicitReward";
   const { data: reference, prompts, responses } = tableOf(fn, "logReference", logReference);
   const { data: policy } = tableOf(fn, "logPolicy", logPolicy, [prompts, responses]);
@@ -255,7 +311,8 @@ export function klDivergence(logP: ArrayInput, logQ: ArrayInput): NdArray<"float
   return array<"float64">(
     Float64Array.from({ length: prompts }, (_, x) => {
       let sum = 0;
-      for (let k = x * responses; k < (x + 1) * responses; k++) sum += Math.exp(p[k]!) * (p[k]! - q[k]!);
+      for (let k = x * responses; k < (x + 1) * responses; k++)
+        sum += Math.exp(p[k]!) * (p[k]! - q[k]!);
       return sum;
     }),
   );
@@ -294,6 +351,7 @@ export function winRate(
   let total = 0;
   for (let x = 0; x < prompts; x++)
     for (let i = x * responses; i < (x + 1) * responses; i++)
-      for (let j = x * responses; j < (x + 1) * responses; j++) total += rho[x]! * Math.exp(one[i]! + two[j]!) * sigmoid(r[i]! - r[j]!);
+      for (let j = x * responses; j < (x + 1) * responses; j++)
+        total += rho[x]! * Math.exp(one[i]! + two[j]!) * sigmoid(r[i]! - r[j]!);
   return total;
 }

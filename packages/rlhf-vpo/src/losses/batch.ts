@@ -1,5 +1,12 @@
 /** Batches of preference pairs, and the loop that every pairwise loss runs in. */
-import { type ArrayInput, DomainError, type NdArray, ShapeError, array, checkRecord } from "@provably/core-tensor";
+import {
+  type ArrayInput,
+  DomainError,
+  type NdArray,
+  ShapeError,
+  array,
+  checkRecord,
+} from "@provably/core-tensor";
 import { finite, wrap } from "../arrays.js";
 
 /**
@@ -67,16 +74,24 @@ export interface FlatBatch {
   readonly warnings: readonly string[];
 }
 
-export function flatten(fn: string, batch: PreferenceBatch, { allowPositive = false }: LossOptions): FlatBatch {
+export function flatten(
+  fn: string,
+  batch: PreferenceBatch,
+  { allowPositive = false }: LossOptions,
+): FlatBatch {
   checkRecord(fn, "batch", batch);
   const first = array(batch.chosen, { dtype: "float64" });
   if (first.shape.length !== 1 || first.size === 0)
-    throw new ShapeError(`${fn}: chosen must be a vector of at least one pair, got shape [${first.shape.join(", ")}]`);
+    throw new ShapeError(
+      `${fn}: chosen must be a vector of at least one pair, got shape [${first.shape.join(", ")}]`,
+    );
   const size = first.size;
   const read = (name: keyof PreferenceBatch): Float64Array | undefined =>
     batch[name] === undefined ? undefined : finite(fn, name, batch[name], [size]);
   if ((batch.refChosen === undefined) !== (batch.refRejected === undefined))
-    throw new ShapeError(`${fn}: refChosen and refRejected must be given together, or neither for a loss without reference`);
+    throw new ShapeError(
+      `${fn}: refChosen and refRejected must be given together, or neither for a loss without reference`,
+    );
   const given = {
     chosen: finite(fn, "chosen", first, [size]),
     rejected: finite(fn, "rejected", batch.rejected, [size]),
@@ -89,9 +104,15 @@ export function flatten(fn: string, batch: PreferenceBatch, { allowPositive = fa
       let at = 0;
       while (x && at < x.length && !(x[at]! > 1e-6)) at++;
       if (x && at < x.length)
-        warnings.push(`${name}[${at}] is ${x[at]}, and log-probabilities of sequences are at most 0: scores that were not normalised?`);
+        warnings.push(
+          `${name}[${at}] is ${x[at]}, and log-probabilities of sequences are at most 0: scores that were not normalised?`,
+        );
     }
-  const [chosenLengths, rejectedLengths, given1] = [read("chosenLengths"), read("rejectedLengths"), read("weights")];
+  const [chosenLengths, rejectedLengths, given1] = [
+    read("chosenLengths"),
+    read("rejectedLengths"),
+    read("weights"),
+  ];
   let total = size;
   if (given1) {
     total = 0;
@@ -118,7 +139,10 @@ export function flatten(fn: string, batch: PreferenceBatch, { allowPositive = fa
 /** Lengths of at least 1, or an error that says that the loss needs them. */
 export function lengthsOf(fn: string, batch: FlatBatch): readonly [Float64Array, Float64Array] {
   const { chosenLengths, rejectedLengths } = batch;
-  if (!chosenLengths || !rejectedLengths) throw new ShapeError(`${fn}: chosenLengths and rejectedLengths are needed, the numbers of response tokens`);
+  if (!chosenLengths || !rejectedLengths)
+    throw new ShapeError(
+      `${fn}: chosenLengths and rejectedLengths are needed, the numbers of response tokens`,
+    );
   return [chosenLengths.map((n) => Math.max(n, 1)), rejectedLengths.map((n) => Math.max(n, 1))];
 }
 
@@ -131,19 +155,41 @@ export interface PairGradient {
 }
 
 /** The loss of one pair; writes its derivatives. */
-export type PairLoss = (a: number, b: number, a0: number, b0: number, d: PairGradient, i: number) => number;
+export type PairLoss = (
+  a: number,
+  b: number,
+  a0: number,
+  b0: number,
+  d: PairGradient,
+  i: number,
+) => number;
 
 /** Further inputs beside the four, with their derivatives, per pair already. */
-export type Extras = Readonly<Record<string, { readonly shape: readonly number[]; readonly perPair: Float64Array }>>;
+export type Extras = Readonly<
+  Record<string, { readonly shape: readonly number[]; readonly perPair: Float64Array }>
+>;
 
 /** Runs a pairwise loss over a batch. `extras` are filled by the loss itself. */
-export function overPairs(batch: FlatBatch, { withGradients = true }: LossOptions, beta: number, pair: PairLoss, extras: Extras = {}): LossResult {
+export function overPairs(
+  batch: FlatBatch,
+  { withGradients = true }: LossOptions,
+  beta: number,
+  pair: PairLoss,
+  extras: Extras = {},
+): LossResult {
   const { size, chosen, rejected, refChosen, refRejected, weights } = batch;
   const losses = new Float64Array(size);
   const grads = withGradients
-    ? { chosen: new Float64Array(size), rejected: new Float64Array(size), refChosen: new Float64Array(size), refRejected: new Float64Array(size) }
+    ? {
+        chosen: new Float64Array(size),
+        rejected: new Float64Array(size),
+        refChosen: new Float64Array(size),
+        refRejected: new Float64Array(size),
+      }
     : undefined;
-  const [da, db, da0, db0] = grads ? [grads.chosen, grads.rejected, grads.refChosen, grads.refRejected] : [losses, losses, losses, losses];
+  const [da, db, da0, db0] = grads
+    ? [grads.chosen, grads.rejected, grads.refChosen, grads.refRejected]
+    : [losses, losses, losses, losses];
   const d: PairGradient = { chosen: 0, rejected: 0, refChosen: 0, refRejected: 0 };
   let loss = 0;
   for (let i = 0; i < size; i++) {
@@ -177,7 +223,13 @@ export function overPairs(batch: FlatBatch, { withGradients = true }: LossOption
 }
 
 /** The result of a loss. Implicit rewards are made when somebody asks for them: memory that was never touched costs more than arithmetic. */
-export function resultOf(batch: FlatBatch, beta: number, loss: number, losses: Float64Array, grads: LossResult["grads"]): LossResult {
+export function resultOf(
+  batch: FlatBatch,
+  beta: number,
+  loss: number,
+  losses: Float64Array,
+  grads: LossResult["grads"],
+): LossResult {
   const rewards = (policy: Float64Array, reference: Float64Array): (() => NdArray<"float64">) => {
     let made: NdArray<"float64"> | undefined;
     return () => (made ??= wrap(policy.map((x, i) => beta * (x - reference[i]!))));

@@ -1,9 +1,21 @@
 /** The losses as functions that automatic differentiation goes through. */
-import { DTypeError, type NdArray, ShapeError, array, checkFunction, checkRecord, customVjp, isNdArray, mul, show } from "@provably/core-tensor";
+import {
+  DTypeError,
+  type NdArray,
+  ShapeError,
+  array,
+  checkFunction,
+  checkRecord,
+  customVjp,
+  isNdArray,
+  mul,
+  show,
+} from "@provably/core-tensor";
 import type { LossResult } from "./batch.js";
 
 /** Numbers that are not an array of ours, nor one that is being traced. */
-const isPlain = (x: unknown): x is number[] => typeof x === "number" || Array.isArray(x) || ArrayBuffer.isView(x);
+const isPlain = (x: unknown): x is number[] =>
+  typeof x === "number" || Array.isArray(x) || ArrayBuffer.isView(x);
 
 /**
  * A loss as a differentiable function of its arrays, for policies that are trained through automatic differentiation: its closed-form gradients are
@@ -23,18 +35,28 @@ const isPlain = (x: unknown): x is number[] => typeof x === "number" || Array.is
  * ```
  * @category Losses
  */
-export function differentiable<Batch extends object>(loss: (batch: Batch) => LossResult): (batch: Batch) => NdArray {
+export function differentiable<Batch extends object>(
+  loss: (batch: Batch) => LossResult,
+): (batch: Batch) => NdArray {
   checkFunction("differentiable", "loss", loss);
   return (batch) => {
-    const given = Object.entries(checkRecord("differentiable", "batch", batch)).filter(([, value]) => value !== undefined);
+    const given = Object.entries(checkRecord("differentiable", "batch", batch)).filter(
+      ([, value]) => value !== undefined,
+    );
     const names = given.map(([name]) => name);
-    const arrays = given.map(([, value]: [string, unknown]) => (isPlain(value) ? array(value, { dtype: "float64" }) : value));
+    const arrays = given.map(([, value]: [string, unknown]) =>
+      isPlain(value) ? array(value, { dtype: "float64" }) : value,
+    );
     arrays.forEach((x, i) => {
-      if (!isNdArray(x)) throw new DTypeError(`differentiable: ${names[i]} must be an array, got ${show(x)}`);
+      if (!isNdArray(x))
+        throw new DTypeError(`differentiable: ${names[i]} must be an array, got ${show(x)}`);
     });
-    const rebuild = (values: readonly unknown[]): Batch => Object.fromEntries(names.map((name, i) => [name, values[i]])) as Batch;
+    const rebuild = (values: readonly unknown[]): Batch =>
+      Object.fromEntries(names.map((name, i) => [name, values[i]])) as Batch;
     const value = (...values: unknown[]): NdArray =>
-      array(checkRecord("differentiable", "the loss", loss(rebuild(values))).loss, { dtype: "float64" });
+      array(checkRecord("differentiable", "the loss", loss(rebuild(values))).loss, {
+        dtype: "float64",
+      });
     const run = customVjp(
       value,
       (...values: unknown[]): [NdArray, NdArray[]] => {
@@ -44,7 +66,9 @@ export function differentiable<Batch extends object>(loss: (batch: Batch) => Los
           const shape = (values[i] as NdArray).shape;
           const g = result.grads[name];
           if (g && g.shape.join() !== shape.join())
-            throw new ShapeError(`differentiable: the gradient of ${name} has shape [${g.shape.join(", ")}], its input [${shape.join(", ")}]`);
+            throw new ShapeError(
+              `differentiable: the gradient of ${name} has shape [${g.shape.join(", ")}], its input [${shape.join(", ")}]`,
+            );
           return g ?? array(new Float64Array(shape.reduce((a, b) => a * b, 1)), { shape });
         });
         return [array(result.loss, { dtype: "float64" }), gradients];

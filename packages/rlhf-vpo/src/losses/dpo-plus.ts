@@ -2,7 +2,14 @@
 import { type ArrayInput, ShapeError, checkRecord } from "@provably/core-tensor";
 import { atLeast, finite, positive } from "../arrays.js";
 import { sigmoid, softplus } from "../numerics.js";
-import { type LossResult, type PreferenceBatch, alongMargin, flatten, lengthsOf, overPairs } from "./batch.js";
+import {
+  type LossResult,
+  type PreferenceBatch,
+  alongMargin,
+  flatten,
+  lengthsOf,
+  overPairs,
+} from "./batch.js";
 import type { BetaOptions } from "./margin.js";
 import { vpoLoss } from "./vpo.js";
 
@@ -25,7 +32,10 @@ import { vpoLoss } from "./vpo.js";
  * @see Xie, Foster, Krishnamurthy, Rosset, Awadallah, Rakhlin (2024), "Exploratory preference optimization"
  * @category Losses
  */
-export function xpoLoss(batch: PreferenceBatch, options: BetaOptions & { readonly refSample: ArrayInput; readonly alpha?: number }): LossResult {
+export function xpoLoss(
+  batch: PreferenceBatch,
+  options: BetaOptions & { readonly refSample: ArrayInput; readonly alpha?: number },
+): LossResult {
   const fn = "xpoLoss";
   const beta = positive(fn, "beta", checkRecord(fn, "options", options).beta ?? 0.1);
   const alpha = atLeast(fn, "alpha", options.alpha ?? 1e-5, 0);
@@ -65,13 +75,30 @@ export function xpoLoss(batch: PreferenceBatch, options: BetaOptions & { readonl
  */
 export function selmLoss(
   batch: PreferenceBatch,
-  options: BetaOptions & { readonly sample: ArrayInput; readonly refSample: ArrayInput; readonly alpha?: number },
+  options: BetaOptions & {
+    readonly sample: ArrayInput;
+    readonly refSample: ArrayInput;
+    readonly alpha?: number;
+  },
 ): LossResult {
   const { sample, refSample, alpha = 0.001, ...rest } = checkRecord("selmLoss", "options", options);
-  const [s, s0] = [finite("selmLoss", "sample", sample), finite("selmLoss", "refSample", refSample)];
-  if (s.length !== s0.length) throw new ShapeError(`selmLoss: sample and refSample must have one length, got ${s.length} and ${s0.length}`);
+  const [s, s0] = [
+    finite("selmLoss", "sample", sample),
+    finite("selmLoss", "refSample", refSample),
+  ];
+  if (s.length !== s0.length)
+    throw new ShapeError(
+      `selmLoss: sample and refSample must have one length, got ${s.length} and ${s0.length}`,
+    );
   const column = (x: Float64Array): number[][] => Array.from(x, (v) => [v]);
-  return vpoLoss(batch, { ...rest, alpha, sign: 1, calibration: "samples", samples: column(s), refSamples: column(s0) });
+  return vpoLoss(batch, {
+    ...rest,
+    alpha,
+    sign: 1,
+    calibration: "samples",
+    samples: column(s),
+    refSamples: column(s0),
+  });
 }
 
 /**
@@ -93,12 +120,17 @@ export function selmLoss(
  * @see Liu, Lu, Zhang, Liu, Guo, Yang, Blanchet, Wang (2024), "Provably mitigating overoptimization in RLHF"
  * @category Losses
  */
-export function rpoLoss(batch: PreferenceBatch, options: BetaOptions & { readonly sftWeight?: number } = {}): LossResult {
+export function rpoLoss(
+  batch: PreferenceBatch,
+  options: BetaOptions & { readonly sftWeight?: number } = {},
+): LossResult {
   const fn = "rpoLoss";
   const beta = positive(fn, "beta", checkRecord(fn, "options", options).beta ?? 0.1);
   const w = atLeast(fn, "sftWeight", options.sftWeight ?? 1, 0);
   const flat = flatten(fn, batch, options);
-  const lengths = flat.chosenLengths ? lengthsOf(fn, { ...flat, rejectedLengths: flat.rejectedLengths ?? flat.chosenLengths })[0] : undefined;
+  const lengths = flat.chosenLengths
+    ? lengthsOf(fn, { ...flat, rejectedLengths: flat.rejectedLengths ?? flat.chosenLengths })[0]
+    : undefined;
   return overPairs(flat, options, beta, (a, b, a0, b0, d, i) => {
     const z = beta * (a - a0 - (b - b0));
     const k = w / (lengths ? lengths[i]! : 1);

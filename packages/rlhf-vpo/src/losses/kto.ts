@@ -57,7 +57,9 @@ export function ktoLoss(
   if (size === 0) throw new ShapeError(`${fn}: policy must have at least one entry`);
   const reference = finite(fn, "reference", batch.reference, [size]);
   const flags = Array.isArray(batch.desirable)
-    ? batch.desirable.map((flag: unknown) => (typeof flag === "boolean" ? Number(flag) : (flag as number)))
+    ? batch.desirable.map((flag: unknown) =>
+        typeof flag === "boolean" ? Number(flag) : (flag as number),
+      )
     : batch.desirable;
   const desirable = finite(fn, "desirable", flags, [size]);
   let zero = atLeast(fn, "klEstimate", options.klEstimate ?? 0, 0);
@@ -84,7 +86,9 @@ export function ktoLoss(
     losses: array<"float64">(losses),
     chosenRewards: array<"float64">(Float64Array.from(rewards[1])),
     rejectedRewards: array<"float64">(Float64Array.from(rewards[0])),
-    grads: withGradients ? { policy: array<"float64">(slope), reference: array<"float64">(slope.map((g) => -g)) } : {},
+    grads: withGradients
+      ? { policy: array<"float64">(slope), reference: array<"float64">(slope.map((g) => -g)) }
+      : {},
     warnings: [],
   };
 }

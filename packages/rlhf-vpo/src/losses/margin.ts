@@ -2,7 +2,15 @@
 import { DomainError, checkRecord, show } from "@provably/core-tensor";
 import { positive } from "../arrays.js";
 import { logSigmoid, sigmoid, softplus } from "../numerics.js";
-import { type LossOptions, type LossResult, type PreferenceBatch, alongMargin, flatten, lengthsOf, overPairs } from "./batch.js";
+import {
+  type LossOptions,
+  type LossResult,
+  type PreferenceBatch,
+  alongMargin,
+  flatten,
+  lengthsOf,
+  overPairs,
+} from "./batch.js";
 import { smoothing, vpoLoss } from "./vpo.js";
 
 /**
@@ -15,7 +23,12 @@ export interface BetaOptions extends LossOptions {
 }
 
 /** Runs a loss of the margin z. `pair` returns L and writes dL/dz to `slope[0]`. */
-function overMargin(fn: string, batch: PreferenceBatch, options: BetaOptions, pair: (z: number, slope: Float64Array) => number): LossResult {
+function overMargin(
+  fn: string,
+  batch: PreferenceBatch,
+  options: BetaOptions,
+  pair: (z: number, slope: Float64Array) => number,
+): LossResult {
   const beta = positive(fn, "beta", checkRecord(fn, "options", options).beta ?? 0.1);
   const slope = new Float64Array(1);
   return overPairs(flatten(fn, batch, options), options, beta, (a, b, a0, b0, d) => {
@@ -44,7 +57,10 @@ function overMargin(fn: string, batch: PreferenceBatch, options: BetaOptions, pa
  * @see Rafailov, Sharma, Mitchell, Ermon, Manning, Finn (2023), "Direct preference optimization"
  * @category Losses
  */
-export function dpoLoss(batch: PreferenceBatch, options: BetaOptions & { readonly labelSmoothing?: number } = {}): LossResult {
+export function dpoLoss(
+  batch: PreferenceBatch,
+  options: BetaOptions & { readonly labelSmoothing?: number } = {},
+): LossResult {
   return vpoLoss(batch, { ...checkRecord("dpoLoss", "options", options), alpha: 0, sign: -1 });
 }
 
@@ -67,10 +83,14 @@ export function dpoLoss(batch: PreferenceBatch, options: BetaOptions & { readonl
  * @see Chowdhury, Kini, Natarajan (2024), "Provably robust DPO: aligning language models with noisy feedback"
  * @category Losses
  */
-export function robustDpoLoss(batch: PreferenceBatch, options: BetaOptions & { readonly labelSmoothing?: number } = {}): LossResult {
+export function robustDpoLoss(
+  batch: PreferenceBatch,
+  options: BetaOptions & { readonly labelSmoothing?: number } = {},
+): LossResult {
   const fn = "robustDpoLoss";
   const e = checkRecord(fn, "options", options).labelSmoothing ?? 0.1;
-  if (!(Number.isFinite(e) && e >= 0 && e < 0.5)) throw new DomainError(`${fn}: labelSmoothing must lie in [0, 0.5), got ${show(e)}`);
+  if (!(Number.isFinite(e) && e >= 0 && e < 0.5))
+    throw new DomainError(`${fn}: labelSmoothing must lie in [0, 0.5), got ${show(e)}`);
   return overMargin(fn, batch, options, (z, slope) => {
     slope[0] = -((1 - e) * sigmoid(-z) + e * sigmoid(z)) / (1 - 2 * e);
     // softplus(z) = z + softplus(−z), so the difference of two large numbers is never taken.
@@ -97,7 +117,10 @@ export function robustDpoLoss(batch: PreferenceBatch, options: BetaOptions & { r
  * @see Azar, Guo, Piot, Munos, Rowland, Valko, Calandriello (2024), "A general theoretical paradigm to understand learning from human preferences"
  * @category Losses
  */
-export function ipoLoss(batch: PreferenceBatch, options: BetaOptions & { readonly normalise?: "sum" | "average" } = {}): LossResult {
+export function ipoLoss(
+  batch: PreferenceBatch,
+  options: BetaOptions & { readonly normalise?: "sum" | "average" } = {},
+): LossResult {
   const fn = "ipoLoss";
   const beta = positive(fn, "beta", checkRecord(fn, "options", options).beta ?? 0.1);
   const flat = flatten(fn, batch, options);
@@ -160,7 +183,10 @@ export function hingeLoss(batch: PreferenceBatch, options: BetaOptions = {}): Lo
  * @see Ji, Lu, Niu, Ke, Wang, Zhu, Tang, Huang (2024), "Towards efficient exact optimization of language model alignment"
  * @category Losses
  */
-export function exoPairLoss(batch: PreferenceBatch, options: BetaOptions & { readonly labelSmoothing?: number } = {}): LossResult {
+export function exoPairLoss(
+  batch: PreferenceBatch,
+  options: BetaOptions & { readonly labelSmoothing?: number } = {},
+): LossResult {
   const fn = "exoPairLoss";
   const e = smoothing(fn, checkRecord(fn, "options", options).labelSmoothing ?? 1e-3);
   if (e === 0) throw new DomainError(`${fn}: labelSmoothing must be positive, got 0`);
@@ -193,15 +219,25 @@ export function exoPairLoss(batch: PreferenceBatch, options: BetaOptions & { rea
  * @see Lu, Holt, Fanconi, Chan, Foerster, van der Schaar, Lange (2024), "Discovering preference optimization algorithms with and for large language models"
  * @category Losses
  */
-export function discopopLoss(batch: PreferenceBatch, options: BetaOptions & { readonly tau?: number } = {}): LossResult {
-  const tau = positive("discopopLoss", "tau", checkRecord("discopopLoss", "options", options).tau ?? 0.05);
+export function discopopLoss(
+  batch: PreferenceBatch,
+  options: BetaOptions & { readonly tau?: number } = {},
+): LossResult {
+  const tau = positive(
+    "discopopLoss",
+    "tau",
+    checkRecord("discopopLoss", "options", options).tau ?? 0.05,
+  );
   return overMargin("discopopLoss", batch, options, (z, slope) => {
     const m = sigmoid(z / tau);
     const rest = sigmoid(-z / tau);
     // m e^{−z} as one exponential, which cannot overflow.
     const tail = Math.exp(logSigmoid(z / tau) - z);
     const log = softplus(-z);
-    slope[0] = -rest * sigmoid(-z) - (m === 0 || rest === 0 ? 0 : ((m * rest) / tau) * log) + tail * (rest / tau - 1);
+    slope[0] =
+      -rest * sigmoid(-z) -
+      (m === 0 || rest === 0 ? 0 : ((m * rest) / tau) * log) +
+      tail * (rest / tau - 1);
     return (rest === 0 ? 0 : rest * log) + tail;
   });
 }

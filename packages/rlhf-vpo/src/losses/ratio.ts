@@ -2,7 +2,14 @@
 import { checkRecord } from "@provably/core-tensor";
 import { atLeast, positive } from "../arrays.js";
 import { sigmoid, softplus } from "../numerics.js";
-import { type LossResult, type PairGradient, type PreferenceBatch, alongRatios, flatten, overPairs } from "./batch.js";
+import {
+  type LossResult,
+  type PairGradient,
+  type PreferenceBatch,
+  alongRatios,
+  flatten,
+  overPairs,
+} from "./batch.js";
 import type { BetaOptions } from "./margin.js";
 
 /** Runs a loss of u and v. `pair` returns L and writes the derivatives. */
@@ -13,7 +20,9 @@ function overRatios(
   pair: (u: number, v: number, beta: number, d: PairGradient) => number,
 ): LossResult {
   const beta = positive(fn, "beta", checkRecord(fn, "options", options).beta ?? 0.1);
-  return overPairs(flatten(fn, batch, options), options, beta, (a, b, a0, b0, d) => pair(a - a0, b - b0, beta, d));
+  return overPairs(flatten(fn, batch, options), options, beta, (a, b, a0, b0, d) =>
+    pair(a - a0, b - b0, beta, d),
+  );
 }
 
 /** σ(x)σ(−x), which does not cancel. */
@@ -171,8 +180,16 @@ export function apoDownLoss(batch: PreferenceBatch, options: BetaOptions = {}): 
  * @see Pal, Karkhanis, Dooley, Roberts, Naidu, White (2024), "Smaug: fixing failure modes of preference optimisation with DPO-positive"
  * @category Losses
  */
-export function dpopLoss(batch: PreferenceBatch, options: BetaOptions & { readonly lambda?: number } = {}): LossResult {
-  const lambda = atLeast("dpopLoss", "lambda", checkRecord("dpopLoss", "options", options).lambda ?? 50, 0);
+export function dpopLoss(
+  batch: PreferenceBatch,
+  options: BetaOptions & { readonly lambda?: number } = {},
+): LossResult {
+  const lambda = atLeast(
+    "dpopLoss",
+    "lambda",
+    checkRecord("dpopLoss", "options", options).lambda ?? 50,
+    0,
+  );
   return overRatios("dpopLoss", batch, options, (u, v, beta, d) => {
     const z = beta * (u - v - lambda * Math.max(0, -u));
     const g = beta * sigmoid(-z);

@@ -2,7 +2,15 @@
 import { type ArrayInput, DomainError, checkRecord, show } from "@provably/core-tensor";
 import { atLeast, finite, positive } from "../arrays.js";
 import { log1mexp, sigmoid, softplus } from "../numerics.js";
-import { type LossOptions, type LossResult, type PairGradient, type PreferenceBatch, flatten, lengthsOf, overPairs } from "./batch.js";
+import {
+  type LossOptions,
+  type LossResult,
+  type PairGradient,
+  type PreferenceBatch,
+  flatten,
+  lengthsOf,
+  overPairs,
+} from "./batch.js";
 import type { BetaOptions } from "./margin.js";
 import { smoothing } from "./vpo.js";
 
@@ -16,7 +24,11 @@ function alone(d: PairGradient, chosen: number, rejected: number): void {
 
 /** The batch with the reference left out. */
 function withoutReference(fn: string, batch: PreferenceBatch): PreferenceBatch {
-  const { chosen, rejected, chosenLengths, rejectedLengths, weights } = checkRecord(fn, "batch", batch);
+  const { chosen, rejected, chosenLengths, rejectedLengths, weights } = checkRecord(
+    fn,
+    "batch",
+    batch,
+  );
   return {
     chosen,
     rejected,
@@ -46,14 +58,22 @@ function withoutReference(fn: string, batch: PreferenceBatch): PreferenceBatch {
  */
 export function slicLoss(
   batch: PreferenceBatch,
-  options: LossOptions & { readonly delta?: number; readonly regWeight?: number; readonly regularised?: ArrayInput } = {},
+  options: LossOptions & {
+    readonly delta?: number;
+    readonly regWeight?: number;
+    readonly regularised?: ArrayInput;
+  } = {},
 ): LossResult {
   const fn = "slicLoss";
   const delta = positive(fn, "delta", checkRecord(fn, "options", options).delta ?? 1);
   const w = atLeast(fn, "regWeight", options.regWeight ?? 0, 0);
   const flat = flatten(fn, withoutReference(fn, batch), options);
-  if (w > 0 && options.regularised === undefined) throw new DomainError(`${fn}: regWeight ${w} needs regularised, [${flat.size}]`);
-  const reg = options.regularised === undefined ? undefined : finite(fn, "regularised", options.regularised, [flat.size]);
+  if (w > 0 && options.regularised === undefined)
+    throw new DomainError(`${fn}: regWeight ${w} needs regularised, [${flat.size}]`);
+  const reg =
+    options.regularised === undefined
+      ? undefined
+      : finite(fn, "regularised", options.regularised, [flat.size]);
   return overPairs(
     flat,
     options,
@@ -63,7 +83,9 @@ export function slicLoss(
       alone(d, m > 0 ? -1 : 0, m > 0 ? 1 : 0);
       return Math.max(0, m) - (reg ? w * reg[i]! : 0);
     },
-    reg ? { regularised: { shape: [flat.size], perPair: new Float64Array(flat.size).fill(-w) } } : {},
+    reg
+      ? { regularised: { shape: [flat.size], perPair: new Float64Array(flat.size).fill(-w) } }
+      : {},
   );
 }
 
@@ -93,7 +115,8 @@ export function simpoLoss(
   const fn = "simpoLoss";
   const beta = positive(fn, "beta", checkRecord(fn, "options", options).beta ?? 2);
   const { gamma = 1 } = options;
-  if (!Number.isFinite(gamma)) throw new DomainError(`${fn}: gamma must be finite, got ${show(gamma)}`);
+  if (!Number.isFinite(gamma))
+    throw new DomainError(`${fn}: gamma must be finite, got ${show(gamma)}`);
   const e = smoothing(fn, options.labelSmoothing);
   const flat = flatten(fn, withoutReference(fn, batch), options);
   const [n, m] = lengthsOf(fn, flat);
@@ -131,12 +154,17 @@ export function cpoLoss(
   const beta = positive(fn, "beta", checkRecord(fn, "options", options).beta ?? 0.1);
   const w = atLeast(fn, "nllWeight", options.nllWeight ?? 1, 0);
   const e = smoothing(fn, options.labelSmoothing);
-  return overPairs(flatten(fn, withoutReference(fn, batch), options), options, beta, (a, b, _a0, _b0, d) => {
-    const z = beta * (a - b);
-    const g = beta * (e * sigmoid(z) - (1 - e) * sigmoid(-z));
-    alone(d, g - w, -g);
-    return (1 - e) * softplus(-z) + e * softplus(z) - w * a;
-  });
+  return overPairs(
+    flatten(fn, withoutReference(fn, batch), options),
+    options,
+    beta,
+    (a, b, _a0, _b0, d) => {
+      const z = beta * (a - b);
+      const g = beta * (e * sigmoid(z) - (1 - e) * sigmoid(-z));
+      alone(d, g - w, -g);
+      return (1 - e) * softplus(-z) + e * softplus(z) - w * a;
+    },
+  );
 }
 
 /**
@@ -159,14 +187,18 @@ export function cpoLoss(
  * @see Hong, Lee, Thorne (2024), "ORPO: monolithic preference optimization without reference model"
  * @category Losses
  */
-export function orpoLoss(batch: PreferenceBatch, options: LossOptions & { readonly lambda?: number } = {}): LossResult {
+export function orpoLoss(
+  batch: PreferenceBatch,
+  options: LossOptions & { readonly lambda?: number } = {},
+): LossResult {
   const fn = "orpoLoss";
   const lambda = atLeast(fn, "lambda", checkRecord(fn, "options", options).lambda ?? 0.1, 0);
   const flat = flatten(fn, withoutReference(fn, batch), options);
   const [n, m] = lengthsOf(fn, flat);
   const average = (name: string, sum: number, count: number, i: number): number => {
     const p = sum / count;
-    if (p > 1e-9) throw new DomainError(`${fn}: the average of ${name}[${i}] must be below 0, got ${p}`);
+    if (p > 1e-9)
+      throw new DomainError(`${fn}: the average of ${name}[${i}] must be below 0, got ${p}`);
     return Math.min(p, -1e-12);
   };
   return overPairs(flat, options, 1, (a, b, _a0, _b0, d, i) => {

@@ -1,8 +1,26 @@
 /** The value-incentivised preference loss. */
-import { type ArrayInput, DomainError, ShapeError, array, checkRecord, exp, log1p, show } from "@provably/core-tensor";
+import {
+  type ArrayInput,
+  DomainError,
+  ShapeError,
+  array,
+  checkRecord,
+  exp,
+  log1p,
+  show,
+} from "@provably/core-tensor";
 import { atLeast, finite, numbers, positive, wrap } from "../arrays.js";
 import { sigmoid, softplus } from "../numerics.js";
-import { type FlatBatch, type LossOptions, type LossResult, type PreferenceBatch, alongMargin, flatten, overPairs, resultOf } from "./batch.js";
+import {
+  type FlatBatch,
+  type LossOptions,
+  type LossResult,
+  type PreferenceBatch,
+  alongMargin,
+  flatten,
+  overPairs,
+  resultOf,
+} from "./batch.js";
 
 /**
  * Which responses the calibration term $c_i$ of VPO is estimated from: the chosen ones, the rejected ones, both, or samples of the calibration
@@ -62,19 +80,27 @@ export function vpoLoss(batch: PreferenceBatch, options: VpoOptions): LossResult
   const { alpha, sign, calibration = "chosen" } = checkRecord(fn, "options", options);
   const beta = positive(fn, "beta", options.beta ?? 0.1);
   atLeast(fn, "alpha", alpha, 0);
-  if (sign !== 1 && sign !== -1) throw new DomainError(`${fn}: sign must be 1 (optimism) or -1 (pessimism), got ${show(sign)}`);
+  if (sign !== 1 && sign !== -1)
+    throw new DomainError(`${fn}: sign must be 1 (optimism) or -1 (pessimism), got ${show(sign)}`);
   const e = smoothing(fn, options.labelSmoothing);
   const flat = flatten(fn, batch, options);
   const k = sign * alpha * beta;
   if (calibration === "samples") {
     const { samples, refSamples } = options;
     if (samples === undefined || refSamples === undefined)
-      throw new ShapeError(`${fn}: calibration "samples" needs samples and refSamples, [${flat.size}, M]`);
+      throw new ShapeError(
+        `${fn}: calibration "samples" needs samples and refSamples, [${flat.size}, M]`,
+      );
     const shape = array(samples, { dtype: "float64" }).shape;
     if (shape.length !== 2 || shape[0] !== flat.size || shape[1]! < 1)
-      throw new ShapeError(`${fn}: samples must have shape [${flat.size}, M] with M ≥ 1, got [${shape.join(", ")}]`);
+      throw new ShapeError(
+        `${fn}: samples must have shape [${flat.size}, M] with M ≥ 1, got [${shape.join(", ")}]`,
+      );
     const m = shape[1]!;
-    const [s, s0] = [finite(fn, "samples", samples, shape), finite(fn, "refSamples", refSamples, shape)];
+    const [s, s0] = [
+      finite(fn, "samples", samples, shape),
+      finite(fn, "refSamples", refSamples, shape),
+    ];
     return overPairs(
       flat,
       options,
@@ -93,7 +119,10 @@ export function vpoLoss(batch: PreferenceBatch, options: VpoOptions): LossResult
     );
   }
   const weights = new Map([["chosen", [1, 0]], ["rejected", [0, 1]], ["both", [0.5, 0.5]]]).get(calibration); // prettier-ignore
-  if (weights === undefined) throw new DomainError(`${fn}: calibration must be "chosen", "rejected", "both" or "samples", got ${show(calibration)}`);
+  if (weights === undefined)
+    throw new DomainError(
+      `${fn}: calibration must be "chosen", "rejected", "both" or "samples", got ${show(calibration)}`,
+    );
   return inBlocks(flat, options, beta, e, k * weights[0]!, k * weights[1]!);
 }
 
@@ -104,10 +133,19 @@ const BLOCK = 4096;
  * The loss with a calibration term linear in u and v. Exponentials and logarithms are taken a block at a time, on the SIMD kernels of the core. Memory
  * that was never touched costs more than the arithmetic, so there are as few arrays as can be.
  */
-function inBlocks(batch: FlatBatch, { withGradients = true }: LossOptions, beta: number, e: number, kChosen: number, kRejected: number): LossResult {
+function inBlocks(
+  batch: FlatBatch,
+  { withGradients = true }: LossOptions,
+  beta: number,
+  e: number,
+  kChosen: number,
+  kRejected: number,
+): LossResult {
   const { size, chosen, rejected, refChosen, refRejected, weights } = batch;
   const losses = new Float64Array(size);
-  const [da, db, da0, db0] = withGradients ? Array.from({ length: 4 }, () => new Float64Array(size)) : [];
+  const [da, db, da0, db0] = withGradients
+    ? Array.from({ length: 4 }, () => new Float64Array(size))
+    : [];
   const share = 1 / size;
   const scratch = new Float64Array(2 * Math.min(BLOCK, size));
   let loss = 0;
@@ -143,13 +181,16 @@ function inBlocks(batch: FlatBatch, { withGradients = true }: LossOptions, beta:
       db0![at] = -away;
     }
   }
-  const grads: LossResult["grads"] = da ? { chosen: wrap(da), rejected: wrap(db!), refChosen: wrap(da0!), refRejected: wrap(db0!) } : {};
+  const grads: LossResult["grads"] = da
+    ? { chosen: wrap(da), rejected: wrap(db!), refChosen: wrap(da0!), refRejected: wrap(db0!) }
+    : {};
   return resultOf(batch, beta, loss, losses, grads);
 }
 
 /** A label smoothing in [0, 1). */
 export function smoothing(fn: string, e = 0): number {
-  if (!(Number.isFinite(e) && e >= 0 && e < 1)) throw new DomainError(`${fn}: labelSmoothing must lie in [0, 1), got ${show(e)}`);
+  if (!(Number.isFinite(e) && e >= 0 && e < 1))
+    throw new DomainError(`${fn}: labelSmoothing must lie in [0, 1), got ${show(e)}`);
   return e;
 }
 
@@ -169,5 +210,7 @@ export function smoothing(fn: string, e = 0): number {
  * @category Losses
  */
 export function alphaFromSum(alphaSum: number, pairs: number): number {
-  return atLeast("alphaFromSum", "alphaSum", alphaSum, 0) / atLeast("alphaFromSum", "pairs", pairs, 1);
+  return (
+    atLeast("alphaFromSum", "alphaSum", alphaSum, 0) / atLeast("alphaFromSum", "pairs", pairs, 1)
+  );
 }

@@ -52,7 +52,13 @@ interface Plan {
   readonly counts: Int32Array;
 }
 
-function planOf(fn: string, shape: readonly number[], labels: ArrayInput, mask: ArrayInput, options: SequenceOptions): Plan {
+function planOf(
+  fn: string,
+  shape: readonly number[],
+  labels: ArrayInput,
+  mask: ArrayInput,
+  options: SequenceOptions,
+): Plan {
   const { shift = true } = checkRecord(fn, "options", options);
   const [batch, length, vocabulary] = shape;
   if (shape.length !== 3 || !(batch! > 0 && length! > 0 && vocabulary! > 0))
@@ -60,7 +66,9 @@ function planOf(fn: string, shape: readonly number[], labels: ArrayInput, mask: 
   const read = (name: string, input: ArrayInput): Float64Array => {
     const x = array(input, { dtype: "float64" });
     if (x.shape.join() !== [batch, length].join())
-      throw new ShapeError(`${fn}: ${name} must have shape [${batch}, ${length}], got [${x.shape.join(", ")}]`);
+      throw new ShapeError(
+        `${fn}: ${name} must have shape [${batch}, ${length}], got [${x.shape.join(", ")}]`,
+      );
     return numbers(x);
   };
   const [ids, scored] = [read("labels", labels), read("mask", mask)];
@@ -79,11 +87,23 @@ function planOf(fn: string, shape: readonly number[], labels: ArrayInput, mask: 
       targets[b * positions + t] = label;
       counts[b]!++;
     }
-  return { batch: batch!, length: length!, vocabulary: vocabulary!, positions, labels: targets, counts };
+  return {
+    batch: batch!,
+    length: length!,
+    vocabulary: vocabulary!,
+    positions,
+    labels: targets,
+    counts,
+  };
 }
 
 /** ln softmax of a row at one label, and its normaliser, without another row. */
-function score(logits: Float32Array | Float64Array, at: number, n: number, label: number): { value: number; top: number; sum: number } {
+function score(
+  logits: Float32Array | Float64Array,
+  at: number,
+  n: number,
+  label: number,
+): { value: number; top: number; sum: number } {
   let top = -Infinity;
   for (let v = 0; v < n; v++) if (logits[at + v]! > top) top = logits[at + v]!;
   let sum = 0;
@@ -92,7 +112,8 @@ function score(logits: Float32Array | Float64Array, at: number, n: number, label
 }
 
 function flatLogits(x: NdArray): Float32Array | Float64Array {
-  if (x.dtype !== "float32" && x.dtype !== "float64") return numbers(array(x, { dtype: "float64" }));
+  if (x.dtype !== "float32" && x.dtype !== "float64")
+    return numbers(array(x, { dtype: "float64" }));
   let run = 1;
   for (let axis = x.shape.length - 1; axis >= 0; axis--) {
     if (x.stride[axis] !== run && x.shape[axis] !== 1) return toTypedArray(x) as Float32Array;
@@ -101,7 +122,12 @@ function flatLogits(x: NdArray): Float32Array | Float64Array {
   return (x.data as Float32Array).subarray(x.offset, x.offset + x.size);
 }
 
-function sumUp(fn: string, logits: Float32Array | Float64Array, plan: Plan, average: boolean): { sums: Float64Array; perToken: Float64Array } {
+function sumUp(
+  fn: string,
+  logits: Float32Array | Float64Array,
+  plan: Plan,
+  average: boolean,
+): { sums: Float64Array; perToken: Float64Array } {
   const { batch, length, vocabulary, positions, labels, counts } = plan;
   const [sums, perToken] = [new Float64Array(batch), new Float64Array(batch * positions)];
   for (let b = 0; b < batch; b++) {
@@ -109,7 +135,8 @@ function sumUp(fn: string, logits: Float32Array | Float64Array, plan: Plan, aver
       const label = labels[b * positions + t]!;
       if (label < 0) continue;
       const { value } = score(logits, (b * length + t) * vocabulary, vocabulary, label);
-      if (Number.isNaN(value)) throw new DomainError(`${fn}: logits[${b}, ${t}] hold NaN, or nothing but −Infinity`);
+      if (Number.isNaN(value))
+        throw new DomainError(`${fn}: logits[${b}, ${t}] hold NaN, or nothing but −Infinity`);
       perToken[b * positions + t] = value;
       sums[b]! += value;
     }
@@ -139,11 +166,21 @@ function sumUp(fn: string, logits: Float32Array | Float64Array, plan: Plan, aver
  * ```
  * @category Sequences
  */
-export function sequenceLogProbs(logits: ArrayInput, labels: ArrayInput, mask: ArrayInput, options: SequenceOptions = {}): SequenceLogProbs {
+export function sequenceLogProbs(
+  logits: ArrayInput,
+  labels: ArrayInput,
+  mask: ArrayInput,
+  options: SequenceOptions = {},
+): SequenceLogProbs {
   const fn = "sequenceLogProbs";
   const x = array(logits);
   const plan = planOf(fn, x.shape, labels, mask, options);
-  const { sums, perToken } = sumUp(fn, flatLogits(x), plan, checkRecord(fn, "options", options).average ?? false);
+  const { sums, perToken } = sumUp(
+    fn,
+    flatLogits(x),
+    plan,
+    checkRecord(fn, "options", options).average ?? false,
+  );
   const warnings: string[] = [];
   plan.counts.forEach((count, b) => {
     if (count === 0) warnings.push(`row ${b} has no scored token; its log-probability is 0`);
@@ -175,12 +212,20 @@ export function sequenceLogProbs(logits: ArrayInput, labels: ArrayInput, mask: A
  * ```
  * @category Sequences
  */
-export function scoreSequences(labels: ArrayInput, mask: ArrayInput, options: SequenceOptions = {}): (logits: NdArray) => NdArray {
+export function scoreSequences(
+  labels: ArrayInput,
+  mask: ArrayInput,
+  options: SequenceOptions = {},
+): (logits: NdArray) => NdArray {
   const fn = "scoreSequences";
   const { average = false } = checkRecord(fn, "options", options);
   const value = (logits: NdArray): NdArray => {
-    if (!isNdArray(logits)) throw new DTypeError(`${fn}: logits must be an array, got ${show(logits)}`);
-    return array(sumUp(fn, flatLogits(logits), planOf(fn, logits.shape, labels, mask, options), average).sums, { dtype: logits.dtype });
+    if (!isNdArray(logits))
+      throw new DTypeError(`${fn}: logits must be an array, got ${show(logits)}`);
+    return array(
+      sumUp(fn, flatLogits(logits), planOf(fn, logits.shape, labels, mask, options), average).sums,
+      { dtype: logits.dtype },
+    );
   };
   return customVjp(
     value,
@@ -197,7 +242,8 @@ export function scoreSequences(labels: ArrayInput, mask: ArrayInput, options: Se
           if (label < 0 || g === 0) continue;
           const at = (b * length + t) * vocabulary;
           const { top, sum } = score(x, at, vocabulary, label);
-          for (let v = 0; v < vocabulary; v++) gradient[at + v] = (-g * Math.exp(x[at + v]! - top)) / sum;
+          for (let v = 0; v < vocabulary; v++)
+            gradient[at + v] = (-g * Math.exp(x[at + v]! - top)) / sum;
           gradient[at + label]! += g;
         }
       }
@@ -222,20 +268,30 @@ export function scoreSequences(labels: ArrayInput, mask: ArrayInput, options: Se
  * ```
  * @category Sequences
  */
-export function responseMask(promptLengths: readonly number[], totalLengths: readonly number[], length?: number): NdArray {
+export function responseMask(
+  promptLengths: readonly number[],
+  totalLengths: readonly number[],
+  length?: number,
+): NdArray {
   checkList("responseMask", "promptLengths", promptLengths);
   checkList("responseMask", "totalLengths", totalLengths);
   if (promptLengths.length === 0 || promptLengths.length !== totalLengths.length)
-    throw new ShapeError(`responseMask: promptLengths and totalLengths must have one length, got ${promptLengths.length} and ${totalLengths.length}`);
+    throw new ShapeError(
+      `responseMask: promptLengths and totalLengths must have one length, got ${promptLengths.length} and ${totalLengths.length}`,
+    );
   promptLengths.forEach((from, b) => {
     const to = totalLengths[b]!;
     if (!(Number.isInteger(from) && Number.isInteger(to) && from >= 0 && from <= to))
-      throw new DomainError(`responseMask: row ${b} needs integers 0 ≤ prompt ≤ total, got ${show(from)} and ${show(to)}`);
+      throw new DomainError(
+        `responseMask: row ${b} needs integers 0 ≤ prompt ≤ total, got ${show(from)} and ${show(to)}`,
+      );
   });
   const longest = totalLengths.reduce((most, n) => Math.max(most, n), 0);
   const width = length ?? longest;
   if (!(Number.isInteger(width) && width >= longest))
-    throw new DomainError(`responseMask: length must be an integer of at least ${longest}, the longest total, got ${show(width)}`);
+    throw new DomainError(
+      `responseMask: length must be an integer of at least ${longest}, the longest total, got ${show(width)}`,
+    );
   const shape = [promptLengths.length, width];
   const mask = toTypedArray(zeros(shape, { dtype: "uint8" }));
   promptLengths.forEach((from, b) => mask.fill(1, b * width + from, b * width + totalLengths[b]!));

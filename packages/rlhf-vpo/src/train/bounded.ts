@@ -23,7 +23,8 @@ export interface BoundedSolution {
 
 /** The nearest point with |r| ≤ bound and ⟨weights, r⟩ = 0: a common multiple of the weights is taken away, then cut off. */
 function project(r: Float64Array, weights: Float64Array, bound: number): Float64Array {
-  const clip = (shift: number): Float64Array => r.map((v, k) => Math.min(bound, Math.max(-bound, v - shift * weights[k]!)));
+  const clip = (shift: number): Float64Array =>
+    r.map((v, k) => Math.min(bound, Math.max(-bound, v - shift * weights[k]!)));
   const mean = (x: Float64Array): number => x.reduce((sum, v, k) => sum + weights[k]! * v, 0);
   let [low, high] = [-1, 1];
   while (mean(clip(low)) < 0 && low > -1e12) low *= 2;
@@ -87,7 +88,8 @@ export function solveBounded(
     for (let x = 0; x < prompts; x++) {
       const z = logSumExp(logits, x * responses, responses);
       value += beta * rho[x]! * z;
-      for (let k = x * responses; k < (x + 1) * responses; k++) gradient[k]! -= signedAlpha * rho[x]! * Math.exp(logits[k]! - z);
+      for (let k = x * responses; k < (x + 1) * responses; k++)
+        gradient[k]! -= signedAlpha * rho[x]! * Math.exp(logits[k]! - z);
     }
     return nll - signedAlpha * value;
   };
@@ -129,7 +131,10 @@ export function solveBounded(
   const shape = [prompts, responses];
   return {
     reward: array<"float64">(best.r, { shape }),
-    logPolicy: array<"float64">(logPolicyOf({ ...flat, features: undefined, dimension: cells }, best.r, beta), { shape }),
+    logPolicy: array<"float64">(
+      logPolicyOf({ ...flat, features: undefined, dimension: cells }, best.r, beta),
+      { shape },
+    ),
     nll,
     optimalValue: value,
     objective,

@@ -22,7 +22,14 @@ import {
   logPolicyOf,
   rewardsOf,
 } from "../exact/problem.js";
-import { type OptimizerName, type OptimizerState, checkOptimizer, initialState, optimizerStep, workingState } from "./optimizer.js";
+import {
+  type OptimizerName,
+  type OptimizerState,
+  checkOptimizer,
+  initialState,
+  optimizerStep,
+  workingState,
+} from "./optimizer.js";
 
 /**
  * Constants of the objective.
@@ -60,7 +67,8 @@ export interface TrainingResult {
 
 export function constantsOf(fn: string, constants: VpoConstants): ObjectiveOptions {
   const { beta, alpha, sign = -1 } = checkRecord(fn, "constants", constants);
-  if (sign !== 1 && sign !== -1) throw new DomainError(`${fn}: sign must be 1 (optimism) or -1 (pessimism), got ${show(sign)}`);
+  if (sign !== 1 && sign !== -1)
+    throw new DomainError(`${fn}: sign must be 1 (optimism) or -1 (pessimism), got ${show(sign)}`);
   return { beta: positive(fn, "beta", beta), alpha: atLeast(fn, "alpha", alpha, 0), sign };
 }
 
@@ -73,7 +81,9 @@ function resultOf(
 ): Omit<TrainingResult, "state"> {
   return {
     theta: array<"float64">(theta),
-    logPolicy: array<"float64">(logPolicyOf(problem, theta, constants.beta), { shape: [problem.prompts, problem.responses] }),
+    logPolicy: array<"float64">(logPolicyOf(problem, theta, constants.beta), {
+      shape: [problem.prompts, problem.responses],
+    }),
     losses: array<"float64">(Float64Array.from(losses)),
     iterations: losses.length - 1,
     converged,
@@ -106,7 +116,12 @@ export function objective(
 ): { readonly value: number; readonly gradient: NdArray<"float64"> } {
   const flat = flattenProblem("objective", problem);
   const gradient = new Float64Array(flat.dimension);
-  const value = evaluate(flat, constantsOf("objective", constants), finite("objective", "theta", theta, [flat.dimension]), gradient);
+  const value = evaluate(
+    flat,
+    constantsOf("objective", constants),
+    finite("objective", "theta", theta, [flat.dimension]),
+    gradient,
+  );
   return { value, gradient: array<"float64">(gradient) };
 }
 
@@ -118,7 +133,10 @@ function runsAway(problem: FlatProblem, theta: Float64Array): boolean {
 }
 
 /** A step of a table of rewards without its mean over each prompt's responses: along it only the rounding of the gradient would be seen, a trillion times as large. */
-function withoutShifts({ features, prompts, responses }: FlatProblem, step: Float64Array): Float64Array {
+function withoutShifts(
+  { features, prompts, responses }: FlatProblem,
+  step: Float64Array,
+): Float64Array {
   if (features !== undefined) return step;
   const still = step.slice();
   for (let x = 0; x < prompts; x++) {
@@ -166,7 +184,9 @@ export function solveOffline(
   checkCount(fn, "maxIterations", maxIterations, 0);
   const checked = constantsOf(fn, constants);
   if (checked.sign === 1 && checked.alpha > 0)
-    throw new DomainError(`${fn}: the optimistic objective is unbounded below; use solveBounded, or trainOffline with few steps`);
+    throw new DomainError(
+      `${fn}: the optimistic objective is unbounded below; use solveBounded, or trainOffline with few steps`,
+    );
   const flat = flattenProblem(fn, problem);
   const d = flat.dimension;
   let theta = new Float64Array(d);
@@ -180,7 +200,10 @@ export function solveOffline(
     // Shifts by prompt change nothing, so the Hessian is singular along them; a little of its own size makes the system solvable.
     const ridge = 1e-12 * hessian.reduce((m, x) => Math.max(m, Math.abs(x)), 1e-300);
     for (let i = 0; i < d; i++) hessian[i * d + i]! += ridge;
-    const step = withoutShifts(flat, numbers(solve(array(hessian, { shape: [d, d] }), array(gradient))));
+    const step = withoutShifts(
+      flat,
+      numbers(solve(array(hessian, { shape: [d, d] }), array(gradient))),
+    );
     const descent = gradient.reduce((sum, g, i) => sum + g * step[i]!, 0);
     const length = Math.max(1, size(step) / 20);
     const trialGradient = new Float64Array(d);
@@ -219,7 +242,11 @@ export interface TrainOptions {
   /** Goes on from an earlier run, to the same bits. */
   readonly state?: OptimizerState;
   /** Called after every step. */
-  readonly onProgress?: (progress: { readonly iteration: number; readonly total: number; readonly loss: number }) => void;
+  readonly onProgress?: (progress: {
+    readonly iteration: number;
+    readonly total: number;
+    readonly loss: number;
+  }) => void;
   /** Stops between two steps. */
   readonly signal?: AbortSignal;
 }
@@ -248,7 +275,12 @@ export function trainOffline(
   options: TrainOptions = {},
 ): TrainingResult & { readonly state: OptimizerState } {
   const fn = "trainOffline";
-  const { optimizer = "adamw", learningRate = 0.01, weightDecay = 0.01, steps = 1000 } = checkRecord(fn, "options", options);
+  const {
+    optimizer = "adamw",
+    learningRate = 0.01,
+    weightDecay = 0.01,
+    steps = 1000,
+  } = checkRecord(fn, "options", options);
   const checked = constantsOf(fn, constants);
   positive(fn, "learningRate", learningRate);
   atLeast(fn, "weightDecay", weightDecay, 0);
@@ -256,7 +288,12 @@ export function trainOffline(
   checkOptimizer(fn, optimizer);
   checkHooks(fn, options);
   const flat = flattenProblem(fn, problem);
-  const working = workingState(fn, "state", options.state ?? initialState(flat.dimension), flat.dimension);
+  const working = workingState(
+    fn,
+    "state",
+    options.state ?? initialState(flat.dimension),
+    flat.dimension,
+  );
   const gradient = new Float64Array(flat.dimension);
   const losses: number[] = [];
   for (let k = 0; k < steps; k++) {
@@ -268,6 +305,11 @@ export function trainOffline(
   losses.push(evaluate(flat, checked, working.theta, gradient));
   return {
     ...resultOf(flat, checked, working.theta, losses, false),
-    state: { theta: [...working.theta], first: [...working.first], second: [...working.second], step: working.step },
+    state: {
+      theta: [...working.theta],
+      first: [...working.first],
+      second: [...working.second],
+      step: working.step,
+    },
   };
 }

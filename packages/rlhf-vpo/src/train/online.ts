@@ -15,9 +15,24 @@ import {
 } from "@provably/core-tensor";
 import { type RngKey, foldIn, uniform } from "@provably/core-tensor/random";
 import { atLeast, finite, numbers, positive } from "../arrays.js";
-import { type FlatProblem, type PreferenceProblem, addPair, evaluate, flattenProblem, logPolicyOf, noPairs } from "../exact/problem.js";
+import {
+  type FlatProblem,
+  type PreferenceProblem,
+  addPair,
+  evaluate,
+  flattenProblem,
+  logPolicyOf,
+  noPairs,
+} from "../exact/problem.js";
 import { sigmoid } from "../numerics.js";
-import { type OptimizerName, type OptimizerState, checkOptimizer, initialState, optimizerStep, workingState } from "./optimizer.js";
+import {
+  type OptimizerName,
+  type OptimizerState,
+  checkOptimizer,
+  initialState,
+  optimizerStep,
+  workingState,
+} from "./optimizer.js";
 
 /**
  * Who answers: 1 when the first of two responses is preferred. `u` is a uniform number for oracles that draw.
@@ -41,13 +56,21 @@ export type PreferenceOracle = (prompt: number, first: number, second: number, u
  */
 export function bradleyTerryOracle(reward: ArrayInput): PreferenceOracle {
   const table = array(reward, { dtype: "float64" });
-  if (table.shape.length !== 2) throw new ShapeError(`bradleyTerryOracle: reward must have shape [X, Y], got [${table.shape.join(", ")}]`);
+  if (table.shape.length !== 2)
+    throw new ShapeError(
+      `bradleyTerryOracle: reward must have shape [X, Y], got [${table.shape.join(", ")}]`,
+    );
   const r = finite("bradleyTerryOracle", "reward", table);
   const responses = table.shape[1]!;
   return (prompt, first, second, u) => {
-    const fits = [prompt, first, second].every((i) => Number.isInteger(i) && i >= 0) && first < responses && second < responses;
+    const fits =
+      [prompt, first, second].every((i) => Number.isInteger(i) && i >= 0) &&
+      first < responses &&
+      second < responses;
     if (!fits || prompt >= table.shape[0]! || !Number.isFinite(u))
-      throw new DomainError(`bradleyTerryOracle: no answer for prompt ${show(prompt)}, responses ${show(first)} and ${show(second)}, u ${show(u)}`);
+      throw new DomainError(
+        `bradleyTerryOracle: no answer for prompt ${show(prompt)}, responses ${show(first)} and ${show(second)}, u ${show(u)}`,
+      );
     return u < sigmoid(r[prompt * responses + first]! - r[prompt * responses + second]!) ? 1 : 0;
   };
 }
@@ -91,7 +114,11 @@ export interface OnlineOptions {
   /** Goes on from an earlier run of the same problem, `iterations` more, to the same bits. */
   readonly state?: OnlineState;
   /** Called after every iteration. */
-  readonly onProgress?: (progress: { readonly iteration: number; readonly total: number; readonly loss: number }) => void;
+  readonly onProgress?: (progress: {
+    readonly iteration: number;
+    readonly total: number;
+    readonly loss: number;
+  }) => void;
   /** Stops between two iterations. */
   readonly signal?: AbortSignal;
 }
@@ -139,18 +166,28 @@ function drawIndex(probability: (k: number) => number, n: number, u: number): nu
 function checkBound(fn: string, bound: RewardBound | undefined): void {
   if (bound === undefined) return;
   const { kind, size } = checkRecord(fn, "bound", bound);
-  if (kind !== "box" && kind !== "norm") throw new DomainError(`${fn}: bound.kind must be "box" or "norm", got ${show(kind)}`);
+  if (kind !== "box" && kind !== "norm")
+    throw new DomainError(`${fn}: bound.kind must be "box" or "norm", got ${show(kind)}`);
   positive(fn, "bound.size", size);
 }
 
 /** The pairs of an earlier run, each with a prompt and responses that the problem has. */
-function stateData(fn: string, state: OnlineState | undefined, { prompts, responses }: FlatProblem): OnlineState["data"] {
+function stateData(
+  fn: string,
+  state: OnlineState | undefined,
+  { prompts, responses }: FlatProblem,
+): OnlineState["data"] {
   if (state === undefined) return [];
   const { data } = checkRecord(fn, "state", state);
   const limits = [prompts, responses, responses];
   checkList(fn, "state.data", data).forEach((row, i) => {
-    if (checkList(fn, `state.data[${i}]`, row).length !== 3 || !row.every((v, k) => Number.isInteger(v) && v >= 0 && v < limits[k]!))
-      throw new DomainError(`${fn}: state.data[${i}] must be a prompt below ${prompts} and two responses below ${responses}, got ${show(row)}`);
+    if (
+      checkList(fn, `state.data[${i}]`, row).length !== 3 ||
+      !row.every((v, k) => Number.isInteger(v) && v >= 0 && v < limits[k]!)
+    )
+      throw new DomainError(
+        `${fn}: state.data[${i}] must be a prompt below ${prompts} and two responses below ${responses}, got ${show(row)}`,
+      );
   });
   return data;
 }
@@ -165,7 +202,8 @@ function applyBound(theta: Float64Array, flat: FlatProblem, bound: RewardBound):
   for (let x = 0; x < prompts; x++) {
     let mean = 0;
     for (let k = x * responses; k < (x + 1) * responses; k++) mean += calibration[k]! * theta[k]!;
-    for (let k = x * responses; k < (x + 1) * responses; k++) theta[k] = Math.min(bound.size, Math.max(-bound.size, theta[k]! - mean));
+    for (let k = x * responses; k < (x + 1) * responses; k++)
+      theta[k] = Math.min(bound.size, Math.max(-bound.size, theta[k]! - mean));
   }
 }
 
@@ -194,7 +232,12 @@ function applyBound(theta: Float64Array, flat: FlatProblem, bound: RewardBound):
  * @see Cen and others (2025), "Value-incentivized preference optimization", Algorithm 1
  * @category Training
  */
-export function runOnline(key: RngKey, problem: PreferenceProblem, oracle: PreferenceOracle, options: OnlineOptions): OnlineResult {
+export function runOnline(
+  key: RngKey,
+  problem: PreferenceProblem,
+  oracle: PreferenceOracle,
+  options: OnlineOptions,
+): OnlineResult {
   const fn = "runOnline";
   const {
     iterations,
@@ -216,12 +259,17 @@ export function runOnline(key: RngKey, problem: PreferenceProblem, oracle: Prefe
   checkOptimizer(fn, optimizer);
   checkHooks(fn, options);
   checkBound(fn, bound);
-  if (sign !== 1 && sign !== -1) throw new DomainError(`${fn}: sign must be 1 (optimism) or -1 (pessimism), got ${show(sign)}`);
+  if (sign !== 1 && sign !== -1)
+    throw new DomainError(`${fn}: sign must be 1 (optimism) or -1 (pessimism), got ${show(sign)}`);
   if (!["policy", "reference", "calibration"].includes(secondResponse))
-    throw new DomainError(`${fn}: secondResponse must be "policy", "reference" or "calibration", got ${show(secondResponse)}`);
+    throw new DomainError(
+      `${fn}: secondResponse must be "policy", "reference" or "calibration", got ${show(secondResponse)}`,
+    );
   const flat = flattenProblem(fn, problem, { allowSame: true });
   if (bound?.kind === "box" && flat.features)
-    throw new DomainError(`${fn}: a box bounds the table of rewards, so it needs a tabular problem; use kind "norm"`);
+    throw new DomainError(
+      `${fn}: a box bounds the table of rewards, so it needs a tabular problem; use kind "norm"`,
+    );
   const { prompts, responses, rho, calibration, logReference, dimension } = flat;
   const cells = prompts * responses;
   const before = stateData(fn, options.state, flat);
@@ -233,18 +281,29 @@ export function runOnline(key: RngKey, problem: PreferenceProblem, oracle: Prefe
     addPair(pairs, cells, x * responses + a, x * responses + b);
   };
   if (before.length > 0) for (const [x, a, b] of before) remember(x, a, b);
-  else for (let i = 0; i + 2 < given.length; i += 3) remember(given[i]!, given[i + 1]!, given[i + 2]!);
+  else
+    for (let i = 0; i + 2 < given.length; i += 3) remember(given[i]!, given[i + 1]!, given[i + 2]!);
   const now: FlatProblem = { ...flat, pairs };
-  const working = workingState(fn, "state.optimizer", options.state?.optimizer ?? initialState(dimension), dimension);
+  const working = workingState(
+    fn,
+    "state.optimizer",
+    options.state?.optimizer ?? initialState(dimension),
+    dimension,
+  );
   // iterations done before: the pairs that the problem came with are not among them
   const first = before.length === 0 ? 0 : Math.max(0, before.length - Math.floor(given.length / 3));
-  const recorded = options.uniforms === undefined ? undefined : finite(fn, "uniforms", options.uniforms, [iterations, 4]);
+  const recorded =
+    options.uniforms === undefined
+      ? undefined
+      : finite(fn, "uniforms", options.uniforms, [iterations, 4]);
   const gradient = new Float64Array(dimension);
   const policies = numbers(zeros([iterations, prompts, responses], { dtype: "float64" }));
   const losses = new Float64Array(iterations);
   for (let t = 0; t < iterations; t++) {
     options.signal?.throwIfAborted();
-    const u = recorded ? recorded.subarray(4 * t, 4 * t + 4) : numbers(uniform(foldIn(key, first + t), [4], { dtype: "float64" }));
+    const u = recorded
+      ? recorded.subarray(4 * t, 4 * t + 4)
+      : numbers(uniform(foldIn(key, first + t), [4], { dtype: "float64" }));
     const logPolicy = logPolicyOf(now, working.theta, beta);
     policies.set(logPolicy, t * cells);
     const x = drawIndex((k) => rho[k]!, prompts, u[0]!);
@@ -271,15 +330,27 @@ export function runOnline(key: RngKey, problem: PreferenceProblem, oracle: Prefe
   }
   const warnings =
     sign === 1 && alphaSum > 0 && bound === undefined
-      ? ["the optimistic objective is unbounded below without a bound on rewards; runs tend to collapse on one response"]
+      ? [
+          "the optimistic objective is unbounded below without a bound on rewards; runs tend to collapse on one response",
+        ]
       : [];
   return {
     data: array(Int32Array.from(history.flat()), { dtype: "int32", shape: [history.length, 3] }),
     theta: array<"float64">(working.theta),
-    logPolicy: array<"float64">(logPolicyOf(now, working.theta, beta), { shape: [prompts, responses] }),
+    logPolicy: array<"float64">(logPolicyOf(now, working.theta, beta), {
+      shape: [prompts, responses],
+    }),
     policies: array<"float64">(policies, { shape: [iterations, prompts, responses] }),
     losses: array<"float64">(losses),
-    state: { data: history, optimizer: { theta: [...working.theta], first: [...working.first], second: [...working.second], step: working.step } },
+    state: {
+      data: history,
+      optimizer: {
+        theta: [...working.theta],
+        first: [...working.first],
+        second: [...working.second],
+        step: working.step,
+      },
+    },
     warnings,
   };
 }
@@ -316,10 +387,15 @@ export function theoreticalAlpha(
   const fn = "theoreticalAlpha";
   const pairs = atLeast(fn, "pairs", checkRecord(fn, "options", options).pairs, 1);
   if (options.mode !== "offline" && options.mode !== "online")
-    throw new DomainError(`${fn}: mode must be "offline" or "online", got ${show((options as { mode?: unknown }).mode)}`);
+    throw new DomainError(
+      `${fn}: mode must be "offline" or "online", got ${show((options as { mode?: unknown }).mode)}`,
+    );
   if (options.mode === "offline") return Math.sqrt(pairs);
   const { dimension, bound, beta, concentration } = options;
-  const spread = Math.min(atLeast(fn, "dimension", dimension, 1) * Math.log(Math.max(pairs, 2)), pairs);
+  const spread = Math.min(
+    atLeast(fn, "dimension", dimension, 1) * Math.log(Math.max(pairs, 2)),
+    pairs,
+  );
   return (
     Math.exp(-2 * positive(fn, "bound", bound) - bound / positive(fn, "beta", beta)) *
     Math.sqrt(pairs / (positive(fn, "concentration", concentration) * spread))

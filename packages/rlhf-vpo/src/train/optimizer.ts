@@ -36,11 +36,18 @@ export function initialState(dimension: number): OptimizerState {
 
 export function checkOptimizer(fn: string, optimizer: OptimizerName): void {
   if (optimizer !== "gd" && optimizer !== "adam" && optimizer !== "adamw")
-    throw new DomainError(`${fn}: optimizer must be "gd", "adam" or "adamw", got ${show(optimizer)}`);
+    throw new DomainError(
+      `${fn}: optimizer must be "gd", "adam" or "adamw", got ${show(optimizer)}`,
+    );
 }
 
 /** A copy to work on, of a state that fits so many parameters. */
-export function workingState(fn: string, name: string, state: OptimizerState, dimension: number): WorkingState {
+export function workingState(
+  fn: string,
+  name: string,
+  state: OptimizerState,
+  dimension: number,
+): WorkingState {
   const { theta, first, second, step } = checkRecord(fn, name, state);
   return {
     theta: Float64Array.from(finite(fn, `${name}.theta`, theta, [dimension])),
@@ -53,7 +60,8 @@ export function workingState(fn: string, name: string, state: OptimizerState, di
 /** `base` to a whole power by products alone: engines round `**` differently. */
 function power(base: number, n: number): number {
   let result = 1;
-  for (let square = base; n > 0; square *= square, n = Math.floor(n / 2)) if (n % 2 === 1) result *= square;
+  for (let square = base; n > 0; square *= square, n = Math.floor(n / 2))
+    if (n % 2 === 1) result *= square;
   return result;
 }
 
@@ -61,7 +69,15 @@ function power(base: number, n: number): number {
 export function optimizerStep(
   state: WorkingState,
   gradient: Float64Array,
-  { optimizer, learningRate, weightDecay }: { readonly optimizer: OptimizerName; readonly learningRate: number; readonly weightDecay: number },
+  {
+    optimizer,
+    learningRate,
+    weightDecay,
+  }: {
+    readonly optimizer: OptimizerName;
+    readonly learningRate: number;
+    readonly weightDecay: number;
+  },
 ): void {
   const { theta, first, second } = state;
   state.step++;

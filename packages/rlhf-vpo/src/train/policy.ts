@@ -65,11 +65,18 @@ export type MlpParams = readonly { readonly weight: NdArray; readonly bias: NdAr
  * ```
  * @category Policies
  */
-export function mlpPolicy(features: ArrayInput, key: RngKey, options: { readonly hidden?: readonly number[] } = {}): FinitePolicy<MlpParams> {
+export function mlpPolicy(
+  features: ArrayInput,
+  key: RngKey,
+  options: { readonly hidden?: readonly number[] } = {},
+): FinitePolicy<MlpParams> {
   const fn = "mlpPolicy";
   const { hidden = [32] } = checkRecord(fn, "options", options);
   const phi = array(features, { dtype: "float64" });
-  if (phi.shape.length !== 3 || phi.size === 0) throw new ShapeError(`${fn}: features must have shape [X, Y, F], got [${phi.shape.join(", ")}]`);
+  if (phi.shape.length !== 3 || phi.size === 0)
+    throw new ShapeError(
+      `${fn}: features must have shape [X, Y, F], got [${phi.shape.join(", ")}]`,
+    );
   finite(fn, "features", phi);
   checkList(fn, "hidden", hidden).forEach((n, i) => checkCount(fn, `hidden[${i}]`, n, 1));
   const [prompts, responses, inputs] = phi.shape as [number, number, number];
@@ -81,7 +88,9 @@ export function mlpPolicy(features: ArrayInput, key: RngKey, options: { readonly
     const weight = last
       ? zeros([fanIn, out], { dtype: "float64" })
       : array<"float64">(
-          numbers(normal(foldIn(key, i), [fanIn, out], { dtype: "float64" })).map((w) => w / Math.sqrt(fanIn)),
+          numbers(normal(foldIn(key, i), [fanIn, out], { dtype: "float64" })).map(
+            (w) => w / Math.sqrt(fanIn),
+          ),
           { shape: [fanIn, out] },
         );
     return { weight, bias: zeros([out], { dtype: "float64" }) };
@@ -143,7 +152,11 @@ export interface TrainPolicyOptions<P> {
   /** Goes on from an earlier run, to the same bits. */
   readonly state?: PolicyState<P>;
   /** Called after every step. */
-  readonly onProgress?: (progress: { readonly iteration: number; readonly total: number; readonly loss: number }) => void;
+  readonly onProgress?: (progress: {
+    readonly iteration: number;
+    readonly total: number;
+    readonly loss: number;
+  }) => void;
   /** Stops between two steps. */
   readonly signal?: AbortSignal;
 }
@@ -181,7 +194,12 @@ export function trainPolicy<P>(
   options: TrainPolicyOptions<P> = {},
 ): PolicyTraining<P> {
   const fn = "trainPolicy";
-  const { learningRate = 0.01, weightDecay = 0, steps = 500, tolerance = 1e-4 } = checkRecord(fn, "options", options);
+  const {
+    learningRate = 0.01,
+    weightDecay = 0,
+    steps = 500,
+    tolerance = 1e-4,
+  } = checkRecord(fn, "options", options);
   const checked = constantsOf(fn, constants);
   positive(fn, "learningRate", learningRate);
   atLeast(fn, "weightDecay", weightDecay, 0);
@@ -190,7 +208,9 @@ export function trainPolicy<P>(
   checkHooks(fn, options);
   checkFunction(fn, "policy.scores", checkRecord(fn, "policy", policy).scores);
   if (checkRecord(fn, "problem", problem).features !== undefined)
-    throw new DomainError(`${fn}: features belong to the policy, not to the problem; use trainOffline for a log-linear one`);
+    throw new DomainError(
+      `${fn}: features belong to the policy, not to the problem; use trainOffline for a log-linear one`,
+    );
   const flat = flattenProblem(fn, problem);
   const shape = [flat.prompts, flat.responses];
   const optimizer: Optimizer<AdamState> = adamw(learningRate, { weightDecay });
@@ -198,18 +218,29 @@ export function trainPolicy<P>(
     params,
     optimizer: moments,
     step,
-  } = (options.state && checkRecord(fn, "state", options.state)) ?? { params: policy.init, optimizer: optimizer.init(policy.init), step: 0 };
+  } = (options.state && checkRecord(fn, "state", options.state)) ?? {
+    params: policy.init,
+    optimizer: optimizer.init(policy.init),
+    step: 0,
+  };
 
   /** The objective at the parameters, its scores, and a pullback to the gradient. */
   const look = (): { value: number; table: Float64Array; gradient: () => P } => {
     const [scores, pullback] = vjp((p: P) => policy.scores(p), params);
-    if (!isNdArray(scores)) throw new DTypeError(`${fn}: policy.scores must give an array, got ${show(scores)}`);
+    if (!isNdArray(scores))
+      throw new DTypeError(`${fn}: policy.scores must give an array, got ${show(scores)}`);
     if (scores.shape.join() !== shape.join())
-      throw new ShapeError(`${fn}: policy.scores must give shape [${shape.join(", ")}], got [${scores.shape.join(", ")}]`);
+      throw new ShapeError(
+        `${fn}: policy.scores must give shape [${shape.join(", ")}], got [${scores.shape.join(", ")}]`,
+      );
     const table = finite(fn, "policy.scores", scores);
     const slope = new Float64Array(table.length);
     const value = evaluate(flat, checked, table, slope);
-    return { value, table, gradient: () => pullback(array(slope, { shape, dtype: scores.dtype, copy: false }))[0] as P };
+    return {
+      value,
+      table,
+      gradient: () => pullback(array(slope, { shape, dtype: scores.dtype, copy: false }))[0] as P,
+    };
   };
 
   const losses: number[] = [];

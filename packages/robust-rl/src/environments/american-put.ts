@@ -36,9 +36,20 @@ export function priceGrid(options: AmericanPutOptions = {}): readonly number[] {
   const { range = [80, 140], tick = 0.1 } = checkRecord("priceGrid", "options", options);
   checkList("priceGrid", "range", range);
   const numbers = [...range, tick].every((x) => typeof x === "number" && Number.isFinite(x));
-  if (!numbers || range.length !== 2 || !(tick > 0) || !(range[1] - range[0] >= tick) || !((range[1] - range[0]) / tick < 1e6))
-    throw new DomainError("priceGrid: range must be [low, high] and tick positive, with between 2 and a million prices");
-  return Array.from({ length: Math.round((range[1] - range[0]) / tick) + 1 }, (_, i) => range[0] + i * tick);
+  if (
+    !numbers ||
+    range.length !== 2 ||
+    !(tick > 0) ||
+    !(range[1] - range[0] >= tick) ||
+    !((range[1] - range[0]) / tick < 1e6)
+  )
+    throw new DomainError(
+      "priceGrid: range must be [low, high] and tick positive, with between 2 and a million prices",
+    );
+  return Array.from(
+    { length: Math.round((range[1] - range[0]) / tick) + 1 },
+    (_, i) => range[0] + i * tick,
+  );
 }
 
 /**
@@ -60,15 +71,26 @@ export function priceGrid(options: AmericanPutOptions = {}): readonly number[] {
  * @category Environments
  */
 export function americanPut(options: AmericanPutOptions = {}): Mdp {
-  const { up = 0.5, factors = [1.02, 0.98], strike = 100, range = [80, 140], tick = 0.1 } = checkRecord("americanPut", "options", options);
-  if (!(typeof up === "number" && up >= 0 && up <= 1)) throw new DomainError(`americanPut: up must be a probability, got ${show(up)}`);
+  const {
+    up = 0.5,
+    factors = [1.02, 0.98],
+    strike = 100,
+    range = [80, 140],
+    tick = 0.1,
+  } = checkRecord("americanPut", "options", options);
+  if (!(typeof up === "number" && up >= 0 && up <= 1))
+    throw new DomainError(`americanPut: up must be a probability, got ${show(up)}`);
   const prices = priceGrid(options);
   checkList("americanPut", "factors", factors);
-  if (factors.length !== 2 || ![...factors, strike].every((x) => typeof x === "number" && Number.isFinite(x)))
+  if (
+    factors.length !== 2 ||
+    ![...factors, strike].every((x) => typeof x === "number" && Number.isFinite(x))
+  )
     throw new DomainError("americanPut: factors must be two finite numbers, and strike one");
   const n = prices.length;
   const exercised = n;
-  const nearest = (price: number): number => Math.min(n - 1, Math.max(0, Math.floor((price - range[0]) / tick + 0.5)));
+  const nearest = (price: number): number =>
+    Math.min(n - 1, Math.max(0, Math.floor((price - range[0]) / tick + 0.5)));
   const rowPointers = [0];
   const columns: number[] = [];
   const probabilities: number[] = [];

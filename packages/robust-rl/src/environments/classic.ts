@@ -7,8 +7,11 @@ import { checkSizes } from "./sizes.js";
 function builder(fn: string, numStates: number, numActions: number) {
   checkSizes(fn, { states: numStates }, 2);
   checkSizes(fn, { states: numStates, actions: numActions, successors: numStates });
-  const rows = (): number[][] => Array.from({ length: numStates }, () => new Array<number>(numActions).fill(0));
-  const transitions = Array.from({ length: numStates }, () => Array.from({ length: numActions }, () => new Array<number>(numStates).fill(0)));
+  const rows = (): number[][] =>
+    Array.from({ length: numStates }, () => new Array<number>(numActions).fill(0));
+  const transitions = Array.from({ length: numStates }, () =>
+    Array.from({ length: numActions }, () => new Array<number>(numStates).fill(0)),
+  );
   const rewards = rows();
   return {
     rewards,
@@ -148,10 +151,13 @@ export function inventory(options: InventoryOptions = {}): Mdp {
   checkSizes("inventory", { capacity });
   checkList("inventory", "demand", demand);
   for (const [name, x] of Object.entries({ price, unitCost, holdingCost, fixedCost }))
-    if (!(typeof x === "number" && Number.isFinite(x))) throw new DomainError(`inventory: ${name} must be a finite number, got ${show(x)}`);
+    if (!(typeof x === "number" && Number.isFinite(x)))
+      throw new DomainError(`inventory: ${name} must be a finite number, got ${show(x)}`);
   const total = demand.reduce((sum, p) => (typeof p === "number" ? sum + p : NaN), 0);
   if (!demand.every((p) => Number.isFinite(p) && p >= 0) || !(Math.abs(total - 1) <= 1e-8))
-    throw new DomainError(`inventory: demand must be a distribution, got probabilities that sum to ${total}`);
+    throw new DomainError(
+      `inventory: demand must be a distribution, got probabilities that sum to ${total}`,
+    );
   const { rewards, move, build } = builder("inventory", capacity + 1, capacity + 1);
   for (let s = 0; s <= capacity; s++)
     for (let a = 0; a <= capacity; a++) {
@@ -162,7 +168,8 @@ export function inventory(options: InventoryOptions = {}): Mdp {
         sold += p * Math.min(d, stock);
         move(s, a, Math.max(0, stock - d), p);
       });
-      rewards[s]![a] = price * sold - (ordered > 0 ? fixedCost : 0) - unitCost * ordered - holdingCost * s;
+      rewards[s]![a] =
+        price * sold - (ordered > 0 ? fixedCost : 0) - unitCost * ordered - holdingCost * s;
     }
   return build();
 }
@@ -186,14 +193,31 @@ export function inventory(options: InventoryOptions = {}): Mdp {
  * @category Environments
  */
 export function gridWorld(
-  options: { readonly rows?: number; readonly columns?: number; readonly slip?: number; readonly pit?: readonly [number, number] } = {},
+  options: {
+    readonly rows?: number;
+    readonly columns?: number;
+    readonly slip?: number;
+    readonly pit?: readonly [number, number];
+  } = {},
 ): Mdp {
-  const { rows = 4, columns = 5, slip = 0.2, pit = [1, 3] } = checkRecord("gridWorld", "options", options);
+  const {
+    rows = 4,
+    columns = 5,
+    slip = 0.2,
+    pit = [1, 3],
+  } = checkRecord("gridWorld", "options", options);
   checkSizes("gridWorld", { rows, columns });
-  if (!(typeof slip === "number" && slip >= 0 && slip <= 1)) throw new DomainError(`gridWorld: slip must lie in [0, 1], got ${show(slip)}`);
+  if (!(typeof slip === "number" && slip >= 0 && slip <= 1))
+    throw new DomainError(`gridWorld: slip must lie in [0, 1], got ${show(slip)}`);
   checkList("gridWorld", "pit", pit);
-  if (!Number.isInteger(pit[0]) || !Number.isInteger(pit[1]) || !(pit[0] >= 0 && pit[0] < rows && pit[1] >= 0 && pit[1] < columns))
-    throw new DomainError(`gridWorld: pit must be a cell [row, column] of the grid of ${rows} × ${columns}`);
+  if (
+    !Number.isInteger(pit[0]) ||
+    !Number.isInteger(pit[1]) ||
+    !(pit[0] >= 0 && pit[0] < rows && pit[1] >= 0 && pit[1] < columns)
+  )
+    throw new DomainError(
+      `gridWorld: pit must be a cell [row, column] of the grid of ${rows} × ${columns}`,
+    );
   const { rewards, move, build } = builder("gridWorld", rows * columns, 4);
   const goal = columns - 1;
   const hole = pit[0] * columns + pit[1];

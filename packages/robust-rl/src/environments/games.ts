@@ -81,14 +81,27 @@ export function commonsGame(depletion: number): MarkovGame {
  */
 export function randomMarkovGame(
   key: RngKey,
-  options: { readonly states: number; readonly actions: readonly number[]; readonly horizon: number },
+  options: {
+    readonly states: number;
+    readonly actions: readonly number[];
+    readonly horizon: number;
+  },
 ): MarkovGame {
   const { states, actions, horizon } = checkRecord("randomMarkovGame", "options", options);
   if (checkList("randomMarkovGame", "options.actions", actions).length === 0)
-    throw new DomainError("randomMarkovGame: options.actions must hold the number of actions of each player, got none");
-  checkSizes("randomMarkovGame", { horizon, states, ...Object.fromEntries(actions.map((n, i) => [`actions[${i}]`, n])), successors: states });
+    throw new DomainError(
+      "randomMarkovGame: options.actions must hold the number of actions of each player, got none",
+    );
+  checkSizes("randomMarkovGame", {
+    horizon,
+    states,
+    ...Object.fromEntries(actions.map((n, i) => [`actions[${i}]`, n])),
+    successors: states,
+  });
   const shape = [horizon, states, ...actions, states];
-  const draws = Float64Array.from(numbers(exponential(foldIn(key, "transitions"), shape, { dtype: "float64" })));
+  const draws = Float64Array.from(
+    numbers(exponential(foldIn(key, "transitions"), shape, { dtype: "float64" })),
+  );
   for (let at = 0; at < draws.length; at += states) {
     const row = draws.subarray(at, at + states);
     const total = row.reduce((a, b) => a + b, 0);
@@ -96,6 +109,8 @@ export function randomMarkovGame(
   }
   return markovGame({
     transitions: array(draws, { shape }),
-    rewards: uniform(foldIn(key, "rewards"), [horizon, actions.length, states, ...actions], { dtype: "float64" }),
+    rewards: uniform(foldIn(key, "rewards"), [horizon, actions.length, states, ...actions], {
+      dtype: "float64",
+    }),
   });
 }

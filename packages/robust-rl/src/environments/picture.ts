@@ -1,5 +1,13 @@
 /** Pictures of grid worlds. */
-import { type ArrayInput, DomainError, ShapeError, array, checkList, checkRecord, show } from "@provably/core-tensor";
+import {
+  type ArrayInput,
+  DomainError,
+  ShapeError,
+  array,
+  checkList,
+  checkRecord,
+  show,
+} from "@provably/core-tensor";
 import { numbers } from "../uncertainty/worst-case.js";
 import { checkSizes } from "./sizes.js";
 
@@ -33,13 +41,25 @@ function colour(t: number): string {
 export function gridPicture(
   values: ArrayInput,
   policy: ArrayInput,
-  options: { readonly columns: number; readonly terminal?: readonly number[]; readonly title?: string },
+  options: {
+    readonly columns: number;
+    readonly terminal?: readonly number[];
+    readonly title?: string;
+  },
 ): string {
-  const { columns, terminal = [], title = "Values and policy on a grid" } = checkRecord("gridPicture", "options", options);
+  const {
+    columns,
+    terminal = [],
+    title = "Values and policy on a grid",
+  } = checkRecord("gridPicture", "options", options);
   checkSizes("gridPicture", { columns });
   checkList("gridPicture", "terminal", terminal);
-  if (typeof title !== "string") throw new DomainError(`gridPicture: title must be text, got ${show(title)}`);
-  const [v, actions] = [array(values, { dtype: "float64" }), array(policy, { dtype: "float64" })].map(numbers) as [Float64Array, Float64Array];
+  if (typeof title !== "string")
+    throw new DomainError(`gridPicture: title must be text, got ${show(title)}`);
+  const [v, actions] = [
+    array(values, { dtype: "float64" }),
+    array(policy, { dtype: "float64" }),
+  ].map(numbers) as [Float64Array, Float64Array];
   if (v.length === 0 || v.length !== actions.length || v.length % columns !== 0)
     throw new ShapeError(
       `gridPicture: values and policy must have one entry for each cell of ${columns} columns, got ${v.length} and ${actions.length}`,

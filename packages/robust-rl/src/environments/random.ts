@@ -1,6 +1,12 @@
 /** Random decision processes. */
 import { DomainError, checkRecord, pow, show, toTypedArray } from "@provably/core-tensor";
-import { type RngKey, exponential, foldIn, permutation, uniform } from "@provably/core-tensor/random";
+import {
+  type RngKey,
+  exponential,
+  foldIn,
+  permutation,
+  uniform,
+} from "@provably/core-tensor/random";
 import { type Mdp, mdp } from "../mdp/model.js";
 import { type LinearMdp, linearMdp } from "../offline/model.js";
 import { normalize } from "../uncertainty/worst-case.js";
@@ -25,22 +31,34 @@ import { checkSizes } from "./sizes.js";
  * @see Bhatnagar, Sutton, Ghavamzadeh, Lee (2009), "Natural actor-critic algorithms"
  * @category Environments
  */
-export function garnet(key: RngKey, options: { readonly states: number; readonly actions: number; readonly branching: number }): Mdp {
+export function garnet(
+  key: RngKey,
+  options: { readonly states: number; readonly actions: number; readonly branching: number },
+): Mdp {
   const { states, actions, branching } = checkRecord("garnet", "options", options);
   checkSizes("garnet", { states, actions, successors: states });
   if (!Number.isInteger(branching) || !(branching >= 1 && branching <= states))
-    throw new DomainError(`garnet: branching must be an integer from 1 to the ${states} states, got ${show(branching)}`);
+    throw new DomainError(
+      `garnet: branching must be an integer from 1 to the ${states} states, got ${show(branching)}`,
+    );
   const transitions = Array.from({ length: states }, (_, s) =>
     Array.from({ length: actions }, (_, a) => {
       const place = foldIn(key, s * actions + a);
       const row = new Array<number>(states).fill(0);
       const successors = toTypedArray(permutation(foldIn(place, 0), states)).slice(0, branching);
-      const cuts = [0, ...toTypedArray(uniform(foldIn(place, 1), [branching - 1], { dtype: "float64" })).sort(), 1];
+      const cuts = [
+        0,
+        ...toTypedArray(uniform(foldIn(place, 1), [branching - 1], { dtype: "float64" })).sort(),
+        1,
+      ];
       successors.forEach((t, k) => (row[t] = cuts[k + 1]! - cuts[k]!));
       return row;
     }),
   );
-  return mdp({ transitions, rewards: uniform(foldIn(key, "rewards"), [states, actions], { dtype: "float64" }) });
+  return mdp({
+    transitions,
+    rewards: uniform(foldIn(key, "rewards"), [states, actions], { dtype: "float64" }),
+  });
 }
 
 /**
@@ -61,9 +79,18 @@ export function garnet(key: RngKey, options: { readonly states: number; readonly
  */
 export function randomLinearMdp(
   key: RngKey,
-  options: { readonly states: number; readonly actions: number; readonly dimension: number; readonly horizon: number },
+  options: {
+    readonly states: number;
+    readonly actions: number;
+    readonly dimension: number;
+    readonly horizon: number;
+  },
 ): LinearMdp {
-  const { states, actions, dimension, horizon } = checkRecord("randomLinearMdp", "options", options);
+  const { states, actions, dimension, horizon } = checkRecord(
+    "randomLinearMdp",
+    "options",
+    options,
+  );
   checkSizes("randomLinearMdp", { states, actions, dimension });
   checkSizes("randomLinearMdp", { horizon, dimension, states });
   const simplex = (name: string, shape: readonly number[], width: number, power: number) => {

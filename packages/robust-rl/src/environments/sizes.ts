@@ -8,8 +8,12 @@ const MOST = 2 ** 28;
 export function checkSizes(fn: string, sizes: Readonly<Record<string, number>>, least = 1): void {
   let cells = 1;
   for (const [name, n] of Object.entries(sizes)) {
-    if (!Number.isInteger(n) || n < least) throw new DomainError(`${fn}: ${name} must be an integer ≥ ${least}, got ${show(n)}`);
+    if (!Number.isInteger(n) || n < least)
+      throw new DomainError(`${fn}: ${name} must be an integer ≥ ${least}, got ${show(n)}`);
     cells *= n;
   }
-  if (cells > MOST) throw new DomainError(`${fn}: ${Object.keys(sizes).join(" × ")} are ${cells} cells, more than ${MOST}`);
+  if (cells > MOST)
+    throw new DomainError(
+      `${fn}: ${Object.keys(sizes).join(" × ")} are ${cells} cells, more than ${MOST}`,
+    );
 }

@@ -1,12 +1,29 @@
 /** Distributionally robust Nash value iteration. */
-import { type Certificate, DomainError, type NdArray, ShapeError, array, checkHooks, checkList, checkRecord, show } from "@provably/core-tensor";
+import {
+  type Certificate,
+  DomainError,
+  type NdArray,
+  ShapeError,
+  array,
+  checkHooks,
+  checkList,
+  checkRecord,
+  show,
+} from "@provably/core-tensor";
 import { SolverError } from "../lp/error.js";
 import { type NashMethod, type Strategies, checkMethod, findNash } from "../stage/bimatrix.js";
 import { type EquilibriumObjective, solveCorrelated } from "../stage/correlated.js";
 import { searchNash } from "../stage/nash.js";
 import { type Game, expectedPayoff, makeGame, productOf, regretsOf } from "../stage/payoffs.js";
 import { solveZeroSum } from "../stage/zero-sum.js";
-import { type EquilibriumNotion, type GameOptions, checkNotion, radiiOf, robustGap, setsOf } from "./gaps.js";
+import {
+  type EquilibriumNotion,
+  type GameOptions,
+  checkNotion,
+  radiiOf,
+  robustGap,
+  setsOf,
+} from "./gaps.js";
 import { numbers } from "../uncertainty/worst-case.js";
 import { type MarkovGame, flatten } from "./model.js";
 import { defaultSet, stageValues } from "./stage-q.js";
@@ -47,7 +64,11 @@ export interface DrNviOptions extends GameOptions {
   /** Go on from here: a `state` that `onProgress` was given for the same game, radii and options. */
   readonly state?: DrNviState;
   /** Called after each step of the recursion. */
-  readonly onProgress?: (progress: { readonly iteration: number; readonly total: number; readonly state: DrNviState }) => void;
+  readonly onProgress?: (progress: {
+    readonly iteration: number;
+    readonly total: number;
+    readonly state: DrNviState;
+  }) => void;
   /** Stops between two steps. */
   readonly signal?: AbortSignal;
 }
@@ -72,7 +93,10 @@ export interface DrNviResult {
 }
 
 /** The Nash equilibrium of a stage that the selection rule takes, and how many there were to choose from. */
-function stageNash(game: Game, method: NashMethod): { strategies: readonly Float64Array[]; count: number } {
+function stageNash(
+  game: Game,
+  method: NashMethod,
+): { strategies: readonly Float64Array[]; count: number } {
   const { payoffs, joint, actions, players } = game;
   if (players === 1) {
     const best = payoffs.indexOf(Math.max(...payoffs));
@@ -80,7 +104,10 @@ function stageNash(game: Game, method: NashMethod): { strategies: readonly Float
   }
   if (players > 2) {
     const found = searchNash(game, { limit: 1, starts: 8 });
-    if (found.length === 0) throw new SolverError('drNvi: no Nash equilibrium was found in a stage game; use notion "ce" or "cce", which always are');
+    if (found.length === 0)
+      throw new SolverError(
+        'drNvi: no Nash equilibrium was found in a stage game; use notion "ce" or "cce", which always are',
+      );
     return { strategies: found[0]!, count: 0 };
   }
   if (method === "lemke-howson") {
@@ -92,14 +119,16 @@ function stageNash(game: Game, method: NashMethod): { strategies: readonly Float
     }
   }
   const { equilibria } = findNash(game, method);
-  if (equilibria.length === 0) throw new SolverError("drNvi: rounding hid every equilibrium of a stage game");
+  if (equilibria.length === 0)
+    throw new SolverError("drNvi: rounding hid every equilibrium of a stage game");
   const welfare = ([x, y]: Strategies): number => {
     const distribution = productOf([x, y]);
     return expectedPayoff(game, 0, distribution) + expectedPayoff(game, 1, distribution);
   };
   // They come sorted, so the first of the best is the lexicographically largest.
   let best = equilibria[0]!;
-  for (const pair of equilibria) if (welfare(pair) > welfare(best) + 1e-10 * game.range) best = pair;
+  for (const pair of equilibria)
+    if (welfare(pair) > welfare(best) + 1e-10 * game.range) best = pair;
   return { strategies: best, count: equilibria.length };
 }
 
@@ -128,8 +157,17 @@ function stageNash(game: Game, method: NashMethod): { strategies: readonly Float
  * @see Shi, Mazumdar, Chi, Wierman (2024), "Sample-efficient robust multi-agent reinforcement learning in the face of environmental uncertainty", DR-NVI
  * @category Markov games
  */
-export function drNvi(game: MarkovGame, sigma: number | readonly number[], options: DrNviOptions = {}): DrNviResult {
-  const { notion = "cce", select = "welfare", method = "vertex-enumeration", set = defaultSet } = checkRecord("drNvi", "options", options);
+export function drNvi(
+  game: MarkovGame,
+  sigma: number | readonly number[],
+  options: DrNviOptions = {},
+): DrNviResult {
+  const {
+    notion = "cce",
+    select = "welfare",
+    method = "vertex-enumeration",
+    set = defaultSet,
+  } = checkRecord("drNvi", "options", options);
   checkHooks("drNvi", options);
   checkNotion("drNvi", notion);
   const flat = flatten("drNvi", game);
@@ -158,12 +196,25 @@ export function drNvi(game: MarkovGame, sigma: number | readonly number[], optio
     for (let i = 0; i < players; i++) {
       const after = ((h + 1) * players + i) * numStates;
       const at = (h * players + i) * numStates * joint;
-      stageValues(flat, h, i, sets[i]!, values.subarray(after, after + numStates), q.subarray(at, at + numStates * joint));
+      stageValues(
+        flat,
+        h,
+        i,
+        sets[i]!,
+        values.subarray(after, after + numStates),
+        q.subarray(at, at + numStates * joint),
+      );
     }
     for (let s = 0; s < numStates; s++) {
       const payoffs = new Float64Array(players * joint);
       for (let i = 0; i < players; i++)
-        payoffs.set(q.subarray(((h * players + i) * numStates + s) * joint, ((h * players + i) * numStates + s + 1) * joint), i * joint);
+        payoffs.set(
+          q.subarray(
+            ((h * players + i) * numStates + s) * joint,
+            ((h * players + i) * numStates + s + 1) * joint,
+          ),
+          i * joint,
+        );
       const stage = makeGame(payoffs, actions);
       let distribution: Float64Array;
       if (notion === "nash") {
@@ -172,37 +223,59 @@ export function drNvi(game: MarkovGame, sigma: number | readonly number[], optio
         counts[h * numStates + s] = count;
       } else distribution = solveCorrelated("drNvi", stage, notion, select);
       policy.set(distribution, (h * numStates + s) * joint);
-      for (let i = 0; i < players; i++) values[(h * players + i) * numStates + s] = expectedPayoff(stage, i, distribution);
-      regrets[h * numStates + s] = Math.max(0, ...regretsOf(stage, distribution, notion === "ce" ? "swap" : "constant"));
+      for (let i = 0; i < players; i++)
+        values[(h * players + i) * numStates + s] = expectedPayoff(stage, i, distribution);
+      regrets[h * numStates + s] = Math.max(
+        0,
+        ...regretsOf(stage, distribution, notion === "ce" ? "swap" : "constant"),
+      );
     }
-    options.onProgress?.({ iteration: horizon - h, total: horizon, state: { done: horizon - h, ...shaped(true) } });
+    options.onProgress?.({
+      iteration: horizon - h,
+      total: horizon,
+      state: { done: horizon - h, ...shaped(true) },
+    });
   }
   const result = shaped(false);
-  return { ...result, certificate: robustGap(game, radii, result.policy, notion, { set }).certificate };
+  return {
+    ...result,
+    certificate: robustGap(game, radii, result.policy, notion, { set }).certificate,
+  };
 }
 
 /** Buffers to work in: empty ones, or copies of a state's after a look at its shapes. */
-function resume(state: DrNviState | undefined, shapes: Readonly<Record<keyof Omit<DrNviState, "done">, readonly number[]>>, horizon: number) {
+function resume(
+  state: DrNviState | undefined,
+  shapes: Readonly<Record<keyof Omit<DrNviState, "done">, readonly number[]>>,
+  horizon: number,
+) {
   if (state !== undefined) checkRecord("drNvi", "state", state);
   const size = (name: keyof typeof shapes): number => shapes[name].reduce((a, b) => a * b, 1);
   const part = (name: keyof typeof shapes): Float64Array => {
     const x = array(state![name], { dtype: "float64" });
     if (x.shape.join() !== shapes[name].join())
-      throw new ShapeError(`drNvi: state.${name} must have shape [${shapes[name].join(", ")}], got [${x.shape.join(", ")}]`);
+      throw new ShapeError(
+        `drNvi: state.${name} must have shape [${shapes[name].join(", ")}], got [${x.shape.join(", ")}]`,
+      );
     return Float64Array.from(numbers(x));
   };
   const floats = (name: "values" | "q" | "policy" | "stageRegrets"): Float64Array =>
     state === undefined ? new Float64Array(size(name)) : part(name);
   const done = state === undefined ? 0 : state.done;
   if (!Number.isInteger(done) || done < 0 || done > horizon)
-    throw new DomainError(`drNvi: state.done must be an integer from 0 to the horizon ${horizon}, got ${show(done)}`);
+    throw new DomainError(
+      `drNvi: state.done must be an integer from 0 to the horizon ${horizon}, got ${show(done)}`,
+    );
   return {
     done,
     values: floats("values"),
     q: floats("q"),
     policy: floats("policy"),
     stageRegrets: floats("stageRegrets"),
-    stageEquilibria: state === undefined ? new Int32Array(size("stageEquilibria")) : Int32Array.from(part("stageEquilibria")),
+    stageEquilibria:
+      state === undefined
+        ? new Int32Array(size("stageEquilibria"))
+        : Int32Array.from(part("stageEquilibria")),
   };
 }
 
@@ -232,11 +305,24 @@ export function sampleComplexity(options: {
   readonly accuracy: number;
   readonly sigma: readonly number[];
 }): { readonly sufficient: number; readonly necessary: number } {
-  const { states, actions, horizon, accuracy, sigma } = checkRecord("sampleComplexity", "options", options);
+  const { states, actions, horizon, accuracy, sigma } = checkRecord(
+    "sampleComplexity",
+    "options",
+    options,
+  );
   checkList("sampleComplexity", "actions", actions);
   checkList("sampleComplexity", "sigma", sigma);
-  if (![states, horizon, accuracy, ...actions].every((x) => typeof x === "number" && x > 0) || !sigma.every((x) => typeof x === "number" && x >= 0))
-    throw new DomainError("sampleComplexity: states, horizon, accuracy and all actions must be positive, and all sigma ≥ 0");
-  const common = (states * horizon ** 3 * Math.min(horizon, 1 / Math.min(...sigma))) / accuracy ** 2;
-  return { sufficient: common * actions.reduce((a, b) => a * b, 1), necessary: common * Math.max(...actions) };
+  if (
+    ![states, horizon, accuracy, ...actions].every((x) => typeof x === "number" && x > 0) ||
+    !sigma.every((x) => typeof x === "number" && x >= 0)
+  )
+    throw new DomainError(
+      "sampleComplexity: states, horizon, accuracy and all actions must be positive, and all sigma ≥ 0",
+    );
+  const common =
+    (states * horizon ** 3 * Math.min(horizon, 1 / Math.min(...sigma))) / accuracy ** 2;
+  return {
+    sufficient: common * actions.reduce((a, b) => a * b, 1),
+    necessary: common * Math.max(...actions),
+  };
 }

@@ -11,7 +11,14 @@ import {
   checkRecord,
   show,
 } from "@provably/core-tensor";
-import { constantDeviations, makeGame, productOf, strideOf, swapDeviations, actionOf } from "../stage/payoffs.js";
+import {
+  constantDeviations,
+  makeGame,
+  productOf,
+  strideOf,
+  swapDeviations,
+  actionOf,
+} from "../stage/payoffs.js";
 import { type UncertaintySet, checkSet } from "../uncertainty/set.js";
 import { numbers } from "../uncertainty/worst-case.js";
 import { type FlatGame, type MarkovGame, flatten } from "./model.js";
@@ -34,7 +41,11 @@ export interface GameOptions {
 }
 
 /** The uncertainty set of every radius, checked: it comes from a function of the caller. */
-export function setsOf(fn: string, set: SetOfRadius, radii: readonly number[]): readonly UncertaintySet[] {
+export function setsOf(
+  fn: string,
+  set: SetOfRadius,
+  radii: readonly number[],
+): readonly UncertaintySet[] {
   checkFunction(fn, "set", set);
   return radii.map((radius) => checkSet(fn, set(radius)));
 }
@@ -45,12 +56,21 @@ export function checkNotion(fn: string, notion: EquilibriumNotion): void {
 }
 
 /** Radii of all players, one number or one each. */
-export function radiiOf(fn: string, sigma: number | readonly number[], players: number): readonly number[] {
+export function radiiOf(
+  fn: string,
+  sigma: number | readonly number[],
+  players: number,
+): readonly number[] {
   if (typeof sigma !== "number") checkList(fn, "sigma", sigma);
-  const radii: readonly number[] = typeof sigma === "number" ? new Array<number>(players).fill(sigma) : sigma;
-  if (radii.length !== players) throw new ShapeError(`${fn}: sigma must have ${players} entries, one for each player, got ${radii.length}`);
+  const radii: readonly number[] =
+    typeof sigma === "number" ? new Array<number>(players).fill(sigma) : sigma;
+  if (radii.length !== players)
+    throw new ShapeError(
+      `${fn}: sigma must have ${players} entries, one for each player, got ${radii.length}`,
+    );
   radii.forEach((x, i) => {
-    if (!(typeof x === "number" && x >= 0)) throw new DomainError(`${fn}: sigma[${i}] must be ≥ 0, got ${show(x)}`);
+    if (!(typeof x === "number" && x >= 0))
+      throw new DomainError(`${fn}: sigma[${i}] must be ≥ 0, got ${show(x)}`);
   });
   return radii;
 }
@@ -60,7 +80,10 @@ export function jointPolicy(fn: string, policy: ArrayInput, game: FlatGame): Flo
   const { horizon, numStates, actions, joint } = game;
   const p = array(policy, { dtype: "float64" });
   const want = [horizon, numStates, ...actions];
-  if (p.shape.join() !== want.join()) throw new ShapeError(`${fn}: policy must have shape [${want.join(", ")}], got [${p.shape.join(", ")}]`);
+  if (p.shape.join() !== want.join())
+    throw new ShapeError(
+      `${fn}: policy must have shape [${want.join(", ")}], got [${p.shape.join(", ")}]`,
+    );
   const data = numbers(p);
   for (let cell = 0; cell < horizon * numStates; cell++) {
     let sum = 0;
@@ -73,7 +96,9 @@ export function jointPolicy(fn: string, policy: ArrayInput, game: FlatGame): Flo
       sum += x;
     }
     if (!(Math.abs(sum - 1) <= 1e-8))
-      throw new DomainError(`${fn}: policy at step ${Math.floor(cell / numStates)}, state ${cell % numStates} must sum to 1, got ${sum}`);
+      throw new DomainError(
+        `${fn}: policy at step ${Math.floor(cell / numStates)}, state ${cell % numStates} must sum to 1, got ${sum}`,
+      );
   }
   return data;
 }
@@ -86,7 +111,10 @@ function dependence(distribution: Float64Array, actions: readonly number[]): num
     distribution.forEach((p, a) => (m[actionOf(a, stride, count)]! += p));
     return m;
   });
-  return productOf(marginals).reduce((worst, p, a) => Math.max(worst, Math.abs(p - distribution[a]!)), 0);
+  return productOf(marginals).reduce(
+    (worst, p, a) => Math.max(worst, Math.abs(p - distribution[a]!)),
+    0,
+  );
 }
 
 /** Robust values [H + 1, n, S] when players follow the policy, or when each deviates as well as it can by itself. */
@@ -105,19 +133,25 @@ export function robustValues(
       stageValues(game, h, i, sets[i]!, values.subarray(after, after + numStates), q);
       for (let s = 0; s < numStates; s++) {
         const stage = q.subarray(s * joint, (s + 1) * joint);
-        const distribution = policy.subarray((h * numStates + s) * joint, (h * numStates + s + 1) * joint);
+        const distribution = policy.subarray(
+          (h * numStates + s) * joint,
+          (h * numStates + s + 1) * joint,
+        );
         let value = 0;
-        if (deviation === "none") for (let a = 0; a < joint; a++) value += distribution[a]! * stage[a]!;
+        if (deviation === "none")
+          for (let a = 0; a < joint; a++) value += distribution[a]! * stage[a]!;
         else {
           // Only this player's payoffs matter, so the stage game holds them in its place and nothing else.
           const payoffs = new Float64Array(players * joint);
           payoffs.set(stage, i * joint);
           const alone = makeGame(payoffs, actions);
-          if (deviation === "constant") value = Math.max(...constantDeviations(alone, i, distribution));
+          if (deviation === "constant")
+            value = Math.max(...constantDeviations(alone, i, distribution));
           else {
             const count = actions[i]!;
             const swaps = swapDeviations(alone, i, distribution);
-            for (let a = 0; a < count; a++) value += Math.max(...swaps.subarray(a * count, (a + 1) * count));
+            for (let a = 0; a < count; a++)
+              value += Math.max(...swaps.subarray(a * count, (a + 1) * count));
           }
         }
         values[(h * players + i) * numStates + s] = value;
@@ -204,7 +238,8 @@ export function robustGap(
 ): RobustGap {
   const { set = defaultSet, tolerance = 1e-6 } = checkRecord("robustGap", "options", options);
   checkNotion("robustGap", notion);
-  if (!(typeof tolerance === "number" && tolerance >= 0)) throw new DomainError(`robustGap: tolerance must be ≥ 0, got ${show(tolerance)}`);
+  if (!(typeof tolerance === "number" && tolerance >= 0))
+    throw new DomainError(`robustGap: tolerance must be ≥ 0, got ${show(tolerance)}`);
   const flat = flatten("robustGap", game);
   const { players, numStates, horizon, joint, actions } = flat;
   const sets = setsOf("robustGap", set, radiiOf("robustGap", sigma, players));
@@ -219,7 +254,10 @@ export function robustGap(
     }
   const followed = robustValues(flat, sets, p, "none");
   const deviated = robustValues(flat, sets, p, notion === "ce" ? "swap" : "constant");
-  const gains = Float64Array.from({ length: players * numStates }, (_, k) => deviated[k]! - followed[k]!);
+  const gains = Float64Array.from(
+    { length: players * numStates },
+    (_, k) => deviated[k]! - followed[k]!,
+  );
   const gap = gains.reduce((a, b) => Math.max(a, b), 0);
   return {
     gap,

@@ -1,5 +1,14 @@
 /** Finite-horizon Markov games. */
-import { type ArrayInput, DomainError, type NdArray, ShapeError, array, checkRecord, isNdArray, show } from "@provably/core-tensor";
+import {
+  type ArrayInput,
+  DomainError,
+  type NdArray,
+  ShapeError,
+  array,
+  checkRecord,
+  isNdArray,
+  show,
+} from "@provably/core-tensor";
 import { checkRows, numbers, placeOf } from "../uncertainty/worst-case.js";
 
 /**
@@ -34,12 +43,21 @@ export interface FlatGame {
 /** A game that {@link markovGame} has checked, or something else with the same extents. */
 export function checkGame(fn: string, game: MarkovGame): MarkovGame {
   const { numStates, actions, horizon, transitions, rewards } = checkRecord(fn, "game", game);
-  const counts: readonly unknown[] = [numStates, horizon, ...(Array.isArray(actions) ? (actions as readonly unknown[]) : [])];
-  const sound = counts.length > 2 && counts.every((n) => Number.isInteger(n) && (n as number) > 0 && (n as number) < 2 ** 31);
+  const counts: readonly unknown[] = [
+    numStates,
+    horizon,
+    ...(Array.isArray(actions) ? (actions as readonly unknown[]) : []),
+  ];
+  const sound =
+    counts.length > 2 &&
+    counts.every((n) => Number.isInteger(n) && (n as number) > 0 && (n as number) < 2 ** 31);
   const cells = sound ? numStates * actions.reduce((a, b) => a * b, 1) : 0;
-  const fits = (x: NdArray, size: number): boolean => isNdArray(x) && (x.size === size || x.size === size * horizon);
+  const fits = (x: NdArray, size: number): boolean =>
+    isNdArray(x) && (x.size === size || x.size === size * horizon);
   if (!sound || !fits(transitions, cells * numStates) || !fits(rewards, cells * actions.length))
-    throw new DomainError(`${fn}: game must be made by markovGame(), with extents that fit each other`);
+    throw new DomainError(
+      `${fn}: game must be made by markovGame(), with extents that fit each other`,
+    );
   return game;
 }
 
@@ -84,7 +102,11 @@ export function flatten(fn: string, game: MarkovGame): FlatGame {
  * ```
  * @category Markov games
  */
-export function markovGame(game: { readonly transitions: ArrayInput; readonly rewards: ArrayInput; readonly horizon?: number }): MarkovGame {
+export function markovGame(game: {
+  readonly transitions: ArrayInput;
+  readonly rewards: ArrayInput;
+  readonly horizon?: number;
+}): MarkovGame {
   checkRecord("markovGame", "game", game);
   const transitions = array(game.transitions, { dtype: "float64" });
   const rewards = array(game.rewards, { dtype: "float64" });
@@ -98,21 +120,46 @@ export function markovGame(game: { readonly transitions: ArrayInput; readonly re
     const [numStates, ...rest] = transitions.shape.slice(timed ? 1 : 0);
     const actions = rest.slice(0, -1);
     const players = actions.length;
-    if (players === 0 || numStates === undefined || rest[players] !== numStates || transitions.size === 0) continue;
+    if (
+      players === 0 ||
+      numStates === undefined ||
+      rest[players] !== numStates ||
+      transitions.size === 0
+    )
+      continue;
     for (const rewardsTimed of [false, true]) {
       const [n, ...cells] = rewards.shape.slice(rewardsTimed ? 1 : 0);
       if (n !== players || cells.join() !== [numStates, ...actions].join()) continue;
-      const steps = [timed ? transitions.shape[0] : undefined, rewardsTimed ? rewards.shape[0] : undefined, game.horizon].filter(
-        (h) => h !== undefined,
-      );
-      if (steps.length === 0) throw new ShapeError("markovGame: give a horizon, since neither transitions nor rewards have steps");
+      const steps = [
+        timed ? transitions.shape[0] : undefined,
+        rewardsTimed ? rewards.shape[0] : undefined,
+        game.horizon,
+      ].filter((h) => h !== undefined);
+      if (steps.length === 0)
+        throw new ShapeError(
+          "markovGame: give a horizon, since neither transitions nor rewards have steps",
+        );
       const horizon = steps[0]!;
-      if (!Number.isInteger(horizon) || horizon < 1) throw new DomainError(`markovGame: horizon must be a positive integer, got ${show(horizon)}`);
+      if (!Number.isInteger(horizon) || horizon < 1)
+        throw new DomainError(
+          `markovGame: horizon must be a positive integer, got ${show(horizon)}`,
+        );
       if (steps.some((h) => h !== horizon))
-        throw new ShapeError(`markovGame: transitions, rewards and horizon disagree about the number of steps: ${steps.join(", ")}`);
-      checkRows("markovGame", "transitions", numbers(transitions), numStates, transitions.shape.slice(0, -1));
+        throw new ShapeError(
+          `markovGame: transitions, rewards and horizon disagree about the number of steps: ${steps.join(", ")}`,
+        );
+      checkRows(
+        "markovGame",
+        "transitions",
+        numbers(transitions),
+        numStates,
+        transitions.shape.slice(0, -1),
+      );
       numbers(rewards).forEach((r, i) => {
-        if (!Number.isFinite(r)) throw new DomainError(`markovGame: rewards[${placeOf(i, rewards.shape).join(", ")}] must be finite, got ${r}`);
+        if (!Number.isFinite(r))
+          throw new DomainError(
+            `markovGame: rewards[${placeOf(i, rewards.shape).join(", ")}] must be finite, got ${r}`,
+          );
       });
       return { numStates, actions, horizon, transitions: transitions, rewards: rewards };
     }

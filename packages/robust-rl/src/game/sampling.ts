@@ -1,5 +1,13 @@
 /** Samples of a known model: what a generative model would give, and what is estimated from it. */
-import { type ArrayInput, DomainError, type NdArray, array, broadcastTo, checkRecord, show } from "@provably/core-tensor";
+import {
+  type ArrayInput,
+  DomainError,
+  type NdArray,
+  array,
+  broadcastTo,
+  checkRecord,
+  show,
+} from "@provably/core-tensor";
 import { type RngKey, foldIn, uniform } from "@provably/core-tensor/random";
 import { checkRows, numbers, placeOf } from "../uncertainty/worst-case.js";
 import { type MarkovGame, checkGame, markovGame } from "./model.js";
@@ -40,8 +48,13 @@ export function cumulativeRows(p: Float64Array, n: number): Float64Array {
  * ```
  * @category Sampling
  */
-export function sampleCounts(key: RngKey, transitions: ArrayInput, samples: number): NdArray<"float64"> {
-  if (!Number.isInteger(samples) || samples < 1) throw new DomainError(`sampleCounts: samples must be a positive integer, got ${show(samples)}`);
+export function sampleCounts(
+  key: RngKey,
+  transitions: ArrayInput,
+  samples: number,
+): NdArray<"float64"> {
+  if (!Number.isInteger(samples) || samples < 1)
+    throw new DomainError(`sampleCounts: samples must be a positive integer, got ${show(samples)}`);
   const p = array(transitions, { dtype: "float64" });
   const n = p.shape[p.shape.length - 1]!;
   const data = numbers(p);
@@ -71,7 +84,10 @@ export function sampleCounts(key: RngKey, transitions: ArrayInput, samples: numb
  * ```
  * @category Sampling
  */
-export function empiricalKernel(counts: ArrayInput, options: { readonly unvisited?: "error" | "uniform" } = {}): NdArray<"float64"> {
+export function empiricalKernel(
+  counts: ArrayInput,
+  options: { readonly unvisited?: "error" | "uniform" } = {},
+): NdArray<"float64"> {
   checkRecord("empiricalKernel", "options", options);
   const c = array(counts, { dtype: "float64" });
   const n = c.shape[c.shape.length - 1]!;
@@ -80,7 +96,10 @@ export function empiricalKernel(counts: ArrayInput, options: { readonly unvisite
     const row = out.subarray(at, at + n);
     let total = 0;
     for (const x of row) {
-      if (!(x >= 0 && x < Infinity)) throw new DomainError(`empiricalKernel: counts must be finite and ≥ 0, got ${show(x)} in row ${at / n}`);
+      if (!(x >= 0 && x < Infinity))
+        throw new DomainError(
+          `empiricalKernel: counts must be finite and ≥ 0, got ${show(x)} in row ${at / n}`,
+        );
       total += x;
     }
     if (total > 0) row.forEach((x, s) => (row[s] = x / total));
@@ -117,5 +136,9 @@ export function empiricalGame(key: RngKey, game: MarkovGame, samples: number): M
   const timed = transitions.shape.length === actions.length + 3;
   // The theory draws anew at every step, also where the true kernel is the same.
   const kernels = timed ? transitions : broadcastTo(transitions, [horizon, ...transitions.shape]);
-  return markovGame({ transitions: empiricalKernel(sampleCounts(key, kernels, samples)), rewards, horizon });
+  return markovGame({
+    transitions: empiricalKernel(sampleCounts(key, kernels, samples)),
+    rewards,
+    horizon,
+  });
 }

@@ -10,12 +10,20 @@ export type SetOfRadius = (radius: number) => UncertaintySet;
 export const defaultSet: SetOfRadius = (radius) => totalVariation(radius);
 
 /** q[s, a] = r_i(s, a) + inf over the player's set of q·v, written to `out`. */
-export function stageValues(game: FlatGame, step: number, player: number, set: UncertaintySet, values: Float64Array, out: Float64Array): void {
+export function stageValues(
+  game: FlatGame,
+  step: number,
+  player: number,
+  set: UncertaintySet,
+  values: Float64Array,
+  out: Float64Array,
+): void {
   const { numStates, joint, transitions, rewards } = game;
   const worst = worstCaseOf(set, values);
   const radius = typeof set.radius === "number" ? set.radius : 0;
   const from = game.transitionsAt(step);
   const reward = game.rewardsAt(step) + player * numStates * joint;
   for (let cell = 0; cell < numStates * joint; cell++)
-    out[cell] = rewards[reward + cell]! + worst(transitions, from + cell * numStates, radius, undefined);
+    out[cell] =
+      rewards[reward + cell]! + worst(transitions, from + cell * numStates, radius, undefined);
 }

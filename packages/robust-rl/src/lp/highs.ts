@@ -14,7 +14,9 @@ const INFINITE = 1e20;
 function checkBelow(what: string, values: Iterable<number>, limit: number): void {
   for (const x of values)
     if (Math.abs(x) >= limit)
-      throw new DomainError(`solveLinearProgramHighs: HiGHS takes ${what} below ${limit} in size, got ${x}; scale the program`);
+      throw new DomainError(
+        `solveLinearProgramHighs: HiGHS takes ${what} below ${limit} in size, got ${x}; scale the program`,
+      );
 }
 
 let current: { readonly highs: Promise<Highs>; served: number } | undefined;
@@ -26,7 +28,9 @@ async function instance(): Promise<Highs> {
         const { default: loadHighs } = await import("highs");
         return await loadHighs();
       } catch (cause) {
-        throw new SolverError(`solveLinearProgramHighs: the package "highs" could not be loaded; install it beside this one (${String(cause)})`);
+        throw new SolverError(
+          `solveLinearProgramHighs: the package "highs" could not be loaded; install it beside this one (${String(cause)})`,
+        );
       }
     };
     current = { highs: load(), served: 0 };
@@ -53,8 +57,13 @@ async function instance(): Promise<Highs> {
  * ```
  * @category Linear programs
  */
-export async function solveLinearProgramHighs(program: LinearProgram): Promise<LinearProgramSolution> {
-  const { n, cost, matrix, bounds, inequalities } = denseProgram("solveLinearProgramHighs", program);
+export async function solveLinearProgramHighs(
+  program: LinearProgram,
+): Promise<LinearProgramSolution> {
+  const { n, cost, matrix, bounds, inequalities } = denseProgram(
+    "solveLinearProgramHighs",
+    program,
+  );
   checkBelow("costs", cost, INFINITE);
   checkBelow("bounds", bounds, INFINITE);
   checkBelow("coefficients", matrix, COEFFICIENT_LIMIT);
@@ -82,7 +91,11 @@ export async function solveLinearProgramHighs(program: LinearProgram): Promise<L
     matrix: { format: "csr", numRows: bounds.length, numCols: n, starts, indices, values },
   });
   try {
-    model.options.set({ output_flag: false, primal_feasibility_tolerance: 1e-10, dual_feasibility_tolerance: 1e-10 });
+    model.options.set({
+      output_flag: false,
+      primal_feasibility_tolerance: 1e-10,
+      dual_feasibility_tolerance: 1e-10,
+    });
     model.run();
     let outcome = model.getModelStatus();
     const { modelStatus } = highs.constants;
@@ -99,14 +112,20 @@ export async function solveLinearProgramHighs(program: LinearProgram): Promise<L
           : outcome === modelStatus.infeasible
             ? "infeasible"
             : undefined;
-    if (status === undefined) throw new SolverError(`solveLinearProgramHighs: HiGHS stopped with status ${outcome}`);
+    if (status === undefined)
+      throw new SolverError(`solveLinearProgramHighs: HiGHS stopped with status ${outcome}`);
     const { colValue, rowDual } = model.getSolution();
     const optimal = status === "optimal";
     return {
       status,
-      x: array(optimal ? Float64Array.from(colValue) : new Float64Array(n).fill(NaN), { dtype: "float64" }),
+      x: array(optimal ? Float64Array.from(colValue) : new Float64Array(n).fill(NaN), {
+        dtype: "float64",
+      }),
       value: optimal ? model.getObjectiveValue() : NaN,
-      multipliers: array(optimal ? Float64Array.from(rowDual) : new Float64Array(bounds.length).fill(NaN), { dtype: "float64" }),
+      multipliers: array(
+        optimal ? Float64Array.from(rowDual) : new Float64Array(bounds.length).fill(NaN),
+        { dtype: "float64" },
+      ),
     };
   } finally {
     model.dispose();

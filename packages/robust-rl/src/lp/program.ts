@@ -1,5 +1,13 @@
 /** Linear programs: minimise a cost subject to inequalities and equalities, over x ≥ 0. */
-import { type ArrayInput, DomainError, type NdArray, ShapeError, array, toTypedArray, checkRecord } from "@provably/core-tensor";
+import {
+  type ArrayInput,
+  DomainError,
+  type NdArray,
+  ShapeError,
+  array,
+  toTypedArray,
+  checkRecord,
+} from "@provably/core-tensor";
 import { type DenseProgram, simplex } from "./simplex.js";
 
 /**
@@ -41,22 +49,32 @@ export function denseProgram(fn: string, program: LinearProgram): DenseProgram {
   const read = (name: string, x: ArrayInput): NdArray => {
     const a = array(x, { dtype: "float64" });
     toTypedArray(a).forEach((value, i) => {
-      if (!Number.isFinite(value)) throw new DomainError(`${fn}: ${name} must be finite, got ${value} at flat index ${i}`);
+      if (!Number.isFinite(value))
+        throw new DomainError(`${fn}: ${name} must be finite, got ${value} at flat index ${i}`);
     });
     return a;
   };
   checkRecord(fn, "program", program);
   const cost = read("cost", program.cost);
-  if (cost.shape.length !== 1 || cost.size === 0) throw new ShapeError(`${fn}: cost must be a vector, got shape [${cost.shape.join(", ")}]`);
+  if (cost.shape.length !== 1 || cost.size === 0)
+    throw new ShapeError(`${fn}: cost must be a vector, got shape [${cost.shape.join(", ")}]`);
   const n = cost.size;
   const parts = (["inequality", "equality"] as const).map((name) => {
     const part = program[name];
     if (part !== undefined) checkRecord(fn, name, part);
     if (part === undefined) return { matrix: new Float64Array(0), bound: new Float64Array(0) };
-    const [matrix, bound] = [read(`${name}.matrix`, part.matrix), read(`${name}.bound`, part.bound)];
+    const [matrix, bound] = [
+      read(`${name}.matrix`, part.matrix),
+      read(`${name}.bound`, part.bound),
+    ];
     if (matrix.size !== bound.size * n || (matrix.size > 0 && matrix.shape[1] !== n))
-      throw new ShapeError(`${fn}: ${name}.matrix must have shape [${bound.size}, ${n}], got [${matrix.shape.join(", ")}]`);
-    return { matrix: toTypedArray(matrix) as Float64Array, bound: toTypedArray(bound) as Float64Array };
+      throw new ShapeError(
+        `${fn}: ${name}.matrix must have shape [${bound.size}, ${n}], got [${matrix.shape.join(", ")}]`,
+      );
+    return {
+      matrix: toTypedArray(matrix) as Float64Array,
+      bound: toTypedArray(bound) as Float64Array,
+    };
   });
   const [less, equal] = [parts[0]!, parts[1]!];
   return {

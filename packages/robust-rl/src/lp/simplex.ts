@@ -44,15 +44,22 @@ interface Tableau {
 function refresh(t: Tableau): void {
   const { rows, width, data, basis, original, prices } = t;
   const b = new Float64Array(rows * rows);
-  for (let i = 0; i < rows; i++) for (let j = 0; j < rows; j++) b[i * rows + j] = original[i * width + basis[j]!]!;
+  for (let i = 0; i < rows; i++)
+    for (let j = 0; j < rows; j++) b[i * rows + j] = original[i * width + basis[j]!]!;
   const work = Float64Array.from(original);
   for (let c = 0; c < rows; c++) {
     let best = c;
-    for (let r = c + 1; r < rows; r++) if (Math.abs(b[r * rows + c]!) > Math.abs(b[best * rows + c]!)) best = r;
+    for (let r = c + 1; r < rows; r++)
+      if (Math.abs(b[r * rows + c]!) > Math.abs(b[best * rows + c]!)) best = r;
     if (Math.abs(b[best * rows + c]!) < 1e-14) return;
     if (best !== c) {
-      for (let j = 0; j < rows; j++) [b[c * rows + j], b[best * rows + j]] = [b[best * rows + j]!, b[c * rows + j]!];
-      for (let j = 0; j < width; j++) [work[c * width + j], work[best * width + j]] = [work[best * width + j]!, work[c * width + j]!];
+      for (let j = 0; j < rows; j++)
+        [b[c * rows + j], b[best * rows + j]] = [b[best * rows + j]!, b[c * rows + j]!];
+      for (let j = 0; j < width; j++)
+        [work[c * width + j], work[best * width + j]] = [
+          work[best * width + j]!,
+          work[c * width + j]!,
+        ];
     }
     const scale = 1 / b[c * rows + c]!;
     for (let j = c; j < rows; j++) b[c * rows + j]! *= scale;
@@ -70,14 +77,19 @@ function refresh(t: Tableau): void {
   data[costs + width - 1] = 0;
   for (let i = 0; i < rows; i++) {
     const price = prices[basis[i]!]!;
-    if (price !== 0) for (let j = 0; j < width; j++) data[costs + j]! -= price * data[i * width + j]!;
+    if (price !== 0)
+      for (let j = 0; j < width; j++) data[costs + j]! -= price * data[i * width + j]!;
   }
   for (let i = 0; i < rows; i++) {
     for (let r = 0; r <= rows; r++) data[r * width + basis[i]!] = r === i ? 1 : 0;
   }
 }
 
-function pivot({ rows, width, data, basis }: Pick<Tableau, "rows" | "width" | "data" | "basis">, row: number, column: number): void {
+function pivot(
+  { rows, width, data, basis }: Pick<Tableau, "rows" | "width" | "data" | "basis">,
+  row: number,
+  column: number,
+): void {
   const at = row * width;
   const scale = 1 / data[at + column]!;
   for (let j = 0; j < width; j++) data[at + j]! *= scale;
@@ -119,7 +131,8 @@ function minimise(t: Tableau, columns: number): boolean {
       continue;
     }
     let steepest = 1;
-    for (let i = 0; i < rows; i++) steepest = Math.max(steepest, Math.abs(data[i * width + enter]!));
+    for (let i = 0; i < rows; i++)
+      steepest = Math.max(steepest, Math.abs(data[i * width + enter]!));
     const smallest = PIVOT * steepest;
     let ratio = Infinity;
     for (let i = 0; i < rows; i++) {
@@ -142,12 +155,18 @@ function minimise(t: Tableau, columns: number): boolean {
     const limit = ratio + 1e-11 * (1 + ratio);
     for (let i = 0; i < rows; i++) {
       const a = data[i * width + enter]!;
-      if (a > smallest && Math.max(0, data[i * width + width - 1]!) / a <= limit) largest = Math.max(largest, a);
+      if (a > smallest && Math.max(0, data[i * width + width - 1]!) / a <= limit)
+        largest = Math.max(largest, a);
     }
     for (let i = 0; i < rows; i++) {
       const a = data[i * width + enter]!;
       if (!(a > smallest) || Math.max(0, data[i * width + width - 1]!) / a > limit) continue;
-      if (stalled > STALL ? a >= 1e-4 * largest && (leave < 0 || basis[i]! < basis[leave]!) : a === largest) leave = i;
+      if (
+        stalled > STALL
+          ? a >= 1e-4 * largest && (leave < 0 || basis[i]! < basis[leave]!)
+          : a === largest
+      )
+        leave = i;
     }
     pivot(t, leave, enter);
     fresh = false;
@@ -179,7 +198,14 @@ export function simplex({ n, cost, matrix, bounds, inequalities }: DenseProgram)
     // A slack can start in the basis where its sign is right; otherwise the artificial variable does.
     basis[i] = i < inequalities && signs[i] === 1 ? n + i : structural + i;
   }
-  const t: Tableau = { rows, width, data, basis, original: data.slice(0, rows * width), prices: new Float64Array(width - 1).fill(1, structural) };
+  const t: Tableau = {
+    rows,
+    width,
+    data,
+    basis,
+    original: data.slice(0, rows * width),
+    prices: new Float64Array(width - 1).fill(1, structural),
+  };
   const costs = rows * width;
   // Phase one: drive the artificial variables out.
   refresh(t);
@@ -194,7 +220,8 @@ export function simplex({ n, cost, matrix, bounds, inequalities }: DenseProgram)
   for (let i = 0; i < rows; i++) {
     if (basis[i]! < structural) continue;
     let column = -1;
-    for (let j = 0; j < structural && column < 0; j++) if (Math.abs(data[i * width + j]!) > 1e-9) column = j;
+    for (let j = 0; j < structural && column < 0; j++)
+      if (Math.abs(data[i * width + j]!) > 1e-9) column = j;
     if (column >= 0) pivot(t, i, column);
   }
   // Phase two: the true costs.
@@ -203,7 +230,16 @@ export function simplex({ n, cost, matrix, bounds, inequalities }: DenseProgram)
   refresh(t);
   if (!minimise(t, structural)) return none("unbounded");
   const x = new Float64Array(n);
-  for (let i = 0; i < rows; i++) if (basis[i]! < n) x[basis[i]!] = Math.max(0, data[i * width + width - 1]!);
-  const multipliers = Float64Array.from({ length: rows }, (_, i) => -data[costs + structural + i]! * signs[i]! * scales[i]! + 0);
-  return { status: "optimal", x, value: cost.reduce((sum, c, j) => sum + c * x[j]!, 0), multipliers };
+  for (let i = 0; i < rows; i++)
+    if (basis[i]! < n) x[basis[i]!] = Math.max(0, data[i * width + width - 1]!);
+  const multipliers = Float64Array.from(
+    { length: rows },
+    (_, i) => -data[costs + structural + i]! * signs[i]! * scales[i]! + 0,
+  );
+  return {
+    status: "optimal",
+    x,
+    value: cost.reduce((sum, c, j) => sum + c * x[j]!, 0),
+    multipliers,
+  };
 }

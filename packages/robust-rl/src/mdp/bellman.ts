@@ -1,10 +1,25 @@
 /** Bellman operators of robust decision processes. */
-import { type ArrayInput, DomainError, type NdArray, ShapeError, array, checkCount, checkRecord, isNdArray, show } from "@provably/core-tensor";
+import {
+  type ArrayInput,
+  DomainError,
+  type NdArray,
+  ShapeError,
+  array,
+  checkCount,
+  checkRecord,
+  isNdArray,
+  show,
+} from "@provably/core-tensor";
 import { type Nature, sortValues } from "../uncertainty/mass.js";
 import { type UncertaintySet, checkSet } from "../uncertainty/set.js";
 import { checkSetSize, checkValues, numbers, worstCaseOf } from "../uncertainty/worst-case.js";
 import { type Mdp, type SparseTransitions, checkMdp, isSparse } from "./model.js";
-import { type SRectangularSet, type StateProblem, bestMixture, mixtureValue } from "./s-rectangular.js";
+import {
+  type SRectangularSet,
+  type StateProblem,
+  bestMixture,
+  mixtureValue,
+} from "./s-rectangular.js";
 
 /**
  * A rectangular uncertainty set: one ball for every state and action, or one shared budget for every state.
@@ -26,34 +41,60 @@ const MOST_ENTRIES = 2 ** 30;
 export function checkHorizon(fn: string, horizon: number, { numStates, numActions }: Mdp): number {
   checkCount(fn, "horizon", horizon);
   if ((horizon + 1) * numStates * numActions > MOST_ENTRIES)
-    throw new DomainError(`${fn}: horizon ${horizon} is too long: ${numStates} states and ${numActions} actions a step are more than 2³⁰ entries`);
+    throw new DomainError(
+      `${fn}: horizon ${horizon} is too long: ${numStates} states and ${numActions} actions a step are more than 2³⁰ entries`,
+    );
   return horizon;
 }
 
 /** Checks that a set fits a process. */
-export function checkProblem(fn: string, model: Mdp, set: RectangularSet, discount: number): Problem {
+export function checkProblem(
+  fn: string,
+  model: Mdp,
+  set: RectangularSet,
+  discount: number,
+): Problem {
   const { numStates, numActions, transitions, steps } = checkMdp(fn, model);
   checkRecord(fn, "set", set);
   if (set.kind === "sRectangularL1") {
     if (typeof set.radius === "number" ? !(set.radius >= 0) : !isNdArray(set.radius))
       throw new DomainError(`${fn}: set must be made by sRectangularL1()`);
     if (isSparse(transitions) || model.rewardsOnArrival)
-      throw new DomainError(`${fn}: s-rectangular sets need dense transitions and rewards of shape [S, A]`);
+      throw new DomainError(
+        `${fn}: s-rectangular sets need dense transitions and rewards of shape [S, A]`,
+      );
     if (typeof set.radius !== "number" && set.radius.size !== numStates)
-      throw new ShapeError(`${fn}: the set has ${set.radius.size} budgets, the process ${numStates} states`);
+      throw new ShapeError(
+        `${fn}: the set has ${set.radius.size} budgets, the process ${numStates} states`,
+      );
     if (set.weights && set.weights.size !== numActions)
-      throw new ShapeError(`${fn}: the set has ${set.weights.size} weights, the process ${numActions} actions`);
+      throw new ShapeError(
+        `${fn}: the set has ${set.weights.size} weights, the process ${numActions} actions`,
+      );
     return { model, set, discount };
   }
   checkSet(fn, set);
   const rows = numStates * numActions;
-  if (typeof set.radius !== "number" && set.radius.size !== rows && set.radius.size !== rows * (steps ?? 1))
+  if (
+    typeof set.radius !== "number" &&
+    set.radius.size !== rows &&
+    set.radius.size !== rows * (steps ?? 1)
+  )
     throw new ShapeError(
       `${fn}: the set has radii of shape [${set.radius.shape.join(", ")}], the process has ${numStates} states and ${numActions} actions`,
     );
   checkSetSize(fn, set, numStates, isSparse(transitions) ? rows : transitions.size / numStates);
-  const closed = "support" in set ? set.support === "nominal" : set.kind !== "wasserstein" && set.kind !== "interval";
-  if (isSparse(transitions) && !closed && set.kind !== "totalVariation" && set.kind !== "l1" && set.kind !== "contamination")
+  const closed =
+    "support" in set
+      ? set.support === "nominal"
+      : set.kind !== "wasserstein" && set.kind !== "interval";
+  if (
+    isSparse(transitions) &&
+    !closed &&
+    set.kind !== "totalVariation" &&
+    set.kind !== "l1" &&
+    set.kind !== "contamination"
+  )
     throw new DomainError(
       `${fn}: the set "${set.kind}" may put mass on every state, which sparse transitions do not allow; use support "nominal" or dense transitions`,
     );
@@ -63,14 +104,25 @@ export function checkProblem(fn: string, model: Mdp, set: RectangularSet, discou
 /** inf q·v for a row given by number, whatever the storage. */
 type RowCase = (row: number, radius: number, nature: Nature | undefined) => number;
 
-function denseRows(set: UncertaintySet, p: Float64Array, offset: number, values: Float64Array): RowCase {
+function denseRows(
+  set: UncertaintySet,
+  p: Float64Array,
+  offset: number,
+  values: Float64Array,
+): RowCase {
   const worst = worstCaseOf(set, values);
   const n = values.length;
   return (row, radius, nature) => worst(p, offset + row * n, radius, nature);
 }
 
 /** Rewards on arrival change the values from row to row, so each row is sorted for itself. */
-function arrivalRows(set: UncertaintySet, p: Float64Array, rewards: Float64Array, values: Float64Array, discount: number): RowCase {
+function arrivalRows(
+  set: UncertaintySet,
+  p: Float64Array,
+  rewards: Float64Array,
+  values: Float64Array,
+  discount: number,
+): RowCase {
   const n = values.length;
   const local = new Float64Array(n);
   return (row, radius, nature) => {
@@ -80,7 +132,11 @@ function arrivalRows(set: UncertaintySet, p: Float64Array, rewards: Float64Array
 }
 
 /** A sparse row is made compact: its successors, and the worst of all states where nature may go there. */
-function sparseRows(set: UncertaintySet, { rowPointers, columns, probabilities }: SparseTransitions, values: Float64Array): RowCase {
+function sparseRows(
+  set: UncertaintySet,
+  { rowPointers, columns, probabilities }: SparseTransitions,
+  values: Float64Array,
+): RowCase {
   let worst = 0;
   for (let s = 1; s < values.length; s++) if (values[s]! < values[worst]!) worst = s;
   const everywhere = "support" in set && set.support === "full";
@@ -141,7 +197,11 @@ export interface Sweep {
 
 const noNature = undefined;
 
-export function sweepOf({ model, set, discount }: Problem & { readonly set: UncertaintySet }, values: Float64Array, step: number): Sweep {
+export function sweepOf(
+  { model, set, discount }: Problem & { readonly set: UncertaintySet },
+  values: Float64Array,
+  step: number,
+): Sweep {
   const { transitions, rewards, numStates, numActions, rewardsOnArrival } = model;
   const rows = numStates * numActions;
   const r = numbers(rewards);
@@ -153,13 +213,23 @@ export function sweepOf({ model, set, discount }: Problem & { readonly set: Unce
     const worst = arrivalRows(set, numbers(transitions), r, values, discount);
     return { action: (row, nature = noNature) => worst(row, radius(row), nature) };
   }
-  const offset = !isSparse(transitions) && transitions.shape.length === 4 ? step * rows * numStates : 0;
-  const worst = isSparse(transitions) ? sparseRows(set, transitions, values) : denseRows(set, numbers(transitions), offset, values);
-  return { action: (row, nature = noNature) => r[rewardAt + row]! + discount * worst(row, radius(row), nature) };
+  const offset =
+    !isSparse(transitions) && transitions.shape.length === 4 ? step * rows * numStates : 0;
+  const worst = isSparse(transitions)
+    ? sparseRows(set, transitions, values)
+    : denseRows(set, numbers(transitions), offset, values);
+  return {
+    action: (row, nature = noNature) =>
+      r[rewardAt + row]! + discount * worst(row, radius(row), nature),
+  };
 }
 
 /** The problem of one state under an s-rectangular set. */
-export function stateProblems({ model, set, discount }: Problem & { readonly set: SRectangularSet }, values: Float64Array, step: number) {
+export function stateProblems(
+  { model, set, discount }: Problem & { readonly set: SRectangularSet },
+  values: Float64Array,
+  step: number,
+) {
   const { transitions, rewards, numStates, numActions } = model;
   const dense = transitions as NdArray;
   const rows = numStates * numActions;
@@ -185,7 +255,14 @@ export function stateProblems({ model, set, discount }: Problem & { readonly set
 }
 
 /** One application of the optimality operator: new values, action values (for sa-rectangular sets) and a greedy policy [S, A]. */
-export function optimalStep(problem: Problem, values: Float64Array, step: number, out: Float64Array, q: Float64Array, policy: Float64Array): void {
+export function optimalStep(
+  problem: Problem,
+  values: Float64Array,
+  step: number,
+  out: Float64Array,
+  q: Float64Array,
+  policy: Float64Array,
+): void {
   const { numStates, numActions } = problem.model;
   if (problem.set.kind === "sRectangularL1") {
     const { budget, problem: at } = stateProblems({ ...problem, set: problem.set }, values, step);
@@ -229,7 +306,13 @@ export function policyStep(
   const { numStates, numActions } = problem.model;
   if (problem.set.kind === "sRectangularL1") {
     const { budget, problem: at } = stateProblems({ ...problem, set: problem.set }, values, step);
-    for (let s = 0; s < numStates; s++) out[s] = mixtureValue(at(s), budget(s), policy.subarray(s * numActions, (s + 1) * numActions), kernel);
+    for (let s = 0; s < numStates; s++)
+      out[s] = mixtureValue(
+        at(s),
+        budget(s),
+        policy.subarray(s * numActions, (s + 1) * numActions),
+        kernel,
+      );
     return;
   }
   const { action } = sweepOf({ ...problem, set: problem.set }, values, step);
@@ -272,25 +355,42 @@ export function robustBellman(
   set: RectangularSet,
   values: ArrayInput,
   options: { readonly discount?: number; readonly step?: number } = {},
-): { readonly values: NdArray<"float64">; readonly q: NdArray<"float64">; readonly policy: NdArray<"float64"> } {
+): {
+  readonly values: NdArray<"float64">;
+  readonly q: NdArray<"float64">;
+  readonly policy: NdArray<"float64">;
+} {
   const { discount = 1, step = 0 } = checkRecord("robustBellman", "options", options);
   if (!(typeof discount === "number" && discount >= 0 && discount <= 1))
     throw new DomainError(`robustBellman: discount must lie in [0, 1], got ${show(discount)}`);
   const problem = checkProblem("robustBellman", model, set, discount);
   if (!Number.isInteger(step) || step < 0 || step >= (model.steps ?? Infinity))
-    throw new DomainError(`robustBellman: step must be an integer from 0 and within the process, got ${show(step)}`);
+    throw new DomainError(
+      `robustBellman: step must be an integer from 0 and within the process, got ${show(step)}`,
+    );
   const v = valuesOf("robustBellman", values, model.numStates);
   const { numStates, numActions } = model;
-  const [out, q, policy] = [new Float64Array(numStates), new Float64Array(numStates * numActions), new Float64Array(numStates * numActions)];
+  const [out, q, policy] = [
+    new Float64Array(numStates),
+    new Float64Array(numStates * numActions),
+    new Float64Array(numStates * numActions),
+  ];
   optimalStep(problem, v, step, out, q, policy);
   const shape = [numStates, numActions];
-  return { values: array<"float64">(out), q: array<"float64">(q, { shape }), policy: array<"float64">(policy, { shape }) };
+  return {
+    values: array<"float64">(out),
+    q: array<"float64">(q, { shape }),
+    policy: array<"float64">(policy, { shape }),
+  };
 }
 
 /** A vector with one finite value for each state. */
 export function valuesOf(fn: string, values: ArrayInput, numStates: number): Float64Array {
   const v = array(values, { dtype: "float64" });
-  if (v.shape.length !== 1 || v.size !== numStates) throw new ShapeError(`${fn}: values must have shape [${numStates}], got [${v.shape.join(", ")}]`);
+  if (v.shape.length !== 1 || v.size !== numStates)
+    throw new ShapeError(
+      `${fn}: values must have shape [${numStates}], got [${v.shape.join(", ")}]`,
+    );
   checkValues(fn, numbers(v));
   return numbers(v);
 }
@@ -329,7 +429,11 @@ export function worstCaseKernel(
   const problem = checkProblem("worstCaseKernel", model, set, discount);
   const v = valuesOf("worstCaseKernel", values, model.numStates);
   const { numStates, numActions } = model;
-  const nature: Nature = { kernel: new Float64Array(numStates * numActions * numStates), at: 0, dual: 0 };
+  const nature: Nature = {
+    kernel: new Float64Array(numStates * numActions * numStates),
+    at: 0,
+    dual: 0,
+  };
   const { action } = sweepOf({ ...problem, set }, v, step);
   for (let row = 0; row < numStates * numActions; row++) {
     nature.at = row * numStates;

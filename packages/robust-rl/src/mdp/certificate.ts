@@ -1,7 +1,23 @@
 /** Certificates of values: how far they are from the fixed point, bounded by one sweep. */
-import { type ArrayInput, type Certificate, DomainError, ShapeError, array, checkHooks, checkRecord, show } from "@provably/core-tensor";
+import {
+  type ArrayInput,
+  type Certificate,
+  DomainError,
+  ShapeError,
+  array,
+  checkHooks,
+  checkRecord,
+  show,
+} from "@provably/core-tensor";
 import { checkValues, numbers } from "../uncertainty/worst-case.js";
-import { type Problem, type RectangularSet, checkProblem, optimalStep, policyStep, valuesOf } from "./bellman.js";
+import {
+  type Problem,
+  type RectangularSet,
+  checkProblem,
+  optimalStep,
+  policyStep,
+  valuesOf,
+} from "./bellman.js";
 import { type Mdp, checkMdp } from "./model.js";
 import { policySteps } from "./policy.js";
 
@@ -42,18 +58,29 @@ export function certifyValues(
   },
 ): Certificate {
   const fn = "certifyValues";
-  const { discount, horizon, policy, tolerance = 1e-6, signal } = checkRecord(fn, "options", options);
+  const {
+    discount,
+    horizon,
+    policy,
+    tolerance = 1e-6,
+    signal,
+  } = checkRecord(fn, "options", options);
   checkHooks(fn, options);
-  if (!(typeof tolerance === "number" && tolerance >= 0)) throw new DomainError(`${fn}: tolerance must be ≥ 0, got ${show(tolerance)}`);
-  if ((discount === undefined) === (horizon === undefined)) throw new DomainError(`${fn}: give either discount or horizon`);
+  if (!(typeof tolerance === "number" && tolerance >= 0))
+    throw new DomainError(`${fn}: tolerance must be ≥ 0, got ${show(tolerance)}`);
+  if ((discount === undefined) === (horizon === undefined))
+    throw new DomainError(`${fn}: give either discount or horizon`);
   if (discount !== undefined && !(typeof discount === "number" && discount >= 0 && discount < 1))
     throw new DomainError(`${fn}: discount must lie in [0, 1), got ${show(discount)}`);
   if (horizon !== undefined && !(Number.isInteger(horizon) && horizon >= 1))
     throw new DomainError(`${fn}: horizon must be a positive integer, got ${show(horizon)}`);
   const { numStates, steps } = checkMdp(fn, model);
-  if (horizon === undefined && steps !== undefined) throw new ShapeError(`${fn}: a process that depends on the step needs a horizon`);
+  if (horizon === undefined && steps !== undefined)
+    throw new ShapeError(`${fn}: a process that depends on the step needs a horizon`);
   if (horizon !== undefined && steps !== undefined && horizon > steps)
-    throw new ShapeError(`${fn}: horizon ${horizon} is longer than the ${steps} steps of the process`);
+    throw new ShapeError(
+      `${fn}: horizon ${horizon} is longer than the ${steps} steps of the process`,
+    );
   const problem = checkProblem(fn, model, set, discount ?? 1);
   const sweep = sweepFor(fn, problem, policy, horizon ?? 1);
   let bound = 0;
@@ -63,7 +90,9 @@ export function certifyValues(
   } else {
     const v = array(values, { dtype: "float64" });
     if (v.shape.join() !== `${horizon + 1},${numStates}`)
-      throw new ShapeError(`${fn}: values must have shape [${horizon + 1}, ${numStates}], got [${v.shape.join(", ")}]`);
+      throw new ShapeError(
+        `${fn}: values must have shape [${horizon + 1}, ${numStates}], got [${v.shape.join(", ")}]`,
+      );
     checkValues(fn, numbers(v));
     const at = (h: number): Float64Array => numbers(v).subarray(h * numStates, (h + 1) * numStates);
     for (let h = 0; h < horizon; h++) {
@@ -78,12 +107,20 @@ export function certifyValues(
     expected: 0,
     tolerance,
     holds: bound <= tolerance,
-    note: horizon === undefined ? "residual of one Bellman sweep divided by 1 − γ" : "Bellman residuals, added up over the steps",
+    note:
+      horizon === undefined
+        ? "residual of one Bellman sweep divided by 1 − γ"
+        : "Bellman residuals, added up over the steps",
   };
 }
 
 /** One application of the operator at a step: of the optimum, or of a policy. */
-function sweepFor(fn: string, problem: Problem, policy: ArrayInput | undefined, horizon: number): (v: Float64Array, step: number) => Float64Array {
+function sweepFor(
+  fn: string,
+  problem: Problem,
+  policy: ArrayInput | undefined,
+  horizon: number,
+): (v: Float64Array, step: number) => Float64Array {
   const { model } = problem;
   const out = new Float64Array(model.numStates);
   if (policy !== undefined) {

@@ -15,7 +15,14 @@ import {
 import { solve } from "@provably/core-tensor/linalg";
 import { totalVariation } from "../uncertainty/set.js";
 import { numbers } from "../uncertainty/worst-case.js";
-import { type Problem, type RectangularSet, checkHorizon, checkProblem, policyStep, valuesOf } from "./bellman.js";
+import {
+  type Problem,
+  type RectangularSet,
+  checkHorizon,
+  checkProblem,
+  policyStep,
+  valuesOf,
+} from "./bellman.js";
 import { certifyValues, distance } from "./certificate.js";
 import { type Mdp, checkMdp, isSparse } from "./model.js";
 import { policyOf, policySteps } from "./policy.js";
@@ -24,7 +31,11 @@ import { policyOf, policySteps } from "./policy.js";
 const DIRECT_STATES = 400;
 
 /** Values of a policy under a fixed kernel [S, A, S]: (I − γ P_π) V = r_π. */
-function solvePolicy({ model, discount }: Problem, policy: Float64Array, kernel: Float64Array): Float64Array {
+function solvePolicy(
+  { model, discount }: Problem,
+  policy: Float64Array,
+  kernel: Float64Array,
+): Float64Array {
   const { numStates: n, numActions } = model;
   const r = numbers(model.rewards);
   const system = new Float64Array(n * n);
@@ -55,7 +66,10 @@ export function evaluateToFixedPoint(
   start: Float64Array,
   residualBound: number,
   maxIterations: number,
-  { method = "solve", signal }: { readonly method?: "solve" | "sweeps"; readonly signal?: AbortSignal | undefined } = {},
+  {
+    method = "solve",
+    signal,
+  }: { readonly method?: "solve" | "sweeps"; readonly signal?: AbortSignal | undefined } = {},
 ): { readonly values: Float64Array; readonly iterations: number; readonly residual: number } {
   const { model } = problem;
   const { numStates: n, numActions } = model;
@@ -77,7 +91,11 @@ export function evaluateToFixedPoint(
     values = Float64Array.from(solvePolicy(problem, policy, kernel));
     // Values fall from kernel to kernel. Where none falls by more than the rounding of the linear system, the worst kernel is found.
     const before = solved;
-    if (before !== undefined && values.every((v, s) => v >= before[s]! - (4e-16 * size) / (1 - problem.discount))) break;
+    if (
+      before !== undefined &&
+      values.every((v, s) => v >= before[s]! - (4e-16 * size) / (1 - problem.discount))
+    )
+      break;
     solved = values.slice();
   }
   return { values, iterations, residual };
@@ -137,33 +155,66 @@ export interface RobustEvaluation {
  * ```
  * @category Planning
  */
-export function robustPolicyEvaluation(model: Mdp, set: RectangularSet, policy: ArrayInput, options: EvaluationOptions): RobustEvaluation {
+export function robustPolicyEvaluation(
+  model: Mdp,
+  set: RectangularSet,
+  policy: ArrayInput,
+  options: EvaluationOptions,
+): RobustEvaluation {
   const fn = "robustPolicyEvaluation";
-  const { discount, horizon, tolerance = 1e-10, maxIterations = 100_000 } = checkRecord("robustPolicyEvaluation", "options", options);
-  if ((discount === undefined) === (horizon === undefined)) throw new DomainError(`${fn}: give either discount or horizon`);
+  const {
+    discount,
+    horizon,
+    tolerance = 1e-10,
+    maxIterations = 100_000,
+  } = checkRecord("robustPolicyEvaluation", "options", options);
+  if ((discount === undefined) === (horizon === undefined))
+    throw new DomainError(`${fn}: give either discount or horizon`);
   const { numStates } = checkMdp(fn, model);
-  if (!(typeof tolerance === "number" && tolerance > 0)) throw new DomainError(`${fn}: tolerance must be positive, got ${show(tolerance)}`);
+  if (!(typeof tolerance === "number" && tolerance > 0))
+    throw new DomainError(`${fn}: tolerance must be positive, got ${show(tolerance)}`);
   checkCount(fn, "maxIterations", maxIterations);
   if (horizon !== undefined) {
     checkHorizon(fn, horizon, model);
     const problem = checkProblem(fn, model, set, 1);
     const values = new Float64Array((horizon + 1) * numStates);
-    if (options.terminalValues !== undefined) values.set(valuesOf(fn, options.terminalValues, numStates), horizon * numStates);
+    if (options.terminalValues !== undefined)
+      values.set(valuesOf(fn, options.terminalValues, numStates), horizon * numStates);
     const steps = policySteps(fn, policy, horizon, model);
     const at = (h: number): Float64Array => values.subarray(h * numStates, (h + 1) * numStates);
     for (let h = horizon - 1; h >= 0; h--) policyStep(problem, at(h + 1), h, steps[h]!, at(h));
-    return { values: array<"float64">(values, { shape: [horizon + 1, numStates] }), iterations: horizon, converged: true };
+    return {
+      values: array<"float64">(values, { shape: [horizon + 1, numStates] }),
+      iterations: horizon,
+      converged: true,
+    };
   }
   if (!(typeof discount === "number" && discount >= 0 && discount < 1))
     throw new DomainError(`${fn}: discount must lie in [0, 1), got ${show(discount)}`);
-  if (model.steps !== undefined) throw new ShapeError(`${fn}: a process that depends on the step needs a horizon`);
+  if (model.steps !== undefined)
+    throw new ShapeError(`${fn}: a process that depends on the step needs a horizon`);
   const problem = checkProblem(fn, model, set, discount);
   const probabilities = policyOf(fn, policy, model);
   const bound = tolerance * (1 - discount);
-  const { values, iterations, residual } = evaluateToFixedPoint(problem, probabilities, new Float64Array(numStates), bound, maxIterations);
+  const { values, iterations, residual } = evaluateToFixedPoint(
+    problem,
+    probabilities,
+    new Float64Array(numStates),
+    bound,
+    maxIterations,
+  );
   const result = array<"float64">(values);
-  const certificate = certifyValues(model, set, result, { discount: discount, policy, tolerance: Math.max(tolerance, 1e-12 / (1 - discount)) });
-  return { values: result, iterations, converged: residual <= bound || certificate.holds, certificate };
+  const certificate = certifyValues(model, set, result, {
+    discount: discount,
+    policy,
+    tolerance: Math.max(tolerance, 1e-12 / (1 - discount)),
+  });
+  return {
+    values: result,
+    iterations,
+    converged: residual <= bound || certificate.holds,
+    certificate,
+  };
 }
 
 /**
@@ -182,7 +233,11 @@ export function robustPolicyEvaluation(model: Mdp, set: RectangularSet, policy: 
  * ```
  * @category Planning
  */
-export function evaluatePolicy(model: Mdp, policy: ArrayInput, options: EvaluationOptions): RobustEvaluation {
+export function evaluatePolicy(
+  model: Mdp,
+  policy: ArrayInput,
+  options: EvaluationOptions,
+): RobustEvaluation {
   return robustPolicyEvaluation(model, totalVariation(0), policy, options);
 }
 
@@ -214,7 +269,10 @@ export function robustnessProfile(
   const { numStates } = checkMdp("robustnessProfile", model);
   checkFunction("robustnessProfile", "setOf", setOf);
   checkList("robustnessProfile", "options.radii", radii);
-  const weights = start === undefined ? new Float64Array(numStates).fill(1 / numStates) : valuesOf("robustnessProfile", start, numStates);
+  const weights =
+    start === undefined
+      ? new Float64Array(numStates).fill(1 / numStates)
+      : valuesOf("robustnessProfile", start, numStates);
   return array<"float64">(
     Float64Array.from(radii, (radius) => {
       const values = numbers(robustPolicyEvaluation(model, setOf(radius), policy, rest).values);

@@ -1,5 +1,13 @@
 /** Ordinary decision processes as linear programs, and the visits of a policy. */
-import { type ArrayInput, DomainError, type NdArray, ShapeError, array, checkRecord, show } from "@provably/core-tensor";
+import {
+  type ArrayInput,
+  DomainError,
+  type NdArray,
+  ShapeError,
+  array,
+  checkRecord,
+  show,
+} from "@provably/core-tensor";
 import { solve } from "@provably/core-tensor/linalg";
 import { SolverError } from "../lp/error.js";
 import { solveLinearProgramHighs } from "../lp/highs.js";
@@ -12,7 +20,11 @@ import { actionsOf, policyOf } from "./policy.js";
 const SMALL = 2000;
 
 function dense(fn: string, model: Mdp, discount: number): Float64Array {
-  if (isSparse(checkMdp(fn, model).transitions) || model.steps !== undefined || model.rewardsOnArrival)
+  if (
+    isSparse(checkMdp(fn, model).transitions) ||
+    model.steps !== undefined ||
+    model.rewardsOnArrival
+  )
     throw new ShapeError(`${fn}: needs dense transitions [S, A, S] and rewards [S, A]`);
   if (!(typeof discount === "number" && discount >= 0 && discount < 1))
     throw new DomainError(`${fn}: discount must lie in [0, 1), got ${show(discount)}`);
@@ -22,7 +34,10 @@ function dense(fn: string, model: Mdp, discount: number): Float64Array {
 function startOf(fn: string, start: ArrayInput | undefined, numStates: number): Float64Array {
   if (start === undefined) return new Float64Array(numStates).fill(1 / numStates);
   const p = array(start, { dtype: "float64" });
-  if (p.shape.join() !== String(numStates)) throw new ShapeError(`${fn}: start must have shape [${numStates}], got [${p.shape.join(", ")}]`);
+  if (p.shape.join() !== String(numStates))
+    throw new ShapeError(
+      `${fn}: start must have shape [${numStates}], got [${p.shape.join(", ")}]`,
+    );
   checkRows(fn, "start", numbers(p), numStates, []);
   return numbers(p);
 }
@@ -51,7 +66,11 @@ function startOf(fn: string, start: ArrayInput | undefined, numStates: number): 
 export async function linearProgrammingMdp(
   model: Mdp,
   options: { readonly discount: number; readonly start?: ArrayInput },
-): Promise<{ readonly values: NdArray<"float64">; readonly occupancy: NdArray<"float64">; readonly policy: NdArray }> {
+): Promise<{
+  readonly values: NdArray<"float64">;
+  readonly occupancy: NdArray<"float64">;
+  readonly policy: NdArray;
+}> {
   const fn = "linearProgrammingMdp";
   const { discount } = checkRecord("linearProgrammingMdp", "options", options);
   const p = dense(fn, model, discount);
@@ -64,8 +83,12 @@ export async function linearProgrammingMdp(
   const matrix = p.map((x) => discount * x);
   const bound = r.map((x) => lowest * (1 - discount) - x);
   for (let row = 0; row < rows; row++) matrix[row * n + Math.floor(row / numActions)]! -= 1;
-  const program = { cost: array(start), inequality: { matrix: array(matrix, { shape: [rows, n] }), bound: array(bound) } };
-  const { status, x, multipliers } = rows * n <= SMALL ? solveLinearProgram(program) : await solveLinearProgramHighs(program);
+  const program = {
+    cost: array(start),
+    inequality: { matrix: array(matrix, { shape: [rows, n] }), bound: array(bound) },
+  };
+  const { status, x, multipliers } =
+    rows * n <= SMALL ? solveLinearProgram(program) : await solveLinearProgramHighs(program);
   if (status !== "optimal") throw new SolverError(`${fn}: the linear program came out ${status}`);
   const occupancy = numbers(multipliers).map((y) => Math.max(0, -y));
   return {
@@ -106,10 +129,13 @@ export function occupancyMeasure(
     system[s * n + s]! += 1;
     for (let a = 0; a < numActions; a++) {
       const row = (s * numActions + a) * n;
-      for (let t = 0; t < n; t++) system[t * n + s]! -= options.discount * pi[s * numActions + a]! * p[row + t]!;
+      for (let t = 0; t < n; t++)
+        system[t * n + s]! -= options.discount * pi[s * numActions + a]! * p[row + t]!;
     }
   }
-  const visits = numbers(solve(array(system, { shape: [n, n] }), array(startOf(fn, options.start, n))));
+  const visits = numbers(
+    solve(array(system, { shape: [n, n] }), array(startOf(fn, options.start, n))),
+  );
   return array<"float64">(
     pi.map((share, row) => share * visits[Math.floor(row / numActions)]!),
     { shape: [n, numActions] },

@@ -1,5 +1,13 @@
 /** Finite Markov decision processes, checked once. */
-import { type ArrayInput, DomainError, type NdArray, ShapeError, array, checkRecord, isNdArray } from "@provably/core-tensor";
+import {
+  type ArrayInput,
+  DomainError,
+  type NdArray,
+  ShapeError,
+  array,
+  checkRecord,
+  isNdArray,
+} from "@provably/core-tensor";
 import { checkRows, numbers, placeOf } from "../uncertainty/worst-case.js";
 
 /**
@@ -37,15 +45,31 @@ export interface Mdp {
 
 /** A process that {@link mdp} has checked, or something else with the same extents. */
 export function checkMdp(fn: string, model: Mdp): Mdp {
-  const { numStates, numActions, transitions, rewards, rewardsOnArrival, steps } = checkRecord(fn, "model", model);
+  const { numStates, numActions, transitions, rewards, rewardsOnArrival, steps } = checkRecord(
+    fn,
+    "model",
+    model,
+  );
   const fail = (): never => {
-    throw new DomainError(`${fn}: model must be a decision process made by mdp(), whose extents fit each other`);
+    throw new DomainError(
+      `${fn}: model must be a decision process made by mdp(), whose extents fit each other`,
+    );
   };
-  if (!(Number.isInteger(numStates) && numStates > 0 && Number.isInteger(numActions) && numActions > 0)) fail();
+  if (!(
+    Number.isInteger(numStates) &&
+    numStates > 0 &&
+    Number.isInteger(numActions) &&
+    numActions > 0
+  ))
+    fail();
   if (typeof transitions !== "object" || transitions === null) return fail();
   const rows = numStates * numActions;
   if (isSparse(transitions)) checkSparse(transitions, fn);
-  else if (!isNdArray(transitions) || transitions.size !== rows * numStates * (transitions.shape.length === 4 ? (steps ?? 1) : 1)) fail();
+  else if (
+    !isNdArray(transitions) ||
+    transitions.size !== rows * numStates * (transitions.shape.length === 4 ? (steps ?? 1) : 1)
+  )
+    fail();
   if (steps !== undefined && !(Number.isInteger(steps) && steps > 0)) fail();
   if (typeof rewardsOnArrival !== "boolean" || !isNdArray(rewards)) return fail();
   const each = rewardsOnArrival ? numStates : rewards.shape.length === 3 ? (steps ?? 1) : 1;
@@ -75,28 +99,49 @@ export function isSparse(x: Mdp["transitions"]): x is SparseTransitions {
  * ```
  * @category Decision processes
  */
-export function mdp(model: { readonly transitions: ArrayInput | SparseTransitions; readonly rewards: ArrayInput }): Mdp {
+export function mdp(model: {
+  readonly transitions: ArrayInput | SparseTransitions;
+  readonly rewards: ArrayInput;
+}): Mdp {
   checkRecord("mdp", "model", model);
-  const sparse = typeof model.transitions === "object" && model.transitions !== null && "rowPointers" in model.transitions;
-  const transitions = sparse ? checkSparse(model.transitions, "mdp") : array(model.transitions, { dtype: "float64" });
+  const sparse =
+    typeof model.transitions === "object" &&
+    model.transitions !== null &&
+    "rowPointers" in model.transitions;
+  const transitions = sparse
+    ? checkSparse(model.transitions, "mdp")
+    : array(model.transitions, { dtype: "float64" });
   const shape: readonly number[] = transitions.shape;
   const [numStates, numActions, successors] = shape.slice(-3);
-  if ((shape.length !== 3 && shape.length !== 4) || !(numStates! > 0 && numActions! > 0) || successors !== numStates)
-    throw new ShapeError(`mdp: transitions must have shape [S, A, S] or [H, S, A, S] with S, A ≥ 1, got [${shape.join(", ")}]`);
+  if (
+    (shape.length !== 3 && shape.length !== 4) ||
+    !(numStates! > 0 && numActions! > 0) ||
+    successors !== numStates
+  )
+    throw new ShapeError(
+      `mdp: transitions must have shape [S, A, S] or [H, S, A, S] with S, A ≥ 1, got [${shape.join(", ")}]`,
+    );
   const leading = shape.slice(0, -1);
-  if (!sparse) checkRows("mdp", "transitions", numbers(transitions as NdArray), numStates!, leading);
+  if (!sparse)
+    checkRows("mdp", "transitions", numbers(transitions as NdArray), numStates!, leading);
   const rewards = array(model.rewards, { dtype: "float64" });
   const fits = (...expected: readonly (number | undefined)[]): boolean =>
     rewards.shape.length === expected.length && expected.every((n, i) => n === rewards.shape[i]);
   const stepsOf = shape.length === 4 ? shape[0] : undefined;
   const rewardsOnArrival = shape.length === 3 && fits(numStates, numActions, numStates);
-  const timed = rewards.shape.length === 3 && !rewardsOnArrival && fits(stepsOf ?? rewards.shape[0], numStates, numActions);
+  const timed =
+    rewards.shape.length === 3 &&
+    !rewardsOnArrival &&
+    fits(stepsOf ?? rewards.shape[0], numStates, numActions);
   if (!rewardsOnArrival && !timed && !fits(numStates, numActions))
     throw new ShapeError(
       `mdp: rewards must have shape [${numStates}, ${numActions}], [${stepsOf ?? "H"}, ${numStates}, ${numActions}] or, without steps, [${numStates}, ${numActions}, ${numStates}], got [${rewards.shape.join(", ")}]`,
     );
   numbers(rewards).forEach((r, i) => {
-    if (!Number.isFinite(r)) throw new DomainError(`mdp: rewards[${placeOf(i, rewards.shape).join(", ")}] must be finite, got ${r}`);
+    if (!Number.isFinite(r))
+      throw new DomainError(
+        `mdp: rewards[${placeOf(i, rewards.shape).join(", ")}] must be finite, got ${r}`,
+      );
   });
   return {
     numStates: numStates!,
@@ -109,8 +154,15 @@ export function mdp(model: { readonly transitions: ArrayInput | SparseTransition
 }
 
 function checkSparse(x: SparseTransitions, fn: string): SparseTransitions {
-  if (!Array.isArray(x.shape) || !ArrayBuffer.isView(x.rowPointers) || !ArrayBuffer.isView(x.columns) || !ArrayBuffer.isView(x.probabilities))
-    throw new DomainError(`${fn}: sparse transitions need shape, a list, and rowPointers, columns and probabilities, typed arrays`);
+  if (
+    !Array.isArray(x.shape) ||
+    !ArrayBuffer.isView(x.rowPointers) ||
+    !ArrayBuffer.isView(x.columns) ||
+    !ArrayBuffer.isView(x.probabilities)
+  )
+    throw new DomainError(
+      `${fn}: sparse transitions need shape, a list, and rowPointers, columns and probabilities, typed arrays`,
+    );
   const [states, actions, successors] = x.shape;
   const rows = states * actions;
   if (
@@ -124,16 +176,23 @@ function checkSparse(x: SparseTransitions, fn: string): SparseTransitions {
     );
   for (let row = 0; row < rows; row++) {
     const [from, to] = [x.rowPointers[row]!, x.rowPointers[row + 1]!];
-    if (to < from) throw new ShapeError(`${fn}: row pointers must not fall, got ${from} then ${to} at row ${row}`);
+    if (to < from)
+      throw new ShapeError(
+        `${fn}: row pointers must not fall, got ${from} then ${to} at row ${row}`,
+      );
     let sum = 0;
     for (let k = from; k < to; k++) {
       const [s, p] = [x.columns[k]!, x.probabilities[k]!];
-      if (!(s >= 0 && s < successors)) throw new DomainError(`${fn}: columns[${k}] must be a state below ${successors}, got ${s}`);
-      if (!(p >= 0)) throw new DomainError(`${fn}: probabilities[${k}] must be a probability, got ${p}`);
+      if (!(s >= 0 && s < successors))
+        throw new DomainError(`${fn}: columns[${k}] must be a state below ${successors}, got ${s}`);
+      if (!(p >= 0))
+        throw new DomainError(`${fn}: probabilities[${k}] must be a probability, got ${p}`);
       sum += p;
     }
     if (!(Math.abs(sum - 1) <= 1e-8))
-      throw new DomainError(`${fn}: transitions[${Math.floor(row / actions)}, ${row % actions}, :] must sum to 1, got ${sum}`);
+      throw new DomainError(
+        `${fn}: transitions[${Math.floor(row / actions)}, ${row % actions}, :] must sum to 1, got ${sum}`,
+      );
   }
   return x;
 }

@@ -12,7 +12,15 @@ import {
   show,
 } from "@provably/core-tensor";
 import { totalVariation } from "../uncertainty/set.js";
-import { type Problem, type RectangularSet, checkHorizon, checkProblem, optimalStep, policyStep, valuesOf } from "./bellman.js";
+import {
+  type Problem,
+  type RectangularSet,
+  checkHorizon,
+  checkProblem,
+  optimalStep,
+  policyStep,
+  valuesOf,
+} from "./bellman.js";
 import { certifyValues, distance } from "./certificate.js";
 import { evaluateToFixedPoint } from "./evaluation.js";
 import { type Mdp, checkMdp } from "./model.js";
@@ -32,7 +40,10 @@ export interface DiscountedOptions {
   /** Values to start from, [states]: the values of an earlier, unfinished run continue it. Default 0. */
   readonly initialValues?: ArrayInput;
   /** Called after each iteration. */
-  readonly onProgress?: (progress: { readonly iteration: number; readonly residual: number }) => void;
+  readonly onProgress?: (progress: {
+    readonly iteration: number;
+    readonly residual: number;
+  }) => void;
   /** Stops between two iterations. */
   readonly signal?: AbortSignal;
 }
@@ -72,13 +83,20 @@ export interface RobustPlan {
 }
 
 function checkDiscounted(fn: string, options: DiscountedOptions) {
-  const { discount, tolerance = 1e-8, maxIterations = 10_000 } = checkRecord(fn, "options", options);
+  const {
+    discount,
+    tolerance = 1e-8,
+    maxIterations = 10_000,
+  } = checkRecord(fn, "options", options);
   checkHooks(fn, options);
   if (!(typeof discount === "number" && discount >= 0 && discount < 1))
     throw new DomainError(`${fn}: discount must lie in [0, 1), got ${show(discount)}`);
-  if (!(typeof tolerance === "number" && tolerance > 0)) throw new DomainError(`${fn}: tolerance must be positive, got ${show(tolerance)}`);
+  if (!(typeof tolerance === "number" && tolerance > 0))
+    throw new DomainError(`${fn}: tolerance must be positive, got ${show(tolerance)}`);
   if (!Number.isInteger(maxIterations) || maxIterations < 1)
-    throw new DomainError(`${fn}: maxIterations must be a positive integer, got ${show(maxIterations)}`);
+    throw new DomainError(
+      `${fn}: maxIterations must be a positive integer, got ${show(maxIterations)}`,
+    );
   return { discount, tolerance, maxIterations };
 }
 
@@ -91,16 +109,29 @@ function iterate(
   model: Mdp,
   set: RectangularSet,
   options: DiscountedOptions,
-  evaluate: (problem: Problem, policy: Float64Array, values: Float64Array, residual: number) => Float64Array,
+  evaluate: (
+    problem: Problem,
+    policy: Float64Array,
+    values: Float64Array,
+    residual: number,
+  ) => Float64Array,
 ): RobustPlan {
   const { discount, tolerance, maxIterations } = checkDiscounted(fn, options);
   if (checkMdp(fn, model).steps !== undefined)
-    throw new ShapeError(`${fn}: a process that depends on the step has a finite horizon; pass { horizon } to robustValueIteration`);
+    throw new ShapeError(
+      `${fn}: a process that depends on the step has a finite horizon; pass { horizon } to robustValueIteration`,
+    );
   const problem = checkProblem(fn, model, set, discount);
   const { numStates, numActions } = model;
-  let values = options.initialValues === undefined ? new Float64Array(numStates) : Float64Array.from(valuesOf(fn, options.initialValues, numStates));
+  let values =
+    options.initialValues === undefined
+      ? new Float64Array(numStates)
+      : Float64Array.from(valuesOf(fn, options.initialValues, numStates));
   let next = new Float64Array(numStates);
-  const [q, policy] = [new Float64Array(numStates * numActions), new Float64Array(numStates * numActions)];
+  const [q, policy] = [
+    new Float64Array(numStates * numActions),
+    new Float64Array(numStates * numActions),
+  ];
   const enough = discount === 0 ? Infinity : (tolerance * (1 - discount)) / discount;
   let [iterations, residual] = [0, Infinity];
   let settled: Float64Array | undefined;
@@ -112,52 +143,85 @@ function iterate(
     [values, next] = [next, values];
     options.onProgress?.({ iteration: iterations, residual });
     // The residual bounds the error by rounding alone once it is this small.
-    if (residual <= enough || residual <= 4e-16 * values.reduce((m, v) => Math.max(m, Math.abs(v)), 0)) break;
+    if (
+      residual <= enough ||
+      residual <= 4e-16 * values.reduce((m, v) => Math.max(m, Math.abs(v)), 0)
+    )
+      break;
     values = evaluate(problem, policy, values, residual) as Float64Array<ArrayBuffer>;
     // The same values as a sweep ago will come out for ever: rounding alone keeps the residual above the tolerance.
     const before = settled;
     if (before !== undefined && values.every((v, s) => v === before[s])) break;
     settled = values.slice();
   }
-  const converged = residual <= Math.max(enough, 4e-16 * values.reduce((m, v) => Math.max(m, Math.abs(v)), 0));
+  const converged =
+    residual <= Math.max(enough, 4e-16 * values.reduce((m, v) => Math.max(m, Math.abs(v)), 0));
   const result = array<"float64">(values);
   return {
     values: result,
     q: array<"float64">(q, { shape: [numStates, numActions] }),
-    policy: set.kind === "sRectangularL1" ? array(policy, { shape: [numStates, numActions] }) : actionsOf(policy, numActions, [numStates]),
+    policy:
+      set.kind === "sRectangularL1"
+        ? array(policy, { shape: [numStates, numActions] })
+        : actionsOf(policy, numActions, [numStates]),
     iterations,
     residual,
     converged,
-    certificate: certifyValues(model, set, result, { discount, tolerance: Math.max(tolerance, 1e-12) }),
+    certificate: certifyValues(model, set, result, {
+      discount,
+      tolerance: Math.max(tolerance, 1e-12),
+    }),
   };
 }
 
-function backward(fn: string, model: Mdp, set: RectangularSet, { horizon, terminalValues, signal }: FiniteHorizonOptions): RobustPlan {
+function backward(
+  fn: string,
+  model: Mdp,
+  set: RectangularSet,
+  { horizon, terminalValues, signal }: FiniteHorizonOptions,
+): RobustPlan {
   checkHooks(fn, { signal });
   const { steps } = checkMdp(fn, model);
   checkHorizon(fn, horizon, model);
-  if (steps !== undefined && horizon > steps) throw new ShapeError(`${fn}: horizon ${horizon} is longer than the ${steps} steps of the process`);
+  if (steps !== undefined && horizon > steps)
+    throw new ShapeError(
+      `${fn}: horizon ${horizon} is longer than the ${steps} steps of the process`,
+    );
   const problem = checkProblem(fn, model, set, 1);
   const { numStates, numActions } = model;
   const size = numStates * numActions;
   const values = new Float64Array((horizon + 1) * numStates);
-  if (terminalValues !== undefined) values.set(valuesOf(fn, terminalValues, numStates), horizon * numStates);
+  if (terminalValues !== undefined)
+    values.set(valuesOf(fn, terminalValues, numStates), horizon * numStates);
   const [q, policy] = [new Float64Array(horizon * size), new Float64Array(horizon * size)];
   const at = (h: number): Float64Array => values.subarray(h * numStates, (h + 1) * numStates);
   for (let h = horizon - 1; h >= 0; h--) {
     signal?.throwIfAborted();
-    optimalStep(problem, at(h + 1), h, at(h), q.subarray(h * size, (h + 1) * size), policy.subarray(h * size, (h + 1) * size));
+    optimalStep(
+      problem,
+      at(h + 1),
+      h,
+      at(h),
+      q.subarray(h * size, (h + 1) * size),
+      policy.subarray(h * size, (h + 1) * size),
+    );
   }
   const result = array<"float64">(values, { shape: [horizon + 1, numStates] });
   const randomised = set.kind === "sRectangularL1";
   return {
     values: result,
     q: array<"float64">(q, { shape: [horizon, numStates, numActions] }),
-    policy: randomised ? array(policy, { shape: [horizon, numStates, numActions] }) : actionsOf(policy, numActions, [horizon, numStates]),
+    policy: randomised
+      ? array(policy, { shape: [horizon, numStates, numActions] })
+      : actionsOf(policy, numActions, [horizon, numStates]),
     iterations: horizon,
     residual: 0,
     converged: true,
-    certificate: certifyValues(model, set, result, { horizon, tolerance: 1e-9, ...(signal && { signal }) }),
+    certificate: certifyValues(model, set, result, {
+      horizon,
+      tolerance: 1e-9,
+      ...(signal && { signal }),
+    }),
   };
 }
 
@@ -185,10 +249,20 @@ function backward(fn: string, model: Mdp, set: RectangularSet, { horizon, termin
  * @see Iyengar (2005), "Robust dynamic programming"; Nilim, El Ghaoui (2005)
  * @category Planning
  */
-export function robustValueIteration(model: Mdp, set: RectangularSet, options: DiscountedOptions | FiniteHorizonOptions): RobustPlan {
+export function robustValueIteration(
+  model: Mdp,
+  set: RectangularSet,
+  options: DiscountedOptions | FiniteHorizonOptions,
+): RobustPlan {
   checkRecord("robustValueIteration", "options", options);
   if ("horizon" in options) return backward("robustValueIteration", model, set, options);
-  return iterate("robustValueIteration", model, set, options, (_problem, _policy, values) => values);
+  return iterate(
+    "robustValueIteration",
+    model,
+    set,
+    options,
+    (_problem, _policy, values) => values,
+  );
 }
 
 /**
@@ -215,17 +289,27 @@ export function robustModifiedPolicyIteration(
   set: RectangularSet,
   options: DiscountedOptions & { readonly evaluationSweeps?: number },
 ): RobustPlan {
-  const { evaluationSweeps = 20 } = checkRecord("robustModifiedPolicyIteration", "options", options);
+  const { evaluationSweeps = 20 } = checkRecord(
+    "robustModifiedPolicyIteration",
+    "options",
+    options,
+  );
   checkCount("robustModifiedPolicyIteration", "evaluationSweeps", evaluationSweeps, 0);
-  return iterate("robustModifiedPolicyIteration", model, set, options, (problem, policy, values) => {
-    let [a, b] = [values, new Float64Array(values.length)];
-    for (let k = 0; k < evaluationSweeps; k++) {
-      options.signal?.throwIfAborted();
-      policyStep(problem, a, 0, policy, b);
-      [a, b] = [b, a as Float64Array<ArrayBuffer>];
-    }
-    return a;
-  });
+  return iterate(
+    "robustModifiedPolicyIteration",
+    model,
+    set,
+    options,
+    (problem, policy, values) => {
+      let [a, b] = [values, new Float64Array(values.length)];
+      for (let k = 0; k < evaluationSweeps; k++) {
+        options.signal?.throwIfAborted();
+        policyStep(problem, a, 0, policy, b);
+        [a, b] = [b, a as Float64Array<ArrayBuffer>];
+      }
+      return a;
+    },
+  );
 }
 
 /**
@@ -246,10 +330,21 @@ export function robustModifiedPolicyIteration(
  * @see Iyengar (2005), "Robust dynamic programming"
  * @category Planning
  */
-export function robustPolicyIteration(model: Mdp, set: RectangularSet, options: DiscountedOptions): RobustPlan {
+export function robustPolicyIteration(
+  model: Mdp,
+  set: RectangularSet,
+  options: DiscountedOptions,
+): RobustPlan {
   const { tolerance = 1e-8, signal } = checkRecord("robustPolicyIteration", "options", options);
   return iterate("robustPolicyIteration", model, set, options, (problem, policy, values) => {
-    return evaluateToFixedPoint(problem, policy, values, 0.1 * tolerance * (1 - problem.discount), 100_000, { signal }).values;
+    return evaluateToFixedPoint(
+      problem,
+      policy,
+      values,
+      0.1 * tolerance * (1 - problem.discount),
+      100_000,
+      { signal },
+    ).values;
   });
 }
 
@@ -271,13 +366,26 @@ export function robustPolicyIteration(model: Mdp, set: RectangularSet, options: 
  * @see Ho, Petrik, Wiesemann (2021), "Partial policy iteration for L1-robust Markov decision processes", Algorithm 1
  * @category Planning
  */
-export function partialPolicyIteration(model: Mdp, set: RectangularSet, options: DiscountedOptions): RobustPlan {
+export function partialPolicyIteration(
+  model: Mdp,
+  set: RectangularSet,
+  options: DiscountedOptions,
+): RobustPlan {
   const { signal } = checkRecord("partialPolicyIteration", "options", options);
   let accuracy = Infinity;
-  return iterate("partialPolicyIteration", model, set, options, (problem, policy, values, residual) => {
-    accuracy = Math.min(0.5 * problem.discount ** 2 * accuracy, 0.5 * residual);
-    return evaluateToFixedPoint(problem, policy, values, accuracy, 100_000, { method: "sweeps", signal }).values;
-  });
+  return iterate(
+    "partialPolicyIteration",
+    model,
+    set,
+    options,
+    (problem, policy, values, residual) => {
+      accuracy = Math.min(0.5 * problem.discount ** 2 * accuracy, 0.5 * residual);
+      return evaluateToFixedPoint(problem, policy, values, accuracy, 100_000, {
+        method: "sweeps",
+        signal,
+      }).values;
+    },
+  );
 }
 
 /**
@@ -295,7 +403,10 @@ export function partialPolicyIteration(model: Mdp, set: RectangularSet, options:
  * ```
  * @category Planning
  */
-export function valueIteration(model: Mdp, options: DiscountedOptions | FiniteHorizonOptions): RobustPlan {
+export function valueIteration(
+  model: Mdp,
+  options: DiscountedOptions | FiniteHorizonOptions,
+): RobustPlan {
   return robustValueIteration(model, totalVariation(0), options);
 }
 

@@ -1,5 +1,12 @@
 /** s-rectangular uncertainty: one L1 budget that nature shares out among the actions of a state. */
-import { type ArrayInput, DomainError, type NdArray, array, checkRecord, show } from "@provably/core-tensor";
+import {
+  type ArrayInput,
+  DomainError,
+  type NdArray,
+  array,
+  checkRecord,
+  show,
+} from "@provably/core-tensor";
 import { numbers } from "../uncertainty/worst-case.js";
 
 /**
@@ -33,11 +40,16 @@ export interface SRectangularSet {
  * @see Ho, Petrik, Wiesemann (2021), "Partial policy iteration for L1-robust Markov decision processes"
  * @category Uncertainty
  */
-export function sRectangularL1(budget: number | ArrayInput, options: { readonly weights?: ArrayInput } = {}): SRectangularSet {
+export function sRectangularL1(
+  budget: number | ArrayInput,
+  options: { readonly weights?: ArrayInput } = {},
+): SRectangularSet {
   checkRecord("sRectangularL1", "options", options);
   const check = (name: string, x: number, strict: boolean): void => {
     if (!(typeof x === "number" && (strict ? x > 0 : x >= 0)))
-      throw new DomainError(`sRectangularL1: ${name} must be ${strict ? "positive" : "≥ 0"}, got ${show(x)}`);
+      throw new DomainError(
+        `sRectangularL1: ${name} must be ${strict ? "positive" : "≥ 0"}, got ${show(x)}`,
+      );
   };
   const radius = typeof budget === "number" ? budget : array(budget, { dtype: "float64" });
   if (typeof radius === "number") check("budget", radius, false);
@@ -95,7 +107,10 @@ export function bestMixture(problem: StateProblem, budget: number, policy: Float
   }
   policy.fill(0);
   const price = (u: number): number =>
-    segments.reduce((sum, { top, bottom, slope }) => (u < top ? sum + slope * (top - Math.max(u, bottom)) : sum), 0);
+    segments.reduce(
+      (sum, { top, bottom, slope }) => (u < top ? sum + slope * (top - Math.max(u, bottom)) : sum),
+      0,
+    );
   if (budget === 0 || highest <= floor) {
     policy[best] = 1;
     return highest;
@@ -104,7 +119,12 @@ export function bestMixture(problem: StateProblem, budget: number, policy: Float
     policy[flooring] = 1;
     return floor;
   }
-  const kinks = [...new Set([floor, ...segments.flatMap(({ top, bottom }) => [top, bottom]).filter((u) => u > floor)])].sort((a, b) => a - b);
+  const kinks = [
+    ...new Set([
+      floor,
+      ...segments.flatMap(({ top, bottom }) => [top, bottom]).filter((u) => u > floor),
+    ]),
+  ].sort((a, b) => a - b);
   let [lo, hi] = [0, kinks.length - 1];
   while (hi - lo > 1) {
     const middle = (lo + hi) >> 1;
@@ -122,7 +142,12 @@ export function bestMixture(problem: StateProblem, budget: number, policy: Float
 }
 
 /** The value of a given mixture when nature knows it: mass is moved where the policy makes it hurt most. */
-export function mixtureValue(problem: StateProblem, budget: number, policy: Float64Array, kernel?: Float64Array): number {
+export function mixtureValue(
+  problem: StateProblem,
+  budget: number,
+  policy: Float64Array,
+  kernel?: Float64Array,
+): number {
   const { p, at, numActions, values, order, rewards, discount, weights } = problem;
   const n = values.length;
   const worst = order[0]!;

@@ -1,5 +1,13 @@
 /** Playing a policy in a decision process. */
-import { type ArrayInput, DomainError, type NdArray, ShapeError, array, checkRecord, show } from "@provably/core-tensor";
+import {
+  type ArrayInput,
+  DomainError,
+  type NdArray,
+  ShapeError,
+  array,
+  checkRecord,
+  show,
+} from "@provably/core-tensor";
 import { type RngKey, uniform } from "@provably/core-tensor/random";
 import { cumulativeRows, drawFrom } from "../game/sampling.js";
 import { checkRows, numbers } from "../uncertainty/worst-case.js";
@@ -30,7 +38,12 @@ export function simulate(
   key: RngKey,
   model: Mdp,
   policy: ArrayInput,
-  options: { readonly episodes: number; readonly steps: number; readonly discount?: number; readonly start?: ArrayInput },
+  options: {
+    readonly episodes: number;
+    readonly steps: number;
+    readonly discount?: number;
+    readonly start?: ArrayInput;
+  },
 ): NdArray<"float64"> {
   const fn = "simulate";
   const { episodes, steps, discount = 1 } = checkRecord("simulate", "options", options);
@@ -42,22 +55,34 @@ export function simulate(
     if (!Number.isInteger(n) || n < 1) throw new DomainError(`${fn}: ${name} must be a positive integer, got ${show(n)}`);
   if (!(typeof discount === "number" && discount >= 0 && discount <= 1))
     throw new DomainError(`${fn}: discount must lie in [0, 1], got ${show(discount)}`);
-  if (checkMdp(fn, model).steps !== undefined) throw new ShapeError(`${fn}: the process depends on the step`);
+  if (checkMdp(fn, model).steps !== undefined)
+    throw new ShapeError(`${fn}: the process depends on the step`);
   const { numStates, numActions, transitions, rewards, rewardsOnArrival } = model;
-  const first = options.start === undefined ? new Float64Array(numStates).fill(1 / numStates) : numbers(array(options.start, { dtype: "float64" }));
-  if (first.length !== numStates) throw new ShapeError(`${fn}: start must have shape [${numStates}], got ${first.length} entries`);
+  const first =
+    options.start === undefined
+      ? new Float64Array(numStates).fill(1 / numStates)
+      : numbers(array(options.start, { dtype: "float64" }));
+  if (first.length !== numStates)
+    throw new ShapeError(
+      `${fn}: start must have shape [${numStates}], got ${first.length} entries`,
+    );
   checkRows(fn, "start", first, numStates, []);
   const start = cumulativeRows(first, numStates);
   const actions = cumulativeRows(policyOf(fn, policy, model), numActions);
   const r = numbers(rewards);
-  const cumulative = isSparse(transitions) ? Float64Array.from(transitions.probabilities) : cumulativeRows(numbers(transitions), numStates);
+  const cumulative = isSparse(transitions)
+    ? Float64Array.from(transitions.probabilities)
+    : cumulativeRows(numbers(transitions), numStates);
   if (isSparse(transitions))
     for (let row = 0; row < numStates * numActions; row++)
-      for (let k = transitions.rowPointers[row]! + 1; k < transitions.rowPointers[row + 1]!; k++) cumulative[k]! += cumulative[k - 1]!;
+      for (let k = transitions.rowPointers[row]! + 1; k < transitions.rowPointers[row + 1]!; k++)
+        cumulative[k]! += cumulative[k - 1]!;
   const next = (row: number, u: number): number => {
     if (!isSparse(transitions)) return drawFrom(cumulative, row * numStates, numStates, u);
     const from = transitions.rowPointers[row]!;
-    return transitions.columns[from + drawFrom(cumulative, from, transitions.rowPointers[row + 1]! - from, u)]!;
+    return transitions.columns[
+      from + drawFrom(cumulative, from, transitions.rowPointers[row + 1]! - from, u)
+    ]!;
   };
   const draws = numbers(uniform(key, [episodes, 1 + 2 * steps], { dtype: "float64" }));
   const returns = new Float64Array(episodes);
@@ -66,7 +91,8 @@ export function simulate(
     let s = drawFrom(start, 0, numStates, draws[at]!);
     let weight = 1;
     for (let t = 0; t < steps; t++) {
-      const row = s * numActions + drawFrom(actions, s * numActions, numActions, draws[at + 1 + 2 * t]!);
+      const row =
+        s * numActions + drawFrom(actions, s * numActions, numActions, draws[at + 1 + 2 * t]!);
       s = next(row, draws[at + 2 + 2 * t]!);
       returns[e]! += weight * (rewardsOnArrival ? r[row * numStates + s]! : r[row]!);
       weight *= discount;
@@ -94,9 +120,18 @@ export function simulate(
  * @category Sampling
  */
 export function weissmanRadius(samples: number, states: number, failure: number): number {
-  if (![samples, states, failure].every(Number.isFinite) || !(samples >= 1 && states >= 2 && failure > 0 && failure < 1))
+  if (
+    ![samples, states, failure].every(Number.isFinite) ||
+    !(samples >= 1 && states >= 2 && failure > 0 && failure < 1)
+  )
     throw new DomainError(
       `weissmanRadius: needs samples ≥ 1, states ≥ 2 and failure in (0, 1), got ${show(samples)}, ${show(states)} and ${show(failure)}`,
     );
-  return Math.sqrt((2 * (Math.log(2 ** Math.min(states, 1000) - 2) + Math.LN2 * Math.max(0, states - 1000) - Math.log(failure))) / samples);
+  return Math.sqrt(
+    (2 *
+      (Math.log(2 ** Math.min(states, 1000) - 2) +
+        Math.LN2 * Math.max(0, states - 1000) -
+        Math.log(failure))) /
+      samples,
+  );
 }

@@ -1,7 +1,20 @@
 /** What a policy learned offline is worth where the model is known after all. */
-import { type ArrayInput, type Certificate, DomainError, ShapeError, array, checkRecord, show } from "@provably/core-tensor";
+import {
+  type ArrayInput,
+  type Certificate,
+  DomainError,
+  ShapeError,
+  array,
+  checkRecord,
+  show,
+} from "@provably/core-tensor";
 import { numbers } from "../uncertainty/worst-case.js";
-import { type LinearMdp, checkLinearMdp, linearRobustEvaluation, linearRobustValueIteration } from "./model.js";
+import {
+  type LinearMdp,
+  checkLinearMdp,
+  linearRobustEvaluation,
+  linearRobustValueIteration,
+} from "./model.js";
 import type { DropResult } from "./result.js";
 
 /**
@@ -35,14 +48,24 @@ export function certifyOffline(
 ): { readonly subOptimality: Certificate; readonly pessimism: Certificate } {
   const { numStates, horizon } = checkLinearMdp("certifyOffline", model);
   const { tolerance = 0.05 * horizon } = checkRecord("certifyOffline", "options", options);
-  if (!(typeof tolerance === "number" && tolerance >= 0)) throw new DomainError(`certifyOffline: tolerance must be ≥ 0, got ${show(tolerance)}`);
-  const start = options.start === undefined ? new Float64Array(numStates).fill(1 / numStates) : numbers(array(options.start, { dtype: "float64" }));
-  if (start.length !== numStates) throw new ShapeError(`certifyOffline: start must have shape [${numStates}], got ${start.length} entries`);
+  if (!(typeof tolerance === "number" && tolerance >= 0))
+    throw new DomainError(`certifyOffline: tolerance must be ≥ 0, got ${show(tolerance)}`);
+  const start =
+    options.start === undefined
+      ? new Float64Array(numStates).fill(1 / numStates)
+      : numbers(array(options.start, { dtype: "float64" }));
+  if (start.length !== numStates)
+    throw new ShapeError(
+      `certifyOffline: start must have shape [${numStates}], got ${start.length} entries`,
+    );
   const { policy, values } = checkRecord("certifyOffline", "result", result);
   const best = numbers(linearRobustValueIteration(model, radius).values);
   const real = numbers(linearRobustEvaluation(model, policy, radius).values);
   const claimed = numbers(array(values, { dtype: "float64" }));
-  if (claimed.length < numStates) throw new ShapeError(`certifyOffline: result.values must have an entry for each of ${numStates} states`);
+  if (claimed.length < numStates)
+    throw new ShapeError(
+      `certifyOffline: result.values must have an entry for each of ${numStates} states`,
+    );
   const loss = start.reduce((sum, p, s) => sum + p * (best[s]! - real[s]!), 0);
   let excess = -Infinity;
   for (let s = 0; s < numStates; s++) excess = Math.max(excess, claimed[s]! - real[s]!);

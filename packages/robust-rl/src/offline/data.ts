@@ -1,5 +1,14 @@
 /** Offline data: what a behaviour policy did, and how it is thinned out for the theory. */
-import { type ArrayInput, DomainError, type NdArray, ShapeError, array, checkRecord, show, toTypedArray } from "@provably/core-tensor";
+import {
+  type ArrayInput,
+  DomainError,
+  type NdArray,
+  ShapeError,
+  array,
+  checkRecord,
+  show,
+  toTypedArray,
+} from "@provably/core-tensor";
 import { type RngKey, foldIn, permutation, uniform } from "@provably/core-tensor/random";
 import { cumulativeRows, drawFrom } from "../game/sampling.js";
 import { checkRows, numbers } from "../uncertainty/worst-case.js";
@@ -44,9 +53,14 @@ export function flattenData(
   const read = (name: keyof OfflineData, limit: number): NdArray => {
     signal?.throwIfAborted();
     const x = array(data[name]!, { dtype: "float64" });
-    if (x.shape.length !== 2 || x.size === 0) throw new ShapeError(`${fn}: ${name} must have shape [H, K], got [${x.shape.join(", ")}]`);
+    if (x.shape.length !== 2 || x.size === 0)
+      throw new ShapeError(`${fn}: ${name} must have shape [H, K], got [${x.shape.join(", ")}]`);
     numbers(x).forEach((value, i) => {
-      if (limit > 0 ? !(Number.isInteger(value) && value >= 0 && value < limit) : !Number.isFinite(value))
+      if (
+        limit > 0
+          ? !(Number.isInteger(value) && value >= 0 && value < limit)
+          : !Number.isFinite(value)
+      )
         throw new DomainError(
           `${fn}: ${name}[${Math.floor(i / x.shape[1]!)}, ${i % x.shape[1]!}] must be ${limit > 0 ? `an integer below ${limit}` : "finite"}, got ${value}`,
         );
@@ -54,11 +68,17 @@ export function flattenData(
     return x;
   };
   const states = read("states", numStates);
-  const rest = { actions: read("actions", numActions), rewards: read("rewards", 0), nextStates: read("nextStates", numStates) };
+  const rest = {
+    actions: read("actions", numActions),
+    rewards: read("rewards", 0),
+    nextStates: read("nextStates", numStates),
+  };
   const kept = data.kept === undefined ? undefined : read("kept", 2);
   for (const [name, x] of Object.entries(kept ? { ...rest, kept } : rest))
     if (x.shape.join() !== states.shape.join())
-      throw new ShapeError(`${fn}: ${name} must have the shape of states, [${states.shape.join(", ")}], got [${x.shape.join(", ")}]`);
+      throw new ShapeError(
+        `${fn}: ${name} must have the shape of states, [${states.shape.join(", ")}], got [${x.shape.join(", ")}]`,
+      );
   const [horizon, episodes] = [states.shape[0]!, states.shape[1]!];
   return {
     horizon,
@@ -96,14 +116,23 @@ export function collectOfflineData(
 ): OfflineData {
   const { episodes } = checkRecord("collectOfflineData", "options", options);
   if (!Number.isInteger(episodes) || episodes < 1)
-    throw new DomainError(`collectOfflineData: episodes must be a positive integer, got ${show(episodes)}`);
+    throw new DomainError(
+      `collectOfflineData: episodes must be a positive integer, got ${show(episodes)}`,
+    );
   const { numStates, numActions, horizon, dimension } = checkLinearMdp("collectOfflineData", model);
-  const distribution = (name: string, input: ArrayInput | undefined, shape: readonly number[]): Float64Array => {
+  const distribution = (
+    name: string,
+    input: ArrayInput | undefined,
+    shape: readonly number[],
+  ): Float64Array => {
     const width = shape[shape.length - 1]!;
-    if (input === undefined) return cumulativeRows(new Float64Array(shape.reduce((a, b) => a * b)).fill(1 / width), width);
+    if (input === undefined)
+      return cumulativeRows(new Float64Array(shape.reduce((a, b) => a * b)).fill(1 / width), width);
     const p = array(input, { dtype: "float64" });
     if (p.shape.join() !== shape.join())
-      throw new ShapeError(`collectOfflineData: ${name} must have shape [${shape.join(", ")}], got [${p.shape.join(", ")}]`);
+      throw new ShapeError(
+        `collectOfflineData: ${name} must have shape [${shape.join(", ")}], got [${p.shape.join(", ")}]`,
+      );
     checkRows("collectOfflineData", name, numbers(p), width, shape.slice(0, -1));
     return cumulativeRows(numbers(p), width);
   };
@@ -112,10 +141,16 @@ export function collectOfflineData(
   const [phi, theta] = [numbers(model.features), numbers(model.rewards)];
   const features = cumulativeRows(phi, dimension);
   const factors = cumulativeRows(numbers(model.factors), numStates);
-  const draws = numbers(uniform(foldIn(key, "draws"), [horizon, episodes, 3], { dtype: "float64" }));
+  const draws = numbers(
+    uniform(foldIn(key, "draws"), [horizon, episodes, 3], { dtype: "float64" }),
+  );
   const first = numbers(uniform(foldIn(key, "start"), [episodes], { dtype: "float64" }));
   const size = horizon * episodes;
-  const [states, actions, nextStates] = [new Int32Array(size), new Int32Array(size), new Int32Array(size)];
+  const [states, actions, nextStates] = [
+    new Int32Array(size),
+    new Int32Array(size),
+    new Int32Array(size),
+  ];
   const rewards = new Float64Array(size);
   for (let k = 0; k < episodes; k++) {
     let s = drawFrom(start, 0, numStates, first[k]!);
@@ -124,7 +159,12 @@ export function collectOfflineData(
       const a = drawFrom(behaviour, s * numActions, numActions, draws[at * 3]!);
       const row = (s * numActions + a) * dimension;
       const factor = drawFrom(features, row, dimension, draws[at * 3 + 1]!);
-      const next = drawFrom(factors, (h * dimension + factor) * numStates, numStates, draws[at * 3 + 2]!);
+      const next = drawFrom(
+        factors,
+        (h * dimension + factor) * numStates,
+        numStates,
+        draws[at * 3 + 2]!,
+      );
       states[at] = s;
       actions[at] = a;
       for (let i = 0; i < dimension; i++) rewards[at]! += phi[row + i]! * theta[h * dimension + i]!;
@@ -155,10 +195,17 @@ export function collectOfflineData(
  * ```
  * @category Offline learning
  */
-export function trimmedCount(visits: number, options: { readonly episodes: number; readonly horizon: number; readonly failure: number }): number {
+export function trimmedCount(
+  visits: number,
+  options: { readonly episodes: number; readonly horizon: number; readonly failure: number },
+): number {
   const { episodes, horizon, failure } = checkRecord("trimmedCount", "options", options);
-  if (!(Number.isFinite(visits) && visits >= 0)) throw new DomainError(`trimmedCount: visits must be ≥ 0, got ${show(visits)}`);
-  if (![episodes, horizon, failure].every(Number.isFinite) || !(episodes >= 1 && horizon >= 1 && failure > 0 && failure < 1))
+  if (!(Number.isFinite(visits) && visits >= 0))
+    throw new DomainError(`trimmedCount: visits must be ≥ 0, got ${show(visits)}`);
+  if (
+    ![episodes, horizon, failure].every(Number.isFinite) ||
+    !(episodes >= 1 && horizon >= 1 && failure > 0 && failure < 1)
+  )
     throw new DomainError(
       `trimmedCount: needs episodes ≥ 1, horizon ≥ 1 and failure in (0, 1), got ${show(episodes)}, ${show(horizon)} and ${show(failure)}`,
     );
@@ -197,13 +244,19 @@ export function twoFoldSubsampling(
   const { failure = 0.05 } = checkRecord("twoFoldSubsampling", "options", options);
   if (!(typeof failure === "number" && failure > 0 && failure < 1))
     throw new DomainError(`twoFoldSubsampling: failure must lie in (0, 1), got ${show(failure)}`);
-  const { horizon, episodes, states } = flattenData("twoFoldSubsampling", { ...data, kept: undefined }, Infinity, Infinity);
+  const { horizon, episodes, states } = flattenData(
+    "twoFoldSubsampling",
+    { ...data, kept: undefined },
+    Infinity,
+    Infinity,
+  );
   const shuffled = toTypedArray(permutation(foldIn(key, "split"), episodes));
   const half = Math.floor(episodes / 2);
   const kept = new Uint8Array(horizon * episodes);
   for (let h = 0; h < horizon; h++) {
     const visits = new Map<number, number>();
-    for (const k of shuffled.slice(half)) visits.set(states[h * episodes + k]!, (visits.get(states[h * episodes + k]!) ?? 0) + 1);
+    for (const k of shuffled.slice(half))
+      visits.set(states[h * episodes + k]!, (visits.get(states[h * episodes + k]!) ?? 0) + 1);
     const taken = new Map<number, number>();
     // The order of the main half is random already, so the first ones are a uniform choice.
     for (const k of toTypedArray(permutation(foldIn(key, h), half))) {

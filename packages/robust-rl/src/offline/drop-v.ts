@@ -1,12 +1,27 @@
 /** DROP with transitions weighted by variance. */
-import { type ArrayInput, type NdArray, ShapeError, array, checkHooks, checkRecord } from "@provably/core-tensor";
+import {
+  type ArrayInput,
+  type NdArray,
+  ShapeError,
+  array,
+  checkHooks,
+  checkRecord,
+} from "@provably/core-tensor";
 import { inv } from "@provably/core-tensor/linalg";
 import { numbers } from "../uncertainty/worst-case.js";
 import type { FlatData, OfflineData } from "./data.js";
 import { drop } from "./drop.js";
 import { checkFeatures } from "./model.js";
 import type { DropOptions, DropResult, Pessimism } from "./result.js";
-import { LOOK_EVERY, assemble, checkData, checkOptions, knownRewards, pass, pessimismOf } from "./ridge-pass.js";
+import {
+  LOOK_EVERY,
+  assemble,
+  checkData,
+  checkOptions,
+  knownRewards,
+  pass,
+  pessimismOf,
+} from "./ridge-pass.js";
 
 /**
  * Options of {@link dropV}.
@@ -56,12 +71,29 @@ export function dropV(
   const main = checkData(fn, data, numStates, numActions, signal);
   const other = checkData(fn, varianceData, numStates, numActions, signal);
   const { horizon, episodes } = main;
-  if (other.horizon !== horizon) throw new ShapeError(`${fn}: varianceData has ${other.horizon} steps, data have ${horizon}`);
-  const { radius, ridge, failure } = checkOptions(fn, { ...options, ridge: checkRecord(fn, "options", options).ridge ?? 1 / horizon ** 2 });
-  const { firstPessimism = "practical", firstRidge = 1, pessimism = "practical" } = checkRecord("dropV", "options", options);
-  const first = drop(varianceData, phi, { ...options, ridge: firstRidge, pessimism: firstPessimism });
+  if (other.horizon !== horizon)
+    throw new ShapeError(`${fn}: varianceData has ${other.horizon} steps, data have ${horizon}`);
+  const { radius, ridge, failure } = checkOptions(fn, {
+    ...options,
+    ridge: checkRecord(fn, "options", options).ridge ?? 1 / horizon ** 2,
+  });
+  const {
+    firstPessimism = "practical",
+    firstRidge = 1,
+    pessimism = "practical",
+  } = checkRecord("dropV", "options", options);
+  const first = drop(varianceData, phi, {
+    ...options,
+    ridge: firstRidge,
+    pessimism: firstPessimism,
+  });
   const variances = estimateVariances(other, phi, numbers(first.values), firstRidge, signal);
-  const factor = pessimismOf(fn, pessimism, d, 66 * Math.log((3 * horizon * episodes) / failure) * Math.sqrt(d));
+  const factor = pessimismOf(
+    fn,
+    pessimism,
+    d,
+    66 * Math.log((3 * horizon * episodes) / failure) * Math.sqrt(d),
+  );
   const theta = knownRewards(fn, options.rewards, horizon, d);
   const rows = numStates * numActions;
   const result = pass(main, phi, {
@@ -82,7 +114,13 @@ export function dropV(
 }
 
 /** max{1, clip(φ·z₂, 0, H²) − clip(φ·z₁, 0, H)²} with ridge regressions z₂ of V² and z₁ of V. */
-function estimateVariances(data: FlatData, features: NdArray, values: Float64Array, ridge: number, signal: AbortSignal | undefined): Float64Array {
+function estimateVariances(
+  data: FlatData,
+  features: NdArray,
+  values: Float64Array,
+  ridge: number,
+  signal: AbortSignal | undefined,
+): Float64Array {
   const [numStates, numActions, d] = features.shape as readonly [number, number, number];
   const { horizon, episodes, states, actions, nextStates, kept } = data;
   const phi = numbers(features);
@@ -105,7 +143,9 @@ function estimateVariances(data: FlatData, features: NdArray, values: Float64Arr
     }
     const inverse = numbers(inv(array(gram, { shape: [d, d] })));
     const times = (b: Float64Array): Float64Array =>
-      Float64Array.from({ length: d }, (_, i) => b.reduce((sum, x, j) => sum + inverse[i * d + j]! * x, 0));
+      Float64Array.from({ length: d }, (_, i) =>
+        b.reduce((sum, x, j) => sum + inverse[i * d + j]! * x, 0),
+      );
     const [z1, z2] = [times(one), times(two)];
     const clip = (x: number, high: number): number => Math.min(high, Math.max(0, x));
     for (let row = 0; row < numStates * numActions; row++) {
@@ -114,7 +154,10 @@ function estimateVariances(data: FlatData, features: NdArray, values: Float64Arr
         mean += phi[row * d + i]! * z1[i]!;
         square += phi[row * d + i]! * z2[i]!;
       }
-      out[h * numStates * numActions + row] = Math.max(1, clip(square, horizon ** 2) - clip(mean, horizon) ** 2);
+      out[h * numStates * numActions + row] = Math.max(
+        1,
+        clip(square, horizon ** 2) - clip(mean, horizon) ** 2,
+      );
     }
   }
   return out;

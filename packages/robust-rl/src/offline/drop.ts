@@ -3,7 +3,14 @@ import type { ArrayInput } from "@provably/core-tensor";
 import type { OfflineData } from "./data.js";
 import { checkFeatures } from "./model.js";
 import type { DropOptions, DropResult } from "./result.js";
-import { assemble, checkData, checkOptions, knownRewards, pass, pessimismOf } from "./ridge-pass.js";
+import {
+  assemble,
+  checkData,
+  checkOptions,
+  knownRewards,
+  pass,
+  pessimismOf,
+} from "./ridge-pass.js";
 
 /**
  * A policy for the worst linear model near the one that the data come from (DROP): ridge regression of rewards and of clipped values, the exact worst case
@@ -55,17 +62,32 @@ export function drop(data: OfflineData, features: ArrayInput, options: DropOptio
  * @see Liu, Xu (2024), "Minimax optimal and computationally efficient algorithms for distributionally robust offline reinforcement learning", DRPVI
  * @category Offline learning
  */
-export function drpvi(data: OfflineData, features: ArrayInput, options: DropOptions & { readonly rewards: ArrayInput }): DropResult {
+export function drpvi(
+  data: OfflineData,
+  features: ArrayInput,
+  options: DropOptions & { readonly rewards: ArrayInput },
+): DropResult {
   return pessimistic("drpvi", data, features, options, true);
 }
 
-function pessimistic(fn: string, data: OfflineData, input: ArrayInput, options: DropOptions, wide: boolean): DropResult {
+function pessimistic(
+  fn: string,
+  data: OfflineData,
+  input: ArrayInput,
+  options: DropOptions,
+  wide: boolean,
+): DropResult {
   const { radius, ridge, failure } = checkOptions(fn, options);
   const { features, numStates, numActions, dimension: d } = checkFeatures(fn, input);
   const flat = checkData(fn, data, numStates, numActions, options.signal);
   const { horizon, episodes } = flat;
   const { pessimism = "practical" } = options;
-  const factor = pessimismOf(fn, pessimism, d, 6 * Math.sqrt(d) * horizon * Math.sqrt(Math.log((3 * horizon * episodes) / failure)));
+  const factor = pessimismOf(
+    fn,
+    pessimism,
+    d,
+    6 * Math.sqrt(d) * horizon * Math.sqrt(Math.log((3 * horizon * episodes) / failure)),
+  );
   const theta = knownRewards(fn, options.rewards, horizon, d);
   const result = pass(flat, features, {
     radius,

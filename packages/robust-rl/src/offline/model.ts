@@ -1,5 +1,14 @@
 /** Linear Markov decision processes with d-rectangular uncertainty, and their exact solution. */
-import { type ArrayInput, DomainError, type NdArray, ShapeError, array, checkRecord, isNdArray, show } from "@provably/core-tensor";
+import {
+  type ArrayInput,
+  DomainError,
+  type NdArray,
+  ShapeError,
+  array,
+  checkRecord,
+  isNdArray,
+  show,
+} from "@provably/core-tensor";
 import { actionsOf } from "../mdp/policy.js";
 import { totalVariation } from "../uncertainty/set.js";
 import { checkRows, numbers, worstCaseOf } from "../uncertainty/worst-case.js";
@@ -25,15 +34,22 @@ export interface LinearMdp {
 
 /** A process that {@link linearMdp} has checked, or something else with the same extents. */
 export function checkLinearMdp(fn: string, model: LinearMdp): LinearMdp {
-  const { numStates, numActions, horizon, dimension, features, factors, rewards } = checkRecord(fn, "model", model);
-  const fits = (x: NdArray, ...shape: number[]): boolean => isNdArray(x) && x.shape.join() === shape.join();
+  const { numStates, numActions, horizon, dimension, features, factors, rewards } = checkRecord(
+    fn,
+    "model",
+    model,
+  );
+  const fits = (x: NdArray, ...shape: number[]): boolean =>
+    isNdArray(x) && x.shape.join() === shape.join();
   if (
     ![numStates, numActions, horizon, dimension].every((n) => Number.isInteger(n) && n > 0) ||
     !fits(features, numStates, numActions, dimension) ||
     !fits(factors, horizon, dimension, numStates) ||
     !fits(rewards, horizon, dimension)
   )
-    throw new DomainError(`${fn}: model must be made by linearMdp(), with extents that fit each other`);
+    throw new DomainError(
+      `${fn}: model must be made by linearMdp(), with extents that fit each other`,
+    );
   return model;
 }
 
@@ -45,7 +61,9 @@ export function checkFeatures(
   const features = array(input, { dtype: "float64" });
   const [numStates, numActions, dimension] = features.shape;
   if (features.shape.length !== 3 || features.size === 0)
-    throw new ShapeError(`${fn}: features must have shape [S, A, d], got [${features.shape.join(", ")}]`);
+    throw new ShapeError(
+      `${fn}: features must have shape [S, A, d], got [${features.shape.join(", ")}]`,
+    );
   checkRows(fn, "features", numbers(features), dimension!, [numStates!, numActions!]);
   return { features, numStates: numStates!, numActions: numActions!, dimension: dimension! };
 }
@@ -65,15 +83,31 @@ export function checkFeatures(
  * ```
  * @category Offline learning
  */
-export function linearMdp(model: { readonly features: ArrayInput; readonly factors: ArrayInput; readonly rewards: ArrayInput }): LinearMdp {
-  const { features, numStates, numActions, dimension } = checkFeatures("linearMdp", checkRecord("linearMdp", "model", model).features);
+export function linearMdp(model: {
+  readonly features: ArrayInput;
+  readonly factors: ArrayInput;
+  readonly rewards: ArrayInput;
+}): LinearMdp {
+  const { features, numStates, numActions, dimension } = checkFeatures(
+    "linearMdp",
+    checkRecord("linearMdp", "model", model).features,
+  );
   const factors = array(model.factors, { dtype: "float64" });
   const rewards = array(model.rewards, { dtype: "float64" });
   const horizon = factors.shape[0]!;
-  if (factors.shape.length !== 3 || factors.shape[1] !== dimension || factors.shape[2] !== numStates || horizon < 1)
-    throw new ShapeError(`linearMdp: factors must have shape [H, ${dimension}, ${numStates}], got [${factors.shape.join(", ")}]`);
+  if (
+    factors.shape.length !== 3 ||
+    factors.shape[1] !== dimension ||
+    factors.shape[2] !== numStates ||
+    horizon < 1
+  )
+    throw new ShapeError(
+      `linearMdp: factors must have shape [H, ${dimension}, ${numStates}], got [${factors.shape.join(", ")}]`,
+    );
   if (rewards.shape.join() !== [horizon, dimension].join())
-    throw new ShapeError(`linearMdp: rewards must have shape [${horizon}, ${dimension}], got [${rewards.shape.join(", ")}]`);
+    throw new ShapeError(
+      `linearMdp: rewards must have shape [${horizon}, ${dimension}], got [${rewards.shape.join(", ")}]`,
+    );
   checkRows("linearMdp", "factors", numbers(factors), numStates, [horizon, dimension]);
   return { numStates, numActions, horizon, dimension, features, factors, rewards };
 }
@@ -93,30 +127,50 @@ export interface LinearValues {
   readonly policy: NdArray;
 }
 
-function solveLinear(fn: string, model: LinearMdp, radius: number, policy: ArrayInput | undefined): LinearValues {
-  if (!(typeof radius === "number" && radius >= 0)) throw new DomainError(`${fn}: radius must be ≥ 0, got ${show(radius)}`);
+function solveLinear(
+  fn: string,
+  model: LinearMdp,
+  radius: number,
+  policy: ArrayInput | undefined,
+): LinearValues {
+  if (!(typeof radius === "number" && radius >= 0))
+    throw new DomainError(`${fn}: radius must be ≥ 0, got ${show(radius)}`);
   const { numStates, numActions, horizon, dimension } = checkLinearMdp(fn, model);
   const given = policy === undefined ? undefined : numbers(array(policy, { dtype: "float64" }));
   if (given && given.length !== horizon * numStates)
-    throw new ShapeError(`${fn}: policy must have shape [${horizon}, ${numStates}], got ${given.length} entries`);
+    throw new ShapeError(
+      `${fn}: policy must have shape [${horizon}, ${numStates}], got ${given.length} entries`,
+    );
   given?.forEach((a, i) => {
     if (!Number.isInteger(a) || a < 0 || a >= numActions)
-      throw new DomainError(`${fn}: policy[${Math.floor(i / numStates)}, ${i % numStates}] must be an action below ${numActions}, got ${a}`);
+      throw new DomainError(
+        `${fn}: policy[${Math.floor(i / numStates)}, ${i % numStates}] must be an action below ${numActions}, got ${a}`,
+      );
   });
-  const [phi, mu, theta] = [numbers(model.features), numbers(model.factors), numbers(model.rewards)];
+  const [phi, mu, theta] = [
+    numbers(model.features),
+    numbers(model.factors),
+    numbers(model.rewards),
+  ];
   const values = new Float64Array((horizon + 1) * numStates);
   const q = new Float64Array(horizon * numStates * numActions);
   const nu = new Float64Array(horizon * dimension);
   const play = new Float64Array(horizon * numStates * numActions);
   for (let h = horizon - 1; h >= 0; h--) {
-    const worst = worstCaseOf(totalVariation(radius), values.subarray((h + 1) * numStates, (h + 2) * numStates));
-    for (let i = 0; i < dimension; i++) nu[h * dimension + i] = worst(mu, (h * dimension + i) * numStates, radius, undefined);
+    const worst = worstCaseOf(
+      totalVariation(radius),
+      values.subarray((h + 1) * numStates, (h + 2) * numStates),
+    );
+    for (let i = 0; i < dimension; i++)
+      nu[h * dimension + i] = worst(mu, (h * dimension + i) * numStates, radius, undefined);
     for (let s = 0; s < numStates; s++) {
       let [best, choice] = [-Infinity, 0];
       for (let a = 0; a < numActions; a++) {
         let value = 0;
         for (let i = 0; i < dimension; i++)
-          value += phi[(s * numActions + a) * dimension + i]! * (theta[h * dimension + i]! + nu[h * dimension + i]!);
+          value +=
+            phi[(s * numActions + a) * dimension + i]! *
+            (theta[h * dimension + i]! + nu[h * dimension + i]!);
         q[(h * numStates + s) * numActions + a] = value;
         if (value > best) [best, choice] = [value, a];
       }
@@ -171,6 +225,10 @@ export function linearRobustValueIteration(model: LinearMdp, radius: number): Li
  * ```
  * @category Offline learning
  */
-export function linearRobustEvaluation(model: LinearMdp, policy: ArrayInput, radius: number): LinearValues {
+export function linearRobustEvaluation(
+  model: LinearMdp,
+  policy: ArrayInput,
+  radius: number,
+): LinearValues {
   return solveLinear("linearRobustEvaluation", model, radius, policy);
 }

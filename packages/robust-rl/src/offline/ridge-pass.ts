@@ -1,5 +1,14 @@
 /** One backward pass of pessimistic robust ridge regression, and how its options and results are made. */
-import { type ArrayInput, DomainError, type NdArray, ShapeError, array, checkHooks, checkRecord, show } from "@provably/core-tensor";
+import {
+  type ArrayInput,
+  DomainError,
+  type NdArray,
+  ShapeError,
+  array,
+  checkHooks,
+  checkRecord,
+  show,
+} from "@provably/core-tensor";
 import { inv } from "@provably/core-tensor/linalg";
 import { actionsOf } from "../mdp/policy.js";
 import { numbers } from "../uncertainty/worst-case.js";
@@ -25,14 +34,26 @@ export interface Pass {
 export const LOOK_EVERY = 4096;
 
 /** One backward pass of pessimistic robust ridge regression. */
-export function pass(data: FlatData, features: NdArray, { radius, ridge, factor, theta, weight, wide, onProgress, signal }: Pass) {
+export function pass(
+  data: FlatData,
+  features: NdArray,
+  { radius, ridge, factor, theta, weight, wide, onProgress, signal }: Pass,
+) {
   const [numStates, numActions, d] = features.shape as readonly [number, number, number];
   const { horizon, episodes, states, actions, rewards, nextStates, kept } = data;
   const phi = numbers(features);
   const rows = numStates * numActions;
   const values = new Float64Array((horizon + 1) * numStates);
-  const [q, uncut, penalty] = [new Float64Array(horizon * rows), new Float64Array(horizon * rows), new Float64Array(horizon * rows)];
-  const [thetas, nus, levels] = [new Float64Array(horizon * d), new Float64Array(horizon * d), new Float64Array(horizon * d)];
+  const [q, uncut, penalty] = [
+    new Float64Array(horizon * rows),
+    new Float64Array(horizon * rows),
+    new Float64Array(horizon * rows),
+  ];
+  const [thetas, nus, levels] = [
+    new Float64Array(horizon * d),
+    new Float64Array(horizon * d),
+    new Float64Array(horizon * d),
+  ];
   const grams = new Float64Array(horizon * d * d);
   const play = new Float64Array(horizon * rows);
   for (let h = horizon - 1; h >= 0; h--) {
@@ -58,7 +79,14 @@ export function pass(data: FlatData, features: NdArray, { radius, ridge, factor,
     const inverse = numbers(inv(array(gram, { shape: [d, d] })));
     const next = values.subarray((h + 1) * numStates, (h + 2) * numStates);
     const order = Int32Array.from(next, (_, s) => s).sort((a, b) => next[a]! - next[b]! || a - b);
-    const { weights, levels: clips } = factorWorstCases(inverse, arrivals, order, next, radius, wide ? horizon : undefined);
+    const { weights, levels: clips } = factorWorstCases(
+      inverse,
+      arrivals,
+      order,
+      next,
+      radius,
+      wide ? horizon : undefined,
+    );
     const [total, spread] = [new Float64Array(d), new Float64Array(d)];
     for (let i = 0; i < d; i++) {
       let reward = 0;
@@ -93,35 +121,56 @@ export function pass(data: FlatData, features: NdArray, { radius, ridge, factor,
 }
 
 export function pessimismOf(fn: string, pessimism: Pessimism, d: number, theory: number): number {
-  const factor = pessimism === "practical" ? 0.1 * Math.sqrt(d) : pessimism === "theory" ? theory : pessimism;
+  const factor =
+    pessimism === "practical" ? 0.1 * Math.sqrt(d) : pessimism === "theory" ? theory : pessimism;
   if (!(typeof factor === "number" && factor >= 0 && factor < Infinity))
-    throw new DomainError(`${fn}: pessimism must be a number ≥ 0, "practical" or "theory", got ${show(pessimism)}`);
+    throw new DomainError(
+      `${fn}: pessimism must be a number ≥ 0, "practical" or "theory", got ${show(pessimism)}`,
+    );
   return factor;
 }
 
 export function checkOptions(fn: string, options: DropOptions) {
   const { radius, ridge = 1, failure = 0.05 } = checkRecord(fn, "options", options);
   checkHooks(fn, options);
-  if (!(typeof radius === "number" && radius >= 0)) throw new DomainError(`${fn}: radius must be ≥ 0, got ${show(radius)}`);
-  if (!(typeof ridge === "number" && ridge > 0)) throw new DomainError(`${fn}: ridge must be positive, got ${show(ridge)}`);
-  if (!(typeof failure === "number" && failure > 0 && failure < 1)) throw new DomainError(`${fn}: failure must lie in (0, 1), got ${show(failure)}`);
+  if (!(typeof radius === "number" && radius >= 0))
+    throw new DomainError(`${fn}: radius must be ≥ 0, got ${show(radius)}`);
+  if (!(typeof ridge === "number" && ridge > 0))
+    throw new DomainError(`${fn}: ridge must be positive, got ${show(ridge)}`);
+  if (!(typeof failure === "number" && failure > 0 && failure < 1))
+    throw new DomainError(`${fn}: failure must lie in (0, 1), got ${show(failure)}`);
   return { radius, ridge, failure };
 }
 
-export function checkData(fn: string, data: OfflineData, numStates: number, numActions: number, signal?: AbortSignal): FlatData {
+export function checkData(
+  fn: string,
+  data: OfflineData,
+  numStates: number,
+  numActions: number,
+  signal?: AbortSignal,
+): FlatData {
   const flat = flattenData(fn, data, numStates, numActions, signal);
   if (flat.kept)
     for (let h = 0; h < flat.horizon; h++)
       if (!flat.kept.subarray(h * flat.episodes, (h + 1) * flat.episodes).includes(1))
-        throw new DomainError(`${fn}: no transition is kept at step ${h}; subsampling needs far more episodes, or do without it`);
+        throw new DomainError(
+          `${fn}: no transition is kept at step ${h}; subsampling needs far more episodes, or do without it`,
+        );
   return flat;
 }
 
-export function knownRewards(fn: string, input: ArrayInput | undefined, horizon: number, d: number): Float64Array | undefined {
+export function knownRewards(
+  fn: string,
+  input: ArrayInput | undefined,
+  horizon: number,
+  d: number,
+): Float64Array | undefined {
   if (input === undefined) return undefined;
   const theta = array(input, { dtype: "float64" });
   if (theta.shape.join() !== [horizon, d].join())
-    throw new ShapeError(`${fn}: rewards must have shape [${horizon}, ${d}], got [${theta.shape.join(", ")}]`);
+    throw new ShapeError(
+      `${fn}: rewards must have shape [${horizon}, ${d}], got [${theta.shape.join(", ")}]`,
+    );
   return numbers(theta);
 }
 
@@ -135,9 +184,14 @@ export function assemble(
 ): DropResult {
   const [numStates, numActions, d] = features.shape as readonly [number, number, number];
   const { values, q, uncut, penalty, thetas, nus, levels, grams, play } = result;
-  const start = options.start === undefined ? new Float64Array(numStates).fill(1 / numStates) : numbers(array(options.start, { dtype: "float64" }));
+  const start =
+    options.start === undefined
+      ? new Float64Array(numStates).fill(1 / numStates)
+      : numbers(array(options.start, { dtype: "float64" }));
   const lower = start.reduce((sum, p, s) => sum + p * values[s]!, 0);
-  const vacuous = values.subarray(0, horizon * numStates).reduce((count, v) => count + (v === 0 ? 1 : 0), 0) / (horizon * numStates);
+  const vacuous =
+    values.subarray(0, horizon * numStates).reduce((count, v) => count + (v === 0 ? 1 : 0), 0) /
+    (horizon * numStates);
   const cells = [horizon, numStates, numActions];
   return {
     policy: actionsOf(play, numActions, [horizon, numStates]),

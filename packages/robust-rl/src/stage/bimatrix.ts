@@ -1,5 +1,14 @@
 /** Nash equilibria of games of two players: one front for four methods. */
-import { type ArrayInput, DomainError, type NdArray, ShapeError, array, checkChoice, checkRecord, show } from "@provably/core-tensor";
+import {
+  type ArrayInput,
+  DomainError,
+  type NdArray,
+  ShapeError,
+  array,
+  checkChoice,
+  checkRecord,
+  show,
+} from "@provably/core-tensor";
 import { numbers } from "../uncertainty/worst-case.js";
 import { lemkeHowson } from "./lemke-howson.js";
 import { type Game, makeGame, productOf, regretsOf, expectedPayoff } from "./payoffs.js";
@@ -15,10 +24,16 @@ import { vertexEnumeration } from "./vertex-enumeration.js";
  * - `"lemke-howson-enumeration"`: those that the method reaches from every label; not always all.
  * @category Equilibria
  */
-export type NashMethod = "vertex-enumeration" | "support-enumeration" | "lemke-howson" | "lemke-howson-enumeration";
+export type NashMethod =
+  "vertex-enumeration" | "support-enumeration" | "lemke-howson" | "lemke-howson-enumeration";
 
 export function checkMethod(fn: string, method: NashMethod): void {
-  checkChoice(fn, "method", method, ["vertex-enumeration", "support-enumeration", "lemke-howson", "lemke-howson-enumeration"]);
+  checkChoice(fn, "method", method, [
+    "vertex-enumeration",
+    "support-enumeration",
+    "lemke-howson",
+    "lemke-howson-enumeration",
+  ]);
 }
 
 /** Strategies of both players. */
@@ -44,7 +59,8 @@ export function verified(game: Game, found: readonly Strategies[]): Strategies[]
   const kept: Strategies[] = [];
   for (const pair of found) {
     if (Math.max(...regretsOf(game, productOf(pair), "constant")) > 1e-9 * game.range) continue;
-    const same = (other: Strategies): boolean => pair.every((s, i) => s.every((p, a) => Math.abs(p - other[i]![a]!) < 1e-7));
+    const same = (other: Strategies): boolean =>
+      pair.every((s, i) => s.every((p, a) => Math.abs(p - other[i]![a]!) < 1e-7));
     if (!kept.some(same)) kept.push(pair);
   }
   return kept;
@@ -61,7 +77,11 @@ export function byStrategies(a: Strategies, b: Strategies): number {
 }
 
 /** All equilibria that a method finds, sorted; and whether the game is degenerate, where the method can tell. */
-export function findNash(game: Game, method: NashMethod, label = 0): { equilibria: Strategies[]; degenerate: boolean | undefined } {
+export function findNash(
+  game: Game,
+  method: NashMethod,
+  label = 0,
+): { equilibria: Strategies[]; degenerate: boolean | undefined } {
   const [m, k] = [game.actions[0]!, game.actions[1]!];
   switch (method) {
     case "vertex-enumeration": {
@@ -69,7 +89,10 @@ export function findNash(game: Game, method: NashMethod, label = 0): { equilibri
       return { equilibria: verified(game, equilibria).sort(byStrategies), degenerate };
     }
     case "support-enumeration":
-      return { equilibria: verified(game, supportEnumeration(game)).sort(byStrategies), degenerate: undefined };
+      return {
+        equilibria: verified(game, supportEnumeration(game)).sort(byStrategies),
+        degenerate: undefined,
+      };
     case "lemke-howson":
       return { equilibria: verified(game, [lemkeHowson(game, label)]), degenerate: undefined };
     case "lemke-howson-enumeration": {
@@ -109,17 +132,27 @@ export function bimatrixNash(
 ): { readonly equilibria: readonly NashEquilibrium[]; readonly degenerate: boolean | undefined } {
   const [left, right] = [array(a, { dtype: "float64" }), array(b, { dtype: "float64" })];
   if (left.shape.length !== 2 || left.size === 0 || left.shape.join() !== right.shape.join())
-    throw new ShapeError(`bimatrixNash: a and b must be matrices of one shape, got [${left.shape.join(", ")}] and [${right.shape.join(", ")}]`);
+    throw new ShapeError(
+      `bimatrixNash: a and b must be matrices of one shape, got [${left.shape.join(", ")}] and [${right.shape.join(", ")}]`,
+    );
   const payoffs = Float64Array.of(...numbers(left), ...numbers(right));
   payoffs.forEach((x, i) => {
     if (!Number.isFinite(x))
-      throw new DomainError(`bimatrixNash: payoffs must be finite, got ${show(x)} in ${i < left.size ? "a" : "b"} at flat index ${i % left.size}`);
+      throw new DomainError(
+        `bimatrixNash: payoffs must be finite, got ${show(x)} in ${i < left.size ? "a" : "b"} at flat index ${i % left.size}`,
+      );
   });
   const game = makeGame(payoffs, left.shape);
-  const { method = "vertex-enumeration", label = 0 } = checkRecord("bimatrixNash", "options", options);
+  const { method = "vertex-enumeration", label = 0 } = checkRecord(
+    "bimatrixNash",
+    "options",
+    options,
+  );
   checkMethod("bimatrixNash", method);
   if (!Number.isInteger(label) || label < 0 || label >= left.shape[0]! + left.shape[1]!)
-    throw new DomainError(`bimatrixNash: label must be an integer from 0 to ${left.shape[0]! + left.shape[1]! - 1}, got ${show(label)}`);
+    throw new DomainError(
+      `bimatrixNash: label must be an integer from 0 to ${left.shape[0]! + left.shape[1]! - 1}, got ${show(label)}`,
+    );
   const { equilibria, degenerate } = findNash(game, method, label);
   return {
     equilibria: equilibria.map(([x, y]) => {
@@ -127,7 +160,9 @@ export function bimatrixNash(
       return {
         x: array<"float64">(x),
         y: array<"float64">(y),
-        payoffs: array<"float64">(Float64Array.of(expectedPayoff(game, 0, joint), expectedPayoff(game, 1, joint))),
+        payoffs: array<"float64">(
+          Float64Array.of(expectedPayoff(game, 0, joint), expectedPayoff(game, 1, joint)),
+        ),
         regrets: array<"float64">(regretsOf(game, joint, "constant")),
       };
     }),

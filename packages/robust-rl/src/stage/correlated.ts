@@ -1,5 +1,12 @@
 /** Correlated and coarse correlated equilibria by linear programming, and the one of largest entropy. */
-import { type ArrayInput, DomainError, type NdArray, array, checkRecord, show } from "@provably/core-tensor";
+import {
+  type ArrayInput,
+  DomainError,
+  type NdArray,
+  array,
+  checkRecord,
+  show,
+} from "@provably/core-tensor";
 import { SolverError } from "../lp/error.js";
 import { simplex } from "../lp/simplex.js";
 import { type Game, actionOf, expectedPayoff, gameOf, regretsOf, strideOf } from "./payoffs.js";
@@ -10,7 +17,12 @@ import { maxEntropy } from "./max-entropy.js";
  * (unique, and so the most reproducible), or any.
  * @category Equilibria
  */
-export type EquilibriumObjective = "welfare" | "egalitarian" | "entropy" | "any" | { readonly player: number; readonly sense: "max" | "min" };
+export type EquilibriumObjective =
+  | "welfare"
+  | "egalitarian"
+  | "entropy"
+  | "any"
+  | { readonly player: number; readonly sense: "max" | "min" };
 
 /**
  * A correlated or coarse correlated equilibrium.
@@ -26,31 +38,52 @@ export interface CorrelatedEquilibrium {
 }
 
 /** Rows D with D p ≤ 0: nobody gains by the deviation. */
-export function deviationRows({ players, actions, joint, payoffs }: Game, kind: "ce" | "cce"): Float64Array[] {
+export function deviationRows(
+  { players, actions, joint, payoffs }: Game,
+  kind: "ce" | "cce",
+): Float64Array[] {
   const rows: Float64Array[] = [];
   for (let i = 0; i < players; i++) {
     const [stride, count] = [strideOf(actions, i), actions[i]!];
-    const gain = (a: number, b: number): number => payoffs[i * joint + a + (b - actionOf(a, stride, count)) * stride]! - payoffs[i * joint + a]!;
+    const gain = (a: number, b: number): number =>
+      payoffs[i * joint + a + (b - actionOf(a, stride, count)) * stride]! - payoffs[i * joint + a]!;
     for (let b = 0; b < count; b++) {
       if (kind === "cce") rows.push(Float64Array.from({ length: joint }, (_, a) => gain(a, b)));
       else
         for (let own = 0; own < count; own++)
-          if (own !== b) rows.push(Float64Array.from({ length: joint }, (_, a) => (actionOf(a, stride, count) === own ? gain(a, b) : 0)));
+          if (own !== b)
+            rows.push(
+              Float64Array.from({ length: joint }, (_, a) =>
+                actionOf(a, stride, count) === own ? gain(a, b) : 0,
+              ),
+            );
     }
   }
   return rows;
 }
 
 /** The joint distribution that a notion and an objective select. */
-export function solveCorrelated(fn: string, game: Game, kind: "ce" | "cce", objective: EquilibriumObjective): Float64Array {
+export function solveCorrelated(
+  fn: string,
+  game: Game,
+  kind: "ce" | "cce",
+  objective: EquilibriumObjective,
+): Float64Array {
   const { joint, players, payoffs, range } = game;
   const known = ["welfare", "egalitarian", "entropy", "any"] as readonly unknown[];
   if (typeof objective !== "object" && !known.includes(objective))
-    throw new DomainError(`${fn}: objective must be one of ${known.join(", ")} or { player, sense }, got ${show(objective)}`);
+    throw new DomainError(
+      `${fn}: objective must be one of ${known.join(", ")} or { player, sense }, got ${show(objective)}`,
+    );
   if (typeof objective === "object") {
     const { player, sense } = checkRecord(fn, "objective", objective);
-    if (!(Number.isInteger(player) && player >= 0 && player < players) || (sense !== "max" && sense !== "min"))
-      throw new DomainError(`${fn}: objective must name a player below ${players} and the sense max or min`);
+    if (
+      !(Number.isInteger(player) && player >= 0 && player < players) ||
+      (sense !== "max" && sense !== "min")
+    )
+      throw new DomainError(
+        `${fn}: objective must name a player below ${players} and the sense max or min`,
+      );
   }
   const rows = deviationRows(game, kind);
   let distribution: Float64Array;
@@ -60,34 +93,56 @@ export function solveCorrelated(fn: string, game: Game, kind: "ce" | "cce", obje
     const n = joint + (egalitarian ? 1 : 0);
     const low = egalitarian ? Math.min(...payoffs) : 0;
     const cost = new Float64Array(n);
-    if (objective === "welfare") for (let i = 0; i < players; i++) for (let a = 0; a < joint; a++) cost[a]! -= payoffs[i * joint + a]!;
+    if (objective === "welfare")
+      for (let i = 0; i < players; i++)
+        for (let a = 0; a < joint; a++) cost[a]! -= payoffs[i * joint + a]!;
     if (typeof objective === "object")
-      for (let a = 0; a < joint; a++) cost[a] = (objective.sense === "max" ? -1 : 1) * payoffs[objective.player * joint + a]!;
+      for (let a = 0; a < joint; a++)
+        cost[a] = (objective.sense === "max" ? -1 : 1) * payoffs[objective.player * joint + a]!;
     if (egalitarian) cost[joint] = -1;
     const floor = egalitarian
-      ? Array.from({ length: players }, (_, i) => Float64Array.from({ length: n }, (__, a) => (a === joint ? 1 : low - payoffs[i * joint + a]!)))
+      ? Array.from({ length: players }, (_, i) =>
+          Float64Array.from({ length: n }, (__, a) =>
+            a === joint ? 1 : low - payoffs[i * joint + a]!,
+          ),
+        )
       : [];
-    const all = [...rows, ...floor, Float64Array.from({ length: n }, (_, a) => (a < joint ? 1 : 0))];
+    const all = [
+      ...rows,
+      ...floor,
+      Float64Array.from({ length: n }, (_, a) => (a < joint ? 1 : 0)),
+    ];
     const matrix = new Float64Array(all.length * n);
     all.forEach((row, k) => matrix.set(row, k * n));
     const bounds = new Float64Array(all.length);
     bounds[all.length - 1] = 1;
     const { status, x } = simplex({ n, cost, matrix, bounds, inequalities: all.length - 1 });
-    if (status !== "optimal") throw new SolverError(`${fn}: the linear program of the equilibrium came out ${status}`);
+    if (status !== "optimal")
+      throw new SolverError(`${fn}: the linear program of the equilibrium came out ${status}`);
     const total = x.subarray(0, joint).reduce((sum, p) => sum + p, 0);
     distribution = x.slice(0, joint).map((p) => p / total);
   }
   const worst = Math.max(...regretsOf(game, distribution, kind === "ce" ? "swap" : "constant"));
   const mass = distribution.reduce((sum, p) => sum + p, 0);
-  if (!(Math.abs(mass - 1) < 1e-9)) throw new SolverError(`${fn}: the solution has a total probability of ${mass}`);
-  if (!(worst <= 1e-8 * range)) throw new SolverError(`${fn}: the solution leaves a regret of ${worst}, more than rounding allows`);
+  if (!(Math.abs(mass - 1) < 1e-9))
+    throw new SolverError(`${fn}: the solution has a total probability of ${mass}`);
+  if (!(worst <= 1e-8 * range))
+    throw new SolverError(
+      `${fn}: the solution leaves a regret of ${worst}, more than rounding allows`,
+    );
   return distribution;
 }
 
-function result(game: Game, joint: Float64Array, deviation: "swap" | "constant"): CorrelatedEquilibrium {
+function result(
+  game: Game,
+  joint: Float64Array,
+  deviation: "swap" | "constant",
+): CorrelatedEquilibrium {
   return {
     joint: array<"float64">(joint, { shape: game.actions }),
-    payoffs: array<"float64">(Float64Array.from({ length: game.players }, (_, i) => expectedPayoff(game, i, joint))),
+    payoffs: array<"float64">(
+      Float64Array.from({ length: game.players }, (_, i) => expectedPayoff(game, i, joint)),
+    ),
     regrets: array<"float64">(regretsOf(game, joint, deviation)),
   };
 }
@@ -113,11 +168,19 @@ function result(game: Game, joint: Float64Array, deviation: "swap" | "constant")
  * @see Aumann (1974), "Subjectivity and correlation in randomized strategies"
  * @category Equilibria
  */
-export function correlatedEquilibrium(payoffs: ArrayInput, options: { readonly objective?: EquilibriumObjective } = {}): CorrelatedEquilibrium {
+export function correlatedEquilibrium(
+  payoffs: ArrayInput,
+  options: { readonly objective?: EquilibriumObjective } = {},
+): CorrelatedEquilibrium {
   const game = gameOf("correlatedEquilibrium", payoffs);
   return result(
     game,
-    solveCorrelated("correlatedEquilibrium", game, "ce", checkRecord("correlatedEquilibrium", "options", options).objective ?? "welfare"),
+    solveCorrelated(
+      "correlatedEquilibrium",
+      game,
+      "ce",
+      checkRecord("correlatedEquilibrium", "options", options).objective ?? "welfare",
+    ),
     "swap",
   );
 }
@@ -140,7 +203,10 @@ export function correlatedEquilibrium(payoffs: ArrayInput, options: { readonly o
  * @see Moulin, Vial (1978), "Strategically zero-sum games"
  * @category Equilibria
  */
-export function coarseCorrelatedEquilibrium(payoffs: ArrayInput, options: { readonly objective?: EquilibriumObjective } = {}): CorrelatedEquilibrium {
+export function coarseCorrelatedEquilibrium(
+  payoffs: ArrayInput,
+  options: { readonly objective?: EquilibriumObjective } = {},
+): CorrelatedEquilibrium {
   const game = gameOf("coarseCorrelatedEquilibrium", payoffs);
   return result(
     game,

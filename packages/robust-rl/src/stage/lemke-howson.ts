@@ -13,14 +13,27 @@ interface Side {
   readonly slack: number;
 }
 
-function side(rows: number, labels: number, slack: number, coefficient: (row: number, label: number) => number): Side {
+function side(
+  rows: number,
+  labels: number,
+  slack: number,
+  coefficient: (row: number, label: number) => number,
+): Side {
   const width = labels + 1;
   const data = new Float64Array(rows * width);
   for (let i = 0; i < rows; i++) {
-    for (let j = 0; j < labels; j++) data[i * width + j] = j >= slack && j < slack + rows ? (j - slack === i ? 1 : 0) : coefficient(i, j);
+    for (let j = 0; j < labels; j++)
+      data[i * width + j] =
+        j >= slack && j < slack + rows ? (j - slack === i ? 1 : 0) : coefficient(i, j);
     data[i * width + labels] = 1;
   }
-  return { rows, width, data, basis: Int32Array.from({ length: rows }, (_, i) => slack + i), slack };
+  return {
+    rows,
+    width,
+    data,
+    basis: Int32Array.from({ length: rows }, (_, i) => slack + i),
+    slack,
+  };
 }
 
 /** Brings a label into the basis; returns the label that leaves. */
@@ -41,7 +54,10 @@ function enter({ rows, width, data, basis, slack }: Side, label: number): number
       break;
     }
   }
-  if (leave < 0) throw new SolverError("lemkeHowson: the path leaves the polytope, so payoffs differ too much in size for float64");
+  if (leave < 0)
+    throw new SolverError(
+      "lemkeHowson: the path leaves the polytope, so payoffs differ too much in size for float64",
+    );
   const scale = 1 / data[leave * width + label]!;
   for (let j = 0; j < width; j++) data[leave * width + j]! *= scale;
   for (let i = 0; i < rows; i++) {
@@ -69,7 +85,8 @@ export function lemkeHowson(game: Game, label: number): [Float64Array, Float64Ar
   const [m, k] = [game.actions[0]!, game.actions[1]!];
   const { payoffs, joint } = game;
   const low = payoffs.reduce((a, b) => Math.min(a, b), Infinity);
-  const positive = (player: number, a: number, b: number): number => (payoffs[player * joint + a * k + b]! - low) / game.range + 1;
+  const positive = (player: number, a: number, b: number): number =>
+    (payoffs[player * joint + a * k + b]! - low) / game.range + 1;
   // {x ≥ 0 : Bᵀx ≤ 1} and {y ≥ 0 : A y ≤ 1}
   const xs = side(k, m + k, m, (row, action) => (action < m ? positive(1, action, row) : 0));
   const ys = side(m, m + k, 0, (row, action) => (action >= m ? positive(0, row, action - m) : 0));

@@ -1,15 +1,20 @@
 /** Small dense linear systems, without allocation of arrays that the caller does not see. */
 
 /** Factors with partial pivoting; undefined when the matrix is singular. */
-export function lu(matrix: Float64Array, n: number): { readonly factors: Float64Array; readonly order: Int32Array } | undefined {
+export function lu(
+  matrix: Float64Array,
+  n: number,
+): { readonly factors: Float64Array; readonly order: Int32Array } | undefined {
   const a = Float64Array.from(matrix);
   const order = Int32Array.from({ length: n }, (_, i) => i);
   for (let c = 0; c < n; c++) {
     let pivot = c;
-    for (let r = c + 1; r < n; r++) if (Math.abs(a[r * n + c]!) > Math.abs(a[pivot * n + c]!)) pivot = r;
+    for (let r = c + 1; r < n; r++)
+      if (Math.abs(a[r * n + c]!) > Math.abs(a[pivot * n + c]!)) pivot = r;
     if (!(Math.abs(a[pivot * n + c]!) > 1e-12)) return undefined;
     if (pivot !== c) {
-      for (let j = 0; j < n; j++) [a[c * n + j], a[pivot * n + j]] = [a[pivot * n + j]!, a[c * n + j]!];
+      for (let j = 0; j < n; j++)
+        [a[c * n + j], a[pivot * n + j]] = [a[pivot * n + j]!, a[c * n + j]!];
       [order[c], order[pivot]] = [order[pivot]!, order[c]!];
     }
     for (let r = c + 1; r < n; r++) {

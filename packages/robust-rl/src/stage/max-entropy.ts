@@ -77,14 +77,25 @@ export function maxEntropy(rows: readonly Float64Array[], joint: number): Float6
   let damping = 1e-6;
   for (let iteration = 0; iteration < 500; iteration++) {
     // Slack D p: positive where a constraint is broken, which is minus the gradient.
-    const slack = Float64Array.from(constraints, (row) => row.reduce((sum, x, a) => sum + x * p[a]!, 0));
-    const violation = slack.reduce((worst, s, k) => Math.max(worst, s, lambda[k]! > 0 ? Math.min(lambda[k]!, -s) : 0), 0);
+    const slack = Float64Array.from(constraints, (row) =>
+      row.reduce((sum, x, a) => sum + x * p[a]!, 0),
+    );
+    const violation = slack.reduce(
+      (worst, s, k) => Math.max(worst, s, lambda[k]! > 0 ? Math.min(lambda[k]!, -s) : 0),
+      0,
+    );
     if (violation <= 1e-12) break;
     // Multipliers that are nearly 0 and want to fall are not curved along with the others: they take a plain gradient step, cut off at 0.
-    const residual = Math.sqrt(lambda.reduce((sum, l, k) => sum + (l - Math.max(0, l + slack[k]!)) ** 2, 0));
+    const residual = Math.sqrt(
+      lambda.reduce((sum, l, k) => sum + (l - Math.max(0, l + slack[k]!)) ** 2, 0),
+    );
     const margin = Math.min(1e-3, residual);
-    const free = Array.from({ length: m }, (_, k) => k).filter((k) => slack[k]! > 0 || lambda[k]! > margin);
-    const bound = Array.from({ length: m }, (_, k) => k).filter((k) => slack[k]! <= 0 && lambda[k]! > 0 && lambda[k]! <= margin);
+    const free = Array.from({ length: m }, (_, k) => k).filter(
+      (k) => slack[k]! > 0 || lambda[k]! > margin,
+    );
+    const bound = Array.from({ length: m }, (_, k) => k).filter(
+      (k) => slack[k]! <= 0 && lambda[k]! > 0 && lambda[k]! <= margin,
+    );
     const f = free.length;
     const hessian = new Float64Array(f * f);
     for (let i = 0; i < f; i++)

@@ -1,7 +1,21 @@
 /** Nash equilibria of any number of players. */
-import { type ArrayInput, DomainError, type NdArray, array, checkRecord, show } from "@provably/core-tensor";
+import {
+  type ArrayInput,
+  DomainError,
+  type NdArray,
+  array,
+  checkRecord,
+  show,
+} from "@provably/core-tensor";
 import { lu, luSolve } from "./linear.js";
-import { type Game, constantDeviations, expectedPayoff, gameOf, productOf, regretsOf } from "./payoffs.js";
+import {
+  type Game,
+  constantDeviations,
+  expectedPayoff,
+  gameOf,
+  productOf,
+  regretsOf,
+} from "./payoffs.js";
 
 /**
  * An equilibrium of any number of players.
@@ -20,7 +34,9 @@ function equilibrium(game: Game, strategies: readonly Float64Array[]): MixedEqui
   const joint = productOf(strategies);
   return {
     strategies: strategies.map((s) => array<"float64">(s)),
-    payoffs: array<"float64">(Float64Array.from(strategies, (_, i) => expectedPayoff(game, i, joint))),
+    payoffs: array<"float64">(
+      Float64Array.from(strategies, (_, i) => expectedPayoff(game, i, joint)),
+    ),
     regrets: array<"float64">(regretsOf(game, joint, "constant")),
   };
 }
@@ -60,14 +76,20 @@ export function pureNash(payoffs: ArrayInput): readonly (readonly number[])[] {
 
 /** Supports of one player: non-empty sets of actions, small ones first. */
 function supportsOf(count: number): number[][] {
-  return Array.from({ length: 2 ** count - 1 }, (_, mask) => Array.from({ length: count }, (__, a) => a).filter((a) => ((mask + 1) >> a) & 1)).sort(
-    (x, y) => x.length - y.length,
-  );
+  return Array.from({ length: 2 ** count - 1 }, (_, mask) =>
+    Array.from({ length: count }, (__, a) => a).filter((a) => ((mask + 1) >> a) & 1),
+  ).sort((x, y) => x.length - y.length);
 }
 
 /** Newton's method on the indifference equations of given supports, from one start. */
-function newton(game: Game, supports: readonly number[][], start: readonly Float64Array[]): Float64Array[] | undefined {
-  const offsets = supports.map((_, i) => supports.slice(0, i).reduce((sum, s) => sum + s.length, 0));
+function newton(
+  game: Game,
+  supports: readonly number[][],
+  start: readonly Float64Array[],
+): Float64Array[] | undefined {
+  const offsets = supports.map((_, i) =>
+    supports.slice(0, i).reduce((sum, s) => sum + s.length, 0),
+  );
   const unknowns = supports.reduce((sum, s) => sum + s.length, 0) + game.players;
   let strategies = start.map((s) => Float64Array.from(s));
   const residual = (at: readonly Float64Array[], values: Float64Array): Float64Array => {
@@ -75,12 +97,16 @@ function newton(game: Game, supports: readonly number[][], start: readonly Float
     const joint = productOf(at);
     supports.forEach((support, i) => {
       const deviations = constantDeviations(game, i, joint);
-      support.forEach((a, k) => (out[offsets[i]! + k] = (deviations[a]! - values[i]!) / game.range));
+      support.forEach(
+        (a, k) => (out[offsets[i]! + k] = (deviations[a]! - values[i]!) / game.range),
+      );
       out[unknowns - game.players + i] = at[i]!.reduce((sum, p) => sum + p, 0) - 1;
     });
     return out;
   };
-  const values = Float64Array.from(strategies, (_, i) => expectedPayoff(game, i, productOf(strategies)));
+  const values = Float64Array.from(strategies, (_, i) =>
+    expectedPayoff(game, i, productOf(strategies)),
+  );
   for (let iteration = 0; iteration < 40; iteration++) {
     const f = residual(strategies, values);
     if (f.every((x) => Math.abs(x) < 1e-13)) break;
@@ -88,16 +114,26 @@ function newton(game: Game, supports: readonly number[][], start: readonly Float
     const jacobian = new Float64Array(unknowns * unknowns);
     supports.forEach((support, j) =>
       support.forEach((b, k) => {
-        const moved = strategies.map((s, i) => (i === j ? s.map((p, a) => (a === b ? p + 1 : p)) : s));
+        const moved = strategies.map((s, i) =>
+          i === j ? s.map((p, a) => (a === b ? p + 1 : p)) : s,
+        );
         const g = residual(moved, values);
         // A player's own probabilities scale the mass of the joint distribution, not the deviations against the others.
-        const own = constantDeviations(game, j, productOf(strategies.map((s, i) => (i === j ? s.map((_, a) => (a === b ? 1 : 0)) : s))));
+        const own = constantDeviations(
+          game,
+          j,
+          productOf(strategies.map((s, i) => (i === j ? s.map((_, a) => (a === b ? 1 : 0)) : s))),
+        );
         for (let r = 0; r < unknowns; r++) jacobian[r * unknowns + offsets[j]! + k] = g[r]! - f[r]!;
-        supports[j]!.forEach((a, q) => (jacobian[(offsets[j]! + q) * unknowns + offsets[j]! + k] = own[a]! / game.range));
+        supports[j]!.forEach(
+          (a, q) =>
+            (jacobian[(offsets[j]! + q) * unknowns + offsets[j]! + k] = own[a]! / game.range),
+        );
       }),
     );
     for (let i = 0; i < game.players; i++)
-      for (let k = 0; k < supports[i]!.length; k++) jacobian[(offsets[i]! + k) * unknowns + unknowns - game.players + i] = -1 / game.range;
+      for (let k = 0; k < supports[i]!.length; k++)
+        jacobian[(offsets[i]! + k) * unknowns + unknowns - game.players + i] = -1 / game.range;
     const factors = lu(jacobian, unknowns);
     if (!factors) return undefined;
     const step = luSolve(factors, f, unknowns);
@@ -142,14 +178,25 @@ export function nashEquilibria(
   options: { readonly tolerance?: number; readonly starts?: number; readonly limit?: number } = {},
 ): readonly MixedEquilibrium[] {
   const game = gameOf("nashEquilibria", payoffs);
-  return searchNash(game, checkRecord("nashEquilibria", "options", options)).map((strategies) => equilibrium(game, strategies));
+  return searchNash(game, checkRecord("nashEquilibria", "options", options)).map((strategies) =>
+    equilibrium(game, strategies),
+  );
 }
 
 export function searchNash(
   game: Game,
-  { tolerance = 1e-9, starts = 4, limit = Infinity }: { readonly tolerance?: number; readonly starts?: number; readonly limit?: number } = {},
+  {
+    tolerance = 1e-9,
+    starts = 4,
+    limit = Infinity,
+  }: { readonly tolerance?: number; readonly starts?: number; readonly limit?: number } = {},
 ): Float64Array[][] {
-  if (!(typeof tolerance === "number" && tolerance >= 0) || !Number.isInteger(starts) || starts < 1 || !(typeof limit === "number" && limit >= 1))
+  if (
+    !(typeof tolerance === "number" && tolerance >= 0) ||
+    !Number.isInteger(starts) ||
+    starts < 1 ||
+    !(typeof limit === "number" && limit >= 1)
+  )
     throw new DomainError(
       `nashEquilibria: tolerance must be ≥ 0, starts a positive integer and limit ≥ 1, got ${show(tolerance)}, ${show(starts)} and ${show(limit)}`,
     );
@@ -166,14 +213,22 @@ export function searchNash(
       // Deterministic starts, spread over the faces.
       const begin = supports.map((support, i) => {
         const s = new Float64Array(game.actions[i]!);
-        support.forEach((a, k) => (s[a] = 1 + start * (((k + i * start) % support.length) + 0.5 * i)));
+        support.forEach(
+          (a, k) => (s[a] = 1 + start * (((k + i * start) % support.length) + 0.5 * i)),
+        );
         const total = s.reduce((sum, p) => sum + p, 0);
         return s.map((p) => p / total);
       });
       const strategies = pure ? begin : newton(game, supports, begin);
       if (!strategies) continue;
-      if (Math.max(...regretsOf(game, productOf(strategies), "constant")) > tolerance * game.range) continue;
-      if (!found.some((other) => other.every((s, i) => s.every((p, a) => Math.abs(p - strategies[i]![a]!) < 1e-7)))) found.push(strategies);
+      if (Math.max(...regretsOf(game, productOf(strategies), "constant")) > tolerance * game.range)
+        continue;
+      if (
+        !found.some((other) =>
+          other.every((s, i) => s.every((p, a) => Math.abs(p - strategies[i]![a]!) < 1e-7)),
+        )
+      )
+        found.push(strategies);
     }
   };
   visit([]);

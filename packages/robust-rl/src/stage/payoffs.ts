@@ -1,5 +1,12 @@
 /** Games in normal form, and what their players could gain by deviating. */
-import { type ArrayInput, DomainError, type NdArray, ShapeError, array, show } from "@provably/core-tensor";
+import {
+  type ArrayInput,
+  DomainError,
+  type NdArray,
+  ShapeError,
+  array,
+  show,
+} from "@provably/core-tensor";
 import { numbers } from "../uncertainty/worst-case.js";
 
 /** A checked game: payoff of player i at joint action a is `payoffs[i * joint + a]`. */
@@ -22,7 +29,8 @@ export function gameOf(fn: string, input: ArrayInput): Game {
     );
   const payoffs = numbers(u);
   payoffs.forEach((x, i) => {
-    if (!Number.isFinite(x)) throw new DomainError(`${fn}: payoffs must be finite, got ${show(x)} at flat index ${i}`);
+    if (!Number.isFinite(x))
+      throw new DomainError(`${fn}: payoffs must be finite, got ${show(x)} at flat index ${i}`);
   });
   return makeGame(payoffs, actions);
 }
@@ -34,7 +42,13 @@ export function makeGame(payoffs: Float64Array, actions: readonly number[]): Gam
     if (x < low) low = x;
     if (x > high) high = x;
   }
-  return { players: actions.length, actions, joint, payoffs, range: Math.max(high - low, Number.MIN_VALUE) };
+  return {
+    players: actions.length,
+    actions,
+    joint,
+    payoffs,
+    range: Math.max(high - low, Number.MIN_VALUE),
+  };
 }
 
 /** How far the flat joint index moves when the action of `player` grows by one. */
@@ -48,14 +62,22 @@ export function actionOf(joint: number, stride: number, count: number): number {
 }
 
 /** Expected payoff of a player under a joint distribution. */
-export function expectedPayoff({ joint, payoffs }: Game, player: number, distribution: Float64Array): number {
+export function expectedPayoff(
+  { joint, payoffs }: Game,
+  player: number,
+  distribution: Float64Array,
+): number {
   let value = 0;
   for (let a = 0; a < joint; a++) value += distribution[a]! * payoffs[player * joint + a]!;
   return value;
 }
 
 /** `gain[b]`: what a player gets by always playing b while the others follow the distribution. */
-export function constantDeviations({ actions, joint, payoffs }: Game, player: number, distribution: Float64Array): Float64Array {
+export function constantDeviations(
+  { actions, joint, payoffs }: Game,
+  player: number,
+  distribution: Float64Array,
+): Float64Array {
   const [stride, count] = [strideOf(actions, player), actions[player]!];
   const values = new Float64Array(count);
   for (let a = 0; a < joint; a++) {
@@ -68,7 +90,11 @@ export function constantDeviations({ actions, joint, payoffs }: Game, player: nu
 }
 
 /** `values[a, b]`: what a player gets by playing b whenever told a, counted over those times. */
-export function swapDeviations({ actions, joint, payoffs }: Game, player: number, distribution: Float64Array): Float64Array {
+export function swapDeviations(
+  { actions, joint, payoffs }: Game,
+  player: number,
+  distribution: Float64Array,
+): Float64Array {
   const [stride, count] = [strideOf(actions, player), actions[player]!];
   const values = new Float64Array(count * count);
   for (let a = 0; a < joint; a++) {
@@ -76,20 +102,27 @@ export function swapDeviations({ actions, joint, payoffs }: Game, player: number
     if (p === 0) continue;
     const own = actionOf(a, stride, count);
     const base = a - own * stride;
-    for (let b = 0; b < count; b++) values[own * count + b]! += p * payoffs[player * joint + base + b * stride]!;
+    for (let b = 0; b < count; b++)
+      values[own * count + b]! += p * payoffs[player * joint + base + b * stride]!;
   }
   return values;
 }
 
 /** Best gain of each player from a constant deviation, or from a swap of actions. */
-export function regretsOf(game: Game, distribution: Float64Array, deviation: "constant" | "swap"): Float64Array {
+export function regretsOf(
+  game: Game,
+  distribution: Float64Array,
+  deviation: "constant" | "swap",
+): Float64Array {
   return Float64Array.from({ length: game.players }, (_, i) => {
     const now = expectedPayoff(game, i, distribution);
-    if (deviation === "constant") return Math.max(...constantDeviations(game, i, distribution)) - now;
+    if (deviation === "constant")
+      return Math.max(...constantDeviations(game, i, distribution)) - now;
     const count = game.actions[i]!;
     const values = swapDeviations(game, i, distribution);
     let best = 0;
-    for (let a = 0; a < count; a++) best += Math.max(...values.subarray(a * count, (a + 1) * count));
+    for (let a = 0; a < count; a++)
+      best += Math.max(...values.subarray(a * count, (a + 1) * count));
     return best - now;
   });
 }
@@ -128,14 +161,22 @@ export function productOf(strategies: readonly Float64Array[]): Float64Array {
  * ```
  * @category Equilibria
  */
-export function regret(payoffs: ArrayInput, distribution: ArrayInput): { readonly constant: NdArray<"float64">; readonly swap: NdArray<"float64"> } {
+export function regret(
+  payoffs: ArrayInput,
+  distribution: ArrayInput,
+): { readonly constant: NdArray<"float64">; readonly swap: NdArray<"float64"> } {
   const game = gameOf("regret", payoffs);
   const p = array(distribution, { dtype: "float64" });
   if (p.shape.join() !== game.actions.join())
-    throw new ShapeError(`regret: distribution must have shape [${game.actions.join(", ")}], got [${p.shape.join(", ")}]`);
+    throw new ShapeError(
+      `regret: distribution must have shape [${game.actions.join(", ")}], got [${p.shape.join(", ")}]`,
+    );
   const data = numbers(p);
   const total = data.reduce((sum, x) => sum + x, 0);
   if (!data.every((x) => x >= 0) || !(Math.abs(total - 1) <= 1e-8))
     throw new DomainError(`regret: distribution must be ≥ 0 and sum to 1, got a sum of ${total}`);
-  return { constant: array<"float64">(regretsOf(game, data, "constant")), swap: array<"float64">(regretsOf(game, data, "swap")) };
+  return {
+    constant: array<"float64">(regretsOf(game, data, "constant")),
+    swap: array<"float64">(regretsOf(game, data, "swap")),
+  };
 }

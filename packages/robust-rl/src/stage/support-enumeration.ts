@@ -5,7 +5,8 @@ import type { Game } from "./payoffs.js";
 
 const MOST_PAIRS = 300_000;
 
-const members = (mask: number, n: number): number[] => Array.from({ length: n }, (_, i) => i).filter((i) => (mask >> i) & 1);
+const members = (mask: number, n: number): number[] =>
+  Array.from({ length: n }, (_, i) => i).filter((i) => (mask >> i) & 1);
 
 /**
  * A strategy on `own` of a player with n actions that leaves the opponent indifferent among `others` and not tempted elsewhere. `payoff(o, a)` is what the
@@ -20,7 +21,9 @@ function indifferent(
 ): Float64Array | undefined {
   // Variables: probabilities on the support, then the opponent's value.
   const f = own.length;
-  const outside = Array.from({ length: opponentActions }, (_, o) => o).filter((o) => !others.includes(o));
+  const outside = Array.from({ length: opponentActions }, (_, o) => o).filter(
+    (o) => !others.includes(o),
+  );
   const rows = [...outside, ...others].map((o) => [...own.map((a) => payoff(o, a)), -1]);
   rows.push([...own.map(() => 1), 0]);
   const bounds = new Float64Array(rows.length);
@@ -42,10 +45,13 @@ function indifferent(
 export function supportEnumeration(game: Game): [Float64Array, Float64Array][] {
   const [m, k] = [game.actions[0]!, game.actions[1]!];
   if (2 ** m * 2 ** k > MOST_PAIRS)
-    throw new DomainError(`bimatrixNash: a game of ${m} × ${k} actions has too many pairs of supports; use method "lemke-howson"`);
+    throw new DomainError(
+      `bimatrixNash: a game of ${m} × ${k} actions has too many pairs of supports; use method "lemke-howson"`,
+    );
   const { payoffs, joint, range } = game;
   const low = payoffs.reduce((a, b) => Math.min(a, b), Infinity);
-  const positive = (player: number, a: number, b: number): number => (payoffs[player * joint + a * k + b]! - low) / range + 1;
+  const positive = (player: number, a: number, b: number): number =>
+    (payoffs[player * joint + a * k + b]! - low) / range + 1;
   const found: [Float64Array, Float64Array][] = [];
   for (let left = 1; left < 1 << m; left++)
     for (let right = 1; right < 1 << k; right++) {

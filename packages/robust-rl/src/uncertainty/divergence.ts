@@ -2,7 +2,12 @@
 import { type SortedValues, type WorstCase, worstState } from "./mass.js";
 
 /** Mass of the states that tie for the least value among those with mass. */
-function massOfWorst({ values, order }: SortedValues, p: Float64Array, at: number, low: number): number {
+function massOfWorst(
+  { values, order }: SortedValues,
+  p: Float64Array,
+  at: number,
+  low: number,
+): number {
   let mass = 0;
   for (let k = 0; k < order.length; k++) {
     const s = order[k]!;
@@ -13,8 +18,17 @@ function massOfWorst({ values, order }: SortedValues, p: Float64Array, at: numbe
 }
 
 /** Leaves p conditioned on its worst states. */
-function condition({ values }: SortedValues, p: Float64Array, at: number, low: number, mass: number, kernel: Float64Array, to: number): void {
-  for (let s = 0; s < values.length; s++) kernel[to + s] = values[s]! <= low ? p[at + s]! / mass : 0;
+function condition(
+  { values }: SortedValues,
+  p: Float64Array,
+  at: number,
+  low: number,
+  mass: number,
+  kernel: Float64Array,
+  to: number,
+): void {
+  for (let s = 0; s < values.length; s++)
+    kernel[to + s] = values[s]! <= low ? p[at + s]! / mass : 0;
 }
 
 /** Beyond this θ all mass is on the worst states, to rounding. */
@@ -66,7 +80,9 @@ export function kullbackLeiblerCase(sorted: SortedValues): WorstCase {
       // The first-order expansion; what it leaves out is below the radius.
       if (nature) {
         nature.dual = top / first;
-        for (let s = 0; s < n; s++) nature.kernel[nature.at + s] = p[at + s]! * (1 + first * (mean - (values[s]! - low) / top));
+        for (let s = 0; s < n; s++)
+          nature.kernel[nature.at + s] =
+            p[at + s]! * (1 + first * (mean - (values[s]! - low) / top));
       }
       return low + top * (mean - first * variance);
     }
@@ -88,7 +104,8 @@ export function kullbackLeiblerCase(sorted: SortedValues): WorstCase {
     if (nature) {
       nature.dual = top / theta;
       for (let s = 0; s < n; s++)
-        nature.kernel[nature.at + s] = p[at + s] === 0 ? 0 : (p[at + s]! * Math.exp((-theta * (values[s]! - low)) / top)) / z;
+        nature.kernel[nature.at + s] =
+          p[at + s] === 0 ? 0 : (p[at + s]! * Math.exp((-theta * (values[s]! - low)) / top)) / z;
     }
     return low + top * mean;
   };

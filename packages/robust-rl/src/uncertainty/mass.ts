@@ -17,7 +17,12 @@ export interface Nature {
 }
 
 /** inf q·v for the row of `p` that begins at `at`. */
-export type WorstCase = (p: Float64Array, at: number, radius: number, nature: Nature | undefined) => number;
+export type WorstCase = (
+  p: Float64Array,
+  at: number,
+  radius: number,
+  nature: Nature | undefined,
+) => number;
 
 export function sortValues(values: Float64Array): SortedValues {
   const order = Int32Array.from(values, (_, i) => i);
@@ -43,7 +48,12 @@ export function dot(p: Float64Array, at: number, values: Float64Array): number {
 }
 
 /** The state of least value that nature may use. */
-export function worstState({ order }: SortedValues, p: Float64Array, at: number, support: Support): number {
+export function worstState(
+  { order }: SortedValues,
+  p: Float64Array,
+  at: number,
+  support: Support,
+): number {
   if (support === "full") return order[0]!;
   let k = 0;
   while (k < order.length - 1 && p[at + order[k]!]! === 0) k++;
@@ -79,7 +89,13 @@ export function totalVariationCase(sorted: SortedValues, support: Support): Wors
 }
 
 /** The smallest maximiser α of the dual: the smallest value x with p(v > x) ≤ σ. */
-function clipLevel({ values, order }: SortedValues, p: Float64Array, at: number, radius: number, low: number): number {
+function clipLevel(
+  { values, order }: SortedValues,
+  p: Float64Array,
+  at: number,
+  radius: number,
+  low: number,
+): number {
   let above = 0;
   for (let k = order.length - 1; k >= 0; k--) {
     const s = order[k]!;
@@ -94,7 +110,8 @@ export function contaminationCase(sorted: SortedValues, support: Support): Worst
   return (p, at, rate, nature) => {
     const worst = worstState(sorted, p, at, support);
     if (nature) {
-      for (let s = 0; s < values.length; s++) nature.kernel[nature.at + s] = (1 - rate) * p[at + s]!;
+      for (let s = 0; s < values.length; s++)
+        nature.kernel[nature.at + s] = (1 - rate) * p[at + s]!;
       nature.kernel[nature.at + worst]! += rate;
       nature.dual = rate;
     }
@@ -105,7 +122,13 @@ export function contaminationCase(sorted: SortedValues, support: Support): Worst
 /** Fills the states in ascending value up to their bounds. `bounds` writes the row's lower and upper bounds. */
 function fillCase(
   { values, order }: SortedValues,
-  bounds: (p: Float64Array, at: number, radius: number, lower: Float64Array, upper: Float64Array) => void,
+  bounds: (
+    p: Float64Array,
+    at: number,
+    radius: number,
+    lower: Float64Array,
+    upper: Float64Array,
+  ) => void,
 ): WorstCase {
   const n = values.length;
   const [lower, upper] = [new Float64Array(n), new Float64Array(n)];
@@ -152,7 +175,11 @@ export function cvarCase(sorted: SortedValues): WorstCase {
 }
 
 /** `lower` and `upper` have one row for all, or one for every row of the kernel. */
-export function intervalCase(sorted: SortedValues, low: Float64Array, high: Float64Array): WorstCase {
+export function intervalCase(
+  sorted: SortedValues,
+  low: Float64Array,
+  high: Float64Array,
+): WorstCase {
   const n = sorted.values.length;
   return fillCase(sorted, (_p, at, _radius, lower, upper) => {
     const from = low.length === n ? 0 : at;

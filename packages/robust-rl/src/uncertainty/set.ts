@@ -1,5 +1,15 @@
 /** Uncertainty sets: which kernels nature may choose around a nominal one. */
-import { type ArrayInput, DomainError, type NdArray, ShapeError, array, checkRecord, isNdArray, show, toTypedArray } from "@provably/core-tensor";
+import {
+  type ArrayInput,
+  DomainError,
+  type NdArray,
+  ShapeError,
+  array,
+  checkRecord,
+  isNdArray,
+  show,
+  toTypedArray,
+} from "@provably/core-tensor";
 
 /**
  * Where nature may put mass: on every state, or only where the nominal kernel has some.
@@ -14,16 +24,35 @@ export type Support = "full" | "nominal";
  * @category Uncertainty
  */
 export type UncertaintySet =
-  | { readonly kind: "totalVariation"; readonly radius: number | NdArray; readonly support: Support }
-  | { readonly kind: "l1"; readonly radius: number | NdArray; readonly support: Support; readonly weights?: NdArray }
+  | {
+      readonly kind: "totalVariation";
+      readonly radius: number | NdArray;
+      readonly support: Support;
+    }
+  | {
+      readonly kind: "l1";
+      readonly radius: number | NdArray;
+      readonly support: Support;
+      readonly weights?: NdArray;
+    }
   | { readonly kind: "lInf"; readonly radius: number | NdArray; readonly support: Support }
   | { readonly kind: "l2"; readonly radius: number | NdArray; readonly support: Support }
   | { readonly kind: "kullbackLeibler"; readonly radius: number | NdArray }
   | { readonly kind: "chiSquare"; readonly radius: number | NdArray }
-  | { readonly kind: "wasserstein"; readonly radius: number | NdArray; readonly cost: NdArray; readonly order: number }
+  | {
+      readonly kind: "wasserstein";
+      readonly radius: number | NdArray;
+      readonly cost: NdArray;
+      readonly order: number;
+    }
   | { readonly kind: "contamination"; readonly radius: number | NdArray; readonly support: Support }
   | { readonly kind: "cvar"; readonly radius: number | NdArray }
-  | { readonly kind: "interval"; readonly radius: 0; readonly lower: NdArray; readonly upper: NdArray };
+  | {
+      readonly kind: "interval";
+      readonly radius: 0;
+      readonly lower: NdArray;
+      readonly upper: NdArray;
+    };
 
 /**
  * Options of sets in which nature may invent successors.
@@ -38,16 +67,23 @@ export interface SupportOptions {
 export function checkSet(fn: string, set: UncertaintySet): UncertaintySet {
   const { kind } = checkRecord(fn, "set", set);
   const parts = typeof kind === "string" && Object.hasOwn(PARTS, kind) ? PARTS[kind] : undefined;
-  if (parts === undefined) throw new DomainError(`${fn}: set must be made by totalVariation() or its siblings, got another kind`);
+  if (parts === undefined)
+    throw new DomainError(
+      `${fn}: set must be made by totalVariation() or its siblings, got another kind`,
+    );
   // nothing is averaged over no mass at all
   const least = kind === "cvar" ? Number.MIN_VALUE : 0;
   const isRadius = typeof set.radius === "number" ? set.radius >= least : isNdArray(set.radius);
-  if (!isRadius || parts.some((part) => !isNdArray((set as unknown as Record<string, unknown>)[part])))
+  if (
+    !isRadius ||
+    parts.some((part) => !isNdArray((set as unknown as Record<string, unknown>)[part]))
+  )
     throw new DomainError(
       `${fn}: set of kind ${show(set.kind)} must have a radius ${least > 0 ? ">" : "≥"} 0${parts.length > 0 ? ` and arrays ${parts.join(", ")}` : ""}`,
     );
   if ("support" in set) checkSupport(fn, set);
-  if (set.kind === "l1" && set.weights !== undefined && !isNdArray(set.weights)) throw new DomainError(`${fn}: set.weights must be an array`);
+  if (set.kind === "l1" && set.weights !== undefined && !isNdArray(set.weights))
+    throw new DomainError(`${fn}: set.weights must be an array`);
   return set;
 }
 
@@ -65,7 +101,12 @@ const PARTS: Readonly<Record<UncertaintySet["kind"], readonly string[]>> = {
   interval: ["lower", "upper"],
 };
 
-function checkRadius(fn: string, radius: number | ArrayInput, low: number, high: number): number | NdArray {
+function checkRadius(
+  fn: string,
+  radius: number | ArrayInput,
+  low: number,
+  high: number,
+): number | NdArray {
   const check = (x: number, where: string): void => {
     if (!(typeof x === "number" && x >= low && x <= high))
       throw new DomainError(`${fn}: radius${where} must lie in [${low}, ${high}], got ${show(x)}`);
@@ -81,7 +122,8 @@ function checkRadius(fn: string, radius: number | ArrayInput, low: number, high:
 
 function checkSupport(fn: string, options: SupportOptions): Support {
   const { support = "full" } = checkRecord(fn, "options", options);
-  if (support !== "full" && support !== "nominal") throw new DomainError(`${fn}: support must be "full" or "nominal", got ${show(support)}`);
+  if (support !== "full" && support !== "nominal")
+    throw new DomainError(`${fn}: support must be "full" or "nominal", got ${show(support)}`);
   return support;
 }
 
@@ -101,7 +143,10 @@ function checkSupport(fn: string, options: SupportOptions): Support {
  * ```
  * @category Uncertainty
  */
-export function totalVariation(radius: number | ArrayInput, options: SupportOptions = {}): UncertaintySet {
+export function totalVariation(
+  radius: number | ArrayInput,
+  options: SupportOptions = {},
+): UncertaintySet {
   return {
     kind: "totalVariation",
     radius: checkRadius("totalVariation", radius, 0, Infinity),
@@ -124,12 +169,20 @@ export function totalVariation(radius: number | ArrayInput, options: SupportOpti
  * ```
  * @category Uncertainty
  */
-export function l1Ball(radius: number | ArrayInput, options: SupportOptions & { readonly weights?: ArrayInput } = {}): UncertaintySet {
-  const set = { kind: "l1", radius: checkRadius("l1Ball", radius, 0, Infinity), support: checkSupport("l1Ball", options) } as const;
+export function l1Ball(
+  radius: number | ArrayInput,
+  options: SupportOptions & { readonly weights?: ArrayInput } = {},
+): UncertaintySet {
+  const set = {
+    kind: "l1",
+    radius: checkRadius("l1Ball", radius, 0, Infinity),
+    support: checkSupport("l1Ball", options),
+  } as const;
   if (options.weights === undefined) return set;
   const weights = array(options.weights, { dtype: "float64" });
   toTypedArray(weights).forEach((w, i) => {
-    if (!(w > 0 && w < Infinity)) throw new DomainError(`l1Ball: weights[${i}] must be positive and finite, got ${show(w)}`);
+    if (!(w > 0 && w < Infinity))
+      throw new DomainError(`l1Ball: weights[${i}] must be positive and finite, got ${show(w)}`);
   });
   return { ...set, weights };
 }
@@ -149,8 +202,15 @@ export function l1Ball(radius: number | ArrayInput, options: SupportOptions & { 
  * ```
  * @category Uncertainty
  */
-export function lInfBall(radius: number | ArrayInput, options: SupportOptions = {}): UncertaintySet {
-  return { kind: "lInf", radius: checkRadius("lInfBall", radius, 0, Infinity), support: checkSupport("lInfBall", options) };
+export function lInfBall(
+  radius: number | ArrayInput,
+  options: SupportOptions = {},
+): UncertaintySet {
+  return {
+    kind: "lInf",
+    radius: checkRadius("lInfBall", radius, 0, Infinity),
+    support: checkSupport("lInfBall", options),
+  };
 }
 
 /**
@@ -169,7 +229,11 @@ export function lInfBall(radius: number | ArrayInput, options: SupportOptions = 
  * @category Uncertainty
  */
 export function l2Ball(radius: number | ArrayInput, options: SupportOptions = {}): UncertaintySet {
-  return { kind: "l2", radius: checkRadius("l2Ball", radius, 0, Infinity), support: checkSupport("l2Ball", options) };
+  return {
+    kind: "l2",
+    radius: checkRadius("l2Ball", radius, 0, Infinity),
+    support: checkSupport("l2Ball", options),
+  };
 }
 
 /**
@@ -227,19 +291,32 @@ export function chiSquare(radius: number | ArrayInput): UncertaintySet {
  * ```
  * @category Uncertainty
  */
-export function wasserstein(radius: number | ArrayInput, options: { readonly cost: ArrayInput; readonly order?: number }): UncertaintySet {
+export function wasserstein(
+  radius: number | ArrayInput,
+  options: { readonly cost: ArrayInput; readonly order?: number },
+): UncertaintySet {
   const { order = 1 } = checkRecord("wasserstein", "options", options);
   if (!(typeof order === "number" && order >= 1 && order < Infinity))
     throw new DomainError(`wasserstein: order must be at least 1, got ${show(order)}`);
   const cost = array(options.cost, { dtype: "float64" });
   const [n, m] = cost.shape;
-  if (cost.shape.length !== 2 || n !== m) throw new ShapeError(`wasserstein: cost must be a square matrix, got shape [${cost.shape.join(", ")}]`);
+  if (cost.shape.length !== 2 || n !== m)
+    throw new ShapeError(
+      `wasserstein: cost must be a square matrix, got shape [${cost.shape.join(", ")}]`,
+    );
   toTypedArray(cost).forEach((c, i) => {
     const [from, to] = [Math.floor(i / n!), i % n!];
     if (!(c >= 0 && c < Infinity) || (from === to && c !== 0))
-      throw new DomainError(`wasserstein: cost[${from}, ${to}] must be ${from === to ? "0 on the diagonal" : "finite and ≥ 0"}, got ${c}`);
+      throw new DomainError(
+        `wasserstein: cost[${from}, ${to}] must be ${from === to ? "0 on the diagonal" : "finite and ≥ 0"}, got ${c}`,
+      );
   });
-  return { kind: "wasserstein", radius: checkRadius("wasserstein", radius, 0, Infinity), cost, order };
+  return {
+    kind: "wasserstein",
+    radius: checkRadius("wasserstein", radius, 0, Infinity),
+    cost,
+    order,
+  };
 }
 
 /**
@@ -257,8 +334,15 @@ export function wasserstein(radius: number | ArrayInput, options: { readonly cos
  * ```
  * @category Uncertainty
  */
-export function contamination(rate: number | ArrayInput, options: SupportOptions = {}): UncertaintySet {
-  return { kind: "contamination", radius: checkRadius("contamination", rate, 0, 1), support: checkSupport("contamination", options) };
+export function contamination(
+  rate: number | ArrayInput,
+  options: SupportOptions = {},
+): UncertaintySet {
+  return {
+    kind: "contamination",
+    radius: checkRadius("contamination", rate, 0, 1),
+    support: checkSupport("contamination", options),
+  };
 }
 
 /**
@@ -299,7 +383,9 @@ export function interval(lower: ArrayInput, upper: ArrayInput): UncertaintySet {
   const low = array(lower, { dtype: "float64" });
   const high = array(upper, { dtype: "float64" });
   if (low.shape.join() !== high.shape.join() || low.shape.length === 0)
-    throw new ShapeError(`interval: lower and upper must have one shape, got [${low.shape.join(", ")}] and [${high.shape.join(", ")}]`);
+    throw new ShapeError(
+      `interval: lower and upper must have one shape, got [${low.shape.join(", ")}] and [${high.shape.join(", ")}]`,
+    );
   const [l, u] = [toTypedArray(low), toTypedArray(high)];
   const n = low.shape[low.shape.length - 1]!;
   for (let row = 0; row < l.length; row += n) {
@@ -307,12 +393,16 @@ export function interval(lower: ArrayInput, upper: ArrayInput): UncertaintySet {
     for (let s = 0; s < n; s++) {
       const [a, b] = [l[row + s]!, u[row + s]!];
       if (!(a >= 0 && a <= b))
-        throw new DomainError(`interval: bounds of row ${row / n}, state ${s} must satisfy 0 ≤ lower ≤ upper, got ${a} and ${b}`);
+        throw new DomainError(
+          `interval: bounds of row ${row / n}, state ${s} must satisfy 0 ≤ lower ≤ upper, got ${a} and ${b}`,
+        );
       least += a;
       most += b;
     }
     if (least > 1 + 1e-9 || most < 1 - 1e-9)
-      throw new DomainError(`interval: no distribution fits the bounds of row ${row / n}, which sum to ${least} and ${most}`);
+      throw new DomainError(
+        `interval: no distribution fits the bounds of row ${row / n}, which sum to ${least} and ${most}`,
+      );
   }
   return { kind: "interval", radius: 0, lower: low, upper: high };
 }

@@ -21,7 +21,12 @@ const move = (n: number): Move => ({ spent: 0, value: 0, q: new Float64Array(n) 
  * The worst value at a budget. `respond(λ, move)` writes the best move at a price; at price 0 the cheapest among the best. `free` is the move that costs
  * nothing, already written. Returns the price; `free` becomes the mix of the two moves whose edge spans the budget.
  */
-function onBudget(budget: number, respond: (price: number, into: Move) => void, free: Move, spare: readonly [Move, Move]): number {
+function onBudget(
+  budget: number,
+  respond: (price: number, into: Move) => void,
+  free: Move,
+  spare: readonly [Move, Move],
+): number {
   let cheap = free;
   let [dear, trial] = spare;
   respond(0, dear);
@@ -35,13 +40,17 @@ function onBudget(budget: number, respond: (price: number, into: Move) => void, 
     price = (cheap.value - dear.value) / (dear.spent - cheap.spent);
     respond(price, trial);
     const edge = cheap.value + price * cheap.spent;
-    if (!(trial.value + price * trial.spent < edge - 1e-13 * (Math.abs(edge) + Math.abs(cheap.value)))) break;
+    if (
+      !(trial.value + price * trial.spent < edge - 1e-13 * (Math.abs(edge) + Math.abs(cheap.value)))
+    )
+      break;
     if (trial.spent <= budget) [cheap, trial] = [trial, cheap];
     else [dear, trial] = [trial, dear];
   }
   const share = (budget - cheap.spent) / (dear.spent - cheap.spent);
   const value = cheap.value + share * (dear.value - cheap.value);
-  for (let s = 0; s < cheap.q.length; s++) free.q[s] = cheap.q[s]! + share * (dear.q[s]! - cheap.q[s]!);
+  for (let s = 0; s < cheap.q.length; s++)
+    free.q[s] = cheap.q[s]! + share * (dear.q[s]! - cheap.q[s]!);
   free.value = value;
   return price;
 }
@@ -61,7 +70,10 @@ function budgetCase(
       free.q[s] = p[at + s]!;
       free.value += p[at + s]! * (values[s]! - low);
     }
-    const price = radius === 0 ? Infinity : onBudget(radius ** power, respondTo(p, at, low), free, [move(n), move(n)]);
+    const price =
+      radius === 0
+        ? Infinity
+        : onBudget(radius ** power, respondTo(p, at, low), free, [move(n), move(n)]);
     if (nature) {
       nature.kernel.set(free.q, nature.at);
       nature.dual = price;
@@ -71,7 +83,11 @@ function budgetCase(
 }
 
 /** Moving from s to s' costs `cost[s, s']`, already raised to its order. */
-export function wassersteinCase(sorted: SortedValues, cost: Float64Array, order: number): WorstCase {
+export function wassersteinCase(
+  sorted: SortedValues,
+  cost: Float64Array,
+  order: number,
+): WorstCase {
   const { values } = sorted;
   const n = values.length;
   const respondTo =
@@ -101,7 +117,11 @@ export function wassersteinCase(sorted: SortedValues, cost: Float64Array, order:
 }
 
 /** Taking mass from s costs `weights[s]`, giving it to t costs `weights[t]`. */
-export function weightedL1Case(sorted: SortedValues, weights: Float64Array, support: Support): WorstCase {
+export function weightedL1Case(
+  sorted: SortedValues,
+  weights: Float64Array,
+  support: Support,
+): WorstCase {
   const { values } = sorted;
   const n = values.length;
   const respondTo =

@@ -1,8 +1,25 @@
 /** Worst-case and best-case expectations over an uncertainty set. */
-import { type ArrayInput, DomainError, type NdArray, ShapeError, array, show, toTypedArray } from "@provably/core-tensor";
+import {
+  type ArrayInput,
+  DomainError,
+  type NdArray,
+  ShapeError,
+  array,
+  show,
+  toTypedArray,
+} from "@provably/core-tensor";
 import { chiSquareCase, kullbackLeiblerCase } from "./divergence.js";
 import { l2Case } from "./l2.js";
-import { type Nature, type WorstCase, contaminationCase, cvarCase, intervalCase, lInfCase, sortValues, totalVariationCase } from "./mass.js";
+import {
+  type Nature,
+  type WorstCase,
+  contaminationCase,
+  cvarCase,
+  intervalCase,
+  lInfCase,
+  sortValues,
+  totalVariationCase,
+} from "./mass.js";
 import { type UncertaintySet, checkSet } from "./set.js";
 import { wassersteinCase, weightedL1Case } from "./transport.js";
 
@@ -37,7 +54,11 @@ export function worstCaseOf(set: UncertaintySet, values: Float64Array): WorstCas
       return chiSquareCase(sorted);
     case "wasserstein": {
       const cost = numbers(set.cost);
-      return wassersteinCase(sorted, set.order === 1 ? cost : cost.map((c) => c ** set.order), set.order);
+      return wassersteinCase(
+        sorted,
+        set.order === 1 ? cost : cost.map((c) => c ** set.order),
+        set.order,
+      );
     }
     case "contamination":
       return contaminationCase(sorted, set.support);
@@ -49,18 +70,27 @@ export function worstCaseOf(set: UncertaintySet, values: Float64Array): WorstCas
 }
 
 /** The radius of every row: a function of the row's number. */
-export function radiusOf(fn: string, { radius }: UncertaintySet, rows: number): (row: number) => number {
+export function radiusOf(
+  fn: string,
+  { radius }: UncertaintySet,
+  rows: number,
+): (row: number) => number {
   if (typeof radius === "number") return () => radius;
   const radii = numbers(radius);
   if (radii.length !== rows)
-    throw new ShapeError(`${fn}: the set has ${radii.length} radii (shape [${radius.shape.join(", ")}]), the kernel has ${rows} rows`);
+    throw new ShapeError(
+      `${fn}: the set has ${radii.length} radii (shape [${radius.shape.join(", ")}]), the kernel has ${rows} rows`,
+    );
   return (row) => radii[row]!;
 }
 
 /** Checks that parts of the set with one entry a state fit n states. */
 export function checkSetSize(fn: string, set: UncertaintySet, n: number, rows: number): void {
   const expect = (what: string, size: number, ...sizes: number[]): void => {
-    if (!sizes.includes(size)) throw new ShapeError(`${fn}: ${what} of the set has ${size} entries, expected ${sizes.join(" or ")} for ${n} states`);
+    if (!sizes.includes(size))
+      throw new ShapeError(
+        `${fn}: ${what} of the set has ${size} entries, expected ${sizes.join(" or ")} for ${n} states`,
+      );
   };
   if (set.kind === "wasserstein") expect("cost", set.cost.size, n * n);
   if (set.kind === "l1" && set.weights) expect("weights", set.weights.size, n);
@@ -68,16 +98,27 @@ export function checkSetSize(fn: string, set: UncertaintySet, n: number, rows: n
 }
 
 /** Checks that every row of `p` is a distribution. `name` says which argument, `rows` how rows are indexed. */
-export function checkRows(fn: string, name: string, p: Float64Array, n: number, leading: readonly number[]): void {
+export function checkRows(
+  fn: string,
+  name: string,
+  p: Float64Array,
+  n: number,
+  leading: readonly number[],
+): void {
   for (let row = 0; row * n < p.length; row++) {
     let sum = 0;
     for (let s = 0; s < n; s++) {
       const x = p[row * n + s]!;
-      if (!(x >= 0)) throw new DomainError(`${fn}: ${name}[${[...placeOf(row, leading), s].join(", ")}] must be a probability, got ${show(x)}`);
+      if (!(x >= 0))
+        throw new DomainError(
+          `${fn}: ${name}[${[...placeOf(row, leading), s].join(", ")}] must be a probability, got ${show(x)}`,
+        );
       sum += x;
     }
     if (!(Math.abs(sum - 1) <= 1e-8))
-      throw new DomainError(`${fn}: ${name}[${[...placeOf(row, leading), ":"].join(", ")}] must sum to 1, got ${sum}; normalize() rescales rows`);
+      throw new DomainError(
+        `${fn}: ${name}[${[...placeOf(row, leading), ":"].join(", ")}] must sum to 1, got ${sum}; normalize() rescales rows`,
+      );
   }
 }
 
@@ -136,7 +177,11 @@ export interface WorstCaseExpectation {
  * @see Iyengar (2005), "Robust dynamic programming"; Shi, Mazumdar, Chi, Wierman (2024) for the dual of total variation
  * @category Uncertainty
  */
-export function worstCaseExpectation(p: ArrayInput, v: ArrayInput, set: UncertaintySet): WorstCaseExpectation {
+export function worstCaseExpectation(
+  p: ArrayInput,
+  v: ArrayInput,
+  set: UncertaintySet,
+): WorstCaseExpectation {
   return expectation("worstCaseExpectation", p, v, set, 1);
 }
 
@@ -156,13 +201,24 @@ export function worstCaseExpectation(p: ArrayInput, v: ArrayInput, set: Uncertai
  * ```
  * @category Uncertainty
  */
-export function bestCaseExpectation(p: ArrayInput, v: ArrayInput, set: UncertaintySet): WorstCaseExpectation {
+export function bestCaseExpectation(
+  p: ArrayInput,
+  v: ArrayInput,
+  set: UncertaintySet,
+): WorstCaseExpectation {
   return expectation("bestCaseExpectation", p, v, set, -1);
 }
 
-function expectation(fn: string, p: ArrayInput, v: ArrayInput, set: UncertaintySet, sign: 1 | -1): WorstCaseExpectation {
+function expectation(
+  fn: string,
+  p: ArrayInput,
+  v: ArrayInput,
+  set: UncertaintySet,
+  sign: 1 | -1,
+): WorstCaseExpectation {
   const nominal = array(p, { dtype: "float64" });
-  if (nominal.shape.length !== 1) throw new ShapeError(`${fn}: p must be a vector, got shape [${nominal.shape.join(", ")}]`);
+  if (nominal.shape.length !== 1)
+    throw new ShapeError(`${fn}: p must be a vector, got shape [${nominal.shape.join(", ")}]`);
   const { values, kernels, duals } = batch(fn, nominal, v, set, sign);
   return { value: values[0]!, kernel: array(kernels, { dtype: "float64" }), dual: duals[0]! };
 }
@@ -248,7 +304,9 @@ export function normalize(p: ArrayInput): NdArray<"float64"> {
     let sum = 0;
     row.forEach((value, s) => {
       if (!(value >= 0 && value < Infinity))
-        throw new DomainError(`normalize: p[${[...placeOf(at / n, x.shape.slice(0, -1)), s].join(", ")}] must be finite and ≥ 0, got ${value}`);
+        throw new DomainError(
+          `normalize: p[${[...placeOf(at / n, x.shape.slice(0, -1)), s].join(", ")}] must be finite and ≥ 0, got ${value}`,
+        );
       sum += value;
     });
     if (sum === 0) throw new DomainError(`normalize: row ${at / n} of p has no mass`);

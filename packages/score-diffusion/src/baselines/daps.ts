@@ -1,5 +1,12 @@
 /** Decoupled annealing: a clean point is sampled near the end of the flow, and noised afresh to the next level. */
-import { type ArrayInput, type NdArray, add, checkCount, checkRecord, mul } from "@provably/core-tensor";
+import {
+  type ArrayInput,
+  type NdArray,
+  add,
+  checkCount,
+  checkRecord,
+  mul,
+} from "@provably/core-tensor";
 import { type RngKey, foldIn } from "@provably/core-tensor/random";
 import { positive } from "../internal/check.js";
 import { type ForwardModel, likelihoodOf } from "../forward/forward-model.js";
@@ -64,7 +71,13 @@ function flowEnd(model: Model, x: NdArray, sigma: number, steps: number): NdArra
  * @see Zhang, Chu, Berner, Meng, Anandkumar, Song (2025), "Improving diffusion inverse problem solving with decoupled noise annealing", algorithm 1
  * @category Baselines
  */
-export function daps(forward: ForwardModel, y: ArrayInput, model: Model, key: RngKey, options: DapsOptions): Reconstruction {
+export function daps(
+  forward: ForwardModel,
+  y: ArrayInput,
+  model: Model,
+  key: RngKey,
+  options: DapsOptions,
+): Reconstruction {
   const {
     numSteps = 200,
     flowSteps = 5,
@@ -83,7 +96,8 @@ export function daps(forward: ForwardModel, y: ArrayInput, model: Model, key: Rn
     total: numSteps,
     step(i, { x, model, likelihood, draw }) {
       const sigma = levels[i]!;
-      const noisy = i === 0 ? add(options.start === undefined ? mul(0, x) : x, mul(sigma, draw("first"))) : x;
+      const noisy =
+        i === 0 ? add(options.start === undefined ? mul(0, x) : x, mul(sigma, draw("first"))) : x;
       const centre = flowEnd(model, noisy, sigma, flowSteps);
       const { samples } = pcsMala(likelihood, centre, sigma, foldIn(foldIn(key, i), "langevin"), {
         numSteps: langevinSteps,

@@ -33,10 +33,21 @@ import { isMeasured, spectral } from "./spectral.js";
  * @see Wang, Yu, Zhang (2023), "Zero-shot image restoration using denoising diffusion null-space model", eq. 17 to 19
  * @category Baselines
  */
-export function ddnm(forward: ForwardModel, y: ArrayInput, model: Model, key: RngKey, options: SpectralOptions): Reconstruction {
+export function ddnm(
+  forward: ForwardModel,
+  y: ArrayInput,
+  model: Model,
+  key: RngKey,
+  options: SpectralOptions,
+): Reconstruction {
   const { eta = 0.85 } = checkRecord("ddnm", "options", options);
   checkEta("ddnm", eta);
-  const { operator, sigma, y: measured, normalFunction } = spectral("ddnm", likelihoodOf("ddnm", forward, y));
+  const {
+    operator,
+    sigma,
+    y: measured,
+    normalFunction,
+  } = spectral("ddnm", likelihoodOf("ddnm", forward, y));
   const rows = transitions(scheduleFor(options, 100), {});
   return reconstruct("ddnm", forward, y, model, key, options, {
     total: rows.length,
@@ -47,15 +58,24 @@ export function ddnm(forward: ForwardModel, y: ArrayInput, model: Model, key: Rn
       const fresh = eta * to.sigma;
       // noise that the measurement brings into the next point when it is taken fully
       const brought = (eigenvalue: number): number => (to.alpha * sigma) / Math.sqrt(eigenvalue);
-      const share = (eigenvalue: number): number => (isMeasured(operator, eigenvalue) ? Math.min(1, fresh / brought(eigenvalue)) : 0);
+      const share = (eigenvalue: number): number =>
+        isMeasured(operator, eigenvalue) ? Math.min(1, fresh / brought(eigenvalue)) : 0;
       const rest = (eigenvalue: number): number =>
-        isMeasured(operator, eigenvalue) ? Math.sqrt(Math.max(0, fresh ** 2 - (share(eigenvalue) * brought(eigenvalue)) ** 2)) : fresh;
+        isMeasured(operator, eigenvalue)
+          ? Math.sqrt(Math.max(0, fresh ** 2 - (share(eigenvalue) * brought(eigenvalue)) ** 2))
+          : fresh;
       const residual = operator.adjoint(sub(measured, operator.apply(clean)));
       const consistent = add(
         clean,
-        normalFunction((eigenvalue) => (share(eigenvalue) === 0 ? 0 : share(eigenvalue) / eigenvalue), residual),
+        normalFunction(
+          (eigenvalue) => (share(eigenvalue) === 0 ? 0 : share(eigenvalue) / eigenvalue),
+          residual,
+        ),
       );
-      const direction = add(mul(to.sigma * Math.sqrt(1 - eta * eta), eps), normalFunction(rest, draw("z")));
+      const direction = add(
+        mul(to.sigma * Math.sqrt(1 - eta * eta), eps),
+        normalFunction(rest, draw("z")),
+      );
       return { x: add(mul(to.alpha, consistent), direction) };
     },
   });

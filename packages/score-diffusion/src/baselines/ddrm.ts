@@ -5,7 +5,12 @@ import { checkFraction } from "../internal/check.js";
 import { type ForwardModel, likelihoodOf } from "../forward/forward-model.js";
 import { transitions } from "../sampler/steps.js";
 import { type Model, predict } from "../score/prediction.js";
-import { type Reconstruction, type ScheduledOptions, reconstruct, scheduleFor } from "./reconstruction.js";
+import {
+  type Reconstruction,
+  type ScheduledOptions,
+  reconstruct,
+  scheduleFor,
+} from "./reconstruction.js";
 import { isMeasured, spectral } from "./spectral.js";
 
 /**
@@ -51,10 +56,21 @@ export function checkEta(fn: string, eta: number): void {
  * @see Kawar, Elad, Ermon, Song (2022), "Denoising diffusion restoration models", eq. 7 and 8, with $\eta_b = 1$
  * @category Baselines
  */
-export function ddrm(forward: ForwardModel, y: ArrayInput, model: Model, key: RngKey, options: SpectralOptions): Reconstruction {
+export function ddrm(
+  forward: ForwardModel,
+  y: ArrayInput,
+  model: Model,
+  key: RngKey,
+  options: SpectralOptions,
+): Reconstruction {
   const { eta = 0.85 } = checkRecord("ddrm", "options", options);
   checkEta("ddrm", eta);
-  const { operator, sigma, y: measured, normalFunction } = spectral("ddrm", likelihoodOf("ddrm", forward, y));
+  const {
+    operator,
+    sigma,
+    y: measured,
+    normalFunction,
+  } = spectral("ddrm", likelihoodOf("ddrm", forward, y));
   const rows = transitions(scheduleFor(options, 20), {});
   const keep = Math.sqrt(1 - eta * eta);
   return reconstruct("ddrm", forward, y, model, key, options, {
@@ -66,13 +82,24 @@ export function ddrm(forward: ForwardModel, y: ArrayInput, model: Model, key: Rn
       const measurable = (eigenvalue: number): boolean => isMeasured(operator, eigenvalue);
       const noiseOf = (eigenvalue: number): number => sigma / Math.sqrt(eigenvalue);
       const toMeasurement = (eigenvalue: number): number =>
-        measurable(eigenvalue) ? (noiseOf(eigenvalue) <= next ? 1 : (keep * next) / noiseOf(eigenvalue)) / eigenvalue : 0;
-      const toPoint = (eigenvalue: number): number => (measurable(eigenvalue) ? 0 : (keep * next) / now);
+        measurable(eigenvalue)
+          ? (noiseOf(eigenvalue) <= next ? 1 : (keep * next) / noiseOf(eigenvalue)) / eigenvalue
+          : 0;
+      const toPoint = (eigenvalue: number): number =>
+        measurable(eigenvalue) ? 0 : (keep * next) / now;
       const fresh = (eigenvalue: number): number =>
-        measurable(eigenvalue) && noiseOf(eigenvalue) <= next ? Math.sqrt(next ** 2 - noiseOf(eigenvalue) ** 2) : eta * next;
+        measurable(eigenvalue) && noiseOf(eigenvalue) <= next
+          ? Math.sqrt(next ** 2 - noiseOf(eigenvalue) ** 2)
+          : eta * next;
       const moved = add(
-        add(clean, normalFunction(toMeasurement, operator.adjoint(sub(measured, operator.apply(clean))))),
-        add(normalFunction(toPoint, sub(mul(1 / level.alpha, x), clean)), normalFunction(fresh, draw("z"))),
+        add(
+          clean,
+          normalFunction(toMeasurement, operator.adjoint(sub(measured, operator.apply(clean)))),
+        ),
+        add(
+          normalFunction(toPoint, sub(mul(1 / level.alpha, x), clean)),
+          normalFunction(fresh, draw("z")),
+        ),
       );
       return { x: mul(to.alpha, moved) };
     },

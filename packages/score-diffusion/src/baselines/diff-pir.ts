@@ -1,12 +1,25 @@
 /** DiffPIR: every prediction is moved to the most likely point near it, and noised again. */
-import { type ArrayInput, type NdArray, add, checkCount, checkRecord, mul, sub } from "@provably/core-tensor";
+import {
+  type ArrayInput,
+  type NdArray,
+  add,
+  checkCount,
+  checkRecord,
+  mul,
+  sub,
+} from "@provably/core-tensor";
 import type { RngKey } from "@provably/core-tensor/random";
 import { positive, checkFraction } from "../internal/check.js";
 import type { ForwardModel, Likelihood } from "../forward/forward-model.js";
 import { conjugateGradients } from "../posterior/pcs-gaussian.js";
 import { transitions } from "../sampler/steps.js";
 import { type Model, convertPrediction, predict } from "../score/prediction.js";
-import { type Reconstruction, type ScheduledOptions, reconstruct, scheduleFor } from "./reconstruction.js";
+import {
+  type Reconstruction,
+  type ScheduledOptions,
+  reconstruct,
+  scheduleFor,
+} from "./reconstruction.js";
 
 /**
  * Options of {@link diffPir}.
@@ -22,18 +35,32 @@ export interface DiffPirOptions extends ScheduledOptions {
 }
 
 /** argmax L(z) − ‖z − x‖² / (2v): exact for linear measurements, by gradient steps else. */
-export function proximalPoint(fn: string, likelihood: Likelihood, x: NdArray, variance: number, steps: number): NdArray {
+export function proximalPoint(
+  fn: string,
+  likelihood: Likelihood,
+  x: NdArray,
+  variance: number,
+  steps: number,
+): NdArray {
   const { linear, curvature } = likelihood;
   if (linear !== undefined) {
     const { operator, sigma, y } = linear;
     const [p, q] = [1 / sigma ** 2, 1 / variance];
     const right = add(mul(p, operator.adjoint(y)), mul(q, x));
-    if (operator.normalFunction !== undefined) return operator.normalFunction((eigenvalue) => 1 / (p * eigenvalue + q), right);
-    return conjugateGradients(fn, (v) => add(mul(p, operator.adjoint(operator.apply(v))), mul(q, v)), right, 1e-8, 1000);
+    if (operator.normalFunction !== undefined)
+      return operator.normalFunction((eigenvalue) => 1 / (p * eigenvalue + q), right);
+    return conjugateGradients(
+      fn,
+      (v) => add(mul(p, operator.adjoint(operator.apply(v))), mul(q, v)),
+      right,
+      1e-8,
+      1000,
+    );
   }
   const size = 1 / (curvature + 1 / variance);
   let z = x;
-  for (let k = 0; k < steps; k++) z = add(z, mul(size, sub(likelihood.score(z), mul(1 / variance, sub(z, x)))));
+  for (let k = 0; k < steps; k++)
+    z = add(z, mul(size, sub(likelihood.score(z), mul(1 / variance, sub(z, x)))));
   return z;
 }
 
@@ -62,7 +89,13 @@ export function proximalPoint(fn: string, likelihood: Likelihood, x: NdArray, va
  * @see Zhu, Zhang, Liang, Cao, Wen, Timofte, Van Gool (2023), "Denoising diffusion models for plug-and-play image restoration", algorithm 1
  * @category Baselines
  */
-export function diffPir(forward: ForwardModel, y: ArrayInput, model: Model, key: RngKey, options: DiffPirOptions): Reconstruction {
+export function diffPir(
+  forward: ForwardModel,
+  y: ArrayInput,
+  model: Model,
+  key: RngKey,
+  options: DiffPirOptions,
+): Reconstruction {
   const { lambda = 8, zeta = 0.3, proximalSteps = 20 } = checkRecord("diffPir", "options", options);
   positive("diffPir", "lambda", lambda);
   checkFraction("diffPir", "zeta", zeta);
@@ -73,7 +106,13 @@ export function diffPir(forward: ForwardModel, y: ArrayInput, model: Model, key:
     step(i, { x, model, likelihood, draw }) {
       const { level, to } = rows[i]!;
       const noise = level.sigma / level.alpha;
-      const nearest = proximalPoint("diffPir", likelihood, predict("diffPir", model, x, level, "x0"), noise ** 2 / lambda, proximalSteps);
+      const nearest = proximalPoint(
+        "diffPir",
+        likelihood,
+        predict("diffPir", model, x, level, "x0"),
+        noise ** 2 / lambda,
+        proximalSteps,
+      );
       const eps = convertPrediction(nearest, "x0", "eps", x, level);
       const mixed = add(mul(Math.sqrt(1 - zeta), eps), mul(Math.sqrt(zeta), draw("z")));
       return { x: add(mul(to.alpha, nearest), mul(to.sigma, mixed)) };

@@ -21,7 +21,12 @@ import { ddpmAncestral } from "../sampler/ddpm-ancestral.js";
 import { combine } from "../sampler/sampler.js";
 import { denoised } from "../score/denoiser.js";
 import type { Model } from "../score/prediction.js";
-import { type Reconstruction, type ScheduledOptions, reconstruct, scheduleFor } from "./reconstruction.js";
+import {
+  type Reconstruction,
+  type ScheduledOptions,
+  reconstruct,
+  scheduleFor,
+} from "./reconstruction.js";
 
 /**
  * Options of {@link dps} and {@link lgdMc}.
@@ -35,13 +40,22 @@ export interface GuidanceOptions extends ScheduledOptions {
 const TINY = 1e-12;
 
 /** How much a measurement is missed, [n]: ‖y − A(x)‖ for Gaussian noise, √(−2L) else; and its gradient, [n, d]. */
-export function misfit(fn: string, likelihood: Likelihood, x: NdArray): { value: NdArray; slope: NdArray } {
+export function misfit(
+  fn: string,
+  likelihood: Likelihood,
+  x: NdArray,
+): { value: NdArray; slope: NdArray } {
   const sigma = likelihood.gaussian?.sigma ?? 1;
   const logLikelihood = likelihood.logLikelihood(x);
   if (logLikelihood.size > 0 && item(min(mul(-1, logLikelihood))) < -1e-9)
-    throw new DomainError(`${fn}: logLikelihood must not exceed 0 to be a misfit; subtract its greatest value`);
+    throw new DomainError(
+      `${fn}: logLikelihood must not exceed 0 to be a misfit; subtract its greatest value`,
+    );
   const value = mul(sigma, sqrt(maximum(0, mul(-2, logLikelihood))));
-  return { value, slope: mul(-sigma * sigma, div(likelihood.score(x), expandDims(maximum(TINY, value), 1))) };
+  return {
+    value,
+    slope: mul(-sigma * sigma, div(likelihood.score(x), expandDims(maximum(TINY, value), 1))),
+  };
 }
 
 /**
@@ -71,7 +85,13 @@ export function misfit(fn: string, likelihood: Likelihood, x: NdArray): { value:
  * @see Chung, Kim, McCann, Klasky, Ye (2023), "Diffusion posterior sampling for general noisy inverse problems", algorithms 1 and 2
  * @category Baselines
  */
-export function dps(forward: ForwardModel, y: ArrayInput, model: Model, key: RngKey, options: GuidanceOptions): Reconstruction {
+export function dps(
+  forward: ForwardModel,
+  y: ArrayInput,
+  model: Model,
+  key: RngKey,
+  options: GuidanceOptions,
+): Reconstruction {
   const { scale = 1 } = checkRecord("dps", "options", options);
   positive("dps", "scale", scale);
   const rows = ddpmAncestral().table(scheduleFor(options, 1000), {});

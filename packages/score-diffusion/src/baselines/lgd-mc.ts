@@ -48,13 +48,17 @@ const TINY = 1e-12;
 /** √(−ln mean e^{−λq} / λ) over places, q the squared misfit of each: its gradient in the point that they surround. */
 function slopeOver(likelihood: Likelihood, places: readonly NdArray[], sharpness: number): NdArray {
   const factor = 2 * (likelihood.gaussian?.sigma ?? 1) ** 2;
-  const exponents = stack(places.map((place) => mul(sharpness * factor, likelihood.logLikelihood(place))));
+  const exponents = stack(
+    places.map((place) => mul(sharpness * factor, likelihood.logLikelihood(place))),
+  );
   const peak = max(exponents, { axis: 0 });
   const weights = exp(sub(exponents, peak));
   const average = add(peak, log(mean(weights, { axis: 0 })));
   const value = sqrt(maximum(TINY, mul(-1 / sharpness, average)));
   const shares = expandDims(div(weights, sum(weights, { axis: 0 })), 2);
-  const slope = sum(mul(shares, stack(places.map((place) => likelihood.score(place)))), { axis: 0 });
+  const slope = sum(mul(shares, stack(places.map((place) => likelihood.score(place)))), {
+    axis: 0,
+  });
   return mul(-factor / 2, div(slope, expandDims(value, 1)));
 }
 
@@ -83,9 +87,16 @@ function slopeOver(likelihood: Likelihood, places: readonly NdArray[], sharpness
  * @see Song, Zhang, Yin, Mardani, Liu, Kautz, Chen, Vahdat (2023), "Loss-guided diffusion models for plug-and-play controllable generation", eq. 9
  * @category Baselines
  */
-export function lgdMc(forward: ForwardModel, y: ArrayInput, model: Model, key: RngKey, options: LgdMcOptions): Reconstruction {
+export function lgdMc(
+  forward: ForwardModel,
+  y: ArrayInput,
+  model: Model,
+  key: RngKey,
+  options: LgdMcOptions,
+): Reconstruction {
   const { scale = 1, draws = 5, sharpness = 1e-3 } = checkRecord("lgdMc", "options", options);
-  const { spread = ({ alpha, sigma }: NoiseLevel): number => sigma / Math.hypot(alpha, sigma) } = options;
+  const { spread = ({ alpha, sigma }: NoiseLevel): number => sigma / Math.hypot(alpha, sigma) } =
+    options;
   checkFunction("lgdMc", "spread", spread);
   positive("lgdMc", "scale", scale);
   positive("lgdMc", "sharpness", sharpness);
@@ -97,7 +108,9 @@ export function lgdMc(forward: ForwardModel, y: ArrayInput, model: Model, key: R
       const { level, clean, carry, noise } = rows[i]!;
       const prediction = denoised(model, x, level);
       const width = spread(level);
-      const places = Array.from({ length: draws }, (_, j) => add(prediction.clean, mul(width, draw(`place ${j}`))));
+      const places = Array.from({ length: draws }, (_, j) =>
+        add(prediction.clean, mul(width, draw(`place ${j}`))),
+      );
       const pull = prediction.pullback(slopeOver(likelihood, places, sharpness));
       const moved = add(combine(clean, prediction.clean, carry, x), mul(noise, draw("z")));
       return { x: sub(moved, mul(scale, pull)) };

@@ -36,10 +36,20 @@ import { pseudoInverse, spectral } from "./spectral.js";
  * @see Chung, Sim, Ryu, Ye (2022), "Improving diffusion models for inverse problems using manifold constraints", eq. 14 and 15
  * @category Baselines
  */
-export function mcg(forward: ForwardModel, y: ArrayInput, model: Model, key: RngKey, options: GuidanceOptions): Reconstruction {
+export function mcg(
+  forward: ForwardModel,
+  y: ArrayInput,
+  model: Model,
+  key: RngKey,
+  options: GuidanceOptions,
+): Reconstruction {
   const { scale = 1, firstRow = 0 } = checkRecord("mcg", "options", options);
   positive("mcg", "scale", scale);
-  const { operator, normalFunction, y: measured } = spectral("mcg", likelihoodOf("mcg", forward, y));
+  const {
+    operator,
+    normalFunction,
+    y: measured,
+  } = spectral("mcg", likelihoodOf("mcg", forward, y));
   const inverse = pseudoInverse(operator);
   const rows = ddpmAncestral().table(scheduleFor(options, 1000), {});
   return reconstruct("mcg", forward, y, model, key, options, {
@@ -48,10 +58,18 @@ export function mcg(forward: ForwardModel, y: ArrayInput, model: Model, key: Rng
       const { level, to, clean, carry, noise } = rows[i]!;
       const prediction = denoised(model, x, level);
       const pull = prediction.pullback(misfit("mcg", likelihood, prediction.clean).slope);
-      const moved = sub(add(combine(clean, prediction.clean, carry, x), mul(noise, draw("z"))), mul(scale, pull));
-      const z = normalRows(foldIn(foldIn(key, i), "y"), [x.shape[0]!, operator.outputSize], { dtype: "float64", firstRow });
+      const moved = sub(
+        add(combine(clean, prediction.clean, carry, x), mul(noise, draw("z"))),
+        mul(scale, pull),
+      );
+      const z = normalRows(foldIn(foldIn(key, i), "y"), [x.shape[0]!, operator.outputSize], {
+        dtype: "float64",
+        firstRow,
+      });
       const noisy = combine(to.alpha, measured, to.sigma, z);
-      return { x: add(moved, normalFunction(inverse, operator.adjoint(sub(noisy, operator.apply(moved))))) };
+      return {
+        x: add(moved, normalFunction(inverse, operator.adjoint(sub(noisy, operator.apply(moved))))),
+      };
     },
   });
 }

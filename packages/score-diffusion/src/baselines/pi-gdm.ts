@@ -1,5 +1,12 @@
 /** Pseudo-inverse guidance: DPS with the uncertainty of the clean point taken into account. */
-import { type ArrayInput, DomainError, type NdArray, add, checkRecord, mul } from "@provably/core-tensor";
+import {
+  type ArrayInput,
+  DomainError,
+  type NdArray,
+  add,
+  checkRecord,
+  mul,
+} from "@provably/core-tensor";
 import type { RngKey } from "@provably/core-tensor/random";
 import { type ForwardModel, type Likelihood, likelihoodOf } from "../forward/forward-model.js";
 import { conjugateGradients } from "../posterior/pcs-gaussian.js";
@@ -7,7 +14,12 @@ import { ddim } from "../sampler/ddim.js";
 import { combine } from "../sampler/sampler.js";
 import { denoised } from "../score/denoiser.js";
 import { type Model, convertPrediction } from "../score/prediction.js";
-import { type Reconstruction, type ScheduledOptions, reconstruct, scheduleFor } from "./reconstruction.js";
+import {
+  type Reconstruction,
+  type ScheduledOptions,
+  reconstruct,
+  scheduleFor,
+} from "./reconstruction.js";
 
 /**
  * Options of {@link piGdm}.
@@ -23,7 +35,10 @@ function blurredScore(likelihood: Likelihood, x: NdArray, variance: number): NdA
   const score = likelihood.score(x);
   const { linear } = likelihood;
   if (linear?.operator.normalFunction !== undefined)
-    return linear.operator.normalFunction((eigenvalue) => 1 / (1 + (variance * eigenvalue) / linear.sigma ** 2), score);
+    return linear.operator.normalFunction(
+      (eigenvalue) => 1 / (1 + (variance * eigenvalue) / linear.sigma ** 2),
+      score,
+    );
   const apply = (v: NdArray): NdArray => add(v, mul(variance, likelihood.information!(x, v)));
   return conjugateGradients("piGdm", apply, score, 1e-6, 500);
 }
@@ -54,12 +69,23 @@ function blurredScore(likelihood: Likelihood, x: NdArray, variance: number): NdA
  * @see Song, Vahdat, Mardani, Kautz (2023), "Pseudoinverse-guided diffusion models for inverse problems", eq. 7 and algorithm 1
  * @category Baselines
  */
-export function piGdm(forward: ForwardModel, y: ArrayInput, model: Model, key: RngKey, options: PiGdmOptions): Reconstruction {
+export function piGdm(
+  forward: ForwardModel,
+  y: ArrayInput,
+  model: Model,
+  key: RngKey,
+  options: PiGdmOptions,
+): Reconstruction {
   const { eta = 1 } = checkRecord("piGdm", "options", options);
   const rows = ddim({ eta }).table(scheduleFor(options, 100), {});
   const likelihood = likelihoodOf("piGdm", forward, y);
-  if (likelihood.information === undefined && likelihood.linear?.operator.normalFunction === undefined)
-    throw new DomainError(`piGdm: the likelihood of ${forward.name} has no information; give forwardModel one`);
+  if (
+    likelihood.information === undefined &&
+    likelihood.linear?.operator.normalFunction === undefined
+  )
+    throw new DomainError(
+      `piGdm: the likelihood of ${forward.name} has no information; give forwardModel one`,
+    );
   return reconstruct("piGdm", forward, y, model, key, options, {
     total: rows.length,
     step(i, { x, model, likelihood, draw }) {

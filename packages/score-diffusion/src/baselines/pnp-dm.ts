@@ -30,8 +30,16 @@ function edmDenoiser(steps: number): DenoisingSampler {
   return {
     name: "edmDenoiser",
     process(x, eta, key, firstRow) {
-      const sigmas = karrasSigmas(steps, { sigmaMax: eta, sigmaMin: Math.min(0.002, eta / 2) }).reverse();
-      return ddsDdpm({ grid: sigmas.map((sigma) => (sigma / eta) ** 2) }).process(x, eta, key, firstRow);
+      const sigmas = karrasSigmas(steps, {
+        sigmaMax: eta,
+        sigmaMin: Math.min(0.002, eta / 2),
+      }).reverse();
+      return ddsDdpm({ grid: sigmas.map((sigma) => (sigma / eta) ** 2) }).process(
+        x,
+        eta,
+        key,
+        firstRow,
+      );
     },
   };
 }
@@ -60,14 +68,34 @@ function edmDenoiser(steps: number): DenoisingSampler {
  * @see Wu, Sun, Chen, Zhang, Yue, Bouman (2024), "Principled probabilistic imaging using diffusion models as plug-and-play priors", algorithm 1
  * @category Baselines
  */
-export function pnpDm(forward: ForwardModel, y: ArrayInput, model: Model, key: RngKey, options: PnpDmOptions): DpnpResult {
-  const { rounds = 100, rhoMax = 10, rhoMin = 0.3, decay = 0.9, denoisingSteps = 50, ...rest } = checkRecord("pnpDm", "options", options);
+export function pnpDm(
+  forward: ForwardModel,
+  y: ArrayInput,
+  model: Model,
+  key: RngKey,
+  options: PnpDmOptions,
+): DpnpResult {
+  const {
+    rounds = 100,
+    rhoMax = 10,
+    rhoMin = 0.3,
+    decay = 0.9,
+    denoisingSteps = 50,
+    ...rest
+  } = checkRecord("pnpDm", "options", options);
   checkCount("pnpDm", "rounds", rounds, 1);
   checkCount("pnpDm", "denoisingSteps", denoisingSteps, 2);
   positive("pnpDm", "rhoMin", rhoMin);
   checkNumbers("pnpDm", { rhoMax, decay });
-  if (!(rhoMax >= rhoMin && Number.isFinite(rhoMax))) throw new DomainError(`pnpDm: rhoMax must be at least rhoMin, got ${rhoMax} and ${rhoMin}`);
-  if (!(decay > 0 && decay <= 1)) throw new DomainError(`pnpDm: decay must be in (0, 1], got ${decay}`);
+  if (!(rhoMax >= rhoMin && Number.isFinite(rhoMax)))
+    throw new DomainError(`pnpDm: rhoMax must be at least rhoMin, got ${rhoMax} and ${rhoMin}`);
+  if (!(decay > 0 && decay <= 1))
+    throw new DomainError(`pnpDm: decay must be in (0, 1], got ${decay}`);
   const etas = Array.from({ length: rounds }, (_, k) => Math.max(rhoMin, rhoMax * decay ** k));
-  return dpnp(forward, y, model, key, { ...rest, etas, denoiser: edmDenoiser(denoisingSteps), adjust: false });
+  return dpnp(forward, y, model, key, {
+    ...rest,
+    etas,
+    denoiser: edmDenoiser(denoisingSteps),
+    adjust: false,
+  });
 }

@@ -17,7 +17,12 @@ import {
 import { type RngKey, foldIn, normalRows } from "@provably/core-tensor/random";
 import { arrayOf } from "../internal/check.js";
 import { certifyPosteriorPredictive } from "../certify/posterior-predictive.js";
-import { type ForwardModel, type Likelihood, checkRows, likelihoodOf } from "../forward/forward-model.js";
+import {
+  type ForwardModel,
+  type Likelihood,
+  checkRows,
+  likelihoodOf,
+} from "../forward/forward-model.js";
 import type { NoiseLevel } from "../schedule/level.js";
 import { linearBetas } from "../schedule/betas.js";
 import { respace, timesteps } from "../schedule/respace.js";
@@ -109,7 +114,10 @@ export interface Step {
 /** A method: how many steps, the first memory, and one step. */
 export interface Method {
   readonly total: number;
-  begin?(x: NdArray, likelihood: Likelihood): { readonly x: NdArray; readonly memory: readonly NdArray[] };
+  begin?(
+    x: NdArray,
+    likelihood: Likelihood,
+  ): { readonly x: NdArray; readonly memory: readonly NdArray[] };
   step(i: number, context: Step): { readonly x: NdArray; readonly memory?: readonly NdArray[] };
 }
 
@@ -130,7 +138,8 @@ export function reconstruct(
   const likelihood = likelihoodOf(fn, forward, y);
   const { total } = method;
   let state = firstState(fn, forward, y, key, options, method, likelihood);
-  if (state.step >= total) throw new DomainError(`${fn}: state has done ${state.step} of ${total} steps already`);
+  if (state.step >= total)
+    throw new DomainError(`${fn}: state has done ${state.step} of ${total} steps already`);
   const counter = { asked: state.numEvaluations };
   const counted = countingModel(model, counter);
   signal?.throwIfAborted();
@@ -145,8 +154,16 @@ export function reconstruct(
       likelihood,
       draw: (name) => normalRows(foldIn(stepKey, name), x.shape, { dtype: "float64", firstRow }),
     });
-    if (!item(all(isFinite(next.x)))) throw new DomainError(`${fn}: the points became NaN or infinite in step ${i + 1}; take smaller steps`);
-    state = { step: i + 1, x: next.x, memory: next.memory ?? memory, numEvaluations: counter.asked };
+    if (!item(all(isFinite(next.x))))
+      throw new DomainError(
+        `${fn}: the points became NaN or infinite in step ${i + 1}; take smaller steps`,
+      );
+    state = {
+      step: i + 1,
+      x: next.x,
+      memory: next.memory ?? memory,
+      numEvaluations: counter.asked,
+    };
     onProgress?.({ iteration: i + 1, total, metric: rootMeanSquare(state.x), state });
     signal?.throwIfAborted();
   }
@@ -163,7 +180,8 @@ function checkReconstructionState(fn: string, state: ReconstructionState): void 
   checkCount(fn, "state.step", step, 0);
   checkCount(fn, "state.numEvaluations", numEvaluations, 0);
   arrayOf(fn, "state.x", x);
-  for (const [i, part] of checkList(fn, "state.memory", memory).entries()) arrayOf(fn, `state.memory[${i}]`, part);
+  for (const [i, part] of checkList(fn, "state.memory", memory).entries())
+    arrayOf(fn, `state.memory[${i}]`, part);
 }
 
 function firstState(
@@ -182,11 +200,18 @@ function firstState(
   if (numSamples !== undefined) checkCount(fn, "numSamples", numSamples, 0);
   if (state !== undefined) checkReconstructionState(fn, state);
   const x =
-    state?.x ?? (start === undefined ? normalRows(foldIn(key, "start"), [numSamples!, d], { dtype: "float64", firstRow }) : astype(start, "float64"));
-  if (x.shape.length !== 2 || x.shape[1] !== d) throw new ShapeError(`${fn}: points must be [n, ${d}], got [${x.shape.join(", ")}]`);
+    state?.x ??
+    (start === undefined
+      ? normalRows(foldIn(key, "start"), [numSamples!, d], { dtype: "float64", firstRow })
+      : astype(start, "float64"));
+  if (x.shape.length !== 2 || x.shape[1] !== d)
+    throw new ShapeError(`${fn}: points must be [n, ${d}], got [${x.shape.join(", ")}]`);
   checkRows(fn, y, x.shape[0]!);
   if (state !== undefined) return state;
-  const begun = start === undefined ? method.begin?.(x, likelihood) : method.begin && { ...method.begin(x, likelihood), x };
+  const begun =
+    start === undefined
+      ? method.begin?.(x, likelihood)
+      : method.begin && { ...method.begin(x, likelihood), x };
   return { step: 0, x: begun?.x ?? x, memory: begun?.memory ?? [], numEvaluations: 0 };
 }
 

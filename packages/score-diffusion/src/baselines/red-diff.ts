@@ -1,5 +1,13 @@
 /** Regularisation by denoising diffusion: one point, optimised against the measurement and the denoiser at falling noise. */
-import { type ArrayInput, type NdArray, add, checkRecord, mul, sub, zeros } from "@provably/core-tensor";
+import {
+  type ArrayInput,
+  type NdArray,
+  add,
+  checkRecord,
+  mul,
+  sub,
+  zeros,
+} from "@provably/core-tensor";
 import { adam } from "@provably/core-tensor/optim";
 import type { RngKey } from "@provably/core-tensor/random";
 import { positive } from "../internal/check.js";
@@ -8,7 +16,12 @@ import { transitions } from "../sampler/steps.js";
 import { combine } from "../sampler/sampler.js";
 import { type Model, predict } from "../score/prediction.js";
 import { proximalPoint } from "./diff-pir.js";
-import { type Reconstruction, type ScheduledOptions, reconstruct, scheduleFor } from "./reconstruction.js";
+import {
+  type Reconstruction,
+  type ScheduledOptions,
+  reconstruct,
+  scheduleFor,
+} from "./reconstruction.js";
 
 /**
  * Options of {@link redDiff}.
@@ -47,7 +60,13 @@ export interface RedDiffOptions extends ScheduledOptions {
  * @see Mardani, Song, Kautz, Vahdat (2024), "A variational perspective on solving inverse problems with diffusion models", algorithm 1
  * @category Baselines
  */
-export function redDiff(forward: ForwardModel, y: ArrayInput, model: Model, key: RngKey, options: RedDiffOptions): Reconstruction {
+export function redDiff(
+  forward: ForwardModel,
+  y: ArrayInput,
+  model: Model,
+  key: RngKey,
+  options: RedDiffOptions,
+): Reconstruction {
   const { lambda = 0.25, learningRate = 0.1 } = checkRecord("redDiff", "options", options);
   positive("redDiff", "lambda", lambda);
   positive("redDiff", "learningRate", learningRate);
@@ -59,17 +78,35 @@ export function redDiff(forward: ForwardModel, y: ArrayInput, model: Model, key:
     begin(x, likelihood) {
       // a linear measurement is inverted, gently; else a little noise, which tells the points apart
       const first =
-        likelihood.linear === undefined ? mul(0.1, x) : proximalPoint("redDiff", likelihood, mul(0, x), 1e3 * likelihood.linear.sigma ** 2, 0);
-      return { x: first, memory: [zeros(x.shape, { dtype: "float64" }), zeros(x.shape, { dtype: "float64" })] };
+        likelihood.linear === undefined
+          ? mul(0.1, x)
+          : proximalPoint("redDiff", likelihood, mul(0, x), 1e3 * likelihood.linear.sigma ** 2, 0);
+      return {
+        x: first,
+        memory: [zeros(x.shape, { dtype: "float64" }), zeros(x.shape, { dtype: "float64" })],
+      };
     },
     step(i, { x, memory, model, likelihood, draw }) {
       const { level } = rows[i]!;
       const eps = draw("z");
-      const predicted = predict("redDiff", model, combine(level.alpha, x, level.sigma, eps), level, "eps");
+      const predicted = predict(
+        "redDiff",
+        model,
+        combine(level.alpha, x, level.sigma, eps),
+        level,
+        "eps",
+      );
       const sigma = likelihood.gaussian?.sigma ?? 1;
       const fit = mul(-(sigma ** 2) / m, likelihood.score(x));
-      const gradient = add(fit, mul((lambda * level.sigma) / (level.alpha * d), sub(predicted, eps)));
-      const [update, { mean, square }] = optimizer.update(gradient, { step: i, mean: memory[0], square: memory[1] }, x);
+      const gradient = add(
+        fit,
+        mul((lambda * level.sigma) / (level.alpha * d), sub(predicted, eps)),
+      );
+      const [update, { mean, square }] = optimizer.update(
+        gradient,
+        { step: i, mean: memory[0], square: memory[1] },
+        x,
+      );
       // Adam's running means are trees like the gradient: here, arrays
       return { x: add(x, update), memory: [mean as NdArray, square as NdArray] };
     },

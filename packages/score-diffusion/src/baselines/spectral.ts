@@ -12,9 +12,15 @@ export interface Spectral {
 }
 
 export function spectral(fn: string, { linear }: Likelihood): Spectral {
-  if (linear === undefined) throw new DomainError(`${fn}: the forward model must be linear with Gaussian noise; use dpnp or dps`);
+  if (linear === undefined)
+    throw new DomainError(
+      `${fn}: the forward model must be linear with Gaussian noise; use dpnp or dps`,
+    );
   const { operator } = linear;
-  if (operator.normalFunction === undefined) throw new DomainError(`${fn}: the spectrum of ${operator.name} is not known; use dpnp or piGdm`);
+  if (operator.normalFunction === undefined)
+    throw new DomainError(
+      `${fn}: the spectrum of ${operator.name} is not known; use dpnp or piGdm`,
+    );
   return { ...linear, normalFunction: (f, v) => operator.normalFunction!(f, v) };
 }
 

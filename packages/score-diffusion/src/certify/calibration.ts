@@ -45,12 +45,24 @@ export interface CalibrationOptions {
  */
 export type PosteriorSampler = (y: NdArray, key: RngKey) => NdArray;
 
-function defaultQuantities(fn: string, forward: ForwardModel, key: RngKey): (x: NdArray, y: NdArray) => NdArray {
+function defaultQuantities(
+  fn: string,
+  forward: ForwardModel,
+  key: RngKey,
+): (x: NdArray, y: NdArray) => NdArray {
   const d = forward.inputSize;
-  const directions = d > 4 ? transpose(randomDirections(foldIn(key, "directions"), 4, d)) : undefined;
+  const directions =
+    d > 4 ? transpose(randomDirections(foldIn(key, "directions"), 4, d)) : undefined;
   return (x, y) => {
-    const logLikelihood = arrayOf(fn, "the log-likelihood", likelihoodOf(fn, forward, y).logLikelihood(x));
-    return concat([expandDims(logLikelihood, 1), directions === undefined ? x : matmul(x, directions)], { axis: 1 });
+    const logLikelihood = arrayOf(
+      fn,
+      "the log-likelihood",
+      likelihoodOf(fn, forward, y).logLikelihood(x),
+    );
+    return concat(
+      [expandDims(logLikelihood, 1), directions === undefined ? x : matmul(x, directions)],
+      { axis: 1 },
+    );
   };
 }
 
@@ -90,20 +102,37 @@ export function calibrationRanks(
   checkForward(fn, forward);
   checkFunction(fn, "prior", prior);
   checkFunction(fn, "sampler", sampler);
-  const { trials = 200, draws = 15, quantities = defaultQuantities(fn, forward, key) } = checkRecord(fn, "options", options);
+  const {
+    trials = 200,
+    draws = 15,
+    quantities = defaultQuantities(fn, forward, key),
+  } = checkRecord(fn, "options", options);
   checkCount(fn, "trials", trials, 1);
   checkCount(fn, "draws", draws, 1);
   checkFunction(fn, "quantities", quantities);
   const truth = batchOf(fn, "prior", prior(foldIn(key, "prior"), trials), forward.inputSize);
-  if (truth.shape[0] !== trials) throw new ShapeError(`${fn}: prior must give ${trials} points, got ${truth.shape[0]}`);
+  if (truth.shape[0] !== trials)
+    throw new ShapeError(`${fn}: prior must give ${trials} points, got ${truth.shape[0]}`);
   const y = arrayOf(fn, "the measurement", forward.measure(truth, foldIn(key, "measure")));
   const everyY = repeat(y, draws, { axis: 0 });
-  const samples = batchOf(fn, "the sampler's draws", sampler(everyY, foldIn(key, "sampler")), forward.inputSize);
-  if (samples.shape[0] !== trials * draws) throw new ShapeError(`${fn}: the sampler must give ${trials * draws} draws, got ${samples.shape[0]}`);
-  const [own, drawn] = [quantities(truth, y), quantities(samples, everyY)].map((x) => arrayOf(fn, "quantities", x)) as [NdArray, NdArray];
+  const samples = batchOf(
+    fn,
+    "the sampler's draws",
+    sampler(everyY, foldIn(key, "sampler")),
+    forward.inputSize,
+  );
+  if (samples.shape[0] !== trials * draws)
+    throw new ShapeError(
+      `${fn}: the sampler must give ${trials * draws} draws, got ${samples.shape[0]}`,
+    );
+  const [own, drawn] = [quantities(truth, y), quantities(samples, everyY)].map((x) =>
+    arrayOf(fn, "quantities", x),
+  ) as [NdArray, NdArray];
   const q = own.shape[1];
   if (q === undefined || own.shape[0] !== trials || drawn.shape.join() !== `${trials * draws},${q}`)
-    throw new ShapeError(`${fn}: quantities must be [n, q], got [${own.shape.join(", ")}] and [${drawn.shape.join(", ")}]`);
+    throw new ShapeError(
+      `${fn}: quantities must be [n, q], got [${own.shape.join(", ")}] and [${drawn.shape.join(", ")}]`,
+    );
   const [a, b] = [toTypedArray(own), toTypedArray(drawn)];
   const ties = toTypedArray(uniform(foldIn(key, "ties"), [trials, q], { dtype: "float64" }));
   const ranks = Int32Array.from({ length: trials * q }, (_, at) => {
@@ -127,11 +156,18 @@ function pearson(counts: readonly number[], trials: number): number {
 }
 
 /** How often the statistic of truly uniform ranks exceeds each of the given values, with one added so that it is a p-value. */
-function exceedances(key: RngKey, trials: number, bins: number, values: readonly number[], replicates: number): number[] {
+function exceedances(
+  key: RngKey,
+  trials: number,
+  bins: number,
+  values: readonly number[],
+  replicates: number,
+): number[] {
   const above = values.map(() => 1);
   for (let r = 0; r < replicates; r++) {
     const counts = new Array<number>(bins).fill(0);
-    for (const u of toTypedArray(uniform(foldIn(key, r), [trials], { dtype: "float64" }))) counts[Math.floor(u * bins)]!++;
+    for (const u of toTypedArray(uniform(foldIn(key, r), [trials], { dtype: "float64" })))
+      counts[Math.floor(u * bins)]!++;
     const simulated = pearson(counts, trials);
     // sums of the same terms in another order must count as equal
     values.forEach((value, j) => (above[j]! += Number(simulated >= value * (1 - 1e-12))));
@@ -176,9 +212,16 @@ export function certifyCalibration(
   key: RngKey,
   options: CalibrationOptions = {},
 ): Certificate {
-  const { trials = 200, draws = 15, significance = 0.01 } = checkRecord("certifyCalibration", "options", options);
+  const {
+    trials = 200,
+    draws = 15,
+    significance = 0.01,
+  } = checkRecord("certifyCalibration", "options", options);
   checkNumbers("certifyCalibration", { significance });
-  if (!(significance > 0 && significance < 1)) throw new DomainError(`certifyCalibration: significance must be in (0, 1), got ${significance}`);
+  if (!(significance > 0 && significance < 1))
+    throw new DomainError(
+      `certifyCalibration: significance must be in (0, 1), got ${significance}`,
+    );
   const ranks = calibrationRanks(prior, forward, sampler, key, options);
   const q = ranks.shape[1]!;
   const statistics = Array.from({ length: q }, (_, j) => {
@@ -188,10 +231,13 @@ export function certifyCalibration(
   });
   // enough that the least p-value there is lies well below the significance
   const replicates = Math.max(1999, Math.ceil((4 * q) / significance));
-  const least = Math.min(...exceedances(foldIn(key, "uniform ranks"), trials, draws + 1, statistics, replicates));
+  const least = Math.min(
+    ...exceedances(foldIn(key, "uniform ranks"), trials, draws + 1, statistics, replicates),
+  );
   const value = Math.min(1, q * least);
   return {
-    claim: "p-value of the ranks of true points among draws of their posterior, which are uniform for an exact sampler",
+    claim:
+      "p-value of the ranks of true points among draws of their posterior, which are uniform for an exact sampler",
     kind: "statistical",
     value,
     expected: [significance, 1],

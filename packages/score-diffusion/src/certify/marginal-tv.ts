@@ -1,9 +1,21 @@
 /** How far the law of a sampler's end point is from the true one, by quadrature in one dimension. */
-import { DomainError, ShapeError, array, checkRecord, exp, ndtr, toTypedArray } from "@provably/core-tensor";
+import {
+  DomainError,
+  ShapeError,
+  array,
+  checkRecord,
+  exp,
+  ndtr,
+  toTypedArray,
+} from "@provably/core-tensor";
 import { checkSchedule, levelAt } from "../schedule/schedule.js";
 import type { NoiseLevel } from "../schedule/level.js";
 import type { Schedule } from "../schedule/schedule.js";
-import { type GaussianMixture, checkMixture, mixtureLogDensity } from "../score/gaussian-mixture.js";
+import {
+  type GaussianMixture,
+  checkMixture,
+  mixtureLogDensity,
+} from "../score/gaussian-mixture.js";
 import { type Model, checkModel } from "../score/prediction.js";
 import { type Sampler, checkSampler, rowsOf } from "../sampler/sampler.js";
 import { midpoints, stepOnLine } from "./step-on-line.js";
@@ -47,9 +59,14 @@ export function marginalTv1d<Row>(
   checkSampler(fn, sampler);
   checkMixture(fn, mixture);
   checkModel(fn, model);
-  if (mixture.means.shape[1] !== 1) throw new ShapeError(`marginalTv1d: the mixture must be one-dimensional, got d = ${mixture.means.shape[1]}`);
+  if (mixture.means.shape[1] !== 1)
+    throw new ShapeError(
+      `marginalTv1d: the mixture must be one-dimensional, got d = ${mixture.means.shape[1]}`,
+    );
   if (sampler.noises > 2)
-    throw new DomainError(`marginalTv1d: ${sampler.name} takes ${sampler.noises} noises a step; at most two can be integrated over`);
+    throw new DomainError(
+      `marginalTv1d: ${sampler.name} takes ${sampler.noises} noises a step; at most two can be integrated over`,
+    );
   const rows = rowsOf(fn, sampler, checkSchedule(fn, schedule), { stopAt: 1 });
   return sampler.noises === 0
     ? pushForward(sampler, model, mixture, rows, levelAt(schedule, 1))
@@ -57,8 +74,17 @@ export function marginalTv1d<Row>(
 }
 
 /** ½ Σ |P(cell) − Q(cell)| over the cells between the ends of the paths. */
-function pushForward<Row>(sampler: Sampler<Row>, model: Model, mixture: GaussianMixture, rows: readonly Row[], end: NoiseLevel): number {
-  const starts = Float64Array.from({ length: STARTS + 1 }, (_, i) => (2 * i * REACH) / STARTS - REACH);
+function pushForward<Row>(
+  sampler: Sampler<Row>,
+  model: Model,
+  mixture: GaussianMixture,
+  rows: readonly Row[],
+  end: NoiseLevel,
+): number {
+  const starts = Float64Array.from(
+    { length: STARTS + 1 },
+    (_, i) => (2 * i * REACH) / STARTS - REACH,
+  );
   let state: ReturnType<typeof stepOnLine> = { x: starts };
   for (const row of rows) state = stepOnLine(sampler, model, row, state.x, [], state.memory);
   const below = toTypedArray(ndtr(array(starts))) as Float64Array;
@@ -66,7 +92,10 @@ function pushForward<Row>(sampler: Sampler<Row>, model: Model, mixture: Gaussian
   // paths may cross when steps are long: each start cell spreads its mass evenly between its two ends
   const slopes = new Float64Array(edges.length + 1);
   for (let i = 0; i < STARTS; i++) {
-    const [low, high] = state.x[i]! < state.x[i + 1]! ? [state.x[i]!, state.x[i + 1]!] : [state.x[i + 1]!, state.x[i]!];
+    const [low, high] =
+      state.x[i]! < state.x[i + 1]!
+        ? [state.x[i]!, state.x[i + 1]!]
+        : [state.x[i + 1]!, state.x[i]!];
     if (!(high > low)) continue;
     const density = (below[i + 1]! - below[i]!) / (high - low);
     slopes[lowerBound(edges, low)]! += density;
@@ -92,10 +121,17 @@ function lowerBound(sorted: Float64Array, value: number): number {
 }
 
 /** The distribution function of the mixture at a level. */
-function distribution(mixture: GaussianMixture, x: Float64Array, { alpha, sigma }: NoiseLevel): Float64Array {
+function distribution(
+  mixture: GaussianMixture,
+  x: Float64Array,
+  { alpha, sigma }: NoiseLevel,
+): Float64Array {
   const out = new Float64Array(x.length);
   for (let k = 0; k < mixture.means.shape[0]!; k++) {
-    const [mean, sd] = [alpha * mixture.means.get(k, 0), Math.sqrt(alpha ** 2 * mixture.eigenvalues.get(k, 0) + sigma ** 2)];
+    const [mean, sd] = [
+      alpha * mixture.means.get(k, 0),
+      Math.sqrt(alpha ** 2 * mixture.eigenvalues.get(k, 0) + sigma ** 2),
+    ];
     const below = toTypedArray(ndtr(array(x.map((v) => (v - mean) / sd)))) as Float64Array;
     const weight = mixture.weights.get(k);
     for (let i = 0; i < x.length; i++) out[i]! += weight * below[i]!;
@@ -104,39 +140,74 @@ function distribution(mixture: GaussianMixture, x: Float64Array, { alpha, sigma 
 }
 
 /** ½ ∫ |p − q| with q carried over a grid from step to step. */
-function spread<Row>(sampler: Sampler<Row>, model: Model, mixture: GaussianMixture, rows: readonly Row[], end: NoiseLevel): number {
+function spread<Row>(
+  sampler: Sampler<Row>,
+  model: Model,
+  mixture: GaussianMixture,
+  rows: readonly Row[],
+  end: NoiseLevel,
+): number {
   const deviations = rows.map((row) => {
     const call = (z: number): number =>
-      stepOnLine(sampler, model, row, Float64Array.of(0), sampler.noises === 1 ? [Float64Array.of(z)] : [Float64Array.of(0), Float64Array.of(z)])
-        .x[0]!;
+      stepOnLine(
+        sampler,
+        model,
+        row,
+        Float64Array.of(0),
+        sampler.noises === 1 ? [Float64Array.of(z)] : [Float64Array.of(0), Float64Array.of(z)],
+      ).x[0]!;
     return Math.abs(call(1) - call(0));
   });
   const reach = Math.max(
     ...Array.from(
       { length: mixture.means.shape[0]! },
-      (_, k) => Math.abs(mixture.means.get(k, 0)) + REACH * Math.sqrt(Math.max(1, mixture.eigenvalues.get(k, 0))),
+      (_, k) =>
+        Math.abs(mixture.means.get(k, 0)) +
+        REACH * Math.sqrt(Math.max(1, mixture.eigenvalues.get(k, 0))),
     ),
   );
-  const n = Math.min(20_000, Math.max(2000, Math.ceil((6 * reach) / Math.min(...deviations.filter((s) => s > 0)))));
+  const n = Math.min(
+    20_000,
+    Math.max(2000, Math.ceil((6 * reach) / Math.min(...deviations.filter((s) => s > 0)))),
+  );
   const grid = midpoints(-reach, reach, n);
-  const inner = sampler.noises === 1 ? { points: Float64Array.of(0), width: 1 } : midpoints(-REACH, REACH, INNER);
+  const inner =
+    sampler.noises === 1
+      ? { points: Float64Array.of(0), width: 1 }
+      : midpoints(-REACH, REACH, INNER);
   const normal = (z: number): number => Math.exp(-0.5 * z * z) / Math.sqrt(2 * Math.PI);
-  const weights = sampler.noises === 1 ? Float64Array.of(1) : inner.points.map((z) => normal(z) * inner.width);
+  const weights =
+    sampler.noises === 1 ? Float64Array.of(1) : inner.points.map((z) => normal(z) * inner.width);
   let mass: Float64Array = grid.points.map((x) => normal(x) * grid.width);
   rows.forEach((row, step) => {
     const alive = Array.from(mass.keys()).filter((i) => mass[i]! > 1e-18);
     const m = weights.length;
-    const starts = Float64Array.from({ length: alive.length * m }, (_, i) => grid.points[alive[Math.floor(i / m)]!]!);
+    const starts = Float64Array.from(
+      { length: alive.length * m },
+      (_, i) => grid.points[alive[Math.floor(i / m)]!]!,
+    );
     const first = Float64Array.from({ length: alive.length * m }, (_, i) => inner.points[i % m]!);
     const still = new Float64Array(alive.length * m);
-    const { x } = stepOnLine(sampler, model, row, starts, sampler.noises === 1 ? [still] : [first, still]);
+    const { x } = stepOnLine(
+      sampler,
+      model,
+      row,
+      starts,
+      sampler.noises === 1 ? [still] : [first, still],
+    );
     const moved = new Float64Array(n);
     x.forEach((place, i) => {
-      deposit(moved, (place + reach) / grid.width - 0.5, mass[alive[Math.floor(i / m)]!]! * weights[i % m]!);
+      deposit(
+        moved,
+        (place + reach) / grid.width - 0.5,
+        mass[alive[Math.floor(i / m)]!]! * weights[i % m]!,
+      );
     });
     mass = blurred(moved, deviations[step]! / grid.width);
   });
-  const truth = toTypedArray(exp(mixtureLogDensity(mixture, array(grid.points, { shape: [n, 1] }), end)));
+  const truth = toTypedArray(
+    exp(mixtureLogDensity(mixture, array(grid.points, { shape: [n, 1] }), end)),
+  );
   return mass.reduce((sum, q, i) => sum + Math.abs(q - truth[i]! * grid.width), 0) / 2;
 }
 
@@ -155,7 +226,9 @@ function deposit(grid: Float64Array, place: number, mass: number): void {
 function blurred(mass: Float64Array, deviation: number): Float64Array {
   if (deviation === 0) return mass;
   const reach = Math.ceil(REACH * deviation);
-  const kernel = Float64Array.from({ length: 2 * reach + 1 }, (_, i) => Math.exp(-0.5 * ((i - reach) / deviation) ** 2));
+  const kernel = Float64Array.from({ length: 2 * reach + 1 }, (_, i) =>
+    Math.exp(-0.5 * ((i - reach) / deviation) ** 2),
+  );
   const total = kernel.reduce((a, b) => a + b, 0);
   const out = new Float64Array(mass.length);
   mass.forEach((value, i) => {

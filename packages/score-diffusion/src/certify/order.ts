@@ -34,7 +34,11 @@ export interface ConvergenceOptions extends PaperScheduleOptions {
   /** Number of paths of a deterministic sampler; default 128. */
   readonly numPaths?: number;
   /** Called after each measurement. */
-  readonly onProgress?: (progress: { readonly iteration: number; readonly total: number; readonly metric: number }) => void;
+  readonly onProgress?: (progress: {
+    readonly iteration: number;
+    readonly total: number;
+    readonly metric: number;
+  }) => void;
   /** Stops between two measurements. */
   readonly signal?: AbortSignal;
 }
@@ -58,7 +62,12 @@ export interface Convergence {
 function stratifiedNormals(key: RngKey, n: number, d: number): NdArray {
   const columns = Array.from({ length: d }, (_, axis) => {
     const place = foldIn(key, axis);
-    return ndtri(div(add(permutation(foldIn(place, 0), n), uniform(foldIn(place, 1), [n], { dtype: "float64" })), n));
+    return ndtri(
+      div(
+        add(permutation(foldIn(place, 0), n), uniform(foldIn(place, 1), [n], { dtype: "float64" })),
+        n,
+      ),
+    );
   });
   return stack(columns, { axis: 1 });
 }
@@ -108,7 +117,10 @@ export function convergence<Row extends { readonly level: NoiseLevel }>(
   checkHooks("convergence", options);
   checkNumberList("convergence", "numSteps", numSteps);
   checkCount("convergence", "numPaths", numPaths, 1);
-  if (numSteps.length < 2) throw new DomainError(`convergence: numSteps must hold at least two numbers, got [${numSteps.join(", ")}]`);
+  if (numSteps.length < 2)
+    throw new DomainError(
+      `convergence: numSteps must hold at least two numbers, got [${numSteps.join(", ")}]`,
+    );
   const start = stratifiedNormals(foldIn(key, "start"), numPaths, mixture.means.shape[1]!);
   const errors = numSteps.map((steps, i) => {
     options.signal?.throwIfAborted();
@@ -125,11 +137,15 @@ export function convergence<Row extends { readonly level: NoiseLevel }>(
   });
   const last = numSteps.length - 1;
   const size = (t: number): number => Math.log(Math.log(t) / t);
-  const order = (Math.log(errors[last]!) - Math.log(errors[last - 1]!)) / (size(numSteps[last]!) - size(numSteps[last - 1]!));
+  const order =
+    (Math.log(errors[last]!) - Math.log(errors[last - 1]!)) /
+    (size(numSteps[last]!) - size(numSteps[last - 1]!));
   return {
     numSteps,
     errors,
-    measure: deterministic ? "median distance to the exact flow at Y_1" : "square root of half the path KL",
+    measure: deterministic
+      ? "median distance to the exact flow at Y_1"
+      : "square root of half the path KL",
     order,
   };
 }
@@ -160,7 +176,8 @@ export function certifyOrder<Row extends { readonly level: NoiseLevel }>(
   options: ConvergenceOptions = {},
 ): Certificate {
   const { order: stated } = checkSampler("certifyOrder", sampler);
-  if (stated === undefined) throw new DomainError(`certifyOrder: theory gives ${sampler.name} no order; see convergence`);
+  if (stated === undefined)
+    throw new DomainError(`certifyOrder: theory gives ${sampler.name} no order; see convergence`);
   const { expected, source } = stated;
   const { order, measure, numSteps } = convergence(sampler, mixture, key, options);
   return {

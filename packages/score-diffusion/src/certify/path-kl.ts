@@ -2,7 +2,11 @@
 import { DomainError, ShapeError, array, checkRecord, toTypedArray } from "@provably/core-tensor";
 import { type NoiseLevel, levelOf } from "../schedule/level.js";
 import { type Schedule, checkSchedule } from "../schedule/schedule.js";
-import { type GaussianMixture, checkMixture, mixtureLogDensity } from "../score/gaussian-mixture.js";
+import {
+  type GaussianMixture,
+  checkMixture,
+  mixtureLogDensity,
+} from "../score/gaussian-mixture.js";
 import { type Model, checkModel } from "../score/prediction.js";
 import { type Sampler, checkSampler, rowsOf } from "../sampler/sampler.js";
 import { midpoints, stepOnLine } from "./step-on-line.js";
@@ -54,21 +58,43 @@ export function pathKl1d<Row extends { readonly level: NoiseLevel }>(
   checkSampler(fn, sampler);
   checkMixture(fn, mixture);
   checkModel(fn, model);
-  if (sampler.noises === 0) throw new DomainError(`pathKl1d: ${sampler.name} is deterministic; its transitions have no density`);
+  if (sampler.noises === 0)
+    throw new DomainError(
+      `pathKl1d: ${sampler.name} is deterministic; its transitions have no density`,
+    );
   if (sampler.noises > 2)
-    throw new DomainError(`pathKl1d: ${sampler.name} takes ${sampler.noises} noises a step; at most two can be integrated over`);
-  if (mixture.means.shape[1] !== 1) throw new ShapeError(`pathKl1d: the mixture must be one-dimensional, got d = ${mixture.means.shape[1]}`);
+    throw new DomainError(
+      `pathKl1d: ${sampler.name} takes ${sampler.noises} noises a step; at most two can be integrated over`,
+    );
+  if (mixture.means.shape[1] !== 1)
+    throw new ShapeError(
+      `pathKl1d: the mixture must be one-dimensional, got d = ${mixture.means.shape[1]}`,
+    );
   const { alphaBar } = checkSchedule(fn, schedule);
   const rows = rowsOf(fn, sampler, schedule, { stopAt: 1 });
   let total = 0;
   rows.forEach((row, i) => {
     const t = alphaBar.length - i;
-    total += stepKl(sampler, mixture, model, row, levelOf(alphaBar[t - 1]!), levelOf(alphaBar[t - 2]!));
+    total += stepKl(
+      sampler,
+      mixture,
+      model,
+      row,
+      levelOf(alphaBar[t - 1]!),
+      levelOf(alphaBar[t - 2]!),
+    );
   });
   return total;
 }
 
-function stepKl<Row>(sampler: Sampler<Row>, mixture: GaussianMixture, model: Model, row: Row, from: NoiseLevel, to: NoiseLevel): number {
+function stepKl<Row>(
+  sampler: Sampler<Row>,
+  mixture: GaussianMixture,
+  model: Model,
+  row: Row,
+  from: NoiseLevel,
+  to: NoiseLevel,
+): number {
   const reach = Math.max(
     ...Array.from({ length: mixture.means.shape[0]! }, (_, k) => {
       const sd = Math.sqrt(from.alpha ** 2 * mixture.eigenvalues.get(k, 0) + from.sigma ** 2);
@@ -76,12 +102,24 @@ function stepKl<Row>(sampler: Sampler<Row>, mixture: GaussianMixture, model: Mod
     }),
   );
   const starts = midpoints(-reach, reach, STARTS);
-  const mass = toTypedArray(mixtureLogDensity(mixture, array(starts.points, { shape: [STARTS, 1] }), from)).map((l) => Math.exp(l) * starts.width);
+  const mass = toTypedArray(
+    mixtureLogDensity(mixture, array(starts.points, { shape: [STARTS, 1] }), from),
+  ).map((l) => Math.exp(l) * starts.width);
   const { centres, spread, weights } = transition(sampler, model, row, starts.points);
   let total = 0;
   for (let i = 0; i < STARTS; i++) {
     if (mass[i]! < 1e-14) continue;
-    total += mass[i]! * klAt(mixture, starts.points[i]!, from, to, centres.subarray(i * weights.length, (i + 1) * weights.length), spread, weights);
+    total +=
+      mass[i]! *
+      klAt(
+        mixture,
+        starts.points[i]!,
+        from,
+        to,
+        centres.subarray(i * weights.length, (i + 1) * weights.length),
+        spread,
+        weights,
+      );
   }
   return total;
 }
@@ -93,14 +131,26 @@ function transition<Row>(
   row: Row,
   x: Float64Array,
 ): { centres: Float64Array; spread: number; weights: Float64Array } {
-  const inner = sampler.noises === 1 ? { points: Float64Array.of(0), width: 1 } : midpoints(-REACH, REACH, INNER);
-  const weights = sampler.noises === 1 ? Float64Array.of(1) : inner.points.map((z) => Math.exp(logNormal(z, 0, 1)) * inner.width);
+  const inner =
+    sampler.noises === 1
+      ? { points: Float64Array.of(0), width: 1 }
+      : midpoints(-REACH, REACH, INNER);
+  const weights =
+    sampler.noises === 1
+      ? Float64Array.of(1)
+      : inner.points.map((z) => Math.exp(logNormal(z, 0, 1)) * inner.width);
   const m = weights.length;
   const spreadStarts = Float64Array.from({ length: x.length * m }, (_, i) => x[Math.floor(i / m)]!);
   const spreadInner = Float64Array.from({ length: x.length * m }, (_, i) => inner.points[i % m]!);
   const call = (last: number): Float64Array => {
     const lastNoise = new Float64Array(x.length * m).fill(last);
-    return stepOnLine(sampler, model, row, spreadStarts, sampler.noises === 1 ? [lastNoise] : [spreadInner, lastNoise]).x;
+    return stepOnLine(
+      sampler,
+      model,
+      row,
+      spreadStarts,
+      sampler.noises === 1 ? [lastNoise] : [spreadInner, lastNoise],
+    ).x;
   };
   const [centres, moved] = [call(0), call(1)];
   return { centres, spread: (moved[0]! - centres[0]!) ** 2, weights };
@@ -142,8 +192,10 @@ function klAt(
     let best = -Infinity;
     for (const c of centres) best = Math.max(best, -((y - c) ** 2));
     let p = 0;
-    for (let j = 0; j < centres.length; j++) p += weights[j]! * Math.exp((-((y - centres[j]!) ** 2) - best) / (2 * spread));
-    total += q * (logQ - (Math.log(p) + best / (2 * spread) - 0.5 * Math.log(2 * Math.PI * spread)));
+    for (let j = 0; j < centres.length; j++)
+      p += weights[j]! * Math.exp((-((y - centres[j]!) ** 2) - best) / (2 * spread));
+    total +=
+      q * (logQ - (Math.log(p) + best / (2 * spread) - 0.5 * Math.log(2 * Math.PI * spread)));
   }
   return total;
 }

@@ -62,24 +62,36 @@ export function certifyPosterior(
   key: RngKey,
   options: PosteriorDistanceOptions = {},
 ): Certificate {
-  const { tolerance = 0, numDirections = 64, replicates = 99 } = checkRecord("certifyPosterior", "options", options);
-  if (!(typeof tolerance === "number" && tolerance >= 0)) throw new DomainError(`certifyPosterior: tolerance must be ≥ 0, got ${show(tolerance)}`);
+  const {
+    tolerance = 0,
+    numDirections = 64,
+    replicates = 99,
+  } = checkRecord("certifyPosterior", "options", options);
+  if (!(typeof tolerance === "number" && tolerance >= 0))
+    throw new DomainError(`certifyPosterior: tolerance must be ≥ 0, got ${show(tolerance)}`);
   checkCount("certifyPosterior", "replicates", replicates, 1);
   const x = astype(samples, "float64");
   const [n, d] = x.shape;
   if (x.shape.length !== 2 || n === undefined || d === undefined || n < 2)
-    throw new ShapeError(`certifyPosterior: samples must be [n ≥ 2, d], got [${x.shape.join(", ")}]`);
+    throw new ShapeError(
+      `certifyPosterior: samples must be [n ≥ 2, d], got [${x.shape.join(", ")}]`,
+    );
   const drawn = (name: string | number): NdArray => {
     const setKey = foldIn(key, name);
-    return typeof exact === "function" ? arrayOf("certifyPosterior", "what exact returns", exact(setKey, n)) : mixtureSamples(exact, setKey, n);
+    return typeof exact === "function"
+      ? arrayOf("certifyPosterior", "what exact returns", exact(setKey, n))
+      : mixtureSamples(exact, setKey, n);
   };
   const reference = drawn("reference");
   if (reference.shape.join() !== x.shape.join())
-    throw new ShapeError(`certifyPosterior: exact must give [${n}, ${d}] like samples, got [${reference.shape.join(", ")}]`);
+    throw new ShapeError(
+      `certifyPosterior: exact must give [${n}, ${d}] like samples, got [${reference.shape.join(", ")}]`,
+    );
   const directions = randomDirections(foldIn(key, "directions"), numDirections, d);
   const value = slicedWasserstein(x, reference, directions);
   let greatest = 0;
-  for (let r = 0; r < replicates; r++) greatest = Math.max(greatest, slicedWasserstein(drawn(r), reference, directions));
+  for (let r = 0; r < replicates; r++)
+    greatest = Math.max(greatest, slicedWasserstein(drawn(r), reference, directions));
   return {
     claim: "sliced W2 distance of the samples to exact samples of the posterior",
     kind: "statistical",

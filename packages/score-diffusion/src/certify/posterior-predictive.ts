@@ -1,8 +1,22 @@
 /** Whether a measurement looks like one that the samples of its posterior would have made. */
-import { type ArrayInput, type Certificate, DomainError, type NdArray, checkCount, checkRecord, slice, toTypedArray } from "@provably/core-tensor";
+import {
+  type ArrayInput,
+  type Certificate,
+  DomainError,
+  type NdArray,
+  checkCount,
+  checkRecord,
+  slice,
+  toTypedArray,
+} from "@provably/core-tensor";
 import { type RngKey, foldIn } from "@provably/core-tensor/random";
 import { checkNumbers, arrayOf } from "../internal/check.js";
-import { type ForwardModel, checkForward, likelihoodOf, measurementOf } from "../forward/forward-model.js";
+import {
+  type ForwardModel,
+  checkForward,
+  likelihoodOf,
+  measurementOf,
+} from "../forward/forward-model.js";
 import { batchOf } from "../forward/operator.js";
 
 /**
@@ -65,7 +79,11 @@ export function* predictiveProcess(
   key: RngKey,
   options: PosteriorPredictiveOptions = {},
 ): Generator<undefined, Certificate> {
-  const { replicates = 1000, significance = 0.01, maxSamples = 16 } = checkRecord("certifyPosteriorPredictive", "options", options);
+  const {
+    replicates = 1000,
+    significance = 0.01,
+    maxSamples = 16,
+  } = checkRecord("certifyPosteriorPredictive", "options", options);
   checkForward("certifyPosteriorPredictive", forward);
   checkNumbers("certifyPosteriorPredictive", { significance });
   checkCount("certifyPosteriorPredictive", "replicates", replicates, 1);
@@ -83,11 +101,13 @@ export function* predictiveProcess(
   const own = values(forward, measured, x);
   for (let r = 0; r < replicates; r++) {
     const simulated = values(forward, forward.measure(x, foldIn(key, r)), x);
-    for (let i = 0; i < n; i++) ranks[i]! += simulated[i]! < own[i]! ? 1 : simulated[i] === own[i] ? 0.5 : 0;
+    for (let i = 0; i < n; i++)
+      ranks[i]! += simulated[i]! < own[i]! ? 1 : simulated[i] === own[i] ? 0.5 : 0;
     yield;
   }
   // (rank + 1/2) / (R + 1) is a p-value of each sample up to the grid; twice a mean of p-values is one again, whatever their dependence
-  const mean = ranks.reduce((sum, rank) => sum + (rank + 0.5) / (replicates + 1), 0) / Math.max(1, n);
+  const mean =
+    ranks.reduce((sum, rank) => sum + (rank + 0.5) / (replicates + 1), 0) / Math.max(1, n);
   const value = n === 0 ? 1 : Math.min(1, 4 * Math.min(mean, 1 - mean));
   return {
     claim: "p-value of the measurement's likelihood among measurements that the samples would make",
@@ -102,6 +122,10 @@ export function* predictiveProcess(
 
 function values(forward: ForwardModel, y: NdArray, x: NdArray): Float64Array {
   return toTypedArray(
-    arrayOf("certifyPosteriorPredictive", "the log-likelihood", likelihoodOf("certifyPosteriorPredictive", forward, y).logLikelihood(x)),
+    arrayOf(
+      "certifyPosteriorPredictive",
+      "the log-likelihood",
+      likelihoodOf("certifyPosteriorPredictive", forward, y).logLikelihood(x),
+    ),
   ) as Float64Array;
 }

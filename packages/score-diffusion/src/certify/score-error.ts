@@ -83,7 +83,13 @@ export interface ScoreErrors {
  * @see Li, Wei, Chi, Chen (2024), "A sharp convergence theory for the probability flow ODEs of diffusion models", assumptions 1 and 2
  * @category Certificates
  */
-export function scoreErrors(model: Model, law: GaussianMixture, key: RngKey, schedule: Schedule, options: ScoreErrorOptions = {}): ScoreErrors {
+export function scoreErrors(
+  model: Model,
+  law: GaussianMixture,
+  key: RngKey,
+  schedule: Schedule,
+  options: ScoreErrorOptions = {},
+): ScoreErrors {
   const { numSamples = 256 } = checkRecord("scoreErrors", "options", options);
   checkModel("scoreErrors", model);
   checkMixture("scoreErrors", law);
@@ -94,20 +100,40 @@ export function scoreErrors(model: Model, law: GaussianMixture, key: RngKey, sch
     const level = levelAt(schedule, i + 1);
     const stepKey = foldIn(key, i);
     const noise = normal(foldIn(stepKey, "noise"), [numSamples, d], { dtype: "float64" });
-    return errorsAt(model, law, addNoise(mixtureSamples(law, foldIn(stepKey, "data"), numSamples), noise, level), level);
+    return errorsAt(
+      model,
+      law,
+      addNoise(mixtureSamples(law, foldIn(stepKey, "data"), numSamples), noise, level),
+      level,
+    );
   });
-  const average = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length;
+  const average = (values: readonly number[]): number =>
+    values.reduce((a, b) => a + b, 0) / values.length;
   const scoreSquares = steps.map(({ scoreSquare }) => scoreSquare);
   const jacobians = steps.map(({ jacobian }) => jacobian);
   // the flow moves at −(x + s)/2 in the time ln(1/ᾱ), so that an error e of the score changes the density at the rate ½ ∇·(e p), in L1
   const flowVariation = steps.reduce((sum, { divergence }, i) => {
-    return i === 0 ? 0 : sum + 0.25 * Math.log(schedule.alphaBar[i - 1]! / schedule.alphaBar[i]!) * divergence;
+    return i === 0
+      ? 0
+      : sum + 0.25 * Math.log(schedule.alphaBar[i - 1]! / schedule.alphaBar[i]!) * divergence;
   }, 0);
-  return { score: Math.sqrt(average(scoreSquares)), jacobian: average(jacobians), scoreSquares, jacobians, flowVariation };
+  return {
+    score: Math.sqrt(average(scoreSquares)),
+    jacobian: average(jacobians),
+    scoreSquares,
+    jacobians,
+    flowVariation,
+  };
 }
 
-function errorsAt(model: Model, law: GaussianMixture, x: NdArray, level: NoiseLevel): { scoreSquare: number; jacobian: number; divergence: number } {
-  const scoreOf = (of: Model, at: NdArray): NdArray => predict("scoreErrors", of, at, level, "score");
+function errorsAt(
+  model: Model,
+  law: GaussianMixture,
+  x: NdArray,
+  level: NoiseLevel,
+): { scoreSquare: number; jacobian: number; divergence: number } {
+  const scoreOf = (of: Model, at: NdArray): NdArray =>
+    predict("scoreErrors", of, at, level, "score");
   const [error, pullback] = vjp((at: NdArray) => sub(scoreOf(model, at), scoreOf(law, at)), x);
   const d = x.shape[1]!;
   // rows do not mix, so one pullback of e_j gives row j of the Jacobian of every sample
@@ -164,7 +190,8 @@ export function certifyErrorBound<Row>(
   options: ScoreErrorOptions = {},
 ): Certificate {
   const { order } = checkSampler("certifyErrorBound", sampler);
-  if (order === undefined) throw new DomainError(`certifyErrorBound: theory gives ${sampler.name} no order`);
+  if (order === undefined)
+    throw new DomainError(`certifyErrorBound: theory gives ${sampler.name} no order`);
   const { score, jacobian, flowVariation } = scoreErrors(model, law, key, schedule, options);
   const moved = sampler.noises === 0 ? flowVariation : 2 * flowVariation;
   const [exponent] = order.expected;
@@ -172,7 +199,8 @@ export function certifyErrorBound<Row>(
   const bound = 2 * (longest ** exponent + moved);
   const value = marginalTv1d(sampler, law, schedule, { model });
   return {
-    claim: "total variation between the laws of the sampler's end point and of the data with its first noise",
+    claim:
+      "total variation between the laws of the sampler's end point and of the data with its first noise",
     kind: "measured",
     value,
     expected: [0, bound],

@@ -16,7 +16,11 @@ export function stepOnLine<Row>(
   memory?: readonly NdArray[],
 ): { x: Float64Array; memory?: readonly NdArray[] } {
   const state = { x: column(x), ...(memory && { memory }) };
-  const steps = checkGenerator("quadrature", "sampler.step", sampler.step(state, row, noises.map(column)));
+  const steps = checkGenerator(
+    "quadrature",
+    "sampler.step",
+    sampler.step(state, row, noises.map(column)),
+  );
   let turn = steps.next();
   while (!turn.done) {
     const { x: at, level, want } = turn.value;
@@ -27,7 +31,11 @@ export function stepOnLine<Row>(
 }
 
 /** The midpoints of evenly spaced cells: spectrally accurate for integrands that vanish at the ends. */
-export function midpoints(low: number, high: number, n: number): { points: Float64Array; width: number } {
+export function midpoints(
+  low: number,
+  high: number,
+  n: number,
+): { points: Float64Array; width: number } {
   const width = (high - low) / n;
   return { points: Float64Array.from({ length: n }, (_, i) => low + (i + 0.5) * width), width };
 }

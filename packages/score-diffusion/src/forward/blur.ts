@@ -59,8 +59,18 @@ export function blur(options: BlurOptions): LinearOperator {
   checkCount("blur", "width", width, 1);
   const kernel = astype(options.kernel, "float64");
   const [p, q] = kernel.shape;
-  if (p === undefined || q === undefined || kernel.shape.length !== 2 || p % 2 === 0 || q % 2 === 0 || p > height || q > width)
-    throw new ShapeError(`blur: kernel must be [p, q], odd and at most [${height}, ${width}], got [${kernel.shape.join(", ")}]`);
+  if (
+    p === undefined ||
+    q === undefined ||
+    kernel.shape.length !== 2 ||
+    p % 2 === 0 ||
+    q % 2 === 0 ||
+    p > height ||
+    q > width
+  )
+    throw new ShapeError(
+      `blur: kernel must be [p, q], odd and at most [${height}, ${width}], got [${kernel.shape.join(", ")}]`,
+    );
   checkChoice("blur", "boundary", boundary, ["circular", "valid"]);
   if (boundary === "valid") return validBlur(kernel, height, width);
   const d = height * width;
@@ -76,7 +86,8 @@ export function blur(options: BlurOptions): LinearOperator {
   const gainRe = mul(Math.sqrt(d), re);
   const gainIm = mul(Math.sqrt(d), im);
   const eigenvalues = toTypedArray(add(square(gainRe), square(gainIm)));
-  const image = (x: NdArray): NdArray => reshape(batchOf("blur", "x", x, d), [x.shape[0]!, height, width]);
+  const image = (x: NdArray): NdArray =>
+    reshape(batchOf("blur", "x", x, d), [x.shape[0]!, height, width]);
   const flat = (x: NdArray): NdArray => reshape(x, [x.shape[0]!, d]);
   const times = (z: Complex, sign: 1 | -1): Complex => ({
     re: sub(mul(z.re, gainRe), mul(sign, mul(z.im, gainIm))),
@@ -110,8 +121,19 @@ function validBlur(kernel: NdArray, height: number, width: number): LinearOperat
     name: "blur(valid)",
     inputSize: height * width,
     outputSize: h * w,
-    apply: (x) => reshape(conv2d(reshape(batchOf("blur", "x", x, height * width), [x.shape[0]!, 1, height, width]), filter), [x.shape[0]!, h * w]),
-    adjoint: (y) => reshape(convTranspose2d(reshape(batchOf("blur", "y", y, h * w), [y.shape[0]!, 1, h, w]), filter), [y.shape[0]!, height * width]),
+    apply: (x) =>
+      reshape(
+        conv2d(
+          reshape(batchOf("blur", "x", x, height * width), [x.shape[0]!, 1, height, width]),
+          filter,
+        ),
+        [x.shape[0]!, h * w],
+      ),
+    adjoint: (y) =>
+      reshape(
+        convTranspose2d(reshape(batchOf("blur", "y", y, h * w), [y.shape[0]!, 1, h, w]), filter),
+        [y.shape[0]!, height * width],
+      ),
   });
 }
 
@@ -124,7 +146,8 @@ function normalized(weights: Float64Array, size: number): NdArray {
 }
 
 function checkKernel(fn: string, size: number): void {
-  if (!Number.isInteger(size) || size < 1 || size % 2 === 0) throw new DomainError(`${fn}: size must be a positive odd integer, got ${show(size)}`);
+  if (!Number.isInteger(size) || size < 1 || size % 2 === 0)
+    throw new DomainError(`${fn}: size must be a positive odd integer, got ${show(size)}`);
 }
 
 /**
@@ -146,7 +169,8 @@ export function gaussianKernel(size: number, std: number): NdArray {
   checkKernel("gaussianKernel", size);
   positive("gaussianKernel", "std", std);
   const c = (size - 1) / 2;
-  const weight = (i: number): number => Math.exp(-((Math.floor(i / size) - c) ** 2 + ((i % size) - c) ** 2) / (2 * std * std));
+  const weight = (i: number): number =>
+    Math.exp(-((Math.floor(i / size) - c) ** 2 + ((i % size) - c) ** 2) / (2 * std * std));
   return normalized(
     Float64Array.from({ length: size * size }, (_, i) => weight(i)),
     size,
@@ -171,7 +195,8 @@ export function gaussianKernel(size: number, std: number): NdArray {
  */
 export function motionKernel(size: number, angle: number): NdArray {
   checkKernel("motionKernel", size);
-  if (!Number.isFinite(angle)) throw new DomainError(`motionKernel: angle must be finite, got ${show(angle)}`);
+  if (!Number.isFinite(angle))
+    throw new DomainError(`motionKernel: angle must be finite, got ${show(angle)}`);
   const c = (size - 1) / 2;
   const weights = new Float64Array(size * size);
   const points = 32 * size;
@@ -187,7 +212,8 @@ export function motionKernel(size: number, angle: number): NdArray {
         [left, 1 - (x - left)],
         [left + 1, x - left],
       ] as const)
-        if (row >= 0 && row < size && column >= 0 && column < size) weights[row * size + column]! += v * u;
+        if (row >= 0 && row < size && column >= 0 && column < size)
+          weights[row * size + column]! += v * u;
   }
   return normalized(weights, size);
 }

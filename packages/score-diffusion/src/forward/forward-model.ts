@@ -22,7 +22,16 @@ import {
 } from "@provably/core-tensor";
 import { type RngKey, normal } from "@provably/core-tensor/random";
 import { positive, arrayOf } from "../internal/check.js";
-import { type LinearOperator, type Operator, batchOf, checkOperator, isLinear, linearize, pullback, pushforward } from "./operator.js";
+import {
+  type LinearOperator,
+  type Operator,
+  batchOf,
+  checkOperator,
+  isLinear,
+  linearize,
+  pullback,
+  pushforward,
+} from "./operator.js";
 
 /**
  * The likelihood of points for one measurement, or for one measurement each.
@@ -44,7 +53,11 @@ export interface Likelihood {
   /** Present for $y = A(x) + N(0, \sigma^2 I)$. */
   readonly gaussian?: { readonly operator: Operator; readonly sigma: number; readonly y: NdArray };
   /** Present where moreover $A$ is linear, which allows exact sampling. */
-  readonly linear?: { readonly operator: LinearOperator; readonly sigma: number; readonly y: NdArray };
+  readonly linear?: {
+    readonly operator: LinearOperator;
+    readonly sigma: number;
+    readonly y: NdArray;
+  };
 }
 
 /**
@@ -83,9 +96,12 @@ export function checkLikelihood(fn: string, likelihood: Likelihood): Likelihood 
   const { inputSize, curvature, linear, ...functions } = checkRecord(fn, "likelihood", likelihood);
   checkCount(fn, "likelihood.inputSize", inputSize, 1);
   if (!(Number.isFinite(curvature) && curvature >= 0))
-    throw new DomainError(`${fn}: likelihood.curvature must be finite and ≥ 0, got ${show(curvature)}`);
+    throw new DomainError(
+      `${fn}: likelihood.curvature must be finite and ≥ 0, got ${show(curvature)}`,
+    );
   for (const name of ["logLikelihood", "score", "valueAndScore", "information"] as const)
-    if (functions[name] !== undefined || name === "logLikelihood" || name === "score") checkFunction(fn, `likelihood.${name}`, functions[name]);
+    if (functions[name] !== undefined || name === "logLikelihood" || name === "score")
+      checkFunction(fn, `likelihood.${name}`, functions[name]);
   if (linear === undefined) return likelihood;
   const { operator, sigma, y } = checkRecord(fn, "likelihood.linear", linear);
   checkOperator(fn, operator);
@@ -109,7 +125,9 @@ export function measurementOf(fn: string, y: ArrayInput, size: number): NdArray 
 export function checkRows(fn: string, y: ArrayInput, n: number): void {
   const { shape } = astype(y, "float64");
   if (shape.length === 2 && shape[0] !== 1 && shape[0] !== n)
-    throw new ShapeError(`${fn}: y must hold one measurement or one for each of the ${n} chains, got [${shape.join(", ")}]`);
+    throw new ShapeError(
+      `${fn}: y must hold one measurement or one for each of the ${n} chains, got [${shape.join(", ")}]`,
+    );
 }
 
 /**
@@ -146,12 +164,16 @@ export function gaussianNoise(operator: Operator, sigma: number): ForwardModel {
       const valueAndScore = (x: NdArray): { logLikelihood: NdArray; score: NdArray } => {
         const [exact, back] = linearize(operator, x);
         const residual = sub(measured, exact);
-        return { logLikelihood: mul(-precision / 2, sum(square(residual), { axis: 1 })), score: mul(precision, back(residual)) };
+        return {
+          logLikelihood: mul(-precision / 2, sum(square(residual), { axis: 1 })),
+          score: mul(precision, back(residual)),
+        };
       };
       return {
         inputSize,
         curvature: operator.norm ** 2 * precision,
-        logLikelihood: (x) => mul(-precision / 2, sum(square(sub(operator.apply(x), measured)), { axis: 1 })),
+        logLikelihood: (x) =>
+          mul(-precision / 2, sum(square(sub(operator.apply(x), measured)), { axis: 1 })),
         score: (x) => valueAndScore(x).score,
         valueAndScore,
         information: (x, v) => mul(precision, pullback(operator, x, pushforward(operator, x, v))),
@@ -197,12 +219,22 @@ export function forwardModel(spec: {
   readonly information?: (x: NdArray, v: NdArray, y: NdArray) => NdArray;
   readonly curvature: number;
 }): ForwardModel {
-  const { name, inputSize, outputSize, curvature, information, score } = checkRecord("forwardModel", "spec", spec);
+  const { name, inputSize, outputSize, curvature, information, score } = checkRecord(
+    "forwardModel",
+    "spec",
+    spec,
+  );
   positive("forwardModel", "curvature", curvature);
   checkCount("forwardModel", "inputSize", inputSize, 1);
   checkCount("forwardModel", "outputSize", outputSize, 1);
-  for (const [argument, f] of Object.entries({ measure: spec.measure, logLikelihood: spec.logLikelihood, score, information }))
-    if (f !== undefined || argument === "measure" || argument === "logLikelihood") checkFunction("forwardModel", argument, f);
+  for (const [argument, f] of Object.entries({
+    measure: spec.measure,
+    logLikelihood: spec.logLikelihood,
+    score,
+    information,
+  }))
+    if (f !== undefined || argument === "measure" || argument === "logLikelihood")
+      checkFunction("forwardModel", argument, f);
   return {
     name,
     inputSize,
@@ -214,8 +246,13 @@ export function forwardModel(spec: {
         inputSize,
         curvature,
         logLikelihood: (x) => spec.logLikelihood(x, measured),
-        score: (x) => (score === undefined ? grad((p: NdArray) => sum(spec.logLikelihood(p, measured)))(x) : score(x, measured)),
-        ...(information && { information: (x: NdArray, v: NdArray) => information(x, v, measured) }),
+        score: (x) =>
+          score === undefined
+            ? grad((p: NdArray) => sum(spec.logLikelihood(p, measured)))(x)
+            : score(x, measured),
+        ...(information && {
+          information: (x: NdArray, v: NdArray) => information(x, v, measured),
+        }),
       };
     },
   };

@@ -21,7 +21,9 @@ function axisOf(n: number, pad: number): Axis {
     array(
       Float64Array.from(
         { length: n * places },
-        (_, i) => f((2 * Math.PI * ((Math.floor(i / places) * (pad + (i % places))) % n)) / n) / Math.sqrt(n),
+        (_, i) =>
+          f((2 * Math.PI * ((Math.floor(i / places) * (pad + (i % places))) % n)) / n) /
+          Math.sqrt(n),
       ),
       { shape: [n, places] },
     );
@@ -40,7 +42,11 @@ export interface Fourier {
  * The transform of images of `height` × `width`, padding included. O(hw(h + w)) an image: for the sides of images, up to a few hundred, SIMD products are as
  * fast as a fast transform, take any extent and can be differentiated; and padding costs nothing.
  */
-export function fourier(height: number, width: number, pad: readonly [number, number] = [0, 0]): Fourier {
+export function fourier(
+  height: number,
+  width: number,
+  pad: readonly [number, number] = [0, 0],
+): Fourier {
   const rows = axisOf(height, pad[0]);
   const columns = height === width && pad[0] === pad[1] ? rows : axisOf(width, pad[1]);
   return {

@@ -1,5 +1,13 @@
 /** Seeing only some of the numbers. */
-import { type ArrayInput, DomainError, array, astype, matmul, take, toTypedArray } from "@provably/core-tensor";
+import {
+  type ArrayInput,
+  DomainError,
+  array,
+  astype,
+  matmul,
+  take,
+  toTypedArray,
+} from "@provably/core-tensor";
 import { type LinearOperator, batchOf, diagonalFunction, spectralArguments } from "./operator.js";
 
 /**
@@ -34,6 +42,7 @@ export function inpainting(mask: ArrayInput): LinearOperator {
     norm: 1,
     apply: (x) => take(batchOf("inpainting", "x", x, d), places, { axis: 1 }),
     adjoint: (y) => matmul(batchOf("inpainting", "y", y, seen.length), rows),
-    normalFunction: (f, v) => diagonalFunction(eigenvalues, f, spectralArguments("inpainting", f, v, d)),
+    normalFunction: (f, v) =>
+      diagonalFunction(eigenvalues, f, spectralArguments("inpainting", f, v, d)),
   };
 }

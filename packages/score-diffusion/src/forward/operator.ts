@@ -58,13 +58,16 @@ export interface LinearOperator extends Operator {
 /** An operator, for functions that take one. */
 export function checkOperator<O extends Operator>(fn: string, operator: O): O {
   const { name, inputSize, outputSize, apply, norm: bound } = checkRecord(fn, "operator", operator);
-  if (typeof name !== "string") throw new DomainError(`${fn}: operator.name must be a string, got ${show(name)}`);
+  if (typeof name !== "string")
+    throw new DomainError(`${fn}: operator.name must be a string, got ${show(name)}`);
   checkCount(fn, "operator.inputSize", inputSize, 1);
   checkCount(fn, "operator.outputSize", outputSize, 1);
   checkFunction(fn, "operator.apply", apply);
-  if (!(Number.isFinite(bound) && bound >= 0)) throw new DomainError(`${fn}: operator.norm must be finite and ≥ 0, got ${show(bound)}`);
+  if (!(Number.isFinite(bound) && bound >= 0))
+    throw new DomainError(`${fn}: operator.norm must be finite and ≥ 0, got ${show(bound)}`);
   for (const part of ["adjoint", "normalFunction", "vjp"])
-    if (part in operator) checkFunction(fn, `operator.${part}`, (operator as unknown as Record<string, unknown>)[part]);
+    if (part in operator)
+      checkFunction(fn, `operator.${part}`, (operator as unknown as Record<string, unknown>)[part]);
   return operator;
 }
 
@@ -75,12 +78,16 @@ export function isLinear(operator: Operator): operator is LinearOperator {
 /** The points as a float64 batch [n, d], or an error that names the function. */
 export function batchOf(fn: string, name: string, x: ArrayInput, size: number): NdArray {
   const a = astype(x, "float64");
-  if (a.shape.length !== 2 || a.shape[1] !== size) throw new ShapeError(`${fn}: ${name} must be [n, ${size}], got [${a.shape.join(", ")}]`);
+  if (a.shape.length !== 2 || a.shape[1] !== size)
+    throw new ShapeError(`${fn}: ${name} must be [n, ${size}], got [${a.shape.join(", ")}]`);
   return a;
 }
 
 /** The measurements at x, and the pullback there. */
-export function linearize(operator: Operator, x: NdArray): readonly [NdArray, (cotangent: NdArray) => NdArray] {
+export function linearize(
+  operator: Operator,
+  x: NdArray,
+): readonly [NdArray, (cotangent: NdArray) => NdArray] {
   if (operator.vjp !== undefined) return operator.vjp(x);
   if (isLinear(operator)) return [operator.apply(x), (cotangent) => operator.adjoint(cotangent)];
   const [value, back] = vjp((p: NdArray) => operator.apply(p), x);
@@ -94,7 +101,9 @@ export function pullback(operator: Operator, x: NdArray, cotangent: NdArray): Nd
 
 /** The Jacobian's product with the tangents `v`. */
 export function pushforward(operator: Operator, x: NdArray, v: NdArray): NdArray {
-  return isLinear(operator) ? operator.apply(v) : jvp((p: NdArray) => operator.apply(p), [x], [v])[1];
+  return isLinear(operator)
+    ? operator.apply(v)
+    : jvp((p: NdArray) => operator.apply(p), [x], [v])[1];
 }
 
 /**
@@ -124,7 +133,12 @@ export function operatorNorm(
   let v = normal(key("operatorNorm"), [1, operator.inputSize], { dtype: "float64" });
   let size = 0;
   for (let i = 0; i < iterations; i++) {
-    const next = batchOf(fn, "what adjoint returns", operator.adjoint(operator.apply(v)), operator.inputSize);
+    const next = batchOf(
+      fn,
+      "what adjoint returns",
+      operator.adjoint(operator.apply(v)),
+      operator.inputSize,
+    );
     size = item(norm(next)) / item(norm(v));
     if (!(size > 0)) return 0;
     v = mul(1 / item(norm(next)), next);
@@ -148,22 +162,35 @@ export function operatorNorm(
  * @category Forward models
  */
 export function linearOperator(
-  spec: Pick<LinearOperator, "inputSize" | "outputSize" | "apply" | "adjoint"> & Partial<Pick<LinearOperator, "name" | "norm" | "normalFunction">>,
+  spec: Pick<LinearOperator, "inputSize" | "outputSize" | "apply" | "adjoint"> &
+    Partial<Pick<LinearOperator, "name" | "norm" | "normalFunction">>,
 ): LinearOperator {
-  const { inputSize, outputSize, name = "linearOperator" } = checkRecord("linearOperator", "spec", spec);
+  const {
+    inputSize,
+    outputSize,
+    name = "linearOperator",
+  } = checkRecord("linearOperator", "spec", spec);
   checkOperator("linearOperator", { norm: 0, ...spec, name });
   checkFunction("linearOperator", "operator.adjoint", spec.adjoint);
   const x = normal(key("linearOperator x"), [1, inputSize], { dtype: "float64" });
   const y = normal(key("linearOperator y"), [1, outputSize], { dtype: "float64" });
   const ax = arrayOf("linearOperator", "what apply returns", spec.apply(x));
   const aty = arrayOf("linearOperator", "what adjoint returns", spec.adjoint(y));
-  if (ax.shape.join() !== y.shape.join()) throw new ShapeError(`${name}: apply must give [n, ${outputSize}], got [${ax.shape.join(", ")}]`);
-  if (aty.shape.join() !== x.shape.join()) throw new ShapeError(`${name}: adjoint must give [n, ${inputSize}], got [${aty.shape.join(", ")}]`);
+  if (ax.shape.join() !== y.shape.join())
+    throw new ShapeError(
+      `${name}: apply must give [n, ${outputSize}], got [${ax.shape.join(", ")}]`,
+    );
+  if (aty.shape.join() !== x.shape.join())
+    throw new ShapeError(
+      `${name}: adjoint must give [n, ${inputSize}], got [${aty.shape.join(", ")}]`,
+    );
   const [left, right] = [item(sum(mul(ax, y))), item(sum(mul(x, aty)))];
   const scale = item(norm(ax)) * item(norm(y)) + item(norm(x)) * item(norm(aty));
   // float32 operators pass too; a wrong adjoint is off by the order of the scale
   if (!(Math.abs(left - right) <= 1e-4 * scale))
-    throw new DomainError(`${name}: adjoint is not the adjoint of apply: <Ax, y> = ${left}, <x, A'y> = ${right}`);
+    throw new DomainError(
+      `${name}: adjoint is not the adjoint of apply: <Ax, y> = ${left}, <x, A'y> = ${right}`,
+    );
   return { ...spec, name, norm: spec.norm ?? operatorNorm(spec) };
 }
 
@@ -188,13 +215,21 @@ export function matrixOperator(matrix: ArrayInput): LinearOperator {
   const a = astype(matrix, "float64");
   const [m, d] = a.shape;
   if (m === undefined || d === undefined || a.shape.length !== 2 || a.size === 0)
-    throw new ShapeError(`matrixOperator: matrix must be [m, d] and not empty, got [${a.shape.join(", ")}]`);
+    throw new ShapeError(
+      `matrixOperator: matrix must be [m, d] and not empty, got [${a.shape.join(", ")}]`,
+    );
   // of AᵀA and AAᵀ the smaller one is taken apart; on what A does not see, f is f(0)
   const wide = m < d;
-  const { eigenvalues, eigenvectors } = eigh(wide ? matmul(a, transpose(a)) : matmul(transpose(a), a));
+  const { eigenvalues, eigenvectors } = eigh(
+    wide ? matmul(a, transpose(a)) : matmul(transpose(a), a),
+  );
   const least = 1e-13 * Math.max(0, eigenvalues.get(eigenvalues.size - 1));
   const factors = (f: (eigenvalue: number) => number): NdArray =>
-    array(Float64Array.from({ length: eigenvalues.size }, (_, i) => f(eigenvalues.get(i) > least ? eigenvalues.get(i) : 0)));
+    array(
+      Float64Array.from({ length: eigenvalues.size }, (_, i) =>
+        f(eigenvalues.get(i) > least ? eigenvalues.get(i) : 0),
+      ),
+    );
   return {
     name: "matrix",
     inputSize: d,
@@ -208,7 +243,9 @@ export function matrixOperator(matrix: ArrayInput): LinearOperator {
       if (!wide) return matmul(mul(matmul(v, eigenvectors), factors(f)), transpose(eigenvectors));
       const seen = matmul(matmul(v, transpose(a)), eigenvectors);
       const unseen = f(0);
-      const gains = factors((eigenvalue) => (eigenvalue === 0 ? 0 : (f(eigenvalue) - unseen) / eigenvalue));
+      const gains = factors((eigenvalue) =>
+        eigenvalue === 0 ? 0 : (f(eigenvalue) - unseen) / eigenvalue,
+      );
       return add(mul(unseen, v), matmul(matmul(mul(seen, gains), transpose(eigenvectors)), a));
     },
   };
@@ -234,7 +271,12 @@ export function matrixOperator(matrix: ArrayInput): LinearOperator {
 export function compressedSensing(size: number, measurements: number, key: RngKey): LinearOperator {
   checkCount("compressedSensing", "size", size, 1);
   checkCount("compressedSensing", "measurements", measurements, 1);
-  return { ...matrixOperator(normal(key, [measurements, size], { dtype: "float64", std: 1 / Math.sqrt(measurements) })), name: "compressedSensing" };
+  return {
+    ...matrixOperator(
+      normal(key, [measurements, size], { dtype: "float64", std: 1 / Math.sqrt(measurements) }),
+    ),
+    name: "compressedSensing",
+  };
 }
 
 /**
@@ -267,12 +309,24 @@ export function identityOperator(size: number): LinearOperator {
 }
 
 /** f(AᵀA) v for a diagonal AᵀA. */
-export function diagonalFunction(eigenvalues: NdArray, f: (eigenvalue: number) => number, v: NdArray): NdArray {
-  return mul(v, array(Float64Array.from({ length: eigenvalues.size }, (_, i) => f(eigenvalues.get(i)))));
+export function diagonalFunction(
+  eigenvalues: NdArray,
+  f: (eigenvalue: number) => number,
+  v: NdArray,
+): NdArray {
+  return mul(
+    v,
+    array(Float64Array.from({ length: eigenvalues.size }, (_, i) => f(eigenvalues.get(i)))),
+  );
 }
 
 /** The points that a function of the spectrum is to be multiplied with. */
-export function spectralArguments(fn: string, f: (eigenvalue: number) => number, v: NdArray, size: number): NdArray {
+export function spectralArguments(
+  fn: string,
+  f: (eigenvalue: number) => number,
+  v: NdArray,
+  size: number,
+): NdArray {
   checkFunction(fn, "f", f);
   return batchOf(fn, "v", v, size);
 }

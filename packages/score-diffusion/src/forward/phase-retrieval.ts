@@ -55,20 +55,35 @@ export interface PhaseRetrievalOptions {
  * @category Forward models
  */
 export function codedPhaseRetrieval(options: PhaseRetrievalOptions): Operator {
-  const { height, width, key, oversample = 4 } = checkRecord("codedPhaseRetrieval", "options", options);
+  const {
+    height,
+    width,
+    key,
+    oversample = 4,
+  } = checkRecord("codedPhaseRetrieval", "options", options);
   checkCount("codedPhaseRetrieval", "height", height, 1);
   checkCount("codedPhaseRetrieval", "width", width, 1);
   checkNumbers("codedPhaseRetrieval", { oversample });
-  if ((key === undefined) === (options.mask === undefined)) throw new DomainError("codedPhaseRetrieval: give either key or mask");
+  if ((key === undefined) === (options.mask === undefined))
+    throw new DomainError("codedPhaseRetrieval: give either key or mask");
   const [top, left] = [(height * oversample) / 8, (width * oversample) / 8];
   if (!(Number.isInteger(top) && Number.isInteger(left) && top >= 0 && left >= 0))
-    throw new DomainError(`codedPhaseRetrieval: oversample / 8 of the extents must be whole, got ${top} and ${left}`);
+    throw new DomainError(
+      `codedPhaseRetrieval: oversample / 8 of the extents must be whole, got ${top} and ${left}`,
+    );
   const [h, w] = [height + 2 * top, width + 2 * left];
   checkCount("codedPhaseRetrieval", "the padded image's number of pixels", h * w);
-  const mask = key === undefined ? reshape(astype(options.mask!, "float64"), [height, width]) : randomMask(key, height, width);
+  const mask =
+    key === undefined
+      ? reshape(astype(options.mask!, "float64"), [height, width])
+      : randomMask(key, height, width);
   const transform = fourier(h, w, [top, left]);
   const spectrum = (x: NdArray): Complex => {
-    const image = reshape(batchOf("codedPhaseRetrieval", "x", x, height * width), [x.shape[0]!, height, width]);
+    const image = reshape(batchOf("codedPhaseRetrieval", "x", x, height * width), [
+      x.shape[0]!,
+      height,
+      width,
+    ]);
     return transform.forward(mul(image, mask));
   };
   const magnitude = ({ re, im }: Complex): NdArray => sqrt(add(square(re), square(im)));
@@ -88,7 +103,10 @@ export function codedPhaseRetrieval(options: PhaseRetrievalOptions): Operator {
         reshape(size, [n, h * w]),
         (cotangent) => {
           // where the magnitude is 0 its direction is free: none is taken
-          const pull = div(where(greater(size, 0), reshape(cotangent, size.shape), 0), maximum(size, TINY));
+          const pull = div(
+            where(greater(size, 0), reshape(cotangent, size.shape), 0),
+            maximum(size, TINY),
+          );
           const back = transform.inverseReal({ re: mul(z.re, pull), im: mul(z.im, pull) });
           return reshape(mul(back, mask), [n, height * width]);
         },

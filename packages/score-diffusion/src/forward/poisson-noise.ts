@@ -42,12 +42,16 @@ import { type Operator, batchOf, checkOperator, pullback, pushforward } from "./
  * ```
  * @category Forward models
  */
-export function poissonNoise(operator: Operator, options: { readonly gain: number; readonly background?: number }): ForwardModel {
+export function poissonNoise(
+  operator: Operator,
+  options: { readonly gain: number; readonly background?: number },
+): ForwardModel {
   const { gain, background = 1 } = checkRecord("poissonNoise", "options", options);
   positive("poissonNoise", "gain", gain);
   positive("poissonNoise", "background", background);
   const { inputSize, outputSize } = checkOperator("poissonNoise", operator);
-  const rate = (exact: NdArray): NdArray => add(mul(gain / 2, maximum(add(exact, 1), 0)), background);
+  const rate = (exact: NdArray): NdArray =>
+    add(mul(gain / 2, maximum(add(exact, 1), 0)), background);
   return {
     name: `${operator.name} with Poisson noise`,
     inputSize,
@@ -60,13 +64,18 @@ export function poissonNoise(operator: Operator, options: { readonly gain: numbe
       if (!item(all(logicalAnd(greaterEqual(counts, 0), equal(floor(counts), counts)))))
         throw new DomainError("poissonNoise: measurements must be counts, whole numbers ≥ 0");
       // at the rate that explains a count of y best the curvature is (g/2)² / y
-      const least = (toTypedArray(counts) as Float64Array).reduce((a, b) => Math.min(a, b), Infinity);
+      const least = (toTypedArray(counts) as Float64Array).reduce(
+        (a, b) => Math.min(a, b),
+        Infinity,
+      );
       return {
         inputSize,
         curvature: (operator.norm ** 2 * (gain / 2) ** 2) / Math.max(least, background),
         logLikelihood(x) {
           const mu = rate(operator.apply(x));
-          return sum(add(sub(mul(counts, log(div(mu, maximum(counts, 1)))), mu), counts), { axis: 1 });
+          return sum(add(sub(mul(counts, log(div(mu, maximum(counts, 1)))), mu), counts), {
+            axis: 1,
+          });
         },
         score(x) {
           const exact = operator.apply(x);
@@ -76,7 +85,14 @@ export function poissonNoise(operator: Operator, options: { readonly gain: numbe
         information(x, v) {
           const exact = operator.apply(x);
           const information = div((gain / 2) ** 2, rate(exact));
-          return pullback(operator, x, mul(where(greater(exact, -1), information, mul(0, information)), pushforward(operator, x, v)));
+          return pullback(
+            operator,
+            x,
+            mul(
+              where(greater(exact, -1), information, mul(0, information)),
+              pushforward(operator, x, v),
+            ),
+          );
         },
       };
     },

@@ -1,9 +1,30 @@
 /** Measurements of one bit. */
-import { DomainError, abs, all, astype, equal, item, less, logSigmoid, mul, neg, sigmoid, sub, sum } from "@provably/core-tensor";
+import {
+  DomainError,
+  abs,
+  all,
+  astype,
+  equal,
+  item,
+  less,
+  logSigmoid,
+  mul,
+  neg,
+  sigmoid,
+  sub,
+  sum,
+} from "@provably/core-tensor";
 import { uniform } from "@provably/core-tensor/random";
 import { positive } from "../internal/check.js";
 import { type ForwardModel, measurementOf } from "./forward-model.js";
-import { type Operator, batchOf, checkOperator, identityOperator, pullback, pushforward } from "./operator.js";
+import {
+  type Operator,
+  batchOf,
+  checkOperator,
+  identityOperator,
+  pullback,
+  pushforward,
+} from "./operator.js";
 
 /**
  * One-bit dithered quantisation: the sign of each number plus logistic noise, $P(y_i = +1) = \operatorname{sigmoid}(x_i/\theta)$ and
@@ -26,7 +47,8 @@ import { type Operator, batchOf, checkOperator, identityOperator, pullback, push
  */
 export function quantizedSensing(input: number | Operator, theta = 0.4): ForwardModel {
   positive("quantizedSensing", "theta", theta);
-  const operator = typeof input === "number" ? identityOperator(input) : checkOperator("quantizedSensing", input);
+  const operator =
+    typeof input === "number" ? identityOperator(input) : checkOperator("quantizedSensing", input);
   const { inputSize, outputSize } = operator;
   return {
     name: "quantizedSensing",
@@ -34,22 +56,31 @@ export function quantizedSensing(input: number | Operator, theta = 0.4): Forward
     outputSize,
     measure(x, key) {
       const exact = operator.apply(batchOf("measure", "x", x, inputSize));
-      const up = less(uniform(key, exact.shape, { dtype: "float64" }), sigmoid(mul(1 / theta, exact)));
+      const up = less(
+        uniform(key, exact.shape, { dtype: "float64" }),
+        sigmoid(mul(1 / theta, exact)),
+      );
       return sub(mul(2, astype(up, "float64")), 1);
     },
     likelihood(y) {
       const bits = measurementOf("quantizedSensing", y, outputSize);
-      if (!item(all(equal(abs(bits), 1)))) throw new DomainError("quantizedSensing: measurements must be −1 or 1");
+      if (!item(all(equal(abs(bits), 1))))
+        throw new DomainError("quantizedSensing: measurements must be −1 or 1");
       const scaled = mul(1 / theta, bits);
       return {
         inputSize,
         curvature: operator.norm ** 2 / (4 * theta * theta),
         logLikelihood: (x) => sum(logSigmoid(mul(scaled, operator.apply(x))), { axis: 1 }),
-        score: (x) => pullback(operator, x, mul(scaled, sigmoid(neg(mul(scaled, operator.apply(x)))))),
+        score: (x) =>
+          pullback(operator, x, mul(scaled, sigmoid(neg(mul(scaled, operator.apply(x)))))),
         information(x, v) {
           const up = sigmoid(mul(1 / theta, operator.apply(x)));
           const variance = mul(up, sub(1, up));
-          return pullback(operator, x, mul(mul(1 / (theta * theta), variance), pushforward(operator, x, v)));
+          return pullback(
+            operator,
+            x,
+            mul(mul(1 / (theta * theta), variance), pushforward(operator, x, v)),
+          );
         },
       };
     },

@@ -29,7 +29,15 @@ import {
 import { uniform } from "@provably/core-tensor/random";
 import { positive, checkNumbers } from "../internal/check.js";
 import { type ForwardModel, measurementOf } from "./forward-model.js";
-import { type LinearOperator, type Operator, batchOf, checkOperator, pullback, pushforward, spectralArguments } from "./operator.js";
+import {
+  type LinearOperator,
+  type Operator,
+  batchOf,
+  checkOperator,
+  pullback,
+  pushforward,
+  spectralArguments,
+} from "./operator.js";
 
 /**
  * Rounding with dither: logistic noise of scale $\theta$ is added to $z = A(x)$, and the sum rounded to a multiple of the step $q$. A measured $y$ says that the
@@ -53,13 +61,24 @@ import { type LinearOperator, type Operator, batchOf, checkOperator, pullback, p
  * @see Zymnis, Boyd, Candès (2010), "Compressed sensing with quantized measurements", for the likelihood
  * @category Forward models
  */
-export function roundedSensing(operator: Operator, step: number | ArrayInput, options: { readonly theta?: number } = {}): ForwardModel {
+export function roundedSensing(
+  operator: Operator,
+  step: number | ArrayInput,
+  options: { readonly theta?: number } = {},
+): ForwardModel {
   const fn = "roundedSensing";
   const { inputSize, outputSize } = checkOperator(fn, operator);
   const { theta: asked } = checkRecord(fn, "options", options);
-  const q = typeof step === "number" ? array(new Float64Array(outputSize).fill(step)) : astype(step, "float64");
-  if (q.shape.join() !== String(outputSize)) throw new ShapeError(`${fn}: step must be a number or [${outputSize}], got [${q.shape.join(", ")}]`);
-  if (!item(all(greater(q, 0))) || !item(all(isFinite(q)))) throw new DomainError(`${fn}: step must be positive and finite`);
+  const q =
+    typeof step === "number"
+      ? array(new Float64Array(outputSize).fill(step))
+      : astype(step, "float64");
+  if (q.shape.join() !== String(outputSize))
+    throw new ShapeError(
+      `${fn}: step must be a number or [${outputSize}], got [${q.shape.join(", ")}]`,
+    );
+  if (!item(all(greater(q, 0))) || !item(all(isFinite(q))))
+    throw new DomainError(`${fn}: step must be positive and finite`);
   let least = Infinity;
   for (let i = 0; i < outputSize; i++) least = Math.min(least, q.get(i));
   const theta = positive(fn, "theta", asked ?? least / 4);
@@ -70,7 +89,14 @@ export function roundedSensing(operator: Operator, step: number | ArrayInput, op
     lower: mul(1 / theta, sub(sub(y, half), z)),
   });
   // F(b) − F(a) = F(b) F(−a) (1 − e^{a−b}), where the last factor is known
-  const width = sum(log(sub(1, array(Float64Array.from({ length: outputSize }, (_, i) => Math.exp(-q.get(i) / theta))))));
+  const width = sum(
+    log(
+      sub(
+        1,
+        array(Float64Array.from({ length: outputSize }, (_, i) => Math.exp(-q.get(i) / theta))),
+      ),
+    ),
+  );
   return {
     name: `${operator.name} rounded`,
     inputSize,
@@ -96,7 +122,10 @@ export function roundedSensing(operator: Operator, step: number | ArrayInput, op
         information(x, v) {
           const { upper, lower } = ends(measured, operator.apply(x));
           const bend = (s: NdArray): NdArray => mul(s, sub(1, s));
-          const curvature = mul(1 / (theta * theta), add(bend(sigmoid(upper)), bend(sigmoid(lower))));
+          const curvature = mul(
+            1 / (theta * theta),
+            add(bend(sigmoid(upper)), bend(sigmoid(lower))),
+          );
           return pullback(operator, x, mul(curvature, pushforward(operator, x, v)));
         },
       };
@@ -110,14 +139,17 @@ function blockCosine(n: number, block: number): NdArray {
   for (let start = 0; start < n; start += block)
     for (let k = 0; k < block; k++)
       for (let j = 0; j < block; j++)
-        weights[(start + k) * n + start + j] = Math.sqrt((k === 0 ? 1 : 2) / block) * Math.cos((Math.PI * (2 * j + 1) * k) / (2 * block));
+        weights[(start + k) * n + start + j] =
+          Math.sqrt((k === 0 ? 1 : 2) / block) *
+          Math.cos((Math.PI * (2 * j + 1) * k) / (2 * block));
   return array(weights, { shape: [n, n] });
 }
 
 /** Steps of the luminance of JPEG at quality 50, for 8 × 8 coefficients of values from 0 to 255. */
 const LUMINANCE = [
-  16, 11, 10, 16, 24, 40, 51, 61, 12, 12, 14, 19, 26, 58, 60, 55, 14, 13, 16, 24, 40, 57, 69, 56, 14, 17, 22, 29, 51, 87, 80, 62, 18, 22, 37, 56, 68,
-  109, 103, 77, 24, 35, 55, 64, 81, 104, 113, 92, 49, 64, 78, 87, 103, 121, 120, 101, 72, 92, 95, 98, 112, 100, 103, 99,
+  16, 11, 10, 16, 24, 40, 51, 61, 12, 12, 14, 19, 26, 58, 60, 55, 14, 13, 16, 24, 40, 57, 69, 56,
+  14, 17, 22, 29, 51, 87, 80, 62, 18, 22, 37, 56, 68, 109, 103, 77, 24, 35, 55, 64, 81, 104, 113,
+  92, 49, 64, 78, 87, 103, 121, 120, 101, 72, 92, 95, 98, 112, 100, 103, 99,
 ];
 
 /**
@@ -145,18 +177,29 @@ export function jpeg(options: {
   readonly theta?: number;
 }): ForwardModel {
   const { height, width, quality = 50, block = 8, theta } = checkRecord("jpeg", "options", options);
-  for (const [name, value] of Object.entries({ height, width, block })) checkCount("jpeg", name, value, 1);
+  for (const [name, value] of Object.entries({ height, width, block }))
+    checkCount("jpeg", name, value, 1);
   checkNumbers("jpeg", { quality });
   if (height % block !== 0 || width % block !== 0)
-    throw new DomainError(`jpeg: block must divide height and width, got ${block} for ${height} × ${width}`);
-  if (!(quality >= 1 && quality <= 99)) throw new DomainError(`jpeg: quality must be in [1, 99], got ${quality}`);
+    throw new DomainError(
+      `jpeg: block must divide height and width, got ${block} for ${height} × ${width}`,
+    );
+  if (!(quality >= 1 && quality <= 99))
+    throw new DomainError(`jpeg: quality must be in [1, 99], got ${quality}`);
   const factor = (quality < 50 ? 50 / quality : 2 - quality / 50) * (2 / 255) * (block / 8);
   const frequency = (i: number): number => Math.floor(((i % block) * 8) / block);
   const steps = Float64Array.from({ length: height * width }, (_, at) => {
     const [row, column] = [Math.floor(at / width), at % width];
     return factor * LUMINANCE[8 * frequency(row) + frequency(column)]!;
   });
-  return { ...roundedSensing(cosineBlocks(height, width, block), array(steps), theta === undefined ? {} : { theta }), name: `jpeg(${quality})` };
+  return {
+    ...roundedSensing(
+      cosineBlocks(height, width, block),
+      array(steps),
+      theta === undefined ? {} : { theta },
+    ),
+    name: `jpeg(${quality})`,
+  };
 }
 
 /** The cosine transform of all blocks of an image: orthonormal. */
@@ -164,7 +207,8 @@ function cosineBlocks(height: number, width: number, block: number): LinearOpera
   const rows = blockCosine(height, block);
   const columns = height === width ? rows : blockCosine(width, block);
   const d = height * width;
-  const image = (x: NdArray): NdArray => reshape(batchOf("jpeg", "x", x, d), [x.shape[0]!, height, width]);
+  const image = (x: NdArray): NdArray =>
+    reshape(batchOf("jpeg", "x", x, d), [x.shape[0]!, height, width]);
   const flat = (x: NdArray): NdArray => reshape(x, [x.shape[0]!, d]);
   return {
     name: "cosine blocks",

@@ -1,5 +1,16 @@
 /** Images seen at a lower resolution. */
-import { DomainError, type NdArray, array, checkCount, checkRecord, expandDims, matmul, mul, reshape, transpose } from "@provably/core-tensor";
+import {
+  DomainError,
+  type NdArray,
+  array,
+  checkCount,
+  checkRecord,
+  expandDims,
+  matmul,
+  mul,
+  reshape,
+  transpose,
+} from "@provably/core-tensor";
 import { eigh } from "@provably/core-tensor/linalg";
 import { type LinearOperator, batchOf, spectralArguments } from "./operator.js";
 
@@ -21,7 +32,8 @@ function reduction(n: number, factor: number): NdArray {
     for (let j = from; j <= to; j++) total += cubic((j - centre) / factor);
     for (let j = from; j <= to; j++) {
       const round = ((j % (2 * n)) + 2 * n) % (2 * n);
-      weights[i * n + (round < n ? round : 2 * n - 1 - round)]! += cubic((j - centre) / factor) / total;
+      weights[i * n + (round < n ? round : 2 * n - 1 - round)]! +=
+        cubic((j - centre) / factor) / total;
     }
   }
   return array(weights, { shape: [m, n] });
@@ -44,11 +56,18 @@ function reduction(n: number, factor: number): NdArray {
  * @see Keys (1981), "Cubic convolution interpolation for digital image processing"
  * @category Forward models
  */
-export function superResolution(options: { readonly height: number; readonly width: number; readonly factor?: number }): LinearOperator {
+export function superResolution(options: {
+  readonly height: number;
+  readonly width: number;
+  readonly factor?: number;
+}): LinearOperator {
   const { height, width, factor = 4 } = checkRecord("superResolution", "options", options);
-  for (const [name, value] of Object.entries({ height, width, factor })) checkCount("superResolution", name, value, 1);
+  for (const [name, value] of Object.entries({ height, width, factor }))
+    checkCount("superResolution", name, value, 1);
   if (height % factor !== 0 || width % factor !== 0)
-    throw new DomainError(`superResolution: factor must divide height and width, got ${factor} for ${height} × ${width}`);
+    throw new DomainError(
+      `superResolution: factor must divide height and width, got ${factor} for ${height} × ${width}`,
+    );
   const rows = reduction(height, factor);
   const columns = reduction(width, factor);
   const [h, w] = [height / factor, width / factor];
@@ -62,21 +81,41 @@ export function superResolution(options: { readonly height: number; readonly wid
     outputSize: h * w,
     norm: Math.sqrt(eigenvalues.get(height - 1, width - 1)),
     apply: (x) =>
-      reshape(matmul(matmul(rows, reshape(batchOf("superResolution", "x", x, height * width), [n(x), height, width])), transpose(columns)), [
-        n(x),
-        h * w,
-      ]),
+      reshape(
+        matmul(
+          matmul(
+            rows,
+            reshape(batchOf("superResolution", "x", x, height * width), [n(x), height, width]),
+          ),
+          transpose(columns),
+        ),
+        [n(x), h * w],
+      ),
     adjoint: (y) =>
-      reshape(matmul(matmul(transpose(rows), reshape(batchOf("superResolution", "y", y, h * w), [n(y), h, w])), columns), [n(y), height * width]),
+      reshape(
+        matmul(
+          matmul(transpose(rows), reshape(batchOf("superResolution", "y", y, h * w), [n(y), h, w])),
+          columns,
+        ),
+        [n(y), height * width],
+      ),
     normalFunction(f, points) {
       const v = spectralArguments("superResolution", f, points, height * width);
       const factors = array(
-        Float64Array.from({ length: height * width }, (_, i) => f(Math.max(0, eigenvalues.get(Math.floor(i / width), i % width)))),
+        Float64Array.from({ length: height * width }, (_, i) =>
+          f(Math.max(0, eigenvalues.get(Math.floor(i / width), i % width))),
+        ),
         { shape: [height, width] },
       );
       const image = reshape(v, [n(v), height, width]);
-      const inside = mul(matmul(matmul(transpose(tall.eigenvectors), image), wide.eigenvectors), factors);
-      return reshape(matmul(matmul(tall.eigenvectors, inside), transpose(wide.eigenvectors)), [n(v), height * width]);
+      const inside = mul(
+        matmul(matmul(transpose(tall.eigenvectors), image), wide.eigenvectors),
+        factors,
+      );
+      return reshape(matmul(matmul(tall.eigenvectors, inside), transpose(wide.eigenvectors)), [
+        n(v),
+        height * width,
+      ]);
     },
   };
 }

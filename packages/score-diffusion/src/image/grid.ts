@@ -1,5 +1,14 @@
 /** Many images in one. */
-import { type ArrayInput, type NdArray, ShapeError, array, astype, checkCount, checkRecord, toTypedArray } from "@provably/core-tensor";
+import {
+  type ArrayInput,
+  type NdArray,
+  ShapeError,
+  array,
+  astype,
+  checkCount,
+  checkRecord,
+  toTypedArray,
+} from "@provably/core-tensor";
 import { checkNumbers } from "../internal/check.js";
 
 /**
@@ -37,10 +46,19 @@ export interface GridOptions {
 export function imageGrid(images: ArrayInput, options: GridOptions = {}): NdArray {
   const x = astype(images, "float32");
   const grey = x.shape.length === 3;
-  const [n, channels, height, width] = (grey ? [x.shape[0], 1, x.shape[1], x.shape[2]] : x.shape) as [number, number, number, number];
+  const [n, channels, height, width] = (
+    grey ? [x.shape[0], 1, x.shape[1], x.shape[2]] : x.shape
+  ) as [number, number, number, number];
   if ((!grey && x.shape.length !== 4) || x.size === 0)
-    throw new ShapeError(`imageGrid: images must be [n, height, width] or [n, channels, height, width], not empty, got [${x.shape.join(", ")}]`);
-  const { columns = Math.ceil(Math.sqrt(n)), gap = 1, background = 1, scale = 1 } = checkRecord("imageGrid", "options", options);
+    throw new ShapeError(
+      `imageGrid: images must be [n, height, width] or [n, channels, height, width], not empty, got [${x.shape.join(", ")}]`,
+    );
+  const {
+    columns = Math.ceil(Math.sqrt(n)),
+    gap = 1,
+    background = 1,
+    scale = 1,
+  } = checkRecord("imageGrid", "options", options);
   checkNumbers("imageGrid", { background });
   for (const [name, value, least] of [
     ["columns", columns, 1],
@@ -58,7 +76,10 @@ export function imageGrid(images: ArrayInput, options: GridOptions = {}): NdArra
       for (let row = 0; row < height * scale; row++)
         for (let column = 0; column < width * scale; column++)
           out[(c * tall + top + row) * wide + left + column] =
-            data[((i * channels + c) * height + Math.floor(row / scale)) * width + Math.floor(column / scale)]!;
+            data[
+              ((i * channels + c) * height + Math.floor(row / scale)) * width +
+                Math.floor(column / scale)
+            ]!;
   }
   return array(out, { shape: grey ? [tall, wide] : [channels, tall, wide] });
 }

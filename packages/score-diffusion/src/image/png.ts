@@ -1,5 +1,15 @@
 /** Images as PNG files, in bytes and out. */
-import { type ArrayInput, DomainError, FormatError, type NdArray, ShapeError, array, astype, checkRecord, toTypedArray } from "@provably/core-tensor";
+import {
+  type ArrayInput,
+  DomainError,
+  FormatError,
+  type NdArray,
+  ShapeError,
+  array,
+  astype,
+  checkRecord,
+  toTypedArray,
+} from "@provably/core-tensor";
 import { checkNumberList } from "../internal/check.js";
 import { convertIndexedToRgb, decode, encode } from "fast-png";
 
@@ -12,10 +22,14 @@ const MAX_EXPANSION = 1032;
 const CHANNELS: Readonly<Record<number, number>> = { 0: 1, 2: 3, 3: 1, 4: 2, 6: 4 };
 
 /** The values of black and white. */
-function rangeOf(fn: string, options: { readonly range?: readonly [number, number] }): readonly [number, number] {
+function rangeOf(
+  fn: string,
+  options: { readonly range?: readonly [number, number] },
+): readonly [number, number] {
   const { range = [-1, 1] as const } = checkRecord(fn, "options", options);
   checkNumberList(fn, "range", range);
-  if (!(range[1] > range[0] && range[1] - range[0] < Infinity)) throw new DomainError(`${fn}: range must ascend, got [${range.join(", ")}]`);
+  if (!(range[1] > range[0] && range[1] - range[0] < Infinity))
+    throw new DomainError(`${fn}: range must ascend, got [${range.join(", ")}]`);
   return range;
 }
 
@@ -35,17 +49,33 @@ function rangeOf(fn: string, options: { readonly range?: readonly [number, numbe
  * ```
  * @category Images
  */
-export function encodePng(image: ArrayInput, options: { readonly range?: readonly [number, number] } = {}): Uint8Array {
+export function encodePng(
+  image: ArrayInput,
+  options: { readonly range?: readonly [number, number] } = {},
+): Uint8Array {
   const [black, white] = rangeOf("encodePng", options);
   const x = astype(image, "float64");
-  const [channels, height, width] = (x.shape.length === 2 ? [1, ...x.shape] : x.shape) as [number, number, number];
-  if (x.shape.length < 2 || x.shape.length > 3 || !(channels >= 1 && channels <= 4) || height < 1 || width < 1)
-    throw new ShapeError(`encodePng: image must be [height, width] or [1 to 4 channels, height, width], got [${x.shape.join(", ")}]`);
+  const [channels, height, width] = (x.shape.length === 2 ? [1, ...x.shape] : x.shape) as [
+    number,
+    number,
+    number,
+  ];
+  if (
+    x.shape.length < 2 ||
+    x.shape.length > 3 ||
+    !(channels >= 1 && channels <= 4) ||
+    height < 1 ||
+    width < 1
+  )
+    throw new ShapeError(
+      `encodePng: image must be [height, width] or [1 to 4 channels, height, width], got [${x.shape.join(", ")}]`,
+    );
   const values = toTypedArray<"float64">(x);
   const data = new Uint8Array(values.length);
   const pixels = height * width;
   values.forEach((value, i) => {
-    if (Number.isNaN(value)) throw new DomainError(`encodePng: image must not hold NaN, got one at element ${i}`);
+    if (Number.isNaN(value))
+      throw new DomainError(`encodePng: image must not hold NaN, got one at element ${i}`);
     const grey = Math.round((255 * (value - black)) / (white - black));
     // planes of channels become pixels of channels
     data[(i % pixels) * channels + Math.floor(i / pixels)] = Math.min(255, Math.max(0, grey));
@@ -69,17 +99,29 @@ export function encodePng(image: ArrayInput, options: { readonly range?: readonl
  * ```
  * @category Images
  */
-export function decodePng(bytes: Uint8Array, options: { readonly range?: readonly [number, number] } = {}): NdArray {
+export function decodePng(
+  bytes: Uint8Array,
+  options: { readonly range?: readonly [number, number] } = {},
+): NdArray {
   const [black, white] = rangeOf("decodePng", options);
-  if (!(bytes instanceof Uint8Array)) throw new FormatError("decodePng: bytes must be a Uint8Array");
+  if (!(bytes instanceof Uint8Array))
+    throw new FormatError("decodePng: bytes must be a Uint8Array");
   const { width, height, channels, data, top } = decoded(bytes);
   const pixels = width * height;
   const out = new Float32Array(channels * pixels);
-  for (let i = 0; i < out.length; i++) out[i] = black + ((white - black) * data[(i % pixels) * channels + Math.floor(i / pixels)]!) / top;
+  for (let i = 0; i < out.length; i++)
+    out[i] =
+      black + ((white - black) * data[(i % pixels) * channels + Math.floor(i / pixels)]!) / top;
   return array(out, { shape: [channels, height, width] });
 }
 
-function decoded(bytes: Uint8Array): { width: number; height: number; channels: number; data: ArrayLike<number>; top: number } {
+function decoded(bytes: Uint8Array): {
+  width: number;
+  height: number;
+  channels: number;
+  data: ArrayLike<number>;
+  top: number;
+} {
   checkHeader(bytes);
   try {
     const png = decode(bytes);
@@ -91,32 +133,58 @@ function decoded(bytes: Uint8Array): { width: number; height: number; channels: 
         ? unpacked(png.data as Uint8Array, width, height, png.channels, png.depth)
         : png.data;
     const channels = indexed ? data.length / (width * height) : png.channels;
-    if (data.length !== channels * width * height) throw new Error(`${data.length} values for ${width} × ${height} pixels of ${channels} channels`);
+    if (data.length !== channels * width * height)
+      throw new Error(
+        `${data.length} values for ${width} × ${height} pixels of ${channels} channels`,
+      );
     return { width, height, channels, data, top: indexed ? 255 : 2 ** png.depth - 1 };
   } catch (error) {
-    throw new FormatError(`decodePng: the bytes are not a sound PNG file: ${error instanceof Error ? error.message : String(error)}`);
+    throw new FormatError(
+      `decodePng: the bytes are not a sound PNG file: ${error instanceof Error ? error.message : String(error)}`,
+    );
   }
 }
 
 /** Before anything is allocated: the file has one header, and its bytes can hold the pixels that this claims. */
 function checkHeader(bytes: Uint8Array): void {
   // 8 bytes of signature, 25 of header
-  if (bytes.length < 33) throw new FormatError(`decodePng: a PNG file has at least 33 bytes, got ${bytes.length}`);
+  if (bytes.length < 33)
+    throw new FormatError(`decodePng: a PNG file has at least 33 bytes, got ${bytes.length}`);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const [length, type] = [(at: number) => view.getUint32(at), (at: number) => String.fromCharCode(...bytes.subarray(at + 4, at + 8))];
-  if (type(8) !== "IHDR" || length(8) !== 13) throw new FormatError("decodePng: the first chunk is not the header of a PNG file");
+  const [length, type] = [
+    (at: number) => view.getUint32(at),
+    (at: number) => String.fromCharCode(...bytes.subarray(at + 4, at + 8)),
+  ];
+  if (type(8) !== "IHDR" || length(8) !== 13)
+    throw new FormatError("decodePng: the first chunk is not the header of a PNG file");
   for (let at = 33; at + 8 <= bytes.length; at += 12 + length(at))
     if (type(at) === "IHDR") throw new FormatError("decodePng: the file has two headers");
-  const [width, height, depth, channels] = [length(16), length(20), bytes[24]!, CHANNELS[bytes[25]!] ?? 1];
+  const [width, height, depth, channels] = [
+    length(16),
+    length(20),
+    bytes[24]!,
+    CHANNELS[bytes[25]!] ?? 1,
+  ];
   const claimed = width * height;
-  if (!(claimed >= 1 && claimed <= MAX_PIXELS)) throw new FormatError(`decodePng: the file claims ${claimed} pixels; 1 to ${MAX_PIXELS} are taken`);
+  if (!(claimed >= 1 && claimed <= MAX_PIXELS))
+    throw new FormatError(
+      `decodePng: the file claims ${claimed} pixels; 1 to ${MAX_PIXELS} are taken`,
+    );
   const needed = height * Math.ceil((width * depth * channels) / 8);
   if (needed > MAX_EXPANSION * bytes.length)
-    throw new FormatError(`decodePng: ${bytes.length} bytes cannot hold the ${claimed} pixels that the file claims`);
+    throw new FormatError(
+      `decodePng: ${bytes.length} bytes cannot hold the ${claimed} pixels that the file claims`,
+    );
 }
 
 /** Pixels of less than 8 bits lie several in a byte, each row from a byte on. */
-function unpacked(data: Uint8Array, width: number, height: number, channels: number, depth: number): Uint8Array {
+function unpacked(
+  data: Uint8Array,
+  width: number,
+  height: number,
+  channels: number,
+  depth: number,
+): Uint8Array {
   const [perRow, mask] = [Math.ceil((width * channels * depth) / 8), 2 ** depth - 1];
   return Uint8Array.from({ length: width * height * channels }, (_, i) => {
     const [row, bit] = [Math.floor(i / (width * channels)), (i % (width * channels)) * depth];

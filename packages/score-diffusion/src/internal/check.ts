@@ -4,7 +4,8 @@ import { DomainError, type NdArray, array, isNdArray, show } from "@provably/cor
 /** Every one of the named values a number: what follows may compare and print them. NaN passes, since comparisons with it fail. */
 export function checkNumbers(fn: string, values: Readonly<Record<string, unknown>>): void {
   for (const [name, value] of Object.entries(values))
-    if (typeof value !== "number") throw new DomainError(`${fn}: ${name} must be a number, got ${show(value)}`);
+    if (typeof value !== "number")
+      throw new DomainError(`${fn}: ${name} must be a number, got ${show(value)}`);
 }
 
 /** A positive and finite number. */
@@ -16,14 +17,17 @@ export function positive(fn: string, name: string, value: number): number {
 
 /** A number in [0, 1]. */
 export function checkFraction(fn: string, name: string, value: number): void {
-  if (!(typeof value === "number" && value >= 0 && value <= 1)) throw new DomainError(`${fn}: ${name} must be in [0, 1], got ${show(value)}`);
+  if (!(typeof value === "number" && value >= 0 && value <= 1))
+    throw new DomainError(`${fn}: ${name} must be in [0, 1], got ${show(value)}`);
 }
 
 /** A list of numbers. */
 export function checkNumberList(fn: string, name: string, list: readonly number[]): void {
-  if (!Array.isArray(list)) throw new DomainError(`${fn}: ${name} must be a list of numbers, got ${show(list)}`);
+  if (!Array.isArray(list))
+    throw new DomainError(`${fn}: ${name} must be a list of numbers, got ${show(list)}`);
   const wrong = list.findIndex((value) => typeof value !== "number");
-  if (wrong >= 0) throw new DomainError(`${fn}: ${name}[${wrong}] must be a number, got ${show(list[wrong])}`);
+  if (wrong >= 0)
+    throw new DomainError(`${fn}: ${name}[${wrong}] must be a number, got ${show(list[wrong])}`);
 }
 
 /** An array, as callbacks must return and functions on points take; arrays of another copy of core-tensor are taken over. */

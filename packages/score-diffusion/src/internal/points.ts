@@ -1,5 +1,11 @@
 /** Samples as rows of numbers, for functions that run over pairs of them. */
-import { type ArrayInput, DomainError, ShapeError, astype, toTypedArray } from "@provably/core-tensor";
+import {
+  type ArrayInput,
+  DomainError,
+  ShapeError,
+  astype,
+  toTypedArray,
+} from "@provably/core-tensor";
 
 /** Row-major [n, d]. */
 export interface Points {
@@ -16,14 +22,25 @@ export function pointsOf(fn: string, name: string, x: ArrayInput, least = 1): Po
     throw new ShapeError(`${fn}: ${name} must be [n ≥ ${least}, d], got [${a.shape.join(", ")}]`);
   const data = toTypedArray<"float64">(a);
   const bad = data.findIndex((v) => !Number.isFinite(v));
-  if (bad >= 0) throw new DomainError(`${fn}: ${name} must be finite, got ${data[bad]} in row ${Math.floor(bad / d)}`);
+  if (bad >= 0)
+    throw new DomainError(
+      `${fn}: ${name} must be finite, got ${data[bad]} in row ${Math.floor(bad / d)}`,
+    );
   return { data, n, d };
 }
 
 /** Two samples of equal dimension. */
-export function pairOfPoints(fn: string, x: ArrayInput, y: ArrayInput, least = 1): readonly [Points, Points] {
+export function pairOfPoints(
+  fn: string,
+  x: ArrayInput,
+  y: ArrayInput,
+  least = 1,
+): readonly [Points, Points] {
   const [a, b] = [pointsOf(fn, "x", x, least), pointsOf(fn, "y", y, least)];
-  if (a.d !== b.d) throw new ShapeError(`${fn}: x and y must have the same dimension, got [${a.n}, ${a.d}] and [${b.n}, ${b.d}]`);
+  if (a.d !== b.d)
+    throw new ShapeError(
+      `${fn}: x and y must have the same dimension, got [${a.n}, ${a.d}] and [${b.n}, ${b.d}]`,
+    );
   return [a, b];
 }
 
@@ -42,9 +59,11 @@ export function squaredDistance(x: Points, i: number, y: Points, j: number): num
 export function sumOverPairs(x: Points, y: Points, f: (squared: number) => number): number {
   let total = 0;
   if (x === y) {
-    for (let i = 1; i < x.n; i++) for (let j = 0; j < i; j++) total += f(squaredDistance(x, i, x, j));
+    for (let i = 1; i < x.n; i++)
+      for (let j = 0; j < i; j++) total += f(squaredDistance(x, i, x, j));
     return 2 * total;
   }
-  for (let i = 0; i < x.n; i++) for (let j = 0; j < y.n; j++) total += f(squaredDistance(x, i, y, j));
+  for (let i = 0; i < x.n; i++)
+    for (let j = 0; j < y.n; j++) total += f(squaredDistance(x, i, y, j));
   return total;
 }

@@ -22,9 +22,14 @@ import { pairOfPoints, sumOverPairs } from "../internal/points.js";
  * @see Székely, Rizzo (2013), "Energy statistics: a class of statistics based on distances", eq. 5
  * @category Metrics
  */
-export function energyDistance(x: ArrayInput, y: ArrayInput, options: { readonly unbiased?: boolean } = {}): number {
+export function energyDistance(
+  x: ArrayInput,
+  y: ArrayInput,
+  options: { readonly unbiased?: boolean } = {},
+): number {
   const { unbiased = false } = checkRecord("energyDistance", "options", options);
   const [a, b] = pairOfPoints("energyDistance", x, y, unbiased ? 2 : 1);
-  const within = (p: typeof a): number => sumOverPairs(p, p, Math.sqrt) / (p.n * (unbiased ? p.n - 1 : p.n));
+  const within = (p: typeof a): number =>
+    sumOverPairs(p, p, Math.sqrt) / (p.n * (unbiased ? p.n - 1 : p.n));
   return (2 * sumOverPairs(a, b, Math.sqrt)) / (a.n * b.n) - within(a) - within(b);
 }

@@ -1,5 +1,11 @@
 /** The Fréchet distance of two samples, seen through features. */
-import { type ArrayInput, type NdArray, astype, checkFunction, checkRecord } from "@provably/core-tensor";
+import {
+  type ArrayInput,
+  type NdArray,
+  astype,
+  checkFunction,
+  checkRecord,
+} from "@provably/core-tensor";
 import { sampleMoments, squaredWasserstein } from "./gaussian.js";
 
 /**
@@ -30,9 +36,18 @@ export interface FeatureOptions {
  * @see Heusel et al. (2017), "GANs trained by a two time-scale update rule converge to a local Nash equilibrium", eq. 6
  * @category Metrics
  */
-export function frechetDistance(x: ArrayInput, y: ArrayInput, options: FeatureOptions = {}): number {
-  const { features = (points: NdArray) => points } = checkRecord("frechetDistance", "options", options);
+export function frechetDistance(
+  x: ArrayInput,
+  y: ArrayInput,
+  options: FeatureOptions = {},
+): number {
+  const { features = (points: NdArray) => points } = checkRecord(
+    "frechetDistance",
+    "options",
+    options,
+  );
   checkFunction("frechetDistance", "features", features);
-  const moments = (points: ArrayInput): ReturnType<typeof sampleMoments> => sampleMoments(features(astype(points, "float64")));
+  const moments = (points: ArrayInput): ReturnType<typeof sampleMoments> =>
+    sampleMoments(features(astype(points, "float64")));
   return squaredWasserstein("frechetDistance", moments(x), moments(y));
 }

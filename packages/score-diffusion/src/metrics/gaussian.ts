@@ -34,7 +34,11 @@ export interface Moments {
   readonly covariance: ArrayInput;
 }
 
-function checked(fn: string, name: string, moments: Moments): { mean: NdArray; covariance: NdArray } {
+function checked(
+  fn: string,
+  name: string,
+  moments: Moments,
+): { mean: NdArray; covariance: NdArray } {
   const { mean: m, covariance: c } = checkRecord(fn, name, moments);
   const [center, covariance] = [astype(m, "float64"), astype(c, "float64")];
   const d = center.shape[0];
@@ -45,18 +49,31 @@ function checked(fn: string, name: string, moments: Moments): { mean: NdArray; c
   return { mean: center, covariance };
 }
 
-function checkedPair(fn: string, p: Moments, q: Moments): readonly [{ mean: NdArray; covariance: NdArray }, { mean: NdArray; covariance: NdArray }] {
+function checkedPair(
+  fn: string,
+  p: Moments,
+  q: Moments,
+): readonly [{ mean: NdArray; covariance: NdArray }, { mean: NdArray; covariance: NdArray }] {
   const [a, b] = [checked(fn, "p", p), checked(fn, "q", q)];
   if (a.mean.shape[0] !== b.mean.shape[0])
-    throw new ShapeError(`${fn}: p and q must have the same dimension, got ${a.mean.shape[0]} and ${b.mean.shape[0]}`);
+    throw new ShapeError(
+      `${fn}: p and q must have the same dimension, got ${a.mean.shape[0]} and ${b.mean.shape[0]}`,
+    );
   return [a, b];
 }
 
 /** Eigenvalues of a covariance; rounding may leave them a little below 0. */
-function spectrum(fn: string, name: string, covariance: NdArray): { values: NdArray; vectors: NdArray; least: number; scale: number } {
+function spectrum(
+  fn: string,
+  name: string,
+  covariance: NdArray,
+): { values: NdArray; vectors: NdArray; least: number; scale: number } {
   const { eigenvalues: values, eigenvectors: vectors } = eigh(covariance);
   const [least, scale] = [item(min(values)), item(sum(abs(values)))];
-  if (!(least >= -1e-10 * scale)) throw new DomainError(`${fn}: the covariance of ${name} must be positive semi-definite, has eigenvalue ${least}`);
+  if (!(least >= -1e-10 * scale))
+    throw new DomainError(
+      `${fn}: the covariance of ${name} must be positive semi-definite, has eigenvalue ${least}`,
+    );
   return { values, vectors, least, scale };
 }
 
@@ -119,12 +136,20 @@ export function klGaussian(p: Moments, q: Moments): number {
   const [a, b] = checkedPair("klGaussian", p, q);
   spectrum("klGaussian", "p", a.covariance);
   const { least, scale } = spectrum("klGaussian", "q", b.covariance);
-  if (!(least > 1e-14 * scale)) throw new DomainError("klGaussian: the covariance of q must be invertible");
+  if (!(least > 1e-14 * scale))
+    throw new DomainError("klGaussian: the covariance of q must be invertible");
   const d = a.mean.shape[0]!;
   const gap = sub(b.mean, a.mean);
   const trace = item(sum(diagonal(solve(b.covariance, a.covariance))));
   const shift = item(sum(mul(gap, solve(b.covariance, gap))));
-  return 0.5 * (trace + shift - d + item(slogdet(b.covariance).logAbsDet) - item(slogdet(a.covariance).logAbsDet));
+  return (
+    0.5 *
+    (trace +
+      shift -
+      d +
+      item(slogdet(b.covariance).logAbsDet) -
+      item(slogdet(a.covariance).logAbsDet))
+  );
 }
 
 /**
@@ -142,10 +167,14 @@ export function klGaussian(p: Moments, q: Moments): number {
  * ```
  * @category Metrics
  */
-export function sampleMoments(x: ArrayInput): { readonly mean: NdArray; readonly covariance: NdArray } {
+export function sampleMoments(x: ArrayInput): {
+  readonly mean: NdArray;
+  readonly covariance: NdArray;
+} {
   const points = astype(x, "float64");
   const n = points.shape[0] ?? 0;
-  if (points.shape.length !== 2 || n < 2) throw new ShapeError(`sampleMoments: x must be [n ≥ 2, d], got [${points.shape.join(", ")}]`);
+  if (points.shape.length !== 2 || n < 2)
+    throw new ShapeError(`sampleMoments: x must be [n ≥ 2, d], got [${points.shape.join(", ")}]`);
   const center = mean(points, { axis: 0 });
   const offsets = sub(points, center);
   return { mean: center, covariance: div(matmul(transpose(offsets), offsets), n - 1) };

@@ -27,11 +27,19 @@ export interface ImageQualityOptions {
   readonly range?: number;
 }
 
-function images(fn: string, a: ArrayInput, b: ArrayInput, range: number): readonly [NdArray, NdArray] {
+function images(
+  fn: string,
+  a: ArrayInput,
+  b: ArrayInput,
+  range: number,
+): readonly [NdArray, NdArray] {
   const [x, y] = [astype(a, "float64"), astype(b, "float64")];
   if (x.shape.join() !== y.shape.join())
-    throw new ShapeError(`${fn}: a and b must have the same shape, got [${x.shape.join(", ")}] and [${y.shape.join(", ")}]`);
-  if (x.size === 0) throw new ShapeError(`${fn}: images must not be empty, got [${x.shape.join(", ")}]`);
+    throw new ShapeError(
+      `${fn}: a and b must have the same shape, got [${x.shape.join(", ")}] and [${y.shape.join(", ")}]`,
+    );
+  if (x.size === 0)
+    throw new ShapeError(`${fn}: images must not be empty, got [${x.shape.join(", ")}]`);
   positive(fn, "range", range);
   return [x, y];
 }
@@ -62,7 +70,9 @@ export function psnr(a: ArrayInput, b: ArrayInput, options: ImageQualityOptions 
 /** Side and standard deviation of the window, and the constants that keep quotients steady. */
 const [WINDOW, SPREAD, K1, K2] = [11, 1.5, 0.01, 0.03];
 
-const profile = Array.from({ length: WINDOW }, (_, i) => Math.exp(-((i - (WINDOW - 1) / 2) ** 2) / (2 * SPREAD ** 2)));
+const profile = Array.from({ length: WINDOW }, (_, i) =>
+  Math.exp(-((i - (WINDOW - 1) / 2) ** 2) / (2 * SPREAD ** 2)),
+);
 const profileSum = profile.reduce((a, b) => a + b, 0);
 const weights = Float64Array.from(profile, (w) => w / profileSum);
 
@@ -97,10 +107,9 @@ function localMean(x: NdArray): NdArray {
  */
 export function ssim(a: ArrayInput, b: ArrayInput, options: ImageQualityOptions = {}): number {
   const { range = 2 } = checkRecord("ssim", "options", options);
-  const [x, y] = images("ssim", a, b, range).map((image) => (image.shape.length === 2 ? reshape(image, [1, ...image.shape]) : image)) as [
-    NdArray,
-    NdArray,
-  ];
+  const [x, y] = images("ssim", a, b, range).map((image) =>
+    image.shape.length === 2 ? reshape(image, [1, ...image.shape]) : image,
+  ) as [NdArray, NdArray];
   if (x.shape.length !== 3 || x.shape[1]! < WINDOW || x.shape[2]! < WINDOW)
     throw new ShapeError(
       `ssim: images must be [height, width] or [channels, height, width] of at least ${WINDOW} pixels, got [${x.shape.join(", ")}]`,
@@ -110,6 +119,9 @@ export function ssim(a: ArrayInput, b: ArrayInput, options: ImageQualityOptions 
   const [squareX, squareY, product] = [square(meanX), square(meanY), mul(meanX, meanY)];
   const variances = sub(add(localMean(square(x)), localMean(square(y))), add(squareX, squareY));
   const covariance = sub(localMean(mul(x, y)), product);
-  const similarity = div(mul(add(mul(2, product), c1), add(mul(2, covariance), c2)), mul(add(add(squareX, squareY), c1), add(variances, c2)));
+  const similarity = div(
+    mul(add(mul(2, product), c1), add(mul(2, covariance), c2)),
+    mul(add(add(squareX, squareY), c1), add(variances, c2)),
+  );
   return item(mean(similarity));
 }

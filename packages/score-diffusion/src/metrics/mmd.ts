@@ -16,14 +16,17 @@ export interface MmdOptions {
 
 /** The median distance of different points. */
 function medianDistance(x: Points, y: Points): number {
-  const first = ({ data, n, d }: Points): number[][] => Array.from({ length: Math.min(n, 500) }, (_, i) => [...data.subarray(i * d, (i + 1) * d)]);
+  const first = ({ data, n, d }: Points): number[][] =>
+    Array.from({ length: Math.min(n, 500) }, (_, i) => [...data.subarray(i * d, (i + 1) * d)]);
   const rows = [...first(x), ...first(y)];
   const all: Points = { data: Float64Array.from(rows.flat()), n: rows.length, d: x.d };
   const squares: number[] = [];
-  for (let i = 1; i < all.n; i++) for (let j = 0; j < i; j++) squares.push(squaredDistance(all, i, all, j));
+  for (let i = 1; i < all.n; i++)
+    for (let j = 0; j < i; j++) squares.push(squaredDistance(all, i, all, j));
   const sorted = Float64Array.from(squares).sort();
   const middle = sorted.length >> 1;
-  const median = sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+  const median =
+    sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
   return Math.sqrt(median);
 }
 
@@ -53,7 +56,9 @@ export function mmd2(x: ArrayInput, y: ArrayInput, options: MmdOptions = {}): nu
   const bandwidth = asked ?? medianDistance(a, b);
   checkNumbers("mmd2", { bandwidth });
   if (!(bandwidth > 0 && bandwidth < Infinity))
-    throw new DomainError(`mmd2: bandwidth must be positive, got ${bandwidth}${asked === undefined ? " as the median distance" : ""}`);
+    throw new DomainError(
+      `mmd2: bandwidth must be positive, got ${bandwidth}${asked === undefined ? " as the median distance" : ""}`,
+    );
   const scale = -1 / (2 * bandwidth * bandwidth);
   const kernel = (squared: number): number => Math.exp(scale * squared);
   const within = (p: Points): number => {

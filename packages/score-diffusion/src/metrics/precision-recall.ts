@@ -1,5 +1,12 @@
 /** Whether generated samples look real, and whether all that is real is generated. */
-import { type ArrayInput, type NdArray, astype, checkCount, checkFunction, checkRecord } from "@provably/core-tensor";
+import {
+  type ArrayInput,
+  type NdArray,
+  astype,
+  checkCount,
+  checkFunction,
+  checkRecord,
+} from "@provably/core-tensor";
 import { type Points, pairOfPoints, squaredDistance } from "../internal/points.js";
 import type { FeatureOptions } from "./frechet.js";
 
@@ -70,11 +77,24 @@ function shareHolding(centres: Points, squares: Float64Array, points: Points): n
  * @see Kynkäänniemi et al. (2019), "Improved precision and recall metric for assessing generative models", eq. 1 and 2; Naeem et al. (2020) for coverage
  * @category Metrics
  */
-export function precisionRecall(real: ArrayInput, generated: ArrayInput, options: FeatureOptions & { readonly k?: number } = {}): PrecisionRecall {
-  const { k = 3, features = (x: NdArray) => x } = checkRecord("precisionRecall", "options", options);
+export function precisionRecall(
+  real: ArrayInput,
+  generated: ArrayInput,
+  options: FeatureOptions & { readonly k?: number } = {},
+): PrecisionRecall {
+  const { k = 3, features = (x: NdArray) => x } = checkRecord(
+    "precisionRecall",
+    "options",
+    options,
+  );
   checkCount("precisionRecall", "k", k, 1);
   checkFunction("precisionRecall", "features", features);
-  const [x, y] = pairOfPoints("precisionRecall", features(astype(real, "float64")), features(astype(generated, "float64")), k + 1);
+  const [x, y] = pairOfPoints(
+    "precisionRecall",
+    features(astype(real, "float64")),
+    features(astype(generated, "float64")),
+    k + 1,
+  );
   const [realRadii, generatedRadii] = [radii(x, k), radii(y, k)];
   return {
     precision: shareInside(y, x, realRadii),

@@ -1,5 +1,11 @@
 /** Total variation of two laws given by their masses on common cells. */
-import { type ArrayInput, DomainError, ShapeError, astype, toTypedArray } from "@provably/core-tensor";
+import {
+  type ArrayInput,
+  DomainError,
+  ShapeError,
+  astype,
+  toTypedArray,
+} from "@provably/core-tensor";
 
 function masses(name: string, x: ArrayInput): Float64Array {
   const values = toTypedArray<"float64">(astype(x, "float64"));
@@ -30,7 +36,9 @@ function masses(name: string, x: ArrayInput): Float64Array {
 export function totalVariation(p: ArrayInput, q: ArrayInput): number {
   const [a, b] = [astype(p, "float64"), astype(q, "float64")];
   if (a.shape.join() !== b.shape.join())
-    throw new ShapeError(`totalVariation: p and q must have the same shape, got [${a.shape.join(", ")}] and [${b.shape.join(", ")}]`);
+    throw new ShapeError(
+      `totalVariation: p and q must have the same shape, got [${a.shape.join(", ")}] and [${b.shape.join(", ")}]`,
+    );
   const [left, right] = [masses("p", a), masses("q", b)];
   return left.reduce((sum, mass, i) => sum + Math.abs(mass - right[i]!), 0) / 2;
 }

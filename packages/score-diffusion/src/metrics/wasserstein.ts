@@ -1,5 +1,15 @@
 /** Optimal transport between samples: exact on a line, and along lines through more dimensions. */
-import { type ArrayInput, DomainError, type NdArray, ShapeError, astype, checkCount, div, norm, toTypedArray } from "@provably/core-tensor";
+import {
+  type ArrayInput,
+  DomainError,
+  type NdArray,
+  ShapeError,
+  astype,
+  checkCount,
+  div,
+  norm,
+  toTypedArray,
+} from "@provably/core-tensor";
 import { type RngKey, normal } from "@provably/core-tensor/random";
 import { type Points, pairOfPoints } from "../internal/points.js";
 
@@ -40,7 +50,10 @@ function squaredTransport(x: Float64Array, y: Float64Array): number {
  */
 export function wasserstein1d(x: ArrayInput, y: ArrayInput): number {
   const [a, b] = pairOfPoints("wasserstein1d", x, y);
-  if (a.d !== 1) throw new ShapeError(`wasserstein1d: x and y must be [n] or [n, 1], got [${a.n}, ${a.d}]; see slicedWasserstein`);
+  if (a.d !== 1)
+    throw new ShapeError(
+      `wasserstein1d: x and y must be [n] or [n, 1], got [${a.n}, ${a.d}]; see slicedWasserstein`,
+    );
   return Math.sqrt(squaredTransport(a.data.sort(), b.data.sort()));
 }
 
@@ -93,13 +106,16 @@ export function slicedWasserstein(x: ArrayInput, y: ArrayInput, directions: Arra
   const lines = astype(directions, "float64");
   const [numLines, d] = lines.shape;
   if (lines.shape.length !== 2 || d !== a.d || !numLines)
-    throw new ShapeError(`slicedWasserstein: directions must be [K ≥ 1, ${a.d}], got [${lines.shape.join(", ")}]`);
+    throw new ShapeError(
+      `slicedWasserstein: directions must be [K ≥ 1, ${a.d}], got [${lines.shape.join(", ")}]`,
+    );
   const u = toTypedArray<"float64">(lines);
   let total = 0;
   for (let k = 0; k < numLines; k++) {
     const direction = u.subarray(k * d, (k + 1) * d);
     const length = Math.hypot(...direction);
-    if (!(length > 0 && length < Infinity)) throw new DomainError(`slicedWasserstein: directions[${k}] must be finite and not 0`);
+    if (!(length > 0 && length < Infinity))
+      throw new DomainError(`slicedWasserstein: directions[${k}] must be finite and not 0`);
     total += squaredTransport(shadow(a, direction, length), shadow(b, direction, length));
   }
   return Math.sqrt(total / numLines);

@@ -1,5 +1,14 @@
 /** Trainable networks: functions of weights, and models once the weights are fixed. */
-import { type ArrayInput, type NdArray, astype, checkChoice, checkFunction, checkRecord, full, mul } from "@provably/core-tensor";
+import {
+  type ArrayInput,
+  type NdArray,
+  astype,
+  checkChoice,
+  checkFunction,
+  checkRecord,
+  full,
+  mul,
+} from "@provably/core-tensor";
 import { compile } from "@provably/core-tensor/compile";
 import type { NoiseLevel } from "../schedule/level.js";
 import { type Model, PREDICTIONS, type Prediction, checkAsked } from "../score/prediction.js";
@@ -54,15 +63,21 @@ export function checkNetwork<P>(fn: string, network: Network<P>): Network<P> {
  */
 export function networkModel<P>(network: Network<P>, params: P): Model {
   const { prediction } = checkNetwork("networkModel", network);
-  const run = compile((weights: P, x: NdArray, alpha: NdArray, sigma: NdArray) => network.apply(weights, x, { alpha, sigma }));
+  const run = compile((weights: P, x: NdArray, alpha: NdArray, sigma: NdArray) =>
+    network.apply(weights, x, { alpha, sigma }),
+  );
   return {
     prediction,
     evaluate(x: NdArray, level: NoiseLevel) {
       const { alpha, sigma } = checkAsked("networkModel", x, level);
       const scale = Math.hypot(alpha, sigma);
-      const row = (value: number): NdArray => full([x.shape[0]!], value / scale, { dtype: "float32" });
+      const row = (value: number): NdArray =>
+        full([x.shape[0]!], value / scale, { dtype: "float32" });
       const onScale = scale === 1;
-      const y = astype(run(params, onScale ? x : mul(1 / scale, x), row(alpha), row(sigma)), x.dtype);
+      const y = astype(
+        run(params, onScale ? x : mul(1 / scale, x), row(alpha), row(sigma)),
+        x.dtype,
+      );
       if (onScale || prediction === "eps" || prediction === "x0") return y;
       // the score scales against x; the velocity αε − σx₀ with its coefficients
       return mul(prediction === "v" ? scale : 1 / scale, y);

@@ -58,9 +58,12 @@ const GROUPS = 8;
 
 function checkConfig(fn: string, config: ScoreNetworkConfig): void {
   const { side, channels } = checkRecord(fn, "config", config);
-  if (!Number.isInteger(side) || side < 4 || side % 4 !== 0) throw new DomainError(`${fn}: side must be a positive multiple of 4, got ${show(side)}`);
+  if (!Number.isInteger(side) || side < 4 || side % 4 !== 0)
+    throw new DomainError(`${fn}: side must be a positive multiple of 4, got ${show(side)}`);
   if (!Number.isInteger(channels) || channels < 8 || channels % 8 !== 0)
-    throw new DomainError(`${fn}: channels must be a positive multiple of 8, got ${show(channels)}`);
+    throw new DomainError(
+      `${fn}: channels must be a positive multiple of 8, got ${show(channels)}`,
+    );
 }
 
 /** Every residual block: name, channels in and out. */
@@ -79,12 +82,21 @@ function blocks(channels: number): readonly (readonly [string, number, number])[
 function init(key: RngKey, { channels }: ScoreNetworkConfig): ScoreNetworkParams {
   const wide = 2 * channels;
   const params: Record<string, NdArray> = {};
-  const weights = (name: string, shape: number[], fanIn: number, fanOut: number, gain: number): void => {
+  const weights = (
+    name: string,
+    shape: number[],
+    fanIn: number,
+    fanOut: number,
+    gain: number,
+  ): void => {
     params[`${name}.weight`] =
-      gain === 0 ? zeros(shape, { dtype: "float32" }) : normal(foldIn(key, name), shape, { dtype: "float32", std: gain / Math.sqrt(fanIn) });
+      gain === 0
+        ? zeros(shape, { dtype: "float32" })
+        : normal(foldIn(key, name), shape, { dtype: "float32", std: gain / Math.sqrt(fanIn) });
     params[`${name}.bias`] = zeros([fanOut], { dtype: "float32" });
   };
-  const dense = (name: string, from: number, to: number, gain = 1): void => weights(name, [from, to], from, to, gain);
+  const dense = (name: string, from: number, to: number, gain = 1): void =>
+    weights(name, [from, to], from, to, gain);
   const conv = (name: string, from: number, to: number, side = 3, gain = 1): void =>
     weights(name, [to, from, side, side], from * side * side, to, gain);
   dense("time0", channels, wide);
@@ -112,22 +124,45 @@ function residual(params: ScoreNetworkParams, name: string, x: NdArray, time: Nd
   const weight = (layer: string): NdArray => weightOf(params, `${name}.${layer}.weight`);
   const bias = (layer: string): NdArray => weightOf(params, `${name}.${layer}.bias`);
   const channels = bias("conv0").shape[0]!;
-  const first = conv2d(silu(groupNorm(x, GROUPS)), weight("conv0"), { padding: 1, bias: bias("conv0") });
-  const modulation = reshape(linear(time, weight("modulate"), bias("modulate")), [x.shape[0]!, 2 * channels, 1, 1]);
+  const first = conv2d(silu(groupNorm(x, GROUPS)), weight("conv0"), {
+    padding: 1,
+    bias: bias("conv0"),
+  });
+  const modulation = reshape(linear(time, weight("modulate"), bias("modulate")), [
+    x.shape[0]!,
+    2 * channels,
+    1,
+    1,
+  ]);
   const [scale, shift] = split(modulation, 2, { axis: 1 }) as [NdArray, NdArray];
   const modulated = add(mul(groupNorm(first, GROUPS), add(1, scale)), shift);
   const branch = conv2d(silu(modulated), weight("conv1"), { padding: 1, bias: bias("conv1") });
-  return add(x.shape[1] === channels ? x : conv2d(x, weight("skip"), { bias: bias("skip") }), branch);
+  return add(
+    x.shape[1] === channels ? x : conv2d(x, weight("skip"), { bias: bias("skip") }),
+    branch,
+  );
 }
 
 /** Attention among all places of the coarse grid. */
 function attend(params: ScoreNetworkParams, x: NdArray): NdArray {
   const [n, c, h, w] = x.shape as readonly [number, number, number, number];
   const tokens = transpose(reshape(groupNorm(x, GROUPS), [n, c, h * w]), [0, 2, 1]);
-  const qkv = linear(tokens, weightOf(params, "attention.qkv.weight"), weightOf(params, "attention.qkv.bias"));
-  const [queries, keys, values] = split(expandDims(qkv, 1), 3, { axis: -1 }) as [NdArray, NdArray, NdArray];
+  const qkv = linear(
+    tokens,
+    weightOf(params, "attention.qkv.weight"),
+    weightOf(params, "attention.qkv.bias"),
+  );
+  const [queries, keys, values] = split(expandDims(qkv, 1), 3, { axis: -1 }) as [
+    NdArray,
+    NdArray,
+    NdArray,
+  ];
   const mixed = reshape(attention(queries, keys, values), [n, h * w, c]);
-  const out = linear(mixed, weightOf(params, "attention.out.weight"), weightOf(params, "attention.out.bias"));
+  const out = linear(
+    mixed,
+    weightOf(params, "attention.out.weight"),
+    weightOf(params, "attention.out.bias"),
+  );
   return add(x, reshape(transpose(out, [0, 2, 1]), x.shape));
 }
 
@@ -157,21 +192,39 @@ function attend(params: ScoreNetworkParams, x: NdArray): NdArray {
  */
 export function scoreNetwork(config: ScoreNetworkConfig): ScoreNetwork {
   checkConfig("scoreNetwork", config);
-  return { prediction: "v", init: (key) => init(key, config), apply: (params, x, levels) => apply(params, x, levels, config) };
+  return {
+    prediction: "v",
+    init: (key) => init(key, config),
+    apply: (params, x, levels) => apply(params, x, levels, config),
+  };
 }
 
-function apply(params: ScoreNetworkParams, x: NdArray, levels: BatchLevels, { side, channels }: ScoreNetworkConfig): NdArray {
+function apply(
+  params: ScoreNetworkParams,
+  x: NdArray,
+  levels: BatchLevels,
+  { side, channels }: ScoreNetworkConfig,
+): NdArray {
   checkRecord("scoreNetwork", "params", params);
   checkRecord("scoreNetwork", "levels", levels);
   if (arrayOf("scoreNetwork", "x", x).shape.length !== 2 || x.shape[1] !== side * side)
-    throw new ShapeError(`scoreNetwork: x must be [n, ${side * side}], got [${x.shape.join(", ")}]`);
+    throw new ShapeError(
+      `scoreNetwork: x must be [n, ${side * side}], got [${x.shape.join(", ")}]`,
+    );
   const n = x.shape[0]!;
   const half = side / 2;
-  const layer = (name: string, input: NdArray): NdArray => linear(input, weightOf(params, `${name}.weight`), weightOf(params, `${name}.bias`));
+  const layer = (name: string, input: NdArray): NdArray =>
+    linear(input, weightOf(params, `${name}.weight`), weightOf(params, `${name}.bias`));
   const conv = (name: string, input: NdArray, stride = 1): NdArray =>
-    conv2d(input, weightOf(params, `${name}.weight`), { padding: 1, stride, bias: weightOf(params, `${name}.bias`) });
+    conv2d(input, weightOf(params, `${name}.weight`), {
+      padding: 1,
+      stride,
+      bias: weightOf(params, `${name}.bias`),
+    });
 
-  const time = silu(layer("time1", silu(layer("time0", timestepEmbedding(angles(levels), channels)))));
+  const time = silu(
+    layer("time1", silu(layer("time0", timestepEmbedding(angles(levels), channels)))),
+  );
   const squares = transpose(reshape(astype(x, "float32"), [n, half, 2, half, 2]), [0, 2, 4, 1, 3]);
   let h = conv("in", reshape(squares, [n, 4, half, half]));
   h = residual(params, "down0", h, time);

@@ -94,7 +94,11 @@ export interface OnnxModelOptions {
  * @see https://onnxruntime.ai/docs/api/js/
  * @category Networks
  */
-export function onnxModel(runtime: Pick<OnnxRuntime, "Tensor">, session: OnnxSession, options: OnnxModelOptions = {}): AsyncModel {
+export function onnxModel(
+  runtime: Pick<OnnxRuntime, "Tensor">,
+  session: OnnxSession,
+  options: OnnxModelOptions = {},
+): AsyncModel {
   const fn = "onnxModel";
   const {
     prediction = "eps",
@@ -115,14 +119,18 @@ export function onnxModel(runtime: Pick<OnnxRuntime, "Tensor">, session: OnnxSes
   if (rowShape !== undefined) checkNumberList(fn, "rowShape", rowShape);
   const named = (kind: string, list: readonly string[], name: string | undefined): string => {
     if (name === undefined || !list.includes(name))
-      throw new DomainError(`onnxModel: the session has no ${kind} ${show(name)}, only ${list.join(", ")}`);
+      throw new DomainError(
+        `onnxModel: the session has no ${kind} ${show(name)}, only ${list.join(", ")}`,
+      );
     return name;
   };
   const sampleInput = named("input", inputNames, options.sampleInput ?? inputNames[0]);
   const spare = inputNames.find((name) => name !== sampleInput && !(name in feeds));
-  const timeInput = options.timeInput === undefined ? spare : named("input", inputNames, options.timeInput);
+  const timeInput =
+    options.timeInput === undefined ? spare : named("input", inputNames, options.timeInput);
   const output = named("output", outputNames, options.output ?? outputNames[0]);
-  const tensor = (type: string, data: unknown, dims: readonly number[]): OnnxTensor => new runtime.Tensor(type as never, data as never, dims);
+  const tensor = (type: string, data: unknown, dims: readonly number[]): OnnxTensor =>
+    new runtime.Tensor(type as never, data as never, dims);
 
   return {
     prediction,
@@ -130,11 +138,19 @@ export function onnxModel(runtime: Pick<OnnxRuntime, "Tensor">, session: OnnxSes
       const [n, ...rest] = x.shape as readonly [number, ...number[]];
       const row = rowShape ?? rest;
       if (row.reduce((a, b) => a * b, 1) * n !== x.size)
-        throw new ShapeError(`onnxModel: rows of shape [${rest.join(", ")}] do not fit rowShape [${row.join(", ")}]`);
-      const given: Record<string, OnnxTensor> = { ...feeds, [sampleInput]: tensor("float32", toTypedArray(astype(x, "float32")), [n, ...row]) };
+        throw new ShapeError(
+          `onnxModel: rows of shape [${rest.join(", ")}] do not fit rowShape [${row.join(", ")}]`,
+        );
+      const given: Record<string, OnnxTensor> = {
+        ...feeds,
+        [sampleInput]: tensor("float32", toTypedArray(astype(x, "float32")), [n, ...row]),
+      };
       if (timeInput !== undefined) {
         const times = new Array<number>(timePerRow ? n : 1).fill(time(level));
-        const data = timeType === "int64" ? BigInt64Array.from(times, (t) => BigInt(Math.round(t))) : Float32Array.from(times);
+        const data =
+          timeType === "int64"
+            ? BigInt64Array.from(times, (t) => BigInt(Math.round(t)))
+            : Float32Array.from(times);
         given[timeInput] = tensor(timeType, data, [times.length]);
       }
       const answer = (await session.run(given as Record<string, never>))[output];
@@ -143,7 +159,9 @@ export function onnxModel(runtime: Pick<OnnxRuntime, "Tensor">, session: OnnxSes
           `onnxModel: output ${output} must be float32, got ${answer === undefined ? "nothing" : Object.prototype.toString.call(answer.data)}`,
         );
       if (answer.data.length !== x.size)
-        throw new ShapeError(`onnxModel: output ${output} must have as many elements as the points, ${x.size}, got [${answer.dims.join(", ")}]`);
+        throw new ShapeError(
+          `onnxModel: output ${output} must have as many elements as the points, ${x.size}, got [${answer.dims.join(", ")}]`,
+        );
       return astype(reshape(array(answer.data), x.shape), x.dtype);
     },
   };
@@ -177,14 +195,26 @@ export interface LoadOnnxOptions extends OnnxModelOptions {
  * @see https://onnxruntime.ai/docs/api/js/
  * @category Networks
  */
-export async function loadOnnxModel(source: Uint8Array | string, options: LoadOnnxOptions = {}): Promise<AsyncModel> {
+export async function loadOnnxModel(
+  source: Uint8Array | string,
+  options: LoadOnnxOptions = {},
+): Promise<AsyncModel> {
   const { runtime = await installedRuntime() } = checkRecord("loadOnnxModel", "options", options);
-  checkFunction("loadOnnxModel", "runtime.InferenceSession.create", checkRecord("loadOnnxModel", "runtime", runtime).InferenceSession?.create);
+  checkFunction(
+    "loadOnnxModel",
+    "runtime.InferenceSession.create",
+    checkRecord("loadOnnxModel", "runtime", runtime).InferenceSession?.create,
+  );
   let session: OnnxSession;
   try {
-    session = await runtime.InferenceSession.create(source as never, (options.session ?? {}) as never);
+    session = await runtime.InferenceSession.create(
+      source as never,
+      (options.session ?? {}) as never,
+    );
   } catch (error) {
-    throw new DomainError(`loadOnnxModel: the runtime cannot read the model: ${error instanceof Error ? error.message : String(error)}`);
+    throw new DomainError(
+      `loadOnnxModel: the runtime cannot read the model: ${error instanceof Error ? error.message : String(error)}`,
+    );
   }
   return onnxModel(runtime, session, options);
 }
@@ -193,11 +223,15 @@ async function installedRuntime(): Promise<OnnxRuntime> {
   for (const name of ["onnxruntime-node", "onnxruntime-web"]) {
     try {
       // the one is CommonJS, the other a module
-      const module = (await import(/* @vite-ignore */ /* webpackIgnore: true */ name)) as Partial<OnnxRuntime> & { readonly default?: OnnxRuntime };
+      const module = (await import(
+        /* @vite-ignore */ /* webpackIgnore: true */ name
+      )) as Partial<OnnxRuntime> & { readonly default?: OnnxRuntime };
       return module.InferenceSession === undefined ? module.default! : (module as OnnxRuntime);
     } catch {
       continue;
     }
   }
-  throw new DomainError("loadOnnxModel: neither onnxruntime-node nor onnxruntime-web is installed; install one of them, or pass runtime");
+  throw new DomainError(
+    "loadOnnxModel: neither onnxruntime-node nor onnxruntime-web is installed; install one of them, or pass runtime",
+  );
 }

@@ -35,13 +35,27 @@ export interface AnnealingOptions {
  * @category Posterior sampling
  */
 export function annealing(options: AnnealingOptions = {}): number[] {
-  const { start = 0.4, end = 0.16, hold = 4, decay = 12, stay = 0 } = checkRecord("annealing", "options", options);
+  const {
+    start = 0.4,
+    end = 0.16,
+    hold = 4,
+    decay = 12,
+    stay = 0,
+  } = checkRecord("annealing", "options", options);
   positive("annealing", "start", start);
   positive("annealing", "end", end);
-  if (end > start) throw new DomainError(`annealing: end must not exceed start, got ${end} and ${start}`);
-  for (const [name, value] of Object.entries({ hold, decay, stay })) checkCount("annealing", name, value, 0);
-  const falling = Array.from({ length: decay }, (_, i) => (i === decay - 1 ? end : start * (end / start) ** (i / Math.max(1, decay - 1))));
-  const etas = [...new Array<number>(hold).fill(start), ...falling, ...new Array<number>(stay).fill(end)];
+  if (end > start)
+    throw new DomainError(`annealing: end must not exceed start, got ${end} and ${start}`);
+  for (const [name, value] of Object.entries({ hold, decay, stay }))
+    checkCount("annealing", name, value, 0);
+  const falling = Array.from({ length: decay }, (_, i) =>
+    i === decay - 1 ? end : start * (end / start) ** (i / Math.max(1, decay - 1)),
+  );
+  const etas = [
+    ...new Array<number>(hold).fill(start),
+    ...falling,
+    ...new Array<number>(stay).fill(end),
+  ];
   if (etas.length === 0) throw new DomainError("annealing: hold, decay and stay leave no round");
   return etas;
 }

@@ -1,5 +1,16 @@
 /** Denoising diffusion samplers: samples of the clean point behind a noisy one, from the unconditional score. */
-import { DomainError, type NdArray, add, checkChoice, checkCount, checkFunction, checkList, checkRecord, mul, sub } from "@provably/core-tensor";
+import {
+  DomainError,
+  type NdArray,
+  add,
+  checkChoice,
+  checkCount,
+  checkFunction,
+  checkList,
+  checkRecord,
+  mul,
+  sub,
+} from "@provably/core-tensor";
 import { type RngKey, foldIn, normalRows } from "@provably/core-tensor/random";
 import { positive, checkNumberList, arrayOf, checkGenerator } from "../internal/check.js";
 import { blend } from "../forward/operator.js";
@@ -14,18 +25,37 @@ import { type AsyncModel, type Model, checkModel } from "../score/prediction.js"
 export interface DenoisingSampler {
   readonly name: string;
   /** The process for rows `x` `[n, d]` with noise of standard deviation `eta`. */
-  process(x: NdArray, eta: number, key: RngKey, firstRow?: number): Generator<Query, NdArray, NdArray>;
+  process(
+    x: NdArray,
+    eta: number,
+    key: RngKey,
+    firstRow?: number,
+  ): Generator<Query, NdArray, NdArray>;
 }
 
 /** The process of a denoising sampler, which may be somebody else's. */
-export function processOf(fn: string, sampler: DenoisingSampler, x: NdArray, eta: number, key: RngKey, firstRow?: number): Process<NdArray> {
+export function processOf(
+  fn: string,
+  sampler: DenoisingSampler,
+  x: NdArray,
+  eta: number,
+  key: RngKey,
+  firstRow?: number,
+): Process<NdArray> {
   checkFunction(fn, "sampler.process", checkRecord(fn, "sampler", sampler).process);
   positive(fn, "eta", eta);
-  return checkGenerator(fn, "sampler.process", sampler.process(arrayOf(fn, "x", x), eta, key, firstRow));
+  return checkGenerator(
+    fn,
+    "sampler.process",
+    sampler.process(arrayOf(fn, "x", x), eta, key, firstRow),
+  );
 }
 
 /** A point with noise of standard deviation s, brought onto the variance-preserving scale that networks know. */
-export function onUnitScale(m: NdArray, s: number): { readonly y: NdArray; readonly level: NoiseLevel } {
+export function onUnitScale(
+  m: NdArray,
+  s: number,
+): { readonly y: NdArray; readonly level: NoiseLevel } {
   const scale = Math.hypot(1, s);
   return { y: mul(1 / scale, m), level: { alpha: 1 / scale, sigma: s / scale, t: 0 } };
 }
@@ -82,7 +112,8 @@ export function ddsDdpm(options: DdsDdpmOptions = {}): DenoisingSampler {
         const eps = yield* epsAt(x, s);
         x = blend(1, x, -2 * (s - next), eps);
         if (k === 1) break;
-        const w = noise?.[k - 1] ?? normalRows(foldIn(key, k), x.shape, { dtype: "float64", firstRow });
+        const w =
+          noise?.[k - 1] ?? normalRows(foldIn(key, k), x.shape, { dtype: "float64", firstRow });
         x = add(x, mul(Math.sqrt(s * s - next * next), w));
       }
       return x;
@@ -134,7 +165,8 @@ export function ddsDdim(options: DdsDdimOptions = {}): DenoisingSampler {
       checkCount("ddsDdim", "firstRow", firstRow, 0);
       arrayOf("ddsDdim", "x", x);
       let u = noise ?? normalRows(foldIn(key, "u"), x.shape, { dtype: "float64", firstRow });
-      const slopeAt = (v: NdArray, theta: number): Process<NdArray> => epsAt(blend(1, x, eta * Math.sin(theta), v), eta * Math.cos(theta));
+      const slopeAt = (v: NdArray, theta: number): Process<NdArray> =>
+        epsAt(blend(1, x, eta * Math.sin(theta), v), eta * Math.cos(theta));
       for (let k = 0; k + 1 < grid.length; k++) {
         const [theta, next] = [grid[k]!, grid[k + 1]!];
         const h = next - theta;
@@ -164,7 +196,8 @@ function gridOf(
   const last = grid[grid.length - 1];
   if (grid.length < 2 || grid[0] !== 0 || last === undefined || Math.abs(last - end) > 1e-12 * end)
     throw new DomainError(`${fn}: grid must go from 0 to ${end}, got ${grid[0]} to ${last}`);
-  if (grid.some((value, k) => k > 0 && !(value > grid[k - 1]!))) throw new DomainError(`${fn}: grid must ascend`);
+  if (grid.some((value, k) => k > 0 && !(value > grid[k - 1]!)))
+    throw new DomainError(`${fn}: grid must ascend`);
   return [...grid];
 }
 
@@ -189,7 +222,13 @@ function gridOf(
  * ```
  * @category Posterior sampling
  */
-export function denoise(sampler: DenoisingSampler, model: Model, x: NdArray, eta: number, key: RngKey): NdArray {
+export function denoise(
+  sampler: DenoisingSampler,
+  model: Model,
+  x: NdArray,
+  eta: number,
+  key: RngKey,
+): NdArray {
   return drive("denoise", checkModel("denoise", model), processOf("denoise", sampler, x, eta, key));
 }
 

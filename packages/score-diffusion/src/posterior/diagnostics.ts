@@ -1,17 +1,45 @@
 /** Whether chains have forgotten where they came from, and how many independent draws they are worth. */
-import { type ArrayInput, type NdArray, ShapeError, array, astype, toTypedArray } from "@provably/core-tensor";
+import {
+  type ArrayInput,
+  type NdArray,
+  ShapeError,
+  array,
+  astype,
+  toTypedArray,
+} from "@provably/core-tensor";
 
-function chainsOf(fn: string, draws: ArrayInput, least: number): { data: Float64Array; rounds: number; chains: number; d: number } {
+function chainsOf(
+  fn: string,
+  draws: ArrayInput,
+  least: number,
+): { data: Float64Array; rounds: number; chains: number; d: number } {
   const a = astype(draws, "float64");
   const [rounds, chains, d] = a.shape;
-  if (a.shape.length !== 3 || rounds === undefined || chains === undefined || d === undefined || rounds < least || chains < 1)
-    throw new ShapeError(`${fn}: draws must be [rounds ≥ ${least}, chains, d], got [${a.shape.join(", ")}]`);
+  if (
+    a.shape.length !== 3 ||
+    rounds === undefined ||
+    chains === undefined ||
+    d === undefined ||
+    rounds < least ||
+    chains < 1
+  )
+    throw new ShapeError(
+      `${fn}: draws must be [rounds ≥ ${least}, chains, d], got [${a.shape.join(", ")}]`,
+    );
   const data = toTypedArray<"float64">(a);
   return { data, rounds, chains, d };
 }
 
 /** Means and variances (with n − 1) of parts of a chain: coordinate j of chain c from round `from` to before `to`. */
-function moments(data: Float64Array, chains: number, d: number, c: number, j: number, from: number, to: number): { mean: number; variance: number } {
+function moments(
+  data: Float64Array,
+  chains: number,
+  d: number,
+  c: number,
+  j: number,
+  from: number,
+  to: number,
+): { mean: number; variance: number } {
   let mean = 0;
   for (let t = from; t < to; t++) mean += data[(t * chains + c) * d + j]!;
   mean /= to - from;
@@ -76,15 +104,19 @@ export function effectiveSampleSize(draws: ArrayInput): NdArray {
   const at = (t: number, c: number, j: number): number => data[(t * chains + c) * d + j]!;
   return array(
     Float64Array.from({ length: d }, (_, j) => {
-      const whole = Array.from({ length: chains }, (__, c) => moments(data, chains, d, c, j, 0, rounds));
+      const whole = Array.from({ length: chains }, (__, c) =>
+        moments(data, chains, d, c, j, 0, rounds),
+      );
       const grand = whole.reduce((s, p) => s + p.mean, 0) / chains;
       const within = whole.reduce((s, p) => s + p.variance, 0) / chains;
-      const between = chains > 1 ? whole.reduce((s, p) => s + (p.mean - grand) ** 2, 0) / (chains - 1) : 0;
+      const between =
+        chains > 1 ? whole.reduce((s, p) => s + (p.mean - grand) ** 2, 0) / (chains - 1) : 0;
       const total = ((rounds - 1) / rounds) * within + between;
       if (total === 0) return rounds * chains;
       const correlation = (lag: number): number => {
         let variogram = 0;
-        for (let c = 0; c < chains; c++) for (let t = lag; t < rounds; t++) variogram += (at(t, c, j) - at(t - lag, c, j)) ** 2;
+        for (let c = 0; c < chains; c++)
+          for (let t = lag; t < rounds; t++) variogram += (at(t, c, j) - at(t - lag, c, j)) ** 2;
         return 1 - variogram / (chains * (rounds - lag)) / (2 * total);
       };
       let sum = 0;

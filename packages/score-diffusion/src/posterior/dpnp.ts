@@ -28,7 +28,12 @@ import {
 import { type RngKey, foldIn, normalRows } from "@provably/core-tensor/random";
 import { positive, checkNumberList, arrayOf } from "../internal/check.js";
 import { predictiveProcess } from "../certify/posterior-predictive.js";
-import { type ForwardModel, type Likelihood, checkRows, likelihoodOf } from "../forward/forward-model.js";
+import {
+  type ForwardModel,
+  type Likelihood,
+  checkRows,
+  likelihoodOf,
+} from "../forward/forward-model.js";
 import { type LongProcess, drive, driveAsync } from "../sampler/drive.js";
 import { type AsyncModel, type Model, checkModel } from "../score/prediction.js";
 import { annealing } from "./annealing.js";
@@ -136,8 +141,22 @@ interface Setup {
   readonly state: DpnpState;
 }
 
-function prepare(fn: string, forward: ForwardModel, y: ArrayInput, key: RngKey, options: DpnpOptions): Setup {
-  const { numSamples, start, state, etas = annealing(), denoiser = ddsDdim(), proximal = "auto", order = "pcs-dds" } = options;
+function prepare(
+  fn: string,
+  forward: ForwardModel,
+  y: ArrayInput,
+  key: RngKey,
+  options: DpnpOptions,
+): Setup {
+  const {
+    numSamples,
+    start,
+    state,
+    etas = annealing(),
+    denoiser = ddsDdim(),
+    proximal = "auto",
+    order = "pcs-dds",
+  } = options;
   checkHooks(fn, options);
   const { thin = 1, burnIn = 0, malaSteps = 100, firstRow = 0 } = options;
   const likelihood = likelihoodOf(fn, forward, y);
@@ -148,7 +167,8 @@ function prepare(fn: string, forward: ForwardModel, y: ArrayInput, key: RngKey, 
   if (etas.length === 0) throw new DomainError(`${fn}: etas must hold at least one round`);
   etas.forEach((eta, i) => {
     positive(fn, `etas[${i}]`, eta);
-    if (i > 0 && eta > etas[i - 1]!) throw new DomainError(`${fn}: etas must not grow, got ${eta} after ${etas[i - 1]}`);
+    if (i > 0 && eta > etas[i - 1]!)
+      throw new DomainError(`${fn}: etas must not grow, got ${eta} after ${etas[i - 1]}`);
   });
   checkCount(fn, "firstRow", firstRow, 0);
   checkCount(fn, "thin", thin, 1);
@@ -160,8 +180,12 @@ function prepare(fn: string, forward: ForwardModel, y: ArrayInput, key: RngKey, 
   if (options.malaStepSize !== undefined) checkFunction(fn, "malaStepSize", options.malaStepSize);
   if (state !== undefined) checkDpnpState(fn, state);
   const x =
-    state?.x ?? (start === undefined ? normalRows(foldIn(key, "start"), [numSamples!, d], { dtype: "float64", firstRow }) : astype(start, "float64"));
-  if (x.shape.length !== 2 || x.shape[1] !== d) throw new ShapeError(`${fn}: chains must be [n, ${d}], got [${x.shape.join(", ")}]`);
+    state?.x ??
+    (start === undefined
+      ? normalRows(foldIn(key, "start"), [numSamples!, d], { dtype: "float64", firstRow })
+      : astype(start, "float64"));
+  if (x.shape.length !== 2 || x.shape[1] !== d)
+    throw new ShapeError(`${fn}: chains must be [n, ${d}], got [${x.shape.join(", ")}]`);
   checkRows(fn, y, x.shape[0]!);
   if (!item(all(isFinite(x)))) throw new DomainError(`${fn}: chains must start at finite points`);
   if (state !== undefined && !(state.round < etas.length))
@@ -171,22 +195,42 @@ function prepare(fn: string, forward: ForwardModel, y: ArrayInput, key: RngKey, 
     etas,
     denoiser,
     exact: likelihood.linear !== undefined && proximal === "auto",
-    state: state ?? { round: 0, x, stepFactor: full([x.shape[0]!], 1, { dtype: "float64" }), kept: [], acceptance: [], numEvaluations: 0 },
+    state: state ?? {
+      round: 0,
+      x,
+      stepFactor: full([x.shape[0]!], 1, { dtype: "float64" }),
+      kept: [],
+      acceptance: [],
+      numEvaluations: 0,
+    },
   };
 }
 
 function checkDpnpState(fn: string, state: DpnpState): void {
-  const { round, x, stepFactor, kept, acceptance, numEvaluations } = checkRecord(fn, "state", state);
+  const { round, x, stepFactor, kept, acceptance, numEvaluations } = checkRecord(
+    fn,
+    "state",
+    state,
+  );
   checkCount(fn, "state.round", round, 0);
   checkCount(fn, "state.numEvaluations", numEvaluations, 0);
   const [n] = arrayOf(fn, "state.x", x).shape;
   if (arrayOf(fn, "state.stepFactor", stepFactor).shape.join() !== String(n))
-    throw new ShapeError(`${fn}: state.stepFactor must be [${n}], got [${stepFactor.shape.join(", ")}]`);
-  for (const [i, draw] of checkList(fn, "state.kept", kept).entries()) arrayOf(fn, `state.kept[${i}]`, draw);
+    throw new ShapeError(
+      `${fn}: state.stepFactor must be [${n}], got [${stepFactor.shape.join(", ")}]`,
+    );
+  for (const [i, draw] of checkList(fn, "state.kept", kept).entries())
+    arrayOf(fn, `state.kept[${i}]`, draw);
   checkNumberList(fn, "state.acceptance", acceptance);
 }
 
-function* run(fn: string, forward: ForwardModel, y: ArrayInput, key: RngKey, options: DpnpOptions): LongProcess<DpnpResult> {
+function* run(
+  fn: string,
+  forward: ForwardModel,
+  y: ArrayInput,
+  key: RngKey,
+  options: DpnpOptions,
+): LongProcess<DpnpResult> {
   const {
     malaSteps = 100,
     adjust = true,
@@ -202,7 +246,12 @@ function* run(fn: string, forward: ForwardModel, y: ArrayInput, key: RngKey, opt
   let state = start;
   let { numEvaluations } = state;
 
-  function* denoised(x: NdArray, eta: number, stepKey: RngKey, round: number): LongProcess<NdArray> {
+  function* denoised(
+    x: NdArray,
+    eta: number,
+    stepKey: RngKey,
+    round: number,
+  ): LongProcess<NdArray> {
     const process = processOf(fn, denoiser, x, eta, stepKey, firstRow);
     let turn = process.next();
     while (!turn.done) {
@@ -212,10 +261,24 @@ function* run(fn: string, forward: ForwardModel, y: ArrayInput, key: RngKey, opt
     }
     return turn.value;
   }
-  function* consistent(x: NdArray, eta: number, roundKey: RngKey): LongProcess<{ samples: NdArray; acceptance: NdArray }> {
-    if (exact) return { samples: pcsGaussian(likelihood, x, eta, roundKey, { firstRow }), acceptance: ones([x.shape[0]!], { dtype: "float64" }) };
-    const stepSize = options.malaStepSize?.(eta) ?? mul(defaultStepSize(likelihood, eta), state.stepFactor);
-    return yield* malaProcess(likelihood, x, eta, roundKey, { numSteps: malaSteps, stepSize, adjust, firstRow });
+  function* consistent(
+    x: NdArray,
+    eta: number,
+    roundKey: RngKey,
+  ): LongProcess<{ samples: NdArray; acceptance: NdArray }> {
+    if (exact)
+      return {
+        samples: pcsGaussian(likelihood, x, eta, roundKey, { firstRow }),
+        acceptance: ones([x.shape[0]!], { dtype: "float64" }),
+      };
+    const stepSize =
+      options.malaStepSize?.(eta) ?? mul(defaultStepSize(likelihood, eta), state.stepFactor);
+    return yield* malaProcess(likelihood, x, eta, roundKey, {
+      numSteps: malaSteps,
+      stepSize,
+      adjust,
+      firstRow,
+    });
   }
 
   signal?.throwIfAborted();
@@ -224,12 +287,15 @@ function* run(fn: string, forward: ForwardModel, y: ArrayInput, key: RngKey, opt
     const eta = etas[round]!;
     const roundKey = foldIn(key, round);
     let { x } = state;
-    if (round === 0 && order === "dds-pcs-dds") x = yield* denoised(x, eta, foldIn(roundKey, "first"), round);
+    if (round === 0 && order === "dds-pcs-dds")
+      x = yield* denoised(x, eta, foldIn(roundKey, "first"), round);
     const proximal = yield* consistent(x, eta, foldIn(roundKey, "pcs"));
     x = yield* denoised(proximal.samples, eta, foldIn(roundKey, "dds"), round);
     // each chain adapts its step by itself, and only while the law still changes; afterwards it stays, so that the law is exact
     const adapts = !exact && adjust && round < firstAtEnd;
-    const stepFactor = adapts ? mul(state.stepFactor, exp(mul(2, sub(proximal.acceptance, ACCEPTANCE)))) : state.stepFactor;
+    const stepFactor = adapts
+      ? mul(state.stepFactor, exp(mul(2, sub(proximal.acceptance, ACCEPTANCE))))
+      : state.stepFactor;
     const acceptance = x.shape[0] === 0 ? 1 : item(mean(proximal.acceptance));
     const late = round - firstAtEnd - burnIn;
     state = {
@@ -251,7 +317,11 @@ function* run(fn: string, forward: ForwardModel, y: ArrayInput, key: RngKey, opt
     chain,
     mean: average,
     std: sqrt(mean(square(sub(chain, average)), { axis: 0 })),
-    ...(kept.length >= 4 && state.x.shape[0]! > 0 && { rHat: splitRHat(chain), effectiveSampleSize: effectiveSampleSize(chain) }),
+    ...(kept.length >= 4 &&
+      state.x.shape[0]! > 0 && {
+        rHat: splitRHat(chain),
+        effectiveSampleSize: effectiveSampleSize(chain),
+      }),
     acceptance: state.acceptance,
     numEvaluations,
     state,
@@ -292,7 +362,13 @@ function* run(fn: string, forward: ForwardModel, y: ArrayInput, key: RngKey, opt
  * @see Xu, Chi (2024), "Provably robust score-based diffusion posterior sampling for plug-and-play image reconstruction", algorithm 1, theorems 1 and 2
  * @category Posterior sampling
  */
-export function dpnp(forward: ForwardModel, y: ArrayInput, model: Model, key: RngKey, options: DpnpOptions): DpnpResult {
+export function dpnp(
+  forward: ForwardModel,
+  y: ArrayInput,
+  model: Model,
+  key: RngKey,
+  options: DpnpOptions,
+): DpnpResult {
   return drive("dpnp", checkModel("dpnp", model), run("dpnp", forward, y, key, options));
 }
 
@@ -318,7 +394,18 @@ export function dpnp(forward: ForwardModel, y: ArrayInput, model: Model, key: Rn
  * ```
  * @category Posterior sampling
  */
-export async function dpnpAsync(forward: ForwardModel, y: ArrayInput, model: AsyncModel, key: RngKey, options: DpnpOptions): Promise<DpnpResult> {
+export async function dpnpAsync(
+  forward: ForwardModel,
+  y: ArrayInput,
+  model: AsyncModel,
+  key: RngKey,
+  options: DpnpOptions,
+): Promise<DpnpResult> {
   const { signal } = checkRecord("dpnpAsync", "options", options);
-  return driveAsync("dpnpAsync", checkModel("dpnpAsync", model), run("dpnpAsync", forward, y, key, options), signal);
+  return driveAsync(
+    "dpnpAsync",
+    checkModel("dpnpAsync", model),
+    run("dpnpAsync", forward, y, key, options),
+    signal,
+  );
 }

@@ -71,11 +71,18 @@ export interface PcsGaussianOptions {
  * @see Xu, Chi (2024), "Provably robust score-based diffusion posterior sampling for plug-and-play image reconstruction", section 4.1
  * @category Posterior sampling
  */
-export function pcsGaussian(likelihood: Likelihood, x: NdArray, eta: number, key: RngKey, options: PcsGaussianOptions = {}): NdArray {
+export function pcsGaussian(
+  likelihood: Likelihood,
+  x: NdArray,
+  eta: number,
+  key: RngKey,
+  options: PcsGaussianOptions = {},
+): NdArray {
   const fn = "pcsGaussian";
   checkLikelihood(fn, likelihood);
   arrayOf(fn, "x", x);
-  if (likelihood.linear === undefined) throw new DomainError(`${fn}: the likelihood must be linear with Gaussian noise; use pcsMala`);
+  if (likelihood.linear === undefined)
+    throw new DomainError(`${fn}: the likelihood must be linear with Gaussian noise; use pcsMala`);
   positive(fn, "eta", eta);
   const { operator, sigma, y } = likelihood.linear;
   const {
@@ -89,13 +96,17 @@ export function pcsGaussian(likelihood: Likelihood, x: NdArray, eta: number, key
   positive(fn, "tolerance", tolerance);
   checkCount(fn, "maxIterations", maxIterations, 1);
   const [p, q] = [1 / (sigma * sigma), 1 / (eta * eta)];
-  const draw = (name: string, shape: readonly number[]): NdArray => normalRows(foldIn(key, name), [...shape], { dtype: "float64", firstRow });
+  const draw = (name: string, shape: readonly number[]): NdArray =>
+    normalRows(foldIn(key, name), [...shape], { dtype: "float64", firstRow });
   const z = options.noise ?? draw("z", x.shape);
   const right = add(mul(p, operator.adjoint(y)), mul(q, x));
   switch (method) {
     case "spectral": {
       const { normalFunction } = operator;
-      if (normalFunction === undefined) throw new DomainError(`${fn}: the spectrum of ${operator.name} is not known; use method cg`);
+      if (normalFunction === undefined)
+        throw new DomainError(
+          `${fn}: the spectrum of ${operator.name} is not known; use method cg`,
+        );
       const mean = normalFunction((eigenvalue) => 1 / (p * eigenvalue + q), right);
       return add(
         mean,
@@ -104,13 +115,22 @@ export function pcsGaussian(likelihood: Likelihood, x: NdArray, eta: number, key
     }
     case "cholesky": {
       const { matrix } = operator;
-      if (matrix === undefined) throw new DomainError(`${fn}: ${operator.name} has no matrix; use another method`);
-      const precision = add(mul(p, matmul(transpose(matrix), matrix)), mul(q, eye(operator.inputSize, operator.inputSize, { dtype: "float64" })));
+      if (matrix === undefined)
+        throw new DomainError(`${fn}: ${operator.name} has no matrix; use another method`);
+      const precision = add(
+        mul(p, matmul(transpose(matrix), matrix)),
+        mul(q, eye(operator.inputSize, operator.inputSize, { dtype: "float64" })),
+      );
       const mean = solve(precision, transpose(right));
-      return transpose(add(mean, triangularSolve(transpose(cholesky(precision)), transpose(z), { lower: false })));
+      return transpose(
+        add(mean, triangularSolve(transpose(cholesky(precision)), transpose(z), { lower: false })),
+      );
     }
     case "cg": {
-      if (options.noise !== undefined) throw new DomainError(`${fn}: noise cannot be given to method cg, which draws one for y and one for x`);
+      if (options.noise !== undefined)
+        throw new DomainError(
+          `${fn}: noise cannot be given to method cg, which draws one for y and one for x`,
+        );
       const noisyY = add(y, mul(sigma, draw("y", [x.shape[0]!, operator.outputSize])));
       const perturbed = add(mul(p, operator.adjoint(noisyY)), mul(q, blend(1, x, eta, z)));
       const apply = (v: NdArray): NdArray => blend(p, operator.adjoint(operator.apply(v)), q, v);
@@ -122,9 +142,16 @@ export function pcsGaussian(likelihood: Likelihood, x: NdArray, eta: number, key
 const TINY = 1e-300;
 
 /** Solves P u = b for every row of b by itself: a row stops when it is solved, so that its bits do not depend on its neighbours. */
-export function conjugateGradients(fn: string, apply: (v: NdArray) => NdArray, b: NdArray, tolerance: number, maxIterations: number): NdArray {
+export function conjugateGradients(
+  fn: string,
+  apply: (v: NdArray) => NdArray,
+  b: NdArray,
+  tolerance: number,
+  maxIterations: number,
+): NdArray {
   const dots = (u: NdArray, v: NdArray): NdArray => sum(mul(u, v), { axis: 1, keepDims: true });
-  const ratio = (p: NdArray, q: NdArray, active: NdArray): NdArray => where(active, div(p, maximum(TINY, q)), mul(0, p));
+  const ratio = (p: NdArray, q: NdArray, active: NdArray): NdArray =>
+    where(active, div(p, maximum(TINY, q)), mul(0, p));
   let u: NdArray = mul(0, b);
   let residual = b;
   let direction = b;
@@ -143,5 +170,7 @@ export function conjugateGradients(fn: string, apply: (v: NdArray) => NdArray, b
   }
   const left = Math.sqrt(item(max(div(energy, maximum(TINY, dots(b, b))))));
   if (left <= tolerance) return u;
-  throw new LinAlgError(`${fn}: conjugate gradients left a relative residual of ${left.toExponential(1)} after ${maxIterations} steps; allow more`);
+  throw new LinAlgError(
+    `${fn}: conjugate gradients left a relative residual of ${left.toExponential(1)} after ${maxIterations} steps; allow more`,
+  );
 }

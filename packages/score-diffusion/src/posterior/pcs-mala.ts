@@ -101,7 +101,13 @@ interface Place {
  * @see Xu, Chi (2024), "Provably robust score-based diffusion posterior sampling for plug-and-play image reconstruction", algorithm 4
  * @category Posterior sampling
  */
-export function pcsMala(likelihood: Likelihood, x: NdArray, eta: number, key: RngKey, options: PcsMalaOptions = {}): PcsMalaResult {
+export function pcsMala(
+  likelihood: Likelihood,
+  x: NdArray,
+  eta: number,
+  key: RngKey,
+  options: PcsMalaOptions = {},
+): PcsMalaResult {
   const steps = malaProcess(likelihood, x, eta, key, options);
   let turn = steps.next();
   while (!turn.done) turn = steps.next();
@@ -120,7 +126,14 @@ export function* malaProcess(
   positive(fn, "eta", eta);
   checkLikelihood(fn, likelihood);
   const [n, d] = batchOf(fn, "x", x, likelihood.inputSize).shape as readonly [number, number];
-  const { numSteps = 100, adjust = true, trajectory = false, firstRow = 0, noise, logUniforms } = checkRecord(fn, "options", options);
+  const {
+    numSteps = 100,
+    adjust = true,
+    trajectory = false,
+    firstRow = 0,
+    noise,
+    logUniforms,
+  } = checkRecord(fn, "options", options);
   checkCount(fn, "firstRow", firstRow, 0);
   const { stepSize = defaultStepSize(likelihood, eta) } = options;
   checkCount(fn, "numSteps", numSteps, 1);
@@ -133,10 +146,14 @@ export function* malaProcess(
   const pull = expandDims(neg(expm1(mul(-1 / eta ** 2, steps))), 1);
   const variance = mul(eta ** 2, neg(expm1(mul(-2 / eta ** 2, steps))));
   const spread = expandDims(sqrt(variance), 1);
-  const drift = ({ z, score }: Place): NdArray => add(z, mul(pull, add(sub(x, z), mul(eta ** 2, score))));
+  const drift = ({ z, score }: Place): NdArray =>
+    add(z, mul(pull, add(sub(x, z), mul(eta ** 2, score))));
   const halfSquares = (a: NdArray): NdArray => mul(0.5, sum(square(a), { axis: 1 }));
   const visit = (z: NdArray): Place => {
-    const { logLikelihood, score } = likelihood.valueAndScore?.(z) ?? { logLikelihood: likelihood.logLikelihood(z), score: likelihood.score(z) };
+    const { logLikelihood, score } = likelihood.valueAndScore?.(z) ?? {
+      logLikelihood: likelihood.logLikelihood(z),
+      score: likelihood.score(z),
+    };
     return { z, score, logDensity: sub(logLikelihood, mul(1 / eta ** 2, halfSquares(sub(z, x)))) };
   };
 
@@ -146,16 +163,23 @@ export function* malaProcess(
   const logRatios: NdArray[] = [];
   for (let step = 0; step < numSteps; step++) {
     const stepKey = foldIn(key, step);
-    const w = noise?.[step] ?? normalRows(foldIn(stepKey, "w"), [n, d], { dtype: "float64", firstRow });
+    const w =
+      noise?.[step] ?? normalRows(foldIn(stepKey, "w"), [n, d], { dtype: "float64", firstRow });
     const forward = drift(place);
     const proposal = visit(add(forward, mul(spread, w)));
     const logRatio = add(
       sub(proposal.logDensity, place.logDensity),
-      div(sub(halfSquares(sub(proposal.z, forward)), halfSquares(sub(place.z, drift(proposal)))), variance),
+      div(
+        sub(halfSquares(sub(proposal.z, forward)), halfSquares(sub(place.z, drift(proposal)))),
+        variance,
+      ),
     );
     if (trajectory) logRatios.push(logRatio);
     if (adjust) {
-      const accepted = less(logUniforms?.[step] ?? logUniformRows(foldIn(stepKey, "u"), n, firstRow), logRatio);
+      const accepted = less(
+        logUniforms?.[step] ?? logUniformRows(foldIn(stepKey, "u"), n, firstRow),
+        logRatio,
+      );
       taken = add(taken, astype(accepted, "float64"));
       const column = expandDims(accepted, 1);
       place = {
@@ -180,9 +204,12 @@ export function defaultStepSize(likelihood: Likelihood, eta: number): number {
 }
 
 function stepsOf(fn: string, stepSize: number | NdArray, n: number): NdArray {
-  if (typeof stepSize === "number") return full([n], positive(fn, "stepSize", stepSize), { dtype: "float64" });
+  if (typeof stepSize === "number")
+    return full([n], positive(fn, "stepSize", stepSize), { dtype: "float64" });
   if (arrayOf(fn, "stepSize", stepSize).shape.join() !== String(n))
-    throw new ShapeError(`${fn}: stepSize must be a number or [${n}], got [${stepSize.shape.join(", ")}]`);
+    throw new ShapeError(
+      `${fn}: stepSize must be a number or [${n}], got [${stepSize.shape.join(", ")}]`,
+    );
   if (n > 0) positive(fn, "the least stepSize", item(min(stepSize)));
   return stepSize;
 }

@@ -78,13 +78,21 @@ export function posteriorByRejection(
     const batchKey = foldIn(key, b);
     const x = batchOf(fn, "prior", prior(foldIn(batchKey, "x"), batchSize), forward.inputSize);
     const logLikelihood = arrayOf(fn, "the log-likelihood", likelihood.logLikelihood(x));
-    if (logLikelihood.shape.join() !== String(x.shape[0])) throw new ShapeError(`${fn}: y must be one measurement [${forward.outputSize}]`);
-    if (item(max(logLikelihood)) > 1e-9) throw new DomainError(`${fn}: the log-likelihood must not exceed 0; subtract its greatest value`);
+    if (logLikelihood.shape.join() !== String(x.shape[0]))
+      throw new ShapeError(`${fn}: y must be one measurement [${forward.outputSize}]`);
+    if (item(max(logLikelihood)) > 1e-9)
+      throw new DomainError(
+        `${fn}: the log-likelihood must not exceed 0; subtract its greatest value`,
+      );
     const u = toTypedArray(uniform(foldIn(batchKey, "u"), [x.shape[0]!], { dtype: "float64" }));
-    const kept = Int32Array.from([...toTypedArray(logLikelihood).keys()].filter((i) => Math.log(u[i]!) < logLikelihood.get(i)));
+    const kept = Int32Array.from(
+      [...toTypedArray(logLikelihood).keys()].filter((i) => Math.log(u[i]!) < logLikelihood.get(i)),
+    );
     if (kept.length > 0) parts.push(take(x, array(kept, { dtype: "int32" }), { axis: 0 }));
     found += kept.length;
     if (found >= n) return slice(concat(parts, { axis: 0 }), [0], [n]);
   }
-  throw new DomainError(`${fn}: ${maxBatches * batchSize} points of the prior gave ${found} samples of ${n}; allow more batches, or measure less`);
+  throw new DomainError(
+    `${fn}: ${maxBatches * batchSize} points of the prior gave ${found} samples of ${n}; allow more batches, or measure less`,
+  );
 }

@@ -14,19 +14,28 @@ export interface AcceleratedRow extends StepRow {
   readonly above?: StepRow;
 }
 
-function rowsWithAbove(schedule: Schedule, options: TableOptions, extend: boolean): AcceleratedRow[] {
+function rowsWithAbove(
+  schedule: Schedule,
+  options: TableOptions,
+  extend: boolean,
+): AcceleratedRow[] {
   const rows = stepRows(schedule, options);
   const { alphaBar, nextBeta } = schedule;
   const last = alphaBar[alphaBar.length - 1]!;
   const beyond: StepRow | undefined =
-    extend && nextBeta !== undefined ? { level: levelOf(last * (1 - nextBeta), alphaBar.length + 1), ratio: 1 - nextBeta } : undefined;
+    extend && nextBeta !== undefined
+      ? { level: levelOf(last * (1 - nextBeta), alphaBar.length + 1), ratio: 1 - nextBeta }
+      : undefined;
   return rows.map((row, i) => {
     const above = i === 0 ? beyond : rows[i - 1];
     return above === undefined ? row : { ...row, above };
   });
 }
 
-const accelerated = { expected: [1.6, 2.1] as const, source: "O(1/T²), Li, Huang, Efimov, Wei, Chi, Chen (2024)" };
+const accelerated = {
+  expected: [1.6, 2.1] as const,
+  source: "O(1/T²), Li, Huang, Efimov, Wei, Chi, Chen (2024)",
+};
 
 function* acceleratedStep(
   ...[{ x }, { level, ratio, above }]: Parameters<Sampler<AcceleratedRow>["step"]>
@@ -39,7 +48,12 @@ function* acceleratedStep(
   const back = mul(root, combine(1, x, -(1 - above.ratio) / 2, score));
   const scoreAbove = yield { x: back, level: above.level, want: "score" };
   const correction = sub(score, mul(root, scoreAbove));
-  return { x: mul(1 / Math.sqrt(ratio), combine(1, plain, (1 - ratio) ** 2 / (4 * (1 - above.ratio)), correction)) };
+  return {
+    x: mul(
+      1 / Math.sqrt(ratio),
+      combine(1, plain, (1 - ratio) ** 2 / (4 * (1 - above.ratio)), correction),
+    ),
+  };
 }
 
 /**
@@ -120,7 +134,10 @@ function primitive(q: number, current: number): number {
 export const acceleratedOdeCached: Sampler<CachedRow> = /* @__PURE__ */ defineSampler({
   name: "acceleratedOdeCached",
   noises: 0,
-  order: { expected: [1.6, 2.4], source: "second order, measured; practical form of Li, Huang, Efimov, Wei, Chi, Chen (2024)" },
+  order: {
+    expected: [1.6, 2.4],
+    source: "second order, measured; practical form of Li, Huang, Efimov, Wei, Chi, Chen (2024)",
+  },
   table(schedule, options) {
     const { alphaBar } = schedule;
     return stepRows(schedule, options).map(({ level }, i) => {
@@ -129,7 +146,11 @@ export const acceleratedOdeCached: Sampler<CachedRow> = /* @__PURE__ */ defineSa
       const next = t > 1 ? alphaBar[t - 2]! : 1;
       const before = alphaBar[t];
       const carry = Math.sqrt(next / current);
-      const bend = before === undefined ? 0 : (Math.sqrt(next) / (current - before)) * (primitive(next, current) - primitive(current, current));
+      const bend =
+        before === undefined
+          ? 0
+          : (Math.sqrt(next) / (current - before)) *
+            (primitive(next, current) - primitive(current, current));
       return { level, carry, slope: Math.sqrt(1 - next) - carry * Math.sqrt(1 - current), bend };
     });
   },
@@ -137,6 +158,9 @@ export const acceleratedOdeCached: Sampler<CachedRow> = /* @__PURE__ */ defineSa
     const eps = yield { x, level, want: "eps" };
     const moved = combine(carry, x, slope, eps);
     const before = memory?.[0];
-    return { x: before === undefined ? moved : add(moved, mul(bend, sub(before, eps))), memory: [eps] };
+    return {
+      x: before === undefined ? moved : add(moved, mul(bend, sub(before, eps))),
+      memory: [eps],
+    };
   },
 });

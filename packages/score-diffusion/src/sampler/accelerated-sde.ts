@@ -29,6 +29,8 @@ export const acceleratedSde: Sampler<StepRow> = /* @__PURE__ */ defineSampler({
     const half = Math.sqrt((1 - ratio) / 2);
     const shaken = combine(1, x, half, z!);
     const score = yield { x: shaken, level, want: "score" };
-    return { x: mul(1 / Math.sqrt(ratio), add(combine(1, shaken, 1 - ratio, score), mul(half, zPlus!))) };
+    return {
+      x: mul(1 / Math.sqrt(ratio), add(combine(1, shaken, 1 - ratio, score), mul(half, zPlus!))),
+    };
   },
 });

@@ -48,7 +48,11 @@ export interface AdaptiveOptions {
   /** Steps tried, after which the run gives up; default 1000. */
   readonly maxIterations?: number;
   /** Called after every step that was accepted; `total` counts the way in $\lambda$, in hundredths. */
-  readonly onProgress?: (progress: { readonly iteration: number; readonly total: number; readonly metric: number }) => void;
+  readonly onProgress?: (progress: {
+    readonly iteration: number;
+    readonly total: number;
+    readonly metric: number;
+  }) => void;
   /** Stops the run, as in {@link SampleOptions}. */
   readonly signal?: AbortSignal;
 }
@@ -90,9 +94,14 @@ function* run(fn: string, key: RngKey, options: AdaptiveOptions): Process<Adapti
   checkHooks(fn, options);
   checkNumbers(fn, { relativeTolerance, absoluteTolerance, lambdaMin, lambdaMax });
   for (const [name, value] of Object.entries({ relativeTolerance, absoluteTolerance }))
-    if (!(value >= 0 && value < Infinity)) throw new DomainError(`${fn}: ${name} must be ≥ 0, got ${value}`);
-  if (relativeTolerance + absoluteTolerance === 0) throw new DomainError(`${fn}: relativeTolerance and absoluteTolerance must not both be 0`);
-  if (!(lambdaMin < lambdaMax)) throw new DomainError(`${fn}: lambdaMin must be below lambdaMax, got ${lambdaMin} and ${lambdaMax}`);
+    if (!(value >= 0 && value < Infinity))
+      throw new DomainError(`${fn}: ${name} must be ≥ 0, got ${value}`);
+  if (relativeTolerance + absoluteTolerance === 0)
+    throw new DomainError(`${fn}: relativeTolerance and absoluteTolerance must not both be 0`);
+  if (!(lambdaMin < lambdaMax))
+    throw new DomainError(
+      `${fn}: lambdaMin must be below lambdaMax, got ${lambdaMin} and ${lambdaMax}`,
+    );
   checkCount(fn, "maxIterations", maxIterations, 1);
   let level = levelOfLambda(lambdaMin);
   let lambda = lambdaMin;
@@ -112,13 +121,21 @@ function* run(fn: string, key: RngKey, options: AdaptiveOptions): Process<Adapti
     const difference = mul(step / 2, sub(slopeEnd, slope));
     const corrected = add(predicted, difference);
     // measured in x = αu, where coordinates are of unit size
-    const allowed = add(absoluteTolerance, mul(relativeTolerance * to.alpha, maximum(abs(u), abs(corrected))));
-    const error = u.size === 0 ? 0 : Math.sqrt(item(mean(square(div(mul(to.alpha, difference), allowed)))));
+    const allowed = add(
+      absoluteTolerance,
+      mul(relativeTolerance * to.alpha, maximum(abs(u), abs(corrected))),
+    );
+    const error =
+      u.size === 0 ? 0 : Math.sqrt(item(mean(square(div(mul(to.alpha, difference), allowed)))));
     if (error <= 1) {
       [u, lambda, level] = [corrected, next, to];
       lambdas.push(lambda);
       greatest = Math.max(greatest, error);
-      options.onProgress?.({ iteration: Math.round((100 * (lambda - lambdaMin)) / (lambdaMax - lambdaMin)), total: 100, metric: step });
+      options.onProgress?.({
+        iteration: Math.round((100 * (lambda - lambdaMin)) / (lambdaMax - lambdaMin)),
+        total: 100,
+        metric: step,
+      });
       if (lambda < lambdaMax) {
         slope = yield* slopeAt(u, level);
         numEvaluations++;
@@ -168,8 +185,16 @@ function* run(fn: string, key: RngKey, options: AdaptiveOptions): Process<Adapti
  * @see Jolicoeur-Martineau et al. (2021), "Gotta go fast when generating data with score-based models", algorithm 1, for the control of steps
  * @category Samplers
  */
-export function sampleAdaptive(model: Model, key: RngKey, options: AdaptiveOptions): AdaptiveResult {
-  return drive("sampleAdaptive", checkModel("sampleAdaptive", model), run("sampleAdaptive", key, options));
+export function sampleAdaptive(
+  model: Model,
+  key: RngKey,
+  options: AdaptiveOptions,
+): AdaptiveResult {
+  return drive(
+    "sampleAdaptive",
+    checkModel("sampleAdaptive", model),
+    run("sampleAdaptive", key, options),
+  );
 }
 
 /**
@@ -191,7 +216,16 @@ export function sampleAdaptive(model: Model, key: RngKey, options: AdaptiveOptio
  * ```
  * @category Samplers
  */
-export async function sampleAdaptiveAsync(model: AsyncModel, key: RngKey, options: AdaptiveOptions): Promise<AdaptiveResult> {
+export async function sampleAdaptiveAsync(
+  model: AsyncModel,
+  key: RngKey,
+  options: AdaptiveOptions,
+): Promise<AdaptiveResult> {
   const { signal } = checkRecord("sampleAdaptiveAsync", "options", options);
-  return driveAsync("sampleAdaptiveAsync", checkModel("sampleAdaptiveAsync", model), run("sampleAdaptiveAsync", key, options), signal);
+  return driveAsync(
+    "sampleAdaptiveAsync",
+    checkModel("sampleAdaptiveAsync", model),
+    run("sampleAdaptiveAsync", key, options),
+    signal,
+  );
 }

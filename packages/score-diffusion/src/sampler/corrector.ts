@@ -53,7 +53,11 @@ export function withCorrector<Row extends { readonly level: NoiseLevel }>(
   sampler: Sampler<Row>,
   options: CorrectorOptions = {},
 ): Sampler<CorrectedRow<Row>> {
-  const { corrections = 1, signalToNoise = 0.16 } = checkRecord("withCorrector", "options", options);
+  const { corrections = 1, signalToNoise = 0.16 } = checkRecord(
+    "withCorrector",
+    "options",
+    options,
+  );
   checkSampler("withCorrector", sampler);
   checkCount("withCorrector", "corrections", corrections, 1);
   positive("withCorrector", "signalToNoise", signalToNoise);

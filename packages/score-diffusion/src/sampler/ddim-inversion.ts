@@ -41,7 +41,10 @@ export function ddimInversion(options: { readonly iterations?: number } = {}): S
           .map(({ level, to }) => ({ level: to, to: level }))
           .reverse(),
       *step({ x }, { level, to }) {
-        if (to.alpha === 0) throw new DomainError("ddimInversion: the schedule ends in pure noise, from which nothing can be found again");
+        if (to.alpha === 0)
+          throw new DomainError(
+            "ddimInversion: the schedule ends in pure noise, from which nothing can be found again",
+          );
         const ratio = to.alpha / level.alpha;
         const gain = ratio * level.sigma - to.sigma;
         let point = mul(ratio, x);

@@ -40,12 +40,21 @@ export function ddim(options: { readonly eta?: number } = {}): Sampler<DdimRow> 
   return defineSampler({
     name: eta === 0 ? "ddim" : `ddim(eta ${eta})`,
     noises: eta === 0 ? 0 : 1,
-    order: eta === 0 ? { expected: [0.7, 1.2], source: "first order" } : { expected: [0.3, 1.2], source: "first order at the end point" },
+    order:
+      eta === 0
+        ? { expected: [0.7, 1.2], source: "first order" }
+        : { expected: [0.3, 1.2], source: "first order at the end point" },
     table(schedule, options) {
       return transitions(schedule, options).map(({ level, to }) => {
         const power = to.alpha ** 2;
-        const noise = eta * Math.sqrt(((1 - power) / (1 - level.alpha ** 2)) * (1 - level.alpha ** 2 / power));
-        return { level, clean: to.alpha, direction: Math.sqrt(Math.max(0, 1 - power - noise * noise)), noise };
+        const noise =
+          eta * Math.sqrt(((1 - power) / (1 - level.alpha ** 2)) * (1 - level.alpha ** 2 / power));
+        return {
+          level,
+          clean: to.alpha,
+          direction: Math.sqrt(Math.max(0, 1 - power - noise * noise)),
+          noise,
+        };
       });
     },
     *step({ x }, { level, clean, direction, noise }, [z]) {

@@ -32,11 +32,15 @@ export interface AncestralRow extends Transition {
  * @see Ho, Jain, Abbeel (2020), "Denoising diffusion probabilistic models", eq. 6 and 7; Nichol, Dhariwal (2021), eq. 15, for the interpolation
  * @category Samplers
  */
-export function ddpmAncestral(options: { readonly variance?: "small" | "large" | number } = {}): Sampler<AncestralRow> {
+export function ddpmAncestral(
+  options: { readonly variance?: "small" | "large" | number } = {},
+): Sampler<AncestralRow> {
   const { variance = "small" } = checkRecord("ddpmAncestral", "options", options);
   const fraction = variance === "small" ? 0 : variance === "large" ? 1 : variance;
   if (!(typeof fraction === "number" && fraction >= 0 && fraction <= 1))
-    throw new DomainError(`ddpmAncestral: variance must be small, large or a number in [0, 1], got ${show(variance)}`);
+    throw new DomainError(
+      `ddpmAncestral: variance must be small, large or a number in [0, 1], got ${show(variance)}`,
+    );
   return defineSampler(
     {
       name: `ddpmAncestral(${variance})`,

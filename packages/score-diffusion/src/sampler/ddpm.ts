@@ -20,10 +20,15 @@ import { type StepRow, stepRows } from "./steps.js";
 export const ddpm: Sampler<StepRow> = /* @__PURE__ */ defineSampler({
   name: "ddpm",
   noises: 1,
-  order: { expected: [0.3, 0.6], source: "O(1/√T) on paths, Li, Huang, Efimov, Wei, Chi, Chen (2024)" },
+  order: {
+    expected: [0.3, 0.6],
+    source: "O(1/√T) on paths, Li, Huang, Efimov, Wei, Chi, Chen (2024)",
+  },
   table: stepRows,
   *step({ x }, { level, ratio }, [z]) {
     const score = yield { x, level, want: "score" };
-    return { x: div(add(combine(1, x, 1 - ratio, score), mul(Math.sqrt(1 - ratio), z!)), Math.sqrt(ratio)) };
+    return {
+      x: div(add(combine(1, x, 1 - ratio, score), mul(Math.sqrt(1 - ratio), z!)), Math.sqrt(ratio)),
+    };
   },
 });

@@ -32,7 +32,13 @@ function integrals(places: readonly number[], h: number): number[] {
     const scale = others.reduce((product, other) => product * (place - other), 1);
     // (s − a)(s − b) = s² − (a + b) s + ab, and its shorter forms
     const [a = 0, b = 0] = others;
-    return (others.length === 0 ? m0 : others.length === 1 ? m1 - a * m0 : m2 - (a + b) * m1 + a * b * m0) / scale;
+    return (
+      (others.length === 0
+        ? m0
+        : others.length === 1
+          ? m1 - a * m0
+          : m2 - (a + b) * m1 + a * b * m0) / scale
+    );
   });
 }
 
@@ -45,7 +51,10 @@ function table(schedule: Schedule, options: TableOptions, order: number): DeisRo
     if (to.sigma === 0) return { level, carry, weights: [-scale] };
     const h = signalLambda("deis", to) - lambdas[i]!;
     // places of the last predictions in s = ln σ/α, counted from this one
-    const places = Array.from({ length: Math.min(order, i + 1) }, (_, j) => lambdas[i]! - lambdas[i - j]!);
+    const places = Array.from(
+      { length: Math.min(order, i + 1) },
+      (_, j) => lambdas[i]! - lambdas[i - j]!,
+    );
     return { level, carry, weights: integrals(places, h).map((integral) => scale * integral) };
   });
 }
@@ -79,7 +88,10 @@ export function deis(options: { readonly order?: 1 | 2 | 3 } = {}): Sampler<Deis
     table: (schedule, tableOptions) => table(schedule, tableOptions, order),
     *step({ x, memory = [] }, { level, carry, weights }) {
       const predictions: NdArray[] = [yield { x, level, want: "eps" }, ...memory];
-      const moved = weights.reduce<NdArray>((sum, weight, j) => add(sum, mul(weight, predictions[j]!)), mul(carry, x));
+      const moved = weights.reduce<NdArray>(
+        (sum, weight, j) => add(sum, mul(weight, predictions[j]!)),
+        mul(carry, x),
+      );
       return { x: moved, memory: predictions.slice(0, order - 1) };
     },
   });

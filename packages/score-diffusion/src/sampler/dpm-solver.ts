@@ -3,7 +3,13 @@ import { type NdArray, add, checkRecord, mul } from "@provably/core-tensor";
 import { type NoiseLevel, levelOfLambda } from "../schedule/level.js";
 import type { Schedule } from "../schedule/schedule.js";
 import type { Process } from "./drive.js";
-import { type Sampler, type SamplerState, type TableOptions, combine, defineSampler } from "./sampler.js";
+import {
+  type Sampler,
+  type SamplerState,
+  type TableOptions,
+  combine,
+  defineSampler,
+} from "./sampler.js";
 import { type Transition, signalLambda, transitions } from "./steps.js";
 
 /**
@@ -60,7 +66,8 @@ export const dpmSolver2: Sampler<DpmRow> = /* @__PURE__ */ defineSampler(
     table: (schedule, options) => rows(schedule, options),
     *step({ x }, { level, to, middle, h }) {
       const eps = yield { x, level, want: "eps" };
-      if (h === Infinity) return { x: combine(1 / level.alpha, x, -level.sigma / level.alpha, eps) };
+      if (h === Infinity)
+        return { x: combine(1 / level.alpha, x, -level.sigma / level.alpha, eps) };
       const u = combine(middle.alpha / level.alpha, x, -middle.sigma * Math.expm1(h / 2), eps);
       const epsMiddle = yield { x: u, level: middle, want: "eps" };
       return { x: combine(to.alpha / level.alpha, x, -to.sigma * Math.expm1(h), epsMiddle) };
@@ -111,16 +118,23 @@ export interface MultistepOptions {
 }
 
 /** The clean point, extrapolated along the line through the one before it. */
-function* extrapolated({ x, memory }: SamplerState, { level, before }: DpmRow): Process<{ readonly x0: NdArray; readonly line: NdArray }> {
+function* extrapolated(
+  { x, memory }: SamplerState,
+  { level, before }: DpmRow,
+): Process<{ readonly x0: NdArray; readonly line: NdArray }> {
   const x0 = yield { x, level, want: "x0" };
   const last = memory?.[0];
   const weight = before === 0 ? 0 : 1 / (2 * before);
-  return { x0, line: last === undefined || weight === 0 ? x0 : combine(1 + weight, x0, -weight, last) };
+  return {
+    x0,
+    line: last === undefined || weight === 0 ? x0 : combine(1 + weight, x0, -weight, last),
+  };
 }
 
 function multistepTable(options: MultistepOptions): Sampler<DpmRow>["table"] {
   const { lowerOrderFinal } = checkRecord("dpmSolver", "options", options);
-  return (schedule, tableOptions) => rows(schedule, tableOptions, lowerOrderFinal ?? schedule.alphaBar.length < 15);
+  return (schedule, tableOptions) =>
+    rows(schedule, tableOptions, lowerOrderFinal ?? schedule.alphaBar.length < 15);
 }
 
 /**
@@ -150,7 +164,10 @@ export function dpmSolverPP2M(options: MultistepOptions = {}): Sampler<DpmRow> {
       *step(state, row) {
         const { x0, line } = yield* extrapolated(state, row);
         const { level, to, h } = row;
-        const x = h === Infinity ? x0 : combine(to.sigma / level.sigma, state.x, -to.alpha * Math.expm1(-h), line);
+        const x =
+          h === Infinity
+            ? x0
+            : combine(to.sigma / level.sigma, state.x, -to.alpha * Math.expm1(-h), line);
         return { x, memory: [x0] };
       },
     },
@@ -184,7 +201,12 @@ export function dpmSolverSde2M(options: MultistepOptions = {}): Sampler<DpmRow> 
         const { x0, line } = yield* extrapolated(state, row);
         const { level, to, h } = row;
         if (h === Infinity) return { x: x0, memory: [x0] };
-        const mean = combine((to.sigma / level.sigma) * Math.exp(-h), state.x, -to.alpha * Math.expm1(-2 * h), line);
+        const mean = combine(
+          (to.sigma / level.sigma) * Math.exp(-h),
+          state.x,
+          -to.alpha * Math.expm1(-2 * h),
+          line,
+        );
         return { x: add(mean, mul(to.sigma * Math.sqrt(-Math.expm1(-2 * h)), z!)), memory: [x0] };
       },
     },

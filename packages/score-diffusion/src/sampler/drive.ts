@@ -1,8 +1,22 @@
 /** Processes that ask a model questions, and the two drivers that answer them: at once, or waiting for a model that answers later. */
-import { DomainError, type NdArray, all, checkHooks, checkRecord, isFinite, item } from "@provably/core-tensor";
+import {
+  DomainError,
+  type NdArray,
+  all,
+  checkHooks,
+  checkRecord,
+  isFinite,
+  item,
+} from "@provably/core-tensor";
 import { arrayOf } from "../internal/check.js";
 import { type NoiseLevel, checkLevel } from "../schedule/level.js";
-import { type AsyncModel, type Model, type Prediction, answerOf, convertPrediction } from "../score/prediction.js";
+import {
+  type AsyncModel,
+  type Model,
+  type Prediction,
+  answerOf,
+  convertPrediction,
+} from "../score/prediction.js";
 
 /**
  * A question to the model: its prediction, as `want`, at `x` and `level`.
@@ -32,9 +46,15 @@ function everyFinite(x: NdArray): boolean {
   return true;
 }
 
-function answer(fn: string, { prediction }: Model | AsyncModel, { x, level, want, where = "" }: Query, given: NdArray): NdArray {
+function answer(
+  fn: string,
+  { prediction }: Model | AsyncModel,
+  { x, level, want, where = "" }: Query,
+  given: NdArray,
+): NdArray {
   const output = answerOf(fn, given, x);
-  if (!everyFinite(output)) throw new NonFiniteError(`${fn}: the model returned NaN or infinite values ${where}`.trim());
+  if (!everyFinite(output))
+    throw new NonFiniteError(`${fn}: the model returned NaN or infinite values ${where}`.trim());
   return convertPrediction(output, prediction, want, x, level);
 }
 
@@ -77,7 +97,12 @@ export function drive<T>(fn: string, model: Model, process: LongProcess<T>): T {
 /** Longest time in milliseconds that a process keeps the thread to itself, so that timers and signals get through to it. */
 const TURN_MS = 50;
 
-export async function driveAsync<T>(fn: string, model: AsyncModel, process: LongProcess<T>, signal: AbortSignal | undefined): Promise<T> {
+export async function driveAsync<T>(
+  fn: string,
+  model: AsyncModel,
+  process: LongProcess<T>,
+  signal: AbortSignal | undefined,
+): Promise<T> {
   checkHooks(fn, { signal });
   signal?.throwIfAborted();
   let since = performance.now();
@@ -91,7 +116,13 @@ export async function driveAsync<T>(fn: string, model: AsyncModel, process: Long
     if (turn.value === undefined) turn = process.next();
     else {
       const query = checkQuery(fn, turn.value);
-      turn = resume(fn, model, process, query, await unlessAborted(model.evaluate(query.x, query.level), signal));
+      turn = resume(
+        fn,
+        model,
+        process,
+        query,
+        await unlessAborted(model.evaluate(query.x, query.level), signal),
+      );
     }
   }
   return turn.value;

@@ -44,10 +44,18 @@ function churned(fn: string, options: ChurnOptions): Sampler<EdmRow>["table"] {
     return steps.map(({ level, to }) => {
       signalLambda(fn, level);
       const s = ratio(level);
-      const gamma = s >= churnRange[0] && s <= churnRange[1] ? Math.min(churn / steps.length, Math.SQRT2 - 1) : 0;
+      const gamma =
+        s >= churnRange[0] && s <= churnRange[1]
+          ? Math.min(churn / steps.length, Math.SQRT2 - 1)
+          : 0;
       if (gamma === 0) return { level, to, raised: level, noise: 0 };
       const raised = s * (1 + gamma);
-      return { level, to, raised: levelOfRatio(raised), noise: churnNoise * Math.sqrt(raised * raised - s * s) };
+      return {
+        level,
+        to,
+        raised: levelOfRatio(raised),
+        noise: churnNoise * Math.sqrt(raised * raised - s * s),
+      };
     });
   };
 }
@@ -125,7 +133,10 @@ export function heun(options: ChurnOptions = {}): Sampler<EdmRow> {
         const slope = div(sub(u, yield { x: mul(raised.alpha, u), level: raised, want: "x0" }), s);
         const predicted = combine(1, u, end - s, slope);
         if (end === 0) return { x: predicted };
-        const slopeEnd = div(sub(predicted, yield { x: mul(to.alpha, predicted), level: to, want: "x0" }), end);
+        const slopeEnd = div(
+          sub(predicted, yield { x: mul(to.alpha, predicted), level: to, want: "x0" }),
+          end,
+        );
         return { x: mul(to.alpha, combine(1, u, (end - s) / 2, add(slope, slopeEnd))) };
       },
     },
@@ -159,7 +170,9 @@ export interface EulerAncestralRow extends Transition {
  * ```
  * @category Samplers
  */
-export function eulerAncestral(options: { readonly eta?: number } = {}): Sampler<EulerAncestralRow> {
+export function eulerAncestral(
+  options: { readonly eta?: number } = {},
+): Sampler<EulerAncestralRow> {
   const { eta = 1 } = checkRecord("eulerAncestral", "options", options);
   checkFraction("eulerAncestral", "eta", eta);
   return defineSampler(

@@ -58,7 +58,9 @@ export function flowMatchingModel(velocity: (w: NdArray, time: number) => NdArra
  * ```
  * @category Scores
  */
-export function flowMatchingModelAsync(velocity: (w: NdArray, time: number) => Promise<NdArray>): AsyncModel {
+export function flowMatchingModelAsync(
+  velocity: (w: NdArray, time: number) => Promise<NdArray>,
+): AsyncModel {
   checkFunction("flowMatchingModelAsync", "velocity", velocity);
   return {
     prediction: "x0",
@@ -70,7 +72,10 @@ export function flowMatchingModelAsync(velocity: (w: NdArray, time: number) => P
   };
 }
 
-function* velocityAt(w: NdArray, level: NoiseLevel): Generator<{ x: NdArray; level: NoiseLevel; want: "x0" }, NdArray, NdArray> {
+function* velocityAt(
+  w: NdArray,
+  level: NoiseLevel,
+): Generator<{ x: NdArray; level: NoiseLevel; want: "x0" }, NdArray, NdArray> {
   const { time, scale } = straight(level);
   const x0 = yield { x: mul(scale, w), level, want: "x0" };
   return div(sub(w, x0), time);
@@ -131,7 +136,9 @@ export const flowHeun: Sampler<Transition> = /* @__PURE__ */ defineSampler(
       const predicted = combine(1, w, end.time - from.time, velocity);
       if (end.time === 0) return { x: predicted };
       const velocityEnd = yield* velocityAt(predicted, to);
-      return { x: mul(end.scale, combine(1, w, (end.time - from.time) / 2, add(velocity, velocityEnd))) };
+      return {
+        x: mul(end.scale, combine(1, w, (end.time - from.time) / 2, add(velocity, velocityEnd))),
+      };
     },
   },
   ["level", "to"],

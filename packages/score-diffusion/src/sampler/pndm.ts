@@ -16,7 +16,12 @@ export interface PndmRow extends Transition {
 }
 
 /** Adams-Bashforth formulas of one to four predictions, for steps of equal length. */
-const FORMULAS: readonly (readonly number[])[] = [[1], [3 / 2, -1 / 2], [23 / 12, -16 / 12, 5 / 12], [55 / 24, -59 / 24, 37 / 24, -9 / 24]];
+const FORMULAS: readonly (readonly number[])[] = [
+  [1],
+  [3 / 2, -1 / 2],
+  [23 / 12, -16 / 12, 5 / 12],
+  [55 / 24, -59 / 24, 37 / 24, -9 / 24],
+];
 
 /** The step of DDIM with a given noise. */
 function carried(x: NdArray, eps: NdArray, level: NoiseLevel, to: NoiseLevel): NdArray {
@@ -45,7 +50,9 @@ function carried(x: NdArray, eps: NdArray, level: NoiseLevel, to: NoiseLevel): N
  * @see Liu, Ren, Lin, Zhao (2022), "Pseudo numerical methods for diffusion models on manifolds", eq. 12 and 13, algorithm 2
  * @category Samplers
  */
-export function pndm(options: { readonly warmup?: "runge-kutta" | "multistep" } = {}): Sampler<PndmRow> {
+export function pndm(
+  options: { readonly warmup?: "runge-kutta" | "multistep" } = {},
+): Sampler<PndmRow> {
   const { warmup = "runge-kutta" } = checkRecord("pndm", "options", options);
   checkChoice("pndm", "warmup", warmup, ["runge-kutta", "multistep"]);
   return defineSampler(
@@ -58,14 +65,21 @@ export function pndm(options: { readonly warmup?: "runge-kutta" | "multistep" } 
           const lambda = signalLambda("pndm", level);
           if (to.sigma === 0) return { level, to, middle: to, weights: FORMULAS[0]! };
           const middle = levelOfLambda((lambda + signalLambda("pndm", to)) / 2);
-          return { level, to, middle, weights: i < 3 && warmup === "runge-kutta" ? [] : FORMULAS[Math.min(i, 3)]! };
+          return {
+            level,
+            to,
+            middle,
+            weights: i < 3 && warmup === "runge-kutta" ? [] : FORMULAS[Math.min(i, 3)]!,
+          };
         }),
       *step({ x, memory = [] }, { level, to, middle, weights }) {
         const eps = yield { x, level, want: "eps" };
         const predictions = [eps, ...memory];
         const next = { memory: predictions.slice(0, 3) };
         if (weights.length > 0) {
-          const mixed = weights.map((weight, j) => mul(weight, predictions[j]!)).reduce((a, b) => add(a, b));
+          const mixed = weights
+            .map((weight, j) => mul(weight, predictions[j]!))
+            .reduce((a, b) => add(a, b));
           return { x: carried(x, mixed, level, to), ...next };
         }
         const second = yield { x: carried(x, eps, level, middle), level: middle, want: "eps" };

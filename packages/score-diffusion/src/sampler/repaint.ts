@@ -78,7 +78,8 @@ export function repaint<Row extends { readonly level: NoiseLevel }>(
   checkCount("repaint", "resamplings", resamplings, 1);
   checkCount("repaint", "jumpLength", jumpLength, 1);
   const [clean, keep] = [astype(known, "float64"), astype(mask, "float64")];
-  if (!item(all(logicalOr(equal(keep, 0), equal(keep, 1))))) throw new DomainError("repaint: mask must hold 0 and 1 only");
+  if (!item(all(logicalOr(equal(keep, 0), equal(keep, 1)))))
+    throw new DomainError("repaint: mask must hold 0 and 1 only");
   const unknown = sub(1, keep);
   // per inner step its own noise and that of the known part; one to go back, between walks
   const perStep = sampler.noises + 1;
@@ -98,7 +99,8 @@ export function repaint<Row extends { readonly level: NoiseLevel }>(
       let at = 0;
       const draw = (): NdArray => noise[at++]!;
       let point = x;
-      if (checkList("repaint", "row.steps", steps).length === 0) throw new DomainError("repaint: row.steps must hold at least one step, got none");
+      if (checkList("repaint", "row.steps", steps).length === 0)
+        throw new DomainError("repaint: row.steps must hold at least one step, got none");
       for (let walk = 0; walk < resamplings; walk++) {
         for (const one of steps) {
           const { row, to } = checkRecord("repaint", "row.steps", one);
@@ -107,7 +109,8 @@ export function repaint<Row extends { readonly level: NoiseLevel }>(
           const noised = combine(to.alpha, clean, to.sigma, draw());
           point = add(mul(keep, noised), mul(unknown, moved.x));
         }
-        if (walk < resamplings - 1) point = renoise(point, steps[steps.length - 1]!.to, level, draw());
+        if (walk < resamplings - 1)
+          point = renoise(point, steps[steps.length - 1]!.to, level, draw());
       }
       return { x: point };
     },

@@ -53,23 +53,35 @@ export interface Sampler<Row = unknown> {
   /** Coefficients of each step, in running order, from noise to data. */
   table(schedule: Schedule, options: TableOptions): readonly Row[];
   /** One step. */
-  step(state: SamplerState, row: Row, noise: readonly NdArray[]): Generator<Query, SamplerState, NdArray>;
+  step(
+    state: SamplerState,
+    row: Row,
+    noise: readonly NdArray[],
+  ): Generator<Query, SamplerState, NdArray>;
 }
 
 /** A sampler, for functions that take one: it may be somebody else's. */
 export function checkSampler<Row>(fn: string, sampler: Sampler<Row>): Sampler<Row> {
   const { name, noises, order, table, step } = checkRecord(fn, "sampler", sampler);
-  if (typeof name !== "string") throw new DomainError(`${fn}: sampler.name must be a string, got ${show(name)}`);
+  if (typeof name !== "string")
+    throw new DomainError(`${fn}: sampler.name must be a string, got ${show(name)}`);
   checkCount(fn, "sampler.noises", noises, 0);
   checkFunction(fn, "sampler.table", table);
   checkFunction(fn, "sampler.step", step);
   if (order !== undefined)
-    checkNumberList(fn, "sampler.order.expected", [...checkList(fn, "sampler.order.expected", checkRecord(fn, "sampler.order", order).expected)]);
+    checkNumberList(fn, "sampler.order.expected", [
+      ...checkList(fn, "sampler.order.expected", checkRecord(fn, "sampler.order", order).expected),
+    ]);
   return sampler;
 }
 
 /** The table of a sampler, which may be somebody else's. */
-export function rowsOf<Row>(fn: string, sampler: Sampler<Row>, schedule: Schedule, options: TableOptions): readonly Row[] {
+export function rowsOf<Row>(
+  fn: string,
+  sampler: Sampler<Row>,
+  schedule: Schedule,
+  options: TableOptions,
+): readonly Row[] {
   return checkList(fn, "what sampler.table returns", sampler.table(schedule, options));
 }
 
@@ -77,18 +89,23 @@ export function rowsOf<Row>(fn: string, sampler: Sampler<Row>, schedule: Schedul
 export function checkState(fn: string, state: SamplerState): SamplerState {
   const { x, memory = [] } = checkRecord(fn, "state", state);
   arrayOf(fn, "state.x", x);
-  for (const [i, part] of checkList(fn, "state.memory", memory).entries()) arrayOf(fn, `state.memory[${i}]`, part);
+  for (const [i, part] of checkList(fn, "state.memory", memory).entries())
+    arrayOf(fn, `state.memory[${i}]`, part);
   return state;
 }
 
 /** A sampler whose table and step check what they are given, as every public function does; `levels` are the parts of its rows that are noise levels. */
-export function defineSampler<Row>(spec: Sampler<Row>, levels: readonly string[] = ["level"]): Sampler<Row> {
+export function defineSampler<Row>(
+  spec: Sampler<Row>,
+  levels: readonly string[] = ["level"],
+): Sampler<Row> {
   const { name } = spec;
   return {
     ...spec,
     table(schedule, options) {
       const { stopAt = 0 } = checkRecord(name, "options", options);
-      if (stopAt !== 0 && stopAt !== 1) throw new DomainError(`${name}: stopAt must be 0 or 1, got ${show(stopAt)}`);
+      if (stopAt !== 0 && stopAt !== 1)
+        throw new DomainError(`${name}: stopAt must be 0 or 1, got ${show(stopAt)}`);
       return spec.table(checkSchedule(name, schedule), options);
     },
     *step(state, row, noise) {
@@ -196,31 +213,59 @@ interface Run<Row> {
 }
 
 /** The points that a run starts from. */
-export function startPoints(fn: string, key: RngKey, { shape, start, firstRow = 0 }: Pick<SampleOptions, "shape" | "start" | "firstRow">): NdArray {
+export function startPoints(
+  fn: string,
+  key: RngKey,
+  { shape, start, firstRow = 0 }: Pick<SampleOptions, "shape" | "start" | "firstRow">,
+): NdArray {
   checkCount(fn, "firstRow", firstRow, 0);
-  if ((shape === undefined) === (start === undefined)) throw new DomainError(`${fn}: give either shape or start`);
+  if ((shape === undefined) === (start === undefined))
+    throw new DomainError(`${fn}: give either shape or start`);
   const x = start === undefined ? undefined : astype(start, "float64");
   if (shape !== undefined) checkNumberList(fn, "shape", shape);
   const extents = x?.shape ?? shape!;
-  if (extents.length < 2) throw new ShapeError(`${fn}: ${x === undefined ? "shape" : "start"} must be [n, …], got [${extents.join(", ")}]`);
+  if (extents.length < 2)
+    throw new ShapeError(
+      `${fn}: ${x === undefined ? "shape" : "start"} must be [n, …], got [${extents.join(", ")}]`,
+    );
   return x ?? normalRows(foldIn(key, "start"), extents, { dtype: "float64", firstRow });
 }
 
-function prepare<Row>(fn: string, sampler: Sampler<Row>, key: RngKey, options: SampleOptions): Run<Row> {
+function prepare<Row>(
+  fn: string,
+  sampler: Sampler<Row>,
+  key: RngKey,
+  options: SampleOptions,
+): Run<Row> {
   const { numSteps = 50, noise, schedule, firstRow = 0, quietEnd = false } = options;
   const x = startPoints(fn, key, options);
-  const rows = rowsOf(fn, sampler, schedule === undefined ? paperSchedule(numSteps) : checkSchedule(fn, schedule), options);
-  if (noise !== undefined) for (const [i, list] of checkList(fn, "noise", noise).entries()) checkList(fn, `noise[${i}]`, list);
-  if (noise !== undefined && (noise.length !== rows.length || noise.some((list) => list.length !== sampler.noises)))
-    throw new ShapeError(`${fn}: noise must hold ${sampler.noises} arrays for each of the ${rows.length} steps of ${sampler.name}`);
+  const rows = rowsOf(
+    fn,
+    sampler,
+    schedule === undefined ? paperSchedule(numSteps) : checkSchedule(fn, schedule),
+    options,
+  );
+  if (noise !== undefined)
+    for (const [i, list] of checkList(fn, "noise", noise).entries())
+      checkList(fn, `noise[${i}]`, list);
+  if (
+    noise !== undefined &&
+    (noise.length !== rows.length || noise.some((list) => list.length !== sampler.noises))
+  )
+    throw new ShapeError(
+      `${fn}: noise must hold ${sampler.noises} arrays for each of the ${rows.length} steps of ${sampler.name}`,
+    );
   return {
     rows,
     start: x,
     noiseOf(step) {
-      if (quietEnd && step === rows.length - 1) return Array.from({ length: sampler.noises }, () => mul(x, 0));
+      if (quietEnd && step === rows.length - 1)
+        return Array.from({ length: sampler.noises }, () => mul(x, 0));
       if (noise !== undefined) return [...noise[step]!];
       const stepKey = foldIn(key, step);
-      return Array.from({ length: sampler.noises }, (_, i) => normalRows(foldIn(stepKey, i), x.shape, { dtype: "float64", firstRow }));
+      return Array.from({ length: sampler.noises }, (_, i) =>
+        normalRows(foldIn(stepKey, i), x.shape, { dtype: "float64", firstRow }),
+      );
     },
   };
 }
@@ -232,8 +277,18 @@ function rootMeanSquare(x: NdArray): number {
 }
 
 /** A whole run as one process: it asks for predictions and returns the result. */
-function* run<Row>(fn: string, sampler: Sampler<Row>, key: RngKey, options: SampleOptions): Process<SampleResult> {
-  const { trajectory = false, onNonFinite = "throw", onProgress, signal } = checkRecord(fn, "options", options);
+function* run<Row>(
+  fn: string,
+  sampler: Sampler<Row>,
+  key: RngKey,
+  options: SampleOptions,
+): Process<SampleResult> {
+  const {
+    trajectory = false,
+    onNonFinite = "throw",
+    onProgress,
+    signal,
+  } = checkRecord(fn, "options", options);
   checkHooks(fn, options);
   checkChoice(fn, "onNonFinite", onNonFinite, ["throw", "stop"]);
   const { rows, start, noiseOf } = prepare(fn, checkSampler(fn, sampler), key, options);
@@ -242,7 +297,11 @@ function* run<Row>(fn: string, sampler: Sampler<Row>, key: RngKey, options: Samp
   let numEvaluations = 0;
   let done = 0;
   const finish = (trouble?: string): SampleResult => {
-    const result = { samples: state.x, numEvaluations, certificate: finiteCertificate(state.x, done / Math.max(1, rows.length), trouble) };
+    const result = {
+      samples: state.x,
+      numEvaluations,
+      certificate: finiteCertificate(state.x, done / Math.max(1, rows.length), trouble),
+    };
     return trajectory ? { ...result, trajectory: stack(path) } : result;
   };
   signal?.throwIfAborted();
@@ -307,7 +366,12 @@ function finiteCertificate(x: NdArray, share: number, trouble?: string): Certifi
  * ```
  * @category Samplers
  */
-export function sample<Row>(sampler: Sampler<Row>, model: Model, key: RngKey, options: SampleOptions): SampleResult {
+export function sample<Row>(
+  sampler: Sampler<Row>,
+  model: Model,
+  key: RngKey,
+  options: SampleOptions,
+): SampleResult {
   return drive("sample", checkModel("sample", model), run("sample", sampler, key, options));
 }
 
@@ -331,17 +395,30 @@ export function sample<Row>(sampler: Sampler<Row>, model: Model, key: RngKey, op
  * ```
  * @category Samplers
  */
-export async function sampleAsync<Row>(sampler: Sampler<Row>, model: AsyncModel, key: RngKey, options: SampleOptions): Promise<SampleResult> {
+export async function sampleAsync<Row>(
+  sampler: Sampler<Row>,
+  model: AsyncModel,
+  key: RngKey,
+  options: SampleOptions,
+): Promise<SampleResult> {
   const { signal } = checkRecord("sampleAsync", "options", options);
-  return driveAsync("sampleAsync", checkModel("sampleAsync", model), run("sampleAsync", sampler, key, options), signal);
+  return driveAsync(
+    "sampleAsync",
+    checkModel("sampleAsync", model),
+    run("sampleAsync", sampler, key, options),
+    signal,
+  );
 }
 
-const fused = /* @__PURE__ */ compile((p: NdArray, x: NdArray, q: NdArray, y: NdArray) => add(mul(p, x), mul(q, y)));
+const fused = /* @__PURE__ */ compile((p: NdArray, x: NdArray, q: NdArray, y: NdArray) =>
+  add(mul(p, x), mul(q, y)),
+);
 /** Number of elements from which one compiled loop is faster than three; both round alike. */
 const LARGE = 4096;
 
 /** `p·x + q·y`, the shape of nearly every step. */
 export function combine(p: number, x: NdArray, q: number, y: NdArray): NdArray {
-  if (x.size < LARGE || x.dtype !== y.dtype || x.dtype !== "float64") return add(mul(p, x), mul(q, y));
+  if (x.size < LARGE || x.dtype !== y.dtype || x.dtype !== "float64")
+    return add(mul(p, x), mul(q, y));
   return fused(full([], p, { dtype: "float64" }), x, full([], q, { dtype: "float64" }), y);
 }

@@ -17,7 +17,9 @@ export interface Transition {
 
 /** Transitions for t = T … 1, or down to 2 when the chain stops at Y₁. */
 export function transitions(schedule: Schedule, { stopAt = 0 }: TableOptions): Transition[] {
-  const levels = Array.from({ length: schedule.alphaBar.length + 1 }, (_, t) => levelAt(schedule, t));
+  const levels = Array.from({ length: schedule.alphaBar.length + 1 }, (_, t) =>
+    levelAt(schedule, t),
+  );
   return Array.from({ length: schedule.alphaBar.length - stopAt }, (_, i) => {
     const t = schedule.alphaBar.length - i;
     return { level: levels[t]!, to: levels[t - 1]! };
@@ -27,7 +29,9 @@ export function transitions(schedule: Schedule, { stopAt = 0 }: TableOptions): T
 /** ln(α/σ); needs signal, and is infinite for the data. */
 export function signalLambda(fn: string, level: NoiseLevel): number {
   if (level.alpha === 0)
-    throw new DomainError(`${fn}: the schedule starts in pure noise, where ln(α/σ) is −∞; use ddim, or end the schedule a little earlier`);
+    throw new DomainError(
+      `${fn}: the schedule starts in pure noise, where ln(α/σ) is −∞; use ddim, or end the schedule a little earlier`,
+    );
   return lambdaOf(level);
 }
 

@@ -1,5 +1,14 @@
 /** The predictor-corrector of UniPC. */
-import { DomainError, type NdArray, add, array, checkChoice, checkRecord, mul, show } from "@provably/core-tensor";
+import {
+  DomainError,
+  type NdArray,
+  add,
+  array,
+  checkChoice,
+  checkRecord,
+  mul,
+  show,
+} from "@provably/core-tensor";
 import { solve } from "@provably/core-tensor/linalg";
 import type { Schedule } from "../schedule/schedule.js";
 import { type Sampler, type TableOptions, defineSampler } from "./sampler.js";
@@ -58,7 +67,10 @@ function formula(
   const others = ratios.map((r, j) => (-to.alpha * scale * rho[j]!) / r);
   const ahead = corrects ? -to.alpha * scale * rho[order - 1]! : 0;
   const newest = -to.alpha * phi - others.reduce((a, b) => a + b, 0) - ahead;
-  return { carry: to.sigma / level.sigma, weights: corrects ? [ahead, newest, ...others] : [newest, ...others] };
+  return {
+    carry: to.sigma / level.sigma,
+    weights: corrects ? [ahead, newest, ...others] : [newest, ...others],
+  };
 }
 
 /** Weights that match the first powers of the time inside a step. */
@@ -78,7 +90,12 @@ function quadrature(nodes: readonly number[], h: number, scale: number): number[
   return Array.from({ length: p }, (_, j) => rho.get(j));
 }
 
-function table(schedule: Schedule, options: TableOptions, order: number, variant: "bh1" | "bh2"): UniPcRow[] {
+function table(
+  schedule: Schedule,
+  options: TableOptions,
+  order: number,
+  variant: "bh1" | "bh2",
+): UniPcRow[] {
   const steps = transitions(schedule, options);
   const lambdas = steps.map(({ level }) => signalLambda("uniPC", level));
   const orders = steps.map((_, i) => Math.min(order, i + 1, steps.length - i));
@@ -88,11 +105,26 @@ function table(schedule: Schedule, options: TableOptions, order: number, variant
     const predict = formula(step, newestFirst(i), end, orders[i]!, false, variant);
     return i === 0
       ? { ...step, predict }
-      : { ...step, predict, correct: formula(steps[i - 1]!, newestFirst(i - 1), lambdas[i]!, orders[i - 1]!, true, variant) };
+      : {
+          ...step,
+          predict,
+          correct: formula(
+            steps[i - 1]!,
+            newestFirst(i - 1),
+            lambdas[i]!,
+            orders[i - 1]!,
+            true,
+            variant,
+          ),
+        };
   });
 }
 
-function evaluate({ carry, weights }: UniPcFormula, x: NdArray, predictions: readonly NdArray[]): NdArray {
+function evaluate(
+  { carry, weights }: UniPcFormula,
+  x: NdArray,
+  predictions: readonly NdArray[],
+): NdArray {
   return weights.reduce((sum, weight, j) => add(sum, mul(weight, predictions[j]!)), mul(carry, x));
 }
 
@@ -114,20 +146,27 @@ function evaluate({ carry, weights }: UniPcFormula, x: NdArray, predictions: rea
  */
 export function uniPC(options: UniPcOptions = {}): Sampler<UniPcRow> {
   const { order = 2, variant = "bh2" } = checkRecord("uniPC", "options", options);
-  if (order !== 1 && order !== 2 && order !== 3) throw new DomainError(`uniPC: order must be 1, 2 or 3, got ${show(order)}`);
+  if (order !== 1 && order !== 2 && order !== 3)
+    throw new DomainError(`uniPC: order must be 1, 2 or 3, got ${show(order)}`);
   checkChoice("uniPC", "variant", variant, ["bh1", "bh2"]);
   return defineSampler(
     {
       name: `uniPC-${order}`,
       noises: 0,
-      order: { expected: [order + 0.5, order + 1.6], source: "one order more than predictions used" },
+      order: {
+        expected: [order + 0.5, order + 1.6],
+        source: "one order more than predictions used",
+      },
       table: (schedule, tableOptions) => table(schedule, tableOptions, order, variant),
       *step({ x, memory = [] }, { level, predict, correct }) {
         // memory: the corrected point before, then the predictions, newest first
         const prediction = yield { x, level, want: "x0" };
         const predictions = [prediction, ...memory.slice(1)];
         const point = correct === undefined ? x : evaluate(correct, memory[0]!, predictions);
-        return { x: evaluate(predict, point, predictions), memory: [point, ...predictions.slice(0, order)] };
+        return {
+          x: evaluate(predict, point, predictions),
+          memory: [point, ...predictions.slice(0, order)],
+        };
       },
     },
     ["level", "to"],

@@ -15,7 +15,8 @@ export interface BetaRange {
 
 function checkRange(fn: string, start: number, end: number): void {
   checkNumbers(fn, { start, end });
-  if (!(start > 0 && start < 1 && end > 0 && end < 1)) throw new DomainError(`${fn}: start and end must be in (0, 1), got ${start} and ${end}`);
+  if (!(start > 0 && start < 1 && end > 0 && end < 1))
+    throw new DomainError(`${fn}: start and end must be in (0, 1), got ${start} and ${end}`);
 }
 
 function spaced(from: number, to: number, n: number): number[] {
@@ -84,14 +85,20 @@ export function scaledLinearBetas(numSteps: number, range: BetaRange = {}): numb
  * @see Nichol, Dhariwal (2021), "Improved denoising diffusion probabilistic models", eq. 17
  * @category Schedules
  */
-export function cosineBetas(numSteps: number, options: { readonly offset?: number; readonly maxBeta?: number } = {}): number[] {
+export function cosineBetas(
+  numSteps: number,
+  options: { readonly offset?: number; readonly maxBeta?: number } = {},
+): number[] {
   checkCount("cosineBetas", "numSteps", numSteps, 1);
   const { offset = 0.008, maxBeta = 0.999 } = checkRecord("cosineBetas", "options", options);
   checkNumbers("cosineBetas", { offset, maxBeta });
   if (!(offset >= 0)) throw new DomainError(`cosineBetas: offset must be ≥ 0, got ${offset}`);
-  if (!(maxBeta > 0 && maxBeta < 1)) throw new DomainError(`cosineBetas: maxBeta must be in (0, 1), got ${maxBeta}`);
+  if (!(maxBeta > 0 && maxBeta < 1))
+    throw new DomainError(`cosineBetas: maxBeta must be in (0, 1), got ${maxBeta}`);
   const power = (u: number): number => Math.cos((((u + offset) / (1 + offset)) * Math.PI) / 2) ** 2;
-  return Array.from({ length: numSteps }, (_, i) => Math.min(1 - power((i + 1) / numSteps) / power(i / numSteps), maxBeta));
+  return Array.from({ length: numSteps }, (_, i) =>
+    Math.min(1 - power((i + 1) / numSteps) / power(i / numSteps), maxBeta),
+  );
 }
 
 /**

@@ -1,5 +1,13 @@
 /** Noise levels: where between data and noise a point lies. */
-import { type ArrayInput, DomainError, type NdArray, add, checkRecord, mul, show } from "@provably/core-tensor";
+import {
+  type ArrayInput,
+  DomainError,
+  type NdArray,
+  add,
+  checkRecord,
+  mul,
+  show,
+} from "@provably/core-tensor";
 import { checkNumbers, checkFraction } from "../internal/check.js";
 
 /**
@@ -19,8 +27,10 @@ export interface NoiseLevel {
 export function checkLevel(fn: string, level: NoiseLevel, name = "level"): NoiseLevel {
   const { alpha, sigma } = checkRecord(fn, name, level);
   for (const [part, value] of Object.entries({ alpha, sigma }))
-    if (!(Number.isFinite(value) && value >= 0)) throw new DomainError(`${fn}: ${name}.${part} must be finite and ≥ 0, got ${show(value)}`);
-  if (alpha + sigma === 0) throw new DomainError(`${fn}: ${name}.alpha and ${name}.sigma must not both be 0`);
+    if (!(Number.isFinite(value) && value >= 0))
+      throw new DomainError(`${fn}: ${name}.${part} must be finite and ≥ 0, got ${show(value)}`);
+  if (alpha + sigma === 0)
+    throw new DomainError(`${fn}: ${name}.alpha and ${name}.sigma must not both be 0`);
   return level;
 }
 
@@ -60,8 +70,13 @@ export function levelOf(alphaBar: number, t = 0): NoiseLevel {
  * @category Schedules
  */
 export function levelOfLambda(lambda: number): NoiseLevel {
-  if (!Number.isFinite(lambda)) throw new DomainError(`levelOfLambda: lambda must be finite, got ${show(lambda)}`);
-  return { alpha: 1 / Math.sqrt(1 + Math.exp(-2 * lambda)), sigma: 1 / Math.sqrt(1 + Math.exp(2 * lambda)), t: 0 };
+  if (!Number.isFinite(lambda))
+    throw new DomainError(`levelOfLambda: lambda must be finite, got ${show(lambda)}`);
+  return {
+    alpha: 1 / Math.sqrt(1 + Math.exp(-2 * lambda)),
+    sigma: 1 / Math.sqrt(1 + Math.exp(2 * lambda)),
+    t: 0,
+  };
 }
 
 /**
@@ -79,7 +94,8 @@ export function levelOfLambda(lambda: number): NoiseLevel {
  * @category Schedules
  */
 export function levelOfSigma(ratio: number): NoiseLevel {
-  if (!(typeof ratio === "number" && ratio >= 0 && ratio < Infinity)) throw new DomainError(`levelOfSigma: ratio must be ≥ 0, got ${show(ratio)}`);
+  if (!(typeof ratio === "number" && ratio >= 0 && ratio < Infinity))
+    throw new DomainError(`levelOfSigma: ratio must be ≥ 0, got ${show(ratio)}`);
   const alpha = 1 / Math.hypot(1, ratio);
   return { alpha, sigma: ratio * alpha, t: 0 };
 }

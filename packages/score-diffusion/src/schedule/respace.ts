@@ -32,12 +32,17 @@ export type Spacing = "trailing" | "leading" | "linspace" | "quadratic";
  * @see Lin, Liu, Li, Yang (2024), "Common diffusion noise schedules and sample steps are flawed", table 2
  * @category Schedules
  */
-export function timesteps(total: number, numSteps: number, options: { readonly spacing?: Spacing } = {}): number[] {
+export function timesteps(
+  total: number,
+  numSteps: number,
+  options: { readonly spacing?: Spacing } = {},
+): number[] {
   checkCount("timesteps", "total", total, 1);
   checkCount("timesteps", "numSteps", numSteps, 1);
   const { spacing = "trailing" } = checkRecord("timesteps", "options", options);
   checkChoice("timesteps", "spacing", spacing, ["trailing", "leading", "linspace", "quadratic"]);
-  if (numSteps > total) throw new DomainError(`timesteps: numSteps must be at most ${total}, got ${numSteps}`);
+  if (numSteps > total)
+    throw new DomainError(`timesteps: numSteps must be at most ${total}, got ${numSteps}`);
   const place = (i: number): number => {
     switch (spacing) {
       case "trailing":
@@ -47,13 +52,21 @@ export function timesteps(total: number, numSteps: number, options: { readonly s
       case "linspace":
         return numSteps === 1 ? total : Math.round(1 + (i * (total - 1)) / (numSteps - 1));
       case "quadratic":
-        return 1 + Math.floor((numSteps === 1 ? 1 : i / (numSteps - 1)) ** 2 * 0.8 * total - (i === numSteps - 1 ? 1e-9 : 0));
+        return (
+          1 +
+          Math.floor(
+            (numSteps === 1 ? 1 : i / (numSteps - 1)) ** 2 * 0.8 * total -
+              (i === numSteps - 1 ? 1e-9 : 0),
+          )
+        );
     }
   };
   const steps = Array.from({ length: numSteps }, (_, i) => place(i));
   const twice = steps.findIndex((step, i) => i > 0 && step <= steps[i - 1]!);
   if (twice > 0)
-    throw new DomainError(`timesteps: ${spacing} spacing of ${numSteps} steps picks step ${steps[twice]} of ${total} twice; take fewer steps`);
+    throw new DomainError(
+      `timesteps: ${spacing} spacing of ${numSteps} steps picks step ${steps[twice]} of ${total} twice; take fewer steps`,
+    );
   return steps;
 }
 
@@ -77,10 +90,16 @@ export function respace(schedule: Schedule, steps: readonly number[]): Schedule 
   checkNumberList("respace", "steps", steps);
   steps.forEach((step, i) => {
     if (!Number.isInteger(step) || step < 1 || step > total)
-      throw new DomainError(`respace: steps[${i}] must be an integer from 1 to ${total}, got ${step}`);
-    if (i > 0 && step <= steps[i - 1]!) throw new DomainError(`respace: steps must ascend, got ${step} after ${steps[i - 1]}`);
+      throw new DomainError(
+        `respace: steps[${i}] must be an integer from 1 to ${total}, got ${step}`,
+      );
+    if (i > 0 && step <= steps[i - 1]!)
+      throw new DomainError(`respace: steps must ascend, got ${step} after ${steps[i - 1]}`);
   });
-  return { ...scheduleOfAlphaBar(steps.map((step) => schedule.alphaBar[step - 1]!)), steps: steps.map((step) => schedule.steps?.[step - 1] ?? step) };
+  return {
+    ...scheduleOfAlphaBar(steps.map((step) => schedule.alphaBar[step - 1]!)),
+    steps: steps.map((step) => schedule.steps?.[step - 1] ?? step),
+  };
 }
 
 /**
@@ -101,8 +120,15 @@ export function respace(schedule: Schedule, steps: readonly number[]): Schedule 
 export function firstSteps(schedule: Schedule, numSteps: number): Schedule {
   const { beta, alphaBar, steps } = checkSchedule("firstSteps", schedule);
   checkCount("firstSteps", "numSteps", numSteps, 1);
-  if (numSteps > alphaBar.length) throw new DomainError(`firstSteps: numSteps must be an integer from 1 to ${alphaBar.length}, got ${numSteps}`);
-  return { beta: beta.slice(0, numSteps), alphaBar: alphaBar.slice(0, numSteps), ...(steps && { steps: steps.slice(0, numSteps) }) };
+  if (numSteps > alphaBar.length)
+    throw new DomainError(
+      `firstSteps: numSteps must be an integer from 1 to ${alphaBar.length}, got ${numSteps}`,
+    );
+  return {
+    beta: beta.slice(0, numSteps),
+    alphaBar: alphaBar.slice(0, numSteps),
+    ...(steps && { steps: steps.slice(0, numSteps) }),
+  };
 }
 
 /**
@@ -122,7 +148,9 @@ export function firstSteps(schedule: Schedule, numSteps: number): Schedule {
  */
 export function stepOfSigma(schedule: Schedule, ratio: number): number {
   positive("stepOfSigma", "ratio", ratio);
-  const logs = checkSchedule("stepOfSigma", schedule).alphaBar.map((a) => Math.log((1 - a) / a) / 2);
+  const logs = checkSchedule("stepOfSigma", schedule).alphaBar.map(
+    (a) => Math.log((1 - a) / a) / 2,
+  );
   const wanted = Math.log(ratio);
   const above = logs.findIndex((log) => log >= wanted);
   if (above <= 0) return above === 0 ? 1 : logs.length;
@@ -151,7 +179,10 @@ export function rescaleZeroTerminalSnr(schedule: Schedule): Schedule {
   const roots = checkSchedule("rescaleZeroTerminalSnr", schedule).alphaBar.map(Math.sqrt);
   const first = roots[0]!;
   const last = roots[roots.length - 1]!;
-  if (roots.length < 2) throw new DomainError("rescaleZeroTerminalSnr: schedule must have at least two steps, got 1");
-  const stretched = scheduleOfAlphaBar(roots.map((root) => (((root - last) * first) / (first - last)) ** 2));
+  if (roots.length < 2)
+    throw new DomainError("rescaleZeroTerminalSnr: schedule must have at least two steps, got 1");
+  const stretched = scheduleOfAlphaBar(
+    roots.map((root) => (((root - last) * first) / (first - last)) ** 2),
+  );
   return schedule.steps === undefined ? stretched : { ...stretched, steps: schedule.steps };
 }

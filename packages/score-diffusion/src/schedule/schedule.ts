@@ -24,11 +24,15 @@ export function checkSchedule(fn: string, schedule: Schedule): Schedule {
   for (const [name, list] of Object.entries({ alphaBar, beta, steps })) {
     checkNumberList(fn, `schedule.${name}`, list);
     if (list.length !== alphaBar.length || list.length === 0)
-      throw new DomainError(`${fn}: schedule.${name} must hold a number for each of at least one step, got ${list.length}`);
+      throw new DomainError(
+        `${fn}: schedule.${name} must hold a number for each of at least one step, got ${list.length}`,
+      );
   }
   for (let t = 0; t < alphaBar.length; t++)
     if (!(alphaBar[t]! >= 0 && alphaBar[t]! < (t === 0 ? 1 : alphaBar[t - 1]!)))
-      throw new DomainError(`${fn}: schedule.alphaBar must decrease strictly from below 1, got ${alphaBar[t]} at step ${t + 1}`);
+      throw new DomainError(
+        `${fn}: schedule.alphaBar must decrease strictly from below 1, got ${alphaBar[t]} at step ${t + 1}`,
+      );
   return schedule;
 }
 
@@ -48,10 +52,12 @@ export function checkSchedule(fn: string, schedule: Schedule): Schedule {
  */
 export function scheduleOf(beta: readonly number[]): Schedule {
   checkNumberList("scheduleOf", "beta", beta);
-  if (beta.length === 0) throw new DomainError("scheduleOf: beta must hold at least one step, got none");
+  if (beta.length === 0)
+    throw new DomainError("scheduleOf: beta must hold at least one step, got none");
   let left = 1;
   const alphaBar = beta.map((b, i) => {
-    if (!(b > 0 && b < 1)) throw new DomainError(`scheduleOf: beta[${i}] must be in (0, 1), got ${b}`);
+    if (!(b > 0 && b < 1))
+      throw new DomainError(`scheduleOf: beta[${i}] must be in (0, 1), got ${b}`);
     return (left *= 1 - b);
   });
   return { beta: [...beta], alphaBar };
@@ -91,7 +97,8 @@ export function paperSchedule(numSteps: number, options: PaperScheduleOptions = 
   checkCount("paperSchedule", "numSteps", numSteps, 2);
   const { c0 = 2, c1 = 4 } = checkRecord("paperSchedule", "options", options);
   checkNumbers("paperSchedule", { c0, c1 });
-  if (!(c0 > 0 && c1 > c0 && Number.isFinite(c1))) throw new DomainError(`paperSchedule: c1 must exceed c0 > 0, got c0 = ${c0} and c1 = ${c1}`);
+  if (!(c0 > 0 && c1 > c0 && Number.isFinite(c1)))
+    throw new DomainError(`paperSchedule: c1 must exceed c0 > 0, got c0 = ${c0} and c1 = ${c1}`);
   const r = (c1 * Math.log(numSteps)) / numSteps;
   if (!(r < 1))
     throw new DomainError(
@@ -99,7 +106,8 @@ export function paperSchedule(numSteps: number, options: PaperScheduleOptions = 
     );
   const first = numSteps ** -c0;
   // (1 + r)^t through logarithms, so that long schedules do not overflow
-  const beta = (t: number): number => (t === 1 ? first : r * Math.min(Math.exp(Math.log(first) + t * Math.log1p(r)), 1));
+  const beta = (t: number): number =>
+    t === 1 ? first : r * Math.min(Math.exp(Math.log(first) + t * Math.log1p(r)), 1);
   const schedule = scheduleOf(Array.from({ length: numSteps }, (_, i) => beta(i + 1)));
   return { ...schedule, nextBeta: beta(numSteps + 1) };
 }
@@ -123,7 +131,8 @@ export function levelAt(schedule: Schedule, t: number): NoiseLevel {
   const { alphaBar, steps } = checkRecord("levelAt", "schedule", schedule);
   checkList("levelAt", "schedule.alphaBar", alphaBar);
   checkCount("levelAt", "t", t, 0);
-  if (t > alphaBar.length) throw new DomainError(`levelAt: t must be an integer from 0 to ${alphaBar.length}, got ${t}`);
+  if (t > alphaBar.length)
+    throw new DomainError(`levelAt: t must be an integer from 0 to ${alphaBar.length}, got ${t}`);
   return t === 0 ? levelOf(1) : levelOf(alphaBar[t - 1]!, steps?.[t - 1] ?? t);
 }
 
@@ -143,11 +152,14 @@ export function levelAt(schedule: Schedule, t: number): NoiseLevel {
  */
 export function scheduleOfAlphaBar(alphaBar: readonly number[]): Schedule {
   checkNumberList("scheduleOfAlphaBar", "alphaBar", alphaBar);
-  if (alphaBar.length === 0) throw new DomainError("scheduleOfAlphaBar: alphaBar must hold at least one step, got none");
+  if (alphaBar.length === 0)
+    throw new DomainError("scheduleOfAlphaBar: alphaBar must hold at least one step, got none");
   const beta = alphaBar.map((power, i) => {
     const before = i === 0 ? 1 : alphaBar[i - 1]!;
     if (!(power >= 0 && power < before))
-      throw new DomainError(`scheduleOfAlphaBar: alphaBar must decrease strictly from below 1, got ${power} after ${before}`);
+      throw new DomainError(
+        `scheduleOfAlphaBar: alphaBar must decrease strictly from below 1, got ${power} after ${before}`,
+      );
     return 1 - power / before;
   });
   return { beta, alphaBar: [...alphaBar] };
@@ -189,13 +201,23 @@ export function scheduleOfSigmas(sigmas: readonly number[]): Schedule {
  * @see Lu et al. (2022), "DPM-Solver: a fast ODE solver for diffusion probabilistic model sampling in around 10 steps", section 3.3
  * @category Schedules
  */
-export function lambdaGrid(numSteps: number, options: { readonly lambdaMin?: number; readonly lambdaMax?: number } = {}): Schedule {
+export function lambdaGrid(
+  numSteps: number,
+  options: { readonly lambdaMin?: number; readonly lambdaMax?: number } = {},
+): Schedule {
   checkCount("lambdaGrid", "numSteps", numSteps, 2);
   const { lambdaMin = -5, lambdaMax = 4 } = checkRecord("lambdaGrid", "options", options);
   checkNumbers("lambdaGrid", { lambdaMin, lambdaMax });
-  if (!(lambdaMin < lambdaMax)) throw new DomainError(`lambdaGrid: lambdaMin must be below lambdaMax, got ${lambdaMin} and ${lambdaMax}`);
+  if (!(lambdaMin < lambdaMax))
+    throw new DomainError(
+      `lambdaGrid: lambdaMin must be below lambdaMax, got ${lambdaMin} and ${lambdaMax}`,
+    );
   return scheduleOfAlphaBar(
-    Array.from({ length: numSteps }, (_, i) => levelOfLambda(lambdaMax + (i * (lambdaMin - lambdaMax)) / (numSteps - 1)).alpha ** 2),
+    Array.from(
+      { length: numSteps },
+      (_, i) =>
+        levelOfLambda(lambdaMax + (i * (lambdaMin - lambdaMax)) / (numSteps - 1)).alpha ** 2,
+    ),
   );
 }
 
@@ -217,7 +239,10 @@ export function lambdaGrid(numSteps: number, options: { readonly lambdaMin?: num
  * @see Lipman et al. (2023), "Flow matching for generative modeling"; Esser et al. (2024), eq. 23, for the shift
  * @category Schedules
  */
-export function flowSchedule(numSteps: number, options: { readonly shift?: number } = {}): Schedule {
+export function flowSchedule(
+  numSteps: number,
+  options: { readonly shift?: number } = {},
+): Schedule {
   checkCount("flowSchedule", "numSteps", numSteps, 1);
   const { shift = 1 } = checkRecord("flowSchedule", "options", options);
   positive("flowSchedule", "shift", shift);

@@ -16,7 +16,9 @@ export interface SigmaRange {
 function checkSigmas(fn: string, sigmaMin: number, sigmaMax: number): void {
   checkNumbers(fn, { sigmaMin, sigmaMax });
   if (!(sigmaMin > 0 && sigmaMax >= sigmaMin && Number.isFinite(sigmaMax)))
-    throw new DomainError(`${fn}: 0 < sigmaMin ≤ sigmaMax is needed, got ${sigmaMin} and ${sigmaMax}`);
+    throw new DomainError(
+      `${fn}: 0 < sigmaMin ≤ sigmaMax is needed, got ${sigmaMin} and ${sigmaMax}`,
+    );
 }
 
 function descending(n: number, f: (u: number) => number): number[] {
@@ -39,9 +41,16 @@ function descending(n: number, f: (u: number) => number): number[] {
  * @see Karras, Aittala, Aila, Laine (2022), "Elucidating the design space of diffusion-based generative models", eq. 5
  * @category Schedules
  */
-export function karrasSigmas(numSteps: number, options: SigmaRange & { readonly rho?: number } = {}): number[] {
+export function karrasSigmas(
+  numSteps: number,
+  options: SigmaRange & { readonly rho?: number } = {},
+): number[] {
   checkCount("karrasSigmas", "numSteps", numSteps, 1);
-  const { sigmaMin = 0.002, sigmaMax = 80, rho = 7 } = checkRecord("karrasSigmas", "options", options);
+  const {
+    sigmaMin = 0.002,
+    sigmaMax = 80,
+    rho = 7,
+  } = checkRecord("karrasSigmas", "options", options);
   checkSigmas("karrasSigmas", sigmaMin, sigmaMax);
   positive("karrasSigmas", "rho", rho);
   const [high, low] = [sigmaMax ** (1 / rho), sigmaMin ** (1 / rho)];

@@ -1,8 +1,23 @@
 /** The denoiser of any model, together with the derivative that guidance by a measurement needs. */
-import { DomainError, type NdArray, add, all, isFinite, item, mul, vjp } from "@provably/core-tensor";
+import {
+  DomainError,
+  type NdArray,
+  add,
+  all,
+  isFinite,
+  item,
+  mul,
+  vjp,
+} from "@provably/core-tensor";
 import { positive, arrayOf } from "../internal/check.js";
 import { type NoiseLevel, checkLevel } from "../schedule/level.js";
-import { type Model, type Prediction, answerOf, checkModel, convertPrediction } from "./prediction.js";
+import {
+  type Model,
+  type Prediction,
+  answerOf,
+  checkModel,
+  convertPrediction,
+} from "./prediction.js";
 
 /**
  * A prediction of the clean point, and what derivatives of it lead back to the noisy one.
@@ -16,7 +31,10 @@ export interface Denoised {
 }
 
 /** The clean point as carry · x + gain · prediction. */
-function affine(prediction: Prediction, { alpha, sigma }: NoiseLevel): { carry: number; gain: number } {
+function affine(
+  prediction: Prediction,
+  { alpha, sigma }: NoiseLevel,
+): { carry: number; gain: number } {
   switch (prediction) {
     case "x0":
       return { carry: 0, gain: 1 };
@@ -62,9 +80,11 @@ export function denoised(model: Model, x: NdArray, level: NoiseLevel): Denoised 
   const { prediction } = checkModel("denoised", model);
   arrayOf("denoised", "x", x);
   const direct = model.vjp === undefined ? undefined : model.evaluate(x, level);
-  const [answer, pull] = direct === undefined ? vjp((p: NdArray) => model.evaluate(p, level), x) : [direct, undefined];
+  const [answer, pull] =
+    direct === undefined ? vjp((p: NdArray) => model.evaluate(p, level), x) : [direct, undefined];
   const output = answerOf("denoised", answer, x);
-  if (!item(all(isFinite(output)))) throw new DomainError("denoised: the model returned NaN or infinite values");
+  if (!item(all(isFinite(output))))
+    throw new DomainError("denoised: the model returned NaN or infinite values");
   const { carry, gain } = affine(prediction, level);
   return {
     clean: convertPrediction(output, prediction, "x0", x, level),

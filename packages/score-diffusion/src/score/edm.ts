@@ -1,5 +1,13 @@
 /** The variance-exploding side: points without the data's factor, and networks in the preconditioning of EDM. */
-import { type ArrayInput, type NdArray, add, checkFunction, checkRecord, div, mul } from "@provably/core-tensor";
+import {
+  type ArrayInput,
+  type NdArray,
+  add,
+  checkFunction,
+  checkRecord,
+  div,
+  mul,
+} from "@provably/core-tensor";
 import { positive } from "../internal/check.js";
 import { type NoiseLevel, checkLevel } from "../schedule/level.js";
 import { type AsyncModel, type Model, answerOf } from "./prediction.js";
@@ -21,7 +29,10 @@ import { type AsyncModel, type Model, answerOf } from "./prediction.js";
  * ```
  * @category Scores
  */
-export function vpToVe(x: ArrayInput, level: NoiseLevel): { readonly x: NdArray; readonly level: NoiseLevel } {
+export function vpToVe(
+  x: ArrayInput,
+  level: NoiseLevel,
+): { readonly x: NdArray; readonly level: NoiseLevel } {
   const { alpha, sigma, t } = checkLevel("vpToVe", level);
   positive("vpToVe", "alpha", alpha);
   return { x: div(x, alpha), level: { alpha: 1, sigma: sigma / alpha, t } };
@@ -55,12 +66,20 @@ export interface EdmFactors {
  * @see Karras, Aittala, Aila, Laine (2022), "Elucidating the design space of diffusion-based generative models", table 1
  * @category Scores
  */
-export function edmPrecondition(sigma: number, options: { readonly sigmaData?: number } = {}): EdmFactors {
+export function edmPrecondition(
+  sigma: number,
+  options: { readonly sigmaData?: number } = {},
+): EdmFactors {
   const { sigmaData = 0.5 } = checkRecord("edmPrecondition", "options", options);
   positive("edmPrecondition", "sigma", sigma);
   positive("edmPrecondition", "sigmaData", sigmaData);
   const length = Math.hypot(sigma, sigmaData);
-  return { skip: (sigmaData / length) ** 2, out: (sigma * sigmaData) / length, in: 1 / length, noise: Math.log(sigma) / 4 };
+  return {
+    skip: (sigmaData / length) ** 2,
+    out: (sigma * sigmaData) / length,
+    in: 1 / length,
+    noise: Math.log(sigma) / 4,
+  };
 }
 
 /**
@@ -81,7 +100,10 @@ export function edmPrecondition(sigma: number, options: { readonly sigmaData?: n
  * @see Karras, Aittala, Aila, Laine (2022), "Elucidating the design space of diffusion-based generative models", eq. 7
  * @category Scores
  */
-export function edmModel(network: (x: NdArray, noise: number) => NdArray, options: { readonly sigmaData?: number } = {}): Model {
+export function edmModel(
+  network: (x: NdArray, noise: number) => NdArray,
+  options: { readonly sigmaData?: number } = {},
+): Model {
   checkFunction("edmModel", "network", network);
   edmPrecondition(1, options);
   return {
@@ -89,7 +111,10 @@ export function edmModel(network: (x: NdArray, noise: number) => NdArray, option
     evaluate(x, level) {
       const at = vpToVe(x, level);
       const factors = edmPrecondition(at.level.sigma, options);
-      return add(mul(factors.skip, at.x), mul(factors.out, answerOf("edmModel", network(mul(factors.in, at.x), factors.noise), at.x)));
+      return add(
+        mul(factors.skip, at.x),
+        mul(factors.out, answerOf("edmModel", network(mul(factors.in, at.x), factors.noise), at.x)),
+      );
     },
   };
 }
@@ -110,7 +135,10 @@ export function edmModel(network: (x: NdArray, noise: number) => NdArray, option
  * ```
  * @category Scores
  */
-export function edmModelAsync(network: (x: NdArray, noise: number) => Promise<NdArray>, options: { readonly sigmaData?: number } = {}): AsyncModel {
+export function edmModelAsync(
+  network: (x: NdArray, noise: number) => Promise<NdArray>,
+  options: { readonly sigmaData?: number } = {},
+): AsyncModel {
   checkFunction("edmModelAsync", "network", network);
   edmPrecondition(1, options);
   return {
@@ -118,7 +146,13 @@ export function edmModelAsync(network: (x: NdArray, noise: number) => Promise<Nd
     async evaluate(x, level) {
       const at = vpToVe(x, level);
       const factors = edmPrecondition(at.level.sigma, options);
-      return add(mul(factors.skip, at.x), mul(factors.out, answerOf("edmModelAsync", await network(mul(factors.in, at.x), factors.noise), at.x)));
+      return add(
+        mul(factors.skip, at.x),
+        mul(
+          factors.out,
+          answerOf("edmModelAsync", await network(mul(factors.in, at.x), factors.noise), at.x),
+        ),
+      );
     },
   };
 }

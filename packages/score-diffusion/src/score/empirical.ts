@@ -94,18 +94,33 @@ export interface EmpiricalDistribution extends Model {
  * ```
  * @category Scores
  */
-export function empiricalDistribution(data: ArrayInput, options: EmpiricalOptions = {}): EmpiricalDistribution {
+export function empiricalDistribution(
+  data: ArrayInput,
+  options: EmpiricalOptions = {},
+): EmpiricalDistribution {
   const points = astype(data, "float64");
   if (points.shape.length !== 2 || points.size === 0)
-    throw new ShapeError(`empiricalDistribution: data must be [N, d] and not empty, got [${points.shape.join(", ")}]`);
-  if (!item(all(isFinite(points)))) throw new DomainError("empiricalDistribution: data must be finite");
-  const { chunkSize = 2048, dtype = "float64" } = checkRecord("empiricalDistribution", "options", options);
+    throw new ShapeError(
+      `empiricalDistribution: data must be [N, d] and not empty, got [${points.shape.join(", ")}]`,
+    );
+  if (!item(all(isFinite(points))))
+    throw new DomainError("empiricalDistribution: data must be finite");
+  const { chunkSize = 2048, dtype = "float64" } = checkRecord(
+    "empiricalDistribution",
+    "options",
+    options,
+  );
   checkChoice("empiricalDistribution", "dtype", dtype, ["float32", "float64"]);
   checkCount("empiricalDistribution", "chunkSize", chunkSize, 1);
   const n = points.shape[0]!;
-  const weights = options.weights === undefined ? add(zeros([n], { dtype: "float64" }), 1) : astype(options.weights, "float64");
+  const weights =
+    options.weights === undefined
+      ? add(zeros([n], { dtype: "float64" }), 1)
+      : astype(options.weights, "float64");
   if (weights.shape.length !== 1 || weights.shape[0] !== n)
-    throw new ShapeError(`empiricalDistribution: weights must be [${n}], got [${weights.shape.join(", ")}]`);
+    throw new ShapeError(
+      `empiricalDistribution: weights must be [${n}], got [${weights.shape.join(", ")}]`,
+    );
   const total = item(sum(weights));
   if (!(item(min(weights)) >= 0 && total > 0 && Number.isFinite(total)))
     throw new DomainError("empiricalDistribution: weights must be ≥ 0 and not all 0");
@@ -134,7 +149,9 @@ function checkLaw(fn: string, law: EmpiricalDistribution): EmpiricalDistribution
     ["logWeights", logWeights, [n]],
   ] as const)
     if (arrayOf(fn, `law.${name}`, part).shape.join() !== shape.join())
-      throw new ShapeError(`${fn}: law.${name} must be [${shape.join()}], got [${part.shape.join(", ")}]`);
+      throw new ShapeError(
+        `${fn}: law.${name} must be [${shape.join()}], got [${part.shape.join(", ")}]`,
+      );
   checkCount(fn, "law.chunkSize", chunkSize, 1);
   return law;
 }
@@ -146,18 +163,20 @@ interface Running {
 }
 
 /** One chunk of the data: its logits and weights, and what was met so far brought to the new maximum. */
-const meet = /* @__PURE__ */ compile((queries: NdArray, keys: NdArray, biases: NdArray, before: Running, details: boolean) => {
-  const logits = add(matmul(queries, transpose(keys)), biases);
-  const peak = maximum(before.peak, max(logits, { axis: 1, keepDims: true }));
-  // rows that have met only points of weight 0 so far keep a finite shift
-  const shift = where(equal(peak, -Infinity), 0, peak);
-  const weights = exp(sub(logits, shift));
-  const keep = exp(sub(before.peak, shift));
-  const mass = add(mul(before.mass, keep), sum(weights, { axis: 1, keepDims: true }));
-  const acc = add(mul(before.acc, keep), matmul(weights, keys));
-  // what only a few ask for is not copied out for the others
-  return { peak, mass, acc, details: details ? [logits, weights, keep] : [] };
-});
+const meet = /* @__PURE__ */ compile(
+  (queries: NdArray, keys: NdArray, biases: NdArray, before: Running, details: boolean) => {
+    const logits = add(matmul(queries, transpose(keys)), biases);
+    const peak = maximum(before.peak, max(logits, { axis: 1, keepDims: true }));
+    // rows that have met only points of weight 0 so far keep a finite shift
+    const shift = where(equal(peak, -Infinity), 0, peak);
+    const weights = exp(sub(logits, shift));
+    const keep = exp(sub(before.peak, shift));
+    const mass = add(mul(before.mass, keep), sum(weights, { axis: 1, keepDims: true }));
+    const acc = add(mul(before.acc, keep), matmul(weights, keys));
+    // what only a few ask for is not copied out for the others
+    return { peak, mass, acc, details: details ? [logits, weights, keep] : [] };
+  },
+);
 
 /**
  * Over chunks, with a running maximum: the softmax-weighted mean of the centred points, the sum of the weights relative to the greatest, which
@@ -175,8 +194,12 @@ function attend(
   const { alpha, sigma } = checkLevel(fn, level);
   arrayOf(fn, "x", x);
   const [n, d] = centred.shape as [number, number];
-  if (x.shape.length !== 2 || x.shape[1] !== d) throw new ShapeError(`${fn}: x must be [n, ${d}], got [${x.shape.join(", ")}]`);
-  if (!(sigma > 0)) throw new DomainError(`${fn}: sigma must be positive, got ${sigma}; the law has no density without noise`);
+  if (x.shape.length !== 2 || x.shape[1] !== d)
+    throw new ShapeError(`${fn}: x must be [n, ${d}], got [${x.shape.join(", ")}]`);
+  if (!(sigma > 0))
+    throw new DomainError(
+      `${fn}: sigma must be positive, got ${sigma}; the law has no density without noise`,
+    );
   const offset = sub(astype(x, "float64"), mul(alpha, law.mean));
   const rows = x.shape[0]!;
   const precision = 1 / (sigma * sigma);
@@ -194,12 +217,27 @@ function attend(
     const details = wanted === "density" || cotangent !== undefined;
     const met = meet(queries, keys, slice(biases, [from], [to]), { peak, mass, acc }, details);
     const [logits, weights, keep] = met.details;
-    if (wanted === "density") nearest = where(squeeze(greater(met.peak, peak), 1), add(argmax(logits!, { axis: 1 }), from), nearest);
+    if (wanted === "density")
+      nearest = where(
+        squeeze(greater(met.peak, peak), 1),
+        add(argmax(logits!, { axis: 1 }), from),
+        nearest,
+      );
     ({ peak, mass, acc } = met);
-    if (cotangent !== undefined) second = add(mul(second, keep!), matmul(mul(weights!, matmul(astype(cotangent, dtype), transpose(keys))), keys));
+    if (cotangent !== undefined)
+      second = add(
+        mul(second, keep!),
+        matmul(mul(weights!, matmul(astype(cotangent, dtype), transpose(keys))), keys),
+      );
   }
   const precise = (a: NdArray): NdArray => astype(a, "float64");
-  return { mean: precise(div(acc, mass)), mass: precise(squeeze(mass, 1)), offset, nearest, second: precise(div(second, mass)) };
+  return {
+    mean: precise(div(acc, mass)),
+    mass: precise(squeeze(mass, 1)),
+    offset,
+    nearest,
+    second: precise(div(second, mass)),
+  };
 }
 
 /**
@@ -222,14 +260,26 @@ function attend(
  * @see Milakov, Gimelshein (2018), "Online normalizer calculation for softmax"
  * @category Scores
  */
-export function empiricalDenoiser(law: EmpiricalDistribution, x: NdArray, level: NoiseLevel): NdArray {
+export function empiricalDenoiser(
+  law: EmpiricalDistribution,
+  x: NdArray,
+  level: NoiseLevel,
+): NdArray {
   return add(attend(law, x, level, "mean").mean, law.mean);
 }
 
 /** The Jacobian of the denoiser is α/σ² times the covariance of the data under the weights: symmetric. */
-function denoiserVjp(law: EmpiricalDistribution, x: NdArray, level: NoiseLevel, v: NdArray): NdArray {
+function denoiserVjp(
+  law: EmpiricalDistribution,
+  x: NdArray,
+  level: NoiseLevel,
+  v: NdArray,
+): NdArray {
   const { mean, second } = attend(law, x, level, "mean", v);
-  return mul(level.alpha / level.sigma ** 2, sub(second, mul(mean, sum(mul(mean, v), { axis: 1, keepDims: true }))));
+  return mul(
+    level.alpha / level.sigma ** 2,
+    sub(second, mul(mean, sum(mul(mean, v), { axis: 1, keepDims: true }))),
+  );
 }
 
 /**
@@ -275,7 +325,11 @@ export function empiricalScore(law: EmpiricalDistribution, x: NdArray, level: No
  * ```
  * @category Scores
  */
-export function empiricalLogDensity(law: EmpiricalDistribution, x: NdArray, level: NoiseLevel): NdArray {
+export function empiricalLogDensity(
+  law: EmpiricalDistribution,
+  x: NdArray,
+  level: NoiseLevel,
+): NdArray {
   const { mass, offset, nearest } = attend(law, x, level, "density");
   const d = law.centred.shape[1]!;
   const { alpha, sigma } = level;

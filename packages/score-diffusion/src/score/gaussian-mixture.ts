@@ -87,12 +87,18 @@ export function gaussianMixture(input: GaussianMixtureInput): GaussianMixture {
   const weights = astype(input.weights, "float64");
   const [k, d] = means.shape;
   if (k === undefined || d === undefined || means.shape.length !== 2 || k === 0)
-    throw new ShapeError(`gaussianMixture: means must be [K, d] with K ≥ 1, got [${means.shape.join(", ")}]`);
+    throw new ShapeError(
+      `gaussianMixture: means must be [K, d] with K ≥ 1, got [${means.shape.join(", ")}]`,
+    );
   if (weights.shape.length !== 1 || weights.shape[0] !== k)
-    throw new ShapeError(`gaussianMixture: weights must be [${k}], got [${weights.shape.join(", ")}]`);
+    throw new ShapeError(
+      `gaussianMixture: weights must be [${k}], got [${weights.shape.join(", ")}]`,
+    );
   const total = item(sum(weights));
   if (!(item(min(weights)) >= 0 && total > 0 && Number.isFinite(total)))
-    throw new DomainError(`gaussianMixture: weights must be ≥ 0 and not all 0, got ${weights.toString()}`);
+    throw new DomainError(
+      `gaussianMixture: weights must be ≥ 0 and not all 0, got ${weights.toString()}`,
+    );
   const { eigenvalues, eigenvectors } = spectrum(input, k, d);
   const mixture: GaussianMixture = {
     prediction: "score",
@@ -106,12 +112,21 @@ export function gaussianMixture(input: GaussianMixtureInput): GaussianMixture {
   return mixture;
 }
 
-function spectrum({ covariances, variances }: GaussianMixtureInput, k: number, d: number): { eigenvalues: NdArray; eigenvectors: NdArray } {
-  if ((covariances === undefined) === (variances === undefined)) throw new DomainError("gaussianMixture: give either covariances or variances");
+function spectrum(
+  { covariances, variances }: GaussianMixtureInput,
+  k: number,
+  d: number,
+): { eigenvalues: NdArray; eigenvectors: NdArray } {
+  if ((covariances === undefined) === (variances === undefined))
+    throw new DomainError("gaussianMixture: give either covariances or variances");
   if (variances !== undefined) {
     const v = astype(variances, "float64");
-    if (v.shape.length !== 1 || v.shape[0] !== k) throw new ShapeError(`gaussianMixture: variances must be [${k}], got [${v.shape.join(", ")}]`);
-    if (!(item(min(v)) >= 0)) throw new DomainError(`gaussianMixture: variances must be ≥ 0, got ${v.toString()}`);
+    if (v.shape.length !== 1 || v.shape[0] !== k)
+      throw new ShapeError(
+        `gaussianMixture: variances must be [${k}], got [${v.shape.join(", ")}]`,
+      );
+    if (!(item(min(v)) >= 0))
+      throw new DomainError(`gaussianMixture: variances must be ≥ 0, got ${v.toString()}`);
     return {
       eigenvalues: mul(expandDims(v, 1), ones([1, d], { dtype: "float64" })),
       eigenvectors: mul(ones([k, 1, 1], { dtype: "float64" }), eye(d, d, { dtype: "float64" })),
@@ -119,13 +134,18 @@ function spectrum({ covariances, variances }: GaussianMixtureInput, k: number, d
   }
   const c = astype(covariances!, "float64");
   if (c.shape.length !== 3 || c.shape[0] !== k || c.shape[1] !== d || c.shape[2] !== d)
-    throw new ShapeError(`gaussianMixture: covariances must be [${k}, ${d}, ${d}], got [${c.shape.join(", ")}]`);
-  if (item(max(abs(sub(c, matrixTranspose(c))))) > 1e-10 * item(max(abs(c)))) throw new DomainError("gaussianMixture: covariances must be symmetric");
+    throw new ShapeError(
+      `gaussianMixture: covariances must be [${k}, ${d}, ${d}], got [${c.shape.join(", ")}]`,
+    );
+  if (item(max(abs(sub(c, matrixTranspose(c))))) > 1e-10 * item(max(abs(c))))
+    throw new DomainError("gaussianMixture: covariances must be symmetric");
   const { eigenvalues, eigenvectors } = eigh(c);
   for (let i = 0; i < k; i++) {
     const [least, trace] = [eigenvalues.get(i, 0), item(sum(eigenvalues.pick(i, null)))];
     if (!(least >= -1e-10 * trace))
-      throw new DomainError(`gaussianMixture: covariances[${i}] must be positive semi-definite, its least eigenvalue is ${least}`);
+      throw new DomainError(
+        `gaussianMixture: covariances[${i}] must be positive semi-definite, its least eigenvalue is ${least}`,
+      );
   }
   return { eigenvalues, eigenvectors };
 }
@@ -141,7 +161,9 @@ export function checkMixture(fn: string, mixture: GaussianMixture): GaussianMixt
     ["eigenvectors", eigenvectors, [k, d, d]],
   ] as const)
     if (d === undefined || arrayOf(fn, `mixture.${name}`, part).shape.join() !== shape.join())
-      throw new ShapeError(`${fn}: mixture.${name} must be [${shape.join(", ")}], got [${part.shape.join(", ")}]`);
+      throw new ShapeError(
+        `${fn}: mixture.${name} must be [${shape.join(", ")}], got [${part.shape.join(", ")}]`,
+      );
   return mixture;
 }
 
@@ -151,15 +173,22 @@ function spreads(mixture: GaussianMixture, x: NdArray, level: NoiseLevel): NdArr
   const { alpha, sigma } = checkLevel("gaussianMixture", level);
   arrayOf("gaussianMixture", "x", x);
   const d = means.shape[1]!;
-  if (x.shape.length !== 2 || x.shape[1] !== d) throw new ShapeError(`gaussianMixture: x must be [n, ${d}], got [${x.shape.join(", ")}]`);
+  if (x.shape.length !== 2 || x.shape[1] !== d)
+    throw new ShapeError(`gaussianMixture: x must be [n, ${d}], got [${x.shape.join(", ")}]`);
   const variances = add(mul(alpha * alpha, eigenvalues), sigma * sigma);
   if (!(item(min(variances)) > 0))
-    throw new DomainError(`gaussianMixture: a covariance is singular at alpha = ${alpha}, sigma = ${sigma}; there is no density`);
+    throw new DomainError(
+      `gaussianMixture: a covariance is singular at alpha = ${alpha}, sigma = ${sigma}; there is no density`,
+    );
   return variances;
 }
 
 /** What score, density and Jacobian share: everything by component, `[K, n, …]`. */
-function components(mixture: GaussianMixture, x: NdArray, level: NoiseLevel): { logits: NdArray; slopes: NdArray; variances: NdArray } {
+function components(
+  mixture: GaussianMixture,
+  x: NdArray,
+  level: NoiseLevel,
+): { logits: NdArray; slopes: NdArray; variances: NdArray } {
   const { weights, means, eigenvectors } = checkMixture("gaussianMixture", mixture);
   const variances = spreads(mixture, x, level);
   const { alpha } = level;
@@ -225,7 +254,11 @@ export function mixtureScore(mixture: GaussianMixture, x: NdArray, level: NoiseL
  * ```
  * @category Scores
  */
-export function mixtureLogDensity(mixture: GaussianMixture, x: NdArray, level: NoiseLevel): NdArray {
+export function mixtureLogDensity(
+  mixture: GaussianMixture,
+  x: NdArray,
+  level: NoiseLevel,
+): NdArray {
   return logsumexp(components(mixture, x, level).logits, { axis: 0 });
 }
 
@@ -247,7 +280,11 @@ export function mixtureLogDensity(mixture: GaussianMixture, x: NdArray, level: N
  * ```
  * @category Scores
  */
-export function mixtureResponsibilities(mixture: GaussianMixture, x: NdArray, level: NoiseLevel): NdArray {
+export function mixtureResponsibilities(
+  mixture: GaussianMixture,
+  x: NdArray,
+  level: NoiseLevel,
+): NdArray {
   return transpose(softmax(components(mixture, x, level).logits, { axis: 0 }));
 }
 
@@ -257,9 +294,15 @@ function scoreVjp(mixture: GaussianMixture, x: NdArray, level: NoiseLevel, v: Nd
   const { eigenvectors } = mixture;
   const r = expandDims(softmax(logits, { axis: 0 }), 2);
   const along = (u: NdArray): NdArray => sum(mul(u, v), { axis: -1, keepDims: true });
-  const precise = matmul(div(matmul(v, eigenvectors), expandDims(variances, 1)), matrixTranspose(eigenvectors));
+  const precise = matmul(
+    div(matmul(v, eigenvectors), expandDims(variances, 1)),
+    matrixTranspose(eigenvectors),
+  );
   const score = sum(mul(r, slopes), { axis: 0 });
-  return sub(sum(mul(r, sub(mul(slopes, along(slopes)), precise)), { axis: 0 }), mul(score, along(score)));
+  return sub(
+    sum(mul(r, sub(mul(slopes, along(slopes)), precise)), { axis: 0 }),
+    mul(score, along(score)),
+  );
 }
 
 /**
@@ -283,9 +326,15 @@ function scoreVjp(mixture: GaussianMixture, x: NdArray, level: NoiseLevel, v: Nd
 export function mixtureJacobian(mixture: GaussianMixture, x: NdArray, level: NoiseLevel): NdArray {
   const { logits, slopes, variances } = components(mixture, x, level);
   const { eigenvectors } = mixture;
-  const precision = matmul(matmul(eigenvectors, diag(div(1, variances))), matrixTranspose(eigenvectors));
+  const precision = matmul(
+    matmul(eigenvectors, diag(div(1, variances))),
+    matrixTranspose(eigenvectors),
+  );
   const r = expandDims(expandDims(softmax(logits, { axis: 0 }), 2), 3);
   const products = mul(expandDims(slopes, 3), expandDims(slopes, 2));
   const score = sum(mul(expandDims(softmax(logits, { axis: 0 }), 2), slopes), { axis: 0 });
-  return sub(sum(mul(r, sub(products, expandDims(precision, 1))), { axis: 0 }), mul(expandDims(score, 2), expandDims(score, 1)));
+  return sub(
+    sum(mul(r, sub(products, expandDims(precision, 1))), { axis: 0 }),
+    mul(expandDims(score, 2), expandDims(score, 1)),
+  );
 }

@@ -37,7 +37,11 @@ import { type GaussianMixture, gaussianMixture } from "./gaussian-mixture.js";
  */
 export function gaussian(moments: Moments): GaussianMixture {
   const { mean, covariance } = checkRecord("gaussian", "moments", moments);
-  return gaussianMixture({ weights: [1], means: expandDims(astype(mean, "float64"), 0), covariances: expandDims(astype(covariance, "float64"), 0) });
+  return gaussianMixture({
+    weights: [1],
+    means: expandDims(astype(mean, "float64"), 0),
+    covariances: expandDims(astype(covariance, "float64"), 0),
+  });
 }
 
 /**
@@ -61,12 +65,22 @@ export function gaussian(moments: Moments): GaussianMixture {
 export function gaussianScore(moments: Moments, x: ArrayInput, level: NoiseLevel): NdArray {
   checkLevel("gaussianScore", level);
   checkRecord("gaussianScore", "moments", moments);
-  const [mean, covariance, points] = [moments.mean, moments.covariance, x].map((a) => astype(a, "float64")) as [NdArray, NdArray, NdArray];
+  const [mean, covariance, points] = [moments.mean, moments.covariance, x].map((a) =>
+    astype(a, "float64"),
+  ) as [NdArray, NdArray, NdArray];
   const d = mean.shape[0] ?? 0;
-  if (mean.shape.length !== 1 || covariance.shape.join() !== `${d},${d}` || points.shape.length !== 2 || points.shape[1] !== d)
+  if (
+    mean.shape.length !== 1 ||
+    covariance.shape.join() !== `${d},${d}` ||
+    points.shape.length !== 2 ||
+    points.shape[1] !== d
+  )
     throw new ShapeError(
       `gaussianScore: mean [d], covariance [d, d] and x [n, d] must fit, got [${mean.shape.join(", ")}], [${covariance.shape.join(", ")}] and [${points.shape.join(", ")}]`,
     );
-  const spread = add(mul(level.alpha ** 2, covariance), mul(level.sigma ** 2, eye(d, d, { dtype: "float64" })));
+  const spread = add(
+    mul(level.alpha ** 2, covariance),
+    mul(level.sigma ** 2, eye(d, d, { dtype: "float64" })),
+  );
   return neg(transpose(solve(spread, transpose(sub(points, mul(level.alpha, mean))))));
 }

@@ -21,7 +21,15 @@ import {
 } from "@provably/core-tensor";
 import { checkFraction } from "../internal/check.js";
 import type { NoiseLevel } from "../schedule/level.js";
-import { type AsyncModel, type Model, answerOf, checkAsked, checkModel, convertPrediction, predict } from "./prediction.js";
+import {
+  type AsyncModel,
+  type Model,
+  answerOf,
+  checkAsked,
+  checkModel,
+  convertPrediction,
+  predict,
+} from "./prediction.js";
 
 /**
  * Options of {@link guide}, {@link guidedModel} and {@link guidedModelAsync}.
@@ -54,15 +62,24 @@ export interface RescaleOptions {
  * @see Ho, Salimans (2022), "Classifier-free diffusion guidance", eq. 6; Lin, Liu, Li, Yang (2024), eq. 15 and 16, for the rescaling
  * @category Scores
  */
-export function guide(conditional: ArrayInput, unconditional: ArrayInput, scale: number, options: RescaleOptions = {}): NdArray {
+export function guide(
+  conditional: ArrayInput,
+  unconditional: ArrayInput,
+  scale: number,
+  options: RescaleOptions = {},
+): NdArray {
   const { rescale = 0 } = checkRecord("guide", "options", options);
-  if (!Number.isFinite(scale)) throw new DomainError(`guide: scale must be finite, got ${show(scale)}`);
+  if (!Number.isFinite(scale))
+    throw new DomainError(`guide: scale must be finite, got ${show(scale)}`);
   checkFraction("guide", "rescale", rescale);
   const guided = add(unconditional, mul(scale, sub(conditional, unconditional)));
   if (rescale === 0) return guided;
   const axis = guided.shape.map((_, i) => i).slice(1);
   const spread = (x: ArrayInput): NdArray => std(x, { axis, keepDims: true });
-  return mul(guided, add(mul(rescale, div(spread(conditional), maximum(spread(guided), 1e-12))), 1 - rescale));
+  return mul(
+    guided,
+    add(mul(rescale, div(spread(conditional), maximum(spread(guided), 1e-12))), 1 - rescale),
+  );
 }
 
 /**
@@ -87,7 +104,12 @@ export function guide(conditional: ArrayInput, unconditional: ArrayInput, scale:
  * @see Ho, Salimans (2022), "Classifier-free diffusion guidance", eq. 6
  * @category Scores
  */
-export function guidedModel(conditional: Model, unconditional: Model, scale: number, options: RescaleOptions = {}): Model {
+export function guidedModel(
+  conditional: Model,
+  unconditional: Model,
+  scale: number,
+  options: RescaleOptions = {},
+): Model {
   guide([[0]], [[0]], scale, options);
   const { prediction } = checkModel("guidedModel", conditional, "conditional");
   checkModel("guidedModel", unconditional, "unconditional");
@@ -120,7 +142,12 @@ export function guidedModel(conditional: Model, unconditional: Model, scale: num
  * ```
  * @category Scores
  */
-export function guidedModelAsync(conditional: AsyncModel, unconditional: AsyncModel, scale: number, options: RescaleOptions = {}): AsyncModel {
+export function guidedModelAsync(
+  conditional: AsyncModel,
+  unconditional: AsyncModel,
+  scale: number,
+  options: RescaleOptions = {},
+): AsyncModel {
   guide([[0]], [[0]], scale, options);
   const { prediction } = checkModel("guidedModelAsync", conditional, "conditional");
   checkModel("guidedModelAsync", unconditional, "unconditional");
@@ -128,8 +155,17 @@ export function guidedModelAsync(conditional: AsyncModel, unconditional: AsyncMo
     prediction,
     async evaluate(x, level: NoiseLevel) {
       checkAsked("guidedModelAsync", x, level);
-      const [condition, other] = await Promise.all([conditional.evaluate(x, level), unconditional.evaluate(x, level)]);
-      const without = convertPrediction(answerOf("guidedModelAsync", other, x), unconditional.prediction, prediction, x, level);
+      const [condition, other] = await Promise.all([
+        conditional.evaluate(x, level),
+        unconditional.evaluate(x, level),
+      ]);
+      const without = convertPrediction(
+        answerOf("guidedModelAsync", other, x),
+        unconditional.prediction,
+        prediction,
+        x,
+        level,
+      );
       return guide(condition, without, scale, options);
     },
   };

@@ -2,7 +2,20 @@
  * The score of a small mixture, written out coordinate by coordinate: no array in it is larger than the number of points, so that compiled it becomes a few
  * loops over the points that keep everything else in registers. Ten times as fast as the same formula on arrays of all components.
  */
-import { type NdArray, add, div, exp, maximum, mul, neg, reshape, slice, square, stack, sub } from "@provably/core-tensor";
+import {
+  type NdArray,
+  add,
+  div,
+  exp,
+  maximum,
+  mul,
+  neg,
+  reshape,
+  slice,
+  square,
+  stack,
+  sub,
+} from "@provably/core-tensor";
 import { compile } from "@provably/core-tensor/compile";
 
 /** Largest K·d² for which the loops stay short. */
@@ -30,10 +43,14 @@ const element = (x: NdArray, ...at: number[]): NdArray =>
  */
 function columns(x: NdArray, logits: NdArray, centres: NdArray, whitening: NdArray): NdArray {
   const [n, d] = x.shape as readonly [number, number];
-  const coordinates = Array.from({ length: d }, (_, b) => reshape(slice(x, [0, b], [n, b + 1]), [n]));
+  const coordinates = Array.from({ length: d }, (_, b) =>
+    reshape(slice(x, [0, b], [n, b + 1]), [n]),
+  );
   const components = Array.from({ length: logits.shape[0]! }, (_, k) => {
     const offsets = coordinates.map((coordinate, b) => sub(coordinate, element(centres, k, b)));
-    const weights = coordinates.map((_, a) => coordinates.map((__, b) => element(whitening, k, a, b)));
+    const weights = coordinates.map((_, a) =>
+      coordinates.map((__, b) => element(whitening, k, a, b)),
+    );
     const white = weights.map((row) => total(row.map((w, b) => mul(w, offsets[b]!))));
     return { weights, white, logit: sub(element(logits, k), mul(0.5, total(white.map(square)))) };
   });
@@ -41,7 +58,9 @@ function columns(x: NdArray, logits: NdArray, centres: NdArray, whitening: NdArr
   const masses = components.map(({ logit }) => exp(sub(logit, peak)));
   const mass = total(masses);
   const score = coordinates.map((_, b) => {
-    const pulls = components.map(({ weights, white }, k) => mul(masses[k]!, total(white.map((y, a) => mul(weights[a]![b]!, y)))));
+    const pulls = components.map(({ weights, white }, k) =>
+      mul(masses[k]!, total(white.map((y, a) => mul(weights[a]![b]!, y)))),
+    );
     return neg(div(total(pulls), mass));
   });
   return stack(score, { axis: 1 });

@@ -58,12 +58,17 @@ export function mixtureCovariances(mixture: GaussianMixture): NdArray {
  * ```
  * @category Scores
  */
-export function mixtureMoments(mixture: GaussianMixture): { readonly mean: NdArray; readonly covariance: NdArray } {
+export function mixtureMoments(mixture: GaussianMixture): {
+  readonly mean: NdArray;
+  readonly covariance: NdArray;
+} {
   const { weights, means } = checkMixture("mixtureMoments", mixture);
   const mean = matmul(weights, means);
   const offsets = sub(means, mean);
   const spread = matmul(transpose(mul(offsets, expandDims(weights, 1))), offsets);
-  const within = sum(mul(mixtureCovariances(mixture), expandDims(expandDims(weights, 1), 2)), { axis: 0 });
+  const within = sum(mul(mixtureCovariances(mixture), expandDims(expandDims(weights, 1), 2)), {
+    axis: 0,
+  });
   return { mean, covariance: add(within, spread) };
 }
 
@@ -87,7 +92,10 @@ export function mixtureSamples(mixture: GaussianMixture, key: RngKey, n: number)
   const { weights, means, eigenvalues, eigenvectors } = checkMixture("mixtureSamples", mixture);
   checkCount("mixtureSamples", "n", n, 0);
   const d = means.shape[1]!;
-  const component = categorical(foldIn(key, "component"), mul(log(weights), array(new Float64Array(n).fill(1), { shape: [n, 1] })));
+  const component = categorical(
+    foldIn(key, "component"),
+    mul(log(weights), array(new Float64Array(n).fill(1), { shape: [n, 1] })),
+  );
   const z = normal(foldIn(key, "z"), [n, d], { dtype: "float64" });
   const roots = array(
     Float64Array.from(toTypedArray(eigenvalues), (v) => Math.sqrt(Math.max(0, v))),
@@ -121,7 +129,12 @@ export function mixtureSamples(mixture: GaussianMixture, key: RngKey, n: number)
  * @see Xu, Chi (2024), "Provably robust score-based diffusion posterior sampling for plug-and-play image reconstruction", theorem 2, for the stationary law
  * @category Scores
  */
-export function mixturePosterior(prior: GaussianMixture, matrix: ArrayInput, y: ArrayInput, noiseCovariance: ArrayInput): GaussianMixture {
+export function mixturePosterior(
+  prior: GaussianMixture,
+  matrix: ArrayInput,
+  y: ArrayInput,
+  noiseCovariance: ArrayInput,
+): GaussianMixture {
   checkMixture("mixturePosterior", prior);
   const a = astype(matrix, "float64");
   const measured = astype(y, "float64");
@@ -130,9 +143,12 @@ export function mixturePosterior(prior: GaussianMixture, matrix: ArrayInput, y: 
   const m = a.shape[0];
   if (a.shape.length !== 2 || m === undefined || a.shape[1] !== d)
     throw new ShapeError(`mixturePosterior: matrix must be [m, ${d}], got [${a.shape.join(", ")}]`);
-  if (measured.shape.join() !== String(m)) throw new ShapeError(`mixturePosterior: y must be [${m}], got [${measured.shape.join(", ")}]`);
+  if (measured.shape.join() !== String(m))
+    throw new ShapeError(`mixturePosterior: y must be [${m}], got [${measured.shape.join(", ")}]`);
   if (noise.shape.join() !== `${m},${m}`)
-    throw new ShapeError(`mixturePosterior: noiseCovariance must be [${m}, ${m}], got [${noise.shape.join(", ")}]`);
+    throw new ShapeError(
+      `mixturePosterior: noiseCovariance must be [${m}, ${m}], got [${noise.shape.join(", ")}]`,
+    );
   const covariances = mixtureCovariances(prior);
   const parts = Array.from({ length: k }, (_, i) => {
     const [mean, covariance] = [prior.means.pick(i, null), covariances.pick(i, null, null)];
@@ -145,7 +161,10 @@ export function mixturePosterior(prior: GaussianMixture, matrix: ArrayInput, y: 
     return {
       mean: add(mean, matmul(gain, residual)),
       covariance: mul(0.5, add(posterior, transpose(posterior))),
-      logWeight: sub(log(prior.weights.pick(i)), mul(0.5, add(quadratic, slogdet(total).logAbsDet))),
+      logWeight: sub(
+        log(prior.weights.pick(i)),
+        mul(0.5, add(quadratic, slogdet(total).logAbsDet)),
+      ),
     };
   });
   const logWeights = stack(parts.map((part) => part.logWeight));

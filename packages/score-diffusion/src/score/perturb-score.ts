@@ -1,5 +1,16 @@
 /** Scores with an error of known size, to see what errors do to a sampler. */
-import { DomainError, type NdArray, add, checkRecord, expandDims, matmul, mul, norm, reshape, sin } from "@provably/core-tensor";
+import {
+  DomainError,
+  type NdArray,
+  add,
+  checkRecord,
+  expandDims,
+  matmul,
+  mul,
+  norm,
+  reshape,
+  sin,
+} from "@provably/core-tensor";
 import { type RngKey, foldIn, normal, uniform } from "@provably/core-tensor/random";
 import { checkNumbers } from "../internal/check.js";
 import type { NoiseLevel } from "../schedule/level.js";
@@ -45,8 +56,10 @@ export function perturbScore(model: Model, key: RngKey, error: ScoreError): Mode
   const { l2, jacobian = 0 } = checkRecord("perturbScore", "error", error);
   checkNumbers("perturbScore", { l2, jacobian });
   if (!(l2 >= 0 && l2 < Infinity)) throw new DomainError(`perturbScore: l2 must be ≥ 0, got ${l2}`);
-  if (!(jacobian >= 0 && jacobian < Infinity)) throw new DomainError(`perturbScore: jacobian must be ≥ 0, got ${jacobian}`);
-  if (jacobian > 0 && l2 === 0) throw new DomainError("perturbScore: l2 must be positive where jacobian is");
+  if (!(jacobian >= 0 && jacobian < Infinity))
+    throw new DomainError(`perturbScore: jacobian must be ≥ 0, got ${jacobian}`);
+  if (jacobian > 0 && l2 === 0)
+    throw new DomainError("perturbScore: l2 must be positive where jacobian is");
   const unit = (name: string, d: number): NdArray => {
     const z = normal(foldIn(key, name), [d], { dtype: "float64" });
     return mul(1 / norm(z).get(), z);

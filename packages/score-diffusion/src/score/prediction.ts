@@ -1,5 +1,16 @@
 /** What a network predicts, and turning one prediction into another. */
-import { DomainError, type NdArray, ShapeError, add, checkChoice, checkFunction, checkRecord, div, mul, sub } from "@provably/core-tensor";
+import {
+  DomainError,
+  type NdArray,
+  ShapeError,
+  add,
+  checkChoice,
+  checkFunction,
+  checkRecord,
+  div,
+  mul,
+  sub,
+} from "@provably/core-tensor";
 import { arrayOf } from "../internal/check.js";
 import { type NoiseLevel, checkLevel } from "../schedule/level.js";
 
@@ -47,7 +58,8 @@ export function checkModel<M extends Model | AsyncModel>(fn: string, model: M, n
 
 /** Points `[n, …]` and their level, as a model is asked. */
 export function checkAsked(fn: string, x: NdArray, level: NoiseLevel): NoiseLevel {
-  if (arrayOf(fn, "x", x).shape.length < 2) throw new ShapeError(`${fn}: x must be [n, …], got [${x.shape.join(", ")}]`);
+  if (arrayOf(fn, "x", x).shape.length < 2)
+    throw new ShapeError(`${fn}: x must be [n, …], got [${x.shape.join(", ")}]`);
   return checkLevel(fn, level);
 }
 
@@ -55,13 +67,27 @@ export function checkAsked(fn: string, x: NdArray, level: NoiseLevel): NoiseLeve
 export function answerOf(fn: string, answer: NdArray, x: NdArray): NdArray {
   const output = arrayOf(fn, "the model's answer", answer);
   if (output.shape.join() !== x.shape.join())
-    throw new ShapeError(`${fn}: the model must return the shape of its input [${x.shape.join(", ")}], got [${output.shape.join(", ")}]`);
+    throw new ShapeError(
+      `${fn}: the model must return the shape of its input [${x.shape.join(", ")}], got [${output.shape.join(", ")}]`,
+    );
   return output;
 }
 
 /** A model's prediction as another kind. */
-export function predict(fn: string, model: Model, x: NdArray, level: NoiseLevel, want: Prediction): NdArray {
-  return convertPrediction(answerOf(fn, model.evaluate(x, level), x), model.prediction, want, x, level);
+export function predict(
+  fn: string,
+  model: Model,
+  x: NdArray,
+  level: NoiseLevel,
+  want: Prediction,
+): NdArray {
+  return convertPrediction(
+    answerOf(fn, model.evaluate(x, level), x),
+    model.prediction,
+    want,
+    x,
+    level,
+  );
 }
 
 /**
@@ -85,12 +111,22 @@ export function predict(fn: string, model: Model, x: NdArray, level: NoiseLevel,
  * @see Salimans, Ho (2022), "Progressive distillation for fast sampling of diffusion models", appendix D
  * @category Scores
  */
-export function convertPrediction(value: NdArray, from: Prediction, to: Prediction, x: NdArray, level: NoiseLevel): NdArray {
+export function convertPrediction(
+  value: NdArray,
+  from: Prediction,
+  to: Prediction,
+  x: NdArray,
+  level: NoiseLevel,
+): NdArray {
   if (from === to) return value;
-  for (const [name, kind] of Object.entries({ from, to })) checkChoice("convertPrediction", name, kind, PREDICTIONS);
+  for (const [name, kind] of Object.entries({ from, to }))
+    checkChoice("convertPrediction", name, kind, PREDICTIONS);
   const { alpha, sigma } = checkLevel("convertPrediction", level);
   const need = (ok: boolean, what: string): void => {
-    if (!ok) throw new DomainError(`convertPrediction: from ${from} to ${to} needs ${what}, got alpha = ${alpha}, sigma = ${sigma}`);
+    if (!ok)
+      throw new DomainError(
+        `convertPrediction: from ${from} to ${to} needs ${what}, got alpha = ${alpha}, sigma = ${sigma}`,
+      );
   };
   if (from === "v") {
     // x = αx₀ + σε and v = αε − σx₀ turn into each other by a rotation, up to the length of (α, σ)
@@ -104,7 +140,11 @@ export function convertPrediction(value: NdArray, from: Prediction, to: Predicti
   if (from === "x0") {
     need(sigma > 0, "sigma > 0");
     const eps = div(sub(x, mul(alpha, value)), sigma);
-    return to === "eps" ? eps : to === "score" ? div(eps, -sigma) : sub(mul(alpha, eps), mul(sigma, value));
+    return to === "eps"
+      ? eps
+      : to === "score"
+        ? div(eps, -sigma)
+        : sub(mul(alpha, eps), mul(sigma, value));
   }
   if (from === "eps" && to === "score") {
     need(sigma > 0, "sigma > 0");

@@ -51,9 +51,14 @@ export interface Factor {
  * @category Scores
  */
 export function productModel(factors: readonly Factor[]): Model {
-  if (checkList("productModel", "factors", factors).length === 0) throw new DomainError("productModel: factors must hold at least one, got none");
+  if (checkList("productModel", "factors", factors).length === 0)
+    throw new DomainError("productModel: factors must hold at least one, got none");
   for (const [i, factor] of factors.entries()) {
-    checkModel("productModel", checkRecord("productModel", `factors[${i}]`, factor).model, `factors[${i}].model`);
+    checkModel(
+      "productModel",
+      checkRecord("productModel", `factors[${i}]`, factor).model,
+      `factors[${i}].model`,
+    );
     checkCount("productModel", `factors[${i}].dimension`, factor.dimension, 1);
   }
   const total = factors.reduce((sum, { dimension }) => sum + dimension, 0);
@@ -61,7 +66,8 @@ export function productModel(factors: readonly Factor[]): Model {
     prediction: "score",
     evaluate(x, level: NoiseLevel) {
       checkAsked("productModel", x, level);
-      if (x.shape.length !== 2 || x.shape[1] !== total) throw new ShapeError(`productModel: x must be [n, ${total}], got [${x.shape.join(", ")}]`);
+      if (x.shape.length !== 2 || x.shape[1] !== total)
+        throw new ShapeError(`productModel: x must be [n, ${total}], got [${x.shape.join(", ")}]`);
       let from = 0;
       const scores = factors.map(({ model, dimension }) => {
         const part = slice(x, [0, from], [x.shape[0]!, (from += dimension)]);
@@ -94,7 +100,11 @@ export function productModel(factors: readonly Factor[]): Model {
  * @see Chen, Huang, Zhao, Wang (2023), "Score approximation, estimation and distribution recovery of diffusion models on low-dimensional data", lemma 1
  * @category Scores
  */
-export function linearSubspace(model: Model, basis: ArrayInput, options: { readonly offset?: ArrayInput } = {}): Model {
+export function linearSubspace(
+  model: Model,
+  basis: ArrayInput,
+  options: { readonly offset?: ArrayInput } = {},
+): Model {
   checkModel("linearSubspace", model);
   checkRecord("linearSubspace", "options", options);
   const b = astype(basis, "float64");
@@ -102,7 +112,9 @@ export function linearSubspace(model: Model, basis: ArrayInput, options: { reado
   if (b.shape.length !== 2 || d === undefined || k === undefined || k < 1)
     throw new ShapeError(`linearSubspace: basis must be [d, k], got [${b.shape.join(", ")}]`);
   if (!(item(max(abs(sub(matmul(transpose(b), b), eye(k, k, { dtype: "float64" }))))) < 1e-8))
-    throw new DomainError("linearSubspace: the columns of basis must be orthonormal; take the q of their qr decomposition");
+    throw new DomainError(
+      "linearSubspace: the columns of basis must be orthonormal; take the q of their qr decomposition",
+    );
   const offset = options.offset === undefined ? undefined : astype(options.offset, "float64");
   if (offset !== undefined && offset.shape.join() !== String(d))
     throw new ShapeError(`linearSubspace: offset must be [${d}], got [${offset.shape.join(", ")}]`);
@@ -110,7 +122,8 @@ export function linearSubspace(model: Model, basis: ArrayInput, options: { reado
     prediction: "x0",
     evaluate(x, level: NoiseLevel) {
       checkAsked("linearSubspace", x, level);
-      if (x.shape.length !== 2 || x.shape[1] !== d) throw new ShapeError(`linearSubspace: x must be [n, ${d}], got [${x.shape.join(", ")}]`);
+      if (x.shape.length !== 2 || x.shape[1] !== d)
+        throw new ShapeError(`linearSubspace: x must be [n, ${d}], got [${x.shape.join(", ")}]`);
       const coordinates = matmul(offset === undefined ? x : sub(x, mul(level.alpha, offset)), b);
       const clean = predict("linearSubspace", model, coordinates, level, "x0");
       const lifted: NdArray = matmul(clean, transpose(b));

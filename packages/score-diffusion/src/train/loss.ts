@@ -64,10 +64,15 @@ export interface LossWeightOptions {
  * @see Hang et al. (2023), "Efficient diffusion training via min-SNR weighting strategy"; Karras, Aittala, Aila, Laine (2022), table 1
  * @category Training
  */
-export function lossWeight(weight: LossWeight, level: { readonly alpha: number; readonly sigma: number }, options: LossWeightOptions = {}): number {
+export function lossWeight(
+  weight: LossWeight,
+  level: { readonly alpha: number; readonly sigma: number },
+  options: LossWeightOptions = {},
+): number {
   const { gamma = 5, sigmaData = 0.5 } = checkRecord("lossWeight", "options", options);
   const { alpha, sigma } = checkRecord("lossWeight", "level", level);
-  for (const [name, value] of Object.entries({ alpha, sigma, gamma, sigmaData })) positive("lossWeight", name, value);
+  for (const [name, value] of Object.entries({ alpha, sigma, gamma, sigmaData }))
+    positive("lossWeight", name, value);
   const snr = (alpha / sigma) ** 2;
   switch (weight) {
     case "eps":
@@ -83,7 +88,9 @@ export function lossWeight(weight: LossWeight, level: { readonly alpha: number; 
     case "edm":
       return 1 + 1 / (snr * sigmaData ** 2);
     default:
-      throw new DomainError(`lossWeight: weight must be eps, snr, min-snr, truncated-snr, v or edm, got ${show(weight)}`);
+      throw new DomainError(
+        `lossWeight: weight must be eps, snr, min-snr, truncated-snr, v or edm, got ${show(weight)}`,
+      );
   }
 }
 
@@ -120,7 +127,10 @@ export function cosineLevel(u: number): NoiseLevel {
 }
 
 /** |ε̂ − ε| for each unit of error of the prediction. */
-function epsPerPrediction(prediction: Network["prediction"], { alpha, sigma }: Pick<NoiseLevel, "alpha" | "sigma">): number {
+function epsPerPrediction(
+  prediction: Network["prediction"],
+  { alpha, sigma }: Pick<NoiseLevel, "alpha" | "sigma">,
+): number {
   switch (prediction) {
     case "eps":
       return 1;
@@ -158,11 +168,22 @@ function epsPerPrediction(prediction: Network["prediction"], { alpha, sigma }: P
  * @see Vincent (2011), "A connection between score matching and denoising autoencoders"
  * @category Training
  */
-export function denoisingLoss<P>(network: Network<P>, params: P, x0: NdArray, key: RngKey, options: DenoisingLossOptions = {}): NdArray {
+export function denoisingLoss<P>(
+  network: Network<P>,
+  params: P,
+  x0: NdArray,
+  key: RngKey,
+  options: DenoisingLossOptions = {},
+): NdArray {
   const fn = "denoisingLoss";
   const { prediction } = checkNetwork(fn, network);
-  if (arrayOf(fn, "x0", x0).shape.length < 1) throw new ShapeError(`${fn}: x0 must be [n, …], got a single number`);
-  return lossOf(network, params, noisedBatch(prediction, x0, key, checkRecord(fn, "options", options)));
+  if (arrayOf(fn, "x0", x0).shape.length < 1)
+    throw new ShapeError(`${fn}: x0 must be [n, …], got a single number`);
+  return lossOf(
+    network,
+    params,
+    noisedBatch(prediction, x0, key, checkRecord(fn, "options", options)),
+  );
 }
 
 /** A batch with everything random drawn: arrays only, so that the loss on it can be compiled. */
@@ -178,32 +199,61 @@ export interface NoisedBatch {
 }
 
 /** Noise and levels for a batch. */
-export function noisedBatch(prediction: Network["prediction"], x0: NdArray, key: RngKey, options: DenoisingLossOptions): NoisedBatch {
+export function noisedBatch(
+  prediction: Network["prediction"],
+  x0: NdArray,
+  key: RngKey,
+  options: DenoisingLossOptions,
+): NoisedBatch {
   const { weight = "v", levelAt = cosineLevel } = options;
   checkFunction("denoisingLoss", "levelAt", levelAt);
   const n = x0.shape[0]!;
   const places = uniform(foldIn(key, "levels"), [n], { dtype: "float64" });
   const levels = Array.from({ length: n }, (_, i) => levelAt((i + places.get(i)) / n));
-  const row = (f: (level: (typeof levels)[number]) => number): NdArray => array(Float32Array.from(levels, f));
+  const row = (f: (level: (typeof levels)[number]) => number): NdArray =>
+    array(Float32Array.from(levels, f));
   return {
     x0,
-    noise: normal(foldIn(key, "noise"), x0.shape, { dtype: x0.dtype === "float64" ? "float64" : "float32" }),
+    noise: normal(foldIn(key, "noise"), x0.shape, {
+      dtype: x0.dtype === "float64" ? "float64" : "float32",
+    }),
     alpha: row((level) => level.alpha),
     sigma: row((level) => level.sigma),
-    factor: row((level) => Math.sqrt(lossWeight(weight, level, options)) * epsPerPrediction(prediction, level)),
+    factor: row(
+      (level) =>
+        Math.sqrt(lossWeight(weight, level, options)) * epsPerPrediction(prediction, level),
+    ),
   };
 }
 
 /** The loss on a batch; differentiable in `params`. */
 export function lossOf<P>(network: Network<P>, params: P, batch: NoisedBatch): NdArray {
   const { x0, noise } = batch;
-  const column = (row: NdArray): NdArray => reshape(row, [x0.shape[0]!, ...x0.shape.slice(1).map(() => 1)]);
+  const column = (row: NdArray): NdArray =>
+    reshape(row, [x0.shape[0]!, ...x0.shape.slice(1).map(() => 1)]);
   const [alpha, sigma] = [column(batch.alpha), column(batch.sigma)];
-  const prediction = answerOf("denoisingLoss", network.apply(params, add(mul(alpha, x0), mul(sigma, noise)), batch), x0);
-  return mean(square(mul(column(batch.factor), sub(prediction, targetOf(network.prediction, x0, noise, alpha, sigma)))));
+  const prediction = answerOf(
+    "denoisingLoss",
+    network.apply(params, add(mul(alpha, x0), mul(sigma, noise)), batch),
+    x0,
+  );
+  return mean(
+    square(
+      mul(
+        column(batch.factor),
+        sub(prediction, targetOf(network.prediction, x0, noise, alpha, sigma)),
+      ),
+    ),
+  );
 }
 
-function targetOf(prediction: Network["prediction"], x0: NdArray, noise: NdArray, alpha: NdArray, sigma: NdArray): NdArray {
+function targetOf(
+  prediction: Network["prediction"],
+  x0: NdArray,
+  noise: NdArray,
+  alpha: NdArray,
+  sigma: NdArray,
+): NdArray {
   switch (prediction) {
     case "eps":
       return noise;

@@ -102,36 +102,76 @@ export interface TrainScoreResult<P> extends TrainingState<P> {
  * @see Song, Ermon (2019), "Generative modeling by estimating gradients of the data distribution"
  * @category Training
  */
-export function trainScore<P>(network: Network<P>, params: P, data: NdArray, key: RngKey, options: TrainScoreOptions<P>): TrainScoreResult<P> {
+export function trainScore<P>(
+  network: Network<P>,
+  params: P,
+  data: NdArray,
+  key: RngKey,
+  options: TrainScoreOptions<P>,
+): TrainScoreResult<P> {
   const fn = "trainScore";
-  const { numSteps, optimizer, batchSize = 64, averageDecay = 0.999, maxNorm = 1, onProgress, signal } = checkRecord(fn, "options", options);
+  const {
+    numSteps,
+    optimizer,
+    batchSize = 64,
+    averageDecay = 0.999,
+    maxNorm = 1,
+    onProgress,
+    signal,
+  } = checkRecord(fn, "options", options);
   checkNetwork(fn, network);
   checkHooks(fn, options);
   checkFunction(fn, "optimizer.init", checkRecord(fn, "optimizer", optimizer).init);
   checkFunction(fn, "optimizer.update", optimizer.update);
   if (arrayOf(fn, "data", data).shape.length < 2 || data.size === 0)
-    throw new ShapeError(`trainScore: data must be [N, d] and not empty, got [${data.shape.join(", ")}]`);
+    throw new ShapeError(
+      `trainScore: data must be [N, d] and not empty, got [${data.shape.join(", ")}]`,
+    );
   checkCount(fn, "numSteps", numSteps, 1);
   checkCount(fn, "batchSize", batchSize, 1);
   checkNumbers(fn, { averageDecay, maxNorm });
-  if (options.state !== undefined) checkCount(fn, "state.step", checkRecord(fn, "state", options.state).step, 0);
-  if (!(averageDecay >= 0 && averageDecay < 1)) throw new DomainError(`trainScore: averageDecay must be in [0, 1), got ${averageDecay}`);
+  if (options.state !== undefined)
+    checkCount(fn, "state.step", checkRecord(fn, "state", options.state).step, 0);
+  if (!(averageDecay >= 0 && averageDecay < 1))
+    throw new DomainError(`trainScore: averageDecay must be in [0, 1), got ${averageDecay}`);
   if (treeLeaves(params).length === 0) throw new DomainError("trainScore: params hold no array");
-  let state: TrainingState<P> = options.state ?? { step: 0, params, average: params, optimizer: optimizer.init(params) };
-  const differentiate = compile((p: P, batch: NoisedBatch) => valueAndGrad((q: P) => lossOf(network, q, batch))(p) as [NdArray, P]);
+  let state: TrainingState<P> = options.state ?? {
+    step: 0,
+    params,
+    average: params,
+    optimizer: optimizer.init(params),
+  };
+  const differentiate = compile(
+    (p: P, batch: NoisedBatch) =>
+      valueAndGrad((q: P) => lossOf(network, q, batch))(p) as [NdArray, P],
+  );
   const losses: number[] = [];
   while (state.step < numSteps) {
     signal?.throwIfAborted();
     const stepKey = foldIn(key, state.step);
     const batch = take(data, randint(foldIn(stepKey, "batch"), 0, data.shape[0]!, [batchSize]));
-    const [loss, gradient] = differentiate(state.params, noisedBatch(network.prediction, batch, stepKey, options));
+    const [loss, gradient] = differentiate(
+      state.params,
+      noisedBatch(network.prediction, batch, stepKey, options),
+    );
     const value = item(loss);
-    if (!Number.isFinite(value)) throw new DomainError(`trainScore: the loss is ${value} at step ${state.step + 1}; try a smaller learning rate`);
-    const stepped = optimizer.update(clipByGlobalNorm(gradient, maxNorm), state.optimizer, state.params);
+    if (!Number.isFinite(value))
+      throw new DomainError(
+        `trainScore: the loss is ${value} at step ${state.step + 1}; try a smaller learning rate`,
+      );
+    const stepped = optimizer.update(
+      clipByGlobalNorm(gradient, maxNorm),
+      state.optimizer,
+      state.params,
+    );
     const [updates, next] = checkList(fn, "the result of optimizer.update", stepped);
     const moved = applyUpdates(state.params, updates);
     const decay = Math.min(averageDecay, (1 + state.step) / (10 + state.step));
-    const average = treeMap((old, fresh) => add(mul(decay, old), mul(1 - decay, fresh)), state.average, moved);
+    const average = treeMap(
+      (old, fresh) => add(mul(decay, old), mul(1 - decay, fresh)),
+      state.average,
+      moved,
+    );
     state = { step: state.step + 1, params: moved, average, optimizer: next };
     losses.push(value);
     onProgress?.({ iteration: state.step, total: numSteps, metric: value, state });

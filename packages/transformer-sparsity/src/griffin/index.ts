@@ -22,14 +22,26 @@ export {
 } from "./runtime/model.js";
 export type { NormWeights } from "./runtime/rows.js";
 export { emptyCache, truncateCache, type CacheStorage, type KvCache } from "./runtime/cache.js";
-export { decodeStep, prefill, type FeedForwardEvent, type ForwardOptions, type ForwardResult, type PrefillOptions } from "./runtime/forward.js";
+export {
+  decodeStep,
+  prefill,
+  type FeedForwardEvent,
+  type ForwardOptions,
+  type ForwardResult,
+  type PrefillOptions,
+} from "./runtime/forward.js";
 export type { FeedForward, FeedForwardBlock } from "./runtime/feed-forward.js";
 // files
 export { loadModel, type LoadOptions } from "./files/load.js";
 export { loadTokenizer, type Tokenizer } from "./files/tokenizer.js";
 export { folderFiles, memoryFiles, urlFiles, type ModelFiles } from "./files/source.js";
 // sparsity
-export { readPrompt, type LayerActivations, type Prompt, type PromptOptions } from "./sparsity/prompt.js";
+export {
+  readPrompt,
+  type LayerActivations,
+  type Prompt,
+  type PromptOptions,
+} from "./sparsity/prompt.js";
 export {
   batchStatistics,
   mergeStatistics,
@@ -38,7 +50,11 @@ export {
   type FeedForwardStatistics,
   type NeuronStatistic,
 } from "./sparsity/statistic.js";
-export { selectNeurons, type SelectionMethod, type SelectionOptions } from "./sparsity/selection.js";
+export {
+  selectNeurons,
+  type SelectionMethod,
+  type SelectionOptions,
+} from "./sparsity/selection.js";
 export {
   balancedDensities,
   expertsFromJson,
@@ -53,11 +69,33 @@ export { magnitudeThreshold, wandaPrune } from "./sparsity/baselines.js";
 export { sparsify, type SparseFeedForward, type SparsityMethod } from "./sparsity/sparsify.js";
 // text
 export { generate, type TextOptions, type TextResult } from "./generate/text.js";
-export { generateTokens, type GeneratedToken, type GenerateOptions, type GenerateResult, type ScoredToken } from "./generate/tokens.js";
+export {
+  generateTokens,
+  type GeneratedToken,
+  type GenerateOptions,
+  type GenerateResult,
+  type ScoredToken,
+} from "./generate/tokens.js";
 export { drawToken, nextTokenProbabilities, type SamplingOptions } from "./generate/sampling.js";
-export { classificationLogits, perplexity, scoreContinuation, type ContinuationScores } from "./generate/scores.js";
+export {
+  classificationLogits,
+  perplexity,
+  scoreContinuation,
+  type ContinuationScores,
+} from "./generate/scores.js";
 // measures
-export { expectedJaccard, flockingHeatMap, giniCoefficient, jaccardSimilarity } from "./measure/similarity.js";
+export {
+  expectedJaccard,
+  flockingHeatMap,
+  giniCoefficient,
+  jaccardSimilarity,
+} from "./measure/similarity.js";
 export { costModel, type Cost, type CostOptions } from "./measure/cost.js";
 // certificates
-export { certifyContinuation, certifyExperts, savings, type ContinuationCertificateOptions, type Savings } from "./measure/certificate.js";
+export {
+  certifyContinuation,
+  certifyExperts,
+  savings,
+  type ContinuationCertificateOptions,
+  type Savings,
+} from "./measure/certificate.js";

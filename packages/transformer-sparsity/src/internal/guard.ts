@@ -15,7 +15,10 @@ export type Guard = (x: unknown) => Fault | undefined;
 /** `value`, or a typed error that names the place that does not fit. */
 export function check<T>(fn: string, name: string, value: T, guard: Guard): T {
   const fault = guard(value);
-  if (fault) throw new DomainError(`${fn}: ${name}${fault.path} must be ${fault.expected}, got ${show(fault.got)}`);
+  if (fault)
+    throw new DomainError(
+      `${fn}: ${name}${fault.path} must be ${fault.expected}, got ${show(fault.got)}`,
+    );
   return value;
 }
 
@@ -31,20 +34,27 @@ export const tensor = satisfying("an array", isNdArray);
 
 export function whole(least: number, below = 2 ** 31): Guard {
   return (got) => {
-    if (Number.isInteger(got) && (got as number) >= least && (got as number) < below) return undefined;
+    if (Number.isInteger(got) && (got as number) >= least && (got as number) < below)
+      return undefined;
     const bound = Number.isInteger(got) && (got as number) >= below ? ` and below ${below}` : "";
     return { path: "", expected: `an integer ≥ ${least}${bound}`, got };
   };
 }
 
 export function oneOf(...values: readonly (string | number)[]): Guard {
-  return satisfying(`one of ${values.join(", ")}`, (x) => (values as readonly unknown[]).includes(x));
+  return satisfying(`one of ${values.join(", ")}`, (x) =>
+    (values as readonly unknown[]).includes(x),
+  );
 }
 
 /** Numbers in a list or in a typed array. */
 export const numbers: Guard = (x) => {
   if (Array.isArray(x)) return listOf(number)(x);
-  const typed = ArrayBuffer.isView(x) && !(x instanceof DataView) && !(x instanceof BigInt64Array) && !(x instanceof BigUint64Array);
+  const typed =
+    ArrayBuffer.isView(x) &&
+    !(x instanceof DataView) &&
+    !(x instanceof BigInt64Array) &&
+    !(x instanceof BigUint64Array);
   return typed && isHere(x) ? undefined : { path: "", expected: "a list of numbers", got: x };
 };
 
@@ -57,11 +67,15 @@ function isHere(x: ArrayBufferView): boolean {
   }
 }
 
-type TypedArrayKind = typeof Float32Array | typeof Float64Array | typeof Int32Array | typeof Uint8Array;
+type TypedArrayKind =
+  typeof Float32Array | typeof Float64Array | typeof Int32Array | typeof Uint8Array;
 
 /** A typed array of one kind, with its storage. */
 export function typedArray(kind: TypedArrayKind): Guard {
-  return satisfying(`a ${kind.name} that was not transferred away`, (x) => x instanceof kind && isHere(x));
+  return satisfying(
+    `a ${kind.name} that was not transferred away`,
+    (x) => x instanceof kind && isHere(x),
+  );
 }
 
 /** 32-bit floats, of the length where one is given. */
@@ -95,7 +109,8 @@ export function listOf(guard: Guard, length?: number): Guard {
 export function record(fields: Readonly<Record<string, Guard>> = {}): Guard {
   const entries = Object.entries(fields);
   return (x) => {
-    if (typeof x !== "object" || x === null || Array.isArray(x)) return { path: "", expected: "an object", got: x };
+    if (typeof x !== "object" || x === null || Array.isArray(x))
+      return { path: "", expected: "an object", got: x };
     for (const [name, guard] of entries) {
       const fault = guard((x as Record<string, unknown>)[name]);
       if (fault) return { ...fault, path: `.${name}${fault.path}` };
@@ -112,7 +127,9 @@ export function byKind(field: string, guards: Readonly<Record<string, Guard>>): 
 
 /** An object whose every value passes. */
 export function mapOf(guard: Guard): Guard {
-  return (x) => record()(x) ?? record(Object.fromEntries(Object.keys(x as object).map((name) => [name, guard])))(x);
+  return (x) =>
+    record()(x) ??
+    record(Object.fromEntries(Object.keys(x as object).map((name) => [name, guard])))(x);
 }
 
 /** Rows and columns. */
@@ -120,6 +137,11 @@ export const pair = listOf(number, 2);
 
 /** What long work may be given. */
 export const longWork = {
-  signal: optional(satisfying("an AbortSignal", (x) => typeof (x as AbortSignal | null)?.throwIfAborted === "function")),
+  signal: optional(
+    satisfying(
+      "an AbortSignal",
+      (x) => typeof (x as AbortSignal | null)?.throwIfAborted === "function",
+    ),
+  ),
   onProgress: optional(callback),
 };

@@ -23,15 +23,38 @@ export {
   type MaskedImage,
   type SpatialImage,
 } from "./world/sampling.js";
-export { decouplingAtZero, informationGap, powerLawAreaSizes, type AreaSetting } from "./world/information-gap.js";
+export {
+  decouplingAtZero,
+  informationGap,
+  powerLawAreaSizes,
+  type AreaSetting,
+} from "./world/information-gap.js";
 
 // the one-layer attention model
-export { fromDenseQ, toDenseQ, zeroCorrelations, type Correlations } from "./theory/correlations.js";
-export { areaAttentionScores, attentionScores, maskedAttention, reconstruct } from "./theory/attention.js";
+export {
+  fromDenseQ,
+  toDenseQ,
+  zeroCorrelations,
+  type Correlations,
+} from "./theory/correlations.js";
+export {
+  areaAttentionScores,
+  attentionScores,
+  maskedAttention,
+  reconstruct,
+} from "./theory/attention.js";
 
 // objectives
-export { maeLossAndGradient, type LossAndGradient, type MaeLossOptions } from "./theory/masked-reconstruction.js";
-export { contrastiveLossAndGradient, type ContrastiveLossOptions, type ContrastiveTuple } from "./theory/contrastive.js";
+export {
+  maeLossAndGradient,
+  type LossAndGradient,
+  type MaeLossOptions,
+} from "./theory/masked-reconstruction.js";
+export {
+  contrastiveLossAndGradient,
+  type ContrastiveLossOptions,
+  type ContrastiveTuple,
+} from "./theory/contrastive.js";
 export {
   summarizeTokenAttention,
   tokenContrastiveLoss,
@@ -42,19 +65,38 @@ export {
 export { optimalReconstructionLoss, reconstructionLossAtZero } from "./theory/closed-forms.js";
 
 // training and its phases
-export { trainContrastive, trainMaskedReconstruction, type ContrastiveOptions, type MaskedReconstructionOptions } from "./theory/train.js";
+export {
+  trainContrastive,
+  trainMaskedReconstruction,
+  type ContrastiveOptions,
+  type MaskedReconstructionOptions,
+} from "./theory/train.js";
 export type { CorrelationState, DescentOptions, DescentResult } from "./theory/descent.js";
 export type { DescentHistory, TrackedQuery } from "./theory/descent-history.js";
 export { summarizeAreas, type AreaSummary } from "./theory/area-summary.js";
 export type { QueryHistory } from "./theory/history.js";
-export { simulateMeanField, type MeanFieldHistory, type MeanFieldOptions } from "./theory/mean-field.js";
+export {
+  simulateMeanField,
+  type MeanFieldHistory,
+  type MeanFieldOptions,
+} from "./theory/mean-field.js";
 export { detectPhases, type PhaseOptions, type Phases } from "./theory/phases.js";
-export { certifyAreaAttention, certifyPhases, certifyReconstruction, type CertifyReconstructionOptions } from "./theory/certificates.js";
+export {
+  certifyAreaAttention,
+  certifyPhases,
+  certifyReconstruction,
+  type CertifyReconstructionOptions,
+} from "./theory/certificates.js";
 
 // attention maps of any model
 export { attentionFromQK, attentionFromTensor } from "./attention/input.js";
 export type { AttentionInput } from "./attention/tensor.js";
-export { areaAttention, dropTokens, heavyHitters, receivedAttention } from "./attention/received.js";
+export {
+  areaAttention,
+  dropTokens,
+  heavyHitters,
+  receivedAttention,
+} from "./attention/received.js";
 export { attentionRollout, topKAttention } from "./attention/rollout.js";
 // metrics of attention maps
 export {
@@ -75,7 +117,12 @@ export {
   type AttentionDistance,
   type DiversityOptions,
 } from "./attention/diversity.js";
-export { summarizeAttention, type BatchStatistic, type HeadSummary, type SummarizeOptions } from "./attention/summary.js";
+export {
+  summarizeAttention,
+  type BatchStatistic,
+  type HeadSummary,
+  type SummarizeOptions,
+} from "./attention/summary.js";
 
 // errors
 export { DivergenceError } from "./errors.js";
@@ -91,15 +138,44 @@ export {
   type TransformerParams,
 } from "./vit/config.js";
 export { maeForward, type MaskedForward } from "./vit/forward.js";
-export { digitRecipes, pretrain, type PretrainingOptions, type PretrainingResult, type PretrainingState } from "./vit/pretrain.js";
+export {
+  digitRecipes,
+  pretrain,
+  type PretrainingOptions,
+  type PretrainingResult,
+  type PretrainingState,
+} from "./vit/pretrain.js";
 export { decodePretrainingState, encodePretrainingState } from "./vit/state.js";
-export { augmentImages, createContrastive, pretrainContrastive, type AugmentOptions, type ContrastivePretrainingOptions } from "./vit/contrastive.js";
+export {
+  augmentImages,
+  createContrastive,
+  pretrainContrastive,
+  type AugmentOptions,
+  type ContrastivePretrainingOptions,
+} from "./vit/contrastive.js";
 // what it learnt
 export { encode, imageFeatures, type Encoded } from "./vit/encode.js";
-export { knnProbe, logisticProbe, ridgeProbe, type LabelledFeatures, type ProbeResult } from "./vit/probes.js";
-export { certifyPretraining, maskedError, meanPatchError, reconstructImages, type MaskedError } from "./vit/evaluate.js";
+export {
+  knnProbe,
+  logisticProbe,
+  ridgeProbe,
+  type LabelledFeatures,
+  type ProbeResult,
+} from "./vit/probes.js";
+export {
+  certifyPretraining,
+  maskedError,
+  meanPatchError,
+  reconstructImages,
+  type MaskedError,
+} from "./vit/evaluate.js";
 
 // pictures: SVG text and PNG bytes, without a browser
 export { plotAreaAttention, plotCorrelations, plotLayerMetric, plotLoss } from "./plot/curves.js";
-export { plotAttentionGrid, plotAttentionMap, plotPartition, plotReconstruction } from "./plot/maps.js";
+export {
+  plotAttentionGrid,
+  plotAttentionMap,
+  plotPartition,
+  plotReconstruction,
+} from "./plot/maps.js";
 export { heatmapPng, imageGridPng, type HeatmapOptions } from "./plot/png.js";

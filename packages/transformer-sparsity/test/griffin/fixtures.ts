@@ -4,7 +4,10 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect } from "vitest";
 
-export const folder = join(process.env["PROVABLY_FIXTURES"] ?? fileURLToPath(new URL("../fixtures", import.meta.url)), "griffin");
+export const folder = join(
+  process.env["PROVABLY_FIXTURES"] ?? fileURLToPath(new URL("../fixtures", import.meta.url)),
+  "griffin",
+);
 export const present = existsSync(folder);
 
 export function load<T>(name: string): T {
@@ -16,10 +19,17 @@ export const modelNames = present ? readdirSync(join(folder, "models")) : [];
 export const modelFolder = (name: string): string => join(folder, "models", name);
 
 /** The model of the examples, trained on public-domain text. */
-export const textModel = fileURLToPath(new URL("../../../../examples/models/tiny-llama-text/", import.meta.url));
+export const textModel = fileURLToPath(
+  new URL("../../../../examples/models/tiny-llama-text/", import.meta.url),
+);
 
 /** |a − b| ≤ tolerance everywhere. */
-export function expectNear(actual: ArrayLike<number>, golden: ArrayLike<number>, tolerance: number, relative = 0): void {
+export function expectNear(
+  actual: ArrayLike<number>,
+  golden: ArrayLike<number>,
+  tolerance: number,
+  relative = 0,
+): void {
   expect(actual.length).toBe(golden.length);
   for (let i = 0; i < golden.length; i++)
     if (!(Math.abs(actual[i]! - golden[i]!) <= tolerance + relative * Math.abs(golden[i]!)))

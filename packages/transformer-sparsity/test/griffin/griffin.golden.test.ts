@@ -21,26 +21,46 @@ import {
 } from "../../src/griffin/index.js";
 import { ropeConfig } from "../../src/griffin/model/rope.js";
 import { jsonReader } from "../../src/griffin/model/json.js";
-import { type FeedForwardBlock, combineNeurons, neuronRows } from "../../src/griffin/runtime/feed-forward.js";
+import {
+  type FeedForwardBlock,
+  combineNeurons,
+  neuronRows,
+} from "../../src/griffin/runtime/feed-forward.js";
 import { above } from "../../src/griffin/sparsity/baselines.js";
 import { expectNear, load, present } from "./fixtures.js";
 
-const matrix = (rows: number[][], dtype: "float32" | "float64" = "float64") => array(rows, { dtype });
+const matrix = (rows: number[][], dtype: "float32" | "float64" = "float64") =>
+  array(rows, { dtype });
 
 describe.skipIf(!present)("golden statistic", () => {
   it.each(
-    load<{ cases: { name: string; D: number; Z: number[][]; s: number[]; sum_s_squared: number; top: Record<string, number[]> }[] }>("statistic")
-      .cases,
+    load<{
+      cases: {
+        name: string;
+        D: number;
+        Z: number[][];
+        s: number[];
+        sum_s_squared: number;
+        top: Record<string, number[]>;
+      }[];
+    }>("statistic").cases,
   )("$name", ({ D, Z, s, sum_s_squared, top }) => {
     const statistic = neuronStatistic(Z.flat(), D);
     const scores = neuronScores(statistic);
     expectNear(scores, s, 1e-9, 1e-9);
     expect(statistic.sumSquares.reduce((a, b) => a + b, 0)).toBeCloseTo(sum_s_squared, 9);
-    for (const [k, chosen] of Object.entries(top)) expect([...selectNeurons(scores, Number(k))]).toEqual(chosen);
+    for (const [k, chosen] of Object.entries(top))
+      expect([...selectNeurons(scores, Number(k))]).toEqual(chosen);
   });
 
   it("of a batch weighs its samples equally", () => {
-    const { Z, s, s_batch, top8, top4 } = load<{ Z: number[][][]; s: number[][]; s_batch: number[]; top8: number[]; top4: number[] }>("batch");
+    const { Z, s, s_batch, top8, top4 } = load<{
+      Z: number[][][];
+      s: number[][];
+      s_batch: number[];
+      top8: number[];
+      top4: number[];
+    }>("batch");
     const each = Z.map((z) => ({ layers: [neuronStatistic(z.flat(), z[0]!.length)] }));
     each.forEach(({ layers }, i) => {
       expectNear(neuronScores(layers[0]!), s[i]!, 1e-9);
@@ -55,7 +75,15 @@ describe.skipIf(!present)("golden statistic", () => {
 interface Block {
   activation: string;
   gated: boolean;
-  weights: { x: number[][]; W1: number[][]; Wg?: number[][]; W2: number[][]; b1?: number[]; bg?: number[]; b2?: number[] };
+  weights: {
+    x: number[][];
+    W1: number[][];
+    Wg?: number[][];
+    W2: number[][];
+    b1?: number[];
+    bg?: number[];
+    b2?: number[];
+  };
   z: number[][];
   y: number[][];
   s: number[];
@@ -72,42 +100,60 @@ describe.skipIf(!present)("golden feed-forward blocks", () => {
   const names: Record<string, Activation> = { gelu_tanh: "gelu_pytorch_tanh" };
   const transposed = (rows: number[][]) => rows[0]!.map((_, j) => rows.map((row) => row[j]!));
   const f32 = (x: number[] | number[][]) => Float32Array.from(x.flat());
-  it.each(load<{ blocks: Block[] }>("ff-blocks").blocks.map((b, i) => [`${i} ${b.activation}${b.gated ? " gated" : ""}`, b] as const))(
-    "%s",
-    (_, b) => {
-      const { W1, Wg, W2, b1, bg, b2, x } = b.weights;
-      const linear = (w: number[][], bias?: number[]) => ({ weight: pinMatrix(w), ...(bias && { bias: f32(bias) }) });
-      const block: FeedForwardBlock = {
-        layer: 0,
-        activation: names[b.activation] ?? (b.activation as Activation),
-        weights: { ...(Wg && { gate: linear(Wg, bg) }), up: linear(W1, b1), down: linear(transposed(W2), b2) },
-      };
-      // single precision: 1e-5 relative to numbers of order 1 to 10
-      const z = neuronRows(block, f32(x));
-      expectNear(z, b.z.flat(), 1e-5, 1e-5);
-      expectNear(combineNeurons(block, z), b.y.flat(), 1e-5, 1e-5);
-      const scores = neuronScores(neuronStatistic(z, W1.length));
-      expectNear(scores, b.s, 1e-5);
-      const chosen = selectNeurons(scores, b.k);
-      expect([...chosen]).toEqual(b.experts);
-      expectNear(combineNeurons(block, neuronRows(block, f32(b.x_new))), b.y_new_full, 1e-5, 1e-5);
-      expectNear(combineNeurons(block, neuronRows(block, f32(b.x_new), chosen), chosen), b.y_new_pruned, 1e-5, 1e-5);
-      const norms = (rows: number[][]) => rows.map((row) => Math.hypot(...row));
-      const magnitude = Wg ? norms(W1).map((n, j) => n * norms(Wg)[j]!) : norms(W1);
-      expectNear(magnitude, b.magnitude, 1e-9, 1e-9);
-      expect([...selectNeurons(magnitude, b.k)]).toEqual(b.magnitude_experts);
-    },
-  );
+  it.each(
+    load<{ blocks: Block[] }>("ff-blocks").blocks.map(
+      (b, i) => [`${i} ${b.activation}${b.gated ? " gated" : ""}`, b] as const,
+    ),
+  )("%s", (_, b) => {
+    const { W1, Wg, W2, b1, bg, b2, x } = b.weights;
+    const linear = (w: number[][], bias?: number[]) => ({
+      weight: pinMatrix(w),
+      ...(bias && { bias: f32(bias) }),
+    });
+    const block: FeedForwardBlock = {
+      layer: 0,
+      activation: names[b.activation] ?? (b.activation as Activation),
+      weights: {
+        ...(Wg && { gate: linear(Wg, bg) }),
+        up: linear(W1, b1),
+        down: linear(transposed(W2), b2),
+      },
+    };
+    // single precision: 1e-5 relative to numbers of order 1 to 10
+    const z = neuronRows(block, f32(x));
+    expectNear(z, b.z.flat(), 1e-5, 1e-5);
+    expectNear(combineNeurons(block, z), b.y.flat(), 1e-5, 1e-5);
+    const scores = neuronScores(neuronStatistic(z, W1.length));
+    expectNear(scores, b.s, 1e-5);
+    const chosen = selectNeurons(scores, b.k);
+    expect([...chosen]).toEqual(b.experts);
+    expectNear(combineNeurons(block, neuronRows(block, f32(b.x_new))), b.y_new_full, 1e-5, 1e-5);
+    expectNear(
+      combineNeurons(block, neuronRows(block, f32(b.x_new), chosen), chosen),
+      b.y_new_pruned,
+      1e-5,
+      1e-5,
+    );
+    const norms = (rows: number[][]) => rows.map((row) => Math.hypot(...row));
+    const magnitude = Wg ? norms(W1).map((n, j) => n * norms(Wg)[j]!) : norms(W1);
+    expectNear(magnitude, b.magnitude, 1e-9, 1e-9);
+    expect([...selectNeurons(magnitude, b.k)]).toEqual(b.magnitude_experts);
+  });
 });
 
 describe.skipIf(!present)("golden selection by chance", () => {
-  const golden = load<{ s: number[]; k: number; sample_inclusion: number[]; topk_sample: { k: number; fixed: number[]; inclusion: number[] } }>(
-    "sampled-selection",
-  );
+  const golden = load<{
+    s: number[];
+    k: number;
+    sample_inclusion: number[];
+    topk_sample: { k: number; fixed: number[]; inclusion: number[] };
+  }>("sampled-selection");
   const DRAWS = 20_000;
   const frequencies = (method: "sample" | "topKSample" | "random", k: number): number[] => {
     const counts = new Array<number>(golden.s.length).fill(0);
-    for (let i = 0; i < DRAWS; i++) for (const j of selectNeurons(golden.s, k, { method, key: foldIn(key(method), i) })) counts[j]!++;
+    for (let i = 0; i < DRAWS; i++)
+      for (const j of selectNeurons(golden.s, k, { method, key: foldIn(key(method), i) }))
+        counts[j]!++;
     return counts.map((c) => c / DRAWS);
   };
   it.each([
@@ -133,7 +179,10 @@ describe.skipIf(!present)("golden measures", () => {
     jaccard.forEach((row, i) => {
       expectNear(sets.map((set) => jaccardSimilarity(sets[i]!, set)), row, 1e-9); // prettier-ignore
     });
-    expect(expectedJaccard(expected_random.D, expected_random.k)).toBeCloseTo(expected_random.value, 9);
+    expect(expectedJaccard(expected_random.D, expected_random.k)).toBeCloseTo(
+      expected_random.value,
+      9,
+    );
   });
 
   interface Row extends Record<string, number | string | boolean> {
@@ -147,14 +196,26 @@ describe.skipIf(!present)("golden measures", () => {
       vocabSize: n("vocab"), embeddingSize: n("hidden"), gated: row["gated"],
     } as unknown as ModelConfig; // prettier-ignore
     const full = costModel(config);
-    expect([full.feedForwardWeights, full.attentionWeights, full.headWeights]).toEqual([n("ff_params"), n("attention_params"), n("head_params")]);
+    expect([full.feedForwardWeights, full.attentionWeights, full.headWeights]).toEqual([
+      n("ff_params"),
+      n("attention_params"),
+      n("head_params"),
+    ]);
     expect(costModel(config, { context: row.context }).cacheEntries).toBe(n("kv_elements_read"));
     // the fixture counts flops with the context's attention
-    expect([full.flopsPerToken, costModel(config, { context: row.context }).flopsPerToken]).toContain(n("flops_decode_full"));
+    expect([
+      full.flopsPerToken,
+      costModel(config, { context: row.context }).flopsPerToken,
+    ]).toContain(n("flops_decode_full"));
     expect(full.feedForwardShare).toBeCloseTo(n("ff_share_weights"), 12);
     for (const density of [0.75, 0.5, 0.25]) {
-      expect(costModel(config, { density }).idealSpeedup).toBeCloseTo(n(`ideal_speedup_${density}`), 12);
-      expect(costModel(config, { density, context: row.context }).idealSpeedupWithCache).toBeCloseTo(n(`ideal_speedup_with_kv_${density}`), 12);
+      expect(costModel(config, { density }).idealSpeedup).toBeCloseTo(
+        n(`ideal_speedup_${density}`),
+        12,
+      );
+      expect(
+        costModel(config, { density, context: row.context }).idealSpeedupWithCache,
+      ).toBeCloseTo(n(`ideal_speedup_with_kv_${density}`), 12);
     }
   });
 });
@@ -189,16 +250,26 @@ describe.skipIf(!present)("golden sampling", () => {
     context: number[];
     uniforms: number[];
     greedy: number;
-    cases: (Record<"temperature" | "topK" | "topP" | "minP" | "repetitionPenalty", number | null> & { probabilities: number[]; draws: number[] })[];
+    cases: (Record<
+      "temperature" | "topK" | "topP" | "minP" | "repetitionPenalty",
+      number | null
+    > & { probabilities: number[]; draws: number[] })[];
   }>("sampling");
-  it.each(golden.cases.map((c, i) => [i, c] as const))("case %i", (_, { probabilities, draws, ...options }) => {
-    const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== null));
-    const p = nextTokenProbabilities(golden.logits, golden.context, given);
-    expectNear(p, probabilities, 1e-9);
-    expect(golden.uniforms.map((u) => drawToken(p, u))).toEqual(draws);
-  });
+  it.each(golden.cases.map((c, i) => [i, c] as const))(
+    "case %i",
+    (_, { probabilities, draws, ...options }) => {
+      const given = Object.fromEntries(
+        Object.entries(options).filter(([, value]) => value !== null),
+      );
+      const p = nextTokenProbabilities(golden.logits, golden.context, given);
+      expectNear(p, probabilities, 1e-9);
+      expect(golden.uniforms.map((u) => drawToken(p, u))).toEqual(draws);
+    },
+  );
   it("temperature 0 is greedy", () => {
-    expect(drawToken(nextTokenProbabilities(golden.logits, [], { temperature: 0 }), 0.99)).toBe(golden.greedy);
+    expect(drawToken(nextTokenProbabilities(golden.logits, [], { temperature: 0 }), 0.99)).toBe(
+      golden.greedy,
+    );
   });
 });
 
@@ -229,11 +300,19 @@ describe.skipIf(!present)("golden numbers of few bits", () => {
     expect(toNested(values)).toEqual(q8_0.q);
   });
   it("half precision, bit by bit", () => {
-    const { bits, ...golden } = load<{ half: { bits: number[] } & Record<string, (number | string)[]> }>("rope-and-halves").half;
+    const { bits, ...golden } = load<{
+      half: { bits: number[] } & Record<string, (number | string)[]>;
+    }>("rope-and-halves").half;
     for (const [name, values] of Object.entries(golden)) {
       const bytes = new Uint8Array(Uint16Array.from(bits).buffer);
-      const read = toTypedArray(decodeSafetensor({ type: name.toUpperCase(), shape: [bits.length], range: [0, bytes.length] }, bytes));
-      const number = (v: number | string): number => (typeof v === "number" ? v : v === "nan" ? NaN : v.startsWith("-") ? -Infinity : Infinity);
+      const read = toTypedArray(
+        decodeSafetensor(
+          { type: name.toUpperCase(), shape: [bits.length], range: [0, bytes.length] },
+          bytes,
+        ),
+      );
+      const number = (v: number | string): number =>
+        typeof v === "number" ? v : v === "nan" ? NaN : v.startsWith("-") ? -Infinity : Infinity;
       values.forEach((value, i) => {
         expect(read[i], `${name} ${bits[i]}`).toBe(Math.fround(number(value)));
       });
@@ -251,7 +330,11 @@ describe.skipIf(!present)("golden rotary frequencies", () => {
     attention_scaling: number;
   }
   it.each(load<{ rope: Rope[] }>("rope-and-halves").rope)("$parameters.rope_type", (c) => {
-    const rope = ropeConfig(jsonReader("test", { rope_parameters: c.parameters }), c.head_dim, c.max_position_embeddings);
+    const rope = ropeConfig(
+      jsonReader("test", { rope_parameters: c.parameters }),
+      c.head_dim,
+      c.max_position_embeddings,
+    );
     const { frequencies, factor } = ropeFrequencies(rope, c.seq_len ?? 0);
     expectNear(frequencies, c.inverse_frequencies, 0, 1e-6);
     expect(factor).toBeCloseTo(c.attention_scaling, 6);

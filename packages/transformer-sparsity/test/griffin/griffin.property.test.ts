@@ -85,7 +85,12 @@ describe("the statistic", () => {
         const error = (chosen: readonly number[]): number =>
           z.reduce((total, row) => {
             const norm = row.reduce((s, v) => s + v * v, 0);
-            return total + (norm === 0 ? 0 : row.reduce((s, v, j) => s + (chosen.includes(j) ? 0 : v * v), 0) / norm);
+            return (
+              total +
+              (norm === 0
+                ? 0
+                : row.reduce((s, v, j) => s + (chosen.includes(j) ? 0 : v * v), 0) / norm)
+            );
           }, 0);
         let least = Infinity;
         for (let bits = 0; bits < 128; bits++) {
@@ -124,15 +129,27 @@ describe("a small model", () => {
     const prompt = readPrompt(model, ids);
     const full = decodeStep(model, prompt.cache, 11).logits;
     for (const storage of ["packed", "indexed"] as const)
-      expectNear(decodeStep(model, prompt.cache, 11, sparsify(model, prompt, { kind: "griffin", density: 1, storage })).logits, full, 1e-5);
-    const write = (options: object) => [...generateTokens(model, ids, { maxNewTokens: 12, ...options })].map(({ token }) => token);
+      expectNear(
+        decodeStep(
+          model,
+          prompt.cache,
+          11,
+          sparsify(model, prompt, { kind: "griffin", density: 1, storage }),
+        ).logits,
+        full,
+        1e-5,
+      );
+    const write = (options: object) =>
+      [...generateTokens(model, ids, { maxNewTokens: 12, ...options })].map(({ token }) => token);
     expect(write({ sparsity: { kind: "griffin", density: 1 } })).toEqual(write({}));
   });
 
   it("without any neuron is attention alone", () => {
     const empty = readPrompt(model, ids);
     const none = sparsify(model, empty, { kind: "griffin", density: 0, allowEmpty: true });
-    const masked = decodeStep(model, empty.cache, 11, { feedForward: (_, x) => new Float32Array(x.length) }).logits;
+    const masked = decodeStep(model, empty.cache, 11, {
+      feedForward: (_, x) => new Float32Array(x.length),
+    }).logits;
     expectNear(decodeStep(model, empty.cache, 11, none).logits, masked, 0);
   });
 
@@ -141,11 +158,17 @@ describe("a small model", () => {
     const experts = selectExperts(prompt.statistics, { density: 0.4 });
     const tokens = [4, 8, 15, 16, 23, 42];
     const run = (storage: "packed" | "indexed") =>
-      prefill(model, tokens, { cache: prompt.cache, logits: "all", feedForward: prunedFeedForward(model, experts, { storage }) }).logits;
+      prefill(model, tokens, {
+        cache: prompt.cache,
+        logits: "all",
+        feedForward: prunedFeedForward(model, experts, { storage }),
+      }).logits;
     expectNear(run("packed"), run("indexed"), 1e-5);
     let { cache } = prompt;
     const single = tokens.flatMap((token) => {
-      const step = decodeStep(model, cache, token, { feedForward: prunedFeedForward(model, experts) });
+      const step = decodeStep(model, cache, token, {
+        feedForward: prunedFeedForward(model, experts),
+      });
       cache = step.cache;
       return [...step.logits];
     });
@@ -169,13 +192,22 @@ describe("a small model", () => {
     prefill(model, [7, 7, 7, 7], { cache: cut });
     prefill(model, [1, 2, 3], { cache });
     expectNear(decodeStep(model, cache, 1).logits, before, 0);
-    expectNear(prefill(model, ids.slice(5), { cache: cut }).logits, prefill(model, ids).logits, 1e-5);
+    expectNear(
+      prefill(model, ids.slice(5), { cache: cut }).logits,
+      prefill(model, ids).logits,
+      1e-5,
+    );
     expect(() => truncateCache(cut, 6)).toThrow(/length must be an integer in 0 … 5/);
   });
 
   it("draws the same tokens with the same key, others with another, and reports log-probabilities", () => {
     const write = (seed: number) => {
-      const steps = generateTokens(model, ids, { maxNewTokens: 16, sampling: { temperature: 1 }, key: key(seed), alternatives: 3 });
+      const steps = generateTokens(model, ids, {
+        maxNewTokens: 16,
+        sampling: { temperature: 1 },
+        key: key(seed),
+        alternatives: 3,
+      });
       return [...steps];
     };
     expect(write(1)).toEqual(write(1));
@@ -188,14 +220,20 @@ describe("a small model", () => {
   });
 
   it("chooses anew while it writes, and starts the next turn where it ended", () => {
-    const steps = generateTokens(model, ids, { maxNewTokens: 12, sparsity: { kind: "griffin", density: 0.3 }, refreshEvery: 4 });
+    const steps = generateTokens(model, ids, {
+      maxNewTokens: 12,
+      sparsity: { kind: "griffin", density: 0.3 },
+      refreshEvery: 4,
+    });
     let end = steps.next();
     while (!end.done) end = steps.next();
     const { conversation, experts } = end.value;
     expect(conversation.statistics.layers[0]!.tokens).toBe(ids.length + 2); // steps 4 and 8 ran in full
     expect(experts!.layers[0]!.length).toBe(12);
     expect(conversation.cache.length).toBe(conversation.ids.length);
-    expect(readPrompt(model, [1], { after: conversation }).ids.length).toBe(conversation.ids.length + 1);
+    expect(readPrompt(model, [1], { after: conversation }).ids.length).toBe(
+      conversation.ids.length + 1,
+    );
   });
 
   it("stops at the reader's wish, at the last position, and on abort", () => {
@@ -204,7 +242,9 @@ describe("a small model", () => {
       while (!step.done) step = steps.next();
       return step.value;
     };
-    expect(end(generateTokens(model, ids, { maxNewTokens: 500, stopTokens: [] })).reason).toBe("context");
+    expect(end(generateTokens(model, ids, { maxNewTokens: 500, stopTokens: [] })).reason).toBe(
+      "context",
+    );
     const asked = generateTokens(model, ids);
     asked.next();
     expect(asked.next("stop")).toMatchObject({ done: true, value: { reason: "stop" } });
@@ -217,7 +257,12 @@ describe("a small model", () => {
 
   it("reads all but the last token in full when it classifies", () => {
     const prompt = readPrompt(model, ids.slice(0, -1));
-    const expected = decodeStep(model, prompt.cache, ids.at(-1)!, sparsify(model, prompt, { kind: "griffin", density: 0.5 })).logits;
+    const expected = decodeStep(
+      model,
+      prompt.cache,
+      ids.at(-1)!,
+      sparsify(model, prompt, { kind: "griffin", density: 0.5 }),
+    ).logits;
     expectNear(classificationLogits(model, ids, { kind: "griffin", density: 0.5 }), expected, 0);
   });
 
@@ -225,15 +270,38 @@ describe("a small model", () => {
     const prompt = readPrompt(model, ids, { keepActivations: true });
     const full = decodeStep(model, prompt.cache, 11).logits;
     for (const kind of ["griffin", "magnitude", "wanda", "cats", "teal"] as const)
-      expectNear(decodeStep(model, prompt.cache, 11, sparsify(model, prompt, { kind, density: 1 })).logits, full, 1e-5);
-    expectNear(decodeStep(model, prompt.cache, 11, sparsify(model, prompt, { kind: "random", density: 1, key: key(0) })).logits, full, 1e-5);
+      expectNear(
+        decodeStep(model, prompt.cache, 11, sparsify(model, prompt, { kind, density: 1 })).logits,
+        full,
+        1e-5,
+      );
+    expectNear(
+      decodeStep(
+        model,
+        prompt.cache,
+        11,
+        sparsify(model, prompt, { kind: "random", density: 1, key: key(0) }),
+      ).logits,
+      full,
+      1e-5,
+    );
   });
 
   it("CATS and TEAL drop about the share of neurons that they are asked to, on the text they saw", () => {
     const prompt = readPrompt(model, ids, { keepActivations: true });
     for (const kind of ["cats", "teal"] as const) {
-      const near = decodeStep(model, prompt.cache, 11, sparsify(model, prompt, { kind, density: 0.9 })).logits;
-      const far = decodeStep(model, prompt.cache, 11, sparsify(model, prompt, { kind, density: 0.2 })).logits;
+      const near = decodeStep(
+        model,
+        prompt.cache,
+        11,
+        sparsify(model, prompt, { kind, density: 0.9 }),
+      ).logits;
+      const far = decodeStep(
+        model,
+        prompt.cache,
+        11,
+        sparsify(model, prompt, { kind, density: 0.2 }),
+      ).logits;
       const full = decodeStep(model, prompt.cache, 11).logits;
       const distance = (x: Float32Array) => Math.hypot(...x.map((v, i) => v - full[i]!));
       expect(distance(near)).toBeLessThan(distance(far));
@@ -244,7 +312,8 @@ describe("a small model", () => {
     const { statistics } = readPrompt(model, ids);
     const densities = balancedDensities(statistics, 0.5);
     expect(sum(densities) / 3).toBeCloseTo(0.5, 1);
-    const lost = (density: number | number[]) => sum(selectExperts(statistics, { density }).retainedEnergy.map((eta) => 1 - eta));
+    const lost = (density: number | number[]) =>
+      sum(selectExperts(statistics, { density }).retainedEnergy.map((eta) => 1 - eta));
     expect(lost(densities)).toBeLessThanOrEqual(lost(0.5) + 1e-9);
   });
 
@@ -262,20 +331,27 @@ describe("a small model", () => {
       const stored = (x: NdArray): NdArray => unpinned(pinMatrix(x, { dtype }));
       // a neuron is a column of down
       const rounded = Object.entries(params).map(
-        ([name, x]) => [name, x.dimension < 2 ? x : name.includes("down") ? stored(x.T).T : stored(x)] as const,
+        ([name, x]) =>
+          [name, x.dimension < 2 ? x : name.includes("down") ? stored(x.T).T : stored(x)] as const,
       );
       const expected = prefill(languageModel(Object.fromEntries(rounded), config()), ids).logits;
       // vectors that meet bytes are rounded to 16 bits, in 22 products in a row
       const scale = Math.max(...expected.map(Math.abs));
-      expectNear(prefill(languageModel(params, config(), { dtype }), ids).logits, expected, 1e-3 * scale);
+      expectNear(
+        prefill(languageModel(params, config(), { dtype }), ids).logits,
+        expected,
+        1e-3 * scale,
+      );
       let step = prefill(languageModel(params, config(), { dtype }), ids.slice(0, 1));
-      for (const id of ids.slice(1)) step = decodeStep(languageModel(params, config(), { dtype }), step.cache, id);
+      for (const id of ids.slice(1))
+        step = decodeStep(languageModel(params, config(), { dtype }), step.cache, id);
       expectNear(step.logits, expected, 1e-3 * scale);
     }
   });
 
   describe("certificates", () => {
-    const complement = (chosen: Int32Array) => Int32Array.from({ length: 40 }, (_, j) => j).filter((j) => !chosen.includes(j));
+    const complement = (chosen: Int32Array) =>
+      Int32Array.from({ length: 40 }, (_, j) => j).filter((j) => !chosen.includes(j));
 
     it("the best neurons have the least error; swapping one of them breaks the certificate", () => {
       const experts = selectExperts(readPrompt(model, ids).statistics, { density: 0.5 });
@@ -298,7 +374,13 @@ describe("a small model", () => {
       const good = certifyContinuation(model, prompt, rest, kept, { maxDivergence: 0.2 });
       expect(good.holds).toBe(true);
       const worst = { ...experts, layers: experts.layers.map(complement) };
-      const bad = certifyContinuation(model, prompt, rest, sparsify(model, prompt, { kind: "experts", experts: worst }), { maxDivergence: 0.2 });
+      const bad = certifyContinuation(
+        model,
+        prompt,
+        rest,
+        sparsify(model, prompt, { kind: "experts", experts: worst }),
+        { maxDivergence: 0.2 },
+      );
       expect(bad.holds).toBe(false);
       expect(bad.value).toBeGreaterThan(good.value);
       const softmax = (z: Float32Array) => z.map(Math.exp).map((e, _, all) => e / sum(all));
@@ -342,24 +424,45 @@ describe("a small model", () => {
     expect(choose({ density: 0 })).toThrow(/density must be in \(0, 1\], got 0 .*allowEmpty/);
     expect(choose({ density: 1.5 })).toThrow(/got 1.5/);
     expect(choose({ density: NaN })).toThrow(/got NaN/);
-    expect(choose({ density: 0.01 })).toThrow(/keeps none of the 40 neurons of layer 0; the smallest that keeps one is 0.025/);
-    expect(choose({ density: [0.5, 0.5] })).toThrow(/must hold 3 numbers, one for each layer, got 2/);
+    expect(choose({ density: 0.01 })).toThrow(
+      /keeps none of the 40 neurons of layer 0; the smallest that keeps one is 0.025/,
+    );
+    expect(choose({ density: [0.5, 0.5] })).toThrow(
+      /must hold 3 numbers, one for each layer, got 2/,
+    );
     expect(choose({ k: 41 })).toThrow(/k must be in 1 … 40, got 41/);
     expect(choose({ k: 2.5 })).toThrow(/k must be an integer, got 2.5/);
     expect(choose({})).toThrow(/give either density or k/);
     expect(choose({ k: 3, method: "sample" })).toThrow(/needs a key/);
-    const set = (first: number[]) => ({ layers: [Int32Array.from(first), Int32Array.of(1), Int32Array.of(2)], retainedEnergy: [] });
+    const set = (first: number[]) => ({
+      layers: [Int32Array.from(first), Int32Array.of(1), Int32Array.of(2)],
+      retainedEnergy: [],
+    });
     expect(() => prunedFeedForward(model, set([3, 3]))).toThrow(/layer 0 of experts holds 3 twice/);
     expect(() => prunedFeedForward(model, set([40]))).toThrow(/indices in 0 … 39, got 40/);
-    const sorted = decodeStep(model, prompt.cache, 1, { feedForward: prunedFeedForward(model, set([1, 5])) }).logits;
-    expectNear(decodeStep(model, prompt.cache, 1, { feedForward: prunedFeedForward(model, set([5, 1])) }).logits, sorted, 0);
+    const sorted = decodeStep(model, prompt.cache, 1, {
+      feedForward: prunedFeedForward(model, set([1, 5])),
+    }).logits;
+    expectNear(
+      decodeStep(model, prompt.cache, 1, { feedForward: prunedFeedForward(model, set([5, 1])) })
+        .logits,
+      sorted,
+      0,
+    );
     expect(() => prefill(model, [])).toThrow(/at least one token/);
     expect(() => prefill(model, [61])).toThrow(/token 0 must be an integer in 0 … 60, got 61/);
-    expect(() => prefill(model, new Array<number>(65).fill(1))).toThrow(/65 tokens, the model's positions end at 64/);
-    expect(() => classificationLogits(model, [1], { kind: "griffin", density: 0.5 })).toThrow(/at least two tokens/);
+    expect(() => prefill(model, new Array<number>(65).fill(1))).toThrow(
+      /65 tokens, the model's positions end at 64/,
+    );
+    expect(() => classificationLogits(model, [1], { kind: "griffin", density: 0.5 })).toThrow(
+      /at least two tokens/,
+    );
     expect(() => [...generateTokens(model, ids, { sampling: {} })]).toThrow(/need a key/);
-    expect(() => sparsify(model, prompt, { kind: "cats", density: 0.5 })).toThrow(/keepActivations/);
-    for (const bad of [NaN, Infinity]) expect(() => neuronStatistic([1, 2, bad, 3], 2)).toThrow(/token 1 are not finite/);
+    expect(() => sparsify(model, prompt, { kind: "cats", density: 0.5 })).toThrow(
+      /keepActivations/,
+    );
+    for (const bad of [NaN, Infinity])
+      expect(() => neuronStatistic([1, 2, bad, 3], 2)).toThrow(/token 1 are not finite/);
     expect(neuronStatistic([0, 0, 1e-300, 0], 2).sumSquares).toEqual(Float64Array.of(1, 0));
   });
 

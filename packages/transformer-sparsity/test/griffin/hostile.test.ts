@@ -1,7 +1,16 @@
 import { readFileSync } from "node:fs";
 import { isCoreTensorError } from "@provably/core-tensor";
 import { beforeAll, describe, expect, it } from "vitest";
-import { type LanguageModel, generate, loadModel, loadTokenizer, memoryFiles, modelConfig, prefill, urlFiles } from "../../src/griffin/index.js";
+import {
+  type LanguageModel,
+  generate,
+  loadModel,
+  loadTokenizer,
+  memoryFiles,
+  modelConfig,
+  prefill,
+  urlFiles,
+} from "../../src/griffin/index.js";
 import { folder, modelFolder, present, textModel } from "./fixtures.js";
 
 const bytes = (path: string): Uint8Array => new Uint8Array(readFileSync(path));
@@ -81,7 +90,8 @@ async function attack(
       await run(noted);
       counts.values++;
     } catch (error) {
-      if (!isCoreTensorError(error)) throw new Error(`mutation ${i} of seed ${seed}: ${String(error)}`, { cause: error });
+      if (!isCoreTensorError(error))
+        throw new Error(`mutation ${i} of seed ${seed}: ${String(error)}`, { cause: error });
       counts.errors++;
     }
     slowest = Math.max(slowest, performance.now() - start);
@@ -99,84 +109,152 @@ async function attack(
   return counts;
 }
 
-describe.skipIf(!present)("mutated files give a typed error or a value", { timeout: 3_600_000 }, () => {
-  const llama = present ? modelFolder("llama-gqa") : "";
-  const config = present ? bytes(`${llama}/config.json`) : new Uint8Array();
-  const weights = present ? bytes(`${llama}/model.safetensors`) : new Uint8Array();
+describe.skipIf(!present)(
+  "mutated files give a typed error or a value",
+  { timeout: 3_600_000 },
+  () => {
+    const llama = present ? modelFolder("llama-gqa") : "";
+    const config = present ? bytes(`${llama}/config.json`) : new Uint8Array();
+    const weights = present ? bytes(`${llama}/model.safetensors`) : new Uint8Array();
 
-  const memory = (): number => {
-    const { heapUsed, arrayBuffers } = process.memoryUsage();
-    return heapUsed + arrayBuffers;
-  };
-  const load = async (files: Record<string, Uint8Array>, gguf?: string): Promise<void> => {
-    const model = await loadModel(memoryFiles(files), gguf === undefined ? {} : { gguf });
-    const { numLayers, vocabSize } = model.config;
-    if (numLayers > 0 && vocabSize > 3) prefill(model, [1, 2, 3]);
-    for (const { query, key, value, output, feedForward } of model.layers)
-      for (const linear of [query, key, value, output, feedForward.gate, feedForward.up, feedForward.down]) linear?.weight.free();
-    model.embedding.free();
-    model.head.free();
-  };
-
-  // makes what all loads share, the memory of the kernels above all
-  beforeAll(() => load({ "config.json": config, "model.safetensors": weights }));
-
-  it("safetensors", async () => {
-    const head = 8 + Number(new DataView(weights.buffer).getBigUint64(0, true));
-    const before = memory();
-    const { errors } = await attack((next) => load({ "config.json": config, "model.safetensors": mutate(weights, head, next) }), 1);
-    expect(errors).toBeGreaterThan(RUNS / 2);
-    // a hundred kilobytes a file, collected now and then
-    expect(memory() - before).toBeLessThan(1e9);
-  });
-
-  it("config.json, read alone and with its weights", async () => {
-    const parse = (next: (n: number) => number): Promise<unknown> =>
-      Promise.resolve().then(() => modelConfig(JSON.parse(new TextDecoder().decode(mutateJson(config, next)))));
-    await attack(parse, 2);
-    await attack((next) => load({ "config.json": mutate(config, config.length, next), "model.safetensors": weights }), 3, RUNS / 2);
-    await attack((next) => load({ "config.json": mutateJson(config, next), "model.safetensors": weights }), 4, RUNS / 2);
-  });
-
-  it("lists of shards", async () => {
-    const sharded = modelFolder("llama-sharded-f16");
-    const names = [1, 2, 3].map((i) => `model-0000${i}-of-00003.safetensors`);
-    const shards = Object.fromEntries(names.map((name) => [name, bytes(`${sharded}/${name}`)]));
-    const index = bytes(`${sharded}/model.safetensors.index.json`);
-    const rest = { "config.json": bytes(`${sharded}/config.json`), ...shards };
-    await attack((next) => load({ ...rest, "model.safetensors.index.json": mutate(index, index.length, next) }), 5, RUNS / 2);
-    const escape = new TextEncoder().encode(JSON.stringify({ weight_map: { "lm_head.weight": "../../etc/model.safetensors" } }));
-    await expect(load({ ...rest, "model.safetensors.index.json": escape })).rejects.toThrow(/cannot be used/);
-  });
-
-  it("GGUF", async () => {
-    for (const [i, type] of ["f16", "q8_0"].entries()) {
-      const file = bytes(`${folder}/gguf/tiny-${type}.gguf`);
-      const { errors } = await attack((next) => load({ m: mutate(file, 3000, next) }, "m"), 6 + i, RUNS / 2);
-      expect(errors).toBeGreaterThan(RUNS / 8);
-    }
-  });
-
-  it("tokenizer.json", async () => {
-    const original = bytes(`${textModel}tokenizer.json`);
-    const settings = bytes(`${textModel}tokenizer_config.json`);
-    // a tokenizer of the same form with few words, so that many can be tried
-    const small = JSON.parse(new TextDecoder().decode(original)) as { model: { vocab: Record<string, number>; merges: unknown[] } };
-    small.model.vocab = Object.fromEntries(Object.entries(small.model.vocab).filter(([, id]) => id < 300));
-    small.model.merges = small.model.merges.filter((merge) =>
-      Object.hasOwn(small.model.vocab, Array.isArray(merge) ? merge.join("") : String(merge).replace(" ", "")),
-    );
-    const file = new TextEncoder().encode(JSON.stringify(small));
-    const use = async (files: Record<string, Uint8Array>): Promise<unknown> => {
-      const tokenizer = await loadTokenizer(memoryFiles(files));
-      return tokenizer.decode(tokenizer.encode("In the beginning, 42 naïve cafés"));
+    const memory = (): number => {
+      const { heapUsed, arrayBuffers } = process.memoryUsage();
+      return heapUsed + arrayBuffers;
     };
-    expect(await use({ "tokenizer.json": file })).toBe("In the beginning, 42 naïve cafés");
-    await attack((next) => use({ "tokenizer.json": mutate(file, file.length, next), "tokenizer_config.json": settings }), 8, RUNS / 2);
-    await attack((next) => use({ "tokenizer.json": mutateJson(file, next), "tokenizer_config.json": settings }), 9, RUNS / 2);
-    await attack((next) => use({ "tokenizer.json": file, "tokenizer_config.json": mutateJson(settings, next) }), 10, RUNS / 10);
-  });
-});
+    const load = async (files: Record<string, Uint8Array>, gguf?: string): Promise<void> => {
+      const model = await loadModel(memoryFiles(files), gguf === undefined ? {} : { gguf });
+      const { numLayers, vocabSize } = model.config;
+      if (numLayers > 0 && vocabSize > 3) prefill(model, [1, 2, 3]);
+      for (const { query, key, value, output, feedForward } of model.layers)
+        for (const linear of [
+          query,
+          key,
+          value,
+          output,
+          feedForward.gate,
+          feedForward.up,
+          feedForward.down,
+        ])
+          linear?.weight.free();
+      model.embedding.free();
+      model.head.free();
+    };
+
+    // makes what all loads share, the memory of the kernels above all
+    beforeAll(() => load({ "config.json": config, "model.safetensors": weights }));
+
+    it("safetensors", async () => {
+      const head = 8 + Number(new DataView(weights.buffer).getBigUint64(0, true));
+      const before = memory();
+      const { errors } = await attack(
+        (next) => load({ "config.json": config, "model.safetensors": mutate(weights, head, next) }),
+        1,
+      );
+      expect(errors).toBeGreaterThan(RUNS / 2);
+      // a hundred kilobytes a file, collected now and then
+      expect(memory() - before).toBeLessThan(1e9);
+    });
+
+    it("config.json, read alone and with its weights", async () => {
+      const parse = (next: (n: number) => number): Promise<unknown> =>
+        Promise.resolve().then(() =>
+          modelConfig(JSON.parse(new TextDecoder().decode(mutateJson(config, next)))),
+        );
+      await attack(parse, 2);
+      await attack(
+        (next) =>
+          load({
+            "config.json": mutate(config, config.length, next),
+            "model.safetensors": weights,
+          }),
+        3,
+        RUNS / 2,
+      );
+      await attack(
+        (next) => load({ "config.json": mutateJson(config, next), "model.safetensors": weights }),
+        4,
+        RUNS / 2,
+      );
+    });
+
+    it("lists of shards", async () => {
+      const sharded = modelFolder("llama-sharded-f16");
+      const names = [1, 2, 3].map((i) => `model-0000${i}-of-00003.safetensors`);
+      const shards = Object.fromEntries(names.map((name) => [name, bytes(`${sharded}/${name}`)]));
+      const index = bytes(`${sharded}/model.safetensors.index.json`);
+      const rest = { "config.json": bytes(`${sharded}/config.json`), ...shards };
+      await attack(
+        (next) =>
+          load({ ...rest, "model.safetensors.index.json": mutate(index, index.length, next) }),
+        5,
+        RUNS / 2,
+      );
+      const escape = new TextEncoder().encode(
+        JSON.stringify({ weight_map: { "lm_head.weight": "../../etc/model.safetensors" } }),
+      );
+      await expect(load({ ...rest, "model.safetensors.index.json": escape })).rejects.toThrow(
+        /cannot be used/,
+      );
+    });
+
+    it("GGUF", async () => {
+      for (const [i, type] of ["f16", "q8_0"].entries()) {
+        const file = bytes(`${folder}/gguf/tiny-${type}.gguf`);
+        const { errors } = await attack(
+          (next) => load({ m: mutate(file, 3000, next) }, "m"),
+          6 + i,
+          RUNS / 2,
+        );
+        expect(errors).toBeGreaterThan(RUNS / 8);
+      }
+    });
+
+    it("tokenizer.json", async () => {
+      const original = bytes(`${textModel}tokenizer.json`);
+      const settings = bytes(`${textModel}tokenizer_config.json`);
+      // a tokenizer of the same form with few words, so that many can be tried
+      const small = JSON.parse(new TextDecoder().decode(original)) as {
+        model: { vocab: Record<string, number>; merges: unknown[] };
+      };
+      small.model.vocab = Object.fromEntries(
+        Object.entries(small.model.vocab).filter(([, id]) => id < 300),
+      );
+      small.model.merges = small.model.merges.filter((merge) =>
+        Object.hasOwn(
+          small.model.vocab,
+          Array.isArray(merge) ? merge.join("") : String(merge).replace(" ", ""),
+        ),
+      );
+      const file = new TextEncoder().encode(JSON.stringify(small));
+      const use = async (files: Record<string, Uint8Array>): Promise<unknown> => {
+        const tokenizer = await loadTokenizer(memoryFiles(files));
+        return tokenizer.decode(tokenizer.encode("In the beginning, 42 naïve cafés"));
+      };
+      expect(await use({ "tokenizer.json": file })).toBe("In the beginning, 42 naïve cafés");
+      await attack(
+        (next) =>
+          use({
+            "tokenizer.json": mutate(file, file.length, next),
+            "tokenizer_config.json": settings,
+          }),
+        8,
+        RUNS / 2,
+      );
+      await attack(
+        (next) =>
+          use({ "tokenizer.json": mutateJson(file, next), "tokenizer_config.json": settings }),
+        9,
+        RUNS / 2,
+      );
+      await attack(
+        (next) =>
+          use({ "tokenizer.json": file, "tokenizer_config.json": mutateJson(settings, next) }),
+        10,
+        RUNS / 10,
+      );
+    });
+  },
+);
 
 /** Valid JSON with some values replaced by others of any kind. */
 function mutateJson(original: Uint8Array, next: (n: number) => number): Uint8Array {
@@ -211,7 +289,8 @@ function mutateJson(original: Uint8Array, next: (n: number) => number): Uint8Arr
       if (keys.length === 0) break;
       const key = keys[next(keys.length)]!;
       const child = at[key];
-      if (depth > 0 && typeof child === "object" && child !== null) at = child as Record<string, unknown>;
+      if (depth > 0 && typeof child === "object" && child !== null)
+        at = child as Record<string, unknown>;
       else {
         if (next(6) === 0) Reflect.deleteProperty(at, key);
         else at[key] = structuredClone(others[next(others.length)]);
@@ -249,16 +328,17 @@ describe("names what is wrong", () => {
   it("files that are not there", async () => {
     await expect(loadModel(memoryFiles({}))).rejects.toThrow(/no config.json/);
     await expect(loadTokenizer(memoryFiles({}))).rejects.toThrow(/no tokenizer.json/);
-    await expect(loadModel(memoryFiles({ "config.json": new TextEncoder().encode(JSON.stringify(good)) }))).rejects.toThrow(
-      /no file model.safetensors/,
-    );
+    await expect(
+      loadModel(memoryFiles({ "config.json": new TextEncoder().encode(JSON.stringify(good)) })),
+    ).rejects.toThrow(/no file model.safetensors/);
     await expect(loadModel("/nowhere")).rejects.toThrow(/no config.json in \/nowhere/);
     await expect(loadModel("/nowhere/model.gguf")).rejects.toThrow(/no file model.gguf/);
   });
 });
 
 describe.skipIf(!present)("files from the network and from blobs", () => {
-  const read = (name: string): Uint8Array<ArrayBuffer> => new Uint8Array(readFileSync(`${textModel}${name}`));
+  const read = (name: string): Uint8Array<ArrayBuffer> =>
+    new Uint8Array(readFileSync(`${textModel}${name}`));
   const server = (ranges: boolean): typeof fetch =>
     ((url: string, init: RequestInit = {}) => {
       const name = url.split("/").at(-1)!;
@@ -268,10 +348,15 @@ describe.skipIf(!present)("files from the network and from blobs", () => {
       } catch {
         return Promise.resolve(new Response(null, { status: 404 }));
       }
-      if (init.method === "HEAD") return Promise.resolve(new Response(null, { headers: { "content-length": String(body.length) } }));
+      if (init.method === "HEAD")
+        return Promise.resolve(
+          new Response(null, { headers: { "content-length": String(body.length) } }),
+        );
       const range = /bytes=(\d+)-(\d+)/.exec(new Headers(init.headers).get("range") ?? "");
       if (!ranges || !range) return Promise.resolve(new Response(body));
-      return Promise.resolve(new Response(body.slice(Number(range[1]), Number(range[2]) + 1), { status: 206 }));
+      return Promise.resolve(
+        new Response(body.slice(Number(range[1]), Number(range[2]) + 1), { status: 206 }),
+      );
     }) as typeof fetch;
   let expected: Float32Array;
   beforeAll(async () => {
@@ -285,12 +370,19 @@ describe.skipIf(!present)("files from the network and from blobs", () => {
   });
 
   it("blobs, with progress and abort", async () => {
-    const files = memoryFiles({ "config.json": read("config.json"), "model.safetensors": new Blob([read("model.safetensors")]) });
+    const files = memoryFiles({
+      "config.json": read("config.json"),
+      "model.safetensors": new Blob([read("model.safetensors")]),
+    });
     const seen: number[] = [];
     const onProgress = ({ iteration }: { iteration: number }): void => void seen.push(iteration);
-    expect(prefill(await loadModel(files, { onProgress }), [0, 1070, 260]).logits).toEqual(expected);
+    expect(prefill(await loadModel(files, { onProgress }), [0, 1070, 260]).logits).toEqual(
+      expected,
+    );
     expect(seen).toEqual([1, 2, 3, 4, 5]);
-    await expect(loadModel(files, { signal: AbortSignal.abort(new Error("enough")) })).rejects.toThrow("enough");
+    await expect(
+      loadModel(files, { signal: AbortSignal.abort(new Error("enough")) }),
+    ).rejects.toThrow("enough");
   });
 
   it("text comes in whole characters, ends before stop strings, and can be aborted", async () => {

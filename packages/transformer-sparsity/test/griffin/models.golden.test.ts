@@ -36,12 +36,23 @@ interface Expected {
   readonly griffin_logits_step2: number[];
 }
 
-function open(name: string): { config: ModelConfig; params: Record<string, NdArray>; expected: Expected } {
+function open(name: string): {
+  config: ModelConfig;
+  params: Record<string, NdArray>;
+  expected: Expected;
+} {
   const folder = modelFolder(name);
   const json = (file: string): unknown => JSON.parse(readFileSync(`${folder}/${file}`, "utf8"));
   const shards = readdirSync(folder).filter((file) => file.endsWith(".safetensors"));
-  const params = Object.assign({}, ...shards.map((file) => decodeSafetensors(readFileSync(`${folder}/${file}`)).tensors)) as Record<string, NdArray>;
-  return { config: modelConfig(json("config.json")), params, expected: json("expected.json") as Expected };
+  const params = Object.assign(
+    {},
+    ...shards.map((file) => decodeSafetensors(readFileSync(`${folder}/${file}`)).tensors),
+  ) as Record<string, NdArray>;
+  return {
+    config: modelConfig(json("config.json")),
+    params,
+    expected: json("expected.json") as Expected,
+  };
 }
 
 /** Row sums add 97 logits of up to 2e-4 each, whose errors do not all point the same way. */
@@ -52,7 +63,9 @@ describe.skipIf(!present).each(modelNames)("golden model %s", (name) => {
   const { ids } = expected;
   const vocab = config.vocabSize;
   const rowSums = (x: ArrayLike<number>): number[] =>
-    ids.map((_, t) => Array.from({ length: vocab }, (_, i) => x[t * vocab + i]!).reduce((a, b) => a + b, 0));
+    ids.map((_, t) =>
+      Array.from({ length: vocab }, (_, i) => x[t * vocab + i]!).reduce((a, b) => a + b, 0),
+    );
 
   it("gives the logits of the oracle after every token of the prompt", () => {
     const run = prefill(languageModel(params, config), ids, { logits: "all" }).logits;
@@ -71,7 +84,8 @@ describe.skipIf(!present).each(modelNames)("golden model %s", (name) => {
   it("shows the activations of the feed-forward neurons to a hook", () => {
     const last = new Map<number, Float32Array>();
     prefill(languageModel(params, config), ids, {
-      onFeedForward: ({ layer, tokens, activations }) => last.set(layer, activations.slice((tokens - 1) * config.ffSize)),
+      onFeedForward: ({ layer, tokens, activations }) =>
+        last.set(layer, activations.slice((tokens - 1) * config.ffSize)),
     });
     expected.z_last.forEach((z, layer) => {
       expectNear(last.get(layer)!, z, 2e-4);
@@ -100,11 +114,21 @@ describe.skipIf(!present).each(modelNames)("golden model %s", (name) => {
     const { k } = expected;
     const experts = selectExperts(prompt.statistics, { k });
     expect(experts.layers.map((chosen) => [...chosen])).toEqual(expected.experts);
-    expect(sparsify(model, prompt, { kind: "magnitude", k }).experts!.layers.map((chosen) => [...chosen])).toEqual(expected.magnitude_experts);
+    expect(
+      sparsify(model, prompt, { kind: "magnitude", k }).experts!.layers.map((chosen) => [
+        ...chosen,
+      ]),
+    ).toEqual(expected.magnitude_experts);
     for (const storage of ["packed", "indexed"] as const) {
-      const steps = generateTokens(model, ids, { maxNewTokens: 16, stopTokens: [], sparsity: { kind: "griffin", k, storage } });
+      const steps = generateTokens(model, ids, {
+        maxNewTokens: 16,
+        stopTokens: [],
+        sparsity: { kind: "griffin", k, storage },
+      });
       expect([...steps].map(({ token }) => token)).toEqual(expected.greedy_griffin);
-      const second = decodeStep(model, prompt.cache, expected.greedy_full[0]!, { feedForward: prunedFeedForward(model, experts, { storage }) });
+      const second = decodeStep(model, prompt.cache, expected.greedy_full[0]!, {
+        feedForward: prunedFeedForward(model, experts, { storage }),
+      });
       expectNear(second.logits, expected.griffin_logits_step2, 2e-4);
     }
   });
@@ -126,15 +150,25 @@ describe.skipIf(!present).each(modelNames)("golden model %s", (name) => {
 });
 
 describe.skipIf(!present).each(["f16", "bf16", "q8_0"])("golden GGUF file in %s", (type) => {
-  const golden = load<Pick<Expected, "ids" | "logits_last" | "experts" | "greedy_full" | "greedy_griffin">>(`gguf/tiny-${type}`);
+  const golden = load<
+    Pick<Expected, "ids" | "logits_last" | "experts" | "greedy_full" | "greedy_griffin">
+  >(`gguf/tiny-${type}`);
   it("gives the logits, experts and texts of the oracle", async () => {
     const model = await loadModel(`${folder}/gguf/tiny-${type}.gguf`);
     const prompt = readPrompt(model, golden.ids);
     expectNear(prompt.logits, golden.logits_last, 2e-4);
     const k = golden.experts[0]!.length;
-    expect(selectExperts(prompt.statistics, { k }).layers.map((chosen) => [...chosen])).toEqual(golden.experts);
+    expect(selectExperts(prompt.statistics, { k }).layers.map((chosen) => [...chosen])).toEqual(
+      golden.experts,
+    );
     const write = (sparsity?: SparsityMethod): number[] =>
-      [...generateTokens(model, golden.ids, { maxNewTokens: 8, stopTokens: [], ...(sparsity && { sparsity }) })].map(({ token }) => token);
+      [
+        ...generateTokens(model, golden.ids, {
+          maxNewTokens: 8,
+          stopTokens: [],
+          ...(sparsity && { sparsity }),
+        }),
+      ].map(({ token }) => token);
     expect(write()).toEqual(golden.greedy_full);
     expect(write({ kind: "griffin", k })).toEqual(golden.greedy_griffin);
   });

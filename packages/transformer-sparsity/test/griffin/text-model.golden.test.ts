@@ -54,7 +54,9 @@ describe.skipIf(!present)("the model trained on text", () => {
   });
 
   it("has the tokens that its tokenizer gives elsewhere", () => {
-    for (const c of load<{ text: string; ids: number[]; ids_without_special: number[]; decoded: string }[]>("tiny-llama-tokenizer")) {
+    for (const c of load<
+      { text: string; ids: number[]; ids_without_special: number[]; decoded: string }[]
+    >("tiny-llama-tokenizer")) {
       expect(tokenizer.encode(c.text)).toEqual(c.ids);
       expect(tokenizer.encode(c.text, { addSpecialTokens: false })).toEqual(c.ids_without_special);
       expect(tokenizer.decode(c.ids_without_special, { skipSpecialTokens: false })).toBe(c.decoded);
@@ -63,7 +65,13 @@ describe.skipIf(!present)("the model trained on text", () => {
   });
 
   const written = (ids: number[], sparsity?: SparsityMethod): number[] =>
-    [...generateTokens(model, ids, { maxNewTokens: 64, stopTokens: [], ...(sparsity && { sparsity }) })].map(({ token }) => token);
+    [
+      ...generateTokens(model, ids, {
+        maxNewTokens: 64,
+        stopTokens: [],
+        ...(sparsity && { sparsity }),
+      }),
+    ].map(({ token }) => token);
   /** Up to the first step where two tokens are nearly as likely. */
   const expectSame = (actual: number[], ids: number[], gaps: number[]): void => {
     const unsure = gaps.findIndex((gap) => gap < 2e-3);
@@ -72,35 +80,56 @@ describe.skipIf(!present)("the model trained on text", () => {
     expect(actual.slice(0, n)).toEqual(ids.slice(0, n));
   };
 
-  it.each(load<{ prompts: Golden[] }>("tiny-llama-text").prompts)("reads $name and writes on as elsewhere", (golden) => {
-    expect(tokenizer.encode(golden.text).slice(0, golden.ids.length)).toEqual(golden.ids);
-    const prompt = readPrompt(model, golden.ids);
-    expectNear(prompt.logits, golden.prompt_last_logits, 2e-4);
-    prompt.statistics.layers.forEach((layer, i) => {
-      expectNear(neuronScores(layer), golden.statistic[i]!, 1e-5);
-    });
-    const first = readPrompt(model, golden.ids.slice(0, 1));
-    expect(sum(scoreContinuation(model, first, golden.ids.slice(1)).logProbs)).toBeCloseTo(golden.prompt_log_likelihood, 2);
-    expectSame(written(golden.ids), golden.full.ids, golden.full.gaps);
-    for (const density of [0.75, 0.5, 0.25] as const) {
-      const expected = golden[`griffin_${density}`];
-      const experts = selectExperts(prompt.statistics, { density });
-      expect(sets(experts.layers)).toEqual(expected.experts);
-      const feedForward = prunedFeedForward(model, experts);
-      expectNear(decodeStep(model, prompt.cache, expected.ids[0]!, { feedForward }).logits, expected.step2_logits, 2e-4);
-      expectSame(written(golden.ids, { kind: "griffin", density }), expected.ids, expected.gaps);
-    }
-    const magnitude = sparsify(model, prompt, { kind: "magnitude", density: 0.5 });
-    expect(sets(magnitude.experts!.layers)).toEqual(golden["magnitude_0.5"].experts);
-    expectSame(written(golden.ids, { kind: "magnitude", density: 0.5 }), golden["magnitude_0.5"].ids, golden["magnitude_0.5"].gaps);
-  });
+  it.each(load<{ prompts: Golden[] }>("tiny-llama-text").prompts)(
+    "reads $name and writes on as elsewhere",
+    (golden) => {
+      expect(tokenizer.encode(golden.text).slice(0, golden.ids.length)).toEqual(golden.ids);
+      const prompt = readPrompt(model, golden.ids);
+      expectNear(prompt.logits, golden.prompt_last_logits, 2e-4);
+      prompt.statistics.layers.forEach((layer, i) => {
+        expectNear(neuronScores(layer), golden.statistic[i]!, 1e-5);
+      });
+      const first = readPrompt(model, golden.ids.slice(0, 1));
+      expect(sum(scoreContinuation(model, first, golden.ids.slice(1)).logProbs)).toBeCloseTo(
+        golden.prompt_log_likelihood,
+        2,
+      );
+      expectSame(written(golden.ids), golden.full.ids, golden.full.gaps);
+      for (const density of [0.75, 0.5, 0.25] as const) {
+        const expected = golden[`griffin_${density}`];
+        const experts = selectExperts(prompt.statistics, { density });
+        expect(sets(experts.layers)).toEqual(expected.experts);
+        const feedForward = prunedFeedForward(model, experts);
+        expectNear(
+          decodeStep(model, prompt.cache, expected.ids[0]!, { feedForward }).logits,
+          expected.step2_logits,
+          2e-4,
+        );
+        expectSame(written(golden.ids, { kind: "griffin", density }), expected.ids, expected.gaps);
+      }
+      const magnitude = sparsify(model, prompt, { kind: "magnitude", density: 0.5 });
+      expect(sets(magnitude.experts!.layers)).toEqual(golden["magnitude_0.5"].experts);
+      expectSame(
+        written(golden.ids, { kind: "magnitude", density: 0.5 }),
+        golden["magnitude_0.5"].ids,
+        golden["magnitude_0.5"].gaps,
+      );
+    },
+  );
 
   it("loses little in fewer bits", async () => {
-    const { ids, prompt_log_likelihood } = load<{ prompts: Golden[] }>("tiny-llama-text").prompts[0]!;
-    const loss = (m: LanguageModel): number => sum(scoreContinuation(m, readPrompt(m, ids.slice(0, 1)), ids.slice(1)).logProbs);
+    const { ids, prompt_log_likelihood } = load<{ prompts: Golden[] }>("tiny-llama-text")
+      .prompts[0]!;
+    const loss = (m: LanguageModel): number =>
+      sum(scoreContinuation(m, readPrompt(m, ids.slice(0, 1)), ids.slice(1)).logProbs);
     // finer than the 16-bit floats of the file
-    expect(loss(await loadModel(textModel, { dtype: "int16" }))).toBeCloseTo(prompt_log_likelihood, 2);
-    expect(Math.abs(loss(await loadModel(textModel, { dtype: "int8" })) / prompt_log_likelihood - 1)).toBeLessThan(0.01);
+    expect(loss(await loadModel(textModel, { dtype: "int16" }))).toBeCloseTo(
+      prompt_log_likelihood,
+      2,
+    );
+    expect(
+      Math.abs(loss(await loadModel(textModel, { dtype: "int8" })) / prompt_log_likelihood - 1),
+    ).toBeLessThan(0.01);
   });
 
   describe("on held-out windows", () => {
@@ -138,14 +167,22 @@ describe.skipIf(!present)("the model trained on text", () => {
       });
     });
 
-    it("flock: the prompt's neurons are those of what follows, more than those of another text", ({ task }) => {
-      const chosen = (ids: readonly number[]): readonly Int32Array[] => selectExperts(readPrompt(model, ids).statistics, { density: 0.25 }).layers;
-      const halves = windows.map((ids) => ({ first: chosen(ids.slice(0, 128)), second: chosen(ids.slice(128)) }));
+    it("flock: the prompt's neurons are those of what follows, more than those of another text", ({
+      task,
+    }) => {
+      const chosen = (ids: readonly number[]): readonly Int32Array[] =>
+        selectExperts(readPrompt(model, ids).statistics, { density: 0.25 }).layers;
+      const halves = windows.map((ids) => ({
+        first: chosen(ids.slice(0, 128)),
+        second: chosen(ids.slice(128)),
+      }));
       const alike = (a: readonly Int32Array[], b: readonly Int32Array[]): number =>
         a.reduce((total, layer, i) => total + jaccardSimilarity(layer, b[i]!), 0) / a.length;
       const mean = (values: readonly number[]): number => sum(values) / values.length;
       const same = mean(halves.map(({ first, second }) => alike(first, second)));
-      const others = mean(halves.map(({ first }, i) => alike(first, halves[(i + 5) % halves.length]!.second)));
+      const others = mean(
+        halves.map(({ first }, i) => alike(first, halves[(i + 5) % halves.length]!.second)),
+      );
       const { ffSize } = model.config;
       const chance = expectedJaccard(ffSize, Math.floor(ffSize / 4));
       expect(same).toBeGreaterThan(others);
@@ -157,17 +194,25 @@ describe.skipIf(!present)("the model trained on text", () => {
       };
     });
 
-    it("orders the ways to choose neurons as on the whole validation set, with perplexities near those", ({ task }) => {
-      const golden = load<{ continuation_perplexity: Record<string, number> }>("tiny-llama-perplexity").continuation_perplexity;
+    it("orders the ways to choose neurons as on the whole validation set, with perplexities near those", ({
+      task,
+    }) => {
+      const golden = load<{ continuation_perplexity: Record<string, number> }>(
+        "tiny-llama-perplexity",
+      ).continuation_perplexity;
       const mean = (logProbs: (i: number) => Float64Array): number =>
         sum(windows.map((_, i) => -sum(logProbs(i).subarray(1)) / 127)) / windows.length;
-      const by = (method: (i: number) => SparsityMethod) => mean((i) => score(prompts[i]!, windows[i]!, method(i)));
+      const by = (method: (i: number) => SparsityMethod) =>
+        mean((i) => score(prompts[i]!, windows[i]!, method(i)));
       const density = 0.5;
       const log = {
         full: mean((i) => losses[i]!.full),
         "griffin_0.75": by(() => ({ kind: "griffin", density: 0.75 })),
         "griffin_0.5": mean((i) => losses[i]!.griffin),
-        other_prompt_0_5: by((i) => ({ kind: "experts", experts: selectExperts(prompts[(i + 5) % 16]!.statistics, { density }) })),
+        other_prompt_0_5: by((i) => ({
+          kind: "experts",
+          experts: selectExperts(prompts[(i + 5) % 16]!.statistics, { density }),
+        })),
         random_0_5: by((i) => ({ kind: "random", density, key: key(i) })),
         magnitude_0_5: mean((i) => losses[i]!.magnitude),
       };
@@ -177,7 +222,10 @@ describe.skipIf(!present)("the model trained on text", () => {
       const added = (name: keyof typeof log): number => log[name] - log.full;
       expect(Math.abs(log.full - Math.log(golden["full"]!))).toBeLessThan(0.45);
       for (const name of Object.keys(log) as (keyof typeof log)[])
-        expect(Math.abs(added(name) - Math.log(golden[name]! / golden["full"]!)), name).toBeLessThan(name.startsWith("griffin") ? 0.12 : 0.3);
+        expect(
+          Math.abs(added(name) - Math.log(golden[name]! / golden["full"]!)),
+          name,
+        ).toBeLessThan(name.startsWith("griffin") ? 0.12 : 0.3);
       const perplexity = (name: keyof typeof log): string => Math.exp(log[name]).toFixed(1);
       task.meta.claim = {
         says: "Neurons chosen by the prompt lose less than those of another prompt, random ones, or those with the largest weights",

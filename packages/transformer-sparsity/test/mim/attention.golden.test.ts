@@ -68,7 +68,8 @@ describe.skipIf(golden === undefined)("golden attention metrics", () => {
       else expectNear(measure(f64(attention)), expected, 1e-10);
     };
     compare(golden!.attn, golden!.metrics[name]!);
-    for (const { attn, metrics: values } of Object.values(golden!.special)) if (values[name] !== undefined) compare(attn, values[name]);
+    for (const { attn, metrics: values } of Object.values(golden!.special))
+      if (values[name] !== undefined) compare(attn, values[name]);
   });
 
   it("drops the first token", () => {

@@ -1,6 +1,18 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { array, eye, grad, item, mul, reshape, softmax, sum, toNested, toTypedArray, transpose } from "@provably/core-tensor";
+import {
+  array,
+  eye,
+  grad,
+  item,
+  mul,
+  reshape,
+  softmax,
+  sum,
+  toNested,
+  toTypedArray,
+  transpose,
+} from "@provably/core-tensor";
 import { decodeSafetensors, encodeNpy } from "@provably/core-tensor/io";
 import { key, normal, permutation } from "@provably/core-tensor/random";
 import fc from "fast-check";
@@ -33,22 +45,33 @@ import { expectNear, flat } from "./fixtures.js";
 
 const maps = (seed: number, shape: readonly number[]): ReturnType<typeof softmax> =>
   softmax(normal(key(seed), [...shape], { dtype: "float64", std: 2 }), { axis: -1 });
-const shapes = fc.record({ seed: fc.integer(), q: fc.integer({ min: 2, max: 7 }), k: fc.integer({ min: 2, max: 7 }) });
+const shapes = fc.record({
+  seed: fc.integer(),
+  q: fc.integer({ min: 2, max: 7 }),
+  k: fc.integer({ min: 2, max: 7 }),
+});
 
 describe("laws of the metrics", () => {
   it("lie within their bounds", () => {
     fc.assert(
       fc.property(shapes, ({ seed, q, k }) => {
         const a = maps(seed, [2, q, k]);
-        for (const h of flat(attentionEntropy(a, { normalized: true }))) expect(h >= 0 && h <= 1 + 1e-12).toBe(true);
-        for (const n of [...flat(attentionPerplexity(a)), ...flat(participationRatio(a))]) expect(n >= 1 - 1e-12 && n <= k + 1e-9).toBe(true);
-        for (const g of flat(attentionGini(a))) expect(g >= -1e-12 && g <= 1 - 1 / k + 1e-12).toBe(true);
+        for (const h of flat(attentionEntropy(a, { normalized: true })))
+          expect(h >= 0 && h <= 1 + 1e-12).toBe(true);
+        for (const n of [...flat(attentionPerplexity(a)), ...flat(participationRatio(a))])
+          expect(n >= 1 - 1e-12 && n <= k + 1e-9).toBe(true);
+        for (const g of flat(attentionGini(a)))
+          expect(g >= -1e-12 && g <= 1 - 1 / k + 1e-12).toBe(true);
         for (const g of flat(attentionHoyer(a))) expect(g >= -1e-12 && g <= 1 + 1e-12).toBe(true);
-        for (const x of flat(normalizedMutualInformation(a))) expect(x >= 0 && x <= 1 + 1e-12).toBe(true);
+        for (const x of flat(normalizedMutualInformation(a)))
+          expect(x >= 0 && x <= 1 + 1e-12).toBe(true);
         for (const distance of ["cosine", "tv"] as const)
-          for (const d of flat(attentionDiversity(a, { distance }))) expect(d >= 0 && d <= 1).toBe(true);
-        for (const d of flat(attentionDiversity(a, { distance: "jsd" }))) expect(d >= 0 && d <= Math.LN2).toBe(true);
-        for (const total of flat(sum(receivedAttention(a), { axis: 1 }))) expect(total).toBeCloseTo(q, 10);
+          for (const d of flat(attentionDiversity(a, { distance })))
+            expect(d >= 0 && d <= 1).toBe(true);
+        for (const d of flat(attentionDiversity(a, { distance: "jsd" })))
+          expect(d >= 0 && d <= Math.LN2).toBe(true);
+        for (const total of flat(sum(receivedAttention(a), { axis: 1 })))
+          expect(total).toBeCloseTo(q, 10);
       }),
       { seed: 1, numRuns: 30 },
     );
@@ -57,9 +80,20 @@ describe("laws of the metrics", () => {
   it("give the Jensen–Shannon divergence by its formula, also of zeros, ones and the smallest numbers", () => {
     const xlogx = (x: number): number => (x > 0 ? x * Math.log(x) : 0);
     const rows = (seed: number, k: number): number[][] => {
-      const [peaked, flatter] = [60, 0.1].map((std) => flat(softmax(normal(key(seed), [k], { dtype: "float64", std }))));
-      const tiny = Array.from({ length: k }, (_, i) => [1 - 1e-9, 1e-9, 5e-324, 2 ** -1022][i] ?? 0);
-      return [[...peaked!], [...flatter!], tiny, tiny.map((_, i) => (i === k - 1 ? 1 : 0)), new Array<number>(k).fill(1 / k)];
+      const [peaked, flatter] = [60, 0.1].map((std) =>
+        flat(softmax(normal(key(seed), [k], { dtype: "float64", std }))),
+      );
+      const tiny = Array.from(
+        { length: k },
+        (_, i) => [1 - 1e-9, 1e-9, 5e-324, 2 ** -1022][i] ?? 0,
+      );
+      return [
+        [...peaked!],
+        [...flatter!],
+        tiny,
+        tiny.map((_, i) => (i === k - 1 ? 1 : 0)),
+        new Array<number>(k).fill(1 / k),
+      ];
     };
     for (const k of [2, 7, 196]) {
       const map = rows(k, k);
@@ -70,12 +104,13 @@ describe("laws of the metrics", () => {
             const [a, b] = [map[i]![q]!, map[j]![q]!];
             total += (xlogx(a) + xlogx(b)) / 2 - xlogx((a + b) / 2);
           }
-      expect(item(attentionDiversity(array(map, { dtype: "float64" }), { distance: "jsd" }))).toBeCloseTo(
-        total / ((map.length * (map.length - 1)) / 2),
-        14,
-      );
+      expect(
+        item(attentionDiversity(array(map, { dtype: "float64" }), { distance: "jsd" })),
+      ).toBeCloseTo(total / ((map.length * (map.length - 1)) / 2), 14);
     }
-    expect(item(attentionDiversity(array([rows(1, 9)[0]!, rows(1, 9)[0]!]), { distance: "jsd" }))).toBe(0);
+    expect(
+      item(attentionDiversity(array([rows(1, 9)[0]!, rows(1, 9)[0]!]), { distance: "jsd" })),
+    ).toBe(0);
   });
 
   it("do not change when queries are reordered, nor, but for received attention, when keys are", () => {
@@ -85,7 +120,8 @@ describe("laws of the metrics", () => {
         const rows = permutation(key(seed + 1), a);
         const columns = transpose(permutation(key(seed + 2), transpose(a)));
         for (const measure of [attentionDiversity, normalizedMutualInformation, queryStd])
-          for (const b of [rows, columns]) expect(item(measure(b))).toBeCloseTo(item(measure(a)), 10);
+          for (const b of [rows, columns])
+            expect(item(measure(b))).toBeCloseTo(item(measure(a)), 10);
         expectNear(receivedAttention(rows), receivedAttention(a), 1e-10);
         expectNear(attentionEntropy(columns), attentionEntropy(a), 1e-10);
       }),
@@ -100,14 +136,18 @@ describe("laws of the metrics", () => {
     for (let i = 0; i < 5; i++)
       for (let j = i + 1; j < 5; j++) {
         const dot = (x: number[], y: number[]): number => x.reduce((t, v, n) => t + v * y[n]!, 0);
-        total += 1 - dot(rows[i]!, rows[j]!) / Math.sqrt(dot(rows[i]!, rows[i]!) * dot(rows[j]!, rows[j]!));
+        total +=
+          1 -
+          dot(rows[i]!, rows[j]!) / Math.sqrt(dot(rows[i]!, rows[i]!) * dot(rows[j]!, rows[j]!));
       }
     expect(item(attentionDiversity(a))).toBeCloseTo(total / 10, 12);
   });
 
   it("have their exact values on a permutation", () => {
     const a = permutation(key(0), eye(6, 6, { dtype: "float64" }));
-    const values = (["cosine", "jsd", "tv", "l2"] as const).map((distance) => item(attentionDiversity(a, { distance })));
+    const values = (["cosine", "jsd", "tv", "l2"] as const).map((distance) =>
+      item(attentionDiversity(a, { distance })),
+    );
     expectNear(values, [1, Math.LN2, 1, Math.SQRT2], 1e-12);
     expect(item(normalizedMutualInformation(a))).toBeCloseTo(1, 12);
   });
@@ -137,7 +177,10 @@ describe("bad input", () => {
 
   it("suggests to drop special tokens when there is one too many", () => {
     expect(() => attentionDistance(eye(10), { grid: [3, 3] })).toThrow(/drop the 1 special tokens/);
-    const { attention } = dropTokens(mul(1 / 10, array(new Float32Array(100).fill(1), { shape: [10, 10] })), [0]);
+    const { attention } = dropTokens(
+      mul(1 / 10, array(new Float32Array(100).fill(1), { shape: [10, 10] })),
+      [0],
+    );
     expect(attentionDistance(attention, { grid: [3, 3] }).shape).toEqual([9]);
   });
 
@@ -168,7 +211,10 @@ describe("maps of others", () => {
   });
 
   it("come from queries and keys where a model returns none", () => {
-    const [q, k] = [normal(key(1), [2, 4, 8], { dtype: "float64" }), normal(key(2), [2, 5, 8], { dtype: "float64" })];
+    const [q, k] = [
+      normal(key(1), [2, 4, 8], { dtype: "float64" }),
+      normal(key(2), [2, 5, 8], { dtype: "float64" }),
+    ];
     const a = attentionFromQK(q, k);
     expect(a.shape).toEqual([2, 4, 5]);
     for (const total of flat(sum(a, { axis: -1 }))) expect(total).toBeCloseTo(1, 12);
@@ -176,7 +222,11 @@ describe("maps of others", () => {
 
   it("can be cut to the top scores, with gradients through the kept ones only", () => {
     const scores = array(Float64Array.of(1, 3, 2, 3), { shape: [1, 4] });
-    const slope = flat(grad((s: ReturnType<typeof array>) => sum(mul(topKAttention(s, 2), array([[1, 2, 3, 4]], { dtype: "float64" }))))(scores));
+    const slope = flat(
+      grad((s: ReturnType<typeof array>) =>
+        sum(mul(topKAttention(s, 2), array([[1, 2, 3, 4]], { dtype: "float64" }))),
+      )(scores),
+    );
     expect([slope[0], slope[2]]).toEqual([0, 0]);
     expectNear(slope, [0, -0.5, 0, 0.5], 1e-12);
     expectNear(topKAttention(scores, 4), softmax(scores, { axis: -1 }), 1e-12);
@@ -190,13 +240,17 @@ describe("maps of others", () => {
 });
 
 describe("a real exported tensor: two digits through the pretrained vision transformer of the examples", () => {
-  const file = fileURLToPath(new URL("../../../../examples/models/digits-vit/attention.safetensors", import.meta.url));
+  const file = fileURLToPath(
+    new URL("../../../../examples/models/digits-vit/attention.safetensors", import.meta.url),
+  );
   const { tensors } = decodeSafetensors(readFileSync(file));
   const layers = ["layer.1", "layer.2"].map((name) => tensors[name]!);
 
   it("is measured head by head, like the same numbers in another library's tensors", () => {
     const table = summarizeAttention(layers, { grid: [7, 7] });
-    expect(table.map(({ layer, head }) => [layer, head])).toEqual([0, 1].flatMap((l) => [0, 1, 2, 3].map((h) => [l, h])));
+    expect(table.map(({ layer, head }) => [layer, head])).toEqual(
+      [0, 1].flatMap((l) => [0, 1, 2, 3].map((h) => [l, h])),
+    );
     const foreign = summarizeAttention(
       layers.map((x) => ({ data: toTypedArray(x), dims: x.shape })),
       { grid: [7, 7] },

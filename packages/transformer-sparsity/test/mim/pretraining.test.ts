@@ -1,4 +1,14 @@
-import { type NdArray, array, item, mul, reshape, sub, sum, square, toTypedArray } from "@provably/core-tensor";
+import {
+  type NdArray,
+  array,
+  item,
+  mul,
+  reshape,
+  sub,
+  sum,
+  square,
+  toTypedArray,
+} from "@provably/core-tensor";
 import { foldIn, key, normal, randint, uniform } from "@provably/core-tensor/random";
 import { decode } from "fast-png";
 import { describe, expect, it } from "vitest";
@@ -32,7 +42,15 @@ import {
 } from "../../src/mim/index.js";
 import { expectNear, flat } from "./fixtures.js";
 
-const small: MaskedTransformerConfig = { imageSize: 8, patchSize: 2, dim: 16, depth: 1, heads: 2, decoderDim: 16, decoderHeads: 2 };
+const small: MaskedTransformerConfig = {
+  imageSize: 8,
+  patchSize: 2,
+  dim: 16,
+  depth: 1,
+  heads: 2,
+  decoderDim: 16,
+  decoderHeads: 2,
+};
 
 /** Images of one bright bar, upright or level, at a random place: what is seen tells what is hidden. */
 function bars(seed: number, count: number): { images: NdArray; labels: number[] } {
@@ -40,7 +58,8 @@ function bars(seed: number, count: number): { images: NdArray; labels: number[] 
   const labels = [...toTypedArray(randint(foldIn(key(seed), "label"), 0, 2, [count]))];
   const data = new Float32Array(count * 64);
   labels.forEach((label, i) => {
-    for (let k = 0; k < 8; k++) data[i * 64 + (label === 0 ? k * 8 + places[i]! : places[i]! * 8 + k)] = 1;
+    for (let k = 0; k < 8; k++)
+      data[i * 64 + (label === 0 ? k * 8 + places[i]! : places[i]! * 8 + k)] = 1;
   });
   return { images: array(data, { shape: [count, 8, 8] }), labels };
 }
@@ -74,7 +93,9 @@ describe("masking", () => {
   });
 
   it("does not depend on the size of the batch", () => {
-    const [one, many] = [1, 5].map((batch) => randomMasking(key(3), { batch, numPatches: 9, maskRatio: 0.5 }).order);
+    const [one, many] = [1, 5].map(
+      (batch) => randomMasking(key(3), { batch, numPatches: 9, maskRatio: 0.5 }).order,
+    );
     expect([...many!.slice(0, 9)]).toEqual([...one!]);
   });
 });
@@ -92,13 +113,27 @@ describe("the loss", () => {
     expect(loss).toBeCloseTo(item(sum(mul(errors, hidden))) / (24 * 4), 6);
   });
 
-  it.each(["mae", "simmim"] as const)("works with a class token and normalised targets, %s", (kind) => {
-    const model = createMaskedAutoencoder(key(0), { ...small, kind, classToken: true, normalizeTargets: true });
-    const { loss, attention } = maeForward(model, uniform(key(2), [3, 8, 8]), randomMasking(key(1), { batch: 3, numPatches: 16 }));
-    expect(Number.isFinite(loss)).toBe(true);
-    expect(attention[0]!.shape).toEqual(kind === "mae" ? [3, 2, 5, 5] : [3, 2, 17, 17]);
-    expect(imageFeatures(model, uniform(key(2), [3, 8, 8]), { pool: "class" }).shape).toEqual([3, 16]);
-  });
+  it.each(["mae", "simmim"] as const)(
+    "works with a class token and normalised targets, %s",
+    (kind) => {
+      const model = createMaskedAutoencoder(key(0), {
+        ...small,
+        kind,
+        classToken: true,
+        normalizeTargets: true,
+      });
+      const { loss, attention } = maeForward(
+        model,
+        uniform(key(2), [3, 8, 8]),
+        randomMasking(key(1), { batch: 3, numPatches: 16 }),
+      );
+      expect(Number.isFinite(loss)).toBe(true);
+      expect(attention[0]!.shape).toEqual(kind === "mae" ? [3, 2, 5, 5] : [3, 2, 17, 17]);
+      expect(imageFeatures(model, uniform(key(2), [3, 8, 8]), { pool: "class" }).shape).toEqual([
+        3, 16,
+      ]);
+    },
+  );
 });
 
 describe("pretraining", () => {
@@ -142,17 +177,25 @@ describe("pretraining", () => {
         },
       });
     expect(interrupted).toThrow(/abort/i);
-    const rest = pretrain(fresh, train.images, key(5), { ...short, state: decodePretrainingState(stored) });
+    const rest = pretrain(fresh, train.images, key(5), {
+      ...short,
+      state: decodePretrainingState(stored),
+    });
     expect([...rest.losses]).toEqual(whole.losses.slice(5));
-    for (const [name, x] of Object.entries(whole.model.params)) expect(flat(rest.model.params[name]!)).toEqual(flat(x));
+    for (const [name, x] of Object.entries(whole.model.params))
+      expect(flat(rest.model.params[name]!)).toEqual(flat(x));
   });
 
   it("reports divergence with the step", () => {
-    expect(() => pretrain(fresh, mul(1e25, train.images), key(0), training)).toThrow(/loss is .* at step 0/);
+    expect(() => pretrain(fresh, mul(1e25, train.images), key(0), training)).toThrow(
+      /loss is .* at step 0/,
+    );
   });
 
   it("encodes alike in any batch size", () => {
-    const [one, many] = [7, 128].map((batchSize) => encode(model, test.images, { batchSize, attention: true }));
+    const [one, many] = [7, 128].map((batchSize) =>
+      encode(model, test.images, { batchSize, attention: true }),
+    );
     expectNear(one!.tokens, many!.tokens, 1e-5);
     expectNear(one!.attention[0]!, many!.attention[0]!, 1e-5);
   });
@@ -167,11 +210,20 @@ describe("pretraining", () => {
 describe("the contrastive twin", () => {
   it("lowers its loss and keeps its state to the same bits", () => {
     const fresh = createContrastive(key(0), small);
-    const options = { epochs: 12, batchSize: 64, learningRate: 3e-3, augment: { rotation: 0, shift: 0.1 } };
+    const options = {
+      epochs: 12,
+      batchSize: 64,
+      learningRate: 3e-3,
+      augment: { rotation: 0, shift: 0.1 },
+    };
     const { losses } = pretrainContrastive(fresh, train.images, key(1), options);
     expect(losses.at(-1)).toBeLessThan(0.8 * losses[0]!);
-    expect(pretrainContrastive(fresh, train.images, key(1), { ...options, epochs: 1 }).losses[0]).toBe(losses[0]);
-    expect(() => pretrainContrastive(createMaskedAutoencoder(key(0), small), train.images, key(1))).toThrow(/createContrastive/);
+    expect(
+      pretrainContrastive(fresh, train.images, key(1), { ...options, epochs: 1 }).losses[0],
+    ).toBe(losses[0]);
+    expect(() =>
+      pretrainContrastive(createMaskedAutoencoder(key(0), small), train.images, key(1)),
+    ).toThrow(/createContrastive/);
   });
 
   it("distorts nothing when told to, and moves by pixels when shifted", () => {
@@ -212,16 +264,25 @@ describe("probes", () => {
   it("solve the ridge equations", () => {
     const features = array([[-1], [1]], { dtype: "float64" });
     // standardised to ±1: W = 2 / (2 + λ) · ½ of the difference; scores keep their order
-    expect([...ridgeProbe({ features, labels: [0, 1] }, { features: array([[-0.1], [0.1]]), labels: [0, 1] }).predictions]).toEqual([0, 1]);
+    expect([
+      ...ridgeProbe(
+        { features, labels: [0, 1] },
+        { features: array([[-0.1], [0.1]]), labels: [0, 1] },
+      ).predictions,
+    ]).toEqual([0, 1]);
   });
 
   it("refuse what does not fit", () => {
     const a = clouds(1, 10);
     expect(() => ridgeProbe(a, { ...a, labels: [1] })).toThrow(/test\.features/);
-    expect(() => ridgeProbe({ ...a, labels: a.labels.map((l) => l - 1) }, a)).toThrow(/train\.labels/);
+    expect(() => ridgeProbe({ ...a, labels: a.labels.map((l) => l - 1) }, a)).toThrow(
+      /train\.labels/,
+    );
     expect(() => ridgeProbe(a, a, { penalty: 0 })).toThrow(/penalty/);
     expect(() => knnProbe(a, a, { neighbours: 0 })).toThrow(/neighbours/);
-    expect(() => ridgeProbe(a, { features: a.features.hi(10, 4), labels: a.labels })).toThrow(/equally many/);
+    expect(() => ridgeProbe(a, { features: a.features.hi(10, 4), labels: a.labels })).toThrow(
+      /equally many/,
+    );
   });
 });
 
@@ -254,7 +315,9 @@ describe("pictures", () => {
   it("are PNG files that hold the pixels", () => {
     const grid = decode(imageGridPng([array([[[0, 1], [0.5, 0]]])], { scale: 1, gap: 1 })); // prettier-ignore
     expect([grid.width, grid.height]).toEqual([4, 4]);
-    expect([...grid.data]).toEqual([255, 255, 255, 255, 255, 0, 255, 255, 255, 128, 0, 255, 255, 255, 255, 255]);
+    expect([...grid.data]).toEqual([
+      255, 255, 255, 255, 255, 0, 255, 255, 255, 128, 0, 255, 255, 255, 255, 255,
+    ]);
     const heat = decode(heatmapPng(array([[0, 1]]), { scale: 2 })); // prettier-ignore
     expect([heat.width, heat.height, heat.channels]).toEqual([4, 2, 3]);
     expect([...heat.data.slice(0, 3)]).toEqual([68, 1, 84]);

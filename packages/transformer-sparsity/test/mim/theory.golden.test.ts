@@ -104,7 +104,11 @@ describe.skipIf(trajectory === undefined)("golden trajectory on fixed samples", 
         if (snapshot === undefined) return;
         expectNear(correlations.phi, snapshot.phi, 1e-9);
         expectNear(correlations.upsilon, snapshot.upsilon, 1e-9);
-        expectNear(areaAttentionScores(world, correlations, samples[0]!), snapshot.areaAttnSample0, 1e-9);
+        expectNear(
+          areaAttentionScores(world, correlations, samples[0]!),
+          snapshot.areaAttnSample0,
+          1e-9,
+        );
       },
     });
     expectNear(losses, g.loss, 1e-9);
@@ -126,7 +130,11 @@ const exact = load<{
 
 describe.skipIf(exact === undefined)("golden exact expectation", () => {
   const g = exact!;
-  const latent = { kind: "discrete", values: g.zSupport.map(([z]) => z), probabilities: g.zSupport.map(([, p]) => p) } as const;
+  const latent = {
+    kind: "discrete",
+    values: g.zSupport.map(([z]) => z),
+    probabilities: g.zSupport.map(([, p]) => p),
+  } as const;
   const world = createSpatialDistribution(g.world.areas, { latent });
 
   it("enumerates every image and has the closed forms", () => {
@@ -148,7 +156,9 @@ describe.skipIf(exact === undefined)("golden exact expectation", () => {
         losses.push(metric);
         const snapshot = g.snapshots.find(({ step }) => step === iteration);
         if (snapshot === undefined) return;
-        const { gradPhi, gradUpsilon } = maeLossAndGradient(world, correlations, samples, { weights });
+        const { gradPhi, gradUpsilon } = maeLossAndGradient(world, correlations, samples, {
+          weights,
+        });
         expectNear(correlations.phi, snapshot.phi, 1e-10);
         expectNear(correlations.upsilon, snapshot.upsilon, 1e-10);
         expectNear(gradPhi, snapshot.gradPhi, 1e-10);
@@ -193,7 +203,11 @@ const meanField = load<MeanField[]>("meanfield_phases");
 describe.skipIf(meanField === undefined)("golden mean field", () => {
   it.each(meanField ?? [])("$name, query in area $queryArea: trajectory and phases", (g) => {
     const setting = { sizes: g.sizes, queryArea: g.queryArea };
-    const history = simulateMeanField(setting, { maskRatio: g.gamma, learningRate: g.eta, latent: g.z });
+    const history = simulateMeanField(setting, {
+      maskRatio: g.gamma,
+      learningRate: g.eta,
+      latent: g.z,
+    });
     for (const s of g.snapshots) {
       const first = (x: readonly number[]): number[] => x.slice(0, s.phi.length);
       expectNear(history.loss[s.step]!, s.loss, 1e-8);
@@ -239,10 +253,19 @@ const contrastive = load<{
 describe.skipIf(contrastive === undefined)("golden contrastive objective", () => {
   const g = contrastive!;
   const world = createSpatialDistribution(g.world.areas);
-  const tuples = g.tuples.map((t) => ({ anchor: image(t.anchor), positive: image(t.positive), negatives: t.negatives.map(image) }));
+  const tuples = g.tuples.map((t) => ({
+    anchor: image(t.anchor),
+    positive: image(t.positive),
+    negatives: t.negatives.map(image),
+  }));
 
   it("gives loss, gradients and features", () => {
-    const result = contrastiveLossAndGradient(world, { phi: f64(g.phi), upsilon: f64(g.upsilon) }, tuples, { temperature: g.tau });
+    const result = contrastiveLossAndGradient(
+      world,
+      { phi: f64(g.phi), upsilon: f64(g.upsilon) },
+      tuples,
+      { temperature: g.tau },
+    );
     expectNear(result.loss, g.loss, 1e-12);
     expectNear(result.gradPhi, g.gradPhi, 1e-12);
     expectNear(result.gradUpsilon, g.gradUpsilon, 1e-12);
@@ -259,7 +282,9 @@ describe.skipIf(contrastive === undefined)("golden contrastive objective", () =>
       upsilon: f64(rows([...upsilon], world.numPatches)),
     });
     for (let t = 0; t <= steps; t++) {
-      const { loss, gradPhi, gradUpsilon } = contrastiveLossAndGradient(world, state(), tuples, { temperature: g.tau });
+      const { loss, gradPhi, gradUpsilon } = contrastiveLossAndGradient(world, state(), tuples, {
+        temperature: g.tau,
+      });
       losses.push(loss);
       if (t === steps) break;
       const [dPhi, dUpsilon] = [flat(gradPhi), flat(gradUpsilon)];
@@ -267,7 +292,8 @@ describe.skipIf(contrastive === undefined)("golden contrastive objective", () =>
       upsilon = upsilon.map((x, i) => x - eta * dUpsilon[i]!);
     }
     expectNear(losses, g.trajectory.loss, 1e-9);
-    const first = (x: Nested): Nested => (Array.isArray(x) && Array.isArray(x[0]) ? x : [x]) as Nested;
+    const first = (x: Nested): Nested =>
+      (Array.isArray(x) && Array.isArray(x[0]) ? x : [x]) as Nested;
     expectNear(state().phi, repeat(first(g.trajectory.phi), world.numPatches), 1e-9);
     expectNear(state().upsilon, repeat(first(g.trajectory.upsilon), world.numPatches), 1e-9);
   });

@@ -1,4 +1,18 @@
-import { type NdArray, add, array, grad, item, matmul, matrixTranspose, mul, softmax, square, sub, sum, toTypedArray } from "@provably/core-tensor";
+import {
+  type NdArray,
+  add,
+  array,
+  grad,
+  item,
+  matmul,
+  matrixTranspose,
+  mul,
+  softmax,
+  square,
+  sub,
+  sum,
+  toTypedArray,
+} from "@provably/core-tensor";
 import { key, normal, orthogonal } from "@provably/core-tensor/random";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
@@ -65,12 +79,17 @@ describe("exact reduction of the dense model", () => {
           );
           const x = renderImage(two, sample, { features });
           const seen = mul(x, shown);
-          const attention = softmax(matmul(matmul(positions, q), matrixTranspose(add(seen, positions))), { axis: -1 });
+          const attention = softmax(
+            matmul(matmul(positions, q), matrixTranspose(add(seen, positions))),
+            { axis: -1 },
+          );
           return mul(0.5, sum(mul(square(sub(matmul(attention, seen), x)), sub(1, shown))));
         })
         .reduce((a, b) => add(a, b));
     const dense = fromDenseQ(two, grad(loss)(toDenseQ(two, correlations, { basis })), { basis });
-    const { gradPhi, gradUpsilon } = maeLossAndGradient(two, correlations, samples, { weights: [1, 1, 1, 1] });
+    const { gradPhi, gradUpsilon } = maeLossAndGradient(two, correlations, samples, {
+      weights: [1, 1, 1, 1],
+    });
     expectNear(dense.phi, gradPhi, 1e-11);
     expectNear(dense.upsilon, gradUpsilon, 1e-11);
   });
@@ -80,15 +99,20 @@ describe("masked reconstruction", () => {
   const samples = sampleMaskedImages(two, key(1), 6);
 
   it("sums to zero over the keys of the positional gradient", () => {
-    const rows = flat(sum(maeLossAndGradient(two, random(two, 3), samples).gradUpsilon, { axis: 1 }));
+    const rows = flat(
+      sum(maeLossAndGradient(two, random(two, 3), samples).gradUpsilon, { axis: 1 }),
+    );
     for (const total of rows) expect(Math.abs(total)).toBeLessThan(1e-12);
   });
 
   it("trains each query by itself", () => {
     const correlations = random(two, 4);
     const all = toTypedArray(maeLossAndGradient(two, correlations, samples).gradPhi);
-    const some = toTypedArray(maeLossAndGradient(two, correlations, samples, { queries: [2, 5] }).gradPhi);
-    for (let i = 0; i < all.length; i++) expect(some[i]).toBe([2, 5].includes(Math.floor(i / two.numFeatures)) ? all[i] : 0);
+    const some = toTypedArray(
+      maeLossAndGradient(two, correlations, samples, { queries: [2, 5] }).gradPhi,
+    );
+    for (let i = 0; i < all.length; i++)
+      expect(some[i]).toBe([2, 5].includes(Math.floor(i / two.numFeatures)) ? all[i] : 0);
   });
 
   it("stays finite and right where correlations are huge and of both signs", () => {
@@ -110,11 +134,17 @@ describe("masked reconstruction", () => {
   it("refuses samples, weights and correlations that do not fit", () => {
     const zero = zeroCorrelations(two);
     expect(() => maeLossAndGradient(two, zero, [])).toThrow(/samples/);
-    expect(() => maeLossAndGradient(two, zero, [{ ...samples[0]!, mask: [1] }])).toThrow(/samples\[0\]\.mask/);
-    expect(() => maeLossAndGradient(two, zero, [{ ...samples[0]!, latents: [1, 2, Number.NaN] }])).toThrow(/latents/);
+    expect(() => maeLossAndGradient(two, zero, [{ ...samples[0]!, mask: [1] }])).toThrow(
+      /samples\[0\]\.mask/,
+    );
+    expect(() =>
+      maeLossAndGradient(two, zero, [{ ...samples[0]!, latents: [1, 2, Number.NaN] }]),
+    ).toThrow(/latents/);
     expect(() => maeLossAndGradient(two, zero, samples, { weights: [1] })).toThrow(/weights/);
     expect(() => maeLossAndGradient(two, zero, samples, { queries: [8] })).toThrow(/queries/);
-    expect(() => maeLossAndGradient(two, { ...zero, phi: zero.upsilon }, samples)).toThrow(/phi must have shape \[8, 6\]/);
+    expect(() => maeLossAndGradient(two, { ...zero, phi: zero.upsilon }, samples)).toThrow(
+      /phi must have shape \[8, 6\]/,
+    );
     const nan = { ...zero, phi: array(new Float64Array(48).fill(Number.NaN), { shape: [8, 6] }) };
     expect(() => maeLossAndGradient(two, nan, samples)).toThrow(/phi must be finite/);
   });
@@ -128,18 +158,31 @@ describe("closed forms", () => {
       fc.property(partition, ({ seed, numPatches, localSize, masked }) => {
         fc.pre(masked < numPatches);
         const maskRatio = masked / numPatches;
-        const areas = [0, 1].map((k) => createAreaPartition(key(seed + k), { numPatches, globalSize: Math.ceil(numPatches / 2), localSize }));
-        const world = createSpatialDistribution(areas, { latent: { kind: "discrete", values: [0.5, 1.5] } });
+        const areas = [0, 1].map((k) =>
+          createAreaPartition(key(seed + k), {
+            numPatches,
+            globalSize: Math.ceil(numPatches / 2),
+            localSize,
+          }),
+        );
+        const world = createSpatialDistribution(areas, {
+          latent: { kind: "discrete", values: [0.5, 1.5] },
+        });
         const { samples, weights } = enumerateImages(world, { maskRatio });
         const { loss } = maeLossAndGradient(world, zeroCorrelations(world), samples, { weights });
-        expect(Math.abs(reconstructionLossAtZero(world, { maskRatio }) - loss)).toBeLessThan(1e-12 * (1 + loss));
+        expect(Math.abs(reconstructionLossAtZero(world, { maskRatio }) - loss)).toBeLessThan(
+          1e-12 * (1 + loss),
+        );
         let optimum = 0;
         samples.forEach(({ cluster, latents, mask }, s) =>
           world.clusters[cluster]!.forEach((area, j) => {
-            if (area.every((q) => mask[q])) optimum += (weights[s]! * area.length * latents[j]! ** 2) / 2;
+            if (area.every((q) => mask[q]))
+              optimum += (weights[s]! * area.length * latents[j]! ** 2) / 2;
           }),
         );
-        expect(Math.abs(optimalReconstructionLoss(world, { maskRatio }) - optimum)).toBeLessThan(1e-12 * (1 + optimum));
+        expect(Math.abs(optimalReconstructionLoss(world, { maskRatio }) - optimum)).toBeLessThan(
+          1e-12 * (1 + optimum),
+        );
       }),
       { seed: 3, numRuns: 25 },
     );
@@ -147,7 +190,9 @@ describe("closed forms", () => {
 
   it("does not overflow for a thousand patches", () => {
     const areas = createAreaPartition(key(0), { numPatches: 1000, globalSize: 700, localSize: 2 });
-    const value = optimalReconstructionLoss(createSpatialDistribution([areas], { latent: { kind: "discrete", values: [1] } }));
+    const value = optimalReconstructionLoss(
+      createSpatialDistribution([areas], { latent: { kind: "discrete", values: [1] } }),
+    );
     // 300 patches in pairs, each pair hidden with probability 500·499 / (1000·999); the global area never is
     expect(value).toBeCloseTo((300 / 2) * ((500 * 499) / (1000 * 999)), 8);
   });
@@ -169,7 +214,8 @@ describe("training", () => {
         expect(metric).toBeLessThan(before + 1e-12);
         before = metric;
         if (iteration % 100 === 0)
-          for (const total of flat(sum(state.correlations.upsilon, { axis: 1 }))) expect(Math.abs(total)).toBeLessThan(1e-10);
+          for (const total of flat(sum(state.correlations.upsilon, { axis: 1 })))
+            expect(Math.abs(total)).toBeLessThan(1e-10);
         if (iteration === 250 || iteration === 500) scaled.push(3 * iteration * (metric - optimum));
       },
     });
@@ -182,7 +228,10 @@ describe("training", () => {
     const options = { numSteps: 20, recordEvery: 20 };
     const whole = trainMaskedReconstruction(two, key(4), options);
     const half = trainMaskedReconstruction(two, key(4), { ...options, numSteps: 9 });
-    const rest = trainMaskedReconstruction(two, key(4), { ...options, state: { step: half.step, correlations: half.correlations } });
+    const rest = trainMaskedReconstruction(two, key(4), {
+      ...options,
+      state: { step: half.step, correlations: half.correlations },
+    });
     expect(flat(rest.correlations.phi)).toEqual(flat(whole.correlations.phi));
     expect(flat(rest.correlations.upsilon)).toEqual(flat(whole.correlations.upsilon));
     const controller = new AbortController();
@@ -192,12 +241,18 @@ describe("training", () => {
   });
 
   it("refuses bad options", () => {
-    expect(() => trainMaskedReconstruction(two, key(0), { learningRate: 0 })).toThrow(/learningRate/);
+    expect(() => trainMaskedReconstruction(two, key(0), { learningRate: 0 })).toThrow(
+      /learningRate/,
+    );
     expect(() => trainMaskedReconstruction(two, key(0), { maskRatio: 1 })).toThrow(/maskRatio/);
-    expect(() => trainMaskedReconstruction(two, key(0), { track: [{ query: 9, cluster: 0 }] })).toThrow(/track/);
+    expect(() =>
+      trainMaskedReconstruction(two, key(0), { track: [{ query: 9, cluster: 0 }] }),
+    ).toThrow(/track/);
     expect(() => trainContrastive(two, key(0), { temperature: 0 })).toThrow(/temperature/);
     expect(() => trainContrastive(two, key(0), { numNegatives: 0 })).toThrow(/numNegatives/);
-    expect(() => simulateMeanField({ sizes: [4, 2], queryArea: 1 }, { latent: Number.NaN })).toThrow(/latent/);
+    expect(() =>
+      simulateMeanField({ sizes: [4, 2], queryArea: 1 }, { latent: Number.NaN }),
+    ).toThrow(/latent/);
     expect(() => simulateMeanField({ sizes: [4, 0], queryArea: 1 })).toThrow(/sizes\[1\]/);
     expect(() => simulateMeanField({ sizes: [4, 2], queryArea: 2 })).toThrow(/queryArea/);
   });
@@ -205,7 +260,10 @@ describe("training", () => {
 
 describe("contrastive training", () => {
   it("keeps all rows equal from zero", () => {
-    const { correlations, history } = trainContrastive(two, key(0), { numSteps: 30, learningRate: 50 });
+    const { correlations, history } = trainContrastive(two, key(0), {
+      numSteps: 30,
+      learningRate: 50,
+    });
     const phi = flat(correlations.phi);
     phi.forEach((x, i) => expect(Math.abs(x - phi[i % two.numFeatures]!)).toBeLessThan(1e-12));
     expect(Math.max(...phi.map(Math.abs))).toBeGreaterThan(0.1);
@@ -215,8 +273,12 @@ describe("contrastive training", () => {
   it("refuses tuples without negatives or with a foreign positive", () => {
     const [a, b] = [{ cluster: 0, latents: [1, 1, 1], mask: [1, 0, 0, 0, 0, 0, 0, 0] }, { cluster: 1, latents: [1, 1, 1], mask: [1, 0, 0, 0, 0, 0, 0, 0] }]; // prettier-ignore
     const zero = zeroCorrelations(two);
-    expect(() => contrastiveLossAndGradient(two, zero, [{ anchor: a, positive: a, negatives: [] }])).toThrow(/negatives/);
-    expect(() => contrastiveLossAndGradient(two, zero, [{ anchor: a, positive: b, negatives: [b] }])).toThrow(/positive/);
+    expect(() =>
+      contrastiveLossAndGradient(two, zero, [{ anchor: a, positive: a, negatives: [] }]),
+    ).toThrow(/negatives/);
+    expect(() =>
+      contrastiveLossAndGradient(two, zero, [{ anchor: a, positive: b, negatives: [b] }]),
+    ).toThrow(/positive/);
     expect(() => contrastiveLossAndGradient(two, zero, [])).toThrow(/tuples/);
   });
 });
@@ -224,13 +286,19 @@ describe("contrastive training", () => {
 describe("contrastive training with token queries", () => {
   it("has the loss and the gradient of the closed form where the matrix only asks for positions", () => {
     const correlations = random(two, 11);
-    const image = (seed: number): ContrastiveTuple["anchor"] => sampleMaskedImages(two, key(seed), 1)[0]!;
+    const image = (seed: number): ContrastiveTuple["anchor"] =>
+      sampleMaskedImages(two, key(seed), 1)[0]!;
     const anchor = image(1);
-    const tuples = [{ anchor, positive: { ...anchor, mask: image(2).mask }, negatives: [image(3), image(4)] }];
+    const tuples = [
+      { anchor, positive: { ...anchor, mask: image(2).mask }, negatives: [image(3), image(4)] },
+    ];
     const { loss, gradPhi, gradUpsilon } = contrastiveLossAndGradient(two, correlations, tuples);
     const denseQ = toDenseQ(two, correlations);
     expect(item(tokenContrastiveLoss(two, denseQ, tuples))).toBeCloseTo(loss, 12);
-    const slope = fromDenseQ(two, grad((q: NdArray) => tokenContrastiveLoss(two, q, tuples))(denseQ));
+    const slope = fromDenseQ(
+      two,
+      grad((q: NdArray) => tokenContrastiveLoss(two, q, tuples))(denseQ),
+    );
     expectNear(slope.phi, gradPhi, 1e-12);
     expectNear(slope.upsilon, gradUpsilon, 1e-12);
   });
@@ -258,9 +326,15 @@ describe("mean field", () => {
     ]) {
       // prettier-ignore
       const mean = detectPhases(simulateMeanField({ sizes, queryArea: 1 }, { numSteps: 120 }));
-      const drawn = detectPhases(simulateMeanField({ sizes, queryArea: 1 }, { numSteps: 120, monteCarlo: { key: key(2), samplesPerStep: 64 } }), {
-        smoothing: 5,
-      });
+      const drawn = detectPhases(
+        simulateMeanField(
+          { sizes, queryArea: 1 },
+          { numSteps: 120, monteCarlo: { key: key(2), samplesPerStep: 64 } },
+        ),
+        {
+          smoothing: 5,
+        },
+      );
       expect(Math.abs(mean.decouplingEnd! - drawn.decouplingEnd!)).toBeLessThanOrEqual(2);
       expect(Math.abs(mean.halfStep! - drawn.halfStep!)).toBeLessThanOrEqual(4);
       expect(Math.abs(mean.highStep! - drawn.highStep!)).toBeLessThanOrEqual(10);
@@ -268,21 +342,43 @@ describe("mean field", () => {
   });
 
   it.each([
-    { globalExponent: 0.95, localExponent: 0.4, patches: [103, 395, 1600, 6406], decoupling: [12, 23, 50, 110], half: [36, 66, 140, 304] },
-    { globalExponent: 0.6, localExponent: 0.45, patches: [96, 396, 1596, 6380], decoupling: [0, 0, 0, 0], half: [33, 65, 130, 264] },
-  ])("takes the specification's steps as worlds grow, exponents $globalExponent and $localExponent", (e) => {
-    const runs = [100, 400, 1600, 6400].map((numPatches, i) => {
-      const { globalSize, localSize } = powerLawAreaSizes({ numPatches, ...e });
-      const numLocal = (e.patches[i]! - globalSize) / localSize;
-      return detectPhases(simulateMeanField({ sizes: [globalSize, ...new Array<number>(numLocal).fill(localSize)], queryArea: 1 }));
-    });
-    expect(runs.map(({ decouplingEnd }) => decouplingEnd)).toEqual(e.decoupling);
-    expect(runs.map(({ halfStep }) => halfStep)).toEqual(e.half);
-  });
+    {
+      globalExponent: 0.95,
+      localExponent: 0.4,
+      patches: [103, 395, 1600, 6406],
+      decoupling: [12, 23, 50, 110],
+      half: [36, 66, 140, 304],
+    },
+    {
+      globalExponent: 0.6,
+      localExponent: 0.45,
+      patches: [96, 396, 1596, 6380],
+      decoupling: [0, 0, 0, 0],
+      half: [33, 65, 130, 264],
+    },
+  ])(
+    "takes the specification's steps as worlds grow, exponents $globalExponent and $localExponent",
+    (e) => {
+      const runs = [100, 400, 1600, 6400].map((numPatches, i) => {
+        const { globalSize, localSize } = powerLawAreaSizes({ numPatches, ...e });
+        const numLocal = (e.patches[i]! - globalSize) / localSize;
+        return detectPhases(
+          simulateMeanField({
+            sizes: [globalSize, ...new Array<number>(numLocal).fill(localSize)],
+            queryArea: 1,
+          }),
+        );
+      });
+      expect(runs.map(({ decouplingEnd }) => decouplingEnd)).toEqual(e.decoupling);
+      expect(runs.map(({ halfStep }) => halfStep)).toEqual(e.half);
+    },
+  );
 
   it("finds the paper's threshold later than or at the first step", () => {
     const history = simulateMeanField({ sizes: [76, 4, 4, 4, 4, 4, 4], queryArea: 1 });
-    const { decouplingEnd, twoPhase } = detectPhases(history, { threshold: { informationGap: 0.58, latentHigh: 1, numPatches: 100 } });
+    const { decouplingEnd, twoPhase } = detectPhases(history, {
+      threshold: { informationGap: 0.58, latentHigh: 1, numPatches: 100 },
+    });
     expect(twoPhase).toBe(true);
     expect(decouplingEnd).toBeGreaterThan(10);
   });
@@ -291,7 +387,12 @@ describe("mean field", () => {
 // the published contrast, one seed a sign of the gap; bands of the specification
 describe("the two phases", () => {
   const phasesOf = (globalSize: number, localSize: number, count: number, numSteps = 400) =>
-    detectPhases(simulateMeanField({ sizes: [globalSize, ...new Array<number>(count).fill(localSize)], queryArea: 1 }, { numSteps }));
+    detectPhases(
+      simulateMeanField(
+        { sizes: [globalSize, ...new Array<number>(count).fill(localSize)], queryArea: 1 },
+        { numSteps },
+      ),
+    );
 
   it("come for a positive information gap, and not for a negative one", ({ task }) => {
     const [positive, negative] = [phasesOf(76, 4, 6), phasesOf(16, 7, 12)];
@@ -315,9 +416,13 @@ describe("the two phases", () => {
         const { globalSize, localSize } = powerLawAreaSizes({ numPatches: about, ...exponents });
         const count = Math.max(2, Math.round((about - globalSize) / localSize));
         const numPatches = globalSize + count * localSize;
-        return { x: Math.log(numPatches / localSize), y: Math.log(phasesOf(globalSize, localSize, count).halfStep!) };
+        return {
+          x: Math.log(numPatches / localSize),
+          y: Math.log(phasesOf(globalSize, localSize, count).halfStep!),
+        };
       });
-      const mean = (of: (p: (typeof points)[number]) => number): number => points.reduce((total, p) => total + of(p), 0) / points.length;
+      const mean = (of: (p: (typeof points)[number]) => number): number =>
+        points.reduce((total, p) => total + of(p), 0) / points.length;
       const [mx, my] = [mean(({ x }) => x), mean(({ y }) => y)];
       return mean(({ x, y }) => (x - mx) * (y - my)) / mean(({ x }) => (x - mx) ** 2);
     });
@@ -336,18 +441,29 @@ describe.each([
 ])("worlds of 64 patches, $globalSize global", (sizes) => {
   // prettier-ignore
   const world = createSpatialDistribution([0, 1, 2, 3].map((k) => createAreaPartition(key(k + sizes.globalSize), { numPatches: 64, ...sizes })));
-  const masked = trainMaskedReconstruction(world, key(0), { learningRate: 4, numSteps: 300, recordEvery: 10 });
+  const masked = trainMaskedReconstruction(world, key(0), {
+    learningRate: 4,
+    numSteps: 300,
+    recordEvery: 10,
+  });
 
-  it("masked reconstruction attends to the own area, contrastive training to the global one", ({ task }) => {
+  it("masked reconstruction attends to the own area, contrastive training to the global one", ({
+    task,
+  }) => {
     const end = masked.history.summary.at(-1)!;
     expect(end.localToOwn).toBeGreaterThanOrEqual(0.9);
     expect(end.localToGlobal).toBeLessThanOrEqual(0.03);
-    const { correlations, history } = trainContrastive(world, key(0), { numSteps: 200, recordEvery: 200 });
+    const { correlations, history } = trainContrastive(world, key(0), {
+      numSteps: 200,
+      recordEvery: 200,
+    });
     const collapsed = history.summary.at(-1)!;
     expect(collapsed.localToGlobal).toBeGreaterThanOrEqual(0.8);
     expect(collapsed.localToOwn).toBeLessThanOrEqual(0.03);
     expect(collapsed.diversity).toBeLessThan(1e-9);
-    expect(certifyAreaAttention(world, correlations, key(1), { toward: "global", numImages: 64 }).holds).toBe(true);
+    expect(
+      certifyAreaAttention(world, correlations, key(1), { toward: "global", numImages: 64 }).holds,
+    ).toBe(true);
     expect(certifyAreaAttention(world, correlations, key(1), { numImages: 64 }).holds).toBe(false);
     const gap = informationGap(64, sizes.globalSize, sizes.localSize).toFixed(2);
     task.meta.claim = {
@@ -373,13 +489,22 @@ describe.each([
     expect(certifyReconstruction(world, damaged, key(1)).holds).toBe(false);
     expect(certifyAreaAttention(world, damaged, key(1)).holds).toBe(false);
     // features mistaken for one another
-    const rolled = { ...correlations, phi: array(toTypedArray(correlations.phi).slice().reverse(), { shape: [...correlations.phi.shape] }) };
+    const rolled = {
+      ...correlations,
+      phi: array(toTypedArray(correlations.phi).slice().reverse(), {
+        shape: [...correlations.phi.shape],
+      }),
+    };
     expect(certifyReconstruction(world, rolled, key(1)).holds).toBe(false);
 
     const setting = { sizes: world.clusters[0]!.map((area) => area.length), queryArea: 1 };
     const local = history.queries[1]!;
     expect(certifyPhases(local, setting, { high: 0.8 }).holds).toBe(true);
-    const backwards = { ...local, areaAttention: [...local.areaAttention].reverse(), alpha: [...local.alpha].reverse() };
+    const backwards = {
+      ...local,
+      areaAttention: [...local.areaAttention].reverse(),
+      alpha: [...local.alpha].reverse(),
+    };
     expect(certifyPhases(backwards, setting, { high: 0.8 }).holds).toBe(false);
     const swapped = { ...local, alpha: local.alpha.map((row) => row.map((a) => -a)) };
     expect(certifyPhases(swapped, setting, { high: 0.8 }).holds).toBe(false);
@@ -387,7 +512,12 @@ describe.each([
 });
 
 it("certifies a small world exactly", () => {
-  const { correlations } = trainMaskedReconstruction(six, key(0), { source: { kind: "exact" }, learningRate: 4, numSteps: 400, recordEvery: 400 });
+  const { correlations } = trainMaskedReconstruction(six, key(0), {
+    source: { kind: "exact" },
+    learningRate: 4,
+    numSteps: 400,
+    recordEvery: 400,
+  });
   const certificate = certifyReconstruction(six, correlations, key(0));
   expect(certificate.kind).toBe("exact");
   expect(certificate.holds).toBe(true);
@@ -398,7 +528,9 @@ it("summarises area attention like the maps themselves", () => {
   const correlations = random(two, 9);
   const attention = flat(areaAttentionScores(two, correlations, sample[0]!));
   const { cluster, mask } = sample[0]!;
-  const local = Array.from({ length: 8 }, (_, p) => p).filter((p) => mask[p] && two.areaOf[cluster]![p] !== 0);
+  const local = Array.from({ length: 8 }, (_, p) => p).filter(
+    (p) => mask[p] && two.areaOf[cluster]![p] !== 0,
+  );
   const expected = local.reduce((total, p) => total + attention[p * 3]!, 0) / local.length;
   expect(summarizeAreas(two, correlations, sample).localToGlobal).toBeCloseTo(expected, 12);
 });

@@ -61,26 +61,50 @@ function ours(tensors: Record<string, Nested>): Record<string, NdArray> {
       .replace(/^dembed\./, "decoder.embed.")
       .replace(/^pred\./, "head.")
       .replace(/^mtok$/, "maskToken");
-    for (const [theirs, mine] of Object.entries(PARTS)) renamed = renamed.replace(`.${theirs}.`, `.${mine}.`);
+    for (const [theirs, mine] of Object.entries(PARTS))
+      renamed = renamed.replace(`.${theirs}.`, `.${mine}.`);
     if (!renamed.includes(".qkv.")) {
       put(renamed, x);
       continue;
     }
     const size = x.shape[0]! / 3;
-    ["query", "key", "value"].forEach((part, i) => put(renamed.replace(".qkv.", `.${part}.`), x.lo(i * size).hi(size)));
+    ["query", "key", "value"].forEach((part, i) =>
+      put(renamed.replace(".qkv.", `.${part}.`), x.lo(i * size).hi(size)),
+    );
   }
   return out;
 }
 
 describe.each(["vit_mae_tiny", "vit_simmim_tiny"])("golden %s", (name) => {
   const g = load<Golden>(name);
-  const setup = (): { model: MaskedTransformer; images: NdArray; masking: ReturnType<typeof maskingFromOrder> } => {
-    const { img, patch, dim, depth, heads, mlpRatio, decDim, decDepth, decHeads, kind, normPix, maskRatio } = g!.config;
+  const setup = (): {
+    model: MaskedTransformer;
+    images: NdArray;
+    masking: ReturnType<typeof maskingFromOrder>;
+  } => {
+    const {
+      img,
+      patch,
+      dim,
+      depth,
+      heads,
+      mlpRatio,
+      decDim,
+      decDepth,
+      decHeads,
+      kind,
+      normPix,
+      maskRatio,
+    } = g!.config;
     const { config } = createMaskedAutoencoder(key(0), {
       kind, imageSize: img, patchSize: patch, dim, depth, heads, mlpRatio, maskRatio, normalizeTargets: normPix,
       decoderDim: decDim ?? 4, decoderDepth: decDepth, decoderHeads: decDim === null ? 1 : decHeads,
     }); // prettier-ignore
-    return { model: { config, params: ours(g!.params) }, images: f64(g!.images), masking: maskingFromOrder(g!.idsShuffle, { maskRatio }) };
+    return {
+      model: { config, params: ours(g!.params) },
+      images: f64(g!.images),
+      masking: maskingFromOrder(g!.idsShuffle, { maskRatio }),
+    };
   };
 
   it.skipIf(g === undefined)("cuts patches and places them", () => {
@@ -88,7 +112,12 @@ describe.each(["vit_mae_tiny", "vit_simmim_tiny"])("golden %s", (name) => {
     expectNear(patchify(images, model.config.patchSize), g!.patches, 1e-12);
     const side = model.config.imageSize / model.config.patchSize;
     expectNear(sinCosPositionEmbedding2d(model.config.dim, [side, side]), g!.pos, 1e-12);
-    if (g!.decPos !== null) expectNear(sinCosPositionEmbedding2d(model.config.decoderDim, [side, side]), g!.decPos, 1e-12);
+    if (g!.decPos !== null)
+      expectNear(
+        sinCosPositionEmbedding2d(model.config.decoderDim, [side, side]),
+        g!.decPos,
+        1e-12,
+      );
   });
 
   it.skipIf(g === undefined)("predicts, attends and measures as PyTorch does", () => {
@@ -103,11 +132,12 @@ describe.each(["vit_mae_tiny", "vit_simmim_tiny"])("golden %s", (name) => {
   it.skipIf(g === undefined)("has the gradient of every weight", () => {
     const { model, images, masking } = setup();
     const patches = patchify(images, model.config.patchSize);
-    const [loss, gradient] = valueAndGrad((p: TransformerParams) => maskedLoss(model.config, p, maskedBatch(model.config, patches, masking)))(
-      model.params,
-    );
+    const [loss, gradient] = valueAndGrad((p: TransformerParams) =>
+      maskedLoss(model.config, p, maskedBatch(model.config, patches, masking)),
+    )(model.params);
     expectNear(item(loss), g!.loss, 1e-9);
     const golden = ours(g!.grads);
-    for (const [weight, expected] of Object.entries(golden)) expectNear((gradient as TransformerParams)[weight]!, toNested(expected), 1e-9);
+    for (const [weight, expected] of Object.entries(golden))
+      expectNear((gradient as TransformerParams)[weight]!, toNested(expected), 1e-9);
   });
 });

@@ -1,13 +1,28 @@
 // Faults in samplers: orders of convergence, and error bounds.
 import { add, mul } from "@provably/core-tensor";
 import { foldIn, key } from "@provably/core-tensor/random";
-import { acceleratedOde, acceleratedSde, certifyErrorBound, certifyOrder, ddpm, paperSchedule, perturbScore, pfOde } from "@provably/score-diffusion";
+import {
+  acceleratedOde,
+  acceleratedSde,
+  certifyErrorBound,
+  certifyOrder,
+  ddpm,
+  paperSchedule,
+  perturbScore,
+  pfOde,
+} from "@provably/score-diffusion";
 import { lineLaw, u } from "./line.mjs";
 
 /** A sampler whose steps use another row of the table, another noise or another score. */
 const withStep = (sampler, step) => ({ ...sampler, step });
-const withTable = (sampler, change) => ({ ...sampler, table: (schedule, options) => change(sampler.table(schedule, options)) });
-const scaledScore = (law, factor) => ({ ...law, evaluate: (x, level) => mul(factor, law.evaluate(x, level)) });
+const withTable = (sampler, change) => ({
+  ...sampler,
+  table: (schedule, options) => change(sampler.table(schedule, options)),
+});
+const scaledScore = (law, factor) => ({
+  ...law,
+  evaluate: (x, level) => mul(factor, law.evaluate(x, level)),
+});
 
 const order = (sampler, options, faults, more = {}) => ({
   ...more,
@@ -17,7 +32,8 @@ const order = (sampler, options, faults, more = {}) => ({
   honest: ({ seed, law }) => certifyOrder(sampler, law, key(seed), options),
   faults: Object.fromEntries(
     Object.entries(faults).map(([name, { note, ...damaged }]) => {
-      const damage = ({ seed, law }) => certifyOrder({ ...sampler, ...damaged }, law, key(seed), options);
+      const damage = ({ seed, law }) =>
+        certifyOrder({ ...sampler, ...damaged }, law, key(seed), options);
       return [name, note === undefined ? damage : { damage, note }];
     }),
   ),
@@ -46,7 +62,8 @@ const noisier = (sampler, factors) =>
       noise.map((z, i) => mul(factors[i], z)),
     );
   };
-const later = (rows) => rows.map((row, i) => ({ ...row, level: rows[Math.min(i + 1, rows.length - 1)].level }));
+const later = (rows) =>
+  rows.map((row, i) => ({ ...row, level: rows[Math.min(i + 1, rows.length - 1)].level }));
 
 const few = { numSteps: [80, 160, 320], numPaths: 64 };
 const orders = [

@@ -4,7 +4,8 @@ import { foldIn, key, uniform } from "@provably/core-tensor/random";
 import { gaussianMixture } from "@provably/score-diffusion";
 
 /** A number between two others, by its name. */
-export const u = (seed, name, low, high) => low + (high - low) * toTypedArray(uniform(foldIn(key(seed), name), [1], { dtype: "float64" }))[0];
+export const u = (seed, name, low, high) =>
+  low + (high - low) * toTypedArray(uniform(foldIn(key(seed), name), [1], { dtype: "float64" }))[0];
 
 /** Where a test at its level sees most, but not all, at this number of draws. */
 export const power = { note: "the power of the test at this size" };

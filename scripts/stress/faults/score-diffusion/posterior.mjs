@@ -20,7 +20,8 @@ const plane = gaussianMixture({ weights: [1, 1], means: [[-0.8, 0], [0.8, 0.4]],
 const prior = (k, n) => mixtureSamples(plane, k, n);
 const matrix = array([[1, 0.7]], { dtype: "float64" });
 const linear = gaussianNoise(matrixOperator(matrix), 0.3);
-const posterior = (y, sigma = 0.3, law = plane) => mixturePosterior(law, matrix, [y], [[sigma ** 2]]);
+const posterior = (y, sigma = 0.3, law = plane) =>
+  mixturePosterior(law, matrix, [y], [[sigma ** 2]]);
 
 /** An exact sampler of the posterior at each measurement, or of a damaged one. */
 const drawn =
@@ -58,7 +59,9 @@ function mean(y) {
   const law = posterior(y);
   const w = toTypedArray(law.weights);
   const m = toTypedArray(law.means);
-  return array(Float64Array.of(w[0] * m[0] + w[1] * m[2], w[0] * m[1] + w[1] * m[3]), { shape: [1, 2] });
+  return array(Float64Array.of(w[0] * m[0] + w[1] * m[2], w[0] * m[1] + w[1] * m[3]), {
+    shape: [1, 2],
+  });
 }
 
 const distance = {

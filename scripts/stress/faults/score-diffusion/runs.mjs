@@ -8,15 +8,21 @@ const finite = {
   certificate: "sample",
   given: "64 points in 20 steps",
   make: (seed) => ({ seed, law: lineLaw(seed) }),
-  honest: ({ seed, law }) => sample(ddpm, law, key(seed), { shape: [64, 1], numSteps: 20 }).certificate,
+  honest: ({ seed, law }) =>
+    sample(ddpm, law, key(seed), { shape: [64, 1], numSteps: 20 }).certificate,
   faults: {
     "the network gives NaN at one level": ({ seed, law }) => {
       let asked = 0;
-      const broken = { ...law, evaluate: (x, level) => (++asked === 7 ? mul(NaN, x) : law.evaluate(x, level)) };
-      return sample(ddpm, broken, key(seed), { shape: [64, 1], numSteps: 20, onNonFinite: "stop" }).certificate;
+      const broken = {
+        ...law,
+        evaluate: (x, level) => (++asked === 7 ? mul(NaN, x) : law.evaluate(x, level)),
+      };
+      return sample(ddpm, broken, key(seed), { shape: [64, 1], numSteps: 20, onNonFinite: "stop" })
+        .certificate;
     },
     "the law is another": {
-      damage: ({ seed }) => sample(ddpm, lineLaw(seed + 1000), key(seed), { shape: [64, 1], numSteps: 20 }).certificate,
+      damage: ({ seed }) =>
+        sample(ddpm, lineLaw(seed + 1000), key(seed), { shape: [64, 1], numSteps: 20 }).certificate,
       note: "it says that the run came through, nothing of the law; `certifyOrder` and `certifyErrorBound` judge the sampler",
     },
   },
@@ -28,12 +34,17 @@ const adaptive = {
   make: (seed) => ({ seed, law: lineLaw(seed) }),
   honest: ({ seed, law }) => sampleAdaptive(law, key(seed), { shape: [16, 1] }).certificate,
   faults: {
-    "stopped after 20 tries": ({ seed, law }) => sampleAdaptive(law, key(seed), { shape: [16, 1], maxIterations: 20 }).certificate,
+    "stopped after 20 tries": ({ seed, law }) =>
+      sampleAdaptive(law, key(seed), { shape: [16, 1], maxIterations: 20 }).certificate,
     "a score that jumps from call to call": {
       damage({ seed, law }) {
         let asked = 0;
-        const jumping = { ...law, evaluate: (x, level) => mul(++asked % 2 === 0 ? 0.5 : 1.5, law.evaluate(x, level)) };
-        return sampleAdaptive(jumping, key(seed), { shape: [16, 1], maxIterations: 200 }).certificate;
+        const jumping = {
+          ...law,
+          evaluate: (x, level) => mul(++asked % 2 === 0 ? 0.5 : 1.5, law.evaluate(x, level)),
+        };
+        return sampleAdaptive(jumping, key(seed), { shape: [16, 1], maxIterations: 200 })
+          .certificate;
       },
       note: "else the steps became so short that the jumps stayed within the tolerance",
     },
@@ -57,10 +68,20 @@ const adaptivePoints = {
   },
   honest: ({ run, certify }) => certify(run()),
   faults: {
-    "points moved by 0.3 after the run": { damage: ({ run, certify }) => certify(add(0.3, run())), ...power },
-    "spread a quarter too large": { damage: ({ run, certify }) => certify(mul(1.25, run())), ...power },
-    "stopped at λ = 0": { damage: ({ run, certify }) => certify(run({ lambdaMax: 0, denoise: false })), ...power },
-    "a tolerance of 5": ({ run, certify }) => certify(run({ relativeTolerance: 5, absoluteTolerance: 5 })),
+    "points moved by 0.3 after the run": {
+      damage: ({ run, certify }) => certify(add(0.3, run())),
+      ...power,
+    },
+    "spread a quarter too large": {
+      damage: ({ run, certify }) => certify(mul(1.25, run())),
+      ...power,
+    },
+    "stopped at λ = 0": {
+      damage: ({ run, certify }) => certify(run({ lambdaMax: 0, denoise: false })),
+      ...power,
+    },
+    "a tolerance of 5": ({ run, certify }) =>
+      certify(run({ relativeTolerance: 5, absoluteTolerance: 5 })),
   },
 };
 

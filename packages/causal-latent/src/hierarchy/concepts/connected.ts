@@ -7,7 +7,11 @@ import type { Points } from "./mixture.js";
  */
 export function connectedComponents(
   points: Points,
-  options: { readonly neighbours?: number; readonly trim?: number; readonly signal?: AbortSignal | undefined } = {},
+  options: {
+    readonly neighbours?: number;
+    readonly trim?: number;
+    readonly signal?: AbortSignal | undefined;
+  } = {},
 ): { labels: Int32Array; count: number } {
   const { n, p, data } = points;
   const { neighbours = Math.ceil(Math.log(n)) + 1, trim = 0.02, signal } = options;
@@ -24,7 +28,8 @@ export function connectedComponents(
     }
     for (let m = 0; m < k; m++) {
       let best = -1;
-      for (let j = 0; j < n; j++) if (row[j]! < Infinity && (best < 0 || row[j]! < row[best]!)) best = j;
+      for (let j = 0; j < n; j++)
+        if (row[j]! < Infinity && (best < 0 || row[j]! < row[best]!)) best = j;
       nearest[i * k + m] = best;
       reach[i] = row[best]!;
       row[best] = Infinity;
@@ -39,11 +44,16 @@ export function connectedComponents(
     for (let at = i; root[at] !== r;) [at, root[at]] = [root[at]!, r];
     return r;
   };
-  for (let i = 0; i < n; i++) if (kept(i)) for (let m = 0; m < k; m++) if (kept(nearest[i * k + m]!)) root[find(i)] = find(nearest[i * k + m]!);
+  for (let i = 0; i < n; i++)
+    if (kept(i))
+      for (let m = 0; m < k; m++)
+        if (kept(nearest[i * k + m]!)) root[find(i)] = find(nearest[i * k + m]!);
   const sizes = new Map<number, number>();
   for (let i = 0; i < n; i++) if (kept(i)) sizes.set(find(i), (sizes.get(find(i)) ?? 0) + 1);
   const large = [...sizes].filter(([, size]) => size >= 0.01 * n).map(([r]) => r);
-  const labelOf = new Map((large.length > 0 ? large : [...sizes.keys()].slice(0, 1)).map((r, c) => [r, c]));
+  const labelOf = new Map(
+    (large.length > 0 ? large : [...sizes.keys()].slice(0, 1)).map((r, c) => [r, c]),
+  );
   const own = (i: number): number | undefined => (kept(i) ? labelOf.get(find(i)) : undefined);
   const labels = Int32Array.from({ length: n }, (_, i) => {
     const direct = own(i);

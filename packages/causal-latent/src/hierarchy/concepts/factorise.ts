@@ -1,5 +1,12 @@
 /** Joint states as a grid: which of the centres of clusters differ in one component only. */
-import { type ArrayInput, DomainError, ShapeError, checkCount, checkList, checkRecord } from "@provably/core-tensor";
+import {
+  type ArrayInput,
+  DomainError,
+  ShapeError,
+  checkCount,
+  checkList,
+  checkRecord,
+} from "@provably/core-tensor";
 import { checkNumber } from "../../internal/check.js";
 import { NotFactorisableError } from "../errors.js";
 import { float64Of } from "../internal/arrays.js";
@@ -27,18 +34,33 @@ import { assign } from "../../internal/assignment.js";
  * ```
  * @category Concepts
  */
-export function factorStates(centres: ArrayInput, states: readonly number[], options: { readonly tolerance?: number } = {}): number[][] {
+export function factorStates(
+  centres: ArrayInput,
+  states: readonly number[],
+  options: { readonly tolerance?: number } = {},
+): number[][] {
   const { data, shape } = float64Of(centres);
-  if (shape.length !== 2) throw new ShapeError(`factorStates: centres must have shape [count, p], got [${shape.join(", ")}]`);
+  if (shape.length !== 2)
+    throw new ShapeError(
+      `factorStates: centres must have shape [count, p], got [${shape.join(", ")}]`,
+    );
   const [count, p] = shape as [number, number];
   const { tolerance = 0.05 } = checkRecord("factorStates", "options", options);
   checkNumber("factorStates", "tolerance", tolerance, "be ≥ 0", (x) => x >= 0);
-  if (!data.every(Number.isFinite)) throw new DomainError("factorStates: centres must be finite, got NaN or an infinity");
-  checkList("factorStates", "states", states).forEach((n, i) => checkCount("factorStates", `states[${i}]`, n));
+  if (!data.every(Number.isFinite))
+    throw new DomainError("factorStates: centres must be finite, got NaN or an infinity");
+  checkList("factorStates", "states", states).forEach((n, i) =>
+    checkCount("factorStates", `states[${i}]`, n),
+  );
   if (states.reduce((m, x) => m * x, 1) !== count)
-    throw new DomainError(`factorStates: states ${states.join(" × ")} must multiply to the number of centres, got ${count}`);
+    throw new DomainError(
+      `factorStates: states ${states.join(" × ")} must multiply to the number of centres, got ${count}`,
+    );
   const points = Array.from({ length: count }, (_, i) => data.slice(i * p, i * p + p));
-  const mean = Float64Array.from({ length: p }, (_, d) => points.reduce((s, x) => s + x[d]!, 0) / count);
+  const mean = Float64Array.from(
+    { length: p },
+    (_, d) => points.reduce((s, x) => s + x[d]!, 0) / count,
+  );
   const scatter = points.reduce((s, x) => s + distance(x, mean), 0);
   const { codes, residual } = split(points, points.map((_, i) => i), states); // prettier-ignore
   const relative = scatter > 0 ? residual / scatter : 0;
@@ -60,7 +82,11 @@ function split(
   states: readonly number[],
 ): { codes: Map<number, number[]>; residual: number } {
   const origin = members[0]!;
-  if (states.length <= 1) return { codes: new Map(members.map((i, s) => [i, states.length === 0 ? [] : [s]])), residual: 0 };
+  if (states.length <= 1)
+    return {
+      codes: new Map(members.map((i, s) => [i, states.length === 0 ? [] : [s]])),
+      residual: 0,
+    };
   const [first, ...rest] = states as [number, ...number[]];
   const others = members.slice(1);
   let best: { codes: Map<number, number[]>; residual: number } | undefined;
@@ -70,7 +96,11 @@ function split(
       const left = open.filter((i) => !base.includes(i));
       // every cell off the two axes takes the centre nearest to the sum of its two shifts
       const cells = axis.flatMap((a, s) =>
-        base.map((b, t) => ({ s: s + 1, t, point: points[a]!.map((x, d) => x + points[b]![d]! - points[origin]![d]!) })),
+        base.map((b, t) => ({
+          s: s + 1,
+          t,
+          point: points[a]!.map((x, d) => x + points[b]![d]! - points[origin]![d]!),
+        })),
       );
       const gain = cells.map(({ point }) => left.map((i) => -distance(point, points[i]!)));
       const columns = cells.length > 0 ? assign(gain) : [];
@@ -78,9 +108,13 @@ function split(
       if (best !== undefined && loss >= best.residual) continue;
       const inner = split(points, [origin, ...base], rest);
       if (best !== undefined && loss + inner.residual >= best.residual) continue;
-      const codes = new Map<number, number[]>([...inner.codes].map(([i, code]) => [i, [0, ...code]]));
+      const codes = new Map<number, number[]>(
+        [...inner.codes].map(([i, code]) => [i, [0, ...code]]),
+      );
       axis.forEach((a, s) => codes.set(a, [s + 1, ...inner.codes.get(origin)!]));
-      columns.forEach((c, r) => codes.set(left[c]!, [cells[r]!.s, ...inner.codes.get(base[cells[r]!.t]!)!]));
+      columns.forEach((c, r) =>
+        codes.set(left[c]!, [cells[r]!.s, ...inner.codes.get(base[cells[r]!.t]!)!]),
+      );
       best = { codes, residual: loss + inner.residual };
     }
   }

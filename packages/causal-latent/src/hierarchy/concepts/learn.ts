@@ -1,5 +1,14 @@
 /** Discrete concepts from continuous data: which coordinates belong together, and which states each group of them has. */
-import { type ArrayInput, DomainError, type NdArray, ShapeError, checkChoice, checkCount, checkList, show } from "@provably/core-tensor";
+import {
+  type ArrayInput,
+  DomainError,
+  type NdArray,
+  ShapeError,
+  checkChoice,
+  checkCount,
+  checkList,
+  show,
+} from "@provably/core-tensor";
 import { type RngKey, foldIn } from "@provably/core-tensor/random";
 import { checkOptions as checkHooks } from "../../internal/check.js";
 import { mergeStates } from "../data/collapse.js";
@@ -82,7 +91,11 @@ export interface LearnedConcepts {
  * @see Kong, Chen, Huang, Xing, Chi, Zhang (2024), "Learning discrete concepts in latent hierarchical models"
  * @category Concepts
  */
-export function learnConcepts(x: ArrayInput, key: RngKey, options: LearnOptions = {}): LearnedConcepts {
+export function learnConcepts(
+  x: ArrayInput,
+  key: RngKey,
+  options: LearnOptions = {},
+): LearnedConcepts {
   const fn = "learnConcepts";
   const { maxStates = 6, mode = "blocks" } = checkHooks(fn, options);
   const points = standardized(x);
@@ -92,15 +105,23 @@ export function learnConcepts(x: ArrayInput, key: RngKey, options: LearnOptions 
   checkChoice(fn, "covariance", options.covariance ?? "full", ["full", "diag", "tied"]);
   checkChoice(fn, "merge", options.merge ?? "none", ["profile", "none"]);
   if (options.states !== undefined)
-    (typeof options.states === "number" ? [options.states] : checkList(fn, "states", options.states)).forEach((k, i) => {
+    (typeof options.states === "number"
+      ? [options.states]
+      : checkList(fn, "states", options.states)
+    ).forEach((k, i) => {
       checkCount(fn, `states[${i}]`, k, mode === "joint" ? 1 : 2);
-      if (k > points.n) throw new DomainError(`${fn}: states[${i}] must be at most the ${points.n} rows, got ${k}`);
+      if (k > points.n)
+        throw new DomainError(`${fn}: states[${i}] must be at most the ${points.n} rows, got ${k}`);
     });
   if (mode === "joint") return learnJointly(points, key, options);
   const { blocks: given = "auto", method = "mixture", covariance = "full", signal } = options;
-  const blocks = given === "auto" ? findBlocks(points, foldIn(key, "blocks"), maxStates, options) : checkBlocks(given, points.p);
+  const blocks =
+    given === "auto"
+      ? findBlocks(points, foldIn(key, "blocks"), maxStates, options)
+      : checkBlocks(given, points.p);
   const { merge = blocks.length >= 3 && method === "mixture" ? "profile" : "none" } = options;
-  const wanted = (i: number): number | undefined => (typeof options.states === "number" ? options.states : options.states?.[i]);
+  const wanted = (i: number): number | undefined =>
+    typeof options.states === "number" ? options.states : options.states?.[i];
   const fine = blocks.map((block, i) => {
     const own = columnsOf(points, block);
     const states = wanted(i);
@@ -114,7 +135,10 @@ export function learnConcepts(x: ArrayInput, key: RngKey, options: LearnOptions 
       states !== undefined && merge === "none" ? fitMixture(own, states, blockKey, covariance, signal) : bestMixture(own, counts.filter((k) => k >= (states ?? 2)), blockKey, covariance, signal); // prettier-ignore
     return { labels: fit.labels, states: fit.k, posteriors: fit.posteriors };
   });
-  const merged = merge === "profile" ? mergeProfiles(fine, wanted, (i) => piecesOf(points, blocks[i]!, signal)) : fine;
+  const merged =
+    merge === "profile"
+      ? mergeProfiles(fine, wanted, (i) => piecesOf(points, blocks[i]!, signal))
+      : fine;
   const q = blocks.length;
   const data = new Int32Array(points.n * q);
   merged.forEach(({ labels }, j) => labels.forEach((s, i) => (data[i * q + j] = s)));
@@ -135,15 +159,22 @@ interface BlockLabels {
 
 function standardized(x: ArrayInput): Points {
   const { data, shape } = float64Of(x);
-  if (shape.length !== 2) throw new ShapeError(`learnConcepts: x must have shape [n, p], got [${shape.join(", ")}]`);
+  if (shape.length !== 2)
+    throw new ShapeError(`learnConcepts: x must have shape [n, p], got [${shape.join(", ")}]`);
   const [n, p] = shape as [number, number];
-  if (n < 2 || p < 1) throw new InvalidDataError(`learnConcepts: x must have at least two rows and one column, got [${n}, ${p}]`);
+  if (n < 2 || p < 1)
+    throw new InvalidDataError(
+      `learnConcepts: x must have at least two rows and one column, got [${n}, ${p}]`,
+    );
   const out = new Float64Array(n * p);
   for (let j = 0; j < p; j++) {
     let [mean, square] = [0, 0];
     for (let i = 0; i < n; i++) {
       const value = data[i * p + j]!;
-      if (!Number.isFinite(value)) throw new InvalidDataError(`learnConcepts: x must be finite, got ${value} in row ${i}, column ${j}`);
+      if (!Number.isFinite(value))
+        throw new InvalidDataError(
+          `learnConcepts: x must be finite, got ${value} in row ${i}, column ${j}`,
+        );
       mean += value / n;
     }
     for (let i = 0; i < n; i++) square += (data[i * p + j]! - mean) ** 2 / n;
@@ -151,18 +182,25 @@ function standardized(x: ArrayInput): Points {
     const first = data[j]!;
     let constant = true;
     for (let i = 1; i < n && constant; i++) constant = data[i * p + j] === first;
-    if (constant || !(square > 0)) throw new InvalidDataError(`learnConcepts: column ${j} of x is constant; leave it out`);
+    if (constant || !(square > 0))
+      throw new InvalidDataError(`learnConcepts: column ${j} of x is constant; leave it out`);
     for (let i = 0; i < n; i++) out[i * p + j] = (data[i * p + j]! - mean) / Math.sqrt(square);
   }
   return { n, p, data: out };
 }
 
-function checkBlocks(blocks: readonly (readonly number[])[], p: number): readonly (readonly number[])[] {
-  if (checkList("learnConcepts", "blocks", blocks).length === 0) throw new DomainError("learnConcepts: blocks must not be empty");
+function checkBlocks(
+  blocks: readonly (readonly number[])[],
+  p: number,
+): readonly (readonly number[])[] {
+  if (checkList("learnConcepts", "blocks", blocks).length === 0)
+    throw new DomainError("learnConcepts: blocks must not be empty");
   blocks.forEach((block, i) => {
     for (const j of checkList("learnConcepts", `blocks[${i}]`, block))
       if (!(Number.isInteger(j) && j >= 0 && j < p))
-        throw new DomainError(`learnConcepts: blocks[${i}] must name columns below ${p}, got ${show(j)}`);
+        throw new DomainError(
+          `learnConcepts: blocks[${i}] must name columns below ${p}, got ${show(j)}`,
+        );
     if (block.length === 0) throw new DomainError(`learnConcepts: blocks[${i}] must not be empty`);
   });
   return blocks;
@@ -170,7 +208,8 @@ function checkBlocks(blocks: readonly (readonly number[])[], p: number): readonl
 
 function columnsOf({ n, p, data }: Points, block: readonly number[]): Points {
   const out = new Float64Array(n * block.length);
-  for (let i = 0; i < n; i++) block.forEach((j, c) => (out[i * block.length + c] = data[i * p + j]!));
+  for (let i = 0; i < n; i++)
+    block.forEach((j, c) => (out[i * block.length + c] = data[i * p + j]!));
   return { n, p: block.length, data: out };
 }
 
@@ -181,15 +220,22 @@ function indicators(labels: Int32Array, count: number): Float64Array {
 }
 
 /** Columns by average linkage of how much their one-dimensional mixtures tell of each other. */
-function findBlocks(points: Points, key: RngKey, maxStates: number, { numBlocks, signal }: LearnOptions): number[][] {
+function findBlocks(
+  points: Points,
+  key: RngKey,
+  maxStates: number,
+  { numBlocks, signal }: LearnOptions,
+): number[][] {
   const counts = Array.from({ length: maxStates }, (_, k) => k + 1);
-  const labels = Array.from({ length: points.p }, (_, j) => bestMixture(columnsOf(points, [j]), counts, foldIn(key, j), "full", signal).labels).map(
-    (x) => toInts(x, [points.n]),
-  );
+  const labels = Array.from(
+    { length: points.p },
+    (_, j) => bestMixture(columnsOf(points, [j]), counts, foldIn(key, j), "full", signal).labels,
+  ).map((x) => toInts(x, [points.n]));
   const similarity = labels.map((a) => labels.map((b) => normalizedMutualInformation(a, b)));
   let blocks = labels.map((_, j) => [j]);
   const between = (a: readonly number[], b: readonly number[]): number =>
-    a.reduce((s, i) => s + b.reduce((t, j) => t + similarity[i]![j]!, 0), 0) / (a.length * b.length);
+    a.reduce((s, i) => s + b.reduce((t, j) => t + similarity[i]![j]!, 0), 0) /
+    (a.length * b.length);
   const history: { blocks: number[][]; height: number }[] = [];
   while (blocks.length > 1) {
     let best = { a: 0, b: 1, height: -Infinity };
@@ -198,12 +244,17 @@ function findBlocks(points: Points, key: RngKey, maxStates: number, { numBlocks,
       if (height > best.height) best = { a, b, height };
     } // prettier-ignore
     history.push({ blocks, height: best.height });
-    blocks = blocks.filter((_, i) => i !== best.b).map((block, i) => (i === best.a ? [...block, ...blocks[best.b]!] : block));
+    blocks = blocks
+      .filter((_, i) => i !== best.b)
+      .map((block, i) => (i === best.a ? [...block, ...blocks[best.b]!] : block));
   }
   history.push({ blocks, height: 0 });
   if (numBlocks !== undefined) {
     const found = history.find((h) => h.blocks.length === numBlocks);
-    if (found === undefined) throw new DomainError(`learnConcepts: numBlocks must lie between 1 and ${points.p}, got ${show(numBlocks)}`);
+    if (found === undefined)
+      throw new DomainError(
+        `learnConcepts: numBlocks must lie between 1 and ${points.p}, got ${show(numBlocks)}`,
+      );
     return found.blocks.map((block) => [...block].sort((i, j) => i - j));
   }
   // stop where the next merge would join blocks that tell much less of each other than those joined before
@@ -216,19 +267,29 @@ function findBlocks(points: Points, key: RngKey, maxStates: number, { numBlocks,
 }
 
 /** Puts components together that depend alike on the other blocks: into the wanted number of states, or until the profiles differ. */
-function mergeProfiles(fine: readonly BlockLabels[], wanted: (i: number) => number | undefined, pieces: (i: number) => number): BlockLabels[] {
+function mergeProfiles(
+  fine: readonly BlockLabels[],
+  wanted: (i: number) => number | undefined,
+  pieces: (i: number) => number,
+): BlockLabels[] {
   const n = fine[0]!.labels.length;
   const q = fine.length;
   const data = new Float64Array(n * q);
   fine.forEach(({ labels }, j) => labels.forEach((s, i) => (data[i * q + j] = s)));
-  const rows = rowsOfLabels("learnConcepts", { data: toArray(data, [n, q]), states: fine.map(({ states }) => states) }, { allowConstant: true });
+  const rows = rowsOfLabels(
+    "learnConcepts",
+    { data: toArray(data, [n, q]), states: fine.map(({ states }) => states) },
+    { allowConstant: true },
+  );
   return fine.map((block, j) => {
     if (!dependsOnOthers(rows, j)) return block;
     const target = wanted(j) ?? Math.max(smallestCount(rows, j), pieces(j));
     if (target >= block.states) return block;
     const { map } = mergeStates(rows, j, target);
     const posteriors = new Float64Array(n * target);
-    for (let i = 0; i < n; i++) for (let s = 0; s < block.states; s++) posteriors[i * target + map[s]!]! += block.posteriors[i * block.states + s]!;
+    for (let i = 0; i < n; i++)
+      for (let s = 0; s < block.states; s++)
+        posteriors[i * target + map[s]!]! += block.posteriors[i * block.states + s]!;
     return { labels: block.labels.map((s) => map[s]!), states: target, posteriors };
   });
 }
@@ -236,14 +297,22 @@ function mergeProfiles(fine: readonly BlockLabels[], wanted: (i: number) => numb
 function dependsOnOthers(rows: Rows, column: number): boolean {
   const others = rows.names.length - 1;
   const settings = checkOptions("learnConcepts", { method: "pearson" });
-  return rows.names.some((_, i) => i !== column && testCells(crossTable(rows, [column], [i]), settings).pValue < 0.01 / others);
+  return rows.names.some(
+    (_, i) =>
+      i !== column && testCells(crossTable(rows, [column], [i]), settings).pValue < 0.01 / others,
+  );
 }
 
 /** Connected pieces of a block's support, counted on at most 1500 points: states that are apart are different, even where they depend alike on everything else. */
-function piecesOf(points: Points, block: readonly number[], signal: AbortSignal | undefined): number {
+function piecesOf(
+  points: Points,
+  block: readonly number[],
+  signal: AbortSignal | undefined,
+): number {
   const own = columnsOf(points, block);
   const n = Math.min(own.n, 1500);
-  return connectedComponents({ n, p: own.p, data: own.data.subarray(0, n * own.p) }, { signal }).count;
+  return connectedComponents({ n, p: own.p, data: own.data.subarray(0, n * own.p) }, { signal })
+    .count;
 }
 
 /** The fewest states of which one more would lower the scatter of the profiles by less than 5 % of the whole. */
@@ -261,9 +330,17 @@ function smallestCount(rows: Rows, column: number): number {
 function learnJointly(points: Points, key: RngKey, options: LearnOptions): LearnedConcepts {
   const { states, covariance = "full", signal } = options;
   if (states === undefined || typeof states === "number" || states.length < 2)
-    throw new DomainError('learnConcepts: mode "joint" needs states, a list of at least two counts');
+    throw new DomainError(
+      'learnConcepts: mode "joint" needs states, a list of at least two counts',
+    );
   const count = states.reduce((m, s) => m * s, 1);
-  const { labels, centres, posteriors } = fitMixture(points, count, foldIn(key, "joint"), covariance, signal);
+  const { labels, centres, posteriors } = fitMixture(
+    points,
+    count,
+    foldIn(key, "joint"),
+    covariance,
+    signal,
+  );
   const codes = factorStates(toArray(centres, [count, points.p]), states);
   const q = states.length;
   const data = new Int32Array(points.n * q);
@@ -273,7 +350,8 @@ function learnJointly(points: Points, key: RngKey, options: LearnOptions): Learn
     states,
     posteriors: states.map((m, j) => {
       const out = new Float64Array(points.n * m);
-      for (let i = 0; i < points.n; i++) for (let c = 0; c < count; c++) out[i * m + codes[c]![j]!]! += posteriors[i * count + c]!;
+      for (let i = 0; i < points.n; i++)
+        for (let c = 0; c < count; c++) out[i * m + codes[c]![j]!]! += posteriors[i * count + c]!;
       return toArray(out, [points.n, m]);
     }),
     blocks: states.map(() => Array.from({ length: points.p }, (_, j) => j)),

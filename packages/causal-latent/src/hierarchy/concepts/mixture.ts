@@ -31,7 +31,12 @@ export interface Mixture {
 const RESTARTS = 20;
 
 /** The best of several k-means++ runs: labels of the points. */
-export function kMeans({ n, p, data }: Points, k: number, key: RngKey, signal?: AbortSignal): Int32Array {
+export function kMeans(
+  { n, p, data }: Points,
+  k: number,
+  key: RngKey,
+  signal?: AbortSignal,
+): Int32Array {
   let best: { labels: Int32Array; loss: number } | undefined;
   for (let run = 0; run < RESTARTS; run++) {
     const draws = uniform(foldIn(key, run), [k], { dtype: "float64" }).data;
@@ -47,7 +52,8 @@ export function kMeans({ n, p, data }: Points, k: number, key: RngKey, signal?: 
         while (at < n - 1 && left >= nearest[at]!) left -= nearest[at++]!;
       }
       centres.set(data.subarray(at * p, at * p + p), c * p);
-      for (let i = 0; i < n; i++) nearest[i] = Math.min(nearest[i]!, distance(data, i * p, centres, c * p, p));
+      for (let i = 0; i < n; i++)
+        nearest[i] = Math.min(nearest[i]!, distance(data, i * p, centres, c * p, p));
     }
     const labels = new Int32Array(n);
     let loss = Infinity;
@@ -67,7 +73,9 @@ export function kMeans({ n, p, data }: Points, k: number, key: RngKey, signal?: 
         next += d;
         for (let j = 0; j < p; j++) sums[closest * p + j]! += data[i * p + j]!;
       }
-      for (let c = 0; c < k; c++) if (counts[c]! > 0) for (let j = 0; j < p; j++) centres[c * p + j] = sums[c * p + j]! / counts[c]!;
+      for (let c = 0; c < k; c++)
+        if (counts[c]! > 0)
+          for (let j = 0; j < p; j++) centres[c * p + j] = sums[c * p + j]! / counts[c]!;
       if (loss - next <= 1e-6 * next) break;
       loss = next;
     }
@@ -83,7 +91,13 @@ function distance(x: Float64Array, i: number, y: Float64Array, j: number, p: num
 }
 
 /** A mixture of k Gaussians. Covariances get 1e-6 of the mean variance added, so that no component collapses onto a point. */
-export function fitMixture(points: Points, k: number, key: RngKey, covariance: CovarianceKind = "full", signal?: AbortSignal): Mixture {
+export function fitMixture(
+  points: Points,
+  k: number,
+  key: RngKey,
+  covariance: CovarianceKind = "full",
+  signal?: AbortSignal,
+): Mixture {
   const { n, p, data } = points;
   const start = k === 1 ? new Int32Array(n) : kMeans(points, k, key, signal);
   const r = new Float64Array(n * k);
@@ -109,10 +123,13 @@ export function fitMixture(points: Points, k: number, key: RngKey, covariance: C
         weights[c]! += w;
         for (let j = 0; j < p; j++) means[c * p + j]! += w * data[i * p + j]!;
       }
-    for (let c = 0; c < k; c++) for (let j = 0; j < p; j++) means[c * p + j]! /= Math.max(weights[c]!, 1e-300);
+    for (let c = 0; c < k; c++)
+      for (let j = 0; j < p; j++) means[c * p + j]! /= Math.max(weights[c]!, 1e-300);
     const covariances = covariancesOf(points, r, k, weights, means, covariance, regularizer);
     // E: responsibilities
-    const factors = Array.from({ length: k }, (_, c) => factor(covariances.subarray(c * p * p, (c + 1) * p * p), p, regularizer));
+    const factors = Array.from({ length: k }, (_, c) =>
+      factor(covariances.subarray(c * p * p, (c + 1) * p * p), p, regularizer),
+    );
     let logLikelihood = 0;
     const logs = new Float64Array(k);
     const z = new Float64Array(p);
@@ -127,7 +144,10 @@ export function fitMixture(points: Points, k: number, key: RngKey, covariance: C
           z[a] = x / lower[a * p + a]!;
           square += z[a]! ** 2;
         }
-        logs[c] = Math.log(Math.max(weights[c]! / n, 1e-300)) - 0.5 * (square + p * Math.log(2 * Math.PI)) - logDet;
+        logs[c] =
+          Math.log(Math.max(weights[c]! / n, 1e-300)) -
+          0.5 * (square + p * Math.log(2 * Math.PI)) -
+          logDet;
         top = Math.max(top, logs[c]!);
       }
       let sum = 0;
@@ -148,7 +168,14 @@ export function fitMixture(points: Points, k: number, key: RngKey, covariance: C
     for (let c = 1; c < k; c++) if (r[i * k + c]! > r[i * k + best]!) best = c;
     return best;
   });
-  return { k, posteriors: r, labels, logLikelihood: last, bic: -2 * last + parameters * Math.log(n), centres: means };
+  return {
+    k,
+    posteriors: r,
+    labels,
+    logLikelihood: last,
+    bic: -2 * last + parameters * Math.log(n),
+    centres: means,
+  };
 }
 
 function covariancesOf(
@@ -167,13 +194,17 @@ function covariancesOf(
       const w = r[i * k + c]!;
       if (w < 1e-12) continue;
       for (let a = 0; a < p; a++) d[a] = data[i * p + a]! - means[c * p + a]!;
-      for (let a = 0; a < p; a++) for (let b = kind === "diag" ? a : 0; b <= a; b++) out[(c * p + a) * p + b]! += w * d[a]! * d[b]!;
+      for (let a = 0; a < p; a++)
+        for (let b = kind === "diag" ? a : 0; b <= a; b++)
+          out[(c * p + a) * p + b]! += w * d[a]! * d[b]!;
     }
   if (kind === "tied") {
     const sum = new Float64Array(p * p);
     for (let c = 0; c < k; c++) for (let e = 0; e < p * p; e++) sum[e]! += out[c * p * p + e]! / n;
     for (let c = 0; c < k; c++) out.set(sum, c * p * p);
-  } else for (let c = 0; c < k; c++) for (let e = c * p * p; e < (c + 1) * p * p; e++) out[e]! /= Math.max(weights[c]!, 1e-300);
+  } else
+    for (let c = 0; c < k; c++)
+      for (let e = c * p * p; e < (c + 1) * p * p; e++) out[e]! /= Math.max(weights[c]!, 1e-300);
   for (let c = 0; c < k; c++)
     for (let a = 0; a < p; a++) {
       for (let b = 0; b < a; b++) out[(c * p + b) * p + a] = out[(c * p + a) * p + b]!;
@@ -183,7 +214,11 @@ function covariancesOf(
 }
 
 /** Cholesky factor and half the log-determinant; more is added to the diagonal where rounding made the matrix indefinite. */
-function factor(matrix: Float64Array, p: number, regularizer: number): { lower: Float64Array; logDet: number } {
+function factor(
+  matrix: Float64Array,
+  p: number,
+  regularizer: number,
+): { lower: Float64Array; logDet: number } {
   for (let more = 0; ; more = more === 0 ? regularizer : 10 * more) {
     try {
       const m = matrix.slice();
@@ -206,6 +241,8 @@ export function bestMixture(
   covariance: CovarianceKind = "full",
   signal?: AbortSignal,
 ): Mixture {
-  const fits = counts.filter((k) => k <= points.n).map((k) => fitMixture(points, k, foldIn(key, k), covariance, signal));
+  const fits = counts
+    .filter((k) => k <= points.n)
+    .map((k) => fitMixture(points, k, foldIn(key, k), covariance, signal));
   return fits.reduce((best, next) => (next.bic < best.bic ? next : best));
 }

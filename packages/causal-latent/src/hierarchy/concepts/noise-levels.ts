@@ -1,7 +1,13 @@
 /**
  * Concepts seen through noise, as the levels of a diffusion model: under strong noise only those that cover much ground can be told, under weak noise the details.
  */
-import { type ArrayInput, DomainError, ShapeError, checkList, checkRecord } from "@provably/core-tensor";
+import {
+  type ArrayInput,
+  DomainError,
+  ShapeError,
+  checkList,
+  checkRecord,
+} from "@provably/core-tensor";
 import { type RngKey, foldIn, normal } from "@provably/core-tensor/random";
 import { checkNumber, checkNumbers } from "../../internal/check.js";
 import { float64Of, toInts } from "../internal/arrays.js";
@@ -31,15 +37,26 @@ export function representationSparsity(
 ): { readonly fraction: number; readonly hoyer: number } {
   const { topMass = 0.9 } = checkRecord("representationSparsity", "options", options);
   const { data, shape } = float64Of(attention);
-  if (shape.length !== 2) throw new ShapeError(`representationSparsity: attention must have shape [rows, n], got [${shape.join(", ")}]`);
-  checkNumber("representationSparsity", "topMass", topMass, "lie in (0, 1]", (x) => x > 0 && x <= 1);
+  if (shape.length !== 2)
+    throw new ShapeError(
+      `representationSparsity: attention must have shape [rows, n], got [${shape.join(", ")}]`,
+    );
+  checkNumber(
+    "representationSparsity",
+    "topMass",
+    topMass,
+    "lie in (0, 1]",
+    (x) => x > 0 && x <= 1,
+  );
   const [rows, n] = shape as [number, number];
   let [fraction, hoyer] = [0, 0];
   for (let r = 0; r < rows; r++) {
     const row = data.slice(r * n, r * n + n).sort((a, b) => b - a);
     const total = row.reduce((s, x) => s + x, 0);
     if (!(row.at(-1)! >= 0) || !(total > 0))
-      throw new DomainError(`representationSparsity: attention must be ≥ 0 with a positive sum, not so in row ${r}`);
+      throw new DomainError(
+        `representationSparsity: attention must be ≥ 0 with a positive sum, not so in row ${r}`,
+      );
     let [count, mass] = [0, 0];
     while (count < n && mass < topMass * total * (1 - 1e-12)) mass += row[count++]!;
     fraction += count / n / rows;
@@ -68,24 +85,44 @@ export function representationSparsity(
  * @see Kong, Chen, Huang, Xing, Chi, Zhang (2024), "Learning discrete concepts in latent hierarchical models", on diffusion
  * @category Concepts
  */
-export function noiseLevelCurve(features: ArrayInput, levels: readonly ArrayInput[], noises: readonly number[], key: RngKey): number[][] {
+export function noiseLevelCurve(
+  features: ArrayInput,
+  levels: readonly ArrayInput[],
+  noises: readonly number[],
+  key: RngKey,
+): number[][] {
   const { data, shape } = float64Of(features);
-  if (shape.length !== 2) throw new ShapeError(`noiseLevelCurve: features must have shape [n, p], got [${shape.join(", ")}]`);
+  if (shape.length !== 2)
+    throw new ShapeError(
+      `noiseLevelCurve: features must have shape [n, p], got [${shape.join(", ")}]`,
+    );
   const [n, p] = shape as [number, number];
-  if (n === 0 || p === 0) throw new ShapeError(`noiseLevelCurve: features must have rows and columns, got [${n}, ${p}]`);
-  if (!data.every(Number.isFinite)) throw new DomainError("noiseLevelCurve: features must be finite, got NaN or an infinity");
+  if (n === 0 || p === 0)
+    throw new ShapeError(`noiseLevelCurve: features must have rows and columns, got [${n}, ${p}]`);
+  if (!data.every(Number.isFinite))
+    throw new DomainError("noiseLevelCurve: features must be finite, got NaN or an infinity");
   checkNumbers("noiseLevelCurve", "noises", noises);
   const labels = checkList("noiseLevelCurve", "levels", levels).map((level, l) => {
     const own = float64Of(level).data;
-    if (own.length !== n) throw new ShapeError(`noiseLevelCurve: levels[${l}] must hold ${n} labels, got ${own.length}`);
+    if (own.length !== n)
+      throw new ShapeError(
+        `noiseLevelCurve: levels[${l}] must hold ${n} labels, got ${own.length}`,
+      );
     return own;
   });
   return labels.map((own) =>
     noises.map((sigma, t) => {
       const noise = float64Of(normal(foldIn(key, t), [n, p], { dtype: "float64" })).data;
       const noisy = data.map((x, i) => x + sigma * noise[i]!);
-      const codes = kMeans({ n, p, data: noisy }, new Set(own).size, foldIn(foldIn(key, "codes"), t));
-      return normalizedMutualInformation(toInts(codes, [n]), toInts(Int32Array.from(own), [own.length]));
+      const codes = kMeans(
+        { n, p, data: noisy },
+        new Set(own).size,
+        foldIn(foldIn(key, "codes"), t),
+      );
+      return normalizedMutualInformation(
+        toInts(codes, [n]),
+        toInts(Int32Array.from(own), [own.length]),
+      );
     }),
   );
 }

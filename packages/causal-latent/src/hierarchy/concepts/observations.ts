@@ -1,5 +1,14 @@
 /** Continuous observations of discrete concepts: what concept learning has to invert. */
-import { type ArrayInput, DomainError, type NdArray, ShapeError, checkChoice, checkCount, checkList, checkRecord } from "@provably/core-tensor";
+import {
+  type ArrayInput,
+  DomainError,
+  type NdArray,
+  ShapeError,
+  checkChoice,
+  checkCount,
+  checkList,
+  checkRecord,
+} from "@provably/core-tensor";
 import { type RngKey, foldIn, normal, orthogonal, uniform } from "@provably/core-tensor/random";
 import { checkNumber } from "../../internal/check.js";
 import { InvalidDataError } from "../errors.js";
@@ -56,10 +65,17 @@ export interface Observations {
  * ```
  * @category Concepts
  */
-export function conceptObservations(labels: ArrayInput, key: RngKey, options: ObservationOptions = {}): Observations {
+export function conceptObservations(
+  labels: ArrayInput,
+  key: RngKey,
+  options: ObservationOptions = {},
+): Observations {
   const fn = "conceptObservations";
   const { data, shape } = float64Of(labels);
-  if (shape.length !== 2) throw new ShapeError(`conceptObservations: labels must have shape [n, q], got [${shape.join(", ")}]`);
+  if (shape.length !== 2)
+    throw new ShapeError(
+      `conceptObservations: labels must have shape [n, q], got [${shape.join(", ")}]`,
+    );
   const [n, q] = shape as [number, number];
   data.forEach((x, i) => {
     if (!(Number.isInteger(x) && x >= 0 && x < MOST_STATES))
@@ -75,19 +91,32 @@ export function conceptObservations(labels: ArrayInput, key: RngKey, options: Ob
     nonlinearity = "none",
     mixing = "blocks",
   } = checkRecord(fn, "options", options);
-  if (n === 0 || q === 0) throw new InvalidDataError(`${fn}: labels must have rows and columns, got [${n}, ${q}]`);
+  if (n === 0 || q === 0)
+    throw new InvalidDataError(`${fn}: labels must have rows and columns, got [${n}, ${q}]`);
   checkNumber(fn, "separation", separation, "be positive", (x) => x > 0 && x < 1e12);
   checkNumber(fn, "noise", noise, "be ≥ 0", (x) => x >= 0 && x < Infinity);
   checkChoice(fn, "nonlinearity", nonlinearity, ["none", "leakyRelu"]);
   checkChoice(fn, "mixing", mixing, ["blocks", "dense"]);
-  const per = (name: string, value: number | readonly number[], least: number): readonly number[] => {
-    const list = typeof value === "number" ? new Array<number>(q).fill(value) : checkList(fn, name, value);
-    if (list.length !== q) throw new ShapeError(`${fn}: ${name} must be one number or one for each of the ${q} concepts, got ${list.length}`);
+  const per = (
+    name: string,
+    value: number | readonly number[],
+    least: number,
+  ): readonly number[] => {
+    const list =
+      typeof value === "number" ? new Array<number>(q).fill(value) : checkList(fn, name, value);
+    if (list.length !== q)
+      throw new ShapeError(
+        `${fn}: ${name} must be one number or one for each of the ${q} concepts, got ${list.length}`,
+      );
     list.forEach((x, i) => checkCount(fn, `${name}[${i}]`, x, least));
-    if (list.reduce((a, b) => a + b, 0) > MOST_STATES) throw new DomainError(`${fn}: ${name} must be at most ${MOST_STATES} together`);
+    if (list.reduce((a, b) => a + b, 0) > MOST_STATES)
+      throw new DomainError(`${fn}: ${name} must be at most ${MOST_STATES} together`);
     return list;
   };
-  const [allDims, allNuisance] = [per("blockDims", blockDims, 1), per("nuisanceDims", nuisanceDims, 0)];
+  const [allDims, allNuisance] = [
+    per("blockDims", blockDims, 1),
+    per("nuisanceDims", nuisanceDims, 0),
+  ];
   const given = options.states === undefined ? undefined : per("states", options.states, 1);
   const columns: Float64Array[] = [];
   const blocks: number[][] = [];
@@ -97,12 +126,24 @@ export function conceptObservations(labels: ArrayInput, key: RngKey, options: Ob
     const labelsOf = Int32Array.from({ length: n }, (_, r) => data[r * q + i]!);
     const needed = labelsOf.reduce((most, label) => Math.max(most, label + 1), 1);
     const states = given?.[i] ?? needed;
-    if (states < needed) throw new InvalidDataError(`${fn}: states[${i}] must be at least ${needed}, as labels have them, got ${states}`);
+    if (states < needed)
+      throw new InvalidDataError(
+        `${fn}: states[${i}] must be at least ${needed}, as labels have them, got ${states}`,
+      );
     const a = float64Of(normal(foldIn(own, "mixing"), [dims, nuisance], { dtype: "float64" })).data;
     let radius = 0;
-    for (let d = 0; d < dims; d++) radius += a.subarray(d * nuisance, (d + 1) * nuisance).reduce((s, x) => s + Math.abs(x), 0) ** 2;
-    const centres = spreadCentres(foldIn(own, "centres"), states, dims, separation * Math.max(Math.sqrt(radius / Math.max(dims, 1)), 0.1));
-    const c = float64Of(uniform(foldIn(own, "nuisance"), [n, nuisance], { dtype: "float64", low: -1, high: 1 })).data;
+    for (let d = 0; d < dims; d++)
+      radius +=
+        a.subarray(d * nuisance, (d + 1) * nuisance).reduce((s, x) => s + Math.abs(x), 0) ** 2;
+    const centres = spreadCentres(
+      foldIn(own, "centres"),
+      states,
+      dims,
+      separation * Math.max(Math.sqrt(radius / Math.max(dims, 1)), 0.1),
+    );
+    const c = float64Of(
+      uniform(foldIn(own, "nuisance"), [n, nuisance], { dtype: "float64", low: -1, high: 1 }),
+    ).data;
     const e = float64Of(normal(foldIn(own, "noise"), [n, dims], { dtype: "float64" })).data;
     let block: Float64Array[] = Array.from({ length: dims }, (_, d) =>
       Float64Array.from({ length: n }, (_, r) => {
@@ -113,14 +154,24 @@ export function conceptObservations(labels: ArrayInput, key: RngKey, options: Ob
     );
     if (nonlinearity === "leakyRelu")
       for (let layer = 0; layer < 2; layer++) {
-        const turn = float64Of(orthogonal(foldIn(foldIn(own, "layer"), layer), [dims, dims], { dtype: "float64" })).data;
-        block = rotate(block, turn).map((column) => (layer === 0 ? column.map((x) => (x < 0 ? 0.2 * x : x)) : column));
+        const turn = float64Of(
+          orthogonal(foldIn(foldIn(own, "layer"), layer), [dims, dims], { dtype: "float64" }),
+        ).data;
+        block = rotate(block, turn).map((column) =>
+          layer === 0 ? column.map((x) => (x < 0 ? 0.2 * x : x)) : column,
+        );
       }
     blocks.push(block.map((_, d) => columns.length + d));
     columns.push(...block);
   }
   const p = columns.length;
-  const mixed = mixing === "dense" ? rotate(columns, float64Of(orthogonal(foldIn(key, "dense"), [p, p], { dtype: "float64" })).data) : columns;
+  const mixed =
+    mixing === "dense"
+      ? rotate(
+          columns,
+          float64Of(orthogonal(foldIn(key, "dense"), [p, p], { dtype: "float64" })).data,
+        )
+      : columns;
   const x = new Float64Array(n * p);
   mixed.forEach((column, d) => column.forEach((value, r) => (x[r * p + d] = value)));
   return { x: toArray(x, [n, p]), blocks };
@@ -133,12 +184,15 @@ const MOST_STATES = 1024;
 function spreadCentres(key: RngKey, states: number, dims: number, distance: number): Float64Array {
   for (let attempt = 0; ; attempt++) {
     const width = distance * Math.max(1 + attempt / 50, 1.1 ** (attempt - 60));
-    const centres = float64Of(normal(foldIn(key, attempt), [states, dims], { dtype: "float64" })).data.map((x) => x * width);
+    const centres = float64Of(
+      normal(foldIn(key, attempt), [states, dims], { dtype: "float64" }),
+    ).data.map((x) => x * width);
     let least = Infinity;
     for (let s = 0; s < states; s++)
       for (let t = 0; t < s; t++) {
         let sum = 0;
-        for (let d = 0; d < dims; d++) sum += (centres[s * dims + d]! - centres[t * dims + d]!) ** 2;
+        for (let d = 0; d < dims; d++)
+          sum += (centres[s * dims + d]! - centres[t * dims + d]!) ** 2;
         least = Math.min(least, Math.sqrt(sum));
       }
     if (least >= distance) return centres;
@@ -149,7 +203,8 @@ function rotate(columns: readonly Float64Array[], matrix: Float64Array): Float64
   const p = columns.length;
   return columns.map((_, i) => {
     const out = new Float64Array(columns[0]!.length);
-    for (let j = 0; j < p; j++) for (let r = 0; r < out.length; r++) out[r]! += matrix[i * p + j]! * columns[j]![r]!;
+    for (let j = 0; j < p; j++)
+      for (let r = 0; r < out.length; r++) out[r]! += matrix[i * p + j]! * columns[j]![r]!;
     return out;
   });
 }

@@ -70,35 +70,53 @@ export function collapsedRows(rows: Rows, states: number): Rows {
 }
 
 /** The best map of one column's states onto at most `groups` groups. */
-export function mergeStates(rows: Rows, column: number, groups: number): { readonly map: number[]; readonly loss: number } {
+export function mergeStates(
+  rows: Rows,
+  column: number,
+  groups: number,
+): { readonly map: number[]; readonly loss: number } {
   const states = rows.states[column]!;
   const { profiles, weights } = profilesOf(rows, column);
   const everything = scatter(profiles, weights, new Array<number>(states).fill(0), 1);
   const relative = (loss: number): number => (everything > 0 ? loss / everything : 0);
   if (states <= groups) return { map: Array.from({ length: states }, (_, a) => a), loss: 0 };
-  const { map, loss } = states <= 6 ? enumerate(profiles, weights, groups) : agglomerate(profiles, weights, groups);
+  const { map, loss } =
+    states <= 6 ? enumerate(profiles, weights, groups) : agglomerate(profiles, weights, groups);
   return { map, loss: relative(loss) };
 }
 
 /** P(every other column | this column = a) for every state a, and P(a). */
-function profilesOf(rows: Rows, column: number): { profiles: Float64Array[]; weights: Float64Array } {
+function profilesOf(
+  rows: Rows,
+  column: number,
+): { profiles: Float64Array[]; weights: Float64Array } {
   const states = rows.states[column]!;
   const weights = new Float64Array(states);
-  const parts = rows.states.map((_, i) => (i === column ? undefined : crossTable(rows, [column], [i])));
-  for (let r = 0; r < rows.weights.length; r++) weights[rows.columns[column]![r]!]! += rows.weights[r]! / rows.total;
+  const parts = rows.states.map((_, i) =>
+    i === column ? undefined : crossTable(rows, [column], [i]),
+  );
+  for (let r = 0; r < rows.weights.length; r++)
+    weights[rows.columns[column]![r]!]! += rows.weights[r]! / rows.total;
   const profiles = Array.from({ length: states }, (_, a) =>
     Float64Array.from(
       parts.flatMap((table) =>
         table === undefined
           ? []
-          : [...table.data.subarray(a * table.q, a * table.q + table.q)].map((x) => x / Math.max(weights[a]! * rows.total, 1e-300)),
+          : [...table.data.subarray(a * table.q, a * table.q + table.q)].map(
+              (x) => x / Math.max(weights[a]! * rows.total, 1e-300),
+            ),
       ),
     ),
   );
   return { profiles, weights };
 }
 
-function scatter(profiles: readonly Float64Array[], weights: Float64Array, map: readonly number[], groups: number): number {
+function scatter(
+  profiles: readonly Float64Array[],
+  weights: Float64Array,
+  map: readonly number[],
+  groups: number,
+): number {
   const length = profiles[0]!.length;
   let loss = 0;
   for (let g = 0; g < groups; g++) {
@@ -111,18 +129,25 @@ function scatter(profiles: readonly Float64Array[], weights: Float64Array, map: 
       }
     if (weight === 0) continue;
     for (let a = 0; a < map.length; a++)
-      if (map[a] === g) for (let c = 0; c < length; c++) loss += weights[a]! * (profiles[a]![c]! - mean[c]! / weight) ** 2;
+      if (map[a] === g)
+        for (let c = 0; c < length; c++)
+          loss += weights[a]! * (profiles[a]![c]! - mean[c]! / weight) ** 2;
   }
   return loss;
 }
 
 /** All maps onto the groups, in lexicographic order. */
-function enumerate(profiles: readonly Float64Array[], weights: Float64Array, groups: number): { map: number[]; loss: number } {
+function enumerate(
+  profiles: readonly Float64Array[],
+  weights: Float64Array,
+  groups: number,
+): { map: number[]; loss: number } {
   let best: { map: number[]; loss: number } = { map: [], loss: Infinity };
   const map = new Array<number>(profiles.length).fill(0);
   const total = groups ** profiles.length;
   for (let code = 0; code < total; code++) {
-    for (let a = profiles.length - 1, rest = code; a >= 0; a--, rest = Math.floor(rest / groups)) map[a] = rest % groups;
+    for (let a = profiles.length - 1, rest = code; a >= 0; a--, rest = Math.floor(rest / groups))
+      map[a] = rest % groups;
     if (new Set(map).size < groups) continue;
     const loss = scatter(profiles, weights, map, groups);
     if (loss < best.loss - 1e-15) best = { map: [...map], loss };
@@ -131,7 +156,11 @@ function enumerate(profiles: readonly Float64Array[], weights: Float64Array, gro
 }
 
 /** Ward's merging of the closest groups, then exchanges of single states while they help. */
-function agglomerate(profiles: readonly Float64Array[], weights: Float64Array, groups: number): { map: number[]; loss: number } {
+function agglomerate(
+  profiles: readonly Float64Array[],
+  weights: Float64Array,
+  groups: number,
+): { map: number[]; loss: number } {
   let map = Array.from({ length: profiles.length }, (_, a) => a);
   for (let count = profiles.length; count > groups; count--) {
     let best: { map: number[]; loss: number } | undefined;

@@ -1,5 +1,12 @@
 /** Labelled data and joint distributions, checked once, and the cross tables that everything is read from. */
-import { type ArrayInput, ShapeError, array, checkList, checkRecord, show } from "@provably/core-tensor";
+import {
+  type ArrayInput,
+  ShapeError,
+  array,
+  checkList,
+  checkRecord,
+  show,
+} from "@provably/core-tensor";
 import { checkStrings } from "../../internal/check.js";
 import { InvalidDataError, TableSizeError } from "../errors.js";
 import { float64Of, product, sumOf } from "../internal/arrays.js";
@@ -50,21 +57,37 @@ export interface Rows {
 
 const defaultNames = (q: number): string[] => Array.from({ length: q }, (_, j) => `X${j + 1}`);
 
-function checkedNames(fn: string, names: readonly string[] | undefined, q: number): readonly string[] {
+function checkedNames(
+  fn: string,
+  names: readonly string[] | undefined,
+  q: number,
+): readonly string[] {
   if (names === undefined) return defaultNames(q);
   checkStrings(fn, "names", names);
-  if (names.length !== q) throw new ShapeError(`${fn}: names must have one name for each of the ${q} variables, got ${names.length}`);
+  if (names.length !== q)
+    throw new ShapeError(
+      `${fn}: names must have one name for each of the ${q} variables, got ${names.length}`,
+    );
   const twice = names.find((name, i) => names.indexOf(name) !== i);
-  if (twice !== undefined) throw new InvalidDataError(`${fn}: names must differ, "${twice}" comes twice`);
+  if (twice !== undefined)
+    throw new InvalidDataError(`${fn}: names must differ, "${twice}" comes twice`);
   return names;
 }
 
 /** Data as distinct rows with counts. `constant` columns throw unless they are allowed. */
-export function rowsOfLabels(fn: string, input: LabelData, options: { readonly allowConstant?: boolean } = {}): Rows {
+export function rowsOfLabels(
+  fn: string,
+  input: LabelData,
+  options: { readonly allowConstant?: boolean } = {},
+): Rows {
   const { data, shape } = float64Of(checkRecord(fn, "input", input).data);
   const [n, q] = shape;
-  if (shape.length !== 2) throw new ShapeError(`${fn}: data must have shape [n, q], got [${shape.join(", ")}]`);
-  if (n === 0 || q === 0) throw new InvalidDataError(`${fn}: data must have at least one row and one column, got [${n}, ${q}]`);
+  if (shape.length !== 2)
+    throw new ShapeError(`${fn}: data must have shape [n, q], got [${shape.join(", ")}]`);
+  if (n === 0 || q === 0)
+    throw new InvalidDataError(
+      `${fn}: data must have at least one row and one column, got [${n}, ${q}]`,
+    );
   const names = checkedNames(fn, input.names, q!);
   const greatest = new Int32Array(q!);
   for (let i = 0; i < data.length; i++) {
@@ -76,12 +99,19 @@ export function rowsOfLabels(fn: string, input: LabelData, options: { readonly a
     greatest[i % q!] = Math.max(greatest[i % q!]!, x);
   }
   if (input.states !== undefined && checkList(fn, "states", input.states).length !== q)
-    throw new ShapeError(`${fn}: states must have one number for each of the ${q} columns, got ${input.states.length}`);
+    throw new ShapeError(
+      `${fn}: states must have one number for each of the ${q} columns, got ${input.states.length}`,
+    );
   const states = Array.from(greatest, (top, j) => {
     const given = input.states?.[j] ?? top + 1;
     if (!Number.isInteger(given) || given < 1 || given > MOST_STATES)
-      throw new InvalidDataError(`${fn}: states of ${names[j]!} must be an integer from 1 to ${MOST_STATES}, got ${show(given)}`);
-    if (top >= given) throw new InvalidDataError(`${fn}: column ${names[j]!} has label ${top}, but only ${given} states`);
+      throw new InvalidDataError(
+        `${fn}: states of ${names[j]!} must be an integer from 1 to ${MOST_STATES}, got ${show(given)}`,
+      );
+    if (top >= given)
+      throw new InvalidDataError(
+        `${fn}: column ${names[j]!} has label ${top}, but only ${given} states`,
+      );
     return given;
   });
   if (options.allowConstant !== true)
@@ -89,12 +119,20 @@ export function rowsOfLabels(fn: string, input: LabelData, options: { readonly a
       const first = data[j]!;
       let constant = true;
       for (let i = 1; i < n! && constant; i++) constant = data[i * q! + j] === first;
-      if (constant) throw new InvalidDataError(`${fn}: column ${names[j]!} is constant (${first} in all ${n} rows); leave it out`);
+      if (constant)
+        throw new InvalidDataError(
+          `${fn}: column ${names[j]!} is constant (${first} in all ${n} rows); leave it out`,
+        );
     }
   return distinct(data, n!, states, names);
 }
 
-function distinct(data: Float64Array, n: number, states: readonly number[], names: readonly string[]): Rows {
+function distinct(
+  data: Float64Array,
+  n: number,
+  states: readonly number[],
+  names: readonly string[],
+): Rows {
   const q = states.length;
   const counts = new Map<string | number, { row: number; count: number }>();
   const numeric = product(states) < Number.MAX_SAFE_INTEGER;
@@ -119,21 +157,36 @@ function distinct(data: Float64Array, n: number, states: readonly number[], name
 
 /** A joint distribution as rows with probabilities. */
 export function rowsOfJoint(fn: string, input: JointData): Rows {
-  const { data, shape } = float64Of(array(checkRecord(fn, "input", input).joint, { dtype: "float64" }));
-  if (shape.length === 0) throw new ShapeError(`${fn}: joint must have one axis for each variable, got a single number`);
+  const { data, shape } = float64Of(
+    array(checkRecord(fn, "input", input).joint, { dtype: "float64" }),
+  );
+  if (shape.length === 0)
+    throw new ShapeError(`${fn}: joint must have one axis for each variable, got a single number`);
   const names = checkedNames(fn, input.names, shape.length);
   data.forEach((x, i) => {
-    if (!(x >= 0 && x < Infinity)) throw new InvalidDataError(`${fn}: joint must hold probabilities, got ${x} at flat index ${i}`);
+    if (!(x >= 0 && x < Infinity))
+      throw new InvalidDataError(
+        `${fn}: joint must hold probabilities, got ${x} at flat index ${i}`,
+      );
   });
   const total = sumOf(data);
   if (!(total > 0) || (input.normalize !== true && !(Math.abs(total - 1) <= 1e-8)))
-    throw new InvalidDataError(`${fn}: joint must sum to 1 (or pass normalize: true), got a sum of ${total}`);
+    throw new InvalidDataError(
+      `${fn}: joint must sum to 1 (or pass normalize: true), got a sum of ${total}`,
+    );
   const cells = Int32Array.from(data.keys()).filter((i) => data[i]! > 0);
   const columns = shape.map((extent, axis) => {
     const inner = product(shape.slice(axis + 1));
     return cells.map((cell) => Math.floor(cell / inner) % extent);
   });
-  return { names, states: [...shape], columns, weights: Float64Array.from(cells, (cell) => data[cell]! / total), total: 1, exact: true };
+  return {
+    names,
+    states: [...shape],
+    columns,
+    weights: Float64Array.from(cells, (cell) => data[cell]! / total),
+    total: 1,
+    exact: true,
+  };
 }
 
 /** The table of two sets of variables; rows and columns are their joint states, the last variable fastest. */
@@ -159,8 +212,15 @@ export function crossTable(rows: Rows, a: readonly number[], b: readonly number[
 }
 
 /** Throws when one side of a table would have too many states. */
-export function checkCells(fn: string, rows: Rows, side: readonly number[], maxCells: number): void {
+export function checkCells(
+  fn: string,
+  rows: Rows,
+  side: readonly number[],
+  maxCells: number,
+): void {
   const cells = product(side.map((j) => rows.states[j]!));
   if (cells > maxCells)
-    throw new TableSizeError(`${fn}: ${side.map((j) => rows.names[j]!).join(", ")} have ${cells} joint states, maxCells is ${maxCells}`);
+    throw new TableSizeError(
+      `${fn}: ${side.map((j) => rows.names[j]!).join(", ")} have ${cells} joint states, maxCells is ${maxCells}`,
+    );
 }

@@ -40,7 +40,9 @@ export function toEquivalenceClass(graph: ConceptGraph): readonly ClassEdge[] {
     ...graph.observed.map((name) => ({ names: [name], latent: false, pValue: NaN })),
   ];
   const indexOf = new Map(nodes.flatMap(({ names }, i) => names.map((name) => [name, i] as const)));
-  const parents = nodes.map(({ names }) => [...new Set(graph.parents[names[0]!]!.map((p) => indexOf.get(p)!))]);
+  const parents = nodes.map(({ names }) => [
+    ...new Set(graph.parents[names[0]!]!.map((p) => indexOf.get(p)!)),
+  ]);
   const ends = equivalenceEnds({ nodes, parents });
   return graph.order.flatMap((to) =>
     graph.parents[to]!.map((from): ClassEdge => {

@@ -1,12 +1,22 @@
 /** Graphs for other programs: DOT, Mermaid, dagitty, and matrices of edge ends. */
-import { type ArrayInput, type NdArray, ShapeError, checkRecord, show } from "@provably/core-tensor";
+import {
+  type ArrayInput,
+  type NdArray,
+  ShapeError,
+  checkRecord,
+  show,
+} from "@provably/core-tensor";
 import { checkStrings } from "../../internal/check.js";
 import { GraphError } from "../errors.js";
 import { float64Of, toInts } from "../internal/arrays.js";
 import { type ConceptGraph, checkGraph, conceptGraph, edgesOf } from "./graph.js";
 
 /** The text of every name. */
-function textOf(fn: string, graph: ConceptGraph, options: { readonly labels?: Readonly<Record<string, string>> }): (name: string) => string {
+function textOf(
+  fn: string,
+  graph: ConceptGraph,
+  options: { readonly labels?: Readonly<Record<string, string>> },
+): (name: string) => string {
   checkGraph(fn, graph);
   const { labels = {} } = checkRecord(fn, "options", options);
   checkStrings(fn, "options.labels", Object.values(checkRecord(fn, "options.labels", labels)));
@@ -29,9 +39,13 @@ const quoted = (name: string): string => `"${name.replace(/["\\]/g, "\\$&")}"`;
  * ```
  * @category Export
  */
-export function toDot(graph: ConceptGraph, options: { readonly labels?: Readonly<Record<string, string>> } = {}): string {
+export function toDot(
+  graph: ConceptGraph,
+  options: { readonly labels?: Readonly<Record<string, string>> } = {},
+): string {
   const text = textOf("toDot", graph, options);
-  const node = (name: string, shape: string): string => `  ${quoted(name)} [shape=${shape}, label=${quoted(text(name))}];`;
+  const node = (name: string, shape: string): string =>
+    `  ${quoted(name)} [shape=${shape}, label=${quoted(text(name))}];`;
   return [
     "digraph hierarchy {",
     ...graph.latents.map((name) => node(name, "ellipse")),
@@ -56,7 +70,10 @@ export function toDot(graph: ConceptGraph, options: { readonly labels?: Readonly
  * ```
  * @category Export
  */
-export function toMermaid(graph: ConceptGraph, options: { readonly labels?: Readonly<Record<string, string>> } = {}): string {
+export function toMermaid(
+  graph: ConceptGraph,
+  options: { readonly labels?: Readonly<Record<string, string>> } = {},
+): string {
   const label = textOf("toMermaid", graph, options);
   const id = new Map([...graph.latents, ...graph.observed].map((name, i) => [name, `n${i}`]));
   const text = (name: string): string => `"${label(name).replace(/"/g, "#quot;")}"`;
@@ -85,7 +102,10 @@ export function toMermaid(graph: ConceptGraph, options: { readonly labels?: Read
  */
 export function toDagitty(graph: ConceptGraph): string {
   for (const name of checkGraph("toDagitty", graph).order)
-    if (!/^\w+$/.test(name)) throw new GraphError(`toDagitty: names must be letters, digits and underscores, got "${name}"`);
+    if (!/^\w+$/.test(name))
+      throw new GraphError(
+        `toDagitty: names must be letters, digits and underscores, got "${name}"`,
+      );
   return `dag { ${[...graph.latents.map((name) => `${name} [latent]`), ...graph.observed, ...edgesOf(graph).map(([from, to]) => `${from} -> ${to}`)].join("; ")} }`;
 }
 
@@ -102,7 +122,10 @@ export function toDagitty(graph: ConceptGraph): string {
  * ```
  * @category Export
  */
-export function toAdjacency(graph: ConceptGraph): { readonly names: readonly string[]; readonly ends: NdArray<"int32"> } {
+export function toAdjacency(graph: ConceptGraph): {
+  readonly names: readonly string[];
+  readonly ends: NdArray<"int32">;
+} {
   checkGraph("toAdjacency", graph);
   const names = [...graph.latents, ...graph.observed];
   const n = names.length;
@@ -135,15 +158,21 @@ export function toAdjacency(graph: ConceptGraph): { readonly names: readonly str
 export function fromAdjacency(
   names: readonly string[],
   ends: ArrayInput,
-  options: { readonly observed?: readonly string[]; readonly states?: number | Readonly<Record<string, number>> } = {},
+  options: {
+    readonly observed?: readonly string[];
+    readonly states?: number | Readonly<Record<string, number>>;
+  } = {},
 ): ConceptGraph {
   checkRecord("fromAdjacency", "options", options);
   const { data, shape } = float64Of(ends);
   const n = checkStrings("fromAdjacency", "names", names).length;
   const twice = names.find((name, i) => names.indexOf(name) !== i);
-  if (twice !== undefined) throw new GraphError(`fromAdjacency: names must differ, ${show(twice)} comes twice`);
+  if (twice !== undefined)
+    throw new GraphError(`fromAdjacency: names must differ, ${show(twice)} comes twice`);
   if (shape.length !== 2 || shape[0] !== n || shape[1] !== n)
-    throw new ShapeError(`fromAdjacency: ends must have shape [${n}, ${n}], got [${shape.join(", ")}]`);
+    throw new ShapeError(
+      `fromAdjacency: ends must have shape [${n}, ${n}], got [${shape.join(", ")}]`,
+    );
   const parents: Record<string, string[]> = Object.fromEntries(names.map((name) => [name, []]));
   for (let i = 0; i < n; i++)
     for (let j = 0; j < n; j++) {

@@ -41,7 +41,10 @@ export interface ConceptGraph {
  */
 export function conceptGraph(
   parents: Readonly<Record<string, readonly string[]>>,
-  options: { readonly observed?: readonly string[]; readonly states?: number | Readonly<Record<string, number>> } = {},
+  options: {
+    readonly observed?: readonly string[];
+    readonly states?: number | Readonly<Record<string, number>>;
+  } = {},
 ): ConceptGraph {
   const names = Object.keys(checkRecord("conceptGraph", "parents", parents));
   checkOptions("conceptGraph", options);
@@ -49,17 +52,27 @@ export function conceptGraph(
   for (const name of names) {
     const own = checkStrings("conceptGraph", `parents of "${name}"`, parents[name]!);
     for (const parent of own)
-      if (!known.has(parent)) throw new GraphError(`conceptGraph: parents of "${name}" name "${parent}", which is no variable of the graph`);
-    if (new Set(own).size !== own.length) throw new GraphError(`conceptGraph: parents of "${name}" name a variable twice: ${own.join(", ")}`);
+      if (!known.has(parent))
+        throw new GraphError(
+          `conceptGraph: parents of "${name}" name "${parent}", which is no variable of the graph`,
+        );
+    if (new Set(own).size !== own.length)
+      throw new GraphError(
+        `conceptGraph: parents of "${name}" name a variable twice: ${own.join(", ")}`,
+      );
   }
   const order = topologicalOrder(names, parents);
   const hasChildren = new Set(Object.values(parents).flat());
   const observed = options.observed ?? names.filter((name) => !hasChildren.has(name));
   for (const name of checkStrings("conceptGraph", "observed", observed))
-    if (!known.has(name)) throw new GraphError(`conceptGraph: observed names "${name}", which is no variable of the graph`);
+    if (!known.has(name))
+      throw new GraphError(
+        `conceptGraph: observed names "${name}", which is no variable of the graph`,
+      );
   const { states = 2 } = options;
   if (typeof states !== "number") checkRecord("conceptGraph", "states", states);
-  const stateOf = (name: string): number => (typeof states === "number" ? states : Object.hasOwn(states, name) ? states[name]! : 2);
+  const stateOf = (name: string): number =>
+    typeof states === "number" ? states : Object.hasOwn(states, name) ? states[name]! : 2;
   for (const name of names) checkCount("conceptGraph", `states of "${name}"`, stateOf(name));
   const seen = new Set(observed);
   return {
@@ -71,7 +84,10 @@ export function conceptGraph(
   };
 }
 
-function topologicalOrder(names: readonly string[], parents: Readonly<Record<string, readonly string[]>>): string[] {
+function topologicalOrder(
+  names: readonly string[],
+  parents: Readonly<Record<string, readonly string[]>>,
+): string[] {
   const order: string[] = [];
   const state = new Map<string, "open" | "done">();
   const visit = (name: string, path: readonly string[]): void => {
@@ -90,7 +106,10 @@ function topologicalOrder(names: readonly string[], parents: Readonly<Record<str
 }
 
 /** The children of every variable. */
-export function childrenOf({ order, parents }: ConceptGraph): Readonly<Record<string, readonly string[]>> {
+export function childrenOf({
+  order,
+  parents,
+}: ConceptGraph): Readonly<Record<string, readonly string[]>> {
   const children: Record<string, string[]> = Object.fromEntries(order.map((name) => [name, []]));
   for (const name of order) for (const parent of parents[name]!) children[parent]!.push(name);
   return children;
@@ -104,7 +123,8 @@ export function edgesOf({ order, parents }: ConceptGraph): (readonly [string, st
 /** Throws unless a graph is what {@link conceptGraph} makes: what follows may look up every name, and walk from parents to children. */
 export function checkGraph(fn: string, graph: ConceptGraph): ConceptGraph {
   const { observed, latents, order, parents, states } = checkRecord(fn, "graph", graph);
-  const isNames = (x: unknown): x is readonly string[] => Array.isArray(x) && x.every((name) => typeof name === "string");
+  const isNames = (x: unknown): x is readonly string[] =>
+    Array.isArray(x) && x.every((name) => typeof name === "string");
   const place = new Map(isNames(order) ? order.map((name, i) => [name, i] as const) : []);
   const fits =
     [observed, latents].every((x) => isNames(x) && x.every((name) => place.has(name))) &&
@@ -122,12 +142,21 @@ export function checkGraph(fn: string, graph: ConceptGraph): ConceptGraph {
         states[name]! >= 1
       );
     });
-  if (!fits) throw new GraphError(`${fn}: graph must be made by conceptGraph(), and have every name once with parents before children`);
+  if (!fits)
+    throw new GraphError(
+      `${fn}: graph must be made by conceptGraph(), and have every name once with parents before children`,
+    );
   return graph;
 }
 
 /** Throws when a name is not in the graph. */
-export function checkNames(fn: string, argument: string, graph: ConceptGraph, names: readonly string[]): void {
+export function checkNames(
+  fn: string,
+  argument: string,
+  graph: ConceptGraph,
+  names: readonly string[],
+): void {
   for (const name of checkStrings(fn, argument, names))
-    if (!Object.hasOwn(graph.parents, name)) throw new GraphError(`${fn}: ${argument} names "${name}", which is no variable of the graph`);
+    if (!Object.hasOwn(graph.parents, name))
+      throw new GraphError(`${fn}: ${argument} names "${name}", which is no variable of the graph`);
 }

@@ -9,7 +9,13 @@ import { isDSeparated } from "./separation.js";
  */
 export interface Violation {
   readonly condition:
-    "observedHasChildren" | "tooFewPureChildren" | "tooFewNeighbours" | "overlappingCovers" | "triangle" | "colliderSize" | "states";
+    | "observedHasChildren"
+    | "tooFewPureChildren"
+    | "tooFewNeighbours"
+    | "overlappingCovers"
+    | "triangle"
+    | "colliderSize"
+    | "states";
   /** The variables concerned. */
   readonly nodes: readonly string[];
   /** The condition in words, with the numbers found. */
@@ -51,19 +57,28 @@ export function checkIdentifiability(graph: ConceptGraph): readonly Violation[] 
   checkGraph("checkIdentifiability", graph);
   const children = childrenOf(graph);
   const found: Violation[] = [];
-  const add = (condition: Violation["condition"], nodes: readonly string[], message: string): void => void found.push({ condition, nodes, message });
+  const add = (
+    condition: Violation["condition"],
+    nodes: readonly string[],
+    message: string,
+  ): void => void found.push({ condition, nodes, message });
 
   for (const name of graph.order)
-    if (graph.states[name]! < 2) add("states", [name], `${name} has ${graph.states[name]} state; a variable needs at least 2`);
+    if (graph.states[name]! < 2)
+      add("states", [name], `${name} has ${graph.states[name]} state; a variable needs at least 2`);
   for (const name of graph.observed)
-    if (children[name]!.length > 0) add("observedHasChildren", [name, ...children[name]!], `observed ${name} has children`);
+    if (children[name]!.length > 0)
+      add("observedHasChildren", [name, ...children[name]!], `observed ${name} has children`);
 
   const covers = coversOf(graph);
   const coverOf = new Map(covers.flatMap((cover) => cover.map((name) => [name, cover] as const)));
   for (const [first, second] of combinations(graph.latents, 2) as [string, string][]) {
     if (coverOf.get(first) === coverOf.get(second)) continue;
     const shared = children[first]!.filter((child) => children[second]!.includes(child));
-    if (shared.length > 1 && shared.length === Math.min(children[first]!.length, children[second]!.length))
+    if (
+      shared.length > 1 &&
+      shared.length === Math.min(children[first]!.length, children[second]!.length)
+    )
       add(
         "overlappingCovers",
         [first, second],
@@ -72,24 +87,39 @@ export function checkIdentifiability(graph: ConceptGraph): readonly Violation[] 
   }
   for (const cover of covers) {
     const k = cover.length;
-    const pure = children[cover[0]!]!.filter((child) => graph.parents[child]!.every((parent) => cover.includes(parent)));
+    const pure = children[cover[0]!]!.filter((child) =>
+      graph.parents[child]!.every((parent) => cover.includes(parent)),
+    );
     if (pure.length < k + 1)
-      add("tooFewPureChildren", cover, `{${cover.join(", ")}} has ${pure.length} children of its own; ${k} latents need ${k + 1}`);
-    const below = pure.map((child) => observedBelow(graph, children, child).length).sort((x, y) => x - y);
+      add(
+        "tooFewPureChildren",
+        cover,
+        `{${cover.join(", ")}} has ${pure.length} children of its own; ${k} latents need ${k + 1}`,
+      );
+    const below = pure
+      .map((child) => observedBelow(graph, children, child).length)
+      .sort((x, y) => x - y);
     const beyond = graph.observed.length - below.slice(0, k + 1).reduce((x, y) => x + y, 0);
     if (beyond < k + 1)
-      add("tooFewNeighbours", cover, `beside ${k + 1} children of {${cover.join(", ")}} there are ${beyond} observed variables; ${k + 1} are needed`);
+      add(
+        "tooFewNeighbours",
+        cover,
+        `beside ${k + 1} children of {${cover.join(", ")}} there are ${beyond} observed variables; ${k + 1} are needed`,
+      );
   }
 
   const adjacent = (x: readonly string[], y: readonly string[]): boolean =>
     x.some((p) => y.some((c) => graph.parents[c]!.includes(p) || graph.parents[p]!.includes(c)));
   for (const [x, y, z] of combinations(covers, 3) as [string[], string[], string[]][])
-    if (adjacent(x, y) && adjacent(y, z) && adjacent(x, z)) add("triangle", [...x, ...y, ...z], "three covers are all adjacent to each other");
+    if (adjacent(x, y) && adjacent(y, z) && adjacent(x, z))
+      add("triangle", [...x, ...y, ...z], "three covers are all adjacent to each other");
 
   for (const [x, y] of combinations(covers, 2) as [string[], string[]][]) {
     if (adjacent(x, y)) continue;
     const colliders = graph.latents.filter(
-      (name) => x.every((p) => graph.parents[name]!.includes(p)) && y.every((p) => graph.parents[name]!.includes(p)),
+      (name) =>
+        x.every((p) => graph.parents[name]!.includes(p)) &&
+        y.every((p) => graph.parents[name]!.includes(p)),
     );
     if (colliders.length === 0) continue;
     const separator = smallestSeparator(graph, x, y, colliders);
@@ -106,7 +136,11 @@ export function checkIdentifiability(graph: ConceptGraph): readonly Violation[] 
   return found;
 }
 
-function observedBelow(graph: ConceptGraph, children: Readonly<Record<string, readonly string[]>>, name: string): string[] {
+function observedBelow(
+  graph: ConceptGraph,
+  children: Readonly<Record<string, readonly string[]>>,
+  name: string,
+): string[] {
   const found = new Set<string>();
   const descend = (at: string): void => {
     if (graph.observed.includes(at)) found.add(at);
@@ -116,9 +150,17 @@ function observedBelow(graph: ConceptGraph, children: Readonly<Record<string, re
   return [...found];
 }
 
-function smallestSeparator(graph: ConceptGraph, x: readonly string[], y: readonly string[], not: readonly string[]): readonly string[] | undefined {
-  const candidates = graph.latents.filter((name) => !x.includes(name) && !y.includes(name) && !not.includes(name));
+function smallestSeparator(
+  graph: ConceptGraph,
+  x: readonly string[],
+  y: readonly string[],
+  not: readonly string[],
+): readonly string[] | undefined {
+  const candidates = graph.latents.filter(
+    (name) => !x.includes(name) && !y.includes(name) && !not.includes(name),
+  );
   for (let size = 0; size <= Math.min(candidates.length, x.length + y.length); size++)
-    for (const set of combinations(candidates, size)) if (isDSeparated(graph, x, y, set)) return set;
+    for (const set of combinations(candidates, size))
+      if (isDSeparated(graph, x, y, set)) return set;
   return undefined;
 }

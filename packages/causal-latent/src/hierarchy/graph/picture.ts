@@ -20,7 +20,8 @@ export interface PictureOptions {
   readonly column?: number;
 }
 
-const escape = (text: string): string => text.replace(/[&<>"]/g, (c) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" })[c]!);
+const escape = (text: string): string =>
+  text.replace(/[&<>"]/g, (c) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" })[c]!);
 
 /**
  * A hierarchy drawn as SVG: latents as circles on rows by level, observed variables at the bottom.
@@ -39,11 +40,21 @@ const escape = (text: string): string => text.replace(/[&<>"]/g, (c) => ({ "&": 
  * @category Export
  */
 export function hierarchyPicture(graph: ConceptGraph, options: PictureOptions = {}): string {
-  const { title = "hierarchy of concepts", labels = {}, images = {}, edgeLabel, column = 84 } = checkRecord("hierarchyPicture", "options", options);
+  const {
+    title = "hierarchy of concepts",
+    labels = {},
+    images = {},
+    edgeLabel,
+    column = 84,
+  } = checkRecord("hierarchyPicture", "options", options);
   checkGraph("hierarchyPicture", graph);
   checkStrings("hierarchyPicture", "options.title", [title]);
   for (const [name, texts] of Object.entries({ labels, images }))
-    checkStrings("hierarchyPicture", `options.${name}`, Object.values(checkRecord("hierarchyPicture", `options.${name}`, texts)));
+    checkStrings(
+      "hierarchyPicture",
+      `options.${name}`,
+      Object.values(checkRecord("hierarchyPicture", `options.${name}`, texts)),
+    );
   if (edgeLabel !== undefined) checkFunction("hierarchyPicture", "options.edgeLabel", edgeLabel);
   checkNumber("hierarchyPicture", "options.column", column, "be positive", (x) => x > 0 && x < 1e6);
   const children = childrenOf(graph);
@@ -51,7 +62,9 @@ export function hierarchyPicture(graph: ConceptGraph, options: PictureOptions = 
   const levelOf = (name: string): number => {
     const known = level.get(name);
     if (known !== undefined) return known;
-    const own = graph.observed.includes(name) ? 0 : 1 + Math.max(0, ...children[name]!.map(levelOf));
+    const own = graph.observed.includes(name)
+      ? 0
+      : 1 + Math.max(0, ...children[name]!.map(levelOf));
     level.set(name, own);
     return own;
   };
@@ -102,7 +115,8 @@ export function hierarchyPicture(graph: ConceptGraph, options: PictureOptions = 
       .join("");
   };
   const latents = graph.latents.map(
-    (name) => `<circle cx="${n(x(name))}" cy="${n(y(name))}" r="7" fill="#4269d0"/><g transform="translate(0 -14)">${text(name, 0)}</g>`,
+    (name) =>
+      `<circle cx="${n(x(name))}" cy="${n(y(name))}" r="7" fill="#4269d0"/><g transform="translate(0 -14)">${text(name, 0)}</g>`,
   );
   const observed = graph.observed.map((name) => {
     const picture = Object.hasOwn(images, name) ? images[name] : undefined;
@@ -116,9 +130,15 @@ export function hierarchyPicture(graph: ConceptGraph, options: PictureOptions = 
 }
 
 /** Moves latents of a level apart that would stand on each other. */
-function spread(graph: ConceptGraph, level: ReadonlyMap<string, number>, place: Map<string, number>): void {
+function spread(
+  graph: ConceptGraph,
+  level: ReadonlyMap<string, number>,
+  place: Map<string, number>,
+): void {
   for (let l = 1; l <= Math.max(...level.values()); l++) {
-    const row = graph.latents.filter((name) => level.get(name) === l).sort((a, b) => place.get(a)! - place.get(b)!);
+    const row = graph.latents
+      .filter((name) => level.get(name) === l)
+      .sort((a, b) => place.get(a)! - place.get(b)!);
     for (let i = 1; i < row.length; i++) {
       const gap = place.get(row[i]!)! - place.get(row[i - 1]!)!;
       if (gap >= 0.7) continue;

@@ -8,15 +8,36 @@ import { checkIdentifiability } from "./identifiability.js";
  * Name of a preset graph.
  * @category Graphs
  */
-export type PresetName = "star" | "twoCluster" | "tree3" | "treeDeep" | "chain" | "collider" | "diamond" | "cover2" | "twoCover2";
+export type PresetName =
+  | "star"
+  | "twoCluster"
+  | "tree3"
+  | "treeDeep"
+  | "chain"
+  | "collider"
+  | "diamond"
+  | "cover2"
+  | "twoCover2";
 
-const leaves = (from: number, to: number, ...parents: readonly string[]): Record<string, readonly string[]> =>
+const leaves = (
+  from: number,
+  to: number,
+  ...parents: readonly string[]
+): Record<string, readonly string[]> =>
   Object.fromEntries(Array.from({ length: to - from + 1 }, (_, i) => [`X${from + i}`, parents]));
 
 const PRESETS = {
   star: { L1: [], ...leaves(1, 5, "L1") },
   twoCluster: { L1: [], L2: ["L1"], ...leaves(1, 3, "L1"), ...leaves(4, 6, "L2") },
-  tree3: { L1: [], L2: ["L1"], L3: ["L1"], L4: ["L1"], ...leaves(1, 2, "L2"), ...leaves(3, 4, "L3"), ...leaves(5, 6, "L4") },
+  tree3: {
+    L1: [],
+    L2: ["L1"],
+    L3: ["L1"],
+    L4: ["L1"],
+    ...leaves(1, 2, "L2"),
+    ...leaves(3, 4, "L3"),
+    ...leaves(5, 6, "L4"),
+  },
   treeDeep: {
     ...{ L1: [], L2: ["L1"], L3: ["L1"], L4: ["L2"], L5: ["L2"], L6: ["L3"], L7: ["L3"] },
     ...leaves(1, 2, "L4"),
@@ -32,7 +53,14 @@ const PRESETS = {
     ...leaves(5, 6, "L3"),
     ...leaves(7, 8, "L4"),
   },
-  collider: { L1: [], L2: [], L3: ["L1", "L2"], ...leaves(1, 2, "L1"), ...leaves(3, 4, "L2"), ...leaves(5, 7, "L3") },
+  collider: {
+    L1: [],
+    L2: [],
+    L3: ["L1", "L2"],
+    ...leaves(1, 2, "L1"),
+    ...leaves(3, 4, "L2"),
+    ...leaves(5, 7, "L3"),
+  },
   diamond: {
     ...{ L1: [], L2: ["L1"], L3: ["L1"], L4: ["L2", "L3"] },
     ...leaves(1, 2, "L1"),
@@ -69,12 +97,22 @@ export const presetNames = Object.keys(PRESETS) as readonly PresetName[];
  * ```
  * @category Graphs
  */
-export function presetGraph(name: PresetName, options: { readonly latentStates?: number; readonly observedStates?: number } = {}): ConceptGraph {
+export function presetGraph(
+  name: PresetName,
+  options: { readonly latentStates?: number; readonly observedStates?: number } = {},
+): ConceptGraph {
   const { latentStates = 2, observedStates = 2 } = checkRecord("presetGraph", "options", options);
   if (typeof name !== "string" || !Object.hasOwn(PRESETS, name))
-    throw new DomainError(`presetGraph: name must be one of ${presetNames.join(", ")}, got ${show(name)}`);
+    throw new DomainError(
+      `presetGraph: name must be one of ${presetNames.join(", ")}, got ${show(name)}`,
+    );
   const parents = PRESETS[name];
-  const states = Object.fromEntries(Object.keys(parents).map((node) => [node, node.startsWith("L") ? latentStates : observedStates]));
+  const states = Object.fromEntries(
+    Object.keys(parents).map((node) => [
+      node,
+      node.startsWith("L") ? latentStates : observedStates,
+    ]),
+  );
   return conceptGraph(parents, { states });
 }
 
@@ -128,11 +166,16 @@ export function randomHierarchy(key: RngKey, options: RandomHierarchyOptions = {
   checkCount(fn, "collidersPerLevel", collidersPerLevel, 0);
   const [fewest, most] = checkList(fn, "branching", branching);
   if (!(Number.isInteger(fewest) && Number.isInteger(most) && fewest >= 1 && most >= fewest))
-    throw new DomainError(`${fn}: branching must be two integers with 1 ≤ fewest ≤ most, got ${show(fewest)} and ${show(most)}`);
-  if (checkList(fn, "coverSizes", coverSizes).length === 0) throw new DomainError(`${fn}: coverSizes must hold a number, got none`);
+    throw new DomainError(
+      `${fn}: branching must be two integers with 1 ≤ fewest ≤ most, got ${show(fewest)} and ${show(most)}`,
+    );
+  if (checkList(fn, "coverSizes", coverSizes).length === 0)
+    throw new DomainError(`${fn}: coverSizes must hold a number, got none`);
   coverSizes.forEach((size, i) => checkCount(fn, `coverSizes[${i}]`, size));
   if (most ** levels * Math.max(...coverSizes) > MOST_VARIABLES)
-    throw new DomainError(`${fn}: levels and branching must leave at most ${MOST_VARIABLES} variables, got up to ${most} to the power of ${levels}`);
+    throw new DomainError(
+      `${fn}: levels and branching must leave at most ${MOST_VARIABLES} variables, got up to ${most} to the power of ${levels}`,
+    );
   for (let attempt = 0; attempt < 200; attempt++) {
     const draw = drawer(foldIn(key, attempt));
     const parents: Record<string, string[]> = {};
@@ -143,7 +186,8 @@ export function randomHierarchy(key: RngKey, options: RandomHierarchyOptions = {
       for (const above of level) {
         const children = depth === 0 ? 1 : draw.between(fewest, most);
         for (let i = 0; i < children; i++) {
-          const size = depth === levels - 1 ? coverSizes[draw.between(0, coverSizes.length - 1)]! : 1;
+          const size =
+            depth === levels - 1 ? coverSizes[draw.between(0, coverSizes.length - 1)]! : 1;
           const cover = Array.from({ length: size }, () => `L${++count}`);
           for (const name of cover) parents[name] = [...above];
           next.push(cover);
@@ -152,26 +196,41 @@ export function randomHierarchy(key: RngKey, options: RandomHierarchyOptions = {
       if (depth > 1)
         for (const cover of draw.some(next, collidersPerLevel)) {
           const others = level.filter(([name]) => !parents[cover[0]!]!.includes(name!));
-          if (others.length > 0) for (const name of cover) parents[name]!.push(...others[draw.between(0, others.length - 1)]!);
+          if (others.length > 0)
+            for (const name of cover)
+              parents[name]!.push(...others[draw.between(0, others.length - 1)]!);
         }
       level = next;
     }
     let leaf = 0;
     for (const cover of level) {
-      const children = Math.max(draw.between(fewest, most), cover.length > 1 ? 2 * cover.length : 0);
+      const children = Math.max(
+        draw.between(fewest, most),
+        cover.length > 1 ? 2 * cover.length : 0,
+      );
       for (let i = 0; i < children; i++) parents[`X${++leaf}`] = [...cover];
     }
-    const states = Object.fromEntries(Object.keys(parents).map((name) => [name, name.startsWith("L") ? latentStates : observedStates]));
+    const states = Object.fromEntries(
+      Object.keys(parents).map((name) => [
+        name,
+        name.startsWith("L") ? latentStates : observedStates,
+      ]),
+    );
     const graph = conceptGraph(parents, { states });
     if (checkIdentifiability(graph).length === 0) return graph;
   }
-  throw new DomainError("randomHierarchy: none of 200 draws can be identified from its tables; allow more children or fewer colliders");
+  throw new DomainError(
+    "randomHierarchy: none of 200 draws can be identified from its tables; allow more children or fewer colliders",
+  );
 }
 
 /** Variables on a level beyond which a random graph is taken for a mistake. */
 const MOST_VARIABLES = 2000;
 
-function drawer(key: RngKey): { between: (low: number, high: number) => number; some: <T>(items: readonly T[], count: number) => T[] } {
+function drawer(key: RngKey): {
+  between: (low: number, high: number) => number;
+  some: <T>(items: readonly T[], count: number) => T[];
+} {
   let drawn = 0;
   return {
     between: (low, high) => randint(foldIn(key, ++drawn), low, high + 1, []).get(),

@@ -25,18 +25,29 @@ import { type ConceptGraph, checkGraph, checkNames, childrenOf } from "./graph.j
  * @see Geiger, Verma, Pearl (1990), "d-separation: from theorems to algorithms"
  * @category Graphs
  */
-export function isDSeparated(graph: ConceptGraph, a: readonly string[], b: readonly string[], given: readonly string[]): boolean {
+export function isDSeparated(
+  graph: ConceptGraph,
+  a: readonly string[],
+  b: readonly string[],
+  given: readonly string[],
+): boolean {
   checkSides("isDSeparated", graph, a, b);
   checkNames("isDSeparated", "given", graph, given);
   return separated(graph, childrenOf(graph), a, b, given);
 }
 
-function checkSides(fn: string, graph: ConceptGraph, a: readonly string[], b: readonly string[]): void {
+function checkSides(
+  fn: string,
+  graph: ConceptGraph,
+  a: readonly string[],
+  b: readonly string[],
+): void {
   checkGraph(fn, graph);
   checkNames(fn, "a", graph, a);
   checkNames(fn, "b", graph, b);
   const both = a.filter((name) => b.includes(name));
-  if (both.length > 0) throw new GraphError(`${fn}: a and b must not overlap, both have ${both.join(", ")}`);
+  if (both.length > 0)
+    throw new GraphError(`${fn}: a and b must not overlap, both have ${both.join(", ")}`);
 }
 
 function separated(
@@ -57,7 +68,9 @@ function separated(
   given.forEach(climb);
   const visited = new Set<string>();
   // `up`: arrived from a child; `down`: arrived from a parent
-  const stack: (readonly [string, "up" | "down"])[] = a.filter((name) => !blocked.has(name)).map((name) => [name, "up"]);
+  const stack: (readonly [string, "up" | "down"])[] = a
+    .filter((name) => !blocked.has(name))
+    .map((name) => [name, "up"]);
   for (let next = stack.pop(); next !== undefined; next = stack.pop()) {
     const [name, direction] = next;
     const mark = `${direction} ${name}`;
@@ -66,7 +79,8 @@ function separated(
     if (target.has(name)) return false;
     const passes = !blocked.has(name);
     if (passes) for (const child of children[name]!) stack.push([child, "down"]);
-    if (direction === "up" ? passes : opened.has(name)) for (const parent of parents[name]!) stack.push([parent, "up"]);
+    if (direction === "up" ? passes : opened.has(name))
+      for (const parent of parents[name]!) stack.push([parent, "up"]);
   }
   return true;
 }
@@ -98,16 +112,19 @@ export function minimalSeparator(
 ): { readonly separator: readonly string[]; readonly states: number } {
   checkSides("minimalSeparator", graph, a, b);
   const children = childrenOf(graph);
-  const sizes = (names: readonly string[]): number => product(names.map((name) => graph.states[name]!));
+  const sizes = (names: readonly string[]): number =>
+    product(names.map((name) => graph.states[name]!));
   const candidates = [...graph.latents, ...a, ...b];
-  let best = sizes(a) <= sizes(b) ? { separator: a, states: sizes(a) } : { separator: b, states: sizes(b) };
+  let best =
+    sizes(a) <= sizes(b) ? { separator: a, states: sizes(a) } : { separator: b, states: sizes(b) };
   const grow = (start: number, chosen: readonly string[], states: number): void => {
     if (states >= best.states) return;
     if (separated(graph, children, a, b, chosen)) {
       best = { separator: chosen, states };
       return;
     }
-    for (let i = start; i < candidates.length; i++) grow(i + 1, [...chosen, candidates[i]!], states * graph.states[candidates[i]!]!);
+    for (let i = start; i < candidates.length; i++)
+      grow(i + 1, [...chosen, candidates[i]!], states * graph.states[candidates[i]!]!);
   };
   grow(0, [], 1);
   return best;
@@ -156,7 +173,11 @@ export function graphRank(graph: ConceptGraph, a: readonly string[], b: readonly
  * @see Sullivant, Talaska, Draisma (2010), "Trek separation for Gaussian graphical models", theorem 2.8
  * @category Graphs
  */
-export function tSeparationRank(graph: ConceptGraph, a: readonly string[], b: readonly string[]): number {
+export function tSeparationRank(
+  graph: ConceptGraph,
+  a: readonly string[],
+  b: readonly string[],
+): number {
   checkGraph("tSeparationRank", graph);
   checkNames("tSeparationRank", "a", graph, a);
   checkNames("tSeparationRank", "b", graph, b);
@@ -177,7 +198,9 @@ export function tSeparationRank(graph: ConceptGraph, a: readonly string[], b: re
         return children[name]!.map((child) => `downIn:${child}`);
     }
   };
-  const nodes = graph.order.flatMap((name) => ["upIn", "upOut", "downIn", "downOut"].map((kind) => `${kind}:${name}`));
+  const nodes = graph.order.flatMap((name) =>
+    ["upIn", "upOut", "downIn", "downOut"].map((kind) => `${kind}:${name}`),
+  );
   const predecessors = new Map(nodes.map((node) => [node, [] as string[]]));
   for (const node of nodes) for (const next of successors(node)) predecessors.get(next)!.push(node);
   const [used, ended] = [new Set<string>(), new Set<string>()];

@@ -2,7 +2,10 @@
 import { type ArrayInput, type NdArray, array, toTypedArray } from "@provably/core-tensor";
 
 /** A row-major copy of the elements as float64. */
-export function float64Of(x: ArrayInput): { readonly data: Float64Array; readonly shape: readonly number[] } {
+export function float64Of(x: ArrayInput): {
+  readonly data: Float64Array;
+  readonly shape: readonly number[];
+} {
   const a = array<"float64">(x, { dtype: "float64" });
   return { data: toTypedArray(a), shape: a.shape };
 }

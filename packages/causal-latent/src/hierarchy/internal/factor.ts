@@ -18,7 +18,11 @@ function stridesAlong(f: Factor, variables: readonly string[]): number[] {
 }
 
 /** Visits every cell of a table in row-major order with the offsets of operands whose strides are given. */
-function walk(extents: readonly number[], strides: readonly (readonly number[])[], visit: (cell: number, offsets: Int32Array) => void): void {
+function walk(
+  extents: readonly number[],
+  strides: readonly (readonly number[])[],
+  visit: (cell: number, offsets: Int32Array) => void,
+): void {
   const cells = product(extents);
   const digits = new Int32Array(extents.length);
   const offsets = new Int32Array(strides.length);
@@ -37,7 +41,9 @@ function walk(extents: readonly number[], strides: readonly (readonly number[])[
 /** The product of two factors, over the union of their variables. */
 export function multiply(f: Factor, g: Factor): Factor {
   const variables = [...f.variables, ...g.variables.filter((name) => !f.variables.includes(name))];
-  const extents = variables.map((name) => f.extents[f.variables.indexOf(name)] ?? g.extents[g.variables.indexOf(name)]!);
+  const extents = variables.map(
+    (name) => f.extents[f.variables.indexOf(name)] ?? g.extents[g.variables.indexOf(name)]!,
+  );
   const data = new Float64Array(product(extents));
   walk(extents, [stridesAlong(f, variables), stridesAlong(g, variables)], (cell, offsets) => {
     data[cell] = f.data[offsets[0]!]! * g.data[offsets[1]!]!;
@@ -56,19 +62,31 @@ export function marginal(f: Factor, keep: readonly string[]): Factor {
 }
 
 /** The product of all factors with everything but `keep` summed out, in the cheapest order found greedily. */
-export function eliminate(fn: string, factors: readonly Factor[], keep: readonly string[], maxCells: number): Factor {
+export function eliminate(
+  fn: string,
+  factors: readonly Factor[],
+  keep: readonly string[],
+  maxCells: number,
+): Factor {
   let open = [...factors];
-  const extent = new Map(factors.flatMap((f) => f.variables.map((name, i) => [name, f.extents[i]!] as const)));
+  const extent = new Map(
+    factors.flatMap((f) => f.variables.map((name, i) => [name, f.extents[i]!] as const)),
+  );
   const check = (variables: readonly string[]): void => {
     const cells = product(variables.map((name) => extent.get(name)!));
-    if (cells > maxCells) throw new TableSizeError(`${fn}: a table of ${cells} cells is needed, maxCells is ${maxCells}`);
+    if (cells > maxCells)
+      throw new TableSizeError(
+        `${fn}: a table of ${cells} cells is needed, maxCells is ${maxCells}`,
+      );
   };
   check(keep);
   const rest = new Set([...extent.keys()].filter((name) => !keep.includes(name)));
   while (rest.size > 0) {
     let best: { name: string; scope: string[]; cells: number } | undefined;
     for (const name of rest) {
-      const scope = [...new Set(open.filter((f) => f.variables.includes(name)).flatMap((f) => f.variables))];
+      const scope = [
+        ...new Set(open.filter((f) => f.variables.includes(name)).flatMap((f) => f.variables)),
+      ];
       const cells = product(scope.map((v) => extent.get(v)!));
       if (best === undefined || cells < best.cells) best = { name, scope, cells };
     }
@@ -84,5 +102,8 @@ export function eliminate(fn: string, factors: readonly Factor[], keep: readonly
     ];
     rest.delete(name);
   }
-  return marginal(open.reduce(multiply, { variables: [], extents: [], data: Float64Array.of(1) }), keep);
+  return marginal(
+    open.reduce(multiply, { variables: [], extents: [], data: Float64Array.of(1) }),
+    keep,
+  );
 }

@@ -43,7 +43,8 @@ export function junctionTree(graph: ConceptGraph): JunctionTree {
   const families = graph.order.map((name) => [...graph.parents[name]!, name]);
   const order = eliminationOrder(graph.latents, families.map((f) => f.filter((name) => latent.has(name)))); // prettier-ignore
   const scopes = order.cliques;
-  const cellsOf = (names: readonly string[]): number => product(names.map((name) => graph.states[name]!));
+  const cellsOf = (names: readonly string[]): number =>
+    product(names.map((name) => graph.states[name]!));
   const largest = Math.max(1, ...scopes.map(cellsOf));
   if (largest > MOST_CELLS)
     throw new TableSizeError(
@@ -51,12 +52,18 @@ export function junctionTree(graph: ConceptGraph): JunctionTree {
     );
   const homes = families.map((family) => {
     const inside = family.filter((name) => latent.has(name));
-    return inside.length === 0 ? -1 : scopes.findIndex((scope) => inside.every((name) => scope.includes(name)));
+    return inside.length === 0
+      ? -1
+      : scopes.findIndex((scope) => inside.every((name) => scope.includes(name)));
   });
   const familyIn = (f: number, scope: readonly string[]): Family => {
     const members = families[f]!;
-    const strides = members.map((_, axis) => product(members.slice(axis + 1).map((name) => graph.states[name]!)));
-    const observed = members.map((name, axis) => ({ name, axis })).filter(({ name }) => !latent.has(name));
+    const strides = members.map((_, axis) =>
+      product(members.slice(axis + 1).map((name) => graph.states[name]!)),
+    );
+    const observed = members
+      .map((name, axis) => ({ name, axis }))
+      .filter(({ name }) => !latent.has(name));
     return {
       node: f,
       latentOffset: projection(graph, scope, members.filter((name) => latent.has(name)), (name) => strides[members.indexOf(name)]!), // prettier-ignore
@@ -74,7 +81,8 @@ export function junctionTree(graph: ConceptGraph): JunctionTree {
       families: families.flatMap((_, f) => (homes[f] === c ? [familyIn(f, scope)] : [])),
       parent,
       toParent: projection(graph, scope, separator, stride),
-      fromParent: parent < 0 ? new Int32Array(0) : projection(graph, scopes[parent]!, separator, stride),
+      fromParent:
+        parent < 0 ? new Int32Array(0) : projection(graph, scopes[parent]!, separator, stride),
       separatorCells: cellsOf(separator),
     };
   });
@@ -86,19 +94,33 @@ export function junctionTree(graph: ConceptGraph): JunctionTree {
 }
 
 /** For every joint state of `scope`, the sum of strides times states over some of its members. */
-function projection(graph: ConceptGraph, scope: readonly string[], members: readonly string[], stride: (name: string) => number): Int32Array {
+function projection(
+  graph: ConceptGraph,
+  scope: readonly string[],
+  members: readonly string[],
+  stride: (name: string) => number,
+): Int32Array {
   const extents = scope.map((name) => graph.states[name]!);
   const out = new Int32Array(product(extents));
   for (let cell = 0; cell < out.length; cell++)
-    for (let axis = scope.length - 1, rest = cell; axis >= 0; rest = Math.floor(rest / extents[axis]!), axis--)
-      if (members.includes(scope[axis]!)) out[cell]! += (rest % extents[axis]!) * stride(scope[axis]!);
+    for (
+      let axis = scope.length - 1, rest = cell;
+      axis >= 0;
+      rest = Math.floor(rest / extents[axis]!), axis--
+    )
+      if (members.includes(scope[axis]!))
+        out[cell]! += (rest % extents[axis]!) * stride(scope[axis]!);
   return out;
 }
 
 /** Cliques of a triangulation by fewest fill-ins, children first, with the clique each one hangs on. */
-function eliminationOrder(latents: readonly string[], scopes: readonly (readonly string[])[]): { cliques: string[][]; parents: number[] } {
+function eliminationOrder(
+  latents: readonly string[],
+  scopes: readonly (readonly string[])[],
+): { cliques: string[][]; parents: number[] } {
   const near = new Map(latents.map((name) => [name, new Set<string>()]));
-  for (const scope of scopes) for (const a of scope) for (const b of scope) if (a !== b) near.get(a)!.add(b);
+  for (const scope of scopes)
+    for (const a of scope) for (const b of scope) if (a !== b) near.get(a)!.add(b);
   const open = new Set(latents);
   const eliminated: { name: string; scope: string[] }[] = [];
   while (open.size > 0) {
@@ -117,7 +139,9 @@ function eliminationOrder(latents: readonly string[], scopes: readonly (readonly
   }
   // the clique of a variable hangs on that of the next variable of its scope to be eliminated
   const position = new Map(eliminated.map(({ name }, i) => [name, i]));
-  const parents = eliminated.map(({ scope }) => (scope.length === 1 ? -1 : Math.min(...scope.slice(1).map((name) => position.get(name)!))));
+  const parents = eliminated.map(({ scope }) =>
+    scope.length === 1 ? -1 : Math.min(...scope.slice(1).map((name) => position.get(name)!)),
+  );
   return { cliques: eliminated.map(({ scope }) => scope), parents };
 }
 
@@ -163,8 +187,13 @@ export function inferRows(
       const { families, parent, toParent, fromParent } = cliques[c]!;
       const potential = potentials[c]!;
       for (const family of families) {
-        const [table, at, offset] = [tables[family.node]!, offsetOf(family, row), family.latentOffset];
-        for (let cell = 0; cell < potential.length; cell++) potential[cell]! *= table[at + offset[cell]!]!;
+        const [table, at, offset] = [
+          tables[family.node]!,
+          offsetOf(family, row),
+          family.latentOffset,
+        ];
+        for (let cell = 0; cell < potential.length; cell++)
+          potential[cell]! *= table[at + offset[cell]!]!;
       }
       let sum = 0;
       for (let cell = 0; cell < potential.length; cell++) sum += potential[cell]!;
@@ -173,7 +202,8 @@ export function inferRows(
       for (let cell = 0; cell < potential.length; cell++) potential[cell]! *= scale;
       if (parent < 0) continue;
       const message = up[c]!.fill(0);
-      for (let cell = 0; cell < potential.length; cell++) message[toParent[cell]!]! += potential[cell]!;
+      for (let cell = 0; cell < potential.length; cell++)
+        message[toParent[cell]!]! += potential[cell]!;
       const above = potentials[parent]!;
       for (let cell = 0; cell < above.length; cell++) above[cell]! *= message[fromParent[cell]!]!;
     }
@@ -185,12 +215,18 @@ export function inferRows(
         const above = potentials[parent]!;
         for (let cell = 0; cell < above.length; cell++) message[fromParent[cell]!]! += above[cell]!;
         const own = up[c]!;
-        for (let s = 0; s < message.length; s++) message[s] = own[s]! > 0 ? message[s]! / own[s]! : 0;
+        for (let s = 0; s < message.length; s++)
+          message[s] = own[s]! > 0 ? message[s]! / own[s]! : 0;
         for (let cell = 0; cell < belief.length; cell++) belief[cell]! *= message[toParent[cell]!]!;
       }
       for (const family of families) {
-        const [count, at, offset] = [counts[family.node]!, offsetOf(family, row), family.latentOffset];
-        for (let cell = 0; cell < belief.length; cell++) count[at + offset[cell]!]! += weight * belief[cell]!;
+        const [count, at, offset] = [
+          counts[family.node]!,
+          offsetOf(family, row),
+          family.latentOffset,
+        ];
+        for (let cell = 0; cell < belief.length; cell++)
+          count[at + offset[cell]!]! += weight * belief[cell]!;
       }
     }
     total += weight * logLikelihood;

@@ -8,8 +8,10 @@ export function noEdges(size: number): Ends {
 }
 
 export const adjacent = (ends: Ends, i: number, j: number): boolean => ends[i]![j]! || ends[j]![i]!;
-export const undirected = (ends: Ends, i: number, j: number): boolean => ends[i]![j]! && ends[j]![i]!;
-export const directed = (ends: Ends, i: number, j: number): boolean => ends[i]![j]! && !ends[j]![i]!;
+export const undirected = (ends: Ends, i: number, j: number): boolean =>
+  ends[i]![j]! && ends[j]![i]!;
+export const directed = (ends: Ends, i: number, j: number): boolean =>
+  ends[i]![j]! && !ends[j]![i]!;
 
 /** Orients i → j. */
 export function orient(ends: Ends, i: number, j: number): void {
@@ -18,12 +20,22 @@ export function orient(ends: Ends, i: number, j: number): void {
 }
 
 /** Orients i → k ← j for all i, j that are not adjacent and whose separating set lacks k. Earlier orientations are kept. */
-export function orientColliders(ends: Ends, separator: (i: number, j: number) => readonly number[] | undefined): void {
+export function orientColliders(
+  ends: Ends,
+  separator: (i: number, j: number) => readonly number[] | undefined,
+): void {
   const n = ends.length;
   for (let k = 0; k < n; k++)
     for (let i = 0; i < n; i++)
       for (let j = i + 1; j < n; j++) {
-        if (i === k || j === k || adjacent(ends, i, j) || !adjacent(ends, i, k) || !adjacent(ends, j, k)) continue;
+        if (
+          i === k ||
+          j === k ||
+          adjacent(ends, i, j) ||
+          !adjacent(ends, i, k) ||
+          !adjacent(ends, j, k)
+        )
+          continue;
         const set = separator(i, j);
         if (set === undefined || set.includes(k)) continue;
         if (ends[i]![k]! && ends[j]![k]!) {
@@ -66,7 +78,9 @@ export function extendToDag(ends: Ends): Ends {
     const isSink = (x: number): boolean => [...left].every((y) => !directed(work, x, y));
     const isPeelable = (x: number): boolean => {
       const near = [...left].filter((y) => y !== x && adjacent(work, x, y));
-      return near.every((y) => !undirected(work, x, y) || near.every((z) => z === y || adjacent(work, y, z)));
+      return near.every(
+        (y) => !undirected(work, x, y) || near.every((z) => z === y || adjacent(work, y, z)),
+      );
     };
     const sinks = [...left].filter(isSink);
     const x = sinks.find(isPeelable) ?? sinks[0] ?? [...left][0]!;
@@ -92,10 +106,13 @@ export function equivalenceEnds({
   const ends = noEdges(n);
   parents.forEach((p, c) => p.forEach((x) => (ends[x]![c] = ends[c]![x] = true)));
   // colliders of the graph are those of the class: a separating set holds the middle of i, k, j exactly when it is no collider
-  const isCollider = (i: number, k: number, j: number): boolean => parents[k]!.includes(i) && parents[k]!.includes(j);
+  const isCollider = (i: number, k: number, j: number): boolean =>
+    parents[k]!.includes(i) && parents[k]!.includes(j);
   for (let k = 0; k < n; k++)
     orientColliders(ends, (i, j) =>
-      adjacent(ends, i, k) && adjacent(ends, j, k) && isCollider(i, k, j) ? nodes.map((_, x) => x).filter((x) => x !== k) : nodes.map((_, x) => x),
+      adjacent(ends, i, k) && adjacent(ends, j, k) && isCollider(i, k, j)
+        ? nodes.map((_, x) => x).filter((x) => x !== k)
+        : nodes.map((_, x) => x),
     );
   // an observed variable is a leaf
   parents.forEach((p, c) => p.forEach((x) => { if (nodes[x]!.latent && !nodes[c]!.latent) { ends[x]![c] = true; ends[c]![x] = false; } })); // prettier-ignore

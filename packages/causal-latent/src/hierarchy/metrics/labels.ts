@@ -5,15 +5,22 @@ import { float64Of } from "../internal/arrays.js";
 import { assign } from "../../internal/assignment.js";
 
 /** The table of two labellings. */
-function tableOf(fn: string, first: ArrayInput, second: ArrayInput): { counts: number[][]; rows: number[]; columns: number[]; n: number } {
+function tableOf(
+  fn: string,
+  first: ArrayInput,
+  second: ArrayInput,
+): { counts: number[][]; rows: number[]; columns: number[]; n: number } {
   const [a, b] = [float64Of(first), float64Of(second)];
   if (a.shape.length !== 1 || b.shape.length !== 1 || a.data.length !== b.data.length)
-    throw new ShapeError(`${fn}: labels must have one axis and the same length, got [${a.shape.join(", ")}] and [${b.shape.join(", ")}]`);
+    throw new ShapeError(
+      `${fn}: labels must have one axis and the same length, got [${a.shape.join(", ")}] and [${b.shape.join(", ")}]`,
+    );
   if (a.data.length === 0) throw new InvalidDataError(`${fn}: labels must not be empty`);
   const index = (x: Float64Array): { of: Map<number, number>; count: number } => {
     const of = new Map<number, number>();
     for (const v of x) {
-      if (!Number.isInteger(v)) throw new InvalidDataError(`${fn}: labels must be whole numbers, got ${v}`);
+      if (!Number.isInteger(v))
+        throw new InvalidDataError(`${fn}: labels must be whole numbers, got ${v}`);
       if (!of.has(v)) of.set(v, of.size);
     }
     return { of, count: of.size };
@@ -22,7 +29,9 @@ function tableOf(fn: string, first: ArrayInput, second: ArrayInput): { counts: n
   const counts = Array.from({ length: u.count }, () => new Array<number>(v.count).fill(0));
   a.data.forEach((x, i) => counts[u.of.get(x)!]![v.of.get(b.data[i]!)!]!++);
   const rows = counts.map((row) => row.reduce((s, x) => s + x, 0));
-  const columns = Array.from({ length: v.count }, (_, c) => counts.reduce((s, row) => s + row[c]!, 0));
+  const columns = Array.from({ length: v.count }, (_, c) =>
+    counts.reduce((s, row) => s + row[c]!, 0),
+  );
   return { counts, rows, columns, n: a.data.length };
 }
 
@@ -69,7 +78,8 @@ export function adjustedRandIndex(first: ArrayInput, second: ArrayInput): number
  */
 export function normalizedMutualInformation(first: ArrayInput, second: ArrayInput): number {
   const { counts, rows, columns, n } = tableOf("normalizedMutualInformation", first, second);
-  const entropy = (x: readonly number[]): number => x.reduce((s, v) => (v > 0 ? s - (v / n) * Math.log(v / n) : s), 0);
+  const entropy = (x: readonly number[]): number =>
+    x.reduce((s, v) => (v > 0 ? s - (v / n) * Math.log(v / n) : s), 0);
   const [hu, hv, joint] = [entropy(rows), entropy(columns), entropy(counts.flat())];
   return hu === 0 || hv === 0 ? 0 : Math.max(0, (2 * (hu + hv - joint)) / (hu + hv));
 }

@@ -22,10 +22,16 @@ export interface LatentMatching {
 }
 
 const undirected = ([a, b]: Edge): string => (a < b ? `${a}\n${b}` : `${b}\n${a}`);
-function checkEdges(fn: string, trueEdges: readonly Edge[], estimatedEdges: readonly Edge[], observed: readonly string[]): void {
+function checkEdges(
+  fn: string,
+  trueEdges: readonly Edge[],
+  estimatedEdges: readonly Edge[],
+  observed: readonly string[],
+): void {
   for (const [name, edges] of Object.entries({ trueEdges, estimatedEdges }))
     checkList(fn, name, edges).forEach((edge, i) => {
-      if (checkStrings(fn, `${name}[${i}]`, edge).length !== 2) throw new GraphError(`${fn}: ${name}[${i}] must be two names, got ${edge.length}`);
+      if (checkStrings(fn, `${name}[${i}]`, edge).length !== 2)
+        throw new GraphError(`${fn}: ${name}[${i}] must be two names, got ${edge.length}`);
     });
   checkStrings(fn, "observed", observed);
 }
@@ -50,14 +56,23 @@ const latentsOf = (edges: readonly Edge[], observed: ReadonlySet<string>): strin
  * ```
  * @category Metrics
  */
-export function matchLatents(trueEdges: readonly Edge[], estimatedEdges: readonly Edge[], observed: readonly string[]): LatentMatching {
+export function matchLatents(
+  trueEdges: readonly Edge[],
+  estimatedEdges: readonly Edge[],
+  observed: readonly string[],
+): LatentMatching {
   checkEdges("matchLatents", trueEdges, estimatedEdges, observed);
   const seen = new Set(observed);
   const [own, found] = [latentsOf(trueEdges, seen), latentsOf(estimatedEdges, seen)];
   const truth = new Set(trueEdges.map(undirected));
   const common = (names: ReadonlyMap<string, string>): number => {
-    const rename = (name: string): string => (seen.has(name) ? name : (names.get(name) ?? `?${name}`));
-    return new Set(estimatedEdges.map(([a, b]) => undirected([rename(a), rename(b)])).filter((edge) => truth.has(edge))).size;
+    const rename = (name: string): string =>
+      seen.has(name) ? name : (names.get(name) ?? `?${name}`);
+    return new Set(
+      estimatedEdges
+        .map(([a, b]) => undirected([rename(a), rename(b)]))
+        .filter((edge) => truth.has(edge)),
+    ).size;
   };
   let best: { names: Map<string, string>; count: number } = { names: new Map(), count: -1 };
   const consider = (names: Map<string, string>): void => {
@@ -68,14 +83,25 @@ export function matchLatents(trueEdges: readonly Edge[], estimatedEdges: readonl
     // every injection of the shorter list into the longer one
     const reverse = found.length > own.length;
     const [from, to] = reverse ? [own, found] : [found, own];
-    const place = (i: number, used: ReadonlySet<string>, names: ReadonlyMap<string, string>): void => {
+    const place = (
+      i: number,
+      used: ReadonlySet<string>,
+      names: ReadonlyMap<string, string>,
+    ): void => {
       if (i === from.length) {
         consider(new Map(names));
         return;
       }
       for (const target of to)
         if (!used.has(target))
-          place(i + 1, new Set([...used, target]), new Map([...names, reverse ? ([target, from[i]!] as const) : ([from[i]!, target] as const)]));
+          place(
+            i + 1,
+            new Set([...used, target]),
+            new Map([
+              ...names,
+              reverse ? ([target, from[i]!] as const) : ([from[i]!, target] as const),
+            ]),
+          );
     };
     place(0, new Set(), new Map());
   } else {
@@ -85,7 +111,11 @@ export function matchLatents(trueEdges: readonly Edge[], estimatedEdges: readonl
       const near = neighbours(estimatedEdges, z);
       return own.map((l) => [...neighbours(trueEdges, l)].filter((x) => near.has(x)).length);
     });
-    const names = new Map(assign(gain).map((column, row) => [found[row]!, column < own.length ? own[column]! : `?${row}`] as const));
+    const names = new Map(
+      assign(gain).map(
+        (column, row) => [found[row]!, column < own.length ? own[column]! : `?${row}`] as const,
+      ),
+    );
     consider(names);
     for (let improved = true; improved;) {
       improved = false;
@@ -103,7 +133,10 @@ export function matchLatents(trueEdges: readonly Edge[], estimatedEdges: readonl
         }
     }
   }
-  return { names: Object.fromEntries([...best.names].filter(([, name]) => own.includes(name))), commonEdges: Math.max(0, best.count) };
+  return {
+    names: Object.fromEntries([...best.names].filter(([, name]) => own.includes(name))),
+    commonEdges: Math.max(0, best.count),
+  };
 }
 
 /**
@@ -140,9 +173,14 @@ export interface StructureMetrics {
  * ```
  * @category Metrics
  */
-export function structureMetrics(trueEdges: readonly Edge[], estimatedEdges: readonly Edge[], observed: readonly string[]): StructureMetrics {
+export function structureMetrics(
+  trueEdges: readonly Edge[],
+  estimatedEdges: readonly Edge[],
+  observed: readonly string[],
+): StructureMetrics {
   checkEdges("structureMetrics", trueEdges, estimatedEdges, observed);
-  for (const [a, b] of [...trueEdges, ...estimatedEdges]) if (a === b) throw new GraphError(`structureMetrics: an edge joins "${a}" to itself`);
+  for (const [a, b] of [...trueEdges, ...estimatedEdges])
+    if (a === b) throw new GraphError(`structureMetrics: an edge joins "${a}" to itself`);
   const { commonEdges } = matchLatents(trueEdges, estimatedEdges, observed);
   const count = (edges: readonly Edge[]): number => new Set(edges.map(undirected)).size;
   const [wanted, found] = [count(trueEdges), count(estimatedEdges)];

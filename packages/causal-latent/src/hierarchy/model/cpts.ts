@@ -1,5 +1,11 @@
 /** Conditional probability tables: what makes a graph a model. */
-import { type ArrayInput, DomainError, type NdArray, ShapeError, checkRecord } from "@provably/core-tensor";
+import {
+  type ArrayInput,
+  DomainError,
+  type NdArray,
+  ShapeError,
+  checkRecord,
+} from "@provably/core-tensor";
 import { svdvals } from "@provably/core-tensor/linalg";
 import { type RngKey, dirichlet, foldIn, permutation } from "@provably/core-tensor/random";
 import { checkNumber } from "../../internal/check.js";
@@ -48,12 +54,26 @@ export interface RandomCptsOptions {
  * ```
  * @category Models
  */
-export function randomCpts(graph: ConceptGraph, key: RngKey, options: RandomCptsOptions = {}): Cpts {
-  const { strength = 0.75, concentration = 2, minSingular = 0.05 } = checkRecord("randomCpts", "options", options);
+export function randomCpts(
+  graph: ConceptGraph,
+  key: RngKey,
+  options: RandomCptsOptions = {},
+): Cpts {
+  const {
+    strength = 0.75,
+    concentration = 2,
+    minSingular = 0.05,
+  } = checkRecord("randomCpts", "options", options);
   checkGraph("randomCpts", graph);
   checkTableSizes("randomCpts", graph);
   checkNumber("randomCpts", "strength", strength, "lie in [0, 1)", (x) => x >= 0 && x < 1);
-  checkNumber("randomCpts", "concentration", concentration, "be positive", (x) => x > 0 && x < Infinity);
+  checkNumber(
+    "randomCpts",
+    "concentration",
+    concentration,
+    "be positive",
+    (x) => x > 0 && x < Infinity,
+  );
   checkNumber("randomCpts", "minSingular", minSingular, "be ≥ 0", (x) => x >= 0);
   const latent = new Set(graph.latents);
   const entries = graph.order.map((name) => {
@@ -63,7 +83,12 @@ export function randomCpts(graph: ConceptGraph, key: RngKey, options: RandomCpts
     const rows = product(extents);
     for (let attempt = 0; attempt < 1000; attempt++) {
       const own = foldIn(foldIn(key, name), attempt);
-      const noise = dirichlet(foldIn(own, "noise"), new Array<number>(states).fill(concentration), [rows], { dtype: "float64" });
+      const noise = dirichlet(
+        foldIn(own, "noise"),
+        new Array<number>(states).fill(concentration),
+        [rows],
+        { dtype: "float64" },
+      );
       const turn = permutation(foldIn(own, "order"), rows);
       const data = new Float64Array(rows * states);
       for (let row = 0; row < rows; row++)
@@ -72,10 +97,15 @@ export function randomCpts(graph: ConceptGraph, key: RngKey, options: RandomCpts
             parents.length === 0
               ? 0.5 * noise.get(row, s) + 0.5 / states
               : (1 - strength) * noise.get(row, s) + (turn.get(row) % states === s ? strength : 0);
-      const dependent = parents.every((parent, axis) => !latent.has(parent) || dependence(data, [...extents, states], axis) >= minSingular);
+      const dependent = parents.every(
+        (parent, axis) =>
+          !latent.has(parent) || dependence(data, [...extents, states], axis) >= minSingular,
+      );
       if (dependent) return [name, toArray(data, [...extents, states])] as const;
     }
-    throw new DomainError(`randomCpts: no table of "${name}" reaches minSingular ${minSingular} in 1000 draws; lower it or raise strength`);
+    throw new DomainError(
+      `randomCpts: no table of "${name}" reaches minSingular ${minSingular} in 1000 draws; lower it or raise strength`,
+    );
   });
   return Object.fromEntries(entries);
 }
@@ -101,32 +131,50 @@ const MOST_CELLS = 2 ** 24;
 export function checkTableSizes(fn: string, graph: ConceptGraph): void {
   for (const name of graph.order) {
     const cells = product([...graph.parents[name]!, name].map((v) => graph.states[v]!));
-    if (cells > MOST_CELLS) throw new TableSizeError(`${fn}: the table of "${name}" would have ${cells} cells, at most ${MOST_CELLS} are allowed`);
+    if (cells > MOST_CELLS)
+      throw new TableSizeError(
+        `${fn}: the table of "${name}" would have ${cells} cells, at most ${MOST_CELLS} are allowed`,
+      );
   }
 }
 
 /** The tables as factors; throws where one does not fit its variable or is no distribution. */
-export function factorsOf(fn: string, graph: ConceptGraph, cpts: Readonly<Record<string, ArrayInput>>): Factor[] {
+export function factorsOf(
+  fn: string,
+  graph: ConceptGraph,
+  cpts: Readonly<Record<string, ArrayInput>>,
+): Factor[] {
   checkGraph(fn, graph);
   checkTableSizes(fn, graph);
   checkRecord(fn, "cpts", cpts);
   return graph.order.map((name) => {
     const table = Object.hasOwn(cpts, name) ? cpts[name] : undefined;
-    if (table === undefined) throw new ShapeError(`${fn}: cpts must have a table for every variable, "${name}" is missing`);
+    if (table === undefined)
+      throw new ShapeError(
+        `${fn}: cpts must have a table for every variable, "${name}" is missing`,
+      );
     const variables = [...graph.parents[name]!, name];
     const extents = variables.map((v) => graph.states[v]!);
     const { data, shape } = float64Of(table);
     if (shape.join() !== extents.join())
-      throw new ShapeError(`${fn}: cpts["${name}"] must have shape [${extents.join(", ")}], got [${shape.join(", ")}]`);
+      throw new ShapeError(
+        `${fn}: cpts["${name}"] must have shape [${extents.join(", ")}], got [${shape.join(", ")}]`,
+      );
     const states = graph.states[name]!;
     for (let row = 0; row < data.length / states; row++) {
       let sum = 0;
       for (let s = 0; s < states; s++) {
         const p = data[row * states + s]!;
-        if (!(p >= 0)) throw new DomainError(`${fn}: cpts["${name}"] must hold probabilities, got ${p} in row ${row}`);
+        if (!(p >= 0))
+          throw new DomainError(
+            `${fn}: cpts["${name}"] must hold probabilities, got ${p} in row ${row}`,
+          );
         sum += p;
       }
-      if (!(Math.abs(sum - 1) <= 1e-8)) throw new DomainError(`${fn}: cpts["${name}"] rows must sum to 1, row ${row} sums to ${sum}`);
+      if (!(Math.abs(sum - 1) <= 1e-8))
+        throw new DomainError(
+          `${fn}: cpts["${name}"] rows must sum to 1, row ${row} sums to ${sum}`,
+        );
     }
     return { variables, extents, data };
   });

@@ -23,7 +23,11 @@ export interface FitOptions {
   /** Tables to go on from, instead of random starts. */
   readonly initial?: Cpts;
   /** Called after every iteration of the last run; `metric` is the log-likelihood. */
-  readonly onProgress?: (progress: { readonly iteration: number; readonly total: number; readonly metric: number }) => void;
+  readonly onProgress?: (progress: {
+    readonly iteration: number;
+    readonly total: number;
+    readonly metric: number;
+  }) => void;
   readonly signal?: AbortSignal;
 }
 
@@ -68,8 +72,17 @@ export interface FittedHierarchy {
  * ```
  * @category Models
  */
-export function fitHierarchy(graph: ConceptGraph, input: LabelData, key: RngKey, options: FitOptions = {}): FittedHierarchy {
-  const { restarts = 6, tolerance = 1e-9, maxIterations = 2000 } = checkOptions("fitHierarchy", options);
+export function fitHierarchy(
+  graph: ConceptGraph,
+  input: LabelData,
+  key: RngKey,
+  options: FitOptions = {},
+): FittedHierarchy {
+  const {
+    restarts = 6,
+    tolerance = 1e-9,
+    maxIterations = 2000,
+  } = checkOptions("fitHierarchy", options);
   checkCount("fitHierarchy", "restarts", restarts);
   checkCount("fitHierarchy", "maxIterations", maxIterations);
   checkNumber("fitHierarchy", "tolerance", tolerance, "be positive", (x) => x > 0);
@@ -86,20 +99,38 @@ export function rowsFor(fn: string, graph: ConceptGraph, input: LabelData): Rows
 
 export function alignRows(fn: string, graph: ConceptGraph, rows: Rows): Rows {
   if (rows.names.length !== graph.observed.length)
-    throw new ShapeError(`${fn}: the graph has ${graph.observed.length} observed variables, the data ${rows.names.length} columns`);
+    throw new ShapeError(
+      `${fn}: the graph has ${graph.observed.length} observed variables, the data ${rows.names.length} columns`,
+    );
   const order = graph.observed.map((name) => {
     const j = rows.names.indexOf(name);
     if (j < 0) throw new GraphError(`${fn}: the data has no column "${name}"`);
     if (rows.states[j]! > graph.states[name]!)
-      throw new InvalidDataError(`${fn}: column ${name} has ${rows.states[j]} states, the graph gives it ${graph.states[name]}`);
+      throw new InvalidDataError(
+        `${fn}: column ${name} has ${rows.states[j]} states, the graph gives it ${graph.states[name]}`,
+      );
     return j;
   });
-  return { ...rows, names: graph.observed, states: graph.observed.map((name) => graph.states[name]!), columns: order.map((j) => rows.columns[j]!) };
+  return {
+    ...rows,
+    names: graph.observed,
+    states: graph.observed.map((name) => graph.states[name]!),
+    columns: order.map((j) => rows.columns[j]!),
+  };
 }
 
-type Settings = FitOptions & { readonly restarts: number; readonly tolerance: number; readonly maxIterations: number };
+type Settings = FitOptions & {
+  readonly restarts: number;
+  readonly tolerance: number;
+  readonly maxIterations: number;
+};
 
-export function fitRows(graph: ConceptGraph, rows: Rows, key: RngKey, settings: Settings): FittedHierarchy {
+export function fitRows(
+  graph: ConceptGraph,
+  rows: Rows,
+  key: RngKey,
+  settings: Settings,
+): FittedHierarchy {
   checkTableSizes("fitHierarchy", graph);
   const tree = junctionTree(graph);
   const { restarts, tolerance, maxIterations, initial, onProgress, signal } = settings;
@@ -109,7 +140,9 @@ export function fitRows(graph: ConceptGraph, rows: Rows, key: RngKey, settings: 
   const floor = tolerance * rows.total;
   let best: Run | undefined;
   for (const start of starts) {
-    const run = em(graph, tree, rows, start, floor, Math.min(20, maxIterations), () => signal?.throwIfAborted());
+    const run = em(graph, tree, rows, start, floor, Math.min(20, maxIterations), () =>
+      signal?.throwIfAborted(),
+    );
     if (best === undefined || run.logLikelihood > best.logLikelihood) best = run;
   }
   const rest = em(graph, tree, rows, best!.tables, floor, maxIterations, (iteration, metric) => {
@@ -131,7 +164,11 @@ export function fitRows(graph: ConceptGraph, rows: Rows, key: RngKey, settings: 
 
 /** Free parameters of a graph: one less than its states for every joint state of a variable's parents. */
 export function numParametersOf(graph: ConceptGraph): number {
-  return graph.order.reduce((sum, name) => sum + (graph.states[name]! - 1) * product(graph.parents[name]!.map((p) => graph.states[p]!)), 0);
+  return graph.order.reduce(
+    (sum, name) =>
+      sum + (graph.states[name]! - 1) * product(graph.parents[name]!.map((p) => graph.states[p]!)),
+    0,
+  );
 }
 
 function cptsOf(graph: ConceptGraph, tables: readonly Float64Array[]): Cpts {
@@ -152,7 +189,12 @@ function cptsOf(graph: ConceptGraph, tables: readonly Float64Array[]): Cpts {
 function randomTables(graph: ConceptGraph, tree: JunctionTree, key: RngKey): Float64Array[] {
   return graph.order.map((name, i) => {
     const states = graph.states[name]!;
-    const draws = dirichlet(foldIn(key, name), new Array<number>(states).fill(1), [tree.tableSizes[i]! / states], { dtype: "float64" });
+    const draws = dirichlet(
+      foldIn(key, name),
+      new Array<number>(states).fill(1),
+      [tree.tableSizes[i]! / states],
+      { dtype: "float64" },
+    );
     return Float64Array.from(draws.data);
   });
 }
@@ -187,7 +229,8 @@ function em(
       continue;
     }
     report(iteration, logLikelihood);
-    if (logLikelihood - last < floor) return { tables, logLikelihood, iterations: iteration, converged: true };
+    if (logLikelihood - last < floor)
+      return { tables, logLikelihood, iterations: iteration, converged: true };
     last = logLikelihood;
     previous = tables;
     tables = maximize(graph, tables, counts, power);
@@ -197,7 +240,12 @@ function em(
 }
 
 /** Tables proportional to expected counts; with a power above 1, further along the way from the old tables (in logarithms). */
-function maximize(graph: ConceptGraph, tables: readonly Float64Array[], counts: readonly Float64Array[], power: number): Float64Array[] {
+function maximize(
+  graph: ConceptGraph,
+  tables: readonly Float64Array[],
+  counts: readonly Float64Array[],
+  power: number,
+): Float64Array[] {
   return counts.map((count, node) => {
     const states = graph.states[graph.order[node]!]!;
     const old = tables[node]!;
@@ -212,7 +260,8 @@ function maximize(graph: ConceptGraph, tables: readonly Float64Array[], counts: 
       let total = 0;
       for (let s = row; s < row + states; s++) {
         const plain = count[s]! / sum;
-        total += out[s] = power === 1 || old[s] === 0 ? plain : old[s]! * (plain / old[s]!) ** power;
+        total += out[s] =
+          power === 1 || old[s] === 0 ? plain : old[s]! * (plain / old[s]!) ** power;
       }
       for (let s = row; s < row + states; s++) out[s]! /= total;
     }

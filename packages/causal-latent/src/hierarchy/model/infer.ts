@@ -40,7 +40,10 @@ export interface InferredConcepts {
  * ```
  * @category Models
  */
-export function inferConcepts(model: { readonly graph: ConceptGraph; readonly cpts: Cpts }, input: LabelData): InferredConcepts {
+export function inferConcepts(
+  model: { readonly graph: ConceptGraph; readonly cpts: Cpts },
+  input: LabelData,
+): InferredConcepts {
   const { graph, cpts } = checkRecord("inferConcepts", "model", model);
   const checked = rowsFor("inferConcepts", graph, input);
   const tables = factorsOf("inferConcepts", graph, cpts).map(({ data }) => data);
@@ -51,7 +54,9 @@ export function inferConcepts(model: { readonly graph: ConceptGraph; readonly cp
   const places = graph.latents.map((name) => {
     const clique = tree.cliques.findIndex(({ variables }) => variables.includes(name));
     const { variables } = tree.cliques[clique]!;
-    const inner = product(variables.slice(variables.indexOf(name) + 1).map((v) => graph.states[v]!));
+    const inner = product(
+      variables.slice(variables.indexOf(name) + 1).map((v) => graph.states[v]!),
+    );
     return { clique, inner };
   });
   inferRows(tree, tables, checked.columns, checked.weights, (row, beliefs, logLikelihood) => {
@@ -61,12 +66,14 @@ export function inferConcepts(model: { readonly graph: ConceptGraph; readonly cp
       const states = extents[l]!;
       let total = 0;
       for (const b of belief) total += b;
-      for (let cell = 0; cell < belief.length; cell++) distinct[l]![row * states + (Math.floor(cell / inner) % states)]! += belief[cell]! / total;
+      for (let cell = 0; cell < belief.length; cell++)
+        distinct[l]![row * states + (Math.floor(cell / inner) % states)]! += belief[cell]! / total;
     });
   });
   // from distinct rows back to the rows of the data
   const marks = new Map<string, number>();
-  for (let row = 0; row < logs.length; row++) marks.set(checked.columns.map((column) => column[row]).join(), row);
+  for (let row = 0; row < logs.length; row++)
+    marks.set(checked.columns.map((column) => column[row]).join(), row);
   const all = expand(graph, input);
   const n = all.length;
   const posteriors = extents.map((states) => new Float64Array(n * states));

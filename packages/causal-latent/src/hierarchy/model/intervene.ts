@@ -1,5 +1,12 @@
 /** Interventions on concepts, and models compared. */
-import { DomainError, type NdArray, checkCount, checkList, checkRecord, show } from "@provably/core-tensor";
+import {
+  DomainError,
+  type NdArray,
+  checkCount,
+  checkList,
+  checkRecord,
+  show,
+} from "@provably/core-tensor";
 import { checkNumber } from "../../internal/check.js";
 import { GraphError } from "../errors.js";
 import { type ConceptGraph, checkGraph, checkNames, childrenOf } from "../graph/graph.js";
@@ -34,13 +41,24 @@ export function intervene(
 ): NdArray<"float64"> {
   const { graph, cpts } = checkRecord("intervene", "model", model);
   checkGraph("intervene", graph);
-  const { variables = graph.observed, maxCells = 2 ** 24 } = checkRecord("intervene", "options", options);
+  const { variables = graph.observed, maxCells = 2 ** 24 } = checkRecord(
+    "intervene",
+    "options",
+    options,
+  );
   checkCount("intervene", "maxCells", maxCells);
-  checkNames("intervene", "settings", graph, Object.keys(checkRecord("intervene", "settings", settings)));
+  checkNames(
+    "intervene",
+    "settings",
+    graph,
+    Object.keys(checkRecord("intervene", "settings", settings)),
+  );
   checkNames("intervene", "variables", graph, variables);
   for (const [name, state] of Object.entries(settings))
     if (!(Number.isInteger(state) && state >= 0 && state < graph.states[name]!))
-      throw new DomainError(`intervene: settings.${name} must be a state below ${graph.states[name]}, got ${show(state)}`);
+      throw new DomainError(
+        `intervene: settings.${name} must be a state below ${graph.states[name]}, got ${show(state)}`,
+      );
   const factors = factorsOf("intervene", graph, cpts).map((factor) => {
     const name = factor.variables.at(-1)!;
     const state = Object.hasOwn(settings, name) ? settings[name] : undefined;
@@ -70,7 +88,9 @@ export function conceptLevels(graph: ConceptGraph): Readonly<Record<string, numb
   const children = childrenOf(checkGraph("conceptLevels", graph));
   const levels: Record<string, number> = {};
   for (const name of [...graph.order].reverse())
-    levels[name] = graph.observed.includes(name) ? 0 : 1 + Math.max(0, ...children[name]!.map((child) => levels[child]!));
+    levels[name] = graph.observed.includes(name)
+      ? 0
+      : 1 + Math.max(0, ...children[name]!.map((child) => levels[child]!));
   return levels;
 }
 
@@ -92,15 +112,22 @@ export function conceptLevels(graph: ConceptGraph): Readonly<Record<string, numb
  * ```
  * @category Models
  */
-export function compareHierarchies(models: readonly FittedHierarchy[]): readonly { readonly model: FittedHierarchy; readonly deltaBic: number }[] {
+export function compareHierarchies(
+  models: readonly FittedHierarchy[],
+): readonly { readonly model: FittedHierarchy; readonly deltaBic: number }[] {
   const names = ({ graph }: FittedHierarchy): string => [...graph.observed].sort().join(", ");
   checkList("compareHierarchies", "models", models).forEach((model, i) => {
-    checkGraph("compareHierarchies", checkRecord("compareHierarchies", `models[${i}]`, model).graph);
+    checkGraph(
+      "compareHierarchies",
+      checkRecord("compareHierarchies", `models[${i}]`, model).graph,
+    );
     checkNumber("compareHierarchies", `models[${i}].bic`, model.bic, "be a number", () => true);
   });
   for (const model of models)
     if (names(model) !== names(models[0]!))
-      throw new GraphError(`compareHierarchies: models must describe the same variables, got ${names(models[0]!)} and ${names(model)}`);
+      throw new GraphError(
+        `compareHierarchies: models must describe the same variables, got ${names(models[0]!)} and ${names(model)}`,
+      );
   const sorted = [...models].sort((x, y) => x.bic - y.bic);
   return sorted.map((model) => ({ model, deltaBic: model.bic - sorted[0]!.bic }));
 }

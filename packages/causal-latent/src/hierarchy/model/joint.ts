@@ -33,7 +33,11 @@ export function exactJoint(
   options: { readonly variables?: readonly string[]; readonly maxCells?: number } = {},
 ): NdArray<"float64"> {
   checkGraph("exactJoint", graph);
-  const { variables = graph.observed, maxCells = 2 ** 24 } = checkRecord("exactJoint", "options", options);
+  const { variables = graph.observed, maxCells = 2 ** 24 } = checkRecord(
+    "exactJoint",
+    "options",
+    options,
+  );
   checkCount("exactJoint", "maxCells", maxCells);
   checkNames("exactJoint", "variables", graph, variables);
   const joint = eliminate("exactJoint", factorsOf("exactJoint", graph, cpts), variables, maxCells);
@@ -74,7 +78,12 @@ export interface HierarchySample {
  * ```
  * @category Models
  */
-export function sampleHierarchy(graph: ConceptGraph, cpts: Cpts, count: number, key: RngKey): HierarchySample {
+export function sampleHierarchy(
+  graph: ConceptGraph,
+  cpts: Cpts,
+  count: number,
+  key: RngKey,
+): HierarchySample {
   checkCount("sampleHierarchy", "count", count);
   const columns = new Map<string, Int32Array>();
   for (const { variables, extents, data } of factorsOf("sampleHierarchy", graph, cpts)) {
@@ -85,10 +94,12 @@ export function sampleHierarchy(graph: ConceptGraph, cpts: Cpts, count: number, 
     const own = new Int32Array(count);
     for (let row = 0; row < count; row++) {
       let at = 0;
-      for (let axis = 0; axis < parents.length; axis++) at = at * extents[axis]! + parents[axis]![row]!;
+      for (let axis = 0; axis < parents.length; axis++)
+        at = at * extents[axis]! + parents[axis]![row]!;
       let left = noise[row]!;
       let state = 0;
-      while (state < states - 1 && left >= data[at * states + state]!) left -= data[at * states + state++]!;
+      while (state < states - 1 && left >= data[at * states + state]!)
+        left -= data[at * states + state++]!;
       own[row] = state;
     }
     columns.set(name, own);

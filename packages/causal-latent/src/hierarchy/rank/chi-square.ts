@@ -22,7 +22,10 @@ import { checkNumber } from "../../internal/check.js";
  * @see Press, Teukolsky, Vetterling, Flannery (2007), "Numerical recipes", 6.2
  * @category Rank tests
  */
-export function chiSquareTail(x: number, df: number): { readonly p: number; readonly logP: number } {
+export function chiSquareTail(
+  x: number,
+  df: number,
+): { readonly p: number; readonly logP: number } {
   checkNumber("chiSquareTail", "x", x, "be ≥ 0", (value) => value >= 0);
   checkNumber("chiSquareTail", "df", df, "be ≥ 0", (value) => value >= 0 && value < Infinity);
   if (x === 0 || df === 0) return x === 0 ? { p: 1, logP: 0 } : { p: 0, logP: -Infinity };

@@ -21,12 +21,21 @@ import { countsOf, decompose, proportionsOf } from "./table.js";
  * ```
  * @category Rank tests
  */
-export function rankProfile(counts: ArrayInput, options: Omit<RankTestOptions, "rank"> & { readonly max?: number } = {}): readonly RankTestResult[] {
+export function rankProfile(
+  counts: ArrayInput,
+  options: Omit<RankTestOptions, "rank"> & { readonly max?: number } = {},
+): readonly RankTestResult[] {
   const cells = countsOf("rankProfile", counts);
-  const { max = Math.max(1, Math.min(cells.p, cells.q) - 1), ...rest } = checkRecord("rankProfile", "options", options);
+  const { max = Math.max(1, Math.min(cells.p, cells.q) - 1), ...rest } = checkRecord(
+    "rankProfile",
+    "options",
+    options,
+  );
   checkCount("rankProfile", "max", max);
   const checked = checkOptions("rankProfile", rest);
-  return Array.from({ length: Math.min(max, Math.min(cells.p, cells.q)) }, (_, i) => testCells(cells, { ...checked, rank: i + 1 }));
+  return Array.from({ length: Math.min(max, Math.min(cells.p, cells.q)) }, (_, i) =>
+    testCells(cells, { ...checked, rank: i + 1 }),
+  );
 }
 
 /**
@@ -44,7 +53,10 @@ export function rankProfile(counts: ArrayInput, options: Omit<RankTestOptions, "
  * ```
  * @category Rank tests
  */
-export function estimateRank(counts: ArrayInput, options: Omit<RankTestOptions, "rank"> & { readonly max?: number } = {}): number {
+export function estimateRank(
+  counts: ArrayInput,
+  options: Omit<RankTestOptions, "rank"> & { readonly max?: number } = {},
+): number {
   const profile = rankProfile(counts, options);
   const first = profile.findIndex(({ rejected }) => !rejected);
   return first < 0 ? profile.length + 1 : first + 1;
@@ -84,10 +96,19 @@ export interface NonnegativeRank {
  */
 export function nonnegativeRank(
   table: ArrayInput,
-  options: { readonly max?: number; readonly restarts?: number; readonly tolerance?: number; readonly key?: RngKey } = {},
+  options: {
+    readonly max?: number;
+    readonly restarts?: number;
+    readonly tolerance?: number;
+    readonly key?: RngKey;
+  } = {},
 ): NonnegativeRank {
   const cells = proportionsOf(countsOf("nonnegativeRank", table));
-  const { restarts = 30, tolerance = 1e-8, key = keyOf(0) } = checkRecord("nonnegativeRank", "options", options);
+  const {
+    restarts = 30,
+    tolerance = 1e-8,
+    key = keyOf(0),
+  } = checkRecord("nonnegativeRank", "options", options);
   const full = Math.min(cells.p, cells.q);
   const { max: most = full } = options;
   checkCount("nonnegativeRank", "max", most);
@@ -98,7 +119,11 @@ export function nonnegativeRank(
   const rank = s.filter((x) => x > 1e-9 * s[0]!).length;
   const klByRank: number[] = [];
   for (let k = 1; k <= max; k++) {
-    const fit = fitLatentClasses(cells, k, foldIn(key, k), { restarts: k === full ? 1 : restarts, tolerance: 1e-10, maxIterations: 5000 });
+    const fit = fitLatentClasses(cells, k, foldIn(key, k), {
+      restarts: k === full ? 1 : restarts,
+      tolerance: 1e-10,
+      maxIterations: 5000,
+    });
     const divergence = k === full ? 0 : fit.divergence; // as many components as rows or columns always suffice
     klByRank.push(divergence);
     if (divergence <= tolerance) return { value: k, certified: k === rank || k <= 2, klByRank };

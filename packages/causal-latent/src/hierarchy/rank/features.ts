@@ -21,7 +21,12 @@ export function numFeatures({ extents, parts }: Side): number {
 }
 
 /** p-value of "rank at most k" of the table between two sets of features; undefined when they are too few for k to restrict them. */
-export function featureTest(table: Proportions, left: Side, right: Side, k: number): number | undefined {
+export function featureTest(
+  table: Proportions,
+  left: Side,
+  right: Side,
+  k: number,
+): number | undefined {
   if (k >= Math.min(numFeatures(left), numFeatures(right))) return undefined;
   const g = orthonormal(left, table.rows, table.a);
   const h = orthonormal(right, table.columns, table.b);
@@ -32,7 +37,11 @@ export function featureTest(table: Proportions, left: Side, right: Side, k: numb
 }
 
 /** Features of a side as rows over the kept joint states, orthonormal under the margin; dependent ones are left out. */
-function orthonormal({ extents, parts }: Side, kept: readonly number[], margin: Float64Array): Cells {
+function orthonormal(
+  { extents, parts }: Side,
+  kept: readonly number[],
+  margin: Float64Array,
+): Cells {
   const size = kept.length;
   const basis: Float64Array[] = [];
   const add = (feature: Float64Array): void => {
@@ -52,9 +61,14 @@ function orthonormal({ extents, parts }: Side, kept: readonly number[], margin: 
   for (const part of parts) {
     const inner = part.map((axis) => product(extents.slice(axis + 1)));
     const stateOf = (cell: number): number =>
-      part.reduce((state, axis, i) => state * extents[axis]! + (Math.floor(cell / inner[i]!) % extents[axis]!), 0);
+      part.reduce(
+        (state, axis, i) =>
+          state * extents[axis]! + (Math.floor(cell / inner[i]!) % extents[axis]!),
+        0,
+      );
     const states = product(part.map((axis) => extents[axis]!));
-    for (let s = 1; s < states; s++) add(Float64Array.from(kept, (cell) => (stateOf(cell) === s ? 1 : 0)));
+    for (let s = 1; s < states; s++)
+      add(Float64Array.from(kept, (cell) => (stateOf(cell) === s ? 1 : 0)));
   }
   const data = new Float64Array(basis.length * size);
   basis.forEach((row, i) => data.set(row, i * size));

@@ -18,15 +18,24 @@ export interface LatentClassOptions {
 }
 
 /** The best of several runs of EM from random starts. */
-export function fitLatentClasses(table: Cells, k: number, key: RngKey, options: LatentClassOptions): LatentClassFit {
-  const [start, ...rest] = Array.from({ length: Math.max(1, options.restarts) }, (_, i) => run(table, k, foldIn(key, i), options));
+export function fitLatentClasses(
+  table: Cells,
+  k: number,
+  key: RngKey,
+  options: LatentClassOptions,
+): LatentClassFit {
+  const [start, ...rest] = Array.from({ length: Math.max(1, options.restarts) }, (_, i) =>
+    run(table, k, foldIn(key, i), options),
+  );
   return rest.reduce((best, next) => (next.divergence < best.divergence ? next : best), start!);
 }
 
 /** The fitted probabilities. */
 export function fittedCells({ k, a, b }: LatentClassFit, { p, q }: Cells): Float64Array {
   const out = new Float64Array(p * q);
-  for (let l = 0; l < k; l++) for (let i = 0; i < p; i++) for (let j = 0; j < q; j++) out[i * q + j]! += a[l * p + i]! * b[l * q + j]!;
+  for (let l = 0; l < k; l++)
+    for (let i = 0; i < p; i++)
+      for (let j = 0; j < q; j++) out[i * q + j]! += a[l * p + i]! * b[l * q + j]!;
   return out;
 }
 
@@ -34,9 +43,15 @@ export function fittedCells({ k, a, b }: LatentClassFit, { p, q }: Cells): Float
  * EM in the form of alternating multiplicative steps, each raised to a power that grows while the fit improves and falls back to 1 where it does not
  * (Salakhutdinov, Roweis 2003, "Adaptive overrelaxed bound optimization methods"): some twenty times fewer iterations than plain EM.
  */
-function run(table: Cells, k: number, key: RngKey, { tolerance, maxIterations }: LatentClassOptions): LatentClassFit {
+function run(
+  table: Cells,
+  k: number,
+  key: RngKey,
+  { tolerance, maxIterations }: LatentClassOptions,
+): LatentClassFit {
   const { p, q, data } = table;
-  const noise = uniform(key, [k * (p + q)], { dtype: "float64", low: 0.05, high: 1 }).data as Float64Array;
+  const noise = uniform(key, [k * (p + q)], { dtype: "float64", low: 0.05, high: 1 })
+    .data as Float64Array;
   let a: Float64Array = noise.slice(0, k * p);
   let b: Float64Array = noise.slice(k * p);
   normalize(a, b, k, p, q);
@@ -73,7 +88,13 @@ function run(table: Cells, k: number, key: RngKey, { tolerance, maxIterations }:
   return { k, a, b, divergence: Math.max(0, ratios({ p, q, data }, a, b, k, ratio)) };
 }
 
-function scaled(x: Float64Array, k: number, size: number, power: number, factor: (l: number, i: number) => number): Float64Array {
+function scaled(
+  x: Float64Array,
+  k: number,
+  size: number,
+  power: number,
+  factor: (l: number, i: number) => number,
+): Float64Array {
   const out = new Float64Array(x.length);
   for (let l = 0; l < k; l++)
     for (let i = 0; i < size; i++) {
@@ -96,7 +117,13 @@ function normalize(a: Float64Array, b: Float64Array, k: number, p: number, q: nu
 }
 
 /** `ratio = P / fit`; returns KL(P ‖ fit). */
-function ratios({ p, q, data }: Cells, a: Float64Array, b: Float64Array, k: number, ratio: Float64Array): number {
+function ratios(
+  { p, q, data }: Cells,
+  a: Float64Array,
+  b: Float64Array,
+  k: number,
+  ratio: Float64Array,
+): number {
   let divergence = 0;
   for (let i = 0; i < p; i++)
     for (let j = 0; j < q; j++) {

@@ -1,17 +1,53 @@
 /** Tests of the rank of a contingency table, by one name. */
-import { type ArrayInput, DomainError, checkChoice, checkCount, checkRecord } from "@provably/core-tensor";
-import { type RngKey, foldIn, key as keyOf, permutation, uniform } from "@provably/core-tensor/random";
+import {
+  type ArrayInput,
+  DomainError,
+  checkChoice,
+  checkCount,
+  checkRecord,
+} from "@provably/core-tensor";
+import {
+  type RngKey,
+  foldIn,
+  key as keyOf,
+  permutation,
+  uniform,
+} from "@provably/core-tensor/random";
 import { checkNumber } from "../../internal/check.js";
 import { chiSquareTail } from "./chi-square.js";
 import { fitLatentClasses, fittedCells } from "./latent-class.js";
-import { bartlett, bartlettLawley, indicatorFeatures, kleibergenPaap, pearson } from "./statistics.js";
-import { type Cells, type Decomposition, type Proportions, countsOf, decompose, normalized, proportionsOf, smallestFitted } from "./table.js";
+import {
+  bartlett,
+  bartlettLawley,
+  indicatorFeatures,
+  kleibergenPaap,
+  pearson,
+} from "./statistics.js";
+import {
+  type Cells,
+  type Decomposition,
+  type Proportions,
+  countsOf,
+  decompose,
+  normalized,
+  proportionsOf,
+  smallestFitted,
+} from "./table.js";
 
 /**
  * Name of a rank test, see {@link rankTest}.
  * @category Rank tests
  */
-export type RankTestMethod = "auto" | "kp" | "pearson" | "bartlett" | "bartlettLawley" | "lr" | "bootstrap" | "permutation" | "exact";
+export type RankTestMethod =
+  | "auto"
+  | "kp"
+  | "pearson"
+  | "bartlett"
+  | "bartlettLawley"
+  | "lr"
+  | "bootstrap"
+  | "permutation"
+  | "exact";
 
 /**
  * Options of {@link rankTest}.
@@ -93,7 +129,17 @@ export function rankTest(counts: ArrayInput, options: RankTestOptions = {}): Ran
   return testCells(countsOf("rankTest", counts), checked);
 }
 
-const METHODS: readonly RankTestMethod[] = ["auto", "kp", "pearson", "bartlett", "bartlettLawley", "lr", "bootstrap", "permutation", "exact"];
+const METHODS: readonly RankTestMethod[] = [
+  "auto",
+  "kp",
+  "pearson",
+  "bartlett",
+  "bartlettLawley",
+  "lr",
+  "bootstrap",
+  "permutation",
+  "exact",
+];
 
 export function checkOptions(fn: string, options: RankTestOptions): Required<RankTestOptions> {
   const {
@@ -106,12 +152,14 @@ export function checkOptions(fn: string, options: RankTestOptions): Required<Ran
     tolerance = 1e-9,
     key = keyOf(0),
   } = checkRecord(fn, "options", options);
-  for (const [name, value] of Object.entries({ rank, restarts, replicates })) checkCount(fn, name, value);
+  for (const [name, value] of Object.entries({ rank, restarts, replicates }))
+    checkCount(fn, name, value);
   checkChoice(fn, "method", method, METHODS);
   checkChoice(fn, "statistic", statistic, ["kp", "lr"]);
   checkNumber(fn, "alpha", alpha, "lie in (0, 1)", (x) => x > 0 && x < 1);
   checkNumber(fn, "tolerance", tolerance, "be ≥ 0", (x) => x >= 0);
-  if (method === "permutation" && rank !== 1) throw new DomainError(`${fn}: method "permutation" tests rank 1 only, got rank ${rank}`);
+  if (method === "permutation" && rank !== 1)
+    throw new DomainError(`${fn}: method "permutation" tests rank 1 only, got rank ${rank}`);
   return { rank, method, alpha, restarts, replicates, statistic, tolerance, key };
 }
 
@@ -150,10 +198,12 @@ export function testCells(cells: Cells, options: Required<RankTestOptions>): Ran
   const least = smallestFitted(table, d, k);
   const method = options.method === "auto" ? (least >= 5 ? "kp" : "bartlett") : options.method;
   const thin: string[] = [];
-  if (n / (p * q) < 10) thin.push(`mean expected count ${(n / (p * q)).toPrecision(2)} is below 10`);
+  if (n / (p * q) < 10)
+    thin.push(`mean expected count ${(n / (p * q)).toPrecision(2)} is below 10`);
   if (least < 1) thin.push("a cell of the rank-k fit expects less than 1 count");
   if (method === "bootstrap" || method === "permutation") {
-    const { statistic, pValue } = method === "bootstrap" ? bootstrap(table, options) : permute(table, d, options);
+    const { statistic, pValue } =
+      method === "bootstrap" ? bootstrap(table, options) : permute(table, d, options);
     return settle(method, statistic, pValue, Math.log(pValue), thin);
   }
   const statistic = statisticOf(method, table, d, options);
@@ -176,28 +226,58 @@ function statisticOf(
     case "bartlettLawley":
       return bartlettLawley(n, p, q, d, k);
     case "kp":
-      return kleibergenPaap(table, table, d, k, indicatorFeatures(table.a), indicatorFeatures(table.b));
+      return kleibergenPaap(
+        table,
+        table,
+        d,
+        k,
+        indicatorFeatures(table.a),
+        indicatorFeatures(table.b),
+      );
     case "lr":
-      return 2 * n * fitLatentClasses(table, k, key, { restarts, tolerance: 1e-12, maxIterations: 20_000 }).divergence;
+      return (
+        2 *
+        n *
+        fitLatentClasses(table, k, key, { restarts, tolerance: 1e-12, maxIterations: 20_000 })
+          .divergence
+      );
   }
 }
 
 /** p = (1 + #{T* ≥ T}) / (B + 1), T* from multinomial samples of the k-component fit. */
-function bootstrap(table: Proportions, options: Required<RankTestOptions>): { statistic: number; pValue: number } {
+function bootstrap(
+  table: Proportions,
+  options: Required<RankTestOptions>,
+): { statistic: number; pValue: number } {
   const { statistic: method, replicates, key, restarts, rank } = options;
   const observed = statisticOf(method, table, decompose(normalized(table)), options);
-  const fit = fitLatentClasses(table, rank, foldIn(key, "fit"), { restarts, tolerance: 1e-10, maxIterations: 5000 });
+  const fit = fitLatentClasses(table, rank, foldIn(key, "fit"), {
+    restarts,
+    tolerance: 1e-10,
+    maxIterations: 5000,
+  });
   const cells = fittedCells(fit, table);
   let above = 1;
   for (let b = 0; b < replicates; b++) {
-    const drawn = proportionsOf({ p: table.p, q: table.q, data: multinomial(foldIn(key, b), cells, table.n) });
-    const value = rank >= Math.min(drawn.p, drawn.q) ? 0 : statisticOf(method, drawn, decompose(normalized(drawn)), options);
+    const drawn = proportionsOf({
+      p: table.p,
+      q: table.q,
+      data: multinomial(foldIn(key, b), cells, table.n),
+    });
+    const value =
+      rank >= Math.min(drawn.p, drawn.q)
+        ? 0
+        : statisticOf(method, drawn, decompose(normalized(drawn)), options);
     if (value >= observed) above++;
   }
   return { statistic: observed, pValue: above / (replicates + 1) };
 }
 
-function permute(table: Proportions, d: Decomposition, { replicates, key }: Required<RankTestOptions>): { statistic: number; pValue: number } {
+function permute(
+  table: Proportions,
+  d: Decomposition,
+  { replicates, key }: Required<RankTestOptions>,
+): { statistic: number; pValue: number } {
   const { p, q, n, data } = table;
   const observed = pearson(n, d, 1);
   const [rows, columns] = [new Int32Array(n), new Int32Array(n)];

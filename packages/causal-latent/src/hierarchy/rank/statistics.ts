@@ -14,12 +14,24 @@ export function pearson(n: number, { s, m }: Decomposition, k: number): number {
 }
 
 /** Wilks' statistic with Bartlett's correction; p and q count rows and columns. */
-export function bartlett(n: number, p: number, q: number, { s, m }: Decomposition, k: number): number {
+export function bartlett(
+  n: number,
+  p: number,
+  q: number,
+  { s, m }: Decomposition,
+  k: number,
+): number {
   return (n - (p - 1 + (q - 1) + 3) / 2) * wilks(s, m, k);
 }
 
 /** The same with Lawley's correction, which also accounts for the correlations that are not tested. */
-export function bartlettLawley(n: number, p: number, q: number, { s, m }: Decomposition, k: number): number {
+export function bartlettLawley(
+  n: number,
+  p: number,
+  q: number,
+  { s, m }: Decomposition,
+  k: number,
+): number {
   let factor = n - (k - 1) - (p - 1 + (q - 1) + 1) / 2;
   for (let i = 1; i < k; i++) factor += 1 / s[i]! ** 2 - 1;
   return factor * wilks(s, m, k);
@@ -35,7 +47,14 @@ function wilks(s: Float64Array, m: number, k: number): number {
  * Kleibergen and Paap's statistic of a matrix $\Theta = G_A P G_B^\top$: the part of Θ outside its k leading singular directions, weighed by the inverse of
  * its multinomial covariance. `rowFeatures` is $G_A$ [r, p], `columnFeatures` $G_B$ [c, q]; indicators divided by the roots of their margins give the table's own.
  */
-export function kleibergenPaap(table: Proportions, theta: Cells, d: Decomposition, k: number, rowFeatures: Cells, columnFeatures: Cells): number {
+export function kleibergenPaap(
+  table: Proportions,
+  theta: Cells,
+  d: Decomposition,
+  k: number,
+  rowFeatures: Cells,
+  columnFeatures: Cells,
+): number {
   const { p, q, data, n } = table;
   const left = restOf(d.u, theta.p, d.m, k);
   const right = restOf(d.v, theta.q, d.m, k);
@@ -50,7 +69,8 @@ export function kleibergenPaap(table: Proportions, theta: Cells, d: Decompositio
     for (let j = 0; j < q; j++) {
       const weight = data[i * q + j]!;
       if (weight === 0) continue;
-      for (let s = 0; s < dl; s++) for (let t = 0; t < dr; t++) z[s * dr + t] = x[s * p + i]! * y[t * q + j]!;
+      for (let s = 0; s < dl; s++)
+        for (let t = 0; t < dr; t++) z[s * dr + t] = x[s * p + i]! * y[t * q + j]!;
       for (let s = 0; s < size; s++) {
         const zs = weight * z[s]!;
         lambda[s]! += zs;
@@ -84,7 +104,9 @@ function quadraticForm(w: Float64Array, lambda: Float64Array, size: number): num
 
 /** An orthonormal basis, as rows, of what the first k of the given columns leave: the other columns, and unit vectors made orthogonal to all. */
 function restOf(columns: Float64Array, size: number, m: number, k: number): Float64Array {
-  const basis: Float64Array[] = Array.from({ length: m }, (_, c) => Float64Array.from({ length: size }, (_, r) => columns[r * m + c]!));
+  const basis: Float64Array[] = Array.from({ length: m }, (_, c) =>
+    Float64Array.from({ length: size }, (_, r) => columns[r * m + c]!),
+  );
   for (let unit = 0; basis.length < size; unit++) {
     const e = new Float64Array(size);
     e[unit % size] = 1;
@@ -95,7 +117,8 @@ function restOf(columns: Float64Array, size: number, m: number, k: number): Floa
         for (let r = 0; r < size; r++) e[r]! -= along * other[r]!;
       }
     const length = Math.hypot(...e);
-    if (length > 0.5 / Math.sqrt(size) || (unit >= size && length > 1e-6)) basis.push(e.map((x) => x / length));
+    if (length > 0.5 / Math.sqrt(size) || (unit >= size && length > 1e-6))
+      basis.push(e.map((x) => x / length));
   }
   const out = new Float64Array((size - k) * size);
   basis.slice(k).forEach((row, i) => out.set(row, i * size));

@@ -28,19 +28,27 @@ export interface Proportions extends Cells {
 export function countsOf(fn: string, input: ArrayInput): Cells {
   const { data, shape } = float64Of(input);
   if (shape.length !== 2 || shape[0] === 0 || shape[1] === 0)
-    throw new ShapeError(`${fn}: counts must have shape [p, q] with p, q ≥ 1, got [${shape.join(", ")}]`);
+    throw new ShapeError(
+      `${fn}: counts must have shape [p, q] with p, q ≥ 1, got [${shape.join(", ")}]`,
+    );
   const q = shape[1]!;
   data.forEach((x, i) => {
     if (!(x >= 0 && x < Infinity))
-      throw new InvalidDataError(`${fn}: counts must be finite and ≥ 0, got ${x} in row ${Math.floor(i / q)}, column ${i % q}`);
+      throw new InvalidDataError(
+        `${fn}: counts must be finite and ≥ 0, got ${x} in row ${Math.floor(i / q)}, column ${i % q}`,
+      );
   });
   if (sumOf(data) === 0) throw new InvalidDataError(`${fn}: counts must not all be 0`);
   return { p: shape[0]!, q, data };
 }
 
 export function proportionsOf({ p, q, data }: Cells): Proportions {
-  const rows = Array.from({ length: p }, (_, i) => i).filter((i) => sumOf(data.subarray(i * q, i * q + q)) > 0);
-  const columns = Array.from({ length: q }, (_, j) => j).filter((j) => rows.some((i) => data[i * q + j]! > 0));
+  const rows = Array.from({ length: p }, (_, i) => i).filter(
+    (i) => sumOf(data.subarray(i * q, i * q + q)) > 0,
+  );
+  const columns = Array.from({ length: q }, (_, j) => j).filter((j) =>
+    rows.some((i) => data[i * q + j]! > 0),
+  );
   const n = sumOf(data);
   const kept = new Float64Array(rows.length * columns.length);
   const [a, b] = [new Float64Array(rows.length), new Float64Array(columns.length)];
@@ -67,18 +75,28 @@ export interface Decomposition {
 
 export function decompose({ p, q, data }: Cells): Decomposition {
   const { u, singularValues, v } = svd(toArray(data, [p, q]));
-  return { m: Math.min(p, q), u: float64Of(u).data, s: float64Of(singularValues).data, v: float64Of(v).data };
+  return {
+    m: Math.min(p, q),
+    u: float64Of(u).data,
+    s: float64Of(singularValues).data,
+    v: float64Of(v).data,
+  };
 }
 
 /** $D_a^{-1/2} P D_b^{-1/2}$: its greatest singular value is 1, the others are the canonical correlations of the indicators. */
 export function normalized({ p, q, data, a, b }: Proportions): Cells {
   const out = new Float64Array(p * q);
-  for (let i = 0; i < p; i++) for (let j = 0; j < q; j++) out[i * q + j] = data[i * q + j]! / Math.sqrt(a[i]! * b[j]!);
+  for (let i = 0; i < p; i++)
+    for (let j = 0; j < q; j++) out[i * q + j] = data[i * q + j]! / Math.sqrt(a[i]! * b[j]!);
   return { p, q, data: out };
 }
 
 /** The smallest expected count in the best rank-k approximation of a table. */
-export function smallestFitted({ p, q, a, b, n }: Proportions, { m, u, s, v }: Decomposition, k: number): number {
+export function smallestFitted(
+  { p, q, a, b, n }: Proportions,
+  { m, u, s, v }: Decomposition,
+  k: number,
+): number {
   let least = Infinity;
   for (let i = 0; i < p; i++)
     for (let j = 0; j < q; j++) {

@@ -20,7 +20,11 @@ export interface BootstrapOptions extends Omit<DiscoverOptions, "onProgress"> {
   /** Default 50. */
   readonly replicates?: number;
   /** Called after every replicate; `metric` is the number of latents it found. */
-  readonly onProgress?: (progress: { readonly iteration: number; readonly total: number; readonly metric: number }) => void;
+  readonly onProgress?: (progress: {
+    readonly iteration: number;
+    readonly total: number;
+    readonly metric: number;
+  }) => void;
 }
 
 /**
@@ -32,9 +36,17 @@ export interface BootstrapResult {
   readonly result: HierarchyResult;
   readonly replicates: number;
   /** For each edge of the result, how often it was found, directions and names of latents aside. */
-  readonly edges: readonly { readonly from: string; readonly to: string; readonly frequency: number }[];
+  readonly edges: readonly {
+    readonly from: string;
+    readonly to: string;
+    readonly frequency: number;
+  }[];
   /** For each cover, how often some cover divided the observed variables into the same two sets: below it, and the rest. */
-  readonly covers: readonly { readonly latents: readonly string[]; readonly observed: readonly string[]; readonly frequency: number }[];
+  readonly covers: readonly {
+    readonly latents: readonly string[];
+    readonly observed: readonly string[];
+    readonly frequency: number;
+  }[];
   /** How often two observed variables had a latent parent in common, float64 [q, q], in the order of `result.graph.observed`. */
   readonly together: NdArray<"float64">;
   /** How often the whole skeleton came out the same. */
@@ -60,7 +72,11 @@ export interface BootstrapResult {
  * ```
  * @category Search
  */
-export function bootstrapHierarchy(input: LabelData, key: RngKey, options: BootstrapOptions = {}): BootstrapResult {
+export function bootstrapHierarchy(
+  input: LabelData,
+  key: RngKey,
+  options: BootstrapOptions = {},
+): BootstrapResult {
   const { replicates = 50, onProgress, ...search } = checkOptions("bootstrapHierarchy", options);
   checkCount("bootstrapHierarchy", "replicates", replicates);
   const rows = rowsOfLabels("bootstrapHierarchy", input);
@@ -75,11 +91,17 @@ export function bootstrapHierarchy(input: LabelData, key: RngKey, options: Boots
   let same = 0;
   for (let b = 0; b < replicates; b++) {
     const counts = multinomial(foldIn(key, b), rows.weights, rows.total);
-    const found = discoverHierarchy({ ...data, data: repeatRows(rows.columns, counts, rows.total) }, search);
+    const found = discoverHierarchy(
+      { ...data, data: repeatRows(rows.columns, counts, rows.total) },
+      search,
+    );
     const foundPairs = found.edges.map(({ from, to }) => [from, to] as const);
     const { names, commonEdges } = matchLatents(pairs, foundPairs, rows.names);
-    const rename = (name: string): string => names[name] ?? (rows.names.includes(name) ? name : `?${name}`);
-    const present = new Set(foundPairs.flatMap(([x, y]) => [`${rename(x)}\n${rename(y)}`, `${rename(y)}\n${rename(x)}`]));
+    const rename = (name: string): string =>
+      names[name] ?? (rows.names.includes(name) ? name : `?${name}`);
+    const present = new Set(
+      foundPairs.flatMap(([x, y]) => [`${rename(x)}\n${rename(y)}`, `${rename(y)}\n${rename(x)}`]),
+    );
     pairs.forEach(([x, y], e) => (edgeCounts[e]! += present.has(`${x}\n${y}`) ? 1 : 0));
     const splits = new Set(splitsOf(found.graph).map(({ mark }) => mark));
     covers.forEach(({ mark }, c) => (coverCounts[c]! += splits.has(mark) ? 1 : 0));
@@ -88,33 +110,56 @@ export function bootstrapHierarchy(input: LabelData, key: RngKey, options: Boots
     for (let i = 0; i < q; i++)
       for (let j = 0; j < q; j++) {
         const own = found.graph.parents[rows.names[i]!]!;
-        if (i !== j && found.graph.parents[rows.names[j]!]!.some((p) => latent.has(p) && own.includes(p))) together[i * q + j]! += 1 / replicates;
+        if (
+          i !== j &&
+          found.graph.parents[rows.names[j]!]!.some((p) => latent.has(p) && own.includes(p))
+        )
+          together[i * q + j]! += 1 / replicates;
       }
     onProgress?.({ iteration: b + 1, total: replicates, metric: found.latents.length });
   }
   return {
     result,
     replicates,
-    edges: result.edges.map(({ from, to }, e) => ({ from, to, frequency: edgeCounts[e]! / replicates })),
-    covers: covers.map(({ latents, observed }, c) => ({ latents, observed, frequency: coverCounts[c]! / replicates })),
+    edges: result.edges.map(({ from, to }, e) => ({
+      from,
+      to,
+      frequency: edgeCounts[e]! / replicates,
+    })),
+    covers: covers.map(({ latents, observed }, c) => ({
+      latents,
+      observed,
+      frequency: coverCounts[c]! / replicates,
+    })),
     together: toArray(together, [q, q]),
     same: same / replicates,
   };
 }
 
 /** Each cover with the division of the observed variables that it makes, written alike for a set and its complement: a tree has no top. */
-function splitsOf(graph: ConceptGraph): { latents: readonly string[]; observed: readonly string[]; mark: string }[] {
+function splitsOf(
+  graph: ConceptGraph,
+): { latents: readonly string[]; observed: readonly string[]; mark: string }[] {
   const children = childrenOf(graph);
-  const below = (name: string): string[] => (graph.observed.includes(name) ? [name] : children[name]!.flatMap(below));
+  const below = (name: string): string[] =>
+    graph.observed.includes(name) ? [name] : children[name]!.flatMap(below);
   return coversOf(graph).map((latents) => {
     const set = new Set(latents.flatMap(below));
     const observed = graph.observed.filter((name) => set.has(name));
     const rest = graph.observed.filter((name) => !set.has(name));
-    return { latents, observed, mark: `${latents.length}: ${[observed.join(), rest.join()].sort().join(" | ")}` };
+    return {
+      latents,
+      observed,
+      mark: `${latents.length}: ${[observed.join(), rest.join()].sort().join(" | ")}`,
+    };
   });
 }
 
-function repeatRows(columns: readonly Int32Array[], counts: Float64Array, total: number): NdArray<"int32"> {
+function repeatRows(
+  columns: readonly Int32Array[],
+  counts: Float64Array,
+  total: number,
+): NdArray<"int32"> {
   const q = columns.length;
   const out = new Int32Array(total * q);
   let at = 0;

@@ -3,7 +3,13 @@ import { type Certificate, DomainError, checkCount, checkRecord } from "@provabl
 import { checkNumber } from "../../internal/check.js";
 import { collapsedRows } from "../data/collapse.js";
 import { type LabelData, rowsOfLabels } from "../data/labels.js";
-import { type ConceptGraph, checkGraph, checkNames, childrenOf, conceptGraph } from "../graph/graph.js";
+import {
+  type ConceptGraph,
+  checkGraph,
+  checkNames,
+  childrenOf,
+  conceptGraph,
+} from "../graph/graph.js";
 import { coversOf } from "../graph/identifiability.js";
 import { isDSeparated } from "../graph/separation.js";
 import { combinedPValue } from "../internal/p-values.js";
@@ -46,16 +52,30 @@ export interface CertifyOptions {
  * ```
  * @category Certificates
  */
-export function certifyHierarchy(graph: ConceptGraph, input: LabelData, options: CertifyOptions = {}): readonly Certificate[] {
-  const { alpha = 0.001, maxConditioning = 2 } = checkRecord("certifyHierarchy", "options", options);
+export function certifyHierarchy(
+  graph: ConceptGraph,
+  input: LabelData,
+  options: CertifyOptions = {},
+): readonly Certificate[] {
+  const { alpha = 0.001, maxConditioning = 2 } = checkRecord(
+    "certifyHierarchy",
+    "options",
+    options,
+  );
   checkGraph("certifyHierarchy", graph);
   checkRecord("certifyHierarchy", "input", input);
   checkNumber("certifyHierarchy", "alpha", alpha, "lie in (0, 1)", (x) => x > 0 && x < 1);
   checkCount("certifyHierarchy", "maxConditioning", maxConditioning, 0);
   const states = new Set(graph.latents.map((name) => graph.states[name]!));
-  if (states.size > 1) throw new DomainError(`certifyHierarchy: all latents must have the same number of states, got ${[...states].join(", ")}`);
+  if (states.size > 1)
+    throw new DomainError(
+      `certifyHierarchy: all latents must have the same number of states, got ${[...states].join(", ")}`,
+    );
   const latentStates = [...states][0] ?? 2;
-  const rows = collapsedRows(rowsOfLabels("certifyHierarchy", { names: graph.observed, ...input }), latentStates);
+  const rows = collapsedRows(
+    rowsOfLabels("certifyHierarchy", { names: graph.observed, ...input }),
+    latentStates,
+  );
   checkNames("certifyHierarchy", "data", graph, rows.names);
   const tester = makeTester(rowsOracle(rows, { test: "auto", features: true }), {
     latentStates,
@@ -70,32 +90,61 @@ export function certifyHierarchy(graph: ConceptGraph, input: LabelData, options:
   const coverOf = new Map(covers.flatMap((cover) => cover.map((name) => [name, cover] as const)));
   const isObserved = (name: string): boolean => graph.observed.includes(name);
   const index = (name: string): number => rows.names.indexOf(name);
-  const everythingBelow = (name: string): Set<string> => new Set(isObserved(name) ? [name] : children[name]!.flatMap((c) => [...everythingBelow(c)]));
+  const everythingBelow = (name: string): Set<string> =>
+    new Set(isObserved(name) ? [name] : children[name]!.flatMap((c) => [...everythingBelow(c)]));
   /** Observed variables that hang on a cover alone, nearest first, not through blocked covers. */
   const measuredBelow = (cover: readonly string[], blocked: ReadonlySet<string>): string[] => {
-    const own = children[cover[0]!]!.filter((c) => graph.parents[c]!.every((p) => cover.includes(p)));
-    const near = own.filter(isObserved);
-    const deeper = [...new Set(own.filter((c) => !isObserved(c) && !blocked.has(c)).map((c) => coverOf.get(c)!))].map((c) =>
-      measuredBelow(c, blocked),
+    const own = children[cover[0]!]!.filter((c) =>
+      graph.parents[c]!.every((p) => cover.includes(p)),
     );
+    const near = own.filter(isObserved);
+    const deeper = [
+      ...new Set(own.filter((c) => !isObserved(c) && !blocked.has(c)).map((c) => coverOf.get(c)!)),
+    ].map((c) => measuredBelow(c, blocked));
     const longest = Math.max(0, ...deeper.map((list) => list.length));
-    return [...near, ...Array.from({ length: longest }, (_, i) => deeper.flatMap((list) => list.slice(i, i + 1))).flat()];
+    return [
+      ...near,
+      ...Array.from({ length: longest }, (_, i) =>
+        deeper.flatMap((list) => list.slice(i, i + 1)),
+      ).flat(),
+    ];
   };
   const groupOf = (names: readonly string[], blocked: ReadonlySet<string> = new Set()): Group => {
     const measured = isObserved(names[0]!) ? names : measuredBelow(names, blocked);
-    return { names, size: names.length, latent: !isObserved(names[0]!), measured: measured.map(index), children: [], pValue: NaN };
+    return {
+      names,
+      size: names.length,
+      latent: !isObserved(names[0]!),
+      measured: measured.map(index),
+      children: [],
+      pValue: NaN,
+    };
   };
 
   /** A cover to condition on: one observed variable for each of its branches in which neither g nor h lies, so that the cover separates them from each other. */
-  const conditionOn = (cover: readonly string[], blocked: ReadonlySet<string>, g: Group, h: Group): Group => {
+  const conditionOn = (
+    cover: readonly string[],
+    blocked: ReadonlySet<string>,
+    g: Group,
+    h: Group,
+  ): Group => {
     const taken = new Set([...g.measured, ...h.measured]);
     const measured = children[cover[0]!]!.flatMap((child) => {
       if (blocked.has(child) || !graph.parents[child]!.every((p) => cover.includes(p))) return [];
       const below = [...everythingBelow(child)].map(index);
       if (below.some((j) => taken.has(j))) return [];
-      return isObserved(child) ? [index(child)] : measuredBelow(coverOf.get(child)!, blocked).slice(0, 1).map(index);
+      return isObserved(child)
+        ? [index(child)]
+        : measuredBelow(coverOf.get(child)!, blocked).slice(0, 1).map(index);
     });
-    return { names: cover, size: cover.length, latent: true, measured: [...new Set(measured)], children: [], pValue: NaN };
+    return {
+      names: cover,
+      size: cover.length,
+      latent: true,
+      measured: [...new Set(measured)],
+      children: [],
+      pValue: NaN,
+    };
   };
 
   const found: Certificate[] = [];
@@ -112,31 +161,56 @@ export function certifyHierarchy(graph: ConceptGraph, input: LabelData, options:
 
   for (const cover of covers) {
     const k = cover.length;
-    const own = children[cover[0]!]!.filter((c) => graph.parents[c]!.every((p) => cover.includes(p)));
-    const units = [...new Map(own.map((c) => [isObserved(c) ? c : coverOf.get(c)!.join(), isObserved(c) ? [c] : coverOf.get(c)!])).values()];
+    const own = children[cover[0]!]!.filter((c) =>
+      graph.parents[c]!.every((p) => cover.includes(p)),
+    );
+    const units = [
+      ...new Map(
+        own.map((c) => [
+          isObserved(c) ? c : coverOf.get(c)!.join(),
+          isObserved(c) ? [c] : coverOf.get(c)!,
+        ]),
+      ).values(),
+    ];
     const groups = units.map((names) => groupOf(names)).filter((g) => g.measured.length >= g.size);
     const sets = Array.from({ length: k }, (_, m) => combinations(groups, m + 2)).flat().filter((set) => set.reduce((s, g) => s + g.size, 0) === k + 1); // prettier-ignore
     const pValues: number[] = [];
     for (const set of evenlySpaced(sets, 15)) {
-      const below = new Set(set.flatMap((g) => g.names.flatMap((name) => [...everythingBelow(name)])));
-      const others = graph.observed.filter((name) => !below.has(name)).map((name) => groupOf([name]));
+      const below = new Set(
+        set.flatMap((g) => g.names.flatMap((name) => [...everythingBelow(name)])),
+      );
+      const others = graph.observed
+        .filter((name) => !below.has(name))
+        .map((name) => groupOf([name]));
       if (others.length > k) pValues.push(tester.deficient(set, others, k));
     }
     const title = cover.join(", ");
     if (pValues.length > 0)
-      state(`${units.map((names) => names.join(", ")).join("; ")} share ${title}: p-value of the ranks`, combinedPValue(pValues), true);
+      state(
+        `${units.map((names) => names.join(", ")).join("; ")} share ${title}: p-value of the ranks`,
+        combinedPValue(pValues),
+        true,
+      );
     for (const child of groups) {
       const siblings = groups.filter((g) => g !== child);
       const independence = siblings.map((g) => tester.independent(child, g, []) ?? 1);
       if (siblings.length > 0)
-        state(`${child.names.join(", ")} depends on what else hangs on ${title}: p-value of independence`, combinedPValue(independence), false);
+        state(
+          `${child.names.join(", ")} depends on what else hangs on ${title}: p-value of independence`,
+          combinedPValue(independence),
+          false,
+        );
     }
   }
 
   for (const [x, y] of combinations(covers, 2) as [string[], string[]][]) {
-    const isAdjacent = x.some((a) => y.some((b) => graph.parents[a]!.includes(b) || graph.parents[b]!.includes(a)));
+    const isAdjacent = x.some((a) =>
+      y.some((b) => graph.parents[a]!.includes(b) || graph.parents[b]!.includes(a)),
+    );
     const others = covers.filter((c) => c !== x && c !== y);
-    const sets = Array.from({ length: maxConditioning + 1 }, (_, size) => combinations(others, size)).flat();
+    const sets = Array.from({ length: maxConditioning + 1 }, (_, size) =>
+      combinations(others, size),
+    ).flat();
     const test = (given: readonly string[][]): number | undefined => {
       const blocked = new Set([...x, ...y, ...given.flat()]);
       const [g, h] = [groupOf(x, blocked), groupOf(y, blocked)];
@@ -150,12 +224,16 @@ export function certifyHierarchy(graph: ConceptGraph, input: LabelData, options:
         Object.fromEntries(
           graph.order.map((name) => [
             name,
-            graph.parents[name]!.filter((p) => !((x.includes(name) && y.includes(p)) || (y.includes(name) && x.includes(p)))),
+            graph.parents[name]!.filter(
+              (p) => !((x.includes(name) && y.includes(p)) || (y.includes(name) && x.includes(p))),
+            ),
           ]),
         ),
         { observed: graph.observed, states: graph.states },
       );
-      const given = sets.find((set) => isDSeparated(bare, x, y, set.flat()) && test(set) !== undefined);
+      const given = sets.find(
+        (set) => isDSeparated(bare, x, y, set.flat()) && test(set) !== undefined,
+      );
       if (given !== undefined)
         state(
           `${left} and ${right} are adjacent: p-value of independence${given.length > 0 ? ` given ${given.flat().join(", ")}` : ""}`,
@@ -163,9 +241,15 @@ export function certifyHierarchy(graph: ConceptGraph, input: LabelData, options:
           false,
         );
     } else {
-      const given = sets.find((set) => isDSeparated(graph, x, y, set.flat()) && test(set) !== undefined);
+      const given = sets.find(
+        (set) => isDSeparated(graph, x, y, set.flat()) && test(set) !== undefined,
+      );
       if (given !== undefined)
-        state(`${left} and ${right} are independent${given.length > 0 ? ` given ${given.flat().join(", ")}` : ""}: p-value`, test(given)!, true);
+        state(
+          `${left} and ${right} are independent${given.length > 0 ? ` given ${given.flat().join(", ")}` : ""}: p-value`,
+          test(given)!,
+          true,
+        );
     }
   }
   return found;

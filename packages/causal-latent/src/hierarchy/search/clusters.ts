@@ -7,7 +7,8 @@ import { type Group, type Tester, interleave } from "./groups.js";
 
 /** A step of the search with the evidence for it. */
 export interface Decision {
-  readonly step: "setAside" | "cluster" | "attach" | "separate" | "edge" | "collider" | "root" | "score";
+  readonly step:
+    "setAside" | "cluster" | "attach" | "separate" | "edge" | "collider" | "root" | "score";
   /** What it was about. */
   readonly nodes: readonly string[];
   /** The cover concerned, or what separates. */
@@ -28,7 +29,12 @@ export interface ClusterSettings {
 
 const names = (groups: readonly Group[]): string[] => groups.flatMap((g) => g.names);
 
-export function clusterGroups(start: readonly Group[], tester: Tester, settings: ClusterSettings, log: Decision[]): Group[] {
+export function clusterGroups(
+  start: readonly Group[],
+  tester: Tester,
+  settings: ClusterSettings,
+  log: Decision[],
+): Group[] {
   const { alpha, maxCover } = settings;
   let active = [...start];
   let count = 0;
@@ -67,7 +73,11 @@ export function clusterGroups(start: readonly Group[], tester: Tester, settings:
       const parent = parentAmong(members, active, tester, alpha, k);
       if (parent !== undefined) {
         const { group, rest, pValue: support } = parent;
-        const grown: Group = { ...group, children: [...group.children, ...rest], measured: interleave([group, ...rest]) };
+        const grown: Group = {
+          ...group,
+          children: [...group.children, ...rest],
+          measured: interleave([group, ...rest]),
+        };
         replace(members, grown);
         log.push({
           step: "attach",
@@ -100,7 +110,12 @@ interface Deficient {
 }
 
 /** All sets of groups, of k + 1 units together, whose tables with the others have the rank of k latents. */
-function deficientSets(active: readonly Group[], tester: Tester, { alpha, apart }: ClusterSettings, k: number): Deficient[] {
+function deficientSets(
+  active: readonly Group[],
+  tester: Tester,
+  { alpha, apart }: ClusterSettings,
+  k: number,
+): Deficient[] {
   const found: Deficient[] = [];
   const indices = active.map((_, i) => i);
   for (let members = 2; members <= k + 1; members++)
@@ -120,11 +135,16 @@ function deficientSets(active: readonly Group[], tester: Tester, { alpha, apart 
 }
 
 /** Overlapping deficient sets become one cluster where all of its sets of k + 1 units are deficient; the surest come first. */
-function mergeSets(found: readonly Deficient[], active: readonly Group[], k: number): { members: Group[]; pValue: number }[] {
+function mergeSets(
+  found: readonly Deficient[],
+  active: readonly Group[],
+  k: number,
+): { members: Group[]; pValue: number }[] {
   const pValues = new Map(found.map(({ set, pValue }) => [set.join(), pValue]));
   const sorted = [...found].sort((x, y) => y.pValue - x.pValue);
   let clusters: number[][] = [];
-  const units = (set: readonly number[]): number => set.reduce((sum, i) => sum + active[i]!.size, 0);
+  const units = (set: readonly number[]): number =>
+    set.reduce((sum, i) => sum + active[i]!.size, 0);
   const subsetsOf = (union: readonly number[]): number[][] =>
     Array.from({ length: k }, (_, m) => combinations(union, m + 2))
       .flat()
@@ -132,7 +152,8 @@ function mergeSets(found: readonly Deficient[], active: readonly Group[], k: num
   for (const { set } of sorted) {
     const touching = clusters.filter((cluster) => cluster.some((i) => set.includes(i)));
     const union = [...new Set([...touching.flat(), ...set])].sort((x, y) => x - y);
-    if (subsetsOf(union).every((subset) => pValues.has(subset.join()))) clusters = [...clusters.filter((c) => !touching.includes(c)), union];
+    if (subsetsOf(union).every((subset) => pValues.has(subset.join())))
+      clusters = [...clusters.filter((c) => !touching.includes(c)), union];
   }
   // in the order of their first members, so that names do not depend on p-values
   return clusters
@@ -165,7 +186,8 @@ function parentAmong(
         least = Math.min(least, p ?? 0);
       }
     const pValue = tests === 0 ? 0 : tester.oracle.exact ? least : Math.min(1, least * tests);
-    if (pValue > alpha && (best === undefined || pValue > best.pValue)) best = { group, rest, pValue };
+    if (pValue > alpha && (best === undefined || pValue > best.pValue))
+      best = { group, rest, pValue };
   }
   return best;
 }

@@ -25,9 +25,11 @@ export function coverGraphOf({ groups, ends, pValues }: TopLevel): CoverGraph {
   const parents: number[][] = [];
   const edgePValues = new Map<string, number>();
   const add = (group: Group, parent: number): number => {
-    const index = nodes.push({ names: group.names, latent: group.latent, pValue: group.pValue }) - 1;
+    const index =
+      nodes.push({ names: group.names, latent: group.latent, pValue: group.pValue }) - 1;
     parents.push(parent < 0 ? [] : [parent]);
-    for (const child of group.children) edgePValues.set(`${index} ${add(child, index)}`, group.pValue);
+    for (const child of group.children)
+      edgePValues.set(`${index} ${add(child, index)}`, group.pValue);
     return index;
   };
   const top = groups.map((group) => add(group, -1));
@@ -45,15 +47,25 @@ export function coverGraphOf({ groups, ends, pValues }: TopLevel): CoverGraph {
 export function prune(graph: CoverGraph): CoverGraph {
   const { nodes, parents } = graph;
   const children = nodes.map((_, i) => parents.flatMap((p, c) => (p.includes(i) ? [c] : [])));
-  const idle = nodes.findIndex(({ latent }, i) => latent && (children[i]!.length === 0 || (children[i]!.length === 1 && parents[i]!.length <= 1)));
+  const idle = nodes.findIndex(
+    ({ latent }, i) =>
+      latent &&
+      (children[i]!.length === 0 || (children[i]!.length === 1 && parents[i]!.length <= 1)),
+  );
   if (idle < 0) return graph;
   const above = parents[idle]!;
-  const rewired = parents.map((p) => (p.includes(idle) ? [...new Set([...p.filter((x) => x !== idle), ...above])] : [...p]));
+  const rewired = parents.map((p) =>
+    p.includes(idle) ? [...new Set([...p.filter((x) => x !== idle), ...above])] : [...p],
+  );
   const shift = (i: number): number => (i > idle ? i - 1 : i);
   const edgePValues = new Map<string, number>();
   rewired.forEach((p, c) =>
     p.forEach((x) => {
-      if (c !== idle) edgePValues.set(`${shift(x)} ${shift(c)}`, graph.edgePValues.get(`${x} ${c}`) ?? graph.edgePValues.get(`${idle} ${c}`) ?? NaN);
+      if (c !== idle)
+        edgePValues.set(
+          `${shift(x)} ${shift(c)}`,
+          graph.edgePValues.get(`${x} ${c}`) ?? graph.edgePValues.get(`${idle} ${c}`) ?? NaN,
+        );
     }),
   );
   return prune({
@@ -64,19 +76,40 @@ export function prune(graph: CoverGraph): CoverGraph {
 }
 
 /** Every latent by itself, edges all-to-all. */
-export function expand({ nodes, parents }: CoverGraph, observed: readonly string[], states: (name: string, latent: boolean) => number): ConceptGraph {
+export function expand(
+  { nodes, parents }: CoverGraph,
+  observed: readonly string[],
+  states: (name: string, latent: boolean) => number,
+): ConceptGraph {
   const table: Record<string, string[]> = {};
-  nodes.forEach(({ names }, i) => names.forEach((name) => (table[name] = parents[i]!.flatMap((p) => nodes[p]!.names))));
-  const counts = Object.fromEntries(nodes.flatMap(({ names, latent }) => names.map((name) => [name, states(name, latent)] as const)));
+  nodes.forEach(({ names }, i) =>
+    names.forEach((name) => (table[name] = parents[i]!.flatMap((p) => nodes[p]!.names))),
+  );
+  const counts = Object.fromEntries(
+    nodes.flatMap(({ names, latent }) =>
+      names.map((name) => [name, states(name, latent)] as const),
+    ),
+  );
   return conceptGraph(table, { observed, states: counts });
 }
 
 /** The same with `latentStates` states for every latent. */
-export function expandTo(graph: CoverGraph, latentStates: number, names: readonly string[], states: readonly number[]): ConceptGraph {
-  return expand(graph, names, (name, latent) => (latent ? latentStates : states[names.indexOf(name)]!));
+export function expandTo(
+  graph: CoverGraph,
+  latentStates: number,
+  names: readonly string[],
+  states: readonly number[],
+): ConceptGraph {
+  return expand(graph, names, (name, latent) =>
+    latent ? latentStates : states[names.indexOf(name)]!,
+  );
 }
 
 /** Nothing but observed variables. */
 export function isolated(names: readonly string[]): CoverGraph {
-  return { nodes: names.map((name) => ({ names: [name], latent: false, pValue: NaN })), parents: names.map(() => []), edgePValues: new Map() };
+  return {
+    nodes: names.map((name) => ({ names: [name], latent: false, pValue: NaN })),
+    parents: names.map(() => []),
+    edgePValues: new Map(),
+  };
 }

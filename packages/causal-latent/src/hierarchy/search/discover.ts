@@ -1,8 +1,20 @@
 /** The whole search: from data, a joint distribution or an oracle to a hierarchy of latents with the evidence for every step. */
-import { DomainError, checkCount, checkFunction, checkList, checkRecord } from "@provably/core-tensor";
+import {
+  DomainError,
+  checkCount,
+  checkFunction,
+  checkList,
+  checkRecord,
+} from "@provably/core-tensor";
 import { checkOptions, checkStrings } from "../../internal/check.js";
 import { collapsedRows } from "../data/collapse.js";
-import { type JointData, type LabelData, type Rows, rowsOfJoint, rowsOfLabels } from "../data/labels.js";
+import {
+  type JointData,
+  type LabelData,
+  type Rows,
+  rowsOfJoint,
+  rowsOfLabels,
+} from "../data/labels.js";
 import { combinations } from "../internal/subsets.js";
 import { numParametersOf } from "../model/fit.js";
 import { isolated } from "./cover-graph.js";
@@ -43,16 +55,24 @@ import { type DiscoverOptions, type Settings, settingsOf } from "./settings.js";
  * @see Dong, Huang, Ng, Song, Zheng, Jin, Legaspi, Spirtes, Zhang (2024), "A versatile causal discovery framework to allow causally-related hidden variables", algorithm 1
  * @category Search
  */
-export function discoverHierarchy(input: LabelData | JointData | RankOracle, options: DiscoverOptions = {}): HierarchyResult {
+export function discoverHierarchy(
+  input: LabelData | JointData | RankOracle,
+  options: DiscoverOptions = {},
+): HierarchyResult {
   const { latentStates = 2 } = checkOptions("discoverHierarchy", options);
   checkRecord("discoverHierarchy", "input", input);
   if ("rankAtMost" in input) checkOracle(input);
   if (latentStates === "auto") {
     // on data the best BIC, on exact tables the fewest parameters
-    const found = [2, 3, 4].map((r) => discover(input, { ...settingsOf(options, r, input), scoredStates: 4 }));
+    const found = [2, 3, 4].map((r) =>
+      discover(input, { ...settingsOf(options, r, input), scoredStates: 4 }),
+    );
     const cost = ({ bic, graph }: HierarchyResult): number => bic ?? numParametersOf(graph);
     const best = found.reduce((x, y) => (cost(y) < cost(x) ? y : x));
-    return { ...best, latents: best.latents.map((l) => ({ ...l, ambiguousFactorisation: l.states === 4 })) };
+    return {
+      ...best,
+      latents: best.latents.map((l) => ({ ...l, ambiguousFactorisation: l.states === 4 })),
+    };
   }
   return discover(input, settingsOf(options, latentStates, input));
 }
@@ -62,7 +82,9 @@ function checkOracle({ names, states, rankAtMost, association }: RankOracle): vo
   checkStrings(fn, "input.names", names);
   checkList(fn, "input.states", states).forEach((n, i) => checkCount(fn, `input.states[${i}]`, n));
   if (states.length !== names.length)
-    throw new DomainError(`${fn}: input.states must hold one number a name, got ${states.length} for ${names.length}`);
+    throw new DomainError(
+      `${fn}: input.states must hold one number a name, got ${states.length} for ${names.length}`,
+    );
   checkFunction(fn, "input.rankAtMost", rankAtMost);
   checkFunction(fn, "input.association", association);
 }
@@ -73,15 +95,30 @@ function discover(input: LabelData | JointData | RankOracle, settings: Settings)
   let oracle: RankOracle;
   if ("rankAtMost" in input) oracle = input;
   else {
-    original = "joint" in input ? rowsOfJoint("discoverHierarchy", input) : rowsOfLabels("discoverHierarchy", input);
+    original =
+      "joint" in input
+        ? rowsOfJoint("discoverHierarchy", input)
+        : rowsOfLabels("discoverHierarchy", input);
     const rows = collapse ? collapsedRows(original, latentStates) : original;
-    oracle = featureCoding === "gaussian" && "data" in input ? covarianceOracle(input) : rowsOracle(rows, settings);
+    oracle =
+      featureCoding === "gaussian" && "data" in input
+        ? covarianceOracle(input)
+        : rowsOracle(rows, settings);
   }
   const warnings = original === undefined ? [] : warningsOf(original);
-  const about = { latentStates, names: oracle.names, states: original?.states ?? oracle.states, warnings, alpha: settings.alpha };
+  const about = {
+    latentStates,
+    names: oracle.names,
+    states: original?.states ?? oracle.states,
+    warnings,
+    alpha: settings.alpha,
+  };
   if (oracle.names.length < 4) {
     warnings.push(`${oracle.names.length} variables are too few for a test of rank; 4 are needed`);
-    return resultOf({ graph: isolated(oracle.names), log: [] }, { ...about, tests: { performed: 0, cached: 0 } });
+    return resultOf(
+      { graph: isolated(oracle.names), log: [] },
+      { ...about, tests: { performed: 0, cached: 0 } },
+    );
   }
   const tester = makeTester(oracle, {
     latentStates,
@@ -91,8 +128,16 @@ function discover(input: LabelData | JointData | RankOracle, settings: Settings)
     signal: settings.signal,
   });
   if (refine && original !== undefined) {
-    const best = refined(tester, collapse ? collapsedRows(original, settings.scoredStates) : original, settings);
-    if (best !== undefined) return { ...resultOf(best, { ...about, tests: tester, alpha: best.alpha }), bic: best.fit.bic };
+    const best = refined(
+      tester,
+      collapse ? collapsedRows(original, settings.scoredStates) : original,
+      settings,
+    );
+    if (best !== undefined)
+      return {
+        ...resultOf(best, { ...about, tests: tester, alpha: best.alpha }),
+        bic: best.fit.bic,
+      };
     warnings.push("too densely connected to be refined");
   }
   return resultOf(searchOnce(tester, settings, settings.alpha), { ...about, tests: tester });

@@ -1,5 +1,13 @@
 /** The second phase: edges between the covers that are left, by tests of independence given other covers, and what of their directions can be told. */
-import { type Ends, adjacent, applyMeekRules, directed, noEdges, orient, orientColliders } from "../internal/pdag.js";
+import {
+  type Ends,
+  adjacent,
+  applyMeekRules,
+  directed,
+  noEdges,
+  orient,
+  orientColliders,
+} from "../internal/pdag.js";
 import { combinations } from "../internal/subsets.js";
 import type { Decision } from "./clusters.js";
 import { type Group, type Tester, interleave } from "./groups.js";
@@ -20,7 +28,12 @@ export interface TopLevel {
 }
 
 /** The skeleton by the stable PC algorithm, then colliders and Meek's rules. Three covers all adjacent get a common root instead. */
-export function findEdges(active: readonly Group[], tester: Tester, settings: EdgeSettings, log: Decision[]): TopLevel {
+export function findEdges(
+  active: readonly Group[],
+  tester: Tester,
+  settings: EdgeSettings,
+  log: Decision[],
+): TopLevel {
   const { alpha, maxConditioning, causes } = settings;
   const n = active.length;
   const ends = noEdges(n);
@@ -57,7 +70,14 @@ export function findEdges(active: readonly Group[], tester: Tester, settings: Ed
   }
   if (n === 3 && combinations([0, 1, 2], 2).every(([i, j]) => adjacent(ends, i!, j!))) {
     const taken = new Set(tester.oracle.names);
-    const root: Group = { names: [freshName(active, taken)], size: 1, latent: true, measured: interleave(active), children: active, pValue: 1 };
+    const root: Group = {
+      names: [freshName(active, taken)],
+      size: 1,
+      latent: true,
+      measured: interleave(active),
+      children: active,
+      pValue: 1,
+    };
     log.push({
       step: "root",
       nodes: active.flatMap((g) => g.names),
@@ -74,7 +94,10 @@ export function findEdges(active: readonly Group[], tester: Tester, settings: Ed
       if (!adjacent(ends, i, j) || i === j) continue;
       // observed variables have no children among covers; what is known beforehand comes last and wins
       if (active[i]!.latent && !active[j]!.latent) orient(ends, i, j);
-      if (causes.some(([a, b]) => active[i]!.measured.includes(a) && active[j]!.measured.includes(b))) orient(ends, i, j);
+      if (
+        causes.some(([a, b]) => active[i]!.measured.includes(a) && active[j]!.measured.includes(b))
+      )
+        orient(ends, i, j);
     }
   applyMeekRules(ends);
   for (const [i, j] of combinations(

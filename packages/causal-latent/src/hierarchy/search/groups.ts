@@ -73,7 +73,8 @@ export function makeTester(oracle: RankOracle, settings: TestSettings): Tester {
     }
     return least;
   };
-  const fits = (side: RankSide): boolean => oracle.linear === true || sideStates(oracle, side) <= maxCells;
+  const fits = (side: RankSide): boolean =>
+    oracle.linear === true || sideStates(oracle, side) <= maxCells;
   /** Ways to let `size` measured variables stand for a group. */
   const stands = (group: Group, not: readonly number[] = []): number[][] => {
     const open = group.measured.filter((j) => !not.includes(j));
@@ -85,15 +86,25 @@ export function makeTester(oracle: RankOracle, settings: TestSettings): Tester {
    * the strongest associations, through which a missing link shows best, and an even choice of the rest.
    */
   const controls = (rep: readonly number[], others: readonly Group[], k: number): number[][] => {
-    const groupOf = new Map(others.flatMap((group, g) => group.measured.map((j) => [j, g] as const)));
-    const open = others.flatMap(({ measured, size }) => (oracle.exact ? measured : measured.slice(0, size + 1)));
-    const spread = combinations(open, k + 1).filter((set) => others.every(({ size }, g) => set.filter((j) => groupOf.get(j) === g).length <= size));
+    const groupOf = new Map(
+      others.flatMap((group, g) => group.measured.map((j) => [j, g] as const)),
+    );
+    const open = others.flatMap(({ measured, size }) =>
+      oracle.exact ? measured : measured.slice(0, size + 1),
+    );
+    const spread = combinations(open, k + 1).filter((set) =>
+      others.every(({ size }, g) => set.filter((j) => groupOf.get(j) === g).length <= size),
+    );
     if (oracle.exact || spread.length <= maxTables) return spread;
     const strength = (set: readonly number[]): number =>
       set.reduce((sum, j) => sum + Math.max(...rep.map((i) => oracle.association(i, j))), 0) + rep.reduce((sum, i) => sum + Math.max(...set.map((j) => oracle.association(i, j))), 0); // prettier-ignore
-    const sorted = spread.map((set) => ({ set, strength: strength(set) })).sort((x, y) => y.strength - x.strength);
+    const sorted = spread
+      .map((set) => ({ set, strength: strength(set) }))
+      .sort((x, y) => y.strength - x.strength);
     const half = Math.ceil(maxTables / 2);
-    return [...sorted.slice(0, half), ...evenlySpaced(sorted.slice(half), maxTables - half)].map(({ set }) => set);
+    return [...sorted.slice(0, half), ...evenlySpaced(sorted.slice(half), maxTables - half)].map(
+      ({ set }) => set,
+    );
   };
 
   return {
@@ -125,12 +136,18 @@ export function makeTester(oracle: RankOracle, settings: TestSettings): Tester {
       for (const [own, other] of cartesian([stands(g), stands(h)]) as [number[], number[]][]) {
         for (const turn of turns) {
           const copies = given.map((cover) => {
-            const open = cover.measured.filter((j) => !g.measured.includes(j) && !h.measured.includes(j));
-            const turned = [...open.slice(turn % Math.max(1, open.length)), ...open.slice(0, turn % Math.max(1, open.length))];
+            const open = cover.measured.filter(
+              (j) => !g.measured.includes(j) && !h.measured.includes(j),
+            );
+            const turned = [
+              ...open.slice(turn % Math.max(1, open.length)),
+              ...open.slice(0, turn % Math.max(1, open.length)),
+            ];
             return [turned.slice(0, cover.size), turned.slice(cover.size, 2 * cover.size)] as const;
           });
           if (copies.some(([, second], i) => second.length < given[i]!.size)) return undefined;
-          const side = (group: number[], half: 0 | 1): RankSide => (units === 0 ? [group] : [copies.flatMap((pair) => pair[half]), group]);
+          const side = (group: number[], half: 0 | 1): RankSide =>
+            units === 0 ? [group] : [copies.flatMap((pair) => pair[half]), group];
           const [a, b] = [side(own, 0), side(other, 1)];
           if (fits(a) && fits(b)) questions.push([a, b]);
         }
@@ -143,5 +160,7 @@ export function makeTester(oracle: RankOracle, settings: TestSettings): Tester {
 /** Measured variables of several groups, taking turns. */
 export function interleave(groups: readonly Group[]): number[] {
   const longest = Math.max(...groups.map(({ measured }) => measured.length));
-  return Array.from({ length: longest }, (_, i) => groups.flatMap(({ measured }) => (i < measured.length ? [measured[i]!] : []))).flat();
+  return Array.from({ length: longest }, (_, i) =>
+    groups.flatMap(({ measured }) => (i < measured.length ? [measured[i]!] : [])),
+  ).flat();
 }

@@ -32,25 +32,41 @@ export function movesFrom(graph: CoverGraph): Move[] {
   const seen = new Set([classOf(graph)]);
   const consider = (next: Parents, text: string, concerned: readonly number[]): void => {
     if (!isAcyclic(next)) return;
-    const move = { graph: { ...graph, parents: next }, text, nodes: concerned.flatMap((i) => nodes[i]!.names) };
+    const move = {
+      graph: { ...graph, parents: next },
+      text,
+      nodes: concerned.flatMap((i) => nodes[i]!.names),
+    };
     const mark = classOf(move.graph);
     if (!seen.has(mark) && !hasTriangle(move.graph)) found.push(move);
     seen.add(mark);
   };
-  const without = (c: number, x: number): readonly number[][] => parents.map((p, i) => (i === c ? p.filter((y) => y !== x) : [...p]));
-  const plus = (from: Parents, c: number, x: number): Parents => from.map((p, i) => (i === c ? [...p, x] : p));
+  const without = (c: number, x: number): readonly number[][] =>
+    parents.map((p, i) => (i === c ? p.filter((y) => y !== x) : [...p]));
+  const plus = (from: Parents, c: number, x: number): Parents =>
+    from.map((p, i) => (i === c ? [...p, x] : p));
   for (const x of covers)
     for (const c of covers) {
       if (x === c) continue;
       if (parents[c]!.includes(x)) {
         consider(without(c, x), `no edge between ${name(x)} and ${name(c)}`, [x, c]);
-        consider(plus(without(c, x), x, c), `${name(c)} → ${name(x)} instead of the other way`, [c, x]);
-      } else if (!parents[x]!.includes(c)) consider(plus(parents, c, x), `an edge ${name(x)} → ${name(c)}`, [x, c]);
+        consider(plus(without(c, x), x, c), `${name(c)} → ${name(x)} instead of the other way`, [
+          c,
+          x,
+        ]);
+      } else if (!parents[x]!.includes(c))
+        consider(plus(parents, c, x), `an edge ${name(x)} → ${name(c)}`, [x, c]);
     }
   for (const c of covers) {
     const near = covers.filter((x) => parents[c]!.includes(x) || parents[x]!.includes(c));
     if (near.length < 2) continue;
-    const bare = parents.map((p, i) => (i === c ? p.filter((y) => !near.includes(y)) : near.includes(i) ? p.filter((y) => y !== c) : p));
+    const bare = parents.map((p, i) =>
+      i === c
+        ? p.filter((y) => !near.includes(y))
+        : near.includes(i)
+          ? p.filter((y) => y !== c)
+          : p,
+    );
     consider(bare.map((p, i) => (i === c ? [...p, ...near] : p)), `${name(c)} below all of its neighbours`, [c, ...near]); // prettier-ignore
     consider(bare.map((p, i) => (near.includes(i) ? [...p, c] : p)), `${name(c)} above all of its neighbours`, [c, ...near]); // prettier-ignore
   }
@@ -62,7 +78,9 @@ export function movesFrom(graph: CoverGraph): Move[] {
     for (const centre of near) {
       const next = parents.map((p, i) => {
         const rest = p.filter((y) => y !== c && !(i === c));
-        return near.includes(i) && i !== centre && !rest.includes(centre) ? [...rest, centre] : rest;
+        return near.includes(i) && i !== centre && !rest.includes(centre)
+          ? [...rest, centre]
+          : rest;
       });
       if (isAcyclic(next) && !hasTriangle({ ...graph, parents: next })) found.push({ graph: prune({ ...graph, parents: next }), text: `${name(centre)} in place of ${name(c)}`, nodes: [...nodes[centre]!.names, ...nodes[c]!.names] }); // prettier-ignore
     }

@@ -1,6 +1,13 @@
 /** What answers the questions of the search: data, an exact distribution, a graph, or covariances. */
 import { DomainError, checkCount, checkList, checkRecord, show } from "@provably/core-tensor";
-import { type LabelData, type JointData, type Rows, crossTable, rowsOfJoint, rowsOfLabels } from "../data/labels.js";
+import {
+  type LabelData,
+  type JointData,
+  type Rows,
+  crossTable,
+  rowsOfJoint,
+  rowsOfLabels,
+} from "../data/labels.js";
 import { type ConceptGraph, checkGraph } from "../graph/graph.js";
 import { graphRank } from "../graph/separation.js";
 import { product } from "../internal/arrays.js";
@@ -52,12 +59,20 @@ function positions(side: RankSide): number[][] {
 
 function checkPlace(j: number, names: readonly string[]): number {
   if (!(Number.isInteger(j) && j >= 0 && j < names.length))
-    throw new DomainError(`rankOracle: variables must be integers in [0, ${names.length}), got ${show(j)}`);
+    throw new DomainError(
+      `rankOracle: variables must be integers in [0, ${names.length}), got ${show(j)}`,
+    );
   return j;
 }
 
 /** Two sets of variables that do not overlap, and a rank. */
-function checkQuestion(a: RankSide, b: RankSide, rank: number, names: readonly string[], least = 1): void {
+function checkQuestion(
+  a: RankSide,
+  b: RankSide,
+  rank: number,
+  names: readonly string[],
+  least = 1,
+): void {
   checkCount("rankAtMost", "rank", rank, least);
   const seen = new Set<number>();
   for (const [name, side] of [
@@ -70,11 +85,15 @@ function checkQuestion(a: RankSide, b: RankSide, rank: number, names: readonly s
         if (seen.has(checkPlace(j, names))) throw new DomainError(`rankAtMost: a and b must name every variable at most once, got ${j} twice`);
         seen.add(j);
       }
-  if (a.length === 0 || b.length === 0) throw new DomainError("rankAtMost: a and b must name a variable, got none");
+  if (a.length === 0 || b.length === 0)
+    throw new DomainError("rankAtMost: a and b must name a variable, got none");
 }
 
 /** An oracle that tests tables of counts. `features: false` leaves out the tests on main effects. */
-export function rowsOracle(rows: Rows, options: { readonly test: RankTestMethod; readonly features: boolean }): RankOracle {
+export function rowsOracle(
+  rows: Rows,
+  options: { readonly test: RankTestMethod; readonly features: boolean },
+): RankOracle {
   const settings = checkOptions("discoverHierarchy", { method: options.test });
   const associations = associationTable(rows);
   return {
@@ -85,10 +104,14 @@ export function rowsOracle(rows: Rows, options: { readonly test: RankTestMethod;
     rankAtMost(a, b, rank) {
       checkQuestion(a, b, rank, rows.names);
       const table = crossTable(rows, concat(a), concat(b));
-      if (rows.exact) return { pValue: testCells(table, { ...settings, rank, method: "exact" }).pValue };
+      if (rows.exact)
+        return { pValue: testCells(table, { ...settings, rank, method: "exact" }).pValue };
       const full = testCells(table, { ...settings, rank });
       if (!options.features || full.df === 0) return full;
-      const sides = [a, b].map((side) => ({ extents: concat(side).map((j) => rows.states[j]!), parts: positions(side) }));
+      const sides = [a, b].map((side) => ({
+        extents: concat(side).map((j) => rows.states[j]!),
+        parts: positions(side),
+      }));
       const [left, right] = [sides[0]!, sides[1]!];
       const fewer = numFeatures(left) < table.p || numFeatures(right) < table.q;
       const main = fewer ? featureTest(proportionsOf(table), left, right, rank) : undefined;
@@ -105,7 +128,8 @@ function associationTable(rows: Rows): number[][] {
     for (let j = 0; j < i; j++) {
       const { p, q: columns, data, a, b } = proportionsOf(crossTable(rows, [i], [j]));
       let sum = -1;
-      for (let r = 0; r < p; r++) for (let c = 0; c < columns; c++) sum += data[r * columns + c]! ** 2 / (a[r]! * b[c]!);
+      for (let r = 0; r < p; r++)
+        for (let c = 0; c < columns; c++) sum += data[r * columns + c]! ** 2 / (a[r]! * b[c]!);
       out[i]![j] = out[j]![i] = sum;
     }
   return out;
@@ -127,7 +151,10 @@ function associationTable(rows: Rows): number[][] {
  * ```
  * @category Search
  */
-export function dataOracle(input: LabelData, options: { readonly test?: RankTestMethod; readonly features?: boolean } = {}): RankOracle {
+export function dataOracle(
+  input: LabelData,
+  options: { readonly test?: RankTestMethod; readonly features?: boolean } = {},
+): RankOracle {
   const { test = "auto", features = true } = checkRecord("dataOracle", "options", options);
   return rowsOracle(rowsOfLabels("dataOracle", input), { test, features });
 }
@@ -205,7 +232,9 @@ export function covarianceOracle(input: LabelData): RankOracle {
     states: rows.states,
     exact: false,
     linear: true,
-    association: (i, j) => (covariance[checkPlace(i, rows.names)]![checkPlace(j, rows.names)]! / (sdOf(i) * sdOf(j))) ** 2,
+    association: (i, j) =>
+      (covariance[checkPlace(i, rows.names)]![checkPlace(j, rows.names)]! / (sdOf(i) * sdOf(j))) **
+      2,
     rankAtMost(a, b, rank) {
       checkQuestion(a, b, rank, rows.names, 0);
       return { pValue: canonicalTest(covariance, concat(a), concat(b), rank, rows.total) };
@@ -214,24 +243,37 @@ export function covarianceOracle(input: LabelData): RankOracle {
 }
 
 function covarianceOf(rows: Rows): number[][] {
-  const mean = rows.columns.map((column) => column.reduce((sum, x, r) => sum + x * rows.weights[r]!, 0) / rows.total);
+  const mean = rows.columns.map(
+    (column) => column.reduce((sum, x, r) => sum + x * rows.weights[r]!, 0) / rows.total,
+  );
   return rows.columns.map((x, i) =>
     rows.columns.map((y, j) => {
       let sum = 0;
-      for (let r = 0; r < x.length; r++) sum += rows.weights[r]! * (x[r]! - mean[i]!) * (y[r]! - mean[j]!);
+      for (let r = 0; r < x.length; r++)
+        sum += rows.weights[r]! * (x[r]! - mean[i]!) * (y[r]! - mean[j]!);
       return sum / rows.total;
     }),
   );
 }
 
 /** Wilks' test with Bartlett's correction of "at most `rank` canonical correlations are not 0". */
-function canonicalTest(covariance: readonly (readonly number[])[], a: readonly number[], b: readonly number[], rank: number, n: number): number {
+function canonicalTest(
+  covariance: readonly (readonly number[])[],
+  a: readonly number[],
+  b: readonly number[],
+  rank: number,
+  n: number,
+): number {
   const df = (a.length - rank) * (b.length - rank);
   if (rank >= Math.min(a.length, b.length)) return 1;
   const [ga, gb] = [whitening(covariance, a), whitening(covariance, b)];
   const data = new Float64Array(ga.length * gb.length);
   ga.forEach((u, r) =>
-    gb.forEach((v, c) => a.forEach((i, s) => b.forEach((j, t) => (data[r * gb.length + c]! += u[s]! * covariance[i]![j]! * v[t]!)))),
+    gb.forEach((v, c) =>
+      a.forEach((i, s) =>
+        b.forEach((j, t) => (data[r * gb.length + c]! += u[s]! * covariance[i]![j]! * v[t]!)),
+      ),
+    ),
   );
   if (ga.length === 0 || gb.length === 0) return 1;
   const { s, m } = decompose({ p: ga.length, q: gb.length, data });
@@ -241,9 +283,16 @@ function canonicalTest(covariance: readonly (readonly number[])[], a: readonly n
 }
 
 /** Combinations of variables with unit variance and no correlation, by Gram-Schmidt; dependent variables are left out. */
-function whitening(covariance: readonly (readonly number[])[], members: readonly number[]): number[][] {
+function whitening(
+  covariance: readonly (readonly number[])[],
+  members: readonly number[],
+): number[][] {
   const inner = (u: readonly number[], v: readonly number[]): number =>
-    members.reduce((sum, i, s) => sum + members.reduce((row, j, t) => row + u[s]! * covariance[i]![j]! * v[t]!, 0), 0);
+    members.reduce(
+      (sum, i, s) =>
+        sum + members.reduce((row, j, t) => row + u[s]! * covariance[i]![j]! * v[t]!, 0),
+      0,
+    );
   const basis: number[][] = [];
   members.forEach((_, s) => {
     let u = members.map((_, t): number => (s === t ? 1 : 0));

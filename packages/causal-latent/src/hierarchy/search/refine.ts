@@ -39,10 +39,16 @@ function bestOfLevels(tester: Tester, rows: Rows, settings: Settings): Scored | 
     const mark = JSON.stringify([found.graph.nodes.map(({ names }) => names), found.graph.parents]);
     if (seen.has(mark)) continue;
     seen.add(mark);
-    const fit = scoreGraph(expandTo(found.graph, latentStates, rows.names, rows.states), rows, foldIn(key, "score"), signal);
+    const fit = scoreGraph(
+      expandTo(found.graph, latentStates, rows.names, rows.states),
+      rows,
+      foldIn(key, "score"),
+      signal,
+    );
     if (fit === undefined) continue;
     const triangle = hasTriangle(found.graph);
-    if (best === undefined || (triangle === best.triangle ? fit.bic < best.fit.bic : best.triangle)) best = { ...found, fit, alpha, triangle };
+    if (best === undefined || (triangle === best.triangle ? fit.bic < best.fit.bic : best.triangle))
+      best = { ...found, fit, alpha, triangle };
   }
   return best;
 }
@@ -56,17 +62,30 @@ function improved(start: Scored, rows: Rows, { latentStates, key, signal }: Sett
     const tried = movesFrom(graph).flatMap((move, i) => {
       const target = expandTo(move.graph, latentStates, rows.names, rows.states);
       const own = foldIn(foldIn(key, round), i);
-      const short = scoreGraph(target, rows, own, signal, { cpts: adaptCpts(fit, target, own), maxIterations: 12 });
+      const short = scoreGraph(target, rows, own, signal, {
+        cpts: adaptCpts(fit, target, own),
+        maxIterations: 12,
+      });
       return short === undefined ? [] : [{ ...move, target, fit: short }];
     });
-    let next: { graph: CoverGraph; fit: FittedHierarchy; text: string; nodes: readonly string[] } | undefined;
+    let next:
+      | { graph: CoverGraph; fit: FittedHierarchy; text: string; nodes: readonly string[] }
+      | undefined;
     for (const { target, ...move } of tried.sort((x, y) => x.fit.bic - y.fit.bic).slice(0, 6)) {
-      const long = scoreGraph(target, rows, key, signal, { cpts: move.fit.cpts, maxIterations: 200 })!;
+      const long = scoreGraph(target, rows, key, signal, {
+        cpts: move.fit.cpts,
+        maxIterations: 200,
+      })!;
       if (long.bic < (next?.fit.bic ?? fit.bic - 0.5)) next = { ...move, fit: long };
     }
     if (next === undefined) break;
     const text = `${next.text}: BIC falls by ${(fit.bic - next.fit.bic).toPrecision(3)}`;
-    best = { ...best, graph: next.graph, fit: next.fit, log: [...log, { step: "score", nodes: next.nodes, latents: [], pValue: NaN, text }] };
+    best = {
+      ...best,
+      graph: next.graph,
+      fit: next.fit,
+      log: [...log, { step: "score", nodes: next.nodes, latents: [], pValue: NaN, text }],
+    };
   }
   return best;
 }

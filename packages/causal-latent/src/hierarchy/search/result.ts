@@ -43,7 +43,11 @@ export interface HierarchyResult {
   readonly latents: readonly FoundLatent[];
   readonly edges: readonly FoundEdge[];
   /** Covers with more than their names: what hangs below, and the p-value of that. */
-  readonly covers: readonly { readonly latents: readonly string[]; readonly children: readonly string[]; readonly pValue: number }[];
+  readonly covers: readonly {
+    readonly latents: readonly string[];
+    readonly children: readonly string[];
+    readonly pValue: number;
+  }[];
   /** Names by level; observed variables first. */
   readonly levels: readonly (readonly string[])[];
   /** Every decision with its p-value, in order. */
@@ -67,7 +71,10 @@ interface Circumstances {
   readonly alpha: number;
 }
 
-export function resultOf({ graph: cover, log }: Found, { latentStates, names, states, tests, warnings, alpha }: Circumstances): HierarchyResult {
+export function resultOf(
+  { graph: cover, log }: Found,
+  { latentStates, names, states, tests, warnings, alpha }: Circumstances,
+): HierarchyResult {
   const { nodes, parents, edgePValues } = cover;
   const graph = expandTo(cover, latentStates, names, states);
   const ends = equivalenceEnds(cover);
@@ -92,12 +99,26 @@ export function resultOf({ graph: cover, log }: Found, { latentStates, names, st
     graph,
     latents: nodes.flatMap(({ names, latent }, i) =>
       latent
-        ? names.map((name): FoundLatent => ({ name, states: latentStates, cover: names, level: levelOf[i]!, ambiguousFactorisation: false }))
+        ? names.map((name): FoundLatent => ({
+            name,
+            states: latentStates,
+            cover: names,
+            level: levelOf[i]!,
+            ambiguousFactorisation: false,
+          }))
         : [],
     ),
     edges,
     covers: nodes.flatMap(({ names, latent, pValue }, i) =>
-      latent ? [{ latents: names, children: parents.flatMap((p, c) => (p.includes(i) ? nodes[c]!.names : [])), pValue }] : [],
+      latent
+        ? [
+            {
+              latents: names,
+              children: parents.flatMap((p, c) => (p.includes(i) ? nodes[c]!.names : [])),
+              pValue,
+            },
+          ]
+        : [],
     ),
     levels: Array.from({ length: 1 + Math.max(0, ...levelOf) }, (_, l) =>
       l === 0 ? names : nodes.flatMap(({ names }, i) => (levelOf[i] === l ? names : [])),

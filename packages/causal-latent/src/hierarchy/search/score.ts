@@ -34,7 +34,11 @@ export function adaptCpts(from: FittedHierarchy, to: ConceptGraph, key: RngKey):
       const extents = parents.map((p) => to.states[p]!);
       const rows = product(extents);
       const old = from.graph.parents[name];
-      const noise = uniform(foldIn(key, name), [rows * states], { dtype: "float64", low: 0.7, high: 1.3 }).data;
+      const noise = uniform(foldIn(key, name), [rows * states], {
+        dtype: "float64",
+        low: 0.7,
+        high: 1.3,
+      }).data;
       const data = new Float64Array(rows * states);
       const same = old?.join() === parents.join();
       for (let row = 0; row < rows; row++) {
@@ -48,7 +52,9 @@ export function adaptCpts(from: FittedHierarchy, to: ConceptGraph, key: RngKey):
             value = 0;
             for (let g = 0; g < product(goneExtents); g++) {
               const other = digits(g, goneExtents);
-              const index = old.map((p) => (parents.includes(p) ? at[parents.indexOf(p)]! : other[gone.indexOf(p)]!));
+              const index = old.map((p) =>
+                parents.includes(p) ? at[parents.indexOf(p)]! : other[gone.indexOf(p)]!,
+              );
               value += from.cpts[name]!.get(...index, s);
             }
           }

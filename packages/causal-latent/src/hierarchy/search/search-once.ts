@@ -17,18 +17,36 @@ export function searchOnce(tester: Tester, settings: Settings, alpha: number): F
   const { background, maxCover, maxConditioning, onProgress, signal } = settings;
   const indexOf = (name: string): number => {
     const j = oracle.names.indexOf(name);
-    if (j < 0) throw new GraphError(`discoverHierarchy: background names "${name}", which is no observed variable`);
+    if (j < 0)
+      throw new GraphError(
+        `discoverHierarchy: background names "${name}", which is no observed variable`,
+      );
     return j;
   };
   const pair = ([a, b]: readonly [string, string]): [number, number] => [indexOf(a), indexOf(b)];
   const log: Decision[] = [];
-  const groups = oracle.names.map((name, j): Group => ({ names: [name], size: 1, latent: false, measured: [j], children: [], pValue: NaN }));
+  const groups = oracle.names.map((name, j): Group => ({
+    names: [name],
+    size: 1,
+    latent: false,
+    measured: [j],
+    children: [],
+    pValue: NaN,
+  }));
   const alone = groups.filter((g) => {
     const others = groups.filter((h) => h !== g);
     const pValues = others.map((h) => tester.independent(g, h, []) ?? 1);
-    const pValue = oracle.exact ? Math.min(...pValues) : Math.min(1, others.length * Math.min(...pValues));
+    const pValue = oracle.exact
+      ? Math.min(...pValues)
+      : Math.min(1, others.length * Math.min(...pValues));
     if (pValue <= alpha) return false;
-    log.push({ step: "setAside", nodes: g.names, latents: [], pValue, text: `${g.names[0]!} is independent of all others` });
+    log.push({
+      step: "setAside",
+      nodes: g.names,
+      latents: [],
+      pValue,
+      text: `${g.names[0]!} is independent of all others`,
+    });
     return true;
   });
   let iteration = 0;
@@ -47,8 +65,20 @@ export function searchOnce(tester: Tester, settings: Settings, alpha: number): F
     },
     log,
   );
-  const top = findEdges(active, tester, { alpha, maxConditioning, causes: (background.causes ?? []).map(pair) }, log);
+  const top = findEdges(
+    active,
+    tester,
+    { alpha, maxConditioning, causes: (background.causes ?? []).map(pair) },
+    log,
+  );
   const graph = coverGraphOf(top);
   const rest = isolated(alone.flatMap((g) => g.names));
-  return { graph: { nodes: [...graph.nodes, ...rest.nodes], parents: [...graph.parents, ...rest.parents], edgePValues: graph.edgePValues }, log };
+  return {
+    graph: {
+      nodes: [...graph.nodes, ...rest.nodes],
+      parents: [...graph.parents, ...rest.parents],
+      edgePValues: graph.edgePValues,
+    },
+    log,
+  };
 }

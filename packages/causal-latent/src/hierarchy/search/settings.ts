@@ -1,5 +1,11 @@
 /** What can be asked of the search, and the settings it runs with. */
-import { DomainError, checkChoice, checkCount, checkList, checkRecord } from "@provably/core-tensor";
+import {
+  DomainError,
+  checkChoice,
+  checkCount,
+  checkList,
+  checkRecord,
+} from "@provably/core-tensor";
 import { type RngKey, key as keyOf } from "@provably/core-tensor/random";
 import { checkNumber, checkStrings } from "../../internal/check.js";
 import type { JointData, LabelData } from "../data/labels.js";
@@ -52,12 +58,18 @@ export interface DiscoverOptions {
   /** Key of the starts of the fits of `refine`; default `key(0)`. */
   readonly key?: RngKey;
   /** `metric` is the number of groups left. */
-  readonly onProgress?: (progress: { readonly iteration: number; readonly total: number; readonly metric: number }) => void;
+  readonly onProgress?: (progress: {
+    readonly iteration: number;
+    readonly total: number;
+    readonly metric: number;
+  }) => void;
   readonly signal?: AbortSignal;
 }
 
 /** All of them, checked, with their defaults. */
-export type Settings = Required<Omit<DiscoverOptions, "latentStates" | "onProgress" | "signal" | "background">> & {
+export type Settings = Required<
+  Omit<DiscoverOptions, "latentStates" | "onProgress" | "signal" | "background">
+> & {
   readonly latentStates: number;
   /** States of the observed variables, at most, when structures are scored: the same for all that are compared. */
   readonly scoredStates: number;
@@ -66,7 +78,11 @@ export type Settings = Required<Omit<DiscoverOptions, "latentStates" | "onProgre
   readonly signal: AbortSignal | undefined;
 };
 
-export function settingsOf(options: DiscoverOptions, latentStates: number, input: LabelData | JointData | RankOracle): Settings {
+export function settingsOf(
+  options: DiscoverOptions,
+  latentStates: number,
+  input: LabelData | JointData | RankOracle,
+): Settings {
   const isData = "data" in input;
   const {
     maxCover = 2,
@@ -96,7 +112,12 @@ export function settingsOf(options: DiscoverOptions, latentStates: number, input
   checkChoice(fn, "correction", correction, ["bonferroni", "none"]);
   const { clusters = [], apart = [], causes = [] } = checkRecord(fn, "background", background);
   for (const [name, sets] of Object.entries({ clusters, apart, causes }))
-    checkList(fn, `background.${name}`, sets).forEach((set, i) => checkStrings(fn, `background.${name}[${i}]`, set));
-  if (refine && !isData) throw new DomainError("discoverHierarchy: refine needs data; a joint distribution or an oracle has no sample size");
+    checkList(fn, `background.${name}`, sets).forEach((set, i) =>
+      checkStrings(fn, `background.${name}[${i}]`, set),
+    );
+  if (refine && !isData)
+    throw new DomainError(
+      "discoverHierarchy: refine needs data; a joint distribution or an oracle has no sample size",
+    );
   return { latentStates, scoredStates: latentStates, maxCover, alpha, test, featureCoding, features, collapse, maxCells, maxTables, correction, maxConditioning, refine, background, key, onProgress, signal }; // prettier-ignore
 }

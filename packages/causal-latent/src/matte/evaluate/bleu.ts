@@ -47,15 +47,27 @@ export interface BleuOptions {
  * @see Papineni, Roukos, Ward, Zhu (2002), "BLEU: a method for automatic evaluation of machine translation"
  * @category Evaluation
  */
-export function corpusBleu(references: readonly (string | readonly string[])[], hypotheses: readonly string[], options: BleuOptions = {}): number {
+export function corpusBleu(
+  references: readonly (string | readonly string[])[],
+  hypotheses: readonly string[],
+  options: BleuOptions = {},
+): number {
   const { maxN = 4, smoothing = 0 } = checkRecord("corpusBleu", "options", options);
   checkStrings("corpusBleu", "hypotheses", hypotheses);
   checkList("corpusBleu", "references", references).forEach((entry, i) =>
     checkStrings("corpusBleu", `references[${i}]`, typeof entry === "string" ? [entry] : entry),
   );
   if (references.length !== hypotheses.length || hypotheses.length === 0)
-    throw new ShapeError(`corpusBleu: references must be as many as hypotheses and not none, got ${references.length} and ${hypotheses.length}`);
-  checkNumber("corpusBleu", "maxN", maxN, "be an integer from 1 to 100", (x) => Number.isInteger(x) && x >= 1 && x <= 100);
+    throw new ShapeError(
+      `corpusBleu: references must be as many as hypotheses and not none, got ${references.length} and ${hypotheses.length}`,
+    );
+  checkNumber(
+    "corpusBleu",
+    "maxN",
+    maxN,
+    "be an integer from 1 to 100",
+    (x) => Number.isInteger(x) && x >= 1 && x <= 100,
+  );
   checkNumber("corpusBleu", "smoothing", smoothing, "be ≥ 0", (x) => x >= 0 && x < Infinity);
   const matched = new Array<number>(maxN).fill(0);
   const total = new Array<number>(maxN).fill(0);
@@ -66,11 +78,17 @@ export function corpusBleu(references: readonly (string | readonly string[])[], 
     const own = words(hypothesis);
     length += own.length;
     // the reference nearest in length, the shorter of two equally near
-    closest += given.map((r) => r.length).sort((a, b) => Math.abs(a - own.length) - Math.abs(b - own.length) || a - b)[0] ?? 0;
+    closest +=
+      given
+        .map((r) => r.length)
+        .sort((a, b) => Math.abs(a - own.length) - Math.abs(b - own.length) || a - b)[0] ?? 0;
     for (let n = 1; n <= maxN; n++) {
       const most = new Map<string, number>();
-      for (const reference of given) for (const [gram, count] of ngrams(reference, n)) most.set(gram, Math.max(count, most.get(gram) ?? 0));
-      for (const [gram, count] of ngrams(own, n)) matched[n - 1]! += Math.min(count, most.get(gram) ?? 0);
+      for (const reference of given)
+        for (const [gram, count] of ngrams(reference, n))
+          most.set(gram, Math.max(count, most.get(gram) ?? 0));
+      for (const [gram, count] of ngrams(own, n))
+        matched[n - 1]! += Math.min(count, most.get(gram) ?? 0);
       total[n - 1]! += Math.max(0, own.length - n + 1);
     }
   });
@@ -99,10 +117,16 @@ export function corpusBleu(references: readonly (string | readonly string[])[], 
  * ```
  * @category Evaluation
  */
-export function gScore(accuracy: number, bleu: number, options: { readonly mean?: "geometric" | "harmonic" } = {}): number {
+export function gScore(
+  accuracy: number,
+  bleu: number,
+  options: { readonly mean?: "geometric" | "harmonic" } = {},
+): number {
   const { mean = "geometric" } = checkRecord("gScore", "options", options);
   checkChoice("gScore", "mean", mean, ["geometric", "harmonic"]);
-  for (const [name, value] of Object.entries({ accuracy, bleu })) checkNumber("gScore", name, value, "be in [0, 100]", (x) => x >= 0 && x <= 100);
-  if (mean === "harmonic") return accuracy + bleu === 0 ? 0 : (2 * accuracy * bleu) / (accuracy + bleu);
+  for (const [name, value] of Object.entries({ accuracy, bleu }))
+    checkNumber("gScore", name, value, "be in [0, 100]", (x) => x >= 0 && x <= 100);
+  if (mean === "harmonic")
+    return accuracy + bleu === 0 ? 0 : (2 * accuracy * bleu) / (accuracy + bleu);
   return Math.sqrt(accuracy * bleu);
 }

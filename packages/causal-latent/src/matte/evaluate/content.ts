@@ -10,7 +10,9 @@ const words = (sentence: string): string[] => sentence.split(/\s+/).filter((word
 function sameLength(fn: string, a: readonly unknown[], b: readonly unknown[]): void {
   for (const list of [a, b]) checkList(fn, "both arguments", list);
   if (a.length !== b.length || a.length === 0)
-    throw new ShapeError(`${fn}: both lists must be as long and not empty, got ${a.length} and ${b.length}`);
+    throw new ShapeError(
+      `${fn}: both lists must be as long and not empty, got ${a.length} and ${b.length}`,
+    );
 }
 
 /**
@@ -29,10 +31,15 @@ function sameLength(fn: string, a: readonly unknown[], b: readonly unknown[]): v
  * ```
  * @category Evaluation
  */
-export function contentPreservation(sources: readonly string[], results: readonly string[], options: { readonly lexicon?: Lexicon } = {}): number[] {
+export function contentPreservation(
+  sources: readonly string[],
+  results: readonly string[],
+  options: { readonly lexicon?: Lexicon } = {},
+): number[] {
   const { lexicon = reviewLexicon } = checkRecord("contentPreservation", "options", options);
   sameLength("contentPreservation", sources, results);
-  for (const [name, list] of Object.entries({ sources, results })) checkStrings("contentPreservation", name, list);
+  for (const [name, list] of Object.entries({ sources, results }))
+    checkStrings("contentPreservation", name, list);
   checkLexicon("contentPreservation", lexicon);
   const style = polarityWords(lexicon);
   return sources.map((source, i) => {
@@ -66,7 +73,11 @@ export function contentPreservation(sources: readonly string[], results: readonl
  * ```
  * @category Evaluation
  */
-export function wordDominance(sentences: readonly string[], domains: readonly number[], options: { readonly lexicon?: Lexicon } = {}): number {
+export function wordDominance(
+  sentences: readonly string[],
+  domains: readonly number[],
+  options: { readonly lexicon?: Lexicon } = {},
+): number {
   const { lexicon = reviewLexicon } = checkRecord("wordDominance", "options", options);
   sameLength("wordDominance", sentences, domains);
   checkStrings("wordDominance", "sentences", sentences);
@@ -75,7 +86,9 @@ export function wordDominance(sentences: readonly string[], domains: readonly nu
   const style = polarityWords(lexicon);
   const { shared } = lexicon;
   const common = [...shared.pos, ...shared.neg, shared.lead.pos, shared.lead.neg];
-  const own = Object.values(lexicon.domains).map(({ pos, neg }) => new Set([...pos, ...neg, ...common]));
+  const own = Object.values(lexicon.domains).map(
+    ({ pos, neg }) => new Set([...pos, ...neg, ...common]),
+  );
   let [fitting, all] = [0, 0];
   sentences.forEach((sentence, i) => {
     for (const word of words(sentence)) {
@@ -102,7 +115,10 @@ export function wordDominance(sentences: readonly string[], domains: readonly nu
  * ```
  * @category Evaluation
  */
-export function exactCounterfactualRate(references: readonly string[], results: readonly string[]): number {
+export function exactCounterfactualRate(
+  references: readonly string[],
+  results: readonly string[],
+): number {
   sameLength("exactCounterfactualRate", references, results);
   return references.filter((reference, i) => reference === results[i]).length / references.length;
 }

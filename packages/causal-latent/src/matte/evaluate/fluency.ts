@@ -54,12 +54,24 @@ function padded(sentence: string, order: number): string[] {
  * @see Chen, Goodman (1999), "An empirical study of smoothing techniques for language modeling", section 2.7
  * @category Evaluation
  */
-export function trainLanguageModel(sentences: readonly string[], options: { readonly order?: number } = {}): LanguageModel {
+export function trainLanguageModel(
+  sentences: readonly string[],
+  options: { readonly order?: number } = {},
+): LanguageModel {
   const { order = 3 } = checkRecord("trainLanguageModel", "options", options);
-  checkNumber("trainLanguageModel", "order", order, "be an integer from 1 to 100", (x) => Number.isInteger(x) && x >= 1 && x <= 100);
+  checkNumber(
+    "trainLanguageModel",
+    "order",
+    order,
+    "be an integer from 1 to 100",
+    (x) => Number.isInteger(x) && x >= 1 && x <= 100,
+  );
   if (checkStrings("trainLanguageModel", "sentences", sentences).length === 0)
     throw new DomainError("trainLanguageModel: sentences must not be empty, got none");
-  const raw: Map<string, Map<string, number>>[] = Array.from({ length: order }, () => new Map<string, Map<string, number>>());
+  const raw: Map<string, Map<string, number>>[] = Array.from(
+    { length: order },
+    () => new Map<string, Map<string, number>>(),
+  );
   const increase = (k: number, context: string, word: string, by: number): void => {
     let followers = raw[k]!.get(context);
     if (followers === undefined) raw[k]!.set(context, (followers = new Map<string, number>()));
@@ -67,11 +79,14 @@ export function trainLanguageModel(sentences: readonly string[], options: { read
   };
   for (const sentence of sentences) {
     const list = padded(sentence, order);
-    for (let i = order - 1; i < list.length; i++) increase(order - 1, list.slice(i - order + 1, i).join(" "), list[i]!, 1);
+    for (let i = order - 1; i < list.length; i++)
+      increase(order - 1, list.slice(i - order + 1, i).join(" "), list[i]!, 1);
   }
   // one lower: each different run counts once for its tail
   for (let k = order - 1; k > 0; k--)
-    for (const [context, followers] of raw[k]!) for (const word of followers.keys()) increase(k - 1, context.split(" ").slice(1).join(" "), word, 1);
+    for (const [context, followers] of raw[k]!)
+      for (const word of followers.keys())
+        increase(k - 1, context.split(" ").slice(1).join(" "), word, 1);
   const discounts = raw.map((table) => {
     let [once, twice] = [0, 0];
     for (const followers of table.values())
@@ -83,7 +98,13 @@ export function trainLanguageModel(sentences: readonly string[], options: { read
   });
   const size = new Set(sentences.flatMap(words)).size + 1;
   const tables = raw.map(
-    (table) => new Map([...table].map(([context, counts]) => [context, { counts, total: [...counts.values()].reduce((a, b) => a + b, 0) }])),
+    (table) =>
+      new Map(
+        [...table].map(([context, counts]) => [
+          context,
+          { counts, total: [...counts.values()].reduce((a, b) => a + b, 0) },
+        ]),
+      ),
   );
   return { order, size, discounts, tables };
 }
@@ -118,12 +139,21 @@ function probability(model: LanguageModel, context: readonly string[], word: str
  */
 export function perplexity(model: LanguageModel, sentences: readonly string[]): number {
   const { order, size, discounts, tables } = checkRecord("perplexity", "model", model);
-  checkNumber("perplexity", "model.order", order, "be an integer ≥ 1", (x) => Number.isInteger(x) && x >= 1);
+  checkNumber(
+    "perplexity",
+    "model.order",
+    order,
+    "be an integer ≥ 1",
+    (x) => Number.isInteger(x) && x >= 1,
+  );
   checkNumber("perplexity", "model.size", size, "be positive", (x) => x > 0);
-  const fits = checkList("perplexity", "model.tables", tables).length === order && tables.every((table) => table instanceof Map);
+  const fits =
+    checkList("perplexity", "model.tables", tables).length === order &&
+    tables.every((table) => table instanceof Map);
   if (!fits || checkNumbers("perplexity", "model.discounts", discounts).length !== order)
     throw new DomainError("perplexity: model must be made by trainLanguageModel()");
-  if (checkStrings("perplexity", "sentences", sentences).length === 0) throw new DomainError("perplexity: sentences must not be empty, got none");
+  if (checkStrings("perplexity", "sentences", sentences).length === 0)
+    throw new DomainError("perplexity: sentences must not be empty, got none");
   let [total, count] = [0, 0];
   for (const sentence of sentences) {
     const list = padded(sentence, model.order);

@@ -21,15 +21,21 @@ import { assign } from "../../internal/assignment.js";
 function columns(fn: string, name: string, x: ArrayInput): number[][] {
   const a = array(x as number[], { dtype: "float64" });
   if (a.shape.length !== 2 || a.shape[0]! < 2 || a.shape[1] === 0)
-    throw new ShapeError(`${fn}: ${name} must have shape [N, d] with N ≥ 2 and d ≥ 1, got [${a.shape.join(", ")}]`);
+    throw new ShapeError(
+      `${fn}: ${name} must have shape [N, d] with N ≥ 2 and d ≥ 1, got [${a.shape.join(", ")}]`,
+    );
   const [n, d] = a.shape as [number, number];
   const data = toTypedArray(a);
-  if (!data.every(Number.isFinite)) throw new DomainError(`${fn}: ${name} must be finite, got NaN or an infinity`);
+  if (!data.every(Number.isFinite))
+    throw new DomainError(`${fn}: ${name} must be finite, got NaN or an infinity`);
   return Array.from({ length: d }, (_, j) => Array.from({ length: n }, (_, i) => data[i * d + j]!));
 }
 
 function sameRows(fn: string, a: readonly number[][], b: readonly number[][]): void {
-  if (a[0]!.length !== b[0]!.length) throw new ShapeError(`${fn}: both must have as many rows, got ${a[0]!.length} and ${b[0]!.length}`);
+  if (a[0]!.length !== b[0]!.length)
+    throw new ShapeError(
+      `${fn}: both must have as many rows, got ${a[0]!.length} and ${b[0]!.length}`,
+    );
 }
 
 const average = (x: readonly number[]): number => x.reduce((total, v) => total + v, 0) / x.length;
@@ -82,8 +88,12 @@ export function mcc(
   checkChoice("mcc", "correlation", correlation, ["pearson", "spearman"]);
   const [z, t] = [columns("mcc", "learned", learned), columns("mcc", "truth", truth)];
   sameRows("mcc", z, t);
-  if (z.length !== t.length) throw new ShapeError(`mcc: learned and truth must have as many columns, got ${z.length} and ${t.length}`);
-  const prepare = (x: number[]): number[] => standardised(correlation === "spearman" ? ranks(x) : x);
+  if (z.length !== t.length)
+    throw new ShapeError(
+      `mcc: learned and truth must have as many columns, got ${z.length} and ${t.length}`,
+    );
+  const prepare = (x: number[]): number[] =>
+    standardised(correlation === "spearman" ? ranks(x) : x);
   const [a, b] = [z.map(prepare), t.map(prepare)];
   const strength = a.map((x) => b.map((y) => Math.abs(average(x.map((v, i) => v * y[i]!)))));
   const matching = assign(strength);
@@ -179,7 +189,11 @@ export interface BlockR2Options {
  * @see von Kuegelgen et al. (2021), "Self-supervised learning with data augmentations provably isolates content from style", section 5
  * @category Evaluation
  */
-export function blockR2(learned: ArrayInput, truth: ArrayInput, options: BlockR2Options = {}): number {
+export function blockR2(
+  learned: ArrayInput,
+  truth: ArrayInput,
+  options: BlockR2Options = {},
+): number {
   const { key = keyOf(0), maxRows = 1600, ridge = 1e-2, signal } = checkOptions("blockR2", options);
   checkCount("blockR2", "maxRows", maxRows, 8);
   checkNumber("blockR2", "ridge", ridge, "be positive", (x) => x > 0 && x < Infinity);
@@ -191,7 +205,8 @@ export function blockR2(learned: ArrayInput, truth: ArrayInput, options: BlockR2
   const order = [...toTypedArray(permutation(foldIn(key, "halves"), total))].slice(0, maxRows);
   const half = Math.floor(order.length / 2);
   const [fit, test] = [order.slice(0, half), order.slice(half)];
-  const part = (list: number[][], rows: number[]): number[][] => list.map(standardised).map((column) => rows.map((i) => column[i]!));
+  const part = (list: number[][], rows: number[]): number[][] =>
+    list.map(standardised).map((column) => rows.map((i) => column[i]!));
   const [zf, zt, tf, tt] = [part(z, fit), part(z, test), part(t, fit), part(t, test)];
   const distances = squaredDistances(zf, zf);
   signal?.throwIfAborted();
@@ -208,14 +223,24 @@ export function blockR2(learned: ArrayInput, truth: ArrayInput, options: BlockR2
   for (let i = 0; i < half; i++) gram[i * half + i]! += ridge;
   const L = cholesky(array(gram, { shape: [half, half], copy: false }));
   signal?.throwIfAborted();
-  const weights = triangularSolve(matrixTranspose(L), triangularSolve(L, rowsOf(tf)), { lower: false });
+  const weights = triangularSolve(matrixTranspose(L), triangularSolve(L, rowsOf(tf)), {
+    lower: false,
+  });
   signal?.throwIfAborted();
-  return Math.max(0, Math.min(1, pooledR2(rowsOf(tt), matmul(kernel(squaredDistances(zt, zf), test.length), weights))));
+  return Math.max(
+    0,
+    Math.min(
+      1,
+      pooledR2(rowsOf(tt), matmul(kernel(squaredDistances(zt, zf), test.length), weights)),
+    ),
+  );
 }
 
 function squaredDistances(a: readonly number[][], b: readonly number[][]): Float64Array {
   const [n, m] = [a[0]!.length, b[0]!.length];
   const out = new Float64Array(n * m);
-  for (let d = 0; d < a.length; d++) for (let i = 0; i < n; i++) for (let j = 0; j < m; j++) out[i * m + j]! += (a[d]![i]! - b[d]![j]!) ** 2;
+  for (let d = 0; d < a.length; d++)
+    for (let i = 0; i < n; i++)
+      for (let j = 0; j < m; j++) out[i * m + j]! += (a[d]![i]! - b[d]![j]!) ** 2;
   return out;
 }

@@ -33,28 +33,38 @@ export interface StyleClassifier {
  * ```
  * @category Evaluation
  */
-export function trainStyleClassifier(sentences: readonly string[], labels: readonly number[]): StyleClassifier {
+export function trainStyleClassifier(
+  sentences: readonly string[],
+  labels: readonly number[],
+): StyleClassifier {
   checkStrings("trainStyleClassifier", "sentences", sentences);
   if (checkList("trainStyleClassifier", "labels", labels).length !== sentences.length)
-    throw new ShapeError(`trainStyleClassifier: labels must hold one label a sentence, got ${labels.length} for ${sentences.length}`);
+    throw new ShapeError(
+      `trainStyleClassifier: labels must hold one label a sentence, got ${labels.length} for ${sentences.length}`,
+    );
   const counts = [new Map<string, number>(), new Map<string, number>()] as const;
   const totals = [0, 0];
   const documents = [0, 0];
   sentences.forEach((sentence, i) => {
     const y = labels[i]!;
-    if (y !== 0 && y !== 1) throw new DomainError(`trainStyleClassifier: labels[${i}] must be 0 or 1, got ${show(y)}`);
+    if (y !== 0 && y !== 1)
+      throw new DomainError(`trainStyleClassifier: labels[${i}] must be 0 or 1, got ${show(y)}`);
     documents[y]! += 1;
     for (const word of words(sentence)) {
       counts[y].set(word, (counts[y].get(word) ?? 0) + 1);
       totals[y]! += 1;
     }
   });
-  if (documents[0] === 0 || documents[1] === 0) throw new DomainError("trainStyleClassifier: labels must hold both styles, got one");
+  if (documents[0] === 0 || documents[1] === 0)
+    throw new DomainError("trainStyleClassifier: labels must hold both styles, got one");
   const known = new Set([...counts[0].keys(), ...counts[1].keys()]);
-  const likelihood = (y: 0 | 1, word: string): number => Math.log(((counts[y].get(word) ?? 0) + 1) / (totals[y]! + known.size));
+  const likelihood = (y: 0 | 1, word: string): number =>
+    Math.log(((counts[y].get(word) ?? 0) + 1) / (totals[y]! + known.size));
   return {
     bias: Math.log(documents[1]! / documents[0]!),
-    evidence: Object.fromEntries([...known].map((word) => [word, likelihood(1, word) - likelihood(0, word)])),
+    evidence: Object.fromEntries(
+      [...known].map((word) => [word, likelihood(1, word) - likelihood(0, word)]),
+    ),
   };
 }
 
@@ -76,7 +86,12 @@ export function classifyStyle(classifier: StyleClassifier, sentences: readonly s
   checkClassifier("classifyStyle", classifier);
   checkStrings("classifyStyle", "sentences", sentences);
   const evidence = new Map(Object.entries(classifier.evidence));
-  return sentences.map((sentence) => Number(words(sentence).reduce((total, word) => total + (evidence.get(word) ?? 0), classifier.bias) > 0));
+  return sentences.map((sentence) =>
+    Number(
+      words(sentence).reduce((total, word) => total + (evidence.get(word) ?? 0), classifier.bias) >
+        0,
+    ),
+  );
 }
 
 /** Throws unless a classifier is what {@link trainStyleClassifier} makes. */
@@ -84,15 +99,28 @@ export function checkClassifier(fn: string, classifier: StyleClassifier): void {
   const { bias, evidence } = checkRecord(fn, "classifier", classifier);
   checkNumber(fn, "classifier.bias", bias, "be a number", (x) => !Number.isNaN(x));
   for (const [word, x] of Object.entries(checkRecord(fn, "classifier.evidence", evidence)))
-    checkNumber(fn, `classifier.evidence["${word}"]`, x, "be a number", (value) => !Number.isNaN(value));
+    checkNumber(
+      fn,
+      `classifier.evidence["${word}"]`,
+      x,
+      "be a number",
+      (value) => !Number.isNaN(value),
+    );
 }
 
 /** Every praising word (+1) and every blaming one (−1) of a lexicon. */
 export function polarityWords(lexicon: Lexicon): ReadonlyMap<string, 1 | -1> {
   const { shared, domains } = lexicon;
   const all = Object.values(domains);
-  const list = (style: "pos" | "neg"): string[] => [shared.lead[style], ...shared[style], ...all.flatMap((d) => d[style])];
-  return new Map([...list("pos").map((word) => [word, 1] as const), ...list("neg").map((word) => [word, -1] as const)]);
+  const list = (style: "pos" | "neg"): string[] => [
+    shared.lead[style],
+    ...shared[style],
+    ...all.flatMap((d) => d[style]),
+  ];
+  return new Map([
+    ...list("pos").map((word) => [word, 1] as const),
+    ...list("neg").map((word) => [word, -1] as const),
+  ]);
 }
 
 /**
@@ -109,11 +137,16 @@ export function polarityWords(lexicon: Lexicon): ReadonlyMap<string, 1 | -1> {
  * ```
  * @category Evaluation
  */
-export function lexiconPolarity(sentences: readonly string[], lexicon: Lexicon = reviewLexicon): number[] {
+export function lexiconPolarity(
+  sentences: readonly string[],
+  lexicon: Lexicon = reviewLexicon,
+): number[] {
   checkLexicon("lexiconPolarity", lexicon);
   checkStrings("lexiconPolarity", "sentences", sentences);
   const polarity = polarityWords(lexicon);
-  return sentences.map((sentence) => Math.sign(words(sentence).reduce((total, word) => total + (polarity.get(word) ?? 0), 0)));
+  return sentences.map((sentence) =>
+    Math.sign(words(sentence).reduce((total, word) => total + (polarity.get(word) ?? 0), 0)),
+  );
 }
 
 /**
@@ -132,8 +165,11 @@ export function lexiconPolarity(sentences: readonly string[], lexicon: Lexicon =
  * @category Evaluation
  */
 export function styleAccuracy(judged: readonly number[], targets: readonly number[]): number {
-  for (const [name, list] of Object.entries({ judged, targets })) checkList("styleAccuracy", name, list);
+  for (const [name, list] of Object.entries({ judged, targets }))
+    checkList("styleAccuracy", name, list);
   if (judged.length !== targets.length || judged.length === 0)
-    throw new ShapeError(`styleAccuracy: judged and targets must be as many and not none, got ${judged.length} and ${targets.length}`);
+    throw new ShapeError(
+      `styleAccuracy: judged and targets must be as many and not none, got ${judged.length} and ${targets.length}`,
+    );
   return judged.filter((y, i) => y === targets[i]).length / judged.length;
 }

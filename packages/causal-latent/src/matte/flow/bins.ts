@@ -40,9 +40,18 @@ export interface SplineOptions {
   readonly bound?: number;
 }
 
-export function checkSpline(fn: string, options: SplineOptions): { readonly bins: number; readonly bound: number } {
+export function checkSpline(
+  fn: string,
+  options: SplineOptions,
+): { readonly bins: number; readonly bound: number } {
   const { bins = 8, bound = 5 } = checkRecord(fn, "options", options);
-  checkNumber(fn, "bins", bins, `be an integer in [2, ${1 / MIN_WIDTH}]`, (x) => Number.isInteger(x) && x >= 2 && x * MIN_WIDTH <= 1);
+  checkNumber(
+    fn,
+    "bins",
+    bins,
+    `be an integer in [2, ${1 / MIN_WIDTH}]`,
+    (x) => Number.isInteger(x) && x >= 2 && x * MIN_WIDTH <= 1,
+  );
   checkNumber(fn, "bound", bound, "be positive", (x) => x > 0 && x < Infinity);
   return { bins, bound };
 }
@@ -51,7 +60,10 @@ export function checkSpline(fn: string, options: SplineOptions): { readonly bins
 function knots(raw: NdArray, bins: number, bound: number): NdArray {
   const shares = add(MIN_WIDTH, mul(1 - bins * MIN_WIDTH, softmax(raw)));
   const ends = add(-bound, mul(2 * bound, cumsum(shares, { axis: -1 })));
-  return concat([full([...raw.shape.slice(0, -1), 1], -bound, { dtype: raw.dtype as "float32" }), ends], { axis: -1 });
+  return concat(
+    [full([...raw.shape.slice(0, -1), 1], -bound, { dtype: raw.dtype as "float32" }), ends],
+    { axis: -1 },
+  );
 }
 
 const column = (x: NdArray, from: number, to: number): NdArray =>
@@ -91,7 +103,10 @@ export function locate(
   const one = full([...at.shape, 1], 1, { dtype: at.dtype as "float32" });
   const slopes = concat([one, add(MIN_SLOPE, softplus(raw.slopes)), one], { axis: -1 });
   const inner = column(along === "x" ? xs : ys, 1, bins);
-  const index = astype(sum(astype(greaterEqual(expandDims(at, -1), inner), "int32"), { axis: -1 }), "int32");
+  const index = astype(
+    sum(astype(greaterEqual(expandDims(at, -1), inner), "int32"), { axis: -1 }),
+    "int32",
+  );
   const next = add(index, array(1, { dtype: "int32" }));
   const x0 = pick(xs, index);
   return {

@@ -34,17 +34,35 @@ export function initConditionalFlow(
 ): ConditionalFlowParams {
   return {
     affine: initMlp([contextSize, ...hidden.affine, 2 * size], foldIn(key, "affine"), dtype, 0.1),
-    shape: flow === undefined ? [] : initMlp([contextSize, ...hidden.shape, size * flow.numParams], foldIn(key, "shape"), dtype, 0.1),
+    shape:
+      flow === undefined
+        ? []
+        : initMlp(
+            [contextSize, ...hidden.shape, size * flow.numParams],
+            foldIn(key, "shape"),
+            dtype,
+            0.1,
+          ),
   };
 }
 
-function rawNumbers(flow: ScalarFlow, params: ConditionalFlowParams, context: NdArray, size: number): NdArray {
+function rawNumbers(
+  flow: ScalarFlow,
+  params: ConditionalFlowParams,
+  context: NdArray,
+  size: number,
+): NdArray {
   const raw = reshape(mlp(params.shape, context), [context.shape[0]!, size, flow.numParams]);
   return add(raw, array(flow.neutral as number[], { dtype: context.dtype as "float32" }));
 }
 
 /** From values `[B, d]` to noise under the context `[B, k]`. */
-export function toNoiseRows(flow: ScalarFlow | undefined, params: ConditionalFlowParams, x: NdArray, context: NdArray): FlowRows {
+export function toNoiseRows(
+  flow: ScalarFlow | undefined,
+  params: ConditionalFlowParams,
+  x: NdArray,
+  context: NdArray,
+): FlowRows {
   const size = x.shape[1]!;
   const [shift, logScale] = pieces(mlp(params.affine, context), [size, size]) as [NdArray, NdArray];
   const standard = mul(sub(x, shift), exp(neg(logScale)));
@@ -55,9 +73,15 @@ export function toNoiseRows(flow: ScalarFlow | undefined, params: ConditionalFlo
 }
 
 /** The inverse of {@link toNoiseRows}, without its determinant. */
-export function fromNoiseRows(flow: ScalarFlow | undefined, params: ConditionalFlowParams, noise: NdArray, context: NdArray): NdArray {
+export function fromNoiseRows(
+  flow: ScalarFlow | undefined,
+  params: ConditionalFlowParams,
+  noise: NdArray,
+  context: NdArray,
+): NdArray {
   const size = noise.shape[1]!;
   const [shift, logScale] = pieces(mlp(params.affine, context), [size, size]) as [NdArray, NdArray];
-  const standard = flow === undefined ? noise : flow.inverse(noise, rawNumbers(flow, params, context, size)).value;
+  const standard =
+    flow === undefined ? noise : flow.inverse(noise, rawNumbers(flow, params, context, size)).value;
   return add(mul(standard, exp(logScale)), shift);
 }

@@ -56,14 +56,27 @@ interface LayerSize {
 }
 
 /** One layer on `x` `[…, in]`: its value `[…, out]` and the logarithm of its Jacobian `[…, out, in]`, all of whose entries are positive. */
-function layer(x: NdArray, raw: NdArray, { inputs, outputs }: LayerSize, hidden: number): { value: NdArray; logJacobian: NdArray } {
+function layer(
+  x: NdArray,
+  raw: NdArray,
+  { inputs, outputs }: LayerSize,
+  hidden: number,
+): { value: NdArray; logJacobian: NdArray } {
   const lead = x.shape.slice(0, -1);
-  const [a, b, wFlat, uFlat] = pieces(raw, [hidden, hidden, outputs * hidden, hidden * inputs]) as [NdArray, NdArray, NdArray, NdArray];
+  const [a, b, wFlat, uFlat] = pieces(raw, [hidden, hidden, outputs * hidden, hidden * inputs]) as [
+    NdArray,
+    NdArray,
+    NdArray,
+    NdArray,
+  ];
   const w = reshape(wFlat, [...lead, outputs, hidden]);
   const u = reshape(uFlat, [...lead, hidden, inputs]);
   const scale = softplus(add(a, UNIT_SCALE));
   const before = add(mul(scale, squeeze(matmul(softmax(u), expandDims(x, -1)), -1)), b);
-  const p = add(mul(1 - DELTA, squeeze(matmul(softmax(w), expandDims(sigmoid(before), -1)), -1)), DELTA / 2);
+  const p = add(
+    mul(1 - DELTA, squeeze(matmul(softmax(w), expandDims(sigmoid(before), -1)), -1)),
+    DELTA / 2,
+  );
   const value = sub(log(p), log1p(neg(p)));
   // ln of diag((1 − δ)/(p(1 − p))) W diag(σ(1 − σ) A) U
   const inner = add(add(logSigmoid(before), logSigmoid(neg(before))), log(scale)); // […, H]
@@ -104,10 +117,16 @@ function logProduct(a: NdArray, b: NdArray): NdArray {
  */
 export function denseSigmoidalFlow(options: SigmoidalOptions = {}): ScalarFlow {
   const { hidden = 16, layers = 2 } = checkRecord("denseSigmoidalFlow", "options", options);
-  for (const [name, value] of Object.entries({ hidden, layers })) checkCount("denseSigmoidalFlow", name, value);
+  for (const [name, value] of Object.entries({ hidden, layers }))
+    checkCount("denseSigmoidalFlow", name, value);
   if (hidden * hidden * layers > MOST_PARAMS)
-    throw new DomainError(`denseSigmoidalFlow: hidden² × layers must be at most ${MOST_PARAMS}, got ${hidden} and ${layers}`);
-  const sizes = Array.from({ length: layers }, (_, i) => ({ inputs: i === 0 ? 1 : hidden, outputs: i === layers - 1 ? 1 : hidden }));
+    throw new DomainError(
+      `denseSigmoidalFlow: hidden² × layers must be at most ${MOST_PARAMS}, got ${hidden} and ${layers}`,
+    );
+  const sizes = Array.from({ length: layers }, (_, i) => ({
+    inputs: i === 0 ? 1 : hidden,
+    outputs: i === layers - 1 ? 1 : hidden,
+  }));
   const counts = sizes.map(({ inputs, outputs }) => hidden * (2 + outputs + inputs));
   const numParams = counts.reduce((n, m) => n + m, 0);
 
@@ -120,7 +139,8 @@ export function denseSigmoidalFlow(options: SigmoidalOptions = {}): ScalarFlow {
     pieces(raw, counts).forEach((part, i) => {
       const step = layer(value, part, sizes[i]!, hidden);
       value = step.value;
-      logJacobian = logJacobian === undefined ? step.logJacobian : logProduct(step.logJacobian, logJacobian);
+      logJacobian =
+        logJacobian === undefined ? step.logJacobian : logProduct(step.logJacobian, logJacobian);
     });
     return { value: squeeze(value, -1), logDet: reshape(logJacobian!, x.shape) };
   };
@@ -137,7 +157,9 @@ export function denseSigmoidalFlow(options: SigmoidalOptions = {}): ScalarFlow {
       const settled = item(all(lowOk)) === 1 && item(all(less(mul(1, asFloat(highOk)), 0.5))) === 1;
       if (settled) break;
       if (k === MAX_DOUBLINGS)
-        throw new DomainError("denseSigmoidalFlow: y must lie in the image of the flow (|y| below about 14), got a value beyond it");
+        throw new DomainError(
+          "denseSigmoidalFlow: y must lie in the image of the flow (|y| below about 14), got a value beyond it",
+        );
       low = where(lowOk, low, mul(2, low));
       high = where(highOk, mul(2, high), high);
     }

@@ -29,6 +29,12 @@ export interface ScalarFlow {
 
 /** Throws unless `raw` holds `numParams` numbers for every element of `x`. */
 export function checkRaw(fn: string, x: NdArray, raw: NdArray, numParams: number): void {
-  const fits = raw.shape.length === x.shape.length + 1 && raw.shape.at(-1) === numParams && x.shape.every((n, i) => n === raw.shape[i]);
-  if (!fits) throw new ShapeError(`${fn}: raw must have shape [${[...x.shape, numParams].join(", ")}], got [${raw.shape.join(", ")}]`);
+  const fits =
+    raw.shape.length === x.shape.length + 1 &&
+    raw.shape.at(-1) === numParams &&
+    x.shape.every((n, i) => n === raw.shape[i]);
+  if (!fits)
+    throw new ShapeError(
+      `${fn}: raw must have shape [${[...x.shape, numParams].join(", ")}], got [${raw.shape.join(", ")}]`,
+    );
 }

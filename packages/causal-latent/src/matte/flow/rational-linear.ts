@@ -1,7 +1,28 @@
 /** Splines whose pieces are ratios of linear functions: smooth, monotone, and inverted in closed form without a root. */
-import { type ArrayInput, type NdArray, add, div, lessEqual, log, mul, sigmoid, sqrt, square, sub, where } from "@provably/core-tensor";
+import {
+  type ArrayInput,
+  type NdArray,
+  add,
+  div,
+  lessEqual,
+  log,
+  mul,
+  sigmoid,
+  sqrt,
+  square,
+  sub,
+  where,
+} from "@provably/core-tensor";
 import { asArray } from "../internal/arrays.js";
-import { type SplineOptions, UNIT_SLOPE, checkSpline, locate, pick, pieces, withTails } from "./bins.js";
+import {
+  type SplineOptions,
+  UNIT_SLOPE,
+  checkSpline,
+  locate,
+  pick,
+  pieces,
+  withTails,
+} from "./bins.js";
 import { type FlowValue, type ScalarFlow, checkRaw } from "./family.js";
 
 /**
@@ -35,7 +56,9 @@ export function rationalLinearSpline(options: SplineOptions = {}): ScalarFlow {
   const sizes = checkSpline("rationalLinearSpline", options);
   const { bins, bound } = sizes;
   const numParams = 4 * bins - 1;
-  const neutral = Array.from({ length: numParams }, (_, i) => (i >= 2 * bins && i < 3 * bins - 1 ? UNIT_SLOPE : 0));
+  const neutral = Array.from({ length: numParams }, (_, i) =>
+    i >= 2 * bins && i < 3 * bins - 1 ? UNIT_SLOPE : 0,
+  );
 
   const apply = (input: ArrayInput, rawInput: ArrayInput, along: "x" | "y"): FlowValue => {
     const at = asArray(input);
@@ -52,7 +75,8 @@ export function rationalLinearSpline(options: SplineOptions = {}): ScalarFlow {
       const wc = div(add(mul(share, d0), mul(mul(rest, wb), d1)), steepness);
       const sb = mul(share, wb);
       const yc = div(add(mul(rest, y0), mul(sb, y1)), add(rest, sb));
-      const gain = (first: NdArray): NdArray => mul(wc, where(first, mul(share, sub(yc, y0)), mul(mul(wb, rest), sub(y1, yc))));
+      const gain = (first: NdArray): NdArray =>
+        mul(wc, where(first, mul(share, sub(yc, y0)), mul(mul(wb, rest), sub(y1, yc))));
       if (along === "x") {
         const t = div(sub(x, x0), width);
         const first = lessEqual(t, share);
@@ -60,15 +84,26 @@ export function rationalLinearSpline(options: SplineOptions = {}): ScalarFlow {
         const [r, s] = [mul(wc, sub(1, t)), mul(wb, sub(t, share))];
         const below = where(first, add(p, q), add(r, s));
         const above = where(first, add(mul(y0, p), mul(yc, q)), add(mul(yc, r), mul(y1, s)));
-        return { value: div(above, below), logDet: sub(log(div(gain(first), width)), mul(2, log(below))) };
+        return {
+          value: div(above, below),
+          logDet: sub(log(div(gain(first), width)), mul(2, log(below))),
+        };
       }
       const first = lessEqual(x, yc);
       // t = above / below on either side of the middle point, with differences taken first so that nothing cancels near the knots
       const [rise, fall, middle] = [sub(x, y0), sub(y1, x), mul(wc, sub(yc, x))];
       const below = where(first, add(rise, middle), sub(mul(wb, fall), middle));
       const above = where(first, mul(share, rise), sub(mul(sb, fall), middle));
-      return { value: add(x0, mul(width, div(above, below))), logDet: log(div(mul(gain(first), width), square(below))) };
+      return {
+        value: add(x0, mul(width, div(above, below))),
+        logDet: log(div(mul(gain(first), width), square(below))),
+      };
     });
   };
-  return { numParams, neutral, forward: (x, raw) => apply(x, raw, "x"), inverse: (y, raw) => apply(y, raw, "y") };
+  return {
+    numParams,
+    neutral,
+    forward: (x, raw) => apply(x, raw, "x"),
+    inverse: (y, raw) => apply(y, raw, "y"),
+  };
 }

@@ -40,7 +40,12 @@ export function rationalQuadraticSpline(options: SplineOptions = {}): ScalarFlow
     checkRaw("rationalQuadraticSpline", at, raw, numParams);
     const [widths, heights, slopes] = pieces(raw, [bins, bins, bins - 1]);
     return withTails(at, bound, (x) => {
-      const { x0, width, y0, y1, d0, d1 } = locate(x, { widths: widths!, heights: heights!, slopes: slopes! }, sizes, along);
+      const { x0, width, y0, y1, d0, d1 } = locate(
+        x,
+        { widths: widths!, heights: heights!, slopes: slopes! },
+        sizes,
+        along,
+      );
       const height = sub(y1, y0);
       const steepness = div(height, width); // s
       const bend = sub(add(d0, d1), mul(2, steepness));
@@ -57,11 +62,22 @@ export function rationalQuadraticSpline(options: SplineOptions = {}): ScalarFlow
       const left = sub(1, t);
       const both = mul(t, left);
       const below = add(steepness, mul(bend, both));
-      const slope = add(mul(d1, square(t)), add(mul(mul(2, steepness), both), mul(d0, square(left))));
+      const slope = add(
+        mul(d1, square(t)),
+        add(mul(mul(2, steepness), both), mul(d0, square(left))),
+      );
       const logDet = sub(add(mul(2, log(steepness)), log(slope)), mul(2, log(below)));
       if (along === "y") return { value: add(x0, mul(width, t)), logDet: neg(logDet) };
-      return { value: add(y0, div(mul(height, add(mul(steepness, square(t)), mul(d0, both))), below)), logDet };
+      return {
+        value: add(y0, div(mul(height, add(mul(steepness, square(t)), mul(d0, both))), below)),
+        logDet,
+      };
     });
   };
-  return { numParams, neutral, forward: (x, raw) => apply(x, raw, "x"), inverse: (y, raw) => apply(y, raw, "y") };
+  return {
+    numParams,
+    neutral,
+    forward: (x, raw) => apply(x, raw, "x"),
+    inverse: (y, raw) => apply(y, raw, "y"),
+  };
 }

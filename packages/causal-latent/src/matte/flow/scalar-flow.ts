@@ -13,7 +13,11 @@ import { rationalQuadraticSpline } from "./rational-quadratic.js";
  * @category Flows
  */
 export type FlowConfig =
-  | { readonly kind: "rational-linear" | "rational-quadratic"; readonly bins?: number; readonly bound?: number }
+  | {
+      readonly kind: "rational-linear" | "rational-quadratic";
+      readonly bins?: number;
+      readonly bound?: number;
+    }
   | { readonly kind: "sigmoidal"; readonly hidden?: number; readonly layers?: number }
   /** No map beyond the affine one. */
   | { readonly kind: "affine" };

@@ -1,5 +1,12 @@
 /** What a model is made of: sizes, flows, weights of the objective. Plain data, complete after `matteConfig`. */
-import { DomainError, checkChoice, checkCount, checkList, checkRecord, show } from "@provably/core-tensor";
+import {
+  DomainError,
+  checkChoice,
+  checkCount,
+  checkList,
+  checkRecord,
+  show,
+} from "@provably/core-tensor";
 import { checkNumber } from "../../internal/check.js";
 import { type FlowConfig, scalarFlow } from "../flow/scalar-flow.js";
 
@@ -100,14 +107,18 @@ export interface MatteConfig extends Required<Omit<MatteOptions, "weights">> {
 
 const SPLINE: FlowConfig = { kind: "rational-linear", bins: 8, bound: 5 };
 
-function completeObservation(observation: VectorObservation | TextObservation): MatteConfig["observation"] {
+function completeObservation(
+  observation: VectorObservation | TextObservation,
+): MatteConfig["observation"] {
   const fn = "matteConfig";
   checkRecord(fn, "observation", observation);
   switch (observation.kind) {
     case "vectors": {
       const full = { hidden: [64, 64], noise: 0.1, ...observation };
       checkCount(fn, "observation.size", full.size);
-      checkList(fn, "observation.hidden", full.hidden).forEach((n, i) => checkCount(fn, `observation.hidden[${i}]`, n));
+      checkList(fn, "observation.hidden", full.hidden).forEach((n, i) =>
+        checkCount(fn, `observation.hidden[${i}]`, n),
+      );
       checkNumber(fn, "observation.noise", full.noise, "be positive", (x) => x > 0 && x < Infinity);
       return full;
     }
@@ -116,11 +127,19 @@ function completeObservation(observation: VectorObservation | TextObservation): 
       checkCount(fn, "observation.vocabularySize", full.vocabularySize, 5);
       checkCount(fn, "observation.embedding", full.embedding);
       checkCount(fn, "observation.hidden", full.hidden);
-      checkNumber(fn, "observation.wordDropout", full.wordDropout, "be in [0, 1)", (x) => x >= 0 && x < 1);
+      checkNumber(
+        fn,
+        "observation.wordDropout",
+        full.wordDropout,
+        "be in [0, 1)",
+        (x) => x >= 0 && x < 1,
+      );
       return full;
     }
     default:
-      throw new DomainError(`${fn}: observation.kind must be "vectors" or "text", got ${show((observation as { kind: unknown }).kind)}`);
+      throw new DomainError(
+        `${fn}: observation.kind must be "vectors" or "text", got ${show((observation as { kind: unknown }).kind)}`,
+      );
   }
 }
 
@@ -141,7 +160,10 @@ function completeObservation(observation: VectorObservation | TextObservation): 
  * @see Yan, Kong, Gui, Chi, Xing, He, Zhang (2023), "Counterfactual generation with identifiability guarantees"; sizes are smaller than the authors'
  * @category Model
  */
-export function matteConfig(observation: VectorObservation | TextObservation, options: MatteOptions = {}): MatteConfig {
+export function matteConfig(
+  observation: VectorObservation | TextObservation,
+  options: MatteOptions = {},
+): MatteConfig {
   const fn = "matteConfig";
   const complete = completeObservation(observation);
   checkRecord(fn, "options", options);
@@ -156,17 +178,36 @@ export function matteConfig(observation: VectorObservation | TextObservation, op
     styleFlow: SPLINE,
     flowHidden: 32,
     sparsity: "l1",
-    overlapSize: Math.max(1, Math.floor((complete.kind === "text" ? complete.hidden : complete.size) / 2)),
+    overlapSize: Math.max(
+      1,
+      Math.floor((complete.kind === "text" ? complete.hidden : complete.size) / 2),
+    ),
     freeBits: 0,
     labelScale: 3,
     dtype: "float32",
     ...options,
     observation: complete,
-    weights: { content: 0.35, style: 0.2, sparsity: 1e-4, overlap: 0, supervision: 2, adversary: 0, ...options.weights },
+    weights: {
+      content: 0.35,
+      style: 0.2,
+      sparsity: 1e-4,
+      overlap: 0,
+      supervision: 2,
+      adversary: 0,
+      ...options.weights,
+    },
   };
-  for (const name of ["numDomains", "contentSize", "styleSize", "domainEmbedding", "flowHidden", "overlapSize"] as const)
+  for (const name of [
+    "numDomains",
+    "contentSize",
+    "styleSize",
+    "domainEmbedding",
+    "flowHidden",
+    "overlapSize",
+  ] as const)
     checkCount(fn, name, config[name]);
-  for (const [name, value] of Object.entries(config.weights)) checkNumber(fn, `weights.${name}`, value, "be ≥ 0", (x) => x >= 0 && x < Infinity);
+  for (const [name, value] of Object.entries(config.weights))
+    checkNumber(fn, `weights.${name}`, value, "be ≥ 0", (x) => x >= 0 && x < Infinity);
   checkNumber(fn, "freeBits", config.freeBits, "be ≥ 0", (x) => x >= 0);
   checkNumber(fn, "labelScale", config.labelScale, "be positive", (x) => x > 0);
   checkChoice(fn, "prior", config.prior, ["flow", "standard"]);
@@ -174,9 +215,20 @@ export function matteConfig(observation: VectorObservation | TextObservation, op
   checkChoice(fn, "dtype", config.dtype, ["float32", "float64"]);
   scalarFlow(config.contentFlow);
   scalarFlow(config.styleFlow);
-  const widths = complete.kind === "text" ? [complete.vocabularySize, complete.embedding, complete.hidden] : [complete.size, ...complete.hidden];
-  const widest = Math.max(...widths, config.contentSize, config.styleSize, config.domainEmbedding, config.numDomains, config.flowHidden);
-  if (widest > MOST_UNITS) throw new DomainError(`${fn}: every size must be at most ${MOST_UNITS}, got ${widest}`);
+  const widths =
+    complete.kind === "text"
+      ? [complete.vocabularySize, complete.embedding, complete.hidden]
+      : [complete.size, ...complete.hidden];
+  const widest = Math.max(
+    ...widths,
+    config.contentSize,
+    config.styleSize,
+    config.domainEmbedding,
+    config.numDomains,
+    config.flowHidden,
+  );
+  if (widest > MOST_UNITS)
+    throw new DomainError(`${fn}: every size must be at most ${MOST_UNITS}, got ${widest}`);
   return config;
 }
 
@@ -189,7 +241,10 @@ export function checkConfig(fn: string, config: MatteConfig): MatteConfig {
   checkRecord(fn, "config.observation", observation);
   checkRecord(fn, "config.weights", options.weights);
   const whole = matteConfig(observation, options);
-  const missing = Object.keys(whole).find((name) => config[name as keyof MatteConfig] === undefined);
-  if (missing !== undefined) throw new DomainError(`${fn}: config must be made by matteConfig(), ${missing} is missing`);
+  const missing = Object.keys(whole).find(
+    (name) => config[name as keyof MatteConfig] === undefined,
+  );
+  if (missing !== undefined)
+    throw new DomainError(`${fn}: config must be made by matteConfig(), ${missing} is missing`);
   return config;
 }

@@ -52,8 +52,17 @@ export interface StylePoles {
  */
 export type StyleFlip =
   | { readonly kind: "noise" }
-  | { readonly kind: "reflect"; readonly poles: StylePoles; readonly target?: number | readonly number[] }
-  | { readonly kind: "axis" | "shift" | "pole"; readonly poles: StylePoles; readonly target: number | readonly number[]; readonly strength?: number }
+  | {
+      readonly kind: "reflect";
+      readonly poles: StylePoles;
+      readonly target?: number | readonly number[];
+    }
+  | {
+      readonly kind: "axis" | "shift" | "pole";
+      readonly poles: StylePoles;
+      readonly target: number | readonly number[];
+      readonly strength?: number;
+    }
   | { readonly kind: "swap"; readonly donors: ArrayInput };
 
 /**
@@ -87,36 +96,65 @@ export interface Counterfactual extends Latents {
  * ```
  * @category Counterfactuals
  */
-export function stylePoles(model: Matte, observed: NdArray, labels: readonly number[], domains?: readonly number[]): StylePoles {
+export function stylePoles(
+  model: Matte,
+  observed: NdArray,
+  labels: readonly number[],
+  domains?: readonly number[],
+): StylePoles {
   const fn = "stylePoles";
   checkModel(fn, model);
   if (checkList(fn, "labels", labels).length !== checkArray(fn, "observed", observed).shape[0])
-    throw new ShapeError(`${fn}: labels must hold one label a row, got ${labels.length} for ${String(observed.shape[0])} rows`);
+    throw new ShapeError(
+      `${fn}: labels must hold one label a row, got ${labels.length} for ${String(observed.shape[0])} rows`,
+    );
   const noise = styleNoise(model, observed, domains);
   const size = model.config.styleSize;
   const pole = (style: number): number[] => {
     const rows = labels.flatMap((y, i) => (y === style ? [i] : []));
-    if (rows.length === 0) throw new DomainError(`${fn}: labels must name a row of style ${style}, got none`);
-    return Array.from({ length: size }, (_, j) => rows.reduce((total, i) => total + noise[i * size + j]!, 0) / rows.length);
+    if (rows.length === 0)
+      throw new DomainError(`${fn}: labels must name a row of style ${style}, got none`);
+    return Array.from(
+      { length: size },
+      (_, j) => rows.reduce((total, i) => total + noise[i * size + j]!, 0) / rows.length,
+    );
   };
   const poles = [pole(0), pole(1)] as const;
   const way = poles[1].map((x, j) => x - poles[0][j]!);
   const length = Math.hypot(...way);
-  if (!(length > 0)) throw new DomainError(`${fn}: labels must tell two styles apart, got the same mean noise for both`);
-  return { poles, axis: way.map((x) => x / length), middle: poles[0].map((x, j) => (x + poles[1][j]!) / 2) };
+  if (!(length > 0))
+    throw new DomainError(
+      `${fn}: labels must tell two styles apart, got the same mean noise for both`,
+    );
+  return {
+    poles,
+    axis: way.map((x) => x / length),
+    middle: poles[0].map((x, j) => (x + poles[1][j]!) / 2),
+  };
 }
 
 /** Style noise of the posterior means, row-major [B, n_s]. */
-function styleNoise(model: Matte, observed: NdArray, domains: readonly number[] | undefined): ArrayLike<number> {
+function styleNoise(
+  model: Matte,
+  observed: NdArray,
+  domains: readonly number[] | undefined,
+): ArrayLike<number> {
   return toTypedArray(toNoise(model, encode(model, observed), domains).style);
 }
 
 /** +1 or −1 for each row. */
 function sides(target: number | readonly number[], rows: number): number[] {
-  const list = typeof target === "number" ? new Array<number>(rows).fill(target) : checkList("counterfactual", "target", target);
-  if (list.length !== rows) throw new ShapeError(`counterfactual: target must be one style or one a row, got ${list.length} for ${rows} rows`);
+  const list =
+    typeof target === "number"
+      ? new Array<number>(rows).fill(target)
+      : checkList("counterfactual", "target", target);
+  if (list.length !== rows)
+    throw new ShapeError(
+      `counterfactual: target must be one style or one a row, got ${list.length} for ${rows} rows`,
+    );
   list.forEach((y, i) => {
-    if (y !== 0 && y !== 1) throw new DomainError(`counterfactual: target[${i}] must be 0 or 1, got ${show(y)}`);
+    if (y !== 0 && y !== 1)
+      throw new DomainError(`counterfactual: target[${i}] must be 0 or 1, got ${show(y)}`);
   });
   return list.map((y) => 2 * y - 1);
 }
@@ -126,7 +164,10 @@ function flipped({ config }: Matte, noise: NdArray, flip: StyleFlip): NdArray {
   if (flip.kind === "noise") return neg(noise);
   if (flip.kind === "swap") {
     const donors = checkMatrix("counterfactual", "donors", flip.donors, size, config.dtype);
-    if (donors.shape[0] !== rows) throw new ShapeError(`counterfactual: donors must have ${rows} rows, got ${donors.shape[0]!}`);
+    if (donors.shape[0] !== rows)
+      throw new ShapeError(
+        `counterfactual: donors must have ${rows} rows, got ${donors.shape[0]!}`,
+      );
     return donors;
   }
   const { poles, axis, middle } = checkRecord("counterfactual", "flip.poles", flip.poles);
@@ -137,9 +178,19 @@ function flipped({ config }: Matte, noise: NdArray, flip: StyleFlip): NdArray {
     "poles[1]": poles[1],
   }))
     if (checkNumbers("counterfactual", `flip.poles.${name}`, point).length !== size)
-      throw new ShapeError(`counterfactual: poles must have ${size} coordinates like the style, got ${point.length}`);
-  if (flip.kind !== "reflect") checkNumber("counterfactual", "flip.strength", flip.strength ?? 1, "be finite", Number.isFinite);
-  if (flip.kind !== "reflect" && flip.target === undefined) throw new DomainError(`counterfactual: flip.target must be given for "${flip.kind}"`);
+      throw new ShapeError(
+        `counterfactual: poles must have ${size} coordinates like the style, got ${point.length}`,
+      );
+  if (flip.kind !== "reflect")
+    checkNumber(
+      "counterfactual",
+      "flip.strength",
+      flip.strength ?? 1,
+      "be finite",
+      Number.isFinite,
+    );
+  if (flip.kind !== "reflect" && flip.target === undefined)
+    throw new DomainError(`counterfactual: flip.target must be given for "${flip.kind}"`);
   const side = flip.target === undefined ? undefined : sides(flip.target, rows);
   const from = toTypedArray(noise);
   const to = new Float64Array(rows * size);
@@ -149,9 +200,12 @@ function flipped({ config }: Matte, noise: NdArray, flip: StyleFlip): NdArray {
     for (let j = 0; j < size; j++) {
       const s = from[b * size + j]!;
       const k = b * size + j;
-      if (flip.kind === "reflect") to[k] = s + ((wanted === undefined ? -along : wanted * Math.abs(along)) - along) * axis[j]!;
-      else if (flip.kind === "axis") to[k] = s + (wanted! * (flip.strength ?? 1.5) - along) * axis[j]!;
-      else if (flip.kind === "shift") to[k] = s + (flip.strength ?? 1) * wanted! * (poles[1][j]! - poles[0][j]!);
+      if (flip.kind === "reflect")
+        to[k] = s + ((wanted === undefined ? -along : wanted * Math.abs(along)) - along) * axis[j]!;
+      else if (flip.kind === "axis")
+        to[k] = s + (wanted! * (flip.strength ?? 1.5) - along) * axis[j]!;
+      else if (flip.kind === "shift")
+        to[k] = s + (flip.strength ?? 1) * wanted! * (poles[1][j]! - poles[0][j]!);
       else to[k] = (flip.strength ?? 1) * poles[wanted === 1 ? 1 : 0][j]!;
     }
   }
@@ -191,10 +245,31 @@ export function counterfactual(
 ): Counterfactual {
   checkModel("counterfactual", model);
   checkRecord("counterfactual", "options", options);
-  checkChoice("counterfactual", "flip.kind", checkRecord("counterfactual", "flip", flip).kind, FLIPS);
+  checkChoice(
+    "counterfactual",
+    "flip.kind",
+    checkRecord("counterfactual", "flip", flip).kind,
+    FLIPS,
+  );
   const { content, style } = encode(model, observed);
-  const list = [...checkDomains("counterfactual", model.config, options.domains, observed.shape[0]!)];
-  const noise = clip(flipped(model, toNoise(model, { content, style }, list).style, flip), -LIMIT, LIMIT);
-  const next = styleFromNoise(model, noise, content, domainRows("counterfactual", model.config, model.params, list, list.length));
-  return { observed: decode(model, { content, style: next }, options), content, style: next, noise };
+  const list = [
+    ...checkDomains("counterfactual", model.config, options.domains, observed.shape[0]!),
+  ];
+  const noise = clip(
+    flipped(model, toNoise(model, { content, style }, list).style, flip),
+    -LIMIT,
+    LIMIT,
+  );
+  const next = styleFromNoise(
+    model,
+    noise,
+    content,
+    domainRows("counterfactual", model.config, model.params, list, list.length),
+  );
+  return {
+    observed: decode(model, { content, style: next }, options),
+    content,
+    style: next,
+    noise,
+  };
 }

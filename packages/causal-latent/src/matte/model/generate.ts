@@ -1,5 +1,15 @@
 /** From observations to latents and back. */
-import { DomainError, type NdArray, argmax, array, checkCount, checkRecord, concat, slice, toTypedArray } from "@provably/core-tensor";
+import {
+  DomainError,
+  type NdArray,
+  argmax,
+  array,
+  checkCount,
+  checkRecord,
+  concat,
+  slice,
+  toTypedArray,
+} from "@provably/core-tensor";
 import { pieces } from "../flow/bins.js";
 import { checkMatrix } from "../internal/arrays.js";
 import { mlp } from "../network/mlp.js";
@@ -53,9 +63,16 @@ function inChunks(rows: number, run: (from: number, to: number) => NdArray): NdA
 export function encode(model: Matte, observed: NdArray): Posterior {
   const { config, params } = checkModel("encode", model);
   checkObserved("encode", config, observed);
-  const all = inChunks(observed.shape[0]!, (from, to) => encodeRows(params, prepareObserved(config, slice(observed, [from], [to]))));
+  const all = inChunks(observed.shape[0]!, (from, to) =>
+    encodeRows(params, prepareObserved(config, slice(observed, [from], [to]))),
+  );
   const { contentSize: c, styleSize: s } = config;
-  const [content, style, contentLogvar, styleLogvar] = pieces(all, [c, s, c, s]) as [NdArray, NdArray, NdArray, NdArray];
+  const [content, style, contentLogvar, styleLogvar] = pieces(all, [c, s, c, s]) as [
+    NdArray,
+    NdArray,
+    NdArray,
+    NdArray,
+  ];
   return { content, style, contentLogvar, styleLogvar };
 }
 
@@ -85,9 +102,16 @@ export function decode(
   const { config, params } = checkModel("decode", model);
   const { maxLength = 20 } = checkRecord("decode", "options", options);
   checkCount("decode", "maxLength", maxLength);
-  if (maxLength > MOST_WORDS) throw new DomainError(`decode: maxLength must be at most ${MOST_WORDS}, got ${maxLength}`);
+  if (maxLength > MOST_WORDS)
+    throw new DomainError(`decode: maxLength must be at most ${MOST_WORDS}, got ${maxLength}`);
   checkRecord("decode", "latents", latents);
-  const content = checkMatrix("decode", "content", latents.content, config.contentSize, config.dtype);
+  const content = checkMatrix(
+    "decode",
+    "content",
+    latents.content,
+    config.contentSize,
+    config.dtype,
+  );
   const style = checkMatrix("decode", "style", latents.style, config.styleSize, config.dtype);
   const z = concat([content, style], { axis: 1 });
   return inChunks(z.shape[0]!, (from, to) => {

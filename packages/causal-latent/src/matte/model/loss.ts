@@ -33,7 +33,13 @@ import { checkLabels, checkObserved, checkWords } from "./check-observed.js";
 import type { MatteConfig } from "./config.js";
 import { priorNoise } from "./noise.js";
 import { mlp } from "../network/mlp.js";
-import { type Observed, encodeRows, prepareObserved, reconstruct, wantedLatents } from "./observation.js";
+import {
+  type Observed,
+  encodeRows,
+  prepareObserved,
+  reconstruct,
+  wantedLatents,
+} from "./observation.js";
 import { type Matte, type MatteParams, checkDomains, checkModel } from "./params.js";
 import { jacobianSparsity, overlapTerm } from "./sparsity.js";
 
@@ -101,7 +107,12 @@ export interface LossFactors {
  * @see Rezende, Mohamed (2015), "Variational inference with normalizing flows", eq. 15
  * @category Objective
  */
-export function klFlow(epsilon: ArrayInput, logvar: ArrayInput, noise: ArrayInput, logDet: ArrayInput): NdArray {
+export function klFlow(
+  epsilon: ArrayInput,
+  logvar: ArrayInput,
+  noise: ArrayInput,
+  logDet: ArrayInput,
+): NdArray {
   const l = asArray(logvar);
   const held = maximum(l, -10);
   const posterior = mul(-0.5, add(held, mul(square(epsilon), exp(sub(l, held)))));
@@ -117,7 +128,10 @@ export interface PreparedBatch {
   readonly signs?: NdArray;
 }
 
-export function prepareBatch(config: MatteConfig, { observed, domains, labels, inputs }: MatteBatch): PreparedBatch {
+export function prepareBatch(
+  config: MatteConfig,
+  { observed, domains, labels, inputs }: MatteBatch,
+): PreparedBatch {
   const ids = checkDomains("matteLoss", config, domains, observed.shape[0]!);
   const signs = labels && Float32Array.from(labels, (label) => (label === -1 ? 0 : 2 * label - 1));
   return {
@@ -138,7 +152,10 @@ export function objective(
   const { contentSize, styleSize, weights } = config;
   const latents = contentSize + styleSize;
   const domains = take(params.domains, batch.domains);
-  const [center, logvar] = pieces(encodeRows(params, batch.observed), [latents, latents]) as [NdArray, NdArray];
+  const [center, logvar] = pieces(encodeRows(params, batch.observed), [latents, latents]) as [
+    NdArray,
+    NdArray,
+  ];
   const z = add(center, mul(epsilon, exp(mul(0.5, logvar))));
   const cut = (x: NdArray): NdArray[] => pieces(x, [contentSize, styleSize]);
   const [content, style] = cut(z) as [NdArray, NdArray];
@@ -153,7 +170,9 @@ export function objective(
   const [guess, confusion] = adversary(config, params, content, side, batch.signs) ?? [zero, zero];
   const parts = {
     reconstruction: mean(loss),
-    klContent: mean(klFlow(contentEpsilon, contentLogvar, noise.content.value, noise.content.logDet)),
+    klContent: mean(
+      klFlow(contentEpsilon, contentLogvar, noise.content.value, noise.content.logDet),
+    ),
     klStyle: mean(klFlow(styleEpsilon, styleLogvar, noise.style.value, noise.style.logDet)),
     sparsity: weights.sparsity > 0 ? jacobianSparsity(byStyle, config.sparsity) : zero,
     overlap: weights.overlap > 0 ? overlapTerm(byStyle, byContent, config.overlapSize) : zero,
@@ -161,7 +180,10 @@ export function objective(
     adversary: guess,
   };
   const free = (x: NdArray): NdArray => (config.freeBits > 0 ? maximum(x, config.freeBits) : x);
-  const kl = add(mul(weights.content, free(parts.klContent)), mul(weights.style, free(parts.klStyle)));
+  const kl = add(
+    mul(weights.content, free(parts.klContent)),
+    mul(weights.style, free(parts.klStyle)),
+  );
   const sparse = add(mul(weights.sparsity, parts.sparsity), mul(weights.overlap, parts.overlap));
   const terms = [
     parts.reconstruction,
@@ -175,7 +197,11 @@ export function objective(
 }
 
 /** Mean logistic loss of the labelled rows, with the first style noise as the logit. */
-function supervision({ labelScale, weights }: MatteConfig, side: NdArray, signs: NdArray | undefined): NdArray | undefined {
+function supervision(
+  { labelScale, weights }: MatteConfig,
+  side: NdArray,
+  signs: NdArray | undefined,
+): NdArray | undefined {
   if (signs === undefined || weights.supervision === 0) return undefined;
   const known = notEqual(signs, 0);
   const count = maximum(sum(where(known, 1, 0)), 1);
@@ -197,7 +223,10 @@ function adversary(
   const wanted = where(notEqual(signs, 0), signs, where(greater(stopGradient(side), 0), 1, -1));
   const guess = reshape(mlp(network, stopGradient(content)), [-1]);
   const seen = reshape(mlp(treeMap(stopGradient, network), content), [-1]);
-  return [mean(softplus(neg(mul(wanted, guess)))), mul(0.5, mean(add(softplus(seen), softplus(neg(seen)))))];
+  return [
+    mean(softplus(neg(mul(wanted, guess)))),
+    mul(0.5, mean(add(softplus(seen), softplus(neg(seen))))),
+  ];
 }
 
 /**
@@ -238,18 +267,26 @@ export function matteLoss(
   const fn = "matteLoss";
   const { config, params } = checkModel(fn, model);
   const { divergence: kl = 1, sparsity = 1 } = checkRecord(fn, "factors", factors);
-  for (const [name, value] of Object.entries({ divergence: kl, sparsity })) checkNumber(fn, `factors.${name}`, value, "be ≥ 0", (x) => x >= 0);
+  for (const [name, value] of Object.entries({ divergence: kl, sparsity }))
+    checkNumber(fn, `factors.${name}`, value, "be ≥ 0", (x) => x >= 0);
   const { observed, labels, inputs } = checkRecord(fn, "batch", batch);
   checkObserved(fn, config, observed);
   checkLabels(fn, labels, observed.shape[0]!);
   if (inputs !== undefined) checkWords(fn, config, "batch.inputs", inputs, observed.shape);
   const wanted = [observed.shape[0]!, config.contentSize + config.styleSize];
   if (checkArray(fn, "epsilon", epsilon).shape.join() !== wanted.join())
-    throw new ShapeError(`${fn}: epsilon must have shape [${wanted.join(", ")}], got [${epsilon.shape.join(", ")}]`);
-  const [loss, parts] = objective(config, params, prepareBatch(config, batch), epsilon, { divergence: kl, sparsity });
+    throw new ShapeError(
+      `${fn}: epsilon must have shape [${wanted.join(", ")}], got [${epsilon.shape.join(", ")}]`,
+    );
+  const [loss, parts] = objective(config, params, prepareBatch(config, batch), epsilon, {
+    divergence: kl,
+    sparsity,
+  });
   return { loss: item(loss), parts: numbersOf(parts) };
 }
 
 export function numbersOf(parts: MatteParts<NdArray>): MatteParts {
-  return Object.fromEntries(Object.entries(parts).map(([name, value]) => [name, item(value as NdArray)])) as unknown as MatteParts;
+  return Object.fromEntries(
+    Object.entries(parts).map(([name, value]) => [name, item(value as NdArray)]),
+  ) as unknown as MatteParts;
 }

@@ -15,20 +15,41 @@ export interface NoiseRows {
   readonly style: FlowRows;
 }
 
-export function priorNoise(config: MatteConfig, params: MatteParams, content: NdArray, style: NdArray, domains: NdArray): NoiseRows {
+export function priorNoise(
+  config: MatteConfig,
+  params: MatteParams,
+  content: NdArray,
+  style: NdArray,
+  domains: NdArray,
+): NoiseRows {
   if (config.prior === "standard") {
     const logDet = zeros([content.shape[0]!], { dtype: config.dtype });
     return { content: { value: content, logDet }, style: { value: style, logDet } };
   }
   return {
     content: toNoiseRows(scalarFlow(config.contentFlow), params.content, content, domains),
-    style: toNoiseRows(scalarFlow(config.styleFlow), params.style, style, concat([domains, content], { axis: 1 })),
+    style: toNoiseRows(
+      scalarFlow(config.styleFlow),
+      params.style,
+      style,
+      concat([domains, content], { axis: 1 }),
+    ),
   };
 }
 
-export function styleFromNoise({ config, params }: Matte, noise: NdArray, content: NdArray, domains: NdArray): NdArray {
+export function styleFromNoise(
+  { config, params }: Matte,
+  noise: NdArray,
+  content: NdArray,
+  domains: NdArray,
+): NdArray {
   if (config.prior === "standard") return noise;
-  return fromNoiseRows(scalarFlow(config.styleFlow), params.style, noise, concat([domains, content], { axis: 1 }));
+  return fromNoiseRows(
+    scalarFlow(config.styleFlow),
+    params.style,
+    noise,
+    concat([domains, content], { axis: 1 }),
+  );
 }
 
 /**
@@ -69,10 +90,19 @@ export interface Noise extends Latents {
  * ```
  * @category Model
  */
-export function toNoise(model: Matte, latents: { readonly content: ArrayInput; readonly style: ArrayInput }, domains?: readonly number[]): Noise {
+export function toNoise(
+  model: Matte,
+  latents: { readonly content: ArrayInput; readonly style: ArrayInput },
+  domains?: readonly number[],
+): Noise {
   const { content, style, vectors } = checkedLatents("toNoise", model, latents, domains);
   const rows = priorNoise(model.config, model.params, content, style, vectors);
-  return { content: rows.content.value, style: rows.style.value, contentLogDet: rows.content.logDet, styleLogDet: rows.style.logDet };
+  return {
+    content: rows.content.value,
+    style: rows.style.value,
+    contentLogDet: rows.content.logDet,
+    styleLogDet: rows.style.logDet,
+  };
 }
 
 /**
@@ -93,10 +123,17 @@ export function toNoise(model: Matte, latents: { readonly content: ArrayInput; r
  * ```
  * @category Model
  */
-export function fromNoise(model: Matte, noise: { readonly content: ArrayInput; readonly style: ArrayInput }, domains?: readonly number[]): Latents {
+export function fromNoise(
+  model: Matte,
+  noise: { readonly content: ArrayInput; readonly style: ArrayInput },
+  domains?: readonly number[],
+): Latents {
   const { content, style, vectors } = checkedLatents("fromNoise", model, noise, domains);
   const { config, params } = model;
-  const c = config.prior === "standard" ? content : fromNoiseRows(scalarFlow(config.contentFlow), params.content, content, vectors);
+  const c =
+    config.prior === "standard"
+      ? content
+      : fromNoiseRows(scalarFlow(config.contentFlow), params.content, content, vectors);
   return { content: c, style: styleFromNoise(model, style, c, vectors) };
 }
 

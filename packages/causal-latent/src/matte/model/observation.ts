@@ -1,5 +1,20 @@
 /** What differs between vectors and sentences: how an observation is encoded, how badly it is reconstructed, and how latents move it. */
-import { type NdArray, add, array, concat, crossEntropy, div, jvp, mul, reshape, slice, square, sub, sum, toTypedArray } from "@provably/core-tensor";
+import {
+  type NdArray,
+  add,
+  array,
+  concat,
+  crossEntropy,
+  div,
+  jvp,
+  mul,
+  reshape,
+  slice,
+  square,
+  sub,
+  sum,
+  toTypedArray,
+} from "@provably/core-tensor";
 import { mlp } from "../network/mlp.js";
 import {
   type Dictation,
@@ -30,17 +45,31 @@ export interface Observed {
 
 /** Latents along which the objective differentiates the decoder: the style, and for the overlap the content after it. */
 export function wantedLatents({ contentSize, styleSize, weights }: MatteConfig): number[] {
-  const range = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, i) => from + i);
-  const style = weights.sparsity > 0 || weights.overlap > 0 ? range(contentSize, contentSize + styleSize) : [];
+  const range = (from: number, to: number): number[] =>
+    Array.from({ length: to - from }, (_, i) => from + i);
+  const style =
+    weights.sparsity > 0 || weights.overlap > 0 ? range(contentSize, contentSize + styleSize) : [];
   return weights.overlap > 0 ? [...style, ...range(0, contentSize)] : style;
 }
 
 /** `inputs` are the words the decoder is told, `[B, T]`; by default the sentence itself, one place later. */
-export function prepareObserved(config: MatteConfig, observed: NdArray, inputs?: NdArray): Observed {
+export function prepareObserved(
+  config: MatteConfig,
+  observed: NdArray,
+  inputs?: NdArray,
+): Observed {
   if (config.observation.kind === "vectors") return { vectors: observed };
   const some = Math.min(observed.shape[0]!, SPARSITY_ROWS);
   return {
-    text: { reading: reading(observed), dictation: dictation(observed, inputs ?? shifted(observed), wantedLatents(config).length, some) },
+    text: {
+      reading: reading(observed),
+      dictation: dictation(
+        observed,
+        inputs ?? shifted(observed),
+        wantedLatents(config).length,
+        some,
+      ),
+    },
   };
 }
 
@@ -65,10 +94,19 @@ export function reconstruct(
   z: NdArray,
   wanted: readonly number[],
 ): Reconstruction {
-  if (observation.kind === "text") return reconstructText((params.network as TextNetworkParams).decoder, text!.dictation, z, wanted);
+  if (observation.kind === "text")
+    return reconstructText(
+      (params.network as TextNetworkParams).decoder,
+      text!.dictation,
+      z,
+      wanted,
+    );
   const { decoder } = params.network as VectorNetworkParams;
   return {
-    loss: mul(0.5 / observation.noise ** 2, sum(square(sub(vectors!, mlp(decoder, z))), { axis: 1 })),
+    loss: mul(
+      0.5 / observation.noise ** 2,
+      sum(square(sub(vectors!, mlp(decoder, z))), { axis: 1 }),
+    ),
     influence: wanted.map((i) => jvp((at: NdArray) => mlp(decoder, at), [z], [direction(z, i)])[1]),
   };
 }
@@ -86,7 +124,9 @@ export function shifted(tokens: NdArray): NdArray {
   const [rows, width] = tokens.shape as [number, number];
   const from = toTypedArray(tokens);
   const to = new Int32Array(rows * width);
-  for (let b = 0; b < rows; b++) for (let t = 0; t < width; t++) to[b * width + t] = t === 0 ? SPECIAL.start : from[b * width + t - 1]!;
+  for (let b = 0; b < rows; b++)
+    for (let t = 0; t < width; t++)
+      to[b * width + t] = t === 0 ? SPECIAL.start : from[b * width + t - 1]!;
   return array(to, { shape: [rows, width] });
 }
 
@@ -103,8 +143,12 @@ function reconstructText(
   const moved = wanted.map((i) => add(first, mul(STEP, direction(first, i))));
   const states = decodeStates(decoder, concat([z, ...moved]), words); // [T, B + copies, h]
   const read = reshape(slice(states, [0, 0], [steps, rows]), [steps * rows, states.shape[2]!]);
-  const losses = reshape(crossEntropy(wordLogits(decoder, read), targets, { reduction: "none" }), [steps, rows]);
-  const totals = (from: number): NdArray => sum(slice(states, [0, from], [steps, from + some]), { axis: 0 });
+  const losses = reshape(crossEntropy(wordLogits(decoder, read), targets, { reduction: "none" }), [
+    steps,
+    rows,
+  ]);
+  const totals = (from: number): NdArray =>
+    sum(slice(states, [0, from], [steps, from + some]), { axis: 0 });
   const base = totals(0);
   return {
     loss: sum(mul(losses, mask), { axis: 0 }),

@@ -1,5 +1,14 @@
 /** Weights of a model: a plain record of arrays. */
-import { DomainError, type NdArray, array, checkList, checkRecord, isNdArray, show, take } from "@provably/core-tensor";
+import {
+  DomainError,
+  type NdArray,
+  array,
+  checkList,
+  checkRecord,
+  isNdArray,
+  show,
+  take,
+} from "@provably/core-tensor";
 import { type RngKey, foldIn, normal } from "@provably/core-tensor/random";
 import { type ConditionalFlowParams, initConditionalFlow } from "../flow/conditional.js";
 import { scalarFlow } from "../flow/scalar-flow.js";
@@ -54,7 +63,16 @@ export interface Matte {
  * @category Model
  */
 export function initMatte(config: MatteConfig, key: RngKey): Matte {
-  const { observation, contentSize, styleSize, numDomains, domainEmbedding, flowHidden, dtype, weights } = checkConfig("initMatte", config);
+  const {
+    observation,
+    contentSize,
+    styleSize,
+    numDomains,
+    domainEmbedding,
+    flowHidden,
+    dtype,
+    weights,
+  } = checkConfig("initMatte", config);
   const latents = contentSize + styleSize;
   const network =
     observation.kind === "vectors"
@@ -81,26 +99,45 @@ export function initMatte(config: MatteConfig, key: RngKey): Matte {
         foldIn(key, "style"),
         dtype,
       ),
-      adversary: weights.adversary > 0 ? initMlp([contentSize, ADVERSARY_HIDDEN, 1], foldIn(key, "adversary"), dtype) : [],
+      adversary:
+        weights.adversary > 0
+          ? initMlp([contentSize, ADVERSARY_HIDDEN, 1], foldIn(key, "adversary"), dtype)
+          : [],
     },
   };
 }
 
 /** The domains' vectors `[B, e]`; every number is checked. A missing list means domain 0, where there is only one. */
-export function domainRows(fn: string, config: MatteConfig, params: MatteParams, domains: readonly number[] | undefined, rows: number): NdArray {
+export function domainRows(
+  fn: string,
+  config: MatteConfig,
+  params: MatteParams,
+  domains: readonly number[] | undefined,
+  rows: number,
+): NdArray {
   return take(params.domains, array(checkDomains(fn, config, domains, rows), { copy: false }));
 }
 
-export function checkDomains(fn: string, { numDomains }: MatteConfig, domains: readonly number[] | undefined, rows: number): Int32Array {
+export function checkDomains(
+  fn: string,
+  { numDomains }: MatteConfig,
+  domains: readonly number[] | undefined,
+  rows: number,
+): Int32Array {
   if (domains === undefined) {
-    if (numDomains > 1) throw new DomainError(`${fn}: domains must be given, the model has ${numDomains} of them`);
+    if (numDomains > 1)
+      throw new DomainError(`${fn}: domains must be given, the model has ${numDomains} of them`);
     return new Int32Array(rows);
   }
   if (checkList(fn, "domains", domains).length !== rows)
-    throw new DomainError(`${fn}: domains must name one domain a row, got ${domains.length} for ${rows} rows`);
+    throw new DomainError(
+      `${fn}: domains must name one domain a row, got ${domains.length} for ${rows} rows`,
+    );
   domains.forEach((u, i) => {
     if (!Number.isInteger(u) || u < 0 || u >= numDomains)
-      throw new DomainError(`${fn}: domains[${i}] must be an integer in [0, ${numDomains}), got ${show(u)}`);
+      throw new DomainError(
+        `${fn}: domains[${i}] must be an integer in [0, ${numDomains}), got ${show(u)}`,
+      );
   });
   return Int32Array.from(domains);
 }
@@ -114,12 +151,21 @@ export function checkModel(fn: string, model: Matte): Matte {
 }
 
 /** Weights as a record of arrays; that their sizes fit is found out by the products. */
-export function checkParams(fn: string, { observation, weights }: MatteConfig, params: MatteParams): void {
-  const isLayers = (x: unknown): boolean => Array.isArray(x) && x.every((layer) => hasArrays(layer, ["weights", "bias"]));
+export function checkParams(
+  fn: string,
+  { observation, weights }: MatteConfig,
+  params: MatteParams,
+): void {
+  const isLayers = (x: unknown): boolean =>
+    Array.isArray(x) && x.every((layer) => hasArrays(layer, ["weights", "bias"]));
   const isLstm = (x: unknown): boolean => hasArrays(x, ["input", "hidden", "bias"]);
-  const isFlow = (x: unknown): boolean => isRecord(x) && isLayers(x["affine"]) && isLayers(x["shape"]);
+  const isFlow = (x: unknown): boolean =>
+    isRecord(x) && isLayers(x["affine"]) && isLayers(x["shape"]);
   const { network, domains, content, style, adversary } = checkRecord(fn, "params", params);
-  const { encoder, decoder } = checkRecord(fn, "params.network", network) as { readonly encoder: unknown; readonly decoder: unknown };
+  const { encoder, decoder } = checkRecord(fn, "params.network", network) as {
+    readonly encoder: unknown;
+    readonly decoder: unknown;
+  };
   const fits =
     observation.kind === "vectors"
       ? isLayers(encoder) && isLayers(decoder)
@@ -130,8 +176,17 @@ export function checkParams(fn: string, { observation, weights }: MatteConfig, p
         isLstm(decoder["lstm"]) &&
         hasArrays(decoder["start"], ["weights", "bias"]) &&
         hasArrays(decoder["out"], ["weights", "bias"]);
-  if (!fits || !isNdArray(domains) || !isFlow(content) || !isFlow(style) || !isLayers(adversary) || (weights.adversary > 0 && adversary.length === 0))
-    throw new DomainError(`${fn}: params must be made by initMatte() or trainMatte() with this configuration`);
+  if (
+    !fits ||
+    !isNdArray(domains) ||
+    !isFlow(content) ||
+    !isFlow(style) ||
+    !isLayers(adversary) ||
+    (weights.adversary > 0 && adversary.length === 0)
+  )
+    throw new DomainError(
+      `${fn}: params must be made by initMatte() or trainMatte() with this configuration`,
+    );
 }
 
 function isRecord(x: unknown): x is Readonly<Record<string, unknown>> {

@@ -9,10 +9,12 @@ import { type MatteState, checkState } from "./train.js";
 function flatten(tree: unknown, path: string, into: Record<string, NdArray>): void {
   if (isNdArray(tree)) into[path] = tree;
   else if (typeof tree === "object" && tree !== null)
-    for (const [name, child] of Object.entries(tree)) flatten(child, path === "" ? name : `${path}.${name}`, into);
+    for (const [name, child] of Object.entries(tree))
+      flatten(child, path === "" ? name : `${path}.${name}`, into);
 }
 
-const isLevel = (node: unknown): node is Readonly<Record<string, unknown>> => typeof node === "object" && node !== null && !isNdArray(node);
+const isLevel = (node: unknown): node is Readonly<Record<string, unknown>> =>
+  typeof node === "object" && node !== null && !isNdArray(node);
 
 /** The tree that {@link flatten} took apart; levels whose names are 0, 1, … become lists. */
 function unflatten(tensors: Readonly<Record<string, NdArray>>): Record<string, unknown> {
@@ -21,13 +23,16 @@ function unflatten(tensors: Readonly<Record<string, NdArray>>): Record<string, u
   for (const [path, x] of Object.entries(tensors)) {
     const names = path.split(".");
     let node = root;
-    for (const name of names.slice(0, -1)) node = node[name] = isLevel(node[name]) ? node[name] : level();
+    for (const name of names.slice(0, -1))
+      node = node[name] = isLevel(node[name]) ? node[name] : level();
     node[names.at(-1)!] = x;
   }
   const lists = (node: unknown): unknown => {
     if (!isLevel(node)) return node;
     const entries = Object.entries(node).map(([name, child]) => [name, lists(child)] as const);
-    return entries.every(([name], i) => name === String(i)) ? entries.map(([, child]) => child) : Object.fromEntries(entries);
+    return entries.every(([name], i) => name === String(i))
+      ? entries.map(([, child]) => child)
+      : Object.fromEntries(entries);
   };
   return lists(root) as Record<string, unknown>;
 }
@@ -50,7 +55,10 @@ function unflatten(tensors: Readonly<Record<string, NdArray>>): Record<string, u
  */
 export function saveMatte(
   model: Matte,
-  options: { readonly state?: MatteState; readonly metadata?: Readonly<Record<string, string>> } = {},
+  options: {
+    readonly state?: MatteState;
+    readonly metadata?: Readonly<Record<string, string>>;
+  } = {},
 ): Uint8Array {
   const { config, params } = checkModel("saveMatte", model);
   const { state, metadata } = checkRecord("saveMatte", "options", options);
@@ -58,7 +66,10 @@ export function saveMatte(
   const tensors: Record<string, NdArray> = {};
   flatten(params, "params", tensors);
   if (state !== undefined) flatten(state.optimizer, "optimizer", tensors); // its step count too, where that is an array
-  const kept = { config: JSON.stringify(config), ...(state === undefined ? {} : { step: String(state.step) }) };
+  const kept = {
+    config: JSON.stringify(config),
+    ...(state === undefined ? {} : { step: String(state.step) }),
+  };
   return encodeSafetensors(tensors, { ...metadata, ...kept });
 }
 
@@ -81,18 +92,30 @@ export function loadMatte(bytes: Uint8Array): {
   readonly state?: MatteState;
   readonly metadata: Readonly<Record<string, string>>;
 } {
-  if (!(bytes instanceof Uint8Array)) throw new FormatError(`loadMatte: bytes must be a Uint8Array, got ${show(bytes)}`);
+  if (!(bytes instanceof Uint8Array))
+    throw new FormatError(`loadMatte: bytes must be a Uint8Array, got ${show(bytes)}`);
   const { tensors, metadata } = decodeSafetensors(bytes);
   const { config: text, step, ...rest } = metadata;
-  if (text === undefined) throw new FormatError("loadMatte: bytes must come from saveMatte, got a file without a configuration");
-  const tree = unflatten(tensors) as { params?: Matte["params"]; optimizer?: { step?: NdArray; mean: Matte["params"]; square: Matte["params"] } };
-  if (!isLevel(tree.params)) throw new FormatError("loadMatte: bytes must come from saveMatte, got a file without weights");
+  if (text === undefined)
+    throw new FormatError(
+      "loadMatte: bytes must come from saveMatte, got a file without a configuration",
+    );
+  const tree = unflatten(tensors) as {
+    params?: Matte["params"];
+    optimizer?: { step?: NdArray; mean: Matte["params"]; square: Matte["params"] };
+  };
+  if (!isLevel(tree.params))
+    throw new FormatError("loadMatte: bytes must come from saveMatte, got a file without weights");
   const config = configOf(text);
   const model = { config, params: filled(tree.params) };
   checkParams("loadMatte", config, model.params);
   if (step === undefined || !isLevel(tree.optimizer)) return { model, metadata: rest };
   const { mean, square, step: count = Number(step) } = tree.optimizer;
-  const optimizer = { step: count, mean: filled(mean), square: filled(square) } as MatteState["optimizer"];
+  const optimizer = {
+    step: count,
+    mean: filled(mean),
+    square: filled(square),
+  } as MatteState["optimizer"];
   const state = { step: Number(step), params: model.params, optimizer };
   checkState("loadMatte", config, state);
   return { model, state, metadata: rest };
@@ -103,7 +126,9 @@ function configOf(text: string): MatteConfig {
   try {
     config = JSON.parse(text) as MatteConfig;
   } catch {
-    throw new FormatError("loadMatte: bytes must come from saveMatte, got a configuration that is no JSON");
+    throw new FormatError(
+      "loadMatte: bytes must come from saveMatte, got a configuration that is no JSON",
+    );
   }
   return checkConfig("loadMatte", config);
 }
@@ -114,9 +139,18 @@ function configOf(text: string): MatteConfig {
  */
 function filled(params: Matte["params"]): Matte["params"] {
   const whole = (name: "content" | "style"): Matte["params"]["content"] => {
-    const flow: Partial<Matte["params"]["content"]> = checkRecord("loadMatte", `params.${name}`, params[name]);
+    const flow: Partial<Matte["params"]["content"]> = checkRecord(
+      "loadMatte",
+      `params.${name}`,
+      params[name],
+    );
     return { affine: flow.affine ?? [], shape: flow.shape ?? [] };
   };
   const { adversary }: Partial<Matte["params"]> = checkRecord("loadMatte", "params", params);
-  return { ...params, content: whole("content"), style: whole("style"), adversary: adversary ?? [] };
+  return {
+    ...params,
+    content: whole("content"),
+    style: whole("style"),
+    adversary: adversary ?? [],
+  };
 }

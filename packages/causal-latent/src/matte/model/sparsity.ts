@@ -48,10 +48,14 @@ import { asArray } from "../internal/arrays.js";
  * @category Objective
  */
 export function jacobianSparsity(columns: readonly ArrayInput[], kind: "l1" | "l1l2"): NdArray {
-  if (kind !== "l1" && kind !== "l1l2") throw new DomainError(`jacobianSparsity: kind must be "l1" or "l1l2", got ${show(kind)}`);
+  if (kind !== "l1" && kind !== "l1l2")
+    throw new DomainError(`jacobianSparsity: kind must be "l1" or "l1l2", got ${show(kind)}`);
   const terms = checkList("jacobianSparsity", "columns", columns).map((column) => {
     const J = asArray(column);
-    if (J.shape.length !== 2 || J.size === 0) throw new ShapeError(`jacobianSparsity: columns must have shape [B, p], got [${J.shape.join(", ")}]`);
+    if (J.shape.length !== 2 || J.size === 0)
+      throw new ShapeError(
+        `jacobianSparsity: columns must have shape [B, p], got [${J.shape.join(", ")}]`,
+      );
     if (kind === "l1") return mean(sum(abs(J), { axis: 1 }));
     // the tiny number keeps the root differentiable at an influence of zero
     const energy = add(mean(square(J), { axis: 0 }), 1e-12);
@@ -61,8 +65,13 @@ export function jacobianSparsity(columns: readonly ArrayInput[], kind: "l1" | "l
 }
 
 /** Content's influence on the coordinates on which style acts most and content least, `k` each. The choice of coordinates is not differentiated. */
-export function overlapTerm(style: readonly NdArray[], content: readonly NdArray[], k: number): NdArray {
-  const total = (columns: readonly NdArray[]): NdArray => columns.map((J) => abs(J)).reduce((a, b) => add(a, b));
+export function overlapTerm(
+  style: readonly NdArray[],
+  content: readonly NdArray[],
+  k: number,
+): NdArray {
+  const total = (columns: readonly NdArray[]): NdArray =>
+    columns.map((J) => abs(J)).reduce((a, b) => add(a, b));
   const byContent = total(content);
   const rank = (x: NdArray): NdArray => argsort(argsort(x, { axis: 1 }), { axis: 1 });
   const top = greaterEqual(rank(stopGradient(total(style))), byContent.shape[1]! - k);

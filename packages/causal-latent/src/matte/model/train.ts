@@ -1,14 +1,37 @@
 /** Training: batches drawn by key and step, clipped gradients, Adam, and schedules for the divergences and the sparsity. */
-import { DomainError, type NdArray, array, checkCount, checkRecord, item, take, toTypedArray, valueAndGrad } from "@provably/core-tensor";
+import {
+  DomainError,
+  type NdArray,
+  array,
+  checkCount,
+  checkRecord,
+  item,
+  take,
+  toTypedArray,
+  valueAndGrad,
+} from "@provably/core-tensor";
 import { compile } from "@provably/core-tensor/compile";
-import { type AdamState, type Optimizer, adam, applyUpdates, clipByGlobalNorm } from "@provably/core-tensor/optim";
+import {
+  type AdamState,
+  type Optimizer,
+  adam,
+  applyUpdates,
+  clipByGlobalNorm,
+} from "@provably/core-tensor/optim";
 import { type RngKey, foldIn, normal, randint, uniform } from "@provably/core-tensor/random";
 import { TrainingDivergedError } from "../errors.js";
 import { checkNumber, checkOptions } from "../../internal/check.js";
 import { SPECIAL } from "../network/text.js";
 import { checkLabels, checkObserved } from "./check-observed.js";
 import { type MatteConfig, checkConfig } from "./config.js";
-import { type MatteBatch, type MatteParts, type PreparedBatch, numbersOf, objective, prepareBatch } from "./loss.js";
+import {
+  type MatteBatch,
+  type MatteParts,
+  type PreparedBatch,
+  numbersOf,
+  objective,
+  prepareBatch,
+} from "./loss.js";
 import { shifted } from "./observation.js";
 import { type Matte, type MatteParams, checkDomains, checkParams, initMatte } from "./params.js";
 
@@ -78,7 +101,11 @@ export interface TrainMatteOptions {
  */
 export interface TrainedMatte extends Matte {
   /** Objective and terms of each step of this call. */
-  readonly history: readonly { readonly step: number; readonly loss: number; readonly parts: MatteParts }[];
+  readonly history: readonly {
+    readonly step: number;
+    readonly loss: number;
+    readonly parts: MatteParts;
+  }[];
   readonly state: MatteState;
 }
 
@@ -91,7 +118,10 @@ function drawBatch(config: MatteConfig, data: MatteData, size: number, key: RngK
     observed,
     domains: data.domains && list.map((i) => data.domains![i]!),
     labels: data.labels && list.map((i) => data.labels![i]!),
-    inputs: config.observation.kind === "text" ? hidden(shifted(observed), config.observation.wordDropout, foldIn(key, "words")) : undefined,
+    inputs:
+      config.observation.kind === "text"
+        ? hidden(shifted(observed), config.observation.wordDropout, foldIn(key, "words"))
+        : undefined,
   };
 }
 
@@ -125,21 +155,37 @@ interface Factors {
 }
 
 /** One training step as a compiled program: the objective, its gradient, clipping and Adam. The signal is looked at while the program is made, which takes a while. */
-function stepOf(config: MatteConfig, optimizer: Optimizer<AdamState>, maxNorm: number, signal: AbortSignal | undefined) {
-  return compile((params: MatteParams, state: AdamState, batch: PreparedBatch, epsilon: NdArray, factors: Factors) => {
-    const value = (p: MatteParams): [NdArray, MatteParts<NdArray>] => {
+function stepOf(
+  config: MatteConfig,
+  optimizer: Optimizer<AdamState>,
+  maxNorm: number,
+  signal: AbortSignal | undefined,
+) {
+  return compile(
+    (
+      params: MatteParams,
+      state: AdamState,
+      batch: PreparedBatch,
+      epsilon: NdArray,
+      factors: Factors,
+    ) => {
+      const value = (p: MatteParams): [NdArray, MatteParts<NdArray>] => {
+        signal?.throwIfAborted();
+        const [loss, parts] = objective(config, p, batch, epsilon, factors);
+        signal?.throwIfAborted();
+        return [loss, parts];
+      };
+      const [[loss, parts], gradient] = valueAndGrad(value)(params) as unknown as [
+        [NdArray, MatteParts<NdArray>],
+        MatteParams,
+      ];
       signal?.throwIfAborted();
-      const [loss, parts] = objective(config, p, batch, epsilon, factors);
+      const [updates, next] = optimizer.update(clipByGlobalNorm(gradient, maxNorm), state, params);
+      const moved = applyUpdates(params, updates);
       signal?.throwIfAborted();
-      return [loss, parts];
-    };
-    const [[loss, parts], gradient] = valueAndGrad(value)(params) as unknown as [[NdArray, MatteParts<NdArray>], MatteParams];
-    signal?.throwIfAborted();
-    const [updates, next] = optimizer.update(clipByGlobalNorm(gradient, maxNorm), state, params);
-    const moved = applyUpdates(params, updates);
-    signal?.throwIfAborted();
-    return { loss, parts, params: moved, optimizer: next };
-  });
+      return { loss, parts, params: moved, optimizer: next };
+    },
+  );
 }
 
 /**
@@ -168,7 +214,12 @@ function stepOf(config: MatteConfig, optimizer: Optimizer<AdamState>, maxNorm: n
  * @see Yan, Kong, Gui, Chi, Xing, He, Zhang (2023), "Counterfactual generation with identifiability guarantees"; one Adam for all weights is ours
  * @category Training
  */
-export function trainMatte(data: MatteData, config: MatteConfig, key: RngKey, options: TrainMatteOptions = {}): TrainedMatte {
+export function trainMatte(
+  data: MatteData,
+  config: MatteConfig,
+  key: RngKey,
+  options: TrainMatteOptions = {},
+): TrainedMatte {
   const fn = "trainMatte";
   const {
     numSteps = 1600,
@@ -187,10 +238,12 @@ export function trainMatte(data: MatteData, config: MatteConfig, key: RngKey, op
   checkLabels(fn, data.labels, rows);
   for (const [name, value] of Object.entries({ numSteps, batchSize })) checkCount(fn, name, value);
   checkCount(fn, "maxSteps", maxSteps, 0);
-  for (const [name, value] of Object.entries({ learningRate, maxNorm })) checkNumber(fn, name, value, "be positive", (x) => x > 0 && x < Infinity);
+  for (const [name, value] of Object.entries({ learningRate, maxNorm }))
+    checkNumber(fn, name, value, "be positive", (x) => x > 0 && x < Infinity);
   for (const [name, value] of Object.entries({ firstDivergence, sparsityRamp }))
     checkNumber(fn, name, value, "be in [0, 1]", (x) => x >= 0 && x <= 1);
-  if (batchSize > MOST_ROWS) throw new DomainError(`${fn}: batchSize must be at most ${MOST_ROWS}, got ${batchSize}`);
+  if (batchSize > MOST_ROWS)
+    throw new DomainError(`${fn}: batchSize must be at most ${MOST_ROWS}, got ${batchSize}`);
   if (options.state !== undefined) checkState(fn, config, options.state);
 
   const optimizer = adam((step) => learningRate * Math.min(1, 2 - (2 * step) / numSteps));
@@ -206,8 +259,14 @@ export function trainMatte(data: MatteData, config: MatteConfig, key: RngKey, op
     const batch = prepareBatch(config, drawBatch(config, data, batchSize, stepKey));
     const epsilon = normal(foldIn(stepKey, "noise"), [batchSize, latents], { dtype: config.dtype });
     const factors = {
-      divergence: array(Math.min(1, firstDivergence + ((1 - firstDivergence) * state.step) / (0.4 * numSteps)), { dtype: config.dtype }),
-      sparsity: array(sparsityRamp === 0 ? 1 : Math.min(1, state.step / (sparsityRamp * numSteps)), { dtype: config.dtype }),
+      divergence: array(
+        Math.min(1, firstDivergence + ((1 - firstDivergence) * state.step) / (0.4 * numSteps)),
+        { dtype: config.dtype },
+      ),
+      sparsity: array(
+        sparsityRamp === 0 ? 1 : Math.min(1, state.step / (sparsityRamp * numSteps)),
+        { dtype: config.dtype },
+      ),
     };
     const next = advance(state.params, state.optimizer, batch, epsilon, factors);
     const loss = item(next.loss);

@@ -42,7 +42,11 @@ import { checkArray } from "../../internal/check.js";
  * @see Hochreiter, Schmidhuber (1997), "Long short-term memory"
  * @category Networks
  */
-export function lstmSequence(inputs: NdArray, weights: NdArray, state: { readonly hidden: NdArray; readonly cell: NdArray }): NdArray {
+export function lstmSequence(
+  inputs: NdArray,
+  weights: NdArray,
+  state: { readonly hidden: NdArray; readonly cell: NdArray },
+): NdArray {
   checkShapes(inputs, weights, state);
   const recurrent = matrixTranspose(weights);
   const states: NdArray[] = [];
@@ -57,14 +61,29 @@ export function lstmSequence(inputs: NdArray, weights: NdArray, state: { readonl
   return stack(states);
 }
 
-function checkShapes(inputs: NdArray, weights: NdArray, state: { readonly hidden: NdArray; readonly cell: NdArray }): void {
+function checkShapes(
+  inputs: NdArray,
+  weights: NdArray,
+  state: { readonly hidden: NdArray; readonly cell: NdArray },
+): void {
   const { hidden, cell } = checkRecord("lstmSequence", "state", state);
-  for (const [name, x] of Object.entries({ inputs, weights, "state.hidden": hidden, "state.cell": cell })) checkArray("lstmSequence", name, x);
+  for (const [name, x] of Object.entries({
+    inputs,
+    weights,
+    "state.hidden": hidden,
+    "state.cell": cell,
+  }))
+    checkArray("lstmSequence", name, x);
   const [T, D, B, h4] = inputs.shape as [number, number, number, number];
   const h = weights.shape[2] ?? 0;
   const seen = [weights.shape, state.hidden.shape, state.cell.shape];
   const wanted = [[D, 4 * h, h], [D, B, h], [D, B, h]]; // prettier-ignore
-  if (inputs.shape.length !== 4 || T < 1 || h4 !== 4 * h || JSON.stringify(seen) !== JSON.stringify(wanted))
+  if (
+    inputs.shape.length !== 4 ||
+    T < 1 ||
+    h4 !== 4 * h ||
+    JSON.stringify(seen) !== JSON.stringify(wanted)
+  )
     throw new ShapeError(
       `lstmSequence: inputs [T, D, B, 4h], weights [D, 4h, h] and states [D, B, h] must fit, got ${[inputs.shape, ...seen].map((s) => `[${s.join(", ")}]`).join(", ")}`,
     );

@@ -72,7 +72,8 @@ const END = 2;
 
 function initLstm(inputs: number, h: number, key: RngKey, dtype: MatteConfig["dtype"]): LstmParams {
   const bound = 1 / Math.sqrt(h);
-  const draw = (name: string, shape: number[]): NdArray => uniform(foldIn(key, name), shape, { low: -bound, high: bound, dtype });
+  const draw = (name: string, shape: number[]): NdArray =>
+    uniform(foldIn(key, name), shape, { low: -bound, high: bound, dtype });
   // a forget gate that starts open remembers the beginning of a sentence
   const bias = add(
     draw("bias", [4 * h]),
@@ -91,8 +92,10 @@ export function initTextNetwork(
   dtype: MatteConfig["dtype"],
 ): TextNetworkParams {
   const { vocabularySize: V, embedding: e, hidden: h } = observation;
-  const words = (name: string): NdArray => uniform(foldIn(key, name), [V, e], { low: -0.3, high: 0.3, dtype });
-  const layer = (name: string, sizes: [number, number]): LayerParams => initMlp(sizes, foldIn(key, name), dtype)[0]!;
+  const words = (name: string): NdArray =>
+    uniform(foldIn(key, name), [V, e], { low: -0.3, high: 0.3, dtype });
+  const layer = (name: string, sizes: [number, number]): LayerParams =>
+    initMlp(sizes, foldIn(key, name), dtype)[0]!;
   return {
     encoder: {
       words: words("encoder words"),
@@ -109,7 +112,8 @@ export function initTextNetwork(
   };
 }
 
-const int32 = (values: Int32Array, shape: number[]): NdArray => array(values, { shape, copy: false });
+const int32 = (values: Int32Array, shape: number[]): NdArray =>
+  array(values, { shape, copy: false });
 
 /** How the encoder reads a batch of `B` padded sentences of `T` places. */
 export interface Reading {
@@ -132,7 +136,8 @@ export interface Dictation {
 /** Length of each row up to its last word. */
 function lengthsOf(words: ArrayLike<number>, rows: number, width: number): Int32Array {
   const lengths = new Int32Array(rows);
-  for (let b = 0; b < rows; b++) for (let t = 0; t < width; t++) if (words[b * width + t] !== PAD) lengths[b] = t + 1;
+  for (let b = 0; b < rows; b++)
+    for (let t = 0; t < width; t++) if (words[b * width + t] !== PAD) lengths[b] = t + 1;
   return lengths;
 }
 
@@ -149,11 +154,19 @@ export function reading(tokens: NdArray): Reading {
       words[(2 * t + 1) * rows + b] = from[b * width + (inside ? lengths[b]! - 1 - t : t)]!;
       valid[t * rows + b] = Number(inside);
     }
-  return { words: int32(words, [width, 2, rows]), valid: array(valid, { shape: [width, 1, rows, 1], dtype: "bool" }) };
+  return {
+    words: int32(words, [width, 2, rows]),
+    valid: array(valid, { shape: [width, 1, rows, 1], dtype: "bool" }),
+  };
 }
 
 /** `copies` lists of `some` rows follow the batch: the same sentences for latents that are moved a little. */
-export function dictation(tokens: NdArray, inputs: NdArray, copies: number, some: number): Dictation {
+export function dictation(
+  tokens: NdArray,
+  inputs: NdArray,
+  copies: number,
+  some: number,
+): Dictation {
   const [rows, width] = tokens.shape as [number, number];
   const [from, fed] = [toTypedArray(tokens), toTypedArray(inputs)];
   const lengths = lengthsOf(from, rows, width);
@@ -162,45 +175,81 @@ export function dictation(tokens: NdArray, inputs: NdArray, copies: number, some
   const targets = new Int32Array(width * rows);
   const mask = new Float32Array(width * rows);
   for (let t = 0; t < width; t++) {
-    for (let b = 0; b < all; b++) words[t * all + b] = fed[(b < rows ? b : (b - rows) % some) * width + t]!;
+    for (let b = 0; b < all; b++)
+      words[t * all + b] = fed[(b < rows ? b : (b - rows) % some) * width + t]!;
     for (let b = 0; b < rows; b++) {
       targets[t * rows + b] = from[b * width + t]!;
       mask[t * rows + b] = Number(t < lengths[b]!);
     }
   }
-  return { words: int32(words, [width, 1, all]), targets: int32(targets, [width * rows]), mask: array(mask, { shape: [width, rows], copy: false }) };
+  return {
+    words: int32(words, [width, 1, all]),
+    targets: int32(targets, [width * rows]),
+    mask: array(mask, { shape: [width, rows], copy: false }),
+  };
 }
 
 /** Means and log-variances `[B, 2d]` of sentences. */
-export function encodeText({ words, forward, backward, head }: TextNetworkParams["encoder"], { words: ids, valid }: Reading): NdArray {
+export function encodeText(
+  { words, forward, backward, head }: TextNetworkParams["encoder"],
+  { words: ids, valid }: Reading,
+): NdArray {
   const [steps, , rows] = ids.shape as [number, number, number];
   const h = forward.hidden.shape[1]!;
   const half = (d: number): NdArray => slice(ids, [0, d], [steps, d + 1]);
-  const inputs = [forward, backward].map(({ input, bias }, d) => take(linear(words, matrixTranspose(input), bias), half(d)));
+  const inputs = [forward, backward].map(({ input, bias }, d) =>
+    take(linear(words, matrixTranspose(input), bias), half(d)),
+  );
   const nothing = zeros([2, rows, h], { dtype: words.dtype as "float32" });
-  const states = lstmSequence(concat(inputs, { axis: 1 }), stack([forward.hidden, backward.hidden]), { hidden: nothing, cell: nothing });
+  const states = lstmSequence(
+    concat(inputs, { axis: 1 }),
+    stack([forward.hidden, backward.hidden]),
+    { hidden: nothing, cell: nothing },
+  );
   const greatest = max(where(valid, states, -2), { axis: 0 }); // [2, B, h]; tanh is above −1
-  const [left, right] = [0, 1].map((d) => squeeze(slice(greatest, [d], [d + 1]), 0)) as [NdArray, NdArray];
+  const [left, right] = [0, 1].map((d) => squeeze(slice(greatest, [d], [d + 1]), 0)) as [
+    NdArray,
+    NdArray,
+  ];
   return matmul(concat([left, right], { axis: 1 }), head);
 }
 
-function startState({ start }: TextNetworkParams["decoder"], z: NdArray): { hidden: NdArray; cell: NdArray } {
+function startState(
+  { start }: TextNetworkParams["decoder"],
+  z: NdArray,
+): { hidden: NdArray; cell: NdArray } {
   const cell = linear(z, start.weights, start.bias);
   return { hidden: tanh(cell), cell };
 }
 
-function inputTables({ words, lstm }: TextNetworkParams["decoder"]): { readonly byWord: NdArray; readonly byLatent: NdArray } {
+function inputTables({ words, lstm }: TextNetworkParams["decoder"]): {
+  readonly byWord: NdArray;
+  readonly byLatent: NdArray;
+} {
   const e = words.shape[1]!;
   const weights = matrixTranspose(lstm.input); // [e + d, 4h]
-  return { byWord: linear(words, slice(weights, [0], [e]), lstm.bias), byLatent: slice(weights, [e]) };
+  return {
+    byWord: linear(words, slice(weights, [0], [e]), lstm.bias),
+    byLatent: slice(weights, [e]),
+  };
 }
 
 /** Hidden states `[T, B, h]` of the decoder that is told the words `[T, 1, B]` before each place. */
-export function decodeStates(params: TextNetworkParams["decoder"], z: NdArray, words: NdArray): NdArray {
+export function decodeStates(
+  params: TextNetworkParams["decoder"],
+  z: NdArray,
+  words: NdArray,
+): NdArray {
   const { byWord, byLatent } = inputTables(params);
-  const gates = add(take(byWord, words), reshape(matmul(z, byLatent), [1, 1, z.shape[0]!, byLatent.shape[1]!]));
+  const gates = add(
+    take(byWord, words),
+    reshape(matmul(z, byLatent), [1, 1, z.shape[0]!, byLatent.shape[1]!]),
+  );
   const { hidden, cell } = startState(params, z);
-  const states = lstmSequence(gates, expandDims(params.lstm.hidden, 0), { hidden: expandDims(hidden, 0), cell: expandDims(cell, 0) });
+  const states = lstmSequence(gates, expandDims(params.lstm.hidden, 0), {
+    hidden: expandDims(hidden, 0),
+    cell: expandDims(cell, 0),
+  });
   return squeeze(states, 1);
 }
 
@@ -215,7 +264,10 @@ export function decodeStep(
   z: NdArray,
   words: Int32Array,
   state: { readonly hidden: NdArray; readonly cell: NdArray } | undefined,
-): { readonly state: { readonly hidden: NdArray; readonly cell: NdArray }; readonly logits: NdArray } {
+): {
+  readonly state: { readonly hidden: NdArray; readonly cell: NdArray };
+  readonly logits: NdArray;
+} {
   const input = concat([take(params.words, int32(words, [words.length])), z], { axis: 1 });
   const next = lstmCell(input, state ?? startState(params, z), params.lstm);
   return { state: next, logits: wordLogits(params, next.hidden) };

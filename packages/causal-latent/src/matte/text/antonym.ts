@@ -36,7 +36,9 @@ export function antonymBaseline(
   checkLexicon("antonymBaseline", lexicon);
   checkStrings("antonymBaseline", "sentences", sentences);
   if (checkNumbers("antonymBaseline", "domains", domains).length !== sentences.length)
-    throw new ShapeError(`antonymBaseline: domains must name one domain a sentence, got ${domains.length} for ${sentences.length}`);
+    throw new ShapeError(
+      `antonymBaseline: domains must name one domain a sentence, got ${domains.length} for ${sentences.length}`,
+    );
   const polarity = polarityWords(lexicon);
   const lists = Object.values(lexicon.domains);
   const { shared } = lexicon;

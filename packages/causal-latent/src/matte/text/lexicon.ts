@@ -37,10 +37,18 @@ export function checkLexicon(fn: string, lexicon: Lexicon): Lexicon {
   const { domains, shared, templates } = checkRecord(fn, "lexicon", lexicon);
   for (const [name, words] of Object.entries(checkRecord(fn, "lexicon.domains", domains)))
     for (const slot of ["noun", "pos", "neg", "place"] as const)
-      checkStrings(fn, `lexicon.domains.${name}.${slot}`, checkRecord(fn, `lexicon.domains.${name}`, words)[slot]);
+      checkStrings(
+        fn,
+        `lexicon.domains.${name}.${slot}`,
+        checkRecord(fn, `lexicon.domains.${name}`, words)[slot],
+      );
   const { pos, neg, adv, lead } = checkRecord(fn, "lexicon.shared", shared);
-  for (const [slot, list] of Object.entries({ pos, neg, adv })) checkStrings(fn, `lexicon.shared.${slot}`, list);
-  checkStrings(fn, "lexicon.shared.lead", [checkRecord(fn, "lexicon.shared.lead", lead).pos, lead.neg]);
+  for (const [slot, list] of Object.entries({ pos, neg, adv }))
+    checkStrings(fn, `lexicon.shared.${slot}`, list);
+  checkStrings(fn, "lexicon.shared.lead", [
+    checkRecord(fn, "lexicon.shared.lead", lead).pos,
+    lead.neg,
+  ]);
   checkStrings(fn, "lexicon.templates", templates);
   return lexicon;
 }
@@ -85,7 +93,12 @@ export const reviewLexicon: Lexicon = {
       place: words("upstairs nearby inside"),
     },
   },
-  shared: { pos: words("great good"), neg: words("awful bad"), lead: { pos: "happily", neg: "sadly" }, adv: words("really quite very so") },
+  shared: {
+    pos: words("great good"),
+    neg: words("awful bad"),
+    lead: { pos: "happily", neg: "sadly" },
+    adv: words("really quite very so"),
+  },
   templates: [
     "the N was A J",
     "D the N is A J P",

@@ -41,14 +41,31 @@ export interface ReviewContent {
  * ```
  * @category Text
  */
-export function reviewSentence(content: ReviewContent, label: number, lexicon: Lexicon = reviewLexicon): string {
+export function reviewSentence(
+  content: ReviewContent,
+  label: number,
+  lexicon: Lexicon = reviewLexicon,
+): string {
   const fn = "reviewSentence";
   checkLexicon(fn, lexicon);
   const { domain: name } = checkRecord(fn, "content", content);
-  const domain = typeof name === "string" && Object.hasOwn(lexicon.domains, name) ? lexicon.domains[name] : undefined;
+  const domain =
+    typeof name === "string" && Object.hasOwn(lexicon.domains, name)
+      ? lexicon.domains[name]
+      : undefined;
   if (domain === undefined)
-    throw new DomainError(`${fn}: content.domain must be one of ${Object.keys(lexicon.domains).join(", ")}, got ${show(content.domain)}`);
-  checkNumbers(fn, "content", [content.t, content.n, content.m, content.adv, content.i, content.k, content.p]);
+    throw new DomainError(
+      `${fn}: content.domain must be one of ${Object.keys(lexicon.domains).join(", ")}, got ${show(content.domain)}`,
+    );
+  checkNumbers(fn, "content", [
+    content.t,
+    content.n,
+    content.m,
+    content.adv,
+    content.i,
+    content.k,
+    content.p,
+  ]);
   const style = label === 1 ? "pos" : "neg";
   const adjectives = [...domain[style], ...lexicon.shared[style]];
   const slots: Record<string, string | undefined> = {
@@ -61,13 +78,19 @@ export function reviewSentence(content: ReviewContent, label: number, lexicon: L
     D: lexicon.shared.lead[style],
   };
   const template = lexicon.templates[content.t];
-  if (template === undefined) throw new DomainError(`${fn}: content.t must be in [0, ${lexicon.templates.length}), got ${show(content.t)}`);
+  if (template === undefined)
+    throw new DomainError(
+      `${fn}: content.t must be in [0, ${lexicon.templates.length}), got ${show(content.t)}`,
+    );
   return template
     .split(" ")
     .map((word) => {
       if (!/^[A-Z]$/.test(word)) return word;
       const filled = slots[word];
-      if (filled === undefined) throw new DomainError(`${fn}: content must name words of the lexicon, got none for ${word}`);
+      if (filled === undefined)
+        throw new DomainError(
+          `${fn}: content must name words of the lexicon, got none for ${word}`,
+        );
       return filled;
     })
     .join(" ");
@@ -92,7 +115,8 @@ export function reviewSentence(content: ReviewContent, label: number, lexicon: L
 export function reviewStyleProbability(domain: number, noun: number, strength: number): number {
   for (const [name, value] of Object.entries({ domain, noun, strength }))
     checkNumber("reviewStyleProbability", name, value, "be finite", Number.isFinite);
-  const sign = (Math.floor((noun + 2 * domain) / 2) % 2 === 0 ? 1 : -1) * (domain % 2 === 0 ? 1 : -1);
+  const sign =
+    (Math.floor((noun + 2 * domain) / 2) % 2 === 0 ? 1 : -1) * (domain % 2 === 0 ? 1 : -1);
   return 1 / (1 + Math.exp(-strength * sign));
 }
 
@@ -146,9 +170,18 @@ export interface ReviewCorpus {
  * ```
  * @category Text
  */
-export function makeReviewCorpus(count: number, key: RngKey, options: ReviewCorpusOptions = {}): ReviewCorpus {
+export function makeReviewCorpus(
+  count: number,
+  key: RngKey,
+  options: ReviewCorpusOptions = {},
+): ReviewCorpus {
   const fn = "makeReviewCorpus";
-  const { strength = 1.5, labelNoise = 0, heldOut = [], lexicon = reviewLexicon } = checkRecord(fn, "options", options);
+  const {
+    strength = 1.5,
+    labelNoise = 0,
+    heldOut = [],
+    lexicon = reviewLexicon,
+  } = checkRecord(fn, "options", options);
   checkLexicon(fn, lexicon);
   checkCount(fn, "count", count);
   checkNumber(fn, "labelNoise", labelNoise, "be in [0, 1]", (x) => x >= 0 && x <= 1);
@@ -156,10 +189,15 @@ export function makeReviewCorpus(count: number, key: RngKey, options: ReviewCorp
   const names = Object.keys(lexicon.domains);
   const strengths = typeof strength === "number" ? names.map(() => strength) : strength;
   if (checkNumbers(fn, "strength", strengths).length !== names.length)
-    throw new DomainError(`${fn}: strength must be one or ${names.length} numbers, got ${strengths.length}`);
+    throw new DomainError(
+      `${fn}: strength must be one or ${names.length} numbers, got ${strengths.length}`,
+    );
   const barred = new Set(heldOut.map(([d, n]) => `${d} ${n}`));
-  const pairs = names.flatMap((name, d) => lexicon.domains[name]!.noun.flatMap((_, n) => (barred.has(`${d} ${n}`) ? [] : [{ d, n }])));
-  if (pairs.length === 0) throw new DomainError(`${fn}: heldOut must leave a pair of domain and noun, got all of them`);
+  const pairs = names.flatMap((name, d) =>
+    lexicon.domains[name]!.noun.flatMap((_, n) => (barred.has(`${d} ${n}`) ? [] : [{ d, n }])),
+  );
+  if (pairs.length === 0)
+    throw new DomainError(`${fn}: heldOut must leave a pair of domain and noun, got all of them`);
   const drawn = Array.from({ length: count }, (_, index) => {
     const random = toTypedArray(uniform(foldIn(key, index), [9], { dtype: "float64" }));
     let at = 0;

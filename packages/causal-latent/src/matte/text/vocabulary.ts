@@ -1,5 +1,14 @@
 /** Words as numbers. Four numbers are signs: 0 padding, 1 start, 2 end, 3 a word that is not known. */
-import { DomainError, FormatError, type NdArray, ShapeError, array, checkRecord, show, toTypedArray } from "@provably/core-tensor";
+import {
+  DomainError,
+  FormatError,
+  type NdArray,
+  ShapeError,
+  array,
+  checkRecord,
+  show,
+  toTypedArray,
+} from "@provably/core-tensor";
 import { checkArray, checkNumber, checkStrings } from "../../internal/check.js";
 import { SPECIAL } from "../network/text.js";
 
@@ -41,13 +50,19 @@ const split = (sentence: string): string[] =>
  * ```
  * @category Text
  */
-export function vocabularyOf(sentences: readonly string[], options: { readonly minCount?: number } = {}): Vocabulary {
+export function vocabularyOf(
+  sentences: readonly string[],
+  options: { readonly minCount?: number } = {},
+): Vocabulary {
   const { minCount = 1 } = checkRecord("vocabularyOf", "options", options);
   checkNumber("vocabularyOf", "minCount", minCount, "be a number", (x) => !Number.isNaN(x));
   checkStrings("vocabularyOf", "sentences", sentences);
   const counts = new Map<string, number>();
-  for (const sentence of sentences) for (const word of split(sentence)) counts.set(word, (counts.get(word) ?? 0) + 1);
-  const words = [...counts].flatMap(([word, n]) => (n >= minCount && !SIGNS.includes(word) ? [word] : []));
+  for (const sentence of sentences)
+    for (const word of split(sentence)) counts.set(word, (counts.get(word) ?? 0) + 1);
+  const words = [...counts].flatMap(([word, n]) =>
+    n >= minCount && !SIGNS.includes(word) ? [word] : [],
+  );
   return { words: [...SIGNS, ...words.sort()] };
 }
 
@@ -81,10 +96,19 @@ export function encodeSentences(
     throw new DomainError("encodeSentences: sentences must not be empty, got none");
   const lists = sentences.map(split);
   lists.forEach((list, i) => {
-    if (list.length === 0) throw new DomainError(`encodeSentences: sentences[${i}] must hold a word, got ${JSON.stringify(sentences[i])}`);
+    if (list.length === 0)
+      throw new DomainError(
+        `encodeSentences: sentences[${i}] must hold a word, got ${JSON.stringify(sentences[i])}`,
+      );
   });
   const length = options.length ?? lists.reduce((n, list) => Math.max(n, list.length + 1), 0);
-  checkNumber("encodeSentences", "length", length, "be an integer ≥ 2 and at most 10⁶", (x) => Number.isInteger(x) && x >= 2 && x <= 1e6);
+  checkNumber(
+    "encodeSentences",
+    "length",
+    length,
+    "be an integer ≥ 2 and at most 10⁶",
+    (x) => Number.isInteger(x) && x >= 2 && x <= 1e6,
+  );
   const numbers = new Map(vocabulary.words.map((word, i) => [word, i]));
   const tokens = new Int32Array(lists.length * length);
   let unknown = 0;
@@ -97,7 +121,10 @@ export function encodeSentences(
     });
     tokens[i * length + kept.length] = SPECIAL.end;
   });
-  return { tokens: array<"int32">(tokens, { shape: [lists.length, length], copy: false }), unknown };
+  return {
+    tokens: array<"int32">(tokens, { shape: [lists.length, length], copy: false }),
+    unknown,
+  };
 }
 
 /**
@@ -119,7 +146,9 @@ export function encodeSentences(
 export function decodeSentences(vocabulary: Vocabulary, tokens: NdArray): string[] {
   checkVocabulary("decodeSentences", vocabulary);
   if (checkArray("decodeSentences", "tokens", tokens).shape.length !== 2)
-    throw new ShapeError(`decodeSentences: tokens must have shape [B, T], got [${tokens.shape.join(", ")}]`);
+    throw new ShapeError(
+      `decodeSentences: tokens must have shape [B, T], got [${tokens.shape.join(", ")}]`,
+    );
   const [rows, width] = tokens.shape as [number, number];
   const numbers = toTypedArray(tokens);
   return Array.from({ length: rows }, (_, i) => {
@@ -128,7 +157,10 @@ export function decodeSentences(vocabulary: Vocabulary, tokens: NdArray): string
       const number = numbers[i * width + t]!;
       if (number === SPECIAL.end || number === SPECIAL.pad) break;
       const word = vocabulary.words[number];
-      if (word === undefined) throw new DomainError(`decodeSentences: tokens[${i}][${t}] must be in [0, ${vocabulary.words.length}), got ${number}`);
+      if (word === undefined)
+        throw new DomainError(
+          `decodeSentences: tokens[${i}][${t}] must be in [0, ${vocabulary.words.length}), got ${number}`,
+        );
       words.push(word);
     }
     return words.join(" ");

@@ -61,9 +61,16 @@ export interface LinearGaussianMatte {
   /** Content and style from noise, the inverse of `toNoise`. */
   fromNoise(noise: Latents, domains: readonly number[]): Latents;
   /** $\ln p(c \mid u)$ and $\ln p(s \mid c, u)$, each `[B]`. */
-  logPrior(latents: Latents, domains: readonly number[]): { readonly content: NdArray; readonly style: NdArray };
+  logPrior(
+    latents: Latents,
+    domains: readonly number[],
+  ): { readonly content: NdArray; readonly style: NdArray };
   /** Observations with the negated style noise; or, with `target`, with the same style noise in other domains and the same content. */
-  counterfactual(observed: ArrayInput, domains: readonly number[], target?: readonly number[]): NdArray;
+  counterfactual(
+    observed: ArrayInput,
+    domains: readonly number[],
+    target?: readonly number[],
+  ): NdArray;
   /** $\ln|\det M|$. */
   readonly logDet: number;
 }
@@ -90,14 +97,9 @@ const HALF_LOG_TAU = 0.5 * Math.log(2 * Math.PI);
  */
 export function linearGaussianMatte(params: LinearGaussianParams): LinearGaussianMatte {
   checkRecord("linearGaussianMatte", "params", params);
-  const [a, b, W, v, e, M] = [params.a, params.b, params.W, params.v, params.e, params.M].map(wide) as [
-    NdArray,
-    NdArray,
-    NdArray,
-    NdArray,
-    NdArray,
-    NdArray,
-  ];
+  const [a, b, W, v, e, M] = [params.a, params.b, params.W, params.v, params.e, params.M].map(
+    wide,
+  ) as [NdArray, NdArray, NdArray, NdArray, NdArray, NdArray];
   const [U, n] = a.shape as [number, number];
   const m = v.shape[1]!;
   const expected = { b: [U, n], W: [U, m, n], v: [U, m], e: [U, m], M: [n + m, n + m] };
@@ -110,7 +112,9 @@ export function linearGaussianMatte(params: LinearGaussianParams): LinearGaussia
   const checkDomains = (domains: readonly number[]): void => {
     checkList("linearGaussianMatte", "domains", domains).forEach((u, i) => {
       if (!(Number.isInteger(u) && u >= 0 && u < U))
-        throw new DomainError(`linearGaussianMatte: domains[${i}] must be an integer in [0, ${U}), got ${show(u)}`);
+        throw new DomainError(
+          `linearGaussianMatte: domains[${i}] must be an integer in [0, ${U}), got ${show(u)}`,
+        );
     });
   };
   const rows = (x: NdArray, domains: readonly number[]): NdArray => {
@@ -119,16 +123,21 @@ export function linearGaussianMatte(params: LinearGaussianParams): LinearGaussia
   };
   const center = (content: NdArray, domains: readonly number[]): NdArray => {
     const B = content.shape[0]!;
-    return add(reshape(matmul(rows(W, domains), reshape(content, [B, n, 1])), [B, m]), rows(v, domains));
+    return add(
+      reshape(matmul(rows(W, domains), reshape(content, [B, n, 1])), [B, m]),
+      rows(v, domains),
+    );
   };
-  const normal = (noise: NdArray, scale: NdArray): NdArray => neg(sum(add(add(mul(0.5, square(noise)), HALF_LOG_TAU), log(abs(scale))), { axis: 1 }));
+  const normal = (noise: NdArray, scale: NdArray): NdArray =>
+    neg(sum(add(add(mul(0.5, square(noise)), HALF_LOG_TAU), log(abs(scale))), { axis: 1 }));
 
   const encode = (observed: ArrayInput): Latents => {
     const z = matrixTranspose(solve(M, matrixTranspose(wide(observed))));
     const [content, style] = pieces(z, [n, m]) as [NdArray, NdArray];
     return { content, style };
   };
-  const decode = ({ content, style }: Latents): NdArray => matmul(concat([content, style], { axis: 1 }), matrixTranspose(M));
+  const decode = ({ content, style }: Latents): NdArray =>
+    matmul(concat([content, style], { axis: 1 }), matrixTranspose(M));
   const toNoise = ({ content, style }: Latents, domains: readonly number[]): Latents => ({
     content: div(sub(content, rows(a, domains)), rows(b, domains)),
     style: div(sub(style, center(content, domains)), rows(e, domains)),
@@ -145,14 +154,20 @@ export function linearGaussianMatte(params: LinearGaussianParams): LinearGaussia
     },
     logPrior(latents, domains) {
       const noise = toNoise(latents, domains);
-      return { content: normal(noise.content, rows(b, domains)), style: normal(noise.style, rows(e, domains)) };
+      return {
+        content: normal(noise.content, rows(b, domains)),
+        style: normal(noise.style, rows(e, domains)),
+      };
     },
     counterfactual(observed, domains, target) {
       const latents = encode(observed);
       const noise = toNoise(latents, domains).style;
       return decode({
         content: latents.content,
-        style: target === undefined ? styleOf(neg(noise), latents.content, domains) : styleOf(noise, latents.content, target),
+        style:
+          target === undefined
+            ? styleOf(neg(noise), latents.content, domains)
+            : styleOf(noise, latents.content, target),
       });
     },
     logDet,

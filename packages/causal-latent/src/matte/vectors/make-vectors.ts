@@ -1,5 +1,13 @@
 /** Vectors from a known model: content and style from noise by affine maps that depend on the domain, mixed so that style touches few coordinates. */
-import { DomainError, type NdArray, array, checkChoice, checkCount, checkRecord, toTypedArray } from "@provably/core-tensor";
+import {
+  DomainError,
+  type NdArray,
+  array,
+  checkChoice,
+  checkCount,
+  checkRecord,
+  toTypedArray,
+} from "@provably/core-tensor";
 import { type RngKey, foldIn, normal, uniform } from "@provably/core-tensor/random";
 import { checkNumber } from "../../internal/check.js";
 
@@ -68,7 +76,11 @@ export interface VectorData {
  * ```
  * @category Synthetic data
  */
-export function makeVectors(count: number, key: RngKey, options: MakeVectorsOptions = {}): VectorData {
+export function makeVectors(
+  count: number,
+  key: RngKey,
+  options: MakeVectorsOptions = {},
+): VectorData {
   const {
     size = 16,
     contentSize = 4,
@@ -79,14 +91,27 @@ export function makeVectors(count: number, key: RngKey, options: MakeVectorsOpti
     dtype = "float32",
   } = checkRecord("makeVectors", "options", options);
   checkChoice("makeVectors", "dtype", dtype, ["float32", "float64"]);
-  for (const [name, value] of Object.entries({ count, size, contentSize, styleSize, numDomains, styleSupport }))
+  for (const [name, value] of Object.entries({
+    count,
+    size,
+    contentSize,
+    styleSize,
+    numDomains,
+    styleSupport,
+  }))
     checkCount("makeVectors", name, value);
-  if (styleSupport > size) throw new DomainError(`makeVectors: styleSupport must be at most size = ${size}, got ${styleSupport}`);
+  if (styleSupport > size)
+    throw new DomainError(
+      `makeVectors: styleSupport must be at most size = ${size}, got ${styleSupport}`,
+    );
   checkNumber("makeVectors", "noise", noise, "be ≥ 0", (x) => x >= 0 && x < Infinity);
   const widest = Math.max(count, numDomains * contentSize) * Math.max(size, contentSize, styleSize);
   if (widest * styleSize > MOST_NUMBERS)
-    throw new DomainError(`makeVectors: count and sizes must make at most ${MOST_NUMBERS} numbers, got ${widest * styleSize}`);
-  const draw = (name: string, n: number): ArrayLike<number> => toTypedArray(normal(foldIn(key, name), [n], { dtype: "float64" }));
+    throw new DomainError(
+      `makeVectors: count and sizes must make at most ${MOST_NUMBERS} numbers, got ${widest * styleSize}`,
+    );
+  const draw = (name: string, n: number): ArrayLike<number> =>
+    toTypedArray(normal(foldIn(key, name), [n], { dtype: "float64" }));
   const between = (name: string, n: number): ArrayLike<number> =>
     toTypedArray(uniform(foldIn(key, name), [n], { low: 0.5, high: 1.5, dtype: "float64" }));
   const a = draw("a", numDomains * contentSize);
@@ -99,14 +124,24 @@ export function makeVectors(count: number, key: RngKey, options: MakeVectorsOpti
   const bend = (t: number): number => t + 0.45 * Math.sin(2 * t);
 
   const blank = (n: number): Float64Array => new Float64Array(count * n);
-  const [content, contentNoise, style, styleNoise] = [blank(contentSize), blank(contentSize), blank(styleSize), blank(styleSize)];
+  const [content, contentNoise, style, styleNoise] = [
+    blank(contentSize),
+    blank(contentSize),
+    blank(styleSize),
+    blank(styleSize),
+  ];
   const [observed, counterfactuals] = [blank(size), blank(size)];
   const domains = new Array<number>(count);
   for (let row = 0; row < count; row++) {
     const rowKey = foldIn(key, row);
-    const u = Math.floor((toTypedArray(uniform(foldIn(rowKey, "u"), [1], { dtype: "float64" }))[0] as number) * numDomains);
+    const u = Math.floor(
+      (toTypedArray(uniform(foldIn(rowKey, "u"), [1], { dtype: "float64" }))[0] as number) *
+        numDomains,
+    );
     domains[row] = u;
-    const z = toTypedArray(normal(rowKey, [contentSize + styleSize + size], { dtype: "float64" })) as ArrayLike<number>;
+    const z = toTypedArray(
+      normal(rowKey, [contentSize + styleSize + size], { dtype: "float64" }),
+    ) as ArrayLike<number>;
     const flipped = new Float64Array(styleSize);
     for (let j = 0; j < contentSize; j++) {
       contentNoise[row * contentSize + j] = z[j]!;
@@ -115,7 +150,8 @@ export function makeVectors(count: number, key: RngKey, options: MakeVectorsOpti
     for (let i = 0; i < styleSize; i++) {
       let center = v[u * styleSize + i]!;
       // halved rows of W keep the style's dependence on content moderate
-      for (let j = 0; j < contentSize; j++) center += 0.5 * W[(u * styleSize + i) * contentSize + j]! * content[row * contentSize + j]!;
+      for (let j = 0; j < contentSize; j++)
+        center += 0.5 * W[(u * styleSize + i) * contentSize + j]! * content[row * contentSize + j]!;
       const step = e[u * styleSize + i]! * z[contentSize + i]!;
       styleNoise[row * styleSize + i] = z[contentSize + i]!;
       style[row * styleSize + i] = center + step;
@@ -123,7 +159,8 @@ export function makeVectors(count: number, key: RngKey, options: MakeVectorsOpti
     }
     for (let k = 0; k < size; k++) {
       let base = 0;
-      for (let j = 0; j < contentSize; j++) base += mixContent[k * contentSize + j]! * bend(content[row * contentSize + j]!);
+      for (let j = 0; j < contentSize; j++)
+        base += mixContent[k * contentSize + j]! * bend(content[row * contentSize + j]!);
       observed[row * size + k] = base + noise * z[contentSize + styleSize + k]!;
       counterfactuals[row * size + k] = base;
     }
@@ -135,7 +172,8 @@ export function makeVectors(count: number, key: RngKey, options: MakeVectorsOpti
         counterfactuals[row * size + k]! += weight * bend(flipped[i]!);
       }
   }
-  const matrix = (x: Float64Array, n: number, type: "float32" | "float64" = "float64"): NdArray => array(x, { shape: [count, n], dtype: type });
+  const matrix = (x: Float64Array, n: number, type: "float32" | "float64" = "float64"): NdArray =>
+    array(x, { shape: [count, n], dtype: type });
   return {
     observed: matrix(observed, size, dtype),
     domains,

@@ -1,5 +1,12 @@
 /** The theorem's argument as a computation: in the span of a mixture's columns, the sparsest vectors are the style columns. */
-import { type ArrayInput, DomainError, ShapeError, array, checkRecord, toTypedArray } from "@provably/core-tensor";
+import {
+  type ArrayInput,
+  DomainError,
+  ShapeError,
+  array,
+  checkRecord,
+  toTypedArray,
+} from "@provably/core-tensor";
 import { svd } from "@provably/core-tensor/linalg";
 import { checkNumber } from "../../internal/check.js";
 
@@ -27,14 +34,28 @@ const MAX_SIZE = 16;
  * @see Moran, Sridhar, Wang, Blei (2022), "Identifiable deep generative models via sparse decoding", for the idea
  * @category Synthetic data
  */
-export function sparsestInSpan(basis: ArrayInput, support: number, options: { readonly tolerance?: number } = {}): number[][] {
+export function sparsestInSpan(
+  basis: ArrayInput,
+  support: number,
+  options: { readonly tolerance?: number } = {},
+): number[][] {
   const { tolerance = 1e-9 } = checkRecord("sparsestInSpan", "options", options);
   checkNumber("sparsestInSpan", "tolerance", tolerance, "be ≥ 0", (x) => x >= 0);
   const Q = array(basis as number[], { dtype: "float64" });
-  if (Q.shape.length !== 2) throw new ShapeError(`sparsestInSpan: basis must have shape [p, d], got [${Q.shape.join(", ")}]`);
+  if (Q.shape.length !== 2)
+    throw new ShapeError(
+      `sparsestInSpan: basis must have shape [p, d], got [${Q.shape.join(", ")}]`,
+    );
   const [p, d] = Q.shape as [number, number];
-  if (p > MAX_SIZE) throw new DomainError(`sparsestInSpan: basis must have at most ${MAX_SIZE} rows, got ${p}`);
-  checkNumber("sparsestInSpan", "support", support, `be an integer in [1, ${p})`, (x) => Number.isInteger(x) && x >= 1 && x < p);
+  if (p > MAX_SIZE)
+    throw new DomainError(`sparsestInSpan: basis must have at most ${MAX_SIZE} rows, got ${p}`);
+  checkNumber(
+    "sparsestInSpan",
+    "support",
+    support,
+    `be an integer in [1, ${p})`,
+    (x) => Number.isInteger(x) && x >= 1 && x < p,
+  );
   const q = toTypedArray(Q);
   const scale = Math.max(...svdvalues(q, p, d));
   const found: number[][] = [];
@@ -44,15 +65,22 @@ export function sparsestInSpan(basis: ArrayInput, support: number, options: { re
     const restricted = new Float64Array(rows * d);
     zeros.forEach((k, r) => restricted.set(q.subarray(k * d, (k + 1) * d), r * d));
     const { singularValues, v } = svd(array(restricted, { shape: [rows, d] }));
-    const null_ = Array.from({ length: d }, (_, j) => j).filter((j) => singularValues.get(j) <= tolerance * scale);
+    const null_ = Array.from({ length: d }, (_, j) => j).filter(
+      (j) => singularValues.get(j) <= tolerance * scale,
+    );
     if (null_.length !== 1) continue; // none vanishes there, or the set leaves room for more than one
     const vector = Array.from({ length: p }, (_, k) =>
-      Array.from({ length: d }, (_, j) => q[k * d + j]! * v.get(j, null_[0]!)).reduce((a, b) => a + b),
+      Array.from({ length: d }, (_, j) => q[k * d + j]! * v.get(j, null_[0]!)).reduce(
+        (a, b) => a + b,
+      ),
     );
     const length = Math.hypot(...vector);
     const lead = vector.find((x) => Math.abs(x) > 1e-6 * length)!;
-    const unit = vector.map((x) => (Math.abs(x) > 1e-9 * length ? x / (Math.sign(lead) * length) : 0));
-    if (!found.some((other) => other.every((x, k) => Math.abs(x - unit[k]!) < 1e-6))) found.push(unit);
+    const unit = vector.map((x) =>
+      Math.abs(x) > 1e-9 * length ? x / (Math.sign(lead) * length) : 0,
+    );
+    if (!found.some((other) => other.every((x, k) => Math.abs(x - unit[k]!) < 1e-6)))
+      found.push(unit);
   }
   return found;
 }
@@ -65,5 +93,7 @@ function svdvalues(q: ArrayLike<number>, p: number, d: number): number[] {
 /** All sets of `k` of the numbers below `n`. */
 function* subsets(n: number, k: number, from = 0): Generator<number[]> {
   if (k === 0) yield [];
-  else for (let i = from; i <= n - k; i++) for (const rest of subsets(n, k - 1, i + 1)) yield [i, ...rest];
+  else
+    for (let i = from; i <= n - k; i++)
+      for (const rest of subsets(n, k - 1, i + 1)) yield [i, ...rest];
 }

@@ -74,7 +74,10 @@ class Choice implements DeviceProgram {
   /** Runs on both, and gives the results of the faster. */
   private async measure(inputs: readonly DenseArray[]): Promise<DenseArray[]> {
     const results = { cpu: [] as DenseArray[], gpu: [] as DenseArray[] };
-    const timed = async (run: () => DenseArray[] | Promise<DenseArray[]>, keep: "cpu" | "gpu"): Promise<number> => {
+    const timed = async (
+      run: () => DenseArray[] | Promise<DenseArray[]>,
+      keep: "cpu" | "gpu",
+    ): Promise<number> => {
       let best = Infinity;
       for (let k = 0; k < 3 && (k === 0 || best < SHORT_MS); k++) {
         const start = performance.now();

@@ -19,7 +19,9 @@ type GpuModule = typeof import("./gpujs.js");
  */
 export interface WebGpu {
   /** The adapter to compute on, null when there is none. */
-  requestAdapter(options?: { readonly powerPreference?: "low-power" | "high-performance" }): Promise<unknown>;
+  requestAdapter(options?: {
+    readonly powerPreference?: "low-power" | "high-performance";
+  }): Promise<unknown>;
 }
 
 /**
@@ -65,7 +67,8 @@ function load(): Promise<GpuModule> {
 
 /** gpu.js on WebAssembly: every kernel as a module of its own, no device needed. */
 export async function openWebAssembly(): Promise<GpuJsDevice> {
-  if (typeof WebAssembly === "undefined") throw new DeviceError(`webasm: WebAssembly is missing here; ${ADVICE}`);
+  if (typeof WebAssembly === "undefined")
+    throw new DeviceError(`webasm: WebAssembly is missing here; ${ADVICE}`);
   const module = await load();
   let closed = false;
   const gpu = new module.GPU({ mode: "webasm" });
@@ -91,7 +94,9 @@ export async function openWebAssembly(): Promise<GpuJsDevice> {
 }
 
 /** WebGPU through gpu.js. */
-export async function openWebGpu(options: WebGpuOptions & { readonly wideFrom?: number; readonly storedScores?: number }): Promise<GpuJsDevice> {
+export async function openWebGpu(
+  options: WebGpuOptions & { readonly wideFrom?: number; readonly storedScores?: number },
+): Promise<GpuJsDevice> {
   const gpu = options.gpu ?? (globalThis as { navigator?: { gpu?: WebGpu } }).navigator?.gpu;
   if (gpu === undefined)
     throw new DeviceError(
@@ -106,7 +111,9 @@ export async function openWebGpu(options: WebGpuOptions & { readonly wideFrom?: 
   void device.lost.then(({ message, reason }) => (lost ??= message || reason || "no reason given"));
   const check = (): void => {
     if (lost !== undefined)
-      throw new DeviceError(`webgpu: the device was lost (${lost}); make a new one with webgpu() and compile again, or ${ADVICE}`);
+      throw new DeviceError(
+        `webgpu: the device was lost (${lost}); make a new one with webgpu() and compile again, or ${ADVICE}`,
+      );
   };
   const { vendor = "", architecture = "", description = "" } = adapter.info ?? {};
   return {
@@ -118,7 +125,10 @@ export async function openWebGpu(options: WebGpuOptions & { readonly wideFrom?: 
     storedScores: options.storedScores ?? STORED_SCORES,
     // one of a shader's storage buffers takes the result
     maxArrays: device.limits["maxStorageBuffersPerShaderStage"]! - 1,
-    maxBytes: Math.min(device.limits["maxStorageBufferBindingSize"]!, device.limits["maxBufferSize"]!),
+    maxBytes: Math.min(
+      device.limits["maxStorageBufferBindingSize"]!,
+      device.limits["maxBufferSize"]!,
+    ),
     keep: [gpu, adapter, device],
     check,
     async guard(what, work) {
@@ -138,8 +148,11 @@ export async function openWebGpu(options: WebGpuOptions & { readonly wideFrom?: 
       const memory = await device.popErrorScope().catch(() => null);
       check();
       if (memory !== null)
-        throw new DeviceError(`webgpu: ${what}: out of device memory (${memory.message}); use smaller arrays or fewer at a time, or ${ADVICE}`);
-      if (troubles.length > 0) throw new DeviceError(`webgpu: ${what}: ${troubles.join("; ")}; ${ADVICE}`);
+        throw new DeviceError(
+          `webgpu: ${what}: out of device memory (${memory.message}); use smaller arrays or fewer at a time, or ${ADVICE}`,
+        );
+      if (troubles.length > 0)
+        throw new DeviceError(`webgpu: ${what}: ${troubles.join("; ")}; ${ADVICE}`);
       return result;
     },
     async close() {
@@ -156,7 +169,10 @@ function fail(device: string, what: string, cause: unknown): never {
   throw new DeviceError(`${device}: ${what}: ${reason}; ${ADVICE}`, { cause });
 }
 
-async function askFor(gpu: WebGpu, { powerPreference = "high-performance" }: WebGpuOptions): Promise<GpuAdapter> {
+async function askFor(
+  gpu: WebGpu,
+  { powerPreference = "high-performance" }: WebGpuOptions,
+): Promise<GpuAdapter> {
   let adapter: unknown;
   try {
     adapter = await gpu.requestAdapter({ powerPreference });
@@ -171,17 +187,24 @@ async function askFor(gpu: WebGpu, { powerPreference = "high-performance" }: Web
 }
 
 /** Lets gpu.js find our adapter in the global `navigator` while it opens its device. */
-async function acquire(module: GpuModule, adapter: GpuAdapter): Promise<{ device: GpuDeviceHandle; instance: GpuInstance }> {
+async function acquire(
+  module: GpuModule,
+  adapter: GpuAdapter,
+): Promise<{ device: GpuDeviceHandle; instance: GpuInstance }> {
   const offered = {
     limits: adapter.limits,
     requestDevice: async (descriptor: { requiredLimits?: Record<string, number> } = {}) => {
       const wanted = "maxStorageBuffersPerShaderStage";
-      const device = await adapter.requestDevice({ requiredLimits: { ...descriptor.requiredLimits, [wanted]: adapter.limits[wanted]! } });
+      const device = await adapter.requestDevice({
+        requiredLimits: { ...descriptor.requiredLimits, [wanted]: adapter.limits[wanted]! },
+      });
       // told to gpu.js as an intended end, a loss is not printed; it is reported by the next call instead
       const lost = device.lost;
       return bound(device, (key) => {
-        if (key === "lost") return lost.then((info) => ({ message: info.message, reason: "destroyed" }));
-        if (key === "createCommandEncoder") return (options?: object) => withOnePass(device.createCommandEncoder(options));
+        if (key === "lost")
+          return lost.then((info) => ({ message: info.message, reason: "destroyed" }));
+        if (key === "createCommandEncoder")
+          return (options?: object) => withOnePass(device.createCommandEncoder(options));
         return undefined;
       });
     },

@@ -60,7 +60,8 @@ export const EXPRESSIONS: Readonly<Record<string, Expression>> = {
   relu: (x) => `Math.max(${x}, 0)`,
   silu: (x) => `(${x} * f_sigmoid(${x}))`,
   gelu: (x) => `(0.5 * ${x} * f_erfc(${x} * ${-Math.SQRT1_2}))`,
-  geluTanh: (x) => `(0.5 * ${x} * (1 + f_tanh(${GELU_SCALE} * (${x} + 0.044715 * ${x} * ${x} * ${x}))))`,
+  geluTanh: (x) =>
+    `(0.5 * ${x} * (1 + f_tanh(${GELU_SCALE} * (${x} + 0.044715 * ${x} * ${x} * ${x}))))`,
   mish: (x) => `(${x} * f_tanh(f_softplus(${x})))`,
   erf: call("f_erf"),
   erfc: call("f_erfc"),

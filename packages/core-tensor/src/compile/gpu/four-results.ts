@@ -20,7 +20,8 @@ export function withFourResults(gpu: GpuInstance): GpuInstance {
   const create = gpu.createKernel.bind(gpu);
   gpu.createKernel = (source: string, settings: KernelSettings) => {
     const shortcut = create(source, settings);
-    if (settings.returnType === "Array(4)") widen((shortcut as unknown as { kernel: Internals }).kernel);
+    if (settings.returnType === "Array(4)")
+      widen((shortcut as unknown as { kernel: Internals }).kernel);
     return shortcut;
   };
   return gpu;

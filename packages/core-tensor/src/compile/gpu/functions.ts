@@ -15,7 +15,8 @@ interface Helper {
 }
 
 /** c₀ xⁿ + … + cₙ in Horner's form. */
-const horner = (x: string, coefficients: readonly number[]): string => coefficients.map(literal).reduce((sum, c) => `(${sum} * ${x} + ${c})`);
+const horner = (x: string, coefficients: readonly number[]): string =>
+  coefficients.map(literal).reduce((sum, c) => `(${sum} * ${x} + ${c})`);
 
 /** A number as source; infinities become the sentinels ±1e30, beyond which numbers count as infinite on a GPU. */
 export function literal(x: number): string {
@@ -139,18 +140,29 @@ const HELPERS: Readonly<Record<string, Helper>> = {
   const v_r = f_log1p(v_a + v_a * v_a / (1 + Math.sqrt(1 + v_a * v_a)));
   return v_x < 0 ? -v_r : v_r;`,
   },
-  f_acosh: { parameters: ["v_x"], calls: ["f_log1p"], body: `\n  const v_t = v_x - 1;\n  return f_log1p(v_t + Math.sqrt(2 * v_t + v_t * v_t));` },
+  f_acosh: {
+    parameters: ["v_x"],
+    calls: ["f_log1p"],
+    body: `\n  const v_t = v_x - 1;\n  return f_log1p(v_t + Math.sqrt(2 * v_t + v_t * v_t));`,
+  },
   f_atanh: {
     parameters: ["v_x"],
     calls: ["f_log1p"],
     body: `\n  const v_a = Math.abs(v_x);\n  const v_r = 0.5 * f_log1p(2 * v_a / (1 - v_a));\n  return v_x < 0 ? -v_r : v_r;`,
   },
-  f_softplus: { parameters: ["v_x"], calls: ["f_log1p"], body: `\n  return Math.max(v_x, 0) + f_log1p(Math.exp(-Math.abs(v_x)));` },
+  f_softplus: {
+    parameters: ["v_x"],
+    calls: ["f_log1p"],
+    body: `\n  return Math.max(v_x, 0) + f_log1p(Math.exp(-Math.abs(v_x)));`,
+  },
   f_sigmoid: {
     parameters: ["v_x"],
     body: `\n  const v_e = Math.exp(-Math.abs(v_x));\n  return v_x < 0 ? v_e / (1 + v_e) : 1 / (1 + v_e);`,
   },
-  f_trunc: { parameters: ["v_x"], body: `\n  const v_r = Math.floor(Math.abs(v_x));\n  return v_x < 0 ? -v_r : v_r;` },
+  f_trunc: {
+    parameters: ["v_x"],
+    body: `\n  const v_r = Math.floor(Math.abs(v_x));\n  return v_x < 0 ? -v_r : v_r;`,
+  },
   f_mod: {
     // the quotient is rounded, and its floor may be one off: the remainder is put back into its range
     parameters: ["v_a", "v_b"],
@@ -319,7 +331,10 @@ const HELPERS: Readonly<Record<string, Helper>> = {
 /** What gpu.js wants to know of a helper function: source and types. */
 export interface HelperFunction {
   readonly source: string;
-  readonly settings: { readonly argumentTypes: Record<string, string>; readonly returnType: string };
+  readonly settings: {
+    readonly argumentTypes: Record<string, string>;
+    readonly returnType: string;
+  };
 }
 
 /** The named helpers and all they call, callees first. */
@@ -335,7 +350,10 @@ export function helperFunctions(names: Iterable<string>): HelperFunction[] {
     const { parameters, body } = HELPERS[name]!;
     return {
       source: `function ${name}(${parameters.join(", ")}) {${body}\n}`,
-      settings: { argumentTypes: Object.fromEntries(parameters.map((p) => [p, "Number"])), returnType: "Number" },
+      settings: {
+        argumentTypes: Object.fromEntries(parameters.map((p) => [p, "Number"])),
+        returnType: "Number",
+      },
     };
   });
 }

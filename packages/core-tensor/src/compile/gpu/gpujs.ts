@@ -21,12 +21,18 @@ export interface KernelSettings {
   /** For threads that compute four elements; see `four-results.ts`. */
   readonly returnType?: "Array(4)";
   readonly argumentTypes: Readonly<Record<string, string>>;
-  readonly functions: readonly { readonly source: string; readonly settings: { argumentTypes: Record<string, string>; returnType: string } }[];
+  readonly functions: readonly {
+    readonly source: string;
+    readonly settings: { argumentTypes: Record<string, string>; returnType: string };
+  }[];
 }
 
 export interface GpuInstance {
   createKernel(source: string, settings: KernelSettings): Kernel & { destroy(): void };
-  createPipeline(run: (...args: unknown[]) => unknown, settings: { readonly threads: boolean }): Pipeline;
+  createPipeline(
+    run: (...args: unknown[]) => unknown,
+    settings: { readonly threads: boolean },
+  ): Pipeline;
   destroy(): Promise<void>;
 }
 
@@ -34,14 +40,24 @@ interface GpuModule {
   readonly GPU: new (settings: { readonly mode: "webgpu" | "webasm" | "cpu" }) => GpuInstance;
   /** A flat array with its extents, innermost first. */
   readonly Input: new (value: ArrayLike<number>, size: readonly number[]) => unknown;
-  readonly WebGPUContext: { acquire(): Promise<{ readonly adapter: GpuAdapter; readonly device: GpuDeviceHandle }>; destroy(): Promise<void> };
+  readonly WebGPUContext: {
+    acquire(): Promise<{ readonly adapter: GpuAdapter; readonly device: GpuDeviceHandle }>;
+    destroy(): Promise<void>;
+  };
 }
 
 /** What is used of a `GPUAdapter`. */
 export interface GpuAdapter {
   readonly limits: Readonly<Record<string, number>>;
-  readonly info?: { readonly vendor?: string; readonly architecture?: string; readonly device?: string; readonly description?: string };
-  requestDevice(descriptor?: { readonly requiredLimits?: Readonly<Record<string, number>> }): Promise<GpuDeviceHandle>;
+  readonly info?: {
+    readonly vendor?: string;
+    readonly architecture?: string;
+    readonly device?: string;
+    readonly description?: string;
+  };
+  requestDevice(descriptor?: {
+    readonly requiredLimits?: Readonly<Record<string, number>>;
+  }): Promise<GpuDeviceHandle>;
 }
 
 /** What is used of a `GPUComputePassEncoder`. */
@@ -66,4 +82,5 @@ export interface GpuDeviceHandle {
 }
 
 // the namespace of a CommonJS module differs between Node, bundlers and test runners
-export const { GPU, Input, WebGPUContext } = ((module as { default?: unknown }).default ?? module) as GpuModule;
+export const { GPU, Input, WebGPUContext } = ((module as { default?: unknown }).default ??
+  module) as GpuModule;

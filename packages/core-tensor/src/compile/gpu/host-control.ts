@@ -14,7 +14,14 @@ import type { CondAttrs } from "../../graph/control/cond.js";
 import { type ScanAttrs, scan } from "../../graph/control/scan.js";
 import type { WhileAttrs } from "../../graph/control/while-loop.js";
 import type { DeviceProgram } from "../../graph/device.js";
-import { type Graph, GraphBuilder, type Node, type Value, applyGraph, graphsInside } from "../../graph/graph.js";
+import {
+  type Graph,
+  GraphBuilder,
+  type Node,
+  type Value,
+  applyGraph,
+  graphsInside,
+} from "../../graph/graph.js";
 import { where } from "../../ops/comparison.js";
 
 /** Steps that one run makes before the host looks at the condition. */
@@ -67,7 +74,9 @@ export function withHost(graph: Graph, prepare: Prepare): DeviceProgram {
     async run(inputs) {
       const arrays = new Map<Value, DenseArray>();
       // copies: the caller may write into foreign storage before the last part has read it
-      graph.inputs.forEach((x, k) => arrays.set(x, dense(rowMajorData(inputs[k]!).slice(), x.dtype, x.shape)));
+      graph.inputs.forEach((x, k) =>
+        arrays.set(x, dense(rowMajorData(inputs[k]!).slice(), x.dtype, x.shape)),
+      );
       const read = (x: Value): DenseArray => x.constant ?? arrays.get(x)!;
       for (const part of order) {
         const results = await part.run(part.inputs.map(read));
@@ -79,7 +88,9 @@ export function withHost(graph: Graph, prepare: Prepare): DeviceProgram {
       order
         .flatMap(({ title, programs }) => {
           const texts = programs.map((program) => program.explain());
-          return title === undefined ? texts : [title(), ...texts.map((text) => text.replaceAll(/^/gm, "  "))];
+          return title === undefined
+            ? texts
+            : [title(), ...texts.map((text) => text.replaceAll(/^/gm, "  "))];
         })
         .join("\n"),
   };
@@ -90,7 +101,10 @@ function partsOf(graph: Graph, prepare: Prepare): Part[] {
   const levels = levelsOf(graph);
   return levels.flatMap(({ straight, hosted }) => {
     const part = straightPart(graph, straight, levels, prepare);
-    return [...(part === undefined ? [] : [part]), ...hosted.map((node) => hostedPart(node, prepare))];
+    return [
+      ...(part === undefined ? [] : [part]),
+      ...hosted.map((node) => hostedPart(node, prepare)),
+    ];
   });
 }
 
@@ -114,16 +128,26 @@ function levelsOf(graph: Graph): Level[] {
 }
 
 /** The nodes of one level as a graph: it takes what they read from elsewhere and gives what is read elsewhere. */
-function straightPart(graph: Graph, nodes: readonly Node[], levels: readonly Level[], prepare: Prepare): Part | undefined {
+function straightPart(
+  graph: Graph,
+  nodes: readonly Node[],
+  levels: readonly Level[],
+  prepare: Prepare,
+): Part | undefined {
   const inside = new Set(nodes.flatMap((node) => node.outputs));
-  const others = levels.flatMap(({ straight, hosted }) => (straight === nodes ? hosted : [...straight, ...hosted]));
+  const others = levels.flatMap(({ straight, hosted }) =>
+    straight === nodes ? hosted : [...straight, ...hosted],
+  );
   const readElsewhere = new Set([...others.flatMap((node) => node.inputs), ...graph.outputs]);
   const outputs = [...inside].filter((y) => readElsewhere.has(y));
   if (outputs.length === 0) return undefined;
-  const inputs = [...new Set(nodes.flatMap((node) => node.inputs))].filter((x) => x.constant === undefined && !inside.has(x));
+  const inputs = [...new Set(nodes.flatMap((node) => node.inputs))].filter(
+    (x) => x.constant === undefined && !inside.has(x),
+  );
   const builder = new GraphBuilder();
   const renamed = new Map<Value, Value>(inputs.map((x) => [x, builder.input(x)]));
-  const rename = (x: Value): Value => (x.constant === undefined ? renamed.get(x)! : builder.constant(x.constant));
+  const rename = (x: Value): Value =>
+    x.constant === undefined ? renamed.get(x)! : builder.constant(x.constant);
   for (const { primitive, attrs, inputs: from, outputs: to } of nodes)
     builder.apply(primitive, from.map(rename), attrs).forEach((y, k) => renamed.set(to[k]!, y));
   const program = prepare(builder.build(outputs.map(rename)));
@@ -138,7 +162,15 @@ function hostedPart(node: Node, prepare: Prepare): Part {
     case "cond":
       return { inputs, outputs, ...condPart(attrs as CondAttrs, prepare) };
     default:
-      return { inputs, outputs, ...(graphsInside(node).some(hasHosted) ? whileByStep : whileInRuns)(node, attrs as WhileAttrs, prepare) };
+      return {
+        inputs,
+        outputs,
+        ...(graphsInside(node).some(hasHosted) ? whileByStep : whileInRuns)(
+          node,
+          attrs as WhileAttrs,
+          prepare,
+        ),
+      };
   }
 }
 
@@ -149,7 +181,11 @@ function isSet(flag: DenseArray): boolean {
 }
 
 /** {@link STEPS} steps of a loop at a time, and whether it goes on. */
-function whileInRuns(node: Node, { condition, body, numCarry }: WhileAttrs, prepare: Prepare): Made {
+function whileInRuns(
+  node: Node,
+  { condition, body, numCarry }: WhileAttrs,
+  prepare: Prepare,
+): Made {
   const bodyAt = condition.inputs.length;
   const program = prepare(
     graphOf("whileLoop", node.inputs, (arrays) => {
@@ -174,7 +210,8 @@ function whileInRuns(node: Node, { condition, body, numCarry }: WhileAttrs, prep
     async run(given) {
       let results = await program.run(given);
       let runs = 1;
-      for (; isSet(results[numCarry]!); runs++) results = await program.run([...results.slice(0, numCarry), ...given.slice(numCarry)]);
+      for (; isSet(results[numCarry]!); runs++)
+        results = await program.run([...results.slice(0, numCarry), ...given.slice(numCarry)]);
       lastTime = runs;
       return results;
     },
@@ -182,7 +219,11 @@ function whileInRuns(node: Node, { condition, body, numCarry }: WhileAttrs, prep
 }
 
 /** A loop with another one of unknown length inside: condition and body are programs, of parts in their turn. */
-function whileByStep(_node: Node, { condition, body, numCarry }: WhileAttrs, prepare: Prepare): Made {
+function whileByStep(
+  _node: Node,
+  { condition, body, numCarry }: WhileAttrs,
+  prepare: Prepare,
+): Made {
   const [test, step] = [prepare(condition), prepare(body)];
   const bodyAt = condition.inputs.length;
   let lastTime = 0;
@@ -193,14 +234,18 @@ function whileByStep(_node: Node, { condition, body, numCarry }: WhileAttrs, pre
       const [forCondition, forBody] = [given.slice(numCarry, bodyAt), given.slice(bodyAt)];
       let state: readonly DenseArray[] = given.slice(0, numCarry);
       let steps = 0;
-      for (; isSet((await test.run([...state, ...forCondition]))[0]!); steps++) state = await step.run([...state, ...forBody]);
+      for (; isSet((await test.run([...state, ...forCondition]))[0]!); steps++)
+        state = await step.run([...state, ...forBody]);
       lastTime = steps;
       return state;
     },
   };
 }
 
-function scanPart({ body, numCarry, numStacked, length, reverse }: ScanAttrs, prepare: Prepare): Made {
+function scanPart(
+  { body, numCarry, numStacked, length, reverse }: ScanAttrs,
+  prepare: Prepare,
+): Made {
   const program = prepare(body);
   return {
     programs: [program],
@@ -211,12 +256,20 @@ function scanPart({ body, numCarry, numStacked, length, reverse }: ScanAttrs, pr
       const constants = given.slice(numCarry + numStacked);
       const results = body.outputs
         .slice(numCarry)
-        .map(({ dtype, shape }) => dense<DType>(allocate(dtype, length * sizeOf(shape)), dtype, [length, ...shape]));
+        .map(({ dtype, shape }) =>
+          dense<DType>(allocate(dtype, length * sizeOf(shape)), dtype, [length, ...shape]),
+        );
       for (let i = 0; i < length; i++) {
         const t = reverse ? length - 1 - i : i;
-        const outputs = await program.run([...carry, ...stacked.map((x) => row(x, t)), ...constants]);
+        const outputs = await program.run([
+          ...carry,
+          ...stacked.map((x) => row(x, t)),
+          ...constants,
+        ]);
         carry = outputs.slice(0, numCarry);
-        results.forEach((y, k) => y.data.set(rowMajorData(outputs[numCarry + k]!), (t * y.size) / length));
+        results.forEach((y, k) =>
+          y.data.set(rowMajorData(outputs[numCarry + k]!), (t * y.size) / length),
+        );
       }
       return [...carry, ...results];
     },

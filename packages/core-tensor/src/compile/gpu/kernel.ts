@@ -25,7 +25,9 @@ export interface Place {
 }
 
 /** Where an axis is: `start + step` times a coordinate of the thread, or times a place computed in the kernel. */
-export type AxisPlace = { readonly start: number; readonly step: number } & ({ readonly out: number } | { readonly place: Place });
+export type AxisPlace = { readonly start: number; readonly step: number } & (
+  { readonly out: number } | { readonly place: Place }
+);
 
 const shiftOf = (n: number): number => (n > 0 && (n & (n - 1)) === 0 ? Math.log2(n) : -1);
 
@@ -71,7 +73,9 @@ export class KernelText {
   loop(count: number, write: (place: Place) => void): void {
     if (count === 1) return write({ text: "0", integer: true });
     const i = this.name("i");
-    this.block(`for (let ${i} = 0; ${i} < ${count}; ${i}++)`, () => write({ text: i, integer: true }));
+    this.block(`for (let ${i} = 0; ${i} < ${count}; ${i}++)`, () =>
+      write({ text: i, integer: true }),
+    );
   }
 
   /** The expression's value under a name. */
@@ -124,15 +128,21 @@ export class KernelText {
 
   /** n less a first guess of d·⌊n/d⌋, exact, and the guess. */
   private guess(n: Place, d: number): { q: string; r: string } {
-    const q = this.remember(`${n.text}~/${d}`, () => this.define(`Math.floor(${n.text} * ${1 / d})`)).text;
-    const r = this.remember(`${n.text}~%${d}`, () => this.define(n.integer ? `${n.text} - (${q} | 0) * ${d}` : `${n.text} - ${q} * ${d}`)).text;
+    const q = this.remember(`${n.text}~/${d}`, () =>
+      this.define(`Math.floor(${n.text} * ${1 / d})`),
+    ).text;
+    const r = this.remember(`${n.text}~%${d}`, () =>
+      this.define(n.integer ? `${n.text} - (${q} | 0) * ${d}` : `${n.text} - ${q} * ${d}`),
+    ).text;
     return { q, r };
   }
 
   /** How far off the guess of a quotient is, from what it leaves. */
   private correction(r: string, d: number): string {
     // (r + ½)/d is safe from rounding for small d; for large ones the guess is off by one at most
-    return d < 1 << 20 ? `Math.floor((${r} + 0.5) * ${1 / d})` : `(${r} < 0 ? -1 : (${r} >= ${d} ? 1 : 0))`;
+    return d < 1 << 20
+      ? `Math.floor((${r} + 0.5) * ${1 / d})`
+      : `(${r} < 0 ? -1 : (${r} >= ${d} ? 1 : 0))`;
   }
 
   private quotient(n: Place, d: number): Place {
@@ -155,7 +165,9 @@ export class KernelText {
 
   /** The whole kernel; `result` is the element that the thread computes. */
   finish(result: string): string {
-    const parameters = [...this.slots.keys()].map((k) => `a_${k}`).concat(this.slots.flatMap((slot, k) => (slot.row ? [`s_${k}`] : [])));
+    const parameters = [...this.slots.keys()]
+      .map((k) => `a_${k}`)
+      .concat(this.slots.flatMap((slot, k) => (slot.row ? [`s_${k}`] : [])));
     return `function (${parameters.join(", ")}) {\n${[...this.head, ...this.body, `  return ${result};`].join("\n")}\n}`;
   }
 }
@@ -174,7 +186,11 @@ export class Space {
   ) {}
 
   /** The thread's own element of a result of this shape. */
-  static own(kernel: KernelText, out: readonly number[], values = new Map<object, string>()): Space {
+  static own(
+    kernel: KernelText,
+    out: readonly number[],
+    values = new Map<object, string>(),
+  ): Space {
     const axes = out.map((_, k) => ({ out: k, start: 0, step: 1 }));
     return new Space(kernel, out, axes, true, values);
   }
@@ -184,7 +200,9 @@ export class Space {
     const last = shape.length - 1;
     const out = shape.map((n, k) => (k === last ? n / count : n));
     return Array.from({ length: count }, (_, lane) => {
-      const axes = shape.map((_n, k) => (k === last ? { out: k, start: lane, step: count } : { out: k, start: 0, step: 1 }));
+      const axes = shape.map((_n, k) =>
+        k === last ? { out: k, start: lane, step: count } : { out: k, start: 0, step: 1 },
+      );
       return new Space(kernel, out, axes, false, new Map());
     });
   }
@@ -212,9 +230,19 @@ export class Space {
   /** The place along an axis. */
   place(axis: number): Place {
     const a = this.axes[axis]!;
-    const at = "place" in a ? a.place : this.kernel.coordinate(sizeOf(this.out.slice(a.out + 1)), this.out[a.out]!, sizeOf(this.out));
+    const at =
+      "place" in a
+        ? a.place
+        : this.kernel.coordinate(
+            sizeOf(this.out.slice(a.out + 1)),
+            this.out[a.out]!,
+            sizeOf(this.out),
+          );
     if (a.step === 1 && a.start === 0) return at;
-    return { text: `(${integer(at)} * ${literalStep(a.step)} + ${literalStep(a.start)})`, integer: true };
+    return {
+      text: `(${integer(at)} * ${literalStep(a.step)} + ${literalStep(a.start)})`,
+      integer: true,
+    };
   }
 
   /** Offset of this place in an array with these strides, as the text of an integer. */
@@ -234,7 +262,10 @@ export class Space {
     let inner = 1;
     let group: { inner: number; extent: number; stride: number } | undefined;
     const close = (): void => {
-      if (group !== undefined) terms.push(times(integer(this.kernel.coordinate(group.inner, group.extent, total)), group.stride));
+      if (group !== undefined)
+        terms.push(
+          times(integer(this.kernel.coordinate(group.inner, group.extent, total)), group.stride),
+        );
       group = undefined;
     };
     for (let k = this.out.length - 1; k >= 0; k--) {

@@ -32,13 +32,17 @@ const LOWERINGS: Readonly<Record<string, Lowering>> = {
   slice: ([x], window: Window) => new Slice(x!, window),
   embed: ([x], window: Window, { shape }) => new Embed(x!, window, shape),
   concat: (parts, { axis }: { axis: number }) => concat(parts, axis),
-  take: ([x, indices], { axis }: { axis: number }, { shape }) => new Take(x!, indices!, axis, shape),
+  take: ([x, indices], { axis }: { axis: number }, { shape }) =>
+    new Take(x!, indices!, axis, shape),
   takeAlongAxis: ([x, indices], { axis }: { axis: number }) => new TakeAlong(x!, indices!, axis),
-  dynamicSlice: ([x, start], { size }: { size: readonly number[] }, { shape }) => new DynamicSlice(x!, start!, size, shape),
+  dynamicSlice: ([x, start], { size }: { size: readonly number[] }, { shape }) =>
+    new DynamicSlice(x!, start!, size, shape),
   dynamicUpdateSlice: ([x, update, start], { size }: { size: readonly number[] }) =>
     sizeOf(update!.shape) === 0 ? x! : new DynamicUpdateSlice(x!, update!, start!, size),
-  scatterAdd: ([x, indices], { axis }: { axis: number }, { shape }) => new ScatterAdd(x!, indices!, axis, shape),
-  scatterAddAlongAxis: ([x, indices], { axis }: { axis: number }, { shape }) => new ScatterAdd(x!, indices!, axis, shape),
+  scatterAdd: ([x, indices], { axis }: { axis: number }, { shape }) =>
+    new ScatterAdd(x!, indices!, axis, shape),
+  scatterAddAlongAxis: ([x, indices], { axis }: { axis: number }, { shape }) =>
+    new ScatterAdd(x!, indices!, axis, shape),
   sum: ([x], { axes }: { axes: readonly number[] }, { dtype }) => fold("sum", x!, axes, dtype),
   max: ([x], { axes }: { axes: readonly number[] }, { dtype }) => fold("max", x!, axes, dtype),
   min: ([x], { axes }: { axes: readonly number[] }, { dtype }) => fold("min", x!, axes, dtype),
@@ -46,14 +50,18 @@ const LOWERINGS: Readonly<Record<string, Lowering>> = {
   argmin: ([x], { axis }: { axis: number }) => fold("argmin", x!, [axis], "int32"),
   logsumexp: ([x], _attrs, { dtype }) => fold("logsumexp", x!, [x!.shape.length - 1], dtype),
   softmax: ([x], _attrs, { dtype }) => new Softmax(x!, dtype),
-  logSoftmax: ([x], _attrs, { dtype }) => elementwise("sub", x!.shape, dtype, [x!, normalizer(x!, dtype)]),
+  logSoftmax: ([x], _attrs, { dtype }) =>
+    elementwise("sub", x!.shape, dtype, [x!, normalizer(x!, dtype)]),
   cumsum: ([x], { axis }: { axis: number }) => cumsum(x!, axis),
   conv2d: ([p, q], attrs: ConvAttrs, { shape }) => convolution("conv2d", p!, q!, attrs, shape),
-  conv2dInputGradient: ([p, q], attrs: ConvAttrs, { shape }) => convolution("conv2dInputGradient", p!, q!, attrs, shape),
-  conv2dWeightGradient: ([p, q], attrs: ConvAttrs, { shape }) => convolution("conv2dWeightGradient", p!, q!, attrs, shape),
+  conv2dInputGradient: ([p, q], attrs: ConvAttrs, { shape }) =>
+    convolution("conv2dInputGradient", p!, q!, attrs, shape),
+  conv2dWeightGradient: ([p, q], attrs: ConvAttrs, { shape }) =>
+    convolution("conv2dWeightGradient", p!, q!, attrs, shape),
   sort: ([x], { descending }: { descending: boolean }) => sort(x!, descending),
   argsort: ([x], { descending }: { descending: boolean }) => argsort(x!, descending),
-  searchSorted: ([sorted, values], { right }: { right: boolean }) => searchSorted(sorted!, values!, right),
+  searchSorted: ([sorted, values], { right }: { right: boolean }) =>
+    searchSorted(sorted!, values!, right),
 };
 
 /** Exponentials of the distance to the logarithm of their sum; a product may take the scores themselves. */
@@ -62,7 +70,10 @@ class Softmax extends Elementwise {
     readonly scores: Stage,
     dtype: DType,
   ) {
-    super("exp", (v, lse) => `Math.exp(${v} - ${lse})`, scores.shape, dtype, [scores, normalizer(scores, dtype)]);
+    super("exp", (v, lse) => `Math.exp(${v} - ${lse})`, scores.shape, dtype, [
+      scores,
+      normalizer(scores, dtype),
+    ]);
   }
 }
 
@@ -91,8 +102,15 @@ export function withoutForm(graph: Graph): string[] {
   const missing = new Set<string>();
   for (const node of graph.nodes) {
     const { name } = node.primitive;
-    if (!Object.hasOwn(LOWERINGS, name) && !Object.hasOwn(EXPRESSIONS, name) && !STRUCTURED.has(name)) missing.add(name);
-    else for (const body of graphsInside(node)) for (const deeper of withoutForm(body)) missing.add(deeper);
+    if (
+      !Object.hasOwn(LOWERINGS, name) &&
+      !Object.hasOwn(EXPRESSIONS, name) &&
+      !STRUCTURED.has(name)
+    )
+      missing.add(name);
+    else
+      for (const body of graphsInside(node))
+        for (const deeper of withoutForm(body)) missing.add(deeper);
   }
   return [...missing];
 }
@@ -115,7 +133,12 @@ export interface Lowered {
 export function lower(graph: Graph, storedScores = Infinity): Lowered {
   const inputs = graph.inputs.map((x) => new Given(x.shape, x.dtype, { size: sizeOf(x.shape) }));
   const lowering = new LoweringRun(storedScores);
-  return { inputs, outputs: lowering.graph(graph, inputs), constants: lowering.constants, kept: lowering.kept };
+  return {
+    inputs,
+    outputs: lowering.graph(graph, inputs),
+    constants: lowering.constants,
+    kept: lowering.kept,
+  };
 }
 
 class LoweringRun {
@@ -157,14 +180,22 @@ class LoweringRun {
     if (node.primitive.name === "scan") return this.scan(operands, node.attrs as ScanAttrs);
     if (node.primitive.name === "cond") return this.choice(operands, node.attrs as CondAttrs);
     const [out] = node.outputs as [Value];
-    if (node.primitive.name === "matmul" && sizeOf(out.shape) > 0) return [product(operands[0]!, operands[1]!, out, this.storedScores)];
-    return node.outputs.map((y) => (sizeOf(y.shape) === 0 ? new Uniform(y.shape, y.dtype, 0) : apply(node, operands, y)));
+    if (node.primitive.name === "matmul" && sizeOf(out.shape) > 0)
+      return [product(operands[0]!, operands[1]!, out, this.storedScores)];
+    return node.outputs.map((y) =>
+      sizeOf(y.shape) === 0 ? new Uniform(y.shape, y.dtype, 0) : apply(node, operands, y),
+    );
   }
 
   /** A loop, one step after the other: a device's program has no loops of its own. */
-  private scan(operands: readonly Stage[], { body, numCarry, numStacked, length, reverse }: ScanAttrs): Stage[] {
+  private scan(
+    operands: readonly Stage[],
+    { body, numCarry, numStacked, length, reverse }: ScanAttrs,
+  ): Stage[] {
     // a state that is a number at first becomes an array, so that the first step has the kernels of all others
-    let carry = operands.slice(0, numCarry).map((x) => (x instanceof Uniform && x.size > 0 ? this.keep(new Filled(x)) : x));
+    let carry = operands
+      .slice(0, numCarry)
+      .map((x) => (x instanceof Uniform && x.size > 0 ? this.keep(new Filled(x)) : x));
     const stacked = operands.slice(numCarry, numCarry + numStacked);
     const constants = operands.slice(numCarry + numStacked);
     const rows: Stage[][] = new Array<Stage[]>(length);
@@ -178,7 +209,9 @@ class LoweringRun {
     const results = body.outputs
       .slice(numCarry)
       .map(({ dtype, shape }, k) =>
-        length === 0 || sizeOf(shape) === 0 ? new Uniform([length, ...shape], dtype, 0) : new Stacked(rows.map((r) => r[k]!)),
+        length === 0 || sizeOf(shape) === 0
+          ? new Uniform([length, ...shape], dtype, 0)
+          : new Stacked(rows.map((r) => r[k]!)),
       );
     return [...carry, ...results];
   }
@@ -191,13 +224,16 @@ class LoweringRun {
   /** Both branches, and the choice for each element. */
   private choice([predicate, ...operands]: readonly Stage[], { yes, no }: CondAttrs): Stage[] {
     const [a, b] = [this.graph(yes, operands), this.graph(no, operands)];
-    return a.map((x, k) => (x.size === 0 ? x : elementwise("where", x.shape, x.dtype, [predicate!, x, b[k]!])));
+    return a.map((x, k) =>
+      x.size === 0 ? x : elementwise("where", x.shape, x.dtype, [predicate!, x, b[k]!]),
+    );
   }
 }
 
 function row(x: Stage, index: number): Stage {
   const shape = x.shape.slice(1);
-  if (x instanceof Uniform || sizeOf(shape) === 0) return new Uniform(shape, x.dtype, x instanceof Uniform ? x.value : 0);
+  if (x instanceof Uniform || sizeOf(shape) === 0)
+    return new Uniform(shape, x.dtype, x instanceof Uniform ? x.value : 0);
   return x instanceof Stacked ? x.rows[index]! : new Row(x, index);
 }
 
@@ -205,16 +241,25 @@ function apply({ primitive, attrs }: Node, operands: readonly Stage[], output: V
   const { name } = primitive;
   // views of one number are that number
   const [x] = operands;
-  if (x instanceof Uniform && ["reshape", "transpose", "broadcastTo", "slice", "stopGradient"].includes(name))
+  if (
+    x instanceof Uniform &&
+    ["reshape", "transpose", "broadcastTo", "slice", "stopGradient"].includes(name)
+  )
     return new Uniform(output.shape, output.dtype, x.value);
-  if (operands.length > 0 && operands.every((y) => y instanceof Uniform) && Object.hasOwn(EXPRESSIONS, name)) {
+  if (
+    operands.length > 0 &&
+    operands.every((y) => y instanceof Uniform) &&
+    Object.hasOwn(EXPRESSIONS, name)
+  ) {
     // shaders refuse constant expressions such as 0 / 0
     const scalars = operands.map((y) => scalar(y.value, y.dtype));
     const [y] = primitive.evaluate(scalars, attrs, [{ shape: [], dtype: output.dtype }]);
     return new Uniform(output.shape, output.dtype, y!.data[y!.offset]!);
   }
   const lowering = LOWERINGS[name];
-  return lowering ? lowering(operands, attrs as never, output) : elementwise(name, output.shape, output.dtype, operands);
+  return lowering
+    ? lowering(operands, attrs as never, output)
+    : elementwise(name, output.shape, output.dtype, operands);
 }
 
 /** The number that fills the whole array, if one does. */

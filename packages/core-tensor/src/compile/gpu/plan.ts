@@ -69,14 +69,20 @@ function given(x: Stage): boolean {
 /**
  * Decides what lies in memory, and writes the kernels in an order of execution. `kept` lies in memory in any case where it is needed.
  */
-export function plan(outputs: readonly Stage[], kept: ReadonlySet<Stage>, { maxArrays, wideFrom }: DeviceShape): PlannedKernel[] {
+export function plan(
+  outputs: readonly Stage[],
+  kept: ReadonlySet<Stage>,
+  { maxArrays, wideFrom }: DeviceShape,
+): PlannedKernel[] {
   const stages = ordered(outputs);
   const inMemory = new Set<Stage>(outputs.filter((x) => !given(x)));
   for (const x of stages) if (kept.has(x) && !given(x)) inMemory.add(x);
   place(stages, inMemory);
   for (const stage of stages) if (inMemory.has(stage)) fit(stage, inMemory, maxArrays);
   for (const stage of inMemory) stage.slot = { size: stage.size };
-  return stages.filter((x) => inMemory.has(x)).map((x) => write(x, x.size >= wideFrom && sharing(x, inMemory) ? LANES : 1));
+  return stages
+    .filter((x) => inMemory.has(x))
+    .map((x) => write(x, x.size >= wideFrom && sharing(x, inMemory) ? LANES : 1));
 }
 
 /** Adds to `inMemory` what has to lie there. */
@@ -96,17 +102,29 @@ function place(stages: readonly Stage[], inMemory: Set<Stage>): void {
     if (!inMemory.has(x) && x.work > 0 && !(x instanceof Fold && x.onTheWay)) {
       const together = at.every((p) => p.kernel === at[0]!.kernel && p.place === at[0]!.place);
       const repeated = at.some((p) => p.repeated) || !together;
-      if (x.work === Infinity ? repeated || at[0]!.place !== "" : repeated && cost.get(x)! > cheap(x)) inMemory.add(x);
+      if (
+        x.work === Infinity ? repeated || at[0]!.place !== "" : repeated && cost.get(x)! > cheap(x)
+      )
+        inMemory.add(x);
     }
-    const mine: readonly Placement[] = inMemory.has(x) ? [{ kernel: x, place: "", repeated: false }] : at;
+    const mine: readonly Placement[] = inMemory.has(x)
+      ? [{ kernel: x, place: "", repeated: false }]
+      : at;
     x.operands.forEach((operand, k) => {
       const reading = x.reading(k);
       for (const p of mine) {
         const elsewhere = `${p.place}/${number.get(x)}.${k}`;
-        if (reading === "same" || (reading === "flat" && p.place === "")) placements.get(operand)!.push(p);
+        if (reading === "same" || (reading === "flat" && p.place === ""))
+          placements.get(operand)!.push(p);
         else {
-          if ((x instanceof Row || (reading === "flat" && x instanceof Reshape && !x.anywhere)) && !given(operand)) inMemory.add(operand);
-          placements.get(operand)!.push({ ...p, place: elsewhere, repeated: p.repeated || reading === "repeated" });
+          if (
+            (x instanceof Row || (reading === "flat" && x instanceof Reshape && !x.anywhere)) &&
+            !given(operand)
+          )
+            inMemory.add(operand);
+          placements
+            .get(operand)!
+            .push({ ...p, place: elsewhere, repeated: p.repeated || reading === "repeated" });
         }
       }
     });
@@ -158,7 +176,13 @@ function sharing(root: Stage, inMemory: ReadonlySet<Stage>): boolean {
   let shares = false;
   let possible = true;
   const visit = (x: Stage, place: "own" | "foreign"): void => {
-    if ((x instanceof Fold || x instanceof WeightedSum) && x.shares && place === "own" && sameShape(x.shape, root.shape)) shares = true;
+    if (
+      (x instanceof Fold || x instanceof WeightedSum) &&
+      x.shares &&
+      place === "own" &&
+      sameShape(x.shape, root.shape)
+    )
+      shares = true;
     x.operands.forEach((operand, k) => {
       if (given(operand) || inMemory.has(operand)) return;
       if (x instanceof Reshape && !x.anywhere) possible = false;
@@ -175,7 +199,8 @@ function write(root: Stage, lanes: number): PlannedKernel {
   const stages: string[] = [];
   const element = (x: Stage, space: Space): string => {
     if (x instanceof Uniform) return x.write();
-    if (x.slot !== undefined && x !== root) return space.once(x, () => kernel.element(x.slot!, space.rowMajor(x.shape)));
+    if (x.slot !== undefined && x !== root)
+      return space.once(x, () => kernel.element(x.slot!, space.rowMajor(x.shape)));
     return space.once(x, () => {
       const text = x.write(space, (k, at) => element(x.operands[k]!, at));
       if (x.work > 0) stages.push(x.label);
@@ -183,7 +208,15 @@ function write(root: Stage, lanes: number): PlannedKernel {
     });
   };
   if (lanes > 1) kernel.lanes = Space.lanes(kernel, root.shape, lanes);
-  const results = (lanes > 1 ? kernel.lanes : [Space.own(kernel, root.shape)]).map((space) => element(root, space));
+  const results = (lanes > 1 ? kernel.lanes : [Space.own(kernel, root.shape)]).map((space) =>
+    element(root, space),
+  );
   const source = kernel.finish(lanes > 1 ? `[${results.join(", ")}]` : results[0]!);
-  return { source, reads: kernel.slots, writes: root.slot!, lanes, stages: stages.length > 0 ? [...new Set(stages)] : ["copy"] };
+  return {
+    source,
+    reads: kernel.slots,
+    writes: root.slot!,
+    lanes,
+    stages: stages.length > 0 ? [...new Set(stages)] : ["copy"],
+  };
 }

@@ -36,7 +36,9 @@ export function prepare(graph: Graph, device: GpuJsDevice): DeviceProgram {
     );
   const lowered = lower(graph, device.storedScores);
   const parts = lowered.outputs.map((y) => (y instanceof Stacked ? y.rows : [y]));
-  const computed = [...new Set(parts.flat().filter((y) => !(y instanceof Given || y instanceof Uniform)))];
+  const computed = [
+    ...new Set(parts.flat().filter((y) => !(y instanceof Given || y instanceof Uniform))),
+  ];
   const kernels = plan(computed, lowered.kept, device);
   if (kernels.length > MAX_KERNELS)
     throw new DeviceError(
@@ -52,7 +54,9 @@ export function prepare(graph: Graph, device: GpuJsDevice): DeviceProgram {
     run(inputs) {
       const arrays = inputs.map((x) => new device.module.Input(float32(x), [x.size]));
       // what results hand through is copied as well: the caller may write into foreign storage while it waits
-      const handed = inputs.map((x, k) => (isHanded[k] ? dense<DType>(rowMajorData(x).slice(), x.dtype, x.shape) : x));
+      const handed = inputs.map((x, k) =>
+        isHanded[k] ? dense<DType>(rowMajorData(x).slice(), x.dtype, x.shape) : x,
+      );
       const result = turn.then(async () => {
         const results = pipeline ? await device.guard("run", () => pipeline(...arrays)) : [];
         if (pipeline) checkExecutor(pipeline, device);
@@ -75,8 +79,16 @@ function float32(x: DenseArray): Float32Array {
   return new Float32Array(data);
 }
 
-function checkSizes(kernels: readonly PlannedKernel[], { inputs, constants }: Lowered, device: GpuJsDevice): void {
-  const slots = [...inputs.map((x) => x.slot), ...constants.map((c) => c.slot), ...kernels.map((k) => k.writes)];
+function checkSizes(
+  kernels: readonly PlannedKernel[],
+  { inputs, constants }: Lowered,
+  device: GpuJsDevice,
+): void {
+  const slots = [
+    ...inputs.map((x) => x.slot),
+    ...constants.map((c) => c.slot),
+    ...kernels.map((k) => k.writes),
+  ];
   const largest = slots.reduce((n, slot) => Math.max(n, slot.size * 4), 0);
   if (largest > device.maxBytes)
     throw new DeviceError(
@@ -90,7 +102,12 @@ interface Built {
   free(): void;
 }
 
-function build(device: GpuJsDevice, lowered: Lowered, planned: readonly PlannedKernel[], computed: readonly Stage[]): Built {
+function build(
+  device: GpuJsDevice,
+  lowered: Lowered,
+  planned: readonly PlannedKernel[],
+  computed: readonly Stage[],
+): Built {
   const { gpu, module } = device;
   const made = new Map<string, ReturnType<typeof gpu.createKernel>>();
   const kernelOf = (source: string, size: number, lanes = 1): Kernel => {
@@ -101,7 +118,9 @@ function build(device: GpuJsDevice, lowered: Lowered, planned: readonly PlannedK
       kernel = gpu.createKernel(source, {
         output: [size],
         ...(lanes > 1 && { returnType: "Array(4)" }),
-        argumentTypes: Object.fromEntries(parameters.map((p) => [p, p.startsWith("a_") ? "Input" : "Integer"])),
+        argumentTypes: Object.fromEntries(
+          parameters.map((p) => [p, p.startsWith("a_") ? "Input" : "Integer"]),
+        ),
         functions: helperFunctions(new Set(source.match(/\bf_\w+/g) ?? [])),
       });
       made.set(key, kernel);
@@ -114,8 +133,15 @@ function build(device: GpuJsDevice, lowered: Lowered, planned: readonly PlannedK
     for (const { slot, array } of lowered.constants) {
       // gpu.js copies a literal for each kernel that reads it: one kernel hands it to all others
       const literal = new module.Input(float32(array), [array.size]);
-      const readers = planned.filter((k) => k.reads.some((x) => (x.row?.of() ?? x) === slot)).length;
-      handles.set(slot, readers > 1 ? kernelOf("function (a_0) {\n  return a_0[this.thread.x];\n}", array.size)(literal) : literal);
+      const readers = planned.filter((k) =>
+        k.reads.some((x) => (x.row?.of() ?? x) === slot),
+      ).length;
+      handles.set(
+        slot,
+        readers > 1
+          ? kernelOf("function (a_0) {\n  return a_0[this.thread.x];\n}", array.size)(literal)
+          : literal,
+      );
     }
     for (const { source, reads, writes, lanes } of planned) {
       const arrays = reads.map((slot) => handles.get(slot.row?.of() ?? slot));
@@ -139,13 +165,22 @@ function build(device: GpuJsDevice, lowered: Lowered, planned: readonly PlannedK
 /** gpu.js degrades to slower ways in silence; here that is an error, or a line of the explanation. */
 function checkExecutor(pipeline: Pipeline, device: GpuJsDevice): void {
   if (pipeline.backend !== null && pipeline.backend !== device.kind)
-    throw new DeviceError(`${device.kind}: gpu.js fell back to ${pipeline.backend} (${pipeline.fallbackReason ?? "no reason given"})`);
+    throw new DeviceError(
+      `${device.kind}: gpu.js fell back to ${pipeline.backend} (${pipeline.fallbackReason ?? "no reason given"})`,
+    );
 }
 
-function outputOf(y: Stage, inputs: readonly DenseArray[], lowered: Lowered, computed: ReadonlyMap<Stage, Float32Array>): DenseArray {
+function outputOf(
+  y: Stage,
+  inputs: readonly DenseArray[],
+  lowered: Lowered,
+  computed: ReadonlyMap<Stage, Float32Array>,
+): DenseArray {
   if (y instanceof Stacked) {
     const data = allocate(y.dtype, y.size);
-    y.rows.forEach((row, k) => data.set(rowMajorData(outputOf(row, inputs, lowered, computed)), k * row.size));
+    y.rows.forEach((row, k) =>
+      data.set(rowMajorData(outputOf(row, inputs, lowered, computed)), k * row.size),
+    );
     return dense<DType>(data, y.dtype, y.shape);
   }
   if (y instanceof Uniform) {
@@ -155,7 +190,9 @@ function outputOf(y: Stage, inputs: readonly DenseArray[], lowered: Lowered, com
   }
   if (y instanceof Given) {
     const k = lowered.inputs.indexOf(y);
-    return k >= 0 ? contiguous(inputs[k]!) : contiguous(lowered.constants.find((c) => c.slot === y.slot)!.array);
+    return k >= 0
+      ? contiguous(inputs[k]!)
+      : contiguous(lowered.constants.find((c) => c.slot === y.slot)!.array);
   }
   const data = computed.get(y)!;
   if (y.dtype === "float32") return dense(data, "float32", y.shape);
@@ -164,14 +201,23 @@ function outputOf(y: Stage, inputs: readonly DenseArray[], lowered: Lowered, com
   return dense<DType>(converted, y.dtype, y.shape);
 }
 
-function explainProgram(device: GpuJsDevice, { constants }: Lowered, kernels: readonly PlannedKernel[], pipeline: Pipeline | undefined): string {
-  const bytes = kernels.reduce((n, k) => n + k.writes.size * 4, 0) + constants.reduce((n, c) => n + c.slot.size * 4, 0);
+function explainProgram(
+  device: GpuJsDevice,
+  { constants }: Lowered,
+  kernels: readonly PlannedKernel[],
+  pipeline: Pipeline | undefined,
+): string {
+  const bytes =
+    kernels.reduce((n, k) => n + k.writes.size * 4, 0) +
+    constants.reduce((n, c) => n + c.slot.size * 4, 0);
   return [
     `device ${device.name}: ${kernels.length} kernels, at most ${bytes} bytes; float32 throughout`,
     ...kernels.map(
       ({ stages, reads, writes, lanes }, k) =>
         `  kernel ${k}: ${stages.join(" ")} → ${writes.size} elements${lanes > 1 ? `, ${lanes} a thread` : ""}, reads ${reads.length} arrays`,
     ),
-    ...(pipeline?.fallbackReason ? [`  executed kernel by kernel: ${pipeline.fallbackReason}`] : []),
+    ...(pipeline?.fallbackReason
+      ? [`  executed kernel by kernel: ${pipeline.fallbackReason}`]
+      : []),
   ].join("\n");
 }

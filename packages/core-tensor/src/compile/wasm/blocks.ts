@@ -42,6 +42,7 @@ export function lowerBlocks(draft: Draft, node: Node, inputs: readonly Place[]):
     },
   });
   const offset = start.reduce((sum, s, i) => sum + s * rowMajorStrides(y.shape)[i]!, 0);
-  if (sizeOf(x.shape) > 0) addCopy(draft, x, { ...out, shape: x.shape, stride, offset }, "embed", [node]);
+  if (sizeOf(x.shape) > 0)
+    addCopy(draft, x, { ...out, shape: x.shape, stride, offset }, "embed", [node]);
   return true;
 }

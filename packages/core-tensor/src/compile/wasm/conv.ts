@@ -22,12 +22,31 @@ import { aligned } from "./store.js";
 
 export function lowerConv(draft: Draft, node: Node, inputs: readonly Place[]): boolean {
   const { name } = node.primitive;
-  if (name !== "conv2d" && name !== "conv2dInputGradient" && name !== "conv2dWeightGradient") return false;
+  if (name !== "conv2d" && name !== "conv2dInputGradient" && name !== "conv2dWeightGradient")
+    return false;
   if (!isFloat(node.outputs[0]!.dtype) || inputs.some((x) => sizeOf(x.shape) === 0)) return false;
   const g = geometry(node.attrs as ConvAttrs);
   const [first, second] = inputs as [Place, Place];
-  if (name === "conv2d") forward(draft, node, first, inOrder(draft, second), g.outChannels / g.groups, g, forwardPass(g));
-  else if (name === "conv2dInputGradient") forward(draft, node, first, reversed(draft, second, g), g.inChannels / g.groups, g, inputGradientPass(g));
+  if (name === "conv2d")
+    forward(
+      draft,
+      node,
+      first,
+      inOrder(draft, second),
+      g.outChannels / g.groups,
+      g,
+      forwardPass(g),
+    );
+  else if (name === "conv2dInputGradient")
+    forward(
+      draft,
+      node,
+      first,
+      reversed(draft, second, g),
+      g.inChannels / g.groups,
+      g,
+      inputGradientPass(g),
+    );
   else weightGradient(draft, node, first, second, g);
   return true;
 }
@@ -35,7 +54,12 @@ export function lowerConv(draft: Draft, node: Node, inputs: readonly Place[]): b
 /** Filters and channels exchanged within each group, both kernel axes reversed: another view, put in order. */
 function reversed(draft: Draft, weights: Place, g: Conv2dGeometry): Place {
   const w = inOrder(draft, weights);
-  const [filters, channels, height, width] = [g.outChannels / g.groups, g.inChannels / g.groups, g.kernelHeight, g.kernelWidth];
+  const [filters, channels, height, width] = [
+    g.outChannels / g.groups,
+    g.inChannels / g.groups,
+    g.kernelHeight,
+    g.kernelWidth,
+  ];
   const taps = height * width;
   return inOrder(draft, {
     ...w,
@@ -45,11 +69,26 @@ function reversed(draft: Draft, weights: Place, g: Conv2dGeometry): Place {
   });
 }
 
-function tables(draft: Draft, pass: Pass, bytes: number): { readonly weights: Buffer; readonly pixels: Buffer } {
-  return { weights: draft.table(weightOffsets(pass, bytes)), pixels: draft.table(pixelOffsets(pass, bytes)) };
+function tables(
+  draft: Draft,
+  pass: Pass,
+  bytes: number,
+): { readonly weights: Buffer; readonly pixels: Buffer } {
+  return {
+    weights: draft.table(weightOffsets(pass, bytes)),
+    pixels: draft.table(pixelOffsets(pass, bytes)),
+  };
 }
 
-function forward(draft: Draft, node: Node, given: Place, weights: Place, filters: number, g: Conv2dGeometry, pass: Pass): void {
+function forward(
+  draft: Draft,
+  node: Node,
+  given: Place,
+  weights: Place,
+  filters: number,
+  g: Conv2dGeometry,
+  pass: Pass,
+): void {
   const [y] = node.outputs as [Node["outputs"][number]];
   const type = y.dtype as "float32" | "float64";
   const bytes = SIZES[type];
@@ -65,7 +104,8 @@ function forward(draft: Draft, node: Node, given: Place, weights: Place, filters
   const sourceBytes = planes * pass.height * pass.width * bytes;
   const offsets = tables(draft, pass, bytes);
   const isProduct = filters >= MIN_GEMM_FILTERS;
-  const crew = isProduct && g.batch > 1 && 2 * n * k * filters >= 1e6 ? draft.store.crew : undefined;
+  const crew =
+    isProduct && g.batch > 1 && 2 * n * k * filters >= 1e6 ? draft.store.crew : undefined;
   const shares = crew === undefined ? 1 : Math.min(draft.threads, g.batch);
   const imageBytes = aligned(planes * rows * cols * bytes);
   const workBytes = aligned(kernel["workBytes"]!(n, k));
@@ -76,10 +116,17 @@ function forward(draft: Draft, node: Node, given: Place, weights: Place, filters
     reads: [x.buffer, weights.buffer, offsets.weights, offsets.pixels],
     writes: [out.buffer, scratch],
     run(machine) {
-      const [from, to, w] = [addressOf(machine, x), addressOf(machine, out), addressOf(machine, weights)];
+      const [from, to, w] = [
+        addressOf(machine, x),
+        addressOf(machine, out),
+        addressOf(machine, weights),
+      ];
       const images = machine.address[scratch.id]!;
       const works = images + shares * imageBytes;
-      const [taps, pixels] = [machine.address[offsets.weights.id]!, machine.address[offsets.pixels.id]!];
+      const [taps, pixels] = [
+        machine.address[offsets.weights.id]!,
+        machine.address[offsets.pixels.id]!,
+      ];
       const embedding = (b: number, i: number): number[] => [
         from + b * sourceBytes,
         planes,
@@ -108,7 +155,8 @@ function forward(draft: Draft, node: Node, given: Place, weights: Place, filters
       ];
       for (let b = 0; b < g.batch; b += shares) {
         const count = Math.min(shares, g.batch - b);
-        const each = <T>(f: (b: number, i: number) => T): T[] => Array.from({ length: count }, (_, i) => f(b + i, i));
+        const each = <T>(f: (b: number, i: number) => T): T[] =>
+          Array.from({ length: count }, (_, i) => f(b + i, i));
         if (crew !== undefined) crew.run(embed, each(embedding));
         else embed(...embedding(b, 0));
         for (let group = 0; group < g.groups; group++) {
@@ -119,10 +167,27 @@ function forward(draft: Draft, node: Node, given: Place, weights: Place, filters
             );
           else if (isProduct) gemm(...product(b, 0, group));
           else {
-            const [a, , image, , , c] = product(b, 0, group) as [number, number, number, number, number, number];
+            const [a, , image, , , c] = product(b, 0, group) as [
+              number,
+              number,
+              number,
+              number,
+              number,
+              number,
+            ];
             const [stepY, stepX] = [pass.strideHeight * cols * bytes, pass.strideWidth * bytes];
             for (let f = 0; f < filters; f++)
-              direct(a + f * k * bytes, image, taps, k, c + f * n * bytes, pass.outHeight, pass.outWidth, stepY, stepX);
+              direct(
+                a + f * k * bytes,
+                image,
+                taps,
+                k,
+                c + f * n * bytes,
+                pass.outHeight,
+                pass.outWidth,
+                stepY,
+                stepX,
+              );
           }
         }
       }
@@ -130,7 +195,13 @@ function forward(draft: Draft, node: Node, given: Place, weights: Place, filters
   });
 }
 
-function weightGradient(draft: Draft, node: Node, cotangent: Place, images: Place, g: Conv2dGeometry): void {
+function weightGradient(
+  draft: Draft,
+  node: Node,
+  cotangent: Place,
+  images: Place,
+  g: Conv2dGeometry,
+): void {
   const [y] = node.outputs as [Node["outputs"][number]];
   const type = y.dtype as "float32" | "float64";
   const bytes = SIZES[type];
@@ -153,9 +224,16 @@ function weightGradient(draft: Draft, node: Node, cotangent: Place, images: Plac
     reads: [ct.buffer, x.buffer, offsets.weights, offsets.pixels],
     writes: [out.buffer, scratch],
     run(machine) {
-      const [from, source, to] = [addressOf(machine, ct), addressOf(machine, x), addressOf(machine, out)];
+      const [from, source, to] = [
+        addressOf(machine, ct),
+        addressOf(machine, x),
+        addressOf(machine, out),
+      ];
       const image = machine.address[scratch.id]!;
-      const [byTap, byPixel] = [machine.address[offsets.weights.id]!, machine.address[offsets.pixels.id]!];
+      const [byTap, byPixel] = [
+        machine.address[offsets.weights.id]!,
+        machine.address[offsets.pixels.id]!,
+      ];
       for (let b = 0; b < g.batch; b++) {
         const at = source + b * g.inChannels * g.height * g.width * bytes;
         embed(at, g.inChannels, g.height, g.width, image, rows, cols, g.padTop, g.padLeft, 1, 1);

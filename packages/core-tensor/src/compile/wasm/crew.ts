@@ -72,7 +72,11 @@ function start(data: object): boolean {
       const source = `${WORKER}\nstart(require("node:worker_threads").workerData);`;
       new node.Worker(source, { eval: true, workerData: data }).unref();
     } else {
-      const url = URL.createObjectURL(new Blob([`${WORKER}\nonmessage = (event) => start(event.data);`], { type: "text/javascript" }));
+      const url = URL.createObjectURL(
+        new Blob([`${WORKER}\nonmessage = (event) => start(event.data);`], {
+          type: "text/javascript",
+        }),
+      );
       new Worker(url).postMessage(data);
     }
     return true;
@@ -103,7 +107,10 @@ function isUp({ box }: Member): boolean {
 
 /** Whether the calling thread may sleep: not the main thread of a browser. */
 function mayWait(): boolean {
-  return nodeWorkers() !== undefined || typeof (globalThis as { importScripts?: unknown }).importScripts === "function";
+  return (
+    nodeWorkers() !== undefined ||
+    typeof (globalThis as { importScripts?: unknown }).importScripts === "function"
+  );
 }
 
 export class Crew {
@@ -171,7 +178,8 @@ export class Crew {
   /** Calls `fn` once with each list of arguments, on as many threads as there are. */
   run(fn: (...args: number[]) => unknown, shares: readonly number[][]): void {
     const number = this.numbers.get(fn);
-    const helpers = number === undefined || shares[0]!.length > MAX_ARGS ? [] : this.members.filter(isUp);
+    const helpers =
+      number === undefined || shares[0]!.length > MAX_ARGS ? [] : this.members.filter(isUp);
     const given: { readonly member: Member; readonly share: number[] }[] = [];
     const own: number[][] = [];
     shares.forEach((share, i) => {
@@ -214,6 +222,7 @@ export class Crew {
   private join({ box, ticket }: Member): void {
     for (let i = 0; i < SPINS; i++) if (Atomics.load(box, DONE) === ticket) return;
     const sleeps = mayWait();
-    for (let done = Atomics.load(box, DONE); done !== ticket; done = Atomics.load(box, DONE)) if (sleeps) Atomics.wait(box, DONE, done);
+    for (let done = Atomics.load(box, DONE); done !== ticket; done = Atomics.load(box, DONE))
+      if (sleeps) Atomics.wait(box, DONE, done);
   }
 }

@@ -58,7 +58,14 @@ export class Draft {
     const repeats = array.stride.map((s, i) => s === 0 && shape[i] !== 1);
     const stored = shape.map((extent, i) => (repeats[i] ? 1 : extent));
     const buffer = this.buffer("constant", dtype, sizeOf(stored));
-    const elements = new DenseArray<DType>(array.data, dtype, stored, array.stride, array.offset, sizeOf(stored));
+    const elements = new DenseArray<DType>(
+      array.data,
+      dtype,
+      stored,
+      array.stride,
+      array.offset,
+      sizeOf(stored),
+    );
     this.keep(buffer, (machine, address) => {
       copyInto(elements, machine.store.views[dtype], address / SIZES[dtype]);
     });

@@ -19,7 +19,12 @@ interface Rows {
   readonly bytes: number;
 }
 
-function rowsOf(within: readonly number[], size: readonly number[], elementBytes: number, blockFirst: boolean): Rows {
+function rowsOf(
+  within: readonly number[],
+  size: readonly number[],
+  elementBytes: number,
+  blockFirst: boolean,
+): Rows {
   const inBlock = rowMajorStrides(size);
   let axis = size.length;
   let length = 1;
@@ -56,12 +61,23 @@ export function lowerDynamicSlice(draft: Draft, node: Node, inputs: readonly Pla
   const copyRows = draft.store.kernel("places", "float32")["copyRows"]!;
   const firsts = ({ store, address }: Machine): number[] => {
     const at = addressOf({ store, address }, start) / 4;
-    return blockOffsets(name, x.shape, size, store.views.int32.subarray(at, at + sizeOf(start.shape)));
+    return blockOffsets(
+      name,
+      x.shape,
+      size,
+      store.views.int32.subarray(at, at + sizeOf(start.shape)),
+    );
   };
   const each = (machine: Machine, large: number, small: number): void => {
     firsts(machine).forEach((first, b) => {
       const [inLarge, inSmall] = [large + first * elementBytes, small + b * blockBytes];
-      copyRows(machine.address[table.id]!, rows.count, rows.bytes, updates ? inSmall : inLarge, updates ? inLarge : inSmall);
+      copyRows(
+        machine.address[table.id]!,
+        rows.count,
+        rows.bytes,
+        updates ? inSmall : inLarge,
+        updates ? inLarge : inSmall,
+      );
     });
   };
   const reads: Buffer[] = [...places.map((p) => p.buffer), table];
@@ -77,7 +93,10 @@ export function lowerDynamicSlice(draft: Draft, node: Node, inputs: readonly Pla
     return true;
   }
   const update = places[1]!;
-  const replaces = isWhole(x) && update.buffer !== x.buffer && start.buffer !== x.buffer ? [{ old: x.buffer, by: out.buffer }] : [];
+  const replaces =
+    isWhole(x) && update.buffer !== x.buffer && start.buffer !== x.buffer
+      ? [{ old: x.buffer, by: out.buffer }]
+      : [];
   draft.step({
     label,
     nodes: [node],

@@ -26,7 +26,8 @@ function signed(x: number): number[] {
   for (;;) {
     const low = rest & 0x7f;
     rest >>= 7;
-    if ((rest === 0 && (low & 0x40) === 0) || (rest === -1 && (low & 0x40) !== 0)) return [...bytes, low];
+    if ((rest === 0 && (low & 0x40) === 0) || (rest === -1 && (low & 0x40) !== 0))
+      return [...bytes, low];
     bytes.push(low | 0x80);
   }
 }
@@ -64,7 +65,13 @@ export class Body {
   }
   /** Vector loads and stores; lane forms take the lane last. */
   vectorMemory(opcode: number, offset = 0, lane?: number): void {
-    this.code.push(0xfd, ...unsigned(opcode), 0, ...unsigned(offset), ...(lane === undefined ? [] : [lane]));
+    this.code.push(
+      0xfd,
+      ...unsigned(opcode),
+      0,
+      ...unsigned(offset),
+      ...(lane === undefined ? [] : [lane]),
+    );
   }
   /** Vector instructions with a lane. */
   vectorLane(opcode: number, lane: number): void {
@@ -119,7 +126,12 @@ function name(text: string): number[] {
 export const MAX_PAGES = 65535;
 
 /** A module with one exported function `run` of `numParams` i32s, which imports memory `e.m` and functions of two i32s from `e`. */
-export function moduleBytes(numParams: number, imports: readonly string[], body: Body, shared: boolean): Uint8Array<ArrayBuffer> {
+export function moduleBytes(
+  numParams: number,
+  imports: readonly string[],
+  body: Body,
+  shared: boolean,
+): Uint8Array<ArrayBuffer> {
   const kernelType = [0x60, 2, I32, I32, 0];
   const runType = [0x60, ...unsigned(numParams), ...new Array<number>(numParams).fill(I32), 0];
   const limits = shared ? [3, 1, ...unsigned(MAX_PAGES)] : [0, 1];

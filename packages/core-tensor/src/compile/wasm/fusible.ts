@@ -45,7 +45,12 @@ export function isFusedReduction(node: Node): boolean {
   const [x] = node.inputs as [Value];
   const [y] = node.outputs as [Value];
   const { axes } = node.attrs as { readonly axes: readonly number[] };
-  if (!isTrailing(axes, x.shape.length) || sizeOf(x.shape) === 0 || sizeOf(x.shape) === sizeOf(y.shape)) return false;
+  if (
+    !isTrailing(axes, x.shape.length) ||
+    sizeOf(x.shape) === 0 ||
+    sizeOf(x.shape) === sizeOf(y.shape)
+  )
+    return false;
   return FLOATS_AND_INTEGERS.has(x.dtype) || (node.primitive.name === "sum" && y.dtype === "int32");
 }
 
@@ -56,7 +61,14 @@ function isProduct(node: Node): boolean {
 
 /** Whether 64-bit floats come up, or are what a power of 32-bit ones is computed in. */
 export function isWide(node: Node): boolean {
-  return (node.primitive.name === "pow" && !isProduct(node)) || [...node.inputs, ...node.outputs].some((x) => x.dtype === "float64");
+  return (
+    (node.primitive.name === "pow" && !isProduct(node)) ||
+    [...node.inputs, ...node.outputs].some((x) => x.dtype === "float64")
+  );
 }
 
-export const FUSIBLE: Fusible = { elementwise: isFusible, reduction: isFusedReduction, wide: isWide };
+export const FUSIBLE: Fusible = {
+  elementwise: isFusible,
+  reduction: isFusedReduction,
+  wide: isWide,
+};

@@ -12,7 +12,12 @@ import { isFusedReduction, isWide } from "./fusible.js";
 import { type LoopResult, addLoop } from "./loop.js";
 
 /** Nodes that run as one loop. */
-export function lowerGroup(draft: Draft, unit: Unit, space: readonly number[], results: readonly Value[]): void {
+export function lowerGroup(
+  draft: Draft,
+  unit: Unit,
+  space: readonly number[],
+  results: readonly Value[],
+): void {
   const micro = new Micro();
   const refs = new Map<Value, Ref>();
   const operands: Place[] = [];
@@ -25,7 +30,11 @@ export function lowerGroup(draft: Draft, unit: Unit, space: readonly number[], r
     if (value !== undefined && !(wide && x.dtype !== "float64")) ref = micro.constant(value, lane);
     else {
       const place = draft.place(x);
-      operands.push({ ...place, shape: space, stride: broadcastStrides(place.shape, place.stride, space) });
+      operands.push({
+        ...place,
+        shape: space,
+        stride: broadcastStrides(place.shape, place.stride, space),
+      });
       ref = micro.operand(operands.length - 1, lane);
     }
     refs.set(x, ref);
@@ -38,7 +47,8 @@ export function lowerGroup(draft: Draft, unit: Unit, space: readonly number[], r
     const { name } = node.primitive;
     const reduces = isFusedReduction(node);
     if (reduces || name === "astype") refs.set(y, micro.convert(inputs[0], laneOf(y.dtype)));
-    else if (name === "pow") refs.set(y, power(micro, inputs[0], inputs[1], uniformValue(node.inputs[1]!)));
+    else if (name === "pow")
+      refs.set(y, power(micro, inputs[0], inputs[1], uniformValue(node.inputs[1]!)));
     else refs.set(y, EXPRESSIONS[name]!(micro, inputs));
     if (!results.includes(y)) continue;
     const place = draft.fresh(y.dtype, y.shape);
@@ -50,5 +60,12 @@ export function lowerGroup(draft: Draft, unit: Unit, space: readonly number[], r
       outputs.push({ place, result: { dtype: y.dtype, step, stride, reduce: name as Reduction } });
     }
   }
-  addLoop(draft, { label: unit.nodes.map((node) => node.primitive.name).join(" "), nodes: unit.nodes, space, operands, results: outputs, micro });
+  addLoop(draft, {
+    label: unit.nodes.map((node) => node.primitive.name).join(" "),
+    nodes: unit.nodes,
+    space,
+    operands,
+    results: outputs,
+    micro,
+  });
 }

@@ -29,7 +29,10 @@ export interface Loop {
   readonly micro: Micro;
 }
 
-export function addLoop(draft: Draft, { label, nodes, space, operands, results, micro }: Loop): void {
+export function addLoop(
+  draft: Draft,
+  { label, nodes, space, operands, results, micro }: Loop,
+): void {
   const code = fuse({
     shape: space,
     operands: operands.map(({ dtype, stride }) => ({ dtype, stride })),
@@ -47,10 +50,18 @@ export function addLoop(draft: Draft, { label, nodes, space, operands, results, 
   const offsets = places.map(byteOffset);
   const numArgs = places.length;
   const cuts = Array.from({ length: shares + 1 }, (_, i) =>
-    i === shares ? code.range : Math.min(code.range, Math.round((code.range * i) / shares / code.grain) * code.grain || 0),
+    i === shares
+      ? code.range
+      : Math.min(code.range, Math.round((code.range * i) / shares / code.grain) * code.grain || 0),
   );
   const lists = Array.from({ length: shares }, () => new Array<number>(numArgs + 4).fill(0));
-  const fill = (args: number[], address: readonly number[], share: number, from: number, to: number): number[] => {
+  const fill = (
+    args: number[],
+    address: readonly number[],
+    share: number,
+    from: number,
+    to: number,
+  ): number[] => {
     for (let k = 0; k < numArgs; k++) args[k] = address[ids[k]!]! + offsets[k]!;
     args[numArgs] = address[scratch.id]! + share * scratchBytes;
     args[numArgs + 1] = address[table.id]!;
@@ -81,11 +92,24 @@ export function addLoop(draft: Draft, { label, nodes, space, operands, results, 
 }
 
 /** Copies elements to a place of the same shape, and writes not a byte around them. */
-export function addCopy(draft: Draft, from: Place, to: Place, label: string, nodes: readonly Node[]): void {
+export function addCopy(
+  draft: Draft,
+  from: Place,
+  to: Place,
+  label: string,
+  nodes: readonly Node[],
+): void {
   const micro = new Micro();
   const step = micro.operand(0, laneOf(from.dtype)).id;
   const result: FusedResult = { dtype: from.dtype, step, stride: to.stride, exact: true };
-  addLoop(draft, { label, nodes, space: from.shape, operands: [from], results: [{ place: to, result }], micro });
+  addLoop(draft, {
+    label,
+    nodes,
+    space: from.shape,
+    operands: [from],
+    results: [{ place: to, result }],
+    micro,
+  });
 }
 
 /** The same elements in row-major order, copied if need be. */

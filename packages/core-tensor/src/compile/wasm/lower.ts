@@ -34,20 +34,32 @@ const LOWERINGS: readonly ((draft: Draft, node: Node, inputs: readonly Place[]) 
 ];
 
 /** Lowers a graph; `external` tells which inputs lie in memory already. */
-export function lower(graph: Graph, store: Store, external: readonly boolean[], threads: number): Lowered {
-  const nested = (inner: Graph): Lowered => lower(inner, store, new Array<boolean>(inner.inputs.length).fill(true), threads);
+export function lower(
+  graph: Graph,
+  store: Store,
+  external: readonly boolean[],
+  threads: number,
+): Lowered {
+  const nested = (inner: Graph): Lowered =>
+    lower(inner, store, new Array<boolean>(inner.inputs.length).fill(true), threads);
   const draft = new Draft(store, threads, nested);
   const readers = readersOf(graph);
   const outputs = new Set(graph.outputs);
   const inputs = graph.inputs.map((x, i) => {
     if (!readers.has(x) && !outputs.has(x)) return undefined;
-    const place = rowMajorPlace(draft.buffer(external[i] ? "external" : "arena", x.dtype, sizeOf(x.shape)), x.dtype, x.shape);
+    const place = rowMajorPlace(
+      draft.buffer(external[i] ? "external" : "arena", x.dtype, sizeOf(x.shape)),
+      x.dtype,
+      x.shape,
+    );
     draft.set(x, place);
     return place;
   });
   for (const unit of unitsOf(graph, FUSIBLE)) {
-    if (unit.nodes.every((node) => node.outputs.every((y) => sizeOf(y.shape) === 0))) placeEmpty(draft, unit);
-    else if (unit.space !== undefined) lowerGroup(draft, unit, unit.space, resultsOf(unit, readers, outputs));
+    if (unit.nodes.every((node) => node.outputs.every((y) => sizeOf(y.shape) === 0)))
+      placeEmpty(draft, unit);
+    else if (unit.space !== undefined)
+      lowerGroup(draft, unit, unit.space, resultsOf(unit, readers, outputs));
     else {
       const [node] = unit.nodes as [Node];
       const places = node.inputs.map((x) => draft.place(x));
@@ -60,7 +72,8 @@ export function lower(graph: Graph, store: Store, external: readonly boolean[], 
 }
 
 function placeEmpty(draft: Draft, unit: Unit): void {
-  for (const node of unit.nodes) for (const y of node.outputs) draft.set(y, draft.fresh(y.dtype, y.shape));
+  for (const node of unit.nodes)
+    for (const y of node.outputs) draft.set(y, draft.fresh(y.dtype, y.shape));
 }
 
 /** A node that only looks at its input differently, if need be after a copy. */
@@ -69,7 +82,10 @@ function lowerView(draft: Draft, node: Node, inputs: readonly Place[]): boolean 
   const [x] = inputs as [Place];
   const [y] = node.outputs as [Value];
   const view =
-    viewOf(node, x) ?? (node.primitive.name === "reshape" ? { ...inOrder(draft, x), shape: y.shape, stride: rowMajorStrides(y.shape) } : undefined);
+    viewOf(node, x) ??
+    (node.primitive.name === "reshape"
+      ? { ...inOrder(draft, x), shape: y.shape, stride: rowMajorStrides(y.shape) }
+      : undefined);
   if (view !== undefined) draft.set(y, view);
   return view !== undefined;
 }
@@ -82,12 +98,16 @@ function lowerDetour(draft: Draft, node: Node, inputs: readonly Place[]): true {
   draft.step({
     label: primitive.name,
     nodes: [node],
-    reason: primitive.elementwise ? (WITHOUT_EXPRESSION[primitive.name] ?? "types without vector instructions") : "no kernel on resident memory",
+    reason: primitive.elementwise
+      ? (WITHOUT_EXPRESSION[primitive.name] ?? "types without vector instructions")
+      : "no kernel on resident memory",
     reads: inputs.map((p) => p.buffer),
     writes: outputs.map((p) => p.buffer),
     run(machine) {
       const arrays = inputs.map((p) => viewAt(machine, p));
-      const results = primitive.wasm?.(arrays, attrs, node.outputs) ?? primitive.evaluate(arrays, attrs, node.outputs);
+      const results =
+        primitive.wasm?.(arrays, attrs, node.outputs) ??
+        primitive.evaluate(arrays, attrs, node.outputs);
       results.forEach((y, k) => write(machine, outputs[k]!, y));
     },
   });

@@ -92,7 +92,11 @@ export function copyInto(array: DenseArray, out: DenseArray["data"], at: number)
   if (size === 0) return;
   if (isRowMajor(shape, stride)) {
     if (size < 16) for (let i = 0; i < size; i++) out[at + i] = data[offset + i]!;
-    else out.set(offset === 0 && data.length === size ? data : data.subarray(offset, offset + size), at);
+    else
+      out.set(
+        offset === 0 && data.length === size ? data : data.subarray(offset, offset + size),
+        at,
+      );
     return;
   }
   copyStrided(data, shape, stride, offset, out.subarray(at, at + size));

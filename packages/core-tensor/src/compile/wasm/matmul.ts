@@ -38,7 +38,9 @@ function stackOffsets(place: Place, stack: readonly number[]): Float64Array {
   let list = Float64Array.of(0);
   stack.forEach((extent, axis) => {
     const next = new Float64Array(list.length * extent);
-    for (let i = 0, to = 0; i < list.length; i++) for (let j = 0; j < extent; j++) next[to++] = list[i]! + j * stride[axis]! * SIZES[place.dtype];
+    for (let i = 0, to = 0; i < list.length; i++)
+      for (let j = 0; j < extent; j++)
+        next[to++] = list[i]! + j * stride[axis]! * SIZES[place.dtype];
     list = next;
   });
   return list;
@@ -65,7 +67,11 @@ export function lowerMatmul(draft: Draft, node: Node, inputs: readonly Place[]):
   let b = matrixOf(right);
   const few = m <= FEW && (b.rowBytes === bytes || b.colBytes === bytes);
   // vectors must be contiguous for the streaming kernels
-  if (few && (matrixOf(left).colBytes !== bytes || (m > 1 && matrixOf(left).rowBytes !== k * bytes))) left = inOrder(draft, left);
+  if (
+    few &&
+    (matrixOf(left).colBytes !== bytes || (m > 1 && matrixOf(left).rowBytes !== k * bytes))
+  )
+    left = inOrder(draft, left);
   const a = matrixOf(left);
   const column = n === 1 && !few && (a.rowBytes === bytes || a.colBytes === bytes);
   if (column && b.rowBytes !== bytes && k > 1) {
@@ -75,7 +81,13 @@ export function lowerMatmul(draft: Draft, node: Node, inputs: readonly Place[]):
   let aStack = stackOffsets(left, stack);
   let bStack = stackOffsets(right, stack);
   // a stack of matrices times one matrix is one taller product
-  if (!few && !column && aStack.length > 1 && isArithmetic(aStack, m * a.rowBytes) && isArithmetic(bStack, 0)) {
+  if (
+    !few &&
+    !column &&
+    aStack.length > 1 &&
+    isArithmetic(aStack, m * a.rowBytes) &&
+    isArithmetic(bStack, 0)
+  ) {
     m *= aStack.length;
     [aStack, bStack] = [aStack.slice(0, 1), bStack.slice(0, 1)];
   }
@@ -94,14 +106,20 @@ export function lowerMatmul(draft: Draft, node: Node, inputs: readonly Place[]):
     const stream = store.kernel("vecmat", type)[acrossRows ? "axpyRows" : "dotRows"]!;
     const crew = rows === 1 && outs * k * bytes >= PARALLEL_BYTES ? store.crew : undefined;
     const shares = crew === undefined ? 1 : draft.threads;
-    const cuts = Array.from({ length: shares + 1 }, (_, i) => (i === shares ? outs : Math.round((outs * i) / shares / 64) * 64));
+    const cuts = Array.from({ length: shares + 1 }, (_, i) =>
+      i === shares ? outs : Math.round((outs * i) / shares / 64) * 64,
+    );
     draft.step({
       label: few ? `vecmat ${m}x${k}x${n}` : `matvec ${m}x${k}`,
       nodes: [node],
       reads: [left.buffer, right.buffer],
       writes: [place.buffer],
       run(machine) {
-        const [x, w, z] = [addressOf(machine, vectors), addressOf(machine, matrix), addressOf(machine, place)];
+        const [x, w, z] = [
+          addressOf(machine, vectors),
+          addressOf(machine, matrix),
+          addressOf(machine, place),
+        ];
         for (let p = 0; p < count; p++) {
           const share = (i: number): number[] => [
             x + vectorStack[p]!,
@@ -127,8 +145,11 @@ export function lowerMatmul(draft: Draft, node: Node, inputs: readonly Place[]):
   const workBytes = aligned(gemm["workBytes"]!(n, k));
   const crew = 2 * m * n * k >= PARALLEL_FLOPS ? store.crew : undefined;
   // rows in whole blocks, so that the pieces are those of one thread
-  const shares = crew === undefined ? 1 : Math.max(1, Math.min(draft.threads, Math.floor(m / MIN_ROWS)));
-  const cuts = Array.from({ length: shares + 1 }, (_, i) => (i === shares ? m : Math.round((m * i) / shares / MR) * MR));
+  const shares =
+    crew === undefined ? 1 : Math.max(1, Math.min(draft.threads, Math.floor(m / MIN_ROWS)));
+  const cuts = Array.from({ length: shares + 1 }, (_, i) =>
+    i === shares ? m : Math.round((m * i) / shares / MR) * MR,
+  );
   const work = draft.work(workBytes * shares);
   draft.step({
     label: `matmul ${sizeOf(stack) > 1 && count > 1 ? `${count} of ` : ""}${m}x${k}x${n}`,
@@ -136,19 +157,36 @@ export function lowerMatmul(draft: Draft, node: Node, inputs: readonly Place[]):
     reads: [left.buffer, right.buffer],
     writes: [place.buffer, work],
     run(machine) {
-      const [x, y, z] = [addressOf(machine, left), addressOf(machine, right), addressOf(machine, place)];
+      const [x, y, z] = [
+        addressOf(machine, left),
+        addressOf(machine, right),
+        addressOf(machine, place),
+      ];
       const w = machine.address[work.id]!;
       const run = gemm["gemm"]!;
       for (let p = 0; p < count; p++) {
         const [xp, yp, zp] = [x + aStack[p]!, y + bStack[p]!, z + p * size];
-        if (crew === undefined) run(xp, a.rowBytes, a.colBytes, yp, b.rowBytes, b.colBytes, zp, m, n, k, w);
+        if (crew === undefined)
+          run(xp, a.rowBytes, a.colBytes, yp, b.rowBytes, b.colBytes, zp, m, n, k, w);
         else
           crew.run(
             run,
             Array.from({ length: shares }, (_, i) => {
               const row = cuts[i]!;
               const rows = cuts[i + 1]! - row;
-              return [xp + row * a.rowBytes, a.rowBytes, a.colBytes, yp, b.rowBytes, b.colBytes, zp + row * n * bytes, rows, n, k, w + i * workBytes];
+              return [
+                xp + row * a.rowBytes,
+                a.rowBytes,
+                a.colBytes,
+                yp,
+                b.rowBytes,
+                b.colBytes,
+                zp + row * n * bytes,
+                rows,
+                n,
+                k,
+                w + i * workBytes,
+              ];
             }),
           );
       }

@@ -27,12 +27,18 @@ export function longRow({ steps, outputs }: Lowered): Row | undefined {
   const row = steps.length === 1 ? steps[0]!.row : undefined;
   if (row === undefined || row.length < LONG) return undefined;
   const written = new Set(row.results.map((place) => place.buffer));
-  const moves = row.operands.every((place) => isWhole(place) || isFixed(place)) && row.results.every(isWhole);
-  return moves && outputs.every((place) => written.has(place.buffer) && isWhole(place)) ? row : undefined;
+  const moves =
+    row.operands.every((place) => isWhole(place) || isFixed(place)) && row.results.every(isWhole);
+  return moves && outputs.every((place) => written.has(place.buffer) && isWhole(place))
+    ? row
+    : undefined;
 }
 
 /** Bytes of working memory, and where each buffer lies in it: of what moves along the row there is one piece. */
-function layOut({ buffers }: Lowered, moving: ReadonlyMap<number, Place>): { readonly total: number; readonly offsets: Map<number, number> } {
+function layOut(
+  { buffers }: Lowered,
+  moving: ReadonlyMap<number, Place>,
+): { readonly total: number; readonly offsets: Map<number, number> } {
   const offsets = new Map<number, number>();
   let total = 0;
   for (const { id, kind, bytes } of buffers) {
@@ -48,7 +54,11 @@ function layOut({ buffers }: Lowered, moving: ReadonlyMap<number, Place>): { rea
 export function inPieces(lowered: Lowered, row: Row, machine: Machine): Way {
   const { inputs, outputs } = lowered;
   const { store } = machine;
-  const moving = new Map([...row.operands, ...row.results].filter((place) => !isFixed(place)).map((place) => [place.buffer.id, place]));
+  const moving = new Map(
+    [...row.operands, ...row.results]
+      .filter((place) => !isFixed(place))
+      .map((place) => [place.buffer.id, place]),
+  );
   const { total, offsets } = layOut(lowered, moving);
   const { address } = machine;
   /** Buffers through which the loop moves where they lie. */
@@ -63,7 +73,8 @@ export function inPieces(lowered: Lowered, row: Row, machine: Machine): Way {
       if (arena === undefined) return outOfMemory();
       for (const [id, offset] of offsets) address[id] = arena + offset;
       const through = [...constants];
-      const copied: { readonly id: number; readonly dtype: DType; readonly data: TypedArray }[] = [];
+      const copied: { readonly id: number; readonly dtype: DType; readonly data: TypedArray }[] =
+        [];
       inputs.forEach((place, i) => {
         if (place === undefined) return;
         const { id, kind } = place.buffer;
@@ -74,18 +85,26 @@ export function inPieces(lowered: Lowered, row: Row, machine: Machine): Way {
         } else if (moving.has(id)) copied.push({ id, dtype: place.dtype, data: rowMajorData(x) });
         else write(machine, place, x);
       });
-      const results = new Map(row.results.map(({ buffer, dtype }) => [buffer.id, { dtype, data: allocate<DType>(dtype, row.length) }]));
+      const results = new Map(
+        row.results.map(({ buffer, dtype }) => [
+          buffer.id,
+          { dtype, data: allocate<DType>(dtype, row.length) },
+        ]),
+      );
       for (let from = 0; from < row.length; from += PIECE) {
         const to = Math.min(row.length, from + PIECE);
         for (const { id, base, size } of through) address[id] = base + from * size;
-        for (const { id, dtype, data } of copied) store.views[dtype].set(data.subarray(from, to), address[id]! / SIZES[dtype]);
+        for (const { id, dtype, data } of copied)
+          store.views[dtype].set(data.subarray(from, to), address[id]! / SIZES[dtype]);
         row.run(machine, to - from);
         for (const [id, { dtype, data }] of results) {
           const at = address[id]! / SIZES[dtype];
           data.set(store.views[dtype].subarray(at, at + to - from), from);
         }
       }
-      return outputs.map(({ buffer, dtype, shape }) => dense<DType>(results.get(buffer.id)!.data, dtype, shape));
+      return outputs.map(({ buffer, dtype, shape }) =>
+        dense<DType>(results.get(buffer.id)!.data, dtype, shape),
+      );
     },
   };
 }

@@ -12,12 +12,22 @@ import { addressOf } from "./machine.js";
 /** Endings of the kernels that add. */
 const SUMMED: Partial<Record<DType, string>> = { float32: "F32", float64: "F64", int32: "I32" };
 
-function along(shape: Shape, axis: number): { readonly outer: number; readonly n: number; readonly inner: number } {
-  return { outer: sizeOf(shape.slice(0, axis)), n: shape[axis]!, inner: sizeOf(shape.slice(axis + 1)) };
+function along(
+  shape: Shape,
+  axis: number,
+): { readonly outer: number; readonly n: number; readonly inner: number } {
+  return {
+    outer: sizeOf(shape.slice(0, axis)),
+    n: shape[axis]!,
+    inner: sizeOf(shape.slice(axis + 1)),
+  };
 }
 
 /** The function of the kernel for a primitive and an element type, and by what name its errors go. */
-function kernelFor(name: string, dtype: DType): { readonly fn: string; readonly called: string } | undefined {
+function kernelFor(
+  name: string,
+  dtype: DType,
+): { readonly fn: string; readonly called: string } | undefined {
   const summed = SUMMED[dtype];
   switch (name) {
     case "take":
@@ -37,7 +47,12 @@ export function lowerPlaces(draft: Draft, node: Node, inputs: readonly Place[]):
   const [y] = node.outputs as [Node["outputs"][number]];
   const { name } = node.primitive;
   const kernel = kernelFor(name, y.dtype);
-  if (kernel === undefined || inputs[1]!.dtype !== "int32" || inputs.some((x) => sizeOf(x.shape) === 0)) return false;
+  if (
+    kernel === undefined ||
+    inputs[1]!.dtype !== "int32" ||
+    inputs.some((x) => sizeOf(x.shape) === 0)
+  )
+    return false;
   const { axis } = node.attrs as { readonly axis: number };
   const takes = name.startsWith("take");
   const [x, places] = inputs.map((place) => inOrder(draft, place)) as [Place, Place];
@@ -57,7 +72,9 @@ export function lowerPlaces(draft: Draft, node: Node, inputs: readonly Place[]):
       const bad = run(addressOf(machine, x), outer, n, width, list, m, addressOf(machine, out));
       if (bad < 0) return;
       const at = machine.store.views.int32[list / 4 + bad];
-      throw new IndexError(`${kernel.called}: index ${at} (at position ${bad}) is out of range for an axis of extent ${n}`);
+      throw new IndexError(
+        `${kernel.called}: index ${at} (at position ${bad}) is out of range for an axis of extent ${n}`,
+      );
     },
   });
   return true;
@@ -79,7 +96,14 @@ export function lowerRunningSums(draft: Draft, node: Node, inputs: readonly Plac
     reads: [x.buffer],
     writes: [out.buffer, totals],
     run(machine) {
-      run(addressOf(machine, x), outer, n, inner, machine.address[totals.id]!, addressOf(machine, out));
+      run(
+        addressOf(machine, x),
+        outer,
+        n,
+        inner,
+        machine.address[totals.id]!,
+        addressOf(machine, out),
+      );
     },
   });
   return true;

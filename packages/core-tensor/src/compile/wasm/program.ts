@@ -10,7 +10,15 @@ import { isWhole } from "./plan/place.js";
 import { ResidentArray } from "./resident.js";
 import { lower } from "./lower.js";
 import { inPieces, longRow } from "./pieces.js";
-import { type Lowered, type Machine, type Step, type Way, copyInto, viewAt, write } from "./machine.js";
+import {
+  type Lowered,
+  type Machine,
+  type Step,
+  type Way,
+  copyInto,
+  viewAt,
+  write,
+} from "./machine.js";
 import { type Store, aligned, outOfMemory } from "./store.js";
 
 /** Returns the constants' memory when a program is collected. */
@@ -58,7 +66,9 @@ function atOnce(lowered: Lowered, machine: Machine, { donated, resident }: Calli
   // results that take over the memory of a donated input, by position
   const takesOver = new Map<number, number>();
   for (const [i, id] of direct) {
-    const input = inputs.findIndex((place) => place !== undefined && place.buffer.id === origins.get(id));
+    const input = inputs.findIndex(
+      (place) => place !== undefined && place.buffer.id === origins.get(id),
+    );
     if (input >= 0 && donated[input]) takesOver.set(i, input);
   }
   let base = -1;
@@ -73,25 +83,36 @@ function atOnce(lowered: Lowered, machine: Machine, { donated, resident }: Calli
       }
       inputs.forEach((place, i) => {
         const x = arrays[i]!;
-        if (place?.buffer.kind === "external" && x instanceof ResidentArray) machine.address[place.buffer.id] = x.addressIn(store);
+        if (place?.buffer.kind === "external" && x instanceof ResidentArray)
+          machine.address[place.buffer.id] = x.addressIn(store);
       });
       const kept = outputs.map((place, i) => {
         if (!resident) return undefined;
         const old = arrays[takesOver.get(i) ?? -1];
-        const isAlone = old instanceof ResidentArray && arrays.indexOf(old) === arrays.lastIndexOf(old);
-        return isAlone ? old.handOver(store, place.dtype, place.shape) : ResidentArray.reserve(store, place.dtype, place.shape);
+        const isAlone =
+          old instanceof ResidentArray && arrays.indexOf(old) === arrays.lastIndexOf(old);
+        return isAlone
+          ? old.handOver(store, place.dtype, place.shape)
+          : ResidentArray.reserve(store, place.dtype, place.shape);
       });
-      for (const [i, id] of direct) machine.address[id] = kept[i]?.addressIn(store) ?? outOfMemory();
+      for (const [i, id] of direct)
+        machine.address[id] = kept[i]?.addressIn(store) ?? outOfMemory();
       for (const [id, home] of followers) machine.address[id] = machine.address[home]!;
       inputs.forEach((place, i) => {
-        if (place !== undefined && place.buffer.kind !== "external") write(machine, place, arrays[i]!);
+        if (place !== undefined && place.buffer.kind !== "external")
+          write(machine, place, arrays[i]!);
       });
       for (const step of steps) step.run(machine);
       return outputs.map((place, i) => {
         const size = sizeOf(place.shape);
         const home = kept[i];
         if (home !== undefined) {
-          if (!direct.has(i)) copyInto(viewAt(machine, place), store.views[place.dtype], home.addressIn(store) / SIZES[place.dtype]);
+          if (!direct.has(i))
+            copyInto(
+              viewAt(machine, place),
+              store.views[place.dtype],
+              home.addressIn(store) / SIZES[place.dtype],
+            );
           return home;
         }
         const data = allocate(place.dtype, size);
@@ -119,7 +140,8 @@ export function wasmProgram(graph: Graph, store: Store, calling: Calling): Execu
     at += aligned(bytes);
   }
 
-  const { total, run, words } = row === undefined ? atOnce(lowered, machine, calling) : inPieces(lowered, row, machine);
+  const { total, run, words } =
+    row === undefined ? atOnce(lowered, machine, calling) : inPieces(lowered, row, machine);
   if (store.arena(total) === undefined) {
     store.give(constantsAt, constantBytes);
     return undefined;

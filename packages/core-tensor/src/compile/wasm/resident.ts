@@ -40,7 +40,9 @@ export class ResidentArray extends DenseArray {
   static reserve(home: Store, dtype: DType, shape: Shape): ResidentArray | undefined {
     const bytes = sizeOf(shape) * SIZES[dtype];
     const address = home.take(bytes);
-    return address === undefined ? undefined : new ResidentArray(dtype, shape, [{ store: home, address, bytes }]);
+    return address === undefined
+      ? undefined
+      : new ResidentArray(dtype, shape, [{ store: home, address, bytes }]);
   }
 
   /** Whether the elements can be had. */
@@ -56,7 +58,10 @@ export class ResidentArray extends DenseArray {
     const bytes = this.size * SIZES[this.dtype];
     const data = this.elements();
     const address = home.take(bytes);
-    if (address === undefined) throw new DomainError(`pin: ${bytes} bytes do not fit into the memory of compiled programs; free what is not needed`);
+    if (address === undefined)
+      throw new DomainError(
+        `pin: ${bytes} bytes do not fit into the memory of compiled programs; free what is not needed`,
+      );
     home.views[this.dtype].set(data, address / SIZES[this.dtype]);
     this.#blocks.push({ store: home, address, bytes });
     return address;
@@ -68,7 +73,8 @@ export class ResidentArray extends DenseArray {
     const blocks = this.#blocks.splice(0);
     this.free();
     const kept = blocks.filter((b) => b.store === home);
-    for (const { store: other, address, bytes } of blocks) if (other !== home) other.give(address, bytes);
+    for (const { store: other, address, bytes } of blocks)
+      if (other !== home) other.give(address, bytes);
     return new ResidentArray(dtype, shape, kept);
   }
 
@@ -81,7 +87,10 @@ export class ResidentArray extends DenseArray {
   }
 
   private check(): void {
-    if (this.#freed) throw new DomainError("pin: this array was freed, or donated to a compiled function, which may have overwritten it");
+    if (this.#freed)
+      throw new DomainError(
+        "pin: this array was freed, or donated to a compiled function, which may have overwritten it",
+      );
   }
 
   free(): void {
@@ -122,8 +131,13 @@ export function pin<T>(tree: T): T {
       const { data, offset, dtype, shape, size } = contiguous(toConcrete("pin", x));
       const resident = ResidentArray.reserve(home, dtype, shape);
       if (resident === undefined)
-        throw new DomainError(`pin: ${size * SIZES[dtype]} bytes do not fit into the memory of compiled programs; free what is not needed`);
-      home.views[dtype].set(data.subarray(offset, offset + size), resident.addressIn(home) / SIZES[dtype]);
+        throw new DomainError(
+          `pin: ${size * SIZES[dtype]} bytes do not fit into the memory of compiled programs; free what is not needed`,
+        );
+      home.views[dtype].set(
+        data.subarray(offset, offset + size),
+        resident.addressIn(home) / SIZES[dtype],
+      );
       return resident;
     },
     asTree("pin", tree) as T,

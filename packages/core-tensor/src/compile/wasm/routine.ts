@@ -40,7 +40,11 @@ export class Routine {
   /** Whether output `k` may be written where input `k` lies, which then is used up. */
   inPlace(k: number): boolean {
     const input = this.lowered.inputs[k];
-    return input !== undefined && this.direct[k]! >= 0 && this.arena.origins.get(this.direct[k]!) === input.buffer.id;
+    return (
+      input !== undefined &&
+      this.direct[k]! >= 0 &&
+      this.arena.origins.get(this.direct[k]!) === input.buffer.id
+    );
   }
 
   get numSteps(): number {
@@ -60,7 +64,12 @@ export class Routine {
     for (const [id, home] of this.arena.followers) address[id] = address[home]!;
     for (const step of this.lowered.steps) step.run(this.machine);
     this.lowered.outputs.forEach((place, k) => {
-      if (this.direct[k]! < 0) copyInto(viewAt(this.machine, place), store.views[place.dtype], outputs[k]! / SIZES[place.dtype]);
+      if (this.direct[k]! < 0)
+        copyInto(
+          viewAt(this.machine, place),
+          store.views[place.dtype],
+          outputs[k]! / SIZES[place.dtype],
+        );
     });
   }
 }
@@ -97,7 +106,11 @@ function move(machine: Machine, from: Place, to: Place): void {
 }
 
 /** States at first whose memory the states at last may take over: those that are nothing else to the step. */
-function takenOver(inputs: readonly Place[], outputs: readonly Place[], numCarry: number): NonNullable<Step["replaces"]> {
+function takenOver(
+  inputs: readonly Place[],
+  outputs: readonly Place[],
+  numCarry: number,
+): NonNullable<Step["replaces"]> {
   return inputs.slice(0, numCarry).flatMap((place, k) => {
     const once = inputs.filter((other) => other.buffer === place.buffer).length === 1;
     return once && isWhole(place) ? [{ old: place.buffer, by: outputs[k]!.buffer }] : [];
@@ -119,7 +132,9 @@ function lowerScan(draft: Draft, node: Node, given: readonly Place[], attrs: Sca
   node.outputs.forEach((y, k) => draft.set(y, outputs[k]!));
   const spare = spareBlocks(draft, routine, outputs.slice(0, numCarry));
   const arena = draft.work(routine.arenaBytes);
-  const slices = [...inputs.slice(numCarry, numCarry + numStacked), ...outputs.slice(numCarry)].map((p) => (length === 0 ? 0 : bytesOf(p) / length));
+  const slices = [...inputs.slice(numCarry, numCarry + numStacked), ...outputs.slice(numCarry)].map(
+    (p) => (length === 0 ? 0 : bytesOf(p) / length),
+  );
   draft.step({
     label: `scan of ${length} steps, ${routine.numSteps} calls each`,
     nodes: [node],
@@ -130,12 +145,16 @@ function lowerScan(draft: Draft, node: Node, given: readonly Place[], attrs: Sca
     run(machine) {
       const at = machine.address[arena.id]!;
       // an even number of steps from the outputs' blocks ends in them
-      const homes = [outputs.slice(0, numCarry), spare].map((set) => set.map((p) => addressOf(machine, p)));
+      const homes = [outputs.slice(0, numCarry), spare].map((set) =>
+        set.map((p) => addressOf(machine, p)),
+      );
       let side = length % 2;
       inputs.slice(0, numCarry).forEach((p, i) => {
         move(machine, p, side === 0 ? outputs[i]! : spare[i]!);
       });
-      const stacked = inputs.slice(numCarry, numCarry + numStacked).map((p) => addressOf(machine, p));
+      const stacked = inputs
+        .slice(numCarry, numCarry + numStacked)
+        .map((p) => addressOf(machine, p));
       const constants = inputs.slice(numCarry + numStacked).map((p) => addressOf(machine, p));
       const results = outputs.slice(numCarry).map((p) => addressOf(machine, p));
       for (let i = 0; i < length; i++) {
@@ -182,7 +201,8 @@ function lowerWhile(draft: Draft, node: Node, given: readonly Place[], attrs: Wh
         test.run(at, [...homes[side]!, ...forCondition], [flag]);
         return machine.store.views.uint8[flag] !== 0;
       };
-      for (; goesOn(); side = 1 - side) step.run(at, [...homes[side]!, ...forBody], homes[1 - side]!);
+      for (; goesOn(); side = 1 - side)
+        step.run(at, [...homes[side]!, ...forBody], homes[1 - side]!);
       if (side === 1)
         spare.forEach((p, i) => {
           move(machine, p, outputs[i]!);
@@ -195,7 +215,10 @@ function lowerCond(draft: Draft, node: Node, given: readonly Place[], attrs: Con
   const [yes, no] = [new Routine(draft, attrs.yes), new Routine(draft, attrs.no)];
   draft.adopt(yes);
   draft.adopt(no);
-  const [predicate, ...operands] = given.map((place) => inOrder(draft, place)) as [Place, ...Place[]];
+  const [predicate, ...operands] = given.map((place) => inOrder(draft, place)) as [
+    Place,
+    ...Place[],
+  ];
   const outputs = node.outputs.map((y) => draft.fresh(y.dtype, y.shape));
   node.outputs.forEach((y, k) => draft.set(y, outputs[k]!));
   const arena = draft.work(Math.max(yes.arenaBytes, no.arenaBytes));
@@ -208,7 +231,9 @@ function lowerCond(draft: Draft, node: Node, given: readonly Place[], attrs: Con
     run(machine) {
       const { data, offset } = viewAt(machine, predicate);
       const branch = data[offset] !== 0 ? yes : no;
-      const [from, to] = [operands, outputs].map((list) => list.map((p) => addressOf(machine, p))) as [number[], number[]];
+      const [from, to] = [operands, outputs].map((list) =>
+        list.map((p) => addressOf(machine, p)),
+      ) as [number[], number[]];
       branch.run(machine.address[arena.id]!, from, to);
     },
   });

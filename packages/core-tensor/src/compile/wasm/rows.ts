@@ -43,7 +43,8 @@ export function lowerSoftmax(draft: Draft, node: Node, inputs: readonly Place[])
       } else {
         const out = machine.store.views[dtype];
         const at = output / SIZES[dtype];
-        for (let r = 0; r < rows; r++) out[at + r] = doubles[shifts / 8 + r]! + Math.log(doubles[totals / 8 + r]!);
+        for (let r = 0; r < rows; r++)
+          out[at + r] = doubles[shifts / 8 + r]! + Math.log(doubles[totals / 8 + r]!);
       }
     },
   });
@@ -77,10 +78,21 @@ export function lowerColumns(draft: Draft, node: Node, inputs: readonly Place[])
     reads: [from.buffer],
     writes: [to.buffer, work],
     run(machine) {
-      const [input, output, part] = [addressOf(machine, from), addressOf(machine, to), machine.address[work.id]!];
+      const [input, output, part] = [
+        addressOf(machine, from),
+        addressOf(machine, to),
+        machine.address[work.id]!,
+      ];
       for (let p = 0; p < outer; p++)
         for (let i = 0; i < rows; i += block)
-          columns(input + (p * rows + i) * cols * bytes, Math.min(block, rows - i), cols, part, output + p * cols * bytes, Number(i === 0));
+          columns(
+            input + (p * rows + i) * cols * bytes,
+            Math.min(block, rows - i),
+            cols,
+            part,
+            output + p * cols * bytes,
+            Number(i === 0),
+          );
     },
   });
   return true;

@@ -40,5 +40,11 @@ function importOf(content: Uint8Array): number[] {
   const [nameLength, nameAt] = read(content, moduleAt + moduleLength);
   const kindAt = nameAt + nameLength;
   const [minimum, end] = read(content, kindAt + 2);
-  return [...content.subarray(0, kindAt + 1), 3, ...written(minimum), ...written(MAX_PAGES), ...content.subarray(end)];
+  return [
+    ...content.subarray(0, kindAt + 1),
+    3,
+    ...written(minimum),
+    ...written(MAX_PAGES),
+    ...content.subarray(end),
+  ];
 }

@@ -22,7 +22,9 @@ export function aligned(bytes: number): number {
 }
 
 export function outOfMemory(): never {
-  throw new DomainError("compile: the memory of compiled programs, 4 GiB, is full; free pinned arrays, or name arguments to donate");
+  throw new DomainError(
+    "compile: the memory of compiled programs, 4 GiB, is full; free pinned arrays, or name arguments to donate",
+  );
 }
 
 interface Block {
@@ -50,11 +52,18 @@ export class Store {
   /** Undefined where there is no SIMD, or no shared memory when one is asked for. */
   static open(shared: boolean): Store | undefined {
     if (simdLevel() === "off") return undefined;
-    if (shared && (typeof SharedArrayBuffer === "undefined" || (globalThis as { crossOriginIsolated?: boolean }).crossOriginIsolated === false))
+    if (
+      shared &&
+      (typeof SharedArrayBuffer === "undefined" ||
+        (globalThis as { crossOriginIsolated?: boolean }).crossOriginIsolated === false)
+    )
       return undefined;
     try {
       // the first page holds the tables of the static kernels
-      const store = new Store(new WebAssembly.Memory({ initial: 1, maximum: MAX_PAGES, shared }), shared);
+      const store = new Store(
+        new WebAssembly.Memory({ initial: 1, maximum: MAX_PAGES, shared }),
+        shared,
+      );
       // a page's policy may forbid compiling modules
       store.kernel("reduce", "float32");
       return store;
@@ -70,7 +79,11 @@ export class Store {
       for (const key of ["float32", "float64"] as const) {
         const kernel = this.kernel(family, key);
         exports.push(kernel);
-        modules.push({ key, bytes: sharedModule(kernelBytes(FAMILIES[family][key])), names: Object.keys(kernel) });
+        modules.push({
+          key,
+          bytes: sharedModule(kernelBytes(FAMILIES[family][key])),
+          names: Object.keys(kernel),
+        });
       }
     const boxes = this.take(Crew.maxThreads * Crew.boxBytes);
     const mail = this.take(Crew.moduleBytes);
@@ -84,7 +97,8 @@ export class Store {
       const bytes = kernelBytes(FAMILIES[family][type]);
       const module = new WebAssembly.Module(this.isShared ? sharedModule(bytes) : bytes);
       // the exports of the AssemblyScript sources take and give numbers
-      kernel = new WebAssembly.Instance(module, { env: { memory: this.memory } }).exports as unknown as Kernel;
+      kernel = new WebAssembly.Instance(module, { env: { memory: this.memory } })
+        .exports as unknown as Kernel;
       this.kernels.set(key, kernel);
     }
     return kernel;
@@ -114,7 +128,8 @@ export class Store {
     if (block === undefined) {
       const end = this.memory.buffer.byteLength;
       const last = this.free.at(-1);
-      const missing = size - (last !== undefined && last.address + last.bytes === end ? last.bytes : 0);
+      const missing =
+        size - (last !== undefined && last.address + last.bytes === end ? last.bytes : 0);
       const pages = end / PAGE_BYTES;
       const needed = Math.ceil(missing / PAGE_BYTES);
       // growing by an eighth at least keeps the number of growths small
@@ -147,7 +162,11 @@ export class Store {
     free.splice(i, 0, block);
     for (const j of [i, i - 1]) {
       const [left, right] = [free[j], free[j + 1]];
-      if (left !== undefined && right !== undefined && left.address + left.bytes === right.address) {
+      if (
+        left !== undefined &&
+        right !== undefined &&
+        left.address + left.bytes === right.address
+      ) {
         left.bytes += right.bytes;
         free.splice(j + 1, 1);
       }

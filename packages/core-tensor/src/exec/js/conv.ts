@@ -36,13 +36,23 @@ export function conv2d(x: TypedArray, w: TypedArray, g: Conv2dGeometry, out: Typ
   out.set(total);
 }
 
-export function conv2dInputGradient(ct: TypedArray, w: TypedArray, g: Conv2dGeometry, out: TypedArray): void {
+export function conv2dInputGradient(
+  ct: TypedArray,
+  w: TypedArray,
+  g: Conv2dGeometry,
+  out: TypedArray,
+): void {
   const total = new Float64Array(out.length);
   forEachProduct(g, (y, i, k) => (total[i]! += ct[y]! * w[k]!));
   out.set(total);
 }
 
-export function conv2dWeightGradient(ct: TypedArray, x: TypedArray, g: Conv2dGeometry, out: TypedArray): void {
+export function conv2dWeightGradient(
+  ct: TypedArray,
+  x: TypedArray,
+  g: Conv2dGeometry,
+  out: TypedArray,
+): void {
   const total = new Float64Array(out.length);
   forEachProduct(g, (y, i, k) => (total[k]! += ct[y]! * x[i]!));
   out.set(total);

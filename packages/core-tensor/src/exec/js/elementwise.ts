@@ -10,7 +10,12 @@ export interface Operand {
 }
 
 /** `out[i] = f(x[i])` over `n` consecutive elements. */
-export function mapFlat(f: (x: number) => number, x: TypedArray, from: number, out: TypedArray): void {
+export function mapFlat(
+  f: (x: number) => number,
+  x: TypedArray,
+  from: number,
+  out: TypedArray,
+): void {
   for (let i = 0; i < out.length; i++) out[i] = f(x[from + i]!);
 }
 
@@ -33,13 +38,18 @@ export function mapStrided(
   const rank = extents.length;
   const n = rank > 0 ? extents[rank - 1]! : 1;
   const [a, b, c] = [operands[0]!, operands[1] ?? operands[0]!, operands[2] ?? operands[0]!];
-  const [sa, sb, sc] = [merged.strides[0]!, merged.strides[1] ?? merged.strides[0]!, merged.strides[2] ?? merged.strides[0]!];
+  const [sa, sb, sc] = [
+    merged.strides[0]!,
+    merged.strides[1] ?? merged.strides[0]!,
+    merged.strides[2] ?? merged.strides[0]!,
+  ];
   const [da, db, dc] = [a.data, b.data, c.data];
   const [ia, ib, ic] = [sa[rank - 1] ?? 0, sb[rank - 1] ?? 0, sc[rank - 1] ?? 0];
   let [pa, pb, pc] = [a.offset, b.offset, c.offset];
   const counter = new Array<number>(rank).fill(0);
   for (let to = 0; to < out.length;) {
-    for (let j = 0, qa = pa, qb = pb, qc = pc; j < n; j++, qa += ia, qb += ib, qc += ic) out[to++] = f(da[qa]!, db[qb]!, dc[qc]!);
+    for (let j = 0, qa = pa, qb = pb, qc = pc; j < n; j++, qa += ia, qb += ib, qc += ic)
+      out[to++] = f(da[qa]!, db[qb]!, dc[qc]!);
     for (let axis = rank - 2; axis >= 0; axis--) {
       pa += sa[axis]!;
       pb += sb[axis]!;
@@ -67,7 +77,13 @@ export type RowLoop = (
 ) => void;
 
 /** {@link mapStrided} for a function that comes as a loop over rows. */
-export function mapRows(loop: RowLoop, shape: readonly number[], a: Operand, b: Operand, out: TypedArray): void {
+export function mapRows(
+  loop: RowLoop,
+  shape: readonly number[],
+  a: Operand,
+  b: Operand,
+  out: TypedArray,
+): void {
   if (out.length === 0) return;
   const merged = collapseAxes(shape, [a.stride, b.stride]);
   const extents = merged.shape;

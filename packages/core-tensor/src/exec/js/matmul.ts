@@ -10,13 +10,22 @@ export interface MatrixView {
 }
 
 /** `out[at + i·n + j] = Σ_p a[i, p] b[p, j]`. */
-export function multiply(a: MatrixView, b: MatrixView, m: number, n: number, k: number, out: TypedArray, at: number): void {
+export function multiply(
+  a: MatrixView,
+  b: MatrixView,
+  m: number,
+  n: number,
+  k: number,
+  out: TypedArray,
+  at: number,
+): void {
   const row = new Float64Array(n);
   for (let i = 0; i < m; i++) {
     row.fill(0);
     for (let p = 0; p < k; p++) {
       const v = a.data[a.offset + i * a.rowStride + p * a.colStride]!;
-      for (let j = 0, q = b.offset + p * b.rowStride; j < n; j++, q += b.colStride) row[j]! += v * b.data[q]!;
+      for (let j = 0, q = b.offset + p * b.rowStride; j < n; j++, q += b.colStride)
+        row[j]! += v * b.data[q]!;
     }
     out.set(row, at + i * n);
   }

@@ -17,17 +17,24 @@ function offsetsOf(x: Reducible, which: (axis: number) => boolean): Int32Array {
     const extent = x.shape[axis]!;
     const step = x.stride[axis]!;
     const next = new Int32Array(offsets.length * extent);
-    for (let i = 0, to = 0; i < offsets.length; i++) for (let j = 0; j < extent; j++) next[to++] = offsets[i]! + j * step;
+    for (let i = 0, to = 0; i < offsets.length; i++)
+      for (let j = 0; j < extent; j++) next[to++] = offsets[i]! + j * step;
     offsets = next;
   }
   return offsets;
 }
 
 /** Reduces over `axes`; the result of each place of the other axes is stored in row-major order. */
-export function reduceAxes(x: Reducible, axes: readonly number[], out: TypedArray, reduce: Reducer): void {
+export function reduceAxes(
+  x: Reducible,
+  axes: readonly number[],
+  out: TypedArray,
+  reduce: Reducer,
+): void {
   const outer = offsetsOf(x, (axis) => !axes.includes(axis));
   const inner = offsetsOf(x, (axis) => axes.includes(axis));
-  for (let i = 0; i < outer.length; i++) out[i] = reduce(x.data, x.offset + outer[i]!, inner, inner.length);
+  for (let i = 0; i < outer.length; i++)
+    out[i] = reduce(x.data, x.offset + outer[i]!, inner, inner.length);
 }
 
 const BLOCK = 256;
@@ -35,7 +42,13 @@ const BLOCK = 256;
 /** Pairwise sum: the rounding error grows with the logarithm of the length. */
 export const sumReducer: Reducer = (data, base, inner, n) => sumRange(data, base, inner, 0, n);
 
-function sumRange(data: TypedArray, base: number, inner: Int32Array, from: number, to: number): number {
+function sumRange(
+  data: TypedArray,
+  base: number,
+  inner: Int32Array,
+  from: number,
+  to: number,
+): number {
   if (to - from > BLOCK) {
     const middle = (from + to) >>> 1;
     return sumRange(data, base, inner, from, middle) + sumRange(data, base, inner, middle, to);
@@ -105,7 +118,13 @@ export const logsumexpReducer: Reducer = (data, base, inner, n) => {
 };
 
 /** Sum over one contiguous layout `[outer, rows, cols]` of the middle axis: adds whole rows, so memory is read in order. */
-export function sumMiddle(x: TypedArray, outer: number, rows: number, cols: number, out: TypedArray): void {
+export function sumMiddle(
+  x: TypedArray,
+  outer: number,
+  rows: number,
+  cols: number,
+  out: TypedArray,
+): void {
   const total = new Float64Array(cols);
   for (let o = 0, at = 0; o < outer; o++) {
     total.fill(0);

@@ -5,14 +5,27 @@ import type { TypedArray } from "../../array/dtype.js";
 const SHORT = 32;
 
 /** The order that sorts each row, as column numbers. */
-export function argsortRows(x: TypedArray, rows: number, cols: number, descending: boolean, out: Int32Array): void {
+export function argsortRows(
+  x: TypedArray,
+  rows: number,
+  cols: number,
+  descending: boolean,
+  out: Int32Array,
+): void {
   const order = new Int32Array(cols);
   for (let r = 0, at = 0; r < rows; r++, at += cols) {
     for (let j = 0; j < cols; j++) order[j] = j;
     const comesAfter = (i: number, j: number): number => {
       const [a, b] = [x[at + i]!, x[at + j]!];
       if (a !== a || b !== b) return Number(a !== a) - Number(b !== b) || i - j;
-      return (descending ? b - a : a - b) || (a === b ? i - j : descending ? Number(b > a) - Number(b < a) : Number(a > b) - Number(a < b));
+      return (
+        (descending ? b - a : a - b) ||
+        (a === b
+          ? i - j
+          : descending
+            ? Number(b > a) - Number(b < a)
+            : Number(a > b) - Number(a < b))
+      );
     };
     if (cols <= SHORT) insertionSort(order, comesAfter);
     else order.sort(comesAfter);
@@ -30,7 +43,13 @@ function insertionSort(order: Int32Array, comesAfter: (i: number, j: number) => 
 }
 
 /** Each row in order. */
-export function sortRows(x: TypedArray, rows: number, cols: number, descending: boolean, out: TypedArray): void {
+export function sortRows(
+  x: TypedArray,
+  rows: number,
+  cols: number,
+  descending: boolean,
+  out: TypedArray,
+): void {
   out.set(x);
   for (let r = 0; r < rows; r++) {
     const row = out.subarray(r * cols, (r + 1) * cols);
@@ -48,12 +67,19 @@ export function sortRows(x: TypedArray, rows: number, cols: number, descending: 
 }
 
 /** For each value the number of sorted entries before it: those below it, or, from the right, those not above it. */
-export function searchRow(sorted: TypedArray, from: number, n: number, value: number, right: boolean): number {
+export function searchRow(
+  sorted: TypedArray,
+  from: number,
+  n: number,
+  value: number,
+  right: boolean,
+): number {
   let [low, high] = [0, n];
   while (low < high) {
     const middle = (low + high) >>> 1;
     const v = sorted[from + middle]!;
-    const before = value !== value ? right || v === v : v !== v ? false : right ? v <= value : v < value;
+    const before =
+      value !== value ? right || v === v : v !== v ? false : right ? v <= value : v < value;
     if (before) low = middle + 1;
     else high = middle;
   }

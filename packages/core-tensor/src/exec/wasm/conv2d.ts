@@ -7,7 +7,16 @@
  * of the cotangent, spread by the stride, with the reversed weights.
  */
 import { gemmF32, gemmF64 } from "./binaries/gemm.js";
-import { type FloatArray, SCRATCH_START, align, freshLike, kernel, reserve, scratchI32, scratchLike } from "./runtime.js";
+import {
+  type FloatArray,
+  SCRATCH_START,
+  align,
+  freshLike,
+  kernel,
+  reserve,
+  scratchI32,
+  scratchLike,
+} from "./runtime.js";
 
 /** Convolutions with fewer multiplications than this are faster in plain JavaScript. */
 export const CONV_MIN_WORK = 4096;
@@ -67,7 +76,17 @@ interface ConvKernel {
     stepY: number,
     stepX: number,
   ): void;
-  direct(weights: number, image: number, offsets: number, k: number, out: number, height: number, width: number, stepY: number, stepX: number): void;
+  direct(
+    weights: number,
+    image: number,
+    offsets: number,
+    k: number,
+    out: number,
+    height: number,
+    width: number,
+    stepY: number,
+    stepX: number,
+  ): void;
 }
 
 const conv32 = kernel<ConvKernel>(gemmF32);
@@ -96,7 +115,8 @@ export interface Pass {
 /** Extents of the embedding: what the filter can reach. */
 export function reach(pass: Pass): { rows: number; cols: number } {
   return {
-    rows: (pass.outHeight - 1) * pass.strideHeight + (pass.kernelHeight - 1) * pass.dilationHeight + 1,
+    rows:
+      (pass.outHeight - 1) * pass.strideHeight + (pass.kernelHeight - 1) * pass.dilationHeight + 1,
     cols: (pass.outWidth - 1) * pass.strideWidth + (pass.kernelWidth - 1) * pass.dilationWidth + 1,
   };
 }
@@ -108,7 +128,9 @@ export function weightOffsets(pass: Pass, bytes: number): Int32Array {
   let at = 0;
   for (let c = 0; c < pass.channels; c++)
     for (let i = 0; i < pass.kernelHeight; i++)
-      for (let j = 0; j < pass.kernelWidth; j++) offsets[at++] = ((c * rows + i * pass.dilationHeight) * cols + j * pass.dilationWidth) * bytes;
+      for (let j = 0; j < pass.kernelWidth; j++)
+        offsets[at++] =
+          ((c * rows + i * pass.dilationHeight) * cols + j * pass.dilationWidth) * bytes;
   return offsets.fill(offsets[at - 1]!, at);
 }
 
@@ -118,7 +140,8 @@ export function pixelOffsets(pass: Pass, bytes: number): Int32Array {
   const offsets = new Int32Array(tableSize(pass.outHeight * pass.outWidth));
   let at = 0;
   for (let y = 0; y < pass.outHeight; y++)
-    for (let x = 0; x < pass.outWidth; x++) offsets[at++] = (y * pass.strideHeight * cols + x * pass.strideWidth) * bytes;
+    for (let x = 0; x < pass.outWidth; x++)
+      offsets[at++] = (y * pass.strideHeight * cols + x * pass.strideWidth) * bytes;
   return offsets.fill(offsets[at - 1]!, at);
 }
 
@@ -127,7 +150,14 @@ function tableSize(count: number): number {
 }
 
 /** Forward pass of every image and group, with weights `[groups, filters, channels · kernelHeight · kernelWidth]` by rows. */
-function convolve<T extends FloatArray>(x: T, weights: T, batch: number, groups: number, filters: number, pass: Pass): T | undefined {
+function convolve<T extends FloatArray>(
+  x: T,
+  weights: T,
+  batch: number,
+  groups: number,
+  filters: number,
+  pass: Pass,
+): T | undefined {
   const run = (x instanceof Float32Array ? conv32 : conv64)();
   if (!run) return undefined;
   const bytes = x.BYTES_PER_ELEMENT;
@@ -151,12 +181,37 @@ function convolve<T extends FloatArray>(x: T, weights: T, batch: number, groups:
   const out = freshLike(x, batch * groups * filters * n);
   for (let b = 0; b < batch; b++) {
     scratch.set(x.subarray(b * source, (b + 1) * source), sourceAt / bytes);
-    run.embed(sourceAt, groups * pass.channels, pass.height, pass.width, imageAt, rows, cols, pass.top, pass.left, pass.spreadY, pass.spreadX);
+    run.embed(
+      sourceAt,
+      groups * pass.channels,
+      pass.height,
+      pass.width,
+      imageAt,
+      rows,
+      cols,
+      pass.top,
+      pass.left,
+      pass.spreadY,
+      pass.spreadX,
+    );
     for (let g = 0; g < groups; g++) {
       const a = weightsAt + g * filters * k * bytes;
       const image = imageAt + g * pass.channels * rows * cols * bytes;
       const c = outAt + g * filters * n * bytes;
-      if (filters >= MIN_GEMM_FILTERS) run.gatherGemm(a, k * bytes, image, weightOffsetsAt, pixelOffsetsAt, c, filters, n, k, 0, workAt);
+      if (filters >= MIN_GEMM_FILTERS)
+        run.gatherGemm(
+          a,
+          k * bytes,
+          image,
+          weightOffsetsAt,
+          pixelOffsetsAt,
+          c,
+          filters,
+          n,
+          k,
+          0,
+          workAt,
+        );
       else
         for (let f = 0; f < filters; f++)
           run.direct(
@@ -171,19 +226,38 @@ function convolve<T extends FloatArray>(x: T, weights: T, batch: number, groups:
             pass.strideWidth * bytes,
           );
     }
-    out.set(scratch.subarray(outAt / bytes, outAt / bytes + groups * filters * n), b * groups * filters * n);
+    out.set(
+      scratch.subarray(outAt / bytes, outAt / bytes + groups * filters * n),
+      b * groups * filters * n,
+    );
   }
   return out;
 }
 
 /** Multiplications of the convolution. */
 function work(g: Conv2dGeometry): number {
-  return (g.batch * g.outChannels * g.outHeight * g.outWidth * g.inChannels * g.kernelHeight * g.kernelWidth) / g.groups;
+  return (
+    (g.batch *
+      g.outChannels *
+      g.outHeight *
+      g.outWidth *
+      g.inChannels *
+      g.kernelHeight *
+      g.kernelWidth) /
+    g.groups
+  );
 }
 
 /** The convolution as a pass over its images. */
 export function forwardPass(g: Conv2dGeometry): Pass {
-  return { ...g, channels: g.inChannels / g.groups, top: g.padTop, left: g.padLeft, spreadY: 1, spreadX: 1 };
+  return {
+    ...g,
+    channels: g.inChannels / g.groups,
+    top: g.padTop,
+    left: g.padLeft,
+    spreadY: 1,
+    spreadX: 1,
+  };
 }
 
 /** Output `[batch, outChannels, outHeight, outWidth]` of images `x` and weights `w` `[outChannels, inChannels / groups, kh, kw]`. */
@@ -194,10 +268,21 @@ export function conv2d<T extends FloatArray>(x: T, w: T, geometry: Conv2dGeometr
 }
 
 /** Gradient with respect to the images, from the cotangent of the output and the weights; also a transposed convolution. */
-export function conv2dInputGradient<T extends FloatArray>(cotangent: T, w: T, geometry: Conv2dGeometry): T | undefined {
+export function conv2dInputGradient<T extends FloatArray>(
+  cotangent: T,
+  w: T,
+  geometry: Conv2dGeometry,
+): T | undefined {
   const g = geometry;
   if (work(g) < CONV_MIN_WORK) return undefined;
-  return convolve(cotangent, reversedWeights(w, g), g.batch, g.groups, g.inChannels / g.groups, inputGradientPass(g));
+  return convolve(
+    cotangent,
+    reversedWeights(w, g),
+    g.batch,
+    g.groups,
+    g.inChannels / g.groups,
+    inputGradientPass(g),
+  );
 }
 
 /** The same pass over the cotangent, spread by the stride. */
@@ -238,7 +323,11 @@ function reversedWeights<T extends FloatArray>(w: T, g: Conv2dGeometry): T {
 }
 
 /** Gradient with respect to the weights, from the cotangent of the output and the images. */
-export function conv2dWeightGradient<T extends FloatArray>(cotangent: T, x: T, geometry: Conv2dGeometry): T | undefined {
+export function conv2dWeightGradient<T extends FloatArray>(
+  cotangent: T,
+  x: T,
+  geometry: Conv2dGeometry,
+): T | undefined {
   const g = geometry;
   if (work(g) < CONV_MIN_WORK) return undefined;
   const run = (x instanceof Float32Array ? conv32 : conv64)();
@@ -262,9 +351,24 @@ export function conv2dWeightGradient<T extends FloatArray>(cotangent: T, x: T, g
   scratchI32.set(weightOffsets(pass, bytes), weightOffsetsAt / 4);
   scratchI32.set(pixelOffsets(pass, bytes), pixelOffsetsAt / 4);
   for (let b = 0; b < g.batch; b++) {
-    scratch.set(cotangent.subarray(b * g.outChannels * pixels, (b + 1) * g.outChannels * pixels), cotangentAt / bytes);
+    scratch.set(
+      cotangent.subarray(b * g.outChannels * pixels, (b + 1) * g.outChannels * pixels),
+      cotangentAt / bytes,
+    );
     scratch.set(x.subarray(b * source, (b + 1) * source), sourceAt / bytes);
-    run.embed(sourceAt, g.inChannels, g.height, g.width, imageAt, rows, cols, g.padTop, g.padLeft, 1, 1);
+    run.embed(
+      sourceAt,
+      g.inChannels,
+      g.height,
+      g.width,
+      imageAt,
+      rows,
+      cols,
+      g.padTop,
+      g.padLeft,
+      1,
+      1,
+    );
     for (let group = 0; group < g.groups; group++)
       run.gatherGemm(
         cotangentAt + group * filters * pixels * bytes,

@@ -12,16 +12,44 @@ const FEW = 4;
 
 /** Exports of `assembly/gemm-f32.ts` and `gemm-f64.ts`; addresses and strides in bytes. */
 interface GemmKernel {
-  gemm(a: number, aRow: number, aCol: number, b: number, bRow: number, bCol: number, c: number, m: number, n: number, k: number, work: number): void;
+  gemm(
+    a: number,
+    aRow: number,
+    aCol: number,
+    b: number,
+    bRow: number,
+    bCol: number,
+    c: number,
+    m: number,
+    n: number,
+    k: number,
+    work: number,
+  ): void;
   workBytes(n: number, k: number): number;
 }
 
 /** Exports of `assembly/vecmat-f32.ts` and `vecmat-f64.ts`. */
 export interface VecmatKernel {
   /** Rows of the matrix contiguous, `rowStride` bytes apart. */
-  axpyRows(x: number, matrix: number, rowStride: number, y: number, m: number, n: number, k: number): void;
+  axpyRows(
+    x: number,
+    matrix: number,
+    rowStride: number,
+    y: number,
+    m: number,
+    n: number,
+    k: number,
+  ): void;
   /** Columns of the matrix contiguous, `colStride` bytes apart. */
-  dotRows(x: number, matrix: number, colStride: number, y: number, m: number, n: number, k: number): void;
+  dotRows(
+    x: number,
+    matrix: number,
+    colStride: number,
+    y: number,
+    m: number,
+    n: number,
+    k: number,
+  ): void;
 }
 
 const gemm32 = kernel<GemmKernel>(gemmF32);
@@ -49,8 +77,22 @@ export function gemm<T extends FloatArray>(
   k: number,
 ): T | undefined {
   if (m * n * k === 0) return undefined;
-  const left = { data: a, offset: aOffset, rowStride: aRowStride, colStride: aColStride, rows: m, cols: k };
-  const right = { data: b, offset: bOffset, rowStride: bRowStride, colStride: bColStride, rows: k, cols: n };
+  const left = {
+    data: a,
+    offset: aOffset,
+    rowStride: aRowStride,
+    colStride: aColStride,
+    rows: m,
+    cols: k,
+  };
+  const right = {
+    data: b,
+    offset: bOffset,
+    rowStride: bRowStride,
+    colStride: bColStride,
+    rows: k,
+    cols: n,
+  };
   if (n <= FEW && isStreamable(left)) {
     const product = fewRows(flipped(right), flipped(left));
     return product && (n === 1 || m === 1 ? product : transposed(product, n, m));
@@ -66,7 +108,19 @@ export function gemm<T extends FloatArray>(
   if (!reserve(workAt + run.workBytes(n, k) - SCRATCH_START)) return undefined;
   const pa = place(left, aAt);
   const pb = place(right, bAt);
-  run.gemm(pa.address, pa.rowBytes, pa.colBytes, pb.address, pb.rowBytes, pb.colBytes, cAt, m, n, k, workAt);
+  run.gemm(
+    pa.address,
+    pa.rowBytes,
+    pa.colBytes,
+    pb.address,
+    pb.rowBytes,
+    pb.colBytes,
+    cAt,
+    m,
+    n,
+    k,
+    workAt,
+  );
   return copyOut(a, cAt, m * n);
 }
 
@@ -75,7 +129,14 @@ function isStreamable({ rowStride, colStride }: Operand<FloatArray>): boolean {
 }
 
 function flipped<T extends FloatArray>(x: Operand<T>): Operand<T> {
-  return { data: x.data, offset: x.offset, rowStride: x.colStride, colStride: x.rowStride, rows: x.cols, cols: x.rows };
+  return {
+    data: x.data,
+    offset: x.offset,
+    rowStride: x.colStride,
+    colStride: x.rowStride,
+    rows: x.cols,
+    cols: x.rows,
+  };
 }
 
 function transposed<T extends FloatArray>(x: T, rows: number, cols: number): T {
@@ -122,7 +183,19 @@ export function gemmBatched<T extends FloatArray>(
   const size = m * n;
   if (batch * size * k === 0) return undefined;
   if (isStack(aOffsets, m * aRowStride) && isStack(bOffsets, 0))
-    return gemm(a, aOffsets[0]!, aRowStride, aColStride, b, bOffsets[0]!, bRowStride, bColStride, batch * m, n, k);
+    return gemm(
+      a,
+      aOffsets[0]!,
+      aRowStride,
+      aColStride,
+      b,
+      bOffsets[0]!,
+      bRowStride,
+      bColStride,
+      batch * m,
+      n,
+      k,
+    );
   const narrow = a instanceof Float32Array;
   const run = (narrow ? gemm32 : gemm64)();
   const stream = (narrow ? vecmat32 : vecmat64)();
@@ -140,7 +213,20 @@ export function gemmBatched<T extends FloatArray>(
   const bCol = bStack.colStride * bytes;
   for (let p = 0; p < batch; p++) {
     const c = cAt + p * size * bytes;
-    if (!few) run.gemm(aAt(p), aStack.rowStride * bytes, aStack.colStride * bytes, bAt(p), bRow, bCol, c, m, n, k, workAt);
+    if (!few)
+      run.gemm(
+        aAt(p),
+        aStack.rowStride * bytes,
+        aStack.colStride * bytes,
+        bAt(p),
+        bRow,
+        bCol,
+        c,
+        m,
+        n,
+        k,
+        workAt,
+      );
     else if (bStack.colStride === 1) stream.axpyRows(aAt(p), bAt(p), bRow, c, m, n, k);
     else stream.dotRows(aAt(p), bAt(p), bCol, c, m, n, k);
   }
@@ -202,7 +288,11 @@ function stackOperand<T extends FloatArray>(
     place(address) {
       const scratch = scratchLike(data);
       for (let p = 0; p < offsets.length; p++)
-        gather({ data, offset: offsets[p]!, rowStride, colStride, rows, cols }, scratch, address / bytes + p * count);
+        gather(
+          { data, offset: offsets[p]!, rowStride, colStride, rows, cols },
+          scratch,
+          address / bytes + p * count,
+        );
       return (p) => address + p * count * bytes;
     },
   };

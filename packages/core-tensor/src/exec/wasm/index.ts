@@ -15,8 +15,22 @@ export { pinMatrix, pinnedMatvec, type PinnedMatrix } from "./pin.js";
 export { unary, UNARY_NAMES, type UnaryName } from "./unary.js";
 // rows and columns
 export { softmaxRows, logSoftmaxRows, logsumexpRows } from "./softmax.js";
-export { reduceAxes, reduceSum, reduceRows, reduceColumns, dot, DOT_MIN_SIZE, type ReduceKind } from "./reduce.js";
+export {
+  reduceAxes,
+  reduceSum,
+  reduceRows,
+  reduceColumns,
+  dot,
+  DOT_MIN_SIZE,
+  type ReduceKind,
+} from "./reduce.js";
 // convolution
-export { conv2d, conv2dInputGradient, conv2dWeightGradient, CONV_MIN_WORK, type Conv2dGeometry } from "./conv2d.js";
+export {
+  conv2d,
+  conv2dInputGradient,
+  conv2dWeightGradient,
+  CONV_MIN_WORK,
+  type Conv2dGeometry,
+} from "./conv2d.js";
 // orthogonal transformations in place
 export { residentOrthogonal, ORTHOGONAL_MIN_SIZE, type Orthogonal } from "./orthogonal.js";

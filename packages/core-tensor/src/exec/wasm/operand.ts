@@ -47,14 +47,24 @@ export function place<T extends FloatArray>(x: Operand<T>, address: number): Pla
   if (!isGathered(x)) {
     const low = lowest(x);
     copyIn(data, low, span(x), scratch, to);
-    return { address: address + (offset - low) * bytes, rowBytes: rowStride * bytes, colBytes: colStride * bytes };
+    return {
+      address: address + (offset - low) * bytes,
+      rowBytes: rowStride * bytes,
+      colBytes: colStride * bytes,
+    };
   }
   gather(x, scratch, to);
   return { address, rowBytes: cols * bytes, colBytes: bytes };
 }
 
 /** Copies `size` elements of `data` from index `from` on to index `to` of `scratch`. */
-function copyIn<T extends FloatArray>(data: T, from: number, size: number, scratch: T, to: number): void {
+function copyIn<T extends FloatArray>(
+  data: T,
+  from: number,
+  size: number,
+  scratch: T,
+  to: number,
+): void {
   // The view costs as much as copying a hundred elements.
   scratch.set(size === data.length ? data : data.subarray(from, from + size), to);
 }

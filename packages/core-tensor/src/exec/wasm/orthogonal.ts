@@ -15,19 +15,59 @@ export interface Orthogonal {
   /** Storage for a matrix that is to be transformed. */
   zeros(length: number): Float64Array;
   /** Turns rows i and i + 1 by `cosines[i]`, `sines[i]`: for i = m − 1 … l, or with `upwards` for i = l … m − 1 the other way round. */
-  rotate(a: Float64Array, width: number, l: number, m: number, cosines: Float64Array, sines: Float64Array, upwards: boolean): void;
+  rotate(
+    a: Float64Array,
+    width: number,
+    l: number,
+    m: number,
+    cosines: Float64Array,
+    sines: Float64Array,
+    upwards: boolean,
+  ): void;
   /** `I − β v vᵀ` from the left on rows `row …` and columns `from … to`. */
-  reflectRows(a: Float64Array, width: number, row: number, from: number, to: number, v: Float64Array, beta: number): void;
+  reflectRows(
+    a: Float64Array,
+    width: number,
+    row: number,
+    from: number,
+    to: number,
+    v: Float64Array,
+    beta: number,
+  ): void;
   /** `I − β v vᵀ` from the right on rows `first … last` and columns `column …`. */
-  reflectColumns(a: Float64Array, width: number, first: number, last: number, column: number, v: Float64Array, beta: number): void;
+  reflectColumns(
+    a: Float64Array,
+    width: number,
+    first: number,
+    last: number,
+    column: number,
+    v: Float64Array,
+    beta: number,
+  ): void;
   /** `H B H` of the symmetric trailing block from `at` on, of which only the lower triangle is kept. */
   rankTwo(a: Float64Array, width: number, at: number, v: Float64Array, beta: number): void;
 }
 
 /** Exports of `assembly/orthogonal-f64.ts`; addresses in bytes. */
 interface OrthogonalKernel {
-  rotate(a: number, width: number, l: number, m: number, cosines: number, sines: number, upwards: number): void;
-  reflectRows(a: number, width: number, cols: number, v: number, n: number, beta: number, w: number): void;
+  rotate(
+    a: number,
+    width: number,
+    l: number,
+    m: number,
+    cosines: number,
+    sines: number,
+    upwards: number,
+  ): void;
+  reflectRows(
+    a: number,
+    width: number,
+    cols: number,
+    v: number,
+    n: number,
+    beta: number,
+    w: number,
+  ): void;
   reflectColumns(a: number, width: number, rows: number, v: number, n: number, beta: number): void;
   rankTwo(a: number, width: number, v: number, m: number, beta: number, p: number): void;
 }
@@ -61,10 +101,25 @@ export function residentOrthogonal(total: number, longest: number): Orthogonal |
       run.rotate(address(a, l * width), width, 0, m - l, p, q, Number(upwards));
     },
     reflectRows(a, width, row, from, to, v, beta) {
-      run.reflectRows(address(a, row * width + from), width, to - from, put(v, p), v.length, beta, q);
+      run.reflectRows(
+        address(a, row * width + from),
+        width,
+        to - from,
+        put(v, p),
+        v.length,
+        beta,
+        q,
+      );
     },
     reflectColumns(a, width, first, last, column, v, beta) {
-      run.reflectColumns(address(a, first * width + column), width, last - first, put(v, p), v.length, beta);
+      run.reflectColumns(
+        address(a, first * width + column),
+        width,
+        last - first,
+        put(v, p),
+        v.length,
+        beta,
+      );
     },
     rankTwo(a, width, at, v, beta) {
       run.rankTwo(address(a, at * width + at), width, put(v, p), v.length, beta, q);

@@ -50,7 +50,14 @@ function openStore(): Store | undefined {
   const vecmat32 = instantiate<VecmatKernel>(vecmatF32, memory);
   const vecmat64 = instantiate<VecmatKernel>(vecmatF64, memory);
   if (!vecmat32 || !vecmat64) return undefined;
-  return (store = { memory, vecmat32, vecmat64, free: [], f32: new Float32Array(memory.buffer), f64: new Float64Array(memory.buffer) });
+  return (store = {
+    memory,
+    vecmat32,
+    vecmat64,
+    free: [],
+    f32: new Float32Array(memory.buffer),
+    f64: new Float64Array(memory.buffer),
+  });
 }
 
 /** First free block that is large enough, from fresh pages when there is none. */
@@ -100,7 +107,8 @@ const collected = new FinalizationRegistry<Block>((block) => {
 /** Resident copy of the contiguous row-major matrix `data` `[rows, cols]`. */
 export function pinMatrix(data: FloatArray, rows: number, cols: number): PinnedMatrix | undefined {
   const bytes = data.BYTES_PER_ELEMENT;
-  if (rows * cols === 0 || align(rows * bytes) + align(cols * bytes) > VECTORS_END) return undefined;
+  if (rows * cols === 0 || align(rows * bytes) + align(cols * bytes) > VECTORS_END)
+    return undefined;
   const home = openStore();
   const block = home && take(home, align(rows * cols * bytes));
   if (!block) return undefined;
@@ -137,11 +145,20 @@ export function pinnedMatvec<T extends FloatArray>(matrix: PinnedMatrix, x: T): 
   const block = blocks.get(matrix);
   const bytes = x.BYTES_PER_ELEMENT;
   const { rows, cols } = matrix;
-  if (!store || !block || x.length !== rows || (bytes === 4) !== (matrix.dtype === "float32")) return undefined;
+  if (!store || !block || x.length !== rows || (bytes === 4) !== (matrix.dtype === "float32"))
+    return undefined;
   // The view with the element type of x, which is the matrix's.
   const view = (bytes === 4 ? store.f32 : store.f64) as T;
   const yAt = align(rows * bytes);
   view.set(x, 0);
-  (bytes === 4 ? store.vecmat32 : store.vecmat64).axpyRows(0, block.address, cols * bytes, yAt, 1, cols, rows);
+  (bytes === 4 ? store.vecmat32 : store.vecmat64).axpyRows(
+    0,
+    block.address,
+    cols * bytes,
+    yAt,
+    1,
+    cols,
+    rows,
+  );
   return view.slice(yAt / bytes, yAt / bytes + cols) as T;
 }

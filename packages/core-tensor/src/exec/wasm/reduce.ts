@@ -4,7 +4,16 @@
  */
 import type { TypedArray } from "../../array/dtype.js";
 import { reduceF32, reduceF64 } from "./binaries/reduce.js";
-import { type FloatArray, SCRATCH_START, align, freshLike, kernel, reserve, scratchF64, scratchLike } from "./runtime.js";
+import {
+  type FloatArray,
+  SCRATCH_START,
+  align,
+  freshLike,
+  kernel,
+  reserve,
+  scratchF64,
+  scratchLike,
+} from "./runtime.js";
 
 /** Vectors shorter than this are faster in plain JavaScript. */
 export const DOT_MIN_SIZE = 256;
@@ -16,10 +25,20 @@ export type ReduceKind = "sum" | "max" | "min" | "sumSquares";
 type Rows = (x: number, rows: number, cols: number, out: number) => void;
 
 /** The rows reduced into the row `part`, which then joins the row `out`, or becomes it when `first`. */
-type Columns = (x: number, rows: number, cols: number, part: number, out: number, first: number) => void;
+type Columns = (
+  x: number,
+  rows: number,
+  cols: number,
+  part: number,
+  out: number,
+  first: number,
+) => void;
 
 /** Exports of `assembly/reduce-f32.ts` and `reduce-f64.ts`. */
-interface ReduceKernel extends Readonly<Record<`${ReduceKind}Rows`, Rows>>, Readonly<Record<`${ReduceKind}Columns`, Columns>> {
+interface ReduceKernel
+  extends
+    Readonly<Record<`${ReduceKind}Rows`, Rows>>,
+    Readonly<Record<`${ReduceKind}Columns`, Columns>> {
   dot(x: number, y: number, n: number): number;
 }
 
@@ -37,7 +56,12 @@ const combine: Record<ReduceKind, (a: number, b: number) => number> = {
 };
 
 /** Reduction of each row of `x` `[rows, cols]`: `[rows]`. `max` and `min` need `cols ≥ 1`. */
-export function reduceRows<T extends FloatArray>(kind: ReduceKind, x: T, rows: number, cols: number): T | undefined {
+export function reduceRows<T extends FloatArray>(
+  kind: ReduceKind,
+  x: T,
+  rows: number,
+  cols: number,
+): T | undefined {
   if (rows * cols === 0) return undefined;
   const run = (x instanceof Float32Array ? reduce32 : reduce64)()?.[`${kind}Rows`];
   const bytes = x.BYTES_PER_ELEMENT;
@@ -78,7 +102,13 @@ const BLOCK_ROWS = 256;
 const BLOCK_BYTES = 1 << 20;
 
 /** Reduction of the middle axis of `x` `[outer, rows, cols]`: `[outer, cols]`. `max` and `min` need `rows ≥ 1`. */
-export function reduceColumns<T extends FloatArray>(kind: ReduceKind, x: T, outer: number, rows: number, cols: number): T | undefined {
+export function reduceColumns<T extends FloatArray>(
+  kind: ReduceKind,
+  x: T,
+  outer: number,
+  rows: number,
+  cols: number,
+): T | undefined {
   if (outer * rows * cols === 0) return undefined;
   const run = (x instanceof Float32Array ? reduce32 : reduce64)()?.[`${kind}Columns`];
   const bytes = x.BYTES_PER_ELEMENT;
@@ -96,7 +126,12 @@ export function reduceColumns<T extends FloatArray>(kind: ReduceKind, x: T, oute
         const block = Math.min(height, rows - i);
         const from = (p * rows + i) * cols + j;
         if (count === cols) scratch.set(x.subarray(from, from + block * cols), xAt / bytes);
-        else for (let r = 0; r < block; r++) scratch.set(x.subarray(from + r * cols, from + r * cols + count), xAt / bytes + r * count);
+        else
+          for (let r = 0; r < block; r++)
+            scratch.set(
+              x.subarray(from + r * cols, from + r * cols + count),
+              xAt / bytes + r * count,
+            );
         run(xAt, block, count, partAt, SCRATCH_START, i === 0 ? 1 : 0);
       }
       out.set(scratch.subarray(SCRATCH_START / bytes, SCRATCH_START / bytes + count), p * cols + j);
@@ -125,7 +160,12 @@ export function dot<T extends FloatArray>(x: T, y: T): number | undefined {
 }
 
 /** Reduction of `x`, row-major of `shape`, over `axes`, when these are adjacent (extents of 1 aside). */
-export function reduceAxes(kind: ReduceKind, x: TypedArray, shape: readonly number[], axes: readonly number[]): FloatArray | undefined {
+export function reduceAxes(
+  kind: ReduceKind,
+  x: TypedArray,
+  shape: readonly number[],
+  axes: readonly number[],
+): FloatArray | undefined {
   if (!(x instanceof Float32Array || x instanceof Float64Array)) return undefined;
   let outer = 1;
   let rows = 1;
@@ -142,6 +182,10 @@ export function reduceAxes(kind: ReduceKind, x: TypedArray, shape: readonly numb
 }
 
 /** Sum of `x` over `axes`; see {@link reduceAxes}. */
-export function reduceSum(x: TypedArray, shape: readonly number[], axes: readonly number[]): FloatArray | undefined {
+export function reduceSum(
+  x: TypedArray,
+  shape: readonly number[],
+  axes: readonly number[],
+): FloatArray | undefined {
   return reduceAxes("sum", x, shape, axes);
 }

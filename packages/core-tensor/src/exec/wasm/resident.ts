@@ -19,17 +19,66 @@ const MAX_PAGES = 65535;
 const GROWTH_PAGES = 256;
 
 interface FloatKernel {
-  dots(x: number, matrix: number, rowBytes: number, rows: number, y: number, m: number, n: number, k: number): void;
-  combine(x: number, matrix: number, rowBytes: number, rows: number, y: number, n: number, k: number): void;
+  dots(
+    x: number,
+    matrix: number,
+    rowBytes: number,
+    rows: number,
+    y: number,
+    m: number,
+    n: number,
+    k: number,
+  ): void;
+  combine(
+    x: number,
+    matrix: number,
+    rowBytes: number,
+    rows: number,
+    y: number,
+    n: number,
+    k: number,
+  ): void;
 }
 /** Whole numbers with scales. */
 interface WholeKernel {
-  dots(x: number, scale: number, matrix: number, rowBytes: number, scales: number, rows: number, y: number, n: number, k: number): void;
-  combine(x: number, scale: number, matrix: number, rowBytes: number, rows: number, y: number, n: number, k: number, last: number): void;
+  dots(
+    x: number,
+    scale: number,
+    matrix: number,
+    rowBytes: number,
+    scales: number,
+    rows: number,
+    y: number,
+    n: number,
+    k: number,
+  ): void;
+  combine(
+    x: number,
+    scale: number,
+    matrix: number,
+    rowBytes: number,
+    rows: number,
+    y: number,
+    n: number,
+    k: number,
+    last: number,
+  ): void;
   widen(from: number, scale: number, to: number, n: number): void;
 }
 interface GemmKernel {
-  gemm(a: number, aRow: number, aCol: number, b: number, bRow: number, bCol: number, c: number, m: number, n: number, k: number, work: number): void;
+  gemm(
+    a: number,
+    aRow: number,
+    aCol: number,
+    b: number,
+    bRow: number,
+    bCol: number,
+    c: number,
+    m: number,
+    n: number,
+    k: number,
+    work: number,
+  ): void;
   workBytes(n: number, k: number): number;
 }
 
@@ -69,7 +118,12 @@ function openStore(): Store | undefined {
 }
 
 function viewsOf({ buffer }: WebAssembly.Memory): Pick<Store, "u8" | "i16" | "i32" | "f32"> {
-  return { u8: new Uint8Array(buffer), i16: new Int16Array(buffer), i32: new Int32Array(buffer), f32: new Float32Array(buffer) };
+  return {
+    u8: new Uint8Array(buffer),
+    i16: new Int16Array(buffer),
+    i32: new Int32Array(buffer),
+    f32: new Float32Array(buffer),
+  };
 }
 
 /** Room for `bytes` in some memory, or nothing where WebAssembly is off or the machine has no more. */

@@ -28,9 +28,33 @@ const MAX_PAGES = 16384;
 
 /** A function of no arguments that returns a vector: `op` applied to zeros, or nothing when the engine lacks it. */
 function probe(op: readonly number[], operands: number): boolean {
-  const body = [1, 1, 0x7b, ...new Array<readonly number[]>(operands).fill([0x20, 0]).flat(), ...op, 0x0b];
+  const body = [
+    1,
+    1,
+    0x7b,
+    ...new Array<readonly number[]>(operands).fill([0x20, 0]).flat(),
+    ...op,
+    0x0b,
+  ];
   const header = [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0];
-  const sections = [1, 5, 1, 0x60, 0, 1, 0x7b, 3, 2, 1, 0, 10, body.length + 2, 1, body.length, ...body];
+  const sections = [
+    1,
+    5,
+    1,
+    0x60,
+    0,
+    1,
+    0x7b,
+    3,
+    2,
+    1,
+    0,
+    10,
+    body.length + 2,
+    1,
+    body.length,
+    ...body,
+  ];
   return WebAssembly.validate(new Uint8Array([...header, ...sections]));
 }
 
@@ -39,7 +63,10 @@ const F32X4_RELAXED_MADD = [0xfd, 0x85, 2];
 
 function wish(): unknown {
   // Neither name is declared in every environment this runs in.
-  const realm = globalThis as { PROVABLY_WASM?: unknown; process?: { env?: Record<string, unknown> } };
+  const realm = globalThis as {
+    PROVABLY_WASM?: unknown;
+    process?: { env?: Record<string, unknown> };
+  };
   return realm.process?.env?.["PROVABLY_WASM"] ?? realm.PROVABLY_WASM;
 }
 
@@ -62,7 +89,10 @@ export function kernelBytes(binary: KernelBinary): Uint8Array<ArrayBuffer> {
 }
 
 /** Exports of a kernel bound to `memory`, or `undefined` where the page's policy forbids compiling WebAssembly. */
-export function instantiate<Exports>(binary: KernelBinary, memory: WebAssembly.Memory): Exports | undefined {
+export function instantiate<Exports>(
+  binary: KernelBinary,
+  memory: WebAssembly.Memory,
+): Exports | undefined {
   if (simdLevel() === "off") return undefined;
   try {
     const module = new WebAssembly.Module(kernelBytes(binary));
@@ -88,7 +118,8 @@ function scratchMemory(): WebAssembly.Memory {
 /** Lazily compiled kernel on the scratch memory. */
 export function kernel<Exports>(binary: KernelBinary): () => Exports | undefined {
   let loaded: Exports | undefined;
-  return () => (simdLevel() === "off" ? undefined : (loaded ??= instantiate<Exports>(binary, scratchMemory())));
+  return () =>
+    simdLevel() === "off" ? undefined : (loaded ??= instantiate<Exports>(binary, scratchMemory()));
 }
 
 /** Makes `bytes` available from `SCRATCH_START` and refreshes the views; false when the memory cannot grow so far. */

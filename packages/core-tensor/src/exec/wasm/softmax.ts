@@ -1,6 +1,15 @@
 /** Softmax, its logarithm and its normaliser over the rows of a contiguous matrix `[rows, cols]`. A row's bits do not depend on how many others there are. */
 import { softmaxF32, softmaxF64 } from "./binaries/softmax.js";
-import { type FloatArray, SCRATCH_START, align, freshLike, kernel, reserve, scratchF64, scratchLike } from "./runtime.js";
+import {
+  type FloatArray,
+  SCRATCH_START,
+  align,
+  freshLike,
+  kernel,
+  reserve,
+  scratchF64,
+  scratchLike,
+} from "./runtime.js";
 
 /** Bytes of input in scratch at a time; rows are never split. */
 const TILE_BYTES = 1 << 15;
@@ -40,7 +49,13 @@ function tileOf(x: FloatArray, rows: number, cols: number): Tile | undefined {
 }
 
 /** Runs `visit(first row, rows)` with each tile of `x` in place. */
-function eachTile(x: FloatArray, rows: number, cols: number, tile: Tile, visit: (row: number, count: number) => void): void {
+function eachTile(
+  x: FloatArray,
+  rows: number,
+  cols: number,
+  tile: Tile,
+  visit: (row: number, count: number) => void,
+): void {
   const scratch = scratchLike(x);
   for (let i = 0; i < rows; i += tile.height) {
     const count = Math.min(tile.height, rows - i);
@@ -50,7 +65,13 @@ function eachTile(x: FloatArray, rows: number, cols: number, tile: Tile, visit: 
 }
 
 /** Copies `count` rows of the tile's output to row `row` of `out`. */
-function copyRows<T extends FloatArray>(out: T, row: number, count: number, cols: number, tile: Tile): void {
+function copyRows<T extends FloatArray>(
+  out: T,
+  row: number,
+  count: number,
+  cols: number,
+  tile: Tile,
+): void {
   const from = tile.outAt / out.BYTES_PER_ELEMENT;
   out.set(scratchLike(out).subarray(from, from + count * cols), row * cols);
 }
@@ -68,7 +89,11 @@ export function softmaxRows<T extends FloatArray>(x: T, rows: number, cols: numb
 }
 
 /** `x - logsumexp(x)` of each row: `[rows, cols]`. */
-export function logSoftmaxRows<T extends FloatArray>(x: T, rows: number, cols: number): T | undefined {
+export function logSoftmaxRows<T extends FloatArray>(
+  x: T,
+  rows: number,
+  cols: number,
+): T | undefined {
   const tile = tileOf(x, rows, cols);
   if (!tile) return undefined;
   const out = freshLike(x, rows * cols);
@@ -83,7 +108,11 @@ export function logSoftmaxRows<T extends FloatArray>(x: T, rows: number, cols: n
 }
 
 /** `log Σ exp(x)` of each row: `[rows]`. A row of −∞ gives −∞; a row with +∞ gives +∞. */
-export function logsumexpRows<T extends FloatArray>(x: T, rows: number, cols: number): T | undefined {
+export function logsumexpRows<T extends FloatArray>(
+  x: T,
+  rows: number,
+  cols: number,
+): T | undefined {
   const tile = tileOf(x, rows, cols);
   if (!tile) return undefined;
   const out = freshLike(x, rows);
@@ -91,7 +120,8 @@ export function logsumexpRows<T extends FloatArray>(x: T, rows: number, cols: nu
   const totals = tile.totalsAt / 8;
   eachTile(x, rows, cols, tile, (row, count) => {
     tile.run.sums(tile.xAt, count, cols, SCRATCH_START, tile.totalsAt, 1);
-    for (let r = 0; r < count; r++) out[row + r] = scratchF64[shifts + r]! + Math.log(scratchF64[totals + r]!);
+    for (let r = 0; r < count; r++)
+      out[row + r] = scratchF64[shifts + r]! + Math.log(scratchF64[totals + r]!);
   });
   return out;
 }

@@ -3,7 +3,15 @@ import { exponentialF32, exponentialF64 } from "./binaries/exponential.js";
 import { gaussianF32, gaussianF64 } from "./binaries/gaussian.js";
 import { logarithmF32, logarithmF64 } from "./binaries/logarithm.js";
 import { copyOut } from "./operand.js";
-import { type FloatArray, SCRATCH_START, align, freshLike, kernel, reserve, scratchLike } from "./runtime.js";
+import {
+  type FloatArray,
+  SCRATCH_START,
+  align,
+  freshLike,
+  kernel,
+  reserve,
+  scratchLike,
+} from "./runtime.js";
 
 /** Bytes of one tile: copies and kernel then work in the first-level cache. */
 const TILE_BYTES = 16384;
@@ -42,7 +50,19 @@ const gaussian32 = kernel<Gaussian>(gaussianF32);
 const gaussian64 = kernel<Gaussian>(gaussianF64);
 
 /** Functions with a kernel. `gelu` is the exact form, `geluTanh` its tanh approximation. */
-export const UNARY_NAMES = ["exp", "expm1", "log", "log1p", "tanh", "sigmoid", "softplus", "silu", "erf", "gelu", "geluTanh"] as const;
+export const UNARY_NAMES = [
+  "exp",
+  "expm1",
+  "log",
+  "log1p",
+  "tanh",
+  "sigmoid",
+  "softplus",
+  "silu",
+  "erf",
+  "gelu",
+  "geluTanh",
+] as const;
 
 /** Name of an elementwise kernel. */
 export type UnaryName = (typeof UNARY_NAMES)[number];

@@ -18,18 +18,30 @@ export function template(dtype: DType, shape: Shape): NdArray {
 }
 
 /** `f` of lists of arrays as a graph. Arrays of the traces around it must not be used. */
-export function graphOf(name: string, avals: readonly Aval[], f: (arrays: NdArray[]) => NdArray[]): Graph {
+export function graphOf(
+  name: string,
+  avals: readonly Aval[],
+  f: (arrays: NdArray[]) => NdArray[],
+): Graph {
   const list = avals.map(({ dtype, shape }) => template(dtype, shape));
   return traceGraph((arrays: NdArray[]) => f(arrays), [list], name).graph;
 }
 
 /** Throws unless two lists of arrays agree in shapes and types. */
-export function checkSame(fn: string, what: string, got: readonly Aval[], want: readonly Aval[]): void {
-  const text = (x: Aval | undefined): string => (x === undefined ? "nothing" : `${x.dtype}${formatShape(x.shape)}`);
+export function checkSame(
+  fn: string,
+  what: string,
+  got: readonly Aval[],
+  want: readonly Aval[],
+): void {
+  const text = (x: Aval | undefined): string =>
+    x === undefined ? "nothing" : `${x.dtype}${formatShape(x.shape)}`;
   for (let i = 0; i < Math.max(got.length, want.length); i++) {
     const [a, b] = [got[i], want[i]];
     if (a === undefined || b === undefined || a.dtype !== b.dtype || !sameShape(a.shape, b.shape))
-      throw new ShapeError(`${fn}: ${what} must keep its arrays' shapes and types; array ${i} is ${text(b)}, and became ${text(a)}`);
+      throw new ShapeError(
+        `${fn}: ${what} must keep its arrays' shapes and types; array ${i} is ${text(b)}, and became ${text(a)}`,
+      );
   }
 }
 
@@ -64,12 +76,19 @@ export function pushGraph(
     return floats.map((k) => outputs[k]!);
   };
   const [values, moved] = jvp(f, [moving.map((i) => inputs[i]!)], [[...tangents]]);
-  const outputs = graph.outputs.map((_, k) => (floats.includes(k) ? values[floats.indexOf(k)]! : others[k]!));
+  const outputs = graph.outputs.map((_, k) =>
+    floats.includes(k) ? values[floats.indexOf(k)]! : others[k]!,
+  );
   return { outputs, tangents: moved };
 }
 
 /** Cotangents of the inputs named in `moving` when those of the float outputs are given. */
-export function pullGraph(graph: Graph, inputs: readonly NdArray[], moving: readonly number[], cotangents: readonly NdArray[]): NdArray[] {
+export function pullGraph(
+  graph: Graph,
+  inputs: readonly NdArray[],
+  moving: readonly number[],
+  cotangents: readonly NdArray[],
+): NdArray[] {
   const floats = floatOutputs(graph);
   const f = (variables: NdArray[]): NdArray[] => {
     const all = [...inputs];

@@ -35,7 +35,9 @@ const barrierPrimitive: Primitive<{ readonly unique: () => void }> = {
  * @see Griewank, Walther (2000), "Algorithm 799: revolve"
  * @category Control flow
  */
-export function checkpoint<Args extends unknown[], Y>(f: (...args: Args) => Y): (...args: Args) => Y {
+export function checkpoint<Args extends unknown[], Y>(
+  f: (...args: Args) => Y,
+): (...args: Args) => Y {
   checkFunction("checkpoint", "f", f);
   const anew = (args: Args): Args => {
     // functions are equal to themselves only

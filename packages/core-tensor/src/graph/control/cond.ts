@@ -14,7 +14,16 @@ import { type Tree, treeFill, treeLeaves } from "../../tree/tree.js";
 import { type Graph, type Value, applyGraph } from "../graph.js";
 import { interpreter } from "../interpret.js";
 import { traceGraph } from "../trace.js";
-import { avalOf, checkSame, concreteOf, floatOutputs, graphOf, pullGraph, pushGraph, zerosOf } from "./body.js";
+import {
+  avalOf,
+  checkSame,
+  concreteOf,
+  floatOutputs,
+  graphOf,
+  pullGraph,
+  pushGraph,
+  zerosOf,
+} from "./body.js";
 
 /**
  * Attributes of the primitive `cond`. Inputs are the predicate, a single number, and then what both graphs take; the outputs are those
@@ -42,11 +51,27 @@ export const condPrimitive: Primitive<CondAttrs> = {
       const moving = operands.flatMap((_, i) => (tangents[i] === undefined ? [] : [i]));
       const avals = [...operands, ...moving.map((i) => operands[i]!)].map(avalOf);
       const moved = both(attrs, (branch) =>
-        graphOf("cond", avals, (arrays) => pushGraph(branch, arrays.slice(0, operands.length), moving, arrays.slice(operands.length)).tangents),
+        graphOf(
+          "cond",
+          avals,
+          (arrays) =>
+            pushGraph(
+              branch,
+              arrays.slice(0, operands.length),
+              moving,
+              arrays.slice(operands.length),
+            ).tangents,
+        ),
       );
-      const out = bind(condPrimitive, [predicate!, ...operands, ...moving.map((i) => tangents[i]!)], moved);
+      const out = bind(
+        condPrimitive,
+        [predicate!, ...operands, ...moving.map((i) => tangents[i]!)],
+        moved,
+      );
       const floats = floatOutputs(attrs.yes);
-      return attrs.yes.outputs.map((_, k) => (floats.includes(k) ? out[floats.indexOf(k)] : undefined));
+      return attrs.yes.outputs.map((_, k) =>
+        floats.includes(k) ? out[floats.indexOf(k)] : undefined,
+      );
     },
     vjp({ inputs: [predicate, ...operands], outputs, cotangents, attrs, needed: [, ...needed] }) {
       const moving = operands.flatMap((x, i) => (needed[i] && isFloat(x.dtype) ? [i] : []));
@@ -54,10 +79,20 @@ export const condPrimitive: Primitive<CondAttrs> = {
       const cts = floats.map((k) => cotangents[k] ?? zerosOf(outputs[k]!));
       const avals = [...operands, ...cts].map(avalOf);
       const pulled = both(attrs, (branch) =>
-        graphOf("cond", avals, (arrays) => pullGraph(branch, arrays.slice(0, operands.length), moving, arrays.slice(operands.length))),
+        graphOf("cond", avals, (arrays) =>
+          pullGraph(
+            branch,
+            arrays.slice(0, operands.length),
+            moving,
+            arrays.slice(operands.length),
+          ),
+        ),
       );
       const out = bind(condPrimitive, [predicate!, ...operands, ...cts], pulled);
-      return [undefined, ...operands.map((_, i) => (moving.includes(i) ? out[moving.indexOf(i)] : undefined))];
+      return [
+        undefined,
+        ...operands.map((_, i) => (moving.includes(i) ? out[moving.indexOf(i)] : undefined)),
+      ];
     },
   },
   batching: {
@@ -69,20 +104,30 @@ export const condPrimitive: Primitive<CondAttrs> = {
         const wide = graphOf("cond", avals, (arrays) => {
           // a member axis for branches that depend on no batched operand
           const member = zerosOf({ dtype: "float32", shape: [batchSize] });
-          return vmap((_: NdArray, ...xs: NdArray[]) => applyGraph(branch, xs), { inAxes: [0, ...axes] })(member, ...arrays);
+          return vmap((_: NdArray, ...xs: NdArray[]) => applyGraph(branch, xs), {
+            inAxes: [0, ...axes],
+          })(member, ...arrays);
         });
         return applyGraph(wide, operands);
       };
       if (!chosen) {
         const avals = operands.map(avalOf);
         const wide = both(attrs, (branch) =>
-          graphOf("cond", avals, (arrays) => vmap((...xs: NdArray[]) => applyGraph(branch, xs), { inAxes: axes })(...arrays)),
+          graphOf("cond", avals, (arrays) =>
+            vmap((...xs: NdArray[]) => applyGraph(branch, xs), { inAxes: axes })(...arrays),
+          ),
         );
         return bind(condPrimitive, [predicate!, ...operands], wide);
       }
       // members differ in their choice: both are computed
       const [yes, no] = [run(attrs.yes), run(attrs.no)];
-      return yes.map((y, k) => where(reshape(predicate!, [batchSize, ...new Array<number>(y.shape.length - 1).fill(1)]), y, no[k]!));
+      return yes.map((y, k) =>
+        where(
+          reshape(predicate!, [batchSize, ...new Array<number>(y.shape.length - 1).fill(1)]),
+          y,
+          no[k]!,
+        ),
+      );
     },
   },
 };
@@ -109,25 +154,42 @@ export const condPrimitive: Primitive<CondAttrs> = {
  * ```
  * @category Control flow
  */
-export function cond<Args extends unknown[], Y>(predicate: ArrayInput, yes: (...args: Args) => Y, no: (...args: Args) => Y, ...operands: Args): Y {
+export function cond<Args extends unknown[], Y>(
+  predicate: ArrayInput,
+  yes: (...args: Args) => Y,
+  no: (...args: Args) => Y,
+  ...operands: Args
+): Y {
   checkFunction("cond", "yes", yes);
   checkFunction("cond", "no", no);
   const choice = toArray("cond", predicate, "predicate");
-  if (choice.size !== 1) throw new ShapeError(`cond: predicate must be a single value, got shape [${choice.shape.join(", ")}]`);
+  if (choice.size !== 1)
+    throw new ShapeError(
+      `cond: predicate must be a single value, got shape [${choice.shape.join(", ")}]`,
+    );
   const known = concreteOf(choice);
-  if (known !== undefined) return known.data[known.offset] !== 0 ? yes(...operands) : no(...operands);
+  if (known !== undefined)
+    return known.data[known.offset] !== 0 ? yes(...operands) : no(...operands);
   const trees = operands.map((x): Tree => asTree("cond", x));
   const arrays = treeLeaves(trees);
   const first = traceGraph(yes, trees, "cond");
   const second = traceGraph(no, trees, "cond");
   checkSame("cond", "both functions", second.graph.outputs, first.graph.outputs);
   // each graph takes the operands, then what the first uses from outside, then what the second does
-  const unused = (captures: readonly NdArray[]): Value[] => captures.map(({ shape, dtype }, i) => ({ id: -1 - i, shape, dtype }));
-  const [inputs, rest] = [second.graph.inputs.slice(0, arrays.length), second.graph.inputs.slice(arrays.length)];
+  const unused = (captures: readonly NdArray[]): Value[] =>
+    captures.map(({ shape, dtype }, i) => ({ id: -1 - i, shape, dtype }));
+  const [inputs, rest] = [
+    second.graph.inputs.slice(0, arrays.length),
+    second.graph.inputs.slice(arrays.length),
+  ];
   const attrs = {
     yes: { ...first.graph, inputs: [...first.graph.inputs, ...unused(second.captures)] },
     no: { ...second.graph, inputs: [...inputs, ...unused(first.captures), ...rest] },
   };
-  const outputs = bind(condPrimitive, [reshape(choice, []), ...arrays, ...first.captures, ...second.captures], attrs);
+  const outputs = bind(
+    condPrimitive,
+    [reshape(choice, []), ...arrays, ...first.captures, ...second.captures],
+    attrs,
+  );
   return treeFill(first.result, outputs) as Y;
 }

@@ -16,7 +16,16 @@ import { treeFill, treeLeaves } from "../../tree/tree.js";
 import { type Graph, applyGraph } from "../graph.js";
 import { interpreter } from "../interpret.js";
 import { isTracing, traceGraph } from "../trace.js";
-import { avalOf, checkSame, floatOutputs, graphOf, pullGraph, pushGraph, template, zerosOf } from "./body.js";
+import {
+  avalOf,
+  checkSame,
+  floatOutputs,
+  graphOf,
+  pullGraph,
+  pushGraph,
+  template,
+  zerosOf,
+} from "./body.js";
 
 /**
  * Attributes of the primitive `scan`. Inputs are the carry, the stacked arrays `[length, …]` and constants of the loop, in this order;
@@ -39,7 +48,10 @@ function row(x: NdArray, t: number): NdArray {
 export const scanPrimitive: Primitive<ScanAttrs> = {
   name: "scan",
   shape(_inputs, { body, numCarry, length }) {
-    return body.outputs.map(({ shape, dtype }, k) => ({ dtype, shape: k < numCarry ? shape : [length, ...shape] }));
+    return body.outputs.map(({ shape, dtype }, k) => ({
+      dtype,
+      shape: k < numCarry ? shape : [length, ...shape],
+    }));
   },
   evaluate(inputs, attrs) {
     const program = interpreter(attrs.body);
@@ -52,9 +64,16 @@ export const scanPrimitive: Primitive<ScanAttrs> = {
       const { body, numCarry, numStacked, length, reverse } = attrs;
       const isCarry = (i: number): boolean => i < numCarry;
       // every float of the carry moves, and what comes in moving
-      const moving = inputs.flatMap((x, i) => (isFloat(x.dtype) && (isCarry(i) || tangents[i] !== undefined) ? [i] : []));
-      const part = (from: number, to: number): number[] => moving.filter((i) => i >= from && i < to);
-      const groups = [part(0, numCarry), part(numCarry, numCarry + numStacked), part(numCarry + numStacked, inputs.length)] as const;
+      const moving = inputs.flatMap((x, i) =>
+        isFloat(x.dtype) && (isCarry(i) || tangents[i] !== undefined) ? [i] : [],
+      );
+      const part = (from: number, to: number): number[] =>
+        moving.filter((i) => i >= from && i < to);
+      const groups = [
+        part(0, numCarry),
+        part(numCarry, numCarry + numStacked),
+        part(numCarry + numStacked, inputs.length),
+      ] as const;
       const floats = floatOutputs(body);
       const carried = floats.filter(isCarry).length;
       // carry, its tangents, stacked, their tangents, constants, their tangents
@@ -72,9 +91,18 @@ export const scanPrimitive: Primitive<ScanAttrs> = {
         const along = moving.map((i) => arrays[order.indexOf(inputs.length + i)]!);
         const run = pushGraph(body, primal, moving, along);
         const [carry, rest] = [run.outputs.slice(0, numCarry), run.outputs.slice(numCarry)];
-        return [...carry, ...run.tangents.slice(0, carried), ...rest, ...run.tangents.slice(carried)];
+        return [
+          ...carry,
+          ...run.tangents.slice(0, carried),
+          ...rest,
+          ...run.tangents.slice(carried),
+        ];
       });
-      const all = order.map((i) => (i < inputs.length ? inputs[i]! : (tangents[i - inputs.length] ?? zerosOf(inputs[i - inputs.length]!))));
+      const all = order.map((i) =>
+        i < inputs.length
+          ? inputs[i]!
+          : (tangents[i - inputs.length] ?? zerosOf(inputs[i - inputs.length]!)),
+      );
       const outputs = bind(scanPrimitive, all, {
         body: moved,
         numCarry: numCarry + groups[0].length,
@@ -86,14 +114,22 @@ export const scanPrimitive: Primitive<ScanAttrs> = {
       return body.outputs.map((_, k) => {
         const at = floats.indexOf(k);
         if (at < 0) return undefined;
-        return isCarry(k) ? outputs[numCarry + at] : outputs[numCarry + carried + numResults + at - carried];
+        return isCarry(k)
+          ? outputs[numCarry + at]
+          : outputs[numCarry + carried + numResults + at - carried];
       });
     },
     record(inputs, attrs) {
       const { body, numCarry } = attrs;
-      const kept: Graph = { ...body, outputs: [...body.outputs, ...body.inputs.slice(0, numCarry)] };
+      const kept: Graph = {
+        ...body,
+        outputs: [...body.outputs, ...body.inputs.slice(0, numCarry)],
+      };
       const all = bind(scanPrimitive, inputs, { ...attrs, body: kept });
-      return { outputs: all.slice(0, body.outputs.length), residuals: all.slice(body.outputs.length) };
+      return {
+        outputs: all.slice(0, body.outputs.length),
+        residuals: all.slice(body.outputs.length),
+      };
     },
     vjp({ inputs, outputs, cotangents, attrs, needed, residuals }) {
       const { body, numCarry, numStacked, length, reverse } = attrs;
@@ -123,7 +159,10 @@ export const scanPrimitive: Primitive<ScanAttrs> = {
           next(results.length),
           next(numInputs - firstConstant),
         ];
-        const pulled = pullGraph(body, [...primal, ...rest], moving, [...fromCarry, ...fromResults]);
+        const pulled = pullGraph(body, [...primal, ...rest], moving, [
+          ...fromCarry,
+          ...fromResults,
+        ]);
         const [toCarry, toStacked, toConstants] = [
           pulled.slice(0, carry.length),
           pulled.slice(carry.length, carry.length + stacked.length),
@@ -165,9 +204,16 @@ export const scanPrimitive: Primitive<ScanAttrs> = {
         return i < firstConstant && batched[i] ? moveAxis(x, 0, 1) : x;
       });
       const axes = inputs.map((_, i) => (i < numCarry || batched[i] ? 0 : null));
-      const avals = body.inputs.map(({ dtype, shape }, i) => ({ dtype, shape: axes[i] === 0 ? [batchSize, ...shape] : shape }));
-      const wide = graphOf("scan", avals, (arrays) => vmap((...members: NdArray[]) => applyGraph(body, members), { inAxes: axes })(...arrays));
-      return bind(scanPrimitive, all, { ...attrs, body: wide }).map((y, k) => (k < numCarry ? y : moveAxis(y, 1, 0)));
+      const avals = body.inputs.map(({ dtype, shape }, i) => ({
+        dtype,
+        shape: axes[i] === 0 ? [batchSize, ...shape] : shape,
+      }));
+      const wide = graphOf("scan", avals, (arrays) =>
+        vmap((...members: NdArray[]) => applyGraph(body, members), { inAxes: axes })(...arrays),
+      );
+      return bind(scanPrimitive, all, { ...attrs, body: wide }).map((y, k) =>
+        k < numCarry ? y : moveAxis(y, 1, 0),
+      );
     },
   },
 };
@@ -177,7 +223,11 @@ function range(from: number, to: number): number[] {
 }
 
 /** Runs the body once for each slice. */
-function loop(inputs: readonly NdArray[], attrs: ScanAttrs, run: (inputs: NdArray[]) => NdArray[]): NdArray[] {
+function loop(
+  inputs: readonly NdArray[],
+  attrs: ScanAttrs,
+  run: (inputs: NdArray[]) => NdArray[],
+): NdArray[] {
   const { body, numCarry, numStacked, length, reverse } = attrs;
   let carry = inputs.slice(0, numCarry);
   const stacked = inputs.slice(numCarry, numCarry + numStacked);
@@ -191,7 +241,9 @@ function loop(inputs: readonly NdArray[], attrs: ScanAttrs, run: (inputs: NdArra
   }
   const results = body.outputs
     .slice(numCarry)
-    .map(({ dtype, shape }, k) => (length === 0 ? zerosOf({ dtype, shape: [0, ...shape] }) : stack(rows.map((r) => r[k]!))));
+    .map(({ dtype, shape }, k) =>
+      length === 0 ? zerosOf({ dtype, shape: [0, ...shape] }) : stack(rows.map((r) => r[k]!)),
+    );
   return [...carry, ...results];
 }
 
@@ -229,19 +281,30 @@ export interface ScanOptions {
  * ```
  * @category Control flow
  */
-export function scan<C, X, Y>(f: (carry: C, x: X) => [C, Y], init: C, xs: X, options: ScanOptions = {}): [C, Y] {
+export function scan<C, X, Y>(
+  f: (carry: C, x: X) => [C, Y],
+  init: C,
+  xs: X,
+  options: ScanOptions = {},
+): [C, Y] {
   checkFunction("scan", "f", f);
   checkRecord("scan", "options", options);
   const start = asTree("scan", init) as C;
   const slices = asTree("scan", xs) as X;
   const carry = treeLeaves(start);
   const stacked = treeLeaves(slices);
-  for (const x of stacked) if (x.shape.length === 0) throw new ShapeError("scan: arrays in xs must have an axis of steps, got a single number");
+  for (const x of stacked)
+    if (x.shape.length === 0)
+      throw new ShapeError("scan: arrays in xs must have an axis of steps, got a single number");
   const length = options.length ?? stacked[0]?.shape[0];
   const { reverse = false } = options;
   if (length === undefined || !Number.isInteger(length) || length < 0)
-    throw new DomainError(`scan: length must be an integer ≥ 0 where xs holds no array, got ${show(length)}`);
-  for (const x of stacked) if (x.shape[0] !== length) throw new ShapeError(`scan: all arrays in xs must have ${length} steps, got ${x.shape[0]}`);
+    throw new DomainError(
+      `scan: length must be an integer ≥ 0 where xs holds no array, got ${show(length)}`,
+    );
+  for (const x of stacked)
+    if (x.shape[0] !== length)
+      throw new ShapeError(`scan: all arrays in xs must have ${length} steps, got ${x.shape[0]}`);
   if (!isTracing()) return run(f, start, slices, length, reverse);
   const oneSlice = treeFill(
     slices,
@@ -251,16 +314,32 @@ export function scan<C, X, Y>(f: (carry: C, x: X) => [C, Y], init: C, xs: X, opt
   checkPair(result);
   const [after, results] = result as [C, Y];
   checkSame("scan", "the state", treeLeaves(after), carry);
-  const attrs = { body: graph, numCarry: carry.length, numStacked: stacked.length, length, reverse };
+  const attrs = {
+    body: graph,
+    numCarry: carry.length,
+    numStacked: stacked.length,
+    length,
+    reverse,
+  };
   const outputs = bind(scanPrimitive, [...carry, ...stacked, ...captures], attrs);
-  return [treeFill(start, outputs.slice(0, carry.length)), treeFill(results, outputs.slice(carry.length))];
+  return [
+    treeFill(start, outputs.slice(0, carry.length)),
+    treeFill(results, outputs.slice(carry.length)),
+  ];
 }
 
 function checkPair(result: unknown): void {
-  if (!Array.isArray(result) || result.length !== 2) throw new DomainError("scan: a step must return a pair of the next state and a result");
+  if (!Array.isArray(result) || result.length !== 2)
+    throw new DomainError("scan: a step must return a pair of the next state and a result");
 }
 
-function run<C, X, Y>(f: (carry: C, x: X) => [C, Y], init: C, xs: X, length: number, reverse: boolean): [C, Y] {
+function run<C, X, Y>(
+  f: (carry: C, x: X) => [C, Y],
+  init: C,
+  xs: X,
+  length: number,
+  reverse: boolean,
+): [C, Y] {
   const stacked = treeLeaves(xs);
   let carry = init;
   const results = new Array<Y>(length);

@@ -18,7 +18,15 @@ import { treeFill, treeLeaves } from "../../tree/tree.js";
 import { type Graph, applyGraph } from "../graph.js";
 import { interpreter } from "../interpret.js";
 import { isTracing, traceGraph } from "../trace.js";
-import { avalOf, checkSame, concreteOf, floatOutputs, graphOf, pushGraph, zerosOf } from "./body.js";
+import {
+  avalOf,
+  checkSame,
+  concreteOf,
+  floatOutputs,
+  graphOf,
+  pushGraph,
+  zerosOf,
+} from "./body.js";
 
 /**
  * Attributes of the primitive `whileLoop`. Inputs are the state, then constants of the condition, then constants of the body; outputs
@@ -31,7 +39,10 @@ export interface WhileAttrs {
 }
 
 /** The state, the condition's constants and the body's. */
-function split<T>(inputs: readonly T[], { condition, numCarry }: WhileAttrs): readonly [T[], T[], T[]] {
+function split<T>(
+  inputs: readonly T[],
+  { condition, numCarry }: WhileAttrs,
+): readonly [T[], T[], T[]] {
   const bodyAt = condition.inputs.length;
   return [inputs.slice(0, numCarry), inputs.slice(numCarry, bodyAt), inputs.slice(bodyAt)];
 }
@@ -43,7 +54,8 @@ export const whilePrimitive: Primitive<WhileAttrs> = {
     const [state, forCondition, forBody] = split(inputs, attrs);
     const [condition, body] = [interpreter(attrs.condition), interpreter(attrs.body)];
     let carry = state;
-    while (item(condition.run([...carry, ...forCondition])[0]!) !== 0) carry = body.run([...carry, ...forBody]);
+    while (item(condition.run([...carry, ...forCondition])[0]!) !== 0)
+      carry = body.run([...carry, ...forBody]);
     return carry;
   },
   derivative: {
@@ -53,15 +65,27 @@ export const whilePrimitive: Primitive<WhileAttrs> = {
       const [carry, forCondition, forBody] = split(inputs, attrs);
       const bodyAt = condition.inputs.length;
       const movingCarry = carry.flatMap((x, i) => (isFloat(x.dtype) ? [i] : []));
-      const movingConstants = forBody.flatMap((_, i) => (tangents[bodyAt + i] === undefined ? [] : [numCarry + i]));
+      const movingConstants = forBody.flatMap((_, i) =>
+        tangents[bodyAt + i] === undefined ? [] : [numCarry + i],
+      );
       const numAll = numCarry + movingCarry.length;
       const state = [...carry, ...movingCarry.map((i) => carry[i]!)].map(avalOf);
       const moved = graphOf(
         "whileLoop",
-        [...state, ...forBody.map(avalOf), ...movingConstants.map((i) => avalOf(forBody[i - numCarry]!))],
+        [
+          ...state,
+          ...forBody.map(avalOf),
+          ...movingConstants.map((i) => avalOf(forBody[i - numCarry]!)),
+        ],
         (arrays) => {
-          const primal = [...arrays.slice(0, numCarry), ...arrays.slice(numAll, numAll + forBody.length)];
-          const along = [...arrays.slice(numCarry, numAll), ...arrays.slice(numAll + forBody.length)];
+          const primal = [
+            ...arrays.slice(0, numCarry),
+            ...arrays.slice(numAll, numAll + forBody.length),
+          ];
+          const along = [
+            ...arrays.slice(numCarry, numAll),
+            ...arrays.slice(numAll + forBody.length),
+          ];
           const run = pushGraph(body, primal, [...movingCarry, ...movingConstants], along);
           return [...run.outputs, ...run.tangents];
         },
@@ -81,10 +105,14 @@ export const whilePrimitive: Primitive<WhileAttrs> = {
         { condition: wider, body: moved, numCarry: numAll },
       );
       const floats = floatOutputs(body);
-      return body.outputs.map((_, k) => (floats.includes(k) ? outputs[numCarry + floats.indexOf(k)] : undefined));
+      return body.outputs.map((_, k) =>
+        floats.includes(k) ? outputs[numCarry + floats.indexOf(k)] : undefined,
+      );
     },
     vjp() {
-      throw new DomainError("whileLoop: no gradient of a loop whose number of steps is unknown; use scan with a fixed number, or jvp");
+      throw new DomainError(
+        "whileLoop: no gradient of a loop whose number of steps is unknown; use scan with a fixed number, or jvp",
+      );
     },
   },
   batching: {
@@ -92,29 +120,50 @@ export const whilePrimitive: Primitive<WhileAttrs> = {
     rule(inputs, batched, attrs, batchSize) {
       const { condition, body, numCarry } = attrs;
       const bodyAt = condition.inputs.length;
-      const all = inputs.map((x, i) => (i < numCarry && !batched[i] ? broadcastTo(x, [batchSize, ...x.shape]) : x));
+      const all = inputs.map((x, i) =>
+        i < numCarry && !batched[i] ? broadcastTo(x, [batchSize, ...x.shape]) : x,
+      );
       const axis = (i: number): 0 | null => (i < numCarry || batched[i] ? 0 : null);
       const conditionAxes = condition.inputs.map((_, i) => axis(i));
       const bodyAxes = body.inputs.map((_, i) => axis(i < numCarry ? i : i - numCarry + bodyAt));
       const goesOn = (state: NdArray[], constants: NdArray[]): NdArray =>
-        vmap((...members: NdArray[]) => applyGraph(condition, members), { inAxes: conditionAxes })(...state, ...constants)[0]!;
+        vmap((...members: NdArray[]) => applyGraph(condition, members), { inAxes: conditionAxes })(
+          ...state,
+          ...constants,
+        )[0]!;
       const [state, forCondition, forBody] = split(all, attrs);
       const avals = (list: readonly NdArray[]): ReturnType<typeof avalOf>[] => list.map(avalOf);
       // members that are done keep their state
-      const wideBody = graphOf("whileLoop", avals([...state, ...forBody, ...forCondition]), (arrays) => {
-        const [before, constants, others] = [
-          arrays.slice(0, numCarry),
-          arrays.slice(numCarry, numCarry + forBody.length),
-          arrays.slice(numCarry + forBody.length),
-        ];
-        const on = goesOn(before, others);
-        const after = vmap((...members: NdArray[]) => applyGraph(body, members), { inAxes: bodyAxes })(...before, ...constants);
-        return after.map((y, k) => where(reshape(on, [batchSize, ...new Array<number>(y.shape.length - 1).fill(1)]), y, before[k]!));
-      });
+      const wideBody = graphOf(
+        "whileLoop",
+        avals([...state, ...forBody, ...forCondition]),
+        (arrays) => {
+          const [before, constants, others] = [
+            arrays.slice(0, numCarry),
+            arrays.slice(numCarry, numCarry + forBody.length),
+            arrays.slice(numCarry + forBody.length),
+          ];
+          const on = goesOn(before, others);
+          const after = vmap((...members: NdArray[]) => applyGraph(body, members), {
+            inAxes: bodyAxes,
+          })(...before, ...constants);
+          return after.map((y, k) =>
+            where(
+              reshape(on, [batchSize, ...new Array<number>(y.shape.length - 1).fill(1)]),
+              y,
+              before[k]!,
+            ),
+          );
+        },
+      );
       const wideCondition = graphOf("whileLoop", avals([...state, ...forCondition]), (arrays) => [
         any(goesOn(arrays.slice(0, numCarry), arrays.slice(numCarry))),
       ]);
-      return bind(whilePrimitive, [...state, ...forCondition, ...forBody, ...forCondition], { condition: wideCondition, body: wideBody, numCarry });
+      return bind(whilePrimitive, [...state, ...forCondition, ...forBody, ...forCondition], {
+        condition: wideCondition,
+        body: wideBody,
+        numCarry,
+      });
     },
   },
 };
@@ -149,7 +198,12 @@ export interface WhileOptions {
  * ```
  * @category Control flow
  */
-export function whileLoop<S>(condition: (state: S) => NdArray, body: (state: S) => S, init: S, options: WhileOptions = {}): S {
+export function whileLoop<S>(
+  condition: (state: S) => NdArray,
+  body: (state: S) => S,
+  init: S,
+  options: WhileOptions = {},
+): S {
   checkFunction("whileLoop", "condition", condition);
   checkFunction("whileLoop", "body", body);
   checkRecord("whileLoop", "options", options);
@@ -158,18 +212,27 @@ export function whileLoop<S>(condition: (state: S) => NdArray, body: (state: S) 
     throw new DomainError(`whileLoop: maxIterations must be an integer ≥ 0, got ${maxIterations}`);
   const start = asTree("whileLoop", init) as S;
   // under vmap the members differ in their number of steps, and the loop is recorded too
-  if (!isTracing() && concreteOf(checkSingle(condition(start))) !== undefined) return run(condition, body, start, maxIterations ?? Infinity);
+  if (!isTracing() && concreteOf(checkSingle(condition(start))) !== undefined)
+    return run(condition, body, start, maxIterations ?? Infinity);
   if (maxIterations !== undefined) return counted(condition, body, start, maxIterations);
   const state = treeLeaves(start);
   const test = traceGraph((s: S) => notEqual(checkSingle(condition(s)), 0), [start], "whileLoop");
   const step = traceGraph(body, [start], "whileLoop");
   checkSame("whileLoop", "the state", step.graph.outputs, state);
   const attrs = { condition: test.graph, body: step.graph, numCarry: state.length };
-  return treeFill(start, bind(whilePrimitive, [...state, ...test.captures, ...step.captures], attrs));
+  return treeFill(
+    start,
+    bind(whilePrimitive, [...state, ...test.captures, ...step.captures], attrs),
+  );
 }
 
 /** The same loop with a counter in its state. */
-function counted<S>(condition: (state: S) => NdArray, body: (state: S) => S, init: S, maxIterations: number): S {
+function counted<S>(
+  condition: (state: S) => NdArray,
+  body: (state: S) => S,
+  init: S,
+  maxIterations: number,
+): S {
   const steps = zerosOf({ dtype: "int32", shape: [] });
   const [last] = whileLoop<[S, NdArray]>(
     ([s, i]) => logicalAnd(checkSingle(condition(s)), less(i, maxIterations)),
@@ -181,11 +244,19 @@ function counted<S>(condition: (state: S) => NdArray, body: (state: S) => S, ini
 
 function checkSingle(result: NdArray): NdArray {
   const x = toArray("whileLoop", result, "the condition");
-  if (x.size !== 1) throw new ShapeError(`whileLoop: condition must give a single value, got shape [${x.shape.join(", ")}]`);
+  if (x.size !== 1)
+    throw new ShapeError(
+      `whileLoop: condition must give a single value, got shape [${x.shape.join(", ")}]`,
+    );
   return reshape(x, []);
 }
 
-function run<S>(condition: (state: S) => NdArray, body: (state: S) => S, init: S, maxIterations: number): S {
+function run<S>(
+  condition: (state: S) => NdArray,
+  body: (state: S) => S,
+  init: S,
+  maxIterations: number,
+): S {
   let state = init;
   for (let i = 0; i < maxIterations && item(checkSingle(condition(state))) !== 0; i++) {
     const next = body(state);

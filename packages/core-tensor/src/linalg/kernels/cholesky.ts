@@ -1,7 +1,10 @@
 /** Cholesky factorisation. Row-major float64; reads the lower triangle. */
 
 /** Lower factor `L` with `A = LLᵀ`, and the order of the first leading minor that is not positive, or 0. */
-export function choleskyFactor(a: Float64Array, n: number): { readonly factor: Float64Array; readonly failedAt: number } {
+export function choleskyFactor(
+  a: Float64Array,
+  n: number,
+): { readonly factor: Float64Array; readonly failedAt: number } {
   const l = new Float64Array(n * n);
   for (let i = 0; i < n; i++) {
     const row = i * n;

@@ -9,7 +9,10 @@ import { orthogonal } from "./orthogonal.js";
 import { powerOfTwoNear } from "./scale.js";
 
 /** Eigenvalues in ascending order, and the eigenvectors as rows in the same order; undefined when the iteration does not converge. */
-export function eighFactor(a: Float64Array, n: number): { readonly values: Float64Array; readonly rows: Float64Array } | undefined {
+export function eighFactor(
+  a: Float64Array,
+  n: number,
+): { readonly values: Float64Array; readonly rows: Float64Array } | undefined {
   const scale = powerOfTwoNear(a);
   const kernels = orthogonal(2 * n * n, n);
   const { diagonal, off, rows } = tridiagonalize(a, scale, n, kernels);
@@ -46,7 +49,8 @@ function tridiagonalize(
   if (n > 0) diagonal[n - 1] = w[n * n - 1]!;
   const rows = kernels.zeros(n * n);
   for (let i = 0; i < n; i++) rows[i * n + i] = 1;
-  for (let k = n - 2; k >= 0; k--) if (betas[k] !== 0) kernels.reflectColumns(rows, n, k + 1, n, k + 1, vectors[k]!, betas[k]!);
+  for (let k = n - 2; k >= 0; k--)
+    if (betas[k] !== 0) kernels.reflectColumns(rows, n, k + 1, n, k + 1, vectors[k]!, betas[k]!);
   return { diagonal, off, rows };
 }
 
@@ -55,7 +59,13 @@ const MAX_SWEEPS = 60;
 const PATIENCE = 30;
 
 /** Diagonalises T in place, turning `rows` along; false when an eigenvalue does not settle. */
-function implicitQl(d: Float64Array, e: Float64Array, rows: Float64Array, n: number, kernels: Orthogonal): boolean {
+function implicitQl(
+  d: Float64Array,
+  e: Float64Array,
+  rows: Float64Array,
+  n: number,
+  kernels: Orthogonal,
+): boolean {
   const cosines = new Float64Array(n);
   const sines = new Float64Array(n);
   const norm = d.reduce((most, value, i) => Math.max(most, Math.abs(value), Math.abs(e[i]!)), 0);
@@ -77,7 +87,14 @@ function implicitQl(d: Float64Array, e: Float64Array, rows: Float64Array, n: num
 }
 
 /** One implicit QL sweep from m down to l; leaves the rotation of rows i and i + 1 in `cosines[i]`, `sines[i]`. */
-function qlSweep(d: Float64Array, e: Float64Array, l: number, m: number, cosines: Float64Array, sines: Float64Array): void {
+function qlSweep(
+  d: Float64Array,
+  e: Float64Array,
+  l: number,
+  m: number,
+  cosines: Float64Array,
+  sines: Float64Array,
+): void {
   let g = (d[l + 1]! - d[l]!) / (2 * e[l]!);
   let r = Math.hypot(g, 1);
   g = d[m]! - d[l]! + e[l]! / (g + (g >= 0 ? r : -r));

@@ -4,7 +4,12 @@
  * Turns the `n` numbers at `x[at], x[at + step], …` into the vector `v` (first entry 1) of the reflection that maps them to a multiple of the
  * first unit vector; returns β and that multiple. β is 0 when nothing needs to be reflected.
  */
-export function reflector(x: Float64Array, at: number, step: number, n: number): { readonly beta: number; readonly alpha: number } {
+export function reflector(
+  x: Float64Array,
+  at: number,
+  step: number,
+  n: number,
+): { readonly beta: number; readonly alpha: number } {
   const head = x[at]!;
   let scale = 0;
   for (let i = 1; i < n; i++) scale = Math.max(scale, Math.abs(x[at + i * step]!));

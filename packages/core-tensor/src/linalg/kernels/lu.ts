@@ -39,17 +39,25 @@ export function luFactor(a: Float64Array, n: number): Lu {
       const factor = lu[i * n + k]! / pivot;
       lu[i * n + k] = factor;
       if (factor === 0) continue;
-      for (let j = k + 1, q = i * n + k + 1, r = k * n + k + 1; j < n; j++, q++, r++) lu[q]! -= factor * lu[r]!;
+      for (let j = k + 1, q = i * n + k + 1, r = k * n + k + 1; j < n; j++, q++, r++)
+        lu[q]! -= factor * lu[r]!;
     }
   }
   return { factors: lu, permutation, sign, zeroPivot };
 }
 
 /** Solves `A X = B` for `B` of `m` columns from the factors of `A`. */
-export function luSolve({ factors, permutation }: Lu, n: number, b: Float64Array, m: number): Float64Array {
+export function luSolve(
+  { factors, permutation }: Lu,
+  n: number,
+  b: Float64Array,
+  m: number,
+): Float64Array {
   const x = new Float64Array(n * m);
-  for (let i = 0; i < n; i++) x.set(b.subarray(permutation[i]! * m, permutation[i]! * m + m), i * m);
-  for (let i = 0; i < n; i++) for (let k = 0; k < i; k++) addRow(x, i * m, -factors[i * n + k]!, k * m, m);
+  for (let i = 0; i < n; i++)
+    x.set(b.subarray(permutation[i]! * m, permutation[i]! * m + m), i * m);
+  for (let i = 0; i < n; i++)
+    for (let k = 0; k < i; k++) addRow(x, i * m, -factors[i * n + k]!, k * m, m);
   for (let i = n - 1; i >= 0; i--) {
     for (let k = i + 1; k < n; k++) addRow(x, i * m, -factors[i * n + k]!, k * m, m);
     const pivot = factors[i * n + i]!;
@@ -64,7 +72,13 @@ function addRow(x: Float64Array, to: number, factor: number, from: number, m: nu
 }
 
 /** Solves `T X = B` for a triangular `T`; its other triangle is not read. */
-export function triangularSolve(t: Float64Array, n: number, b: Float64Array, m: number, lower: boolean): Float64Array {
+export function triangularSolve(
+  t: Float64Array,
+  n: number,
+  b: Float64Array,
+  m: number,
+  lower: boolean,
+): Float64Array {
   const x = b.slice();
   for (let step = 0; step < n; step++) {
     const i = lower ? step : n - 1 - step;

@@ -3,7 +3,11 @@ import { reflector } from "./householder.js";
 import { orthogonal } from "./orthogonal.js";
 
 /** `A = QR` with `Q` m × r, `R` r × n, r = min(m, n); the diagonal of `R` is not negative. */
-export function qrFactor(a: Float64Array, m: number, n: number): { readonly q: Float64Array; readonly r: Float64Array } {
+export function qrFactor(
+  a: Float64Array,
+  m: number,
+  n: number,
+): { readonly q: Float64Array; readonly r: Float64Array } {
   const rank = Math.min(m, n);
   const kernels = orthogonal(m * n + m * rank, Math.max(m, n));
   const work = kernels.zeros(m * n);
@@ -21,7 +25,8 @@ export function qrFactor(a: Float64Array, m: number, n: number): { readonly q: F
   }
   const q = kernels.zeros(m * rank);
   for (let k = 0; k < rank; k++) q[k * rank + k] = 1;
-  for (let k = rank - 1; k >= 0; k--) if (betas[k] !== 0) kernels.reflectRows(q, rank, k, k, rank, vectors[k]!, betas[k]!);
+  for (let k = rank - 1; k >= 0; k--)
+    if (betas[k] !== 0) kernels.reflectRows(q, rank, k, k, rank, vectors[k]!, betas[k]!);
   const r = work.slice(0, rank * n);
   for (let k = 0; k < rank; k++) {
     if (!(r[k * n + k]! < 0)) continue;

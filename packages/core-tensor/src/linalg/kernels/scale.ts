@@ -4,5 +4,7 @@
 export function powerOfTwoNear(a: Float64Array): number {
   let top = 0;
   for (const x of a) top = Math.max(top, Math.abs(x));
-  return top > 0 && Number.isFinite(top) ? 2 ** Math.min(1000, Math.max(-1000, Math.round(Math.log2(top)))) : 1;
+  return top > 0 && Number.isFinite(top)
+    ? 2 ** Math.min(1000, Math.max(-1000, Math.round(Math.log2(top))))
+    : 1;
 }

@@ -31,10 +31,16 @@ export function svdFactor(a: Float64Array, m: number, n: number): SvdFactors | u
   const order = Array.from(d.keys()).sort((i, j) => d[j]! - d[i]!);
   const pick = (x: Float64Array, width: number): Float64Array => {
     const out = new Float64Array(n * width);
-    order.forEach((from, to) => out.set(x.subarray(from * width, from * width + width), to * width));
+    order.forEach((from, to) =>
+      out.set(x.subarray(from * width, from * width + width), to * width),
+    );
     return out;
   };
-  return { values: Float64Array.from(order, (i) => d[i]! * scale), left: pick(left, m), right: pick(right, n) };
+  return {
+    values: Float64Array.from(order, (i) => d[i]! * scale),
+    left: pick(left, m),
+    right: pick(right, n),
+  };
 }
 
 /** `A / scale = Lᵀ B R` with B upper bidiagonal (`d`, `e`), L n × m, R n × n, rows orthonormal. */
@@ -80,8 +86,21 @@ function bidiagonalize(
 const MAX_SWEEPS = 60;
 
 /** Diagonalises B in place, turning the rows of `left` and `right` along; false when a value does not settle. */
-function implicitQr(d: Float64Array, e: Float64Array, left: Float64Array, m: number, right: Float64Array, n: number, kernels: Orthogonal): boolean {
-  const rotations = { cu: new Float64Array(n), su: new Float64Array(n), cv: new Float64Array(n), sv: new Float64Array(n) };
+function implicitQr(
+  d: Float64Array,
+  e: Float64Array,
+  left: Float64Array,
+  m: number,
+  right: Float64Array,
+  n: number,
+  kernels: Orthogonal,
+): boolean {
+  const rotations = {
+    cu: new Float64Array(n),
+    su: new Float64Array(n),
+    cv: new Float64Array(n),
+    sv: new Float64Array(n),
+  };
   let norm = 0;
   for (let i = 0; i < n; i++) norm = Math.max(norm, Math.abs(d[i]!) + Math.abs(e[i]!));
   if (!Number.isFinite(norm)) return false;
@@ -89,7 +108,11 @@ function implicitQr(d: Float64Array, e: Float64Array, left: Float64Array, m: num
   let end = n - 1;
   for (let sweeps = 0; end > 0;) {
     for (let i = 0; i < end; i++)
-      if (Math.abs(e[i]!) <= Number.EPSILON * (Math.abs(d[i]!) + Math.abs(d[i + 1]!)) || Math.abs(e[i]!) <= tiny * Number.EPSILON) e[i] = 0;
+      if (
+        Math.abs(e[i]!) <= Number.EPSILON * (Math.abs(d[i]!) + Math.abs(d[i + 1]!)) ||
+        Math.abs(e[i]!) <= tiny * Number.EPSILON
+      )
+        e[i] = 0;
     if (e[end - 1] === 0) {
       end--;
       sweeps = 0;
@@ -116,7 +139,14 @@ function firstZero(d: Float64Array, start: number, end: number, tiny: number): n
 }
 
 /** With d[k] = 0, rotates e[k] out of row k against the rows below it, so that the block splits. */
-function clearRow(d: Float64Array, e: Float64Array, k: number, end: number, left: Float64Array, m: number): void {
+function clearRow(
+  d: Float64Array,
+  e: Float64Array,
+  k: number,
+  end: number,
+  left: Float64Array,
+  m: number,
+): void {
   d[k] = 0;
   let f = e[k]!;
   e[k] = 0;
@@ -145,7 +175,13 @@ interface Rotations {
 }
 
 /** One Golub-Kahan sweep over the block `start … end`; leaves the rotations of neighbouring rows in `rotations`. */
-function qrSweep(d: Float64Array, e: Float64Array, start: number, end: number, { cu, su, cv, sv }: Rotations): void {
+function qrSweep(
+  d: Float64Array,
+  e: Float64Array,
+  start: number,
+  end: number,
+  { cu, su, cv, sv }: Rotations,
+): void {
   // shift: the eigenvalue of the trailing 2 × 2 block of BᵀB nearer to its corner
   const [dn, dm, em] = [d[end]!, d[end - 1]!, e[end - 1]!];
   const el = end - 1 > start ? e[end - 2]! : 0;

@@ -4,7 +4,10 @@ import { CONV_MIN_WORK, type Conv2dGeometry } from "../../../src/exec/wasm/index
 import { type Kind, KINDS, LEVELS, atLevel, noise } from "./level.js";
 
 /** Calls `visit(output index, image index, weight index)` for every product of the convolution. */
-function eachProduct(g: Conv2dGeometry, visit: (out: number, image: number, weight: number) => void): void {
+function eachProduct(
+  g: Conv2dGeometry,
+  visit: (out: number, image: number, weight: number) => void,
+): void {
   const filters = g.outChannels / g.groups;
   const channels = g.inChannels / g.groups;
   for (let b = 0; b < g.batch; b++)
@@ -27,7 +30,11 @@ function eachProduct(g: Conv2dGeometry, visit: (out: number, image: number, weig
 }
 
 /** Sums and sums of sizes of `terms`, by target index. */
-function accumulate(size: number, g: Conv2dGeometry, term: (out: number, image: number, weight: number) => [target: number, value: number]) {
+function accumulate(
+  size: number,
+  g: Conv2dGeometry,
+  term: (out: number, image: number, weight: number) => [target: number, value: number],
+) {
   const sums = new Float64Array(size);
   const sizes = new Float64Array(size);
   const counts = new Float64Array(size);
@@ -40,11 +47,16 @@ function accumulate(size: number, g: Conv2dGeometry, term: (out: number, image: 
   return { sums, sizes, counts };
 }
 
-function expectSums(kind: Kind, got: ArrayLike<number>, { sums, sizes, counts }: ReturnType<typeof accumulate>) {
+function expectSums(
+  kind: Kind,
+  got: ArrayLike<number>,
+  { sums, sizes, counts }: ReturnType<typeof accumulate>,
+) {
   const epsilon = kind === "float32" ? 2 ** -23 : 2 ** -52;
   expect(got).toHaveLength(sums.length);
   sums.forEach((sum, i) => {
-    if (!(Math.abs(got[i]! - sum) <= (counts[i]! + 2) * epsilon * sizes[i]!)) expect.fail(`element ${i}: expected ${sum}, got ${got[i]}`);
+    if (!(Math.abs(got[i]! - sum) <= (counts[i]! + 2) * epsilon * sizes[i]!))
+      expect.fail(`element ${i}: expected ${sum}, got ${got[i]}`);
   });
 }
 
@@ -71,19 +83,40 @@ const geometries = fc
     filters: small(9),
   })
   .map(({ padBottom, padRight, channels, filters, ...g }): Conv2dGeometry => {
-    const extent = (size: number, before: number, after: number, kernel: number, dilation: number, stride: number) =>
-      Math.floor((size + before + after - (kernel - 1) * dilation - 1) / stride) + 1;
+    const extent = (
+      size: number,
+      before: number,
+      after: number,
+      kernel: number,
+      dilation: number,
+      stride: number,
+    ) => Math.floor((size + before + after - (kernel - 1) * dilation - 1) / stride) + 1;
     return {
       ...g,
       inChannels: channels * g.groups,
       outChannels: filters * g.groups,
-      outHeight: extent(g.height, g.padTop, padBottom, g.kernelHeight, g.dilationHeight, g.strideHeight),
+      outHeight: extent(
+        g.height,
+        g.padTop,
+        padBottom,
+        g.kernelHeight,
+        g.dilationHeight,
+        g.strideHeight,
+      ),
       outWidth: extent(g.width, g.padLeft, padRight, g.kernelWidth, g.dilationWidth, g.strideWidth),
     };
   })
   .filter((g) => g.outHeight >= 1 && g.outWidth >= 1);
 
-const work = (g: Conv2dGeometry) => (g.batch * g.outChannels * g.outHeight * g.outWidth * g.inChannels * g.kernelHeight * g.kernelWidth) / g.groups;
+const work = (g: Conv2dGeometry) =>
+  (g.batch *
+    g.outChannels *
+    g.outHeight *
+    g.outWidth *
+    g.inChannels *
+    g.kernelHeight *
+    g.kernelWidth) /
+  g.groups;
 
 describe.each(LEVELS)("conv2d at level %s", (level) => {
   const { wasm, supported } = atLevel(level);
@@ -91,7 +124,11 @@ describe.each(LEVELS)("conv2d at level %s", (level) => {
   describe.skipIf(!supported).each(KINDS)("%s", (kind) => {
     const arrays = (g: Conv2dGeometry, seed: number) => ({
       x: noise(kind, g.batch * g.inChannels * g.height * g.width, seed),
-      w: noise(kind, (g.outChannels * g.inChannels * g.kernelHeight * g.kernelWidth) / g.groups, seed + 1),
+      w: noise(
+        kind,
+        (g.outChannels * g.inChannels * g.kernelHeight * g.kernelWidth) / g.groups,
+        seed + 1,
+      ),
       ct: noise(kind, g.batch * g.outChannels * g.outHeight * g.outWidth, seed + 2),
     });
 

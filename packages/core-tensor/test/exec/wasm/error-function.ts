@@ -70,5 +70,9 @@ export function normalMass(x: number): number {
   let tail = -x;
   for (let n = 60; n >= 1; n--) tail = n / tail - x;
   const high = Math.fround(x);
-  return x < -40 ? 0 : (Math.exp((-high * high) / 2) * Math.exp(((high - x) * (x + high)) / 2)) / tail / Math.sqrt(2 * Math.PI);
+  return x < -40
+    ? 0
+    : (Math.exp((-high * high) / 2) * Math.exp(((high - x) * (x + high)) / 2)) /
+        tail /
+        Math.sqrt(2 * Math.PI);
 }

@@ -21,28 +21,52 @@ function matrix(kind: Kind, layout: Layout, rows: number, cols: number, seed: nu
     case "columns":
       return { data: noise(kind, rows * cols, seed), offset: 0, rowStride: 1, colStride: rows };
     case "reversed":
-      return { data: noise(kind, rows * cols, seed), offset: rows * cols - 1, rowStride: -cols, colStride: -1 };
+      return {
+        data: noise(kind, rows * cols, seed),
+        offset: rows * cols - 1,
+        rowStride: -cols,
+        colStride: -1,
+      };
     case "spread":
-      return { data: noise(kind, rows * cols * 6, seed), offset: 1, rowStride: cols * 6, colStride: 5 };
+      return {
+        data: noise(kind, rows * cols * 6, seed),
+        offset: 1,
+        rowStride: cols * 6,
+        colStride: 5,
+      };
     case "broadcast":
       return { data: noise(kind, cols, seed), offset: 0, rowStride: 0, colStride: 1 };
   }
 }
 
 /** Checks |C − AB| ≤ (k + 2) ε |A||B| for the product by a float64 triple loop. */
-function expectProduct(kind: Kind, c: ArrayLike<number>, at: number, a: Strided, b: Strided, m: number, n: number, k: number) {
+function expectProduct(
+  kind: Kind,
+  c: ArrayLike<number>,
+  at: number,
+  a: Strided,
+  b: Strided,
+  m: number,
+  n: number,
+  k: number,
+) {
   const epsilon = kind === "float32" ? 2 ** -23 : 2 ** -52;
   for (let i = 0; i < m; i++)
     for (let j = 0; j < n; j++) {
       let sum = 0;
       let size = 0;
       for (let p = 0; p < k; p++) {
-        const term = a.data[a.offset + i * a.rowStride + p * a.colStride]! * b.data[b.offset + p * b.rowStride + j * b.colStride]!;
+        const term =
+          a.data[a.offset + i * a.rowStride + p * a.colStride]! *
+          b.data[b.offset + p * b.rowStride + j * b.colStride]!;
         sum += term;
         size += Math.abs(term);
       }
       const error = Math.abs(c[at + i * n + j]! - sum);
-      if (!(error <= (k + 2) * epsilon * size)) expect.fail(`(${i}, ${j}) of [${m}, ${k}] x [${k}, ${n}]: off by ${error}, sum of sizes ${size}`);
+      if (!(error <= (k + 2) * epsilon * size))
+        expect.fail(
+          `(${i}, ${j}) of [${m}, ${k}] x [${k}, ${n}]: off by ${error}, sum of sizes ${size}`,
+        );
     }
 }
 
@@ -51,7 +75,19 @@ describe.each(LEVELS)("gemm at level %s", (level) => {
 
   describe.skipIf(!supported).each(KINDS)("%s", (kind) => {
     const multiply = (a: Strided, b: Strided, m: number, n: number, k: number) =>
-      wasm().gemm(a.data, a.offset, a.rowStride, a.colStride, b.data, b.offset, b.rowStride, b.colStride, m, n, k);
+      wasm().gemm(
+        a.data,
+        a.offset,
+        a.rowStride,
+        a.colStride,
+        b.data,
+        b.offset,
+        b.rowStride,
+        b.colStride,
+        m,
+        n,
+        k,
+      );
 
     it("equals the float64 triple loop for every tile remainder", () => {
       for (let m = 1; m <= 14; m++)
@@ -67,12 +103,20 @@ describe.each(LEVELS)("gemm at level %s", (level) => {
       const extent = fc.integer({ min: 1, max: 40 });
       const layout = fc.constantFrom(...LAYOUTS);
       fc.assert(
-        fc.property(extent, extent, extent, layout, layout, fc.integer(), (m, n, k, left, right, seed) => {
-          const a = matrix(kind, left, m, k, seed);
-          const b = matrix(kind, right, k, n, seed + 1);
-          const c = multiply(a, b, m, n, k);
-          expectProduct(kind, c!, 0, a, b, m, n, k);
-        }),
+        fc.property(
+          extent,
+          extent,
+          extent,
+          layout,
+          layout,
+          fc.integer(),
+          (m, n, k, left, right, seed) => {
+            const a = matrix(kind, left, m, k, seed);
+            const b = matrix(kind, right, k, n, seed + 1);
+            const c = multiply(a, b, m, n, k);
+            expectProduct(kind, c!, 0, a, b, m, n, k);
+          },
+        ),
         { numRuns: 300 },
       );
     });
@@ -126,7 +170,9 @@ describe.each(LEVELS)("gemm at level %s", (level) => {
         const whole = multiply(a, b, rows, n, k)!;
         for (const m of parts) {
           expect(multiply(a, b, m, n, k)).toEqual(whole.slice(0, m * n));
-          expect(multiply({ ...a, offset: a.offset + m * k }, b, rows - m, n, k)).toEqual(whole.slice(m * n));
+          expect(multiply({ ...a, offset: a.offset + m * k }, b, rows - m, n, k)).toEqual(
+            whole.slice(m * n),
+          );
         }
       }
     });
@@ -145,15 +191,48 @@ describe.each(LEVELS)("gemm at level %s", (level) => {
       const offsets = fc.array(fc.integer({ min: 0, max: 700 }), { minLength: 1, maxLength: 6 });
       const extent = fc.integer({ min: 1, max: 14 });
       fc.assert(
-        fc.property(offsets, extent, extent, extent, fc.boolean(), fc.boolean(), (starts, m, n, k, shared, flip) => {
-          const a = { data: noise(kind, 1000, 3), rowStride: k, colStride: 1 };
-          const b = { data: noise(kind, 1000, 4), rowStride: flip ? 1 : n, colStride: flip ? k : 1 };
-          const bOffsets = starts.map((start) => (shared ? 11 : 700 - start));
-          const c = wasm().gemmBatched(a.data, starts, a.rowStride, a.colStride, b.data, bOffsets, b.rowStride, b.colStride, m, n, k);
-          starts.forEach((offset, p) => {
-            expectProduct(kind, c!, p * m * n, { ...a, offset }, { ...b, offset: bOffsets[p]! }, m, n, k);
-          });
-        }),
+        fc.property(
+          offsets,
+          extent,
+          extent,
+          extent,
+          fc.boolean(),
+          fc.boolean(),
+          (starts, m, n, k, shared, flip) => {
+            const a = { data: noise(kind, 1000, 3), rowStride: k, colStride: 1 };
+            const b = {
+              data: noise(kind, 1000, 4),
+              rowStride: flip ? 1 : n,
+              colStride: flip ? k : 1,
+            };
+            const bOffsets = starts.map((start) => (shared ? 11 : 700 - start));
+            const c = wasm().gemmBatched(
+              a.data,
+              starts,
+              a.rowStride,
+              a.colStride,
+              b.data,
+              bOffsets,
+              b.rowStride,
+              b.colStride,
+              m,
+              n,
+              k,
+            );
+            starts.forEach((offset, p) => {
+              expectProduct(
+                kind,
+                c!,
+                p * m * n,
+                { ...a, offset },
+                { ...b, offset: bOffsets[p]! },
+                m,
+                n,
+                k,
+              );
+            });
+          },
+        ),
         { numRuns: 200 },
       );
     });

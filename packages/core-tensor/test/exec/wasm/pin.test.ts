@@ -15,7 +15,9 @@ describe.each(LEVELS)("pinned matrices at level %s", (level) => {
         const matrix = noise(kind, rows * cols, rows);
         const x = noise(kind, rows, cols);
         const pinned = wasm().pinMatrix(matrix, rows, cols)!;
-        expect(wasm().pinnedMatvec(pinned, x)).toEqual(wasm().gemm(x, 0, rows, 1, matrix, 0, cols, 1, 1, cols, rows));
+        expect(wasm().pinnedMatvec(pinned, x)).toEqual(
+          wasm().gemm(x, 0, rows, 1, matrix, 0, cols, 1, 1, cols, rows),
+        );
         pinned.free();
       }
     });
@@ -26,7 +28,9 @@ describe.each(LEVELS)("pinned matrices at level %s", (level) => {
       const pinned = wasm().pinMatrix(matrix, 8, 8)!;
       const before = wasm().pinnedMatvec(pinned, x);
       matrix.fill(7);
-      const others = [1, 2, 3].map((seed) => wasm().pinMatrix(noise(kind, 90_000, seed), 300, 300)!);
+      const others = [1, 2, 3].map((seed) =>
+        wasm().pinMatrix(noise(kind, 90_000, seed), 300, 300)!,
+      );
       expect(wasm().pinnedMatvec(pinned, x)).toEqual(before);
       [pinned, ...others].forEach((p) => {
         p.free();
@@ -39,7 +43,8 @@ describe.each(LEVELS)("pinned matrices at level %s", (level) => {
       const pins = matrices.map((m) => wasm().pinMatrix(m, 32, m.length / 32)!);
       const products = pins.map((p) => wasm().pinnedMatvec(p, x));
       for (const i of [3, 4, 9, 5]) pins[i]!.free();
-      for (const i of [9, 4, 3, 5]) pins[i] = wasm().pinMatrix(matrices[i]!, 32, matrices[i]!.length / 32)!;
+      for (const i of [9, 4, 3, 5])
+        pins[i] = wasm().pinMatrix(matrices[i]!, 32, matrices[i]!.length / 32)!;
       expect(pins.map((p) => wasm().pinnedMatvec(p, x))).toEqual(products);
       pins.forEach((p) => {
         p.free();
@@ -49,7 +54,9 @@ describe.each(LEVELS)("pinned matrices at level %s", (level) => {
     it("answer nothing once freed, for another length or another element type", () => {
       const pinned = wasm().pinMatrix(noise(kind, 64, 1), 8, 8)!;
       expect(wasm().pinnedMatvec(pinned, noise(kind, 7, 1))).toBeUndefined();
-      expect(wasm().pinnedMatvec(pinned, noise(kind === "float32" ? "float64" : "float32", 8, 1))).toBeUndefined();
+      expect(
+        wasm().pinnedMatvec(pinned, noise(kind === "float32" ? "float64" : "float32", 8, 1)),
+      ).toBeUndefined();
       pinned.free();
       pinned.free();
       expect(wasm().pinnedMatvec(pinned, noise(kind, 8, 1))).toBeUndefined();

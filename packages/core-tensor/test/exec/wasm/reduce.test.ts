@@ -35,7 +35,8 @@ describe.each(LEVELS)("reductions at level %s", (level) => {
         fc.property(extent, extent, fc.integer(), (rows, cols, seed) => {
           const x = noise(kind, rows * cols, seed);
           const y = wasm().reduceRows(name, x, rows, cols);
-          for (let i = 0; i < rows; i++) expectReduced(name, y![i]!, Array.from(x.subarray(i * cols, (i + 1) * cols)));
+          for (let i = 0; i < rows; i++)
+            expectReduced(name, y![i]!, Array.from(x.subarray(i * cols, (i + 1) * cols)));
         }),
       );
     });
@@ -60,7 +61,8 @@ describe.each(LEVELS)("reductions at level %s", (level) => {
     it.each(NAMES)("%s has the same bits in a batch and in its parts", (name) => {
       const rows = noise(kind, 37 * 11, 5);
       const all = wasm().reduceRows(name, rows, 37, 11)!;
-      for (let i = 0; i < 37; i++) expect(wasm().reduceRows(name, rows.subarray(11 * i, 11 * i + 11), 1, 11)![0]).toBe(all[i]);
+      for (let i = 0; i < 37; i++)
+        expect(wasm().reduceRows(name, rows.subarray(11 * i, 11 * i + 11), 1, 11)![0]).toBe(all[i]);
       // 300 numbers in each column make two blocks, 700 columns two strips
       const columns = noise(kind, 300 * 700, 6);
       const wide = wasm().reduceColumns(name, columns, 1, 300, 700)!;
@@ -82,7 +84,8 @@ describe.each(LEVELS)("reductions at level %s", (level) => {
       expectReduced(name, wasm().reduceRows(name, x, 1, x.length)![0]!, values);
       expectReduced(name, wasm().reduceColumns(name, x, 1, x.length, 1)![0]!, values);
       const wide = wasm().reduceColumns(name, x.subarray(0, 150_000), 1, 3, 50_000)!;
-      for (const j of [0, 1, 49_999]) expectReduced(name, wide[j]!, [x[j]!, x[50_000 + j]!, x[100_000 + j]!]);
+      for (const j of [0, 1, 49_999])
+        expectReduced(name, wide[j]!, [x[j]!, x[50_000 + j]!, x[100_000 + j]!]);
     });
 
     it("propagates NaN through max and min wherever it stands", () => {
@@ -92,7 +95,9 @@ describe.each(LEVELS)("reductions at level %s", (level) => {
         expect(wasm().reduceRows("max", x, 1, 300)![0]).toBeNaN();
         expect(wasm().reduceRows("min", x, 1, 300)![0]).toBeNaN();
         expect(wasm().reduceColumns("max", x, 1, 30, 10)![at % 10]).toBeNaN();
-        expect(wasm().reduceRows("max", noise(kind, 300, 1).fill(-Infinity), 1, 300)![0]).toBe(-Infinity);
+        expect(wasm().reduceRows("max", noise(kind, 300, 1).fill(-Infinity), 1, 300)![0]).toBe(
+          -Infinity,
+        );
       }
     });
 
@@ -120,7 +125,9 @@ describe.each(LEVELS)("reductions at level %s", (level) => {
         const y = noise(kind, size, 2);
         const terms = Array.from(x, (v, i) => v * y[i]!);
         const scale = terms.reduce((a, b) => a + Math.abs(b), 0);
-        expect(Math.abs(wasm().dot(x, y)! - REDUCERS.sum(terms))).toBeLessThanOrEqual(80 * epsilon * scale);
+        expect(Math.abs(wasm().dot(x, y)! - REDUCERS.sum(terms))).toBeLessThanOrEqual(
+          80 * epsilon * scale,
+        );
       }
       expect(wasm().dot(noise(kind, 10, 1), noise(kind, 10, 1))).toBeUndefined();
     });

@@ -16,7 +16,8 @@ function normaliser(x: readonly number[]): { top: number; sum: number } {
   return { top, sum };
 }
 
-const arrayOf = (kind: Kind, values: number[]) => (kind === "float32" ? Float32Array.from(values) : Float64Array.from(values));
+const arrayOf = (kind: Kind, values: number[]) =>
+  kind === "float32" ? Float32Array.from(values) : Float64Array.from(values);
 
 describe.each(LEVELS)("softmax at level %s", (level) => {
   const { wasm, supported } = atLevel(level);
@@ -30,37 +31,52 @@ describe.each(LEVELS)("softmax at level %s", (level) => {
         fc.constantFrom<[number, number]>([3, 5_001], [700, 33], [1, 9_000]),
       );
       fc.assert(
-        fc.property(shape, fc.constantFrom(1, 20, 300), fc.integer(), ([rows, cols], spread, seed) => {
-          const x = noise(kind, rows * cols, seed).map((v) => v * spread);
-          const soft = wasm().softmaxRows(x, rows, cols);
-          const logs = wasm().logSoftmaxRows(x, rows, cols);
-          const norms = wasm().logsumexpRows(x, rows, cols);
-          let worst = 0; // largest error in units of its bound
-          for (let i = 0; i < rows; i++) {
-            const row = Array.from(x.subarray(i * cols, (i + 1) * cols));
-            const { top, sum } = normaliser(row);
-            const norm = top + Math.log(sum);
-            worst = Math.max(worst, Math.abs(norms![i]! - norm) / (16 * epsilon * (1 + Math.abs(norm))));
-            row.forEach((v, j) => {
-              const want = Math.exp(v - top) / sum;
-              // A lane adds up to 512 terms; the shifted argument is rounded; quotients below the normal range are flushed.
-              const bound = (32 + Math.abs(v - top)) * epsilon * want + (kind === "float32" ? 2 ** -125 : 2 ** -1021);
-              worst = Math.max(worst, Math.abs(soft![i * cols + j]! - want) / bound);
+        fc.property(
+          shape,
+          fc.constantFrom(1, 20, 300),
+          fc.integer(),
+          ([rows, cols], spread, seed) => {
+            const x = noise(kind, rows * cols, seed).map((v) => v * spread);
+            const soft = wasm().softmaxRows(x, rows, cols);
+            const logs = wasm().logSoftmaxRows(x, rows, cols);
+            const norms = wasm().logsumexpRows(x, rows, cols);
+            let worst = 0; // largest error in units of its bound
+            for (let i = 0; i < rows; i++) {
+              const row = Array.from(x.subarray(i * cols, (i + 1) * cols));
+              const { top, sum } = normaliser(row);
+              const norm = top + Math.log(sum);
               worst = Math.max(
                 worst,
-                Math.abs(logs![i * cols + j]! - (v - top - Math.log(sum))) / (16 * epsilon * (1 + Math.abs(v) + Math.abs(norm))),
+                Math.abs(norms![i]! - norm) / (16 * epsilon * (1 + Math.abs(norm))),
               );
-            });
-          }
-          expect(worst).toBeLessThanOrEqual(1);
-        }),
+              row.forEach((v, j) => {
+                const want = Math.exp(v - top) / sum;
+                // A lane adds up to 512 terms; the shifted argument is rounded; quotients below the normal range are flushed.
+                const bound =
+                  (32 + Math.abs(v - top)) * epsilon * want +
+                  (kind === "float32" ? 2 ** -125 : 2 ** -1021);
+                worst = Math.max(worst, Math.abs(soft![i * cols + j]! - want) / bound);
+                worst = Math.max(
+                  worst,
+                  Math.abs(logs![i * cols + j]! - (v - top - Math.log(sum))) /
+                    (16 * epsilon * (1 + Math.abs(v) + Math.abs(norm))),
+                );
+              });
+            }
+            expect(worst).toBeLessThanOrEqual(1);
+          },
+        ),
         { numRuns: 60 },
       );
     });
 
     it("gives a row the same bits alone and among many", () => {
       const x = noise(kind, 40 * 5, 8);
-      const [soft, logs, norms] = [wasm().softmaxRows(x, 40, 5)!, wasm().logSoftmaxRows(x, 40, 5)!, wasm().logsumexpRows(x, 40, 5)!];
+      const [soft, logs, norms] = [
+        wasm().softmaxRows(x, 40, 5)!,
+        wasm().logSoftmaxRows(x, 40, 5)!,
+        wasm().logsumexpRows(x, 40, 5)!,
+      ];
       for (let i = 0; i < 40; i++) {
         const row = x.subarray(5 * i, 5 * i + 5);
         expect(wasm().softmaxRows(row, 1, 5)).toEqual(soft.slice(5 * i, 5 * i + 5));

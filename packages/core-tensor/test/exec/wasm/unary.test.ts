@@ -55,11 +55,13 @@ const ULPS: Record<UnaryName, number> = {
 
 function ulp(kind: Kind, x: number): number {
   const size = Math.abs(x);
-  if (kind === "float32") return size < 2 ** -126 ? 2 ** -149 : 2 ** (Math.floor(Math.log2(size)) - 23);
+  if (kind === "float32")
+    return size < 2 ** -126 ? 2 ** -149 : 2 ** (Math.floor(Math.log2(size)) - 23);
   return size < 2 ** -1022 ? 2 ** -1074 : 2 ** (Math.floor(Math.log2(size)) - 52);
 }
 
-const arrayOf = (kind: Kind, values: ArrayLike<number>) => (kind === "float32" ? Float32Array.from(values) : Float64Array.from(values));
+const arrayOf = (kind: Kind, values: ArrayLike<number>) =>
+  kind === "float32" ? Float32Array.from(values) : Float64Array.from(values);
 
 describe.each(LEVELS)("unary kernels at level %s", (level) => {
   const { wasm, supported } = atLevel(level);
@@ -127,11 +129,14 @@ describe.each(LEVELS)("unary kernels at level %s", (level) => {
       x.forEach((at, i) => {
         const want = expected[i]!;
         // A nonzero argument may reach zero by rounding, where half a unit decides; there the bound below applies.
-        if (!Number.isFinite(want) || (want === 0 && Math.abs(at) !== tiny)) expect(y[i], `${name}(${at})`).toBe(want);
+        if (!Number.isFinite(want) || (want === 0 && Math.abs(at) !== tiny))
+          expect(y[i], `${name}(${at})`).toBe(want);
         else {
           // A gate below the normal range is a multiple of `tiny`, and so is its error, times the argument.
           const gate = name === "silu" ? Math.abs(at) * tiny : 0;
-          expect(Math.abs(y[i]! - want), `${name}(${at})`).toBeLessThanOrEqual(ULPS[name] * ulp(kind, want) + gate);
+          expect(Math.abs(y[i]! - want), `${name}(${at})`).toBeLessThanOrEqual(
+            ULPS[name] * ulp(kind, want) + gate,
+          );
         }
       });
     });
@@ -157,9 +162,12 @@ describe.each(LEVELS)("unary kernels at level %s", (level) => {
 
     it("gives an element the same bits alone and among many", () => {
       for (const name of UNARY_NAMES) {
-        const x = noise(kind, 40, 5).map((v) => (name === "log" ? Math.abs(v) : name === "log1p" ? v / 1000 : v));
+        const x = noise(kind, 40, 5).map((v) =>
+          name === "log" ? Math.abs(v) : name === "log1p" ? v / 1000 : v,
+        );
         const y = wasm().unary(name, x)!;
-        for (let i = 0; i < x.length; i++) expect(wasm().unary(name, x.subarray(i, i + 1))![0]).toBe(y[i]);
+        for (let i = 0; i < x.length; i++)
+          expect(wasm().unary(name, x.subarray(i, i + 1))![0]).toBe(y[i]);
       }
       expect(wasm().unary("exp", noise(kind, 0, 1))).toHaveLength(0);
     });

@@ -14,7 +14,8 @@ export interface GgufType {
 function plain(name: "F32" | "F16" | "BF16", width: number): GgufType {
   const read = (bytes: Uint8Array): Float32Array =>
     // all three become arrays of 32-bit floats
-    decodeSafetensor({ type: name, shape: [bytes.length / width], range: [0, bytes.length] }, bytes).data as Float32Array;
+    decodeSafetensor({ type: name, shape: [bytes.length / width], range: [0, bytes.length] }, bytes)
+      .data as Float32Array;
   return { name, blockSize: 1, blockBytes: width, read };
 }
 
@@ -33,7 +34,8 @@ function blocks(
     read(bytes) {
       const count = bytes.length / blockBytes;
       const halves = new Uint8Array(2 * count);
-      for (let b = 0; b < count; b++) halves.set(bytes.subarray(b * blockBytes, b * blockBytes + 2), 2 * b);
+      for (let b = 0; b < count; b++)
+        halves.set(bytes.subarray(b * blockBytes, b * blockBytes + 2), 2 * b);
       const factors = F16.read(halves);
       const out = new Float32Array(32 * count);
       for (let b = 0; b < count; b++) unpack(bytes, b * blockBytes + 2, out, 32 * b, factors[b]!);

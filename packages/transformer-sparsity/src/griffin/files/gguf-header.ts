@@ -3,7 +3,8 @@ import { FormatError } from "@provably/core-tensor";
 import { GGUF_TYPES } from "./gguf-blocks.js";
 
 /** A value of a pair. Lists longer than `MAX_LIST` are skipped and stand as undefined. */
-export type GgufValue = number | boolean | string | readonly (number | boolean | string)[] | undefined;
+export type GgufValue =
+  number | boolean | string | readonly (number | boolean | string)[] | undefined;
 
 export interface GgufTensor {
   readonly name: string;
@@ -21,7 +22,19 @@ const MAX_LIST = 1024;
 const MAX_ENTRIES = 100_000;
 
 /** Sizes of the plain values, by their type number. */
-const WIDTHS: Readonly<Record<number, number>> = { 0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8 };
+const WIDTHS: Readonly<Record<number, number>> = {
+  0: 1,
+  1: 1,
+  2: 2,
+  3: 2,
+  4: 4,
+  5: 4,
+  6: 4,
+  7: 1,
+  10: 8,
+  11: 8,
+  12: 8,
+};
 const STRING = 8;
 const LIST = 9;
 
@@ -32,21 +45,29 @@ class Short extends Error {}
 export function parseGguf(
   bytes: Uint8Array,
   sizeBytes: number,
-): { readonly values: ReadonlyMap<string, GgufValue>; readonly tensors: readonly GgufTensor[] } | undefined {
+):
+  | { readonly values: ReadonlyMap<string, GgufValue>; readonly tensors: readonly GgufTensor[] }
+  | undefined {
   try {
     return parse(bytes, sizeBytes);
   } catch (error) {
     if (!(error instanceof Short)) throw error;
-    if (bytes.length >= sizeBytes) throw new FormatError(`loadModel: the GGUF header is cut off after ${bytes.length} bytes`);
+    if (bytes.length >= sizeBytes)
+      throw new FormatError(`loadModel: the GGUF header is cut off after ${bytes.length} bytes`);
     return undefined;
   }
 }
 
-function parse(bytes: Uint8Array, sizeBytes: number): { values: Map<string, GgufValue>; tensors: GgufTensor[] } {
+function parse(
+  bytes: Uint8Array,
+  sizeBytes: number,
+): { values: Map<string, GgufValue>; tensors: GgufTensor[] } {
   const read = reader(bytes, sizeBytes);
-  if (read.plain(4) !== 0x46554747) throw new FormatError("loadModel: the bytes do not begin like a GGUF file");
+  if (read.plain(4) !== 0x46554747)
+    throw new FormatError("loadModel: the bytes do not begin like a GGUF file");
   const version = read.plain(4);
-  if (version !== 2 && version !== 3) throw new FormatError(`loadModel: GGUF version ${String(version)} is not 2 or 3`);
+  if (version !== 2 && version !== 3)
+    throw new FormatError(`loadModel: GGUF version ${String(version)} is not 2 or 3`);
   const numTensors = read.count("tensors", MAX_ENTRIES);
   const numValues = read.count("key-value pairs", MAX_ENTRIES);
   const values = new Map<string, GgufValue>();
@@ -58,13 +79,30 @@ function parse(bytes: Uint8Array, sizeBytes: number): { values: Map<string, Gguf
   for (let i = 0; i < numTensors; i++) {
     const name = read.text();
     const rank = read.plain(4) as number;
-    if (rank > 4) throw new FormatError(`loadModel: GGUF tensor "${name}" has ${rank} axes, expected at most 4`);
-    const shape = Array.from({ length: rank }, () => read.count("extent", Number.MAX_SAFE_INTEGER)).reverse();
-    rows.push({ name, shape, type: read.plain(4) as number, offset: read.count("offset", Number.MAX_SAFE_INTEGER) });
+    if (rank > 4)
+      throw new FormatError(
+        `loadModel: GGUF tensor "${name}" has ${rank} axes, expected at most 4`,
+      );
+    const shape = Array.from({ length: rank }, () =>
+      read.count("extent", Number.MAX_SAFE_INTEGER),
+    ).reverse();
+    rows.push({
+      name,
+      shape,
+      type: read.plain(4) as number,
+      offset: read.count("offset", Number.MAX_SAFE_INTEGER),
+    });
   }
   const alignment = values.get("general.alignment") ?? 32;
-  if (typeof alignment !== "number" || alignment < 1 || alignment > 65536 || !Number.isInteger(alignment))
-    throw new FormatError(`loadModel: GGUF alignment must be an integer in 1 … 65536, got ${JSON.stringify(alignment)}`);
+  if (
+    typeof alignment !== "number" ||
+    alignment < 1 ||
+    alignment > 65536 ||
+    !Number.isInteger(alignment)
+  )
+    throw new FormatError(
+      `loadModel: GGUF alignment must be an integer in 1 … 65536, got ${JSON.stringify(alignment)}`,
+    );
   const start = Math.ceil(read.at() / alignment) * alignment;
   return { values, tensors: rows.map((row) => place(row, start, sizeBytes)) };
 }
@@ -78,14 +116,18 @@ function place(
   const code = Object.hasOwn(GGUF_TYPES, type) ? GGUF_TYPES[type] : undefined;
   if (!code)
     throw new FormatError(
-      `loadModel: GGUF tensor "${name}" has element type ${type}; known are ${Object.values(GGUF_TYPES)
+      `loadModel: GGUF tensor "${name}" has element type ${type}; known are ${Object.values(
+        GGUF_TYPES,
+      )
         .map((t) => t.name)
         .join(", ")}`,
     );
   const size = shape.reduce((a, b) => a * b, 1);
   const bytes = (size / code.blockSize) * code.blockBytes;
   if ((shape.at(-1) ?? 1) % code.blockSize !== 0 || !(start + offset + bytes <= sizeBytes))
-    throw new FormatError(`loadModel: GGUF tensor "${name}" of shape [${shape.join(", ")}] does not fit the file of ${sizeBytes} bytes`);
+    throw new FormatError(
+      `loadModel: GGUF tensor "${name}" of shape [${shape.join(", ")}] does not fit the file of ${sizeBytes} bytes`,
+    );
   return { name, shape, type, range: [start + offset, start + offset + bytes] };
 }
 
@@ -94,7 +136,10 @@ function reader(bytes: Uint8Array, sizeBytes: number) {
   let position = 0;
   /** Moves on; the file as a whole must hold what is skipped. */
   const skip = (count: number): number => {
-    if (!(position + count <= sizeBytes)) throw new FormatError(`loadModel: the GGUF header asks for ${count} bytes at ${position} of ${sizeBytes}`);
+    if (!(position + count <= sizeBytes))
+      throw new FormatError(
+        `loadModel: the GGUF header asks for ${count} bytes at ${position} of ${sizeBytes}`,
+      );
     if (position + count > bytes.length) throw new Short();
     position += count;
     return position - count;
@@ -128,7 +173,10 @@ function reader(bytes: Uint8Array, sizeBytes: number) {
   };
   const count = (what: string, max: number): number => {
     const n = plain(10) as number;
-    if (n > max) throw new FormatError(`loadModel: the GGUF header promises ${n} ${what}, expected at most ${max}`);
+    if (n > max)
+      throw new FormatError(
+        `loadModel: the GGUF header promises ${n} ${what}, expected at most ${max}`,
+      );
     return n;
   };
   const text = (): string => {
@@ -139,7 +187,8 @@ function reader(bytes: Uint8Array, sizeBytes: number) {
   const value = (type: number, depth: number): GgufValue => {
     if (type === STRING) return text();
     if (type !== LIST) {
-      if (!Object.hasOwn(WIDTHS, type)) throw new FormatError(`loadModel: GGUF value type ${type} is not known`);
+      if (!Object.hasOwn(WIDTHS, type))
+        throw new FormatError(`loadModel: GGUF value type ${type} is not known`);
       return plain(type);
     }
     if (depth > 0) throw new FormatError("loadModel: GGUF lists of lists are not supported");

@@ -28,7 +28,10 @@ const LAYER: Readonly<Record<string, string>> = {
 };
 
 /** The choices of the model in a GGUF file, and its tensors under their Hugging Face names. */
-export async function openGguf(files: ModelFiles, name: string): Promise<{ config: ModelConfig; tensors: TensorStore }> {
+export async function openGguf(
+  files: ModelFiles,
+  name: string,
+): Promise<{ config: ModelConfig; tensors: TensorStore }> {
   const size = await files.size(name);
   if (size === undefined) throw new FormatError(`loadModel: there is no file ${name}`);
   const header = await readHeader(files, name, size);
@@ -46,13 +49,19 @@ export async function openGguf(files: ModelFiles, name: string): Promise<{ confi
         const { shape, type, range } = place.get(renamed)!;
         const data = GGUF_TYPES[type]!.read(await files.read(name, ...range));
         const stored = array(data, { shape, copy: false });
-        return header.values.get("general.architecture") === "llama" ? unpermute(renamed, stored, config) : stored;
+        return header.values.get("general.architecture") === "llama"
+          ? unpermute(renamed, stored, config)
+          : stored;
       },
     },
   };
 }
 
-async function readHeader(files: ModelFiles, name: string, size: number): Promise<ReturnType<typeof parseGguf> & object> {
+async function readHeader(
+  files: ModelFiles,
+  name: string,
+  size: number,
+): Promise<ReturnType<typeof parseGguf> & object> {
   for (let count = FIRST_READ; ; count *= 4) {
     const header = parseGguf(await files.read(name, 0, Math.min(count, size)), size);
     if (header) return header;
@@ -62,12 +71,18 @@ async function readHeader(files: ModelFiles, name: string, size: number): Promis
 function rename(name: string): string | undefined {
   if (Object.hasOwn(OUTER, name)) return OUTER[name];
   const [, layer, part, kind] = /^blk\.(\d+)\.(\w+)\.(weight|bias)$/.exec(name) ?? [];
-  return part !== undefined && Object.hasOwn(LAYER, part) ? `model.layers.${layer}.${LAYER[part]}.${kind}` : undefined;
+  return part !== undefined && Object.hasOwn(LAYER, part)
+    ? `model.layers.${layer}.${LAYER[part]}.${kind}`
+    : undefined;
 }
 
 /** Queries and keys of `llama` are stored for rotating neighbours; here halves are rotated. */
 function unpermute(name: string, stored: NdArray, config: ModelConfig): NdArray {
-  const heads = name.includes("q_proj") ? config.numHeads : name.includes("k_proj") ? config.numKvHeads : undefined;
+  const heads = name.includes("q_proj")
+    ? config.numHeads
+    : name.includes("k_proj")
+      ? config.numKvHeads
+      : undefined;
   if (heads === undefined || stored.shape[0]! % (2 * heads) !== 0) return stored;
   const rest = stored.shape.slice(1);
   const pairs = reshape(stored, [heads, stored.shape[0]! / heads / 2, 2, ...rest]);
@@ -75,11 +90,17 @@ function unpermute(name: string, stored: NdArray, config: ModelConfig): NdArray 
 }
 
 /** The key-value pairs as a config of the Hugging Face layout. */
-function ggufConfig(values: ReadonlyMap<string, GgufValue>, tensors: readonly GgufTensor[]): ModelConfig {
+function ggufConfig(
+  values: ReadonlyMap<string, GgufValue>,
+  tensors: readonly GgufTensor[],
+): ModelConfig {
   const architecture = values.get("general.architecture");
   if (architecture !== "llama" && architecture !== "qwen2" && architecture !== "gemma")
-    throw new FormatError(`loadModel: GGUF architecture ${JSON.stringify(architecture) ?? "(none)"} is not one of llama, qwen2, gemma`);
-  if (values.has(`${architecture}.expert_count`)) throw new FormatError("loadModel: mixtures of experts are not supported");
+    throw new FormatError(
+      `loadModel: GGUF architecture ${JSON.stringify(architecture) ?? "(none)"} is not one of llama, qwen2, gemma`,
+    );
+  if (values.has(`${architecture}.expert_count`))
+    throw new FormatError("loadModel: mixtures of experts are not supported");
   const get = (key: string): GgufValue | undefined => values.get(`${architecture}.${key}`);
   const has = (name: string): boolean => tensors.some((tensor) => tensor.name === name);
   const embedding = tensors.find((tensor) => tensor.name === "token_embd.weight");
@@ -109,7 +130,10 @@ function ggufConfig(values: ReadonlyMap<string, GgufValue>, tensors: readonly Gg
       original_max_position_embeddings: get("rope.scaling.original_context_length"),
     },
   });
-  if (has("rope_freqs.weight")) throw new FormatError("loadModel: GGUF files with their own table of rotary factors (rope_freqs) are not supported");
+  if (has("rope_freqs.weight"))
+    throw new FormatError(
+      "loadModel: GGUF files with their own table of rotary factors (rope_freqs) are not supported",
+    );
   // norms of gemma are stored with their 1 already added
   return { ...config, norm: { ...config.norm, unitOffset: false } };
 }

@@ -1,11 +1,23 @@
 /** Models from files: the folder layout of Hugging Face, or one GGUF file. */
 import { type NdArray, FormatError } from "@provably/core-tensor";
-import { callback, check, longWork, optional, record, text as words } from "../../internal/guard.js";
+import {
+  callback,
+  check,
+  longWork,
+  optional,
+  record,
+  text as words,
+} from "../../internal/guard.js";
 import { type ModelConfig, modelConfig } from "../model/config.js";
 import { parseJson } from "../model/json.js";
 import { layerOfTensor, layerParameters, outerParameters } from "../model/parameters.js";
 import { othersWork } from "../runtime/pause.js";
-import { type LanguageModel, type ModelLayer, type ModelOptions, pinner } from "../runtime/model.js";
+import {
+  type LanguageModel,
+  type ModelLayer,
+  type ModelOptions,
+  pinner,
+} from "../runtime/model.js";
 import { openGguf } from "./gguf.js";
 import { type ModelFiles, folderFiles, readWhole, urlFiles } from "./source.js";
 import { type TensorStore, openSafetensors } from "./tensors.js";
@@ -39,10 +51,14 @@ export interface LoadOptions extends ModelOptions {
  * ```
  * @category Files
  */
-export async function loadModel(source: string | URL | ModelFiles, options: LoadOptions = {}): Promise<LanguageModel> {
+export async function loadModel(
+  source: string | URL | ModelFiles,
+  options: LoadOptions = {},
+): Promise<LanguageModel> {
   check("loadModel", "options", options, record({ ...longWork, gguf: optional(words) }));
   const { files, gguf, place } = openFiles("loadModel", source, options.gguf);
-  const { config, tensors } = gguf === undefined ? await openFolder(files, place) : await openGguf(files, gguf);
+  const { config, tensors } =
+    gguf === undefined ? await openFolder(files, place) : await openGguf(files, gguf);
   const byLayer = new Map<number, string[]>();
   for (const name of tensors.names) {
     const layer = layerOfTensor(config, name);
@@ -69,19 +85,31 @@ export async function loadModel(source: string | URL | ModelFiles, options: Load
 }
 
 /** Files of a source, and where they are in words; a name at its end that says `.gguf` is split off. */
-export function openFiles(fn: string, source: string | URL | ModelFiles, gguf?: string): { files: ModelFiles; place: string; gguf?: string } {
+export function openFiles(
+  fn: string,
+  source: string | URL | ModelFiles,
+  gguf?: string,
+): { files: ModelFiles; place: string; gguf?: string } {
   if (typeof source !== "string" && !(source instanceof URL)) {
     const files = check(fn, "source", source, record({ size: callback, read: callback }));
     return { files, place: "the files given", ...(gguf !== undefined && { gguf }) };
   }
   const text = String(source);
   const [, folder, name] = /^(.*?)([^/\\]+\.gguf)$/.exec(text) ?? [undefined, text, gguf];
-  const files = /^https?:/.test(text) ? urlFiles(folder) : folderFiles(folder === "" ? "." : folder);
+  const files = /^https?:/.test(text)
+    ? urlFiles(folder)
+    : folderFiles(folder === "" ? "." : folder);
   return { files, place: text, ...(name !== undefined && { gguf: name }) };
 }
 
-async function openFolder(files: ModelFiles, place: string): Promise<{ config: ModelConfig; tensors: TensorStore }> {
+async function openFolder(
+  files: ModelFiles,
+  place: string,
+): Promise<{ config: ModelConfig; tensors: TensorStore }> {
   const json = await readWhole(files, "config.json", 10_000_000);
   if (!json) throw new FormatError(`loadModel: there is no config.json in ${place}`);
-  return { config: modelConfig(parseJson("loadModel: config.json", json)), tensors: await openSafetensors(files) };
+  return {
+    config: modelConfig(parseJson("loadModel: config.json", json)),
+    tensors: await openSafetensors(files),
+  };
 }

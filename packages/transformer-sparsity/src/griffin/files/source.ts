@@ -1,6 +1,14 @@
 /** Where the files of a model come from: a folder, the network, or memory. Parts of files are read, so that no file need fit in one buffer. */
 import { FormatError } from "@provably/core-tensor";
-import { callback, check, mapOf, optional, record, satisfying, text } from "../../internal/guard.js";
+import {
+  callback,
+  check,
+  mapOf,
+  optional,
+  record,
+  satisfying,
+  text,
+} from "../../internal/guard.js";
 
 /**
  * Named files that can be read in parts.
@@ -28,7 +36,8 @@ export interface ModelFiles {
  */
 export function memoryFiles(files: Readonly<Record<string, Uint8Array | Blob>>): ModelFiles {
   check("memoryFiles", "files", files, mapOf(contents));
-  const find = (name: string): Uint8Array | Blob | undefined => (typeof name === "string" && Object.hasOwn(files, name) ? files[name] : undefined);
+  const find = (name: string): Uint8Array | Blob | undefined =>
+    typeof name === "string" && Object.hasOwn(files, name) ? files[name] : undefined;
   return {
     size(name) {
       const file = find(name);
@@ -37,7 +46,9 @@ export function memoryFiles(files: Readonly<Record<string, Uint8Array | Blob>>):
     async read(name, from, to) {
       const file = find(name);
       if (file === undefined) throw new FormatError(`memoryFiles: there is no file "${name}"`);
-      return file instanceof Uint8Array ? file.subarray(from, to) : new Uint8Array(await file.slice(from, to).arrayBuffer());
+      return file instanceof Uint8Array
+        ? file.subarray(from, to)
+        : new Uint8Array(await file.slice(from, to).arrayBuffer());
     },
   };
 }
@@ -58,16 +69,26 @@ export function memoryFiles(files: Readonly<Record<string, Uint8Array | Blob>>):
  * ```
  * @category Files
  */
-export function urlFiles(base: string | URL, options: { readonly fetch?: typeof fetch } = {}): ModelFiles {
+export function urlFiles(
+  base: string | URL,
+  options: { readonly fetch?: typeof fetch } = {},
+): ModelFiles {
   check("urlFiles", "base", base, place);
-  const { fetch: request = fetch } = check("urlFiles", "options", options, record({ fetch: optional(callback) }));
+  const { fetch: request = fetch } = check(
+    "urlFiles",
+    "options",
+    options,
+    record({ fetch: optional(callback) }),
+  );
   const root = String(base).endsWith("/") ? String(base) : `${String(base)}/`;
   const whole = new Map<string, Promise<Uint8Array>>();
   const ask = async (name: string, init: RequestInit): Promise<Response> => {
     try {
       return await request(root + name, init);
     } catch (error) {
-      throw new FormatError(`urlFiles: ${root + name} cannot be fetched (${error instanceof Error ? error.message : String(error)})`);
+      throw new FormatError(
+        `urlFiles: ${root + name} cannot be fetched (${error instanceof Error ? error.message : String(error)})`,
+      );
     }
   };
   return {
@@ -77,7 +98,8 @@ export function urlFiles(base: string | URL, options: { readonly fetch?: typeof 
       if (!response.ok) return undefined;
       const length = response.headers.get("content-length");
       // compressed transfers give the compressed length, and some servers give none
-      if (length !== null && response.headers.get("content-encoding") === null) return Number(length);
+      if (length !== null && response.headers.get("content-encoding") === null)
+        return Number(length);
       return (await keep(name)).length;
     },
     async read(name, from, to) {
@@ -85,7 +107,8 @@ export function urlFiles(base: string | URL, options: { readonly fetch?: typeof 
       const kept = whole.get(name);
       if (kept) return (await kept).subarray(from, to);
       const response = await ask(name, { headers: { range: `bytes=${from}-${to - 1}` } });
-      if (!response.ok) throw new FormatError(`urlFiles: ${root + name} answers ${response.status}`);
+      if (!response.ok)
+        throw new FormatError(`urlFiles: ${root + name} answers ${response.status}`);
       if (response.status === 206) return new Uint8Array(await response.arrayBuffer());
       whole.set(
         name,
@@ -95,7 +118,9 @@ export function urlFiles(base: string | URL, options: { readonly fetch?: typeof 
     },
   };
   function keep(name: string): Promise<Uint8Array> {
-    const kept = whole.get(name) ?? ask(name, {}).then(async (response) => new Uint8Array(await response.arrayBuffer()));
+    const kept =
+      whole.get(name) ??
+      ask(name, {}).then(async (response) => new Uint8Array(await response.arrayBuffer()));
     whole.set(name, kept);
     return kept;
   }
@@ -118,12 +143,17 @@ export function urlFiles(base: string | URL, options: { readonly fetch?: typeof 
 export function folderFiles(folder: string | URL): ModelFiles {
   check("folderFiles", "folder", folder, place);
   // asked for by name at run time, so that bundlers for browsers have nothing to resolve
-  const builtin = (globalThis as { process?: { getBuiltinModule?: (name: string) => unknown } }).process?.getBuiltinModule;
-  if (!builtin) throw new FormatError("folderFiles: needs Node 20.16 or newer; use urlFiles or memoryFiles in a browser");
+  const builtin = (globalThis as { process?: { getBuiltinModule?: (name: string) => unknown } })
+    .process?.getBuiltinModule;
+  if (!builtin)
+    throw new FormatError(
+      "folderFiles: needs Node 20.16 or newer; use urlFiles or memoryFiles in a browser",
+    );
   const fs = builtin("node:fs/promises") as typeof import("node:fs/promises");
   const { fileURLToPath } = builtin("node:url") as typeof import("node:url");
   const { join } = builtin("node:path") as typeof import("node:path");
-  const path = typeof folder === "string" && !folder.startsWith("file:") ? folder : fileURLToPath(folder);
+  const path =
+    typeof folder === "string" && !folder.startsWith("file:") ? folder : fileURLToPath(folder);
   return {
     async size(name) {
       try {
@@ -140,7 +170,10 @@ export function folderFiles(folder: string | URL): ModelFiles {
         let at = 0;
         while (at < bytes.length) {
           const { bytesRead } = await file.read(bytes, at, bytes.length - at, from + at);
-          if (bytesRead === 0) throw new FormatError(`folderFiles: ${name} ends at ${from + at}, expected ${to} bytes`);
+          if (bytesRead === 0)
+            throw new FormatError(
+              `folderFiles: ${name} ends at ${from + at}, expected ${to} bytes`,
+            );
           at += bytesRead;
         }
         return bytes;
@@ -152,10 +185,17 @@ export function folderFiles(folder: string | URL): ModelFiles {
 }
 
 const place = satisfying("text or a URL", (x) => typeof x === "string" || x instanceof URL);
-const contents = satisfying("a Uint8Array or a Blob", (x) => x instanceof Uint8Array || (typeof Blob === "function" && x instanceof Blob));
+const contents = satisfying(
+  "a Uint8Array or a Blob",
+  (x) => x instanceof Uint8Array || (typeof Blob === "function" && x instanceof Blob),
+);
 
 /** A whole file of at most `limit` bytes, or undefined when there is none. */
-export async function readWhole(files: ModelFiles, name: string, limit: number): Promise<Uint8Array | undefined> {
+export async function readWhole(
+  files: ModelFiles,
+  name: string,
+  limit: number,
+): Promise<Uint8Array | undefined> {
   const size = await files.size(name);
   if (size === undefined) return undefined;
   if (size > limit) throw new FormatError(`${name} has ${size} bytes, expected at most ${limit}`);

@@ -1,6 +1,11 @@
 /** Tensors in files, read one at a time. */
 import { type NdArray, FormatError } from "@provably/core-tensor";
-import { type SafetensorsTable, decodeSafetensor, safetensorsHeadSize, safetensorsTable } from "@provably/core-tensor/io";
+import {
+  type SafetensorsTable,
+  decodeSafetensor,
+  safetensorsHeadSize,
+  safetensorsTable,
+} from "@provably/core-tensor/io";
 import { jsonReader, parseJson } from "../model/json.js";
 import { type ModelFiles, readWhole } from "./source.js";
 
@@ -21,7 +26,10 @@ export async function openSafetensors(files: ModelFiles): Promise<TensorStore> {
   for (const shard of shards) {
     const table = await readTable(files, shard);
     for (const name of Object.keys(table.entries)) {
-      if (place.has(name)) throw new FormatError(`loadModel: "${name}" is in two files, ${place.get(name)!.shard} and ${shard}`);
+      if (place.has(name))
+        throw new FormatError(
+          `loadModel: "${name}" is in two files, ${place.get(name)!.shard} and ${shard}`,
+        );
       place.set(name, { shard, table });
     }
   }
@@ -45,11 +53,17 @@ async function readTable(files: ModelFiles, shard: string): Promise<SafetensorsT
 
 /** Files that an index names. They must lie beside it: an index is not to be trusted with paths. */
 function shardNames(index: Uint8Array): string[] {
-  const map = jsonReader("loadModel", parseJson("loadModel: model.safetensors.index.json", index)).value("weight_map");
-  if (typeof map !== "object" || map === null || Array.isArray(map)) throw new FormatError("loadModel: the index has no weight_map");
+  const map = jsonReader(
+    "loadModel",
+    parseJson("loadModel: model.safetensors.index.json", index),
+  ).value("weight_map");
+  if (typeof map !== "object" || map === null || Array.isArray(map))
+    throw new FormatError("loadModel: the index has no weight_map");
   const names = new Set<unknown>(Object.values(map));
   for (const name of names)
     if (typeof name !== "string" || !/^[\w.-]+\.safetensors$/.test(name))
-      throw new FormatError(`loadModel: the index names a file that cannot be used: ${JSON.stringify(name).slice(0, 60)}`);
+      throw new FormatError(
+        `loadModel: the index names a file that cannot be used: ${JSON.stringify(name).slice(0, 60)}`,
+      );
   return [...(names as Set<string>)];
 }

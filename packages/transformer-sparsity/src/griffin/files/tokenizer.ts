@@ -51,13 +51,17 @@ export async function loadTokenizer(source: string | URL | ModelFiles): Promise<
     encode(text, options = {}) {
       const { addSpecialTokens = true } = checkRecord("encode", "options", options);
       check("encode", "text", text, words);
-      return typed("the text cannot be encoded", () => checkIds(tokenizer.encode(text, { add_special_tokens: addSpecialTokens }).ids));
+      return typed("the text cannot be encoded", () =>
+        checkIds(tokenizer.encode(text, { add_special_tokens: addSpecialTokens }).ids),
+      );
     },
     decode(ids, options = {}) {
       const { skipSpecialTokens = true } = checkRecord("decode", "options", options);
       // the library refuses an empty list
       if (check("decode", "ids", ids, tokens).length === 0) return "";
-      return typed("the tokens cannot be decoded", () => tokenizer.decode([...ids], { skip_special_tokens: skipSpecialTokens }));
+      return typed("the tokens cannot be decoded", () =>
+        tokenizer.decode([...ids], { skip_special_tokens: skipSpecialTokens }),
+      );
     },
   };
 }
@@ -76,6 +80,8 @@ function typed<T>(what: string, run: () => T): T {
     return run();
   } catch (error) {
     if (error instanceof FormatError) throw error;
-    throw new FormatError(`loadTokenizer: ${what} (${error instanceof Error ? error.message.slice(0, 200) : "unknown error"})`);
+    throw new FormatError(
+      `loadTokenizer: ${what} (${error instanceof Error ? error.message.slice(0, 200) : "unknown error"})`,
+    );
   }
 }

@@ -21,14 +21,23 @@ export interface SamplingOptions {
 
 /** Whether the options make sense. */
 export function checkSampling(fn: string, options: SamplingOptions): void {
-  const { temperature = 1, topK = 1, topP = 1, minP = 0, repetitionPenalty = 1 } = checkRecord(fn, "sampling", options);
+  const {
+    temperature = 1,
+    topK = 1,
+    topP = 1,
+    minP = 0,
+    repetitionPenalty = 1,
+  } = checkRecord(fn, "sampling", options);
   const fail = (what: string): never => {
     throw new DomainError(`${fn}: ${what}`);
   };
-  if (!Number.isFinite(temperature) || temperature < 0) fail(`temperature must be a finite number ≥ 0, got ${show(temperature)}`);
+  if (!Number.isFinite(temperature) || temperature < 0)
+    fail(`temperature must be a finite number ≥ 0, got ${show(temperature)}`);
   if (!Number.isInteger(topK) || topK < 1) fail(`topK must be an integer ≥ 1, got ${show(topK)}`);
-  if (!Number.isFinite(topP) || topP <= 0 || topP > 1) fail(`topP must be in (0, 1], got ${show(topP)}`);
-  if (!Number.isFinite(minP) || minP < 0 || minP > 1) fail(`minP must be in [0, 1], got ${show(minP)}`);
+  if (!Number.isFinite(topP) || topP <= 0 || topP > 1)
+    fail(`topP must be in (0, 1], got ${show(topP)}`);
+  if (!Number.isFinite(minP) || minP < 0 || minP > 1)
+    fail(`minP must be in [0, 1], got ${show(minP)}`);
   if (!Number.isFinite(repetitionPenalty) || repetitionPenalty <= 0)
     fail(`repetitionPenalty must be a finite number > 0, got ${show(repetitionPenalty)}`);
 }
@@ -50,15 +59,25 @@ export function checkSampling(fn: string, options: SamplingOptions): void {
  * @see Holtzman et al. (2020), "The curious case of neural text degeneration", section 3.1; Keskar et al. (2019), "CTRL", section 4.1
  * @category Text
  */
-export function nextTokenProbabilities(logits: ArrayLike<number>, context: readonly number[] = [], options: SamplingOptions = {}): Float64Array {
+export function nextTokenProbabilities(
+  logits: ArrayLike<number>,
+  context: readonly number[] = [],
+  options: SamplingOptions = {},
+): Float64Array {
   checkSampling("nextTokenProbabilities", options);
   const { temperature = 1, topK, topP = 1, minP = 0, repetitionPenalty = 1 } = options;
   const z = Float64Array.from(check("nextTokenProbabilities", "logits", logits, numbers));
   for (const id of check("nextTokenProbabilities", "context", context, listOf(whole(0))))
-    if (id >= z.length) throw new DomainError(`nextTokenProbabilities: context must hold tokens 0 … ${z.length - 1}, got ${id}`);
-  if (repetitionPenalty !== 1) for (const id of new Set(context)) z[id] = z[id]! > 0 ? z[id]! / repetitionPenalty : z[id]! * repetitionPenalty;
+    if (id >= z.length)
+      throw new DomainError(
+        `nextTokenProbabilities: context must hold tokens 0 … ${z.length - 1}, got ${id}`,
+      );
+  if (repetitionPenalty !== 1)
+    for (const id of new Set(context))
+      z[id] = z[id]! > 0 ? z[id]! / repetitionPenalty : z[id]! * repetitionPenalty;
   const peak = z.reduce((a, b) => Math.max(a, b), -Infinity);
-  if (!Number.isFinite(peak)) throw new DomainError(`nextTokenProbabilities: logits have no finite maximum (${peak})`);
+  if (!Number.isFinite(peak))
+    throw new DomainError(`nextTokenProbabilities: logits have no finite maximum (${peak})`);
   if (temperature === 0) return z.map((_, i) => Number(i === z.indexOf(peak)));
   if (temperature !== 1) for (let i = 0; i < z.length; i++) z[i]! /= temperature;
   if (topK !== undefined && topK < z.length) {

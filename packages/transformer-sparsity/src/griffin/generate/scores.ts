@@ -4,7 +4,12 @@ import { check, listOf, whole } from "../../internal/guard.js";
 import { decodeStep, prefill } from "../runtime/forward.js";
 import { type LanguageModel, checkModel } from "../runtime/model.js";
 import { type Prompt, checkPrompt, readPrompt } from "../sparsity/prompt.js";
-import { type SparseFeedForward, type SparsityMethod, checkSparse, sparsify } from "../sparsity/sparsify.js";
+import {
+  type SparseFeedForward,
+  type SparsityMethod,
+  checkSparse,
+  sparsify,
+} from "../sparsity/sparsify.js";
 import { logProbability } from "./sampling.js";
 
 /**
@@ -37,16 +42,31 @@ export interface ContinuationScores {
  * ```
  * @category Text
  */
-export function scoreContinuation(model: LanguageModel, prompt: Prompt, ids: readonly number[], sparse?: SparseFeedForward): ContinuationScores {
+export function scoreContinuation(
+  model: LanguageModel,
+  prompt: Prompt,
+  ids: readonly number[],
+  sparse?: SparseFeedForward,
+): ContinuationScores {
   checkPrompt("scoreContinuation", checkModel("scoreContinuation", model), prompt);
   checkSparse("scoreContinuation", sparse);
   checkIds("scoreContinuation", model, ids);
-  if (ids.length === 0) throw new DomainError("scoreContinuation: ids must hold at least one token");
+  if (ids.length === 0)
+    throw new DomainError("scoreContinuation: ids must hold at least one token");
   const { vocabSize } = model.config;
   const logits = new Float32Array(ids.length * vocabSize);
   logits.set(prompt.logits);
-  if (ids.length > 1) logits.set(prefill(model, ids.slice(0, -1), { cache: prompt.cache, logits: "all", ...sparse }).logits, vocabSize);
-  return { logits, logProbs: Float64Array.from(ids, (id, t) => logProbability(logits.subarray(t * vocabSize, (t + 1) * vocabSize))(id)) };
+  if (ids.length > 1)
+    logits.set(
+      prefill(model, ids.slice(0, -1), { cache: prompt.cache, logits: "all", ...sparse }).logits,
+      vocabSize,
+    );
+  return {
+    logits,
+    logProbs: Float64Array.from(ids, (id, t) =>
+      logProbability(logits.subarray(t * vocabSize, (t + 1) * vocabSize))(id),
+    ),
+  };
 }
 
 /**
@@ -67,10 +87,17 @@ export function scoreContinuation(model: LanguageModel, prompt: Prompt, ids: rea
  * ```
  * @category Text
  */
-export function perplexity(model: LanguageModel, ids: readonly number[], promptLength: number, method?: SparsityMethod): number {
+export function perplexity(
+  model: LanguageModel,
+  ids: readonly number[],
+  promptLength: number,
+  method?: SparsityMethod,
+): number {
   checkIds("perplexity", checkModel("perplexity", model), ids);
   if (!Number.isInteger(promptLength) || promptLength < 1 || promptLength >= ids.length)
-    throw new DomainError(`perplexity: promptLength must be an integer in 1 … ${ids.length - 1}, got ${show(promptLength)}`);
+    throw new DomainError(
+      `perplexity: promptLength must be an integer in 1 … ${ids.length - 1}, got ${show(promptLength)}`,
+    );
   const prompt = readFor(model, ids.slice(0, promptLength), method);
   const sparse = method && sparsify(model, prompt, method);
   const { logProbs } = scoreContinuation(model, prompt, ids.slice(promptLength), sparse);
@@ -98,9 +125,16 @@ export function perplexity(model: LanguageModel, ids: readonly number[], promptL
  * @see Dong, Chen, Chi (2024), "Prompt-prompted adaptive structured pruning for efficient LLM generation", section 5.1
  * @category Text
  */
-export function classificationLogits(model: LanguageModel, ids: readonly number[], method: SparsityMethod): Float32Array {
+export function classificationLogits(
+  model: LanguageModel,
+  ids: readonly number[],
+  method: SparsityMethod,
+): Float32Array {
   checkIds("classificationLogits", checkModel("classificationLogits", model), ids);
-  if (ids.length < 2) throw new DomainError(`classificationLogits: ids must hold at least two tokens, got ${ids.length}`);
+  if (ids.length < 2)
+    throw new DomainError(
+      `classificationLogits: ids must hold at least two tokens, got ${ids.length}`,
+    );
   const prompt = readFor(model, ids.slice(0, -1), method);
   const sparse = sparsify(model, prompt, method);
   const { logits } = decodeStep(model, prompt.cache, ids[ids.length - 1]!, sparse);
@@ -111,14 +145,25 @@ export function classificationLogits(model: LanguageModel, ids: readonly number[
 const tokens = listOf(whole(0));
 
 /** Whether `ids` are tokens of the model. */
-export function checkIds(fn: string, { config: { vocabSize } }: LanguageModel, ids: readonly number[]): void {
+export function checkIds(
+  fn: string,
+  { config: { vocabSize } }: LanguageModel,
+  ids: readonly number[],
+): void {
   check(fn, "ids", ids, tokens).forEach((id, t) => {
-    if (id >= vocabSize) throw new IndexError(`${fn}: token ${t} must be an integer in 0 … ${vocabSize - 1}, got ${id}`);
+    if (id >= vocabSize)
+      throw new IndexError(
+        `${fn}: token ${t} must be an integer in 0 … ${vocabSize - 1}, got ${id}`,
+      );
   });
 }
 
 /** Reads a prompt with what a method will ask for. */
-export function readFor(model: LanguageModel, ids: readonly number[], method?: SparsityMethod): Prompt {
+export function readFor(
+  model: LanguageModel,
+  ids: readonly number[],
+  method?: SparsityMethod,
+): Prompt {
   return readPrompt(model, ids, { keepActivations: calibrates(method) });
 }
 

@@ -1,6 +1,14 @@
 /** Writing text as it comes: whole characters, stop strings held back, other work of the page or the process in between. */
 import type { Tokenizer } from "../files/tokenizer.js";
-import { callback, check, listOf, longWork, optional, record, text as words } from "../../internal/guard.js";
+import {
+  callback,
+  check,
+  listOf,
+  longWork,
+  optional,
+  record,
+  text as words,
+} from "../../internal/guard.js";
 import type { LanguageModel } from "../runtime/model.js";
 import { othersWork } from "../runtime/pause.js";
 import { type GenerateOptions, type GenerateResult, readForWriting, writeOn } from "./tokens.js";
@@ -57,7 +65,12 @@ export async function* generate(
 ): AsyncGenerator<string, TextResult, void> {
   check("generate", "tokenizer", tokenizer, record({ encode: callback, decode: callback }));
   check("generate", "prompt", prompt, words);
-  check("generate", "options", options, record({ ...longWork, stopStrings: optional(listOf(words)) }));
+  check(
+    "generate",
+    "options",
+    options,
+    record({ ...longWork, stopStrings: optional(listOf(words)) }),
+  );
   const { stopStrings = [], ...rest } = options;
   const ids = tokenizer.encode(prompt, { addSpecialTokens: options.after === undefined });
   const reading = readForWriting(model, ids, rest);
@@ -65,7 +78,8 @@ export async function* generate(
   for (; !read.done; read = reading.next()) await othersWork();
   const steps = writeOn(model, read.value, rest);
   const tokens: number[] = [];
-  const decoded = (): string => check("generate", "tokenizer.decode()", tokenizer.decode(tokens), words);
+  const decoded = (): string =>
+    check("generate", "tokenizer.decode()", tokenizer.decode(tokens), words);
   let shown = "";
   for (;;) {
     options.signal?.throwIfAborted();
@@ -83,7 +97,9 @@ export async function* generate(
       const end = steps.next("stop");
       if (end.done) return { ...end.value, text: text.slice(0, stop) };
     }
-    const ready = text.endsWith(UNFINISHED) ? shown.length : text.length - heldBack(text, stopStrings);
+    const ready = text.endsWith(UNFINISHED)
+      ? shown.length
+      : text.length - heldBack(text, stopStrings);
     if (ready > shown.length) {
       yield text.slice(shown.length, ready);
       shown = text.slice(0, ready);
@@ -101,6 +117,8 @@ function firstStop(text: string, stops: readonly string[]): number | undefined {
 /** Length of the longest end of the text that begins a stop string. */
 function heldBack(text: string, stops: readonly string[]): number {
   let longest = 0;
-  for (const stop of stops) for (let n = Math.min(stop.length - 1, text.length); n > longest; n--) if (stop.startsWith(text.slice(-n))) longest = n;
+  for (const stop of stops)
+    for (let n = Math.min(stop.length - 1, text.length); n > longest; n--)
+      if (stop.startsWith(text.slice(-n))) longest = n;
   return longest;
 }

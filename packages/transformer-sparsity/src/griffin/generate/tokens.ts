@@ -1,6 +1,13 @@
 /** Writing on, token by token: prompt in full, then steps with all neurons or with those that the prompt chose. */
 import { DomainError } from "@provably/core-tensor";
-import { check, listOf, longWork, optional, record, whole as atLeast } from "../../internal/guard.js";
+import {
+  check,
+  listOf,
+  longWork,
+  optional,
+  record,
+  whole as atLeast,
+} from "../../internal/guard.js";
 import { type RngKey, foldIn, uniform } from "@provably/core-tensor/random";
 import type { KvCache } from "../runtime/cache.js";
 import { type ForwardResult, decodeStep, finish } from "../runtime/forward.js";
@@ -9,8 +16,19 @@ import type { ExpertSet } from "../sparsity/experts.js";
 import { type Prompt, readChunks } from "../sparsity/prompt.js";
 import { calibrates, checkIds } from "./scores.js";
 import { type SparseFeedForward, type SparsityMethod, sparsify } from "../sparsity/sparsify.js";
-import { type FeedForwardStatistics, mergeStatistics, statisticsCollector } from "../sparsity/statistic.js";
-import { type SamplingOptions, checkSampling, drawToken, greedyToken, logProbability, nextTokenProbabilities } from "./sampling.js";
+import {
+  type FeedForwardStatistics,
+  mergeStatistics,
+  statisticsCollector,
+} from "../sparsity/statistic.js";
+import {
+  type SamplingOptions,
+  checkSampling,
+  drawToken,
+  greedyToken,
+  logProbability,
+  nextTokenProbabilities,
+} from "./sampling.js";
 
 /**
  * Options of {@link generateTokens}.
@@ -118,7 +136,11 @@ interface ReadPrompt {
 }
 
 /** Checks what writing needs and reads the prompt, with a pause after each chunk. */
-export function* readForWriting(model: LanguageModel, ids: readonly number[], options: GenerateOptions): Generator<void, ReadPrompt> {
+export function* readForWriting(
+  model: LanguageModel,
+  ids: readonly number[],
+  options: GenerateOptions,
+): Generator<void, ReadPrompt> {
   checkIds("generateTokens", checkModel("generateTokens", model), ids);
   checkOptions(options);
   const { after, signal, chunkSize, sparsity } = options;
@@ -216,13 +238,20 @@ const shape = record({
 });
 
 function checkOptions(options: GenerateOptions): void {
-  const { sampling, key, refreshEvery, sparsity } = check("generateTokens", "options", options, shape);
+  const { sampling, key, refreshEvery, sparsity } = check(
+    "generateTokens",
+    "options",
+    options,
+    shape,
+  );
   if (refreshEvery !== undefined && sparsity?.kind !== "griffin")
     throw new DomainError("generateTokens: refreshEvery needs sparsity of kind griffin");
   if (sampling === undefined) return;
   checkSampling("generateTokens", sampling);
   if (sampling.temperature !== 0 && key === undefined)
-    throw new DomainError("generateTokens: tokens are drawn at random and need a key; pass key, or temperature 0");
+    throw new DomainError(
+      "generateTokens: tokens are drawn at random and need a key; pass key, or temperature 0",
+    );
 }
 
 function choose(
@@ -234,7 +263,10 @@ function choose(
 ): number {
   if (!sampling) return greedyToken(logits);
   const probabilities = nextTokenProbabilities(logits, context, sampling);
-  return drawToken(probabilities, key === undefined ? 0 : uniform(foldIn(key, step), [], { dtype: "float64" }).get());
+  return drawToken(
+    probabilities,
+    key === undefined ? 0 : uniform(foldIn(key, step), [], { dtype: "float64" }).get(),
+  );
 }
 
 function ban(logits: Float32Array, tokens: readonly number[]): Float32Array {
@@ -248,11 +280,21 @@ function scored(logits: Float32Array, token: number, alternatives: number): Gene
   const logProb = logProbability(logits);
   if (alternatives === 0) return { token, logProb: logProb(token), alternatives: [] };
   const best = Array.from(logits.keys()).sort((a, b) => logits[b]! - logits[a]! || a - b);
-  return { token, logProb: logProb(token), alternatives: best.slice(0, alternatives).map((id) => ({ token: id, logProb: logProb(id) })) };
+  return {
+    token,
+    logProb: logProb(token),
+    alternatives: best.slice(0, alternatives).map((id) => ({ token: id, logProb: logProb(id) })),
+  };
 }
 
 /** A step with all neurons, whose activations join the statistics. */
-function observedStep(model: LanguageModel, cache: KvCache, token: number, before: FeedForwardStatistics, decay = 1) {
+function observedStep(
+  model: LanguageModel,
+  cache: KvCache,
+  token: number,
+  before: FeedForwardStatistics,
+  decay = 1,
+) {
   const collector = statisticsCollector(model.config.numLayers, model.config.ffSize);
   const step = decodeStep(model, cache, token, {
     onFeedForward(event) {

@@ -34,7 +34,11 @@ import { costModel } from "./cost.js";
  * @see Dong, Chen, Chi (2024), "Prompt-prompted adaptive structured pruning for efficient LLM generation", section 4.2
  * @category Certificates
  */
-export function certifyExperts(model: LanguageModel, ids: readonly number[], experts: ExpertSet): Certificate {
+export function certifyExperts(
+  model: LanguageModel,
+  ids: readonly number[],
+  experts: ExpertSet,
+): Certificate {
   const sets = checkExperts("certifyExperts", model, experts);
   checkIds("certifyExperts", model, ids);
   const { ffSize: n, numLayers } = model.config;
@@ -75,7 +79,8 @@ export function certifyExperts(model: LanguageModel, ids: readonly number[], exp
   const scale = 1 / (ids.length * numLayers);
   const [value, expected, tolerance] = [lost * scale, least * scale, 1e-9];
   return {
-    claim: "mean squared relative error of the activations on the prompt is the least that sets of these sizes can have",
+    claim:
+      "mean squared relative error of the activations on the prompt is the least that sets of these sizes can have",
     kind: "exact",
     value,
     expected,
@@ -128,7 +133,10 @@ export function certifyContinuation(
   const { maxDivergence = 1 } = checkRecord("certifyContinuation", "options", options);
   check("certifyContinuation", "maxDivergence", maxDivergence, number);
   checkIds("certifyContinuation", checkModel("certifyContinuation", model), continuation);
-  if (continuation.length < 3) throw new DomainError(`certifyContinuation: continuation must hold at least three tokens, got ${continuation.length}`);
+  if (continuation.length < 3)
+    throw new DomainError(
+      `certifyContinuation: continuation must hold at least three tokens, got ${continuation.length}`,
+    );
   const { vocabSize } = model.config;
   const full = scoreContinuation(model, prompt, continuation).logits;
   const pruned = scoreContinuation(model, prompt, continuation, sparse).logits;
@@ -143,9 +151,11 @@ export function certifyContinuation(
   }
   const n = divergences.length;
   const value = divergences.reduce((a, b) => a + b, 0) / n;
-  const spread = 1.96 * Math.sqrt(divergences.reduce((sum, d) => sum + (d - value) ** 2, 0) / (n - 1) / n);
+  const spread =
+    1.96 * Math.sqrt(divergences.reduce((sum, d) => sum + (d - value) ** 2, 0) / (n - 1) / n);
   return {
-    claim: "mean divergence from the full model on a held-out continuation, in nats a token, is at most the tolerance",
+    claim:
+      "mean divergence from the full model on a held-out continuation, in nats a token, is at most the tolerance",
     kind: "statistical",
     value,
     tolerance: maxDivergence,
@@ -204,7 +214,11 @@ export interface Savings {
  * ```
  * @category Certificates
  */
-export function savings(model: LanguageModel, experts: ExpertSet, options: { readonly context?: number } = {}): Savings {
+export function savings(
+  model: LanguageModel,
+  experts: ExpertSet,
+  options: { readonly context?: number } = {},
+): Savings {
   const sets = checkExperts("savings", model, experts);
   const { ffSize, numLayers } = model.config;
   const bytesSaved = model.layers.reduce((sum, { feedForward: { gate, up, down } }, i) => {
@@ -214,6 +228,13 @@ export function savings(model: LanguageModel, experts: ExpertSet, options: { rea
   const density = sets.reduce((sum, chosen) => sum + chosen.length, 0) / (ffSize * numLayers);
   const bytesPerWeight = { float32: 4, int16: 2, int8: 1 }[model.dtype];
   const { context = 0 } = checkRecord("savings", "options", options);
-  const [full, pruned] = [costModel(model.config, { context, bytesPerWeight }), costModel(model.config, { context, bytesPerWeight, density })];
-  return { bytesSaved, flopsSaved: full.flopsPerToken - pruned.flopsPerToken, idealSpeedup: pruned.idealSpeedupWithCache };
+  const [full, pruned] = [
+    costModel(model.config, { context, bytesPerWeight }),
+    costModel(model.config, { context, bytesPerWeight, density }),
+  ];
+  return {
+    bytesSaved,
+    flopsSaved: full.flopsPerToken - pruned.flopsPerToken,
+    idealSpeedup: pruned.idealSpeedupWithCache,
+  };
 }

@@ -65,13 +65,31 @@ export interface Cost {
  * @category Measures
  */
 export function costModel(config: ModelConfig, options: CostOptions = {}): Cost {
-  const { density = 1, context = 0, bytesPerWeight = 4, bytesPerCacheEntry = 4 } = checkRecord("costModel", "options", options);
+  const {
+    density = 1,
+    context = 0,
+    bytesPerWeight = 4,
+    bytesPerCacheEntry = 4,
+  } = checkRecord("costModel", "options", options);
   checkSizes("costModel", config);
-  if (!Number.isFinite(density) || density < 0 || density > 1) throw new DomainError(`costModel: density must be in [0, 1], got ${show(density)}`);
+  if (!Number.isFinite(density) || density < 0 || density > 1)
+    throw new DomainError(`costModel: density must be in [0, 1], got ${show(density)}`);
   for (const [name, value] of Object.entries({ context, bytesPerWeight, bytesPerCacheEntry }))
     if (!Number.isFinite(value) || value < 0 || (value === 0 && name !== "context"))
-      throw new DomainError(`costModel: ${name} must be finite and not negative, got ${show(value)}`);
-  const { numLayers, hiddenSize: d, ffSize, numHeads, numKvHeads, headDim, gated, vocabSize, embeddingSize } = config;
+      throw new DomainError(
+        `costModel: ${name} must be finite and not negative, got ${show(value)}`,
+      );
+  const {
+    numLayers,
+    hiddenSize: d,
+    ffSize,
+    numHeads,
+    numKvHeads,
+    headDim,
+    gated,
+    vocabSize,
+    embeddingSize,
+  } = config;
   const attentionWeights = numLayers * 2 * d * headDim * (numHeads + numKvHeads);
   const feedForwardWeights = numLayers * (gated ? 3 : 2) * d * ffSize;
   const headWeights = vocabSize * embeddingSize;
@@ -88,7 +106,8 @@ export function costModel(config: ModelConfig, options: CostOptions = {}): Cost 
     flopsPerToken: 2 * read + 4 * numLayers * numHeads * headDim * context,
     bytesPerToken: read * bytesPerWeight + cacheBytes,
     idealSpeedup: all / read,
-    idealSpeedupWithCache: (all * bytesPerWeight + cacheBytes) / (read * bytesPerWeight + cacheBytes),
+    idealSpeedupWithCache:
+      (all * bytesPerWeight + cacheBytes) / (read * bytesPerWeight + cacheBytes),
     weightsSaved: ((1 - density) * feedForwardWeights) / all,
   };
 }

@@ -17,7 +17,8 @@ import { check, numbers, optional, record, whole } from "../../internal/guard.js
  * @category Measures
  */
 export function jaccardSimilarity(a: ArrayLike<number>, b: ArrayLike<number>): number {
-  for (const [name, set] of Object.entries({ a, b })) check("jaccardSimilarity", name, set, numbers);
+  for (const [name, set] of Object.entries({ a, b }))
+    check("jaccardSimilarity", name, set, numbers);
   const first = new Set(Array.from(a));
   const common = Array.from(b).filter((j) => first.has(j)).length;
   const union = a.length + b.length - common;
@@ -46,10 +47,13 @@ export function jaccardSimilarity(a: ArrayLike<number>, b: ArrayLike<number>): n
 export function expectedJaccard(numNeurons: number, k: number): number {
   check("expectedJaccard", "numNeurons", numNeurons, whole(1, 2 ** 24));
   if (!Number.isInteger(k) || k < 1 || k > numNeurons)
-    throw new DomainError(`expectedJaccard: k must be an integer in 1 … ${numNeurons}, got ${show(k)}`);
+    throw new DomainError(
+      `expectedJaccard: k must be an integer in 1 … ${numNeurons}, got ${show(k)}`,
+    );
   const logFactorial = new Float64Array(numNeurons + 1);
   for (let i = 1; i <= numNeurons; i++) logFactorial[i] = logFactorial[i - 1]! + Math.log(i);
-  const logChoose = (n: number, i: number): number => logFactorial[n]! - logFactorial[i]! - logFactorial[n - i]!;
+  const logChoose = (n: number, i: number): number =>
+    logFactorial[n]! - logFactorial[i]! - logFactorial[n - i]!;
   let sum = 0;
   for (let i = Math.max(0, 2 * k - numNeurons); i <= k; i++) {
     const logMass = logChoose(k, i) + logChoose(numNeurons - k, k - i) - logChoose(numNeurons, k);
@@ -90,14 +94,20 @@ export function flockingHeatMap(
   check(fn, "activations", activations, numbers);
   check(fn, "numNeurons", numNeurons, whole(1));
   if (activations.length % numNeurons !== 0)
-    throw new DomainError(`${fn}: activations must hold rows of numNeurons = ${numNeurons}, got ${activations.length} numbers`);
-  const shape = [Math.min(maxTokens, activations.length / numNeurons), Math.min(maxNeurons, numNeurons)] as const;
+    throw new DomainError(
+      `${fn}: activations must hold rows of numNeurons = ${numNeurons}, got ${activations.length} numbers`,
+    );
+  const shape = [
+    Math.min(maxTokens, activations.length / numNeurons),
+    Math.min(maxNeurons, numNeurons),
+  ] as const;
   const values = new Float64Array(shape[0] * shape[1]);
   for (let t = 0; t < shape[0]; t++) {
     let energy = 0;
     for (let j = 0; j < numNeurons; j++) energy += activations[t * numNeurons + j]! ** 2;
     const norm = Math.sqrt(energy);
-    for (let j = 0; j < shape[1]; j++) values[t * shape[1] + j] = norm === 0 ? 0 : Math.abs(activations[t * numNeurons + j]!) / norm;
+    for (let j = 0; j < shape[1]; j++)
+      values[t * shape[1] + j] = norm === 0 ? 0 : Math.abs(activations[t * numNeurons + j]!) / norm;
   }
   return { values, shape };
 }
@@ -119,7 +129,8 @@ export function flockingHeatMap(
 export function giniCoefficient(scores: ArrayLike<number>): number {
   const sorted = Float64Array.from(check("giniCoefficient", "scores", scores, numbers)).sort();
   const total = sorted.reduce((a, b) => a + b, 0);
-  if (!(total > 0 && total < Infinity) || sorted[0]! < 0) throw new DomainError("giniCoefficient: scores must be ≥ 0 and not all 0");
+  if (!(total > 0 && total < Infinity) || sorted[0]! < 0)
+    throw new DomainError("giniCoefficient: scores must be ≥ 0 and not all 0");
   const n = sorted.length;
   return sorted.reduce((sum, s, i) => sum + (2 * (i + 1) - n - 1) * s, 0) / (n * total);
 }

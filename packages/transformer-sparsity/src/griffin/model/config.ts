@@ -5,7 +5,18 @@
  * looks at the choices, not at the family's name.
  */
 import { DomainError, FormatError } from "@provably/core-tensor";
-import { byKind, check, flag, listOf, nullable, number, oneOf, record, satisfying, whole } from "../../internal/guard.js";
+import {
+  byKind,
+  check,
+  flag,
+  listOf,
+  nullable,
+  number,
+  oneOf,
+  record,
+  satisfying,
+  whole,
+} from "../../internal/guard.js";
 import { type Activation, activationNames, isActivation } from "./activation.js";
 import { type JsonObject, jsonReader } from "./json.js";
 import { type RopeConfig, ropeConfig, ropeGuard } from "./rope.js";
@@ -16,7 +27,15 @@ import { type RopeConfig, ropeConfig, ropeGuard } from "./rope.js";
  */
 export type ModelFamily = "llama" | "mistral" | "qwen2" | "gemma" | "gpt2" | "opt" | "gpt_neox";
 
-const FAMILIES: readonly ModelFamily[] = ["llama", "mistral", "qwen2", "gemma", "gpt2", "opt", "gpt_neox"];
+const FAMILIES: readonly ModelFamily[] = [
+  "llama",
+  "mistral",
+  "qwen2",
+  "gemma",
+  "gpt2",
+  "opt",
+  "gpt_neox",
+];
 
 /**
  * The choices that make a decoder.
@@ -41,7 +60,11 @@ export interface ModelConfig {
   /** Factor of the embeddings. */
   readonly embeddingScale: number;
   /** `unitOffset`: the stored scale is an offset from 1. */
-  readonly norm: { readonly kind: "rms" | "layer"; readonly epsilon: number; readonly unitOffset: boolean };
+  readonly norm: {
+    readonly kind: "rms" | "layer";
+    readonly epsilon: number;
+    readonly unitOffset: boolean;
+  };
   /** Norm before each block, after each sum, or both blocks side by side. */
   readonly residual: "pre" | "post" | "parallel";
   readonly finalNorm: boolean;
@@ -52,7 +75,11 @@ export interface ModelConfig {
   readonly positions: RopeConfig | { readonly kind: "learned"; readonly offset: number };
   /** How far back each layer sees, in tokens; null for everything. */
   readonly slidingWindows: readonly (number | null)[];
-  readonly biases: { readonly qkv: boolean; readonly output: boolean; readonly feedForward: boolean };
+  readonly biases: {
+    readonly qkv: boolean;
+    readonly output: boolean;
+    readonly feedForward: boolean;
+  };
   /** Whether the output head is the table of embeddings; also assumed when the file has no head. */
   readonly tied: boolean;
   readonly bosToken: number | null;
@@ -81,9 +108,14 @@ export interface ModelConfig {
 export function modelConfig(json: unknown): ModelConfig {
   const c = jsonReader("modelConfig", json);
   const family = c.text("model_type");
-  if (!FAMILIES.includes(family as ModelFamily)) throw new FormatError(`modelConfig: model_type "${family}" is not one of ${FAMILIES.join(", ")}`);
-  if (c.has("num_local_experts") || c.has("num_experts")) throw new FormatError("modelConfig: mixtures of experts are not supported");
-  const read = { gpt2: gpt2Config, opt: optConfig, gpt_neox: neoxConfig }[family as "gpt2"] ?? llamaConfig;
+  if (!FAMILIES.includes(family as ModelFamily))
+    throw new FormatError(
+      `modelConfig: model_type "${family}" is not one of ${FAMILIES.join(", ")}`,
+    );
+  if (c.has("num_local_experts") || c.has("num_experts"))
+    throw new FormatError("modelConfig: mixtures of experts are not supported");
+  const read =
+    { gpt2: gpt2Config, opt: optConfig, gpt_neox: neoxConfig }[family as "gpt2"] ?? llamaConfig;
   const config = read(c, family as ModelFamily);
   checkExtents("modelConfig", config);
   return config;
@@ -93,7 +125,13 @@ export function modelConfig(json: unknown): ModelConfig {
 function shared(
   c: JsonObject,
   family: ModelFamily,
-  names: { layers: string; heads: string; hidden: string; positions: string; activation: [name: string, fallback: string] },
+  names: {
+    layers: string;
+    heads: string;
+    hidden: string;
+    positions: string;
+    activation: [name: string, fallback: string];
+  },
 ) {
   const numLayers = c.count(names.layers, { max: 1000 });
   const numHeads = c.count(names.heads);
@@ -114,7 +152,10 @@ function shared(
     gated: false,
     activation: readActivation(c.text(...names.activation)),
     slidingWindows: new Array<number | null>(numLayers).fill(null),
-    tied: c.flag("tie_word_embeddings", family === "gpt2" || family === "opt" || family === "gemma"),
+    tied: c.flag(
+      "tie_word_embeddings",
+      family === "gpt2" || family === "opt" || family === "gemma",
+    ),
     bosToken: c.token("bos_token_id"),
     eosTokens: eosTokens(c),
   };
@@ -130,7 +171,10 @@ function eosTokens(c: JsonObject): number[] {
 }
 
 function readActivation(name: string): Activation {
-  if (!isActivation(name)) throw new FormatError(`modelConfig: activation "${name}" is not one of ${activationNames.join(", ")}`);
+  if (!isActivation(name))
+    throw new FormatError(
+      `modelConfig: activation "${name}" is not one of ${activationNames.join(", ")}`,
+    );
   return name;
 }
 
@@ -152,10 +196,16 @@ function llamaConfig(c: JsonObject, family: ModelFamily): ModelConfig {
     ffSize: c.count("intermediate_size"),
     gated: true,
     norm: { kind: "rms", epsilon: c.number("rms_norm_eps", 1e-6), unitOffset: gemma },
-    embeddingScale: gemma ? storedSquareRoot(base.hiddenSize, c.text("dtype", c.text("torch_dtype", "float32"))) : 1,
+    embeddingScale: gemma
+      ? storedSquareRoot(base.hiddenSize, c.text("dtype", c.text("torch_dtype", "float32")))
+      : 1,
     positions: ropeConfig(c, headDim, base.maxPositions),
     slidingWindows: windows(c, family, base.numLayers),
-    biases: { qkv: attentionBias, output: family === "llama" && attentionBias, feedForward: c.flag("mlp_bias", false) },
+    biases: {
+      qkv: attentionBias,
+      output: family === "llama" && attentionBias,
+      feedForward: c.flag("mlp_bias", false),
+    },
   };
 }
 
@@ -183,7 +233,9 @@ function windows(c: JsonObject, family: ModelFamily, numLayers: number): (number
 
 function gpt2Config(c: JsonObject, family: ModelFamily): ModelConfig {
   if (c.flag("scale_attn_by_inverse_layer_idx", false) || !c.flag("scale_attn_weights", true))
-    throw new FormatError("modelConfig: gpt2 with another scale of its attention scores is not supported");
+    throw new FormatError(
+      "modelConfig: gpt2 with another scale of its attention scores is not supported",
+    );
   const base = shared(c, family, {
     layers: "n_layer",
     heads: "n_head",
@@ -287,9 +339,15 @@ function checkExtents(fn: string, config: ModelConfig): void {
   const fail = (message: string): never => {
     throw new DomainError(`${fn}: ${message}`);
   };
-  if (!Number.isInteger(headDim)) fail(`hidden_size ${config.hiddenSize} is not a multiple of ${numHeads} heads; give head_dim`);
-  if (numHeads % numKvHeads !== 0) fail(`${numHeads} heads cannot share ${numKvHeads} heads of keys and values`);
-  if (!(norm.epsilon >= 0 && norm.epsilon < 1)) fail(`the epsilon of norms must be in [0, 1), got ${norm.epsilon}`);
-  if (positions.kind === "rope" && (positions.rotarySize % 2 !== 0 || positions.rotarySize > headDim || positions.rotarySize < 2))
+  if (!Number.isInteger(headDim))
+    fail(`hidden_size ${config.hiddenSize} is not a multiple of ${numHeads} heads; give head_dim`);
+  if (numHeads % numKvHeads !== 0)
+    fail(`${numHeads} heads cannot share ${numKvHeads} heads of keys and values`);
+  if (!(norm.epsilon >= 0 && norm.epsilon < 1))
+    fail(`the epsilon of norms must be in [0, 1), got ${norm.epsilon}`);
+  if (
+    positions.kind === "rope" &&
+    (positions.rotarySize % 2 !== 0 || positions.rotarySize > headDim || positions.rotarySize < 2)
+  )
     fail(`${positions.rotarySize} rotated features do not fit heads of ${headDim}`);
 }

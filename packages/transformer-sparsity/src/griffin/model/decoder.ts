@@ -48,13 +48,25 @@ function decodeLayer<X>(config: ModelConfig, ops: DecoderOps<X>, layer: number, 
 }
 
 function selfAttention<X>(ops: DecoderOps<X>, layer: number, x: X): X {
-  const mixed = ops.attend(ops.linear(x, layer, "query"), ops.linear(x, layer, "key"), ops.linear(x, layer, "value"), layer);
+  const mixed = ops.attend(
+    ops.linear(x, layer, "query"),
+    ops.linear(x, layer, "key"),
+    ops.linear(x, layer, "value"),
+    layer,
+  );
   return ops.linear(mixed, layer, "output");
 }
 
 /** $W_2\,(\sigma(W_g x) \odot W_1 x)$, or $W_2\,\sigma(W_1 x)$ without a gate. */
-export function denseFeedForward<X>(config: ModelConfig, ops: DecoderOps<X>, layer: number, x: X): X {
+export function denseFeedForward<X>(
+  config: ModelConfig,
+  ops: DecoderOps<X>,
+  layer: number,
+  x: X,
+): X {
   const up = ops.linear(x, layer, "up");
-  const neurons = config.gated ? ops.multiply(ops.activate(ops.linear(x, layer, "gate")), up) : ops.activate(up);
+  const neurons = config.gated
+    ? ops.multiply(ops.activate(ops.linear(x, layer, "gate")), up)
+    : ops.activate(up);
   return ops.linear(neurons, layer, "down");
 }

@@ -65,7 +65,10 @@ export function logits(params: Parameters, tokens: ArrayInput, config: ModelConf
   if (outer.projectIn) x = linear(x, outer.projectIn);
   if (config.positions.kind === "learned") {
     const { offset } = config.positions;
-    x = add(x, take(outer.positions!, arange(offset, offset + length, 1, { dtype: "int32" }), { axis: 0 }));
+    x = add(
+      x,
+      take(outer.positions!, arange(offset, offset + length, 1, { dtype: "int32" }), { axis: 0 }),
+    );
   }
   x = decode(config, arrayOps(params, config, length), x);
   if (outer.finalNorm) x = normalize(config, outer.finalNorm, x);
@@ -76,19 +79,25 @@ export function logits(params: Parameters, tokens: ArrayInput, config: ModelConf
 function checkTokens(ids: NdArray<"int32">, config: ModelConfig): NdArray<"int32"> {
   const length = ids.shape[ids.shape.length - 1] ?? 0;
   if (length === 0 || length > config.maxPositions)
-    throw new IndexError(`logits: tokens must hold 1 … ${config.maxPositions} tokens a sequence, got shape [${ids.shape.join(", ")}]`);
+    throw new IndexError(
+      `logits: tokens must hold 1 … ${config.maxPositions} tokens a sequence, got shape [${ids.shape.join(", ")}]`,
+    );
   for (const id of toTypedArray(ids))
-    if (!(id >= 0 && id < config.vocabSize)) throw new IndexError(`logits: tokens must be in 0 … ${config.vocabSize - 1}, got ${id}`);
+    if (!(id >= 0 && id < config.vocabSize))
+      throw new IndexError(`logits: tokens must be in 0 … ${config.vocabSize - 1}, got ${id}`);
   return ids;
 }
 
 /** The decoder's operations on arrays `[…, T, features]`. */
 function arrayOps(params: Parameters, config: ModelConfig, length: number): DecoderOps<NdArray> {
   const { numHeads, numKvHeads, headDim, positions, slidingWindows } = config;
-  const layers = Array.from({ length: config.numLayers }, (_, i) => layerParameters(params, config, i));
+  const layers = Array.from({ length: config.numLayers }, (_, i) =>
+    layerParameters(params, config, i),
+  );
   const table = positions.kind === "rope" ? ropeTable(positions, 0, length) : undefined;
   const shape = table && [length, table.cos.length / length];
-  const [cos, sin] = table && shape ? [array(table.cos, { shape }), array(table.sin, { shape })] : [];
+  const [cos, sin] =
+    table && shape ? [array(table.cos, { shape }), array(table.sin, { shape })] : [];
   const place = (x: NdArray): NdArray => (cos && sin ? rotate(x, cos, sin) : x);
   return {
     add,
@@ -101,10 +110,16 @@ function arrayOps(params: Parameters, config: ModelConfig, length: number): Deco
     },
     attend(q, k, v, layer) {
       const window = slidingWindows[layer] ?? null;
-      const mask = window === null || window >= length ? undefined : windowMask(length, length, window);
+      const mask =
+        window === null || window >= length ? undefined : windowMask(length, length, window);
       const options = { causal: true, ...(mask && { mask }) };
       return joinHeads(
-        attention(place(splitHeads(q, numHeads, headDim)), place(splitHeads(k, numKvHeads, headDim)), splitHeads(v, numKvHeads, headDim), options),
+        attention(
+          place(splitHeads(q, numHeads, headDim)),
+          place(splitHeads(k, numKvHeads, headDim)),
+          splitHeads(v, numKvHeads, headDim),
+          options,
+        ),
       );
     },
   };
@@ -117,7 +132,9 @@ function linear(x: NdArray, weight: NdArray): NdArray {
 function normalize(config: ModelConfig, { scale, shift }: Norm, x: NdArray): NdArray {
   const { kind, epsilon, unitOffset } = config.norm;
   const factor = unitOffset ? add(scale, 1) : scale;
-  return kind === "rms" ? rmsNorm(x, { scale: factor, epsilon }) : layerNorm(x, { scale: factor, epsilon, ...(shift && { shift }) });
+  return kind === "rms"
+    ? rmsNorm(x, { scale: factor, epsilon })
+    : layerNorm(x, { scale: factor, epsilon, ...(shift && { shift }) });
 }
 
 /** `[…, T, heads · d]` → `[…, heads, T, d]` */

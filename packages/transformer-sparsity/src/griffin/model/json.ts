@@ -20,7 +20,9 @@ export interface JsonObject {
 /** A reader of `json`, which must be an object; `fn` and `path` name the place in errors. */
 export function jsonReader(fn: string, json: unknown, path = ""): JsonObject {
   if (typeof json !== "object" || json === null || Array.isArray(json))
-    throw new FormatError(`${fn}: ${path === "" ? "the file" : path} must be an object, got ${show(json)}`);
+    throw new FormatError(
+      `${fn}: ${path === "" ? "the file" : path} must be an object, got ${show(json)}`,
+    );
   const fields = json as Record<string, unknown>;
   const value = (name: string): unknown => (Object.hasOwn(fields, name) ? fields[name] : undefined);
   const has = (name: string): boolean => value(name) !== undefined && value(name) !== null;
@@ -32,10 +34,15 @@ export function jsonReader(fn: string, json: unknown, path = ""): JsonObject {
     const x = value(name);
     return typeof x === "number" && Number.isFinite(x) ? x : wrong(name, "a finite number");
   };
-  const count = (name: string, { fallback, min = 1, max = MAX_COUNT }: { fallback?: number; min?: number; max?: number } = {}): number => {
+  const count = (
+    name: string,
+    { fallback, min = 1, max = MAX_COUNT }: { fallback?: number; min?: number; max?: number } = {},
+  ): number => {
     if (!has(name) && fallback !== undefined) return fallback;
     const x = value(name);
-    return typeof x === "number" && Number.isInteger(x) && x >= min && x <= max ? x : wrong(name, `an integer in ${min} … ${max}`);
+    return typeof x === "number" && Number.isInteger(x) && x >= min && x <= max
+      ? x
+      : wrong(name, `an integer in ${min} … ${max}`);
   };
   return {
     has,
@@ -62,6 +69,8 @@ export function parseJson(fn: string, bytes: Uint8Array): unknown {
   try {
     return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes)) as unknown;
   } catch (error) {
-    throw new FormatError(`${fn}: not valid JSON (${error instanceof Error ? error.message : String(error)})`);
+    throw new FormatError(
+      `${fn}: not valid JSON (${error instanceof Error ? error.message : String(error)})`,
+    );
   }
 }

@@ -4,7 +4,14 @@
  * Linear maps come as `[out, in]`. GPT-2 stores the transpose and one matrix for queries, keys and values; GPT-NeoX interleaves those three head by head.
  * Everything is done with array functions, so that derivatives pass through to the stored tensors.
  */
-import { type NdArray, FormatError, ShapeError, reshape, slice, transpose } from "@provably/core-tensor";
+import {
+  type NdArray,
+  FormatError,
+  ShapeError,
+  reshape,
+  slice,
+  transpose,
+} from "@provably/core-tensor";
 import { check, tensor } from "../../internal/guard.js";
 import type { ModelConfig, ModelFamily } from "./config.js";
 
@@ -141,27 +148,45 @@ export function layerOfTensor(config: ModelConfig, name: string): number {
 }
 
 function find(params: Parameters, config: ModelConfig, name: string): NdArray | undefined {
-  for (const root of [...NAMES[config.family].roots, ""]) if (Object.hasOwn(params, root + name)) return params[root + name];
+  for (const root of [...NAMES[config.family].roots, ""])
+    if (Object.hasOwn(params, root + name)) return params[root + name];
   return undefined;
 }
 
-function need(params: Parameters, config: ModelConfig, name: string, shape: readonly number[]): NdArray {
+function need(
+  params: Parameters,
+  config: ModelConfig,
+  name: string,
+  shape: readonly number[],
+): NdArray {
   const x = find(params, config, name);
-  if (x === undefined) throw new FormatError(`parameters: there is no tensor "${name}" (${config.family})`);
+  if (x === undefined)
+    throw new FormatError(`parameters: there is no tensor "${name}" (${config.family})`);
   check("parameters", `"${name}"`, x, tensor);
   if (x.shape.length !== shape.length || x.shape.some((extent, i) => extent !== shape[i]))
-    throw new ShapeError(`parameters: "${name}" must have shape [${shape.join(", ")}] by the config, got [${x.shape.join(", ")}]`);
+    throw new ShapeError(
+      `parameters: "${name}" must have shape [${shape.join(", ")}] by the config, got [${x.shape.join(", ")}]`,
+    );
   return x;
 }
 
 function norm(params: Parameters, config: ModelConfig, name: string): Norm {
   const { hiddenSize: d } = config;
   const scale = need(params, config, `${name}.weight`, [d]);
-  return config.norm.kind === "rms" ? { scale } : { scale, shift: need(params, config, `${name}.bias`, [d]) };
+  return config.norm.kind === "rms"
+    ? { scale }
+    : { scale, shift: need(params, config, `${name}.bias`, [d]) };
 }
 
 /** A linear map `[out, in]`; transposed where the family stores `[in, out]`. */
-function linear(params: Parameters, config: ModelConfig, name: string, out: number, into: number, biased: boolean): Linear {
+function linear(
+  params: Parameters,
+  config: ModelConfig,
+  name: string,
+  out: number,
+  into: number,
+  biased: boolean,
+): Linear {
   const flipped = config.family === "gpt2";
   const stored = need(params, config, `${name}.weight`, flipped ? [into, out] : [out, into]);
   const weight = flipped ? transpose(stored) : stored;
@@ -175,14 +200,24 @@ function splitQkv(all: Linear, config: ModelConfig): [Linear, Linear, Linear] {
   const part = (x: NdArray, i: number): NdArray => {
     const rest = x.shape.slice(1);
     if (family !== "gpt_neox") return slice(x, [i * size], [(i + 1) * size]);
-    return reshape(slice(reshape(x, [numHeads, 3, headDim, ...rest]), [0, i], [null, i + 1]), [size, ...rest]);
+    return reshape(slice(reshape(x, [numHeads, 3, headDim, ...rest]), [0, i], [null, i + 1]), [
+      size,
+      ...rest,
+    ]);
   };
-  const pick = (i: number): Linear => ({ weight: part(all.weight, i), ...(all.bias && { bias: part(all.bias, i) }) });
+  const pick = (i: number): Linear => ({
+    weight: part(all.weight, i),
+    ...(all.bias && { bias: part(all.bias, i) }),
+  });
   return [pick(0), pick(1), pick(2)];
 }
 
 /** The tensors of one layer. */
-export function layerParameters(params: Parameters, config: ModelConfig, layer: number): LayerParameters {
+export function layerParameters(
+  params: Parameters,
+  config: ModelConfig,
+  layer: number,
+): LayerParameters {
   const { hiddenSize: d, ffSize, numHeads, numKvHeads, headDim, biases, gated } = config;
   const names = NAMES[config.family];
   const at = (name: string): string => `${names.layers}.${layer}.${name}`;
@@ -190,7 +225,9 @@ export function layerParameters(params: Parameters, config: ModelConfig, layer: 
   const [query, key, value] =
     names.qkv.length === 1
       ? splitQkv(linear(params, config, at(names.qkv[0]!), 3 * q, d, biases.qkv), config)
-      : (names.qkv.map((name, i) => linear(params, config, at(name), i === 0 ? q : kv, d, biases.qkv)) as [Linear, Linear, Linear]);
+      : (names.qkv.map((name, i) =>
+          linear(params, config, at(name), i === 0 ? q : kv, d, biases.qkv),
+        ) as [Linear, Linear, Linear]);
   return {
     attentionNorm: norm(params, config, at(names.attentionNorm)),
     query,
@@ -212,8 +249,16 @@ export function outerParameters(params: Parameters, config: ModelConfig): OuterP
   const untied = !config.tied && find(params, config, `${names.head}.weight`) !== undefined;
   return {
     embedding,
-    ...(positions.kind === "learned" && { positions: need(params, config, `${names.positions!}.weight`, [maxPositions + positions.offset, d]) }),
-    ...(e !== d && { projectIn: need(params, config, "project_in.weight", [d, e]), projectOut: need(params, config, "project_out.weight", [e, d]) }),
+    ...(positions.kind === "learned" && {
+      positions: need(params, config, `${names.positions!}.weight`, [
+        maxPositions + positions.offset,
+        d,
+      ]),
+    }),
+    ...(e !== d && {
+      projectIn: need(params, config, "project_in.weight", [d, e]),
+      projectOut: need(params, config, "project_out.weight", [e, d]),
+    }),
     ...(config.finalNorm && { finalNorm: norm(params, config, names.finalNorm) }),
     head: untied ? need(params, config, `${names.head}.weight`, [vocabSize, e]) : embedding,
   };
@@ -223,7 +268,19 @@ export function outerParameters(params: Parameters, config: ModelConfig): OuterP
 export function tensorShapes(config: ModelConfig): Record<string, readonly number[]> {
   const shapes: Record<string, readonly number[]> = {};
   const [root] = NAMES[config.family].roots as [string];
-  const { hiddenSize: d, ffSize, numHeads, numKvHeads, headDim, biases, gated, vocabSize, embeddingSize: e, positions, maxPositions } = config;
+  const {
+    hiddenSize: d,
+    ffSize,
+    numHeads,
+    numKvHeads,
+    headDim,
+    biases,
+    gated,
+    vocabSize,
+    embeddingSize: e,
+    positions,
+    maxPositions,
+  } = config;
   const names = NAMES[config.family];
   const map = (name: string, out: number, into: number, biased: boolean): void => {
     shapes[`${root}${name}.weight`] = config.family === "gpt2" ? [into, out] : [out, into];
@@ -234,7 +291,8 @@ export function tensorShapes(config: ModelConfig): Record<string, readonly numbe
     if (config.norm.kind === "layer") shapes[`${root}${name}.bias`] = [d];
   };
   shapes[`${root}${names.embedding}.weight`] = [vocabSize, e];
-  if (positions.kind === "learned") shapes[`${root}${names.positions!}.weight`] = [maxPositions + positions.offset, d];
+  if (positions.kind === "learned")
+    shapes[`${root}${names.positions!}.weight`] = [maxPositions + positions.offset, d];
   if (e !== d) {
     shapes[`${root}project_in.weight`] = [d, e];
     shapes[`${root}project_out.weight`] = [e, d];

@@ -24,7 +24,11 @@ import { tensorShapes } from "./parameters.js";
  * ```
  * @category Models
  */
-export function randomParameters(key: RngKey, config: ModelConfig, options: { readonly scale?: number } = {}): Record<string, NdArray> {
+export function randomParameters(
+  key: RngKey,
+  config: ModelConfig,
+  options: { readonly scale?: number } = {},
+): Record<string, NdArray> {
   checkConfig("randomParameters", config);
   const { scale = 0.02 } = checkRecord("randomParameters", "options", options);
   check("randomParameters", "scale", scale, number);
@@ -32,5 +36,7 @@ export function randomParameters(key: RngKey, config: ModelConfig, options: { re
     if (shape.length > 1) return mul(normal(foldIn(key, name), shape), scale);
     return name.endsWith(".bias") || config.norm.unitOffset ? zeros(shape) : ones(shape);
   };
-  return Object.fromEntries(Object.entries(tensorShapes(config)).map((entry) => [entry[0], draw(entry)]));
+  return Object.fromEntries(
+    Object.entries(tensorShapes(config)).map((entry) => [entry[0], draw(entry)]),
+  );
 }

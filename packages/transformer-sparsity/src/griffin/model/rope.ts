@@ -44,26 +44,50 @@ const positive = satisfying("a finite number > 0", (x) => Number.isFinite(x) && 
 /** What rotary positions must be. */
 export const ropeGuard = record({
   kind: oneOf("rope"),
-  rotarySize: satisfying("an even integer ≥ 2", (x) => Number.isInteger(x) && (x as number) >= 2 && (x as number) % 2 === 0),
+  rotarySize: satisfying(
+    "an even integer ≥ 2",
+    (x) => Number.isInteger(x) && (x as number) >= 2 && (x as number) % 2 === 0,
+  ),
   base: positive,
   scaling: byKind("type", {
     default: record(),
     linear: record({ factor: positive }),
     dynamic: record({ factor: positive, originalLength: positive }),
-    llama3: record({ factor: positive, lowFrequency: positive, highFrequency: positive, originalLength: positive }),
-    yarn: record({ factor: positive, originalLength: positive, betaFast: positive, betaSlow: positive, attentionFactor: number }),
+    llama3: record({
+      factor: positive,
+      lowFrequency: positive,
+      highFrequency: positive,
+      originalLength: positive,
+    }),
+    yarn: record({
+      factor: positive,
+      originalLength: positive,
+      betaFast: positive,
+      betaSlow: positive,
+      attentionFactor: number,
+    }),
   }),
 });
 
 /** From a config, old or new. */
-export function ropeConfig(c: JsonObject, headDim: number, maxPositions: number, partial = 1): RopeConfig {
+export function ropeConfig(
+  c: JsonObject,
+  headDim: number,
+  maxPositions: number,
+  partial = 1,
+): RopeConfig {
   const parameters = c.object("rope_parameters") ?? c.object("rope_scaling");
-  const base = parameters?.has("rope_theta") ? parameters.number("rope_theta") : c.number("rope_theta", c.number("rotary_emb_base", 10000));
+  const base = parameters?.has("rope_theta")
+    ? parameters.number("rope_theta")
+    : c.number("rope_theta", c.number("rotary_emb_base", 10000));
   const share = parameters?.has("partial_rotary_factor")
     ? parameters.number("partial_rotary_factor")
     : c.number("partial_rotary_factor", c.number("rotary_pct", partial));
   if (!(base > 0)) throw new FormatError(`modelConfig: rope_theta must be above 0, got ${base}`);
-  if (!(share > 0 && share <= 1)) throw new FormatError(`modelConfig: the rotated share of a head must be in (0, 1], got ${share}`);
+  if (!(share > 0 && share <= 1))
+    throw new FormatError(
+      `modelConfig: the rotated share of a head must be in (0, 1], got ${share}`,
+    );
   return {
     kind: "rope",
     rotarySize: Math.floor(headDim * share),
@@ -77,14 +101,21 @@ function ropeScaling(p: JsonObject, maxPositions: number): RopeScaling {
   if (type === "default") return { type };
   const factor = p.number("factor");
   const originalLength = p.count("original_max_position_embeddings", { fallback: maxPositions });
-  if (!(factor > 0)) throw new FormatError(`modelConfig: the factor of rope scaling must be above 0, got ${factor}`);
+  if (!(factor > 0))
+    throw new FormatError(`modelConfig: the factor of rope scaling must be above 0, got ${factor}`);
   switch (type) {
     case "linear":
       return { type, factor };
     case "dynamic":
       return { type, factor, originalLength };
     case "llama3":
-      return { type, factor, originalLength, lowFrequency: p.number("low_freq_factor"), highFrequency: p.number("high_freq_factor") };
+      return {
+        type,
+        factor,
+        originalLength,
+        lowFrequency: p.number("low_freq_factor"),
+        highFrequency: p.number("high_freq_factor"),
+      };
     case "yarn":
       return {
         type,
@@ -95,7 +126,9 @@ function ropeScaling(p: JsonObject, maxPositions: number): RopeScaling {
         attentionFactor: p.number("attention_factor", factor <= 1 ? 1 : 0.1 * Math.log(factor) + 1),
       };
     default:
-      throw new FormatError(`modelConfig: rope scaling "${type}" is not one of default, linear, dynamic, llama3, yarn`);
+      throw new FormatError(
+        `modelConfig: rope scaling "${type}" is not one of default, linear, dynamic, llama3, yarn`,
+      );
   }
 }
 
@@ -114,16 +147,25 @@ function ropeScaling(p: JsonObject, maxPositions: number): RopeScaling {
  * @see Su et al. (2021), "RoFormer"; Peng et al. (2023), "YaRN", section 3.2; the Llama 3.1 release for `llama3`
  * @category Models
  */
-export function ropeFrequencies(rope: RopeConfig, length = 0): { readonly frequencies: Float64Array; readonly factor: number } {
+export function ropeFrequencies(
+  rope: RopeConfig,
+  length = 0,
+): { readonly frequencies: Float64Array; readonly factor: number } {
   check("ropeFrequencies", "rope", rope, ropeGuard);
   check("ropeFrequencies", "length", length, whole(0));
   return frequenciesOf(rope, length);
 }
 
-function frequenciesOf(rope: RopeConfig, length: number): { readonly frequencies: Float64Array; readonly factor: number } {
+function frequenciesOf(
+  rope: RopeConfig,
+  length: number,
+): { readonly frequencies: Float64Array; readonly factor: number } {
   const { rotarySize: r, scaling } = rope;
   const stretch = scaling.type === "dynamic" && length > scaling.originalLength;
-  const base = stretch ? rope.base * ((scaling.factor * length) / scaling.originalLength - (scaling.factor - 1)) ** (r / (r - 2)) : rope.base;
+  const base = stretch
+    ? rope.base *
+      ((scaling.factor * length) / scaling.originalLength - (scaling.factor - 1)) ** (r / (r - 2))
+    : rope.base;
   const frequencies = Float64Array.from({ length: r / 2 }, (_, i) => base ** ((-2 * i) / r));
   switch (scaling.type) {
     case "linear":
@@ -140,7 +182,8 @@ function frequenciesOf(rope: RopeConfig, length: number): { readonly frequencies
       return { frequencies: scaled, factor: 1 };
     }
     case "yarn": {
-      const dimension = (beta: number): number => (r * Math.log(scaling.originalLength / (beta * 2 * Math.PI))) / (2 * Math.log(rope.base));
+      const dimension = (beta: number): number =>
+        (r * Math.log(scaling.originalLength / (beta * 2 * Math.PI))) / (2 * Math.log(rope.base));
       const low = Math.max(0, Math.floor(dimension(scaling.betaFast)));
       const high = Math.min(r - 1, Math.ceil(dimension(scaling.betaSlow)));
       const span = high === low ? 0.001 : high - low;
@@ -156,7 +199,11 @@ function frequenciesOf(rope: RopeConfig, length: number): { readonly frequencies
 }
 
 /** Cosines and sines of `count` positions from `start` on, `[count, rotarySize / 2]` each. */
-export function ropeTable(rope: RopeConfig, start: number, count: number): { readonly cos: Float32Array; readonly sin: Float32Array } {
+export function ropeTable(
+  rope: RopeConfig,
+  start: number,
+  count: number,
+): { readonly cos: Float32Array; readonly sin: Float32Array } {
   const { frequencies, factor } = frequenciesOf(rope, start + count);
   const half = frequencies.length;
   const [cos, sin] = [new Float32Array(count * half), new Float32Array(count * half)];
@@ -173,8 +220,11 @@ export function ropeTable(rope: RopeConfig, start: number, count: number): { rea
 export function rotate(x: NdArray, cos: NdArray, sin: NdArray): NdArray {
   const last = x.shape.length - 1;
   const half = cos.shape[1]!;
-  const part = (from: number, to: number): NdArray => slice(x, [...new Array<number>(last).fill(0), from], [...x.shape.slice(0, -1), to]);
+  const part = (from: number, to: number): NdArray =>
+    slice(x, [...new Array<number>(last).fill(0), from], [...x.shape.slice(0, -1), to]);
   const [p, q] = [part(0, half), part(half, 2 * half)];
   const turned = [sub(mul(p, cos), mul(q, sin)), add(mul(q, cos), mul(p, sin))];
-  return concat(2 * half === x.shape[last] ? turned : [...turned, part(2 * half, x.shape[last]!)], { axis: last });
+  return concat(2 * half === x.shape[last] ? turned : [...turned, part(2 * half, x.shape[last]!)], {
+    axis: last,
+  });
 }

@@ -32,16 +32,35 @@ export function cachedAttention(
     for (let t = 0; t < tokens; t++) {
       const stop = length - tokens + t + 1;
       const start = window === null ? 0 : Math.max(0, stop - window);
-      out.set(attendRows(query.subarray(t * size, (t + 1) * size), { keys, values, numKvHeads, headDim, start, stop }), t * size);
+      out.set(
+        attendRows(query.subarray(t * size, (t + 1) * size), {
+          keys,
+          values,
+          numKvHeads,
+          headDim,
+          start,
+          stop,
+        }),
+        t * size,
+      );
     }
     return out;
   }
   const cached = (x: Float32Array) =>
-    splitHeads(asArray(x.subarray(0, length * numKvHeads * headDim), [length, numKvHeads * headDim]), numKvHeads, headDim);
-  const mixed = attention(splitHeads(asArray(query, [tokens, numHeads * headDim]), numHeads, headDim), cached(keys), cached(values), {
-    causal: true,
-    ...(window !== null && window < length && { mask: windowMask(tokens, length, window) }),
-    ...(length > 2 * BLOCK && { blockSize: BLOCK }),
-  });
+    splitHeads(
+      asArray(x.subarray(0, length * numKvHeads * headDim), [length, numKvHeads * headDim]),
+      numKvHeads,
+      headDim,
+    );
+  const mixed = attention(
+    splitHeads(asArray(query, [tokens, numHeads * headDim]), numHeads, headDim),
+    cached(keys),
+    cached(values),
+    {
+      causal: true,
+      ...(window !== null && window < length && { mask: windowMask(tokens, length, window) }),
+      ...(length > 2 * BLOCK && { blockSize: BLOCK }),
+    },
+  );
   return toTypedArray(joinHeads(mixed)) as Float32Array;
 }

@@ -80,19 +80,34 @@ export function emptyCache(config: ModelConfig): KvCache {
 export function truncateCache(cache: KvCache, length: number): KvCache {
   check("truncateCache", "cache", cache, shape);
   if (!Number.isInteger(length) || length < 0 || length > cache.length)
-    throw new DomainError(`truncateCache: length must be an integer in 0 … ${cache.length}, got ${show(length)}`);
+    throw new DomainError(
+      `truncateCache: length must be an integer in 0 … ${cache.length}, got ${show(length)}`,
+    );
   return { length, storage: cache.storage };
 }
 
 const rows = listOf(typedArray(Float32Array));
-const shape = record({ length: whole(0), storage: record({ filled: whole(0), capacity: whole(0), keys: rows, values: rows }) });
+const shape = record({
+  length: whole(0),
+  storage: record({ filled: whole(0), capacity: whole(0), keys: rows, values: rows }),
+});
 
 /** Whether `cache` is one of the model's, with room for what it says it holds. */
-export function checkCache(fn: string, { numLayers, numKvHeads, headDim }: ModelConfig, cache: KvCache): void {
+export function checkCache(
+  fn: string,
+  { numLayers, numKvHeads, headDim }: ModelConfig,
+  cache: KvCache,
+): void {
   const { length, storage } = check(fn, "cache", cache, shape);
   const size = storage.capacity * numKvHeads * headDim;
-  const fits = (all: readonly Float32Array[]): boolean => all.length === numLayers && all.every((x) => x.length === size);
-  if (length > storage.filled || storage.filled > storage.capacity || !fits(storage.keys) || !fits(storage.values))
+  const fits = (all: readonly Float32Array[]): boolean =>
+    all.length === numLayers && all.every((x) => x.length === size);
+  if (
+    length > storage.filled ||
+    storage.filled > storage.capacity ||
+    !fits(storage.keys) ||
+    !fits(storage.values)
+  )
     throw new DomainError(`${fn}: cache must be of this model, with room for its ${length} tokens`);
 }
 
@@ -111,5 +126,13 @@ export function extendCache(cache: KvCache, count: number, config: ModelConfig):
     to.set(from.subarray(0, length * width));
     return to;
   };
-  return { length: needed, storage: { filled: needed, capacity, keys: storage.keys.map(copy), values: storage.values.map(copy) } };
+  return {
+    length: needed,
+    storage: {
+      filled: needed,
+      capacity,
+      keys: storage.keys.map(copy),
+      values: storage.values.map(copy),
+    },
+  };
 }

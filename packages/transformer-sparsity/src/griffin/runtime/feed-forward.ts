@@ -10,7 +10,11 @@ import { type Rows, activateRows, addBias, multiplyRows } from "./rows.js";
  * The hook is to be called with the activations of the neurons, where the method computes all of them.
  * @category Running models
  */
-export type FeedForward = (block: FeedForwardBlock, x: Float32Array, observe?: (activations: Float32Array) => void) => Float32Array;
+export type FeedForward = (
+  block: FeedForwardBlock,
+  x: Float32Array,
+  observe?: (activations: Float32Array) => void,
+) => Float32Array;
 
 /**
  * Where a feed-forward method is at work.
@@ -23,9 +27,15 @@ export interface FeedForwardBlock {
 }
 
 /** Activations `[tokens, D]` of all neurons, or of the given rows. */
-export function neuronRows({ weights: { gate, up }, activation }: FeedForwardBlock, x: Rows, rows?: Int32Array): Rows {
+export function neuronRows(
+  { weights: { gate, up }, activation }: FeedForwardBlock,
+  x: Rows,
+  rows?: Int32Array,
+): Rows {
   const u = linearRows(up, x, rows);
-  return gate ? multiplyRows(activateRows(activation, linearRows(gate, x, rows)), u) : activateRows(activation, u);
+  return gate
+    ? multiplyRows(activateRows(activation, linearRows(gate, x, rows)), u)
+    : activateRows(activation, u);
 }
 
 /** $xW^\top + b$, or only some of its entries. */
@@ -35,8 +45,16 @@ export function linearRows({ weight, bias }: PinnedLinear, x: Rows, rows?: Int32
 }
 
 /** Sum of what neurons add, each times its activation, for `tokens` tokens; without any neuron the bias is left. */
-export function combineNeurons({ weights: { down } }: FeedForwardBlock, z: Rows, rows?: Int32Array, tokens = 1): Rows {
-  const y = z.length === 0 ? new Float32Array(tokens * down.weight.shape[1]) : combineRows(down.weight, z, rows && { rows });
+export function combineNeurons(
+  { weights: { down } }: FeedForwardBlock,
+  z: Rows,
+  rows?: Int32Array,
+  tokens = 1,
+): Rows {
+  const y =
+    z.length === 0
+      ? new Float32Array(tokens * down.weight.shape[1])
+      : combineRows(down.weight, z, rows && { rows });
   return addBias(y, down.bias);
 }
 
@@ -47,7 +65,11 @@ export const denseFeedForward: FeedForward = (block, x, observe) => {
   return combineNeurons(block, z);
 };
 
-export function blockOf(layers: readonly ModelLayer[], activation: Activation, layer: number): FeedForwardBlock {
+export function blockOf(
+  layers: readonly ModelLayer[],
+  activation: Activation,
+  layer: number,
+): FeedForwardBlock {
   return { layer, weights: layers[layer]!.feedForward, activation };
 }
 

@@ -1,6 +1,14 @@
 /** Running a model over new tokens of a sequence: the shared decoder on rows, with cached keys and values. */
 import { DomainError, IndexError, show } from "@provably/core-tensor";
-import { callback, check, longWork, numbers, oneOf, optional, record } from "../../internal/guard.js";
+import {
+  callback,
+  check,
+  longWork,
+  numbers,
+  oneOf,
+  optional,
+  record,
+} from "../../internal/guard.js";
 import { dotRows, unpinned } from "@provably/core-tensor/pinned";
 import type { ModelConfig } from "../model/config.js";
 import { type DecoderOps, decode } from "../model/decoder.js";
@@ -9,7 +17,14 @@ import { cachedAttention } from "./attention.js";
 import { type KvCache, checkCache, emptyCache, extendCache } from "./cache.js";
 import { type FeedForward, blockOf, denseFeedForward, linearRows } from "./feed-forward.js";
 import { type LanguageModel, checkModel } from "./model.js";
-import { type Rows, activateRows, addRows, multiplyRows, normalizeRows, rotateRows } from "./rows.js";
+import {
+  type Rows,
+  activateRows,
+  addRows,
+  multiplyRows,
+  normalizeRows,
+  rotateRows,
+} from "./rows.js";
 
 /**
  * What a hook sees of a feed-forward block. The arrays are the model's own and valid during the call only; do not write to them.
@@ -85,20 +100,30 @@ export interface ForwardResult {
  * ```
  * @category Running models
  */
-export function prefill(model: LanguageModel, ids: ArrayLike<number>, options: PrefillOptions = {}): ForwardResult {
+export function prefill(
+  model: LanguageModel,
+  ids: ArrayLike<number>,
+  options: PrefillOptions = {},
+): ForwardResult {
   return finish(prefillChunks(model, ids, options));
 }
 
 /** The same with a pause after each chunk, in which the caller may let others work. */
-export function* prefillChunks(model: LanguageModel, ids: ArrayLike<number>, options: PrefillOptions): Generator<void, ForwardResult> {
+export function* prefillChunks(
+  model: LanguageModel,
+  ids: ArrayLike<number>,
+  options: PrefillOptions,
+): Generator<void, ForwardResult> {
   checkModel("prefill", model);
   check("prefill", "ids", ids, numbers);
   check("prefill", "options", options, prefillOptions);
   const { logits: wanted = "last", chunkSize = 256, signal, onProgress } = options;
   let cache = options.cache ?? emptyCache(model.config);
   checkCache("prefill", model.config, cache);
-  if (ids.length === 0) throw new DomainError("prefill: ids must hold at least one token; a start token will do");
-  if (!Number.isInteger(chunkSize) || chunkSize < 1) throw new DomainError(`prefill: chunkSize must be an integer ≥ 1, got ${show(chunkSize)}`);
+  if (ids.length === 0)
+    throw new DomainError("prefill: ids must hold at least one token; a start token will do");
+  if (!Number.isInteger(chunkSize) || chunkSize < 1)
+    throw new DomainError(`prefill: chunkSize must be an integer ≥ 1, got ${show(chunkSize)}`);
   checkTokens("prefill", model.config, ids, cache.length);
   const { vocabSize } = model.config;
   const all = new Float32Array(wanted === "all" ? ids.length * vocabSize : 0);
@@ -110,7 +135,8 @@ export function* prefillChunks(model: LanguageModel, ids: ArrayLike<number>, opt
     const step = forward(model, part, cache, options);
     cache = step.cache;
     if (wanted === "all") all.set(headRows(model, step.hidden), from * vocabSize);
-    else if (wanted === "last" && end) last = headRows(model, step.hidden.subarray(step.hidden.length - model.config.hiddenSize));
+    else if (wanted === "last" && end)
+      last = headRows(model, step.hidden.subarray(step.hidden.length - model.config.hiddenSize));
     onProgress?.({ iteration: from + part.length, total: ids.length });
     if (!end) yield;
   }
@@ -139,7 +165,12 @@ export function* prefillChunks(model: LanguageModel, ids: ArrayLike<number>, opt
  * ```
  * @category Running models
  */
-export function decodeStep(model: LanguageModel, cache: KvCache, token: number, options: ForwardOptions = {}): ForwardResult {
+export function decodeStep(
+  model: LanguageModel,
+  cache: KvCache,
+  token: number,
+  options: ForwardOptions = {},
+): ForwardResult {
   checkModel("decodeStep", model);
   checkCache("decodeStep", model.config, cache);
   check("decodeStep", "options", options, record(forwardOptions));
@@ -157,26 +188,55 @@ export function finish<T>(work: Generator<void, T>): T {
 }
 
 const forwardOptions = { feedForward: optional(callback), onFeedForward: optional(callback) };
-const prefillOptions = record({ ...forwardOptions, ...longWork, logits: optional(oneOf("last", "all", "none")) });
+const prefillOptions = record({
+  ...forwardOptions,
+  ...longWork,
+  logits: optional(oneOf("last", "all", "none")),
+});
 
-function checkTokens(fn: string, config: ModelConfig, ids: ArrayLike<number>, before: number): void {
+function checkTokens(
+  fn: string,
+  config: ModelConfig,
+  ids: ArrayLike<number>,
+  before: number,
+): void {
   const { vocabSize, maxPositions } = config;
   if (before + ids.length > maxPositions)
-    throw new IndexError(`${fn}: the sequence would have ${before + ids.length} tokens, the model's positions end at ${maxPositions}`);
+    throw new IndexError(
+      `${fn}: the sequence would have ${before + ids.length} tokens, the model's positions end at ${maxPositions}`,
+    );
   for (let i = 0; i < ids.length; i++)
     if (!(Number.isInteger(ids[i]) && ids[i]! >= 0 && ids[i]! < vocabSize))
-      throw new IndexError(`${fn}: token ${i} must be an integer in 0 … ${vocabSize - 1}, got ${show(ids[i])}`);
+      throw new IndexError(
+        `${fn}: token ${i} must be an integer in 0 … ${vocabSize - 1}, got ${show(ids[i])}`,
+      );
 }
 
 /** Final states `[tokens, hidden]` of new tokens, normalised for the head. */
-function forward(model: LanguageModel, ids: readonly number[], before: KvCache, options: ForwardOptions): { hidden: Rows; cache: KvCache } {
+function forward(
+  model: LanguageModel,
+  ids: readonly number[],
+  before: KvCache,
+  options: ForwardOptions,
+): { hidden: Rows; cache: KvCache } {
   const { config } = model;
   const cache = extendCache(before, ids.length, config);
-  const hidden = decode(config, rowOps(model, ids.length, cache, options), embed(model, ids, before.length));
-  return { hidden: model.finalNorm ? normalizeRows(config.norm, model.finalNorm, hidden) : hidden, cache };
+  const hidden = decode(
+    config,
+    rowOps(model, ids.length, cache, options),
+    embed(model, ids, before.length),
+  );
+  return {
+    hidden: model.finalNorm ? normalizeRows(config.norm, model.finalNorm, hidden) : hidden,
+    cache,
+  };
 }
 
-function embed({ config, embedding, positions, projectIn }: LanguageModel, ids: readonly number[], start: number): Rows {
+function embed(
+  { config, embedding, positions, projectIn }: LanguageModel,
+  ids: readonly number[],
+  start: number,
+): Rows {
   let x: Rows = unpinned(embedding, Int32Array.from(ids)).data;
   if (config.embeddingScale !== 1) x = x.map((v) => v * config.embeddingScale);
   if (projectIn) x = dotRows(projectIn, x);
@@ -191,13 +251,20 @@ function headRows({ projectOut, head }: LanguageModel, hidden: Rows): Float32Arr
 }
 
 /** The decoder's operations on rows of `tokens` tokens that end where `cache` ends. */
-function rowOps(model: LanguageModel, tokens: number, cache: KvCache, options: ForwardOptions): DecoderOps<Rows> {
+function rowOps(
+  model: LanguageModel,
+  tokens: number,
+  cache: KvCache,
+  options: ForwardOptions,
+): DecoderOps<Rows> {
   const { config, layers } = model;
   const { headDim, norm, activation } = config;
   const { feedForward = denseFeedForward, onFeedForward } = options;
   const start = cache.length - tokens;
-  const table = config.positions.kind === "rope" ? ropeTable(config.positions, start, tokens) : undefined;
-  const place = (x: Rows): Rows => (table ? rotateRows(x, headDim, tokens, table.cos, table.sin) : x);
+  const table =
+    config.positions.kind === "rope" ? ropeTable(config.positions, start, tokens) : undefined;
+  const place = (x: Rows): Rows =>
+    table ? rotateRows(x, headDim, tokens, table.cos, table.sin) : x;
   return {
     add: addRows,
     multiply: multiplyRows,
@@ -206,7 +273,10 @@ function rowOps(model: LanguageModel, tokens: number, cache: KvCache, options: F
     linear(x, layer, role) {
       const { feedForward: block, ...rest } = layers[layer]!;
       // feed-forward blocks go through `feedForward` below
-      return linearRows(role === "gate" || role === "up" || role === "down" ? block[role]! : rest[role], x);
+      return linearRows(
+        role === "gate" || role === "up" || role === "down" ? block[role]! : rest[role],
+        x,
+      );
     },
     attend(query, key, value, layer) {
       const [keys, values] = [cache.storage.keys[layer]!, cache.storage.values[layer]!];
@@ -216,7 +286,10 @@ function rowOps(model: LanguageModel, tokens: number, cache: KvCache, options: F
       return cachedAttention(config, layer, place(query), tokens, keys, values, cache.length);
     },
     feedForward(x, layer) {
-      const observe = onFeedForward && ((activations: Float32Array) => onFeedForward({ layer, position: start, tokens, input: x, activations }));
+      const observe =
+        onFeedForward &&
+        ((activations: Float32Array) =>
+          onFeedForward({ layer, position: start, tokens, input: x, activations }));
       return feedForward(blockOf(layers, activation, layer), x, observe);
     },
   };

@@ -1,7 +1,16 @@
 /** A model ready to run: its choices, and its matrices pinned where the kernels read them. */
 import { type NdArray, add, checkRecord, toTypedArray, transpose } from "@provably/core-tensor";
 import { type PinnedDType, type PinnedMatrix, pinMatrix } from "@provably/core-tensor/pinned";
-import { type Guard, check, floats, listOf, oneOf, optional, record, satisfying } from "../../internal/guard.js";
+import {
+  type Guard,
+  check,
+  floats,
+  listOf,
+  oneOf,
+  optional,
+  record,
+  satisfying,
+} from "../../internal/guard.js";
 import { type ModelConfig, checkConfig } from "../model/config.js";
 import {
   type LayerParameters,
@@ -97,18 +106,27 @@ export interface ModelOptions {
  * ```
  * @category Running models
  */
-export function languageModel(params: Parameters, config: ModelConfig, options: ModelOptions = {}): LanguageModel {
+export function languageModel(
+  params: Parameters,
+  config: ModelConfig,
+  options: ModelOptions = {},
+): LanguageModel {
   checkConfig("languageModel", config);
   checkRecord("languageModel", "params", params);
   const pin = pinner(config, checkRecord("languageModel", "options", options).dtype);
-  const layers = Array.from({ length: config.numLayers }, (_, i) => pin.layer(layerParameters(params, config, i)));
+  const layers = Array.from({ length: config.numLayers }, (_, i) =>
+    pin.layer(layerParameters(params, config, i)),
+  );
   return pin.model(outerParameters(params, config), layers);
 }
 
 /** Pins piece by piece, so that a loader needs only one piece at a time. */
 export function pinner(config: ModelConfig, dtype: PinnedDType = "float32") {
   const matrix = (x: NdArray): PinnedMatrix => pinMatrix(x, { dtype });
-  const linear = ({ weight, bias }: Linear): PinnedLinear => ({ weight: matrix(weight), ...(bias && { bias: numbersOf(bias) }) });
+  const linear = ({ weight, bias }: Linear): PinnedLinear => ({
+    weight: matrix(weight),
+    ...(bias && { bias: numbersOf(bias) }),
+  });
   const norm = ({ scale, shift }: Norm): NormWeights => ({
     scale: numbersOf(config.norm.unitOffset ? add(scale, 1) : scale),
     ...(shift && { shift: numbersOf(shift) }),
@@ -133,7 +151,8 @@ export function pinner(config: ModelConfig, dtype: PinnedDType = "float32") {
       const embedding = matrix(p.embedding);
       const pinned = {
         embedding,
-        ...(p.projectIn && p.projectOut && { projectIn: matrix(p.projectIn), projectOut: matrix(p.projectOut) }),
+        ...(p.projectIn &&
+          p.projectOut && { projectIn: matrix(p.projectIn), projectOut: matrix(p.projectOut) }),
         head: p.head === p.embedding ? embedding : matrix(p.head),
       };
       const all = new Set([...Object.values(pinned), ...layers.flatMap(matricesOf)]);
@@ -151,7 +170,13 @@ export function pinner(config: ModelConfig, dtype: PinnedDType = "float32") {
   };
 }
 
-function matricesOf({ query, key, value, output, feedForward: { gate, up, down } }: ModelLayer): PinnedMatrix[] {
+function matricesOf({
+  query,
+  key,
+  value,
+  output,
+  feedForward: { gate, up, down },
+}: ModelLayer): PinnedMatrix[] {
   return [query, key, value, output, ...(gate ? [gate] : []), up, down].map(({ weight }) => weight);
 }
 
@@ -185,7 +210,8 @@ function modelFields({
       const { shape, free } = (x ?? {}) as Partial<PinnedMatrix>;
       return typeof free === "function" && Array.isArray(shape) && shape[0] === n && shape[1] === m;
     });
-  const linear = (out: number, into: number, biases = out): Guard => record({ weight: matrix(out, into), bias: optional(floats(biases)) });
+  const linear = (out: number, into: number, biases = out): Guard =>
+    record({ weight: matrix(out, into), bias: optional(floats(biases)) });
   const norm = record({ scale: floats(d), shift: optional(floats(d)) });
   const neurons = linear(ffSize, d);
   const layer = record({
@@ -195,12 +221,18 @@ function modelFields({
     value: linear(numKvHeads * headDim, d),
     output: linear(d, numHeads * headDim),
     feedForwardNorm: norm,
-    feedForward: record({ ...(gated && { gate: neurons }), up: neurons, down: linear(ffSize, d, d) }),
+    feedForward: record({
+      ...(gated && { gate: neurons }),
+      up: neurons,
+      down: linear(ffSize, d, d),
+    }),
   });
   return {
     dtype: oneOf("float32", "int16", "int8"),
     embedding: matrix(vocabSize, e),
-    ...(positions.kind === "learned" && { positions: floats((maxPositions + positions.offset) * d) }),
+    ...(positions.kind === "learned" && {
+      positions: floats((maxPositions + positions.offset) * d),
+    }),
     ...(e !== d && { projectIn: matrix(d, e), projectOut: matrix(e, d) }),
     layers: listOf(layer, numLayers),
     ...(finalNorm && { finalNorm: norm }),

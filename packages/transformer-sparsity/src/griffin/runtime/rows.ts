@@ -40,11 +40,17 @@ export function activateRows(name: Activation, x: Rows): Rows {
 
 /** Adds a bias to each row of `x`, which must be fresh. */
 export function addBias(x: Rows, bias: Float32Array | undefined): Rows {
-  if (bias) for (let t = 0; t < x.length; t += bias.length) for (let i = 0; i < bias.length; i++) x[t + i]! += bias[i]!;
+  if (bias)
+    for (let t = 0; t < x.length; t += bias.length)
+      for (let i = 0; i < bias.length; i++) x[t + i]! += bias[i]!;
   return x;
 }
 
-export function normalizeRows({ kind, epsilon }: ModelConfig["norm"], { scale, shift }: NormWeights, x: Rows): Rows {
+export function normalizeRows(
+  { kind, epsilon }: ModelConfig["norm"],
+  { scale, shift }: NormWeights,
+  x: Rows,
+): Rows {
   const d = scale.length;
   const out = new Float32Array(x.length);
   for (let t = 0; t < x.length; t += d) {
@@ -56,13 +62,20 @@ export function normalizeRows({ kind, epsilon }: ModelConfig["norm"], { scale, s
     let squares = 0;
     for (let i = 0; i < d; i++) squares += (x[t + i]! - mean) ** 2;
     const factor = 1 / Math.sqrt(squares / d + epsilon);
-    for (let i = 0; i < d; i++) out[t + i] = (x[t + i]! - mean) * factor * scale[i]! + (shift ? shift[i]! : 0);
+    for (let i = 0; i < d; i++)
+      out[t + i] = (x[t + i]! - mean) * factor * scale[i]! + (shift ? shift[i]! : 0);
   }
   return out;
 }
 
 /** Rotates the first `2 · half` features of every head; `cos` and `sin` are `[tokens, half]`. */
-export function rotateRows(x: Rows, headDim: number, tokens: number, cos: Float32Array, sin: Float32Array): Rows {
+export function rotateRows(
+  x: Rows,
+  headDim: number,
+  tokens: number,
+  cos: Float32Array,
+  sin: Float32Array,
+): Rows {
   const half = cos.length / tokens;
   const width = x.length / tokens;
   const out = x.slice();

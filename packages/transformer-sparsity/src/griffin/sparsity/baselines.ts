@@ -1,8 +1,22 @@
 /** Training-free relatives of GRIFFIN, for comparison: Wanda with the prompt as calibration, CATS and TEAL. */
-import { type NdArray, DomainError, ShapeError, array, toTypedArray, transpose, show } from "@provably/core-tensor";
+import {
+  type NdArray,
+  DomainError,
+  ShapeError,
+  array,
+  toTypedArray,
+  transpose,
+  show,
+} from "@provably/core-tensor";
 import { pinMatrix, unpinned } from "@provably/core-tensor/pinned";
 import { check, numbers, tensor } from "../../internal/guard.js";
-import { type FeedForward, combineNeurons, denseFeedForward, linearRows, neuronRows } from "../runtime/feed-forward.js";
+import {
+  type FeedForward,
+  combineNeurons,
+  denseFeedForward,
+  linearRows,
+  neuronRows,
+} from "../runtime/feed-forward.js";
 import type { LanguageModel, PinnedLinear } from "../runtime/model.js";
 import { activateRows, multiplyRows } from "../runtime/rows.js";
 import type { LayerActivations, Prompt } from "./prompt.js";
@@ -25,12 +39,22 @@ import type { LayerActivations, Prompt } from "./prompt.js";
  * @see Sun, Liu, Bair, Kolter (2024), "A simple and effective pruning approach for large language models", eq. 1
  * @category Baselines
  */
-export function wandaPrune(weights: NdArray, inputNorms: ArrayLike<number>, density: number): NdArray {
+export function wandaPrune(
+  weights: NdArray,
+  inputNorms: ArrayLike<number>,
+  density: number,
+): NdArray {
   check("wandaPrune", "weights", weights, tensor);
   check("wandaPrune", "inputNorms", inputNorms, numbers);
-  if (weights.shape.length !== 2) throw new ShapeError(`wandaPrune: weights must be [out, in], got [${weights.shape.join(", ")}]`);
+  if (weights.shape.length !== 2)
+    throw new ShapeError(
+      `wandaPrune: weights must be [out, in], got [${weights.shape.join(", ")}]`,
+    );
   const [n, m] = weights.shape as [number, number];
-  if (inputNorms.length !== m) throw new DomainError(`wandaPrune: inputNorms must hold ${m} numbers, got ${inputNorms.length}`);
+  if (inputNorms.length !== m)
+    throw new DomainError(
+      `wandaPrune: inputNorms must hold ${m} numbers, got ${inputNorms.length}`,
+    );
   checkDensity("wandaPrune", density);
   const w = toTypedArray(weights);
   const out = w.slice();
@@ -45,17 +69,28 @@ export function wandaPrune(weights: NdArray, inputNorms: ArrayLike<number>, dens
 }
 
 /** Feed-forward blocks with every matrix pruned by {@link wandaPrune} on the prompt's own inputs. No faster: zeros are multiplied too. */
-export function wandaFeedForward(model: LanguageModel, prompt: Prompt, density: number): FeedForward {
+export function wandaFeedForward(
+  model: LanguageModel,
+  prompt: Prompt,
+  density: number,
+): FeedForward {
   const layers = model.layers.map(({ feedForward: { gate, up, down } }, i) => {
     const { inputs, activations } = calibration("wanda", prompt, i);
-    const [ofInputs, ofActivations] = [columnNorms(inputs, model.config.hiddenSize), columnNorms(activations, model.config.ffSize)];
+    const [ofInputs, ofActivations] = [
+      columnNorms(inputs, model.config.hiddenSize),
+      columnNorms(activations, model.config.ffSize),
+    ];
     const prune = (linear: PinnedLinear, norms: Float64Array): PinnedLinear => ({
       ...linear,
       weight: pinMatrix(wandaPrune(unpinned(linear.weight), norms, density)),
     });
     // down is stored transposed: what Wanda calls a row is a column here
     const pruned = transpose(wandaPrune(transpose(unpinned(down.weight)), ofActivations, density));
-    return { ...(gate && { gate: prune(gate, ofInputs) }), up: prune(up, ofInputs), down: { ...down, weight: pinMatrix(pruned) } };
+    return {
+      ...(gate && { gate: prune(gate, ofInputs) }),
+      up: prune(up, ofInputs),
+      down: { ...down, weight: pinMatrix(pruned) },
+    };
   });
   return (block, x) => denseFeedForward({ ...block, weights: layers[block.layer]! }, x);
 }
@@ -100,12 +135,19 @@ export function above(values: ArrayLike<number>, threshold: number): Int32Array 
 }
 
 /** CATS: the gate is computed in full, and of each token only neurons whose gate exceeds the layer's threshold go on. Gated models only. */
-export function catsFeedForward(model: LanguageModel, prompt: Prompt, density: number): FeedForward {
+export function catsFeedForward(
+  model: LanguageModel,
+  prompt: Prompt,
+  density: number,
+): FeedForward {
   checkDensity("cats", density);
-  if (!model.config.gated) throw new DomainError("sparsify: method cats needs a model with gated feed-forward blocks");
+  if (!model.config.gated)
+    throw new DomainError("sparsify: method cats needs a model with gated feed-forward blocks");
   const gateOf = (layer: number, x: Float32Array): Float32Array =>
     activateRows(model.config.activation, linearRows(model.layers[layer]!.feedForward.gate!, x));
-  const thresholds = model.layers.map((_, i) => magnitudeThreshold(gateOf(i, calibration("cats", prompt, i).inputs), 1 - density));
+  const thresholds = model.layers.map((_, i) =>
+    magnitudeThreshold(gateOf(i, calibration("cats", prompt, i).inputs), 1 - density),
+  );
   return perToken((block, x) => {
     const gate = gateOf(block.layer, x);
     const rows = above(gate, thresholds[block.layer]!);
@@ -125,11 +167,18 @@ export function catsFeedForward(model: LanguageModel, prompt: Prompt, density: n
  * TEAL in the feed-forward blocks: entries of the input, and of the activations, below their thresholds count as zero. Rows of `down` that meet a zero are
  * skipped; in the other two matrices zeros are multiplied, since their columns do not lie together.
  */
-export function tealFeedForward(model: LanguageModel, prompt: Prompt, density: number): FeedForward {
+export function tealFeedForward(
+  model: LanguageModel,
+  prompt: Prompt,
+  density: number,
+): FeedForward {
   checkDensity("teal", density);
   const thresholds = model.layers.map((_, i) => {
     const { inputs, activations } = calibration("teal", prompt, i);
-    return { input: magnitudeThreshold(inputs, 1 - density), activation: magnitudeThreshold(activations, 1 - density) };
+    return {
+      input: magnitudeThreshold(inputs, 1 - density),
+      activation: magnitudeThreshold(activations, 1 - density),
+    };
   });
   return perToken((block, x) => {
     const { input, activation } = thresholds[block.layer]!;
@@ -156,10 +205,14 @@ function perToken(one: FeedForward): FeedForward {
 
 function calibration(method: string, prompt: Prompt, layer: number): LayerActivations {
   const kept = prompt.activations?.[layer];
-  if (!kept) throw new DomainError(`sparsify: method ${method} calibrates on activations; read the prompt with keepActivations: true`);
+  if (!kept)
+    throw new DomainError(
+      `sparsify: method ${method} calibrates on activations; read the prompt with keepActivations: true`,
+    );
   return kept;
 }
 
 function checkDensity(what: string, density: number): void {
-  if (!Number.isFinite(density) || density <= 0 || density > 1) throw new DomainError(`${what}: density must be in (0, 1], got ${show(density)}`);
+  if (!Number.isFinite(density) || density <= 0 || density > 1)
+    throw new DomainError(`${what}: density must be in (0, 1], got ${show(density)}`);
 }

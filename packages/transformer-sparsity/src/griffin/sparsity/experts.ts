@@ -33,7 +33,10 @@ export interface ExpertOptions {
   /** Random key; each layer folds its number in. */
   readonly key?: RngKey;
   /** Mixes in the order of neurons in another, model-level statistic: scores become $(1-\lambda)\operatorname{rank}(s_j) + \lambda\operatorname{rank}(g_j)$. Default none. */
-  readonly prior?: { readonly statistics: FeedForwardStatistics; /** $\lambda \in [0, 1]$ */ readonly weight: number };
+  readonly prior?: {
+    readonly statistics: FeedForwardStatistics;
+    /** $\lambda \in [0, 1]$ */ readonly weight: number;
+  };
   /** Allows layers without any neuron, whose feed-forward block then only adds its bias. Default false. */
   readonly allowEmpty?: boolean;
 }
@@ -59,16 +62,34 @@ export interface ExpertOptions {
  * @see Dong, Chen, Chi (2024), "Prompt-prompted adaptive structured pruning for efficient LLM generation", section 4.2
  * @category Sparsity
  */
-export function selectExperts(statistics: FeedForwardStatistics, options: ExpertOptions): ExpertSet {
+export function selectExperts(
+  statistics: FeedForwardStatistics,
+  options: ExpertOptions,
+): ExpertSet {
   checkStatistics("selectExperts", statistics);
   const { method, key, prior } = checkRecord("selectExperts", "options", options);
-  if (prior !== undefined) checkStatistics("selectExperts", checkRecord("selectExperts", "prior", prior).statistics, statistics.layers.length);
+  if (prior !== undefined)
+    checkStatistics(
+      "selectExperts",
+      checkRecord("selectExperts", "prior", prior).statistics,
+      statistics.layers.length,
+    );
   const counts = expertCounts("selectExperts", statistics.layers.map(({ sumSquares }) => sumSquares.length), options); // prettier-ignore
   const layers = statistics.layers.map(({ sumSquares }, i) => {
-    const scores = prior ? blendRanks(sumSquares, prior.statistics.layers[i]!.sumSquares, prior.weight) : sumSquares.map(Math.sqrt);
-    return selectNeurons(scores, counts[i]!, { ...(method && { method }), ...(key !== undefined && { key: foldIn(key, i) }) });
+    const scores = prior
+      ? blendRanks(sumSquares, prior.statistics.layers[i]!.sumSquares, prior.weight)
+      : sumSquares.map(Math.sqrt);
+    return selectNeurons(scores, counts[i]!, {
+      ...(method && { method }),
+      ...(key !== undefined && { key: foldIn(key, i) }),
+    });
   });
-  return { layers, retainedEnergy: layers.map((chosen, i) => retainedEnergy(statistics.layers[i]!.sumSquares, chosen)) };
+  return {
+    layers,
+    retainedEnergy: layers.map((chosen, i) =>
+      retainedEnergy(statistics.layers[i]!.sumSquares, chosen),
+    ),
+  };
 }
 
 /** Neurons to keep in each layer, from a density or a number. */
@@ -77,23 +98,32 @@ export function expertCounts(
   sizes: readonly number[],
   { density, k, allowEmpty = false }: Pick<ExpertOptions, "density" | "k" | "allowEmpty">,
 ): number[] {
-  if ((density === undefined) === (k === undefined)) throw new DomainError(`${fn}: give either density or k`);
+  if ((density === undefined) === (k === undefined))
+    throw new DomainError(`${fn}: give either density or k`);
   check(fn, "density", density, optional(typeof density === "object" ? listOf(number) : number));
   check(fn, "k", k, optional(number));
   check(fn, "allowEmpty", allowEmpty, flag);
   const list = typeof density === "object" ? density : sizes.map((size) => density ?? k! / size);
-  if (list.length !== sizes.length) throw new DomainError(`${fn}: density must hold ${sizes.length} numbers, one for each layer, got ${list.length}`);
-  if (k !== undefined && !Number.isInteger(k)) throw new DomainError(`${fn}: k must be an integer, got ${k}`);
+  if (list.length !== sizes.length)
+    throw new DomainError(
+      `${fn}: density must hold ${sizes.length} numbers, one for each layer, got ${list.length}`,
+    );
+  if (k !== undefined && !Number.isInteger(k))
+    throw new DomainError(`${fn}: k must be an integer, got ${k}`);
   return list.map((rho, i) => {
     const size = sizes[i]!;
     if (!(rho <= 1 && (rho > 0 || (rho === 0 && allowEmpty)))) {
       if (k !== undefined) throw new DomainError(`${fn}: k must be in 1 … ${size}, got ${k}`);
-      throw new DomainError(`${fn}: density must be in (0, 1], got ${rho} for layer ${i}${rho === 0 ? "; set allowEmpty to keep nothing" : ""}`);
+      throw new DomainError(
+        `${fn}: density must be in (0, 1], got ${rho} for layer ${i}${rho === 0 ? "; set allowEmpty to keep nothing" : ""}`,
+      );
     }
     // a product such as 0.29 · 100 = 28.999… stands for 29
     const count = k ?? Math.floor(rho * size * (1 + 4e-16));
     if (count === 0 && !allowEmpty)
-      throw new DomainError(`${fn}: density ${rho} keeps none of the ${size} neurons of layer ${i}; the smallest that keeps one is ${1 / size}`);
+      throw new DomainError(
+        `${fn}: density ${rho} keeps none of the ${size} neurons of layer ${i}; the smallest that keeps one is ${1 / size}`,
+      );
     return count;
   });
 }
@@ -108,7 +138,8 @@ export function retainedEnergy(sumSquares: Float64Array, chosen: Int32Array): nu
 function blendRanks(own: Float64Array, prior: Float64Array, weight: number): Float64Array {
   if (!Number.isFinite(weight) || weight < 0 || weight > 1)
     throw new DomainError(`selectExperts: prior.weight must be in [0, 1], got ${show(weight)}`);
-  if (prior.length !== own.length) throw new DomainError("selectExperts: the prior is of a model with other neurons");
+  if (prior.length !== own.length)
+    throw new DomainError("selectExperts: the prior is of a model with other neurons");
   const [a, b] = [ranks(own), ranks(prior)];
   return a.map((rank, j) => (1 - weight) * rank + weight * b[j]!);
 }
@@ -142,9 +173,13 @@ export function balancedDensities(statistics: FeedForwardStatistics, density: nu
   checkStatistics("balancedDensities", statistics);
   if (!Number.isFinite(density) || density <= 0 || density > 1)
     throw new DomainError(`balancedDensities: density must be in (0, 1], got ${show(density)}`);
-  const all = statistics.layers.flatMap(({ sumSquares, tokens }, layer) => Array.from(sumSquares, (q) => ({ layer, value: q / tokens })));
+  const all = statistics.layers.flatMap(({ sumSquares, tokens }, layer) =>
+    Array.from(sumSquares, (q) => ({ layer, value: q / tokens })),
+  );
   const keep = new Array<number>(statistics.layers.length).fill(0);
-  const first = all.sort((a, b) => b.value - a.value || a.layer - b.layer).slice(0, Math.floor(density * all.length));
+  const first = all
+    .sort((a, b) => b.value - a.value || a.layer - b.layer)
+    .slice(0, Math.floor(density * all.length));
   for (const { layer } of first) keep[layer]!++;
   return keep.map((count, i) => Math.max(1, count) / statistics.layers[i]!.sumSquares.length);
 }
@@ -165,27 +200,49 @@ export function balancedDensities(statistics: FeedForwardStatistics, density: nu
  * ```
  * @category Sparsity
  */
-export function unionOfExperts(sets: readonly ExpertSet[], statistics?: FeedForwardStatistics): ExpertSet {
+export function unionOfExperts(
+  sets: readonly ExpertSet[],
+  statistics?: FeedForwardStatistics,
+): ExpertSet {
   const [first] = check("unionOfExperts", "sets", sets, listOf(shape));
   if (!first) throw new DomainError("unionOfExperts: sets must hold at least one set");
-  if (sets.some(({ layers: own }) => own.length !== first.layers.length)) throw new DomainError("unionOfExperts: sets must be of one model");
+  if (sets.some(({ layers: own }) => own.length !== first.layers.length))
+    throw new DomainError("unionOfExperts: sets must be of one model");
   if (statistics !== undefined) checkStatistics("unionOfExperts", statistics, first.layers.length);
-  const layers = first.layers.map((_, i) => Int32Array.from(new Set(sets.flatMap(({ layers: own }) => [...own[i]!]))).sort());
-  return { layers, retainedEnergy: layers.map((chosen, i) => (statistics ? retainedEnergy(statistics.layers[i]!.sumSquares, chosen) : NaN)) };
+  const layers = first.layers.map((_, i) =>
+    Int32Array.from(new Set(sets.flatMap(({ layers: own }) => [...own[i]!]))).sort(),
+  );
+  return {
+    layers,
+    retainedEnergy: layers.map((chosen, i) =>
+      statistics ? retainedEnergy(statistics.layers[i]!.sumSquares, chosen) : NaN,
+    ),
+  };
 }
 
 const shape = record({ layers: listOf(typedArray(Int32Array)), retainedEnergy: listOf(number) });
 
 /** Indices as a set of the model's: ascending, each once, in range. */
-export function checkExperts(fn: string, model: LanguageModel, experts: ExpertSet): readonly Int32Array[] {
+export function checkExperts(
+  fn: string,
+  model: LanguageModel,
+  experts: ExpertSet,
+): readonly Int32Array[] {
   const { numLayers, ffSize } = checkModel(fn, model).config;
   check(fn, "experts", experts, shape);
-  if (experts.layers.length !== numLayers) throw new DomainError(`${fn}: experts must have ${numLayers} layers, got ${experts.layers.length}`);
+  if (experts.layers.length !== numLayers)
+    throw new DomainError(
+      `${fn}: experts must have ${numLayers} layers, got ${experts.layers.length}`,
+    );
   return experts.layers.map((chosen, layer) => {
     const sorted = Int32Array.from(chosen).sort();
     sorted.forEach((j, i) => {
-      if (!(j >= 0 && j < ffSize)) throw new DomainError(`${fn}: layer ${layer} of experts must hold indices in 0 … ${ffSize - 1}, got ${j}`);
-      if (i > 0 && sorted[i - 1] === j) throw new DomainError(`${fn}: layer ${layer} of experts holds ${j} twice`);
+      if (!(j >= 0 && j < ffSize))
+        throw new DomainError(
+          `${fn}: layer ${layer} of experts must hold indices in 0 … ${ffSize - 1}, got ${j}`,
+        );
+      if (i > 0 && sorted[i - 1] === j)
+        throw new DomainError(`${fn}: layer ${layer} of experts holds ${j} twice`);
     });
     return sorted;
   });
@@ -207,9 +264,16 @@ export function checkExperts(fn: string, model: LanguageModel, experts: ExpertSe
  * ```
  * @category Sparsity
  */
-export function expertsToJson(model: LanguageModel, experts: ExpertSet): { model: string; layers: number[][]; retainedEnergy: (number | null)[] } {
+export function expertsToJson(
+  model: LanguageModel,
+  experts: ExpertSet,
+): { model: string; layers: number[][]; retainedEnergy: (number | null)[] } {
   const layers = checkExperts("expertsToJson", model, experts).map((chosen) => [...chosen]);
-  return { model: fingerprint(model), layers, retainedEnergy: experts.retainedEnergy.map((x) => (Number.isFinite(x) ? x : null)) };
+  return {
+    model: fingerprint(model),
+    layers,
+    retainedEnergy: experts.retainedEnergy.map((x) => (Number.isFinite(x) ? x : null)),
+  };
 }
 
 /**
@@ -240,9 +304,17 @@ export function expertsFromJson(model: LanguageModel, json: unknown): ExpertSet 
       `expertsFromJson: model must be ${fingerprint(model)}, got ${read.text("model").slice(0, 40)}; the experts belong to another model`,
     );
   const [layers, energy] = [read.value("layers"), read.value("retainedEnergy")];
-  if (!Array.isArray(layers) || !layers.every((chosen) => Array.isArray(chosen) && chosen.every(Number.isInteger)))
+  if (
+    !Array.isArray(layers) ||
+    !layers.every((chosen) => Array.isArray(chosen) && chosen.every(Number.isInteger))
+  )
     throw new FormatError("expertsFromJson: layers must be lists of indices");
-  const retainedEnergy = Array.isArray(energy) ? energy.map((x) => (typeof x === "number" ? x : NaN)) : layers.map(() => NaN);
-  const set = { layers: (layers as number[][]).map((chosen) => Int32Array.from(chosen)), retainedEnergy };
+  const retainedEnergy = Array.isArray(energy)
+    ? energy.map((x) => (typeof x === "number" ? x : NaN))
+    : layers.map(() => NaN);
+  const set = {
+    layers: (layers as number[][]).map((chosen) => Int32Array.from(chosen)),
+    retainedEnergy,
+  };
   return { ...set, layers: checkExperts("expertsFromJson", model, set) };
 }

@@ -1,8 +1,19 @@
 /** Feed-forward blocks that keep whole neurons: chosen rows of the matrices, packed into smaller ones or read where they are. */
 import { DomainError, checkRecord, toTypedArray, show } from "@provably/core-tensor";
 import { gatherPinned, unpinned } from "@provably/core-tensor/pinned";
-import { type FeedForward, type FeedForwardBlock, checkBlock, combineNeurons, neuronRows } from "../runtime/feed-forward.js";
-import { type FeedForwardWeights, type LanguageModel, type PinnedLinear, checkModel } from "../runtime/model.js";
+import {
+  type FeedForward,
+  type FeedForwardBlock,
+  checkBlock,
+  combineNeurons,
+  neuronRows,
+} from "../runtime/feed-forward.js";
+import {
+  type FeedForwardWeights,
+  type LanguageModel,
+  type PinnedLinear,
+  checkModel,
+} from "../runtime/model.js";
 import { type ExpertSet, checkExperts } from "./experts.js";
 
 /**
@@ -36,25 +47,46 @@ export interface PrunedOptions {
  * @see Dong, Chen, Chi (2024), "Prompt-prompted adaptive structured pruning for efficient LLM generation", section 4.1
  * @category Sparsity
  */
-export function prunedFeedForward(model: LanguageModel, experts: ExpertSet, options: PrunedOptions = {}): FeedForward {
+export function prunedFeedForward(
+  model: LanguageModel,
+  experts: ExpertSet,
+  options: PrunedOptions = {},
+): FeedForward {
   return prune(model, experts, options).feedForward;
 }
 
 /** The same, with a way to return the memory of packed rows before they are collected. */
-export function prune(model: LanguageModel, experts: ExpertSet, options: PrunedOptions): { readonly feedForward: FeedForward; free(): void } {
+export function prune(
+  model: LanguageModel,
+  experts: ExpertSet,
+  options: PrunedOptions,
+): { readonly feedForward: FeedForward; free(): void } {
   const { storage = "packed" } = checkRecord("prunedFeedForward", "options", options);
   const layers = checkExperts("prunedFeedForward", model, experts);
   const known = (layer: number): number => {
-    if (layer >= layers.length) throw new DomainError(`feedForward: block.layer must be below ${layers.length}, got ${layer}`);
+    if (layer >= layers.length)
+      throw new DomainError(
+        `feedForward: block.layer must be below ${layers.length}, got ${layer}`,
+      );
     return layer;
   };
-  if (storage === "indexed") return { feedForward: checked((block, x) => indexed(block, x, layers[known(block.layer)])), free() {} };
-  if (storage !== "packed") throw new DomainError(`prunedFeedForward: storage must be packed or indexed, got ${show(storage)}`);
+  if (storage === "indexed")
+    return {
+      feedForward: checked((block, x) => indexed(block, x, layers[known(block.layer)])),
+      free() {},
+    };
+  if (storage !== "packed")
+    throw new DomainError(
+      `prunedFeedForward: storage must be packed or indexed, got ${show(storage)}`,
+    );
   const packed = layers.map((chosen, i) => pack(model.layers[i]!.feedForward, chosen));
   return {
-    feedForward: checked(({ layer, activation }, x) => indexed({ layer, activation, weights: packed[known(layer)]! }, x)),
+    feedForward: checked(({ layer, activation }, x) =>
+      indexed({ layer, activation, weights: packed[known(layer)]! }, x),
+    ),
     free() {
-      for (const { gate, up, down } of packed) for (const linear of [gate, up, down]) linear?.weight.free();
+      for (const { gate, up, down } of packed)
+        for (const linear of [gate, up, down]) linear?.weight.free();
     },
   };
 }
@@ -68,7 +100,12 @@ export function checked(run: FeedForward): FeedForward {
 }
 
 function indexed(block: FeedForwardBlock, x: Float32Array, rows?: Int32Array): Float32Array {
-  return combineNeurons(block, neuronRows(block, x, rows), rows, x.length / block.weights.up.weight.shape[1]);
+  return combineNeurons(
+    block,
+    neuronRows(block, x, rows),
+    rows,
+    x.length / block.weights.up.weight.shape[1],
+  );
 }
 
 function pack({ gate, up, down }: FeedForwardWeights, chosen: Int32Array): FeedForwardWeights {
@@ -77,7 +114,11 @@ function pack({ gate, up, down }: FeedForwardWeights, chosen: Int32Array): FeedF
     ...(bias && { bias: Float32Array.from(chosen, (j) => bias[j]!) }),
   });
   // the bias of `down` belongs to no neuron
-  return { ...(gate && { gate: rows(gate) }), up: rows(up), down: { ...down, weight: gatherPinned(down.weight, chosen) } };
+  return {
+    ...(gate && { gate: rows(gate) }),
+    up: rows(up),
+    down: { ...down, weight: gatherPinned(down.weight, chosen) },
+  };
 }
 
 /**

@@ -4,7 +4,12 @@ import { check, floats, listOf, numbers, optional, record } from "../../internal
 import { type KvCache, checkCache } from "../runtime/cache.js";
 import { type PrefillOptions, finish, prefillChunks } from "../runtime/forward.js";
 import { type LanguageModel, checkModel } from "../runtime/model.js";
-import { type FeedForwardStatistics, checkStatistics, mergeStatistics, statisticsCollector } from "./statistic.js";
+import {
+  type FeedForwardStatistics,
+  checkStatistics,
+  mergeStatistics,
+  statisticsCollector,
+} from "./statistic.js";
 
 /**
  * Options of {@link readPrompt}.
@@ -64,12 +69,20 @@ export interface Prompt {
  * @see Dong, Chen, Chi (2024), "Prompt-prompted adaptive structured pruning for efficient LLM generation", section 4.2
  * @category Sparsity
  */
-export function readPrompt(model: LanguageModel, ids: readonly number[], options: PromptOptions = {}): Prompt {
+export function readPrompt(
+  model: LanguageModel,
+  ids: readonly number[],
+  options: PromptOptions = {},
+): Prompt {
   return finish(readChunks(model, ids, options));
 }
 
 /** The same with a pause after each chunk. */
-export function* readChunks(model: LanguageModel, ids: readonly number[], options: PromptOptions): Generator<void, Prompt> {
+export function* readChunks(
+  model: LanguageModel,
+  ids: readonly number[],
+  options: PromptOptions,
+): Generator<void, Prompt> {
   checkModel("readPrompt", model);
   check("readPrompt", "ids", ids, numbers);
   const { after, keepActivations = false, ...rest } = checkRecord("readPrompt", "options", options);
@@ -90,11 +103,22 @@ export function* readChunks(model: LanguageModel, ids: readonly number[], option
       kept[event.layer]?.activations.set(event.activations, (event.position - start) * ffSize);
     },
   });
-  const statistics = after ? mergeStatistics(after.statistics, collector.finish()) : collector.finish();
-  return { ids: [...(after?.ids ?? []), ...ids], logits, cache, statistics, ...(keepActivations && { activations: kept }) };
+  const statistics = after
+    ? mergeStatistics(after.statistics, collector.finish())
+    : collector.finish();
+  return {
+    ids: [...(after?.ids ?? []), ...ids],
+    logits,
+    cache,
+    statistics,
+    ...(keepActivations && { activations: kept }),
+  };
 }
 
-const shape = record({ ids: numbers, activations: optional(listOf(record({ inputs: floats(), activations: floats() }))) });
+const shape = record({
+  ids: numbers,
+  activations: optional(listOf(record({ inputs: floats(), activations: floats() }))),
+});
 
 /** Whether `prompt` is one that this model has read. */
 export function checkPrompt(fn: string, { config }: LanguageModel, prompt: Prompt): Prompt {

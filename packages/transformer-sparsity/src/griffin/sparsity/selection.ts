@@ -41,19 +41,30 @@ export interface SelectionOptions {
  * @see Dong, Chen, Chi (2024), "Prompt-prompted adaptive structured pruning for efficient LLM generation", sections 4.2 and 5.3
  * @category Sparsity
  */
-export function selectNeurons(scores: ArrayLike<number>, k: number, options: SelectionOptions = {}): Int32Array {
+export function selectNeurons(
+  scores: ArrayLike<number>,
+  k: number,
+  options: SelectionOptions = {},
+): Int32Array {
   check("selectNeurons", "scores", scores, numbers);
   const { method = "topK", key } = checkRecord("selectNeurons", "options", options);
   const s = Float64Array.from(scores);
-  if (!Number.isInteger(k) || k < 0 || k > s.length) throw new DomainError(`selectNeurons: k must be an integer in 0 … ${s.length}, got ${show(k)}`);
+  if (!Number.isInteger(k) || k < 0 || k > s.length)
+    throw new DomainError(`selectNeurons: k must be an integer in 0 … ${s.length}, got ${show(k)}`);
   s.forEach((value, j) => {
-    if (!(value >= 0 && value < Infinity)) throw new DomainError(`selectNeurons: scores[${j}] must be finite and ≥ 0, got ${value}`);
+    if (!(value >= 0 && value < Infinity))
+      throw new DomainError(`selectNeurons: scores[${j}] must be finite and ≥ 0, got ${value}`);
   });
   if (method === "topK") return largest(s, k);
-  if (key === undefined) throw new DomainError(`selectNeurons: method ${show(method)} draws at random and needs a key`);
-  if (method === "random") return Int32Array.from(toTypedArray(choice(key, s.length, [k], { replace: false }))).sort();
+  if (key === undefined)
+    throw new DomainError(`selectNeurons: method ${show(method)} draws at random and needs a key`);
+  if (method === "random")
+    return Int32Array.from(toTypedArray(choice(key, s.length, [k], { replace: false }))).sort();
   if (method === "sample") return largest(race(s, key), k);
-  if (method !== "topKSample") throw new DomainError(`selectNeurons: method must be topK, sample, topKSample or random, got ${show(method)}`);
+  if (method !== "topKSample")
+    throw new DomainError(
+      `selectNeurons: method must be topK, sample, topKSample or random, got ${show(method)}`,
+    );
   const sure = largest(s, Math.floor(k / 2));
   const rest = race(s, key);
   for (const j of sure) rest[j] = Infinity;
@@ -63,7 +74,9 @@ export function selectNeurons(scores: ArrayLike<number>, k: number, options: Sel
 /** Keys of a race whose k largest are k successive draws in proportion to s; a score of 0 gives 0. */
 function race(s: Float64Array, key: RngKey): Float64Array {
   const u = toTypedArray(uniform(key, [s.length], { dtype: "float64" }));
-  return s.map((score, j) => (score === 0 ? 0 : score / Math.max(-Math.log(1 - u[j]!), Number.MIN_VALUE)));
+  return s.map((score, j) =>
+    score === 0 ? 0 : score / Math.max(-Math.log(1 - u[j]!), Number.MIN_VALUE),
+  );
 }
 
 /** Ascending indices of the k largest; of equals the first. */
@@ -74,6 +87,7 @@ function largest(s: Float64Array, k: number): Int32Array {
   let ties = k;
   for (const value of s) if (value > least) ties--;
   let at = 0;
-  for (let j = 0; j < s.length; j++) if (s[j]! > least || (s[j] === least && ties-- > 0)) chosen[at++] = j;
+  for (let j = 0; j < s.length; j++)
+    if (s[j]! > least || (s[j] === least && ties-- > 0)) chosen[at++] = j;
   return chosen;
 }

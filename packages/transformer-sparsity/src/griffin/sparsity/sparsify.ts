@@ -4,7 +4,13 @@ import { type RngKey, foldIn } from "@provably/core-tensor/random";
 import type { FeedForward } from "../runtime/feed-forward.js";
 import { type LanguageModel, checkModel } from "../runtime/model.js";
 import { catsFeedForward, tealFeedForward, wandaFeedForward } from "./baselines.js";
-import { type ExpertOptions, type ExpertSet, expertCounts, retainedEnergy, selectExperts } from "./experts.js";
+import {
+  type ExpertOptions,
+  type ExpertSet,
+  expertCounts,
+  retainedEnergy,
+  selectExperts,
+} from "./experts.js";
 import { type PrunedOptions, checked, magnitudeScores, prune } from "./neurons.js";
 import { type Prompt, checkPrompt } from "./prompt.js";
 import { selectNeurons } from "./selection.js";
@@ -28,7 +34,8 @@ export type SparsityMethod =
   | ({ readonly kind: "griffin" } & ExpertOptions & PrunedOptions)
   | ({ readonly kind: "experts"; readonly experts: ExpertSet } & PrunedOptions)
   | ({ readonly kind: "magnitude" } & Pick<ExpertOptions, "density" | "k"> & PrunedOptions)
-  | ({ readonly kind: "random"; readonly key: RngKey } & Pick<ExpertOptions, "density" | "k"> & PrunedOptions)
+  | ({ readonly kind: "random"; readonly key: RngKey } & Pick<ExpertOptions, "density" | "k"> &
+      PrunedOptions)
   | { readonly kind: "wanda" | "cats" | "teal"; readonly density: number };
 
 /**
@@ -62,7 +69,11 @@ export interface SparseFeedForward {
  * ```
  * @category Sparsity
  */
-export function sparsify(model: LanguageModel, prompt: Prompt, method: SparsityMethod): SparseFeedForward {
+export function sparsify(
+  model: LanguageModel,
+  prompt: Prompt,
+  method: SparsityMethod,
+): SparseFeedForward {
   checkModel("sparsify", model);
   checkPrompt("sparsify", model, prompt);
   check("sparsify", "method", method, methods);
@@ -84,24 +95,42 @@ export function sparsify(model: LanguageModel, prompt: Prompt, method: SparsityM
   }
 }
 
-const methods = record({ kind: oneOf("griffin", "experts", "magnitude", "random", "wanda", "cats", "teal") });
+const methods = record({
+  kind: oneOf("griffin", "experts", "magnitude", "random", "wanda", "cats", "teal"),
+});
 
 /** Whether `sparse` holds feed-forward blocks. */
 export function checkSparse(fn: string, sparse: SparseFeedForward | undefined): void {
   check(fn, "sparse", sparse, optional(record({ feedForward: callback })));
 }
 
-function pruned(model: LanguageModel, experts: ExpertSet, { storage }: PrunedOptions): SparseFeedForward {
+function pruned(
+  model: LanguageModel,
+  experts: ExpertSet,
+  { storage }: PrunedOptions,
+): SparseFeedForward {
   return { experts, ...prune(model, experts, storage ? { storage } : {}) };
 }
 
 /** Sets that do not look at the prompt; their retained energy is the prompt's all the same. */
-function fixedExperts(model: LanguageModel, prompt: Prompt, options: Pick<ExpertOptions, "density" | "k">, key?: RngKey): ExpertSet {
+function fixedExperts(
+  model: LanguageModel,
+  prompt: Prompt,
+  options: Pick<ExpertOptions, "density" | "k">,
+  key?: RngKey,
+): ExpertSet {
   const { numLayers, ffSize } = model.config;
   const counts = expertCounts("sparsify", new Array<number>(numLayers).fill(ffSize), options);
   const scores = key === undefined ? magnitudeScores(model) : undefined;
   const layers = counts.map((k, i) =>
-    scores ? selectNeurons(scores[i]!, k) : selectNeurons(new Float64Array(ffSize), k, { method: "random", key: foldIn(key!, i) }),
+    scores
+      ? selectNeurons(scores[i]!, k)
+      : selectNeurons(new Float64Array(ffSize), k, { method: "random", key: foldIn(key!, i) }),
   );
-  return { layers, retainedEnergy: layers.map((chosen, i) => retainedEnergy(prompt.statistics.layers[i]!.sumSquares, chosen)) };
+  return {
+    layers,
+    retainedEnergy: layers.map((chosen, i) =>
+      retainedEnergy(prompt.statistics.layers[i]!.sumSquares, chosen),
+    ),
+  };
 }

@@ -45,18 +45,28 @@ export interface FeedForwardStatistics {
  * @see Dong, Chen, Chi (2024), "Prompt-prompted adaptive structured pruning for efficient LLM generation", section 4.2, eq. 6
  * @category Sparsity
  */
-export function neuronStatistic(activations: ArrayLike<number>, numNeurons: number): NeuronStatistic {
+export function neuronStatistic(
+  activations: ArrayLike<number>,
+  numNeurons: number,
+): NeuronStatistic {
   check("neuronStatistic", "activations", activations, numbers);
   check("neuronStatistic", "numNeurons", numNeurons, whole(1));
   if (activations.length % numNeurons !== 0)
-    throw new DomainError(`neuronStatistic: activations must hold rows of numNeurons = ${numNeurons}, got ${activations.length} numbers`);
+    throw new DomainError(
+      `neuronStatistic: activations must hold rows of numNeurons = ${numNeurons}, got ${activations.length} numbers`,
+    );
   const sumSquares = new Float64Array(numNeurons);
   addTokens(sumSquares, activations, "neuronStatistic", 0);
   return { sumSquares, tokens: activations.length / numNeurons };
 }
 
 /** Adds the squares of normalised rows; `where` and `first` name the place in errors. */
-function addTokens(sumSquares: Float64Array, z: ArrayLike<number>, where: string, first: number): void {
+function addTokens(
+  sumSquares: Float64Array,
+  z: ArrayLike<number>,
+  where: string,
+  first: number,
+): void {
   const n = sumSquares.length;
   for (let at = 0, t = 0; at < z.length; at += n, t++) {
     let energy = 0;
@@ -64,12 +74,23 @@ function addTokens(sumSquares: Float64Array, z: ArrayLike<number>, where: string
     if (energy > 1e-200 && energy < 1e200) {
       const share = 1 / energy;
       for (let j = 0; j < n; j++) sumSquares[j]! += z[at + j]! * z[at + j]! * share;
-    } else addExtreme(sumSquares, z, at, `${where}: the activations of token ${first + t} are not finite`);
+    } else
+      addExtreme(
+        sumSquares,
+        z,
+        at,
+        `${where}: the activations of token ${first + t} are not finite`,
+      );
   }
 }
 
 /** Adds a row whose squares may leave the range of doubles, or that is zero. */
-function addExtreme(sumSquares: Float64Array, z: ArrayLike<number>, at: number, message: string): void {
+function addExtreme(
+  sumSquares: Float64Array,
+  z: ArrayLike<number>,
+  at: number,
+  message: string,
+): void {
   const row = Float64Array.from(sumSquares, (_, j) => z[at + j]!);
   if (!row.every(Number.isFinite)) throw new DomainError(message);
   const peak = row.reduce((m, v) => Math.max(m, Math.abs(v)), 0);
@@ -81,9 +102,22 @@ function addExtreme(sumSquares: Float64Array, z: ArrayLike<number>, at: number, 
 
 /** A running sum over the calls of a hook; `finish` gives the statistics. */
 export function statisticsCollector(numLayers: number, numNeurons: number) {
-  const layers = Array.from({ length: numLayers }, () => ({ sumSquares: new Float64Array(numNeurons), tokens: 0 }));
+  const layers = Array.from({ length: numLayers }, () => ({
+    sumSquares: new Float64Array(numNeurons),
+    tokens: 0,
+  }));
   return {
-    add({ layer, position, tokens, activations }: { layer: number; position: number; tokens: number; activations: Float32Array }): void {
+    add({
+      layer,
+      position,
+      tokens,
+      activations,
+    }: {
+      layer: number;
+      position: number;
+      tokens: number;
+      activations: Float32Array;
+    }): void {
       const own = layers[layer]!;
       addTokens(own.sumSquares, activations, `layer ${layer}`, position);
       own.tokens += tokens;
@@ -132,11 +166,15 @@ export function mergeStatistics(
   options: { readonly decay?: number } = {},
 ): FeedForwardStatistics {
   const { decay = 1 } = checkRecord("mergeStatistics", "options", options);
-  if (!Number.isFinite(decay) || decay < 0 || decay > 1) throw new DomainError(`mergeStatistics: decay must be in [0, 1], got ${show(decay)}`);
+  if (!Number.isFinite(decay) || decay < 0 || decay > 1)
+    throw new DomainError(`mergeStatistics: decay must be in [0, 1], got ${show(decay)}`);
   checkSame("mergeStatistics", [before, after]);
   const layers = before.layers.map((a, i) => {
     const b = after.layers[i]!;
-    return { sumSquares: a.sumSquares.map((q, j) => decay * q + b.sumSquares[j]!), tokens: decay * a.tokens + b.tokens };
+    return {
+      sumSquares: a.sumSquares.map((q, j) => decay * q + b.sumSquares[j]!),
+      tokens: decay * a.tokens + b.tokens,
+    };
   });
   return { layers };
 }
@@ -161,16 +199,22 @@ export function mergeStatistics(
  * @see Dong, Chen, Chi (2024), "Prompt-prompted adaptive structured pruning for efficient LLM generation", section 4.3
  * @category Sparsity
  */
-export function batchStatistics(statistics: readonly FeedForwardStatistics[]): FeedForwardStatistics {
+export function batchStatistics(
+  statistics: readonly FeedForwardStatistics[],
+): FeedForwardStatistics {
   checkSame("batchStatistics", statistics);
   const layers = statistics[0]!.layers.map(({ sumSquares }, layer) => {
     const score = new Float64Array(sumSquares.length);
     for (const { layers: own } of statistics) {
       const { sumSquares: q, tokens } = own[layer]!;
-      if (!(tokens > 0)) throw new DomainError("batchStatistics: every prompt must have at least one token");
+      if (!(tokens > 0))
+        throw new DomainError("batchStatistics: every prompt must have at least one token");
       for (let j = 0; j < score.length; j++) score[j]! += Math.sqrt(q[j]! / tokens);
     }
-    return { sumSquares: score.map((s) => s * s), tokens: statistics.reduce((sum, { layers: own }) => sum + own[layer]!.tokens, 0) };
+    return {
+      sumSquares: score.map((s) => s * s),
+      tokens: statistics.reduce((sum, { layers: own }) => sum + own[layer]!.tokens, 0),
+    };
   });
   return { layers };
 }
@@ -179,9 +223,17 @@ const shape = record({ sumSquares: typedArray(Float64Array), tokens: number });
 const allLayers = record({ layers: listOf(shape) });
 
 /** Whether `statistics` are those of `numNeurons` neurons in each of `numLayers` layers, where these are given. */
-export function checkStatistics(fn: string, statistics: FeedForwardStatistics, numLayers?: number, numNeurons?: number): FeedForwardStatistics {
+export function checkStatistics(
+  fn: string,
+  statistics: FeedForwardStatistics,
+  numLayers?: number,
+  numNeurons?: number,
+): FeedForwardStatistics {
   const { layers } = check(fn, "statistics", statistics, allLayers);
-  if ((numLayers !== undefined && layers.length !== numLayers) || layers.some(({ sumSquares: q }) => q.length !== (numNeurons ?? q.length)))
+  if (
+    (numLayers !== undefined && layers.length !== numLayers) ||
+    layers.some(({ sumSquares: q }) => q.length !== (numNeurons ?? q.length))
+  )
     throw new DomainError(`${fn}: the statistics are of a model with other layers or neurons`);
   return statistics;
 }
@@ -193,7 +245,9 @@ function checkSame(fn: string, statistics: readonly FeedForwardStatistics[]): vo
   for (const other of rest)
     if (
       other.layers.length !== first.layers.length ||
-      other.layers.some(({ sumSquares }, i) => sumSquares.length !== first.layers[i]!.sumSquares.length)
+      other.layers.some(
+        ({ sumSquares }, i) => sumSquares.length !== first.layers[i]!.sumSquares.length,
+      )
     )
       throw new DomainError(`${fn}: the statistics are of models with other layers or neurons`);
 }

@@ -39,11 +39,19 @@ export interface AttentionDistanceOptions {
  * @see Dosovitskiy et al. (2021), "An image is worth 16×16 words", figure 7; Raghu et al. (2021), "Do vision transformers see like convolutional neural networks?"
  * @category Attention metrics
  */
-export function attentionDistance(attention: AttentionInput, options: AttentionDistanceOptions = {}): NdArray {
+export function attentionDistance(
+  attention: AttentionInput,
+  options: AttentionDistanceOptions = {},
+): NdArray {
   const fn = "attentionDistance";
-  const { patchSize = 1, scale = "patch", partialRows = false } = checkRecord(fn, "options", options);
+  const {
+    patchSize = 1,
+    scale = "patch",
+    partialRows = false,
+  } = checkRecord(fn, "options", options);
   checkPositive(fn, "patchSize", patchSize);
-  if (scale !== "patch" && scale !== "unit") throw new DomainError(`${fn}: scale must be patch or unit, got ${show(scale)}`);
+  if (scale !== "patch" && scale !== "unit")
+    throw new DomainError(`${fn}: scale must be patch or unit, got ${show(scale)}`);
   const maps = readMaps(fn, attention, partialRows ? "at most one" : "one");
   const table = distances(maps.keys, gridOf(fn, maps, options.grid), patchSize, scale);
   return perQuery(maps, (row, q) => {
@@ -54,11 +62,18 @@ export function attentionDistance(attention: AttentionInput, options: AttentionD
 }
 
 /** The grid of the tokens, after a check. */
-export function gridOf(fn: string, { queries, keys }: Maps, grid: readonly [number, number] | undefined): readonly [number, number] {
+export function gridOf(
+  fn: string,
+  { queries, keys }: Maps,
+  grid: readonly [number, number] | undefined,
+): readonly [number, number] {
   check(fn, "grid", grid, optional(pair));
   const side = Math.round(Math.sqrt(keys));
   const [rows, columns] = grid ?? [side, side];
-  if (queries !== keys) throw new ShapeError(`${fn}: queries and keys must be the same patches, got ${queries} queries and ${keys} keys`);
+  if (queries !== keys)
+    throw new ShapeError(
+      `${fn}: queries and keys must be the same patches, got ${queries} queries and ${keys} keys`,
+    );
   if (rows * columns !== keys) {
     const extra = keys - rows * columns;
     throw new ShapeError(
@@ -68,8 +83,16 @@ export function gridOf(fn: string, { queries, keys }: Maps, grid: readonly [numb
   return [rows, columns];
 }
 
-function distances(tokens: number, [rows, columns]: readonly [number, number], patchSize: number, scale: "patch" | "unit"): Float64Array {
-  const [dy, dx] = scale === "unit" ? [1 / Math.max(1, rows - 1), 1 / Math.max(1, columns - 1)] : [patchSize, patchSize];
+function distances(
+  tokens: number,
+  [rows, columns]: readonly [number, number],
+  patchSize: number,
+  scale: "patch" | "unit",
+): Float64Array {
+  const [dy, dx] =
+    scale === "unit"
+      ? [1 / Math.max(1, rows - 1), 1 / Math.max(1, columns - 1)]
+      : [patchSize, patchSize];
   const table = new Float64Array(tokens * tokens);
   for (let q = 0; q < tokens; q++)
     for (let k = 0; k < tokens; k++) {

@@ -1,5 +1,12 @@
 /** Whether different queries, or different heads, look at different places. */
-import { DomainError, type NdArray, ShapeError, array, checkRecord, show } from "@provably/core-tensor";
+import {
+  DomainError,
+  type NdArray,
+  ShapeError,
+  array,
+  checkRecord,
+  show,
+} from "@provably/core-tensor";
 import { meanPairDistance, mutualInformation, rowDistance } from "../internal/diversity.js";
 import { type Maps, perMap, readMaps } from "../internal/maps.js";
 import type { AttentionInput } from "./tensor.js";
@@ -25,7 +32,10 @@ export interface DiversityOptions {
 const DISTANCES: readonly string[] = ["cosine", "l2", "tv", "jsd"];
 
 function checkDistance(fn: string, distance: string): void {
-  if (!DISTANCES.includes(distance)) throw new DomainError(`${fn}: distance must be one of ${DISTANCES.join(", ")}, got ${show(distance)}`);
+  if (!DISTANCES.includes(distance))
+    throw new DomainError(
+      `${fn}: distance must be one of ${DISTANCES.join(", ")}, got ${show(distance)}`,
+    );
 }
 
 /**
@@ -50,8 +60,15 @@ function checkDistance(fn: string, distance: string): void {
  * ```
  * @category Attention metrics
  */
-export function attentionDiversity(attention: AttentionInput, options: DiversityOptions = {}): NdArray {
-  const { distance = "cosine", skipEmpty = false } = checkRecord("attentionDiversity", "options", options);
+export function attentionDiversity(
+  attention: AttentionInput,
+  options: DiversityOptions = {},
+): NdArray {
+  const { distance = "cosine", skipEmpty = false } = checkRecord(
+    "attentionDiversity",
+    "options",
+    options,
+  );
   checkDistance("attentionDiversity", distance);
   const maps = readMaps("attentionDiversity", attention, skipEmpty ? "one or zero" : "one");
   return perMap(maps, (map) => {
@@ -91,11 +108,18 @@ function withMass(map: Float64Array, keys: number): Float64Array {
  * @category Attention metrics
  */
 export function headDiversity(attention: AttentionInput, options: DiversityOptions = {}): NdArray {
-  const { distance = "cosine", skipEmpty = false } = checkRecord("headDiversity", "options", options);
+  const { distance = "cosine", skipEmpty = false } = checkRecord(
+    "headDiversity",
+    "options",
+    options,
+  );
   checkDistance("headDiversity", distance);
   const maps = readMaps("headDiversity", attention, skipEmpty ? "one or zero" : "one");
   const heads = maps.stack[maps.stack.length - 1];
-  if (heads === undefined) throw new ShapeError("headDiversity: attention must be [..., heads, queries, keys], got a single map");
+  if (heads === undefined)
+    throw new ShapeError(
+      "headDiversity: attention must be [..., heads, queries, keys], got a single map",
+    );
   const { data, count, queries, keys } = maps;
   const size = queries * keys;
   const layers = heads === 0 ? 0 : count / heads;
@@ -165,6 +189,7 @@ function columnDeviation(map: Float64Array, { queries, keys }: Maps): number {
   const mean = new Float64Array(keys);
   const square = new Float64Array(keys);
   for (let i = 0; i < map.length; i++) mean[i % keys]! += map[i]! / queries;
-  for (let i = 0; i < map.length; i++) square[i % keys]! += (map[i]! - mean[i % keys]!) ** 2 / queries;
+  for (let i = 0; i < map.length; i++)
+    square[i % keys]! += (map[i]! - mean[i % keys]!) ** 2 / queries;
   return square.reduce((total, s) => total + Math.sqrt(s), 0);
 }

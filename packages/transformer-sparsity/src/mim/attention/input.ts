@@ -1,5 +1,16 @@
 /** Getting attention maps in: tensors of other libraries, files, or raw queries and keys. */
-import { DomainError, type NdArray, ShapeError, array, checkRecord, matmul, matrixTranspose, mul, softmax, show } from "@provably/core-tensor";
+import {
+  DomainError,
+  type NdArray,
+  ShapeError,
+  array,
+  checkRecord,
+  matmul,
+  matrixTranspose,
+  mul,
+  softmax,
+  show,
+} from "@provably/core-tensor";
 import { decodeNpy } from "@provably/core-tensor/io";
 import { check, tensor } from "../../internal/guard.js";
 import { type AttentionInput, readTensor } from "./tensor.js";
@@ -19,7 +30,10 @@ import { type AttentionInput, readTensor } from "./tensor.js";
  * @category Attention maps
  */
 export function attentionFromTensor(input: AttentionInput | Uint8Array): NdArray {
-  const { data, shape } = readTensor("attentionFromTensor", input instanceof Uint8Array ? decodeNpy(input) : input);
+  const { data, shape } = readTensor(
+    "attentionFromTensor",
+    input instanceof Uint8Array ? decodeNpy(input) : input,
+  );
   return array(data, { shape: [...shape] });
 }
 
@@ -40,15 +54,25 @@ export function attentionFromTensor(input: AttentionInput | Uint8Array): NdArray
  * ```
  * @category Attention maps
  */
-export function attentionFromQK(queries: NdArray, keys: NdArray, options: { readonly scale?: number } = {}): NdArray {
+export function attentionFromQK(
+  queries: NdArray,
+  keys: NdArray,
+  options: { readonly scale?: number } = {},
+): NdArray {
   check("attentionFromQK", "queries", queries, tensor);
   check("attentionFromQK", "keys", keys, tensor);
   const width = queries.shape[queries.shape.length - 1];
-  if (width === undefined || queries.shape.length < 2 || keys.shape.length < 2 || width !== keys.shape[keys.shape.length - 1])
+  if (
+    width === undefined ||
+    queries.shape.length < 2 ||
+    keys.shape.length < 2 ||
+    width !== keys.shape[keys.shape.length - 1]
+  )
     throw new ShapeError(
       `attentionFromQK: queries must be [..., Q, d] and keys [..., K, d], got [${queries.shape.join(", ")}] and [${keys.shape.join(", ")}]`,
     );
   const { scale = 1 / Math.sqrt(width) } = checkRecord("attentionFromQK", "options", options);
-  if (!Number.isFinite(scale)) throw new DomainError(`attentionFromQK: scale must be finite, got ${show(scale)}`);
+  if (!Number.isFinite(scale))
+    throw new DomainError(`attentionFromQK: scale must be finite, got ${show(scale)}`);
   return softmax(mul(scale, matmul(queries, matrixTranspose(keys))), { axis: -1 });
 }

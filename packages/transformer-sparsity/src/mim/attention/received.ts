@@ -7,7 +7,8 @@ import { checkK } from "./spread.js";
 
 function columnSums({ data, count, queries, keys }: Maps): Float64Array {
   const out = new Float64Array(count * keys);
-  for (let i = 0; i < data.length; i++) out[Math.floor(i / (queries * keys)) * keys + (i % keys)]! += data[i]!;
+  for (let i = 0; i < data.length; i++)
+    out[Math.floor(i / (queries * keys)) * keys + (i % keys)]! += data[i]!;
   return out;
 }
 
@@ -57,7 +58,9 @@ export function heavyHitters(attention: AttentionInput, k: number): NdArray {
   for (let m = 0; m < count; m++) {
     const row = sums.subarray(m * keys, (m + 1) * keys);
     // sums that agree up to rounding are equals
-    const order = Array.from(row.keys()).sort((a, b) => (Math.abs(row[a]! - row[b]!) > 1e-12 ? row[b]! - row[a]! : a - b));
+    const order = Array.from(row.keys()).sort((a, b) =>
+      Math.abs(row[a]! - row[b]!) > 1e-12 ? row[b]! - row[a]! : a - b,
+    );
     out.set(order.slice(0, k), m * k);
   }
   return array(out, { shape: [...stack, k], copy: false });
@@ -83,18 +86,29 @@ const MAX_LABEL = 65_535;
  * ```
  * @category Attention metrics
  */
-export function areaAttention(attention: AttentionInput, labels: ArrayLike<number>, options: { readonly mask?: ArrayLike<number> } = {}): NdArray {
+export function areaAttention(
+  attention: AttentionInput,
+  labels: ArrayLike<number>,
+  options: { readonly mask?: ArrayLike<number> } = {},
+): NdArray {
   const { data, stack, queries, keys } = readMaps("areaAttention", attention);
   const { mask } = checkRecord("areaAttention", "options", options);
   check("areaAttention", "labels", labels, numbers);
   check("areaAttention", "mask", mask, optional(numbers));
-  if (labels.length !== keys) throw new ShapeError(`areaAttention: labels must hold ${keys} numbers, one a key, got ${labels.length}`);
+  if (labels.length !== keys)
+    throw new ShapeError(
+      `areaAttention: labels must hold ${keys} numbers, one a key, got ${labels.length}`,
+    );
   if (mask !== undefined && mask.length !== keys)
-    throw new ShapeError(`areaAttention: mask must hold ${keys} numbers, one a key, got ${mask.length}`);
+    throw new ShapeError(
+      `areaAttention: mask must hold ${keys} numbers, one a key, got ${mask.length}`,
+    );
   let numLabels = 0;
   for (let k = 0; k < keys; k++) {
     if (!Number.isInteger(labels[k]) || labels[k]! < 0 || labels[k]! > MAX_LABEL)
-      throw new DomainError(`areaAttention: labels must be integers in 0 … ${MAX_LABEL}, labels[${k}] is ${labels[k]!}`);
+      throw new DomainError(
+        `areaAttention: labels must be integers in 0 … ${MAX_LABEL}, labels[${k}] is ${labels[k]!}`,
+      );
     numLabels = Math.max(numLabels, labels[k]! + 1);
   }
   const out = new Float64Array((data.length / keys) * numLabels);
@@ -132,8 +146,11 @@ export function dropTokens(
   const { shape } = readTensor("dropTokens", attention);
   const maps = readMaps("dropTokens", attention, "any");
   const { data, stack, count, queries, keys } = maps;
-  if (queries !== keys) throw new ShapeError(`dropTokens: attention must be [..., T, T], got [${shape.join(", ")}]`);
-  for (const i of indices) if (i >= keys) throw new DomainError(`dropTokens: indices must be tokens 0 … ${keys - 1}, got ${i}`);
+  if (queries !== keys)
+    throw new ShapeError(`dropTokens: attention must be [..., T, T], got [${shape.join(", ")}]`);
+  for (const i of indices)
+    if (i >= keys)
+      throw new DomainError(`dropTokens: indices must be tokens 0 … ${keys - 1}, got ${i}`);
   const dropped = new Set(indices);
   const kept = Array.from({ length: keys }, (_, t) => t).filter((t) => !dropped.has(t));
   if (kept.length === 0) throw new DomainError("dropTokens: indices must leave at least one token");
@@ -144,7 +161,13 @@ export function dropTokens(
     let mass = 0;
     for (const t of kept) mass += data[from + t]!;
     if (mass === 0) emptyRows.push(r);
-    kept.forEach((t, k) => (out[r * kept.length + k] = mass === 0 ? 0 : data[from + t]! / (renormalize ? mass : 1)));
+    kept.forEach(
+      (t, k) =>
+        (out[r * kept.length + k] = mass === 0 ? 0 : data[from + t]! / (renormalize ? mass : 1)),
+    );
   }
-  return { attention: array(out, { shape: [...stack, kept.length, kept.length], copy: false }), emptyRows };
+  return {
+    attention: array(out, { shape: [...stack, kept.length, kept.length], copy: false }),
+    emptyRows,
+  };
 }

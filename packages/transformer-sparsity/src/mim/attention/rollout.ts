@@ -1,5 +1,18 @@
 /** Attention through several layers, and attention to the best few keys. */
-import { DomainError, type NdArray, ShapeError, add, array, checkList, eye, matmul, mul, where, softmax, toTypedArray } from "@provably/core-tensor";
+import {
+  DomainError,
+  type NdArray,
+  ShapeError,
+  add,
+  array,
+  checkList,
+  eye,
+  matmul,
+  mul,
+  where,
+  softmax,
+  toTypedArray,
+} from "@provably/core-tensor";
 import { check, tensor } from "../../internal/guard.js";
 import { readMaps } from "../internal/maps.js";
 import type { AttentionInput } from "./tensor.js";
@@ -23,21 +36,26 @@ import { checkK } from "./spread.js";
  * @category Attention metrics
  */
 export function attentionRollout(layers: readonly AttentionInput[]): NdArray {
-  if (checkList("attentionRollout", "layers", layers).length === 0) throw new DomainError("attentionRollout: layers must hold at least one layer");
+  if (checkList("attentionRollout", "layers", layers).length === 0)
+    throw new DomainError("attentionRollout: layers must hold at least one layer");
   let flow: NdArray | undefined;
   for (const layer of layers) {
     const { data, stack, count, queries, keys } = readMaps("attentionRollout", layer);
     const heads = stack[stack.length - 1];
-    if (heads === undefined || queries !== keys) throw new ShapeError("attentionRollout: every layer must be [..., heads, T, T]");
+    if (heads === undefined || queries !== keys)
+      throw new ShapeError("attentionRollout: every layer must be [..., heads, T, T]");
     const size = queries * keys;
     const mean = new Float64Array((count / heads) * size);
-    for (let i = 0; i < data.length; i++) mean[Math.floor(i / (heads * size)) * size + (i % size)]! += data[i]! / heads;
+    for (let i = 0; i < data.length; i++)
+      mean[Math.floor(i / (heads * size)) * size + (i % size)]! += data[i]! / heads;
     const step = add(
       mul(0.5, array(mean, { shape: [...stack.slice(0, -1), queries, keys], copy: false })),
       mul(0.5, eye(keys, keys, { dtype: "float64" })),
     );
     if (flow !== undefined && flow.shape.join() !== step.shape.join())
-      throw new ShapeError(`attentionRollout: layers must have one shape, got [${flow.shape.join(", ")}] and [${step.shape.join(", ")}]`);
+      throw new ShapeError(
+        `attentionRollout: layers must have one shape, got [${flow.shape.join(", ")}] and [${step.shape.join(", ")}]`,
+      );
     flow = flow === undefined ? step : matmul(step, flow);
   }
   return flow!;

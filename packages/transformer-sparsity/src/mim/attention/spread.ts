@@ -25,9 +25,15 @@ export function rowEntropy(row: Float64Array): number {
  * ```
  * @category Attention metrics
  */
-export function attentionEntropy(attention: AttentionInput, options: { readonly normalized?: boolean } = {}): NdArray {
+export function attentionEntropy(
+  attention: AttentionInput,
+  options: { readonly normalized?: boolean } = {},
+): NdArray {
   const maps = readMaps("attentionEntropy", attention);
-  const unit = checkRecord("attentionEntropy", "options", options).normalized === true && maps.keys > 1 ? Math.log(maps.keys) : 1;
+  const unit =
+    checkRecord("attentionEntropy", "options", options).normalized === true && maps.keys > 1
+      ? Math.log(maps.keys)
+      : 1;
   return perQuery(maps, (row) => rowEntropy(row) / unit);
 }
 
@@ -99,7 +105,8 @@ export function attentionGini(attention: AttentionInput): NdArray {
 /** The same maps with every row sorted. */
 export function ascending(maps: Maps): Maps {
   const data = maps.data.slice();
-  for (let from = 0; from < data.length; from += maps.keys) data.subarray(from, from + maps.keys).sort();
+  for (let from = 0; from < data.length; from += maps.keys)
+    data.subarray(from, from + maps.keys).sort();
   return { ...maps, data };
 }
 
@@ -168,7 +175,8 @@ export function topMassOfSorted(row: Float64Array, k: number): number {
 }
 
 export function checkK(fn: string, k: number, keys: number): void {
-  if (!Number.isInteger(k) || k < 1 || k > keys) throw new DomainError(`${fn}: k must be an integer from 1 to ${keys}, got ${show(k)}`);
+  if (!Number.isInteger(k) || k < 1 || k > keys)
+    throw new DomainError(`${fn}: k must be an integer from 1 to ${keys}, got ${show(k)}`);
 }
 
 /**
@@ -188,8 +196,11 @@ export function checkK(fn: string, k: number, keys: number): void {
  * @category Attention metrics
  */
 export function coverageCount(attention: AttentionInput, mass: number): NdArray {
-  if (!Number.isFinite(mass) || mass <= 0 || mass > 1) throw new DomainError(`coverageCount: mass must be in (0, 1], got ${show(mass)}`);
-  return perQuery(ascending(readMaps("coverageCount", attention)), (row) => coverageOfSorted(row, mass));
+  if (!Number.isFinite(mass) || mass <= 0 || mass > 1)
+    throw new DomainError(`coverageCount: mass must be in (0, 1], got ${show(mass)}`);
+  return perQuery(ascending(readMaps("coverageCount", attention)), (row) =>
+    coverageOfSorted(row, mass),
+  );
 }
 
 export function coverageOfSorted(row: Float64Array, mass: number): number {

@@ -4,7 +4,12 @@ import { check, listOf, optional, pair, record, whole } from "../../internal/gua
 import { perQuery, readMaps } from "../internal/maps.js";
 import { readTensor, type AttentionInput } from "./tensor.js";
 import { attentionDistance } from "./distance.js";
-import { attentionDiversity, headDiversity, normalizedMutualInformation, queryStd } from "./diversity.js";
+import {
+  attentionDiversity,
+  headDiversity,
+  normalizedMutualInformation,
+  queryStd,
+} from "./diversity.js";
 import { attentionFromTensor } from "./input.js";
 import { dropTokens } from "./received.js";
 import {
@@ -89,12 +94,21 @@ export interface HeadSummary {
  * ```
  * @category Attention metrics
  */
-export function summarizeAttention(layers: readonly AttentionInput[], options: SummarizeOptions = {}): HeadSummary[] {
+export function summarizeAttention(
+  layers: readonly AttentionInput[],
+  options: SummarizeOptions = {},
+): HeadSummary[] {
   check("summarizeAttention", "options", options, shape);
-  return checkList("summarizeAttention", "layers", layers).flatMap((layer, number) => summarizeLayer(layer, number, options));
+  return checkList("summarizeAttention", "layers", layers).flatMap((layer, number) =>
+    summarizeLayer(layer, number, options),
+  );
 }
 
-const shape = record({ grid: optional(pair), dropTokens: optional(listOf(whole(0))), topK: optional(whole(1)) });
+const shape = record({
+  grid: optional(pair),
+  dropTokens: optional(listOf(whole(0))),
+  topK: optional(whole(1)),
+});
 
 function summarizeLayer(
   layer: AttentionInput,
@@ -103,8 +117,11 @@ function summarizeLayer(
 ): HeadSummary[] {
   const { shape } = readTensor("summarizeAttention", layer);
   if (shape.length !== 3 && shape.length !== 4)
-    throw new DomainError(`summarizeAttention: layers[${number}] must be [B, H, T, T] or [H, T, T], got [${shape.join(", ")}]`);
-  const maps = dropped.length > 0 ? dropTokens(layer, dropped).attention : attentionFromTensor(layer);
+    throw new DomainError(
+      `summarizeAttention: layers[${number}] must be [B, H, T, T] or [H, T, T], got [${shape.join(", ")}]`,
+    );
+  const maps =
+    dropped.length > 0 ? dropTokens(layer, dropped).attention : attentionFromTensor(layer);
   const heads = shape[shape.length - 3]!;
   const batch = shape.length === 4 ? shape[0]! : 1;
   const keys = maps.shape[maps.shape.length - 1]!;
@@ -117,8 +134,13 @@ function summarizeLayer(
     const data = Float64Array.from(toTypedArray(x));
     const groups = perLayer ? batch : batch * heads;
     const size = data.length / groups;
-    const means = Array.from({ length: groups }, (_, g) => data.subarray(g * size, (g + 1) * size).reduce((a, b) => a + b, 0) / size);
-    return Array.from({ length: heads }, (_, h) => Array.from({ length: batch }, (_, b) => means[perLayer ? b : b * heads + h]!));
+    const means = Array.from(
+      { length: groups },
+      (_, g) => data.subarray(g * size, (g + 1) * size).reduce((a, b) => a + b, 0) / size,
+    );
+    return Array.from({ length: heads }, (_, h) =>
+      Array.from({ length: batch }, (_, b) => means[perLayer ? b : b * heads + h]!),
+    );
   };
   const columns = {
     entropy: table(attentionEntropy(maps)),
@@ -135,20 +157,23 @@ function summarizeLayer(
     queryStd: table(queryStd(maps)),
     headDiversity: table(headDiversity(maps), true),
   };
-  const distance = grid === undefined ? undefined : table(attentionDistance(maps, { grid, patchSize }));
+  const distance =
+    grid === undefined ? undefined : table(attentionDistance(maps, { grid, patchSize }));
   return Array.from({ length: heads }, (_, head) => ({
     layer: number,
     head,
     // each column holds one list a head
-    ...(Object.fromEntries(Object.entries(columns).map(([name, column]) => [name, statistic(column[head]!)])) as Record<
-      keyof typeof columns,
-      BatchStatistic
-    >),
+    ...(Object.fromEntries(
+      Object.entries(columns).map(([name, column]) => [name, statistic(column[head]!)]),
+    ) as Record<keyof typeof columns, BatchStatistic>),
     distance: distance === undefined ? null : statistic(distance[head]!),
   }));
 }
 
 function statistic(values: readonly number[]): BatchStatistic {
   const mean = values.reduce((a, b) => a + b, 0) / values.length;
-  return { mean, std: Math.sqrt(values.reduce((total, x) => total + (x - mean) ** 2, 0) / values.length) };
+  return {
+    mean,
+    std: Math.sqrt(values.reduce((total, x) => total + (x - mean) ** 2, 0) / values.length),
+  };
 }

@@ -10,5 +10,9 @@ export function viridis(value: number): readonly [number, number, number] {
   const at = Math.min(1, Math.max(0, value)) * (STOPS.length - 1);
   const i = Math.min(STOPS.length - 2, Math.floor(at));
   const [a, b, t] = [STOPS[i]!, STOPS[i + 1]!, at - i];
-  return [0, 1, 2].map((c) => Math.round(a[c]! + t * (b[c]! - a[c]!))) as unknown as readonly [number, number, number];
+  return [0, 1, 2].map((c) => Math.round(a[c]! + t * (b[c]! - a[c]!))) as unknown as readonly [
+    number,
+    number,
+    number,
+  ];
 }

@@ -4,7 +4,11 @@ import { emptyRow, fastEntropy } from "./entropy.js";
 export type RowDistance = "cosine" | "l2" | "tv" | "jsd";
 
 /** The distance between the rows that begin at two places of `data`, which holds rows of `keys` numbers. */
-export function rowDistance(distance: RowDistance, data: Float64Array, keys: number): (at: number, bt: number) => number {
+export function rowDistance(
+  distance: RowDistance,
+  data: Float64Array,
+  keys: number,
+): (at: number, bt: number) => number {
   switch (distance) {
     case "cosine": {
       const norms = squaredNorms(data, keys);
@@ -36,7 +40,10 @@ export function rowDistance(distance: RowDistance, data: Float64Array, keys: num
       }
       return (at, bt) => {
         mix(data, at, bt, mixed.values);
-        return Math.max(0, fastEntropy(mixed) - (entropies[at / keys]! + entropies[bt / keys]!) / 2);
+        return Math.max(
+          0,
+          fastEntropy(mixed) - (entropies[at / keys]! + entropies[bt / keys]!) / 2,
+        );
       };
     }
   }
@@ -49,17 +56,24 @@ function mix(data: Float64Array, at: number, bt: number, out: Float64Array): voi
 
 function squaredNorms(data: Float64Array, keys: number): Float64Array {
   const out = new Float64Array(data.length / keys);
-  for (let r = 0, i = 0; r < out.length; r++) for (let k = 0; k < keys; k++) out[r]! += data[i++]! ** 2;
+  for (let r = 0, i = 0; r < out.length; r++)
+    for (let k = 0; k < keys; k++) out[r]! += data[i++]! ** 2;
   return out;
 }
 
 /** Mean distance over all pairs of rows of a map; every row must have mass. */
-export function meanPairDistance(distance: RowDistance, map: Float64Array, queries: number, keys: number): number {
+export function meanPairDistance(
+  distance: RowDistance,
+  map: Float64Array,
+  queries: number,
+  keys: number,
+): number {
   if (queries < 2) return 0;
   if (distance === "cosine") return cosineDiversity(map, queries, keys);
   const between = rowDistance(distance, map, keys);
   let total = 0;
-  for (let i = 0; i < queries; i++) for (let j = i + 1; j < queries; j++) total += between(i * keys, j * keys);
+  for (let i = 0; i < queries; i++)
+    for (let j = i + 1; j < queries; j++) total += between(i * keys, j * keys);
   return total / ((queries * (queries - 1)) / 2);
 }
 

@@ -43,7 +43,8 @@ export function fastEntropy({ values, words }: Row): number {
     const j = (word >>> 10) & 1023;
     const x = values[k]!;
     const r = x * scales[exponent]! * inverses[j]! - 1;
-    total -= x * ((exponent - 1023) * Math.LN2 + logs[j]! + r * (1 + r * (-1 / 2 + r * (1 / 3 - r / 4))));
+    total -=
+      x * ((exponent - 1023) * Math.LN2 + logs[j]! + r * (1 + r * (-1 / 2 + r * (1 / 3 - r / 4))));
   }
   return total;
 }

@@ -56,11 +56,21 @@ export interface QueryAttention {
 }
 
 export function queryAttention(numAreas: number): QueryAttention {
-  return { keys: new Float64Array(0), at: 0, factor: new Float64Array(numAreas + 1), area: new Float64Array(numAreas + 1) };
+  return {
+    keys: new Float64Array(0),
+    at: 0,
+    factor: new Float64Array(numAreas + 1),
+    area: new Float64Array(numAreas + 1),
+  };
 }
 
 /** Attention of query `p`, written into `out`. */
-export function attend(model: Model, { numAreas, offset, code, z }: View, p: number, out: QueryAttention): void {
+export function attend(
+  model: Model,
+  { numAreas, offset, code, z }: View,
+  p: number,
+  out: QueryAttention,
+): void {
   const { world, phi, expUpsilon } = model;
   const { numPatches } = world;
   const { factor, area } = out;
@@ -85,7 +95,11 @@ export function attend(model: Model, { numAreas, offset, code, z }: View, p: num
 }
 
 /** Sums of `keys · factor` by area; returns the sum over all keys. */
-function areaSums({ keys, at, factor, area }: QueryAttention, code: Int32Array, numAreas: number): number {
+function areaSums(
+  { keys, at, factor, area }: QueryAttention,
+  code: Int32Array,
+  numAreas: number,
+): number {
   area.fill(0);
   for (let q = 0; q < code.length; q++) area[code[q]!]! += keys[at + q]!;
   let total = 0;
@@ -93,9 +107,19 @@ function areaSums({ keys, at, factor, area }: QueryAttention, code: Int32Array, 
   return total;
 }
 
-function exactKeys(model: Model, code: Int32Array, z: Float64Array, p: number, phiRow: number, out: QueryAttention, numAreas: number): void {
+function exactKeys(
+  model: Model,
+  code: Int32Array,
+  z: Float64Array,
+  p: number,
+  phiRow: number,
+  out: QueryAttention,
+  numAreas: number,
+): void {
   const row = p * model.world.numPatches;
-  const score = (q: number): number => model.upsilon[row + q]! + (code[q] === numAreas ? 0 : z[code[q]!]! * model.phi[phiRow + code[q]!]!);
+  const score = (q: number): number =>
+    model.upsilon[row + q]! +
+    (code[q] === numAreas ? 0 : z[code[q]!]! * model.phi[phiRow + code[q]!]!);
   let top = -Infinity;
   for (let q = 0; q < code.length; q++) top = Math.max(top, score(q));
   out.keys = Float64Array.from(code, (_, q) => Math.exp(score(q) - top));

@@ -4,9 +4,17 @@ import type { SpatialDistribution } from "../world/distribution.js";
 import { type MaskedImage, drawImage, drawMaskedImages, sampleMask } from "../world/sampling.js";
 import type { ContrastiveTuple } from "../theory/contrastive.js";
 
-export function sampleTuple(world: SpatialDistribution, key: RngKey, numNegatives: number, maskRatio: number): ContrastiveTuple {
+export function sampleTuple(
+  world: SpatialDistribution,
+  key: RngKey,
+  numNegatives: number,
+  maskRatio: number,
+): ContrastiveTuple {
   const image = drawImage(world, key);
-  const masked = (name: string): MaskedImage => ({ ...image, mask: sampleMask(world.numPatches, foldIn(key, name), { maskRatio }) });
+  const masked = (name: string): MaskedImage => ({
+    ...image,
+    mask: sampleMask(world.numPatches, foldIn(key, name), { maskRatio }),
+  });
   return {
     anchor: masked("anchor"),
     positive: masked("positive"),

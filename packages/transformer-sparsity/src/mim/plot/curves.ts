@@ -31,11 +31,20 @@ export function plotCorrelations(history: QueryHistory, options: PhaseOptions = 
     xLabel: "step",
     yLabel: "correlation",
     series: [
-      { name: target === global ? "global area (own)" : "own area, Φ", x: steps, y: phi.map((row) => row[target]!) },
-      ...(target === global ? [] : [{ name: "global area, Φ", x: steps, y: phi.map((row) => row[global]!) }]),
+      {
+        name: target === global ? "global area (own)" : "own area, Φ",
+        x: steps,
+        y: phi.map((row) => row[target]!),
+      },
+      ...(target === global
+        ? []
+        : [{ name: "global area, Φ", x: steps, y: phi.map((row) => row[global]!) }]),
       { name: "largest |Υ|", x: steps, y: upsilonMax },
     ],
-    marks: decouplingEnd === null || decouplingEnd === 0 ? [] : [{ x: decouplingEnd, text: `decoupled at ${decouplingEnd}` }],
+    marks:
+      decouplingEnd === null || decouplingEnd === 0
+        ? []
+        : [{ x: decouplingEnd, text: `decoupled at ${decouplingEnd}` }],
   });
 }
 
@@ -54,18 +63,29 @@ export function plotCorrelations(history: QueryHistory, options: PhaseOptions = 
  * ```
  * @category Pictures
  */
-export function plotAreaAttention(history: QueryHistory, options: { readonly global?: number } = {}): string {
+export function plotAreaAttention(
+  history: QueryHistory,
+  options: { readonly global?: number } = {},
+): string {
   const { global = 0 } = checkRecord("plotAreaAttention", "options", options);
   checkHistory("plotAreaAttention", history, global);
   const { steps, areaAttention, target } = history;
-  const rest = areaAttention.map((row) => row.reduce((total, a, j) => total + (j === target || j === global ? 0 : a), 0));
+  const rest = areaAttention.map((row) =>
+    row.reduce((total, a, j) => total + (j === target || j === global ? 0 : a), 0),
+  );
   return chart({
     title: "Area attention of a query during training",
     xLabel: "step",
     yLabel: "attention to seen patches",
     series: [
-      { name: target === global ? "global area (own)" : "own area", x: steps, y: areaAttention.map((row) => row[target]!) },
-      ...(target === global ? [] : [{ name: "global area", x: steps, y: areaAttention.map((row) => row[global]!) }]),
+      {
+        name: target === global ? "global area (own)" : "own area",
+        x: steps,
+        y: areaAttention.map((row) => row[target]!),
+      },
+      ...(target === global
+        ? []
+        : [{ name: "global area", x: steps, y: areaAttention.map((row) => row[global]!) }]),
       { name: "other areas", x: steps, y: rest },
     ],
   });
@@ -99,7 +119,13 @@ export function plotLoss(
     xLabel: "step",
     yLabel: optimal === undefined ? "loss" : "loss above the optimum, L − L*",
     logY: optimal !== undefined,
-    series: [{ name: optimal === undefined ? "loss" : "L − L*", x: steps, y: optimal === undefined ? loss : loss.map((l) => l - optimal) }],
+    series: [
+      {
+        name: optimal === undefined ? "loss" : "L − L*",
+        x: steps,
+        y: optimal === undefined ? loss : loss.map((l) => l - optimal),
+      },
+    ],
   });
 }
 
@@ -131,8 +157,15 @@ export function plotLayerMetric(
     x: heads.map(({ layer }) => layer + 1),
     y: heads.map((head) => head[metric]?.mean ?? Number.NaN),
   }));
-  if (!series.some(({ y }) => y.some((value) => Number.isFinite(value)))) throw new DomainError(`plotLayerMetric: no head has a ${metric}`);
-  return chart({ title: `${metric} of each head`, xLabel: "layer", yLabel: metric, series, wholeX: true });
+  if (!series.some(({ y }) => y.some((value) => Number.isFinite(value))))
+    throw new DomainError(`plotLayerMetric: no head has a ${metric}`);
+  return chart({
+    title: `${metric} of each head`,
+    xLabel: "layer",
+    yLabel: metric,
+    series,
+    wholeX: true,
+  });
 }
 
 const losses = record({ steps: listOf(number), loss: listOf(number) });

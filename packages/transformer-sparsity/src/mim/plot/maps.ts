@@ -1,5 +1,13 @@
 /** Pictures of attention maps, partitions and reconstructions. */
-import { DomainError, type NdArray, ShapeError, array, checkList, checkRecord, show } from "@provably/core-tensor";
+import {
+  DomainError,
+  type NdArray,
+  ShapeError,
+  array,
+  checkList,
+  checkRecord,
+  show,
+} from "@provably/core-tensor";
 import { check, optional, pair, record, tensor, text } from "../../internal/guard.js";
 import type { AttentionInput } from "../attention/tensor.js";
 import { readMaps } from "../internal/maps.js";
@@ -8,7 +16,11 @@ import { checkInteger, checkPositive } from "../internal/check.js";
 import { type SpatialDistribution, checkWorld } from "../world/distribution.js";
 import { heatmapPng, imageGridPng } from "./png.js";
 
-function squareGrid(fn: string, tokens: number, grid: readonly [number, number] | undefined): readonly [number, number] {
+function squareGrid(
+  fn: string,
+  tokens: number,
+  grid: readonly [number, number] | undefined,
+): readonly [number, number] {
   check(fn, "grid", grid, optional(pair));
   const side = Math.sqrt(tokens);
   const [rows, columns] = grid ?? [side, side];
@@ -37,21 +49,44 @@ function squareGrid(fn: string, tokens: number, grid: readonly [number, number] 
  */
 export function plotAttentionMap(
   attention: AttentionInput,
-  options: { readonly query?: number; readonly grid?: readonly [number, number]; readonly title?: string } = {},
+  options: {
+    readonly query?: number;
+    readonly grid?: readonly [number, number];
+    readonly title?: string;
+  } = {},
 ): string {
   const fn = "plotAttentionMap";
   const maps = readMaps(fn, attention);
-  const { query = 0, title = `Attention of patch ${show(query)}` } = checkRecord(fn, "options", options);
+  const { query = 0, title = `Attention of patch ${show(query)}` } = checkRecord(
+    fn,
+    "options",
+    options,
+  );
   check(fn, "title", title, text);
-  if (maps.count !== 1) throw new ShapeError(`${fn}: attention must be a single map [Q, K], got ${maps.count} maps`);
+  if (maps.count !== 1)
+    throw new ShapeError(`${fn}: attention must be a single map [Q, K], got ${maps.count} maps`);
   if (!Number.isInteger(query) || query < 0 || query >= maps.queries)
-    throw new DomainError(`${fn}: query must be one of 0 … ${maps.queries - 1}, got ${show(query)}`);
+    throw new DomainError(
+      `${fn}: query must be one of 0 … ${maps.queries - 1}, got ${show(query)}`,
+    );
   const [rows, columns] = squareGrid(fn, maps.keys, options.grid);
   const cell = 240 / Math.max(rows, columns);
-  const row = array(maps.data.slice(query * maps.keys, (query + 1) * maps.keys), { shape: [rows, columns] });
+  const row = array(maps.data.slice(query * maps.keys, (query + 1) * maps.keys), {
+    shape: [rows, columns],
+  });
   const [x, y] = [(query % columns) * cell, Math.floor(query / columns) * cell];
-  const outline = query < rows * columns ? rectangle(x + 1, 25 + y, cell - 2, cell - 2, 'fill="none" stroke="#ff4d3d" stroke-width="2.5"') : "";
-  const body = label(0, 15, title) + picture(0, 24, columns * cell, rows * cell, heatmapPng(row)) + outline;
+  const outline =
+    query < rows * columns
+      ? rectangle(
+          x + 1,
+          25 + y,
+          cell - 2,
+          cell - 2,
+          'fill="none" stroke="#ff4d3d" stroke-width="2.5"',
+        )
+      : "";
+  const body =
+    label(0, 15, title) + picture(0, 24, columns * cell, rows * cell, heatmapPng(row)) + outline;
   return drawing(Math.max(columns * cell, 160), 24 + rows * cell, title, body);
 }
 
@@ -71,7 +106,10 @@ export function plotAttentionMap(
  * ```
  * @category Pictures
  */
-export function plotAttentionGrid(layers: readonly AttentionInput[], options: { readonly cell?: number } = {}): string {
+export function plotAttentionGrid(
+  layers: readonly AttentionInput[],
+  options: { readonly cell?: number } = {},
+): string {
   const fn = "plotAttentionGrid";
   const { cell = 96 } = checkRecord(fn, "options", options);
   checkPositive(fn, "cell", cell);
@@ -83,13 +121,25 @@ export function plotAttentionGrid(layers: readonly AttentionInput[], options: { 
   const body = read.flatMap(({ data, stack, queries, keys }, l) => {
     const count = stack[stack.length - 1] ?? 1;
     const maps = Array.from({ length: count }, (_, h) => {
-      const map = array(data.slice(h * queries * keys, (h + 1) * queries * keys), { shape: [queries, keys] });
+      const map = array(data.slice(h * queries * keys, (h + 1) * queries * keys), {
+        shape: [queries, keys],
+      });
       return picture(left + h * (cell + gap), top + l * (cell + gap), cell, cell, heatmapPng(map));
     });
-    return [label(left - 8, top + l * (cell + gap) + cell / 2 + 4, `layer ${l + 1}`, "end"), ...maps];
+    return [
+      label(left - 8, top + l * (cell + gap) + cell / 2 + 4, `layer ${l + 1}`, "end"),
+      ...maps,
+    ];
   });
-  const titles = Array.from({ length: heads }, (_, h) => label(left + h * (cell + gap) + cell / 2, 14, `head ${h + 1}`, "middle"));
-  return drawing(left + heads * (cell + gap), top + layers.length * (cell + gap), "Attention of every head", [...titles, ...body].join(""));
+  const titles = Array.from({ length: heads }, (_, h) =>
+    label(left + h * (cell + gap) + cell / 2, 14, `head ${h + 1}`, "middle"),
+  );
+  return drawing(
+    left + heads * (cell + gap),
+    top + layers.length * (cell + gap),
+    "Attention of every head",
+    [...titles, ...body].join(""),
+  );
 }
 
 /**
@@ -115,14 +165,33 @@ export function plotReconstruction(
 ): string {
   const { scale = 2 } = checkRecord("plotReconstruction", "options", options);
   checkInteger("plotReconstruction", "scale", scale, 1);
-  check("plotReconstruction", "images", images, record({ original: tensor, masked: tensor, reconstructed: tensor }));
-  const rows = { original: images.original, masked: images.masked, reconstructed: images.reconstructed };
+  check(
+    "plotReconstruction",
+    "images",
+    images,
+    record({ original: tensor, masked: tensor, reconstructed: tensor }),
+  );
+  const rows = {
+    original: images.original,
+    masked: images.masked,
+    reconstructed: images.reconstructed,
+  };
   const png = imageGridPng(Object.values(rows), { scale });
-  const [count, height, width] = [images.original.shape[0]!, ...(images.original.shape.slice(-2) as [number, number])];
+  const [count, height, width] = [
+    images.original.shape[0]!,
+    ...(images.original.shape.slice(-2) as [number, number]),
+  ];
   const [tall, wide] = [height * scale + 2, width * scale + 2];
-  const names = Object.keys(rows).map((name, r) => label(98, 2 + r * tall + tall / 2 + 4, name, "end"));
+  const names = Object.keys(rows).map((name, r) =>
+    label(98, 2 + r * tall + tall / 2 + 4, name, "end"),
+  );
   const body = names.join("") + picture(106, 0, count * wide + 2, 3 * tall + 2, png);
-  return drawing(106 + count * wide + 2, 3 * tall + 2, "Masked images and their reconstructions", body);
+  return drawing(
+    106 + count * wide + 2,
+    3 * tall + 2,
+    "Masked images and their reconstructions",
+    body,
+  );
 }
 
 /**
@@ -140,18 +209,39 @@ export function plotReconstruction(
  * ```
  * @category Pictures
  */
-export function plotPartition(world: SpatialDistribution, options: { readonly grid?: readonly [number, number] } = {}): string {
+export function plotPartition(
+  world: SpatialDistribution,
+  options: { readonly grid?: readonly [number, number] } = {},
+): string {
   checkWorld("plotPartition", world);
-  const [rows, columns] = squareGrid("plotPartition", world.numPatches, checkRecord("plotPartition", "options", options).grid);
+  const [rows, columns] = squareGrid(
+    "plotPartition",
+    world.numPatches,
+    checkRecord("plotPartition", "options", options).grid,
+  );
   const side = 150;
   const cell = side / Math.max(rows, columns);
   const body = world.areaOf.map((areaOf, k) => {
     const left = k * (side + 20);
     const cells = areaOf.map((area, p) => {
-      const style = area === 0 ? 'fill="#8a8f98" fill-opacity="0.25"' : `fill="${COLOURS[(area - 1) % COLOURS.length]!}"`;
-      return rectangle(left + (p % columns) * cell, 22 + Math.floor(p / columns) * cell, cell - 1, cell - 1, style);
+      const style =
+        area === 0
+          ? 'fill="#8a8f98" fill-opacity="0.25"'
+          : `fill="${COLOURS[(area - 1) % COLOURS.length]!}"`;
+      return rectangle(
+        left + (p % columns) * cell,
+        22 + Math.floor(p / columns) * cell,
+        cell - 1,
+        cell - 1,
+        style,
+      );
     });
     return label(left, 14, `cluster ${k + 1}`) + cells.join("");
   });
-  return drawing(world.areaOf.length * (side + 20), 22 + rows * cell, "Areas of each cluster", body.join(""));
+  return drawing(
+    world.areaOf.length * (side + 20),
+    22 + rows * cell,
+    "Areas of each cluster",
+    body.join(""),
+  );
 }

@@ -1,5 +1,11 @@
 /** Pictures of numbers as PNG files, without a canvas. */
-import { DomainError, type NdArray, ShapeError, checkRecord, toTypedArray } from "@provably/core-tensor";
+import {
+  DomainError,
+  type NdArray,
+  ShapeError,
+  checkRecord,
+  toTypedArray,
+} from "@provably/core-tensor";
 import { check, listOf, tensor } from "../../internal/guard.js";
 import { encode } from "fast-png";
 import { checkInteger, checkNotNegative } from "../internal/check.js";
@@ -38,7 +44,9 @@ export function heatmapPng(matrix: NdArray, options: HeatmapOptions = {}): Uint8
   checkInteger("heatmapPng", "scale", scale, 1);
   const [rows, columns] = matrix.shape;
   if (matrix.shape.length !== 2 || rows! * columns! === 0)
-    throw new ShapeError(`heatmapPng: matrix must be [rows, columns] and not empty, got [${matrix.shape.join(", ")}]`);
+    throw new ShapeError(
+      `heatmapPng: matrix must be [rows, columns] and not empty, got [${matrix.shape.join(", ")}]`,
+    );
   const values = Float64Array.from(toTypedArray(matrix));
   const { high = values.reduce((a, b) => Math.max(a, b), 0) } = options;
   checkNotNegative("heatmapPng", "high", high);
@@ -68,21 +76,35 @@ export function heatmapPng(matrix: NdArray, options: HeatmapOptions = {}): Uint8
  * ```
  * @category Pictures
  */
-export function imageGridPng(rows: readonly NdArray[], options: { readonly scale?: number; readonly gap?: number } = {}): Uint8Array {
+export function imageGridPng(
+  rows: readonly NdArray[],
+  options: { readonly scale?: number; readonly gap?: number } = {},
+): Uint8Array {
   check("imageGridPng", "rows", rows, listOf(tensor));
   const { scale = 2, gap = 2 } = checkRecord("imageGridPng", "options", options);
   checkInteger("imageGridPng", "scale", scale, 1);
   checkInteger("imageGridPng", "gap", gap, 0);
   const [h, w] = (rows[0]?.shape.slice(-2) ?? []) as [number, number];
-  if (h === undefined || rows.every((row) => row.size === 0)) throw new DomainError("imageGridPng: rows must hold at least one image");
+  if (h === undefined || rows.every((row) => row.size === 0))
+    throw new DomainError("imageGridPng: rows must hold at least one image");
   rows.forEach((row, r) => {
     const [rh, rw] = row.shape.slice(-2);
     const channels = row.shape.length === 4 ? row.shape[1] : 1;
-    if ((row.shape.length !== 3 && row.shape.length !== 4) || channels !== 1 || rh !== h || rw !== w)
-      throw new ShapeError(`imageGridPng: rows[${r}] must be [N, ${h}, ${w}] or [N, 1, ${h}, ${w}], got [${row.shape.join(", ")}]`);
+    if (
+      (row.shape.length !== 3 && row.shape.length !== 4) ||
+      channels !== 1 ||
+      rh !== h ||
+      rw !== w
+    )
+      throw new ShapeError(
+        `imageGridPng: rows[${r}] must be [N, ${h}, ${w}] or [N, 1, ${h}, ${w}], got [${row.shape.join(", ")}]`,
+      );
   });
   const columns = Math.max(...rows.map((row) => row.shape[0]!));
-  const [width, height] = [columns * (w * scale + gap) + gap, rows.length * (h * scale + gap) + gap];
+  const [width, height] = [
+    columns * (w * scale + gap) + gap,
+    rows.length * (h * scale + gap) + gap,
+  ];
   const data = new Uint8Array(width * height).fill(255);
   rows.forEach((row, r) => {
     const pixels = toTypedArray(row);
@@ -90,7 +112,8 @@ export function imageGridPng(rows: readonly NdArray[], options: { readonly scale
       for (let y = 0; y < h * scale; y++)
         for (let x = 0; x < w * scale; x++) {
           const value = pixels[(n * h + Math.floor(y / scale)) * w + Math.floor(x / scale)]!;
-          data[(gap + r * (h * scale + gap) + y) * width + gap + n * (w * scale + gap) + x] = Math.round(255 * Math.min(1, Math.max(0, value)));
+          data[(gap + r * (h * scale + gap) + y) * width + gap + n * (w * scale + gap) + x] =
+            Math.round(255 * Math.min(1, Math.max(0, value)));
         }
   });
   return encode({ width, height, data, channels: 1, depth: 8 });

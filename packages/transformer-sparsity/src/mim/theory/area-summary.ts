@@ -42,7 +42,11 @@ export interface AreaSummary {
  * ```
  * @category Training
  */
-export function summarizeAreas(world: SpatialDistribution, correlations: Correlations, samples: readonly MaskedImage[]): AreaSummary {
+export function summarizeAreas(
+  world: SpatialDistribution,
+  correlations: Correlations,
+  samples: readonly MaskedImage[],
+): AreaSummary {
   const model = prepare("summarizeAreas", world, correlations);
   checkSamples("summarizeAreas", world, samples);
   return areaSummary(model, samples);
@@ -60,13 +64,15 @@ export function areaSummary(model: Model, samples: readonly MaskedImage[]): Area
     for (let p = 0; p < numPatches; p++) {
       attend(model, seen, p, attention);
       const { keys, at, factor, area } = attention;
-      for (let q = 0; q < numPatches; q++) map[p * numPatches + q] = keys[at + q]! * factor[seen.code[q]!]!;
+      for (let q = 0; q < numPatches; q++)
+        map[p * numPatches + q] = keys[at + q]! * factor[seen.code[q]!]!;
       if (!sample.mask[p]) continue;
       const own = seen.areaOf[p]!;
       if (own === 0) fromGlobal.add(area[0]!);
       else {
         toGlobal.add(area[0]!);
-        if (world.clusters[sample.cluster]![own]!.some((q) => !sample.mask[q])) toOwn.add(area[own]!);
+        if (world.clusters[sample.cluster]![own]!.some((q) => !sample.mask[q]))
+          toOwn.add(area[own]!);
       }
     }
     diversity += cosineDiversity(map, numPatches, numPatches) / samples.length;

@@ -1,6 +1,13 @@
 /** What the model attends to and reconstructs for one masked image. */
 import { type NdArray, array } from "@provably/core-tensor";
-import { type QueryAttention, type View, attend, prepare, queryAttention, view } from "../internal/model.js";
+import {
+  type QueryAttention,
+  type View,
+  attend,
+  prepare,
+  queryAttention,
+  view,
+} from "../internal/model.js";
 import { type MaskedImage, checkMaskedImage } from "../world/sampling.js";
 import type { SpatialDistribution } from "../world/distribution.js";
 import type { Correlations } from "./correlations.js";
@@ -46,7 +53,11 @@ function rows(
  * ```
  * @category Model
  */
-export function attentionScores(world: SpatialDistribution, correlations: Correlations, image: MaskedImage): NdArray {
+export function attentionScores(
+  world: SpatialDistribution,
+  correlations: Correlations,
+  image: MaskedImage,
+): NdArray {
   const { phi, upsilon } = prepare("attentionScores", world, correlations);
   return rows(
     "attentionScores",
@@ -57,7 +68,9 @@ export function attentionScores(world: SpatialDistribution, correlations: Correl
     (_, { code, z, offset, numAreas }, row, p) => {
       for (let q = 0; q < row.length; q++) {
         const j = code[q]!;
-        row[q] = upsilon[p * world.numPatches + q]! + (j === numAreas ? 0 : z[j]! * phi[p * world.numFeatures + offset + j]!);
+        row[q] =
+          upsilon[p * world.numPatches + q]! +
+          (j === numAreas ? 0 : z[j]! * phi[p * world.numFeatures + offset + j]!);
       }
     },
   );
@@ -80,7 +93,11 @@ export function attentionScores(world: SpatialDistribution, correlations: Correl
  * ```
  * @category Model
  */
-export function maskedAttention(world: SpatialDistribution, correlations: Correlations, image: MaskedImage): NdArray {
+export function maskedAttention(
+  world: SpatialDistribution,
+  correlations: Correlations,
+  image: MaskedImage,
+): NdArray {
   return rows(
     "maskedAttention",
     world,
@@ -112,7 +129,11 @@ export function maskedAttention(world: SpatialDistribution, correlations: Correl
  * ```
  * @category Model
  */
-export function areaAttentionScores(world: SpatialDistribution, correlations: Correlations, image: MaskedImage): NdArray {
+export function areaAttentionScores(
+  world: SpatialDistribution,
+  correlations: Correlations,
+  image: MaskedImage,
+): NdArray {
   return rows(
     "areaAttentionScores",
     world,
@@ -140,7 +161,11 @@ export function areaAttentionScores(world: SpatialDistribution, correlations: Co
  * ```
  * @category Model
  */
-export function reconstruct(world: SpatialDistribution, correlations: Correlations, image: MaskedImage): NdArray {
+export function reconstruct(
+  world: SpatialDistribution,
+  correlations: Correlations,
+  image: MaskedImage,
+): NdArray {
   return rows(
     "reconstruct",
     world,

@@ -56,20 +56,39 @@ export function certifyReconstruction(
   options: CertifyReconstructionOptions = {},
 ): Certificate {
   const fn = "certifyReconstruction";
-  const { maskRatio = 0.5, numImages = 512, tolerance = 0.02 } = checkRecord(fn, "options", options);
+  const {
+    maskRatio = 0.5,
+    numImages = 512,
+    tolerance = 0.02,
+  } = checkRecord(fn, "options", options);
   checkInteger(fn, "numImages", numImages, 2);
   checkPositive(fn, "tolerance", tolerance);
-  const toWin = reconstructionLossAtZero(world, { maskRatio }) - optimalReconstructionLoss(world, { maskRatio });
+  const toWin =
+    reconstructionLossAtZero(world, { maskRatio }) -
+    optimalReconstructionLoss(world, { maskRatio });
   const model = prepare(fn, world, correlations);
   const all = everyImage(world, maskRatio);
   const claim = "masked reconstruction is as good as it can be: (L − L*) / (L(0) − L*)";
   if (all !== undefined) {
-    const value = all.samples.reduce((total, sample, i) => total + all.weights[i]! * excess(model, sample), 0) / toWin;
-    return { claim, kind: "exact", value, expected: [0, tolerance], tolerance, holds: value <= tolerance };
+    const value =
+      all.samples.reduce((total, sample, i) => total + all.weights[i]! * excess(model, sample), 0) /
+      toWin;
+    return {
+      claim,
+      kind: "exact",
+      value,
+      expected: [0, tolerance],
+      tolerance,
+      holds: value <= tolerance,
+    };
   }
-  const values = drawMaskedImages(world, key, numImages, { maskRatio }).map((sample) => excess(model, sample) / toWin);
+  const values = drawMaskedImages(world, key, numImages, { maskRatio }).map(
+    (sample) => excess(model, sample) / toWin,
+  );
   const value = values.reduce((a, b) => a + b, 0) / numImages;
-  const error = Math.sqrt(values.reduce((total, x) => total + (x - value) ** 2, 0) / (numImages - 1) / numImages);
+  const error = Math.sqrt(
+    values.reduce((total, x) => total + (x - value) ** 2, 0) / (numImages - 1) / numImages,
+  );
   return {
     claim,
     kind: "statistical",
@@ -82,7 +101,10 @@ export function certifyReconstruction(
   };
 }
 
-function everyImage(world: SpatialDistribution, maskRatio: number): ReturnType<typeof enumerateImages> | undefined {
+function everyImage(
+  world: SpatialDistribution,
+  maskRatio: number,
+): ReturnType<typeof enumerateImages> | undefined {
   if (world.latent.kind !== "discrete") return undefined;
   try {
     return enumerateImages(world, { maskRatio, limit: 1e5 });
@@ -103,7 +125,8 @@ function excess(model: ReturnType<typeof prepare>, sample: MaskedImage): number 
     if (!sample.mask[p]) continue;
     attend(model, seen, p, attention);
     const own = seen.areaOf[p]!;
-    for (let j = 0; j < seen.numAreas; j++) total += (seen.z[j]! * (attention.area[j]! - (j === own ? 1 : 0))) ** 2 / 2;
+    for (let j = 0; j < seen.numAreas; j++)
+      total += (seen.z[j]! * (attention.area[j]! - (j === own ? 1 : 0))) ** 2 / 2;
     if (!visible[own]!) total -= seen.z[own]! ** 2 / 2;
   }
   return total;
@@ -133,15 +156,25 @@ export function certifyAreaAttention(
   world: SpatialDistribution,
   correlations: Correlations,
   key: RngKey,
-  options: { readonly toward?: "own" | "global"; readonly least?: number; readonly maskRatio?: number; readonly numImages?: number } = {},
+  options: {
+    readonly toward?: "own" | "global";
+    readonly least?: number;
+    readonly maskRatio?: number;
+    readonly numImages?: number;
+  } = {},
 ): Certificate {
   const fn = "certifyAreaAttention";
   const { toward = "own", maskRatio = 0.5, numImages = 256 } = checkRecord(fn, "options", options);
   const { least = toward === "own" ? 0.9 : 0.8 } = options;
-  if (toward !== "own" && toward !== "global") throw new DomainError(`${fn}: toward must be own or global, got ${show(toward)}`);
-  if (!Number.isFinite(least) || least <= 0 || least >= 1) throw new DomainError(`${fn}: least must be in (0, 1), got ${show(least)}`);
+  if (toward !== "own" && toward !== "global")
+    throw new DomainError(`${fn}: toward must be own or global, got ${show(toward)}`);
+  if (!Number.isFinite(least) || least <= 0 || least >= 1)
+    throw new DomainError(`${fn}: least must be in (0, 1), got ${show(least)}`);
   checkInteger(fn, "numImages", numImages, 1);
-  const summary = areaSummary(prepare(fn, world, correlations), drawMaskedImages(world, key, numImages, { maskRatio }));
+  const summary = areaSummary(
+    prepare(fn, world, correlations),
+    drawMaskedImages(world, key, numImages, { maskRatio }),
+  );
   const value = toward === "own" ? summary.localToOwn : summary.localToGlobal;
   if (Number.isNaN(value))
     throw new DomainError(
@@ -181,10 +214,18 @@ export function certifyPhases(
   options: PhaseOptions & { readonly maskRatio?: number } = {},
 ): Certificate {
   checkRecord("certifyPhases", "options", options);
-  const { twoPhase: predicted } = decouplingAtZero(setting, options.maskRatio === undefined ? {} : { maskRatio: options.maskRatio });
+  const { twoPhase: predicted } = decouplingAtZero(
+    setting,
+    options.maskRatio === undefined ? {} : { maskRatio: options.maskRatio },
+  );
   const { decouplingEnd, twoPhase, halfStep, highStep } = detectPhases(history, options);
   const last = history.areaAttention[history.areaAttention.length - 1]![history.target]!;
-  const ordered = decouplingEnd !== null && halfStep !== null && highStep !== null && decouplingEnd <= halfStep && halfStep <= highStep;
+  const ordered =
+    decouplingEnd !== null &&
+    halfStep !== null &&
+    highStep !== null &&
+    decouplingEnd <= halfStep &&
+    halfStep <= highStep;
   return {
     claim: predicted
       ? "the query first decouples from the global area, then attends to its own"

@@ -25,16 +25,30 @@ import { maskedCount } from "../world/sampling.js";
  * ```
  * @category Closed forms
  */
-export function optimalReconstructionLoss(world: SpatialDistribution, options: { readonly maskRatio?: number } = {}): number {
+export function optimalReconstructionLoss(
+  world: SpatialDistribution,
+  options: { readonly maskRatio?: number } = {},
+): number {
   checkWorld("optimalReconstructionLoss", world);
   const { numPatches, clusters, latent } = world;
-  const masked = maskedCount(numPatches, checkRecord("optimalReconstructionLoss", "options", options).maskRatio ?? 0.5);
-  const logFactorial = toTypedArray(lgamma(array(Float64Array.from({ length: numPatches + 1 }, (_, n) => n + 1))));
-  const logBinomial = (n: number, k: number): number => logFactorial[n]! - logFactorial[k]! - logFactorial[n - k]!;
+  const masked = maskedCount(
+    numPatches,
+    checkRecord("optimalReconstructionLoss", "options", options).maskRatio ?? 0.5,
+  );
+  const logFactorial = toTypedArray(
+    lgamma(array(Float64Array.from({ length: numPatches + 1 }, (_, n) => n + 1))),
+  );
+  const logBinomial = (n: number, k: number): number =>
+    logFactorial[n]! - logFactorial[k]! - logFactorial[n - k]!;
   let total = 0;
   for (const areas of clusters)
     for (const { length } of areas)
-      if (length <= masked) total += length * Math.exp(logBinomial(numPatches - length, masked - length) - logBinomial(numPatches, masked));
+      if (length <= masked)
+        total +=
+          length *
+          Math.exp(
+            logBinomial(numPatches - length, masked - length) - logBinomial(numPatches, masked),
+          );
   return (latentSecondMoment(latent) / 2 / clusters.length) * total;
 }
 
@@ -56,14 +70,24 @@ export function optimalReconstructionLoss(world: SpatialDistribution, options: {
  * ```
  * @category Closed forms
  */
-export function reconstructionLossAtZero(world: SpatialDistribution, options: { readonly maskRatio?: number } = {}): number {
+export function reconstructionLossAtZero(
+  world: SpatialDistribution,
+  options: { readonly maskRatio?: number } = {},
+): number {
   checkWorld("reconstructionLossAtZero", world);
   const { numPatches: total, clusters, latent } = world;
-  if (total < 3) throw new DomainError(`reconstructionLossAtZero: world must have at least 3 patches, got ${total}`);
-  const masked = maskedCount(total, checkRecord("reconstructionLossAtZero", "options", options).maskRatio ?? 0.5);
+  if (total < 3)
+    throw new DomainError(
+      `reconstructionLossAtZero: world must have at least 3 patches, got ${total}`,
+    );
+  const masked = maskedCount(
+    total,
+    checkRecord("reconstructionLossAtZero", "options", options).maskRatio ?? 0.5,
+  );
   // seen patches among c of the others, given that the query is masked
   const mean = (c: number): number => ((total - masked) * c) / (total - 1);
-  const variance = (c: number): number => (total - masked) * (c / (total - 1)) * (1 - c / (total - 1)) * ((masked - 1) / (total - 2));
+  const variance = (c: number): number =>
+    (total - masked) * (c / (total - 1)) * (1 - c / (total - 1)) * ((masked - 1) / (total - 2));
   const square = (c: number): number => (variance(c) + mean(c) ** 2) / total ** 2;
   let sum = 0;
   for (const areas of clusters)

@@ -37,7 +37,10 @@ import { type ContrastiveTuple, checkTuples } from "./contrastive.js";
 import { sampleTuple } from "../internal/sample-tuple.js";
 
 /** Masked images with their positions, $X_p 1\lbrace p \text{ seen}\rbrace$ and $+ e_p$, shapes `[M, P, d]` with the features first. */
-function tokens(world: SpatialDistribution, images: readonly MaskedImage[]): { readonly content: NdArray; readonly placed: NdArray } {
+function tokens(
+  world: SpatialDistribution,
+  images: readonly MaskedImage[],
+): { readonly content: NdArray; readonly placed: NdArray } {
   const { numPatches, numFeatures } = world;
   const dim = numFeatures + numPatches;
   const content = new Float64Array(images.length * numPatches * dim);
@@ -52,7 +55,10 @@ function tokens(world: SpatialDistribution, images: readonly MaskedImage[]): { r
   });
   for (let i = 0; i < content.length; i++) placed[i]! += content[i]!;
   const shape = [images.length, numPatches, dim];
-  return { content: array(content, { shape, copy: false }), placed: array(placed, { shape, copy: false }) };
+  return {
+    content: array(content, { shape, copy: false }),
+    placed: array(placed, { shape, copy: false }),
+  };
 }
 
 /** Attention maps `[M, P, P]`: the softmax of $(X_p + e_p)^\top Q (X_q + e_q)$. */
@@ -84,10 +90,18 @@ function batchOf(world: SpatialDistribution, tuples: readonly ContrastiveTuple[]
   return { ...anchors, otherContent: others.content, otherPlaced: others.placed };
 }
 
-function lossOf(denseQ: NdArray, { content, placed, otherContent, otherPlaced }: Batch, temperature: number): NdArray {
+function lossOf(
+  denseQ: NdArray,
+  { content, placed, otherContent, otherPlaced }: Batch,
+  temperature: number,
+): NdArray {
   const f = features(denseQ, content, placed);
   const [count, dim] = f.shape as readonly [number, number];
-  const others = reshape(features(stopGradient(denseQ), otherContent, otherPlaced), [count, -1, dim]);
+  const others = reshape(features(stopGradient(denseQ), otherContent, otherPlaced), [
+    count,
+    -1,
+    dim,
+  ]);
   const logits = mul(1 / temperature, sum(mul(reshape(f, [count, 1, dim]), others), { axis: -1 }));
   return mul(-temperature, mean(slice(logSoftmax(logits, { axis: 1 }), [0, 0], [null, 1])));
 }
@@ -97,7 +111,9 @@ function checkDense(fn: string, world: SpatialDistribution, denseQ: NdArray): vo
   check(fn, "denseQ", denseQ, tensor);
   const dim = world.numFeatures + world.numPatches;
   if (denseQ.shape.length !== 2 || denseQ.shape[0] !== dim || denseQ.shape[1] !== dim)
-    throw new ShapeError(`${fn}: denseQ must be [${dim}, ${dim}], features first and then positions, got [${denseQ.shape.join(", ")}]`);
+    throw new ShapeError(
+      `${fn}: denseQ must be [${dim}, ${dim}], features first and then positions, got [${denseQ.shape.join(", ")}]`,
+    );
 }
 
 /**
@@ -132,7 +148,9 @@ export function tokenContrastiveLoss(
   checkDense(fn, world, denseQ);
   checkTuples(fn, world, tuples);
   if (tuples.some(({ negatives }) => negatives.length !== tuples[0]!.negatives.length))
-    throw new DomainError(`${fn}: tuples must all have ${tuples[0]!.negatives.length} negatives like the first`);
+    throw new DomainError(
+      `${fn}: tuples must all have ${tuples[0]!.negatives.length} negatives like the first`,
+    );
   return lossOf(denseQ, batchOf(world, tuples), temperature);
 }
 
@@ -168,7 +186,11 @@ export interface TokenSummary {
  * ```
  * @category Training
  */
-export function summarizeTokenAttention(world: SpatialDistribution, denseQ: NdArray, samples: readonly MaskedImage[]): TokenSummary {
+export function summarizeTokenAttention(
+  world: SpatialDistribution,
+  denseQ: NdArray,
+  samples: readonly MaskedImage[],
+): TokenSummary {
   const fn = "summarizeTokenAttention";
   checkDense(fn, world, denseQ);
   checkList(fn, "samples", samples).forEach((sample, i) => checkMaskedImage(fn, world, sample, i));
@@ -182,12 +204,18 @@ export function summarizeTokenAttention(world: SpatialDistribution, denseQ: NdAr
     for (let p = 0; p < numPatches; p++) {
       if (areaOf[p] === 0) continue;
       let toGlobal = 0;
-      for (let q = 0; q < numPatches; q++) if (areaOf[q] === 0 && !mask[q]) toGlobal += map[p * numPatches + q]!;
-      if (mask[p]) [totals.masked, totals.numMasked] = [totals.masked + toGlobal, totals.numMasked + 1];
+      for (let q = 0; q < numPatches; q++)
+        if (areaOf[q] === 0 && !mask[q]) toGlobal += map[p * numPatches + q]!;
+      if (mask[p])
+        [totals.masked, totals.numMasked] = [totals.masked + toGlobal, totals.numMasked + 1];
       else [totals.seen, totals.numSeen] = [totals.seen + toGlobal, totals.numSeen + 1];
     }
   });
-  return { maskedToGlobal: totals.masked / totals.numMasked, seenToGlobal: totals.seen / totals.numSeen, diversity: totals.diversity };
+  return {
+    maskedToGlobal: totals.masked / totals.numMasked,
+    seenToGlobal: totals.seen / totals.numSeen,
+    diversity: totals.diversity,
+  };
 }
 
 /**
@@ -210,7 +238,11 @@ export interface TokenContrastiveOptions {
   /** Images on which attention is measured at the end; default 64. */
   readonly probeSize?: number;
   /** Called after every step with its loss. */
-  readonly onProgress?: (progress: { readonly iteration: number; readonly total: number; readonly metric: number }) => void;
+  readonly onProgress?: (progress: {
+    readonly iteration: number;
+    readonly total: number;
+    readonly metric: number;
+  }) => void;
   /** Stops between two steps. */
   readonly signal?: AbortSignal;
 }
@@ -238,13 +270,27 @@ export function trainTokenContrastive(
   world: SpatialDistribution,
   key: RngKey,
   options: TokenContrastiveOptions = {},
-): { readonly denseQ: NdArray; readonly losses: readonly number[]; readonly summary: TokenSummary } {
+): {
+  readonly denseQ: NdArray;
+  readonly losses: readonly number[];
+  readonly summary: TokenSummary;
+} {
   const fn = "trainTokenContrastive";
   checkWorld(fn, world);
   check(fn, "options", options, record(longWork));
-  const { maskRatio = 0.5, learningRate = 200, numSteps = 150, temperature = 0.2, batchSize = 16, numNegatives = 7, probeSize = 64 } = options;
-  for (const [name, value] of Object.entries({ learningRate, temperature })) checkPositive(fn, name, value);
-  for (const [name, value] of Object.entries({ numSteps, batchSize, numNegatives, probeSize })) checkInteger(fn, name, value, 1);
+  const {
+    maskRatio = 0.5,
+    learningRate = 200,
+    numSteps = 150,
+    temperature = 0.2,
+    batchSize = 16,
+    numNegatives = 7,
+    probeSize = 64,
+  } = options;
+  for (const [name, value] of Object.entries({ learningRate, temperature }))
+    checkPositive(fn, name, value);
+  for (const [name, value] of Object.entries({ numSteps, batchSize, numNegatives, probeSize }))
+    checkInteger(fn, name, value, 1);
   const dim = world.numFeatures + world.numPatches;
   const step = compile((q: NdArray, batch: Batch): [NdArray, NdArray] => {
     const [loss, slope] = valueAndGrad((x: NdArray) => lossOf(x, batch, temperature))(q);
@@ -255,10 +301,15 @@ export function trainTokenContrastive(
   while (losses.length < numSteps) {
     options.signal?.throwIfAborted();
     const stepKey = foldIn(key, losses.length);
-    const tuples = Array.from({ length: batchSize }, (_, i) => sampleTuple(world, foldIn(stepKey, i), numNegatives, maskRatio));
+    const tuples = Array.from({ length: batchSize }, (_, i) =>
+      sampleTuple(world, foldIn(stepKey, i), numNegatives, maskRatio),
+    );
     const [loss, next] = step(denseQ, batchOf(world, tuples));
     const metric = item(loss);
-    if (!Number.isFinite(metric)) throw new DivergenceError(`${fn}: the loss is ${metric} at step ${losses.length}; try a smaller learningRate`);
+    if (!Number.isFinite(metric))
+      throw new DivergenceError(
+        `${fn}: the loss is ${metric} at step ${losses.length}; try a smaller learningRate`,
+      );
     denseQ = next;
     losses.push(metric);
     options.onProgress?.({ iteration: losses.length, total: numSteps, metric });

@@ -2,7 +2,16 @@
 import { DomainError, array, checkRecord } from "@provably/core-tensor";
 import { check, listOf, record } from "../../internal/guard.js";
 import { checkNotNegative, checkPositive } from "../internal/check.js";
-import { type FlatGradient, type Model, attend, mostAreas, prepare, pullQuery, queryAttention, view } from "../internal/model.js";
+import {
+  type FlatGradient,
+  type Model,
+  attend,
+  mostAreas,
+  prepare,
+  pullQuery,
+  queryAttention,
+  view,
+} from "../internal/model.js";
 import type { SpatialDistribution } from "../world/distribution.js";
 import { type MaskedImage, checkMaskedImage } from "../world/sampling.js";
 import type { Correlations } from "./correlations.js";
@@ -68,11 +77,19 @@ export function contrastiveLossAndGradient(
   checkNotNegative(fn, "weightDecay", weightDecay);
   const model = prepare(fn, world, correlations);
   checkTuples(fn, world, tuples);
-  const { loss, gradient, anchorFeatures } = accumulateContrastive(model, tuples, temperature, weightDecay);
+  const { loss, gradient, anchorFeatures } = accumulateContrastive(
+    model,
+    tuples,
+    temperature,
+    weightDecay,
+  );
   return {
     loss,
     gradPhi: array(gradient.phi, { shape: [world.numPatches, world.numFeatures], copy: false }),
-    gradUpsilon: array(gradient.upsilon, { shape: [world.numPatches, world.numPatches], copy: false }),
+    gradUpsilon: array(gradient.upsilon, {
+      shape: [world.numPatches, world.numPatches],
+      copy: false,
+    }),
     anchorFeatures: anchorFeatures.map((f) => [...f]),
   };
 }
@@ -86,11 +103,17 @@ export function accumulateContrastive(
 ): { loss: number; gradient: FlatGradient; anchorFeatures: Float64Array[] } {
   const { world } = model;
   const { numPatches } = world;
-  const gradient = { phi: model.phi.map((x) => weightDecay * x), upsilon: model.upsilon.map((x) => weightDecay * x) };
+  const gradient = {
+    phi: model.phi.map((x) => weightDecay * x),
+    upsilon: model.upsilon.map((x) => weightDecay * x),
+  };
   const numAreas = mostAreas(world);
   const attention = queryAttention(numAreas);
   const [c, slope] = [new Float64Array(numAreas), new Float64Array(numAreas + 1)];
-  let loss = weightDecay === 0 ? 0 : (weightDecay / 2) * (sumOfSquares(model.phi) + sumOfSquares(model.upsilon));
+  let loss =
+    weightDecay === 0
+      ? 0
+      : (weightDecay / 2) * (sumOfSquares(model.phi) + sumOfSquares(model.upsilon));
   const anchorFeatures: Float64Array[] = [];
   for (const { anchor, positive, negatives } of tuples) {
     const f = feature(model, anchor);
@@ -107,7 +130,8 @@ export function accumulateContrastive(
       for (let k = 0; k < pull.length; k++) pull[k]! += share * g[k]!;
     });
     const seen = view(world, anchor);
-    for (let j = 0; j < seen.numAreas; j++) c[j] = (seen.z[j]! * pull[seen.offset + j]!) / numPatches;
+    for (let j = 0; j < seen.numAreas; j++)
+      c[j] = (seen.z[j]! * pull[seen.offset + j]!) / numPatches;
     for (let p = 0; p < numPatches; p++) {
       attend(model, seen, p, attention);
       pullQuery(world, seen, p, attention, c, 1 / tuples.length, slope, gradient);
@@ -124,7 +148,8 @@ function feature(model: Model, image: MaskedImage): Float64Array {
   const f = new Float64Array(world.numFeatures);
   for (let p = 0; p < world.numPatches; p++) {
     attend(model, seen, p, attention);
-    for (let j = 0; j < seen.numAreas; j++) f[seen.offset + j]! += (seen.z[j]! * attention.area[j]!) / world.numPatches;
+    for (let j = 0; j < seen.numAreas; j++)
+      f[seen.offset + j]! += (seen.z[j]! * attention.area[j]!) / world.numPatches;
   }
   return f;
 }
@@ -141,13 +166,20 @@ function sumOfSquares(x: Float64Array): number {
 
 const shape = listOf(record({ anchor: record(), positive: record(), negatives: listOf(record()) }));
 
-export function checkTuples(fn: string, world: SpatialDistribution, tuples: readonly ContrastiveTuple[]): void {
+export function checkTuples(
+  fn: string,
+  world: SpatialDistribution,
+  tuples: readonly ContrastiveTuple[],
+): void {
   check(fn, "tuples", tuples, shape);
   if (tuples.length === 0) throw new DomainError(`${fn}: tuples must hold at least one tuple`);
   tuples.forEach(({ anchor, positive, negatives }, i) => {
-    if (negatives.length === 0) throw new DomainError(`${fn}: tuples[${i}].negatives must hold at least one image`);
+    if (negatives.length === 0)
+      throw new DomainError(`${fn}: tuples[${i}].negatives must hold at least one image`);
     for (const image of [anchor, positive, ...negatives]) checkMaskedImage(fn, world, image, i);
     if (positive.cluster !== anchor.cluster)
-      throw new DomainError(`${fn}: tuples[${i}].positive must be the anchor's image, got cluster ${positive.cluster} for ${anchor.cluster}`);
+      throw new DomainError(
+        `${fn}: tuples[${i}].positive must be the anchor's image, got cluster ${positive.cluster} for ${anchor.cluster}`,
+      );
   });
 }

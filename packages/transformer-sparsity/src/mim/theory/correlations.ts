@@ -1,5 +1,13 @@
 /** The state of the theory's attention model: feature–position and positional correlations, which carry all that a dense query–key matrix would. */
-import { type NdArray, ShapeError, array, checkRecord, matmul, matrixTranspose, zeros } from "@provably/core-tensor";
+import {
+  type NdArray,
+  ShapeError,
+  array,
+  checkRecord,
+  matmul,
+  matrixTranspose,
+  zeros,
+} from "@provably/core-tensor";
 import { check, tensor } from "../../internal/guard.js";
 import { finiteCopy } from "../internal/check.js";
 import { type SpatialDistribution, checkWorld } from "../world/distribution.js";
@@ -31,7 +39,10 @@ export interface Correlations {
 export function zeroCorrelations(world: SpatialDistribution): Correlations {
   checkWorld("zeroCorrelations", world);
   const { numPatches, numFeatures } = world;
-  return { phi: zeros([numPatches, numFeatures], { dtype: "float64" }), upsilon: zeros([numPatches, numPatches], { dtype: "float64" }) };
+  return {
+    phi: zeros([numPatches, numFeatures], { dtype: "float64" }),
+    upsilon: zeros([numPatches, numPatches], { dtype: "float64" }),
+  };
 }
 
 /**
@@ -53,7 +64,11 @@ export function zeroCorrelations(world: SpatialDistribution): Correlations {
  * ```
  * @category Model
  */
-export function toDenseQ(world: SpatialDistribution, correlations: Correlations, options: { readonly basis?: NdArray } = {}): NdArray {
+export function toDenseQ(
+  world: SpatialDistribution,
+  correlations: Correlations,
+  options: { readonly basis?: NdArray } = {},
+): NdArray {
   checkWorld("toDenseQ", world);
   checkRecord("toDenseQ", "options", options);
   const { numPatches, numFeatures } = world;
@@ -88,17 +103,25 @@ export function toDenseQ(world: SpatialDistribution, correlations: Correlations,
  * ```
  * @category Model
  */
-export function fromDenseQ(world: SpatialDistribution, denseQ: NdArray, options: { readonly basis?: NdArray } = {}): Correlations {
+export function fromDenseQ(
+  world: SpatialDistribution,
+  denseQ: NdArray,
+  options: { readonly basis?: NdArray } = {},
+): Correlations {
   checkWorld("fromDenseQ", world);
   checkRecord("fromDenseQ", "options", options);
   check("fromDenseQ", "denseQ", denseQ, tensor);
   const { numPatches, numFeatures } = world;
   const dim = numFeatures + numPatches;
-  const basis = options.basis === undefined ? undefined : checkBasis("fromDenseQ", options.basis, dim);
+  const basis =
+    options.basis === undefined ? undefined : checkBasis("fromDenseQ", options.basis, dim);
   const width = basis?.shape[1] ?? dim;
   if (denseQ.shape.length !== 2 || denseQ.shape[0] !== width || denseQ.shape[1] !== width)
-    throw new ShapeError(`fromDenseQ: denseQ must be [${width}, ${width}], got [${denseQ.shape.join(", ")}]`);
-  const canonical = basis === undefined ? denseQ : matmul(basis, matmul(denseQ, matrixTranspose(basis)));
+    throw new ShapeError(
+      `fromDenseQ: denseQ must be [${width}, ${width}], got [${denseQ.shape.join(", ")}]`,
+    );
+  const canonical =
+    basis === undefined ? denseQ : matmul(basis, matmul(denseQ, matrixTranspose(basis)));
   const rows = canonical.lo(numFeatures, 0);
   return { phi: rows.hi(numPatches, numFeatures), upsilon: rows.lo(0, numFeatures) };
 }
@@ -118,6 +141,7 @@ export function checkCorrelations(
 
 function checkBasis(fn: string, basis: NdArray, dim: number): NdArray {
   check(fn, "basis", basis, tensor);
-  if (basis.shape.length !== 2 || basis.shape[0] !== dim) throw new ShapeError(`${fn}: basis must be [${dim}, d], got [${basis.shape.join(", ")}]`);
+  if (basis.shape.length !== 2 || basis.shape[0] !== dim)
+    throw new ShapeError(`${fn}: basis must be [${dim}, d], got [${basis.shape.join(", ")}]`);
   return basis;
 }

@@ -1,6 +1,13 @@
 /** What a run of gradient descent records: everything that the theorems speak about. */
 import { DomainError } from "@provably/core-tensor";
-import { type FlatGradient, type Model, attend, mostAreas, queryAttention, view } from "../internal/model.js";
+import {
+  type FlatGradient,
+  type Model,
+  attend,
+  mostAreas,
+  queryAttention,
+  view,
+} from "../internal/model.js";
 import type { SpatialDistribution } from "../world/distribution.js";
 import type { MaskedImage } from "../world/sampling.js";
 import { type AreaSummary, areaSummary } from "./area-summary.js";
@@ -43,19 +50,35 @@ export function defaultTracked(world: SpatialDistribution): TrackedQuery[] {
   return world.clusters[0]!.slice(0, 2).map((area) => ({ query: area[0]!, cluster: 0 }));
 }
 
-export function checkTracked(fn: string, world: SpatialDistribution, tracked: readonly TrackedQuery[]): readonly TrackedQuery[] {
+export function checkTracked(
+  fn: string,
+  world: SpatialDistribution,
+  tracked: readonly TrackedQuery[],
+): readonly TrackedQuery[] {
   for (const { query, cluster } of tracked)
     if (world.areaOf[cluster]?.[query] === undefined)
-      throw new DomainError(`${fn}: track must name positions and clusters of the world, got position ${query} of cluster ${cluster}`);
+      throw new DomainError(
+        `${fn}: track must name positions and clusters of the world, got position ${query} of cluster ${cluster}`,
+      );
   return tracked;
 }
 
-export function recorderOf<S>(world: SpatialDistribution, tracked: readonly TrackedQuery[], { evaluate, probe, probeImages }: Probed<S>) {
+export function recorderOf<S>(
+  world: SpatialDistribution,
+  tracked: readonly TrackedQuery[],
+  { evaluate, probe, probeImages }: Probed<S>,
+) {
   const queries = tracked.map(({ query, cluster }) => ({
     target: world.areaOf[cluster]![query]!,
     steps: [] as number[], loss: [] as number[], phi: [] as number[][], alpha: [] as number[][], areaAttention: [] as number[][], upsilonMax: [] as number[],
   })); // prettier-ignore
-  const history = { steps: [] as number[], loss: [] as number[], summary: [] as AreaSummary[], upsilonMax: [] as number[], queries };
+  const history = {
+    steps: [] as number[],
+    loss: [] as number[],
+    summary: [] as AreaSummary[],
+    upsilonMax: [] as number[],
+    queries,
+  };
   return {
     history: history as DescentHistory,
     add(step: number, loss: number, model: Model): void {
@@ -73,7 +96,9 @@ export function recorderOf<S>(world: SpatialDistribution, tracked: readonly Trac
         own.phi.push([...model.phi.subarray(from, from + areas)]);
         own.alpha.push(Array.from(gradient.phi.subarray(from, from + areas), (g) => -g));
         own.areaAttention.push(attentionWhileMasked(model, probeImages, query, cluster));
-        own.upsilonMax.push(largest(model.upsilon.subarray(query * world.numPatches, (query + 1) * world.numPatches)));
+        own.upsilonMax.push(
+          largest(model.upsilon.subarray(query * world.numPatches, (query + 1) * world.numPatches)),
+        );
       });
     },
   };
@@ -84,13 +109,20 @@ function largest(x: Float64Array): number {
 }
 
 /** Mean area attention of a query over the cluster's images in which it is masked and some of its area is seen; zeros where there is none. */
-function attentionWhileMasked(model: Model, images: readonly MaskedImage[], query: number, cluster: number): number[] {
+function attentionWhileMasked(
+  model: Model,
+  images: readonly MaskedImage[],
+  query: number,
+  cluster: number,
+): number[] {
   const { world } = model;
   const attention = queryAttention(mostAreas(world));
   const areas = world.clusters[cluster]!.length;
   const total = new Array<number>(areas).fill(0);
   const own = world.clusters[cluster]![world.areaOf[cluster]![query]!]!;
-  const fitting = images.filter(({ cluster: k, mask }) => k === cluster && mask[query] && own.some((q) => !mask[q]));
+  const fitting = images.filter(
+    ({ cluster: k, mask }) => k === cluster && mask[query] && own.some((q) => !mask[q]),
+  );
   for (const image of fitting) {
     attend(model, view(world, image), query, attention);
     for (let j = 0; j < areas; j++) total[j]! += attention.area[j]! / fitting.length;

@@ -6,7 +6,14 @@ import { checkInteger } from "../internal/check.js";
 import { type FlatGradient, type Model, prepare } from "../internal/model.js";
 import type { SpatialDistribution } from "../world/distribution.js";
 import { type Correlations, zeroCorrelations } from "./correlations.js";
-import { type DescentHistory, type Probed, type TrackedQuery, checkTracked, defaultTracked, recorderOf } from "./descent-history.js";
+import {
+  type DescentHistory,
+  type Probed,
+  type TrackedQuery,
+  checkTracked,
+  defaultTracked,
+  recorderOf,
+} from "./descent-history.js";
 
 /**
  * Where training stands: can be stored, and goes on to the same bits.
@@ -71,7 +78,12 @@ export interface Objective<S> extends Probed<S> {
   samples(step: number): S;
 }
 
-export function descend<S>(fn: string, world: SpatialDistribution, options: DescentOptions, objective: Objective<S>): DescentResult {
+export function descend<S>(
+  fn: string,
+  world: SpatialDistribution,
+  options: DescentOptions,
+  objective: Objective<S>,
+): DescentResult {
   const { numSteps = 300, state, onProgress, signal } = options;
   checkInteger(fn, "numSteps", numSteps, 0);
   const { recordEvery = Math.max(1, Math.round(numSteps / 100)) } = options;
@@ -84,11 +96,19 @@ export function descend<S>(fn: string, world: SpatialDistribution, options: Desc
     signal?.throwIfAborted();
     const model = prepare(fn, world, correlations);
     const { loss, gradient } = objective.evaluate(model, objective.samples(step));
-    if (!Number.isFinite(loss)) throw new DivergenceError(`${fn}: the loss is ${loss} at step ${step}; try a smaller learningRate`);
+    if (!Number.isFinite(loss))
+      throw new DivergenceError(
+        `${fn}: the loss is ${loss} at step ${step}; try a smaller learningRate`,
+      );
     const last = step >= numSteps;
     if (last || step % recordEvery === 0) {
       recorder.add(step, loss, model);
-      onProgress?.({ iteration: step, total: numSteps, metric: loss, state: { step, correlations } });
+      onProgress?.({
+        iteration: step,
+        total: numSteps,
+        metric: loss,
+        state: { step, correlations },
+      });
     }
     if (last) return { step, correlations, history: recorder.history };
     correlations = moved(world, model, gradient, objective.learningRate);
@@ -96,7 +116,12 @@ export function descend<S>(fn: string, world: SpatialDistribution, options: Desc
   }
 }
 
-function moved(world: SpatialDistribution, { phi, upsilon }: Model, gradient: FlatGradient, rate: number): Correlations {
+function moved(
+  world: SpatialDistribution,
+  { phi, upsilon }: Model,
+  gradient: FlatGradient,
+  rate: number,
+): Correlations {
   return {
     phi: array(
       phi.map((x, i) => x - rate * gradient.phi[i]!),

@@ -22,15 +22,33 @@ export interface QueryHistory {
 }
 
 const rows = listOf(listOf(number));
-const shape = record({ target: whole(0), steps: listOf(number), phi: rows, alpha: rows, areaAttention: rows, upsilonMax: listOf(number) });
+const shape = record({
+  target: whole(0),
+  steps: listOf(number),
+  phi: rows,
+  alpha: rows,
+  areaAttention: rows,
+  upsilonMax: listOf(number),
+});
 
 /** Whether `history` is one of at least one record, each with the areas `target` and `global`. */
 export function checkHistory(fn: string, history: QueryHistory, global = 0): void {
-  const { target, steps, phi, alpha, areaAttention, upsilonMax } = check(fn, "history", history, shape);
+  const { target, steps, phi, alpha, areaAttention, upsilonMax } = check(
+    fn,
+    "history",
+    history,
+    shape,
+  );
   if (steps.length === 0) throw new DomainError(`${fn}: history must hold at least one record`);
   check(fn, "global", global, whole(0));
   for (const [name, column] of Object.entries({ phi, alpha, areaAttention, upsilonMax }))
-    if (column.length !== steps.length) throw new DomainError(`${fn}: history.${name} must hold ${steps.length} records, got ${column.length}`);
+    if (column.length !== steps.length)
+      throw new DomainError(
+        `${fn}: history.${name} must hold ${steps.length} records, got ${column.length}`,
+      );
   for (const row of [...phi, ...alpha, ...areaAttention])
-    if (Math.max(global, target) >= row.length) throw new DomainError(`${fn}: history has ${row.length} areas, not ${Math.max(global, target) + 1}`);
+    if (Math.max(global, target) >= row.length)
+      throw new DomainError(
+        `${fn}: history has ${row.length} areas, not ${Math.max(global, target) + 1}`,
+      );
 }

@@ -1,7 +1,23 @@
 /** The objective of masked reconstruction, with its exact gradient. */
-import { DomainError, type NdArray, ShapeError, array, checkList, checkRecord } from "@provably/core-tensor";
+import {
+  DomainError,
+  type NdArray,
+  ShapeError,
+  array,
+  checkList,
+  checkRecord,
+} from "@provably/core-tensor";
 import { check, listOf, numbers, whole } from "../../internal/guard.js";
-import { type FlatGradient, type Model, attend, mostAreas, prepare, pullQuery, queryAttention, view } from "../internal/model.js";
+import {
+  type FlatGradient,
+  type Model,
+  attend,
+  mostAreas,
+  prepare,
+  pullQuery,
+  queryAttention,
+  view,
+} from "../internal/model.js";
 import type { SpatialDistribution } from "../world/distribution.js";
 import { type MaskedImage, checkMaskedImage } from "../world/sampling.js";
 import type { Correlations } from "./correlations.js";
@@ -70,7 +86,10 @@ export function maeLossAndGradient(
   return {
     loss,
     gradPhi: array(gradient.phi, { shape: [world.numPatches, world.numFeatures], copy: false }),
-    gradUpsilon: array(gradient.upsilon, { shape: [world.numPatches, world.numPatches], copy: false }),
+    gradUpsilon: array(gradient.upsilon, {
+      shape: [world.numPatches, world.numPatches],
+      copy: false,
+    }),
   };
 }
 
@@ -82,7 +101,10 @@ export function accumulateMae(
   queries: readonly number[],
 ): { loss: number; gradient: FlatGradient } {
   const { world } = model;
-  const gradient = { phi: new Float64Array(model.phi.length), upsilon: new Float64Array(model.upsilon.length) };
+  const gradient = {
+    phi: new Float64Array(model.phi.length),
+    upsilon: new Float64Array(model.upsilon.length),
+  };
   const numAreas = mostAreas(world);
   const attention = queryAttention(numAreas);
   const [c, slope] = [new Float64Array(numAreas), new Float64Array(numAreas + 1)];
@@ -107,24 +129,45 @@ export function accumulateMae(
   return { loss, gradient };
 }
 
-export function checkSamples(fn: string, world: SpatialDistribution, samples: readonly MaskedImage[]): void {
-  if (checkList(fn, "samples", samples).length === 0) throw new DomainError(`${fn}: samples must hold at least one masked image`);
+export function checkSamples(
+  fn: string,
+  world: SpatialDistribution,
+  samples: readonly MaskedImage[],
+): void {
+  if (checkList(fn, "samples", samples).length === 0)
+    throw new DomainError(`${fn}: samples must hold at least one masked image`);
   samples.forEach((sample, i) => checkMaskedImage(fn, world, sample, i));
 }
 
-export function checkWeights(fn: string, count: number, weights: ArrayLike<number> | undefined): ArrayLike<number> {
+export function checkWeights(
+  fn: string,
+  count: number,
+  weights: ArrayLike<number> | undefined,
+): ArrayLike<number> {
   if (weights === undefined) return new Array<number>(count).fill(1 / count);
   check(fn, "weights", weights, numbers);
-  if (weights.length !== count) throw new ShapeError(`${fn}: weights must hold ${count} numbers, one a sample, got ${weights.length}`);
+  if (weights.length !== count)
+    throw new ShapeError(
+      `${fn}: weights must hold ${count} numbers, one a sample, got ${weights.length}`,
+    );
   for (let i = 0; i < count; i++)
     if (!(weights[i]! >= 0 && weights[i]! < Infinity))
-      throw new DomainError(`${fn}: weights must be finite and ≥ 0, weights[${i}] is ${weights[i]!}`);
+      throw new DomainError(
+        `${fn}: weights must be finite and ≥ 0, weights[${i}] is ${weights[i]!}`,
+      );
   return weights;
 }
 
-export function checkQueries(fn: string, world: SpatialDistribution, queries: readonly number[] | undefined): readonly number[] {
+export function checkQueries(
+  fn: string,
+  world: SpatialDistribution,
+  queries: readonly number[] | undefined,
+): readonly number[] {
   if (queries === undefined) return Array.from({ length: world.numPatches }, (_, p) => p);
   for (const p of check(fn, "queries", queries, listOf(whole(0))))
-    if (p >= world.numPatches) throw new DomainError(`${fn}: queries must be positions 0 … ${world.numPatches - 1}, got ${p}`);
+    if (p >= world.numPatches)
+      throw new DomainError(
+        `${fn}: queries must be positions 0 … ${world.numPatches - 1}, got ${p}`,
+      );
   return queries;
 }

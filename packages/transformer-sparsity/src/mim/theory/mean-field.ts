@@ -23,11 +23,19 @@ export interface MeanFieldOptions {
   /** Value of every latent; default 1. */
   readonly latent?: number;
   /** Called after every step with its loss. */
-  readonly onProgress?: (progress: { readonly iteration: number; readonly total: number; readonly metric: number }) => void;
+  readonly onProgress?: (progress: {
+    readonly iteration: number;
+    readonly total: number;
+    readonly metric: number;
+  }) => void;
   /** Stops between two steps. */
   readonly signal?: AbortSignal;
   /** Draw counts of seen patches, and latents where a law is given, instead of using the means. */
-  readonly monteCarlo?: { readonly key: RngKey; readonly samplesPerStep?: number; readonly latent?: Latent };
+  readonly monteCarlo?: {
+    readonly key: RngKey;
+    readonly samplesPerStep?: number;
+    readonly latent?: Latent;
+  };
 }
 
 /**
@@ -67,7 +75,10 @@ interface Draw {
  * ```
  * @category Mean field
  */
-export function simulateMeanField(setting: AreaSetting, options: MeanFieldOptions = {}): MeanFieldHistory {
+export function simulateMeanField(
+  setting: AreaSetting,
+  options: MeanFieldOptions = {},
+): MeanFieldHistory {
   const fn = "simulateMeanField";
   const {
     maskRatio = 0.5,
@@ -94,23 +105,35 @@ export function simulateMeanField(setting: AreaSetting, options: MeanFieldOption
     seen: others.map((count) => ((numPatches - masked) * count) / (numPatches - 1)),
     z: sizes.map(() => latent),
   };
-  const state = { phi: new Float64Array(sizes.length), upsilon: new Float64Array(sizes.length), self: 0 };
+  const state = {
+    phi: new Float64Array(sizes.length),
+    upsilon: new Float64Array(sizes.length),
+    self: 0,
+  };
   const history: Mutable<MeanFieldHistory> = {
     target: queryArea, steps: [], loss: [], phi: [], alpha: [], areaAttention: [], upsilonMax: [], upsilon: [], upsilonSelf: [],
   }; // prettier-ignore
   const rate = masked / numPatches; // probability that the query is masked
   for (let step = 0; step <= numSteps; step++) {
     signal?.throwIfAborted();
-    const draws = monteCarlo === undefined ? [expected] : drawCounts(monteCarlo, step, others, numPatches - masked, expected.z);
+    const draws =
+      monteCarlo === undefined
+        ? [expected]
+        : drawCounts(monteCarlo, step, others, numPatches - masked, expected.z);
     const slope = meanSlope(state, draws, others, queryArea);
     const loss = rate * slope.loss;
-    if (!Number.isFinite(loss)) throw new DivergenceError(`${fn}: the loss is ${loss} at step ${step}; try a smaller learningRate`);
+    if (!Number.isFinite(loss))
+      throw new DivergenceError(
+        `${fn}: the loss is ${loss} at step ${step}; try a smaller learningRate`,
+      );
     history.steps.push(step);
     history.loss.push(loss);
     history.phi.push([...state.phi]);
     history.alpha.push([...slope.phi].map((g) => -rate * g));
     history.areaAttention.push([...slope.attention]);
-    history.upsilonMax.push(state.upsilon.reduce((top, x) => Math.max(top, Math.abs(x)), Math.abs(state.self)));
+    history.upsilonMax.push(
+      state.upsilon.reduce((top, x) => Math.max(top, Math.abs(x)), Math.abs(state.self)),
+    );
     history.upsilon.push([...state.upsilon]);
     history.upsilonSelf.push(state.self);
     for (let j = 0; j < sizes.length; j++) {
@@ -132,14 +155,26 @@ interface FieldState {
 }
 
 /** Loss, area attention and slopes, averaged over draws. */
-function meanSlope(state: FieldState, draws: readonly Draw[], others: readonly number[], own: number) {
+function meanSlope(
+  state: FieldState,
+  draws: readonly Draw[],
+  others: readonly number[],
+  own: number,
+) {
   const n = others.length;
-  const out = { loss: 0, self: 0, phi: new Float64Array(n), upsilon: new Float64Array(n), attention: new Float64Array(n) };
+  const out = {
+    loss: 0,
+    self: 0,
+    phi: new Float64Array(n),
+    upsilon: new Float64Array(n),
+    attention: new Float64Array(n),
+  };
   const [seenPart, maskedPart, c] = [new Float64Array(n), new Float64Array(n), new Float64Array(n)];
   const share = 1 / draws.length;
   for (const { seen, z } of draws) {
     let top = state.self;
-    for (let j = 0; j < n; j++) top = Math.max(top, state.upsilon[j]!, state.upsilon[j]! + z[j]! * state.phi[j]!);
+    for (let j = 0; j < n; j++)
+      top = Math.max(top, state.upsilon[j]!, state.upsilon[j]! + z[j]! * state.phi[j]!);
     const self = Math.exp(state.self - top);
     let total = self;
     for (let j = 0; j < n; j++) {
@@ -176,10 +211,13 @@ function drawCounts(
   z: ArrayLike<number>,
 ): Draw[] {
   const total = others.reduce((a, b) => a + b, 0);
-  if (seen > total) throw new DomainError(`simulateMeanField: ${seen} seen patches do not fit into ${total}`);
+  if (seen > total)
+    throw new DomainError(`simulateMeanField: ${seen} seen patches do not fit into ${total}`);
   const stepKey = foldIn(key, step);
   return Array.from({ length: samplesPerStep }, (_, s) => {
-    const u = toTypedArray(uniform(foldIn(stepKey, s), [seen + others.length], { dtype: "float64" }));
+    const u = toTypedArray(
+      uniform(foldIn(stepKey, s), [seen + others.length], { dtype: "float64" }),
+    );
     const left = [...others];
     const counts = new Array<number>(others.length).fill(0);
     for (let i = 0; i < seen; i++) {
@@ -189,6 +227,9 @@ function drawCounts(
       left[j]!--;
       counts[j]!++;
     }
-    return { seen: counts, z: latent === undefined ? z : others.map((_, j) => latentAt(latent, u[seen + j]!)) };
+    return {
+      seen: counts,
+      z: latent === undefined ? z : others.map((_, j) => latentAt(latent, u[seen + j]!)),
+    };
   });
 }

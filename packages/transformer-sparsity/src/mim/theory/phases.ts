@@ -18,7 +18,9 @@ export interface PhaseOptions {
    * `slopes`: the first phase ends when the target's slope reaches that of the global area. Or the paper's threshold: it ends when
    * $\Phi_{\text{global}}$ passes $-\frac1U (\frac\Delta2 - 0.01) \log P$. Default `slopes`.
    */
-  readonly threshold?: "slopes" | { readonly informationGap: number; readonly latentHigh: number; readonly numPatches: number };
+  readonly threshold?:
+    | "slopes"
+    | { readonly informationGap: number; readonly latentHigh: number; readonly numPatches: number };
 }
 
 /**
@@ -62,14 +64,22 @@ export interface Phases {
  * @category Phases
  */
 export function detectPhases(history: QueryHistory, options: PhaseOptions = {}): Phases {
-  const { global = 0, high = 0.9, smoothing = 1, threshold = "slopes" } = checkRecord("detectPhases", "options", options);
+  const {
+    global = 0,
+    high = 0.9,
+    smoothing = 1,
+    threshold = "slopes",
+  } = checkRecord("detectPhases", "options", options);
   checkHistory("detectPhases", history, global);
   const { target, steps, phi, areaAttention } = history;
   check("detectPhases", "high", high, number);
   if (!Number.isInteger(smoothing) || smoothing < 1 || smoothing % 2 === 0)
-    throw new DomainError(`detectPhases: smoothing must be an odd integer ≥ 1, got ${show(smoothing)}`);
+    throw new DomainError(
+      `detectPhases: smoothing must be an odd integer ≥ 1, got ${show(smoothing)}`,
+    );
   if (threshold !== "slopes") check("detectPhases", "threshold", threshold, paperThreshold);
-  const column = (rows: readonly (readonly number[])[], j: number): number[] => rows.map((row) => row[j]!);
+  const column = (rows: readonly (readonly number[])[], j: number): number[] =>
+    rows.map((row) => row[j]!);
   const alphaTarget = smooth(column(history.alpha, target), smoothing);
   const alphaGlobal = smooth(column(history.alpha, global), smoothing);
   const phiGlobal = column(phi, global);
@@ -78,7 +88,12 @@ export function detectPhases(history: QueryHistory, options: PhaseOptions = {}):
       ? 0
       : threshold === "slopes"
         ? alphaTarget.findIndex((a, i) => a >= -alphaGlobal[i]!)
-        : phiGlobal.findIndex((x) => x <= -((threshold.informationGap / 2 - 0.01) * Math.log(threshold.numPatches)) / threshold.latentHigh);
+        : phiGlobal.findIndex(
+            (x) =>
+              x <=
+              -((threshold.informationGap / 2 - 0.01) * Math.log(threshold.numPatches)) /
+                threshold.latentHigh,
+          );
   const own = column(areaAttention, target);
   const stepAt = (index: number): number | null => (index < 0 ? null : steps[index]!);
   return {

@@ -7,7 +7,12 @@ import { type SpatialDistribution, checkWorld } from "../world/distribution.js";
 import { type MaskedImage, drawMaskedImages, enumerateImages } from "../world/sampling.js";
 import { type ContrastiveTuple, accumulateContrastive } from "./contrastive.js";
 import { type DescentOptions, type DescentResult, descend, descentOptions } from "./descent.js";
-import { accumulateMae, checkQueries, checkSamples, checkWeights } from "./masked-reconstruction.js";
+import {
+  accumulateMae,
+  checkQueries,
+  checkSamples,
+  checkWeights,
+} from "./masked-reconstruction.js";
 
 /**
  * Options of {@link trainMaskedReconstruction}.
@@ -22,7 +27,11 @@ export interface MaskedReconstructionOptions extends DescentOptions {
    */
   readonly source?:
     | { readonly kind: "fresh"; readonly batchSize?: number }
-    | { readonly kind: "fixed"; readonly samples: readonly MaskedImage[]; readonly weights?: ArrayLike<number> }
+    | {
+        readonly kind: "fixed";
+        readonly samples: readonly MaskedImage[];
+        readonly weights?: ArrayLike<number>;
+      }
     | { readonly kind: "exact"; readonly limit?: number };
   /** Rows to train; rows do not influence each other. Default all. */
   readonly queries?: readonly number[];
@@ -69,10 +78,19 @@ export interface ContrastiveOptions extends DescentOptions {
  * @see Huang, Wen, Chi, Liang (2024), "How transformers learn diverse attention correlations in masked vision pretraining", main theorem
  * @category Training
  */
-export function trainMaskedReconstruction(world: SpatialDistribution, key: RngKey, options: MaskedReconstructionOptions = {}): DescentResult {
+export function trainMaskedReconstruction(
+  world: SpatialDistribution,
+  key: RngKey,
+  options: MaskedReconstructionOptions = {},
+): DescentResult {
   const fn = "trainMaskedReconstruction";
   checkWorld(fn, world);
-  const { maskRatio = 0.5, learningRate = 2, source = { kind: "fresh" }, probeSize = 64 } = check(fn, "options", options, descentOptions);
+  const {
+    maskRatio = 0.5,
+    learningRate = 2,
+    source = { kind: "fresh" },
+    probeSize = 64,
+  } = check(fn, "options", options, descentOptions);
   checkPositive(fn, "learningRate", learningRate);
   checkInteger(fn, "probeSize", probeSize, 1);
   const queries = checkQueries(fn, world, options.queries);
@@ -83,7 +101,8 @@ export function trainMaskedReconstruction(world: SpatialDistribution, key: RngKe
   return descend(fn, world, options, {
     learningRate,
     samples,
-    evaluate: (model, { samples: images, weights }) => accumulateMae(model, images, weights, queries),
+    evaluate: (model, { samples: images, weights }) =>
+      accumulateMae(model, images, weights, queries),
     probe,
     probeImages: source.kind === "exact" ? fresh("probe", probeSize).samples : probe.samples,
   });
@@ -111,11 +130,17 @@ function sampler(
     return (step) => fresh(step, batchSize);
   }
   if (source.kind === "exact") {
-    const all = enumerateImages(world, { maskRatio, ...(source.limit !== undefined && { limit: source.limit }) });
+    const all = enumerateImages(world, {
+      maskRatio,
+      ...(source.limit !== undefined && { limit: source.limit }),
+    });
     return () => all;
   }
   checkSamples(fn, world, source.samples);
-  const fixed = { samples: source.samples, weights: checkWeights(fn, source.samples.length, source.weights) };
+  const fixed = {
+    samples: source.samples,
+    weights: checkWeights(fn, source.samples.length, source.weights),
+  };
   return () => fixed;
 }
 
@@ -142,16 +167,32 @@ function sampler(
  * @see Huang, Wen, Chi, Liang (2025), "A theoretical analysis of self-supervised learning for vision transformers"
  * @category Training
  */
-export function trainContrastive(world: SpatialDistribution, key: RngKey, options: ContrastiveOptions = {}): DescentResult {
+export function trainContrastive(
+  world: SpatialDistribution,
+  key: RngKey,
+  options: ContrastiveOptions = {},
+): DescentResult {
   const fn = "trainContrastive";
   checkWorld(fn, world);
   check(fn, "options", options, descentOptions);
-  const { maskRatio = 0.5, learningRate = 400, temperature = 0.2, weightDecay = 0, batchSize = 16, numNegatives = 7, probeSize = 64 } = options;
-  for (const [name, value] of Object.entries({ learningRate, temperature })) checkPositive(fn, name, value);
-  for (const [name, value] of Object.entries({ batchSize, numNegatives, probeSize })) checkInteger(fn, name, value, 1);
+  const {
+    maskRatio = 0.5,
+    learningRate = 400,
+    temperature = 0.2,
+    weightDecay = 0,
+    batchSize = 16,
+    numNegatives = 7,
+    probeSize = 64,
+  } = options;
+  for (const [name, value] of Object.entries({ learningRate, temperature }))
+    checkPositive(fn, name, value);
+  for (const [name, value] of Object.entries({ batchSize, numNegatives, probeSize }))
+    checkInteger(fn, name, value, 1);
   checkNotNegative(fn, "weightDecay", weightDecay);
   const tuples = (tupleKey: RngKey): ContrastiveTuple[] =>
-    Array.from({ length: batchSize }, (_, i) => sampleTuple(world, foldIn(tupleKey, i), numNegatives, maskRatio));
+    Array.from({ length: batchSize }, (_, i) =>
+      sampleTuple(world, foldIn(tupleKey, i), numNegatives, maskRatio),
+    );
   return descend(fn, world, options, {
     learningRate,
     samples: (step) => tuples(foldIn(key, step)),

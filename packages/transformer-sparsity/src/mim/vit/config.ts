@@ -1,5 +1,13 @@
 /** Sizes of a small vision transformer, and its first weights. */
-import { DomainError, type NdArray, ShapeError, checkRecord, full, isNdArray, show } from "@provably/core-tensor";
+import {
+  DomainError,
+  type NdArray,
+  ShapeError,
+  checkRecord,
+  full,
+  isNdArray,
+  show,
+} from "@provably/core-tensor";
 import { type RngKey, foldIn, normal, uniform } from "@provably/core-tensor/random";
 import { check, flag, oneOf, record } from "../../internal/guard.js";
 import { checkInteger } from "../internal/check.js";
@@ -80,11 +88,40 @@ const DEFAULTS: FullConfig = {
 
 export function fullConfig(fn: string, config: MaskedTransformerConfig): FullConfig {
   const full = { ...DEFAULTS, ...checkRecord(fn, "config", config) };
-  const { imageSize, patchSize, channels, dim, depth, heads, mlpRatio, decoderDim, decoderDepth, decoderHeads } = full;
-  const counts = { imageSize, patchSize, channels, dim, depth, heads, decoderDim, decoderDepth, decoderHeads };
+  const {
+    imageSize,
+    patchSize,
+    channels,
+    dim,
+    depth,
+    heads,
+    mlpRatio,
+    decoderDim,
+    decoderDepth,
+    decoderHeads,
+  } = full;
+  const counts = {
+    imageSize,
+    patchSize,
+    channels,
+    dim,
+    depth,
+    heads,
+    decoderDim,
+    decoderDepth,
+    decoderHeads,
+  };
   for (const [name, value] of Object.entries(counts)) checkInteger(fn, `config.${name}`, value, 1);
-  check(fn, "config", full, record({ kind: oneOf("mae", "simmim"), normalizeTargets: flag, classToken: flag }));
-  if (imageSize % patchSize !== 0) throw new ShapeError(`${fn}: config.patchSize must divide the image's side ${imageSize}, got ${patchSize}`);
+  check(
+    fn,
+    "config",
+    full,
+    record({ kind: oneOf("mae", "simmim"), normalizeTargets: flag, classToken: flag }),
+  );
+  if (imageSize % patchSize !== 0)
+    throw new ShapeError(
+      `${fn}: config.patchSize must divide the image's side ${imageSize}, got ${patchSize}`,
+    );
   for (const [name, width, count] of [
     ["", dim, heads],
     ["decoder's ", decoderDim, decoderHeads],
@@ -92,7 +129,12 @@ export function fullConfig(fn: string, config: MaskedTransformerConfig): FullCon
     // prettier-ignore
     if (width % 4 !== 0 || width % count !== 0)
       throw new ShapeError(`${fn}: the ${name}width must be a multiple of 4 and of its heads, got ${width} and ${count} heads`);
-  if (!Number.isFinite(mlpRatio) || mlpRatio <= 0 || !Number.isInteger(mlpRatio * dim) || !Number.isInteger(mlpRatio * decoderDim))
+  if (
+    !Number.isFinite(mlpRatio) ||
+    mlpRatio <= 0 ||
+    !Number.isInteger(mlpRatio * dim) ||
+    !Number.isInteger(mlpRatio * decoderDim)
+  )
     throw new DomainError(`${fn}: config.mlpRatio must give whole widths, got ${show(mlpRatio)}`);
   seenCount(fn, (imageSize / patchSize) ** 2, full.maskRatio);
   return full;
@@ -119,14 +161,21 @@ export function fullConfig(fn: string, config: MaskedTransformerConfig): FullCon
  * @see He et al. (2022), "Masked autoencoders are scalable vision learners"; Xie et al. (2022), "SimMIM"
  * @category Vision transformers
  */
-export function createMaskedAutoencoder(key: RngKey, config: MaskedTransformerConfig = {}): MaskedTransformer {
+export function createMaskedAutoencoder(
+  key: RngKey,
+  config: MaskedTransformerConfig = {},
+): MaskedTransformer {
   const full = fullConfig("createMaskedAutoencoder", config);
   return { config: full, params: freshParams(key, masked(full)) };
 }
 
 /** What a parameter is: its shape, and the law of its first numbers. */
 type Parameter =
-  | { readonly kind: "matrix"; readonly shape: readonly [number, number]; /** Greatest number at first. */ readonly limit: number }
+  | {
+      readonly kind: "matrix";
+      readonly shape: readonly [number, number];
+      /** Greatest number at first. */ readonly limit: number;
+    }
   | { readonly kind: "zeros" | "ones" | "token"; readonly shape: readonly [number] };
 
 type Architecture = Readonly<Record<string, Parameter>>;
@@ -134,13 +183,20 @@ type Architecture = Readonly<Record<string, Parameter>>;
 /** `outputs`: width that the matrix has together with others, which counts in the law. */
 function dense(name: string, from: number, to: number, outputs = to): Architecture {
   return {
-    [`${name}.weight`]: { kind: "matrix", shape: [from, to], limit: Math.sqrt(6 / (from + outputs)) },
+    [`${name}.weight`]: {
+      kind: "matrix",
+      shape: [from, to],
+      limit: Math.sqrt(6 / (from + outputs)),
+    },
     [`${name}.bias`]: { kind: "zeros", shape: [to] },
   };
 }
 
 function norm(name: string, width: number): Architecture {
-  return { [`${name}.scale`]: { kind: "ones", shape: [width] }, [`${name}.shift`]: { kind: "zeros", shape: [width] } };
+  return {
+    [`${name}.scale`]: { kind: "ones", shape: [width] },
+    [`${name}.shift`]: { kind: "zeros", shape: [width] },
+  };
 }
 
 function blocks(name: string, depth: number, width: number, hidden: number): Architecture {
@@ -163,7 +219,14 @@ function blocks(name: string, depth: number, width: number, hidden: number): Arc
   ) as Architecture;
 }
 
-function encoder({ patchSize, channels, dim, depth, mlpRatio, classToken }: FullConfig): Architecture {
+function encoder({
+  patchSize,
+  channels,
+  dim,
+  depth,
+  mlpRatio,
+  classToken,
+}: FullConfig): Architecture {
   return {
     ...dense("embed", patchSize * patchSize * channels, dim),
     ...blocks("encoder", depth, dim, mlpRatio * dim),
@@ -176,7 +239,12 @@ function encoder({ patchSize, channels, dim, depth, mlpRatio, classToken }: Full
 function masked(config: FullConfig): Architecture {
   const { kind, patchSize, channels, dim, mlpRatio, decoderDim, decoderDepth } = config;
   const pixels = patchSize * patchSize * channels;
-  if (kind === "simmim") return { ...encoder(config), maskToken: { kind: "token", shape: [dim] }, ...dense("head", dim, pixels) };
+  if (kind === "simmim")
+    return {
+      ...encoder(config),
+      maskToken: { kind: "token", shape: [dim] },
+      ...dense("head", dim, pixels),
+    };
   return {
     ...encoder(config),
     maskToken: { kind: "token", shape: [decoderDim] },
@@ -192,12 +260,21 @@ const PROJECTION = 32;
 
 /** The encoder, and a head of two layers. */
 export function contrastive(config: FullConfig): Architecture {
-  return { ...encoder(config), ...dense("projector.0", config.dim, config.dim), ...dense("projector.1", config.dim, PROJECTION) };
+  return {
+    ...encoder(config),
+    ...dense("projector.0", config.dim, config.dim),
+    ...dense("projector.1", config.dim, PROJECTION),
+  };
 }
 
 /** First weights, each by its own key. */
 export function freshParams(key: RngKey, architecture: Architecture): TransformerParams {
-  return Object.fromEntries(Object.entries(architecture).map(([name, parameter]) => [name, fresh(foldIn(key, name), parameter)]));
+  return Object.fromEntries(
+    Object.entries(architecture).map(([name, parameter]) => [
+      name,
+      fresh(foldIn(key, name), parameter),
+    ]),
+  );
 }
 
 function fresh(key: RngKey, parameter: Parameter): NdArray {
@@ -216,11 +293,18 @@ function fresh(key: RngKey, parameter: Parameter): NdArray {
 export function checkTransformer(fn: string, model: MaskedTransformer): MaskedTransformer {
   const { config, params } = check(fn, "model", model, shape);
   const whole = fullConfig(fn, config);
-  const architecture = params["projector.0.weight"] === undefined ? masked(whole) : contrastive(whole);
+  const architecture =
+    params["projector.0.weight"] === undefined ? masked(whole) : contrastive(whole);
   for (const [name, { shape: wanted }] of Object.entries(architecture)) {
     const found = params[name];
-    if (!isNdArray(found) || found.shape.length !== wanted.length || found.shape.some((extent, i) => extent !== wanted[i]))
-      throw new ShapeError(`${fn}: model.params["${name}"] must be an array of shape [${wanted.join(", ")}], got ${show(found)}`);
+    if (
+      !isNdArray(found) ||
+      found.shape.length !== wanted.length ||
+      found.shape.some((extent, i) => extent !== wanted[i])
+    )
+      throw new ShapeError(
+        `${fn}: model.params["${name}"] must be an array of shape [${wanted.join(", ")}], got ${show(found)}`,
+      );
   }
   return model;
 }

@@ -75,12 +75,21 @@ export interface AugmentOptions {
 export function augmentImages(images: NdArray, key: RngKey, options: AugmentOptions = {}): NdArray {
   const fn = "augmentImages";
   check(fn, "images", images, tensor);
-  const { rotation = 0.35, scale = [0.75, 1.25], shift = 0.2, noise = 0.05 } = checkRecord(fn, "options", options);
-  for (const [name, value] of Object.entries({ rotation, shift, noise })) checkNotNegative(fn, name, value);
+  const {
+    rotation = 0.35,
+    scale = [0.75, 1.25],
+    shift = 0.2,
+    noise = 0.05,
+  } = checkRecord(fn, "options", options);
+  for (const [name, value] of Object.entries({ rotation, shift, noise }))
+    checkNotNegative(fn, name, value);
   check(fn, "scale", scale, pair);
   if (images.shape.length !== 3 && images.shape.length !== 4)
-    throw new ShapeError(`${fn}: images must be [N, H, W] or [N, C, H, W], got [${images.shape.join(", ")}]`);
-  if (!(scale[0] > 0 && scale[0] <= scale[1])) throw new DomainError(`augmentImages: scale must be 0 < low ≤ high, got ${scale.join(", ")}`);
+    throw new ShapeError(
+      `${fn}: images must be [N, H, W] or [N, C, H, W], got [${images.shape.join(", ")}]`,
+    );
+  if (!(scale[0] > 0 && scale[0] <= scale[1]))
+    throw new DomainError(`augmentImages: scale must be 0 < low ≤ high, got ${scale.join(", ")}`);
   const [height, width] = images.shape.slice(-2) as [number, number];
   const data = toTypedArray(images);
   const plane = height * width;
@@ -110,11 +119,22 @@ export function augmentImages(images: NdArray, key: RngKey, options: AugmentOpti
   return array(out, { shape: [...images.shape], copy: false });
 }
 
-function bilinear(data: ArrayLike<number>, from: number, width: number, height: number, x: number, y: number): number {
+function bilinear(
+  data: ArrayLike<number>,
+  from: number,
+  width: number,
+  height: number,
+  x: number,
+  y: number,
+): number {
   const [left, top] = [Math.floor(x), Math.floor(y)];
   const [fx, fy] = [x - left, y - top];
-  const at = (i: number, j: number): number => (i < 0 || j < 0 || i >= width || j >= height ? 0 : data[from + j * width + i]!);
-  return (1 - fy) * ((1 - fx) * at(left, top) + fx * at(left + 1, top)) + fy * ((1 - fx) * at(left, top + 1) + fx * at(left + 1, top + 1));
+  const at = (i: number, j: number): number =>
+    i < 0 || j < 0 || i >= width || j >= height ? 0 : data[from + j * width + i]!;
+  return (
+    (1 - fy) * ((1 - fx) * at(left, top) + fx * at(left + 1, top)) +
+    fy * ((1 - fx) * at(left, top + 1) + fx * at(left + 1, top + 1))
+  );
 }
 
 /**
@@ -133,8 +153,14 @@ function bilinear(data: ArrayLike<number>, from: number, width: number, height: 
  * ```
  * @category Contrastive pretraining
  */
-export function createContrastive(key: RngKey, config: MaskedTransformerConfig = {}): MaskedTransformer {
-  const full = fullConfig("createContrastive", { ...checkRecord("createContrastive", "config", config), kind: "simmim" });
+export function createContrastive(
+  key: RngKey,
+  config: MaskedTransformerConfig = {},
+): MaskedTransformer {
+  const full = fullConfig("createContrastive", {
+    ...checkRecord("createContrastive", "config", config),
+    kind: "simmim",
+  });
   return { config: full, params: freshParams(key, contrastive(full)) };
 }
 
@@ -179,10 +205,16 @@ export function pretrainContrastive(
   options: ContrastivePretrainingOptions = {},
 ): PretrainingResult {
   const fn = "pretrainContrastive";
-  const { temperature = 0.2, augment = {}, epochs = 8, learningRate = 2e-3 } = checkRecord(fn, "options", options);
+  const {
+    temperature = 0.2,
+    augment = {},
+    epochs = 8,
+    learningRate = 2e-3,
+  } = checkRecord(fn, "options", options);
   checkPositive(fn, "temperature", temperature);
   checkTransformer(fn, model);
-  if (model.params["projector.0.weight"] === undefined) throw new DomainError(`${fn}: model must be made by createContrastive`);
+  if (model.params["projector.0.weight"] === undefined)
+    throw new DomainError(`${fn}: model must be made by createContrastive`);
   const { config } = model;
   toPatches(fn, config, images); // checks the images
   const { state, losses } = optimize(fn, model.params, images, key, { ...options, epochs, learningRate }, {
@@ -210,5 +242,8 @@ function contrastiveLoss(projected: NdArray, temperature: number): NdArray {
   const logits = add(cosines, mul(-1e9, eye(rows, rows, { dtype: projected.dtype })));
   const pairs = new Float32Array(rows * rows);
   for (let i = 0; i < rows; i++) pairs[i * rows + ((i + rows / 2) % rows)] = -1 / rows;
-  return reshape(sum(mul(logSoftmax(logits, { axis: 1 }), array(pairs, { shape: [rows, rows] }))), []);
+  return reshape(
+    sum(mul(logSoftmax(logits, { axis: 1 }), array(pairs, { shape: [rows, rows] }))),
+    [],
+  );
 }

@@ -1,9 +1,22 @@
 /** What a trained encoder makes of whole images: tokens and attention maps. */
-import { DomainError, type NdArray, add, checkRecord, concat, mean, slice } from "@provably/core-tensor";
+import {
+  DomainError,
+  type NdArray,
+  add,
+  checkRecord,
+  concat,
+  mean,
+  slice,
+} from "@provably/core-tensor";
 import { compile } from "@provably/core-tensor/compile";
 import { checkInteger } from "../internal/check.js";
 import { blocks, dense, normalized } from "../internal/transformer.js";
-import { type FullConfig, type MaskedTransformer, type TransformerParams, checkTransformer } from "./config.js";
+import {
+  type FullConfig,
+  type MaskedTransformer,
+  type TransformerParams,
+  checkTransformer,
+} from "./config.js";
 import { positions, toPatches, withClassToken } from "./forward.js";
 
 /**
@@ -23,8 +36,17 @@ export function encodePatches(
   params: TransformerParams,
   patches: NdArray,
 ): { readonly tokens: NdArray; readonly maps: NdArray[] } {
-  const embedded = add(dense(params, "embed", patches), positions(config, config.dim, patches.dtype));
-  const { y, maps } = blocks(params, "encoder", withClassToken(params, embedded), config.depth, config.heads);
+  const embedded = add(
+    dense(params, "embed", patches),
+    positions(config, config.dim, patches.dtype),
+  );
+  const { y, maps } = blocks(
+    params,
+    "encoder",
+    withClassToken(params, embedded),
+    config.depth,
+    config.heads,
+  );
   return { tokens: normalized(params, "encoder.norm", y), maps };
 }
 
@@ -62,7 +84,8 @@ export function encode(
     return attention ? [tokens, ...maps] : [tokens];
   });
   const parts: NdArray[][] = [];
-  for (let from = 0; from < patches.shape[0]!; from += batchSize) parts.push(run(model.params, slice(patches, [from], [from + batchSize])));
+  for (let from = 0; from < patches.shape[0]!; from += batchSize)
+    parts.push(run(model.params, slice(patches, [from], [from + batchSize])));
   const whole = parts[0]!.map((first, i) => (parts.length === 1 ? first : concat(parts.map((part) => part[i]!), { axis: 0 }))); // prettier-ignore
   return { tokens: whole[0]!, attention: whole.slice(1) };
 }
@@ -85,11 +108,16 @@ export function encode(
  * ```
  * @category Evaluation
  */
-export function imageFeatures(model: MaskedTransformer, images: NdArray, options: { readonly pool?: "mean" | "class" } = {}): NdArray {
+export function imageFeatures(
+  model: MaskedTransformer,
+  images: NdArray,
+  options: { readonly pool?: "mean" | "class" } = {},
+): NdArray {
   checkTransformer("imageFeatures", model);
   const { pool = "mean" } = checkRecord("imageFeatures", "options", options);
   const { classToken } = model.config;
-  if (pool === "class" && !classToken) throw new DomainError("imageFeatures: pool is class, but the model has no class token");
+  if (pool === "class" && !classToken)
+    throw new DomainError("imageFeatures: pool is class, but the model has no class token");
   const { tokens } = encode(model, images);
   if (pool === "class") return tokens.pick(null, 0);
   return mean(classToken ? slice(tokens, [null, 1]) : tokens, { axis: 1 });

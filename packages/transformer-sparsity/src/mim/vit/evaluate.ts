@@ -35,7 +35,9 @@ export interface MaskedError {
 }
 
 function errorOf(predictions: NdArray, { targets, mask }: MaskedBatch): MaskedError {
-  const each = toTypedArray(sum(mul(mean(square(sub(predictions, targets)), { axis: -1 }), mask), { axis: 1 }));
+  const each = toTypedArray(
+    sum(mul(mean(square(sub(predictions, targets)), { axis: -1 }), mask), { axis: 1 }),
+  );
   const masked = toTypedArray(sum(mask, { axis: 1 }));
   const perImage = Array.from(each, (e, i) => e / masked[i]!);
   return { error: perImage.reduce((a, b) => a + b, 0) / perImage.length, perImage };
@@ -68,7 +70,11 @@ function heldOut(fn: string, model: MaskedTransformer, images: NdArray, key: Rng
   const { config } = checkTransformer(fn, model);
   const patches = toPatches(fn, config, images);
   const [batch, numPatches] = patches.shape as readonly [number, number];
-  return maskedBatch(config, patches, randomMasking(key, { batch, numPatches, maskRatio: config.maskRatio }));
+  return maskedBatch(
+    config,
+    patches,
+    randomMasking(key, { batch, numPatches, maskRatio: config.maskRatio }),
+  );
 }
 
 /**
@@ -90,7 +96,12 @@ function heldOut(fn: string, model: MaskedTransformer, images: NdArray, key: Rng
  * ```
  * @category Evaluation
  */
-export function meanPatchError(model: MaskedTransformer, trainImages: NdArray, images: NdArray, key: RngKey): MaskedError {
+export function meanPatchError(
+  model: MaskedTransformer,
+  trainImages: NdArray,
+  images: NdArray,
+  key: RngKey,
+): MaskedError {
   const batch = heldOut("meanPatchError", model, images, key);
   const train = heldOut("meanPatchError", model, trainImages, key);
   return errorOf(mean(train.targets, { axis: 0, keepDims: true }), batch);
@@ -127,13 +138,18 @@ export function certifyPretraining(
   const { ratio = 0.9 } = checkRecord("certifyPretraining", "options", options);
   check("certifyPretraining", "testImages", testImages, tensor);
   checkPositive("certifyPretraining", "ratio", ratio);
-  if (testImages.shape[0]! < 2) throw new ShapeError(`certifyPretraining: testImages must hold at least two images, got ${testImages.shape[0]!}`);
+  if (testImages.shape[0]! < 2)
+    throw new ShapeError(
+      `certifyPretraining: testImages must hold at least two images, got ${testImages.shape[0]!}`,
+    );
   const ours = maskedError(model, testImages, key);
   const baseline = meanPatchError(model, trainImages, testImages, key);
   const differences = ours.perImage.map((e, i) => e - baseline.perImage[i]!);
   const n = differences.length;
   const shift = differences.reduce((a, b) => a + b, 0) / n;
-  const error = Math.sqrt(differences.reduce((total, d) => total + (d - shift) ** 2, 0) / (n - 1) / n);
+  const error = Math.sqrt(
+    differences.reduce((total, d) => total + (d - shift) ** 2, 0) / (n - 1) / n,
+  );
   const value = ours.error / baseline.error;
   return {
     claim: "error on masked patches of held-out images, over that of the mean patch",
@@ -175,7 +191,8 @@ export function reconstructImages(
   const { predictions } = predict(model.config, model.params, batch);
   const hidden = reshape(batch.mask, [...batch.mask.shape, 1]);
   const { channels, normalizeTargets } = model.config;
-  const filledWith = (filling: NdArray | number): NdArray => unpatchify(add(mul(sub(1, hidden), patches), mul(hidden, filling)), { channels });
+  const filledWith = (filling: NdArray | number): NdArray =>
+    unpatchify(add(mul(sub(1, hidden), patches), mul(hidden, filling)), { channels });
   return {
     original: unpatchify(patches, { channels }),
     masked: filledWith(0.5),

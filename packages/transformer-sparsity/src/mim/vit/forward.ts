@@ -22,7 +22,12 @@ import {
 } from "@provably/core-tensor";
 import { check, tensor } from "../../internal/guard.js";
 import { blocks, dense, normalized } from "../internal/transformer.js";
-import { type FullConfig, type MaskedTransformer, type TransformerParams, checkTransformer } from "./config.js";
+import {
+  type FullConfig,
+  type MaskedTransformer,
+  type TransformerParams,
+  checkTransformer,
+} from "./config.js";
 import { type Masking, checkMasking } from "./masking.js";
 import { patchify, sinCosPositionEmbedding2d } from "./patches.js";
 
@@ -61,7 +66,11 @@ export interface MaskedForward {
  * ```
  * @category Vision transformers
  */
-export function maeForward(model: MaskedTransformer, images: NdArray, masking: Masking): MaskedForward {
+export function maeForward(
+  model: MaskedTransformer,
+  images: NdArray,
+  masking: Masking,
+): MaskedForward {
   checkTransformer("maeForward", model);
   const patches = toPatches("maeForward", model.config, images);
   checkMasking("maeForward", masking, patches.shape[0]!, patches.shape[1]!);
@@ -74,16 +83,27 @@ export function maeForward(model: MaskedTransformer, images: NdArray, masking: M
 export function toPatches(fn: string, config: FullConfig, images: NdArray): NdArray {
   check(fn, "images", images, tensor);
   const { imageSize, channels, patchSize } = config;
-  const shape = images.shape.length === 3 ? [images.shape[0]!, 1, ...images.shape.slice(1)] : images.shape;
-  if (shape.length !== 4 || shape[1] !== channels || shape[2] !== imageSize || shape[3] !== imageSize || images.size === 0)
+  const shape =
+    images.shape.length === 3 ? [images.shape[0]!, 1, ...images.shape.slice(1)] : images.shape;
+  if (
+    shape.length !== 4 ||
+    shape[1] !== channels ||
+    shape[2] !== imageSize ||
+    shape[3] !== imageSize ||
+    images.size === 0
+  )
     throw new ShapeError(
       `${fn}: images must be [N, ${channels === 1 ? "" : `${channels}, `}${imageSize}, ${imageSize}] and not empty, got [${images.shape.join(", ")}]`,
     );
   return patchify(images.dtype === "float64" ? images : astype(images, "float32"), patchSize);
 }
 
-export function maskArray({ batch, numPatches, numSeen, place }: Masking, dtype: "float32" | "float64"): NdArray {
-  const data = dtype === "float64" ? new Float64Array(place.length) : new Float32Array(place.length);
+export function maskArray(
+  { batch, numPatches, numSeen, place }: Masking,
+  dtype: "float32" | "float64",
+): NdArray {
+  const data =
+    dtype === "float64" ? new Float64Array(place.length) : new Float32Array(place.length);
   for (let i = 0; i < data.length; i++) data[i] = place[i]! >= numSeen ? 1 : 0;
   return array(data, { shape: [batch, numPatches], copy: false });
 }
@@ -112,19 +132,36 @@ export interface MaskedBatch {
 
 export function maskedBatch(config: FullConfig, patches: NdArray, masking: Masking): MaskedBatch {
   const { batch, numPatches, numSeen, order, place } = masking;
-  const common = { targets: targets(config, patches), mask: maskArray(masking, patches.dtype as "float32" | "float64") };
-  if (config.kind === "simmim") return { ...common, visible: patches, places: positions(config, config.dim, patches.dtype) };
+  const common = {
+    targets: targets(config, patches),
+    mask: maskArray(masking, patches.dtype as "float32" | "float64"),
+  };
+  if (config.kind === "simmim")
+    return { ...common, visible: patches, places: positions(config, config.dim, patches.dtype) };
   const pixels = patches.shape[2]!;
   // the seen patches of each image, in the order of the masking
-  const seen = Int32Array.from({ length: batch * numSeen }, (_, i) => order[Math.floor(i / numSeen) * numPatches + (i % numSeen)]!);
+  const seen = Int32Array.from(
+    { length: batch * numSeen },
+    (_, i) => order[Math.floor(i / numSeen) * numPatches + (i % numSeen)]!,
+  );
   const from = seen.map((p, i) => Math.floor(i / numSeen) * numPatches + p);
   const extra = Number(config.classToken);
   const perImage = numSeen + extra;
-  const rows = place.map((at, i) => (at < numSeen ? Math.floor(i / numPatches) * perImage + extra + at : batch * perImage));
+  const rows = place.map((at, i) =>
+    at < numSeen ? Math.floor(i / numPatches) * perImage + extra + at : batch * perImage,
+  );
   return {
     ...common,
-    visible: reshape(take(reshape(patches, [batch * numPatches, pixels]), indices(from)), [batch, numSeen, pixels]),
-    places: reshape(take(positions(config, config.dim, patches.dtype), indices(seen)), [batch, numSeen, config.dim]),
+    visible: reshape(take(reshape(patches, [batch * numPatches, pixels]), indices(from)), [
+      batch,
+      numSeen,
+      pixels,
+    ]),
+    places: reshape(take(positions(config, config.dim, patches.dtype), indices(seen)), [
+      batch,
+      numSeen,
+      config.dim,
+    ]),
     rows: indices(rows),
   };
 }
@@ -135,10 +172,17 @@ export function predict(
   params: TransformerParams,
   batch: MaskedBatch,
 ): { readonly predictions: NdArray; readonly attention: NdArray[] } {
-  return batch.rows === undefined ? predictSimmim(config, params, batch) : predictMae(config, params, batch, batch.rows);
+  return batch.rows === undefined
+    ? predictSimmim(config, params, batch)
+    : predictMae(config, params, batch, batch.rows);
 }
 
-function predictMae(config: FullConfig, params: TransformerParams, { visible, places, mask }: MaskedBatch, rows: NdArray) {
+function predictMae(
+  config: FullConfig,
+  params: TransformerParams,
+  { visible, places, mask }: MaskedBatch,
+  rows: NdArray,
+) {
   const { depth, heads, decoderDim, decoderDepth, decoderHeads } = config;
   const [batch, numPatches] = mask.shape as readonly [number, number];
   const tokens = withClassToken(params, add(dense(params, "embed", visible), places));
@@ -146,18 +190,53 @@ function predictMae(config: FullConfig, params: TransformerParams, { visible, pl
   const encoded = dense(params, "decoder.embed", normalized(params, "encoder.norm", encoder.y));
 
   // every patch's token: its encoding where it was seen, the mask token elsewhere
-  const table = concat([reshape(encoded, [-1, decoderDim]), reshape(params["maskToken"]!, [1, decoderDim])], { axis: 0 });
-  const filled = add(reshape(take(table, rows), [batch, numPatches, decoderDim]), positions(config, decoderDim, visible.dtype));
-  const all = config.classToken ? concat([slice(encoded, [null, 0], [null, 1]), filled], { axis: 1 }) : filled;
+  const table = concat(
+    [reshape(encoded, [-1, decoderDim]), reshape(params["maskToken"]!, [1, decoderDim])],
+    { axis: 0 },
+  );
+  const filled = add(
+    reshape(take(table, rows), [batch, numPatches, decoderDim]),
+    positions(config, decoderDim, visible.dtype),
+  );
+  const all = config.classToken
+    ? concat([slice(encoded, [null, 0], [null, 1]), filled], { axis: 1 })
+    : filled;
   const decoder = blocks(params, "decoder", all, decoderDepth, decoderHeads);
-  return { predictions: dense(params, "head", dropClassToken(config, normalized(params, "decoder.norm", decoder.y))), attention: encoder.maps };
+  return {
+    predictions: dense(
+      params,
+      "head",
+      dropClassToken(config, normalized(params, "decoder.norm", decoder.y)),
+    ),
+    attention: encoder.maps,
+  };
 }
 
-function predictSimmim(config: FullConfig, params: TransformerParams, { visible, places, mask }: MaskedBatch) {
+function predictSimmim(
+  config: FullConfig,
+  params: TransformerParams,
+  { visible, places, mask }: MaskedBatch,
+) {
   const masked = reshape(mask, [...mask.shape, 1]);
-  const embedded = add(mul(dense(params, "embed", visible), sub(1, masked)), mul(params["maskToken"]!, masked));
-  const encoder = blocks(params, "encoder", withClassToken(params, add(embedded, places)), config.depth, config.heads);
-  return { predictions: dense(params, "head", dropClassToken(config, normalized(params, "encoder.norm", encoder.y))), attention: encoder.maps };
+  const embedded = add(
+    mul(dense(params, "embed", visible), sub(1, masked)),
+    mul(params["maskToken"]!, masked),
+  );
+  const encoder = blocks(
+    params,
+    "encoder",
+    withClassToken(params, add(embedded, places)),
+    config.depth,
+    config.heads,
+  );
+  return {
+    predictions: dense(
+      params,
+      "head",
+      dropClassToken(config, normalized(params, "encoder.norm", encoder.y)),
+    ),
+    attention: encoder.maps,
+  };
 }
 
 export function indices(list: Int32Array): NdArray {
@@ -176,7 +255,11 @@ function dropClassToken(config: FullConfig, x: NdArray): NdArray {
 }
 
 /** Mean squared error of the masked patches, as a function of the weights. */
-export function maskedLoss(config: FullConfig, params: TransformerParams, batch: MaskedBatch): NdArray {
+export function maskedLoss(
+  config: FullConfig,
+  params: TransformerParams,
+  batch: MaskedBatch,
+): NdArray {
   return lossOf(predict(config, params, batch).predictions, batch);
 }
 
@@ -188,5 +271,8 @@ function lossOf(predictions: NdArray, { targets: wanted, mask }: MaskedBatch): N
 export function targets(config: FullConfig, patches: NdArray): NdArray {
   if (!config.normalizeTargets) return patches;
   const centred = sub(patches, mean(patches, { axis: -1, keepDims: true }));
-  return div(centred, sqrt(add(variance(patches, { axis: -1, keepDims: true, correction: 1 }), 1e-6)));
+  return div(
+    centred,
+    sqrt(add(variance(patches, { axis: -1, keepDims: true, correction: 1 }), 1e-6)),
+  );
 }

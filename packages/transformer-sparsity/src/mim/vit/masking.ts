@@ -27,7 +27,9 @@ export function seenCount(fn: string, numPatches: number, maskRatio: number): nu
     throw new DomainError(`${fn}: maskRatio must be in (0, 1), got ${show(maskRatio)}`);
   const seen = Math.floor(numPatches * (1 - maskRatio) + 1e-9);
   if (seen < 1 || seen >= numPatches)
-    throw new DomainError(`${fn}: maskRatio ${maskRatio} leaves ${seen} of ${numPatches} patches seen; some must be seen and some masked`);
+    throw new DomainError(
+      `${fn}: maskRatio ${maskRatio} leaves ${seen} of ${numPatches} patches seen; some must be seen and some masked`,
+    );
   return seen;
 }
 
@@ -48,16 +50,22 @@ export function seenCount(fn: string, numPatches: number, maskRatio: number): nu
  * @see He et al. (2022), "Masked autoencoders are scalable vision learners", section 3
  * @category Vision transformers
  */
-export function randomMasking(key: RngKey, options: { readonly batch: number; readonly numPatches: number; readonly maskRatio?: number }): Masking {
+export function randomMasking(
+  key: RngKey,
+  options: { readonly batch: number; readonly numPatches: number; readonly maskRatio?: number },
+): Masking {
   const { batch, numPatches, maskRatio = 0.75 } = checkRecord("randomMasking", "options", options);
-  for (const [name, value] of Object.entries({ batch, numPatches })) checkInteger("randomMasking", name, value, 1);
+  for (const [name, value] of Object.entries({ batch, numPatches }))
+    checkInteger("randomMasking", name, value, 1);
   checkInteger("randomMasking", "batch · numPatches", batch * numPatches, 1);
   const numSeen = seenCount("randomMasking", numPatches, maskRatio);
   const order = new Int32Array(batch * numPatches);
   for (let b = 0; b < batch; b++) {
     const noise = toTypedArray(uniform(foldIn(key, b), [numPatches], { dtype: "float64" }));
     order.set(
-      Int32Array.from({ length: numPatches }, (_, p) => p).sort((p, q) => noise[p]! - noise[q]! || p - q),
+      Int32Array.from({ length: numPatches }, (_, p) => p).sort(
+        (p, q) => noise[p]! - noise[q]! || p - q,
+      ),
       b * numPatches,
     );
   }
@@ -79,35 +87,65 @@ export function randomMasking(key: RngKey, options: { readonly batch: number; re
  * ```
  * @category Vision transformers
  */
-export function maskingFromOrder(order: readonly (readonly number[])[], options: { readonly maskRatio?: number } = {}): Masking {
+export function maskingFromOrder(
+  order: readonly (readonly number[])[],
+  options: { readonly maskRatio?: number } = {},
+): Masking {
   const fn = "maskingFromOrder";
   check(fn, "order", order, listOf(listOf(whole(0))));
   const numPatches = order[0]?.length ?? 0;
-  if (numPatches === 0) throw new DomainError(`${fn}: order must hold at least one image with patches`);
+  if (numPatches === 0)
+    throw new DomainError(`${fn}: order must hold at least one image with patches`);
   order.forEach((row, b) => {
-    if (row.length !== numPatches) throw new ShapeError(`${fn}: order[${b}] must hold ${numPatches} patches, got ${row.length}`);
+    if (row.length !== numPatches)
+      throw new ShapeError(`${fn}: order[${b}] must hold ${numPatches} patches, got ${row.length}`);
     if (new Set(row).size !== numPatches || !row.every((p) => p < numPatches))
       throw new DomainError(`${fn}: order[${b}] must be a permutation of 0 … ${numPatches - 1}`);
   });
   const flat = Int32Array.from(order.flat());
   const numSeen = seenCount(fn, numPatches, checkRecord(fn, "options", options).maskRatio ?? 0.75);
-  return { batch: order.length, numPatches, numSeen, order: flat, place: inverse(flat, numPatches) };
+  return {
+    batch: order.length,
+    numPatches,
+    numSeen,
+    order: flat,
+    place: inverse(flat, numPatches),
+  };
 }
 
 const integers = typedArray(Int32Array);
-const shape = record({ batch: whole(1), numPatches: whole(1), numSeen: whole(0), order: integers, place: integers });
+const shape = record({
+  batch: whole(1),
+  numPatches: whole(1),
+  numSeen: whole(0),
+  order: integers,
+  place: integers,
+});
 
 /** Whether `masking` is one of `batch` images of `numPatches` patches: its order a permutation of each image's, and its places the inverse. */
-export function checkMasking(fn: string, masking: Masking, batch: number, numPatches: number): void {
+export function checkMasking(
+  fn: string,
+  masking: Masking,
+  batch: number,
+  numPatches: number,
+): void {
   check(fn, "masking", masking, shape);
   if (masking.batch !== batch || masking.numPatches !== numPatches)
     throw new ShapeError(
       `${fn}: masking must be of ${batch} images of ${numPatches} patches, got ${masking.batch} images of ${masking.numPatches} patches`,
     );
   const { order, place, numSeen } = masking;
-  const fits = order.length === batch * numPatches && place.length === order.length && numSeen <= numPatches;
-  if (!fits || !order.every((p, i) => p >= 0 && p < numPatches && place[i - (i % numPatches) + p] === i % numPatches))
-    throw new DomainError(`${fn}: masking must be made by randomMasking or maskingFromOrder; its order and its places disagree`);
+  const fits =
+    order.length === batch * numPatches && place.length === order.length && numSeen <= numPatches;
+  if (
+    !fits ||
+    !order.every(
+      (p, i) => p >= 0 && p < numPatches && place[i - (i % numPatches) + p] === i % numPatches,
+    )
+  )
+    throw new DomainError(
+      `${fn}: masking must be made by randomMasking or maskingFromOrder; its order and its places disagree`,
+    );
 }
 
 function inverse(order: Int32Array, numPatches: number): Int32Array {

@@ -1,5 +1,12 @@
 /** Images as sequences of patches, and where a patch is. */
-import { type NdArray, ShapeError, array, checkRecord, reshape, transpose } from "@provably/core-tensor";
+import {
+  type NdArray,
+  ShapeError,
+  array,
+  checkRecord,
+  reshape,
+  transpose,
+} from "@provably/core-tensor";
 import { check, optional, pair, tensor } from "../../internal/guard.js";
 import { checkInteger } from "../internal/check.js";
 
@@ -23,7 +30,8 @@ import { checkInteger } from "../internal/check.js";
 export function patchify(images: NdArray, patchSize: number): NdArray {
   check("patchify", "images", images, tensor);
   checkInteger("patchify", "patchSize", patchSize, 1);
-  const shape = images.shape.length === 3 ? [images.shape[0]!, 1, ...images.shape.slice(1)] : images.shape;
+  const shape =
+    images.shape.length === 3 ? [images.shape[0]!, 1, ...images.shape.slice(1)] : images.shape;
   const [n, channels, height, width] = shape;
   if (shape.length !== 4 || height! % patchSize !== 0 || width! % patchSize !== 0)
     throw new ShapeError(
@@ -31,7 +39,11 @@ export function patchify(images: NdArray, patchSize: number): NdArray {
     );
   const [rows, columns] = [height! / patchSize, width! / patchSize];
   const split = reshape(images, [n!, channels!, rows, patchSize, columns, patchSize]);
-  return reshape(transpose(split, [0, 2, 4, 3, 5, 1]), [n!, rows * columns, patchSize * patchSize * channels!]);
+  return reshape(transpose(split, [0, 2, 4, 3, 5, 1]), [
+    n!,
+    rows * columns,
+    patchSize * patchSize * channels!,
+  ]);
 }
 
 /**
@@ -51,7 +63,10 @@ export function patchify(images: NdArray, patchSize: number): NdArray {
  * ```
  * @category Vision transformers
  */
-export function unpatchify(patches: NdArray, options: { readonly channels?: number; readonly grid?: readonly [number, number] } = {}): NdArray {
+export function unpatchify(
+  patches: NdArray,
+  options: { readonly channels?: number; readonly grid?: readonly [number, number] } = {},
+): NdArray {
   check("unpatchify", "patches", patches, tensor);
   const { channels = 1, grid } = checkRecord("unpatchify", "options", options);
   checkInteger("unpatchify", "channels", channels, 1);
@@ -59,7 +74,12 @@ export function unpatchify(patches: NdArray, options: { readonly channels?: numb
   const [n, length, size] = patches.shape;
   const side = Math.sqrt((size ?? 0) / channels);
   const [rows, columns] = grid ?? [Math.sqrt(length ?? 0), Math.sqrt(length ?? 0)];
-  if (patches.shape.length !== 3 || !Number.isInteger(side) || rows * columns !== length || !Number.isInteger(rows))
+  if (
+    patches.shape.length !== 3 ||
+    !Number.isInteger(side) ||
+    rows * columns !== length ||
+    !Number.isInteger(rows)
+  )
     throw new ShapeError(
       `unpatchify: patches must be [N, L, p · p · ${channels}] on a grid of L, got [${patches.shape.join(", ")}] on ${rows} × ${columns}`,
     );
@@ -86,9 +106,14 @@ export function unpatchify(patches: NdArray, options: { readonly channels?: numb
  */
 export function sinCosPositionEmbedding2d(dim: number, grid: readonly [number, number]): NdArray {
   const [rows, columns] = check("sinCosPositionEmbedding2d", "grid", grid, pair);
-  for (const [name, value] of Object.entries({ dim, rows, columns })) checkInteger("sinCosPositionEmbedding2d", name, value, 1);
-  if (rows * columns * dim > 2 ** 31) throw new ShapeError(`sinCosPositionEmbedding2d: dim must leave fewer than 2^31 numbers, got ${dim}`);
-  if (dim % 4 !== 0) throw new ShapeError(`sinCosPositionEmbedding2d: dim must be a multiple of 4, got ${dim}`);
+  for (const [name, value] of Object.entries({ dim, rows, columns }))
+    checkInteger("sinCosPositionEmbedding2d", name, value, 1);
+  if (rows * columns * dim > 2 ** 31)
+    throw new ShapeError(
+      `sinCosPositionEmbedding2d: dim must leave fewer than 2^31 numbers, got ${dim}`,
+    );
+  if (dim % 4 !== 0)
+    throw new ShapeError(`sinCosPositionEmbedding2d: dim must be a multiple of 4, got ${dim}`);
   const quarter = dim / 4;
   const data = new Float64Array(rows * columns * dim);
   for (let p = 0; p < rows * columns; p++)

@@ -1,12 +1,30 @@
 /** Masked pretraining of a vision transformer, resumable to the same bits. */
-import { DomainError, type NdArray, item, take, toTypedArray, valueAndGrad } from "@provably/core-tensor";
+import {
+  DomainError,
+  type NdArray,
+  item,
+  take,
+  toTypedArray,
+  valueAndGrad,
+} from "@provably/core-tensor";
 import { compile } from "@provably/core-tensor/compile";
-import { type AdamState, adamw, applyUpdates, cosineDecay, warmup } from "@provably/core-tensor/optim";
+import {
+  type AdamState,
+  adamw,
+  applyUpdates,
+  cosineDecay,
+  warmup,
+} from "@provably/core-tensor/optim";
 import { type RngKey, foldIn, permutation } from "@provably/core-tensor/random";
 import { DivergenceError } from "../errors.js";
 import { check, longWork, record } from "../../internal/guard.js";
 import { checkInteger, checkNotNegative, checkPositive } from "../internal/check.js";
-import { type MaskedTransformer, type MaskedTransformerConfig, type TransformerParams, checkTransformer } from "./config.js";
+import {
+  type MaskedTransformer,
+  type MaskedTransformerConfig,
+  type TransformerParams,
+  checkTransformer,
+} from "./config.js";
 import { indices, maskedBatch, maskedLoss, toPatches } from "./forward.js";
 import { randomMasking } from "./masking.js";
 
@@ -68,7 +86,10 @@ export const digitRecipes = {
   standard: { config: {}, training: { epochs: 40, learningRate: 5e-3 } },
   quick: { config: { patchSize: 7 }, training: { epochs: 20, learningRate: 3e-3 } },
   single: { config: { kind: "simmim", depth: 1 }, training: { epochs: 20, learningRate: 2e-3 } },
-} as const satisfies Record<string, { readonly config: MaskedTransformerConfig; readonly training: PretrainingOptions }>;
+} as const satisfies Record<
+  string,
+  { readonly config: MaskedTransformerConfig; readonly training: PretrainingOptions }
+>;
 
 /**
  * Trains a vision transformer to reconstruct masked patches.
@@ -94,7 +115,12 @@ export const digitRecipes = {
  * @see He et al. (2022), "Masked autoencoders are scalable vision learners"
  * @category Pretraining
  */
-export function pretrain(model: MaskedTransformer, images: NdArray, key: RngKey, options: PretrainingOptions = {}): PretrainingResult {
+export function pretrain(
+  model: MaskedTransformer,
+  images: NdArray,
+  key: RngKey,
+  options: PretrainingOptions = {},
+): PretrainingResult {
   const fn = "pretrain";
   const { config } = checkTransformer(fn, model);
   const patches = toPatches(fn, config, images);
@@ -125,28 +151,59 @@ export function optimize<B>(
   task: Task<B>,
 ): { readonly state: PretrainingState; readonly losses: readonly number[] } {
   check(fn, "options", options, record(longWork));
-  const { epochs = 40, batchSize = 128, learningRate = 5e-3, weightDecay = 0.05, onProgress, signal } = options;
-  for (const [name, value] of Object.entries({ epochs, batchSize })) checkInteger(fn, name, value, 1);
+  const {
+    epochs = 40,
+    batchSize = 128,
+    learningRate = 5e-3,
+    weightDecay = 0.05,
+    onProgress,
+    signal,
+  } = options;
+  for (const [name, value] of Object.entries({ epochs, batchSize }))
+    checkInteger(fn, name, value, 1);
   checkPositive(fn, "learningRate", learningRate);
   checkNotNegative(fn, "weightDecay", weightDecay);
   const stepsPerEpoch = Math.floor(data.shape[0]! / batchSize);
-  if (stepsPerEpoch === 0) throw new DomainError(`${fn}: batchSize must be at most the number of images ${data.shape[0]!}, got ${batchSize}`);
+  if (stepsPerEpoch === 0)
+    throw new DomainError(
+      `${fn}: batchSize must be at most the number of images ${data.shape[0]!}, got ${batchSize}`,
+    );
   const total = epochs * stepsPerEpoch;
   const rise = Math.ceil(total / 10);
-  const optimizer = adamw(warmup(rise, cosineDecay(learningRate, Math.max(1, total - rise))), { beta1: 0.9, beta2: 0.95, weightDecay });
-  const differentiate = compile((p: TransformerParams, batch: B) => valueAndGrad((q: TransformerParams) => task.loss(q, batch))(p));
-  let state: PretrainingState = options.state ?? { step: 0, params, optimizer: optimizer.init(params) };
+  const optimizer = adamw(warmup(rise, cosineDecay(learningRate, Math.max(1, total - rise))), {
+    beta1: 0.9,
+    beta2: 0.95,
+    weightDecay,
+  });
+  const differentiate = compile((p: TransformerParams, batch: B) =>
+    valueAndGrad((q: TransformerParams) => task.loss(q, batch))(p),
+  );
+  let state: PretrainingState = options.state ?? {
+    step: 0,
+    params,
+    optimizer: optimizer.init(params),
+  };
   const losses: number[] = [];
   let [epoch, order]: [number, Int32Array] = [-1, new Int32Array(0)];
   while (state.step < total) {
     signal?.throwIfAborted();
     const now = Math.floor(state.step / stepsPerEpoch);
-    if (now !== epoch) [epoch, order] = [now, Int32Array.from(toTypedArray(permutation(foldIn(key, `epoch ${now}`), data.shape[0]!)))];
+    if (now !== epoch)
+      [epoch, order] = [
+        now,
+        Int32Array.from(toTypedArray(permutation(foldIn(key, `epoch ${now}`), data.shape[0]!))),
+      ];
     const from = (state.step % stepsPerEpoch) * batchSize;
     const rows = take(data, indices(order.slice(from, from + batchSize)));
-    const [value, gradient] = differentiate(state.params, task.prepare(rows, foldIn(key, state.step)));
+    const [value, gradient] = differentiate(
+      state.params,
+      task.prepare(rows, foldIn(key, state.step)),
+    );
     const metric = item(value);
-    if (!Number.isFinite(metric)) throw new DivergenceError(`${fn}: the loss is ${metric} at step ${state.step}; try a smaller learningRate`);
+    if (!Number.isFinite(metric))
+      throw new DivergenceError(
+        `${fn}: the loss is ${metric} at step ${state.step}; try a smaller learningRate`,
+      );
     const [updates, next] = optimizer.update(gradient, state.optimizer, state.params);
     state = { step: state.step + 1, params: applyUpdates(state.params, updates), optimizer: next };
     losses.push(metric);

@@ -56,13 +56,19 @@ function checkProbe(fn: string, train: LabelledFeatures, test: LabelledFeatures)
   for (const [name, set] of Object.entries({ train, test })) {
     const { features, labels } = check(fn, name, set, labelled);
     if (features.shape.length !== 2 || features.size === 0 || features.shape[0] !== labels.length)
-      throw new ShapeError(`${fn}: ${name}.features must be [N, d] with N labels, got [${features.shape.join(", ")}] and ${labels.length} labels`);
+      throw new ShapeError(
+        `${fn}: ${name}.features must be [N, d] with N labels, got [${features.shape.join(", ")}] and ${labels.length} labels`,
+      );
     for (let i = 0; i < labels.length; i++)
       if (!Number.isInteger(labels[i]) || labels[i]! < 0)
-        throw new DomainError(`${fn}: ${name}.labels must be integers ≥ 0, got ${labels[i]!} at ${i}`);
+        throw new DomainError(
+          `${fn}: ${name}.labels must be integers ≥ 0, got ${labels[i]!} at ${i}`,
+        );
   }
   if (train.features.shape[1] !== test.features.shape[1])
-    throw new ShapeError(`${fn}: train and test must have equally many features, got ${train.features.shape[1]!} and ${test.features.shape[1]!}`);
+    throw new ShapeError(
+      `${fn}: train and test must have equally many features, got ${train.features.shape[1]!} and ${test.features.shape[1]!}`,
+    );
   return Array.from(train.labels).reduce((top, label) => Math.max(top, label), 0) + 1;
 }
 
@@ -70,7 +76,10 @@ function checkProbe(fn: string, train: LabelledFeatures, test: LabelledFeatures)
 function standardized(train: NdArray, test: NdArray): [NdArray, NdArray] {
   const x = astype(train, "float64");
   const [centre, spread] = [mean(x, { axis: 0 }), add(std(x, { axis: 0 }), 1e-6)];
-  const scale = (y: NdArray): NdArray => concat([div(sub(y, centre), spread), ones([y.shape[0]!, 1], { dtype: "float64" })], { axis: 1 });
+  const scale = (y: NdArray): NdArray =>
+    concat([div(sub(y, centre), spread), ones([y.shape[0]!, 1], { dtype: "float64" })], {
+      axis: 1,
+    });
   return [scale(x), scale(astype(test, "float64"))];
 }
 
@@ -104,14 +113,20 @@ function result(scores: NdArray, labels: ArrayLike<number>): ProbeResult {
  * ```
  * @category Evaluation
  */
-export function ridgeProbe(train: LabelledFeatures, test: LabelledFeatures, options: { readonly penalty?: number } = {}): ProbeResult {
+export function ridgeProbe(
+  train: LabelledFeatures,
+  test: LabelledFeatures,
+  options: { readonly penalty?: number } = {},
+): ProbeResult {
   const { penalty = 1 } = checkRecord("ridgeProbe", "options", options);
   const classes = checkProbe("ridgeProbe", train, test);
   checkPositive("ridgeProbe", "penalty", penalty);
   const [f, g] = standardized(train.features, test.features);
   const width = f.shape[1]!;
   const ridge = array(
-    Float64Array.from({ length: width * width }, (_, i) => (i % (width + 1) === 0 && i < width * width - 1 ? penalty : 0)),
+    Float64Array.from({ length: width * width }, (_, i) =>
+      i % (width + 1) === 0 && i < width * width - 1 ? penalty : 0,
+    ),
     {
       shape: [width, width],
     },
@@ -142,9 +157,17 @@ export function ridgeProbe(train: LabelledFeatures, test: LabelledFeatures, opti
 export function logisticProbe(
   train: LabelledFeatures,
   test: LabelledFeatures,
-  options: { readonly penalty?: number; readonly maxIterations?: number; readonly tolerance?: number } = {},
+  options: {
+    readonly penalty?: number;
+    readonly maxIterations?: number;
+    readonly tolerance?: number;
+  } = {},
 ): ProbeResult & { readonly converged: boolean; readonly iterations: number } {
-  const { penalty = 1e-4, maxIterations = 500, tolerance = 1e-5 } = checkRecord("logisticProbe", "options", options);
+  const {
+    penalty = 1e-4,
+    maxIterations = 500,
+    tolerance = 1e-5,
+  } = checkRecord("logisticProbe", "options", options);
   const classes = checkProbe("logisticProbe", train, test);
   checkPositive("logisticProbe", "penalty", penalty);
   checkInteger("logisticProbe", "maxIterations", maxIterations, 1);
@@ -164,7 +187,10 @@ export function logisticProbe(
   let iterations = 0;
   let converged = false;
   while (!converged && iterations < maxIterations) {
-    const slope = add(mul(1 / n, matmul(f.T, sub(softmax(matmul(f, ahead), { axis: 1 }), wanted))), mul(decay, ahead));
+    const slope = add(
+      mul(1 / n, matmul(f.T, sub(softmax(matmul(f, ahead), { axis: 1 }), wanted))),
+      mul(decay, ahead),
+    );
     const next = sub(ahead, mul(1 / curvature, slope));
     const grown = (1 + Math.sqrt(1 + 4 * momentum * momentum)) / 2;
     ahead = add(next, mul((momentum - 1) / grown, sub(next, weights)));
@@ -194,7 +220,11 @@ export function logisticProbe(
  * @see Wu et al. (2018), "Unsupervised feature learning via non-parametric instance discrimination"
  * @category Evaluation
  */
-export function knnProbe(train: LabelledFeatures, test: LabelledFeatures, options: { readonly neighbours?: number } = {}): ProbeResult {
+export function knnProbe(
+  train: LabelledFeatures,
+  test: LabelledFeatures,
+  options: { readonly neighbours?: number } = {},
+): ProbeResult {
   const { neighbours = 20 } = checkRecord("knnProbe", "options", options);
   const classes = checkProbe("knnProbe", train, test);
   checkInteger("knnProbe", "neighbours", neighbours, 1);
@@ -203,6 +233,8 @@ export function knnProbe(train: LabelledFeatures, test: LabelledFeatures, option
   const similarity = matmul(unit(test.features), matrixTranspose(unit(train.features)));
   const { indices } = topK(similarity, count);
   const votes = toTypedArray(zeros([test.labels.length, classes], { dtype: "float64" }));
-  toTypedArray(indices).forEach((i, at) => votes[Math.floor(at / count) * classes + train.labels[i]!]!++);
+  toTypedArray(indices).forEach(
+    (i, at) => votes[Math.floor(at / count) * classes + train.labels[i]!]!++,
+  );
   return result(array(votes, { shape: [test.labels.length, classes] }), test.labels);
 }

@@ -1,6 +1,14 @@
 /** Pretraining on disk: a state as the bytes of a safetensors file. */
 import { FormatError, type NdArray, isNdArray } from "@provably/core-tensor";
-import { check, mapOf, record, satisfying, tensor, typedArray, whole } from "../../internal/guard.js";
+import {
+  check,
+  mapOf,
+  record,
+  satisfying,
+  tensor,
+  typedArray,
+  whole,
+} from "../../internal/guard.js";
 import { decodeSafetensors, encodeSafetensors } from "@provably/core-tensor/io";
 import type { PretrainingState } from "./pretrain.js";
 
@@ -23,9 +31,15 @@ import type { PretrainingState } from "./pretrain.js";
 export function encodePretrainingState(state: PretrainingState): Uint8Array {
   const { step, params, optimizer } = checkState("encodePretrainingState", state);
   const named = (prefix: string, tree: unknown): Record<string, NdArray> =>
-    Object.fromEntries(Object.entries(tree as Record<string, NdArray>).map(([name, x]) => [`${prefix}/${name}`, x]));
+    Object.fromEntries(
+      Object.entries(tree as Record<string, NdArray>).map(([name, x]) => [`${prefix}/${name}`, x]),
+    );
   return encodeSafetensors(
-    { ...named("params", params), ...named("mean", optimizer.mean), ...named("square", optimizer.square) },
+    {
+      ...named("params", params),
+      ...named("mean", optimizer.mean),
+      ...named("square", optimizer.square),
+    },
     { step: String(step) },
   );
 }
@@ -45,7 +59,9 @@ export function encodePretrainingState(state: PretrainingState): Uint8Array {
  * @category Pretraining
  */
 export function decodePretrainingState(bytes: Uint8Array): PretrainingState {
-  const { tensors, metadata } = decodeSafetensors(check("decodePretrainingState", "bytes", bytes, typedArray(Uint8Array)));
+  const { tensors, metadata } = decodeSafetensors(
+    check("decodePretrainingState", "bytes", bytes, typedArray(Uint8Array)),
+  );
   const step = Number(metadata["step"]);
   const tree = (prefix: string): Record<string, NdArray> =>
     Object.fromEntries(
@@ -55,14 +71,25 @@ export function decodePretrainingState(bytes: Uint8Array): PretrainingState {
     );
   const [params, mean, square] = [tree("params"), tree("mean"), tree("square")];
   const names = Object.keys(params);
-  if (!Number.isInteger(step) || names.length === 0 || names.some((name) => mean[name] === undefined || square[name] === undefined))
+  if (
+    !Number.isInteger(step) ||
+    names.length === 0 ||
+    names.some((name) => mean[name] === undefined || square[name] === undefined)
+  )
     throw new FormatError("decodePretrainingState: bytes hold no state of pretraining");
   return { step, params, optimizer: { step, mean, square } };
 }
 
 const tensors = mapOf(tensor);
-const count = satisfying("a number or an array of one", (x) => typeof x === "number" || (isNdArray(x) && x.size === 1));
-const shape = record({ step: whole(0), params: tensors, optimizer: record({ step: count, mean: tensors, square: tensors }) });
+const count = satisfying(
+  "a number or an array of one",
+  (x) => typeof x === "number" || (isNdArray(x) && x.size === 1),
+);
+const shape = record({
+  step: whole(0),
+  params: tensors,
+  optimizer: record({ step: count, mean: tensors, square: tensors }),
+});
 
 export function checkState(fn: string, state: PretrainingState): PretrainingState {
   return check(fn, "state", state, shape);

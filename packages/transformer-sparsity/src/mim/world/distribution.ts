@@ -1,7 +1,17 @@
 /** The data of the theory: clusters of images, each with its own partition of the patches into areas that share a feature. */
 import { DomainError, checkRecord, toTypedArray } from "@provably/core-tensor";
 import { type RngKey, permutation } from "@provably/core-tensor/random";
-import { type Guard, check, listOf, number, oneOf, optional, pair, record, satisfying } from "../../internal/guard.js";
+import {
+  type Guard,
+  check,
+  listOf,
+  number,
+  oneOf,
+  optional,
+  pair,
+  record,
+  satisfying,
+} from "../../internal/guard.js";
 import { checkInteger } from "../internal/check.js";
 import { type Latent, checkLatent } from "./latent.js";
 
@@ -51,7 +61,10 @@ export interface SpatialDistribution {
  * @see Huang, Wen, Chi, Liang (2024), "How transformers learn diverse attention correlations in masked vision pretraining", section 2
  * @category Data
  */
-export function createSpatialDistribution(clusters: readonly AreaPartition[], options: { readonly latent?: Latent } = {}): SpatialDistribution {
+export function createSpatialDistribution(
+  clusters: readonly AreaPartition[],
+  options: { readonly latent?: Latent } = {},
+): SpatialDistribution {
   const fn = "createSpatialDistribution";
   const { latent = { kind: "uniform", low: 0.8, high: 1.2 } } = checkRecord(fn, "options", options);
   return build(fn, clusters, latent);
@@ -59,11 +72,16 @@ export function createSpatialDistribution(clusters: readonly AreaPartition[], op
 
 const positions = listOf(listOf(listOf(number)));
 
-function build(fn: string, clusters: readonly AreaPartition[], latent: Latent): SpatialDistribution {
+function build(
+  fn: string,
+  clusters: readonly AreaPartition[],
+  latent: Latent,
+): SpatialDistribution {
   check(fn, "clusters", clusters, positions);
   checkLatent(fn, latent);
   const numPatches = clusters[0]?.reduce((total, area) => total + area.length, 0) ?? 0;
-  if (numPatches === 0) throw new DomainError(`${fn}: clusters must hold at least one cluster with one position`);
+  if (numPatches === 0)
+    throw new DomainError(`${fn}: clusters must hold at least one cluster with one position`);
   const areaOf = clusters.map((areas, k) => invert(fn, areas, k, numPatches));
   const offsets: number[] = [];
   let numFeatures = 0;
@@ -78,7 +96,16 @@ function build(fn: string, clusters: readonly AreaPartition[], latent: Latent): 
 export function checkWorld(fn: string, world: SpatialDistribution): void {
   const { clusters, latent, ...derived } = checkRecord(fn, "world", world);
   const { numPatches, numFeatures, offsets, areaOf } = build(fn, clusters, latent);
-  check(fn, "world", derived, record({ numPatches: oneOf(numPatches), numFeatures: oneOf(numFeatures), offsets: exactly(offsets) }));
+  check(
+    fn,
+    "world",
+    derived,
+    record({
+      numPatches: oneOf(numPatches),
+      numFeatures: oneOf(numFeatures),
+      offsets: exactly(offsets),
+    }),
+  );
   check(fn, "world.areaOf", derived.areaOf, listOf(listOf(number, numPatches), areaOf.length));
   derived.areaOf.forEach((row, k) => check(fn, `world.areaOf[${k}]`, row, exactly(areaOf[k]!)));
 }
@@ -93,7 +120,9 @@ function invert(fn: string, areas: AreaPartition, k: number, numPatches: number)
     if (positions.length === 0) throw new DomainError(`${fn}: area ${j} of cluster ${k} is empty`);
     for (const p of positions) {
       if (!Number.isInteger(p) || p < 0 || p >= numPatches)
-        throw new DomainError(`${fn}: area ${j} of cluster ${k} has position ${p}, outside 0 … ${numPatches - 1}`);
+        throw new DomainError(
+          `${fn}: area ${j} of cluster ${k} has position ${p}, outside 0 … ${numPatches - 1}`,
+        );
       if (areaOf[p] !== -1) throw new DomainError(`${fn}: cluster ${k} has position ${p} twice`);
       areaOf[p] = j;
     }
@@ -142,16 +171,30 @@ export interface AreaPartitionOptions {
  */
 export function createAreaPartition(key: RngKey, options: AreaPartitionOptions): AreaPartition {
   const fn = "createAreaPartition";
-  const { numPatches, globalSize, localSize, layout = "random" } = check(fn, "options", options, partitionOptions);
-  for (const [name, value] of Object.entries({ numPatches, globalSize, localSize })) checkInteger(fn, name, value, 1);
-  if (globalSize > numPatches) throw new DomainError(`${fn}: globalSize must be at most numPatches, got ${globalSize} and ${numPatches}`);
-  const order = layout === "blocks2d" ? blockOrder(key, options) : positionOrder(key, numPatches, layout);
+  const {
+    numPatches,
+    globalSize,
+    localSize,
+    layout = "random",
+  } = check(fn, "options", options, partitionOptions);
+  for (const [name, value] of Object.entries({ numPatches, globalSize, localSize }))
+    checkInteger(fn, name, value, 1);
+  if (globalSize > numPatches)
+    throw new DomainError(
+      `${fn}: globalSize must be at most numPatches, got ${globalSize} and ${numPatches}`,
+    );
+  const order =
+    layout === "blocks2d" ? blockOrder(key, options) : positionOrder(key, numPatches, layout);
   const areas: number[][] = [order.slice(0, globalSize)];
-  for (let from = globalSize; from < numPatches; from += localSize) areas.push(order.slice(from, from + localSize));
+  for (let from = globalSize; from < numPatches; from += localSize)
+    areas.push(order.slice(from, from + localSize));
   return areas.map((area) => [...area].sort((a, b) => a - b));
 }
 
-const partitionOptions = record({ layout: optional(oneOf("random", "contiguous", "blocks2d")), grid: optional(pair) });
+const partitionOptions = record({
+  layout: optional(oneOf("random", "contiguous", "blocks2d")),
+  grid: optional(pair),
+});
 
 function positionOrder(key: RngKey, numPatches: number, layout: "random" | "contiguous"): number[] {
   const order = [...toTypedArray(permutation(key, numPatches))];
@@ -159,12 +202,20 @@ function positionOrder(key: RngKey, numPatches: number, layout: "random" | "cont
 }
 
 /** Positions such that local areas come out as squares: the squares of a coarse grid in random order, taken from the end. */
-function blockOrder(key: RngKey, { numPatches, globalSize, localSize, grid }: AreaPartitionOptions): number[] {
+function blockOrder(
+  key: RngKey,
+  { numPatches, globalSize, localSize, grid }: AreaPartitionOptions,
+): number[] {
   const side = Math.sqrt(localSize);
   const [rows, columns] = grid ?? [Math.sqrt(numPatches), Math.sqrt(numPatches)];
   const numBlocks = Math.floor(rows / side) * Math.floor(columns / side);
   const numLocal = (numPatches - globalSize) / localSize;
-  if (!Number.isInteger(side) || rows * columns !== numPatches || !Number.isInteger(numLocal) || numLocal > numBlocks)
+  if (
+    !Number.isInteger(side) ||
+    rows * columns !== numPatches ||
+    !Number.isInteger(numLocal) ||
+    numLocal > numBlocks
+  )
     throw new DomainError(
       `createAreaPartition: blocks2d needs a square localSize, a grid of numPatches and room for the squares, got localSize ${localSize} and ${numLocal} squares on ${rows} × ${columns}`,
     );
@@ -172,8 +223,14 @@ function blockOrder(key: RngKey, { numPatches, globalSize, localSize, grid }: Ar
   const perRow = Math.floor(columns / side);
   const local = chosen.flatMap((block) => {
     const [top, left] = [Math.floor(block / perRow) * side, (block % perRow) * side];
-    return Array.from({ length: localSize }, (_, i) => (top + Math.floor(i / side)) * columns + left + (i % side));
+    return Array.from(
+      { length: localSize },
+      (_, i) => (top + Math.floor(i / side)) * columns + left + (i % side),
+    );
   });
   const taken = new Set(local);
-  return [...Array.from({ length: numPatches }, (_, p) => p).filter((p) => !taken.has(p)), ...local];
+  return [
+    ...Array.from({ length: numPatches }, (_, p) => p).filter((p) => !taken.has(p)),
+    ...local,
+  ];
 }

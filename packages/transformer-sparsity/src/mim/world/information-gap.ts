@@ -46,17 +46,32 @@ export function informationGap(numPatches: number, globalSize: number, localSize
  * ```
  * @category Data
  */
-export function powerLawAreaSizes(options: { readonly numPatches: number; readonly globalExponent: number; readonly localExponent: number }): {
+export function powerLawAreaSizes(options: {
+  readonly numPatches: number;
+  readonly globalExponent: number;
+  readonly localExponent: number;
+}): {
   readonly globalSize: number;
   readonly localSize: number;
 } {
-  const { numPatches, globalExponent, localExponent } = checkRecord("powerLawAreaSizes", "options", options);
+  const { numPatches, globalExponent, localExponent } = checkRecord(
+    "powerLawAreaSizes",
+    "options",
+    options,
+  );
   checkInteger("powerLawAreaSizes", "numPatches", numPatches, 2);
   if (!Number.isFinite(globalExponent) || globalExponent <= 0.5 || globalExponent > 1)
-    throw new DomainError(`powerLawAreaSizes: globalExponent must be in (0.5, 1], got ${show(globalExponent)}`);
+    throw new DomainError(
+      `powerLawAreaSizes: globalExponent must be in (0.5, 1], got ${show(globalExponent)}`,
+    );
   if (!Number.isFinite(localExponent) || localExponent <= 0 || localExponent > 0.5)
-    throw new DomainError(`powerLawAreaSizes: localExponent must be in (0, 0.5], got ${show(localExponent)}`);
-  return { globalSize: Math.round(numPatches ** globalExponent), localSize: Math.max(1, Math.round(numPatches ** localExponent)) };
+    throw new DomainError(
+      `powerLawAreaSizes: localExponent must be in (0, 0.5], got ${show(localExponent)}`,
+    );
+  return {
+    globalSize: Math.round(numPatches ** globalExponent),
+    localSize: Math.max(1, Math.round(numPatches ** localExponent)),
+  };
 }
 
 /**
@@ -76,7 +91,9 @@ export function checkSetting(fn: string, setting: AreaSetting): number {
   const { sizes, queryArea } = check(fn, "setting", setting, shape);
   sizes.forEach((size, j) => checkInteger(fn, `sizes[${j}]`, size, 1));
   if (!Number.isInteger(queryArea) || queryArea < 0 || queryArea >= sizes.length)
-    throw new DomainError(`${fn}: queryArea must be one of 0 … ${sizes.length - 1}, got ${show(queryArea)}`);
+    throw new DomainError(
+      `${fn}: queryArea must be one of 0 … ${sizes.length - 1}, got ${show(queryArea)}`,
+    );
   return sizes.reduce((a, b) => a + b, 0);
 }
 
@@ -108,8 +125,12 @@ export function decouplingAtZero(
 ): { readonly targetSlope: number; readonly globalSlope: number; readonly twoPhase: boolean } {
   const numPatches = checkSetting("decouplingAtZero", setting);
   const { sizes, queryArea: n } = setting;
-  const seen = numPatches - maskedCount(numPatches, checkRecord("decouplingAtZero", "options", options).maskRatio ?? 0.5);
-  const attention = sizes.map((size, j) => (seen * (size - Number(j === n))) / (numPatches - 1) / numPatches);
+  const seen =
+    numPatches -
+    maskedCount(numPatches, checkRecord("decouplingAtZero", "options", options).maskRatio ?? 0.5);
+  const attention = sizes.map(
+    (size, j) => (seen * (size - Number(j === n))) / (numPatches - 1) / numPatches,
+  );
   const own = attention[n]!;
   const rest = attention.reduce((total, a, j) => total + (j === n ? 0 : a * a), 0);
   const targetSlope = own * ((1 - own) ** 2 + rest);

@@ -1,5 +1,14 @@
 /** Drawing images and masks, and listing all of them where they are few. */
-import { DomainError, type NdArray, ShapeError, array, checkRecord, matmul, toTypedArray, show } from "@provably/core-tensor";
+import {
+  DomainError,
+  type NdArray,
+  ShapeError,
+  array,
+  checkRecord,
+  matmul,
+  toTypedArray,
+  show,
+} from "@provably/core-tensor";
 import { type RngKey, foldIn, uniform } from "@provably/core-tensor/random";
 import { check, numbers, record, tensor, whole } from "../../internal/guard.js";
 import { checkInteger, checkPositive } from "../internal/check.js";
@@ -46,7 +55,9 @@ export function maskedCount(numPatches: number, maskRatio: number): number {
     throw new DomainError(`maskedCount: maskRatio must be in (0, 1), got ${show(maskRatio)}`);
   const masked = numPatches - Math.floor(numPatches * (1 - maskRatio) + 1e-9);
   if (masked === 0 || masked === numPatches)
-    throw new DomainError(`maskedCount: maskRatio ${maskRatio} leaves no patch ${masked === 0 ? "masked" : "seen"} of ${numPatches}`);
+    throw new DomainError(
+      `maskedCount: maskRatio ${maskRatio} leaves no patch ${masked === 0 ? "masked" : "seen"} of ${numPatches}`,
+    );
   return masked;
 }
 
@@ -97,8 +108,15 @@ export function drawImage(world: SpatialDistribution, key: RngKey): SpatialImage
  * ```
  * @category Data
  */
-export function sampleMask(numPatches: number, key: RngKey, options: { readonly maskRatio?: number } = {}): Uint8Array {
-  const masked = maskedCount(numPatches, checkRecord("sampleMask", "options", options).maskRatio ?? 0.5);
+export function sampleMask(
+  numPatches: number,
+  key: RngKey,
+  options: { readonly maskRatio?: number } = {},
+): Uint8Array {
+  const masked = maskedCount(
+    numPatches,
+    checkRecord("sampleMask", "options", options).maskRatio ?? 0.5,
+  );
   const u = toTypedArray(uniform(key, [masked], { dtype: "float64" }));
   const order = Uint32Array.from({ length: numPatches }, (_, p) => p);
   const mask = new Uint8Array(numPatches);
@@ -149,7 +167,10 @@ export function drawMaskedImages(
 ): MaskedImage[] {
   return Array.from({ length: count }, (_, i) => {
     const own = foldIn(key, i);
-    return { ...drawImage(world, own), mask: sampleMask(world.numPatches, foldIn(own, "mask"), options) };
+    return {
+      ...drawImage(world, own),
+      mask: sampleMask(world.numPatches, foldIn(own, "mask"), options),
+    };
   });
 }
 
@@ -170,18 +191,26 @@ export function drawMaskedImages(
  * ```
  * @category Data
  */
-export function renderImage(world: SpatialDistribution, image: SpatialImage, options: { readonly features?: NdArray } = {}): NdArray {
+export function renderImage(
+  world: SpatialDistribution,
+  image: SpatialImage,
+  options: { readonly features?: NdArray } = {},
+): NdArray {
   checkWorld("renderImage", world);
   checkImage("renderImage", world, image);
   const { features } = checkRecord("renderImage", "options", options);
   const { numPatches, numFeatures } = world;
   const data = new Float64Array(numPatches * numFeatures);
-  world.areaOf[image.cluster]!.forEach((j, p) => (data[p * numFeatures + world.offsets[image.cluster]! + j] = image.latents[j]!));
+  world.areaOf[image.cluster]!.forEach(
+    (j, p) => (data[p * numFeatures + world.offsets[image.cluster]! + j] = image.latents[j]!),
+  );
   const coordinates = array(data, { shape: [numPatches, numFeatures] });
   if (features === undefined) return coordinates;
   check("renderImage", "features", features, tensor);
   if (features.shape.length !== 2 || features.shape[0] !== numFeatures)
-    throw new ShapeError(`renderImage: features must be [${numFeatures}, d], got [${features.shape.join(", ")}]`);
+    throw new ShapeError(
+      `renderImage: features must be [${numFeatures}, d], got [${features.shape.join(", ")}]`,
+    );
   return matmul(coordinates, features);
 }
 
@@ -209,12 +238,19 @@ export function enumerateImages(
   const { maskRatio = 0.5, limit = 2e6 } = checkRecord("enumerateImages", "options", options);
   checkPositive("enumerateImages", "limit", limit);
   const { latent, numPatches, clusters } = world;
-  if (latent.kind !== "discrete") throw new DomainError(`enumerateImages: latents must be discrete, got ${latent.kind}`);
+  if (latent.kind !== "discrete")
+    throw new DomainError(`enumerateImages: latents must be discrete, got ${latent.kind}`);
   const masked = maskedCount(numPatches, maskRatio);
   const support = latentSupport(latent);
   const numMasks = binomial(numPatches, masked);
-  const count = clusters.reduce((total, areas) => total + support.length ** areas.length * numMasks, 0);
-  if (count > limit) throw new DomainError(`enumerateImages: there are ${count} masked images, more than the limit of ${limit}`);
+  const count = clusters.reduce(
+    (total, areas) => total + support.length ** areas.length * numMasks,
+    0,
+  );
+  if (count > limit)
+    throw new DomainError(
+      `enumerateImages: there are ${count} masked images, more than the limit of ${limit}`,
+    );
   const masks = subsets(numPatches, masked);
   const samples: MaskedImage[] = [];
   const weights: number[] = [];
@@ -252,11 +288,17 @@ function subsets(n: number, size: number): Uint8Array[] {
   return found;
 }
 
-function latentChoices(support: ReturnType<typeof latentSupport>, length: number): { latents: number[]; probability: number }[] {
+function latentChoices(
+  support: ReturnType<typeof latentSupport>,
+  length: number,
+): { latents: number[]; probability: number }[] {
   let choices: { latents: number[]; probability: number }[] = [{ latents: [], probability: 1 }];
   for (let j = 0; j < length; j++)
     choices = choices.flatMap(({ latents, probability }) =>
-      support.map((s) => ({ latents: [...latents, s.value], probability: probability * s.probability })),
+      support.map((s) => ({
+        latents: [...latents, s.value],
+        probability: probability * s.probability,
+      })),
     );
   return choices;
 }
@@ -264,18 +306,36 @@ function latentChoices(support: ReturnType<typeof latentSupport>, length: number
 const shape = record({ cluster: whole(0), latents: numbers });
 const masked = record({ mask: numbers });
 
-export function checkImage(fn: string, world: SpatialDistribution, image: SpatialImage, index?: number): void {
+export function checkImage(
+  fn: string,
+  world: SpatialDistribution,
+  image: SpatialImage,
+  index?: number,
+): void {
   const which = index === undefined ? "image" : `samples[${index}]`;
   check(fn, which, image, shape);
   const areas = world.clusters[image.cluster];
-  if (areas === undefined) throw new DomainError(`${fn}: ${which}.cluster must be one of 0 … ${world.clusters.length - 1}, got ${image.cluster}`);
+  if (areas === undefined)
+    throw new DomainError(
+      `${fn}: ${which}.cluster must be one of 0 … ${world.clusters.length - 1}, got ${image.cluster}`,
+    );
   if (image.latents.length !== areas.length)
-    throw new ShapeError(`${fn}: ${which}.latents must hold ${areas.length} numbers, one an area, got ${image.latents.length}`);
+    throw new ShapeError(
+      `${fn}: ${which}.latents must hold ${areas.length} numbers, one an area, got ${image.latents.length}`,
+    );
   for (let j = 0; j < areas.length; j++)
-    if (!Number.isFinite(image.latents[j])) throw new DomainError(`${fn}: ${which}.latents must be finite, got ${image.latents[j]!} for area ${j}`);
+    if (!Number.isFinite(image.latents[j]))
+      throw new DomainError(
+        `${fn}: ${which}.latents must be finite, got ${image.latents[j]!} for area ${j}`,
+      );
 }
 
-export function checkMaskedImage(fn: string, world: SpatialDistribution, sample: MaskedImage, index?: number): void {
+export function checkMaskedImage(
+  fn: string,
+  world: SpatialDistribution,
+  sample: MaskedImage,
+  index?: number,
+): void {
   checkImage(fn, world, sample, index);
   check(fn, index === undefined ? "image" : `samples[${index}]`, sample, masked);
   if (sample.mask.length !== world.numPatches)

@@ -4,11 +4,21 @@ import { type Space, named } from "../kernel.js";
 import { type Reading, Stage, type WriteOperand } from "../stage.js";
 
 /** Where a block begins along an axis: a start that is data, moved back where the block would reach beyond the axis. */
-function blockStart(space: Space, operand: WriteOperand, k: number, batch: number, axis: number, extent: number, count: number): string {
+function blockStart(
+  space: Space,
+  operand: WriteOperand,
+  k: number,
+  batch: number,
+  axis: number,
+  extent: number,
+  count: number,
+): string {
   const { kernel } = space;
   const entry = { place: { text: String(axis), integer: true }, start: 0, step: 1 };
   const s = kernel.constant(operand(k, space.at([...space.axes.slice(0, batch), entry])));
-  return kernel.constant(`Math.max(0, Math.min(${extent - count}, ${s} < 0 ? ${s} + ${extent} : ${s}))`);
+  return kernel.constant(
+    `Math.max(0, Math.min(${extent - count}, ${s} < 0 ? ${s} + ${extent} : ${s}))`,
+  );
 }
 
 /** A block whose start is data. The axes before those of `size` are those of a batch. */
@@ -35,7 +45,14 @@ export class DynamicSlice extends Stage {
     const axes = space.axes.map((a, k) => {
       if (k < batch || x.shape[k] === this.shape[k]) return a;
       const s = blockStart(space, operand, 1, batch, k - batch, x.shape[k]!, this.shape[k]!);
-      return { place: { text: space.kernel.constant(`${s} + ${named(space.kernel, space.place(k)).text}`), integer: false }, start: 0, step: 1 };
+      return {
+        place: {
+          text: space.kernel.constant(`${s} + ${named(space.kernel, space.place(k)).text}`),
+          integer: false,
+        },
+        start: 0,
+        step: 1,
+      };
     });
     return operand(0, space.at(axes));
   }
@@ -73,7 +90,9 @@ export class DynamicUpdateSlice extends Stage {
     });
     if (conditions.length === 0) return operand(1, space);
     const v = kernel.variable(operand(0, space));
-    kernel.block(`if (${conditions.join(" && ")})`, () => kernel.line(`${v} = ${operand(1, space.at(axes))};`));
+    kernel.block(`if (${conditions.join(" && ")})`, () =>
+      kernel.line(`${v} = ${operand(1, space.at(axes))};`),
+    );
     return v;
   }
 }

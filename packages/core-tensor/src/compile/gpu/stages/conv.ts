@@ -53,8 +53,12 @@ class Windows extends Stage {
     const axes = [0, 1].map((i) => {
       const { factor, spread, offset, divisor } = this.sliding[i as 0 | 1];
       const n = this.operands[0]!.shape[3 + i]!;
-      const [first, tap] = [space.place(3 + i), space.place(5 + i)].map(({ text, integer }) => (integer ? text : `(${text} | 0)`));
-      let p = kernel.constant(`(${first!} * ${factor} + ${tap!} * ${signed(spread)} + ${signed(offset)}) * 1`);
+      const [first, tap] = [space.place(3 + i), space.place(5 + i)].map(({ text, integer }) =>
+        integer ? text : `(${text} | 0)`,
+      );
+      let p = kernel.constant(
+        `(${first!} * ${factor} + ${tap!} * ${signed(spread)} + ${signed(offset)}) * 1`,
+      );
       if (divisor > 1) {
         const q = kernel.constant(`Math.floor((${p} + 0.5) * ${1 / divisor})`);
         conditions.push(`${q} * ${divisor} === ${p}`);
@@ -64,7 +68,9 @@ class Windows extends Stage {
       return { place: { text: p, integer: false }, start: 0, step: 1 };
     });
     const v = kernel.variable("0");
-    kernel.block(`if (${conditions.join(" && ")})`, () => kernel.line(`${v} = ${operand(0, space.at([...space.axes.slice(0, 3), ...axes]))};`));
+    kernel.block(`if (${conditions.join(" && ")})`, () =>
+      kernel.line(`${v} = ${operand(0, space.at([...space.axes.slice(0, 3), ...axes]))};`),
+    );
     return v;
   }
 }
@@ -72,15 +78,27 @@ class Windows extends Stage {
 const signed = (n: number): string => (n < 0 ? `(${n})` : String(n));
 
 /** The three primitives: the convolution, and its adjoints in the image and in the filters. Operands as the primitives take them. */
-export function convolution(name: string, p: Stage, q: Stage, attrs: ConvAttrs, shape: Shape): Stage {
+export function convolution(
+  name: string,
+  p: Stage,
+  q: Stage,
+  attrs: ConvAttrs,
+  shape: Shape,
+): Stage {
   const { groups, stride, dilation, pad } = attrs;
   if (sizeOf(shape) === 0 || p.size === 0 || q.size === 0) return new Uniform(shape, p.dtype, 0);
   const [n, channels, height, width] = attrs.image as [number, number, number, number];
   const [filters, depth, kh, kw] = attrs.filter as [number, number, number, number];
   const [c, o] = [channels / groups, filters / groups];
   const [oh, ow] = attrs.out;
-  const grouped = (x: Stage, each: number, h: number, w: number): Stage => new Reshape(x, [n, groups, each, h, w]);
-  const forward = axisPair((i) => ({ factor: stride[i], spread: dilation[i], offset: -pad[i], divisor: 1 }));
+  const grouped = (x: Stage, each: number, h: number, w: number): Stage =>
+    new Reshape(x, [n, groups, each, h, w]);
+  const forward = axisPair((i) => ({
+    factor: stride[i],
+    spread: dilation[i],
+    offset: -pad[i],
+    divisor: 1,
+  }));
   const sum = (a: Stage, b: Stage, full: Shape, axes: readonly number[]): Stage =>
     new Reshape(fold("sum", elementwise("mul", full, p.dtype, [a, b]), axes, p.dtype), shape);
 
@@ -97,7 +115,12 @@ export function convolution(name: string, p: Stage, q: Stage, attrs: ConvAttrs, 
   }
   if (name === "conv2dInputGradient") {
     // the output place that pixel h reaches through tap k is (h + pad − k·dilation) / stride
-    const back = axisPair((i) => ({ factor: 1, spread: -dilation[i], offset: pad[i], divisor: stride[i] }));
+    const back = axisPair((i) => ({
+      factor: 1,
+      spread: -dilation[i],
+      offset: pad[i],
+      divisor: stride[i],
+    }));
     const windows = new Windows(grouped(p, o, oh, ow), back, [height, width], [kh, kw]);
     const full = [n, groups, c, height, width, o, kh, kw];
     return sum(
@@ -110,7 +133,12 @@ export function convolution(name: string, p: Stage, q: Stage, attrs: ConvAttrs, 
   // filters: operands are the output's cotangent and the image
   const windows = new Windows(grouped(q, c, height, width), forward, [oh, ow], [kh, kw]);
   const full = [groups, o, c, kh, kw, n, oh, ow];
-  return sum(new Moved(grouped(p, o, oh, ow), full, [5, 0, 1, 6, 7]), new Moved(windows, full, [5, 0, 2, 6, 7, 3, 4]), full, [5, 6, 7]);
+  return sum(
+    new Moved(grouped(p, o, oh, ow), full, [5, 0, 1, 6, 7]),
+    new Moved(windows, full, [5, 0, 2, 6, 7, 3, 4]),
+    full,
+    [5, 6, 7],
+  );
 }
 
 function axisPair(make: (i: 0 | 1) => Sliding): readonly [Sliding, Sliding] {

@@ -16,7 +16,13 @@ const CHEAP = new Set(
 /** The space of an operand of extents `from` that is broadcast to those of `space`. */
 export function broadcastSpace(space: Space, from: Shape): Space {
   const pad = space.axes.length - from.length;
-  return space.at(from.map((extent, k) => (extent === 1 ? { place: { text: "0", integer: true }, start: 0, step: 1 } : space.axes[pad + k]!)));
+  return space.at(
+    from.map((extent, k) =>
+      extent === 1
+        ? { place: { text: "0", integer: true }, start: 0, step: 1 }
+        : space.axes[pad + k]!,
+    ),
+  );
 }
 
 export class Elementwise extends Stage {
@@ -51,9 +57,19 @@ export class Elementwise extends Stage {
 }
 
 /** The elementwise primitive of this name. */
-export function elementwise(name: string, shape: Shape, dtype: DType, operands: readonly Stage[]): Stage {
+export function elementwise(
+  name: string,
+  shape: Shape,
+  dtype: DType,
+  operands: readonly Stage[],
+): Stage {
   const [a, b] = operands;
-  if (name === "pow" && b instanceof Uniform && Number.isInteger(b.value) && Math.abs(b.value) <= 16)
+  if (
+    name === "pow" &&
+    b instanceof Uniform &&
+    Number.isInteger(b.value) &&
+    Math.abs(b.value) <= 16
+  )
     return new Elementwise("pow", (x) => wholePower(x, b.value), shape, dtype, [a!, b]);
   if (name === "equal" || name === "notEqual") {
     const bound = [a, b].findIndex((x) => x instanceof Uniform && Math.abs(x.value) >= INFINITE);
@@ -61,7 +77,13 @@ export function elementwise(name: string, shape: Shape, dtype: DType, operands: 
       const { value } = operands[bound] as Uniform;
       const [yes, no] = name === "equal" ? [1, 0] : [0, 1];
       const test = value > 0 ? `>= ${INFINITE}` : `<= ${-INFINITE}`;
-      return new Elementwise(name, (...xs) => `(${xs[1 - bound]!} ${test} ? ${yes} : ${no})`, shape, dtype, operands);
+      return new Elementwise(
+        name,
+        (...xs) => `(${xs[1 - bound]!} ${test} ? ${yes} : ${no})`,
+        shape,
+        dtype,
+        operands,
+      );
     }
   }
   return new Elementwise(name, EXPRESSIONS[name]!, shape, dtype, operands);
@@ -81,9 +103,21 @@ function wholePower(x: string, n: number): string {
 /** Another element type. Between floats, and from whole numbers to floats, nothing happens: all is float32 on the device. */
 export function convert(x: Stage, dtype: DType): Stage {
   const whole = (d: DType): boolean => d !== "float32" && d !== "float64";
-  const wider: Record<DType, number> = { bool: 0, uint8: 1, int8: 1, int32: 2, float32: 3, float64: 3 };
-  const make = (expression: (v: string) => string): Stage => new Elementwise("convert", expression, x.shape, dtype, [x]);
-  if (dtype === x.dtype || !whole(dtype) || (whole(x.dtype) && wider[dtype] > wider[x.dtype] && !(x.dtype === "int8" && dtype === "uint8")))
+  const wider: Record<DType, number> = {
+    bool: 0,
+    uint8: 1,
+    int8: 1,
+    int32: 2,
+    float32: 3,
+    float64: 3,
+  };
+  const make = (expression: (v: string) => string): Stage =>
+    new Elementwise("convert", expression, x.shape, dtype, [x]);
+  if (
+    dtype === x.dtype ||
+    !whole(dtype) ||
+    (whole(x.dtype) && wider[dtype] > wider[x.dtype] && !(x.dtype === "int8" && dtype === "uint8"))
+  )
     return make((v) => v);
   if (dtype === "bool") return make((v) => `(${v} !== 0 ? 1 : 0)`);
   if (dtype === "int32") return make((v) => `f_trunc(${v})`);

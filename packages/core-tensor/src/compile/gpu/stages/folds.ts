@@ -58,7 +58,12 @@ export class Fold extends Stage {
   /** Whether neighbouring results read common elements, so that a thread may well compute several. */
   get shares(): boolean {
     const [x] = this.operands;
-    return this.kind === "sum" && this.part === undefined && x instanceof Elementwise && x.operands.some((_, k) => x.reading(k) === "repeated");
+    return (
+      this.kind === "sum" &&
+      this.part === undefined &&
+      x instanceof Elementwise &&
+      x.operands.some((_, k) => x.reading(k) === "repeated")
+    );
   }
 
   write(space: Space, operand: WriteOperand): string {
@@ -69,13 +74,18 @@ export class Fold extends Stage {
     const texts = spaces.map(() => ROUNDS[this.kind](kernel));
     const outer = spaces.map((lane) => {
       let kept = 0;
-      return lane.at(x.shape.map((_, k) => (this.reduced.includes(k) ? { place: ZERO, start: 0, step: 1 } : lane.axes[kept++]!)));
+      return lane.at(
+        x.shape.map((_, k) =>
+          this.reduced.includes(k) ? { place: ZERO, start: 0, step: 1 } : lane.axes[kept++]!,
+        ),
+      );
     });
     const along = (k: number, at: readonly Space[]): void => {
       const axis = this.reduced[k]!;
       const n = x.shape[axis]!;
       const last = k === this.reduced.length - 1;
-      const move = (lane: Space, place: Place): Space => lane.with(axis, { place, start: 0, step: 1 });
+      const move = (lane: Space, place: Place): Space =>
+        lane.with(axis, { place, start: 0, step: 1 });
       const visit = (places: readonly Place[]): void => {
         if (last)
           at.forEach((lane, l) =>
@@ -101,22 +111,38 @@ export class Fold extends Stage {
   }
 
   /** The thread's share of an axis. */
-  private shared(space: Space, n: number, last: boolean, visit: (places: readonly Place[]) => void): void {
+  private shared(
+    space: Space,
+    n: number,
+    last: boolean,
+    visit: (places: readonly Place[]) => void,
+  ): void {
     const { kernel } = space;
     const { count } = this.part!;
     const c = space.place(this.shape.length - 1);
     const mine = c.integer ? c.text : `(${c.text} | 0)`;
-    const place = ({ text }: Place): Place => ({ text: text === "0" ? mine : `(${text} * ${count} + ${mine})`, integer: true });
+    const place = ({ text }: Place): Place => ({
+      text: text === "0" ? mine : `(${text} * ${count} + ${mine})`,
+      integer: true,
+    });
     const full = Math.floor(n / count);
     rounds(kernel, full, last ? UNROLLED : 1, (places) => visit(places.map(place)));
-    if (full * count < n) kernel.block(`if (${mine} < ${n - full * count})`, () => visit([{ text: `(${full * count} + ${mine})`, integer: true }]));
+    if (full * count < n)
+      kernel.block(`if (${mine} < ${n - full * count})`, () =>
+        visit([{ text: `(${full * count} + ${mine})`, integer: true }]),
+      );
   }
 }
 
 const ZERO: Place = { text: "0", integer: true };
 
 /** Visits 0 … n − 1, `unrolled` places at a time while they last. */
-export function rounds(kernel: KernelText, n: number, unrolled: number, visit: (places: readonly Place[]) => void): void {
+export function rounds(
+  kernel: KernelText,
+  n: number,
+  unrolled: number,
+  visit: (places: readonly Place[]) => void,
+): void {
   const whole = n >= 2 * unrolled ? Math.floor(n / unrolled) : 0;
   if (unrolled === 1 || whole === 0) {
     kernel.loop(n, (place) => visit([place]));
@@ -124,7 +150,10 @@ export function rounds(kernel: KernelText, n: number, unrolled: number, visit: (
   }
   kernel.loop(whole, ({ text }) =>
     visit(
-      Array.from({ length: unrolled }, (_, u) => ({ text: u === 0 ? `(${text} * ${unrolled})` : `(${text} * ${unrolled} + ${u})`, integer: true })),
+      Array.from({ length: unrolled }, (_, u) => ({
+        text: u === 0 ? `(${text} * ${unrolled})` : `(${text} * ${unrolled} + ${u})`,
+        integer: true,
+      })),
     ),
   );
   for (let i = whole * unrolled; i < n; i++) visit([{ text: String(i), integer: true }]);
@@ -144,7 +173,10 @@ function balanced(terms: readonly string[], combine: (a: string, b: string) => s
   return combine(balanced(terms.slice(0, half), combine), balanced(terms.slice(half), combine));
 }
 
-function accumulate(initial: string, combine: (a: string, b: string) => string): (kernel: KernelText) => Rounds {
+function accumulate(
+  initial: string,
+  combine: (a: string, b: string) => string,
+): (kernel: KernelText) => Rounds {
   return (kernel) => {
     let v = "";
     return {
@@ -193,7 +225,9 @@ const ROUNDS: Record<FoldKind, (kernel: KernelText) => Rounds> = {
       },
       step(terms) {
         const named = terms.map((term) => kernel.constant(term));
-        const top = kernel.constant(`Math.max(${peak}, ${balanced(named, (a, b) => `Math.max(${a}, ${b})`)})`);
+        const top = kernel.constant(
+          `Math.max(${peak}, ${balanced(named, (a, b) => `Math.max(${a}, ${b})`)})`,
+        );
         const sum = named.map((v) => `Math.exp(${v} - ${top})`).join(" + ");
         kernel.line(`${total} = ${total} * Math.exp(${peak} - ${top}) + ${sum};`);
         kernel.line(`${peak} = ${top};`);
@@ -204,14 +238,25 @@ const ROUNDS: Record<FoldKind, (kernel: KernelText) => Rounds> = {
 };
 
 /** What a reduction over nothing gives. */
-const EMPTY: Record<FoldKind, number> = { sum: 0, max: -Infinity, min: Infinity, argmax: 0, argmin: 0, logsumexp: -Infinity };
+const EMPTY: Record<FoldKind, number> = {
+  sum: 0,
+  max: -Infinity,
+  min: Infinity,
+  argmax: 0,
+  argmin: 0,
+  logsumexp: -Infinity,
+};
 
 /** A reduction over axes, split in two where that keeps more threads busy. */
 export function fold(kind: FoldKind, x: Stage, axes: readonly number[], dtype: DType): Stage {
   const shape = x.shape.filter((_, k) => !axes.includes(k));
   const out = sizeOf(shape);
-  if (out === 0 || axes.some((k) => x.shape[k] === 0)) return new Uniform(shape, dtype, EMPTY[kind]);
-  if (axes.length === 0) return kind === "logsumexp" || kind === "sum" || kind === "max" || kind === "min" ? x : new Uniform(shape, dtype, 0);
+  if (out === 0 || axes.some((k) => x.shape[k] === 0))
+    return new Uniform(shape, dtype, EMPTY[kind]);
+  if (axes.length === 0)
+    return kind === "logsumexp" || kind === "sum" || kind === "max" || kind === "min"
+      ? x
+      : new Uniform(shape, dtype, 0);
   const longest = axes.reduce((best, k) => (x.shape[k]! > x.shape[best]! ? k : best), axes[0]!);
   const rounds = axes.reduce((n, k) => n * x.shape[k]!, 1);
   const n = x.shape[longest]!;
@@ -225,7 +270,13 @@ export function fold(kind: FoldKind, x: Stage, axes: readonly number[], dtype: D
       x.shape.map((m, k) => (k === axis ? 1 : m)),
     );
     const hit = elementwise("equal", x.shape, "bool", [x, lined]);
-    const where = new Elementwise("where", (h, p) => `(${h} !== 0 ? ${p} : ${n})`, x.shape, "int32", [hit, new Position(x.shape, axis)]);
+    const where = new Elementwise(
+      "where",
+      (h, p) => `(${h} !== 0 ? ${p} : ${n})`,
+      x.shape,
+      "int32",
+      [hit, new Position(x.shape, axis)],
+    );
     return fold("min", where, axes, dtype);
   }
   const count = Math.max(2, Math.min(Math.floor(n / 8), Math.ceil((4 * FEW) / out)));

@@ -29,7 +29,11 @@ export class Concat extends Stage {
       const to = from + part.shape[this.axis]!;
       // branches, not a choice of values: a choice would read outside the part
       kernel.block(`if (${p} >= ${from} && ${p} < ${to})`, () => {
-        const inner = space.with(this.axis, { place: { text: from === 0 ? p : `(${p} - ${from})`, integer: false }, start: 0, step: 1 });
+        const inner = space.with(this.axis, {
+          place: { text: from === 0 ? p : `(${p} - ${from})`, integer: false },
+          start: 0,
+          step: 1,
+        });
         kernel.line(`${v} = ${operand(k, inner)};`);
       });
       from = to;
@@ -62,7 +66,9 @@ export class Embed extends Stage {
     const axes = space.axes.map((a, k) => {
       const [s, d, n] = [start[k]!, step[k]!, count[k]!];
       if (s === 0 && d === 1 && n === this.shape[k]) return a;
-      const p = kernel.constant(`(${named(kernel, space.place(k)).text} - ${s < 0 ? `(${s})` : s}) / ${d < 0 ? `(${d})` : d}`);
+      const p = kernel.constant(
+        `(${named(kernel, space.place(k)).text} - ${s < 0 ? `(${s})` : s}) / ${d < 0 ? `(${d})` : d}`,
+      );
       // quotients of whole numbers are rounded in shaders, so nearness decides
       const q = kernel.constant(`Math.floor(${p} + 0.5)`);
       conditions.push(`${q} >= 0`, `${q} < ${n}`);
@@ -70,7 +76,9 @@ export class Embed extends Stage {
       return { place: { text: q, integer: false }, start: 0, step: 1 };
     });
     const v = kernel.variable("0");
-    kernel.block(`if (${conditions.join(" && ") || "true"})`, () => kernel.line(`${v} = ${operand(0, space.at(axes))};`));
+    kernel.block(`if (${conditions.join(" && ") || "true"})`, () =>
+      kernel.line(`${v} = ${operand(0, space.at(axes))};`),
+    );
     return v;
   }
 }
@@ -100,7 +108,9 @@ export function concat(parts: readonly Stage[], axis: number): Stage {
   const filled = parts.filter((part) => part.size > 0);
   const first = parts[0]!;
   const shape = (list: readonly Stage[]): number[] =>
-    first.shape.map((n, k) => (k === axis ? list.reduce((total, part) => total + part.shape[axis]!, 0) : n));
+    first.shape.map((n, k) =>
+      k === axis ? list.reduce((total, part) => total + part.shape[axis]!, 0) : n,
+    );
   if (filled.length === 0) return new Uniform(shape(parts), first.dtype, 0);
   if (filled.length === 1) return filled[0]!;
   const sources = new Set(filled.map(root));

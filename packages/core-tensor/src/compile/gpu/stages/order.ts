@@ -35,7 +35,9 @@ class RunningSum extends Stage {
     const total = kernel.variable("0");
     kernel.loop(this.shape[this.axis]!, (place) =>
       kernel.block(`if (${place.text} <= ${p})`, () =>
-        kernel.line(`${total} = ${total} + ${operand(0, space.with(this.axis, { place, start: 0, step: 1 }))};`),
+        kernel.line(
+          `${total} = ${total} + ${operand(0, space.with(this.axis, { place, start: 0, step: 1 }))};`,
+        ),
       ),
     );
     return total;
@@ -50,7 +52,11 @@ export function cumsum(x: Stage, axis: number): Stage {
     const count = x.shape.map((m, k) => (k === axis ? m - shift : m));
     const step = x.shape.map(() => 1);
     const earlier = new Slice(y, { start: x.shape.map(() => 0), step, count });
-    const shifted = new Embed(earlier, { start: x.shape.map((_, k) => (k === axis ? shift : 0)), step, count }, x.shape);
+    const shifted = new Embed(
+      earlier,
+      { start: x.shape.map((_, k) => (k === axis ? shift : 0)), step, count },
+      x.shape,
+    );
     y = elementwise("add", x.shape, x.dtype, [y, shifted]);
   }
   return y;
@@ -80,8 +86,9 @@ class Rank extends Stage {
     const rank = kernel.variable("0");
     kernel.loop(this.shape[axis]!, (place) => {
       const other = kernel.constant(operand(0, space.with(axis, { place, start: 0, step: 1 })));
-      kernel.block(`if (${other} ${this.descending ? ">" : "<"} ${mine} || (${other} === ${mine} && ${place.text} < ${p}))`, () =>
-        kernel.line(`${rank} = ${rank} + 1;`),
+      kernel.block(
+        `if (${other} ${this.descending ? ">" : "<"} ${mine} || (${other} === ${mine} && ${place.text} < ${p}))`,
+        () => kernel.line(`${rank} = ${rank} + 1;`),
       );
     });
     return rank;
@@ -108,7 +115,9 @@ class OfRank extends Stage {
     const found = kernel.variable("0");
     kernel.loop(this.shape[axis]!, (place) => {
       const at = space.with(axis, { place, start: 0, step: 1 });
-      kernel.block(`if (${operand(0, at)} === ${p})`, () => kernel.line(`${found} = ${this.operands.length === 2 ? operand(1, at) : place.text};`));
+      kernel.block(`if (${operand(0, at)} === ${p})`, () =>
+        kernel.line(`${found} = ${this.operands.length === 2 ? operand(1, at) : place.text};`),
+      );
     });
     return found;
   }
@@ -149,9 +158,18 @@ class Search extends Stage {
     kernel.loop(Math.ceil(Math.log2(n + 1)), () => {
       kernel.block(`if (${low} < ${high})`, () => {
         const middle = kernel.constant(`Math.floor((${low} + ${high}) * 0.5)`);
-        const s = kernel.constant(operand(0, space.with(axis, { place: { text: middle, integer: false }, start: 0, step: 1 })));
-        kernel.block(`if (${s} ${this.right ? "<=" : "<"} ${v})`, () => kernel.line(`${low} = ${middle} + 1;`));
-        kernel.block(`if (${s} ${this.right ? ">" : ">="} ${v})`, () => kernel.line(`${high} = ${middle};`));
+        const s = kernel.constant(
+          operand(
+            0,
+            space.with(axis, { place: { text: middle, integer: false }, start: 0, step: 1 }),
+          ),
+        );
+        kernel.block(`if (${s} ${this.right ? "<=" : "<"} ${v})`, () =>
+          kernel.line(`${low} = ${middle} + 1;`),
+        );
+        kernel.block(`if (${s} ${this.right ? ">" : ">="} ${v})`, () =>
+          kernel.line(`${high} = ${middle};`),
+        );
       });
     });
     return low;

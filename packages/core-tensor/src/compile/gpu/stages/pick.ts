@@ -6,7 +6,12 @@ import { type Reading, Stage, type WriteOperand } from "../stage.js";
 /** An index as a place: negative ones counted from the end. A shader cannot throw, so what lies outside reads the nearest element. */
 function indexed(kernel: KernelText, index: string, extent: number): Place {
   const i = kernel.constant(index);
-  return { text: kernel.constant(`Math.max(0, Math.min(${extent - 1}, ${i} < 0 ? ${i} + ${extent} : ${i}))`), integer: false };
+  return {
+    text: kernel.constant(
+      `Math.max(0, Math.min(${extent - 1}, ${i} < 0 ? ${i} + ${extent} : ${i}))`,
+    ),
+    integer: false,
+  };
 }
 
 /** Elements along an axis picked by a list of indices. */
@@ -87,7 +92,9 @@ export class ScatterAdd extends Stage {
     kernel.loop(updates.shape[this.axis]!, (place) => {
       const along = { place, start: 0, step: 1 };
       const list = indices.shape.length === 1 && this.shape.length !== 1;
-      const i = kernel.constant(operand(1, list ? space.at([along]) : space.with(this.axis, along)));
+      const i = kernel.constant(
+        operand(1, list ? space.at([along]) : space.with(this.axis, along)),
+      );
       kernel.block(`if (${i} === ${p} || ${i} + ${extent} === ${p})`, () =>
         kernel.line(`${total} = ${total} + ${operand(0, space.with(this.axis, along))};`),
       );

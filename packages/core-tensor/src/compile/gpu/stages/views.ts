@@ -82,7 +82,13 @@ export class Slice extends View {
 
   source(space: Space): Space {
     const { start, step } = this.window;
-    return space.at(space.axes.map((a, k) => ({ ...a, start: start[k]! + a.start * step[k]!, step: a.step * step[k]! })));
+    return space.at(
+      space.axes.map((a, k) => ({
+        ...a,
+        start: start[k]! + a.start * step[k]!,
+        step: a.step * step[k]!,
+      })),
+    );
   }
 }
 
@@ -143,6 +149,10 @@ export class Reshape extends View {
   }
 
   source(space: Space): Space {
-    return space.at(this.units!.map((k) => (k < 0 ? { place: { text: "0", integer: true }, start: 0, step: 1 } : space.axes[k]!)));
+    return space.at(
+      this.units!.map((k) =>
+        k < 0 ? { place: { text: "0", integer: true }, start: 0, step: 1 } : space.axes[k]!,
+      ),
+    );
   }
 }

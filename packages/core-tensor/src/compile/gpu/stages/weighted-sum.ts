@@ -29,23 +29,35 @@ export class WeightedSum extends Stage {
     const { kernel } = space;
     const spaces = kernel.lanes.includes(space) ? kernel.lanes : [space];
     const rank = this.shape.length;
-    const at = (place: Place): { readonly place: Place; readonly start: number; readonly step: number } => ({ place, start: 0, step: 1 });
+    const at = (
+      place: Place,
+    ): { readonly place: Place; readonly start: number; readonly step: number } => ({
+      place,
+      start: 0,
+      step: 1,
+    });
     const peak = kernel.variable(LOWEST);
     const total = kernel.variable("0");
     const sums = spaces.map(() => kernel.variable("0"));
     rounds(kernel, this.operands[0]!.shape[rank - 1]!, UNROLLED, (places) => {
-      const scores = places.map((place) => kernel.constant(operand(0, space.with(rank - 1, at(place)))));
+      const scores = places.map((place) =>
+        kernel.constant(operand(0, space.with(rank - 1, at(place)))),
+      );
       const top = kernel.constant([peak, ...scores].reduce((a, b) => `Math.max(${a}, ${b})`));
       const keep = kernel.constant(`Math.exp(${peak} - ${top})`);
       const weights = scores.map((x) => kernel.constant(`Math.exp(${x} - ${top})`));
       kernel.line(`${total} = ${total} * ${keep} + ${weights.join(" + ")};`);
       spaces.forEach((lane, l) => {
-        const terms = places.map((place, i) => `${weights[i]!} * ${operand(1, lane.with(rank - 2, at(place)))}`);
+        const terms = places.map(
+          (place, i) => `${weights[i]!} * ${operand(1, lane.with(rank - 2, at(place)))}`,
+        );
         kernel.line(`${sums[l]!} = ${sums[l]!} * ${keep} + ${terms.join(" + ")};`);
       });
       kernel.line(`${peak} = ${top};`);
     });
-    spaces.slice(1).forEach((lane, l) => lane.once(this, () => kernel.constant(`${sums[l + 1]!} / ${total}`)));
+    spaces
+      .slice(1)
+      .forEach((lane, l) => lane.once(this, () => kernel.constant(`${sums[l + 1]!} / ${total}`)));
     return `${sums[0]!} / ${total}`;
   }
 }

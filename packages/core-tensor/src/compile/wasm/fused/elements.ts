@@ -46,7 +46,12 @@ function widenBytes(frame: Frame, dtype: DType): void {
 }
 
 /** Stores the first `count` lanes of the vector that `pushValue` pushes, at `i` of a result. */
-export function storeResult(frame: Frame, result: number, pushValue: () => void, count: number): void {
+export function storeResult(
+  frame: Frame,
+  result: number,
+  pushValue: () => void,
+  count: number,
+): void {
   const { body } = frame;
   const { dtype } = frame.spec.results[result]!;
   const k = frame.pointer(result);

@@ -43,7 +43,11 @@ function powerInDoubles(m: Micro, base: Ref, exponent: Ref): Ref {
   const isWhole = m.op("eq", m.op("floor", y), y);
   const isOdd = m.op("and", isWhole, m.op("ne", m.op("floor", half), half));
   // minus zero too, whose reciprocal tells it from zero
-  const isNegative = m.op("or", m.op("lt", x, 0), m.op("lt", m.op("div", m.constant(1, "f64"), x), 0));
+  const isNegative = m.op(
+    "or",
+    m.op("lt", x, 0),
+    m.op("lt", m.op("div", m.constant(1, "f64"), x), 0),
+  );
   const signed = m.select(m.op("and", isNegative, isOdd), m.op("neg", size), size);
   // negative numbers, but not −∞, have whole powers only
   const isDefined = m.op("or", isWhole, m.op("or", m.op("ge", x, 0), m.op("eq", x, -Infinity)));
@@ -56,7 +60,9 @@ export const POWERS: ReadonlySet<number> = new Set([-2, -1, 1, 2, 3, 4]);
 
 /** x to the power of y, where y may be known to be one of {@link POWERS}. */
 export function power(m: Micro, x: Ref, y: Ref, known: number | undefined): Ref {
-  return known !== undefined && POWERS.has(known) ? wholePower(m, x, known) : powerInDoubles(m, x, y);
+  return known !== undefined && POWERS.has(known)
+    ? wholePower(m, x, known)
+    : powerInDoubles(m, x, y);
 }
 
 function wholePower(m: Micro, x: Ref, exponent: number): Ref {
@@ -136,7 +142,14 @@ export const WITHOUT_EXPRESSION: Readonly<Record<string, string>> = {
   fmod: "the quotient's rounding would decide the remainder",
   hypot: "squares could overflow",
   ...Object.fromEntries(
-    ["tan", "asin", "acos", "atan", "atan2", "sinh", "cosh", "asinh", "acosh", "atanh"].map((name) => [name, "no SIMD kernel yet"]),
+    ["tan", "asin", "acos", "atan", "atan2", "sinh", "cosh", "asinh", "acosh", "atanh"].map(
+      (name) => [name, "no SIMD kernel yet"],
+    ),
   ),
-  ...Object.fromEntries(["erfinv", "ndtri", "lgamma", "digamma", "trigamma", "tetragamma"].map((name) => [name, "no SIMD kernel yet"])),
+  ...Object.fromEntries(
+    ["erfinv", "ndtri", "lgamma", "digamma", "trigamma", "tetragamma"].map((name) => [
+      name,
+      "no SIMD kernel yet",
+    ]),
+  ),
 };

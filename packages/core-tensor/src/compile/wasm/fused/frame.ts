@@ -41,14 +41,19 @@ export class Frame {
     const all = [...spec.operands, ...spec.results].map((x) => x.stride);
     const { shape, strides } = collapseAxes(spec.shape, all);
     const isSingle = shape.length === 0;
-    const reduces = (k: number): boolean => spec.results[k - spec.operands.length]?.reduce !== undefined;
+    const reduces = (k: number): boolean =>
+      spec.results[k - spec.operands.length]?.reduce !== undefined;
     this.shape = isSingle ? [1] : shape;
     this.strides = isSingle ? all.map((_, k) => [reduces(k) ? 0 : 1]) : strides;
     this.inner = this.shape.length - 1;
     const params = all.length;
     [this.scratch, this.table, this.from, this.to] = [params, params + 1, params + 2, params + 3];
     this.body = new Body(params + 4);
-    [this.i, this.t, this.tileEnd] = [this.body.local(I32), this.body.local(I32), this.body.local(I32)];
+    [this.i, this.t, this.tileEnd] = [
+      this.body.local(I32),
+      this.body.local(I32),
+      this.body.local(I32),
+    ];
     this.stages = new Stages(spec);
   }
 

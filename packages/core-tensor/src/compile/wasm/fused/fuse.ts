@@ -105,7 +105,8 @@ class Loops {
 
   /** One row: tiles, and passes over each. */
   private row(): void {
-    const { body, bytesPerElement, stages, shape, inner, isFlat, t, tileEnd, from, to } = this.frame;
+    const { body, bytesPerElement, stages, shape, inner, isFlat, t, tileEnd, from, to } =
+      this.frame;
     const scale = Math.log2(bytesPerElement);
     const pushEnd = (): void => {
       if (!isFlat) return body.const32(shape[inner]! * bytesPerElement);
@@ -163,10 +164,14 @@ class Loops {
     const stored = [...stages.kernels(stage), ...stages.spilled(stage)];
     if (results.length + stored.length === 0) return;
     const rest = shape[inner]! % lanes;
-    const strided = this.spec.operands.some((_, k) => strides[k]![inner] !== 0 && strides[k]![inner] !== 1);
+    const strided = this.spec.operands.some(
+      (_, k) => strides[k]![inner] !== 0 && strides[k]![inner] !== 1,
+    );
     const exact = this.spec.results.some((x) => x.exact === true);
     // whether the last vector of a row must keep to the row
-    const careful = rest !== 0 && (strided || (results.length > 0 && (!isFlat || exact || this.reductions.count > 0)));
+    const careful =
+      rest !== 0 &&
+      (strided || (results.length > 0 && (!isFlat || exact || this.reductions.count > 0)));
     body.get(t);
     body.set(i);
     body.loop(
@@ -197,7 +202,12 @@ class Loops {
   }
 
   /** All steps of one pass on the vector at `i`, of which `count` lanes count. */
-  private vector(stage: number, results: readonly number[], stored: readonly number[], count: number): void {
+  private vector(
+    stage: number,
+    results: readonly number[],
+    stored: readonly number[],
+    count: number,
+  ): void {
     const { body, stages } = this.frame;
     const done = new Set<number>();
     const push = (id: number): void => {

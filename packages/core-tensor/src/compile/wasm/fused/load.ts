@@ -16,9 +16,14 @@ export function loadFused(store: Store, code: FusedCode): FusedFunction {
   if (functions === undefined) loaded.set(store, (functions = new Map<string, FusedFunction>()));
   let fn = functions.get(code.key);
   if (fn === undefined) {
-    const kernels = code.imports.map(({ kernel, type }) => [`${kernel}.${type}`, store.kernel(TILE_KERNELS[kernel], type)[kernel]!] as const);
+    const kernels = code.imports.map(
+      ({ kernel, type }) =>
+        [`${kernel}.${type}`, store.kernel(TILE_KERNELS[kernel], type)[kernel]!] as const,
+    );
     const bytes = code.bytes(store.isShared);
-    const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes), { e: { m: store.memory, ...Object.fromEntries(kernels) } });
+    const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes), {
+      e: { m: store.memory, ...Object.fromEntries(kernels) },
+    });
     fn = exports["run"] as FusedFunction;
     store.crew?.add(fn, bytes);
     functions.set(code.key, fn);

@@ -78,7 +78,13 @@ export interface Ref {
 }
 
 export function laneOf(dtype: DType): Lane {
-  return dtype === "float32" ? "f32" : dtype === "float64" ? "f64" : dtype === "bool" ? "mask" : "i32";
+  return dtype === "float32"
+    ? "f32"
+    : dtype === "float64"
+      ? "f64"
+      : dtype === "bool"
+        ? "mask"
+        : "i32";
 }
 
 /** A list of steps under construction; equal steps are one. */
@@ -89,7 +95,8 @@ export class Micro {
   private push(key: string, step: Step): Ref {
     const full = `${key}:${step.type}:${step.args.join()}`;
     let ref = this.known.get(full);
-    if (ref === undefined) this.known.set(full, (ref = { id: this.steps.push(step) - 1, type: step.type }));
+    if (ref === undefined)
+      this.known.set(full, (ref = { id: this.steps.push(step) - 1, type: step.type }));
     return ref;
   }
 
@@ -98,20 +105,35 @@ export class Micro {
   }
 
   constant(value: number, type: Lane): Ref {
-    return this.push(`constant ${Object.is(value, -0) ? "-0" : value}`, { kind: "constant", value, type, args: [] });
+    return this.push(`constant ${Object.is(value, -0) ? "-0" : value}`, {
+      kind: "constant",
+      value,
+      type,
+      args: [],
+    });
   }
 
   op(op: Opcode, ...args: readonly (Ref | number)[]): Ref {
     const typed = args.find((x) => typeof x !== "number")!;
     const refs = args.map((x) => (typeof x === "number" ? this.constant(x, typed.type) : x));
-    return this.push(op, { kind: "op", op, type: YIELDS_MASK.has(op) ? "mask" : typed.type, args: refs.map((x) => x.id) });
+    return this.push(op, {
+      kind: "op",
+      op,
+      type: YIELDS_MASK.has(op) ? "mask" : typed.type,
+      args: refs.map((x) => x.id),
+    });
   }
 
   select(condition: Ref, yes: Ref | number, no: Ref | number): Ref {
     const typed = typeof yes === "number" ? no : yes;
     if (typeof typed === "number") throw new Error("select needs one computed alternative");
-    const ref = (x: Ref | number): number => (typeof x === "number" ? this.constant(x, typed.type) : x).id;
-    return this.push("select", { kind: "select", type: typed.type, args: [condition.id, ref(yes), ref(no)] });
+    const ref = (x: Ref | number): number =>
+      (typeof x === "number" ? this.constant(x, typed.type) : x).id;
+    return this.push("select", {
+      kind: "select",
+      type: typed.type,
+      args: [condition.id, ref(yes), ref(no)],
+    });
   }
 
   convert(x: Ref, type: Lane): Ref {

@@ -9,12 +9,16 @@ const SWAP_WORDS = [4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11];
 
 export class Reductions {
   /** Vector accumulator, and for sums of floats the wide total, of each reduced result. */
-  private readonly accumulators = new Map<number, { readonly acc: number; readonly total: number }>();
+  private readonly accumulators = new Map<
+    number,
+    { readonly acc: number; readonly total: number }
+  >();
 
   constructor(private readonly frame: Frame) {
     const { body } = frame;
     frame.spec.results.forEach((x, k) => {
-      if (x.reduce !== undefined) this.accumulators.set(k, { acc: body.local(V128), total: body.local(V128) });
+      if (x.reduce !== undefined)
+        this.accumulators.set(k, { acc: body.local(V128), total: body.local(V128) });
     });
   }
 
@@ -28,7 +32,9 @@ export class Reductions {
 
   /** Results that are complete after a loop over this axis and all after it, but not before. */
   over(axis: number): number[] {
-    return [...this.accumulators.keys()].filter((k) => this.frame.strides[this.frame.pointer(k)]!.findIndex((s) => s === 0) === axis);
+    return [...this.accumulators.keys()].filter(
+      (k) => this.frame.strides[this.frame.pointer(k)]!.findIndex((s) => s === 0) === axis,
+    );
   }
 
   begin(k: number): void {
@@ -115,7 +121,8 @@ export class Reductions {
   private pushNeutral(k: number): void {
     const { reduce } = this.frame.spec.results[k]!;
     const type = this.typeOf(k);
-    const value = reduce === "sum" ? 0 : (reduce === "max" ? -1 : 1) * (type === "i32" ? 2147483647 : Infinity);
+    const value =
+      reduce === "sum" ? 0 : (reduce === "max" ? -1 : 1) * (type === "i32" ? 2147483647 : Infinity);
     this.frame.pushConstant(value, type);
   }
 

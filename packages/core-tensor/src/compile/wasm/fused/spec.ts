@@ -53,11 +53,16 @@ export interface FusedCode {
 /** Equal for loops of which one module can serve. */
 export function keyOfSpec({ shape, operands, results, steps }: FusedSpec): string {
   return JSON.stringify([shape, operands, results, steps], (_key, value: unknown) =>
-    typeof value === "number" && (!Number.isFinite(value) || Object.is(value, -0)) ? `${Object.is(value, -0) ? "-0" : value}` : value,
+    typeof value === "number" && (!Number.isFinite(value) || Object.is(value, -0))
+      ? `${Object.is(value, -0) ? "-0" : value}`
+      : value,
   );
 }
 
 /** Whether a 64-bit float is involved anywhere: then all lanes take eight bytes. */
 export function isWideSpec(spec: FusedSpec): boolean {
-  return [...spec.operands, ...spec.results].some((x) => x.dtype === "float64") || spec.steps.some((s) => s.type === "f64");
+  return (
+    [...spec.operands, ...spec.results].some((x) => x.dtype === "float64") ||
+    spec.steps.some((s) => s.type === "f64")
+  );
 }

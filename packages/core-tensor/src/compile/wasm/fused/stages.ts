@@ -42,7 +42,8 @@ export class Stages {
     };
     steps.forEach((step, id) => {
       if (step.kind === "kernel") keep(id);
-      for (const a of step.args) if (this.isComputed(a) && this.available[a]! < this.level[id]!) keep(a);
+      for (const a of step.args)
+        if (this.isComputed(a) && this.available[a]! < this.level[id]!) keep(a);
     });
     for (const x of results) if (steps[x.step]!.kind === "kernel") keep(x.step);
   }
@@ -74,11 +75,15 @@ export class Stages {
 
   /** Kernels that run after this pass. */
   kernels(stage: number): number[] {
-    return this.spec.steps.flatMap((step, id) => (step.kind === "kernel" && this.level[id] === stage ? [id] : []));
+    return this.spec.steps.flatMap((step, id) =>
+      step.kind === "kernel" && this.level[id] === stage ? [id] : [],
+    );
   }
 
   /** Steps of this pass that a later one reads back. */
   spilled(stage: number): number[] {
-    return [...this.buffers.keys()].filter((id) => this.spec.steps[id]!.kind !== "kernel" && this.level[id] === stage);
+    return [...this.buffers.keys()].filter(
+      (id) => this.spec.steps[id]!.kind !== "kernel" && this.level[id] === stage,
+    );
   }
 }

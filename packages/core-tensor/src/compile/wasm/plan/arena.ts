@@ -11,9 +11,17 @@ export interface Lifetime {
  * Places large buffers first, each into the tightest gap between those alive at the same time.
  * @see Pisarchyk, Lee (2020), "Efficient memory management for deep neural net inference", greedy by size
  */
-export function assignOffsets(lifetimes: readonly Lifetime[]): { readonly offsets: number[]; readonly total: number } {
+export function assignOffsets(lifetimes: readonly Lifetime[]): {
+  readonly offsets: number[];
+  readonly total: number;
+} {
   const offsets = new Array<number>(lifetimes.length).fill(0);
-  const order = lifetimes.map((_, i) => i).sort((a, b) => lifetimes[b]!.bytes - lifetimes[a]!.bytes || lifetimes[a]!.first - lifetimes[b]!.first);
+  const order = lifetimes
+    .map((_, i) => i)
+    .sort(
+      (a, b) =>
+        lifetimes[b]!.bytes - lifetimes[a]!.bytes || lifetimes[a]!.first - lifetimes[b]!.first,
+    );
   const placed: number[] = [];
   let total = 0;
   for (const i of order) {

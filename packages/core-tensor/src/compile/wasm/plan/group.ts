@@ -47,7 +47,8 @@ export function unitsOf(graph: Graph, fusible: Fusible): Unit[] {
       for (const id of [other.id, ...other.ancestors]) if (!group.ancestors.has(id)) fresh.push(id);
     }
     if (fresh.length === 0) return;
-    for (const g of groups.values()) if (g === group || g.ancestors.has(group.id)) for (const id of fresh) g.ancestors.add(id);
+    for (const g of groups.values())
+      if (g === group || g.ancestors.has(group.id)) for (const id of fresh) g.ancestors.add(id);
   };
 
   /** Two groups of which neither needs the other. */
@@ -69,15 +70,22 @@ export function unitsOf(graph: Graph, fusible: Fusible): Unit[] {
     const fuses = reduces || fusible.elementwise(node);
     const sources = new Set(node.inputs.flatMap((x) => (x.node ? [groupOf.get(x.node)!] : [])));
     const space = !fuses ? undefined : reduces ? node.inputs[0]!.shape : node.outputs[0]!.shape;
-    const key = space === undefined ? "" : `${fusible.wide(node) ? "wide" : "narrow"} ${space.join()}`;
+    const key =
+      space === undefined ? "" : `${fusible.wide(node) ? "wide" : "narrow"} ${space.join()}`;
     let home: Group | undefined;
     if (fuses)
       for (const candidate of sources) {
         if (candidate.key !== key) continue;
         // a value that is itself reduced is complete only after the loop
-        const early = node.inputs.some((x) => x.node !== undefined && groupOf.get(x.node) === candidate && fusible.reduction(x.node));
-        const around = [...sources].some((other) => other !== candidate && other.ancestors.has(candidate.id));
-        if (early || around || (home?.nodes.length ?? 0) + candidate.nodes.length >= MAX_NODES) continue;
+        const early = node.inputs.some(
+          (x) =>
+            x.node !== undefined && groupOf.get(x.node) === candidate && fusible.reduction(x.node),
+        );
+        const around = [...sources].some(
+          (other) => other !== candidate && other.ancestors.has(candidate.id),
+        );
+        if (early || around || (home?.nodes.length ?? 0) + candidate.nodes.length >= MAX_NODES)
+          continue;
         // neither is around the other, so that nothing lies between two candidates
         if (home === undefined) home = candidate;
         else merge(home, candidate);
@@ -100,8 +108,13 @@ function inOrder(groups: readonly Group[], groupOf: ReadonlyMap<Node, Group>): U
   const visit = (group: Group): void => {
     if (done.has(group)) return;
     done.add(group);
-    for (const node of group.nodes) for (const x of node.inputs) if (x.node !== undefined) visit(groupOf.get(x.node)!);
-    units.push(group.space === undefined ? { nodes: group.nodes } : { nodes: group.nodes, space: group.space });
+    for (const node of group.nodes)
+      for (const x of node.inputs) if (x.node !== undefined) visit(groupOf.get(x.node)!);
+    units.push(
+      group.space === undefined
+        ? { nodes: group.nodes }
+        : { nodes: group.nodes, space: group.space },
+    );
   };
   const last = (group: Group): number => group.nodes[group.nodes.length - 1]!.outputs[0]!.id;
   for (const group of [...groups].sort((a, b) => last(a) - last(b))) visit(group);
@@ -109,10 +122,16 @@ function inOrder(groups: readonly Group[], groupOf: ReadonlyMap<Node, Group>): U
 }
 
 /** Values that something outside the unit reads. */
-export function resultsOf(unit: Unit, readers: ReadonlyMap<Value, ReadonlySet<Node>>, outputs: ReadonlySet<Value>): Value[] {
+export function resultsOf(
+  unit: Unit,
+  readers: ReadonlyMap<Value, ReadonlySet<Node>>,
+  outputs: ReadonlySet<Value>,
+): Value[] {
   const inside = new Set(unit.nodes);
   return unit.nodes.flatMap((node) =>
-    node.outputs.filter((y) => outputs.has(y) || [...(readers.get(y) ?? [])].some((reader) => !inside.has(reader))),
+    node.outputs.filter(
+      (y) => outputs.has(y) || [...(readers.get(y) ?? [])].some((reader) => !inside.has(reader)),
+    ),
   );
 }
 
@@ -128,4 +147,11 @@ export function readersOf(graph: Graph): Map<Value, Set<Node>> {
   return readers;
 }
 
-export const SIZES: Record<DType, number> = { float32: 4, float64: 8, int32: 4, uint8: 1, int8: 1, bool: 1 };
+export const SIZES: Record<DType, number> = {
+  float32: 4,
+  float64: 8,
+  int32: 4,
+  uint8: 1,
+  int8: 1,
+  bool: 1,
+};

@@ -14,7 +14,10 @@ export interface Arena {
 }
 
 /** First and last step that touches each buffer; −1 is the time before the first step, and their number that after the last. */
-function touches({ steps, inputs, outputs }: Lowered): { readonly first: Map<number, number>; readonly last: Map<number, number> } {
+function touches({ steps, inputs, outputs }: Lowered): {
+  readonly first: Map<number, number>;
+  readonly last: Map<number, number>;
+} {
   const first = new Map<number, number>();
   const last = new Map<number, number>();
   const touch = (id: number, at: number): void => {
@@ -42,13 +45,20 @@ export function planArena(lowered: Lowered, elsewhere: ReadonlySet<number>): Are
   };
   steps.forEach(({ replaces = [] }, at) => {
     for (const { old, by } of replaces) {
-      if (old.kind === "constant" || old.bytes !== by.bytes || last.get(old.id) !== at || first.get(by.id) !== at) continue;
+      if (
+        old.kind === "constant" ||
+        old.bytes !== by.bytes ||
+        last.get(old.id) !== at ||
+        first.get(by.id) !== at
+      )
+        continue;
       const chain = chainOf(old.id);
       chain.push(by.id);
       chains.set(by.id, chain);
     }
   });
-  const isHeld = (id: number): boolean => buffers[id]!.kind === "arena" && first.has(id) && !elsewhere.has(id);
+  const isHeld = (id: number): boolean =>
+    buffers[id]!.kind === "arena" && first.has(id) && !elsewhere.has(id);
   const followers: [number, number][] = [];
   const origins = new Map<number, number>();
   const held: number[][] = [];
@@ -64,8 +74,19 @@ export function planArena(lowered: Lowered, elsewhere: ReadonlySet<number>): Are
   }
   const lifetimes = held.map((chain): Lifetime => {
     const [start, end] = [chain[0]!, chain[chain.length - 1]!];
-    return { bytes: aligned(buffers[start]!.bytes), first: first.get(start)!, last: last.get(end)! };
+    return {
+      bytes: aligned(buffers[start]!.bytes),
+      first: first.get(start)!,
+      last: last.get(end)!,
+    };
   });
   const { offsets, total } = assignOffsets(lifetimes);
-  return { offsets: new Map(held.flatMap((chain, i) => chain.map((id): [number, number] => [id, offsets[i]!]))), total, followers, origins };
+  return {
+    offsets: new Map(
+      held.flatMap((chain, i) => chain.map((id): [number, number] => [id, offsets[i]!])),
+    ),
+    total,
+    followers,
+    origins,
+  };
 }

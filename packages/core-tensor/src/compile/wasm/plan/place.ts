@@ -1,6 +1,12 @@
 /** Where values lie: strided views of buffers, and the operations on values that only change the view. */
 import type { DType } from "../../../array/dtype.js";
-import { type Shape, broadcastStrides, isRowMajor, rowMajorStrides, sizeOf } from "../../../array/shape.js";
+import {
+  type Shape,
+  broadcastStrides,
+  isRowMajor,
+  rowMajorStrides,
+  sizeOf,
+} from "../../../array/shape.js";
 import type { Node } from "../../../graph/graph.js";
 import { SIZES } from "./group.js";
 
@@ -30,7 +36,11 @@ export function isDense(place: Place): boolean {
 
 /** Whether the place takes up its buffer, in row-major order. */
 export function isWhole(place: Place): boolean {
-  return isDense(place) && place.offset === 0 && place.buffer.bytes === sizeOf(place.shape) * SIZES[place.dtype];
+  return (
+    isDense(place) &&
+    place.offset === 0 &&
+    place.buffer.bytes === sizeOf(place.shape) * SIZES[place.dtype]
+  );
 }
 
 export function byteOffset(place: Place): number {
@@ -50,7 +60,9 @@ export function viewOf(node: Node, x: Place): Place | undefined {
     case "max":
     case "min":
       // over axes of extent one there is nothing to combine
-      return sizeOf(out.shape) === sizeOf(x.shape) && out.dtype === x.dtype ? reshaped(x, out.shape) : undefined;
+      return sizeOf(out.shape) === sizeOf(x.shape) && out.dtype === x.dtype
+        ? reshaped(x, out.shape)
+        : undefined;
     case "broadcastTo":
       return { ...x, shape: out.shape, stride: broadcastStrides(x.shape, x.stride, out.shape) };
     case "transpose": {
@@ -58,8 +70,14 @@ export function viewOf(node: Node, x: Place): Place | undefined {
       return { ...x, shape: out.shape, stride: axes.map((a) => x.stride[a]!) };
     }
     case "slice": {
-      const { start, step } = node.attrs as { readonly start: readonly number[]; readonly step: readonly number[] };
-      const offset = sizeOf(out.shape) === 0 ? x.offset : start.reduce((at, s, i) => at + s * x.stride[i]!, x.offset);
+      const { start, step } = node.attrs as {
+        readonly start: readonly number[];
+        readonly step: readonly number[];
+      };
+      const offset =
+        sizeOf(out.shape) === 0
+          ? x.offset
+          : start.reduce((at, s, i) => at + s * x.stride[i]!, x.offset);
       return { ...x, shape: out.shape, stride: x.stride.map((s, i) => s * step[i]!), offset };
     }
     default:
@@ -70,7 +88,9 @@ export function viewOf(node: Node, x: Place): Place | undefined {
 /** Another shape on the same elements, where axes of extent one come and go or the elements are in order anyway. */
 function reshaped(x: Place, shape: Shape): Place | undefined {
   if (isDense(x)) return { ...x, shape, stride: rowMajorStrides(shape) };
-  const long = x.shape.flatMap((extent, i) => (extent === 1 ? [] : [{ extent, stride: x.stride[i]! }]));
+  const long = x.shape.flatMap((extent, i) =>
+    extent === 1 ? [] : [{ extent, stride: x.stride[i]! }],
+  );
   const stride: number[] = [];
   let at = 0;
   for (const extent of shape) {
