@@ -19,6 +19,7 @@ export default defineConfig([
       gpu: "src/gpu/index.ts",
       io: "src/io/index.ts",
       testing: "src/testing/index.ts",
+      internal: "src/internal/index.ts",
       ndarray: "src/ndarray/index.ts",
     },
     dts: true,

@@ -11,6 +11,9 @@
  * - `statistical`: `value` is an estimate or a p-value; `confidence` says how sure.
  * - `measured`: `value` was observed, such as an order of convergence.
  *
+ * A claim whose evidence may be too weak either way has three verdicts: it holds, it fails, or it is
+ * undecided. `holds` is true for the first alone.
+ *
  * @category Certificates
  */
 export interface Certificate {
@@ -26,8 +29,26 @@ export interface Certificate {
   readonly tolerance?: number;
   /** Probability that the statement is right, in (0, 1), for statistical claims. */
   readonly confidence?: number;
-  /** Whether the claim holds. */
+  /** What the evidence says of the claim. */
+  readonly verdict: Verdict;
+  /** Whether the claim holds: the verdict is `"holds"`. */
   readonly holds: boolean;
-  /** What a reader should know before relying on it. */
+  /** What a reader should know before relying on it, such as what it cannot see. */
   readonly note?: string;
+}
+
+/**
+ * What evidence says of a claim; `undecided` where it is too weak to say.
+ * @category Certificates
+ */
+export type Verdict = "holds" | "fails" | "undecided";
+
+/** A certificate from its evidence and the verdict, or whether the claim holds. */
+export function certificate(
+  evidence: Omit<Certificate, "verdict" | "holds"> & { readonly verdict: Verdict | boolean },
+): Certificate {
+  const { verdict: given, note, ...rest } = evidence;
+  const verdict = given === true ? "holds" : given === false ? "fails" : given;
+  const holds = verdict === "holds";
+  return note === undefined ? { ...rest, verdict, holds } : { ...rest, verdict, holds, note };
 }

@@ -179,18 +179,9 @@ export { stopGradient } from "./ops/stop-gradient.js";
 export { treeLeaves, treeMap, type Tree } from "./tree/tree.js";
 
 // certificates
-export type { Certificate } from "./certificate.js";
+export type { Certificate, Verdict } from "./certificate.js";
 
 // errors
-export {
-  checkChoice,
-  checkCount,
-  checkFunction,
-  checkHooks,
-  checkList,
-  checkRecord,
-  show,
-} from "./check.js";
 export {
   AxisError,
   ConcretizationError,

@@ -8,7 +8,6 @@ import {
   arange,
   array,
   attention,
-  checkFunction,
   clip,
   concat,
   conv2d,
@@ -33,7 +32,6 @@ import {
   quantizedMatvec,
   reshape,
   rope,
-  show,
   slice,
   softmax,
   sort,
@@ -51,6 +49,7 @@ import {
   vmap,
   zeros,
 } from "@provably/core-tensor";
+import { anyFunction, check, show } from "../src/internal/index.js";
 import { compile, scan } from "@provably/core-tensor/compile";
 import {
   decodeNpy,
@@ -127,7 +126,7 @@ describe("show", () => {
       { toString: 1, valueOf: null, dtype: {}, shape: [] },
     ];
     for (const value of values) expect(typeof show(value)).toBe("string");
-    expect(() => checkFunction(any(Symbol("f")), any(Object.create(null)), any(3))).toThrow(
+    expect(() => check(any(Symbol("f")), any(Object.create(null)), any(3), anyFunction)).toThrow(
       DomainError,
     );
   });

@@ -5,9 +5,9 @@ import {
   type NdArray,
   ShapeError,
   array,
-  show,
   toTypedArray,
 } from "@provably/core-tensor";
+import { show } from "@provably/core-tensor/internal";
 
 /** Row-major numbers of a float64 array; the array's own where it lies like that. To be read only. */
 export function numbers(x: NdArray): Float64Array {

@@ -1,5 +1,6 @@
 /** What people watch while a policy is trained on preferences. */
-import { type ArrayInput, ShapeError, checkRecord } from "@provably/core-tensor";
+import { type ArrayInput, ShapeError } from "@provably/core-tensor";
+import { anyRecord, check } from "@provably/core-tensor/internal";
 import { finite, positive } from "./arrays.js";
 import { sigmoid, softplus } from "./numerics.js";
 
@@ -48,7 +49,7 @@ export function preferenceMetrics(
   options: { readonly beta: number; readonly ties?: "strict" | "half" },
 ): PreferenceMetrics {
   const fn = "preferenceMetrics";
-  const beta = positive(fn, "beta", checkRecord(fn, "options", options).beta);
+  const beta = positive(fn, "beta", check(fn, "options", options, anyRecord).beta);
   const u = finite(fn, "chosenLogRatios", chosenLogRatios);
   const n = u.length;
   if (n === 0) throw new ShapeError(`${fn}: chosenLogRatios must have at least one entry`);

@@ -1,12 +1,6 @@
 /** The probability flow itself, integrated until nothing changes: what deterministic samplers approximate. */
-import {
-  DomainError,
-  type NdArray,
-  checkCount,
-  checkRecord,
-  div,
-  mul,
-} from "@provably/core-tensor";
+import { DomainError, type NdArray, div, mul } from "@provably/core-tensor";
+import { anyRecord, check, wholeNumber } from "@provably/core-tensor/internal";
 import { arrayOf } from "./internal/check.js";
 import { type NoiseLevel, checkLevel } from "./schedule/level.js";
 import { levelOfLambda } from "./schedule/level.js";
@@ -45,10 +39,10 @@ export function probabilityFlow(
   to: NoiseLevel,
   options: { readonly numSteps?: number } = {},
 ): NdArray {
-  const { numSteps = 400 } = checkRecord("probabilityFlow", "options", options);
+  const { numSteps = 400 } = check("probabilityFlow", "options", options, anyRecord);
   checkModel("probabilityFlow", model);
   arrayOf("probabilityFlow", "x", x);
-  checkCount("probabilityFlow", "numSteps", numSteps, 1);
+  check("probabilityFlow", "numSteps", numSteps, wholeNumber(1));
   for (const [name, level] of Object.entries({ from, to })) {
     const { alpha, sigma } = checkLevel("probabilityFlow", level, name);
     if (!(sigma > 0 && alpha > 0 && Math.abs(alpha * alpha + sigma * sigma - 1) < 1e-9))

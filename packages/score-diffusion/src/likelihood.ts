@@ -7,17 +7,15 @@ import {
   add,
   array,
   astype,
-  checkCount,
-  checkRecord,
   div,
   mul,
   reshape,
-  show,
   sign,
   square,
   sub,
   sum,
 } from "@provably/core-tensor";
+import { anyRecord, check, show, wholeNumber } from "@provably/core-tensor/internal";
 import { type RngKey, foldIn, normalRows } from "@provably/core-tensor/random";
 import { checkNumbers } from "./internal/check.js";
 import { type NoiseLevel, checkLevel, lambdaOf, levelOfLambda } from "./schedule/level.js";
@@ -92,13 +90,13 @@ export function logLikelihood(
     divergence = { kind: "exact" },
     numSteps = 50,
     lambdaMin = -6,
-  } = checkRecord("logLikelihood", "options", options);
+  } = check("logLikelihood", "options", options, anyRecord);
   checkModel("logLikelihood", model);
   checkNumbers("logLikelihood", { lambdaMin });
   const points = astype(x, "float64");
   if (points.shape.length < 2)
     throw new ShapeError(`logLikelihood: x must be [n, …], got [${points.shape.join(", ")}]`);
-  checkCount("logLikelihood", "numSteps", numSteps, 1);
+  check("logLikelihood", "numSteps", numSteps, wholeNumber(1));
   const { alpha, sigma } = checkLevel("logLikelihood", level);
   if (!(sigma > 0 && alpha > 0 && Math.abs(alpha * alpha + sigma * sigma - 1) < 1e-9))
     throw new DomainError(
@@ -155,10 +153,10 @@ export function logLikelihood(
 
 /** Cotangents whose products with the Jacobian add up to the trace, or are right on average. */
 function probesOf(divergence: Divergence, x: NdArray): NdArray[] {
-  checkRecord("logLikelihood", "divergence", divergence);
+  check("logLikelihood", "divergence", divergence, anyRecord);
   if (divergence.kind === "hutchinson") {
     const { numProbes = 1 } = divergence;
-    checkCount("logLikelihood", "numProbes", numProbes, 1);
+    check("logLikelihood", "numProbes", numProbes, wholeNumber(1));
     return Array.from({ length: numProbes }, (_, i) =>
       sign(normalRows(foldIn(divergence.key, i), x.shape, { dtype: "float64" })),
     );

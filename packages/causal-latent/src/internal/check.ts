@@ -5,11 +5,9 @@ import {
   type NdArray,
   ShapeError,
   array,
-  checkHooks,
-  checkList,
   isNdArray,
-  show,
 } from "@provably/core-tensor";
+import { anyList, check, checkHooks, show } from "@provably/core-tensor/internal";
 
 /** A number of which `fits` is true; `range` says in words when it is. NaN never fits. */
 export function checkNumber(
@@ -25,7 +23,7 @@ export function checkNumber(
 
 /** A list of strings. */
 export function checkStrings(fn: string, name: string, list: readonly string[]): readonly string[] {
-  checkList(fn, name, list);
+  check(fn, name, list, anyList);
   const wrong = list.findIndex((value) => typeof value !== "string");
   if (wrong >= 0)
     throw new DomainError(`${fn}: ${name}[${wrong}] must be a string, got ${show(list[wrong])}`);
@@ -34,7 +32,7 @@ export function checkStrings(fn: string, name: string, list: readonly string[]):
 
 /** A list of finite numbers. */
 export function checkNumbers(fn: string, name: string, list: readonly number[]): readonly number[] {
-  checkList(fn, name, list);
+  check(fn, name, list, anyList);
   const wrong = list.findIndex((value) => !Number.isFinite(value));
   if (wrong >= 0)
     throw new DomainError(

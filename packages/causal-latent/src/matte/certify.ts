@@ -8,16 +8,20 @@ import {
   type NdArray,
   ShapeError,
   array,
-  checkFunction,
-  checkList,
-  checkRecord,
   concat,
   item,
   ndtri,
-  show,
   take,
   toTypedArray,
 } from "@provably/core-tensor";
+import {
+  anyFunction,
+  anyList,
+  anyRecord,
+  certificate,
+  check,
+  show,
+} from "@provably/core-tensor/internal";
 import { checkArray, checkNumber, checkNumbers } from "../internal/check.js";
 
 import { contentPreservation } from "./evaluate/content.js";
@@ -65,7 +69,7 @@ export function wilsonInterval(
   count: number,
   options: { readonly confidence?: number } = {},
 ): Estimate {
-  const { confidence = 0.95 } = checkRecord("wilsonInterval", "options", options);
+  const { confidence = 0.95 } = check("wilsonInterval", "options", options, anyRecord);
   checkNumber(
     "wilsonInterval",
     "count",
@@ -107,7 +111,7 @@ export function meanInterval(
   values: readonly number[],
   options: { readonly confidence?: number } = {},
 ): Estimate {
-  const { confidence = 0.95 } = checkRecord("meanInterval", "options", options);
+  const { confidence = 0.95 } = check("meanInterval", "options", options, anyRecord);
   if (checkNumbers("meanInterval", "values", values).length < 2)
     throw new ShapeError(`meanInterval: values must be at least two, got ${values.length}`);
   const n = values.length;
@@ -158,7 +162,7 @@ export function sentenceJudge(
   classifier: StyleClassifier,
   options: { readonly lexicon?: Lexicon } = {},
 ): CounterfactualJudge {
-  const { lexicon = reviewLexicon } = checkRecord("sentenceJudge", "options", options);
+  const { lexicon = reviewLexicon } = check("sentenceJudge", "options", options, anyRecord);
   checkLexicon("sentenceJudge", lexicon);
   checkVocabulary("sentenceJudge", vocabulary);
   checkClassifier("sentenceJudge", classifier);
@@ -247,7 +251,7 @@ export function certifyCounterfactual(
     contentPreservation: leastContent = 0.6,
     cycleConsistency = 0.6,
     confidence = 0.95,
-  } = checkRecord(fn, "options", options);
+  } = check(fn, "options", options, anyRecord);
   for (const [name, value] of Object.entries({
     styleAccuracy,
     contentPreservation: leastContent,
@@ -255,12 +259,12 @@ export function certifyCounterfactual(
   }))
     checkNumber(fn, name, value, "be a number", (x) => !Number.isNaN(x));
   checkNumber(fn, "confidence", confidence, "be in (0, 1)", (x) => x > 0 && x < 1);
-  const { observed, labels, domains } = checkRecord(fn, "data", data);
-  checkRecord(fn, "flip", flip);
+  const { observed, labels, domains } = check(fn, "data", data, anyRecord);
+  check(fn, "flip", flip, anyRecord);
   for (const name of ["style", "content"] as const)
-    checkFunction(fn, `judge.${name}`, checkRecord(fn, "judge", judge)[name]);
+    check(fn, `judge.${name}`, check(fn, "judge", judge, anyRecord)[name], anyFunction);
   const rows = checkArray(fn, "observed", observed).shape[0]!;
-  if (checkList(fn, "labels", labels).length !== rows || rows < 2)
+  if (check(fn, "labels", labels, anyList).length !== rows || rows < 2)
     throw new ShapeError(
       `${fn}: labels must hold one label a row, at least two, got ${labels.length} for ${rows} rows`,
     );
@@ -275,7 +279,7 @@ export function certifyCounterfactual(
   const there = counterfactual(model, observed, towards(other), rest).observed;
   const back = flippedBack(model, there, labels, domains, towards);
 
-  const judged = checkList(fn, "judge.style(…)", judge.style(there));
+  const judged = check(fn, "judge.style(…)", judge.style(there), anyList);
   if (judged.length !== rows)
     throw new ShapeError(
       `${fn}: judge.style must return one style a row, got ${judged.length} for ${rows} rows`,
@@ -283,15 +287,15 @@ export function certifyCounterfactual(
   const hits = judged.filter((y, i) => y === other[i]).length;
   const certified = (claim: string, estimate: Estimate, threshold: number): CertifiedEstimate => ({
     estimate,
-    certificate: {
+    certificate: certificate({
       claim: `${claim}, lower end of the ${100 * confidence} % interval`,
       kind: "statistical",
       value: estimate.interval[0],
       expected: [threshold, 1],
       confidence,
-      holds: estimate.interval[0] >= threshold,
+      verdict: estimate.interval[0] >= threshold,
       note: `${estimate.value.toFixed(3)} on ${estimate.count} held-out observations; says what the transfer does, not that the latents are the true ones`,
-    },
+    }),
   });
   return {
     styleAccuracy: certified(

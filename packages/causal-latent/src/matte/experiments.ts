@@ -5,7 +5,7 @@ import { type MatteOptions, matteConfig } from "./model/config.js";
 import { encode } from "./model/generate.js";
 import { toNoise } from "./model/noise.js";
 import { trainMatte } from "./model/train.js";
-import { checkCount, checkList, checkRecord } from "@provably/core-tensor";
+import { anyList, anyRecord, check, wholeNumber } from "@provably/core-tensor/internal";
 import { checkOptions, checkStrings } from "../internal/check.js";
 import { type RngKey, foldIn } from "@provably/core-tensor/random";
 import { type MakeVectorsOptions, makeVectors } from "./vectors/make-vectors.js";
@@ -119,12 +119,12 @@ export function identifiabilityExperiment(
     signal,
   } = checkOptions("identifiabilityExperiment", options);
   for (const [name, value] of Object.entries({ repetitions, rows, numSteps }))
-    checkCount("identifiabilityExperiment", name, value);
-  checkList("identifiabilityExperiment", "settings", settings).forEach((setting, i) => {
+    check("identifiabilityExperiment", name, value, wholeNumber());
+  check("identifiabilityExperiment", "settings", settings, anyList).forEach((setting, i) => {
     checkStrings("identifiabilityExperiment", `settings[${i}].name`, [
-      checkRecord("identifiabilityExperiment", `settings[${i}]`, setting).name,
+      check("identifiabilityExperiment", `settings[${i}]`, setting, anyRecord).name,
     ]);
-    checkRecord("identifiabilityExperiment", `settings[${i}].options`, setting.options);
+    check("identifiabilityExperiment", `settings[${i}].options`, setting.options, anyRecord);
   });
   const names = ["truth", ...settings.map(({ name }) => name)];
   const scores = new Map(names.map((name) => [name, [] as number[][]]));

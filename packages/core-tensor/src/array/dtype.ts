@@ -1,5 +1,5 @@
 /** Element types: their storage, their names, and how two of them meet in one operation. */
-import { show } from "../check.js";
+import { show } from "../check/index.js";
 import { DTypeError, DomainError } from "../errors.js";
 
 /**

@@ -4,7 +4,7 @@
  * A plain record rather than a genuine scijs object: scijs generates its constructors with `new Function`, which strict
  * content-security policies forbid. Every scijs function takes these records all the same, since it asks for nothing but the fields.
  */
-import { show } from "../check.js";
+import { show } from "../check/index.js";
 import { AxisError, ImmutableError, ShapeError } from "../errors.js";
 import { type DType, type TypedArray, type TypedArrayOf, allocate } from "./dtype.js";
 import { formatArray } from "./print.js";

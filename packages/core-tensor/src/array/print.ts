@@ -1,6 +1,6 @@
 /** Arrays as text. */
 import { checkShape } from "../array/shape.js";
-import { checkList, checkRecord } from "../check.js";
+import { anyList, anyRecord, check } from "../check/index.js";
 import type { TypedArray } from "./dtype.js";
 
 const EDGE = 3;
@@ -34,9 +34,9 @@ export function formatArray(x: {
   readonly offset: number;
   readonly size: number;
 }): string {
-  const { shape, stride, data, dtype } = checkRecord("formatArray", "x", x);
+  const { shape, stride, data, dtype } = check("formatArray", "x", x, anyRecord);
   checkShape("formatArray", shape, "x.shape");
-  checkList("formatArray", "x.stride", stride);
+  check("formatArray", "x.stride", stride, anyList);
   const abbreviate = x.size > LIMIT;
   const render = (axis: number, offset: number): string => {
     if (axis === shape.length) return formatNumber(data[offset]!, dtype);

@@ -1,5 +1,5 @@
 /** Shapes: sizes, strides, axis normalisation and broadcasting. */
-import { checkRecord, show } from "../check.js";
+import { anyRecord, check, show } from "../check/index.js";
 import { AxisError, ShapeError } from "../errors.js";
 
 /**
@@ -89,7 +89,7 @@ export function axisOf(
   fallback: number,
   rank: number,
 ): number {
-  return normalizeAxis(fn, checkRecord(fn, "options", options).axis ?? fallback, rank);
+  return normalizeAxis(fn, check(fn, "options", options, anyRecord).axis ?? fallback, rank);
 }
 
 /** Sorted distinct non-negative axes; all of them when `axis` is undefined. */

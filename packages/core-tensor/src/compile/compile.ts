@@ -1,6 +1,6 @@
 /** Compiled functions: traced once for each kind of arguments, then run without the function. */
 import type { DenseArray, NdArray } from "../array/ndarray.js";
-import { checkFunction, checkList, checkRecord, show } from "../check.js";
+import { anyFunction, anyList, anyRecord, check, show } from "../check/index.js";
 import { DomainError } from "../errors.js";
 import { type Tree, treeFill, treeLeaves } from "../tree/tree.js";
 import type { Device, ProgramDevice } from "../graph/device.js";
@@ -119,8 +119,8 @@ export function compile<Args extends unknown[], Y>(
   f: (...args: Args) => Y,
   options: CompileOptions | DeviceCompileOptions = {},
 ): ((...args: Args) => Y) | ((...args: Args) => Promise<Y>) {
-  checkFunction("compile", "f", f);
-  checkRecord("compile", "options", options);
+  check("compile", "f", f, anyFunction);
+  check("compile", "options", options, anyRecord);
   const { cacheSize = 32 } = options;
   if (!Number.isInteger(cacheSize) || cacheSize < 1)
     throw new DomainError(`compile: cacheSize must be an integer ≥ 1, got ${show(cacheSize)}`);
@@ -133,7 +133,7 @@ export function compile<Args extends unknown[], Y>(
   }
   checkDevice(options.device);
   const { donate = [], threads = 1 } = options;
-  for (const k of checkList("compile", "donate", donate))
+  for (const k of check("compile", "donate", donate, anyList))
     if (!Number.isInteger(k) || k < 0)
       throw new DomainError(`compile: donate must name arguments by integers ≥ 0, got ${show(k)}`);
   if (!Number.isInteger(threads) || threads < 1 || threads > 16)

@@ -4,7 +4,7 @@
  *
  * @packageDocumentation
  */
-import { checkRecord, show } from "../check.js";
+import { anyRecord, check, show } from "../check/index.js";
 import type { Device, ProgramDevice } from "../graph/device.js";
 import {
   type GpuJsDevice,
@@ -41,7 +41,7 @@ export type { WebGpu, WebGpuOptions } from "../compile/gpu/device.js";
  * @category Devices
  */
 export async function webgpu(options: WebGpuOptions = {}): Promise<Device> {
-  return deviceOf(await openWebGpu(checkRecord("webgpu", "options", options)));
+  return deviceOf(await openWebGpu(check("webgpu", "options", options, anyRecord)));
 }
 
 /**
@@ -87,7 +87,7 @@ export async function webasm(): Promise<Device> {
  * @category Devices
  */
 export async function auto(options: WebGpuOptions = {}): Promise<Device> {
-  checkRecord("auto", "options", options);
+  check("auto", "options", options, anyRecord);
   try {
     return choosing(await openWebGpu(options));
   } catch (error) {

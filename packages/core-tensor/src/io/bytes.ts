@@ -1,5 +1,5 @@
 /** Bytes of files, and the check that they are some. */
-import { show } from "../check.js";
+import { show } from "../check/index.js";
 import { FormatError } from "../errors.js";
 
 export function checkBytes(fn: string, argument: string, value: Uint8Array): void {

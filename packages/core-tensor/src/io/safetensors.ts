@@ -1,6 +1,6 @@
 /** The `safetensors` format: a JSON table of names, types and byte ranges, then the elements. */
 import { checkBytes } from "./bytes.js";
-import { checkList, checkRecord, show } from "../check.js";
+import { anyList, anyRecord, check, show } from "../check/index.js";
 import { type DType, type TypedArray, allocate } from "../array/dtype.js";
 import { halfToNumber } from "../array/half.js";
 import { type NdArray, dense, rowMajorData } from "../array/ndarray.js";
@@ -252,10 +252,10 @@ export function safetensorsHeadSize(head: Uint8Array, sizeBytes: number): number
  * @category Files
  */
 export function decodeSafetensor(entry: SafetensorsEntry, bytes: Uint8Array): NdArray {
-  const { type, shape, range } = checkRecord("decodeSafetensor", "entry", entry);
+  const { type, shape, range } = check("decodeSafetensor", "entry", entry, anyRecord);
   checkBytes("decodeSafetensor", "bytes", bytes);
   checkShape("decodeSafetensor", shape);
-  if (!checkList("decodeSafetensor", "range", range).every(Number.isSafeInteger))
+  if (!check("decodeSafetensor", "range", range, anyList).every(Number.isSafeInteger))
     throw new FormatError(`decodeSafetensor: range must hold two integers, got ${show(range)}`);
   const code = typeof type === "string" && Object.hasOwn(CODES, type) ? CODES[type] : undefined;
   const size = sizeOf(shape);
@@ -345,7 +345,9 @@ export function encodeSafetensors(
 ): Uint8Array {
   // without a prototype, so that an array named __proto__ is written like any other
   const table = Object.create(null) as Record<string, unknown>;
-  for (const [name, text] of Object.entries(checkRecord("encodeSafetensors", "metadata", metadata)))
+  for (const [name, text] of Object.entries(
+    check("encodeSafetensors", "metadata", metadata, anyRecord),
+  ))
     if (typeof text !== "string")
       throw new FormatError(
         `encodeSafetensors: metadata "${name}" must be text, got ${show(text)}`,
@@ -354,7 +356,7 @@ export function encodeSafetensors(
   const parts: Uint8Array[] = [];
   let at = 0;
   for (const [name, input] of Object.entries(
-    checkRecord("encodeSafetensors", "tensors", tensors),
+    check("encodeSafetensors", "tensors", tensors, anyRecord),
   )) {
     if (name === "__metadata__")
       throw new FormatError('encodeSafetensors: no array may be named "__metadata__"');

@@ -1,5 +1,5 @@
 /** Eigenvalues and eigenvectors of symmetric matrices. */
-import { checkRecord } from "../check.js";
+import { anyRecord, check } from "../check/index.js";
 import type { NdArray } from "../array/ndarray.js";
 import { LinAlgError } from "../errors.js";
 import { add, div, mul, sub, square } from "../ops/arithmetic.js";
@@ -109,7 +109,7 @@ export function eigh(
   a: ArrayInput,
   options: DegenerateOptions = {},
 ): { readonly eigenvalues: NdArray; readonly eigenvectors: NdArray } {
-  const attrs = { degenerateEps: checkRecord("eigh", "options", options).degenerateEps ?? 0 };
+  const attrs = { degenerateEps: check("eigh", "options", options, anyRecord).degenerateEps ?? 0 };
   const [eigenvalues, eigenvectors] = bind(eighPrimitive, [toMatrix("eigh", a)], attrs) as [
     NdArray,
     NdArray,

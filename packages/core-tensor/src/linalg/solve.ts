@@ -1,5 +1,5 @@
 /** Linear systems, inverses. */
-import { checkRecord } from "../check.js";
+import { anyRecord, check } from "../check/index.js";
 import type { NdArray } from "../array/ndarray.js";
 import { formatShape } from "../array/shape.js";
 import { LinAlgError, ShapeError } from "../errors.js";
@@ -181,7 +181,7 @@ export function triangularSolve(
 ): NdArray {
   const s = system("triangularSolve", t, b);
   const x = bindOne(triangularPrimitive, [s.a, s.b], {
-    lower: checkRecord("triangularSolve", "options", options).lower ?? true,
+    lower: check("triangularSolve", "options", options, anyRecord).lower ?? true,
   });
   return s.vector ? squeeze(x, -1) : x;
 }

@@ -1,5 +1,5 @@
 /** Singular values, and what they tell of a matrix. */
-import { checkRecord, isNumber, show } from "../check.js";
+import { anyRecord, check, show } from "../check/index.js";
 import type { NdArray } from "../array/ndarray.js";
 import { DomainError, LinAlgError } from "../errors.js";
 import { add, div, mul, square, sub } from "../ops/arithmetic.js";
@@ -121,7 +121,7 @@ export interface Svd {
 export function svd(a: ArrayInput, options: DegenerateOptions = {}): Svd {
   const x = toMatrix("svd", a);
   const [m, n] = matrixExtents("svd", x);
-  const attrs = { degenerateEps: checkRecord("svd", "options", options).degenerateEps ?? 0 };
+  const attrs = { degenerateEps: check("svd", "options", options, anyRecord).degenerateEps ?? 0 };
   const [p, singularValues, q] = bind(svdPrimitive, [m >= n ? x : matrixTranspose(x)], attrs) as [
     NdArray,
     NdArray,
@@ -160,8 +160,8 @@ export interface RankOptions {
 
 /** Which singular values count, as 0 and 1. */
 function significant(x: NdArray, s: NdArray, options: RankOptions): NdArray {
-  const { rcond } = checkRecord("svd", "options", options);
-  if (rcond !== undefined && !(isNumber(rcond) && rcond >= 0))
+  const { rcond } = check("svd", "options", options, anyRecord);
+  if (rcond !== undefined && !(typeof rcond === "number" && rcond >= 0))
     throw new DomainError(`svd: rcond must be ≥ 0, got ${show(rcond)}`);
   const [m, n] = matrixExtents("svd", x);
   const threshold = rcond ?? Math.max(m, n) * (x.dtype === "float32" ? 2 ** -23 : Number.EPSILON);

@@ -6,7 +6,7 @@
  *
  * @packageDocumentation
  */
-import { checkRecord, show } from "../check.js";
+import { anyRecord, check, show } from "../check/index.js";
 import scijs, { type NdArray as ScijsArray } from "ndarray";
 import ops from "ndarray-ops";
 import { type TypedArray, allocate } from "../array/dtype.js";
@@ -53,7 +53,7 @@ export function toNdarray(x: ArrayInput): ScijsArray<TypedArray> {
  * @category Bridge
  */
 export function fromNdarray(source: ScijsArray<TypedArray>): NdArray {
-  const dtype: unknown = checkRecord("fromNdarray", "source", source).dtype;
+  const dtype: unknown = check("fromNdarray", "source", source, anyRecord).dtype;
   if (
     dtype !== "float32" &&
     dtype !== "float64" &&
@@ -89,7 +89,7 @@ export function fromNdarray(source: ScijsArray<TypedArray>): NdArray {
  */
 export function copyInto(target: ScijsArray<TypedArray>, x: ArrayInput): void {
   const a = toConcrete("copyInto", x);
-  if (!("stride" in checkRecord("copyInto", "target", target)))
+  if (!("stride" in check("copyInto", "target", target, anyRecord)))
     throw new DTypeError(`copyInto: target must be a scijs ndarray, got ${show(target)}`);
   toConcrete("copyInto", target, "target"); // checks that it stays inside its storage
   if (!sameShape(target.shape, a.shape))

@@ -1,5 +1,5 @@
 /** Scaled dot-product attention. */
-import { checkRecord, show } from "../check.js";
+import { anyRecord, check, show } from "../check/index.js";
 import type { NdArray } from "../array/ndarray.js";
 import { formatShape, sameShape } from "../array/shape.js";
 import { DomainError, ShapeError } from "../errors.js";
@@ -74,7 +74,12 @@ export function attention(
     );
   const [t, d] = q.shape.slice(-2) as [number, number];
   const s = k.shape[k.shape.length - 2]!;
-  const { scale = 1 / Math.sqrt(d), blockSize = s } = checkRecord("attention", "options", options);
+  const { scale = 1 / Math.sqrt(d), blockSize = s } = check(
+    "attention",
+    "options",
+    options,
+    anyRecord,
+  );
   if (!Number.isFinite(scale))
     throw new DomainError(`attention: scale must be finite, got ${show(scale)}`);
   if (!Number.isInteger(blockSize) || (blockSize < 1 && s > 0))

@@ -1,5 +1,5 @@
 /** The greater and the smaller of two numbers, and numbers held within bounds. */
-import { isNumber, show } from "../check.js";
+import { show } from "../check/index.js";
 import type { NdArray } from "../array/ndarray.js";
 import { DomainError } from "../errors.js";
 import { applyBinary, convert, elementwise } from "../trace/elementwise.js";
@@ -84,7 +84,7 @@ function share(a: NdArray, b: NdArray): NdArray {
  * @category Arithmetic
  */
 export function clip(x: ArrayInput, min: number, max: number): NdArray {
-  if (!(isNumber(min) && isNumber(max) && min <= max))
+  if (!(typeof min === "number" && typeof max === "number" && min <= max))
     throw new DomainError(`clip: min must not exceed max, got ${show(min)} and ${show(max)}`);
   const a = toArray("clip", x);
   const lifted = min === -Infinity ? a : where(less(a, min), min, a);

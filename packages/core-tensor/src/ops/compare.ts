@@ -1,6 +1,6 @@
 /** Comparing whole arrays. */
 import { DomainError } from "../errors.js";
-import { checkRecord, isNumber, show } from "../check.js";
+import { anyRecord, check, show } from "../check/index.js";
 import { type ArrayInput, toConcrete } from "../trace/input.js";
 import { rowMajorData } from "../array/ndarray.js";
 import { sameShape } from "../array/shape.js";
@@ -35,8 +35,13 @@ export interface CloseOptions {
  * @category Arrays
  */
 export function allClose(a: ArrayInput, b: ArrayInput, options: CloseOptions = {}): boolean {
-  const { relative = 1e-5, absolute = 1e-8 } = checkRecord("allClose", "options", options);
-  if (!(isNumber(relative) && isNumber(absolute) && relative >= 0 && absolute >= 0))
+  const { relative = 1e-5, absolute = 1e-8 } = check("allClose", "options", options, anyRecord);
+  if (!(
+    typeof relative === "number" &&
+    typeof absolute === "number" &&
+    relative >= 0 &&
+    absolute >= 0
+  ))
     throw new DomainError(
       `allClose: relative and absolute must be ≥ 0, got ${show(relative)} and ${show(absolute)}`,
     );

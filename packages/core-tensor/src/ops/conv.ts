@@ -1,5 +1,5 @@
 /** Convolution of images and sequences, and its transpose. The three bilinear maps here are one another's derivatives. */
-import { checkRecord, show } from "../check.js";
+import { anyRecord, check, show } from "../check/index.js";
 import { type DType, allocate, isFloat } from "../array/dtype.js";
 import { type DenseArray, type NdArray, dense, rowMajorData } from "../array/ndarray.js";
 import { type Shape, checkShape, formatShape, sizeOf } from "../array/shape.js";
@@ -237,7 +237,7 @@ export function conv2d(x: ArrayInput, weights: ArrayInput, options: Conv2dOption
   const padding = pair(
     "conv2d",
     "padding",
-    checkRecord("conv2d", "options", options).padding ?? 0,
+    check("conv2d", "options", options, anyRecord).padding ?? 0,
     0,
   );
   const [before, after] = [padding, padding];
@@ -335,7 +335,7 @@ export function conv1d(x: ArrayInput, weights: ArrayInput, options: Conv1dOption
   const [before, after] = pair(
     "conv1d",
     "padding",
-    checkRecord("conv1d", "options", options).padding ?? 0,
+    check("conv1d", "options", options, anyRecord).padding ?? 0,
     0,
   );
   const wide = {
@@ -379,7 +379,7 @@ export function convTranspose2d(
   weights: ArrayInput,
   options: ConvTranspose2dOptions = {},
 ): NdArray {
-  checkRecord("convTranspose2d", "options", options);
+  check("convTranspose2d", "options", options, anyRecord);
   const [image, filter] = promote("convTranspose2d", x, weights, true);
   const stride = pair("convTranspose2d", "stride", options.stride ?? 1, 1);
   const dilation = pair("convTranspose2d", "dilation", options.dilation ?? 1, 1);

@@ -1,5 +1,5 @@
 /** Making arrays, and getting numbers out of them again. */
-import { checkRecord, show } from "../check.js";
+import { anyRecord, check, show } from "../check/index.js";
 import { DTypeError, DomainError, ShapeError } from "../errors.js";
 import { convert } from "../trace/elementwise.js";
 import {
@@ -68,7 +68,7 @@ export function array<D extends DType = DType>(
   values: ArrayInput | TypedArray,
   options: ArrayOptions<D> = {},
 ): NdArray<D> {
-  const { dtype, shape, copy = true } = checkRecord("array", "options", options);
+  const { dtype, shape, copy = true } = check("array", "options", options, anyRecord);
   if (dtype !== undefined) checkDType("array", dtype);
   let x: NdArray;
   if (typeof values === "number") {
@@ -116,7 +116,7 @@ export function full<D extends DType = "float32">(
   options: CreateOptions<D> = {},
 ): NdArray<D> {
   checkShape("full", shape);
-  const dtype = checkRecord("full", "options", options).dtype ?? ("float32" as D);
+  const dtype = check("full", "options", options, anyRecord).dtype ?? ("float32" as D);
   checkDType("full", dtype);
   if (typeof value !== "number")
     throw new DTypeError(`full: value must be a number, got ${show(value)}`);
@@ -200,7 +200,7 @@ export function arange<D extends DType = "float32">(
     );
   const shape = [Math.max(0, Math.ceil((to - from) / step))];
   checkShape("arange", shape);
-  return fill(shape, checkRecord("arange", "options", options).dtype, (i) => from + i * step);
+  return fill(shape, check("arange", "options", options, anyRecord).dtype, (i) => from + i * step);
 }
 
 /**
@@ -232,7 +232,7 @@ export function linspace<D extends DType = "float32">(
     throw new DomainError(
       `linspace: start and stop must be finite, got ${show(start)} and ${show(stop)}`,
     );
-  return fill([num], checkRecord("linspace", "options", options).dtype, (i) =>
+  return fill([num], check("linspace", "options", options, anyRecord).dtype, (i) =>
     i === num - 1 && num > 1 ? stop : start + (i * (stop - start)) / Math.max(1, num - 1),
   );
 }
@@ -259,7 +259,7 @@ export function eye<D extends DType = "float32">(
   options: CreateOptions<D> = {},
 ): NdArray<D> {
   checkShape("eye", [n, m]);
-  return fill([n, m], checkRecord("eye", "options", options).dtype, (i) =>
+  return fill([n, m], check("eye", "options", options, anyRecord).dtype, (i) =>
     Number(i % (m + 1) === 0 && i < n * (m + 1) && Math.floor(i / m) === i % m),
   );
 }

@@ -1,5 +1,5 @@
 /** Taking and replacing a block whose place is not known beforehand: rows of a cache that fills up, windows that move along a sequence. */
-import { show } from "../check.js";
+import { show } from "../check/index.js";
 import { type DType, allocate, isFloat } from "../array/dtype.js";
 import { DenseArray, type NdArray, dense, rowMajorData } from "../array/ndarray.js";
 import { type Shape, formatShape, rowMajorStrides, sameShape, sizeOf } from "../array/shape.js";

@@ -1,5 +1,5 @@
 /** Sums of products written with index letters. */
-import { show } from "../check.js";
+import { show } from "../check/index.js";
 import type { NdArray } from "../array/ndarray.js";
 import { formatShape, sameShape } from "../array/shape.js";
 import { DomainError, ShapeError } from "../errors.js";

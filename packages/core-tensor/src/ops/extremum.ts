@@ -1,5 +1,5 @@
 /** The greatest and the smallest element along axes, and where they are. */
-import { checkRecord } from "../check.js";
+import { anyRecord, check } from "../check/index.js";
 import { type DType, allocate } from "../array/dtype.js";
 import { type NdArray, dense, rowMajorData } from "../array/ndarray.js";
 import { isRowMajor, normalizeAxis, sizeOf } from "../array/shape.js";
@@ -156,7 +156,7 @@ function argWith(
   input: ArrayInput,
   options: ArgOptions,
 ): NdArray {
-  const { axis } = checkRecord(primitive.name, "options", options);
+  const { axis } = check(primitive.name, "options", options, anyRecord);
   const x = toArray(primitive.name, input);
   if (axis === undefined) return bindOne(primitive, [reshape(x, [x.size])], { axis: 0 });
   return bindOne(primitive, [x], { axis: normalizeAxis(primitive.name, axis, x.shape.length) });

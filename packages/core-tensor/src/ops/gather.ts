@@ -1,5 +1,5 @@
 /** Reading elements at listed places, and its transpose: adding into listed places. */
-import { checkRecord, show } from "../check.js";
+import { anyRecord, check, show } from "../check/index.js";
 import { type DType, allocate } from "../array/dtype.js";
 import { DenseArray, type NdArray, dense, rowMajorData } from "../array/ndarray.js";
 import { type Shape, axisOf, formatShape, sameShape, sizeOf } from "../array/shape.js";
@@ -417,5 +417,5 @@ export function oneHot(
     equal(expandDims(ids, -1), arange(0, numClasses, 1, { dtype: "int32" })),
     "float32",
   );
-  return moveAxis(rows, -1, checkRecord("oneHot", "options", options).axis ?? -1);
+  return moveAxis(rows, -1, check("oneHot", "options", options, anyRecord).axis ?? -1);
 }

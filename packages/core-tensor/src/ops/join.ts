@@ -1,5 +1,5 @@
 /** Putting arrays together, and taking them apart. */
-import { checkList, show } from "../check.js";
+import { anyList, check, show } from "../check/index.js";
 import { type DType, allocate, promoteDTypes } from "../array/dtype.js";
 import { type NdArray, dense } from "../array/ndarray.js";
 import {
@@ -92,7 +92,7 @@ export interface AxisOptions {
 
 /** All parts as arrays of the type in which they meet. */
 function together(fn: string, inputs: readonly ArrayInput[]): NdArray[] {
-  checkList(fn, "arrays", inputs);
+  check(fn, "arrays", inputs, anyList);
   if (inputs.length === 0) throw new ShapeError(`${fn}: at least one array is needed, got none`);
   const parts = inputs.map((x, i) => toArray(fn, x, `arrays[${i}]`));
   const dtype = parts.map((x) => x.dtype).reduce(promoteDTypes);
@@ -157,7 +157,7 @@ const MANY = 65536;
 
 function isPartition(sizes: readonly number[], extent: number): boolean {
   return (
-    checkList("split", "parts", sizes).every((n) => Number.isInteger(n) && n >= 0) &&
+    check("split", "parts", sizes, anyList).every((n) => Number.isInteger(n) && n >= 0) &&
     sizes.reduce((total, n) => total + n, 0) === extent
   );
 }
@@ -248,7 +248,7 @@ export function roll(x: ArrayInput, shift: number, axis = 0): NdArray {
  */
 export function tile(x: ArrayInput, reps: readonly number[]): NdArray {
   const a = toArray("tile", x);
-  if (!checkList("tile", "reps", reps).every((n) => Number.isInteger(n) && n >= 0))
+  if (!check("tile", "reps", reps, anyList).every((n) => Number.isInteger(n) && n >= 0))
     throw new DomainError(`tile: reps must be integers ≥ 0, got ${show(reps)}`);
   const rank = Math.max(a.shape.length, reps.length);
   const shape = [...new Array<number>(rank - a.shape.length).fill(1), ...a.shape];

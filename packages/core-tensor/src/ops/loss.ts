@@ -1,5 +1,5 @@
 /** Losses, all stable for inputs of any magnitude. */
-import { checkRecord, isNumber, show } from "../check.js";
+import { anyRecord, check, show } from "../check/index.js";
 import type { NdArray } from "../array/ndarray.js";
 import { normalizeAxis } from "../array/shape.js";
 import { DomainError } from "../errors.js";
@@ -24,7 +24,7 @@ export interface LossOptions {
 }
 
 function reduceLoss(fn: string, terms: NdArray, options: LossOptions): NdArray {
-  const { reduction = "mean" } = checkRecord(fn, "options", options);
+  const { reduction = "mean" } = check(fn, "options", options, anyRecord);
   switch (reduction) {
     case "mean":
       return mean(terms);
@@ -138,8 +138,8 @@ export function huber(
   b: ArrayInput,
   options: LossOptions & { readonly delta?: number } = {},
 ): NdArray {
-  const { delta = 1 } = checkRecord("huber", "options", options);
-  if (!(isNumber(delta) && delta > 0))
+  const { delta = 1 } = check("huber", "options", options, anyRecord);
+  if (!(typeof delta === "number" && delta > 0))
     throw new DomainError(`huber: delta must be positive, got ${show(delta)}`);
   const e = sub(a, b);
   const size = abs(e);

@@ -1,5 +1,5 @@
 /** Mean, variance and standard deviation along axes. */
-import { checkRecord, show } from "../check.js";
+import { anyRecord, check, show } from "../check/index.js";
 import { floatDType } from "../array/dtype.js";
 import type { NdArray } from "../array/ndarray.js";
 import { DomainError } from "../errors.js";
@@ -60,7 +60,7 @@ export interface VarianceOptions extends ReduceOptions {
  * @category Reductions
  */
 export function variance(x: ArrayInput, options: VarianceOptions = {}): NdArray {
-  const { correction = 0 } = checkRecord("variance", "options", options);
+  const { correction = 0 } = check("variance", "options", options, anyRecord);
   if (!Number.isFinite(correction))
     throw new DomainError(`variance: correction must be finite, got ${show(correction)}`);
   return reduceWith("variance", x, options, (a, axes) => {

@@ -1,5 +1,5 @@
 /** Norms of vectors along axes. */
-import { checkRecord, show } from "../check.js";
+import { anyRecord, check, show } from "../check/index.js";
 import { floatDType } from "../array/dtype.js";
 import type { NdArray } from "../array/ndarray.js";
 import { DomainError } from "../errors.js";
@@ -36,7 +36,7 @@ export interface NormOptions extends ReduceOptions {
  * @category Reductions
  */
 export function norm(x: ArrayInput, options: NormOptions = {}): NdArray {
-  const { ord = 2 } = checkRecord("norm", "options", options);
+  const { ord = 2 } = check("norm", "options", options, anyRecord);
   if (ord !== 1 && ord !== 2 && ord !== Infinity)
     throw new DomainError(`norm: ord must be 1, 2 or Infinity, got ${show(ord)}`);
   const given = toArray("norm", x);

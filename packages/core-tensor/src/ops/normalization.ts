@@ -1,5 +1,5 @@
 /** Normalising layers. */
-import { checkRecord, show } from "../check.js";
+import { anyRecord, check, show } from "../check/index.js";
 import type { NdArray } from "../array/ndarray.js";
 import { formatShape } from "../array/shape.js";
 import { DomainError, ShapeError } from "../errors.js";
@@ -61,7 +61,7 @@ export function layerNorm(x: ArrayInput, options: NormalizationOptions = {}): Nd
     standardize(
       toArray("layerNorm", x),
       -1,
-      checkRecord("layerNorm", "options", options).epsilon ?? 1e-5,
+      check("layerNorm", "options", options, anyRecord).epsilon ?? 1e-5,
     ),
     options,
   );
@@ -91,7 +91,7 @@ export function rmsNorm(x: ArrayInput, options: NormalizationOptions = {}): NdAr
       rsqrt(
         add(
           mean(square(a), { axis: -1, keepDims: true }),
-          checkRecord("rmsNorm", "options", options).epsilon ?? 1e-5,
+          check("rmsNorm", "options", options, anyRecord).epsilon ?? 1e-5,
         ),
       ),
     ),
@@ -132,7 +132,7 @@ export function groupNorm(
     );
   const grouped = reshape(a, [n, numGroups, a.size === 0 ? 0 : a.size / (n * numGroups)]);
   const y = reshape(
-    standardize(grouped, -1, checkRecord("groupNorm", "options", options).epsilon ?? 1e-5),
+    standardize(grouped, -1, check("groupNorm", "options", options, anyRecord).epsilon ?? 1e-5),
     a.shape,
   );
   return scaleAndShift(y, options, [channels, ...places.map(() => 1)]);

@@ -1,5 +1,5 @@
 /** Shrinking and enlarging images. */
-import { checkRecord, show } from "../check.js";
+import { anyRecord, check, show } from "../check/index.js";
 import type { NdArray } from "../array/ndarray.js";
 import { formatShape } from "../array/shape.js";
 import { DomainError, ShapeError } from "../errors.js";
@@ -22,7 +22,7 @@ export interface PoolOptions {
 
 /** The windows of an image, each of its places one entry of the last axis: `[N, C, H', W', k²]`. */
 function windows(fn: string, input: ArrayInput, kernel: number, options: PoolOptions): NdArray {
-  const { stride = kernel } = checkRecord(fn, "options", options);
+  const { stride = kernel } = check(fn, "options", options, anyRecord);
   const x = toArray(fn, input);
   if (x.shape.length !== 4)
     throw new ShapeError(`${fn}: x must be [N, C, H, W], got ${formatShape(x.shape)}`);

@@ -1,5 +1,5 @@
 /** Weights in few bits: whole numbers with one scale for each group of neighbours. */
-import { checkRecord, show } from "../check.js";
+import { anyRecord, check, show } from "../check/index.js";
 import type { NdArray } from "../array/ndarray.js";
 import { formatShape } from "../array/shape.js";
 import { DomainError, ShapeError } from "../errors.js";
@@ -43,7 +43,7 @@ export function quantize(
   x: ArrayInput,
   options: { readonly bits?: 4 | 8; readonly groupSize?: number } = {},
 ): Quantized {
-  const { bits = 8, groupSize = 32 } = checkRecord("quantize", "options", options);
+  const { bits = 8, groupSize = 32 } = check("quantize", "options", options, anyRecord);
   const a = toArray("quantize", x);
   if (a.shape.length !== 2)
     throw new ShapeError(`quantize: x must be a matrix, got ${formatShape(a.shape)}`);
@@ -79,7 +79,7 @@ export function quantizedMatvec(
   weights: { readonly values: ArrayInput; readonly scales: ArrayInput },
   x: ArrayInput,
 ): NdArray {
-  checkRecord("quantizedMatvec", "weights", weights);
+  check("quantizedMatvec", "weights", weights, anyRecord);
   const vectors = toArray("quantizedMatvec", x, "x");
   const scales = toArray("quantizedMatvec", weights.scales, "weights.scales");
   const values = toArray("quantizedMatvec", weights.values, "weights.values");

@@ -1,5 +1,5 @@
 /** Recurrent cells: one step each. */
-import { checkRecord } from "../check.js";
+import { anyRecord, check } from "../check/index.js";
 import type { NdArray } from "../array/ndarray.js";
 import { formatShape } from "../array/shape.js";
 import { ShapeError } from "../errors.js";
@@ -60,8 +60,8 @@ export function lstmCell(
   state: { readonly hidden: ArrayInput; readonly cell: ArrayInput },
   weights: CellWeights,
 ): { readonly hidden: NdArray; readonly cell: NdArray } {
-  checkRecord("lstmCell", "state", state);
-  checkRecord("lstmCell", "weights", weights);
+  check("lstmCell", "state", state, anyRecord);
+  check("lstmCell", "weights", weights, anyRecord);
   const fromInput = gates("lstmCell", toArray("lstmCell", x), weights.input, weights.bias, 4);
   const fromHidden = gates(
     "lstmCell",
@@ -99,7 +99,7 @@ export function lstmCell(
  */
 export function gruCell(x: ArrayInput, hidden: ArrayInput, weights: CellWeights): NdArray {
   const h = toArray("gruCell", hidden, "hidden");
-  checkRecord("gruCell", "weights", weights);
+  check("gruCell", "weights", weights, anyRecord);
   const [rx, zx, nx] = gates("gruCell", toArray("gruCell", x), weights.input, weights.bias, 3) as [
     NdArray,
     NdArray,

@@ -1,5 +1,5 @@
 /** Reductions: one number from all elements along some axes. Sums, products and what is counted by them. */
-import { checkRecord } from "../check.js";
+import { anyRecord, check } from "../check/index.js";
 import type { DType } from "../array/dtype.js";
 import { type NdArray, dense } from "../array/ndarray.js";
 import { type Axis, normalizeAxes } from "../array/shape.js";
@@ -29,7 +29,7 @@ export function reduceWith(
   reduce: (x: NdArray, axes: readonly number[]) => NdArray,
 ): NdArray {
   const x = toArray(fn, input);
-  const axes = normalizeAxes(fn, checkRecord(fn, "options", options).axis, x.shape.length);
+  const axes = normalizeAxes(fn, check(fn, "options", options, anyRecord).axis, x.shape.length);
   const y = reduce(x, axes);
   return options.keepDims ? reshape(y, keptShape(x.shape, axes)) : y;
 }

@@ -1,5 +1,5 @@
 /** The same elements under another shape or axis order. Views wherever the layout allows. */
-import { checkList, show } from "../check.js";
+import { anyList, check, show } from "../check/index.js";
 import type { DType } from "../array/dtype.js";
 import { DenseArray, type NdArray, contiguous } from "../array/ndarray.js";
 import {
@@ -65,7 +65,7 @@ const reshapePrimitive: Primitive<{ readonly shape: Shape }> = {
  */
 export function reshape(x: ArrayInput, shape: Shape): NdArray {
   const a = toArray("reshape", x);
-  const unknown = checkList("reshape", "shape", shape).indexOf(-1);
+  const unknown = check("reshape", "shape", shape, anyList).indexOf(-1);
   let target: Shape = shape;
   if (unknown >= 0) {
     checkShape(
@@ -124,7 +124,9 @@ export function transpose(x: ArrayInput, axes?: readonly number[]): NdArray {
   const order =
     axes === undefined
       ? a.shape.map((_, i) => rank - 1 - i)
-      : checkList("transpose", "axes", axes).map((axis) => normalizeAxis("transpose", axis, rank));
+      : check("transpose", "axes", axes, anyList).map((axis) =>
+          normalizeAxis("transpose", axis, rank),
+        );
   if (order.length !== rank || new Set(order).size !== rank)
     throw new AxisError(`transpose: axes ${show(axes)} must name each of the ${rank} axes once`);
   return order.every((axis, i) => axis === i)

@@ -1,5 +1,5 @@
 /** Encodings of position and time. */
-import { checkRecord, isNumber, show } from "../check.js";
+import { anyRecord, check, show } from "../check/index.js";
 import { floatDType } from "../array/dtype.js";
 import type { NdArray } from "../array/ndarray.js";
 import { checkShape, formatShape } from "../array/shape.js";
@@ -50,8 +50,8 @@ export function rope(x: ArrayInput, options: RopeOptions = {}): NdArray {
     base = 10000,
     interleaved = false,
     positionOffset = 0,
-  } = checkRecord("rope", "options", options);
-  if (!(isNumber(base) && base > 0))
+  } = check("rope", "options", options, anyRecord);
+  if (!(typeof base === "number" && base > 0))
     throw new DomainError(`rope: base must be positive, got ${show(base)}`);
   if (!Number.isFinite(positionOffset))
     throw new DomainError(`rope: positionOffset must be finite, got ${show(positionOffset)}`);
@@ -105,7 +105,7 @@ export function timestepEmbedding(times: ArrayInput, dim: number, maxPeriod = 10
   const t = toArray("timestepEmbedding", times);
   if (!Number.isInteger(dim) || dim < 2 || dim % 2 !== 0)
     throw new DomainError(`timestepEmbedding: dim must be an even integer ≥ 2, got ${show(dim)}`);
-  if (!(isNumber(maxPeriod) && maxPeriod > 0))
+  if (!(typeof maxPeriod === "number" && maxPeriod > 0))
     throw new DomainError(`timestepEmbedding: maxPeriod must be positive, got ${show(maxPeriod)}`);
   checkShape("timestepEmbedding", [...t.shape, dim], "the result");
   const dtype = floatDType(t.dtype);

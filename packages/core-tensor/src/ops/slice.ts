@@ -1,5 +1,5 @@
 /** Taking rectangular parts, and their transpose: putting an array into a larger one. */
-import { checkList, show } from "../check.js";
+import { anyList, check, show } from "../check/index.js";
 import { type DType, allocate } from "../array/dtype.js";
 import { DenseArray, type NdArray, dense } from "../array/ndarray.js";
 import {
@@ -121,9 +121,9 @@ export function slice(
   step: readonly number[] = [],
 ): NdArray {
   const a = toArray("slice", x);
-  checkList("slice", "start", start);
-  checkList("slice", "stop", stop);
-  checkList("slice", "step", step);
+  check("slice", "start", start, anyList);
+  check("slice", "stop", stop, anyList);
+  check("slice", "step", step, anyList);
   const rank = a.shape.length;
   if (Math.max(start.length, stop.length, step.length) > rank)
     throw new ShapeError(
@@ -215,7 +215,7 @@ export function pad(
   value = 0,
 ): NdArray {
   const a = toArray("pad", x);
-  checkList("pad", "pads", pads);
+  check("pad", "pads", pads, anyList);
   if (pads.length !== a.shape.length)
     throw new ShapeError(
       `pad: pads must name each of the ${a.shape.length} axes of ${formatShape(a.shape)}, got ${pads.length}`,

@@ -1,5 +1,5 @@
 /** Order: sorting, ranking, searching and quantiles. NaN counts as greater than every number, equal elements keep their order. */
-import { checkRecord, isNumber, show } from "../check.js";
+import { anyRecord, check, show } from "../check/index.js";
 import { type DType, allocate, floatDType } from "../array/dtype.js";
 import { type NdArray, dense, rowMajorData } from "../array/ndarray.js";
 import { axisOf, formatShape, normalizeAxis, sameShape, sizeOf } from "../array/shape.js";
@@ -70,7 +70,7 @@ const sortPrimitive: Primitive<Order> = {
 };
 
 function alongAxis(primitive: Primitive<Order>, input: ArrayInput, options: SortOptions): NdArray {
-  const { axis = -1, descending = false } = checkRecord(primitive.name, "options", options);
+  const { axis = -1, descending = false } = check(primitive.name, "options", options, anyRecord);
   const x = toArray(primitive.name, input);
   const at = normalizeAxis(primitive.name, axis, x.shape.length);
   return moveAxis(bindOne(primitive, [moveAxis(x, at, -1)], { descending }), -1, at);
@@ -197,7 +197,7 @@ export function searchSorted(
   const lined = v.shape.length === 0 ? reshape(v, [1]) : v;
   return reshape(
     bindOne(searchPrimitive, [rows, lined], {
-      right: checkRecord("searchSorted", "options", options).side === "right",
+      right: check("searchSorted", "options", options, anyRecord).side === "right",
     }),
     v.shape,
   );
@@ -235,12 +235,12 @@ export interface QuantileOptions {
  * @category Sorting
  */
 export function quantile(x: ArrayInput, q: number, options: QuantileOptions = {}): NdArray {
-  if (!(isNumber(q) && q >= 0 && q <= 1))
+  if (!(typeof q === "number" && q >= 0 && q <= 1))
     throw new DomainError(`quantile: q must be in [0, 1], got ${show(q)}`);
   const input = toArray("quantile", x);
   const a = convert(input, floatDType(input.dtype));
   const flat =
-    checkRecord("quantile", "options", options).axis === undefined ? reshape(a, [a.size]) : a;
+    check("quantile", "options", options, anyRecord).axis === undefined ? reshape(a, [a.size]) : a;
   const axis = normalizeAxis("quantile", options.axis ?? 0, flat.shape.length);
   const n = flat.shape[axis]!;
   if (n === 0)

@@ -1,5 +1,5 @@
 /** Triangles and diagonals of matrices. */
-import { show } from "../check.js";
+import { show } from "../check/index.js";
 import { type DType, allocate } from "../array/dtype.js";
 import { type NdArray, dense } from "../array/ndarray.js";
 import { formatShape } from "../array/shape.js";

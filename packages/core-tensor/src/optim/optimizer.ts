@@ -1,5 +1,5 @@
 /** Optimisers as pairs of pure functions: `init` makes a state from parameters, `update` turns a gradient into a step and the next state. */
-import { checkRecord, isNumber, show } from "../check.js";
+import { anyRecord, check, show } from "../check/index.js";
 import type { NdArray } from "../array/ndarray.js";
 import { DomainError } from "../errors.js";
 import { add, div, mul, square } from "../ops/arithmetic.js";
@@ -30,7 +30,7 @@ export interface Optimizer<State = unknown> {
 export type LearningRate = number | Schedule;
 
 function checkFraction(fn: string, name: string, value: number): void {
-  if (!(isNumber(value) && value >= 0 && value < 1))
+  if (!(typeof value === "number" && value >= 0 && value < 1))
     throw new DomainError(`${fn}: ${name} must be in [0, 1), got ${show(value)}`);
 }
 
@@ -96,12 +96,12 @@ export function sgd(
   learningRate: LearningRate,
   options: { readonly momentum?: number; readonly nesterov?: boolean } = {},
 ): Optimizer<SgdState> {
-  const { momentum = 0, nesterov = false } = checkRecord("sgd", "options", options);
+  const { momentum = 0, nesterov = false } = check("sgd", "options", options, anyRecord);
   checkFraction("sgd", "momentum", momentum);
   return {
     init: (params) => ({ step: noSteps(), velocity: momentum > 0 ? zerosLike(params) : null }),
     update<T>(grads: T, state: SgdState): [T, SgdState] {
-      checkRecord("sgd", "state", state);
+      check("sgd", "state", state, anyRecord);
       const rate = rateAt("sgd", learningRate, state.step);
       const velocity =
         momentum > 0
@@ -202,15 +202,15 @@ export function adamw(
     beta2 = 0.999,
     epsilon = 1e-8,
     weightDecay = 0.01,
-  } = checkRecord("adamw", "options", options);
+  } = check("adamw", "options", options, anyRecord);
   checkFraction("adam", "beta1", beta1);
   checkFraction("adam", "beta2", beta2);
-  if (!(isNumber(weightDecay) && weightDecay >= 0))
+  if (!(typeof weightDecay === "number" && weightDecay >= 0))
     throw new DomainError(`adamw: weightDecay must be ≥ 0, got ${show(weightDecay)}`);
   return {
     init: (params) => ({ step: noSteps(), mean: zerosLike(params), square: zerosLike(params) }),
     update<T>(grads: T, state: AdamState, params: T): [T, AdamState] {
-      checkRecord("adamw", "state", state);
+      check("adamw", "state", state, anyRecord);
       const step = nextStep(state.step);
       const rate = rateAt("adam", learningRate, state.step);
       const mean = treeMap((m, g) => blend(beta1, m, g), state.mean as T, grads);
@@ -264,12 +264,12 @@ export function rmsprop(
   learningRate: LearningRate,
   options: { readonly decay?: number; readonly epsilon?: number } = {},
 ): Optimizer<RmspropState> {
-  const { decay = 0.9, epsilon = 1e-8 } = checkRecord("rmsprop", "options", options);
+  const { decay = 0.9, epsilon = 1e-8 } = check("rmsprop", "options", options, anyRecord);
   checkFraction("rmsprop", "decay", decay);
   return {
     init: (params) => ({ step: noSteps(), square: zerosLike(params) }),
     update<T>(grads: T, state: RmspropState): [T, RmspropState] {
-      checkRecord("rmsprop", "state", state);
+      check("rmsprop", "state", state, anyRecord);
       const rate = rateAt("rmsprop", learningRate, state.step);
       const squares = treeMap((v, g) => blend(decay, v, square(g)), state.square as T, grads);
       return [
@@ -298,7 +298,7 @@ export function rmsprop(
  * @category Optimisers
  */
 export function clipByGlobalNorm<T>(grads: T, maxNorm: number): T {
-  if (!(isNumber(maxNorm) && maxNorm > 0))
+  if (!(typeof maxNorm === "number" && maxNorm > 0))
     throw new DomainError(`clipByGlobalNorm: maxNorm must be positive, got ${show(maxNorm)}`);
   const squares = treeLeaves(grads).map((g) => convert(sum(square(g)), "float64"));
   if (squares.length === 0) return grads;

@@ -1,5 +1,5 @@
 /** Step sizes that change as training goes on. */
-import { checkFunction, isNumber, show } from "../check.js";
+import { anyFunction, check, show } from "../check/index.js";
 import { DomainError } from "../errors.js";
 
 /**
@@ -26,7 +26,7 @@ export type Schedule = (step: number) => number;
  * @category Schedules
  */
 export function cosineDecay(peak: number, numSteps: number, end = 0): Schedule {
-  if (!(isNumber(numSteps) && numSteps > 0))
+  if (!(typeof numSteps === "number" && numSteps > 0))
     throw new DomainError(`cosineDecay: numSteps must be positive, got ${show(numSteps)}`);
   if (!Number.isFinite(peak) || !Number.isFinite(end))
     throw new DomainError(
@@ -55,9 +55,9 @@ export function cosineDecay(peak: number, numSteps: number, end = 0): Schedule {
  * @category Schedules
  */
 export function warmup(warmupSteps: number, then: Schedule): Schedule {
-  if (!(isNumber(warmupSteps) && warmupSteps >= 0))
+  if (!(typeof warmupSteps === "number" && warmupSteps >= 0))
     throw new DomainError(`warmup: warmupSteps must be ≥ 0, got ${show(warmupSteps)}`);
-  checkFunction("warmup", "then", then);
+  check("warmup", "then", then, anyFunction);
   return (step) =>
     checkStep("warmup", step) < warmupSteps
       ? (then(0) * step) / warmupSteps
@@ -65,7 +65,7 @@ export function warmup(warmupSteps: number, then: Schedule): Schedule {
 }
 
 function checkStep(fn: string, step: number): number {
-  if (!(isNumber(step) && step >= 0))
+  if (!(typeof step === "number" && step >= 0))
     throw new DomainError(`${fn}: step must be a number ≥ 0, got ${show(step)}`);
   return step;
 }

@@ -1,5 +1,5 @@
 /** Numbers that depend on how many steps have been done, also where that is only known when a compiled program runs. */
-import { show } from "../check.js";
+import { show } from "../check/index.js";
 import { allocate } from "../array/dtype.js";
 import { type NdArray, dense, rowMajorData } from "../array/ndarray.js";
 import { DomainError } from "../errors.js";

@@ -1,5 +1,5 @@
 /** Attention of one query over rows of keys and values that grow by one row at a time, as in a language model that writes. */
-import { checkRecord, show } from "../check.js";
+import { anyRecord, check, show } from "../check/index.js";
 import { DomainError, ShapeError } from "../errors.js";
 import { checkFloats } from "./matrix.js";
 import { anyStore, layout } from "../exec/wasm/resident.js";
@@ -48,7 +48,7 @@ export function attendRows(query: Float32Array, cached: CachedRows): Float32Arra
     headDim,
     start = 0,
     stop,
-  } = checkRecord("attendRows", "cached", cached);
+  } = check("attendRows", "cached", cached, anyRecord);
   checkFloats("attendRows", "query", query);
   checkFloats("attendRows", "keys", keys);
   checkFloats("attendRows", "values", values);

@@ -1,5 +1,5 @@
 /** The pinned matrix: a handle of weights that stay in WebAssembly memory, or in plain storage where that is off. */
-import { checkRecord, show } from "../check.js";
+import { anyRecord, check, show } from "../check/index.js";
 import { type NdArray, dense, rowMajorData } from "../array/ndarray.js";
 import { formatShape } from "../array/shape.js";
 import { DTypeError, DomainError, IndexError, ShapeError } from "../errors.js";
@@ -89,7 +89,7 @@ const WIDTH = { float32: 4, int16: 2, int8: 1 } as const;
  * @category Pinned matrices
  */
 export function pinMatrix(w: ArrayInput, options: PinOptions = {}): PinnedMatrix {
-  const { dtype = "float32" } = checkRecord("pinMatrix", "options", options);
+  const { dtype = "float32" } = check("pinMatrix", "options", options, anyRecord);
   const a = toConcrete("pinMatrix", w, "w");
   if (typeof dtype !== "string" || !Object.hasOwn(WIDTH, dtype))
     throw new DTypeError(`pinMatrix: dtype must be float32, int16 or int8, got ${show(dtype)}`);

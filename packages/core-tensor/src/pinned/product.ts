@@ -1,5 +1,5 @@
 /** Products of pinned matrices with vectors. Typed arrays in and out: a loop over tokens calls these thousands of times a second. */
-import { checkRecord } from "../check.js";
+import { anyRecord, check } from "../check/index.js";
 import { ShapeError } from "../errors.js";
 import { layout } from "../exec/wasm/resident.js";
 import {
@@ -49,7 +49,7 @@ export function dotRows(
   x: Float32Array,
   options: PinnedProductOptions = {},
 ): Float32Array<ArrayBuffer> {
-  const { rows } = checkRecord("dotRows", "options", options);
+  const { rows } = check("dotRows", "options", options, anyRecord);
   checkFloats("dotRows", "x", x);
   const pinned = contentsOf("dotRows", w);
   const [all, m] = w.shape;
@@ -83,7 +83,7 @@ export function combineRows(
   x: Float32Array,
   options: PinnedProductOptions = {},
 ): Float32Array<ArrayBuffer> {
-  const { rows } = checkRecord("combineRows", "options", options);
+  const { rows } = check("combineRows", "options", options, anyRecord);
   checkFloats("combineRows", "x", x);
   const pinned = contentsOf("combineRows", w);
   const [all, m] = w.shape;

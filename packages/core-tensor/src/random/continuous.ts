@@ -1,5 +1,5 @@
 /** Draws of real numbers. */
-import { checkList, checkRecord, isNumber, show } from "../check.js";
+import { anyList, anyRecord, check, show } from "../check/index.js";
 import { allocate } from "../array/dtype.js";
 import { type NdArray, dense } from "../array/ndarray.js";
 import { type Shape, checkShape, sizeOf } from "../array/shape.js";
@@ -33,7 +33,7 @@ export function uniform(
   shape: Shape,
   options: DrawOptions & { readonly low?: number; readonly high?: number } = {},
 ): NdArray {
-  const { low = 0, high = 1 } = checkRecord("uniform", "options", options);
+  const { low = 0, high = 1 } = check("uniform", "options", options, anyRecord);
   if (!(Number.isFinite(low) && Number.isFinite(high) && low <= high && high - low < Infinity))
     throw new DomainError(`uniform: low must not exceed high, got ${show(low)} and ${show(high)}`);
   return draw(
@@ -67,7 +67,7 @@ export function normal(
   shape: Shape,
   options: DrawOptions & { readonly mean?: number; readonly std?: number } = {},
 ): NdArray {
-  const { mean = 0, std = 1 } = checkRecord("normal", "options", options);
+  const { mean = 0, std = 1 } = check("normal", "options", options, anyRecord);
   if (!(Number.isFinite(mean) && Number.isFinite(std) && std >= 0))
     throw new DomainError(
       `normal: mean must be finite and std finite and ≥ 0, got ${show(mean)} and ${show(std)}`,
@@ -108,7 +108,7 @@ export function normalRows(
 ): NdArray {
   checkShape("normalRows", shape);
   const [rows, ...rest] = shape;
-  const { firstRow = 0 } = checkRecord("normalRows", "options", options);
+  const { firstRow = 0 } = check("normalRows", "options", options, anyRecord);
   if (rows === undefined)
     throw new ShapeError("normalRows: shape must have at least one axis, that of the rows");
   if (!Number.isInteger(firstRow) || firstRow < 0 || firstRow + rows > 2 ** 32)
@@ -153,8 +153,8 @@ export function truncatedNormal(
   shape: Shape,
   options: DrawOptions & { readonly low?: number; readonly high?: number } = {},
 ): NdArray {
-  const { low = -2, high = 2 } = checkRecord("truncatedNormal", "options", options);
-  if (!(isNumber(low) && isNumber(high) && low < high))
+  const { low = -2, high = 2 } = check("truncatedNormal", "options", options, anyRecord);
+  if (!(typeof low === "number" && typeof high === "number" && low < high))
     throw new DomainError(
       `truncatedNormal: low must be below high, got ${show(low)} and ${show(high)}`,
     );
@@ -194,8 +194,8 @@ export function exponential(
   shape: Shape,
   options: DrawOptions & { readonly rate?: number } = {},
 ): NdArray {
-  const { rate = 1 } = checkRecord("exponential", "options", options);
-  if (!(isNumber(rate) && rate > 0))
+  const { rate = 1 } = check("exponential", "options", options, anyRecord);
+  if (!(typeof rate === "number" && rate > 0))
     throw new DomainError(`exponential: rate must be positive, got ${show(rate)}`);
   return draw(
     "exponential",
@@ -345,7 +345,7 @@ export function dirichlet(
   options: DrawOptions = {},
 ): NdArray {
   if (
-    checkList("dirichlet", "concentrations", concentrations).length === 0 ||
+    check("dirichlet", "concentrations", concentrations, anyList).length === 0 ||
     !concentrations.every((a) => Number.isFinite(a) && a > 0)
   )
     throw new DomainError(

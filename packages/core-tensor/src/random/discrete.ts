@@ -1,5 +1,5 @@
 /** Draws of whole numbers, choices and orders. */
-import { checkList, checkRecord, isNumber, show } from "../check.js";
+import { anyList, anyRecord, check, show } from "../check/index.js";
 import { type DType, type TypedArrayOf, allocate } from "../array/dtype.js";
 import { type NdArray, dense, rowMajorData } from "../array/ndarray.js";
 import { MAX_SIZE, type Shape, checkShape, sizeOf } from "../array/shape.js";
@@ -28,7 +28,7 @@ import { type DrawOptions, draw, floatOption, stream } from "./stream.js";
  * @category Draws
  */
 export function bernoulli(key: RngKey, p: number, shape: Shape): NdArray<"bool"> {
-  if (!(isNumber(p) && p >= 0 && p <= 1))
+  if (!(typeof p === "number" && p >= 0 && p <= 1))
     throw new DomainError(`bernoulli: p must be in [0, 1], got ${show(p)}`);
   return draw("bernoulli", key, shape, "bool", ({ uniform }) => Number(uniform() < p));
 }
@@ -189,7 +189,7 @@ export function choice(
   checkShape("choice", shape);
   if (!Number.isInteger(n) || n < 1 || n > MAX_SIZE)
     throw new DomainError(`choice: n must be an integer from 1 to 2^31 - 1, got ${show(n)}`);
-  const { replace = true, weights } = checkRecord("choice", "options", options);
+  const { replace = true, weights } = check("choice", "options", options, anyRecord);
   const size = sizeOf(shape);
   if (!replace) {
     if (weights !== undefined) throw new DomainError("choice: weights need replacement");
@@ -198,7 +198,7 @@ export function choice(
   }
   if (weights === undefined) return randint(key, 0, n, shape);
   if (
-    checkList("choice", "weights", weights).length !== n ||
+    check("choice", "weights", weights, anyList).length !== n ||
     !weights.every((w) => Number.isFinite(w) && w >= 0)
   )
     throw new DomainError(`choice: weights must be ${n} finite numbers ≥ 0, got ${show(weights)}`);

@@ -5,7 +5,7 @@
  * follow, in each of which every word in turn takes the 32-bit finaliser of MurmurHash3 of the sum of itself and its left neighbour.
  * Every step can be undone, so different words never lead from one key to the same key.
  */
-import { show } from "../check.js";
+import { show } from "../check/index.js";
 import { DomainError } from "../errors.js";
 
 /**

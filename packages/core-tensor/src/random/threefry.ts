@@ -1,5 +1,5 @@
 /** Threefry-2x32: random bits computed from a key and a counter, in any order. */
-import { checkRecord, show } from "../check.js";
+import { anyRecord, check, show } from "../check/index.js";
 import { allocate } from "../array/dtype.js";
 import { MAX_SIZE } from "../array/shape.js";
 import { DomainError } from "../errors.js";
@@ -102,7 +102,7 @@ export function bits(
   count: number,
   options: { readonly start?: number } = {},
 ): NdArray<"int32"> {
-  const { start = 0 } = checkRecord("bits", "options", options);
+  const { start = 0 } = check("bits", "options", options, anyRecord);
   if (!Number.isInteger(count) || count < 0 || count > MAX_SIZE)
     throw new DomainError(`bits: count must be an integer from 0 to 2^31 - 1, got ${show(count)}`);
   if (!Number.isSafeInteger(start) || start < 0 || start % 2 !== 0)

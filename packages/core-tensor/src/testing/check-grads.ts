@@ -1,5 +1,5 @@
 /** Derivatives held against finite differences. */
-import { checkChoice, checkFunction, checkList, checkRecord, show } from "../check.js";
+import { anyFunction, anyList, anyRecord, check, oneOf, show } from "../check/index.js";
 import { isFloat } from "../array/dtype.js";
 import type { NdArray } from "../array/ndarray.js";
 import { DomainError } from "../errors.js";
@@ -50,17 +50,17 @@ export function checkGrads(
   primals: readonly NdArray[],
   options: CheckGradsOptions = {},
 ): void {
-  checkFunction("checkGrads", "f", f);
-  checkList("checkGrads", "primals", primals);
+  check("checkGrads", "f", f, anyFunction);
+  check("checkGrads", "primals", primals, anyList);
   const {
     order = 1,
     modes = ["forward", "reverse"],
     step = 1e-5,
     tolerance,
-  } = checkRecord("checkGrads", "options", options);
-  checkChoice("checkGrads", "order", order, [1, 2]);
-  checkList("checkGrads", "modes", modes).forEach((mode) =>
-    checkChoice("checkGrads", "modes", mode, ["forward", "reverse"]),
+  } = check("checkGrads", "options", options, anyRecord);
+  check("checkGrads", "order", order, oneOf(1, 2));
+  check("checkGrads", "modes", modes, anyList).forEach((mode) =>
+    check("checkGrads", "modes", mode, oneOf("forward", "reverse")),
   );
   for (const [name, value] of Object.entries({ step, tolerance }))
     if (value !== undefined && !(typeof value === "number" && value > 0))

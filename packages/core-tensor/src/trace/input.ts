@@ -1,5 +1,5 @@
 /** What public functions accept as an array, and how it becomes one. */
-import { show } from "../check.js";
+import { show } from "../check/index.js";
 import { ConcretizationError, DTypeError, ShapeError } from "../errors.js";
 import { callerLocation } from "./location.js";
 import { Tracer } from "./tracer.js";

@@ -1,5 +1,5 @@
 /** Functions that bring their own pullback. */
-import { checkFunction } from "../check.js";
+import { anyFunction, check } from "../check/index.js";
 import type { NdArray } from "../array/ndarray.js";
 import { DomainError, ShapeError } from "../errors.js";
 import { broadcastTo } from "../ops/broadcast.js";
@@ -80,9 +80,9 @@ export function customVjp<Args extends unknown[], Y, R>(
   forward: (...args: Args) => [Y, R],
   backward: (residuals: R, cotangent: Y) => unknown[],
 ): (...args: Args) => Y {
-  checkFunction("customVjp", "f", f);
-  checkFunction("customVjp", "forward", forward);
-  checkFunction("customVjp", "backward", backward);
+  check("customVjp", "f", f, anyFunction);
+  check("customVjp", "forward", forward, anyFunction);
+  check("customVjp", "backward", backward, anyFunction);
   return (...inputs) => {
     const args = inputs.map((x) => asTree("customVjp", x)) as Args;
     const variables = treeLeaves(args);

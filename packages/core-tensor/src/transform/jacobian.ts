@@ -1,5 +1,5 @@
 /** Whole matrices of derivatives. */
-import { checkFunction } from "../check.js";
+import { anyFunction, check } from "../check/index.js";
 import type { NdArray } from "../array/ndarray.js";
 import { ShapeError } from "../errors.js";
 import { eye } from "../ops/create.js";
@@ -30,7 +30,7 @@ function basis(x: NdArray): NdArray {
  * @category Transforms
  */
 export function jacrev(f: (x: NdArray) => NdArray): (x: ArrayInput) => NdArray {
-  checkFunction("jacrev", "f", f);
+  check("jacrev", "f", f, anyFunction);
   return (input) => {
     const x = toArray("jacrev", input);
     const [y, pullback] = vjp(f, x);
@@ -56,7 +56,7 @@ export function jacrev(f: (x: NdArray) => NdArray): (x: ArrayInput) => NdArray {
  * @category Transforms
  */
 export function jacfwd(f: (x: NdArray) => NdArray): (x: ArrayInput) => NdArray {
-  checkFunction("jacfwd", "f", f);
+  check("jacfwd", "f", f, anyFunction);
   return (input) => {
     const x = toArray("jacfwd", input);
     const columns = vmap((tangent: NdArray) => jvp(f, [x], [tangent])[1], { outAxes: -1 })(

@@ -1,5 +1,5 @@
 /** Forward-mode derivatives along a direction, and second derivatives along a direction. */
-import { checkFunction, checkList } from "../check.js";
+import { anyFunction, anyList, check } from "../check/index.js";
 import type { NdArray } from "../array/ndarray.js";
 import { formatShape, sameShape } from "../array/shape.js";
 import { ShapeError } from "../errors.js";
@@ -31,9 +31,9 @@ export function jvp<Args extends unknown[], Y>(
   primals: Args,
   tangents: Args,
 ): [Y, Y] {
-  checkFunction("jvp", "f", f);
-  checkList("jvp", "primals", primals);
-  checkList("jvp", "tangents", tangents);
+  check("jvp", "f", f, anyFunction);
+  check("jvp", "primals", primals, anyList);
+  check("jvp", "tangents", tangents, anyList);
   const trace = new ForwardTrace();
   const duals = primals.map((primal, i) => {
     const tree = asTree("jvp", primal);
@@ -94,9 +94,9 @@ export function hvp<Args extends unknown[]>(
   primals: Args,
   tangents: Args,
 ): Args {
-  checkFunction("hvp", "f", f);
-  checkList("hvp", "primals", primals);
-  checkList("hvp", "tangents", tangents);
+  check("hvp", "f", f, anyFunction);
+  check("hvp", "primals", primals, anyList);
+  check("hvp", "tangents", tangents, anyList);
   const gradient = grad(f, { argnums: primals.map((_, i) => i) });
   return jvp((...args: Args) => gradient(...args) as unknown as Args, primals, tangents)[1];
 }

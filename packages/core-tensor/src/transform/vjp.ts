@@ -1,5 +1,5 @@
 /** Reverse-mode derivatives: pullbacks, gradients, values with gradients. */
-import { checkFunction, checkList, checkRecord, show } from "../check.js";
+import { anyFunction, anyList, anyRecord, check, show } from "../check/index.js";
 import { isFloat } from "../array/dtype.js";
 import { isNdArray, toArray, type ArrayInput } from "../trace/input.js";
 import type { NdArray } from "../array/ndarray.js";
@@ -86,7 +86,7 @@ export function vjp<Args extends unknown[], Y>(
   f: (...args: Args) => Y,
   ...primals: Args
 ): [Y, (cotangent: Y) => { [K in keyof Args]: Gradient<Args[K]> }] {
-  checkFunction("vjp", "f", f);
+  check("vjp", "f", f, anyFunction);
   const { tape, result, variables } = record(
     "vjp",
     f,
@@ -170,9 +170,9 @@ export function valueAndGrad(
   f: (...args: unknown[]) => unknown,
   options: GradOptions = {},
 ): (...args: unknown[]) => [unknown, unknown] {
-  const argnums = checkRecord("grad", "options", options).argnums ?? 0;
-  checkFunction("grad", "f", f);
-  const list = typeof argnums === "number" ? [argnums] : checkList("grad", "argnums", argnums);
+  const argnums = check("grad", "options", options, anyRecord).argnums ?? 0;
+  check("grad", "f", f, anyFunction);
+  const list = typeof argnums === "number" ? [argnums] : check("grad", "argnums", argnums, anyList);
   return (...args) => {
     for (const k of list)
       if (!Number.isInteger(k) || k < 0 || k >= args.length)

@@ -1,5 +1,5 @@
 /** A function of one member as a function of a whole batch. */
-import { checkFunction, checkRecord, show } from "../check.js";
+import { anyFunction, anyRecord, check, show } from "../check/index.js";
 import type { NdArray } from "../array/ndarray.js";
 import { normalizeAxis } from "../array/shape.js";
 import { AxisError, ShapeError } from "../errors.js";
@@ -42,8 +42,8 @@ export function vmap<Args extends unknown[], Y>(
   f: (...args: Args) => Y,
   options: VmapOptions = {},
 ): (...args: Args) => Y {
-  checkFunction("vmap", "f", f);
-  const { inAxes = 0, outAxes = 0 } = checkRecord("vmap", "options", options);
+  check("vmap", "f", f, anyFunction);
+  const { inAxes = 0, outAxes = 0 } = check("vmap", "options", options, anyRecord);
   return (...args) => {
     const axes = args.map((_, i) => (typeof inAxes === "number" ? inAxes : (inAxes[i] ?? null)));
     const trees = args.map((argument) => asTree("vmap", argument));

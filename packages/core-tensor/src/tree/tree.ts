@@ -1,5 +1,5 @@
 /** Trees: arrays in nested plain objects and lists, the form in which parameters, states and gradients travel. */
-import { checkFunction } from "../check.js";
+import { anyFunction, check } from "../check/index.js";
 import type { NdArray } from "../array/ndarray.js";
 import { DomainError, ShapeError } from "../errors.js";
 import { isNdArray } from "../trace/input.js";
@@ -60,7 +60,7 @@ export function treeLeaves(tree: Tree): NdArray[] {
  * @category Trees
  */
 export function treeMap<T>(f: (...arrays: NdArray[]) => NdArray, tree: T, ...others: T[]): T {
-  checkFunction("treeMap", "f", f);
+  check("treeMap", "f", f, anyFunction);
   const rest = others.map(treeLeaves);
   const count = treeLeaves(tree).length;
   for (const leaves of rest)

@@ -75,20 +75,18 @@ describe("a view gives what a copy gives", () => {
 });
 
 /** Shapes that broadcast together: some extents of each replaced by 1, some leading ones dropped. */
-const pairs = fc
-  .array(fc.integer({ min: 0, max: 4 }), { maxLength: 4 })
-  .chain((shape) =>
-    fc.tuple(
-      ...[0, 1].map(() =>
-        fc
-          .record({
-            ones: fc.array(fc.boolean(), { minLength: 4, maxLength: 4 }),
-            drop: fc.integer({ min: 0, max: shape.length }),
-          })
-          .map(({ ones, drop }) => shape.map((n, i) => (ones[i] ? 1 : n)).slice(drop)),
-      ),
+const pairs = fc.array(fc.integer({ min: 0, max: 4 }), { maxLength: 4 }).chain((shape) =>
+  fc.tuple(
+    ...[0, 1].map(() =>
+      fc
+        .record({
+          ones: fc.array(fc.boolean(), { minLength: 4, maxLength: 4 }),
+          drop: fc.integer({ min: 0, max: shape.length }),
+        })
+        .map(({ ones, drop }) => shape.map((n, i) => (ones[i] ? 1 : n)).slice(drop)),
     ),
-  );
+  ),
+);
 
 describe("broadcasting", () => {
   it("reads every element that plain index arithmetic reads", () => {

@@ -1,5 +1,6 @@
 /** The saddle point behind pessimism, and what it promises. */
-import { type ArrayInput, type Certificate, array, checkRecord } from "@provably/core-tensor";
+import { type ArrayInput, type Certificate, array } from "@provably/core-tensor";
+import { anyRecord, certificate, check } from "@provably/core-tensor/internal";
 import { atLeast, distributions, finite, numbers } from "../arrays.js";
 import { type PreferenceProblem, flattenProblem, rewardsOf } from "../exact/problem.js";
 import { implicitReward, optimalValue, policyValue, suboptimality } from "../exact/values.js";
@@ -59,7 +60,7 @@ export function certifyPessimism(
   options: { readonly tolerance?: number } = {},
 ): PessimismCertificates {
   const fn = "certifyPessimism";
-  const { tolerance = 1e-8 } = checkRecord(fn, "options", options);
+  const { tolerance = 1e-8 } = check(fn, "options", options, anyRecord);
   atLeast(fn, "tolerance", tolerance, 0);
   const { beta, alpha } = constantsOf(fn, constants);
   const flat = flattenProblem(fn, problem);
@@ -67,7 +68,7 @@ export function certifyPessimism(
   const shape = [prompts, responses];
   const raw = rewardsOf(
     flat,
-    finite(fn, "theta", checkRecord(fn, "result", result).theta, [flat.dimension]),
+    finite(fn, "theta", check(fn, "result", result, anyRecord).theta, [flat.dimension]),
   );
   const mean = raw.reduce(
     (sum, r, k) => sum + rho[Math.floor(k / responses)]! * calibration[k]! * r,
@@ -114,15 +115,15 @@ export function certifyPessimism(
         reference,
         values,
       );
-    pessimism = {
+    pessimism = certificate({
       claim:
         "excess of the claimed value over the policy's value under the maximum-likelihood reward",
       kind: "exact",
       value: excess,
       expected: [-Infinity, 0],
       tolerance,
-      holds: excess <= tolerance,
-    };
+      verdict: excess <= tolerance,
+    });
   }
   // β ln(π/π_ref) = r − β ln Z, and E_ρ[β ln Z] = J*(r): taken from the policy alone, so that it does not repeat how the reward was centred
   const implied = numbers(implicitReward(result.logPolicy, reference, beta));
@@ -130,23 +131,23 @@ export function certifyPessimism(
     meanOf(implied, rho, calibration, responses) + optimalValue(table, reference, values),
   );
   return {
-    dualityGap: {
+    dualityGap: certificate({
       claim: "duality gap of the saddle point, per pair",
       kind: "bound",
       value: gap,
       expected: 0,
       tolerance,
-      holds: Math.abs(gap) <= tolerance,
-    },
+      verdict: Math.abs(gap) <= tolerance,
+    }),
     pessimism,
-    calibration: {
+    calibration: certificate({
       claim: "mean reward of the policy under the calibration policy",
       kind: "exact",
       value: residual,
       expected: 0,
       tolerance: 1e-9,
-      holds: residual <= 1e-9,
-    },
+      verdict: residual <= 1e-9,
+    }),
   };
 }
 
@@ -226,17 +227,22 @@ export function certifySuboptimality(
     readonly tolerance?: number;
   },
 ): Certificate {
-  const { tolerance = 0.1, ...values } = checkRecord("certifySuboptimality", "options", options);
+  const { tolerance = 0.1, ...values } = check(
+    "certifySuboptimality",
+    "options",
+    options,
+    anyRecord,
+  );
   atLeast("certifySuboptimality", "tolerance", tolerance, 0);
   const value = suboptimality(reward, logPolicy, logReference, values);
-  return {
+  return certificate({
     claim: "KL-regularised value lost against the best policy",
     kind: "exact",
     value,
     expected: 0,
     tolerance,
-    holds: value <= tolerance,
-  };
+    verdict: value <= tolerance,
+  });
 }
 
 /**
@@ -260,18 +266,18 @@ export function certifyCalibration(
   calibration: ArrayInput,
   options: { readonly tolerance?: number } = {},
 ): Certificate {
-  const { tolerance = 1e-9 } = checkRecord("certifyCalibration", "options", options);
+  const { tolerance = 1e-9 } = check("certifyCalibration", "options", options, anyRecord);
   atLeast("certifyCalibration", "tolerance", tolerance, 0);
   const r = array(reward, { dtype: "float64" });
   const cal = distributions("certifyCalibration", "calibration", calibration, r.shape);
   const data = numbers(implicitReward(r, array(new Float64Array(r.size), { shape: r.shape }), 1));
   const value = Math.abs(data.reduce((sum, v, k) => sum + (cal[k]! * v) / r.shape[0]!, 0));
-  return {
+  return certificate({
     claim: "mean reward under the calibration policy",
     kind: "exact",
     value,
     expected: 0,
     tolerance,
-    holds: value <= tolerance,
-  };
+    verdict: value <= tolerance,
+  });
 }

@@ -1,4 +1,5 @@
 /** How far parameters are from a stationary point of the objective. */
+import { certificate } from "@provably/core-tensor/internal";
 import type { Certificate } from "@provably/core-tensor";
 import { type FlatProblem, type ObjectiveOptions, evaluate } from "../exact/problem.js";
 
@@ -13,15 +14,15 @@ export function certifyStationary(
   evaluate(problem, constants, theta, gradient);
   const value = gradient.reduce((m, g) => Math.max(m, Math.abs(g)), 0);
   const convex = constants.sign === -1 || constants.alpha === 0;
-  return {
+  return certificate({
     claim: "largest component of the gradient of the objective",
     kind: "exact",
     value,
     expected: 0,
     tolerance,
-    holds: value <= tolerance,
+    verdict: value <= tolerance,
     note: convex
       ? "the objective is convex, so a stationary point is the minimum"
       : "the optimistic objective is not convex: stationary is not minimal",
-  };
+  });
 }

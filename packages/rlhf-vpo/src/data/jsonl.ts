@@ -1,5 +1,6 @@
 /** Streaming preferences from lines of JSON, in constant memory. */
-import { DomainError, checkFunction, checkHooks, checkRecord, show } from "@provably/core-tensor";
+import { DomainError } from "@provably/core-tensor";
+import { anyFunction, anyRecord, check, checkHooks, show } from "@provably/core-tensor/internal";
 import { PreferenceFormatError, type PreferenceRecord, parsePreference } from "./record.js";
 
 /**
@@ -81,13 +82,13 @@ export async function* readPreferenceJsonl(
     onError = "throw",
     maxLineBytes = 16 * 2 ** 20,
     signal,
-  } = checkRecord("readPreferenceJsonl", "options", options);
+  } = check("readPreferenceJsonl", "options", options, anyRecord);
   if (!(typeof maxLineBytes === "number" && maxLineBytes >= 1))
     throw new DomainError(
       `readPreferenceJsonl: maxLineBytes must be positive, got ${show(maxLineBytes)}`,
     );
   if (onError !== "throw" && onError !== "skip")
-    checkFunction("readPreferenceJsonl", "onError", onError);
+    check("readPreferenceJsonl", "onError", onError, anyFunction);
   checkHooks("readPreferenceJsonl", signal === undefined ? {} : { signal });
   const encoder = new TextEncoder();
   let pending: Uint8Array[] = [];

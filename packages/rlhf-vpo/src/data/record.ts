@@ -1,5 +1,6 @@
 /** One preference: a prompt with a chosen and a rejected response. */
-import { CoreTensorError, show } from "@provably/core-tensor";
+import { CoreTensorError } from "@provably/core-tensor";
+import { show } from "@provably/core-tensor/internal";
 
 /**
  * A message of a conversation.

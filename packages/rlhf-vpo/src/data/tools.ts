@@ -1,5 +1,6 @@
 /** Small tools for lists of preferences. */
-import { checkCount, checkList, checkRecord, toTypedArray } from "@provably/core-tensor";
+import { toTypedArray } from "@provably/core-tensor";
+import { anyList, anyRecord, check, wholeNumber } from "@provably/core-tensor/internal";
 import { type RngKey, permutation, uniform } from "@provably/core-tensor/random";
 import { atLeast, numbers } from "../arrays.js";
 import type { PreferenceRecord } from "./record.js";
@@ -22,7 +23,7 @@ export function pairsFromRanking(
   prompt: string,
   responses: readonly string[],
 ): readonly PreferenceRecord[] {
-  return checkList("pairsFromRanking", "responses", responses).flatMap((chosen, i) =>
+  return check("pairsFromRanking", "responses", responses, anyList).flatMap((chosen, i) =>
     responses.slice(i + 1).map((rejected) => ({ prompt, chosen, rejected })),
   );
 }
@@ -40,9 +41,7 @@ export function pairsFromRanking(
  * ```
  * @category Data
  */
-export function toUnpaired(
-  records: readonly PreferenceRecord[],
-): readonly {
+export function toUnpaired(records: readonly PreferenceRecord[]): readonly {
   readonly prompt: PreferenceRecord["prompt"];
   readonly response: PreferenceRecord["chosen"];
   readonly desirable: boolean;
@@ -107,14 +106,14 @@ export function batches<T>(
   size: number,
   options: { readonly dropLast?: boolean } = {},
 ): readonly (readonly T[])[] {
-  checkCount("batches", "size", size, 1);
-  checkList("batches", "records", records);
+  check("batches", "size", size, wholeNumber(1));
+  check("batches", "records", records, anyList);
   const order = toTypedArray(permutation(key, records.length));
   const out: T[][] = [];
   for (let at = 0; at < records.length; at += size)
     out.push(Array.from(order.slice(at, at + size), (i) => records[i]!));
   if (
-    checkRecord("batches", "options", options).dropLast &&
+    check("batches", "options", options, anyRecord).dropLast &&
     out.length > 0 &&
     out[out.length - 1]!.length < size
   )
@@ -126,8 +125,8 @@ function checkRecords(
   fn: string,
   records: readonly PreferenceRecord[],
 ): readonly PreferenceRecord[] {
-  checkList(fn, "records", records).forEach((record, i) =>
-    checkRecord(fn, `records[${i}]`, record),
+  check(fn, "records", records, anyList).forEach((record, i) =>
+    check(fn, `records[${i}]`, record, anyRecord),
   );
   return records;
 }

@@ -1,11 +1,6 @@
 /** Preference data on finitely many responses, aggregated, and the VPO objective on them. */
-import {
-  type ArrayInput,
-  DomainError,
-  ShapeError,
-  array,
-  checkRecord,
-} from "@provably/core-tensor";
+import { type ArrayInput, DomainError, ShapeError, array } from "@provably/core-tensor";
+import { anyRecord, check } from "@provably/core-tensor/internal";
 import { distributions, finite, numbers } from "../arrays.js";
 import { logSumExp, sigmoid, softplus } from "../numerics.js";
 import { promptsOf, tableOf } from "./values.js";
@@ -79,7 +74,7 @@ export function flattenProblem(
     data: logReference,
     prompts,
     responses,
-  } = tableOf(fn, "logReference", checkRecord(fn, "problem", problem).logReference);
+  } = tableOf(fn, "logReference", check(fn, "problem", problem, anyRecord).logReference);
   const reference = logReference.map(Math.exp);
   for (let x = 0; x < prompts; x++) {
     const total = reference.subarray(x * responses, (x + 1) * responses).reduce((a, b) => a + b, 0);

@@ -6,10 +6,8 @@ import {
   type NdArray,
   ShapeError,
   array,
-  checkCount,
-  checkRecord,
-  show,
 } from "@provably/core-tensor";
+import { anyRecord, certificate, check, show, wholeNumber } from "@provably/core-tensor/internal";
 import { solve } from "@provably/core-tensor/linalg";
 import { atLeast, finite, numbers } from "../arrays.js";
 import { logSumExp, sigmoid, softplus } from "../numerics.js";
@@ -64,7 +62,7 @@ export function bradleyTerryLoss(
   readonly grads: { readonly chosen: NdArray<"float64">; readonly rejected: NdArray<"float64"> };
 } {
   const fn = "bradleyTerryLoss";
-  const { margin = 0 } = checkRecord(fn, "options", options);
+  const { margin = 0 } = check(fn, "options", options, anyRecord);
   atLeast(fn, "margin", margin, -Infinity);
   const centre = atLeast(fn, "centre", options.centre ?? 0, 0);
   const up = finite(fn, "chosen", chosen);
@@ -179,9 +177,9 @@ export function fitRewardModel(
   } = {},
 ): RewardModel {
   const fn = "fitRewardModel";
-  const ridge = atLeast(fn, "ridge", checkRecord(fn, "options", options).ridge ?? 0, 0);
+  const ridge = atLeast(fn, "ridge", check(fn, "options", options, anyRecord).ridge ?? 0, 0);
   const tolerance = atLeast(fn, "tolerance", options.tolerance ?? 1e-10, 0);
-  const maxIterations = checkCount(fn, "maxIterations", options.maxIterations ?? 100, 0);
+  const maxIterations = check(fn, "maxIterations", options.maxIterations ?? 100, wholeNumber(0));
   const flat = flattenProblem(fn, problem);
   const { dimension: d, features, pairs } = flat;
   const feature = (cell: number, i: number): number =>
@@ -249,16 +247,16 @@ export function fitRewardModel(
     iterations,
     converged,
     separable,
-    certificate: {
+    certificate: certificate({
       claim: "largest component of the gradient of the penalised likelihood",
       kind: "exact",
       value,
       expected: 0,
       tolerance: Math.max(tolerance, 1e-7),
-      holds: converged || (value <= 1e-7 && !separable),
+      verdict: converged || (value <= 1e-7 && !separable),
       note: separable
         ? "the data are separable: without ridge no maximum exists"
         : "the likelihood is concave",
-    },
+    }),
   };
 }

@@ -1,11 +1,6 @@
 /** Exact values and policies of KL-regularised rewards where responses are finitely many. */
-import {
-  type ArrayInput,
-  type NdArray,
-  ShapeError,
-  array,
-  checkRecord,
-} from "@provably/core-tensor";
+import { type ArrayInput, type NdArray, ShapeError, array } from "@provably/core-tensor";
+import { anyRecord, check } from "@provably/core-tensor/internal";
 import { distributions, finite, positive } from "../arrays.js";
 import { logSumExp, sigmoid } from "../numerics.js";
 
@@ -122,7 +117,7 @@ export function optimalValue(
   const fn = "optimalValue";
   const { data: reference, prompts, responses } = tableOf(fn, "logReference", logReference);
   const { data: r } = tableOf(fn, "reward", reward, [prompts, responses]);
-  const rho = promptsOf(fn, prompts, checkRecord(fn, "options", options).promptDistribution);
+  const rho = promptsOf(fn, prompts, check(fn, "options", options, anyRecord).promptDistribution);
   const { logZ } = partition(r, reference, positive(fn, "beta", options.beta), prompts, responses);
   return options.beta * rho.reduce((sum, p, x) => sum + p * logZ[x]!, 0);
 }
@@ -170,7 +165,7 @@ export function policyValue(
   const { data: reference, prompts, responses } = tableOf(fn, "logReference", logReference);
   const { data: r } = tableOf(fn, "reward", reward, [prompts, responses]);
   const { data: policy } = tableOf(fn, "logPolicy", logPolicy, [prompts, responses]);
-  const rho = promptsOf(fn, prompts, checkRecord(fn, "options", options).promptDistribution);
+  const rho = promptsOf(fn, prompts, check(fn, "options", options, anyRecord).promptDistribution);
   const beta = positive(fn, "beta", options.beta);
   return expectation(policy, rho, responses, (k) => r[k]! - beta * (policy[k]! - reference[k]!));
 }
@@ -203,7 +198,7 @@ export function suboptimality(
   const { data: reference, prompts, responses } = tableOf(fn, "logReference", logReference);
   const { data: r } = tableOf(fn, "reward", reward, [prompts, responses]);
   const { data: policy } = tableOf(fn, "logPolicy", logPolicy, [prompts, responses]);
-  const rho = promptsOf(fn, prompts, checkRecord(fn, "options", options).promptDistribution);
+  const rho = promptsOf(fn, prompts, check(fn, "options", options, anyRecord).promptDistribution);
   const beta = positive(fn, "beta", options.beta);
   const { logits, logZ } = partition(r, reference, beta, prompts, responses);
   return (
@@ -275,7 +270,7 @@ export function calibrateReward(
   const fn = "calibrateReward";
   const { data: r, prompts, responses } = tableOf(fn, "reward", reward);
   const cal = distributions(fn, "calibration", calibration, [prompts, responses]);
-  const rho = promptsOf(fn, prompts, checkRecord(fn, "options", options).promptDistribution);
+  const rho = promptsOf(fn, prompts, check(fn, "options", options, anyRecord).promptDistribution);
   const means = Float64Array.from({ length: prompts }, (_, x) => {
     let sum = 0;
     for (let y = 0; y < responses; y++) sum += cal[x * responses + y]! * r[x * responses + y]!;
@@ -347,7 +342,7 @@ export function winRate(
   const { data: r, prompts, responses } = tableOf(fn, "reward", reward);
   const { data: one } = tableOf(fn, "logPolicy", logPolicy, [prompts, responses]);
   const { data: two } = tableOf(fn, "logOther", logOther, [prompts, responses]);
-  const rho = promptsOf(fn, prompts, checkRecord(fn, "options", options).promptDistribution);
+  const rho = promptsOf(fn, prompts, check(fn, "options", options, anyRecord).promptDistribution);
   let total = 0;
   for (let x = 0; x < prompts; x++)
     for (let i = x * responses; i < (x + 1) * responses; i++)

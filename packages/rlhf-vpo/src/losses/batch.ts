@@ -5,8 +5,8 @@ import {
   type NdArray,
   ShapeError,
   array,
-  checkRecord,
 } from "@provably/core-tensor";
+import { anyRecord, check } from "@provably/core-tensor/internal";
 import { finite, wrap } from "../arrays.js";
 
 /**
@@ -79,7 +79,7 @@ export function flatten(
   batch: PreferenceBatch,
   { allowPositive = false }: LossOptions,
 ): FlatBatch {
-  checkRecord(fn, "batch", batch);
+  check(fn, "batch", batch, anyRecord);
   const first = array(batch.chosen, { dtype: "float64" });
   if (first.shape.length !== 1 || first.size === 0)
     throw new ShapeError(

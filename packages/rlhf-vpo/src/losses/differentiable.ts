@@ -4,13 +4,11 @@ import {
   type NdArray,
   ShapeError,
   array,
-  checkFunction,
-  checkRecord,
   customVjp,
   isNdArray,
   mul,
-  show,
 } from "@provably/core-tensor";
+import { anyFunction, anyRecord, check, show } from "@provably/core-tensor/internal";
 import type { LossResult } from "./batch.js";
 
 /** Numbers that are not an array of ours, nor one that is being traced. */
@@ -38,9 +36,9 @@ const isPlain = (x: unknown): x is number[] =>
 export function differentiable<Batch extends object>(
   loss: (batch: Batch) => LossResult,
 ): (batch: Batch) => NdArray {
-  checkFunction("differentiable", "loss", loss);
+  check("differentiable", "loss", loss, anyFunction);
   return (batch) => {
-    const given = Object.entries(checkRecord("differentiable", "batch", batch)).filter(
+    const given = Object.entries(check("differentiable", "batch", batch, anyRecord)).filter(
       ([, value]) => value !== undefined,
     );
     const names = given.map(([name]) => name);
@@ -54,14 +52,14 @@ export function differentiable<Batch extends object>(
     const rebuild = (values: readonly unknown[]): Batch =>
       Object.fromEntries(names.map((name, i) => [name, values[i]])) as Batch;
     const value = (...values: unknown[]): NdArray =>
-      array(checkRecord("differentiable", "the loss", loss(rebuild(values))).loss, {
+      array(check("differentiable", "the loss", loss(rebuild(values)), anyRecord).loss, {
         dtype: "float64",
       });
     const run = customVjp(
       value,
       (...values: unknown[]): [NdArray, NdArray[]] => {
-        const result = checkRecord("differentiable", "the loss", loss(rebuild(values)));
-        checkRecord("differentiable", "grads of the loss", result.grads);
+        const result = check("differentiable", "the loss", loss(rebuild(values)), anyRecord);
+        check("differentiable", "grads of the loss", result.grads, anyRecord);
         const gradients = names.map((name, i) => {
           const shape = (values[i] as NdArray).shape;
           const g = result.grads[name];

@@ -1,5 +1,6 @@
 /** DPO with one more term: the losses that VPO contains or resembles. */
-import { type ArrayInput, ShapeError, checkRecord } from "@provably/core-tensor";
+import { type ArrayInput, ShapeError } from "@provably/core-tensor";
+import { anyRecord, check } from "@provably/core-tensor/internal";
 import { atLeast, finite, positive } from "../arrays.js";
 import { sigmoid, softplus } from "../numerics.js";
 import {
@@ -37,7 +38,7 @@ export function xpoLoss(
   options: BetaOptions & { readonly refSample: ArrayInput; readonly alpha?: number },
 ): LossResult {
   const fn = "xpoLoss";
-  const beta = positive(fn, "beta", checkRecord(fn, "options", options).beta ?? 0.1);
+  const beta = positive(fn, "beta", check(fn, "options", options, anyRecord).beta ?? 0.1);
   const alpha = atLeast(fn, "alpha", options.alpha ?? 1e-5, 0);
   const flat = flatten(fn, batch, options);
   const sample = finite(fn, "refSample", options.refSample, [flat.size]);
@@ -81,7 +82,12 @@ export function selmLoss(
     readonly alpha?: number;
   },
 ): LossResult {
-  const { sample, refSample, alpha = 0.001, ...rest } = checkRecord("selmLoss", "options", options);
+  const {
+    sample,
+    refSample,
+    alpha = 0.001,
+    ...rest
+  } = check("selmLoss", "options", options, anyRecord);
   const [s, s0] = [
     finite("selmLoss", "sample", sample),
     finite("selmLoss", "refSample", refSample),
@@ -125,7 +131,7 @@ export function rpoLoss(
   options: BetaOptions & { readonly sftWeight?: number } = {},
 ): LossResult {
   const fn = "rpoLoss";
-  const beta = positive(fn, "beta", checkRecord(fn, "options", options).beta ?? 0.1);
+  const beta = positive(fn, "beta", check(fn, "options", options, anyRecord).beta ?? 0.1);
   const w = atLeast(fn, "sftWeight", options.sftWeight ?? 1, 0);
   const flat = flatten(fn, batch, options);
   const lengths = flat.chosenLengths

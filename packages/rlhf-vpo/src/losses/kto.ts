@@ -1,5 +1,6 @@
 /** KTO: responses judged one by one, without pairs. */
-import { type ArrayInput, ShapeError, array, checkRecord } from "@provably/core-tensor";
+import { type ArrayInput, ShapeError, array } from "@provably/core-tensor";
+import { anyRecord, check } from "@provably/core-tensor/internal";
 import { atLeast, finite, positive } from "../arrays.js";
 import { sigmoid } from "../numerics.js";
 import type { LossOptions, LossResult } from "./batch.js";
@@ -47,12 +48,12 @@ export function ktoLoss(
   } = {},
 ): LossResult {
   const fn = "ktoLoss";
-  const beta = positive(fn, "beta", checkRecord(fn, "options", options).beta ?? 0.1);
+  const beta = positive(fn, "beta", check(fn, "options", options, anyRecord).beta ?? 0.1);
   const weights = [
     atLeast(fn, "undesirableWeight", options.undesirableWeight ?? 1, 0),
     atLeast(fn, "desirableWeight", options.desirableWeight ?? 1, 0),
   ] as const;
-  const policy = finite(fn, "policy", checkRecord(fn, "batch", batch).policy);
+  const policy = finite(fn, "policy", check(fn, "batch", batch, anyRecord).policy);
   const size = policy.length;
   if (size === 0) throw new ShapeError(`${fn}: policy must have at least one entry`);
   const reference = finite(fn, "reference", batch.reference, [size]);

@@ -1,5 +1,6 @@
 /** Losses of the margin z = β(u − v), with u = ln π(y⁺) − ln π_ref(y⁺) and v the same of y⁻. */
-import { DomainError, checkRecord, show } from "@provably/core-tensor";
+import { DomainError } from "@provably/core-tensor";
+import { anyRecord, check, show } from "@provably/core-tensor/internal";
 import { positive } from "../arrays.js";
 import { logSigmoid, sigmoid, softplus } from "../numerics.js";
 import {
@@ -29,7 +30,7 @@ function overMargin(
   options: BetaOptions,
   pair: (z: number, slope: Float64Array) => number,
 ): LossResult {
-  const beta = positive(fn, "beta", checkRecord(fn, "options", options).beta ?? 0.1);
+  const beta = positive(fn, "beta", check(fn, "options", options, anyRecord).beta ?? 0.1);
   const slope = new Float64Array(1);
   return overPairs(flatten(fn, batch, options), options, beta, (a, b, a0, b0, d) => {
     const loss = pair(beta * (a - a0 - (b - b0)), slope);
@@ -61,7 +62,7 @@ export function dpoLoss(
   batch: PreferenceBatch,
   options: BetaOptions & { readonly labelSmoothing?: number } = {},
 ): LossResult {
-  return vpoLoss(batch, { ...checkRecord("dpoLoss", "options", options), alpha: 0, sign: -1 });
+  return vpoLoss(batch, { ...check("dpoLoss", "options", options, anyRecord), alpha: 0, sign: -1 });
 }
 
 /**
@@ -88,7 +89,7 @@ export function robustDpoLoss(
   options: BetaOptions & { readonly labelSmoothing?: number } = {},
 ): LossResult {
   const fn = "robustDpoLoss";
-  const e = checkRecord(fn, "options", options).labelSmoothing ?? 0.1;
+  const e = check(fn, "options", options, anyRecord).labelSmoothing ?? 0.1;
   if (!(Number.isFinite(e) && e >= 0 && e < 0.5))
     throw new DomainError(`${fn}: labelSmoothing must lie in [0, 0.5), got ${show(e)}`);
   return overMargin(fn, batch, options, (z, slope) => {
@@ -122,7 +123,7 @@ export function ipoLoss(
   options: BetaOptions & { readonly normalise?: "sum" | "average" } = {},
 ): LossResult {
   const fn = "ipoLoss";
-  const beta = positive(fn, "beta", checkRecord(fn, "options", options).beta ?? 0.1);
+  const beta = positive(fn, "beta", check(fn, "options", options, anyRecord).beta ?? 0.1);
   const flat = flatten(fn, batch, options);
   const { normalise = flat.chosenLengths ? "average" : "sum" } = options;
   const lengths = normalise === "average" ? lengthsOf(fn, flat) : undefined;
@@ -188,7 +189,7 @@ export function exoPairLoss(
   options: BetaOptions & { readonly labelSmoothing?: number } = {},
 ): LossResult {
   const fn = "exoPairLoss";
-  const e = smoothing(fn, checkRecord(fn, "options", options).labelSmoothing ?? 1e-3);
+  const e = smoothing(fn, check(fn, "options", options, anyRecord).labelSmoothing ?? 1e-3);
   if (e === 0) throw new DomainError(`${fn}: labelSmoothing must be positive, got 0`);
   const [yes, no] = [Math.log1p(-e), Math.log(e)];
   return overMargin(fn, batch, options, (z, slope) => {
@@ -226,7 +227,7 @@ export function discopopLoss(
   const tau = positive(
     "discopopLoss",
     "tau",
-    checkRecord("discopopLoss", "options", options).tau ?? 0.05,
+    check("discopopLoss", "options", options, anyRecord).tau ?? 0.05,
   );
   return overMargin("discopopLoss", batch, options, (z, slope) => {
     const m = sigmoid(z / tau);

@@ -1,5 +1,5 @@
 /** Losses of the two log-ratios u = ln π(y⁺) − ln π_ref(y⁺) and v of y⁻, each for itself. */
-import { checkRecord } from "@provably/core-tensor";
+import { anyRecord, check } from "@provably/core-tensor/internal";
 import { atLeast, positive } from "../arrays.js";
 import { sigmoid, softplus } from "../numerics.js";
 import {
@@ -19,7 +19,7 @@ function overRatios(
   options: BetaOptions,
   pair: (u: number, v: number, beta: number, d: PairGradient) => number,
 ): LossResult {
-  const beta = positive(fn, "beta", checkRecord(fn, "options", options).beta ?? 0.1);
+  const beta = positive(fn, "beta", check(fn, "options", options, anyRecord).beta ?? 0.1);
   return overPairs(flatten(fn, batch, options), options, beta, (a, b, a0, b0, d) =>
     pair(a - a0, b - b0, beta, d),
   );
@@ -187,7 +187,7 @@ export function dpopLoss(
   const lambda = atLeast(
     "dpopLoss",
     "lambda",
-    checkRecord("dpopLoss", "options", options).lambda ?? 50,
+    check("dpopLoss", "options", options, anyRecord).lambda ?? 50,
     0,
   );
   return overRatios("dpopLoss", batch, options, (u, v, beta, d) => {

@@ -1,5 +1,6 @@
 /** Losses without a reference policy. */
-import { type ArrayInput, DomainError, checkRecord, show } from "@provably/core-tensor";
+import { type ArrayInput, DomainError } from "@provably/core-tensor";
+import { anyRecord, check, show } from "@provably/core-tensor/internal";
 import { atLeast, finite, positive } from "../arrays.js";
 import { log1mexp, sigmoid, softplus } from "../numerics.js";
 import {
@@ -24,10 +25,11 @@ function alone(d: PairGradient, chosen: number, rejected: number): void {
 
 /** The batch with the reference left out. */
 function withoutReference(fn: string, batch: PreferenceBatch): PreferenceBatch {
-  const { chosen, rejected, chosenLengths, rejectedLengths, weights } = checkRecord(
+  const { chosen, rejected, chosenLengths, rejectedLengths, weights } = check(
     fn,
     "batch",
     batch,
+    anyRecord,
   );
   return {
     chosen,
@@ -65,7 +67,7 @@ export function slicLoss(
   } = {},
 ): LossResult {
   const fn = "slicLoss";
-  const delta = positive(fn, "delta", checkRecord(fn, "options", options).delta ?? 1);
+  const delta = positive(fn, "delta", check(fn, "options", options, anyRecord).delta ?? 1);
   const w = atLeast(fn, "regWeight", options.regWeight ?? 0, 0);
   const flat = flatten(fn, withoutReference(fn, batch), options);
   if (w > 0 && options.regularised === undefined)
@@ -113,7 +115,7 @@ export function simpoLoss(
   options: BetaOptions & { readonly gamma?: number; readonly labelSmoothing?: number } = {},
 ): LossResult {
   const fn = "simpoLoss";
-  const beta = positive(fn, "beta", checkRecord(fn, "options", options).beta ?? 2);
+  const beta = positive(fn, "beta", check(fn, "options", options, anyRecord).beta ?? 2);
   const { gamma = 1 } = options;
   if (!Number.isFinite(gamma))
     throw new DomainError(`${fn}: gamma must be finite, got ${show(gamma)}`);
@@ -151,7 +153,7 @@ export function cpoLoss(
   options: BetaOptions & { readonly nllWeight?: number; readonly labelSmoothing?: number } = {},
 ): LossResult {
   const fn = "cpoLoss";
-  const beta = positive(fn, "beta", checkRecord(fn, "options", options).beta ?? 0.1);
+  const beta = positive(fn, "beta", check(fn, "options", options, anyRecord).beta ?? 0.1);
   const w = atLeast(fn, "nllWeight", options.nllWeight ?? 1, 0);
   const e = smoothing(fn, options.labelSmoothing);
   return overPairs(
@@ -192,7 +194,7 @@ export function orpoLoss(
   options: LossOptions & { readonly lambda?: number } = {},
 ): LossResult {
   const fn = "orpoLoss";
-  const lambda = atLeast(fn, "lambda", checkRecord(fn, "options", options).lambda ?? 0.1, 0);
+  const lambda = atLeast(fn, "lambda", check(fn, "options", options, anyRecord).lambda ?? 0.1, 0);
   const flat = flatten(fn, withoutReference(fn, batch), options);
   const [n, m] = lengthsOf(fn, flat);
   const average = (name: string, sum: number, count: number, i: number): number => {

@@ -1,14 +1,6 @@
 /** The value-incentivised preference loss. */
-import {
-  type ArrayInput,
-  DomainError,
-  ShapeError,
-  array,
-  checkRecord,
-  exp,
-  log1p,
-  show,
-} from "@provably/core-tensor";
+import { type ArrayInput, DomainError, ShapeError, array, exp, log1p } from "@provably/core-tensor";
+import { anyRecord, check, show } from "@provably/core-tensor/internal";
 import { atLeast, finite, numbers, positive, wrap } from "../arrays.js";
 import { sigmoid, softplus } from "../numerics.js";
 import {
@@ -77,7 +69,7 @@ export interface VpoOptions extends LossOptions {
  */
 export function vpoLoss(batch: PreferenceBatch, options: VpoOptions): LossResult {
   const fn = "vpoLoss";
-  const { alpha, sign, calibration = "chosen" } = checkRecord(fn, "options", options);
+  const { alpha, sign, calibration = "chosen" } = check(fn, "options", options, anyRecord);
   const beta = positive(fn, "beta", options.beta ?? 0.1);
   atLeast(fn, "alpha", alpha, 0);
   if (sign !== 1 && sign !== -1)

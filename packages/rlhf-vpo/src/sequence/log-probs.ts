@@ -6,14 +6,12 @@ import {
   type NdArray,
   ShapeError,
   array,
-  checkList,
-  checkRecord,
   customVjp,
   isNdArray,
-  show,
   toTypedArray,
   zeros,
 } from "@provably/core-tensor";
+import { anyList, anyRecord, check, show } from "@provably/core-tensor/internal";
 import { numbers } from "../arrays.js";
 
 /**
@@ -59,7 +57,7 @@ function planOf(
   mask: ArrayInput,
   options: SequenceOptions,
 ): Plan {
-  const { shift = true } = checkRecord(fn, "options", options);
+  const { shift = true } = check(fn, "options", options, anyRecord);
   const [batch, length, vocabulary] = shape;
   if (shape.length !== 3 || !(batch! > 0 && length! > 0 && vocabulary! > 0))
     throw new ShapeError(`${fn}: logits must have shape [B, T, V], got [${shape.join(", ")}]`);
@@ -179,7 +177,7 @@ export function sequenceLogProbs(
     fn,
     flatLogits(x),
     plan,
-    checkRecord(fn, "options", options).average ?? false,
+    check(fn, "options", options, anyRecord).average ?? false,
   );
   const warnings: string[] = [];
   plan.counts.forEach((count, b) => {
@@ -218,7 +216,7 @@ export function scoreSequences(
   options: SequenceOptions = {},
 ): (logits: NdArray) => NdArray {
   const fn = "scoreSequences";
-  const { average = false } = checkRecord(fn, "options", options);
+  const { average = false } = check(fn, "options", options, anyRecord);
   const value = (logits: NdArray): NdArray => {
     if (!isNdArray(logits))
       throw new DTypeError(`${fn}: logits must be an array, got ${show(logits)}`);
@@ -273,8 +271,8 @@ export function responseMask(
   totalLengths: readonly number[],
   length?: number,
 ): NdArray {
-  checkList("responseMask", "promptLengths", promptLengths);
-  checkList("responseMask", "totalLengths", totalLengths);
+  check("responseMask", "promptLengths", promptLengths, anyList);
+  check("responseMask", "totalLengths", totalLengths, anyList);
   if (promptLengths.length === 0 || promptLengths.length !== totalLengths.length)
     throw new ShapeError(
       `responseMask: promptLengths and totalLengths must have one length, got ${promptLengths.length} and ${totalLengths.length}`,

@@ -1,5 +1,6 @@
 /** VPO on a bounded class of rewards, for both signs. */
-import { type NdArray, array, checkRecord } from "@provably/core-tensor";
+import { type NdArray, array } from "@provably/core-tensor";
+import { anyRecord, check } from "@provably/core-tensor/internal";
 import { atLeast, positive } from "../arrays.js";
 import { type PreferenceProblem, flattenProblem, logPolicyOf } from "../exact/problem.js";
 import { logSumExp, sigmoid, softplus } from "../numerics.js";
@@ -64,7 +65,7 @@ export function solveBounded(
   options: { readonly beta: number; readonly signedAlpha: number; readonly bound: number },
 ): BoundedSolution {
   const fn = "solveBounded";
-  const beta = positive(fn, "beta", checkRecord(fn, "options", options).beta);
+  const beta = positive(fn, "beta", check(fn, "options", options, anyRecord).beta);
   const bound = positive(fn, "bound", options.bound);
   const signedAlpha = atLeast(fn, "signedAlpha", options.signedAlpha, -Infinity);
   const flat = flattenProblem(fn, problem);

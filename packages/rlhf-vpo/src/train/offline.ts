@@ -5,11 +5,8 @@ import {
   DomainError,
   type NdArray,
   array,
-  checkCount,
-  checkHooks,
-  checkRecord,
-  show,
 } from "@provably/core-tensor";
+import { anyRecord, check, checkHooks, show, wholeNumber } from "@provably/core-tensor/internal";
 import { solve } from "@provably/core-tensor/linalg";
 import { atLeast, finite, numbers, positive } from "../arrays.js";
 import { certifyStationary } from "../certify/stationary.js";
@@ -66,7 +63,7 @@ export interface TrainingResult {
 }
 
 export function constantsOf(fn: string, constants: VpoConstants): ObjectiveOptions {
-  const { beta, alpha, sign = -1 } = checkRecord(fn, "constants", constants);
+  const { beta, alpha, sign = -1 } = check(fn, "constants", constants, anyRecord);
   if (sign !== 1 && sign !== -1)
     throw new DomainError(`${fn}: sign must be 1 (optimism) or -1 (pessimism), got ${show(sign)}`);
   return { beta: positive(fn, "beta", beta), alpha: atLeast(fn, "alpha", alpha, 0), sign };
@@ -179,9 +176,9 @@ export function solveOffline(
   options: { readonly tolerance?: number; readonly maxIterations?: number } = {},
 ): TrainingResult {
   const fn = "solveOffline";
-  const { tolerance = 1e-12, maxIterations = 200 } = checkRecord(fn, "options", options);
+  const { tolerance = 1e-12, maxIterations = 200 } = check(fn, "options", options, anyRecord);
   atLeast(fn, "tolerance", tolerance, 0);
-  checkCount(fn, "maxIterations", maxIterations, 0);
+  check(fn, "maxIterations", maxIterations, wholeNumber(0));
   const checked = constantsOf(fn, constants);
   if (checked.sign === 1 && checked.alpha > 0)
     throw new DomainError(
@@ -280,11 +277,11 @@ export function trainOffline(
     learningRate = 0.01,
     weightDecay = 0.01,
     steps = 1000,
-  } = checkRecord(fn, "options", options);
+  } = check(fn, "options", options, anyRecord);
   const checked = constantsOf(fn, constants);
   positive(fn, "learningRate", learningRate);
   atLeast(fn, "weightDecay", weightDecay, 0);
-  checkCount(fn, "steps", steps, 0);
+  check(fn, "steps", steps, wholeNumber(0));
   checkOptimizer(fn, optimizer);
   checkHooks(fn, options);
   const flat = flattenProblem(fn, problem);

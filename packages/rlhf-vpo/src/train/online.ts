@@ -5,14 +5,17 @@ import {
   type NdArray,
   ShapeError,
   array,
-  checkCount,
-  checkFunction,
-  checkHooks,
-  checkList,
-  checkRecord,
-  show,
   zeros,
 } from "@provably/core-tensor";
+import {
+  anyFunction,
+  anyList,
+  anyRecord,
+  check,
+  checkHooks,
+  show,
+  wholeNumber,
+} from "@provably/core-tensor/internal";
 import { type RngKey, foldIn, uniform } from "@provably/core-tensor/random";
 import { atLeast, finite, numbers, positive } from "../arrays.js";
 import {
@@ -165,7 +168,7 @@ function drawIndex(probability: (k: number) => number, n: number, u: number): nu
 
 function checkBound(fn: string, bound: RewardBound | undefined): void {
   if (bound === undefined) return;
-  const { kind, size } = checkRecord(fn, "bound", bound);
+  const { kind, size } = check(fn, "bound", bound, anyRecord);
   if (kind !== "box" && kind !== "norm")
     throw new DomainError(`${fn}: bound.kind must be "box" or "norm", got ${show(kind)}`);
   positive(fn, "bound.size", size);
@@ -178,11 +181,11 @@ function stateData(
   { prompts, responses }: FlatProblem,
 ): OnlineState["data"] {
   if (state === undefined) return [];
-  const { data } = checkRecord(fn, "state", state);
+  const { data } = check(fn, "state", state, anyRecord);
   const limits = [prompts, responses, responses];
-  checkList(fn, "state.data", data).forEach((row, i) => {
+  check(fn, "state.data", data, anyList).forEach((row, i) => {
     if (
-      checkList(fn, `state.data[${i}]`, row).length !== 3 ||
+      check(fn, `state.data[${i}]`, row, anyList).length !== 3 ||
       !row.every((v, k) => Number.isInteger(v) && v >= 0 && v < limits[k]!)
     )
       throw new DomainError(
@@ -248,14 +251,14 @@ export function runOnline(
     weightDecay = 0.01,
     secondResponse = "policy",
     sign = 1,
-  } = checkRecord(fn, "options", options);
+  } = check(fn, "options", options, anyRecord);
   const beta = positive(fn, "beta", options.beta);
   const alphaSum = atLeast(fn, "alphaSum", options.alphaSum, 0);
-  checkCount(fn, "iterations", iterations, 0);
-  checkCount(fn, "innerSteps", innerSteps, 0);
+  check(fn, "iterations", iterations, wholeNumber(0));
+  check(fn, "innerSteps", innerSteps, wholeNumber(0));
   positive(fn, "learningRate", learningRate);
   atLeast(fn, "weightDecay", weightDecay, 0);
-  checkFunction(fn, "oracle", oracle);
+  check(fn, "oracle", oracle, anyFunction);
   checkOptimizer(fn, optimizer);
   checkHooks(fn, options);
   checkBound(fn, bound);
@@ -385,7 +388,7 @@ export function theoreticalAlpha(
       },
 ): number {
   const fn = "theoreticalAlpha";
-  const pairs = atLeast(fn, "pairs", checkRecord(fn, "options", options).pairs, 1);
+  const pairs = atLeast(fn, "pairs", check(fn, "options", options, anyRecord).pairs, 1);
   if (options.mode !== "offline" && options.mode !== "online")
     throw new DomainError(
       `${fn}: mode must be "offline" or "online", got ${show((options as { mode?: unknown }).mode)}`,

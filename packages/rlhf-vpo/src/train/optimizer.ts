@@ -1,5 +1,6 @@
 /** Gradient steps on a flat vector of parameters, in place: the inner loop of experiments with millions of steps on ten numbers. */
-import { DomainError, checkCount, checkRecord, show } from "@provably/core-tensor";
+import { DomainError } from "@provably/core-tensor";
+import { anyRecord, check, show, wholeNumber } from "@provably/core-tensor/internal";
 import { finite } from "../arrays.js";
 
 /**
@@ -48,12 +49,12 @@ export function workingState(
   state: OptimizerState,
   dimension: number,
 ): WorkingState {
-  const { theta, first, second, step } = checkRecord(fn, name, state);
+  const { theta, first, second, step } = check(fn, name, state, anyRecord);
   return {
     theta: Float64Array.from(finite(fn, `${name}.theta`, theta, [dimension])),
     first: Float64Array.from(finite(fn, `${name}.first`, first, [dimension])),
     second: Float64Array.from(finite(fn, `${name}.second`, second, [dimension])),
-    step: checkCount(fn, `${name}.step`, step, 0),
+    step: check(fn, `${name}.step`, step, wholeNumber(0)),
   };
 }
 

@@ -8,20 +8,24 @@ import {
   ShapeError,
   add,
   array,
-  checkCount,
-  checkFunction,
-  checkHooks,
-  checkList,
-  checkRecord,
   isNdArray,
   linear,
   reshape,
-  show,
   tanh,
   treeLeaves,
   vjp,
   zeros,
 } from "@provably/core-tensor";
+import {
+  anyFunction,
+  anyList,
+  anyRecord,
+  certificate,
+  check,
+  checkHooks,
+  show,
+  wholeNumber,
+} from "@provably/core-tensor/internal";
 import { type AdamState, type Optimizer, adamw, applyUpdates } from "@provably/core-tensor/optim";
 import { type RngKey, foldIn, normal } from "@provably/core-tensor/random";
 import { atLeast, finite, numbers, positive } from "../arrays.js";
@@ -71,14 +75,16 @@ export function mlpPolicy(
   options: { readonly hidden?: readonly number[] } = {},
 ): FinitePolicy<MlpParams> {
   const fn = "mlpPolicy";
-  const { hidden = [32] } = checkRecord(fn, "options", options);
+  const { hidden = [32] } = check(fn, "options", options, anyRecord);
   const phi = array(features, { dtype: "float64" });
   if (phi.shape.length !== 3 || phi.size === 0)
     throw new ShapeError(
       `${fn}: features must have shape [X, Y, F], got [${phi.shape.join(", ")}]`,
     );
   finite(fn, "features", phi);
-  checkList(fn, "hidden", hidden).forEach((n, i) => checkCount(fn, `hidden[${i}]`, n, 1));
+  check(fn, "hidden", hidden, anyList).forEach((n, i) =>
+    check(fn, `hidden[${i}]`, n, wholeNumber(1)),
+  );
   const [prompts, responses, inputs] = phi.shape as [number, number, number];
   const rows = reshape(phi, [prompts * responses, inputs]);
   const sizes = [inputs, ...hidden, 1];
@@ -99,8 +105,8 @@ export function mlpPolicy(
     init,
     scores: (params) =>
       reshape(
-        checkList(fn, "params", params).reduce<NdArray>((x, layer, i) => {
-          const { weight, bias } = checkRecord(fn, `params[${i}]`, layer);
+        check(fn, "params", params, anyList).reduce<NdArray>((x, layer, i) => {
+          const { weight, bias } = check(fn, `params[${i}]`, layer, anyRecord);
           const y = add(linear(x, weight), bias);
           return i === params.length - 1 ? y : tanh(y);
         }, rows),
@@ -199,15 +205,15 @@ export function trainPolicy<P>(
     weightDecay = 0,
     steps = 500,
     tolerance = 1e-4,
-  } = checkRecord(fn, "options", options);
+  } = check(fn, "options", options, anyRecord);
   const checked = constantsOf(fn, constants);
   positive(fn, "learningRate", learningRate);
   atLeast(fn, "weightDecay", weightDecay, 0);
-  checkCount(fn, "steps", steps, 0);
+  check(fn, "steps", steps, wholeNumber(0));
   atLeast(fn, "tolerance", tolerance, 0);
   checkHooks(fn, options);
-  checkFunction(fn, "policy.scores", checkRecord(fn, "policy", policy).scores);
-  if (checkRecord(fn, "problem", problem).features !== undefined)
+  check(fn, "policy.scores", check(fn, "policy", policy, anyRecord).scores, anyFunction);
+  if (check(fn, "problem", problem, anyRecord).features !== undefined)
     throw new DomainError(
       `${fn}: features belong to the policy, not to the problem; use trainOffline for a log-linear one`,
     );
@@ -218,7 +224,7 @@ export function trainPolicy<P>(
     params,
     optimizer: moments,
     step,
-  } = (options.state && checkRecord(fn, "state", options.state)) ?? {
+  } = (options.state && check(fn, "state", options.state, anyRecord)) ?? {
     params: policy.init,
     optimizer: optimizer.init(policy.init),
     step: 0,
@@ -265,14 +271,14 @@ export function trainPolicy<P>(
     logPolicy: array<"float64">(logPolicyOf(flat, end.table, checked.beta), { shape }),
     losses: array<"float64">(Float64Array.from(losses)),
     state: { params, optimizer: moments, step },
-    certificate: {
+    certificate: certificate({
       claim: "largest component of the gradient of the objective",
       kind: "exact",
       value: largest,
       expected: 0,
       tolerance,
-      holds: largest <= tolerance,
+      verdict: largest <= tolerance,
       note: "a network is not convex: stationary is not minimal",
-    },
+    }),
   };
 }

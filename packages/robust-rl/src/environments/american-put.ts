@@ -1,5 +1,6 @@
 /** Optimal stopping: an American put option. */
-import { DomainError, checkList, checkRecord, show } from "@provably/core-tensor";
+import { DomainError } from "@provably/core-tensor";
+import { anyList, anyRecord, check, show } from "@provably/core-tensor/internal";
 import { type Mdp, mdp } from "../mdp/model.js";
 
 /**
@@ -33,8 +34,8 @@ export interface AmericanPutOptions {
  * @category Environments
  */
 export function priceGrid(options: AmericanPutOptions = {}): readonly number[] {
-  const { range = [80, 140], tick = 0.1 } = checkRecord("priceGrid", "options", options);
-  checkList("priceGrid", "range", range);
+  const { range = [80, 140], tick = 0.1 } = check("priceGrid", "options", options, anyRecord);
+  check("priceGrid", "range", range, anyList);
   const numbers = [...range, tick].every((x) => typeof x === "number" && Number.isFinite(x));
   if (
     !numbers ||
@@ -77,11 +78,11 @@ export function americanPut(options: AmericanPutOptions = {}): Mdp {
     strike = 100,
     range = [80, 140],
     tick = 0.1,
-  } = checkRecord("americanPut", "options", options);
+  } = check("americanPut", "options", options, anyRecord);
   if (!(typeof up === "number" && up >= 0 && up <= 1))
     throw new DomainError(`americanPut: up must be a probability, got ${show(up)}`);
   const prices = priceGrid(options);
-  checkList("americanPut", "factors", factors);
+  check("americanPut", "factors", factors, anyList);
   if (
     factors.length !== 2 ||
     ![...factors, strike].every((x) => typeof x === "number" && Number.isFinite(x))

@@ -1,5 +1,6 @@
 /** Small decision processes of the literature. */
-import { DomainError, checkList, checkRecord, show } from "@provably/core-tensor";
+import { DomainError } from "@provably/core-tensor";
+import { anyList, anyRecord, check, show } from "@provably/core-tensor/internal";
 import { type Mdp, mdp } from "../mdp/model.js";
 import { checkSizes } from "./sizes.js";
 
@@ -147,9 +148,9 @@ export function inventory(options: InventoryOptions = {}): Mdp {
     unitCost = 2,
     holdingCost = 0.1,
     fixedCost = 1,
-  } = checkRecord("inventory", "options", options);
+  } = check("inventory", "options", options, anyRecord);
   checkSizes("inventory", { capacity });
-  checkList("inventory", "demand", demand);
+  check("inventory", "demand", demand, anyList);
   for (const [name, x] of Object.entries({ price, unitCost, holdingCost, fixedCost }))
     if (!(typeof x === "number" && Number.isFinite(x)))
       throw new DomainError(`inventory: ${name} must be a finite number, got ${show(x)}`);
@@ -205,11 +206,11 @@ export function gridWorld(
     columns = 5,
     slip = 0.2,
     pit = [1, 3],
-  } = checkRecord("gridWorld", "options", options);
+  } = check("gridWorld", "options", options, anyRecord);
   checkSizes("gridWorld", { rows, columns });
   if (!(typeof slip === "number" && slip >= 0 && slip <= 1))
     throw new DomainError(`gridWorld: slip must lie in [0, 1], got ${show(slip)}`);
-  checkList("gridWorld", "pit", pit);
+  check("gridWorld", "pit", pit, anyList);
   if (
     !Number.isInteger(pit[0]) ||
     !Number.isInteger(pit[1]) ||

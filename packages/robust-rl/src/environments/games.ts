@@ -1,5 +1,6 @@
 /** Markov games. */
-import { DomainError, array, checkList, checkRecord, show } from "@provably/core-tensor";
+import { DomainError, array } from "@provably/core-tensor";
+import { anyList, anyRecord, check, show } from "@provably/core-tensor/internal";
 import { type RngKey, exponential, foldIn, uniform } from "@provably/core-tensor/random";
 import { type MarkovGame, markovGame } from "../game/model.js";
 import { numbers } from "../uncertainty/worst-case.js";
@@ -87,8 +88,8 @@ export function randomMarkovGame(
     readonly horizon: number;
   },
 ): MarkovGame {
-  const { states, actions, horizon } = checkRecord("randomMarkovGame", "options", options);
-  if (checkList("randomMarkovGame", "options.actions", actions).length === 0)
+  const { states, actions, horizon } = check("randomMarkovGame", "options", options, anyRecord);
+  if (check("randomMarkovGame", "options.actions", actions, anyList).length === 0)
     throw new DomainError(
       "randomMarkovGame: options.actions must hold the number of actions of each player, got none",
     );

@@ -1,13 +1,6 @@
 /** Pictures of grid worlds. */
-import {
-  type ArrayInput,
-  DomainError,
-  ShapeError,
-  array,
-  checkList,
-  checkRecord,
-  show,
-} from "@provably/core-tensor";
+import { type ArrayInput, DomainError, ShapeError, array } from "@provably/core-tensor";
+import { anyList, anyRecord, check, show } from "@provably/core-tensor/internal";
 import { numbers } from "../uncertainty/worst-case.js";
 import { checkSizes } from "./sizes.js";
 
@@ -51,9 +44,9 @@ export function gridPicture(
     columns,
     terminal = [],
     title = "Values and policy on a grid",
-  } = checkRecord("gridPicture", "options", options);
+  } = check("gridPicture", "options", options, anyRecord);
   checkSizes("gridPicture", { columns });
-  checkList("gridPicture", "terminal", terminal);
+  check("gridPicture", "terminal", terminal, anyList);
   if (typeof title !== "string")
     throw new DomainError(`gridPicture: title must be text, got ${show(title)}`);
   const [v, actions] = [

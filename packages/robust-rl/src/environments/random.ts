@@ -1,5 +1,6 @@
 /** Random decision processes. */
-import { DomainError, checkRecord, pow, show, toTypedArray } from "@provably/core-tensor";
+import { DomainError, pow, toTypedArray } from "@provably/core-tensor";
+import { anyRecord, check, show } from "@provably/core-tensor/internal";
 import {
   type RngKey,
   exponential,
@@ -35,7 +36,7 @@ export function garnet(
   key: RngKey,
   options: { readonly states: number; readonly actions: number; readonly branching: number },
 ): Mdp {
-  const { states, actions, branching } = checkRecord("garnet", "options", options);
+  const { states, actions, branching } = check("garnet", "options", options, anyRecord);
   checkSizes("garnet", { states, actions, successors: states });
   if (!Number.isInteger(branching) || !(branching >= 1 && branching <= states))
     throw new DomainError(
@@ -86,10 +87,11 @@ export function randomLinearMdp(
     readonly horizon: number;
   },
 ): LinearMdp {
-  const { states, actions, dimension, horizon } = checkRecord(
+  const { states, actions, dimension, horizon } = check(
     "randomLinearMdp",
     "options",
     options,
+    anyRecord,
   );
   checkSizes("randomLinearMdp", { states, actions, dimension });
   checkSizes("randomLinearMdp", { horizon, dimension, states });

@@ -1,5 +1,6 @@
 /** Sizes of environments, checked before anything is allocated. */
-import { DomainError, show } from "@provably/core-tensor";
+import { DomainError } from "@provably/core-tensor";
+import { show } from "@provably/core-tensor/internal";
 
 /** Most numbers that a table of an environment may hold. */
 const MOST = 2 ** 28;

@@ -5,11 +5,8 @@ import {
   type NdArray,
   ShapeError,
   array,
-  checkHooks,
-  checkList,
-  checkRecord,
-  show,
 } from "@provably/core-tensor";
+import { anyList, anyRecord, check, checkHooks, show } from "@provably/core-tensor/internal";
 import { SolverError } from "../lp/error.js";
 import { type NashMethod, type Strategies, checkMethod, findNash } from "../stage/bimatrix.js";
 import { type EquilibriumObjective, solveCorrelated } from "../stage/correlated.js";
@@ -167,7 +164,7 @@ export function drNvi(
     select = "welfare",
     method = "vertex-enumeration",
     set = defaultSet,
-  } = checkRecord("drNvi", "options", options);
+  } = check("drNvi", "options", options, anyRecord);
   checkHooks("drNvi", options);
   checkNotion("drNvi", notion);
   const flat = flatten("drNvi", game);
@@ -249,7 +246,7 @@ function resume(
   shapes: Readonly<Record<keyof Omit<DrNviState, "done">, readonly number[]>>,
   horizon: number,
 ) {
-  if (state !== undefined) checkRecord("drNvi", "state", state);
+  if (state !== undefined) check("drNvi", "state", state, anyRecord);
   const size = (name: keyof typeof shapes): number => shapes[name].reduce((a, b) => a * b, 1);
   const part = (name: keyof typeof shapes): Float64Array => {
     const x = array(state![name], { dtype: "float64" });
@@ -305,13 +302,14 @@ export function sampleComplexity(options: {
   readonly accuracy: number;
   readonly sigma: readonly number[];
 }): { readonly sufficient: number; readonly necessary: number } {
-  const { states, actions, horizon, accuracy, sigma } = checkRecord(
+  const { states, actions, horizon, accuracy, sigma } = check(
     "sampleComplexity",
     "options",
     options,
+    anyRecord,
   );
-  checkList("sampleComplexity", "actions", actions);
-  checkList("sampleComplexity", "sigma", sigma);
+  check("sampleComplexity", "actions", actions, anyList);
+  check("sampleComplexity", "sigma", sigma, anyList);
   if (
     ![states, horizon, accuracy, ...actions].every((x) => typeof x === "number" && x > 0) ||
     !sigma.every((x) => typeof x === "number" && x >= 0)

@@ -6,11 +6,15 @@ import {
   type NdArray,
   ShapeError,
   array,
-  checkFunction,
-  checkList,
-  checkRecord,
-  show,
 } from "@provably/core-tensor";
+import {
+  anyFunction,
+  anyList,
+  anyRecord,
+  certificate,
+  check,
+  show,
+} from "@provably/core-tensor/internal";
 import {
   constantDeviations,
   makeGame,
@@ -46,7 +50,7 @@ export function setsOf(
   set: SetOfRadius,
   radii: readonly number[],
 ): readonly UncertaintySet[] {
-  checkFunction(fn, "set", set);
+  check(fn, "set", set, anyFunction);
   return radii.map((radius) => checkSet(fn, set(radius)));
 }
 
@@ -61,7 +65,7 @@ export function radiiOf(
   sigma: number | readonly number[],
   players: number,
 ): readonly number[] {
-  if (typeof sigma !== "number") checkList(fn, "sigma", sigma);
+  if (typeof sigma !== "number") check(fn, "sigma", sigma, anyList);
   const radii: readonly number[] =
     typeof sigma === "number" ? new Array<number>(players).fill(sigma) : sigma;
   if (radii.length !== players)
@@ -185,7 +189,7 @@ export function robustGameValues(
   policy: ArrayInput,
   options: GameOptions = {},
 ): NdArray<"float64"> {
-  const { set: setOf = defaultSet } = checkRecord("robustGameValues", "options", options);
+  const { set: setOf = defaultSet } = check("robustGameValues", "options", options, anyRecord);
   const flat = flatten("robustGameValues", game);
   const sets = setsOf("robustGameValues", setOf, radiiOf("robustGameValues", sigma, flat.players));
   const data = robustValues(flat, sets, jointPolicy("robustGameValues", policy, flat), "none");
@@ -236,7 +240,7 @@ export function robustGap(
   notion: EquilibriumNotion,
   options: GameOptions & { readonly tolerance?: number } = {},
 ): RobustGap {
-  const { set = defaultSet, tolerance = 1e-6 } = checkRecord("robustGap", "options", options);
+  const { set = defaultSet, tolerance = 1e-6 } = check("robustGap", "options", options, anyRecord);
   checkNotion("robustGap", notion);
   if (!(typeof tolerance === "number" && tolerance >= 0))
     throw new DomainError(`robustGap: tolerance must be ≥ 0, got ${show(tolerance)}`);
@@ -263,14 +267,14 @@ export function robustGap(
     gap,
     perPlayerState: array<"float64">(gains, { shape: [players, numStates] }),
     deviationValues: array<"float64">(deviated, { shape: [horizon + 1, players, numStates] }),
-    certificate: {
+    certificate: certificate({
       claim: `largest gain of a player by deviating, in the robust game (${notion})`,
       kind: "exact",
       value: gap,
       expected: 0,
       tolerance,
-      holds: gap <= tolerance,
+      verdict: gap <= tolerance,
       note: "exact robust best responses in the game that was passed",
-    },
+    }),
   };
 }

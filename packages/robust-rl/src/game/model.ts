@@ -5,10 +5,9 @@ import {
   type NdArray,
   ShapeError,
   array,
-  checkRecord,
   isNdArray,
-  show,
 } from "@provably/core-tensor";
+import { anyRecord, check, show } from "@provably/core-tensor/internal";
 import { checkRows, numbers, placeOf } from "../uncertainty/worst-case.js";
 
 /**
@@ -42,7 +41,7 @@ export interface FlatGame {
 
 /** A game that {@link markovGame} has checked, or something else with the same extents. */
 export function checkGame(fn: string, game: MarkovGame): MarkovGame {
-  const { numStates, actions, horizon, transitions, rewards } = checkRecord(fn, "game", game);
+  const { numStates, actions, horizon, transitions, rewards } = check(fn, "game", game, anyRecord);
   const counts: readonly unknown[] = [
     numStates,
     horizon,
@@ -107,7 +106,7 @@ export function markovGame(game: {
   readonly rewards: ArrayInput;
   readonly horizon?: number;
 }): MarkovGame {
-  checkRecord("markovGame", "game", game);
+  check("markovGame", "game", game, anyRecord);
   const transitions = array(game.transitions, { dtype: "float64" });
   const rewards = array(game.rewards, { dtype: "float64" });
   const fail = (): never => {

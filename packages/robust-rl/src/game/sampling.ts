@@ -5,9 +5,8 @@ import {
   type NdArray,
   array,
   broadcastTo,
-  checkRecord,
-  show,
 } from "@provably/core-tensor";
+import { anyRecord, check, show } from "@provably/core-tensor/internal";
 import { type RngKey, foldIn, uniform } from "@provably/core-tensor/random";
 import { checkRows, numbers, placeOf } from "../uncertainty/worst-case.js";
 import { type MarkovGame, checkGame, markovGame } from "./model.js";
@@ -88,7 +87,7 @@ export function empiricalKernel(
   counts: ArrayInput,
   options: { readonly unvisited?: "error" | "uniform" } = {},
 ): NdArray<"float64"> {
-  checkRecord("empiricalKernel", "options", options);
+  check("empiricalKernel", "options", options, anyRecord);
   const c = array(counts, { dtype: "float64" });
   const n = c.shape[c.shape.length - 1]!;
   const out = Float64Array.from(numbers(c));

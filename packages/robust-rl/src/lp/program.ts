@@ -6,8 +6,8 @@ import {
   ShapeError,
   array,
   toTypedArray,
-  checkRecord,
 } from "@provably/core-tensor";
+import { anyRecord, check } from "@provably/core-tensor/internal";
 import { type DenseProgram, simplex } from "./simplex.js";
 
 /**
@@ -54,14 +54,14 @@ export function denseProgram(fn: string, program: LinearProgram): DenseProgram {
     });
     return a;
   };
-  checkRecord(fn, "program", program);
+  check(fn, "program", program, anyRecord);
   const cost = read("cost", program.cost);
   if (cost.shape.length !== 1 || cost.size === 0)
     throw new ShapeError(`${fn}: cost must be a vector, got shape [${cost.shape.join(", ")}]`);
   const n = cost.size;
   const parts = (["inequality", "equality"] as const).map((name) => {
     const part = program[name];
-    if (part !== undefined) checkRecord(fn, name, part);
+    if (part !== undefined) check(fn, name, part, anyRecord);
     if (part === undefined) return { matrix: new Float64Array(0), bound: new Float64Array(0) };
     const [matrix, bound] = [
       read(`${name}.matrix`, part.matrix),

@@ -5,11 +5,9 @@ import {
   type NdArray,
   ShapeError,
   array,
-  checkCount,
-  checkRecord,
   isNdArray,
-  show,
 } from "@provably/core-tensor";
+import { anyRecord, check, show, wholeNumber } from "@provably/core-tensor/internal";
 import { type Nature, sortValues } from "../uncertainty/mass.js";
 import { type UncertaintySet, checkSet } from "../uncertainty/set.js";
 import { checkSetSize, checkValues, numbers, worstCaseOf } from "../uncertainty/worst-case.js";
@@ -39,7 +37,7 @@ const MOST_ENTRIES = 2 ** 30;
 
 /** A number of steps whose values and policies can be stored. */
 export function checkHorizon(fn: string, horizon: number, { numStates, numActions }: Mdp): number {
-  checkCount(fn, "horizon", horizon);
+  check(fn, "horizon", horizon, wholeNumber());
   if ((horizon + 1) * numStates * numActions > MOST_ENTRIES)
     throw new DomainError(
       `${fn}: horizon ${horizon} is too long: ${numStates} states and ${numActions} actions a step are more than 2³⁰ entries`,
@@ -55,7 +53,7 @@ export function checkProblem(
   discount: number,
 ): Problem {
   const { numStates, numActions, transitions, steps } = checkMdp(fn, model);
-  checkRecord(fn, "set", set);
+  check(fn, "set", set, anyRecord);
   if (set.kind === "sRectangularL1") {
     if (typeof set.radius === "number" ? !(set.radius >= 0) : !isNdArray(set.radius))
       throw new DomainError(`${fn}: set must be made by sRectangularL1()`);
@@ -360,7 +358,7 @@ export function robustBellman(
   readonly q: NdArray<"float64">;
   readonly policy: NdArray<"float64">;
 } {
-  const { discount = 1, step = 0 } = checkRecord("robustBellman", "options", options);
+  const { discount = 1, step = 0 } = check("robustBellman", "options", options, anyRecord);
   if (!(typeof discount === "number" && discount >= 0 && discount <= 1))
     throw new DomainError(`robustBellman: discount must lie in [0, 1], got ${show(discount)}`);
   const problem = checkProblem("robustBellman", model, set, discount);
@@ -420,10 +418,10 @@ export function worstCaseKernel(
   values: ArrayInput,
   options: { readonly discount?: number; readonly step?: number } = {},
 ): NdArray<"float64"> {
-  const { discount = 1, step = 0 } = checkRecord("worstCaseKernel", "options", options);
+  const { discount = 1, step = 0 } = check("worstCaseKernel", "options", options, anyRecord);
   if (!(typeof discount === "number" && discount >= 0 && discount <= 1))
     throw new DomainError(`worstCaseKernel: discount must lie in [0, 1], got ${show(discount)}`);
-  checkCount("worstCaseKernel", "step", step, 0);
+  check("worstCaseKernel", "step", step, wholeNumber(0));
   if (isSparse(checkMdp("worstCaseKernel", model).transitions))
     throw new DomainError("worstCaseKernel: transitions must be dense, since the worst kernel is");
   const problem = checkProblem("worstCaseKernel", model, set, discount);

@@ -5,10 +5,8 @@ import {
   DomainError,
   ShapeError,
   array,
-  checkHooks,
-  checkRecord,
-  show,
 } from "@provably/core-tensor";
+import { anyRecord, certificate, check, checkHooks, show } from "@provably/core-tensor/internal";
 import { checkValues, numbers } from "../uncertainty/worst-case.js";
 import {
   type Problem,
@@ -64,7 +62,7 @@ export function certifyValues(
     policy,
     tolerance = 1e-6,
     signal,
-  } = checkRecord(fn, "options", options);
+  } = check(fn, "options", options, anyRecord);
   checkHooks(fn, options);
   if (!(typeof tolerance === "number" && tolerance >= 0))
     throw new DomainError(`${fn}: tolerance must be ≥ 0, got ${show(tolerance)}`);
@@ -100,18 +98,18 @@ export function certifyValues(
       bound += distance(sweep(at(h + 1), h), at(h));
     }
   }
-  return {
+  return certificate({
     claim: `largest distance of the values to ${policy === undefined ? "the robust optimum" : "the policy's robust values"}`,
     kind: "bound",
     value: bound,
     expected: 0,
     tolerance,
-    holds: bound <= tolerance,
+    verdict: bound <= tolerance,
     note:
       horizon === undefined
         ? "residual of one Bellman sweep divided by 1 − γ"
         : "Bellman residuals, added up over the steps",
-  };
+  });
 }
 
 /** One application of the operator at a step: of the optimum, or of a policy. */

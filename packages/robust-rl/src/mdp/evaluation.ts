@@ -6,12 +6,15 @@ import {
   type NdArray,
   ShapeError,
   array,
-  checkCount,
-  checkFunction,
-  checkList,
-  checkRecord,
-  show,
 } from "@provably/core-tensor";
+import {
+  anyFunction,
+  anyList,
+  anyRecord,
+  check,
+  show,
+  wholeNumber,
+} from "@provably/core-tensor/internal";
 import { solve } from "@provably/core-tensor/linalg";
 import { totalVariation } from "../uncertainty/set.js";
 import { numbers } from "../uncertainty/worst-case.js";
@@ -167,13 +170,13 @@ export function robustPolicyEvaluation(
     horizon,
     tolerance = 1e-10,
     maxIterations = 100_000,
-  } = checkRecord("robustPolicyEvaluation", "options", options);
+  } = check("robustPolicyEvaluation", "options", options, anyRecord);
   if ((discount === undefined) === (horizon === undefined))
     throw new DomainError(`${fn}: give either discount or horizon`);
   const { numStates } = checkMdp(fn, model);
   if (!(typeof tolerance === "number" && tolerance > 0))
     throw new DomainError(`${fn}: tolerance must be positive, got ${show(tolerance)}`);
-  checkCount(fn, "maxIterations", maxIterations);
+  check(fn, "maxIterations", maxIterations, wholeNumber());
   if (horizon !== undefined) {
     checkHorizon(fn, horizon, model);
     const problem = checkProblem(fn, model, set, 1);
@@ -265,10 +268,10 @@ export function robustnessProfile(
   policy: ArrayInput,
   options: EvaluationOptions & { readonly radii: readonly number[]; readonly start?: ArrayInput },
 ): NdArray<"float64"> {
-  const { radii, start, ...rest } = checkRecord("robustnessProfile", "options", options);
+  const { radii, start, ...rest } = check("robustnessProfile", "options", options, anyRecord);
   const { numStates } = checkMdp("robustnessProfile", model);
-  checkFunction("robustnessProfile", "setOf", setOf);
-  checkList("robustnessProfile", "options.radii", radii);
+  check("robustnessProfile", "setOf", setOf, anyFunction);
+  check("robustnessProfile", "options.radii", radii, anyList);
   const weights =
     start === undefined
       ? new Float64Array(numStates).fill(1 / numStates)

@@ -5,9 +5,8 @@ import {
   type NdArray,
   ShapeError,
   array,
-  checkRecord,
-  show,
 } from "@provably/core-tensor";
+import { anyRecord, check, show } from "@provably/core-tensor/internal";
 import { solve } from "@provably/core-tensor/linalg";
 import { SolverError } from "../lp/error.js";
 import { solveLinearProgramHighs } from "../lp/highs.js";
@@ -72,7 +71,7 @@ export async function linearProgrammingMdp(
   readonly policy: NdArray;
 }> {
   const fn = "linearProgrammingMdp";
-  const { discount } = checkRecord("linearProgrammingMdp", "options", options);
+  const { discount } = check("linearProgrammingMdp", "options", options, anyRecord);
   const p = dense(fn, model, discount);
   const { numStates: n, numActions } = model;
   const r = numbers(model.rewards);
@@ -121,7 +120,7 @@ export function occupancyMeasure(
   options: { readonly discount: number; readonly start?: ArrayInput },
 ): NdArray<"float64"> {
   const fn = "occupancyMeasure";
-  const p = dense(fn, model, checkRecord(fn, "options", options).discount);
+  const p = dense(fn, model, check(fn, "options", options, anyRecord).discount);
   const { numStates: n, numActions } = model;
   const pi = policyOf(fn, policy, model);
   const system = new Float64Array(n * n);

@@ -5,9 +5,9 @@ import {
   type NdArray,
   ShapeError,
   array,
-  checkRecord,
   isNdArray,
 } from "@provably/core-tensor";
+import { anyRecord, check } from "@provably/core-tensor/internal";
 import { checkRows, numbers, placeOf } from "../uncertainty/worst-case.js";
 
 /**
@@ -45,10 +45,11 @@ export interface Mdp {
 
 /** A process that {@link mdp} has checked, or something else with the same extents. */
 export function checkMdp(fn: string, model: Mdp): Mdp {
-  const { numStates, numActions, transitions, rewards, rewardsOnArrival, steps } = checkRecord(
+  const { numStates, numActions, transitions, rewards, rewardsOnArrival, steps } = check(
     fn,
     "model",
     model,
+    anyRecord,
   );
   const fail = (): never => {
     throw new DomainError(
@@ -103,7 +104,7 @@ export function mdp(model: {
   readonly transitions: ArrayInput | SparseTransitions;
   readonly rewards: ArrayInput;
 }): Mdp {
-  checkRecord("mdp", "model", model);
+  check("mdp", "model", model, anyRecord);
   const sparse =
     typeof model.transitions === "object" &&
     model.transitions !== null &&

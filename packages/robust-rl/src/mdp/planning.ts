@@ -6,11 +6,8 @@ import {
   type NdArray,
   ShapeError,
   array,
-  checkCount,
-  checkHooks,
-  checkRecord,
-  show,
 } from "@provably/core-tensor";
+import { anyRecord, check, checkHooks, show, wholeNumber } from "@provably/core-tensor/internal";
 import { totalVariation } from "../uncertainty/set.js";
 import {
   type Problem,
@@ -87,7 +84,7 @@ function checkDiscounted(fn: string, options: DiscountedOptions) {
     discount,
     tolerance = 1e-8,
     maxIterations = 10_000,
-  } = checkRecord(fn, "options", options);
+  } = check(fn, "options", options, anyRecord);
   checkHooks(fn, options);
   if (!(typeof discount === "number" && discount >= 0 && discount < 1))
     throw new DomainError(`${fn}: discount must lie in [0, 1), got ${show(discount)}`);
@@ -254,7 +251,7 @@ export function robustValueIteration(
   set: RectangularSet,
   options: DiscountedOptions | FiniteHorizonOptions,
 ): RobustPlan {
-  checkRecord("robustValueIteration", "options", options);
+  check("robustValueIteration", "options", options, anyRecord);
   if ("horizon" in options) return backward("robustValueIteration", model, set, options);
   return iterate(
     "robustValueIteration",
@@ -289,12 +286,13 @@ export function robustModifiedPolicyIteration(
   set: RectangularSet,
   options: DiscountedOptions & { readonly evaluationSweeps?: number },
 ): RobustPlan {
-  const { evaluationSweeps = 20 } = checkRecord(
+  const { evaluationSweeps = 20 } = check(
     "robustModifiedPolicyIteration",
     "options",
     options,
+    anyRecord,
   );
-  checkCount("robustModifiedPolicyIteration", "evaluationSweeps", evaluationSweeps, 0);
+  check("robustModifiedPolicyIteration", "evaluationSweeps", evaluationSweeps, wholeNumber(0));
   return iterate(
     "robustModifiedPolicyIteration",
     model,
@@ -335,7 +333,12 @@ export function robustPolicyIteration(
   set: RectangularSet,
   options: DiscountedOptions,
 ): RobustPlan {
-  const { tolerance = 1e-8, signal } = checkRecord("robustPolicyIteration", "options", options);
+  const { tolerance = 1e-8, signal } = check(
+    "robustPolicyIteration",
+    "options",
+    options,
+    anyRecord,
+  );
   return iterate("robustPolicyIteration", model, set, options, (problem, policy, values) => {
     return evaluateToFixedPoint(
       problem,
@@ -371,7 +374,7 @@ export function partialPolicyIteration(
   set: RectangularSet,
   options: DiscountedOptions,
 ): RobustPlan {
-  const { signal } = checkRecord("partialPolicyIteration", "options", options);
+  const { signal } = check("partialPolicyIteration", "options", options, anyRecord);
   let accuracy = Infinity;
   return iterate(
     "partialPolicyIteration",

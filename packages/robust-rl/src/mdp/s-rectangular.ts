@@ -1,12 +1,6 @@
 /** s-rectangular uncertainty: one L1 budget that nature shares out among the actions of a state. */
-import {
-  type ArrayInput,
-  DomainError,
-  type NdArray,
-  array,
-  checkRecord,
-  show,
-} from "@provably/core-tensor";
+import { type ArrayInput, DomainError, type NdArray, array } from "@provably/core-tensor";
+import { anyRecord, check, show } from "@provably/core-tensor/internal";
 import { numbers } from "../uncertainty/worst-case.js";
 
 /**
@@ -44,19 +38,19 @@ export function sRectangularL1(
   budget: number | ArrayInput,
   options: { readonly weights?: ArrayInput } = {},
 ): SRectangularSet {
-  checkRecord("sRectangularL1", "options", options);
-  const check = (name: string, x: number, strict: boolean): void => {
+  check("sRectangularL1", "options", options, anyRecord);
+  const checkWeight = (name: string, x: number, strict: boolean): void => {
     if (!(typeof x === "number" && (strict ? x > 0 : x >= 0)))
       throw new DomainError(
         `sRectangularL1: ${name} must be ${strict ? "positive" : "≥ 0"}, got ${show(x)}`,
       );
   };
   const radius = typeof budget === "number" ? budget : array(budget, { dtype: "float64" });
-  if (typeof radius === "number") check("budget", radius, false);
-  else numbers(radius).forEach((x, i) => check(`budget[${i}]`, x, false));
+  if (typeof radius === "number") checkWeight("budget", radius, false);
+  else numbers(radius).forEach((x, i) => checkWeight(`budget[${i}]`, x, false));
   if (options.weights === undefined) return { kind: "sRectangularL1", radius };
   const weights = array(options.weights, { dtype: "float64" });
-  numbers(weights).forEach((x, i) => check(`weights[${i}]`, x, true));
+  numbers(weights).forEach((x, i) => checkWeight(`weights[${i}]`, x, true));
   return { kind: "sRectangularL1", radius, weights };
 }
 

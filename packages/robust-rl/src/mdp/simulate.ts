@@ -5,9 +5,8 @@ import {
   type NdArray,
   ShapeError,
   array,
-  checkRecord,
-  show,
 } from "@provably/core-tensor";
+import { anyRecord, check, show } from "@provably/core-tensor/internal";
 import { type RngKey, uniform } from "@provably/core-tensor/random";
 import { cumulativeRows, drawFrom } from "../game/sampling.js";
 import { checkRows, numbers } from "../uncertainty/worst-case.js";
@@ -46,7 +45,7 @@ export function simulate(
   },
 ): NdArray<"float64"> {
   const fn = "simulate";
-  const { episodes, steps, discount = 1 } = checkRecord("simulate", "options", options);
+  const { episodes, steps, discount = 1 } = check("simulate", "options", options, anyRecord);
   for (const [name, n] of [
     ["episodes", episodes],
     ["steps", steps],

@@ -5,9 +5,8 @@ import {
   DomainError,
   ShapeError,
   array,
-  checkRecord,
-  show,
 } from "@provably/core-tensor";
+import { anyRecord, certificate, check, show } from "@provably/core-tensor/internal";
 import { numbers } from "../uncertainty/worst-case.js";
 import {
   type LinearMdp,
@@ -47,7 +46,7 @@ export function certifyOffline(
   options: { readonly start?: ArrayInput; readonly tolerance?: number } = {},
 ): { readonly subOptimality: Certificate; readonly pessimism: Certificate } {
   const { numStates, horizon } = checkLinearMdp("certifyOffline", model);
-  const { tolerance = 0.05 * horizon } = checkRecord("certifyOffline", "options", options);
+  const { tolerance = 0.05 * horizon } = check("certifyOffline", "options", options, anyRecord);
   if (!(typeof tolerance === "number" && tolerance >= 0))
     throw new DomainError(`certifyOffline: tolerance must be ≥ 0, got ${show(tolerance)}`);
   const start =
@@ -58,7 +57,7 @@ export function certifyOffline(
     throw new ShapeError(
       `certifyOffline: start must have shape [${numStates}], got ${start.length} entries`,
     );
-  const { policy, values } = checkRecord("certifyOffline", "result", result);
+  const { policy, values } = check("certifyOffline", "result", result, anyRecord);
   const best = numbers(linearRobustValueIteration(model, radius).values);
   const real = numbers(linearRobustEvaluation(model, policy, radius).values);
   const claimed = numbers(array(values, { dtype: "float64" }));
@@ -70,21 +69,21 @@ export function certifyOffline(
   let excess = -Infinity;
   for (let s = 0; s < numStates; s++) excess = Math.max(excess, claimed[s]! - real[s]!);
   return {
-    subOptimality: {
+    subOptimality: certificate({
       claim: "robust value lost against the best robust policy, from the start",
       kind: "exact",
       value: loss,
       expected: 0,
       tolerance,
-      holds: loss <= tolerance,
-    },
-    pessimism: {
+      verdict: loss <= tolerance,
+    }),
+    pessimism: certificate({
       claim: "largest excess of a claimed value over the policy's robust value at the first step",
       kind: "exact",
       value: excess,
       expected: [-horizon, 0],
-      holds: excess <= 1e-9,
+      verdict: excess <= 1e-9,
       note: "a positive excess means that the penalty was too small for these data",
-    },
+    }),
   };
 }

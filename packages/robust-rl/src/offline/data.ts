@@ -5,10 +5,9 @@ import {
   type NdArray,
   ShapeError,
   array,
-  checkRecord,
-  show,
   toTypedArray,
 } from "@provably/core-tensor";
+import { anyRecord, check, show } from "@provably/core-tensor/internal";
 import { type RngKey, foldIn, permutation, uniform } from "@provably/core-tensor/random";
 import { cumulativeRows, drawFrom } from "../game/sampling.js";
 import { checkRows, numbers } from "../uncertainty/worst-case.js";
@@ -49,7 +48,7 @@ export function flattenData(
   numActions: number,
   signal?: AbortSignal,
 ): FlatData {
-  checkRecord(fn, "data", data);
+  check(fn, "data", data, anyRecord);
   const read = (name: keyof OfflineData, limit: number): NdArray => {
     signal?.throwIfAborted();
     const x = array(data[name]!, { dtype: "float64" });
@@ -114,7 +113,7 @@ export function collectOfflineData(
   model: LinearMdp,
   options: { readonly episodes: number; readonly policy?: ArrayInput; readonly start?: ArrayInput },
 ): OfflineData {
-  const { episodes } = checkRecord("collectOfflineData", "options", options);
+  const { episodes } = check("collectOfflineData", "options", options, anyRecord);
   if (!Number.isInteger(episodes) || episodes < 1)
     throw new DomainError(
       `collectOfflineData: episodes must be a positive integer, got ${show(episodes)}`,
@@ -199,7 +198,7 @@ export function trimmedCount(
   visits: number,
   options: { readonly episodes: number; readonly horizon: number; readonly failure: number },
 ): number {
-  const { episodes, horizon, failure } = checkRecord("trimmedCount", "options", options);
+  const { episodes, horizon, failure } = check("trimmedCount", "options", options, anyRecord);
   if (!(Number.isFinite(visits) && visits >= 0))
     throw new DomainError(`trimmedCount: visits must be ≥ 0, got ${show(visits)}`);
   if (
@@ -241,7 +240,7 @@ export function twoFoldSubsampling(
   data: OfflineData,
   options: { readonly failure?: number } = {},
 ): OfflineData & { readonly kept: NdArray } {
-  const { failure = 0.05 } = checkRecord("twoFoldSubsampling", "options", options);
+  const { failure = 0.05 } = check("twoFoldSubsampling", "options", options, anyRecord);
   if (!(typeof failure === "number" && failure > 0 && failure < 1))
     throw new DomainError(`twoFoldSubsampling: failure must lie in (0, 1), got ${show(failure)}`);
   const { horizon, episodes, states } = flattenData(

@@ -1,12 +1,6 @@
 /** DROP with transitions weighted by variance. */
-import {
-  type ArrayInput,
-  type NdArray,
-  ShapeError,
-  array,
-  checkHooks,
-  checkRecord,
-} from "@provably/core-tensor";
+import { type ArrayInput, type NdArray, ShapeError, array } from "@provably/core-tensor";
+import { anyRecord, check, checkHooks } from "@provably/core-tensor/internal";
 import { inv } from "@provably/core-tensor/linalg";
 import { numbers } from "../uncertainty/worst-case.js";
 import type { FlatData, OfflineData } from "./data.js";
@@ -66,7 +60,7 @@ export function dropV(
 ): DropResult & { readonly variances: NdArray<"float64">; readonly first: DropResult } {
   const fn = "dropV";
   const { features: phi, numStates, numActions, dimension: d } = checkFeatures(fn, features);
-  const { signal } = checkRecord(fn, "options", options);
+  const { signal } = check(fn, "options", options, anyRecord);
   checkHooks(fn, options);
   const main = checkData(fn, data, numStates, numActions, signal);
   const other = checkData(fn, varianceData, numStates, numActions, signal);
@@ -75,13 +69,13 @@ export function dropV(
     throw new ShapeError(`${fn}: varianceData has ${other.horizon} steps, data have ${horizon}`);
   const { radius, ridge, failure } = checkOptions(fn, {
     ...options,
-    ridge: checkRecord(fn, "options", options).ridge ?? 1 / horizon ** 2,
+    ridge: check(fn, "options", options, anyRecord).ridge ?? 1 / horizon ** 2,
   });
   const {
     firstPessimism = "practical",
     firstRidge = 1,
     pessimism = "practical",
-  } = checkRecord("dropV", "options", options);
+  } = check("dropV", "options", options, anyRecord);
   const first = drop(varianceData, phi, {
     ...options,
     ridge: firstRidge,

@@ -5,10 +5,9 @@ import {
   type NdArray,
   ShapeError,
   array,
-  checkRecord,
   isNdArray,
-  show,
 } from "@provably/core-tensor";
+import { anyRecord, check, show } from "@provably/core-tensor/internal";
 import { actionsOf } from "../mdp/policy.js";
 import { totalVariation } from "../uncertainty/set.js";
 import { checkRows, numbers, worstCaseOf } from "../uncertainty/worst-case.js";
@@ -34,10 +33,11 @@ export interface LinearMdp {
 
 /** A process that {@link linearMdp} has checked, or something else with the same extents. */
 export function checkLinearMdp(fn: string, model: LinearMdp): LinearMdp {
-  const { numStates, numActions, horizon, dimension, features, factors, rewards } = checkRecord(
+  const { numStates, numActions, horizon, dimension, features, factors, rewards } = check(
     fn,
     "model",
     model,
+    anyRecord,
   );
   const fits = (x: NdArray, ...shape: number[]): boolean =>
     isNdArray(x) && x.shape.join() === shape.join();
@@ -90,7 +90,7 @@ export function linearMdp(model: {
 }): LinearMdp {
   const { features, numStates, numActions, dimension } = checkFeatures(
     "linearMdp",
-    checkRecord("linearMdp", "model", model).features,
+    check("linearMdp", "model", model, anyRecord).features,
   );
   const factors = array(model.factors, { dtype: "float64" });
   const rewards = array(model.rewards, { dtype: "float64" });

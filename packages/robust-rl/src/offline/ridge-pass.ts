@@ -5,10 +5,8 @@ import {
   type NdArray,
   ShapeError,
   array,
-  checkHooks,
-  checkRecord,
-  show,
 } from "@provably/core-tensor";
+import { anyRecord, certificate, check, checkHooks, show } from "@provably/core-tensor/internal";
 import { inv } from "@provably/core-tensor/linalg";
 import { actionsOf } from "../mdp/policy.js";
 import { numbers } from "../uncertainty/worst-case.js";
@@ -131,7 +129,7 @@ export function pessimismOf(fn: string, pessimism: Pessimism, d: number, theory:
 }
 
 export function checkOptions(fn: string, options: DropOptions) {
-  const { radius, ridge = 1, failure = 0.05 } = checkRecord(fn, "options", options);
+  const { radius, ridge = 1, failure = 0.05 } = check(fn, "options", options, anyRecord);
   checkHooks(fn, options);
   if (!(typeof radius === "number" && radius >= 0))
     throw new DomainError(`${fn}: radius must be ≥ 0, got ${show(radius)}`);
@@ -205,17 +203,17 @@ export function assemble(
     penalty: array<"float64">(penalty, { shape: cells }),
     pessimism: factor,
     vacuousFraction: vacuous,
-    certificate: {
+    certificate: certificate({
       claim: "lower confidence value of the policy from the start, in the worst model",
       kind: "statistical",
       value: lower,
       expected: [0, horizon],
-      holds: lower > 0 && lower <= horizon,
+      verdict: lower > 0 && lower <= horizon,
       ...(pessimism === "theory" ? { confidence: 1 - (options.failure ?? 0.05) } : {}),
       note:
         pessimism === "theory"
           ? "published constants"
           : "a heuristic penalty: no stated confidence; certifyOffline holds the policy against a known model",
-    },
+    }),
   };
 }

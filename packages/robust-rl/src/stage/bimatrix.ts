@@ -5,10 +5,8 @@ import {
   type NdArray,
   ShapeError,
   array,
-  checkChoice,
-  checkRecord,
-  show,
 } from "@provably/core-tensor";
+import { anyRecord, check, oneOf, show } from "@provably/core-tensor/internal";
 import { numbers } from "../uncertainty/worst-case.js";
 import { lemkeHowson } from "./lemke-howson.js";
 import { type Game, makeGame, productOf, regretsOf, expectedPayoff } from "./payoffs.js";
@@ -28,12 +26,12 @@ export type NashMethod =
   "vertex-enumeration" | "support-enumeration" | "lemke-howson" | "lemke-howson-enumeration";
 
 export function checkMethod(fn: string, method: NashMethod): void {
-  checkChoice(fn, "method", method, [
-    "vertex-enumeration",
-    "support-enumeration",
-    "lemke-howson",
-    "lemke-howson-enumeration",
-  ]);
+  check(
+    fn,
+    "method",
+    method,
+    oneOf("vertex-enumeration", "support-enumeration", "lemke-howson", "lemke-howson-enumeration"),
+  );
 }
 
 /** Strategies of both players. */
@@ -143,10 +141,11 @@ export function bimatrixNash(
       );
   });
   const game = makeGame(payoffs, left.shape);
-  const { method = "vertex-enumeration", label = 0 } = checkRecord(
+  const { method = "vertex-enumeration", label = 0 } = check(
     "bimatrixNash",
     "options",
     options,
+    anyRecord,
   );
   checkMethod("bimatrixNash", method);
   if (!Number.isInteger(label) || label < 0 || label >= left.shape[0]! + left.shape[1]!)

@@ -1,12 +1,6 @@
 /** Correlated and coarse correlated equilibria by linear programming, and the one of largest entropy. */
-import {
-  type ArrayInput,
-  DomainError,
-  type NdArray,
-  array,
-  checkRecord,
-  show,
-} from "@provably/core-tensor";
+import { type ArrayInput, DomainError, type NdArray, array } from "@provably/core-tensor";
+import { anyRecord, check, show } from "@provably/core-tensor/internal";
 import { SolverError } from "../lp/error.js";
 import { simplex } from "../lp/simplex.js";
 import { type Game, actionOf, expectedPayoff, gameOf, regretsOf, strideOf } from "./payoffs.js";
@@ -76,7 +70,7 @@ export function solveCorrelated(
       `${fn}: objective must be one of ${known.join(", ")} or { player, sense }, got ${show(objective)}`,
     );
   if (typeof objective === "object") {
-    const { player, sense } = checkRecord(fn, "objective", objective);
+    const { player, sense } = check(fn, "objective", objective, anyRecord);
     if (
       !(Number.isInteger(player) && player >= 0 && player < players) ||
       (sense !== "max" && sense !== "min")
@@ -179,7 +173,7 @@ export function correlatedEquilibrium(
       "correlatedEquilibrium",
       game,
       "ce",
-      checkRecord("correlatedEquilibrium", "options", options).objective ?? "welfare",
+      check("correlatedEquilibrium", "options", options, anyRecord).objective ?? "welfare",
     ),
     "swap",
   );
@@ -214,7 +208,7 @@ export function coarseCorrelatedEquilibrium(
       "coarseCorrelatedEquilibrium",
       game,
       "cce",
-      checkRecord("coarseCorrelatedEquilibrium", "options", options).objective ?? "welfare",
+      check("coarseCorrelatedEquilibrium", "options", options, anyRecord).objective ?? "welfare",
     ),
     "constant",
   );

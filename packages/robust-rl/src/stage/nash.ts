@@ -1,12 +1,6 @@
 /** Nash equilibria of any number of players. */
-import {
-  type ArrayInput,
-  DomainError,
-  type NdArray,
-  array,
-  checkRecord,
-  show,
-} from "@provably/core-tensor";
+import { type ArrayInput, DomainError, type NdArray, array } from "@provably/core-tensor";
+import { anyRecord, check, show } from "@provably/core-tensor/internal";
 import { lu, luSolve } from "./linear.js";
 import {
   type Game,
@@ -178,8 +172,8 @@ export function nashEquilibria(
   options: { readonly tolerance?: number; readonly starts?: number; readonly limit?: number } = {},
 ): readonly MixedEquilibrium[] {
   const game = gameOf("nashEquilibria", payoffs);
-  return searchNash(game, checkRecord("nashEquilibria", "options", options)).map((strategies) =>
-    equilibrium(game, strategies),
+  return searchNash(game, check("nashEquilibria", "options", options, anyRecord)).map(
+    (strategies) => equilibrium(game, strategies),
   );
 }
 

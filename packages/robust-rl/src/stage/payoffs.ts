@@ -5,8 +5,8 @@ import {
   type NdArray,
   ShapeError,
   array,
-  show,
 } from "@provably/core-tensor";
+import { show } from "@provably/core-tensor/internal";
 import { numbers } from "../uncertainty/worst-case.js";
 
 /** A checked game: payoff of player i at joint action a is `payoffs[i * joint + a]`. */

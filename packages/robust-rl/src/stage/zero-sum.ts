@@ -5,8 +5,8 @@ import {
   type NdArray,
   ShapeError,
   array,
-  show,
 } from "@provably/core-tensor";
+import { show } from "@provably/core-tensor/internal";
 import { SolverError } from "../lp/error.js";
 import { simplex } from "../lp/simplex.js";
 import { numbers } from "../uncertainty/worst-case.js";

@@ -5,11 +5,10 @@ import {
   type NdArray,
   ShapeError,
   array,
-  checkRecord,
   isNdArray,
-  show,
   toTypedArray,
 } from "@provably/core-tensor";
+import { anyRecord, check, show } from "@provably/core-tensor/internal";
 
 /**
  * Where nature may put mass: on every state, or only where the nominal kernel has some.
@@ -65,7 +64,7 @@ export interface SupportOptions {
 
 /** A set made by one of the functions below, or something else with the same parts. */
 export function checkSet(fn: string, set: UncertaintySet): UncertaintySet {
-  const { kind } = checkRecord(fn, "set", set);
+  const { kind } = check(fn, "set", set, anyRecord);
   const parts = typeof kind === "string" && Object.hasOwn(PARTS, kind) ? PARTS[kind] : undefined;
   if (parts === undefined)
     throw new DomainError(
@@ -121,7 +120,7 @@ function checkRadius(
 }
 
 function checkSupport(fn: string, options: SupportOptions): Support {
-  const { support = "full" } = checkRecord(fn, "options", options);
+  const { support = "full" } = check(fn, "options", options, anyRecord);
   if (support !== "full" && support !== "nominal")
     throw new DomainError(`${fn}: support must be "full" or "nominal", got ${show(support)}`);
   return support;
@@ -295,7 +294,7 @@ export function wasserstein(
   radius: number | ArrayInput,
   options: { readonly cost: ArrayInput; readonly order?: number },
 ): UncertaintySet {
-  const { order = 1 } = checkRecord("wasserstein", "options", options);
+  const { order = 1 } = check("wasserstein", "options", options, anyRecord);
   if (!(typeof order === "number" && order >= 1 && order < Infinity))
     throw new DomainError(`wasserstein: order must be at least 1, got ${show(order)}`);
   const cost = array(options.cost, { dtype: "float64" });

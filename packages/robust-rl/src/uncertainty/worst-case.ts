@@ -5,9 +5,9 @@ import {
   type NdArray,
   ShapeError,
   array,
-  show,
   toTypedArray,
 } from "@provably/core-tensor";
+import { show } from "@provably/core-tensor/internal";
 import { chiSquareCase, kullbackLeiblerCase } from "./divergence.js";
 import { l2Case } from "./l2.js";
 import {

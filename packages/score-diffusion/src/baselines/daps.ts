@@ -1,12 +1,6 @@
 /** Decoupled annealing: a clean point is sampled near the end of the flow, and noised afresh to the next level. */
-import {
-  type ArrayInput,
-  type NdArray,
-  add,
-  checkCount,
-  checkRecord,
-  mul,
-} from "@provably/core-tensor";
+import { type ArrayInput, type NdArray, add, mul } from "@provably/core-tensor";
+import { anyRecord, check, wholeNumber } from "@provably/core-tensor/internal";
 import { type RngKey, foldIn } from "@provably/core-tensor/random";
 import { positive } from "../internal/check.js";
 import { type ForwardModel, likelihoodOf } from "../forward/forward-model.js";
@@ -85,10 +79,10 @@ export function daps(
     sigmaMax = 100,
     sigmaMin = 0.1,
     firstRow = 0,
-  } = checkRecord("daps", "options", options);
-  checkCount("daps", "numSteps", numSteps, 1);
-  checkCount("daps", "flowSteps", flowSteps, 1);
-  checkCount("daps", "langevinSteps", langevinSteps, 1);
+  } = check("daps", "options", options, anyRecord);
+  check("daps", "numSteps", numSteps, wholeNumber(1));
+  check("daps", "flowSteps", flowSteps, wholeNumber(1));
+  check("daps", "langevinSteps", langevinSteps, wholeNumber(1));
   positive("daps", "sigmaMin", sigmaMin);
   const levels = karrasSigmas(numSteps, { sigmaMin, sigmaMax });
   const { curvature } = likelihoodOf("daps", forward, y);

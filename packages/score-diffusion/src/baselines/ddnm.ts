@@ -1,5 +1,6 @@
 /** Denoising diffusion null-space model: the measured part of every prediction is replaced by the measurement. */
-import { type ArrayInput, add, checkRecord, mul, sub } from "@provably/core-tensor";
+import { type ArrayInput, add, mul, sub } from "@provably/core-tensor";
+import { anyRecord, check } from "@provably/core-tensor/internal";
 import type { RngKey } from "@provably/core-tensor/random";
 import { type ForwardModel, likelihoodOf } from "../forward/forward-model.js";
 import { transitions } from "../sampler/steps.js";
@@ -40,7 +41,7 @@ export function ddnm(
   key: RngKey,
   options: SpectralOptions,
 ): Reconstruction {
-  const { eta = 0.85 } = checkRecord("ddnm", "options", options);
+  const { eta = 0.85 } = check("ddnm", "options", options, anyRecord);
   checkEta("ddnm", eta);
   const {
     operator,

@@ -1,5 +1,6 @@
 /** Denoising diffusion restoration: each singular direction takes as much of the measurement as its noise allows. */
-import { type ArrayInput, add, checkRecord, mul, sub } from "@provably/core-tensor";
+import { type ArrayInput, add, mul, sub } from "@provably/core-tensor";
+import { anyRecord, check } from "@provably/core-tensor/internal";
 import type { RngKey } from "@provably/core-tensor/random";
 import { checkFraction } from "../internal/check.js";
 import { type ForwardModel, likelihoodOf } from "../forward/forward-model.js";
@@ -63,7 +64,7 @@ export function ddrm(
   key: RngKey,
   options: SpectralOptions,
 ): Reconstruction {
-  const { eta = 0.85 } = checkRecord("ddrm", "options", options);
+  const { eta = 0.85 } = check("ddrm", "options", options, anyRecord);
   checkEta("ddrm", eta);
   const {
     operator,

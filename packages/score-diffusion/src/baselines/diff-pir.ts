@@ -1,13 +1,6 @@
 /** DiffPIR: every prediction is moved to the most likely point near it, and noised again. */
-import {
-  type ArrayInput,
-  type NdArray,
-  add,
-  checkCount,
-  checkRecord,
-  mul,
-  sub,
-} from "@provably/core-tensor";
+import { type ArrayInput, type NdArray, add, mul, sub } from "@provably/core-tensor";
+import { anyRecord, check, wholeNumber } from "@provably/core-tensor/internal";
 import type { RngKey } from "@provably/core-tensor/random";
 import { positive, checkFraction } from "../internal/check.js";
 import type { ForwardModel, Likelihood } from "../forward/forward-model.js";
@@ -96,10 +89,14 @@ export function diffPir(
   key: RngKey,
   options: DiffPirOptions,
 ): Reconstruction {
-  const { lambda = 8, zeta = 0.3, proximalSteps = 20 } = checkRecord("diffPir", "options", options);
+  const {
+    lambda = 8,
+    zeta = 0.3,
+    proximalSteps = 20,
+  } = check("diffPir", "options", options, anyRecord);
   positive("diffPir", "lambda", lambda);
   checkFraction("diffPir", "zeta", zeta);
-  checkCount("diffPir", "proximalSteps", proximalSteps, 1);
+  check("diffPir", "proximalSteps", proximalSteps, wholeNumber(1));
   const rows = transitions(scheduleFor(options, 100), {});
   return reconstruct("diffPir", forward, y, model, key, options, {
     total: rows.length,

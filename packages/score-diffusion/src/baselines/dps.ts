@@ -4,7 +4,6 @@ import {
   DomainError,
   type NdArray,
   add,
-  checkRecord,
   div,
   expandDims,
   item,
@@ -14,6 +13,7 @@ import {
   sqrt,
   sub,
 } from "@provably/core-tensor";
+import { anyRecord, check } from "@provably/core-tensor/internal";
 import type { RngKey } from "@provably/core-tensor/random";
 import { positive } from "../internal/check.js";
 import type { ForwardModel, Likelihood } from "../forward/forward-model.js";
@@ -92,7 +92,7 @@ export function dps(
   key: RngKey,
   options: GuidanceOptions,
 ): Reconstruction {
-  const { scale = 1 } = checkRecord("dps", "options", options);
+  const { scale = 1 } = check("dps", "options", options, anyRecord);
   positive("dps", "scale", scale);
   const rows = ddpmAncestral().table(scheduleFor(options, 1000), {});
   return reconstruct("dps", forward, y, model, key, options, {

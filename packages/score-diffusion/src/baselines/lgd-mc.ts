@@ -3,9 +3,6 @@ import {
   type ArrayInput,
   type NdArray,
   add,
-  checkCount,
-  checkFunction,
-  checkRecord,
   div,
   exp,
   expandDims,
@@ -19,6 +16,7 @@ import {
   sub,
   sum,
 } from "@provably/core-tensor";
+import { anyFunction, anyRecord, check, wholeNumber } from "@provably/core-tensor/internal";
 import type { RngKey } from "@provably/core-tensor/random";
 import { positive } from "../internal/check.js";
 import type { ForwardModel, Likelihood } from "../forward/forward-model.js";
@@ -94,13 +92,13 @@ export function lgdMc(
   key: RngKey,
   options: LgdMcOptions,
 ): Reconstruction {
-  const { scale = 1, draws = 5, sharpness = 1e-3 } = checkRecord("lgdMc", "options", options);
+  const { scale = 1, draws = 5, sharpness = 1e-3 } = check("lgdMc", "options", options, anyRecord);
   const { spread = ({ alpha, sigma }: NoiseLevel): number => sigma / Math.hypot(alpha, sigma) } =
     options;
-  checkFunction("lgdMc", "spread", spread);
+  check("lgdMc", "spread", spread, anyFunction);
   positive("lgdMc", "scale", scale);
   positive("lgdMc", "sharpness", sharpness);
-  checkCount("lgdMc", "draws", draws, 1);
+  check("lgdMc", "draws", draws, wholeNumber(1));
   const rows = ddpmAncestral().table(scheduleFor(options, 1000), {});
   return reconstruct("lgdMc", forward, y, model, key, options, {
     total: rows.length,

@@ -1,5 +1,6 @@
 /** Manifold constrained gradient: DPS with a projection onto the measurement after every step. */
-import { type ArrayInput, add, checkRecord, mul, sub } from "@provably/core-tensor";
+import { type ArrayInput, add, mul, sub } from "@provably/core-tensor";
+import { anyRecord, check } from "@provably/core-tensor/internal";
 import { type RngKey, foldIn, normalRows } from "@provably/core-tensor/random";
 import { positive } from "../internal/check.js";
 import { type ForwardModel, likelihoodOf } from "../forward/forward-model.js";
@@ -43,7 +44,7 @@ export function mcg(
   key: RngKey,
   options: GuidanceOptions,
 ): Reconstruction {
-  const { scale = 1, firstRow = 0 } = checkRecord("mcg", "options", options);
+  const { scale = 1, firstRow = 0 } = check("mcg", "options", options, anyRecord);
   positive("mcg", "scale", scale);
   const {
     operator,

@@ -1,12 +1,6 @@
 /** Pseudo-inverse guidance: DPS with the uncertainty of the clean point taken into account. */
-import {
-  type ArrayInput,
-  DomainError,
-  type NdArray,
-  add,
-  checkRecord,
-  mul,
-} from "@provably/core-tensor";
+import { type ArrayInput, DomainError, type NdArray, add, mul } from "@provably/core-tensor";
+import { anyRecord, check } from "@provably/core-tensor/internal";
 import type { RngKey } from "@provably/core-tensor/random";
 import { type ForwardModel, type Likelihood, likelihoodOf } from "../forward/forward-model.js";
 import { conjugateGradients } from "../posterior/pcs-gaussian.js";
@@ -76,7 +70,7 @@ export function piGdm(
   key: RngKey,
   options: PiGdmOptions,
 ): Reconstruction {
-  const { eta = 1 } = checkRecord("piGdm", "options", options);
+  const { eta = 1 } = check("piGdm", "options", options, anyRecord);
   const rows = ddim({ eta }).table(scheduleFor(options, 100), {});
   const likelihood = likelihoodOf("piGdm", forward, y);
   if (

@@ -1,5 +1,6 @@
 /** Plug-and-play diffusion models: the same turns as DPnP, with geometric annealing and the stochastic sampler of EDM. */
-import { type ArrayInput, DomainError, checkCount, checkRecord } from "@provably/core-tensor";
+import { type ArrayInput, DomainError } from "@provably/core-tensor";
+import { anyRecord, check, wholeNumber } from "@provably/core-tensor/internal";
 import type { RngKey } from "@provably/core-tensor/random";
 import { positive, checkNumbers } from "../internal/check.js";
 import type { ForwardModel } from "../forward/forward-model.js";
@@ -82,9 +83,9 @@ export function pnpDm(
     decay = 0.9,
     denoisingSteps = 50,
     ...rest
-  } = checkRecord("pnpDm", "options", options);
-  checkCount("pnpDm", "rounds", rounds, 1);
-  checkCount("pnpDm", "denoisingSteps", denoisingSteps, 2);
+  } = check("pnpDm", "options", options, anyRecord);
+  check("pnpDm", "rounds", rounds, wholeNumber(1));
+  check("pnpDm", "denoisingSteps", denoisingSteps, wholeNumber(2));
   positive("pnpDm", "rhoMin", rhoMin);
   checkNumbers("pnpDm", { rhoMax, decay });
   if (!(rhoMax >= rhoMin && Number.isFinite(rhoMax)))

@@ -7,13 +7,10 @@ import {
   ShapeError,
   all,
   astype,
-  checkCount,
-  checkHooks,
-  checkList,
-  checkRecord,
   isFinite,
   item,
 } from "@provably/core-tensor";
+import { anyList, anyRecord, check, checkHooks, wholeNumber } from "@provably/core-tensor/internal";
 import { type RngKey, foldIn, normalRows } from "@provably/core-tensor/random";
 import { arrayOf } from "../internal/check.js";
 import { certifyPosteriorPredictive } from "../certify/posterior-predictive.js";
@@ -133,7 +130,7 @@ export function reconstruct(
 ): Reconstruction {
   const { firstRow = 0, onProgress, signal } = options;
   checkHooks(fn, options);
-  checkCount(fn, "firstRow", firstRow, 0);
+  check(fn, "firstRow", firstRow, wholeNumber(0));
   checkModel(fn, model);
   const likelihood = likelihoodOf(fn, forward, y);
   const { total } = method;
@@ -176,11 +173,11 @@ export function reconstruct(
 }
 
 function checkReconstructionState(fn: string, state: ReconstructionState): void {
-  const { step, x, memory, numEvaluations } = checkRecord(fn, "state", state);
-  checkCount(fn, "state.step", step, 0);
-  checkCount(fn, "state.numEvaluations", numEvaluations, 0);
+  const { step, x, memory, numEvaluations } = check(fn, "state", state, anyRecord);
+  check(fn, "state.step", step, wholeNumber(0));
+  check(fn, "state.numEvaluations", numEvaluations, wholeNumber(0));
   arrayOf(fn, "state.x", x);
-  for (const [i, part] of checkList(fn, "state.memory", memory).entries())
+  for (const [i, part] of check(fn, "state.memory", memory, anyList).entries())
     arrayOf(fn, `state.memory[${i}]`, part);
 }
 
@@ -197,7 +194,7 @@ function firstState(
   const d = forward.inputSize;
   if ([numSamples, start, state].filter((given) => given !== undefined).length !== 1)
     throw new DomainError(`${fn}: give one of numSamples, start and state`);
-  if (numSamples !== undefined) checkCount(fn, "numSamples", numSamples, 0);
+  if (numSamples !== undefined) check(fn, "numSamples", numSamples, wholeNumber(0));
   if (state !== undefined) checkReconstructionState(fn, state);
   const x =
     state?.x ??

@@ -1,13 +1,6 @@
 /** Regularisation by denoising diffusion: one point, optimised against the measurement and the denoiser at falling noise. */
-import {
-  type ArrayInput,
-  type NdArray,
-  add,
-  checkRecord,
-  mul,
-  sub,
-  zeros,
-} from "@provably/core-tensor";
+import { type ArrayInput, type NdArray, add, mul, sub, zeros } from "@provably/core-tensor";
+import { anyRecord, check } from "@provably/core-tensor/internal";
 import { adam } from "@provably/core-tensor/optim";
 import type { RngKey } from "@provably/core-tensor/random";
 import { positive } from "../internal/check.js";
@@ -67,7 +60,7 @@ export function redDiff(
   key: RngKey,
   options: RedDiffOptions,
 ): Reconstruction {
-  const { lambda = 0.25, learningRate = 0.1 } = checkRecord("redDiff", "options", options);
+  const { lambda = 0.25, learningRate = 0.1 } = check("redDiff", "options", options, anyRecord);
   positive("redDiff", "lambda", lambda);
   positive("redDiff", "learningRate", learningRate);
   const rows = transitions(scheduleFor(options, 1000), {});

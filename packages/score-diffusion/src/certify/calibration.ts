@@ -5,9 +5,6 @@ import {
   type NdArray,
   ShapeError,
   array,
-  checkCount,
-  checkFunction,
-  checkRecord,
   concat,
   expandDims,
   matmul,
@@ -15,6 +12,13 @@ import {
   toTypedArray,
   transpose,
 } from "@provably/core-tensor";
+import {
+  anyFunction,
+  anyRecord,
+  certificate,
+  check,
+  wholeNumber,
+} from "@provably/core-tensor/internal";
 import { type RngKey, foldIn, uniform } from "@provably/core-tensor/random";
 import { checkNumbers, arrayOf } from "../internal/check.js";
 import { type ForwardModel, checkForward, likelihoodOf } from "../forward/forward-model.js";
@@ -100,16 +104,16 @@ export function calibrationRanks(
 ): NdArray<"int32"> {
   const fn = "calibrationRanks";
   checkForward(fn, forward);
-  checkFunction(fn, "prior", prior);
-  checkFunction(fn, "sampler", sampler);
+  check(fn, "prior", prior, anyFunction);
+  check(fn, "sampler", sampler, anyFunction);
   const {
     trials = 200,
     draws = 15,
     quantities = defaultQuantities(fn, forward, key),
-  } = checkRecord(fn, "options", options);
-  checkCount(fn, "trials", trials, 1);
-  checkCount(fn, "draws", draws, 1);
-  checkFunction(fn, "quantities", quantities);
+  } = check(fn, "options", options, anyRecord);
+  check(fn, "trials", trials, wholeNumber(1));
+  check(fn, "draws", draws, wholeNumber(1));
+  check(fn, "quantities", quantities, anyFunction);
   const truth = batchOf(fn, "prior", prior(foldIn(key, "prior"), trials), forward.inputSize);
   if (truth.shape[0] !== trials)
     throw new ShapeError(`${fn}: prior must give ${trials} points, got ${truth.shape[0]}`);
@@ -216,7 +220,7 @@ export function certifyCalibration(
     trials = 200,
     draws = 15,
     significance = 0.01,
-  } = checkRecord("certifyCalibration", "options", options);
+  } = check("certifyCalibration", "options", options, anyRecord);
   checkNumbers("certifyCalibration", { significance });
   if (!(significance > 0 && significance < 1))
     throw new DomainError(
@@ -235,14 +239,14 @@ export function certifyCalibration(
     ...exceedances(foldIn(key, "uniform ranks"), trials, draws + 1, statistics, replicates),
   );
   const value = Math.min(1, q * least);
-  return {
+  return certificate({
     claim:
       "p-value of the ranks of true points among draws of their posterior, which are uniform for an exact sampler",
     kind: "statistical",
     value,
     expected: [significance, 1],
     confidence: 1 - significance,
-    holds: value >= significance,
+    verdict: value >= significance,
     note: `${trials} points, ${draws} draws each, ${q} quantities`,
-  };
+  });
 }

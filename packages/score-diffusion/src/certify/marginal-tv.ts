@@ -1,13 +1,6 @@
 /** How far the law of a sampler's end point is from the true one, by quadrature in one dimension. */
-import {
-  DomainError,
-  ShapeError,
-  array,
-  checkRecord,
-  exp,
-  ndtr,
-  toTypedArray,
-} from "@provably/core-tensor";
+import { DomainError, ShapeError, array, exp, ndtr, toTypedArray } from "@provably/core-tensor";
+import { anyRecord, check } from "@provably/core-tensor/internal";
 import { checkSchedule, levelAt } from "../schedule/schedule.js";
 import type { NoiseLevel } from "../schedule/level.js";
 import type { Schedule } from "../schedule/schedule.js";
@@ -55,7 +48,7 @@ export function marginalTv1d<Row>(
   options: { readonly model?: Model } = {},
 ): number {
   const fn = "marginalTv1d";
-  const { model = mixture } = checkRecord(fn, "options", options);
+  const { model = mixture } = check(fn, "options", options, anyRecord);
   checkSampler(fn, sampler);
   checkMixture(fn, mixture);
   checkModel(fn, model);

@@ -4,9 +4,6 @@ import {
   DomainError,
   type NdArray,
   add,
-  checkCount,
-  checkHooks,
-  checkRecord,
   div,
   item,
   median,
@@ -15,6 +12,13 @@ import {
   stack,
   sub,
 } from "@provably/core-tensor";
+import {
+  anyRecord,
+  certificate,
+  check,
+  checkHooks,
+  wholeNumber,
+} from "@provably/core-tensor/internal";
 import { type RngKey, foldIn, permutation, uniform } from "@provably/core-tensor/random";
 import { checkNumberList } from "../internal/check.js";
 import { probabilityFlow } from "../flow.js";
@@ -113,10 +117,10 @@ export function convergence<Row extends { readonly level: NoiseLevel }>(
     numPaths = 128,
     c0 = 1,
     c1 = 4,
-  } = checkRecord("convergence", "options", options);
+  } = check("convergence", "options", options, anyRecord);
   checkHooks("convergence", options);
   checkNumberList("convergence", "numSteps", numSteps);
-  checkCount("convergence", "numPaths", numPaths, 1);
+  check("convergence", "numPaths", numPaths, wholeNumber(1));
   if (numSteps.length < 2)
     throw new DomainError(
       `convergence: numSteps must hold at least two numbers, got [${numSteps.join(", ")}]`,
@@ -180,12 +184,12 @@ export function certifyOrder<Row extends { readonly level: NoiseLevel }>(
     throw new DomainError(`certifyOrder: theory gives ${sampler.name} no order; see convergence`);
   const { expected, source } = stated;
   const { order, measure, numSteps } = convergence(sampler, mixture, key, options);
-  return {
+  return certificate({
     claim: "order of convergence in ln T / T",
     kind: "measured",
     value: order,
     expected,
-    holds: order >= expected[0] && order <= expected[1],
+    verdict: order >= expected[0] && order <= expected[1],
     note: `${measure}, T = ${numSteps.join(", ")}; ${source}`,
-  };
+  });
 }

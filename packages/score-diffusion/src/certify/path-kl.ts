@@ -1,5 +1,6 @@
 /** How far the path of a stochastic sampler is from the true reverse process, by quadrature in one dimension. */
-import { DomainError, ShapeError, array, checkRecord, toTypedArray } from "@provably/core-tensor";
+import { DomainError, ShapeError, array, toTypedArray } from "@provably/core-tensor";
+import { anyRecord, check } from "@provably/core-tensor/internal";
 import { type NoiseLevel, levelOf } from "../schedule/level.js";
 import { type Schedule, checkSchedule } from "../schedule/schedule.js";
 import {
@@ -54,7 +55,7 @@ export function pathKl1d<Row extends { readonly level: NoiseLevel }>(
   options: { readonly model?: Model } = {},
 ): number {
   const fn = "pathKl1d";
-  const { model = mixture } = checkRecord(fn, "options", options);
+  const { model = mixture } = check(fn, "options", options, anyRecord);
   checkSampler(fn, sampler);
   checkMixture(fn, mixture);
   checkModel(fn, model);

@@ -6,10 +6,8 @@ import {
   type NdArray,
   ShapeError,
   astype,
-  checkCount,
-  checkRecord,
-  show,
 } from "@provably/core-tensor";
+import { anyRecord, certificate, check, show, wholeNumber } from "@provably/core-tensor/internal";
 import { type RngKey, foldIn } from "@provably/core-tensor/random";
 import { arrayOf } from "../internal/check.js";
 import { randomDirections, slicedWasserstein } from "../metrics/wasserstein.js";
@@ -66,10 +64,10 @@ export function certifyPosterior(
     tolerance = 0,
     numDirections = 64,
     replicates = 99,
-  } = checkRecord("certifyPosterior", "options", options);
+  } = check("certifyPosterior", "options", options, anyRecord);
   if (!(typeof tolerance === "number" && tolerance >= 0))
     throw new DomainError(`certifyPosterior: tolerance must be ≥ 0, got ${show(tolerance)}`);
-  checkCount("certifyPosterior", "replicates", replicates, 1);
+  check("certifyPosterior", "replicates", replicates, wholeNumber(1));
   const x = astype(samples, "float64");
   const [n, d] = x.shape;
   if (x.shape.length !== 2 || n === undefined || d === undefined || n < 2)
@@ -92,14 +90,14 @@ export function certifyPosterior(
   let greatest = 0;
   for (let r = 0; r < replicates; r++)
     greatest = Math.max(greatest, slicedWasserstein(drawn(r), reference, directions));
-  return {
+  return certificate({
     claim: "sliced W2 distance of the samples to exact samples of the posterior",
     kind: "statistical",
     value,
     expected: [0, greatest + tolerance],
     tolerance,
     confidence: 1 - 1 / (replicates + 1),
-    holds: value <= greatest + tolerance,
+    verdict: value <= greatest + tolerance,
     note: `${n} samples, ${numDirections} directions; other sets of exact samples are at most ${greatest.toPrecision(3)} away`,
-  };
+  });
 }

@@ -4,11 +4,10 @@ import {
   type Certificate,
   DomainError,
   type NdArray,
-  checkCount,
-  checkRecord,
   slice,
   toTypedArray,
 } from "@provably/core-tensor";
+import { anyRecord, certificate, check, wholeNumber } from "@provably/core-tensor/internal";
 import { type RngKey, foldIn } from "@provably/core-tensor/random";
 import { checkNumbers, arrayOf } from "../internal/check.js";
 import {
@@ -83,15 +82,15 @@ export function* predictiveProcess(
     replicates = 1000,
     significance = 0.01,
     maxSamples = 16,
-  } = checkRecord("certifyPosteriorPredictive", "options", options);
+  } = check("certifyPosteriorPredictive", "options", options, anyRecord);
   checkForward("certifyPosteriorPredictive", forward);
   checkNumbers("certifyPosteriorPredictive", { significance });
-  checkCount("certifyPosteriorPredictive", "replicates", replicates, 1);
+  check("certifyPosteriorPredictive", "replicates", replicates, wholeNumber(1));
   if (!(significance > 2 / (replicates + 1) && significance < 1))
     throw new DomainError(
       `certifyPosteriorPredictive: significance must be above 2 / (replicates + 1), the least p-value there is, and below 1, got ${significance}`,
     );
-  checkCount("certifyPosteriorPredictive", "maxSamples", maxSamples, 1);
+  check("certifyPosteriorPredictive", "maxSamples", maxSamples, wholeNumber(1));
   const all = batchOf("certifyPosteriorPredictive", "samples", samples, forward.inputSize);
   const x = slice(all, [0], [Math.min(maxSamples, all.shape[0]!)]);
   const n = x.shape[0]!;
@@ -109,15 +108,15 @@ export function* predictiveProcess(
   const mean =
     ranks.reduce((sum, rank) => sum + (rank + 0.5) / (replicates + 1), 0) / Math.max(1, n);
   const value = n === 0 ? 1 : Math.min(1, 4 * Math.min(mean, 1 - mean));
-  return {
+  return certificate({
     claim: "p-value of the measurement's likelihood among measurements that the samples would make",
     kind: "statistical",
     value,
     expected: [significance, 1],
     confidence: 1 - significance,
-    holds: value >= significance,
+    verdict: value >= significance,
     note: `${n} samples, ${replicates} simulated measurements each; the smallest value that can be seen is ${(2 / (replicates + 1)).toPrecision(1)}`,
-  };
+  });
 }
 
 function values(forward: ForwardModel, y: NdArray, x: NdArray): Float64Array {

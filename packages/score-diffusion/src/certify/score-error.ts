@@ -6,8 +6,6 @@ import {
   abs,
   add,
   array,
-  checkCount,
-  checkRecord,
   diagonal,
   item,
   max,
@@ -19,6 +17,7 @@ import {
   sum,
   vjp,
 } from "@provably/core-tensor";
+import { anyRecord, certificate, check, wholeNumber } from "@provably/core-tensor/internal";
 import { svdvals } from "@provably/core-tensor/linalg";
 import { type RngKey, foldIn, normal } from "@provably/core-tensor/random";
 import { type NoiseLevel, addNoise } from "../schedule/level.js";
@@ -90,11 +89,11 @@ export function scoreErrors(
   schedule: Schedule,
   options: ScoreErrorOptions = {},
 ): ScoreErrors {
-  const { numSamples = 256 } = checkRecord("scoreErrors", "options", options);
+  const { numSamples = 256 } = check("scoreErrors", "options", options, anyRecord);
   checkModel("scoreErrors", model);
   checkMixture("scoreErrors", law);
   checkSchedule("scoreErrors", schedule);
-  checkCount("scoreErrors", "numSamples", numSamples, 1);
+  check("scoreErrors", "numSamples", numSamples, wholeNumber(1));
   const d = law.means.shape[1]!;
   const steps = schedule.alphaBar.map((_, i) => {
     const level = levelAt(schedule, i + 1);
@@ -198,13 +197,13 @@ export function certifyErrorBound<Row>(
   const longest = Math.max(...schedule.beta);
   const bound = 2 * (longest ** exponent + moved);
   const value = marginalTv1d(sampler, law, schedule, { model });
-  return {
+  return certificate({
     claim:
       "total variation between the laws of the sampler's end point and of the data with its first noise",
     kind: "measured",
     value,
     expected: [0, bound],
-    holds: value <= bound,
+    verdict: value <= bound,
     note: `bound 2 (${longest.toPrecision(3)}^${exponent} + ${moved.toPrecision(3)}) at score error ${score.toPrecision(3)}, Jacobian error ${jacobian.toPrecision(3)}; the constant is ours`,
-  };
+  });
 }

@@ -7,19 +7,16 @@ import {
   add,
   array,
   astype,
-  checkChoice,
-  checkCount,
-  checkRecord,
   conv2d,
   convTranspose2d,
   flip,
   mul,
   reshape,
-  show,
   square,
   sub,
   toTypedArray,
 } from "@provably/core-tensor";
+import { anyRecord, check, oneOf, show, wholeNumber } from "@provably/core-tensor/internal";
 import { positive } from "../internal/check.js";
 import { type Complex, fourier } from "./fourier.js";
 import { type LinearOperator, batchOf, linearOperator, spectralArguments } from "./operator.js";
@@ -54,9 +51,9 @@ export interface BlurOptions {
  * @category Forward models
  */
 export function blur(options: BlurOptions): LinearOperator {
-  const { height, width, boundary = "circular" } = checkRecord("blur", "options", options);
-  checkCount("blur", "height", height, 1);
-  checkCount("blur", "width", width, 1);
+  const { height, width, boundary = "circular" } = check("blur", "options", options, anyRecord);
+  check("blur", "height", height, wholeNumber(1));
+  check("blur", "width", width, wholeNumber(1));
   const kernel = astype(options.kernel, "float64");
   const [p, q] = kernel.shape;
   if (
@@ -71,7 +68,7 @@ export function blur(options: BlurOptions): LinearOperator {
     throw new ShapeError(
       `blur: kernel must be [p, q], odd and at most [${height}, ${width}], got [${kernel.shape.join(", ")}]`,
     );
-  checkChoice("blur", "boundary", boundary, ["circular", "valid"]);
+  check("blur", "boundary", boundary, oneOf("circular", "valid"));
   if (boundary === "valid") return validBlur(kernel, height, width);
   const d = height * width;
   const transform = fourier(height, width);

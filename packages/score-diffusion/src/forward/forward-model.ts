@@ -7,19 +7,16 @@ import {
   add,
   all,
   astype,
-  checkCount,
-  checkFunction,
-  checkRecord,
   expandDims,
   grad,
   isFinite,
   item,
   mul,
-  show,
   square,
   sub,
   sum,
 } from "@provably/core-tensor";
+import { anyFunction, anyRecord, check, show, wholeNumber } from "@provably/core-tensor/internal";
 import { type RngKey, normal } from "@provably/core-tensor/random";
 import { positive, arrayOf } from "../internal/check.js";
 import {
@@ -78,11 +75,11 @@ export interface ForwardModel {
 
 /** A forward model, for functions that take one. */
 export function checkForward(fn: string, forward: ForwardModel): ForwardModel {
-  const { inputSize, outputSize, measure, likelihood } = checkRecord(fn, "forward", forward);
-  checkCount(fn, "forward.inputSize", inputSize, 1);
-  checkCount(fn, "forward.outputSize", outputSize, 1);
-  checkFunction(fn, "forward.measure", measure);
-  checkFunction(fn, "forward.likelihood", likelihood);
+  const { inputSize, outputSize, measure, likelihood } = check(fn, "forward", forward, anyRecord);
+  check(fn, "forward.inputSize", inputSize, wholeNumber(1));
+  check(fn, "forward.outputSize", outputSize, wholeNumber(1));
+  check(fn, "forward.measure", measure, anyFunction);
+  check(fn, "forward.likelihood", likelihood, anyFunction);
   return forward;
 }
 
@@ -93,19 +90,24 @@ export function likelihoodOf(fn: string, forward: ForwardModel, y: ArrayInput): 
 
 /** A likelihood, for functions that take one. */
 export function checkLikelihood(fn: string, likelihood: Likelihood): Likelihood {
-  const { inputSize, curvature, linear, ...functions } = checkRecord(fn, "likelihood", likelihood);
-  checkCount(fn, "likelihood.inputSize", inputSize, 1);
+  const { inputSize, curvature, linear, ...functions } = check(
+    fn,
+    "likelihood",
+    likelihood,
+    anyRecord,
+  );
+  check(fn, "likelihood.inputSize", inputSize, wholeNumber(1));
   if (!(Number.isFinite(curvature) && curvature >= 0))
     throw new DomainError(
       `${fn}: likelihood.curvature must be finite and ≥ 0, got ${show(curvature)}`,
     );
   for (const name of ["logLikelihood", "score", "valueAndScore", "information"] as const)
     if (functions[name] !== undefined || name === "logLikelihood" || name === "score")
-      checkFunction(fn, `likelihood.${name}`, functions[name]);
+      check(fn, `likelihood.${name}`, functions[name], anyFunction);
   if (linear === undefined) return likelihood;
-  const { operator, sigma, y } = checkRecord(fn, "likelihood.linear", linear);
+  const { operator, sigma, y } = check(fn, "likelihood.linear", linear, anyRecord);
   checkOperator(fn, operator);
-  checkFunction(fn, "operator.adjoint", operator.adjoint);
+  check(fn, "operator.adjoint", operator.adjoint, anyFunction);
   positive(fn, "likelihood.linear.sigma", sigma);
   arrayOf(fn, "likelihood.linear.y", y);
   return likelihood;
@@ -219,14 +221,15 @@ export function forwardModel(spec: {
   readonly information?: (x: NdArray, v: NdArray, y: NdArray) => NdArray;
   readonly curvature: number;
 }): ForwardModel {
-  const { name, inputSize, outputSize, curvature, information, score } = checkRecord(
+  const { name, inputSize, outputSize, curvature, information, score } = check(
     "forwardModel",
     "spec",
     spec,
+    anyRecord,
   );
   positive("forwardModel", "curvature", curvature);
-  checkCount("forwardModel", "inputSize", inputSize, 1);
-  checkCount("forwardModel", "outputSize", outputSize, 1);
+  check("forwardModel", "inputSize", inputSize, wholeNumber(1));
+  check("forwardModel", "outputSize", outputSize, wholeNumber(1));
   for (const [argument, f] of Object.entries({
     measure: spec.measure,
     logLikelihood: spec.logLikelihood,
@@ -234,7 +237,7 @@ export function forwardModel(spec: {
     information,
   }))
     if (f !== undefined || argument === "measure" || argument === "logLikelihood")
-      checkFunction("forwardModel", argument, f);
+      check("forwardModel", argument, f, anyFunction);
   return {
     name,
     inputSize,

@@ -7,19 +7,16 @@ import {
   add,
   array,
   astype,
-  checkCount,
-  checkFunction,
-  checkRecord,
   item,
   jvp,
   matmul,
   mul,
   norm,
-  show,
   sum,
   transpose,
   vjp,
 } from "@provably/core-tensor";
+import { anyFunction, anyRecord, check, show, wholeNumber } from "@provably/core-tensor/internal";
 import { eigh } from "@provably/core-tensor/linalg";
 import { type RngKey, key, normal } from "@provably/core-tensor/random";
 import { arrayOf } from "../internal/check.js";
@@ -57,17 +54,28 @@ export interface LinearOperator extends Operator {
 
 /** An operator, for functions that take one. */
 export function checkOperator<O extends Operator>(fn: string, operator: O): O {
-  const { name, inputSize, outputSize, apply, norm: bound } = checkRecord(fn, "operator", operator);
+  const {
+    name,
+    inputSize,
+    outputSize,
+    apply,
+    norm: bound,
+  } = check(fn, "operator", operator, anyRecord);
   if (typeof name !== "string")
     throw new DomainError(`${fn}: operator.name must be a string, got ${show(name)}`);
-  checkCount(fn, "operator.inputSize", inputSize, 1);
-  checkCount(fn, "operator.outputSize", outputSize, 1);
-  checkFunction(fn, "operator.apply", apply);
+  check(fn, "operator.inputSize", inputSize, wholeNumber(1));
+  check(fn, "operator.outputSize", outputSize, wholeNumber(1));
+  check(fn, "operator.apply", apply, anyFunction);
   if (!(Number.isFinite(bound) && bound >= 0))
     throw new DomainError(`${fn}: operator.norm must be finite and ≥ 0, got ${show(bound)}`);
   for (const part of ["adjoint", "normalFunction", "vjp"])
     if (part in operator)
-      checkFunction(fn, `operator.${part}`, (operator as unknown as Record<string, unknown>)[part]);
+      check(
+        fn,
+        `operator.${part}`,
+        (operator as unknown as Record<string, unknown>)[part],
+        anyFunction,
+      );
   return operator;
 }
 
@@ -125,11 +133,16 @@ export function operatorNorm(
   options: { readonly iterations?: number } = {},
 ): number {
   const fn = "operatorNorm";
-  const { iterations = 50 } = checkRecord(fn, "options", options);
-  checkCount(fn, "iterations", iterations, 1);
-  checkCount(fn, "operator.inputSize", checkRecord(fn, "operator", operator).inputSize, 1);
-  checkFunction(fn, "operator.apply", operator.apply);
-  checkFunction(fn, "operator.adjoint", operator.adjoint);
+  const { iterations = 50 } = check(fn, "options", options, anyRecord);
+  check(fn, "iterations", iterations, wholeNumber(1));
+  check(
+    fn,
+    "operator.inputSize",
+    check(fn, "operator", operator, anyRecord).inputSize,
+    wholeNumber(1),
+  );
+  check(fn, "operator.apply", operator.apply, anyFunction);
+  check(fn, "operator.adjoint", operator.adjoint, anyFunction);
   let v = normal(key("operatorNorm"), [1, operator.inputSize], { dtype: "float64" });
   let size = 0;
   for (let i = 0; i < iterations; i++) {
@@ -169,9 +182,9 @@ export function linearOperator(
     inputSize,
     outputSize,
     name = "linearOperator",
-  } = checkRecord("linearOperator", "spec", spec);
+  } = check("linearOperator", "spec", spec, anyRecord);
   checkOperator("linearOperator", { norm: 0, ...spec, name });
-  checkFunction("linearOperator", "operator.adjoint", spec.adjoint);
+  check("linearOperator", "operator.adjoint", spec.adjoint, anyFunction);
   const x = normal(key("linearOperator x"), [1, inputSize], { dtype: "float64" });
   const y = normal(key("linearOperator y"), [1, outputSize], { dtype: "float64" });
   const ax = arrayOf("linearOperator", "what apply returns", spec.apply(x));
@@ -269,8 +282,8 @@ export function matrixOperator(matrix: ArrayInput): LinearOperator {
  * @category Forward models
  */
 export function compressedSensing(size: number, measurements: number, key: RngKey): LinearOperator {
-  checkCount("compressedSensing", "size", size, 1);
-  checkCount("compressedSensing", "measurements", measurements, 1);
+  check("compressedSensing", "size", size, wholeNumber(1));
+  check("compressedSensing", "measurements", measurements, wholeNumber(1));
   return {
     ...matrixOperator(
       normal(key, [measurements, size], { dtype: "float64", std: 1 / Math.sqrt(measurements) }),
@@ -293,7 +306,7 @@ export function compressedSensing(size: number, measurements: number, key: RngKe
  * @category Forward models
  */
 export function identityOperator(size: number): LinearOperator {
-  checkCount("identityOperator", "size", size, 1);
+  check("identityOperator", "size", size, wholeNumber(1));
   return {
     name: "identity",
     inputSize: size,
@@ -327,7 +340,7 @@ export function spectralArguments(
   v: NdArray,
   size: number,
 ): NdArray {
-  checkFunction(fn, "f", f);
+  check(fn, "f", f, anyFunction);
   return batchOf(fn, "v", v, size);
 }
 

@@ -6,8 +6,6 @@ import {
   add,
   array,
   astype,
-  checkCount,
-  checkRecord,
   div,
   greater,
   maximum,
@@ -17,6 +15,7 @@ import {
   square,
   where,
 } from "@provably/core-tensor";
+import { anyRecord, check, wholeNumber } from "@provably/core-tensor/internal";
 import { type RngKey, randint } from "@provably/core-tensor/random";
 import { checkNumbers } from "../internal/check.js";
 import { type Complex, fourier } from "./fourier.js";
@@ -60,9 +59,9 @@ export function codedPhaseRetrieval(options: PhaseRetrievalOptions): Operator {
     width,
     key,
     oversample = 4,
-  } = checkRecord("codedPhaseRetrieval", "options", options);
-  checkCount("codedPhaseRetrieval", "height", height, 1);
-  checkCount("codedPhaseRetrieval", "width", width, 1);
+  } = check("codedPhaseRetrieval", "options", options, anyRecord);
+  check("codedPhaseRetrieval", "height", height, wholeNumber(1));
+  check("codedPhaseRetrieval", "width", width, wholeNumber(1));
   checkNumbers("codedPhaseRetrieval", { oversample });
   if ((key === undefined) === (options.mask === undefined))
     throw new DomainError("codedPhaseRetrieval: give either key or mask");
@@ -72,7 +71,7 @@ export function codedPhaseRetrieval(options: PhaseRetrievalOptions): Operator {
       `codedPhaseRetrieval: oversample / 8 of the extents must be whole, got ${top} and ${left}`,
     );
   const [h, w] = [height + 2 * top, width + 2 * left];
-  checkCount("codedPhaseRetrieval", "the padded image's number of pixels", h * w);
+  check("codedPhaseRetrieval", "the padded image's number of pixels", h * w, wholeNumber());
   const mask =
     key === undefined
       ? reshape(astype(options.mask!, "float64"), [height, width])

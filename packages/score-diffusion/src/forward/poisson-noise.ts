@@ -5,7 +5,6 @@ import {
   add,
   all,
   array,
-  checkRecord,
   div,
   equal,
   floor,
@@ -21,6 +20,7 @@ import {
   toTypedArray,
   where,
 } from "@provably/core-tensor";
+import { anyRecord, check } from "@provably/core-tensor/internal";
 import { type RngKey, uniform } from "@provably/core-tensor/random";
 import { positive } from "../internal/check.js";
 import { type ForwardModel, measurementOf } from "./forward-model.js";
@@ -46,7 +46,7 @@ export function poissonNoise(
   operator: Operator,
   options: { readonly gain: number; readonly background?: number },
 ): ForwardModel {
-  const { gain, background = 1 } = checkRecord("poissonNoise", "options", options);
+  const { gain, background = 1 } = check("poissonNoise", "options", options, anyRecord);
   positive("poissonNoise", "gain", gain);
   positive("poissonNoise", "background", background);
   const { inputSize, outputSize } = checkOperator("poissonNoise", operator);

@@ -8,8 +8,6 @@ import {
   all,
   array,
   astype,
-  checkCount,
-  checkRecord,
   div,
   greater,
   isFinite,
@@ -26,6 +24,7 @@ import {
   sum,
   transpose,
 } from "@provably/core-tensor";
+import { anyRecord, check, wholeNumber } from "@provably/core-tensor/internal";
 import { uniform } from "@provably/core-tensor/random";
 import { positive, checkNumbers } from "../internal/check.js";
 import { type ForwardModel, measurementOf } from "./forward-model.js";
@@ -68,7 +67,7 @@ export function roundedSensing(
 ): ForwardModel {
   const fn = "roundedSensing";
   const { inputSize, outputSize } = checkOperator(fn, operator);
-  const { theta: asked } = checkRecord(fn, "options", options);
+  const { theta: asked } = check(fn, "options", options, anyRecord);
   const q =
     typeof step === "number"
       ? array(new Float64Array(outputSize).fill(step))
@@ -176,9 +175,15 @@ export function jpeg(options: {
   readonly block?: number;
   readonly theta?: number;
 }): ForwardModel {
-  const { height, width, quality = 50, block = 8, theta } = checkRecord("jpeg", "options", options);
+  const {
+    height,
+    width,
+    quality = 50,
+    block = 8,
+    theta,
+  } = check("jpeg", "options", options, anyRecord);
   for (const [name, value] of Object.entries({ height, width, block }))
-    checkCount("jpeg", name, value, 1);
+    check("jpeg", name, value, wholeNumber(1));
   checkNumbers("jpeg", { quality });
   if (height % block !== 0 || width % block !== 0)
     throw new DomainError(

@@ -3,14 +3,13 @@ import {
   DomainError,
   type NdArray,
   array,
-  checkCount,
-  checkRecord,
   expandDims,
   matmul,
   mul,
   reshape,
   transpose,
 } from "@provably/core-tensor";
+import { anyRecord, check, wholeNumber } from "@provably/core-tensor/internal";
 import { eigh } from "@provably/core-tensor/linalg";
 import { type LinearOperator, batchOf, spectralArguments } from "./operator.js";
 
@@ -61,9 +60,9 @@ export function superResolution(options: {
   readonly width: number;
   readonly factor?: number;
 }): LinearOperator {
-  const { height, width, factor = 4 } = checkRecord("superResolution", "options", options);
+  const { height, width, factor = 4 } = check("superResolution", "options", options, anyRecord);
   for (const [name, value] of Object.entries({ height, width, factor }))
-    checkCount("superResolution", name, value, 1);
+    check("superResolution", name, value, wholeNumber(1));
   if (height % factor !== 0 || width % factor !== 0)
     throw new DomainError(
       `superResolution: factor must divide height and width, got ${factor} for ${height} × ${width}`,

@@ -5,10 +5,9 @@ import {
   ShapeError,
   array,
   astype,
-  checkCount,
-  checkRecord,
   toTypedArray,
 } from "@provably/core-tensor";
+import { anyRecord, check, wholeNumber } from "@provably/core-tensor/internal";
 import { checkNumbers } from "../internal/check.js";
 
 /**
@@ -58,14 +57,14 @@ export function imageGrid(images: ArrayInput, options: GridOptions = {}): NdArra
     gap = 1,
     background = 1,
     scale = 1,
-  } = checkRecord("imageGrid", "options", options);
+  } = check("imageGrid", "options", options, anyRecord);
   checkNumbers("imageGrid", { background });
   for (const [name, value, least] of [
     ["columns", columns, 1],
     ["gap", gap, 0],
     ["scale", scale, 1],
   ] as const)
-    checkCount("imageGrid", name, value, least);
+    check("imageGrid", name, value, wholeNumber(least));
   const [down, across] = [height * scale + gap, width * scale + gap];
   const [tall, wide] = [Math.ceil(n / columns) * down + gap, columns * across + gap];
   const data = toTypedArray<"float32">(x);

@@ -7,9 +7,9 @@ import {
   ShapeError,
   array,
   astype,
-  checkRecord,
   toTypedArray,
 } from "@provably/core-tensor";
+import { anyRecord, check } from "@provably/core-tensor/internal";
 import { checkNumberList } from "../internal/check.js";
 import { convertIndexedToRgb, decode, encode } from "fast-png";
 
@@ -26,7 +26,7 @@ function rangeOf(
   fn: string,
   options: { readonly range?: readonly [number, number] },
 ): readonly [number, number] {
-  const { range = [-1, 1] as const } = checkRecord(fn, "options", options);
+  const { range = [-1, 1] as const } = check(fn, "options", options, anyRecord);
   checkNumberList(fn, "range", range);
   if (!(range[1] > range[0] && range[1] - range[0] < Infinity))
     throw new DomainError(`${fn}: range must ascend, got [${range.join(", ")}]`);

@@ -1,5 +1,6 @@
 /** Checks of arguments beyond those of core-tensor: made before any work, so that wrong types end in a typed error that names the argument. */
-import { DomainError, type NdArray, array, isNdArray, show } from "@provably/core-tensor";
+import { DomainError, type NdArray, array, isNdArray } from "@provably/core-tensor";
+import { show } from "@provably/core-tensor/internal";
 
 /** Every one of the named values a number: what follows may compare and print them. NaN passes, since comparisons with it fail. */
 export function checkNumbers(fn: string, values: Readonly<Record<string, unknown>>): void {

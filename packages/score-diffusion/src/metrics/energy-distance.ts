@@ -1,5 +1,6 @@
 /** The energy distance of two samples. */
-import { type ArrayInput, checkRecord } from "@provably/core-tensor";
+import { type ArrayInput } from "@provably/core-tensor";
+import { anyRecord, check } from "@provably/core-tensor/internal";
 import { pairOfPoints, sumOverPairs } from "../internal/points.js";
 
 /**
@@ -27,7 +28,7 @@ export function energyDistance(
   y: ArrayInput,
   options: { readonly unbiased?: boolean } = {},
 ): number {
-  const { unbiased = false } = checkRecord("energyDistance", "options", options);
+  const { unbiased = false } = check("energyDistance", "options", options, anyRecord);
   const [a, b] = pairOfPoints("energyDistance", x, y, unbiased ? 2 : 1);
   const within = (p: typeof a): number =>
     sumOverPairs(p, p, Math.sqrt) / (p.n * (unbiased ? p.n - 1 : p.n));

@@ -1,11 +1,6 @@
 /** The Fréchet distance of two samples, seen through features. */
-import {
-  type ArrayInput,
-  type NdArray,
-  astype,
-  checkFunction,
-  checkRecord,
-} from "@provably/core-tensor";
+import { type ArrayInput, type NdArray, astype } from "@provably/core-tensor";
+import { anyFunction, anyRecord, check } from "@provably/core-tensor/internal";
 import { sampleMoments, squaredWasserstein } from "./gaussian.js";
 
 /**
@@ -41,12 +36,13 @@ export function frechetDistance(
   y: ArrayInput,
   options: FeatureOptions = {},
 ): number {
-  const { features = (points: NdArray) => points } = checkRecord(
+  const { features = (points: NdArray) => points } = check(
     "frechetDistance",
     "options",
     options,
+    anyRecord,
   );
-  checkFunction("frechetDistance", "features", features);
+  check("frechetDistance", "features", features, anyFunction);
   const moments = (points: ArrayInput): ReturnType<typeof sampleMoments> =>
     sampleMoments(features(astype(points, "float64")));
   return squaredWasserstein("frechetDistance", moments(x), moments(y));

@@ -7,7 +7,6 @@ import {
   abs,
   add,
   astype,
-  checkRecord,
   diagonal,
   div,
   item,
@@ -21,6 +20,7 @@ import {
   sum,
   transpose,
 } from "@provably/core-tensor";
+import { anyRecord, check } from "@provably/core-tensor/internal";
 import { eigh, slogdet, solve } from "@provably/core-tensor/linalg";
 
 /**
@@ -39,7 +39,7 @@ function checked(
   name: string,
   moments: Moments,
 ): { mean: NdArray; covariance: NdArray } {
-  const { mean: m, covariance: c } = checkRecord(fn, name, moments);
+  const { mean: m, covariance: c } = check(fn, name, moments, anyRecord);
   const [center, covariance] = [astype(m, "float64"), astype(c, "float64")];
   const d = center.shape[0];
   if (center.shape.length !== 1 || covariance.shape.join() !== `${d},${d}`)

@@ -6,7 +6,6 @@ import {
   add,
   array,
   astype,
-  checkRecord,
   conv2d,
   div,
   item,
@@ -16,6 +15,7 @@ import {
   square,
   sub,
 } from "@provably/core-tensor";
+import { anyRecord, check } from "@provably/core-tensor/internal";
 import { positive } from "../internal/check.js";
 
 /**
@@ -62,7 +62,7 @@ function images(
  * @category Metrics
  */
 export function psnr(a: ArrayInput, b: ArrayInput, options: ImageQualityOptions = {}): number {
-  const { range = 2 } = checkRecord("psnr", "options", options);
+  const { range = 2 } = check("psnr", "options", options, anyRecord);
   const [x, y] = images("psnr", a, b, range);
   return 10 * Math.log10(range ** 2 / item(mean(square(sub(x, y)))));
 }
@@ -106,7 +106,7 @@ function localMean(x: NdArray): NdArray {
  * @category Metrics
  */
 export function ssim(a: ArrayInput, b: ArrayInput, options: ImageQualityOptions = {}): number {
-  const { range = 2 } = checkRecord("ssim", "options", options);
+  const { range = 2 } = check("ssim", "options", options, anyRecord);
   const [x, y] = images("ssim", a, b, range).map((image) =>
     image.shape.length === 2 ? reshape(image, [1, ...image.shape]) : image,
   ) as [NdArray, NdArray];

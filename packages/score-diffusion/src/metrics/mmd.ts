@@ -1,5 +1,6 @@
 /** The maximum mean discrepancy of two samples. */
-import { type ArrayInput, DomainError, checkRecord } from "@provably/core-tensor";
+import { type ArrayInput, DomainError } from "@provably/core-tensor";
+import { anyRecord, check } from "@provably/core-tensor/internal";
 import { checkNumbers } from "../internal/check.js";
 import { type Points, pairOfPoints, squaredDistance, sumOverPairs } from "../internal/points.js";
 
@@ -51,7 +52,7 @@ function medianDistance(x: Points, y: Points): number {
  * @category Metrics
  */
 export function mmd2(x: ArrayInput, y: ArrayInput, options: MmdOptions = {}): number {
-  const { biased = false, bandwidth: asked } = checkRecord("mmd2", "options", options);
+  const { biased = false, bandwidth: asked } = check("mmd2", "options", options, anyRecord);
   const [a, b] = pairOfPoints("mmd2", x, y, biased ? 1 : 2);
   const bandwidth = asked ?? medianDistance(a, b);
   checkNumbers("mmd2", { bandwidth });

@@ -1,12 +1,6 @@
 /** Whether generated samples look real, and whether all that is real is generated. */
-import {
-  type ArrayInput,
-  type NdArray,
-  astype,
-  checkCount,
-  checkFunction,
-  checkRecord,
-} from "@provably/core-tensor";
+import { type ArrayInput, type NdArray, astype } from "@provably/core-tensor";
+import { anyFunction, anyRecord, check, wholeNumber } from "@provably/core-tensor/internal";
 import { type Points, pairOfPoints, squaredDistance } from "../internal/points.js";
 import type { FeatureOptions } from "./frechet.js";
 
@@ -82,13 +76,14 @@ export function precisionRecall(
   generated: ArrayInput,
   options: FeatureOptions & { readonly k?: number } = {},
 ): PrecisionRecall {
-  const { k = 3, features = (x: NdArray) => x } = checkRecord(
+  const { k = 3, features = (x: NdArray) => x } = check(
     "precisionRecall",
     "options",
     options,
+    anyRecord,
   );
-  checkCount("precisionRecall", "k", k, 1);
-  checkFunction("precisionRecall", "features", features);
+  check("precisionRecall", "k", k, wholeNumber(1));
+  check("precisionRecall", "features", features, anyFunction);
   const [x, y] = pairOfPoints(
     "precisionRecall",
     features(astype(real, "float64")),

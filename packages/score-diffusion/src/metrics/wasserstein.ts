@@ -5,11 +5,11 @@ import {
   type NdArray,
   ShapeError,
   astype,
-  checkCount,
   div,
   norm,
   toTypedArray,
 } from "@provably/core-tensor";
+import { check, wholeNumber } from "@provably/core-tensor/internal";
 import { type RngKey, normal } from "@provably/core-tensor/random";
 import { type Points, pairOfPoints } from "../internal/points.js";
 
@@ -74,8 +74,8 @@ export function wasserstein1d(x: ArrayInput, y: ArrayInput): number {
  * @category Metrics
  */
 export function randomDirections(key: RngKey, numDirections: number, dimension: number): NdArray {
-  checkCount("randomDirections", "numDirections", numDirections, 1);
-  checkCount("randomDirections", "dimension", dimension, 1);
+  check("randomDirections", "numDirections", numDirections, wholeNumber(1));
+  check("randomDirections", "dimension", dimension, wholeNumber(1));
   const z = normal(key, [numDirections, dimension], { dtype: "float64" });
   return div(z, norm(z, { axis: 1, keepDims: true }));
 }

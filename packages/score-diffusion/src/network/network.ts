@@ -1,14 +1,6 @@
 /** Trainable networks: functions of weights, and models once the weights are fixed. */
-import {
-  type ArrayInput,
-  type NdArray,
-  astype,
-  checkChoice,
-  checkFunction,
-  checkRecord,
-  full,
-  mul,
-} from "@provably/core-tensor";
+import { type ArrayInput, type NdArray, astype, full, mul } from "@provably/core-tensor";
+import { anyFunction, anyRecord, check, oneOf } from "@provably/core-tensor/internal";
 import { compile } from "@provably/core-tensor/compile";
 import type { NoiseLevel } from "../schedule/level.js";
 import { type Model, PREDICTIONS, type Prediction, checkAsked } from "../score/prediction.js";
@@ -37,9 +29,9 @@ export interface Network<P = unknown> {
 
 /** A network, for functions that take one. */
 export function checkNetwork<P>(fn: string, network: Network<P>): Network<P> {
-  const { prediction, apply } = checkRecord(fn, "network", network);
-  checkChoice(fn, "network.prediction", prediction, PREDICTIONS);
-  checkFunction(fn, "network.apply", apply);
+  const { prediction, apply } = check(fn, "network", network, anyRecord);
+  check(fn, "network.prediction", prediction, oneOf(...PREDICTIONS));
+  check(fn, "network.apply", apply, anyFunction);
   return network;
 }
 

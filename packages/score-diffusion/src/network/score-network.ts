@@ -7,7 +7,6 @@ import {
   astype,
   atan2,
   attention,
-  checkRecord,
   concat,
   conv2d,
   expandDims,
@@ -15,7 +14,6 @@ import {
   linear,
   mul,
   reshape,
-  show,
   silu,
   split,
   timestepEmbedding,
@@ -23,6 +21,7 @@ import {
   upsampleNearest2d,
   zeros,
 } from "@provably/core-tensor";
+import { anyRecord, check, show } from "@provably/core-tensor/internal";
 import { type RngKey, foldIn, normal } from "@provably/core-tensor/random";
 import { arrayOf } from "../internal/check.js";
 import type { BatchLevels, Network } from "./network.js";
@@ -57,7 +56,7 @@ export interface ScoreNetwork extends Network<ScoreNetworkParams> {
 const GROUPS = 8;
 
 function checkConfig(fn: string, config: ScoreNetworkConfig): void {
-  const { side, channels } = checkRecord(fn, "config", config);
+  const { side, channels } = check(fn, "config", config, anyRecord);
   if (!Number.isInteger(side) || side < 4 || side % 4 !== 0)
     throw new DomainError(`${fn}: side must be a positive multiple of 4, got ${show(side)}`);
   if (!Number.isInteger(channels) || channels < 8 || channels % 8 !== 0)
@@ -205,8 +204,8 @@ function apply(
   levels: BatchLevels,
   { side, channels }: ScoreNetworkConfig,
 ): NdArray {
-  checkRecord("scoreNetwork", "params", params);
-  checkRecord("scoreNetwork", "levels", levels);
+  check("scoreNetwork", "params", params, anyRecord);
+  check("scoreNetwork", "levels", levels, anyRecord);
   if (arrayOf("scoreNetwork", "x", x).shape.length !== 2 || x.shape[1] !== side * side)
     throw new ShapeError(
       `scoreNetwork: x must be [n, ${side * side}], got [${x.shape.join(", ")}]`,

@@ -5,14 +5,17 @@ import {
   ShapeError,
   array,
   astype,
-  checkChoice,
-  checkFunction,
-  checkList,
-  checkRecord,
   reshape,
-  show,
   toTypedArray,
 } from "@provably/core-tensor";
+import {
+  anyFunction,
+  anyList,
+  anyRecord,
+  check,
+  oneOf,
+  show,
+} from "@provably/core-tensor/internal";
 import { checkNumberList } from "../internal/check.js";
 import type { NoiseLevel } from "../schedule/level.js";
 import { type AsyncModel, PREDICTIONS, type Prediction } from "../score/prediction.js";
@@ -107,15 +110,15 @@ export function onnxModel(
     timePerRow = false,
     rowShape,
     feeds = {},
-  } = checkRecord(fn, "options", options);
-  checkFunction(fn, "runtime.Tensor", checkRecord(fn, "runtime", runtime).Tensor);
-  const { inputNames, outputNames } = checkRecord(fn, "session", session);
-  checkList(fn, "session.inputNames", inputNames);
-  checkList(fn, "session.outputNames", outputNames);
-  checkChoice(fn, "prediction", prediction, PREDICTIONS);
-  checkChoice(fn, "timeType", timeType, ["int64", "float32"]);
-  checkFunction(fn, "time", time);
-  checkRecord(fn, "feeds", feeds);
+  } = check(fn, "options", options, anyRecord);
+  check(fn, "runtime.Tensor", check(fn, "runtime", runtime, anyRecord).Tensor, anyFunction);
+  const { inputNames, outputNames } = check(fn, "session", session, anyRecord);
+  check(fn, "session.inputNames", inputNames, anyList);
+  check(fn, "session.outputNames", outputNames, anyList);
+  check(fn, "prediction", prediction, oneOf(...PREDICTIONS));
+  check(fn, "timeType", timeType, oneOf("int64", "float32"));
+  check(fn, "time", time, anyFunction);
+  check(fn, "feeds", feeds, anyRecord);
   if (rowShape !== undefined) checkNumberList(fn, "rowShape", rowShape);
   const named = (kind: string, list: readonly string[], name: string | undefined): string => {
     if (name === undefined || !list.includes(name))
@@ -199,11 +202,17 @@ export async function loadOnnxModel(
   source: Uint8Array | string,
   options: LoadOnnxOptions = {},
 ): Promise<AsyncModel> {
-  const { runtime = await installedRuntime() } = checkRecord("loadOnnxModel", "options", options);
-  checkFunction(
+  const { runtime = await installedRuntime() } = check(
+    "loadOnnxModel",
+    "options",
+    options,
+    anyRecord,
+  );
+  check(
     "loadOnnxModel",
     "runtime.InferenceSession.create",
-    checkRecord("loadOnnxModel", "runtime", runtime).InferenceSession?.create,
+    check("loadOnnxModel", "runtime", runtime, anyRecord).InferenceSession?.create,
+    anyFunction,
   );
   let session: OnnxSession;
   try {

@@ -1,5 +1,6 @@
 /** The sequence of noise levels that posterior sampling runs through. */
-import { DomainError, checkCount, checkRecord } from "@provably/core-tensor";
+import { DomainError } from "@provably/core-tensor";
+import { anyRecord, check, wholeNumber } from "@provably/core-tensor/internal";
 import { positive } from "../internal/check.js";
 
 /**
@@ -41,13 +42,13 @@ export function annealing(options: AnnealingOptions = {}): number[] {
     hold = 4,
     decay = 12,
     stay = 0,
-  } = checkRecord("annealing", "options", options);
+  } = check("annealing", "options", options, anyRecord);
   positive("annealing", "start", start);
   positive("annealing", "end", end);
   if (end > start)
     throw new DomainError(`annealing: end must not exceed start, got ${end} and ${start}`);
   for (const [name, value] of Object.entries({ hold, decay, stay }))
-    checkCount("annealing", name, value, 0);
+    check("annealing", name, value, wholeNumber(0));
   const falling = Array.from({ length: decay }, (_, i) =>
     i === decay - 1 ? end : start * (end / start) ** (i / Math.max(1, decay - 1)),
   );

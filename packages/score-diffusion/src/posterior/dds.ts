@@ -1,16 +1,13 @@
 /** Denoising diffusion samplers: samples of the clean point behind a noisy one, from the unconditional score. */
+import { DomainError, type NdArray, add, mul, sub } from "@provably/core-tensor";
 import {
-  DomainError,
-  type NdArray,
-  add,
-  checkChoice,
-  checkCount,
-  checkFunction,
-  checkList,
-  checkRecord,
-  mul,
-  sub,
-} from "@provably/core-tensor";
+  anyFunction,
+  anyList,
+  anyRecord,
+  check,
+  oneOf,
+  wholeNumber,
+} from "@provably/core-tensor/internal";
 import { type RngKey, foldIn, normalRows } from "@provably/core-tensor/random";
 import { positive, checkNumberList, arrayOf, checkGenerator } from "../internal/check.js";
 import { blend } from "../forward/operator.js";
@@ -42,7 +39,7 @@ export function processOf(
   key: RngKey,
   firstRow?: number,
 ): Process<NdArray> {
-  checkFunction(fn, "sampler.process", checkRecord(fn, "sampler", sampler).process);
+  check(fn, "sampler.process", check(fn, "sampler", sampler, anyRecord).process, anyFunction);
   positive(fn, "eta", eta);
   return checkGenerator(
     fn,
@@ -96,16 +93,16 @@ export interface DdsDdpmOptions {
  * @category Posterior sampling
  */
 export function ddsDdpm(options: DdsDdpmOptions = {}): DenoisingSampler {
-  const { noise } = checkRecord("ddsDdpm", "options", options);
+  const { noise } = check("ddsDdpm", "options", options, anyRecord);
   const grid = gridOf("ddsDdpm", options, 50, 1, (u) => u * u);
   const numSteps = grid.length - 1;
-  if (noise !== undefined && checkList("ddsDdpm", "noise", noise).length !== numSteps)
+  if (noise !== undefined && check("ddsDdpm", "noise", noise, anyList).length !== numSteps)
     throw new DomainError(`ddsDdpm: noise must hold ${numSteps} arrays, got ${noise.length}`);
   return {
     name: "ddsDdpm",
     *process(start, eta, key, firstRow = 0) {
       positive("ddsDdpm", "eta", eta);
-      checkCount("ddsDdpm", "firstRow", firstRow, 0);
+      check("ddsDdpm", "firstRow", firstRow, wholeNumber(0));
       let x = arrayOf("ddsDdpm", "x", start);
       for (let k = numSteps; k > 0; k--) {
         const [s, next] = [eta * Math.sqrt(grid[k]!), eta * Math.sqrt(grid[k - 1]!)];
@@ -155,14 +152,14 @@ export interface DdsDdimOptions {
  * @category Posterior sampling
  */
 export function ddsDdim(options: DdsDdimOptions = {}): DenoisingSampler {
-  const { method = "heun", noise } = checkRecord("ddsDdim", "options", options);
-  checkChoice("ddsDdim", "method", method, ["heun", "euler"]);
+  const { method = "heun", noise } = check("ddsDdim", "options", options, anyRecord);
+  check("ddsDdim", "method", method, oneOf("heun", "euler"));
   const grid = gridOf("ddsDdim", options, 20, Math.PI / 2, (u) => (u * Math.PI) / 2);
   return {
     name: `ddsDdim(${method})`,
     *process(x, eta, key, firstRow = 0) {
       positive("ddsDdim", "eta", eta);
-      checkCount("ddsDdim", "firstRow", firstRow, 0);
+      check("ddsDdim", "firstRow", firstRow, wholeNumber(0));
       arrayOf("ddsDdim", "x", x);
       let u = noise ?? normalRows(foldIn(key, "u"), x.shape, { dtype: "float64", firstRow });
       const slopeAt = (v: NdArray, theta: number): Process<NdArray> =>
@@ -189,7 +186,7 @@ function gridOf(
 ): readonly number[] {
   const { numSteps = defaultSteps, grid } = options;
   if (grid === undefined) {
-    checkCount(fn, "numSteps", numSteps, 1);
+    check(fn, "numSteps", numSteps, wholeNumber(1));
     return Array.from({ length: numSteps + 1 }, (_, k) => place(k / numSteps));
   }
   checkNumberList(fn, "grid", grid);
@@ -264,6 +261,6 @@ export async function denoiseAsync(
   options: { readonly signal?: AbortSignal } = {},
 ): Promise<NdArray> {
   const fn = "denoiseAsync";
-  const { signal } = checkRecord(fn, "options", options);
+  const { signal } = check(fn, "options", options, anyRecord);
   return driveAsync(fn, checkModel(fn, model), processOf(fn, sampler, x, eta, key), signal);
 }

@@ -7,12 +7,6 @@ import {
   ShapeError,
   all,
   astype,
-  checkChoice,
-  checkCount,
-  checkFunction,
-  checkHooks,
-  checkList,
-  checkRecord,
   exp,
   full,
   isFinite,
@@ -25,6 +19,15 @@ import {
   stack,
   sub,
 } from "@provably/core-tensor";
+import {
+  anyFunction,
+  anyList,
+  anyRecord,
+  check,
+  checkHooks,
+  oneOf,
+  wholeNumber,
+} from "@provably/core-tensor/internal";
 import { type RngKey, foldIn, normalRows } from "@provably/core-tensor/random";
 import { positive, checkNumberList, arrayOf } from "../internal/check.js";
 import { predictiveProcess } from "../certify/posterior-predictive.js";
@@ -170,14 +173,15 @@ function prepare(
     if (i > 0 && eta > etas[i - 1]!)
       throw new DomainError(`${fn}: etas must not grow, got ${eta} after ${etas[i - 1]}`);
   });
-  checkCount(fn, "firstRow", firstRow, 0);
-  checkCount(fn, "thin", thin, 1);
-  checkCount(fn, "malaSteps", malaSteps, 1);
-  checkCount(fn, "burnIn", burnIn, 0);
-  if (numSamples !== undefined) checkCount(fn, "numSamples", numSamples, 0);
-  checkChoice(fn, "order", order, ["pcs-dds", "dds-pcs-dds"]);
-  checkChoice(fn, "proximal", proximal, ["auto", "mala"]);
-  if (options.malaStepSize !== undefined) checkFunction(fn, "malaStepSize", options.malaStepSize);
+  check(fn, "firstRow", firstRow, wholeNumber(0));
+  check(fn, "thin", thin, wholeNumber(1));
+  check(fn, "malaSteps", malaSteps, wholeNumber(1));
+  check(fn, "burnIn", burnIn, wholeNumber(0));
+  if (numSamples !== undefined) check(fn, "numSamples", numSamples, wholeNumber(0));
+  check(fn, "order", order, oneOf("pcs-dds", "dds-pcs-dds"));
+  check(fn, "proximal", proximal, oneOf("auto", "mala"));
+  if (options.malaStepSize !== undefined)
+    check(fn, "malaStepSize", options.malaStepSize, anyFunction);
   if (state !== undefined) checkDpnpState(fn, state);
   const x =
     state?.x ??
@@ -207,19 +211,20 @@ function prepare(
 }
 
 function checkDpnpState(fn: string, state: DpnpState): void {
-  const { round, x, stepFactor, kept, acceptance, numEvaluations } = checkRecord(
+  const { round, x, stepFactor, kept, acceptance, numEvaluations } = check(
     fn,
     "state",
     state,
+    anyRecord,
   );
-  checkCount(fn, "state.round", round, 0);
-  checkCount(fn, "state.numEvaluations", numEvaluations, 0);
+  check(fn, "state.round", round, wholeNumber(0));
+  check(fn, "state.numEvaluations", numEvaluations, wholeNumber(0));
   const [n] = arrayOf(fn, "state.x", x).shape;
   if (arrayOf(fn, "state.stepFactor", stepFactor).shape.join() !== String(n))
     throw new ShapeError(
       `${fn}: state.stepFactor must be [${n}], got [${stepFactor.shape.join(", ")}]`,
     );
-  for (const [i, draw] of checkList(fn, "state.kept", kept).entries())
+  for (const [i, draw] of check(fn, "state.kept", kept, anyList).entries())
     arrayOf(fn, `state.kept[${i}]`, draw);
   checkNumberList(fn, "state.acceptance", acceptance);
 }
@@ -240,7 +245,7 @@ function* run(
     firstRow = 0,
     onProgress,
     signal,
-  } = checkRecord(fn, "options", options);
+  } = check(fn, "options", options, anyRecord);
   const { likelihood, etas, denoiser, exact, state: start } = prepare(fn, forward, y, key, options);
   const firstAtEnd = etas.indexOf(etas[etas.length - 1]!);
   let state = start;
@@ -401,7 +406,7 @@ export async function dpnpAsync(
   key: RngKey,
   options: DpnpOptions,
 ): Promise<DpnpResult> {
-  const { signal } = checkRecord("dpnpAsync", "options", options);
+  const { signal } = check("dpnpAsync", "options", options, anyRecord);
   return driveAsync(
     "dpnpAsync",
     checkModel("dpnpAsync", model),

@@ -5,9 +5,6 @@ import {
   type NdArray,
   add,
   any,
-  checkChoice,
-  checkCount,
-  checkRecord,
   div,
   eye,
   greater,
@@ -21,6 +18,7 @@ import {
   transpose,
   where,
 } from "@provably/core-tensor";
+import { anyRecord, check, oneOf, wholeNumber } from "@provably/core-tensor/internal";
 import { cholesky, solve, triangularSolve } from "@provably/core-tensor/linalg";
 import { type RngKey, foldIn, normalRows } from "@provably/core-tensor/random";
 import { positive, arrayOf } from "../internal/check.js";
@@ -90,11 +88,11 @@ export function pcsGaussian(
     firstRow = 0,
     tolerance = 1e-10,
     maxIterations = 1000,
-  } = checkRecord(fn, "options", options);
-  checkCount(fn, "firstRow", firstRow, 0);
-  checkChoice(fn, "method", method, ["spectral", "cholesky", "cg"]);
+  } = check(fn, "options", options, anyRecord);
+  check(fn, "firstRow", firstRow, wholeNumber(0));
+  check(fn, "method", method, oneOf("spectral", "cholesky", "cg"));
   positive(fn, "tolerance", tolerance);
-  checkCount(fn, "maxIterations", maxIterations, 1);
+  check(fn, "maxIterations", maxIterations, wholeNumber(1));
   const [p, q] = [1 / (sigma * sigma), 1 / (eta * eta)];
   const draw = (name: string, shape: readonly number[]): NdArray =>
     normalRows(foldIn(key, name), [...shape], { dtype: "float64", firstRow });

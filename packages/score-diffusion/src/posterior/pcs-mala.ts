@@ -4,9 +4,6 @@ import {
   ShapeError,
   add,
   astype,
-  checkCount,
-  checkList,
-  checkRecord,
   div,
   expandDims,
   expm1,
@@ -26,6 +23,7 @@ import {
   where,
   zeros,
 } from "@provably/core-tensor";
+import { anyList, anyRecord, check, wholeNumber } from "@provably/core-tensor/internal";
 import { type RngKey, foldIn, normalRows } from "@provably/core-tensor/random";
 import { positive, arrayOf } from "../internal/check.js";
 import { batchOf } from "../forward/operator.js";
@@ -133,13 +131,13 @@ export function* malaProcess(
     firstRow = 0,
     noise,
     logUniforms,
-  } = checkRecord(fn, "options", options);
-  checkCount(fn, "firstRow", firstRow, 0);
+  } = check(fn, "options", options, anyRecord);
+  check(fn, "firstRow", firstRow, wholeNumber(0));
   const { stepSize = defaultStepSize(likelihood, eta) } = options;
-  checkCount(fn, "numSteps", numSteps, 1);
+  check(fn, "numSteps", numSteps, wholeNumber(1));
   const steps = stepsOf(fn, stepSize, n);
   for (const [name, list] of Object.entries({ noise, logUniforms }))
-    if (list !== undefined && checkList<readonly NdArray[]>(fn, name, list).length !== numSteps)
+    if (list !== undefined && check(fn, name, list, anyList).length !== numSteps)
       throw new ShapeError(`${fn}: ${name} must hold ${numSteps} arrays, got ${list.length}`);
 
   // 1 − ρ and η²(1 − ρ²), one for each chain

@@ -5,9 +5,6 @@ import {
   type NdArray,
   ShapeError,
   array,
-  checkCount,
-  checkFunction,
-  checkRecord,
   concat,
   item,
   max,
@@ -15,6 +12,7 @@ import {
   take,
   toTypedArray,
 } from "@provably/core-tensor";
+import { anyFunction, anyRecord, check, wholeNumber } from "@provably/core-tensor/internal";
 import { type RngKey, foldIn, uniform } from "@provably/core-tensor/random";
 import { arrayOf } from "../internal/check.js";
 import { type ForwardModel, likelihoodOf } from "../forward/forward-model.js";
@@ -66,11 +64,11 @@ export function posteriorByRejection(
   options: RejectionOptions = {},
 ): NdArray {
   const fn = "posteriorByRejection";
-  const { batchSize = 20_000, maxBatches = 1000 } = checkRecord(fn, "options", options);
-  checkFunction(fn, "prior", prior);
-  checkCount(fn, "n", n, 1);
-  checkCount(fn, "batchSize", batchSize, 1);
-  checkCount(fn, "maxBatches", maxBatches, 1);
+  const { batchSize = 20_000, maxBatches = 1000 } = check(fn, "options", options, anyRecord);
+  check(fn, "prior", prior, anyFunction);
+  check(fn, "n", n, wholeNumber(1));
+  check(fn, "batchSize", batchSize, wholeNumber(1));
+  check(fn, "maxBatches", maxBatches, wholeNumber(1));
   const likelihood = likelihoodOf(fn, forward, y);
   const parts: NdArray[] = [];
   let found = 0;

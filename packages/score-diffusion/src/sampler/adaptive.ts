@@ -6,9 +6,6 @@ import {
   type NdArray,
   abs,
   add,
-  checkCount,
-  checkHooks,
-  checkRecord,
   div,
   item,
   maximum,
@@ -17,6 +14,13 @@ import {
   square,
   sub,
 } from "@provably/core-tensor";
+import {
+  anyRecord,
+  certificate,
+  check,
+  checkHooks,
+  wholeNumber,
+} from "@provably/core-tensor/internal";
 import type { RngKey } from "@provably/core-tensor/random";
 import { checkNumbers } from "../internal/check.js";
 import { type NoiseLevel, levelOfLambda } from "../schedule/level.js";
@@ -90,7 +94,7 @@ function* run(fn: string, key: RngKey, options: AdaptiveOptions): Process<Adapti
     lambdaMax = 4,
     denoise = true,
     maxIterations = 1000,
-  } = checkRecord(fn, "options", options);
+  } = check(fn, "options", options, anyRecord);
   checkHooks(fn, options);
   checkNumbers(fn, { relativeTolerance, absoluteTolerance, lambdaMin, lambdaMax });
   for (const [name, value] of Object.entries({ relativeTolerance, absoluteTolerance }))
@@ -102,7 +106,7 @@ function* run(fn: string, key: RngKey, options: AdaptiveOptions): Process<Adapti
     throw new DomainError(
       `${fn}: lambdaMin must be below lambdaMax, got ${lambdaMin} and ${lambdaMax}`,
     );
-  checkCount(fn, "maxIterations", maxIterations, 1);
+  check(fn, "maxIterations", maxIterations, wholeNumber(1));
   let level = levelOfLambda(lambdaMin);
   let lambda = lambdaMin;
   let u = div(startPoints(fn, key, options), level.alpha);
@@ -151,15 +155,15 @@ function* run(fn: string, key: RngKey, options: AdaptiveOptions): Process<Adapti
     numEvaluations++;
   }
   const finite = samples.data.every((v) => Number.isFinite(v));
-  const certificate: Certificate = {
+  const verdict = certificate({
     claim: "greatest error of a step, in units of its tolerance",
     kind: "measured",
     value: greatest,
     expected: [0, 1],
-    holds: converged && finite && greatest <= 1,
+    verdict: converged && finite && greatest <= 1,
     note: `${lambdas.length - 1} steps, ${numRejected} taken back${converged ? "" : `; stopped at λ = ${lambda.toPrecision(4)} after ${maxIterations} tries`}`,
-  };
-  return { samples, lambdas, numRejected, numEvaluations, converged, certificate };
+  });
+  return { samples, lambdas, numRejected, numEvaluations, converged, certificate: verdict };
 }
 
 /**
@@ -221,7 +225,7 @@ export async function sampleAdaptiveAsync(
   key: RngKey,
   options: AdaptiveOptions,
 ): Promise<AdaptiveResult> {
-  const { signal } = checkRecord("sampleAdaptiveAsync", "options", options);
+  const { signal } = check("sampleAdaptiveAsync", "options", options, anyRecord);
   return driveAsync(
     "sampleAdaptiveAsync",
     checkModel("sampleAdaptiveAsync", model),

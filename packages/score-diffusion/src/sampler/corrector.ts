@@ -1,5 +1,6 @@
 /** Langevin steps between the steps of a sampler. */
-import { add, checkCount, checkRecord, mul } from "@provably/core-tensor";
+import { add, mul } from "@provably/core-tensor";
+import { anyRecord, check, wholeNumber } from "@provably/core-tensor/internal";
 import { positive } from "../internal/check.js";
 import { type NoiseLevel, levelOf } from "../schedule/level.js";
 import { levelAt } from "../schedule/schedule.js";
@@ -53,13 +54,14 @@ export function withCorrector<Row extends { readonly level: NoiseLevel }>(
   sampler: Sampler<Row>,
   options: CorrectorOptions = {},
 ): Sampler<CorrectedRow<Row>> {
-  const { corrections = 1, signalToNoise = 0.16 } = checkRecord(
+  const { corrections = 1, signalToNoise = 0.16 } = check(
     "withCorrector",
     "options",
     options,
+    anyRecord,
   );
   checkSampler("withCorrector", sampler);
-  checkCount("withCorrector", "corrections", corrections, 1);
+  check("withCorrector", "corrections", corrections, wholeNumber(1));
   positive("withCorrector", "signalToNoise", signalToNoise);
   return defineSampler(
     {

@@ -1,5 +1,6 @@
 /** DDIM run backwards: from an image to the noise that makes it. */
-import { DomainError, checkCount, checkRecord, mul } from "@provably/core-tensor";
+import { DomainError, mul } from "@provably/core-tensor";
+import { anyRecord, check, wholeNumber } from "@provably/core-tensor/internal";
 import { type Sampler, combine, defineSampler } from "./sampler.js";
 import { type Transition, transitions } from "./steps.js";
 
@@ -29,8 +30,8 @@ import { type Transition, transitions } from "./steps.js";
  * @category Samplers
  */
 export function ddimInversion(options: { readonly iterations?: number } = {}): Sampler<Transition> {
-  const { iterations = 3 } = checkRecord("ddimInversion", "options", options);
-  checkCount("ddimInversion", "iterations", iterations, 1);
+  const { iterations = 3 } = check("ddimInversion", "options", options, anyRecord);
+  check("ddimInversion", "iterations", iterations, wholeNumber(1));
   return defineSampler(
     {
       name: "ddimInversion",

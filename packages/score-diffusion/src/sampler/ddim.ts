@@ -1,5 +1,6 @@
 /** The sampler most people know, as a peer. */
-import { type NdArray, add, checkRecord, mul } from "@provably/core-tensor";
+import { type NdArray, add, mul } from "@provably/core-tensor";
+import { anyRecord, check } from "@provably/core-tensor/internal";
 import { checkFraction } from "../internal/check.js";
 import type { NoiseLevel } from "../schedule/level.js";
 import { type Sampler, combine, defineSampler } from "./sampler.js";
@@ -35,7 +36,7 @@ export interface DdimRow {
  * @category Samplers
  */
 export function ddim(options: { readonly eta?: number } = {}): Sampler<DdimRow> {
-  const { eta = 0 } = checkRecord("ddim", "options", options);
+  const { eta = 0 } = check("ddim", "options", options, anyRecord);
   checkFraction("ddim", "eta", eta);
   return defineSampler({
     name: eta === 0 ? "ddim" : `ddim(eta ${eta})`,

@@ -1,5 +1,6 @@
 /** Ancestral sampling as trained networks are usually sampled. */
-import { DomainError, add, checkRecord, mul, show } from "@provably/core-tensor";
+import { DomainError, add, mul } from "@provably/core-tensor";
+import { anyRecord, check, show } from "@provably/core-tensor/internal";
 
 import { type Sampler, defineSampler, combine } from "./sampler.js";
 import { type Transition, transitions } from "./steps.js";
@@ -35,7 +36,7 @@ export interface AncestralRow extends Transition {
 export function ddpmAncestral(
   options: { readonly variance?: "small" | "large" | number } = {},
 ): Sampler<AncestralRow> {
-  const { variance = "small" } = checkRecord("ddpmAncestral", "options", options);
+  const { variance = "small" } = check("ddpmAncestral", "options", options, anyRecord);
   const fraction = variance === "small" ? 0 : variance === "large" ? 1 : variance;
   if (!(typeof fraction === "number" && fraction >= 0 && fraction <= 1))
     throw new DomainError(

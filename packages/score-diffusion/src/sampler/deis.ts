@@ -1,5 +1,6 @@
 /** Exponential integration with an extrapolated noise: DEIS. */
-import { type NdArray, add, checkChoice, checkRecord, mul } from "@provably/core-tensor";
+import { type NdArray, add, mul } from "@provably/core-tensor";
+import { anyRecord, check, oneOf } from "@provably/core-tensor/internal";
 import type { NoiseLevel } from "../schedule/level.js";
 import type { Schedule } from "../schedule/schedule.js";
 import { type Sampler, type TableOptions, defineSampler } from "./sampler.js";
@@ -79,8 +80,8 @@ function table(schedule: Schedule, options: TableOptions, order: number): DeisRo
  * @category Samplers
  */
 export function deis(options: { readonly order?: 1 | 2 | 3 } = {}): Sampler<DeisRow> {
-  const { order = 3 } = checkRecord("deis", "options", options);
-  checkChoice("deis", "order", order, [1, 2, 3]);
+  const { order = 3 } = check("deis", "options", options, anyRecord);
+  check("deis", "order", order, oneOf(1, 2, 3));
   return defineSampler({
     name: `deis-${order}`,
     noises: 0,

@@ -1,5 +1,6 @@
 /** Exponential integrators of second order in λ = ln(α/σ). */
-import { type NdArray, add, checkRecord, mul } from "@provably/core-tensor";
+import { type NdArray, add, mul } from "@provably/core-tensor";
+import { anyRecord, check } from "@provably/core-tensor/internal";
 import { type NoiseLevel, levelOfLambda } from "../schedule/level.js";
 import type { Schedule } from "../schedule/schedule.js";
 import type { Process } from "./drive.js";
@@ -132,7 +133,7 @@ function* extrapolated(
 }
 
 function multistepTable(options: MultistepOptions): Sampler<DpmRow>["table"] {
-  const { lowerOrderFinal } = checkRecord("dpmSolver", "options", options);
+  const { lowerOrderFinal } = check("dpmSolver", "options", options, anyRecord);
   return (schedule, tableOptions) =>
     rows(schedule, tableOptions, lowerOrderFinal ?? schedule.alphaBar.length < 15);
 }

@@ -1,13 +1,6 @@
 /** Processes that ask a model questions, and the two drivers that answer them: at once, or waiting for a model that answers later. */
-import {
-  DomainError,
-  type NdArray,
-  all,
-  checkHooks,
-  checkRecord,
-  isFinite,
-  item,
-} from "@provably/core-tensor";
+import { DomainError, type NdArray, all, isFinite, item } from "@provably/core-tensor";
+import { anyRecord, check, checkHooks } from "@provably/core-tensor/internal";
 import { arrayOf } from "../internal/check.js";
 import { type NoiseLevel, checkLevel } from "../schedule/level.js";
 import {
@@ -77,7 +70,11 @@ function resume<T>(
 
 /** A question, which a foreign sampler may have asked wrongly. */
 function checkQuery(fn: string, query: Query): Query {
-  arrayOf(fn, "the point that a step asks about", checkRecord(fn, "what a step yields", query).x);
+  arrayOf(
+    fn,
+    "the point that a step asks about",
+    check(fn, "what a step yields", query, anyRecord).x,
+  );
   checkLevel(fn, query.level);
   return query;
 }

@@ -1,5 +1,6 @@
 /** Samplers of EDM: methods in the coordinates x/α, whose noise has standard deviation s = σ/α. */
-import { DomainError, type NdArray, add, checkRecord, div, mul, sub } from "@provably/core-tensor";
+import { DomainError, type NdArray, add, div, mul, sub } from "@provably/core-tensor";
+import { anyRecord, check } from "@provably/core-tensor/internal";
 import { checkNumbers, checkFraction, checkNumberList } from "../internal/check.js";
 import { type NoiseLevel, levelOf } from "../schedule/level.js";
 import type { Schedule } from "../schedule/schedule.js";
@@ -82,7 +83,7 @@ function raise(x: NdArray, { level, noise }: EdmRow, z: NdArray | undefined): Nd
  * @category Samplers
  */
 export function euler(options: ChurnOptions = {}): Sampler<EdmRow> {
-  const table = churned("euler", checkRecord("euler", "options", options));
+  const table = churned("euler", check("euler", "options", options, anyRecord));
   const noises = (options.churn ?? 0) > 0 ? 1 : 0;
   return defineSampler(
     {
@@ -118,7 +119,7 @@ export function euler(options: ChurnOptions = {}): Sampler<EdmRow> {
  * @category Samplers
  */
 export function heun(options: ChurnOptions = {}): Sampler<EdmRow> {
-  const table = churned("heun", checkRecord("heun", "options", options));
+  const table = churned("heun", check("heun", "options", options, anyRecord));
   const noises = (options.churn ?? 0) > 0 ? 1 : 0;
   return defineSampler(
     {
@@ -173,7 +174,7 @@ export interface EulerAncestralRow extends Transition {
 export function eulerAncestral(
   options: { readonly eta?: number } = {},
 ): Sampler<EulerAncestralRow> {
-  const { eta = 1 } = checkRecord("eulerAncestral", "options", options);
+  const { eta = 1 } = check("eulerAncestral", "options", options, anyRecord);
   checkFraction("eulerAncestral", "eta", eta);
   return defineSampler(
     {

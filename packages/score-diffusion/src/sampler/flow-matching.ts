@@ -1,5 +1,6 @@
 /** Flow matching: straight paths from noise to data, and models trained for them. */
-import { type NdArray, add, checkFunction, div, mul, sub } from "@provably/core-tensor";
+import { type NdArray, add, div, mul, sub } from "@provably/core-tensor";
+import { anyFunction, check } from "@provably/core-tensor/internal";
 import type { NoiseLevel } from "../schedule/level.js";
 import { type AsyncModel, type Model, answerOf, checkAsked } from "../score/prediction.js";
 import { type Sampler, combine, defineSampler } from "./sampler.js";
@@ -34,7 +35,7 @@ function cleanPoint(w: NdArray, time: number, velocity: NdArray): NdArray {
  * @category Scores
  */
 export function flowMatchingModel(velocity: (w: NdArray, time: number) => NdArray): Model {
-  checkFunction("flowMatchingModel", "velocity", velocity);
+  check("flowMatchingModel", "velocity", velocity, anyFunction);
   return {
     prediction: "x0",
     evaluate(x, level) {
@@ -61,7 +62,7 @@ export function flowMatchingModel(velocity: (w: NdArray, time: number) => NdArra
 export function flowMatchingModelAsync(
   velocity: (w: NdArray, time: number) => Promise<NdArray>,
 ): AsyncModel {
-  checkFunction("flowMatchingModelAsync", "velocity", velocity);
+  check("flowMatchingModelAsync", "velocity", velocity, anyFunction);
   return {
     prediction: "x0",
     async evaluate(x, level) {

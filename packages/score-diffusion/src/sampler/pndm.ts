@@ -1,5 +1,6 @@
 /** Pseudo numerical methods: the multistep formula of Adams and Bashforth for the noise, carried by the step of DDIM. */
-import { type NdArray, add, checkChoice, checkRecord, mul } from "@provably/core-tensor";
+import { type NdArray, add, mul } from "@provably/core-tensor";
+import { anyRecord, check, oneOf } from "@provably/core-tensor/internal";
 import { type NoiseLevel, levelOfLambda } from "../schedule/level.js";
 import { type Sampler, combine, defineSampler } from "./sampler.js";
 import { type Transition, signalLambda, transitions } from "./steps.js";
@@ -53,8 +54,8 @@ function carried(x: NdArray, eps: NdArray, level: NoiseLevel, to: NoiseLevel): N
 export function pndm(
   options: { readonly warmup?: "runge-kutta" | "multistep" } = {},
 ): Sampler<PndmRow> {
-  const { warmup = "runge-kutta" } = checkRecord("pndm", "options", options);
-  checkChoice("pndm", "warmup", warmup, ["runge-kutta", "multistep"]);
+  const { warmup = "runge-kutta" } = check("pndm", "options", options, anyRecord);
+  check("pndm", "warmup", warmup, oneOf("runge-kutta", "multistep"));
   return defineSampler(
     {
       name: "pndm",

@@ -6,15 +6,13 @@ import {
   add,
   all,
   astype,
-  checkCount,
-  checkList,
-  checkRecord,
   equal,
   item,
   logicalOr,
   mul,
   sub,
 } from "@provably/core-tensor";
+import { anyList, anyRecord, check, wholeNumber } from "@provably/core-tensor/internal";
 import { type NoiseLevel, levelOf } from "../schedule/level.js";
 import { levelAt } from "../schedule/schedule.js";
 import { type Sampler, checkSampler, combine, defineSampler } from "./sampler.js";
@@ -73,10 +71,10 @@ export function repaint<Row extends { readonly level: NoiseLevel }>(
   mask: ArrayInput,
   options: RepaintOptions = {},
 ): Sampler<RepaintRow<Row>> {
-  const { resamplings = 10, jumpLength = 10 } = checkRecord("repaint", "options", options);
+  const { resamplings = 10, jumpLength = 10 } = check("repaint", "options", options, anyRecord);
   checkSampler("repaint", sampler);
-  checkCount("repaint", "resamplings", resamplings, 1);
-  checkCount("repaint", "jumpLength", jumpLength, 1);
+  check("repaint", "resamplings", resamplings, wholeNumber(1));
+  check("repaint", "jumpLength", jumpLength, wholeNumber(1));
   const [clean, keep] = [astype(known, "float64"), astype(mask, "float64")];
   if (!item(all(logicalOr(equal(keep, 0), equal(keep, 1)))))
     throw new DomainError("repaint: mask must hold 0 and 1 only");
@@ -99,11 +97,11 @@ export function repaint<Row extends { readonly level: NoiseLevel }>(
       let at = 0;
       const draw = (): NdArray => noise[at++]!;
       let point = x;
-      if (checkList("repaint", "row.steps", steps).length === 0)
+      if (check("repaint", "row.steps", steps, anyList).length === 0)
         throw new DomainError("repaint: row.steps must hold at least one step, got none");
       for (let walk = 0; walk < resamplings; walk++) {
         for (const one of steps) {
-          const { row, to } = checkRecord("repaint", "row.steps", one);
+          const { row, to } = check("repaint", "row.steps", one, anyRecord);
           const inner = Array.from({ length: sampler.noises }, draw);
           const moved = yield* sampler.step({ x: point }, row, inner);
           const noised = combine(to.alpha, clean, to.sigma, draw());

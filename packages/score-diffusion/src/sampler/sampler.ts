@@ -7,17 +7,21 @@ import {
   ShapeError,
   add,
   astype,
-  checkChoice,
-  checkCount,
-  checkFunction,
-  checkHooks,
-  checkList,
-  checkRecord,
   full,
   mul,
-  show,
   stack,
 } from "@provably/core-tensor";
+import {
+  anyFunction,
+  anyList,
+  anyRecord,
+  certificate,
+  check,
+  checkHooks,
+  oneOf,
+  show,
+  wholeNumber,
+} from "@provably/core-tensor/internal";
 import { compile } from "@provably/core-tensor/compile";
 import { type RngKey, foldIn, normalRows } from "@provably/core-tensor/random";
 import { checkNumberList, arrayOf, checkGenerator } from "../internal/check.js";
@@ -62,15 +66,20 @@ export interface Sampler<Row = unknown> {
 
 /** A sampler, for functions that take one: it may be somebody else's. */
 export function checkSampler<Row>(fn: string, sampler: Sampler<Row>): Sampler<Row> {
-  const { name, noises, order, table, step } = checkRecord(fn, "sampler", sampler);
+  const { name, noises, order, table, step } = check(fn, "sampler", sampler, anyRecord);
   if (typeof name !== "string")
     throw new DomainError(`${fn}: sampler.name must be a string, got ${show(name)}`);
-  checkCount(fn, "sampler.noises", noises, 0);
-  checkFunction(fn, "sampler.table", table);
-  checkFunction(fn, "sampler.step", step);
+  check(fn, "sampler.noises", noises, wholeNumber(0));
+  check(fn, "sampler.table", table, anyFunction);
+  check(fn, "sampler.step", step, anyFunction);
   if (order !== undefined)
     checkNumberList(fn, "sampler.order.expected", [
-      ...checkList(fn, "sampler.order.expected", checkRecord(fn, "sampler.order", order).expected),
+      ...check(
+        fn,
+        "sampler.order.expected",
+        check(fn, "sampler.order", order, anyRecord).expected,
+        anyList,
+      ),
     ]);
   return sampler;
 }
@@ -82,14 +91,14 @@ export function rowsOf<Row>(
   schedule: Schedule,
   options: TableOptions,
 ): readonly Row[] {
-  return checkList(fn, "what sampler.table returns", sampler.table(schedule, options));
+  return check(fn, "what sampler.table returns", sampler.table(schedule, options), anyList);
 }
 
 /** Where a chain stands, as a step takes and returns it. */
 export function checkState(fn: string, state: SamplerState): SamplerState {
-  const { x, memory = [] } = checkRecord(fn, "state", state);
+  const { x, memory = [] } = check(fn, "state", state, anyRecord);
   arrayOf(fn, "state.x", x);
-  for (const [i, part] of checkList(fn, "state.memory", memory).entries())
+  for (const [i, part] of check(fn, "state.memory", memory, anyList).entries())
     arrayOf(fn, `state.memory[${i}]`, part);
   return state;
 }
@@ -103,7 +112,7 @@ export function defineSampler<Row>(
   return {
     ...spec,
     table(schedule, options) {
-      const { stopAt = 0 } = checkRecord(name, "options", options);
+      const { stopAt = 0 } = check(name, "options", options, anyRecord);
       if (stopAt !== 0 && stopAt !== 1)
         throw new DomainError(`${name}: stopAt must be 0 or 1, got ${show(stopAt)}`);
       return spec.table(checkSchedule(name, schedule), options);
@@ -111,7 +120,7 @@ export function defineSampler<Row>(
     *step(state, row, noise) {
       checkState(name, state);
       checkRow(name, row, levels);
-      if (checkList(name, "noise", noise).length < spec.noises)
+      if (check(name, "noise", noise, anyList).length < spec.noises)
         throw new ShapeError(`${name}: noise must hold ${spec.noises} arrays, got ${noise.length}`);
       for (const [i, z] of noise.entries()) arrayOf(name, `noise[${i}]`, z);
       const steps = spec.step(state, row, noise);
@@ -124,7 +133,7 @@ export function defineSampler<Row>(
 
 /** A row holds noise levels, numbers, and records. */
 function checkRow(fn: string, row: unknown, levels: readonly string[]): void {
-  const parts = checkRecord(fn, "row", row as Readonly<Record<string, unknown>>);
+  const parts = check(fn, "row", row as Readonly<Record<string, unknown>>, anyRecord);
   for (const name of levels) checkLevel(fn, parts[name] as NoiseLevel, `row.${name}`);
   for (const [name, value] of Object.entries(parts))
     if (typeof value !== "number" && (typeof value !== "object" || value === null))
@@ -218,7 +227,7 @@ export function startPoints(
   key: RngKey,
   { shape, start, firstRow = 0 }: Pick<SampleOptions, "shape" | "start" | "firstRow">,
 ): NdArray {
-  checkCount(fn, "firstRow", firstRow, 0);
+  check(fn, "firstRow", firstRow, wholeNumber(0));
   if ((shape === undefined) === (start === undefined))
     throw new DomainError(`${fn}: give either shape or start`);
   const x = start === undefined ? undefined : astype(start, "float64");
@@ -246,8 +255,8 @@ function prepare<Row>(
     options,
   );
   if (noise !== undefined)
-    for (const [i, list] of checkList(fn, "noise", noise).entries())
-      checkList(fn, `noise[${i}]`, list);
+    for (const [i, list] of check(fn, "noise", noise, anyList).entries())
+      check(fn, `noise[${i}]`, list, anyList);
   if (
     noise !== undefined &&
     (noise.length !== rows.length || noise.some((list) => list.length !== sampler.noises))
@@ -288,9 +297,9 @@ function* run<Row>(
     onNonFinite = "throw",
     onProgress,
     signal,
-  } = checkRecord(fn, "options", options);
+  } = check(fn, "options", options, anyRecord);
   checkHooks(fn, options);
-  checkChoice(fn, "onNonFinite", onNonFinite, ["throw", "stop"]);
+  check(fn, "onNonFinite", onNonFinite, oneOf("throw", "stop"));
   const { rows, start, noiseOf } = prepare(fn, checkSampler(fn, sampler), key, options);
   const path = trajectory ? [start] : [];
   let state: SamplerState = { x: start };
@@ -332,14 +341,14 @@ function finiteCertificate(x: NdArray, share: number, trouble?: string): Certifi
   let finite = 0;
   for (const v of x.data) if (Number.isFinite(v)) finite++;
   const value = (x.size === 0 ? 1 : finite / x.size) * share;
-  const verdict = {
+  const verdict = certificate({
     claim: "share of steps taken and of coordinates that are finite",
     kind: "exact",
     value,
     expected: 1,
     tolerance: 0,
-    holds: value === 1,
-  } as const;
+    verdict: value === 1,
+  });
   return trouble === undefined ? verdict : { ...verdict, note: trouble };
 }
 
@@ -401,7 +410,7 @@ export async function sampleAsync<Row>(
   key: RngKey,
   options: SampleOptions,
 ): Promise<SampleResult> {
-  const { signal } = checkRecord("sampleAsync", "options", options);
+  const { signal } = check("sampleAsync", "options", options, anyRecord);
   return driveAsync(
     "sampleAsync",
     checkModel("sampleAsync", model),

@@ -1,14 +1,6 @@
 /** The predictor-corrector of UniPC. */
-import {
-  DomainError,
-  type NdArray,
-  add,
-  array,
-  checkChoice,
-  checkRecord,
-  mul,
-  show,
-} from "@provably/core-tensor";
+import { DomainError, type NdArray, add, array, mul } from "@provably/core-tensor";
+import { anyRecord, check, oneOf, show } from "@provably/core-tensor/internal";
 import { solve } from "@provably/core-tensor/linalg";
 import type { Schedule } from "../schedule/schedule.js";
 import { type Sampler, type TableOptions, defineSampler } from "./sampler.js";
@@ -145,10 +137,10 @@ function evaluate(
  * @category Samplers
  */
 export function uniPC(options: UniPcOptions = {}): Sampler<UniPcRow> {
-  const { order = 2, variant = "bh2" } = checkRecord("uniPC", "options", options);
+  const { order = 2, variant = "bh2" } = check("uniPC", "options", options, anyRecord);
   if (order !== 1 && order !== 2 && order !== 3)
     throw new DomainError(`uniPC: order must be 1, 2 or 3, got ${show(order)}`);
-  checkChoice("uniPC", "variant", variant, ["bh1", "bh2"]);
+  check("uniPC", "variant", variant, oneOf("bh1", "bh2"));
   return defineSampler(
     {
       name: `uniPC-${order}`,

@@ -1,5 +1,6 @@
 /** The schedules that trained networks come with. */
-import { DomainError, checkCount, checkRecord } from "@provably/core-tensor";
+import { DomainError } from "@provably/core-tensor";
+import { anyRecord, check, wholeNumber } from "@provably/core-tensor/internal";
 import { checkNumbers } from "../internal/check.js";
 
 /**
@@ -40,8 +41,8 @@ function spaced(from: number, to: number, n: number): number[] {
  * @category Schedules
  */
 export function linearBetas(numSteps: number, range: BetaRange = {}): number[] {
-  checkCount("linearBetas", "numSteps", numSteps, 1);
-  const { start = 1e-4, end = 0.02 } = checkRecord("linearBetas", "range", range);
+  check("linearBetas", "numSteps", numSteps, wholeNumber(1));
+  const { start = 1e-4, end = 0.02 } = check("linearBetas", "range", range, anyRecord);
   checkRange("linearBetas", start, end);
   return spaced(start, end, numSteps);
 }
@@ -63,8 +64,8 @@ export function linearBetas(numSteps: number, range: BetaRange = {}): number[] {
  * @category Schedules
  */
 export function scaledLinearBetas(numSteps: number, range: BetaRange = {}): number[] {
-  checkCount("scaledLinearBetas", "numSteps", numSteps, 1);
-  const { start = 0.00085, end = 0.012 } = checkRecord("scaledLinearBetas", "range", range);
+  check("scaledLinearBetas", "numSteps", numSteps, wholeNumber(1));
+  const { start = 0.00085, end = 0.012 } = check("scaledLinearBetas", "range", range, anyRecord);
   checkRange("scaledLinearBetas", start, end);
   return spaced(Math.sqrt(start), Math.sqrt(end), numSteps).map((b) => b * b);
 }
@@ -89,8 +90,8 @@ export function cosineBetas(
   numSteps: number,
   options: { readonly offset?: number; readonly maxBeta?: number } = {},
 ): number[] {
-  checkCount("cosineBetas", "numSteps", numSteps, 1);
-  const { offset = 0.008, maxBeta = 0.999 } = checkRecord("cosineBetas", "options", options);
+  check("cosineBetas", "numSteps", numSteps, wholeNumber(1));
+  const { offset = 0.008, maxBeta = 0.999 } = check("cosineBetas", "options", options, anyRecord);
   checkNumbers("cosineBetas", { offset, maxBeta });
   if (!(offset >= 0)) throw new DomainError(`cosineBetas: offset must be ≥ 0, got ${offset}`);
   if (!(maxBeta > 0 && maxBeta < 1))
@@ -117,8 +118,8 @@ export function cosineBetas(
  * @category Schedules
  */
 export function sigmoidBetas(numSteps: number, range: BetaRange = {}): number[] {
-  checkCount("sigmoidBetas", "numSteps", numSteps, 1);
-  const { start = 1e-4, end = 0.02 } = checkRecord("sigmoidBetas", "range", range);
+  check("sigmoidBetas", "numSteps", numSteps, wholeNumber(1));
+  const { start = 1e-4, end = 0.02 } = check("sigmoidBetas", "range", range, anyRecord);
   checkRange("sigmoidBetas", start, end);
   return spaced(-6, 6, numSteps).map((u) => (end - start) / (1 + Math.exp(-u)) + start);
 }

@@ -1,13 +1,6 @@
 /** Noise levels: where between data and noise a point lies. */
-import {
-  type ArrayInput,
-  DomainError,
-  type NdArray,
-  add,
-  checkRecord,
-  mul,
-  show,
-} from "@provably/core-tensor";
+import { type ArrayInput, DomainError, type NdArray, add, mul } from "@provably/core-tensor";
+import { anyRecord, check, show } from "@provably/core-tensor/internal";
 import { checkNumbers, checkFraction } from "../internal/check.js";
 
 /**
@@ -25,7 +18,7 @@ export interface NoiseLevel {
 
 /** A level of finite factors, neither below 0, for functions that take one. */
 export function checkLevel(fn: string, level: NoiseLevel, name = "level"): NoiseLevel {
-  const { alpha, sigma } = checkRecord(fn, name, level);
+  const { alpha, sigma } = check(fn, name, level, anyRecord);
   for (const [part, value] of Object.entries({ alpha, sigma }))
     if (!(Number.isFinite(value) && value >= 0))
       throw new DomainError(`${fn}: ${name}.${part} must be finite and ≥ 0, got ${show(value)}`);

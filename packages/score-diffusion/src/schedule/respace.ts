@@ -1,5 +1,6 @@
 /** Few steps of the long schedule that a network was trained with. */
-import { DomainError, checkChoice, checkCount, checkRecord } from "@provably/core-tensor";
+import { DomainError } from "@provably/core-tensor";
+import { anyRecord, check, oneOf, wholeNumber } from "@provably/core-tensor/internal";
 import { positive, checkNumberList } from "../internal/check.js";
 import { type Schedule, checkSchedule, scheduleOfAlphaBar } from "./schedule.js";
 
@@ -37,10 +38,10 @@ export function timesteps(
   numSteps: number,
   options: { readonly spacing?: Spacing } = {},
 ): number[] {
-  checkCount("timesteps", "total", total, 1);
-  checkCount("timesteps", "numSteps", numSteps, 1);
-  const { spacing = "trailing" } = checkRecord("timesteps", "options", options);
-  checkChoice("timesteps", "spacing", spacing, ["trailing", "leading", "linspace", "quadratic"]);
+  check("timesteps", "total", total, wholeNumber(1));
+  check("timesteps", "numSteps", numSteps, wholeNumber(1));
+  const { spacing = "trailing" } = check("timesteps", "options", options, anyRecord);
+  check("timesteps", "spacing", spacing, oneOf("trailing", "leading", "linspace", "quadratic"));
   if (numSteps > total)
     throw new DomainError(`timesteps: numSteps must be at most ${total}, got ${numSteps}`);
   const place = (i: number): number => {
@@ -119,7 +120,7 @@ export function respace(schedule: Schedule, steps: readonly number[]): Schedule 
  */
 export function firstSteps(schedule: Schedule, numSteps: number): Schedule {
   const { beta, alphaBar, steps } = checkSchedule("firstSteps", schedule);
-  checkCount("firstSteps", "numSteps", numSteps, 1);
+  check("firstSteps", "numSteps", numSteps, wholeNumber(1));
   if (numSteps > alphaBar.length)
     throw new DomainError(
       `firstSteps: numSteps must be an integer from 1 to ${alphaBar.length}, got ${numSteps}`,

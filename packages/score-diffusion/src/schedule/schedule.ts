@@ -1,5 +1,6 @@
 /** Discrete noise schedules $\beta_1, \dots, \beta_T$ and the signal powers that follow from them. */
-import { DomainError, checkCount, checkList, checkRecord } from "@provably/core-tensor";
+import { DomainError } from "@provably/core-tensor";
+import { anyList, anyRecord, check, wholeNumber } from "@provably/core-tensor/internal";
 import { positive, checkNumbers, checkNumberList } from "../internal/check.js";
 import { type NoiseLevel, levelOf, levelOfLambda } from "./level.js";
 
@@ -20,7 +21,7 @@ export interface Schedule {
 
 /** A schedule with a number for every step, for functions that take one. */
 export function checkSchedule(fn: string, schedule: Schedule): Schedule {
-  const { alphaBar, beta, steps = alphaBar } = checkRecord(fn, "schedule", schedule);
+  const { alphaBar, beta, steps = alphaBar } = check(fn, "schedule", schedule, anyRecord);
   for (const [name, list] of Object.entries({ alphaBar, beta, steps })) {
     checkNumberList(fn, `schedule.${name}`, list);
     if (list.length !== alphaBar.length || list.length === 0)
@@ -94,8 +95,8 @@ export interface PaperScheduleOptions {
  * @category Schedules
  */
 export function paperSchedule(numSteps: number, options: PaperScheduleOptions = {}): Schedule {
-  checkCount("paperSchedule", "numSteps", numSteps, 2);
-  const { c0 = 2, c1 = 4 } = checkRecord("paperSchedule", "options", options);
+  check("paperSchedule", "numSteps", numSteps, wholeNumber(2));
+  const { c0 = 2, c1 = 4 } = check("paperSchedule", "options", options, anyRecord);
   checkNumbers("paperSchedule", { c0, c1 });
   if (!(c0 > 0 && c1 > c0 && Number.isFinite(c1)))
     throw new DomainError(`paperSchedule: c1 must exceed c0 > 0, got c0 = ${c0} and c1 = ${c1}`);
@@ -128,9 +129,9 @@ export function paperSchedule(numSteps: number, options: PaperScheduleOptions = 
  * @category Schedules
  */
 export function levelAt(schedule: Schedule, t: number): NoiseLevel {
-  const { alphaBar, steps } = checkRecord("levelAt", "schedule", schedule);
-  checkList("levelAt", "schedule.alphaBar", alphaBar);
-  checkCount("levelAt", "t", t, 0);
+  const { alphaBar, steps } = check("levelAt", "schedule", schedule, anyRecord);
+  check("levelAt", "schedule.alphaBar", alphaBar, anyList);
+  check("levelAt", "t", t, wholeNumber(0));
   if (t > alphaBar.length)
     throw new DomainError(`levelAt: t must be an integer from 0 to ${alphaBar.length}, got ${t}`);
   return t === 0 ? levelOf(1) : levelOf(alphaBar[t - 1]!, steps?.[t - 1] ?? t);
@@ -205,8 +206,8 @@ export function lambdaGrid(
   numSteps: number,
   options: { readonly lambdaMin?: number; readonly lambdaMax?: number } = {},
 ): Schedule {
-  checkCount("lambdaGrid", "numSteps", numSteps, 2);
-  const { lambdaMin = -5, lambdaMax = 4 } = checkRecord("lambdaGrid", "options", options);
+  check("lambdaGrid", "numSteps", numSteps, wholeNumber(2));
+  const { lambdaMin = -5, lambdaMax = 4 } = check("lambdaGrid", "options", options, anyRecord);
   checkNumbers("lambdaGrid", { lambdaMin, lambdaMax });
   if (!(lambdaMin < lambdaMax))
     throw new DomainError(
@@ -243,8 +244,8 @@ export function flowSchedule(
   numSteps: number,
   options: { readonly shift?: number } = {},
 ): Schedule {
-  checkCount("flowSchedule", "numSteps", numSteps, 1);
-  const { shift = 1 } = checkRecord("flowSchedule", "options", options);
+  check("flowSchedule", "numSteps", numSteps, wholeNumber(1));
+  const { shift = 1 } = check("flowSchedule", "options", options, anyRecord);
   positive("flowSchedule", "shift", shift);
   return scheduleOfAlphaBar(
     Array.from({ length: numSteps }, (_, i) => {

@@ -1,5 +1,6 @@
 /** Noise levels of variance-exploding samplers, greatest first, ending in 0. */
-import { DomainError, checkCount, checkRecord } from "@provably/core-tensor";
+import { DomainError } from "@provably/core-tensor";
+import { anyRecord, check, wholeNumber } from "@provably/core-tensor/internal";
 import { positive, checkNumbers } from "../internal/check.js";
 
 /**
@@ -45,12 +46,12 @@ export function karrasSigmas(
   numSteps: number,
   options: SigmaRange & { readonly rho?: number } = {},
 ): number[] {
-  checkCount("karrasSigmas", "numSteps", numSteps, 1);
+  check("karrasSigmas", "numSteps", numSteps, wholeNumber(1));
   const {
     sigmaMin = 0.002,
     sigmaMax = 80,
     rho = 7,
-  } = checkRecord("karrasSigmas", "options", options);
+  } = check("karrasSigmas", "options", options, anyRecord);
   checkSigmas("karrasSigmas", sigmaMin, sigmaMax);
   positive("karrasSigmas", "rho", rho);
   const [high, low] = [sigmaMax ** (1 / rho), sigmaMin ** (1 / rho)];
@@ -73,8 +74,13 @@ export function karrasSigmas(
  * @category Schedules
  */
 export function exponentialSigmas(numSteps: number, options: SigmaRange = {}): number[] {
-  checkCount("exponentialSigmas", "numSteps", numSteps, 1);
-  const { sigmaMin = 0.002, sigmaMax = 80 } = checkRecord("exponentialSigmas", "options", options);
+  check("exponentialSigmas", "numSteps", numSteps, wholeNumber(1));
+  const { sigmaMin = 0.002, sigmaMax = 80 } = check(
+    "exponentialSigmas",
+    "options",
+    options,
+    anyRecord,
+  );
   checkSigmas("exponentialSigmas", sigmaMin, sigmaMax);
   const [high, low] = [Math.log(sigmaMax), Math.log(sigmaMin)];
   return descending(numSteps, (u) => Math.exp(high + u * (low - high)));

@@ -1,13 +1,6 @@
 /** The variance-exploding side: points without the data's factor, and networks in the preconditioning of EDM. */
-import {
-  type ArrayInput,
-  type NdArray,
-  add,
-  checkFunction,
-  checkRecord,
-  div,
-  mul,
-} from "@provably/core-tensor";
+import { type ArrayInput, type NdArray, add, div, mul } from "@provably/core-tensor";
+import { anyFunction, anyRecord, check } from "@provably/core-tensor/internal";
 import { positive } from "../internal/check.js";
 import { type NoiseLevel, checkLevel } from "../schedule/level.js";
 import { type AsyncModel, type Model, answerOf } from "./prediction.js";
@@ -70,7 +63,7 @@ export function edmPrecondition(
   sigma: number,
   options: { readonly sigmaData?: number } = {},
 ): EdmFactors {
-  const { sigmaData = 0.5 } = checkRecord("edmPrecondition", "options", options);
+  const { sigmaData = 0.5 } = check("edmPrecondition", "options", options, anyRecord);
   positive("edmPrecondition", "sigma", sigma);
   positive("edmPrecondition", "sigmaData", sigmaData);
   const length = Math.hypot(sigma, sigmaData);
@@ -104,7 +97,7 @@ export function edmModel(
   network: (x: NdArray, noise: number) => NdArray,
   options: { readonly sigmaData?: number } = {},
 ): Model {
-  checkFunction("edmModel", "network", network);
+  check("edmModel", "network", network, anyFunction);
   edmPrecondition(1, options);
   return {
     prediction: "x0",
@@ -139,7 +132,7 @@ export function edmModelAsync(
   network: (x: NdArray, noise: number) => Promise<NdArray>,
   options: { readonly sigmaData?: number } = {},
 ): AsyncModel {
-  checkFunction("edmModelAsync", "network", network);
+  check("edmModelAsync", "network", network, anyFunction);
   edmPrecondition(1, options);
   return {
     prediction: "x0",

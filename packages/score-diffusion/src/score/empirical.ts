@@ -8,9 +8,6 @@ import {
   all,
   argmax,
   astype,
-  checkChoice,
-  checkCount,
-  checkRecord,
   div,
   equal,
   exp,
@@ -35,6 +32,7 @@ import {
   where,
   zeros,
 } from "@provably/core-tensor";
+import { anyRecord, check, oneOf, wholeNumber } from "@provably/core-tensor/internal";
 import { compile } from "@provably/core-tensor/compile";
 import { arrayOf } from "../internal/check.js";
 import { type NoiseLevel, checkLevel } from "../schedule/level.js";
@@ -105,13 +103,14 @@ export function empiricalDistribution(
     );
   if (!item(all(isFinite(points))))
     throw new DomainError("empiricalDistribution: data must be finite");
-  const { chunkSize = 2048, dtype = "float64" } = checkRecord(
+  const { chunkSize = 2048, dtype = "float64" } = check(
     "empiricalDistribution",
     "options",
     options,
+    anyRecord,
   );
-  checkChoice("empiricalDistribution", "dtype", dtype, ["float32", "float64"]);
-  checkCount("empiricalDistribution", "chunkSize", chunkSize, 1);
+  check("empiricalDistribution", "dtype", dtype, oneOf("float32", "float64"));
+  check("empiricalDistribution", "chunkSize", chunkSize, wholeNumber(1));
   const n = points.shape[0]!;
   const weights =
     options.weights === undefined
@@ -141,7 +140,13 @@ export function empiricalDistribution(
 
 /** A law as {@link empiricalDistribution} makes it. */
 function checkLaw(fn: string, law: EmpiricalDistribution): EmpiricalDistribution {
-  const { centred, mean: centre, squares, logWeights, chunkSize } = checkRecord(fn, "law", law);
+  const {
+    centred,
+    mean: centre,
+    squares,
+    logWeights,
+    chunkSize,
+  } = check(fn, "law", law, anyRecord);
   const [n, d] = arrayOf(fn, "law.centred", centred).shape;
   for (const [name, part, shape] of [
     ["mean", centre, [d]],
@@ -152,7 +157,7 @@ function checkLaw(fn: string, law: EmpiricalDistribution): EmpiricalDistribution
       throw new ShapeError(
         `${fn}: law.${name} must be [${shape.join()}], got [${part.shape.join(", ")}]`,
       );
-  checkCount(fn, "law.chunkSize", chunkSize, 1);
+  check(fn, "law.chunkSize", chunkSize, wholeNumber(1));
   return law;
 }
 

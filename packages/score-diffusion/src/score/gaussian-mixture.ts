@@ -7,7 +7,6 @@ import {
   abs,
   add,
   astype,
-  checkRecord,
   diag,
   div,
   expandDims,
@@ -28,6 +27,7 @@ import {
   sum,
   transpose,
 } from "@provably/core-tensor";
+import { anyRecord, check } from "@provably/core-tensor/internal";
 import { eigh } from "@provably/core-tensor/linalg";
 import { arrayOf } from "../internal/check.js";
 import { type NoiseLevel, checkLevel } from "../schedule/level.js";
@@ -83,7 +83,7 @@ export interface GaussianMixture extends Model {
  * @category Scores
  */
 export function gaussianMixture(input: GaussianMixtureInput): GaussianMixture {
-  const means = astype(checkRecord("gaussianMixture", "input", input).means, "float64");
+  const means = astype(check("gaussianMixture", "input", input, anyRecord).means, "float64");
   const weights = astype(input.weights, "float64");
   const [k, d] = means.shape;
   if (k === undefined || d === undefined || means.shape.length !== 2 || k === 0)

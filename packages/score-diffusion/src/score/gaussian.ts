@@ -5,7 +5,6 @@ import {
   ShapeError,
   add,
   astype,
-  checkRecord,
   expandDims,
   eye,
   mul,
@@ -13,6 +12,7 @@ import {
   sub,
   transpose,
 } from "@provably/core-tensor";
+import { anyRecord, check } from "@provably/core-tensor/internal";
 import { solve } from "@provably/core-tensor/linalg";
 import type { Moments } from "../metrics/gaussian.js";
 import { type NoiseLevel, checkLevel } from "../schedule/level.js";
@@ -36,7 +36,7 @@ import { type GaussianMixture, gaussianMixture } from "./gaussian-mixture.js";
  * @category Scores
  */
 export function gaussian(moments: Moments): GaussianMixture {
-  const { mean, covariance } = checkRecord("gaussian", "moments", moments);
+  const { mean, covariance } = check("gaussian", "moments", moments, anyRecord);
   return gaussianMixture({
     weights: [1],
     means: expandDims(astype(mean, "float64"), 0),
@@ -64,7 +64,7 @@ export function gaussian(moments: Moments): GaussianMixture {
  */
 export function gaussianScore(moments: Moments, x: ArrayInput, level: NoiseLevel): NdArray {
   checkLevel("gaussianScore", level);
-  checkRecord("gaussianScore", "moments", moments);
+  check("gaussianScore", "moments", moments, anyRecord);
   const [mean, covariance, points] = [moments.mean, moments.covariance, x].map((a) =>
     astype(a, "float64"),
   ) as [NdArray, NdArray, NdArray];

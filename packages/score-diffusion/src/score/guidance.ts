@@ -5,7 +5,6 @@ import {
   type NdArray,
   abs,
   add,
-  checkRecord,
   clip,
   div,
   expandDims,
@@ -15,10 +14,10 @@ import {
   neg,
   quantile,
   reshape,
-  show,
   std,
   sub,
 } from "@provably/core-tensor";
+import { anyRecord, check, show } from "@provably/core-tensor/internal";
 import { checkFraction } from "../internal/check.js";
 import type { NoiseLevel } from "../schedule/level.js";
 import {
@@ -68,7 +67,7 @@ export function guide(
   scale: number,
   options: RescaleOptions = {},
 ): NdArray {
-  const { rescale = 0 } = checkRecord("guide", "options", options);
+  const { rescale = 0 } = check("guide", "options", options, anyRecord);
   if (!Number.isFinite(scale))
     throw new DomainError(`guide: scale must be finite, got ${show(scale)}`);
   checkFraction("guide", "rescale", rescale);
@@ -193,7 +192,7 @@ export function guidedModelAsync(
  * @category Scores
  */
 export function clippedModel(model: Model, options: { readonly quantile?: number } = {}): Model {
-  const { quantile: q } = checkRecord("clippedModel", "options", options);
+  const { quantile: q } = check("clippedModel", "options", options, anyRecord);
   checkModel("clippedModel", model);
   if (q !== undefined && !(typeof q === "number" && q > 0 && q <= 1))
     throw new DomainError(`clippedModel: quantile must be in (0, 1], got ${show(q)}`);

@@ -6,7 +6,6 @@ import {
   add,
   array,
   astype,
-  checkCount,
   exp,
   expandDims,
   log,
@@ -21,6 +20,7 @@ import {
   toTypedArray,
   transpose,
 } from "@provably/core-tensor";
+import { check, wholeNumber } from "@provably/core-tensor/internal";
 import { slogdet, solve } from "@provably/core-tensor/linalg";
 import { type RngKey, categorical, foldIn, normal } from "@provably/core-tensor/random";
 import { type GaussianMixture, checkMixture, gaussianMixture } from "./gaussian-mixture.js";
@@ -90,7 +90,7 @@ export function mixtureMoments(mixture: GaussianMixture): {
  */
 export function mixtureSamples(mixture: GaussianMixture, key: RngKey, n: number): NdArray {
   const { weights, means, eigenvalues, eigenvectors } = checkMixture("mixtureSamples", mixture);
-  checkCount("mixtureSamples", "n", n, 0);
+  check("mixtureSamples", "n", n, wholeNumber(0));
   const d = means.shape[1]!;
   const component = categorical(
     foldIn(key, "component"),

@@ -3,7 +3,6 @@ import {
   DomainError,
   type NdArray,
   add,
-  checkRecord,
   expandDims,
   matmul,
   mul,
@@ -11,6 +10,7 @@ import {
   reshape,
   sin,
 } from "@provably/core-tensor";
+import { anyRecord, check } from "@provably/core-tensor/internal";
 import { type RngKey, foldIn, normal, uniform } from "@provably/core-tensor/random";
 import { checkNumbers } from "../internal/check.js";
 import type { NoiseLevel } from "../schedule/level.js";
@@ -53,7 +53,7 @@ export interface ScoreError {
  */
 export function perturbScore(model: Model, key: RngKey, error: ScoreError): Model {
   checkModel("perturbScore", model);
-  const { l2, jacobian = 0 } = checkRecord("perturbScore", "error", error);
+  const { l2, jacobian = 0 } = check("perturbScore", "error", error, anyRecord);
   checkNumbers("perturbScore", { l2, jacobian });
   if (!(l2 >= 0 && l2 < Infinity)) throw new DomainError(`perturbScore: l2 must be ≥ 0, got ${l2}`);
   if (!(jacobian >= 0 && jacobian < Infinity))

@@ -1,16 +1,6 @@
 /** What a network predicts, and turning one prediction into another. */
-import {
-  DomainError,
-  type NdArray,
-  ShapeError,
-  add,
-  checkChoice,
-  checkFunction,
-  checkRecord,
-  div,
-  mul,
-  sub,
-} from "@provably/core-tensor";
+import { DomainError, type NdArray, ShapeError, add, div, mul, sub } from "@provably/core-tensor";
+import { anyFunction, anyRecord, check, oneOf } from "@provably/core-tensor/internal";
 import { arrayOf } from "../internal/check.js";
 import { type NoiseLevel, checkLevel } from "../schedule/level.js";
 
@@ -49,10 +39,10 @@ export const PREDICTIONS: readonly Prediction[] = ["score", "eps", "x0", "v"];
 
 /** A model that says what it predicts, for functions that take one. */
 export function checkModel<M extends Model | AsyncModel>(fn: string, model: M, name = "model"): M {
-  const { prediction, evaluate } = checkRecord(fn, name, model);
-  checkChoice(fn, `${name}.prediction`, prediction, PREDICTIONS);
-  checkFunction(fn, `${name}.evaluate`, evaluate);
-  if ("vjp" in model) checkFunction(fn, `${name}.vjp`, model.vjp);
+  const { prediction, evaluate } = check(fn, name, model, anyRecord);
+  check(fn, `${name}.prediction`, prediction, oneOf(...PREDICTIONS));
+  check(fn, `${name}.evaluate`, evaluate, anyFunction);
+  if ("vjp" in model) check(fn, `${name}.vjp`, model.vjp, anyFunction);
   return model;
 }
 
@@ -120,7 +110,7 @@ export function convertPrediction(
 ): NdArray {
   if (from === to) return value;
   for (const [name, kind] of Object.entries({ from, to }))
-    checkChoice("convertPrediction", name, kind, PREDICTIONS);
+    check("convertPrediction", name, kind, oneOf(...PREDICTIONS));
   const { alpha, sigma } = checkLevel("convertPrediction", level);
   const need = (ok: boolean, what: string): void => {
     if (!ok)

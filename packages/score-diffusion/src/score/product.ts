@@ -7,9 +7,6 @@ import {
   abs,
   add,
   astype,
-  checkCount,
-  checkList,
-  checkRecord,
   concat,
   eye,
   item,
@@ -20,6 +17,7 @@ import {
   sub,
   transpose,
 } from "@provably/core-tensor";
+import { anyList, anyRecord, check, wholeNumber } from "@provably/core-tensor/internal";
 import type { NoiseLevel } from "../schedule/level.js";
 import { type Model, checkAsked, checkModel, predict } from "./prediction.js";
 
@@ -51,15 +49,15 @@ export interface Factor {
  * @category Scores
  */
 export function productModel(factors: readonly Factor[]): Model {
-  if (checkList("productModel", "factors", factors).length === 0)
+  if (check("productModel", "factors", factors, anyList).length === 0)
     throw new DomainError("productModel: factors must hold at least one, got none");
   for (const [i, factor] of factors.entries()) {
     checkModel(
       "productModel",
-      checkRecord("productModel", `factors[${i}]`, factor).model,
+      check("productModel", `factors[${i}]`, factor, anyRecord).model,
       `factors[${i}].model`,
     );
-    checkCount("productModel", `factors[${i}].dimension`, factor.dimension, 1);
+    check("productModel", `factors[${i}].dimension`, factor.dimension, wholeNumber(1));
   }
   const total = factors.reduce((sum, { dimension }) => sum + dimension, 0);
   return {
@@ -106,7 +104,7 @@ export function linearSubspace(
   options: { readonly offset?: ArrayInput } = {},
 ): Model {
   checkModel("linearSubspace", model);
-  checkRecord("linearSubspace", "options", options);
+  check("linearSubspace", "options", options, anyRecord);
   const b = astype(basis, "float64");
   const [d, k] = b.shape as readonly (number | undefined)[];
   if (b.shape.length !== 2 || d === undefined || k === undefined || k < 1)

@@ -5,17 +5,15 @@ import {
   ShapeError,
   add,
   array,
-  checkFunction,
-  checkRecord,
   div,
   mean,
   mul,
   neg,
   reshape,
-  show,
   square,
   sub,
 } from "@provably/core-tensor";
+import { anyFunction, anyRecord, check, show } from "@provably/core-tensor/internal";
 import { type RngKey, foldIn, normal, uniform } from "@provably/core-tensor/random";
 import { positive, checkFraction, arrayOf } from "../internal/check.js";
 import { answerOf } from "../score/prediction.js";
@@ -69,8 +67,8 @@ export function lossWeight(
   level: { readonly alpha: number; readonly sigma: number },
   options: LossWeightOptions = {},
 ): number {
-  const { gamma = 5, sigmaData = 0.5 } = checkRecord("lossWeight", "options", options);
-  const { alpha, sigma } = checkRecord("lossWeight", "level", level);
+  const { gamma = 5, sigmaData = 0.5 } = check("lossWeight", "options", options, anyRecord);
+  const { alpha, sigma } = check("lossWeight", "level", level, anyRecord);
   for (const [name, value] of Object.entries({ alpha, sigma, gamma, sigmaData }))
     positive("lossWeight", name, value);
   const snr = (alpha / sigma) ** 2;
@@ -182,7 +180,7 @@ export function denoisingLoss<P>(
   return lossOf(
     network,
     params,
-    noisedBatch(prediction, x0, key, checkRecord(fn, "options", options)),
+    noisedBatch(prediction, x0, key, check(fn, "options", options, anyRecord)),
   );
 }
 
@@ -206,7 +204,7 @@ export function noisedBatch(
   options: DenoisingLossOptions,
 ): NoisedBatch {
   const { weight = "v", levelAt = cosineLevel } = options;
-  checkFunction("denoisingLoss", "levelAt", levelAt);
+  check("denoisingLoss", "levelAt", levelAt, anyFunction);
   const n = x0.shape[0]!;
   const places = uniform(foldIn(key, "levels"), [n], { dtype: "float64" });
   const levels = Array.from({ length: n }, (_, i) => levelAt((i + places.get(i)) / n));

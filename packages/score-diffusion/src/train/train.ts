@@ -4,11 +4,6 @@ import {
   type NdArray,
   ShapeError,
   add,
-  checkCount,
-  checkFunction,
-  checkHooks,
-  checkList,
-  checkRecord,
   item,
   mul,
   take,
@@ -16,6 +11,14 @@ import {
   treeMap,
   valueAndGrad,
 } from "@provably/core-tensor";
+import {
+  anyFunction,
+  anyList,
+  anyRecord,
+  check,
+  checkHooks,
+  wholeNumber,
+} from "@provably/core-tensor/internal";
 import { compile } from "@provably/core-tensor/compile";
 import { type Optimizer, applyUpdates, clipByGlobalNorm } from "@provably/core-tensor/optim";
 import { type RngKey, foldIn, randint } from "@provably/core-tensor/random";
@@ -118,20 +121,20 @@ export function trainScore<P>(
     maxNorm = 1,
     onProgress,
     signal,
-  } = checkRecord(fn, "options", options);
+  } = check(fn, "options", options, anyRecord);
   checkNetwork(fn, network);
   checkHooks(fn, options);
-  checkFunction(fn, "optimizer.init", checkRecord(fn, "optimizer", optimizer).init);
-  checkFunction(fn, "optimizer.update", optimizer.update);
+  check(fn, "optimizer.init", check(fn, "optimizer", optimizer, anyRecord).init, anyFunction);
+  check(fn, "optimizer.update", optimizer.update, anyFunction);
   if (arrayOf(fn, "data", data).shape.length < 2 || data.size === 0)
     throw new ShapeError(
       `trainScore: data must be [N, d] and not empty, got [${data.shape.join(", ")}]`,
     );
-  checkCount(fn, "numSteps", numSteps, 1);
-  checkCount(fn, "batchSize", batchSize, 1);
+  check(fn, "numSteps", numSteps, wholeNumber(1));
+  check(fn, "batchSize", batchSize, wholeNumber(1));
   checkNumbers(fn, { averageDecay, maxNorm });
   if (options.state !== undefined)
-    checkCount(fn, "state.step", checkRecord(fn, "state", options.state).step, 0);
+    check(fn, "state.step", check(fn, "state", options.state, anyRecord).step, wholeNumber(0));
   if (!(averageDecay >= 0 && averageDecay < 1))
     throw new DomainError(`trainScore: averageDecay must be in [0, 1), got ${averageDecay}`);
   if (treeLeaves(params).length === 0) throw new DomainError("trainScore: params hold no array");
@@ -164,7 +167,7 @@ export function trainScore<P>(
       state.optimizer,
       state.params,
     );
-    const [updates, next] = checkList(fn, "the result of optimizer.update", stepped);
+    const [updates, next] = check(fn, "the result of optimizer.update", stepped, anyList);
     const moved = applyUpdates(state.params, updates);
     const decay = Math.min(averageDecay, (1 + state.step) / (10 + state.step));
     const average = treeMap(

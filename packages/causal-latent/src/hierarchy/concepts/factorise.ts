@@ -1,12 +1,6 @@
 /** Joint states as a grid: which of the centres of clusters differ in one component only. */
-import {
-  type ArrayInput,
-  DomainError,
-  ShapeError,
-  checkCount,
-  checkList,
-  checkRecord,
-} from "@provably/core-tensor";
+import { type ArrayInput, DomainError, ShapeError } from "@provably/core-tensor";
+import { anyList, anyRecord, check, wholeNumber } from "@provably/core-tensor/internal";
 import { checkNumber } from "../../internal/check.js";
 import { NotFactorisableError } from "../errors.js";
 import { float64Of } from "../internal/arrays.js";
@@ -45,12 +39,12 @@ export function factorStates(
       `factorStates: centres must have shape [count, p], got [${shape.join(", ")}]`,
     );
   const [count, p] = shape as [number, number];
-  const { tolerance = 0.05 } = checkRecord("factorStates", "options", options);
+  const { tolerance = 0.05 } = check("factorStates", "options", options, anyRecord);
   checkNumber("factorStates", "tolerance", tolerance, "be ≥ 0", (x) => x >= 0);
   if (!data.every(Number.isFinite))
     throw new DomainError("factorStates: centres must be finite, got NaN or an infinity");
-  checkList("factorStates", "states", states).forEach((n, i) =>
-    checkCount("factorStates", `states[${i}]`, n),
+  check("factorStates", "states", states, anyList).forEach((n, i) =>
+    check("factorStates", `states[${i}]`, n, wholeNumber()),
   );
   if (states.reduce((m, x) => m * x, 1) !== count)
     throw new DomainError(

@@ -1,14 +1,6 @@
 /** Discrete concepts from continuous data: which coordinates belong together, and which states each group of them has. */
-import {
-  type ArrayInput,
-  DomainError,
-  type NdArray,
-  ShapeError,
-  checkChoice,
-  checkCount,
-  checkList,
-  show,
-} from "@provably/core-tensor";
+import { type ArrayInput, DomainError, type NdArray, ShapeError } from "@provably/core-tensor";
+import { anyList, check, oneOf, show, wholeNumber } from "@provably/core-tensor/internal";
 import { type RngKey, foldIn } from "@provably/core-tensor/random";
 import { checkOptions as checkHooks } from "../../internal/check.js";
 import { mergeStates } from "../data/collapse.js";
@@ -99,17 +91,17 @@ export function learnConcepts(
   const fn = "learnConcepts";
   const { maxStates = 6, mode = "blocks" } = checkHooks(fn, options);
   const points = standardized(x);
-  checkCount(fn, "maxStates", maxStates, 2);
-  checkChoice(fn, "mode", mode, ["blocks", "joint"]);
-  checkChoice(fn, "method", options.method ?? "mixture", ["mixture", "connected"]);
-  checkChoice(fn, "covariance", options.covariance ?? "full", ["full", "diag", "tied"]);
-  checkChoice(fn, "merge", options.merge ?? "none", ["profile", "none"]);
+  check(fn, "maxStates", maxStates, wholeNumber(2));
+  check(fn, "mode", mode, oneOf("blocks", "joint"));
+  check(fn, "method", options.method ?? "mixture", oneOf("mixture", "connected"));
+  check(fn, "covariance", options.covariance ?? "full", oneOf("full", "diag", "tied"));
+  check(fn, "merge", options.merge ?? "none", oneOf("profile", "none"));
   if (options.states !== undefined)
     (typeof options.states === "number"
       ? [options.states]
-      : checkList(fn, "states", options.states)
+      : check(fn, "states", options.states, anyList)
     ).forEach((k, i) => {
-      checkCount(fn, `states[${i}]`, k, mode === "joint" ? 1 : 2);
+      check(fn, `states[${i}]`, k, wholeNumber(mode === "joint" ? 1 : 2));
       if (k > points.n)
         throw new DomainError(`${fn}: states[${i}] must be at most the ${points.n} rows, got ${k}`);
     });
@@ -193,10 +185,10 @@ function checkBlocks(
   blocks: readonly (readonly number[])[],
   p: number,
 ): readonly (readonly number[])[] {
-  if (checkList("learnConcepts", "blocks", blocks).length === 0)
+  if (check("learnConcepts", "blocks", blocks, anyList).length === 0)
     throw new DomainError("learnConcepts: blocks must not be empty");
   blocks.forEach((block, i) => {
-    for (const j of checkList("learnConcepts", `blocks[${i}]`, block))
+    for (const j of check("learnConcepts", `blocks[${i}]`, block, anyList))
       if (!(Number.isInteger(j) && j >= 0 && j < p))
         throw new DomainError(
           `learnConcepts: blocks[${i}] must name columns below ${p}, got ${show(j)}`,

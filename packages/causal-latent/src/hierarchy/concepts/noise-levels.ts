@@ -1,13 +1,8 @@
 /**
  * Concepts seen through noise, as the levels of a diffusion model: under strong noise only those that cover much ground can be told, under weak noise the details.
  */
-import {
-  type ArrayInput,
-  DomainError,
-  ShapeError,
-  checkList,
-  checkRecord,
-} from "@provably/core-tensor";
+import { type ArrayInput, DomainError, ShapeError } from "@provably/core-tensor";
+import { anyList, anyRecord, check } from "@provably/core-tensor/internal";
 import { type RngKey, foldIn, normal } from "@provably/core-tensor/random";
 import { checkNumber, checkNumbers } from "../../internal/check.js";
 import { float64Of, toInts } from "../internal/arrays.js";
@@ -35,7 +30,7 @@ export function representationSparsity(
   attention: ArrayInput,
   options: { readonly topMass?: number } = {},
 ): { readonly fraction: number; readonly hoyer: number } {
-  const { topMass = 0.9 } = checkRecord("representationSparsity", "options", options);
+  const { topMass = 0.9 } = check("representationSparsity", "options", options, anyRecord);
   const { data, shape } = float64Of(attention);
   if (shape.length !== 2)
     throw new ShapeError(
@@ -102,7 +97,7 @@ export function noiseLevelCurve(
   if (!data.every(Number.isFinite))
     throw new DomainError("noiseLevelCurve: features must be finite, got NaN or an infinity");
   checkNumbers("noiseLevelCurve", "noises", noises);
-  const labels = checkList("noiseLevelCurve", "levels", levels).map((level, l) => {
+  const labels = check("noiseLevelCurve", "levels", levels, anyList).map((level, l) => {
     const own = float64Of(level).data;
     if (own.length !== n)
       throw new ShapeError(

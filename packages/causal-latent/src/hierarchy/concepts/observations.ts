@@ -1,14 +1,6 @@
 /** Continuous observations of discrete concepts: what concept learning has to invert. */
-import {
-  type ArrayInput,
-  DomainError,
-  type NdArray,
-  ShapeError,
-  checkChoice,
-  checkCount,
-  checkList,
-  checkRecord,
-} from "@provably/core-tensor";
+import { type ArrayInput, DomainError, type NdArray, ShapeError } from "@provably/core-tensor";
+import { anyList, anyRecord, check, oneOf, wholeNumber } from "@provably/core-tensor/internal";
 import { type RngKey, foldIn, normal, orthogonal, uniform } from "@provably/core-tensor/random";
 import { checkNumber } from "../../internal/check.js";
 import { InvalidDataError } from "../errors.js";
@@ -90,25 +82,27 @@ export function conceptObservations(
     noise = 0.05,
     nonlinearity = "none",
     mixing = "blocks",
-  } = checkRecord(fn, "options", options);
+  } = check(fn, "options", options, anyRecord);
   if (n === 0 || q === 0)
     throw new InvalidDataError(`${fn}: labels must have rows and columns, got [${n}, ${q}]`);
   checkNumber(fn, "separation", separation, "be positive", (x) => x > 0 && x < 1e12);
   checkNumber(fn, "noise", noise, "be ≥ 0", (x) => x >= 0 && x < Infinity);
-  checkChoice(fn, "nonlinearity", nonlinearity, ["none", "leakyRelu"]);
-  checkChoice(fn, "mixing", mixing, ["blocks", "dense"]);
+  check(fn, "nonlinearity", nonlinearity, oneOf("none", "leakyRelu"));
+  check(fn, "mixing", mixing, oneOf("blocks", "dense"));
   const per = (
     name: string,
     value: number | readonly number[],
     least: number,
   ): readonly number[] => {
     const list =
-      typeof value === "number" ? new Array<number>(q).fill(value) : checkList(fn, name, value);
+      typeof value === "number"
+        ? new Array<number>(q).fill(value)
+        : check(fn, name, value, anyList);
     if (list.length !== q)
       throw new ShapeError(
         `${fn}: ${name} must be one number or one for each of the ${q} concepts, got ${list.length}`,
       );
-    list.forEach((x, i) => checkCount(fn, `${name}[${i}]`, x, least));
+    list.forEach((x, i) => check(fn, `${name}[${i}]`, x, wholeNumber(least)));
     if (list.reduce((a, b) => a + b, 0) > MOST_STATES)
       throw new DomainError(`${fn}: ${name} must be at most ${MOST_STATES} together`);
     return list;

@@ -1,5 +1,6 @@
 /** Fewer states that say the same: an observed variable under a latent with r states has only r − 1 directions of use. */
-import { type NdArray, checkCount } from "@provably/core-tensor";
+import { type NdArray } from "@provably/core-tensor";
+import { check, wholeNumber } from "@provably/core-tensor/internal";
 import { toInts } from "../internal/arrays.js";
 import { float64Of } from "../internal/arrays.js";
 import { type LabelData, type Rows, crossTable, rowsOfLabels } from "./labels.js";
@@ -42,7 +43,7 @@ export interface CollapsedData {
  * @category Data
  */
 export function collapseStates(input: LabelData, states: number): CollapsedData {
-  checkCount("collapseStates", "states", states, 2);
+  check("collapseStates", "states", states, wholeNumber(2));
   const rows = rowsOfLabels("collapseStates", input);
   const merged = rows.states.map((_, j) => mergeStates(rows, j, states));
   const { data, shape } = float64Of(input.data);

@@ -1,12 +1,6 @@
 /** Labelled data and joint distributions, checked once, and the cross tables that everything is read from. */
-import {
-  type ArrayInput,
-  ShapeError,
-  array,
-  checkList,
-  checkRecord,
-  show,
-} from "@provably/core-tensor";
+import { type ArrayInput, ShapeError, array } from "@provably/core-tensor";
+import { anyList, anyRecord, check, show } from "@provably/core-tensor/internal";
 import { checkStrings } from "../../internal/check.js";
 import { InvalidDataError, TableSizeError } from "../errors.js";
 import { float64Of, product, sumOf } from "../internal/arrays.js";
@@ -80,7 +74,7 @@ export function rowsOfLabels(
   input: LabelData,
   options: { readonly allowConstant?: boolean } = {},
 ): Rows {
-  const { data, shape } = float64Of(checkRecord(fn, "input", input).data);
+  const { data, shape } = float64Of(check(fn, "input", input, anyRecord).data);
   const [n, q] = shape;
   if (shape.length !== 2)
     throw new ShapeError(`${fn}: data must have shape [n, q], got [${shape.join(", ")}]`);
@@ -98,7 +92,7 @@ export function rowsOfLabels(
       );
     greatest[i % q!] = Math.max(greatest[i % q!]!, x);
   }
-  if (input.states !== undefined && checkList(fn, "states", input.states).length !== q)
+  if (input.states !== undefined && check(fn, "states", input.states, anyList).length !== q)
     throw new ShapeError(
       `${fn}: states must have one number for each of the ${q} columns, got ${input.states.length}`,
     );
@@ -158,7 +152,7 @@ function distinct(
 /** A joint distribution as rows with probabilities. */
 export function rowsOfJoint(fn: string, input: JointData): Rows {
   const { data, shape } = float64Of(
-    array(checkRecord(fn, "input", input).joint, { dtype: "float64" }),
+    array(check(fn, "input", input, anyRecord).joint, { dtype: "float64" }),
   );
   if (shape.length === 0)
     throw new ShapeError(`${fn}: joint must have one axis for each variable, got a single number`);

@@ -1,11 +1,6 @@
 /** Graphs for other programs: DOT, Mermaid, dagitty, and matrices of edge ends. */
-import {
-  type ArrayInput,
-  type NdArray,
-  ShapeError,
-  checkRecord,
-  show,
-} from "@provably/core-tensor";
+import { type ArrayInput, type NdArray, ShapeError } from "@provably/core-tensor";
+import { anyRecord, check, show } from "@provably/core-tensor/internal";
 import { checkStrings } from "../../internal/check.js";
 import { GraphError } from "../errors.js";
 import { float64Of, toInts } from "../internal/arrays.js";
@@ -18,8 +13,8 @@ function textOf(
   options: { readonly labels?: Readonly<Record<string, string>> },
 ): (name: string) => string {
   checkGraph(fn, graph);
-  const { labels = {} } = checkRecord(fn, "options", options);
-  checkStrings(fn, "options.labels", Object.values(checkRecord(fn, "options.labels", labels)));
+  const { labels = {} } = check(fn, "options", options, anyRecord);
+  checkStrings(fn, "options.labels", Object.values(check(fn, "options.labels", labels, anyRecord)));
   return (name) => (Object.hasOwn(labels, name) ? labels[name]! : name);
 }
 
@@ -163,7 +158,7 @@ export function fromAdjacency(
     readonly states?: number | Readonly<Record<string, number>>;
   } = {},
 ): ConceptGraph {
-  checkRecord("fromAdjacency", "options", options);
+  check("fromAdjacency", "options", options, anyRecord);
   const { data, shape } = float64Of(ends);
   const n = checkStrings("fromAdjacency", "names", names).length;
   const twice = names.find((name, i) => names.indexOf(name) !== i);

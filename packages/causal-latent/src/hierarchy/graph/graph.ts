@@ -1,5 +1,5 @@
 /** Directed acyclic graphs over discrete variables, some observed and some latent. Everything else in this entry speaks of these. */
-import { checkCount, checkRecord } from "@provably/core-tensor";
+import { anyRecord, check, wholeNumber } from "@provably/core-tensor/internal";
 import { checkOptions, checkStrings } from "../../internal/check.js";
 import { GraphError } from "../errors.js";
 
@@ -46,7 +46,7 @@ export function conceptGraph(
     readonly states?: number | Readonly<Record<string, number>>;
   } = {},
 ): ConceptGraph {
-  const names = Object.keys(checkRecord("conceptGraph", "parents", parents));
+  const names = Object.keys(check("conceptGraph", "parents", parents, anyRecord));
   checkOptions("conceptGraph", options);
   const known = new Set(names);
   for (const name of names) {
@@ -70,10 +70,11 @@ export function conceptGraph(
         `conceptGraph: observed names "${name}", which is no variable of the graph`,
       );
   const { states = 2 } = options;
-  if (typeof states !== "number") checkRecord("conceptGraph", "states", states);
+  if (typeof states !== "number") check("conceptGraph", "states", states, anyRecord);
   const stateOf = (name: string): number =>
     typeof states === "number" ? states : Object.hasOwn(states, name) ? states[name]! : 2;
-  for (const name of names) checkCount("conceptGraph", `states of "${name}"`, stateOf(name));
+  for (const name of names)
+    check("conceptGraph", `states of "${name}"`, stateOf(name), wholeNumber());
   const seen = new Set(observed);
   return {
     observed: [...observed],
@@ -122,7 +123,7 @@ export function edgesOf({ order, parents }: ConceptGraph): (readonly [string, st
 
 /** Throws unless a graph is what {@link conceptGraph} makes: what follows may look up every name, and walk from parents to children. */
 export function checkGraph(fn: string, graph: ConceptGraph): ConceptGraph {
-  const { observed, latents, order, parents, states } = checkRecord(fn, "graph", graph);
+  const { observed, latents, order, parents, states } = check(fn, "graph", graph, anyRecord);
   const isNames = (x: unknown): x is readonly string[] =>
     Array.isArray(x) && x.every((name) => typeof name === "string");
   const place = new Map(isNames(order) ? order.map((name, i) => [name, i] as const) : []);

@@ -1,5 +1,5 @@
 /** A hierarchy drawn as a tree: levels as rows, causes above their effects. */
-import { checkFunction, checkRecord } from "@provably/core-tensor";
+import { anyFunction, anyRecord, check } from "@provably/core-tensor/internal";
 import { checkNumber, checkStrings } from "../../internal/check.js";
 import { type ConceptGraph, checkGraph, childrenOf, edgesOf } from "./graph.js";
 
@@ -46,16 +46,17 @@ export function hierarchyPicture(graph: ConceptGraph, options: PictureOptions = 
     images = {},
     edgeLabel,
     column = 84,
-  } = checkRecord("hierarchyPicture", "options", options);
+  } = check("hierarchyPicture", "options", options, anyRecord);
   checkGraph("hierarchyPicture", graph);
   checkStrings("hierarchyPicture", "options.title", [title]);
   for (const [name, texts] of Object.entries({ labels, images }))
     checkStrings(
       "hierarchyPicture",
       `options.${name}`,
-      Object.values(checkRecord("hierarchyPicture", `options.${name}`, texts)),
+      Object.values(check("hierarchyPicture", `options.${name}`, texts, anyRecord)),
     );
-  if (edgeLabel !== undefined) checkFunction("hierarchyPicture", "options.edgeLabel", edgeLabel);
+  if (edgeLabel !== undefined)
+    check("hierarchyPicture", "options.edgeLabel", edgeLabel, anyFunction);
   checkNumber("hierarchyPicture", "options.column", column, "be positive", (x) => x > 0 && x < 1e6);
   const children = childrenOf(graph);
   const level = new Map<string, number>();

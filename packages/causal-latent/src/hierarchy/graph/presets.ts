@@ -1,5 +1,6 @@
 /** Graphs to try things on: the nine of the tests, and random ones that can be identified. */
-import { DomainError, checkCount, checkList, checkRecord, show } from "@provably/core-tensor";
+import { DomainError } from "@provably/core-tensor";
+import { anyList, anyRecord, check, show, wholeNumber } from "@provably/core-tensor/internal";
 import { type RngKey, foldIn, permutation, randint } from "@provably/core-tensor/random";
 import { type ConceptGraph, conceptGraph } from "./graph.js";
 import { checkIdentifiability } from "./identifiability.js";
@@ -101,7 +102,12 @@ export function presetGraph(
   name: PresetName,
   options: { readonly latentStates?: number; readonly observedStates?: number } = {},
 ): ConceptGraph {
-  const { latentStates = 2, observedStates = 2 } = checkRecord("presetGraph", "options", options);
+  const { latentStates = 2, observedStates = 2 } = check(
+    "presetGraph",
+    "options",
+    options,
+    anyRecord,
+  );
   if (typeof name !== "string" || !Object.hasOwn(PRESETS, name))
     throw new DomainError(
       `presetGraph: name must be one of ${presetNames.join(", ")}, got ${show(name)}`,
@@ -161,17 +167,17 @@ export function randomHierarchy(key: RngKey, options: RandomHierarchyOptions = {
     collidersPerLevel = 0,
     latentStates = 2,
     observedStates = 2,
-  } = checkRecord(fn, "options", options);
-  checkCount(fn, "levels", levels);
-  checkCount(fn, "collidersPerLevel", collidersPerLevel, 0);
-  const [fewest, most] = checkList(fn, "branching", branching);
+  } = check(fn, "options", options, anyRecord);
+  check(fn, "levels", levels, wholeNumber());
+  check(fn, "collidersPerLevel", collidersPerLevel, wholeNumber(0));
+  const [fewest, most] = check(fn, "branching", branching, anyList);
   if (!(Number.isInteger(fewest) && Number.isInteger(most) && fewest >= 1 && most >= fewest))
     throw new DomainError(
       `${fn}: branching must be two integers with 1 ≤ fewest ≤ most, got ${show(fewest)} and ${show(most)}`,
     );
-  if (checkList(fn, "coverSizes", coverSizes).length === 0)
+  if (check(fn, "coverSizes", coverSizes, anyList).length === 0)
     throw new DomainError(`${fn}: coverSizes must hold a number, got none`);
-  coverSizes.forEach((size, i) => checkCount(fn, `coverSizes[${i}]`, size));
+  coverSizes.forEach((size, i) => check(fn, `coverSizes[${i}]`, size, wholeNumber()));
   if (most ** levels * Math.max(...coverSizes) > MOST_VARIABLES)
     throw new DomainError(
       `${fn}: levels and branching must leave at most ${MOST_VARIABLES} variables, got up to ${most} to the power of ${levels}`,

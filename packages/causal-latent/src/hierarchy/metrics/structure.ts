@@ -1,5 +1,5 @@
 /** How close a found graph is to the true one, whatever the latents are called. */
-import { checkList } from "@provably/core-tensor";
+import { anyList, check } from "@provably/core-tensor/internal";
 import { checkStrings } from "../../internal/check.js";
 import { GraphError } from "../errors.js";
 import { assign } from "../../internal/assignment.js";
@@ -29,7 +29,7 @@ function checkEdges(
   observed: readonly string[],
 ): void {
   for (const [name, edges] of Object.entries({ trueEdges, estimatedEdges }))
-    checkList(fn, name, edges).forEach((edge, i) => {
+    check(fn, name, edges, anyList).forEach((edge, i) => {
       if (checkStrings(fn, `${name}[${i}]`, edge).length !== 2)
         throw new GraphError(`${fn}: ${name}[${i}] must be two names, got ${edge.length}`);
     });

@@ -1,5 +1,6 @@
 /** Whether a fitted model's tables agree with data. */
-import { type Certificate, checkRecord } from "@provably/core-tensor";
+import { type Certificate } from "@provably/core-tensor";
+import { anyRecord, certificate, check } from "@provably/core-tensor/internal";
 import { checkNumber } from "../../internal/check.js";
 import type { LabelData } from "../data/labels.js";
 import type { ConceptGraph } from "../graph/graph.js";
@@ -33,8 +34,8 @@ export function certifyFit(
   input: LabelData,
   options: { readonly alpha?: number; readonly fitted?: boolean } = {},
 ): Certificate {
-  const { alpha = 0.001, fitted = false } = checkRecord("certifyFit", "options", options);
-  const { graph, cpts } = checkRecord("certifyFit", "model", model);
+  const { alpha = 0.001, fitted = false } = check("certifyFit", "options", options, anyRecord);
+  const { graph, cpts } = check("certifyFit", "model", model, anyRecord);
   checkNumber("certifyFit", "alpha", alpha, "lie in (0, 1)", (x) => x > 0 && x < 1);
   const rows = rowsFor("certifyFit", graph, input);
   const tables = factorsOf("certifyFit", graph, cpts).map(({ data }) => data);
@@ -55,13 +56,13 @@ export function certifyFit(
   } else if (restSeen > 0) statistic += (restSeen - restExpected) ** 2 / Math.max(restExpected, 1);
   const df = Math.max(1, cells - 1 - (fitted ? numParametersOf(graph) : 0));
   const { p } = chiSquareTail(statistic, df);
-  return {
+  return certificate({
     claim: "agreement of the model's joint table with the data, p-value of Pearson's chi-square",
     kind: "statistical",
     value: p,
     expected: [alpha, 1],
     confidence: 1 - alpha,
-    holds: p >= alpha,
+    verdict: p >= alpha,
     note: `χ² = ${statistic.toPrecision(4)} on ${df} degrees of freedom, ${cells} cells expecting at least 5 counts`,
-  };
+  });
 }

@@ -1,11 +1,6 @@
 /** Conditional probability tables: what makes a graph a model. */
-import {
-  type ArrayInput,
-  DomainError,
-  type NdArray,
-  ShapeError,
-  checkRecord,
-} from "@provably/core-tensor";
+import { type ArrayInput, DomainError, type NdArray, ShapeError } from "@provably/core-tensor";
+import { anyRecord, check } from "@provably/core-tensor/internal";
 import { svdvals } from "@provably/core-tensor/linalg";
 import { type RngKey, dirichlet, foldIn, permutation } from "@provably/core-tensor/random";
 import { checkNumber } from "../../internal/check.js";
@@ -63,7 +58,7 @@ export function randomCpts(
     strength = 0.75,
     concentration = 2,
     minSingular = 0.05,
-  } = checkRecord("randomCpts", "options", options);
+  } = check("randomCpts", "options", options, anyRecord);
   checkGraph("randomCpts", graph);
   checkTableSizes("randomCpts", graph);
   checkNumber("randomCpts", "strength", strength, "lie in [0, 1)", (x) => x >= 0 && x < 1);
@@ -146,7 +141,7 @@ export function factorsOf(
 ): Factor[] {
   checkGraph(fn, graph);
   checkTableSizes(fn, graph);
-  checkRecord(fn, "cpts", cpts);
+  check(fn, "cpts", cpts, anyRecord);
   return graph.order.map((name) => {
     const table = Object.hasOwn(cpts, name) ? cpts[name] : undefined;
     if (table === undefined)

@@ -1,5 +1,6 @@
 /** The parameters of a hierarchy, by maximum likelihood, and what its latents probably are. */
-import { ShapeError, checkCount } from "@provably/core-tensor";
+import { ShapeError } from "@provably/core-tensor";
+import { check, wholeNumber } from "@provably/core-tensor/internal";
 import { type RngKey, dirichlet, foldIn } from "@provably/core-tensor/random";
 import { type LabelData, type Rows, rowsOfLabels } from "../data/labels.js";
 import { GraphError, InvalidDataError } from "../errors.js";
@@ -83,8 +84,8 @@ export function fitHierarchy(
     tolerance = 1e-9,
     maxIterations = 2000,
   } = checkOptions("fitHierarchy", options);
-  checkCount("fitHierarchy", "restarts", restarts);
-  checkCount("fitHierarchy", "maxIterations", maxIterations);
+  check("fitHierarchy", "restarts", restarts, wholeNumber());
+  check("fitHierarchy", "maxIterations", maxIterations, wholeNumber());
   checkNumber("fitHierarchy", "tolerance", tolerance, "be positive", (x) => x > 0);
   const rows = rowsFor("fitHierarchy", graph, input);
   return fitRows(graph, rows, key, { ...options, restarts, tolerance, maxIterations });

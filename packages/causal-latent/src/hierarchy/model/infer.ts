@@ -1,5 +1,6 @@
 /** What the latents of a model probably are, given what is seen. */
-import { type NdArray, checkRecord } from "@provably/core-tensor";
+import { type NdArray } from "@provably/core-tensor";
+import { anyRecord, check } from "@provably/core-tensor/internal";
 import type { LabelData } from "../data/labels.js";
 import type { ConceptGraph } from "../graph/graph.js";
 import { float64Of, product, toArray, toInts } from "../internal/arrays.js";
@@ -44,7 +45,7 @@ export function inferConcepts(
   model: { readonly graph: ConceptGraph; readonly cpts: Cpts },
   input: LabelData,
 ): InferredConcepts {
-  const { graph, cpts } = checkRecord("inferConcepts", "model", model);
+  const { graph, cpts } = check("inferConcepts", "model", model, anyRecord);
   const checked = rowsFor("inferConcepts", graph, input);
   const tables = factorsOf("inferConcepts", graph, cpts).map(({ data }) => data);
   const tree = junctionTree(graph);

@@ -1,12 +1,6 @@
 /** Interventions on concepts, and models compared. */
-import {
-  DomainError,
-  type NdArray,
-  checkCount,
-  checkList,
-  checkRecord,
-  show,
-} from "@provably/core-tensor";
+import { DomainError, type NdArray } from "@provably/core-tensor";
+import { anyList, anyRecord, check, show, wholeNumber } from "@provably/core-tensor/internal";
 import { checkNumber } from "../../internal/check.js";
 import { GraphError } from "../errors.js";
 import { type ConceptGraph, checkGraph, checkNames, childrenOf } from "../graph/graph.js";
@@ -39,19 +33,20 @@ export function intervene(
   settings: Readonly<Record<string, number>>,
   options: { readonly variables?: readonly string[]; readonly maxCells?: number } = {},
 ): NdArray<"float64"> {
-  const { graph, cpts } = checkRecord("intervene", "model", model);
+  const { graph, cpts } = check("intervene", "model", model, anyRecord);
   checkGraph("intervene", graph);
-  const { variables = graph.observed, maxCells = 2 ** 24 } = checkRecord(
+  const { variables = graph.observed, maxCells = 2 ** 24 } = check(
     "intervene",
     "options",
     options,
+    anyRecord,
   );
-  checkCount("intervene", "maxCells", maxCells);
+  check("intervene", "maxCells", maxCells, wholeNumber());
   checkNames(
     "intervene",
     "settings",
     graph,
-    Object.keys(checkRecord("intervene", "settings", settings)),
+    Object.keys(check("intervene", "settings", settings, anyRecord)),
   );
   checkNames("intervene", "variables", graph, variables);
   for (const [name, state] of Object.entries(settings))
@@ -116,10 +111,10 @@ export function compareHierarchies(
   models: readonly FittedHierarchy[],
 ): readonly { readonly model: FittedHierarchy; readonly deltaBic: number }[] {
   const names = ({ graph }: FittedHierarchy): string => [...graph.observed].sort().join(", ");
-  checkList("compareHierarchies", "models", models).forEach((model, i) => {
+  check("compareHierarchies", "models", models, anyList).forEach((model, i) => {
     checkGraph(
       "compareHierarchies",
-      checkRecord("compareHierarchies", `models[${i}]`, model).graph,
+      check("compareHierarchies", `models[${i}]`, model, anyRecord).graph,
     );
     checkNumber("compareHierarchies", `models[${i}].bic`, model.bic, "be a number", () => true);
   });

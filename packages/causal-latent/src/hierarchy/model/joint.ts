@@ -1,5 +1,6 @@
 /** What a model says of the observed variables: exact tables, and samples. */
-import { type NdArray, checkCount, checkRecord } from "@provably/core-tensor";
+import { type NdArray } from "@provably/core-tensor";
+import { anyRecord, check, wholeNumber } from "@provably/core-tensor/internal";
 import { type RngKey, foldIn, uniform } from "@provably/core-tensor/random";
 import { type ConceptGraph, checkGraph, checkNames } from "../graph/graph.js";
 import { toArray, toInts } from "../internal/arrays.js";
@@ -33,12 +34,13 @@ export function exactJoint(
   options: { readonly variables?: readonly string[]; readonly maxCells?: number } = {},
 ): NdArray<"float64"> {
   checkGraph("exactJoint", graph);
-  const { variables = graph.observed, maxCells = 2 ** 24 } = checkRecord(
+  const { variables = graph.observed, maxCells = 2 ** 24 } = check(
     "exactJoint",
     "options",
     options,
+    anyRecord,
   );
-  checkCount("exactJoint", "maxCells", maxCells);
+  check("exactJoint", "maxCells", maxCells, wholeNumber());
   checkNames("exactJoint", "variables", graph, variables);
   const joint = eliminate("exactJoint", factorsOf("exactJoint", graph, cpts), variables, maxCells);
   return toArray(joint.data, joint.extents);
@@ -84,7 +86,7 @@ export function sampleHierarchy(
   count: number,
   key: RngKey,
 ): HierarchySample {
-  checkCount("sampleHierarchy", "count", count);
+  check("sampleHierarchy", "count", count, wholeNumber());
   const columns = new Map<string, Int32Array>();
   for (const { variables, extents, data } of factorsOf("sampleHierarchy", graph, cpts)) {
     const name = variables.at(-1)!;

@@ -1,5 +1,6 @@
 /** Ranks of tables: estimated from counts, and the nonnegative rank of probabilities. */
-import { type ArrayInput, checkCount, checkRecord } from "@provably/core-tensor";
+import { type ArrayInput } from "@provably/core-tensor";
+import { anyRecord, check, wholeNumber } from "@provably/core-tensor/internal";
 import { type RngKey, foldIn, key as keyOf } from "@provably/core-tensor/random";
 import { checkNumber } from "../../internal/check.js";
 import { fitLatentClasses } from "./latent-class.js";
@@ -26,12 +27,13 @@ export function rankProfile(
   options: Omit<RankTestOptions, "rank"> & { readonly max?: number } = {},
 ): readonly RankTestResult[] {
   const cells = countsOf("rankProfile", counts);
-  const { max = Math.max(1, Math.min(cells.p, cells.q) - 1), ...rest } = checkRecord(
+  const { max = Math.max(1, Math.min(cells.p, cells.q) - 1), ...rest } = check(
     "rankProfile",
     "options",
     options,
+    anyRecord,
   );
-  checkCount("rankProfile", "max", max);
+  check("rankProfile", "max", max, wholeNumber());
   const checked = checkOptions("rankProfile", rest);
   return Array.from({ length: Math.min(max, Math.min(cells.p, cells.q)) }, (_, i) =>
     testCells(cells, { ...checked, rank: i + 1 }),
@@ -108,11 +110,11 @@ export function nonnegativeRank(
     restarts = 30,
     tolerance = 1e-8,
     key = keyOf(0),
-  } = checkRecord("nonnegativeRank", "options", options);
+  } = check("nonnegativeRank", "options", options, anyRecord);
   const full = Math.min(cells.p, cells.q);
   const { max: most = full } = options;
-  checkCount("nonnegativeRank", "max", most);
-  checkCount("nonnegativeRank", "restarts", restarts);
+  check("nonnegativeRank", "max", most, wholeNumber());
+  check("nonnegativeRank", "restarts", restarts, wholeNumber());
   checkNumber("nonnegativeRank", "tolerance", tolerance, "be ≥ 0", (x) => x >= 0);
   const max = Math.min(most, full);
   const { s } = decompose(cells);

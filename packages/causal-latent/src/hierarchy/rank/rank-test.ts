@@ -1,11 +1,6 @@
 /** Tests of the rank of a contingency table, by one name. */
-import {
-  type ArrayInput,
-  DomainError,
-  checkChoice,
-  checkCount,
-  checkRecord,
-} from "@provably/core-tensor";
+import { type ArrayInput, DomainError } from "@provably/core-tensor";
+import { anyRecord, check, oneOf, wholeNumber } from "@provably/core-tensor/internal";
 import {
   type RngKey,
   foldIn,
@@ -151,11 +146,11 @@ export function checkOptions(fn: string, options: RankTestOptions): Required<Ran
     statistic = "kp",
     tolerance = 1e-9,
     key = keyOf(0),
-  } = checkRecord(fn, "options", options);
+  } = check(fn, "options", options, anyRecord);
   for (const [name, value] of Object.entries({ rank, restarts, replicates }))
-    checkCount(fn, name, value);
-  checkChoice(fn, "method", method, METHODS);
-  checkChoice(fn, "statistic", statistic, ["kp", "lr"]);
+    check(fn, name, value, wholeNumber());
+  check(fn, "method", method, oneOf(...METHODS));
+  check(fn, "statistic", statistic, oneOf("kp", "lr"));
   checkNumber(fn, "alpha", alpha, "lie in (0, 1)", (x) => x > 0 && x < 1);
   checkNumber(fn, "tolerance", tolerance, "be ≥ 0", (x) => x >= 0);
   if (method === "permutation" && rank !== 1)

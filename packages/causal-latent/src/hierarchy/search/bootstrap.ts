@@ -1,5 +1,6 @@
 /** How stable a found hierarchy is: the search repeated on resampled rows. */
-import { type NdArray, checkCount } from "@provably/core-tensor";
+import { type NdArray } from "@provably/core-tensor";
+import { check, wholeNumber } from "@provably/core-tensor/internal";
 import { type RngKey, foldIn } from "@provably/core-tensor/random";
 import { checkOptions } from "../../internal/check.js";
 import { type LabelData, rowsOfLabels } from "../data/labels.js";
@@ -78,7 +79,7 @@ export function bootstrapHierarchy(
   options: BootstrapOptions = {},
 ): BootstrapResult {
   const { replicates = 50, onProgress, ...search } = checkOptions("bootstrapHierarchy", options);
-  checkCount("bootstrapHierarchy", "replicates", replicates);
+  check("bootstrapHierarchy", "replicates", replicates, wholeNumber());
   const rows = rowsOfLabels("bootstrapHierarchy", input);
   const data = { data: input.data, states: rows.states, names: rows.names };
   const result = discoverHierarchy(data, search);

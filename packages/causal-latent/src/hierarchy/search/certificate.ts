@@ -1,5 +1,6 @@
 /** A found hierarchy held against data again: every cover, every child and every pair of covers. */
-import { type Certificate, DomainError, checkCount, checkRecord } from "@provably/core-tensor";
+import { type Certificate, DomainError } from "@provably/core-tensor";
+import { anyRecord, certificate, check, wholeNumber } from "@provably/core-tensor/internal";
 import { checkNumber } from "../../internal/check.js";
 import { collapsedRows } from "../data/collapse.js";
 import { type LabelData, rowsOfLabels } from "../data/labels.js";
@@ -57,15 +58,16 @@ export function certifyHierarchy(
   input: LabelData,
   options: CertifyOptions = {},
 ): readonly Certificate[] {
-  const { alpha = 0.001, maxConditioning = 2 } = checkRecord(
+  const { alpha = 0.001, maxConditioning = 2 } = check(
     "certifyHierarchy",
     "options",
     options,
+    anyRecord,
   );
   checkGraph("certifyHierarchy", graph);
-  checkRecord("certifyHierarchy", "input", input);
+  check("certifyHierarchy", "input", input, anyRecord);
   checkNumber("certifyHierarchy", "alpha", alpha, "lie in (0, 1)", (x) => x > 0 && x < 1);
-  checkCount("certifyHierarchy", "maxConditioning", maxConditioning, 0);
+  check("certifyHierarchy", "maxConditioning", maxConditioning, wholeNumber(0));
   const states = new Set(graph.latents.map((name) => graph.states[name]!));
   if (states.size > 1)
     throw new DomainError(
@@ -149,14 +151,16 @@ export function certifyHierarchy(
 
   const found: Certificate[] = [];
   const state = (claim: string, value: number, high: boolean): void => {
-    found.push({
-      claim,
-      kind: "statistical",
-      value,
-      expected: high ? [alpha, 1] : [0, alpha],
-      confidence: 1 - alpha,
-      holds: high ? value >= alpha : value < alpha,
-    });
+    found.push(
+      certificate({
+        claim,
+        kind: "statistical",
+        value,
+        expected: high ? [alpha, 1] : [0, alpha],
+        confidence: 1 - alpha,
+        verdict: high ? value >= alpha : value < alpha,
+      }),
+    );
   };
 
   for (const cover of covers) {

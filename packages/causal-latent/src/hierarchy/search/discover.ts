@@ -1,11 +1,12 @@
 /** The whole search: from data, a joint distribution or an oracle to a hierarchy of latents with the evidence for every step. */
+import { DomainError } from "@provably/core-tensor";
 import {
-  DomainError,
-  checkCount,
-  checkFunction,
-  checkList,
-  checkRecord,
-} from "@provably/core-tensor";
+  anyFunction,
+  anyList,
+  anyRecord,
+  check,
+  wholeNumber,
+} from "@provably/core-tensor/internal";
 import { checkOptions, checkStrings } from "../../internal/check.js";
 import { collapsedRows } from "../data/collapse.js";
 import {
@@ -60,7 +61,7 @@ export function discoverHierarchy(
   options: DiscoverOptions = {},
 ): HierarchyResult {
   const { latentStates = 2 } = checkOptions("discoverHierarchy", options);
-  checkRecord("discoverHierarchy", "input", input);
+  check("discoverHierarchy", "input", input, anyRecord);
   if ("rankAtMost" in input) checkOracle(input);
   if (latentStates === "auto") {
     // on data the best BIC, on exact tables the fewest parameters
@@ -80,13 +81,15 @@ export function discoverHierarchy(
 function checkOracle({ names, states, rankAtMost, association }: RankOracle): void {
   const fn = "discoverHierarchy";
   checkStrings(fn, "input.names", names);
-  checkList(fn, "input.states", states).forEach((n, i) => checkCount(fn, `input.states[${i}]`, n));
+  check(fn, "input.states", states, anyList).forEach((n, i) =>
+    check(fn, `input.states[${i}]`, n, wholeNumber()),
+  );
   if (states.length !== names.length)
     throw new DomainError(
       `${fn}: input.states must hold one number a name, got ${states.length} for ${names.length}`,
     );
-  checkFunction(fn, "input.rankAtMost", rankAtMost);
-  checkFunction(fn, "input.association", association);
+  check(fn, "input.rankAtMost", rankAtMost, anyFunction);
+  check(fn, "input.association", association, anyFunction);
 }
 
 function discover(input: LabelData | JointData | RankOracle, settings: Settings): HierarchyResult {

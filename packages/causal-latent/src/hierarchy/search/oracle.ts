@@ -1,5 +1,6 @@
 /** What answers the questions of the search: data, an exact distribution, a graph, or covariances. */
-import { DomainError, checkCount, checkList, checkRecord, show } from "@provably/core-tensor";
+import { DomainError } from "@provably/core-tensor";
+import { anyList, anyRecord, check, show, wholeNumber } from "@provably/core-tensor/internal";
 import {
   type LabelData,
   type JointData,
@@ -73,15 +74,15 @@ function checkQuestion(
   names: readonly string[],
   least = 1,
 ): void {
-  checkCount("rankAtMost", "rank", rank, least);
+  check("rankAtMost", "rank", rank, wholeNumber(least));
   const seen = new Set<number>();
   for (const [name, side] of [
     ["a", a],
     ["b", b],
   ] as const)
     // prettier-ignore
-    for (const part of checkList("rankAtMost", name, side))
-      for (const j of checkList("rankAtMost", `parts of ${name}`, part)) {
+    for (const part of check("rankAtMost", name, side, anyList))
+      for (const j of check("rankAtMost", `parts of ${name}`, part, anyList)) {
         if (seen.has(checkPlace(j, names))) throw new DomainError(`rankAtMost: a and b must name every variable at most once, got ${j} twice`);
         seen.add(j);
       }
@@ -155,7 +156,7 @@ export function dataOracle(
   input: LabelData,
   options: { readonly test?: RankTestMethod; readonly features?: boolean } = {},
 ): RankOracle {
-  const { test = "auto", features = true } = checkRecord("dataOracle", "options", options);
+  const { test = "auto", features = true } = check("dataOracle", "options", options, anyRecord);
   return rowsOracle(rowsOfLabels("dataOracle", input), { test, features });
 }
 

@@ -1,11 +1,6 @@
 /** What can be asked of the search, and the settings it runs with. */
-import {
-  DomainError,
-  checkChoice,
-  checkCount,
-  checkList,
-  checkRecord,
-} from "@provably/core-tensor";
+import { DomainError } from "@provably/core-tensor";
+import { anyList, anyRecord, check, oneOf, wholeNumber } from "@provably/core-tensor/internal";
 import { type RngKey, key as keyOf } from "@provably/core-tensor/random";
 import { checkNumber, checkStrings } from "../../internal/check.js";
 import type { JointData, LabelData } from "../data/labels.js";
@@ -102,17 +97,17 @@ export function settingsOf(
     signal,
   } = options;
   const fn = "discoverHierarchy";
-  checkCount(fn, "latentStates", latentStates, 2);
-  checkCount(fn, "maxCover", maxCover);
-  checkCount(fn, "maxCells", maxCells, 4);
-  checkCount(fn, "maxTables", maxTables);
-  checkCount(fn, "maxConditioning", maxConditioning, 0);
+  check(fn, "latentStates", latentStates, wholeNumber(2));
+  check(fn, "maxCover", maxCover, wholeNumber());
+  check(fn, "maxCells", maxCells, wholeNumber(4));
+  check(fn, "maxTables", maxTables, wholeNumber());
+  check(fn, "maxConditioning", maxConditioning, wholeNumber(0));
   checkNumber(fn, "alpha", alpha, "lie in (0, 1)", (x) => x > 0 && x < 1);
-  checkChoice(fn, "featureCoding", featureCoding, ["table", "gaussian"]);
-  checkChoice(fn, "correction", correction, ["bonferroni", "none"]);
-  const { clusters = [], apart = [], causes = [] } = checkRecord(fn, "background", background);
+  check(fn, "featureCoding", featureCoding, oneOf("table", "gaussian"));
+  check(fn, "correction", correction, oneOf("bonferroni", "none"));
+  const { clusters = [], apart = [], causes = [] } = check(fn, "background", background, anyRecord);
   for (const [name, sets] of Object.entries({ clusters, apart, causes }))
-    checkList(fn, `background.${name}`, sets).forEach((set, i) =>
+    check(fn, `background.${name}`, sets, anyList).forEach((set, i) =>
       checkStrings(fn, `background.${name}[${i}]`, set),
     );
   if (refine && !isData)

@@ -1,5 +1,6 @@
 /** Overlap of sentences with reference sentences. */
-import { ShapeError, checkChoice, checkList, checkRecord } from "@provably/core-tensor";
+import { ShapeError } from "@provably/core-tensor";
+import { anyList, anyRecord, check, oneOf } from "@provably/core-tensor/internal";
 import { checkNumber, checkStrings } from "../../internal/check.js";
 
 const words = (sentence: string): string[] => sentence.split(/\s+/).filter((word) => word !== "");
@@ -52,9 +53,9 @@ export function corpusBleu(
   hypotheses: readonly string[],
   options: BleuOptions = {},
 ): number {
-  const { maxN = 4, smoothing = 0 } = checkRecord("corpusBleu", "options", options);
+  const { maxN = 4, smoothing = 0 } = check("corpusBleu", "options", options, anyRecord);
   checkStrings("corpusBleu", "hypotheses", hypotheses);
-  checkList("corpusBleu", "references", references).forEach((entry, i) =>
+  check("corpusBleu", "references", references, anyList).forEach((entry, i) =>
     checkStrings("corpusBleu", `references[${i}]`, typeof entry === "string" ? [entry] : entry),
   );
   if (references.length !== hypotheses.length || hypotheses.length === 0)
@@ -122,8 +123,8 @@ export function gScore(
   bleu: number,
   options: { readonly mean?: "geometric" | "harmonic" } = {},
 ): number {
-  const { mean = "geometric" } = checkRecord("gScore", "options", options);
-  checkChoice("gScore", "mean", mean, ["geometric", "harmonic"]);
+  const { mean = "geometric" } = check("gScore", "options", options, anyRecord);
+  check("gScore", "mean", mean, oneOf("geometric", "harmonic"));
   for (const [name, value] of Object.entries({ accuracy, bleu }))
     checkNumber("gScore", name, value, "be in [0, 100]", (x) => x >= 0 && x <= 100);
   if (mean === "harmonic")

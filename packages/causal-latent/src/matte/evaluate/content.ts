@@ -1,5 +1,6 @@
 /** What became of the content: which words of the source are still there, and whether the new words suit the domain. */
-import { ShapeError, checkList, checkRecord } from "@provably/core-tensor";
+import { ShapeError } from "@provably/core-tensor";
+import { anyList, anyRecord, check } from "@provably/core-tensor/internal";
 import { checkNumber, checkNumbers, checkStrings } from "../../internal/check.js";
 import { type Lexicon, checkLexicon, reviewLexicon } from "../text/lexicon.js";
 import { ngrams } from "./bleu.js";
@@ -8,7 +9,7 @@ import { polarityWords } from "./style.js";
 const words = (sentence: string): string[] => sentence.split(/\s+/).filter((word) => word !== "");
 
 function sameLength(fn: string, a: readonly unknown[], b: readonly unknown[]): void {
-  for (const list of [a, b]) checkList(fn, "both arguments", list);
+  for (const list of [a, b]) check(fn, "both arguments", list, anyList);
   if (a.length !== b.length || a.length === 0)
     throw new ShapeError(
       `${fn}: both lists must be as long and not empty, got ${a.length} and ${b.length}`,
@@ -36,7 +37,7 @@ export function contentPreservation(
   results: readonly string[],
   options: { readonly lexicon?: Lexicon } = {},
 ): number[] {
-  const { lexicon = reviewLexicon } = checkRecord("contentPreservation", "options", options);
+  const { lexicon = reviewLexicon } = check("contentPreservation", "options", options, anyRecord);
   sameLength("contentPreservation", sources, results);
   for (const [name, list] of Object.entries({ sources, results }))
     checkStrings("contentPreservation", name, list);
@@ -78,7 +79,7 @@ export function wordDominance(
   domains: readonly number[],
   options: { readonly lexicon?: Lexicon } = {},
 ): number {
-  const { lexicon = reviewLexicon } = checkRecord("wordDominance", "options", options);
+  const { lexicon = reviewLexicon } = check("wordDominance", "options", options, anyRecord);
   sameLength("wordDominance", sentences, domains);
   checkStrings("wordDominance", "sentences", sentences);
   checkNumbers("wordDominance", "domains", domains);

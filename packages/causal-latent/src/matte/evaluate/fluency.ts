@@ -1,5 +1,6 @@
 /** How natural sentences are: their perplexity under a model of word triples. */
-import { DomainError, checkList, checkRecord } from "@provably/core-tensor";
+import { DomainError } from "@provably/core-tensor";
+import { anyList, anyRecord, check } from "@provably/core-tensor/internal";
 import { checkNumber, checkNumbers, checkStrings } from "../../internal/check.js";
 
 const words = (sentence: string): string[] => sentence.split(/\s+/).filter((word) => word !== "");
@@ -58,7 +59,7 @@ export function trainLanguageModel(
   sentences: readonly string[],
   options: { readonly order?: number } = {},
 ): LanguageModel {
-  const { order = 3 } = checkRecord("trainLanguageModel", "options", options);
+  const { order = 3 } = check("trainLanguageModel", "options", options, anyRecord);
   checkNumber(
     "trainLanguageModel",
     "order",
@@ -138,7 +139,7 @@ function probability(model: LanguageModel, context: readonly string[], word: str
  * @category Evaluation
  */
 export function perplexity(model: LanguageModel, sentences: readonly string[]): number {
-  const { order, size, discounts, tables } = checkRecord("perplexity", "model", model);
+  const { order, size, discounts, tables } = check("perplexity", "model", model, anyRecord);
   checkNumber(
     "perplexity",
     "model.order",
@@ -148,7 +149,7 @@ export function perplexity(model: LanguageModel, sentences: readonly string[]): 
   );
   checkNumber("perplexity", "model.size", size, "be positive", (x) => x > 0);
   const fits =
-    checkList("perplexity", "model.tables", tables).length === order &&
+    check("perplexity", "model.tables", tables, anyList).length === order &&
     tables.every((table) => table instanceof Map);
   if (!fits || checkNumbers("perplexity", "model.discounts", discounts).length !== order)
     throw new DomainError("perplexity: model must be made by trainLanguageModel()");

@@ -5,13 +5,11 @@ import {
   type NdArray,
   ShapeError,
   array,
-  checkChoice,
-  checkCount,
-  checkRecord,
   matmul,
   matrixTranspose,
   toTypedArray,
 } from "@provably/core-tensor";
+import { anyRecord, check, oneOf, wholeNumber } from "@provably/core-tensor/internal";
 import { cholesky, lstsq, triangularSolve } from "@provably/core-tensor/linalg";
 import { type RngKey, foldIn, key as keyOf, permutation } from "@provably/core-tensor/random";
 import { checkNumber, checkOptions } from "../../internal/check.js";
@@ -84,8 +82,8 @@ export function mcc(
   truth: ArrayInput,
   options: { readonly correlation?: "pearson" | "spearman" } = {},
 ): { readonly value: number; readonly matching: readonly number[] } {
-  const { correlation = "pearson" } = checkRecord("mcc", "options", options);
-  checkChoice("mcc", "correlation", correlation, ["pearson", "spearman"]);
+  const { correlation = "pearson" } = check("mcc", "options", options, anyRecord);
+  check("mcc", "correlation", correlation, oneOf("pearson", "spearman"));
   const [z, t] = [columns("mcc", "learned", learned), columns("mcc", "truth", truth)];
   sameRows("mcc", z, t);
   if (z.length !== t.length)
@@ -195,7 +193,7 @@ export function blockR2(
   options: BlockR2Options = {},
 ): number {
   const { key = keyOf(0), maxRows = 1600, ridge = 1e-2, signal } = checkOptions("blockR2", options);
-  checkCount("blockR2", "maxRows", maxRows, 8);
+  check("blockR2", "maxRows", maxRows, wholeNumber(8));
   checkNumber("blockR2", "ridge", ridge, "be positive", (x) => x > 0 && x < Infinity);
   signal?.throwIfAborted();
   const [z, t] = [columns("blockR2", "learned", learned), columns("blockR2", "truth", truth)];

@@ -1,5 +1,6 @@
 /** Judges of style: a classifier trained on labelled sentences, and a list of words. */
-import { DomainError, ShapeError, checkList, checkRecord, show } from "@provably/core-tensor";
+import { DomainError, ShapeError } from "@provably/core-tensor";
+import { anyList, anyRecord, check, show } from "@provably/core-tensor/internal";
 import { checkNumber, checkStrings } from "../../internal/check.js";
 import { type Lexicon, checkLexicon, reviewLexicon } from "../text/lexicon.js";
 
@@ -38,7 +39,7 @@ export function trainStyleClassifier(
   labels: readonly number[],
 ): StyleClassifier {
   checkStrings("trainStyleClassifier", "sentences", sentences);
-  if (checkList("trainStyleClassifier", "labels", labels).length !== sentences.length)
+  if (check("trainStyleClassifier", "labels", labels, anyList).length !== sentences.length)
     throw new ShapeError(
       `trainStyleClassifier: labels must hold one label a sentence, got ${labels.length} for ${sentences.length}`,
     );
@@ -96,9 +97,9 @@ export function classifyStyle(classifier: StyleClassifier, sentences: readonly s
 
 /** Throws unless a classifier is what {@link trainStyleClassifier} makes. */
 export function checkClassifier(fn: string, classifier: StyleClassifier): void {
-  const { bias, evidence } = checkRecord(fn, "classifier", classifier);
+  const { bias, evidence } = check(fn, "classifier", classifier, anyRecord);
   checkNumber(fn, "classifier.bias", bias, "be a number", (x) => !Number.isNaN(x));
-  for (const [word, x] of Object.entries(checkRecord(fn, "classifier.evidence", evidence)))
+  for (const [word, x] of Object.entries(check(fn, "classifier.evidence", evidence, anyRecord)))
     checkNumber(
       fn,
       `classifier.evidence["${word}"]`,
@@ -166,7 +167,7 @@ export function lexiconPolarity(
  */
 export function styleAccuracy(judged: readonly number[], targets: readonly number[]): number {
   for (const [name, list] of Object.entries({ judged, targets }))
-    checkList("styleAccuracy", name, list);
+    check("styleAccuracy", name, list, anyList);
   if (judged.length !== targets.length || judged.length === 0)
     throw new ShapeError(
       `styleAccuracy: judged and targets must be as many and not none, got ${judged.length} and ${targets.length}`,

@@ -1,7 +1,6 @@
 /** What the two splines share: bins from raw numbers, the bin an element falls into, and the identity outside the box. */
 import {
   type NdArray,
-  checkRecord,
   add,
   clip,
   concat,
@@ -23,6 +22,7 @@ import {
   astype,
   array,
 } from "@provably/core-tensor";
+import { anyRecord, check } from "@provably/core-tensor/internal";
 import { checkNumber } from "../../internal/check.js";
 import type { FlowValue } from "./family.js";
 
@@ -44,7 +44,7 @@ export function checkSpline(
   fn: string,
   options: SplineOptions,
 ): { readonly bins: number; readonly bound: number } {
-  const { bins = 8, bound = 5 } = checkRecord(fn, "options", options);
+  const { bins = 8, bound = 5 } = check(fn, "options", options, anyRecord);
   checkNumber(
     fn,
     "bins",

@@ -6,8 +6,6 @@ import {
   abs,
   add,
   all,
-  checkCount,
-  checkRecord,
   expandDims,
   item,
   less,
@@ -28,6 +26,7 @@ import {
   sub,
   where,
 } from "@provably/core-tensor";
+import { anyRecord, check, wholeNumber } from "@provably/core-tensor/internal";
 import { asArray } from "../internal/arrays.js";
 import { pieces } from "./bins.js";
 import { type FlowValue, type ScalarFlow, checkRaw } from "./family.js";
@@ -116,9 +115,9 @@ function logProduct(a: NdArray, b: NdArray): NdArray {
  * @category Flows
  */
 export function denseSigmoidalFlow(options: SigmoidalOptions = {}): ScalarFlow {
-  const { hidden = 16, layers = 2 } = checkRecord("denseSigmoidalFlow", "options", options);
+  const { hidden = 16, layers = 2 } = check("denseSigmoidalFlow", "options", options, anyRecord);
   for (const [name, value] of Object.entries({ hidden, layers }))
-    checkCount("denseSigmoidalFlow", name, value);
+    check("denseSigmoidalFlow", name, value, wholeNumber());
   if (hidden * hidden * layers > MOST_PARAMS)
     throw new DomainError(
       `denseSigmoidalFlow: hidden² × layers must be at most ${MOST_PARAMS}, got ${hidden} and ${layers}`,

@@ -2,7 +2,8 @@
  * Monotone maps of the real line, chosen by a configuration. A network that writes the raw numbers of a map makes the flow conditional, see
  * conditional.ts.
  */
-import { DomainError, checkRecord, show } from "@provably/core-tensor";
+import { DomainError } from "@provably/core-tensor";
+import { anyRecord, check, show } from "@provably/core-tensor/internal";
 import { denseSigmoidalFlow } from "./dense-sigmoidal.js";
 import type { ScalarFlow } from "./family.js";
 import { rationalLinearSpline } from "./rational-linear.js";
@@ -37,7 +38,7 @@ export type FlowConfig =
  * @category Flows
  */
 export function scalarFlow(config: FlowConfig): ScalarFlow | undefined {
-  checkRecord("scalarFlow", "config", config);
+  check("scalarFlow", "config", config, anyRecord);
   switch (config.kind) {
     case "rational-linear":
       return rationalLinearSpline(config);

@@ -5,15 +5,14 @@ import {
   type NdArray,
   ShapeError,
   all,
-  checkList,
   isFinite,
   isNdArray,
   item,
   max,
   min,
-  show,
   toTypedArray,
 } from "@provably/core-tensor";
+import { anyList, check, show } from "@provably/core-tensor/internal";
 import { SPECIAL } from "../network/text.js";
 import type { MatteConfig } from "./config.js";
 
@@ -68,7 +67,7 @@ export function checkWords(
 /** Throws unless there is a label a row, if there are any. */
 export function checkLabels(fn: string, labels: readonly number[] | undefined, rows: number): void {
   if (labels === undefined) return;
-  if (checkList(fn, "labels", labels).length !== rows)
+  if (check(fn, "labels", labels, anyList).length !== rows)
     throw new ShapeError(
       `${fn}: labels must hold one label a row, got ${labels.length} for ${rows} rows`,
     );

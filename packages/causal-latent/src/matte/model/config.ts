@@ -1,12 +1,13 @@
 /** What a model is made of: sizes, flows, weights of the objective. Plain data, complete after `matteConfig`. */
+import { DomainError } from "@provably/core-tensor";
 import {
-  DomainError,
-  checkChoice,
-  checkCount,
-  checkList,
-  checkRecord,
+  anyList,
+  anyRecord,
+  check,
+  oneOf,
   show,
-} from "@provably/core-tensor";
+  wholeNumber,
+} from "@provably/core-tensor/internal";
 import { checkNumber } from "../../internal/check.js";
 import { type FlowConfig, scalarFlow } from "../flow/scalar-flow.js";
 
@@ -111,22 +112,22 @@ function completeObservation(
   observation: VectorObservation | TextObservation,
 ): MatteConfig["observation"] {
   const fn = "matteConfig";
-  checkRecord(fn, "observation", observation);
+  check(fn, "observation", observation, anyRecord);
   switch (observation.kind) {
     case "vectors": {
       const full = { hidden: [64, 64], noise: 0.1, ...observation };
-      checkCount(fn, "observation.size", full.size);
-      checkList(fn, "observation.hidden", full.hidden).forEach((n, i) =>
-        checkCount(fn, `observation.hidden[${i}]`, n),
+      check(fn, "observation.size", full.size, wholeNumber());
+      check(fn, "observation.hidden", full.hidden, anyList).forEach((n, i) =>
+        check(fn, `observation.hidden[${i}]`, n, wholeNumber()),
       );
       checkNumber(fn, "observation.noise", full.noise, "be positive", (x) => x > 0 && x < Infinity);
       return full;
     }
     case "text": {
       const full = { embedding: 48, hidden: 96, wordDropout: 0.3, ...observation };
-      checkCount(fn, "observation.vocabularySize", full.vocabularySize, 5);
-      checkCount(fn, "observation.embedding", full.embedding);
-      checkCount(fn, "observation.hidden", full.hidden);
+      check(fn, "observation.vocabularySize", full.vocabularySize, wholeNumber(5));
+      check(fn, "observation.embedding", full.embedding, wholeNumber());
+      check(fn, "observation.hidden", full.hidden, wholeNumber());
       checkNumber(
         fn,
         "observation.wordDropout",
@@ -166,8 +167,8 @@ export function matteConfig(
 ): MatteConfig {
   const fn = "matteConfig";
   const complete = completeObservation(observation);
-  checkRecord(fn, "options", options);
-  checkRecord(fn, "options.weights", options.weights ?? {});
+  check(fn, "options", options, anyRecord);
+  check(fn, "options.weights", options.weights ?? {}, anyRecord);
   const config: MatteConfig = {
     numDomains: 1,
     contentSize: complete.kind === "text" ? 24 : 4,
@@ -205,14 +206,14 @@ export function matteConfig(
     "flowHidden",
     "overlapSize",
   ] as const)
-    checkCount(fn, name, config[name]);
+    check(fn, name, config[name], wholeNumber());
   for (const [name, value] of Object.entries(config.weights))
     checkNumber(fn, `weights.${name}`, value, "be ≥ 0", (x) => x >= 0 && x < Infinity);
   checkNumber(fn, "freeBits", config.freeBits, "be ≥ 0", (x) => x >= 0);
   checkNumber(fn, "labelScale", config.labelScale, "be positive", (x) => x > 0);
-  checkChoice(fn, "prior", config.prior, ["flow", "standard"]);
-  checkChoice(fn, "sparsity", config.sparsity, ["l1", "l1l2"]);
-  checkChoice(fn, "dtype", config.dtype, ["float32", "float64"]);
+  check(fn, "prior", config.prior, oneOf("flow", "standard"));
+  check(fn, "sparsity", config.sparsity, oneOf("l1", "l1l2"));
+  check(fn, "dtype", config.dtype, oneOf("float32", "float64"));
   scalarFlow(config.contentFlow);
   scalarFlow(config.styleFlow);
   const widths =
@@ -237,9 +238,9 @@ const MOST_UNITS = 2 ** 17;
 
 /** A configuration as {@link matteConfig} completes it: anything else is a typed error. */
 export function checkConfig(fn: string, config: MatteConfig): MatteConfig {
-  const { observation, ...options } = checkRecord(fn, "config", config);
-  checkRecord(fn, "config.observation", observation);
-  checkRecord(fn, "config.weights", options.weights);
+  const { observation, ...options } = check(fn, "config", config, anyRecord);
+  check(fn, "config.observation", observation, anyRecord);
+  check(fn, "config.weights", options.weights, anyRecord);
   const whole = matteConfig(observation, options);
   const missing = Object.keys(whole).find(
     (name) => config[name as keyof MatteConfig] === undefined,

@@ -8,14 +8,11 @@ import {
   type NdArray,
   ShapeError,
   array,
-  checkChoice,
-  checkList,
-  checkRecord,
   clip,
   neg,
-  show,
   toTypedArray,
 } from "@provably/core-tensor";
+import { anyList, anyRecord, check, oneOf, show } from "@provably/core-tensor/internal";
 import { checkArray, checkNumber, checkNumbers } from "../../internal/check.js";
 import { checkMatrix } from "../internal/arrays.js";
 import { decode, encode } from "./generate.js";
@@ -104,7 +101,7 @@ export function stylePoles(
 ): StylePoles {
   const fn = "stylePoles";
   checkModel(fn, model);
-  if (checkList(fn, "labels", labels).length !== checkArray(fn, "observed", observed).shape[0])
+  if (check(fn, "labels", labels, anyList).length !== checkArray(fn, "observed", observed).shape[0])
     throw new ShapeError(
       `${fn}: labels must hold one label a row, got ${labels.length} for ${String(observed.shape[0])} rows`,
     );
@@ -147,7 +144,7 @@ function sides(target: number | readonly number[], rows: number): number[] {
   const list =
     typeof target === "number"
       ? new Array<number>(rows).fill(target)
-      : checkList("counterfactual", "target", target);
+      : check("counterfactual", "target", target, anyList);
   if (list.length !== rows)
     throw new ShapeError(
       `counterfactual: target must be one style or one a row, got ${list.length} for ${rows} rows`,
@@ -170,11 +167,11 @@ function flipped({ config }: Matte, noise: NdArray, flip: StyleFlip): NdArray {
       );
     return donors;
   }
-  const { poles, axis, middle } = checkRecord("counterfactual", "flip.poles", flip.poles);
+  const { poles, axis, middle } = check("counterfactual", "flip.poles", flip.poles, anyRecord);
   for (const [name, point] of Object.entries({
     axis,
     middle,
-    "poles[0]": checkList("counterfactual", "flip.poles.poles", poles)[0],
+    "poles[0]": check("counterfactual", "flip.poles.poles", poles, anyList)[0],
     "poles[1]": poles[1],
   }))
     if (checkNumbers("counterfactual", `flip.poles.${name}`, point).length !== size)
@@ -244,12 +241,12 @@ export function counterfactual(
   options: { readonly domains?: readonly number[]; readonly maxLength?: number } = {},
 ): Counterfactual {
   checkModel("counterfactual", model);
-  checkRecord("counterfactual", "options", options);
-  checkChoice(
+  check("counterfactual", "options", options, anyRecord);
+  check(
     "counterfactual",
     "flip.kind",
-    checkRecord("counterfactual", "flip", flip).kind,
-    FLIPS,
+    check("counterfactual", "flip", flip, anyRecord).kind,
+    oneOf(...FLIPS),
   );
   const { content, style } = encode(model, observed);
   const list = [

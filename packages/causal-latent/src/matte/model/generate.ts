@@ -4,12 +4,11 @@ import {
   type NdArray,
   argmax,
   array,
-  checkCount,
-  checkRecord,
   concat,
   slice,
   toTypedArray,
 } from "@provably/core-tensor";
+import { anyRecord, check, wholeNumber } from "@provably/core-tensor/internal";
 import { pieces } from "../flow/bins.js";
 import { checkMatrix } from "../internal/arrays.js";
 import { mlp } from "../network/mlp.js";
@@ -100,11 +99,11 @@ export function decode(
   options: { readonly maxLength?: number } = {},
 ): NdArray {
   const { config, params } = checkModel("decode", model);
-  const { maxLength = 20 } = checkRecord("decode", "options", options);
-  checkCount("decode", "maxLength", maxLength);
+  const { maxLength = 20 } = check("decode", "options", options, anyRecord);
+  check("decode", "maxLength", maxLength, wholeNumber());
   if (maxLength > MOST_WORDS)
     throw new DomainError(`decode: maxLength must be at most ${MOST_WORDS}, got ${maxLength}`);
-  checkRecord("decode", "latents", latents);
+  check("decode", "latents", latents, anyRecord);
   const content = checkMatrix(
     "decode",
     "content",
@@ -170,9 +169,9 @@ export function samplePrior(
   key: RngKey,
   options: { readonly domains?: readonly number[]; readonly maxLength?: number } = {},
 ): Latents & { readonly observed: NdArray } {
-  checkCount("samplePrior", "count", count);
+  check("samplePrior", "count", count, wholeNumber());
   checkModel("samplePrior", model);
-  checkRecord("samplePrior", "options", options);
+  check("samplePrior", "options", options, anyRecord);
   const { contentSize, styleSize, dtype } = model.config;
   const domains = [...checkDomains("samplePrior", model.config, options.domains, count)];
   const noise = {

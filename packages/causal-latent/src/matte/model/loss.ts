@@ -5,7 +5,6 @@ import {
   ShapeError,
   add,
   array,
-  checkRecord,
   exp,
   greater,
   item,
@@ -26,6 +25,7 @@ import {
   treeMap,
   where,
 } from "@provably/core-tensor";
+import { anyRecord, check } from "@provably/core-tensor/internal";
 import { pieces } from "../flow/bins.js";
 import { checkArray, checkNumber } from "../../internal/check.js";
 import { asArray } from "../internal/arrays.js";
@@ -266,10 +266,10 @@ export function matteLoss(
 ): { readonly loss: number; readonly parts: MatteParts } {
   const fn = "matteLoss";
   const { config, params } = checkModel(fn, model);
-  const { divergence: kl = 1, sparsity = 1 } = checkRecord(fn, "factors", factors);
+  const { divergence: kl = 1, sparsity = 1 } = check(fn, "factors", factors, anyRecord);
   for (const [name, value] of Object.entries({ divergence: kl, sparsity }))
     checkNumber(fn, `factors.${name}`, value, "be ≥ 0", (x) => x >= 0);
-  const { observed, labels, inputs } = checkRecord(fn, "batch", batch);
+  const { observed, labels, inputs } = check(fn, "batch", batch, anyRecord);
   checkObserved(fn, config, observed);
   checkLabels(fn, labels, observed.shape[0]!);
   if (inputs !== undefined) checkWords(fn, config, "batch.inputs", inputs, observed.shape);

@@ -2,7 +2,8 @@
  * Between latents and noise. The priors say how content and style arise: content from noise and the domain, style from noise, the content and the
  * domain. Keeping content and domain and changing the style's noise is an intervention on style alone.
  */
-import { type ArrayInput, type NdArray, checkRecord, concat, zeros } from "@provably/core-tensor";
+import { type ArrayInput, type NdArray, concat, zeros } from "@provably/core-tensor";
+import { anyRecord, check } from "@provably/core-tensor/internal";
 import { type FlowRows, fromNoiseRows, toNoiseRows } from "../flow/conditional.js";
 import { scalarFlow } from "../flow/scalar-flow.js";
 import { checkMatrix } from "../internal/arrays.js";
@@ -144,7 +145,7 @@ function checkedLatents(
   domains: readonly number[] | undefined,
 ): Latents & { readonly vectors: NdArray } {
   const { config, params } = checkModel(fn, model);
-  checkRecord(fn, "latents", latents);
+  check(fn, "latents", latents, anyRecord);
   const content = checkMatrix(fn, "content", latents.content, config.contentSize, config.dtype);
   const style = checkMatrix(fn, "style", latents.style, config.styleSize, config.dtype);
   return { content, style, vectors: domainRows(fn, config, params, domains, content.shape[0]!) };

@@ -1,14 +1,6 @@
 /** Weights of a model: a plain record of arrays. */
-import {
-  DomainError,
-  type NdArray,
-  array,
-  checkList,
-  checkRecord,
-  isNdArray,
-  show,
-  take,
-} from "@provably/core-tensor";
+import { DomainError, type NdArray, array, isNdArray, take } from "@provably/core-tensor";
+import { anyList, anyRecord, check, show } from "@provably/core-tensor/internal";
 import { type RngKey, foldIn, normal } from "@provably/core-tensor/random";
 import { type ConditionalFlowParams, initConditionalFlow } from "../flow/conditional.js";
 import { scalarFlow } from "../flow/scalar-flow.js";
@@ -129,7 +121,7 @@ export function checkDomains(
       throw new DomainError(`${fn}: domains must be given, the model has ${numDomains} of them`);
     return new Int32Array(rows);
   }
-  if (checkList(fn, "domains", domains).length !== rows)
+  if (check(fn, "domains", domains, anyList).length !== rows)
     throw new DomainError(
       `${fn}: domains must name one domain a row, got ${domains.length} for ${rows} rows`,
     );
@@ -144,7 +136,7 @@ export function checkDomains(
 
 /** A model whose configuration is complete and whose weights are where the networks look for them. */
 export function checkModel(fn: string, model: Matte): Matte {
-  const { config, params } = checkRecord(fn, "model", model);
+  const { config, params } = check(fn, "model", model, anyRecord);
   checkConfig(fn, config);
   checkParams(fn, config, params);
   return model;
@@ -161,8 +153,8 @@ export function checkParams(
   const isLstm = (x: unknown): boolean => hasArrays(x, ["input", "hidden", "bias"]);
   const isFlow = (x: unknown): boolean =>
     isRecord(x) && isLayers(x["affine"]) && isLayers(x["shape"]);
-  const { network, domains, content, style, adversary } = checkRecord(fn, "params", params);
-  const { encoder, decoder } = checkRecord(fn, "params.network", network) as {
+  const { network, domains, content, style, adversary } = check(fn, "params", params, anyRecord);
+  const { encoder, decoder } = check(fn, "params.network", network, anyRecord) as {
     readonly encoder: unknown;
     readonly decoder: unknown;
   };

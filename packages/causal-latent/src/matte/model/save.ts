@@ -1,5 +1,6 @@
 /** Models and training states as bytes, in the `.safetensors` format: weights by their path, the configuration as text. */
-import { FormatError, type NdArray, checkRecord, isNdArray, show } from "@provably/core-tensor";
+import { FormatError, type NdArray, isNdArray } from "@provably/core-tensor";
+import { anyRecord, check, show } from "@provably/core-tensor/internal";
 import { decodeSafetensors, encodeSafetensors } from "@provably/core-tensor/io";
 import { type MatteConfig, checkConfig } from "./config.js";
 import { type Matte, checkModel, checkParams } from "./params.js";
@@ -61,7 +62,7 @@ export function saveMatte(
   } = {},
 ): Uint8Array {
   const { config, params } = checkModel("saveMatte", model);
-  const { state, metadata } = checkRecord("saveMatte", "options", options);
+  const { state, metadata } = check("saveMatte", "options", options, anyRecord);
   if (state !== undefined) checkState("saveMatte", config, state);
   const tensors: Record<string, NdArray> = {};
   flatten(params, "params", tensors);
@@ -139,14 +140,15 @@ function configOf(text: string): MatteConfig {
  */
 function filled(params: Matte["params"]): Matte["params"] {
   const whole = (name: "content" | "style"): Matte["params"]["content"] => {
-    const flow: Partial<Matte["params"]["content"]> = checkRecord(
+    const flow: Partial<Matte["params"]["content"]> = check(
       "loadMatte",
       `params.${name}`,
       params[name],
+      anyRecord,
     );
     return { affine: flow.affine ?? [], shape: flow.shape ?? [] };
   };
-  const { adversary }: Partial<Matte["params"]> = checkRecord("loadMatte", "params", params);
+  const { adversary }: Partial<Matte["params"]> = check("loadMatte", "params", params, anyRecord);
   return {
     ...params,
     content: whole("content"),

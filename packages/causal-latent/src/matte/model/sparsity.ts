@@ -8,20 +8,19 @@ import {
   add,
   argsort,
   array,
-  checkList,
   div,
   greaterEqual,
   less,
   logicalAnd,
   mean,
   mul,
-  show,
   sqrt,
   square,
   stopGradient,
   sum,
   where,
 } from "@provably/core-tensor";
+import { anyList, check, show } from "@provably/core-tensor/internal";
 import { asArray } from "../internal/arrays.js";
 
 /**
@@ -50,7 +49,7 @@ import { asArray } from "../internal/arrays.js";
 export function jacobianSparsity(columns: readonly ArrayInput[], kind: "l1" | "l1l2"): NdArray {
   if (kind !== "l1" && kind !== "l1l2")
     throw new DomainError(`jacobianSparsity: kind must be "l1" or "l1l2", got ${show(kind)}`);
-  const terms = checkList("jacobianSparsity", "columns", columns).map((column) => {
+  const terms = check("jacobianSparsity", "columns", columns, anyList).map((column) => {
     const J = asArray(column);
     if (J.shape.length !== 2 || J.size === 0)
       throw new ShapeError(

@@ -3,13 +3,12 @@ import {
   DomainError,
   type NdArray,
   array,
-  checkCount,
-  checkRecord,
   item,
   take,
   toTypedArray,
   valueAndGrad,
 } from "@provably/core-tensor";
+import { anyRecord, check, wholeNumber } from "@provably/core-tensor/internal";
 import { compile } from "@provably/core-tensor/compile";
 import {
   type AdamState,
@@ -141,10 +140,10 @@ const MOST_ROWS = 2 ** 20;
 
 /** A state as `onProgress` and {@link loadMatte} give it. */
 export function checkState(fn: string, config: MatteConfig, state: MatteState): void {
-  const { step, params, optimizer } = checkRecord(fn, "state", state);
-  checkCount(fn, "state.step", step, 0);
+  const { step, params, optimizer } = check(fn, "state", state, anyRecord);
+  check(fn, "state.step", step, wholeNumber(0));
   checkParams(fn, config, params);
-  const { mean, square } = checkRecord(fn, "state.optimizer", optimizer);
+  const { mean, square } = check(fn, "state.optimizer", optimizer, anyRecord);
   for (const moments of [mean, square]) checkParams(fn, config, moments as MatteParams);
 }
 
@@ -231,13 +230,14 @@ export function trainMatte(
     sparsityRamp = 0.2,
   } = checkOptions(fn, options);
   checkConfig(fn, config);
-  checkRecord(fn, "data", data);
+  check(fn, "data", data, anyRecord);
   checkObserved(fn, config, data.observed);
   const rows = data.observed.shape[0]!;
   checkDomains(fn, config, data.domains, rows);
   checkLabels(fn, data.labels, rows);
-  for (const [name, value] of Object.entries({ numSteps, batchSize })) checkCount(fn, name, value);
-  checkCount(fn, "maxSteps", maxSteps, 0);
+  for (const [name, value] of Object.entries({ numSteps, batchSize }))
+    check(fn, name, value, wholeNumber());
+  check(fn, "maxSteps", maxSteps, wholeNumber(0));
   for (const [name, value] of Object.entries({ learningRate, maxNorm }))
     checkNumber(fn, name, value, "be positive", (x) => x > 0 && x < Infinity);
   for (const [name, value] of Object.entries({ firstDivergence, sparsityRamp }))

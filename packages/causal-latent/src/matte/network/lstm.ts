@@ -6,7 +6,6 @@ import {
   type NdArray,
   ShapeError,
   add,
-  checkRecord,
   matmul,
   matrixTranspose,
   mul,
@@ -17,6 +16,7 @@ import {
   stack,
   tanh,
 } from "@provably/core-tensor";
+import { anyRecord, check } from "@provably/core-tensor/internal";
 import { checkArray } from "../../internal/check.js";
 
 /**
@@ -66,7 +66,7 @@ function checkShapes(
   weights: NdArray,
   state: { readonly hidden: NdArray; readonly cell: NdArray },
 ): void {
-  const { hidden, cell } = checkRecord("lstmSequence", "state", state);
+  const { hidden, cell } = check("lstmSequence", "state", state, anyRecord);
   for (const [name, x] of Object.entries({
     inputs,
     weights,

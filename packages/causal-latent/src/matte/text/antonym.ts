@@ -1,5 +1,6 @@
 /** The simple rival: knows which words are praise and which are blame, and swaps them. */
-import { ShapeError, checkRecord, toTypedArray } from "@provably/core-tensor";
+import { ShapeError, toTypedArray } from "@provably/core-tensor";
+import { anyRecord, check } from "@provably/core-tensor/internal";
 import { checkNumbers, checkStrings } from "../../internal/check.js";
 import { type RngKey, foldIn, uniform } from "@provably/core-tensor/random";
 import { polarityWords } from "../evaluate/style.js";
@@ -32,7 +33,7 @@ export function antonymBaseline(
   key: RngKey,
   options: { readonly lexicon?: Lexicon } = {},
 ): string[] {
-  const { lexicon = reviewLexicon } = checkRecord("antonymBaseline", "options", options);
+  const { lexicon = reviewLexicon } = check("antonymBaseline", "options", options, anyRecord);
   checkLexicon("antonymBaseline", lexicon);
   checkStrings("antonymBaseline", "sentences", sentences);
   if (checkNumbers("antonymBaseline", "domains", domains).length !== sentences.length)

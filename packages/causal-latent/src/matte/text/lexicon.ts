@@ -1,5 +1,5 @@
 /** The words of the review corpus: four domains, each with things, praise, blame and places of its own, and what all share. */
-import { checkRecord } from "@provably/core-tensor";
+import { anyRecord, check } from "@provably/core-tensor/internal";
 import { checkStrings } from "../../internal/check.js";
 
 /**
@@ -34,19 +34,19 @@ export interface Lexicon {
 
 /** A lexicon with all of its lists, or a typed error. */
 export function checkLexicon(fn: string, lexicon: Lexicon): Lexicon {
-  const { domains, shared, templates } = checkRecord(fn, "lexicon", lexicon);
-  for (const [name, words] of Object.entries(checkRecord(fn, "lexicon.domains", domains)))
+  const { domains, shared, templates } = check(fn, "lexicon", lexicon, anyRecord);
+  for (const [name, words] of Object.entries(check(fn, "lexicon.domains", domains, anyRecord)))
     for (const slot of ["noun", "pos", "neg", "place"] as const)
       checkStrings(
         fn,
         `lexicon.domains.${name}.${slot}`,
-        checkRecord(fn, `lexicon.domains.${name}`, words)[slot],
+        check(fn, `lexicon.domains.${name}`, words, anyRecord)[slot],
       );
-  const { pos, neg, adv, lead } = checkRecord(fn, "lexicon.shared", shared);
+  const { pos, neg, adv, lead } = check(fn, "lexicon.shared", shared, anyRecord);
   for (const [slot, list] of Object.entries({ pos, neg, adv }))
     checkStrings(fn, `lexicon.shared.${slot}`, list);
   checkStrings(fn, "lexicon.shared.lead", [
-    checkRecord(fn, "lexicon.shared.lead", lead).pos,
+    check(fn, "lexicon.shared.lead", lead, anyRecord).pos,
     lead.neg,
   ]);
   checkStrings(fn, "lexicon.templates", templates);

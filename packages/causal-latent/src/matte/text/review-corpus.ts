@@ -1,5 +1,6 @@
 /** Sentences whose meaning is known: what is spoken of, in which domain, and whether well or badly; so each has a true counterfactual. */
-import { DomainError, checkCount, checkList, checkRecord, show } from "@provably/core-tensor";
+import { DomainError } from "@provably/core-tensor";
+import { anyList, anyRecord, check, show, wholeNumber } from "@provably/core-tensor/internal";
 import { type RngKey, foldIn, uniform } from "@provably/core-tensor/random";
 import { toTypedArray } from "@provably/core-tensor";
 import { checkNumber, checkNumbers } from "../../internal/check.js";
@@ -48,7 +49,7 @@ export function reviewSentence(
 ): string {
   const fn = "reviewSentence";
   checkLexicon(fn, lexicon);
-  const { domain: name } = checkRecord(fn, "content", content);
+  const { domain: name } = check(fn, "content", content, anyRecord);
   const domain =
     typeof name === "string" && Object.hasOwn(lexicon.domains, name)
       ? lexicon.domains[name]
@@ -181,11 +182,13 @@ export function makeReviewCorpus(
     labelNoise = 0,
     heldOut = [],
     lexicon = reviewLexicon,
-  } = checkRecord(fn, "options", options);
+  } = check(fn, "options", options, anyRecord);
   checkLexicon(fn, lexicon);
-  checkCount(fn, "count", count);
+  check(fn, "count", count, wholeNumber());
   checkNumber(fn, "labelNoise", labelNoise, "be in [0, 1]", (x) => x >= 0 && x <= 1);
-  checkList(fn, "heldOut", heldOut).forEach((pair, i) => checkNumbers(fn, `heldOut[${i}]`, pair));
+  check(fn, "heldOut", heldOut, anyList).forEach((pair, i) =>
+    checkNumbers(fn, `heldOut[${i}]`, pair),
+  );
   const names = Object.keys(lexicon.domains);
   const strengths = typeof strength === "number" ? names.map(() => strength) : strength;
   if (checkNumbers(fn, "strength", strengths).length !== names.length)

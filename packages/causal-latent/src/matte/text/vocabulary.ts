@@ -5,10 +5,9 @@ import {
   type NdArray,
   ShapeError,
   array,
-  checkRecord,
-  show,
   toTypedArray,
 } from "@provably/core-tensor";
+import { anyRecord, check, show } from "@provably/core-tensor/internal";
 import { checkArray, checkNumber, checkStrings } from "../../internal/check.js";
 import { SPECIAL } from "../network/text.js";
 
@@ -25,7 +24,7 @@ const LABELS: ReadonlyMap<string, number> = new Map([["0", 0], ["1", 1], ["?", -
 
 /** Throws unless a vocabulary is what {@link vocabularyOf} makes. */
 export function checkVocabulary(fn: string, vocabulary: Vocabulary): void {
-  checkStrings(fn, "vocabulary.words", checkRecord(fn, "vocabulary", vocabulary).words);
+  checkStrings(fn, "vocabulary.words", check(fn, "vocabulary", vocabulary, anyRecord).words);
 }
 
 const SIGNS = ["<pad>", "<s>", "</s>", "<unk>"];
@@ -54,7 +53,7 @@ export function vocabularyOf(
   sentences: readonly string[],
   options: { readonly minCount?: number } = {},
 ): Vocabulary {
-  const { minCount = 1 } = checkRecord("vocabularyOf", "options", options);
+  const { minCount = 1 } = check("vocabularyOf", "options", options, anyRecord);
   checkNumber("vocabularyOf", "minCount", minCount, "be a number", (x) => !Number.isNaN(x));
   checkStrings("vocabularyOf", "sentences", sentences);
   const counts = new Map<string, number>();
@@ -91,7 +90,7 @@ export function encodeSentences(
   options: { readonly length?: number } = {},
 ): { readonly tokens: NdArray<"int32">; readonly unknown: number } {
   checkVocabulary("encodeSentences", vocabulary);
-  checkRecord("encodeSentences", "options", options);
+  check("encodeSentences", "options", options, anyRecord);
   if (checkStrings("encodeSentences", "sentences", sentences).length === 0)
     throw new DomainError("encodeSentences: sentences must not be empty, got none");
   const lists = sentences.map(split);

@@ -7,8 +7,6 @@ import {
   abs,
   add,
   array,
-  checkList,
-  checkRecord,
   concat,
   div,
   item,
@@ -18,12 +16,12 @@ import {
   mul,
   neg,
   reshape,
-  show,
   square,
   sub,
   sum,
   take,
 } from "@provably/core-tensor";
+import { anyList, anyRecord, check, show } from "@provably/core-tensor/internal";
 import { slogdet, solve } from "@provably/core-tensor/linalg";
 import { pieces } from "../flow/bins.js";
 import type { Latents } from "../model/noise.js";
@@ -96,7 +94,7 @@ const HALF_LOG_TAU = 0.5 * Math.log(2 * Math.PI);
  * @category Synthetic data
  */
 export function linearGaussianMatte(params: LinearGaussianParams): LinearGaussianMatte {
-  checkRecord("linearGaussianMatte", "params", params);
+  check("linearGaussianMatte", "params", params, anyRecord);
   const [a, b, W, v, e, M] = [params.a, params.b, params.W, params.v, params.e, params.M].map(
     wide,
   ) as [NdArray, NdArray, NdArray, NdArray, NdArray, NdArray];
@@ -110,7 +108,7 @@ export function linearGaussianMatte(params: LinearGaussianParams): LinearGaussia
       );
   const logDet = item(slogdet(M).logAbsDet);
   const checkDomains = (domains: readonly number[]): void => {
-    checkList("linearGaussianMatte", "domains", domains).forEach((u, i) => {
+    check("linearGaussianMatte", "domains", domains, anyList).forEach((u, i) => {
       if (!(Number.isInteger(u) && u >= 0 && u < U))
         throw new DomainError(
           `linearGaussianMatte: domains[${i}] must be an integer in [0, ${U}), got ${show(u)}`,

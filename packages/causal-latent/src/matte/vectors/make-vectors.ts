@@ -1,13 +1,6 @@
 /** Vectors from a known model: content and style from noise by affine maps that depend on the domain, mixed so that style touches few coordinates. */
-import {
-  DomainError,
-  type NdArray,
-  array,
-  checkChoice,
-  checkCount,
-  checkRecord,
-  toTypedArray,
-} from "@provably/core-tensor";
+import { DomainError, type NdArray, array, toTypedArray } from "@provably/core-tensor";
+import { anyRecord, check, oneOf, wholeNumber } from "@provably/core-tensor/internal";
 import { type RngKey, foldIn, normal, uniform } from "@provably/core-tensor/random";
 import { checkNumber } from "../../internal/check.js";
 
@@ -89,8 +82,8 @@ export function makeVectors(
     styleSupport = 3,
     noise = 0,
     dtype = "float32",
-  } = checkRecord("makeVectors", "options", options);
-  checkChoice("makeVectors", "dtype", dtype, ["float32", "float64"]);
+  } = check("makeVectors", "options", options, anyRecord);
+  check("makeVectors", "dtype", dtype, oneOf("float32", "float64"));
   for (const [name, value] of Object.entries({
     count,
     size,
@@ -99,7 +92,7 @@ export function makeVectors(
     numDomains,
     styleSupport,
   }))
-    checkCount("makeVectors", name, value);
+    check("makeVectors", name, value, wholeNumber());
   if (styleSupport > size)
     throw new DomainError(
       `makeVectors: styleSupport must be at most size = ${size}, got ${styleSupport}`,

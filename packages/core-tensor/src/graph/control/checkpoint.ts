@@ -1,6 +1,6 @@
 /** Trading time for memory in gradients. */
 import type { NdArray } from "../../array/ndarray.js";
-import { checkFunction } from "../../check.js";
+import { anyFunction, check } from "../../check/index.js";
 import { bind } from "../../trace/bind.js";
 import type { Primitive } from "../../trace/primitive.js";
 import { customVjp } from "../../transform/custom-vjp.js";
@@ -38,7 +38,7 @@ const barrierPrimitive: Primitive<{ readonly unique: () => void }> = {
 export function checkpoint<Args extends unknown[], Y>(
   f: (...args: Args) => Y,
 ): (...args: Args) => Y {
-  checkFunction("checkpoint", "f", f);
+  check("checkpoint", "f", f, anyFunction);
   const anew = (args: Args): Args => {
     // functions are equal to themselves only
     const unique = (): void => undefined;

@@ -1,7 +1,7 @@
 /** Choosing between two functions by a truth value. */
 import { isFloat } from "../../array/dtype.js";
 import type { NdArray } from "../../array/ndarray.js";
-import { checkFunction } from "../../check.js";
+import { anyFunction, check } from "../../check/index.js";
 import { ShapeError } from "../../errors.js";
 import { where } from "../../ops/comparison.js";
 import { reshape } from "../../ops/reshape.js";
@@ -160,8 +160,8 @@ export function cond<Args extends unknown[], Y>(
   no: (...args: Args) => Y,
   ...operands: Args
 ): Y {
-  checkFunction("cond", "yes", yes);
-  checkFunction("cond", "no", no);
+  check("cond", "yes", yes, anyFunction);
+  check("cond", "no", no, anyFunction);
   const choice = toArray("cond", predicate, "predicate");
   if (choice.size !== 1)
     throw new ShapeError(

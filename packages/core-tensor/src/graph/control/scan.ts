@@ -1,7 +1,7 @@
 /** Loops of a fixed number of steps. */
 import { isFloat } from "../../array/dtype.js";
 import type { NdArray } from "../../array/ndarray.js";
-import { checkFunction, checkRecord, show } from "../../check.js";
+import { anyFunction, anyRecord, check, show } from "../../check/index.js";
 import { DomainError, ShapeError } from "../../errors.js";
 import { add } from "../../ops/arithmetic.js";
 import { broadcastTo } from "../../ops/broadcast.js";
@@ -287,8 +287,8 @@ export function scan<C, X, Y>(
   xs: X,
   options: ScanOptions = {},
 ): [C, Y] {
-  checkFunction("scan", "f", f);
-  checkRecord("scan", "options", options);
+  check("scan", "f", f, anyFunction);
+  check("scan", "options", options, anyRecord);
   const start = asTree("scan", init) as C;
   const slices = asTree("scan", xs) as X;
   const carry = treeLeaves(start);

@@ -1,7 +1,7 @@
 /** Loops that run until a condition fails. */
 import { isFloat } from "../../array/dtype.js";
 import type { NdArray } from "../../array/ndarray.js";
-import { checkFunction, checkRecord } from "../../check.js";
+import { anyFunction, anyRecord, check } from "../../check/index.js";
 import { DomainError, ShapeError } from "../../errors.js";
 import { add } from "../../ops/arithmetic.js";
 import { less, logicalAnd, notEqual, where } from "../../ops/comparison.js";
@@ -204,9 +204,9 @@ export function whileLoop<S>(
   init: S,
   options: WhileOptions = {},
 ): S {
-  checkFunction("whileLoop", "condition", condition);
-  checkFunction("whileLoop", "body", body);
-  checkRecord("whileLoop", "options", options);
+  check("whileLoop", "condition", condition, anyFunction);
+  check("whileLoop", "body", body, anyFunction);
+  check("whileLoop", "options", options, anyRecord);
   const { maxIterations } = options;
   if (maxIterations !== undefined && !(Number.isInteger(maxIterations) && maxIterations >= 0))
     throw new DomainError(`whileLoop: maxIterations must be an integer ≥ 0, got ${maxIterations}`);

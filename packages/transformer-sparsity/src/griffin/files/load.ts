@@ -1,13 +1,13 @@
 /** Models from files: the folder layout of Hugging Face, or one GGUF file. */
 import { type NdArray, FormatError } from "@provably/core-tensor";
 import {
-  callback,
+  anyFunction,
+  anyString,
   check,
   longWork,
   optional,
-  record,
-  text as words,
-} from "../../internal/guard.js";
+  recordWith,
+} from "@provably/core-tensor/internal";
 import { type ModelConfig, modelConfig } from "../model/config.js";
 import { parseJson } from "../model/json.js";
 import { layerOfTensor, layerParameters, outerParameters } from "../model/parameters.js";
@@ -55,7 +55,7 @@ export async function loadModel(
   source: string | URL | ModelFiles,
   options: LoadOptions = {},
 ): Promise<LanguageModel> {
-  check("loadModel", "options", options, record({ ...longWork, gguf: optional(words) }));
+  check("loadModel", "options", options, recordWith({ ...longWork, gguf: optional(anyString) }));
   const { files, gguf, place } = openFiles("loadModel", source, options.gguf);
   const { config, tensors } =
     gguf === undefined ? await openFolder(files, place) : await openGguf(files, gguf);
@@ -91,7 +91,7 @@ export function openFiles(
   gguf?: string,
 ): { files: ModelFiles; place: string; gguf?: string } {
   if (typeof source !== "string" && !(source instanceof URL)) {
-    const files = check(fn, "source", source, record({ size: callback, read: callback }));
+    const files = check(fn, "source", source, recordWith({ size: anyFunction, read: anyFunction }));
     return { files, place: "the files given", ...(gguf !== undefined && { gguf }) };
   }
   const text = String(source);

@@ -1,14 +1,14 @@
 /** Where the files of a model come from: a folder, the network, or memory. Parts of files are read, so that no file need fit in one buffer. */
 import { FormatError } from "@provably/core-tensor";
 import {
-  callback,
+  anyFunction,
+  anyString,
   check,
   mapOf,
   optional,
-  record,
+  recordWith,
   satisfying,
-  text,
-} from "../../internal/guard.js";
+} from "@provably/core-tensor/internal";
 
 /**
  * Named files that can be read in parts.
@@ -78,7 +78,7 @@ export function urlFiles(
     "urlFiles",
     "options",
     options,
-    record({ fetch: optional(callback) }),
+    recordWith({ fetch: optional(anyFunction) }),
   );
   const root = String(base).endsWith("/") ? String(base) : `${String(base)}/`;
   const whole = new Map<string, Promise<Uint8Array>>();
@@ -93,7 +93,7 @@ export function urlFiles(
   };
   return {
     async size(name) {
-      check("urlFiles", "name", name, text);
+      check("urlFiles", "name", name, anyString);
       const response = await ask(name, { method: "HEAD" });
       if (!response.ok) return undefined;
       const length = response.headers.get("content-length");
@@ -103,7 +103,7 @@ export function urlFiles(
       return (await keep(name)).length;
     },
     async read(name, from, to) {
-      check("urlFiles", "name", name, text);
+      check("urlFiles", "name", name, anyString);
       const kept = whole.get(name);
       if (kept) return (await kept).subarray(from, to);
       const response = await ask(name, { headers: { range: `bytes=${from}-${to - 1}` } });

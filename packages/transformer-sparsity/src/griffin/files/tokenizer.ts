@@ -1,6 +1,7 @@
 /** Text to tokens and back, by the `tokenizer.json` of a model. */
-import { FormatError, checkRecord } from "@provably/core-tensor";
-import { check, listOf, text as words, whole } from "../../internal/guard.js";
+import { FormatError } from "@provably/core-tensor";
+import { anyRecord, anyString, check, listOf, wholeNumber } from "@provably/core-tensor/internal";
+
 import { Tokenizer as HuggingFaceTokenizer } from "@huggingface/tokenizers";
 import { parseJson } from "../model/json.js";
 import { openFiles } from "./load.js";
@@ -49,14 +50,14 @@ export async function loadTokenizer(source: string | URL | ModelFiles): Promise<
   });
   return {
     encode(text, options = {}) {
-      const { addSpecialTokens = true } = checkRecord("encode", "options", options);
-      check("encode", "text", text, words);
+      const { addSpecialTokens = true } = check("encode", "options", options, anyRecord);
+      check("encode", "text", text, anyString);
       return typed("the text cannot be encoded", () =>
         checkIds(tokenizer.encode(text, { add_special_tokens: addSpecialTokens }).ids),
       );
     },
     decode(ids, options = {}) {
-      const { skipSpecialTokens = true } = checkRecord("decode", "options", options);
+      const { skipSpecialTokens = true } = check("decode", "options", options, anyRecord);
       // the library refuses an empty list
       if (check("decode", "ids", ids, tokens).length === 0) return "";
       return typed("the tokens cannot be decoded", () =>
@@ -66,7 +67,7 @@ export async function loadTokenizer(source: string | URL | ModelFiles): Promise<
   };
 }
 
-const tokens = listOf(whole(0));
+const tokens = listOf(wholeNumber(0));
 
 function checkIds(ids: unknown): number[] {
   if (!Array.isArray(ids) || !ids.every((id) => Number.isInteger(id)))

@@ -1,6 +1,14 @@
 /** From logits to the next token: processors in the order of Hugging Face, then one draw by inverse distribution function. */
-import { DomainError, checkRecord, show } from "@provably/core-tensor";
-import { check, listOf, number, numbers, whole } from "../../internal/guard.js";
+import { DomainError } from "@provably/core-tensor";
+import {
+  anyNumber,
+  anyRecord,
+  check,
+  listOf,
+  numberList,
+  show,
+  wholeNumber,
+} from "@provably/core-tensor/internal";
 
 /**
  * How the next token is chosen. Without any option the distribution is the model's own.
@@ -27,7 +35,7 @@ export function checkSampling(fn: string, options: SamplingOptions): void {
     topP = 1,
     minP = 0,
     repetitionPenalty = 1,
-  } = checkRecord(fn, "sampling", options);
+  } = check(fn, "sampling", options, anyRecord);
   const fail = (what: string): never => {
     throw new DomainError(`${fn}: ${what}`);
   };
@@ -66,8 +74,8 @@ export function nextTokenProbabilities(
 ): Float64Array {
   checkSampling("nextTokenProbabilities", options);
   const { temperature = 1, topK, topP = 1, minP = 0, repetitionPenalty = 1 } = options;
-  const z = Float64Array.from(check("nextTokenProbabilities", "logits", logits, numbers));
-  for (const id of check("nextTokenProbabilities", "context", context, listOf(whole(0))))
+  const z = Float64Array.from(check("nextTokenProbabilities", "logits", logits, numberList));
+  for (const id of check("nextTokenProbabilities", "context", context, listOf(wholeNumber(0))))
     if (id >= z.length)
       throw new DomainError(
         `nextTokenProbabilities: context must hold tokens 0 … ${z.length - 1}, got ${id}`,
@@ -127,8 +135,8 @@ function softmax(z: Float64Array): Float64Array {
  * @category Text
  */
 export function drawToken(probabilities: ArrayLike<number>, u: number): number {
-  check("drawToken", "probabilities", probabilities, numbers);
-  check("drawToken", "u", u, number);
+  check("drawToken", "probabilities", probabilities, numberList);
+  check("drawToken", "u", u, anyNumber);
   let sum = 0;
   let last = 0;
   for (let i = 0; i < probabilities.length; i++) {

@@ -1,6 +1,7 @@
 /** How probable the model, full or sparse, finds given text after a prompt. */
-import { DomainError, IndexError, show } from "@provably/core-tensor";
-import { check, listOf, whole } from "../../internal/guard.js";
+import { DomainError, IndexError } from "@provably/core-tensor";
+import { check, listOf, show, wholeNumber } from "@provably/core-tensor/internal";
+
 import { decodeStep, prefill } from "../runtime/forward.js";
 import { type LanguageModel, checkModel } from "../runtime/model.js";
 import { type Prompt, checkPrompt, readPrompt } from "../sparsity/prompt.js";
@@ -142,7 +143,7 @@ export function classificationLogits(
   return logits;
 }
 
-const tokens = listOf(whole(0));
+const tokens = listOf(wholeNumber(0));
 
 /** Whether `ids` are tokens of the model. */
 export function checkIds(

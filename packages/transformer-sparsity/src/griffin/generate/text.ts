@@ -1,14 +1,14 @@
 /** Writing text as it comes: whole characters, stop strings held back, other work of the page or the process in between. */
 import type { Tokenizer } from "../files/tokenizer.js";
 import {
-  callback,
+  anyFunction,
+  anyString,
   check,
   listOf,
   longWork,
   optional,
-  record,
-  text as words,
-} from "../../internal/guard.js";
+  recordWith,
+} from "@provably/core-tensor/internal";
 import type { LanguageModel } from "../runtime/model.js";
 import { othersWork } from "../runtime/pause.js";
 import { type GenerateOptions, type GenerateResult, readForWriting, writeOn } from "./tokens.js";
@@ -63,13 +63,18 @@ export async function* generate(
   prompt: string,
   options: TextOptions = {},
 ): AsyncGenerator<string, TextResult, void> {
-  check("generate", "tokenizer", tokenizer, record({ encode: callback, decode: callback }));
-  check("generate", "prompt", prompt, words);
+  check(
+    "generate",
+    "tokenizer",
+    tokenizer,
+    recordWith({ encode: anyFunction, decode: anyFunction }),
+  );
+  check("generate", "prompt", prompt, anyString);
   check(
     "generate",
     "options",
     options,
-    record({ ...longWork, stopStrings: optional(listOf(words)) }),
+    recordWith({ ...longWork, stopStrings: optional(listOf(anyString)) }),
   );
   const { stopStrings = [], ...rest } = options;
   const ids = tokenizer.encode(prompt, { addSpecialTokens: options.after === undefined });
@@ -79,7 +84,7 @@ export async function* generate(
   const steps = writeOn(model, read.value, rest);
   const tokens: number[] = [];
   const decoded = (): string =>
-    check("generate", "tokenizer.decode()", tokenizer.decode(tokens), words);
+    check("generate", "tokenizer.decode()", tokenizer.decode(tokens), anyString);
   let shown = "";
   for (;;) {
     options.signal?.throwIfAborted();

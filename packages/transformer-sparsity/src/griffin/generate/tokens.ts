@@ -5,9 +5,9 @@ import {
   listOf,
   longWork,
   optional,
-  record,
-  whole as atLeast,
-} from "../../internal/guard.js";
+  recordWith,
+  wholeNumber,
+} from "@provably/core-tensor/internal";
 import { type RngKey, foldIn, uniform } from "@provably/core-tensor/random";
 import type { KvCache } from "../runtime/cache.js";
 import { type ForwardResult, decodeStep, finish } from "../runtime/forward.js";
@@ -224,17 +224,17 @@ export function* writeOn(
   };
 }
 
-const tokenList = optional(listOf(atLeast(0)));
-const count = optional(atLeast(0));
-const shape = record({
+const tokenList = optional(listOf(wholeNumber(0)));
+const count = optional(wholeNumber(0));
+const shape = recordWith({
   ...longWork,
   maxNewTokens: count,
   alternatives: count,
-  chunkSize: optional(atLeast(1)),
-  refreshEvery: optional(atLeast(1)),
+  chunkSize: optional(wholeNumber(1)),
+  refreshEvery: optional(wholeNumber(1)),
   stopTokens: tokenList,
   bannedTokens: tokenList,
-  sparsity: optional(record()),
+  sparsity: optional(recordWith()),
 });
 
 function checkOptions(options: GenerateOptions): void {

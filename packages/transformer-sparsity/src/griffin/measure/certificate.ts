@@ -1,6 +1,7 @@
 /** Certificates of sparse models: computed from the weights and from text, not from the statistics that chose the neurons. */
-import { type Certificate, DomainError, checkRecord } from "@provably/core-tensor";
-import { check, number } from "../../internal/guard.js";
+import { type Certificate, DomainError } from "@provably/core-tensor";
+import { anyNumber, anyRecord, certificate, check } from "@provably/core-tensor/internal";
+
 import { checkIds, scoreContinuation } from "../generate/scores.js";
 import { prefill } from "../runtime/forward.js";
 import { type LanguageModel, checkModel } from "../runtime/model.js";
@@ -78,15 +79,15 @@ export function certifyExperts(
   );
   const scale = 1 / (ids.length * numLayers);
   const [value, expected, tolerance] = [lost * scale, least * scale, 1e-9];
-  return {
+  return certificate({
     claim:
       "mean squared relative error of the activations on the prompt is the least that sets of these sizes can have",
     kind: "exact",
     value,
     expected,
     tolerance,
-    holds: Math.abs(value - expected) <= tolerance,
-  };
+    verdict: Math.abs(value - expected) <= tolerance,
+  });
 }
 
 /**
@@ -130,8 +131,8 @@ export function certifyContinuation(
   sparse: SparseFeedForward,
   options: ContinuationCertificateOptions = {},
 ): Certificate {
-  const { maxDivergence = 1 } = checkRecord("certifyContinuation", "options", options);
-  check("certifyContinuation", "maxDivergence", maxDivergence, number);
+  const { maxDivergence = 1 } = check("certifyContinuation", "options", options, anyRecord);
+  check("certifyContinuation", "maxDivergence", maxDivergence, anyNumber);
   checkIds("certifyContinuation", checkModel("certifyContinuation", model), continuation);
   if (continuation.length < 3)
     throw new DomainError(
@@ -153,16 +154,16 @@ export function certifyContinuation(
   const value = divergences.reduce((a, b) => a + b, 0) / n;
   const spread =
     1.96 * Math.sqrt(divergences.reduce((sum, d) => sum + (d - value) ** 2, 0) / (n - 1) / n);
-  return {
+  return certificate({
     claim:
       "mean divergence from the full model on a held-out continuation, in nats a token, is at most the tolerance",
     kind: "statistical",
     value,
     tolerance: maxDivergence,
     confidence: 0.95,
-    holds: value + spread <= maxDivergence,
+    verdict: value + spread <= maxDivergence,
     note: `95 % interval ${Math.max(0, value - spread).toFixed(3)} to ${(value + spread).toFixed(3)} over ${n} tokens; the most likely token is the same for ${((100 * agree) / n).toFixed(0)} %`,
-  };
+  });
 }
 
 /** KL(p ‖ q) of two rows of logits, in double precision. */
@@ -227,7 +228,7 @@ export function savings(
   }, 0);
   const density = sets.reduce((sum, chosen) => sum + chosen.length, 0) / (ffSize * numLayers);
   const bytesPerWeight = { float32: 4, int16: 2, int8: 1 }[model.dtype];
-  const { context = 0 } = checkRecord("savings", "options", options);
+  const { context = 0 } = check("savings", "options", options, anyRecord);
   const [full, pruned] = [
     costModel(model.config, { context, bytesPerWeight }),
     costModel(model.config, { context, bytesPerWeight, density }),

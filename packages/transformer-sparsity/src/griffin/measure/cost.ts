@@ -1,5 +1,6 @@
 /** What a token costs, in weights, operations and bytes; and how much faster fewer neurons can make it. */
-import { DomainError, checkRecord, show } from "@provably/core-tensor";
+import { DomainError } from "@provably/core-tensor";
+import { anyRecord, check, show } from "@provably/core-tensor/internal";
 import { type ModelConfig, checkSizes } from "../model/config.js";
 
 /**
@@ -70,7 +71,7 @@ export function costModel(config: ModelConfig, options: CostOptions = {}): Cost 
     context = 0,
     bytesPerWeight = 4,
     bytesPerCacheEntry = 4,
-  } = checkRecord("costModel", "options", options);
+  } = check("costModel", "options", options, anyRecord);
   checkSizes("costModel", config);
   if (!Number.isFinite(density) || density < 0 || density > 1)
     throw new DomainError(`costModel: density must be in [0, 1], got ${show(density)}`);

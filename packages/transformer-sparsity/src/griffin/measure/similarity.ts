@@ -1,6 +1,13 @@
 /** Flocking: within a sequence the same neurons are active throughout; between sequences they differ. */
-import { DomainError, show } from "@provably/core-tensor";
-import { check, numbers, optional, record, whole } from "../../internal/guard.js";
+import { DomainError } from "@provably/core-tensor";
+import {
+  check,
+  numberList,
+  optional,
+  recordWith,
+  show,
+  wholeNumber,
+} from "@provably/core-tensor/internal";
 
 /**
  * Jaccard similarity of two sets, $|A\cap B| / |A\cup B|$.
@@ -18,7 +25,7 @@ import { check, numbers, optional, record, whole } from "../../internal/guard.js
  */
 export function jaccardSimilarity(a: ArrayLike<number>, b: ArrayLike<number>): number {
   for (const [name, set] of Object.entries({ a, b }))
-    check("jaccardSimilarity", name, set, numbers);
+    check("jaccardSimilarity", name, set, numberList);
   const first = new Set(Array.from(a));
   const common = Array.from(b).filter((j) => first.has(j)).length;
   const union = a.length + b.length - common;
@@ -45,7 +52,7 @@ export function jaccardSimilarity(a: ArrayLike<number>, b: ArrayLike<number>): n
  * @category Measures
  */
 export function expectedJaccard(numNeurons: number, k: number): number {
-  check("expectedJaccard", "numNeurons", numNeurons, whole(1, 2 ** 24));
+  check("expectedJaccard", "numNeurons", numNeurons, wholeNumber(1, 2 ** 24));
   if (!Number.isInteger(k) || k < 1 || k > numNeurons)
     throw new DomainError(
       `expectedJaccard: k must be an integer in 1 … ${numNeurons}, got ${show(k)}`,
@@ -89,10 +96,10 @@ export function flockingHeatMap(
     fn,
     "options",
     options,
-    record({ maxTokens: optional(whole(1)), maxNeurons: optional(whole(1)) }),
+    recordWith({ maxTokens: optional(wholeNumber(1)), maxNeurons: optional(wholeNumber(1)) }),
   );
-  check(fn, "activations", activations, numbers);
-  check(fn, "numNeurons", numNeurons, whole(1));
+  check(fn, "activations", activations, numberList);
+  check(fn, "numNeurons", numNeurons, wholeNumber(1));
   if (activations.length % numNeurons !== 0)
     throw new DomainError(
       `${fn}: activations must hold rows of numNeurons = ${numNeurons}, got ${activations.length} numbers`,
@@ -127,7 +134,7 @@ export function flockingHeatMap(
  * @category Measures
  */
 export function giniCoefficient(scores: ArrayLike<number>): number {
-  const sorted = Float64Array.from(check("giniCoefficient", "scores", scores, numbers)).sort();
+  const sorted = Float64Array.from(check("giniCoefficient", "scores", scores, numberList)).sort();
   const total = sorted.reduce((a, b) => a + b, 0);
   if (!(total > 0 && total < Infinity) || sorted[0]! < 0)
     throw new DomainError("giniCoefficient: scores must be ≥ 0 and not all 0");

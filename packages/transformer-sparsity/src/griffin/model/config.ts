@@ -6,17 +6,17 @@
  */
 import { DomainError, FormatError } from "@provably/core-tensor";
 import {
+  anyNumber,
   byKind,
   check,
-  flag,
   listOf,
   nullable,
-  number,
   oneOf,
-  record,
+  recordWith,
   satisfying,
-  whole,
-} from "../../internal/guard.js";
+  trueOrFalse,
+  wholeNumber,
+} from "@provably/core-tensor/internal";
 import { type Activation, activationNames, isActivation } from "./activation.js";
 import { type JsonObject, jsonReader } from "./json.js";
 import { type RopeConfig, ropeConfig, ropeGuard } from "./rope.js";
@@ -293,7 +293,7 @@ function neoxConfig(c: JsonObject, family: ModelFamily): ModelConfig {
   };
 }
 
-const count = whole(1);
+const count = wholeNumber(1);
 const sizes = {
   vocabSize: count,
   hiddenSize: count,
@@ -303,28 +303,28 @@ const sizes = {
   numKvHeads: count,
   headDim: count,
   embeddingSize: count,
-  gated: flag,
+  gated: trueOrFalse,
 };
-const shape = record({
+const shape = recordWith({
   ...sizes,
   family: oneOf(...FAMILIES),
   maxPositions: count,
-  embeddingScale: number,
-  norm: record({ kind: oneOf("rms", "layer"), epsilon: number, unitOffset: flag }),
+  embeddingScale: anyNumber,
+  norm: recordWith({ kind: oneOf("rms", "layer"), epsilon: anyNumber, unitOffset: trueOrFalse }),
   residual: oneOf("pre", "post", "parallel"),
-  finalNorm: flag,
+  finalNorm: trueOrFalse,
   activation: satisfying(`one of ${activationNames.join(", ")}`, isActivation),
-  positions: byKind("kind", { rope: ropeGuard, learned: record({ offset: whole(0) }) }),
+  positions: byKind("kind", { rope: ropeGuard, learned: recordWith({ offset: wholeNumber(0) }) }),
   slidingWindows: listOf(nullable(count)),
-  biases: record({ qkv: flag, output: flag, feedForward: flag }),
-  tied: flag,
-  bosToken: nullable(whole(0)),
-  eosTokens: listOf(whole(0)),
+  biases: recordWith({ qkv: trueOrFalse, output: trueOrFalse, feedForward: trueOrFalse }),
+  tied: trueOrFalse,
+  bosToken: nullable(wholeNumber(0)),
+  eosTokens: listOf(wholeNumber(0)),
 });
 
 /** Whether `config` has the extents that costs depend on. */
 export function checkSizes(fn: string, config: ModelConfig): ModelConfig {
-  return check(fn, "config", config, record(sizes));
+  return check(fn, "config", config, recordWith(sizes));
 }
 
 /** Whether `config` is complete, of the right types, and of extents that fit together. */

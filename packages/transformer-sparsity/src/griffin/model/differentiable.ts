@@ -7,7 +7,6 @@ import {
   arange,
   array,
   attention,
-  checkRecord,
   expandDims,
   greater,
   layerNorm,
@@ -21,6 +20,7 @@ import {
   transpose,
   where,
 } from "@provably/core-tensor";
+import { anyRecord, check } from "@provably/core-tensor/internal";
 import { activate } from "./activation.js";
 import { type ModelConfig, checkConfig } from "./config.js";
 import { type DecoderOps, decode } from "./decoder.js";
@@ -56,7 +56,7 @@ import { rotate, ropeTable } from "./rope.js";
  */
 export function logits(params: Parameters, tokens: ArrayInput, config: ModelConfig): NdArray {
   checkConfig("logits", config);
-  checkRecord("logits", "params", params);
+  check("logits", "params", params, anyRecord);
   const ids = checkTokens(array(tokens, { dtype: "int32" }), config);
   const outer = outerParameters(params, config);
   const length = ids.shape[ids.shape.length - 1]!;

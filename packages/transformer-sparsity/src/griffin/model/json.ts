@@ -1,5 +1,6 @@
 /** Checked reading of parsed JSON: every field is there with the right type, or a typed error names it. */
-import { FormatError, show } from "@provably/core-tensor";
+import { FormatError } from "@provably/core-tensor";
+import { show } from "@provably/core-tensor/internal";
 
 /** Sizes beyond this are never real. */
 const MAX_COUNT = 2 ** 31 - 1;

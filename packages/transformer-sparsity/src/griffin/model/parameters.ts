@@ -12,7 +12,7 @@ import {
   slice,
   transpose,
 } from "@provably/core-tensor";
-import { check, tensor } from "../../internal/guard.js";
+import { check, tensor } from "@provably/core-tensor/internal";
 import type { ModelConfig, ModelFamily } from "./config.js";
 
 /**

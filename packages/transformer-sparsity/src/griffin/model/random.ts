@@ -1,7 +1,8 @@
 /** Parameters of untrained models, for training from scratch and for measuring speed. */
-import { type NdArray, checkRecord, mul, ones, zeros } from "@provably/core-tensor";
+import { type NdArray, mul, ones, zeros } from "@provably/core-tensor";
+import { anyNumber, anyRecord, check } from "@provably/core-tensor/internal";
 import { type RngKey, foldIn, normal } from "@provably/core-tensor/random";
-import { check, number } from "../../internal/guard.js";
+
 import { type ModelConfig, checkConfig } from "./config.js";
 import { tensorShapes } from "./parameters.js";
 
@@ -30,8 +31,8 @@ export function randomParameters(
   options: { readonly scale?: number } = {},
 ): Record<string, NdArray> {
   checkConfig("randomParameters", config);
-  const { scale = 0.02 } = checkRecord("randomParameters", "options", options);
-  check("randomParameters", "scale", scale, number);
+  const { scale = 0.02 } = check("randomParameters", "options", options, anyRecord);
+  check("randomParameters", "scale", scale, anyNumber);
   const draw = ([name, shape]: [string, readonly number[]]): NdArray => {
     if (shape.length > 1) return mul(normal(foldIn(key, name), shape), scale);
     return name.endsWith(".bias") || config.norm.unitOffset ? zeros(shape) : ones(shape);

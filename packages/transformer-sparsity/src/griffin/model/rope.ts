@@ -1,6 +1,14 @@
 /** Rotary positions: the frequencies θ of a model, with the scalings that stretch them to longer contexts, and the rotation. */
 import { type NdArray, FormatError, add, concat, mul, slice, sub } from "@provably/core-tensor";
-import { byKind, check, number, oneOf, record, satisfying, whole } from "../../internal/guard.js";
+import {
+  anyNumber,
+  byKind,
+  check,
+  oneOf,
+  recordWith,
+  satisfying,
+  wholeNumber,
+} from "@provably/core-tensor/internal";
 import type { JsonObject } from "./json.js";
 
 /**
@@ -42,7 +50,7 @@ export type RopeScaling =
 const positive = satisfying("a finite number > 0", (x) => Number.isFinite(x) && (x as number) > 0);
 
 /** What rotary positions must be. */
-export const ropeGuard = record({
+export const ropeGuard = recordWith({
   kind: oneOf("rope"),
   rotarySize: satisfying(
     "an even integer ≥ 2",
@@ -50,21 +58,21 @@ export const ropeGuard = record({
   ),
   base: positive,
   scaling: byKind("type", {
-    default: record(),
-    linear: record({ factor: positive }),
-    dynamic: record({ factor: positive, originalLength: positive }),
-    llama3: record({
+    default: recordWith(),
+    linear: recordWith({ factor: positive }),
+    dynamic: recordWith({ factor: positive, originalLength: positive }),
+    llama3: recordWith({
       factor: positive,
       lowFrequency: positive,
       highFrequency: positive,
       originalLength: positive,
     }),
-    yarn: record({
+    yarn: recordWith({
       factor: positive,
       originalLength: positive,
       betaFast: positive,
       betaSlow: positive,
-      attentionFactor: number,
+      attentionFactor: anyNumber,
     }),
   }),
 });
@@ -152,7 +160,7 @@ export function ropeFrequencies(
   length = 0,
 ): { readonly frequencies: Float64Array; readonly factor: number } {
   check("ropeFrequencies", "rope", rope, ropeGuard);
-  check("ropeFrequencies", "length", length, whole(0));
+  check("ropeFrequencies", "length", length, wholeNumber(0));
   return frequenciesOf(rope, length);
 }
 

@@ -5,8 +5,16 @@
  * writes behind its end, where no other handle looks; appending to a shorter one copies first. So every handle can be kept, continued
  * twice, or cut, and none ever sees another's tokens.
  */
-import { DomainError, show } from "@provably/core-tensor";
-import { check, listOf, record, typedArray, whole } from "../../internal/guard.js";
+import { DomainError } from "@provably/core-tensor";
+import {
+  check,
+  listOf,
+  recordWith,
+  show,
+  typedArray,
+  wholeNumber,
+} from "@provably/core-tensor/internal";
+
 import { type ModelConfig, checkConfig } from "../model/config.js";
 
 /**
@@ -86,10 +94,15 @@ export function truncateCache(cache: KvCache, length: number): KvCache {
   return { length, storage: cache.storage };
 }
 
-const rows = listOf(typedArray(Float32Array));
-const shape = record({
-  length: whole(0),
-  storage: record({ filled: whole(0), capacity: whole(0), keys: rows, values: rows }),
+const rows = listOf(typedArray("Float32Array"));
+const shape = recordWith({
+  length: wholeNumber(0),
+  storage: recordWith({
+    filled: wholeNumber(0),
+    capacity: wholeNumber(0),
+    keys: rows,
+    values: rows,
+  }),
 });
 
 /** Whether `cache` is one of the model's, with room for what it says it holds. */

@@ -1,6 +1,12 @@
 /** Feed-forward blocks of a running model: all neurons, or chosen ones. */
 import { combineRows, dotRows } from "@provably/core-tensor/pinned";
-import { check, record, satisfying, typedArray, whole } from "../../internal/guard.js";
+import {
+  check,
+  recordWith,
+  satisfying,
+  typedArray,
+  wholeNumber,
+} from "@provably/core-tensor/internal";
 import { type Activation, isActivation } from "../model/activation.js";
 import type { FeedForwardWeights, ModelLayer, PinnedLinear } from "./model.js";
 import { type Rows, activateRows, addBias, multiplyRows } from "./rows.js";
@@ -73,13 +79,13 @@ export function blockOf(
   return { layer, weights: layers[layer]!.feedForward, activation };
 }
 
-const linear = record({ weight: record() });
-const shape = record({
-  layer: whole(0),
+const linear = recordWith({ weight: recordWith() });
+const shape = recordWith({
+  layer: wholeNumber(0),
   activation: satisfying("the name of an activation", isActivation),
-  weights: record({ up: linear, down: linear }),
+  weights: recordWith({ up: linear, down: linear }),
 });
-const rows = typedArray(Float32Array);
+const rows = typedArray("Float32Array");
 
 /** Checks what a feed-forward method is called with, where the caller may be anyone. */
 export function checkBlock(fn: string, block: FeedForwardBlock, x: Float32Array): void {

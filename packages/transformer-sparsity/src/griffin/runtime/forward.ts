@@ -1,14 +1,16 @@
 /** Running a model over new tokens of a sequence: the shared decoder on rows, with cached keys and values. */
-import { DomainError, IndexError, show } from "@provably/core-tensor";
+import { DomainError, IndexError } from "@provably/core-tensor";
 import {
-  callback,
+  anyFunction,
   check,
   longWork,
-  numbers,
+  numberList,
   oneOf,
   optional,
-  record,
-} from "../../internal/guard.js";
+  recordWith,
+  show,
+} from "@provably/core-tensor/internal";
+
 import { dotRows, unpinned } from "@provably/core-tensor/pinned";
 import type { ModelConfig } from "../model/config.js";
 import { type DecoderOps, decode } from "../model/decoder.js";
@@ -115,7 +117,7 @@ export function* prefillChunks(
   options: PrefillOptions,
 ): Generator<void, ForwardResult> {
   checkModel("prefill", model);
-  check("prefill", "ids", ids, numbers);
+  check("prefill", "ids", ids, numberList);
   check("prefill", "options", options, prefillOptions);
   const { logits: wanted = "last", chunkSize = 256, signal, onProgress } = options;
   let cache = options.cache ?? emptyCache(model.config);
@@ -173,7 +175,7 @@ export function decodeStep(
 ): ForwardResult {
   checkModel("decodeStep", model);
   checkCache("decodeStep", model.config, cache);
-  check("decodeStep", "options", options, record(forwardOptions));
+  check("decodeStep", "options", options, recordWith(forwardOptions));
   checkTokens("decodeStep", model.config, [token], cache.length);
   const step = forward(model, [token], cache, options);
   return { logits: headRows(model, step.hidden), cache: step.cache };
@@ -187,8 +189,8 @@ export function finish<T>(work: Generator<void, T>): T {
   }
 }
 
-const forwardOptions = { feedForward: optional(callback), onFeedForward: optional(callback) };
-const prefillOptions = record({
+const forwardOptions = { feedForward: optional(anyFunction), onFeedForward: optional(anyFunction) };
+const prefillOptions = recordWith({
   ...forwardOptions,
   ...longWork,
   logits: optional(oneOf("last", "all", "none")),

@@ -1,16 +1,18 @@
 /** A model ready to run: its choices, and its matrices pinned where the kernels read them. */
-import { type NdArray, add, checkRecord, toTypedArray, transpose } from "@provably/core-tensor";
-import { type PinnedDType, type PinnedMatrix, pinMatrix } from "@provably/core-tensor/pinned";
+import { type NdArray, add, toTypedArray, transpose } from "@provably/core-tensor";
 import {
-  type Guard,
+  anyRecord,
   check,
-  floats,
   listOf,
   oneOf,
   optional,
-  record,
+  recordWith,
   satisfying,
-} from "../../internal/guard.js";
+  type Guard,
+  typedArray,
+} from "@provably/core-tensor/internal";
+import { type PinnedDType, type PinnedMatrix, pinMatrix } from "@provably/core-tensor/pinned";
+
 import { type ModelConfig, checkConfig } from "../model/config.js";
 import {
   type LayerParameters,
@@ -112,8 +114,8 @@ export function languageModel(
   options: ModelOptions = {},
 ): LanguageModel {
   checkConfig("languageModel", config);
-  checkRecord("languageModel", "params", params);
-  const pin = pinner(config, checkRecord("languageModel", "options", options).dtype);
+  check("languageModel", "params", params, anyRecord);
+  const pin = pinner(config, check("languageModel", "options", options, anyRecord).dtype);
   const layers = Array.from({ length: config.numLayers }, (_, i) =>
     pin.layer(layerParameters(params, config, i)),
   );
@@ -186,9 +188,9 @@ function numbersOf(x: NdArray): Float32Array {
 
 /** Whether `model` is one, with every matrix of the extents that its configuration gives. */
 export function checkModel(fn: string, model: LanguageModel): LanguageModel {
-  const { config } = checkRecord(fn, "model", model);
+  const { config } = check(fn, "model", model, anyRecord);
   checkConfig(fn, config);
-  return check(fn, "model", model, record(modelFields(config)));
+  return check(fn, "model", model, recordWith(modelFields(config)));
 }
 
 function modelFields({
@@ -204,24 +206,27 @@ function modelFields({
   finalNorm,
   positions,
   maxPositions,
-}: ModelConfig): Record<string, Guard> {
-  const matrix = (n: number, m: number): Guard =>
+}: ModelConfig): Record<string, Guard<never>> {
+  const matrix = (n: number, m: number): Guard<object> =>
     satisfying(`a pinned matrix [${n}, ${m}]`, (x) => {
       const { shape, free } = (x ?? {}) as Partial<PinnedMatrix>;
       return typeof free === "function" && Array.isArray(shape) && shape[0] === n && shape[1] === m;
     });
-  const linear = (out: number, into: number, biases = out): Guard =>
-    record({ weight: matrix(out, into), bias: optional(floats(biases)) });
-  const norm = record({ scale: floats(d), shift: optional(floats(d)) });
+  const linear = (out: number, into: number, biases = out): Guard<object> =>
+    recordWith({ weight: matrix(out, into), bias: optional(typedArray("Float32Array", biases)) });
+  const norm = recordWith({
+    scale: typedArray("Float32Array", d),
+    shift: optional(typedArray("Float32Array", d)),
+  });
   const neurons = linear(ffSize, d);
-  const layer = record({
+  const layer = recordWith({
     attentionNorm: norm,
     query: linear(numHeads * headDim, d),
     key: linear(numKvHeads * headDim, d),
     value: linear(numKvHeads * headDim, d),
     output: linear(d, numHeads * headDim),
     feedForwardNorm: norm,
-    feedForward: record({
+    feedForward: recordWith({
       ...(gated && { gate: neurons }),
       up: neurons,
       down: linear(ffSize, d, d),
@@ -231,7 +236,7 @@ function modelFields({
     dtype: oneOf("float32", "int16", "int8"),
     embedding: matrix(vocabSize, e),
     ...(positions.kind === "learned" && {
-      positions: floats((maxPositions + positions.offset) * d),
+      positions: typedArray("Float32Array", (maxPositions + positions.offset) * d),
     }),
     ...(e !== d && { projectIn: matrix(d, e), projectOut: matrix(e, d) }),
     layers: listOf(layer, numLayers),

@@ -6,10 +6,10 @@ import {
   array,
   toTypedArray,
   transpose,
-  show,
 } from "@provably/core-tensor";
+import { check, numberList, show, tensor } from "@provably/core-tensor/internal";
 import { pinMatrix, unpinned } from "@provably/core-tensor/pinned";
-import { check, numbers, tensor } from "../../internal/guard.js";
+
 import {
   type FeedForward,
   combineNeurons,
@@ -45,7 +45,7 @@ export function wandaPrune(
   density: number,
 ): NdArray {
   check("wandaPrune", "weights", weights, tensor);
-  check("wandaPrune", "inputNorms", inputNorms, numbers);
+  check("wandaPrune", "inputNorms", inputNorms, numberList);
   if (weights.shape.length !== 2)
     throw new ShapeError(
       `wandaPrune: weights must be [out, in], got [${weights.shape.join(", ")}]`,
@@ -118,7 +118,7 @@ function columnNorms(rows: Float32Array, width: number): Float64Array {
  * @category Baselines
  */
 export function magnitudeThreshold(values: ArrayLike<number>, sparsity: number): number {
-  check("magnitudeThreshold", "values", values, numbers);
+  check("magnitudeThreshold", "values", values, numberList);
   if (!Number.isFinite(sparsity) || sparsity < 0 || sparsity >= 1)
     throw new DomainError(`magnitudeThreshold: sparsity must be in [0, 1), got ${show(sparsity)}`);
   if (values.length === 0) throw new DomainError("magnitudeThreshold: values must not be empty");

@@ -1,6 +1,18 @@
 /** Expert sets: the neurons of each layer that a sequence keeps. */
-import { DomainError, FormatError, checkRecord, show } from "@provably/core-tensor";
-import { check, flag, listOf, number, optional, record, typedArray } from "../../internal/guard.js";
+import { DomainError, FormatError } from "@provably/core-tensor";
+import {
+  anyNumber,
+  anyRecord,
+  check,
+  listOf,
+  optional,
+  recordWith,
+  show,
+  trueOrFalse,
+  typedArray,
+  either,
+} from "@provably/core-tensor/internal";
+
 import { type RngKey, foldIn } from "@provably/core-tensor/random";
 import { jsonReader } from "../model/json.js";
 import { type LanguageModel, checkModel } from "../runtime/model.js";
@@ -67,11 +79,11 @@ export function selectExperts(
   options: ExpertOptions,
 ): ExpertSet {
   checkStatistics("selectExperts", statistics);
-  const { method, key, prior } = checkRecord("selectExperts", "options", options);
+  const { method, key, prior } = check("selectExperts", "options", options, anyRecord);
   if (prior !== undefined)
     checkStatistics(
       "selectExperts",
-      checkRecord("selectExperts", "prior", prior).statistics,
+      check("selectExperts", "prior", prior, anyRecord).statistics,
       statistics.layers.length,
     );
   const counts = expertCounts("selectExperts", statistics.layers.map(({ sumSquares }) => sumSquares.length), options); // prettier-ignore
@@ -100,9 +112,9 @@ export function expertCounts(
 ): number[] {
   if ((density === undefined) === (k === undefined))
     throw new DomainError(`${fn}: give either density or k`);
-  check(fn, "density", density, optional(typeof density === "object" ? listOf(number) : number));
-  check(fn, "k", k, optional(number));
-  check(fn, "allowEmpty", allowEmpty, flag);
+  check(fn, "density", density, optional(either(anyNumber, listOf(anyNumber))));
+  check(fn, "k", k, optional(anyNumber));
+  check(fn, "allowEmpty", allowEmpty, trueOrFalse);
   const list = typeof density === "object" ? density : sizes.map((size) => density ?? k! / size);
   if (list.length !== sizes.length)
     throw new DomainError(
@@ -220,7 +232,10 @@ export function unionOfExperts(
   };
 }
 
-const shape = record({ layers: listOf(typedArray(Int32Array)), retainedEnergy: listOf(number) });
+const shape = recordWith({
+  layers: listOf(typedArray("Int32Array")),
+  retainedEnergy: listOf(anyNumber),
+});
 
 /** Indices as a set of the model's: ascending, each once, in range. */
 export function checkExperts(

@@ -1,5 +1,6 @@
 /** Feed-forward blocks that keep whole neurons: chosen rows of the matrices, packed into smaller ones or read where they are. */
-import { DomainError, checkRecord, toTypedArray, show } from "@provably/core-tensor";
+import { DomainError, toTypedArray } from "@provably/core-tensor";
+import { anyRecord, check, show } from "@provably/core-tensor/internal";
 import { gatherPinned, unpinned } from "@provably/core-tensor/pinned";
 import {
   type FeedForward,
@@ -61,7 +62,7 @@ export function prune(
   experts: ExpertSet,
   options: PrunedOptions,
 ): { readonly feedForward: FeedForward; free(): void } {
-  const { storage = "packed" } = checkRecord("prunedFeedForward", "options", options);
+  const { storage = "packed" } = check("prunedFeedForward", "options", options, anyRecord);
   const layers = checkExperts("prunedFeedForward", model, experts);
   const known = (layer: number): number => {
     if (layer >= layers.length)

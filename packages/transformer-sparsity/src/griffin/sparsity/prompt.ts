@@ -1,6 +1,14 @@
 /** Reading a prompt with the full model, and noting what its feed-forward blocks do meanwhile. */
-import { checkRecord } from "@provably/core-tensor";
-import { check, floats, listOf, numbers, optional, record } from "../../internal/guard.js";
+import {
+  anyRecord,
+  check,
+  listOf,
+  numberList,
+  optional,
+  recordWith,
+  typedArray,
+} from "@provably/core-tensor/internal";
+
 import { type KvCache, checkCache } from "../runtime/cache.js";
 import { type PrefillOptions, finish, prefillChunks } from "../runtime/forward.js";
 import { type LanguageModel, checkModel } from "../runtime/model.js";
@@ -84,8 +92,12 @@ export function* readChunks(
   options: PromptOptions,
 ): Generator<void, Prompt> {
   checkModel("readPrompt", model);
-  check("readPrompt", "ids", ids, numbers);
-  const { after, keepActivations = false, ...rest } = checkRecord("readPrompt", "options", options);
+  check("readPrompt", "ids", ids, numberList);
+  const {
+    after,
+    keepActivations = false,
+    ...rest
+  } = check("readPrompt", "options", options, anyRecord);
   if (after !== undefined) checkPrompt("readPrompt", model, after);
   const { numLayers, ffSize, hiddenSize } = model.config;
   const collector = statisticsCollector(numLayers, ffSize);
@@ -115,20 +127,24 @@ export function* readChunks(
   };
 }
 
-const shape = record({
-  ids: numbers,
-  activations: optional(listOf(record({ inputs: floats(), activations: floats() }))),
+const shape = recordWith({
+  ids: numberList,
+  activations: optional(
+    listOf(
+      recordWith({ inputs: typedArray("Float32Array"), activations: typedArray("Float32Array") }),
+    ),
+  ),
 });
 
 /** Whether `prompt` is one that this model has read. */
 export function checkPrompt(fn: string, { config }: LanguageModel, prompt: Prompt): Prompt {
   check(fn, "prompt", prompt, shape);
-  check(fn, "prompt.logits", prompt.logits, floats(config.vocabSize));
+  check(fn, "prompt.logits", prompt.logits, typedArray("Float32Array", config.vocabSize));
   checkCache(fn, config, prompt.cache);
   checkStatistics(fn, prompt.statistics, config.numLayers, config.ffSize);
   for (const { inputs, activations } of prompt.activations ?? []) {
     const tokens = activations.length / config.ffSize;
-    check(fn, "prompt.activations", inputs, floats(tokens * config.hiddenSize));
+    check(fn, "prompt.activations", inputs, typedArray("Float32Array", tokens * config.hiddenSize));
   }
   return prompt;
 }

@@ -1,6 +1,7 @@
 /** Choosing k of D neurons by their scores. */
-import { DomainError, checkRecord, toTypedArray, show } from "@provably/core-tensor";
-import { check, numbers } from "../../internal/guard.js";
+import { DomainError, toTypedArray } from "@provably/core-tensor";
+import { anyRecord, check, numberList, show } from "@provably/core-tensor/internal";
+
 import { type RngKey, choice, uniform } from "@provably/core-tensor/random";
 
 /**
@@ -46,8 +47,8 @@ export function selectNeurons(
   k: number,
   options: SelectionOptions = {},
 ): Int32Array {
-  check("selectNeurons", "scores", scores, numbers);
-  const { method = "topK", key } = checkRecord("selectNeurons", "options", options);
+  check("selectNeurons", "scores", scores, numberList);
+  const { method = "topK", key } = check("selectNeurons", "options", options, anyRecord);
   const s = Float64Array.from(scores);
   if (!Number.isInteger(k) || k < 0 || k > s.length)
     throw new DomainError(`selectNeurons: k must be an integer in 0 … ${s.length}, got ${show(k)}`);

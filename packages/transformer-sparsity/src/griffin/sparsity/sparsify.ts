@@ -1,5 +1,5 @@
 /** All sparsity methods behind one function: from a prompt that was read to feed-forward blocks for what follows. */
-import { callback, check, optional, oneOf, record } from "../../internal/guard.js";
+import { anyFunction, check, oneOf, optional, recordWith } from "@provably/core-tensor/internal";
 import { type RngKey, foldIn } from "@provably/core-tensor/random";
 import type { FeedForward } from "../runtime/feed-forward.js";
 import { type LanguageModel, checkModel } from "../runtime/model.js";
@@ -95,13 +95,13 @@ export function sparsify(
   }
 }
 
-const methods = record({
+const methods = recordWith({
   kind: oneOf("griffin", "experts", "magnitude", "random", "wanda", "cats", "teal"),
 });
 
 /** Whether `sparse` holds feed-forward blocks. */
 export function checkSparse(fn: string, sparse: SparseFeedForward | undefined): void {
-  check(fn, "sparse", sparse, optional(record({ feedForward: callback })));
+  check(fn, "sparse", sparse, optional(recordWith({ feedForward: anyFunction })));
 }
 
 function pruned(

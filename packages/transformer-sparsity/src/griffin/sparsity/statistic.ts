@@ -3,8 +3,18 @@
  *
  * Its squares are a sum over tokens. So it needs D numbers a layer whatever the length, and statistics of chunks, turns and prompts add up.
  */
-import { DomainError, checkRecord, show } from "@provably/core-tensor";
-import { check, listOf, number, numbers, record, typedArray, whole } from "../../internal/guard.js";
+import { DomainError } from "@provably/core-tensor";
+import {
+  anyNumber,
+  anyRecord,
+  check,
+  listOf,
+  numberList,
+  recordWith,
+  show,
+  typedArray,
+  wholeNumber,
+} from "@provably/core-tensor/internal";
 
 /**
  * The statistic of one layer.
@@ -49,8 +59,8 @@ export function neuronStatistic(
   activations: ArrayLike<number>,
   numNeurons: number,
 ): NeuronStatistic {
-  check("neuronStatistic", "activations", activations, numbers);
-  check("neuronStatistic", "numNeurons", numNeurons, whole(1));
+  check("neuronStatistic", "activations", activations, numberList);
+  check("neuronStatistic", "numNeurons", numNeurons, wholeNumber(1));
   if (activations.length % numNeurons !== 0)
     throw new DomainError(
       `neuronStatistic: activations must hold rows of numNeurons = ${numNeurons}, got ${activations.length} numbers`,
@@ -165,7 +175,7 @@ export function mergeStatistics(
   after: FeedForwardStatistics,
   options: { readonly decay?: number } = {},
 ): FeedForwardStatistics {
-  const { decay = 1 } = checkRecord("mergeStatistics", "options", options);
+  const { decay = 1 } = check("mergeStatistics", "options", options, anyRecord);
   if (!Number.isFinite(decay) || decay < 0 || decay > 1)
     throw new DomainError(`mergeStatistics: decay must be in [0, 1], got ${show(decay)}`);
   checkSame("mergeStatistics", [before, after]);
@@ -219,8 +229,8 @@ export function batchStatistics(
   return { layers };
 }
 
-const shape = record({ sumSquares: typedArray(Float64Array), tokens: number });
-const allLayers = record({ layers: listOf(shape) });
+const shape = recordWith({ sumSquares: typedArray("Float64Array"), tokens: anyNumber });
+const allLayers = recordWith({ layers: listOf(shape) });
 
 /** Whether `statistics` are those of `numNeurons` neurons in each of `numLayers` layers, where these are given. */
 export function checkStatistics(

@@ -1,6 +1,14 @@
 /** How far a query looks on the grid of patches. */
-import { DomainError, type NdArray, ShapeError, checkRecord, show } from "@provably/core-tensor";
-import { check, optional, pair } from "../../internal/guard.js";
+import { DomainError, type NdArray, ShapeError } from "@provably/core-tensor";
+import {
+  anyNumber,
+  anyRecord,
+  check,
+  listOf,
+  optional,
+  show,
+} from "@provably/core-tensor/internal";
+
 import { checkPositive } from "../internal/check.js";
 import { type Maps, perQuery, readMaps } from "../internal/maps.js";
 import type { AttentionInput } from "./tensor.js";
@@ -48,7 +56,7 @@ export function attentionDistance(
     patchSize = 1,
     scale = "patch",
     partialRows = false,
-  } = checkRecord(fn, "options", options);
+  } = check(fn, "options", options, anyRecord);
   checkPositive(fn, "patchSize", patchSize);
   if (scale !== "patch" && scale !== "unit")
     throw new DomainError(`${fn}: scale must be patch or unit, got ${show(scale)}`);
@@ -67,7 +75,7 @@ export function gridOf(
   { queries, keys }: Maps,
   grid: readonly [number, number] | undefined,
 ): readonly [number, number] {
-  check(fn, "grid", grid, optional(pair));
+  check(fn, "grid", grid, optional(listOf(anyNumber, 2)));
   const side = Math.round(Math.sqrt(keys));
   const [rows, columns] = grid ?? [side, side];
   if (queries !== keys)

@@ -1,12 +1,6 @@
 /** Whether different queries, or different heads, look at different places. */
-import {
-  DomainError,
-  type NdArray,
-  ShapeError,
-  array,
-  checkRecord,
-  show,
-} from "@provably/core-tensor";
+import { DomainError, type NdArray, ShapeError, array } from "@provably/core-tensor";
+import { anyRecord, check, show } from "@provably/core-tensor/internal";
 import { meanPairDistance, mutualInformation, rowDistance } from "../internal/diversity.js";
 import { type Maps, perMap, readMaps } from "../internal/maps.js";
 import type { AttentionInput } from "./tensor.js";
@@ -64,10 +58,11 @@ export function attentionDiversity(
   attention: AttentionInput,
   options: DiversityOptions = {},
 ): NdArray {
-  const { distance = "cosine", skipEmpty = false } = checkRecord(
+  const { distance = "cosine", skipEmpty = false } = check(
     "attentionDiversity",
     "options",
     options,
+    anyRecord,
   );
   checkDistance("attentionDiversity", distance);
   const maps = readMaps("attentionDiversity", attention, skipEmpty ? "one or zero" : "one");
@@ -108,10 +103,11 @@ function withMass(map: Float64Array, keys: number): Float64Array {
  * @category Attention metrics
  */
 export function headDiversity(attention: AttentionInput, options: DiversityOptions = {}): NdArray {
-  const { distance = "cosine", skipEmpty = false } = checkRecord(
+  const { distance = "cosine", skipEmpty = false } = check(
     "headDiversity",
     "options",
     options,
+    anyRecord,
   );
   checkDistance("headDiversity", distance);
   const maps = readMaps("headDiversity", attention, skipEmpty ? "one or zero" : "one");

@@ -4,15 +4,14 @@ import {
   type NdArray,
   ShapeError,
   array,
-  checkRecord,
   matmul,
   matrixTranspose,
   mul,
   softmax,
-  show,
 } from "@provably/core-tensor";
+import { anyRecord, check, show, tensor } from "@provably/core-tensor/internal";
 import { decodeNpy } from "@provably/core-tensor/io";
-import { check, tensor } from "../../internal/guard.js";
+
 import { type AttentionInput, readTensor } from "./tensor.js";
 
 /**
@@ -71,7 +70,7 @@ export function attentionFromQK(
     throw new ShapeError(
       `attentionFromQK: queries must be [..., Q, d] and keys [..., K, d], got [${queries.shape.join(", ")}] and [${keys.shape.join(", ")}]`,
     );
-  const { scale = 1 / Math.sqrt(width) } = checkRecord("attentionFromQK", "options", options);
+  const { scale = 1 / Math.sqrt(width) } = check("attentionFromQK", "options", options, anyRecord);
   if (!Number.isFinite(scale))
     throw new DomainError(`attentionFromQK: scale must be finite, got ${show(scale)}`);
   return softmax(mul(scale, matmul(queries, matrixTranspose(keys))), { axis: -1 });

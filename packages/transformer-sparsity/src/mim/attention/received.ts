@@ -1,6 +1,14 @@
 /** What the keys receive. */
-import { DomainError, type NdArray, ShapeError, array, checkRecord } from "@provably/core-tensor";
-import { check, listOf, numbers, optional, whole } from "../../internal/guard.js";
+import { DomainError, type NdArray, ShapeError, array } from "@provably/core-tensor";
+import {
+  anyRecord,
+  check,
+  listOf,
+  numberList,
+  optional,
+  wholeNumber,
+} from "@provably/core-tensor/internal";
+
 import { type Maps, readMaps } from "../internal/maps.js";
 import { readTensor, type AttentionInput } from "./tensor.js";
 import { checkK } from "./spread.js";
@@ -92,9 +100,9 @@ export function areaAttention(
   options: { readonly mask?: ArrayLike<number> } = {},
 ): NdArray {
   const { data, stack, queries, keys } = readMaps("areaAttention", attention);
-  const { mask } = checkRecord("areaAttention", "options", options);
-  check("areaAttention", "labels", labels, numbers);
-  check("areaAttention", "mask", mask, optional(numbers));
+  const { mask } = check("areaAttention", "options", options, anyRecord);
+  check("areaAttention", "labels", labels, numberList);
+  check("areaAttention", "mask", mask, optional(numberList));
   if (labels.length !== keys)
     throw new ShapeError(
       `areaAttention: labels must hold ${keys} numbers, one a key, got ${labels.length}`,
@@ -141,8 +149,8 @@ export function dropTokens(
   indices: readonly number[],
   options: { readonly renormalize?: boolean } = {},
 ): { readonly attention: NdArray; readonly emptyRows: readonly number[] } {
-  const { renormalize = true } = checkRecord("dropTokens", "options", options);
-  check("dropTokens", "indices", indices, listOf(whole(0)));
+  const { renormalize = true } = check("dropTokens", "options", options, anyRecord);
+  check("dropTokens", "indices", indices, listOf(wholeNumber(0)));
   const { shape } = readTensor("dropTokens", attention);
   const maps = readMaps("dropTokens", attention, "any");
   const { data, stack, count, queries, keys } = maps;

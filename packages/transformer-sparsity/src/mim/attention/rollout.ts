@@ -5,7 +5,6 @@ import {
   ShapeError,
   add,
   array,
-  checkList,
   eye,
   matmul,
   mul,
@@ -13,7 +12,8 @@ import {
   softmax,
   toTypedArray,
 } from "@provably/core-tensor";
-import { check, tensor } from "../../internal/guard.js";
+import { anyList, check, tensor } from "@provably/core-tensor/internal";
+
 import { readMaps } from "../internal/maps.js";
 import type { AttentionInput } from "./tensor.js";
 import { checkK } from "./spread.js";
@@ -36,7 +36,7 @@ import { checkK } from "./spread.js";
  * @category Attention metrics
  */
 export function attentionRollout(layers: readonly AttentionInput[]): NdArray {
-  if (checkList("attentionRollout", "layers", layers).length === 0)
+  if (check("attentionRollout", "layers", layers, anyList).length === 0)
     throw new DomainError("attentionRollout: layers must hold at least one layer");
   let flow: NdArray | undefined;
   for (const layer of layers) {

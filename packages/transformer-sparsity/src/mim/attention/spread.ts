@@ -1,5 +1,6 @@
 /** How widely a query spreads its attention. */
-import { DomainError, type NdArray, checkRecord, show } from "@provably/core-tensor";
+import { DomainError, type NdArray } from "@provably/core-tensor";
+import { anyRecord, check, show } from "@provably/core-tensor/internal";
 import { type Maps, perQuery, readMaps } from "../internal/maps.js";
 import type { AttentionInput } from "./tensor.js";
 
@@ -31,7 +32,7 @@ export function attentionEntropy(
 ): NdArray {
   const maps = readMaps("attentionEntropy", attention);
   const unit =
-    checkRecord("attentionEntropy", "options", options).normalized === true && maps.keys > 1
+    check("attentionEntropy", "options", options, anyRecord).normalized === true && maps.keys > 1
       ? Math.log(maps.keys)
       : 1;
   return perQuery(maps, (row) => rowEntropy(row) / unit);

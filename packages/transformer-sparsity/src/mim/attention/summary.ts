@@ -1,6 +1,15 @@
 /** All metrics of a whole model in one table. */
-import { DomainError, type NdArray, checkList, toTypedArray } from "@provably/core-tensor";
-import { check, listOf, optional, pair, record, whole } from "../../internal/guard.js";
+import { DomainError, type NdArray, toTypedArray } from "@provably/core-tensor";
+import {
+  anyList,
+  anyNumber,
+  check,
+  listOf,
+  optional,
+  recordWith,
+  wholeNumber,
+} from "@provably/core-tensor/internal";
+
 import { perQuery, readMaps } from "../internal/maps.js";
 import { readTensor, type AttentionInput } from "./tensor.js";
 import { attentionDistance } from "./distance.js";
@@ -99,15 +108,15 @@ export function summarizeAttention(
   options: SummarizeOptions = {},
 ): HeadSummary[] {
   check("summarizeAttention", "options", options, shape);
-  return checkList("summarizeAttention", "layers", layers).flatMap((layer, number) =>
+  return check("summarizeAttention", "layers", layers, anyList).flatMap((layer, number) =>
     summarizeLayer(layer, number, options),
   );
 }
 
-const shape = record({
-  grid: optional(pair),
-  dropTokens: optional(listOf(whole(0))),
-  topK: optional(whole(1)),
+const shape = recordWith({
+  grid: optional(listOf(anyNumber, 2)),
+  dropTokens: optional(listOf(wholeNumber(0))),
+  topK: optional(wholeNumber(1)),
 });
 
 function summarizeLayer(

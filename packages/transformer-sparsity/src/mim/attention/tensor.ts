@@ -5,9 +5,8 @@ import {
   ShapeError,
   isNdArray,
   toTypedArray,
-  show,
 } from "@provably/core-tensor";
-import { check, listOf, record, whole } from "../../internal/guard.js";
+import { check, listOf, recordWith, show, wholeNumber } from "@provably/core-tensor/internal";
 
 /**
  * Attention maps `[…, queries, keys]` whose rows are distributions: an array of this house, or anything with `data` and `dims`, such as the tensors that
@@ -16,7 +15,7 @@ import { check, listOf, record, whole } from "../../internal/guard.js";
  */
 export type AttentionInput = NdArray | { readonly data: unknown; readonly dims: readonly number[] };
 
-const foreign = record({ dims: listOf(whole(0)) });
+const foreign = recordWith({ dims: listOf(wholeNumber(0)) });
 
 /** The elements and the shape of an attention tensor, ours or a foreign one. */
 export function readTensor(

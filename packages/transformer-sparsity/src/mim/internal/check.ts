@@ -1,9 +1,9 @@
 /** Checks of arguments; each names the function and the argument. */
-import { DomainError, type NdArray, ShapeError, toTypedArray, show } from "@provably/core-tensor";
-import { check, tensor, whole } from "../../internal/guard.js";
+import { DomainError, type NdArray, ShapeError, toTypedArray } from "@provably/core-tensor";
+import { check, show, tensor, wholeNumber } from "@provably/core-tensor/internal";
 
 export function checkInteger(fn: string, name: string, value: number, least: number): void {
-  check(fn, name, value, whole(least));
+  check(fn, name, value, wholeNumber(least));
 }
 
 export function checkPositive(fn: string, name: string, value: number): void {

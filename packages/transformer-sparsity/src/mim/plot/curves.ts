@@ -1,6 +1,16 @@
 /** Curves of training: correlations, attention, loss. */
-import { DomainError, checkRecord } from "@provably/core-tensor";
-import { check, listOf, mapOf, number, optional, record, text } from "../../internal/guard.js";
+import { DomainError } from "@provably/core-tensor";
+import {
+  anyNumber,
+  anyRecord,
+  anyString,
+  check,
+  listOf,
+  mapOf,
+  optional,
+  recordWith,
+} from "@provably/core-tensor/internal";
+
 import { chart } from "../internal/svg.js";
 import { type QueryHistory, checkHistory } from "../theory/history.js";
 import { detectPhases, type PhaseOptions } from "../theory/phases.js";
@@ -22,7 +32,7 @@ import type { HeadSummary } from "../attention/summary.js";
  * @category Pictures
  */
 export function plotCorrelations(history: QueryHistory, options: PhaseOptions = {}): string {
-  const { global = 0 } = checkRecord("plotCorrelations", "options", options);
+  const { global = 0 } = check("plotCorrelations", "options", options, anyRecord);
   checkHistory("plotCorrelations", history, global);
   const { steps, phi, target, upsilonMax } = history;
   const { decouplingEnd } = detectPhases(history, options);
@@ -67,7 +77,7 @@ export function plotAreaAttention(
   history: QueryHistory,
   options: { readonly global?: number } = {},
 ): string {
-  const { global = 0 } = checkRecord("plotAreaAttention", "options", options);
+  const { global = 0 } = check("plotAreaAttention", "options", options, anyRecord);
   checkHistory("plotAreaAttention", history, global);
   const { steps, areaAttention, target } = history;
   const rest = areaAttention.map((row) =>
@@ -112,8 +122,8 @@ export function plotLoss(
 ): string {
   const { steps, loss } = check("plotLoss", "history", history, losses);
   if (steps.length === 0) throw new DomainError("plotLoss: history must hold at least one record");
-  const { optimal } = checkRecord("plotLoss", "options", options);
-  check("plotLoss", "optimal", optimal, optional(number));
+  const { optimal } = check("plotLoss", "options", options, anyRecord);
+  check("plotLoss", "optimal", optimal, optional(anyNumber));
   return chart({
     title: "Loss during training",
     xLabel: "step",
@@ -149,8 +159,8 @@ export function plotLayerMetric(
   tables: Readonly<Record<string, readonly HeadSummary[]>>,
   metric: Exclude<keyof HeadSummary, "layer" | "head">,
 ): string {
-  check("plotLayerMetric", "tables", tables, mapOf(listOf(record({ layer: number }))));
-  check("plotLayerMetric", "metric", metric, text);
+  check("plotLayerMetric", "tables", tables, mapOf(listOf(recordWith({ layer: anyNumber }))));
+  check("plotLayerMetric", "metric", metric, anyString);
   const series = Object.entries(tables).map(([name, heads]) => ({
     name,
     style: "dots" as const,
@@ -168,4 +178,4 @@ export function plotLayerMetric(
   });
 }
 
-const losses = record({ steps: listOf(number), loss: listOf(number) });
+const losses = recordWith({ steps: listOf(anyNumber), loss: listOf(anyNumber) });

@@ -1,14 +1,18 @@
 /** Pictures of attention maps, partitions and reconstructions. */
+import { DomainError, type NdArray, ShapeError, array } from "@provably/core-tensor";
 import {
-  DomainError,
-  type NdArray,
-  ShapeError,
-  array,
-  checkList,
-  checkRecord,
+  anyList,
+  anyNumber,
+  anyRecord,
+  anyString,
+  check,
+  listOf,
+  optional,
+  recordWith,
   show,
-} from "@provably/core-tensor";
-import { check, optional, pair, record, tensor, text } from "../../internal/guard.js";
+  tensor,
+} from "@provably/core-tensor/internal";
+
 import type { AttentionInput } from "../attention/tensor.js";
 import { readMaps } from "../internal/maps.js";
 import { COLOURS, drawing, label, picture, rectangle } from "../internal/svg.js";
@@ -21,7 +25,7 @@ function squareGrid(
   tokens: number,
   grid: readonly [number, number] | undefined,
 ): readonly [number, number] {
-  check(fn, "grid", grid, optional(pair));
+  check(fn, "grid", grid, optional(listOf(anyNumber, 2)));
   const side = Math.sqrt(tokens);
   const [rows, columns] = grid ?? [side, side];
   if (rows * columns !== tokens || !Number.isInteger(rows))
@@ -57,12 +61,13 @@ export function plotAttentionMap(
 ): string {
   const fn = "plotAttentionMap";
   const maps = readMaps(fn, attention);
-  const { query = 0, title = `Attention of patch ${show(query)}` } = checkRecord(
+  const { query = 0, title = `Attention of patch ${show(query)}` } = check(
     fn,
     "options",
     options,
+    anyRecord,
   );
-  check(fn, "title", title, text);
+  check(fn, "title", title, anyString);
   if (maps.count !== 1)
     throw new ShapeError(`${fn}: attention must be a single map [Q, K], got ${maps.count} maps`);
   if (!Number.isInteger(query) || query < 0 || query >= maps.queries)
@@ -111,9 +116,9 @@ export function plotAttentionGrid(
   options: { readonly cell?: number } = {},
 ): string {
   const fn = "plotAttentionGrid";
-  const { cell = 96 } = checkRecord(fn, "options", options);
+  const { cell = 96 } = check(fn, "options", options, anyRecord);
   checkPositive(fn, "cell", cell);
-  checkList(fn, "layers", layers);
+  check(fn, "layers", layers, anyList);
   if (layers.length === 0) throw new DomainError(`${fn}: layers must hold at least one layer`);
   const read = layers.map((layer) => readMaps(fn, layer));
   const heads = Math.max(...read.map(({ stack }) => stack[stack.length - 1] ?? 1));
@@ -163,13 +168,13 @@ export function plotReconstruction(
   images: { readonly original: NdArray; readonly masked: NdArray; readonly reconstructed: NdArray },
   options: { readonly scale?: number } = {},
 ): string {
-  const { scale = 2 } = checkRecord("plotReconstruction", "options", options);
+  const { scale = 2 } = check("plotReconstruction", "options", options, anyRecord);
   checkInteger("plotReconstruction", "scale", scale, 1);
   check(
     "plotReconstruction",
     "images",
     images,
-    record({ original: tensor, masked: tensor, reconstructed: tensor }),
+    recordWith({ original: tensor, masked: tensor, reconstructed: tensor }),
   );
   const rows = {
     original: images.original,
@@ -217,7 +222,7 @@ export function plotPartition(
   const [rows, columns] = squareGrid(
     "plotPartition",
     world.numPatches,
-    checkRecord("plotPartition", "options", options).grid,
+    check("plotPartition", "options", options, anyRecord).grid,
   );
   const side = 150;
   const cell = side / Math.max(rows, columns);

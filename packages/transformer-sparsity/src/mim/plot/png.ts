@@ -1,12 +1,7 @@
 /** Pictures of numbers as PNG files, without a canvas. */
-import {
-  DomainError,
-  type NdArray,
-  ShapeError,
-  checkRecord,
-  toTypedArray,
-} from "@provably/core-tensor";
-import { check, listOf, tensor } from "../../internal/guard.js";
+import { DomainError, type NdArray, ShapeError, toTypedArray } from "@provably/core-tensor";
+import { anyRecord, check, listOf, tensor } from "@provably/core-tensor/internal";
+
 import { encode } from "fast-png";
 import { checkInteger, checkNotNegative } from "../internal/check.js";
 import { viridis } from "../internal/colour.js";
@@ -40,7 +35,7 @@ export interface HeatmapOptions {
  */
 export function heatmapPng(matrix: NdArray, options: HeatmapOptions = {}): Uint8Array {
   check("heatmapPng", "matrix", matrix, tensor);
-  const { scale = 1 } = checkRecord("heatmapPng", "options", options);
+  const { scale = 1 } = check("heatmapPng", "options", options, anyRecord);
   checkInteger("heatmapPng", "scale", scale, 1);
   const [rows, columns] = matrix.shape;
   if (matrix.shape.length !== 2 || rows! * columns! === 0)
@@ -81,7 +76,7 @@ export function imageGridPng(
   options: { readonly scale?: number; readonly gap?: number } = {},
 ): Uint8Array {
   check("imageGridPng", "rows", rows, listOf(tensor));
-  const { scale = 2, gap = 2 } = checkRecord("imageGridPng", "options", options);
+  const { scale = 2, gap = 2 } = check("imageGridPng", "options", options, anyRecord);
   checkInteger("imageGridPng", "scale", scale, 1);
   checkInteger("imageGridPng", "gap", gap, 0);
   const [h, w] = (rows[0]?.shape.slice(-2) ?? []) as [number, number];

@@ -1,5 +1,6 @@
 /** What the theorems promise about a trained model, checked on fresh images. */
-import { type Certificate, DomainError, checkRecord, show } from "@provably/core-tensor";
+import { type Certificate, DomainError } from "@provably/core-tensor";
+import { anyRecord, certificate, check, show } from "@provably/core-tensor/internal";
 import type { RngKey } from "@provably/core-tensor/random";
 import { checkInteger, checkPositive } from "../internal/check.js";
 import { attend, mostAreas, prepare, queryAttention, view } from "../internal/model.js";
@@ -60,7 +61,7 @@ export function certifyReconstruction(
     maskRatio = 0.5,
     numImages = 512,
     tolerance = 0.02,
-  } = checkRecord(fn, "options", options);
+  } = check(fn, "options", options, anyRecord);
   checkInteger(fn, "numImages", numImages, 2);
   checkPositive(fn, "tolerance", tolerance);
   const toWin =
@@ -73,14 +74,14 @@ export function certifyReconstruction(
     const value =
       all.samples.reduce((total, sample, i) => total + all.weights[i]! * excess(model, sample), 0) /
       toWin;
-    return {
+    return certificate({
       claim,
       kind: "exact",
       value,
       expected: [0, tolerance],
       tolerance,
-      holds: value <= tolerance,
-    };
+      verdict: value <= tolerance,
+    });
   }
   const values = drawMaskedImages(world, key, numImages, { maskRatio }).map(
     (sample) => excess(model, sample) / toWin,
@@ -89,16 +90,16 @@ export function certifyReconstruction(
   const error = Math.sqrt(
     values.reduce((total, x) => total + (x - value) ** 2, 0) / (numImages - 1) / numImages,
   );
-  return {
+  return certificate({
     claim,
     kind: "statistical",
     value,
     expected: [0, tolerance],
     tolerance,
     confidence: 0.995,
-    holds: value + 2.58 * error <= tolerance,
+    verdict: value + 2.58 * error <= tolerance,
     note: `standard error ${error.toPrecision(2)} over ${numImages} fresh images`,
-  };
+  });
 }
 
 function everyImage(
@@ -164,7 +165,11 @@ export function certifyAreaAttention(
   } = {},
 ): Certificate {
   const fn = "certifyAreaAttention";
-  const { toward = "own", maskRatio = 0.5, numImages = 256 } = checkRecord(fn, "options", options);
+  const {
+    toward = "own",
+    maskRatio = 0.5,
+    numImages = 256,
+  } = check(fn, "options", options, anyRecord);
   const { least = toward === "own" ? 0.9 : 0.8 } = options;
   if (toward !== "own" && toward !== "global")
     throw new DomainError(`${fn}: toward must be own or global, got ${show(toward)}`);
@@ -180,14 +185,14 @@ export function certifyAreaAttention(
     throw new DomainError(
       `${fn}: none of numImages = ${numImages} fresh images hides a local patch whose attention could be measured; take more, or local areas of two patches and more`,
     );
-  return {
+  return certificate({
     claim: `masked local patches attend to ${toward === "own" ? "the seen patches of their own area" : "the global area"}`,
     kind: "measured",
     value,
     expected: [least, 1],
-    holds: value >= least,
+    verdict: value >= least,
     note: `mean over ${numImages} fresh images`,
-  };
+  });
 }
 
 /**
@@ -213,7 +218,7 @@ export function certifyPhases(
   setting: AreaSetting,
   options: PhaseOptions & { readonly maskRatio?: number } = {},
 ): Certificate {
-  checkRecord("certifyPhases", "options", options);
+  check("certifyPhases", "options", options, anyRecord);
   const { twoPhase: predicted } = decouplingAtZero(
     setting,
     options.maskRatio === undefined ? {} : { maskRatio: options.maskRatio },
@@ -226,14 +231,14 @@ export function certifyPhases(
     highStep !== null &&
     decouplingEnd <= halfStep &&
     halfStep <= highStep;
-  return {
+  return certificate({
     claim: predicted
       ? "the query first decouples from the global area, then attends to its own"
       : "the query attends to its own area from the first step",
     kind: "measured",
     value: decouplingEnd ?? Number.NaN,
     expected: predicted ? [1, halfStep ?? Infinity] : 0,
-    holds: ordered && twoPhase === predicted && last >= (options.high ?? 0.9),
+    verdict: ordered && twoPhase === predicted && last >= (options.high ?? 0.9),
     note: `attention of one half at step ${String(halfStep)}, high at step ${String(highStep)}`,
-  };
+  });
 }

@@ -1,5 +1,6 @@
 /** Two values of the masked reconstruction loss that need no training: at the start, and the least possible. */
-import { DomainError, array, checkRecord, lgamma, toTypedArray } from "@provably/core-tensor";
+import { DomainError, array, lgamma, toTypedArray } from "@provably/core-tensor";
+import { anyRecord, check } from "@provably/core-tensor/internal";
 import { type SpatialDistribution, checkWorld } from "../world/distribution.js";
 import { latentSecondMoment } from "../world/latent.js";
 import { maskedCount } from "../world/sampling.js";
@@ -33,7 +34,7 @@ export function optimalReconstructionLoss(
   const { numPatches, clusters, latent } = world;
   const masked = maskedCount(
     numPatches,
-    checkRecord("optimalReconstructionLoss", "options", options).maskRatio ?? 0.5,
+    check("optimalReconstructionLoss", "options", options, anyRecord).maskRatio ?? 0.5,
   );
   const logFactorial = toTypedArray(
     lgamma(array(Float64Array.from({ length: numPatches + 1 }, (_, n) => n + 1))),
@@ -82,7 +83,7 @@ export function reconstructionLossAtZero(
     );
   const masked = maskedCount(
     total,
-    checkRecord("reconstructionLossAtZero", "options", options).maskRatio ?? 0.5,
+    check("reconstructionLossAtZero", "options", options, anyRecord).maskRatio ?? 0.5,
   );
   // seen patches among c of the others, given that the query is masked
   const mean = (c: number): number => ((total - masked) * c) / (total - 1);

@@ -7,8 +7,6 @@ import {
   type NdArray,
   ShapeError,
   array,
-  checkList,
-  checkRecord,
   item,
   logSoftmax,
   matmul,
@@ -25,10 +23,18 @@ import {
   valueAndGrad,
   zeros,
 } from "@provably/core-tensor";
+import {
+  anyList,
+  anyRecord,
+  check,
+  longWork,
+  recordWith,
+  tensor,
+} from "@provably/core-tensor/internal";
 import { compile } from "@provably/core-tensor/compile";
 import { type RngKey, foldIn } from "@provably/core-tensor/random";
 import { DivergenceError } from "../errors.js";
-import { check, longWork, record, tensor } from "../../internal/guard.js";
+
 import { checkInteger, checkPositive } from "../internal/check.js";
 import { cosineDiversity } from "../internal/diversity.js";
 import { type SpatialDistribution, checkWorld } from "../world/distribution.js";
@@ -143,7 +149,7 @@ export function tokenContrastiveLoss(
   options: { readonly temperature?: number } = {},
 ): NdArray {
   const fn = "tokenContrastiveLoss";
-  const { temperature = 0.2 } = checkRecord(fn, "options", options);
+  const { temperature = 0.2 } = check(fn, "options", options, anyRecord);
   checkPositive(fn, "temperature", temperature);
   checkDense(fn, world, denseQ);
   checkTuples(fn, world, tuples);
@@ -193,7 +199,9 @@ export function summarizeTokenAttention(
 ): TokenSummary {
   const fn = "summarizeTokenAttention";
   checkDense(fn, world, denseQ);
-  checkList(fn, "samples", samples).forEach((sample, i) => checkMaskedImage(fn, world, sample, i));
+  check(fn, "samples", samples, anyList).forEach((sample, i) =>
+    checkMaskedImage(fn, world, sample, i),
+  );
   const { numPatches } = world;
   const maps = Float64Array.from(toTypedArray(attentionOf(denseQ, tokens(world, samples).placed)));
   const totals = { masked: 0, seen: 0, numMasked: 0, numSeen: 0, diversity: 0 };
@@ -277,7 +285,7 @@ export function trainTokenContrastive(
 } {
   const fn = "trainTokenContrastive";
   checkWorld(fn, world);
-  check(fn, "options", options, record(longWork));
+  check(fn, "options", options, recordWith(longWork));
   const {
     maskRatio = 0.5,
     learningRate = 200,

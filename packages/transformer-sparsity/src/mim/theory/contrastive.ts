@@ -1,6 +1,7 @@
 /** The contrastive objective on pairs of masks of one image, with its exact gradient. */
-import { DomainError, array, checkRecord } from "@provably/core-tensor";
-import { check, listOf, record } from "../../internal/guard.js";
+import { DomainError, array } from "@provably/core-tensor";
+import { anyRecord, check, listOf, recordWith } from "@provably/core-tensor/internal";
+
 import { checkNotNegative, checkPositive } from "../internal/check.js";
 import {
   type FlatGradient,
@@ -72,7 +73,7 @@ export function contrastiveLossAndGradient(
   options: ContrastiveLossOptions = {},
 ): LossAndGradient & { readonly anchorFeatures: readonly (readonly number[])[] } {
   const fn = "contrastiveLossAndGradient";
-  const { temperature = 0.2, weightDecay = 0 } = checkRecord(fn, "options", options);
+  const { temperature = 0.2, weightDecay = 0 } = check(fn, "options", options, anyRecord);
   checkPositive(fn, "temperature", temperature);
   checkNotNegative(fn, "weightDecay", weightDecay);
   const model = prepare(fn, world, correlations);
@@ -164,7 +165,9 @@ function sumOfSquares(x: Float64Array): number {
   return inner(x, x);
 }
 
-const shape = listOf(record({ anchor: record(), positive: record(), negatives: listOf(record()) }));
+const shape = listOf(
+  recordWith({ anchor: recordWith(), positive: recordWith(), negatives: listOf(recordWith()) }),
+);
 
 export function checkTuples(
   fn: string,

@@ -3,12 +3,12 @@ import {
   type NdArray,
   ShapeError,
   array,
-  checkRecord,
   matmul,
   matrixTranspose,
   zeros,
 } from "@provably/core-tensor";
-import { check, tensor } from "../../internal/guard.js";
+import { anyRecord, check, tensor } from "@provably/core-tensor/internal";
+
 import { finiteCopy } from "../internal/check.js";
 import { type SpatialDistribution, checkWorld } from "../world/distribution.js";
 
@@ -70,7 +70,7 @@ export function toDenseQ(
   options: { readonly basis?: NdArray } = {},
 ): NdArray {
   checkWorld("toDenseQ", world);
-  checkRecord("toDenseQ", "options", options);
+  check("toDenseQ", "options", options, anyRecord);
   const { numPatches, numFeatures } = world;
   const dim = numFeatures + numPatches;
   const { phi, upsilon } = checkCorrelations("toDenseQ", world, correlations);
@@ -109,7 +109,7 @@ export function fromDenseQ(
   options: { readonly basis?: NdArray } = {},
 ): Correlations {
   checkWorld("fromDenseQ", world);
-  checkRecord("fromDenseQ", "options", options);
+  check("fromDenseQ", "options", options, anyRecord);
   check("fromDenseQ", "denseQ", denseQ, tensor);
   const { numPatches, numFeatures } = world;
   const dim = numFeatures + numPatches;
@@ -132,7 +132,7 @@ export function checkCorrelations(
   { numPatches, numFeatures }: SpatialDistribution,
   correlations: Correlations,
 ): { readonly phi: Float64Array; readonly upsilon: Float64Array } {
-  const { phi, upsilon } = checkRecord(fn, "correlations", correlations);
+  const { phi, upsilon } = check(fn, "correlations", correlations, anyRecord);
   return {
     phi: finiteCopy(fn, "correlations.phi", phi, [numPatches, numFeatures]),
     upsilon: finiteCopy(fn, "correlations.upsilon", upsilon, [numPatches, numPatches]),

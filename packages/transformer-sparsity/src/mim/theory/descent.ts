@@ -1,7 +1,15 @@
 /** Gradient descent on the correlations, from zero or from where it stopped. */
 import { array } from "@provably/core-tensor";
 import { DivergenceError } from "../errors.js";
-import { byKind, listOf, longWork, number, optional, record, whole } from "../../internal/guard.js";
+import {
+  anyNumber,
+  byKind,
+  listOf,
+  longWork,
+  optional,
+  recordWith,
+  wholeNumber,
+} from "@provably/core-tensor/internal";
 import { checkInteger } from "../internal/check.js";
 import { type FlatGradient, type Model, prepare } from "../internal/model.js";
 import type { SpatialDistribution } from "../world/distribution.js";
@@ -64,12 +72,14 @@ export interface DescentResult extends CorrelationState {
 }
 
 /** What options are checked against, those of both objectives. */
-export const descentOptions = record({
+export const descentOptions = recordWith({
   ...longWork,
-  track: optional(listOf(record({ query: number, cluster: number }))),
-  init: optional(record()),
-  state: optional(record({ step: whole(0), correlations: record() })),
-  source: optional(byKind("kind", { fresh: record(), fixed: record(), exact: record() })),
+  track: optional(listOf(recordWith({ query: anyNumber, cluster: anyNumber }))),
+  init: optional(recordWith()),
+  state: optional(recordWith({ step: wholeNumber(0), correlations: recordWith() })),
+  source: optional(
+    byKind("kind", { fresh: recordWith(), fixed: recordWith(), exact: recordWith() }),
+  ),
 });
 
 /** An objective: the samples of a step, and loss and gradient on them. */

@@ -1,6 +1,6 @@
 /** What is recorded while a model of the theory trains. */
 import { DomainError } from "@provably/core-tensor";
-import { check, listOf, number, record, whole } from "../../internal/guard.js";
+import { anyNumber, check, listOf, recordWith, wholeNumber } from "@provably/core-tensor/internal";
 
 /**
  * The history of one query of one cluster: entry `i` belongs to step `steps[i]`, taken before that step.
@@ -21,14 +21,14 @@ export interface QueryHistory {
   readonly upsilonMax: readonly number[];
 }
 
-const rows = listOf(listOf(number));
-const shape = record({
-  target: whole(0),
-  steps: listOf(number),
+const rows = listOf(listOf(anyNumber));
+const shape = recordWith({
+  target: wholeNumber(0),
+  steps: listOf(anyNumber),
   phi: rows,
   alpha: rows,
   areaAttention: rows,
-  upsilonMax: listOf(number),
+  upsilonMax: listOf(anyNumber),
 });
 
 /** Whether `history` is one of at least one record, each with the areas `target` and `global`. */
@@ -40,7 +40,7 @@ export function checkHistory(fn: string, history: QueryHistory, global = 0): voi
     shape,
   );
   if (steps.length === 0) throw new DomainError(`${fn}: history must hold at least one record`);
-  check(fn, "global", global, whole(0));
+  check(fn, "global", global, wholeNumber(0));
   for (const [name, column] of Object.entries({ phi, alpha, areaAttention, upsilonMax }))
     if (column.length !== steps.length)
       throw new DomainError(

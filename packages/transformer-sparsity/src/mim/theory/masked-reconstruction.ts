@@ -1,13 +1,14 @@
 /** The objective of masked reconstruction, with its exact gradient. */
+import { DomainError, type NdArray, ShapeError, array } from "@provably/core-tensor";
 import {
-  DomainError,
-  type NdArray,
-  ShapeError,
-  array,
-  checkList,
-  checkRecord,
-} from "@provably/core-tensor";
-import { check, listOf, numbers, whole } from "../../internal/guard.js";
+  anyList,
+  anyRecord,
+  check,
+  listOf,
+  numberList,
+  wholeNumber,
+} from "@provably/core-tensor/internal";
+
 import {
   type FlatGradient,
   type Model,
@@ -79,7 +80,7 @@ export function maeLossAndGradient(
   const fn = "maeLossAndGradient";
   const model = prepare(fn, world, correlations);
   checkSamples(fn, world, samples);
-  checkRecord(fn, "options", options);
+  check(fn, "options", options, anyRecord);
   const weights = checkWeights(fn, samples.length, options.weights);
   const queries = checkQueries(fn, world, options.queries);
   const { loss, gradient } = accumulateMae(model, samples, weights, queries);
@@ -134,7 +135,7 @@ export function checkSamples(
   world: SpatialDistribution,
   samples: readonly MaskedImage[],
 ): void {
-  if (checkList(fn, "samples", samples).length === 0)
+  if (check(fn, "samples", samples, anyList).length === 0)
     throw new DomainError(`${fn}: samples must hold at least one masked image`);
   samples.forEach((sample, i) => checkMaskedImage(fn, world, sample, i));
 }
@@ -145,7 +146,7 @@ export function checkWeights(
   weights: ArrayLike<number> | undefined,
 ): ArrayLike<number> {
   if (weights === undefined) return new Array<number>(count).fill(1 / count);
-  check(fn, "weights", weights, numbers);
+  check(fn, "weights", weights, numberList);
   if (weights.length !== count)
     throw new ShapeError(
       `${fn}: weights must hold ${count} numbers, one a sample, got ${weights.length}`,
@@ -164,7 +165,7 @@ export function checkQueries(
   queries: readonly number[] | undefined,
 ): readonly number[] {
   if (queries === undefined) return Array.from({ length: world.numPatches }, (_, p) => p);
-  for (const p of check(fn, "queries", queries, listOf(whole(0))))
+  for (const p of check(fn, "queries", queries, listOf(wholeNumber(0))))
     if (p >= world.numPatches)
       throw new DomainError(
         `${fn}: queries must be positions 0 … ${world.numPatches - 1}, got ${p}`,

@@ -1,7 +1,8 @@
 /** Training of one query in a large world: a deterministic system with one value an area, and its Monte Carlo counterpart. */
-import { DomainError, checkRecord, toTypedArray } from "@provably/core-tensor";
+import { DomainError, toTypedArray } from "@provably/core-tensor";
+import { anyRecord, check, longWork, recordWith } from "@provably/core-tensor/internal";
 import { type RngKey, foldIn, uniform } from "@provably/core-tensor/random";
-import { check, longWork, record } from "../../internal/guard.js";
+
 import { DivergenceError } from "../errors.js";
 import { checkInteger, checkPositive } from "../internal/check.js";
 import { type AreaSetting, checkSetting } from "../world/information-gap.js";
@@ -88,14 +89,14 @@ export function simulateMeanField(
     monteCarlo,
     onProgress,
     signal,
-  } = check(fn, "options", options, record(longWork));
+  } = check(fn, "options", options, recordWith(longWork));
   const numPatches = checkSetting(fn, setting);
   const masked = maskedCount(numPatches, maskRatio);
   checkPositive(fn, "learningRate", learningRate);
   checkPositive(fn, "latent", latent);
   checkInteger(fn, "numSteps", numSteps, 0);
   if (monteCarlo !== undefined) {
-    const { latent: law, samplesPerStep = 256 } = checkRecord(fn, "monteCarlo", monteCarlo);
+    const { latent: law, samplesPerStep = 256 } = check(fn, "monteCarlo", monteCarlo, anyRecord);
     if (law !== undefined) checkLatent(fn, law);
     checkInteger(fn, "monteCarlo.samplesPerStep", samplesPerStep, 1);
   }

@@ -1,6 +1,7 @@
 /** Finding the phases of training in a history. */
-import { DomainError, checkRecord, show } from "@provably/core-tensor";
-import { check, number, record } from "../../internal/guard.js";
+import { DomainError } from "@provably/core-tensor";
+import { anyNumber, anyRecord, check, recordWith, show } from "@provably/core-tensor/internal";
+
 import { type QueryHistory, checkHistory } from "./history.js";
 
 /**
@@ -69,10 +70,10 @@ export function detectPhases(history: QueryHistory, options: PhaseOptions = {}):
     high = 0.9,
     smoothing = 1,
     threshold = "slopes",
-  } = checkRecord("detectPhases", "options", options);
+  } = check("detectPhases", "options", options, anyRecord);
   checkHistory("detectPhases", history, global);
   const { target, steps, phi, areaAttention } = history;
-  check("detectPhases", "high", high, number);
+  check("detectPhases", "high", high, anyNumber);
   if (!Number.isInteger(smoothing) || smoothing < 1 || smoothing % 2 === 0)
     throw new DomainError(
       `detectPhases: smoothing must be an odd integer ≥ 1, got ${show(smoothing)}`,
@@ -107,7 +108,11 @@ export function detectPhases(history: QueryHistory, options: PhaseOptions = {}):
   };
 }
 
-const paperThreshold = record({ informationGap: number, latentHigh: number, numPatches: number });
+const paperThreshold = recordWith({
+  informationGap: anyNumber,
+  latentHigh: anyNumber,
+  numPatches: anyNumber,
+});
 
 function smooth(values: readonly number[], width: number): number[] {
   const reach = (width - 1) / 2;

@@ -1,6 +1,6 @@
 /** The two trainings of the theory: masked reconstruction, and the contrastive objective. */
 import { type RngKey, foldIn } from "@provably/core-tensor/random";
-import { check } from "../../internal/guard.js";
+import { check } from "@provably/core-tensor/internal";
 import { checkInteger, checkNotNegative, checkPositive } from "../internal/check.js";
 import { sampleTuple } from "../internal/sample-tuple.js";
 import { type SpatialDistribution, checkWorld } from "../world/distribution.js";

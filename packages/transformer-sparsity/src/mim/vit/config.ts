@@ -1,15 +1,15 @@
 /** Sizes of a small vision transformer, and its first weights. */
+import { DomainError, type NdArray, ShapeError, full, isNdArray } from "@provably/core-tensor";
 import {
-  DomainError,
-  type NdArray,
-  ShapeError,
-  checkRecord,
-  full,
-  isNdArray,
+  anyRecord,
+  check,
+  oneOf,
+  recordWith,
   show,
-} from "@provably/core-tensor";
+  trueOrFalse,
+} from "@provably/core-tensor/internal";
 import { type RngKey, foldIn, normal, uniform } from "@provably/core-tensor/random";
-import { check, flag, oneOf, record } from "../../internal/guard.js";
+
 import { checkInteger } from "../internal/check.js";
 import { seenCount } from "./masking.js";
 
@@ -87,7 +87,7 @@ const DEFAULTS: FullConfig = {
 };
 
 export function fullConfig(fn: string, config: MaskedTransformerConfig): FullConfig {
-  const full = { ...DEFAULTS, ...checkRecord(fn, "config", config) };
+  const full = { ...DEFAULTS, ...check(fn, "config", config, anyRecord) };
   const {
     imageSize,
     patchSize,
@@ -116,7 +116,11 @@ export function fullConfig(fn: string, config: MaskedTransformerConfig): FullCon
     fn,
     "config",
     full,
-    record({ kind: oneOf("mae", "simmim"), normalizeTargets: flag, classToken: flag }),
+    recordWith({
+      kind: oneOf("mae", "simmim"),
+      normalizeTargets: trueOrFalse,
+      classToken: trueOrFalse,
+    }),
   );
   if (imageSize % patchSize !== 0)
     throw new ShapeError(
@@ -309,4 +313,4 @@ export function checkTransformer(fn: string, model: MaskedTransformer): MaskedTr
   return model;
 }
 
-const shape = record({ config: record(), params: record() });
+const shape = recordWith({ config: recordWith(), params: recordWith() });

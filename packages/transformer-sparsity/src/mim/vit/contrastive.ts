@@ -5,7 +5,6 @@ import {
   ShapeError,
   add,
   array,
-  checkRecord,
   concat,
   div,
   eye,
@@ -21,8 +20,9 @@ import {
   sum,
   toTypedArray,
 } from "@provably/core-tensor";
+import { anyNumber, anyRecord, check, listOf, tensor } from "@provably/core-tensor/internal";
 import { type RngKey, foldIn, normal, uniform } from "@provably/core-tensor/random";
-import { check, pair, tensor } from "../../internal/guard.js";
+
 import { checkNotNegative, checkPositive } from "../internal/check.js";
 import { dense } from "../internal/transformer.js";
 import {
@@ -80,10 +80,10 @@ export function augmentImages(images: NdArray, key: RngKey, options: AugmentOpti
     scale = [0.75, 1.25],
     shift = 0.2,
     noise = 0.05,
-  } = checkRecord(fn, "options", options);
+  } = check(fn, "options", options, anyRecord);
   for (const [name, value] of Object.entries({ rotation, shift, noise }))
     checkNotNegative(fn, name, value);
-  check(fn, "scale", scale, pair);
+  check(fn, "scale", scale, listOf(anyNumber, 2));
   if (images.shape.length !== 3 && images.shape.length !== 4)
     throw new ShapeError(
       `${fn}: images must be [N, H, W] or [N, C, H, W], got [${images.shape.join(", ")}]`,
@@ -158,7 +158,7 @@ export function createContrastive(
   config: MaskedTransformerConfig = {},
 ): MaskedTransformer {
   const full = fullConfig("createContrastive", {
-    ...checkRecord("createContrastive", "config", config),
+    ...check("createContrastive", "config", config, anyRecord),
     kind: "simmim",
   });
   return { config: full, params: freshParams(key, contrastive(full)) };
@@ -210,7 +210,7 @@ export function pretrainContrastive(
     augment = {},
     epochs = 8,
     learningRate = 2e-3,
-  } = checkRecord(fn, "options", options);
+  } = check(fn, "options", options, anyRecord);
   checkPositive(fn, "temperature", temperature);
   checkTransformer(fn, model);
   if (model.params["projector.0.weight"] === undefined)

@@ -1,13 +1,6 @@
 /** What a trained encoder makes of whole images: tokens and attention maps. */
-import {
-  DomainError,
-  type NdArray,
-  add,
-  checkRecord,
-  concat,
-  mean,
-  slice,
-} from "@provably/core-tensor";
+import { DomainError, type NdArray, add, concat, mean, slice } from "@provably/core-tensor";
+import { anyRecord, check } from "@provably/core-tensor/internal";
 import { compile } from "@provably/core-tensor/compile";
 import { checkInteger } from "../internal/check.js";
 import { blocks, dense, normalized } from "../internal/transformer.js";
@@ -76,7 +69,7 @@ export function encode(
   options: { readonly attention?: boolean; readonly batchSize?: number } = {},
 ): Encoded {
   checkTransformer("encode", model);
-  const { attention = false, batchSize = 256 } = checkRecord("encode", "options", options);
+  const { attention = false, batchSize = 256 } = check("encode", "options", options, anyRecord);
   checkInteger("encode", "batchSize", batchSize, 1);
   const patches = toPatches("encode", model.config, images);
   const run = compile((params: TransformerParams, x: NdArray) => {
@@ -114,7 +107,7 @@ export function imageFeatures(
   options: { readonly pool?: "mean" | "class" } = {},
 ): NdArray {
   checkTransformer("imageFeatures", model);
-  const { pool = "mean" } = checkRecord("imageFeatures", "options", options);
+  const { pool = "mean" } = check("imageFeatures", "options", options, anyRecord);
   const { classToken } = model.config;
   if (pool === "class" && !classToken)
     throw new DomainError("imageFeatures: pool is class, but the model has no class token");

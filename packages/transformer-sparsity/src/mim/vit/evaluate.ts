@@ -4,7 +4,6 @@ import {
   type NdArray,
   ShapeError,
   add,
-  checkRecord,
   mean,
   mul,
   reshape,
@@ -15,9 +14,10 @@ import {
   toTypedArray,
   variance,
 } from "@provably/core-tensor";
+import { anyRecord, certificate, check, tensor } from "@provably/core-tensor/internal";
 import type { RngKey } from "@provably/core-tensor/random";
 import { checkPositive } from "../internal/check.js";
-import { check, tensor } from "../../internal/guard.js";
+
 import { type MaskedTransformer, checkTransformer } from "./config.js";
 import { type MaskedBatch, maskedBatch, predict, toPatches } from "./forward.js";
 import { randomMasking } from "./masking.js";
@@ -135,7 +135,7 @@ export function certifyPretraining(
   key: RngKey,
   options: { readonly ratio?: number } = {},
 ): Certificate {
-  const { ratio = 0.9 } = checkRecord("certifyPretraining", "options", options);
+  const { ratio = 0.9 } = check("certifyPretraining", "options", options, anyRecord);
   check("certifyPretraining", "testImages", testImages, tensor);
   checkPositive("certifyPretraining", "ratio", ratio);
   if (testImages.shape[0]! < 2)
@@ -151,15 +151,15 @@ export function certifyPretraining(
     differences.reduce((total, d) => total + (d - shift) ** 2, 0) / (n - 1) / n,
   );
   const value = ours.error / baseline.error;
-  return {
+  return certificate({
     claim: "error on masked patches of held-out images, over that of the mean patch",
     kind: "statistical",
     value,
     expected: [0, ratio],
     confidence: 0.995,
-    holds: value <= ratio && shift + 2.58 * error < 0,
+    verdict: value <= ratio && shift + 2.58 * error < 0,
     note: `${ours.error.toPrecision(3)} against ${baseline.error.toPrecision(3)} on ${n} images`,
-  };
+  });
 }
 
 /**

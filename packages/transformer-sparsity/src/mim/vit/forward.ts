@@ -20,7 +20,7 @@ import {
   take,
   variance,
 } from "@provably/core-tensor";
-import { check, tensor } from "../../internal/guard.js";
+import { check, tensor } from "@provably/core-tensor/internal";
 import { blocks, dense, normalized } from "../internal/transformer.js";
 import {
   type FullConfig,

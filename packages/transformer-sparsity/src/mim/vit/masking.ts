@@ -1,6 +1,15 @@
 /** Which patches of each image are hidden. */
-import { DomainError, ShapeError, checkRecord, toTypedArray, show } from "@provably/core-tensor";
-import { check, listOf, record, typedArray, whole } from "../../internal/guard.js";
+import { DomainError, ShapeError, toTypedArray } from "@provably/core-tensor";
+import {
+  anyRecord,
+  check,
+  listOf,
+  recordWith,
+  show,
+  typedArray,
+  wholeNumber,
+} from "@provably/core-tensor/internal";
+
 import { type RngKey, foldIn, uniform } from "@provably/core-tensor/random";
 import { checkInteger } from "../internal/check.js";
 
@@ -54,7 +63,11 @@ export function randomMasking(
   key: RngKey,
   options: { readonly batch: number; readonly numPatches: number; readonly maskRatio?: number },
 ): Masking {
-  const { batch, numPatches, maskRatio = 0.75 } = checkRecord("randomMasking", "options", options);
+  const {
+    batch,
+    numPatches,
+    maskRatio = 0.75,
+  } = check("randomMasking", "options", options, anyRecord);
   for (const [name, value] of Object.entries({ batch, numPatches }))
     checkInteger("randomMasking", name, value, 1);
   checkInteger("randomMasking", "batch · numPatches", batch * numPatches, 1);
@@ -92,7 +105,7 @@ export function maskingFromOrder(
   options: { readonly maskRatio?: number } = {},
 ): Masking {
   const fn = "maskingFromOrder";
-  check(fn, "order", order, listOf(listOf(whole(0))));
+  check(fn, "order", order, listOf(listOf(wholeNumber(0))));
   const numPatches = order[0]?.length ?? 0;
   if (numPatches === 0)
     throw new DomainError(`${fn}: order must hold at least one image with patches`);
@@ -103,7 +116,11 @@ export function maskingFromOrder(
       throw new DomainError(`${fn}: order[${b}] must be a permutation of 0 … ${numPatches - 1}`);
   });
   const flat = Int32Array.from(order.flat());
-  const numSeen = seenCount(fn, numPatches, checkRecord(fn, "options", options).maskRatio ?? 0.75);
+  const numSeen = seenCount(
+    fn,
+    numPatches,
+    check(fn, "options", options, anyRecord).maskRatio ?? 0.75,
+  );
   return {
     batch: order.length,
     numPatches,
@@ -113,11 +130,11 @@ export function maskingFromOrder(
   };
 }
 
-const integers = typedArray(Int32Array);
-const shape = record({
-  batch: whole(1),
-  numPatches: whole(1),
-  numSeen: whole(0),
+const integers = typedArray("Int32Array");
+const shape = recordWith({
+  batch: wholeNumber(1),
+  numPatches: wholeNumber(1),
+  numSeen: wholeNumber(0),
   order: integers,
   place: integers,
 });

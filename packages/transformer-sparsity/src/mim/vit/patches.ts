@@ -1,13 +1,14 @@
 /** Images as sequences of patches, and where a patch is. */
+import { type NdArray, ShapeError, array, reshape, transpose } from "@provably/core-tensor";
 import {
-  type NdArray,
-  ShapeError,
-  array,
-  checkRecord,
-  reshape,
-  transpose,
-} from "@provably/core-tensor";
-import { check, optional, pair, tensor } from "../../internal/guard.js";
+  anyNumber,
+  anyRecord,
+  check,
+  listOf,
+  optional,
+  tensor,
+} from "@provably/core-tensor/internal";
+
 import { checkInteger } from "../internal/check.js";
 
 /**
@@ -68,9 +69,9 @@ export function unpatchify(
   options: { readonly channels?: number; readonly grid?: readonly [number, number] } = {},
 ): NdArray {
   check("unpatchify", "patches", patches, tensor);
-  const { channels = 1, grid } = checkRecord("unpatchify", "options", options);
+  const { channels = 1, grid } = check("unpatchify", "options", options, anyRecord);
   checkInteger("unpatchify", "channels", channels, 1);
-  check("unpatchify", "grid", grid, optional(pair));
+  check("unpatchify", "grid", grid, optional(listOf(anyNumber, 2)));
   const [n, length, size] = patches.shape;
   const side = Math.sqrt((size ?? 0) / channels);
   const [rows, columns] = grid ?? [Math.sqrt(length ?? 0), Math.sqrt(length ?? 0)];
@@ -105,7 +106,7 @@ export function unpatchify(
  * @category Vision transformers
  */
 export function sinCosPositionEmbedding2d(dim: number, grid: readonly [number, number]): NdArray {
-  const [rows, columns] = check("sinCosPositionEmbedding2d", "grid", grid, pair);
+  const [rows, columns] = check("sinCosPositionEmbedding2d", "grid", grid, listOf(anyNumber, 2));
   for (const [name, value] of Object.entries({ dim, rows, columns }))
     checkInteger("sinCosPositionEmbedding2d", name, value, 1);
   if (rows * columns * dim > 2 ** 31)

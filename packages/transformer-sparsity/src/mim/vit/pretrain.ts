@@ -17,7 +17,7 @@ import {
 } from "@provably/core-tensor/optim";
 import { type RngKey, foldIn, permutation } from "@provably/core-tensor/random";
 import { DivergenceError } from "../errors.js";
-import { check, longWork, record } from "../../internal/guard.js";
+import { check, longWork, recordWith } from "@provably/core-tensor/internal";
 import { checkInteger, checkNotNegative, checkPositive } from "../internal/check.js";
 import {
   type MaskedTransformer,
@@ -150,7 +150,7 @@ export function optimize<B>(
   options: PretrainingOptions,
   task: Task<B>,
 ): { readonly state: PretrainingState; readonly losses: readonly number[] } {
-  check(fn, "options", options, record(longWork));
+  check(fn, "options", options, recordWith(longWork));
   const {
     epochs = 40,
     batchSize = 128,

@@ -7,7 +7,6 @@ import {
   argmax,
   array,
   astype,
-  checkRecord,
   concat,
   div,
   item,
@@ -25,8 +24,9 @@ import {
   topK,
   zeros,
 } from "@provably/core-tensor";
+import { anyRecord, check, numberList, recordWith, tensor } from "@provably/core-tensor/internal";
 import { eigvalsh, solve } from "@provably/core-tensor/linalg";
-import { check, numbers, record, tensor } from "../../internal/guard.js";
+
 import { checkInteger, checkNotNegative, checkPositive } from "../internal/check.js";
 
 /**
@@ -50,7 +50,7 @@ export interface ProbeResult {
   readonly predictions: Int32Array;
 }
 
-const labelled = record({ features: tensor, labels: numbers });
+const labelled = recordWith({ features: tensor, labels: numberList });
 
 function checkProbe(fn: string, train: LabelledFeatures, test: LabelledFeatures): number {
   for (const [name, set] of Object.entries({ train, test })) {
@@ -118,7 +118,7 @@ export function ridgeProbe(
   test: LabelledFeatures,
   options: { readonly penalty?: number } = {},
 ): ProbeResult {
-  const { penalty = 1 } = checkRecord("ridgeProbe", "options", options);
+  const { penalty = 1 } = check("ridgeProbe", "options", options, anyRecord);
   const classes = checkProbe("ridgeProbe", train, test);
   checkPositive("ridgeProbe", "penalty", penalty);
   const [f, g] = standardized(train.features, test.features);
@@ -167,7 +167,7 @@ export function logisticProbe(
     penalty = 1e-4,
     maxIterations = 500,
     tolerance = 1e-5,
-  } = checkRecord("logisticProbe", "options", options);
+  } = check("logisticProbe", "options", options, anyRecord);
   const classes = checkProbe("logisticProbe", train, test);
   checkPositive("logisticProbe", "penalty", penalty);
   checkInteger("logisticProbe", "maxIterations", maxIterations, 1);
@@ -225,7 +225,7 @@ export function knnProbe(
   test: LabelledFeatures,
   options: { readonly neighbours?: number } = {},
 ): ProbeResult {
-  const { neighbours = 20 } = checkRecord("knnProbe", "options", options);
+  const { neighbours = 20 } = check("knnProbe", "options", options, anyRecord);
   const classes = checkProbe("knnProbe", train, test);
   checkInteger("knnProbe", "neighbours", neighbours, 1);
   const count = Math.min(neighbours, train.labels.length);

@@ -3,12 +3,12 @@ import { FormatError, type NdArray, isNdArray } from "@provably/core-tensor";
 import {
   check,
   mapOf,
-  record,
+  recordWith,
   satisfying,
   tensor,
   typedArray,
-  whole,
-} from "../../internal/guard.js";
+  wholeNumber,
+} from "@provably/core-tensor/internal";
 import { decodeSafetensors, encodeSafetensors } from "@provably/core-tensor/io";
 import type { PretrainingState } from "./pretrain.js";
 
@@ -60,7 +60,7 @@ export function encodePretrainingState(state: PretrainingState): Uint8Array {
  */
 export function decodePretrainingState(bytes: Uint8Array): PretrainingState {
   const { tensors, metadata } = decodeSafetensors(
-    check("decodePretrainingState", "bytes", bytes, typedArray(Uint8Array)),
+    check("decodePretrainingState", "bytes", bytes, typedArray("Uint8Array")),
   );
   const step = Number(metadata["step"]);
   const tree = (prefix: string): Record<string, NdArray> =>
@@ -85,10 +85,10 @@ const count = satisfying(
   "a number or an array of one",
   (x) => typeof x === "number" || (isNdArray(x) && x.size === 1),
 );
-const shape = record({
-  step: whole(0),
+const shape = recordWith({
+  step: wholeNumber(0),
   params: tensors,
-  optimizer: record({ step: count, mean: tensors, square: tensors }),
+  optimizer: recordWith({ step: count, mean: tensors, square: tensors }),
 });
 
 export function checkState(fn: string, state: PretrainingState): PretrainingState {

@@ -1,17 +1,18 @@
 /** The data of the theory: clusters of images, each with its own partition of the patches into areas that share a feature. */
-import { DomainError, checkRecord, toTypedArray } from "@provably/core-tensor";
-import { type RngKey, permutation } from "@provably/core-tensor/random";
+import { DomainError, toTypedArray } from "@provably/core-tensor";
 import {
-  type Guard,
+  anyNumber,
+  anyRecord,
   check,
   listOf,
-  number,
   oneOf,
   optional,
-  pair,
-  record,
+  recordWith,
   satisfying,
-} from "../../internal/guard.js";
+  type Guard,
+} from "@provably/core-tensor/internal";
+import { type RngKey, permutation } from "@provably/core-tensor/random";
+
 import { checkInteger } from "../internal/check.js";
 import { type Latent, checkLatent } from "./latent.js";
 
@@ -66,11 +67,16 @@ export function createSpatialDistribution(
   options: { readonly latent?: Latent } = {},
 ): SpatialDistribution {
   const fn = "createSpatialDistribution";
-  const { latent = { kind: "uniform", low: 0.8, high: 1.2 } } = checkRecord(fn, "options", options);
+  const { latent = { kind: "uniform", low: 0.8, high: 1.2 } } = check(
+    fn,
+    "options",
+    options,
+    anyRecord,
+  );
   return build(fn, clusters, latent);
 }
 
-const positions = listOf(listOf(listOf(number)));
+const positions = listOf(listOf(listOf(anyNumber)));
 
 function build(
   fn: string,
@@ -94,19 +100,19 @@ function build(
 
 /** Whether `world` is one: its other fields must be what its clusters make them. */
 export function checkWorld(fn: string, world: SpatialDistribution): void {
-  const { clusters, latent, ...derived } = checkRecord(fn, "world", world);
+  const { clusters, latent, ...derived } = check(fn, "world", world, anyRecord);
   const { numPatches, numFeatures, offsets, areaOf } = build(fn, clusters, latent);
   check(
     fn,
     "world",
     derived,
-    record({
+    recordWith({
       numPatches: oneOf(numPatches),
       numFeatures: oneOf(numFeatures),
       offsets: exactly(offsets),
     }),
   );
-  check(fn, "world.areaOf", derived.areaOf, listOf(listOf(number, numPatches), areaOf.length));
+  check(fn, "world.areaOf", derived.areaOf, listOf(listOf(anyNumber, numPatches), areaOf.length));
   derived.areaOf.forEach((row, k) => check(fn, `world.areaOf[${k}]`, row, exactly(areaOf[k]!)));
 }
 
@@ -191,9 +197,9 @@ export function createAreaPartition(key: RngKey, options: AreaPartitionOptions):
   return areas.map((area) => [...area].sort((a, b) => a - b));
 }
 
-const partitionOptions = record({
+const partitionOptions = recordWith({
   layout: optional(oneOf("random", "contiguous", "blocks2d")),
-  grid: optional(pair),
+  grid: optional(listOf(anyNumber, 2)),
 });
 
 function positionOrder(key: RngKey, numPatches: number, layout: "random" | "contiguous"): number[] {

@@ -1,6 +1,14 @@
 /** How large the global area is against the local ones: what decides whether attention must first unlearn it. */
-import { DomainError, checkRecord, show } from "@provably/core-tensor";
-import { check, listOf, number, record } from "../../internal/guard.js";
+import { DomainError } from "@provably/core-tensor";
+import {
+  anyNumber,
+  anyRecord,
+  check,
+  listOf,
+  recordWith,
+  show,
+} from "@provably/core-tensor/internal";
+
 import { checkInteger, checkPositive } from "../internal/check.js";
 import { maskedCount } from "./sampling.js";
 
@@ -54,10 +62,11 @@ export function powerLawAreaSizes(options: {
   readonly globalSize: number;
   readonly localSize: number;
 } {
-  const { numPatches, globalExponent, localExponent } = checkRecord(
+  const { numPatches, globalExponent, localExponent } = check(
     "powerLawAreaSizes",
     "options",
     options,
+    anyRecord,
   );
   checkInteger("powerLawAreaSizes", "numPatches", numPatches, 2);
   if (!Number.isFinite(globalExponent) || globalExponent <= 0.5 || globalExponent > 1)
@@ -85,7 +94,7 @@ export interface AreaSetting {
   readonly queryArea: number;
 }
 
-const shape = record({ sizes: listOf(number) });
+const shape = recordWith({ sizes: listOf(anyNumber) });
 
 export function checkSetting(fn: string, setting: AreaSetting): number {
   const { sizes, queryArea } = check(fn, "setting", setting, shape);
@@ -127,7 +136,10 @@ export function decouplingAtZero(
   const { sizes, queryArea: n } = setting;
   const seen =
     numPatches -
-    maskedCount(numPatches, checkRecord("decouplingAtZero", "options", options).maskRatio ?? 0.5);
+    maskedCount(
+      numPatches,
+      check("decouplingAtZero", "options", options, anyRecord).maskRatio ?? 0.5,
+    );
   const attention = sizes.map(
     (size, j) => (seen * (size - Number(j === n))) / (numPatches - 1) / numPatches,
   );

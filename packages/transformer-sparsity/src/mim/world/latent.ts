@@ -1,6 +1,14 @@
 /** The laws of the latents: how strongly each area of an image shows its feature. */
 import { DomainError } from "@provably/core-tensor";
-import { byKind, callback, check, listOf, number, optional, record } from "../../internal/guard.js";
+import {
+  anyFunction,
+  anyNumber,
+  byKind,
+  check,
+  listOf,
+  optional,
+  recordWith,
+} from "@provably/core-tensor/internal";
 
 /**
  * The law of the latent $z$ of an area, with values in $[L, U]$, $0 < L \le U$. Latents of different areas are independent.
@@ -27,9 +35,14 @@ export type Latent =
     };
 
 const shape = byKind("kind", {
-  uniform: record({ low: number, high: number }),
-  discrete: record({ values: listOf(number), probabilities: optional(listOf(number)) }),
-  quantile: record({ low: number, high: number, secondMoment: number, quantile: callback }),
+  uniform: recordWith({ low: anyNumber, high: anyNumber }),
+  discrete: recordWith({ values: listOf(anyNumber), probabilities: optional(listOf(anyNumber)) }),
+  quantile: recordWith({
+    low: anyNumber,
+    high: anyNumber,
+    secondMoment: anyNumber,
+    quantile: anyFunction,
+  }),
 });
 
 export function checkLatent(fn: string, latent: Latent): void {

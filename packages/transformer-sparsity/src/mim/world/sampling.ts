@@ -4,13 +4,20 @@ import {
   type NdArray,
   ShapeError,
   array,
-  checkRecord,
   matmul,
   toTypedArray,
-  show,
 } from "@provably/core-tensor";
+import {
+  anyRecord,
+  check,
+  numberList,
+  recordWith,
+  show,
+  tensor,
+  wholeNumber,
+} from "@provably/core-tensor/internal";
 import { type RngKey, foldIn, uniform } from "@provably/core-tensor/random";
-import { check, numbers, record, tensor, whole } from "../../internal/guard.js";
+
 import { checkInteger, checkPositive } from "../internal/check.js";
 import { type SpatialDistribution, checkWorld } from "./distribution.js";
 import { latentAt, latentSupport } from "./latent.js";
@@ -115,7 +122,7 @@ export function sampleMask(
 ): Uint8Array {
   const masked = maskedCount(
     numPatches,
-    checkRecord("sampleMask", "options", options).maskRatio ?? 0.5,
+    check("sampleMask", "options", options, anyRecord).maskRatio ?? 0.5,
   );
   const u = toTypedArray(uniform(key, [masked], { dtype: "float64" }));
   const order = Uint32Array.from({ length: numPatches }, (_, p) => p);
@@ -198,7 +205,7 @@ export function renderImage(
 ): NdArray {
   checkWorld("renderImage", world);
   checkImage("renderImage", world, image);
-  const { features } = checkRecord("renderImage", "options", options);
+  const { features } = check("renderImage", "options", options, anyRecord);
   const { numPatches, numFeatures } = world;
   const data = new Float64Array(numPatches * numFeatures);
   world.areaOf[image.cluster]!.forEach(
@@ -235,7 +242,7 @@ export function enumerateImages(
   options: { readonly maskRatio?: number; readonly limit?: number } = {},
 ): { readonly samples: readonly MaskedImage[]; readonly weights: readonly number[] } {
   checkWorld("enumerateImages", world);
-  const { maskRatio = 0.5, limit = 2e6 } = checkRecord("enumerateImages", "options", options);
+  const { maskRatio = 0.5, limit = 2e6 } = check("enumerateImages", "options", options, anyRecord);
   checkPositive("enumerateImages", "limit", limit);
   const { latent, numPatches, clusters } = world;
   if (latent.kind !== "discrete")
@@ -303,8 +310,8 @@ function latentChoices(
   return choices;
 }
 
-const shape = record({ cluster: whole(0), latents: numbers });
-const masked = record({ mask: numbers });
+const shape = recordWith({ cluster: wholeNumber(0), latents: numberList });
+const masked = recordWith({ mask: numberList });
 
 export function checkImage(
   fn: string,

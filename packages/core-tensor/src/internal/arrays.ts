@@ -1,0 +1,50 @@
+/** Guards of arrays and of flat numbers. */
+import type { NdArray } from "../array/ndarray.js";
+import { type Guard, anyNumber, listOf, satisfying } from "../check/index.js";
+import { isNdArray } from "../trace/input.js";
+
+/** An array of this package. */
+export const tensor: Guard<NdArray> = satisfying("an array of core-tensor", isNdArray);
+
+/** Numbers in a list or in a typed array. */
+export const numberList: Guard<ArrayLike<number>> = (x) => {
+  if (Array.isArray(x)) return listOf(anyNumber)(x);
+  const fits = isTyped(x) && !(x instanceof BigInt64Array) && !(x instanceof BigUint64Array);
+  return fits && isHere(x) ? undefined : { path: "", expected: "a list of numbers", got: x };
+};
+
+function isTyped(x: unknown): x is ArrayBufferView {
+  return ArrayBuffer.isView(x) && !(x instanceof DataView);
+}
+
+/** Whether the storage of a typed array is still there, and was not transferred to a worker. */
+function isHere(x: ArrayBufferView): boolean {
+  try {
+    return new Uint8Array(x.buffer).length >= 0;
+  } catch {
+    return false;
+  }
+}
+
+interface TypedArrayKinds {
+  Float32Array: Float32Array;
+  Float64Array: Float64Array;
+  Int32Array: Int32Array;
+  Uint8Array: Uint8Array;
+}
+
+/** A typed array of one kind, of any realm, with its storage and of the length where one is given. */
+export function typedArray<K extends keyof TypedArrayKinds>(
+  kind: K,
+  length?: number,
+): Guard<TypedArrayKinds[K]> {
+  const long = length === undefined ? " that was not transferred away" : ` of ${length} numbers`;
+  return satisfying(
+    `a ${kind}${long}`,
+    (x) =>
+      isTyped(x) &&
+      (x as unknown as { [Symbol.toStringTag]: string })[Symbol.toStringTag] === kind &&
+      isHere(x) &&
+      (length === undefined || (x as Uint8Array).length === length),
+  );
+}

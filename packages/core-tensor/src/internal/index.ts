@@ -1,0 +1,7 @@
+/**
+ * What the packages of this house share beneath their public faces: checks of arguments, and the
+ * making of certificates. Not for users: it may change with any release.
+ */
+export * from "../check/index.js";
+export { numberList, tensor, typedArray } from "./arrays.js";
+export { certificate } from "../certificate.js";
