@@ -8,6 +8,7 @@ import { fork } from "node:child_process";
 import { readdirSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { wilsonInterval } from "@provably/causal-latent/matte";
+import { doors, pageWithDoors } from "./doors.mjs";
 
 /** The share of seeds on which a fault has to be seen. */
 export const SEEN = 0.95;
@@ -163,12 +164,8 @@ export async function runFaults(only) {
   const wrong = measured.flatMap(({ entry, result }) => shortfalls(entry, result));
   for (const line of wrong) console.log(`SHORT: ${line}`);
   if (only === undefined) {
-    const { format, resolveConfig } = await import("prettier");
     const target = fileURLToPath(new URL("../../docs/guides/faults.md", import.meta.url));
-    writeFileSync(
-      target,
-      await format(page(measured), { ...(await resolveConfig(target)), parser: "markdown" }),
-    );
+    writeFileSync(target, await pageWithDoors(await doors(), page(measured)));
   }
   return wrong.length;
 }

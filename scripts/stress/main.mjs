@@ -1,6 +1,7 @@
 // npm run stress [-- part [argument]]: what takes too long for npm test, bounded to half an hour on two cores. Parts:
 //   hostile [count] [package]   10⁶ calls of the public functions with arguments of the wrong type, shape and size
 //   faults [certificate]        planted faults and false alarms of every certificate over many seeds; writes docs/guides/faults.md
+//   doors [package]             inputs as people bring them: right, refused or seen; writes their part of docs/guides/faults.md
 //   determinism                 the same bits on Node 20, 22, 24 and in Chromium, as far as their Math agrees
 //   resume [kills]              long runs killed 50 times each and taken up again, to the same bits
 //   abort [function]            every function that takes a signal stops within 200 ms of an abort
@@ -15,6 +16,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { runAbort } from "./abort.mjs";
 import { runDeterminism } from "./determinism.mjs";
+import { runDoors } from "./doors.mjs";
 import { runFaults } from "./faults.mjs";
 import { runHostile } from "./hostile-run.mjs";
 import { runParsers } from "./parsers.mjs";
@@ -56,6 +58,7 @@ function runAudit() {
 const parts = {
   hostile: (count, only) => runHostile(count === undefined ? 1e6 : Number(count), only),
   faults: runFaults,
+  doors: runDoors,
   determinism: runDeterminism,
   resume: (kills) => runResume(kills === undefined ? 50 : Number(kills)),
   abort: runAbort,
@@ -82,7 +85,7 @@ const lanes = [
   [["determinism"]],
   [
     ["resume", "parsers", "audit"],
-    ["models", "cycles", "abort", "together"],
+    ["doors", "models", "cycles", "abort", "together"],
   ],
 ];
 

@@ -5,12 +5,16 @@ import { fileURLToPath } from "node:url";
 import { type ArrayInput, type NdArray, array, toTypedArray } from "@provably/core-tensor";
 import { expect } from "vitest";
 
-/** Reads `<topic>/<name>.json` from a package's test/fixtures, or from the folder that PROVABLY_FIXTURES names; undefined where there is none. */
-export function goldenFiles(fixtures: URL, topic: string): <T>(name: string) => T | undefined {
+/**
+ * Reads `<topic>/<name>.json` from a package's test/fixtures, or from the folder that
+ * PROVABLY_FIXTURES names. A file that is absent fails the test: what is not compared is not known.
+ */
+export function goldenFiles(fixtures: URL, topic: string): <T>(name: string) => T {
   const folder = join(process.env["PROVABLY_FIXTURES"] ?? fileURLToPath(fixtures), topic);
   return <T>(name: string) => {
     const file = join(folder, `${name}.json`);
-    return existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as T) : undefined;
+    if (!existsSync(file)) throw new Error(`golden file ${topic}/${name}.json is absent`);
+    return JSON.parse(readFileSync(file, "utf8")) as T;
   };
 }
 
