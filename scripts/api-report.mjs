@@ -6,7 +6,9 @@ import ts from "typescript";
 /** One section an entry, one declaration an export, in alphabetical order. */
 export function apiReport(folder) {
   const { name, exports } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
-  const entries = Object.entries(exports).filter(([key]) => key !== "./package.json");
+  const entries = Object.entries(exports).filter(
+    ([key]) => key !== "./package.json" && key !== "./internal",
+  );
   const files = entries.map(([, { import: target }]) => join(folder, target.types));
   const program = ts.createProgram(files, {
     moduleResolution: ts.ModuleResolutionKind.Bundler,

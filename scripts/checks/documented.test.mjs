@@ -10,7 +10,9 @@ const root = fileURLToPath(new URL("../../", import.meta.url));
 /** The exports of every entry of a package, as the compiler sees them. */
 function* publicSymbols(folder) {
   const { exports } = JSON.parse(readFileSync(`${folder}/package.json`, "utf8"));
-  const files = Object.values(exports).flatMap((entry) => entry["@provably/source"] ?? []);
+  const files = Object.entries(exports).flatMap(([key, entry]) =>
+    key === "./internal" ? [] : (entry["@provably/source"] ?? []),
+  );
   const program = ts.createProgram(
     files.map((file) => `${folder}/${file}`),
     {

@@ -9,13 +9,13 @@ const root = fileURLToPath(new URL("../../", import.meta.url));
 const AsyncFunction = (async () => {}).constructor;
 const KEPT = 4;
 
-/** The entries of all packages, as users name them; `only` keeps those of one package. */
+/** The public entries of all packages, as users name them; `only` keeps those of one package. */
 export function entriesOf(only = "") {
   return readdirSync(`${root}packages`)
     .filter((name) => name.includes(only))
     .flatMap((name) =>
       Object.keys(JSON.parse(readFileSync(`${root}packages/${name}/package.json`, "utf8")).exports)
-        .filter((key) => key !== "./package.json")
+        .filter((key) => key !== "./package.json" && key !== "./internal")
         .map((key) => `@provably/${name}${key.slice(1)}`),
     );
 }

@@ -2,6 +2,7 @@
 //   hostile [count] [package]   10⁶ calls of the public functions with arguments of the wrong type, shape and size
 //   faults [certificate]        planted faults and false alarms of every certificate over many seeds; writes docs/guides/faults.md
 //   doors [package]             inputs as people bring them: right, refused or seen; writes their part of docs/guides/faults.md
+//   numpy [count] [operation] [seed]   30,000 random calls of core-tensor, eager and compiled, against NumPy, where Python has it
 //   determinism                 the same bits on Node 20, 22, 24 and in Chromium, as far as their Math agrees
 //   resume [kills]              long runs killed 50 times each and taken up again, to the same bits
 //   abort [function]            every function that takes a signal stops within 200 ms of an abort
@@ -19,6 +20,7 @@ import { runDeterminism } from "./determinism.mjs";
 import { runDoors } from "./doors.mjs";
 import { runFaults } from "./faults.mjs";
 import { runHostile } from "./hostile-run.mjs";
+import { runNumpy } from "./numpy.mjs";
 import { runParsers } from "./parsers.mjs";
 import { runResume } from "./resume.mjs";
 
@@ -59,6 +61,7 @@ const parts = {
   hostile: (count, only) => runHostile(count === undefined ? 1e6 : Number(count), only),
   faults: runFaults,
   doors: runDoors,
+  numpy: (count, only, seed) => runNumpy(count, only || undefined, seed),
   determinism: runDeterminism,
   resume: (kills) => runResume(kills === undefined ? 50 : Number(kills)),
   abort: runAbort,
@@ -85,7 +88,7 @@ const lanes = [
   [["determinism"]],
   [
     ["resume", "parsers", "audit"],
-    ["doors", "models", "cycles", "abort", "together"],
+    ["doors", "numpy", "models", "cycles", "abort", "together"],
   ],
 ];
 

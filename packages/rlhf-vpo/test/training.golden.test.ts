@@ -233,7 +233,7 @@ describe.skipIf(experiments === undefined)("golden experiments", () => {
       source: "Cen and others (2025), synthetic bandits; sizes and temperature are ours",
       measured: `mean gap ± standard error over ${instances} instances. ${found.join("; ")}`,
     };
-  }, 120_000);
+  });
 
   it("online bandits at low temperature: regret within three standard errors, and optimism ahead of greedy play", ({
     task,
@@ -291,5 +291,5 @@ describe.skipIf(experiments === undefined)("golden experiments", () => {
         "Cen and others (2025), synthetic bandits; here at β = 0.1 with bounded rewards, at β = 1 greedy play is ahead",
       measured: `regret ${meanOf(regrets[1]!).toFixed(1)} against ${meanOf(regrets[0]!).toFixed(1)}, paired difference ${meanOf(differences).toFixed(1)} ± ${errorOf(differences).toFixed(1)} (standard error), ${instances} instances`,
     };
-  }, 120_000);
+  });
 });

@@ -215,7 +215,7 @@ describe("robust decision processes", () => {
       expect(plan.iterations).toBeLessThan(10);
       expect(plan.certificate.value).toBeLessThan(1e-8);
     }
-  }, 10_000);
+  });
 
   it.each([
     ["robustPolicyIteration", robustPolicyIteration],

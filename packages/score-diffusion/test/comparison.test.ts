@@ -119,5 +119,5 @@ describe("posterior samplers on a ring of six laws", () => {
         "Xu, Chi (2024), theorem on asymptotic consistency; the comparison in sliced $W_2$ distance to the exact posterior is ours",
       measured: `${found.join("; ")} (${MEASUREMENTS} measurements, ${NUM_SAMPLES} draws each; settings are those of the guide, shortened)`,
     };
-  }, 120_000);
+  });
 });

@@ -75,7 +75,7 @@ const fit = {
   make(seed) {
     const cpts = randomCpts(graph, key(seed));
     const rows = (name) => sampleHierarchy(graph, cpts, 8000, foldIn(key(seed), name));
-    return { seed, cpts, fresh: rows("fresh"), train: rows("train"), certify: (model, data) => certifyFit(model, data, { alpha: 0.01 }) };
+    return { seed, cpts, fresh: rows("fresh"), train: rows("train"), certify: (model, data) => certifyFit(model, data, { significance: 0.01 }) };
   },
   honest: ({ cpts, fresh, certify }) => certify({ graph, cpts }, fresh),
   faults: {

@@ -50,7 +50,7 @@ describe.each(devices)("a call on %s", (_, options) => {
       ),
       { seed: 11, numRuns: 150 },
     );
-  }, 60_000);
+  });
 
   it("leaves pinned arrays, one of them given several times, as they were", () => {
     fc.assert(
@@ -77,7 +77,7 @@ describe.each(devices)("a call on %s", (_, options) => {
       ),
       { seed: 12, numRuns: 150 },
     );
-  }, 60_000);
+  });
 });
 
 describe("a pinned array", () => {

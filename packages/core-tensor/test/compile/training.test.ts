@@ -126,7 +126,7 @@ describe("a compiled training step", () => {
     run(10_000);
     expect(memoryOf(compiled)).toBe(before);
     expect(Number.isFinite(item(loss(p, x)))).toBe(true);
-  }, 60_000);
+  });
 
   it("without pins, garbage is all it leaves for ten thousand steps", () => {
     const optimizer = sgd(1e-3);
@@ -142,7 +142,7 @@ describe("a compiled training step", () => {
     expect(memoryOf(compiled)).toBe(wasm);
     // without --expose-gc the heap may hold garbage of the last steps
     expect(process.memoryUsage().heapUsed - heap).toBeLessThan(global.gc ? heap * 0.05 : 64e6);
-  }, 60_000);
+  });
 
   it("refuses parameters that were donated", () => {
     const compiled = compile((q: NdArray) => add(q, 1), { resident: true, donate: [0] });

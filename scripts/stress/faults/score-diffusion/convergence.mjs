@@ -7,7 +7,7 @@ import {
   certifyErrorBound,
   certifyOrder,
   ddpm,
-  paperSchedule,
+  theorySchedule,
   perturbScore,
   pfOde,
 } from "@provably/score-diffusion";
@@ -121,7 +121,7 @@ const orders = [
   ),
 ]; // prettier-ignore
 
-const schedule = paperSchedule(160, { c0: 1, c1: 4 });
+const schedule = theorySchedule(160, { c0: 1, c1: 4 });
 const options = { numSamples: 64 };
 const bound = {
   certificate: "certifyErrorBound",
@@ -136,7 +136,7 @@ const bound = {
     "the score is not used": ({ seed, law }) =>
       certifyErrorBound(withStep(acceleratedOde, function* ({ x }, { ratio }) { yield* []; return { x: mul(1 / Math.sqrt(ratio), x) }; }), law, law, key(seed), schedule, options),
     "score of the next level: off by one in the schedule, 640 steps": ({ seed, law }) =>
-      certifyErrorBound(withTable(acceleratedOde, later), law, law, key(seed), paperSchedule(640, { c0: 1, c1: 4 }), options),
+      certifyErrorBound(withTable(acceleratedOde, later), law, law, key(seed), theorySchedule(640, { c0: 1, c1: 4 }), options),
     "a score 10 % too large": {
       damage: ({ seed, law }) => certifyErrorBound(acceleratedOde, scaledScore(law, 1.1), law, key(seed), schedule, options),
       note: "its error is measured and allowed for: the bound grows with it",

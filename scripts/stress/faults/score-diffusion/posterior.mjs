@@ -30,7 +30,7 @@ const drawn =
     const values = toTypedArray(y);
     return concat(Array.from(values, (value, i) => change(mixtureSamples(posterior(value, sigma, law), foldIn(k, i), 1), foldIn(k, -1 - i), value)), { axis: 0 }); // prettier-ignore
   };
-const ranks = { trials: 150, draws: 9 };
+const ranks = { numTrials: 150, numDraws: 9 };
 const calibration = {
   certificate: "certifyCalibration",
   given: "the exact posterior of a mixture in the plane, 150 points, 9 draws each",
