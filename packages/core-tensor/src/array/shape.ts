@@ -1,5 +1,5 @@
 /** Shapes: sizes, strides, axis normalisation and broadcasting. */
-import { anyRecord, check, show } from "../check/index.js";
+import { anything, checkOptions, show } from "../check/index.js";
 import { AxisError, ShapeError } from "../errors.js";
 
 /**
@@ -82,14 +82,16 @@ export function normalizeAxis(fn: string, axis: number, rank: number): number {
   return axis < 0 ? axis + rank : axis;
 }
 
-/** The axis an option names, or `fallback`. */
+const AXIS = { axis: anything };
+
+/** The axis that the only option names, or `fallback`. */
 export function axisOf(
   fn: string,
   options: { readonly axis?: number },
   fallback: number,
   rank: number,
 ): number {
-  return normalizeAxis(fn, check(fn, "options", options, anyRecord).axis ?? fallback, rank);
+  return normalizeAxis(fn, checkOptions(fn, options, AXIS).axis ?? fallback, rank);
 }
 
 /** Sorted distinct non-negative axes; all of them when `axis` is undefined. */

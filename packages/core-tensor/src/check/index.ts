@@ -38,3 +38,4 @@ export {
   recordOf,
   recordWith,
 } from "./options.js";
+export { within } from "./within.js";

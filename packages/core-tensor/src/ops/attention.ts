@@ -1,5 +1,13 @@
 /** Scaled dot-product attention. */
-import { anyRecord, check, show } from "../check/index.js";
+import {
+  type Schema,
+  anything,
+  checkOptions,
+  finiteNumber,
+  show,
+  trueOrFalse,
+  within,
+} from "../check/index.js";
 import type { NdArray } from "../array/ndarray.js";
 import { formatShape, sameShape } from "../array/shape.js";
 import { DomainError, ShapeError } from "../errors.js";
@@ -32,6 +40,13 @@ export interface AttentionOptions {
   readonly blockSize?: number;
 }
 
+const ATTENTION: Schema<AttentionOptions> = {
+  causal: trueOrFalse,
+  mask: anything,
+  scale: finiteNumber,
+  blockSize: anything,
+};
+
 /**
  * Attention $\operatorname{softmax}(s\,QK^\top + M)\,V$ for each head.
  *
@@ -59,6 +74,7 @@ export function attention(
   values: ArrayInput,
   options: AttentionOptions = {},
 ): NdArray {
+  checkOptions("attention", options, ATTENTION);
   const q = toArray("attention", queries, "queries");
   const [k, v] = [toArray("attention", keys, "keys"), toArray("attention", values, "values")];
   const heads = q.shape[q.shape.length - 3];
@@ -74,18 +90,11 @@ export function attention(
     );
   const [t, d] = q.shape.slice(-2) as [number, number];
   const s = k.shape[k.shape.length - 2]!;
-  const { scale = 1 / Math.sqrt(d), blockSize = s } = check(
-    "attention",
-    "options",
-    options,
-    anyRecord,
-  );
-  if (!Number.isFinite(scale))
-    throw new DomainError(`attention: scale must be finite, got ${show(scale)}`);
+  const { scale = 1 / Math.sqrt(d), blockSize = s, causal = false, mask } = options;
   if (!Number.isInteger(blockSize) || (blockSize < 1 && s > 0))
     throw new DomainError(`attention: blockSize must be an integer ≥ 1, got ${show(blockSize)}`);
   const [kk, vv] = [spreadHeads(k, heads / groups), spreadHeads(v, heads / groups)];
-  const bias = options.mask === undefined ? undefined : toArray("attention", options.mask, "mask");
+  const bias = mask === undefined ? undefined : toArray("attention", mask, "mask");
   const scores = (from: number, to: number): NdArray => {
     let x = mul(matmul(q, matrixTranspose(sliceAxis(kk, kk.shape.length - 2, from, to))), scale);
     if (bias !== undefined)
@@ -93,10 +102,11 @@ export function attention(
         x,
         sliceAxis(broadcastTo(bias, [...x.shape.slice(0, -1), s]), x.shape.length - 1, from, to),
       );
-    return options.causal ? where(visible(t, s, from, to), x, -Infinity) : x;
+    return causal ? where(visible(t, s, from, to), x, -Infinity) : x;
   };
-  if (blockSize >= s) return matmul(softmax(scores(0, s)), vv);
-  return overBlocks(scores, vv, s, blockSize);
+  return within("attention", () =>
+    blockSize >= s ? matmul(softmax(scores(0, s)), vv) : overBlocks(scores, vv, s, blockSize),
+  );
 }
 
 /** Whether query i may see key j: rows of queries, columns `from` to `to` of keys. */

@@ -1,6 +1,5 @@
 /** Comparing whole arrays. */
-import { DomainError } from "../errors.js";
-import { anyRecord, check, show } from "../check/index.js";
+import { type Schema, checkOptions, satisfying } from "../check/index.js";
 import { type ArrayInput, toConcrete } from "../trace/input.js";
 import { rowMajorData } from "../array/ndarray.js";
 import { sameShape } from "../array/shape.js";
@@ -15,6 +14,9 @@ export interface CloseOptions {
   /** Allowed difference near zero; default 1e-8. */
   readonly absolute?: number;
 }
+
+const notNegative = satisfying<number>("≥ 0", (x) => typeof x === "number" && x >= 0);
+const CLOSE: Schema<CloseOptions> = { relative: notNegative, absolute: notNegative };
 
 /**
  * Whether two arrays have the same shape and nearly the same elements: $|a - b| \le \text{absolute} + \text{relative} \cdot |b|$ everywhere.
@@ -35,16 +37,7 @@ export interface CloseOptions {
  * @category Arrays
  */
 export function allClose(a: ArrayInput, b: ArrayInput, options: CloseOptions = {}): boolean {
-  const { relative = 1e-5, absolute = 1e-8 } = check("allClose", "options", options, anyRecord);
-  if (!(
-    typeof relative === "number" &&
-    typeof absolute === "number" &&
-    relative >= 0 &&
-    absolute >= 0
-  ))
-    throw new DomainError(
-      `allClose: relative and absolute must be ≥ 0, got ${show(relative)} and ${show(absolute)}`,
-    );
+  const { relative = 1e-5, absolute = 1e-8 } = checkOptions("allClose", options, CLOSE);
   const x = toConcrete("allClose", a, "a");
   const y = toConcrete("allClose", b, "b");
   if (!sameShape(x.shape, y.shape)) return false;

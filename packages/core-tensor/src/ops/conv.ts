@@ -1,5 +1,5 @@
 /** Convolution of images and sequences, and its transpose. The three bilinear maps here are one another's derivatives. */
-import { anyRecord, check, show } from "../check/index.js";
+import { type Schema, anything, checkOptions, show, wholeNumber } from "../check/index.js";
 import { type DType, allocate, isFloat } from "../array/dtype.js";
 import { type DenseArray, type NdArray, dense, rowMajorData } from "../array/ndarray.js";
 import { type Shape, checkShape, formatShape, sizeOf } from "../array/shape.js";
@@ -190,6 +190,21 @@ export interface Conv2dOptions {
   readonly bias?: ArrayInput;
 }
 
+const CONV1D: Schema<Conv1dOptions> = {
+  stride: wholeNumber(),
+  padding: anything,
+  dilation: wholeNumber(),
+  groups: anything,
+};
+const CONV2D: Schema<Conv2dOptions> = {
+  stride: anything,
+  padding: anything,
+  dilation: anything,
+  groups: anything,
+  bias: anything,
+};
+const CONV_TRANSPOSE2D: Schema<ConvTranspose2dOptions> = { ...CONV2D, outputPadding: anything };
+
 function pair(fn: string, argument: string, value: number | Pair, least: number): Pair {
   const both: Pair = typeof value === "number" ? [value, value] : value;
   if (
@@ -203,12 +218,12 @@ function pair(fn: string, argument: string, value: number | Pair, least: number)
   return both;
 }
 
-function withBias(y: NdArray, bias: ArrayInput | undefined): NdArray {
+function withBias(fn: string, y: NdArray, bias: ArrayInput | undefined): NdArray {
   if (bias === undefined) return y;
-  const b = convert(toArray("conv2d", bias, "bias"), y.dtype);
+  const b = convert(toArray(fn, bias, "bias"), y.dtype);
   if (b.shape.length !== 1 || b.shape[0] !== y.shape[1])
     throw new ShapeError(
-      `conv2d: bias must have shape [${y.shape[1]}], got ${formatShape(b.shape)}`,
+      `${fn}: bias must have shape [${y.shape[1]}], got ${formatShape(b.shape)}`,
     );
   return add(y, reshape(b, [y.shape[1]!, 1, 1]));
 }
@@ -234,14 +249,9 @@ function withBias(y: NdArray, bias: ArrayInput | undefined): NdArray {
  * @category Networks
  */
 export function conv2d(x: ArrayInput, weights: ArrayInput, options: Conv2dOptions = {}): NdArray {
-  const padding = pair(
-    "conv2d",
-    "padding",
-    check("conv2d", "options", options, anyRecord).padding ?? 0,
-    0,
-  );
-  const [before, after] = [padding, padding];
-  return withBias(convolve("conv2d", x, weights, options, before, after), options.bias);
+  checkOptions("conv2d", options, CONV2D);
+  const pad = pair("conv2d", "padding", options.padding ?? 0, 0);
+  return withBias("conv2d", convolve("conv2d", x, weights, options, pad, pad), options.bias);
 }
 
 function convolve(
@@ -252,7 +262,7 @@ function convolve(
   before: Pair,
   after: Pair,
 ): NdArray {
-  const [image, filter] = promote(fn, x, weights, true);
+  const [image, filter] = promote(fn, x, weights, true, ["x", "weights"]);
   const stride = pair(fn, "stride", options.stride ?? 1, 1);
   const dilation = pair(fn, "dilation", options.dilation ?? 1, 1);
   const { groups = 1 } = options;
@@ -327,17 +337,13 @@ export interface Conv1dOptions {
  * @category Networks
  */
 export function conv1d(x: ArrayInput, weights: ArrayInput, options: Conv1dOptions = {}): NdArray {
-  const [image, filter] = promote("conv1d", x, weights, true);
+  checkOptions("conv1d", options, CONV1D);
+  const [image, filter] = promote("conv1d", x, weights, true, ["x", "weights"]);
   if (image.shape.length !== 3 || filter.shape.length !== 3)
     throw new ShapeError(
       `conv1d: x must be [N, C, L] and weights [O, C / groups, k], got ${formatShape(image.shape)} and ${formatShape(filter.shape)}`,
     );
-  const [before, after] = pair(
-    "conv1d",
-    "padding",
-    check("conv1d", "options", options, anyRecord).padding ?? 0,
-    0,
-  );
+  const [before, after] = pair("conv1d", "padding", options.padding ?? 0, 0);
   const wide = {
     stride: [1, options.stride ?? 1] as const,
     dilation: [1, options.dilation ?? 1] as const,
@@ -379,8 +385,8 @@ export function convTranspose2d(
   weights: ArrayInput,
   options: ConvTranspose2dOptions = {},
 ): NdArray {
-  check("convTranspose2d", "options", options, anyRecord);
-  const [image, filter] = promote("convTranspose2d", x, weights, true);
+  checkOptions("convTranspose2d", options, CONV_TRANSPOSE2D);
+  const [image, filter] = promote("convTranspose2d", x, weights, true, ["x", "weights"]);
   const stride = pair("convTranspose2d", "stride", options.stride ?? 1, 1);
   const dilation = pair("convTranspose2d", "dilation", options.dilation ?? 1, 1);
   const pad = pair("convTranspose2d", "padding", options.padding ?? 0, 0);
@@ -421,5 +427,6 @@ export function convTranspose2d(
     filter: filter.shape,
     out,
   };
-  return withBias(bindOne(inputGradientPrimitive, [image, filter], attrs), options.bias);
+  const y = bindOne(inputGradientPrimitive, [image, filter], attrs);
+  return withBias("convTranspose2d", y, options.bias);
 }

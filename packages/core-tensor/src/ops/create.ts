@@ -1,5 +1,5 @@
 /** Making arrays, and getting numbers out of them again. */
-import { anyRecord, check, show } from "../check/index.js";
+import { type Schema, anything, checkOptions, show, trueOrFalse } from "../check/index.js";
 import { DTypeError, DomainError, ShapeError } from "../errors.js";
 import { convert } from "../trace/elementwise.js";
 import {
@@ -44,6 +44,10 @@ export interface ArrayOptions<D extends DType = DType> {
   readonly copy?: boolean;
 }
 
+/** Types and extents have errors of their own. */
+const CREATE: Schema<CreateOptions> = { dtype: anything };
+const ARRAY: Schema<ArrayOptions> = { ...CREATE, shape: anything, copy: trueOrFalse };
+
 /**
  * An array of the given numbers.
  *
@@ -68,7 +72,7 @@ export function array<D extends DType = DType>(
   values: ArrayInput | TypedArray,
   options: ArrayOptions<D> = {},
 ): NdArray<D> {
-  const { dtype, shape, copy = true } = check("array", "options", options, anyRecord);
+  const { dtype, shape, copy = true } = checkOptions("array", options, ARRAY) as ArrayOptions<D>;
   if (dtype !== undefined) checkDType("array", dtype);
   let x: NdArray;
   if (typeof values === "number") {
@@ -115,14 +119,28 @@ export function full<D extends DType = "float32">(
   value: number,
   options: CreateOptions<D> = {},
 ): NdArray<D> {
-  checkShape("full", shape);
-  const dtype = check("full", "options", options, anyRecord).dtype ?? ("float32" as D);
-  checkDType("full", dtype);
+  return filled("full", shape, value, options);
+}
+
+function filled<D extends DType>(
+  fn: string,
+  shape: Shape,
+  value: number,
+  options: CreateOptions<D>,
+): NdArray<D> {
+  checkShape(fn, shape);
+  const dtype = typeOf(fn, options);
   if (typeof value !== "number")
-    throw new DTypeError(`full: value must be a number, got ${show(value)}`);
+    throw new DTypeError(`${fn}: value must be a number, got ${show(value)}`);
   const data = allocate(dtype, sizeOf(shape));
   if (value !== 0) data.fill(value);
   return dense(data, dtype, [...shape]);
+}
+
+function typeOf<D extends DType>(fn: string, options: CreateOptions<D>): D {
+  const { dtype = "float32" } = checkOptions<CreateOptions>(fn, options, CREATE);
+  checkDType(fn, dtype);
+  return dtype as D;
 }
 
 /**
@@ -144,7 +162,7 @@ export function zeros<D extends DType = "float32">(
   shape: Shape,
   options: CreateOptions<D> = {},
 ): NdArray<D> {
-  return full(shape, 0, options);
+  return filled("zeros", shape, 0, options);
 }
 
 /**
@@ -166,7 +184,7 @@ export function ones<D extends DType = "float32">(
   shape: Shape,
   options: CreateOptions<D> = {},
 ): NdArray<D> {
-  return full(shape, 1, options);
+  return filled("ones", shape, 1, options);
 }
 
 /**
@@ -200,7 +218,7 @@ export function arange<D extends DType = "float32">(
     );
   const shape = [Math.max(0, Math.ceil((to - from) / step))];
   checkShape("arange", shape);
-  return fill(shape, check("arange", "options", options, anyRecord).dtype, (i) => from + i * step);
+  return fill(shape, typeOf("arange", options), (i) => from + i * step);
 }
 
 /**
@@ -232,7 +250,7 @@ export function linspace<D extends DType = "float32">(
     throw new DomainError(
       `linspace: start and stop must be finite, got ${show(start)} and ${show(stop)}`,
     );
-  return fill([num], check("linspace", "options", options, anyRecord).dtype, (i) =>
+  return fill([num], typeOf("linspace", options), (i) =>
     i === num - 1 && num > 1 ? stop : start + (i * (stop - start)) / Math.max(1, num - 1),
   );
 }
@@ -259,7 +277,7 @@ export function eye<D extends DType = "float32">(
   options: CreateOptions<D> = {},
 ): NdArray<D> {
   checkShape("eye", [n, m]);
-  return fill([n, m], check("eye", "options", options, anyRecord).dtype, (i) =>
+  return fill([n, m], typeOf("eye", options), (i) =>
     Number(i % (m + 1) === 0 && i < n * (m + 1) && Math.floor(i / m) === i % m),
   );
 }
@@ -359,14 +377,8 @@ export function toNested(x: ArrayInput): Nested {
   return walk(0, offset);
 }
 
-function fill<D extends DType>(
-  shape: Shape,
-  dtype: D | undefined,
-  value: (i: number) => number,
-): NdArray<D> {
-  const type = dtype ?? ("float32" as D);
-  checkDType("dtype", type);
-  const data = allocate(type, sizeOf(shape));
+function fill<D extends DType>(shape: Shape, dtype: D, value: (i: number) => number): NdArray<D> {
+  const data = allocate(dtype, sizeOf(shape));
   for (let i = 0; i < data.length; i++) data[i] = value(i);
-  return dense(data, type, shape);
+  return dense(data, dtype, shape);
 }

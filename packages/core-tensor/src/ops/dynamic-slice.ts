@@ -1,8 +1,15 @@
 /** Taking and replacing a block whose place is not known beforehand: rows of a cache that fills up, windows that move along a sequence. */
-import { show } from "../check/index.js";
+import { show, within } from "../check/index.js";
 import { type DType, allocate, isFloat } from "../array/dtype.js";
 import { DenseArray, type NdArray, dense, rowMajorData } from "../array/ndarray.js";
-import { type Shape, formatShape, rowMajorStrides, sameShape, sizeOf } from "../array/shape.js";
+import {
+  type Shape,
+  checkShape,
+  formatShape,
+  rowMajorStrides,
+  sameShape,
+  sizeOf,
+} from "../array/shape.js";
 import { DTypeError, IndexError, ShapeError } from "../errors.js";
 import { scatterStrided } from "../exec/js/scatter.js";
 import { bindOne } from "../trace/bind.js";
@@ -71,10 +78,10 @@ const slicePrimitive: Primitive<Block> = {
     const data = allocate(out!.dtype, sizeOf(out!.shape));
     const source = rowMajorData(x!);
     const count = sizeOf(size);
-    const within = memberStrides(x!.shape, size);
+    const inside = memberStrides(x!.shape, size);
     blockOffsets("dynamicSlice", x!.shape, size, rowMajorData(start!)).forEach((offset, b) => {
       scatterStrided(
-        new DenseArray<DType>(source, x!.dtype, size, within, offset, count),
+        new DenseArray<DType>(source, x!.dtype, size, inside, offset, count),
         data,
         rowMajorStrides(size),
         b * count,
@@ -103,13 +110,13 @@ const updatePrimitive: Primitive<Block> = {
     const data = rowMajorData(x!).slice();
     const source = rowMajorData(update!);
     const count = sizeOf(size);
-    const within = memberStrides(x!.shape, size);
+    const inside = memberStrides(x!.shape, size);
     blockOffsets("dynamicUpdateSlice", x!.shape, size, rowMajorData(start!)).forEach(
       (offset, b) => {
         scatterStrided(
           new DenseArray<DType>(source, x!.dtype, size, rowMajorStrides(size), b * count, count),
           data,
-          within,
+          inside,
           offset,
         );
       },
@@ -160,9 +167,11 @@ export type BlockStart = ArrayInput | readonly (number | NdArray)[];
 function startOf(fn: string, start: BlockStart): NdArray {
   if (Array.isArray(start) && start.some(isNdArray)) {
     const list: readonly (number | NdArray)[] = start;
-    return concat(
-      list.map((entry, axis) =>
-        reshape(whole(fn, toArray(fn, entry, `start[${axis}]`, "int32"), entry), [1]),
+    return within(fn, () =>
+      concat(
+        list.map((entry, axis) =>
+          reshape(whole(fn, toArray(fn, entry, `start[${axis}]`, "int32"), entry), [1]),
+        ),
       ),
     );
   }
@@ -214,6 +223,7 @@ export function dynamicSlice(x: ArrayInput, start: BlockStart, size: Shape): NdA
     throw new ShapeError(
       `dynamicSlice: size must name an extent for each axis of ${formatShape(a.shape)}, got ${show(size)}`,
     );
+  checkShape("dynamicSlice", size, "size");
   return bindOne(slicePrimitive, [a, startOf("dynamicSlice", start)], { size });
 }
 

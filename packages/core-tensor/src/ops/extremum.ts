@@ -1,5 +1,5 @@
 /** The greatest and the smallest element along axes, and where they are. */
-import { anyRecord, check } from "../check/index.js";
+import { type Schema, anything, checkOptions } from "../check/index.js";
 import { type DType, allocate } from "../array/dtype.js";
 import { type NdArray, dense, rowMajorData } from "../array/ndarray.js";
 import { isRowMajor, normalizeAxis, sizeOf } from "../array/shape.js";
@@ -151,12 +151,14 @@ export interface ArgOptions {
   readonly axis?: number;
 }
 
+const ARG: Schema<ArgOptions> = { axis: anything };
+
 function argWith(
   primitive: Primitive<{ readonly axis: number }>,
   input: ArrayInput,
   options: ArgOptions,
 ): NdArray {
-  const { axis } = check(primitive.name, "options", options, anyRecord);
+  const { axis } = checkOptions(primitive.name, options, ARG);
   const x = toArray(primitive.name, input);
   if (axis === undefined) return bindOne(primitive, [reshape(x, [x.size])], { axis: 0 });
   return bindOne(primitive, [x], { axis: normalizeAxis(primitive.name, axis, x.shape.length) });

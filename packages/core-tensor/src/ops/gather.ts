@@ -1,5 +1,5 @@
 /** Reading elements at listed places, and its transpose: adding into listed places. */
-import { anyRecord, check, show } from "../check/index.js";
+import { show, within } from "../check/index.js";
 import { type DType, allocate } from "../array/dtype.js";
 import { DenseArray, type NdArray, dense, rowMajorData } from "../array/ndarray.js";
 import { type Shape, axisOf, formatShape, sameShape, sizeOf } from "../array/shape.js";
@@ -23,9 +23,12 @@ function outerInner(shape: Shape, axis: number): { outer: number; n: number; inn
   };
 }
 
-function checkIntegers(fn: string, indices: Aval): void {
+function checkIntegers<A extends Aval>(fn: string, indices: A, argument = "indices"): A {
   if (indices.dtype === "float32" || indices.dtype === "float64" || indices.dtype === "bool")
-    throw new DTypeError(`${fn}: indices must be integers, got ${indices.dtype}`);
+    throw new DTypeError(
+      `${fn}: ${argument} must be integers, got ${indices.dtype}; convert with astype(…, "int32")`,
+    );
+  return indices;
 }
 
 /** The indices with negative ones counted from the end, all checked. */
@@ -238,17 +241,18 @@ function spread(
   return inputs.map((x, i) => (batched[i] ? x : broadcastTo(x, [batchSize, ...x.shape])));
 }
 
-function toIndices(fn: string, input: ArrayInput): NdArray {
-  const indices = toArray(fn, input, "indices", "int32");
+/** Places as integers, of the named argument. */
+export function toIndices(fn: string, input: ArrayInput, argument = "indices"): NdArray {
+  const indices = toArray(fn, input, argument, "int32");
   // plain lists of numbers arrive as float32; whole numbers are meant
   return Array.isArray(input) && indices instanceof DenseArray && indices.dtype === "float32"
-    ? wholeNumbers(fn, indices)
-    : indices;
+    ? wholeNumbers(fn, indices, argument)
+    : checkIntegers(fn, indices, argument);
 }
 
-function wholeNumbers(fn: string, indices: DenseArray): NdArray {
+function wholeNumbers(fn: string, indices: DenseArray, argument: string): NdArray {
   for (const v of rowMajorData(indices))
-    if (!Number.isInteger(v)) throw new DTypeError(`${fn}: indices must be integers, got ${v}`);
+    if (!Number.isInteger(v)) throw new DTypeError(`${fn}: ${argument} must be integers, got ${v}`);
   return astype(indices, "int32");
 }
 
@@ -380,12 +384,9 @@ export function scatterAdd(
     throw new ShapeError(
       `scatterAdd: indices must have one axis, got shape ${formatShape(list.shape)}`,
     );
-  return add(
-    a,
-    bindOne(addAtPrimitive, [toArray("scatterAdd", updates, "updates", a.dtype), list], {
-      axis,
-      shape: a.shape,
-    }),
+  const rows = toArray("scatterAdd", updates, "updates", a.dtype);
+  return within("scatterAdd", () =>
+    add(a, bindOne(addAtPrimitive, [rows, list], { axis, shape: a.shape })),
   );
 }
 
@@ -412,10 +413,11 @@ export function oneHot(
 ): NdArray {
   if (!Number.isInteger(numClasses) || numClasses < 1)
     throw new DomainError(`oneHot: numClasses must be an integer ≥ 1, got ${show(numClasses)}`);
-  const ids = toIndices("oneHot", classes);
-  const rows = astype(
-    equal(expandDims(ids, -1), arange(0, numClasses, 1, { dtype: "int32" })),
-    "float32",
-  );
-  return moveAxis(rows, -1, check("oneHot", "options", options, anyRecord).axis ?? -1);
+  const ids = toIndices("oneHot", classes, "classes");
+  const rank = ids.shape.length;
+  const axis = axisOf("oneHot", options, -1, rank + 1);
+  return within("oneHot", () => {
+    const all = arange(0, numClasses, 1, { dtype: "int32" });
+    return moveAxis(astype(equal(expandDims(ids, -1), all), "float32"), -1, axis);
+  });
 }

@@ -4,6 +4,7 @@ import { type DType, allocate, promoteDTypes } from "../array/dtype.js";
 import { type NdArray, dense } from "../array/ndarray.js";
 import {
   axisOf,
+  checkShape,
   formatShape,
   normalizeAxis,
   rowMajorStrides,
@@ -253,6 +254,11 @@ export function tile(x: ArrayInput, reps: readonly number[]): NdArray {
   const rank = Math.max(a.shape.length, reps.length);
   const shape = [...new Array<number>(rank - a.shape.length).fill(1), ...a.shape];
   const counts = [...new Array<number>(rank - reps.length).fill(1), ...reps];
+  checkShape(
+    "tile",
+    shape.map((extent, i) => extent * counts[i]!),
+    "the result",
+  );
   const spread = broadcastTo(
     reshape(
       a,
@@ -288,8 +294,7 @@ export function repeat(x: ArrayInput, repeats: number, options: AxisOptions = {}
   if (!Number.isInteger(repeats) || repeats < 0)
     throw new DomainError(`repeat: repeats must be an integer ≥ 0, got ${show(repeats)}`);
   const wide = [...a.shape.slice(0, axis + 1), repeats, ...a.shape.slice(axis + 1)];
-  return reshape(
-    broadcastTo(expandDims(a, axis + 1), wide),
-    a.shape.map((extent, i) => (i === axis ? extent * repeats : extent)),
-  );
+  const shape = a.shape.map((extent, i) => (i === axis ? extent * repeats : extent));
+  checkShape("repeat", shape, "the result");
+  return reshape(broadcastTo(expandDims(a, axis + 1), wide), shape);
 }

@@ -1,9 +1,10 @@
 /** Affine maps and the gated feed-forward block. */
 import type { NdArray } from "../array/ndarray.js";
-import type { ArrayInput } from "../trace/input.js";
+import { within } from "../check/index.js";
+import { type ArrayInput, toArray } from "../trace/input.js";
 import { silu } from "./activation.js";
 import { add, mul } from "./arithmetic.js";
-import { matmul } from "./matmul.js";
+import { matmulOf } from "./matmul.js";
 
 /**
  * The affine map $xW + b$.
@@ -22,8 +23,10 @@ import { matmul } from "./matmul.js";
  * @category Networks
  */
 export function linear(x: ArrayInput, weights: ArrayInput, bias?: ArrayInput): NdArray {
-  const y = matmul(x, weights);
-  return bias === undefined ? y : add(y, bias);
+  const y = matmulOf("linear", x, weights, ["x", "weights"]);
+  if (bias === undefined) return y;
+  const b = toArray("linear", bias, "bias");
+  return within("linear", () => add(y, b));
 }
 
 /**
@@ -45,5 +48,8 @@ export function linear(x: ArrayInput, weights: ArrayInput, bias?: ArrayInput): N
  * @category Networks
  */
 export function swiglu(x: ArrayInput, gate: ArrayInput, up: ArrayInput, down: ArrayInput): NdArray {
-  return matmul(mul(silu(matmul(x, gate)), matmul(x, up)), down);
+  const opened = matmulOf("swiglu", x, gate, ["x", "gate"]);
+  const raised = matmulOf("swiglu", x, up, ["x", "up"]);
+  const hidden = within("swiglu", () => mul(silu(opened), raised));
+  return matmulOf("swiglu", hidden, down, ["silu(x · gate) ⊙ (x · up)", "down"]);
 }

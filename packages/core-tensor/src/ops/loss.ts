@@ -1,14 +1,15 @@
 /** Losses, all stable for inputs of any magnitude. */
-import { anyRecord, check, show } from "../check/index.js";
+import { type Schema, checkOptions, oneOf, satisfying, within } from "../check/index.js";
 import type { NdArray } from "../array/ndarray.js";
-import { normalizeAxis } from "../array/shape.js";
-import { DomainError } from "../errors.js";
+import { formatShape, sameShape } from "../array/shape.js";
+import { ShapeError } from "../errors.js";
+import { promote } from "../trace/elementwise.js";
 import { type ArrayInput, toArray } from "../trace/input.js";
 import { softplus } from "./activation.js";
 import { abs, mul, neg, square, sub } from "./arithmetic.js";
 import { equal, lessEqual, where } from "./comparison.js";
 import { log } from "./exponential.js";
-import { takeAlongAxis } from "./gather.js";
+import { takeAlongAxis, toIndices } from "./gather.js";
 import { sum } from "./reduce.js";
 import { mean } from "./moments.js";
 import { expandDims, squeeze } from "./reshape.js";
@@ -23,20 +24,10 @@ export interface LossOptions {
   readonly reduction?: "mean" | "sum" | "none";
 }
 
-function reduceLoss(fn: string, terms: NdArray, options: LossOptions): NdArray {
-  const { reduction = "mean" } = check(fn, "options", options, anyRecord);
-  switch (reduction) {
-    case "mean":
-      return mean(terms);
-    case "sum":
-      return sum(terms);
-    case "none":
-      return terms;
-    default:
-      throw new DomainError(
-        `${fn}: reduction must be "mean", "sum" or "none", got ${show(reduction)}`,
-      );
-  }
+const LOSS: Schema<LossOptions> = { reduction: oneOf("mean", "sum", "none") };
+
+function joined(terms: NdArray, { reduction = "mean" }: LossOptions): NdArray {
+  return reduction === "none" ? terms : reduction === "sum" ? sum(terms) : mean(terms);
 }
 
 /**
@@ -60,12 +51,18 @@ export function crossEntropy(
   classes: ArrayInput,
   options: LossOptions = {},
 ): NdArray {
-  const z = logSoftmax(logits);
-  const y = toArray("crossEntropy", classes, "classes");
-  const picked = takeAlongAxis(z, expandDims(y, -1), {
-    axis: normalizeAxis("crossEntropy", -1, z.shape.length),
+  checkOptions("crossEntropy", options, LOSS);
+  const z = toArray("crossEntropy", logits, "logits");
+  const y = toIndices("crossEntropy", classes, "classes");
+  const rows = z.shape.slice(0, -1);
+  if (z.shape.length === 0 || !sameShape(y.shape, rows))
+    throw new ShapeError(
+      `crossEntropy: logits must be […, C] and classes […], got ${formatShape(z.shape)} and ${formatShape(y.shape)}`,
+    );
+  return within("crossEntropy", () => {
+    const picked = takeAlongAxis(logSoftmax(z), expandDims(y, -1), { axis: rows.length });
+    return joined(neg(squeeze(picked, -1)), options);
   });
-  return reduceLoss("crossEntropy", neg(squeeze(picked, -1)), options);
 }
 
 /**
@@ -89,11 +86,10 @@ export function binaryCrossEntropyWithLogits(
   targets: ArrayInput,
   options: LossOptions = {},
 ): NdArray {
-  return reduceLoss(
-    "binaryCrossEntropyWithLogits",
-    sub(softplus(logits), mul(targets, logits)),
-    options,
-  );
+  const fn = "binaryCrossEntropyWithLogits";
+  checkOptions(fn, options, LOSS);
+  const [z, y] = promote(fn, logits, targets, true, ["logits", "targets"]);
+  return within(fn, () => joined(sub(softplus(z), mul(y, z)), options));
 }
 
 /**
@@ -113,8 +109,19 @@ export function binaryCrossEntropyWithLogits(
  * @category Losses
  */
 export function meanSquaredError(a: ArrayInput, b: ArrayInput, options: LossOptions = {}): NdArray {
-  return reduceLoss("meanSquaredError", square(sub(a, b)), options);
+  checkOptions("meanSquaredError", options, LOSS);
+  const [x, y] = promote("meanSquaredError", a, b);
+  return within("meanSquaredError", () => joined(square(sub(x, y)), options));
 }
+
+interface HuberOptions extends LossOptions {
+  readonly delta?: number;
+}
+
+const HUBER: Schema<HuberOptions> = {
+  ...LOSS,
+  delta: satisfying("positive", (x) => typeof x === "number" && x > 0),
+};
 
 /**
  * Huber's loss: $\tfrac12 e^2$ for errors up to $\delta$, $\delta(|e| - \tfrac12\delta)$ beyond.
@@ -138,16 +145,16 @@ export function huber(
   b: ArrayInput,
   options: LossOptions & { readonly delta?: number } = {},
 ): NdArray {
-  const { delta = 1 } = check("huber", "options", options, anyRecord);
-  if (!(typeof delta === "number" && delta > 0))
-    throw new DomainError(`huber: delta must be positive, got ${show(delta)}`);
-  const e = sub(a, b);
-  const size = abs(e);
-  return reduceLoss(
-    "huber",
-    where(lessEqual(size, delta), mul(0.5, square(e)), mul(delta, sub(size, delta / 2))),
-    options,
-  );
+  const { delta = 1 } = checkOptions("huber", options, HUBER);
+  const [x, y] = promote("huber", a, b);
+  return within("huber", () => {
+    const e = sub(x, y);
+    const size = abs(e);
+    return joined(
+      where(lessEqual(size, delta), mul(0.5, square(e)), mul(delta, sub(size, delta / 2))),
+      options,
+    );
+  });
 }
 
 /**
@@ -167,11 +174,12 @@ export function huber(
  * @category Losses
  */
 export function klDivergence(p: ArrayInput, logQ: ArrayInput, options: LossOptions = {}): NdArray {
-  const nothing = equal(p, 0);
-  const logP = log(where(nothing, 1, p));
-  return reduceLoss(
-    "klDivergence",
-    sum(where(nothing, 0, mul(p, sub(logP, logQ))), { axis: -1 }),
-    options,
-  );
+  checkOptions("klDivergence", options, LOSS);
+  const [x, y] = promote("klDivergence", p, logQ, true, ["p", "logQ"]);
+  return within("klDivergence", () => {
+    const nothing = equal(x, 0);
+    const logP = log(where(nothing, 1, x));
+    const terms = where(nothing, 0, mul(x, sub(logP, y)));
+    return joined(sum(terms, { axis: -1 }), options);
+  });
 }

@@ -2,6 +2,7 @@
 import { type DType, allocate, isFloat } from "../array/dtype.js";
 import { type DenseArray, type NdArray, dense } from "../array/ndarray.js";
 import { broadcastShapes, broadcastStrides, formatShape, sizeOf } from "../array/shape.js";
+import { within } from "../check/index.js";
 import { ShapeError } from "../errors.js";
 import { multiply } from "../exec/js/matmul.js";
 import { gemm, gemmBatched } from "../exec/wasm/index.js";
@@ -44,10 +45,6 @@ const matmulPrimitive: Primitive = {
   name: "matmul",
   shape([a, b]) {
     const [x, y] = [extents(a!), extents(b!)];
-    if (x.cols !== y.rows)
-      throw new ShapeError(
-        `matmul: inner extents differ: a is ${formatShape(a!.shape)}, b is ${formatShape(b!.shape)}; transpose one of them or check their order`,
-      );
     return [
       {
         shape: [...broadcastShapes("matmul", [x.stack, y.stack]), x.rows, y.cols],
@@ -143,17 +140,36 @@ export function matrixTranspose(x: ArrayInput): NdArray {
  * @category Matrices
  */
 export function matmul(a: ArrayInput, b: ArrayInput): NdArray {
-  const [x, y] = promote("matmul", a, b);
-  if (x.shape.length === 0 || y.shape.length === 0)
-    throw new ShapeError(
-      `matmul: operands must have at least one axis, got ${formatShape(x.shape)} and ${formatShape(y.shape)}; use mul for scalars`,
-    );
+  return matmulOf("matmul", a, b);
+}
+
+/** The product within `fn`, whose arguments have the given names. */
+export function matmulOf(
+  fn: string,
+  a: ArrayInput,
+  b: ArrayInput,
+  names: readonly [string, string] = ["a", "b"],
+): NdArray {
+  const [x, y] = promote(fn, a, b, false, names);
   const rowVector = x.shape.length === 1;
   const columnVector = y.shape.length === 1;
-  const product = bindOne(
-    matmulPrimitive,
-    [rowVector ? expandDims(x, 0) : x, columnVector ? expandDims(y, 1) : y],
-    undefined,
+  // told here as the arguments came: below a vector is a matrix
+  const got = (): string =>
+    `${names[0]} is ${formatShape(x.shape)}, ${names[1]} is ${formatShape(y.shape)}`;
+  if (x.shape.length === 0 || y.shape.length === 0)
+    throw new ShapeError(
+      `${fn}: operands must have at least one axis: ${got()}; use mul for scalars`,
+    );
+  if (x.shape[x.shape.length - 1] !== y.shape[columnVector ? 0 : y.shape.length - 2])
+    throw new ShapeError(
+      `${fn}: inner extents differ: ${got()}; transpose one of them or check their order`,
+    );
+  const product = within(fn, () =>
+    bindOne(
+      matmulPrimitive,
+      [rowVector ? expandDims(x, 0) : x, columnVector ? expandDims(y, 1) : y],
+      undefined,
+    ),
   );
   if (!rowVector && !columnVector) return product;
   const shape = product.shape.slice(0, -2);

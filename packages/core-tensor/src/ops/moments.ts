@@ -1,14 +1,13 @@
 /** Mean, variance and standard deviation along axes. */
-import { anyRecord, check, show } from "../check/index.js";
+import { type Schema, checkOptions, finiteNumber } from "../check/index.js";
 import { floatDType } from "../array/dtype.js";
 import type { NdArray } from "../array/ndarray.js";
-import { DomainError } from "../errors.js";
 import { convert } from "../trace/elementwise.js";
 import type { ArrayInput } from "../trace/input.js";
 import { div, square, sub } from "./arithmetic.js";
 import { sumOver } from "./broadcast.js";
 import { sqrt } from "./exponential.js";
-import { type ReduceOptions, reduceWith } from "./reduce.js";
+import { REDUCE, type ReduceOptions, reduceOver, reduceWith } from "./reduce.js";
 
 function countOver(shape: readonly number[], axes: readonly number[]): number {
   return axes.reduce((n, axis) => n * shape[axis]!, 1);
@@ -60,10 +59,14 @@ export interface VarianceOptions extends ReduceOptions {
  * @category Reductions
  */
 export function variance(x: ArrayInput, options: VarianceOptions = {}): NdArray {
-  const { correction = 0 } = check("variance", "options", options, anyRecord);
-  if (!Number.isFinite(correction))
-    throw new DomainError(`variance: correction must be finite, got ${show(correction)}`);
-  return reduceWith("variance", x, options, (a, axes) => {
+  return varianceWith("variance", x, options);
+}
+
+const VARIANCE: Schema<VarianceOptions> = { ...REDUCE, correction: finiteNumber };
+
+function varianceWith(fn: string, x: ArrayInput, options: VarianceOptions): NdArray {
+  const { correction = 0 } = checkOptions(fn, options, VARIANCE);
+  return reduceOver(fn, x, options, (a, axes) => {
     const centred = sub(a, mean(a, { axis: axes, keepDims: true }));
     return div(sumOver(square(centred), axes), countOver(a.shape, axes) - correction);
   });
@@ -85,5 +88,5 @@ export function variance(x: ArrayInput, options: VarianceOptions = {}): NdArray 
  * @category Reductions
  */
 export function std(x: ArrayInput, options: VarianceOptions = {}): NdArray {
-  return sqrt(variance(x, options));
+  return sqrt(varianceWith("std", x, options));
 }

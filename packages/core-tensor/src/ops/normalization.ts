@@ -1,5 +1,12 @@
 /** Normalising layers. */
-import { anyRecord, check, show } from "../check/index.js";
+import {
+  type Schema,
+  anything,
+  checkOptions,
+  nonNegativeNumber,
+  show,
+  within,
+} from "../check/index.js";
 import type { NdArray } from "../array/ndarray.js";
 import { formatShape } from "../array/shape.js";
 import { DomainError, ShapeError } from "../errors.js";
@@ -22,22 +29,50 @@ export interface NormalizationOptions {
   readonly epsilon?: number;
 }
 
-function standardize(x: NdArray, axis: number | readonly number[], epsilon: number): NdArray {
-  const centred = sub(x, mean(x, { axis, keepDims: true }));
-  return mul(centred, rsqrt(add(mean(square(centred), { axis, keepDims: true }), epsilon)));
+const NORMALIZATION: Schema<NormalizationOptions> = {
+  scale: anything,
+  shift: anything,
+  epsilon: nonNegativeNumber,
+};
+
+const LAST = { axis: -1, keepDims: true } as const;
+
+/** Last axis divided by the root of its mean square. */
+function unitSquare(x: NdArray, epsilon: number): NdArray {
+  return mul(x, rsqrt(add(mean(square(x), LAST), epsilon)));
 }
 
+function standardize(x: NdArray, epsilon: number): NdArray {
+  return unitSquare(sub(x, mean(x, LAST)), epsilon);
+}
+
+/** Factors and shifts for `count` features; `shape` lines them up with `y` where they are not on its last axis. */
 function scaleAndShift(
+  fn: string,
   y: NdArray,
   { scale, shift }: NormalizationOptions,
-  shape?: readonly number[],
+  count: number,
+  shape: readonly number[] = [count],
 ): NdArray {
-  const fit = (input: ArrayInput): NdArray => {
-    const a = toArray("normalization", input);
-    return shape === undefined ? a : reshape(a, shape);
+  const fit = (name: string, input: ArrayInput): NdArray => {
+    const a = toArray(fn, input, name);
+    // one number for all features is no list of them
+    if (a.size !== 1 && (a.shape.length !== 1 || a.shape[0] !== count))
+      throw new ShapeError(
+        `${fn}: ${name} must have shape [${count}], got ${formatShape(a.shape)}`,
+      );
+    return a.size === 1 ? reshape(a, []) : reshape(a, shape);
   };
-  const scaled = scale === undefined ? y : mul(y, fit(scale));
-  return shift === undefined ? scaled : add(scaled, fit(shift));
+  const scaled = scale === undefined ? y : mul(y, fit("scale", scale));
+  return shift === undefined ? scaled : add(scaled, fit("shift", shift));
+}
+
+/** Rows of features. */
+function toRows(fn: string, x: ArrayInput): NdArray {
+  const a = toArray(fn, x);
+  if (a.shape.length === 0)
+    throw new ShapeError(`${fn}: x must be rows of features […, d], got a single number`);
+  return a;
 }
 
 /**
@@ -57,13 +92,10 @@ function scaleAndShift(
  * @category Networks
  */
 export function layerNorm(x: ArrayInput, options: NormalizationOptions = {}): NdArray {
-  return scaleAndShift(
-    standardize(
-      toArray("layerNorm", x),
-      -1,
-      check("layerNorm", "options", options, anyRecord).epsilon ?? 1e-5,
-    ),
-    options,
+  const { epsilon = 1e-5 } = checkOptions("layerNorm", options, NORMALIZATION);
+  const a = toRows("layerNorm", x);
+  return within("layerNorm", () =>
+    scaleAndShift("layerNorm", standardize(a, epsilon), options, a.shape[a.shape.length - 1]!),
   );
 }
 
@@ -84,18 +116,10 @@ export function layerNorm(x: ArrayInput, options: NormalizationOptions = {}): Nd
  * @category Networks
  */
 export function rmsNorm(x: ArrayInput, options: NormalizationOptions = {}): NdArray {
-  const a = toArray("rmsNorm", x);
-  return scaleAndShift(
-    mul(
-      a,
-      rsqrt(
-        add(
-          mean(square(a), { axis: -1, keepDims: true }),
-          check("rmsNorm", "options", options, anyRecord).epsilon ?? 1e-5,
-        ),
-      ),
-    ),
-    options,
+  const { epsilon = 1e-5 } = checkOptions("rmsNorm", options, NORMALIZATION);
+  const a = toRows("rmsNorm", x);
+  return within("rmsNorm", () =>
+    scaleAndShift("rmsNorm", unitSquare(a, epsilon), options, a.shape[a.shape.length - 1]!),
   );
 }
 
@@ -122,6 +146,7 @@ export function groupNorm(
   numGroups: number,
   options: NormalizationOptions = {},
 ): NdArray {
+  const { epsilon = 1e-5 } = checkOptions("groupNorm", options, NORMALIZATION);
   const a = toArray("groupNorm", x);
   const [n, channels, ...places] = a.shape;
   if (n === undefined || channels === undefined)
@@ -130,10 +155,10 @@ export function groupNorm(
     throw new DomainError(
       `groupNorm: numGroups must divide the ${channels} channels, got ${show(numGroups)}`,
     );
-  const grouped = reshape(a, [n, numGroups, a.size === 0 ? 0 : a.size / (n * numGroups)]);
-  const y = reshape(
-    standardize(grouped, -1, check("groupNorm", "options", options, anyRecord).epsilon ?? 1e-5),
-    a.shape,
-  );
-  return scaleAndShift(y, options, [channels, ...places.map(() => 1)]);
+  return within("groupNorm", () => {
+    const grouped = reshape(a, [n, numGroups, a.size === 0 ? 0 : a.size / (n * numGroups)]);
+    const y = reshape(standardize(grouped, epsilon), a.shape);
+    const shape = [channels, ...places.map(() => 1)];
+    return scaleAndShift("groupNorm", y, options, channels, shape);
+  });
 }

@@ -1,5 +1,5 @@
 /** Shrinking and enlarging images. */
-import { anyRecord, check, show } from "../check/index.js";
+import { type Schema, check, checkOptions, show, wholeNumber, within } from "../check/index.js";
 import type { NdArray } from "../array/ndarray.js";
 import { formatShape } from "../array/shape.js";
 import { DomainError, ShapeError } from "../errors.js";
@@ -20,16 +20,15 @@ export interface PoolOptions {
   readonly stride?: number;
 }
 
+const POOL: Schema<PoolOptions> = { stride: wholeNumber() };
+
 /** The windows of an image, each of its places one entry of the last axis: `[N, C, H', W', k²]`. */
 function windows(fn: string, input: ArrayInput, kernel: number, options: PoolOptions): NdArray {
-  const { stride = kernel } = check(fn, "options", options, anyRecord);
+  const { stride = kernel } = checkOptions(fn, options, POOL);
   const x = toArray(fn, input);
   if (x.shape.length !== 4)
     throw new ShapeError(`${fn}: x must be [N, C, H, W], got ${formatShape(x.shape)}`);
-  if (!Number.isInteger(kernel) || kernel < 1 || !Number.isInteger(stride) || stride < 1)
-    throw new DomainError(
-      `${fn}: kernel and stride must be integers ≥ 1, got ${show(kernel)} and ${show(stride)}`,
-    );
+  check(fn, "kernel", kernel, wholeNumber());
   const [height, width] = x.shape.slice(2) as [number, number];
   if (kernel > height || kernel > width)
     throw new ShapeError(
@@ -111,10 +110,8 @@ export function upsampleNearest2d(x: ArrayInput, scale: number): NdArray {
   if (!Number.isInteger(scale) || scale < 1)
     throw new DomainError(`upsampleNearest2d: scale must be an integer ≥ 1, got ${show(scale)}`);
   const [n, c, h, w] = a.shape as [number, number, number, number];
-  return reshape(broadcastTo(reshape(a, [n, c, h, 1, w, 1]), [n, c, h, scale, w, scale]), [
-    n,
-    c,
-    h * scale,
-    w * scale,
-  ]);
+  return within("upsampleNearest2d", () => {
+    const spread = broadcastTo(reshape(a, [n, c, h, 1, w, 1]), [n, c, h, scale, w, scale]);
+    return reshape(spread, [n, c, h * scale, w * scale]);
+  });
 }

@@ -1,5 +1,14 @@
 /** Weights in few bits: whole numbers with one scale for each group of neighbours. */
-import { anyRecord, check, show } from "../check/index.js";
+import {
+  type Schema,
+  anything,
+  check,
+  checkOptions,
+  oneOf,
+  recordWith,
+  show,
+  wholeNumber,
+} from "../check/index.js";
 import type { NdArray } from "../array/ndarray.js";
 import { formatShape } from "../array/shape.js";
 import { DomainError, ShapeError } from "../errors.js";
@@ -8,7 +17,7 @@ import { abs, div, mul } from "./arithmetic.js";
 import { clip } from "./bounds.js";
 import { equal, where } from "./comparison.js";
 import { astype } from "./create.js";
-import { matmul, matrixTranspose } from "./matmul.js";
+import { matmulOf, matrixTranspose } from "./matmul.js";
 import { max } from "./extremum.js";
 import { expandDims, reshape } from "./reshape.js";
 import { round } from "./rounding.js";
@@ -23,6 +32,11 @@ export interface Quantized {
   /** One factor for each group of a row, `[n, m / groupSize]`. */
   readonly scales: NdArray;
 }
+
+const QUANTIZE: Schema<{ readonly bits?: 4 | 8; readonly groupSize?: number }> = {
+  bits: oneOf(4, 8),
+  groupSize: wholeNumber(),
+};
 
 /**
  * The matrix rounded to whole numbers of `bits` bits, with the greatest magnitude of each group mapped to the end of the range.
@@ -43,14 +57,12 @@ export function quantize(
   x: ArrayInput,
   options: { readonly bits?: 4 | 8; readonly groupSize?: number } = {},
 ): Quantized {
-  const { bits = 8, groupSize = 32 } = check("quantize", "options", options, anyRecord);
+  const { bits = 8, groupSize = 32 } = checkOptions("quantize", options, QUANTIZE);
   const a = toArray("quantize", x);
   if (a.shape.length !== 2)
     throw new ShapeError(`quantize: x must be a matrix, got ${formatShape(a.shape)}`);
   const [n, m] = a.shape as [number, number];
-  if (bits !== 4 && bits !== 8)
-    throw new DomainError(`quantize: bits must be 4 or 8, got ${show(bits)}`);
-  if (!Number.isInteger(groupSize) || groupSize < 1 || m % groupSize !== 0)
+  if (m % groupSize !== 0)
     throw new DomainError(`quantize: groupSize must divide ${m}, got ${show(groupSize)}`);
   const top = 2 ** (bits - 1) - 1;
   const grouped = reshape(a, [n, m / groupSize, groupSize]);
@@ -59,6 +71,11 @@ export function quantize(
   const values = clip(round(div(grouped, steps)), -top, top);
   return { values: astype(reshape(values, [n, m]), "int8"), scales };
 }
+
+const quantized = recordWith<{ readonly values: ArrayInput; readonly scales: ArrayInput }>({
+  values: anything,
+  scales: anything,
+});
 
 /**
  * The product of a quantised matrix with vectors, $y_i = \sum_j s_{i,\lfloor j/g\rfloor}\, q_{ij}\, x_j$.
@@ -79,7 +96,7 @@ export function quantizedMatvec(
   weights: { readonly values: ArrayInput; readonly scales: ArrayInput },
   x: ArrayInput,
 ): NdArray {
-  check("quantizedMatvec", "weights", weights, anyRecord);
+  check("quantizedMatvec", "weights", weights, quantized);
   const vectors = toArray("quantizedMatvec", x, "x");
   const scales = toArray("quantizedMatvec", weights.scales, "weights.scales");
   const values = toArray("quantizedMatvec", weights.values, "weights.values");
@@ -98,5 +115,5 @@ export function quantizedMatvec(
     n,
     m,
   ]);
-  return matmul(vectors, matrixTranspose(full));
+  return matmulOf("quantizedMatvec", vectors, matrixTranspose(full), ["x", "weights transposed"]);
 }

@@ -1,5 +1,5 @@
 /** Recurrent cells: one step each. */
-import { anyRecord, check } from "../check/index.js";
+import { anything, check, optional, recordOf, recordWith, within } from "../check/index.js";
 import type { NdArray } from "../array/ndarray.js";
 import { formatShape } from "../array/shape.js";
 import { ShapeError } from "../errors.js";
@@ -7,7 +7,7 @@ import { type ArrayInput, toArray } from "../trace/input.js";
 import { sigmoid } from "./activation.js";
 import { add, mul, sub } from "./arithmetic.js";
 import { split } from "./join.js";
-import { matmul, matrixTranspose } from "./matmul.js";
+import { matmulOf, matrixTranspose } from "./matmul.js";
 import { tanh } from "./trigonometric.js";
 
 /**
@@ -23,18 +23,29 @@ export interface CellWeights {
   readonly bias?: ArrayInput;
 }
 
+const cellWeights = recordOf<CellWeights>({
+  input: anything,
+  hidden: anything,
+  bias: optional(anything),
+});
+
 function gates(
   fn: string,
+  names: readonly [keyof CellWeights, string],
   x: NdArray,
   weights: ArrayInput,
   bias: ArrayInput | undefined,
   count: number,
 ): NdArray[] {
-  const w = toArray(fn, weights, "weights");
+  const [name, argument] = names;
+  const w = toArray(fn, weights, `weights.${name}`);
   if (w.shape.length !== 2 || w.shape[0]! % count !== 0)
-    throw new ShapeError(`${fn}: weights must be [${count} · h, d], got ${formatShape(w.shape)}`);
-  const all = matmul(x, matrixTranspose(w));
-  return split(bias === undefined ? all : add(all, bias), count, { axis: -1 });
+    throw new ShapeError(
+      `${fn}: weights.${name} must be [${count} · h, d], got ${formatShape(w.shape)}`,
+    );
+  const all = matmulOf(fn, x, matrixTranspose(w), [argument, `weights.${name} transposed`]);
+  const b = bias === undefined ? undefined : toArray(fn, bias, "weights.bias");
+  return split(b === undefined ? all : add(all, b), count, { axis: -1 });
 }
 
 /**
@@ -60,24 +71,24 @@ export function lstmCell(
   state: { readonly hidden: ArrayInput; readonly cell: ArrayInput },
   weights: CellWeights,
 ): { readonly hidden: NdArray; readonly cell: NdArray } {
-  check("lstmCell", "state", state, anyRecord);
-  check("lstmCell", "weights", weights, anyRecord);
-  const fromInput = gates("lstmCell", toArray("lstmCell", x), weights.input, weights.bias, 4);
-  const fromHidden = gates(
-    "lstmCell",
-    toArray("lstmCell", state.hidden, "state.hidden"),
-    weights.hidden,
-    undefined,
-    4,
-  );
-  const [i, f, g, o] = fromInput.map((gate, k) => add(gate, fromHidden[k]!)) as [
-    NdArray,
-    NdArray,
-    NdArray,
-    NdArray,
-  ];
-  const cell = add(mul(sigmoid(f), state.cell), mul(sigmoid(i), tanh(g)));
-  return { hidden: mul(sigmoid(o), tanh(cell)), cell };
+  const fn = "lstmCell";
+  check(fn, "state", state, recordWith<typeof state>({ hidden: anything, cell: anything }));
+  check(fn, "weights", weights, cellWeights);
+  const before = toArray(fn, state.cell, "state.cell");
+  const hidden = toArray(fn, state.hidden, "state.hidden");
+  return within(fn, () => {
+    const fromInput = gates(fn, ["input", "x"], toArray(fn, x), weights.input, weights.bias, 4);
+    const names = ["hidden", "state.hidden"] as const;
+    const fromHidden = gates(fn, names, hidden, weights.hidden, undefined, 4);
+    const [i, f, g, o] = fromInput.map((gate, k) => add(gate, fromHidden[k]!)) as [
+      NdArray,
+      NdArray,
+      NdArray,
+      NdArray,
+    ];
+    const cell = add(mul(sigmoid(f), before), mul(sigmoid(i), tanh(g)));
+    return { hidden: mul(sigmoid(o), tanh(cell)), cell };
+  });
 }
 
 /**
@@ -98,19 +109,17 @@ export function lstmCell(
  * @category Networks
  */
 export function gruCell(x: ArrayInput, hidden: ArrayInput, weights: CellWeights): NdArray {
-  const h = toArray("gruCell", hidden, "hidden");
-  check("gruCell", "weights", weights, anyRecord);
-  const [rx, zx, nx] = gates("gruCell", toArray("gruCell", x), weights.input, weights.bias, 3) as [
-    NdArray,
-    NdArray,
-    NdArray,
-  ];
-  const [rh, zh, nh] = gates("gruCell", h, weights.hidden, undefined, 3) as [
-    NdArray,
-    NdArray,
-    NdArray,
-  ];
-  const z = sigmoid(add(zx, zh));
-  const n = tanh(add(nx, mul(sigmoid(add(rx, rh)), nh)));
-  return add(mul(sub(1, z), n), mul(z, h));
+  const fn = "gruCell";
+  const h = toArray(fn, hidden, "hidden");
+  check(fn, "weights", weights, cellWeights);
+  type Gates = [NdArray, NdArray, NdArray];
+  return within(fn, () => {
+    const { input, bias } = weights;
+    const [rx, zx, nx] = gates(fn, ["input", "x"], toArray(fn, x), input, bias, 3) as Gates;
+    const names = ["hidden", "hidden"] as const;
+    const [rh, zh, nh] = gates(fn, names, h, weights.hidden, undefined, 3) as Gates;
+    const z = sigmoid(add(zx, zh));
+    const n = tanh(add(nx, mul(sigmoid(add(rx, rh)), nh)));
+    return add(mul(sub(1, z), n), mul(z, h));
+  });
 }

@@ -1,5 +1,5 @@
 /** Reductions: one number from all elements along some axes. Sums, products and what is counted by them. */
-import { anyRecord, check } from "../check/index.js";
+import { type Schema, anything, checkOptions, trueOrFalse } from "../check/index.js";
 import type { DType } from "../array/dtype.js";
 import { type NdArray, dense } from "../array/ndarray.js";
 import { type Axis, normalizeAxes } from "../array/shape.js";
@@ -21,17 +21,30 @@ export interface ReduceOptions {
   readonly keepDims?: boolean;
 }
 
-/** The work common to reductions: axes checked, result reshaped when they are to be kept. */
+/** The axes are checked against the array. */
+export const REDUCE: Schema<ReduceOptions> = { axis: anything, keepDims: trueOrFalse };
+
+/** The work common to reductions without further options. */
 export function reduceWith(
   fn: string,
   input: ArrayInput,
   options: ReduceOptions,
   reduce: (x: NdArray, axes: readonly number[]) => NdArray,
 ): NdArray {
+  return reduceOver(fn, input, checkOptions(fn, options, REDUCE), reduce);
+}
+
+/** The work common to reductions: axes checked, result reshaped when they are to be kept. */
+export function reduceOver(
+  fn: string,
+  input: ArrayInput,
+  { axis, keepDims = false }: ReduceOptions,
+  reduce: (x: NdArray, axes: readonly number[]) => NdArray,
+): NdArray {
   const x = toArray(fn, input);
-  const axes = normalizeAxes(fn, check(fn, "options", options, anyRecord).axis, x.shape.length);
+  const axes = normalizeAxes(fn, axis, x.shape.length);
   const y = reduce(x, axes);
-  return options.keepDims ? reshape(y, keptShape(x.shape, axes)) : y;
+  return keepDims ? reshape(y, keptShape(x.shape, axes)) : y;
 }
 
 /** Extents with those of the reduced axes 1. */

@@ -1,5 +1,13 @@
 /** Encodings of position and time. */
-import { anyRecord, check, show } from "../check/index.js";
+import {
+  type Schema,
+  anything,
+  checkOptions,
+  finiteNumber,
+  satisfying,
+  show,
+  trueOrFalse,
+} from "../check/index.js";
 import { floatDType } from "../array/dtype.js";
 import type { NdArray } from "../array/ndarray.js";
 import { checkShape, formatShape } from "../array/shape.js";
@@ -28,6 +36,13 @@ export interface RopeOptions {
   readonly interleaved?: boolean;
 }
 
+const ROPE: Schema<RopeOptions> = {
+  positions: anything,
+  positionOffset: finiteNumber,
+  base: satisfying("positive", (x) => typeof x === "number" && x > 0),
+  interleaved: trueOrFalse,
+};
+
 /**
  * Rotary position encoding: feature pairs turned by angles $p\,\theta_i$ with $\theta_i = \text{base}^{-2i/d}$, so that inner products depend on distances.
  *
@@ -45,24 +60,21 @@ export interface RopeOptions {
  * @category Networks
  */
 export function rope(x: ArrayInput, options: RopeOptions = {}): NdArray {
-  const a = toArray("rope", x);
   const {
+    positions,
     base = 10000,
     interleaved = false,
     positionOffset = 0,
-  } = check("rope", "options", options, anyRecord);
-  if (!(typeof base === "number" && base > 0))
-    throw new DomainError(`rope: base must be positive, got ${show(base)}`);
-  if (!Number.isFinite(positionOffset))
-    throw new DomainError(`rope: positionOffset must be finite, got ${show(positionOffset)}`);
+  } = checkOptions("rope", options, ROPE);
+  const a = toArray("rope", x);
   const [t, d] = a.shape.slice(-2);
   if (t === undefined || d === undefined || d % 2 !== 0)
     throw new ShapeError(`rope: x must be [T, d] with d even, got ${formatShape(a.shape)}`);
   const dtype = floatDType(a.dtype);
   const places =
-    options.positions === undefined
+    positions === undefined
       ? arange(positionOffset, positionOffset + t, 1, { dtype: "float64" })
-      : convert(toArray("rope", options.positions, "positions"), "float64");
+      : convert(toArray("rope", positions, "positions"), "float64");
   if (places.shape.length !== 1 || places.shape[0] !== t)
     throw new ShapeError(
       `rope: positions must have shape [${t}], got ${formatShape(places.shape)}`,

@@ -1,5 +1,5 @@
 /** Order: sorting, ranking, searching and quantiles. NaN counts as greater than every number, equal elements keep their order. */
-import { anyRecord, check, show } from "../check/index.js";
+import { type Schema, anything, checkOptions, oneOf, show, trueOrFalse } from "../check/index.js";
 import { type DType, allocate, floatDType } from "../array/dtype.js";
 import { type NdArray, dense, rowMajorData } from "../array/ndarray.js";
 import { axisOf, formatShape, normalizeAxis, sameShape, sizeOf } from "../array/shape.js";
@@ -26,6 +26,8 @@ export interface SortOptions {
   /** Greatest first; NaN stays last. Default false. */
   readonly descending?: boolean;
 }
+
+const SORT: Schema<SortOptions> = { axis: anything, descending: trueOrFalse };
 
 interface Order {
   readonly descending: boolean;
@@ -70,7 +72,7 @@ const sortPrimitive: Primitive<Order> = {
 };
 
 function alongAxis(primitive: Primitive<Order>, input: ArrayInput, options: SortOptions): NdArray {
-  const { axis = -1, descending = false } = check(primitive.name, "options", options, anyRecord);
+  const { axis = -1, descending = false } = checkOptions(primitive.name, options, SORT);
   const x = toArray(primitive.name, input);
   const at = normalizeAxis(primitive.name, axis, x.shape.length);
   return moveAxis(bindOne(primitive, [moveAxis(x, at, -1)], { descending }), -1, at);
@@ -169,6 +171,8 @@ const searchPrimitive: Primitive<{ readonly right: boolean }> = {
   batching: { kind: "leading" },
 };
 
+const SEARCH: Schema<{ readonly side?: "left" | "right" }> = { side: oneOf("left", "right") };
+
 /**
  * For each value the place where it would go in a sorted row: before its equals, or after them. Binary search, $O(\log n)$ a value.
  *
@@ -190,17 +194,14 @@ export function searchSorted(
   values: ArrayInput,
   options: { readonly side?: "left" | "right" } = {},
 ): NdArray {
-  const [s, v] = promote("searchSorted", toArray("searchSorted", sorted, "sorted"), values);
+  const { side = "left" } = checkOptions("searchSorted", options, SEARCH);
+  const fn = "searchSorted";
+  const [s, v] = promote(fn, toArray(fn, sorted, "sorted"), values, false, ["sorted", "values"]);
   const leading = v.shape.slice(0, -1);
   const rows =
     s.shape.length === 1 && v.shape.length !== 1 ? broadcastTo(s, [...leading, s.shape[0]!]) : s;
   const lined = v.shape.length === 0 ? reshape(v, [1]) : v;
-  return reshape(
-    bindOne(searchPrimitive, [rows, lined], {
-      right: check("searchSorted", "options", options, anyRecord).side === "right",
-    }),
-    v.shape,
-  );
+  return reshape(bindOne(searchPrimitive, [rows, lined], { right: side === "right" }), v.shape);
 }
 
 /**
@@ -235,20 +236,36 @@ export interface QuantileOptions {
  * @category Sorting
  */
 export function quantile(x: ArrayInput, q: number, options: QuantileOptions = {}): NdArray {
+  const { axis, interpolation = "linear" } = checkOptions("quantile", options, QUANTILE);
   if (!(typeof q === "number" && q >= 0 && q <= 1))
     throw new DomainError(`quantile: q must be in [0, 1], got ${show(q)}`);
-  const input = toArray("quantile", x);
+  return quantileAlong("quantile", x, q, axis, interpolation);
+}
+
+type Interpolation = NonNullable<QuantileOptions["interpolation"]>;
+
+const QUANTILE: Schema<QuantileOptions> = {
+  axis: anything,
+  interpolation: oneOf("linear", "lower", "higher", "nearest", "midpoint"),
+};
+
+function quantileAlong(
+  fn: string,
+  x: ArrayInput,
+  q: number,
+  along: number | undefined,
+  interpolation: Interpolation,
+): NdArray {
+  const input = toArray(fn, x);
   const a = convert(input, floatDType(input.dtype));
-  const flat =
-    check("quantile", "options", options, anyRecord).axis === undefined ? reshape(a, [a.size]) : a;
-  const axis = normalizeAxis("quantile", options.axis ?? 0, flat.shape.length);
+  const flat = along === undefined ? reshape(a, [a.size]) : a;
+  const axis = normalizeAxis(fn, along ?? 0, flat.shape.length);
   const n = flat.shape[axis]!;
-  if (n === 0)
-    throw new ShapeError(`quantile: axis ${axis} is empty (shape ${formatShape(a.shape)})`);
+  if (n === 0) throw new ShapeError(`${fn}: axis ${axis} is empty (shape ${formatShape(a.shape)})`);
   const sorted = sort(flat, { axis });
   const position = q * (n - 1);
   const low = Math.floor(position);
-  const fraction = between(position - low, low, options.interpolation ?? "linear");
+  const fraction = between(position - low, low, interpolation);
   const part = (i: number): NdArray => squeeze(sliceAxis(sorted, axis, i, i + 1), axis);
   // NaN sorts last, so the last element tells whether there is one
   const last = part(n - 1);
@@ -261,11 +278,7 @@ export function quantile(x: ArrayInput, q: number, options: QuantileOptions = {}
   return where(isNan(last), last, value);
 }
 
-function between(
-  fraction: number,
-  low: number,
-  rule: NonNullable<QuantileOptions["interpolation"]>,
-): number {
+function between(fraction: number, low: number, rule: Interpolation): number {
   if (fraction === 0) return 0;
   switch (rule) {
     case "linear":
@@ -280,6 +293,8 @@ function between(
       return fraction < 0.5 || (fraction === 0.5 && low % 2 === 0) ? 0 : 1;
   }
 }
+
+const MEDIAN: Schema<{ readonly axis?: number }> = { axis: anything };
 
 /**
  * The middle value along an axis; the mean of the two middle ones for an even count.
@@ -297,5 +312,6 @@ function between(
  * @category Sorting
  */
 export function median(x: ArrayInput, options: { readonly axis?: number } = {}): NdArray {
-  return quantile(x, 0.5, options);
+  const { axis } = checkOptions("median", options, MEDIAN);
+  return quantileAlong("median", x, 0.5, axis, "linear");
 }

@@ -150,12 +150,13 @@ function isDense(x: unknown): x is DenseArray {
   return x instanceof DenseArray;
 }
 
-/** Both operands as arrays of the type in which they meet; a plain number takes the other's type where it fits. */
+/** Both operands as arrays of the type in which they meet; a plain number takes the other's type where it fits. `names` are the arguments'. */
 export function promote(
   fn: string,
   left: ArrayInput,
   right: ArrayInput,
   toFloat = false,
+  names: readonly [string, string] = ["a", "b"],
 ): [NdArray, NdArray] {
   if (
     isDense(left) &&
@@ -165,16 +166,16 @@ export function promote(
   )
     return [left, right];
   if (typeof left === "number" && typeof right !== "number") {
-    const b = toArray(fn, right, "b");
+    const b = toArray(fn, right, names[1]);
     const dtype = meet(left, b.dtype, toFloat);
-    return [toArray(fn, left, "a", dtype), convert(b, dtype)];
+    return [toArray(fn, left, names[0], dtype), convert(b, dtype)];
   }
-  const a = toArray(fn, left, "a");
+  const a = toArray(fn, left, names[0]);
   if (typeof right === "number") {
     const dtype = meet(right, a.dtype, toFloat);
-    return [convert(a, dtype), toArray(fn, right, "b", dtype)];
+    return [convert(a, dtype), toArray(fn, right, names[1], dtype)];
   }
-  const b = toArray(fn, right, "b");
+  const b = toArray(fn, right, names[1]);
   const together = promoteDTypes(a.dtype, b.dtype);
   const dtype = toFloat ? floatDType(together) : together;
   return [convert(a, dtype), convert(b, dtype)];
