@@ -51,6 +51,14 @@ function rowMax<T>(x: usize, whole: usize, tail: v128): T {
   return laneMax<T>(v128.pmax<T>(a, b));
 }
 
+/** Stores the first lanes of a vector, `bytes` of them, and nothing behind. */
+function storeFirst<T>(out: usize, x: v128, bytes: usize): void {
+  if ((bytes & 8) != 0) {
+    v128.store64_lane(out, x, 0);
+    if ((bytes & 4) != 0) v128.store32_lane(out, x, 2, 8);
+  } else v128.store32_lane(out, x, 0);
+}
+
 /** `[rows, cols]` at `x` to their softmax at `out`. */
 export function softmax<T>(x: usize, out: usize, rows: i32, cols: i32): void {
   const bytes: usize = cols * sizeof<T>();
@@ -60,6 +68,7 @@ export function softmax<T>(x: usize, out: usize, rows: i32, cols: i32): void {
     const shift = v128.splat<T>(rowMax<T>(x, x + vectors, tail));
     let total: f64 = 0;
     let at: usize = 0;
+    let last = shift;
     while (at < vectors) {
       let sum = v128.splat<T>(<T>0);
       const end = min(at + BLOCK, vectors);
@@ -79,12 +88,12 @@ export function softmax<T>(x: usize, out: usize, rows: i32, cols: i32): void {
       total += <f64>laneSum<T>(sum);
     }
     if (at < bytes) {
-      const e = expNegative<T>(v128.sub<T>(v128.load(x + at), shift));
-      v128.store(out + at, e);
-      total += <f64>laneSum<T>(v128.and(e, tail));
+      last = expNegative<T>(v128.sub<T>(v128.load(x + at), shift));
+      total += <f64>laneSum<T>(v128.and(last, tail));
     }
     const scale = v128.splat<T>(<T>(1 / total));
-    for (at = 0; at < bytes; at += 16) v128.store(out + at, v128.mul<T>(v128.load(out + at), scale));
+    for (at = 0; at < vectors; at += 16) v128.store(out + at, v128.mul<T>(v128.load(out + at), scale));
+    if (at < bytes) storeFirst<T>(out + at, v128.mul<T>(last, scale), bytes - at);
   }
 }
 
@@ -128,9 +137,12 @@ export function sums<T>(x: usize, rows: i32, cols: i32, shifts: usize, totals: u
 /** `out` = (x − shift) − log total of each row. */
 export function subtract<T>(x: usize, out: usize, rows: i32, cols: i32, shifts: usize, logs: usize): void {
   const bytes: usize = cols * sizeof<T>();
+  const vectors: usize = bytes & ~15;
   for (let i = 0; i < rows; i++, x += bytes, out += bytes, shifts += 8, logs += 8) {
     const shift = v128.splat<T>(<T>load<f64>(shifts));
     const log = v128.splat<T>(<T>load<f64>(logs));
-    for (let at: usize = 0; at < bytes; at += 16) v128.store(out + at, v128.sub<T>(v128.sub<T>(v128.load(x + at), shift), log));
+    let at: usize = 0;
+    for (; at < vectors; at += 16) v128.store(out + at, v128.sub<T>(v128.sub<T>(v128.load(x + at), shift), log));
+    if (at < bytes) storeFirst<T>(out + at, v128.sub<T>(v128.sub<T>(v128.load(x + at), shift), log), bytes - at);
   }
 }

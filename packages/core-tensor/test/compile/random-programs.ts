@@ -236,3 +236,87 @@ export const programs = {
   shapes: fc.array(fc.constantFrom(...shapes), { minLength: 2, maxLength: 4 }),
   seed: index,
 };
+
+/** One way from a state and a row, both of one width, to the next state; all have gradients but `while`. */
+type Step = (c: NdArray, x: NdArray, w: NdArray) => NdArray;
+
+const zero = (): NdArray => p.array(0, { dtype: "int32" });
+const first = (x: NdArray, length: number): NdArray => p.slice(x, [0], [length]);
+
+/** Place for one element, anywhere in a vector, by its values. */
+const somewhere = (x: NdArray): NdArray =>
+  p.clip(p.astype(p.mul(p.abs(first(x, 1)), x.size), "int32"), 0, x.size - 1);
+
+const steps: Readonly<Record<string, Step>> = {
+  product: (c, x) => p.mul(c, x),
+  affine: (c, x, w) => p.add(p.mul(c, w), x),
+  matrix: (c, x, w) =>
+    p.add(p.matmul(p.mul(p.reshape(w, [-1, 1]), p.reshape(x, [1, -1])), c), p.flip(x)),
+  concat: (c, x) => {
+    const half = c.size >> 1;
+    return p.concat([p.slice(x, [half], []), first(c, half)]);
+  },
+  pad: (c, x) => p.add(c, p.pad(first(x, 1), [[c.size - 1, 0]])),
+  softmax: (c, x) => p.add(p.softmax(c), p.logSoftmax(x)),
+  sums: (c, x) => p.add(p.cumsum(c), p.mul(p.sum(x), 0.1)),
+  gather: (c, x) => p.add(p.take(c, somewhere(x)), x),
+  scatter: (c, x) => p.scatterAdd(c, somewhere(x), p.mul(first(x, 1), 0.5)),
+  update: (c, x) => p.dynamicUpdateSlice(c, first(x, 1), somewhere(c)),
+  slice: (c, x) => p.add(p.dynamicSlice(c, somewhere(x), [1]), x),
+  cond: (c, x) =>
+    cond(
+      p.greater(p.sum(x), 0),
+      (a: NdArray, b: NdArray) => p.add(a, b),
+      (a: NdArray, b: NdArray) => p.concat([first(b, 1), p.slice(a, [1], [])]),
+      c,
+      x,
+    ),
+  nested: (c, x) => {
+    const [last, rows] = scan(
+      (a: NdArray, b: NdArray): [NdArray, NdArray] => [p.tanh(p.add(a, b)), p.mul(a, b)],
+      p.mul(first(c, 1), 0.5),
+      p.reshape(p.concat([c, x]), [-1, 1]),
+      { reverse: c.size % 2 === 0 },
+    );
+    return p.add(p.reshape(first(rows, c.size), [-1]), last);
+  },
+  while: (c, x) =>
+    whileLoop(
+      ([n]: readonly [NdArray, NdArray]) => p.less(n, 3),
+      ([n, a]) => [p.add(n, 1), p.tanh(p.add(a, x))] as const,
+      [zero(), c] as const,
+    )[1],
+};
+
+export interface Recurrence {
+  readonly step: string;
+  readonly width: number;
+  readonly length: number;
+  readonly reverse: boolean;
+  readonly dtype: "float32" | "float64";
+}
+
+/** Rows of state, of something narrower and of something wider come out side by side; so do their gradients. */
+export function recurrence({ step, reverse }: Recurrence) {
+  const next = steps[step]!;
+  return (c: NdArray, xs: NdArray, w: NdArray): NdArray[] => {
+    const [last, rows] = scan(
+      (a: NdArray, x: NdArray): [NdArray, NdArray[]] => {
+        const b = p.tanh(next(a, x, w));
+        return [b, [p.mul(a, 2), first(b, 1), p.concat([x, b]), p.sum(b), p.softmax(p.add(a, x))]];
+      },
+      c,
+      xs,
+      { reverse },
+    );
+    return [last, ...rows];
+  };
+}
+
+export const recurrences: fc.Arbitrary<Recurrence> = fc.record({
+  step: fc.constantFrom(...Object.keys(steps)),
+  width: fc.integer({ min: 1, max: 20 }),
+  length: fc.integer({ min: 1, max: 5 }),
+  reverse: fc.boolean(),
+  dtype: fc.constantFrom("float32" as const, "float64" as const),
+});

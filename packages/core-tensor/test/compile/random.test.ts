@@ -4,7 +4,9 @@ import { describe, expect, it } from "vitest";
 import * as p from "@provably/core-tensor";
 import type { NdArray } from "@provably/core-tensor";
 import { compile, explain } from "@provably/core-tensor/compile";
-import { program, programs } from "./random-programs.js";
+import { sharedStore, store } from "../../src/compile/wasm/store.js";
+import { looped, program, programs, recurrence, recurrences } from "./random-programs.js";
+import { watching } from "./watch.js";
 import { key, normal } from "@provably/core-tensor/random";
 
 const scale = (x: NdArray): number => Math.max(1, ...p.toTypedArray(p.abs(p.astype(x, "float64"))));
@@ -38,5 +40,78 @@ describe("compile", () => {
         }),
         { seed: 7, numRuns: 500 },
       );
-    }, 120_000);
+    });
+
+  it("equals eager evaluation on recurrences of any width, with gradients, in both directions", () => {
+    fc.assert(
+      fc.property(recurrences, programs.seed, (shape, seed) => {
+        const { step, width, length, dtype } = shape;
+        const f = recurrence(shape);
+        const loss = (...leaves: [NdArray, NdArray, NdArray]): NdArray =>
+          f(...leaves)
+            .map((y, i) => p.sum(p.mul(y, p.cos(p.add(p.reshape(p.arange(y.size), y.shape), i)))))
+            .reduce((a, b) => p.add(a, b));
+        const gradient = p.grad(loss, { argnums: [0, 1, 2] });
+        const leaves = [[width], [length, width], [width]].map((extents, i) =>
+          normal(key(`${seed} ${i}`), extents, { dtype }),
+        ) as [NdArray, NdArray, NdArray];
+        const tolerance = dtype === "float32" ? 2e-4 : 1e-11;
+        // a loop of unknown length has no gradient
+        for (const g of step === "while" ? [f] : [f, gradient]) {
+          const want = g(...leaves);
+          watching(store(), () => {
+            const compiled = compile(g);
+            for (let run = 0; run < 2; run++)
+              compiled(...leaves).forEach((y, k) => {
+                same(`${JSON.stringify(shape)}, array ${k}`, y, want[k]!, tolerance);
+              });
+          });
+        }
+      }),
+      { seed: 18, numRuns: 150 },
+    );
+  });
+
+  it("writes nothing but what it says, whatever the program, its threads and its results", () => {
+    const how = fc.record({
+      form: fc.constantFrom("straight", "scan", "whileLoop", "cond"),
+      resident: fc.boolean(),
+      threads: fc.constantFrom(1, 2),
+    });
+    fc.assert(
+      fc.property(
+        programs.choices,
+        programs.shapes,
+        programs.seed,
+        how,
+        (steps, extents, seed, { form, resident, threads }) => {
+          const f = form === "straight" ? program(steps) : looped(steps, form as "scan");
+          const dtype = seed % 2 === 0 ? "float32" : "float64";
+          const leaves = extents.map((shape, i) => normal(key(`${seed} ${i}`), shape, { dtype }));
+          const memory = threads === 1 ? store() : sharedStore(threads);
+          watching(memory, () => compile(f, { resident, threads })(...leaves));
+        },
+      ),
+      { seed: 19, numRuns: 200 },
+    );
+  });
+
+  it("writes nothing but what it says, in pieces and where loops are cut among threads", () => {
+    const chain = (x: NdArray, y: NdArray): NdArray[] => [p.add(p.exp(x), y), p.greater(x, y)];
+    for (const size of [32_771, 65_539, 70_001])
+      for (const dtype of ["float32", "float64"] as const)
+        for (const threads of [1, 2]) {
+          const [x, y] = ["x", "y"].map((name) => normal(key(name), [size], { dtype })) as [
+            NdArray,
+            NdArray,
+          ];
+          const memory = threads === 1 ? store() : sharedStore(threads);
+          watching(memory, () => {
+            const got = compile(chain, { threads })(x, y);
+            chain(x, y).forEach((want, k) => {
+              same(`${size} ${dtype} ${k}`, got[k]!, want, 1e-5);
+            });
+          });
+        }
+  });
 });

@@ -48,7 +48,8 @@ export class Draft {
   }
 
   step(step: Omit<Step, "nodes"> & { readonly nodes?: readonly Node[] }): void {
-    this.steps.push({ nodes: [], ...step });
+    const made = { nodes: [], ...step };
+    this.steps.push(this.store.watch?.(made) ?? made);
   }
 
   private constantPlace(x: Value): Place {

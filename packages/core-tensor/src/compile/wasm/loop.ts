@@ -91,7 +91,7 @@ export function addLoop(
   });
 }
 
-/** Copies elements to a place of the same shape, and writes not a byte around them. */
+/** Copies elements to a place of the same shape. */
 export function addCopy(
   draft: Draft,
   from: Place,
@@ -101,7 +101,7 @@ export function addCopy(
 ): void {
   const micro = new Micro();
   const step = micro.operand(0, laneOf(from.dtype)).id;
-  const result: FusedResult = { dtype: from.dtype, step, stride: to.stride, exact: true };
+  const result: FusedResult = { dtype: from.dtype, step, stride: to.stride };
   addLoop(draft, {
     label,
     nodes,

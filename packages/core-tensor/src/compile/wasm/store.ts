@@ -9,12 +9,13 @@ import type { TypedArrayOf } from "../../array/dtype.js";
 import { DomainError } from "../../errors.js";
 import { Crew, type KernelModule } from "./crew.js";
 import { MAX_PAGES } from "./encode.js";
+import type { Step } from "./machine.js";
 import { sharedModule } from "./shared.js";
 import { FAMILIES, type Family, type FloatType, type Kernel } from "./static-kernels.js";
 
 const PAGE_BYTES = 65536;
 
-/** Blocks begin and end at multiples of this, and a kernel may read or write less than this past the end of what it is given. */
+/** Blocks begin and end at multiples of this, and a kernel may read less than this past the end of what it is given. */
 export const ALIGNMENT = 64;
 
 export function aligned(bytes: number): number {
@@ -38,6 +39,9 @@ export class Store {
   private arenaAddress = 0;
   private arenaBytes = 0;
   private current: TypedArrayOf | undefined;
+
+  /** Stands around every step of programs made from now on; tests set it to see what a step touches. */
+  watch: ((step: Step) => Step) | undefined;
 
   /** Threads that work on this memory; undefined for a memory of one thread. */
   readonly crew: Crew | undefined;

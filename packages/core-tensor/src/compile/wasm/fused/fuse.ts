@@ -159,7 +159,7 @@ class Loops {
 
   /** One pass over the tile from `t` to `tileEnd`. */
   private pass(stage: number): void {
-    const { body, stages, strides, shape, inner, lanes, isFlat, i, t, tileEnd } = this.frame;
+    const { body, stages, strides, shape, inner, lanes, i, t, tileEnd } = this.frame;
     const results = stages.results(stage);
     const stored = [...stages.kernels(stage), ...stages.spilled(stage)];
     if (results.length + stored.length === 0) return;
@@ -167,11 +167,8 @@ class Loops {
     const strided = this.spec.operands.some(
       (_, k) => strides[k]![inner] !== 0 && strides[k]![inner] !== 1,
     );
-    const exact = this.spec.results.some((x) => x.exact === true);
-    // whether the last vector of a row must keep to the row
-    const careful =
-      rest !== 0 &&
-      (strided || (results.length > 0 && (!isFlat || exact || this.reductions.count > 0)));
+    // whether the last vector of a row must keep to the row: behind it lies what is somebody else's
+    const careful = rest !== 0 && (strided || results.length > 0);
     body.get(t);
     body.set(i);
     body.loop(

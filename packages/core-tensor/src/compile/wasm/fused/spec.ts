@@ -17,8 +17,6 @@ export interface FusedResult {
   /** Over which trailing axes: those of stride 0. Otherwise the result is row-major. */
   readonly reduce?: Reduction;
   readonly stride: readonly number[];
-  /** Whether not a byte may be written past its elements, because others lie there. */
-  readonly exact?: boolean;
 }
 
 export interface FusedSpec {
