@@ -5,7 +5,7 @@
  * content-security policies forbid. Every scijs function takes these records all the same, since it asks for nothing but the fields.
  */
 import { show } from "../check/index.js";
-import { AxisError, ImmutableError, ShapeError } from "../errors.js";
+import { AxisError, DTypeError, ImmutableError, ShapeError } from "../errors.js";
 import { type DType, type TypedArray, type TypedArrayOf, allocate } from "./dtype.js";
 import { formatArray } from "./print.js";
 import {
@@ -62,7 +62,20 @@ export interface NdArray<D extends DType = DType> {
   readonly T: NdArray<D>;
   /** The elements in brackets, abbreviated when there are many. */
   toString(): string;
+  /** Nested lists of the elements, a number for an array without axes. */
+  toArray(): NestedNumbers;
+  /** What `JSON.stringify` writes: nested lists, with `"NaN"`, `"Infinity"` and `"-Infinity"` as text, since JSON has no such numbers. */
+  toJSON(): unknown;
+  /** The entries along the first axis: numbers where it is the only one, else views. */
+  [Symbol.iterator](): Iterator<number | NdArray<D>>;
+  /** `"NdArray"`. */
+  readonly [Symbol.toStringTag]: string;
+  /** Text where text is wanted; a number, as operators want, is refused. */
+  [Symbol.toPrimitive](hint: string): string;
 }
+
+/** Numbers in lists in lists, as deep as an array has axes. */
+export type NestedNumbers = number | readonly NestedNumbers[];
 
 /** The concrete array. Not exported by the package: arrays are made by functions. */
 export class DenseArray<D extends DType = DType> implements NdArray<D> {
@@ -170,6 +183,41 @@ export class DenseArray<D extends DType = DType> implements NdArray<D> {
 
   toString(): string {
     return formatArray(this);
+  }
+
+  toArray(): NestedNumbers {
+    const walk = (axis: number, at: number): NestedNumbers =>
+      axis === this.shape.length
+        ? this.data[at]!
+        : Array.from({ length: this.shape[axis]! }, (_, i) =>
+            walk(axis + 1, at + i * this.stride[axis]!),
+          );
+    return walk(0, this.offset);
+  }
+
+  toJSON(): unknown {
+    const walk = (x: NestedNumbers): unknown =>
+      typeof x !== "number" ? x.map(walk) : Number.isFinite(x) ? x : String(x);
+    return walk(this.toArray());
+  }
+
+  *[Symbol.iterator](): Iterator<number | NdArray<D>> {
+    if (this.shape.length === 0)
+      throw new ShapeError("iterate: an array without axes has no entries; item(x) is its number");
+    for (let i = 0; i < this.shape[0]!; i++)
+      yield this.shape.length === 1 ? this.get(i) : this.pick(i);
+  }
+
+  get [Symbol.toStringTag](): string {
+    return "NdArray";
+  }
+
+  /** In `2 * x` or `x > y` JavaScript would quietly make NaN, or text, of an array. */
+  [Symbol.toPrimitive](hint: string): string {
+    if (hint === "string") return this.toString();
+    throw new DTypeError(
+      "operators such as + and > do not work on arrays: use add, mul, greater …, or item(x) for the number of an array of one element",
+    );
   }
 
   [Symbol.for("nodejs.util.inspect.custom")](): string {

@@ -1,6 +1,6 @@
 /** Tracers: arrays that stand for values while a transform such as `grad` or `vmap` watches a function run. */
 import type { DType, TypedArrayOf } from "../array/dtype.js";
-import type { NdArray } from "../array/ndarray.js";
+import type { NdArray, NestedNumbers } from "../array/ndarray.js";
 import { type Shape, sizeOf } from "../array/shape.js";
 import { ConcretizationError, ImmutableError } from "../errors.js";
 import { callerLocation } from "./location.js";
@@ -76,6 +76,15 @@ export abstract class Tracer implements NdArray {
   pick(): NdArray {
     return this.refuse("pick");
   }
+  toArray(): NestedNumbers {
+    return this.refuse("toArray");
+  }
+  toJSON(): unknown {
+    return this.refuse("toJSON");
+  }
+  [Symbol.iterator](): Iterator<NdArray> {
+    return this.refuse("iterate");
+  }
   set(): never {
     throw new ImmutableError(
       "set: arrays are immutable values; build a new one, for instance with `where` or `scatterAdd`",
@@ -88,6 +97,10 @@ export abstract class Tracer implements NdArray {
 
   [Symbol.for("nodejs.util.inspect.custom")](): string {
     return this.toString();
+  }
+
+  get [Symbol.toStringTag](): string {
+    return "NdArray";
   }
 
   /** In `2 * x` or `if (x > 0)` JavaScript would quietly make NaN of an array. */
