@@ -32,15 +32,6 @@ const NUMBERS = {
   exponentBase: [2 ** 23 + 127, 2 ** 52 + 1023],
   mantissaBits: [23, 52],
   smallestNormal: [2 ** -126, 2 ** -1022],
-  erfNearEdge: [0.75, 0.75],
-  erfcCentre: [3.75, 3.75],
-  // Beyond these e^(-x²) and e^(-x²/2) are zero.
-  erfTop: [11, 28],
-  geluTop: [15, 39],
-  sqrtHalf: [Math.SQRT1_2, Math.SQRT1_2],
-  // 2 sqrt(2/π) and 0.044715 times it: gelu's tanh form is x·sigmoid(x (first + second x²)).
-  geluTanhFirst: [1.5957691216057308, 1.5957691216057308],
-  geluTanhSecond: [0.07135481627260025, 0.07135481627260025],
 };
 
 /** Bit patterns: name → pattern in each width. */
@@ -117,6 +108,19 @@ const POLYNOMIALS = {
     -1.13596475577881948265e-11, 2.0875723212981748279e-9, -2.75573143513906633035e-7, 2.48015872894767294178e-5,
     -1.38888888888741095749e-3, 4.16666666666666019037e-2,
   ),
+  erfNearEdge: [[0.75], [0.75]],
+  erfcCentre: [[3.75], [3.75]],
+  // Beyond these e^(-x²) and e^(-x²/2) are zero.
+  erfTop: [[11], [28]],
+  geluTop: [[15], [39]],
+  sqrtHalf: [[Math.SQRT1_2], [Math.SQRT1_2]],
+  // 2 sqrt(2/π) and 0.044715 times it: gelu's tanh form is x·sigmoid(x (first + second x²)).
+  geluTanhFirst: [[1.5957691216057308], [1.5957691216057308]],
+  geluTanhSecond: [[0.07135481627260025], [0.07135481627260025]],
+  // What the two numbers of gelu's tanh form lose in the type, and the size of x beyond which its tail is zero.
+  geluTanhFirstLow: [[-4.534068042105272e-8], [-9.96930880911092e-17]],
+  geluTanhSecondLow: [[2.3988323959931355e-9], [-6.175149918155315e-19]],
+  geluTanhTop: [[12], [24]],
   twoOverPi: inDoubles(0.6366197723675814),
   // π/2 in three parts of 33 bits, and the rest.
   halfPi0: inDoubles(1.57079632673412561417),

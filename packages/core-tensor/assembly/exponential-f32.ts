@@ -1,5 +1,6 @@
 /** Exponential functions of 32-bit floats, in place on the pairs of vectors from `at` up to `end`. */
 import { exp as expOf, expm1 as expm1Of, gate, tanh as tanhOf } from "./exponential";
+import { geluTanh as geluTanhOf } from "./gelu-tanh";
 import { expand } from "./tables";
 
 expand<f32>();
@@ -17,13 +18,13 @@ export function tanh(at: usize, end: usize): void {
 }
 
 export function sigmoid(at: usize, end: usize): void {
-  gate<f32>(at, end, false, false);
+  gate<f32>(at, end, false);
 }
 
 export function silu(at: usize, end: usize): void {
-  gate<f32>(at, end, true, false);
+  gate<f32>(at, end, true);
 }
 
 export function geluTanh(at: usize, end: usize): void {
-  gate<f32>(at, end, true, true);
+  geluTanhOf<f32>(at, end);
 }

@@ -5,9 +5,9 @@
  * The loops take two vectors at a time, which share the loads of the constants, and check once whether either needs the full
  * range. Clamping uses `pmin(x, bound)`: a NaN in the first operand stays.
  */
-import { madd, nmadd, toExponent } from "./lane";
+import { madd, nmadd, signMask, toExponent } from "./lane";
 import {
-  expHigh, expLow, expPlain, expTail, expm1Low, geluTanhFirst, geluTanhSecond, half, ln2High, ln2Low, log2e, magic, magicBias,
+  expHigh, expLow, expPlain, expTail, expm1Low, half, ln2High, ln2Low, log2e, magic, magicBias,
   magicBiasLess, minusTwo, one, sign, two,
 } from "./tables";
 
@@ -85,8 +85,8 @@ export function expm1Of<T>(x: v128): v128 {
 
 /** Sigmoid of x from e = e^(−|x|): 1 / (1 + e) for x ≥ 0, e / (1 + e) for x < 0. */
 @inline
-function sigmoidFrom<T>(x: v128, e: v128): v128 {
-  const numerator = v128.bitselect(e, one<T>(), v128.lt<T>(x, v128.splat<T>(<T>0)));
+export function sigmoidFrom<T>(x: v128, e: v128): v128 {
+  const numerator = v128.bitselect(e, one<T>(), signMask<T>(x));
   return v128.div<T>(numerator, v128.add<T>(one<T>(), e));
 }
 
@@ -101,12 +101,6 @@ function tanhVector<T>(x: v128): v128 {
   const e = expm1Of<T>(v128.mul<T>(magnitude<T>(x), minusTwo<T>()));
   const size = v128.div<T>(magnitude<T>(e), v128.add<T>(two<T>(), e));
   return v128.or(size, v128.and(x, sign<T>()));
-}
-
-/** Argument of the sigmoid in gelu's tanh form. */
-@inline
-function geluArgument<T>(x: v128): v128 {
-  return v128.mul<T>(x, madd<T>(v128.mul<T>(x, x), geluTanhSecond<T>(), geluTanhFirst<T>()));
 }
 
 export function exp<T>(at: usize, end: usize): void {
@@ -141,28 +135,20 @@ export function tanh<T>(at: usize, end: usize): void {
   }
 }
 
-/**
- * Sigmoids of the elements, or, with `gelu`, of gelu's argument; with `gated`, times the elements. One loop for the three: its
- * choices are the same every time round.
- */
-export function gate<T>(at: usize, end: usize, gated: bool, gelu: bool): void {
+/** Sigmoids of the elements; with `gated`, times the elements. */
+export function gate<T>(at: usize, end: usize, gated: bool): void {
   for (; at < end; at += 32) {
     const x = v128.load(at), y = v128.load(at, 16);
-    let a = x, b = y;
-    if (gelu) {
-      a = geluArgument<T>(x);
-      b = geluArgument<T>(y);
-    }
-    const s = v128.or(a, sign<T>()), t = v128.or(b, sign<T>());
+    const s = v128.or(x, sign<T>()), t = v128.or(y, sign<T>());
     let e: v128, f: v128;
-    if (isFar<T>(a, b)) {
+    if (isFar<T>(x, y)) {
       e = expFull<T>(s);
       f = expFull<T>(t);
     } else {
       e = expNear<T>(s);
       f = expNear<T>(t);
     }
-    let u = sigmoidFrom<T>(a, e), v = sigmoidFrom<T>(b, f);
+    let u = sigmoidFrom<T>(x, e), v = sigmoidFrom<T>(y, f);
     if (gated) {
       u = v128.mul<T>(u, x);
       v = v128.mul<T>(v, y);

@@ -1,13 +1,21 @@
 /** Gaussian functions of 32-bit floats, in place on the pairs of vectors from `at` up to `end`. */
-import { erf as erfOf, gelu as geluOf } from "./gaussian";
+import { error, mass } from "./gaussian";
 import { expand } from "./tables";
 
 expand<f32>();
 
 export function erf(at: usize, end: usize): void {
-  erfOf<f32>(at, end);
+  error<f32>(at, end, false);
+}
+
+export function erfc(at: usize, end: usize): void {
+  error<f32>(at, end, true);
 }
 
 export function gelu(at: usize, end: usize): void {
-  geluOf<f32>(at, end);
+  mass<f32>(at, end, true);
+}
+
+export function ndtr(at: usize, end: usize): void {
+  mass<f32>(at, end, false);
 }

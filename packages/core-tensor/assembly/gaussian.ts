@@ -1,6 +1,6 @@
 /** The error function and the Gaussian linear unit, from erfc a = e^(−a²) w(a) with a smooth factor w. */
 import { clampedExponent, exponentOf, magnitude, reduced, scaled } from "./exponential";
-import { madd } from "./lane";
+import { madd, signMask } from "./lane";
 import {
   erfNear, erfNearEdge, erfTop, erfcCentre, erfcScaled, geluTop, half, one, sign, splitMask, sqrtHalf, two,
 } from "./tables";
@@ -30,28 +30,34 @@ function bell<T>(y: v128, halved: bool): v128 {
   return scaled<T>(v128.sub<T>(reduced<T>(x, n), rest), n);
 }
 
+/** erf x, or erfc x as the complement. */
 @inline
-function erfVector<T>(x: v128): v128 {
+function erfVector<T>(x: v128, complement: bool): v128 {
   const a = v128.pmin<T>(magnitude<T>(x), erfTop<T>());
-  const far = v128.sub<T>(one<T>(), v128.mul<T>(bell<T>(a, false), factor<T>(a)));
+  const tail = v128.mul<T>(bell<T>(a, false), factor<T>(a));
   const near = madd<T>(a, erfNear<T>(v128.mul<T>(a, a)), a);
-  const size = v128.bitselect(near, far, v128.lt<T>(a, erfNearEdge<T>()));
-  return v128.or(size, v128.and(x, sign<T>()));
+  const isNear = v128.lt<T>(a, erfNearEdge<T>());
+  const size = v128.bitselect(near, v128.sub<T>(one<T>(), tail), isNear);
+  const erf = v128.or(size, v128.and(x, sign<T>()));
+  if (!complement) return erf;
+  return v128.bitselect(tail, v128.sub<T>(one<T>(), erf), v128.andnot(v128.not(signMask<T>(x)), isNear));
 }
 
-/** x Φ(x), with Φ(−|x|) = ½ erfc(|x| / √2) kept relatively accurate. */
+/** Φ(x), or x Φ(x) when gated, with Φ(−|x|) = ½ erfc(|x| / √2) kept relatively accurate. */
 @inline
-function geluVector<T>(x: v128): v128 {
+function massVector<T>(x: v128, gated: bool): v128 {
   const y = v128.pmin<T>(magnitude<T>(x), geluTop<T>());
   const tail = v128.mul<T>(v128.mul<T>(bell<T>(y, true), half<T>()), factor<T>(v128.mul<T>(y, sqrtHalf<T>())));
-  const mass = v128.bitselect(tail, v128.sub<T>(one<T>(), tail), v128.lt<T>(x, v128.splat<T>(<T>0)));
-  return v128.mul<T>(x, mass);
+  const mass = v128.bitselect(tail, v128.sub<T>(one<T>(), tail), signMask<T>(x));
+  return gated ? v128.mul<T>(x, mass) : mass;
 }
 
-export function erf<T>(at: usize, end: usize): void {
-  for (; at < end; at += 16) v128.store(at, erfVector<T>(v128.load(at)));
+/** One loop for erf and erfc: its choice is the same every time round. */
+export function error<T>(at: usize, end: usize, complement: bool): void {
+  for (; at < end; at += 16) v128.store(at, erfVector<T>(v128.load(at), complement));
 }
 
-export function gelu<T>(at: usize, end: usize): void {
-  for (; at < end; at += 16) v128.store(at, geluVector<T>(v128.load(at)));
+/** One loop for gelu, which is gated, and the normal distribution function. */
+export function mass<T>(at: usize, end: usize, gated: bool): void {
+  for (; at < end; at += 16) v128.store(at, massVector<T>(v128.load(at), gated));
 }

@@ -51,3 +51,9 @@ export function toExponent<T>(x: v128): v128 {
 export function fromExponent<T>(x: v128): v128 {
   return sizeof<T>() == 4 ? v128.shr<u32>(x, 23) : v128.shr<u64>(x, 52);
 }
+
+/** All ones where the sign is set. */
+@inline
+export function signMask<T>(x: v128): v128 {
+  return sizeof<T>() == 4 ? v128.shr<i32>(x, 31) : v128.shr<i64>(x, 63);
+}

@@ -24,6 +24,26 @@ const TRIGONOMETRIC = [
   "quadrantBound",
 ];
 
+const EXPONENTIAL = [
+  "expTail",
+  "geluTanhFirst",
+  "geluTanhSecond",
+  "geluTanhFirstLow",
+  "geluTanhSecondLow",
+  "geluTanhTop",
+];
+
+const GAUSSIAN = [
+  "expTail",
+  "erfcScaled",
+  "erfNear",
+  "erfNearEdge",
+  "erfcCentre",
+  "erfTop",
+  "geluTop",
+  "sqrtHalf",
+];
+
 /**
  * Output file → exported constant → its source, where its constants lie in memory, and whether a fused (relaxed SIMD) build pays. It pays for products
  * of matrices only: elsewhere a little speed is not worth kilobytes in every bundle and different last bits between machines.
@@ -41,13 +61,13 @@ const FAMILIES = {
     exponentialF32: {
       entry: "exponential-f32.ts",
       memoryBase: 1024,
-      polynomials: ["expTail"],
+      polynomials: EXPONENTIAL,
       relaxed: false,
     },
     exponentialF64: {
       entry: "exponential-f64.ts",
       memoryBase: 2048,
-      polynomials: ["expTail"],
+      polynomials: EXPONENTIAL,
       relaxed: false,
     },
   },
@@ -69,13 +89,13 @@ const FAMILIES = {
     gaussianF32: {
       entry: "gaussian-f32.ts",
       memoryBase: 5120,
-      polynomials: ["expTail", "erfcScaled", "erfNear"],
+      polynomials: GAUSSIAN,
       relaxed: false,
     },
     gaussianF64: {
       entry: "gaussian-f64.ts",
       memoryBase: 6144,
-      polynomials: ["expTail", "erfcScaled", "erfNear"],
+      polynomials: GAUSSIAN,
       relaxed: false,
     },
   },

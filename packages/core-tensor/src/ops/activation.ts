@@ -1,9 +1,10 @@
 /** The non-linearities of neural networks. */
+import { anyNumber, check } from "../check/index.js";
 import type { NdArray } from "../array/ndarray.js";
-import { erf as erfJs, erfc as erfcJs } from "../exec/js/special.js";
+import { ndtr as ndtrJs } from "../exec/js/special.js";
 import { unary } from "../exec/wasm/index.js";
 import { applyUnary, elementwise } from "../trace/elementwise.js";
-import type { ArrayInput } from "../trace/input.js";
+import { type ArrayInput, toArray } from "../trace/input.js";
 import { add, mul, neg, square, sub } from "./arithmetic.js";
 import { maximum } from "./bounds.js";
 import { greater, where } from "./comparison.js";
@@ -147,8 +148,7 @@ const geluPrimitive = elementwise({
   name: "gelu",
   arity: 1,
   result: "float",
-  js: (x) =>
-    x < 0 ? 0.5 * x * erfcJs(-x * Math.SQRT1_2) : 0.5 * x * (1 + erfJs(x * Math.SQRT1_2)),
+  js: (x) => x * ndtrJs(x),
   simd: (x) => unary("gelu", x),
   partials: [(t, [x]) => mul(t, add(ndtr(x!), mul(x!, density(x!))))],
 });
@@ -179,11 +179,30 @@ function density(x: NdArray): NdArray {
 const TANH_SCALE = Math.sqrt(2 / Math.PI);
 const TANH_CUBE = 0.044715;
 
+// 2u = a·x + b·x³ in heads of 24 bits and rests
+const A = 2 * TANH_SCALE;
+const B = A * TANH_CUBE;
+const [A_HEAD, B_HEAD] = [Math.fround(A), Math.fround(B)];
+
+/**
+ * x σ(2u), since ½(1 + tanh u) = σ(2u), which keeps the digits of the tail. There e^{2u} is formed from parts of 2u that carry no
+ * rounding and a small rest, because the exponential would magnify it.
+ */
+function geluTanhJs(x: number): number {
+  if (!(x < 0 && x > -16)) return x * sigmoidJs(A * x + B * x * x * x);
+  const head = Math.trunc(x * 16) / 16;
+  const cube = head * head * head;
+  const slope = A + B * (x * x + x * head + head * head);
+  const rest = (A - A_HEAD) * head + (B - B_HEAD) * cube + (x - head) * slope;
+  const e = Math.exp(A_HEAD * head) * Math.exp(B_HEAD * cube) * Math.exp(rest);
+  return (x * e) / (1 + e);
+}
+
 const geluTanhPrimitive = elementwise({
   name: "geluTanh",
   arity: 1,
   result: "float",
-  js: (x) => 0.5 * x * (1 + Math.tanh(TANH_SCALE * (x + TANH_CUBE * x * x * x))),
+  js: geluTanhJs,
   simd: (x) => unary("geluTanh", x),
   partials: [(t, [x]) => mul(t, geluTanhSlope(x!))],
 });
@@ -259,7 +278,9 @@ function mishSlope(x: NdArray): NdArray {
  * @category Activations
  */
 export function leakyRelu(x: ArrayInput, slope = 0.01): NdArray {
-  return where(greater(x, 0), x, mul(x, slope));
+  const a = toArray("leakyRelu", x);
+  check("leakyRelu", "slope", slope, anyNumber);
+  return where(greater(a, 0), a, mul(a, slope));
 }
 
 /**
@@ -278,9 +299,11 @@ export function leakyRelu(x: ArrayInput, slope = 0.01): NdArray {
  * @category Activations
  */
 export function elu(x: ArrayInput, alpha = 1): NdArray {
+  const a = toArray("elu", x);
+  check("elu", "alpha", alpha, anyNumber);
   // the exponential sees only negative numbers, so the side not taken cannot overflow
-  const below = mul(alpha, expm1(neg(maximum(neg(x), 0))));
-  return where(greater(x, 0), x, below);
+  const below = mul(alpha, expm1(neg(maximum(neg(a), 0))));
+  return where(greater(a, 0), a, below);
 }
 
 function sigmoidJs(x: number): number {

@@ -2,7 +2,7 @@
 import type { NdArray } from "../array/ndarray.js";
 import { applyBinary, applyUnary, elementwise } from "../trace/elementwise.js";
 import type { ArrayInput } from "../trace/input.js";
-import { floor, trunc } from "./rounding.js";
+import { round } from "./rounding.js";
 
 const addPrimitive = elementwise({
   name: "add",
@@ -245,11 +245,18 @@ export function reciprocal(x: ArrayInput): NdArray {
   return applyUnary(reciprocalPrimitive, x);
 }
 
+/** The exact remainder, rounded once where the divisor's sign is to be had. */
+function modJs(a: number, b: number): number {
+  const r = a % b;
+  if (r === 0) return b < 0 ? -0 : 0;
+  return r < 0 !== b < 0 ? r + b : r;
+}
+
 const modPrimitive = elementwise({
   name: "mod",
   arity: 2,
-  js: (a, b) => a - b * Math.floor(a / b),
-  partials: [(t) => t, (t, [a, b]) => neg(mul(t, floor(div(a!, b!))))],
+  js: modJs,
+  partials: [(t) => t, (t, [a, b], y) => neg(mul(t, round(div(sub(a!, y), b!))))],
 });
 
 /**
@@ -275,7 +282,7 @@ const fmodPrimitive = elementwise({
   name: "fmod",
   arity: 2,
   js: (a, b) => a % b,
-  partials: [(t) => t, (t, [a, b]) => neg(mul(t, trunc(div(a!, b!))))],
+  partials: [(t) => t, (t, [a, b], y) => neg(mul(t, round(div(sub(a!, y), b!))))],
 });
 
 /**

@@ -162,11 +162,16 @@ export function rsqrt(x: ArrayInput): NdArray {
   return applyUnary(rsqrtPrimitive, x);
 }
 
+/** The language gives NaN for 1^NaN, 1^±∞ and (−1)^±∞, which IEEE 754 and the other libraries have as 1. */
+function powJs(a: number, b: number): number {
+  return a === 1 || (a === -1 && Math.abs(b) === Infinity) ? 1 : a ** b;
+}
+
 const powPrimitive = elementwise({
   name: "pow",
   arity: 2,
   result: "float",
-  js: Math.pow,
+  js: powJs,
   partials: [
     (t, [a, b]) =>
       mul(t, where(equal(b!, 0), 0, mul(b!, pow(a!, where(equal(b!, 0), 1, sub(b!, 1)))))),

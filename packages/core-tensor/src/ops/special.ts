@@ -44,6 +44,7 @@ const erfcPrimitive = elementwise({
   arity: 1,
   result: "float",
   js: js.erfc,
+  simd: (x) => unary("erfc", x),
   partials: [(t, [x]) => neg(mul(t, mul(TWO_OVER_SQRT_PI, exp(neg(square(x!))))))],
 });
 
@@ -95,6 +96,7 @@ const ndtrPrimitive = elementwise({
   arity: 1,
   result: "float",
   js: js.ndtr,
+  simd: (x) => unary("ndtr", x),
   partials: [(t, [x]) => mul(t, mul(1 / SQRT_2PI, exp(mul(-0.5, square(x!)))))],
 });
 

@@ -81,7 +81,7 @@ describe("sine and cosine in compiled programs", () => {
 });
 
 describe("powers in compiled programs", () => {
-  it("are the language's, rounded, for all signs and special values", () => {
+  it("are those of IEEE 754, rounded, for all signs and special values", () => {
     const special = [
       0,
       -0,
@@ -106,7 +106,10 @@ describe("powers in compiled programs", () => {
     ];
     const [x, y] = [special.flatMap((a) => special.map(() => a)), special.flatMap(() => special)];
     const run = compile(p.pow);
-    const want = x.map((a, i) => Math.fround(a) ** Math.fround(y[i]!));
+    // the language has NaN for infinite powers of ±1, and for 1 to the power of NaN
+    const ieee = (a: number, b: number): number =>
+      a === 1 || (a === -1 && Math.abs(b) === Infinity) ? 1 : a ** b;
+    const want = x.map((a, i) => ieee(Math.fround(a), Math.fround(y[i]!)));
     const got = p.toTypedArray(run(p.array(x), p.array(y)));
     want.forEach((truth, i) => {
       expect(got[i], `${x[i]} ** ${y[i]}`).toBe(Math.fround(truth));

@@ -43,19 +43,21 @@ function erfSmall(x: number): number {
   return (x * (top + A[3]!)) / (bottom + B[3]!);
 }
 
+/** e^{x²} erfc(x) for x ≥ 0.46875. */
+function erfcx(x: number): number {
+  if (x > 4) return erfcxAsymptotic(x);
+  let top = C[8]! * x;
+  let bottom = x;
+  for (let i = 0; i < 7; i++) {
+    top = (top + C[i]!) * x;
+    bottom = (bottom + D[i]!) * x;
+  }
+  return (top + C[7]!) / (bottom + D[7]!);
+}
+
 /** erfc(x) for x ≥ 0.46875. */
 function erfcLarge(x: number): number {
-  if (x > 26.55) return x > 27.3 ? 0 : expMinusSquare(x) * erfcxAsymptotic(x);
-  if (x <= 4) {
-    let top = C[8]! * x;
-    let bottom = x;
-    for (let i = 0; i < 7; i++) {
-      top = (top + C[i]!) * x;
-      bottom = (bottom + D[i]!) * x;
-    }
-    return (expMinusSquare(x) * (top + C[7]!)) / (bottom + D[7]!);
-  }
-  return expMinusSquare(x) * erfcxAsymptotic(x);
+  return x > 27.3 ? 0 : expMinusSquare(x) * erfcx(x);
 }
 
 function erfcxAsymptotic(x: number): number {
@@ -82,12 +84,20 @@ export function erfc(x: number): number {
   return x < 0 ? 2 - tail : tail;
 }
 
-/** Standard normal distribution function. */
+/** Standard normal distribution function; x itself is squared, so that the rounding of x/√2 is not magnified in the tail. */
 export function ndtr(x: number): number {
-  return 0.5 * erfc(-x * Math.SQRT1_2);
+  const a = Math.abs(x);
+  const z = a * Math.SQRT1_2;
+  if (!(z > 0.46875)) return 0.5 + 0.5 * erfSmall(x * Math.SQRT1_2);
+  const head = Math.trunc(a * 16) / 16;
+  const tail =
+    a > 39
+      ? 0
+      : 0.5 * Math.exp(-0.5 * head * head) * Math.exp(-0.5 * (a - head) * (a + head)) * erfcx(z);
+  return x < 0 ? tail : 1 - tail;
 }
 
-// Rational starting values of the normal quantile (central and tail), good to 1e-9; two Halley steps on erfc make them exact to rounding.
+// Rational starting values of the normal quantile (central and tail), good to 1e-9; Newton's steps make them exact to rounding.
 const NA = [
   -3.969683028665376e1, 2.209460984245205e2, -2.759285104469687e2, 1.38357751867269e2,
   -3.066479806614716e1, 2.506628277459239,
@@ -108,21 +118,21 @@ function horner(coefficients: readonly number[], x: number): number {
   return y;
 }
 
-/** Standard normal quantile of a probability p ≤ ½, refined. */
+/** Standard normal quantile of a probability p ≤ ¼: Newton's method on ln Φ, which no p underflows. */
 function lowerQuantile(p: number): number {
+  const target = Math.log(p);
   let x: number;
   if (p < 0.02425) {
-    const q = Math.sqrt(-2 * Math.log(p));
+    const q = Math.sqrt(-2 * target);
     x = horner(NC, q) / (horner(ND, q) * q + 1);
   } else {
     const q = p - 0.5;
     const r = q * q;
     x = (horner(NA, r) * q) / (horner(NB, r) * r + 1);
   }
-  for (let i = 0; i < 2; i++) {
-    const u = ((ndtr(x) - p) * SQRT_2PI) / expMinusSquare(x * Math.SQRT1_2);
-    if (!Number.isFinite(u)) break;
-    x -= u / (1 + (x * u) / 2);
+  for (let i = 0; i < 3; i++) {
+    const scaled = 0.5 * erfcx(-x * Math.SQRT1_2);
+    x -= (Math.log(scaled) - 0.5 * x * x - target) * SQRT_2PI * scaled;
   }
   return x;
 }
@@ -132,7 +142,9 @@ export function ndtri(p: number): number {
   if (p === 0) return -Infinity;
   if (p === 1) return Infinity;
   if (!(p > 0 && p < 1)) return NaN;
-  return p <= 0.5 ? lowerQuantile(p) : -lowerQuantile(1 - p);
+  if (p < 0.25) return lowerQuantile(p);
+  // 1 − p and 2p − 1 are exact here
+  return p > 0.75 ? -lowerQuantile(1 - p) : Math.SQRT2 * erfinv(2 * p - 1);
 }
 
 /** Inverse of erf. */
@@ -212,6 +224,12 @@ function sinPi(x: number): number {
   return Math.sin(Math.PI * (Math.abs(r) > 0.5 ? Math.sign(r) - r : r));
 }
 
+/** cos(πx), exact at integers and halves. */
+function cosPi(x: number): number {
+  const r = Math.abs(x - 2 * Math.round(x / 2));
+  return r < 0.25 ? Math.cos(Math.PI * r) : Math.sin(Math.PI * (0.5 - r));
+}
+
 function tanPi(x: number): number {
   const r = x - Math.round(x);
   return Math.tan(Math.PI * r);
@@ -250,10 +268,11 @@ export function trigamma(x: number): number {
 
 /** Third derivative of ln Γ. */
 export function tetragamma(x: number): number {
-  if (x <= 0 && Number.isInteger(x)) return NaN;
+  if (x === 0) return Object.is(x, -0) ? Infinity : -Infinity;
   if (x < 0) {
-    const s = sinPi(x);
-    return -2 * Math.PI ** 3 * (Math.cos(Math.PI * x) / s ** 3) + tetragamma(1 - x);
+    if (!(x > -Infinity) || Number.isInteger(x)) return NaN;
+    const s = Math.PI / sinPi(x);
+    return tetragamma(1 - x) - 2 * s * s * s * cosPi(x);
   }
   let shift = 0;
   let z = x;

@@ -39,7 +39,9 @@ interface Logarithm {
 
 interface Gaussian {
   readonly erf: InPlace;
+  readonly erfc: InPlace;
   readonly gelu: InPlace;
+  readonly ndtr: InPlace;
 }
 
 const exponential32 = kernel<Exponential>(exponentialF32);
@@ -60,7 +62,9 @@ export const UNARY_NAMES = [
   "softplus",
   "silu",
   "erf",
+  "erfc",
   "gelu",
+  "ndtr",
   "geluTanh",
 ] as const;
 
@@ -74,7 +78,9 @@ function kernelOf(name: UnaryName, narrow: boolean): InPlace | undefined {
     case "softplus":
       return (narrow ? logarithm32 : logarithm64)()?.[name];
     case "erf":
+    case "erfc":
     case "gelu":
+    case "ndtr":
       return (narrow ? gaussian32 : gaussian64)()?.[name];
     default:
       return (narrow ? exponential32 : exponential64)()?.[name];

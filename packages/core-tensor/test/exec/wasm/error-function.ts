@@ -76,3 +76,17 @@ export function normalMass(x: number): number {
         tail /
         Math.sqrt(2 * Math.PI);
 }
+
+/** 1 − erf x, relatively accurate in its right tail. */
+export function erfc(x: number): number {
+  if (Number.isNaN(x)) return x;
+  if (Math.abs(x) < 1e-9) return 1 - (2 / Math.sqrt(Math.PI)) * x;
+  if (x < -7) return 2;
+  if (x < 9) return float(ONE - ((2n * integral(fixed(x), 1n)) << BITS) / ROOT_PI);
+  let tail = x;
+  for (let n = 60; n >= 1; n--) tail = n / 2 / tail + x;
+  const high = Math.fround(x);
+  return x > 28
+    ? 0
+    : (Math.exp(-high * high) * Math.exp((high - x) * (x + high))) / tail / Math.sqrt(Math.PI);
+}

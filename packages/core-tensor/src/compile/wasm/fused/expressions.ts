@@ -25,20 +25,15 @@ const compare =
 
 const number = (m: Micro, x: Ref): Ref => (x.type === "mask" ? m.convert(x, "i32") : x);
 
-/** Φ(x) = gelu(x) / x, with x kept where neither underflows; gelu keeps the tail of Φ relatively accurate. */
-function ndtr(m: Micro, x: Ref): Ref {
-  const bounded = m.op("pmin", m.op("pmax", x, -40), 40);
-  const safe = m.select(m.op("eq", bounded, 0), 1e-30, bounded);
-  return m.op("div", m.kernel("gelu", safe), safe);
-}
-
 /**
  * x^y of 32-bit floats, as e^(y log |x|) in 64-bit arithmetic, whose error of some 10⁻¹⁴ is far below the last place of the result.
- * Signs and special values are those of the language.
+ * Signs and special values are those of IEEE 754.
  */
 function powerInDoubles(m: Micro, base: Ref, exponent: Ref): Ref {
   const [x, y] = [m.convert(base, "f64"), m.convert(exponent, "f64")];
-  const size = m.kernel("exp", m.op("mul", y, m.kernel("log", m.op("abs", x))));
+  const a = m.op("abs", x);
+  // powers of one are one, infinite ones too
+  const size = m.select(m.op("eq", a, 1), 1, m.kernel("exp", m.op("mul", y, m.kernel("log", a))));
   const half = m.op("mul", y, 0.5);
   const isWhole = m.op("eq", m.op("floor", y), y);
   const isOdd = m.op("and", isWhole, m.op("ne", m.op("floor", half), half));
@@ -66,7 +61,8 @@ export function power(m: Micro, x: Ref, y: Ref, known: number | undefined): Ref 
 }
 
 function wholePower(m: Micro, x: Ref, exponent: number): Ref {
-  if (exponent < 0) return m.op("div", m.constant(1, x.type), wholePower(m, x, -exponent));
+  // the reciprocal first: a square that overflows would lose a result that does not
+  if (exponent < 0) return wholePower(m, m.op("div", m.constant(1, x.type), x), -exponent);
   if (exponent === 1) return x;
   const square = m.op("mul", x, x);
   return exponent === 2 ? square : m.op("mul", square, exponent === 3 ? x : square);
@@ -120,12 +116,12 @@ export const EXPRESSIONS: Readonly<Record<string, Expression>> = {
   silu: kernel("silu"),
   softplus: kernel("softplus"),
   erf: kernel("erf"),
+  erfc: kernel("erfc"),
   gelu: kernel("gelu"),
+  ndtr: kernel("ndtr"),
   geluTanh: kernel("geluTanh"),
   logSigmoid: (m, [x]) => m.op("neg", m.kernel("softplus", m.op("neg", x))),
   mish: (m, [x]) => m.op("mul", x, m.kernel("tanh", m.kernel("softplus", x))),
-  ndtr: (m, [x]) => ndtr(m, x),
-  erfc: (m, [x]) => m.op("mul", ndtr(m, m.op("mul", x, -Math.SQRT2)), 2),
   logaddexp: (m, [a, b]) => {
     const top = m.op("max", a, b);
     const rest = m.kernel("softplus", m.op("neg", m.op("abs", m.op("sub", a, b))));

@@ -53,7 +53,9 @@ export const TILE_KERNELS = {
   log1p: "logarithm",
   softplus: "logarithm",
   erf: "gaussian",
+  erfc: "gaussian",
   gelu: "gaussian",
+  ndtr: "gaussian",
   sin: "trigonometric",
   cos: "trigonometric",
 } as const satisfies Record<string, Family>;
