@@ -45,6 +45,25 @@ describe("code", () => {
     expect(wrong).toEqual([]);
   });
 
+  it("has storeys in core-tensor: no file imports from a storey above its own", () => {
+    const storeys = ["check", "array", "exec", "trace", "tree", "ops", "transform", "graph", "compile"]; // prettier-ignore
+    // files beside the folders lie below them all, the entries above
+    const storey = (file) => {
+      const [folder, ...rest] = file.split("/").slice(3);
+      if (rest.length === 0) return folder === "index.ts" ? storeys.length : -1;
+      return storeys.includes(folder) ? storeys.indexOf(folder) : storeys.length;
+    };
+    const wrong = [];
+    for (const file of globSync("packages/core-tensor/src/**/*.ts", { cwd: root }))
+      for (const [, from] of readFileSync(root + file, "utf8").matchAll(
+        /^(?:import|export|\}).* from "(\.[^"]+)\.js"/gm,
+      )) {
+        const target = join(dirname(file), `${from}.ts`);
+        if (storey(target) > storey(file)) wrong.push(`${file} → ${target}`);
+      }
+    expect(wrong).toEqual([]);
+  });
+
   it("has no circles: no file imports, by whatever way round, a file that imports it", () => {
     const imports = new Map();
     for (const file of globSync("packages/*/src/**/*.ts", { cwd: root })) {
