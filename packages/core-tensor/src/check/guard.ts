@@ -179,14 +179,12 @@ export function listOf<T>(guard: Guard<T>, length?: number): Guard<readonly T[]>
 
 /** Whether a value has named fields: an object that is no list, typed array, map or set. */
 export function isRecord(x: unknown): x is Readonly<Record<string, unknown>> {
+  if (typeof x !== "object" || x === null) return false;
+  if (Object.getPrototypeOf(x) === Object.prototype) return true;
   // maps, sets and typed arrays have methods, such as `set`, that would pass for fields
+  const tag = Object.prototype.toString.call(x);
   return (
-    typeof x === "object" &&
-    x !== null &&
-    !Array.isArray(x) &&
-    !ArrayBuffer.isView(x) &&
-    !(x instanceof Map) &&
-    !(x instanceof Set)
+    !Array.isArray(x) && !ArrayBuffer.isView(x) && tag !== "[object Map]" && tag !== "[object Set]"
   );
 }
 

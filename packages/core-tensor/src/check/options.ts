@@ -39,7 +39,11 @@ export function checkOptions<O extends object>(fn: string, options: O, schema: S
       expected: `an object with any of ${names(schema)}`,
       got: options,
     });
-  for (const name of Object.keys(options)) {
+  // most calls bring no options, and are not to pay for those of others
+  let any = false;
+  for (const name in options) {
+    if (!Object.hasOwn(options, name)) continue;
+    any = true;
     if (!Object.hasOwn(schema, name))
       throw faultError(fn, "", {
         path: "",
@@ -48,9 +52,10 @@ export function checkOptions<O extends object>(fn: string, options: O, schema: S
         says: unknownName("option", name, schema),
       });
   }
+  if (!any && Object.getPrototypeOf(options) === Object.prototype) return options;
   // by the schema's names: options may also come from a prototype or a getter
-  for (const name of Object.keys(schema)) {
-    const guard = (schema as Readonly<Record<string, Guard>>)[name]!;
+  for (const name in schema) {
+    const guard = schema[name] as Guard;
     if (guard === anything) continue;
     const value = options[name];
     if (value === undefined) continue;

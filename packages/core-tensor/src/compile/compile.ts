@@ -1,6 +1,17 @@
 /** Compiled functions: traced once for each kind of arguments, then run without the function. */
 import type { DenseArray, NdArray } from "../array/ndarray.js";
-import { anyFunction, anyList, anyRecord, check, show } from "../check/index.js";
+import {
+  type Schema,
+  anyFunction,
+  anything,
+  check,
+  checkOptions,
+  isRecord,
+  listOf,
+  show,
+  trueOrFalse,
+  wholeNumber,
+} from "../check/index.js";
 import { DomainError } from "../errors.js";
 import { type Tree, treeFill, treeLeaves } from "../tree/tree.js";
 import type { Device, ProgramDevice } from "../graph/device.js";
@@ -76,6 +87,16 @@ const programsOf = new WeakMap<
   ReadonlyMap<string, { readonly graph: Graph; readonly executable: { explain(): string } }>
 >();
 
+const DEVICE: Schema<DeviceCompileOptions> = { device: anything, cacheSize: wholeNumber() };
+const COMPILE: Schema<CompileOptions> = {
+  device: anything,
+  resident: trueOrFalse,
+  donate: listOf(wholeNumber(0)),
+  threads: wholeNumber(1, 17),
+  debugNans: trueOrFalse,
+  cacheSize: wholeNumber(),
+};
+
 /**
  * The same function, faster: traced once for each kind of arguments, then run as a plan of fused SIMD kernels in memory of its own.
  *
@@ -120,24 +141,16 @@ export function compile<Args extends unknown[], Y>(
   options: CompileOptions | DeviceCompileOptions = {},
 ): ((...args: Args) => Y) | ((...args: Args) => Promise<Y>) {
   check("compile", "f", f, anyFunction);
-  check("compile", "options", options, anyRecord);
-  const { cacheSize = 32 } = options;
-  if (!Number.isInteger(cacheSize) || cacheSize < 1)
-    throw new DomainError(`compile: cacheSize must be an integer ≥ 1, got ${show(cacheSize)}`);
   if (isForDevice(options)) {
+    const { cacheSize = 32 } = checkOptions<DeviceCompileOptions>("compile", options, DEVICE);
     const programs = new Map<string, OnDevice>();
     // what isForDevice has seen of it
     const compiled = onDevice(f, options.device as ProgramDevice, cacheSize, programs);
     programsOf.set(compiled, programs);
     return compiled;
   }
+  const { donate = [], cacheSize = 32 } = checkOptions<CompileOptions>("compile", options, COMPILE);
   checkDevice(options.device);
-  const { donate = [], threads = 1 } = options;
-  for (const k of check("compile", "donate", donate, anyList))
-    if (!Number.isInteger(k) || k < 0)
-      throw new DomainError(`compile: donate must name arguments by integers ≥ 0, got ${show(k)}`);
-  if (!Number.isInteger(threads) || threads < 1 || threads > 16)
-    throw new DomainError(`compile: threads must be an integer from 1 to 16, got ${show(threads)}`);
   const programs = new Map<string, Program>();
   const compiled = (...args: Args): Y => {
     const call = callOf(args);
@@ -181,7 +194,7 @@ function checkDevice(device: unknown): void {
 function isForDevice(
   options: CompileOptions | DeviceCompileOptions,
 ): options is DeviceCompileOptions {
-  const { device } = options;
+  const device: unknown = isRecord(options) ? options["device"] : undefined;
   return (
     typeof device === "object" &&
     device !== null &&

@@ -4,10 +4,11 @@
  *
  * @packageDocumentation
  */
-import { anyRecord, check, show } from "../check/index.js";
+import { type Schema, checkOptions, oneOf, satisfying, show } from "../check/index.js";
 import type { Device, ProgramDevice } from "../graph/device.js";
 import {
   type GpuJsDevice,
+  type WebGpu,
   type WebGpuOptions,
   openWebAssembly,
   openWebGpu,
@@ -18,6 +19,14 @@ import { prepare } from "../compile/gpu/program.js";
 
 export type { Device } from "../graph/device.js";
 export type { WebGpu, WebGpuOptions } from "../compile/gpu/device.js";
+
+const WEBGPU: Schema<WebGpuOptions> = {
+  gpu: satisfying(
+    "an implementation of WebGPU, with requestAdapter",
+    (x) => typeof (x as WebGpu | null)?.requestAdapter === "function",
+  ),
+  powerPreference: oneOf("low-power", "high-performance"),
+};
 
 /**
  * The machine's GPU, through WebGPU.
@@ -41,7 +50,7 @@ export type { WebGpu, WebGpuOptions } from "../compile/gpu/device.js";
  * @category Devices
  */
 export async function webgpu(options: WebGpuOptions = {}): Promise<Device> {
-  return deviceOf(await openWebGpu(check("webgpu", "options", options, anyRecord)));
+  return deviceOf(await openWebGpu(checkOptions("webgpu", options, WEBGPU)));
 }
 
 /**
@@ -87,7 +96,7 @@ export async function webasm(): Promise<Device> {
  * @category Devices
  */
 export async function auto(options: WebGpuOptions = {}): Promise<Device> {
-  check("auto", "options", options, anyRecord);
+  checkOptions("auto", options, WEBGPU);
   try {
     return choosing(await openWebGpu(options));
   } catch (error) {
@@ -128,6 +137,7 @@ export async function deviceNamed(
   name: DeviceName,
   options: WebGpuOptions = {},
 ): Promise<Device | "wasm" | "js"> {
+  checkOptions("deviceNamed", options, WEBGPU);
   switch (name) {
     case "wasm":
     case "js":

@@ -1,4 +1,5 @@
 /** Determinants and the LU factorisation they come from. */
+import { within } from "../check/index.js";
 import type { NdArray } from "../array/ndarray.js";
 import { expandDims } from "../ops/reshape.js";
 import { mul } from "../ops/arithmetic.js";
@@ -84,8 +85,10 @@ export function slogdet(a: ArrayInput): { readonly sign: NdArray; readonly logAb
  * @category Determinants
  */
 export function det(a: ArrayInput): NdArray {
-  const { sign, logAbsDet } = slogdet(a);
-  return mul(sign, exp(logAbsDet));
+  return within("det", () => {
+    const { sign, logAbsDet } = slogdet(a);
+    return mul(sign, exp(logAbsDet));
+  });
 }
 
 const luPrimitive: Primitive = {

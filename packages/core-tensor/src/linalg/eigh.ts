@@ -1,5 +1,5 @@
 /** Eigenvalues and eigenvectors of symmetric matrices. */
-import { anyRecord, check } from "../check/index.js";
+import { type Schema, checkOptions, nonNegativeNumber, within } from "../check/index.js";
 import type { NdArray } from "../array/ndarray.js";
 import { LinAlgError } from "../errors.js";
 import { add, div, mul, sub, square } from "../ops/arithmetic.js";
@@ -25,6 +25,8 @@ export interface DegenerateOptions {
    */
   readonly degenerateEps?: number;
 }
+
+export const DEGENERATE: Schema<DegenerateOptions> = { degenerateEps: nonNegativeNumber };
 
 interface Attrs {
   readonly degenerateEps: number;
@@ -109,7 +111,8 @@ export function eigh(
   a: ArrayInput,
   options: DegenerateOptions = {},
 ): { readonly eigenvalues: NdArray; readonly eigenvectors: NdArray } {
-  const attrs = { degenerateEps: check("eigh", "options", options, anyRecord).degenerateEps ?? 0 };
+  const { degenerateEps = 0 } = checkOptions("eigh", options, DEGENERATE);
+  const attrs = { degenerateEps };
   const [eigenvalues, eigenvectors] = bind(eighPrimitive, [toMatrix("eigh", a)], attrs) as [
     NdArray,
     NdArray,
@@ -133,5 +136,5 @@ export function eigh(
  * @category Decompositions
  */
 export function eigvalsh(a: ArrayInput): NdArray {
-  return eigh(a).eigenvalues;
+  return within("eigvalsh", () => eigh(a).eigenvalues);
 }

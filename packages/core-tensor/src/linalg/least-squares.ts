@@ -1,4 +1,5 @@
 /** Least squares. */
+import { checkOptions, within } from "../check/index.js";
 import type { NdArray } from "../array/ndarray.js";
 import { formatShape } from "../array/shape.js";
 import { ShapeError } from "../errors.js";
@@ -6,7 +7,7 @@ import { matmul } from "../ops/matmul.js";
 import { promote } from "../trace/elementwise.js";
 import type { ArrayInput } from "../trace/input.js";
 import { matrixExtents, toMatrix } from "./matrices.js";
-import { type RankOptions, pinv } from "./svd.js";
+import { RANK, type RankOptions, pinv } from "./svd.js";
 
 /**
  * The shortest $X$ among those that minimise $\|AX - B\|_2$, by the singular value decomposition.
@@ -27,11 +28,12 @@ import { type RankOptions, pinv } from "./svd.js";
  * @category Linear systems
  */
 export function lstsq(a: ArrayInput, b: ArrayInput, options: RankOptions = {}): NdArray {
+  checkOptions("lstsq", options, RANK);
   const [x, y] = promote("lstsq", toMatrix("lstsq", a), b, true);
   const [m] = matrixExtents("lstsq", x);
   if (y.shape[y.shape.length === 1 ? 0 : y.shape.length - 2] !== m)
     throw new ShapeError(
       `lstsq: b must have ${m} rows, got shape ${formatShape(y.shape)} for a of shape ${formatShape(x.shape)}`,
     );
-  return matmul(pinv(x, options), y);
+  return within("lstsq", () => matmul(pinv(x, options), y));
 }

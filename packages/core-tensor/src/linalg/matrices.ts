@@ -10,11 +10,11 @@ import { type ArrayInput, toArray } from "../trace/input.js";
 import type { Aval } from "../trace/primitive.js";
 
 /** Rows and columns of the matrices of a stack. */
-export function matrixExtents(fn: string, x: Aval): [number, number] {
+export function matrixExtents(fn: string, x: Aval, argument = "a"): [number, number] {
   const [m, n] = x.shape.slice(-2);
   if (m === undefined || n === undefined || x.shape.length < 2)
     throw new ShapeError(
-      `${fn}: x must be a matrix or a stack of them, got shape ${formatShape(x.shape)}`,
+      `${fn}: ${argument} must be a matrix or a stack of them, got shape ${formatShape(x.shape)}`,
     );
   return [m, n];
 }
@@ -27,9 +27,9 @@ export function squareExtent(fn: string, x: Aval): number {
   return n;
 }
 
-export function toMatrix(fn: string, input: ArrayInput): NdArray {
-  const x = toArray(fn, input);
-  matrixExtents(fn, x);
+export function toMatrix(fn: string, input: ArrayInput, argument = "a"): NdArray {
+  const x = toArray(fn, input, argument);
+  matrixExtents(fn, x, argument);
   return convert(x, floatDType(x.dtype));
 }
 

@@ -1,4 +1,5 @@
 /** The exponential of a matrix. */
+import { within } from "../check/index.js";
 import type { NdArray } from "../array/ndarray.js";
 import { LinAlgError } from "../errors.js";
 import { abs, add, mul, sub } from "../ops/arithmetic.js";
@@ -62,7 +63,7 @@ export function matrixExp(a: ArrayInput): NdArray {
     );
   const odd = matmul(scaled, add(high(9), combine(1, 3, 5, 7)));
   const even = add(high(8), combine(0, 2, 4, 6));
-  let y = solve(sub(even, odd), add(even, odd));
+  let y = within("matrixExp", () => solve(sub(even, odd), add(even, odd)));
   for (let i = 0; i < squarings; i++) y = matmul(y, y);
   return y;
 }

@@ -1,5 +1,5 @@
 /** Linear systems, inverses. */
-import { anyRecord, check } from "../check/index.js";
+import { type Schema, checkOptions, trueOrFalse, within } from "../check/index.js";
 import type { NdArray } from "../array/ndarray.js";
 import { formatShape } from "../array/shape.js";
 import { LinAlgError, ShapeError } from "../errors.js";
@@ -63,8 +63,9 @@ function system(
   fn: string,
   left: ArrayInput,
   right: ArrayInput,
+  argument = "a",
 ): { a: NdArray; b: NdArray; vector: boolean } {
-  const [p, q] = promote(fn, toMatrix(fn, left), right, true);
+  const [p, q] = promote(fn, toMatrix(fn, left, argument), right, true);
   const vector = q.shape.length === 1;
   const [a, b] = alignStacks(fn, [p, vector ? expandDims(q, 1) : q]) as [NdArray, NdArray];
   return { a, b, vector };
@@ -111,12 +112,15 @@ export function solve(a: ArrayInput, b: ArrayInput): NdArray {
  */
 export function inv(a: ArrayInput): NdArray {
   const x = toMatrix("inv", a);
-  return solve(x, convert(broadcastTo(eye(squareExtent("inv", x)), x.shape), x.dtype));
+  const n = squareExtent("inv", x);
+  return within("inv", () => solve(x, convert(broadcastTo(eye(n), x.shape), x.dtype)));
 }
 
 interface Triangle {
   readonly lower: boolean;
 }
+
+const TRIANGLE: Schema<Triangle> = { lower: trueOrFalse };
 
 const triangularPrimitive: Primitive<Triangle> = {
   name: "triangularSolve",
@@ -179,9 +183,8 @@ export function triangularSolve(
   b: ArrayInput,
   options: { readonly lower?: boolean } = {},
 ): NdArray {
-  const s = system("triangularSolve", t, b);
-  const x = bindOne(triangularPrimitive, [s.a, s.b], {
-    lower: check("triangularSolve", "options", options, anyRecord).lower ?? true,
-  });
+  const { lower = true } = checkOptions("triangularSolve", options, TRIANGLE);
+  const s = system("triangularSolve", t, b, "t");
+  const x = bindOne(triangularPrimitive, [s.a, s.b], { lower });
   return s.vector ? squeeze(x, -1) : x;
 }

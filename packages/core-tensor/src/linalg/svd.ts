@@ -1,7 +1,7 @@
 /** Singular values, and what they tell of a matrix. */
-import { anyRecord, check, show } from "../check/index.js";
+import { type Schema, checkOptions, satisfying, within } from "../check/index.js";
 import type { NdArray } from "../array/ndarray.js";
-import { DomainError, LinAlgError } from "../errors.js";
+import { LinAlgError } from "../errors.js";
 import { add, div, mul, square, sub } from "../ops/arithmetic.js";
 import { greater, where } from "../ops/comparison.js";
 import { astype } from "../ops/create.js";
@@ -13,7 +13,7 @@ import { diagonal } from "../ops/triangle.js";
 import { bind } from "../trace/bind.js";
 import type { ArrayInput } from "../trace/input.js";
 import type { Primitive } from "../trace/primitive.js";
-import { type DegenerateOptions, inverseGaps } from "./eigh.js";
+import { DEGENERATE, type DegenerateOptions, inverseGaps } from "./eigh.js";
 import { svdFactor } from "./kernels/svd.js";
 import { checkFiniteMatrix, eachMatrix, matrixExtents, toMatrix, withLast } from "./matrices.js";
 
@@ -121,7 +121,8 @@ export interface Svd {
 export function svd(a: ArrayInput, options: DegenerateOptions = {}): Svd {
   const x = toMatrix("svd", a);
   const [m, n] = matrixExtents("svd", x);
-  const attrs = { degenerateEps: check("svd", "options", options, anyRecord).degenerateEps ?? 0 };
+  const { degenerateEps = 0 } = checkOptions("svd", options, DEGENERATE);
+  const attrs = { degenerateEps };
   const [p, singularValues, q] = bind(svdPrimitive, [m >= n ? x : matrixTranspose(x)], attrs) as [
     NdArray,
     NdArray,
@@ -146,7 +147,7 @@ export function svd(a: ArrayInput, options: DegenerateOptions = {}): Svd {
  * @category Decompositions
  */
 export function svdvals(a: ArrayInput): NdArray {
-  return svd(a).singularValues;
+  return within("svdvals", () => svd(a).singularValues);
 }
 
 /**
@@ -158,11 +159,12 @@ export interface RankOptions {
   readonly rcond?: number;
 }
 
+export const RANK: Schema<RankOptions> = {
+  rcond: satisfying("≥ 0", (x) => typeof x === "number" && x >= 0),
+};
+
 /** Which singular values count, as 0 and 1. */
-function significant(x: NdArray, s: NdArray, options: RankOptions): NdArray {
-  const { rcond } = check("svd", "options", options, anyRecord);
-  if (rcond !== undefined && !(typeof rcond === "number" && rcond >= 0))
-    throw new DomainError(`svd: rcond must be ≥ 0, got ${show(rcond)}`);
+function significant(x: NdArray, s: NdArray, { rcond }: RankOptions): NdArray {
   const [m, n] = matrixExtents("svd", x);
   const threshold = rcond ?? Math.max(m, n) * (x.dtype === "float32" ? 2 ** -23 : Number.EPSILON);
   return greater(s, mul(threshold, max(s, { axis: -1, keepDims: true })));
@@ -184,8 +186,11 @@ function significant(x: NdArray, s: NdArray, options: RankOptions): NdArray {
  * @category Decompositions
  */
 export function matrixRank(a: ArrayInput, options: RankOptions = {}): NdArray {
+  checkOptions("matrixRank", options, RANK);
   const x = toMatrix("matrixRank", a);
-  return astype(sum(significant(x, svdvals(x), options), { axis: -1 }), "int32");
+  return within("matrixRank", () =>
+    astype(sum(significant(x, svdvals(x), options), { axis: -1 }), "int32"),
+  );
 }
 
 /**
@@ -203,8 +208,10 @@ export function matrixRank(a: ArrayInput, options: RankOptions = {}): NdArray {
  * @category Decompositions
  */
 export function cond(a: ArrayInput): NdArray {
-  const s = svdvals(a);
-  return div(max(s, { axis: -1 }), min(s, { axis: -1 }));
+  return within("cond", () => {
+    const s = svdvals(a);
+    return div(max(s, { axis: -1 }), min(s, { axis: -1 }));
+  });
 }
 
 /**
@@ -224,9 +231,12 @@ export function cond(a: ArrayInput): NdArray {
  * @category Linear systems
  */
 export function pinv(a: ArrayInput, options: RankOptions = {}): NdArray {
+  checkOptions("pinv", options, RANK);
   const x = toMatrix("pinv", a);
-  const { u, singularValues: s, v } = svd(x);
-  const keep = significant(x, s, options);
-  const inverse = where(keep, div(1, where(keep, s, 1)), 0);
-  return matmul(mul(v, expandDims(inverse, -2)), matrixTranspose(u));
+  return within("pinv", () => {
+    const { u, singularValues: s, v } = svd(x);
+    const keep = significant(x, s, options);
+    const inverse = where(keep, div(1, where(keep, s, 1)), 0);
+    return matmul(mul(v, expandDims(inverse, -2)), matrixTranspose(u));
+  });
 }

@@ -1,5 +1,17 @@
 /** Optimisers as pairs of pure functions: `init` makes a state from parameters, `update` turns a gradient into a step and the next state. */
-import { anyRecord, check, show } from "../check/index.js";
+import {
+  type Schema,
+  anything,
+  check,
+  checkOptions,
+  isRecord,
+  nonNegativeNumber,
+  recordWith,
+  satisfying,
+  show,
+  trueOrFalse,
+  within,
+} from "../check/index.js";
 import type { NdArray } from "../array/ndarray.js";
 import { DomainError } from "../errors.js";
 import { add, div, mul, square } from "../ops/arithmetic.js";
@@ -8,6 +20,7 @@ import { zeros } from "../ops/create.js";
 import { sqrt } from "../ops/exponential.js";
 import { sum } from "../ops/reduce.js";
 import { convert } from "../trace/elementwise.js";
+import { isNdArray } from "../trace/input.js";
 import { treeLeaves, treeMap } from "../tree/tree.js";
 import type { Schedule } from "./schedule.js";
 import { type StepCount, minus, nextStep, rateAt, scaledBy, unbiased } from "./step-count.js";
@@ -29,9 +42,46 @@ export interface Optimizer<State = unknown> {
  */
 export type LearningRate = number | Schedule;
 
-function checkFraction(fn: string, name: string, value: number): void {
-  if (!(typeof value === "number" && value >= 0 && value < 1))
-    throw new DomainError(`${fn}: ${name} must be in [0, 1), got ${show(value)}`);
+const fraction = satisfying<number>("in [0, 1)", (x) => typeof x === "number" && x >= 0 && x < 1);
+const notNegative = satisfying<number>("≥ 0", (x) => typeof x === "number" && x >= 0);
+const stepCount = satisfying<StepCount>(
+  "a number or an array, as init made it",
+  (x) => typeof x === "number" || isNdArray(x),
+);
+
+/** The step size comes first, and is no option. */
+function checkRate(fn: string, rate: unknown): void {
+  if (typeof rate === "function" || Number.isFinite(rate)) return;
+  const got = `${fn}: learningRate must be a finite number or a schedule, got ${show(rate)}`;
+  const hint = isRecord(rate) ? `; it comes before the options, as in ${fn}(0.01)` : "";
+  throw new DomainError(got + hint);
+}
+
+/** What tells optimisers apart. */
+interface Rule<State> {
+  init<T>(params: T): State;
+  step<T>(rate: StepCount, grads: T, state: State, params: T): [T, State];
+}
+
+/** The optimiser of a rule, under the name of the function that the user called. */
+function optimizer<State extends { readonly step: StepCount }>(
+  fn: string,
+  learningRate: LearningRate,
+  averages: readonly string[],
+  rule: Rule<State>,
+): Optimizer<State> {
+  checkRate(fn, learningRate);
+  const made = Object.fromEntries(averages.map((name) => [name, anything]));
+  const fits = recordWith({ step: stepCount, ...made });
+  return {
+    init: (params) => within(fn, () => rule.init(params)),
+    update(grads, state, params) {
+      check(fn, "state", state, fits);
+      // the schedule is the user's: what it throws is not ours to rename
+      const rate = rateAt(fn, learningRate, state.step);
+      return within(fn, () => rule.step(rate, grads, state, params));
+    },
+  };
 }
 
 const noSteps = (): StepCount => zeros([], { dtype: "int32" });
@@ -60,7 +110,7 @@ function blend(decay: number, old: NdArray, fresh: NdArray): NdArray {
  * @category Optimisers
  */
 export function applyUpdates<T>(params: T, updates: T): T {
-  return treeMap(add, params, updates);
+  return within("applyUpdates", () => treeMap(add, params, updates));
 }
 
 /**
@@ -72,6 +122,11 @@ export interface SgdState {
   /** Running sum of gradients, a tree like the parameters; null without momentum. */
   readonly velocity: unknown;
 }
+
+const SGD: Schema<{ readonly momentum?: number; readonly nesterov?: boolean }> = {
+  momentum: fraction,
+  nesterov: trueOrFalse,
+};
 
 /**
  * Gradient descent, $\theta \leftarrow \theta - \eta g$, with momentum $v \leftarrow \mu v + g$ if wanted.
@@ -96,13 +151,10 @@ export function sgd(
   learningRate: LearningRate,
   options: { readonly momentum?: number; readonly nesterov?: boolean } = {},
 ): Optimizer<SgdState> {
-  const { momentum = 0, nesterov = false } = check("sgd", "options", options, anyRecord);
-  checkFraction("sgd", "momentum", momentum);
-  return {
+  const { momentum = 0, nesterov = false } = checkOptions("sgd", options, SGD);
+  return optimizer("sgd", learningRate, ["velocity"], {
     init: (params) => ({ step: noSteps(), velocity: momentum > 0 ? zerosLike(params) : null }),
-    update<T>(grads: T, state: SgdState): [T, SgdState] {
-      check("sgd", "state", state, anyRecord);
-      const rate = rateAt("sgd", learningRate, state.step);
+    step<T>(rate: StepCount, grads: T, state: SgdState): [T, SgdState] {
       const velocity =
         momentum > 0
           ? treeMap((v, g) => add(mul(momentum, v), g), state.velocity as T, grads)
@@ -118,7 +170,7 @@ export function sgd(
         { step: nextStep(state.step), velocity: velocity ?? null },
       ];
     },
-  };
+  });
 }
 
 /**
@@ -146,6 +198,16 @@ export interface AdamOptions {
   readonly epsilon?: number;
 }
 
+const ADAM: Schema<AdamOptions> = {
+  beta1: fraction,
+  beta2: fraction,
+  epsilon: nonNegativeNumber,
+};
+const ADAMW: Schema<AdamOptions & { readonly weightDecay?: number }> = {
+  ...ADAM,
+  weightDecay: notNegative,
+};
+
 /**
  * Adam: $\theta \leftarrow \theta - \eta\, \hat m / (\sqrt{\hat v} + \varepsilon)$ with bias-corrected running means of the gradient and its square.
  *
@@ -171,7 +233,7 @@ export interface AdamOptions {
  * @category Optimisers
  */
 export function adam(learningRate: LearningRate, options: AdamOptions = {}): Optimizer<AdamState> {
-  return adamw(learningRate, { ...options, weightDecay: 0 });
+  return decoupled("adam", learningRate, checkOptions("adam", options, ADAM), 0);
 }
 
 /**
@@ -197,22 +259,21 @@ export function adamw(
   learningRate: LearningRate,
   options: AdamOptions & { readonly weightDecay?: number } = {},
 ): Optimizer<AdamState> {
-  const {
-    beta1 = 0.9,
-    beta2 = 0.999,
-    epsilon = 1e-8,
-    weightDecay = 0.01,
-  } = check("adamw", "options", options, anyRecord);
-  checkFraction("adam", "beta1", beta1);
-  checkFraction("adam", "beta2", beta2);
-  if (!(typeof weightDecay === "number" && weightDecay >= 0))
-    throw new DomainError(`adamw: weightDecay must be ≥ 0, got ${show(weightDecay)}`);
-  return {
+  const { weightDecay = 0.01 } = checkOptions("adamw", options, ADAMW);
+  return decoupled("adamw", learningRate, options, weightDecay);
+}
+
+/** Adam with weight decay apart from the gradient; without any it is Adam itself. */
+function decoupled(
+  fn: string,
+  learningRate: LearningRate,
+  { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8 }: AdamOptions,
+  weightDecay: number,
+): Optimizer<AdamState> {
+  return optimizer(fn, learningRate, ["mean", "square"], {
     init: (params) => ({ step: noSteps(), mean: zerosLike(params), square: zerosLike(params) }),
-    update<T>(grads: T, state: AdamState, params: T): [T, AdamState] {
-      check("adamw", "state", state, anyRecord);
+    step<T>(rate: StepCount, grads: T, state: AdamState, params: T): [T, AdamState] {
       const step = nextStep(state.step);
-      const rate = rateAt("adam", learningRate, state.step);
       const mean = treeMap((m, g) => blend(beta1, m, g), state.mean as T, grads);
       const squares = treeMap((v, g) => blend(beta2, v, square(g)), state.square as T, grads);
       const [meanScale, squareScale] = [unbiased(beta1, step), unbiased(beta2, step)];
@@ -230,7 +291,7 @@ export function adamw(
       );
       return [updates, { step, mean, square: squares }];
     },
-  };
+  });
 }
 
 /**
@@ -241,6 +302,11 @@ export interface RmspropState {
   readonly step: StepCount;
   readonly square: unknown;
 }
+
+const RMSPROP: Schema<{ readonly decay?: number; readonly epsilon?: number }> = {
+  decay: fraction,
+  epsilon: nonNegativeNumber,
+};
 
 /**
  * RMSprop: $\theta \leftarrow \theta - \eta\, g / (\sqrt{v} + \varepsilon)$ with a running mean $v$ of the squared gradient.
@@ -264,20 +330,17 @@ export function rmsprop(
   learningRate: LearningRate,
   options: { readonly decay?: number; readonly epsilon?: number } = {},
 ): Optimizer<RmspropState> {
-  const { decay = 0.9, epsilon = 1e-8 } = check("rmsprop", "options", options, anyRecord);
-  checkFraction("rmsprop", "decay", decay);
-  return {
+  const { decay = 0.9, epsilon = 1e-8 } = checkOptions("rmsprop", options, RMSPROP);
+  return optimizer("rmsprop", learningRate, ["square"], {
     init: (params) => ({ step: noSteps(), square: zerosLike(params) }),
-    update<T>(grads: T, state: RmspropState): [T, RmspropState] {
-      check("rmsprop", "state", state, anyRecord);
-      const rate = rateAt("rmsprop", learningRate, state.step);
+    step<T>(rate: StepCount, grads: T, state: RmspropState): [T, RmspropState] {
       const squares = treeMap((v, g) => blend(decay, v, square(g)), state.square as T, grads);
       return [
         treeMap((g, v) => minus(rate, div(g, add(sqrt(v), epsilon))), grads, squares),
         { step: nextStep(state.step), square: squares },
       ];
     },
-  };
+  });
 }
 
 /**
@@ -300,9 +363,11 @@ export function rmsprop(
 export function clipByGlobalNorm<T>(grads: T, maxNorm: number): T {
   if (!(typeof maxNorm === "number" && maxNorm > 0))
     throw new DomainError(`clipByGlobalNorm: maxNorm must be positive, got ${show(maxNorm)}`);
-  const squares = treeLeaves(grads).map((g) => convert(sum(square(g)), "float64"));
-  if (squares.length === 0) return grads;
-  const norm = sqrt(squares.reduce(add));
-  const scale = where(lessEqual(norm, maxNorm), 1, div(maxNorm, norm));
-  return treeMap((g) => scaledBy(scale, g), grads);
+  return within("clipByGlobalNorm", () => {
+    const squares = treeLeaves(grads).map((g) => convert(sum(square(g)), "float64"));
+    if (squares.length === 0) return grads;
+    const norm = sqrt(squares.reduce(add));
+    const scale = where(lessEqual(norm, maxNorm), 1, div(maxNorm, norm));
+    return treeMap((g) => scaledBy(scale, g), grads);
+  });
 }

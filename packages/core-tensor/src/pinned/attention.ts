@@ -1,5 +1,5 @@
 /** Attention of one query over rows of keys and values that grow by one row at a time, as in a language model that writes. */
-import { anyRecord, check, show } from "../check/index.js";
+import { anything, check, optional, recordWith, show } from "../check/index.js";
 import { DomainError, ShapeError } from "../errors.js";
 import { checkFloats } from "./matrix.js";
 import { anyStore, layout } from "../exec/wasm/resident.js";
@@ -19,6 +19,15 @@ export interface CachedRows {
   /** Token after the last that is seen. */
   readonly stop: number;
 }
+
+const cachedRows = recordWith<CachedRows>({
+  keys: anything,
+  values: anything,
+  numKvHeads: anything,
+  headDim: anything,
+  start: optional(anything),
+  stop: anything,
+});
 
 /**
  * Attention $\operatorname{softmax}(q K^\top / \sqrt d)\,V$ of one token over cached rows, for each head.
@@ -48,7 +57,7 @@ export function attendRows(query: Float32Array, cached: CachedRows): Float32Arra
     headDim,
     start = 0,
     stop,
-  } = check("attendRows", "cached", cached, anyRecord);
+  } = check("attendRows", "cached", cached, cachedRows);
   checkFloats("attendRows", "query", query);
   checkFloats("attendRows", "keys", keys);
   checkFloats("attendRows", "values", values);

@@ -1,6 +1,7 @@
 /** The pinned matrix: a handle of weights that stay in WebAssembly memory, or in plain storage where that is off. */
-import { anyRecord, check, show } from "../check/index.js";
+import { type Schema, anything, checkOptions, show } from "../check/index.js";
 import { type NdArray, dense, rowMajorData } from "../array/ndarray.js";
+import { kindOf } from "../array/realm.js";
 import { formatShape } from "../array/shape.js";
 import { DTypeError, DomainError, IndexError, ShapeError } from "../errors.js";
 import { type Block, type Store, claim, release } from "../exec/wasm/resident.js";
@@ -62,9 +63,11 @@ export function contentsOf(fn: string, w: PinnedMatrix): Pinned {
 /** Bytes of a weight. */
 /** Vectors come as they are stored, without a conversion. */
 export function checkFloats(fn: string, argument: string, x: Float32Array): void {
-  if (!(x instanceof Float32Array))
+  if (kindOf(x) !== "Float32Array")
     throw new DTypeError(`${fn}: ${argument} must be a Float32Array, got ${show(x)}`);
 }
+
+const PIN: Schema<PinOptions> = { dtype: anything };
 
 const WIDTH = { float32: 4, int16: 2, int8: 1 } as const;
 
@@ -89,7 +92,7 @@ const WIDTH = { float32: 4, int16: 2, int8: 1 } as const;
  * @category Pinned matrices
  */
 export function pinMatrix(w: ArrayInput, options: PinOptions = {}): PinnedMatrix {
-  const { dtype = "float32" } = check("pinMatrix", "options", options, anyRecord);
+  const { dtype = "float32" } = checkOptions("pinMatrix", options, PIN);
   const a = toConcrete("pinMatrix", w, "w");
   if (typeof dtype !== "string" || !Object.hasOwn(WIDTH, dtype))
     throw new DTypeError(`pinMatrix: dtype must be float32, int16 or int8, got ${show(dtype)}`);
@@ -222,7 +225,7 @@ export function gatherPinned(w: PinnedMatrix, rows: Int32Array): PinnedMatrix {
 
 export function checkRows(fn: string, w: PinnedMatrix, rows: Int32Array): void {
   const [n] = w.shape;
-  if (!(rows instanceof Int32Array))
+  if (kindOf(rows) !== "Int32Array")
     throw new DTypeError(`${fn}: rows must be an Int32Array, got ${show(rows)}`);
   for (let i = 0; i < rows.length; i++)
     if (!(rows[i]! >= 0 && rows[i]! < n))

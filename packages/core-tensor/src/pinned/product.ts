@@ -1,5 +1,5 @@
 /** Products of pinned matrices with vectors. Typed arrays in and out: a loop over tokens calls these thousands of times a second. */
-import { anyRecord, check } from "../check/index.js";
+import { type Schema, anything, checkOptions } from "../check/index.js";
 import { ShapeError } from "../errors.js";
 import { layout } from "../exec/wasm/resident.js";
 import {
@@ -19,6 +19,8 @@ export interface PinnedProductOptions {
   /** Rows that take part, in order; default all. */
   readonly rows?: Int32Array;
 }
+
+const PRODUCT: Schema<PinnedProductOptions> = { rows: anything };
 
 /** From this many vectors on, packing the weights for a blocked product pays. */
 const MANY = 5;
@@ -49,7 +51,7 @@ export function dotRows(
   x: Float32Array,
   options: PinnedProductOptions = {},
 ): Float32Array<ArrayBuffer> {
-  const { rows } = check("dotRows", "options", options, anyRecord);
+  const { rows } = checkOptions("dotRows", options, PRODUCT);
   checkFloats("dotRows", "x", x);
   const pinned = contentsOf("dotRows", w);
   const [all, m] = w.shape;
@@ -83,7 +85,7 @@ export function combineRows(
   x: Float32Array,
   options: PinnedProductOptions = {},
 ): Float32Array<ArrayBuffer> {
-  const { rows } = check("combineRows", "options", options, anyRecord);
+  const { rows } = checkOptions("combineRows", options, PRODUCT);
   checkFloats("combineRows", "x", x);
   const pinned = contentsOf("combineRows", w);
   const [all, m] = w.shape;

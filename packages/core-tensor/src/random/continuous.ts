@@ -1,16 +1,39 @@
 /** Draws of real numbers. */
-import { anyList, anyRecord, check, show } from "../check/index.js";
+import {
+  type Schema,
+  anyList,
+  anyNumber,
+  check,
+  checkOptions,
+  finiteNumber,
+  nonNegativeNumber,
+  satisfying,
+  show,
+  wholeNumber,
+} from "../check/index.js";
 import { allocate } from "../array/dtype.js";
 import { type NdArray, dense } from "../array/ndarray.js";
 import { type Shape, checkShape, sizeOf } from "../array/shape.js";
 import { DomainError, ShapeError } from "../errors.js";
 import { ndtr, ndtri } from "../exec/js/special.js";
 import type { RngKey } from "./key.js";
-import { type DrawOptions, type Stream, draw, floatOption, stream, streamBits } from "./stream.js";
+import {
+  DRAW,
+  type DrawOptions,
+  type Stream,
+  draw,
+  floatOption,
+  stream,
+  streamBits,
+} from "./stream.js";
 import { threefry2x32, threefryKey } from "./threefry.js";
 import { type Bits, ziggurat } from "./ziggurat.js";
 
 const ROWS_TAG = 0x726f7773;
+
+type Between = DrawOptions & { readonly low?: number; readonly high?: number };
+
+const UNIFORM: Schema<Between> = { ...DRAW, low: finiteNumber, high: finiteNumber };
 
 /**
  * Uniform numbers in $[a, b)$.
@@ -33,8 +56,8 @@ export function uniform(
   shape: Shape,
   options: DrawOptions & { readonly low?: number; readonly high?: number } = {},
 ): NdArray {
-  const { low = 0, high = 1 } = check("uniform", "options", options, anyRecord);
-  if (!(Number.isFinite(low) && Number.isFinite(high) && low <= high && high - low < Infinity))
+  const { low = 0, high = 1 } = checkOptions("uniform", options, UNIFORM);
+  if (!(low <= high && high - low < Infinity))
     throw new DomainError(`uniform: low must not exceed high, got ${show(low)} and ${show(high)}`);
   return draw(
     "uniform",
@@ -44,6 +67,12 @@ export function uniform(
     ({ uniform }) => low + (high - low) * uniform(),
   );
 }
+
+const NORMAL: Schema<DrawOptions & { readonly mean?: number; readonly std?: number }> = {
+  ...DRAW,
+  mean: finiteNumber,
+  std: nonNegativeNumber,
+};
 
 /**
  * Normal numbers with the given mean and standard deviation.
@@ -67,17 +96,18 @@ export function normal(
   shape: Shape,
   options: DrawOptions & { readonly mean?: number; readonly std?: number } = {},
 ): NdArray {
-  const { mean = 0, std = 1 } = check("normal", "options", options, anyRecord);
-  if (!(Number.isFinite(mean) && Number.isFinite(std) && std >= 0))
-    throw new DomainError(
-      `normal: mean must be finite and std finite and ≥ 0, got ${show(mean)} and ${show(std)}`,
-    );
+  const { mean = 0, std = 1 } = checkOptions("normal", options, NORMAL);
   checkShape("normal", shape);
   const data = allocate(floatOption("normal", options), sizeOf(shape));
   const bits = streamBits("normal", key);
   for (let i = 0; i < data.length; i++) data[i] = mean + std * ziggurat(bits);
   return dense<"float32" | "float64">(data, floatOption("normal", options), [...shape]);
 }
+
+const ROWS: Schema<DrawOptions & { readonly firstRow?: number }> = {
+  ...DRAW,
+  firstRow: wholeNumber(0, 2 ** 32),
+};
 
 /**
  * Standard normal numbers in rows that stand for themselves: row `i` depends on the key and on its number `firstRow + i` alone.
@@ -108,7 +138,7 @@ export function normalRows(
 ): NdArray {
   checkShape("normalRows", shape);
   const [rows, ...rest] = shape;
-  const { firstRow = 0 } = check("normalRows", "options", options, anyRecord);
+  const { firstRow = 0 } = checkOptions("normalRows", options, ROWS);
   if (rows === undefined)
     throw new ShapeError("normalRows: shape must have at least one axis, that of the rows");
   if (!Number.isInteger(firstRow) || firstRow < 0 || firstRow + rows > 2 ** 32)
@@ -130,6 +160,8 @@ export function normalRows(
     }
   return dense<"float32" | "float64">(data, dtype, [...shape]);
 }
+
+const TRUNCATED: Schema<Between> = { ...DRAW, low: anyNumber, high: anyNumber };
 
 /**
  * Standard normal numbers conditioned to lie in $[a, b]$.
@@ -153,8 +185,8 @@ export function truncatedNormal(
   shape: Shape,
   options: DrawOptions & { readonly low?: number; readonly high?: number } = {},
 ): NdArray {
-  const { low = -2, high = 2 } = check("truncatedNormal", "options", options, anyRecord);
-  if (!(typeof low === "number" && typeof high === "number" && low < high))
+  const { low = -2, high = 2 } = checkOptions("truncatedNormal", options, TRUNCATED);
+  if (!(low < high))
     throw new DomainError(
       `truncatedNormal: low must be below high, got ${show(low)} and ${show(high)}`,
     );
@@ -172,6 +204,11 @@ export function truncatedNormal(
     },
   );
 }
+
+const EXPONENTIAL: Schema<DrawOptions & { readonly rate?: number }> = {
+  ...DRAW,
+  rate: satisfying("positive", (x) => typeof x === "number" && x > 0),
+};
 
 /**
  * Exponential numbers, density $\lambda e^{-\lambda x}$.
@@ -194,9 +231,7 @@ export function exponential(
   shape: Shape,
   options: DrawOptions & { readonly rate?: number } = {},
 ): NdArray {
-  const { rate = 1 } = check("exponential", "options", options, anyRecord);
-  if (!(typeof rate === "number" && rate > 0))
-    throw new DomainError(`exponential: rate must be positive, got ${show(rate)}`);
+  const { rate = 1 } = checkOptions("exponential", options, EXPONENTIAL);
   return draw(
     "exponential",
     key,
@@ -222,6 +257,7 @@ export function exponential(
  * @category Draws
  */
 export function gumbel(key: RngKey, shape: Shape, options: DrawOptions = {}): NdArray {
+  checkOptions("gumbel", options, DRAW);
   return draw(
     "gumbel",
     key,
@@ -273,6 +309,7 @@ export function gamma(
   shape: Shape,
   options: DrawOptions = {},
 ): NdArray {
+  checkOptions("gamma", options, DRAW);
   if (!(Number.isFinite(concentration) && concentration > 0))
     throw new DomainError(
       `gamma: concentration must be positive and finite, got ${show(concentration)}`,
@@ -311,6 +348,7 @@ export function beta(
   shape: Shape,
   options: DrawOptions = {},
 ): NdArray {
+  checkOptions("beta", options, DRAW);
   if (!(Number.isFinite(a) && Number.isFinite(b) && a > 0 && b > 0))
     throw new DomainError(
       `beta: a and b must be positive and finite, got ${show(a)} and ${show(b)}`,
@@ -344,6 +382,7 @@ export function dirichlet(
   shape: Shape = [],
   options: DrawOptions = {},
 ): NdArray {
+  checkOptions("dirichlet", options, DRAW);
   if (
     check("dirichlet", "concentrations", concentrations, anyList).length === 0 ||
     !concentrations.every((a) => Number.isFinite(a) && a > 0)

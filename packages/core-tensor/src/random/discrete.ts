@@ -1,5 +1,13 @@
 /** Draws of whole numbers, choices and orders. */
-import { anyList, anyRecord, check, show } from "../check/index.js";
+import {
+  type Schema,
+  anyList,
+  check,
+  checkOptions,
+  show,
+  trueOrFalse,
+  within,
+} from "../check/index.js";
 import { type DType, type TypedArrayOf, allocate } from "../array/dtype.js";
 import { type NdArray, dense, rowMajorData } from "../array/ndarray.js";
 import { MAX_SIZE, type Shape, checkShape, sizeOf } from "../array/shape.js";
@@ -9,7 +17,7 @@ import { qr } from "../linalg/qr.js";
 import { type ArrayInput, toArray, toConcrete } from "../trace/input.js";
 import { normal } from "./continuous.js";
 import type { RngKey } from "./key.js";
-import { type DrawOptions, draw, floatOption, stream } from "./stream.js";
+import { DRAW, type DrawOptions, draw, floatOption, stream } from "./stream.js";
 
 /**
  * Coin flips: 1 with probability `p`.
@@ -162,6 +170,8 @@ export interface ChoiceOptions {
   readonly weights?: readonly number[];
 }
 
+const CHOICE: Schema<ChoiceOptions> = { replace: trueOrFalse, weights: anyList };
+
 /**
  * Random members of 0 … n − 1.
  *
@@ -189,14 +199,14 @@ export function choice(
   checkShape("choice", shape);
   if (!Number.isInteger(n) || n < 1 || n > MAX_SIZE)
     throw new DomainError(`choice: n must be an integer from 1 to 2^31 - 1, got ${show(n)}`);
-  const { replace = true, weights } = check("choice", "options", options, anyRecord);
+  const { replace = true, weights } = checkOptions("choice", options, CHOICE);
   const size = sizeOf(shape);
   if (!replace) {
     if (weights !== undefined) throw new DomainError("choice: weights need replacement");
     if (size > n) throw new DomainError(`choice: ${size} draws without replacement from ${n}`);
     return dense(shuffled("choice", key, n, size).slice(0, size), "int32", [...shape]);
   }
-  if (weights === undefined) return randint(key, 0, n, shape);
+  if (weights === undefined) return within("choice", () => randint(key, 0, n, shape));
   if (
     check("choice", "weights", weights, anyList).length !== n ||
     !weights.every((w) => Number.isFinite(w) && w >= 0)
@@ -243,12 +253,15 @@ function firstAbove(ends: Float64Array, goal: number): number {
  * @category Draws
  */
 export function orthogonal(key: RngKey, shape: Shape, options: DrawOptions = {}): NdArray {
+  checkOptions("orthogonal", options, DRAW);
   checkShape("orthogonal", shape);
   const [n, m] = shape;
   if (n === undefined || m === undefined || shape.length !== 2)
     throw new ShapeError(`orthogonal: shape must be [n, m], got ${show(shape)}`);
   const dtype = floatOption("orthogonal", options);
-  const tall = normal(key, n >= m ? [n, m] : [m, n], { dtype: "float64" });
+  const tall = within("orthogonal", () =>
+    normal(key, n >= m ? [n, m] : [m, n], { dtype: "float64" }),
+  );
   const q = toConcrete("orthogonal", qr(tall).q);
   const oriented = n >= m ? q : q.T;
   const data: TypedArrayOf[DType] = allocate(dtype, n * m);

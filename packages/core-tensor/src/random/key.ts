@@ -59,7 +59,7 @@ function pack(words: Words): RngKey {
 export function unpack(fn: string, key: RngKey): Words {
   if (typeof key !== "string" || !/^[0-9a-f]{32}$/.test(key))
     throw new DomainError(
-      `${fn}: key must be made by key(seed), split or foldIn, got ${show(key)}`,
+      `${fn}: key must be made by key(seed), split or foldIn, got ${show(key)}${typeof key === "number" ? `; make one with key(${String(key)})` : ""}`,
     );
   return [0, 8, 16, 24].map((at) => Number.parseInt(key.slice(at, at + 8), 16) | 0) as Words;
 }

@@ -1,6 +1,6 @@
 /// <reference path="./seedrandom-alea.d.ts" />
 /** The stream behind every draw: seedrandom's Alea, seeded with the key. Never outlives a call. */
-import { anyRecord, check, show } from "../check/index.js";
+import { type Schema, anything, show } from "../check/index.js";
 import alea from "seedrandom/lib/alea.js";
 import { type DType, type TypedArrayOf, allocate } from "../array/dtype.js";
 import { type NdArray, dense } from "../array/ndarray.js";
@@ -68,8 +68,10 @@ export function draw<D extends DType>(
   return dense(data, dtype, [...shape]);
 }
 
-export function floatOption(fn: string, options: DrawOptions): "float32" | "float64" {
-  const { dtype = "float32" } = check(fn, "options", options, anyRecord);
+/** The type has an error of its own. */
+export const DRAW: Schema<DrawOptions> = { dtype: anything };
+
+export function floatOption(fn: string, { dtype = "float32" }: DrawOptions): "float32" | "float64" {
   if (dtype !== "float32" && dtype !== "float64")
     throw new DTypeError(`${fn}: dtype must be float32 or float64, got ${show(dtype)}`);
   return dtype;

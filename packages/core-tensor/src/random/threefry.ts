@@ -1,5 +1,5 @@
 /** Threefry-2x32: random bits computed from a key and a counter, in any order. */
-import { anyRecord, check, show } from "../check/index.js";
+import { type Schema, anything, checkOptions, show } from "../check/index.js";
 import { allocate } from "../array/dtype.js";
 import { MAX_SIZE } from "../array/shape.js";
 import { DomainError } from "../errors.js";
@@ -80,6 +80,8 @@ export function threefryKey(fn: string, key: RngKey): [number, number] {
   return [a ^ c, b ^ d];
 }
 
+const BITS: Schema<{ readonly start?: number }> = { start: anything };
+
 /**
  * Random bits by counter: word `i` depends on the key and on `i` alone, so any part of the stream can be had without the rest.
  *
@@ -102,7 +104,7 @@ export function bits(
   count: number,
   options: { readonly start?: number } = {},
 ): NdArray<"int32"> {
-  const { start = 0 } = check("bits", "options", options, anyRecord);
+  const { start = 0 } = checkOptions("bits", options, BITS);
   if (!Number.isInteger(count) || count < 0 || count > MAX_SIZE)
     throw new DomainError(`bits: count must be an integer from 0 to 2^31 - 1, got ${show(count)}`);
   if (!Number.isSafeInteger(start) || start < 0 || start % 2 !== 0)

@@ -1,5 +1,14 @@
 /** Derivatives held against finite differences. */
-import { anyFunction, anyList, anyRecord, check, oneOf, show } from "../check/index.js";
+import {
+  type Schema,
+  anyFunction,
+  anyList,
+  check,
+  checkOptions,
+  listOf,
+  oneOf,
+  positiveNumber,
+} from "../check/index.js";
 import { isFloat } from "../array/dtype.js";
 import type { NdArray } from "../array/ndarray.js";
 import { DomainError } from "../errors.js";
@@ -25,6 +34,13 @@ export interface CheckGradsOptions {
   /** Step of the central differences; default 1e-5. */
   readonly step?: number;
 }
+
+const CHECK: Schema<CheckGradsOptions> = {
+  order: oneOf(1, 2),
+  modes: listOf(oneOf("forward", "reverse")),
+  tolerance: positiveNumber,
+  step: positiveNumber,
+};
 
 /**
  * Checks the derivatives of a function against central differences, in float64, along fixed pseudo-random directions.
@@ -57,14 +73,7 @@ export function checkGrads(
     modes = ["forward", "reverse"],
     step = 1e-5,
     tolerance,
-  } = check("checkGrads", "options", options, anyRecord);
-  check("checkGrads", "order", order, oneOf(1, 2));
-  check("checkGrads", "modes", modes, anyList).forEach((mode) =>
-    check("checkGrads", "modes", mode, oneOf("forward", "reverse")),
-  );
-  for (const [name, value] of Object.entries({ step, tolerance }))
-    if (value !== undefined && !(typeof value === "number" && value > 0))
-      throw new DomainError(`checkGrads: ${name} must be positive, got ${show(value)}`);
+  } = checkOptions("checkGrads", options, CHECK);
   const point = primals
     .map((input, i) => toArray("checkGrads", input, `primals[${i}]`))
     .map((x) => (isFloat(x.dtype) ? astype(x, "float64") : x));
