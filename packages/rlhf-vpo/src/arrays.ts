@@ -7,7 +7,7 @@ import {
   array,
   toTypedArray,
 } from "@provably/core-tensor";
-import { show } from "@provably/core-tensor/internal";
+import { type Guard, satisfying, within } from "@provably/core-tensor/internal";
 
 /** Row-major numbers of a float64 array; the array's own where it lies like that. To be read only. */
 export function numbers(x: NdArray): Float64Array {
@@ -19,6 +19,11 @@ export function numbers(x: NdArray): Float64Array {
   return (x.data as Float64Array).subarray(x.offset, x.offset + x.size);
 }
 
+/** An argument as a float64 array. */
+export function read(fn: string, name: string, input: ArrayInput): NdArray<"float64"> {
+  return within(`${fn}: ${name}`, () => array<"float64">(input, { dtype: "float64" }));
+}
+
 /** Finite float64 numbers of an argument, of a given shape when one is given. */
 export function finite(
   fn: string,
@@ -26,7 +31,7 @@ export function finite(
   input: ArrayInput,
   shape?: readonly number[],
 ): Float64Array {
-  const x = array(input, { dtype: "float64" });
+  const x = read(fn, name, input);
   if (shape !== undefined && x.shape.join() !== shape.join())
     throw new ShapeError(
       `${fn}: ${name} must have shape [${shape.join(", ")}], got [${x.shape.join(", ")}]`,
@@ -38,7 +43,13 @@ export function finite(
   return data;
 }
 
-/** Rows that are distributions within 1e-9. */
+/** How far the sum of probabilities may be from 1: float32 tables come as their softmax left them. */
+const slack = (input: ArrayInput): number =>
+  (input as Partial<NdArray> | null)?.dtype === "float32" || input instanceof Float32Array
+    ? 1e-5
+    : 1e-9;
+
+/** Rows that are distributions. */
 export function distributions(
   fn: string,
   name: string,
@@ -54,23 +65,44 @@ export function distributions(
       if (p < 0) throw new DomainError(`${fn}: ${name} must be ≥ 0, got ${p} in row ${row}`);
       sum += p;
     }
-    if (!(Math.abs(sum - 1) <= 1e-9))
+    if (!(Math.abs(sum - 1) <= slack(input)))
       throw new DomainError(`${fn}: ${name} must sum to 1, got ${sum} in row ${row}`);
   }
   return data;
 }
 
-export function positive(fn: string, name: string, x: number): number {
-  if (!(Number.isFinite(x) && x > 0))
-    throw new DomainError(`${fn}: ${name} must be positive and finite, got ${show(x)}`);
-  return x;
+/** Rows that are logarithms of distributions, all finite. */
+export function logDistributions(
+  fn: string,
+  name: string,
+  input: ArrayInput,
+  shape: readonly number[],
+): Float64Array {
+  const data = finite(fn, name, input, shape);
+  const n = shape[shape.length - 1]!;
+  for (let at = 0; at < data.length; at += n) {
+    const row = data.subarray(at, at + n);
+    const total = row.reduce((sum, l) => sum + Math.exp(l), 0);
+    if (Math.abs(total - 1) <= slack(input)) continue;
+    const plain = Math.abs(row.reduce((a, b) => a + b, 0) - 1) < 1e-6 && row.every((p) => p >= 0);
+    throw new DomainError(
+      `${fn}: ${name} must be logarithms of distributions; ${plain ? "take the logarithm of probabilities" : `the probabilities of row ${at / n} sum to ${total}`}`,
+    );
+  }
+  return data;
 }
 
-export function atLeast(fn: string, name: string, x: number, low: number, high = Infinity): number {
-  if (!(Number.isFinite(x) && x >= low && x <= high))
-    throw new DomainError(`${fn}: ${name} must lie in [${low}, ${high}], got ${show(x)}`);
-  return x;
-}
+/** A share of wrong labels, in [0, 1). */
+export const share: Guard<number> = satisfying(
+  "in [0, 1)",
+  (x) => typeof x === "number" && x >= 0 && x < 1,
+);
+
+/** A random key. */
+export const rngKey: Guard<string> = satisfying(
+  "made by key(seed), split or foldIn",
+  (x) => typeof x === "string" && /^[0-9a-f]{32}$/.test(x),
+);
 
 /** An array whose storage is `data`, which nobody writes to any more. */
 export function wrap(data: Float64Array, shape?: readonly number[]): NdArray<"float64"> {

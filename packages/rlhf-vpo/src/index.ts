@@ -6,7 +6,13 @@
  */
 
 // losses
-export { alphaFromSum, vpoLoss, type Calibration, type VpoOptions } from "./losses/vpo.js";
+export {
+  alphaFromSum,
+  vpoLoss,
+  type Attitude,
+  type Calibration,
+  type VpoOptions,
+} from "./losses/vpo.js";
 export {
   discopopLoss,
   dpoLoss,
@@ -14,7 +20,8 @@ export {
   hingeLoss,
   ipoLoss,
   robustDpoLoss,
-  type BetaOptions,
+  type IpoOptions,
+  type SmoothingOptions,
 } from "./losses/margin.js";
 export {
   apoDownLoss,
@@ -26,9 +33,17 @@ export {
 } from "./losses/ratio.js";
 export { rpoLoss, selmLoss, xpoLoss } from "./losses/dpo-plus.js";
 export { cpoLoss, orpoLoss, simpoLoss, slicLoss } from "./losses/reference-free.js";
-export { ktoLoss, type UnpairedBatch } from "./losses/kto.js";
+export { ktoLoss, type KtoOptions, type UnpairedBatch } from "./losses/kto.js";
 export { differentiable } from "./losses/differentiable.js";
-export type { LossOptions, LossResult, PreferenceBatch } from "./losses/batch.js";
+export type {
+  BetaOptions,
+  LossOptions,
+  LossResult,
+  PreferenceBatch,
+  ReferenceOptions,
+  ResponseLengths,
+  ResponsePairs,
+} from "./losses/batch.js";
 
 // finite problems, exactly
 export {
@@ -40,6 +55,7 @@ export {
   policyValue,
   suboptimality,
   winRate,
+  type CalibrateOptions,
   type ValueOptions,
 } from "./exact/values.js";
 export type { PreferenceProblem } from "./exact/problem.js";
@@ -48,17 +64,19 @@ export {
   bradleyTerryProbability,
   fitRewardModel,
   plackettLuceLoss,
+  type FitOptions,
   type RewardModel,
 } from "./exact/reward-model.js";
 
 // training
 export {
-  objective,
-  solveOffline,
-  trainOffline,
+  solveVpo,
+  trainVpo,
+  vpoObjective,
+  type SolveOptions,
   type TrainOptions,
   type TrainingResult,
-  type VpoConstants,
+  type VpoHyperparameters,
 } from "./train/offline.js";
 export {
   mlpPolicy,
@@ -69,14 +87,16 @@ export {
   type PolicyTraining,
   type TrainPolicyOptions,
 } from "./train/policy.js";
-export { solveBounded, type BoundedSolution } from "./train/bounded.js";
+export { solveBoundedVpo, type BoundedOptions, type BoundedSolution } from "./train/bounded.js";
 export {
   bradleyTerryOracle,
-  runOnline,
+  onlineVpo,
+  onlineVpoAsync,
   theoreticalAlpha,
   type OnlineOptions,
   type OnlineResult,
   type OnlineState,
+  type PreferenceJudge,
   type PreferenceOracle,
   type RewardBound,
 } from "./train/online.js";
@@ -84,8 +104,8 @@ export type { OptimizerName, OptimizerState } from "./train/optimizer.js";
 
 // certificates
 export {
-  certifyCalibration,
   certifyPessimism,
+  certifyRewardCalibration,
   certifySuboptimality,
   type PessimismCertificates,
 } from "./certify/saddle.js";

@@ -1,7 +1,7 @@
 /** What people watch while a policy is trained on preferences. */
 import { type ArrayInput, ShapeError } from "@provably/core-tensor";
-import { anyRecord, check } from "@provably/core-tensor/internal";
-import { finite, positive } from "./arrays.js";
+import { check, checkOptions, oneOf, positiveNumber } from "@provably/core-tensor/internal";
+import { finite } from "./arrays.js";
 import { sigmoid, softplus } from "./numerics.js";
 
 /**
@@ -27,6 +27,8 @@ export interface PreferenceMetrics {
   readonly ece: number;
 }
 
+const METRICS = { beta: positiveNumber, ties: oneOf("strict", "half") };
+
 /**
  * Metrics of implicit rewards on pairs.
  *
@@ -49,7 +51,8 @@ export function preferenceMetrics(
   options: { readonly beta: number; readonly ties?: "strict" | "half" },
 ): PreferenceMetrics {
   const fn = "preferenceMetrics";
-  const beta = positive(fn, "beta", check(fn, "options", options, anyRecord).beta);
+  const { ties = "strict" } = checkOptions(fn, options, METRICS);
+  const beta = check(fn, "beta", options.beta, positiveNumber);
   const u = finite(fn, "chosenLogRatios", chosenLogRatios);
   const n = u.length;
   if (n === 0) throw new ShapeError(`${fn}: chosenLogRatios must have at least one entry`);
@@ -72,7 +75,7 @@ export function preferenceMetrics(
   return {
     rewardsChosen: mean((i) => beta * u[i]!),
     rewardsRejected: mean((i) => beta * v[i]!),
-    accuracy: mean((i) => (u[i]! > v[i]! ? 1 : u[i] === v[i] && options.ties === "half" ? 0.5 : 0)),
+    accuracy: mean((i) => (u[i]! > v[i]! ? 1 : u[i] === v[i] && ties === "half" ? 0.5 : 0)),
     margin,
     marginStd: Math.sqrt(mean((i) => (z[i]! - margin) ** 2)),
     nll: mean((i) => softplus(-z[i]!)),

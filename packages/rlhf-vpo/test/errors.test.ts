@@ -6,7 +6,7 @@ import {
   bradleyTerryOracle,
   bradleyTerryProbability,
   calibrateReward,
-  certifyCalibration,
+  certifyRewardCalibration,
   certifyPessimism,
   certifySuboptimality,
   cpoLoss,
@@ -18,7 +18,7 @@ import {
   ipoLoss,
   ktoLoss,
   mlpPolicy,
-  objective,
+  vpoObjective,
   optimalValue,
   pairsFromRanking,
   parsePreference,
@@ -26,16 +26,16 @@ import {
   readPreferenceJsonl,
   responseMask,
   robustDpoLoss,
-  runOnline,
+  onlineVpo,
   scoreSequences,
   selmLoss,
   simpoLoss,
   slicLoss,
-  solveBounded,
-  solveOffline,
+  solveBoundedVpo,
+  solveVpo,
   theoreticalAlpha,
   toUnpaired,
-  trainOffline,
+  trainVpo,
   trainPolicy,
   vpoLoss,
   xpoLoss,
@@ -47,17 +47,22 @@ import { expectRefusal } from "../../../scripts/testing/refusal.js";
 const any = (value: unknown): never => value as never;
 
 const pair = { chosen: [-1], rejected: [-2], refChosen: [-1], refRejected: [-2] };
+const plain = { chosen: [-1], rejected: [-2] };
 const half = Math.log(0.5);
 const problem = { data: [[0, 0, 1]], logReference: [[half, half]] };
-const constants = { beta: 1, alpha: 0.1 };
-const online = { beta: 1, alphaSum: 1, iterations: 1 };
+const hyperparameters = { beta: 1, alpha: 0.1 };
+const online = { beta: 1, alphaSum: 1, numSteps: 1 };
 const oracle = bradleyTerryOracle([[1, 0]]);
 const bare: unknown = Object.create(null);
 
 describe("arguments of the wrong kind", () => {
   const calls: [string, () => unknown, RegExp][] = [
-    ["no batch", () => dpoLoss(any(undefined)), /vpoLoss: batch .* got undefined/],
-    ["a batch without rejected responses", () => hingeLoss(any({ chosen: [-1] })), /got undefined/],
+    ["no batch", () => dpoLoss(any(undefined)), /dpoLoss: batch .* got undefined/],
+    [
+      "a batch without rejected responses",
+      () => hingeLoss(any({ chosen: [-1] })),
+      /hingeLoss: batch.rejected must be given/,
+    ],
     [
       "no batch for a loss without reference",
       () => cpoLoss(any(null)),
@@ -71,16 +76,16 @@ describe("arguments of the wrong kind", () => {
       () => [xpoLoss, selmLoss].forEach((loss) => loss(pair, any(undefined))),
       /xpoLoss: options/,
     ],
-    ["a temperature without a value", () => dpoLoss(pair, { beta: any(bare) }), /vpoLoss: beta/],
-    ["a temperature in text", () => dpoLoss(pair, { beta: any("1") }), /vpoLoss: beta .* got "1"/],
+    ["a temperature without a value", () => dpoLoss(pair, { beta: any(bare) }), /dpoLoss: beta/],
+    ["a temperature in text", () => dpoLoss(pair, { beta: any("1") }), /dpoLoss: beta .* got "1"/],
     [
       "a big integer for a weight",
-      () => cpoLoss(pair, { nllWeight: any(1n) }),
+      () => cpoLoss(plain, { nllWeight: any(1n) }),
       /cpoLoss: nllWeight .* got 1n/,
     ],
     [
       "a symbol for a margin",
-      () => slicLoss(pair, { delta: any(Symbol("d")) }),
+      () => slicLoss(plain, { delta: any(Symbol("d")) }),
       /slicLoss: delta .*Symbol\(d\)/,
     ],
     [
@@ -95,10 +100,10 @@ describe("arguments of the wrong kind", () => {
     ],
     [
       "a list for gamma",
-      () => simpoLoss(pair, { gamma: any([1]) }),
+      () => simpoLoss(any(plain), { gamma: any([1]) }),
       /simpoLoss: gamma .* got \[1\]/,
     ],
-    ["a calibration that objects have of their own", () => vpoLoss(pair, { ...constants, sign: 1, calibration: any("constructor") }), /vpoLoss: calibration .*"constructor"/], // prettier-ignore
+    ["a calibration that objects have of their own", () => vpoLoss(pair, { ...hyperparameters, attitude: "optimistic", calibration: any("constructor") }), /vpoLoss: calibration .*"constructor"/], // prettier-ignore
     ["a loss that is none", () => differentiable(any(1)), /differentiable: loss/],
     [
       "a loss that gives nothing",
@@ -108,7 +113,7 @@ describe("arguments of the wrong kind", () => {
     [
       "rewards that are no numbers",
       () => bradleyTerryProbability(any([1]), 0),
-      /bradleyTerryProbability: rewards/,
+      /bradleyTerryProbability: first/,
     ],
     ["an answer outside the table", () => oracle(0, 0, 7, 0.5), /bradleyTerryOracle: .* 7/],
     ["no problem", () => fitRewardModel(any(undefined)), /fitRewardModel: problem/],
@@ -117,61 +122,61 @@ describe("arguments of the wrong kind", () => {
       () => fitRewardModel(problem, { tolerance: any("0") }),
       /fitRewardModel: tolerance/,
     ],
-    ["no constants", () => solveOffline(problem, any(undefined)), /solveOffline: constants/],
+    ["no hyperparameters", () => solveVpo(problem, any(undefined)), /solveVpo: hyperparameters/],
     [
-      "no constants to evaluate",
-      () => objective(problem, [0, 0], any(null)),
-      /objective: constants/,
+      "no hyperparameters to evaluate",
+      () => vpoObjective(problem, [0, 0], any(null)),
+      /vpoObjective: hyperparameters/,
     ],
     [
       "a weight of the value in text",
-      () => solveBounded(problem, { beta: 1, signedAlpha: any("1"), bound: 1 }),
-      /solveBounded: signedAlpha/,
+      () => solveBoundedVpo(problem, { beta: 1, signedAlpha: any("1"), bound: 1 }),
+      /solveBoundedVpo: signedAlpha/,
     ],
     [
       "an unknown optimiser",
-      () => trainOffline(problem, constants, { optimizer: any("sgd") }),
-      /trainOffline: optimizer .* got "sgd"/,
+      () => trainVpo(problem, hyperparameters, { optimizer: any("sgd") }),
+      /trainVpo: optimizer .* got "sgd"/,
     ],
-    ["a state of another problem", () => trainOffline(problem, constants, { state: { theta: [0], first: [0], second: [0], step: 0 } }), /trainOffline: state.theta/], // prettier-ignore
+    ["a state of another problem", () => trainVpo(problem, hyperparameters, { state: { theta: [0], first: [0], second: [0], step: 0 } }), /trainVpo: state.theta/], // prettier-ignore
     [
       "a state without moments",
-      () => trainOffline(problem, constants, { state: any({ theta: [0, 0], step: 0 }) }),
-      /got undefined/,
+      () => trainVpo(problem, hyperparameters, { state: any({ theta: [0, 0], step: 0 }) }),
+      /trainVpo: state.first must be given/,
     ],
     [
       "progress to a number",
-      () => trainOffline(problem, constants, { onProgress: any(1) }),
-      /trainOffline: onProgress/,
+      () => trainVpo(problem, hyperparameters, { onProgress: any(1) }),
+      /trainVpo: onProgress/,
     ],
     [
       "a signal that cannot stop",
-      () => trainOffline(problem, constants, { signal: any({ aborted: true }) }),
-      /trainOffline: signal/,
+      () => trainVpo(problem, hyperparameters, { signal: any({ aborted: true }) }),
+      /trainVpo: signal/,
     ],
-    ["no oracle", () => runOnline(key(0), problem, any(undefined), online), /runOnline: oracle/],
-    ["no options", () => runOnline(key(0), problem, oracle, any(undefined)), /runOnline: options/],
+    ["no oracle", () => onlineVpo(key(0), problem, any(undefined), online), /onlineVpo: oracle/],
+    ["no options", () => onlineVpo(key(0), problem, oracle, any(undefined)), /onlineVpo: options/],
     [
       "an unknown second response",
-      () => runOnline(key(0), problem, oracle, { ...online, secondResponse: any("best") }),
+      () => onlineVpo(key(0), problem, oracle, { ...online, secondResponse: any("best") }),
       /secondResponse .* got "best"/,
     ],
     [
       "an unknown bound",
       () =>
-        runOnline(key(0), problem, oracle, { ...online, bound: any({ kind: "ball", size: 1 }) }),
+        onlineVpo(key(0), problem, oracle, { ...online, bound: any({ kind: "ball", size: 1 }) }),
       /bound.kind .* got "ball"/,
     ],
-    ["a run that goes on from pairs of another problem", () => runOnline(key(0), problem, oracle, { ...online, state: any({ data: [[0, 0, 9]] }) }), /state.data\[0\]/], // prettier-ignore
+    ["a run that goes on from pairs of another problem", () => onlineVpo(key(0), problem, oracle, { ...online, state: any({ data: [[0, 0, 9]], optimizer: {} }) }), /state.data\[0\]/], // prettier-ignore
     [
       "more iterations than can be written down",
-      () => runOnline(key(0), problem, oracle, { ...online, iterations: 2 ** 53 - 1 }),
-      /iterations must be an integer ≥ 0 and below 2³¹/,
+      () => onlineVpo(key(0), problem, oracle, { ...online, numSteps: 2 ** 53 - 1 }),
+      /numSteps must be an integer ≥ 0 and below 2³¹/,
     ],
     [
       "an unknown mode",
       () => theoreticalAlpha(any({ mode: "neither", pairs: 4 })),
-      /theoreticalAlpha: mode/,
+      /theoreticalAlpha: options.mode/,
     ],
     [
       "layers that are no list",
@@ -185,13 +190,13 @@ describe("arguments of the wrong kind", () => {
     ],
     [
       "a policy that scores nothing",
-      () => trainPolicy(any({ init: [] }), problem, constants),
+      () => trainPolicy(any({ init: [] }), problem, hyperparameters),
       /trainPolicy: policy.scores/,
     ],
-    ["a policy whose scores are no array", () => trainPolicy({ init: array([1]), scores: any(() => 1) }, problem, constants), /trainPolicy: policy.scores/], // prettier-ignore
+    ["a policy whose scores are no array", () => trainPolicy({ init: array([1]), scores: any(() => 1) }, problem, hyperparameters), /trainPolicy: policy.scores/], // prettier-ignore
     [
       "no result to certify",
-      () => certifyPessimism(problem, any(undefined), constants),
+      () => certifyPessimism(problem, any(undefined), hyperparameters),
       /certifyPessimism: result/,
     ],
     [
@@ -201,8 +206,8 @@ describe("arguments of the wrong kind", () => {
     ],
     [
       "a tolerance that is NaN",
-      () => certifyCalibration([[0, 0]], [[0.5, 0.5]], { tolerance: NaN }),
-      /certifyCalibration: tolerance/,
+      () => certifyRewardCalibration([[0, 0]], [[0.5, 0.5]], { tolerance: NaN }),
+      /certifyRewardCalibration: tolerance/,
     ],
     [
       "no temperature of a value",
@@ -238,11 +243,7 @@ describe("arguments of the wrong kind", () => {
       /responseMask: row 0/,
     ],
     ["a width that is infinite", () => responseMask([1], [2], Infinity), /responseMask: length/],
-    [
-      "logits that are no array",
-      () => scoreSequences([[0]], [[1]])(any([[[0]]])),
-      /scoreSequences: logits/,
-    ],
+    ["logits that are no array", () => scoreSequences([[0]], [[1]])(any("logits")), /logits/],
     [
       "a line number without a value",
       () => parsePreference([], any(Symbol("line"))),

@@ -11,8 +11,8 @@ import {
   optimalValue,
   plackettLuceLoss,
   policyValue,
-  solveBounded,
-  solveOffline,
+  solveBoundedVpo,
+  solveVpo,
   suboptimality,
   winRate,
 } from "../src/index.js";
@@ -44,44 +44,41 @@ interface Tabular {
 }
 const tabular = load<{ cases: Tabular[] }>("tabular-exact");
 
-describe.skipIf(tabular === undefined)("golden finite problems", () => {
-  it.each((tabular?.cases ?? []).map((c, i) => [i, c] as const))(
-    "values and policies, case %i",
-    (_, c) => {
-      const options = { beta: c.beta, promptDistribution: c.promptDist };
-      const near = (a: Nested | ReturnType<typeof f64>, b: Nested): void => expectNear(a, b, 1e-10);
-      const best = optimalLogPolicy(c.reward, c.logRef, c.beta);
-      near(best, c.optimalLogPolicy);
-      near(optimalValue(c.reward, c.logRef, options), c.optimalValue);
-      near(policyValue(c.reward, c.otherLogPolicy, c.logRef, options), c.valueOther);
-      near(policyValue(c.reward, c.logRef, c.logRef, options), c.valueRef);
-      near(klDivergence(c.otherLogPolicy, c.logRef), c.klOtherRef);
-      near(klDivergence(c.logRef, c.otherLogPolicy), c.klRefOther);
-      near(implicitReward(c.otherLogPolicy, c.logRef, c.beta), c.implicitRewardOther);
-      near(suboptimality(c.reward, c.otherLogPolicy, c.logRef, options), c.suboptimalityOther);
-      near(
-        c.optimalValue - c.valueOther,
-        suboptimality(c.reward, c.otherLogPolicy, c.logRef, options),
-      );
-      const calibrated = calibrateReward(c.reward, c.calibrationPolicy, {
-        promptDistribution: c.promptDist,
-      });
-      near(calibrated, c.calibratedReward);
-      near(optimalValue(calibrated, c.logRef, options), c.calibratedOptimalValue);
-      near(c.minusBetaCalLogRatio, c.calibratedOptimalValue);
-      const shifted = c.reward.map((row, x) => row.map((r) => r + c.shift[x]!));
-      near(optimalLogPolicy(shifted, c.logRef, c.beta), c.shiftedOptimalLogPolicy);
-      near(optimalValue(shifted, c.logRef, options), c.shiftedOptimalValue);
-      near(
-        winRate(c.otherLogPolicy, c.logRef, c.reward, { promptDistribution: c.promptDist }),
-        c.winRateOtherVsRef,
-      );
-      near(
-        winRate(best, c.logRef, c.reward, { promptDistribution: c.promptDist }),
-        c.winRateOptVsRef,
-      );
-    },
-  );
+describe("golden finite problems", () => {
+  it.each(tabular.cases.map((c, i) => [i, c] as const))("values and policies, case %i", (_, c) => {
+    const options = { beta: c.beta, promptDistribution: c.promptDist };
+    const near = (a: Nested | ReturnType<typeof f64>, b: Nested): void => expectNear(a, b, 1e-10);
+    const best = optimalLogPolicy(c.reward, c.logRef, c.beta);
+    near(best, c.optimalLogPolicy);
+    near(optimalValue(c.reward, c.logRef, options), c.optimalValue);
+    near(policyValue(c.reward, c.otherLogPolicy, c.logRef, options), c.valueOther);
+    near(policyValue(c.reward, c.logRef, c.logRef, options), c.valueRef);
+    near(klDivergence(c.otherLogPolicy, c.logRef), c.klOtherRef);
+    near(klDivergence(c.logRef, c.otherLogPolicy), c.klRefOther);
+    near(implicitReward(c.otherLogPolicy, c.logRef, c.beta), c.implicitRewardOther);
+    near(suboptimality(c.reward, c.otherLogPolicy, c.logRef, options), c.suboptimalityOther);
+    near(
+      c.optimalValue - c.valueOther,
+      suboptimality(c.reward, c.otherLogPolicy, c.logRef, options),
+    );
+    const calibrated = calibrateReward(c.reward, c.calibrationPolicy, {
+      promptDistribution: c.promptDist,
+    });
+    near(calibrated, c.calibratedReward);
+    near(optimalValue(calibrated, c.logRef, options), c.calibratedOptimalValue);
+    near(c.minusBetaCalLogRatio, c.calibratedOptimalValue);
+    const shifted = c.reward.map((row, x) => row.map((r) => r + c.shift[x]!));
+    near(optimalLogPolicy(shifted, c.logRef, c.beta), c.shiftedOptimalLogPolicy);
+    near(optimalValue(shifted, c.logRef, options), c.shiftedOptimalValue);
+    near(
+      winRate(c.otherLogPolicy, c.logRef, c.reward, { promptDistribution: c.promptDist }),
+      c.winRateOtherVsRef,
+    );
+    near(
+      winRate(best, c.logRef, c.reward, { promptDistribution: c.promptDist }),
+      c.winRateOptVsRef,
+    );
+  });
 });
 
 interface Offline {
@@ -127,10 +124,10 @@ interface Offline {
 }
 const offline = load<Offline>("offline-exact");
 
-describe.skipIf(offline === undefined)("golden offline solutions", () => {
+describe("golden offline solutions", () => {
   it("minimise the pessimistic objective over a grid of α, certified", ({ task }) => {
     let gap = 0;
-    for (const c of offline!.cases) {
+    for (const c of offline.cases) {
       const problem = {
         data: c.data,
         logReference: c.logRef,
@@ -139,19 +136,19 @@ describe.skipIf(offline === undefined)("golden offline solutions", () => {
       };
       const values: number[] = [];
       for (const row of c.rows) {
-        const constants = { beta: c.beta, alpha: row.alpha / c.data.length };
-        const solved = solveOffline(problem, constants);
+        const hyperparameters = { beta: c.beta, alpha: row.alpha / c.data.length };
+        const solved = solveVpo(problem, hyperparameters);
         expectNear(flat(solved.logPolicy).map(Math.exp), row.policy, row.alpha <= 30 ? 1e-8 : 1e-6);
         expect(solved.certificate.holds).toBe(true);
         const options = { beta: c.beta, promptDistribution: c.promptDist };
         expect(
           Math.abs(suboptimality(c.trueReward, solved.logPolicy, c.logRef, options) - row.gap),
         ).toBeLessThan(1e-6);
-        const certificates = certifyPessimism(problem, solved, constants);
+        const certificates = certifyPessimism(problem, solved, hyperparameters);
         expect(certificates.dualityGap.holds).toBe(true);
         gap = Math.max(gap, Math.abs(certificates.dualityGap.value));
         expect(certificates.calibration.holds).toBe(true);
-        if (certificates.pessimism) expect(certificates.pessimism.holds).toBe(true);
+        expect(certificates.pessimism.verdict).not.toBe("fails");
         values.push(row.optimalValue);
       }
       values.slice(1).forEach((v, i) => expect(v).toBeLessThanOrEqual(values[i]! + 1e-9));
@@ -164,13 +161,20 @@ describe.skipIf(offline === undefined)("golden offline solutions", () => {
   });
 
   it("two responses, by bisection elsewhere", () => {
-    for (const { winsFirst, winsSecond, calFirst, refFirst, beta, alpha, policyFirst } of offline!
-      .twoResponse) {
+    for (const {
+      winsFirst,
+      winsSecond,
+      calFirst,
+      refFirst,
+      beta,
+      alpha,
+      policyFirst,
+    } of offline.twoResponse) {
       const data = [
         ...Array.from({ length: winsFirst }, () => [0, 0, 1]),
         ...Array.from({ length: winsSecond }, () => [0, 1, 0]),
       ];
-      const { logPolicy } = solveOffline(
+      const { logPolicy } = solveVpo(
         {
           data,
           logReference: [[Math.log(refFirst), Math.log1p(-refFirst)]],
@@ -184,9 +188,9 @@ describe.skipIf(offline === undefined)("golden offline solutions", () => {
   });
 
   it("bounded rewards, from pessimism to optimism", () => {
-    const { data, logRef, calibrationPolicy, beta, bound, table } = offline!.boundedClass;
+    const { data, logRef, calibrationPolicy, beta, bound, table } = offline.boundedClass;
     for (const { signedAlpha, reward, nll, optimalValue: value, policy } of table) {
-      const solved = solveBounded(
+      const solved = solveBoundedVpo(
         { data, logReference: logRef, calibration: calibrationPolicy },
         { beta, signedAlpha, bound },
       );
@@ -227,36 +231,39 @@ interface Rewards {
 }
 const rewards = load<Rewards>("reward-model");
 
-describe.skipIf(rewards === undefined)("golden reward models", () => {
+describe("golden reward models", () => {
   it("pairs and rankings", () => {
-    const { rewardChosen, rewardRejected, cases } = rewards!.pairs;
+    const { rewardChosen, rewardRejected, cases } = rewards.pairs;
     const n = rewardChosen.length;
     for (const { margin, centre, losses, grads } of cases) {
-      const got = bradleyTerryLoss(rewardChosen, rewardRejected, { margin, centre });
+      const got = bradleyTerryLoss(rewardChosen, rewardRejected, {
+        margin,
+        centering: centre,
+      });
       expectNear(got.losses, losses, 1e-12);
       expectNear(
-        flat(got.grads.chosen).map((g) => g * n),
+        flat(got.gradient.chosen).map((g) => g * n),
         grads.chosen,
         1e-12,
       );
       expectNear(
-        flat(got.grads.rejected).map((g) => g * n),
+        flat(got.gradient.rejected).map((g) => g * n),
         grads.rejected,
         1e-12,
       );
     }
-    const { scores, nll, grad } = rewards!.plackettLuce;
+    const { scores, nll, grad } = rewards.plackettLuce;
     const ranked = plackettLuceLoss(scores);
     expectNear(ranked.losses, nll, 1e-12);
     expectNear(
-      flat(ranked.gradient).map((g) => g * scores.length),
+      flat(ranked.gradient.scores).map((g) => g * scores.length),
       grad,
       1e-12,
     );
   });
 
   it("maximum likelihood with and without ridge", () => {
-    const { features, data, promptDist, calibrationPolicy, fits } = rewards!.linear;
+    const { features, data, promptDist, calibrationPolicy, fits } = rewards.linear;
     const [prompts, responses] = [features.length, features[0]!.length];
     const logReference = array(new Float64Array(prompts * responses).fill(-Math.log(responses)), {
       shape: [prompts, responses],

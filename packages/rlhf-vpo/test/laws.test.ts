@@ -5,6 +5,7 @@ import { key } from "@provably/core-tensor/random";
 import {
   type OnlineState,
   type PreferenceBatch,
+  type ResponseLengths,
   apoDownLoss,
   apoZeroLoss,
   bcoPairLoss,
@@ -23,13 +24,13 @@ import {
   orpoLoss,
   robustDpoLoss,
   rpoLoss,
-  runOnline,
+  onlineVpo,
   selmLoss,
   simpoLoss,
   slicLoss,
-  solveOffline,
+  solveVpo,
   sppoHardLoss,
-  trainOffline,
+  trainVpo,
   vpoLoss,
   xpoLoss,
 } from "../src/index.js";
@@ -80,14 +81,14 @@ describe("losses", () => {
     fc.assert(
       fc.property(batch, fc.double({ min: 0, max: 3, noNaN: true }), (b, alpha) => {
         const plain = without(b);
-        const vpo = vpoLoss(plain, { beta: 0.3, alpha, sign: -1 });
+        const vpo = vpoLoss(plain, { beta: 0.3, alpha, attitude: "pessimistic" });
         const rpo = rpoLoss(plain, { beta: 0.3, sftWeight: 0.3 * alpha });
         const constant = (0.3 * alpha * sum(b.refChosen)) / b.chosen.length;
         expect(Math.abs(vpo.loss - rpo.loss - constant)).toBeLessThan(
           1e-12 * (1 + Math.abs(rpo.loss) + Math.abs(constant)),
         );
-        flat(vpo.grads["chosen"]!).forEach((g, i) =>
-          expect(Math.abs(g - flat(rpo.grads["chosen"]!)[i]!)).toBeLessThan(1e-12),
+        flat(vpo.gradient["chosen"]!).forEach((g, i) =>
+          expect(Math.abs(g - flat(rpo.gradient["chosen"]!)[i]!)).toBeLessThan(1e-12),
         );
         apart = Math.max(
           apart,
@@ -110,7 +111,7 @@ describe("losses", () => {
         const vpo = vpoLoss(plain, {
           beta: 0.3,
           alpha,
-          sign: 1,
+          attitude: "optimistic",
           calibration: "samples",
           samples: sample.map((x) => [x]),
           refSamples: refSample.map((x) => [x]),
@@ -125,26 +126,44 @@ describe("losses", () => {
     );
   });
 
-  const all: Record<string, (b: PreferenceBatch) => ReturnType<typeof dpoLoss>> = {
-    dpo: (b) => dpoLoss(b, { beta: 0.5, labelSmoothing: 0.1 }),
-    vpo: (b) => vpoLoss(b, { beta: 0.5, alpha: 0.3, sign: -1, calibration: "both" }),
-    robustDpo: (b) => robustDpoLoss(b, { beta: 0.5 }),
-    ipo: (b) => ipoLoss(b, { beta: 0.5 }),
-    exo: (b) => exoPairLoss(b, { beta: 0.5 }),
-    discopop: (b) => discopopLoss(b, { beta: 0.5, tau: 0.5 }),
-    bco: (b) => bcoPairLoss(b, { beta: 0.5 }),
-    nca: (b) => ncaPairLoss(b, { beta: 0.5 }),
-    sppo: (b) => sppoHardLoss(b, { beta: 0.5 }),
-    apoZero: (b) => apoZeroLoss(b, { beta: 0.5 }),
-    apoDown: (b) => apoDownLoss(b, { beta: 0.5 }),
-    rpo: (b) => rpoLoss(b, { beta: 0.5 }),
-    simpo: (b) => simpoLoss(b, { labelSmoothing: 0.2 }),
-    cpo: (b) => cpoLoss(b, { beta: 0.5, labelSmoothing: 0.1 }),
-    orpo: (b) => orpoLoss(b),
+  type Full = PreferenceBatch & ResponseLengths;
+  const { referenced, averaged, pairs } = {
+    referenced: ({ chosenLengths: _n, rejectedLengths: _m, ...b }: Full) => b,
+    averaged: ({ refChosen: _a, refRejected: _b, ...b }: Full) => b,
+    pairs: ({ chosen, rejected, weights }: Full) => ({ chosen, rejected, weights }),
+  };
+  const all: Record<
+    string,
+    readonly [(b: Full) => object, (b: Full) => ReturnType<typeof dpoLoss>]
+  > = {
+    dpo: [referenced, (b) => dpoLoss(b, { beta: 0.5, labelSmoothing: 0.1 })],
+    vpo: [
+      referenced,
+      (b) =>
+        vpoLoss(b, {
+          beta: 0.5,
+          alpha: 0.3,
+          attitude: "pessimistic",
+          calibration: "both",
+        }),
+    ],
+    robustDpo: [referenced, (b) => robustDpoLoss(b, { beta: 0.5 })],
+    ipo: [(b) => b, (b) => ipoLoss(b, { beta: 0.5 })],
+    exo: [referenced, (b) => exoPairLoss(b, { beta: 0.5 })],
+    discopop: [referenced, (b) => discopopLoss(b, { beta: 0.5, tau: 0.5 })],
+    bco: [referenced, (b) => bcoPairLoss(b, { beta: 0.5 })],
+    nca: [referenced, (b) => ncaPairLoss(b, { beta: 0.5 })],
+    sppo: [referenced, (b) => sppoHardLoss(b, { beta: 0.5 })],
+    apoZero: [referenced, (b) => apoZeroLoss(b, { beta: 0.5 })],
+    apoDown: [referenced, (b) => apoDownLoss(b, { beta: 0.5 })],
+    rpo: [({ rejectedLengths: _, ...b }) => b, (b) => rpoLoss(b, { beta: 0.5 })],
+    simpo: [averaged, (b) => simpoLoss(b, { labelSmoothing: 0.2 })],
+    cpo: [pairs, (b) => cpoLoss(b, { beta: 0.5, labelSmoothing: 0.1 })],
+    orpo: [averaged, (b) => orpoLoss(b)],
   };
   it.each(Object.entries(all))(
     "%s has the derivative of its own values, also through automatic differentiation",
-    (_, loss) => {
+    (_, [fields, loss]) => {
       const b = {
         chosen: [-3.1, -2.2],
         rejected: [-2.7, -4],
@@ -154,19 +173,20 @@ describe("losses", () => {
         rejectedLengths: [4, 1],
         weights: [1, 3],
       };
-      const f = differentiable((x: PreferenceBatch) => loss(x));
+      const f = (x: Full): NdArray => differentiable(loss)(fields(x) as Full);
       const f64 = (x: readonly number[]): NdArray => array([...x], { dtype: "float64" });
-      for (const name of ["chosen", "rejected"] as const) {
+      for (const name of ["chosen", "rejected", "weights"] as const) {
         const exact = flat(grad((x: NdArray) => f({ ...b, [name]: x }))(f64(b[name])));
         exact.forEach((g, i) => {
           const at = (h: number): number =>
-            loss({ ...b, [name]: b[name].map((v, k) => (k === i ? v + h : v)) }).loss;
+            loss(fields({ ...b, [name]: b[name].map((v, k) => (k === i ? v + h : v)) }) as Full)
+              .loss;
           expect(Math.abs(g - (at(1e-5) - at(-1e-5)) / 2e-5)).toBeLessThan(
             1e-8 * (1 + Math.abs(g)) + 1e-9,
           );
         });
       }
-      expect(item(f(b))).toBe(loss(b).loss);
+      expect(item(f(b))).toBe(loss(fields(b) as Full).loss);
     },
   );
 
@@ -175,7 +195,7 @@ describe("losses", () => {
       const b = { chosen: [z], rejected: [0], refChosen: [0], refRejected: [0] };
       for (const loss of [
         dpoLoss(b, { beta: 1, allowPositive: true }),
-        vpoLoss(b, { beta: 1, alpha: 0.1, sign: -1 }),
+        vpoLoss(b, { beta: 1, alpha: 0.1, attitude: "pessimistic" }),
         exoPairLoss(b, { beta: 1 }),
         discopopLoss(b, { beta: 1 }),
         hingeLoss(b),
@@ -186,7 +206,7 @@ describe("losses", () => {
         dpopLoss({ ...b, chosen: [z / 1e3] }),
       ]) {
         expect(Number.isFinite(loss.loss)).toBe(true);
-        for (const g of Object.values(loss.grads))
+        for (const g of Object.values(loss.gradient))
           expect(flat(g).every(Number.isFinite)).toBe(true);
       }
     }
@@ -194,10 +214,14 @@ describe("losses", () => {
 
   it("name what is wrong", () => {
     const ok = { chosen: [-1], rejected: [-2], refChosen: [-1], refRejected: [-2] };
-    expect(() => dpoLoss(ok, { beta: 0 })).toThrow(/beta must be positive/);
-    expect(() => vpoLoss(ok, { alpha: -1, sign: 1 })).toThrow(/alpha must lie/);
-    expect(() => vpoLoss(ok, { alpha: 1, sign: 0 as 1 })).toThrow(/sign must be/);
-    expect(() => vpoLoss(ok, { alpha: 1, sign: 1, calibration: "samples" })).toThrow(
+    expect(() => dpoLoss(ok, { beta: 0 })).toThrow(/dpoLoss: beta must be positive/);
+    expect(() => vpoLoss(ok, { alpha: -1, attitude: "optimistic" })).toThrow(
+      /alpha must be finite and ≥ 0/,
+    );
+    expect(() => vpoLoss(ok, { alpha: 1, attitude: "bold" as "optimistic" })).toThrow(
+      /attitude must be/,
+    );
+    expect(() => vpoLoss(ok, { alpha: 1, attitude: "optimistic", calibration: "samples" })).toThrow(
       /needs samples/,
     );
     expect(() => dpoLoss({ ...ok, chosen: [NaN] })).toThrow(
@@ -205,15 +229,17 @@ describe("losses", () => {
     );
     expect(() => dpoLoss({ ...ok, rejected: [-1, -2] })).toThrow(/rejected must have shape \[1\]/);
     expect(() => dpoLoss({ chosen: [-1], rejected: [-2], refChosen: [-1] })).toThrow(
-      /must be given together/,
+      /dpoLoss: batch.refRejected must be given/,
     );
-    expect(() => dpoLoss({ chosen: [], rejected: [] })).toThrow(/at least one pair/);
+    expect(() => cpoLoss({ chosen: [], rejected: [] })).toThrow(/at least one pair/);
     expect(() => dpoLoss({ ...ok, weights: [-1] })).toThrow(/weights\[0\]/);
-    expect(() => simpoLoss(ok)).toThrow(/chosenLengths/);
+    expect(() => simpoLoss(ok as never)).toThrow(/chosenLengths/);
     expect(() =>
       orpoLoss({ chosen: [1], rejected: [-1], chosenLengths: [1], rejectedLengths: [1] }),
     ).toThrow(/must be below 0/);
-    expect(() => slicLoss(ok, { regWeight: 1 })).toThrow(/needs regularised/);
+    expect(() => slicLoss({ chosen: [-1], rejected: [-2] }, { regWeight: 1 })).toThrow(
+      /needs regularised/,
+    );
     expect(() => ktoLoss({ policy: [-1], reference: [-1, -2], desirable: [true] })).toThrow(
       /reference must have shape/,
     );
@@ -233,7 +259,7 @@ describe("training", () => {
         fc.double({ min: 0.05, max: 5, noNaN: true }),
         (alphaSum, beta) => {
           const n = problem.data.length;
-          const { logPolicy, theta } = solveOffline(problem, { beta, alpha: alphaSum / n });
+          const { logPolicy, theta } = solveVpo(problem, { beta, alpha: alphaSum / n });
           const r = flat(theta);
           const cal = [0.5, 0.3, 0.2];
           const residual = cal.map((q, y) => alphaSum * (Math.exp(logPolicy.get(0, y)) - q));
@@ -250,14 +276,14 @@ describe("training", () => {
 
   it("gives each prompt rewards of mean 0, though a shift of them changes nothing", () => {
     const problem = { data: [[0, 0, 1], [0, 0, 1], [0, 1, 0], [1, 2, 0]], logReference: [[0.5, 0.3, 0.2], [0.2, 0.2, 0.6]].map((row) => row.map(Math.log)) } as const; // prettier-ignore
-    const { theta } = solveOffline(problem, { beta: 1, alpha: 0.2 });
+    const { theta } = solveVpo(problem, { beta: 1, alpha: 0.2 });
     // where a Newton step solves against a singular Hessian, the rounding of the gradient came back as shifts near 10⁻⁴, other ones on every engine
     for (const x of [0, 1]) expect(Math.abs(flat(theta).slice(3 * x, 3 * x + 3).reduce((a, b) => a + b, 0))).toBeLessThan(1e-14); // prettier-ignore
   });
 
   it("goes to the calibration policy as α grows, and to maximum likelihood as it vanishes", () => {
     const at = (alpha: number): number[] =>
-      flat(solveOffline(problem, { beta: 1, alpha }).logPolicy).map(Math.exp);
+      flat(solveVpo(problem, { beta: 1, alpha }).logPolicy).map(Math.exp);
     at(1e6).forEach((p, y) => expect(p).toBeCloseTo([0.5, 0.3, 0.2][y]!, 5));
     at(1e-9).forEach((p, y) => expect(p).toBeCloseTo(at(0)[y]!, 6));
   });
@@ -265,10 +291,10 @@ describe("training", () => {
   it("an online run that was given pairs to start with goes on to the same bits", () => {
     const start = { data: [[0, 0, 1], [0, 2, 1], [0, 1, 0]], logReference: problem.logReference }; // prettier-ignore
     const options = { beta: 1, alphaSum: 1, bound: { kind: "box", size: 2 } } as const;
-    const run = (iterations: number, state?: OnlineState) =>
-      runOnline(key(4), start, bradleyTerryOracle([[1, 0, -1]]), {
+    const run = (numSteps: number, state?: OnlineState) =>
+      onlineVpo(key(4), start, bradleyTerryOracle([[1, 0, -1]]), {
         ...options,
-        iterations,
+        numSteps,
         ...(state && { state }),
       });
     const whole = run(20);
@@ -278,24 +304,24 @@ describe("training", () => {
   });
 
   it("certificates turn false for policies that are not the solution", () => {
-    const constants = { beta: 1, alpha: 0.2 };
-    const solved = solveOffline(problem, constants);
-    expect(certifyPessimism(problem, solved, constants).dualityGap.holds).toBe(true);
-    const early = trainOffline(problem, constants, { steps: 5 });
+    const hyperparameters = { beta: 1, alpha: 0.2 };
+    const solved = solveVpo(problem, hyperparameters);
+    expect(certifyPessimism(problem, solved, hyperparameters).dualityGap.holds).toBe(true);
+    const early = trainVpo(problem, hyperparameters, { numSteps: 5 });
     expect(early.certificate.holds).toBe(false);
-    expect(certifyPessimism(problem, early, constants).dualityGap.holds).toBe(false);
-    const other = solveOffline(problem, { beta: 1, alpha: 0.25 });
-    expect(certifyPessimism(problem, other, constants).dualityGap.holds).toBe(false);
+    expect(certifyPessimism(problem, early, hyperparameters).dualityGap.holds).toBe(false);
+    const other = solveVpo(problem, { beta: 1, alpha: 0.25 });
+    expect(certifyPessimism(problem, other, hyperparameters).dualityGap.holds).toBe(false);
     // calibration ties the policy to the reward: a shift of all rewards is none, another policy or temperature is one
     const { calibration } = certifyPessimism(
       problem,
       { ...solved, theta: flat(solved.theta).map((t) => t + 3) as never },
-      constants,
+      hyperparameters,
     );
     expect(calibration.holds).toBe(true);
     expect(
-      certifyPessimism(problem, { ...solved, logPolicy: other.logPolicy }, constants).calibration
-        .holds,
+      certifyPessimism(problem, { ...solved, logPolicy: other.logPolicy }, hyperparameters)
+        .calibration.holds,
     ).toBe(false);
     expect(certifyPessimism(problem, solved, { beta: 1.1, alpha: 0.2 }).calibration.holds).toBe(
       false,
@@ -303,45 +329,47 @@ describe("training", () => {
   });
 
   it("refuses optimism without a bound where a minimum is asked for, and bad data", () => {
-    expect(() => solveOffline(problem, { beta: 1, alpha: 1, sign: 1 })).toThrow(/unbounded below/);
-    expect(() => solveOffline({ ...problem, data: [[0, 1, 1]] }, { beta: 1, alpha: 1 })).toThrow(
+    expect(() => solveVpo(problem, { beta: 1, alpha: 1, attitude: "optimistic" })).toThrow(
+      /unbounded below/,
+    );
+    expect(() => solveVpo({ ...problem, data: [[0, 1, 1]] }, { beta: 1, alpha: 1 })).toThrow(
       /prefers response 1 to itself/,
     );
-    expect(() => solveOffline({ ...problem, data: [[0, 9, 1]] }, { beta: 1, alpha: 1 })).toThrow(
+    expect(() => solveVpo({ ...problem, data: [[0, 9, 1]] }, { beta: 1, alpha: 1 })).toThrow(
       /data\[0\] has chosen response 9/,
     );
     expect(() =>
-      solveOffline({ ...problem, calibration: [[0.5, 0.5, 0.5]] }, { beta: 1, alpha: 1 }),
+      solveVpo({ ...problem, calibration: [[0.5, 0.5, 0.5]] }, { beta: 1, alpha: 1 }),
     ).toThrow(/calibration must sum to 1/);
     expect(() =>
-      solveOffline({ ...problem, logReference: [[half, half, half]] }, { beta: 1, alpha: 1 }),
+      solveVpo({ ...problem, logReference: [[half, half, half]] }, { beta: 1, alpha: 1 }),
     ).toThrow(/logReference must be logarithms/);
   });
 
   it("no iterations return the start, and a signal stops a run", () => {
-    const none = runOnline(key(0), { ...problem, data: [] }, () => 1, {
+    const none = onlineVpo(key(0), { ...problem, data: [] }, () => 1, {
       beta: 1,
       alphaSum: 0,
-      iterations: 0,
+      numSteps: 0,
     });
     expect(flat(none.theta)).toEqual([0, 0, 0]);
     const stop = new AbortController();
     const options = {
       beta: 1,
       alphaSum: 0,
-      iterations: 100,
+      numSteps: 100,
       signal: stop.signal,
       onProgress: ({ iteration }: { iteration: number }) => iteration === 3 && stop.abort(),
     };
     expect(() =>
-      runOnline(key(0), problem, bradleyTerryOracle([[1, 0, 0]]), options as never),
+      onlineVpo(key(0), problem, bradleyTerryOracle([[1, 0, 0]]), options as never),
     ).toThrow(/abort/i);
   });
 });
 
 it("differentiable losses train a policy through automatic differentiation", () => {
   const loss = differentiable((b: PreferenceBatch) =>
-    vpoLoss(b, { beta: 1, alpha: 0.1, sign: -1 }),
+    vpoLoss(b, { beta: 1, alpha: 0.1, attitude: "pessimistic" }),
   );
   const f = (chosen: NdArray): NdArray =>
     loss({ chosen, rejected: [-2], refChosen: [-1], refRejected: [-2] });

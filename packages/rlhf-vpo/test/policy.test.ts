@@ -5,9 +5,9 @@ import {
   type FinitePolicy,
   type PreferenceProblem,
   mlpPolicy,
-  objective,
-  solveOffline,
-  trainOffline,
+  vpoObjective,
+  solveVpo,
+  trainVpo,
   trainPolicy,
 } from "../src/index.js";
 
@@ -25,7 +25,7 @@ const problem: PreferenceProblem = {
     [log(0.25), log(0.5), log(0.25)],
   ],
 };
-const constants = { beta: 0.7, alpha: 0.3 };
+const hyperparameters = { beta: 0.7, alpha: 0.3 };
 const list = (x: NdArray): number[] => Array.from(toTypedArray(x));
 const table: FinitePolicy<{ r: NdArray }> = {
   init: { r: array(new Float64Array(6), { shape: [2, 3] }) },
@@ -35,33 +35,38 @@ const features = normal(key("features"), [2, 3, 4], { dtype: "float64" });
 
 describe("policies of one's own", () => {
   it("a table is the log-linear policy with one feature for each response, step for step", () => {
-    const ours = trainPolicy(table, problem, constants, {
+    const ours = trainPolicy(table, problem, hyperparameters, {
       learningRate: 0.05,
       weightDecay: 0.01,
-      steps: 40,
+      numSteps: 40,
     });
-    const theirs = trainOffline(problem, constants, {
+    const theirs = trainVpo(problem, hyperparameters, {
       learningRate: 0.05,
       weightDecay: 0.01,
-      steps: 40,
+      numSteps: 40,
     });
     list(ours.losses).forEach((x, i) => expect(x).toBeCloseTo(theirs.losses.get(i), 12));
     list(ours.logPolicy).forEach((x, i) => expect(x).toBeCloseTo(list(theirs.logPolicy)[i]!, 10));
   });
 
   it("ends at the minimum of the convex problem, and the certificate says so there only", () => {
-    const best = solveOffline(problem, constants);
-    const trained = trainPolicy(table, problem, constants, { learningRate: 0.02, steps: 3000 });
+    const best = solveVpo(problem, hyperparameters);
+    const trained = trainPolicy(table, problem, hyperparameters, {
+      learningRate: 0.02,
+      numSteps: 3000,
+    });
     list(trained.logPolicy).forEach((x, i) => expect(x).toBeCloseTo(list(best.logPolicy)[i]!, 4));
     expect(trained.certificate.holds).toBe(true);
-    expect(trainPolicy(table, problem, constants, { steps: 2 }).certificate.holds).toBe(false);
+    expect(trainPolicy(table, problem, hyperparameters, { numSteps: 2 }).certificate.holds).toBe(
+      false,
+    );
   });
 
   it("the first step of a perceptron goes down its own objective, which starts at that of the reference", () => {
     const policy = mlpPolicy(features, key(1), { hidden: [8, 5] });
-    const { losses, logPolicy } = trainPolicy(policy, problem, constants, { steps: 200 });
+    const { losses, logPolicy } = trainPolicy(policy, problem, hyperparameters, { numSteps: 200 });
     expect(losses.get(0)).toBeCloseTo(
-      objective(problem, array(new Float64Array(6)), constants).value,
+      vpoObjective(problem, array(new Float64Array(6)), hyperparameters).value,
       12,
     );
     expect(losses.get(200)).toBeLessThan(losses.get(0));
@@ -74,9 +79,9 @@ describe("policies of one's own", () => {
 
   it("goes on from a state to the same bits", () => {
     const policy = mlpPolicy(features, key(2));
-    const whole = trainPolicy(policy, problem, constants, { steps: 30 });
-    const half = trainPolicy(policy, problem, constants, { steps: 17 });
-    const rest = trainPolicy(policy, problem, constants, { steps: 13, state: half.state });
+    const whole = trainPolicy(policy, problem, hyperparameters, { numSteps: 30 });
+    const half = trainPolicy(policy, problem, hyperparameters, { numSteps: 17 });
+    const rest = trainPolicy(policy, problem, hyperparameters, { numSteps: 13, state: half.state });
     expect(list(rest.logPolicy)).toEqual(list(whole.logPolicy));
   });
 
@@ -84,15 +89,15 @@ describe("policies of one's own", () => {
     const policy = mlpPolicy(features, key(3));
     const stop = new AbortController();
     expect(() =>
-      trainPolicy(policy, problem, constants, {
+      trainPolicy(policy, problem, hyperparameters, {
         signal: stop.signal,
         onProgress: ({ iteration }) => iteration === 3 && stop.abort(new Error("enough")),
       }),
     ).toThrow("enough");
     expect(() =>
-      trainPolicy({ init: {}, scores: () => array([[1, 2]]) }, problem, constants),
+      trainPolicy({ init: {}, scores: () => array([[1, 2]]) }, problem, hyperparameters),
     ).toThrow(/policy\.scores .*\[2, 3\].*\[1, 2\]/);
-    expect(() => trainPolicy({ init: { r: array([NaN]) }, scores: () => array([[NaN, 0, 0], [0, 0, 0]]) }, problem, constants)).toThrow(/policy\.scores must be finite/); // prettier-ignore
+    expect(() => trainPolicy({ init: { r: array([NaN]) }, scores: () => array([[NaN, 0, 0], [0, 0, 0]]) }, problem, hyperparameters)).toThrow(/policy\.scores must be finite/); // prettier-ignore
     expect(() => mlpPolicy([[1]], key(0))).toThrow(/features must have shape \[X, Y, F\]/);
     expect(() => mlpPolicy(features, key(0), { hidden: [0] })).toThrow(/hidden\[0\]/);
     expect(() => trainPolicy(policy, problem, { beta: 0, alpha: 1 })).toThrow(/beta/);

@@ -10,9 +10,9 @@ import {
   optimalLogPolicy,
   optimalValue,
   policyValue,
-  runOnline,
-  solveBounded,
-  solveOffline,
+  onlineVpo,
+  solveBoundedVpo,
+  solveVpo,
   suboptimality,
 } from "../src/index.js";
 import { flat } from "./fixtures.js";
@@ -98,8 +98,8 @@ describe("offline", () => {
         Math.max(a, b),
       ]);
       const problem: PreferenceProblem = { data, logReference: uniformReference(2, 4) };
-      expect(solveOffline(problem, { beta: 1, alpha: 0 }).converged).toBe(false);
-      const solved = solveOffline(problem, { beta: 1, alpha: 0.05 });
+      expect(solveVpo(problem, { beta: 1, alpha: 0 }).converged).toBe(false);
+      const solved = solveVpo(problem, { beta: 1, alpha: 0.05 });
       expect(solved.converged).toBe(true);
       largest = Math.max(largest, solved.certificate.value);
     }
@@ -122,7 +122,7 @@ describe("offline", () => {
         // α = √N in sum form
         return suboptimality(
           reward,
-          solveOffline(problem, { beta: 0.5, alpha: 1 / Math.sqrt(n) }).logPolicy,
+          solveVpo(problem, { beta: 0.5, alpha: 1 / Math.sqrt(n) }).logPolicy,
           problem.logReference,
           { beta: 0.5 },
         );
@@ -133,7 +133,7 @@ describe("offline", () => {
     expect(slope).toBeLessThan(-0.5);
     task.meta.claim = {
       says: "With $\\alpha = \\sqrt N$ offline VPO loses at most of the order $N^{-1/2}$",
-      source: "Cen and others (2025), offline theorem (rate; its constants are not checked)",
+      source: "Cen and others (2025), offline theorem (rate; its hyperparameters are not checked)",
       measured: `mean loss ${gaps.map((x) => x.toFixed(3)).join(", ")} at N = ${sizes.join(", ")}, slope ${slope.toFixed(2)}; 20 bandits of ten responses, β = 0.5`,
     };
   });
@@ -148,7 +148,8 @@ describe("optimism", () => {
         logReference: uniformReference(1, 4),
       };
       const values = [0, 1, 4].map(
-        (signedAlpha) => solveBounded(problem, { beta: 0.5, signedAlpha, bound: 2 }).optimalValue,
+        (signedAlpha) =>
+          solveBoundedVpo(problem, { beta: 0.5, signedAlpha, bound: 2 }).optimalValue,
       );
       least = Math.min(least, values[1]! - values[0]!, values[2]! - values[1]!);
       gain += (values[2]! - values[0]!) / 10;
@@ -168,14 +169,14 @@ describe("optimism", () => {
     for (const seed of seeds) {
       const reward = table(seed, "reward", [1, 6]);
       const logReference = uniformReference(1, 6);
-      const { policies } = runOnline(
+      const { policies } = onlineVpo(
         foldIn(key(seed), "run"),
         { data: [], logReference },
         bradleyTerryOracle(reward),
         {
           beta: 1,
           alphaSum: 1,
-          iterations: T,
+          numSteps: T,
           bound: { kind: "box", size: 2 },
         },
       );
@@ -196,7 +197,7 @@ describe("optimism", () => {
     task.meta.claim = {
       says: "The regret of online VPO grows like $\\sqrt T$ at most",
       source:
-        "Cen and others (2025), online theorem (rate; its constants, exponential in the size of rewards over β, are not checked)",
+        "Cen and others (2025), online theorem (rate; its hyperparameters, exponential in the size of rewards over β, are not checked)",
       measured: `mean regret ${total[T / 2 - 1]!.toFixed(1)} after ${T / 2} and ${total[T - 1]!.toFixed(1)} after ${T} pairs, exponent ${exponent.toFixed(2)}; 20 bandits of six responses, β = 1`,
     };
   });

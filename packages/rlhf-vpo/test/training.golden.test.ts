@@ -1,11 +1,12 @@
 import { describe, expect, it } from "vitest";
+import { type NdArray, toNested } from "@provably/core-tensor";
 import { key, normal, uniform } from "@provably/core-tensor/random";
 import {
   bradleyTerryOracle,
   klDivergence,
-  runOnline,
+  onlineVpo,
   suboptimality,
-  trainOffline,
+  trainVpo,
 } from "../src/index.js";
 import { expectNear, f64, flat, load } from "./fixtures.js";
 
@@ -33,10 +34,15 @@ interface Descent {
     }[];
   }[];
 }
+const attitudeOf = (sign: 1 | -1): "optimistic" | "pessimistic" =>
+  sign === 1 ? "optimistic" : "pessimistic";
+/** Rows of [prompt, chosen, rejected] from queries with their answers. */
+const chosenAndRejected = (data: NdArray): number[][] =>
+  (toNested(data) as number[][]).map(([x, a, b, p]) => (p === 1 ? [x!, a!, b!] : [x!, b!, a!]));
 const descent = load<Descent>("offline-gd");
 
-describe.skipIf(descent === undefined)("golden gradient runs", () => {
-  const runs = (descent?.problems ?? []).flatMap((p) =>
+describe("golden gradient runs", () => {
+  const runs = descent.problems.flatMap((p) =>
     p.runs.map(
       (run) =>
         [`${p.problem}, ${run.name}, ${run.optimizer}, α = ${run.alphaMean}`, p, run] as const,
@@ -51,23 +57,20 @@ describe.skipIf(descent === undefined)("golden gradient runs", () => {
       ...(features ? { features } : {}),
     };
     const { beta, alphaMean: alpha, sign, steps, learningRate, optimizer, weightDecay } = run;
+    const hyperparameters = { beta, alpha, attitude: attitudeOf(sign) };
     const options = { optimizer, learningRate, weightDecay };
     const tolerance = optimizer === "gd" ? 1e-9 : 1e-7;
-    const trained = trainOffline(problem, { beta, alpha, sign }, { ...options, steps });
+    const trained = trainVpo(problem, hyperparameters, { ...options, numSteps: steps });
     expectNear(trained.losses, run.loss, tolerance);
     expectNear(trained.theta, run.theta, tolerance);
     expectNear(flat(trained.logPolicy).map(Math.exp), run.policy, tolerance);
     expectNear(klDivergence(trained.logPolicy, logRef), run.klToRef, tolerance);
-    const half = trainOffline(problem, { beta, alpha, sign }, { ...options, steps: 77 });
-    const rest = trainOffline(
-      problem,
-      { beta, alpha, sign },
-      {
-        ...options,
-        steps: steps - 77,
-        state: JSON.parse(JSON.stringify(half.state)) as typeof half.state,
-      },
-    );
+    const half = trainVpo(problem, hyperparameters, { ...options, numSteps: 77 });
+    const rest = trainVpo(problem, hyperparameters, {
+      ...options,
+      numSteps: steps - 77,
+      state: JSON.parse(JSON.stringify(half.state)) as typeof half.state,
+    });
     expect(flat(rest.theta)).toEqual(flat(trained.theta));
   });
 });
@@ -95,19 +98,19 @@ interface Bandit {
 }
 const bandit = load<Bandit>("online-bandit");
 
-describe.skipIf(bandit === undefined)("golden online runs", () => {
+describe("golden online runs", () => {
   it.each(
-    (bandit?.runs ?? []).map(
+    bandit.runs.map(
       (run) =>
         [`α = ${run.alphaSum}, second from ${run.secondResponse}, sign ${run.sign}`, run] as const,
     ),
   )("%s", (_, run) => {
-    const { logRef, trueReward, uniforms, innerSteps, learningRate, weightDecay } = bandit!;
+    const { logRef, trueReward, uniforms, innerSteps, learningRate, weightDecay } = bandit;
     const problem = { data: [], logReference: logRef };
     const options = {
       beta: run.beta,
       alphaSum: run.alphaSum,
-      sign: run.sign,
+      attitude: attitudeOf(run.sign),
       secondResponse: run.secondResponse,
       innerSteps,
       learningRate,
@@ -117,12 +120,12 @@ describe.skipIf(bandit === undefined)("golden online runs", () => {
         : { bound: { kind: "norm", size: run.thetaNormBound } as const }),
     };
     const oracle = bradleyTerryOracle(trueReward);
-    const result = runOnline(key(0), problem, oracle, {
+    const result = onlineVpo(key(0), problem, oracle, {
       ...options,
-      iterations: uniforms.length,
+      numSteps: uniforms.length,
       uniforms,
     });
-    expect(flat(result.data)).toEqual(run.data.flat());
+    expect(chosenAndRejected(result.data)).toEqual(run.data);
     const regrets = run.regret.map((_, t) =>
       suboptimality(
         trueReward,
@@ -138,15 +141,15 @@ describe.skipIf(bandit === undefined)("golden online runs", () => {
     expectNear(result.theta, run.finalTheta, 1e-6);
     expectNear(flat(result.logPolicy).map(Math.exp), run.finalPolicy, 1e-6);
     // Stopped, saved and continued: the same bits.
-    const half = runOnline(key(0), problem, oracle, {
+    const half = onlineVpo(key(0), problem, oracle, {
       ...options,
-      iterations: 40,
+      numSteps: 40,
       uniforms: uniforms.slice(0, 40),
     });
     const state = JSON.parse(JSON.stringify(half.state)) as typeof half.state;
-    const rest = runOnline(key(0), problem, oracle, {
+    const rest = onlineVpo(key(0), problem, oracle, {
       ...options,
-      iterations: uniforms.length - 40,
+      numSteps: uniforms.length - 40,
       uniforms: uniforms.slice(40),
       state,
     });
@@ -190,13 +193,13 @@ const meanOf = (x: readonly number[]): number => x.reduce((a, b) => a + b, 0) / 
 const errorOf = (x: readonly number[]): number =>
   Math.sqrt(x.reduce((sum, v) => sum + (v - meanOf(x)) ** 2, 0) / (x.length - 1) / x.length);
 
-describe.skipIf(experiments === undefined)("golden experiments", () => {
+describe("golden experiments", () => {
   it("offline bandits: mean gap of VPO and of maximum likelihood, within three standard errors", ({
     task,
   }) => {
     const instances = 60;
     const found: string[] = [];
-    for (const { N, K, beta, steps, results } of experiments!.offline.slice(0, 3))
+    for (const { N, K, beta, steps, results } of experiments.offline.slice(0, 3))
       for (const { alphaSum, meanGap, standardError } of results) {
         const gaps = Array.from({ length: instances }, (_, seed) => {
           const logRef = logSoftmaxOf(draw(seed * 7 + 1, K));
@@ -213,10 +216,10 @@ describe.skipIf(experiments === undefined)("golden experiments", () => {
               ? [0, a, b]
               : [0, b, a];
           }).filter(([, a, b]) => a !== b);
-          const trained = trainOffline(
+          const trained = trainVpo(
             { data, logReference: [logRef] },
             { beta, alpha: alphaSum / Math.max(1, data.length) },
-            { steps },
+            { numSteps: steps },
           );
           return suboptimality([reward], trained.logPolicy, [logRef], { beta });
         });
@@ -240,21 +243,21 @@ describe.skipIf(experiments === undefined)("golden experiments", () => {
   }) => {
     const instances = 150;
     const regrets = [0, 1].map((alphaSum) => {
-      const want = experiments!.online.find(
+      const want = experiments.online.find(
         (e) => e.tag === "low-temperature" && e.alphaSum === alphaSum,
       )!;
       const { K, T, beta, bound } = want;
       const total = Array.from({ length: instances }, (_, seed) => {
         const logReference = [logSoftmaxOf(draw(seed * 5 + 1, K))];
         const reward = [flat(uniform(key(seed * 5 + 2), [K], { dtype: "float64" }))];
-        const { policies } = runOnline(
+        const { policies } = onlineVpo(
           key(seed),
           { data: [], logReference },
           bradleyTerryOracle(reward),
           {
             beta,
             alphaSum,
-            iterations: T,
+            numSteps: T,
             bound: { kind: "box", size: bound! },
           },
         );

@@ -1,26 +1,48 @@
 /** The saddle point behind pessimism, and what it promises. */
-import { type ArrayInput, type Certificate, array } from "@provably/core-tensor";
-import { anyRecord, certificate, check } from "@provably/core-tensor/internal";
-import { atLeast, distributions, finite, numbers } from "../arrays.js";
-import { type PreferenceProblem, flattenProblem, rewardsOf } from "../exact/problem.js";
-import { implicitReward, optimalValue, policyValue, suboptimality } from "../exact/values.js";
-import { logSigmoid } from "../numerics.js";
+import { type ArrayInput, type Certificate, DomainError, array } from "@provably/core-tensor";
+import {
+  anything,
+  certificate,
+  check,
+  checkOptions,
+  nonNegativeNumber,
+  positiveNumber,
+  recordWith,
+} from "@provably/core-tensor/internal";
+import { solve } from "@provably/core-tensor/linalg";
+import { distributions, finite, logDistributions, numbers } from "../arrays.js";
+import { type PreferenceProblem, flattenProblem } from "../exact/problem.js";
+import { VALUE, type ValueOptions, promptsOf, tableOf } from "../exact/values.js";
 import {
   type TrainingResult,
-  type VpoConstants,
-  constantsOf,
-  solveOffline,
+  type VpoHyperparameters,
+  hyperparametersOf,
+  solveVpo,
 } from "../train/offline.js";
+import {
+  type Given,
+  SWAPPED,
+  type Table,
+  bestValue,
+  expectation,
+  largest,
+  likelihoodSlope,
+  readGiven,
+  tableFrom,
+} from "./given.js";
 
 /**
  * Certificates of a pessimistic solution.
  * @category Certificates
  */
 export interface PessimismCertificates {
-  /** $\max_\pi G(\hat r,\pi) - \min_r G(r,\hat\pi)$, divided by N, with $G(r,\pi) = \mathrm{NLL}(r) + \alpha J(r,\pi)$: 0 at the solution. */
+  /**
+   * $\max_\pi G(\hat r,\pi) - \min_r G(r,\hat\pi)$, divided by N, with $G(r,\pi) = \mathrm{NLL}(r) + \alpha J(r,\pi)$: 0 at the solution. The minimum over
+   * rewards is bounded from below by its dual, entropies of the answers.
+   */
   readonly dualityGap: Certificate;
-  /** $J(\hat r, \hat\pi) \le J(r_{\mathrm{MLE}}, \hat\pi)$ where the maximum-likelihood reward exists: the claimed value is a pessimistic one. */
-  readonly pessimism: Certificate | undefined;
+  /** $J(\hat r, \hat\pi) \le J(r_{\mathrm{MLE}}, \hat\pi)$: the claimed value is a pessimistic one. Undecided where no maximum-likelihood reward exists. */
+  readonly pessimism: Certificate;
   /**
    * $|\mathbb E_{\rho,\pi_{\mathrm{cal}}}[\beta\ln(\hat\pi/\pi_{\mathrm{ref}})] + J^\star(\hat r)|$: the mean, under the calibration policy, of the reward that the policy is
    * optimal for, at the level of the calibrated $\hat r$. 0 when policy and reward belong together.
@@ -29,24 +51,24 @@ export interface PessimismCertificates {
 }
 
 /**
- * Certificates that a result is the saddle point of offline VPO, for tabular problems.
+ * Certificates that a result is the saddle point of offline VPO, from the preferences as they were given, row by row.
  *
- * The inner minimum is recomputed: for a fixed policy it is a maximum-likelihood problem with a linear term, solved by {@link solveOffline}'s Newton
- * method on rewards.
+ * For a fixed policy the minimum over rewards is a logistic regression with a linear term. Its dual, with $q_i$ near $\sigma(-z_i)$, needs no search:
+ * $\min_\theta \frac1N\sum_i \mathrm{softplus}(-z_i) + \langle c, \theta\rangle \ge \frac1N\sum_i h(q_i)$ for all $q \in [0, 1]^N$ that balance c, with the binary entropy h.
  *
- * @param problem - tabular problem, see {@link PreferenceProblem}
- * @param result - what {@link solveOffline} or {@link trainOffline} returned, or any `theta` and `logPolicy`
- * @param constants - as for the solver, α > 0
+ * @param problem - see {@link PreferenceProblem}
+ * @param result - what {@link solveVpo} or {@link trainVpo} returned, or any `theta` and `logPolicy`
+ * @param hyperparameters - as for the solver, pessimistic
  * @param options - `tolerance` of the duality gap, default 1e-8
  * @returns see {@link PessimismCertificates}
- * @throws `ShapeError`, `DomainError` when problem and result do not fit
+ * @throws `ShapeError`, `DomainError` when problem and result do not fit, or for optimism
  * @example
  * ```ts
- * import { certifyPessimism, solveOffline } from "@provably/rlhf-vpo";
+ * import { certifyPessimism, solveVpo } from "@provably/rlhf-vpo";
  *
  * const problem = { data: [[0, 0, 1], [0, 0, 1], [0, 1, 0]], logReference: [[Math.log(0.5), Math.log(0.5)]] };
- * const constants = { beta: 1, alpha: 0.3 };
- * const { dualityGap, pessimism } = certifyPessimism(problem, solveOffline(problem, constants), constants);
+ * const hyperparameters = { beta: 1, alpha: 0.3 };
+ * const { dualityGap, pessimism } = certifyPessimism(problem, solveVpo(problem, hyperparameters), hyperparameters);
  * dualityGap.holds; // => true
  * pessimism.holds; // => true
  * ```
@@ -56,80 +78,32 @@ export interface PessimismCertificates {
 export function certifyPessimism(
   problem: PreferenceProblem,
   result: Pick<TrainingResult, "theta" | "logPolicy">,
-  constants: VpoConstants,
+  hyperparameters: VpoHyperparameters,
   options: { readonly tolerance?: number } = {},
 ): PessimismCertificates {
   const fn = "certifyPessimism";
-  const { tolerance = 1e-8 } = check(fn, "options", options, anyRecord);
-  atLeast(fn, "tolerance", tolerance, 0);
-  const { beta, alpha } = constantsOf(fn, constants);
-  const flat = flattenProblem(fn, problem);
-  const { prompts, responses, calibration, rho, pairs, logReference } = flat;
-  const shape = [prompts, responses];
-  const raw = rewardsOf(
-    flat,
-    finite(fn, "theta", check(fn, "result", result, anyRecord).theta, [flat.dimension]),
-  );
-  const mean = raw.reduce(
-    (sum, r, k) => sum + rho[Math.floor(k / responses)]! * calibration[k]! * r,
-    0,
-  );
-  const reward = raw.map((r) => r - mean);
-  const table = array(reward, { shape });
-  const reference = array(logReference, { shape });
-  const values = { beta, promptDistribution: array(rho) };
-  const nll = (r: Float64Array): number =>
-    pairs.counts.reduce(
-      (sum, count, k) =>
-        sum - (count / pairs.total) * logSigmoid(r[pairs.chosen[k]!]! - r[pairs.rejected[k]!]!),
-      0,
-    );
-  const upper = nll(reward) + alpha * optimalValue(table, reference, values);
-  // min over rewards for this policy: the same convex problem with the policy in the place of the reference's optimum.
-  const policy = finite(fn, "logPolicy", result.logPolicy, shape);
-  const inner = minimiseReward(
-    flat.pairs,
-    reward,
-    (k) => alpha * rho[Math.floor(k / responses)]! * (Math.exp(policy[k]!) - calibration[k]!),
-    nll,
-  );
-  const lower =
-    nll(inner) +
-    alpha *
-      (policyValue(array(inner, { shape }), result.logPolicy, reference, values) -
-        meanOf(inner, rho, calibration, responses));
-  const gap = upper - lower;
-  const mle = solveOffline(problem, { beta, alpha: 0 });
-  let pessimism: Certificate | undefined;
-  if (mle.converged) {
-    const fitted = rewardsOf(flat, numbers(mle.theta));
-    const shift = meanOf(fitted, rho, calibration, responses);
-    const excess =
-      policyValue(table, result.logPolicy, reference, values) -
-      policyValue(
-        array(
-          fitted.map((r) => r - shift),
-          { shape },
-        ),
-        result.logPolicy,
-        reference,
-        values,
-      );
-    pessimism = certificate({
-      claim:
-        "excess of the claimed value over the policy's value under the maximum-likelihood reward",
-      kind: "exact",
-      value: excess,
-      expected: [-Infinity, 0],
-      tolerance,
-      verdict: excess <= tolerance,
-    });
-  }
+  const { tolerance = 1e-8 } = checkOptions(fn, options, TOLERANCE);
+  const { beta, alpha, sign } = hyperparametersOf(fn, hyperparameters);
+  if (sign === 1)
+    throw new DomainError(`${fn}: attitude must be "pessimistic", the saddle is one of pessimism`);
+  const { dimension, prompts, responses } = flattenProblem(fn, problem);
+  check(fn, "result", result, recordWith({ theta: anything, logPolicy: anything }));
+  const theta = Array.from(finite(fn, "theta", result.theta, [dimension]));
+  logDistributions(fn, "logPolicy", result.logPolicy, [prompts, responses]);
+  const given = readGiven(problem);
+  const { logReference, calibration, rho } = given;
+  const logPolicy = tableFrom(result.logPolicy);
+  const policy = logPolicy.map((row) => row.map(Math.exp));
+  const reward = levelled(given, given.rewards(theta));
+  const best = bestValue(rho, logReference, reward, beta);
   // β ln(π/π_ref) = r − β ln Z, and E_ρ[β ln Z] = J*(r): taken from the policy alone, so that it does not repeat how the reward was centred
-  const implied = numbers(implicitReward(result.logPolicy, reference, beta));
-  const residual = Math.abs(
-    meanOf(implied, rho, calibration, responses) + optimalValue(table, reference, values),
+  const implied = expectation(
+    rho,
+    calibration,
+    (x, y) => beta * (logPolicy[x]![y]! - logReference[x]![y]!),
   );
+  const residual = Math.abs(implied + best);
+  const gap = dualityGap(given, { theta, reward, policy, logPolicy, best, beta, alpha });
   return {
     dualityGap: certificate({
       claim: "duality gap of the saddle point, per pair",
@@ -138,8 +112,9 @@ export function certifyPessimism(
       expected: 0,
       tolerance,
       verdict: Math.abs(gap) <= tolerance,
+      note: SWAPPED,
     }),
-    pessimism,
+    pessimism: certifyExcess(problem, given, reward, policy, beta, tolerance),
     calibration: certificate({
       claim: "mean reward of the policy under the calibration policy",
       kind: "exact",
@@ -151,63 +126,145 @@ export function certifyPessimism(
   };
 }
 
-function meanOf(
-  r: Float64Array,
-  rho: Float64Array,
-  calibration: Float64Array,
-  responses: number,
-): number {
-  return r.reduce((sum, v, k) => sum + rho[Math.floor(k / responses)]! * calibration[k]! * v, 0);
+const TOLERANCE = { tolerance: nonNegativeNumber };
+
+/** A reward without its mean under prompts and calibration policy. */
+function levelled({ rho, calibration }: Given, reward: Table): Table {
+  const mean = expectation(rho, calibration, (x, y) => reward[x]![y]!);
+  return reward.map((row) => row.map((r) => r - mean));
 }
 
-/** Lowers NLL(r) + ⟨linear, r⟩ from a start by gradient steps with backtracking, as far as it will go in a bounded number of steps. */
-function minimiseReward(
-  pairs: {
-    readonly chosen: readonly number[];
-    readonly rejected: readonly number[];
-    readonly counts: readonly number[];
-    readonly total: number;
+/** How much more the claimed reward promises of the policy than the maximum-likelihood reward does. */
+function certifyExcess(
+  problem: PreferenceProblem,
+  given: Given,
+  reward: Table,
+  policy: Table,
+  beta: number,
+  tolerance: number,
+): Certificate {
+  const mle = solveVpo(problem, { beta, alpha: 0 });
+  const fitted = levelled(given, given.rewards(Array.from(numbers(mle.theta))));
+  const value = expectation(given.rho, policy, (x, y) => reward[x]![y]! - fitted[x]![y]!);
+  return certificate({
+    claim:
+      "excess of the claimed value over the policy's value under the maximum-likelihood reward",
+    kind: "exact",
+    value,
+    expected: [-Infinity, 0],
+    tolerance,
+    verdict: mle.certificate.holds ? value <= tolerance : "undecided",
+    ...(!mle.certificate.holds && {
+      note: "no maximum-likelihood reward exists to compare with: some response never loses or never wins",
+    }),
+  });
+}
+
+/** Upper value, the best policy for the reward, minus a dual bound on the lower one, the worst reward for the policy; both per pair. */
+function dualityGap(
+  given: Given,
+  {
+    theta,
+    reward,
+    policy,
+    logPolicy,
+    best,
+    beta,
+    alpha,
+  }: {
+    readonly theta: readonly number[];
+    readonly reward: Table;
+    readonly policy: Table;
+    readonly logPolicy: Table;
+    readonly best: number;
+    readonly beta: number;
+    readonly alpha: number;
   },
-  start: Float64Array,
-  linear: (cell: number) => number,
-  nll: (r: Float64Array) => number,
-): Float64Array {
-  const objective = (r: Float64Array): number =>
-    nll(r) + r.reduce((sum, v, k) => sum + linear(k) * v, 0);
-  let r = Float64Array.from(start);
-  let value = objective(r);
-  let step = 1;
-  for (let i = 0; i < 500; i++) {
-    const gradient = Float64Array.from(r, (_, k) => linear(k));
-    pairs.counts.forEach((count, k) => {
-      const g =
-        (count / pairs.total) * Math.exp(logSigmoid(r[pairs.rejected[k]!]! - r[pairs.chosen[k]!]!));
-      gradient[pairs.chosen[k]!]! -= g;
-      gradient[pairs.rejected[k]!]! += g;
-    });
-    const square = gradient.reduce((sum, g) => sum + g * g, 0);
-    if (square < 1e-26) break;
-    for (step *= 2; step > 1e-12; step /= 2) {
-      const trial = r.map((v, k) => v - step * gradient[k]!);
-      const there = objective(trial);
-      if (there > value - 0.5 * step * square) continue;
-      r = trial;
-      value = there;
-      break;
-    }
+): number {
+  const { rows, rho, calibration, logReference, toParameters } = given;
+  const share = 1 / Math.max(1, rows.length);
+  const margin = (x: number, a: number, b: number): number => reward[x]![a]! - reward[x]![b]!;
+  let likelihood = 0;
+  for (const row of rows) {
+    const [x, a, b, p] = row as [number, number, number, number];
+    const z = margin(x, a, b);
+    likelihood += share * (Math.log1p(Math.exp(-Math.abs(z))) + Math.max(-z, 0) + (1 - p) * z);
   }
-  return r;
+  const divergence = expectation(rho, policy, (x, y) => logPolicy[x]![y]! - logReference[x]![y]!);
+  // what the weights q of the answers leave unbalanced: 0 where policy and reward belong together
+  const slope = likelihoodSlope(given, margin).map((row, x) =>
+    row.map((g, y) => share * g + alpha * rho[x]! * (policy[x]![y]! - calibration[x]![y]!)),
+  );
+  const open = Float64Array.from(toParameters(slope));
+  const { entropy, left } = balance(given, margin, open);
+  const slack = left * (1 + theta.reduce((sum, t) => sum + Math.abs(t), 0));
+  return likelihood + alpha * best - (entropy - alpha * beta * divergence) + slack;
+}
+
+/** Moves the weights of answers until they balance what is open, and gives their entropy, −∞ where one would leave [0, 1], and what is left open. */
+function balance(
+  { rows, logReference, toParameters }: Given,
+  margin: (x: number, a: number, b: number) => number,
+  open: Float64Array,
+): { readonly entropy: number; readonly left: number } {
+  const d = open.length;
+  const share = 1 / Math.max(1, rows.length);
+  const seen = new Map<
+    string,
+    { readonly at: readonly (readonly [number, number])[]; readonly q: number; count: number }
+  >();
+  for (const row of rows) {
+    const [x, a, b] = row as [number, number, number];
+    const key = `${x},${a},${b}`;
+    const known = seen.get(key);
+    if (known) {
+      known.count++;
+      continue;
+    }
+    const unit = logReference.map((line, i) =>
+      line.map((_, j) => (i === x ? (j === a ? 1 : 0) - (j === b ? 1 : 0) : 0)),
+    );
+    const at = toParameters(unit).flatMap((v, i) => (v === 0 ? [] : [[i, v] as const]));
+    seen.set(key, { at, q: 1 / (1 + Math.exp(margin(x, a, b))), count: 1 });
+  }
+  const matrix = new Float64Array(d * d);
+  for (const { at, q, count } of seen.values())
+    for (const [i, v] of at)
+      for (const [j, w] of at) matrix[i * d + j]! += share * count * q * (1 - q) * v * w;
+  const scale = matrix.reduce((m, v) => Math.max(m, v), 1e-300);
+  const lifted = matrix.slice();
+  for (let i = 0; i < d; i++) lifted[i * d + i]! += 1e-13 * scale;
+  const leftOf = (change: Float64Array): Float64Array =>
+    open.map((e, i) => {
+      let sum = e;
+      for (let j = 0; j < d; j++) sum -= matrix[i * d + j]! * change[j]!;
+      return sum;
+    });
+  let change = new Float64Array(d);
+  for (let round = 0; round < 3; round++) {
+    const step = numbers(solve(array(lifted, { shape: [d, d] }), array(leftOf(change))));
+    change = change.map((c, i) => c + step[i]!);
+  }
+  let entropy = 0;
+  for (const { at, q, count } of seen.values()) {
+    const moved = q + q * (1 - q) * at.reduce((sum, [i, v]) => sum + v * change[i]!, 0);
+    if (!(moved >= 0 && moved <= 1)) return { entropy: -Infinity, left: 0 };
+    const part = (p: number): number => (p === 0 ? 0 : -p * Math.log(p));
+    entropy += share * count * (part(moved) + part(1 - moved));
+  }
+  return { entropy, left: largest(Array.from(leftOf(change))) };
 }
 
 /**
- * A certificate of how good a policy is where the true reward is known: its exact sub-optimality.
+ * A certificate of how good a policy is where the true reward is known: its exact sub-optimality, as the difference of the best value and the policy's, while
+ * {@link suboptimality} takes a divergence.
  *
  * @param reward - true reward, [X, Y]
  * @param logPolicy - $\ln\pi$, [X, Y]
  * @param logReference - $\ln\pi_{\mathrm{ref}}$, [X, Y]
  * @param options - `beta`, `promptDistribution`; `tolerance` up to which it holds, default 0.1
  * @returns certificate of kind `"exact"`
- * @throws `ShapeError`, `DomainError` when shapes differ or numbers are out of range
+ * @throws `ShapeError`, `DomainError` when shapes differ, numbers are out of range, or policies are no logarithms of distributions
  * @example
  * ```ts
  * import { certifySuboptimality } from "@provably/rlhf-vpo";
@@ -221,20 +278,25 @@ export function certifySuboptimality(
   reward: ArrayInput,
   logPolicy: ArrayInput,
   logReference: ArrayInput,
-  options: {
-    readonly beta: number;
-    readonly promptDistribution?: ArrayInput;
-    readonly tolerance?: number;
-  },
+  options: ValueOptions & { readonly tolerance?: number },
 ): Certificate {
-  const { tolerance = 0.1, ...values } = check(
-    "certifySuboptimality",
-    "options",
-    options,
-    anyRecord,
+  const fn = "certifySuboptimality";
+  const { tolerance = 0.1, promptDistribution } = checkOptions(fn, options, {
+    ...VALUE,
+    ...TOLERANCE,
+  });
+  const beta = check(fn, "beta", options.beta, positiveNumber);
+  const { prompts, responses } = tableOf(fn, "reward", reward);
+  logDistributions(fn, "logPolicy", logPolicy, [prompts, responses]);
+  logDistributions(fn, "logReference", logReference, [prompts, responses]);
+  const rho = Array.from(promptsOf(fn, prompts, promptDistribution));
+  const [r, own, reference] = [tableFrom(reward), tableFrom(logPolicy), tableFrom(logReference)];
+  const kept = expectation(
+    rho,
+    own.map((row) => row.map(Math.exp)),
+    (x, y) => r[x]![y]! - beta * (own[x]![y]! - reference[x]![y]!),
   );
-  atLeast("certifySuboptimality", "tolerance", tolerance, 0);
-  const value = suboptimality(reward, logPolicy, logReference, values);
+  const value = bestValue(rho, reference, r, beta) - kept;
   return certificate({
     claim: "KL-regularised value lost against the best policy",
     kind: "exact",
@@ -242,6 +304,7 @@ export function certifySuboptimality(
     expected: 0,
     tolerance,
     verdict: value <= tolerance,
+    note: "under the reward as given: it cannot see that the reward is not the true one",
   });
 }
 
@@ -250,28 +313,32 @@ export function certifySuboptimality(
  *
  * @param reward - $r$, [X, Y]
  * @param calibration - $\pi_{\mathrm{cal}}$, probabilities [X, Y]
- * @param options - `tolerance`, default 1e-9
- * @returns certificate of kind `"exact"`, for uniform prompts
+ * @param options - `promptDistribution`, default uniform; `tolerance`, default 1e-9
+ * @returns certificate of kind `"exact"`
  * @throws `ShapeError`, `DomainError` when shapes differ or `calibration` is no distribution
  * @example
  * ```ts
- * import { certifyCalibration } from "@provably/rlhf-vpo";
+ * import { certifyRewardCalibration } from "@provably/rlhf-vpo";
  *
- * certifyCalibration([[1, -1]], [[0.5, 0.5]]).holds; // => true
+ * certifyRewardCalibration([[1, -1]], [[0.5, 0.5]]).holds; // => true
  * ```
  * @category Certificates
  */
-export function certifyCalibration(
+export function certifyRewardCalibration(
   reward: ArrayInput,
   calibration: ArrayInput,
-  options: { readonly tolerance?: number } = {},
+  options: { readonly promptDistribution?: ArrayInput; readonly tolerance?: number } = {},
 ): Certificate {
-  const { tolerance = 1e-9 } = check("certifyCalibration", "options", options, anyRecord);
-  atLeast("certifyCalibration", "tolerance", tolerance, 0);
-  const r = array(reward, { dtype: "float64" });
-  const cal = distributions("certifyCalibration", "calibration", calibration, r.shape);
-  const data = numbers(implicitReward(r, array(new Float64Array(r.size), { shape: r.shape }), 1));
-  const value = Math.abs(data.reduce((sum, v, k) => sum + (cal[k]! * v) / r.shape[0]!, 0));
+  const fn = "certifyRewardCalibration";
+  const { tolerance = 1e-9, promptDistribution } = checkOptions(fn, options, {
+    promptDistribution: anything,
+    ...TOLERANCE,
+  });
+  const { prompts, responses } = tableOf(fn, "reward", reward);
+  distributions(fn, "calibration", calibration, [prompts, responses]);
+  const rho = Array.from(promptsOf(fn, prompts, promptDistribution));
+  const r = tableFrom(reward);
+  const value = Math.abs(expectation(rho, tableFrom(calibration), (x, y) => r[x]![y]!));
   return certificate({
     claim: "mean reward under the calibration policy",
     kind: "exact",

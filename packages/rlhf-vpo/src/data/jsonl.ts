@@ -1,6 +1,6 @@
 /** Streaming preferences from lines of JSON, in constant memory. */
 import { DomainError } from "@provably/core-tensor";
-import { anyFunction, anyRecord, check, checkHooks, show } from "@provably/core-tensor/internal";
+import { anyFunction, anyRecord, check, show } from "@provably/core-tensor/internal";
 import { PreferenceFormatError, type PreferenceRecord, parsePreference } from "./record.js";
 
 /**
@@ -89,7 +89,6 @@ export async function* readPreferenceJsonl(
     );
   if (onError !== "throw" && onError !== "skip")
     check("readPreferenceJsonl", "onError", onError, anyFunction);
-  checkHooks("readPreferenceJsonl", signal === undefined ? {} : { signal });
   const encoder = new TextEncoder();
   let pending: Uint8Array[] = [];
   let size = 0;

@@ -1,8 +1,8 @@
 /** Small tools for lists of preferences. */
 import { toTypedArray } from "@provably/core-tensor";
-import { anyList, anyRecord, check, wholeNumber } from "@provably/core-tensor/internal";
+import { anyList, anyRecord, check, numberIn, wholeNumber } from "@provably/core-tensor/internal";
 import { type RngKey, permutation, uniform } from "@provably/core-tensor/random";
-import { atLeast, numbers } from "../arrays.js";
+import { numbers } from "../arrays.js";
 import type { PreferenceRecord } from "./record.js";
 
 /**
@@ -74,7 +74,7 @@ export function flipLabels(
   records: readonly PreferenceRecord[],
   probability: number,
 ): readonly PreferenceRecord[] {
-  atLeast("flipLabels", "probability", probability, 0, 1);
+  check("flipLabels", "probability", probability, numberIn(0, 1));
   checkRecords("flipLabels", records);
   const u = numbers(uniform(key, [records.length], { dtype: "float64" }));
   return records.map((record, i) =>

@@ -1,7 +1,7 @@
 /** Preference data on finitely many responses, aggregated, and the VPO objective on them. */
-import { type ArrayInput, DomainError, ShapeError, array } from "@provably/core-tensor";
-import { anyRecord, check } from "@provably/core-tensor/internal";
-import { distributions, finite, numbers } from "../arrays.js";
+import { type ArrayInput, DomainError, ShapeError } from "@provably/core-tensor";
+import { anything, check, optional, recordOf } from "@provably/core-tensor/internal";
+import { distributions, finite, logDistributions, numbers, read } from "../arrays.js";
 import { logSumExp, sigmoid, softplus } from "../numerics.js";
 import { promptsOf, tableOf } from "./values.js";
 
@@ -10,7 +10,10 @@ import { promptsOf, tableOf } from "./values.js";
  * @category Training
  */
 export interface PreferenceProblem {
-  /** Rows of [prompt, chosen, rejected] indices, [N, 3]. */
+  /**
+   * Rows of [prompt, chosen, rejected] indices, [N, 3]; or [N, 4] with the probability that the first of the two is preferred: 1 is a choice, 0 the
+   * other choice, 0.5 a tie.
+   */
   readonly data: ArrayInput;
   /** $\ln\pi_{\mathrm{ref}}$, [X, Y]. */
   readonly logReference: ArrayInput;
@@ -21,6 +24,18 @@ export interface PreferenceProblem {
   /** $\phi$, [X, Y, d]; default one feature for every prompt and response, so that θ is the table of rewards. */
   readonly features?: ArrayInput;
 }
+
+const PROBLEM = recordOf<PreferenceProblem>({
+  data: anything,
+  logReference: anything,
+  calibration: optional(anything),
+  promptDistribution: optional(anything),
+  features: optional(anything),
+});
+
+/** The problem itself, with the fields that it must have and no other. */
+export const checkProblem = (fn: string, problem: PreferenceProblem): PreferenceProblem =>
+  check(fn, "problem", problem, PROBLEM);
 
 /** A checked problem. Pairs that occur several times are kept once, with their count. */
 export interface FlatProblem {
@@ -34,11 +49,12 @@ export interface FlatProblem {
   readonly pairs: Pairs;
 }
 
-/** Distinct pairs as flat indices x·Y + y, with counts. */
+/** Distinct pairs as flat indices x·Y + y, with the weights of their answers. */
 export interface Pairs {
   readonly chosen: number[];
   readonly rejected: number[];
   readonly counts: number[];
+  /** Number of answers. */
   total: number;
   readonly index: Map<number, number>;
 }
@@ -51,47 +67,92 @@ export const noPairs = (): Pairs => ({
   index: new Map(),
 });
 
-export function addPair(pairs: Pairs, cells: number, chosen: number, rejected: number): void {
+/** One answer: with probability p the first is better, with 1 − p the second. */
+export function addAnswer(
+  pairs: Pairs,
+  cells: number,
+  first: number,
+  second: number,
+  p: number,
+): void {
+  pairs.total++;
+  if (p > 0) addPair(pairs, cells, first, second, p);
+  if (p < 1) addPair(pairs, cells, second, first, 1 - p);
+}
+
+function addPair(
+  pairs: Pairs,
+  cells: number,
+  chosen: number,
+  rejected: number,
+  weight: number,
+): void {
   const key = chosen * cells + rejected;
   const at = pairs.index.get(key);
-  pairs.total++;
   if (at !== undefined) {
-    pairs.counts[at]!++;
+    pairs.counts[at]! += weight;
     return;
   }
   pairs.index.set(key, pairs.counts.length);
   pairs.chosen.push(chosen);
   pairs.rejected.push(rejected);
-  pairs.counts.push(1);
+  pairs.counts.push(weight);
+}
+
+/** A row of preferences: prompt, two responses, and the probability that the first is preferred. */
+export type Answer = readonly [number, number, number, number];
+
+/** The rows of a problem, each held against the tables. */
+export function answersOf(
+  fn: string,
+  name: string,
+  input: ArrayInput,
+  prompts: number,
+  responses: number,
+  { allowSame = false }: { readonly allowSame?: boolean } = {},
+): readonly Answer[] {
+  const rows = read(fn, name, input);
+  const width = rows.size === 0 ? 3 : rows.shape[1]!;
+  if (rows.size > 0 && (rows.shape.length !== 2 || (width !== 3 && width !== 4)))
+    throw new ShapeError(
+      `${fn}: ${name} must have shape [N, 3] or, with probabilities, [N, 4], got [${rows.shape.join(", ")}]`,
+    );
+  const data = numbers(rows);
+  const index = (i: number, column: number, limit: number, what: string): number => {
+    const value = data[width * i + column]!;
+    if (!Number.isInteger(value) || value < 0 || value >= limit)
+      throw new DomainError(
+        `${fn}: ${name}[${i}] has ${what} ${value}, expected an integer below ${limit}`,
+      );
+    return value;
+  };
+  return Array.from({ length: data.length / width }, (_, i) => {
+    const x = index(i, 0, prompts, "prompt");
+    const a = index(i, 1, responses, "chosen response");
+    const b = index(i, 2, responses, "rejected response");
+    if (a === b && !allowSame)
+      throw new DomainError(`${fn}: ${name}[${i}] prefers response ${a} to itself`);
+    const p = width === 4 ? data[width * i + 3]! : 1;
+    if (!(p >= 0 && p <= 1))
+      throw new DomainError(`${fn}: ${name}[${i}] has probability ${p}, expected one in [0, 1]`);
+    return [x, a, b, p] as const;
+  });
 }
 
 export function flattenProblem(
   fn: string,
   problem: PreferenceProblem,
-  { allowSame = false }: { readonly allowSame?: boolean } = {},
+  options: { readonly allowSame?: boolean } = {},
 ): FlatProblem {
-  const {
-    data: logReference,
-    prompts,
-    responses,
-  } = tableOf(fn, "logReference", check(fn, "problem", problem, anyRecord).logReference);
-  const reference = logReference.map(Math.exp);
-  for (let x = 0; x < prompts; x++) {
-    const total = reference.subarray(x * responses, (x + 1) * responses).reduce((a, b) => a + b, 0);
-    if (!(Math.abs(total - 1) <= 1e-9))
-      throw new DomainError(
-        `${fn}: logReference must be logarithms of distributions; row ${x} sums to ${total}`,
-      );
-  }
-  const calibration =
-    problem.calibration === undefined
-      ? reference
-      : distributions(fn, "calibration", problem.calibration, [prompts, responses]);
-  const rho = promptsOf(fn, prompts, problem.promptDistribution);
+  const { logReference: reference, calibration, promptDistribution } = checkProblem(fn, problem);
+  const { prompts, responses } = tableOf(fn, "logReference", reference);
+  const shape = [prompts, responses];
+  const logReference = logDistributions(fn, "logReference", reference, shape);
+  const rho = promptsOf(fn, prompts, promptDistribution);
   let dimension = prompts * responses;
   let features: Float64Array | undefined;
   if (problem.features !== undefined) {
-    const phi = array(problem.features, { dtype: "float64" });
+    const phi = read(fn, "features", problem.features);
     if (
       phi.shape.length !== 3 ||
       phi.shape[0] !== prompts ||
@@ -104,27 +165,22 @@ export function flattenProblem(
     features = finite(fn, "features", phi);
     dimension = phi.shape[2]!;
   }
-  const rows = array(problem.data, { dtype: "float64" });
-  if (rows.size > 0 && (rows.shape.length !== 2 || rows.shape[1] !== 3))
-    throw new ShapeError(`${fn}: data must have shape [N, 3], got [${rows.shape.join(", ")}]`);
-  const data = numbers(rows);
   const pairs = noPairs();
-  for (let i = 0; i * 3 < data.length; i++) {
-    const [x, a, b] = [data[3 * i]!, data[3 * i + 1]!, data[3 * i + 2]!];
-    const index = (value: number, limit: number, what: string): void => {
-      if (!Number.isInteger(value) || value < 0 || value >= limit)
-        throw new DomainError(
-          `${fn}: data[${i}] has ${what} ${value}, expected an integer below ${limit}`,
-        );
-    };
-    index(x, prompts, "prompt");
-    index(a, responses, "chosen response");
-    index(b, responses, "rejected response");
-    if (a === b && !allowSame)
-      throw new DomainError(`${fn}: data[${i}] prefers response ${a} to itself`);
-    addPair(pairs, prompts * responses, x * responses + a, x * responses + b);
-  }
-  return { prompts, responses, dimension, logReference, calibration, rho, features, pairs };
+  for (const [x, a, b, p] of answersOf(fn, "data", problem.data, prompts, responses, options))
+    addAnswer(pairs, prompts * responses, x * responses + a, x * responses + b, p);
+  return {
+    prompts,
+    responses,
+    dimension,
+    logReference,
+    calibration:
+      calibration === undefined
+        ? logReference.map(Math.exp)
+        : distributions(fn, "calibration", calibration, shape),
+    rho,
+    features,
+    pairs,
+  };
 }
 
 /** Rewards [X·Y] of parameters: ⟨φ, θ⟩. */
@@ -152,8 +208,8 @@ export function logPolicyOf(problem: FlatProblem, theta: Float64Array, beta: num
   return logits;
 }
 
-/** Constants of the objective, in mean form. */
-export interface ObjectiveOptions {
+/** Hyperparameters of the objective, in mean form, with the sign of the value term. */
+export interface Hyperparameters {
   readonly beta: number;
   readonly alpha: number;
   readonly sign: 1 | -1;
@@ -162,7 +218,7 @@ export interface ObjectiveOptions {
 /** The mean-form objective and its gradient, written to `gradient` [d]; and its Hessian when asked for. */
 export function evaluate(
   problem: FlatProblem,
-  { beta, alpha, sign }: ObjectiveOptions,
+  { beta, alpha, sign }: Hyperparameters,
   theta: Float64Array,
   gradient: Float64Array,
   hessian?: Float64Array,
@@ -221,7 +277,7 @@ export function evaluate(
 
 function addHessian(
   problem: FlatProblem,
-  { beta, alpha, sign }: ObjectiveOptions,
+  { beta, alpha, sign }: Hyperparameters,
   rewards: Float64Array,
   hessian: Float64Array,
 ): void {

@@ -2,15 +2,23 @@
 import {
   type ArrayInput,
   type Certificate,
-  DomainError,
   type NdArray,
   ShapeError,
   array,
 } from "@provably/core-tensor";
-import { anyRecord, certificate, check, show, wholeNumber } from "@provably/core-tensor/internal";
+import {
+  certificate,
+  check,
+  checkOptions,
+  finiteNumber,
+  nonNegativeNumber,
+  wholeNumber,
+} from "@provably/core-tensor/internal";
 import { solve } from "@provably/core-tensor/linalg";
-import { atLeast, finite, numbers } from "../arrays.js";
+import { finite, numbers, read } from "../arrays.js";
+import { SWAPPED, largest, likelihoodSlope, readGiven, tableFrom } from "../certify/given.js";
 import { logSumExp, sigmoid, softplus } from "../numerics.js";
+import { attainsMinimum } from "./existence.js";
 import { type PreferenceProblem, flattenProblem, rewardsOf } from "./problem.js";
 
 /**
@@ -29,20 +37,21 @@ import { type PreferenceProblem, flattenProblem, rewardsOf } from "./problem.js"
  * @category Reward models
  */
 export function bradleyTerryProbability(first: number, second: number): number {
-  if (!Number.isFinite(first) || !Number.isFinite(second))
-    throw new DomainError(
-      `bradleyTerryProbability: rewards must be finite, got ${show(first)} and ${show(second)}`,
-    );
-  return sigmoid(first - second);
+  const fn = "bradleyTerryProbability";
+  return sigmoid(
+    check(fn, "first", first, finiteNumber) - check(fn, "second", second, finiteNumber),
+  );
 }
+
+const PAIR = { margin: finiteNumber, centering: nonNegativeNumber };
 
 /**
  * The loss of a reward model on pairs, $\mathrm{softplus}(-(r^+ - r^- - m)) + c\,(r^+ + r^-)^2$: likelihood with a margin, and a pull of rewards towards 0.
  *
  * @param chosen - rewards of chosen responses, [B]
  * @param rejected - rewards of rejected responses, [B]
- * @param options - `margin` $m$, default 0; `centre` $c \ge 0$, default 0
- * @returns mean `loss`, `losses` [B] and the `grads` of the mean
+ * @param options - `margin` $m$, default 0; `centering` $c \ge 0$, default 0
+ * @returns mean `loss`, `losses` [B] and the `gradient` of the mean, by the names of the inputs
  * @throws `ShapeError`, `DomainError` when lengths differ or numbers are not finite
  * @example
  * ```ts
@@ -55,16 +64,14 @@ export function bradleyTerryProbability(first: number, second: number): number {
 export function bradleyTerryLoss(
   chosen: ArrayInput,
   rejected: ArrayInput,
-  options: { readonly margin?: number; readonly centre?: number } = {},
+  options: { readonly margin?: number; readonly centering?: number } = {},
 ): {
   readonly loss: number;
   readonly losses: NdArray<"float64">;
-  readonly grads: { readonly chosen: NdArray<"float64">; readonly rejected: NdArray<"float64"> };
+  readonly gradient: { readonly chosen: NdArray<"float64">; readonly rejected: NdArray<"float64"> };
 } {
   const fn = "bradleyTerryLoss";
-  const { margin = 0 } = check(fn, "options", options, anyRecord);
-  atLeast(fn, "margin", margin, -Infinity);
-  const centre = atLeast(fn, "centre", options.centre ?? 0, 0);
+  const { margin = 0, centering = 0 } = checkOptions(fn, options, PAIR);
   const up = finite(fn, "chosen", chosen);
   const n = up.length;
   if (n === 0) throw new ShapeError(`${fn}: chosen must have at least one entry`);
@@ -73,14 +80,14 @@ export function bradleyTerryLoss(
   for (let i = 0; i < n; i++) {
     const z = up[i]! - down[i]! - margin;
     const sum = up[i]! + down[i]!;
-    losses[i] = softplus(-z) + centre * sum * sum;
-    a[i] = (-sigmoid(-z) + 2 * centre * sum) / n;
-    b[i] = (sigmoid(-z) + 2 * centre * sum) / n;
+    losses[i] = softplus(-z) + centering * sum * sum;
+    a[i] = (-sigmoid(-z) + 2 * centering * sum) / n;
+    b[i] = (sigmoid(-z) + 2 * centering * sum) / n;
   }
   return {
     loss: losses.reduce((x, y) => x + y, 0) / n,
     losses: array<"float64">(losses),
-    grads: { chosen: array<"float64">(a), rejected: array<"float64">(b) },
+    gradient: { chosen: array<"float64">(a), rejected: array<"float64">(b) },
   };
 }
 
@@ -88,7 +95,7 @@ export function bradleyTerryLoss(
  * The Plackett-Luce loss of rankings, $-\sum_k \ln\big(e^{s_k} / \sum_{j \ge k} e^{s_j}\big)$ with responses from best to worst.
  *
  * @param scores - rewards in the order of the ranking, [B, K], K ≥ 2
- * @returns mean `loss`, `losses` [B] and the gradient of the mean, [B, K]
+ * @returns mean `loss`, `losses` [B] and the `gradient` of the mean, `scores` [B, K]
  * @throws `ShapeError`, `DomainError` when `scores` is no matrix or not finite
  * @example
  * ```ts
@@ -102,9 +109,9 @@ export function bradleyTerryLoss(
 export function plackettLuceLoss(scores: ArrayInput): {
   readonly loss: number;
   readonly losses: NdArray<"float64">;
-  readonly gradient: NdArray<"float64">;
+  readonly gradient: { readonly scores: NdArray<"float64"> };
 } {
-  const x = array(scores, { dtype: "float64" });
+  const x = read("plackettLuceLoss", "scores", scores);
   const [batch, k] = x.shape;
   if (x.shape.length !== 2 || !(k! >= 2) || x.size === 0)
     throw new ShapeError(
@@ -125,7 +132,7 @@ export function plackettLuceLoss(scores: ArrayInput): {
   return {
     loss: losses.reduce((a, b) => a + b, 0) / batch!,
     losses: array<"float64">(losses),
-    gradient: array<"float64">(gradient, { shape: x.shape }),
+    gradient: { scores: array<"float64">(gradient, { shape: x.shape }) },
   };
 }
 
@@ -142,18 +149,40 @@ export interface RewardModel {
   readonly nll: number;
   readonly iterations: number;
   readonly converged: boolean;
-  /** Whether some direction explains every pair, so that without ridge no maximum exists; rewards are then the iterate where the search stopped. */
+  /**
+   * Whether without ridge no maximum exists, since some direction explains part of the pairs and speaks against none: a response that always wins is enough.
+   * Rewards are then those where the search stopped.
+   */
   readonly separable: boolean;
-  /** Size of the gradient, recomputed. */
+  /** Size of the gradient, recomputed from the preferences as they were given; undecided where no maximum exists. */
   readonly certificate: Certificate;
 }
+
+/**
+ * Options of {@link fitRewardModel}.
+ * @category Reward models
+ */
+export interface FitOptions {
+  /** $\lambda \ge 0$; default 0. */
+  readonly ridge?: number;
+  /** Of the gradient; default 1e-10. */
+  readonly tolerance?: number;
+  /** Newton steps; default 100. */
+  readonly maxIterations?: number;
+}
+
+const FIT = {
+  ridge: nonNegativeNumber,
+  tolerance: nonNegativeNumber,
+  maxIterations: wholeNumber(0),
+};
 
 /**
  * The maximum-likelihood reward of preferences, linear in features or a table, by Newton's method; with `ridge` it minimises
  * $\sum_i \mathrm{softplus}(-z_i) + \tfrac12\lambda\lVert\theta\rVert^2$.
  *
  * @param problem - see {@link PreferenceProblem}
- * @param options - `ridge` $\lambda \ge 0$, default 0; `tolerance` of the gradient, default 1e-10; `maxIterations`, default 100
+ * @param options - see {@link FitOptions}
  * @returns see {@link RewardModel}
  * @throws `ShapeError`, `DomainError` when the problem does not fit together
  * @example
@@ -168,18 +197,13 @@ export interface RewardModel {
  * ```
  * @category Reward models
  */
-export function fitRewardModel(
-  problem: PreferenceProblem,
-  options: {
-    readonly ridge?: number;
-    readonly tolerance?: number;
-    readonly maxIterations?: number;
-  } = {},
-): RewardModel {
+export function fitRewardModel(problem: PreferenceProblem, options: FitOptions = {}): RewardModel {
   const fn = "fitRewardModel";
-  const ridge = atLeast(fn, "ridge", check(fn, "options", options, anyRecord).ridge ?? 0, 0);
-  const tolerance = atLeast(fn, "tolerance", options.tolerance ?? 1e-10, 0);
-  const maxIterations = check(fn, "maxIterations", options.maxIterations ?? 100, wholeNumber(0));
+  const {
+    ridge = 0,
+    tolerance = 1e-10,
+    maxIterations = 100,
+  } = checkOptions<FitOptions>(fn, options, FIT);
   const flat = flattenProblem(fn, problem);
   const { dimension: d, features, pairs } = flat;
   const feature = (cell: number, i: number): number =>
@@ -219,6 +243,7 @@ export function fitRewardModel(
   const size = (): number => gradient.reduce((m, g) => Math.max(m, Math.abs(g)), 0);
   let now = measure(theta, gradient, hessian);
   let iterations = 0;
+  // every pair explained: from here on only the margins grow
   const separated = (): boolean => ridge === 0 && pairs.total > 0 && now.margin > 0;
   while (size() > tolerance && iterations < maxIterations && !separated()) {
     const lift = 1e-10 * hessian.reduce((m, x) => Math.max(m, Math.abs(x)), 1e-300);
@@ -237,26 +262,47 @@ export function fitRewardModel(
     now = measure(theta, gradient, hessian);
     iterations++;
   }
-  const separable = separated();
-  const value = size();
-  const converged = value <= tolerance && !separable;
+  const separable =
+    separated() ||
+    (ridge === 0 &&
+      (features === undefined || size() <= Math.max(tolerance, 1e-7)) &&
+      !attainsMinimum(flat, { beta: 1, alpha: 0, sign: -1 }, theta));
+  const converged = size() <= tolerance && !separable;
+  const reward = array<"float64">(rewardsOf(flat, theta), {
+    shape: [flat.prompts, flat.responses],
+  });
   return {
     theta: array<"float64">(theta),
-    reward: array<"float64">(rewardsOf(flat, theta), { shape: [flat.prompts, flat.responses] }),
+    reward,
     nll: now.nll,
     iterations,
     converged,
     separable,
-    certificate: certificate({
-      claim: "largest component of the gradient of the penalised likelihood",
-      kind: "exact",
-      value,
-      expected: 0,
-      tolerance: Math.max(tolerance, 1e-7),
-      verdict: converged || (value <= 1e-7 && !separable),
-      note: separable
-        ? "the data are separable: without ridge no maximum exists"
-        : "the likelihood is concave",
-    }),
+    certificate: certifyFit(problem, theta, reward, ridge, separable, Math.max(tolerance, 1e-7)),
   };
+}
+
+function certifyFit(
+  problem: PreferenceProblem,
+  theta: Float64Array,
+  reward: NdArray,
+  ridge: number,
+  separable: boolean,
+  tolerance: number,
+): Certificate {
+  const given = readGiven(problem);
+  const r = tableFrom(reward);
+  const slope = likelihoodSlope(given, (x, a, b) => r[x]![a]! - r[x]![b]!);
+  const value = largest(given.toParameters(slope).map((g, i) => g + ridge * theta[i]!));
+  return certificate({
+    claim: "largest component of the gradient of the penalised likelihood",
+    kind: "exact",
+    value,
+    expected: 0,
+    tolerance,
+    verdict: separable ? "undecided" : value <= tolerance,
+    note: separable
+      ? "the data are separable: without ridge no maximum exists"
+      : `the likelihood is concave, so a stationary point is its maximum; ${SWAPPED}`,
+  });
 }

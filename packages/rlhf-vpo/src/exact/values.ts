@@ -1,7 +1,13 @@
 /** Exact values and policies of KL-regularised rewards where responses are finitely many. */
 import { type ArrayInput, type NdArray, ShapeError, array } from "@provably/core-tensor";
-import { anyRecord, check } from "@provably/core-tensor/internal";
-import { distributions, finite, positive } from "../arrays.js";
+import {
+  anything,
+  check,
+  checkOptions,
+  oneOf,
+  positiveNumber,
+} from "@provably/core-tensor/internal";
+import { distributions, finite, logDistributions, read } from "../arrays.js";
 import { logSumExp, sigmoid } from "../numerics.js";
 
 /**
@@ -15,6 +21,13 @@ export interface ValueOptions {
   readonly promptDistribution?: ArrayInput;
 }
 
+export const VALUE = { beta: positiveNumber, promptDistribution: anything };
+
+/** β of options whose names and kinds fit. */
+function betaOf(fn: string, options: ValueOptions): number {
+  return check(fn, "beta", checkOptions(fn, options, VALUE).beta, positiveNumber);
+}
+
 /** Sizes and flat numbers of a table [X, Y]. */
 export function tableOf(
   fn: string,
@@ -22,11 +35,23 @@ export function tableOf(
   input: ArrayInput,
   like?: readonly [number, number],
 ): { data: Float64Array; prompts: number; responses: number } {
-  const x = array(input, { dtype: "float64" });
+  const x = read(fn, name, input);
   if (x.shape.length !== 2 || x.size === 0)
     throw new ShapeError(`${fn}: ${name} must have shape [X, Y], got [${x.shape.join(", ")}]`);
   const data = finite(fn, name, x, like ?? x.shape);
   return { data, prompts: x.shape[0]!, responses: x.shape[1]! };
+}
+
+/** The same of a table of logarithms of distributions. */
+function policyOf(
+  fn: string,
+  name: string,
+  input: ArrayInput,
+  like?: readonly [number, number],
+): { data: Float64Array; prompts: number; responses: number } {
+  const table = tableOf(fn, name, input, like);
+  logDistributions(fn, name, input, [table.prompts, table.responses]);
+  return table;
 }
 
 export function promptsOf(
@@ -64,7 +89,7 @@ function partition(
  * @param logReference - $\ln\pi_{\mathrm{ref}}$, [X, Y], finite
  * @param beta - $\beta > 0$
  * @returns $\ln\pi_r$, float64 [X, Y]
- * @throws `ShapeError`, `DomainError` when shapes differ or numbers are not finite
+ * @throws `ShapeError`, `DomainError` when shapes differ, numbers are not finite, or policies are no logarithms of distributions
  * @example
  * ```ts
  * import { optimalLogPolicy } from "@provably/rlhf-vpo";
@@ -80,9 +105,15 @@ export function optimalLogPolicy(
   beta: number,
 ): NdArray<"float64"> {
   const fn = "optimalLogPolicy";
-  const { data: reference, prompts, responses } = tableOf(fn, "logReference", logReference);
+  const { data: reference, prompts, responses } = policyOf(fn, "logReference", logReference);
   const { data: r } = tableOf(fn, "reward", reward, [prompts, responses]);
-  const { logits, logZ } = partition(r, reference, positive(fn, "beta", beta), prompts, responses);
+  const { logits, logZ } = partition(
+    r,
+    reference,
+    check(fn, "beta", beta, positiveNumber),
+    prompts,
+    responses,
+  );
   return shaped(
     logits.map((l, k) => l - logZ[Math.floor(k / responses)]!),
     prompts,
@@ -99,7 +130,7 @@ export function optimalLogPolicy(
  * @param logReference - $\ln\pi_{\mathrm{ref}}$, [X, Y]
  * @param options - see {@link ValueOptions}
  * @returns $J^\star(r)$
- * @throws `ShapeError`, `DomainError` when shapes differ or numbers are out of range
+ * @throws `ShapeError`, `DomainError` when shapes differ, numbers are out of range, or policies are no logarithms of distributions
  * @example
  * ```ts
  * import { optimalValue } from "@provably/rlhf-vpo";
@@ -115,11 +146,12 @@ export function optimalValue(
   options: ValueOptions,
 ): number {
   const fn = "optimalValue";
-  const { data: reference, prompts, responses } = tableOf(fn, "logReference", logReference);
+  const { data: reference, prompts, responses } = policyOf(fn, "logReference", logReference);
   const { data: r } = tableOf(fn, "reward", reward, [prompts, responses]);
-  const rho = promptsOf(fn, prompts, check(fn, "options", options, anyRecord).promptDistribution);
-  const { logZ } = partition(r, reference, positive(fn, "beta", options.beta), prompts, responses);
-  return options.beta * rho.reduce((sum, p, x) => sum + p * logZ[x]!, 0);
+  const beta = betaOf(fn, options);
+  const rho = promptsOf(fn, prompts, options.promptDistribution);
+  const { logZ } = partition(r, reference, beta, prompts, responses);
+  return beta * rho.reduce((sum, p, x) => sum + p * logZ[x]!, 0);
 }
 
 /** E_ρ Σ_y π(y|x) f(x, y), with 0 · f = 0. */
@@ -145,7 +177,7 @@ function expectation(
  * @param logReference - $\ln\pi_{\mathrm{ref}}$, [X, Y]
  * @param options - see {@link ValueOptions}
  * @returns $J(r, \pi)$
- * @throws `ShapeError`, `DomainError` when shapes differ or numbers are out of range
+ * @throws `ShapeError`, `DomainError` when shapes differ, numbers are out of range, or policies are no logarithms of distributions
  * @example
  * ```ts
  * import { policyValue } from "@provably/rlhf-vpo";
@@ -162,11 +194,11 @@ export function policyValue(
   options: ValueOptions,
 ): number {
   const fn = "policyValue";
-  const { data: reference, prompts, responses } = tableOf(fn, "logReference", logReference);
+  const { data: reference, prompts, responses } = policyOf(fn, "logReference", logReference);
   const { data: r } = tableOf(fn, "reward", reward, [prompts, responses]);
-  const { data: policy } = tableOf(fn, "logPolicy", logPolicy, [prompts, responses]);
-  const rho = promptsOf(fn, prompts, check(fn, "options", options, anyRecord).promptDistribution);
-  const beta = positive(fn, "beta", options.beta);
+  const { data: policy } = policyOf(fn, "logPolicy", logPolicy, [prompts, responses]);
+  const beta = betaOf(fn, options);
+  const rho = promptsOf(fn, prompts, options.promptDistribution);
   return expectation(policy, rho, responses, (k) => r[k]! - beta * (policy[k]! - reference[k]!));
 }
 
@@ -178,7 +210,7 @@ export function policyValue(
  * @param logReference - $\ln\pi_{\mathrm{ref}}$, [X, Y]
  * @param options - see {@link ValueOptions}
  * @returns the gap, ≥ 0 but for rounding
- * @throws `ShapeError`, `DomainError` when shapes differ or numbers are out of range
+ * @throws `ShapeError`, `DomainError` when shapes differ, numbers are out of range, or policies are no logarithms of distributions
  * @example
  * ```ts
  * import { optimalLogPolicy, suboptimality } from "@provably/rlhf-vpo";
@@ -195,11 +227,11 @@ export function suboptimality(
   options: ValueOptions,
 ): number {
   const fn = "suboptimality";
-  const { data: reference, prompts, responses } = tableOf(fn, "logReference", logReference);
+  const { data: reference, prompts, responses } = policyOf(fn, "logReference", logReference);
   const { data: r } = tableOf(fn, "reward", reward, [prompts, responses]);
-  const { data: policy } = tableOf(fn, "logPolicy", logPolicy, [prompts, responses]);
-  const rho = promptsOf(fn, prompts, check(fn, "options", options, anyRecord).promptDistribution);
-  const beta = positive(fn, "beta", options.beta);
+  const { data: policy } = policyOf(fn, "logPolicy", logPolicy, [prompts, responses]);
+  const beta = betaOf(fn, options);
+  const rho = promptsOf(fn, prompts, options.promptDistribution);
   const { logits, logZ } = partition(r, reference, beta, prompts, responses);
   return (
     beta *
@@ -219,12 +251,13 @@ export function suboptimality(
  * @param logReference - $\ln\pi_{\mathrm{ref}}$, [X, Y]
  * @param beta - $\beta > 0$
  * @returns float64 [X, Y]
- * @throws `ShapeError`, `DomainError` when shapes differ or numbers are not finite
+ * @throws `ShapeError`, `DomainError` when shapes differ, numbers are not finite, or policies are no logarithms of distributions
  * @example
  * ```ts
  * import { implicitReward } from "@provably/rlhf-vpo";
  *
- * implicitReward([[-1, -2]], [[-1.5, -1.5]], 2); // => [[1, -1]]
+ * const [policy, reference] = [[0.75, 0.25], [0.5, 0.5]].map((p) => [p.map(Math.log)]);
+ * implicitReward(policy, reference, 2); // => [[2 * Math.log(1.5), 2 * Math.log(0.5)]]
  * ```
  * @category Exact tools
  */
@@ -234,9 +267,9 @@ export function implicitReward(
   beta: number,
 ): NdArray<"float64"> {
   const fn = "implicitReward";
-  const { data: reference, prompts, responses } = tableOf(fn, "logReference", logReference);
-  const { data: policy } = tableOf(fn, "logPolicy", logPolicy, [prompts, responses]);
-  positive(fn, "beta", beta);
+  const { data: reference, prompts, responses } = policyOf(fn, "logReference", logReference);
+  const { data: policy } = policyOf(fn, "logPolicy", logPolicy, [prompts, responses]);
+  check(fn, "beta", beta, positiveNumber);
   return shaped(
     policy.map((l, k) => beta * (l - reference[k]!)),
     prompts,
@@ -245,13 +278,26 @@ export function implicitReward(
 }
 
 /**
+ * Options of {@link calibrateReward}.
+ * @category Exact tools
+ */
+export interface CalibrateOptions {
+  /** $\rho$, [X]; default uniform. */
+  readonly promptDistribution?: ArrayInput;
+  /** Whether the mean over prompts becomes 0 (`"mean"`, the default) or that of every prompt. */
+  readonly per?: "mean" | "prompt";
+}
+
+const CALIBRATE = { promptDistribution: anything, per: oneOf("mean", "prompt") };
+
+/**
  * A reward shifted so that its mean under the prompts and the calibration policy is 0 (`"mean"`), or its mean for every prompt (`"prompt"`).
  *
  * Preferences do not determine a reward's level; values of fitted rewards mean something only after this.
  *
  * @param reward - $r$, [X, Y]
  * @param calibration - $\pi_{\mathrm{cal}}$, probabilities [X, Y]
- * @param options - `promptDistribution`, default uniform; `per`: `"mean"` (default) or `"prompt"`
+ * @param options - see {@link CalibrateOptions}
  * @returns float64 [X, Y]
  * @throws `ShapeError`, `DomainError` when shapes differ or `calibration` is no distribution
  * @example
@@ -265,12 +311,13 @@ export function implicitReward(
 export function calibrateReward(
   reward: ArrayInput,
   calibration: ArrayInput,
-  options: { readonly promptDistribution?: ArrayInput; readonly per?: "mean" | "prompt" } = {},
+  options: CalibrateOptions = {},
 ): NdArray<"float64"> {
   const fn = "calibrateReward";
+  const { per = "mean" } = checkOptions<CalibrateOptions>(fn, options, CALIBRATE);
   const { data: r, prompts, responses } = tableOf(fn, "reward", reward);
   const cal = distributions(fn, "calibration", calibration, [prompts, responses]);
-  const rho = promptsOf(fn, prompts, check(fn, "options", options, anyRecord).promptDistribution);
+  const rho = promptsOf(fn, prompts, options.promptDistribution);
   const means = Float64Array.from({ length: prompts }, (_, x) => {
     let sum = 0;
     for (let y = 0; y < responses; y++) sum += cal[x * responses + y]! * r[x * responses + y]!;
@@ -278,7 +325,7 @@ export function calibrateReward(
   });
   const mean = means.reduce((sum, m, x) => sum + rho[x]! * m, 0);
   return shaped(
-    r.map((v, k) => v - (options.per === "prompt" ? means[Math.floor(k / responses)]! : mean)),
+    r.map((v, k) => v - (per === "prompt" ? means[Math.floor(k / responses)]! : mean)),
     prompts,
     responses,
   );
@@ -290,7 +337,7 @@ export function calibrateReward(
  * @param logP - $\ln p$, [X, Y]
  * @param logQ - $\ln q$, [X, Y]
  * @returns float64 [X], in nats
- * @throws `ShapeError`, `DomainError` when shapes differ or numbers are not finite
+ * @throws `ShapeError`, `DomainError` when shapes differ, numbers are not finite, or policies are no logarithms of distributions
  * @example
  * ```ts
  * import { klDivergence } from "@provably/rlhf-vpo";
@@ -301,8 +348,8 @@ export function calibrateReward(
  * @category Exact tools
  */
 export function klDivergence(logP: ArrayInput, logQ: ArrayInput): NdArray<"float64"> {
-  const { data: p, prompts, responses } = tableOf("klDivergence", "logP", logP);
-  const { data: q } = tableOf("klDivergence", "logQ", logQ, [prompts, responses]);
+  const { data: p, prompts, responses } = policyOf("klDivergence", "logP", logP);
+  const { data: q } = policyOf("klDivergence", "logQ", logQ, [prompts, responses]);
   return array<"float64">(
     Float64Array.from({ length: prompts }, (_, x) => {
       let sum = 0;
@@ -322,7 +369,7 @@ export function klDivergence(logP: ArrayInput, logQ: ArrayInput): NdArray<"float
  * @param reward - $r$, [X, Y]
  * @param options - `promptDistribution`, default uniform
  * @returns a probability; one half for equal policies
- * @throws `ShapeError`, `DomainError` when shapes differ or numbers are not finite
+ * @throws `ShapeError`, `DomainError` when shapes differ, numbers are not finite, or policies are no logarithms of distributions
  * @example
  * ```ts
  * import { winRate } from "@provably/rlhf-vpo";
@@ -339,10 +386,11 @@ export function winRate(
   options: { readonly promptDistribution?: ArrayInput } = {},
 ): number {
   const fn = "winRate";
+  checkOptions(fn, options, { promptDistribution: anything });
   const { data: r, prompts, responses } = tableOf(fn, "reward", reward);
-  const { data: one } = tableOf(fn, "logPolicy", logPolicy, [prompts, responses]);
-  const { data: two } = tableOf(fn, "logOther", logOther, [prompts, responses]);
-  const rho = promptsOf(fn, prompts, check(fn, "options", options, anyRecord).promptDistribution);
+  const { data: one } = policyOf(fn, "logPolicy", logPolicy, [prompts, responses]);
+  const { data: two } = policyOf(fn, "logOther", logOther, [prompts, responses]);
+  const rho = promptsOf(fn, prompts, options.promptDistribution);
   let total = 0;
   for (let x = 0; x < prompts; x++)
     for (let i = x * responses; i < (x + 1) * responses; i++)

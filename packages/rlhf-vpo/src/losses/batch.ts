@@ -1,45 +1,92 @@
 /** Batches of preference pairs, and the loop that every pairwise loss runs in. */
+import { type ArrayInput, DomainError, type NdArray, ShapeError } from "@provably/core-tensor";
 import {
-  type ArrayInput,
-  DomainError,
-  type NdArray,
-  ShapeError,
-  array,
-} from "@provably/core-tensor";
-import { anyRecord, check } from "@provably/core-tensor/internal";
-import { finite, wrap } from "../arrays.js";
+  type Guard,
+  anything,
+  check,
+  optional,
+  positiveNumber,
+  recordOf,
+  trueOrFalse,
+} from "@provably/core-tensor/internal";
+import { finite, read, wrap } from "../arrays.js";
 
 /**
- * Log-probabilities of chosen and rejected responses under the policy and the reference. Sums over tokens, in nats; keep them in float64.
+ * Log-probabilities of chosen and rejected responses under the policy, for losses without a reference. Sums over tokens, in nats; keep them in float64.
  * @category Losses
  */
-export interface PreferenceBatch {
+export interface ResponsePairs {
   /** $\ln\pi(y^+ \mid x)$, [B]. */
   readonly chosen: ArrayInput;
   /** $\ln\pi(y^- \mid x)$, [B]. */
   readonly rejected: ArrayInput;
-  /** $\ln\pi_{\mathrm{ref}}(y^+ \mid x)$, [B]; left out, it counts as 0 (no reference). */
-  readonly refChosen?: ArrayInput;
-  /** $\ln\pi_{\mathrm{ref}}(y^- \mid x)$, [B]. */
-  readonly refRejected?: ArrayInput;
-  /** Numbers of response tokens, [B], for losses that average over them. */
-  readonly chosenLengths?: ArrayInput;
-  /** Numbers of response tokens, [B]. */
-  readonly rejectedLengths?: ArrayInput;
-  /** Weights of the pairs, ≥ 0, [B]; default 1. */
-  readonly weights?: ArrayInput;
+  /** Weights of the pairs, ≥ 0, [B]; default 1. They are normalised: the loss is a weighted mean. */
+  readonly weights?: ArrayInput | undefined;
 }
 
 /**
- * Options that every loss takes.
+ * The same under policy and reference. Both references are required, unless the option `referenceFree` says that there is none.
+ * @category Losses
+ */
+export interface PreferenceBatch extends ResponsePairs {
+  /** $\ln\pi_{\mathrm{ref}}(y^+ \mid x)$, [B]. */
+  readonly refChosen?: ArrayInput | undefined;
+  /** $\ln\pi_{\mathrm{ref}}(y^- \mid x)$, [B]. */
+  readonly refRejected?: ArrayInput | undefined;
+}
+
+/**
+ * Numbers of response tokens, for losses that average over them; at least 1 is counted.
+ * @category Losses
+ */
+export interface ResponseLengths {
+  /** Tokens of the chosen responses, [B]. */
+  readonly chosenLengths: ArrayInput;
+  /** Tokens of the rejected responses, [B]. */
+  readonly rejectedLengths: ArrayInput;
+}
+
+/**
+ * Options that every loss takes. A loss refuses options, and fields of its batch, that it does not read.
  * @category Losses
  */
 export interface LossOptions {
-  /** Whether to compute `grads`; default true. */
+  /** Whether to compute `gradient`; default true. */
   readonly withGradients?: boolean;
   /** Accept log-probabilities above 0 without a warning; default false. */
   readonly allowPositive?: boolean;
 }
+
+/**
+ * Options of losses with a temperature.
+ * @category Losses
+ */
+export interface BetaOptions extends LossOptions {
+  /** Temperature $\beta > 0$ of the KL penalty; default 0.1. */
+  readonly beta?: number;
+}
+
+/**
+ * Options of losses with a temperature and a reference.
+ * @category Losses
+ */
+export interface ReferenceOptions extends BetaOptions {
+  /** The batch comes without references, and they count as 0: a uniform reference on responses of one length. Default false. */
+  readonly referenceFree?: boolean;
+}
+
+export const LOSS = { withGradients: trueOrFalse, allowPositive: trueOrFalse };
+export const BETA = { ...LOSS, beta: positiveNumber };
+export const REFERENCE = { ...BETA, referenceFree: trueOrFalse };
+
+/** What losses read of a batch. */
+export const PAIRS = { chosen: anything, rejected: anything, weights: optional(anything) };
+export const REFERENCED = {
+  ...PAIRS,
+  refChosen: optional(anything),
+  refRejected: optional(anything),
+};
+export const LENGTHS = { chosenLengths: anything, rejectedLengths: anything };
 
 /**
  * A loss over a batch of pairs.
@@ -55,7 +102,7 @@ export interface LossResult {
   /** Implicit rewards of the rejected responses, [B]. */
   readonly rejectedRewards: NdArray<"float64">;
   /** Derivatives of `loss` with respect to each input, by its name, float64 of its shape. Empty without gradients. */
-  readonly grads: Readonly<Record<string, NdArray<"float64">>>;
+  readonly gradient: Readonly<Record<string, NdArray<"float64">>>;
   /** What a reader should know: log-probabilities above 0, say. */
   readonly warnings: readonly string[];
 }
@@ -67,40 +114,51 @@ export interface FlatBatch {
   readonly rejected: Float64Array;
   readonly refChosen: Float64Array;
   readonly refRejected: Float64Array;
+  readonly referenced: boolean;
   readonly chosenLengths: Float64Array | undefined;
   readonly rejectedLengths: Float64Array | undefined;
   /** Weights that sum to 1, where they are not all the same. */
   readonly weights: Float64Array | undefined;
+  /** The sum of the weights as they were given. */
+  readonly totalWeight: number;
   readonly warnings: readonly string[];
 }
 
+/** A batch of the fields that the loss reads, and no other. */
 export function flatten(
   fn: string,
-  batch: PreferenceBatch,
-  { allowPositive = false }: LossOptions,
+  batch: ResponsePairs,
+  fields: Readonly<Record<string, Guard<never>>>,
+  { allowPositive = false, referenceFree = false }: ReferenceOptions,
 ): FlatBatch {
-  check(fn, "batch", batch, anyRecord);
-  const first = array(batch.chosen, { dtype: "float64" });
+  check(fn, "batch", batch, recordOf(fields));
+  const given: Partial<Record<string, ArrayInput>> = { ...batch };
+  const needed = "refChosen" in fields && !referenceFree;
+  for (const name of ["refChosen", "refRejected"]) {
+    if (needed && given[name] === undefined)
+      throw new DomainError(
+        `${fn}: batch.${name} must be given, log-probabilities under the reference; where there is none, say referenceFree: true`,
+      );
+    if (!needed && given[name] !== undefined)
+      throw new DomainError(`${fn}: batch.${name} must be left out where referenceFree is true`);
+  }
+  const first = read(fn, "chosen", batch.chosen);
   if (first.shape.length !== 1 || first.size === 0)
     throw new ShapeError(
       `${fn}: chosen must be a vector of at least one pair, got shape [${first.shape.join(", ")}]`,
     );
   const size = first.size;
-  const read = (name: keyof PreferenceBatch): Float64Array | undefined =>
-    batch[name] === undefined ? undefined : finite(fn, name, batch[name], [size]);
-  if ((batch.refChosen === undefined) !== (batch.refRejected === undefined))
-    throw new ShapeError(
-      `${fn}: refChosen and refRejected must be given together, or neither for a loss without reference`,
-    );
-  const given = {
+  const numbersOf = (name: string): Float64Array | undefined =>
+    given[name] === undefined ? undefined : finite(fn, name, given[name], [size]);
+  const logProbs = {
     chosen: finite(fn, "chosen", first, [size]),
     rejected: finite(fn, "rejected", batch.rejected, [size]),
-    refChosen: read("refChosen"),
-    refRejected: read("refRejected"),
+    refChosen: numbersOf("refChosen"),
+    refRejected: numbersOf("refRejected"),
   };
   const warnings: string[] = [];
   if (!allowPositive)
-    for (const [name, x] of Object.entries(given)) {
+    for (const [name, x] of Object.entries(logProbs)) {
       let at = 0;
       while (x && at < x.length && !(x[at]! > 1e-6)) at++;
       if (x && at < x.length)
@@ -108,42 +166,46 @@ export function flatten(
           `${name}[${at}] is ${x[at]}, and log-probabilities of sequences are at most 0: scores that were not normalised?`,
         );
     }
-  const [chosenLengths, rejectedLengths, given1] = [
-    read("chosenLengths"),
-    read("rejectedLengths"),
-    read("weights"),
-  ];
-  let total = size;
-  if (given1) {
-    total = 0;
-    given1.forEach((w, i) => {
-      if (w < 0) throw new DomainError(`${fn}: weights[${i}] must be ≥ 0, got ${w}`);
-      total += w;
-    });
-    if (!(total > 0)) throw new DomainError(`${fn}: weights must not all be 0`);
-  }
-  const zeros = given.refChosen && given.refRejected ? undefined : new Float64Array(size);
+  const zeros = needed ? undefined : new Float64Array(size);
+  const weights = numbersOf("weights");
+  const totalWeight = weights ? totalOf(fn, weights) : size;
   return {
     size,
-    chosen: given.chosen,
-    rejected: given.rejected,
-    refChosen: given.refChosen ?? zeros!,
-    refRejected: given.refRejected ?? zeros!,
-    chosenLengths,
-    rejectedLengths,
-    weights: given1?.map((w) => w / total),
+    chosen: logProbs.chosen,
+    rejected: logProbs.rejected,
+    refChosen: logProbs.refChosen ?? zeros!,
+    refRejected: logProbs.refRejected ?? zeros!,
+    referenced: needed,
+    chosenLengths: lengths(fn, "chosenLengths", numbersOf("chosenLengths")),
+    rejectedLengths: lengths(fn, "rejectedLengths", numbersOf("rejectedLengths")),
+    weights: weights?.map((w) => w / totalWeight),
+    totalWeight,
     warnings,
   };
 }
 
-/** Lengths of at least 1, or an error that says that the loss needs them. */
-export function lengthsOf(fn: string, batch: FlatBatch): readonly [Float64Array, Float64Array] {
-  const { chosenLengths, rejectedLengths } = batch;
-  if (!chosenLengths || !rejectedLengths)
-    throw new ShapeError(
-      `${fn}: chosenLengths and rejectedLengths are needed, the numbers of response tokens`,
-    );
-  return [chosenLengths.map((n) => Math.max(n, 1)), rejectedLengths.map((n) => Math.max(n, 1))];
+function totalOf(fn: string, weights: Float64Array): number {
+  let total = 0;
+  weights.forEach((w, i) => {
+    if (w < 0) throw new DomainError(`${fn}: weights[${i}] must be ≥ 0, got ${w}`);
+    total += w;
+  });
+  if (!(total > 0 && Number.isFinite(total)))
+    throw new DomainError(`${fn}: weights must have a positive and finite sum, got ${total}`);
+  return total;
+}
+
+/** Token counts; a response without tokens counts as one of one token. */
+function lengths(
+  fn: string,
+  name: string,
+  counts: Float64Array | undefined,
+): Float64Array | undefined {
+  return counts?.map((n, i) => {
+    if (!(Number.isInteger(n) && n >= 0))
+      throw new DomainError(`${fn}: ${name}[${i}] must be a number of tokens, got ${n}`);
+    return Math.max(n, 1);
+  });
 }
 
 /** Derivatives of one pair's loss: with respect to chosen, rejected and the two references. */
@@ -177,19 +239,11 @@ export function overPairs(
   pair: PairLoss,
   extras: Extras = {},
 ): LossResult {
-  const { size, chosen, rejected, refChosen, refRejected, weights } = batch;
+  const { size, chosen, rejected, refChosen, refRejected, weights, referenced } = batch;
   const losses = new Float64Array(size);
-  const grads = withGradients
-    ? {
-        chosen: new Float64Array(size),
-        rejected: new Float64Array(size),
-        refChosen: new Float64Array(size),
-        refRejected: new Float64Array(size),
-      }
-    : undefined;
-  const [da, db, da0, db0] = grads
-    ? [grads.chosen, grads.rejected, grads.refChosen, grads.refRejected]
-    : [losses, losses, losses, losses];
+  const [da, db, da0, db0] = withGradients
+    ? Array.from({ length: 4 }, () => new Float64Array(size))
+    : [];
   const d: PairGradient = { chosen: 0, rejected: 0, refChosen: 0, refRejected: 0 };
   let loss = 0;
   for (let i = 0; i < size; i++) {
@@ -199,27 +253,40 @@ export function overPairs(
     const b0 = refRejected[i]!;
     const value = pair(a, b, a0, b0, d, i);
     const w = weights ? weights[i]! : 1 / size;
-    if (grads) {
+    if (da) {
       da[i] = w * d.chosen;
-      db[i] = w * d.rejected;
-      da0[i] = w * d.refChosen;
-      db0[i] = w * d.refRejected;
+      db![i] = w * d.rejected;
+      da0![i] = w * d.refChosen;
+      db0![i] = w * d.refRejected;
     }
     losses[i] = value;
     loss += w * value;
   }
-  const named: Record<string, NdArray<"float64">> = {};
-  if (grads) {
-    for (const [name, g] of Object.entries(grads)) named[name] = wrap(g);
+  const gradient: Record<string, NdArray<"float64">> = {};
+  if (da) {
+    Object.assign(gradient, gradientsOf(da, db!, referenced ? [da0!, db0!] : undefined));
     for (const [name, { shape, perPair }] of Object.entries(extras)) {
       const width = perPair.length / size;
-      named[name] = wrap(
+      gradient[name] = wrap(
         perPair.map((g, k) => (weights ? weights[Math.floor(k / width)]! : 1 / size) * g),
         shape,
       );
     }
   }
-  return resultOf(batch, beta, loss, losses, named);
+  return resultOf(batch, beta, loss, losses, gradient);
+}
+
+/** Derivatives by the names of what was given: references have one only where there are any. */
+export function gradientsOf(
+  chosen: Float64Array,
+  rejected: Float64Array,
+  reference: readonly [Float64Array, Float64Array] | undefined,
+): LossResult["gradient"] {
+  return {
+    chosen: wrap(chosen),
+    rejected: wrap(rejected),
+    ...(reference && { refChosen: wrap(reference[0]), refRejected: wrap(reference[1]) }),
+  };
 }
 
 /** The result of a loss. Implicit rewards are made when somebody asks for them: memory that was never touched costs more than arithmetic. */
@@ -228,7 +295,7 @@ export function resultOf(
   beta: number,
   loss: number,
   losses: Float64Array,
-  grads: LossResult["grads"],
+  gradient: LossResult["gradient"],
 ): LossResult {
   const rewards = (policy: Float64Array, reference: Float64Array): (() => NdArray<"float64">) => {
     let made: NdArray<"float64"> | undefined;
@@ -245,7 +312,10 @@ export function resultOf(
     get rejectedRewards() {
       return down();
     },
-    grads,
+    gradient:
+      batch.weights && gradient["chosen"]
+        ? { ...gradient, weights: wrap(losses.map((l) => (l - loss) / batch.totalWeight)) }
+        : gradient,
     warnings: batch.warnings,
   };
 }

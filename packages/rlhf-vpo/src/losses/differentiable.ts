@@ -1,6 +1,7 @@
 /** The losses as functions that automatic differentiation goes through. */
 import {
   DTypeError,
+  DomainError,
   type NdArray,
   ShapeError,
   array,
@@ -8,8 +9,17 @@ import {
   isNdArray,
   mul,
 } from "@provably/core-tensor";
-import { anyFunction, anyRecord, check, show } from "@provably/core-tensor/internal";
-import type { LossResult } from "./batch.js";
+import { anyFunction, anyRecord, check, mapOf, show, tensor } from "@provably/core-tensor/internal";
+import { read } from "../arrays.js";
+
+/** What {@link differentiable} needs of a loss. */
+interface Differentiable {
+  readonly loss: number;
+  readonly gradient: Readonly<Record<string, NdArray<"float64">>>;
+}
+
+/** Inputs that are counts or labels: nobody differentiates with respect to them. */
+const DISCRETE = ["chosenLengths", "rejectedLengths", "desirable"];
 
 /** Numbers that are not an array of ours, nor one that is being traced. */
 const isPlain = (x: unknown): x is number[] =>
@@ -19,7 +29,7 @@ const isPlain = (x: unknown): x is number[] =>
  * A loss as a differentiable function of its arrays, for policies that are trained through automatic differentiation: its closed-form gradients are
  * handed to the chain rule.
  *
- * @param loss - a loss of this package with its options filled in, such as `(batch) => vpoLoss(batch, { alpha, sign })`
+ * @param loss - a loss of this package with its options filled in, such as `(batch) => vpoLoss(batch, { alpha, attitude })`
  * @returns function of the same batch to the mean loss, a scalar array; differentiable once, with respect to every array that has a gradient
  * @throws what the loss throws
  * @example
@@ -34,7 +44,7 @@ const isPlain = (x: unknown): x is number[] =>
  * @category Losses
  */
 export function differentiable<Batch extends object>(
-  loss: (batch: Batch) => LossResult,
+  loss: (batch: Batch) => Differentiable,
 ): (batch: Batch) => NdArray {
   check("differentiable", "loss", loss, anyFunction);
   return (batch) => {
@@ -42,8 +52,8 @@ export function differentiable<Batch extends object>(
       ([, value]) => value !== undefined,
     );
     const names = given.map(([name]) => name);
-    const arrays = given.map(([, value]: [string, unknown]) =>
-      isPlain(value) ? array(value, { dtype: "float64" }) : value,
+    const arrays = given.map(([name, value]: [string, unknown]) =>
+      isPlain(value) ? read("differentiable", name, value) : value,
     );
     arrays.forEach((x, i) => {
       if (!isNdArray(x))
@@ -59,10 +69,12 @@ export function differentiable<Batch extends object>(
       value,
       (...values: unknown[]): [NdArray, NdArray[]] => {
         const result = check("differentiable", "the loss", loss(rebuild(values)), anyRecord);
-        check("differentiable", "grads of the loss", result.grads, anyRecord);
+        check("differentiable", "gradient of the loss", result.gradient, mapOf(tensor));
         const gradients = names.map((name, i) => {
           const shape = (values[i] as NdArray).shape;
-          const g = result.grads[name];
+          const g = result.gradient[name];
+          if (!g && !DISCRETE.includes(name))
+            throw new DomainError(`differentiable: the loss gives no gradient of ${name}`);
           if (g && g.shape.join() !== shape.join())
             throw new ShapeError(
               `differentiable: the gradient of ${name} has shape [${g.shape.join(", ")}], its input [${shape.join(", ")}]`,

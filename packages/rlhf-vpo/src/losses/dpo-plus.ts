@@ -1,26 +1,38 @@
 /** DPO with one more term: the losses that VPO contains or resembles. */
 import { type ArrayInput, ShapeError } from "@provably/core-tensor";
-import { anyRecord, check } from "@provably/core-tensor/internal";
-import { atLeast, finite, positive } from "../arrays.js";
+import {
+  anyRecord,
+  anything,
+  check,
+  checkOptions,
+  nonNegativeNumber,
+  optional,
+} from "@provably/core-tensor/internal";
+import { finite, read } from "../arrays.js";
 import { sigmoid, softplus } from "../numerics.js";
 import {
+  LENGTHS,
   type LossResult,
   type PreferenceBatch,
+  REFERENCE,
+  REFERENCED,
+  type ReferenceOptions,
+  type ResponseLengths,
   alongMargin,
   flatten,
-  lengthsOf,
   overPairs,
 } from "./batch.js";
-import type { BetaOptions } from "./margin.js";
-import { vpoLoss } from "./vpo.js";
+import { valueLoss } from "./vpo.js";
+
+const XPO = { ...REFERENCE, refSample: anything, alpha: nonNegativeNumber };
 
 /**
  * The XPO loss $L = \mathrm{softplus}(-z) + \alpha\,\ln\pi(y_{\mathrm{ref}})$ with a response drawn from the reference.
  *
- * Optimistic exploration; {@link vpoLoss} with sign +1, that sample, and α/β in place of α, up to a constant. The gradient of the sample is `grads.refSample`.
+ * Optimistic exploration; optimistic {@link vpoLoss} with that sample, and α/β in place of α, up to a constant. The gradient of the sample is `gradient.refSample`.
  *
  * @param batch - log-probabilities, see {@link PreferenceBatch}
- * @param options - see {@link BetaOptions}; `refSample` $\ln\pi(y_{\mathrm{ref}})$, [B]; `alpha` $\ge 0$, default 1e-5
+ * @param options - see {@link ReferenceOptions}; `refSample` $\ln\pi(y_{\mathrm{ref}})$, [B]; `alpha` $\ge 0$, default 1e-5
  * @returns see {@link LossResult}
  * @throws `DomainError`, `ShapeError` for options out of range, lengths that differ, or numbers that are not finite
  * @example
@@ -35,12 +47,11 @@ import { vpoLoss } from "./vpo.js";
  */
 export function xpoLoss(
   batch: PreferenceBatch,
-  options: BetaOptions & { readonly refSample: ArrayInput; readonly alpha?: number },
+  options: ReferenceOptions & { readonly refSample: ArrayInput; readonly alpha?: number },
 ): LossResult {
   const fn = "xpoLoss";
-  const beta = positive(fn, "beta", check(fn, "options", options, anyRecord).beta ?? 0.1);
-  const alpha = atLeast(fn, "alpha", options.alpha ?? 1e-5, 0);
-  const flat = flatten(fn, batch, options);
+  const { beta = 0.1, alpha = 1e-5 } = checkOptions(fn, options, XPO);
+  const flat = flatten(fn, batch, REFERENCED, options);
   const sample = finite(fn, "refSample", options.refSample, [flat.size]);
   return overPairs(
     flat,
@@ -55,13 +66,15 @@ export function xpoLoss(
   );
 }
 
+const SELM = { ...XPO, sample: anything };
+
 /**
  * The SELM loss $L = \mathrm{softplus}(-z) + \alpha\beta\,(\ln\pi(y) - \ln\pi_{\mathrm{ref}}(y))$ with a response y of the model.
  *
- * The same as {@link vpoLoss} with sign +1 and one sample a pair.
+ * The same as optimistic {@link vpoLoss} with one sample a pair.
  *
  * @param batch - log-probabilities, see {@link PreferenceBatch}
- * @param options - see {@link BetaOptions}; `sample` and `refSample`, log-probabilities of y, [B]; `alpha` $\ge 0$, default 0.001
+ * @param options - see {@link ReferenceOptions}; `sample` and `refSample`, log-probabilities of y, [B]; `alpha` $\ge 0$, default 0.001
  * @returns see {@link LossResult}
  * @throws `DomainError`, `ShapeError` for options out of range, lengths that differ, or numbers that are not finite
  * @example
@@ -76,36 +89,32 @@ export function xpoLoss(
  */
 export function selmLoss(
   batch: PreferenceBatch,
-  options: BetaOptions & {
+  options: ReferenceOptions & {
     readonly sample: ArrayInput;
     readonly refSample: ArrayInput;
     readonly alpha?: number;
   },
 ): LossResult {
-  const {
-    sample,
-    refSample,
-    alpha = 0.001,
-    ...rest
-  } = check("selmLoss", "options", options, anyRecord);
-  const [s, s0] = [
-    finite("selmLoss", "sample", sample),
-    finite("selmLoss", "refSample", refSample),
-  ];
-  if (s.length !== s0.length)
-    throw new ShapeError(
-      `selmLoss: sample and refSample must have one length, got ${s.length} and ${s0.length}`,
-    );
+  const fn = "selmLoss";
+  const { sample, refSample, alpha = 0.001, ...rest } = checkOptions(fn, options, SELM);
+  const [s, s0] = [finite(fn, "sample", sample), finite(fn, "refSample", refSample)];
+  const size = read(fn, "chosen", check(fn, "batch", batch, anyRecord).chosen).size;
+  for (const [name, x] of Object.entries({ sample: s, refSample: s0 }))
+    if (x.length !== size)
+      throw new ShapeError(`${fn}: ${name} must have shape [${size}], got [${x.length}]`);
   const column = (x: Float64Array): number[][] => Array.from(x, (v) => [v]);
-  return vpoLoss(batch, {
+  return valueLoss(fn, batch, {
     ...rest,
     alpha,
-    sign: 1,
+    attitude: "optimistic",
     calibration: "samples",
     samples: column(s),
     refSamples: column(s0),
   });
 }
+
+const RPO = { ...REFERENCE, sftWeight: nonNegativeNumber };
+const RPO_BATCH = { ...REFERENCED, chosenLengths: optional(LENGTHS.chosenLengths) };
 
 /**
  * The RPO loss $L = \mathrm{softplus}(-z) - w\,\ln\pi(y^+)/n^+$: DPO plus supervised fine-tuning on the chosen response.
@@ -113,7 +122,7 @@ export function selmLoss(
  * Offline VPO with the chosen response as calibration is this with $w = \alpha\beta$, up to a constant and the token count. $n^+$ is 1 where no lengths are given.
  *
  * @param batch - log-probabilities, see {@link PreferenceBatch}
- * @param options - see {@link BetaOptions}; `sftWeight` $w \ge 0$, default 1
+ * @param options - see {@link ReferenceOptions}; `sftWeight` $w \ge 0$, default 1
  * @returns see {@link LossResult}
  * @throws `DomainError`, `ShapeError` for options out of range, lengths that differ, or numbers that are not finite
  * @example
@@ -127,19 +136,15 @@ export function selmLoss(
  * @category Losses
  */
 export function rpoLoss(
-  batch: PreferenceBatch,
-  options: BetaOptions & { readonly sftWeight?: number } = {},
+  batch: PreferenceBatch & Partial<Pick<ResponseLengths, "chosenLengths">>,
+  options: ReferenceOptions & { readonly sftWeight?: number } = {},
 ): LossResult {
   const fn = "rpoLoss";
-  const beta = positive(fn, "beta", check(fn, "options", options, anyRecord).beta ?? 0.1);
-  const w = atLeast(fn, "sftWeight", options.sftWeight ?? 1, 0);
-  const flat = flatten(fn, batch, options);
-  const lengths = flat.chosenLengths
-    ? lengthsOf(fn, { ...flat, rejectedLengths: flat.rejectedLengths ?? flat.chosenLengths })[0]
-    : undefined;
+  const { beta = 0.1, sftWeight = 1 } = checkOptions(fn, options, RPO);
+  const flat = flatten(fn, batch, RPO_BATCH, options);
   return overPairs(flat, options, beta, (a, b, a0, b0, d, i) => {
     const z = beta * (a - a0 - (b - b0));
-    const k = w / (lengths ? lengths[i]! : 1);
+    const k = sftWeight / (flat.chosenLengths ? flat.chosenLengths[i]! : 1);
     alongMargin(d, -beta * sigmoid(-z));
     d.chosen -= k;
     return softplus(-z) - k * a;

@@ -1,9 +1,16 @@
 /** KTO: responses judged one by one, without pairs. */
-import { type ArrayInput, ShapeError, array } from "@provably/core-tensor";
-import { anyRecord, check } from "@provably/core-tensor/internal";
-import { atLeast, finite, positive } from "../arrays.js";
+import { type ArrayInput, DomainError, ShapeError, array } from "@provably/core-tensor";
+import {
+  anything,
+  check,
+  checkOptions,
+  nonNegativeNumber,
+  recordOf,
+  show,
+} from "@provably/core-tensor/internal";
+import { finite } from "../arrays.js";
 import { sigmoid } from "../numerics.js";
-import type { LossOptions, LossResult } from "./batch.js";
+import { BETA, type BetaOptions, type LossResult } from "./batch.js";
 
 /**
  * Responses that were judged desirable or not.
@@ -14,8 +21,44 @@ export interface UnpairedBatch {
   readonly policy: ArrayInput;
   /** $\ln\pi_{\mathrm{ref}}(y \mid x)$, [B]. */
   readonly reference: ArrayInput;
-  /** 1 or true where desirable, [B]. */
+  /** `true` or 1 where desirable, `false` or 0 where not, [B]. */
   readonly desirable: ArrayInput | readonly boolean[];
+}
+
+const UNPAIRED = { policy: anything, reference: anything, desirable: anything };
+const KTO = {
+  ...BETA,
+  desirableWeight: nonNegativeNumber,
+  undesirableWeight: nonNegativeNumber,
+  klEstimate: nonNegativeNumber,
+  mismatched: anything,
+};
+
+/**
+ * Options of {@link ktoLoss}.
+ * @category Losses
+ */
+export interface KtoOptions extends BetaOptions {
+  /** Weight of desirable responses; default 1. */
+  readonly desirableWeight?: number;
+  /** Weight of undesirable responses; default 1. */
+  readonly undesirableWeight?: number;
+  /** $z_0$, at least 0; default 0. */
+  readonly klEstimate?: number;
+  /** Log-ratios of mismatched prompts and responses, [M], from which $z_0$ is computed; in place of `klEstimate`. */
+  readonly mismatched?: ArrayInput;
+}
+
+/** Whether each response is desirable: two values, and nothing that would have to be interpreted. */
+function labels(fn: string, input: UnpairedBatch["desirable"], size: number): Float64Array {
+  const given = finite(fn, "desirable", input as ArrayInput, [size]);
+  given.forEach((flag, i) => {
+    if (flag !== 0 && flag !== 1)
+      throw new DomainError(
+        `${fn}: desirable[${i}] must be true or 1, or false or 0, got ${show(flag)}`,
+      );
+  });
+  return given;
 }
 
 /**
@@ -24,9 +67,8 @@ export interface UnpairedBatch {
  * $z_0$ estimates the KL divergence of policy and reference, as the mean log-ratio of mismatched prompts and responses, not below 0; it carries no gradient.
  *
  * @param batch - see {@link UnpairedBatch}
- * @param options - `beta`, default 0.1; `desirableWeight` and `undesirableWeight` $w$, default 1; `klEstimate` $z_0$, default 0, or `mismatched` log-ratios [M]
- *   to compute it from
- * @returns as the other losses; `chosenRewards` are those of desirable responses and `rejectedRewards` of the others, `grads` are `policy` and `reference`
+ * @param options - see {@link KtoOptions}
+ * @returns as the other losses; `chosenRewards` are those of desirable responses and `rejectedRewards` of the others, `gradient` has `policy` and `reference`
  * @throws `DomainError`, `ShapeError` for options out of range, lengths that differ, or numbers that are not finite
  * @example
  * ```ts
@@ -37,42 +79,36 @@ export interface UnpairedBatch {
  * @see Ethayarajh, Xu, Muennighoff, Jurafsky, Kiela (2024), "KTO: model alignment as prospect theoretic optimization"
  * @category Losses
  */
-export function ktoLoss(
-  batch: UnpairedBatch,
-  options: LossOptions & {
-    readonly beta?: number;
-    readonly desirableWeight?: number;
-    readonly undesirableWeight?: number;
-    readonly klEstimate?: number;
-    readonly mismatched?: ArrayInput;
-  } = {},
-): LossResult {
+export function ktoLoss(batch: UnpairedBatch, options: KtoOptions = {}): LossResult {
   const fn = "ktoLoss";
-  const beta = positive(fn, "beta", check(fn, "options", options, anyRecord).beta ?? 0.1);
-  const weights = [
-    atLeast(fn, "undesirableWeight", options.undesirableWeight ?? 1, 0),
-    atLeast(fn, "desirableWeight", options.desirableWeight ?? 1, 0),
-  ] as const;
-  const policy = finite(fn, "policy", check(fn, "batch", batch, anyRecord).policy);
+  const {
+    beta = 0.1,
+    desirableWeight = 1,
+    undesirableWeight = 1,
+    klEstimate,
+    mismatched,
+    withGradients = true,
+    allowPositive = false,
+  } = checkOptions<KtoOptions>(fn, options, KTO);
+  if (klEstimate !== undefined && mismatched !== undefined)
+    throw new DomainError(`${fn}: give klEstimate or mismatched, not both`);
+  const weights = [undesirableWeight, desirableWeight] as const;
+  check(fn, "batch", batch, recordOf(UNPAIRED));
+  const policy = finite(fn, "policy", batch.policy);
   const size = policy.length;
   if (size === 0) throw new ShapeError(`${fn}: policy must have at least one entry`);
   const reference = finite(fn, "reference", batch.reference, [size]);
-  const flags = Array.isArray(batch.desirable)
-    ? batch.desirable.map((flag: unknown) =>
-        typeof flag === "boolean" ? Number(flag) : (flag as number),
-      )
-    : batch.desirable;
-  const desirable = finite(fn, "desirable", flags, [size]);
-  let zero = atLeast(fn, "klEstimate", options.klEstimate ?? 0, 0);
-  if (options.mismatched !== undefined) {
-    const ratios = finite(fn, "mismatched", options.mismatched);
-    zero = Math.max(0, ratios.reduce((sum, x) => sum + x, 0) / Math.max(1, ratios.length));
-  }
+  const desirable = labels(fn, batch.desirable, size);
+  const ratios = mismatched === undefined ? undefined : finite(fn, "mismatched", mismatched);
+  if (ratios?.length === 0) throw new ShapeError(`${fn}: mismatched must have at least one entry`);
+  const zero = ratios
+    ? Math.max(0, ratios.reduce((sum, x) => sum + x, 0) / ratios.length)
+    : (klEstimate ?? 0);
   const [losses, slope] = [new Float64Array(size), new Float64Array(size)];
   const rewards: [number[], number[]] = [[], []];
   let loss = 0;
   for (let i = 0; i < size; i++) {
-    const good = desirable[i] === 0 ? 0 : 1;
+    const good = desirable[i] === 1 ? 1 : 0;
     const direction = good === 1 ? 1 : -1;
     const u = policy[i]! - reference[i]!;
     const t = direction * beta * (u - zero);
@@ -81,15 +117,20 @@ export function ktoLoss(
     rewards[good].push(beta * u);
     loss += losses[i]! / size;
   }
-  const { withGradients = true } = options;
+  const positive = Object.entries({ policy, reference }).flatMap(([name, x]) => {
+    const at = allowPositive ? -1 : x.findIndex((l) => l > 1e-6);
+    return at < 0
+      ? []
+      : [`${name}[${at}] is ${x[at]}, and log-probabilities of sequences are at most 0`];
+  });
   return {
     loss,
     losses: array<"float64">(losses),
     chosenRewards: array<"float64">(Float64Array.from(rewards[1])),
     rejectedRewards: array<"float64">(Float64Array.from(rewards[0])),
-    grads: withGradients
+    gradient: withGradients
       ? { policy: array<"float64">(slope), reference: array<"float64">(slope.map((g) => -g)) }
       : {},
-    warnings: [],
+    warnings: positive,
   };
 }

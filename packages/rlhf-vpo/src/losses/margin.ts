@@ -1,42 +1,52 @@
 /** Losses of the margin z = β(u − v), with u = ln π(y⁺) − ln π_ref(y⁺) and v the same of y⁻. */
 import { DomainError } from "@provably/core-tensor";
-import { anyRecord, check, show } from "@provably/core-tensor/internal";
-import { positive } from "../arrays.js";
+import {
+  checkOptions,
+  numberInside,
+  oneOf,
+  optional,
+  positiveNumber,
+  satisfying,
+} from "@provably/core-tensor/internal";
+import { share } from "../arrays.js";
 import { logSigmoid, sigmoid, softplus } from "../numerics.js";
 import {
-  type LossOptions,
+  LENGTHS,
   type LossResult,
   type PreferenceBatch,
+  REFERENCE,
+  REFERENCED,
+  type ReferenceOptions,
+  type ResponseLengths,
   alongMargin,
   flatten,
-  lengthsOf,
   overPairs,
 } from "./batch.js";
-import { smoothing, vpoLoss } from "./vpo.js";
-
-/**
- * Options of losses with a temperature.
- * @category Losses
- */
-export interface BetaOptions extends LossOptions {
-  /** Temperature $\beta > 0$ of the KL penalty; default 0.1. */
-  readonly beta?: number;
-}
+import { valueLoss } from "./vpo.js";
 
 /** Runs a loss of the margin z. `pair` returns L and writes dL/dz to `slope[0]`. */
 function overMargin(
   fn: string,
   batch: PreferenceBatch,
-  options: BetaOptions,
+  options: ReferenceOptions,
   pair: (z: number, slope: Float64Array) => number,
 ): LossResult {
-  const beta = positive(fn, "beta", check(fn, "options", options, anyRecord).beta ?? 0.1);
+  const { beta = 0.1 } = options;
   const slope = new Float64Array(1);
-  return overPairs(flatten(fn, batch, options), options, beta, (a, b, a0, b0, d) => {
+  return overPairs(flatten(fn, batch, REFERENCED, options), options, beta, (a, b, a0, b0, d) => {
     const loss = pair(beta * (a - a0 - (b - b0)), slope);
     alongMargin(d, beta * slope[0]!);
     return loss;
   });
+}
+
+/**
+ * Options of losses that know of wrong labels.
+ * @category Losses
+ */
+export interface SmoothingOptions extends ReferenceOptions {
+  /** Share $\epsilon$ of labels that are taken to be wrong. */
+  readonly labelSmoothing?: number;
 }
 
 /**
@@ -45,7 +55,7 @@ function overMargin(
  * The maximum-likelihood estimate of a Bradley-Terry model in policy form; {@link vpoLoss} with α = 0.
  *
  * @param batch - log-probabilities, see {@link PreferenceBatch}
- * @param options - see {@link BetaOptions}; `labelSmoothing` $\epsilon \in [0, 1)$, default 0
+ * @param options - see {@link ReferenceOptions}; `labelSmoothing` $\epsilon \in [0, 1)$, default 0
  * @returns see {@link LossResult}
  * @throws `DomainError`, `ShapeError` for options out of range, lengths that differ, or numbers that are not finite
  * @example
@@ -58,12 +68,18 @@ function overMargin(
  * @see Rafailov, Sharma, Mitchell, Ermon, Manning, Finn (2023), "Direct preference optimization"
  * @category Losses
  */
-export function dpoLoss(
-  batch: PreferenceBatch,
-  options: BetaOptions & { readonly labelSmoothing?: number } = {},
-): LossResult {
-  return vpoLoss(batch, { ...check("dpoLoss", "options", options, anyRecord), alpha: 0, sign: -1 });
+export function dpoLoss(batch: PreferenceBatch, options: SmoothingOptions = {}): LossResult {
+  checkOptions<SmoothingOptions>("dpoLoss", options, { ...REFERENCE, labelSmoothing: share });
+  return valueLoss("dpoLoss", batch, { ...options, alpha: 0, attitude: "pessimistic" });
 }
+
+const ROBUST = {
+  ...REFERENCE,
+  labelSmoothing: satisfying<number>(
+    "in [0, 0.5)",
+    (x) => typeof x === "number" && x >= 0 && x < 0.5,
+  ),
+};
 
 /**
  * The robust DPO loss $L = [(1-\epsilon)\,\mathrm{softplus}(-z) - \epsilon\,\mathrm{softplus}(z)]/(1-2\epsilon)$, unbiased when a share ε of labels is flipped.
@@ -71,7 +87,7 @@ export function dpoLoss(
  * It is not bounded below for one pair; its mean over noisy labels is the clean loss.
  *
  * @param batch - log-probabilities, see {@link PreferenceBatch}
- * @param options - see {@link BetaOptions}; `labelSmoothing` $\epsilon \in [0, \tfrac12)$, default 0.1
+ * @param options - see {@link ReferenceOptions}; `labelSmoothing` $\epsilon \in [0, \tfrac12)$, default 0.1
  * @returns see {@link LossResult}
  * @throws `DomainError`, `ShapeError` for options out of range, lengths that differ, or numbers that are not finite
  * @example
@@ -84,14 +100,9 @@ export function dpoLoss(
  * @see Chowdhury, Kini, Natarajan (2024), "Provably robust DPO: aligning language models with noisy feedback"
  * @category Losses
  */
-export function robustDpoLoss(
-  batch: PreferenceBatch,
-  options: BetaOptions & { readonly labelSmoothing?: number } = {},
-): LossResult {
+export function robustDpoLoss(batch: PreferenceBatch, options: SmoothingOptions = {}): LossResult {
   const fn = "robustDpoLoss";
-  const e = check(fn, "options", options, anyRecord).labelSmoothing ?? 0.1;
-  if (!(Number.isFinite(e) && e >= 0 && e < 0.5))
-    throw new DomainError(`${fn}: labelSmoothing must lie in [0, 0.5), got ${show(e)}`);
+  const { labelSmoothing: e = 0.1 } = checkOptions<SmoothingOptions>(fn, options, ROBUST);
   return overMargin(fn, batch, options, (z, slope) => {
     slope[0] = -((1 - e) * sigmoid(-z) + e * sigmoid(z)) / (1 - 2 * e);
     // softplus(z) = z + softplus(−z), so the difference of two large numbers is never taken.
@@ -100,12 +111,28 @@ export function robustDpoLoss(
 }
 
 /**
+ * Options of {@link ipoLoss}.
+ * @category Losses
+ */
+export interface IpoOptions extends ReferenceOptions {
+  /** Divide log-ratios by their numbers of tokens, or take them as they are; default by whether lengths are given. */
+  readonly normalise?: "sum" | "average";
+}
+
+const IPO = { ...REFERENCE, normalise: oneOf("sum", "average") };
+const IPO_BATCH = {
+  ...REFERENCED,
+  chosenLengths: optional(LENGTHS.chosenLengths),
+  rejectedLengths: optional(LENGTHS.rejectedLengths),
+};
+
+/**
  * The IPO loss $L = (\delta - 1/(2\beta))^2$ of the difference δ of log-ratios, which keeps deterministic preferences from driving the policy to the edge.
  *
  * With `normalise: "average"` each log-ratio is divided by its number of tokens, as its authors recommend; the default is that where lengths are given, else `"sum"`.
  *
  * @param batch - log-probabilities, see {@link PreferenceBatch}
- * @param options - see {@link BetaOptions} (β is the τ of the paper); `normalise`
+ * @param options - see {@link ReferenceOptions} (β is the τ of the paper); `normalise`
  * @returns see {@link LossResult}
  * @throws `DomainError`, `ShapeError` for options out of range, lengths that differ, or numbers that are not finite
  * @example
@@ -119,17 +146,22 @@ export function robustDpoLoss(
  * @category Losses
  */
 export function ipoLoss(
-  batch: PreferenceBatch,
-  options: BetaOptions & { readonly normalise?: "sum" | "average" } = {},
+  batch: PreferenceBatch & Partial<ResponseLengths>,
+  options: IpoOptions = {},
 ): LossResult {
   const fn = "ipoLoss";
-  const beta = positive(fn, "beta", check(fn, "options", options, anyRecord).beta ?? 0.1);
-  const flat = flatten(fn, batch, options);
-  const { normalise = flat.chosenLengths ? "average" : "sum" } = options;
-  const lengths = normalise === "average" ? lengthsOf(fn, flat) : undefined;
+  const { beta = 0.1 } = checkOptions<IpoOptions>(fn, options, IPO);
+  const flat = flatten(fn, batch, IPO_BATCH, options);
+  const { chosenLengths, rejectedLengths } = flat;
+  const { normalise = chosenLengths || rejectedLengths ? "average" : "sum" } = options;
+  const average = normalise === "average";
+  if (average && !(chosenLengths && rejectedLengths))
+    throw new DomainError(
+      `${fn}: batch.chosenLengths and batch.rejectedLengths must be given to average over tokens`,
+    );
   return overPairs(flat, options, beta, (a, b, a0, b0, d, i) => {
-    const n = lengths ? lengths[0][i]! : 1;
-    const m = lengths ? lengths[1][i]! : 1;
+    const n = average ? chosenLengths![i]! : 1;
+    const m = average ? rejectedLengths![i]! : 1;
     const off = (a - a0) / n - (b - b0) / m - 1 / (2 * beta);
     d.chosen = (2 * off) / n;
     d.refChosen = -d.chosen;
@@ -145,7 +177,7 @@ export function ipoLoss(
  * SLiC normalised by the reference; its derivative at z = 1 is taken as 0.
  *
  * @param batch - log-probabilities, see {@link PreferenceBatch}
- * @param options - see {@link BetaOptions}
+ * @param options - see {@link ReferenceOptions}
  * @returns see {@link LossResult}
  * @throws `DomainError`, `ShapeError` for options out of range, lengths that differ, or numbers that are not finite
  * @example
@@ -158,12 +190,15 @@ export function ipoLoss(
  * @see Zhao, Joshi, Liu, Khalman, Saleh, Liu (2023), "SLiC-HF: sequence likelihood calibration with human feedback"
  * @category Losses
  */
-export function hingeLoss(batch: PreferenceBatch, options: BetaOptions = {}): LossResult {
+export function hingeLoss(batch: PreferenceBatch, options: ReferenceOptions = {}): LossResult {
+  checkOptions<ReferenceOptions>("hingeLoss", options, REFERENCE);
   return overMargin("hingeLoss", batch, options, (z, slope) => {
     slope[0] = z < 1 ? -1 : 0;
     return Math.max(0, 1 - z);
   });
 }
+
+const EXO = { ...REFERENCE, labelSmoothing: numberInside(0, 1) };
 
 /**
  * The EXO loss for pairs, the reverse KL divergence from smoothed labels: $L = \sigma(z)[\ln\sigma(z) - \ln(1-\epsilon)] + \sigma(-z)[\ln\sigma(-z) - \ln\epsilon]$.
@@ -171,7 +206,7 @@ export function hingeLoss(batch: PreferenceBatch, options: BetaOptions = {}): Lo
  * Smoothing must be positive, since a reverse KL divergence from certain labels is infinite.
  *
  * @param batch - log-probabilities, see {@link PreferenceBatch}
- * @param options - see {@link BetaOptions}; `labelSmoothing` $\epsilon \in (0, 1)$, default 0.001
+ * @param options - see {@link ReferenceOptions}; `labelSmoothing` $\epsilon \in (0, 1)$, default 0.001
  * @returns see {@link LossResult}
  * @throws `DomainError`, `ShapeError` for options out of range, lengths that differ, or numbers that are not finite
  * @example
@@ -184,13 +219,9 @@ export function hingeLoss(batch: PreferenceBatch, options: BetaOptions = {}): Lo
  * @see Ji, Lu, Niu, Ke, Wang, Zhu, Tang, Huang (2024), "Towards efficient exact optimization of language model alignment"
  * @category Losses
  */
-export function exoPairLoss(
-  batch: PreferenceBatch,
-  options: BetaOptions & { readonly labelSmoothing?: number } = {},
-): LossResult {
+export function exoPairLoss(batch: PreferenceBatch, options: SmoothingOptions = {}): LossResult {
   const fn = "exoPairLoss";
-  const e = smoothing(fn, check(fn, "options", options, anyRecord).labelSmoothing ?? 1e-3);
-  if (e === 0) throw new DomainError(`${fn}: labelSmoothing must be positive, got 0`);
+  const { labelSmoothing: e = 1e-3 } = checkOptions<SmoothingOptions>(fn, options, EXO);
   const [yes, no] = [Math.log1p(-e), Math.log(e)];
   return overMargin(fn, batch, options, (z, slope) => {
     const [p, q] = [sigmoid(z), sigmoid(-z)];
@@ -201,13 +232,15 @@ export function exoPairLoss(
   });
 }
 
+const DISCOPOP = { ...REFERENCE, tau: positiveNumber };
+
 /**
  * The DiscoPOP loss $L = (1-m)\,\mathrm{softplus}(-z) + m\,e^{-z}$ with $m = \sigma(z/\tau)$, a blend of logistic and exponential found by search.
  *
  * It is not convex: near z = 0 it has a bump.
  *
  * @param batch - log-probabilities, see {@link PreferenceBatch}
- * @param options - see {@link BetaOptions}; `tau` $\tau > 0$, default 0.05
+ * @param options - see {@link ReferenceOptions}; `tau` $\tau > 0$, default 0.05
  * @returns see {@link LossResult}
  * @throws `DomainError`, `ShapeError` for options out of range, lengths that differ, or numbers that are not finite
  * @example
@@ -222,13 +255,9 @@ export function exoPairLoss(
  */
 export function discopopLoss(
   batch: PreferenceBatch,
-  options: BetaOptions & { readonly tau?: number } = {},
+  options: ReferenceOptions & { readonly tau?: number } = {},
 ): LossResult {
-  const tau = positive(
-    "discopopLoss",
-    "tau",
-    check("discopopLoss", "options", options, anyRecord).tau ?? 0.05,
-  );
+  const { tau = 0.05 } = checkOptions("discopopLoss", options, DISCOPOP);
   return overMargin("discopopLoss", batch, options, (z, slope) => {
     const m = sigmoid(z / tau);
     const rest = sigmoid(-z / tau);

@@ -1,26 +1,27 @@
 /** Losses of the two log-ratios u = ln π(y⁺) − ln π_ref(y⁺) and v of y⁻, each for itself. */
-import { anyRecord, check } from "@provably/core-tensor/internal";
-import { atLeast, positive } from "../arrays.js";
+import { checkOptions, nonNegativeNumber } from "@provably/core-tensor/internal";
 import { sigmoid, softplus } from "../numerics.js";
 import {
   type LossResult,
   type PairGradient,
   type PreferenceBatch,
+  REFERENCE,
+  REFERENCED,
+  type ReferenceOptions,
   alongRatios,
   flatten,
   overPairs,
 } from "./batch.js";
-import type { BetaOptions } from "./margin.js";
 
 /** Runs a loss of u and v. `pair` returns L and writes the derivatives. */
 function overRatios(
   fn: string,
   batch: PreferenceBatch,
-  options: BetaOptions,
+  options: ReferenceOptions,
   pair: (u: number, v: number, beta: number, d: PairGradient) => number,
 ): LossResult {
-  const beta = positive(fn, "beta", check(fn, "options", options, anyRecord).beta ?? 0.1);
-  return overPairs(flatten(fn, batch, options), options, beta, (a, b, a0, b0, d) =>
+  const { beta = 0.1 } = options;
+  return overPairs(flatten(fn, batch, REFERENCED, options), options, beta, (a, b, a0, b0, d) =>
     pair(a - a0, b - b0, beta, d),
   );
 }
@@ -47,7 +48,8 @@ const bump = (x: number): number => sigmoid(x) * sigmoid(-x);
  * @see Jung, Han, Nam, Cho (2024), "Binary classifier optimization for large language model alignment"
  * @category Losses
  */
-export function bcoPairLoss(batch: PreferenceBatch, options: BetaOptions = {}): LossResult {
+export function bcoPairLoss(batch: PreferenceBatch, options: ReferenceOptions = {}): LossResult {
+  checkOptions<ReferenceOptions>("bcoPairLoss", options, REFERENCE);
   return overRatios("bcoPairLoss", batch, options, (u, v, beta, d) => {
     alongRatios(d, -beta * sigmoid(-beta * u), beta * sigmoid(beta * v));
     return softplus(-beta * u) + softplus(beta * v);
@@ -73,7 +75,8 @@ export function bcoPairLoss(batch: PreferenceBatch, options: BetaOptions = {}): 
  * @see Chen, He, Su, Zhu (2024), "Noise contrastive alignment of language models with explicit rewards"
  * @category Losses
  */
-export function ncaPairLoss(batch: PreferenceBatch, options: BetaOptions = {}): LossResult {
+export function ncaPairLoss(batch: PreferenceBatch, options: ReferenceOptions = {}): LossResult {
+  checkOptions<ReferenceOptions>("ncaPairLoss", options, REFERENCE);
   return overRatios("ncaPairLoss", batch, options, (u, v, beta, d) => {
     const [x, y] = [beta * u, beta * v];
     alongRatios(d, beta * (0.5 * sigmoid(x) - sigmoid(-x)), 0.5 * beta * sigmoid(y));
@@ -100,7 +103,8 @@ export function ncaPairLoss(batch: PreferenceBatch, options: BetaOptions = {}): 
  * @see Wu, Sun, Yuan, Ji, Yang, Gu (2024), "Self-play preference optimization for language model alignment"
  * @category Losses
  */
-export function sppoHardLoss(batch: PreferenceBatch, options: BetaOptions = {}): LossResult {
+export function sppoHardLoss(batch: PreferenceBatch, options: ReferenceOptions = {}): LossResult {
+  checkOptions<ReferenceOptions>("sppoHardLoss", options, REFERENCE);
   return overRatios("sppoHardLoss", batch, options, (u, v, beta, d) => {
     const [x, y] = [u - 1 / (2 * beta), v + 1 / (2 * beta)];
     alongRatios(d, 2 * x, 2 * y);
@@ -127,7 +131,8 @@ export function sppoHardLoss(batch: PreferenceBatch, options: BetaOptions = {}):
  * @see D'Oosterlinck, Xu, Develder, Demeester, Singh, Potts, Kiela, Mehri (2024), "Anchored preference optimization and contrastive revisions"
  * @category Losses
  */
-export function apoZeroLoss(batch: PreferenceBatch, options: BetaOptions = {}): LossResult {
+export function apoZeroLoss(batch: PreferenceBatch, options: ReferenceOptions = {}): LossResult {
+  checkOptions<ReferenceOptions>("apoZeroLoss", options, REFERENCE);
   return overRatios("apoZeroLoss", batch, options, (u, v, beta, d) => {
     alongRatios(d, -beta * bump(beta * u), beta * bump(beta * v));
     return sigmoid(-beta * u) + sigmoid(beta * v);
@@ -153,13 +158,16 @@ export function apoZeroLoss(batch: PreferenceBatch, options: BetaOptions = {}): 
  * @see D'Oosterlinck and others (2024), "Anchored preference optimization and contrastive revisions"
  * @category Losses
  */
-export function apoDownLoss(batch: PreferenceBatch, options: BetaOptions = {}): LossResult {
+export function apoDownLoss(batch: PreferenceBatch, options: ReferenceOptions = {}): LossResult {
+  checkOptions<ReferenceOptions>("apoDownLoss", options, REFERENCE);
   return overRatios("apoDownLoss", batch, options, (u, v, beta, d) => {
     const z = beta * (u - v);
     alongRatios(d, beta * (bump(beta * u) - bump(z)), beta * bump(z));
     return sigmoid(beta * u) + sigmoid(-z);
   });
 }
+
+const DPOP = { ...REFERENCE, lambda: nonNegativeNumber };
 
 /**
  * The DPO-positive loss $L = \mathrm{softplus}(-\beta(u - v - \lambda\max(0, -u)))$, which punishes a fall of the chosen likelihood inside the sigmoid.
@@ -182,14 +190,9 @@ export function apoDownLoss(batch: PreferenceBatch, options: BetaOptions = {}): 
  */
 export function dpopLoss(
   batch: PreferenceBatch,
-  options: BetaOptions & { readonly lambda?: number } = {},
+  options: ReferenceOptions & { readonly lambda?: number } = {},
 ): LossResult {
-  const lambda = atLeast(
-    "dpopLoss",
-    "lambda",
-    check("dpopLoss", "options", options, anyRecord).lambda ?? 50,
-    0,
-  );
+  const { lambda = 50 } = checkOptions("dpopLoss", options, DPOP);
   return overRatios("dpopLoss", batch, options, (u, v, beta, d) => {
     const z = beta * (u - v - lambda * Math.max(0, -u));
     const g = beta * sigmoid(-z);

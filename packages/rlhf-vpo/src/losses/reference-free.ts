@@ -1,19 +1,30 @@
 /** Losses without a reference policy. */
 import { type ArrayInput, DomainError } from "@provably/core-tensor";
-import { anyRecord, check, show } from "@provably/core-tensor/internal";
-import { atLeast, finite, positive } from "../arrays.js";
+import {
+  anything,
+  checkOptions,
+  finiteNumber,
+  nonNegativeNumber,
+  positiveNumber,
+} from "@provably/core-tensor/internal";
+import { finite, share } from "../arrays.js";
 import { log1mexp, sigmoid, softplus } from "../numerics.js";
 import {
+  BETA,
+  type BetaOptions,
+  LENGTHS,
+  LOSS,
   type LossOptions,
   type LossResult,
+  PAIRS,
   type PairGradient,
-  type PreferenceBatch,
+  type ResponseLengths,
+  type ResponsePairs,
   flatten,
-  lengthsOf,
   overPairs,
 } from "./batch.js";
-import type { BetaOptions } from "./margin.js";
-import { smoothing } from "./vpo.js";
+
+const AVERAGED = { ...PAIRS, ...LENGTHS };
 
 /** Writes the derivatives of a loss that does not see the reference. */
 function alone(d: PairGradient, chosen: number, rejected: number): void {
@@ -23,29 +34,19 @@ function alone(d: PairGradient, chosen: number, rejected: number): void {
   d.refRejected = 0;
 }
 
-/** The batch with the reference left out. */
-function withoutReference(fn: string, batch: PreferenceBatch): PreferenceBatch {
-  const { chosen, rejected, chosenLengths, rejectedLengths, weights } = check(
-    fn,
-    "batch",
-    batch,
-    anyRecord,
-  );
-  return {
-    chosen,
-    rejected,
-    ...(chosenLengths === undefined ? {} : { chosenLengths }),
-    ...(rejectedLengths === undefined ? {} : { rejectedLengths }),
-    ...(weights === undefined ? {} : { weights }),
-  };
-}
+const SLIC = {
+  ...LOSS,
+  delta: positiveNumber,
+  regWeight: nonNegativeNumber,
+  regularised: anything,
+};
 
 /**
  * The SLiC loss $L = \max(0, \delta - \ln\pi(y^+) + \ln\pi(y^-)) - w\,\ln\pi(y_{\mathrm{reg}})$.
  *
- * The second term keeps the likelihood of some response up; its gradient is `grads.regularised`.
+ * The second term keeps the likelihood of some response up; its gradient is `gradient.regularised`.
  *
- * @param batch - log-probabilities, see {@link PreferenceBatch}
+ * @param batch - log-probabilities, see {@link ResponsePairs}
  * @param options - `delta` $\delta > 0$, default 1; `regWeight` $w \ge 0$, default 0; `regularised` $\ln\pi(y_{\mathrm{reg}})$, [B]
  * @returns see {@link LossResult}
  * @throws `DomainError`, `ShapeError` for options out of range, lengths that differ, or numbers that are not finite
@@ -59,7 +60,7 @@ function withoutReference(fn: string, batch: PreferenceBatch): PreferenceBatch {
  * @category Losses
  */
 export function slicLoss(
-  batch: PreferenceBatch,
+  batch: ResponsePairs,
   options: LossOptions & {
     readonly delta?: number;
     readonly regWeight?: number;
@@ -67,11 +68,12 @@ export function slicLoss(
   } = {},
 ): LossResult {
   const fn = "slicLoss";
-  const delta = positive(fn, "delta", check(fn, "options", options, anyRecord).delta ?? 1);
-  const w = atLeast(fn, "regWeight", options.regWeight ?? 0, 0);
-  const flat = flatten(fn, withoutReference(fn, batch), options);
+  const { delta = 1, regWeight: w = 0 } = checkOptions(fn, options, SLIC);
+  const flat = flatten(fn, batch, PAIRS, options);
   if (w > 0 && options.regularised === undefined)
     throw new DomainError(`${fn}: regWeight ${w} needs regularised, [${flat.size}]`);
+  if (options.regularised !== undefined && options.regWeight === undefined)
+    throw new DomainError(`${fn}: regularised is read with a regWeight only`);
   const reg =
     options.regularised === undefined
       ? undefined
@@ -91,12 +93,14 @@ export function slicLoss(
   );
 }
 
+const SIMPO = { ...BETA, gamma: finiteNumber, labelSmoothing: share };
+
 /**
  * The SimPO loss $L = \mathrm{softplus}(-z)$ with $z = \beta(\ln\pi(y^+)/n^+ - \ln\pi(y^-)/n^-) - \gamma$: average log-likelihoods and a target margin.
  *
  * Label smoothing as in {@link dpoLoss}.
  *
- * @param batch - log-probabilities, see {@link PreferenceBatch}; lengths are required
+ * @param batch - log-probabilities, see {@link ResponsePairs} and {@link ResponseLengths}
  * @param options - `beta`, default 2; `gamma` $\gamma$, default 1; `labelSmoothing`, default 0
  * @returns see {@link LossResult}
  * @throws `DomainError`, `ShapeError` for options out of range, lengths that differ, or numbers that are not finite
@@ -111,17 +115,13 @@ export function slicLoss(
  * @category Losses
  */
 export function simpoLoss(
-  batch: PreferenceBatch,
+  batch: ResponsePairs & ResponseLengths,
   options: BetaOptions & { readonly gamma?: number; readonly labelSmoothing?: number } = {},
 ): LossResult {
   const fn = "simpoLoss";
-  const beta = positive(fn, "beta", check(fn, "options", options, anyRecord).beta ?? 2);
-  const { gamma = 1 } = options;
-  if (!Number.isFinite(gamma))
-    throw new DomainError(`${fn}: gamma must be finite, got ${show(gamma)}`);
-  const e = smoothing(fn, options.labelSmoothing);
-  const flat = flatten(fn, withoutReference(fn, batch), options);
-  const [n, m] = lengthsOf(fn, flat);
+  const { beta = 2, gamma = 1, labelSmoothing: e = 0 } = checkOptions(fn, options, SIMPO);
+  const flat = flatten(fn, batch, AVERAGED, options);
+  const [n, m] = [flat.chosenLengths!, flat.rejectedLengths!];
   return overPairs(flat, options, beta, (a, b, _a0, _b0, d, i) => {
     const z = beta * (a / n[i]! - b / m[i]!) - gamma;
     const g = beta * (e * sigmoid(z) - (1 - e) * sigmoid(-z));
@@ -130,12 +130,14 @@ export function simpoLoss(
   });
 }
 
+const CPO = { ...BETA, nllWeight: nonNegativeNumber, labelSmoothing: share };
+
 /**
  * The CPO loss $L = \mathrm{softplus}(-\beta(\ln\pi(y^+) - \ln\pi(y^-))) - w\,\ln\pi(y^+)$.
  *
  * DPO with a uniform reference, plus supervised fine-tuning. Label smoothing as in {@link dpoLoss}.
  *
- * @param batch - log-probabilities, see {@link PreferenceBatch}
+ * @param batch - log-probabilities, see {@link ResponsePairs}
  * @param options - see {@link BetaOptions}; `nllWeight` $w \ge 0$, default 1; `labelSmoothing`, default 0
  * @returns see {@link LossResult}
  * @throws `DomainError`, `ShapeError` for options out of range, lengths that differ, or numbers that are not finite
@@ -149,32 +151,28 @@ export function simpoLoss(
  * @category Losses
  */
 export function cpoLoss(
-  batch: PreferenceBatch,
+  batch: ResponsePairs,
   options: BetaOptions & { readonly nllWeight?: number; readonly labelSmoothing?: number } = {},
 ): LossResult {
   const fn = "cpoLoss";
-  const beta = positive(fn, "beta", check(fn, "options", options, anyRecord).beta ?? 0.1);
-  const w = atLeast(fn, "nllWeight", options.nllWeight ?? 1, 0);
-  const e = smoothing(fn, options.labelSmoothing);
-  return overPairs(
-    flatten(fn, withoutReference(fn, batch), options),
-    options,
-    beta,
-    (a, b, _a0, _b0, d) => {
-      const z = beta * (a - b);
-      const g = beta * (e * sigmoid(z) - (1 - e) * sigmoid(-z));
-      alone(d, g - w, -g);
-      return (1 - e) * softplus(-z) + e * softplus(z) - w * a;
-    },
-  );
+  const { beta = 0.1, nllWeight = 1, labelSmoothing: e = 0 } = checkOptions(fn, options, CPO);
+  const flat = flatten(fn, batch, PAIRS, options);
+  return overPairs(flat, options, beta, (a, b, _a0, _b0, d) => {
+    const z = beta * (a - b);
+    const g = beta * (e * sigmoid(z) - (1 - e) * sigmoid(-z));
+    alone(d, g - nllWeight, -g);
+    return (1 - e) * softplus(-z) + e * softplus(z) - nllWeight * a;
+  });
 }
+
+const ORPO = { ...LOSS, lambda: nonNegativeNumber };
 
 /**
  * The ORPO loss $L = -p + \lambda\,\mathrm{softplus}(-o)$ with average log-likelihoods $p$, $q$ and the log odds ratio $o = p - q - \ln(1-e^p) + \ln(1-e^q)$.
  *
  * Supervised fine-tuning and an odds ratio in one step. Averages must be below 0; closer than 1e-12 they are cut off there.
  *
- * @param batch - log-probabilities, see {@link PreferenceBatch}; lengths are required
+ * @param batch - log-probabilities, see {@link ResponsePairs} and {@link ResponseLengths}
  * @param options - `lambda` $\lambda \ge 0$, default 0.1
  * @returns see {@link LossResult}
  * @throws `DomainError`, `ShapeError` for options out of range, lengths that differ, or numbers that are not finite
@@ -190,13 +188,13 @@ export function cpoLoss(
  * @category Losses
  */
 export function orpoLoss(
-  batch: PreferenceBatch,
+  batch: ResponsePairs & ResponseLengths,
   options: LossOptions & { readonly lambda?: number } = {},
 ): LossResult {
   const fn = "orpoLoss";
-  const lambda = atLeast(fn, "lambda", check(fn, "options", options, anyRecord).lambda ?? 0.1, 0);
-  const flat = flatten(fn, withoutReference(fn, batch), options);
-  const [n, m] = lengthsOf(fn, flat);
+  const { lambda = 0.1 } = checkOptions(fn, options, ORPO);
+  const flat = flatten(fn, batch, AVERAGED, options);
+  const [n, m] = [flat.chosenLengths!, flat.rejectedLengths!];
   const average = (name: string, sum: number, count: number, i: number): number => {
     const p = sum / count;
     if (p > 1e-9)

@@ -1,15 +1,26 @@
 /** The value-incentivised preference loss. */
-import { type ArrayInput, DomainError, ShapeError, array, exp, log1p } from "@provably/core-tensor";
-import { anyRecord, check, show } from "@provably/core-tensor/internal";
-import { atLeast, finite, numbers, positive, wrap } from "../arrays.js";
+import { type ArrayInput, DomainError, ShapeError, exp, log1p } from "@provably/core-tensor";
+import {
+  anything,
+  check,
+  checkOptions,
+  nonNegativeNumber,
+  oneOf,
+  wholeNumber,
+} from "@provably/core-tensor/internal";
+import { finite, numbers, read, share, wrap } from "../arrays.js";
 import { sigmoid, softplus } from "../numerics.js";
 import {
   type FlatBatch,
   type LossOptions,
   type LossResult,
   type PreferenceBatch,
+  REFERENCE,
+  REFERENCED,
+  type ReferenceOptions,
   alongMargin,
   flatten,
+  gradientsOf,
   overPairs,
   resultOf,
 } from "./batch.js";
@@ -22,16 +33,25 @@ import {
 export type Calibration = "chosen" | "rejected" | "both" | "samples";
 
 /**
+ * Pessimistic for data that were collected before, optimistic for exploration.
+ * @category Losses
+ */
+export type Attitude = "pessimistic" | "optimistic";
+
+export const attitudeGuard = oneOf("pessimistic", "optimistic");
+
+/** The sign s of the value term: −1 pulls the policy towards the calibration distribution, +1 pushes it away. */
+export const signOf = (attitude: Attitude): 1 | -1 => (attitude === "optimistic" ? 1 : -1);
+
+/**
  * Options of {@link vpoLoss}.
  * @category Losses
  */
-export interface VpoOptions extends LossOptions {
-  /** Temperature $\beta > 0$ of the KL penalty; default 0.1. */
-  readonly beta?: number;
+export interface VpoOptions extends ReferenceOptions {
   /** Weight $\alpha \ge 0$ of the value term, in mean form (per pair); see {@link alphaFromSum}. 0 is DPO. */
   readonly alpha: number;
-  /** −1 for pessimism (offline data), +1 for optimism (online exploration). */
-  readonly sign: 1 | -1;
+  /** `"pessimistic"` (s = −1) for offline data, `"optimistic"` (s = +1) for online exploration. */
+  readonly attitude: Attitude;
   /** Default `"chosen"`. */
   readonly calibration?: Calibration;
   /** $\ln\pi$ of M calibration samples for each pair, [B, M]; for `"samples"`. */
@@ -42,26 +62,36 @@ export interface VpoOptions extends LossOptions {
   readonly labelSmoothing?: number;
 }
 
+const VPO = {
+  ...REFERENCE,
+  alpha: nonNegativeNumber,
+  attitude: attitudeGuard,
+  calibration: oneOf("chosen", "rejected", "both", "samples"),
+  samples: anything,
+  refSamples: anything,
+  labelSmoothing: share,
+};
+
 /**
  * The value-incentivised preference loss, in its direct policy form:
  * $L_i = \mathrm{softplus}(-z_i) + s\,\alpha\,\beta\, c_i$ with $z_i = \beta(u_i - v_i)$, $u = \ln\pi(y^+) - \ln\pi_{\mathrm{ref}}(y^+)$, likewise $v$ for $y^-$,
  * and $c_i$ an estimate of $\mathbb E_{\pi_{\mathrm{cal}}}[\ln\pi - \ln\pi_{\mathrm{ref}}]$.
  *
- * With sign −1 it pulls the policy towards the calibration distribution (pessimism), with +1 it pushes away from it (optimism). The optimistic objective
- * is unbounded below over all policies: bound the class, take few steps, or decay weights. With sign −1 and `"chosen"` it is DPO plus supervised
- * fine-tuning of weight αβ; with +1 and samples of the reference it is XPO.
+ * Pessimism (s = −1) pulls the policy towards the calibration distribution, optimism (s = +1) pushes it away. The optimistic objective
+ * is unbounded below over all policies: bound the class, take few steps, or decay weights. Pessimistic and with `"chosen"` it is DPO plus supervised
+ * fine-tuning of weight αβ; optimistic and with samples of the reference it is XPO.
  *
  * @param batch - log-probabilities, see {@link PreferenceBatch}
  * @param options - see {@link VpoOptions}
  * @returns mean loss, losses, implicit rewards, gradients (also `samples` and `refSamples`)
- * @throws `DomainError` for β ≤ 0, α < 0, a sign other than ±1, or log-probabilities that are not finite
- * @throws `ShapeError` when lengths differ, or samples are missing
+ * @throws `DomainError` for options and fields that the loss does not read, options out of range, references or samples that are missing, or log-probabilities that are not finite
+ * @throws `ShapeError` when lengths differ
  * @example
  * ```ts
  * import { dpoLoss, vpoLoss } from "@provably/rlhf-vpo";
  *
  * const batch = { chosen: [-1], rejected: [-2], refChosen: [-1.5], refRejected: [-1.5] };
- * const { loss } = vpoLoss(batch, { alpha: 0.2, sign: -1, beta: 0.5 });
+ * const { loss } = vpoLoss(batch, { alpha: 0.2, attitude: "pessimistic", beta: 0.5 });
  * loss - dpoLoss(batch, { beta: 0.5 }).loss; // => -0.05
  * ```
  * @see Cen, Mei, Goshvadi, Dai, Yang, Yang, Schuurmans, Chi, Dai (2025), "Value-incentivized preference optimization: a unified approach to online and offline RLHF"
@@ -69,53 +99,56 @@ export interface VpoOptions extends LossOptions {
  */
 export function vpoLoss(batch: PreferenceBatch, options: VpoOptions): LossResult {
   const fn = "vpoLoss";
-  const { alpha, sign, calibration = "chosen" } = check(fn, "options", options, anyRecord);
-  const beta = positive(fn, "beta", options.beta ?? 0.1);
-  atLeast(fn, "alpha", alpha, 0);
-  if (sign !== 1 && sign !== -1)
-    throw new DomainError(`${fn}: sign must be 1 (optimism) or -1 (pessimism), got ${show(sign)}`);
-  const e = smoothing(fn, options.labelSmoothing);
-  const flat = flatten(fn, batch, options);
-  const k = sign * alpha * beta;
-  if (calibration === "samples") {
-    const { samples, refSamples } = options;
-    if (samples === undefined || refSamples === undefined)
-      throw new ShapeError(
-        `${fn}: calibration "samples" needs samples and refSamples, [${flat.size}, M]`,
+  checkOptions<VpoOptions>(fn, options, VPO);
+  check(fn, "alpha", options.alpha, nonNegativeNumber);
+  check(fn, "attitude", options.attitude, attitudeGuard);
+  return valueLoss(fn, batch, options);
+}
+
+/** The VPO loss of options that were checked, under the name of the function that was called. */
+export function valueLoss(fn: string, batch: PreferenceBatch, options: VpoOptions): LossResult {
+  const { alpha, attitude, beta = 0.1, calibration = "chosen", labelSmoothing: e = 0 } = options;
+  const { samples, refSamples } = options;
+  const flat = flatten(fn, batch, REFERENCED, options);
+  const k = signOf(attitude) * alpha * beta;
+  if (calibration !== "samples") {
+    if (samples !== undefined || refSamples !== undefined)
+      throw new DomainError(
+        `${fn}: samples and refSamples are read with calibration "samples" only`,
       );
-    const shape = array(samples, { dtype: "float64" }).shape;
-    if (shape.length !== 2 || shape[0] !== flat.size || shape[1]! < 1)
-      throw new ShapeError(
-        `${fn}: samples must have shape [${flat.size}, M] with M ≥ 1, got [${shape.join(", ")}]`,
-      );
-    const m = shape[1]!;
-    const [s, s0] = [
-      finite(fn, "samples", samples, shape),
-      finite(fn, "refSamples", refSamples, shape),
-    ];
-    return overPairs(
-      flat,
-      options,
-      beta,
-      (a, b, a0, b0, d, i) => {
-        const z = beta * (a - a0 - (b - b0));
-        alongMargin(d, beta * (e * sigmoid(z) - (1 - e) * sigmoid(-z)));
-        let c = 0;
-        for (let j = i * m; j < (i + 1) * m; j++) c += s[j]! - s0[j]!;
-        return (1 - e) * softplus(-z) + e * softplus(z) + (k * c) / m;
-      },
-      {
-        samples: { shape, perPair: new Float64Array(flat.size * m).fill(k / m) },
-        refSamples: { shape, perPair: new Float64Array(flat.size * m).fill(-k / m) },
-      },
-    );
+    const [up, down] = { chosen: [1, 0], rejected: [0, 1], both: [0.5, 0.5] }[calibration];
+    return inBlocks(flat, options, beta, e, k * up!, k * down!);
   }
-  const weights = new Map([["chosen", [1, 0]], ["rejected", [0, 1]], ["both", [0.5, 0.5]]]).get(calibration); // prettier-ignore
-  if (weights === undefined)
+  if (samples === undefined || refSamples === undefined)
     throw new DomainError(
-      `${fn}: calibration must be "chosen", "rejected", "both" or "samples", got ${show(calibration)}`,
+      `${fn}: calibration "samples" needs samples and refSamples, [${flat.size}, M]`,
     );
-  return inBlocks(flat, options, beta, e, k * weights[0]!, k * weights[1]!);
+  const shape = read(fn, "samples", samples).shape;
+  if (shape.length !== 2 || shape[0] !== flat.size || shape[1]! < 1)
+    throw new ShapeError(
+      `${fn}: samples must have shape [${flat.size}, M] with M ≥ 1, got [${shape.join(", ")}]`,
+    );
+  const m = shape[1]!;
+  const [s, s0] = [
+    finite(fn, "samples", samples, shape),
+    finite(fn, "refSamples", refSamples, shape),
+  ];
+  return overPairs(
+    flat,
+    options,
+    beta,
+    (a, b, a0, b0, d, i) => {
+      const z = beta * (a - a0 - (b - b0));
+      alongMargin(d, beta * (e * sigmoid(z) - (1 - e) * sigmoid(-z)));
+      let c = 0;
+      for (let j = i * m; j < (i + 1) * m; j++) c += s[j]! - s0[j]!;
+      return (1 - e) * softplus(-z) + e * softplus(z) + (k * c) / m;
+    },
+    {
+      samples: { shape, perPair: new Float64Array(flat.size * m).fill(k / m) },
+      refSamples: { shape, perPair: new Float64Array(flat.size * m).fill(-k / m) },
+    },
+  );
 }
 
 /** Pairs in a block: what of them is in use fits the cache. */
@@ -173,17 +206,8 @@ function inBlocks(
       db0![at] = -away;
     }
   }
-  const grads: LossResult["grads"] = da
-    ? { chosen: wrap(da), rejected: wrap(db!), refChosen: wrap(da0!), refRejected: wrap(db0!) }
-    : {};
-  return resultOf(batch, beta, loss, losses, grads);
-}
-
-/** A label smoothing in [0, 1). */
-export function smoothing(fn: string, e = 0): number {
-  if (!(Number.isFinite(e) && e >= 0 && e < 1))
-    throw new DomainError(`${fn}: labelSmoothing must lie in [0, 1), got ${show(e)}`);
-  return e;
+  const gradient = da ? gradientsOf(da, db!, batch.referenced ? [da0!, db0!] : undefined) : {};
+  return resultOf(batch, beta, loss, losses, gradient);
 }
 
 /**
@@ -192,7 +216,7 @@ export function smoothing(fn: string, e = 0): number {
  * @param alphaSum - α that multiplies a sum over `pairs` losses; the offline theorem takes $\sqrt N$
  * @param pairs - number of pairs $N$
  * @returns $\alpha / N$
- * @throws `DomainError` unless α ≥ 0 and N ≥ 1
+ * @throws `DomainError` unless α ≥ 0 and N is a whole number ≥ 1
  * @example
  * ```ts
  * import { alphaFromSum } from "@provably/rlhf-vpo";
@@ -203,6 +227,7 @@ export function smoothing(fn: string, e = 0): number {
  */
 export function alphaFromSum(alphaSum: number, pairs: number): number {
   return (
-    atLeast("alphaFromSum", "alphaSum", alphaSum, 0) / atLeast("alphaFromSum", "pairs", pairs, 1)
+    check("alphaFromSum", "alphaSum", alphaSum, nonNegativeNumber) /
+    check("alphaFromSum", "pairs", pairs, wholeNumber())
   );
 }

@@ -11,8 +11,15 @@ import {
   toTypedArray,
   zeros,
 } from "@provably/core-tensor";
-import { anyList, anyRecord, check, show } from "@provably/core-tensor/internal";
-import { numbers } from "../arrays.js";
+import {
+  anyList,
+  check,
+  checkOptions,
+  show,
+  trueOrFalse,
+  within,
+} from "@provably/core-tensor/internal";
+import { numbers, read as readNumbers } from "../arrays.js";
 
 /**
  * Options of {@link sequenceLogProbs}.
@@ -40,6 +47,8 @@ export interface SequenceLogProbs {
   readonly warnings: readonly string[];
 }
 
+const SEQUENCE = { average: trueOrFalse, shift: trueOrFalse };
+
 /** What is scored: for row b and position t the label, or −1. */
 interface Plan {
   readonly batch: number;
@@ -57,12 +66,12 @@ function planOf(
   mask: ArrayInput,
   options: SequenceOptions,
 ): Plan {
-  const { shift = true } = check(fn, "options", options, anyRecord);
+  const { shift = true } = options;
   const [batch, length, vocabulary] = shape;
   if (shape.length !== 3 || !(batch! > 0 && length! > 0 && vocabulary! > 0))
     throw new ShapeError(`${fn}: logits must have shape [B, T, V], got [${shape.join(", ")}]`);
   const read = (name: string, input: ArrayInput): Float64Array => {
-    const x = array(input, { dtype: "float64" });
+    const x = readNumbers(fn, name, input);
     if (x.shape.join() !== [batch, length].join())
       throw new ShapeError(
         `${fn}: ${name} must have shape [${batch}, ${length}], got [${x.shape.join(", ")}]`,
@@ -77,6 +86,10 @@ function planOf(
     for (let t = 0; t < positions; t++) {
       const at = b * length! + t + (shift ? 1 : 0);
       if (scored[at] === 0) continue;
+      if (scored[at] !== 1)
+        throw new DomainError(
+          `${fn}: mask[${b}, ${at - b * length!}] must be 1 (scored) or 0, got ${scored[at]}`,
+        );
       const label = ids[at]!;
       if (!Number.isInteger(label) || label < 0 || label >= vocabulary!)
         throw new DomainError(
@@ -171,14 +184,10 @@ export function sequenceLogProbs(
   options: SequenceOptions = {},
 ): SequenceLogProbs {
   const fn = "sequenceLogProbs";
-  const x = array(logits);
+  const { average = false } = checkOptions<SequenceOptions>(fn, options, SEQUENCE);
+  const x = within(`${fn}: logits`, () => array(logits));
   const plan = planOf(fn, x.shape, labels, mask, options);
-  const { sums, perToken } = sumUp(
-    fn,
-    flatLogits(x),
-    plan,
-    check(fn, "options", options, anyRecord).average ?? false,
-  );
+  const { sums, perToken } = sumUp(fn, flatLogits(x), plan, average);
   const warnings: string[] = [];
   plan.counts.forEach((count, b) => {
     if (count === 0) warnings.push(`row ${b} has no scored token; its log-probability is 0`);
@@ -216,7 +225,7 @@ export function scoreSequences(
   options: SequenceOptions = {},
 ): (logits: NdArray) => NdArray {
   const fn = "scoreSequences";
-  const { average = false } = check(fn, "options", options, anyRecord);
+  const { average = false } = checkOptions<SequenceOptions>(fn, options, SEQUENCE);
   const value = (logits: NdArray): NdArray => {
     if (!isNdArray(logits))
       throw new DTypeError(`${fn}: logits must be an array, got ${show(logits)}`);

@@ -1,7 +1,6 @@
-/** VPO on a bounded class of rewards, for both signs. */
-import { type NdArray, array } from "@provably/core-tensor";
-import { anyRecord, check } from "@provably/core-tensor/internal";
-import { atLeast, positive } from "../arrays.js";
+/** VPO on a bounded class of rewards, for both attitudes. */
+import { DomainError, type NdArray, array } from "@provably/core-tensor";
+import { check, checkOptions, finiteNumber, positiveNumber } from "@provably/core-tensor/internal";
 import { type PreferenceProblem, flattenProblem, logPolicyOf } from "../exact/problem.js";
 import { logSumExp, sigmoid, softplus } from "../numerics.js";
 
@@ -21,6 +20,21 @@ export interface BoundedSolution {
   /** $\mathrm{NLL} - s\,J^\star$, what was minimised. */
   readonly objective: number;
 }
+
+/**
+ * Options of {@link solveBoundedVpo}, all required.
+ * @category Training
+ */
+export interface BoundedOptions {
+  /** Temperature $\beta > 0$. */
+  readonly beta: number;
+  /** $s$, in sum form: positive for optimism, negative for pessimism. */
+  readonly signedAlpha: number;
+  /** $C > 0$: rewards lie in $[-C, C]$. */
+  readonly bound: number;
+}
+
+const BOUNDED = { beta: positiveNumber, signedAlpha: finiteNumber, bound: positiveNumber };
 
 /** The nearest point with |r| ≤ bound and ⟨weights, r⟩ = 0: a common multiple of the weights is taken away, then cut off. */
 function project(r: Float64Array, weights: Float64Array, bound: number): Float64Array {
@@ -46,29 +60,34 @@ function project(r: Float64Array, weights: Float64Array, bound: number): Float64
  * exact for small tables and a good guess for large ones.
  *
  * @param problem - tabular problem, see {@link PreferenceProblem}
- * @param options - `beta`; `signedAlpha` $s$ in sum form; `bound` $C > 0$
+ * @param options - see {@link BoundedOptions}
  * @returns see {@link BoundedSolution}
  * @throws `ShapeError`, `DomainError` when the problem does not fit together
  * @example
  * ```ts
- * import { solveBounded } from "@provably/rlhf-vpo";
+ * import { solveBoundedVpo } from "@provably/rlhf-vpo";
  *
  * const problem = { data: [[0, 0, 1]], logReference: [[Math.log(0.5), Math.log(0.5)]] };
- * const of = (signedAlpha) => solveBounded(problem, { beta: 1, signedAlpha, bound: 2 }).optimalValue;
+ * const of = (signedAlpha) => solveBoundedVpo(problem, { beta: 1, signedAlpha, bound: 2 }).optimalValue;
  * of(5) > of(-5); // => true
  * ```
  * @see Cen and others (2025), "Value-incentivized preference optimization", the reward form
  * @category Training
  */
-export function solveBounded(
+export function solveBoundedVpo(
   problem: PreferenceProblem,
-  options: { readonly beta: number; readonly signedAlpha: number; readonly bound: number },
+  options: BoundedOptions,
 ): BoundedSolution {
-  const fn = "solveBounded";
-  const beta = positive(fn, "beta", check(fn, "options", options, anyRecord).beta);
-  const bound = positive(fn, "bound", options.bound);
-  const signedAlpha = atLeast(fn, "signedAlpha", options.signedAlpha, -Infinity);
+  const fn = "solveBoundedVpo";
+  checkOptions<BoundedOptions>(fn, options, BOUNDED);
+  const beta = check(fn, "beta", options.beta, positiveNumber);
+  const bound = check(fn, "bound", options.bound, positiveNumber);
+  const signedAlpha = check(fn, "signedAlpha", options.signedAlpha, finiteNumber);
   const flat = flattenProblem(fn, problem);
+  if (flat.features)
+    throw new DomainError(
+      `${fn}: problem.features must be left out, the bound is one on the table of rewards`,
+    );
   const { prompts, responses, logReference, calibration, rho, pairs } = flat;
   const cells = prompts * responses;
   const weights = calibration.map((p, k) => p * rho[Math.floor(k / responses)]!);
@@ -132,10 +151,7 @@ export function solveBounded(
   const shape = [prompts, responses];
   return {
     reward: array<"float64">(best.r, { shape }),
-    logPolicy: array<"float64">(
-      logPolicyOf({ ...flat, features: undefined, dimension: cells }, best.r, beta),
-      { shape },
-    ),
+    logPolicy: array<"float64">(logPolicyOf(flat, best.r, beta), { shape }),
     nll,
     optimalValue: value,
     objective,

@@ -6,39 +6,52 @@ import {
   type NdArray,
   array,
 } from "@provably/core-tensor";
-import { anyRecord, check, checkHooks, show, wholeNumber } from "@provably/core-tensor/internal";
+import {
+  anything,
+  check,
+  checkOptions,
+  longWork,
+  nonNegativeNumber,
+  optional,
+  positiveNumber,
+  recordOf,
+  wholeNumber,
+} from "@provably/core-tensor/internal";
 import { solve } from "@provably/core-tensor/linalg";
-import { atLeast, finite, numbers, positive } from "../arrays.js";
+import { finite, numbers } from "../arrays.js";
 import { certifyStationary } from "../certify/stationary.js";
+import { attainsMinimum } from "../exact/existence.js";
 import {
   type FlatProblem,
-  type ObjectiveOptions,
+  type Hyperparameters,
   type PreferenceProblem,
   evaluate,
   flattenProblem,
   logPolicyOf,
   rewardsOf,
 } from "../exact/problem.js";
+import { type Attitude, attitudeGuard, signOf } from "../losses/vpo.js";
 import {
   type OptimizerName,
   type OptimizerState,
-  checkOptimizer,
   initialState,
+  optimizerNames,
   optimizerStep,
+  plainState,
   workingState,
 } from "./optimizer.js";
 
 /**
- * Constants of the objective.
+ * Hyperparameters of the objective.
  * @category Training
  */
-export interface VpoConstants {
+export interface VpoHyperparameters {
   /** Temperature $\beta > 0$. */
   readonly beta: number;
   /** Weight $\alpha \ge 0$ in mean form; see {@link alphaFromSum}. 0 is maximum likelihood (DPO). */
   readonly alpha: number;
-  /** −1 (default) for pessimism, +1 for optimism. */
-  readonly sign?: 1 | -1;
+  /** Default `"pessimistic"`. */
+  readonly attitude?: Attitude | undefined;
 }
 
 /**
@@ -50,43 +63,67 @@ export interface TrainingResult {
   readonly theta: NdArray<"float64">;
   /** $\ln\pi_\theta$, float64 [X, Y]. */
   readonly logPolicy: NdArray<"float64">;
-  /** Objective before every step and after the last, [steps + 1]. */
+  /** Objective before every step and after the last, [numSteps + 1]. */
   readonly losses: NdArray<"float64">;
   /** Steps taken. */
   readonly iterations: number;
   /** Whether the gradient became smaller than the tolerance; always false for a fixed number of steps. */
   readonly converged: boolean;
-  /** Plain data from which training goes on; absent after {@link solveOffline}. */
+  /** Plain data from which training goes on; absent after {@link solveVpo}. */
   readonly state?: OptimizerState;
-  /** The size of the gradient, recomputed. */
+  /** The size of the gradient, from the policy and the preferences as given; undecided where no finite minimum exists. */
   readonly certificate: Certificate;
 }
 
-export function constantsOf(fn: string, constants: VpoConstants): ObjectiveOptions {
-  const { beta, alpha, sign = -1 } = check(fn, "constants", constants, anyRecord);
-  if (sign !== 1 && sign !== -1)
-    throw new DomainError(`${fn}: sign must be 1 (optimism) or -1 (pessimism), got ${show(sign)}`);
-  return { beta: positive(fn, "beta", beta), alpha: atLeast(fn, "alpha", alpha, 0), sign };
+const HYPERPARAMETERS = recordOf<VpoHyperparameters>({
+  beta: positiveNumber,
+  alpha: nonNegativeNumber,
+  attitude: optional(attitudeGuard),
+});
+
+/** Checked hyperparameters, with the sign of the attitude. */
+export function hyperparametersOf(fn: string, given: VpoHyperparameters): Hyperparameters {
+  const {
+    beta,
+    alpha,
+    attitude = "pessimistic",
+  } = check(fn, "hyperparameters", given, HYPERPARAMETERS);
+  return { beta, alpha, sign: signOf(attitude) };
 }
 
+const STATIONARY = 1e-8;
+
 function resultOf(
-  problem: FlatProblem,
-  constants: ObjectiveOptions,
+  problem: PreferenceProblem,
+  flat: FlatProblem,
+  hyperparameters: Hyperparameters,
   theta: Float64Array,
   losses: readonly number[],
   converged: boolean,
 ): Omit<TrainingResult, "state"> {
+  const gradient = new Float64Array(flat.dimension);
+  evaluate(flat, hyperparameters, theta, gradient);
+  const convex = hyperparameters.sign === -1 || hyperparameters.alpha === 0;
+  // with features the end of the search tells, and only where the search has ended
+  const told = flat.features === undefined || largestOf(gradient) <= STATIONARY;
+  const attained = !(convex && told) || attainsMinimum(flat, hyperparameters, theta);
+  const logPolicy = array<"float64">(logPolicyOf(flat, theta, hyperparameters.beta), {
+    shape: [flat.prompts, flat.responses],
+  });
   return {
     theta: array<"float64">(theta),
-    logPolicy: array<"float64">(logPolicyOf(problem, theta, constants.beta), {
-      shape: [problem.prompts, problem.responses],
-    }),
+    logPolicy,
     losses: array<"float64">(Float64Array.from(losses)),
     iterations: losses.length - 1,
-    converged,
-    certificate: certifyStationary(problem, constants, theta),
+    converged: converged && attained,
+    certificate: certifyStationary(problem, hyperparameters, logPolicy, {
+      attained,
+      tolerance: STATIONARY,
+    }),
   };
 }
+
+const largestOf = (g: Float64Array): number => g.reduce((m, x) => Math.max(m, Math.abs(x)), 0);
 
 /**
  * The VPO objective on a finite problem, in mean form, with its gradient:
@@ -94,31 +131,28 @@ function resultOf(
  *
  * @param problem - see {@link PreferenceProblem}
  * @param theta - parameters, [d]
- * @param constants - see {@link VpoConstants}
+ * @param hyperparameters - see {@link VpoHyperparameters}
  * @returns `value` and `gradient` [d]
  * @throws `ShapeError`, `DomainError` when the problem does not fit together
  * @example
  * ```ts
- * import { objective } from "@provably/rlhf-vpo";
+ * import { vpoObjective } from "@provably/rlhf-vpo";
  *
  * const problem = { data: [[0, 0, 1]], logReference: [[Math.log(0.5), Math.log(0.5)]] };
- * objective(problem, [0, 0], { beta: 1, alpha: 0 }).gradient; // => [-0.5, 0.5]
+ * vpoObjective(problem, [0, 0], { beta: 1, alpha: 0 }).gradient; // => [-0.5, 0.5]
  * ```
  * @category Training
  */
-export function objective(
+export function vpoObjective(
   problem: PreferenceProblem,
   theta: ArrayInput,
-  constants: VpoConstants,
+  hyperparameters: VpoHyperparameters,
 ): { readonly value: number; readonly gradient: NdArray<"float64"> } {
-  const flat = flattenProblem("objective", problem);
+  const fn = "vpoObjective";
+  const flat = flattenProblem(fn, problem);
+  const checked = hyperparametersOf(fn, hyperparameters);
   const gradient = new Float64Array(flat.dimension);
-  const value = evaluate(
-    flat,
-    constantsOf("objective", constants),
-    finite("objective", "theta", theta, [flat.dimension]),
-    gradient,
-  );
+  const value = evaluate(flat, checked, finite(fn, "theta", theta, [flat.dimension]), gradient);
   return { value, gradient: array<"float64">(gradient) };
 }
 
@@ -145,6 +179,19 @@ function withoutShifts(
 }
 
 /**
+ * Options of {@link solveVpo}.
+ * @category Training
+ */
+export interface SolveOptions {
+  /** Of the gradient; default 1e-12. */
+  readonly tolerance?: number;
+  /** Newton steps; default 200. */
+  readonly maxIterations?: number;
+}
+
+const SOLVE = { tolerance: nonNegativeNumber, maxIterations: wholeNumber(0) };
+
+/**
  * The minimiser of the pessimistic objective, by damped Newton steps: the problem is convex, and with a calibration policy of full support its solution is
  * finite even where maximum likelihood runs away.
  *
@@ -152,37 +199,35 @@ function withoutShifts(
  * the one whose rewards have mean 0 for each prompt, where $\theta$ is a table of rewards.
  *
  * @param problem - see {@link PreferenceProblem}
- * @param constants - see {@link VpoConstants}; the sign must be −1 unless α is 0
- * @param options - `tolerance` of the gradient, default 1e-12; `maxIterations`, default 200
- * @returns see {@link TrainingResult}; `converged` is false where no finite minimiser exists (α = 0 and a response that never wins or never loses)
- * @throws `DomainError` for an optimistic sign: that objective is unbounded below, see {@link solveBounded}
+ * @param hyperparameters - see {@link VpoHyperparameters}; pessimistic unless α is 0
+ * @param options - see {@link SolveOptions}
+ * @returns see {@link TrainingResult}; where no finite minimiser exists (a response never wins or never loses, and α = 0 or the calibration policy lacks it) `converged` is false and the certificate undecided
+ * @throws `DomainError` for optimism: that objective is unbounded below, see {@link solveBoundedVpo}
  * @throws `ShapeError`, `DomainError` when the problem does not fit together
  * @example
  * ```ts
- * import { solveOffline } from "@provably/rlhf-vpo";
+ * import { solveVpo } from "@provably/rlhf-vpo";
  *
  * const problem = { data: [[0, 0, 1], [0, 0, 1]], logReference: [[Math.log(0.5), Math.log(0.5)]] };
  * // Two wins to none: maximum likelihood is certain, pessimism is not.
- * solveOffline(problem, { beta: 1, alpha: 0 }).converged; // => false
- * const { logPolicy } = solveOffline(problem, { beta: 1, alpha: 0.5 });
+ * solveVpo(problem, { beta: 1, alpha: 0 }).converged; // => false
+ * const { logPolicy } = solveVpo(problem, { beta: 1, alpha: 0.5 });
  * Math.exp(logPolicy.get(0, 0)).toFixed(4); // => "0.8333"
  * ```
  * @see Cen and others (2025), "Value-incentivized preference optimization", Algorithm 2
  * @category Training
  */
-export function solveOffline(
+export function solveVpo(
   problem: PreferenceProblem,
-  constants: VpoConstants,
-  options: { readonly tolerance?: number; readonly maxIterations?: number } = {},
+  hyperparameters: VpoHyperparameters,
+  options: SolveOptions = {},
 ): TrainingResult {
-  const fn = "solveOffline";
-  const { tolerance = 1e-12, maxIterations = 200 } = check(fn, "options", options, anyRecord);
-  atLeast(fn, "tolerance", tolerance, 0);
-  check(fn, "maxIterations", maxIterations, wholeNumber(0));
-  const checked = constantsOf(fn, constants);
+  const fn = "solveVpo";
+  const { tolerance = 1e-12, maxIterations = 200 } = checkOptions<SolveOptions>(fn, options, SOLVE);
+  const checked = hyperparametersOf(fn, hyperparameters);
   if (checked.sign === 1 && checked.alpha > 0)
     throw new DomainError(
-      `${fn}: the optimistic objective is unbounded below; use solveBounded, or trainOffline with few steps`,
+      `${fn}: the optimistic objective is unbounded below; use solveBoundedVpo, or trainVpo with few steps`,
     );
   const flat = flattenProblem(fn, problem);
   const d = flat.dimension;
@@ -191,8 +236,7 @@ export function solveOffline(
   const hessian = new Float64Array(d * d);
   let value = evaluate(flat, checked, theta, gradient, hessian);
   const losses = [value];
-  const size = (g: Float64Array): number => g.reduce((m, x) => Math.max(m, Math.abs(x)), 0);
-  let converged = size(gradient) <= tolerance;
+  let converged = largestOf(gradient) <= tolerance;
   for (let iteration = 0; iteration < maxIterations && !converged; iteration++) {
     // Shifts by prompt change nothing, so the Hessian is singular along them; a little of its own size makes the system solvable.
     const ridge = 1e-12 * hessian.reduce((m, x) => Math.max(m, Math.abs(x)), 1e-300);
@@ -202,7 +246,7 @@ export function solveOffline(
       numbers(solve(array(hessian, { shape: [d, d] }), array(gradient))),
     );
     const descent = gradient.reduce((sum, g, i) => sum + g * step[i]!, 0);
-    const length = Math.max(1, size(step) / 20);
+    const length = Math.max(1, largestOf(step) / 20);
     const trialGradient = new Float64Array(d);
     let moved = false;
     for (let scale = 1 / length; scale > 1e-10; scale /= 2) {
@@ -218,13 +262,13 @@ export function solveOffline(
     value = evaluate(flat, checked, theta, gradient, hessian);
     losses.push(value);
     if (checked.alpha === 0 && runsAway(flat, theta)) break;
-    converged = size(gradient) <= tolerance;
+    converged = largestOf(gradient) <= tolerance;
   }
-  return resultOf(flat, checked, theta, losses, converged);
+  return resultOf(problem, flat, checked, theta, losses, converged);
 }
 
 /**
- * Options of {@link trainOffline}.
+ * Options of {@link trainVpo}.
  * @category Training
  */
 export interface TrainOptions {
@@ -234,8 +278,8 @@ export interface TrainOptions {
   readonly learningRate?: number;
   /** Decoupled weight decay of `"adamw"`; default 0.01. */
   readonly weightDecay?: number;
-  /** Number of steps; default 1000. */
-  readonly steps?: number;
+  /** Number of gradient steps; default 1000. */
+  readonly numSteps?: number;
   /** Goes on from an earlier run, to the same bits. */
   readonly state?: OptimizerState;
   /** Called after every step. */
@@ -248,65 +292,63 @@ export interface TrainOptions {
   readonly signal?: AbortSignal;
 }
 
+const TRAIN = {
+  optimizer: optimizerNames,
+  learningRate: positiveNumber,
+  weightDecay: nonNegativeNumber,
+  numSteps: wholeNumber(0),
+  state: anything,
+  ...longWork,
+};
+
 /**
- * Trains a log-linear policy by gradient steps, as a network would be. Any sign; the optimistic objective only for few steps or with weight decay.
+ * Trains a log-linear policy by gradient steps, as a network would be. The optimistic objective only for few steps or with weight decay.
  *
  * @param problem - see {@link PreferenceProblem}
- * @param constants - see {@link VpoConstants}
+ * @param hyperparameters - see {@link VpoHyperparameters}
  * @param options - see {@link TrainOptions}
  * @returns see {@link TrainingResult}, with the `state` to go on from
  * @throws `ShapeError`, `DomainError` when the problem does not fit together
  * @example
  * ```ts
- * import { trainOffline } from "@provably/rlhf-vpo";
+ * import { trainVpo } from "@provably/rlhf-vpo";
  *
  * const problem = { data: [[0, 0, 1]], logReference: [[Math.log(0.5), Math.log(0.5)]] };
- * const { losses } = trainOffline(problem, { beta: 1, alpha: 0.1 }, { optimizer: "gd", learningRate: 1, steps: 10 });
+ * const { losses } = trainVpo(problem, { beta: 1, alpha: 0.1 }, { optimizer: "gd", learningRate: 1, numSteps: 10 });
  * losses.get(10) < losses.get(0); // => true
  * ```
  * @category Training
  */
-export function trainOffline(
+export function trainVpo(
   problem: PreferenceProblem,
-  constants: VpoConstants,
+  hyperparameters: VpoHyperparameters,
   options: TrainOptions = {},
 ): TrainingResult & { readonly state: OptimizerState } {
-  const fn = "trainOffline";
+  const fn = "trainVpo";
   const {
     optimizer = "adamw",
     learningRate = 0.01,
     weightDecay = 0.01,
-    steps = 1000,
-  } = check(fn, "options", options, anyRecord);
-  const checked = constantsOf(fn, constants);
-  positive(fn, "learningRate", learningRate);
-  atLeast(fn, "weightDecay", weightDecay, 0);
-  check(fn, "steps", steps, wholeNumber(0));
-  checkOptimizer(fn, optimizer);
-  checkHooks(fn, options);
+    numSteps = 1000,
+    state,
+    onProgress,
+    signal,
+  } = checkOptions<TrainOptions>(fn, options, TRAIN);
+  const checked = hyperparametersOf(fn, hyperparameters);
   const flat = flattenProblem(fn, problem);
-  const working = workingState(
-    fn,
-    "state",
-    options.state ?? initialState(flat.dimension),
-    flat.dimension,
-  );
-  const gradient = new Float64Array(flat.dimension);
+  const { dimension } = flat;
+  const working = workingState(fn, "state", state ?? initialState(dimension), dimension);
+  const gradient = new Float64Array(dimension);
   const losses: number[] = [];
-  for (let k = 0; k < steps; k++) {
-    options.signal?.throwIfAborted();
+  for (let k = 0; k < numSteps; k++) {
+    signal?.throwIfAborted();
     losses.push(evaluate(flat, checked, working.theta, gradient));
     optimizerStep(working, gradient, { optimizer, learningRate, weightDecay });
-    options.onProgress?.({ iteration: k + 1, total: steps, loss: losses[k]! });
+    onProgress?.({ iteration: k + 1, total: numSteps, loss: losses[k]! });
   }
   losses.push(evaluate(flat, checked, working.theta, gradient));
   return {
-    ...resultOf(flat, checked, working.theta, losses, false),
-    state: {
-      theta: [...working.theta],
-      first: [...working.first],
-      second: [...working.second],
-      step: working.step,
-    },
+    ...resultOf(problem, flat, checked, working.theta, losses, false),
+    state: plainState(working),
   };
 }

@@ -9,39 +9,56 @@ import {
 } from "@provably/core-tensor";
 import {
   anyFunction,
-  anyList,
-  anyRecord,
+  anything,
+  byKind,
   check,
-  checkHooks,
+  checkOptions,
+  longWork,
+  nonNegativeNumber,
+  oneOf,
+  positiveNumber,
+  recordOf,
   show,
+  trueOrFalse,
   wholeNumber,
 } from "@provably/core-tensor/internal";
 import { type RngKey, foldIn, uniform } from "@provably/core-tensor/random";
-import { atLeast, finite, numbers, positive } from "../arrays.js";
+import { finite, numbers, read, rngKey } from "../arrays.js";
 import {
+  type Answer,
   type FlatProblem,
   type PreferenceProblem,
-  addPair,
+  addAnswer,
+  answersOf,
   evaluate,
   flattenProblem,
   logPolicyOf,
   noPairs,
 } from "../exact/problem.js";
+import { type Attitude, attitudeGuard, signOf } from "../losses/vpo.js";
 import { sigmoid } from "../numerics.js";
 import {
   type OptimizerName,
   type OptimizerState,
-  checkOptimizer,
   initialState,
+  optimizerNames,
   optimizerStep,
+  plainState,
   workingState,
 } from "./optimizer.js";
 
 /**
- * Who answers: 1 when the first of two responses is preferred. `u` is a uniform number for oracles that draw.
+ * Who answers: with the probability that the first of two responses is preferred. 1 is the first, 0 the second, 0.5 a tie; any number between them counts
+ * as that share of an answer for each. Nothing else is taken. `u` is a uniform number for oracles that draw.
  * @category Training
  */
-export type PreferenceOracle = (prompt: number, first: number, second: number, u: number) => 0 | 1;
+export type PreferenceOracle = (prompt: number, first: number, second: number, u: number) => number;
+
+/**
+ * A {@link PreferenceOracle} that may take its time: a person, a model, a service.
+ * @category Training
+ */
+export type PreferenceJudge = (...query: Parameters<PreferenceOracle>) => number | Promise<number>;
 
 /**
  * An oracle that follows the Bradley-Terry model of a reward.
@@ -58,7 +75,7 @@ export type PreferenceOracle = (prompt: number, first: number, second: number, u
  * @category Training
  */
 export function bradleyTerryOracle(reward: ArrayInput): PreferenceOracle {
-  const table = array(reward, { dtype: "float64" });
+  const table = read("bradleyTerryOracle", "reward", reward);
   if (table.shape.length !== 2)
     throw new ShapeError(
       `bradleyTerryOracle: reward must have shape [X, Y], got [${table.shape.join(", ")}]`,
@@ -96,15 +113,19 @@ export interface OnlineOptions {
   readonly beta: number;
   /** $\alpha$ in sum form: after t pairs it counts as α/t in the mean loss. 0 is greedy maximum likelihood. */
   readonly alphaSum: number;
-  /** +1 (default) for optimism. */
-  readonly sign?: 1 | -1;
-  /** Number of iterations, one pair each. */
-  readonly iterations: number;
+  /** Default `"optimistic"`. */
+  readonly attitude?: Attitude;
+  /** Number of rounds: queries, answers, and a better policy. */
+  readonly numSteps: number;
+  /** Queries of a round, all drawn from the policy before it; default 1. */
+  readonly batchSize?: number;
   /** Where the second response comes from; default `"policy"`, as in the paper. `"reference"` keeps exploring. */
   readonly secondResponse?: "policy" | "reference" | "calibration";
+  /** Never ask about a response and itself: the second is drawn from the others. Default false. */
+  readonly distinct?: boolean;
   /** The class of rewards. Without one, optimism has no minimiser and tends to collapse on one response; a warning says so. */
   readonly bound?: RewardBound;
-  /** Gradient steps after each pair; default 20. */
+  /** Gradient steps of a round; default 20. */
   readonly innerSteps?: number;
   /** Default `"adamw"`. */
   readonly optimizer?: OptimizerName;
@@ -112,17 +133,17 @@ export interface OnlineOptions {
   readonly learningRate?: number;
   /** Default 0.01. */
   readonly weightDecay?: number;
-  /** Recorded uniform numbers [iterations, 4] (prompt, first response, second response, preference) in place of the key's. */
+  /** Recorded uniform numbers, [numSteps · batchSize, 4] (prompt, first response, second response, preference) in place of the key's. */
   readonly uniforms?: ArrayInput;
-  /** Goes on from an earlier run of the same problem, `iterations` more, to the same bits. */
+  /** Goes on from an earlier run of the same problem, `numSteps` more, to the same bits. */
   readonly state?: OnlineState;
-  /** Called after every iteration. */
+  /** Called after every round. */
   readonly onProgress?: (progress: {
     readonly iteration: number;
     readonly total: number;
     readonly loss: number;
   }) => void;
-  /** Stops between two iterations. */
+  /** Stops between two rounds. */
   readonly signal?: AbortSignal;
 }
 
@@ -131,8 +152,8 @@ export interface OnlineOptions {
  * @category Training
  */
 export interface OnlineState {
-  /** Pairs asked for, [prompt, chosen, rejected]. */
-  readonly data: readonly (readonly [number, number, number])[];
+  /** Pairs asked for and answers, as {@link PreferenceProblem} takes them: [prompt, first, second, probability that the first is preferred]. */
+  readonly data: readonly (readonly [number, number, number, number])[];
   readonly optimizer: OptimizerState;
 }
 
@@ -141,58 +162,77 @@ export interface OnlineState {
  * @category Training
  */
 export interface OnlineResult {
-  /** All pairs, int32 [T, 3]. */
-  readonly data: NdArray<"int32">;
+  /** All queries with their answers, [T, 4], as {@link PreferenceProblem} takes them. */
+  readonly data: NdArray<"float64">;
   /** $\theta$ at the end, [d]. */
   readonly theta: NdArray<"float64">;
   /** $\ln\pi$ at the end, [X, Y]. */
   readonly logPolicy: NdArray<"float64">;
-  /** $\ln\pi^{(t)}$ that drew the responses of each iteration of this call, [T, X, Y]. */
+  /** $\ln\pi^{(t)}$ that drew the responses of each round of this call, [numSteps, X, Y]. */
   readonly policies: NdArray<"float64">;
-  /** Objective at the last inner step of each iteration. */
+  /** Objective at the last inner step of each round. */
   readonly losses: NdArray<"float64">;
   /** From here the run can go on. */
   readonly state: OnlineState;
   readonly warnings: readonly string[];
 }
 
-/** The smallest index whose running sum exceeds u. */
+const ONLINE = {
+  beta: positiveNumber,
+  alphaSum: nonNegativeNumber,
+  attitude: attitudeGuard,
+  numSteps: wholeNumber(0),
+  batchSize: wholeNumber(),
+  secondResponse: oneOf("policy", "reference", "calibration"),
+  distinct: trueOrFalse,
+  bound: recordOf<RewardBound>({ kind: oneOf("box", "norm"), size: positiveNumber }),
+  innerSteps: wholeNumber(0),
+  optimizer: optimizerNames,
+  learningRate: positiveNumber,
+  weightDecay: nonNegativeNumber,
+  uniforms: anything,
+  state: recordOf<OnlineState>({ data: anything, optimizer: anything }),
+  ...longWork,
+};
+
+/** The smallest index whose running sum exceeds u; the last possible one where rounding leaves none. */
 function drawIndex(probability: (k: number) => number, n: number, u: number): number {
   let sum = 0;
+  let last = 0;
   for (let k = 0; k < n; k++) {
-    sum += probability(k);
+    const p = probability(k);
+    if (p > 0) last = k;
+    sum += p;
     if (u < sum) return k;
   }
-  return n - 1;
+  return last;
 }
 
-function checkBound(fn: string, bound: RewardBound | undefined): void {
-  if (bound === undefined) return;
-  const { kind, size } = check(fn, "bound", bound, anyRecord);
-  if (kind !== "box" && kind !== "norm")
-    throw new DomainError(`${fn}: bound.kind must be "box" or "norm", got ${show(kind)}`);
-  positive(fn, "bound.size", size);
+/** The second response: from a distribution, or from what is left of it without the first. */
+function drawSecond(
+  probability: (k: number) => number,
+  n: number,
+  u: number,
+  without: number | undefined,
+): number {
+  if (without === undefined) return drawIndex(probability, n, u);
+  let left = 0;
+  for (let k = 0; k < n; k++) if (k !== without) left += probability(k);
+  // where rounding has left nothing, every other response is as good
+  return left > 0
+    ? drawIndex((k) => (k === without ? 0 : probability(k) / left), n, u)
+    : drawIndex((k) => (k === without ? 0 : 1 / (n - 1)), n, u);
 }
 
-/** The pairs of an earlier run, each with a prompt and responses that the problem has. */
-function stateData(
-  fn: string,
-  state: OnlineState | undefined,
-  { prompts, responses }: FlatProblem,
-): OnlineState["data"] {
-  if (state === undefined) return [];
-  const { data } = check(fn, "state", state, anyRecord);
-  const limits = [prompts, responses, responses];
-  check(fn, "state.data", data, anyList).forEach((row, i) => {
-    if (
-      check(fn, `state.data[${i}]`, row, anyList).length !== 3 ||
-      !row.every((v, k) => Number.isInteger(v) && v >= 0 && v < limits[k]!)
-    )
-      throw new DomainError(
-        `${fn}: state.data[${i}] must be a prompt below ${prompts} and two responses below ${responses}, got ${show(row)}`,
-      );
-  });
-  return data;
+/** An answer of an oracle, or an error that says what an answer is. */
+function answerOf(fn: string, answer: unknown): number {
+  if (typeof answer === "number" && answer >= 0 && answer <= 1) return answer;
+  const later = typeof (answer as { then?: unknown } | null | undefined)?.then === "function";
+  throw new DomainError(
+    later
+      ? `${fn}: the oracle answered with a promise; onlineVpoAsync awaits its answers`
+      : `${fn}: the oracle must answer with the probability that the first response is preferred, 1 (the first), 0 (the second), 0.5 (a tie) or between, got ${show(answer)}`,
+  );
 }
 
 function applyBound(theta: Float64Array, flat: FlatProblem, bound: RewardBound): void {
@@ -211,151 +251,216 @@ function applyBound(theta: Float64Array, flat: FlatProblem, bound: RewardBound):
 }
 
 /**
- * Online VPO: draw a prompt and two responses, ask which is preferred, improve the policy on all pairs so far with the optimistic objective, repeat.
+ * Online VPO: draw a prompt and two responses, ask which is preferred, improve the policy on all answers so far with the optimistic objective, repeat.
  *
- * The same key gives the same run. A run can be stopped, saved through JSON and continued with `state`. O(distinct pairs + X·Y) an inner step.
+ * The same key gives the same run. A run can be stopped, saved through JSON and continued with `state`. O(distinct pairs + X·Y) an inner step. Judges that
+ * take their time are for {@link onlineVpoAsync}.
  *
  * @param key - random key
- * @param problem - reference, calibration and features, see {@link PreferenceProblem}; `data` are pairs to start with, usually none
- * @param oracle - who answers
+ * @param problem - reference, calibration and features, see {@link PreferenceProblem}; `data` are answers to start with, usually none
+ * @param oracle - who answers, see {@link PreferenceOracle}
  * @param options - see {@link OnlineOptions}
- * @returns pairs, policies and the final policy
- * @throws `ShapeError`, `DomainError` when problem or options do not fit together
+ * @returns answers, policies and the final policy
+ * @throws `ShapeError`, `DomainError` when problem or options do not fit together, or an answer is no number in [0, 1]
  * @example
  * ```ts
  * import { key } from "@provably/core-tensor/random";
- * import { bradleyTerryOracle, runOnline } from "@provably/rlhf-vpo";
+ * import { bradleyTerryOracle, onlineVpo } from "@provably/rlhf-vpo";
  *
  * const third = Math.log(1 / 3);
  * const problem = { data: [], logReference: [[third, third, third]] };
- * const options = { beta: 1, alphaSum: 1, iterations: 30, bound: { kind: "box", size: 2 } };
- * const { logPolicy } = runOnline(key(0), problem, bradleyTerryOracle([[2, 0, 0]]), options);
+ * const options = { beta: 1, alphaSum: 1, numSteps: 30, bound: { kind: "box", size: 2 } };
+ * const { logPolicy } = onlineVpo(key(0), problem, bradleyTerryOracle([[2, 0, 0]]), options);
  * logPolicy.get(0, 0) > logPolicy.get(0, 1); // => true
  * ```
  * @see Cen and others (2025), "Value-incentivized preference optimization", Algorithm 1
  * @category Training
  */
-export function runOnline(
+export function onlineVpo(
   key: RngKey,
   problem: PreferenceProblem,
   oracle: PreferenceOracle,
   options: OnlineOptions,
 ): OnlineResult {
-  const fn = "runOnline";
+  const fn = "onlineVpo";
+  check(fn, "oracle", oracle, anyFunction);
+  const run = rounds(fn, key, problem, options);
+  let now = run.next([]);
+  while (!now.done) now = run.next(now.value.map((query) => answerOf(fn, oracle(...query))));
+  return now.value;
+}
+
+/**
+ * {@link onlineVpo} with a judge who takes time: every answer of a round is awaited, the queries of a round are asked at once.
+ *
+ * @param key - random key
+ * @param problem - see {@link onlineVpo}
+ * @param judge - who answers, see {@link PreferenceJudge}
+ * @param options - see {@link OnlineOptions}
+ * @returns what {@link onlineVpo} gives for the same answers, bit for bit
+ * @throws as {@link onlineVpo}, and what the judge throws
+ * @example
+ * ```ts
+ * import { key } from "@provably/core-tensor/random";
+ * import { onlineVpoAsync } from "@provably/rlhf-vpo";
+ *
+ * const problem = { data: [], logReference: [[Math.log(0.5), Math.log(0.5)]] };
+ * const options = { beta: 1, alphaSum: 0, numSteps: 20 };
+ * const judge = async (prompt, first, second) => (first === second ? 0.5 : first === 0 ? 1 : 0);
+ * const { logPolicy } = await onlineVpoAsync(key(0), problem, judge, options);
+ * logPolicy.get(0, 0) > logPolicy.get(0, 1); // => true
+ * ```
+ * @category Training
+ */
+export async function onlineVpoAsync(
+  key: RngKey,
+  problem: PreferenceProblem,
+  judge: PreferenceJudge,
+  options: OnlineOptions,
+): Promise<OnlineResult> {
+  const fn = "onlineVpoAsync";
+  check(fn, "judge", judge, anyFunction);
+  const run = rounds(fn, key, problem, options);
+  let now = run.next([]);
+  while (!now.done) {
+    const answers = await Promise.all(now.value.map(async (query) => judge(...query)));
+    now = run.next(answers.map((answer) => answerOf(fn, answer)));
+  }
+  return now.value;
+}
+
+/** The rounds of a run: gives the queries of each and takes their answers. */
+function* rounds(
+  fn: string,
+  key: RngKey,
+  problem: PreferenceProblem,
+  options: OnlineOptions,
+): Generator<readonly Parameters<PreferenceOracle>[], OnlineResult, readonly number[]> {
   const {
-    iterations,
     bound,
+    attitude = "optimistic",
+    batchSize = 1,
+    distinct = false,
     innerSteps = 20,
     optimizer = "adamw",
     learningRate = 0.01,
     weightDecay = 0.01,
     secondResponse = "policy",
-    sign = 1,
-  } = check(fn, "options", options, anyRecord);
-  const beta = positive(fn, "beta", options.beta);
-  const alphaSum = atLeast(fn, "alphaSum", options.alphaSum, 0);
-  check(fn, "iterations", iterations, wholeNumber(0));
-  check(fn, "innerSteps", innerSteps, wholeNumber(0));
-  positive(fn, "learningRate", learningRate);
-  atLeast(fn, "weightDecay", weightDecay, 0);
-  check(fn, "oracle", oracle, anyFunction);
-  checkOptimizer(fn, optimizer);
-  checkHooks(fn, options);
-  checkBound(fn, bound);
-  if (sign !== 1 && sign !== -1)
-    throw new DomainError(`${fn}: sign must be 1 (optimism) or -1 (pessimism), got ${show(sign)}`);
-  if (!["policy", "reference", "calibration"].includes(secondResponse))
-    throw new DomainError(
-      `${fn}: secondResponse must be "policy", "reference" or "calibration", got ${show(secondResponse)}`,
-    );
+    state,
+    uniforms,
+    onProgress,
+    signal,
+  } = checkOptions<OnlineOptions>(fn, options, ONLINE);
+  const beta = check(fn, "beta", options.beta, positiveNumber);
+  const alphaSum = check(fn, "alphaSum", options.alphaSum, nonNegativeNumber);
+  const numSteps = check(fn, "numSteps", options.numSteps, wholeNumber(0));
+  check(fn, "key", key, rngKey);
+  const sign = signOf(attitude);
   const flat = flattenProblem(fn, problem, { allowSame: true });
   if (bound?.kind === "box" && flat.features)
     throw new DomainError(
       `${fn}: a box bounds the table of rewards, so it needs a tabular problem; use kind "norm"`,
     );
   const { prompts, responses, rho, calibration, logReference, dimension } = flat;
+  if (distinct && responses < 2)
+    throw new DomainError(`${fn}: distinct pairs need two responses, the problem has one`);
   const cells = prompts * responses;
-  const before = stateData(fn, options.state, flat);
+  const same = { allowSame: true };
+  const given = answersOf(fn, "data", problem.data, prompts, responses, same);
+  const before =
+    state && answersOf(fn, "state.data", state.data as never, prompts, responses, same);
   const pairs = noPairs();
-  const given = numbers(array(problem.data, { dtype: "float64" }));
-  const history: [number, number, number][] = [];
-  const remember = (x: number, a: number, b: number): void => {
-    history.push([x, a, b]);
-    addPair(pairs, cells, x * responses + a, x * responses + b);
+  const history: Answer[] = [];
+  const remember = ([x, a, b, p]: Answer): void => {
+    history.push([x, a, b, p]);
+    addAnswer(pairs, cells, x * responses + a, x * responses + b, p);
   };
-  if (before.length > 0) for (const [x, a, b] of before) remember(x, a, b);
-  else
-    for (let i = 0; i + 2 < given.length; i += 3) remember(given[i]!, given[i + 1]!, given[i + 2]!);
+  (before && before.length > 0 ? before : given).forEach(remember);
   const now: FlatProblem = { ...flat, pairs };
   const working = workingState(
     fn,
     "state.optimizer",
-    options.state?.optimizer ?? initialState(dimension),
+    state?.optimizer ?? initialState(dimension),
     dimension,
   );
-  // iterations done before: the pairs that the problem came with are not among them
-  const first = before.length === 0 ? 0 : Math.max(0, before.length - Math.floor(given.length / 3));
+  // queries asked before: the answers that the problem came with are not among them
+  const asked = history.length - given.length;
+  if (asked < 0)
+    throw new DomainError(`${fn}: state.data must begin with the ${given.length} rows of data`);
   const recorded =
-    options.uniforms === undefined
+    uniforms === undefined
       ? undefined
-      : finite(fn, "uniforms", options.uniforms, [iterations, 4]);
+      : finite(fn, "uniforms", uniforms, [numSteps * batchSize, 4]);
   const gradient = new Float64Array(dimension);
-  const policies = numbers(zeros([iterations, prompts, responses], { dtype: "float64" }));
-  const losses = new Float64Array(iterations);
-  for (let t = 0; t < iterations; t++) {
-    options.signal?.throwIfAborted();
-    const u = recorded
-      ? recorded.subarray(4 * t, 4 * t + 4)
-      : numbers(uniform(foldIn(key, first + t), [4], { dtype: "float64" }));
+  const policies = numbers(zeros([numSteps, prompts, responses], { dtype: "float64" }));
+  const losses = new Float64Array(numSteps);
+  for (let t = 0; t < numSteps; t++) {
+    signal?.throwIfAborted();
     const logPolicy = logPolicyOf(now, working.theta, beta);
     policies.set(logPolicy, t * cells);
-    const x = drawIndex((k) => rho[k]!, prompts, u[0]!);
-    const policy = (k: number): number => Math.exp(logPolicy[x * responses + k]!);
-    const other =
-      secondResponse === "policy"
-        ? policy
-        : secondResponse === "reference"
-          ? (k: number) => Math.exp(logReference[x * responses + k]!)
-          : (k: number) => calibration[x * responses + k]!;
-    const y1 = drawIndex(policy, responses, u[1]!);
-    const y2 = drawIndex(other, responses, u[2]!);
-    const wins = oracle(x, y1, y2, u[3]!) === 1;
-    remember(x, wins ? y1 : y2, wins ? y2 : y1);
-    const constants = { beta, alpha: alphaSum / pairs.total, sign } as const;
-    let loss = innerSteps === 0 ? evaluate(now, constants, working.theta, gradient) : 0;
+    const queries = Array.from({ length: batchSize }, (_, i): Parameters<PreferenceOracle> => {
+      const k = t * batchSize + i;
+      const u = recorded
+        ? recorded.subarray(4 * k, 4 * k + 4)
+        : numbers(uniform(foldIn(key, asked + k), [4], { dtype: "float64" }));
+      const x = drawIndex((c) => rho[c]!, prompts, u[0]!);
+      const policy = (y: number): number => Math.exp(logPolicy[x * responses + y]!);
+      const other = {
+        policy,
+        reference: (y: number) => Math.exp(logReference[x * responses + y]!),
+        calibration: (y: number) => calibration[x * responses + y]!,
+      }[secondResponse];
+      const first = drawIndex(policy, responses, u[1]!);
+      const second = drawSecond(other, responses, u[2]!, distinct ? first : undefined);
+      return [x, first, second, u[3]!];
+    });
+    const answers = yield queries;
+    queries.forEach(([x, first, second], i) => remember([x, first, second, answers[i]!]));
+    const hyperparameters = { beta, alpha: alphaSum / pairs.total, sign } as const;
+    let loss = innerSteps === 0 ? evaluate(now, hyperparameters, working.theta, gradient) : 0;
     for (let k = 0; k < innerSteps; k++) {
-      loss = evaluate(now, constants, working.theta, gradient);
+      loss = evaluate(now, hyperparameters, working.theta, gradient);
       optimizerStep(working, gradient, { optimizer, learningRate, weightDecay });
       if (bound) applyBound(working.theta, flat, bound);
     }
     losses[t] = loss;
-    options.onProgress?.({ iteration: t + 1, total: iterations, loss });
+    onProgress?.({ iteration: t + 1, total: numSteps, loss });
   }
-  const warnings =
-    sign === 1 && alphaSum > 0 && bound === undefined
-      ? [
-          "the optimistic objective is unbounded below without a bound on rewards; runs tend to collapse on one response",
-        ]
-      : [];
   return {
-    data: array(Int32Array.from(history.flat()), { dtype: "int32", shape: [history.length, 3] }),
+    data: array<"float64">(Float64Array.from(history.flat()), { shape: [history.length, 4] }),
     theta: array<"float64">(working.theta),
     logPolicy: array<"float64">(logPolicyOf(now, working.theta, beta), {
       shape: [prompts, responses],
     }),
-    policies: array<"float64">(policies, { shape: [iterations, prompts, responses] }),
+    policies: array<"float64">(policies, { shape: [numSteps, prompts, responses] }),
     losses: array<"float64">(losses),
-    state: {
-      data: history,
-      optimizer: {
-        theta: [...working.theta],
-        first: [...working.first],
-        second: [...working.second],
-        step: working.step,
-      },
-    },
-    warnings,
+    state: { data: history, optimizer: plainState(working) },
+    warnings:
+      attitude === "optimistic" && alphaSum > 0 ? warningsOf(problem, flat, history, bound) : [],
   };
+}
+
+/** What a reader of an optimistic run should know. */
+function warningsOf(
+  { calibration }: PreferenceProblem,
+  { prompts, rho }: FlatProblem,
+  history: readonly Answer[],
+  bound: RewardBound | undefined,
+): readonly string[] {
+  const warnings: string[] = [];
+  if (bound === undefined)
+    warnings.push(
+      "the optimistic objective is unbounded below without a bound on rewards; runs tend to collapse on one response",
+    );
+  const visited = new Set(history.map(([x]) => x));
+  const unvisited = Array.from({ length: prompts }, (_, x) => x).filter(
+    (x) => rho[x]! > 0 && !visited.has(x),
+  );
+  if (calibration === undefined && unvisited.length > 0)
+    warnings.push(
+      `no query about ${unvisited.length} of ${prompts} prompts: where the calibration policy is the reference, optimism leaves their policy on an unstable point, and rounding decides where it goes`,
+    );
+  return warnings;
 }
 
 /**
@@ -387,20 +492,22 @@ export function theoreticalAlpha(
         readonly concentration: number;
       },
 ): number {
-  const fn = "theoreticalAlpha";
-  const pairs = atLeast(fn, "pairs", check(fn, "options", options, anyRecord).pairs, 1);
-  if (options.mode !== "offline" && options.mode !== "online")
-    throw new DomainError(
-      `${fn}: mode must be "offline" or "online", got ${show((options as { mode?: unknown }).mode)}`,
-    );
+  check("theoreticalAlpha", "options", options, ALPHA);
+  const { pairs } = options;
   if (options.mode === "offline") return Math.sqrt(pairs);
   const { dimension, bound, beta, concentration } = options;
-  const spread = Math.min(
-    atLeast(fn, "dimension", dimension, 1) * Math.log(Math.max(pairs, 2)),
-    pairs,
-  );
-  return (
-    Math.exp(-2 * positive(fn, "bound", bound) - bound / positive(fn, "beta", beta)) *
-    Math.sqrt(pairs / (positive(fn, "concentration", concentration) * spread))
-  );
+  const spread = Math.min(dimension * Math.log(Math.max(pairs, 2)), pairs);
+  return Math.exp(-2 * bound - bound / beta) * Math.sqrt(pairs / (concentration * spread));
 }
+
+const OFFLINE_ALPHA = { mode: oneOf("offline", "online"), pairs: wholeNumber() };
+const ALPHA = byKind("mode", {
+  offline: recordOf(OFFLINE_ALPHA),
+  online: recordOf({
+    ...OFFLINE_ALPHA,
+    dimension: wholeNumber(),
+    bound: positiveNumber,
+    beta: positiveNumber,
+    concentration: positiveNumber,
+  }),
+});

@@ -1,6 +1,5 @@
 /** Gradient steps on a flat vector of parameters, in place: the inner loop of experiments with millions of steps on ten numbers. */
-import { DomainError } from "@provably/core-tensor";
-import { anyRecord, check, show, wholeNumber } from "@provably/core-tensor/internal";
+import { anything, check, oneOf, recordOf, wholeNumber } from "@provably/core-tensor/internal";
 import { finite } from "../arrays.js";
 
 /**
@@ -35,12 +34,14 @@ export function initialState(dimension: number): OptimizerState {
   return { theta: zeros, first: zeros, second: zeros, step: 0 };
 }
 
-export function checkOptimizer(fn: string, optimizer: OptimizerName): void {
-  if (optimizer !== "gd" && optimizer !== "adam" && optimizer !== "adamw")
-    throw new DomainError(
-      `${fn}: optimizer must be "gd", "adam" or "adamw", got ${show(optimizer)}`,
-    );
-}
+export const optimizerNames = oneOf("gd", "adam", "adamw");
+
+const STATE = recordOf<OptimizerState>({
+  theta: anything,
+  first: anything,
+  second: anything,
+  step: wholeNumber(0),
+});
 
 /** A copy to work on, of a state that fits so many parameters. */
 export function workingState(
@@ -49,14 +50,21 @@ export function workingState(
   state: OptimizerState,
   dimension: number,
 ): WorkingState {
-  const { theta, first, second, step } = check(fn, name, state, anyRecord);
+  const { theta, first, second, step } = check(fn, name, state, STATE);
   return {
     theta: Float64Array.from(finite(fn, `${name}.theta`, theta, [dimension])),
     first: Float64Array.from(finite(fn, `${name}.first`, first, [dimension])),
     second: Float64Array.from(finite(fn, `${name}.second`, second, [dimension])),
-    step: check(fn, `${name}.step`, step, wholeNumber(0)),
+    step,
   };
 }
+
+export const plainState = ({ theta, first, second, step }: WorkingState): OptimizerState => ({
+  theta: [...theta],
+  first: [...first],
+  second: [...second],
+  step,
+});
 
 /** `base` to a whole power by products alone: engines round `**` differently. */
 function power(base: number, n: number): number {

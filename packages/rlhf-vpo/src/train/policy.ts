@@ -8,9 +8,17 @@ import {
   ShapeError,
   add,
   array,
+  grad,
   isNdArray,
   linear,
+  logSoftmax,
+  mul,
+  neg,
   reshape,
+  softplus,
+  sub,
+  sum,
+  take,
   tanh,
   treeLeaves,
   vjp,
@@ -20,17 +28,32 @@ import {
   anyFunction,
   anyList,
   anyRecord,
+  anything,
   certificate,
   check,
-  checkHooks,
+  checkOptions,
+  listOf,
+  longWork,
+  nonNegativeNumber,
+  positiveNumber,
+  recordOf,
+  recordWith,
   show,
   wholeNumber,
 } from "@provably/core-tensor/internal";
 import { type AdamState, type Optimizer, adamw, applyUpdates } from "@provably/core-tensor/optim";
 import { type RngKey, foldIn, normal } from "@provably/core-tensor/random";
-import { atLeast, finite, numbers, positive } from "../arrays.js";
-import { type PreferenceProblem, evaluate, flattenProblem, logPolicyOf } from "../exact/problem.js";
-import { type VpoConstants, constantsOf } from "./offline.js";
+import { finite, numbers, read, rngKey } from "../arrays.js";
+import { SWAPPED, readGiven } from "../certify/given.js";
+import {
+  type Hyperparameters,
+  type PreferenceProblem,
+  checkProblem,
+  evaluate,
+  flattenProblem,
+  logPolicyOf,
+} from "../exact/problem.js";
+import { type VpoHyperparameters, hyperparametersOf } from "./offline.js";
 
 /**
  * A class of policies $\pi_\theta(y \mid x) \propto \pi_{\mathrm{ref}}(y \mid x)\, e^{s_\theta(x, y)/\beta}$.
@@ -75,16 +98,14 @@ export function mlpPolicy(
   options: { readonly hidden?: readonly number[] } = {},
 ): FinitePolicy<MlpParams> {
   const fn = "mlpPolicy";
-  const { hidden = [32] } = check(fn, "options", options, anyRecord);
-  const phi = array(features, { dtype: "float64" });
+  const { hidden = [32] } = checkOptions(fn, options, { hidden: listOf(wholeNumber()) });
+  check(fn, "key", key, rngKey);
+  const phi = read(fn, "features", features);
   if (phi.shape.length !== 3 || phi.size === 0)
     throw new ShapeError(
       `${fn}: features must have shape [X, Y, F], got [${phi.shape.join(", ")}]`,
     );
   finite(fn, "features", phi);
-  check(fn, "hidden", hidden, anyList).forEach((n, i) =>
-    check(fn, `hidden[${i}]`, n, wholeNumber(1)),
-  );
   const [prompts, responses, inputs] = phi.shape as [number, number, number];
   const rows = reshape(phi, [prompts * responses, inputs]);
   const sizes = [inputs, ...hidden, 1];
@@ -134,7 +155,7 @@ export interface PolicyTraining<P> {
   readonly params: P;
   /** $\ln\pi_\theta$, float64 [X, Y]. */
   readonly logPolicy: NdArray<"float64">;
-  /** Objective before every step and after the last, [steps + 1]. */
+  /** Objective before every step and after the last, [numSteps + 1]. */
   readonly losses: NdArray<"float64">;
   /** Goes on from here, to the same bits. */
   readonly state: PolicyState<P>;
@@ -152,7 +173,7 @@ export interface TrainPolicyOptions<P> {
   /** Decoupled weight decay; default 0. */
   readonly weightDecay?: number;
   /** Number of AdamW steps; default 500. */
-  readonly steps?: number;
+  readonly numSteps?: number;
   /** Largest component of the gradient at which a point counts as stationary; default 1e-4. */
   readonly tolerance?: number;
   /** Goes on from an earlier run, to the same bits. */
@@ -167,6 +188,15 @@ export interface TrainPolicyOptions<P> {
   readonly signal?: AbortSignal;
 }
 
+const TRAIN_POLICY = {
+  learningRate: positiveNumber,
+  weightDecay: nonNegativeNumber,
+  numSteps: wholeNumber(0),
+  tolerance: nonNegativeNumber,
+  state: recordOf({ params: anything, optimizer: anything, step: wholeNumber(0) }),
+  ...longWork,
+};
+
 /**
  * Trains a policy of your own by AdamW on the VPO objective over a finite problem, gradients by automatic differentiation:
  * $\frac1N\sum_i \mathrm{softplus}(-z_i) + s\,\alpha\,\beta\,\mathbb E_{\rho,\pi_{\mathrm{cal}}}[\ln\pi_\theta - \ln\pi_{\mathrm{ref}}]$ with
@@ -176,7 +206,7 @@ export interface TrainPolicyOptions<P> {
  *
  * @param policy - see {@link FinitePolicy}; {@link mlpPolicy} makes one
  * @param problem - see {@link PreferenceProblem}, without features: they belong to the policy
- * @param constants - see {@link VpoConstants}
+ * @param hyperparameters - see {@link VpoHyperparameters}
  * @param options - see {@link TrainPolicyOptions}
  * @returns see {@link PolicyTraining}
  * @throws `ShapeError` when scores do not have the shape of the reference, `DomainError` when they or an option are out of range
@@ -187,7 +217,7 @@ export interface TrainPolicyOptions<P> {
  *
  * const problem = { data: [[0, 0, 1]], logReference: [[Math.log(0.5), Math.log(0.5)]] };
  * const policy = mlpPolicy([[[1, 0], [0, 1]]], key(0));
- * const { logPolicy } = trainPolicy(policy, problem, { beta: 1, alpha: 0.1 }, { steps: 50 });
+ * const { logPolicy } = trainPolicy(policy, problem, { beta: 1, alpha: 0.1 }, { numSteps: 50 });
  * logPolicy.get(0, 0) > logPolicy.get(0, 1); // => true
  * ```
  * @see Cen and others (2025), "Value-incentivized preference optimization", Algorithm 2
@@ -196,35 +226,37 @@ export interface TrainPolicyOptions<P> {
 export function trainPolicy<P>(
   policy: FinitePolicy<P>,
   problem: PreferenceProblem,
-  constants: VpoConstants,
+  hyperparameters: VpoHyperparameters,
   options: TrainPolicyOptions<P> = {},
 ): PolicyTraining<P> {
   const fn = "trainPolicy";
   const {
     learningRate = 0.01,
     weightDecay = 0,
-    steps = 500,
+    numSteps = 500,
     tolerance = 1e-4,
-  } = check(fn, "options", options, anyRecord);
-  const checked = constantsOf(fn, constants);
-  positive(fn, "learningRate", learningRate);
-  atLeast(fn, "weightDecay", weightDecay, 0);
-  check(fn, "steps", steps, wholeNumber(0));
-  atLeast(fn, "tolerance", tolerance, 0);
-  checkHooks(fn, options);
-  check(fn, "policy.scores", check(fn, "policy", policy, anyRecord).scores, anyFunction);
-  if (check(fn, "problem", problem, anyRecord).features !== undefined)
+    state,
+    onProgress,
+    signal,
+  } = checkOptions<TrainPolicyOptions<P>>(fn, options, TRAIN_POLICY);
+  const checked = hyperparametersOf(fn, hyperparameters);
+  check(fn, "policy", policy, recordWith({ init: anything, scores: anyFunction }));
+  if (checkProblem(fn, problem).features !== undefined)
     throw new DomainError(
-      `${fn}: features belong to the policy, not to the problem; use trainOffline for a log-linear one`,
+      `${fn}: features belong to the policy, not to the problem; use trainVpo for a log-linear one`,
     );
   const flat = flattenProblem(fn, problem);
   const shape = [flat.prompts, flat.responses];
   const optimizer: Optimizer<AdamState> = adamw(learningRate, { weightDecay });
+  if (state && !sameTree(state.params, policy.init))
+    throw new DomainError(
+      `${fn}: state.params must be arrays of the shapes of policy.init; JSON does not keep arrays`,
+    );
   let {
     params,
     optimizer: moments,
     step,
-  } = (options.state && check(fn, "state", options.state, anyRecord)) ?? {
+  } = state ?? {
     params: policy.init,
     optimizer: optimizer.init(policy.init),
     step: 0,
@@ -250,35 +282,84 @@ export function trainPolicy<P>(
   };
 
   const losses: number[] = [];
-  for (let k = 0; k < steps; k++) {
-    options.signal?.throwIfAborted();
+  for (let k = 0; k < numSteps; k++) {
+    signal?.throwIfAborted();
     const { value, gradient } = look();
     losses.push(value);
     const [updates, next] = optimizer.update(gradient(), moments, params);
     params = applyUpdates(params, updates);
     moments = next;
     step++;
-    options.onProgress?.({ iteration: k + 1, total: steps, loss: value });
+    onProgress?.({ iteration: k + 1, total: numSteps, loss: value });
   }
   const end = look();
   losses.push(end.value);
-  const largest = treeLeaves(end.gradient()).reduce(
-    (m, g) => numbers(array(g, { dtype: "float64" })).reduce((n, x) => Math.max(n, Math.abs(x)), m),
-    0,
-  );
   return {
     params,
     logPolicy: array<"float64">(logPolicyOf(flat, end.table, checked.beta), { shape }),
     losses: array<"float64">(Float64Array.from(losses)),
     state: { params, optimizer: moments, step },
-    certificate: certificate({
-      claim: "largest component of the gradient of the objective",
-      kind: "exact",
-      value: largest,
-      expected: 0,
-      tolerance,
-      verdict: largest <= tolerance,
-      note: "a network is not convex: stationary is not minimal",
-    }),
+    certificate: certifyPolicy(policy, params, problem, checked, tolerance),
   };
+}
+
+/** Whether two trees hold arrays of the same shapes. */
+function sameTree(a: unknown, b: unknown): boolean {
+  const shapes = (tree: unknown): string =>
+    treeLeaves(tree)
+      .map((x) => (isNdArray(x) ? x.shape.join() : "none"))
+      .join(";");
+  return shapes(a) === shapes(b);
+}
+
+/**
+ * The gradient once more, by automatic differentiation of the objective in its policy form, summed over the preferences as they were given: log-softmax of
+ * the scores, margins of log-ratios, and the mean log-ratio of the calibration policy.
+ */
+function certifyPolicy<P>(
+  { scores }: FinitePolicy<P>,
+  params: P,
+  problem: PreferenceProblem,
+  { beta, alpha, sign }: Hyperparameters,
+  tolerance: number,
+): Certificate {
+  const { rows, logReference, calibration, rho } = readGiven(problem);
+  const responses = logReference[0]!.length;
+  const column = (of: (row: readonly number[]) => number): number[] => rows.map(of);
+  const f64 = (x: readonly unknown[]): NdArray => array(x as number[], { dtype: "float64" });
+  const cell = (k: 1 | 2): NdArray =>
+    array(
+      column((row) => row[0]! * responses + row[k]!),
+      { dtype: "int32" },
+    );
+  const objective = (p: P): NdArray => {
+    const reference = f64(logReference);
+    const logPolicy = logSoftmax(add(reference, mul(scores(p), 1 / beta)), { axis: 1 });
+    const ratio = sub(logPolicy, reference);
+    const value = mul(
+      sum(mul(f64(calibration.map((row, x) => row.map((c) => c * rho[x]!))), ratio)),
+      sign * alpha * beta,
+    );
+    if (rows.length === 0) return value;
+    const flat = reshape(ratio, [-1]);
+    const z = mul(sub(take(flat, cell(1)), take(flat, cell(2))), beta);
+    const losses = add(
+      mul(f64(column((row) => row[3]!)), softplus(neg(z))),
+      mul(f64(column((row) => 1 - row[3]!)), softplus(z)),
+    );
+    return add(mul(sum(losses), 1 / rows.length), value);
+  };
+  const largest = treeLeaves(grad(objective)(params) as unknown as NdArray).reduce(
+    (m, g) => numbers(array(g, { dtype: "float64" })).reduce((n, x) => Math.max(n, Math.abs(x)), m),
+    0,
+  );
+  return certificate({
+    claim: "largest component of the gradient of the objective",
+    kind: "exact",
+    value: largest,
+    expected: 0,
+    tolerance,
+    verdict: largest <= tolerance,
+    note: `a network is not convex: stationary is not minimal; ${SWAPPED}`,
+  });
 }
