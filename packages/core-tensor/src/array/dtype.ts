@@ -1,6 +1,8 @@
 /** Element types: their storage, their names, and how two of them meet in one operation. */
 import { show } from "../check/index.js";
-import { DTypeError, DomainError } from "../errors.js";
+import { DTypeError, DomainError, ShapeError } from "../errors.js";
+import { kindOf } from "./realm.js";
+import { MAX_SIZE } from "./shape.js";
 
 /**
  * Element type of an array. `bool` is stored as `uint8` with values 0 and 1.
@@ -54,6 +56,8 @@ export function isFloat(dtype: DType): dtype is "float32" | "float64" {
 /** Fresh zeroed storage. */
 export function allocate<D extends DType>(dtype: D, size: number): TypedArrayOf[D];
 export function allocate(dtype: DType, size: number): TypedArray {
+  if (size > MAX_SIZE)
+    throw new ShapeError(`array: ${size} elements are more than an array may have, 2^31 - 1`);
   try {
     return storage(dtype, size);
   } catch {
@@ -76,15 +80,27 @@ function storage(dtype: DType, size: number): TypedArray {
   }
 }
 
+/** The numbers as an element type holds them: integers wrap, a bool is whether its number is not zero. */
+export function stored(values: Float64Array, dtype: DType): TypedArray {
+  const data = allocate(dtype, values.length);
+  data.set(dtype === "bool" ? values.map((v) => Number(v !== 0)) : values);
+  return data;
+}
+
 /** Element type of a typed array, or undefined when it is none that arrays can hold. */
 export function dtypeOf(data: unknown): Exclude<DType, "bool"> | undefined {
-  if (data instanceof Float32Array) return "float32";
-  if (data instanceof Float64Array) return "float64";
-  if (data instanceof Int32Array) return "int32";
-  if (data instanceof Uint8Array || data instanceof Uint8ClampedArray) return "uint8";
-  if (data instanceof Int8Array) return "int8";
-  return undefined;
+  const kind = kindOf(data);
+  return kind === undefined ? undefined : KINDS[kind];
 }
+
+const KINDS: Readonly<Record<string, Exclude<DType, "bool"> | undefined>> = {
+  Float32Array: "float32",
+  Float64Array: "float64",
+  Int32Array: "int32",
+  Int8Array: "int8",
+  Uint8Array: "uint8",
+  Uint8ClampedArray: "uint8",
+};
 
 /** Element type in which two operands meet: the same stays, an integer yields to a float, `bool` to anything, uint8 with int8 gives int32. */
 export function promoteDTypes(a: DType, b: DType): DType {
@@ -105,6 +121,11 @@ export function weakDType(value: number, dtype: DType): DType {
 /** Element type of a transcendental function: floats stay, everything else becomes float32. */
 export function floatDType(dtype: DType): "float32" | "float64" {
   return isFloat(dtype) ? dtype : "float32";
+}
+
+/** Element type of sums and products: bool and bytes are counted in int32. */
+export function countDType(dtype: DType): DType {
+  return dtype === "bool" || dtype === "uint8" || dtype === "int8" ? "int32" : dtype;
 }
 
 /** Whether storage was transferred away. An empty buffer looks the same until somebody makes a view of it. */

@@ -1,9 +1,10 @@
 /** The non-linearities of neural networks. */
 import { anyNumber, check } from "../check/index.js";
+import { floatDType } from "../array/dtype.js";
 import type { NdArray } from "../array/ndarray.js";
 import { ndtr as ndtrJs } from "../exec/js/special.js";
 import { unary } from "../exec/wasm/index.js";
-import { applyUnary, elementwise } from "../trace/elementwise.js";
+import { applyUnary, convert, elementwise } from "../trace/elementwise.js";
 import { type ArrayInput, toArray } from "../trace/input.js";
 import { add, mul, neg, square, sub } from "./arithmetic.js";
 import { maximum } from "./bounds.js";
@@ -278,7 +279,8 @@ function mishSlope(x: NdArray): NdArray {
  * @category Activations
  */
 export function leakyRelu(x: ArrayInput, slope = 0.01): NdArray {
-  const a = toArray("leakyRelu", x);
+  const given = toArray("leakyRelu", x);
+  const a = convert(given, floatDType(given.dtype));
   check("leakyRelu", "slope", slope, anyNumber);
   return where(greater(a, 0), a, mul(a, slope));
 }
@@ -299,7 +301,8 @@ export function leakyRelu(x: ArrayInput, slope = 0.01): NdArray {
  * @category Activations
  */
 export function elu(x: ArrayInput, alpha = 1): NdArray {
-  const a = toArray("elu", x);
+  const given = toArray("elu", x);
+  const a = convert(given, floatDType(given.dtype));
   check("elu", "alpha", alpha, anyNumber);
   // the exponential sees only negative numbers, so the side not taken cannot overflow
   const below = mul(alpha, expm1(neg(maximum(neg(a), 0))));

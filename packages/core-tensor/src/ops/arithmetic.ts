@@ -36,6 +36,7 @@ export function add(a: ArrayInput, b: ArrayInput): NdArray {
 const subPrimitive = elementwise({
   name: "sub",
   arity: 2,
+  refusesBool: "a and b must be numbers, got two bool arrays; use notEqual, or astype first",
   js: (a, b) => a - b,
   loop(out, from, to, a, p, da, b, q, db) {
     for (let i = from; i < to; i++, p += da, q += db) out[i] = a[p]! - b[q]!;
@@ -67,7 +68,10 @@ const mulPrimitive = elementwise({
   arity: 2,
   js: (a, b) => a * b,
   loop(out, from, to, a, p, da, b, q, db) {
-    for (let i = from; i < to; i++, p += da, q += db) out[i] = a[p]! * b[q]!;
+    // the low 32 bits of a product of two integers, which a double may not hold
+    if (out instanceof Int32Array)
+      for (let i = from; i < to; i++, p += da, q += db) out[i] = Math.imul(a[p]!, b[q]!);
+    else for (let i = from; i < to; i++, p += da, q += db) out[i] = a[p]! * b[q]!;
   },
   partials: [(t, [, b]) => mul(t, b!), (t, [a]) => mul(t, a!)],
 });
@@ -126,6 +130,7 @@ export function div(a: ArrayInput, b: ArrayInput): NdArray {
 const negPrimitive = elementwise({
   name: "neg",
   arity: 1,
+  refusesBool: "x must be numbers, got bool; use logicalNot, or astype first",
   js: (x) => -x,
   loop(out, from, to, a, p, da) {
     for (let i = from; i < to; i++, p += da) out[i] = -a[p]!;
@@ -198,7 +203,9 @@ const squarePrimitive = elementwise({
   arity: 1,
   js: (x) => x * x,
   loop(out, from, to, a, p, da) {
-    for (let i = from; i < to; i++, p += da) out[i] = a[p]! * a[p]!;
+    if (out instanceof Int32Array)
+      for (let i = from; i < to; i++, p += da) out[i] = Math.imul(a[p]!, a[p]!);
+    else for (let i = from; i < to; i++, p += da) out[i] = a[p]! * a[p]!;
   },
   partials: [(t, [x]) => mul(mul(2, t), x!)],
 });

@@ -1,5 +1,5 @@
 /** Repeating an array along axes, and its transpose: summing over axes. */
-import { type DType, allocate } from "../array/dtype.js";
+import { type DType, allocate, countDType } from "../array/dtype.js";
 import { DenseArray, type NdArray, dense, rowMajorData } from "../array/ndarray.js";
 import {
   type Shape,
@@ -81,9 +81,7 @@ export function broadcastTo(x: ArrayInput, shape: Shape): NdArray {
 const sumPrimitive: Primitive<{ readonly axes: readonly number[] }> = {
   name: "sum",
   shape([x], { axes }) {
-    const dtype =
-      x!.dtype === "bool" || x!.dtype === "uint8" || x!.dtype === "int8" ? "int32" : x!.dtype;
-    return [{ shape: x!.shape.filter((_, i) => !axes.includes(i)), dtype }];
+    return [{ shape: x!.shape.filter((_, i) => !axes.includes(i)), dtype: countDType(x!.dtype) }];
   },
   wasm([x], { axes }, [out]) {
     if (!isRowMajor(x!.shape, x!.stride)) return undefined;
@@ -129,7 +127,9 @@ const sumPrimitive: Primitive<{ readonly axes: readonly number[] }> = {
 
 /** Sum over the given distinct, non-negative, sorted axes, which are dropped. */
 export function sumOver(x: NdArray, axes: readonly number[]): NdArray {
-  return axes.length === 0 && x.dtype !== "bool" ? x : bindOne(sumPrimitive, [x], { axes });
+  return axes.length === 0 && countDType(x.dtype) === x.dtype
+    ? x
+    : bindOne(sumPrimitive, [x], { axes });
 }
 
 /** Sums `x` down to `shape`, which broadcasts to that of `x`: the transpose of broadcasting. */

@@ -1,5 +1,5 @@
 /** Running sums, products and log-sums along an axis. */
-import { type DType, allocate, floatDType } from "../array/dtype.js";
+import { type DType, allocate, countDType, floatDType } from "../array/dtype.js";
 import { type NdArray, dense, rowMajorData } from "../array/ndarray.js";
 import { axisOf, sizeOf } from "../array/shape.js";
 import { bindOne } from "../trace/bind.js";
@@ -7,6 +7,7 @@ import { convert } from "../trace/elementwise.js";
 import { type ArrayInput, toArray } from "../trace/input.js";
 import type { Primitive } from "../trace/primitive.js";
 import { mul } from "./arithmetic.js";
+import { productDType } from "./reduce.js";
 import { logaddexp } from "./exponential.js";
 import type { AxisOptions } from "./join.js";
 import { flip, pad, sliceAxis } from "./slice.js";
@@ -57,7 +58,7 @@ const cumsumPrimitive: Primitive<{ readonly axis: number }> = {
 export function cumsum(x: ArrayInput, options: AxisOptions = {}): NdArray {
   const a = toArray("cumsum", x);
   const axis = axisOf("cumsum", options, 0, a.shape.length);
-  return bindOne(cumsumPrimitive, [a.dtype === "bool" ? convert(a, "int32") : a], { axis });
+  return bindOne(cumsumPrimitive, [convert(a, countDType(a.dtype))], { axis });
 }
 
 /** Inclusive scan by doubling: after step s each place has combined the 2^s places up to it. O(n log n), and differentiable like its parts. */
@@ -81,7 +82,8 @@ function scan(
 }
 
 /**
- * The running products $\prod_{j \le i} x_j$ along an axis; the derivative is right also where elements are zero.
+ * The running products $\prod_{j \le i} x_j$ along an axis; the derivative is right also where elements are zero. Booleans and bytes
+ * are counted in int32.
  *
  * @param x - any shape with at least one axis
  * @param options - see {@link AxisOptions}
@@ -97,7 +99,8 @@ function scan(
  */
 export function cumprod(x: ArrayInput, options: AxisOptions = {}): NdArray {
   const a = toArray("cumprod", x);
-  return scan(a, axisOf("cumprod", options, 0, a.shape.length), 1, mul);
+  const axis = axisOf("cumprod", options, 0, a.shape.length);
+  return convert(scan(convert(a, productDType(a.dtype)), axis, 1, mul), countDType(a.dtype));
 }
 
 /**

@@ -1,6 +1,6 @@
 /** Reading elements at listed places, and its transpose: adding into listed places. */
 import { show, within } from "../check/index.js";
-import { type DType, allocate } from "../array/dtype.js";
+import { type DType, allocate, stored } from "../array/dtype.js";
 import { DenseArray, type NdArray, dense, rowMajorData } from "../array/ndarray.js";
 import { type Shape, axisOf, formatShape, sameShape, sizeOf } from "../array/shape.js";
 import { DTypeError, DomainError, IndexError, ShapeError } from "../errors.js";
@@ -124,9 +124,9 @@ const addAtPrimitive: Primitive<Into> = {
   },
   evaluate([x, indices], { axis, shape }) {
     const { outer, n, inner } = outerInner(shape, axis);
-    const data = allocate(x!.dtype, sizeOf(shape));
-    addRows(rowMajorData(x!), outer, n, inner, places("scatterAdd", indices!, n), data);
-    return [dense<DType>(data, x!.dtype, shape)];
+    const sums = new Float64Array(sizeOf(shape));
+    addRows(rowMajorData(x!), outer, n, inner, places("scatterAdd", indices!, n), sums);
+    return [dense<DType>(stored(sums, x!.dtype), x!.dtype, shape)];
   },
   derivative: {
     kind: "linear",
@@ -198,7 +198,7 @@ const addAlongPrimitive: Primitive<Into> = {
   shape: ([x], { shape }) => [{ shape, dtype: x!.dtype }],
   evaluate([x, indices], { axis, shape }) {
     const { outer, n, inner } = outerInner(shape, axis);
-    const data = allocate(x!.dtype, sizeOf(shape));
+    const sums = new Float64Array(sizeOf(shape));
     addEach(
       rowMajorData(x!),
       outer,
@@ -206,9 +206,9 @@ const addAlongPrimitive: Primitive<Into> = {
       inner,
       places("scatterAdd", indices!, n),
       indices!.shape[axis]!,
-      data,
+      sums,
     );
-    return [dense<DType>(data, x!.dtype, shape)];
+    return [dense<DType>(stored(sums, x!.dtype), x!.dtype, shape)];
   },
   derivative: {
     kind: "linear",

@@ -1,5 +1,5 @@
 /** Matrix products. */
-import { type DType, allocate, isFloat } from "../array/dtype.js";
+import { type DType, allocate, isFloat, stored } from "../array/dtype.js";
 import { type DenseArray, type NdArray, dense } from "../array/ndarray.js";
 import { broadcastShapes, broadcastStrides, formatShape, sizeOf } from "../array/shape.js";
 import { within } from "../check/index.js";
@@ -74,13 +74,14 @@ const matmulPrimitive: Primitive = {
     const [as, bs] = [starts(a!, stack), starts(b!, stack)];
     const [ar, ac] = lastStrides(a!);
     const [br, bc] = lastStrides(b!);
-    const data = allocate(out!.dtype, sizeOf(out!.shape));
+    const data = allocate(out!.dtype === "bool" ? "float64" : out!.dtype, sizeOf(out!.shape));
     for (let i = 0; i < as.length; i++) {
       const x = { data: a!.data, offset: as[i]!, rowStride: ar, colStride: ac };
       const y = { data: b!.data, offset: bs[i]!, rowStride: br, colStride: bc };
       multiply(x, y, m, n, k, data, i * m * n);
     }
-    return [dense<DType>(data, out!.dtype, out!.shape)];
+    const held = data instanceof Float64Array ? stored(data, out!.dtype) : data;
+    return [dense<DType>(held, out!.dtype, out!.shape)];
   },
   derivative: {
     kind: "linear",

@@ -1,8 +1,9 @@
 /** Reductions: one number from all elements along some axes. Sums, products and what is counted by them. */
 import { type Schema, anything, checkOptions, trueOrFalse } from "../check/index.js";
-import type { DType } from "../array/dtype.js";
+import { type DType, countDType } from "../array/dtype.js";
 import { type NdArray, dense } from "../array/ndarray.js";
 import { type Axis, normalizeAxes } from "../array/shape.js";
+import { convert } from "../trace/elementwise.js";
 import { type ArrayInput, toArray } from "../trace/input.js";
 import { mul, sub } from "./arithmetic.js";
 import { sumOver } from "./broadcast.js";
@@ -78,7 +79,8 @@ export function sum(x: ArrayInput, options: ReduceOptions = {}): NdArray {
 /**
  * The product $\prod_i x_i$ over the given axes; 1 for an empty axis.
  *
- * Multiplies halves pairwise, so that the derivative is right also where elements are zero.
+ * Multiplies halves pairwise, so that the derivative is right also where elements are zero, and float32 in double precision, so that
+ * parts of the product do not overflow. Booleans and bytes are counted in int32.
  *
  * @param x - any shape
  * @param options - see {@link ReduceOptions}
@@ -94,8 +96,16 @@ export function sum(x: ArrayInput, options: ReduceOptions = {}): NdArray {
  */
 export function prod(x: ArrayInput, options: ReduceOptions = {}): NdArray {
   return reduceWith("prod", x, options, (a, axes) =>
-    axes.reduceRight((y, axis) => prodAxis(y, axis), a),
+    convert(
+      axes.reduceRight((y, axis) => prodAxis(y, axis), convert(a, productDType(a.dtype))),
+      countDType(a.dtype),
+    ),
   );
+}
+
+/** Products of single precision are formed in double, where parts of them do not overflow. */
+export function productDType(dtype: DType): DType {
+  return dtype === "float32" ? "float64" : countDType(dtype);
 }
 
 function prodAxis(x: NdArray, axis: number): NdArray {

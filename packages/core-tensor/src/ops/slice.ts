@@ -13,7 +13,7 @@ import {
 import { DomainError, ShapeError } from "../errors.js";
 import { scatterStrided } from "../exec/js/scatter.js";
 import { bindOne } from "../trace/bind.js";
-import { type ArrayInput, toArray } from "../trace/input.js";
+import { type ArrayInput, scalar, toArray } from "../trace/input.js";
 import type { Primitive } from "../trace/primitive.js";
 import { where } from "./comparison.js";
 
@@ -239,5 +239,7 @@ export function pad(
   const inside = embed(a, { ...window, shape });
   if (value === 0) return inside;
   const filled = dense<DType>(new Uint8Array(a.size).fill(1), "bool", a.shape);
-  return where(embed(filled, { ...window, shape }), inside, value);
+  // 0 and 1 are truth values among such
+  const filler = a.dtype === "bool" && value === 1 ? scalar(1, "bool") : value;
+  return where(embed(filled, { ...window, shape }), inside, filler);
 }

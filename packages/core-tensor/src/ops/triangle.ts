@@ -4,7 +4,7 @@ import { type DType, allocate } from "../array/dtype.js";
 import { type NdArray, dense } from "../array/ndarray.js";
 import { formatShape } from "../array/shape.js";
 import { DomainError, ShapeError } from "../errors.js";
-import { type ArrayInput, toArray } from "../trace/input.js";
+import { type ArrayInput, scalar, toArray } from "../trace/input.js";
 import { where } from "./comparison.js";
 import { arange } from "./create.js";
 import { takeAlongAxis } from "./gather.js";
@@ -54,7 +54,7 @@ export function triu(x: ArrayInput, k = 0): NdArray {
   return where(
     mask(n, m, (i, j) => j - i >= k),
     a,
-    0,
+    scalar(0, a.dtype),
   );
 }
 
@@ -80,7 +80,7 @@ export function tril(x: ArrayInput, k = 0): NdArray {
   return where(
     mask(n, m, (i, j) => j - i <= k),
     a,
-    0,
+    scalar(0, a.dtype),
   );
 }
 
@@ -136,6 +136,6 @@ export function diag(x: ArrayInput): NdArray {
   return where(
     mask(n, n, (i, j) => i === j),
     expandDims(a, -1),
-    0,
+    scalar(0, a.dtype),
   );
 }

@@ -12,6 +12,7 @@ import { type ArrayInput, toArray } from "./input.js";
 import { DenseArray, type NdArray, dense, rowMajorData } from "../array/ndarray.js";
 import { broadcastShapes, broadcastStrides, isRowMajor, sameShape } from "../array/shape.js";
 import { type RowLoop, mapFlat, mapRows, mapStrided } from "../exec/js/elementwise.js";
+import { DTypeError } from "../errors.js";
 import { bindOne } from "./bind.js";
 import type { Aval, Derivative, Primitive } from "./primitive.js";
 
@@ -28,6 +29,8 @@ export interface Elementwise {
   readonly js: (a: number, b: number, c: number) => number;
   /** {@link RowLoop} for functions of one or two arguments so cheap that a call per element would dominate. */
   readonly loop?: RowLoop;
+  /** Why bool has no such arithmetic, and what to take instead. */
+  readonly refusesBool?: string;
   /** SIMD kernel over contiguous input; undefined when it declines. */
   readonly simd?: (x: Float32Array | Float64Array) => TypedArray | undefined;
   /** `partials[i](t, inputs, output)` is t · ∂f/∂input_i; null for no dependence. Left out: the derivative is zero. */
@@ -46,6 +49,8 @@ export function elementwise(spec: Elementwise): ElementwisePrimitive {
     elementwise: { arity: spec.arity, result, js: spec.js },
     shape(inputs) {
       const first = inputs[0]!;
+      if (spec.refusesBool !== undefined && first.dtype === "bool")
+        throw new DTypeError(`${spec.name}: ${spec.refusesBool}`);
       const dtype = outType(inputs[inputs.length - 1]!.dtype);
       if (inputs.length === 1 || inputs.every((x) => sameShape(x.shape, first.shape)))
         return [{ shape: first.shape, dtype }];
@@ -105,6 +110,9 @@ function evaluate(spec: Elementwise, inputs: readonly DenseArray[], out: Aval): 
     if (spec.loop === undefined) mapStrided(spec.js, out.shape, operands, data);
     else mapRows(spec.loop, out.shape, operands[0]!, operands[1] ?? operands[0]!, data);
   }
+  // arithmetic of truth values: whether the number is not zero, so that a sum is "or" and a product "and"
+  if (out.dtype === "bool" && spec.result !== "bool")
+    for (let i = 0; i < size; i++) if (data[i]! > 1) data[i] = 1;
   return dense<DType>(data, out.dtype, out.shape);
 }
 

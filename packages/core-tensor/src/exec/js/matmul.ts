@@ -19,6 +19,10 @@ export function multiply(
   out: TypedArray,
   at: number,
 ): void {
+  if (out instanceof Int32Array) {
+    multiplyIntegers(a, b, m, n, k, out, at);
+    return;
+  }
   const row = new Float64Array(n);
   for (let i = 0; i < m; i++) {
     row.fill(0);
@@ -29,4 +33,22 @@ export function multiply(
     }
     out.set(row, at + i * n);
   }
+}
+
+/** The same modulo 2³²: a double does not hold the low bits of large products. */
+function multiplyIntegers(
+  a: MatrixView,
+  b: MatrixView,
+  m: number,
+  n: number,
+  k: number,
+  out: Int32Array,
+  at: number,
+): void {
+  for (let i = 0; i < m; i++, at += n)
+    for (let p = 0; p < k; p++) {
+      const v = a.data[a.offset + i * a.rowStride + p * a.colStride]!;
+      for (let j = 0, q = b.offset + p * b.rowStride; j < n; j++, q += b.colStride)
+        out[at + j]! += Math.imul(v, b.data[q]!);
+    }
 }
