@@ -5,7 +5,8 @@ import { LinAlgError } from "../errors.js";
 import { abs, add, mul, sub } from "../ops/arithmetic.js";
 import { eye, item } from "../ops/create.js";
 import { matmul } from "../ops/matmul.js";
-import { sum } from "../ops/reduce.js";
+import { all, sum } from "../ops/reduce.js";
+import { isFinite } from "../ops/comparison.js";
 import { max } from "../ops/extremum.js";
 import { stopGradient } from "../ops/stop-gradient.js";
 import { convert } from "../trace/elementwise.js";
@@ -28,7 +29,7 @@ const REACH = 5.371920351148152;
  *
  * @param a - square matrices, shape `[…, n, n]`
  * @returns array of the shape of `a`
- * @throws `LinAlgError` when an entry is not finite
+ * @throws `LinAlgError` when an entry or the result is not finite, or the norm is so large that no digit of the result is known
  * @throws `ShapeError` when the matrices are not square
  * @example
  * ```ts
@@ -47,6 +48,12 @@ export function matrixExp(a: ArrayInput): NdArray {
   const norm = item(max(sum(abs(stopGradient(x)), { axis: -2 })));
   if (!Number.isFinite(norm))
     throw new LinAlgError(`matrixExp: the matrix must be finite, its norm is ${norm}`);
+  // the result is known to about norm · ε: rounding the matrix alone may turn every digit of it
+  const epsilon = x.dtype === "float32" ? 2 ** -23 : Number.EPSILON;
+  if (norm * epsilon >= 1)
+    throw new LinAlgError(
+      `matrixExp: no digit of the result is known at a norm of ${norm}, which must be below ${1 / epsilon} in ${x.dtype}`,
+    );
   const squarings = Math.max(0, Math.ceil(Math.log2(norm / REACH)));
   const identity = convert(eye(n), x.dtype);
   const scaled = mul(x, 2 ** -squarings);
@@ -65,5 +72,9 @@ export function matrixExp(a: ArrayInput): NdArray {
   const even = add(high(8), combine(0, 2, 4, 6));
   let y = within("matrixExp", () => solve(sub(even, odd), add(even, odd)));
   for (let i = 0; i < squarings; i++) y = matmul(y, y);
+  if (item(all(isFinite(stopGradient(y)))) === 0)
+    throw new LinAlgError(
+      `matrixExp: the exponential of this matrix of norm ${norm} is beyond the range of ${x.dtype}`,
+    );
   return y;
 }

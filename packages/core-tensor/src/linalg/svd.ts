@@ -3,7 +3,7 @@ import { type Schema, checkOptions, satisfying, within } from "../check/index.js
 import type { NdArray } from "../array/ndarray.js";
 import { LinAlgError } from "../errors.js";
 import { add, div, mul, square, sub } from "../ops/arithmetic.js";
-import { greater, where } from "../ops/comparison.js";
+import { equal, greater, where } from "../ops/comparison.js";
 import { astype } from "../ops/create.js";
 import { matmul, matrixTranspose } from "../ops/matmul.js";
 import { sum } from "../ops/reduce.js";
@@ -210,7 +210,9 @@ export function matrixRank(a: ArrayInput, options: RankOptions = {}): NdArray {
 export function cond(a: ArrayInput): NdArray {
   return within("cond", () => {
     const s = svdvals(a);
-    return div(max(s, { axis: -1 }), min(s, { axis: -1 }));
+    const [greatest, least] = [max(s, { axis: -1 }), min(s, { axis: -1 })];
+    // of zero too: no inverse, however near
+    return where(equal(least, 0), Infinity, div(greatest, least));
   });
 }
 

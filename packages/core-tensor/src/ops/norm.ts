@@ -4,11 +4,22 @@ import { floatDType } from "../array/dtype.js";
 import type { NdArray } from "../array/ndarray.js";
 import { convert } from "../trace/elementwise.js";
 import { type ArrayInput, toArray } from "../trace/input.js";
-import { abs, square } from "./arithmetic.js";
-import { equal, where } from "./comparison.js";
+import { abs, div, mul, square } from "./arithmetic.js";
+import {
+  equal,
+  greater,
+  isFinite,
+  less,
+  logicalAnd,
+  logicalNot,
+  logicalOr,
+  where,
+} from "./comparison.js";
 import { sqrt } from "./exponential.js";
 import { max } from "./extremum.js";
 import { REDUCE, type ReduceOptions, sum } from "./reduce.js";
+import { reshape } from "./reshape.js";
+import { stopGradient } from "./stop-gradient.js";
 
 /**
  * Options of {@link norm}.
@@ -43,8 +54,27 @@ export function norm(x: ArrayInput, options: NormOptions = {}): NdArray {
     const a = convert(given, floatDType(given.dtype));
     if (ord === Infinity) return max(abs(a), over);
     if (ord === 1) return sum(abs(a), over);
-    const squares = sum(square(a), over);
+    const unit = unitOf(a, over);
+    const squares = sum(square(unit === undefined ? a : div(a, unit)), over);
     const atOrigin = equal(squares, 0);
-    return where(atOrigin, 0, sqrt(where(atOrigin, 1, squares)));
+    const length = where(atOrigin, 0, sqrt(where(atOrigin, 1, squares)));
+    return unit === undefined ? length : mul(reshape(unit, length.shape), length);
   });
+}
+
+/** Magnitudes whose squares, and sums of very many of them, stay in the range of the type. */
+const SAFE = { float32: [1e-12, 1e12], float64: [1e-100, 1e100] } as const;
+
+/**
+ * What the elements are measured in, reduced axes kept: their greatest magnitude where squares would leave the range of the type, else 1.
+ * Undefined where there is no element.
+ */
+function unitOf(a: NdArray, over: ReduceOptions): NdArray | undefined {
+  if (a.size === 0) return undefined;
+  const greatest = max(abs(stopGradient(a)), { ...over, keepDims: true });
+  const [least, most] = SAFE[a.dtype as "float32" | "float64"];
+  const ordinary = logicalAnd(greater(greatest, least), less(greatest, most));
+  // zero, infinity and NaN are what they are in any unit
+  const odd = logicalOr(equal(greatest, 0), logicalNot(isFinite(greatest)));
+  return where(logicalOr(ordinary, odd), 1, greatest);
 }

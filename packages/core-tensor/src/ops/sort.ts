@@ -31,6 +31,8 @@ const SORT: Schema<SortOptions> = { axis: anything, descending: trueOrFalse };
 
 interface Order {
   readonly descending: boolean;
+  /** NaN before all numbers, as it comes where it counts as the greatest of them. */
+  readonly nansFirst?: boolean;
 }
 
 function rowsOf({ shape }: Aval): { rows: number; cols: number } {
@@ -40,10 +42,10 @@ function rowsOf({ shape }: Aval): { rows: number; cols: number } {
 const argsortPrimitive: Primitive<Order> = {
   name: "argsort",
   shape: ([x]) => [{ shape: x!.shape, dtype: "int32" }],
-  evaluate([x], { descending }, [out]) {
+  evaluate([x], order, [out]) {
     const { rows, cols } = rowsOf(x!);
     const data = new Int32Array(x!.size);
-    argsortRows(rowMajorData(x!), rows, cols, descending, data);
+    argsortRows(rowMajorData(x!), rows, cols, order, data);
     return [dense(data, "int32", out!.shape)];
   },
   derivative: { kind: "none" },
@@ -117,7 +119,8 @@ export function argsort(x: ArrayInput, options: SortOptions = {}): NdArray {
 }
 
 /**
- * The `k` greatest elements along an axis, greatest first, and their places. Of equal elements the first ones are taken.
+ * The `k` greatest elements along an axis, greatest first, and their places. Of equal elements the first ones are taken; NaN counts as
+ * the greatest, as for {@link max}.
  *
  * @param x - any shape with at least one axis
  * @param k - how many, an integer from 0 to the extent of the axis
@@ -144,7 +147,11 @@ export function topK(
   const extent = a.shape[axis]!;
   if (!Number.isInteger(k) || k < 0 || k > extent)
     throw new DomainError(`topK: k must be an integer from 0 to ${extent}, got ${show(k)}`);
-  const indices = sliceAxis(argsort(a, { axis, descending: true }), axis, 0, k);
+  const order = bindOne(argsortPrimitive, [moveAxis(a, axis, -1)], {
+    descending: true,
+    nansFirst: true,
+  });
+  const indices = sliceAxis(moveAxis(order, -1, axis), axis, 0, k);
   return { values: takeAlongAxis(a, indices, { axis }), indices };
 }
 

@@ -9,7 +9,7 @@ export function argsortRows(
   x: TypedArray,
   rows: number,
   cols: number,
-  descending: boolean,
+  { descending, nansFirst = false }: { readonly descending: boolean; readonly nansFirst?: boolean },
   out: Int32Array,
 ): void {
   const order = new Int32Array(cols);
@@ -17,7 +17,8 @@ export function argsortRows(
     for (let j = 0; j < cols; j++) order[j] = j;
     const comesAfter = (i: number, j: number): number => {
       const [a, b] = [x[at + i]!, x[at + j]!];
-      if (a !== a || b !== b) return Number(a !== a) - Number(b !== b) || i - j;
+      if (a !== a || b !== b)
+        return (nansFirst ? -1 : 1) * (Number(a !== a) - Number(b !== b)) || i - j;
       return (
         (descending ? b - a : a - b) ||
         (a === b

@@ -13,7 +13,7 @@ export function choleskyFactor(
       let s = a[row + j]!;
       for (let k = 0; k < j; k++) s -= l[row + k]! * l[other + k]!;
       if (j < i) l[row + j] = s / l[other + j]!;
-      else if (s > 0) l[row + i] = Math.sqrt(s);
+      else if (s > 0 && s < Infinity) l[row + i] = Math.sqrt(s);
       else return { factor: l, failedAt: i + 1 };
     }
   }

@@ -21,7 +21,8 @@ export function luFactor(a: Float64Array, n: number): Lu {
     let best = Math.abs(lu[k * n + k]!);
     for (let i = k + 1; i < n; i++) {
       const v = Math.abs(lu[i * n + k]!);
-      if (v > best) [best, p] = [v, i];
+      // NaN is taken as the pivot, so that it reaches every result
+      if (v > best || v !== v) [best, p] = [v, i];
     }
     if (p !== k) {
       const row = lu.slice(k * n, k * n + n);
@@ -31,14 +32,11 @@ export function luFactor(a: Float64Array, n: number): Lu {
       sign = -sign;
     }
     const pivot = lu[k * n + k]!;
-    if (pivot === 0) {
-      if (zeroPivot < 0) zeroPivot = k;
-      continue;
-    }
+    if (pivot === 0 && zeroPivot < 0) zeroPivot = k;
     for (let i = k + 1; i < n; i++) {
-      const factor = lu[i * n + k]! / pivot;
+      // below a pivot of 0 all is 0, and 0 times NaN or infinity is still to be seen
+      const factor = pivot === 0 ? 0 : lu[i * n + k]! / pivot;
       lu[i * n + k] = factor;
-      if (factor === 0) continue;
       for (let j = k + 1, q = i * n + k + 1, r = k * n + k + 1; j < n; j++, q++, r++)
         lu[q]! -= factor * lu[r]!;
     }
