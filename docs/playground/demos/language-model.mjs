@@ -6,7 +6,7 @@ import {
   generate,
   loadModel,
   loadTokenizer,
-  memoryFiles,
+  filesFromMemory,
   readPrompt,
   sparsify,
 } from "@provably/transformer-sparsity/griffin";
@@ -18,7 +18,7 @@ import tokenizerUrl from "../../../examples/models/tiny-llama-text/tokenizer.jso
 let loaded;
 async function load() {
   const bytes = async (url) => new Uint8Array(await (await fetch(url)).arrayBuffer());
-  const files = memoryFiles({
+  const files = filesFromMemory({
     "config.json": await bytes(config),
     "model.safetensors": await bytes(weights),
     "tokenizer.json": await bytes(tokenizerUrl),

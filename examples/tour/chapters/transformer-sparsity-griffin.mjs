@@ -13,7 +13,7 @@ import {
   loadModel,
   loadTokenizer,
   readPrompt,
-  savings,
+  sparsitySavings,
   scoreContinuation,
   selectExperts,
   sparsify,
@@ -85,15 +85,14 @@ function perplexities(model, windows, prompts, progress) {
 
 /** Tokens a second by density, the fastest of interleaved rounds, beside the ideal. */
 function speeds(model, prompt) {
-  const runs = DENSITIES.map((density) => ({
-    density,
-    sparse: sparsify(model, prompt, { kind: "griffin", density }),
-    best: Infinity,
-  }));
+  const runs = DENSITIES.map((density) => {
+    const { feedForward } = sparsify(model, prompt, { kind: "griffin", density });
+    return { density, step: { feedForward }, best: Infinity };
+  });
   for (let round = 0; round < 40; round++)
     for (const run of runs) {
       const start = performance.now();
-      for (let i = 0; i < 3; i++) decodeStep(model, prompt.cache, 5, run.sparse);
+      for (let i = 0; i < 3; i++) decodeStep(model, prompt.cache, 5, run.step);
       run.best = Math.min(run.best, (performance.now() - start) / 3);
     }
   return runs.map(({ density, best }) => ({
@@ -149,7 +148,7 @@ export async function griffinSections({ progress }) {
   const alike = likeness(model, windows, prompts);
   const passage = windows[0];
   const half = sparsify(model, prompts[0], { kind: "griffin", density: 0.5 });
-  const saved = savings(model, half.experts, { context: PROMPT });
+  const saved = sparsitySavings(model, half.experts, { context: PROMPT });
   const shown = tokenizer.encode("And it came to pass in those days, that");
   const write = (sparsity) =>
     tokenizer.decode(

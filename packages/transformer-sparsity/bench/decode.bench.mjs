@@ -56,9 +56,9 @@ function sparsity(dtype) {
     async contestants() {
       const model = languageModel(parameters(), config, { dtype });
       const prompt = readPrompt(model, someTokens(PROMPT));
-      const half = sparsify(model, prompt, { kind: "griffin", density: 0.5 });
+      const { feedForward } = sparsify(model, prompt, { kind: "griffin", density: 0.5 });
       return [
-        { name: "half the neurons", run: stepper(model, prompt.cache, half) },
+        { name: "half the neurons", run: stepper(model, prompt.cache, { feedForward }) },
         { name: "all neurons", run: stepper(model, prompt.cache) },
       ];
     },

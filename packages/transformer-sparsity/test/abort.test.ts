@@ -7,7 +7,7 @@ import {
   generate,
   loadModel,
   loadTokenizer,
-  memoryFiles,
+  filesFromMemory,
   prefill,
   readPrompt,
 } from "../src/griffin/index.js";
@@ -25,7 +25,7 @@ import {
 } from "../src/mim/index.js";
 
 const folder = fileURLToPath(new URL("../../../examples/models/tiny-llama-text/", import.meta.url));
-const files = memoryFiles(
+const files = filesFromMemory(
   Object.fromEntries(
     readdirSync(folder).map((name) => [name, new Uint8Array(readFileSync(folder + name))]),
   ),
@@ -59,78 +59,74 @@ const once = (abort: () => void) => ({
     iteration > 0 ? abort() : undefined,
 });
 
-describe(
-  "an aborted signal stops long work soon, in processor time",
-  { timeout: 60_000 },
-  () => {
-    it.each<[string, Parameters<typeof timeToStop>[0]]>([
-      [
-        "masked pretraining of the standard recipe",
-        (signal, abort) =>
-          pretrain(createMaskedAutoencoder(key(0)), images, key(1), { signal, ...once(abort) }),
-      ],
-      [
-        "contrastive pretraining",
-        (signal, abort) =>
-          pretrainContrastive(createContrastive(key(0)), images, key(1), {
-            batchSize: 32,
-            signal,
-            ...once(abort),
-          }),
-      ],
-      [
-        "masked reconstruction",
-        (signal, abort) => trainMaskedReconstruction(world, key(0), { signal, ...once(abort) }),
-      ],
-      [
-        "the contrastive objective",
-        (signal, abort) => trainContrastive(world, key(0), { signal, ...once(abort) }),
-      ],
-      [
-        "the contrastive objective with token queries",
-        (signal, abort) => trainTokenContrastive(world, key(0), { signal, ...once(abort) }),
-      ],
-      [
-        "phases in the mean field and by drawn counts",
-        (signal, abort) =>
-          simulateMeanField(
-            { sizes: [76, 4, 4, 4, 4, 4, 4], queryArea: 1 },
-            { monteCarlo: { key: key(0) }, numSteps: 1e6, signal, ...once(abort) },
-          ),
-      ],
-      [
-        "reading a prompt",
-        (signal, abort) => prefill(model, ids, { chunkSize: 64, signal, ...once(abort) }),
-      ],
-      [
-        "the statistic of a prompt",
-        (signal, abort) => readPrompt(model, ids, { chunkSize: 64, signal, ...once(abort) }),
-      ],
-      [
-        "loading a model, from outside",
-        (signal, abort) => {
-          setTimeout(abort, 5);
-          return loadModel(files, { signal });
-        },
-      ],
-      [
-        "text, from outside, while its prompt is read",
-        async (signal, abort) => {
-          const tokenizer = await loadTokenizer(files);
-          setTimeout(abort, 5);
-          return generate(model, { ...tokenizer, encode: () => ids }, "", { signal }).next();
-        },
-      ],
-      [
-        "text, from outside, while it is written",
-        async (signal, abort) => {
-          const tokenizer = await loadTokenizer(files);
-          setTimeout(abort, 50);
-          for await (const piece of generate(model, tokenizer, "In the beginning", { maxNewTokens: 1000, stopTokens: [], signal })) expect(typeof piece).toBe("string"); // prettier-ignore
-        },
-      ],
-    ])("%s", async (_, work) => {
-      expect(await timeToStop(work)).toBeLessThan(abortLimit());
-    });
-  },
-);
+describe("an aborted signal stops long work soon, in processor time", { timeout: 60_000 }, () => {
+  it.each<[string, Parameters<typeof timeToStop>[0]]>([
+    [
+      "masked pretraining of the standard recipe",
+      (signal, abort) =>
+        pretrain(createMaskedAutoencoder(key(0)), images, key(1), { signal, ...once(abort) }),
+    ],
+    [
+      "contrastive pretraining",
+      (signal, abort) =>
+        pretrainContrastive(createContrastive(key(0)), images, key(1), {
+          batchSize: 32,
+          signal,
+          ...once(abort),
+        }),
+    ],
+    [
+      "masked reconstruction",
+      (signal, abort) => trainMaskedReconstruction(world, key(0), { signal, ...once(abort) }),
+    ],
+    [
+      "the contrastive objective",
+      (signal, abort) => trainContrastive(world, key(0), { signal, ...once(abort) }),
+    ],
+    [
+      "the contrastive objective with token queries",
+      (signal, abort) => trainTokenContrastive(world, key(0), { signal, ...once(abort) }),
+    ],
+    [
+      "phases in the mean field and by drawn counts",
+      (signal, abort) =>
+        simulateMeanField(
+          { sizes: [76, 4, 4, 4, 4, 4, 4], queryArea: 1 },
+          { monteCarlo: { key: key(0) }, numSteps: 1e6, signal, ...once(abort) },
+        ),
+    ],
+    [
+      "reading a prompt",
+      (signal, abort) => prefill(model, ids, { chunkSize: 64, signal, ...once(abort) }),
+    ],
+    [
+      "the statistic of a prompt",
+      (signal, abort) => readPrompt(model, ids, { chunkSize: 64, signal, ...once(abort) }),
+    ],
+    [
+      "loading a model, from outside",
+      (signal, abort) => {
+        setTimeout(abort, 5);
+        return loadModel(files, { signal });
+      },
+    ],
+    [
+      "text, from outside, while its prompt is read",
+      async (signal, abort) => {
+        const tokenizer = await loadTokenizer(files);
+        setTimeout(abort, 5);
+        return generate(model, { ...tokenizer, encode: () => ids }, "", { signal }).next();
+      },
+    ],
+    [
+      "text, from outside, while it is written",
+      async (signal, abort) => {
+        const tokenizer = await loadTokenizer(files);
+        setTimeout(abort, 50);
+        for await (const piece of generate(model, tokenizer, "In the beginning", { maxNewTokens: 1000, stopTokens: [], signal })) expect(typeof piece).toBe("string"); // prettier-ignore
+      },
+    ],
+  ])("%s", async (_, work) => {
+    expect(await timeToStop(work)).toBeLessThan(abortLimit());
+  });
+});

@@ -26,8 +26,8 @@ import {
   bradleyTerryOracle,
   mlpPolicy,
   readPreferenceJsonl,
-  runOnline,
-  trainOffline,
+  onlineVpo,
+  trainVpo,
   trainPolicy,
 } from "@provably/rlhf-vpo";
 import {
@@ -83,7 +83,7 @@ import {
   generateTokens,
   loadModel,
   loadTokenizer,
-  memoryFiles,
+  filesFromMemory,
   prefill,
   readPrompt,
 } from "@provably/transformer-sparsity/griffin";
@@ -144,7 +144,7 @@ const preferences = lazily(() => ({
   data: Array.from({ length: 2000 }, (_, i) => [i % 50, i % 8, (i + 1 + (i % 5)) % 8]),
   logReference: Array.from({ length: 50 }, () => new Array(8).fill(-Math.log(8))),
 }));
-const constants = { beta: 0.5, alpha: 0.2 };
+const hyperparameters = { beta: 0.5, alpha: 0.2 };
 function* lines() {
   for (let i = 0; i < 1_000_000; i++) yield `{"prompt": "q${i}", "chosen": "a", "rejected": "b"}\n`;
 }
@@ -152,7 +152,7 @@ function* lines() {
 // transformer-sparsity
 const folder = fileURLToPath(new URL("../../../examples/models/tiny-llama-text/", import.meta.url));
 const files = lazily(() =>
-  memoryFiles(
+  filesFromMemory(
     Object.fromEntries(
       readdirSync(folder).map((name) => [name, new Uint8Array(readFileSync(folder + name))]),
     ),
@@ -219,10 +219,10 @@ export const runs = {
     let count = 0;
     for await (const { line: number } of readPreferenceJsonl(lines(), { signal })) if (number > 0 && ++count % 1000 === 0) await new Promise((resolve) => setTimeout(resolve)); // prettier-ignore
   },
-  runOnline: (signal) =>
-    runOnline(key(19), { ...preferences(), data: [[0, 0, 1]] }, bradleyTerryOracle(f64([50, 8], "rewards")), { beta: 0.5, alphaSum: 2, iterations: 10_000, bound: { kind: "box", size: 2 }, signal }), // prettier-ignore
-  trainOffline: (signal) => trainOffline(preferences(), constants, { steps: 1_000_000, signal }),
-  trainPolicy: (signal) => trainPolicy(mlpPolicy(f64([50, 8, 16], "features"), key(20), { hidden: [64] }), preferences(), constants, { steps: 100_000, signal }), // prettier-ignore
+  onlineVpo: (signal) =>
+    onlineVpo(key(19), { ...preferences(), data: [[0, 0, 1]] }, bradleyTerryOracle(f64([50, 8], "rewards")), { beta: 0.5, alphaSum: 2, numSteps: 10_000, bound: { kind: "box", size: 2 }, signal }), // prettier-ignore
+  trainVpo: (signal) => trainVpo(preferences(), hyperparameters, { numSteps: 1_000_000, signal }),
+  trainPolicy: (signal) => trainPolicy(mlpPolicy(f64([50, 8, 16], "features"), key(20), { hidden: [64] }), preferences(), hyperparameters, { numSteps: 100_000, signal }), // prettier-ignore
 
   // robust-rl
   drNvi: (signal) =>

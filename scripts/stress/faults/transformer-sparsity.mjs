@@ -46,7 +46,7 @@ async function passage(seed, prompt, rest) {
     const written = [
       ...generateTokens(model, start, {
         maxNewTokens: prompt + rest - 3,
-        temperature: 0.8,
+        sampling: { temperature: 0.8 },
         key: foldIn(k, "writing"),
       }),
     ];

@@ -1,6 +1,6 @@
 /** The `safetensors` format: a JSON table of names, types and byte ranges, then the elements. */
-import { checkBytes } from "./bytes.js";
-import { anyList, anyRecord, check, show } from "../check/index.js";
+import { toBytes } from "./bytes.js";
+import { anyList, anyRecord, check, show, within } from "../check/index.js";
 import { type DType, type TypedArray, allocate } from "../array/dtype.js";
 import { halfToNumber } from "../array/half.js";
 import { type NdArray, dense, rowMajorData } from "../array/ndarray.js";
@@ -70,8 +70,14 @@ const CODES: Readonly<Record<string, Code>> = {
   I32: copied("int32", 4, (v, at) => v.getInt32(at, true)),
   I16: each("int32", 2, (v, at) => v.getInt16(at, true)),
   I8: copied("int8", 1, (v, at) => v.getInt8(at)),
+  U64: each("int32", 8, (v, at) => smallInteger(v.getBigUint64(at, true))),
+  U32: each("float64", 4, (v, at) => v.getUint32(at, true)),
+  U16: each("int32", 2, (v, at) => v.getUint16(at, true)),
   U8: copied("uint8", 1, (v, at) => v.getUint8(at)),
   BOOL: each("bool", 1, (v, at) => Number(v.getUint8(at) !== 0)),
+  F8_E4M3: each("float32", 1, (v, at) => smallFloat(v.getUint8(at))),
+  // the upper half of a float16
+  F8_E5M2: each("float32", 1, (v, at) => halfToNumber(v.getUint8(at) << 8)),
 };
 const NAMES: Readonly<Record<DType, string>> = {
   float64: "F64",
@@ -89,10 +95,18 @@ function bfloatToNumber(bits: number): number {
   return word.getFloat32(0);
 }
 
+/** 1 sign, 4 exponent and 3 fraction bits with bias 7; all ones are NaN, and there are no infinities. */
+function smallFloat(bits: number): number {
+  const [exponent, fraction] = [(bits >> 3) & 15, bits & 7];
+  if (exponent === 15 && fraction === 7) return Number.NaN;
+  const size = exponent === 0 ? fraction * 2 ** -9 : (8 + fraction) * 2 ** (exponent - 10);
+  return bits >= 128 ? -size : size;
+}
+
 function smallInteger(value: bigint): number {
   const n = Number(value);
   if (n !== (n | 0))
-    throw new FormatError(`decodeSafetensors: the 64-bit integer ${value} does not fit int32`);
+    throw new FormatError(`safetensorsTable: the 64-bit integer ${value} does not fit int32`);
   return n;
 }
 
@@ -131,10 +145,11 @@ export interface SafetensorsTable {
 /**
  * The arrays in the bytes of a `.safetensors` file.
  *
- * Half-precision types become float32, 16-bit integers int32, and 64-bit integers int32 where they fit. Every range is checked against the file
+ * Half-precision and 8-bit floating types become float32, 16-bit integers int32, unsigned 32-bit integers float64, and 64-bit integers int32
+ * where they fit. Every range is checked against the file
  * before anything is allocated, so a hostile file cannot ask for more memory than a few times its own size.
  *
- * @param bytes - the whole file
+ * @param file - all of its bytes, in a typed array or a buffer
  * @returns see {@link Safetensors}
  * @throws `FormatError` when the bytes are not such a file, are cut off, or overlap
  * @example
@@ -148,19 +163,21 @@ export interface SafetensorsTable {
  * @see the Safetensors format description, version 0.4
  * @category Files
  */
-export function decodeSafetensors(bytes: Uint8Array): Safetensors {
-  checkBytes("decodeSafetensors", "bytes", bytes);
-  const { entries, metadata } = safetensorsTable(bytes, bytes.length);
-  const tensors: Record<string, NdArray> = Object.create(null) as Record<string, NdArray>;
-  for (const [name, entry] of Object.entries(entries))
-    tensors[name] = decodeSafetensor(entry, bytes.subarray(...entry.range));
-  return { tensors, metadata };
+export function decodeSafetensors(file: Uint8Array | ArrayBufferLike): Safetensors {
+  const bytes = toBytes("decodeSafetensors", "file", file);
+  return within("decodeSafetensors", () => {
+    const { entries, metadata } = safetensorsTable(bytes, bytes.length);
+    const tensors: Record<string, NdArray> = Object.create(null) as Record<string, NdArray>;
+    for (const [name, entry] of Object.entries(entries))
+      tensors[name] = decodeSafetensor(entry, bytes.subarray(...entry.range));
+    return { tensors, metadata };
+  });
 }
 
 /**
  * The table of contents of a safetensors file, for reading arrays one by one from files that are too large to hold.
  *
- * @param head - at least the first $8 + n$ bytes of the file, where the first 8 hold $n$; see {@link safetensorsHeadSize}
+ * @param front - at least the first $8 + n$ bytes of the file, where the first 8 hold $n$; see {@link safetensorsHeadSize}
  * @param sizeBytes - size of the whole file
  * @returns see {@link SafetensorsTable}; every range lies in the file, and none overlap
  * @throws `FormatError` when the bytes are not such a table
@@ -175,10 +192,14 @@ export function decodeSafetensors(bytes: Uint8Array): Safetensors {
  * @see the Safetensors format description, version 0.4
  * @category Files
  */
-export function safetensorsTable(head: Uint8Array, sizeBytes: number): SafetensorsTable {
-  const start = safetensorsHeadSize(head, sizeBytes);
+export function safetensorsTable(
+  front: Uint8Array | ArrayBufferLike,
+  sizeBytes: number,
+): SafetensorsTable {
+  const head = toBytes("safetensorsTable", "front", front);
+  const start = within("safetensorsTable", () => safetensorsHeadSize(head, sizeBytes));
   if (head.length < start)
-    throw new FormatError(`decodeSafetensors: the table needs ${start} bytes, got ${head.length}`);
+    throw new FormatError(`safetensorsTable: the table needs ${start} bytes, got ${head.length}`);
   const table = parseTable(head.subarray(8, start));
   const entries: Record<string, SafetensorsEntry> = Object.create(null) as Record<
     string,
@@ -197,7 +218,7 @@ export function safetensorsTable(head: Uint8Array, sizeBytes: number): Safetenso
   for (let i = 1; i < ranges.length; i++)
     if (ranges[i]![0] < ranges[i - 1]![1])
       throw new FormatError(
-        `decodeSafetensors: two arrays share the bytes from ${ranges[i]![0]} on`,
+        `safetensorsTable: two arrays share the bytes from ${ranges[i]![0]} on`,
       );
   return { entries, metadata };
 }
@@ -205,7 +226,7 @@ export function safetensorsTable(head: Uint8Array, sizeBytes: number): Safetenso
 /**
  * Bytes that the table of contents of a safetensors file ends after.
  *
- * @param head - at least the first 8 bytes of the file
+ * @param start - at least the first 8 bytes of the file
  * @param sizeBytes - size of the whole file
  * @returns $8 + n$
  * @throws `FormatError` when the file is too short for it
@@ -217,20 +238,23 @@ export function safetensorsTable(head: Uint8Array, sizeBytes: number): Safetenso
  * ```
  * @category Files
  */
-export function safetensorsHeadSize(head: Uint8Array, sizeBytes: number): number {
-  checkBytes("decodeSafetensors", "head", head);
+export function safetensorsHeadSize(
+  start: Uint8Array | ArrayBufferLike,
+  sizeBytes: number,
+): number {
+  const head = toBytes("safetensorsHeadSize", "start", start);
   if (!Number.isSafeInteger(sizeBytes) || sizeBytes < 0)
     throw new FormatError(
-      `decodeSafetensors: sizeBytes must be an integer ≥ 0, got ${show(sizeBytes)}`,
+      `safetensorsHeadSize: sizeBytes must be an integer ≥ 0, got ${show(sizeBytes)}`,
     );
   if (head.length < 8)
-    throw new FormatError(`decodeSafetensors: a file has at least 8 bytes, got ${head.length}`);
+    throw new FormatError(`safetensorsHeadSize: a file has at least 8 bytes, got ${head.length}`);
   const length = Number(
     new DataView(head.buffer, head.byteOffset, head.byteLength).getBigUint64(0, true),
   );
   if (length > MAX_HEADER || 8 + length > sizeBytes)
     throw new FormatError(
-      `decodeSafetensors: the table of ${length} bytes is cut off or too large`,
+      `safetensorsHeadSize: the table of ${length} bytes is cut off or too large`,
     );
   return 8 + length;
 }
@@ -239,7 +263,7 @@ export function safetensorsHeadSize(head: Uint8Array, sizeBytes: number): number
  * One array of a safetensors file.
  *
  * @param entry - from {@link safetensorsTable}
- * @param bytes - the bytes of its range
+ * @param rangeBytes - the bytes of its range
  * @returns the array; see {@link decodeSafetensors} for element types
  * @throws `FormatError` when there are more or fewer bytes than the entry needs
  * @example
@@ -251,9 +275,12 @@ export function safetensorsHeadSize(head: Uint8Array, sizeBytes: number): number
  * ```
  * @category Files
  */
-export function decodeSafetensor(entry: SafetensorsEntry, bytes: Uint8Array): NdArray {
+export function decodeSafetensor(
+  entry: SafetensorsEntry,
+  rangeBytes: Uint8Array | ArrayBufferLike,
+): NdArray {
   const { type, shape, range } = check("decodeSafetensor", "entry", entry, anyRecord);
-  checkBytes("decodeSafetensor", "bytes", bytes);
+  const bytes = toBytes("decodeSafetensor", "rangeBytes", rangeBytes);
   checkShape("decodeSafetensor", shape);
   if (!check("decodeSafetensor", "range", range, anyList).every(Number.isSafeInteger))
     throw new FormatError(`decodeSafetensor: range must hold two integers, got ${show(range)}`);
@@ -279,20 +306,20 @@ function parseTable(bytes: Uint8Array): Record<string, unknown> {
   } catch (error) {
     if (error instanceof FormatError) throw error;
     throw new FormatError(
-      `decodeSafetensors: the table is not valid JSON (${error instanceof Error ? error.message : String(error)})`,
+      `safetensorsTable: the table is not valid JSON (${error instanceof Error ? error.message : String(error)})`,
     );
   }
 }
 
 function asObject(value: unknown, name: string): Record<string, unknown> {
   if (typeof value !== "object" || value === null || Array.isArray(value))
-    throw new FormatError(`decodeSafetensors: ${name} must be an object`);
+    throw new FormatError(`safetensorsTable: ${name} must be an object`);
   return value as Record<string, unknown>;
 }
 
 function asText(value: unknown, name: string): string {
   if (typeof value !== "string")
-    throw new FormatError(`decodeSafetensors: "${name}" of the metadata must be text`);
+    throw new FormatError(`safetensorsTable: "${name}" of the metadata must be text`);
   return value;
 }
 
@@ -306,19 +333,19 @@ function parseEntry(
   const code = typeof type === "string" && Object.hasOwn(CODES, type) ? CODES[type] : undefined;
   if (code === undefined)
     throw new FormatError(
-      `decodeSafetensors: "${name}" has element type ${typeof type === "string" ? type : typeof type}, expected one of ${Object.keys(CODES).join(", ")}`,
+      `safetensorsTable: "${name}" has element type ${typeof type === "string" ? type : typeof type}, expected one of ${Object.keys(CODES).join(", ")}`,
     );
   const whole = (list: unknown): list is number[] =>
     Array.isArray(list) && list.every((n) => Number.isSafeInteger(n) && (n as number) >= 0);
   if (!whole(shape) || shape.length > 32)
-    throw new FormatError(`decodeSafetensors: "${name}" has no usable shape`);
+    throw new FormatError(`safetensorsTable: "${name}" has no usable shape`);
   if (!whole(range) || range.length !== 2)
-    throw new FormatError(`decodeSafetensors: "${name}" has no usable byte range`);
+    throw new FormatError(`safetensorsTable: "${name}" has no usable byte range`);
   const [from, to] = range as [number, number];
   const size = sizeOf(shape);
   if (!(size <= MAX_SIZE) || start + to > sizeBytes || to - from !== size * code.width)
     throw new FormatError(
-      `decodeSafetensors: "${name}" of shape [${shape.join(", ")}] needs ${size * code.width} bytes, its range is ${from} to ${to} of ${sizeBytes - start}`,
+      `safetensorsTable: "${name}" of shape [${shape.join(", ")}] needs ${size * code.width} bytes, its range is ${from} to ${to} of ${sizeBytes - start}`,
     );
   return { type: type as string, shape, range: [start + from, start + to] };
 }

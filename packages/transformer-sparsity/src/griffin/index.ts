@@ -34,7 +34,7 @@ export type { FeedForward, FeedForwardBlock } from "./runtime/feed-forward.js";
 // files
 export { loadModel, type LoadOptions } from "./files/load.js";
 export { loadTokenizer, type Tokenizer } from "./files/tokenizer.js";
-export { folderFiles, memoryFiles, urlFiles, type ModelFiles } from "./files/source.js";
+export { filesFromFolder, filesFromMemory, filesFromUrl, type ModelFiles } from "./files/source.js";
 // sparsity
 export {
   readPrompt,
@@ -95,7 +95,7 @@ export { costModel, type Cost, type CostOptions } from "./measure/cost.js";
 export {
   certifyContinuation,
   certifyExperts,
-  savings,
+  sparsitySavings,
   type ContinuationCertificateOptions,
-  type Savings,
+  type SparsitySavings,
 } from "./measure/certificate.js";

@@ -6,12 +6,14 @@ import { describe, expect, it } from "vitest";
 import {
   type Activation,
   type ModelConfig,
+  type RopeConfig,
   batchStatistics,
   costModel,
   drawToken,
   expectedJaccard,
   jaccardSimilarity,
   magnitudeThreshold,
+  modelConfig,
   neuronScores,
   neuronStatistic,
   nextTokenProbabilities,
@@ -27,12 +29,12 @@ import {
   neuronRows,
 } from "../../src/griffin/runtime/feed-forward.js";
 import { above } from "../../src/griffin/sparsity/baselines.js";
-import { expectNear, load, present } from "./fixtures.js";
+import { expectNear, load } from "./fixtures.js";
 
 const matrix = (rows: number[][], dtype: "float32" | "float64" = "float64") =>
   array(rows, { dtype });
 
-describe.skipIf(!present)("golden statistic", () => {
+describe("golden statistic", () => {
   it.each(
     load<{
       cases: {
@@ -96,7 +98,7 @@ interface Block {
   magnitude_experts: number[];
 }
 
-describe.skipIf(!present)("golden feed-forward blocks", () => {
+describe("golden feed-forward blocks", () => {
   const names: Record<string, Activation> = { gelu_tanh: "gelu_pytorch_tanh" };
   const transposed = (rows: number[][]) => rows[0]!.map((_, j) => rows.map((row) => row[j]!));
   const f32 = (x: number[] | number[][]) => Float32Array.from(x.flat());
@@ -141,7 +143,7 @@ describe.skipIf(!present)("golden feed-forward blocks", () => {
   });
 });
 
-describe.skipIf(!present)("golden selection by chance", () => {
+describe("golden selection by chance", () => {
   const golden = load<{
     s: number[];
     k: number;
@@ -169,7 +171,7 @@ describe.skipIf(!present)("golden selection by chance", () => {
   });
 });
 
-describe.skipIf(!present)("golden measures", () => {
+describe("golden measures", () => {
   it("Jaccard similarities", () => {
     const { sets, jaccard, expected_random } = load<{
       sets: number[][];
@@ -220,7 +222,7 @@ describe.skipIf(!present)("golden measures", () => {
   });
 });
 
-describe.skipIf(!present)("golden baselines", () => {
+describe("golden baselines", () => {
   const golden = load<{
     wanda: { X: number[][]; W: number[][]; keep_per_row: number; pruned: number[][] };
     cats: { gate_preactivations: number[]; sparsity: number; threshold: number; kept: number[] };
@@ -244,7 +246,7 @@ describe.skipIf(!present)("golden baselines", () => {
   });
 });
 
-describe.skipIf(!present)("golden sampling", () => {
+describe("golden sampling", () => {
   const golden = load<{
     logits: number[];
     context: number[];
@@ -273,7 +275,7 @@ describe.skipIf(!present)("golden sampling", () => {
   });
 });
 
-describe.skipIf(!present)("golden numbers of few bits", () => {
+describe("golden numbers of few bits", () => {
   const { W, x, per_row, q8_0, y_exact } = load<{
     W: number[][];
     x: number[];
@@ -320,7 +322,7 @@ describe.skipIf(!present)("golden numbers of few bits", () => {
   });
 });
 
-describe.skipIf(!present)("golden rotary frequencies", () => {
+describe("golden rotary frequencies", () => {
   interface Rope {
     parameters: { rope_type: string };
     head_dim: number;
@@ -334,9 +336,28 @@ describe.skipIf(!present)("golden rotary frequencies", () => {
       jsonReader("test", { rope_parameters: c.parameters }),
       c.head_dim,
       c.max_position_embeddings,
+      { base: "rope_theta", share: "partial_rotary_factor", defaultShare: 1 },
     );
     const { frequencies, factor } = ropeFrequencies(rope, c.seq_len ?? 0);
     expectNear(frequencies, c.inverse_frequencies, 0, 1e-6);
     expect(factor).toBeCloseTo(c.attention_scaling, 6);
   });
+
+  interface RopeCase {
+    config: Record<string, unknown>;
+    rotary_dim: number;
+    sequence_length: number | null;
+    inverse_frequencies: number[];
+    attention_factor: number;
+  }
+  it.each(load<{ cases: RopeCase[] }>("rope-configs").cases.map((c, i) => [i, c] as const))(
+    "of config %i are those of transformers, at its length and with its factor of attention",
+    (_, c) => {
+      const rope = modelConfig(c.config).positions as RopeConfig;
+      expect(rope.rotarySize).toBe(c.rotary_dim);
+      const { frequencies, factor } = ropeFrequencies(rope, c.sequence_length ?? 0);
+      expectNear(frequencies, c.inverse_frequencies, 0, 1e-5);
+      expectNear([factor], [c.attention_factor], 0, 1e-12);
+    },
+  );
 });

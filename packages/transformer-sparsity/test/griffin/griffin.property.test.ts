@@ -6,6 +6,7 @@ import { key } from "@provably/core-tensor/random";
 import {
   type LanguageModel,
   type ModelConfig,
+  type SparseFeedForward,
   balancedDensities,
   certifyContinuation,
   certifyExperts,
@@ -24,7 +25,7 @@ import {
   prunedFeedForward,
   randomParameters,
   readPrompt,
-  savings,
+  sparsitySavings,
   selectExperts,
   selectNeurons,
   sparsify,
@@ -43,6 +44,9 @@ const rows = (maxTokens: number, n: number) =>
   );
 const sum = (x: ArrayLike<number>): number => Array.from(x).reduce((a, b) => a + b, 0);
 const squares = (z: number[][]): Float64Array => neuronStatistic(z.flat(), z[0]!.length).sumSquares;
+
+/** Sparse blocks as the option of a step. */
+const blocks = ({ feedForward }: SparseFeedForward) => ({ feedForward });
 
 describe("the statistic", () => {
   it("sums in squares to the number of tokens with any activation", () => {
@@ -134,7 +138,7 @@ describe("a small model", () => {
           model,
           prompt.cache,
           11,
-          sparsify(model, prompt, { kind: "griffin", density: 1, storage }),
+          blocks(sparsify(model, prompt, { kind: "griffin", density: 1, storage })),
         ).logits,
         full,
         1e-5,
@@ -150,7 +154,7 @@ describe("a small model", () => {
     const masked = decodeStep(model, empty.cache, 11, {
       feedForward: (_, x) => new Float32Array(x.length),
     }).logits;
-    expectNear(decodeStep(model, empty.cache, 11, none).logits, masked, 0);
+    expectNear(decodeStep(model, empty.cache, 11, blocks(none)).logits, masked, 0);
   });
 
   it("pruned equals the full block with the other activations set to zero", () => {
@@ -177,7 +181,9 @@ describe("a small model", () => {
 
   it("the statistic of two turns is that of the whole text, and the caches agree", () => {
     const whole = readPrompt(model, ids);
-    const second = readPrompt(model, ids.slice(6), { after: readPrompt(model, ids.slice(0, 6)) });
+    const second = readPrompt(model, ids.slice(6), {
+      continueFrom: readPrompt(model, ids.slice(0, 6)),
+    });
     second.statistics.layers.forEach((layer, i) => {
       expectNear(layer.sumSquares, whole.statistics.layers[i]!.sumSquares, 1e-4);
     });
@@ -231,7 +237,7 @@ describe("a small model", () => {
     expect(conversation.statistics.layers[0]!.tokens).toBe(ids.length + 2); // steps 4 and 8 ran in full
     expect(experts!.layers[0]!.length).toBe(12);
     expect(conversation.cache.length).toBe(conversation.ids.length);
-    expect(readPrompt(model, [1], { after: conversation }).ids.length).toBe(
+    expect(readPrompt(model, [1], { continueFrom: conversation }).ids.length).toBe(
       conversation.ids.length + 1,
     );
   });
@@ -242,12 +248,12 @@ describe("a small model", () => {
       while (!step.done) step = steps.next();
       return step.value;
     };
-    expect(end(generateTokens(model, ids, { maxNewTokens: 500, stopTokens: [] })).reason).toBe(
-      "context",
-    );
+    expect(
+      end(generateTokens(model, ids, { maxNewTokens: 500, stopTokens: [] })).finishReason,
+    ).toBe("context");
     const asked = generateTokens(model, ids);
     asked.next();
-    expect(asked.next("stop")).toMatchObject({ done: true, value: { reason: "stop" } });
+    expect(asked.next("stop")).toMatchObject({ done: true, value: { finishReason: "stop" } });
     const abort = new AbortController();
     const aborted = generateTokens(model, ids, { signal: abort.signal });
     aborted.next();
@@ -261,7 +267,7 @@ describe("a small model", () => {
       model,
       prompt.cache,
       ids.at(-1)!,
-      sparsify(model, prompt, { kind: "griffin", density: 0.5 }),
+      blocks(sparsify(model, prompt, { kind: "griffin", density: 0.5 })),
     ).logits;
     expectNear(classificationLogits(model, ids, { kind: "griffin", density: 0.5 }), expected, 0);
   });
@@ -271,7 +277,8 @@ describe("a small model", () => {
     const full = decodeStep(model, prompt.cache, 11).logits;
     for (const kind of ["griffin", "magnitude", "wanda", "cats", "teal"] as const)
       expectNear(
-        decodeStep(model, prompt.cache, 11, sparsify(model, prompt, { kind, density: 1 })).logits,
+        decodeStep(model, prompt.cache, 11, blocks(sparsify(model, prompt, { kind, density: 1 })))
+          .logits,
         full,
         1e-5,
       );
@@ -280,7 +287,7 @@ describe("a small model", () => {
         model,
         prompt.cache,
         11,
-        sparsify(model, prompt, { kind: "random", density: 1, key: key(0) }),
+        blocks(sparsify(model, prompt, { kind: "random", density: 1, key: key(0) })),
       ).logits,
       full,
       1e-5,
@@ -294,13 +301,13 @@ describe("a small model", () => {
         model,
         prompt.cache,
         11,
-        sparsify(model, prompt, { kind, density: 0.9 }),
+        blocks(sparsify(model, prompt, { kind, density: 0.9 })),
       ).logits;
       const far = decodeStep(
         model,
         prompt.cache,
         11,
-        sparsify(model, prompt, { kind, density: 0.2 }),
+        blocks(sparsify(model, prompt, { kind, density: 0.2 })),
       ).logits;
       const full = decodeStep(model, prompt.cache, 11).logits;
       const distance = (x: Float32Array) => Math.hypot(...x.map((v, i) => v - full[i]!));
@@ -386,7 +393,7 @@ describe("a small model", () => {
       const softmax = (z: Float32Array) => z.map(Math.exp).map((e, _, all) => e / sum(all));
       let [a, b] = [prompt.cache, prompt.cache];
       const divergences = rest.slice(0, -1).map((token) => {
-        const [p, q] = [decodeStep(model, a, token), decodeStep(model, b, token, kept)];
+        const [p, q] = [decodeStep(model, a, token), decodeStep(model, b, token, blocks(kept))];
         [a, b] = [p.cache, q.cache];
         const [u, v] = [softmax(p.logits), softmax(q.logits)];
         return sum(u.map((x, i) => x * Math.log(x / v[i]!)));
@@ -396,7 +403,7 @@ describe("a small model", () => {
 
     it("counts what is saved", () => {
       const experts = selectExperts(readPrompt(model, ids).statistics, { density: 0.5 });
-      const { bytesSaved, flopsSaved } = savings(model, experts);
+      const { bytesSaved, flopsSaved } = sparsitySavings(model, experts);
       expect([bytesSaved, flopsSaved]).toEqual([3 * 3 * 24 * 20 * 4, 3 * 3 * 24 * 20 * 2]);
     });
   });
@@ -430,10 +437,10 @@ describe("a small model", () => {
     expect(choose({ density: [0.5, 0.5] })).toThrow(
       /must hold 3 numbers, one for each layer, got 2/,
     );
-    expect(choose({ k: 41 })).toThrow(/k must be in 1 … 40, got 41/);
-    expect(choose({ k: 2.5 })).toThrow(/k must be an integer, got 2.5/);
-    expect(choose({})).toThrow(/give either density or k/);
-    expect(choose({ k: 3, method: "sample" })).toThrow(/needs a key/);
+    expect(choose({ numNeurons: 41 })).toThrow(/numNeurons must be in 1 … 40, got 41/);
+    expect(choose({ numNeurons: 2.5 })).toThrow(/numNeurons must be an integer, got 2.5/);
+    expect(choose({})).toThrow(/give either density or numNeurons/);
+    expect(choose({ numNeurons: 3, method: "sample" })).toThrow(/needs a key/);
     const set = (first: number[]) => ({
       layers: [Int32Array.from(first), Int32Array.of(1), Int32Array.of(2)],
       retainedEnergy: [],

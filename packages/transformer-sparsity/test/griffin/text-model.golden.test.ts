@@ -20,7 +20,7 @@ import {
   selectExperts,
   sparsify,
 } from "../../src/griffin/index.js";
-import { expectNear, folder, load, present, textModel } from "./fixtures.js";
+import { expectNear, folder, load, textModel } from "./fixtures.js";
 
 interface Sparse {
   readonly k: number;
@@ -45,7 +45,7 @@ interface Golden {
 const sum = (x: ArrayLike<number>): number => Array.from(x).reduce((a, b) => a + b, 0);
 const sets = (layers: readonly Int32Array[]): number[][] => layers.map((chosen) => [...chosen]);
 
-describe.skipIf(!present)("the model trained on text", () => {
+describe("the model trained on text", () => {
   let model: LanguageModel;
   let tokenizer: Tokenizer;
   beforeAll(async () => {
@@ -159,7 +159,7 @@ describe.skipIf(!present)("the model trained on text", () => {
         griffin: score(prompts[i]!, ids, { kind: "griffin", density: 0.5 }),
         magnitude: score(prompts[i]!, ids, { kind: "experts", experts: experts! }),
       }));
-    }, 60_000);
+    });
 
     it("loses as much as elsewhere: full, GRIFFIN and magnitude at 50 %, to 0.1 %", () => {
       losses.forEach(({ full, griffin, magnitude }, i) => {

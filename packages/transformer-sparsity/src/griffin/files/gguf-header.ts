@@ -1,6 +1,6 @@
 /** The header of a GGUF file: key-value pairs and the table of tensors, every length checked against what is left of the file. */
 import { FormatError } from "@provably/core-tensor";
-import { GGUF_TYPES } from "./gguf-blocks.js";
+import { GGUF_TYPES, ggufTypeName } from "./gguf-blocks.js";
 
 /** A value of a pair. Lists longer than `MAX_LIST` are skipped and stand as undefined. */
 export type GgufValue =
@@ -116,7 +116,7 @@ function place(
   const code = Object.hasOwn(GGUF_TYPES, type) ? GGUF_TYPES[type] : undefined;
   if (!code)
     throw new FormatError(
-      `loadModel: GGUF tensor "${name}" has element type ${type}; known are ${Object.values(
+      `loadModel: GGUF tensor "${name}" has element type ${ggufTypeName(type)}; known are ${Object.values(
         GGUF_TYPES,
       )
         .map((t) => t.name)

@@ -9,6 +9,9 @@ import { GGUF_TYPES } from "./gguf-blocks.js";
 /** Bytes of a file that are read at first; headers with large vocabularies need more. */
 const FIRST_READ = 1 << 20;
 
+/** What the angles of each pair of features are divided by. */
+const FACTORS = "rope_freqs.weight";
+
 /** Tensors of GGUF under the names that the Hugging Face layout gives them. */
 const OUTER: Readonly<Record<string, string>> = {
   "token_embd.weight": "model.embed_tokens.weight",
@@ -35,12 +38,22 @@ export async function openGguf(
   const size = await files.size(name);
   if (size === undefined) throw new FormatError(`loadModel: there is no file ${name}`);
   const header = await readHeader(files, name, size);
-  const config = ggufConfig(header.values, header.tensors);
   const place = new Map<string, GgufTensor>();
+  let factors: readonly number[] | undefined;
   for (const tensor of header.tensors) {
+    if (tensor.name === FACTORS) {
+      const bytes = await files.read(name, ...tensor.range);
+      factors = Array.from(GGUF_TYPES[tensor.type]!.read(bytes));
+      continue;
+    }
     const renamed = rename(tensor.name);
-    if (renamed !== undefined) place.set(renamed, tensor);
+    if (renamed === undefined || place.has(renamed))
+      throw new FormatError(
+        `loadModel: GGUF tensor "${tensor.name}" ${renamed === undefined ? "is not understood" : "is there twice"}`,
+      );
+    place.set(renamed, tensor);
   }
+  const config = ggufConfig(header.values, header.tensors, factors);
   return {
     config,
     tensors: {
@@ -89,24 +102,58 @@ function unpermute(name: string, stored: NdArray, config: ModelConfig): NdArray 
   return reshape(transpose(pairs, [0, 2, 1, ...rest.map((_, i) => i + 3)]), stored.shape);
 }
 
+/** Keys below the architecture's name that change no logit. */
+const HARMLESS = new Set([
+  "vocab_size",
+  "rope.scaling.finetuned",
+  "pooling_type",
+  "logit_scale_type",
+]);
+
+/** Keys of other parts of the file, which the model does not depend on. */
+const OTHERS = /^(general|tokenizer|quantize|imatrix|mradermacher)\./;
+
 /** The key-value pairs as a config of the Hugging Face layout. */
 function ggufConfig(
   values: ReadonlyMap<string, GgufValue>,
   tensors: readonly GgufTensor[],
+  factors: readonly number[] | undefined,
 ): ModelConfig {
   const architecture = values.get("general.architecture");
   if (architecture !== "llama" && architecture !== "qwen2" && architecture !== "gemma")
     throw new FormatError(
       `loadModel: GGUF architecture ${JSON.stringify(architecture) ?? "(none)"} is not one of llama, qwen2, gemma`,
     );
-  if (values.has(`${architecture}.expert_count`))
-    throw new FormatError("loadModel: mixtures of experts are not supported");
-  const get = (key: string): GgufValue | undefined => values.get(`${architecture}.${key}`);
+  const read = new Set<string>();
+  const get = (key: string): GgufValue => {
+    read.add(key);
+    return values.get(`${architecture}.${key}`);
+  };
+  const refuse = (key: string, why: string): never => {
+    throw new FormatError(
+      `loadModel: GGUF key "${key}" (${JSON.stringify(values.get(key))?.slice(0, 60)}) ${why}`,
+    );
+  };
+  /** The key must be absent or one of these. */
+  const only = (key: string, ...allowed: readonly GgufValue[]): void => {
+    const value = get(key);
+    if (value !== undefined && !allowed.includes(value))
+      refuse(`${architecture}.${key}`, `is not supported, only ${allowed.map(String).join(", ")}`);
+  };
   const has = (name: string): boolean => tensors.some((tensor) => tensor.name === name);
+  if (typeof values.get("split.count") === "number" && values.get("split.count") !== 1)
+    refuse("split.count", "says that the model lies in several files");
   const embedding = tensors.find((tensor) => tensor.name === "token_embd.weight");
   const heads = get("attention.head_count");
   const keyLength = get("attention.key_length");
-  const scaling = get("rope.scaling.type");
+  const headDim = keyLength ?? Number(get("embedding_length")) / Number(heads);
+  only("attention.value_length", headDim);
+  only("rope.dimension_count", headDim);
+  only("expert_count", 0);
+  only("expert_used_count", 0);
+  only("attention.causal", true);
+  only("attention.sliding_window", 0);
+  only("use_parallel_residual", false);
   const config = modelConfig({
     model_type: architecture,
     vocab_size: embedding?.shape[0],
@@ -118,22 +165,75 @@ function ggufConfig(
     ...(keyLength !== undefined && { head_dim: keyLength }),
     rms_norm_eps: get("attention.layer_norm_rms_epsilon"),
     max_position_embeddings: get("context_length"),
-    attention_bias: has("blk.0.attn_q.bias"),
-    mlp_bias: has("blk.0.ffn_up.bias"),
     tie_word_embeddings: !has("output.weight"),
     bos_token_id: values.get("tokenizer.ggml.bos_token_id"),
     eos_token_id: values.get("tokenizer.ggml.eos_token_id"),
-    rope_parameters: {
-      rope_theta: get("rope.freq_base") ?? 10000,
-      rope_type: scaling === undefined || scaling === "none" ? "default" : scaling,
-      factor: get("rope.scaling.factor"),
-      original_max_position_embeddings: get("rope.scaling.original_context_length"),
-    },
+    rope_parameters: ropeOf(get, factors, Number(headDim)),
   });
-  if (has("rope_freqs.weight"))
+  for (const key of values.keys()) {
+    const inner = key.startsWith(`${architecture}.`) ? key.slice(architecture.length + 1) : "";
+    if (
+      !read.has(inner) &&
+      !HARMLESS.has(inner) &&
+      !OTHERS.test(key) &&
+      key !== "split.count" &&
+      key !== "split.no" &&
+      key !== "split.tensors.count"
+    )
+      // prettier-ignore
+      refuse(key, `is not understood for architecture ${architecture}`);
+  }
+  return {
+    ...config,
+    // norms of gemma are stored with their 1 already added
+    norm: { ...config.norm, unitOffset: false },
+    // the file has the biases that the model has
+    biases: {
+      qkv: has("blk.0.attn_q.bias"),
+      output: has("blk.0.attn_output.bias"),
+      feedForward: has("blk.0.ffn_up.bias"),
+    },
+  };
+}
+
+/** Rotary positions in the words of a config. */
+function ropeOf(
+  get: (key: string) => GgufValue,
+  factors: readonly number[] | undefined,
+  headDim: number,
+): Record<string, unknown> {
+  const stored = get("rope.scaling.type");
+  const old = get("rope.scale_linear");
+  const [factor, original] = [get("rope.scaling.factor"), get("rope.scaling.original_context_length")]; // prettier-ignore
+  const theta = { rope_theta: get("rope.freq_base") ?? 10000 };
+  const type = stored === undefined || stored === "none" ? "default" : stored;
+  if (factors !== undefined) {
+    // a table of its own takes the place of a scaling
+    if (type !== "default" || (old ?? 1) !== 1)
+      throw new FormatError(
+        `loadModel: GGUF rope scaling ${JSON.stringify(type)} beside ${FACTORS} is not understood`,
+      );
+    if (factors.length !== headDim / 2)
+      throw new FormatError(
+        `loadModel: ${FACTORS} must hold ${headDim / 2} numbers, got ${factors.length}`,
+      );
+    return { ...theta, rope_type: "longrope", short_factor: factors, long_factor: factors, attention_factor: 1 }; // prettier-ignore
+  }
+  if (type === "default" && old !== undefined && old !== 1)
+    return { ...theta, rope_type: "linear", factor: old };
+  if (type === "default") {
+    if ((factor ?? 1) !== 1 && factor !== 0)
+      throw new FormatError("loadModel: GGUF rope.scaling.factor without rope.scaling.type");
+    return { ...theta, rope_type: type };
+  }
+  if (type !== "linear" && type !== "yarn")
     throw new FormatError(
-      "loadModel: GGUF files with their own table of rotary factors (rope_freqs) are not supported",
+      `loadModel: GGUF rope scaling ${JSON.stringify(type)} is not one of none, linear, yarn`,
     );
-  // norms of gemma are stored with their 1 already added
-  return { ...config, norm: { ...config.norm, unitOffset: false } };
+  return {
+    ...theta,
+    rope_type: type,
+    factor,
+    ...(original !== undefined && { original_max_position_embeddings: original }),
+  };
 }

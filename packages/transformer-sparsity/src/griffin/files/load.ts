@@ -1,25 +1,34 @@
 /** Models from files: the folder layout of Hugging Face, or one GGUF file. */
-import { type NdArray, FormatError } from "@provably/core-tensor";
+import { type NdArray, FormatError, toTypedArray } from "@provably/core-tensor";
 import {
   anyFunction,
   anyString,
   check,
+  checkOptions,
   longWork,
-  optional,
   recordWith,
 } from "@provably/core-tensor/internal";
 import { type ModelConfig, modelConfig } from "../model/config.js";
-import { parseJson } from "../model/json.js";
-import { layerOfTensor, layerParameters, outerParameters } from "../model/parameters.js";
+import { jsonReader, parseJson } from "../model/json.js";
+import {
+  hasHead,
+  layerOfTensor,
+  layerParameters,
+  outerParameters,
+  refuseUnused,
+  unusedTensors,
+} from "../model/parameters.js";
 import { othersWork } from "../runtime/pause.js";
 import {
   type LanguageModel,
   type ModelLayer,
   type ModelOptions,
+  DTYPE,
   pinner,
 } from "../runtime/model.js";
 import { openGguf } from "./gguf.js";
-import { type ModelFiles, folderFiles, readWhole, urlFiles } from "./source.js";
+import { decodedTensors } from "./quantised.js";
+import { type ModelFiles, filesFromFolder, readWhole, filesFromUrl } from "./source.js";
 import { type TensorStore, openSafetensors } from "./tensors.js";
 
 /**
@@ -35,13 +44,18 @@ export interface LoadOptions extends ModelOptions {
   readonly onProgress?: (progress: { readonly iteration: number; readonly total: number }) => void;
 }
 
+const LOAD = { ...longWork, dtype: DTYPE, gguf: anyString };
+
 /**
  * A model, read layer by layer: no more than one layer is in memory beside the model itself.
+ *
+ * Nothing in the files is left out in silence: a tensor, a field of the config, or a method of storing weights in fewer bits that is not
+ * understood is an error that names it. Weights of bitsandbytes, compressed-tensors, fp8, GPTQ, AWQ and MLX are decoded, activations stay as they are.
  *
  * @param source - a folder (in Node), a URL beginning with `http`, or {@link ModelFiles}. A path or URL that ends in `.gguf` names one file
  * @param options - see {@link LoadOptions}
  * @returns see {@link LanguageModel}
- * @throws `FormatError` when a file is missing or broken; `ShapeError` when tensors do not fit the config; `DomainError` when a weight is not finite
+ * @throws `FormatError` when a file is missing, broken or not understood; `ShapeError` when tensors do not fit the config; `DomainError` when a weight is not finite
  * @example
  * ```ts
  * import { loadModel, prefill } from "@provably/transformer-sparsity/griffin";
@@ -55,16 +69,17 @@ export async function loadModel(
   source: string | URL | ModelFiles,
   options: LoadOptions = {},
 ): Promise<LanguageModel> {
-  check("loadModel", "options", options, recordWith({ ...longWork, gguf: optional(anyString) }));
+  const { dtype } = checkOptions<LoadOptions>("loadModel", options, LOAD);
   const { files, gguf, place } = openFiles("loadModel", source, options.gguf);
   const { config, tensors } =
     gguf === undefined ? await openFolder(files, place) : await openGguf(files, gguf);
+  await refuseLeftovers(config, tensors);
   const byLayer = new Map<number, string[]>();
   for (const name of tensors.names) {
     const layer = layerOfTensor(config, name);
     byLayer.set(layer, [...(byLayer.get(layer) ?? []), name]);
   }
-  const pin = pinner(config, options.dtype);
+  const pin = pinner("loadModel", config, dtype);
   const layers: ModelLayer[] = [];
   const readAll = async (names: readonly string[] = []): Promise<Record<string, NdArray>> => {
     const read: Record<string, NdArray> = {};
@@ -84,6 +99,15 @@ export async function loadModel(
   return pin.model(outerParameters(await readAll(byLayer.get(-1)), config), layers);
 }
 
+/** Refuses tensors that the model does not read, but for biases of zeros, which some writers put everywhere. */
+async function refuseLeftovers(config: ModelConfig, tensors: TensorStore): Promise<void> {
+  const unused = unusedTensors(config, tensors.names);
+  const empty = async (name: string): Promise<boolean> =>
+    name.endsWith(".bias") && toTypedArray(await tensors.read(name)).every((x) => x === 0);
+  const kept = await Promise.all(unused.map(async (name) => ((await empty(name)) ? [] : [name])));
+  refuseUnused("loadModel", config, kept.flat());
+}
+
 /** Files of a source, and where they are in words; a name at its end that says `.gguf` is split off. */
 export function openFiles(
   fn: string,
@@ -97,8 +121,8 @@ export function openFiles(
   const text = String(source);
   const [, folder, name] = /^(.*?)([^/\\]+\.gguf)$/.exec(text) ?? [undefined, text, gguf];
   const files = /^https?:/.test(text)
-    ? urlFiles(folder)
-    : folderFiles(folder === "" ? "." : folder);
+    ? filesFromUrl(folder)
+    : filesFromFolder(folder === "" ? "." : folder);
   return { files, place: text, ...(name !== undefined && { gguf: name }) };
 }
 
@@ -106,10 +130,17 @@ async function openFolder(
   files: ModelFiles,
   place: string,
 ): Promise<{ config: ModelConfig; tensors: TensorStore }> {
-  const json = await readWhole(files, "config.json", 10_000_000);
-  if (!json) throw new FormatError(`loadModel: there is no config.json in ${place}`);
-  return {
-    config: modelConfig(parseJson("loadModel: config.json", json)),
-    tensors: await openSafetensors(files),
-  };
+  const bytes = await readWhole(files, "config.json", 10_000_000);
+  if (!bytes) throw new FormatError(`loadModel: there is no config.json in ${place}`);
+  const json = parseJson("loadModel: config.json", bytes);
+  const fields = jsonReader("loadModel: config.json", json);
+  const tensors = decodedTensors(fields, await openSafetensors(files));
+  // what is decoded here is no longer the config's business
+  const { quantization_config: _, quantization: __, ...plain } = json as Record<string, unknown>;
+  const config = modelConfig(plain);
+  if (fields.value("tie_word_embeddings") === false && !hasHead(config, tensors.names))
+    throw new FormatError(
+      "loadModel: tie_word_embeddings is false and there is no tensor of the output head",
+    );
+  return { config, tensors };
 }

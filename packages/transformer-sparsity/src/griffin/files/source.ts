@@ -4,9 +4,8 @@ import {
   anyFunction,
   anyString,
   check,
+  checkOptions,
   mapOf,
-  optional,
-  recordWith,
   satisfying,
 } from "@provably/core-tensor/internal";
 
@@ -28,14 +27,14 @@ export interface ModelFiles {
  * @returns see {@link ModelFiles}
  * @example
  * ```ts
- * import { memoryFiles } from "@provably/transformer-sparsity/griffin";
+ * import { filesFromMemory } from "@provably/transformer-sparsity/griffin";
  *
- * await memoryFiles({ "config.json": new Uint8Array(3) }).size("config.json"); // => 3
+ * await filesFromMemory({ "config.json": new Uint8Array(3) }).size("config.json"); // => 3
  * ```
  * @category Files
  */
-export function memoryFiles(files: Readonly<Record<string, Uint8Array | Blob>>): ModelFiles {
-  check("memoryFiles", "files", files, mapOf(contents));
+export function filesFromMemory(files: Readonly<Record<string, Uint8Array | Blob>>): ModelFiles {
+  check("filesFromMemory", "files", files, mapOf(contents));
   const find = (name: string): Uint8Array | Blob | undefined =>
     typeof name === "string" && Object.hasOwn(files, name) ? files[name] : undefined;
   return {
@@ -45,13 +44,18 @@ export function memoryFiles(files: Readonly<Record<string, Uint8Array | Blob>>):
     },
     async read(name, from, to) {
       const file = find(name);
-      if (file === undefined) throw new FormatError(`memoryFiles: there is no file "${name}"`);
+      if (file === undefined) throw new FormatError(`filesFromMemory: there is no file "${name}"`);
       return file instanceof Uint8Array
         ? file.subarray(from, to)
         : new Uint8Array(await file.slice(from, to).arrayBuffer());
     },
   };
 }
+
+interface FetchOptions {
+  readonly fetch?: typeof fetch;
+}
+const FETCH = { fetch: anyFunction };
 
 /**
  * Files below a URL, by `fetch`. Parts are asked for with range requests; a server that ignores them sends each file once, which is then kept.
@@ -62,24 +66,16 @@ export function memoryFiles(files: Readonly<Record<string, Uint8Array | Blob>>):
  * @throws `FormatError` when a file that is read cannot be had
  * @example
  * ```ts
- * import { urlFiles } from "@provably/transformer-sparsity/griffin";
+ * import { filesFromUrl } from "@provably/transformer-sparsity/griffin";
  *
  * const fetch = async () => new Response(null, { headers: { "content-length": "3" } });
- * await urlFiles("https://example.org/model/", { fetch }).size("config.json"); // => 3
+ * await filesFromUrl("https://example.org/model/", { fetch }).size("config.json"); // => 3
  * ```
  * @category Files
  */
-export function urlFiles(
-  base: string | URL,
-  options: { readonly fetch?: typeof fetch } = {},
-): ModelFiles {
-  check("urlFiles", "base", base, place);
-  const { fetch: request = fetch } = check(
-    "urlFiles",
-    "options",
-    options,
-    recordWith({ fetch: optional(anyFunction) }),
-  );
+export function filesFromUrl(base: string | URL, options: FetchOptions = {}): ModelFiles {
+  check("filesFromUrl", "base", base, place);
+  const { fetch: request = fetch } = checkOptions<FetchOptions>("filesFromUrl", options, FETCH);
   const root = String(base).endsWith("/") ? String(base) : `${String(base)}/`;
   const whole = new Map<string, Promise<Uint8Array>>();
   const ask = async (name: string, init: RequestInit): Promise<Response> => {
@@ -87,13 +83,13 @@ export function urlFiles(
       return await request(root + name, init);
     } catch (error) {
       throw new FormatError(
-        `urlFiles: ${root + name} cannot be fetched (${error instanceof Error ? error.message : String(error)})`,
+        `filesFromUrl: ${root + name} cannot be fetched (${error instanceof Error ? error.message : String(error)})`,
       );
     }
   };
   return {
     async size(name) {
-      check("urlFiles", "name", name, anyString);
+      check("filesFromUrl", "name", name, anyString);
       const response = await ask(name, { method: "HEAD" });
       if (!response.ok) return undefined;
       const length = response.headers.get("content-length");
@@ -103,12 +99,12 @@ export function urlFiles(
       return (await keep(name)).length;
     },
     async read(name, from, to) {
-      check("urlFiles", "name", name, anyString);
+      check("filesFromUrl", "name", name, anyString);
       const kept = whole.get(name);
       if (kept) return (await kept).subarray(from, to);
       const response = await ask(name, { headers: { range: `bytes=${from}-${to - 1}` } });
       if (!response.ok)
-        throw new FormatError(`urlFiles: ${root + name} answers ${response.status}`);
+        throw new FormatError(`filesFromUrl: ${root + name} answers ${response.status}`);
       if (response.status === 206) return new Uint8Array(await response.arrayBuffer());
       whole.set(
         name,
@@ -134,20 +130,20 @@ export function urlFiles(
  * @throws `FormatError` outside Node
  * @example
  * ```ts
- * import { folderFiles } from "@provably/transformer-sparsity/griffin";
+ * import { filesFromFolder } from "@provably/transformer-sparsity/griffin";
  *
- * (await folderFiles(".").size("package.json")) !== undefined; // => true
+ * (await filesFromFolder(".").size("package.json")) !== undefined; // => true
  * ```
  * @category Files
  */
-export function folderFiles(folder: string | URL): ModelFiles {
-  check("folderFiles", "folder", folder, place);
+export function filesFromFolder(folder: string | URL): ModelFiles {
+  check("filesFromFolder", "folder", folder, place);
   // asked for by name at run time, so that bundlers for browsers have nothing to resolve
   const builtin = (globalThis as { process?: { getBuiltinModule?: (name: string) => unknown } })
     .process?.getBuiltinModule;
   if (!builtin)
     throw new FormatError(
-      "folderFiles: needs Node 20.16 or newer; use urlFiles or memoryFiles in a browser",
+      "filesFromFolder: needs Node 20.16 or newer; use filesFromUrl or filesFromMemory in a browser",
     );
   const fs = builtin("node:fs/promises") as typeof import("node:fs/promises");
   const { fileURLToPath } = builtin("node:url") as typeof import("node:url");
@@ -172,7 +168,7 @@ export function folderFiles(folder: string | URL): ModelFiles {
           const { bytesRead } = await file.read(bytes, at, bytes.length - at, from + at);
           if (bytesRead === 0)
             throw new FormatError(
-              `folderFiles: ${name} ends at ${from + at}, expected ${to} bytes`,
+              `filesFromFolder: ${name} ends at ${from + at}, expected ${to} bytes`,
             );
           at += bytesRead;
         }

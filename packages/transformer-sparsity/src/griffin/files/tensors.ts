@@ -7,6 +7,7 @@ import {
   safetensorsTable,
 } from "@provably/core-tensor/io";
 import { jsonReader, parseJson } from "../model/json.js";
+import type { StoredTensors } from "./quantised.js";
 import { type ModelFiles, readWhole } from "./source.js";
 
 /** Tensors by name, each read when asked for. */
@@ -19,9 +20,10 @@ export interface TensorStore {
 const MAX_INDEX = 100_000_000;
 
 /** The tensors of a model in one `model.safetensors`, or in the shards that `model.safetensors.index.json` lists. */
-export async function openSafetensors(files: ModelFiles): Promise<TensorStore> {
+export async function openSafetensors(files: ModelFiles): Promise<StoredTensors> {
   const index = await readWhole(files, "model.safetensors.index.json", MAX_INDEX);
-  const shards = index ? shardNames(index) : ["model.safetensors"];
+  const map = index && shardMap(index);
+  const shards = map ? [...new Set(map.values())] : ["model.safetensors"];
   const place = new Map<string, { shard: string; table: SafetensorsTable }>();
   for (const shard of shards) {
     const table = await readTable(files, shard);
@@ -33,8 +35,12 @@ export async function openSafetensors(files: ModelFiles): Promise<TensorStore> {
       place.set(name, { shard, table });
     }
   }
+  for (const [name, shard] of map ?? [])
+    if (place.get(name)?.shard !== shard)
+      throw new FormatError(`loadModel: the index puts "${name}" into ${shard}, which lacks it`);
   return {
     names: [...place.keys()],
+    type: (name) => place.get(name)!.table.entries[name]!.type,
     async read(name) {
       const found = place.get(name);
       if (!found) throw new FormatError(`loadModel: there is no tensor "${name}"`);
@@ -51,19 +57,19 @@ async function readTable(files: ModelFiles, shard: string): Promise<SafetensorsT
   return safetensorsTable(await files.read(shard, 0, head), size);
 }
 
-/** Files that an index names. They must lie beside it: an index is not to be trusted with paths. */
-function shardNames(index: Uint8Array): string[] {
+/** The file of each tensor that an index names. Files must lie beside it: an index is not to be trusted with paths. */
+function shardMap(index: Uint8Array): Map<string, string> {
   const map = jsonReader(
     "loadModel",
     parseJson("loadModel: model.safetensors.index.json", index),
   ).value("weight_map");
   if (typeof map !== "object" || map === null || Array.isArray(map))
     throw new FormatError("loadModel: the index has no weight_map");
-  const names = new Set<unknown>(Object.values(map));
-  for (const name of names)
+  const places = new Map<string, unknown>(Object.entries(map));
+  for (const name of places.values())
     if (typeof name !== "string" || !/^[\w.-]+\.safetensors$/.test(name))
       throw new FormatError(
         `loadModel: the index names a file that cannot be used: ${JSON.stringify(name).slice(0, 60)}`,
       );
-  return [...(names as Set<string>)];
+  return places as Map<string, string>;
 }

@@ -1,6 +1,13 @@
 /** Text to tokens and back, by the `tokenizer.json` of a model. */
 import { FormatError } from "@provably/core-tensor";
-import { anyRecord, anyString, check, listOf, wholeNumber } from "@provably/core-tensor/internal";
+import {
+  anyString,
+  check,
+  checkOptions,
+  listOf,
+  trueOrFalse,
+  wholeNumber,
+} from "@provably/core-tensor/internal";
 
 import { Tokenizer as HuggingFaceTokenizer } from "@huggingface/tokenizers";
 import { parseJson } from "../model/json.js";
@@ -17,6 +24,11 @@ export interface Tokenizer {
   /** Text; without start and end tokens unless `skipSpecialTokens` is false. */
   decode(ids: readonly number[], options?: { readonly skipSpecialTokens?: boolean }): string;
 }
+
+type EncodeOptions = NonNullable<Parameters<Tokenizer["encode"]>[1]>;
+type DecodeOptions = NonNullable<Parameters<Tokenizer["decode"]>[1]>;
+const ENCODE = { addSpecialTokens: trueOrFalse };
+const DECODE = { skipSpecialTokens: trueOrFalse };
 
 /** Largest tokenizer file that is read. */
 const MAX_FILE = 200_000_000;
@@ -50,14 +62,14 @@ export async function loadTokenizer(source: string | URL | ModelFiles): Promise<
   });
   return {
     encode(text, options = {}) {
-      const { addSpecialTokens = true } = check("encode", "options", options, anyRecord);
+      const { addSpecialTokens = true } = checkOptions<EncodeOptions>("encode", options, ENCODE);
       check("encode", "text", text, anyString);
       return typed("the text cannot be encoded", () =>
         checkIds(tokenizer.encode(text, { add_special_tokens: addSpecialTokens }).ids),
       );
     },
     decode(ids, options = {}) {
-      const { skipSpecialTokens = true } = check("decode", "options", options, anyRecord);
+      const { skipSpecialTokens = true } = checkOptions<DecodeOptions>("decode", options, DECODE);
       // the library refuses an empty list
       if (check("decode", "ids", ids, tokens).length === 0) return "";
       return typed("the tokens cannot be decoded", () =>

@@ -1,14 +1,18 @@
 /** From logits to the next token: processors in the order of Hugging Face, then one draw by inverse distribution function. */
 import { DomainError } from "@provably/core-tensor";
 import {
-  anyNumber,
-  anyRecord,
+  type Guard,
   check,
+  checkOptions,
   listOf,
+  nonNegativeNumber,
+  numberIn,
   numberList,
-  show,
+  positiveNumber,
+  satisfying,
   wholeNumber,
 } from "@provably/core-tensor/internal";
+import { optionsGuard } from "../options.js";
 
 /**
  * How the next token is chosen. Without any option the distribution is the model's own.
@@ -27,28 +31,16 @@ export interface SamplingOptions {
   readonly repetitionPenalty?: number;
 }
 
-/** Whether the options make sense. */
-export function checkSampling(fn: string, options: SamplingOptions): void {
-  const {
-    temperature = 1,
-    topK = 1,
-    topP = 1,
-    minP = 0,
-    repetitionPenalty = 1,
-  } = check(fn, "sampling", options, anyRecord);
-  const fail = (what: string): never => {
-    throw new DomainError(`${fn}: ${what}`);
-  };
-  if (!Number.isFinite(temperature) || temperature < 0)
-    fail(`temperature must be a finite number ≥ 0, got ${show(temperature)}`);
-  if (!Number.isInteger(topK) || topK < 1) fail(`topK must be an integer ≥ 1, got ${show(topK)}`);
-  if (!Number.isFinite(topP) || topP <= 0 || topP > 1)
-    fail(`topP must be in (0, 1], got ${show(topP)}`);
-  if (!Number.isFinite(minP) || minP < 0 || minP > 1)
-    fail(`minP must be in [0, 1], got ${show(minP)}`);
-  if (!Number.isFinite(repetitionPenalty) || repetitionPenalty <= 0)
-    fail(`repetitionPenalty must be a finite number > 0, got ${show(repetitionPenalty)}`);
-}
+const SAMPLING = {
+  temperature: nonNegativeNumber,
+  topK: wholeNumber(),
+  topP: satisfying<number>("in (0, 1]", (x) => typeof x === "number" && x > 0 && x <= 1),
+  minP: numberIn(0, 1),
+  repetitionPenalty: positiveNumber,
+};
+
+/** The same as a field of other options. */
+export const samplingGuard: Guard<SamplingOptions> = optionsGuard<SamplingOptions>(SAMPLING);
 
 /**
  * Probabilities of the next token after all processors: repetition penalty, temperature, top-k, top-p, min-p.
@@ -72,20 +64,30 @@ export function nextTokenProbabilities(
   context: readonly number[] = [],
   options: SamplingOptions = {},
 ): Float64Array {
-  checkSampling("nextTokenProbabilities", options);
+  const fn = "nextTokenProbabilities";
+  const given = checkOptions<SamplingOptions>(fn, options, SAMPLING);
+  check(fn, "logits", logits, numberList);
+  for (const id of check(fn, "context", context, listOf(wholeNumber(0))))
+    if (id >= logits.length)
+      throw new DomainError(`${fn}: context must hold tokens 0 … ${logits.length - 1}, got ${id}`);
+  return probabilitiesOf(fn, logits, context, given);
+}
+
+/** The same of arguments that were looked at. */
+export function probabilitiesOf(
+  fn: string,
+  logits: ArrayLike<number>,
+  context: readonly number[],
+  options: SamplingOptions,
+): Float64Array {
   const { temperature = 1, topK, topP = 1, minP = 0, repetitionPenalty = 1 } = options;
-  const z = Float64Array.from(check("nextTokenProbabilities", "logits", logits, numberList));
-  for (const id of check("nextTokenProbabilities", "context", context, listOf(wholeNumber(0))))
-    if (id >= z.length)
-      throw new DomainError(
-        `nextTokenProbabilities: context must hold tokens 0 … ${z.length - 1}, got ${id}`,
-      );
+  const z = Float64Array.from(logits);
   if (repetitionPenalty !== 1)
     for (const id of new Set(context))
       z[id] = z[id]! > 0 ? z[id]! / repetitionPenalty : z[id]! * repetitionPenalty;
   const peak = z.reduce((a, b) => Math.max(a, b), -Infinity);
   if (!Number.isFinite(peak))
-    throw new DomainError(`nextTokenProbabilities: logits have no finite maximum (${peak})`);
+    throw new DomainError(`${fn}: logits have no finite maximum (${peak})`);
   if (temperature === 0) return z.map((_, i) => Number(i === z.indexOf(peak)));
   if (temperature !== 1) for (let i = 0; i < z.length; i++) z[i]! /= temperature;
   if (topK !== undefined && topK < z.length) {
@@ -136,7 +138,7 @@ function softmax(z: Float64Array): Float64Array {
  */
 export function drawToken(probabilities: ArrayLike<number>, u: number): number {
   check("drawToken", "probabilities", probabilities, numberList);
-  check("drawToken", "u", u, anyNumber);
+  check("drawToken", "u", u, uniformNumber);
   let sum = 0;
   let last = 0;
   for (let i = 0; i < probabilities.length; i++) {
@@ -146,6 +148,11 @@ export function drawToken(probabilities: ArrayLike<number>, u: number): number {
   }
   return last; // rounding left the sum below u
 }
+
+const uniformNumber = satisfying<number>(
+  "in [0, 1)",
+  (x) => typeof x === "number" && x >= 0 && x < 1,
+);
 
 /** The most likely token, the first of equals. */
 export function greedyToken(logits: ArrayLike<number>): number {

@@ -1,15 +1,17 @@
 /** How probable the model, full or sparse, finds given text after a prompt. */
 import { DomainError, IndexError } from "@provably/core-tensor";
-import { check, listOf, show, wholeNumber } from "@provably/core-tensor/internal";
+import { check, listOf, optional, show, wholeNumber } from "@provably/core-tensor/internal";
 
-import { decodeStep, prefill } from "../runtime/forward.js";
+import { dependsOnLength } from "../model/rope.js";
+import { decodeStep, finish, prefill } from "../runtime/forward.js";
 import { type LanguageModel, checkModel } from "../runtime/model.js";
-import { type Prompt, checkPrompt, readPrompt } from "../sparsity/prompt.js";
+import { type Prompt, checkPrompt, readChunks } from "../sparsity/prompt.js";
 import {
   type SparseFeedForward,
   type SparsityMethod,
   checkSparse,
-  sparsify,
+  sparseBlocks,
+  sparsityGuard,
 } from "../sparsity/sparsify.js";
 import { logProbability } from "./sampling.js";
 
@@ -54,20 +56,40 @@ export function scoreContinuation(
   checkIds("scoreContinuation", model, ids);
   if (ids.length === 0)
     throw new DomainError("scoreContinuation: ids must hold at least one token");
+  const logits = continuationLogits(model, prompt, ids, sparse);
   const { vocabSize } = model.config;
-  const logits = new Float32Array(ids.length * vocabSize);
-  logits.set(prompt.logits);
-  if (ids.length > 1)
-    logits.set(
-      prefill(model, ids.slice(0, -1), { cache: prompt.cache, logits: "all", ...sparse }).logits,
-      vocabSize,
-    );
   return {
     logits,
     logProbs: Float64Array.from(ids, (id, t) =>
       logProbability(logits.subarray(t * vocabSize, (t + 1) * vocabSize))(id),
     ),
   };
+}
+
+/** Logits before each token of a continuation. */
+function continuationLogits(
+  model: LanguageModel,
+  prompt: Prompt,
+  ids: readonly number[],
+  sparse: SparseFeedForward | undefined,
+): Float32Array {
+  const { vocabSize, positions } = model.config;
+  const feedForward = sparse && { feedForward: sparse.feedForward };
+  const logits = new Float32Array(ids.length * vocabSize);
+  logits.set(prompt.logits);
+  if (ids.length === 1) return logits;
+  let { cache } = prompt;
+  // where the rotation goes with the length, one call is not the same as many
+  const oneByOne = dependsOnLength(positions, cache.length + ids.length);
+  const calls = oneByOne ? ids.slice(0, -1).map((id) => [id]) : [ids.slice(0, -1)];
+  let at = vocabSize;
+  for (const part of calls) {
+    const step = prefill(model, part, { cache, logits: "all", ...feedForward });
+    logits.set(step.logits, at);
+    at += step.logits.length;
+    cache = step.cache;
+  }
+  return logits;
 }
 
 /**
@@ -99,8 +121,9 @@ export function perplexity(
     throw new DomainError(
       `perplexity: promptLength must be an integer in 1 … ${ids.length - 1}, got ${show(promptLength)}`,
     );
-  const prompt = readFor(model, ids.slice(0, promptLength), method);
-  const sparse = method && sparsify(model, prompt, method);
+  check("perplexity", "method", method, optional(sparsityGuard));
+  const prompt = readFor("perplexity", model, ids.slice(0, promptLength), method);
+  const sparse = method && sparseBlocks("perplexity", model, prompt, method);
   const { logProbs } = scoreContinuation(model, prompt, ids.slice(promptLength), sparse);
   sparse?.free();
   return Math.exp(-logProbs.reduce((a, b) => a + b, 0) / logProbs.length);
@@ -136,9 +159,12 @@ export function classificationLogits(
     throw new DomainError(
       `classificationLogits: ids must hold at least two tokens, got ${ids.length}`,
     );
-  const prompt = readFor(model, ids.slice(0, -1), method);
-  const sparse = sparsify(model, prompt, method);
-  const { logits } = decodeStep(model, prompt.cache, ids[ids.length - 1]!, sparse);
+  check("classificationLogits", "method", method, sparsityGuard);
+  const prompt = readFor("classificationLogits", model, ids.slice(0, -1), method);
+  const sparse = sparseBlocks("classificationLogits", model, prompt, method);
+  const { logits } = decodeStep(model, prompt.cache, ids[ids.length - 1]!, {
+    feedForward: sparse.feedForward,
+  });
   sparse.free();
   return logits;
 }
@@ -160,12 +186,13 @@ export function checkIds(
 }
 
 /** Reads a prompt with what a method will ask for. */
-export function readFor(
+function readFor(
+  fn: string,
   model: LanguageModel,
   ids: readonly number[],
   method?: SparsityMethod,
 ): Prompt {
-  return readPrompt(model, ids, { keepActivations: calibrates(method) });
+  return finish(readChunks(fn, model, ids, { keepActivations: calibrates(method) }));
 }
 
 /** Whether a method looks at the prompt's activations. */

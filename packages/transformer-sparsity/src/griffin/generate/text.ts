@@ -4,14 +4,21 @@ import {
   anyFunction,
   anyString,
   check,
+  checkOptions,
   listOf,
-  longWork,
-  optional,
   recordWith,
+  satisfying,
 } from "@provably/core-tensor/internal";
 import type { LanguageModel } from "../runtime/model.js";
 import { othersWork } from "../runtime/pause.js";
-import { type GenerateOptions, type GenerateResult, readForWriting, writeOn } from "./tokens.js";
+import {
+  type GenerateOptions,
+  type GenerateResult,
+  GENERATE,
+  checkGenerate,
+  readForWriting,
+  writeOn,
+} from "./tokens.js";
 
 /**
  * Options of {@link generate}.
@@ -29,6 +36,11 @@ export interface TextOptions extends GenerateOptions {
 export interface TextResult extends GenerateResult {
   readonly text: string;
 }
+
+const TEXT = {
+  ...GENERATE,
+  stopStrings: listOf(satisfying<string>("text", (x) => typeof x === "string" && x !== "")),
+};
 
 /** Character that decoders put for bytes that do not make one yet. */
 const UNFINISHED = "\ufffd";
@@ -70,18 +82,13 @@ export async function* generate(
     recordWith({ encode: anyFunction, decode: anyFunction }),
   );
   check("generate", "prompt", prompt, anyString);
-  check(
-    "generate",
-    "options",
-    options,
-    recordWith({ ...longWork, stopStrings: optional(listOf(anyString)) }),
-  );
-  const { stopStrings = [], ...rest } = options;
-  const ids = tokenizer.encode(prompt, { addSpecialTokens: options.after === undefined });
-  const reading = readForWriting(model, ids, rest);
+  const { stopStrings = [], ...given } = checkOptions<TextOptions>("generate", options, TEXT);
+  const rest = checkGenerate("generate", model, given);
+  const ids = tokenizer.encode(prompt, { addSpecialTokens: rest.continueFrom === undefined });
+  const reading = readForWriting("generate", model, ids, rest);
   let read = reading.next();
   for (; !read.done; read = reading.next()) await othersWork();
-  const steps = writeOn(model, read.value, rest);
+  const steps = writeOn("generate", model, read.value, rest);
   const tokens: number[] = [];
   const decoded = (): string =>
     check("generate", "tokenizer.decode()", tokenizer.decode(tokens), anyString);

@@ -1,21 +1,28 @@
 /** Writing on, token by token: prompt in full, then steps with all neurons or with those that the prompt chose. */
 import { DomainError } from "@provably/core-tensor";
 import {
-  check,
+  abortSignal,
+  anyRecord,
+  anything,
+  checkOptions,
   listOf,
-  longWork,
-  optional,
-  recordWith,
+  numberIn,
   wholeNumber,
 } from "@provably/core-tensor/internal";
 import { type RngKey, foldIn, uniform } from "@provably/core-tensor/random";
+import { contextLimit } from "../model/rope.js";
 import type { KvCache } from "../runtime/cache.js";
 import { type ForwardResult, decodeStep, finish } from "../runtime/forward.js";
 import { type LanguageModel, checkModel } from "../runtime/model.js";
 import type { ExpertSet } from "../sparsity/experts.js";
 import { type Prompt, readChunks } from "../sparsity/prompt.js";
 import { calibrates, checkIds } from "./scores.js";
-import { type SparseFeedForward, type SparsityMethod, sparsify } from "../sparsity/sparsify.js";
+import {
+  type SparseFeedForward,
+  type SparsityMethod,
+  sparseBlocks,
+  sparsityGuard,
+} from "../sparsity/sparsify.js";
 import {
   type FeedForwardStatistics,
   mergeStatistics,
@@ -23,11 +30,11 @@ import {
 } from "../sparsity/statistic.js";
 import {
   type SamplingOptions,
-  checkSampling,
   drawToken,
   greedyToken,
   logProbability,
-  nextTokenProbabilities,
+  probabilitiesOf,
+  samplingGuard,
 } from "./sampling.js";
 
 /**
@@ -54,7 +61,7 @@ export interface GenerateOptions {
   /** How many of the most likely tokens to report beside each; default 0. */
   readonly alternatives?: number;
   /** An earlier prompt and what followed, to go on from. */
-  readonly after?: Prompt;
+  readonly continueFrom?: Prompt;
   /** Tokens of the prompt taken at a time; default 256. */
   readonly chunkSize?: number;
   /** Stops before the next step, or the next chunk of the prompt, by throwing the signal's reason. */
@@ -87,7 +94,7 @@ export interface GeneratedToken extends ScoredToken {
 export interface GenerateResult {
   readonly tokens: readonly number[];
   /** `stop`: a stop token, or the reader's wish, sent as `next("stop")`; `length`: as many as asked for; `context`: the model's positions ended. */
-  readonly reason: "stop" | "length" | "context";
+  readonly finishReason: "stop" | "length" | "context";
   /** Prompt and text as the prompt of what comes next. Its logits are those before the last token, which it has not read. */
   readonly conversation: Prompt;
   /** Neurons in use at the end, where the method keeps whole neurons. */
@@ -126,7 +133,9 @@ export function* generateTokens(
   ids: readonly number[],
   options: GenerateOptions = {},
 ): Generator<GeneratedToken, GenerateResult, "stop" | undefined> {
-  return yield* writeOn(model, finish(readForWriting(model, ids, options)), options);
+  const fn = "generateTokens";
+  const given = checkGenerate(fn, model, checkOptions<GenerateOptions>(fn, options, GENERATE));
+  return yield* writeOn(fn, model, finish(readForWriting(fn, model, ids, given)), given);
 }
 
 /** A prompt, and how long it took to read it. */
@@ -135,19 +144,19 @@ interface ReadPrompt {
   readonly seconds: number;
 }
 
-/** Checks what writing needs and reads the prompt, with a pause after each chunk. */
+/** Reads the prompt, with a pause after each chunk. */
 export function* readForWriting(
+  fn: string,
   model: LanguageModel,
   ids: readonly number[],
   options: GenerateOptions,
 ): Generator<void, ReadPrompt> {
-  checkIds("generateTokens", checkModel("generateTokens", model), ids);
-  checkOptions(options);
-  const { after, signal, chunkSize, sparsity } = options;
+  checkIds(fn, model, ids);
+  const { continueFrom, signal, chunkSize, sparsity } = options;
   const clock = stopwatch();
-  const prompt = yield* readChunks(model, ids, {
+  const prompt = yield* readChunks(fn, model, ids, {
     keepActivations: calibrates(sparsity),
-    ...(after && { after }),
+    ...(continueFrom && { continueFrom }),
     ...(signal && { signal }),
     ...(chunkSize !== undefined && { chunkSize }),
   });
@@ -156,6 +165,7 @@ export function* readForWriting(
 
 /** What follows a prompt. */
 export function* writeOn(
+  fn: string,
   model: LanguageModel,
   { prompt, seconds: promptSeconds }: ReadPrompt,
   options: GenerateOptions,
@@ -172,28 +182,28 @@ export function* writeOn(
     signal,
   } = options;
   const clock = stopwatch();
-  let sparse: SparseFeedForward | undefined = sparsity && sparsify(model, prompt, sparsity);
+  let sparse: SparseFeedForward | undefined = sparsity && sparseBlocks(fn, model, prompt, sparsity);
   const selectionSeconds = clock();
 
   let { logits, cache, statistics } = prompt;
   const tokens: number[] = [];
   const context = [...prompt.ids];
-  let reason: GenerateResult["reason"] = "length";
+  let finishReason: GenerateResult["finishReason"] = "length";
   let steps = 0;
   let stepSeconds = 0;
   try {
     while (tokens.length < maxNewTokens) {
-      const token = choose(ban(logits, bannedTokens), context, sampling, key, tokens.length);
+      const token = choose(fn, ban(logits, bannedTokens), context, sampling, key, tokens.length);
       tokens.push(token);
       context.push(token);
       const wish = yield scored(logits, token, alternatives);
       if (wish === "stop" || stopTokens.includes(token)) {
-        reason = "stop";
+        finishReason = "stop";
         break;
       }
       if (tokens.length === maxNewTokens) break;
-      if (cache.length >= model.config.maxPositions) {
-        reason = "context";
+      if (cache.length >= contextLimit(model.config)) {
+        finishReason = "context";
         break;
       }
       signal?.throwIfAborted();
@@ -201,12 +211,12 @@ export function* writeOn(
       const inFull = refreshEvery !== undefined && tokens.length % refreshEvery === 0;
       const step: ForwardResult & { readonly statistics?: FeedForwardStatistics } = inFull
         ? observedStep(model, cache, token, statistics, options.decay)
-        : decodeStep(model, cache, token, sparse);
+        : decodeStep(model, cache, token, sparse && { feedForward: sparse.feedForward });
       ({ logits, cache } = step);
       if (step.statistics && sparsity) {
         statistics = step.statistics;
         sparse?.free();
-        sparse = sparsify(model, { ...prompt, statistics }, sparsity);
+        sparse = sparseBlocks(fn, model, { ...prompt, statistics }, sparsity);
       }
       steps++;
       stepSeconds += clock();
@@ -216,7 +226,7 @@ export function* writeOn(
   }
   return {
     tokens,
-    reason,
+    finishReason,
     conversation: { ids: context.slice(0, cache.length), logits, cache, statistics },
     ...(sparse?.experts && { experts: sparse.experts }),
     seconds: { prompt: promptSeconds, selection: selectionSeconds, steps: stepSeconds },
@@ -224,37 +234,50 @@ export function* writeOn(
   };
 }
 
-const tokenList = optional(listOf(wholeNumber(0)));
-const count = optional(wholeNumber(0));
-const shape = recordWith({
-  ...longWork,
-  maxNewTokens: count,
-  alternatives: count,
-  chunkSize: optional(wholeNumber(1)),
-  refreshEvery: optional(wholeNumber(1)),
+const tokenList = listOf(wholeNumber(0));
+
+/** What every option of {@link GenerateOptions} must be. */
+export const GENERATE = {
+  maxNewTokens: wholeNumber(0),
+  sampling: samplingGuard,
+  key: anything,
+  sparsity: sparsityGuard,
+  refreshEvery: wholeNumber(),
+  decay: numberIn(0, 1),
   stopTokens: tokenList,
   bannedTokens: tokenList,
-  sparsity: optional(recordWith()),
-});
+  alternatives: wholeNumber(0),
+  continueFrom: anyRecord,
+  chunkSize: wholeNumber(),
+  signal: abortSignal,
+};
 
-function checkOptions(options: GenerateOptions): void {
-  const { sampling, key, refreshEvery, sparsity } = check(
-    "generateTokens",
-    "options",
-    options,
-    shape,
-  );
+/** Options that need each other, and the model. */
+export function checkGenerate(
+  fn: string,
+  model: LanguageModel,
+  options: GenerateOptions,
+): GenerateOptions {
+  const { vocabSize } = checkModel(fn, model).config;
+  const { sampling, key, refreshEvery, decay, sparsity, stopTokens, bannedTokens } = options;
+  const fail = (what: string): never => {
+    throw new DomainError(`${fn}: ${what}`);
+  };
   if (refreshEvery !== undefined && sparsity?.kind !== "griffin")
-    throw new DomainError("generateTokens: refreshEvery needs sparsity of kind griffin");
-  if (sampling === undefined) return;
-  checkSampling("generateTokens", sampling);
-  if (sampling.temperature !== 0 && key === undefined)
-    throw new DomainError(
-      "generateTokens: tokens are drawn at random and need a key; pass key, or temperature 0",
-    );
+    fail("refreshEvery needs sparsity of kind griffin");
+  if (decay !== undefined && refreshEvery === undefined) fail("decay needs refreshEvery");
+  if (sampling === undefined && key !== undefined)
+    fail("a key needs sampling, without which the most likely token is taken; pass sampling: {}");
+  if (sampling !== undefined && sampling.temperature !== 0 && key === undefined)
+    fail("tokens are drawn at random and need a key; pass key, or temperature 0");
+  for (const [name, list] of Object.entries({ stopTokens, bannedTokens }))
+    for (const id of list ?? [])
+      if (id >= vocabSize) fail(`${name} must hold tokens 0 … ${vocabSize - 1}, got ${id}`);
+  return options;
 }
 
 function choose(
+  fn: string,
   logits: ArrayLike<number>,
   context: readonly number[],
   sampling: SamplingOptions | undefined,
@@ -262,7 +285,7 @@ function choose(
   step: number,
 ): number {
   if (!sampling) return greedyToken(logits);
-  const probabilities = nextTokenProbabilities(logits, context, sampling);
+  const probabilities = probabilitiesOf(fn, logits, context, sampling);
   return drawToken(
     probabilities,
     key === undefined ? 0 : uniform(foldIn(key, step), [], { dtype: "float64" }).get(),

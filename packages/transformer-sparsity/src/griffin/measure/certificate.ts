@@ -1,6 +1,6 @@
 /** Certificates of sparse models: computed from the weights and from text, not from the statistics that chose the neurons. */
 import { type Certificate, DomainError } from "@provably/core-tensor";
-import { anyNumber, anyRecord, certificate, check } from "@provably/core-tensor/internal";
+import { certificate, checkOptions, nonNegativeNumber } from "@provably/core-tensor/internal";
 
 import { checkIds, scoreContinuation } from "../generate/scores.js";
 import { prefill } from "../runtime/forward.js";
@@ -99,6 +99,8 @@ export interface ContinuationCertificateOptions {
   readonly maxDivergence?: number;
 }
 
+const CONTINUATION = { maxDivergence: nonNegativeNumber };
+
 /**
  * Certificate of what sparsity changes on a held-out continuation: the mean Kullback-Leibler divergence of the sparse model's next-token distributions
  * from the full model's, $\frac1n\sum_t \mathrm{KL}(p_t \Vert \hat p_t)$.
@@ -131,8 +133,8 @@ export function certifyContinuation(
   sparse: SparseFeedForward,
   options: ContinuationCertificateOptions = {},
 ): Certificate {
-  const { maxDivergence = 1 } = check("certifyContinuation", "options", options, anyRecord);
-  check("certifyContinuation", "maxDivergence", maxDivergence, anyNumber);
+  const fn = "certifyContinuation";
+  const { maxDivergence = 1 } = checkOptions<ContinuationCertificateOptions>(fn, options, CONTINUATION); // prettier-ignore
   checkIds("certifyContinuation", checkModel("certifyContinuation", model), continuation);
   if (continuation.length < 3)
     throw new DomainError(
@@ -189,7 +191,7 @@ function logNormalizer(z: Float32Array): number {
  * What an expert set saves.
  * @category Certificates
  */
-export interface Savings {
+export interface SparsitySavings {
   /** Bytes of weights that need not be in memory, counted from the pinned matrices. */
   readonly bytesSaved: number;
   /** Floating-point operations that one token no longer takes. */
@@ -198,29 +200,34 @@ export interface Savings {
   readonly idealSpeedup: number;
 }
 
+interface SavingsOptions {
+  readonly context?: number;
+}
+const SAVINGS = { context: nonNegativeNumber };
+
 /**
  * Memory and operations that an expert set saves.
  *
  * @param model - see {@link LanguageModel}
  * @param experts - see {@link ExpertSet}
  * @param options - `context`: tokens in the cache; default 0
- * @returns see {@link Savings}
+ * @returns see {@link SparsitySavings}
  * @throws `DomainError` for expert sets that do not fit the model
  * @example
  * ```ts
- * import { loadModel, readPrompt, savings, selectExperts } from "@provably/transformer-sparsity/griffin";
+ * import { loadModel, readPrompt, sparsitySavings, selectExperts } from "@provably/transformer-sparsity/griffin";
  *
  * const model = await loadModel("examples/models/tiny-llama-text");
- * savings(model, selectExperts(readPrompt(model, [0, 1070]).statistics, { density: 0.5 })).bytesSaved; // => 5160960
+ * sparsitySavings(model, selectExperts(readPrompt(model, [0, 1070]).statistics, { density: 0.5 })).bytesSaved; // => 5160960
  * ```
  * @category Certificates
  */
-export function savings(
+export function sparsitySavings(
   model: LanguageModel,
   experts: ExpertSet,
-  options: { readonly context?: number } = {},
-): Savings {
-  const sets = checkExperts("savings", model, experts);
+  options: SavingsOptions = {},
+): SparsitySavings {
+  const sets = checkExperts("sparsitySavings", model, experts);
   const { ffSize, numLayers } = model.config;
   const bytesSaved = model.layers.reduce((sum, { feedForward: { gate, up, down } }, i) => {
     const bytes = (gate?.weight.sizeBytes ?? 0) + up.weight.sizeBytes + down.weight.sizeBytes;
@@ -228,7 +235,7 @@ export function savings(
   }, 0);
   const density = sets.reduce((sum, chosen) => sum + chosen.length, 0) / (ffSize * numLayers);
   const bytesPerWeight = { float32: 4, int16: 2, int8: 1 }[model.dtype];
-  const { context = 0 } = check("savings", "options", options, anyRecord);
+  const { context = 0 } = checkOptions<SavingsOptions>("sparsitySavings", options, SAVINGS);
   const [full, pruned] = [
     costModel(model.config, { context, bytesPerWeight }),
     costModel(model.config, { context, bytesPerWeight, density }),

@@ -1,6 +1,10 @@
 /** What a token costs, in weights, operations and bytes; and how much faster fewer neurons can make it. */
-import { DomainError } from "@provably/core-tensor";
-import { anyRecord, check, show } from "@provably/core-tensor/internal";
+import {
+  checkOptions,
+  nonNegativeNumber,
+  numberIn,
+  positiveNumber,
+} from "@provably/core-tensor/internal";
 import { type ModelConfig, checkSizes } from "../model/config.js";
 
 /**
@@ -17,6 +21,13 @@ export interface CostOptions {
   /** Of cached keys and values; default 4. */
   readonly bytesPerCacheEntry?: number;
 }
+
+const COST = {
+  density: numberIn(0, 1),
+  context: nonNegativeNumber,
+  bytesPerWeight: positiveNumber,
+  bytesPerCacheEntry: positiveNumber,
+};
 
 /**
  * Costs of a model.
@@ -71,15 +82,8 @@ export function costModel(config: ModelConfig, options: CostOptions = {}): Cost 
     context = 0,
     bytesPerWeight = 4,
     bytesPerCacheEntry = 4,
-  } = check("costModel", "options", options, anyRecord);
+  } = checkOptions<CostOptions>("costModel", options, COST);
   checkSizes("costModel", config);
-  if (!Number.isFinite(density) || density < 0 || density > 1)
-    throw new DomainError(`costModel: density must be in [0, 1], got ${show(density)}`);
-  for (const [name, value] of Object.entries({ context, bytesPerWeight, bytesPerCacheEntry }))
-    if (!Number.isFinite(value) || value < 0 || (value === 0 && name !== "context"))
-      throw new DomainError(
-        `costModel: ${name} must be finite and not negative, got ${show(value)}`,
-      );
   const {
     numLayers,
     hiddenSize: d,

@@ -1,13 +1,6 @@
 /** Flocking: within a sequence the same neurons are active throughout; between sequences they differ. */
 import { DomainError } from "@provably/core-tensor";
-import {
-  check,
-  numberList,
-  optional,
-  recordWith,
-  show,
-  wholeNumber,
-} from "@provably/core-tensor/internal";
+import { check, checkOptions, numberList, show, wholeNumber } from "@provably/core-tensor/internal";
 
 /**
  * Jaccard similarity of two sets, $|A\cap B| / |A\cup B|$.
@@ -69,6 +62,12 @@ export function expectedJaccard(numNeurons: number, k: number): number {
   return sum;
 }
 
+interface HeatMapOptions {
+  readonly maxTokens?: number;
+  readonly maxNeurons?: number;
+}
+const HEAT_MAP = { maxTokens: wholeNumber(), maxNeurons: wholeNumber() };
+
 /**
  * Relative activations of the first tokens and neurons of a layer, for a picture: vertical streaks are neurons that stay active.
  *
@@ -89,15 +88,10 @@ export function expectedJaccard(numNeurons: number, k: number): number {
 export function flockingHeatMap(
   activations: ArrayLike<number>,
   numNeurons: number,
-  options: { readonly maxTokens?: number; readonly maxNeurons?: number } = {},
+  options: HeatMapOptions = {},
 ): { readonly values: Float64Array; readonly shape: readonly [number, number] } {
   const fn = "flockingHeatMap";
-  const { maxTokens = 512, maxNeurons = 512 } = check(
-    fn,
-    "options",
-    options,
-    recordWith({ maxTokens: optional(wholeNumber(1)), maxNeurons: optional(wholeNumber(1)) }),
-  );
+  const { maxTokens = 512, maxNeurons = 512 } = checkOptions<HeatMapOptions>(fn, options, HEAT_MAP);
   check(fn, "activations", activations, numberList);
   check(fn, "numNeurons", numNeurons, wholeNumber(1));
   if (activations.length % numNeurons !== 0)

@@ -12,13 +12,16 @@ import {
   listOf,
   nullable,
   oneOf,
+  recordOf,
   recordWith,
   satisfying,
+  show,
   trueOrFalse,
   wholeNumber,
 } from "@provably/core-tensor/internal";
 import { type Activation, activationNames, isActivation } from "./activation.js";
 import { type JsonObject, jsonReader } from "./json.js";
+import { checkArchitecture, checkFields, mustBe } from "./config-fields.js";
 import { type RopeConfig, ropeConfig, ropeGuard } from "./rope.js";
 
 /**
@@ -89,11 +92,12 @@ export interface ModelConfig {
 /**
  * The choices of a model, from its `config.json`.
  *
- * Reads old files (`rope_theta`, `rope_scaling`, `torch_dtype`) and new ones (`rope_parameters`, `dtype`).
+ * Reads old files (`rope_theta`, `rope_scaling`, `torch_dtype`) and new ones (`rope_parameters`, `dtype`). Every field that changes the
+ * computation is acted on or refused by name; a field that nobody knows is refused too, unless it is null.
  *
  * @param json - the parsed file
  * @returns see {@link ModelConfig}
- * @throws `FormatError` for a missing or unusable field, an unknown family, or a mixture of experts
+ * @throws `FormatError` for a missing or unusable field, one that is not understood, an unknown family, or a mixture of experts
  * @example
  * ```ts
  * import { modelConfig } from "@provably/transformer-sparsity/griffin";
@@ -112,11 +116,14 @@ export function modelConfig(json: unknown): ModelConfig {
     throw new FormatError(
       `modelConfig: model_type "${family}" is not one of ${FAMILIES.join(", ")}`,
     );
-  if (c.has("num_local_experts") || c.has("num_experts"))
-    throw new FormatError("modelConfig: mixtures of experts are not supported");
+  for (const name of ["num_local_experts", "num_experts"])
+    if (c.has(name))
+      throw new FormatError(`modelConfig: ${name}: mixtures of experts are not supported`);
+  checkArchitecture(c, family);
   const read =
     { gpt2: gpt2Config, opt: optConfig, gpt_neox: neoxConfig }[family as "gpt2"] ?? llamaConfig;
   const config = read(c, family as ModelFamily);
+  checkFields(c, family);
   checkExtents("modelConfig", config);
   return config;
 }
@@ -185,57 +192,122 @@ function llamaConfig(c: JsonObject, family: ModelFamily): ModelConfig {
     heads: "num_attention_heads",
     hidden: "hidden_size",
     positions: "max_position_embeddings",
-    activation: gemma ? ["hidden_activation", "gelu_pytorch_tanh"] : ["hidden_act", "silu"],
+    activation: gemma
+      ? ["hidden_activation", c.text("hidden_act", "gelu_pytorch_tanh")]
+      : ["hidden_act", "silu"],
   });
   const headDim = c.count("head_dim", { fallback: base.headDim });
-  const attentionBias = family === "qwen2" || c.flag("attention_bias", false);
+  const bias = llamaBiases(c, family);
+  const dtype = c.text("dtype", c.text("torch_dtype", "float32"));
   return {
     ...base,
+    activation: gemma ? gemmaActivation(c, base.activation) : base.activation,
     headDim,
     numKvHeads: c.count("num_key_value_heads", { fallback: base.numHeads }),
     ffSize: c.count("intermediate_size"),
     gated: true,
     norm: { kind: "rms", epsilon: c.number("rms_norm_eps", 1e-6), unitOffset: gemma },
-    embeddingScale: gemma
-      ? storedSquareRoot(base.hiddenSize, c.text("dtype", c.text("torch_dtype", "float32")))
-      : 1,
-    positions: ropeConfig(c, headDim, base.maxPositions),
+    embeddingScale: gemma ? storedSquareRoot(base.hiddenSize, dtype) : 1,
+    positions: ropeConfig(c, headDim, base.maxPositions, {
+      base: "rope_theta",
+      share: "partial_rotary_factor",
+      defaultShare: 1,
+    }),
     slidingWindows: windows(c, family, base.numLayers),
-    biases: {
-      qkv: attentionBias,
-      output: family === "llama" && attentionBias,
-      feedForward: c.flag("mlp_bias", false),
-    },
+    biases: bias,
   };
+}
+
+/** Llama and Gemma say; Mistral has none, Qwen2 has those of queries, keys and values. */
+function llamaBiases(c: JsonObject, family: ModelFamily): ModelConfig["biases"] {
+  if (family === "qwen2") mustBe(c, "attention_bias", true);
+  if (family === "mistral") mustBe(c, "attention_bias", false);
+  if (family !== "llama") mustBe(c, "mlp_bias", false);
+  const attention = c.flag("attention_bias", false);
+  return {
+    qkv: family === "qwen2" || attention,
+    output: family !== "qwen2" && attention,
+    feedForward: c.flag("mlp_bias", false),
+  };
+}
+
+/** The first files said `gelu` and meant its tanh form; of two fields that mean different things, it is not clear which acts. */
+function gemmaActivation(c: JsonObject, activation: Activation): Activation {
+  const meant = (name: string): string =>
+    ["gelu", "gelu_new"].includes(name) ? "gelu_pytorch_tanh" : name;
+  const other = c.text("hidden_act", activation);
+  if (meant(other) !== meant(activation) || (activation === "gelu" && c.has("hidden_activation")))
+    throw new FormatError(
+      `modelConfig: hidden_activation "${activation}" and hidden_act "${other}" of a gemma model: it is not clear which acts`,
+    );
+  return meant(activation) as Activation;
 }
 
 /** √d as Gemma holds it, in the type of its weights. */
 function storedSquareRoot(d: number, dtype: string): number {
   const root = Math.sqrt(d);
-  const bits = { bfloat16: 8, float16: 11 }[dtype];
-  if (bits === undefined) return Math.fround(root);
+  const bits = { float64: 53, float32: 24, bfloat16: 8, float16: 11 }[dtype];
+  if (bits === undefined)
+    throw new FormatError(
+      `modelConfig: dtype "${dtype}" of a gemma model is not one of float64, float32, float16, bfloat16`,
+    );
   const step = 2 ** (Math.floor(Math.log2(root)) + 1 - bits);
-  return Math.round(root / step) * step;
+  return bits >= 24 ? Math.fround(root) : Math.round(root / step) * step;
 }
 
-/** Mistral: all layers. Qwen2: those that `layer_types`, or the older `max_window_layers`, name. */
+/** Mistral: all layers. Qwen2: those that `layer_types`, or the older `max_window_layers`, name. The others have none. */
 function windows(c: JsonObject, family: ModelFamily, numLayers: number): (number | null)[] {
-  const size = c.has("sliding_window") ? c.count("sliding_window") : null;
-  const types = c.value("layer_types");
-  const first = c.count("max_window_layers", { fallback: 0, min: 0, max: 1_000_000 });
-  return Array.from({ length: numLayers }, (_, layer) => {
+  const types = layerTypes(c, numLayers);
+  const first = c.count("max_window_layers", { fallback: 28, min: 0, max: 1_000_000 });
+  const used = c.flag("use_sliding_window", family === "mistral");
+  // what the library of these families takes when the field is left out; null means none
+  const size =
+    c.value("sliding_window") === undefined
+      ? 4096
+      : c.has("sliding_window")
+        ? c.count("sliding_window")
+        : null;
+  const seen = (layer: number): number | null => {
     if (family === "mistral") return size;
-    if (family !== "qwen2" || !c.flag("use_sliding_window", false)) return null;
-    if (Array.isArray(types)) return types[layer] === "sliding_attention" ? size : null;
-    return layer >= first ? size : null;
+    if (family === "qwen2") return used && layer >= first ? size : null;
+    return null;
+  };
+  if (family === "mistral") mustBe(c, "use_sliding_window", true);
+  else if (family !== "qwen2") {
+    mustBe(c, "use_sliding_window", false);
+    if (c.has("sliding_window")) mustBe(c, "sliding_window", null);
+  }
+  return Array.from({ length: numLayers }, (_, layer) => {
+    if (types === undefined) return seen(layer);
+    const narrow = types[layer] === "sliding_attention";
+    if (family === "qwen2" && used && size !== null) return narrow ? size : null;
+    if (narrow !== (seen(layer) !== null))
+      throw new FormatError(
+        `modelConfig: layer_types calls layer ${layer} "${types[layer]!}", the other fields of family ${family} say otherwise`,
+      );
+    return seen(layer);
   });
 }
 
-function gpt2Config(c: JsonObject, family: ModelFamily): ModelConfig {
-  if (c.flag("scale_attn_by_inverse_layer_idx", false) || !c.flag("scale_attn_weights", true))
+/** Of each layer, whether it sees everything before it or a window. */
+function layerTypes(c: JsonObject, numLayers: number): readonly string[] | undefined {
+  if (!c.has("layer_types")) return undefined;
+  const types = c.value("layer_types");
+  const known = ["full_attention", "sliding_attention"];
+  if (
+    !Array.isArray(types) ||
+    types.length !== numLayers ||
+    !types.every((type) => known.includes(type as string))
+  )
     throw new FormatError(
-      "modelConfig: gpt2 with another scale of its attention scores is not supported",
+      `modelConfig: layer_types must name ${numLayers} layers, each ${known.join(" or ")}, got ${show(types)}`,
     );
+  return types as string[];
+}
+
+function gpt2Config(c: JsonObject, family: ModelFamily): ModelConfig {
+  mustBe(c, "scale_attn_by_inverse_layer_idx", false);
+  mustBe(c, "scale_attn_weights", true);
   const base = shared(c, family, {
     layers: "n_layer",
     heads: "n_head",
@@ -243,6 +315,15 @@ function gpt2Config(c: JsonObject, family: ModelFamily): ModelConfig {
     positions: c.has("n_positions") ? "n_positions" : "n_ctx",
     activation: ["activation_function", "gelu_new"],
   });
+  mustBe(c, "n_ctx", base.maxPositions);
+  for (const [name, own] of Object.entries({
+    hidden_size: base.hiddenSize,
+    num_hidden_layers: base.numLayers,
+    num_attention_heads: base.numHeads,
+    max_position_embeddings: base.maxPositions,
+  }))
+    // prettier-ignore
+    mustBe(c, name, own);
   return {
     ...base,
     ffSize: c.count("n_inner", { fallback: 4 * base.hiddenSize }),
@@ -260,14 +341,16 @@ function optConfig(c: JsonObject, family: ModelFamily): ModelConfig {
     positions: "max_position_embeddings",
     activation: ["activation_function", "relu"],
   });
+  mustBe(c, "layer_norm_elementwise_affine", true);
   const before = c.flag("do_layer_norm_before", true);
   const bias = c.flag("enable_bias", true);
+  const bare = c.flag("_remove_final_layer_norm", false);
   return {
     ...base,
     ffSize: c.count("ffn_dim"),
     embeddingSize: c.count("word_embed_proj_dim", { fallback: base.hiddenSize }),
     residual: before ? "pre" : "post",
-    finalNorm: before && !c.flag("_remove_final_layer_norm", false),
+    finalNorm: before && !bare,
     norm: { kind: "layer", epsilon: 1e-5, unitOffset: false },
     positions: { kind: "learned", offset: 2 },
     biases: { qkv: bias, output: bias, feedForward: bias },
@@ -288,7 +371,11 @@ function neoxConfig(c: JsonObject, family: ModelFamily): ModelConfig {
     ffSize: c.count("intermediate_size"),
     residual: c.flag("use_parallel_residual", true) ? "parallel" : "pre",
     norm: { kind: "layer", epsilon: c.number("layer_norm_eps", 1e-5), unitOffset: false },
-    positions: ropeConfig(c, base.headDim, base.maxPositions, 0.25),
+    positions: ropeConfig(c, base.headDim, base.maxPositions, {
+      base: "rotary_emb_base",
+      share: "rotary_pct",
+      defaultShare: 0.25,
+    }),
     biases: { qkv: bias, output: bias, feedForward: true },
   };
 }
@@ -305,18 +392,21 @@ const sizes = {
   embeddingSize: count,
   gated: trueOrFalse,
 };
-const shape = recordWith({
+const shape = recordOf({
   ...sizes,
   family: oneOf(...FAMILIES),
   maxPositions: count,
   embeddingScale: anyNumber,
-  norm: recordWith({ kind: oneOf("rms", "layer"), epsilon: anyNumber, unitOffset: trueOrFalse }),
+  norm: recordOf({ kind: oneOf("rms", "layer"), epsilon: anyNumber, unitOffset: trueOrFalse }),
   residual: oneOf("pre", "post", "parallel"),
   finalNorm: trueOrFalse,
   activation: satisfying(`one of ${activationNames.join(", ")}`, isActivation),
-  positions: byKind("kind", { rope: ropeGuard, learned: recordWith({ offset: wholeNumber(0) }) }),
+  positions: byKind("kind", {
+    rope: ropeGuard,
+    learned: recordOf({ kind: oneOf("learned"), offset: wholeNumber(0) }),
+  }),
   slidingWindows: listOf(nullable(count)),
-  biases: recordWith({ qkv: trueOrFalse, output: trueOrFalse, feedForward: trueOrFalse }),
+  biases: recordOf({ qkv: trueOrFalse, output: trueOrFalse, feedForward: trueOrFalse }),
   tied: trueOrFalse,
   bosToken: nullable(wholeNumber(0)),
   eosTokens: listOf(wholeNumber(0)),

@@ -2,6 +2,7 @@
 import {
   type ArrayInput,
   type NdArray,
+  FormatError,
   IndexError,
   add,
   arange,
@@ -24,8 +25,15 @@ import { anyRecord, check } from "@provably/core-tensor/internal";
 import { activate } from "./activation.js";
 import { type ModelConfig, checkConfig } from "./config.js";
 import { type DecoderOps, decode } from "./decoder.js";
-import { type Norm, type Parameters, layerParameters, outerParameters } from "./parameters.js";
-import { rotate, ropeTable } from "./rope.js";
+import {
+  type Norm,
+  type Parameters,
+  layerParameters,
+  outerParameters,
+  refuseUnused,
+  unusedTensors,
+} from "./parameters.js";
+import { contextLimit, rotate, ropeTable } from "./rope.js";
 
 /**
  * Unnormalised log-probabilities of the next token after each token.
@@ -37,7 +45,7 @@ import { rotate, ropeTable } from "./rope.js";
  * @param tokens - token numbers, shape `[T]` or `[B, T]`
  * @param config - see {@link modelConfig}
  * @returns array of shape `[T, vocab]` or `[B, T, vocab]`
- * @throws `FormatError` or `ShapeError` when a tensor is missing or does not fit the config; `IndexError` for tokens outside the vocabulary or too many of them
+ * @throws `FormatError` or `ShapeError` when a tensor is missing, does not fit the config or has no place in it; `IndexError` for tokens outside the vocabulary or too many of them
  * @example
  * ```ts
  * import { array, grad, mean } from "@provably/core-tensor";
@@ -58,7 +66,12 @@ export function logits(params: Parameters, tokens: ArrayInput, config: ModelConf
   checkConfig("logits", config);
   check("logits", "params", params, anyRecord);
   const ids = checkTokens(array(tokens, { dtype: "int32" }), config);
+  refuseUnused("logits", config, unusedTensors(config, Object.keys(params)));
   const outer = outerParameters(params, config);
+  if (outer.spareHead)
+    throw new FormatError(
+      "logits: params hold an output head although the config ties it to the embeddings",
+    );
   const length = ids.shape[ids.shape.length - 1]!;
   let x = take(outer.embedding, ids, { axis: 0 });
   if (config.embeddingScale !== 1) x = mul(x, config.embeddingScale);
@@ -78,9 +91,10 @@ export function logits(params: Parameters, tokens: ArrayInput, config: ModelConf
 
 function checkTokens(ids: NdArray<"int32">, config: ModelConfig): NdArray<"int32"> {
   const length = ids.shape[ids.shape.length - 1] ?? 0;
-  if (length === 0 || length > config.maxPositions)
+  const limit = contextLimit(config);
+  if (length === 0 || length > limit)
     throw new IndexError(
-      `logits: tokens must hold 1 … ${config.maxPositions} tokens a sequence, got shape [${ids.shape.join(", ")}]`,
+      `logits: tokens must hold 1 … ${limit} tokens a sequence, got shape [${ids.shape.join(", ")}]`,
     );
   for (const id of toTypedArray(ids))
     if (!(id >= 0 && id < config.vocabSize))

@@ -15,7 +15,11 @@ export interface JsonObject {
   flag(name: string, fallback: boolean): boolean;
   text(name: string, fallback?: string): string;
   token(name: string): number | null;
+  /** Numbers of a list. */
+  numbers(name: string): number[];
   object(name: string): JsonObject | undefined;
+  /** Fields that are there, are not null, and were never asked for. */
+  unread(): string[];
 }
 
 /** A reader of `json`, which must be an object; `fn` and `path` name the place in errors. */
@@ -25,7 +29,11 @@ export function jsonReader(fn: string, json: unknown, path = ""): JsonObject {
       `${fn}: ${path === "" ? "the file" : path} must be an object, got ${show(json)}`,
     );
   const fields = json as Record<string, unknown>;
-  const value = (name: string): unknown => (Object.hasOwn(fields, name) ? fields[name] : undefined);
+  const asked = new Set<string>();
+  const value = (name: string): unknown => {
+    asked.add(name);
+    return Object.hasOwn(fields, name) ? fields[name] : undefined;
+  };
   const has = (name: string): boolean => value(name) !== undefined && value(name) !== null;
   const wrong = (name: string, expected: string): never => {
     throw new FormatError(`${fn}: ${path}${name} must be ${expected}, got ${show(value(name))}`);
@@ -61,6 +69,14 @@ export function jsonReader(fn: string, json: unknown, path = ""): JsonObject {
       return typeof x === "string" ? x : wrong(name, "text");
     },
     token: (name) => (has(name) ? count(name, { min: 0 }) : null),
+    numbers(name) {
+      const x = value(name);
+      return Array.isArray(x) && x.every(Number.isFinite)
+        ? (x as number[])
+        : wrong(name, "a list of finite numbers");
+    },
+    unread: () =>
+      Object.keys(fields).filter((name) => !asked.has(name) && (fields[name] ?? null) !== null),
     object: (name) => (has(name) ? jsonReader(fn, value(name), `${path}${name}.`) : undefined),
   };
 }

@@ -52,6 +52,8 @@ export interface OuterParameters {
   readonly finalNorm?: Norm;
   /** `[vocab, embedding]`; the table of embeddings when tied. */
   readonly head: NdArray;
+  /** An output head in the file although the embeddings are tied: it must be the same table. */
+  readonly spareHead?: NdArray;
 }
 
 interface Names {
@@ -163,6 +165,10 @@ function need(
   if (x === undefined)
     throw new FormatError(`parameters: there is no tensor "${name}" (${config.family})`);
   check("parameters", `"${name}"`, x, tensor);
+  if (x.dtype !== "float32" && x.dtype !== "float64")
+    throw new FormatError(
+      `parameters: "${name}" holds ${x.dtype}, expected float32 or float64; whole numbers are weights only after they are decoded with their scales, as loadModel does`,
+    );
   if (x.shape.length !== shape.length || x.shape.some((extent, i) => extent !== shape[i]))
     throw new ShapeError(
       `parameters: "${name}" must have shape [${shape.join(", ")}] by the config, got [${x.shape.join(", ")}]`,
@@ -246,7 +252,7 @@ export function outerParameters(params: Parameters, config: ModelConfig): OuterP
   const { vocabSize, hiddenSize: d, embeddingSize: e, positions, maxPositions } = config;
   const names = NAMES[config.family];
   const embedding = need(params, config, `${names.embedding}.weight`, [vocabSize, e]);
-  const untied = !config.tied && find(params, config, `${names.head}.weight`) !== undefined;
+  const stored = find(params, config, `${names.head}.weight`) && need(params, config, `${names.head}.weight`, [vocabSize, e]); // prettier-ignore
   return {
     embedding,
     ...(positions.kind === "learned" && {
@@ -260,8 +266,52 @@ export function outerParameters(params: Parameters, config: ModelConfig): OuterP
       projectOut: need(params, config, "project_out.weight", [e, d]),
     }),
     ...(config.finalNorm && { finalNorm: norm(params, config, names.finalNorm) }),
-    head: untied ? need(params, config, `${names.head}.weight`, [vocabSize, e]) : embedding,
+    head: config.tied ? embedding : (stored ?? embedding),
+    ...(config.tied && stored && { spareHead: stored }),
   };
+}
+
+/** Whether there is a tensor of the output head. */
+export function hasHead(config: ModelConfig, names: readonly string[]): boolean {
+  const { roots, head } = NAMES[config.family];
+  return ["", ...roots].some((root) => names.includes(`${root}${head}.weight`));
+}
+
+/** Tables that some files carry and the model computes: rotary frequencies, causal masks, a version. */
+const TABLES: Readonly<Record<"llama" | "gpt2" | "gpt_neox" | "opt", RegExp>> = {
+  llama: /(^|\.)rotary_emb\.(inv_freq|cos_cached|sin_cached)$/,
+  gpt2: /(^|\.)h\.\d+\.attn\.(bias|masked_bias)$/,
+  gpt_neox: /\.attention\.(bias|masked_bias|rotary_emb\.inv_freq)$/,
+  opt: /(^|\.)decoder\.version$/,
+};
+
+/** Names of tensors that no part of the model reads; an output head beside tied embeddings is not among them. */
+export function unusedTensors(config: ModelConfig, names: readonly string[]): string[] {
+  const { roots, head } = NAMES[config.family];
+  const known = new Set([...Object.keys(tensorShapes(config)), `${head}.weight`]);
+  const tables = TABLES[config.family as "gpt2"] ?? TABLES.llama;
+  const seen = new Map<string, string>();
+  return names.filter((name) => {
+    const root = roots.find((start) => name.startsWith(start));
+    const full =
+      root !== undefined ? roots[0]! + name.slice(root.length) : known.has(name) ? name : roots[0]! + name; // prettier-ignore
+    if (!known.has(full)) return !tables.test(name);
+    const twin = seen.get(full);
+    if (twin !== undefined)
+      throw new FormatError(`parameters: "${twin}" and "${name}" are the same tensor of the model`);
+    seen.set(full, name);
+    return false;
+  });
+}
+
+/** Refuses tensors that no part of the model reads: what they are for is not understood. */
+export function refuseUnused(fn: string, config: ModelConfig, unused: readonly string[]): void {
+  const [first, ...more] = unused;
+  if (first === undefined) return;
+  const rest = more.length === 0 ? "" : `, nor ${more.length} others such as "${more[0]!}"`;
+  throw new FormatError(
+    `${fn}: tensor "${first}" is not used by a model of family ${config.family} with this config${rest}; what is not understood is not left out`,
+  );
 }
 
 /** Every tensor of a model by its published name, with its shape as stored. */

@@ -1,10 +1,15 @@
 /** Parameters of untrained models, for training from scratch and for measuring speed. */
 import { type NdArray, mul, ones, zeros } from "@provably/core-tensor";
-import { anyNumber, anyRecord, check } from "@provably/core-tensor/internal";
+import { checkOptions, nonNegativeNumber } from "@provably/core-tensor/internal";
 import { type RngKey, foldIn, normal } from "@provably/core-tensor/random";
 
 import { type ModelConfig, checkConfig } from "./config.js";
 import { tensorShapes } from "./parameters.js";
+
+interface RandomOptions {
+  readonly scale?: number;
+}
+const RANDOM = { scale: nonNegativeNumber };
 
 /**
  * Parameters drawn at random: matrices normal with standard deviation `scale`, norms the identity, biases 0.
@@ -28,11 +33,10 @@ import { tensorShapes } from "./parameters.js";
 export function randomParameters(
   key: RngKey,
   config: ModelConfig,
-  options: { readonly scale?: number } = {},
+  options: RandomOptions = {},
 ): Record<string, NdArray> {
   checkConfig("randomParameters", config);
-  const { scale = 0.02 } = check("randomParameters", "options", options, anyRecord);
-  check("randomParameters", "scale", scale, anyNumber);
+  const { scale = 0.02 } = checkOptions<RandomOptions>("randomParameters", options, RANDOM);
   const draw = ([name, shape]: [string, readonly number[]]): NdArray => {
     if (shape.length > 1) return mul(normal(foldIn(key, name), shape), scale);
     return name.endsWith(".bias") || config.norm.unitOffset ? zeros(shape) : ones(shape);

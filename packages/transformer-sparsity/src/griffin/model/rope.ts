@@ -1,18 +1,23 @@
 /** Rotary positions: the frequencies θ of a model, with the scalings that stretch them to longer contexts, and the rotation. */
 import { type NdArray, FormatError, add, concat, mul, slice, sub } from "@provably/core-tensor";
 import {
-  anyNumber,
+  type Guard,
+  anyString,
   byKind,
   check,
+  listOf,
   oneOf,
-  recordWith,
+  positiveNumber,
+  recordOf,
   satisfying,
+  show,
+  trueOrFalse,
   wholeNumber,
 } from "@provably/core-tensor/internal";
 import type { JsonObject } from "./json.js";
 
 /**
- * How positions are rotated in. `linear`, `llama3`, `dynamic` and `yarn` stretch the wavelengths by `factor`.
+ * How positions are rotated in. `linear`, `llama3`, `dynamic` and `yarn` stretch the wavelengths by `factor`, `longrope` each by its own.
  * @category Models
  */
 export interface RopeConfig {
@@ -44,77 +49,168 @@ export type RopeScaling =
       readonly originalLength: number;
       readonly betaFast: number;
       readonly betaSlow: number;
+      /** Whether the range between the two betas is widened to whole features. */
+      readonly truncate: boolean;
+      readonly attentionFactor: number;
+    }
+  | {
+      readonly type: "longrope";
+      /** Sequences of up to so many tokens take the short factors, others the long ones. */
+      readonly originalLength: number;
+      readonly shortFactors: readonly number[];
+      readonly longFactors: readonly number[];
       readonly attentionFactor: number;
     };
 
-const positive = satisfying("a finite number > 0", (x) => Number.isFinite(x) && (x as number) > 0);
-
 /** What rotary positions must be. */
-export const ropeGuard = recordWith({
+export const ropeGuard: Guard<object> = (x) => {
+  const fault = ropeShape(x);
+  if (fault !== undefined) return fault;
+  const { rotarySize, scaling } = x as RopeConfig;
+  if (scaling.type !== "longrope") return undefined;
+  for (const name of ["shortFactors", "longFactors"] as const)
+    if (scaling[name].length !== rotarySize / 2)
+      return {
+        path: `.scaling.${name}`,
+        expected: `${rotarySize / 2} factors`,
+        got: scaling[name],
+      };
+  return undefined;
+};
+const ropeShape = recordOf({
   kind: oneOf("rope"),
   rotarySize: satisfying(
     "an even integer ≥ 2",
     (x) => Number.isInteger(x) && (x as number) >= 2 && (x as number) % 2 === 0,
   ),
-  base: positive,
+  base: positiveNumber,
   scaling: byKind("type", {
-    default: recordWith(),
-    linear: recordWith({ factor: positive }),
-    dynamic: recordWith({ factor: positive, originalLength: positive }),
-    llama3: recordWith({
-      factor: positive,
-      lowFrequency: positive,
-      highFrequency: positive,
-      originalLength: positive,
+    default: recordOf({ type: anyString }),
+    linear: recordOf({ type: anyString, factor: positiveNumber }),
+    dynamic: recordOf({
+      type: anyString,
+      factor: positiveNumber,
+      originalLength: positiveNumber,
     }),
-    yarn: recordWith({
-      factor: positive,
-      originalLength: positive,
-      betaFast: positive,
-      betaSlow: positive,
-      attentionFactor: anyNumber,
+    llama3: recordOf({
+      type: anyString,
+      factor: positiveNumber,
+      lowFrequency: positiveNumber,
+      highFrequency: positiveNumber,
+      originalLength: positiveNumber,
+    }),
+    yarn: recordOf({
+      type: anyString,
+      factor: positiveNumber,
+      originalLength: positiveNumber,
+      betaFast: positiveNumber,
+      betaSlow: positiveNumber,
+      truncate: trueOrFalse,
+      attentionFactor: positiveNumber,
+    }),
+    longrope: recordOf({
+      type: anyString,
+      originalLength: positiveNumber,
+      shortFactors: listOf(positiveNumber),
+      longFactors: listOf(positiveNumber),
+      attentionFactor: positiveNumber,
     }),
   }),
 });
 
-/** From a config, old or new. */
+/** Scalings by the names that configs have for them. */
+const SCALINGS = ["default", "linear", "dynamic", "llama3", "yarn", "longrope"];
+
+/** From a config, old (`rope_theta`, `rope_scaling`) or new (`rope_parameters`). */
 export function ropeConfig(
   c: JsonObject,
   headDim: number,
   maxPositions: number,
-  partial = 1,
+  names: { readonly base: string; readonly share: string; readonly defaultShare: number },
 ): RopeConfig {
+  if (c.has("rope_parameters") && c.has("rope_scaling"))
+    throw new FormatError(
+      "modelConfig: give either rope_parameters or rope_scaling; with both it is not clear which acts",
+    );
   const parameters = c.object("rope_parameters") ?? c.object("rope_scaling");
-  const base = parameters?.has("rope_theta")
-    ? parameters.number("rope_theta")
-    : c.number("rope_theta", c.number("rotary_emb_base", 10000));
-  const share = parameters?.has("partial_rotary_factor")
-    ? parameters.number("partial_rotary_factor")
-    : c.number("partial_rotary_factor", c.number("rotary_pct", partial));
+  const base = either(c, names.base, parameters, "rope_theta", 10000);
+  const share = either(c, names.share, parameters, "partial_rotary_factor", names.defaultShare);
   if (!(base > 0)) throw new FormatError(`modelConfig: rope_theta must be above 0, got ${base}`);
   if (!(share > 0 && share <= 1))
     throw new FormatError(
       `modelConfig: the rotated share of a head must be in (0, 1], got ${share}`,
     );
-  return {
-    kind: "rope",
-    rotarySize: Math.floor(headDim * share),
-    base,
-    scaling: parameters ? ropeScaling(parameters, maxPositions) : { type: "default" },
-  };
+  const rotarySize = Math.floor(headDim * share);
+  const scaling: RopeScaling = parameters
+    ? ropeScaling(parameters, c, maxPositions, rotarySize)
+    : { type: "default" };
+  if (scaling.type === "default" && names.defaultShare === 1 && share !== 1)
+    throw new FormatError(
+      `modelConfig: partial_rotary_factor ${share} without a scaling of rope is read by some libraries and ignored by others; it must be 1`,
+    );
+  const [unread] = parameters?.unread() ?? [];
+  if (unread !== undefined)
+    throw new FormatError(
+      `modelConfig: field "${unread}" of rope "${scaling.type}" is not understood`,
+    );
+  return { kind: "rope", rotarySize, base, scaling };
 }
 
-function ropeScaling(p: JsonObject, maxPositions: number): RopeScaling {
-  const type = p.text("rope_type", p.text("type", "default"));
+/** A number that stands in the config or in its rope parameters; when in both, the same. */
+function either(
+  c: JsonObject,
+  name: string,
+  parameters: JsonObject | undefined,
+  inner: string,
+  fallback: number,
+): number {
+  const outer = c.has(name) ? c.number(name) : undefined;
+  const own = parameters?.has(inner) ? parameters.number(inner) : undefined;
+  if (outer !== undefined && own !== undefined && outer !== own)
+    throw new FormatError(
+      `modelConfig: ${name} is ${outer} and ${inner} of the rope parameters is ${own}; it is not clear which acts`,
+    );
+  return own ?? outer ?? fallback;
+}
+
+function ropeScaling(
+  p: JsonObject,
+  c: JsonObject,
+  maxPositions: number,
+  rotarySize: number,
+): RopeScaling {
+  const [name, old] = [p.text("rope_type", ""), p.text("type", "")];
+  if (name !== "" && old !== "" && name !== old)
+    throw new FormatError(
+      `modelConfig: rope_type is "${name}" and type is "${old}"; it is not clear which acts`,
+    );
+  const type = [name, old, "default"].find((text) => text !== "")!;
+  if (!SCALINGS.includes(type))
+    throw new FormatError(
+      `modelConfig: rope scaling "${type}" is not one of ${SCALINGS.join(", ")}`,
+    );
   if (type === "default") return { type };
-  const factor = p.number("factor");
-  const originalLength = p.count("original_max_position_embeddings", { fallback: maxPositions });
+  const length = "original_max_position_embeddings";
+  const originalLength = p.has(length)
+    ? p.count(length)
+    : type === "dynamic" || type === "linear"
+      ? maxPositions
+      : c.count(length, { fallback: maxPositions });
+  const stretch = maxPositions / originalLength;
+  const factor =
+    type === "yarn" || type === "longrope" ? p.number("factor", stretch) : p.number("factor");
   if (!(factor > 0))
     throw new FormatError(`modelConfig: the factor of rope scaling must be above 0, got ${factor}`);
   switch (type) {
     case "linear":
       return { type, factor };
     case "dynamic":
+      if (originalLength !== maxPositions)
+        throw new FormatError(
+          `modelConfig: ${length} ${originalLength} of dynamic rope is read by some libraries and ignored by others; it must be max_position_embeddings, ${maxPositions}`,
+        );
+      if (rotarySize <= 2)
+        throw new FormatError("modelConfig: dynamic rope needs more than two rotated features");
       return { type, factor, originalLength };
     case "llama3":
       return {
@@ -124,27 +220,77 @@ function ropeScaling(p: JsonObject, maxPositions: number): RopeScaling {
         lowFrequency: p.number("low_freq_factor"),
         highFrequency: p.number("high_freq_factor"),
       };
-    case "yarn":
+    case "yarn": {
+      const [mscale, allDim] = [p.number("mscale", 0), p.number("mscale_all_dim", 0)];
+      const attention =
+        mscale !== 0 && allDim !== 0
+          ? magnitude(factor, mscale) / magnitude(factor, allDim)
+          : magnitude(factor, 1);
+      // whether the model was trained at its new length: it changes no number
+      p.value("finetuned");
       return {
         type,
         factor,
         originalLength,
-        betaFast: p.number("beta_fast", 32),
-        betaSlow: p.number("beta_slow", 1),
-        attentionFactor: p.number("attention_factor", factor <= 1 ? 1 : 0.1 * Math.log(factor) + 1),
+        betaFast: p.number("beta_fast", 0) || 32,
+        betaSlow: p.number("beta_slow", 0) || 1,
+        truncate: p.flag("truncate", true),
+        attentionFactor: p.number("attention_factor", attention),
       };
-    default:
-      throw new FormatError(
-        `modelConfig: rope scaling "${type}" is not one of default, linear, dynamic, llama3, yarn`,
-      );
+    }
+    default: {
+      const factors = (field: string): number[] => {
+        const list = p.numbers(field);
+        if (list.length !== rotarySize / 2 || !list.every((x) => x > 0))
+          throw new FormatError(
+            `modelConfig: ${field} must hold ${rotarySize / 2} numbers above 0, got ${show(list)}`,
+          );
+        return list;
+      };
+      const attention =
+        factor <= 1 ? 1 : Math.sqrt(1 + Math.log(factor) / Math.log(originalLength));
+      return {
+        type: "longrope",
+        originalLength,
+        shortFactors: factors("short_factor"),
+        longFactors: factors("long_factor"),
+        attentionFactor: p.number("attention_factor", attention),
+      };
+    }
   }
+}
+
+/** By how much YaRN lengthens queries and keys together. */
+function magnitude(factor: number, scale: number): number {
+  return factor <= 1 ? 1 : 0.1 * scale * Math.log(factor) + 1;
+}
+
+/** The longest sequence that positions are there for; rope that stretches as it goes has no end. */
+export function contextLimit({
+  positions,
+  maxPositions,
+}: {
+  readonly positions: RopeConfig | { readonly kind: "learned" };
+  readonly maxPositions: number;
+}): number {
+  const endless = positions.kind === "rope" && positions.scaling.type === "dynamic";
+  return endless ? 2 ** 31 - 1 : maxPositions;
+}
+
+/** Whether the frequencies at `length` tokens are not those of shorter sequences. */
+export function dependsOnLength(positions: { readonly kind: string }, length: number): boolean {
+  if (positions.kind !== "rope") return false;
+  const { scaling } = positions as RopeConfig;
+  return (
+    (scaling.type === "dynamic" || scaling.type === "longrope") && length > scaling.originalLength
+  );
 }
 
 /**
  * Angles per position $\theta_i = \text{base}^{-2i/r}$ of each pair of features, after scaling.
  *
  * @param rope - see {@link RopeConfig}
- * @param length - tokens of the sequence, which only `dynamic` looks at; default 0
+ * @param length - tokens of the sequence, which only `dynamic` and `longrope` look at; default 0
  * @returns `frequencies`, length `rotarySize / 2`, and the factor of all cosines and sines
  * @example
  * ```ts
@@ -152,7 +298,7 @@ function ropeScaling(p: JsonObject, maxPositions: number): RopeScaling {
  *
  * ropeFrequencies({ kind: "rope", rotarySize: 4, base: 10000, scaling: { type: "linear", factor: 4 } }).frequencies; // => Float64Array.of(0.25, 0.0025)
  * ```
- * @see Su et al. (2021), "RoFormer"; Peng et al. (2023), "YaRN", section 3.2; the Llama 3.1 release for `llama3`
+ * @see Su et al. (2021), "RoFormer"; Peng et al. (2023), "YaRN", section 3.2; Ding et al. (2024), "LongRoPE"; the Llama 3.1 release for `llama3`
  * @category Models
  */
 export function ropeFrequencies(
@@ -192,8 +338,9 @@ function frequenciesOf(
     case "yarn": {
       const dimension = (beta: number): number =>
         (r * Math.log(scaling.originalLength / (beta * 2 * Math.PI))) / (2 * Math.log(rope.base));
-      const low = Math.max(0, Math.floor(dimension(scaling.betaFast)));
-      const high = Math.min(r - 1, Math.ceil(dimension(scaling.betaSlow)));
+      const [from, to] = [dimension(scaling.betaFast), dimension(scaling.betaSlow)];
+      const low = Math.max(0, scaling.truncate ? Math.floor(from) : from);
+      const high = Math.min(r - 1, scaling.truncate ? Math.ceil(to) : to);
       const span = high === low ? 0.001 : high - low;
       const scaled = frequencies.map((theta, i) => {
         const ramp = Math.min(1, Math.max(0, (i - low) / span));
@@ -201,18 +348,26 @@ function frequenciesOf(
       });
       return { frequencies: scaled, factor: scaling.attentionFactor };
     }
+    case "longrope": {
+      const factors = length > scaling.originalLength ? scaling.longFactors : scaling.shortFactors;
+      return {
+        frequencies: frequencies.map((theta, i) => theta / factors[i]!),
+        factor: scaling.attentionFactor,
+      };
+    }
     default:
       return { frequencies, factor: 1 };
   }
 }
 
-/** Cosines and sines of `count` positions from `start` on, `[count, rotarySize / 2]` each. */
+/** Cosines and sines of `count` positions from `start` on, `[count, rotarySize / 2]` each, in a sequence of `length` tokens. */
 export function ropeTable(
   rope: RopeConfig,
   start: number,
   count: number,
+  length = start + count,
 ): { readonly cos: Float32Array; readonly sin: Float32Array } {
-  const { frequencies, factor } = frequenciesOf(rope, start + count);
+  const { frequencies, factor } = frequenciesOf(rope, length);
   const half = frequencies.length;
   const [cos, sin] = [new Float32Array(count * half), new Float32Array(count * half)];
   for (let t = 0; t < count; t++)

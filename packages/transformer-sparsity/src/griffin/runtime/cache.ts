@@ -16,6 +16,7 @@ import {
 } from "@provably/core-tensor/internal";
 
 import { type ModelConfig, checkConfig } from "../model/config.js";
+import { contextLimit } from "../model/rope.js";
 
 /**
  * Room for tokens, shared between caches; not for use outside this package.
@@ -133,7 +134,7 @@ export function extendCache(cache: KvCache, count: number, config: ModelConfig):
     return { length: needed, storage };
   }
   const width = config.numKvHeads * config.headDim;
-  const capacity = Math.max(FIRST_CAPACITY, needed, Math.min(2 * needed, config.maxPositions));
+  const capacity = Math.max(FIRST_CAPACITY, needed, Math.min(2 * needed, contextLimit(config)));
   const copy = (from: Float32Array): Float32Array => {
     const to = new Float32Array(capacity * width);
     to.set(from.subarray(0, length * width));

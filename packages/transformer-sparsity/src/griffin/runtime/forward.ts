@@ -2,19 +2,20 @@
 import { DomainError, IndexError } from "@provably/core-tensor";
 import {
   anyFunction,
+  anyRecord,
   check,
+  checkOptions,
   longWork,
   numberList,
   oneOf,
-  optional,
-  recordWith,
   show,
+  wholeNumber,
 } from "@provably/core-tensor/internal";
 
 import { dotRows, unpinned } from "@provably/core-tensor/pinned";
 import type { ModelConfig } from "../model/config.js";
 import { type DecoderOps, decode } from "../model/decoder.js";
-import { ropeTable } from "../model/rope.js";
+import { contextLimit, ropeTable } from "../model/rope.js";
 import { cachedAttention } from "./attention.js";
 import { type KvCache, checkCache, emptyCache, extendCache } from "./cache.js";
 import { type FeedForward, blockOf, denseFeedForward, linearRows } from "./feed-forward.js";
@@ -84,6 +85,9 @@ export interface ForwardResult {
 /**
  * Reads tokens in blocks of many, and returns the logits after the last (or after each).
  *
+ * Where the rotation of positions depends on the length of the sequence (`dynamic` and `longrope` beyond the length of training), all tokens of a call take the
+ * length at its end, whatever the chunks, and keys in the cache keep the rotation of the call that made them.
+ *
  * @param model - see {@link LanguageModel}
  * @param ids - token numbers, at least one
  * @param options - see {@link PrefillOptions}
@@ -107,34 +111,34 @@ export function prefill(
   ids: ArrayLike<number>,
   options: PrefillOptions = {},
 ): ForwardResult {
-  return finish(prefillChunks(model, ids, options));
+  checkModel("prefill", model);
+  check("prefill", "ids", ids, numberList);
+  const given = checkOptions<PrefillOptions>("prefill", options, PREFILL);
+  return finish(prefillChunks("prefill", model, ids, given));
 }
 
-/** The same with a pause after each chunk, in which the caller may let others work. */
+/** The same with a pause after each chunk, in which the caller may let others work; of arguments that were looked at. */
 export function* prefillChunks(
+  fn: string,
   model: LanguageModel,
   ids: ArrayLike<number>,
   options: PrefillOptions,
 ): Generator<void, ForwardResult> {
-  checkModel("prefill", model);
-  check("prefill", "ids", ids, numberList);
-  check("prefill", "options", options, prefillOptions);
   const { logits: wanted = "last", chunkSize = 256, signal, onProgress } = options;
   let cache = options.cache ?? emptyCache(model.config);
-  checkCache("prefill", model.config, cache);
+  checkCache(fn, model.config, cache);
   if (ids.length === 0)
-    throw new DomainError("prefill: ids must hold at least one token; a start token will do");
-  if (!Number.isInteger(chunkSize) || chunkSize < 1)
-    throw new DomainError(`prefill: chunkSize must be an integer ≥ 1, got ${show(chunkSize)}`);
-  checkTokens("prefill", model.config, ids, cache.length);
+    throw new DomainError(`${fn}: ids must hold at least one token; a start token will do`);
+  checkTokens(fn, model.config, ids, cache.length);
   const { vocabSize } = model.config;
   const all = new Float32Array(wanted === "all" ? ids.length * vocabSize : 0);
   let last: Float32Array = all;
+  const length = cache.length + ids.length;
   for (let from = 0; from < ids.length; from += chunkSize) {
     signal?.throwIfAborted();
     const part = Array.prototype.slice.call(ids, from, from + chunkSize) as number[];
     const end = from + part.length === ids.length;
-    const step = forward(model, part, cache, options);
+    const step = forward(model, part, cache, options, length);
     cache = step.cache;
     if (wanted === "all") all.set(headRows(model, step.hidden), from * vocabSize);
     else if (wanted === "last" && end)
@@ -175,9 +179,9 @@ export function decodeStep(
 ): ForwardResult {
   checkModel("decodeStep", model);
   checkCache("decodeStep", model.config, cache);
-  check("decodeStep", "options", options, recordWith(forwardOptions));
+  checkOptions<ForwardOptions>("decodeStep", options, FORWARD);
   checkTokens("decodeStep", model.config, [token], cache.length);
-  const step = forward(model, [token], cache, options);
+  const step = forward(model, [token], cache, options, cache.length + 1);
   return { logits: headRows(model, step.hidden), cache: step.cache };
 }
 
@@ -189,12 +193,14 @@ export function finish<T>(work: Generator<void, T>): T {
   }
 }
 
-const forwardOptions = { feedForward: optional(anyFunction), onFeedForward: optional(anyFunction) };
-const prefillOptions = recordWith({
-  ...forwardOptions,
+const FORWARD = { feedForward: anyFunction, onFeedForward: anyFunction };
+const PREFILL = {
+  ...FORWARD,
   ...longWork,
-  logits: optional(oneOf("last", "all", "none")),
-});
+  cache: anyRecord,
+  logits: oneOf("last", "all", "none"),
+  chunkSize: wholeNumber(),
+};
 
 function checkTokens(
   fn: string,
@@ -202,10 +208,11 @@ function checkTokens(
   ids: ArrayLike<number>,
   before: number,
 ): void {
-  const { vocabSize, maxPositions } = config;
-  if (before + ids.length > maxPositions)
+  const { vocabSize } = config;
+  const limit = contextLimit(config);
+  if (before + ids.length > limit)
     throw new IndexError(
-      `${fn}: the sequence would have ${before + ids.length} tokens, the model's positions end at ${maxPositions}`,
+      `${fn}: the sequence would have ${before + ids.length} tokens, the model's positions end at ${limit}`,
     );
   for (let i = 0; i < ids.length; i++)
     if (!(Number.isInteger(ids[i]) && ids[i]! >= 0 && ids[i]! < vocabSize))
@@ -214,18 +221,19 @@ function checkTokens(
       );
 }
 
-/** Final states `[tokens, hidden]` of new tokens, normalised for the head. */
+/** Final states `[tokens, hidden]` of new tokens of a sequence that will have `length`, normalised for the head. */
 function forward(
   model: LanguageModel,
   ids: readonly number[],
   before: KvCache,
   options: ForwardOptions,
+  length: number,
 ): { hidden: Rows; cache: KvCache } {
   const { config } = model;
   const cache = extendCache(before, ids.length, config);
   const hidden = decode(
     config,
-    rowOps(model, ids.length, cache, options),
+    rowOps(model, ids.length, cache, options, length),
     embed(model, ids, before.length),
   );
   return {
@@ -258,13 +266,16 @@ function rowOps(
   tokens: number,
   cache: KvCache,
   options: ForwardOptions,
+  length: number,
 ): DecoderOps<Rows> {
   const { config, layers } = model;
   const { headDim, norm, activation } = config;
   const { feedForward = denseFeedForward, onFeedForward } = options;
   const start = cache.length - tokens;
   const table =
-    config.positions.kind === "rope" ? ropeTable(config.positions, start, tokens) : undefined;
+    config.positions.kind === "rope"
+      ? ropeTable(config.positions, start, tokens, length)
+      : undefined;
   const place = (x: Rows): Rows =>
     table ? rotateRows(x, headDim, tokens, table.cos, table.sin) : x;
   return {

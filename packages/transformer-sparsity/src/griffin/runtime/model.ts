@@ -1,8 +1,9 @@
 /** A model ready to run: its choices, and its matrices pinned where the kernels read them. */
-import { type NdArray, add, toTypedArray, transpose } from "@provably/core-tensor";
+import { type NdArray, FormatError, add, toTypedArray, transpose } from "@provably/core-tensor";
 import {
   anyRecord,
   check,
+  checkOptions,
   listOf,
   oneOf,
   optional,
@@ -22,6 +23,8 @@ import {
   type Parameters,
   layerParameters,
   outerParameters,
+  refuseUnused,
+  unusedTensors,
 } from "../model/parameters.js";
 import type { NormWeights } from "./rows.js";
 
@@ -87,6 +90,9 @@ export interface ModelOptions {
   readonly dtype?: PinnedDType;
 }
 
+export const DTYPE = oneOf("float32", "int16", "int8");
+const MODEL = { dtype: DTYPE };
+
 /**
  * A model that can run, from its parameters.
  *
@@ -94,7 +100,7 @@ export interface ModelOptions {
  * @param config - see {@link modelConfig}
  * @param options - see {@link ModelOptions}
  * @returns see {@link LanguageModel}
- * @throws `FormatError` or `ShapeError` when a tensor is missing or does not fit; `DomainError` when a weight is not finite
+ * @throws `FormatError` or `ShapeError` when a tensor is missing, does not fit or has no place in the model; `DomainError` when a weight is not finite
  * @example
  * ```ts
  * import { key } from "@provably/core-tensor/random";
@@ -115,7 +121,9 @@ export function languageModel(
 ): LanguageModel {
   checkConfig("languageModel", config);
   check("languageModel", "params", params, anyRecord);
-  const pin = pinner(config, check("languageModel", "options", options, anyRecord).dtype);
+  const { dtype } = checkOptions<ModelOptions>("languageModel", options, MODEL);
+  const pin = pinner("languageModel", config, dtype);
+  refuseUnused("languageModel", config, unusedTensors(config, Object.keys(params)));
   const layers = Array.from({ length: config.numLayers }, (_, i) =>
     pin.layer(layerParameters(params, config, i)),
   );
@@ -123,7 +131,7 @@ export function languageModel(
 }
 
 /** Pins piece by piece, so that a loader needs only one piece at a time. */
-export function pinner(config: ModelConfig, dtype: PinnedDType = "float32") {
+export function pinner(fn: string, config: ModelConfig, dtype: PinnedDType = "float32") {
   const matrix = (x: NdArray): PinnedMatrix => pinMatrix(x, { dtype });
   const linear = ({ weight, bias }: Linear): PinnedLinear => ({
     weight: matrix(weight),
@@ -150,6 +158,10 @@ export function pinner(config: ModelConfig, dtype: PinnedDType = "float32") {
       };
     },
     model(p: OuterParameters, layers: readonly ModelLayer[]): LanguageModel {
+      if (p.spareHead && !sameNumbers(p.spareHead, p.embedding))
+        throw new FormatError(
+          `${fn}: there is an output head that differs from the embeddings, to which tie_word_embeddings ties it; it is not clear which acts`,
+        );
       const embedding = matrix(p.embedding);
       const pinned = {
         embedding,
@@ -180,6 +192,11 @@ function matricesOf({
   feedForward: { gate, up, down },
 }: ModelLayer): PinnedMatrix[] {
   return [query, key, value, output, ...(gate ? [gate] : []), up, down].map(({ weight }) => weight);
+}
+
+function sameNumbers(a: NdArray, b: NdArray): boolean {
+  const [x, y] = [toTypedArray(a), toTypedArray(b)];
+  return x.every((v, i) => v === y[i]);
 }
 
 function numbersOf(x: NdArray): Float32Array {
@@ -233,7 +250,7 @@ function modelFields({
     }),
   });
   return {
-    dtype: oneOf("float32", "int16", "int8"),
+    dtype: DTYPE,
     embedding: matrix(vocabSize, e),
     ...(positions.kind === "learned" && {
       positions: typedArray("Float32Array", (maxPositions + positions.offset) * d),

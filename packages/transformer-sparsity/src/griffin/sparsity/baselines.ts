@@ -50,12 +50,17 @@ export function wandaPrune(
     throw new ShapeError(
       `wandaPrune: weights must be [out, in], got [${weights.shape.join(", ")}]`,
     );
-  const [n, m] = weights.shape as [number, number];
+  const m = weights.shape[1]!;
   if (inputNorms.length !== m)
     throw new DomainError(
       `wandaPrune: inputNorms must hold ${m} numbers, got ${inputNorms.length}`,
     );
   checkDensity("wandaPrune", density);
+  return pruneRows(weights, inputNorms, density);
+}
+
+function pruneRows(weights: NdArray, inputNorms: ArrayLike<number>, density: number): NdArray {
+  const [n, m] = weights.shape as [number, number];
   const w = toTypedArray(weights);
   const out = w.slice();
   const drop = m - Math.floor(density * m);
@@ -70,22 +75,24 @@ export function wandaPrune(
 
 /** Feed-forward blocks with every matrix pruned by {@link wandaPrune} on the prompt's own inputs. No faster: zeros are multiplied too. */
 export function wandaFeedForward(
+  fn: string,
   model: LanguageModel,
   prompt: Prompt,
   density: number,
 ): FeedForward {
+  checkDensity(fn, density);
   const layers = model.layers.map(({ feedForward: { gate, up, down } }, i) => {
-    const { inputs, activations } = calibration("wanda", prompt, i);
+    const { inputs, activations } = calibration(fn, "wanda", prompt, i);
     const [ofInputs, ofActivations] = [
       columnNorms(inputs, model.config.hiddenSize),
       columnNorms(activations, model.config.ffSize),
     ];
     const prune = (linear: PinnedLinear, norms: Float64Array): PinnedLinear => ({
       ...linear,
-      weight: pinMatrix(wandaPrune(unpinned(linear.weight), norms, density)),
+      weight: pinMatrix(pruneRows(unpinned(linear.weight), norms, density)),
     });
     // down is stored transposed: what Wanda calls a row is a column here
-    const pruned = transpose(wandaPrune(transpose(unpinned(down.weight)), ofActivations, density));
+    const pruned = transpose(pruneRows(transpose(unpinned(down.weight)), ofActivations, density));
     return {
       ...(gate && { gate: prune(gate, ofInputs) }),
       up: prune(up, ofInputs),
@@ -136,17 +143,18 @@ export function above(values: ArrayLike<number>, threshold: number): Int32Array 
 
 /** CATS: the gate is computed in full, and of each token only neurons whose gate exceeds the layer's threshold go on. Gated models only. */
 export function catsFeedForward(
+  fn: string,
   model: LanguageModel,
   prompt: Prompt,
   density: number,
 ): FeedForward {
-  checkDensity("cats", density);
+  checkDensity(fn, density);
   if (!model.config.gated)
-    throw new DomainError("sparsify: method cats needs a model with gated feed-forward blocks");
+    throw new DomainError(`${fn}: method cats needs a model with gated feed-forward blocks`);
   const gateOf = (layer: number, x: Float32Array): Float32Array =>
     activateRows(model.config.activation, linearRows(model.layers[layer]!.feedForward.gate!, x));
   const thresholds = model.layers.map((_, i) =>
-    magnitudeThreshold(gateOf(i, calibration("cats", prompt, i).inputs), 1 - density),
+    magnitudeThreshold(gateOf(i, calibration(fn, "cats", prompt, i).inputs), 1 - density),
   );
   return perToken((block, x) => {
     const gate = gateOf(block.layer, x);
@@ -168,13 +176,14 @@ export function catsFeedForward(
  * skipped; in the other two matrices zeros are multiplied, since their columns do not lie together.
  */
 export function tealFeedForward(
+  fn: string,
   model: LanguageModel,
   prompt: Prompt,
   density: number,
 ): FeedForward {
-  checkDensity("teal", density);
+  checkDensity(fn, density);
   const thresholds = model.layers.map((_, i) => {
-    const { inputs, activations } = calibration("teal", prompt, i);
+    const { inputs, activations } = calibration(fn, "teal", prompt, i);
     return {
       input: magnitudeThreshold(inputs, 1 - density),
       activation: magnitudeThreshold(activations, 1 - density),
@@ -203,11 +212,11 @@ function perToken(one: FeedForward): FeedForward {
   };
 }
 
-function calibration(method: string, prompt: Prompt, layer: number): LayerActivations {
+function calibration(fn: string, method: string, prompt: Prompt, layer: number): LayerActivations {
   const kept = prompt.activations?.[layer];
   if (!kept)
     throw new DomainError(
-      `sparsify: method ${method} calibrates on activations; read the prompt with keepActivations: true`,
+      `${fn}: method ${method} calibrates on activations; read the prompt with keepActivations: true`,
     );
   return kept;
 }

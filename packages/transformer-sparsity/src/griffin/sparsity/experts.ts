@@ -2,22 +2,24 @@
 import { DomainError, FormatError } from "@provably/core-tensor";
 import {
   anyNumber,
-  anyRecord,
+  anything,
   check,
+  checkOptions,
+  either,
   listOf,
-  optional,
+  numberIn,
+  recordOf,
   recordWith,
   show,
   trueOrFalse,
   typedArray,
-  either,
 } from "@provably/core-tensor/internal";
 
 import { type RngKey, foldIn } from "@provably/core-tensor/random";
 import { jsonReader } from "../model/json.js";
 import { type LanguageModel, checkModel } from "../runtime/model.js";
 import { fingerprint } from "../runtime/fingerprint.js";
-import { type SelectionMethod, selectNeurons } from "./selection.js";
+import { METHOD, type SelectionMethod, chooseNeurons } from "./selection.js";
 import { type FeedForwardStatistics, checkStatistics } from "./statistic.js";
 
 /**
@@ -32,14 +34,14 @@ export interface ExpertSet {
 }
 
 /**
- * Options of {@link selectExperts}. Give `density` or `k`.
+ * Options of {@link selectExperts}. Give `density` or `numNeurons`.
  * @category Sparsity
  */
 export interface ExpertOptions {
   /** Share $\rho$ of neurons to keep, in (0, 1], $k = \lfloor\rho D\rfloor$; one for all layers, or one for each. */
   readonly density?: number | readonly number[];
-  /** Number of neurons to keep in each layer. */
-  readonly k?: number;
+  /** Number $k$ of neurons to keep in each layer. */
+  readonly numNeurons?: number;
   /** Default `topK`. */
   readonly method?: SelectionMethod;
   /** Random key; each layer folds its number in. */
@@ -79,19 +81,38 @@ export function selectExperts(
   options: ExpertOptions,
 ): ExpertSet {
   checkStatistics("selectExperts", statistics);
-  const { method, key, prior } = check("selectExperts", "options", options, anyRecord);
-  if (prior !== undefined)
-    checkStatistics(
-      "selectExperts",
-      check("selectExperts", "prior", prior, anyRecord).statistics,
-      statistics.layers.length,
-    );
-  const counts = expertCounts("selectExperts", statistics.layers.map(({ sumSquares }) => sumSquares.length), options); // prettier-ignore
+  return chooseExperts(
+    "selectExperts",
+    statistics,
+    checkOptions<ExpertOptions>("selectExperts", options, EXPERTS),
+  );
+}
+
+/** Options of experts, for records that hold them among others. */
+export const EXPERTS = {
+  density: either(anyNumber, listOf(anyNumber)),
+  numNeurons: anyNumber,
+  method: METHOD,
+  key: anything,
+  prior: recordOf({ statistics: anything, weight: numberIn(0, 1) }),
+  allowEmpty: trueOrFalse,
+};
+
+/** The same of options that were looked at. */
+export function chooseExperts(
+  fn: string,
+  statistics: FeedForwardStatistics,
+  options: ExpertOptions,
+): ExpertSet {
+  const { method, key, prior } = options;
+  if (prior !== undefined) checkStatistics(fn, prior.statistics, statistics.layers.length);
+  const sizes = statistics.layers.map(({ sumSquares }) => sumSquares.length);
+  const counts = expertCounts(fn, sizes, options);
   const layers = statistics.layers.map(({ sumSquares }, i) => {
     const scores = prior
-      ? blendRanks(sumSquares, prior.statistics.layers[i]!.sumSquares, prior.weight)
+      ? blendRanks(fn, sumSquares, prior.statistics.layers[i]!.sumSquares, prior.weight)
       : sumSquares.map(Math.sqrt);
-    return selectNeurons(scores, counts[i]!, {
+    return chooseNeurons(fn, scores, counts[i]!, {
       ...(method && { method }),
       ...(key !== undefined && { key: foldIn(key, i) }),
     });
@@ -108,24 +129,26 @@ export function selectExperts(
 export function expertCounts(
   fn: string,
   sizes: readonly number[],
-  { density, k, allowEmpty = false }: Pick<ExpertOptions, "density" | "k" | "allowEmpty">,
+  {
+    density,
+    numNeurons: k,
+    allowEmpty = false,
+  }: Pick<ExpertOptions, "density" | "numNeurons" | "allowEmpty">,
 ): number[] {
   if ((density === undefined) === (k === undefined))
-    throw new DomainError(`${fn}: give either density or k`);
-  check(fn, "density", density, optional(either(anyNumber, listOf(anyNumber))));
-  check(fn, "k", k, optional(anyNumber));
-  check(fn, "allowEmpty", allowEmpty, trueOrFalse);
+    throw new DomainError(`${fn}: give either density or numNeurons`);
   const list = typeof density === "object" ? density : sizes.map((size) => density ?? k! / size);
   if (list.length !== sizes.length)
     throw new DomainError(
       `${fn}: density must hold ${sizes.length} numbers, one for each layer, got ${list.length}`,
     );
   if (k !== undefined && !Number.isInteger(k))
-    throw new DomainError(`${fn}: k must be an integer, got ${k}`);
+    throw new DomainError(`${fn}: numNeurons must be an integer, got ${k}`);
   return list.map((rho, i) => {
     const size = sizes[i]!;
     if (!(rho <= 1 && (rho > 0 || (rho === 0 && allowEmpty)))) {
-      if (k !== undefined) throw new DomainError(`${fn}: k must be in 1 … ${size}, got ${k}`);
+      if (k !== undefined)
+        throw new DomainError(`${fn}: numNeurons must be in 1 … ${size}, got ${k}`);
       throw new DomainError(
         `${fn}: density must be in (0, 1], got ${rho} for layer ${i}${rho === 0 ? "; set allowEmpty to keep nothing" : ""}`,
       );
@@ -147,11 +170,14 @@ export function retainedEnergy(sumSquares: Float64Array, chosen: Int32Array): nu
   return kept / sumSquares.reduce((a, b) => a + b, 0);
 }
 
-function blendRanks(own: Float64Array, prior: Float64Array, weight: number): Float64Array {
-  if (!Number.isFinite(weight) || weight < 0 || weight > 1)
-    throw new DomainError(`selectExperts: prior.weight must be in [0, 1], got ${show(weight)}`);
+function blendRanks(
+  fn: string,
+  own: Float64Array,
+  prior: Float64Array,
+  weight: number,
+): Float64Array {
   if (prior.length !== own.length)
-    throw new DomainError("selectExperts: the prior is of a model with other neurons");
+    throw new DomainError(`${fn}: the prior is of a model with other neurons`);
   const [a, b] = [ranks(own), ranks(prior)];
   return a.map((rank, j) => (1 - weight) * rank + weight * b[j]!);
 }

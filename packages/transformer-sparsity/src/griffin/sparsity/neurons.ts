@@ -1,6 +1,6 @@
 /** Feed-forward blocks that keep whole neurons: chosen rows of the matrices, packed into smaller ones or read where they are. */
 import { DomainError, toTypedArray } from "@provably/core-tensor";
-import { anyRecord, check, show } from "@provably/core-tensor/internal";
+import { checkOptions, oneOf } from "@provably/core-tensor/internal";
 import { gatherPinned, unpinned } from "@provably/core-tensor/pinned";
 import {
   type FeedForward,
@@ -53,17 +53,21 @@ export function prunedFeedForward(
   experts: ExpertSet,
   options: PrunedOptions = {},
 ): FeedForward {
-  return prune(model, experts, options).feedForward;
+  const { storage } = checkOptions<PrunedOptions>("prunedFeedForward", options, PRUNED);
+  return prune("prunedFeedForward", model, experts, storage).feedForward;
 }
+
+export const STORAGE = oneOf("packed", "indexed");
+const PRUNED = { storage: STORAGE };
 
 /** The same, with a way to return the memory of packed rows before they are collected. */
 export function prune(
+  fn: string,
   model: LanguageModel,
   experts: ExpertSet,
-  options: PrunedOptions,
+  storage: "packed" | "indexed" = "packed",
 ): { readonly feedForward: FeedForward; free(): void } {
-  const { storage = "packed" } = check("prunedFeedForward", "options", options, anyRecord);
-  const layers = checkExperts("prunedFeedForward", model, experts);
+  const layers = checkExperts(fn, model, experts);
   const known = (layer: number): number => {
     if (layer >= layers.length)
       throw new DomainError(
@@ -76,10 +80,6 @@ export function prune(
       feedForward: checked((block, x) => indexed(block, x, layers[known(block.layer)])),
       free() {},
     };
-  if (storage !== "packed")
-    throw new DomainError(
-      `prunedFeedForward: storage must be packed or indexed, got ${show(storage)}`,
-    );
   const packed = layers.map((chosen, i) => pack(model.layers[i]!.feedForward, chosen));
   return {
     feedForward: checked(({ layer, activation }, x) =>

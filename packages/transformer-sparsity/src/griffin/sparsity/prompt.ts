@@ -1,12 +1,18 @@
 /** Reading a prompt with the full model, and noting what its feed-forward blocks do meanwhile. */
+import { DomainError } from "@provably/core-tensor";
 import {
   anyRecord,
   check,
+  checkOptions,
   listOf,
+  longWork,
   numberList,
   optional,
   recordWith,
+  show,
+  trueOrFalse,
   typedArray,
+  wholeNumber,
 } from "@provably/core-tensor/internal";
 
 import { type KvCache, checkCache } from "../runtime/cache.js";
@@ -25,7 +31,7 @@ import {
  */
 export interface PromptOptions extends Pick<PrefillOptions, "chunkSize" | "signal" | "onProgress"> {
   /** An earlier prompt of the same conversation, to go on from; its statistics are added. Default none. */
-  readonly after?: Prompt;
+  readonly continueFrom?: Prompt;
   /** Keep the inputs and activations of this call's tokens too, which Wanda, CATS and TEAL calibrate on: S (d + D) numbers a layer. Default false. */
   readonly keepActivations?: boolean;
 }
@@ -82,44 +88,55 @@ export function readPrompt(
   ids: readonly number[],
   options: PromptOptions = {},
 ): Prompt {
-  return finish(readChunks(model, ids, options));
+  checkModel("readPrompt", model);
+  return finish(
+    readChunks(
+      "readPrompt",
+      model,
+      ids,
+      checkOptions<PromptOptions>("readPrompt", options, PROMPT),
+    ),
+  );
 }
 
-/** The same with a pause after each chunk. */
+const PROMPT = {
+  ...longWork,
+  chunkSize: wholeNumber(),
+  continueFrom: anyRecord,
+  keepActivations: trueOrFalse,
+};
+
+/** The same with a pause after each chunk, of a model and options that were looked at. */
 export function* readChunks(
+  fn: string,
   model: LanguageModel,
   ids: readonly number[],
   options: PromptOptions,
 ): Generator<void, Prompt> {
-  checkModel("readPrompt", model);
-  check("readPrompt", "ids", ids, numberList);
-  const {
-    after,
-    keepActivations = false,
-    ...rest
-  } = check("readPrompt", "options", options, anyRecord);
-  if (after !== undefined) checkPrompt("readPrompt", model, after);
+  check(fn, "ids", ids, numberList);
+  const { continueFrom: before, keepActivations = false, ...rest } = options;
+  if (before !== undefined) checkPrompt(fn, model, before, "continueFrom");
   const { numLayers, ffSize, hiddenSize } = model.config;
   const collector = statisticsCollector(numLayers, ffSize);
-  const start = after?.cache.length ?? 0;
+  const start = before?.cache.length ?? 0;
   const kept = Array.from({ length: keepActivations ? numLayers : 0 }, () => ({
     inputs: new Float32Array(ids.length * hiddenSize),
     activations: new Float32Array(ids.length * ffSize),
   }));
-  const { logits, cache } = yield* prefillChunks(model, ids, {
+  const { logits, cache } = yield* prefillChunks(fn, model, ids, {
     ...rest,
-    ...(after && { cache: after.cache }),
+    ...(before && { cache: before.cache }),
     onFeedForward(event) {
       collector.add(event);
       kept[event.layer]?.inputs.set(event.input, (event.position - start) * hiddenSize);
       kept[event.layer]?.activations.set(event.activations, (event.position - start) * ffSize);
     },
   });
-  const statistics = after
-    ? mergeStatistics(after.statistics, collector.finish())
+  const statistics = before
+    ? mergeStatistics(before.statistics, collector.finish())
     : collector.finish();
   return {
-    ids: [...(after?.ids ?? []), ...ids],
+    ids: [...(before?.ids ?? []), ...ids],
     logits,
     cache,
     statistics,
@@ -137,9 +154,18 @@ const shape = recordWith({
 });
 
 /** Whether `prompt` is one that this model has read. */
-export function checkPrompt(fn: string, { config }: LanguageModel, prompt: Prompt): Prompt {
-  check(fn, "prompt", prompt, shape);
-  check(fn, "prompt.logits", prompt.logits, typedArray("Float32Array", config.vocabSize));
+export function checkPrompt(
+  fn: string,
+  { config }: LanguageModel,
+  prompt: Prompt,
+  name = "prompt",
+): Prompt {
+  check(fn, name, prompt, shape);
+  if (prompt.ids.length !== prompt.cache?.length)
+    throw new DomainError(
+      `${fn}: ${name} must have a cache of its ${prompt.ids.length} tokens, got one of ${show(prompt.cache?.length)}`,
+    );
+  check(fn, `${name}.logits`, prompt.logits, typedArray("Float32Array", config.vocabSize));
   checkCache(fn, config, prompt.cache);
   checkStatistics(fn, prompt.statistics, config.numLayers, config.ffSize);
   for (const { inputs, activations } of prompt.activations ?? []) {

@@ -1,6 +1,13 @@
 /** Choosing k of D neurons by their scores. */
 import { DomainError, toTypedArray } from "@provably/core-tensor";
-import { anyRecord, check, numberList, show } from "@provably/core-tensor/internal";
+import {
+  anything,
+  check,
+  checkOptions,
+  numberList,
+  oneOf,
+  show,
+} from "@provably/core-tensor/internal";
 
 import { type RngKey, choice, uniform } from "@provably/core-tensor/random";
 
@@ -48,24 +55,35 @@ export function selectNeurons(
   options: SelectionOptions = {},
 ): Int32Array {
   check("selectNeurons", "scores", scores, numberList);
-  const { method = "topK", key } = check("selectNeurons", "options", options, anyRecord);
+  if (!Number.isInteger(k) || k < 0 || k > scores.length)
+    throw new DomainError(
+      `selectNeurons: k must be an integer in 0 … ${scores.length}, got ${show(k)}`,
+    );
+  const given = checkOptions<SelectionOptions>("selectNeurons", options, SELECTION);
+  return chooseNeurons("selectNeurons", scores, k, given);
+}
+
+export const METHOD = oneOf("topK", "sample", "topKSample", "random");
+const SELECTION = { method: METHOD, key: anything };
+
+/** The same of options that were looked at. */
+export function chooseNeurons(
+  fn: string,
+  scores: ArrayLike<number>,
+  k: number,
+  { method = "topK", key }: SelectionOptions,
+): Int32Array {
   const s = Float64Array.from(scores);
-  if (!Number.isInteger(k) || k < 0 || k > s.length)
-    throw new DomainError(`selectNeurons: k must be an integer in 0 … ${s.length}, got ${show(k)}`);
   s.forEach((value, j) => {
     if (!(value >= 0 && value < Infinity))
-      throw new DomainError(`selectNeurons: scores[${j}] must be finite and ≥ 0, got ${value}`);
+      throw new DomainError(`${fn}: scores[${j}] must be finite and ≥ 0, got ${value}`);
   });
   if (method === "topK") return largest(s, k);
   if (key === undefined)
-    throw new DomainError(`selectNeurons: method ${show(method)} draws at random and needs a key`);
+    throw new DomainError(`${fn}: method ${show(method)} draws at random and needs a key`);
   if (method === "random")
     return Int32Array.from(toTypedArray(choice(key, s.length, [k], { replace: false }))).sort();
   if (method === "sample") return largest(race(s, key), k);
-  if (method !== "topKSample")
-    throw new DomainError(
-      `selectNeurons: method must be topK, sample, topKSample or random, got ${show(method)}`,
-    );
   const sure = largest(s, Math.floor(k / 2));
   const rest = race(s, key);
   for (const j of sure) rest[j] = Infinity;

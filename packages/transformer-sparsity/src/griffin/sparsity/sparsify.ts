@@ -1,5 +1,17 @@
 /** All sparsity methods behind one function: from a prompt that was read to feed-forward blocks for what follows. */
-import { anyFunction, check, oneOf, optional, recordWith } from "@provably/core-tensor/internal";
+import {
+  type Guard,
+  anyFunction,
+  anyNumber,
+  anyString,
+  anything,
+  byKind,
+  check,
+  optional,
+  recordOf,
+  recordWith,
+} from "@provably/core-tensor/internal";
+import { optionalFields } from "../options.js";
 import { type RngKey, foldIn } from "@provably/core-tensor/random";
 import type { FeedForward } from "../runtime/feed-forward.js";
 import { type LanguageModel, checkModel } from "../runtime/model.js";
@@ -9,9 +21,10 @@ import {
   type ExpertSet,
   expertCounts,
   retainedEnergy,
-  selectExperts,
+  EXPERTS,
+  chooseExperts,
 } from "./experts.js";
-import { type PrunedOptions, checked, magnitudeScores, prune } from "./neurons.js";
+import { type PrunedOptions, STORAGE, checked, magnitudeScores, prune } from "./neurons.js";
 import { type Prompt, checkPrompt } from "./prompt.js";
 import { selectNeurons } from "./selection.js";
 
@@ -33,8 +46,11 @@ import { selectNeurons } from "./selection.js";
 export type SparsityMethod =
   | ({ readonly kind: "griffin" } & ExpertOptions & PrunedOptions)
   | ({ readonly kind: "experts"; readonly experts: ExpertSet } & PrunedOptions)
-  | ({ readonly kind: "magnitude" } & Pick<ExpertOptions, "density" | "k"> & PrunedOptions)
-  | ({ readonly kind: "random"; readonly key: RngKey } & Pick<ExpertOptions, "density" | "k"> &
+  | ({ readonly kind: "magnitude" } & Pick<ExpertOptions, "density" | "numNeurons"> & PrunedOptions)
+  | ({ readonly kind: "random"; readonly key: RngKey } & Pick<
+      ExpertOptions,
+      "density" | "numNeurons"
+    > &
       PrunedOptions)
   | { readonly kind: "wanda" | "cats" | "teal"; readonly density: number };
 
@@ -76,28 +92,50 @@ export function sparsify(
 ): SparseFeedForward {
   checkModel("sparsify", model);
   checkPrompt("sparsify", model, prompt);
-  check("sparsify", "method", method, methods);
-  switch (method.kind) {
-    case "griffin":
-      return pruned(model, selectExperts(prompt.statistics, method), method);
-    case "experts":
-      return pruned(model, method.experts, method);
-    case "magnitude":
-      return pruned(model, fixedExperts(model, prompt, method), method);
-    case "random":
-      return pruned(model, fixedExperts(model, prompt, method, method.key), method);
-    case "wanda":
-      return { feedForward: checked(wandaFeedForward(model, prompt, method.density)), free() {} };
-    case "cats":
-      return { feedForward: checked(catsFeedForward(model, prompt, method.density)), free() {} };
-    case "teal":
-      return { feedForward: checked(tealFeedForward(model, prompt, method.density)), free() {} };
-  }
+  check("sparsify", "method", method, sparsityGuard);
+  return sparseBlocks("sparsify", model, prompt, method);
 }
 
-const methods = recordWith({
-  kind: oneOf("griffin", "experts", "magnitude", "random", "wanda", "cats", "teal"),
+const PRUNED = optionalFields({ storage: STORAGE });
+const FIXED = { ...optionalFields({ density: EXPERTS.density, numNeurons: EXPERTS.numNeurons }), ...PRUNED }; // prettier-ignore
+const perToken = recordOf({ kind: anyString, density: anyNumber });
+
+/** What a method must be, by its kind. */
+export const sparsityGuard: Guard<object> = byKind("kind", {
+  griffin: recordOf({ kind: anyString, ...optionalFields(EXPERTS), ...PRUNED }),
+  experts: recordOf({ kind: anyString, experts: recordWith(), ...PRUNED }),
+  magnitude: recordOf({ kind: anyString, ...FIXED }),
+  random: recordOf({ kind: anyString, key: anything, ...FIXED }),
+  wanda: perToken,
+  cats: perToken,
+  teal: perToken,
 });
+
+/** The same for a function that looked at its arguments. */
+export function sparseBlocks(
+  fn: string,
+  model: LanguageModel,
+  prompt: Prompt,
+  method: SparsityMethod,
+): SparseFeedForward {
+  switch (method.kind) {
+    case "griffin":
+      return pruned(fn, model, chooseExperts(fn, prompt.statistics, method), method);
+    case "experts":
+      return pruned(fn, model, method.experts, method);
+    case "magnitude":
+      return pruned(fn, model, fixedExperts(fn, model, prompt, method), method);
+    case "random":
+      return pruned(fn, model, fixedExperts(fn, model, prompt, method, method.key), method);
+    default: {
+      const make = { wanda: wandaFeedForward, cats: catsFeedForward, teal: tealFeedForward };
+      return {
+        feedForward: checked(make[method.kind](fn, model, prompt, method.density)),
+        free() {},
+      };
+    }
+  }
+}
 
 /** Whether `sparse` holds feed-forward blocks. */
 export function checkSparse(fn: string, sparse: SparseFeedForward | undefined): void {
@@ -105,22 +143,24 @@ export function checkSparse(fn: string, sparse: SparseFeedForward | undefined): 
 }
 
 function pruned(
+  fn: string,
   model: LanguageModel,
   experts: ExpertSet,
   { storage }: PrunedOptions,
 ): SparseFeedForward {
-  return { experts, ...prune(model, experts, storage ? { storage } : {}) };
+  return { experts, ...prune(fn, model, experts, storage) };
 }
 
 /** Sets that do not look at the prompt; their retained energy is the prompt's all the same. */
 function fixedExperts(
+  fn: string,
   model: LanguageModel,
   prompt: Prompt,
-  options: Pick<ExpertOptions, "density" | "k">,
+  options: Pick<ExpertOptions, "density" | "numNeurons">,
   key?: RngKey,
 ): ExpertSet {
   const { numLayers, ffSize } = model.config;
-  const counts = expertCounts("sparsify", new Array<number>(numLayers).fill(ffSize), options);
+  const counts = expertCounts(fn, new Array<number>(numLayers).fill(ffSize), options);
   const scores = key === undefined ? magnitudeScores(model) : undefined;
   const layers = counts.map((k, i) =>
     scores

@@ -6,12 +6,12 @@
 import { DomainError } from "@provably/core-tensor";
 import {
   anyNumber,
-  anyRecord,
   check,
+  checkOptions,
   listOf,
+  numberIn,
   numberList,
   recordWith,
-  show,
   typedArray,
   wholeNumber,
 } from "@provably/core-tensor/internal";
@@ -153,6 +153,11 @@ export function neuronScores(statistic: NeuronStatistic): Float64Array {
   return check("neuronScores", "statistic", statistic, shape).sumSquares.map(Math.sqrt);
 }
 
+interface MergeOptions {
+  readonly decay?: number;
+}
+const MERGE = { decay: numberIn(0, 1) };
+
 /**
  * The statistics of two stretches of text together.
  *
@@ -173,11 +178,9 @@ export function neuronScores(statistic: NeuronStatistic): Float64Array {
 export function mergeStatistics(
   before: FeedForwardStatistics,
   after: FeedForwardStatistics,
-  options: { readonly decay?: number } = {},
+  options: MergeOptions = {},
 ): FeedForwardStatistics {
-  const { decay = 1 } = check("mergeStatistics", "options", options, anyRecord);
-  if (!Number.isFinite(decay) || decay < 0 || decay > 1)
-    throw new DomainError(`mergeStatistics: decay must be in [0, 1], got ${show(decay)}`);
+  const { decay = 1 } = checkOptions<MergeOptions>("mergeStatistics", options, MERGE);
   checkSame("mergeStatistics", [before, after]);
   const layers = before.layers.map((a, i) => {
     const b = after.layers[i]!;
