@@ -17,7 +17,10 @@ export default {
         const [chosen, rejected, refChosen, refRejected] = [1, 2, 3, 4].map(logProbs);
         const batch = { chosen, rejected, refChosen, refRejected };
         const list = [
-          { name: "rlhf-vpo", run: () => vpoLoss(batch, { beta: 0.1, alpha: 0.2, sign: -1 }) },
+          {
+            name: "rlhf-vpo",
+            run: () => vpoLoss(batch, { beta: 0.1, alpha: 0.2, attitude: "pessimistic" }),
+          },
         ];
         if (torch) list.push({ name: "pytorch", time: (times) => torch.time(["vpo", N], times) });
         return list;

@@ -120,13 +120,22 @@ export {
 } from "./sequence/log-probs.js";
 
 // data
-export { readPreferenceJsonl, type ChunkSource, type ReadOptions } from "./data/jsonl.js";
+export {
+  readPreferences,
+  type ChunkSource,
+  type FoundPreference,
+  type ReadOptions,
+} from "./data/read.js";
+export { parsePreferences } from "./data/layouts.js";
 export {
   PreferenceFormatError,
-  parsePreference,
+  type Content,
   type Message,
+  type Preference,
   type PreferenceErrorCode,
   type PreferenceRecord,
+  type TieRecord,
+  type UnpairedRecord,
 } from "./data/record.js";
 export { batches, flipLabels, pairsFromRanking, toUnpaired } from "./data/tools.js";
 

@@ -21,9 +21,9 @@ import {
   vpoObjective,
   optimalValue,
   pairsFromRanking,
-  parsePreference,
+  parsePreferences,
   preferenceMetrics,
-  readPreferenceJsonl,
+  readPreferences,
   responseMask,
   robustDpoLoss,
   onlineVpo,
@@ -246,7 +246,7 @@ describe("arguments of the wrong kind", () => {
     ["logits that are no array", () => scoreSequences([[0]], [[1]])(any("logits")), /logits/],
     [
       "a line number without a value",
-      () => parsePreference([], any(Symbol("line"))),
+      () => parsePreferences([], any(Symbol("line"))),
       /line Symbol/,
     ],
   ];
@@ -255,14 +255,14 @@ describe("arguments of the wrong kind", () => {
   it("a record that contains itself is no preference", () => {
     const self: unknown[] = [];
     self.push(self);
-    expect(() => parsePreference(self)).toThrow(/expected an object/);
+    expect(() => parsePreferences(self)).toThrow(/expected an object/);
   });
 });
 
-describe("readPreferenceJsonl", () => {
+describe("readPreferences", () => {
   const read = async (source: unknown, options?: object): Promise<number> => {
     let records = 0;
-    for await (const { record } of readPreferenceJsonl(any(source), options))
+    for await (const { record } of readPreferences(any(source), options))
       if (record.prompt === "q") records++;
     return records;
   };
@@ -283,9 +283,9 @@ describe("readPreferenceJsonl", () => {
       new Float64Array(2),
       new Uint8Array(2),
     ])
-      await expect(read(source)).rejects.toThrow(/readPreferenceJsonl: source/);
+      await expect(read(source)).rejects.toThrow(/readPreferences: source/);
     for (const chunk of [undefined, 1, {}, new Float64Array(2)])
-      await expect(read([chunk])).rejects.toThrow(/readPreferenceJsonl: chunks/);
+      await expect(read([chunk])).rejects.toThrow(/readPreferences: chunks/);
     await expect(read(line, { maxLineBytes: "1" })).rejects.toThrow(/maxLineBytes/);
     await expect(read(line, { onError: 1 })).rejects.toThrow(/onError/);
     await expect(read(line, { signal: {} })).rejects.toThrow(/signal/);

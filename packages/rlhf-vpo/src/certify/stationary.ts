@@ -12,8 +12,9 @@ export function certifyStationary(
   problem: PreferenceProblem,
   { beta, alpha, sign }: Hyperparameters,
   logPolicy: ArrayInput,
-  { attained, tolerance = 1e-8 }: { readonly attained: boolean; readonly tolerance?: number },
+  attained: boolean,
 ): Certificate {
+  const tolerance = 1e-8;
   const given = readGiven(problem);
   const { rows, logReference, calibration, rho } = given;
   const policy = tableFrom(logPolicy);

@@ -1,9 +1,21 @@
 /** Small tools for lists of preferences. */
-import { toTypedArray } from "@provably/core-tensor";
-import { anyList, anyRecord, check, numberIn, wholeNumber } from "@provably/core-tensor/internal";
+import { DomainError, toTypedArray } from "@provably/core-tensor";
+import {
+  anyList,
+  anyString,
+  anything,
+  check,
+  checkOptions,
+  listOf,
+  numberIn,
+  recordWith,
+  show,
+  trueOrFalse,
+  wholeNumber,
+} from "@provably/core-tensor/internal";
 import { type RngKey, permutation, uniform } from "@provably/core-tensor/random";
-import { numbers } from "../arrays.js";
-import type { PreferenceRecord } from "./record.js";
+import { numbers, rngKey } from "../arrays.js";
+import type { PreferenceRecord, UnpairedRecord } from "./record.js";
 
 /**
  * The pairs of a ranking: every better response with every worse one.
@@ -11,6 +23,7 @@ import type { PreferenceRecord } from "./record.js";
  * @param prompt - the prompt
  * @param responses - from best to worst
  * @returns one record for each pair, in the order of the ranking
+ * @throws `DomainError` for a response that occurs twice: it would be preferred to itself
  * @example
  * ```ts
  * import { pairsFromRanking } from "@provably/rlhf-vpo";
@@ -23,16 +36,26 @@ export function pairsFromRanking(
   prompt: string,
   responses: readonly string[],
 ): readonly PreferenceRecord[] {
-  return check("pairsFromRanking", "responses", responses, anyList).flatMap((chosen, i) =>
+  const fn = "pairsFromRanking";
+  check(fn, "prompt", prompt, anyString);
+  check(fn, "responses", responses, listOf(anyString)).forEach((response, i) => {
+    const before = responses.indexOf(response);
+    if (before < i)
+      throw new DomainError(
+        `${fn}: responses[${i}] is responses[${before}] again, ${show(response)}`,
+      );
+  });
+  return responses.flatMap((chosen, i) =>
     responses.slice(i + 1).map((rejected) => ({ prompt, chosen, rejected })),
   );
 }
 
 /**
- * Responses one by one, each with whether it was chosen, as {@link ktoLoss} wants them.
+ * Responses one by one, each with whether it was chosen, as {@link ktoLoss} wants them. Weights and columns stay with both.
  *
  * @param records - preferences
- * @returns twice as many entries
+ * @returns twice as many records
+ * @throws `DomainError` for records that are no pairs, or that carry what a single response cannot: a margin, scores, log-probabilities of a reference
  * @example
  * ```ts
  * import { toUnpaired } from "@provably/rlhf-vpo";
@@ -41,25 +64,31 @@ export function pairsFromRanking(
  * ```
  * @category Data
  */
-export function toUnpaired(records: readonly PreferenceRecord[]): readonly {
-  readonly prompt: PreferenceRecord["prompt"];
-  readonly response: PreferenceRecord["chosen"];
-  readonly desirable: boolean;
-}[] {
-  return checkRecords("toUnpaired", records).flatMap(({ prompt, chosen, rejected }) => [
-    { prompt, response: chosen, desirable: true },
-    { prompt, response: rejected, desirable: false },
-  ]);
+export function toUnpaired(records: readonly PreferenceRecord[]): readonly UnpairedRecord[] {
+  return checkRecords("toUnpaired", records).flatMap((record, i) => {
+    const { prompt, chosen, rejected, raw: _, weight, columns, ...rest } = record;
+    const [lost] = Object.keys(rest);
+    if (lost !== undefined)
+      throw new DomainError(
+        `toUnpaired: records[${i}].${lost} has no place in a single response; leave it out`,
+      );
+    const kept = { ...(weight !== undefined && { weight }), ...(columns && { columns }) };
+    return [
+      { prompt, completion: chosen, desirable: true, ...kept },
+      { prompt, completion: rejected, desirable: false, ...kept },
+    ];
+  });
 }
 
 /**
- * Records with a share of the labels flipped, for studies of noise.
+ * Records with a share of the labels flipped, for studies of noise. What belongs to the responses, such as scores and cached log-probabilities, goes with
+ * them; a margin and a weight stay with the pair.
  *
  * @param key - random key
  * @param records - preferences
  * @param probability - share of labels to flip, in [0, 1]
  * @returns new records; the same key flips the same ones
- * @throws `DomainError` for a probability outside [0, 1]
+ * @throws `DomainError` for a probability outside [0, 1] or records that are no pairs
  * @example
  * ```ts
  * import { key } from "@provably/core-tensor/random";
@@ -74,12 +103,26 @@ export function flipLabels(
   records: readonly PreferenceRecord[],
   probability: number,
 ): readonly PreferenceRecord[] {
-  check("flipLabels", "probability", probability, numberIn(0, 1));
-  checkRecords("flipLabels", records);
+  const fn = "flipLabels";
+  check(fn, "key", key, rngKey);
+  check(fn, "probability", probability, numberIn(0, 1));
+  checkRecords(fn, records);
   const u = numbers(uniform(key, [records.length], { dtype: "float64" }));
-  return records.map((record, i) =>
-    u[i]! < probability ? { ...record, chosen: record.rejected, rejected: record.chosen } : record,
-  );
+  return records.map((record, i) => (u[i]! < probability ? flipped(record) : record));
+}
+
+function flipped(record: PreferenceRecord): PreferenceRecord {
+  const { chosen, rejected, refChosen, refRejected, scores, ranks, raw, ...rest } = record;
+  return {
+    ...rest,
+    chosen: rejected,
+    rejected: chosen,
+    ...(refRejected !== undefined && { refChosen: refRejected }),
+    ...(refChosen !== undefined && { refRejected: refChosen }),
+    ...(scores && { scores: [scores[1], scores[0]] as const }),
+    ...(ranks && { ranks: [ranks[1], ranks[0]] as const }),
+    ...(raw && { raw: { prompt: raw.prompt, chosen: raw.rejected, rejected: raw.chosen } }),
+  };
 }
 
 /**
@@ -106,27 +149,25 @@ export function batches<T>(
   size: number,
   options: { readonly dropLast?: boolean } = {},
 ): readonly (readonly T[])[] {
-  check("batches", "size", size, wholeNumber(1));
-  check("batches", "records", records, anyList);
+  const fn = "batches";
+  const { dropLast = false } = checkOptions(fn, options, { dropLast: trueOrFalse });
+  check(fn, "key", key, rngKey);
+  check(fn, "size", size, wholeNumber(1));
+  check(fn, "records", records, anyList);
   const order = toTypedArray(permutation(key, records.length));
   const out: T[][] = [];
   for (let at = 0; at < records.length; at += size)
     out.push(Array.from(order.slice(at, at + size), (i) => records[i]!));
-  if (
-    check("batches", "options", options, anyRecord).dropLast &&
-    out.length > 0 &&
-    out[out.length - 1]!.length < size
-  )
-    out.pop();
+  if (dropLast && out.length > 0 && out[out.length - 1]!.length < size) out.pop();
   return out;
 }
+
+const PAIR = recordWith({ prompt: anything, chosen: anything, rejected: anything });
 
 function checkRecords(
   fn: string,
   records: readonly PreferenceRecord[],
 ): readonly PreferenceRecord[] {
-  check(fn, "records", records, anyList).forEach((record, i) =>
-    check(fn, `records[${i}]`, record, anyRecord),
-  );
+  check(fn, "records", records, listOf(PAIR));
   return records;
 }

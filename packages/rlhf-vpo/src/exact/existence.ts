@@ -15,7 +15,8 @@ import {
  * Whether a pessimistic objective, or the likelihood (α = 0), attains its minimum.
  *
  * For tables exactly: rewards can only run away along a direction in which no loser overtakes its winner, and no response those of the calibration policy.
- * There is none that changes anything when all of these comparisons lie on cycles. With features by what a minimum implies, from where the search ended.
+ * There is none that changes anything when all of these comparisons lie on cycles. With features by what the parameters say: that they explain
+ * every pair, or, once the gradient is small, whether they lie where a minimum can be.
  *
  * @see Ford (1957), "Solution of a ranking problem from binary comparisons", for tables; Albert, Anderson (1984), "On the existence of maximum likelihood
  * estimates in logistic regression models"
@@ -25,9 +26,12 @@ export function attainsMinimum(
   hyperparameters: Hyperparameters,
   theta: Float64Array,
 ): boolean {
-  return problem.features === undefined
-    ? onCycles(problem, hyperparameters.alpha)
-    : balanced(problem, hyperparameters, theta);
+  if (problem.features === undefined) return onCycles(problem, hyperparameters.alpha);
+  const rewards = rewardsOf(problem, theta);
+  const { chosen, rejected } = problem.pairs;
+  const explained = chosen.every((a, k) => rewards[a]! > rewards[rejected[k]!]!);
+  if (hyperparameters.alpha === 0 && chosen.length > 0 && explained) return false;
+  return balanced(problem, hyperparameters, theta);
 }
 
 function onCycles(
@@ -108,6 +112,9 @@ function balanced(
   const { alpha, beta } = hyperparameters;
   const gradient = new Float64Array(d);
   evaluate(problem, hyperparameters, theta, gradient);
+  const size = (x: Float64Array): number => x.reduce((m, v) => Math.max(m, Math.abs(v)), 0);
+  // a search that has not ended tells nothing
+  if (size(gradient) > 1e-6) return true;
   const rewards = rewardsOf(problem, theta);
   const policy = logPolicyOf(problem, theta, beta).map(Math.exp);
   const feature = (cell: number): Float64Array => features!.subarray(cell * d, (cell + 1) * d);
@@ -145,7 +152,6 @@ function balanced(
       for (let j = 0; j < d; j++) sum += matrix[i * d + j]! * change[j]!;
       return sum;
     });
-  const size = (x: Float64Array): number => x.reduce((m, v) => Math.max(m, Math.abs(v)), 0);
   let change = new Float64Array(d);
   for (let round = 0; round < 3; round++) {
     const step = numbers(solve(array(lifted, { shape: [d, d] }), array(left(change))));

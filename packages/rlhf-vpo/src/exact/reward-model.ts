@@ -262,11 +262,7 @@ export function fitRewardModel(problem: PreferenceProblem, options: FitOptions =
     now = measure(theta, gradient, hessian);
     iterations++;
   }
-  const separable =
-    separated() ||
-    (ridge === 0 &&
-      (features === undefined || size() <= Math.max(tolerance, 1e-7)) &&
-      !attainsMinimum(flat, { beta: 1, alpha: 0, sign: -1 }, theta));
+  const separable = ridge === 0 && !attainsMinimum(flat, { beta: 1, alpha: 0, sign: -1 }, theta);
   const converged = size() <= tolerance && !separable;
   const reward = array<"float64">(rewardsOf(flat, theta), {
     shape: [flat.prompts, flat.responses],

@@ -51,7 +51,7 @@ export interface KtoOptions extends BetaOptions {
 
 /** Whether each response is desirable: two values, and nothing that would have to be interpreted. */
 function labels(fn: string, input: UnpairedBatch["desirable"], size: number): Float64Array {
-  const given = finite(fn, "desirable", input as ArrayInput, [size]);
+  const given = finite(fn, "desirable", input, [size]);
   given.forEach((flag, i) => {
     if (flag !== 0 && flag !== 1)
       throw new DomainError(

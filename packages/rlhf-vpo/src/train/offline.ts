@@ -91,8 +91,6 @@ export function hyperparametersOf(fn: string, given: VpoHyperparameters): Hyperp
   return { beta, alpha, sign: signOf(attitude) };
 }
 
-const STATIONARY = 1e-8;
-
 function resultOf(
   problem: PreferenceProblem,
   flat: FlatProblem,
@@ -101,12 +99,8 @@ function resultOf(
   losses: readonly number[],
   converged: boolean,
 ): Omit<TrainingResult, "state"> {
-  const gradient = new Float64Array(flat.dimension);
-  evaluate(flat, hyperparameters, theta, gradient);
   const convex = hyperparameters.sign === -1 || hyperparameters.alpha === 0;
-  // with features the end of the search tells, and only where the search has ended
-  const told = flat.features === undefined || largestOf(gradient) <= STATIONARY;
-  const attained = !(convex && told) || attainsMinimum(flat, hyperparameters, theta);
+  const attained = !convex || attainsMinimum(flat, hyperparameters, theta);
   const logPolicy = array<"float64">(logPolicyOf(flat, theta, hyperparameters.beta), {
     shape: [flat.prompts, flat.responses],
   });
@@ -116,10 +110,7 @@ function resultOf(
     losses: array<"float64">(Float64Array.from(losses)),
     iterations: losses.length - 1,
     converged: converged && attained,
-    certificate: certifyStationary(problem, hyperparameters, logPolicy, {
-      attained,
-      tolerance: STATIONARY,
-    }),
+    certificate: certifyStationary(problem, hyperparameters, logPolicy, attained),
   };
 }
 

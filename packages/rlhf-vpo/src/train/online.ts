@@ -367,8 +367,7 @@ function* rounds(
   const cells = prompts * responses;
   const same = { allowSame: true };
   const given = answersOf(fn, "data", problem.data, prompts, responses, same);
-  const before =
-    state && answersOf(fn, "state.data", state.data as never, prompts, responses, same);
+  const before = state && answersOf(fn, "state.data", state.data, prompts, responses, same);
   const pairs = noPairs();
   const history: Answer[] = [];
   const remember = ([x, a, b, p]: Answer): void => {
