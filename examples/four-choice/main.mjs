@@ -79,12 +79,12 @@ for (let seed = 0; seed < SEEDS; seed++) {
   for (const { name, alphaSum } of rules) {
     let state;
     STEPS.forEach((until, i) => {
-      const steps = until - (STEPS[i - 1] ?? 0);
+      const numSteps = until - (STEPS[i - 1] ?? 0);
       const trained = trainPolicy(
         policy,
         problem,
         { beta: BETA, alpha: alphaSum / world.data.length },
-        { steps, ...(state && { state }) },
+        { numSteps, ...(state && { state }) },
       );
       state = trained.state;
       results.get(name)[i].push(judge(trained.logPolicy, world.right));

@@ -142,7 +142,11 @@ console.log(
 const policies = {
   reference,
   DPO: finetune("DPO", (batch) => dpoLoss(batch, { beta: BETA }), pairs),
-  VPO: finetune("VPO", (batch) => vpoLoss(batch, { beta: BETA, alpha: 0.5, sign: -1 }), pairs),
+  VPO: finetune(
+    "VPO",
+    (batch) => vpoLoss(batch, { beta: BETA, alpha: 0.5, attitude: "pessimistic" }),
+    pairs,
+  ),
 };
 
 const answers = continueRows(reference, test, LENGTH, foldIn(SEED, "test reference")).map(text);

@@ -8,7 +8,7 @@ import {
   encodeNpy,
   encodeSafetensors,
 } from "@provably/core-tensor/io";
-import { readPreferenceJsonl } from "@provably/rlhf-vpo";
+import { readPreferences } from "@provably/rlhf-vpo";
 import { decodePng, encodePng } from "@provably/score-diffusion";
 import { generator, hostile } from "./hostile.mjs";
 
@@ -120,7 +120,7 @@ const lines = text.encode(
 async function readAll(bytes, pick) {
   const at = pick(bytes.length + 1);
   const records = [];
-  for await (const found of readPreferenceJsonl([bytes.subarray(0, at), bytes.subarray(at)], {
+  for await (const found of readPreferences([bytes.subarray(0, at), bytes.subarray(at)], {
     maxLineBytes: 1000,
   }))
     records.push(found);

@@ -4,9 +4,9 @@ import { foldIn, key, normal, uniform } from "@provably/core-tensor/random";
 import {
   bradleyTerryOracle,
   optimalLogPolicy,
-  solveOffline,
+  solveVpo,
   suboptimality,
-  trainOffline,
+  trainVpo,
 } from "@provably/rlhf-vpo";
 import { Plot, plotSvg } from "../../../examples/tour/lib/plot.mjs";
 
@@ -40,8 +40,8 @@ export function compute({ comparisons, alpha, beta, seed }) {
       "every comparison was of a response with itself; take another key or more comparisons",
     );
   const problem = { data, logReference };
-  const dpo = trainOffline(problem, { beta, alpha: 0 }, { steps: 1000 });
-  const vpo = alpha > 0 ? solveOffline(problem, { beta, alpha: alpha / data.length }) : dpo;
+  const dpo = trainVpo(problem, { beta, alpha: 0 }, { numSteps: 1000 });
+  const vpo = alpha > 0 ? solveVpo(problem, { beta, alpha: alpha / data.length }) : dpo;
   const policies = [
     ["best", optimalLogPolicy(reward, logReference, beta)],
     ["DPO", dpo.logPolicy],

@@ -4,10 +4,10 @@ import { foldIn, key, normal, uniform } from "@provably/core-tensor/random";
 import {
   bradleyTerryOracle,
   certifyPessimism,
-  runOnline,
-  solveOffline,
+  onlineVpo,
+  solveVpo,
   suboptimality,
-  trainOffline,
+  trainVpo,
 } from "@provably/rlhf-vpo";
 import { Plot, plotSvg } from "../lib/plot.mjs";
 import { certificate, figure, heading, paragraph, table } from "../lib/report.mjs";
@@ -70,10 +70,10 @@ function offlineCurves(progress) {
       const gaps = Array.from({ length: instances }, (_, seed) => {
         const world = bandit(seed, "normal");
         const data = comparisons(world, n);
-        const { logPolicy } = trainOffline(
+        const { logPolicy } = trainVpo(
           { data, logReference: world.logReference },
           { beta: 1, alpha: alpha(n) / data.length },
-          { steps: 1000 },
+          { numSteps: 1000 },
         );
         return suboptimality(world.reward, logPolicy, world.logReference, { beta: 1 });
       });
@@ -101,14 +101,14 @@ function onlineCurves(progress) {
     const ends = [];
     for (let seed = 0; seed < instances; seed++) {
       const world = bandit(1000 + seed, "uniform");
-      const { policies } = runOnline(
+      const { policies } = onlineVpo(
         foldIn(world.place, 3),
         { data: [], logReference: world.logReference },
         bradleyTerryOracle(world.reward),
         {
           beta,
           alphaSum,
-          iterations: T,
+          numSteps: T,
           bound: { kind: "box", size: 3 },
         },
       );
@@ -149,9 +149,9 @@ export const rlhfVpo = {
     const points = offline.flatMap((c) => c.points);
     const world = bandit(7, "normal");
     const problem = { data: comparisons(world, 100), logReference: world.logReference };
-    const constants = { beta: 1, alpha: 10 / problem.data.length };
-    const solved = solveOffline(problem, constants);
-    const { dualityGap, calibration } = certifyPessimism(problem, solved, constants);
+    const hyperparameters = { beta: 1, alpha: 10 / problem.data.length };
+    const solved = solveVpo(problem, hyperparameters);
+    const { dualityGap, calibration } = certifyPessimism(problem, solved, hyperparameters);
     const rounds = online.flatMap((c) => c.points);
     const differences = online
       .slice(1)

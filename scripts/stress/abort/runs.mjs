@@ -25,7 +25,7 @@ import { foldIn, key, normal, randint, uniform } from "@provably/core-tensor/ran
 import {
   bradleyTerryOracle,
   mlpPolicy,
-  readPreferenceJsonl,
+  readPreferences,
   onlineVpo,
   trainVpo,
   trainPolicy,
@@ -215,9 +215,9 @@ export const runs = {
     }),
 
   // rlhf-vpo
-  readPreferenceJsonl: async (signal) => {
+  readPreferences: async (signal) => {
     let count = 0;
-    for await (const { line: number } of readPreferenceJsonl(lines(), { signal })) if (number > 0 && ++count % 1000 === 0) await new Promise((resolve) => setTimeout(resolve)); // prettier-ignore
+    for await (const { line: number } of readPreferences(lines(), { signal })) if (number > 0 && ++count % 1000 === 0) await new Promise((resolve) => setTimeout(resolve)); // prettier-ignore
   },
   onlineVpo: (signal) =>
     onlineVpo(key(19), { ...preferences(), data: [[0, 0, 1]] }, bradleyTerryOracle(f64([50, 8], "rewards")), { beta: 0.5, alphaSum: 2, numSteps: 10_000, bound: { kind: "box", size: 2 }, signal }), // prettier-ignore

@@ -3,26 +3,26 @@ import { array, sub, toTypedArray } from "@provably/core-tensor";
 import { foldIn, key, normal, randint, uniform } from "@provably/core-tensor/random";
 import {
   calibrateReward,
-  certifyCalibration,
+  certifyRewardCalibration,
   certifyPessimism,
   certifySuboptimality,
   fitRewardModel,
   mlpPolicy,
   optimalLogPolicy,
-  solveBounded,
-  solveOffline,
-  trainOffline,
+  solveBoundedVpo,
+  solveVpo,
+  trainVpo,
   trainPolicy,
 } from "@provably/rlhf-vpo";
 
 const [prompts, responses, pairs] = [3, 4, 60];
-const constants = { beta: 0.5, alpha: 0.3 };
+const hyperparameters = { beta: 0.5, alpha: 0.3 };
 
 /** The first problem of a seed in which maximum likelihood exists: no response of a pair always wins. */
 function problemOf(seed) {
   for (let attempt = 0; ; attempt++) {
     const base = drawn(seed, foldIn(key(seed), attempt));
-    if (solveOffline(base.problem, { beta: 0.5, alpha: 0 }).converged) return base;
+    if (solveVpo(base.problem, { beta: 0.5, alpha: 0 }).converged) return base;
   }
 }
 
@@ -60,95 +60,114 @@ function nudged(logPolicy, share) {
 
 const solved = (seed) => {
   const base = problemOf(seed);
-  return { ...base, result: solveOffline(base.problem, constants) };
+  return { ...base, result: solveVpo(base.problem, hyperparameters) };
 };
 const saddle = (which, faults) => ({
   certificate: `certifyPessimism, ${which}`,
   given: "offline VPO solved on 60 preferences among 3 × 4 responses",
   make: solved,
-  honest: ({ problem, result }) => certifyPessimism(problem, result, constants)[which],
+  honest: ({ problem, result }) => certifyPessimism(problem, result, hyperparameters)[which],
   faults,
 });
 
 const stationary = {
-  certificate: "solveOffline, trainOffline",
+  certificate: "solveVpo, trainVpo",
   given: "the minimiser of offline VPO on 60 preferences",
   make: solved,
   honest: ({ result }) => result.certificate,
   faults: {
     "100 steps of AdamW": ({ problem }) =>
-      trainOffline(problem, constants, { steps: 100 }).certificate,
+      trainVpo(problem, hyperparameters, { numSteps: 100 }).certificate,
     "one parameter off by 10⁻³": ({ problem, result }) => {
       const theta = [...toTypedArray(result.theta)].map((t, i) => t + (i === 0 ? 1e-3 : 0));
       const zeros = theta.map(() => 0);
-      return trainOffline(problem, constants, {
-        steps: 0,
+      return trainVpo(problem, hyperparameters, {
+        numSteps: 0,
         state: { theta, first: zeros, second: zeros, step: 0 },
       }).certificate;
     },
-    "one label of 60 flipped after the fit": (base) => held(base, flipped(base, 1), constants),
-    "α off by a hundredth": (base) => held(base, base.problem, { ...constants, alpha: 0.303 }),
-    "mis-signed α": (base) => held(base, base.problem, { ...constants, sign: 1 }),
+    "one label of 60 flipped after the fit": (base) =>
+      held(base, flipped(base, 1), hyperparameters),
+    "α off by a hundredth": (base) =>
+      held(base, base.problem, { ...hyperparameters, alpha: 0.303 }),
+    "mis-signed α": (base) =>
+      held(base, base.problem, { ...hyperparameters, attitude: "optimistic" }),
   },
 };
-/** The certificate of a result for another problem or other constants: no step is taken. */
+/** The certificate of a result for another problem or other hyperparameters: no step is taken. */
 function held({ result }, problem, other) {
   const theta = [...toTypedArray(result.theta)];
   const zeros = theta.map(() => 0);
-  return trainOffline(problem, other, {
-    steps: 0,
+  return trainVpo(problem, other, {
+    numSteps: 0,
     state: { theta, first: zeros, second: zeros, step: 0 },
   }).certificate;
 }
 
 const gap = saddle("dualityGap", {
   "1 % of the likeliest response's probability moved": ({ problem, result }) =>
-    certifyPessimism(problem, { ...result, logPolicy: nudged(result.logPolicy, 0.01) }, constants)
-      .dualityGap,
+    certifyPessimism(
+      problem,
+      { ...result, logPolicy: nudged(result.logPolicy, 0.01) },
+      hyperparameters,
+    ).dualityGap,
   "one label of 60 flipped": (base) =>
-    certifyPessimism(base.problem, solveOffline(flipped(base, 1), constants), constants).dualityGap,
+    certifyPessimism(base.problem, solveVpo(flipped(base, 1), hyperparameters), hyperparameters)
+      .dualityGap,
   "solved for α 0.303 instead of 0.3": ({ problem }) =>
-    certifyPessimism(problem, solveOffline(problem, { ...constants, alpha: 0.303 }), constants)
-      .dualityGap,
+    certifyPessimism(
+      problem,
+      solveVpo(problem, { ...hyperparameters, alpha: 0.303 }),
+      hyperparameters,
+    ).dualityGap,
   "solved for β 0.505 instead of 0.5": ({ problem }) =>
-    certifyPessimism(problem, solveOffline(problem, { ...constants, beta: 0.505 }), constants)
-      .dualityGap,
+    certifyPessimism(
+      problem,
+      solveVpo(problem, { ...hyperparameters, beta: 0.505 }),
+      hyperparameters,
+    ).dualityGap,
   "rewards of the true model, policy of the solver": ({ problem, result, reward }) =>
-    certifyPessimism(problem, { ...result, theta: array(toTypedArray(reward)) }, constants)
+    certifyPessimism(problem, { ...result, theta: array(toTypedArray(reward)) }, hyperparameters)
       .dualityGap,
   "100 steps of AdamW": ({ problem }) =>
-    certifyPessimism(problem, trainOffline(problem, constants, { steps: 100 }), constants)
-      .dualityGap,
+    certifyPessimism(
+      problem,
+      trainVpo(problem, hyperparameters, { numSteps: 100 }),
+      hyperparameters,
+    ).dualityGap,
 });
 
 const pessimism = saddle("pessimism", {
   "optimism: the sign of α turned": ({ problem }) => {
-    const { reward, logPolicy } = solveBounded(problem, { beta: constants.beta, signedAlpha: constants.alpha * pairs, bound: 3 });
-    return certifyPessimism(problem, { theta: array(toTypedArray(reward)), logPolicy }, constants).pessimism;
+    const { reward, logPolicy } = solveBoundedVpo(problem, { beta: hyperparameters.beta, signedAlpha: hyperparameters.alpha * pairs, bound: 3 });
+    return certifyPessimism(problem, { theta: array(toTypedArray(reward)), logPolicy }, hyperparameters).pessimism;
   },
   "maximum likelihood with doubled rewards": ({ problem }) => {
-    const theta = toTypedArray(solveOffline(problem, { ...constants, alpha: 0 }).theta).map((t) => 2 * t);
-    const logPolicy = optimalLogPolicy(f64(theta), problem.logReference, constants.beta);
-    return certifyPessimism(problem, { theta: array(theta), logPolicy }, constants).pessimism;
+    const theta = toTypedArray(solveVpo(problem, { ...hyperparameters, alpha: 0 }).theta).map((t) => 2 * t);
+    const logPolicy = optimalLogPolicy(f64(theta), problem.logReference, hyperparameters.beta);
+    return certifyPessimism(problem, { theta: array(theta), logPolicy }, hyperparameters).pessimism;
   },
   "solved for α 0.15 instead of 0.3": {
-    damage: ({ problem }) => certifyPessimism(problem, solveOffline(problem, { ...constants, alpha: 0.15 }), constants).pessimism,
+    damage: ({ problem }) => certifyPessimism(problem, solveVpo(problem, { ...hyperparameters, alpha: 0.15 }), hyperparameters).pessimism,
     note: "still a pessimist, only a milder one; the duality gap sees it",
   },
 }); // prettier-ignore
 
 const calibration = saddle("calibration", {
   "1 % of the likeliest response's probability moved": ({ problem, result }) =>
-    certifyPessimism(problem, { ...result, logPolicy: nudged(result.logPolicy, 0.01) }, constants)
-      .calibration,
+    certifyPessimism(
+      problem,
+      { ...result, logPolicy: nudged(result.logPolicy, 0.01) },
+      hyperparameters,
+    ).calibration,
   "policy of α 0.303, reward of 0.3": ({ problem, result }) =>
     certifyPessimism(
       problem,
-      { ...result, logPolicy: solveOffline(problem, { ...constants, alpha: 0.303 }).logPolicy },
-      constants,
+      { ...result, logPolicy: solveVpo(problem, { ...hyperparameters, alpha: 0.303 }).logPolicy },
+      hyperparameters,
     ).calibration,
   "policy of another temperature": ({ problem, result }) =>
-    certifyPessimism(problem, result, { ...constants, beta: 0.505 }).calibration,
+    certifyPessimism(problem, result, { ...hyperparameters, beta: 0.505 }).calibration,
 });
 
 const best = {
@@ -167,29 +186,32 @@ const best = {
     "mis-signed rewards": ({ reward, logReference }) =>
       subopt(reward, optimalLogPolicy(sub(0, reward), logReference, 0.5), logReference),
     "best for rewards learnt from 60 pairs": ({ reward, logReference, problem }) =>
-      subopt(reward, solveOffline(problem, constants).logPolicy, logReference),
+      subopt(reward, solveVpo(problem, hyperparameters).logPolicy, logReference),
   },
 };
 const subopt = (reward, policy, reference) =>
   certifySuboptimality(reward, policy, reference, { beta: 0.5, tolerance: 1e-3 });
 
 const level = {
-  certificate: "certifyCalibration",
+  certificate: "certifyRewardCalibration",
   given: "random rewards calibrated under the reference",
   make(seed) {
     const base = problemOf(seed);
     const cal = f64(toTypedArray(base.logReference).map(Math.exp));
     return { ...base, cal, calibrated: calibrateReward(base.reward, cal) };
   },
-  honest: ({ calibrated, cal }) => certifyCalibration(calibrated, cal),
+  honest: ({ calibrated, cal }) => certifyRewardCalibration(calibrated, cal),
   faults: {
-    "not calibrated": ({ reward, cal }) => certifyCalibration(reward, cal),
+    "not calibrated": ({ reward, cal }) => certifyRewardCalibration(reward, cal),
     "one reward off by 10⁻³": ({ calibrated, cal }) => {
       const r = Float64Array.from(toTypedArray(calibrated), (v, i) => v + (i === 5 ? 1e-3 : 0));
-      return certifyCalibration(f64(r), cal);
+      return certifyRewardCalibration(f64(r), cal);
     },
     "calibrated under the uniform policy": ({ reward, cal }) =>
-      certifyCalibration(calibrateReward(reward, f64(new Array(12).fill(1 / responses))), cal),
+      certifyRewardCalibration(
+        calibrateReward(reward, f64(new Array(12).fill(1 / responses))),
+        cal,
+      ),
   },
 };
 
@@ -215,23 +237,36 @@ const network = {
       dtype: "float64",
     });
     const policy = mlpPolicy(features, foldIn(key(seed), "network"), { hidden: [8] });
-    const { state } = trainPolicy(policy, problem, constants, { steps: 1500, learningRate: 0.02 });
+    const { state } = trainPolicy(policy, problem, hyperparameters, {
+      numSteps: 1500,
+      learningRate: 0.02,
+    });
     return {
       problem,
       policy,
-      trained: trainPolicy(policy, problem, constants, { steps: 1500, learningRate: 2e-3, state }),
+      trained: trainPolicy(policy, problem, hyperparameters, {
+        numSteps: 1500,
+        learningRate: 2e-3,
+        state,
+      }),
     };
   },
   honest: ({ trained }) => trained.certificate,
   faults: {
     "20 steps": ({ policy, problem }) =>
-      trainPolicy(policy, problem, constants, { steps: 20 }).certificate,
+      trainPolicy(policy, problem, hyperparameters, { numSteps: 20 }).certificate,
     "one label of 60 flipped after training": ({ policy, problem, trained }) =>
-      trainPolicy(policy, flipped({ problem }, 1), constants, { steps: 0, state: trained.state })
-        .certificate,
+      trainPolicy(policy, flipped({ problem }, 1), hyperparameters, {
+        numSteps: 0,
+        state: trained.state,
+      }).certificate,
     "mis-signed α": ({ policy, problem, trained }) =>
-      trainPolicy(policy, problem, { ...constants, sign: 1 }, { steps: 0, state: trained.state })
-        .certificate,
+      trainPolicy(
+        policy,
+        problem,
+        { ...hyperparameters, attitude: "optimistic" },
+        { numSteps: 0, state: trained.state },
+      ).certificate,
   },
 };
 

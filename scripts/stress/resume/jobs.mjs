@@ -12,8 +12,8 @@ import { foldIn, key, normal, uniform } from "@provably/core-tensor/random";
 import {
   bradleyTerryOracle,
   mlpPolicy,
-  runOnline,
-  trainOffline,
+  onlineVpo,
+  trainVpo,
   trainPolicy,
 } from "@provably/rlhf-vpo";
 import { drNvi, randomMarkovGame } from "@provably/robust-rl";
@@ -119,9 +119,9 @@ export const jobs = {
     return { average, step };
   },
 
-  trainOffline(state, save) {
+  trainVpo(state, save) {
     const { theta, logPolicy } = inPieces(state, save, 40_000, 10, (options) =>
-      trainOffline(preferences(), { beta: 0.5, alpha: 0.2 }, { learningRate: 0.01, ...options }),
+      trainVpo(preferences(), { beta: 0.5, alpha: 0.2 }, { learningRate: 0.01, ...options }),
     );
     return { theta, logPolicy };
   },
@@ -139,15 +139,15 @@ export const jobs = {
     return { params, logPolicy };
   },
 
-  runOnline(state, save) {
+  onlineVpo(state, save) {
     const problem = { ...preferences(), data: [[0, 0, 1]] };
     const oracle = bradleyTerryOracle([[1, 0, -1], [0, 0.5, 1]]); // prettier-ignore
     const options = { beta: 0.5, alphaSum: 2, bound: { kind: "box", size: 2 }, innerSteps: 40 };
     let run = { state };
     for (let done = (state?.data.length ?? 1) - 1; done < 800; done++) {
-      run = runOnline(key(3), problem, oracle, {
+      run = onlineVpo(key(3), problem, oracle, {
         ...options,
-        iterations: 1,
+        numSteps: 1,
         ...(run.state && { state: run.state }),
       });
       if (done < 799) save(run.state);

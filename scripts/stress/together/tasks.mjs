@@ -4,12 +4,7 @@ import { compile } from "@provably/core-tensor/compile";
 import { svd } from "@provably/core-tensor/linalg";
 import { adam, applyUpdates } from "@provably/core-tensor/optim";
 import { foldIn, gamma, key, normal } from "@provably/core-tensor/random";
-import {
-  bradleyTerryOracle,
-  readPreferenceJsonl,
-  runOnline,
-  solveOffline,
-} from "@provably/rlhf-vpo";
+import { bradleyTerryOracle, readPreferences, onlineVpo, solveVpo } from "@provably/rlhf-vpo";
 import { drNvi, randomMarkovGame } from "@provably/robust-rl";
 import {
   acceleratedOde,
@@ -54,13 +49,13 @@ export const tasks = {
       notion: "nash",
     }),
 
-  runOnline() {
+  onlineVpo() {
     const problem = { data: [[0, 0, 1]], logReference: [[half, half], [half, half]] }; // prettier-ignore
-    const options = { beta: 0.5, alphaSum: 2, bound: { kind: "box", size: 2 }, iterations: 40 };
-    return runOnline(key(5), problem, bradleyTerryOracle([[1, 0], [0, 0.5]]), options); // prettier-ignore
+    const options = { beta: 0.5, alphaSum: 2, bound: { kind: "box", size: 2 }, numSteps: 40 };
+    return onlineVpo(key(5), problem, bradleyTerryOracle([[1, 0], [0, 0.5]]), options); // prettier-ignore
   },
 
-  solveOffline: () => solveOffline({ data: [[0, 0, 1], [0, 0, 1], [0, 1, 0]], logReference: [[half, half]] }, { beta: 1, alpha: 0.2 }), // prettier-ignore
+  solveVpo: () => solveVpo({ data: [[0, 0, 1], [0, 0, 1], [0, 1, 0]], logReference: [[half, half]] }, { beta: 1, alpha: 0.2 }), // prettier-ignore
 
   async jsonl() {
     const chunks = Array.from(
@@ -68,7 +63,7 @@ export const tasks = {
       (_, i) => `{"prompt": "q", "chosen": "a", "rejected": "b", "margin": ${Math.sqrt(i)}}\n`,
     );
     const margins = [];
-    for await (const { record } of readPreferenceJsonl(chunks)) margins.push(record.margin);
+    for await (const { record } of readPreferences(chunks)) margins.push(record.margin);
     return margins;
   },
 
