@@ -40,10 +40,13 @@ export function nearestName(name: string, known: readonly string[]): string | un
   const same = idea && known.find((candidate) => idea.includes(plain(candidate)));
   if (same !== undefined) return same;
   if (wanted.length < 4) return undefined;
-  return known.find((candidate) => {
-    const other = plain(candidate);
-    return other.length >= 4 && (other.includes(wanted) || wanted.includes(other));
-  });
+  // of several names inside it the longest says most: "refChosen" of "ref_chosen_logps", not "chosen"
+  return known
+    .filter((candidate) => {
+      const other = plain(candidate);
+      return other.length >= 4 && (other.includes(wanted) || wanted.includes(other));
+    })
+    .sort((a, b) => b.length - a.length)[0];
 }
 
 /** Letters to add, drop, change or swap with their neighbour. */
