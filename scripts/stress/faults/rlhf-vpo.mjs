@@ -135,6 +135,17 @@ const gap = saddle("dualityGap", {
       trainVpo(problem, hyperparameters, { numSteps: 100 }),
       hyperparameters,
     ).dualityGap,
+  "columns of chosen and rejected exchanged before the fit": (base) =>
+    certifyPessimism(base.problem, solveVpo(flipped(base, pairs), hyperparameters), hyperparameters)
+      .dualityGap,
+  "columns exchanged in the file already": {
+    damage: (base) => {
+      const problem = flipped(base, pairs);
+      return certifyPessimism(problem, solveVpo(problem, hyperparameters), hyperparameters)
+        .dualityGap;
+    },
+    note: "other preferences, fitted as well; the note of the certificate says so",
+  },
 });
 
 const pessimism = saddle("pessimism", {
@@ -222,6 +233,8 @@ const rewardModel = {
   honest: ({ problem }) => fitRewardModel(problem, { ridge: 0.1 }).certificate,
   faults: {
     "stopped after two Newton steps": ({ problem }) => fitRewardModel(problem, { ridge: 0.1, maxIterations: 2 }).certificate,
+    "a response that never wins, without ridge": ({ problem }) =>
+      fitRewardModel(withPairs(problem, problem.data.map(([x, a, b]) => (a === 0 ? [x, b, a] : [x, a, b])))).certificate,
     "data that can be separated, without ridge": ({ problem }) =>
       // every pair's winner is the response of lower index
       fitRewardModel(withPairs(problem, problem.data.map(([x, a, b]) => [x, Math.min(a, b), Math.max(a, b)]))).certificate,
