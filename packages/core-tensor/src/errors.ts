@@ -19,6 +19,13 @@ export class CoreTensorError extends Error {
     this.code = code;
     Object.defineProperty(this, BRAND, { value: true });
   }
+
+  /** Errors of other copies of the package count as this base, by their brand. */
+  static override [Symbol.hasInstance](x: unknown): boolean {
+    return this === CoreTensorError
+      ? isCoreTensorError(x)
+      : Function.prototype[Symbol.hasInstance].call(this, x);
+  }
 }
 
 /**

@@ -6,6 +6,7 @@
  */
 import { show } from "../check/index.js";
 import { AxisError, DTypeError, ImmutableError, ShapeError } from "../errors.js";
+import { ARRAY } from "./copies.js";
 import { type DType, type TypedArray, type TypedArrayOf, allocate } from "./dtype.js";
 import { formatArray } from "./print.js";
 import {
@@ -87,6 +88,10 @@ export class DenseArray<D extends DType = DType> implements NdArray<D> {
     readonly offset: number,
     readonly size: number,
   ) {}
+
+  static {
+    Object.defineProperty(this.prototype, ARRAY, { value: true });
+  }
 
   get dimension(): number {
     return this.shape.length;

@@ -55,13 +55,23 @@ export function sameShape(a: Shape, b: Shape): boolean {
 /** Largest number of elements an array may have: 2³¹ − 1, so that byte offsets and indices stay exact everywhere. */
 export const MAX_SIZE = 0x7fffffff;
 
+/** Throws where a result would be larger than an array may be, before anything is allocated. */
+export function checkSize(fn: string, shape: Shape): void {
+  if (sizeOf(shape) > MAX_SIZE)
+    throw new ShapeError(
+      `${fn}: the result would have shape ${formatShape(shape)}, more than 2^31 - 1 elements`,
+    );
+}
+
 export function checkShape(
   fn: string,
   shape: unknown,
   argument = "shape",
 ): asserts shape is number[] {
   if (!Array.isArray(shape))
-    throw new ShapeError(`${fn}: ${argument} must be a list of extents, got ${show(shape)}`);
+    throw new ShapeError(
+      `${fn}: ${argument} must be a list such as [2, 3], got ${show(shape)}`,
+    );
   let size = 1;
   for (const extent of shape as unknown[]) {
     if (typeof extent !== "number" || !Number.isInteger(extent) || extent < 0)

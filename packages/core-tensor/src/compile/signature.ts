@@ -1,9 +1,9 @@
 /** What a program depends on: the structure of the arguments, the extents and types of their arrays, and everything else in them. */
 import { DenseArray } from "../array/ndarray.js";
-import { isNdArray } from "../trace/input.js";
+import { isArrayLike } from "../trace/input.js";
 import { Tracer } from "../trace/tracer.js";
-import { type Tree, descend } from "../tree/tree.js";
-import { asTree } from "../transform/vjp.js";
+import { asTree } from "../tree/as-tree.js";
+import { type Tree, descend, isPlain } from "../tree/tree.js";
 import { keyOf } from "../graph/key.js";
 import { ResidentArray } from "./wasm/resident.js";
 
@@ -22,39 +22,39 @@ export function callOf(args: readonly unknown[]): Call | undefined {
   const leaves: DenseArray[] = [];
   let key = "";
   let traced = false;
+  let foreign = false;
   const walk = (node: unknown, above: readonly unknown[]): void => {
     if (isDenseArray(node)) {
       leaves.push(node);
       key += `${node instanceof ResidentArray ? "@" : ""}${node.dtype}${node.shape.join()};`;
     } else if (node instanceof Tracer) {
       traced = true;
+    } else if (typeof node === "object" && node !== null && isArrayLike(node)) {
+      foreign = true;
     } else if (Array.isArray(node)) {
       const path = descend("compile", node, above);
       key += "[";
       for (const child of node) walk(child, path);
       key += "]";
-    } else if (typeof node === "object" && node !== null && isPlain(node)) {
+    } else if (isPlain(node)) {
       const path = descend("compile", node, above);
       key += "{";
       for (const name of Object.keys(node)) {
         key += `${name.length}:${name}:`; // the length keeps a name with colons apart from two names
-        walk((node as Record<string, unknown>)[name], path);
+        walk(node[name], path);
       }
       key += "}";
     } else {
       key += `${keyOf(node)};`;
     }
   };
-  const trees = args.map((x) => (typeof x === "number" || isNdArray(x) ? x : asTree("compile", x)));
-  for (const tree of trees) walk(tree, []);
-  return traced ? undefined : { args: trees, leaves, key };
+  for (const tree of args) walk(tree, []);
+  // numbers and lists of them are part of the kind
+  if (foreign)
+    return callOf(args.map((x) => asTree("compile", x, { lists: false, numbers: false })));
+  return traced ? undefined : { args, leaves, key };
 }
 
 function isDenseArray(x: unknown): x is DenseArray {
   return x instanceof DenseArray;
-}
-
-function isPlain(node: object): boolean {
-  const proto: unknown = Object.getPrototypeOf(node);
-  return proto === Object.prototype || proto === null;
 }

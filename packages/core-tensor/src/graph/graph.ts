@@ -18,7 +18,7 @@
 import type { DType } from "../array/dtype.js";
 import type { DenseArray, NdArray } from "../array/ndarray.js";
 import { type Shape, sizeOf } from "../array/shape.js";
-import { bind } from "../trace/bind.js";
+import { bind, outputsOf } from "../trace/bind.js";
 import type { Aval, Primitive } from "../trace/primitive.js";
 import { constantKey, identity, keyOf } from "./key.js";
 
@@ -96,7 +96,7 @@ export class GraphBuilder {
     const key = `${identity(primitive)}(${inputs.map((x) => x.id).join(",")})${keyOf(attrs)}`;
     const known = this.applied.get(key);
     if (known !== undefined) return known;
-    const avals = primitive.shape(inputs, attrs);
+    const avals = outputsOf(primitive, inputs, attrs);
     const constants = inputs.flatMap((x) => x.constant ?? []);
     let outputs: Value[];
     if (constants.length === inputs.length && avals.every((a) => sizeOf(a.shape) <= FOLDED)) {

@@ -21,7 +21,8 @@ export function keyOf(x: unknown): string {
   if (typeof x !== "object" || x === null) return String(x);
   if (Array.isArray(x)) return `[${x.map(keyOf).join()}]`;
   const proto: unknown = Object.getPrototypeOf(x);
-  if ((proto !== Object.prototype && proto !== null) || "nodes" in x) return `#${identity(x)}`;
+  if ((proto !== null && Object.getPrototypeOf(proto) !== null) || "nodes" in x)
+    return `#${identity(x)}`;
   return `{${Object.entries(x)
     .map(([key, value]) => `${JSON.stringify(key)}:${keyOf(value)}`)
     .join()}}`;

@@ -1,20 +1,26 @@
 /** Guards of arrays and of flat numbers. */
+import { TWO_COPIES, isBranded } from "../array/copies.js";
 import type { NdArray } from "../array/ndarray.js";
+import { kindOf } from "../array/realm.js";
 import { type Guard, anyNumber, listOf, satisfying } from "../check/index.js";
 import { isNdArray } from "../trace/input.js";
 
 /** An array of this package. */
-export const tensor: Guard<NdArray> = satisfying("an array of core-tensor", isNdArray);
+export const tensor: Guard<NdArray> = (got) => {
+  if (isNdArray(got)) return undefined;
+  const says = isBranded(got) ? ` cannot be used, ${TWO_COPIES}` : undefined;
+  return { path: "", expected: "an array of core-tensor", got, ...(says && { says }) };
+};
 
 /** Numbers in a list or in a typed array. */
 export const numberList: Guard<ArrayLike<number>> = (x) => {
   if (Array.isArray(x)) return listOf(anyNumber)(x);
-  const fits = isTyped(x) && !(x instanceof BigInt64Array) && !(x instanceof BigUint64Array);
+  const fits = isTyped(x) && !kindOf(x)!.startsWith("Big");
   return fits && isHere(x) ? undefined : { path: "", expected: "a list of numbers", got: x };
 };
 
 function isTyped(x: unknown): x is ArrayBufferView {
-  return ArrayBuffer.isView(x) && !(x instanceof DataView);
+  return ArrayBuffer.isView(x) && kindOf(x) !== "DataView";
 }
 
 /** Whether the storage of a typed array is still there, and was not transferred to a worker. */
@@ -43,7 +49,7 @@ export function typedArray<K extends keyof TypedArrayKinds>(
     `a ${kind}${long}`,
     (x) =>
       isTyped(x) &&
-      (x as unknown as { [Symbol.toStringTag]: string })[Symbol.toStringTag] === kind &&
+      kindOf(x) === kind &&
       isHere(x) &&
       (length === undefined || (x as Uint8Array).length === length),
   );

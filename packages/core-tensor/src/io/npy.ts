@@ -3,7 +3,7 @@ import { type DType, type TypedArray, allocate } from "../array/dtype.js";
 import { type NdArray, dense, rowMajorData } from "../array/ndarray.js";
 import { MAX_SIZE, sizeOf } from "../array/shape.js";
 import { DTypeError, FormatError } from "../errors.js";
-import { checkBytes } from "./bytes.js";
+import { toBytes } from "./bytes.js";
 import { transpose } from "../ops/reshape.js";
 import { type ArrayInput, toConcrete } from "../trace/input.js";
 
@@ -37,7 +37,7 @@ const NAMES: Readonly<Record<DType, string>> = {
 /**
  * The array in the bytes of a `.npy` file.
  *
- * @param bytes - the whole file
+ * @param file - all of its bytes, in a typed array or a buffer
  * @returns array; 16-bit integers become int32, column-major data a transposed view
  * @throws `FormatError` when the bytes are not such a file, are cut off, or hold a type that arrays do not have
  * @example
@@ -50,8 +50,8 @@ const NAMES: Readonly<Record<DType, string>> = {
  * @see NumPy Enhancement Proposal 1, "A simple file format for NumPy arrays"
  * @category Files
  */
-export function decodeNpy(bytes: Uint8Array): NdArray {
-  checkBytes("decodeNpy", "bytes", bytes);
+export function decodeNpy(file: Uint8Array | ArrayBufferLike): NdArray {
+  const bytes = toBytes("decodeNpy", "file", file);
   if (bytes.length < 10 || MAGIC.some((byte, i) => bytes[i] !== byte))
     throw new FormatError("decodeNpy: bytes do not begin like a .npy file");
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);

@@ -20,6 +20,7 @@ import {
   toConcrete,
 } from "../trace/input.js";
 import { type NdArray, contiguous, dense, rowMajorData } from "../array/ndarray.js";
+import { ownStorage } from "../array/realm.js";
 import { type Shape, checkShape, formatShape, sizeOf } from "../array/shape.js";
 
 /**
@@ -80,7 +81,7 @@ export function array<D extends DType = DType>(
   } else if (Array.isArray(values)) {
     x = fromNested("array", values as readonly Nested[], "values", dtype);
   } else if (dtypeOf(values) !== undefined) {
-    const data = values as TypedArray;
+    const data = ownStorage(values)!;
     if (isDetached(data))
       throw new ShapeError("array: values has no storage; was its buffer transferred to a worker?");
     x = dense<DType>(copy ? data.slice() : data, dtypeOf(values)!, [data.length]);
@@ -133,7 +134,7 @@ function filled<D extends DType>(
   if (typeof value !== "number")
     throw new DTypeError(`${fn}: value must be a number, got ${show(value)}`);
   const data = allocate(dtype, sizeOf(shape));
-  if (value !== 0) data.fill(value);
+  if (value !== 0) data.fill(dtype === "bool" ? 1 : value);
   return dense(data, dtype, [...shape]);
 }
 
@@ -379,6 +380,7 @@ export function toNested(x: ArrayInput): Nested {
 
 function fill<D extends DType>(shape: Shape, dtype: D, value: (i: number) => number): NdArray<D> {
   const data = allocate(dtype, sizeOf(shape));
-  for (let i = 0; i < data.length; i++) data[i] = value(i);
+  const hold = dtype === "bool" ? (v: number): number => Number(v !== 0) : (v: number): number => v;
+  for (let i = 0; i < data.length; i++) data[i] = hold(value(i));
   return dense(data, dtype, shape);
 }

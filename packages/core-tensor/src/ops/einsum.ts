@@ -1,5 +1,5 @@
 /** Sums of products written with index letters. */
-import { show } from "../check/index.js";
+import { show, within } from "../check/index.js";
 import type { NdArray } from "../array/ndarray.js";
 import { formatShape, sameShape } from "../array/shape.js";
 import { DomainError, ShapeError } from "../errors.js";
@@ -58,17 +58,19 @@ export function einsum(equation: string, ...operands: ArrayInput[]): NdArray {
   for (const letter of output)
     if (!extents.has(letter))
       throw new DomainError(`einsum: "${letter}" is in the result but in no operand`);
-  const [first, ...rest] = items.map(takeDiagonals);
-  const all = rest.reduce(
-    (left, right, k) =>
-      contract(left, right, new Set([...output, ...rest.slice(k + 1).flatMap((r) => r.letters)])),
-    first!,
-  );
-  const kept = sumOut(all, new Set(output));
-  return transpose(
-    kept.x,
-    output.map((letter) => kept.letters.indexOf(letter)),
-  );
+  return within("einsum", () => {
+    const [first, ...rest] = items.map(takeDiagonals);
+    const all = rest.reduce(
+      (left, right, k) =>
+        contract(left, right, new Set([...output, ...rest.slice(k + 1).flatMap((r) => r.letters)])),
+      first!,
+    );
+    const kept = sumOut(all, new Set(output));
+    return transpose(
+      kept.x,
+      output.map((letter) => kept.letters.indexOf(letter)),
+    );
+  });
 }
 
 function parse(equation: string, count: number): { inputs: string[][]; output: string[] } {
@@ -166,5 +168,7 @@ export function tensordot(a: ArrayInput, b: ArrayInput, axes = 2): NdArray {
       `tensordot: the last ${axes} axes of ${formatShape(x.shape)} must equal the first ${axes} of ${formatShape(y.shape)}`,
     );
   const count = inner.reduce((n, extent) => n * extent, 1);
-  return reshape(matmul(reshape(x, [-1, count]), reshape(y, [count, -1])), [...kept, ...rest]);
+  return within("tensordot", () =>
+    reshape(matmul(reshape(x, [-1, count]), reshape(y, [count, -1])), [...kept, ...rest]),
+  );
 }

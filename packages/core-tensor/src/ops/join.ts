@@ -5,6 +5,7 @@ import { type NdArray, dense } from "../array/ndarray.js";
 import {
   axisOf,
   checkShape,
+  checkSize,
   formatShape,
   normalizeAxis,
   rowMajorStrides,
@@ -146,6 +147,7 @@ export function stack(arrays: readonly ArrayInput[], options: AxisOptions = {}):
         `stack: arrays must have one shape, got ${formatShape(first)} and ${formatShape(part.shape)}`,
       );
   const axis = axisOf("stack", options, 0, first.length + 1);
+  checkSize("stack", [parts.length, ...first]);
   return bindOne(
     concatPrimitive,
     parts.map((part) => expandDims(part, axis)),

@@ -223,5 +223,5 @@ export function outer(a: ArrayInput, b: ArrayInput): NdArray {
     throw new ShapeError(
       `outer: a and b must be vectors, got ${formatShape(x.shape)} and ${formatShape(y.shape)}`,
     );
-  return matmul(expandDims(x, 1), expandDims(y, 0));
+  return within("outer", () => matmul(expandDims(x, 1), expandDims(y, 0)));
 }

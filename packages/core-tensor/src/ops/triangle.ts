@@ -2,7 +2,7 @@
 import { show } from "../check/index.js";
 import { type DType, allocate } from "../array/dtype.js";
 import { type NdArray, dense } from "../array/ndarray.js";
-import { formatShape } from "../array/shape.js";
+import { checkSize, formatShape } from "../array/shape.js";
 import { DomainError, ShapeError } from "../errors.js";
 import { type ArrayInput, scalar, toArray } from "../trace/input.js";
 import { where } from "./comparison.js";
@@ -133,6 +133,7 @@ export function diag(x: ArrayInput): NdArray {
   const n = a.shape[a.shape.length - 1];
   if (n === undefined)
     throw new ShapeError("diag: x must have at least one axis, got a single number");
+  checkSize("diag", [...a.shape, n]);
   return where(
     mask(n, n, (i, j) => i === j),
     expandDims(a, -1),

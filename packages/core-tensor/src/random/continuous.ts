@@ -13,7 +13,7 @@ import {
 } from "../check/index.js";
 import { allocate } from "../array/dtype.js";
 import { type NdArray, dense } from "../array/ndarray.js";
-import { type Shape, checkShape, sizeOf } from "../array/shape.js";
+import { type Shape, checkShape, checkSize, sizeOf } from "../array/shape.js";
 import { DomainError, ShapeError } from "../errors.js";
 import { ndtr, ndtri } from "../exec/js/special.js";
 import type { RngKey } from "./key.js";
@@ -391,8 +391,9 @@ export function dirichlet(
       `dirichlet: concentrations must be positive and finite, got ${show(concentrations)}`,
     );
   checkShape("dirichlet", shape);
-  const dtype = floatOption("dirichlet", options);
   const n = concentrations.length;
+  checkSize("dirichlet", [...shape, n]);
+  const dtype = floatOption("dirichlet", options);
   const data = allocate(dtype, sizeOf(shape) * n);
   const source = stream("dirichlet", key);
   const parts = new Float64Array(n);

@@ -1,7 +1,8 @@
 /** Applying a primitive: the one door through which every operation goes. */
 import { type DenseArray, type NdArray, isLost } from "../array/ndarray.js";
+import { checkSize } from "../array/shape.js";
 import { ShapeError, TracerLeakError } from "../errors.js";
-import type { Primitive } from "./primitive.js";
+import type { Aval, Primitive } from "./primitive.js";
 import { Tracer } from "./tracer.js";
 
 /** Applies a primitive: at once on values, through the innermost transform on tracers. */
@@ -23,6 +24,17 @@ export function bindOne<A>(primitive: Primitive<A>, inputs: readonly NdArray[], 
   return bind(primitive, inputs, attrs)[0]!;
 }
 
+/** Shapes and types of the outputs, none of which is larger than an array may be. */
+export function outputsOf<A>(
+  primitive: Primitive<A>,
+  inputs: readonly Aval[],
+  attrs: A,
+): readonly Aval[] {
+  const outputs = primitive.shape(inputs, attrs);
+  for (const { shape } of outputs) checkSize(primitive.name, shape);
+  return outputs;
+}
+
 function evaluate<A>(
   primitive: Primitive<A>,
   inputs: readonly DenseArray[],
@@ -33,6 +45,6 @@ function evaluate<A>(
       throw new ShapeError(
         `${primitive.name}: an array has no storage any more; was its buffer transferred to a worker?`,
       );
-  const outputs = primitive.shape(inputs, attrs);
+  const outputs = outputsOf(primitive, inputs, attrs);
   return primitive.wasm?.(inputs, attrs, outputs) ?? primitive.evaluate(inputs, attrs, outputs);
 }

@@ -1,6 +1,12 @@
 /** What public functions accept as an array, and how it becomes one. */
 import { show } from "../check/index.js";
-import { ConcretizationError, DTypeError, ShapeError } from "../errors.js";
+import {
+  ConcretizationError,
+  DTypeError,
+  DomainError,
+  ShapeError,
+  TracerLeakError,
+} from "../errors.js";
 import { callerLocation } from "./location.js";
 import { Tracer } from "./tracer.js";
 import {
@@ -13,6 +19,8 @@ import {
   weakDType,
 } from "../array/dtype.js";
 import { DenseArray, type NdArray, checkBounds, dense, isLost } from "../array/ndarray.js";
+import { TWO_COPIES, isBranded } from "../array/copies.js";
+import { kindOf, ownStorage } from "../array/realm.js";
 import { type Shape, checkShape, sizeOf } from "../array/shape.js";
 
 /**
@@ -75,23 +83,44 @@ export function isNdArray(x: unknown): x is NdArray {
 
 /** The array that `input` describes; plain numbers take the type `beside` has, or float32. */
 export function toArray(fn: string, input: ArrayInput, argument = "x", beside?: DType): NdArray {
-  if (input instanceof DenseArray || input instanceof Tracer) return input;
+  if (input instanceof DenseArray) return input;
+  if (input instanceof Tracer) return alive(fn, input);
   if (typeof input === "number") return scalar(input, weakDType(input, beside ?? "float32"));
   if (typeof input === "boolean") return scalar(input ? 1 : 0, "bool");
   if (Array.isArray(input)) return fromNested(fn, input as readonly Nested[], argument);
   if (isNdArrayLike(input)) return fromLike(fn, input, argument);
-  if (dtypeOf(input) !== undefined) {
+  const kind = kindOf(input);
+  if (kind !== undefined && isStorage(kind)) {
     const data = input as unknown as TypedArray;
     return fromLike(fn, { data, shape: [data.length], stride: [1], offset: 0 }, argument);
   }
   throw new DTypeError(
-    `${fn}: ${argument} must be an array, an ndarray, a number or nested lists of numbers, got ${show(input)}`,
+    `${fn}: ${argument} must be an array, an ndarray, a number or nested lists of numbers, got ${show(input)}${remedy(input)}`,
   );
+}
+
+/** A traced array whose transform has not finished: the others stand for nothing any more. */
+function alive(fn: string, x: Tracer): Tracer {
+  if (x.trace.finished)
+    throw new TracerLeakError(
+      `${fn}: a traced array outlived the ${x.trace.transform} that made it; return it from the traced function instead of storing it`,
+    );
+  return x;
+}
+
+/** What to do with values that people often bring in place of numbers. */
+function remedy(x: unknown): string {
+  if (typeof x === "bigint") return "; convert with Number()";
+  if (typeof x === "string")
+    return x.trim() === "" || Number.isNaN(Number(x)) ? "" : "; convert with Number()";
+  if (x instanceof Promise) return "; await it first";
+  return isNdArray(x) ? "; join arrays with stack or concat" : "";
 }
 
 /** Like {@link toArray}, but only for concrete values: a traced array is refused with advice. */
 export function toConcrete(fn: string, input: ArrayInput, argument = "x"): DenseArray {
-  const x = toArray(fn, input, argument);
+  // the value under a traced array may be looked at for as long as there is one
+  const x = input instanceof Tracer ? input : toArray(fn, input, argument);
   if (x instanceof DenseArray) {
     if (isLost(x))
       throw new ShapeError(
@@ -112,6 +141,17 @@ export function scalar<D extends DType>(value: number, dtype: D): DenseArray<D> 
   return dense(data, dtype, []);
 }
 
+/** Whether something is storage or an ndarray of any make, and no list. */
+export function isArrayLike(x: object): x is NdArrayLike {
+  const kind = kindOf(x);
+  return kind === undefined ? isNdArrayLike(x) : isStorage(kind);
+}
+
+/** Storage that holds plain numbers. */
+function isStorage(kind: string): boolean {
+  return kind !== "DataView" && !kind.startsWith("Big");
+}
+
 function isNdArrayLike(x: unknown): x is NdArrayLike {
   return (
     typeof x === "object" &&
@@ -125,6 +165,9 @@ function isNdArrayLike(x: unknown): x is NdArrayLike {
 
 /** Zero-copy where the storage is one we have; other storage (plain lists, 16-bit integers, …) is copied. */
 function fromLike(fn: string, like: NdArrayLike, argument: string): DenseArray {
+  // a traced array of another copy has no elements
+  if (isBranded(like) && !("size" in like && Object.hasOwn(like, "data")))
+    throw new DomainError(`${fn}: ${argument} cannot be used, ${TWO_COPIES}`);
   for (const field of ["data", "shape", "stride"] as const)
     if (typeof like[field] !== "object" || like[field] === null)
       throw new DTypeError(`${fn}: ${argument}.${field} must be a list, got ${show(like[field])}`);
@@ -141,18 +184,17 @@ function fromLike(fn: string, like: NdArrayLike, argument: string): DenseArray {
     );
   checkBounds(`${fn}: ${argument}`, length, shape, stride, like.offset);
   if (own !== undefined) {
-    const dtype = like.dtype === "bool" && own === "uint8" ? "bool" : own;
-    const raw = like.data as TypedArray | Uint8ClampedArray;
-    const data =
-      raw instanceof Uint8ClampedArray
-        ? new Uint8Array(raw.buffer, raw.byteOffset, raw.length)
-        : raw;
+    const isBool = like.dtype === "bool" && own === "uint8";
+    const dtype = isBool ? "bool" : own;
+    const bytes = ownStorage(like.data)!;
+    const data = isBool ? truths(bytes) : bytes;
     return new DenseArray<DType>(data, dtype, shape, stride, like.offset, sizeOf(shape));
   }
+  const kind = kindOf(like.data);
   const dtype =
-    like.data instanceof Uint16Array || like.data instanceof Int16Array
+    kind === "Uint16Array" || kind === "Int16Array"
       ? "int32"
-      : like.data instanceof Uint32Array
+      : kind === "Uint32Array"
         ? "float64"
         : "float32";
   const copy = allocate(dtype, length);
@@ -170,7 +212,15 @@ function fromLike(fn: string, like: NdArrayLike, argument: string): DenseArray {
   return new DenseArray<DType>(copy, dtype, shape, stride, like.offset, sizeOf(shape));
 }
 
+/** Storage of a bool array: the same where it holds 0 and 1 only, else a copy that says which numbers are not zero. */
+function truths(data: TypedArray): TypedArray {
+  return data.every((v) => v === 0 || v === 1) ? data : data.map((v) => Number(v !== 0));
+}
+
 const MAX_DEPTH = 32;
+
+const missing = (x: unknown): string =>
+  x === null || x === undefined ? "; NaN can stand for what is missing" : "";
 
 /** Nested lists; `dtype` defaults to float32 for numbers and bool for booleans. */
 export function fromNested<D extends DType>(
@@ -192,11 +242,17 @@ export function fromNested<D extends DType>(
   checkShape(fn, shape, argument);
   let booleans = true;
   const values: number[] = [];
+  const at: number[] = [];
+  const here = (): string => `${argument}${at.map((i) => `[${i}]`).join("")}`;
   const walk = (node: Nested, axis: number): void => {
     if (axis === shape.length) {
+      if (Array.isArray(node))
+        throw new ShapeError(
+          `${fn}: ${argument} must hold lists of equal length and depth, got a list at ${here()}, where the first entry has a number`,
+        );
       if (typeof node !== "number" && typeof node !== "boolean")
         throw new ShapeError(
-          `${fn}: ${argument} must hold numbers in lists of equal length, got ${show(node)} at depth ${axis}`,
+          `${fn}: ${argument} must hold numbers, got ${show(node)} at ${here()}${missing(node)}${remedy(node)}`,
         );
       if (typeof node === "number") booleans = false;
       values.push(Number(node));
@@ -204,9 +260,13 @@ export function fromNested<D extends DType>(
     }
     if (!Array.isArray(node) || node.length !== shape[axis])
       throw new ShapeError(
-        `${fn}: ${argument} must hold lists of equal length; expected ${shape[axis]} entries at depth ${axis}, got ${Array.isArray(node) ? node.length : show(node)}`,
+        `${fn}: ${argument} must hold lists of equal length; expected ${shape[axis]} entries at ${here()}, got ${Array.isArray(node) ? node.length : show(node)}`,
       );
-    for (const child of node as readonly Nested[]) walk(child, axis + 1);
+    for (let i = 0; i < node.length; i++) {
+      at[axis] = i;
+      walk((node as readonly Nested[])[i]!, axis + 1);
+    }
+    at.length = axis;
   };
   walk(list, 0);
   const type: DType = dtype ?? (booleans && values.length > 0 ? "bool" : "float32");

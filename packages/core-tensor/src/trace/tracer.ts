@@ -1,5 +1,6 @@
 /** Tracers: arrays that stand for values while a transform such as `grad` or `vmap` watches a function run. */
 import type { DType, TypedArrayOf } from "../array/dtype.js";
+import { ARRAY } from "../array/copies.js";
 import type { NdArray, NestedNumbers } from "../array/ndarray.js";
 import { type Shape, sizeOf } from "../array/shape.js";
 import { ConcretizationError, ImmutableError } from "../errors.js";
@@ -31,6 +32,10 @@ export abstract class Tracer implements NdArray {
 
   /** The value underneath, when this transform runs on values; undefined when it only records. */
   abstract readonly concrete: NdArray | undefined;
+
+  static {
+    Object.defineProperty(this.prototype, ARRAY, { value: true });
+  }
 
   get size(): number {
     return sizeOf(this.shape);

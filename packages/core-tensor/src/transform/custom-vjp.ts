@@ -1,14 +1,15 @@
 /** Functions that bring their own pullback. */
-import { anyFunction, check } from "../check/index.js";
+import { anyFunction, anyList, check, within } from "../check/index.js";
 import type { NdArray } from "../array/ndarray.js";
+import { formatShape, sameShape } from "../array/shape.js";
 import { DomainError, ShapeError } from "../errors.js";
 import { broadcastTo } from "../ops/broadcast.js";
 import { zeros } from "../ops/create.js";
 import { stopGradient } from "../ops/stop-gradient.js";
 import { bind } from "../trace/bind.js";
 import type { Primitive } from "../trace/primitive.js";
-import { treeFill, treeLeaves, treeMap } from "../tree/tree.js";
-import { asTree } from "./vjp.js";
+import { asTree } from "../tree/as-tree.js";
+import { leavesLike, treeFill, treeLeaves, treeMap } from "../tree/tree.js";
 import { vmap } from "./vmap.js";
 
 interface Attachment {
@@ -80,22 +81,46 @@ export function customVjp<Args extends unknown[], Y, R>(
   forward: (...args: Args) => [Y, R],
   backward: (residuals: R, cotangent: Y) => unknown[],
 ): (...args: Args) => Y {
-  check("customVjp", "f", f, anyFunction);
-  check("customVjp", "forward", forward, anyFunction);
-  check("customVjp", "backward", backward, anyFunction);
+  return customVjpOf("customVjp", f, forward, backward);
+}
+
+/** The same under the name of the function that the user called. */
+export function customVjpOf<Args extends unknown[], Y, R>(
+  fn: string,
+  f: (...args: Args) => Y,
+  forward: (...args: Args) => [Y, R],
+  backward: (residuals: R, cotangent: Y) => unknown[],
+): (...args: Args) => Y {
+  check(fn, "f", f, anyFunction);
+  check(fn, "forward", forward, anyFunction);
+  check(fn, "backward", backward, anyFunction);
   return (...inputs) => {
-    const args = inputs.map((x) => asTree("customVjp", x)) as Args;
+    const args = inputs.map((x) => asTree(fn, x)) as Args;
     const variables = treeLeaves(args);
     if (variables.length === 0) return f(...args);
-    const [value, residuals] = forward(...treeMap(stopGradient, args));
+    const constants = within(fn, () => treeMap(stopGradient, args));
+    const [result, residuals] = forward(...constants);
+    const value = asTree(fn, result) as Y;
     const kept = treeLeaves(residuals);
     const results = treeLeaves(value);
     const flat = (saved: NdArray[], cts: NdArray[]): NdArray[] => {
-      const grads = treeLeaves(backward(treeFill(residuals, saved), treeFill(value, cts)));
-      if (grads.length !== variables.length)
-        throw new ShapeError(
-          `customVjp: backward must return ${variables.length} arrays, one for each in the arguments, got ${grads.length}`,
-        );
+      const given = backward(treeFill(residuals, saved), treeFill(value, cts));
+      const says = "backward must return a list of one cotangent like each argument";
+      const grads = leavesLike(
+        "customVjp",
+        says,
+        args,
+        check("customVjp", "what backward returns", given, anyList).map((ct) =>
+          asTree("customVjp", ct),
+        ),
+      );
+      grads.forEach((ct, i) => {
+        const { shape } = variables[i]!;
+        if (!sameShape(ct.shape, shape))
+          throw new ShapeError(
+            `customVjp: cotangent ${i} of backward must have shape ${formatShape(shape)}, got ${formatShape(ct.shape)}`,
+          );
+      });
       return grads;
     };
     const outputs = bind(attachPrimitive, [...variables, ...results, ...kept], {

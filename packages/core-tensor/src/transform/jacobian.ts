@@ -1,15 +1,18 @@
 /** Whole matrices of derivatives. */
 import { anyFunction, check } from "../check/index.js";
 import type { NdArray } from "../array/ndarray.js";
+import { checkSize } from "../array/shape.js";
 import { ShapeError } from "../errors.js";
 import { eye } from "../ops/create.js";
 import { reshape } from "../ops/reshape.js";
 import { type ArrayInput, isNdArray, toArray } from "../trace/input.js";
 import { jvp } from "./jvp.js";
-import { grad, vjp } from "./vjp.js";
+import { gradOf, vjp } from "./vjp.js";
 import { vmap } from "./vmap.js";
 
-function basis(x: NdArray): NdArray {
+/** All unit vectors in the shape of `x`, as the matrices of derivatives of `fn` take them. */
+function basis(fn: string, x: NdArray): NdArray {
+  checkSize(fn, [x.size, x.size]);
   return reshape(eye(x.size, x.size, { dtype: x.dtype }), [x.size, ...x.shape]);
 }
 
@@ -35,7 +38,8 @@ export function jacrev(f: (x: NdArray) => NdArray): (x: ArrayInput) => NdArray {
     const x = toArray("jacrev", input);
     const [y, pullback] = vjp(f, x);
     if (!isNdArray(y)) throw new ShapeError("jacrev: the function must return one array");
-    const rows = vmap((ct: NdArray) => pullback(ct)[0])(basis(y));
+    checkSize("jacrev", [...y.shape, ...x.shape]);
+    const rows = vmap((ct: NdArray) => pullback(ct)[0])(basis("jacrev", y));
     return reshape(rows, [...y.shape, ...x.shape]);
   };
 }
@@ -47,6 +51,7 @@ export function jacrev(f: (x: NdArray) => NdArray): (x: ArrayInput) => NdArray {
  *
  * @param f - function of one array to one array
  * @returns function giving an array of the shape of `f(x)` followed by the shape of `x`
+ * @throws {@link ShapeError} when `f` does not return one array
  * @example
  * ```ts
  * import { array, jacfwd, square, toNested } from "@provably/core-tensor";
@@ -57,11 +62,17 @@ export function jacrev(f: (x: NdArray) => NdArray): (x: ArrayInput) => NdArray {
  */
 export function jacfwd(f: (x: NdArray) => NdArray): (x: ArrayInput) => NdArray {
   check("jacfwd", "f", f, anyFunction);
+  return forwards("jacfwd", f);
+}
+
+/** The Jacobian by forward mode, under the name of the function that the user called. */
+function forwards(fn: string, f: (x: NdArray) => NdArray): (x: ArrayInput) => NdArray {
   return (input) => {
-    const x = toArray("jacfwd", input);
+    const x = toArray(fn, input);
     const columns = vmap((tangent: NdArray) => jvp(f, [x], [tangent])[1], { outAxes: -1 })(
-      basis(x),
+      basis(fn, x),
     );
+    if (!isNdArray(columns)) throw new ShapeError(`${fn}: the function must return one array`);
     return reshape(columns, [...columns.shape.slice(0, -1), ...x.shape]);
   };
 }
@@ -81,5 +92,6 @@ export function jacfwd(f: (x: NdArray) => NdArray): (x: ArrayInput) => NdArray {
  * @category Transforms
  */
 export function hessian(f: (x: NdArray) => NdArray): (x: ArrayInput) => NdArray {
-  return jacfwd(grad(f));
+  check("hessian", "f", f, anyFunction);
+  return forwards("hessian", gradOf("hessian", f) as (x: NdArray) => NdArray);
 }

@@ -4,9 +4,10 @@ import type { NdArray } from "../array/ndarray.js";
 import { formatShape, sameShape } from "../array/shape.js";
 import { ShapeError } from "../errors.js";
 import { zeros } from "../ops/create.js";
-import { treeFill, treeLeaves } from "../tree/tree.js";
+import { asTree } from "../tree/as-tree.js";
+import { leavesLike, treeFill, treeLeaves } from "../tree/tree.js";
 import { ForwardTrace } from "./forward.js";
-import { asTree, grad } from "./vjp.js";
+import { gradOf } from "./vjp.js";
 
 /**
  * The value of a function and its derivative along a direction, $\left(f(x),\; \partial f(x)\, v\right)$, in one forward pass.
@@ -31,23 +32,30 @@ export function jvp<Args extends unknown[], Y>(
   primals: Args,
   tangents: Args,
 ): [Y, Y] {
-  check("jvp", "f", f, anyFunction);
-  check("jvp", "primals", primals, anyList);
-  check("jvp", "tangents", tangents, anyList);
+  return jvpOf("jvp", f, primals, tangents);
+}
+
+/** The derivative along a direction as `fn` uses it. */
+function jvpOf<Args extends unknown[], Y>(
+  fn: string,
+  f: (...args: Args) => Y,
+  primals: Args,
+  tangents: Args,
+): [Y, Y] {
+  check(fn, "f", f, anyFunction);
+  check(fn, "primals", primals, anyList);
+  check(fn, "tangents", tangents, anyList);
   const trace = new ForwardTrace();
   const duals = primals.map((primal, i) => {
-    const tree = asTree("jvp", primal);
+    const tree = asTree(fn, primal);
     const values = treeLeaves(tree);
-    const directions = treeLeaves(asTree("jvp", tangents[i]));
-    if (directions.length !== values.length)
-      throw new ShapeError(
-        `jvp: tangent ${i} must hold ${values.length} arrays like its primal, got ${directions.length}`,
-      );
+    const says = `primal and tangent ${i} must have the same structure`;
+    const directions = leavesLike(fn, says, tree, asTree(fn, tangents[i]));
     const leaves = values.map((x, k) => {
       const t = directions[k]!;
       if (!sameShape(t.shape, x.shape))
         throw new ShapeError(
-          `jvp: tangent ${i} must have shape ${formatShape(x.shape)}, got ${formatShape(t.shape)}`,
+          `${fn}: tangent ${i} must have shape ${formatShape(x.shape)}, got ${formatShape(t.shape)}`,
         );
       return trace.dual(x, t);
     });
@@ -55,7 +63,7 @@ export function jvp<Args extends unknown[], Y>(
   }) as Args;
   let result: Y;
   try {
-    result = f(...duals);
+    result = asTree(fn, f(...duals)) as Y;
   } finally {
     trace.finished = true;
   }
@@ -97,6 +105,6 @@ export function hvp<Args extends unknown[]>(
   check("hvp", "f", f, anyFunction);
   check("hvp", "primals", primals, anyList);
   check("hvp", "tangents", tangents, anyList);
-  const gradient = grad(f, { argnums: primals.map((_, i) => i) });
-  return jvp((...args: Args) => gradient(...args) as unknown as Args, primals, tangents)[1];
+  const gradient = gradOf("hvp", f, { argnums: primals.map((_, i) => i) });
+  return jvpOf("hvp", (...args: Args) => gradient(...args) as Args, primals, tangents)[1];
 }

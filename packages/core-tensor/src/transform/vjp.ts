@@ -1,12 +1,21 @@
 /** Reverse-mode derivatives: pullbacks, gradients, values with gradients. */
-import { anyFunction, anyList, anyRecord, check, show } from "../check/index.js";
+import {
+  type Schema,
+  anyFunction,
+  anyList,
+  anything,
+  check,
+  checkOptions,
+  show,
+} from "../check/index.js";
 import { isFloat } from "../array/dtype.js";
-import { isNdArray, toArray, type ArrayInput } from "../trace/input.js";
+import { isNdArray, type ArrayInput } from "../trace/input.js";
 import type { NdArray } from "../array/ndarray.js";
 import { formatShape, sameShape } from "../array/shape.js";
 import { DTypeError, DomainError, ShapeError } from "../errors.js";
 import { ones, zeros } from "../ops/create.js";
-import { type Tree, treeFill, treeLeaves } from "../tree/tree.js";
+import { asTree } from "../tree/as-tree.js";
+import { type Tree, leavesLike, treeFill, treeLeaves } from "../tree/tree.js";
 import { Tape } from "./tape.js";
 
 /**
@@ -28,17 +37,6 @@ export interface GradOptions {
   readonly argnums?: number | readonly number[];
 }
 
-/** A number or a foreign ndarray as a whole argument counts as one array. */
-export function asTree(fn: string, argument: unknown): Tree {
-  const isArray =
-    typeof argument === "number" ||
-    (typeof argument === "object" &&
-      argument !== null &&
-      "data" in argument &&
-      "stride" in argument);
-  return isArray && !isNdArray(argument) ? toArray(fn, argument as ArrayInput) : argument;
-}
-
 /** Runs `f` on a tape; only the trees in `variables` are traced. */
 function record(
   fn: string,
@@ -55,7 +53,7 @@ function record(
     return { tree, tracers };
   });
   try {
-    const result = f(...(traced as never[]));
+    const result: unknown = f(...(traced as never[]));
     return { tape, result, variables };
   } finally {
     tape.finished = true;
@@ -93,17 +91,15 @@ export function vjp<Args extends unknown[], Y>(
     primals,
     primals.map((_, i) => i),
   );
-  const outputs = treeLeaves(result);
+  const outcome = asTree("vjp", result);
+  const outputs = treeLeaves(outcome);
   const value = treeFill(
-    result,
+    outcome,
     outputs.map((y) => tape.value(y)),
   );
   const pullback = (cotangent: Y): { [K in keyof Args]: Gradient<Args[K]> } => {
-    const cts = treeLeaves(asTree("vjp", cotangent));
-    if (cts.length !== outputs.length)
-      throw new ShapeError(
-        `vjp: the cotangent must hold ${outputs.length} arrays like the value, got ${cts.length}`,
-      );
+    const says = "value and cotangent must have the same structure";
+    const cts = leavesLike("vjp", says, value, asTree("vjp", cotangent));
     cts.forEach((ct, i) => {
       if (!sameShape(ct.shape, outputs[i]!.shape))
         throw new ShapeError(
@@ -170,18 +166,29 @@ export function valueAndGrad(
   f: (...args: unknown[]) => unknown,
   options: GradOptions = {},
 ): (...args: unknown[]) => [unknown, unknown] {
-  const argnums = check("grad", "options", options, anyRecord).argnums ?? 0;
-  check("grad", "f", f, anyFunction);
-  const list = typeof argnums === "number" ? [argnums] : check("grad", "argnums", argnums, anyList);
+  return valueAndGradOf("valueAndGrad", f, options);
+}
+
+const GRAD: Schema<GradOptions> = { argnums: anything };
+
+/** The value and the gradient as `fn` gives them. */
+export function valueAndGradOf(
+  fn: string,
+  f: (...args: never[]) => unknown,
+  options: GradOptions,
+): (...args: unknown[]) => [unknown, unknown] {
+  check(fn, "f", f, anyFunction);
+  const { argnums = 0 } = checkOptions(fn, options, GRAD);
+  const list = typeof argnums === "number" ? [argnums] : check(fn, "argnums", argnums, anyList);
   return (...args) => {
     for (const k of list)
       if (!Number.isInteger(k) || k < 0 || k >= args.length)
         throw new DomainError(
-          `grad: argnums names argument ${show(k)}, but the function was called with ${args.length}`,
+          `${fn}: argnums names argument ${show(k)}, but the function was called with ${args.length}`,
         );
-    const { tape, result, variables } = record("grad", f, args, list);
+    const { tape, result, variables } = record(fn, f, args, list);
     const output: unknown = Array.isArray(result) ? (result as unknown[])[0] : result;
-    const y = checkScalar(output);
+    const y = checkScalar(fn, output);
     const all = gradients(tape, [y], [ones(y.shape, { dtype: y.dtype })], variables);
     const value = treeFill(
       result,
@@ -191,15 +198,15 @@ export function valueAndGrad(
   };
 }
 
-function checkScalar(y: unknown): NdArray {
+function checkScalar(fn: string, y: unknown): NdArray {
   if (!isNdArray(y))
-    throw new DTypeError(`grad: the function must return an array of one float, got ${show(y)}`);
+    throw new DTypeError(`${fn}: the function must return an array of one float, got ${show(y)}`);
   if (y.size !== 1)
     throw new ShapeError(
-      `grad: the function must return a single number, got shape ${formatShape(y.shape)}; reduce it with sum or mean, or use vjp`,
+      `${fn}: the function must return a single number, got shape ${formatShape(y.shape)}; reduce it with sum or mean, or use vjp`,
     );
   if (!isFloat(y.dtype))
-    throw new DTypeError(`grad: the function must return a float, got ${y.dtype}`);
+    throw new DTypeError(`${fn}: the function must return a float, got ${y.dtype}`);
   return y;
 }
 
@@ -238,6 +245,15 @@ export function grad(
   f: (...args: unknown[]) => NdArray,
   options: GradOptions = {},
 ): (...args: unknown[]) => unknown {
-  const both = valueAndGrad(f, options as GradOptions & { argnums: number });
+  return gradOf("grad", f, options);
+}
+
+/** The gradient as `fn` uses it. */
+export function gradOf(
+  fn: string,
+  f: (...args: never[]) => unknown,
+  options: GradOptions = {},
+): (...args: unknown[]) => unknown {
+  const both = valueAndGradOf(fn, f, options);
   return (...args) => both(...args)[1];
 }

@@ -1,13 +1,25 @@
 /** A function of one member as a function of a whole batch. */
-import { anyFunction, anyRecord, check, show } from "../check/index.js";
+import {
+  type Schema,
+  anyFunction,
+  anything,
+  check,
+  checkOptions,
+  either,
+  listOf,
+  nullable,
+  satisfying,
+  show,
+  within,
+} from "../check/index.js";
 import type { NdArray } from "../array/ndarray.js";
 import { normalizeAxis } from "../array/shape.js";
 import { AxisError, ShapeError } from "../errors.js";
 import { broadcastTo } from "../ops/broadcast.js";
 import { moveAxis } from "../ops/reshape.js";
+import { asTree } from "../tree/as-tree.js";
 import { treeFill, treeLeaves } from "../tree/tree.js";
 import { BatchTrace } from "./batch.js";
-import { asTree } from "./vjp.js";
 
 /**
  * Options of {@link vmap}.
@@ -19,6 +31,12 @@ export interface VmapOptions {
   /** Batch axis of the results; default 0. */
   readonly outAxes?: number;
 }
+
+const axis = satisfying<number>("an integer", Number.isInteger);
+const VMAP: Schema<VmapOptions> = {
+  inAxes: either(axis, listOf(nullable(axis))),
+  outAxes: anything,
+};
 
 /**
  * A function that does for every member of a batch what `f` does for one.
@@ -43,10 +61,11 @@ export function vmap<Args extends unknown[], Y>(
   options: VmapOptions = {},
 ): (...args: Args) => Y {
   check("vmap", "f", f, anyFunction);
-  const { inAxes = 0, outAxes = 0 } = check("vmap", "options", options, anyRecord);
+  const { inAxes = 0, outAxes = 0 } = checkOptions("vmap", options, VMAP);
   return (...args) => {
     const axes = args.map((_, i) => (typeof inAxes === "number" ? inAxes : (inAxes[i] ?? null)));
-    const trees = args.map((argument) => asTree("vmap", argument));
+    // numbers inside an argument have no member axis: all members share them
+    const trees = args.map((x) => asTree("vmap", x, { numbers: typeof x === "number" }));
     const stacks = trees.map((tree, i) => {
       const axis = axes[i] ?? null;
       return axis === null
@@ -73,7 +92,7 @@ export function vmap<Args extends unknown[], Y>(
     );
     let result: Y;
     try {
-      result = f(...(members as Args));
+      result = asTree("vmap", f(...(members as Args))) as Y;
     } finally {
       trace.finished = true;
     }
@@ -88,5 +107,5 @@ function place(trace: BatchTrace, y: NdArray, outAxis: number): NdArray {
   if (!Number.isInteger(outAxis))
     throw new AxisError(`vmap: outAxes must be an integer, got ${show(outAxis)}`);
   const stacked = trace.stacked(y) ?? broadcastTo(y, [trace.batchSize, ...y.shape]);
-  return moveAxis(stacked, 0, outAxis);
+  return within("vmap", () => moveAxis(stacked, 0, outAxis));
 }

@@ -1,5 +1,6 @@
 /** Trees: arrays in nested plain objects and lists, the form in which parameters, states and gradients travel. */
-import { anyFunction, check } from "../check/index.js";
+import { anyFunction, check, show } from "../check/index.js";
+import { TWO_COPIES, isBranded } from "../array/copies.js";
 import type { NdArray } from "../array/ndarray.js";
 import { DomainError, ShapeError } from "../errors.js";
 import { isNdArray } from "../trace/input.js";
@@ -13,10 +14,11 @@ export type Tree = unknown;
 const MAX_DEPTH = 64;
 
 /** Plain objects and lists are inner nodes; class instances, typed arrays and foreign ndarrays are not. */
-function isPlain(node: unknown): node is Record<string, unknown> {
+export function isPlain(node: unknown): node is Record<string, unknown> {
   if (typeof node !== "object" || node === null) return false;
   const proto: unknown = Object.getPrototypeOf(node);
-  return proto === Object.prototype || proto === null;
+  // every realm has an Object.prototype of its own
+  return proto === null || Object.getPrototypeOf(proto) === null;
 }
 
 /**
@@ -34,8 +36,13 @@ function isPlain(node: unknown): node is Record<string, unknown> {
  * @category Trees
  */
 export function treeLeaves(tree: Tree): NdArray[] {
+  return leavesOf("treeLeaves", tree);
+}
+
+/** The arrays of a tree that was given to `fn`. */
+export function leavesOf(fn: string, tree: Tree): NdArray[] {
   const leaves: NdArray[] = [];
-  walk("treeLeaves", tree, [], (leaf) => {
+  walk(fn, tree, [], (leaf) => {
     leaves.push(leaf);
     return leaf;
   });
@@ -61,19 +68,55 @@ export function treeLeaves(tree: Tree): NdArray[] {
  */
 export function treeMap<T>(f: (...arrays: NdArray[]) => NdArray, tree: T, ...others: T[]): T {
   check("treeMap", "f", f, anyFunction);
-  const rest = others.map(treeLeaves);
-  const count = treeLeaves(tree).length;
-  for (const leaves of rest)
-    if (leaves.length !== count)
-      throw new ShapeError(
-        `treeMap: trees must have the same structure, got ${count} and ${leaves.length} arrays`,
-      );
+  const rest = others.map((other) =>
+    leavesLike("treeMap", "trees must have the same structure", tree, other),
+  );
   let i = 0;
   return walk("treeMap", tree, [], (leaf) => {
     const k = i++;
     return f(leaf, ...rest.map((leaves) => leaves[k]!));
   }) as T;
 }
+
+/**
+ * The arrays of `other` in the places of those of `tree`, in its order: fields are found by name, in whatever order they were written.
+ * Throws, after `says`, where the two have arrays in different places; where `constants` must agree, also where those do not.
+ */
+export function leavesLike(
+  fn: string,
+  says: string,
+  tree: Tree,
+  other: Tree,
+  constants = false,
+): NdArray[] {
+  const leaves: NdArray[] = [];
+  const refuse = (path: string, a: unknown, b: unknown): never => {
+    const place = path === "" ? "" : ` at ${path.replace(/^\./, "")}`;
+    throw new ShapeError(`${fn}: ${says}, got ${what(a)} and ${what(b)}${place}`);
+  };
+  const match = (a: unknown, b: unknown, path: string): void => {
+    if (isNdArray(a) || isNdArray(b)) {
+      if (!isNdArray(a) || !isNdArray(b)) refuse(path, a, b);
+      else leaves.push(b);
+    } else if (isNode(a) && isNode(b) && Array.isArray(a) === Array.isArray(b)) {
+      for (const key of new Set([...Object.keys(a), ...Object.keys(b)]))
+        match(a[key], b[key], Array.isArray(a) ? `${path}[${key}]` : `${path}.${key}`);
+    } else if (treeLeaves(a).length + treeLeaves(b).length > 0) refuse(path, a, b);
+    else if (constants && !Object.is(a, b)) refuse(path, a, b);
+  };
+  // refuses trees that contain themselves
+  leavesOf(fn, tree);
+  leavesOf(fn, other);
+  match(tree, other, "");
+  return leaves;
+}
+
+function isNode(x: unknown): x is Record<string, unknown> {
+  return Array.isArray(x) || isPlain(x);
+}
+
+const what = (x: unknown): string =>
+  isNdArray(x) ? `an array of shape ${show(x.shape)}` : x === undefined ? "nothing" : show(x);
 
 /** The structure of `tree` filled with `leaves` in order. */
 export function treeFill<T>(tree: T, leaves: readonly unknown[]): T {
@@ -99,7 +142,11 @@ function walk(
 ): unknown {
   if (isNdArray(node)) return onLeaf(node);
   const isList = Array.isArray(node);
-  if (!isList && !isPlain(node)) return node;
+  if (!isList && !isPlain(node)) {
+    if (isBranded(node))
+      throw new DomainError(`${fn}: an array of the tree cannot be used, ${TWO_COPIES}`);
+    return node;
+  }
   const path = descend(fn, node, above);
   if (isList) return node.map((child) => walk(fn, child, path, onLeaf));
   const entries = Object.entries(node).map(

@@ -243,6 +243,14 @@ type Step = (c: NdArray, x: NdArray, w: NdArray) => NdArray;
 const zero = (): NdArray => p.array(0, { dtype: "int32" });
 const first = (x: NdArray, length: number): NdArray => p.slice(x, [0], [length]);
 
+const conv = (c: NdArray, taps: NdArray): NdArray =>
+  p.reshape(
+    p.conv1d(p.reshape(c, [1, 1, c.size]), p.reshape(taps, [1, 1, -1]), {
+      padding: [taps.size - 1, 0],
+    }),
+    [c.size],
+  );
+
 /** Place for one element, anywhere in a vector, by its values. */
 const somewhere = (x: NdArray): NdArray =>
   p.clip(p.astype(p.mul(p.abs(first(x, 1)), x.size), "int32"), 0, x.size - 1);
@@ -261,6 +269,7 @@ const steps: Readonly<Record<string, Step>> = {
   sums: (c, x) => p.add(p.cumsum(c), p.mul(p.sum(x), 0.1)),
   gather: (c, x) => p.add(p.take(c, somewhere(x)), x),
   scatter: (c, x) => p.scatterAdd(c, somewhere(x), p.mul(first(x, 1), 0.5)),
+  conv: (c, x, w) => conv(c, p.concat([first(w, 1), first(w, 1)])),
   update: (c, x) => p.dynamicUpdateSlice(c, first(x, 1), somewhere(c)),
   slice: (c, x) => p.add(p.dynamicSlice(c, somewhere(x), [1]), x),
   cond: (c, x) =>

@@ -85,7 +85,7 @@ describe("compile", () => {
         programs.seed,
         how,
         (steps, extents, seed, { form, resident, threads }) => {
-          const f = form === "straight" ? program(steps) : looped(steps, form as "scan");
+          const f = form === "straight" ? program(steps) : looped(steps, form);
           const dtype = seed % 2 === 0 ? "float32" : "float64";
           const leaves = extents.map((shape, i) => normal(key(`${seed} ${i}`), shape, { dtype }));
           const memory = threads === 1 ? store() : sharedStore(threads);

@@ -60,8 +60,14 @@ interface NodeWorkers {
 
 /** `node:worker_threads`, without an import that a browser's bundler would stumble over. */
 function nodeWorkers(): NodeWorkers | undefined {
-  const { process } = globalThis as { process?: { getBuiltinModule?: (name: string) => unknown } };
-  return process?.getBuiltinModule?.("node:worker_threads") as NodeWorkers | undefined;
+  try {
+    const { process } = globalThis as {
+      process?: { getBuiltinModule?: (name: string) => unknown };
+    };
+    return process?.getBuiltinModule?.("node:worker_threads") as NodeWorkers | undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Starts a worker; false where none can be had. */

@@ -4,8 +4,8 @@ import { DenseArray, contiguous } from "../../array/ndarray.js";
 import { type Shape, rowMajorStrides, sizeOf } from "../../array/shape.js";
 import { DomainError } from "../../errors.js";
 import { toConcrete } from "../../trace/input.js";
-import { asTree } from "../../transform/vjp.js";
-import { treeLeaves, treeMap } from "../../tree/tree.js";
+import { asTree } from "../../tree/as-tree.js";
+import { leavesOf, treeMap } from "../../tree/tree.js";
 import { SIZES } from "./plan/group.js";
 import { type Store, store } from "./store.js";
 
@@ -140,7 +140,7 @@ export function pin<T>(tree: T): T {
       );
       return resident;
     },
-    asTree("pin", tree) as T,
+    asTree("pin", tree, { lists: false, numbers: false }) as T,
   );
 }
 
@@ -159,5 +159,5 @@ export function pin<T>(tree: T): T {
  * @category Compilation
  */
 export function free(tree: unknown): void {
-  for (const x of treeLeaves(tree)) if (x instanceof ResidentArray) x.free();
+  for (const x of leavesOf("free", tree)) if (x instanceof ResidentArray) x.free();
 }

@@ -3,7 +3,7 @@ import type { NdArray } from "../../array/ndarray.js";
 import { anyFunction, check } from "../../check/index.js";
 import { bind } from "../../trace/bind.js";
 import type { Primitive } from "../../trace/primitive.js";
-import { customVjp } from "../../transform/custom-vjp.js";
+import { customVjpOf } from "../../transform/custom-vjp.js";
 import { vjp } from "../../transform/vjp.js";
 import { treeFill, treeLeaves } from "../../tree/tree.js";
 
@@ -47,7 +47,8 @@ export function checkpoint<Args extends unknown[], Y>(
       treeLeaves(args).map((x): NdArray => bind(barrierPrimitive, [x], { unique })[0]!),
     );
   };
-  return customVjp<Args, Y, Args>(
+  return customVjpOf<Args, Y, Args>(
+    "checkpoint",
     f,
     (...args) => [f(...args), args],
     (args, cotangent) => vjp(f, ...anew(args))[1](cotangent),

@@ -8,9 +8,9 @@ import { reshape } from "../../ops/reshape.js";
 import { bind } from "../../trace/bind.js";
 import { type ArrayInput, toArray } from "../../trace/input.js";
 import type { Primitive } from "../../trace/primitive.js";
-import { asTree } from "../../transform/vjp.js";
 import { vmap } from "../../transform/vmap.js";
-import { type Tree, treeFill, treeLeaves } from "../../tree/tree.js";
+import { asTree } from "../../tree/as-tree.js";
+import { type Tree, leavesLike, treeFill, treeLeaves } from "../../tree/tree.js";
 import { type Graph, type Value, applyGraph } from "../graph.js";
 import { interpreter } from "../interpret.js";
 import { traceGraph } from "../trace.js";
@@ -172,8 +172,13 @@ export function cond<Args extends unknown[], Y>(
     return known.data[known.offset] !== 0 ? yes(...operands) : no(...operands);
   const trees = operands.map((x): Tree => asTree("cond", x));
   const arrays = treeLeaves(trees);
-  const first = traceGraph(yes, trees, "cond");
-  const second = traceGraph(no, trees, "cond");
+  const first = traceGraph((...args: Args) => asTree("cond", yes(...args)), trees, "cond");
+  const says = "both functions must return the same structure, with the same constants";
+  const second = traceGraph(
+    (...args: Args) => leavesLike("cond", says, first.result, asTree("cond", no(...args)), true),
+    trees,
+    "cond",
+  );
   checkSame("cond", "both functions", second.graph.outputs, first.graph.outputs);
   // each graph takes the operands, then what the first uses from outside, then what the second does
   const unused = (captures: readonly NdArray[]): Value[] =>

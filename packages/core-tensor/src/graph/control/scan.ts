@@ -1,7 +1,16 @@
 /** Loops of a fixed number of steps. */
 import { isFloat } from "../../array/dtype.js";
 import type { NdArray } from "../../array/ndarray.js";
-import { anyFunction, anyRecord, check, show } from "../../check/index.js";
+import { MAX_SIZE, checkSize } from "../../array/shape.js";
+import {
+  type Schema,
+  anyFunction,
+  anything,
+  check,
+  checkOptions,
+  show,
+  trueOrFalse,
+} from "../../check/index.js";
 import { DomainError, ShapeError } from "../../errors.js";
 import { add } from "../../ops/arithmetic.js";
 import { broadcastTo } from "../../ops/broadcast.js";
@@ -10,9 +19,9 @@ import { moveAxis, reshape } from "../../ops/reshape.js";
 import { slice } from "../../ops/slice.js";
 import { bind } from "../../trace/bind.js";
 import type { Primitive } from "../../trace/primitive.js";
-import { asTree } from "../../transform/vjp.js";
 import { vmap } from "../../transform/vmap.js";
-import { treeFill, treeLeaves } from "../../tree/tree.js";
+import { asTree } from "../../tree/as-tree.js";
+import { leavesLike, treeFill, treeLeaves } from "../../tree/tree.js";
 import { type Graph, applyGraph } from "../graph.js";
 import { interpreter } from "../interpret.js";
 import { isTracing, traceGraph } from "../trace.js";
@@ -258,6 +267,8 @@ export interface ScanOptions {
   readonly reverse?: boolean;
 }
 
+const SCAN: Schema<ScanOptions> = { length: anything, reverse: trueOrFalse };
+
 /**
  * A loop that carries a state along and collects one result a step: $(c_{t+1}, y_t) = f(c_t, x_t)$.
  *
@@ -288,7 +299,7 @@ export function scan<C, X, Y>(
   options: ScanOptions = {},
 ): [C, Y] {
   check("scan", "f", f, anyFunction);
-  check("scan", "options", options, anyRecord);
+  checkOptions("scan", options, SCAN);
   const start = asTree("scan", init) as C;
   const slices = asTree("scan", xs) as X;
   const carry = treeLeaves(start);
@@ -298,9 +309,9 @@ export function scan<C, X, Y>(
       throw new ShapeError("scan: arrays in xs must have an axis of steps, got a single number");
   const length = options.length ?? stacked[0]?.shape[0];
   const { reverse = false } = options;
-  if (length === undefined || !Number.isInteger(length) || length < 0)
+  if (length === undefined || !Number.isInteger(length) || length < 0 || length > MAX_SIZE)
     throw new DomainError(
-      `scan: length must be an integer ≥ 0 where xs holds no array, got ${show(length)}`,
+      `scan: length must be an integer from 0 to 2^31 - 1 where xs holds no array, got ${show(length)}`,
     );
   for (const x of stacked)
     if (x.shape[0] !== length)
@@ -310,10 +321,9 @@ export function scan<C, X, Y>(
     slices,
     stacked.map((x) => template(x.dtype, x.shape.slice(1))),
   );
-  const { graph, result, captures } = traceGraph(f, [start, oneSlice], "scan");
-  checkPair(result);
-  const [after, results] = result as [C, Y];
-  checkSame("scan", "the state", treeLeaves(after), carry);
+  const { graph, result, captures } = traceGraph(stepOf(f, start), [start, oneSlice], "scan");
+  const [after, results] = result as [NdArray[], Y];
+  checkSame("scan", "the state", after, carry);
   const attrs = {
     body: graph,
     numCarry: carry.length,
@@ -328,9 +338,15 @@ export function scan<C, X, Y>(
   ];
 }
 
-function checkPair(result: unknown): void {
-  if (!Array.isArray(result) || result.length !== 2)
-    throw new DomainError("scan: a step must return a pair of the next state and a result");
+/** One step with the arrays of the next state in the order of `like`, and its result. */
+function stepOf<C, X, Y>(f: (carry: C, x: X) => [C, Y], like: C): (c: C, x: X) => [NdArray[], Y] {
+  return (carry, x) => {
+    const pair: unknown = f(carry, x);
+    if (!Array.isArray(pair) || pair.length !== 2)
+      throw new DomainError("scan: a step must return a pair of the next state and a result");
+    const [after, result] = pair.map((part) => asTree("scan", part));
+    return [leavesLike("scan", "the state must keep its structure", like, after), result as Y];
+  };
 }
 
 function run<C, X, Y>(
@@ -341,29 +357,30 @@ function run<C, X, Y>(
   reverse: boolean,
 ): [C, Y] {
   const stacked = treeLeaves(xs);
+  const step = stepOf(f, init);
   let carry = init;
   const results = new Array<Y>(length);
   for (let i = 0; i < length; i++) {
     const t = reverse ? length - 1 - i : i;
-    const pair = f(
+    const [after, result] = step(
       carry,
       treeFill(
         xs,
         stacked.map((x) => row(x, t)),
       ),
     );
-    checkPair(pair);
-    checkSame("scan", "the state", treeLeaves(pair[0]), treeLeaves(carry));
-    [carry, results[t]] = pair;
+    checkSame("scan", "the state", after, treeLeaves(carry));
+    if (i === 0) for (const { shape } of treeLeaves(result)) checkSize("scan", [length, ...shape]);
+    carry = treeFill(init, after);
+    results[t] = result;
   }
   if (length === 0) {
     const oneSlice = treeFill(
       xs,
       stacked.map((x) => template(x.dtype, x.shape.slice(1))),
     );
-    const { result } = traceGraph(f, [init, oneSlice], "scan");
-    checkPair(result);
-    const [, empty] = result as [C, Y];
+    const { result } = traceGraph(step, [init, oneSlice], "scan");
+    const [, empty] = result as [NdArray[], Y];
     return [
       init,
       treeFill(
@@ -372,7 +389,8 @@ function run<C, X, Y>(
       ),
     ];
   }
-  const columns = results.map((y) => treeLeaves(y));
+  const says = "the results of all steps must have one structure";
+  const columns = results.map((y) => leavesLike("scan", says, results[0], y));
   return [
     carry,
     treeFill(

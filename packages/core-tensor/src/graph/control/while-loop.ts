@@ -1,7 +1,7 @@
 /** Loops that run until a condition fails. */
 import { isFloat } from "../../array/dtype.js";
 import type { NdArray } from "../../array/ndarray.js";
-import { anyFunction, anyRecord, check } from "../../check/index.js";
+import { type Schema, anyFunction, check, checkOptions, wholeNumber } from "../../check/index.js";
 import { DomainError, ShapeError } from "../../errors.js";
 import { add } from "../../ops/arithmetic.js";
 import { less, logicalAnd, notEqual, where } from "../../ops/comparison.js";
@@ -12,9 +12,9 @@ import { reshape } from "../../ops/reshape.js";
 import { bind } from "../../trace/bind.js";
 import { toArray } from "../../trace/input.js";
 import type { Primitive } from "../../trace/primitive.js";
-import { asTree } from "../../transform/vjp.js";
 import { vmap } from "../../transform/vmap.js";
-import { treeFill, treeLeaves } from "../../tree/tree.js";
+import { asTree } from "../../tree/as-tree.js";
+import { leavesLike, treeFill, treeLeaves } from "../../tree/tree.js";
 import { type Graph, applyGraph } from "../graph.js";
 import { interpreter } from "../interpret.js";
 import { isTracing, traceGraph } from "../trace.js";
@@ -177,6 +177,8 @@ export interface WhileOptions {
   readonly maxIterations?: number;
 }
 
+const WHILE: Schema<WhileOptions> = { maxIterations: wholeNumber(0, 2 ** 53) };
+
 /**
  * A loop that goes on while a condition on its state holds.
  *
@@ -206,10 +208,7 @@ export function whileLoop<S>(
 ): S {
   check("whileLoop", "condition", condition, anyFunction);
   check("whileLoop", "body", body, anyFunction);
-  check("whileLoop", "options", options, anyRecord);
-  const { maxIterations } = options;
-  if (maxIterations !== undefined && !(Number.isInteger(maxIterations) && maxIterations >= 0))
-    throw new DomainError(`whileLoop: maxIterations must be an integer ≥ 0, got ${maxIterations}`);
+  const { maxIterations } = checkOptions("whileLoop", options, WHILE);
   const start = asTree("whileLoop", init) as S;
   // under vmap the members differ in their number of steps, and the loop is recorded too
   if (!isTracing() && concreteOf(checkSingle(condition(start))) !== undefined)
@@ -217,7 +216,7 @@ export function whileLoop<S>(
   if (maxIterations !== undefined) return counted(condition, body, start, maxIterations);
   const state = treeLeaves(start);
   const test = traceGraph((s: S) => notEqual(checkSingle(condition(s)), 0), [start], "whileLoop");
-  const step = traceGraph(body, [start], "whileLoop");
+  const step = traceGraph((s: S) => stateLike(start, body(s)), [start], "whileLoop");
   checkSame("whileLoop", "the state", step.graph.outputs, state);
   const attrs = { condition: test.graph, body: step.graph, numCarry: state.length };
   return treeFill(
@@ -242,6 +241,12 @@ function counted<S>(
   return last;
 }
 
+/** The arrays of the next state in the order of the first. */
+function stateLike<S>(start: S, next: S): NdArray[] {
+  const says = "the state must keep its structure";
+  return leavesLike("whileLoop", says, start, asTree("whileLoop", next));
+}
+
 function checkSingle(result: NdArray): NdArray {
   const x = toArray("whileLoop", result, "the condition");
   if (x.size !== 1)
@@ -259,9 +264,9 @@ function run<S>(
 ): S {
   let state = init;
   for (let i = 0; i < maxIterations && item(checkSingle(condition(state))) !== 0; i++) {
-    const next = body(state);
-    checkSame("whileLoop", "the state", treeLeaves(next), treeLeaves(state));
-    state = next;
+    const next = stateLike(init, body(state));
+    checkSame("whileLoop", "the state", next, treeLeaves(state));
+    state = treeFill(init, next);
   }
   return state;
 }
