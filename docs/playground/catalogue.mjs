@@ -28,7 +28,7 @@ export const catalogue = [
     controls: [
       select("sampler", "sampler", [
         "acceleratedOde",
-        "acceleratedOdeCached",
+        "acceleratedOdeMultistep",
         "pfOde",
         "ddim",
         "acceleratedSde",

@@ -3,14 +3,14 @@ import { div, item, mul, sqrt, square, sub, sum } from "@provably/core-tensor";
 import { key, normal } from "@provably/core-tensor/random";
 import {
   acceleratedOde,
-  acceleratedOdeCached,
+  acceleratedOdeMultistep,
   acceleratedSde,
   ddim,
   ddpm,
   deis,
   dpmSolver2,
-  dpmSolverPP2M,
-  dpmSolverPP2S,
+  dpmSolverPlusPlus2M,
+  dpmSolverPlusPlus2S,
   euler,
   gaussianMixture,
   heun,
@@ -18,7 +18,7 @@ import {
   lambdaGrid,
   levelAt,
   marginalTv1d,
-  paperSchedule,
+  theorySchedule,
   pathKl1d,
   pfOde,
   pndm,
@@ -56,7 +56,7 @@ const plane = gaussianMixture({
   ],
 });
 const starts = normal(key("starts of the paths"), [512, 2], { dtype: "float64" });
-const paper = (steps) => paperSchedule(steps, { c0: 1, c1: 4 });
+const paper = (steps) => theorySchedule(steps, { c0: 1, c1: 4 });
 
 /** Root mean square distance at the first level from the exact flow, integrated to rounding. */
 function endpoint(sampler, schedule, scale = 1) {
@@ -86,7 +86,7 @@ export function groups(small) {
         [pfOde, 0.7, 1.2],
         [ddim(), 0.7, 1.2],
         [acceleratedOde, 1.6, 2.1],
-        [acceleratedOdeCached, 1.6, 2.1],
+        [acceleratedOdeMultistep, 1.6, 2.1],
       ],
       order: [["acceleratedOde", "pfOde"]],
     },
@@ -137,8 +137,8 @@ export function groups(small) {
       samplers: [
         [ddim(), 0.9, 1.1],
         [dpmSolver2, 1.8, 2.2],
-        [dpmSolverPP2S, 1.6, 2.2],
-        [dpmSolverPP2M({ lowerOrderFinal: false }), 1.6, 2.2],
+        [dpmSolverPlusPlus2S, 1.6, 2.2],
+        [dpmSolverPlusPlus2M({ lowerOrderFinal: false }), 1.6, 2.2],
         [deis(), 2.5, 3.5],
         [pndm(), 1.7, 2.6],
         [uniPC(), 2.3, 3.2],

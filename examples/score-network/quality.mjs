@@ -9,7 +9,7 @@ import {
   addNoise,
   convertPrediction,
   denoisingLoss,
-  dpmSolverPP2M,
+  dpmSolverPlusPlus2M,
   empiricalDistribution,
   encodePng,
   imageGrid,
@@ -53,7 +53,7 @@ for (const ratio of [0.1, 0.2, 0.5, 1, 2, 5, 10]) {
 }
 
 const schedule = lambdaGrid(24, { lambdaMin: -4.5, lambdaMax: 3 });
-const { samples } = sample(dpmSolverPP2M(), model, key("samples"), {
+const { samples } = sample(dpmSolverPlusPlus2M(), model, key("samples"), {
   shape: [60, heldOut.shape[1]],
   schedule,
 });

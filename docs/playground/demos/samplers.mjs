@@ -3,7 +3,7 @@ import { toTypedArray } from "@provably/core-tensor";
 import { key, normalRows } from "@provably/core-tensor/random";
 import {
   acceleratedOde,
-  acceleratedOdeCached,
+  acceleratedOdeMultistep,
   acceleratedSde,
   ddim,
   ddpm,
@@ -17,7 +17,7 @@ const samplers = {
   pfOde,
   ddim: ddim(),
   acceleratedOde,
-  acceleratedOdeCached,
+  acceleratedOdeMultistep,
   ddpm,
   acceleratedSde,
 };
@@ -46,8 +46,8 @@ export function compute({ sampler, numSteps, points, seed }) {
   const end = path.subarray((stations - 1) * points * 2);
   const ends = Array.from({ length: points }, (_, i) => ({ x: end[2 * i], y: end[2 * i + 1] }));
   const facts = [["evaluations of the score", String(numEvaluations)]];
-  if (samplers[sampler].noises === 0) {
-    const exact = toTypedArray(run(acceleratedOdeCached, 1500, false).samples);
+  if (samplers[sampler].numNoises === 0) {
+    const exact = toTypedArray(run(acceleratedOdeMultistep, 1500, false).samples);
     const apart = ends
       .map(({ x, y }, i) => Math.hypot(x - exact[2 * i], y - exact[2 * i + 1]))
       .sort((a, b) => a - b);

@@ -3,7 +3,7 @@ import { array, toTypedArray } from "@provably/core-tensor";
 import { foldIn, key } from "@provably/core-tensor/random";
 import {
   acceleratedOde,
-  acceleratedOdeCached,
+  acceleratedOdeMultistep,
   acceleratedSde,
   certifyOrder,
   convergence,
@@ -11,7 +11,7 @@ import {
   ddpm,
   empiricalDistribution,
   gaussianMixture,
-  paperSchedule,
+  theorySchedule,
   pfOde,
   sample,
 } from "@provably/score-diffusion";
@@ -51,7 +51,7 @@ const line = gaussianMixture({
   variances: [0.09, 0.16],
 });
 
-const deterministic = [pfOde, ddim(), acceleratedOde, acceleratedOdeCached];
+const deterministic = [pfOde, ddim(), acceleratedOde, acceleratedOdeMultistep];
 const stochastic = [ddpm, acceleratedSde];
 
 function measure(samplers, law, numSteps, progress, label) {
@@ -124,7 +124,7 @@ function drawDigits(progress) {
       { shape: [count, size] },
     ),
   );
-  const samplers = [pfOde, ddim(), acceleratedOde, acceleratedOdeCached, acceleratedSde];
+  const samplers = [pfOde, ddim(), acceleratedOde, acceleratedOdeMultistep, acceleratedSde];
   const stepCounts = [5, 10, 20, 40];
   const columns = 8;
   const bar = progress(
@@ -135,14 +135,14 @@ function drawDigits(progress) {
   const grids = samplers.map((sampler) =>
     stepCounts.map((numSteps) => {
       // the theorems' schedule at few steps: the constant is what still fits below 1
-      const schedule = paperSchedule(numSteps, {
+      const schedule = theorySchedule(numSteps, {
         c0: 1.2,
         c1: Math.min(4, (0.98 * numSteps) / Math.log(numSteps)),
       });
       const { samples } = sample(sampler, law, foldIn(SEED, "digits"), {
         shape: [columns, size],
         schedule,
-        quietEnd: true,
+        noiselessLastStep: true,
         onProgress: () => bar.step(++done),
       });
       const values = toTypedArray(samples);

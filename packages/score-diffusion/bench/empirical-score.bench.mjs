@@ -16,7 +16,7 @@ const empirical = (dtype) => ({
     const list = [
       {
         name: "score-diffusion",
-        run: () => empiricalScore(law, x, { alpha: 0.8, sigma: 0.6, t: 0 }),
+        run: () => empiricalScore(law, x, { alpha: 0.8, sigma: 0.6 }),
       },
     ];
     if (torch)

@@ -1,11 +1,13 @@
 /** The probability flow itself, integrated until nothing changes: what deterministic samplers approximate. */
 import { DomainError, type NdArray, div, mul } from "@provably/core-tensor";
-import { anyRecord, check, wholeNumber } from "@provably/core-tensor/internal";
+import { checkOptions, wholeNumber } from "@provably/core-tensor/internal";
 import { arrayOf } from "./internal/check.js";
 import { type NoiseLevel, checkLevel } from "./schedule/level.js";
 import { levelOfLambda } from "./schedule/level.js";
 import { combine } from "./sampler/sampler.js";
 import { type Model, checkModel, predict } from "./score/prediction.js";
+
+const OPTIONS = { numSteps: wholeNumber(1) };
 
 /**
  * The end of the probability flow that starts at `x`: with $u = x/\alpha$ and $\lambda = \ln(\alpha/\sigma)$ the flow is
@@ -22,8 +24,7 @@ import { type Model, checkModel, predict } from "./score/prediction.js";
  * @throws `DomainError` when a level has no noise, or is not variance-preserving
  * @example
  * ```ts
- * import { array, item } from "@provably/core-tensor";
- * import { gaussianMixture, levelOf, probabilityFlow } from "@provably/score-diffusion";
+ *  * import { probabilityFlow } from "@provably/score-diffusion";
  *
  * const standard = gaussianMixture({ weights: [1], means: [[0]], variances: [1] });
  * const end = probabilityFlow(standard, array([[0.7]], { dtype: "float64" }), levelOf(0.01), levelOf(0.99));
@@ -39,10 +40,9 @@ export function probabilityFlow(
   to: NoiseLevel,
   options: { readonly numSteps?: number } = {},
 ): NdArray {
-  const { numSteps = 400 } = check("probabilityFlow", "options", options, anyRecord);
+  const { numSteps = 400 } = checkOptions("probabilityFlow", options, OPTIONS);
   checkModel("probabilityFlow", model);
   arrayOf("probabilityFlow", "x", x);
-  check("probabilityFlow", "numSteps", numSteps, wholeNumber(1));
   for (const [name, level] of Object.entries({ from, to })) {
     const { alpha, sigma } = checkLevel("probabilityFlow", level, name);
     if (!(sigma > 0 && alpha > 0 && Math.abs(alpha * alpha + sigma * sigma - 1) < 1e-9))

@@ -17,18 +17,17 @@ export {
   flowSchedule,
   lambdaGrid,
   levelAt,
-  paperSchedule,
+  theorySchedule,
   scheduleOf,
   scheduleOfAlphaBar,
   scheduleOfSigmas,
-  type PaperScheduleOptions,
+  type TheoryScheduleOptions,
   type Schedule,
 } from "./schedule/schedule.js";
 export {
-  firstSteps,
+  truncateSchedule,
   rescaleZeroTerminalSnr,
   respace,
-  stepOfSigma,
   timesteps,
   type Spacing,
 } from "./schedule/respace.js";
@@ -101,18 +100,18 @@ export { pfOde } from "./sampler/pf-ode.js";
 export { ddpm } from "./sampler/ddpm.js";
 export {
   acceleratedOde,
-  acceleratedOdeCached,
+  acceleratedOdeMultistep,
   acceleratedOdeExtended,
   type AcceleratedRow,
-  type CachedRow,
+  type MultistepRow,
 } from "./sampler/accelerated-ode.js";
 export { acceleratedSde } from "./sampler/accelerated-sde.js";
 export { ddim, type DdimRow } from "./sampler/ddim.js";
 export { ddpmAncestral, type AncestralRow } from "./sampler/ddpm-ancestral.js";
 export {
   dpmSolver2,
-  dpmSolverPP2M,
-  dpmSolverPP2S,
+  dpmSolverPlusPlus2M,
+  dpmSolverPlusPlus2S,
   dpmSolverSde2M,
   type DpmRow,
   type MultistepOptions,
@@ -168,6 +167,8 @@ export {
 } from "./certify/score-error.js";
 
 // networks and their training
+export { stepOfLevel, type Training } from "./schedule/training.js";
+export { stepModel, stepModelAsync, type StepModelOptions } from "./network/step-model.js";
 export { networkModel, type BatchLevels, type Network } from "./network/network.js";
 export {
   scoreNetwork,
@@ -199,6 +200,7 @@ export {
   type OnnxRuntime,
   type OnnxSession,
   type OnnxTensor,
+  type OnnxValueMetadata,
 } from "./onnx/onnx-model.js";
 
 // images
@@ -287,11 +289,13 @@ export type {
 
 // certificates of posteriors
 export {
-  calibrationRanks,
+  sbcRanks,
   certifyCalibration,
   type CalibrationOptions,
+  type SbcOptions,
   type PosteriorSampler,
 } from "./certify/calibration.js";
+export { certifyScore, certifyScoreAsync, type CertifyScoreOptions } from "./certify/score.js";
 export { certifyPosterior, type PosteriorDistanceOptions } from "./certify/posterior-distance.js";
 export {
   certifyPosteriorPredictive,

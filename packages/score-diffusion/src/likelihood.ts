@@ -15,12 +15,30 @@ import {
   sub,
   sum,
 } from "@provably/core-tensor";
-import { anyRecord, check, show, wholeNumber } from "@provably/core-tensor/internal";
+import {
+  anyString,
+  byKind,
+  checkOptions,
+  finiteNumber,
+  optional,
+  recordOf,
+  wholeNumber,
+} from "@provably/core-tensor/internal";
 import { type RngKey, foldIn, normalRows } from "@provably/core-tensor/random";
-import { checkNumbers } from "./internal/check.js";
+import { rngKey } from "./internal/check.js";
 import { type NoiseLevel, checkLevel, lambdaOf, levelOfLambda } from "./schedule/level.js";
 import { denoised } from "./score/denoiser.js";
+import { trainedLambdas } from "./schedule/training.js";
 import { type Model, checkModel } from "./score/prediction.js";
+
+const OPTIONS = {
+  divergence: byKind("kind", {
+    exact: recordOf({ kind: anyString }),
+    hutchinson: recordOf({ kind: anyString, key: rngKey, numProbes: optional(wholeNumber(1)) }),
+  }),
+  numSteps: wholeNumber(1),
+  lambdaMin: finiteNumber,
+};
 
 /**
  * How the divergence of the flow is found: `exact`, one pullback for each coordinate; or `hutchinson`, the mean of $v^\top J v$ over random signs $v$, held fixed along
@@ -40,7 +58,7 @@ export interface LikelihoodOptions {
   readonly divergence?: Divergence;
   /** Steps of the classical Runge-Kutta method in $\ln(\alpha/\sigma)$, four evaluations each; default 50. */
   readonly numSteps?: number;
-  /** $\ln(\alpha/\sigma)$ where the law counts as standard normal; default −6. */
+  /** $\ln(\alpha/\sigma)$ where the law counts as standard normal; default −6, or the noisiest step that a network was trained on where that has less noise. */
   readonly lambdaMin?: number;
 }
 
@@ -72,7 +90,7 @@ export interface LikelihoodResult {
  * @example
  * ```ts
  * import { key } from "@provably/core-tensor/random";
- * import { gaussian, levelOf, logLikelihood } from "@provably/score-diffusion";
+ * import { logLikelihood } from "@provably/score-diffusion";
  *
  * const law = gaussian({ mean: [0], covariance: [[1]] });
  * logLikelihood(law, [[0]], levelOf(0.9)).logLikelihood.get(0).toFixed(4); // => "-0.9189"
@@ -89,14 +107,11 @@ export function logLikelihood(
   const {
     divergence = { kind: "exact" },
     numSteps = 50,
-    lambdaMin = -6,
-  } = check("logLikelihood", "options", options, anyRecord);
-  checkModel("logLikelihood", model);
-  checkNumbers("logLikelihood", { lambdaMin });
+    lambdaMin = Math.max(-6, trainedLambdas(checkModel("logLikelihood", model))[0]),
+  } = checkOptions<LikelihoodOptions>("logLikelihood", options, OPTIONS);
   const points = astype(x, "float64");
   if (points.shape.length < 2)
     throw new ShapeError(`logLikelihood: x must be [n, …], got [${points.shape.join(", ")}]`);
-  check("logLikelihood", "numSteps", numSteps, wholeNumber(1));
   const { alpha, sigma } = checkLevel("logLikelihood", level);
   if (!(sigma > 0 && alpha > 0 && Math.abs(alpha * alpha + sigma * sigma - 1) < 1e-9))
     throw new DomainError(
@@ -153,18 +168,12 @@ export function logLikelihood(
 
 /** Cotangents whose products with the Jacobian add up to the trace, or are right on average. */
 function probesOf(divergence: Divergence, x: NdArray): NdArray[] {
-  check("logLikelihood", "divergence", divergence, anyRecord);
   if (divergence.kind === "hutchinson") {
     const { numProbes = 1 } = divergence;
-    check("logLikelihood", "numProbes", numProbes, wholeNumber(1));
     return Array.from({ length: numProbes }, (_, i) =>
       sign(normalRows(foldIn(divergence.key, i), x.shape, { dtype: "float64" })),
     );
   }
-  if (divergence.kind !== "exact")
-    throw new DomainError(
-      `logLikelihood: divergence must be exact or hutchinson, got ${show((divergence as { kind: unknown }).kind)}`,
-    );
   const d = x.size / Math.max(1, x.shape[0]!);
   return Array.from({ length: d }, (_, j) => {
     const row = new Float64Array(d);

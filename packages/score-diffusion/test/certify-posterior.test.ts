@@ -16,7 +16,7 @@ import {
   type DpnpOptions,
   type ForwardModel,
   annealing,
-  calibrationRanks,
+  sbcRanks,
   certifyCalibration,
   certifyPosterior,
   certifyPosteriorPredictive,
@@ -60,7 +60,7 @@ const bits = quantizedSensing(2, 0.5);
 
 describe("calibration", () => {
   // one draw decides: p-values below 0.01 come up once in a hundred keys
-  const options = { trials: 150, draws: 9 };
+  const options = { numTrials: 150, numDraws: 9 };
 
   it.each([
     ["linear measurements", linear],
@@ -80,11 +80,11 @@ describe("calibration", () => {
         shape: [n, 2],
       });
     };
-    const ranks = calibrationRanks(prior, linear, exact, key(4), { trials: 100, draws: 4 });
+    const ranks = sbcRanks(prior, linear, exact, key(4), { numTrials: 100, numDraws: 4 });
     expect(ranks.shape).toEqual([100, 3]);
-    expect(certifyCalibration(prior, linear, exact, key(4), { trials: 100, draws: 4 }).holds).toBe(
-      true,
-    );
+    expect(
+      certifyCalibration(prior, linear, exact, key(4), { numTrials: 100, numDraws: 4 }).holds,
+    ).toBe(true);
   });
 
   it.each([
@@ -100,9 +100,9 @@ describe("calibration", () => {
   });
 
   it("names what is wrong", () => {
-    expect(() => certifyCalibration(prior, linear, sampler(linear), key(0), { trials: 0 })).toThrow(
-      /trials/,
-    );
+    expect(() =>
+      certifyCalibration(prior, linear, sampler(linear), key(0), { numTrials: 0 }),
+    ).toThrow(/numTrials/);
     expect(() =>
       certifyCalibration(prior, linear, sampler(linear), key(0), { significance: 2 }),
     ).toThrow(/significance/);
@@ -114,8 +114,8 @@ describe("calibration", () => {
     );
     expect(() =>
       certifyCalibration(prior, linear, sampler(linear), key(0), {
-        trials: 2,
-        draws: 2,
+        numTrials: 2,
+        numDraws: 2,
         quantities: (x) => x.pick(null, 0),
       }),
     ).toThrow(/quantities must be \[n, q\]/);

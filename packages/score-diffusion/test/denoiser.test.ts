@@ -43,7 +43,7 @@ describe("denoised", () => {
     ["mixture", mixture],
     ["data set", empirical],
   ] as const)("closed form of a %s equals automatic differentiation", (_, model) => {
-    for (const level of [levelOf(0.9), levelOf(0.4), { alpha: 1, sigma: 3, t: 0 }]) {
+    for (const level of [levelOf(0.9), levelOf(0.4), { alpha: 1, sigma: 3 }]) {
       const [closed, automatic] = [
         denoised(model, x, level),
         denoised(differentiated(model), x, level),
@@ -60,7 +60,7 @@ describe("denoised", () => {
   it.each(["score", "eps", "x0", "v"] as const)(
     "is the same whatever the model predicts: %s",
     (prediction: Prediction) => {
-      const level = { alpha: 0.7, sigma: 0.9, t: 0 };
+      const level = { alpha: 0.7, sigma: 0.9 };
       const model: Model = {
         prediction,
         evaluate: (p, at) => convertPrediction(mixture.evaluate(p, at), "score", prediction, p, at),

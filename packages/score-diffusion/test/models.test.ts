@@ -33,7 +33,7 @@ import {
   levelOfSigma,
   linearSubspace,
   mixtureScore,
-  paperSchedule,
+  theorySchedule,
   perturbScore,
   productModel,
   sample,
@@ -45,7 +45,7 @@ import { f64 } from "./fixtures.js";
 
 const plane = gaussianMixture({ weights: [1, 2], means: [[-1, 0.5], [1, 0]], covariances: [[[0.3, 0.1], [0.1, 0.2]], [[0.1, 0], [0, 0.4]]] }); // prettier-ignore
 const x = normal(key(1), [6, 2], { dtype: "float64" });
-const levels = [levelOf(0.9), levelOf(0.3), { alpha: 1, sigma: 4, t: 0 }];
+const levels = [levelOf(0.9), levelOf(0.3), { alpha: 1, sigma: 4 }];
 const later = ({ prediction, evaluate }: Model): AsyncModel => ({
   prediction,
   evaluate: (...args) => Promise.resolve(evaluate(...args)),
@@ -113,7 +113,7 @@ describe("linearSubspace", () => {
 describe("perturbScore", () => {
   it("is off by as much as asked, in value and in Jacobian", () => {
     const off = perturbScore(plane, key(3), { l2: 0.2, jacobian: 3 });
-    const { score, jacobian } = scoreErrors(off, plane, key(4), paperSchedule(20), {
+    const { score, jacobian } = scoreErrors(off, plane, key(4), theorySchedule(20), {
       numSamples: 400,
     });
     // phases are spread well where the frequency of 15 meets a law of unit width; 8000 samples leave a percent
@@ -124,7 +124,7 @@ describe("perturbScore", () => {
 
   it("moves the law of the flow by what a constant error does to a standard normal one", () => {
     const normals = gaussianMixture({ weights: [1], means: [[0]], variances: [1] });
-    const schedule = paperSchedule(20);
+    const schedule = theorySchedule(20);
     const { flowVariation } = scoreErrors(
       perturbScore(normals, key(3), { l2: 0.2 }),
       normals,
@@ -230,7 +230,7 @@ describe("coordinates of other families", () => {
       const sigma = Math.exp(4 * noise);
       const f = edmPrecondition(sigma);
       const at = mul(1 / f.in, scaled);
-      const ve = { alpha: 1, sigma, t: 0 };
+      const ve = { alpha: 1, sigma };
       return mul(
         1 / f.out,
         sub(convertPrediction(plane.evaluate(at, ve), "score", "x0", at, ve), mul(f.skip, at)),
@@ -250,7 +250,7 @@ describe("coordinates of other families", () => {
 
   it("flowMatchingModel makes a denoiser of a velocity", async () => {
     const velocity = (w: NdArray, time: number): NdArray => {
-      const level = { alpha: 1 - time, sigma: time, t: 0 };
+      const level = { alpha: 1 - time, sigma: time };
       const score = plane.evaluate(w, level);
       return sub(
         convertPrediction(score, "score", "eps", w, level),

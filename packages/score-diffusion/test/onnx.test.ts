@@ -16,11 +16,14 @@ import {
   ddim,
   gaussian,
   lambdaGrid,
+  levelAt,
   levelOf,
+  linearBetas,
   loadOnnxModel,
   onnxModel,
   sample,
   sampleAsync,
+  scheduleOf,
 } from "../src/index.js";
 
 // the wire format of protobuf, as far as a small ONNX graph needs it
@@ -104,15 +107,34 @@ describe("onnxModel", () => {
   it("hands over whole step numbers, one or one for each row", async () => {
     const bytesOfModel = scaledBy(INT64);
     const x = normal(key(2), [3, 1, 3], { dtype: "float64" });
-    const steps = await loadOnnxModel(bytesOfModel, { runtime });
-    expect(
-      allClose(await steps.evaluate(x, { ...levelOf(0.5), t: 4 }), mul(4, x), { relative: 1e-6 }),
-    ).toBe(true);
+    const schedule = scheduleOf(linearBetas(10));
+    const trainedOn = { schedule };
+    const steps = await loadOnnxModel(bytesOfModel, { runtime, trainedOn });
+    // counted from 0
+    const level = levelAt(schedule, 5);
+    expect(allClose(await steps.evaluate(x, level), mul(4, x), { relative: 1e-6 })).toBe(true);
     // with n = w = 3 a time for each row broadcasts along rows of the last axis
-    const perRow = await loadOnnxModel(bytesOfModel, { runtime, timePerRow: true });
-    expect(
-      allClose(await perRow.evaluate(x, { ...levelOf(0.5), t: 2 }), mul(2, x), { relative: 1e-6 }),
-    ).toBe(true);
+    const perRow = await loadOnnxModel(bytesOfModel, {
+      runtime,
+      timePerRow: true,
+      trainedOn: { schedule, firstStep: 1 },
+    });
+    expect(allClose(await perRow.evaluate(x, level), mul(5, x), { relative: 1e-6 })).toBe(true);
+  });
+
+  it("asks for the training of a network that takes a time, before the first call", async () => {
+    const bytesOfModel = scaledBy(INT64);
+    await expect(loadOnnxModel(bytesOfModel, { runtime })).rejects.toThrow(
+      /loadOnnxModel: the network takes a time, "t": give trainedOn/,
+    );
+    const trainedOn = { schedule: scheduleOf(linearBetas(10)) };
+    await expect(
+      loadOnnxModel(bytesOfModel, { runtime, trainedOn, time: () => 1 }),
+    ).rejects.toThrow(/not both/);
+    const steps = await loadOnnxModel(bytesOfModel, { runtime, trainedOn });
+    await expect(steps.evaluate(full([1, 1, 1], 2), levelOf(1e-9))).rejects.toThrow(
+      /no step of the training has the noise/,
+    );
   });
 
   it("finds the installed runtime by itself", async () => {

@@ -9,8 +9,8 @@ import {
   ddim,
   ddpmAncestral,
   dpmSolver2,
-  dpmSolverPP2M,
-  dpmSolverPP2S,
+  dpmSolverPlusPlus2M,
+  dpmSolverPlusPlus2S,
   dpmSolverSde2M,
   euler,
   eulerAncestral,
@@ -59,7 +59,7 @@ describe.skipIf(golden === undefined)("golden trajectories of the practical samp
   ): NdArray => {
     const steps = schedule.alphaBar.length - stopAt;
     const noise = Array.from({ length: steps }, (_, i) =>
-      sampler.noises === 0 ? [] : [f64(z[i]!)],
+      sampler.numNoises === 0 ? [] : [f64(z[i]!)],
     );
     return sample(sampler, mixtureOf(golden!.prior), key(0), {
       start,
@@ -82,9 +82,9 @@ describe.skipIf(golden === undefined)("golden trajectories of the practical samp
 
   it.each<[string, Sampler]>([
     ["dpmSolver2s", dpmSolver2],
-    ["dpmSolverPP2s", dpmSolverPP2S],
-    ["dpmSolverPP2m", dpmSolverPP2M({ lowerOrderFinal: false })],
-    ["dpmSolverPP2m_lowerOrderFinal", dpmSolverPP2M()],
+    ["dpmSolverPP2s", dpmSolverPlusPlus2S],
+    ["dpmSolverPP2m", dpmSolverPlusPlus2M({ lowerOrderFinal: false })],
+    ["dpmSolverPP2m_lowerOrderFinal", dpmSolverPlusPlus2M()],
     ["dpmSolverPP2mSde", dpmSolverSde2M({ lowerOrderFinal: false })],
   ])("%s, to the last level", (name, sampler) => {
     expectNear(run(sampler, grid, f64(golden!.xT), golden!.z, 1), golden![name] as Path);
@@ -93,7 +93,7 @@ describe.skipIf(golden === undefined)("golden trajectories of the practical samp
   it("dpmSolverPP2m_finalZero", () => {
     const path = golden!["dpmSolverPP2m_finalZero"] as Path;
     expectNear(
-      run(dpmSolverPP2M({ lowerOrderFinal: false }), grid, f64(golden!.xT), golden!.z, 0),
+      run(dpmSolverPlusPlus2M({ lowerOrderFinal: false }), grid, f64(golden!.xT), golden!.z, 0),
       path,
     );
   });
@@ -169,8 +169,8 @@ describe.skipIf(rates === undefined)("golden errors of the practical samplers", 
   it.each<[string, Sampler]>([
     ["ddim", ddim()],
     ["dpm_solver_2s", dpmSolver2],
-    ["dpm_solver_pp_2s", dpmSolverPP2S],
-    ["dpm_solver_pp_2m", dpmSolverPP2M({ lowerOrderFinal: false })],
+    ["dpm_solver_pp_2s", dpmSolverPlusPlus2S],
+    ["dpm_solver_pp_2m", dpmSolverPlusPlus2M({ lowerOrderFinal: false })],
     ["unipc2", uniPC()],
     ["unipc3", uniPC({ order: 3 })],
   ])("%s on a λ-uniform grid", (name, sampler) => {
@@ -209,8 +209,8 @@ describe("certificates of the practical samplers", () => {
   });
   it.each<[Sampler]>([
     [dpmSolver2],
-    [dpmSolverPP2S],
-    [dpmSolverPP2M()],
+    [dpmSolverPlusPlus2S],
+    [dpmSolverPlusPlus2M()],
     [heun()],
     [euler()],
     [uniPC({ order: 1 })],

@@ -148,7 +148,9 @@ describe.skipIf(golden === undefined)("golden rates", () => {
     // 7000 points on [−12, 12], in NumPy: 0.10706791; on [−5, 5] the same code gives 0.10769
     const { gmm1, c0, c1 } = golden!._meta;
     expect(
-      Math.abs(marginalTv1d(ddpm, mixtureOf(gmm1), theorySchedule(25, { c0, c1 })) / 0.10706791 - 1),
+      Math.abs(
+        marginalTv1d(ddpm, mixtureOf(gmm1), theorySchedule(25, { c0, c1 })) / 0.10706791 - 1,
+      ),
     ).toBeLessThan(1e-4);
   });
 

@@ -28,8 +28,8 @@ import {
   ddimInversion,
   ddpm,
   ddpmAncestral,
-  dpmSolverPP2M,
-  firstSteps,
+  dpmSolverPlusPlus2M,
+  truncateSchedule,
   flowEuler,
   flowHeun,
   flowSchedule,
@@ -44,7 +44,7 @@ import {
   mixtureLogDensity,
   mixtureMoments,
   mixtureSamples,
-  paperSchedule,
+  theorySchedule,
   probabilityFlow,
   repaint,
   sample,
@@ -52,7 +52,7 @@ import {
   sampleAdaptiveAsync,
   sampleAsync,
   scheduleOf,
-  stepOfSigma,
+  stepOfLevel,
   withCorrector,
 } from "../src/index.js";
 import { f64 } from "./fixtures.js";
@@ -138,7 +138,7 @@ describe("ddimInversion", () => {
 
 describe("starting from an image", () => {
   it("keeps close to it when little noise is put in, and forgets it with much", () => {
-    const schedule = paperSchedule(100);
+    const schedule = theorySchedule(100);
     const from = f64([[1.1, -0.3]]);
     const distance = (step: number): number => {
       const start = addNoise(
@@ -150,7 +150,7 @@ describe("starting from an image", () => {
         mean(
           norm(
             sub(
-              sample(ddim(), plane, key(2), { start, schedule: firstSteps(schedule, step) })
+              sample(ddim(), plane, key(2), { start, schedule: truncateSchedule(schedule, step) })
                 .samples,
               from,
             ),
@@ -161,24 +161,29 @@ describe("starting from an image", () => {
     };
     expect(distance(20)).toBeLessThan(distance(60) / 2);
     expect(distance(60)).toBeLessThan(distance(100));
-    expect(() => firstSteps(schedule, 101)).toThrow(/numSteps/);
+    expect(() => truncateSchedule(schedule, 101)).toThrow(/numSteps/);
   });
 });
 
 describe("levels and steps", () => {
-  it("stepOfSigma undoes levelAt and interpolates between steps", () => {
+  it("stepOfLevel undoes levelAt, interpolates between steps and refuses more noise than there was", () => {
     const schedule = scheduleOf([0.1, 0.2, 0.3, 0.4]);
+    const step = (ratio: number): number => stepOfLevel({ schedule }, levelOfSigma(ratio));
     const ratio = (t: number): number => levelAt(schedule, t).sigma / levelAt(schedule, t).alpha;
-    for (const t of [1, 2, 3, 4]) expect(stepOfSigma(schedule, ratio(t))).toBeCloseTo(t, 10);
-    expect(stepOfSigma(schedule, Math.sqrt(ratio(2) * ratio(3)))).toBeCloseTo(2.5, 10);
-    expect([stepOfSigma(schedule, 1e-6), stepOfSigma(schedule, 1e6)]).toEqual([1, 4]);
-    expect(() => stepOfSigma(schedule, 0)).toThrow(/ratio/);
+    for (const t of [1, 2, 3, 4]) {
+      expect(stepOfLevel({ schedule }, levelAt(schedule, t))).toBe(t - 1);
+      expect(stepOfLevel({ schedule, firstStep: 1 }, levelAt(schedule, t))).toBe(t);
+    }
+    expect(step(Math.sqrt(ratio(2) * ratio(3)))).toBeCloseTo(1.5, 10);
+    expect(stepOfLevel({ schedule, wholeSteps: true }, levelOfSigma(1.2 * ratio(2)))).toBe(1);
+    expect([step(1e-6), step(0)]).toEqual([0, 0]);
+    expect(() => step(1e6)).toThrow(/stepOfLevel: no step of the training has the noise/);
     expect(() => levelOfSigma(-1)).toThrow(/ratio/);
   });
 
   it("ddpmAncestral interpolates between its variances in the logarithm", () => {
     const [small, half, large] = (["small", 0.5, "large"] as const).map(
-      (v) => ddpmAncestral({ variance: v }).table(paperSchedule(30), {})[4]!.noise,
+      (v) => ddpmAncestral({ variance: v }).table(theorySchedule(30), {})[4]!.noise,
     );
     expect(half).toBeCloseTo(Math.sqrt(small! * large!), 12);
     expect(() => ddpmAncestral({ variance: 1.5 })).toThrow(/variance/);
@@ -192,7 +197,7 @@ describe("repaint", () => {
     const sampler = repaint(ddpmAncestral(), [1.5, 0], [1, 0], { resamplings: 10, jumpLength: 5 });
     const { samples } = sample(sampler, law, key(3), {
       shape: [1500, 2],
-      schedule: paperSchedule(60),
+      schedule: theorySchedule(60),
     });
     expect(new Set(toNested(slice(samples, [0, 0], [1500, 1])) as number[]).size).toBeGreaterThan(
       0,
@@ -207,7 +212,7 @@ describe("repaint", () => {
       key(3),
       {
         shape: [1500, 2],
-        schedule: paperSchedule(60),
+        schedule: theorySchedule(60),
       },
     );
     expect(Math.abs(item(mean(slice(once.samples, [0, 1], [1500, 2]))) - 1.2)).toBeGreaterThan(
@@ -217,7 +222,7 @@ describe("repaint", () => {
 
   it("gives a batch in parts the same points as in one piece, and the same when the model answers later", async () => {
     const sampler = repaint(ddpmAncestral(), [1, 0], [1, 0], { resamplings: 2, jumpLength: 3 });
-    const options = { schedule: paperSchedule(30) };
+    const options = { schedule: theorySchedule(30) };
     const whole = sample(sampler, law, key(5), { shape: [5, 2], ...options }).samples;
     const parts = [[0, 2], [2, 3]].map(([firstRow, n]) => sample(sampler, law, key(5), { shape: [n!, 2], firstRow: firstRow!, ...options }).samples); // prettier-ignore
     expect(toNested(concat(parts))).toEqual(toNested(whole));
@@ -414,7 +419,7 @@ describe("a model that goes wrong", () => {
       prediction: "eps",
       evaluate: (x) => (++calls === 4 ? mul(x, NaN) : x),
     };
-    const { samples, certificate } = sample(dpmSolverPP2M(), failing, key(0), {
+    const { samples, certificate } = sample(dpmSolverPlusPlus2M(), failing, key(0), {
       shape: [2, 1],
       numSteps: 20,
       onNonFinite: "stop",
@@ -428,7 +433,7 @@ describe("a model that goes wrong", () => {
 describe("certifyErrorBound", () => {
   it("refuses samplers without an order", () => {
     expect(() =>
-      certifyErrorBound(withCorrector(ddim()), line, line, key(0), paperSchedule(40)),
+      certifyErrorBound(withCorrector(ddim()), line, line, key(0), theorySchedule(40)),
     ).toThrow(/no order/);
   });
 });

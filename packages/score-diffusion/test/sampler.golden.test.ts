@@ -4,12 +4,12 @@ import { type NdArray } from "@provably/core-tensor";
 import {
   type Sampler,
   acceleratedOde,
-  acceleratedOdeCached,
+  acceleratedOdeMultistep,
   acceleratedOdeExtended,
   acceleratedSde,
   ddim,
   ddpm,
-  paperSchedule,
+  theorySchedule,
   pfOde,
   sample,
 } from "../src/index.js";
@@ -37,7 +37,7 @@ const samplers: readonly (readonly [string, Sampler])[] = [
 
 describe.skipIf(golden === undefined)("golden trajectories of the paper samplers", () => {
   describe.each(golden?.cases.map((c, i) => [i, c] as const) ?? [])("case %i", (_, c) => {
-    const schedule = paperSchedule(c.T, { c0: c.c0, c1: c.c1 });
+    const schedule = theorySchedule(c.T, { c0: c.c0, c1: c.c1 });
     // step t uses the noise z[t − 1], and the table runs from T down
     const noise = (count: number, stopAt: 0 | 1): NdArray[][] =>
       Array.from({ length: c.T - stopAt }, (_, i) =>
@@ -47,13 +47,13 @@ describe.skipIf(golden === undefined)("golden trajectories of the paper samplers
       const run = sample(sampler, mixtureOf(c.prior), key(0), {
         start: f64(c.yT),
         schedule,
-        noise: noise(sampler.noises, 0),
+        noise: noise(sampler.numNoises, 0),
         trajectory: true,
       });
       expectNear(run.trajectory!, c[name] as number[][][]);
     });
-    it("acceleratedOdeCached visits the golden points down to Y_1", () => {
-      const run = sample(acceleratedOdeCached, mixtureOf(c.prior), key(0), {
+    it("acceleratedOdeMultistep visits the golden points down to Y_1", () => {
+      const run = sample(acceleratedOdeMultistep, mixtureOf(c.prior), key(0), {
         start: f64(c.yT),
         schedule,
         stopAt: 1,
@@ -89,7 +89,7 @@ describe.skipIf(practical === undefined)("golden trajectories of ddim", () => {
       ] as const) {
         const sampler = ddim({ eta });
         const noise = Array.from({ length: steps }, (_, i) =>
-          sampler.noises === 0 ? [] : [f64(c.z[steps - 1 - i]!)],
+          sampler.numNoises === 0 ? [] : [f64(c.z[steps - 1 - i]!)],
         );
         const run = sample(sampler, mixtureOf(c.prior), key(0), {
           start: f64(c.xT),

@@ -20,7 +20,7 @@ import {
   ddpm,
   empiricalDistribution,
   gaussianMixture,
-  paperSchedule,
+  theorySchedule,
   pfOde,
   sample,
   sampleAsync,
@@ -82,7 +82,7 @@ describe("sample", () => {
     // 4000 draws of variance about 2.3: the mean has standard error 0.024, the variance about 0.04; 5 of each
     const { samples } = sample(acceleratedSde, law, key(3), {
       shape: [4000, 1],
-      schedule: paperSchedule(200, { c0: 2 }),
+      schedule: theorySchedule(200, { c0: 2 }),
     });
     const m = 0.4 * -2 + 0.6 * 1;
     const v = 0.4 * (4 + 0.2) + 0.6 * (1 + 0.1) - m * m;
@@ -162,9 +162,9 @@ describe("sample", () => {
 
 describe("schedules and mixtures refuse what they cannot use", () => {
   it("names the argument", () => {
-    expect(() => paperSchedule(1)).toThrow(/numSteps/);
-    expect(() => paperSchedule(8)).toThrow(/must be below 1/);
-    expect(() => paperSchedule(100, { c0: 4, c1: 4 })).toThrow(/c1 must exceed c0/);
+    expect(() => theorySchedule(1)).toThrow(/numSteps/);
+    expect(() => theorySchedule(8)).toThrow(/must be below 1/);
+    expect(() => theorySchedule(100, { c0: 4, c1: 4 })).toThrow(/c1 must exceed c0/);
     expect(() => scheduleOf([0.1, 1.5])).toThrow(/beta\[1\]/);
     expect(() =>
       gaussianMixture({ weights: [-1, 1], means: [[0], [1]], variances: [1, 1] }),

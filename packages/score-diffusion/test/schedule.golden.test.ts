@@ -5,7 +5,7 @@ import {
   karrasSigmas,
   levelOfLambda,
   linearBetas,
-  paperSchedule,
+  theorySchedule,
   scaledLinearBetas,
   sigmoidBetas,
 } from "../src/index.js";
@@ -20,9 +20,9 @@ const range = (c: Row): { start: number; end: number } => ({
 
 describe.skipIf(golden === undefined)("golden schedules", () => {
   const rows = (name: string): Row[] => golden?.[name] ?? [];
-  it("paperSchedule has the golden betas, one past the end included", () => {
+  it("theorySchedule has the golden betas, one past the end included", () => {
     for (const c of rows("paper")) {
-      const { beta, alphaBar, nextBeta } = paperSchedule(c["T"]!, { c0: c["c0"]!, c1: c["c1"]! });
+      const { beta, alphaBar, nextBeta } = theorySchedule(c["T"]!, { c0: c["c0"]!, c1: c["c1"]! });
       expectNear([...beta, nextBeta!], c.beta);
       expectNear(alphaBar, c.alphaBar.slice(0, beta.length));
     }

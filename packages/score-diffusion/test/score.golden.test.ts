@@ -41,7 +41,6 @@ describe.skipIf(parameters === undefined)("golden parameterisations", () => {
             convertPrediction(f64(c[from]), from, to, f64(c.x), {
               alpha: c.alpha,
               sigma: c.sigma,
-              t: 0,
             }),
             c[to],
             rtol,
@@ -92,7 +91,7 @@ describe.skipIf(mixtures === undefined)("golden mixture scores", () => {
     "case %i: density, score, responsibilities, Jacobian",
     (_, c) => {
       const law = mixtureOf(c.prior);
-      const level = { alpha: c.alpha, sigma: c.sigma, t: 0 };
+      const level = { alpha: c.alpha, sigma: c.sigma };
       const x = f64(c.x);
       expectNear(mixtureLogDensity(law, x, level), c.logpdf);
       expectNear(mixtureScore(law, x, level), c.score);
@@ -118,7 +117,7 @@ describe.skipIf(empirical === undefined)("golden empirical scores", () => {
   it.each(empirical?.cases.map((c, i) => [i, c] as const) ?? [])(
     "case %i: the same for every chunk size",
     (_, c) => {
-      const level = { alpha: c.alpha, sigma: c.sigma, t: 0 };
+      const level = { alpha: c.alpha, sigma: c.sigma };
       for (const chunkSize of [1, 7, 2048]) {
         const law = empiricalDistribution(f64(c.data), {
           chunkSize,
@@ -143,7 +142,7 @@ describe.skipIf(empirical === undefined)("golden empirical scores", () => {
     const points = normal(key(1), [300, 20], { dtype: "float64" });
     const x = normal(key(2), [9, 20], { dtype: "float64" });
     for (const sigma of [0.1, 0.5, 2]) {
-      const level = { alpha: 0.9, sigma, t: 0 };
+      const level = { alpha: 0.9, sigma };
       const [single, double] = (["float32", "float64"] as const).map((dtype) =>
         empiricalDenoiser(empiricalDistribution(points, { dtype }), x, level),
       );
@@ -165,15 +164,14 @@ describe.skipIf(empirical === undefined)("golden empirical scores", () => {
       const value = empiricalLogDensity(empiricalDistribution(f64(c.data)), f64([c.x[0]!]), {
         alpha: c.alpha,
         sigma: c.sigma,
-        t: 0,
       });
       expectNear(value, [exact[k]!], 1e-11);
     });
   });
   it("its score is a gradient: it vanishes where a lone point sits", () => {
     const law = empiricalDistribution([[3, 4]]);
-    expect([
-      ...toTypedArray(empiricalScore(law, f64([[3, 4]]), { alpha: 1, sigma: 0.5, t: 0 })),
-    ]).toEqual([0, 0]);
+    expect([...toTypedArray(empiricalScore(law, f64([[3, 4]]), { alpha: 1, sigma: 0.5 }))]).toEqual(
+      [0, 0],
+    );
   });
 });

@@ -51,7 +51,7 @@ function exactNetwork(
     apply(_, x, { alpha, sigma }) {
       const [a, s] = [alpha as NdArray, sigma as NdArray];
       const rows = Array.from({ length: x.shape[0]! }, (__, i) => {
-        const level = { alpha: a.get(i), sigma: s.get(i), t: 0 };
+        const level = { alpha: a.get(i), sigma: s.get(i) };
         const row = f64([[x.get(i, 0), x.get(i, 1)]]);
         return toNested(convertPrediction(law.evaluate(row, level), "score", prediction, row, level)) as number[][];
       });
@@ -230,21 +230,20 @@ describe("trainScore", () => {
 describe("networks as models", () => {
   it("answer at any scale with the same law", () => {
     const law = gaussianMixture({ weights: [1, 1], means: [[-1, 0], [1, 0.5]], variances: [0.2, 0.3] }); // prettier-ignore
-    const level = { alpha: 1, sigma: 2, t: 0 };
+    const level = { alpha: 1, sigma: 2 };
     const x = f64([[0.3, -1]]);
     for (const prediction of ["score", "eps", "x0", "v"] as const) {
       const network: Network = {
         prediction,
         apply: (_, y) =>
           convertPrediction(
-            law.evaluate(y, { alpha: 1 / Math.sqrt(5), sigma: 2 / Math.sqrt(5), t: 0 }),
+            law.evaluate(y, { alpha: 1 / Math.sqrt(5), sigma: 2 / Math.sqrt(5) }),
             "score",
             prediction,
             y,
             {
               alpha: 1 / Math.sqrt(5),
               sigma: 2 / Math.sqrt(5),
-              t: 0,
             },
           ),
       };

@@ -1,14 +1,28 @@
 /** Decoupled annealing: a clean point is sampled near the end of the flow, and noised afresh to the next level. */
-import { type ArrayInput, type NdArray, add, mul } from "@provably/core-tensor";
-import { anyRecord, check, wholeNumber } from "@provably/core-tensor/internal";
+import { DomainError, type ArrayInput, type NdArray, add, mul } from "@provably/core-tensor";
+import { checkOptions, positiveNumber, wholeNumber } from "@provably/core-tensor/internal";
 import { type RngKey, foldIn } from "@provably/core-tensor/random";
-import { positive } from "../internal/check.js";
 import { type ForwardModel, likelihoodOf } from "../forward/forward-model.js";
 import { pcsMala } from "../posterior/pcs-mala.js";
 import { onUnitScale } from "../posterior/dds.js";
 import { karrasSigmas } from "../schedule/sigmas.js";
-import { type Model, predict } from "../score/prediction.js";
-import { type Reconstruction, type ReconstructionOptions, reconstruct } from "./reconstruction.js";
+import { trainedLambdas } from "../schedule/training.js";
+import { type Model, checkModel, predict } from "../score/prediction.js";
+import {
+  RECONSTRUCTION,
+  type Reconstruction,
+  type ReconstructionOptions,
+  reconstruct,
+} from "./reconstruction.js";
+
+const OPTIONS = {
+  ...RECONSTRUCTION,
+  numSteps: wholeNumber(1),
+  flowSteps: wholeNumber(1),
+  langevinSteps: wholeNumber(1),
+  sigmaMax: positiveNumber,
+  sigmaMin: positiveNumber,
+};
 
 /**
  * Options of {@link daps}.
@@ -21,7 +35,7 @@ export interface DapsOptions extends ReconstructionOptions {
   readonly flowSteps?: number;
   /** Langevin steps at each level; default 100. */
   readonly langevinSteps?: number;
-  /** Greatest level; default 100. */
+  /** Greatest level; default 100, or the noise of the last step that a network was trained on where that is less. */
   readonly sigmaMax?: number;
   /** Least level; default 0.1. */
   readonly sigmaMin?: number;
@@ -56,7 +70,7 @@ function flowEnd(model: Model, x: NdArray, sigma: number, steps: number): NdArra
  * @example
  * ```ts
  * import { key } from "@provably/core-tensor/random";
- * import { daps, gaussianMixture, gaussianNoise, identityOperator } from "@provably/score-diffusion";
+ * import { daps } from "@provably/score-diffusion";
  *
  * const prior = gaussianMixture({ weights: [1, 1], means: [[-2], [2]], variances: [0.1, 0.1] });
  * const forward = gaussianNoise(identityOperator(1), 0.5);
@@ -76,14 +90,14 @@ export function daps(
     numSteps = 200,
     flowSteps = 5,
     langevinSteps = 100,
-    sigmaMax = 100,
+    sigmaMax = Math.min(100, Math.exp(-trainedLambdas(checkModel("daps", model))[0])),
     sigmaMin = 0.1,
     firstRow = 0,
-  } = check("daps", "options", options, anyRecord);
-  check("daps", "numSteps", numSteps, wholeNumber(1));
-  check("daps", "flowSteps", flowSteps, wholeNumber(1));
-  check("daps", "langevinSteps", langevinSteps, wholeNumber(1));
-  positive("daps", "sigmaMin", sigmaMin);
+  } = checkOptions<DapsOptions>("daps", options, OPTIONS);
+  if (!(sigmaMax >= sigmaMin))
+    throw new DomainError(
+      `daps: sigmaMax must be at least sigmaMin, got ${sigmaMax} and ${sigmaMin}`,
+    );
   const levels = karrasSigmas(numSteps, { sigmaMin, sigmaMax });
   const { curvature } = likelihoodOf("daps", forward, y);
   return reconstruct("daps", forward, y, model, key, options, {

@@ -1,11 +1,11 @@
 /** Denoising diffusion null-space model: the measured part of every prediction is replaced by the measurement. */
 import { type ArrayInput, add, mul, sub } from "@provably/core-tensor";
-import { anyRecord, check } from "@provably/core-tensor/internal";
+import { checkOptions } from "@provably/core-tensor/internal";
 import type { RngKey } from "@provably/core-tensor/random";
 import { type ForwardModel, likelihoodOf } from "../forward/forward-model.js";
 import { transitions } from "../sampler/steps.js";
 import { type Model, convertPrediction, predict } from "../score/prediction.js";
-import { type SpectralOptions, checkEta } from "./ddrm.js";
+import { type SpectralOptions, SPECTRAL } from "./ddrm.js";
 import { type Reconstruction, reconstruct, scheduleFor } from "./reconstruction.js";
 import { isMeasured, spectral } from "./spectral.js";
 
@@ -26,7 +26,7 @@ import { isMeasured, spectral } from "./spectral.js";
  * @example
  * ```ts
  * import { key } from "@provably/core-tensor/random";
- * import { ddnm, gaussianMixture, gaussianNoise, inpainting } from "@provably/score-diffusion";
+ * import { ddnm } from "@provably/score-diffusion";
  *
  * const prior = gaussianMixture({ weights: [1], means: [[0, 0]], variances: [1] });
  * ddnm(gaussianNoise(inpainting([1, 0]), 1e-3), [0.7], prior, key(0), { numSamples: 1 }).samples.get(0, 0).toFixed(1); // => "0.7"
@@ -41,15 +41,14 @@ export function ddnm(
   key: RngKey,
   options: SpectralOptions,
 ): Reconstruction {
-  const { eta = 0.85 } = check("ddnm", "options", options, anyRecord);
-  checkEta("ddnm", eta);
+  const { eta = 0.85 } = checkOptions<SpectralOptions>("ddnm", options, SPECTRAL);
   const {
     operator,
     sigma,
     y: measured,
     normalFunction,
   } = spectral("ddnm", likelihoodOf("ddnm", forward, y));
-  const rows = transitions(scheduleFor(options, 100), {});
+  const rows = transitions(scheduleFor("ddnm", model, options, 100), {});
   return reconstruct("ddnm", forward, y, model, key, options, {
     total: rows.length,
     step(i, { x, model, draw }) {

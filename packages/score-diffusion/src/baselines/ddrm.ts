@@ -1,13 +1,13 @@
 /** Denoising diffusion restoration: each singular direction takes as much of the measurement as its noise allows. */
 import { type ArrayInput, add, mul, sub } from "@provably/core-tensor";
-import { anyRecord, check } from "@provably/core-tensor/internal";
+import { checkOptions, numberIn } from "@provably/core-tensor/internal";
 import type { RngKey } from "@provably/core-tensor/random";
-import { checkFraction } from "../internal/check.js";
 import { type ForwardModel, likelihoodOf } from "../forward/forward-model.js";
 import { transitions } from "../sampler/steps.js";
 import { type Model, predict } from "../score/prediction.js";
 import {
   type Reconstruction,
+  SCHEDULED,
   type ScheduledOptions,
   reconstruct,
   scheduleFor,
@@ -23,9 +23,7 @@ export interface SpectralOptions extends ScheduledOptions {
   readonly eta?: number;
 }
 
-export function checkEta(fn: string, eta: number): void {
-  checkFraction(fn, "eta", eta);
-}
+export const SPECTRAL = { ...SCHEDULED, eta: numberIn(0, 1) };
 
 /**
  * DDRM: in the singular directions of $A$, with noise $s_k = \sigma_k/\alpha_k$ of the level and $\sigma/s$ of the measured coordinate $\bar y$ at singular value $s$, the
@@ -48,7 +46,7 @@ export function checkEta(fn: string, eta: number): void {
  * @example
  * ```ts
  * import { key } from "@provably/core-tensor/random";
- * import { ddrm, gaussianMixture, gaussianNoise, inpainting } from "@provably/score-diffusion";
+ * import { ddrm } from "@provably/score-diffusion";
  *
  * const prior = gaussianMixture({ weights: [1], means: [[0, 0]], variances: [1] });
  * const { numEvaluations } = ddrm(gaussianNoise(inpainting([1, 0]), 0.1), [0.7], prior, key(0), { numSamples: 4 });
@@ -64,15 +62,14 @@ export function ddrm(
   key: RngKey,
   options: SpectralOptions,
 ): Reconstruction {
-  const { eta = 0.85 } = check("ddrm", "options", options, anyRecord);
-  checkEta("ddrm", eta);
+  const { eta = 0.85 } = checkOptions<SpectralOptions>("ddrm", options, SPECTRAL);
   const {
     operator,
     sigma,
     y: measured,
     normalFunction,
   } = spectral("ddrm", likelihoodOf("ddrm", forward, y));
-  const rows = transitions(scheduleFor(options, 20), {});
+  const rows = transitions(scheduleFor("ddrm", model, options, 20), {});
   const keep = Math.sqrt(1 - eta * eta);
   return reconstruct("ddrm", forward, y, model, key, options, {
     total: rows.length,

@@ -1,18 +1,30 @@
 /** DiffPIR: every prediction is moved to the most likely point near it, and noised again. */
 import { type ArrayInput, type NdArray, add, mul, sub } from "@provably/core-tensor";
-import { anyRecord, check, wholeNumber } from "@provably/core-tensor/internal";
+import {
+  checkOptions,
+  numberIn,
+  positiveNumber,
+  wholeNumber,
+} from "@provably/core-tensor/internal";
 import type { RngKey } from "@provably/core-tensor/random";
-import { positive, checkFraction } from "../internal/check.js";
 import type { ForwardModel, Likelihood } from "../forward/forward-model.js";
 import { conjugateGradients } from "../posterior/pcs-gaussian.js";
 import { transitions } from "../sampler/steps.js";
 import { type Model, convertPrediction, predict } from "../score/prediction.js";
 import {
   type Reconstruction,
+  SCHEDULED,
   type ScheduledOptions,
   reconstruct,
   scheduleFor,
 } from "./reconstruction.js";
+
+const OPTIONS = {
+  ...SCHEDULED,
+  lambda: positiveNumber,
+  zeta: numberIn(0, 1),
+  proximalSteps: wholeNumber(1),
+};
 
 /**
  * Options of {@link diffPir}.
@@ -74,7 +86,7 @@ export function proximalPoint(
  * @example
  * ```ts
  * import { key } from "@provably/core-tensor/random";
- * import { diffPir, gaussianMixture, gaussianNoise, identityOperator } from "@provably/score-diffusion";
+ * import { diffPir } from "@provably/score-diffusion";
  *
  * const prior = gaussianMixture({ weights: [1, 1], means: [[-2], [2]], variances: [0.1, 0.1] });
  * diffPir(gaussianNoise(identityOperator(1), 0.5), [1.8], prior, key(0), { numSamples: 1 }).samples.get(0, 0) > 1; // => true
@@ -93,11 +105,8 @@ export function diffPir(
     lambda = 8,
     zeta = 0.3,
     proximalSteps = 20,
-  } = check("diffPir", "options", options, anyRecord);
-  positive("diffPir", "lambda", lambda);
-  checkFraction("diffPir", "zeta", zeta);
-  check("diffPir", "proximalSteps", proximalSteps, wholeNumber(1));
-  const rows = transitions(scheduleFor(options, 100), {});
+  } = checkOptions<DiffPirOptions>("diffPir", options, OPTIONS);
+  const rows = transitions(scheduleFor("diffPir", model, options, 100), {});
   return reconstruct("diffPir", forward, y, model, key, options, {
     total: rows.length,
     step(i, { x, model, likelihood, draw }) {

@@ -13,9 +13,8 @@ import {
   sqrt,
   sub,
 } from "@provably/core-tensor";
-import { anyRecord, check } from "@provably/core-tensor/internal";
+import { checkOptions, positiveNumber } from "@provably/core-tensor/internal";
 import type { RngKey } from "@provably/core-tensor/random";
-import { positive } from "../internal/check.js";
 import type { ForwardModel, Likelihood } from "../forward/forward-model.js";
 import { ddpmAncestral } from "../sampler/ddpm-ancestral.js";
 import { combine } from "../sampler/sampler.js";
@@ -23,6 +22,7 @@ import { denoised } from "../score/denoiser.js";
 import type { Model } from "../score/prediction.js";
 import {
   type Reconstruction,
+  SCHEDULED,
   type ScheduledOptions,
   reconstruct,
   scheduleFor,
@@ -36,6 +36,8 @@ export interface GuidanceOptions extends ScheduledOptions {
   /** Length $\zeta$ of the pull in every step; default 1. With fewer than 1000 steps longer pulls are needed. */
   readonly scale?: number;
 }
+
+export const GUIDANCE = { ...SCHEDULED, scale: positiveNumber };
 
 const TINY = 1e-12;
 
@@ -76,7 +78,7 @@ export function misfit(
  * @example
  * ```ts
  * import { key } from "@provably/core-tensor/random";
- * import { dps, gaussianMixture, gaussianNoise, identityOperator } from "@provably/score-diffusion";
+ * import { dps } from "@provably/score-diffusion";
  *
  * const prior = gaussianMixture({ weights: [1, 1], means: [[-2], [2]], variances: [0.1, 0.1] });
  * const forward = gaussianNoise(identityOperator(1), 0.5);
@@ -92,9 +94,8 @@ export function dps(
   key: RngKey,
   options: GuidanceOptions,
 ): Reconstruction {
-  const { scale = 1 } = check("dps", "options", options, anyRecord);
-  positive("dps", "scale", scale);
-  const rows = ddpmAncestral().table(scheduleFor(options, 1000), {});
+  const { scale = 1 } = checkOptions<GuidanceOptions>("dps", options, GUIDANCE);
+  const rows = ddpmAncestral().table(scheduleFor("dps", model, options, 1000), {});
   return reconstruct("dps", forward, y, model, key, options, {
     total: rows.length,
     step(i, { x, model, likelihood, draw }) {

@@ -16,16 +16,20 @@ import {
   sub,
   sum,
 } from "@provably/core-tensor";
-import { anyFunction, anyRecord, check, wholeNumber } from "@provably/core-tensor/internal";
+import {
+  anyFunction,
+  checkOptions,
+  positiveNumber,
+  wholeNumber,
+} from "@provably/core-tensor/internal";
 import type { RngKey } from "@provably/core-tensor/random";
-import { positive } from "../internal/check.js";
 import type { ForwardModel, Likelihood } from "../forward/forward-model.js";
 import { ddpmAncestral } from "../sampler/ddpm-ancestral.js";
 import { combine } from "../sampler/sampler.js";
 import { denoised } from "../score/denoiser.js";
 import type { NoiseLevel } from "../schedule/level.js";
 import type { Model } from "../score/prediction.js";
-import type { GuidanceOptions } from "./dps.js";
+import { GUIDANCE, type GuidanceOptions } from "./dps.js";
 import { type Reconstruction, reconstruct, scheduleFor } from "./reconstruction.js";
 
 /**
@@ -34,12 +38,19 @@ import { type Reconstruction, reconstruct, scheduleFor } from "./reconstruction.
  */
 export interface LgdMcOptions extends GuidanceOptions {
   /** Places around the expected clean point; default 5. */
-  readonly draws?: number;
+  readonly numDraws?: number;
   /** Their standard deviation at a noise level; default $\sigma/\sqrt{\alpha^2 + \sigma^2}$, the published $r_t$. */
   readonly spread?: (level: NoiseLevel) => number;
   /** Weight $\lambda$ of the squared misfit in the exponent; default 1e-3. */
   readonly sharpness?: number;
 }
+
+const OPTIONS = {
+  ...GUIDANCE,
+  numDraws: wholeNumber(1),
+  spread: anyFunction,
+  sharpness: positiveNumber,
+};
 
 const TINY = 1e-12;
 
@@ -76,7 +87,7 @@ function slopeOver(likelihood: Likelihood, places: readonly NdArray[], sharpness
  * @example
  * ```ts
  * import { key } from "@provably/core-tensor/random";
- * import { gaussianMixture, gaussianNoise, identityOperator, lgdMc } from "@provably/score-diffusion";
+ * import { lgdMc } from "@provably/score-diffusion";
  *
  * const prior = gaussianMixture({ weights: [1, 1], means: [[-2], [2]], variances: [0.1, 0.1] });
  * const forward = gaussianNoise(identityOperator(1), 0.5);
@@ -92,21 +103,21 @@ export function lgdMc(
   key: RngKey,
   options: LgdMcOptions,
 ): Reconstruction {
-  const { scale = 1, draws = 5, sharpness = 1e-3 } = check("lgdMc", "options", options, anyRecord);
+  const {
+    scale = 1,
+    numDraws = 5,
+    sharpness = 1e-3,
+  } = checkOptions<LgdMcOptions>("lgdMc", options, OPTIONS);
   const { spread = ({ alpha, sigma }: NoiseLevel): number => sigma / Math.hypot(alpha, sigma) } =
     options;
-  check("lgdMc", "spread", spread, anyFunction);
-  positive("lgdMc", "scale", scale);
-  positive("lgdMc", "sharpness", sharpness);
-  check("lgdMc", "draws", draws, wholeNumber(1));
-  const rows = ddpmAncestral().table(scheduleFor(options, 1000), {});
+  const rows = ddpmAncestral().table(scheduleFor("lgdMc", model, options, 1000), {});
   return reconstruct("lgdMc", forward, y, model, key, options, {
     total: rows.length,
     step(i, { x, model, likelihood, draw }) {
       const { level, clean, carry, noise } = rows[i]!;
       const prediction = denoised(model, x, level);
       const width = spread(level);
-      const places = Array.from({ length: draws }, (_, j) =>
+      const places = Array.from({ length: numDraws }, (_, j) =>
         add(prediction.clean, mul(width, draw(`place ${j}`))),
       );
       const pull = prediction.pullback(slopeOver(likelihood, places, sharpness));

@@ -1,14 +1,13 @@
 /** Manifold constrained gradient: DPS with a projection onto the measurement after every step. */
 import { type ArrayInput, add, mul, sub } from "@provably/core-tensor";
-import { anyRecord, check } from "@provably/core-tensor/internal";
+import { checkOptions } from "@provably/core-tensor/internal";
 import { type RngKey, foldIn, normalRows } from "@provably/core-tensor/random";
-import { positive } from "../internal/check.js";
 import { type ForwardModel, likelihoodOf } from "../forward/forward-model.js";
 import { ddpmAncestral } from "../sampler/ddpm-ancestral.js";
 import { combine } from "../sampler/sampler.js";
 import { denoised } from "../score/denoiser.js";
 import type { Model } from "../score/prediction.js";
-import { type GuidanceOptions, misfit } from "./dps.js";
+import { GUIDANCE, type GuidanceOptions, misfit } from "./dps.js";
 import { type Reconstruction, reconstruct, scheduleFor } from "./reconstruction.js";
 import { pseudoInverse, spectral } from "./spectral.js";
 
@@ -29,7 +28,7 @@ import { pseudoInverse, spectral } from "./spectral.js";
  * @example
  * ```ts
  * import { key } from "@provably/core-tensor/random";
- * import { gaussianMixture, gaussianNoise, inpainting, mcg } from "@provably/score-diffusion";
+ * import { mcg } from "@provably/score-diffusion";
  *
  * const prior = gaussianMixture({ weights: [1], means: [[0, 0]], variances: [1] });
  * mcg(gaussianNoise(inpainting([1, 0]), 0.1), [0.7], prior, key(0), { numSamples: 1, numSteps: 50 }).samples.get(0, 0).toFixed(3); // => "0.700"
@@ -44,15 +43,14 @@ export function mcg(
   key: RngKey,
   options: GuidanceOptions,
 ): Reconstruction {
-  const { scale = 1, firstRow = 0 } = check("mcg", "options", options, anyRecord);
-  positive("mcg", "scale", scale);
+  const { scale = 1, firstRow = 0 } = checkOptions<GuidanceOptions>("mcg", options, GUIDANCE);
   const {
     operator,
     normalFunction,
     y: measured,
   } = spectral("mcg", likelihoodOf("mcg", forward, y));
   const inverse = pseudoInverse(operator);
-  const rows = ddpmAncestral().table(scheduleFor(options, 1000), {});
+  const rows = ddpmAncestral().table(scheduleFor("mcg", model, options, 1000), {});
   return reconstruct("mcg", forward, y, model, key, options, {
     total: rows.length,
     step(i, { x, model, likelihood, draw }) {

@@ -1,6 +1,6 @@
 /** Pseudo-inverse guidance: DPS with the uncertainty of the clean point taken into account. */
 import { type ArrayInput, DomainError, type NdArray, add, mul } from "@provably/core-tensor";
-import { anyRecord, check } from "@provably/core-tensor/internal";
+import { checkOptions, numberIn } from "@provably/core-tensor/internal";
 import type { RngKey } from "@provably/core-tensor/random";
 import { type ForwardModel, type Likelihood, likelihoodOf } from "../forward/forward-model.js";
 import { conjugateGradients } from "../posterior/pcs-gaussian.js";
@@ -10,10 +10,13 @@ import { denoised } from "../score/denoiser.js";
 import { type Model, convertPrediction } from "../score/prediction.js";
 import {
   type Reconstruction,
+  SCHEDULED,
   type ScheduledOptions,
   reconstruct,
   scheduleFor,
 } from "./reconstruction.js";
+
+const OPTIONS = { ...SCHEDULED, eta: numberIn(0, 1) };
 
 /**
  * Options of {@link piGdm}.
@@ -55,7 +58,7 @@ function blurredScore(likelihood: Likelihood, x: NdArray, variance: number): NdA
  * @example
  * ```ts
  * import { key } from "@provably/core-tensor/random";
- * import { gaussianMixture, gaussianNoise, identityOperator, piGdm } from "@provably/score-diffusion";
+ * import { piGdm } from "@provably/score-diffusion";
  *
  * const prior = gaussianMixture({ weights: [1, 1], means: [[-2], [2]], variances: [0.1, 0.1] });
  * piGdm(gaussianNoise(identityOperator(1), 0.5), [1.8], prior, key(0), { numSamples: 1 }).samples.get(0, 0) > 1; // => true
@@ -70,8 +73,8 @@ export function piGdm(
   key: RngKey,
   options: PiGdmOptions,
 ): Reconstruction {
-  const { eta = 1 } = check("piGdm", "options", options, anyRecord);
-  const rows = ddim({ eta }).table(scheduleFor(options, 100), {});
+  const { eta = 1 } = checkOptions<PiGdmOptions>("piGdm", options, OPTIONS);
+  const rows = ddim({ eta }).table(scheduleFor("piGdm", model, options, 100), {});
   const likelihood = likelihoodOf("piGdm", forward, y);
   if (
     likelihood.information === undefined &&

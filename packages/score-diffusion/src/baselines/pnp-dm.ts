@@ -1,13 +1,27 @@
 /** Plug-and-play diffusion models: the same turns as DPnP, with geometric annealing and the stochastic sampler of EDM. */
 import { type ArrayInput, DomainError } from "@provably/core-tensor";
-import { anyRecord, check, wholeNumber } from "@provably/core-tensor/internal";
+import {
+  checkOptions,
+  positiveNumber,
+  satisfying,
+  wholeNumber,
+} from "@provably/core-tensor/internal";
 import type { RngKey } from "@provably/core-tensor/random";
-import { positive, checkNumbers } from "../internal/check.js";
 import type { ForwardModel } from "../forward/forward-model.js";
-import { type DpnpOptions, type DpnpResult, dpnp } from "../posterior/dpnp.js";
+import { DPNP, type DpnpOptions, type DpnpResult, dpnpOf } from "../posterior/dpnp.js";
 import { type DenoisingSampler, ddsDdpm } from "../posterior/dds.js";
 import { karrasSigmas } from "../schedule/sigmas.js";
 import type { Model } from "../score/prediction.js";
+
+const { etas: _etas, denoiser: _denoiser, order: _order, adjust: _adjust, ...SHARED } = DPNP;
+const OPTIONS = {
+  ...SHARED,
+  rounds: wholeNumber(1),
+  rhoMax: positiveNumber,
+  rhoMin: positiveNumber,
+  decay: satisfying<number>("in (0, 1]", (x) => typeof x === "number" && x > 0 && x <= 1),
+  denoisingSteps: wholeNumber(2),
+};
 
 /**
  * Options of {@link pnpDm}.
@@ -60,7 +74,7 @@ function edmDenoiser(steps: number): DenoisingSampler {
  * @example
  * ```ts
  * import { key } from "@provably/core-tensor/random";
- * import { gaussianMixture, gaussianNoise, identityOperator, pnpDm } from "@provably/score-diffusion";
+ * import { pnpDm } from "@provably/score-diffusion";
  *
  * const prior = gaussianMixture({ weights: [1, 1], means: [[-2], [2]], variances: [0.1, 0.1] });
  * const forward = gaussianNoise(identityOperator(1), 0.5);
@@ -83,17 +97,11 @@ export function pnpDm(
     decay = 0.9,
     denoisingSteps = 50,
     ...rest
-  } = check("pnpDm", "options", options, anyRecord);
-  check("pnpDm", "rounds", rounds, wholeNumber(1));
-  check("pnpDm", "denoisingSteps", denoisingSteps, wholeNumber(2));
-  positive("pnpDm", "rhoMin", rhoMin);
-  checkNumbers("pnpDm", { rhoMax, decay });
-  if (!(rhoMax >= rhoMin && Number.isFinite(rhoMax)))
+  } = checkOptions<PnpDmOptions>("pnpDm", options, OPTIONS);
+  if (!(rhoMax >= rhoMin))
     throw new DomainError(`pnpDm: rhoMax must be at least rhoMin, got ${rhoMax} and ${rhoMin}`);
-  if (!(decay > 0 && decay <= 1))
-    throw new DomainError(`pnpDm: decay must be in (0, 1], got ${decay}`);
   const etas = Array.from({ length: rounds }, (_, k) => Math.max(rhoMin, rhoMax * decay ** k));
-  return dpnp(forward, y, model, key, {
+  return dpnpOf("pnpDm", forward, y, model, key, {
     ...rest,
     etas,
     denoiser: edmDenoiser(denoisingSteps),

@@ -10,9 +10,17 @@ import {
   isFinite,
   item,
 } from "@provably/core-tensor";
-import { anyList, anyRecord, check, checkHooks, wholeNumber } from "@provably/core-tensor/internal";
+import {
+  anyList,
+  anyRecord,
+  anything,
+  check,
+  either,
+  longWork,
+  wholeNumber,
+} from "@provably/core-tensor/internal";
 import { type RngKey, foldIn, normalRows } from "@provably/core-tensor/random";
-import { arrayOf } from "../internal/check.js";
+import { arrayOf, rngKey } from "../internal/check.js";
 import { certifyPosteriorPredictive } from "../certify/posterior-predictive.js";
 import {
   type ForwardModel,
@@ -22,8 +30,8 @@ import {
 } from "../forward/forward-model.js";
 import type { NoiseLevel } from "../schedule/level.js";
 import { linearBetas } from "../schedule/betas.js";
-import { respace, timesteps } from "../schedule/respace.js";
 import { type Schedule, checkSchedule, scheduleOf } from "../schedule/schedule.js";
+import { trainedSchedule } from "../schedule/training.js";
 import { type Model, checkModel } from "../score/prediction.js";
 
 /**
@@ -65,12 +73,24 @@ export interface ReconstructionOptions {
   readonly signal?: AbortSignal;
 }
 
+/** Guards of the options that all baselines take. */
+export const RECONSTRUCTION = {
+  ...longWork,
+  numSamples: wholeNumber(0),
+  start: anything,
+  state: anything,
+  firstRow: wholeNumber(0),
+};
+
+/** Guards of those that follow a noise schedule. */
+export const SCHEDULED = { ...RECONSTRUCTION, numSteps: wholeNumber(1), schedule: anything };
+
 /**
  * Options of baselines that follow a noise schedule.
  * @category Baselines
  */
 export interface ScheduledOptions extends ReconstructionOptions {
-  /** Steps out of the 1000 of the linear schedule; the default is the published number. */
+  /** Steps out of those that the network was trained on, or of the 1000 of the linear schedule; the default is the published number. Not together with `schedule`. */
   readonly numSteps?: number;
   /** Another schedule. */
   readonly schedule?: Schedule;
@@ -91,10 +111,21 @@ export interface Reconstruction {
   readonly certificate: Certificate;
 }
 
-/** The published number of steps, or another, out of the linear schedule of 1000. */
-export function scheduleFor({ numSteps, schedule }: ScheduledOptions, published: number): Schedule {
-  if (schedule !== undefined) return checkSchedule("schedule", schedule);
-  return respace(scheduleOf(linearBetas(1000)), timesteps(1000, numSteps ?? published));
+/** The published number of steps, or another, out of the schedule of the training, or the linear schedule of 1000. */
+export function scheduleFor(
+  fn: string,
+  model: Model,
+  { numSteps, schedule }: ScheduledOptions,
+  published: number,
+): Schedule {
+  if (schedule !== undefined) {
+    if (numSteps !== undefined)
+      throw new DomainError(`${fn}: give either numSteps or schedule, not both`);
+    return checkSchedule(fn, schedule);
+  }
+  const { trainedOn = { schedule: scheduleOf(linearBetas(1000)) } } = checkModel(fn, model);
+  const total = trainedOn.schedule.alphaBar.length;
+  return trainedSchedule(fn, trainedOn, numSteps ?? Math.min(published, total));
 }
 
 /** What a step may use. */
@@ -129,8 +160,7 @@ export function reconstruct(
   method: Method,
 ): Reconstruction {
   const { firstRow = 0, onProgress, signal } = options;
-  checkHooks(fn, options);
-  check(fn, "firstRow", firstRow, wholeNumber(0));
+  check(fn, "key", key, rngKey);
   checkModel(fn, model);
   const likelihood = likelihoodOf(fn, forward, y);
   const { total } = method;
@@ -194,7 +224,6 @@ function firstState(
   const d = forward.inputSize;
   if ([numSamples, start, state].filter((given) => given !== undefined).length !== 1)
     throw new DomainError(`${fn}: give one of numSamples, start and state`);
-  if (numSamples !== undefined) check(fn, "numSamples", numSamples, wholeNumber(0));
   if (state !== undefined) checkReconstructionState(fn, state);
   const x =
     state?.x ??
@@ -217,9 +246,12 @@ function countingModel(model: Model, counter: { asked: number }): Model {
     counter.asked++;
     return model.evaluate(x, level);
   };
-  const { prediction } = model;
-  if (model.vjp === undefined) return { prediction, evaluate };
-  return { prediction, evaluate, vjp: (x, level, cotangent) => model.vjp!(x, level, cotangent) };
+  const { vjp } = model;
+  return {
+    ...model,
+    evaluate,
+    ...(vjp && { vjp: (x, level, cotangent) => vjp.call(model, x, level, cotangent) }),
+  };
 }
 
 function rootMeanSquare(x: NdArray): number {

@@ -1,9 +1,8 @@
 /** Regularisation by denoising diffusion: one point, optimised against the measurement and the denoiser at falling noise. */
 import { type ArrayInput, type NdArray, add, mul, sub, zeros } from "@provably/core-tensor";
-import { anyRecord, check } from "@provably/core-tensor/internal";
+import { checkOptions, positiveNumber } from "@provably/core-tensor/internal";
 import { adam } from "@provably/core-tensor/optim";
 import type { RngKey } from "@provably/core-tensor/random";
-import { positive } from "../internal/check.js";
 import { type ForwardModel, checkForward } from "../forward/forward-model.js";
 import { transitions } from "../sampler/steps.js";
 import { combine } from "../sampler/sampler.js";
@@ -11,10 +10,13 @@ import { type Model, predict } from "../score/prediction.js";
 import { proximalPoint } from "./diff-pir.js";
 import {
   type Reconstruction,
+  SCHEDULED,
   type ScheduledOptions,
   reconstruct,
   scheduleFor,
 } from "./reconstruction.js";
+
+const OPTIONS = { ...SCHEDULED, lambda: positiveNumber, learningRate: positiveNumber };
 
 /**
  * Options of {@link redDiff}.
@@ -45,7 +47,7 @@ export interface RedDiffOptions extends ScheduledOptions {
  * @example
  * ```ts
  * import { key } from "@provably/core-tensor/random";
- * import { gaussianMixture, gaussianNoise, identityOperator, redDiff } from "@provably/score-diffusion";
+ * import { redDiff } from "@provably/score-diffusion";
  *
  * const prior = gaussianMixture({ weights: [1, 1], means: [[-2], [2]], variances: [0.1, 0.1] });
  * redDiff(gaussianNoise(identityOperator(1), 0.5), [1.8], prior, key(0), { numSamples: 1, numSteps: 200 }).samples.get(0, 0) > 1; // => true
@@ -60,10 +62,12 @@ export function redDiff(
   key: RngKey,
   options: RedDiffOptions,
 ): Reconstruction {
-  const { lambda = 0.25, learningRate = 0.1 } = check("redDiff", "options", options, anyRecord);
-  positive("redDiff", "lambda", lambda);
-  positive("redDiff", "learningRate", learningRate);
-  const rows = transitions(scheduleFor(options, 1000), {});
+  const { lambda = 0.25, learningRate = 0.1 } = checkOptions<RedDiffOptions>(
+    "redDiff",
+    options,
+    OPTIONS,
+  );
+  const rows = transitions(scheduleFor("redDiff", model, options, 1000), {});
   const { inputSize: d, outputSize: m } = checkForward("redDiff", forward);
   const optimizer = adam(learningRate, { beta2: 0.99 });
   return reconstruct("redDiff", forward, y, model, key, options, {

@@ -1,7 +1,6 @@
 /** Whether a posterior sampler is calibrated: simulation-based calibration by ranks. */
 import {
   type Certificate,
-  DomainError,
   type NdArray,
   ShapeError,
   array,
@@ -14,31 +13,42 @@ import {
 } from "@provably/core-tensor";
 import {
   anyFunction,
-  anyRecord,
   certificate,
   check,
+  checkOptions,
+  numberInside,
   wholeNumber,
 } from "@provably/core-tensor/internal";
 import { type RngKey, foldIn, uniform } from "@provably/core-tensor/random";
-import { checkNumbers, arrayOf } from "../internal/check.js";
+import { arrayOf, rngKey } from "../internal/check.js";
 import { type ForwardModel, checkForward, likelihoodOf } from "../forward/forward-model.js";
 import { batchOf } from "../forward/operator.js";
 import { randomDirections } from "../metrics/wasserstein.js";
 
+const RANKS = { numTrials: wholeNumber(1), numDraws: wholeNumber(1), quantities: anyFunction };
+const CALIBRATION = { ...RANKS, significance: numberInside(0, 1) };
+
 /**
- * Options of {@link calibrationRanks} and {@link certifyCalibration}.
+ * Options of {@link sbcRanks}.
  * @category Certificates
  */
-export interface CalibrationOptions {
+export interface SbcOptions {
   /** Points drawn from the prior, each measured once; default 200. */
-  readonly trials?: number;
+  readonly numTrials?: number;
   /** Posterior draws for each measurement; default 15. */
-  readonly draws?: number;
+  readonly numDraws?: number;
   /**
    * Numbers of a point and its measurement whose ranks are taken, `[n, d]` and `[n, m]` to `[n, q]`; default the log-likelihood and the coordinates, or four
    * random directions where there are more than four coordinates.
    */
   readonly quantities?: (x: NdArray, y: NdArray) => NdArray;
+}
+
+/**
+ * Options of {@link certifyCalibration}.
+ * @category Certificates
+ */
+export interface CalibrationOptions extends SbcOptions {
   /** Share of false alarms; default 0.01. */
   readonly significance?: number;
 }
@@ -76,93 +86,112 @@ function defaultQuantities(
  *
  * @param prior - draws n points of the prior, `[n, d]`
  * @param forward - forward model that measures them
- * @param sampler - see {@link PosteriorSampler}; asked once, for `trials · draws` measurements
+ * @param sampler - see {@link PosteriorSampler}; asked once, for `numTrials · numDraws` measurements
  * @param key - random key
- * @param options - see {@link CalibrationOptions}
- * @returns ranks, int32 `[trials, q]`
+ * @param options - see {@link SbcOptions}
+ * @returns ranks, int32 `[numTrials, q]`
  * @throws `DomainError` when an option is out of range
  * @throws `ShapeError` when prior, sampler or quantities give another shape
  * @example
  * ```ts
- * import { key, normal } from "@provably/core-tensor/random";
- * import { calibrationRanks, gaussianNoise, identityOperator } from "@provably/score-diffusion";
+ * import { key } from "@provably/core-tensor/random";
+ * import { sbcRanks } from "@provably/score-diffusion";
  *
  * const prior = (k, n) => normal(k, [n, 1], { dtype: "float64" });
  * // a sampler that never looks at the measurement
- * const ranks = calibrationRanks(prior, gaussianNoise(identityOperator(1), 1), (y, k) => prior(k, y.shape[0]), key(0), { trials: 10 });
+ * const ranks = sbcRanks(prior, gaussianNoise(identityOperator(1), 1), (y, k) => prior(k, y.shape[0]), key(0), { numTrials: 10 });
  * ranks.shape; // => [10, 2]
  * ```
  * @see Talts, Betancourt, Simpson, Vehtari, Gelman (2018), "Validating Bayesian inference algorithms with simulation-based calibration", theorem 1
  * @category Certificates
  */
-export function calibrationRanks(
+export function sbcRanks(
   prior: (key: RngKey, n: number) => NdArray,
   forward: ForwardModel,
   sampler: PosteriorSampler,
   key: RngKey,
-  options: CalibrationOptions = {},
+  options: SbcOptions = {},
 ): NdArray<"int32"> {
-  const fn = "calibrationRanks";
+  return ranksOf(
+    "sbcRanks",
+    prior,
+    forward,
+    sampler,
+    key,
+    checkOptions<SbcOptions>("sbcRanks", options, RANKS),
+  );
+}
+
+function ranksOf(
+  fn: string,
+  prior: (key: RngKey, n: number) => NdArray,
+  forward: ForwardModel,
+  sampler: PosteriorSampler,
+  key: RngKey,
+  options: SbcOptions,
+): NdArray<"int32"> {
+  check(fn, "key", key, rngKey);
   checkForward(fn, forward);
   check(fn, "prior", prior, anyFunction);
   check(fn, "sampler", sampler, anyFunction);
   const {
-    trials = 200,
-    draws = 15,
+    numTrials = 200,
+    numDraws = 15,
     quantities = defaultQuantities(fn, forward, key),
-  } = check(fn, "options", options, anyRecord);
-  check(fn, "trials", trials, wholeNumber(1));
-  check(fn, "draws", draws, wholeNumber(1));
-  check(fn, "quantities", quantities, anyFunction);
-  const truth = batchOf(fn, "prior", prior(foldIn(key, "prior"), trials), forward.inputSize);
-  if (truth.shape[0] !== trials)
-    throw new ShapeError(`${fn}: prior must give ${trials} points, got ${truth.shape[0]}`);
+  } = options;
+  const truth = batchOf(fn, "prior", prior(foldIn(key, "prior"), numTrials), forward.inputSize);
+  if (truth.shape[0] !== numTrials)
+    throw new ShapeError(`${fn}: prior must give ${numTrials} points, got ${truth.shape[0]}`);
   const y = arrayOf(fn, "the measurement", forward.measure(truth, foldIn(key, "measure")));
-  const everyY = repeat(y, draws, { axis: 0 });
+  const everyY = repeat(y, numDraws, { axis: 0 });
   const samples = batchOf(
     fn,
     "the sampler's draws",
     sampler(everyY, foldIn(key, "sampler")),
     forward.inputSize,
   );
-  if (samples.shape[0] !== trials * draws)
+  if (samples.shape[0] !== numTrials * numDraws)
     throw new ShapeError(
-      `${fn}: the sampler must give ${trials * draws} draws, got ${samples.shape[0]}`,
+      `${fn}: the sampler must give ${numTrials * numDraws} draws, got ${samples.shape[0]}`,
     );
   const [own, drawn] = [quantities(truth, y), quantities(samples, everyY)].map((x) =>
     arrayOf(fn, "quantities", x),
   ) as [NdArray, NdArray];
   const q = own.shape[1];
-  if (q === undefined || own.shape[0] !== trials || drawn.shape.join() !== `${trials * draws},${q}`)
+  if (
+    q === undefined ||
+    own.shape[0] !== numTrials ||
+    drawn.shape.join() !== `${numTrials * numDraws},${q}`
+  )
     throw new ShapeError(
       `${fn}: quantities must be [n, q], got [${own.shape.join(", ")}] and [${drawn.shape.join(", ")}]`,
     );
   const [a, b] = [toTypedArray(own), toTypedArray(drawn)];
-  const ties = toTypedArray(uniform(foldIn(key, "ties"), [trials, q], { dtype: "float64" }));
-  const ranks = Int32Array.from({ length: trials * q }, (_, at) => {
+  const ties = toTypedArray(uniform(foldIn(key, "ties"), [numTrials, q], { dtype: "float64" }));
+  const ranks = Int32Array.from({ length: numTrials * q }, (_, at) => {
     const [i, j] = [Math.floor(at / q), at % q];
     let below = 0;
     let equal = 0;
-    for (let l = 0; l < draws; l++) {
-      const value = b[(i * draws + l) * q + j]!;
+    for (let l = 0; l < numDraws; l++) {
+      const value = b[(i * numDraws + l) * q + j]!;
       if (value < a[at]!) below++;
       else if (value === a[at]) equal++;
     }
     return below + Math.floor(ties[at]! * (equal + 1));
   });
-  return array<"int32">(ranks, { shape: [trials, q] });
+  return array<"int32">(ranks, { shape: [numTrials, q] });
 }
 
 /** Pearson's statistic of ranks that should be uniform. */
-function pearson(counts: readonly number[], trials: number): number {
-  const expected = trials / counts.length;
+function pearson(counts: readonly number[], numTrials: number): number {
+  const expected = numTrials / counts.length;
   return counts.reduce((sum, count) => sum + (count - expected) ** 2 / expected, 0);
 }
 
 /** How often the statistic of truly uniform ranks exceeds each of the given values, with one added so that it is a p-value. */
 function exceedances(
   key: RngKey,
-  trials: number,
+  numTrials: number,
   bins: number,
   values: readonly number[],
   replicates: number,
@@ -170,9 +199,9 @@ function exceedances(
   const above = values.map(() => 1);
   for (let r = 0; r < replicates; r++) {
     const counts = new Array<number>(bins).fill(0);
-    for (const u of toTypedArray(uniform(foldIn(key, r), [trials], { dtype: "float64" })))
+    for (const u of toTypedArray(uniform(foldIn(key, r), [numTrials], { dtype: "float64" })))
       counts[Math.floor(u * bins)]!++;
-    const simulated = pearson(counts, trials);
+    const simulated = pearson(counts, numTrials);
     // sums of the same terms in another order must count as equal
     values.forEach((value, j) => (above[j]! += Number(simulated >= value * (1 - 1e-12))));
   }
@@ -180,7 +209,7 @@ function exceedances(
 }
 
 /**
- * A certificate that a posterior sampler is calibrated: its {@link calibrationRanks} are uniform.
+ * A certificate that a posterior sampler is calibrated: its {@link sbcRanks} are uniform.
  *
  * The value is a p-value of Pearson's test, by simulation of uniform ranks, for the worst of the quantities with Bonferroni's correction. It needs no exact
  * posterior and serves every likelihood; it must be given draws of the same prior that the sampler's model knows. Too wide, too narrow and shifted draws are seen.
@@ -195,8 +224,8 @@ function exceedances(
  * @example
  * ```ts
  * import { array } from "@provably/core-tensor";
- * import { key, normal } from "@provably/core-tensor/random";
- * import { certifyCalibration, dpnp, gaussianMixture, gaussianNoise, identityOperator } from "@provably/score-diffusion";
+ * import { key } from "@provably/core-tensor/random";
+ * import { certifyCalibration } from "@provably/score-diffusion";
  *
  * const law = gaussianMixture({ weights: [1], means: [[0]], variances: [1] });
  * const prior = (k, n) => normal(k, [n, 1], { dtype: "float64" });
@@ -216,29 +245,27 @@ export function certifyCalibration(
   key: RngKey,
   options: CalibrationOptions = {},
 ): Certificate {
+  const fn = "certifyCalibration";
   const {
-    trials = 200,
-    draws = 15,
+    numTrials = 200,
+    numDraws = 15,
     significance = 0.01,
-  } = check("certifyCalibration", "options", options, anyRecord);
-  checkNumbers("certifyCalibration", { significance });
-  if (!(significance > 0 && significance < 1))
-    throw new DomainError(
-      `certifyCalibration: significance must be in (0, 1), got ${significance}`,
-    );
-  const ranks = calibrationRanks(prior, forward, sampler, key, options);
+  } = checkOptions<CalibrationOptions>(fn, options, CALIBRATION);
+  const ranks = ranksOf(fn, prior, forward, sampler, key, options);
   const q = ranks.shape[1]!;
   const statistics = Array.from({ length: q }, (_, j) => {
-    const counts = new Array<number>(draws + 1).fill(0);
-    for (let i = 0; i < trials; i++) counts[ranks.get(i, j)]!++;
-    return pearson(counts, trials);
+    const counts = new Array<number>(numDraws + 1).fill(0);
+    for (let i = 0; i < numTrials; i++) counts[ranks.get(i, j)]!++;
+    return pearson(counts, numTrials);
   });
   // enough that the least p-value there is lies well below the significance
   const replicates = Math.max(1999, Math.ceil((4 * q) / significance));
   const least = Math.min(
-    ...exceedances(foldIn(key, "uniform ranks"), trials, draws + 1, statistics, replicates),
+    ...exceedances(foldIn(key, "uniform ranks"), numTrials, numDraws + 1, statistics, replicates),
   );
   const value = Math.min(1, q * least);
+  // the chance that all ranks of one quantity fall on the same place, the worst there is
+  const couldFail = q * (numDraws + 1) ** (1 - numTrials) < significance;
   return certificate({
     claim:
       "p-value of the ranks of true points among draws of their posterior, which are uniform for an exact sampler",
@@ -246,7 +273,7 @@ export function certifyCalibration(
     value,
     expected: [significance, 1],
     confidence: 1 - significance,
-    verdict: value >= significance,
-    note: `${trials} points, ${draws} draws each, ${q} quantities`,
+    verdict: value < significance ? "fails" : couldFail ? "holds" : "undecided",
+    note: `${numTrials} points, ${numDraws} draws each, ${q} quantities${couldFail ? "" : "; too few points to see anything: no ranks could have failed"}`,
   });
 }

@@ -1,6 +1,6 @@
 /** How far the law of a sampler's end point is from the true one, by quadrature in one dimension. */
 import { DomainError, ShapeError, array, exp, ndtr, toTypedArray } from "@provably/core-tensor";
-import { anyRecord, check } from "@provably/core-tensor/internal";
+import { anyRecord, checkOptions } from "@provably/core-tensor/internal";
 import { checkSchedule, levelAt } from "../schedule/schedule.js";
 import type { NoiseLevel } from "../schedule/level.js";
 import type { Schedule } from "../schedule/schedule.js";
@@ -12,6 +12,8 @@ import {
 import { type Model, checkModel } from "../score/prediction.js";
 import { type Sampler, checkSampler, rowsOf } from "../sampler/sampler.js";
 import { midpoints, stepOnLine } from "./step-on-line.js";
+
+const OPTIONS = { model: anyRecord };
 
 /** Half width of grids in standard deviations, places of the start of deterministic paths, and of an inner noise. */
 const [REACH, STARTS, INNER] = [8, 8000, 32];
@@ -32,10 +34,10 @@ const [REACH, STARTS, INNER] = [8, 8000, 32];
  * @throws `DomainError` when the sampler takes more noises
  * @example
  * ```ts
- * import { acceleratedOde, gaussianMixture, marginalTv1d, paperSchedule, pfOde } from "@provably/score-diffusion";
+ * import { marginalTv1d } from "@provably/score-diffusion";
  *
  * const law = gaussianMixture({ weights: [1, 1], means: [[-1], [1]], variances: [0.1, 0.1] });
- * const schedule = paperSchedule(40, { c0: 1 });
+ * const schedule = theorySchedule(40, { c0: 1 });
  * marginalTv1d(acceleratedOde, law, schedule) < marginalTv1d(pfOde, law, schedule) / 4; // => true
  * ```
  * @see Li, Wei, Chi, Chen (2024), "A sharp convergence theory for the probability flow ODEs of diffusion models", theorem 1
@@ -48,7 +50,7 @@ export function marginalTv1d<Row>(
   options: { readonly model?: Model } = {},
 ): number {
   const fn = "marginalTv1d";
-  const { model = mixture } = check(fn, "options", options, anyRecord);
+  const { model = mixture } = checkOptions(fn, options, OPTIONS);
   checkSampler(fn, sampler);
   checkMixture(fn, mixture);
   checkModel(fn, model);
@@ -56,12 +58,12 @@ export function marginalTv1d<Row>(
     throw new ShapeError(
       `marginalTv1d: the mixture must be one-dimensional, got d = ${mixture.means.shape[1]}`,
     );
-  if (sampler.noises > 2)
+  if (sampler.numNoises > 2)
     throw new DomainError(
-      `marginalTv1d: ${sampler.name} takes ${sampler.noises} noises a step; at most two can be integrated over`,
+      `marginalTv1d: ${sampler.name} takes ${sampler.numNoises} numNoises a step; at most two can be integrated over`,
     );
   const rows = rowsOf(fn, sampler, checkSchedule(fn, schedule), { stopAt: 1 });
-  return sampler.noises === 0
+  return sampler.numNoises === 0
     ? pushForward(sampler, model, mixture, rows, levelAt(schedule, 1))
     : spread(sampler, model, mixture, rows, levelAt(schedule, 1));
 }
@@ -147,7 +149,7 @@ function spread<Row>(
         model,
         row,
         Float64Array.of(0),
-        sampler.noises === 1 ? [Float64Array.of(z)] : [Float64Array.of(0), Float64Array.of(z)],
+        sampler.numNoises === 1 ? [Float64Array.of(z)] : [Float64Array.of(0), Float64Array.of(z)],
       ).x[0]!;
     return Math.abs(call(1) - call(0));
   });
@@ -165,12 +167,12 @@ function spread<Row>(
   );
   const grid = midpoints(-reach, reach, n);
   const inner =
-    sampler.noises === 1
+    sampler.numNoises === 1
       ? { points: Float64Array.of(0), width: 1 }
       : midpoints(-REACH, REACH, INNER);
   const normal = (z: number): number => Math.exp(-0.5 * z * z) / Math.sqrt(2 * Math.PI);
   const weights =
-    sampler.noises === 1 ? Float64Array.of(1) : inner.points.map((z) => normal(z) * inner.width);
+    sampler.numNoises === 1 ? Float64Array.of(1) : inner.points.map((z) => normal(z) * inner.width);
   let mass: Float64Array = grid.points.map((x) => normal(x) * grid.width);
   rows.forEach((row, step) => {
     const alive = Array.from(mass.keys()).filter((i) => mass[i]! > 1e-18);
@@ -186,7 +188,7 @@ function spread<Row>(
       model,
       row,
       starts,
-      sampler.noises === 1 ? [still] : [first, still],
+      sampler.numNoises === 1 ? [still] : [first, still],
     );
     const moved = new Float64Array(n);
     x.forEach((place, i) => {

@@ -1,6 +1,6 @@
 /** How far the path of a stochastic sampler is from the true reverse process, by quadrature in one dimension. */
 import { DomainError, ShapeError, array, toTypedArray } from "@provably/core-tensor";
-import { anyRecord, check } from "@provably/core-tensor/internal";
+import { anyRecord, checkOptions } from "@provably/core-tensor/internal";
 import { type NoiseLevel, levelOf } from "../schedule/level.js";
 import { type Schedule, checkSchedule } from "../schedule/schedule.js";
 import {
@@ -11,6 +11,8 @@ import {
 import { type Model, checkModel } from "../score/prediction.js";
 import { type Sampler, checkSampler, rowsOf } from "../sampler/sampler.js";
 import { midpoints, stepOnLine } from "./step-on-line.js";
+
+const OPTIONS = { model: anyRecord };
 
 /** Places at which the start of a step is sampled, places of its end, and places of the inner noise. */
 const STARTS = 96;
@@ -39,10 +41,10 @@ const logNormal = (x: number, mean: number, variance: number): number =>
  * @throws `ShapeError` when the mixture is not one-dimensional
  * @example
  * ```ts
- * import { acceleratedSde, ddpm, gaussianMixture, paperSchedule, pathKl1d } from "@provably/score-diffusion";
+ * import { pathKl1d } from "@provably/score-diffusion";
  *
  * const law = gaussianMixture({ weights: [1, 1], means: [[-1], [1]], variances: [0.1, 0.1] });
- * const schedule = paperSchedule(25, { c0: 1 });
+ * const schedule = theorySchedule(25, { c0: 1 });
  * pathKl1d(acceleratedSde, law, schedule) < pathKl1d(ddpm, law, schedule); // => true
  * ```
  * @see Li, Huang, Efimov, Wei, Chi, Chen (2024), "Accelerating convergence of score-based diffusion models, provably", proof by Pinsker's inequality
@@ -55,17 +57,17 @@ export function pathKl1d<Row extends { readonly level: NoiseLevel }>(
   options: { readonly model?: Model } = {},
 ): number {
   const fn = "pathKl1d";
-  const { model = mixture } = check(fn, "options", options, anyRecord);
+  const { model = mixture } = checkOptions(fn, options, OPTIONS);
   checkSampler(fn, sampler);
   checkMixture(fn, mixture);
   checkModel(fn, model);
-  if (sampler.noises === 0)
+  if (sampler.numNoises === 0)
     throw new DomainError(
       `pathKl1d: ${sampler.name} is deterministic; its transitions have no density`,
     );
-  if (sampler.noises > 2)
+  if (sampler.numNoises > 2)
     throw new DomainError(
-      `pathKl1d: ${sampler.name} takes ${sampler.noises} noises a step; at most two can be integrated over`,
+      `pathKl1d: ${sampler.name} takes ${sampler.numNoises} numNoises a step; at most two can be integrated over`,
     );
   if (mixture.means.shape[1] !== 1)
     throw new ShapeError(
@@ -133,11 +135,11 @@ function transition<Row>(
   x: Float64Array,
 ): { centres: Float64Array; spread: number; weights: Float64Array } {
   const inner =
-    sampler.noises === 1
+    sampler.numNoises === 1
       ? { points: Float64Array.of(0), width: 1 }
       : midpoints(-REACH, REACH, INNER);
   const weights =
-    sampler.noises === 1
+    sampler.numNoises === 1
       ? Float64Array.of(1)
       : inner.points.map((z) => Math.exp(logNormal(z, 0, 1)) * inner.width);
   const m = weights.length;
@@ -150,7 +152,7 @@ function transition<Row>(
       model,
       row,
       spreadStarts,
-      sampler.noises === 1 ? [lastNoise] : [spreadInner, lastNoise],
+      sampler.numNoises === 1 ? [lastNoise] : [spreadInner, lastNoise],
     ).x;
   };
   const [centres, moved] = [call(0), call(1)];

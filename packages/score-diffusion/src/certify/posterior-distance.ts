@@ -2,17 +2,27 @@
 import {
   type ArrayInput,
   type Certificate,
-  DomainError,
   type NdArray,
   ShapeError,
   astype,
 } from "@provably/core-tensor";
-import { anyRecord, certificate, check, show, wholeNumber } from "@provably/core-tensor/internal";
+import {
+  certificate,
+  checkOptions,
+  nonNegativeNumber,
+  wholeNumber,
+} from "@provably/core-tensor/internal";
 import { type RngKey, foldIn } from "@provably/core-tensor/random";
 import { arrayOf } from "../internal/check.js";
 import { randomDirections, slicedWasserstein } from "../metrics/wasserstein.js";
 import type { GaussianMixture } from "../score/gaussian-mixture.js";
 import { mixtureSamples } from "../score/mixture-posterior.js";
+
+const OPTIONS = {
+  tolerance: nonNegativeNumber,
+  numDirections: wholeNumber(1),
+  replicates: wholeNumber(1),
+};
 
 /**
  * Options of {@link certifyPosterior}.
@@ -44,8 +54,8 @@ export interface PosteriorDistanceOptions {
  * @throws `ShapeError` when samples and law do not fit
  * @example
  * ```ts
- * import { key, normal } from "@provably/core-tensor/random";
- * import { certifyPosterior, gaussianMixture } from "@provably/score-diffusion";
+ * import { key } from "@provably/core-tensor/random";
+ * import { certifyPosterior } from "@provably/score-diffusion";
  *
  * const exact = gaussianMixture({ weights: [1], means: [[0, 0]], variances: [1] });
  * certifyPosterior(normal(key(0), [500, 2]), exact, key(1)).holds; // => true
@@ -64,10 +74,7 @@ export function certifyPosterior(
     tolerance = 0,
     numDirections = 64,
     replicates = 99,
-  } = check("certifyPosterior", "options", options, anyRecord);
-  if (!(typeof tolerance === "number" && tolerance >= 0))
-    throw new DomainError(`certifyPosterior: tolerance must be ≥ 0, got ${show(tolerance)}`);
-  check("certifyPosterior", "replicates", replicates, wholeNumber(1));
+  } = checkOptions("certifyPosterior", options, OPTIONS);
   const x = astype(samples, "float64");
   const [n, d] = x.shape;
   if (x.shape.length !== 2 || n === undefined || d === undefined || n < 2)

@@ -7,9 +7,14 @@ import {
   slice,
   toTypedArray,
 } from "@provably/core-tensor";
-import { anyRecord, certificate, check, wholeNumber } from "@provably/core-tensor/internal";
+import {
+  certificate,
+  checkOptions,
+  numberInside,
+  wholeNumber,
+} from "@provably/core-tensor/internal";
 import { type RngKey, foldIn } from "@provably/core-tensor/random";
-import { checkNumbers, arrayOf } from "../internal/check.js";
+import { arrayOf } from "../internal/check.js";
 import {
   type ForwardModel,
   checkForward,
@@ -17,6 +22,12 @@ import {
   measurementOf,
 } from "../forward/forward-model.js";
 import { batchOf } from "../forward/operator.js";
+
+const OPTIONS = {
+  replicates: wholeNumber(1),
+  significance: numberInside(0, 1),
+  maxSamples: wholeNumber(1),
+};
 
 /**
  * Options of {@link certifyPosteriorPredictive}.
@@ -48,7 +59,7 @@ export interface PosteriorPredictiveOptions {
  * @example
  * ```ts
  * import { key } from "@provably/core-tensor/random";
- * import { certifyPosteriorPredictive, gaussianNoise, identityOperator } from "@provably/score-diffusion";
+ * import { certifyPosteriorPredictive } from "@provably/score-diffusion";
  *
  * const forward = gaussianNoise(identityOperator(4), 0.1);
  * certifyPosteriorPredictive(forward, [0, 0, 0, 0], [[0.1, -0.1, 0.08, -0.05]], key(0)).holds; // => true
@@ -82,15 +93,12 @@ export function* predictiveProcess(
     replicates = 1000,
     significance = 0.01,
     maxSamples = 16,
-  } = check("certifyPosteriorPredictive", "options", options, anyRecord);
+  } = checkOptions("certifyPosteriorPredictive", options, OPTIONS);
   checkForward("certifyPosteriorPredictive", forward);
-  checkNumbers("certifyPosteriorPredictive", { significance });
-  check("certifyPosteriorPredictive", "replicates", replicates, wholeNumber(1));
-  if (!(significance > 2 / (replicates + 1) && significance < 1))
+  if (!(significance > 2 / (replicates + 1)))
     throw new DomainError(
-      `certifyPosteriorPredictive: significance must be above 2 / (replicates + 1), the least p-value there is, and below 1, got ${significance}`,
+      `certifyPosteriorPredictive: significance must be above 2 / (replicates + 1), the least p-value there is, got ${significance}`,
     );
-  check("certifyPosteriorPredictive", "maxSamples", maxSamples, wholeNumber(1));
   const all = batchOf("certifyPosteriorPredictive", "samples", samples, forward.inputSize);
   const x = slice(all, [0], [Math.min(maxSamples, all.shape[0]!)]);
   const n = x.shape[0]!;
@@ -114,8 +122,8 @@ export function* predictiveProcess(
     value,
     expected: [significance, 1],
     confidence: 1 - significance,
-    verdict: value >= significance,
-    note: `${n} samples, ${replicates} simulated measurements each; the smallest value that can be seen is ${(2 / (replicates + 1)).toPrecision(1)}`,
+    verdict: n === 0 ? "undecided" : value >= significance,
+    note: `${n} samples, ${replicates} simulated measurements each; the smallest value that can be seen is ${(2 / (replicates + 1)).toPrecision(1)}; sees what was measured, and nothing across it`,
   });
 }
 

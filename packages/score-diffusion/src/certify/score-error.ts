@@ -17,9 +17,10 @@ import {
   sum,
   vjp,
 } from "@provably/core-tensor";
-import { anyRecord, certificate, check, wholeNumber } from "@provably/core-tensor/internal";
+import { certificate, check, checkOptions, wholeNumber } from "@provably/core-tensor/internal";
 import { svdvals } from "@provably/core-tensor/linalg";
 import { type RngKey, foldIn, normal } from "@provably/core-tensor/random";
+import { rngKey } from "../internal/check.js";
 import { type NoiseLevel, addNoise } from "../schedule/level.js";
 import { type Schedule, checkSchedule, levelAt } from "../schedule/schedule.js";
 import { type GaussianMixture, checkMixture } from "../score/gaussian-mixture.js";
@@ -27,6 +28,8 @@ import { mixtureSamples } from "../score/mixture-posterior.js";
 import { type Model, checkModel, predict } from "../score/prediction.js";
 import { type Sampler, checkSampler } from "../sampler/sampler.js";
 import { marginalTv1d } from "./marginal-tv.js";
+
+const OPTIONS = { numSamples: wholeNumber(1) };
 
 /**
  * Options of {@link scoreErrors}.
@@ -73,10 +76,10 @@ export interface ScoreErrors {
  * @example
  * ```ts
  * import { key } from "@provably/core-tensor/random";
- * import { gaussianMixture, paperSchedule, perturbScore, scoreErrors } from "@provably/score-diffusion";
+ * import { scoreErrors } from "@provably/score-diffusion";
  *
  * const law = gaussianMixture({ weights: [1, 1], means: [[-1], [1]], variances: [0.1, 0.1] });
- * const { score, jacobian } = scoreErrors(perturbScore(law, key(0), { l2: 0.25 }), law, key(1), paperSchedule(20));
+ * const { score, jacobian } = scoreErrors(perturbScore(law, key(0), { l2: 0.25 }), law, key(1), theorySchedule(20));
  * [score.toFixed(6), jacobian.toFixed(6)]; // => ["0.250000", "0.000000"]
  * ```
  * @see Li, Wei, Chi, Chen (2024), "A sharp convergence theory for the probability flow ODEs of diffusion models", assumptions 1 and 2
@@ -89,11 +92,22 @@ export function scoreErrors(
   schedule: Schedule,
   options: ScoreErrorOptions = {},
 ): ScoreErrors {
-  const { numSamples = 256 } = check("scoreErrors", "options", options, anyRecord);
-  checkModel("scoreErrors", model);
-  checkMixture("scoreErrors", law);
-  checkSchedule("scoreErrors", schedule);
-  check("scoreErrors", "numSamples", numSamples, wholeNumber(1));
+  return errorsOf("scoreErrors", model, law, key, schedule, options);
+}
+
+function errorsOf(
+  fn: string,
+  model: Model,
+  law: GaussianMixture,
+  key: RngKey,
+  schedule: Schedule,
+  options: ScoreErrorOptions,
+): ScoreErrors {
+  const { numSamples = 256 } = checkOptions<ScoreErrorOptions>(fn, options, OPTIONS);
+  checkModel(fn, model);
+  checkMixture(fn, law);
+  checkSchedule(fn, schedule);
+  check(fn, "key", key, rngKey);
   const d = law.means.shape[1]!;
   const steps = schedule.alphaBar.map((_, i) => {
     const level = levelAt(schedule, i + 1);
@@ -171,11 +185,11 @@ function errorsAt(
  * @example
  * ```ts
  * import { key } from "@provably/core-tensor/random";
- * import { acceleratedOde, certifyErrorBound, gaussianMixture, paperSchedule, perturbScore } from "@provably/score-diffusion";
+ * import { certifyErrorBound } from "@provably/score-diffusion";
  *
  * const law = gaussianMixture({ weights: [1, 1], means: [[-1], [1]], variances: [0.1, 0.1] });
  * const model = perturbScore(law, key(0), { l2: 0.05 });
- * certifyErrorBound(acceleratedOde, model, law, key(1), paperSchedule(100, { c0: 1 })).holds; // => true
+ * certifyErrorBound(acceleratedOde, model, law, key(1), theorySchedule(100, { c0: 1 })).holds; // => true
  * ```
  * @see Li, Wei, Chi, Chen (2024), "A sharp convergence theory for the probability flow ODEs of diffusion models", theorem 1
  * @category Certificates
@@ -191,10 +205,17 @@ export function certifyErrorBound<Row>(
   const { order } = checkSampler("certifyErrorBound", sampler);
   if (order === undefined)
     throw new DomainError(`certifyErrorBound: theory gives ${sampler.name} no order`);
-  const { score, jacobian, flowVariation } = scoreErrors(model, law, key, schedule, options);
-  const moved = sampler.noises === 0 ? flowVariation : 2 * flowVariation;
+  const { score, jacobian, flowVariation } = errorsOf(
+    "certifyErrorBound",
+    model,
+    law,
+    key,
+    schedule,
+    options,
+  );
+  const moved = sampler.numNoises === 0 ? flowVariation : 2 * flowVariation;
   const [exponent] = order.expected;
-  const longest = Math.max(...schedule.beta);
+  const longest = schedule.beta.reduce((a, b) => Math.max(a, b), 0);
   const bound = 2 * (longest ** exponent + moved);
   const value = marginalTv1d(sampler, law, schedule, { model });
   return certificate({

@@ -16,10 +16,25 @@ import {
   sub,
   toTypedArray,
 } from "@provably/core-tensor";
-import { anyRecord, check, oneOf, show, wholeNumber } from "@provably/core-tensor/internal";
-import { positive } from "../internal/check.js";
+import {
+  anything,
+  check,
+  oneOf,
+  optional,
+  positiveNumber,
+  recordOf,
+  show,
+  wholeNumber,
+} from "@provably/core-tensor/internal";
 import { type Complex, fourier } from "./fourier.js";
 import { type LinearOperator, batchOf, linearOperator, spectralArguments } from "./operator.js";
+
+const OPTIONS = recordOf({
+  height: wholeNumber(1),
+  width: wholeNumber(1),
+  kernel: anything,
+  boundary: optional(oneOf("circular", "valid")),
+});
 
 /**
  * Extents of images, and what blurs them.
@@ -51,9 +66,7 @@ export interface BlurOptions {
  * @category Forward models
  */
 export function blur(options: BlurOptions): LinearOperator {
-  const { height, width, boundary = "circular" } = check("blur", "options", options, anyRecord);
-  check("blur", "height", height, wholeNumber(1));
-  check("blur", "width", width, wholeNumber(1));
+  const { height, width, boundary = "circular" } = check("blur", "options", options, OPTIONS);
   const kernel = astype(options.kernel, "float64");
   const [p, q] = kernel.shape;
   if (
@@ -68,7 +81,6 @@ export function blur(options: BlurOptions): LinearOperator {
     throw new ShapeError(
       `blur: kernel must be [p, q], odd and at most [${height}, ${width}], got [${kernel.shape.join(", ")}]`,
     );
-  check("blur", "boundary", boundary, oneOf("circular", "valid"));
   if (boundary === "valid") return validBlur(kernel, height, width);
   const d = height * width;
   const transform = fourier(height, width);
@@ -164,7 +176,7 @@ function checkKernel(fn: string, size: number): void {
  */
 export function gaussianKernel(size: number, std: number): NdArray {
   checkKernel("gaussianKernel", size);
-  positive("gaussianKernel", "std", std);
+  check("gaussianKernel", "std", std, positiveNumber);
   const c = (size - 1) / 2;
   const weight = (i: number): number =>
     Math.exp(-((Math.floor(i / size) - c) ** 2 + ((i % size) - c) ** 2) / (2 * std * std));
@@ -183,8 +195,7 @@ export function gaussianKernel(size: number, std: number): NdArray {
  * @throws `DomainError` when an argument is out of range
  * @example
  * ```ts
- * import { toNested } from "@provably/core-tensor";
- * import { motionKernel } from "@provably/score-diffusion";
+ *  * import { motionKernel } from "@provably/score-diffusion";
  *
  * motionKernel(3, 0).get(0, 0); // => 0
  * ```

@@ -16,9 +16,19 @@ import {
   sub,
   sum,
 } from "@provably/core-tensor";
-import { anyFunction, anyRecord, check, show, wholeNumber } from "@provably/core-tensor/internal";
+import {
+  anyFunction,
+  anyRecord,
+  anyString,
+  check,
+  optional,
+  positiveNumber,
+  recordOf,
+  show,
+  wholeNumber,
+} from "@provably/core-tensor/internal";
 import { type RngKey, normal } from "@provably/core-tensor/random";
-import { positive, arrayOf } from "../internal/check.js";
+import { arrayOf } from "../internal/check.js";
 import {
   type LinearOperator,
   type Operator,
@@ -29,6 +39,17 @@ import {
   pullback,
   pushforward,
 } from "./operator.js";
+
+const SPEC = recordOf({
+  name: anyString,
+  inputSize: wholeNumber(1),
+  outputSize: wholeNumber(1),
+  measure: anyFunction,
+  logLikelihood: anyFunction,
+  score: optional(anyFunction),
+  information: optional(anyFunction),
+  curvature: positiveNumber,
+});
 
 /**
  * The likelihood of points for one measurement, or for one measurement each.
@@ -108,7 +129,7 @@ export function checkLikelihood(fn: string, likelihood: Likelihood): Likelihood 
   const { operator, sigma, y } = check(fn, "likelihood.linear", linear, anyRecord);
   checkOperator(fn, operator);
   check(fn, "operator.adjoint", operator.adjoint, anyFunction);
-  positive(fn, "likelihood.linear.sigma", sigma);
+  check(fn, "likelihood.linear.sigma", sigma, positiveNumber);
   arrayOf(fn, "likelihood.linear.y", y);
   return likelihood;
 }
@@ -141,8 +162,7 @@ export function checkRows(fn: string, y: ArrayInput, n: number): void {
  * @throws `DomainError` when `sigma` is not positive
  * @example
  * ```ts
- * import { array, toNested } from "@provably/core-tensor";
- * import { gaussianNoise, matrixOperator } from "@provably/score-diffusion";
+ *  * import { gaussianNoise } from "@provably/score-diffusion";
  *
  * const likelihood = gaussianNoise(matrixOperator([[1, 1]]), 0.5).likelihood([3]);
  * toNested(likelihood.score(array([[1, 1]], { dtype: "float64" }))); // => [[4, 4]]
@@ -150,7 +170,7 @@ export function checkRows(fn: string, y: ArrayInput, n: number): void {
  * @category Forward models
  */
 export function gaussianNoise(operator: Operator, sigma: number): ForwardModel {
-  positive("gaussianNoise", "sigma", sigma);
+  check("gaussianNoise", "sigma", sigma, positiveNumber);
   const { inputSize, outputSize } = checkOperator("gaussianNoise", operator);
   const precision = 1 / (sigma * sigma);
   return {
@@ -196,7 +216,7 @@ export function gaussianNoise(operator: Operator, sigma: number): ForwardModel {
  * @throws `DomainError` when `curvature` is not positive or a size no whole number
  * @example
  * ```ts
- * import { array, mul, square, sub, sum, toNested } from "@provably/core-tensor";
+ * import { mul, square, sub, sum } from "@provably/core-tensor";
  * import { forwardModel } from "@provably/score-diffusion";
  *
  * const squares = forwardModel({
@@ -225,19 +245,8 @@ export function forwardModel(spec: {
     "forwardModel",
     "spec",
     spec,
-    anyRecord,
+    SPEC,
   );
-  positive("forwardModel", "curvature", curvature);
-  check("forwardModel", "inputSize", inputSize, wholeNumber(1));
-  check("forwardModel", "outputSize", outputSize, wholeNumber(1));
-  for (const [argument, f] of Object.entries({
-    measure: spec.measure,
-    logLikelihood: spec.logLikelihood,
-    score,
-    information,
-  }))
-    if (f !== undefined || argument === "measure" || argument === "logLikelihood")
-      check("forwardModel", argument, f, anyFunction);
   return {
     name,
     inputSize,

@@ -4,11 +4,13 @@ import {
   DomainError,
   array,
   astype,
-  matmul,
+  concat,
+  mul,
   take,
   toTypedArray,
+  zeros,
 } from "@provably/core-tensor";
-import { type LinearOperator, batchOf, diagonalFunction, spectralArguments } from "./operator.js";
+import { type LinearOperator, batchOf, spectralArguments } from "./operator.js";
 
 /**
  * Inpainting: the numbers where the mask is not 0 are seen, the others are not.
@@ -18,8 +20,7 @@ import { type LinearOperator, batchOf, diagonalFunction, spectralArguments } fro
  * @throws `DomainError` when nothing is seen
  * @example
  * ```ts
- * import { toNested } from "@provably/core-tensor";
- * import { inpainting } from "@provably/score-diffusion";
+ *  * import { inpainting } from "@provably/score-diffusion";
  *
  * toNested(inpainting([1, 0, 1]).apply([[5, 6, 7]])); // => [[5, 7]]
  * ```
@@ -27,22 +28,35 @@ import { type LinearOperator, batchOf, diagonalFunction, spectralArguments } fro
  */
 export function inpainting(mask: ArrayInput): LinearOperator {
   const shown = toTypedArray(astype(mask, "float64"));
-  const seen = Int32Array.from([...shown.keys()].filter((i) => shown[i] !== 0));
-  if (seen.length === 0) throw new DomainError("inpainting: the mask hides everything");
   const d = shown.length;
-  const places = array(seen, { dtype: "int32" });
-  const spread = new Float64Array(seen.length * d);
-  seen.forEach((at, row) => (spread[row * d + at] = 1));
-  const rows = array(spread, { shape: [seen.length, d] });
-  const eigenvalues = array(Float64Array.from(shown, (v) => (v === 0 ? 0 : 1)));
+  const seen: number[] = [];
+  for (let i = 0; i < d; i++) {
+    if (Number.isNaN(shown[i]))
+      throw new DomainError(`inpainting: mask[${i}] must be a number, got NaN`);
+    if (shown[i] !== 0) seen.push(i);
+  }
+  const m = seen.length;
+  if (m === 0) throw new DomainError("inpainting: the mask hides everything");
+  const places = array(Int32Array.from(seen), { dtype: "int32" });
+  // where each number of a point lies among those seen; the hidden ones take a 0 that is added behind them
+  const back = new Int32Array(d).fill(m);
+  seen.forEach((place, i) => (back[place] = i));
+  const origins = array(back, { dtype: "int32" });
   return {
     name: "inpainting",
     inputSize: d,
-    outputSize: seen.length,
+    outputSize: m,
     norm: 1,
     apply: (x) => take(batchOf("inpainting", "x", x, d), places, { axis: 1 }),
-    adjoint: (y) => matmul(batchOf("inpainting", "y", y, seen.length), rows),
-    normalFunction: (f, v) =>
-      diagonalFunction(eigenvalues, f, spectralArguments("inpainting", f, v, d)),
+    adjoint(y) {
+      const rows = batchOf("inpainting", "y", y, m);
+      const behind = zeros([rows.shape[0]!, 1], { dtype: "float64" });
+      return take(concat([rows, behind], { axis: 1 }), origins, { axis: 1 });
+    },
+    normalFunction(f, points) {
+      const v = spectralArguments("inpainting", f, points, d);
+      const [hidden, visible] = [f(0), f(1)];
+      return mul(v, array(Float64Array.from(shown, (value) => (value === 0 ? hidden : visible))));
+    },
   };
 }

@@ -16,10 +16,33 @@ import {
   transpose,
   vjp,
 } from "@provably/core-tensor";
-import { anyFunction, anyRecord, check, show, wholeNumber } from "@provably/core-tensor/internal";
+import {
+  anyFunction,
+  anyRecord,
+  anyString,
+  check,
+  checkOptions,
+  nonNegativeNumber,
+  optional,
+  recordOf,
+  show,
+  wholeNumber,
+} from "@provably/core-tensor/internal";
 import { eigh } from "@provably/core-tensor/linalg";
 import { type RngKey, key, normal } from "@provably/core-tensor/random";
 import { arrayOf } from "../internal/check.js";
+
+const SPEC = recordOf({
+  inputSize: wholeNumber(1),
+  outputSize: wholeNumber(1),
+  apply: anyFunction,
+  adjoint: anyFunction,
+  name: optional(anyString),
+  norm: optional(nonNegativeNumber),
+  normalFunction: optional(anyFunction),
+});
+
+const NORM = { iterations: wholeNumber(1) };
 
 /**
  * A differentiable operator on batches of points.
@@ -133,8 +156,7 @@ export function operatorNorm(
   options: { readonly iterations?: number } = {},
 ): number {
   const fn = "operatorNorm";
-  const { iterations = 50 } = check(fn, "options", options, anyRecord);
-  check(fn, "iterations", iterations, wholeNumber(1));
+  const { iterations = 50 } = checkOptions(fn, options, NORM);
   check(
     fn,
     "operator.inputSize",
@@ -182,9 +204,7 @@ export function linearOperator(
     inputSize,
     outputSize,
     name = "linearOperator",
-  } = check("linearOperator", "spec", spec, anyRecord);
-  checkOperator("linearOperator", { norm: 0, ...spec, name });
-  check("linearOperator", "operator.adjoint", spec.adjoint, anyFunction);
+  } = check("linearOperator", "spec", spec, SPEC);
   const x = normal(key("linearOperator x"), [1, inputSize], { dtype: "float64" });
   const y = normal(key("linearOperator y"), [1, outputSize], { dtype: "float64" });
   const ax = arrayOf("linearOperator", "what apply returns", spec.apply(x));
@@ -217,8 +237,7 @@ export function linearOperator(
  * @throws `ShapeError` when `matrix` is not a matrix
  * @example
  * ```ts
- * import { toNested } from "@provably/core-tensor";
- * import { matrixOperator } from "@provably/score-diffusion";
+ *  * import { matrixOperator } from "@provably/score-diffusion";
  *
  * toNested(matrixOperator([[1, 2]]).apply([[3, 4]])); // => [[11]]
  * ```
@@ -319,18 +338,6 @@ export function identityOperator(size: number): LinearOperator {
       return mul(f(1), v);
     },
   };
-}
-
-/** f(AᵀA) v for a diagonal AᵀA. */
-export function diagonalFunction(
-  eigenvalues: NdArray,
-  f: (eigenvalue: number) => number,
-  v: NdArray,
-): NdArray {
-  return mul(
-    v,
-    array(Float64Array.from({ length: eigenvalues.size }, (_, i) => f(eigenvalues.get(i)))),
-  );
 }
 
 /** The points that a function of the spectrum is to be multiplied with. */

@@ -15,11 +15,26 @@ import {
   square,
   where,
 } from "@provably/core-tensor";
-import { anyRecord, check, wholeNumber } from "@provably/core-tensor/internal";
+import {
+  anyNumber,
+  anything,
+  check,
+  either,
+  optional,
+  recordOf,
+  wholeNumber,
+} from "@provably/core-tensor/internal";
 import { type RngKey, randint } from "@provably/core-tensor/random";
-import { checkNumbers } from "../internal/check.js";
 import { type Complex, fourier } from "./fourier.js";
 import { type Operator, batchOf } from "./operator.js";
+
+const OPTIONS = recordOf({
+  height: wholeNumber(1),
+  width: wholeNumber(1),
+  key: optional(anything),
+  mask: optional(anything),
+  oversample: optional(anyNumber),
+});
 
 /**
  * Options of {@link codedPhaseRetrieval}. Give either a `key` or a `mask`.
@@ -59,10 +74,7 @@ export function codedPhaseRetrieval(options: PhaseRetrievalOptions): Operator {
     width,
     key,
     oversample = 4,
-  } = check("codedPhaseRetrieval", "options", options, anyRecord);
-  check("codedPhaseRetrieval", "height", height, wholeNumber(1));
-  check("codedPhaseRetrieval", "width", width, wholeNumber(1));
-  checkNumbers("codedPhaseRetrieval", { oversample });
+  } = check("codedPhaseRetrieval", "options", options, OPTIONS);
   if ((key === undefined) === (options.mask === undefined))
     throw new DomainError("codedPhaseRetrieval: give either key or mask");
   const [top, left] = [(height * oversample) / 8, (width * oversample) / 8];

@@ -20,11 +20,12 @@ import {
   toTypedArray,
   where,
 } from "@provably/core-tensor";
-import { anyRecord, check } from "@provably/core-tensor/internal";
+import { check, optional, positiveNumber, recordOf } from "@provably/core-tensor/internal";
 import { type RngKey, uniform } from "@provably/core-tensor/random";
-import { positive } from "../internal/check.js";
 import { type ForwardModel, measurementOf } from "./forward-model.js";
 import { type Operator, batchOf, checkOperator, pullback, pushforward } from "./operator.js";
+
+const OPTIONS = recordOf({ gain: positiveNumber, background: optional(positiveNumber) });
 
 /**
  * Poisson noise: counts with means $\mu = g \max\!\left(\tfrac{A(x) + 1}{2}, 0\right) + b$, for images in $[-1, 1]$, and
@@ -36,7 +37,7 @@ import { type Operator, batchOf, checkOperator, pullback, pushforward } from "./
  * @throws `DomainError` when a constant is not positive, or a measurement is no count
  * @example
  * ```ts
- * import { identityOperator, poissonNoise } from "@provably/score-diffusion";
+ * import { poissonNoise } from "@provably/score-diffusion";
  *
  * poissonNoise(identityOperator(4), { gain: 50 }).outputSize; // => 4
  * ```
@@ -46,9 +47,7 @@ export function poissonNoise(
   operator: Operator,
   options: { readonly gain: number; readonly background?: number },
 ): ForwardModel {
-  const { gain, background = 1 } = check("poissonNoise", "options", options, anyRecord);
-  positive("poissonNoise", "gain", gain);
-  positive("poissonNoise", "background", background);
+  const { gain, background = 1 } = check("poissonNoise", "options", options, OPTIONS);
   const { inputSize, outputSize } = checkOperator("poissonNoise", operator);
   const rate = (exact: NdArray): NdArray =>
     add(mul(gain / 2, maximum(add(exact, 1), 0)), background);
@@ -104,7 +103,7 @@ const PART = 30;
 
 /** Poisson counts by inversion: the first count whose cumulative probability exceeds a uniform number. */
 function poisson(key: RngKey, means: NdArray): NdArray {
-  const flat = [...toTypedArray(means)];
+  const flat = toTypedArray(means) as Float64Array;
   const most = Math.max(1, Math.ceil(flat.reduce((a, b) => Math.max(a, b), 0) / PART));
   const draws = toTypedArray(uniform(key, [flat.length, most], { dtype: "float64" }));
   const counts = Float64Array.from({ length: flat.length }, (_, i) => {

@@ -14,8 +14,8 @@ import {
   sub,
   sum,
 } from "@provably/core-tensor";
+import { check, positiveNumber } from "@provably/core-tensor/internal";
 import { uniform } from "@provably/core-tensor/random";
-import { positive } from "../internal/check.js";
 import { type ForwardModel, measurementOf } from "./forward-model.js";
 import {
   type Operator,
@@ -36,7 +36,7 @@ import {
  * @throws `DomainError` when `theta` is not positive, or a measurement is neither −1 nor 1
  * @example
  * ```ts
- * import { array, item } from "@provably/core-tensor";
+ * import { item } from "@provably/core-tensor";
  * import { quantizedSensing } from "@provably/score-diffusion";
  *
  * const likelihood = quantizedSensing(1, 0.4).likelihood([1]);
@@ -46,7 +46,7 @@ import {
  * @category Forward models
  */
 export function quantizedSensing(input: number | Operator, theta = 0.4): ForwardModel {
-  positive("quantizedSensing", "theta", theta);
+  check("quantizedSensing", "theta", theta, positiveNumber);
   const operator =
     typeof input === "number" ? identityOperator(input) : checkOperator("quantizedSensing", input);
   const { inputSize, outputSize } = operator;

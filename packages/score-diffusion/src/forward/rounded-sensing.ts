@@ -24,9 +24,16 @@ import {
   sum,
   transpose,
 } from "@provably/core-tensor";
-import { anyRecord, check, wholeNumber } from "@provably/core-tensor/internal";
+import {
+  check,
+  checkOptions,
+  numberIn,
+  optional,
+  positiveNumber,
+  recordOf,
+  wholeNumber,
+} from "@provably/core-tensor/internal";
 import { uniform } from "@provably/core-tensor/random";
-import { positive, checkNumbers } from "../internal/check.js";
 import { type ForwardModel, measurementOf } from "./forward-model.js";
 import {
   type LinearOperator,
@@ -37,6 +44,15 @@ import {
   pushforward,
   spectralArguments,
 } from "./operator.js";
+
+const ROUNDED = { theta: positiveNumber };
+const JPEG = recordOf({
+  height: wholeNumber(1),
+  width: wholeNumber(1),
+  quality: optional(numberIn(1, 99)),
+  block: optional(wholeNumber(1)),
+  theta: optional(positiveNumber),
+});
 
 /**
  * Rounding with dither: logistic noise of scale $\theta$ is added to $z = A(x)$, and the sum rounded to a multiple of the step $q$. A measured $y$ says that the
@@ -52,7 +68,7 @@ import {
  * @example
  * ```ts
  * import { array } from "@provably/core-tensor";
- * import { identityOperator, roundedSensing } from "@provably/score-diffusion";
+ * import { roundedSensing } from "@provably/score-diffusion";
  *
  * const likelihood = roundedSensing(identityOperator(1), 1, { theta: 0.1 }).likelihood([2]);
  * likelihood.logLikelihood(array([[2], [2.5], [3]], { dtype: "float64" })).get(1).toFixed(3); // => "-0.693"
@@ -67,7 +83,7 @@ export function roundedSensing(
 ): ForwardModel {
   const fn = "roundedSensing";
   const { inputSize, outputSize } = checkOperator(fn, operator);
-  const { theta: asked } = check(fn, "options", options, anyRecord);
+  const { theta: asked } = checkOptions(fn, options, ROUNDED);
   const q =
     typeof step === "number"
       ? array(new Float64Array(outputSize).fill(step))
@@ -80,7 +96,7 @@ export function roundedSensing(
     throw new DomainError(`${fn}: step must be positive and finite`);
   let least = Infinity;
   for (let i = 0; i < outputSize; i++) least = Math.min(least, q.get(i));
-  const theta = positive(fn, "theta", asked ?? least / 4);
+  const theta = check(fn, "theta", asked ?? least / 4, positiveNumber);
   const half = mul(0.5, q);
   /** The places of the upper and the lower end of what was seen, in units of the noise. */
   const ends = (y: NdArray, z: NdArray): { upper: NdArray; lower: NdArray } => ({
@@ -175,22 +191,11 @@ export function jpeg(options: {
   readonly block?: number;
   readonly theta?: number;
 }): ForwardModel {
-  const {
-    height,
-    width,
-    quality = 50,
-    block = 8,
-    theta,
-  } = check("jpeg", "options", options, anyRecord);
-  for (const [name, value] of Object.entries({ height, width, block }))
-    check("jpeg", name, value, wholeNumber(1));
-  checkNumbers("jpeg", { quality });
+  const { height, width, quality = 50, block = 8, theta } = check("jpeg", "options", options, JPEG);
   if (height % block !== 0 || width % block !== 0)
     throw new DomainError(
       `jpeg: block must divide height and width, got ${block} for ${height} × ${width}`,
     );
-  if (!(quality >= 1 && quality <= 99))
-    throw new DomainError(`jpeg: quality must be in [1, 99], got ${quality}`);
   const factor = (quality < 50 ? 50 / quality : 2 - quality / 50) * (2 / 255) * (block / 8);
   const frequency = (i: number): number => Math.floor(((i % block) * 8) / block);
   const steps = Float64Array.from({ length: height * width }, (_, at) => {

@@ -9,9 +9,15 @@ import {
   reshape,
   transpose,
 } from "@provably/core-tensor";
-import { anyRecord, check, wholeNumber } from "@provably/core-tensor/internal";
+import { check, optional, recordOf, wholeNumber } from "@provably/core-tensor/internal";
 import { eigh } from "@provably/core-tensor/linalg";
 import { type LinearOperator, batchOf, spectralArguments } from "./operator.js";
+
+const OPTIONS = recordOf({
+  height: wholeNumber(1),
+  width: wholeNumber(1),
+  factor: optional(wholeNumber(1)),
+});
 
 /** Keys' cubic with a = −1/2. */
 function cubic(u: number): number {
@@ -60,9 +66,7 @@ export function superResolution(options: {
   readonly width: number;
   readonly factor?: number;
 }): LinearOperator {
-  const { height, width, factor = 4 } = check("superResolution", "options", options, anyRecord);
-  for (const [name, value] of Object.entries({ height, width, factor }))
-    check("superResolution", name, value, wholeNumber(1));
+  const { height, width, factor = 4 } = check("superResolution", "options", options, OPTIONS);
   if (height % factor !== 0 || width % factor !== 0)
     throw new DomainError(
       `superResolution: factor must divide height and width, got ${factor} for ${height} × ${width}`,

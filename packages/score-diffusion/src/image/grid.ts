@@ -7,8 +7,14 @@ import {
   astype,
   toTypedArray,
 } from "@provably/core-tensor";
-import { anyRecord, check, wholeNumber } from "@provably/core-tensor/internal";
-import { checkNumbers } from "../internal/check.js";
+import { anyNumber, checkOptions, wholeNumber } from "@provably/core-tensor/internal";
+
+const OPTIONS = {
+  columns: wholeNumber(1),
+  gap: wholeNumber(0),
+  background: anyNumber,
+  scale: wholeNumber(1),
+};
 
 /**
  * Options of {@link imageGrid}.
@@ -35,8 +41,7 @@ export interface GridOptions {
  * @throws `DomainError` when an option is out of range
  * @example
  * ```ts
- * import { zeros } from "@provably/core-tensor";
- * import { imageGrid } from "@provably/score-diffusion";
+ *  * import { imageGrid } from "@provably/score-diffusion";
  *
  * imageGrid(zeros([6, 28, 28]), { columns: 3 }).shape; // => [59, 88]
  * ```
@@ -57,14 +62,7 @@ export function imageGrid(images: ArrayInput, options: GridOptions = {}): NdArra
     gap = 1,
     background = 1,
     scale = 1,
-  } = check("imageGrid", "options", options, anyRecord);
-  checkNumbers("imageGrid", { background });
-  for (const [name, value, least] of [
-    ["columns", columns, 1],
-    ["gap", gap, 0],
-    ["scale", scale, 1],
-  ] as const)
-    check("imageGrid", name, value, wholeNumber(least));
+  } = checkOptions("imageGrid", options, OPTIONS);
   const [down, across] = [height * scale + gap, width * scale + gap];
   const [tall, wide] = [Math.ceil(n / columns) * down + gap, columns * across + gap];
   const data = toTypedArray<"float32">(x);

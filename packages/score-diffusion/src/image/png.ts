@@ -9,9 +9,10 @@ import {
   astype,
   toTypedArray,
 } from "@provably/core-tensor";
-import { anyRecord, check } from "@provably/core-tensor/internal";
-import { checkNumberList } from "../internal/check.js";
+import { checkOptions, finiteNumber, type Guard, listOf } from "@provably/core-tensor/internal";
 import { convertIndexedToRgb, decode, encode } from "fast-png";
+
+const OPTIONS = { range: listOf(finiteNumber, 2) as Guard<readonly [number, number]> };
 
 /** Files that claim more pixels are not opened. */
 const MAX_PIXELS = 1e8;
@@ -26,8 +27,7 @@ function rangeOf(
   fn: string,
   options: { readonly range?: readonly [number, number] },
 ): readonly [number, number] {
-  const { range = [-1, 1] as const } = check(fn, "options", options, anyRecord);
-  checkNumberList(fn, "range", range);
+  const { range = [-1, 1] as const } = checkOptions(fn, options, OPTIONS);
   if (!(range[1] > range[0] && range[1] - range[0] < Infinity))
     throw new DomainError(`${fn}: range must ascend, got [${range.join(", ")}]`);
   return range;
@@ -92,8 +92,7 @@ export function encodePng(
  * @throws `FormatError` when the bytes are not a sound PNG file, or claim more pixels than they can hold or than 1e8
  * @example
  * ```ts
- * import { toNested } from "@provably/core-tensor";
- * import { decodePng, encodePng } from "@provably/score-diffusion";
+ *  * import { decodePng, encodePng } from "@provably/score-diffusion";
  *
  * toNested(decodePng(encodePng([[0, 1]], { range: [0, 1] }), { range: [0, 1] })); // => [[[0, 1]]]
  * ```

@@ -1,7 +1,9 @@
 /** The energy distance of two samples. */
 import { type ArrayInput } from "@provably/core-tensor";
-import { anyRecord, check } from "@provably/core-tensor/internal";
+import { checkOptions, trueOrFalse } from "@provably/core-tensor/internal";
 import { pairOfPoints, sumOverPairs } from "../internal/points.js";
+
+const OPTIONS = { unbiased: trueOrFalse };
 
 /**
  * The energy distance $2\,\mathbb E\|X - Y\| - \mathbb E\|X - X'\| - \mathbb E\|Y - Y'\|$ between two samples: 0 exactly for equal laws.
@@ -28,7 +30,7 @@ export function energyDistance(
   y: ArrayInput,
   options: { readonly unbiased?: boolean } = {},
 ): number {
-  const { unbiased = false } = check("energyDistance", "options", options, anyRecord);
+  const { unbiased = false } = checkOptions("energyDistance", options, OPTIONS);
   const [a, b] = pairOfPoints("energyDistance", x, y, unbiased ? 2 : 1);
   const within = (p: typeof a): number =>
     sumOverPairs(p, p, Math.sqrt) / (p.n * (unbiased ? p.n - 1 : p.n));

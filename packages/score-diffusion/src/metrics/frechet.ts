@@ -1,7 +1,9 @@
 /** The Fréchet distance of two samples, seen through features. */
 import { type ArrayInput, type NdArray, astype } from "@provably/core-tensor";
-import { anyFunction, anyRecord, check } from "@provably/core-tensor/internal";
+import { anyFunction, checkOptions } from "@provably/core-tensor/internal";
 import { sampleMoments, squaredWasserstein } from "./gaussian.js";
+
+const OPTIONS = { features: anyFunction };
 
 /**
  * Options of {@link frechetDistance} and {@link precisionRecall}.
@@ -36,13 +38,11 @@ export function frechetDistance(
   y: ArrayInput,
   options: FeatureOptions = {},
 ): number {
-  const { features = (points: NdArray) => points } = check(
+  const { features = (points: NdArray) => points } = checkOptions(
     "frechetDistance",
-    "options",
     options,
-    anyRecord,
+    OPTIONS,
   );
-  check("frechetDistance", "features", features, anyFunction);
   const moments = (points: ArrayInput): ReturnType<typeof sampleMoments> =>
     sampleMoments(features(astype(points, "float64")));
   return squaredWasserstein("frechetDistance", moments(x), moments(y));

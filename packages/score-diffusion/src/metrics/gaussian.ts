@@ -20,8 +20,10 @@ import {
   sum,
   transpose,
 } from "@provably/core-tensor";
-import { anyRecord, check } from "@provably/core-tensor/internal";
+import { anything, check, recordOf } from "@provably/core-tensor/internal";
 import { eigh, slogdet, solve } from "@provably/core-tensor/linalg";
+
+const MOMENTS = recordOf({ mean: anything, covariance: anything });
 
 /**
  * Mean and covariance of a law.
@@ -39,7 +41,7 @@ function checked(
   name: string,
   moments: Moments,
 ): { mean: NdArray; covariance: NdArray } {
-  const { mean: m, covariance: c } = check(fn, name, moments, anyRecord);
+  const { mean: m, covariance: c } = check(fn, name, moments, MOMENTS);
   const [center, covariance] = [astype(m, "float64"), astype(c, "float64")];
   const d = center.shape[0];
   if (center.shape.length !== 1 || covariance.shape.join() !== `${d},${d}`)
@@ -106,10 +108,10 @@ export function squaredWasserstein(fn: string, p: Moments, q: Moments): number {
   const [a, b] = checkedPair(fn, p, q);
   const { values, vectors } = spectrum(fn, "p", a.covariance);
   spectrum(fn, "q", b.covariance);
-  const positive = (x: NdArray): NdArray => sqrt(maximum(x, 0));
-  const root = matmul(mul(vectors, positive(values)), transpose(vectors));
+  const clipped = (x: NdArray): NdArray => sqrt(maximum(x, 0));
+  const root = matmul(mul(vectors, clipped(values)), transpose(vectors));
   const product = matmul(matmul(root, b.covariance), root);
-  const overlap = item(sum(positive(eigh(mul(0.5, add(product, transpose(product)))).eigenvalues)));
+  const overlap = item(sum(clipped(eigh(mul(0.5, add(product, transpose(product)))).eigenvalues)));
   const gap = sub(a.mean, b.mean);
   const trace = item(sum(diagonal(add(a.covariance, b.covariance))));
   return Math.max(0, item(sum(mul(gap, gap))) + trace - 2 * overlap);
@@ -160,8 +162,7 @@ export function klGaussian(p: Moments, q: Moments): number {
  * @throws `ShapeError` when there are fewer than two points
  * @example
  * ```ts
- * import { toNested } from "@provably/core-tensor";
- * import { sampleMoments } from "@provably/score-diffusion";
+ *  * import { sampleMoments } from "@provably/score-diffusion";
  *
  * toNested(sampleMoments([[0], [2]]).covariance); // => [[2]]
  * ```

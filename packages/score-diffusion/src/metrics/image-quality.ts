@@ -15,8 +15,9 @@ import {
   square,
   sub,
 } from "@provably/core-tensor";
-import { anyRecord, check } from "@provably/core-tensor/internal";
-import { positive } from "../internal/check.js";
+import { checkOptions, positiveNumber } from "@provably/core-tensor/internal";
+
+const OPTIONS = { range: positiveNumber };
 
 /**
  * Options of {@link psnr} and {@link ssim}.
@@ -27,12 +28,7 @@ export interface ImageQualityOptions {
   readonly range?: number;
 }
 
-function images(
-  fn: string,
-  a: ArrayInput,
-  b: ArrayInput,
-  range: number,
-): readonly [NdArray, NdArray] {
+function images(fn: string, a: ArrayInput, b: ArrayInput): readonly [NdArray, NdArray] {
   const [x, y] = [astype(a, "float64"), astype(b, "float64")];
   if (x.shape.join() !== y.shape.join())
     throw new ShapeError(
@@ -40,7 +36,6 @@ function images(
     );
   if (x.size === 0)
     throw new ShapeError(`${fn}: images must not be empty, got [${x.shape.join(", ")}]`);
-  positive(fn, "range", range);
   return [x, y];
 }
 
@@ -62,8 +57,8 @@ function images(
  * @category Metrics
  */
 export function psnr(a: ArrayInput, b: ArrayInput, options: ImageQualityOptions = {}): number {
-  const { range = 2 } = check("psnr", "options", options, anyRecord);
-  const [x, y] = images("psnr", a, b, range);
+  const { range = 2 } = checkOptions("psnr", options, OPTIONS);
+  const [x, y] = images("psnr", a, b);
   return 10 * Math.log10(range ** 2 / item(mean(square(sub(x, y)))));
 }
 
@@ -97,8 +92,7 @@ function localMean(x: NdArray): NdArray {
  * @throws `DomainError` when the range is not positive
  * @example
  * ```ts
- * import { eye } from "@provably/core-tensor";
- * import { ssim } from "@provably/score-diffusion";
+ *  * import { ssim } from "@provably/score-diffusion";
  *
  * ssim(eye(16), eye(16)).toFixed(6); // => "1.000000"
  * ```
@@ -106,8 +100,8 @@ function localMean(x: NdArray): NdArray {
  * @category Metrics
  */
 export function ssim(a: ArrayInput, b: ArrayInput, options: ImageQualityOptions = {}): number {
-  const { range = 2 } = check("ssim", "options", options, anyRecord);
-  const [x, y] = images("ssim", a, b, range).map((image) =>
+  const { range = 2 } = checkOptions("ssim", options, OPTIONS);
+  const [x, y] = images("ssim", a, b).map((image) =>
     image.shape.length === 2 ? reshape(image, [1, ...image.shape]) : image,
   ) as [NdArray, NdArray];
   if (x.shape.length !== 3 || x.shape[1]! < WINDOW || x.shape[2]! < WINDOW)

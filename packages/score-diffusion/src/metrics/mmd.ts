@@ -1,8 +1,9 @@
 /** The maximum mean discrepancy of two samples. */
 import { type ArrayInput, DomainError } from "@provably/core-tensor";
-import { anyRecord, check } from "@provably/core-tensor/internal";
-import { checkNumbers } from "../internal/check.js";
+import { checkOptions, positiveNumber, trueOrFalse } from "@provably/core-tensor/internal";
 import { type Points, pairOfPoints, squaredDistance, sumOverPairs } from "../internal/points.js";
+
+const OPTIONS = { biased: trueOrFalse, bandwidth: positiveNumber };
 
 /**
  * Options of {@link mmd2}.
@@ -17,10 +18,11 @@ export interface MmdOptions {
 
 /** The median distance of different points. */
 function medianDistance(x: Points, y: Points): number {
-  const first = ({ data, n, d }: Points): number[][] =>
-    Array.from({ length: Math.min(n, 500) }, (_, i) => [...data.subarray(i * d, (i + 1) * d)]);
-  const rows = [...first(x), ...first(y)];
-  const all: Points = { data: Float64Array.from(rows.flat()), n: rows.length, d: x.d };
+  const [n, m] = [Math.min(x.n, 500), Math.min(y.n, 500)];
+  const data = new Float64Array((n + m) * x.d);
+  data.set(x.data.subarray(0, n * x.d));
+  data.set(y.data.subarray(0, m * x.d), n * x.d);
+  const all: Points = { data, n: n + m, d: x.d };
   const squares: number[] = [];
   for (let i = 1; i < all.n; i++)
     for (let j = 0; j < i; j++) squares.push(squaredDistance(all, i, all, j));
@@ -52,10 +54,9 @@ function medianDistance(x: Points, y: Points): number {
  * @category Metrics
  */
 export function mmd2(x: ArrayInput, y: ArrayInput, options: MmdOptions = {}): number {
-  const { biased = false, bandwidth: asked } = check("mmd2", "options", options, anyRecord);
+  const { biased = false, bandwidth: asked } = checkOptions("mmd2", options, OPTIONS);
   const [a, b] = pairOfPoints("mmd2", x, y, biased ? 1 : 2);
   const bandwidth = asked ?? medianDistance(a, b);
-  checkNumbers("mmd2", { bandwidth });
   if (!(bandwidth > 0 && bandwidth < Infinity))
     throw new DomainError(
       `mmd2: bandwidth must be positive, got ${bandwidth}${asked === undefined ? " as the median distance" : ""}`,

@@ -1,8 +1,10 @@
 /** Whether generated samples look real, and whether all that is real is generated. */
 import { type ArrayInput, type NdArray, astype } from "@provably/core-tensor";
-import { anyFunction, anyRecord, check, wholeNumber } from "@provably/core-tensor/internal";
+import { anyFunction, checkOptions, wholeNumber } from "@provably/core-tensor/internal";
 import { type Points, pairOfPoints, squaredDistance } from "../internal/points.js";
 import type { FeatureOptions } from "./frechet.js";
+
+const OPTIONS = { k: wholeNumber(1), features: anyFunction };
 
 /**
  * Shares of two samples that lie near the other.
@@ -76,14 +78,7 @@ export function precisionRecall(
   generated: ArrayInput,
   options: FeatureOptions & { readonly k?: number } = {},
 ): PrecisionRecall {
-  const { k = 3, features = (x: NdArray) => x } = check(
-    "precisionRecall",
-    "options",
-    options,
-    anyRecord,
-  );
-  check("precisionRecall", "k", k, wholeNumber(1));
-  check("precisionRecall", "features", features, anyFunction);
+  const { k = 3, features = (x: NdArray) => x } = checkOptions("precisionRecall", options, OPTIONS);
   const [x, y] = pairOfPoints(
     "precisionRecall",
     features(astype(real, "float64")),

@@ -45,11 +45,11 @@ export function checkNetwork<P>(fn: string, network: Network<P>): Network<P> {
  * @returns model, differentiable in `x`
  * @example
  * ```ts
- * import { item, mul, ones } from "@provably/core-tensor";
+ * import { mul } from "@provably/core-tensor";
  * import { networkModel } from "@provably/score-diffusion";
  *
  * const model = networkModel({ prediction: "eps", apply: (gain: number, x) => mul(gain, x) }, 0.5);
- * item(model.evaluate(ones([1, 1]), { alpha: 0, sigma: 2, t: 0 })); // => 0.25
+ * item(model.evaluate(ones([1, 1]), { alpha: 0, sigma: 2 })); // => 0.25
  * ```
  * @category Networks
  */

@@ -21,10 +21,12 @@ import {
   upsampleNearest2d,
   zeros,
 } from "@provably/core-tensor";
-import { anyRecord, check, show } from "@provably/core-tensor/internal";
+import { anyRecord, anything, check, recordOf, show } from "@provably/core-tensor/internal";
 import { type RngKey, foldIn, normal } from "@provably/core-tensor/random";
 import { arrayOf } from "../internal/check.js";
 import type { BatchLevels, Network } from "./network.js";
+
+const CONFIG = recordOf({ side: anything, channels: anything });
 
 /**
  * Size of a score network.
@@ -56,7 +58,7 @@ export interface ScoreNetwork extends Network<ScoreNetworkParams> {
 const GROUPS = 8;
 
 function checkConfig(fn: string, config: ScoreNetworkConfig): void {
-  const { side, channels } = check(fn, "config", config, anyRecord);
+  const { side, channels } = check(fn, "config", config, CONFIG);
   if (!Number.isInteger(side) || side < 4 || side % 4 !== 0)
     throw new DomainError(`${fn}: side must be a positive multiple of 4, got ${show(side)}`);
   if (!Number.isInteger(channels) || channels < 8 || channels % 8 !== 0)
@@ -179,7 +181,7 @@ function attend(params: ScoreNetworkParams, x: NdArray): NdArray {
  * ```ts
  * import { zeros } from "@provably/core-tensor";
  * import { key } from "@provably/core-tensor/random";
- * import { ddim, networkModel, sample, scoreNetwork } from "@provably/score-diffusion";
+ * import { scoreNetwork } from "@provably/score-diffusion";
  *
  * const network = scoreNetwork({ side: 8, channels: 8 });
  * const params = network.init(key(0));

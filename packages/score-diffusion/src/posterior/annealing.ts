@@ -1,7 +1,14 @@
 /** The sequence of noise levels that posterior sampling runs through. */
 import { DomainError } from "@provably/core-tensor";
-import { anyRecord, check, wholeNumber } from "@provably/core-tensor/internal";
-import { positive } from "../internal/check.js";
+import { checkOptions, positiveNumber, wholeNumber } from "@provably/core-tensor/internal";
+
+const OPTIONS = {
+  start: positiveNumber,
+  end: positiveNumber,
+  hold: wholeNumber(0),
+  decay: wholeNumber(0),
+  stay: wholeNumber(0),
+};
 
 /**
  * Options of {@link annealing}.
@@ -42,13 +49,9 @@ export function annealing(options: AnnealingOptions = {}): number[] {
     hold = 4,
     decay = 12,
     stay = 0,
-  } = check("annealing", "options", options, anyRecord);
-  positive("annealing", "start", start);
-  positive("annealing", "end", end);
+  } = checkOptions("annealing", options, OPTIONS);
   if (end > start)
     throw new DomainError(`annealing: end must not exceed start, got ${end} and ${start}`);
-  for (const [name, value] of Object.entries({ hold, decay, stay }))
-    check("annealing", name, value, wholeNumber(0));
   const falling = Array.from({ length: decay }, (_, i) =>
     i === decay - 1 ? end : start * (end / start) ** (i / Math.max(1, decay - 1)),
   );

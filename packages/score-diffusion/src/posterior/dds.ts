@@ -1,19 +1,39 @@
 /** Denoising diffusion samplers: samples of the clean point behind a noisy one, from the unconditional score. */
 import { DomainError, type NdArray, add, mul, sub } from "@provably/core-tensor";
 import {
+  abortSignal,
   anyFunction,
   anyList,
   anyRecord,
+  anything,
   check,
+  checkOptions,
+  finiteNumber,
+  type Guard,
+  listOf,
   oneOf,
+  positiveNumber,
   wholeNumber,
 } from "@provably/core-tensor/internal";
 import { type RngKey, foldIn, normalRows } from "@provably/core-tensor/random";
-import { positive, checkNumberList, arrayOf, checkGenerator } from "../internal/check.js";
+import { arrayOf, checkGenerator } from "../internal/check.js";
 import { blend } from "../forward/operator.js";
 import type { NoiseLevel } from "../schedule/level.js";
 import { type Process, type Query, drive, driveAsync } from "../sampler/drive.js";
 import { type AsyncModel, type Model, checkModel } from "../score/prediction.js";
+
+const DDPM = {
+  numSteps: wholeNumber(1),
+  grid: listOf(finiteNumber),
+  noise: anyList as Guard<readonly NdArray[]>,
+};
+const DDIM = {
+  numSteps: wholeNumber(1),
+  method: oneOf("heun", "euler"),
+  grid: listOf(finiteNumber),
+  noise: anything,
+};
+const SIGNAL = { signal: abortSignal };
 
 /**
  * A sampler of $p(x \mid x_{\mathrm{noisy}}) \propto p^\star(x)\, e^{-\|x - x_{\mathrm{noisy}}\|^2/(2\eta^2)}$.
@@ -40,7 +60,7 @@ export function processOf(
   firstRow?: number,
 ): Process<NdArray> {
   check(fn, "sampler.process", check(fn, "sampler", sampler, anyRecord).process, anyFunction);
-  positive(fn, "eta", eta);
+  check(fn, "eta", eta, positiveNumber);
   return checkGenerator(
     fn,
     "sampler.process",
@@ -54,7 +74,7 @@ export function onUnitScale(
   s: number,
 ): { readonly y: NdArray; readonly level: NoiseLevel } {
   const scale = Math.hypot(1, s);
-  return { y: mul(1 / scale, m), level: { alpha: 1 / scale, sigma: s / scale, t: 0 } };
+  return { y: mul(1 / scale, m), level: { alpha: 1 / scale, sigma: s / scale } };
 }
 
 /** ε at m with noise of standard deviation s. */
@@ -93,15 +113,15 @@ export interface DdsDdpmOptions {
  * @category Posterior sampling
  */
 export function ddsDdpm(options: DdsDdpmOptions = {}): DenoisingSampler {
-  const { noise } = check("ddsDdpm", "options", options, anyRecord);
+  const { noise } = checkOptions("ddsDdpm", options, DDPM);
   const grid = gridOf("ddsDdpm", options, 50, 1, (u) => u * u);
   const numSteps = grid.length - 1;
-  if (noise !== undefined && check("ddsDdpm", "noise", noise, anyList).length !== numSteps)
+  if (noise !== undefined && noise.length !== numSteps)
     throw new DomainError(`ddsDdpm: noise must hold ${numSteps} arrays, got ${noise.length}`);
   return {
     name: "ddsDdpm",
     *process(start, eta, key, firstRow = 0) {
-      positive("ddsDdpm", "eta", eta);
+      check("ddsDdpm", "eta", eta, positiveNumber);
       check("ddsDdpm", "firstRow", firstRow, wholeNumber(0));
       let x = arrayOf("ddsDdpm", "x", start);
       for (let k = numSteps; k > 0; k--) {
@@ -152,13 +172,12 @@ export interface DdsDdimOptions {
  * @category Posterior sampling
  */
 export function ddsDdim(options: DdsDdimOptions = {}): DenoisingSampler {
-  const { method = "heun", noise } = check("ddsDdim", "options", options, anyRecord);
-  check("ddsDdim", "method", method, oneOf("heun", "euler"));
+  const { method = "heun", noise } = checkOptions("ddsDdim", options, DDIM);
   const grid = gridOf("ddsDdim", options, 20, Math.PI / 2, (u) => (u * Math.PI) / 2);
   return {
     name: `ddsDdim(${method})`,
     *process(x, eta, key, firstRow = 0) {
-      positive("ddsDdim", "eta", eta);
+      check("ddsDdim", "eta", eta, positiveNumber);
       check("ddsDdim", "firstRow", firstRow, wholeNumber(0));
       arrayOf("ddsDdim", "x", x);
       let u = noise ?? normalRows(foldIn(key, "u"), x.shape, { dtype: "float64", firstRow });
@@ -186,10 +205,8 @@ function gridOf(
 ): readonly number[] {
   const { numSteps = defaultSteps, grid } = options;
   if (grid === undefined) {
-    check(fn, "numSteps", numSteps, wholeNumber(1));
     return Array.from({ length: numSteps + 1 }, (_, k) => place(k / numSteps));
   }
-  checkNumberList(fn, "grid", grid);
   const last = grid[grid.length - 1];
   if (grid.length < 2 || grid[0] !== 0 || last === undefined || Math.abs(last - end) > 1e-12 * end)
     throw new DomainError(`${fn}: grid must go from 0 to ${end}, got ${grid[0]} to ${last}`);
@@ -210,9 +227,8 @@ function gridOf(
  * @throws `DomainError` when `eta` is not positive, or the model returns NaN
  * @example
  * ```ts
- * import { array } from "@provably/core-tensor";
- * import { key } from "@provably/core-tensor/random";
- * import { ddsDdim, denoise, gaussianMixture } from "@provably/score-diffusion";
+ *  * import { key } from "@provably/core-tensor/random";
+ * import { ddsDdim, denoise } from "@provably/score-diffusion";
  *
  * const law = gaussianMixture({ weights: [1], means: [[3]], variances: [1e-8] });
  * denoise(ddsDdim(), law, array([[0]], { dtype: "float64" }), 1, key(0)).get(0, 0).toFixed(1); // => "3.0"
@@ -242,9 +258,8 @@ export function denoise(
  * @throws `DomainError` when `eta` is not positive, or the model returns NaN
  * @example
  * ```ts
- * import { zeros } from "@provably/core-tensor";
- * import { key } from "@provably/core-tensor/random";
- * import { ddsDdpm, denoiseAsync, gaussianMixture } from "@provably/score-diffusion";
+ *  * import { key } from "@provably/core-tensor/random";
+ * import { ddsDdpm, denoiseAsync } from "@provably/score-diffusion";
  *
  * const law = gaussianMixture({ weights: [1], means: [[0]], variances: [1] });
  * const later = { prediction: law.prediction, evaluate: async (x, level) => law.evaluate(x, level) };
@@ -261,6 +276,6 @@ export async function denoiseAsync(
   options: { readonly signal?: AbortSignal } = {},
 ): Promise<NdArray> {
   const fn = "denoiseAsync";
-  const { signal } = check(fn, "options", options, anyRecord);
+  const { signal } = checkOptions(fn, options, SIGNAL);
   return driveAsync(fn, checkModel(fn, model), processOf(fn, sampler, x, eta, key), signal);
 }

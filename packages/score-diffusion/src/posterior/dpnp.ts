@@ -10,6 +10,7 @@ import {
   exp,
   full,
   isFinite,
+  slice,
   item,
   mean,
   mul,
@@ -22,15 +23,23 @@ import {
 import {
   anyFunction,
   anyList,
+  anyNumber,
   anyRecord,
+  anything,
   check,
-  checkHooks,
+  checkOptions,
+  type Guard,
+  listOf,
+  longWork,
   oneOf,
+  positiveNumber,
+  trueOrFalse,
   wholeNumber,
 } from "@provably/core-tensor/internal";
 import { type RngKey, foldIn, normalRows } from "@provably/core-tensor/random";
-import { positive, checkNumberList, arrayOf } from "../internal/check.js";
+import { arrayOf, rngKey } from "../internal/check.js";
 import { predictiveProcess } from "../certify/posterior-predictive.js";
+import { certifyRound, firstDraws } from "../certify/stationarity.js";
 import {
   type ForwardModel,
   type Likelihood,
@@ -40,7 +49,7 @@ import {
 import { type LongProcess, drive, driveAsync } from "../sampler/drive.js";
 import { type AsyncModel, type Model, checkModel } from "../score/prediction.js";
 import { annealing } from "./annealing.js";
-import { type DenoisingSampler, ddsDdim, processOf } from "./dds.js";
+import { type DenoisingSampler, ddsDdim, ddsDdpm, onUnitScale, processOf } from "./dds.js";
 import { effectiveSampleSize, splitRHat } from "./diagnostics.js";
 import { pcsGaussian } from "./pcs-gaussian.js";
 import { defaultStepSize, malaProcess } from "./pcs-mala.js";
@@ -106,6 +115,24 @@ export interface DpnpOptions {
   readonly signal?: AbortSignal;
 }
 
+/** Guards of these options. */
+export const DPNP = {
+  ...longWork,
+  numSamples: wholeNumber(0),
+  start: anything,
+  state: anything,
+  etas: listOf(positiveNumber),
+  denoiser: anyRecord as Guard<DenoisingSampler>,
+  proximal: oneOf("auto", "mala"),
+  malaSteps: wholeNumber(1),
+  malaStepSize: anyFunction,
+  adjust: trueOrFalse,
+  order: oneOf("pcs-dds", "dds-pcs-dds"),
+  burnIn: wholeNumber(0),
+  thin: wholeNumber(1),
+  firstRow: wholeNumber(0),
+};
+
 /**
  * What {@link dpnp} gives.
  * @category Posterior sampling
@@ -129,8 +156,14 @@ export interface DpnpResult {
   readonly numEvaluations: number;
   /** For going on. */
   readonly state: DpnpState;
-  /** Whether the measurement looks like one of these draws' own: see {@link certifyPosteriorPredictive}. */
+  /** Whether the measurement looks like one of these draws' own: see {@link certifyPosteriorPredictive}. It says nothing of directions that were not measured. */
   readonly certificate: Certificate;
+  /**
+   * Whether one more round leaves the distribution of the draws as it is, in every direction: the last $\eta$ again, but with the stochastic denoiser
+   * {@link ddsDdpm} (or {@link ddsDdim}, where that was not used), by the energy distance of up to 128 draws; and whether that denoiser draws around the clean
+   * points that the model expects. Undecided for fewer than nine draws, which tell nothing. Its evaluations are not counted.
+   */
+  readonly stationarity: Certificate;
 }
 
 /** The acceptance at which Langevin steps with a Metropolis test move fastest (Roberts, Rosenthal 1998). */
@@ -158,30 +191,18 @@ function prepare(
     etas = annealing(),
     denoiser = ddsDdim(),
     proximal = "auto",
-    order = "pcs-dds",
   } = options;
-  checkHooks(fn, options);
-  const { thin = 1, burnIn = 0, malaSteps = 100, firstRow = 0 } = options;
+  const { firstRow = 0 } = options;
+  check(fn, "key", key, rngKey);
   const likelihood = likelihoodOf(fn, forward, y);
   const d = forward.inputSize;
   if ([numSamples, start, state].filter((given) => given !== undefined).length !== 1)
     throw new DomainError(`${fn}: give one of numSamples, start and state`);
-  checkNumberList(fn, "etas", etas);
   if (etas.length === 0) throw new DomainError(`${fn}: etas must hold at least one round`);
   etas.forEach((eta, i) => {
-    positive(fn, `etas[${i}]`, eta);
     if (i > 0 && eta > etas[i - 1]!)
       throw new DomainError(`${fn}: etas must not grow, got ${eta} after ${etas[i - 1]}`);
   });
-  check(fn, "firstRow", firstRow, wholeNumber(0));
-  check(fn, "thin", thin, wholeNumber(1));
-  check(fn, "malaSteps", malaSteps, wholeNumber(1));
-  check(fn, "burnIn", burnIn, wholeNumber(0));
-  if (numSamples !== undefined) check(fn, "numSamples", numSamples, wholeNumber(0));
-  check(fn, "order", order, oneOf("pcs-dds", "dds-pcs-dds"));
-  check(fn, "proximal", proximal, oneOf("auto", "mala"));
-  if (options.malaStepSize !== undefined)
-    check(fn, "malaStepSize", options.malaStepSize, anyFunction);
   if (state !== undefined) checkDpnpState(fn, state);
   const x =
     state?.x ??
@@ -210,6 +231,14 @@ function prepare(
   };
 }
 
+const firstRows = (x: NdArray, n: number): NdArray => (x.shape[0] === n ? x : slice(x, [0], [n]));
+
+/** The measurements that belong to the first n chains. */
+function firstMeasurements(y: ArrayInput, n: number): ArrayInput {
+  const { shape } = astype(y, "float64");
+  return shape.length === 2 && shape[0]! > n ? firstRows(astype(y, "float64"), n) : y;
+}
+
 function checkDpnpState(fn: string, state: DpnpState): void {
   const { round, x, stepFactor, kept, acceptance, numEvaluations } = check(
     fn,
@@ -226,7 +255,7 @@ function checkDpnpState(fn: string, state: DpnpState): void {
     );
   for (const [i, draw] of check(fn, "state.kept", kept, anyList).entries())
     arrayOf(fn, `state.kept[${i}]`, draw);
-  checkNumberList(fn, "state.acceptance", acceptance);
+  check(fn, "state.acceptance", acceptance, listOf(anyNumber));
 }
 
 function* run(
@@ -245,7 +274,7 @@ function* run(
     firstRow = 0,
     onProgress,
     signal,
-  } = check(fn, "options", options, anyRecord);
+  } = options;
   const { likelihood, etas, denoiser, exact, state: start } = prepare(fn, forward, y, key, options);
   const firstAtEnd = etas.indexOf(etas[etas.length - 1]!);
   let state = start;
@@ -270,6 +299,7 @@ function* run(
     x: NdArray,
     eta: number,
     roundKey: RngKey,
+    likelihood: Likelihood,
   ): LongProcess<{ samples: NdArray; acceptance: NdArray }> {
     if (exact)
       return {
@@ -277,13 +307,37 @@ function* run(
         acceptance: ones([x.shape[0]!], { dtype: "float64" }),
       };
     const stepSize =
-      options.malaStepSize?.(eta) ?? mul(defaultStepSize(likelihood, eta), state.stepFactor);
+      options.malaStepSize?.(eta) ??
+      mul(defaultStepSize(likelihood, eta), firstRows(state.stepFactor, x.shape[0]!));
     return yield* malaProcess(likelihood, x, eta, roundKey, {
       numSteps: malaSteps,
       stepSize,
       adjust,
       firstRow,
     });
+  }
+
+  // one more round from the first draws, with a denoiser of another kind
+  function* another(roundKey: RngKey): LongProcess<Certificate> {
+    const before = firstDraws(state.x);
+    const likelihoodHere = likelihoodOf(fn, forward, firstMeasurements(y, before.shape[0]!));
+    const eta = etas[etas.length - 1]!;
+    const proximal = yield* consistent(before, eta, foldIn(roundKey, "pcs"), likelihoodHere);
+    const rival = denoiser.name === "ddsDdpm" ? ddsDdim() : ddsDdpm();
+    const { y: point, level } = onUnitScale(proximal.samples, eta);
+    const expected = (yield { x: point, level, want: "x0", where: "after the last round" })!;
+    const after = yield* processOf(
+      fn,
+      rival,
+      proximal.samples,
+      eta,
+      foldIn(roundKey, "dds"),
+      firstRow,
+    ) as LongProcess<NdArray>;
+    return certifyRound(
+      { before, between: proximal.samples, expected, after },
+      foldIn(roundKey, "swaps"),
+    );
   }
 
   signal?.throwIfAborted();
@@ -294,7 +348,7 @@ function* run(
     let { x } = state;
     if (round === 0 && order === "dds-pcs-dds")
       x = yield* denoised(x, eta, foldIn(roundKey, "first"), round);
-    const proximal = yield* consistent(x, eta, foldIn(roundKey, "pcs"));
+    const proximal = yield* consistent(x, eta, foldIn(roundKey, "pcs"), likelihood);
     x = yield* denoised(proximal.samples, eta, foldIn(roundKey, "dds"), round);
     // each chain adapts its step by itself, and only while the law still changes; afterwards it stays, so that the law is exact
     const adapts = !exact && adjust && round < firstAtEnd;
@@ -331,6 +385,7 @@ function* run(
     numEvaluations,
     state,
     certificate: yield* predictiveProcess(forward, y, state.x, foldIn(key, "certificate")),
+    stationarity: yield* another(foldIn(key, "another round")),
   };
 }
 
@@ -354,7 +409,7 @@ function* run(
  * @example
  * ```ts
  * import { key } from "@provably/core-tensor/random";
- * import { annealing, dpnp, gaussianMixture, gaussianNoise, matrixOperator } from "@provably/score-diffusion";
+ * import { annealing, dpnp } from "@provably/score-diffusion";
  *
  * // A point near (−2, 0) or (2, 0), and a measurement of its first coordinate.
  * const prior = gaussianMixture({ weights: [1, 1], means: [[-2, 0], [2, 0]], variances: [0.1, 0.1] });
@@ -374,7 +429,19 @@ export function dpnp(
   key: RngKey,
   options: DpnpOptions,
 ): DpnpResult {
-  return drive("dpnp", checkModel("dpnp", model), run("dpnp", forward, y, key, options));
+  return dpnpOf("dpnp", forward, y, model, key, checkOptions<DpnpOptions>("dpnp", options, DPNP));
+}
+
+/** {@link dpnp} for the function that a user called. */
+export function dpnpOf(
+  fn: string,
+  forward: ForwardModel,
+  y: ArrayInput,
+  model: Model,
+  key: RngKey,
+  options: DpnpOptions,
+): DpnpResult {
+  return drive(fn, checkModel(fn, model), run(fn, forward, y, key, options));
 }
 
 /**
@@ -390,7 +457,7 @@ export function dpnp(
  * @example
  * ```ts
  * import { key } from "@provably/core-tensor/random";
- * import { dpnpAsync, gaussianMixture, gaussianNoise, identityOperator } from "@provably/score-diffusion";
+ * import { dpnpAsync } from "@provably/score-diffusion";
  *
  * const law = gaussianMixture({ weights: [1], means: [[0]], variances: [1] });
  * const later = { prediction: law.prediction, evaluate: async (x, level) => law.evaluate(x, level) };
@@ -406,11 +473,8 @@ export async function dpnpAsync(
   key: RngKey,
   options: DpnpOptions,
 ): Promise<DpnpResult> {
-  const { signal } = check("dpnpAsync", "options", options, anyRecord);
-  return driveAsync(
-    "dpnpAsync",
-    checkModel("dpnpAsync", model),
-    run("dpnpAsync", forward, y, key, options),
-    signal,
-  );
+  const fn = "dpnpAsync";
+  checkModel(fn, model);
+  const { signal } = checkOptions<DpnpOptions>(fn, options, DPNP);
+  return driveAsync(fn, model, run(fn, forward, y, key, options), signal);
 }

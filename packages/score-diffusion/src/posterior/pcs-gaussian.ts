@@ -18,12 +18,27 @@ import {
   transpose,
   where,
 } from "@provably/core-tensor";
-import { anyRecord, check, oneOf, wholeNumber } from "@provably/core-tensor/internal";
+import {
+  anything,
+  check,
+  checkOptions,
+  oneOf,
+  positiveNumber,
+  wholeNumber,
+} from "@provably/core-tensor/internal";
 import { cholesky, solve, triangularSolve } from "@provably/core-tensor/linalg";
 import { type RngKey, foldIn, normalRows } from "@provably/core-tensor/random";
-import { positive, arrayOf } from "../internal/check.js";
+import { arrayOf } from "../internal/check.js";
 import { type Likelihood, checkLikelihood } from "../forward/forward-model.js";
 import { blend } from "../forward/operator.js";
+
+const OPTIONS = {
+  method: oneOf("spectral", "cholesky", "cg"),
+  noise: anything,
+  tolerance: positiveNumber,
+  maxIterations: wholeNumber(1),
+  firstRow: wholeNumber(0),
+};
 
 /**
  * Options of {@link pcsGaussian}.
@@ -59,9 +74,8 @@ export interface PcsGaussianOptions {
  * @throws `LinAlgError` when conjugate gradients do not converge
  * @example
  * ```ts
- * import { ones } from "@provably/core-tensor";
- * import { key } from "@provably/core-tensor/random";
- * import { gaussianNoise, inpainting, pcsGaussian } from "@provably/score-diffusion";
+ *  * import { key } from "@provably/core-tensor/random";
+ * import { pcsGaussian } from "@provably/score-diffusion";
  *
  * const likelihood = gaussianNoise(inpainting([1, 0]), 1e-6).likelihood([7]);
  * pcsGaussian(likelihood, ones([1, 2], { dtype: "float64" }), 1, key(0)).get(0, 0).toFixed(3); // => "7.000"
@@ -81,18 +95,14 @@ export function pcsGaussian(
   arrayOf(fn, "x", x);
   if (likelihood.linear === undefined)
     throw new DomainError(`${fn}: the likelihood must be linear with Gaussian noise; use pcsMala`);
-  positive(fn, "eta", eta);
+  check(fn, "eta", eta, positiveNumber);
   const { operator, sigma, y } = likelihood.linear;
   const {
     method = operator.normalFunction === undefined ? "cg" : "spectral",
     firstRow = 0,
     tolerance = 1e-10,
     maxIterations = 1000,
-  } = check(fn, "options", options, anyRecord);
-  check(fn, "firstRow", firstRow, wholeNumber(0));
-  check(fn, "method", method, oneOf("spectral", "cholesky", "cg"));
-  positive(fn, "tolerance", tolerance);
-  check(fn, "maxIterations", maxIterations, wholeNumber(1));
+  } = checkOptions(fn, options, OPTIONS);
   const [p, q] = [1 / (sigma * sigma), 1 / (eta * eta)];
   const draw = (name: string, shape: readonly number[]): NdArray =>
     normalRows(foldIn(key, name), [...shape], { dtype: "float64", firstRow });

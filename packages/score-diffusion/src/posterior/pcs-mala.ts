@@ -23,11 +23,30 @@ import {
   where,
   zeros,
 } from "@provably/core-tensor";
-import { anyList, anyRecord, check, wholeNumber } from "@provably/core-tensor/internal";
+import {
+  anyList,
+  anything,
+  check,
+  checkOptions,
+  type Guard,
+  positiveNumber,
+  trueOrFalse,
+  wholeNumber,
+} from "@provably/core-tensor/internal";
 import { type RngKey, foldIn, normalRows } from "@provably/core-tensor/random";
-import { positive, arrayOf } from "../internal/check.js";
+import { arrayOf } from "../internal/check.js";
 import { batchOf } from "../forward/operator.js";
 import { type Likelihood, checkLikelihood } from "../forward/forward-model.js";
+
+const OPTIONS = {
+  numSteps: wholeNumber(1),
+  stepSize: anything,
+  adjust: trueOrFalse,
+  noise: anyList as Guard<readonly NdArray[]>,
+  logUniforms: anyList as Guard<readonly NdArray[]>,
+  trajectory: trueOrFalse,
+  firstRow: wholeNumber(0),
+};
 
 /**
  * Options of {@link pcsMala}.
@@ -91,7 +110,7 @@ interface Place {
  * ```ts
  * import { zeros } from "@provably/core-tensor";
  * import { key } from "@provably/core-tensor/random";
- * import { pcsMala, quantizedSensing } from "@provably/score-diffusion";
+ * import { pcsMala } from "@provably/score-diffusion";
  *
  * const likelihood = quantizedSensing(1, 0.4).likelihood([1]);
  * pcsMala(likelihood, zeros([4, 1], { dtype: "float64" }), 0.5, key(0)).acceptance.get(0) > 0.8; // => true
@@ -121,7 +140,7 @@ export function* malaProcess(
   options: PcsMalaOptions,
 ): Generator<undefined, PcsMalaResult> {
   const fn = "pcsMala";
-  positive(fn, "eta", eta);
+  check(fn, "eta", eta, positiveNumber);
   checkLikelihood(fn, likelihood);
   const [n, d] = batchOf(fn, "x", x, likelihood.inputSize).shape as readonly [number, number];
   const {
@@ -131,13 +150,11 @@ export function* malaProcess(
     firstRow = 0,
     noise,
     logUniforms,
-  } = check(fn, "options", options, anyRecord);
-  check(fn, "firstRow", firstRow, wholeNumber(0));
+  } = checkOptions(fn, options, OPTIONS);
   const { stepSize = defaultStepSize(likelihood, eta) } = options;
-  check(fn, "numSteps", numSteps, wholeNumber(1));
   const steps = stepsOf(fn, stepSize, n);
   for (const [name, list] of Object.entries({ noise, logUniforms }))
-    if (list !== undefined && check(fn, name, list, anyList).length !== numSteps)
+    if (list !== undefined && list.length !== numSteps)
       throw new ShapeError(`${fn}: ${name} must hold ${numSteps} arrays, got ${list.length}`);
 
   // 1 − ρ and η²(1 − ρ²), one for each chain
@@ -203,12 +220,12 @@ export function defaultStepSize(likelihood: Likelihood, eta: number): number {
 
 function stepsOf(fn: string, stepSize: number | NdArray, n: number): NdArray {
   if (typeof stepSize === "number")
-    return full([n], positive(fn, "stepSize", stepSize), { dtype: "float64" });
+    return full([n], check(fn, "stepSize", stepSize, positiveNumber), { dtype: "float64" });
   if (arrayOf(fn, "stepSize", stepSize).shape.join() !== String(n))
     throw new ShapeError(
       `${fn}: stepSize must be a number or [${n}], got [${stepSize.shape.join(", ")}]`,
     );
-  if (n > 0) positive(fn, "the least stepSize", item(min(stepSize)));
+  if (n > 0) check(fn, "the least stepSize", item(min(stepSize)), positiveNumber);
   return stepSize;
 }
 

@@ -12,11 +12,13 @@ import {
   take,
   toTypedArray,
 } from "@provably/core-tensor";
-import { anyFunction, anyRecord, check, wholeNumber } from "@provably/core-tensor/internal";
+import { anyFunction, check, checkOptions, wholeNumber } from "@provably/core-tensor/internal";
 import { type RngKey, foldIn, uniform } from "@provably/core-tensor/random";
 import { arrayOf } from "../internal/check.js";
 import { type ForwardModel, likelihoodOf } from "../forward/forward-model.js";
 import { batchOf } from "../forward/operator.js";
+
+const OPTIONS = { batchSize: wholeNumber(1), maxBatches: wholeNumber(1) };
 
 /**
  * Options of {@link posteriorByRejection}.
@@ -46,8 +48,8 @@ export interface RejectionOptions {
  * @throws `ShapeError` when there is more than one measurement
  * @example
  * ```ts
- * import { key, normal } from "@provably/core-tensor/random";
- * import { posteriorByRejection, quantizedSensing } from "@provably/score-diffusion";
+ * import { key } from "@provably/core-tensor/random";
+ * import { posteriorByRejection } from "@provably/score-diffusion";
  *
  * const prior = (k, n) => normal(k, [n, 1], { dtype: "float64" });
  * posteriorByRejection(quantizedSensing(1), [1], prior, key(0), 50).shape; // => [50, 1]
@@ -64,11 +66,9 @@ export function posteriorByRejection(
   options: RejectionOptions = {},
 ): NdArray {
   const fn = "posteriorByRejection";
-  const { batchSize = 20_000, maxBatches = 1000 } = check(fn, "options", options, anyRecord);
+  const { batchSize = 20_000, maxBatches = 1000 } = checkOptions(fn, options, OPTIONS);
   check(fn, "prior", prior, anyFunction);
   check(fn, "n", n, wholeNumber(1));
-  check(fn, "batchSize", batchSize, wholeNumber(1));
-  check(fn, "maxBatches", maxBatches, wholeNumber(1));
   const likelihood = likelihoodOf(fn, forward, y);
   const parts: NdArray[] = [];
   let found = 0;
@@ -83,10 +83,10 @@ export function posteriorByRejection(
         `${fn}: the log-likelihood must not exceed 0; subtract its greatest value`,
       );
     const u = toTypedArray(uniform(foldIn(batchKey, "u"), [x.shape[0]!], { dtype: "float64" }));
-    const kept = Int32Array.from(
-      [...toTypedArray(logLikelihood).keys()].filter((i) => Math.log(u[i]!) < logLikelihood.get(i)),
-    );
-    if (kept.length > 0) parts.push(take(x, array(kept, { dtype: "int32" }), { axis: 0 }));
+    const kept: number[] = [];
+    for (let i = 0; i < x.shape[0]!; i++) if (Math.log(u[i]!) < logLikelihood.get(i)) kept.push(i);
+    if (kept.length > 0)
+      parts.push(take(x, array(Int32Array.from(kept), { dtype: "int32" }), { axis: 0 }));
     found += kept.length;
     if (found >= n) return slice(concat(parts, { axis: 0 }), [0], [n]);
   }

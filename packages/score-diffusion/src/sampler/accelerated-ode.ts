@@ -24,7 +24,7 @@ function rowsWithAbove(
   const last = alphaBar[alphaBar.length - 1]!;
   const beyond: StepRow | undefined =
     extend && nextBeta !== undefined
-      ? { level: levelOf(last * (1 - nextBeta), alphaBar.length + 1), ratio: 1 - nextBeta }
+      ? { level: levelOf(last * (1 - nextBeta)), ratio: 1 - nextBeta }
       : undefined;
   return rows.map((row, i) => {
     const above = i === 0 ? beyond : rows[i - 1];
@@ -74,7 +74,7 @@ function* acceleratedStep(
  */
 export const acceleratedOde: Sampler<AcceleratedRow> = /* @__PURE__ */ defineSampler({
   name: "acceleratedOde",
-  noises: 0,
+  numNoises: 0,
   order: accelerated,
   table: (schedule, options) => rowsWithAbove(schedule, options, false),
   step: acceleratedStep,
@@ -87,24 +87,24 @@ export const acceleratedOde: Sampler<AcceleratedRow> = /* @__PURE__ */ defineSam
  * ```ts
  * import { acceleratedOdeExtended } from "@provably/score-diffusion";
  *
- * acceleratedOdeExtended.noises; // => 0
+ * acceleratedOdeExtended.numNoises; // => 0
  * ```
  * @see Li, Huang, Efimov, Wei, Chi, Chen (2024), "Accelerating convergence of score-based diffusion models, provably", the deterministic sampler
  * @category Samplers
  */
 export const acceleratedOdeExtended: Sampler<AcceleratedRow> = /* @__PURE__ */ defineSampler({
   name: "acceleratedOdeExtended",
-  noises: 0,
+  numNoises: 0,
   order: accelerated,
   table: (schedule, options) => rowsWithAbove(schedule, options, true),
   step: acceleratedStep,
 });
 
 /**
- * One step of {@link acceleratedOdeCached}: `x ← carry · x + slope · ε + bend · (ε_before − ε)`.
+ * One step of {@link acceleratedOdeMultistep}: `x ← carry · x + slope · ε + bend · (ε_before − ε)`.
  * @category Samplers
  */
-export interface CachedRow {
+export interface MultistepRow {
   readonly level: NoiseLevel;
   readonly carry: number;
   readonly slope: number;
@@ -124,16 +124,16 @@ function primitive(q: number, current: number): number {
  *
  * @example
  * ```ts
- * import { acceleratedOdeCached, paperSchedule } from "@provably/score-diffusion";
+ * import { acceleratedOdeMultistep } from "@provably/score-diffusion";
  *
- * acceleratedOdeCached.table(paperSchedule(20), {}).length; // => 20
+ * acceleratedOdeMultistep.table(theorySchedule(20), {}).length; // => 20
  * ```
  * @see Li, Huang, Efimov, Wei, Chi, Chen (2024), "Accelerating convergence of score-based diffusion models, provably", the authors' implementation
  * @category Samplers
  */
-export const acceleratedOdeCached: Sampler<CachedRow> = /* @__PURE__ */ defineSampler({
-  name: "acceleratedOdeCached",
-  noises: 0,
+export const acceleratedOdeMultistep: Sampler<MultistepRow> = /* @__PURE__ */ defineSampler({
+  name: "acceleratedOdeMultistep",
+  numNoises: 0,
   order: {
     expected: [1.6, 2.4],
     source: "second order, measured; practical form of Li, Huang, Efimov, Wei, Chi, Chen (2024)",

@@ -15,14 +15,14 @@ import { type StepRow, stepRows } from "./steps.js";
  * ```ts
  * import { acceleratedSde } from "@provably/score-diffusion";
  *
- * acceleratedSde.noises; // => 2
+ * acceleratedSde.numNoises; // => 2
  * ```
  * @see Li, Huang, Efimov, Wei, Chi, Chen (2024), "Accelerating convergence of score-based diffusion models, provably", the stochastic sampler
  * @category Samplers
  */
 export const acceleratedSde: Sampler<StepRow> = /* @__PURE__ */ defineSampler({
   name: "acceleratedSde",
-  noises: 2,
+  numNoises: 2,
   order: { expected: [1, 2], source: "O(1/T) on paths, Li, Huang, Efimov, Wei, Chi, Chen (2024)" },
   table: stepRows,
   *step({ x }, { level, ratio }, [z, zPlus]) {

@@ -15,15 +15,19 @@ import {
   sub,
 } from "@provably/core-tensor";
 import {
-  anyRecord,
+  anything,
   certificate,
-  check,
-  checkHooks,
+  checkOptions,
+  finiteNumber,
+  listOf,
+  longWork,
+  nonNegativeNumber,
+  trueOrFalse,
   wholeNumber,
 } from "@provably/core-tensor/internal";
 import type { RngKey } from "@provably/core-tensor/random";
-import { checkNumbers } from "../internal/check.js";
 import { type NoiseLevel, levelOfLambda } from "../schedule/level.js";
+import { trainedLambdas } from "../schedule/training.js";
 import { type AsyncModel, type Model, checkModel } from "../score/prediction.js";
 import { type Process, drive, driveAsync } from "./drive.js";
 import { combine, startPoints } from "./sampler.js";
@@ -39,13 +43,13 @@ export interface AdaptiveOptions {
   readonly start?: ArrayInput;
   /** Number of the first row, see {@link SampleOptions}. */
   readonly firstRow?: number;
-  /** Error that a step may make in a coordinate, relative to its size; default 0.01. */
+  /** Error that a step may make in a coordinate, relative to its size; default 1e-3. */
   readonly relativeTolerance?: number;
-  /** Error that a step may make in a coordinate near 0; default 0.001. */
+  /** Error that a step may make in a coordinate near 0; default 1e-4. */
   readonly absoluteTolerance?: number;
-  /** $\ln(\alpha/\sigma)$ where the run begins; default −5. */
+  /** $\ln(\alpha/\sigma)$ where the run begins; default −5, within what a network was trained on. */
   readonly lambdaMin?: number;
-  /** $\ln(\alpha/\sigma)$ where it ends; default 4. */
+  /** $\ln(\alpha/\sigma)$ where it ends; default 4, within what a network was trained on. */
   readonly lambdaMax?: number;
   /** Whether to end on the predicted clean point instead of at `lambdaMax`; default true. */
   readonly denoise?: boolean;
@@ -60,6 +64,19 @@ export interface AdaptiveOptions {
   /** Stops the run, as in {@link SampleOptions}. */
   readonly signal?: AbortSignal;
 }
+
+const OPTIONS = {
+  ...longWork,
+  shape: listOf(wholeNumber(0)),
+  start: anything,
+  firstRow: wholeNumber(0),
+  relativeTolerance: nonNegativeNumber,
+  absoluteTolerance: nonNegativeNumber,
+  lambdaMin: finiteNumber,
+  lambdaMax: finiteNumber,
+  denoise: trueOrFalse,
+  maxIterations: wholeNumber(1),
+};
 
 /**
  * What {@link sampleAdaptive} gives.
@@ -86,27 +103,27 @@ function* slopeAt(u: NdArray, level: NoiseLevel): Process<NdArray> {
   return mul(-level.sigma / level.alpha, eps);
 }
 
-function* run(fn: string, key: RngKey, options: AdaptiveOptions): Process<AdaptiveResult> {
+function* run(
+  fn: string,
+  model: Model | AsyncModel,
+  key: RngKey,
+  options: AdaptiveOptions,
+): Process<AdaptiveResult> {
+  const [noisiest, cleanest] = trainedLambdas(model);
   const {
-    relativeTolerance = 0.01,
-    absoluteTolerance = 0.001,
-    lambdaMin = -5,
-    lambdaMax = 4,
+    relativeTolerance = 1e-3,
+    absoluteTolerance = 1e-4,
+    lambdaMin = Math.max(-5, noisiest),
+    lambdaMax = Math.min(4, cleanest),
     denoise = true,
     maxIterations = 1000,
-  } = check(fn, "options", options, anyRecord);
-  checkHooks(fn, options);
-  checkNumbers(fn, { relativeTolerance, absoluteTolerance, lambdaMin, lambdaMax });
-  for (const [name, value] of Object.entries({ relativeTolerance, absoluteTolerance }))
-    if (!(value >= 0 && value < Infinity))
-      throw new DomainError(`${fn}: ${name} must be ≥ 0, got ${value}`);
+  } = checkOptions<AdaptiveOptions>(fn, options, OPTIONS);
   if (relativeTolerance + absoluteTolerance === 0)
     throw new DomainError(`${fn}: relativeTolerance and absoluteTolerance must not both be 0`);
   if (!(lambdaMin < lambdaMax))
     throw new DomainError(
       `${fn}: lambdaMin must be below lambdaMax, got ${lambdaMin} and ${lambdaMax}`,
     );
-  check(fn, "maxIterations", maxIterations, wholeNumber(1));
   let level = levelOfLambda(lambdaMin);
   let lambda = lambdaMin;
   let u = div(startPoints(fn, key, options), level.alpha);
@@ -180,7 +197,7 @@ function* run(fn: string, key: RngKey, options: AdaptiveOptions): Process<Adapti
  * @example
  * ```ts
  * import { key } from "@provably/core-tensor/random";
- * import { gaussianMixture, sampleAdaptive } from "@provably/score-diffusion";
+ * import { sampleAdaptive } from "@provably/score-diffusion";
  *
  * const law = gaussianMixture({ weights: [1, 1], means: [[-2], [2]], variances: [0.1, 0.1] });
  * const { samples, converged } = sampleAdaptive(law, key(0), { shape: [5, 1] });
@@ -197,7 +214,7 @@ export function sampleAdaptive(
   return drive(
     "sampleAdaptive",
     checkModel("sampleAdaptive", model),
-    run("sampleAdaptive", key, options),
+    run("sampleAdaptive", model, key, options),
   );
 }
 
@@ -212,7 +229,7 @@ export function sampleAdaptive(
  * @example
  * ```ts
  * import { key } from "@provably/core-tensor/random";
- * import { gaussian, sampleAdaptiveAsync } from "@provably/score-diffusion";
+ * import { sampleAdaptiveAsync } from "@provably/score-diffusion";
  *
  * const law = gaussian({ mean: [0], covariance: [[1]] });
  * const later = { prediction: law.prediction, evaluate: async (x, level) => law.evaluate(x, level) };
@@ -225,11 +242,8 @@ export async function sampleAdaptiveAsync(
   key: RngKey,
   options: AdaptiveOptions,
 ): Promise<AdaptiveResult> {
-  const { signal } = check("sampleAdaptiveAsync", "options", options, anyRecord);
-  return driveAsync(
-    "sampleAdaptiveAsync",
-    checkModel("sampleAdaptiveAsync", model),
-    run("sampleAdaptiveAsync", key, options),
-    signal,
-  );
+  const fn = "sampleAdaptiveAsync";
+  checkModel(fn, model);
+  const { signal } = checkOptions<AdaptiveOptions>(fn, options, OPTIONS);
+  return driveAsync(fn, model, run(fn, model, key, options), signal);
 }

@@ -1,10 +1,11 @@
 /** Langevin steps between the steps of a sampler. */
 import { add, mul } from "@provably/core-tensor";
-import { anyRecord, check, wholeNumber } from "@provably/core-tensor/internal";
-import { positive } from "../internal/check.js";
+import { checkOptions, positiveNumber, wholeNumber } from "@provably/core-tensor/internal";
 import { type NoiseLevel, levelOf } from "../schedule/level.js";
 import { levelAt } from "../schedule/schedule.js";
 import { type Sampler, checkSampler, combine, defineSampler } from "./sampler.js";
+
+const OPTIONS = { corrections: wholeNumber(1), signalToNoise: positiveNumber };
 
 /**
  * Options of {@link withCorrector}.
@@ -43,9 +44,9 @@ export interface CorrectedRow<Row> {
  * @throws `DomainError` when an option is out of range
  * @example
  * ```ts
- * import { ddim, withCorrector } from "@provably/score-diffusion";
+ * import { withCorrector } from "@provably/score-diffusion";
  *
- * withCorrector(ddim()).noises; // => 1
+ * withCorrector(ddim()).numNoises; // => 1
  * ```
  * @see Song et al. (2021), "Score-based generative modeling through stochastic differential equations", algorithms 4 and 5
  * @category Samplers
@@ -54,30 +55,23 @@ export function withCorrector<Row extends { readonly level: NoiseLevel }>(
   sampler: Sampler<Row>,
   options: CorrectorOptions = {},
 ): Sampler<CorrectedRow<Row>> {
-  const { corrections = 1, signalToNoise = 0.16 } = check(
-    "withCorrector",
-    "options",
-    options,
-    anyRecord,
-  );
+  const { corrections = 1, signalToNoise = 0.16 } = checkOptions("withCorrector", options, OPTIONS);
   checkSampler("withCorrector", sampler);
-  check("withCorrector", "corrections", corrections, wholeNumber(1));
-  positive("withCorrector", "signalToNoise", signalToNoise);
   return defineSampler(
     {
       name: `${sampler.name} with corrector`,
-      noises: sampler.noises + corrections,
+      numNoises: sampler.numNoises + corrections,
       table(schedule, tableOptions) {
         const rows = sampler.table(schedule, tableOptions);
         const end = tableOptions.stopAt === 1 ? levelAt(schedule, 1) : levelOf(1);
         return rows.map((row, i) => ({ row, level: row.level, to: rows[i + 1]?.level ?? end }));
       },
       *step(state, { row, to }, noise) {
-        const moved = yield* sampler.step(state, row, noise.slice(0, sampler.noises));
+        const moved = yield* sampler.step(state, row, noise.slice(0, sampler.numNoises));
         if (to.sigma === 0) return moved;
         const size = 2 * (signalToNoise * to.sigma) ** 2;
         let { x } = moved;
-        for (const z of noise.slice(sampler.noises)) {
+        for (const z of noise.slice(sampler.numNoises)) {
           const score = yield { x, level: to, want: "score" };
           x = add(combine(1, x, size, score), mul(Math.sqrt(2 * size), z));
         }

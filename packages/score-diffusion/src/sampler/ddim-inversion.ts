@@ -1,8 +1,10 @@
 /** DDIM run backwards: from an image to the noise that makes it. */
 import { DomainError, mul } from "@provably/core-tensor";
-import { anyRecord, check, wholeNumber } from "@provably/core-tensor/internal";
+import { checkOptions, wholeNumber } from "@provably/core-tensor/internal";
 import { type Sampler, combine, defineSampler } from "./sampler.js";
 import { type Transition, transitions } from "./steps.js";
+
+const OPTIONS = { iterations: wholeNumber(1) };
 
 /**
  * The inverse of deterministic {@link ddim}, as a sampler that runs from data to noise: give the image as `start`, and the result is the noise from which `ddim()` on
@@ -16,9 +18,7 @@ import { type Transition, transitions } from "./steps.js";
  * @throws `DomainError` when `iterations` is not a positive integer
  * @example
  * ```ts
- * import { array, sub } from "@provably/core-tensor";
- * import { key } from "@provably/core-tensor/random";
- * import { ddim, ddimInversion, gaussianMixture, lambdaGrid, sample } from "@provably/score-diffusion";
+ *  *  * import { ddimInversion } from "@provably/score-diffusion";
  *
  * const law = gaussianMixture({ weights: [1, 1], means: [[-1], [1]], variances: [0.1, 0.1] });
  * const schedule = lambdaGrid(40);
@@ -30,12 +30,11 @@ import { type Transition, transitions } from "./steps.js";
  * @category Samplers
  */
 export function ddimInversion(options: { readonly iterations?: number } = {}): Sampler<Transition> {
-  const { iterations = 3 } = check("ddimInversion", "options", options, anyRecord);
-  check("ddimInversion", "iterations", iterations, wholeNumber(1));
+  const { iterations = 3 } = checkOptions("ddimInversion", options, OPTIONS);
   return defineSampler(
     {
       name: "ddimInversion",
-      noises: 0,
+      numNoises: 0,
       order: { expected: [0.7, 1.2], source: "first order" },
       table: (schedule, tableOptions) =>
         transitions(schedule, tableOptions)

@@ -1,10 +1,11 @@
 /** The sampler most people know, as a peer. */
 import { type NdArray, add, mul } from "@provably/core-tensor";
-import { anyRecord, check } from "@provably/core-tensor/internal";
-import { checkFraction } from "../internal/check.js";
+import { checkOptions, numberIn } from "@provably/core-tensor/internal";
 import type { NoiseLevel } from "../schedule/level.js";
 import { type Sampler, combine, defineSampler } from "./sampler.js";
 import { transitions } from "./steps.js";
+
+const OPTIONS = { eta: numberIn(0, 1) };
 
 /**
  * One step of {@link ddim}: `x ← clean · x0 + direction · ε + noise · z`.
@@ -30,17 +31,16 @@ export interface DdimRow {
  * ```ts
  * import { ddim } from "@provably/score-diffusion";
  *
- * ddim({ eta: 1 }).noises; // => 1
+ * ddim({ eta: 1 }).numNoises; // => 1
  * ```
  * @see Song, Meng, Ermon (2021), "Denoising diffusion implicit models", eq. 12
  * @category Samplers
  */
 export function ddim(options: { readonly eta?: number } = {}): Sampler<DdimRow> {
-  const { eta = 0 } = check("ddim", "options", options, anyRecord);
-  checkFraction("ddim", "eta", eta);
+  const { eta = 0 } = checkOptions("ddim", options, OPTIONS);
   return defineSampler({
     name: eta === 0 ? "ddim" : `ddim(eta ${eta})`,
-    noises: eta === 0 ? 0 : 1,
+    numNoises: eta === 0 ? 0 : 1,
     order:
       eta === 0
         ? { expected: [0.7, 1.2], source: "first order" }

@@ -1,9 +1,11 @@
 /** Ancestral sampling as trained networks are usually sampled. */
-import { DomainError, add, mul } from "@provably/core-tensor";
-import { anyRecord, check, show } from "@provably/core-tensor/internal";
+import { add, mul } from "@provably/core-tensor";
+import { checkOptions, either, numberIn, oneOf } from "@provably/core-tensor/internal";
 
 import { type Sampler, defineSampler, combine } from "./sampler.js";
 import { type Transition, transitions } from "./steps.js";
+
+const OPTIONS = { variance: either(oneOf("small", "large"), numberIn(0, 1)) };
 
 /**
  * One step of {@link ddpmAncestral}: `x ← clean · x0 + carry · x + noise · z`.
@@ -28,7 +30,7 @@ export interface AncestralRow extends Transition {
  * ```ts
  * import { ddpmAncestral } from "@provably/score-diffusion";
  *
- * ddpmAncestral({ variance: "large" }).noises; // => 1
+ * ddpmAncestral({ variance: "large" }).numNoises; // => 1
  * ```
  * @see Ho, Jain, Abbeel (2020), "Denoising diffusion probabilistic models", eq. 6 and 7; Nichol, Dhariwal (2021), eq. 15, for the interpolation
  * @category Samplers
@@ -36,16 +38,12 @@ export interface AncestralRow extends Transition {
 export function ddpmAncestral(
   options: { readonly variance?: "small" | "large" | number } = {},
 ): Sampler<AncestralRow> {
-  const { variance = "small" } = check("ddpmAncestral", "options", options, anyRecord);
+  const { variance = "small" } = checkOptions("ddpmAncestral", options, OPTIONS);
   const fraction = variance === "small" ? 0 : variance === "large" ? 1 : variance;
-  if (!(typeof fraction === "number" && fraction >= 0 && fraction <= 1))
-    throw new DomainError(
-      `ddpmAncestral: variance must be small, large or a number in [0, 1], got ${show(variance)}`,
-    );
   return defineSampler(
     {
       name: `ddpmAncestral(${variance})`,
-      noises: 1,
+      numNoises: 1,
       order: { expected: [0.3, 0.6], source: "O(1/√T) on paths" },
       table: (schedule, tableOptions) =>
         transitions(schedule, tableOptions).map(({ level, to }) => {

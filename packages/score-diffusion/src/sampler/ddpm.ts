@@ -12,14 +12,14 @@ import { type StepRow, stepRows } from "./steps.js";
  * ```ts
  * import { ddpm } from "@provably/score-diffusion";
  *
- * ddpm.noises; // => 1
+ * ddpm.numNoises; // => 1
  * ```
  * @see Ho, Jain, Abbeel (2020), "Denoising diffusion probabilistic models", algorithm 2
  * @category Samplers
  */
 export const ddpm: Sampler<StepRow> = /* @__PURE__ */ defineSampler({
   name: "ddpm",
-  noises: 1,
+  numNoises: 1,
   order: {
     expected: [0.3, 0.6],
     source: "O(1/√T) on paths, Li, Huang, Efimov, Wei, Chi, Chen (2024)",

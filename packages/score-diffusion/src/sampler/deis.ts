@@ -1,10 +1,12 @@
 /** Exponential integration with an extrapolated noise: DEIS. */
 import { type NdArray, add, mul } from "@provably/core-tensor";
-import { anyRecord, check, oneOf } from "@provably/core-tensor/internal";
+import { check, checkOptions, oneOf } from "@provably/core-tensor/internal";
 import type { NoiseLevel } from "../schedule/level.js";
 import type { Schedule } from "../schedule/schedule.js";
 import { type Sampler, type TableOptions, defineSampler } from "./sampler.js";
 import { signalLambda, transitions } from "./steps.js";
+
+const OPTIONS = { order: oneOf(1, 2, 3) };
 
 /**
  * One step of {@link deis}: the next point is a linear combination of this one and of the last predictions.
@@ -72,7 +74,7 @@ function table(schedule: Schedule, options: TableOptions, order: number): DeisRo
  * @throws `DomainError` when the order is another
  * @example
  * ```ts
- * import { deis, lambdaGrid } from "@provably/score-diffusion";
+ * import { deis } from "@provably/score-diffusion";
  *
  * deis().table(lambdaGrid(10), {})[5].weights.length; // => 3
  * ```
@@ -80,11 +82,11 @@ function table(schedule: Schedule, options: TableOptions, order: number): DeisRo
  * @category Samplers
  */
 export function deis(options: { readonly order?: 1 | 2 | 3 } = {}): Sampler<DeisRow> {
-  const { order = 3 } = check("deis", "options", options, anyRecord);
+  const { order = 3 } = checkOptions("deis", options, OPTIONS);
   check("deis", "order", order, oneOf(1, 2, 3));
   return defineSampler({
     name: `deis-${order}`,
-    noises: 0,
+    numNoises: 0,
     order: { expected: [order - 0.4, order + 0.6], source: "as many predictions as its order" },
     table: (schedule, tableOptions) => table(schedule, tableOptions, order),
     *step({ x, memory = [] }, { level, carry, weights }) {

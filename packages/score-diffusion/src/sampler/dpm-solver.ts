@@ -52,7 +52,7 @@ const secondOrder = { expected: [1.6, 2.4] as const, source: "second order" };
  *
  * @example
  * ```ts
- * import { dpmSolver2, lambdaGrid } from "@provably/score-diffusion";
+ * import { dpmSolver2 } from "@provably/score-diffusion";
  *
  * dpmSolver2.table(lambdaGrid(10), {}).length; // => 10
  * ```
@@ -62,7 +62,7 @@ const secondOrder = { expected: [1.6, 2.4] as const, source: "second order" };
 export const dpmSolver2: Sampler<DpmRow> = /* @__PURE__ */ defineSampler(
   {
     name: "dpmSolver2",
-    noises: 0,
+    numNoises: 0,
     order: secondOrder,
     table: (schedule, options) => rows(schedule, options),
     *step({ x }, { level, to, middle, h }) {
@@ -85,17 +85,17 @@ export const dpmSolver2: Sampler<DpmRow> = /* @__PURE__ */ defineSampler(
  *
  * @example
  * ```ts
- * import { dpmSolverPP2S } from "@provably/score-diffusion";
+ * import { dpmSolverPlusPlus2S } from "@provably/score-diffusion";
  *
- * dpmSolverPP2S.noises; // => 0
+ * dpmSolverPlusPlus2S.numNoises; // => 0
  * ```
  * @see Lu et al. (2022), "DPM-Solver++: fast solver for guided sampling of diffusion probabilistic models", algorithm 1
  * @category Samplers
  */
-export const dpmSolverPP2S: Sampler<DpmRow> = /* @__PURE__ */ defineSampler(
+export const dpmSolverPlusPlus2S: Sampler<DpmRow> = /* @__PURE__ */ defineSampler(
   {
-    name: "dpmSolverPP2S",
-    noises: 0,
+    name: "dpmSolverPlusPlus2S",
+    numNoises: 0,
     order: secondOrder,
     table: (schedule, options) => rows(schedule, options),
     *step({ x }, { level, to, middle, h }) {
@@ -110,7 +110,7 @@ export const dpmSolverPP2S: Sampler<DpmRow> = /* @__PURE__ */ defineSampler(
 );
 
 /**
- * Options of {@link dpmSolverPP2M} and {@link dpmSolverSde2M}.
+ * Options of {@link dpmSolverPlusPlus2M} and {@link dpmSolverSde2M}.
  * @category Samplers
  */
 export interface MultistepOptions {
@@ -148,18 +148,18 @@ function multistepTable(options: MultistepOptions): Sampler<DpmRow>["table"] {
  * @returns sampler
  * @example
  * ```ts
- * import { dpmSolverPP2M } from "@provably/score-diffusion";
+ * import { dpmSolverPlusPlus2M } from "@provably/score-diffusion";
  *
- * dpmSolverPP2M().name; // => "dpmSolverPP2M"
+ * dpmSolverPlusPlus2M().name; // => "dpmSolverPlusPlus2M"
  * ```
  * @see Lu et al. (2022), "DPM-Solver++: fast solver for guided sampling of diffusion probabilistic models", algorithm 2
  * @category Samplers
  */
-export function dpmSolverPP2M(options: MultistepOptions = {}): Sampler<DpmRow> {
+export function dpmSolverPlusPlus2M(options: MultistepOptions = {}): Sampler<DpmRow> {
   return defineSampler(
     {
-      name: "dpmSolverPP2M",
-      noises: 0,
+      name: "dpmSolverPlusPlus2M",
+      numNoises: 0,
       order: secondOrder,
       table: multistepTable(options),
       *step(state, row) {
@@ -177,7 +177,7 @@ export function dpmSolverPP2M(options: MultistepOptions = {}): Sampler<DpmRow> {
 }
 
 /**
- * SDE-DPM-Solver++ (2M): {@link dpmSolverPP2M} on the reverse diffusion, with noise in every step but that to the data:
+ * SDE-DPM-Solver++ (2M): {@link dpmSolverPlusPlus2M} on the reverse diffusion, with noise in every step but that to the data:
  * $x \leftarrow \tfrac{\sigma_t}{\sigma_s}e^{-h}x - \alpha_t(e^{-2h} - 1)D + \sigma_t\sqrt{1 - e^{-2h}}\, z$.
  *
  * @param options - see {@link MultistepOptions}
@@ -186,7 +186,7 @@ export function dpmSolverPP2M(options: MultistepOptions = {}): Sampler<DpmRow> {
  * ```ts
  * import { dpmSolverSde2M } from "@provably/score-diffusion";
  *
- * dpmSolverSde2M().noises; // => 1
+ * dpmSolverSde2M().numNoises; // => 1
  * ```
  * @see Lu et al. (2022), "DPM-Solver++: fast solver for guided sampling of diffusion probabilistic models", appendix B
  * @category Samplers
@@ -195,7 +195,7 @@ export function dpmSolverSde2M(options: MultistepOptions = {}): Sampler<DpmRow> 
   return defineSampler(
     {
       name: "dpmSolverSde2M",
-      noises: 1,
+      numNoises: 1,
       order: { expected: [0.7, 1.6], source: "first order on paths" },
       table: multistepTable(options),
       *step(state, row, [z]) {

@@ -1,6 +1,6 @@
 /** Processes that ask a model questions, and the two drivers that answer them: at once, or waiting for a model that answers later. */
 import { DomainError, type NdArray, all, isFinite, item } from "@provably/core-tensor";
-import { anyRecord, check, checkHooks } from "@provably/core-tensor/internal";
+import { abortSignal, anyRecord, check } from "@provably/core-tensor/internal";
 import { arrayOf } from "../internal/check.js";
 import { type NoiseLevel, checkLevel } from "../schedule/level.js";
 import {
@@ -100,7 +100,7 @@ export async function driveAsync<T>(
   process: LongProcess<T>,
   signal: AbortSignal | undefined,
 ): Promise<T> {
-  checkHooks(fn, { signal });
+  if (signal !== undefined) check(fn, "signal", signal, abortSignal);
   signal?.throwIfAborted();
   let since = performance.now();
   let turn = process.next();

@@ -1,11 +1,24 @@
 /** Samplers of EDM: methods in the coordinates x/α, whose noise has standard deviation s = σ/α. */
-import { DomainError, type NdArray, add, div, mul, sub } from "@provably/core-tensor";
-import { anyRecord, check } from "@provably/core-tensor/internal";
-import { checkNumbers, checkFraction, checkNumberList } from "../internal/check.js";
+import { type NdArray, add, div, mul, sub } from "@provably/core-tensor";
+import {
+  anyNumber,
+  checkOptions,
+  type Guard,
+  listOf,
+  nonNegativeNumber,
+  numberIn,
+} from "@provably/core-tensor/internal";
 import { type NoiseLevel, levelOf } from "../schedule/level.js";
 import type { Schedule } from "../schedule/schedule.js";
 import { type Sampler, type TableOptions, combine, defineSampler } from "./sampler.js";
 import { type Transition, signalLambda, transitions } from "./steps.js";
+
+const CHURN = {
+  churn: nonNegativeNumber,
+  churnRange: listOf(anyNumber, 2) as Guard<readonly [number, number]>,
+  churnNoise: nonNegativeNumber,
+};
+const ANCESTRAL = { eta: numberIn(0, 1) };
 
 /**
  * Noise that {@link euler} and {@link heun} put in before a step, to be taken out again with it.
@@ -36,10 +49,6 @@ const levelOfRatio = (s: number): NoiseLevel => levelOf(1 / (1 + s * s));
 
 function churned(fn: string, options: ChurnOptions): Sampler<EdmRow>["table"] {
   const { churn = 0, churnRange = [0, Infinity], churnNoise = 1 } = options;
-  checkNumbers(fn, { churn, churnNoise });
-  checkNumberList(fn, "churnRange", churnRange);
-  if (!(churn >= 0)) throw new DomainError(`${fn}: churn must be ≥ 0, got ${churn}`);
-  if (!(churnNoise >= 0)) throw new DomainError(`${fn}: churnNoise must be ≥ 0, got ${churnNoise}`);
   return (schedule: Schedule, tableOptions: TableOptions) => {
     const steps = transitions(schedule, tableOptions);
     return steps.map(({ level, to }) => {
@@ -77,18 +86,18 @@ function raise(x: NdArray, { level, noise }: EdmRow, z: NdArray | undefined): Nd
  * ```ts
  * import { euler } from "@provably/score-diffusion";
  *
- * euler({ churn: 10 }).noises; // => 1
+ * euler({ churn: 10 }).numNoises; // => 1
  * ```
  * @see Karras, Aittala, Aila, Laine (2022), "Elucidating the design space of diffusion-based generative models", algorithm 2
  * @category Samplers
  */
 export function euler(options: ChurnOptions = {}): Sampler<EdmRow> {
-  const table = churned("euler", check("euler", "options", options, anyRecord));
-  const noises = (options.churn ?? 0) > 0 ? 1 : 0;
+  const table = churned("euler", checkOptions("euler", options, CHURN));
+  const numNoises = (options.churn ?? 0) > 0 ? 1 : 0;
   return defineSampler(
     {
       name: "euler",
-      noises,
+      numNoises,
       order: { expected: [0.7, 1.2], source: "first order" },
       table,
       *step({ x }, row, [z]) {
@@ -111,7 +120,7 @@ export function euler(options: ChurnOptions = {}): Sampler<EdmRow> {
  * @throws `DomainError` when an option is negative
  * @example
  * ```ts
- * import { heun, karrasSigmas, scheduleOfSigmas } from "@provably/score-diffusion";
+ * import { heun } from "@provably/score-diffusion";
  *
  * heun().table(scheduleOfSigmas(karrasSigmas(18)), {}).length; // => 18
  * ```
@@ -119,12 +128,12 @@ export function euler(options: ChurnOptions = {}): Sampler<EdmRow> {
  * @category Samplers
  */
 export function heun(options: ChurnOptions = {}): Sampler<EdmRow> {
-  const table = churned("heun", check("heun", "options", options, anyRecord));
-  const noises = (options.churn ?? 0) > 0 ? 1 : 0;
+  const table = churned("heun", checkOptions("heun", options, CHURN));
+  const numNoises = (options.churn ?? 0) > 0 ? 1 : 0;
   return defineSampler(
     {
       name: "heun",
-      noises,
+      numNoises,
       order: { expected: [1.6, 2.4], source: "second order" },
       table,
       *step({ x }, row, [z]) {
@@ -167,19 +176,18 @@ export interface EulerAncestralRow extends Transition {
  * ```ts
  * import { eulerAncestral } from "@provably/score-diffusion";
  *
- * eulerAncestral().noises; // => 1
+ * eulerAncestral().numNoises; // => 1
  * ```
  * @category Samplers
  */
 export function eulerAncestral(
   options: { readonly eta?: number } = {},
 ): Sampler<EulerAncestralRow> {
-  const { eta = 1 } = check("eulerAncestral", "options", options, anyRecord);
-  checkFraction("eulerAncestral", "eta", eta);
+  const { eta = 1 } = checkOptions("eulerAncestral", options, ANCESTRAL);
   return defineSampler(
     {
       name: "eulerAncestral",
-      noises: 1,
+      numNoises: 1,
       order: { expected: [0.3, 1.2], source: "first order at the end point" },
       table: (schedule, tableOptions) =>
         transitions(schedule, tableOptions).map(({ level, to }) => {

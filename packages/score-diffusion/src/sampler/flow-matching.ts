@@ -24,8 +24,7 @@ function cleanPoint(w: NdArray, time: number, velocity: NdArray): NdArray {
  * @returns model of the clean point
  * @example
  * ```ts
- * import { array, toNested } from "@provably/core-tensor";
- * import { flowMatchingModel, levelOfSigma } from "@provably/score-diffusion";
+ *  * import { flowMatchingModel } from "@provably/score-diffusion";
  *
  * // data in one point, 3: the velocity is (w − 3) / u
  * const model = flowMatchingModel((w, u) => w.get(0, 0) === 0 ? array([[-3 / u]]) : array([[0]]));
@@ -88,7 +87,7 @@ function* velocityAt(
  *
  * @example
  * ```ts
- * import { flowEuler, flowSchedule } from "@provably/score-diffusion";
+ * import { flowEuler } from "@provably/score-diffusion";
  *
  * flowEuler.table(flowSchedule(8), {}).length; // => 8
  * ```
@@ -98,7 +97,7 @@ function* velocityAt(
 export const flowEuler: Sampler<Transition> = /* @__PURE__ */ defineSampler(
   {
     name: "flowEuler",
-    noises: 0,
+    numNoises: 0,
     order: { expected: [0.7, 1.2], source: "first order" },
     table: transitions,
     *step({ x }, { level, to }) {
@@ -119,7 +118,7 @@ export const flowEuler: Sampler<Transition> = /* @__PURE__ */ defineSampler(
  * ```ts
  * import { flowHeun } from "@provably/score-diffusion";
  *
- * flowHeun.noises; // => 0
+ * flowHeun.numNoises; // => 0
  * ```
  * @see Lipman et al. (2023), "Flow matching for generative modeling"
  * @category Samplers
@@ -127,7 +126,7 @@ export const flowEuler: Sampler<Transition> = /* @__PURE__ */ defineSampler(
 export const flowHeun: Sampler<Transition> = /* @__PURE__ */ defineSampler(
   {
     name: "flowHeun",
-    noises: 0,
+    numNoises: 0,
     order: { expected: [1.6, 2.4], source: "second order" },
     table: transitions,
     *step({ x }, { level, to }) {

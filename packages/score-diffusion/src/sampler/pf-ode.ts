@@ -12,14 +12,14 @@ import { type StepRow, stepRows } from "./steps.js";
  * ```ts
  * import { pfOde } from "@provably/score-diffusion";
  *
- * pfOde.noises; // => 0
+ * pfOde.numNoises; // => 0
  * ```
  * @see Li, Wei, Chi, Chen (2024), "A sharp convergence theory for the probability flow ODEs of diffusion models", theorem 1
  * @category Samplers
  */
 export const pfOde: Sampler<StepRow> = /* @__PURE__ */ defineSampler({
   name: "pfOde",
-  noises: 0,
+  numNoises: 0,
   order: { expected: [0.7, 1.2], source: "O(1/T), Li, Wei, Chi, Chen (2024)" },
   table: stepRows,
   *step({ x }, { level, ratio }) {

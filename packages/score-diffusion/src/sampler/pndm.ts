@@ -1,9 +1,11 @@
 /** Pseudo numerical methods: the multistep formula of Adams and Bashforth for the noise, carried by the step of DDIM. */
 import { type NdArray, add, mul } from "@provably/core-tensor";
-import { anyRecord, check, oneOf } from "@provably/core-tensor/internal";
+import { checkOptions, oneOf } from "@provably/core-tensor/internal";
 import { type NoiseLevel, levelOfLambda } from "../schedule/level.js";
 import { type Sampler, combine, defineSampler } from "./sampler.js";
 import { type Transition, signalLambda, transitions } from "./steps.js";
+
+const OPTIONS = { warmup: oneOf("runge-kutta", "multistep") };
 
 /**
  * One step of {@link pndm}.
@@ -42,8 +44,7 @@ function carried(x: NdArray, eps: NdArray, level: NoiseLevel, to: NoiseLevel): N
  * @throws `DomainError` when the warm-up is another
  * @example
  * ```ts
- * import { key } from "@provably/core-tensor/random";
- * import { gaussianMixture, lambdaGrid, pndm, sample } from "@provably/score-diffusion";
+ *  * import { pndm } from "@provably/score-diffusion";
  *
  * const law = gaussianMixture({ weights: [1], means: [[3]], variances: [1] });
  * sample(pndm(), law, key(0), { shape: [2, 1], schedule: lambdaGrid(20) }).numEvaluations; // => 29
@@ -54,12 +55,11 @@ function carried(x: NdArray, eps: NdArray, level: NoiseLevel, to: NoiseLevel): N
 export function pndm(
   options: { readonly warmup?: "runge-kutta" | "multistep" } = {},
 ): Sampler<PndmRow> {
-  const { warmup = "runge-kutta" } = check("pndm", "options", options, anyRecord);
-  check("pndm", "warmup", warmup, oneOf("runge-kutta", "multistep"));
+  const { warmup = "runge-kutta" } = checkOptions("pndm", options, OPTIONS);
   return defineSampler(
     {
       name: "pndm",
-      noises: 0,
+      numNoises: 0,
       order: { expected: [1.6, 2.6], source: "second order" },
       table: (schedule, tableOptions) =>
         transitions(schedule, tableOptions).map(({ level, to }, i) => {

@@ -12,10 +12,18 @@ import {
   mul,
   sub,
 } from "@provably/core-tensor";
-import { anyList, anyRecord, check, wholeNumber } from "@provably/core-tensor/internal";
+import {
+  anyList,
+  anyRecord,
+  check,
+  checkOptions,
+  wholeNumber,
+} from "@provably/core-tensor/internal";
 import { type NoiseLevel, levelOf } from "../schedule/level.js";
 import { levelAt } from "../schedule/schedule.js";
 import { type Sampler, checkSampler, combine, defineSampler } from "./sampler.js";
+
+const OPTIONS = { resamplings: wholeNumber(1), jumpLength: wholeNumber(1) };
 
 /**
  * Options of {@link repaint}.
@@ -55,11 +63,10 @@ export interface RepaintRow<Row> {
  * @throws `DomainError` when an option is not a positive integer, or the mask holds other numbers than 0 and 1
  * @example
  * ```ts
- * import { key } from "@provably/core-tensor/random";
- * import { ddpmAncestral, gaussian, paperSchedule, repaint, sample } from "@provably/score-diffusion";
+ *  * import { repaint } from "@provably/score-diffusion";
  *
  * const law = gaussian({ mean: [0, 0], covariance: [[1, 0.9], [0.9, 1]] });
- * const { samples } = sample(repaint(ddpmAncestral(), [2, 0], [1, 0]), law, key(0), { shape: [3, 2], schedule: paperSchedule(40) });
+ * const { samples } = sample(repaint(ddpmAncestral(), [2, 0], [1, 0]), law, key(0), { shape: [3, 2], schedule: theorySchedule(40) });
  * samples.get(0, 0); // => 2
  * ```
  * @see Lugmayr et al. (2022), "RePaint: inpainting using denoising diffusion probabilistic models", algorithm 1
@@ -71,19 +78,17 @@ export function repaint<Row extends { readonly level: NoiseLevel }>(
   mask: ArrayInput,
   options: RepaintOptions = {},
 ): Sampler<RepaintRow<Row>> {
-  const { resamplings = 10, jumpLength = 10 } = check("repaint", "options", options, anyRecord);
+  const { resamplings = 10, jumpLength = 10 } = checkOptions("repaint", options, OPTIONS);
   checkSampler("repaint", sampler);
-  check("repaint", "resamplings", resamplings, wholeNumber(1));
-  check("repaint", "jumpLength", jumpLength, wholeNumber(1));
   const [clean, keep] = [astype(known, "float64"), astype(mask, "float64")];
   if (!item(all(logicalOr(equal(keep, 0), equal(keep, 1)))))
     throw new DomainError("repaint: mask must hold 0 and 1 only");
   const unknown = sub(1, keep);
   // per inner step its own noise and that of the known part; one to go back, between walks
-  const perStep = sampler.noises + 1;
+  const perStep = sampler.numNoises + 1;
   return defineSampler({
     name: `repaint(${sampler.name})`,
-    noises: resamplings * jumpLength * perStep + resamplings - 1,
+    numNoises: resamplings * jumpLength * perStep + resamplings - 1,
     table(schedule, tableOptions) {
       const rows = sampler.table(schedule, tableOptions);
       const end = tableOptions.stopAt === 1 ? levelAt(schedule, 1) : levelOf(1);
@@ -102,7 +107,7 @@ export function repaint<Row extends { readonly level: NoiseLevel }>(
       for (let walk = 0; walk < resamplings; walk++) {
         for (const one of steps) {
           const { row, to } = check("repaint", "row.steps", one, anyRecord);
-          const inner = Array.from({ length: sampler.noises }, draw);
+          const inner = Array.from({ length: sampler.numNoises }, draw);
           const moved = yield* sampler.step({ x: point }, row, inner);
           const noised = combine(to.alpha, clean, to.sigma, draw());
           point = add(mul(keep, noised), mul(unknown, moved.x));

@@ -15,18 +15,30 @@ import {
   anyFunction,
   anyList,
   anyRecord,
+  anyString,
+  anything,
   certificate,
   check,
-  checkHooks,
+  checkOptions,
+  either,
+  finiteNumber,
+  type Guard,
+  isRecord,
+  listOf,
+  longWork,
   oneOf,
+  optional,
+  recordWith,
   show,
+  trueOrFalse,
   wholeNumber,
 } from "@provably/core-tensor/internal";
 import { compile } from "@provably/core-tensor/compile";
 import { type RngKey, foldIn, normalRows } from "@provably/core-tensor/random";
-import { checkNumberList, arrayOf, checkGenerator } from "../internal/check.js";
+import { arrayOf, checkGenerator, rngKey } from "../internal/check.js";
 import { type NoiseLevel, checkLevel } from "../schedule/level.js";
-import { type Schedule, checkSchedule, paperSchedule } from "../schedule/schedule.js";
+import { type Schedule, checkSchedule, theoryOf } from "../schedule/schedule.js";
+import { levelFinder, trainedSchedule } from "../schedule/training.js";
 import { type AsyncModel, type Model, checkModel } from "../score/prediction.js";
 import { NonFiniteError, type Process, type Query, drive, driveAsync } from "./drive.js";
 
@@ -51,7 +63,7 @@ export interface SamplerState {
 export interface Sampler<Row = unknown> {
   readonly name: string;
   /** Independent standard normal arrays that each step takes. */
-  readonly noises: number;
+  readonly numNoises: number;
   /** What theory says of the order of convergence, for {@link certifyOrder}; absent where it says nothing. */
   readonly order?: { readonly expected: readonly [number, number]; readonly source: string };
   /** Coefficients of each step, in running order, from noise to data. */
@@ -64,24 +76,21 @@ export interface Sampler<Row = unknown> {
   ): Generator<Query, SamplerState, NdArray>;
 }
 
+const SAMPLER = recordWith({
+  name: anyString,
+  numNoises: wholeNumber(0),
+  order: optional(recordWith({ expected: listOf(finiteNumber, 2) })),
+  table: anyFunction,
+  step: anyFunction,
+});
+
 /** A sampler, for functions that take one: it may be somebody else's. */
 export function checkSampler<Row>(fn: string, sampler: Sampler<Row>): Sampler<Row> {
-  const { name, noises, order, table, step } = check(fn, "sampler", sampler, anyRecord);
-  if (typeof name !== "string")
-    throw new DomainError(`${fn}: sampler.name must be a string, got ${show(name)}`);
-  check(fn, "sampler.noises", noises, wholeNumber(0));
-  check(fn, "sampler.table", table, anyFunction);
-  check(fn, "sampler.step", step, anyFunction);
-  if (order !== undefined)
-    checkNumberList(fn, "sampler.order.expected", [
-      ...check(
-        fn,
-        "sampler.order.expected",
-        check(fn, "sampler.order", order, anyRecord).expected,
-        anyList,
-      ),
-    ]);
-  return sampler;
+  if (typeof sampler === "function")
+    throw new DomainError(
+      `${fn}: sampler must be a sampler, got a function; call it, as in ddim()`,
+    );
+  return check(fn, "sampler", sampler, SAMPLER as Guard<Sampler<Row>>);
 }
 
 /** The table of a sampler, which may be somebody else's. */
@@ -89,9 +98,9 @@ export function rowsOf<Row>(
   fn: string,
   sampler: Sampler<Row>,
   schedule: Schedule,
-  options: TableOptions,
+  { stopAt = 0 }: TableOptions,
 ): readonly Row[] {
-  return check(fn, "what sampler.table returns", sampler.table(schedule, options), anyList);
+  return check(fn, "what sampler.table returns", sampler.table(schedule, { stopAt }), anyList);
 }
 
 /** Where a chain stands, as a step takes and returns it. */
@@ -112,16 +121,18 @@ export function defineSampler<Row>(
   return {
     ...spec,
     table(schedule, options) {
-      const { stopAt = 0 } = check(name, "options", options, anyRecord);
-      if (stopAt !== 0 && stopAt !== 1)
-        throw new DomainError(`${name}: stopAt must be 0 or 1, got ${show(stopAt)}`);
-      return spec.table(checkSchedule(name, schedule), options);
+      return spec.table(
+        checkSchedule(name, schedule),
+        checkOptions<TableOptions>(name, options, TABLE),
+      );
     },
     *step(state, row, noise) {
       checkState(name, state);
       checkRow(name, row, levels);
-      if (check(name, "noise", noise, anyList).length < spec.noises)
-        throw new ShapeError(`${name}: noise must hold ${spec.noises} arrays, got ${noise.length}`);
+      if (check(name, "noise", noise, anyList).length < spec.numNoises)
+        throw new ShapeError(
+          `${name}: noise must hold ${spec.numNoises} arrays, got ${noise.length}`,
+        );
       for (const [i, z] of noise.entries()) arrayOf(name, `noise[${i}]`, z);
       const steps = spec.step(state, row, noise);
       let turn = steps.next();
@@ -149,6 +160,8 @@ export interface TableOptions {
   readonly stopAt?: 0 | 1;
 }
 
+const TABLE = { stopAt: oneOf(0, 1) };
+
 /**
  * How far a run has come.
  * @category Samplers
@@ -171,14 +184,14 @@ export interface SampleOptions extends TableOptions {
   readonly shape?: readonly number[];
   /** Points to start from instead of standard normal ones, shape `[n, …]`. */
   readonly start?: ArrayInput;
-  /** Number of steps of the default schedule; default 50. */
+  /** Number of steps of the default schedule; default 50. Not together with `schedule`, which has its own. */
   readonly numSteps?: number;
-  /** Noise schedule; default {@link paperSchedule} of `numSteps` steps. */
+  /** Noise schedule; default {@link theorySchedule} of `numSteps` steps, or so many steps of the schedule that the network was trained on. */
   readonly schedule?: Schedule;
   /** Noise to use instead of drawing it: for each step of the table the arrays that it takes. */
   readonly noise?: readonly (readonly NdArray[])[];
   /** Leave the noise out of the last step, as is often done; default false, as in the theorems. */
-  readonly quietEnd?: boolean;
+  readonly noiselessLastStep?: boolean;
   /** Number of the first row: a batch drawn in parts gets the same points as in one piece. Default 0. */
   readonly firstRow?: number;
   /**
@@ -197,6 +210,20 @@ export interface SampleOptions extends TableOptions {
   readonly signal?: AbortSignal;
 }
 
+const SAMPLE = {
+  ...TABLE,
+  ...longWork,
+  shape: listOf(wholeNumber(0)),
+  start: anything,
+  numSteps: wholeNumber(1),
+  schedule: anything,
+  noise: listOf(anyList as Guard<readonly NdArray[]>),
+  noiselessLastStep: trueOrFalse,
+  firstRow: wholeNumber(0),
+  onNonFinite: oneOf("throw", "stop"),
+  trajectory: trueOrFalse,
+};
+
 /**
  * What a run gives.
  * @category Samplers
@@ -209,8 +236,8 @@ export interface SampleResult {
   /** How often the model was asked. */
   readonly numEvaluations: number;
   /**
-   * Holds when every step was taken and every coordinate of every sample is finite; `value` is the share of both. For the quality of a sampler see
-   * {@link certifyOrder}.
+   * Holds when every step was taken and every coordinate of every sample is finite, and says nothing else: `value` is the share of both. Whether the samples
+   * follow the right distribution is seen by {@link certifyScore} for the network, {@link certifyOrder} for the sampler and {@link certifyPosterior} for samples.
    */
   readonly certificate: Certificate;
 }
@@ -227,11 +254,10 @@ export function startPoints(
   key: RngKey,
   { shape, start, firstRow = 0 }: Pick<SampleOptions, "shape" | "start" | "firstRow">,
 ): NdArray {
-  check(fn, "firstRow", firstRow, wholeNumber(0));
+  check(fn, "key", key, rngKey);
   if ((shape === undefined) === (start === undefined))
     throw new DomainError(`${fn}: give either shape or start`);
   const x = start === undefined ? undefined : astype(start, "float64");
-  if (shape !== undefined) checkNumberList(fn, "shape", shape);
   const extents = x?.shape ?? shape!;
   if (extents.length < 2)
     throw new ShapeError(
@@ -243,40 +269,57 @@ export function startPoints(
 function prepare<Row>(
   fn: string,
   sampler: Sampler<Row>,
+  model: Model | AsyncModel,
   key: RngKey,
   options: SampleOptions,
 ): Run<Row> {
-  const { numSteps = 50, noise, schedule, firstRow = 0, quietEnd = false } = options;
+  const { noise, firstRow = 0, noiselessLastStep = false } = options;
   const x = startPoints(fn, key, options);
-  const rows = rowsOf(
-    fn,
-    sampler,
-    schedule === undefined ? paperSchedule(numSteps) : checkSchedule(fn, schedule),
-    options,
-  );
-  if (noise !== undefined)
-    for (const [i, list] of check(fn, "noise", noise, anyList).entries())
-      check(fn, `noise[${i}]`, list, anyList);
+  const rows = rowsOf(fn, sampler, scheduleOfRun(fn, model, options), options);
+  if (model.trainedOn !== undefined) checkAskable(levelFinder(fn, model.trainedOn), rows);
   if (
     noise !== undefined &&
-    (noise.length !== rows.length || noise.some((list) => list.length !== sampler.noises))
+    (noise.length !== rows.length || noise.some((list) => list.length !== sampler.numNoises))
   )
     throw new ShapeError(
-      `${fn}: noise must hold ${sampler.noises} arrays for each of the ${rows.length} steps of ${sampler.name}`,
+      `${fn}: noise must hold ${sampler.numNoises} arrays for each of the ${rows.length} steps of ${sampler.name}`,
     );
   return {
     rows,
     start: x,
     noiseOf(step) {
-      if (quietEnd && step === rows.length - 1)
-        return Array.from({ length: sampler.noises }, () => mul(x, 0));
+      if (noiselessLastStep && step === rows.length - 1)
+        return Array.from({ length: sampler.numNoises }, () => mul(x, 0));
       if (noise !== undefined) return [...noise[step]!];
       const stepKey = foldIn(key, step);
-      return Array.from({ length: sampler.noises }, (_, i) =>
+      return Array.from({ length: sampler.numNoises }, (_, i) =>
         normalRows(foldIn(stepKey, i), x.shape, { dtype: "float64", firstRow }),
       );
     },
   };
+}
+
+/** The schedule of a run: the given one, or steps of the training, or that of the theorems. */
+function scheduleOfRun(
+  fn: string,
+  { trainedOn }: Model | AsyncModel,
+  { schedule, numSteps }: SampleOptions,
+): Schedule {
+  if (schedule === undefined)
+    return trainedOn === undefined
+      ? theoryOf(fn, numSteps ?? 50, {})
+      : trainedSchedule(fn, trainedOn, numSteps ?? 50);
+  if (numSteps !== undefined)
+    throw new DomainError(`${fn}: give either numSteps or schedule, not both`);
+  return checkSchedule(fn, schedule);
+}
+
+/** Every level of a table must be one that the network was trained on, before it is asked about any. */
+function checkAskable(find: (level: NoiseLevel) => unknown, rows: readonly unknown[]): void {
+  for (const row of rows)
+    for (const part of Object.values(row as object) as unknown[])
+      if (isRecord(part) && "alpha" in part && "sigma" in part) find(part as unknown as NoiseLevel);
+      else if (isRecord(part) || Array.isArray(part)) checkAskable(find, [part].flat());
 }
 
 function rootMeanSquare(x: NdArray): number {
@@ -289,6 +332,7 @@ function rootMeanSquare(x: NdArray): number {
 function* run<Row>(
   fn: string,
   sampler: Sampler<Row>,
+  model: Model | AsyncModel,
   key: RngKey,
   options: SampleOptions,
 ): Process<SampleResult> {
@@ -297,10 +341,8 @@ function* run<Row>(
     onNonFinite = "throw",
     onProgress,
     signal,
-  } = check(fn, "options", options, anyRecord);
-  checkHooks(fn, options);
-  check(fn, "onNonFinite", onNonFinite, oneOf("throw", "stop"));
-  const { rows, start, noiseOf } = prepare(fn, checkSampler(fn, sampler), key, options);
+  } = checkOptions<SampleOptions>(fn, options, SAMPLE);
+  const { rows, start, noiseOf } = prepare(fn, sampler, model, key, options);
   const path = trajectory ? [start] : [];
   let state: SamplerState = { x: start };
   let numEvaluations = 0;
@@ -341,15 +383,15 @@ function finiteCertificate(x: NdArray, share: number, trouble?: string): Certifi
   let finite = 0;
   for (const v of x.data) if (Number.isFinite(v)) finite++;
   const value = (x.size === 0 ? 1 : finite / x.size) * share;
-  const verdict = certificate({
-    claim: "share of steps taken and of coordinates that are finite",
+  return certificate({
+    claim: "every step was taken and every coordinate is finite: the share of both",
     kind: "exact",
     value,
     expected: 1,
     tolerance: 0,
     verdict: value === 1,
+    note: trouble ?? "says nothing of the distribution of the samples",
   });
-  return trouble === undefined ? verdict : { ...verdict, note: trouble };
 }
 
 /**
@@ -368,7 +410,7 @@ function finiteCertificate(x: NdArray, share: number, trouble?: string): Certifi
  * @example
  * ```ts
  * import { key } from "@provably/core-tensor/random";
- * import { acceleratedOde, gaussianMixture, sample } from "@provably/score-diffusion";
+ * import { sample } from "@provably/score-diffusion";
  *
  * const law = gaussianMixture({ weights: [1, 1], means: [[-2], [2]], variances: [0.1, 0.1] });
  * sample(acceleratedOde, law, key(0), { shape: [5, 1], numSteps: 40 }).samples.shape; // => [5, 1]
@@ -381,7 +423,8 @@ export function sample<Row>(
   key: RngKey,
   options: SampleOptions,
 ): SampleResult {
-  return drive("sample", checkModel("sample", model), run("sample", sampler, key, options));
+  checkSampler("sample", sampler);
+  return drive("sample", checkModel("sample", model), run("sample", sampler, model, key, options));
 }
 
 /**
@@ -396,7 +439,7 @@ export function sample<Row>(
  * @example
  * ```ts
  * import { key } from "@provably/core-tensor/random";
- * import { ddim, gaussianMixture, sampleAsync } from "@provably/score-diffusion";
+ * import { ddim, sampleAsync } from "@provably/score-diffusion";
  *
  * const law = gaussianMixture({ weights: [1], means: [[0]], variances: [1] });
  * const remote = { prediction: law.prediction, evaluate: async (x, level) => law.evaluate(x, level) };
@@ -410,13 +453,11 @@ export async function sampleAsync<Row>(
   key: RngKey,
   options: SampleOptions,
 ): Promise<SampleResult> {
-  const { signal } = check("sampleAsync", "options", options, anyRecord);
-  return driveAsync(
-    "sampleAsync",
-    checkModel("sampleAsync", model),
-    run("sampleAsync", sampler, key, options),
-    signal,
-  );
+  const fn = "sampleAsync";
+  checkSampler(fn, sampler);
+  checkModel(fn, model);
+  const { signal } = checkOptions<SampleOptions>(fn, options, SAMPLE);
+  return driveAsync(fn, model, run(fn, sampler, model, key, options), signal);
 }
 
 const fused = /* @__PURE__ */ compile((p: NdArray, x: NdArray, q: NdArray, y: NdArray) =>

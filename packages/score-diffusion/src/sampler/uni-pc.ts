@@ -1,10 +1,12 @@
 /** The predictor-corrector of UniPC. */
-import { DomainError, type NdArray, add, array, mul } from "@provably/core-tensor";
-import { anyRecord, check, oneOf, show } from "@provably/core-tensor/internal";
+import { type NdArray, add, array, mul } from "@provably/core-tensor";
+import { checkOptions, oneOf } from "@provably/core-tensor/internal";
 import { solve } from "@provably/core-tensor/linalg";
 import type { Schedule } from "../schedule/schedule.js";
 import { type Sampler, type TableOptions, defineSampler } from "./sampler.js";
 import { type Transition, signalLambda, transitions } from "./steps.js";
+
+const OPTIONS = { order: oneOf(1, 2, 3), variant: oneOf("bh1", "bh2") };
 
 /**
  * Options of {@link uniPC}.
@@ -137,14 +139,11 @@ function evaluate(
  * @category Samplers
  */
 export function uniPC(options: UniPcOptions = {}): Sampler<UniPcRow> {
-  const { order = 2, variant = "bh2" } = check("uniPC", "options", options, anyRecord);
-  if (order !== 1 && order !== 2 && order !== 3)
-    throw new DomainError(`uniPC: order must be 1, 2 or 3, got ${show(order)}`);
-  check("uniPC", "variant", variant, oneOf("bh1", "bh2"));
+  const { order = 2, variant = "bh2" } = checkOptions("uniPC", options, OPTIONS);
   return defineSampler(
     {
       name: `uniPC-${order}`,
-      noises: 0,
+      numNoises: 0,
       order: {
         expected: [order + 0.5, order + 1.6],
         source: "one order more than predictions used",

@@ -1,7 +1,19 @@
 /** The schedules that trained networks come with. */
 import { DomainError } from "@provably/core-tensor";
-import { anyRecord, check, wholeNumber } from "@provably/core-tensor/internal";
-import { checkNumbers } from "../internal/check.js";
+import {
+  anyNumber,
+  check,
+  checkOptions,
+  nonNegativeNumber,
+  numberInside,
+  optional,
+  recordOf,
+  wholeNumber,
+} from "@provably/core-tensor/internal";
+
+const RANGE = recordOf({ start: optional(anyNumber), end: optional(anyNumber) });
+
+const COSINE = { offset: nonNegativeNumber, maxBeta: numberInside(0, 1) };
 
 /**
  * Ends of a schedule.
@@ -15,7 +27,6 @@ export interface BetaRange {
 }
 
 function checkRange(fn: string, start: number, end: number): void {
-  checkNumbers(fn, { start, end });
   if (!(start > 0 && start < 1 && end > 0 && end < 1))
     throw new DomainError(`${fn}: start and end must be in (0, 1), got ${start} and ${end}`);
 }
@@ -42,7 +53,7 @@ function spaced(from: number, to: number, n: number): number[] {
  */
 export function linearBetas(numSteps: number, range: BetaRange = {}): number[] {
   check("linearBetas", "numSteps", numSteps, wholeNumber(1));
-  const { start = 1e-4, end = 0.02 } = check("linearBetas", "range", range, anyRecord);
+  const { start = 1e-4, end = 0.02 } = check("linearBetas", "range", range, RANGE);
   checkRange("linearBetas", start, end);
   return spaced(start, end, numSteps);
 }
@@ -65,7 +76,7 @@ export function linearBetas(numSteps: number, range: BetaRange = {}): number[] {
  */
 export function scaledLinearBetas(numSteps: number, range: BetaRange = {}): number[] {
   check("scaledLinearBetas", "numSteps", numSteps, wholeNumber(1));
-  const { start = 0.00085, end = 0.012 } = check("scaledLinearBetas", "range", range, anyRecord);
+  const { start = 0.00085, end = 0.012 } = check("scaledLinearBetas", "range", range, RANGE);
   checkRange("scaledLinearBetas", start, end);
   return spaced(Math.sqrt(start), Math.sqrt(end), numSteps).map((b) => b * b);
 }
@@ -91,11 +102,7 @@ export function cosineBetas(
   options: { readonly offset?: number; readonly maxBeta?: number } = {},
 ): number[] {
   check("cosineBetas", "numSteps", numSteps, wholeNumber(1));
-  const { offset = 0.008, maxBeta = 0.999 } = check("cosineBetas", "options", options, anyRecord);
-  checkNumbers("cosineBetas", { offset, maxBeta });
-  if (!(offset >= 0)) throw new DomainError(`cosineBetas: offset must be ≥ 0, got ${offset}`);
-  if (!(maxBeta > 0 && maxBeta < 1))
-    throw new DomainError(`cosineBetas: maxBeta must be in (0, 1), got ${maxBeta}`);
+  const { offset = 0.008, maxBeta = 0.999 } = checkOptions("cosineBetas", options, COSINE);
   const power = (u: number): number => Math.cos((((u + offset) / (1 + offset)) * Math.PI) / 2) ** 2;
   return Array.from({ length: numSteps }, (_, i) =>
     Math.min(1 - power((i + 1) / numSteps) / power(i / numSteps), maxBeta),
@@ -119,7 +126,7 @@ export function cosineBetas(
  */
 export function sigmoidBetas(numSteps: number, range: BetaRange = {}): number[] {
   check("sigmoidBetas", "numSteps", numSteps, wholeNumber(1));
-  const { start = 1e-4, end = 0.02 } = check("sigmoidBetas", "range", range, anyRecord);
+  const { start = 1e-4, end = 0.02 } = check("sigmoidBetas", "range", range, RANGE);
   checkRange("sigmoidBetas", start, end);
   return spaced(-6, 6, numSteps).map((u) => (end - start) / (1 + Math.exp(-u)) + start);
 }

@@ -1,10 +1,17 @@
 /** Noise levels: where between data and noise a point lies. */
 import { type ArrayInput, DomainError, type NdArray, add, mul } from "@provably/core-tensor";
-import { anyRecord, check, show } from "@provably/core-tensor/internal";
-import { checkNumbers, checkFraction } from "../internal/check.js";
+import {
+  check,
+  finiteNumber,
+  nonNegativeNumber,
+  numberIn,
+  recordOf,
+} from "@provably/core-tensor/internal";
 
 /**
  * A noise level: points there are $x = \alpha x_0 + \sigma \varepsilon$ with $\varepsilon \sim N(0, I)$.
+ *
+ * A level carries no step number: a network that knows levels by their steps finds the step itself, by the schedule that it was trained on; see {@link stepModel}.
  * @category Schedules
  */
 export interface NoiseLevel {
@@ -12,16 +19,13 @@ export interface NoiseLevel {
   readonly alpha: number;
   /** Standard deviation of the noise, ≥ 0. */
   readonly sigma: number;
-  /** Step number that a trained network wants to know; counted from 1, 0 is the data. */
-  readonly t: number;
 }
+
+const LEVEL = recordOf<NoiseLevel>({ alpha: nonNegativeNumber, sigma: nonNegativeNumber });
 
 /** A level of finite factors, neither below 0, for functions that take one. */
 export function checkLevel(fn: string, level: NoiseLevel, name = "level"): NoiseLevel {
-  const { alpha, sigma } = check(fn, name, level, anyRecord);
-  for (const [part, value] of Object.entries({ alpha, sigma }))
-    if (!(Number.isFinite(value) && value >= 0))
-      throw new DomainError(`${fn}: ${name}.${part} must be finite and ≥ 0, got ${show(value)}`);
+  const { alpha, sigma } = check(fn, name, level, LEVEL);
   if (alpha + sigma === 0)
     throw new DomainError(`${fn}: ${name}.alpha and ${name}.sigma must not both be 0`);
   return level;
@@ -31,7 +35,6 @@ export function checkLevel(fn: string, level: NoiseLevel, name = "level"): Noise
  * The variance-preserving level with the given signal power, $\alpha = \sqrt{\bar\alpha}$, $\sigma = \sqrt{1 - \bar\alpha}$.
  *
  * @param alphaBar - $\bar\alpha \in [0, 1]$
- * @param t - step number; default 0
  * @returns level
  * @throws `DomainError` when `alphaBar` is outside $[0, 1]$
  * @example
@@ -42,10 +45,9 @@ export function checkLevel(fn: string, level: NoiseLevel, name = "level"): Noise
  * ```
  * @category Schedules
  */
-export function levelOf(alphaBar: number, t = 0): NoiseLevel {
-  checkFraction("levelOf", "alphaBar", alphaBar);
-  checkNumbers("levelOf", { t });
-  return { alpha: Math.sqrt(alphaBar), sigma: Math.sqrt(1 - alphaBar), t };
+export function levelOf(alphaBar: number): NoiseLevel {
+  check("levelOf", "alphaBar", alphaBar, numberIn(0, 1));
+  return { alpha: Math.sqrt(alphaBar), sigma: Math.sqrt(1 - alphaBar) };
 }
 
 /**
@@ -63,12 +65,10 @@ export function levelOf(alphaBar: number, t = 0): NoiseLevel {
  * @category Schedules
  */
 export function levelOfLambda(lambda: number): NoiseLevel {
-  if (!Number.isFinite(lambda))
-    throw new DomainError(`levelOfLambda: lambda must be finite, got ${show(lambda)}`);
+  check("levelOfLambda", "lambda", lambda, finiteNumber);
   return {
     alpha: 1 / Math.sqrt(1 + Math.exp(-2 * lambda)),
     sigma: 1 / Math.sqrt(1 + Math.exp(2 * lambda)),
-    t: 0,
   };
 }
 
@@ -87,10 +87,9 @@ export function levelOfLambda(lambda: number): NoiseLevel {
  * @category Schedules
  */
 export function levelOfSigma(ratio: number): NoiseLevel {
-  if (!(typeof ratio === "number" && ratio >= 0 && ratio < Infinity))
-    throw new DomainError(`levelOfSigma: ratio must be ≥ 0, got ${show(ratio)}`);
+  check("levelOfSigma", "ratio", ratio, nonNegativeNumber);
   const alpha = 1 / Math.hypot(1, ratio);
-  return { alpha, sigma: ratio * alpha, t: 0 };
+  return { alpha, sigma: ratio * alpha };
 }
 
 /**
@@ -122,13 +121,11 @@ export function lambdaOf(level: NoiseLevel): number {
  * @throws `ShapeError` of core-tensor when the shapes do not fit
  * @example
  * ```ts
- * import { full } from "@provably/core-tensor";
- * import { key, normal } from "@provably/core-tensor/random";
- * import { addNoise, ddim, firstSteps, gaussian, levelAt, paperSchedule, sample } from "@provably/score-diffusion";
+ *  *  * import { addNoise } from "@provably/score-diffusion";
  *
  * // start from an image at step 12 of 40 instead of from noise
  * const law = gaussian({ mean: [0, 0], covariance: [[1, 0], [0, 1]] });
- * const schedule = firstSteps(paperSchedule(40), 12);
+ * const schedule = truncateSchedule(theorySchedule(40), 12);
  * const start = addNoise(full([1, 2], 0.5), normal(key(0), [1, 2]), levelAt(schedule, 12));
  * sample(ddim(), law, key(1), { start, schedule }).numEvaluations; // => 12
  * ```

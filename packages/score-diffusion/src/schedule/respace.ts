@@ -1,8 +1,17 @@
 /** Few steps of the long schedule that a network was trained with. */
 import { DomainError } from "@provably/core-tensor";
-import { anyRecord, check, oneOf, wholeNumber } from "@provably/core-tensor/internal";
-import { positive, checkNumberList } from "../internal/check.js";
+import {
+  anyNumber,
+  check,
+  checkOptions,
+  listOf,
+  oneOf,
+  wholeNumber,
+} from "@provably/core-tensor/internal";
+import { roundHalfToEven } from "../internal/numbers.js";
 import { type Schedule, checkSchedule, scheduleOfAlphaBar } from "./schedule.js";
+
+const OPTIONS = { spacing: oneOf("trailing", "leading", "linspace", "quadratic") };
 
 /**
  * How to pick steps out of a long schedule:
@@ -40,18 +49,18 @@ export function timesteps(
 ): number[] {
   check("timesteps", "total", total, wholeNumber(1));
   check("timesteps", "numSteps", numSteps, wholeNumber(1));
-  const { spacing = "trailing" } = check("timesteps", "options", options, anyRecord);
-  check("timesteps", "spacing", spacing, oneOf("trailing", "leading", "linspace", "quadratic"));
+  const { spacing = "trailing" } = checkOptions("timesteps", options, OPTIONS);
   if (numSteps > total)
     throw new DomainError(`timesteps: numSteps must be at most ${total}, got ${numSteps}`);
   const place = (i: number): number => {
     switch (spacing) {
       case "trailing":
-        return Math.round(((i + 1) * total) / numSteps);
+        return roundHalfToEven(((i + 1) * total) / numSteps);
       case "leading":
         return i * Math.floor(total / numSteps) + 1;
       case "linspace":
-        return numSteps === 1 ? total : Math.round(1 + (i * (total - 1)) / (numSteps - 1));
+        // ties as they fall when steps are counted from 0
+        return numSteps === 1 ? total : 1 + roundHalfToEven((i * (total - 1)) / (numSteps - 1));
       case "quadratic":
         return (
           1 +
@@ -72,7 +81,7 @@ export function timesteps(
 }
 
 /**
- * A schedule that visits only some steps of another, keeping their noise levels and their numbers, by which a trained network knows them.
+ * A schedule that visits only some steps of another, keeping their noise levels, by which a network that was trained on the long one finds its own steps.
  *
  * @param schedule - the schedule of the training
  * @param steps - step numbers, ascending, from {@link timesteps} or your own
@@ -80,15 +89,15 @@ export function timesteps(
  * @throws `DomainError` when a step is not one of the schedule, or not greater than the one before
  * @example
  * ```ts
- * import { linearBetas, respace, scheduleOf, timesteps } from "@provably/score-diffusion";
+ * import { respace, timesteps } from "@provably/score-diffusion";
  *
- * respace(scheduleOf(linearBetas(1000)), timesteps(1000, 3)).steps; // => [333, 667, 1000]
+ * respace(scheduleOf(linearBetas(1000)), timesteps(1000, 3)).alphaBar.length; // => 3
  * ```
  * @category Schedules
  */
 export function respace(schedule: Schedule, steps: readonly number[]): Schedule {
   const total = checkSchedule("respace", schedule).alphaBar.length;
-  checkNumberList("respace", "steps", steps);
+  check("respace", "steps", steps, listOf(anyNumber));
   steps.forEach((step, i) => {
     if (!Number.isInteger(step) || step < 1 || step > total)
       throw new DomainError(
@@ -97,10 +106,7 @@ export function respace(schedule: Schedule, steps: readonly number[]): Schedule 
     if (i > 0 && step <= steps[i - 1]!)
       throw new DomainError(`respace: steps must ascend, got ${step} after ${steps[i - 1]}`);
   });
-  return {
-    ...scheduleOfAlphaBar(steps.map((step) => schedule.alphaBar[step - 1]!)),
-    steps: steps.map((step) => schedule.steps?.[step - 1] ?? step),
-  };
+  return scheduleOfAlphaBar(steps.map((step) => schedule.alphaBar[step - 1]!));
 }
 
 /**
@@ -112,51 +118,20 @@ export function respace(schedule: Schedule, steps: readonly number[]): Schedule 
  * @throws `DomainError` when there are not so many steps
  * @example
  * ```ts
- * import { firstSteps, scheduleOf } from "@provably/score-diffusion";
+ * import { truncateSchedule } from "@provably/score-diffusion";
  *
- * firstSteps(scheduleOf([0.5, 0.5, 0.5]), 2).alphaBar; // => [0.5, 0.25]
+ * truncateSchedule(scheduleOf([0.5, 0.5, 0.5]), 2).alphaBar; // => [0.5, 0.25]
  * ```
  * @category Schedules
  */
-export function firstSteps(schedule: Schedule, numSteps: number): Schedule {
-  const { beta, alphaBar, steps } = checkSchedule("firstSteps", schedule);
-  check("firstSteps", "numSteps", numSteps, wholeNumber(1));
+export function truncateSchedule(schedule: Schedule, numSteps: number): Schedule {
+  const { beta, alphaBar } = checkSchedule("truncateSchedule", schedule);
+  check("truncateSchedule", "numSteps", numSteps, wholeNumber(1));
   if (numSteps > alphaBar.length)
     throw new DomainError(
-      `firstSteps: numSteps must be an integer from 1 to ${alphaBar.length}, got ${numSteps}`,
+      `truncateSchedule: numSteps must be an integer from 1 to ${alphaBar.length}, got ${numSteps}`,
     );
-  return {
-    beta: beta.slice(0, numSteps),
-    alphaBar: alphaBar.slice(0, numSteps),
-    ...(steps && { steps: steps.slice(0, numSteps) }),
-  };
-}
-
-/**
- * Where a noise level lies on a schedule: the step number, interpolated in $\ln(\sigma/\alpha)$, by which a network trained on the steps knows a level between them.
- *
- * @param schedule - noise schedule of $T$ steps
- * @param ratio - $\sigma/\alpha > 0$
- * @returns number in $[1, T]$; levels outside of the schedule count as its ends
- * @throws `DomainError` when the ratio is not positive
- * @example
- * ```ts
- * import { scheduleOfSigmas, stepOfSigma } from "@provably/score-diffusion";
- *
- * stepOfSigma(scheduleOfSigmas([4, 1]), 2).toFixed(6); // => "1.500000"
- * ```
- * @category Schedules
- */
-export function stepOfSigma(schedule: Schedule, ratio: number): number {
-  positive("stepOfSigma", "ratio", ratio);
-  const logs = checkSchedule("stepOfSigma", schedule).alphaBar.map(
-    (a) => Math.log((1 - a) / a) / 2,
-  );
-  const wanted = Math.log(ratio);
-  const above = logs.findIndex((log) => log >= wanted);
-  if (above <= 0) return above === 0 ? 1 : logs.length;
-  const [low, high] = [logs[above - 1]!, logs[above]!];
-  return high === Infinity ? above : above + (wanted - low) / (high - low);
+  return { beta: beta.slice(0, numSteps), alphaBar: alphaBar.slice(0, numSteps) };
 }
 
 /**
@@ -169,7 +144,7 @@ export function stepOfSigma(schedule: Schedule, ratio: number): number {
  * @throws `DomainError` for a schedule of one step
  * @example
  * ```ts
- * import { linearBetas, rescaleZeroTerminalSnr, scheduleOf } from "@provably/score-diffusion";
+ * import { rescaleZeroTerminalSnr } from "@provably/score-diffusion";
  *
  * rescaleZeroTerminalSnr(scheduleOf(linearBetas(1000))).alphaBar[999]; // => 0
  * ```
@@ -182,8 +157,5 @@ export function rescaleZeroTerminalSnr(schedule: Schedule): Schedule {
   const last = roots[roots.length - 1]!;
   if (roots.length < 2)
     throw new DomainError("rescaleZeroTerminalSnr: schedule must have at least two steps, got 1");
-  const stretched = scheduleOfAlphaBar(
-    roots.map((root) => (((root - last) * first) / (first - last)) ** 2),
-  );
-  return schedule.steps === undefined ? stretched : { ...stretched, steps: schedule.steps };
+  return scheduleOfAlphaBar(roots.map((root) => (((root - last) * first) / (first - last)) ** 2));
 }

@@ -1,8 +1,22 @@
 /** Discrete noise schedules $\beta_1, \dots, \beta_T$ and the signal powers that follow from them. */
 import { DomainError } from "@provably/core-tensor";
-import { anyList, anyRecord, check, wholeNumber } from "@provably/core-tensor/internal";
-import { positive, checkNumbers, checkNumberList } from "../internal/check.js";
+import {
+  anyNumber,
+  check,
+  checkOptions,
+  finiteNumber,
+  listOf,
+  numberIn,
+  optional,
+  positiveNumber,
+  recordOf,
+  wholeNumber,
+} from "@provably/core-tensor/internal";
 import { type NoiseLevel, levelOf, levelOfLambda } from "./level.js";
+
+const THEORY = { c0: positiveNumber, c1: positiveNumber };
+const LAMBDAS = { lambdaMin: finiteNumber, lambdaMax: finiteNumber };
+const FLOW = { shift: positiveNumber };
 
 /**
  * A discrete schedule. Entry `i` belongs to step $t = i + 1$.
@@ -13,26 +27,28 @@ export interface Schedule {
   readonly beta: readonly number[];
   /** What is left of the signal power after each step, $\bar\alpha_t = \prod_{i \le t}(1 - \beta_i)$: strictly decreasing, 0 at most at the end. */
   readonly alphaBar: readonly number[];
-  /** Step numbers of the schedule that a network was trained with, where they are not 1, 2, …; see {@link respace}. */
-  readonly steps?: readonly number[];
   /** The step after the last one, where the formula of the schedule goes on; used by {@link acceleratedOde} with `first: "extend"`. */
   readonly nextBeta?: number;
 }
 
+const SCHEDULE = recordOf<Schedule>({
+  beta: listOf(anyNumber),
+  alphaBar: listOf(anyNumber),
+  nextBeta: optional(numberIn(0, 1)),
+});
+
 /** A schedule with a number for every step, for functions that take one. */
-export function checkSchedule(fn: string, schedule: Schedule): Schedule {
-  const { alphaBar, beta, steps = alphaBar } = check(fn, "schedule", schedule, anyRecord);
-  for (const [name, list] of Object.entries({ alphaBar, beta, steps })) {
-    checkNumberList(fn, `schedule.${name}`, list);
+export function checkSchedule(fn: string, schedule: Schedule, name = "schedule"): Schedule {
+  const { alphaBar, beta } = check(fn, name, schedule, SCHEDULE);
+  for (const [part, list] of Object.entries({ alphaBar, beta }))
     if (list.length !== alphaBar.length || list.length === 0)
       throw new DomainError(
-        `${fn}: schedule.${name} must hold a number for each of at least one step, got ${list.length}`,
+        `${fn}: ${name}.${part} must hold a number for each of at least one step, got ${list.length}`,
       );
-  }
   for (let t = 0; t < alphaBar.length; t++)
     if (!(alphaBar[t]! >= 0 && alphaBar[t]! < (t === 0 ? 1 : alphaBar[t - 1]!)))
       throw new DomainError(
-        `${fn}: schedule.alphaBar must decrease strictly from below 1, got ${alphaBar[t]} at step ${t + 1}`,
+        `${fn}: ${name}.alphaBar must decrease strictly from below 1, got ${alphaBar[t]} at step ${t + 1}`,
       );
   return schedule;
 }
@@ -52,7 +68,7 @@ export function checkSchedule(fn: string, schedule: Schedule): Schedule {
  * @category Schedules
  */
 export function scheduleOf(beta: readonly number[]): Schedule {
-  checkNumberList("scheduleOf", "beta", beta);
+  check("scheduleOf", "beta", beta, listOf(anyNumber));
   if (beta.length === 0)
     throw new DomainError("scheduleOf: beta must hold at least one step, got none");
   let left = 1;
@@ -65,10 +81,10 @@ export function scheduleOf(beta: readonly number[]): Schedule {
 }
 
 /**
- * Options of {@link paperSchedule}.
+ * Options of {@link theorySchedule}.
  * @category Schedules
  */
-export interface PaperScheduleOptions {
+export interface TheoryScheduleOptions {
   /** Exponent $c_0$ of the first step; default 2. */
   readonly c0?: number;
   /** Growth constant $c_1$, above `c0`; default 4. */
@@ -82,28 +98,38 @@ export interface PaperScheduleOptions {
  * numbers; these defaults are ours, and $c_0 = 1$ is what the published orders are reproduced with.
  *
  * @param numSteps - $T \ge 2$, large enough that $r < 1$
- * @param options - see {@link PaperScheduleOptions}
+ * @param options - see {@link TheoryScheduleOptions}
  * @returns schedule of `numSteps` steps, with the step after the last
  * @throws `DomainError` when $r \ge 1$, or `c1` does not exceed `c0`
  * @example
  * ```ts
- * import { paperSchedule } from "@provably/score-diffusion";
+ * import { theorySchedule } from "@provably/score-diffusion";
  *
- * paperSchedule(100, { c0: 1 }).beta[0]; // => 0.01
+ * theorySchedule(100, { c0: 1 }).beta[0]; // => 0.01
  * ```
  * @see Li, Wei, Chi, Chen (2024), "A sharp convergence theory for the probability flow ODEs of diffusion models", learning rates
  * @category Schedules
  */
-export function paperSchedule(numSteps: number, options: PaperScheduleOptions = {}): Schedule {
-  check("paperSchedule", "numSteps", numSteps, wholeNumber(2));
-  const { c0 = 2, c1 = 4 } = check("paperSchedule", "options", options, anyRecord);
-  checkNumbers("paperSchedule", { c0, c1 });
-  if (!(c0 > 0 && c1 > c0 && Number.isFinite(c1)))
-    throw new DomainError(`paperSchedule: c1 must exceed c0 > 0, got c0 = ${c0} and c1 = ${c1}`);
+export function theorySchedule(numSteps: number, options: TheoryScheduleOptions = {}): Schedule {
+  return theoryOf(
+    "theorySchedule",
+    numSteps,
+    checkOptions<TheoryScheduleOptions>("theorySchedule", options, THEORY),
+  );
+}
+
+/** {@link theorySchedule} for the function that a user called. */
+export function theoryOf(
+  fn: string,
+  numSteps: number,
+  { c0 = 2, c1 = 4 }: TheoryScheduleOptions,
+): Schedule {
+  check(fn, "numSteps", numSteps, wholeNumber(2));
+  if (!(c1 > c0)) throw new DomainError(`${fn}: c1 must exceed c0, got c0 = ${c0} and c1 = ${c1}`);
   const r = (c1 * Math.log(numSteps)) / numSteps;
   if (!(r < 1))
     throw new DomainError(
-      `paperSchedule: c1 ln(T) / T must be below 1, got ${r.toPrecision(4)} for T = ${numSteps}; take more steps or a smaller c1`,
+      `${fn}: c1 ln(T) / T must be below 1 on the schedule of the theorems, got ${r.toPrecision(4)} for T = ${numSteps}; take more steps, another schedule or a smaller c1`,
     );
   const first = numSteps ** -c0;
   // (1 + r)^t through logarithms, so that long schedules do not overflow
@@ -118,7 +144,7 @@ export function paperSchedule(numSteps: number, options: PaperScheduleOptions = 
  *
  * @param schedule - noise schedule of $T$ steps
  * @param t - integer from 0 to $T$
- * @returns level, with the step number that a network knows it by
+ * @returns level
  * @throws `DomainError` when there is no such step
  * @example
  * ```ts
@@ -129,12 +155,11 @@ export function paperSchedule(numSteps: number, options: PaperScheduleOptions = 
  * @category Schedules
  */
 export function levelAt(schedule: Schedule, t: number): NoiseLevel {
-  const { alphaBar, steps } = check("levelAt", "schedule", schedule, anyRecord);
-  check("levelAt", "schedule.alphaBar", alphaBar, anyList);
+  const { alphaBar } = check("levelAt", "schedule", schedule, SCHEDULE);
   check("levelAt", "t", t, wholeNumber(0));
   if (t > alphaBar.length)
     throw new DomainError(`levelAt: t must be an integer from 0 to ${alphaBar.length}, got ${t}`);
-  return t === 0 ? levelOf(1) : levelOf(alphaBar[t - 1]!, steps?.[t - 1] ?? t);
+  return t === 0 ? levelOf(1) : levelOf(alphaBar[t - 1]!);
 }
 
 /**
@@ -152,7 +177,7 @@ export function levelAt(schedule: Schedule, t: number): NoiseLevel {
  * @category Schedules
  */
 export function scheduleOfAlphaBar(alphaBar: readonly number[]): Schedule {
-  checkNumberList("scheduleOfAlphaBar", "alphaBar", alphaBar);
+  check("scheduleOfAlphaBar", "alphaBar", alphaBar, listOf(anyNumber));
   if (alphaBar.length === 0)
     throw new DomainError("scheduleOfAlphaBar: alphaBar must hold at least one step, got none");
   const beta = alphaBar.map((power, i) => {
@@ -181,7 +206,7 @@ export function scheduleOfAlphaBar(alphaBar: readonly number[]): Schedule {
  * @category Schedules
  */
 export function scheduleOfSigmas(sigmas: readonly number[]): Schedule {
-  checkNumberList("scheduleOfSigmas", "sigmas", sigmas);
+  check("scheduleOfSigmas", "sigmas", sigmas, listOf(anyNumber));
   const noisy = sigmas.at(-1) === 0 ? sigmas.slice(0, -1) : sigmas;
   return scheduleOfAlphaBar(noisy.map((sigma) => 1 / (1 + sigma * sigma)).reverse());
 }
@@ -207,8 +232,7 @@ export function lambdaGrid(
   options: { readonly lambdaMin?: number; readonly lambdaMax?: number } = {},
 ): Schedule {
   check("lambdaGrid", "numSteps", numSteps, wholeNumber(2));
-  const { lambdaMin = -5, lambdaMax = 4 } = check("lambdaGrid", "options", options, anyRecord);
-  checkNumbers("lambdaGrid", { lambdaMin, lambdaMax });
+  const { lambdaMin = -5, lambdaMax = 4 } = checkOptions("lambdaGrid", options, LAMBDAS);
   if (!(lambdaMin < lambdaMax))
     throw new DomainError(
       `lambdaGrid: lambdaMin must be below lambdaMax, got ${lambdaMin} and ${lambdaMax}`,
@@ -245,8 +269,7 @@ export function flowSchedule(
   options: { readonly shift?: number } = {},
 ): Schedule {
   check("flowSchedule", "numSteps", numSteps, wholeNumber(1));
-  const { shift = 1 } = check("flowSchedule", "options", options, anyRecord);
-  positive("flowSchedule", "shift", shift);
+  const { shift = 1 } = checkOptions("flowSchedule", options, FLOW);
   return scheduleOfAlphaBar(
     Array.from({ length: numSteps }, (_, i) => {
       const even = (i + 1) / numSteps;

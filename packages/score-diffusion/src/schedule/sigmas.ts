@@ -1,7 +1,9 @@
 /** Noise levels of variance-exploding samplers, greatest first, ending in 0. */
 import { DomainError } from "@provably/core-tensor";
-import { anyRecord, check, wholeNumber } from "@provably/core-tensor/internal";
-import { positive, checkNumbers } from "../internal/check.js";
+import { check, checkOptions, positiveNumber, wholeNumber } from "@provably/core-tensor/internal";
+
+const KARRAS = { sigmaMin: positiveNumber, sigmaMax: positiveNumber, rho: positiveNumber };
+const RANGE = { sigmaMin: positiveNumber, sigmaMax: positiveNumber };
 
 /**
  * Ends of a list of noise levels.
@@ -15,8 +17,7 @@ export interface SigmaRange {
 }
 
 function checkSigmas(fn: string, sigmaMin: number, sigmaMax: number): void {
-  checkNumbers(fn, { sigmaMin, sigmaMax });
-  if (!(sigmaMin > 0 && sigmaMax >= sigmaMin && Number.isFinite(sigmaMax)))
+  if (!(sigmaMax >= sigmaMin))
     throw new DomainError(
       `${fn}: 0 < sigmaMin ≤ sigmaMax is needed, got ${sigmaMin} and ${sigmaMax}`,
     );
@@ -51,9 +52,8 @@ export function karrasSigmas(
     sigmaMin = 0.002,
     sigmaMax = 80,
     rho = 7,
-  } = check("karrasSigmas", "options", options, anyRecord);
+  } = checkOptions("karrasSigmas", options, KARRAS);
   checkSigmas("karrasSigmas", sigmaMin, sigmaMax);
-  positive("karrasSigmas", "rho", rho);
   const [high, low] = [sigmaMax ** (1 / rho), sigmaMin ** (1 / rho)];
   return descending(numSteps, (u) => (u === 0 ? sigmaMax : (high + u * (low - high)) ** rho));
 }
@@ -75,12 +75,7 @@ export function karrasSigmas(
  */
 export function exponentialSigmas(numSteps: number, options: SigmaRange = {}): number[] {
   check("exponentialSigmas", "numSteps", numSteps, wholeNumber(1));
-  const { sigmaMin = 0.002, sigmaMax = 80 } = check(
-    "exponentialSigmas",
-    "options",
-    options,
-    anyRecord,
-  );
+  const { sigmaMin = 0.002, sigmaMax = 80 } = checkOptions("exponentialSigmas", options, RANGE);
   checkSigmas("exponentialSigmas", sigmaMin, sigmaMax);
   const [high, low] = [Math.log(sigmaMax), Math.log(sigmaMin)];
   return descending(numSteps, (u) => Math.exp(high + u * (low - high)));

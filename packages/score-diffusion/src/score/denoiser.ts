@@ -9,7 +9,8 @@ import {
   mul,
   vjp,
 } from "@provably/core-tensor";
-import { positive, arrayOf } from "../internal/check.js";
+import { check, positiveNumber } from "@provably/core-tensor/internal";
+import { arrayOf } from "../internal/check.js";
 import { type NoiseLevel, checkLevel } from "../schedule/level.js";
 import {
   type Model,
@@ -63,12 +64,11 @@ function affine(
  * @throws `ShapeError` when it returns another shape
  * @example
  * ```ts
- * import { array, toNested } from "@provably/core-tensor";
- * import { denoised, gaussianMixture } from "@provably/score-diffusion";
+ *  * import { denoised } from "@provably/score-diffusion";
  *
  * const law = gaussianMixture({ weights: [1], means: [[0]], variances: [1] });
  * const x = array([[2]], { dtype: "float64" });
- * const { clean, pullback } = denoised(law, x, { alpha: 1, sigma: 1, t: 0 });
+ * const { clean, pullback } = denoised(law, x, { alpha: 1, sigma: 1 });
  * toNested(clean); // => [[1]]
  * toNested(pullback(x)); // => [[1]]
  * ```
@@ -76,7 +76,7 @@ function affine(
  * @category Scores
  */
 export function denoised(model: Model, x: NdArray, level: NoiseLevel): Denoised {
-  positive("denoised", "level.alpha", checkLevel("denoised", level).alpha);
+  check("denoised", "level.alpha", checkLevel("denoised", level).alpha, positiveNumber);
   const { prediction } = checkModel("denoised", model);
   arrayOf("denoised", "x", x);
   const direct = model.vjp === undefined ? undefined : model.evaluate(x, level);

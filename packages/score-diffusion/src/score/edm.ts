@@ -1,9 +1,10 @@
 /** The variance-exploding side: points without the data's factor, and networks in the preconditioning of EDM. */
 import { type ArrayInput, type NdArray, add, div, mul } from "@provably/core-tensor";
-import { anyFunction, anyRecord, check } from "@provably/core-tensor/internal";
-import { positive } from "../internal/check.js";
+import { anyFunction, check, checkOptions, positiveNumber } from "@provably/core-tensor/internal";
 import { type NoiseLevel, checkLevel } from "../schedule/level.js";
 import { type AsyncModel, type Model, answerOf } from "./prediction.js";
+
+const OPTIONS = { sigmaData: positiveNumber };
 
 /**
  * A point at any level in variance-exploding coordinates, $x/\alpha$ with noise $\sigma/\alpha$. Scores there are $\alpha$ times as large.
@@ -14,8 +15,7 @@ import { type AsyncModel, type Model, answerOf } from "./prediction.js";
  * @throws `DomainError` when there is only noise
  * @example
  * ```ts
- * import { toNested } from "@provably/core-tensor";
- * import { levelOf, vpToVe } from "@provably/score-diffusion";
+ *  * import { vpToVe } from "@provably/score-diffusion";
  *
  * const { x, level } = vpToVe([1.6], levelOf(0.64));
  * [toNested(x), level.sigma.toFixed(2)]; // => [[2], "0.75"]
@@ -26,9 +26,9 @@ export function vpToVe(
   x: ArrayInput,
   level: NoiseLevel,
 ): { readonly x: NdArray; readonly level: NoiseLevel } {
-  const { alpha, sigma, t } = checkLevel("vpToVe", level);
-  positive("vpToVe", "alpha", alpha);
-  return { x: div(x, alpha), level: { alpha: 1, sigma: sigma / alpha, t } };
+  const { alpha, sigma } = checkLevel("vpToVe", level);
+  check("vpToVe", "alpha", alpha, positiveNumber);
+  return { x: div(x, alpha), level: { alpha: 1, sigma: sigma / alpha } };
 }
 
 /**
@@ -63,9 +63,11 @@ export function edmPrecondition(
   sigma: number,
   options: { readonly sigmaData?: number } = {},
 ): EdmFactors {
-  const { sigmaData = 0.5 } = check("edmPrecondition", "options", options, anyRecord);
-  positive("edmPrecondition", "sigma", sigma);
-  positive("edmPrecondition", "sigmaData", sigmaData);
+  const { sigmaData = 0.5 } = checkOptions("edmPrecondition", options, OPTIONS);
+  return factorsOf(check("edmPrecondition", "sigma", sigma, positiveNumber), sigmaData);
+}
+
+function factorsOf(sigma: number, sigmaData: number): EdmFactors {
   const length = Math.hypot(sigma, sigmaData);
   return {
     skip: (sigmaData / length) ** 2,
@@ -84,11 +86,11 @@ export function edmPrecondition(
  * @throws `DomainError` when `sigmaData` is not positive
  * @example
  * ```ts
- * import { array, mul, toNested } from "@provably/core-tensor";
+ * import { mul } from "@provably/core-tensor";
  * import { edmModel } from "@provably/score-diffusion";
  *
  * const model = edmModel((x) => mul(0, x));
- * toNested(model.evaluate(array([[1]], { dtype: "float64" }), { alpha: 1, sigma: 0.5, t: 0 })); // => [[0.5]]
+ * toNested(model.evaluate(array([[1]], { dtype: "float64" }), { alpha: 1, sigma: 0.5 })); // => [[0.5]]
  * ```
  * @see Karras, Aittala, Aila, Laine (2022), "Elucidating the design space of diffusion-based generative models", eq. 7
  * @category Scores
@@ -98,12 +100,15 @@ export function edmModel(
   options: { readonly sigmaData?: number } = {},
 ): Model {
   check("edmModel", "network", network, anyFunction);
-  edmPrecondition(1, options);
+  const { sigmaData = 0.5 } = checkOptions("edmModel", options, OPTIONS);
   return {
     prediction: "x0",
     evaluate(x, level) {
       const at = vpToVe(x, level);
-      const factors = edmPrecondition(at.level.sigma, options);
+      const factors = factorsOf(
+        check("edmModel", "level.sigma", at.level.sigma, positiveNumber),
+        sigmaData,
+      );
       return add(
         mul(factors.skip, at.x),
         mul(factors.out, answerOf("edmModel", network(mul(factors.in, at.x), factors.noise), at.x)),
@@ -133,12 +138,15 @@ export function edmModelAsync(
   options: { readonly sigmaData?: number } = {},
 ): AsyncModel {
   check("edmModelAsync", "network", network, anyFunction);
-  edmPrecondition(1, options);
+  const { sigmaData = 0.5 } = checkOptions("edmModelAsync", options, OPTIONS);
   return {
     prediction: "x0",
     async evaluate(x, level) {
       const at = vpToVe(x, level);
-      const factors = edmPrecondition(at.level.sigma, options);
+      const factors = factorsOf(
+        check("edmModelAsync", "level.sigma", at.level.sigma, positiveNumber),
+        sigmaData,
+      );
       return add(
         mul(factors.skip, at.x),
         mul(

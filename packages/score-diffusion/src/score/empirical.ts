@@ -32,11 +32,24 @@ import {
   where,
   zeros,
 } from "@provably/core-tensor";
-import { anyRecord, check, oneOf, wholeNumber } from "@provably/core-tensor/internal";
+import {
+  anyRecord,
+  anything,
+  check,
+  checkOptions,
+  oneOf,
+  wholeNumber,
+} from "@provably/core-tensor/internal";
 import { compile } from "@provably/core-tensor/compile";
 import { arrayOf } from "../internal/check.js";
 import { type NoiseLevel, checkLevel } from "../schedule/level.js";
 import type { Model } from "./prediction.js";
+
+const OPTIONS = {
+  weights: anything,
+  chunkSize: wholeNumber(1),
+  dtype: oneOf("float32", "float64"),
+};
 
 /**
  * Options of {@link empiricalDistribution}.
@@ -84,8 +97,7 @@ export interface EmpiricalDistribution extends Model {
  * @throws `DomainError` when a value or a weight cannot be used
  * @example
  * ```ts
- * import { array, toNested } from "@provably/core-tensor";
- * import { empiricalDistribution, levelOf } from "@provably/score-diffusion";
+ *  * import { empiricalDistribution } from "@provably/score-diffusion";
  *
  * const law = empiricalDistribution([[-1], [1]]);
  * toNested(law.evaluate(array([[0]], { dtype: "float64" }), levelOf(0.5))); // => [[0]]
@@ -103,14 +115,11 @@ export function empiricalDistribution(
     );
   if (!item(all(isFinite(points))))
     throw new DomainError("empiricalDistribution: data must be finite");
-  const { chunkSize = 2048, dtype = "float64" } = check(
+  const { chunkSize = 2048, dtype = "float64" } = checkOptions(
     "empiricalDistribution",
-    "options",
     options,
-    anyRecord,
+    OPTIONS,
   );
-  check("empiricalDistribution", "dtype", dtype, oneOf("float32", "float64"));
-  check("empiricalDistribution", "chunkSize", chunkSize, wholeNumber(1));
   const n = points.shape[0]!;
   const weights =
     options.weights === undefined
@@ -257,8 +266,7 @@ function attend(
  * @throws `DomainError` when $\sigma = 0$
  * @example
  * ```ts
- * import { array, toNested } from "@provably/core-tensor";
- * import { empiricalDenoiser, empiricalDistribution, levelOf } from "@provably/score-diffusion";
+ *  * import { empiricalDenoiser, empiricalDistribution } from "@provably/score-diffusion";
  *
  * toNested(empiricalDenoiser(empiricalDistribution([[3, 4]]), array([[0, 0]]), levelOf(0.5))); // => [[3, 4]]
  * ```
@@ -297,8 +305,7 @@ function denoiserVjp(
  * @throws `DomainError` when $\sigma = 0$
  * @example
  * ```ts
- * import { array, toNested } from "@provably/core-tensor";
- * import { empiricalDistribution, empiricalScore, levelOf } from "@provably/score-diffusion";
+ *  * import { empiricalDistribution, empiricalScore } from "@provably/score-diffusion";
  *
  * toNested(empiricalScore(empiricalDistribution([[0]]), array([[2]], { dtype: "float64" }), levelOf(0.5))); // => [[-4]]
  * ```
@@ -322,11 +329,10 @@ export function empiricalScore(law: EmpiricalDistribution, x: NdArray, level: No
  * @throws `DomainError` when $\sigma = 0$
  * @example
  * ```ts
- * import { array, toNested } from "@provably/core-tensor";
- * import { empiricalDistribution, empiricalLogDensity, levelOf } from "@provably/score-diffusion";
+ *  * import { empiricalDistribution, empiricalLogDensity } from "@provably/score-diffusion";
  *
  * const law = empiricalDistribution([[0]]);
- * toNested(empiricalLogDensity(law, array([[0]], { dtype: "float64" }), { alpha: 1, sigma: 1, t: 0 })); // => [-0.9189385332046727]
+ * toNested(empiricalLogDensity(law, array([[0]], { dtype: "float64" }), { alpha: 1, sigma: 1 })); // => [-0.9189385332046727]
  * ```
  * @category Scores
  */

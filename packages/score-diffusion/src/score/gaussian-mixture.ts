@@ -27,12 +27,19 @@ import {
   sum,
   transpose,
 } from "@provably/core-tensor";
-import { anyRecord, check } from "@provably/core-tensor/internal";
+import { anything, check, either, optional, recordOf } from "@provably/core-tensor/internal";
 import { eigh } from "@provably/core-tensor/linalg";
 import { arrayOf } from "../internal/check.js";
 import { type NoiseLevel, checkLevel } from "../schedule/level.js";
 import { scoreByColumns, suitsColumns } from "./mixture-columns.js";
 import { type Model, checkModel } from "./prediction.js";
+
+const INPUT = recordOf({
+  weights: anything,
+  means: anything,
+  covariances: optional(anything),
+  variances: optional(anything),
+});
 
 /**
  * What a mixture is made of. Give either `covariances` or `variances`.
@@ -74,8 +81,7 @@ export interface GaussianMixture extends Model {
  * @throws `DomainError` when weights are negative or all 0, or a covariance has a negative eigenvalue, naming the component
  * @example
  * ```ts
- * import { toNested } from "@provably/core-tensor";
- * import { gaussianMixture } from "@provably/score-diffusion";
+ *  * import { gaussianMixture } from "@provably/score-diffusion";
  *
  * const law = gaussianMixture({ weights: [1, 3], means: [[0], [4]], variances: [1, 1] });
  * toNested(law.weights); // => [0.25, 0.75]
@@ -83,7 +89,7 @@ export interface GaussianMixture extends Model {
  * @category Scores
  */
 export function gaussianMixture(input: GaussianMixtureInput): GaussianMixture {
-  const means = astype(check("gaussianMixture", "input", input, anyRecord).means, "float64");
+  const means = astype(check("gaussianMixture", "input", input, INPUT).means, "float64");
   const weights = astype(input.weights, "float64");
   const [k, d] = means.shape;
   if (k === undefined || d === undefined || means.shape.length !== 2 || k === 0)
@@ -215,8 +221,7 @@ function components(
  * @throws `DomainError` when a component has no density at this level
  * @example
  * ```ts
- * import { array, toNested } from "@provably/core-tensor";
- * import { gaussianMixture, levelOf, mixtureScore } from "@provably/score-diffusion";
+ *  * import { gaussianMixture, mixtureScore } from "@provably/score-diffusion";
  *
  * const standard = gaussianMixture({ weights: [1], means: [[0, 0]], variances: [1] });
  * toNested(mixtureScore(standard, array([[1, -2]], { dtype: "float64" }), levelOf(0.5))); // => [[-1, 2]]
@@ -246,8 +251,7 @@ export function mixtureScore(mixture: GaussianMixture, x: NdArray, level: NoiseL
  * @throws `DomainError` when a component has no density at this level
  * @example
  * ```ts
- * import { array, toNested } from "@provably/core-tensor";
- * import { gaussianMixture, levelOf, mixtureLogDensity } from "@provably/score-diffusion";
+ *  * import { gaussianMixture, mixtureLogDensity } from "@provably/score-diffusion";
  *
  * const standard = gaussianMixture({ weights: [1], means: [[0]], variances: [1] });
  * toNested(mixtureLogDensity(standard, array([[0]], { dtype: "float64" }), levelOf(1))); // => [-0.9189385332046727]
@@ -272,8 +276,7 @@ export function mixtureLogDensity(
  * @throws `DomainError` when a component has no density at this level
  * @example
  * ```ts
- * import { array, toNested } from "@provably/core-tensor";
- * import { gaussianMixture, levelOf, mixtureResponsibilities } from "@provably/score-diffusion";
+ *  * import { gaussianMixture, mixtureResponsibilities } from "@provably/score-diffusion";
  *
  * const law = gaussianMixture({ weights: [1, 1], means: [[-1], [1]], variances: [1, 1] });
  * toNested(mixtureResponsibilities(law, array([[0]], { dtype: "float64" }), levelOf(1))); // => [[0.5, 0.5]]
@@ -315,8 +318,7 @@ function scoreVjp(mixture: GaussianMixture, x: NdArray, level: NoiseLevel, v: Nd
  * @throws `DomainError` when a component has no density at this level
  * @example
  * ```ts
- * import { array, toNested } from "@provably/core-tensor";
- * import { gaussianMixture, levelOf, mixtureJacobian } from "@provably/score-diffusion";
+ *  * import { gaussianMixture, mixtureJacobian } from "@provably/score-diffusion";
  *
  * const standard = gaussianMixture({ weights: [1], means: [[0]], variances: [1] });
  * toNested(mixtureJacobian(standard, array([[3]], { dtype: "float64" }), levelOf(1))); // => [[[-1]]]

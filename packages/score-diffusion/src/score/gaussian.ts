@@ -12,11 +12,13 @@ import {
   sub,
   transpose,
 } from "@provably/core-tensor";
-import { anyRecord, check } from "@provably/core-tensor/internal";
+import { anything, check, recordOf } from "@provably/core-tensor/internal";
 import { solve } from "@provably/core-tensor/linalg";
 import type { Moments } from "../metrics/gaussian.js";
 import { type NoiseLevel, checkLevel } from "../schedule/level.js";
 import { type GaussianMixture, gaussianMixture } from "./gaussian-mixture.js";
+
+const MOMENTS = recordOf({ mean: anything, covariance: anything });
 
 /**
  * The normal law with the given mean and covariance: a {@link gaussianMixture} of one component.
@@ -27,8 +29,7 @@ import { type GaussianMixture, gaussianMixture } from "./gaussian-mixture.js";
  * @throws `DomainError` when the covariance has a negative eigenvalue
  * @example
  * ```ts
- * import { array, toNested } from "@provably/core-tensor";
- * import { gaussian, levelOf } from "@provably/score-diffusion";
+ *  * import { gaussian } from "@provably/score-diffusion";
  *
  * const standard = gaussian({ mean: [0], covariance: [[1]] });
  * toNested(standard.evaluate(array([[2]], { dtype: "float64" }), levelOf(0.5))); // => [[-2]]
@@ -36,7 +37,7 @@ import { type GaussianMixture, gaussianMixture } from "./gaussian-mixture.js";
  * @category Scores
  */
 export function gaussian(moments: Moments): GaussianMixture {
-  const { mean, covariance } = check("gaussian", "moments", moments, anyRecord);
+  const { mean, covariance } = check("gaussian", "moments", moments, MOMENTS);
   return gaussianMixture({
     weights: [1],
     means: expandDims(astype(mean, "float64"), 0),
@@ -55,16 +56,15 @@ export function gaussian(moments: Moments): GaussianMixture {
  * @throws `LinAlgError` of core-tensor when the law has no density at this level
  * @example
  * ```ts
- * import { toNested } from "@provably/core-tensor";
- * import { gaussianScore } from "@provably/score-diffusion";
+ *  * import { gaussianScore } from "@provably/score-diffusion";
  *
- * toNested(gaussianScore({ mean: [1], covariance: [[3]] }, [[5]], { alpha: 1, sigma: 1, t: 0 })); // => [[-1]]
+ * toNested(gaussianScore({ mean: [1], covariance: [[3]] }, [[5]], { alpha: 1, sigma: 1 })); // => [[-1]]
  * ```
  * @category Scores
  */
 export function gaussianScore(moments: Moments, x: ArrayInput, level: NoiseLevel): NdArray {
   checkLevel("gaussianScore", level);
-  check("gaussianScore", "moments", moments, anyRecord);
+  check("gaussianScore", "moments", moments, MOMENTS);
   const [mean, covariance, points] = [moments.mean, moments.covariance, x].map((a) =>
     astype(a, "float64"),
   ) as [NdArray, NdArray, NdArray];

@@ -1,7 +1,6 @@
 /** Classifier-free guidance, and keeping predictions within the range of the data. */
 import {
   type ArrayInput,
-  DomainError,
   type NdArray,
   abs,
   add,
@@ -17,8 +16,13 @@ import {
   std,
   sub,
 } from "@provably/core-tensor";
-import { anyRecord, check, show } from "@provably/core-tensor/internal";
-import { checkFraction } from "../internal/check.js";
+import {
+  check,
+  checkOptions,
+  finiteNumber,
+  numberIn,
+  satisfying,
+} from "@provably/core-tensor/internal";
 import type { NoiseLevel } from "../schedule/level.js";
 import {
   type AsyncModel,
@@ -29,6 +33,11 @@ import {
   convertPrediction,
   predict,
 } from "./prediction.js";
+
+const GUIDE = { rescale: numberIn(0, 1) };
+const CLIP = {
+  quantile: satisfying<number>("in (0, 1]", (q) => typeof q === "number" && q > 0 && q <= 1),
+};
 
 /**
  * Options of {@link guide}, {@link guidedModel} and {@link guidedModelAsync}.
@@ -52,8 +61,7 @@ export interface RescaleOptions {
  * @throws `DomainError` when `scale` is not finite or `rescale` outside $[0, 1]$
  * @example
  * ```ts
- * import { toNested } from "@provably/core-tensor";
- * import { guide } from "@provably/score-diffusion";
+ *  * import { guide } from "@provably/score-diffusion";
  *
  * toNested(guide([[1, -1]], [[0, 0]], 3)); // => [[3, -3]]
  * toNested(guide([[1, -1]], [[0, 0]], 3, { rescale: 1 })); // => [[1, -1]]
@@ -67,17 +75,28 @@ export function guide(
   scale: number,
   options: RescaleOptions = {},
 ): NdArray {
-  const { rescale = 0 } = check("guide", "options", options, anyRecord);
-  if (!Number.isFinite(scale))
-    throw new DomainError(`guide: scale must be finite, got ${show(scale)}`);
-  checkFraction("guide", "rescale", rescale);
-  const guided = add(unconditional, mul(scale, sub(conditional, unconditional)));
-  if (rescale === 0) return guided;
-  const axis = guided.shape.map((_, i) => i).slice(1);
+  checkGuide("guide", scale, options);
+  return guided(conditional, unconditional, scale, options);
+}
+
+function checkGuide(fn: string, scale: number, options: RescaleOptions): void {
+  check(fn, "scale", scale, finiteNumber);
+  checkOptions<RescaleOptions>(fn, options, GUIDE);
+}
+
+function guided(
+  conditional: ArrayInput,
+  unconditional: ArrayInput,
+  scale: number,
+  { rescale = 0 }: RescaleOptions,
+): NdArray {
+  const mixed = add(unconditional, mul(scale, sub(conditional, unconditional)));
+  if (rescale === 0) return mixed;
+  const axis = mixed.shape.map((_, i) => i).slice(1);
   const spread = (x: ArrayInput): NdArray => std(x, { axis, keepDims: true });
   return mul(
-    guided,
-    add(mul(rescale, div(spread(conditional), maximum(spread(guided), 1e-12))), 1 - rescale),
+    mixed,
+    add(mul(rescale, div(spread(conditional), maximum(spread(mixed), 1e-12))), 1 - rescale),
   );
 }
 
@@ -93,12 +112,11 @@ export function guide(
  * @throws `DomainError` when a scale is out of range
  * @example
  * ```ts
- * import { key } from "@provably/core-tensor/random";
- * import { dpmSolverPP2M, gaussian, guidedModel, lambdaGrid, sample } from "@provably/score-diffusion";
+ *  * import { guidedModel } from "@provably/score-diffusion";
  *
  * const [right, all] = [gaussian({ mean: [2], covariance: [[1]] }), gaussian({ mean: [0], covariance: [[4]] })];
  * const model = guidedModel(right, all, 2);
- * sample(dpmSolverPP2M(), model, key(0), { shape: [4, 1], schedule: lambdaGrid(20) }).samples.shape; // => [4, 1]
+ * sample(dpmSolverPlusPlus2M(), model, key(0), { shape: [4, 1], schedule: lambdaGrid(20) }).samples.shape; // => [4, 1]
  * ```
  * @see Ho, Salimans (2022), "Classifier-free diffusion guidance", eq. 6
  * @category Scores
@@ -109,15 +127,16 @@ export function guidedModel(
   scale: number,
   options: RescaleOptions = {},
 ): Model {
-  guide([[0]], [[0]], scale, options);
-  const { prediction } = checkModel("guidedModel", conditional, "conditional");
+  checkGuide("guidedModel", scale, options);
+  const { prediction, trainedOn } = checkModel("guidedModel", conditional, "conditional");
   checkModel("guidedModel", unconditional, "unconditional");
   return {
     prediction,
+    ...(trainedOn && { trainedOn }),
     evaluate(x, level: NoiseLevel) {
       checkAsked("guidedModel", x, level);
       const without = predict("guidedModel", unconditional, x, level, prediction);
-      return guide(conditional.evaluate(x, level), without, scale, options);
+      return guided(conditional.evaluate(x, level), without, scale, options);
     },
   };
 }
@@ -133,7 +152,7 @@ export function guidedModel(
  * @throws `DomainError` when a scale is out of range
  * @example
  * ```ts
- * import { gaussian, guidedModelAsync } from "@provably/score-diffusion";
+ * import { guidedModelAsync } from "@provably/score-diffusion";
  *
  * const law = gaussian({ mean: [0], covariance: [[1]] });
  * const later = { prediction: law.prediction, evaluate: async (x, level) => law.evaluate(x, level) };
@@ -147,11 +166,12 @@ export function guidedModelAsync(
   scale: number,
   options: RescaleOptions = {},
 ): AsyncModel {
-  guide([[0]], [[0]], scale, options);
-  const { prediction } = checkModel("guidedModelAsync", conditional, "conditional");
+  checkGuide("guidedModelAsync", scale, options);
+  const { prediction, trainedOn } = checkModel("guidedModelAsync", conditional, "conditional");
   checkModel("guidedModelAsync", unconditional, "unconditional");
   return {
     prediction,
+    ...(trainedOn && { trainedOn }),
     async evaluate(x, level: NoiseLevel) {
       checkAsked("guidedModelAsync", x, level);
       const [condition, other] = await Promise.all([
@@ -165,7 +185,7 @@ export function guidedModelAsync(
         x,
         level,
       );
-      return guide(condition, without, scale, options);
+      return guided(condition, without, scale, options);
     },
   };
 }
@@ -182,8 +202,7 @@ export function guidedModelAsync(
  * @throws `DomainError` when the quantile is out of range
  * @example
  * ```ts
- * import { array, toNested } from "@provably/core-tensor";
- * import { clippedModel, gaussian, levelOf } from "@provably/score-diffusion";
+ *  * import { clippedModel } from "@provably/score-diffusion";
  *
  * const model = clippedModel(gaussian({ mean: [3], covariance: [[1]] }));
  * toNested(model.evaluate(array([[2]], { dtype: "float64" }), levelOf(0.5))); // => [[1]]
@@ -192,12 +211,11 @@ export function guidedModelAsync(
  * @category Scores
  */
 export function clippedModel(model: Model, options: { readonly quantile?: number } = {}): Model {
-  const { quantile: q } = check("clippedModel", "options", options, anyRecord);
-  checkModel("clippedModel", model);
-  if (q !== undefined && !(typeof q === "number" && q > 0 && q <= 1))
-    throw new DomainError(`clippedModel: quantile must be in (0, 1], got ${show(q)}`);
+  const { quantile: q } = checkOptions("clippedModel", options, CLIP);
+  const { trainedOn } = checkModel("clippedModel", model);
   return {
     prediction: "x0",
+    ...(trainedOn && { trainedOn }),
     evaluate(x, level: NoiseLevel) {
       checkAsked("clippedModel", x, level);
       const clean = predict("clippedModel", model, x, level, "x0");

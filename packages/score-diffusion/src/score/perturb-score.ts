@@ -10,11 +10,13 @@ import {
   reshape,
   sin,
 } from "@provably/core-tensor";
-import { anyRecord, check } from "@provably/core-tensor/internal";
+import { check, nonNegativeNumber, optional, recordOf } from "@provably/core-tensor/internal";
 import { type RngKey, foldIn, normal, uniform } from "@provably/core-tensor/random";
-import { checkNumbers } from "../internal/check.js";
+import { rngKey } from "../internal/check.js";
 import type { NoiseLevel } from "../schedule/level.js";
 import { type Model, checkAsked, checkModel, predict } from "./prediction.js";
+
+const ERROR = recordOf({ l2: nonNegativeNumber, jacobian: optional(nonNegativeNumber) });
 
 /**
  * Sizes of the error that {@link perturbScore} adds.
@@ -40,9 +42,8 @@ export interface ScoreError {
  * @throws `DomainError` when a size is negative, or a Jacobian is asked for without an error
  * @example
  * ```ts
- * import { zeros } from "@provably/core-tensor";
- * import { key } from "@provably/core-tensor/random";
- * import { gaussianMixture, levelOf, perturbScore } from "@provably/score-diffusion";
+ *  * import { key } from "@provably/core-tensor/random";
+ * import { perturbScore } from "@provably/score-diffusion";
  *
  * const law = gaussianMixture({ weights: [1], means: [[0]], variances: [1] });
  * const off = perturbScore(law, key(0), { l2: 0.3 });
@@ -52,12 +53,9 @@ export interface ScoreError {
  * @category Scores
  */
 export function perturbScore(model: Model, key: RngKey, error: ScoreError): Model {
-  checkModel("perturbScore", model);
-  const { l2, jacobian = 0 } = check("perturbScore", "error", error, anyRecord);
-  checkNumbers("perturbScore", { l2, jacobian });
-  if (!(l2 >= 0 && l2 < Infinity)) throw new DomainError(`perturbScore: l2 must be ≥ 0, got ${l2}`);
-  if (!(jacobian >= 0 && jacobian < Infinity))
-    throw new DomainError(`perturbScore: jacobian must be ≥ 0, got ${jacobian}`);
+  const { trainedOn } = checkModel("perturbScore", model);
+  check("perturbScore", "key", key, rngKey);
+  const { l2, jacobian = 0 } = check("perturbScore", "error", error, ERROR);
   if (jacobian > 0 && l2 === 0)
     throw new DomainError("perturbScore: l2 must be positive where jacobian is");
   const unit = (name: string, d: number): NdArray => {
@@ -67,6 +65,7 @@ export function perturbScore(model: Model, key: RngKey, error: ScoreError): Mode
   const phase = 2 * Math.PI * uniform(foldIn(key, "phase"), [], { dtype: "float64" }).get();
   return {
     prediction: "score",
+    ...(trainedOn && { trainedOn }),
     evaluate(x, level: NoiseLevel) {
       checkAsked("perturbScore", x, level);
       const score = predict("perturbScore", model, x, level, "score");

@@ -1,8 +1,26 @@
 /** What a network predicts, and turning one prediction into another. */
-import { DomainError, type NdArray, ShapeError, add, div, mul, sub } from "@provably/core-tensor";
-import { anyFunction, anyRecord, check, oneOf } from "@provably/core-tensor/internal";
+import {
+  DomainError,
+  type NdArray,
+  ShapeError,
+  add,
+  div,
+  isNdArray,
+  mul,
+  sub,
+} from "@provably/core-tensor";
+import {
+  anyFunction,
+  check,
+  isRecord,
+  oneOf,
+  optional,
+  recordWith,
+  show,
+} from "@provably/core-tensor/internal";
 import { arrayOf } from "../internal/check.js";
 import { type NoiseLevel, checkLevel } from "../schedule/level.js";
+import { type Training, checkTraining } from "../schedule/training.js";
 
 /**
  * What a model returns at $x = \alpha x_0 + \sigma\varepsilon$: the score $s = \nabla \ln p$, the noise $\varepsilon = -\sigma s$,
@@ -12,12 +30,14 @@ import { type NoiseLevel, checkLevel } from "../schedule/level.js";
 export type Prediction = "score" | "eps" | "x0" | "v";
 
 /**
- * A model of the score. Exact scores ask for `alpha` and `sigma` of the level, trained networks for its `t`.
+ * A model of the score, at any noise level. Networks that know levels by step numbers become models by {@link stepModel}.
  * @category Scores
  */
 export interface Model {
   /** What `evaluate` returns. */
   readonly prediction: Prediction;
+  /** The levels that the model was trained on, where it knows no others: samplers stay within them. */
+  readonly trainedOn?: Training;
   /** The prediction at points `x`, shape `[n, …]`, all at one noise level. */
   evaluate(x: NdArray, level: NoiseLevel): NdArray;
   /** The product of cotangents, shape of `x`, with the Jacobian of the prediction at `x`; left out, `evaluate` is differentiated. */
@@ -31,18 +51,32 @@ export interface Model {
 export interface AsyncModel {
   /** What `evaluate` returns. */
   readonly prediction: Prediction;
+  /** The levels that the model was trained on, where it knows no others: samplers stay within them. */
+  readonly trainedOn?: Training;
   /** The prediction at points `x`, shape `[n, …]`, all at one noise level. */
   evaluate(x: NdArray, level: NoiseLevel): Promise<NdArray>;
 }
 
 export const PREDICTIONS: readonly Prediction[] = ["score", "eps", "x0", "v"];
 
+const MODEL = recordWith({
+  prediction: oneOf(...PREDICTIONS),
+  evaluate: anyFunction,
+  vjp: optional(anyFunction),
+});
+
 /** A model that says what it predicts, for functions that take one. */
 export function checkModel<M extends Model | AsyncModel>(fn: string, model: M, name = "model"): M {
-  const { prediction, evaluate } = check(fn, name, model, anyRecord);
-  check(fn, `${name}.prediction`, prediction, oneOf(...PREDICTIONS));
-  check(fn, `${name}.evaluate`, evaluate, anyFunction);
-  if ("vjp" in model) check(fn, `${name}.vjp`, model.vjp, anyFunction);
+  if (!isRecord(model))
+    throw new DomainError(
+      `${fn}: ${name} must be a model of the score, got ${show(model)}; make one of a network with stepModel or onnxModel, of a law with gaussianMixture, of a data set with empiricalDistribution`,
+    );
+  if (isNdArray(model) || "shape" in model)
+    throw new DomainError(
+      `${fn}: ${name} must be a model of the score, got an array; make one of a data set with empiricalDistribution(data)`,
+    );
+  check(fn, name, model, MODEL);
+  if (model.trainedOn !== undefined) checkTraining(fn, model.trainedOn, `${name}.trainedOn`);
   return model;
 }
 
@@ -92,8 +126,8 @@ export function predict(
  * @throws `DomainError` when the level does not allow the conversion
  * @example
  * ```ts
- * import { array, toNested } from "@provably/core-tensor";
- * import { convertPrediction, levelOf } from "@provably/score-diffusion";
+ * import { array } from "@provably/core-tensor";
+ * import { convertPrediction } from "@provably/score-diffusion";
  *
  * const x = array([2], { dtype: "float64" });
  * toNested(convertPrediction(array([1], { dtype: "float64" }), "eps", "score", x, levelOf(0.75))); // => [-2]

@@ -17,9 +17,18 @@ import {
   sub,
   transpose,
 } from "@provably/core-tensor";
-import { anyList, anyRecord, check, wholeNumber } from "@provably/core-tensor/internal";
+import {
+  anyList,
+  anyRecord,
+  anything,
+  check,
+  checkOptions,
+  wholeNumber,
+} from "@provably/core-tensor/internal";
 import type { NoiseLevel } from "../schedule/level.js";
 import { type Model, checkAsked, checkModel, predict } from "./prediction.js";
+
+const OPTIONS = { offset: anything };
 
 /**
  * One factor of {@link productModel}.
@@ -39,8 +48,7 @@ export interface Factor {
  * @throws `DomainError` when there is no factor, or a dimension is not a positive integer
  * @example
  * ```ts
- * import { array, toNested } from "@provably/core-tensor";
- * import { gaussian, levelOf, productModel } from "@provably/score-diffusion";
+ *  * import { productModel } from "@provably/score-diffusion";
  *
  * const [narrow, wide] = [1, 3].map((v) => ({ model: gaussian({ mean: [0], covariance: [[v]] }), dimension: 1 }));
  * const x = array([[1, 1]], { dtype: "float64" });
@@ -89,11 +97,10 @@ export function productModel(factors: readonly Factor[]): Model {
  * @throws `DomainError` when the columns are not orthonormal
  * @example
  * ```ts
- * import { array, toNested } from "@provably/core-tensor";
- * import { gaussian, linearSubspace } from "@provably/score-diffusion";
+ *  * import { linearSubspace } from "@provably/score-diffusion";
  *
  * const line = linearSubspace(gaussian({ mean: [0], covariance: [[1]] }), [[1], [0]]);
- * toNested(line.evaluate(array([[2, 7]], { dtype: "float64" }), { alpha: 1, sigma: 1, t: 0 })); // => [[1, 0]]
+ * toNested(line.evaluate(array([[2, 7]], { dtype: "float64" }), { alpha: 1, sigma: 1 })); // => [[1, 0]]
  * ```
  * @see Chen, Huang, Zhao, Wang (2023), "Score approximation, estimation and distribution recovery of diffusion models on low-dimensional data", lemma 1
  * @category Scores
@@ -104,7 +111,7 @@ export function linearSubspace(
   options: { readonly offset?: ArrayInput } = {},
 ): Model {
   checkModel("linearSubspace", model);
-  check("linearSubspace", "options", options, anyRecord);
+  checkOptions("linearSubspace", options, OPTIONS);
   const b = astype(basis, "float64");
   const [d, k] = b.shape as readonly (number | undefined)[];
   if (b.shape.length !== 2 || d === undefined || k === undefined || k < 1)

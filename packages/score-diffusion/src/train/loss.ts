@@ -1,6 +1,5 @@
 /** Denoising score matching. */
 import {
-  DomainError,
   type NdArray,
   ShapeError,
   add,
@@ -13,12 +12,28 @@ import {
   square,
   sub,
 } from "@provably/core-tensor";
-import { anyFunction, anyRecord, check, show } from "@provably/core-tensor/internal";
+import {
+  anyFunction,
+  check,
+  checkOptions,
+  numberIn,
+  oneOf,
+  positiveNumber,
+  recordWith,
+} from "@provably/core-tensor/internal";
 import { type RngKey, foldIn, normal, uniform } from "@provably/core-tensor/random";
-import { positive, checkFraction, arrayOf } from "../internal/check.js";
+import { arrayOf } from "../internal/check.js";
 import { answerOf } from "../score/prediction.js";
 import type { NoiseLevel } from "../schedule/level.js";
 import { type Network, checkNetwork } from "../network/network.js";
+
+const WEIGHT = { gamma: positiveNumber, sigmaData: positiveNumber };
+const LEVEL = recordWith({ alpha: positiveNumber, sigma: positiveNumber });
+export const LOSS = {
+  ...WEIGHT,
+  weight: oneOf("eps", "snr", "min-snr", "truncated-snr", "v", "edm"),
+  levelAt: anyFunction,
+};
 
 /**
  * Weight of a noise level in the loss, as a factor $w$ of $\|\hat\varepsilon - \varepsilon\|^2$, with signal-to-noise ratio $\mathrm{snr} = \alpha^2/\sigma^2$:
@@ -67,10 +82,17 @@ export function lossWeight(
   level: { readonly alpha: number; readonly sigma: number },
   options: LossWeightOptions = {},
 ): number {
-  const { gamma = 5, sigmaData = 0.5 } = check("lossWeight", "options", options, anyRecord);
-  const { alpha, sigma } = check("lossWeight", "level", level, anyRecord);
-  for (const [name, value] of Object.entries({ alpha, sigma, gamma, sigmaData }))
-    positive("lossWeight", name, value);
+  const fn = "lossWeight";
+  check(fn, "weight", weight, LOSS.weight);
+  const constants = checkOptions<LossWeightOptions>(fn, options, WEIGHT);
+  return weightAt(weight, check(fn, "level", level, LEVEL), constants);
+}
+
+function weightAt(
+  weight: LossWeight,
+  { alpha, sigma }: { readonly alpha: number; readonly sigma: number },
+  { gamma = 5, sigmaData = 0.5 }: LossWeightOptions,
+): number {
   const snr = (alpha / sigma) ** 2;
   switch (weight) {
     case "eps":
@@ -85,10 +107,6 @@ export function lossWeight(
       return (1 + snr) / snr;
     case "edm":
       return 1 + 1 / (snr * sigmaData ** 2);
-    default:
-      throw new DomainError(
-        `lossWeight: weight must be eps, snr, min-snr, truncated-snr, v or edm, got ${show(weight)}`,
-      );
   }
 }
 
@@ -118,10 +136,10 @@ export interface DenoisingLossOptions extends LossWeightOptions {
  * @category Training
  */
 export function cosineLevel(u: number): NoiseLevel {
-  checkFraction("cosineLevel", "u", u);
+  check("cosineLevel", "u", u, numberIn(0, 1));
   const least = Math.atan(0.01);
   const angle = least + u * (Math.PI / 2 - 2 * least);
-  return { alpha: Math.cos(angle), sigma: Math.sin(angle), t: 0 };
+  return { alpha: Math.cos(angle), sigma: Math.sin(angle) };
 }
 
 /** |ε̂ − ε| for each unit of error of the prediction. */
@@ -156,7 +174,7 @@ function epsPerPrediction(
  * @throws `DomainError` when a level or constant is out of range
  * @example
  * ```ts
- * import { item, mul, ones } from "@provably/core-tensor";
+ * import { mul } from "@provably/core-tensor";
  * import { key } from "@provably/core-tensor/random";
  * import { denoisingLoss } from "@provably/score-diffusion";
  *
@@ -180,7 +198,7 @@ export function denoisingLoss<P>(
   return lossOf(
     network,
     params,
-    noisedBatch(prediction, x0, key, check(fn, "options", options, anyRecord)),
+    noisedBatch(prediction, x0, key, checkOptions<DenoisingLossOptions>(fn, options, LOSS)),
   );
 }
 
@@ -204,7 +222,6 @@ export function noisedBatch(
   options: DenoisingLossOptions,
 ): NoisedBatch {
   const { weight = "v", levelAt = cosineLevel } = options;
-  check("denoisingLoss", "levelAt", levelAt, anyFunction);
   const n = x0.shape[0]!;
   const places = uniform(foldIn(key, "levels"), [n], { dtype: "float64" });
   const levels = Array.from({ length: n }, (_, i) => levelAt((i + places.get(i)) / n));
@@ -219,7 +236,9 @@ export function noisedBatch(
     sigma: row((level) => level.sigma),
     factor: row(
       (level) =>
-        Math.sqrt(lossWeight(weight, level, options)) * epsPerPrediction(prediction, level),
+        Math.sqrt(
+          weightAt(weight, check("denoisingLoss", "what levelAt returns", level, LEVEL), options),
+        ) * epsPerPrediction(prediction, level),
     ),
   };
 }

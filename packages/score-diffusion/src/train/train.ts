@@ -15,16 +15,23 @@ import {
   anyFunction,
   anyList,
   anyRecord,
+  anything,
   check,
-  checkHooks,
+  type Guard,
+  longWork,
+  optional,
+  positiveNumber,
+  recordOf,
+  recordWith,
+  satisfying,
   wholeNumber,
 } from "@provably/core-tensor/internal";
 import { compile } from "@provably/core-tensor/compile";
 import { type Optimizer, applyUpdates, clipByGlobalNorm } from "@provably/core-tensor/optim";
 import { type RngKey, foldIn, randint } from "@provably/core-tensor/random";
-import { checkNumbers, arrayOf } from "../internal/check.js";
+import { arrayOf, rngKey } from "../internal/check.js";
 import { type Network, checkNetwork } from "../network/network.js";
-import { type DenoisingLossOptions, type NoisedBatch, lossOf, noisedBatch } from "./loss.js";
+import { type DenoisingLossOptions, LOSS, type NoisedBatch, lossOf, noisedBatch } from "./loss.js";
 
 /**
  * Where training stands: plain trees of arrays and numbers, which can be stored. Training that goes on from a state takes the same steps as training that
@@ -69,6 +76,22 @@ export interface TrainScoreOptions<P> extends DenoisingLossOptions {
   readonly signal?: AbortSignal;
 }
 
+const TRAIN = recordOf({
+  gamma: optional(LOSS.gamma),
+  sigmaData: optional(LOSS.sigmaData),
+  weight: optional(LOSS.weight),
+  levelAt: optional(LOSS.levelAt),
+  ...longWork,
+  numSteps: wholeNumber(1),
+  optimizer: recordWith({ init: anyFunction, update: anyFunction }),
+  batchSize: optional(wholeNumber(1)),
+  averageDecay: optional(
+    satisfying<number>("in [0, 1)", (x) => typeof x === "number" && x >= 0 && x < 1),
+  ),
+  maxNorm: optional(positiveNumber),
+  state: optional(anything),
+});
+
 /**
  * What training gives.
  * @category Training
@@ -93,9 +116,8 @@ export interface TrainScoreResult<P> extends TrainingState<P> {
  * @throws `ShapeError` when there is no data
  * @example
  * ```ts
- * import { mul, ones, zeros } from "@provably/core-tensor";
- * import { sgd } from "@provably/core-tensor/optim";
- * import { key } from "@provably/core-tensor/random";
+ * import { mul } from "@provably/core-tensor";
+ *  * import { key } from "@provably/core-tensor/random";
  * import { trainScore } from "@provably/score-diffusion";
  *
  * const network = { prediction: "eps", apply: (gain, x) => mul(gain, x) } as const;
@@ -121,22 +143,15 @@ export function trainScore<P>(
     maxNorm = 1,
     onProgress,
     signal,
-  } = check(fn, "options", options, anyRecord);
+  } = check(fn, "options", options, TRAIN as Guard<TrainScoreOptions<P>>);
   checkNetwork(fn, network);
-  checkHooks(fn, options);
-  check(fn, "optimizer.init", check(fn, "optimizer", optimizer, anyRecord).init, anyFunction);
-  check(fn, "optimizer.update", optimizer.update, anyFunction);
+  check(fn, "key", key, rngKey);
   if (arrayOf(fn, "data", data).shape.length < 2 || data.size === 0)
     throw new ShapeError(
       `trainScore: data must be [N, d] and not empty, got [${data.shape.join(", ")}]`,
     );
-  check(fn, "numSteps", numSteps, wholeNumber(1));
-  check(fn, "batchSize", batchSize, wholeNumber(1));
-  checkNumbers(fn, { averageDecay, maxNorm });
   if (options.state !== undefined)
     check(fn, "state.step", check(fn, "state", options.state, anyRecord).step, wholeNumber(0));
-  if (!(averageDecay >= 0 && averageDecay < 1))
-    throw new DomainError(`trainScore: averageDecay must be in [0, 1), got ${averageDecay}`);
   if (treeLeaves(params).length === 0) throw new DomainError("trainScore: params hold no array");
   let state: TrainingState<P> = options.state ?? {
     step: 0,
