@@ -33,7 +33,7 @@ const WEBGPU: Schema<WebGpuOptions> = {
  *
  * Pass it to `compile`: `compile(f, { device: await webgpu() })` gives a function that returns a promise. All arithmetic is float32, sums
  * are formed in another order than on the CPU, and NaN and infinities are not reliable in shaders: constants that are infinite become
- * ±1e30, and from that magnitude on numbers count as infinite. There is one WebGPU device in a process; a second call returns it again.
+ * the ends of float32, ±3.4e38, which then count as infinite. There is one WebGPU device in a process; a second call returns it again.
  *
  * @param options - see {@link WebGpuOptions}
  * @returns the device

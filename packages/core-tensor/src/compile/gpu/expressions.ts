@@ -1,8 +1,8 @@
 /**
  * Elementwise primitives as source: for each the expression that computes one element from those of its operands.
  *
- * Operands arrive as names or literals, so an expression may repeat them. Truth is 1 and 0, as in the arrays. Numbers whose magnitude
- * reaches the sentinel of {@link literal} count as infinite.
+ * Operands arrive as names or literals, so an expression may repeat them. Truth is 1 and 0, as in the arrays. Numbers of the magnitude of
+ * {@link INFINITE} count as infinite.
  */
 import { INFINITE } from "./functions.js";
 
@@ -29,27 +29,27 @@ export const EXPRESSIONS: Readonly<Record<string, Expression>> = {
   square: (x) => `(${x} * ${x})`,
   reciprocal: (x) => `(1 / ${x})`,
   mod: call("f_mod"),
-  fmod: (a, b) => `(${a} < 0 ? -f_mod(-${a}, Math.abs(${b})) : f_mod(${a}, Math.abs(${b})))`,
+  fmod: call("f_fmod"),
   maximum: call("Math.max"),
   minimum: call("Math.min"),
-  exp: call("Math.exp"),
+  exp: call("f_exp"),
   expm1: call("f_expm1"),
-  log: call("Math.log"),
+  log: call("f_log"),
   log1p: call("f_log1p"),
   sqrt: call("Math.sqrt"),
   rsqrt: (x) => `(1 / Math.sqrt(${x}))`,
   pow: call("f_pow"),
-  hypot: (a, b) => `Math.sqrt(${a} * ${a} + ${b} * ${b})`,
+  hypot: call("f_hypot"),
   logaddexp: call("f_logaddexp"),
   sin: call("f_sin"),
   cos: call("f_cos"),
   tan: (x) => `(f_sin(${x}) / f_cos(${x}))`,
   asin: call("f_asin"),
-  acos: (x) => `(${Math.PI / 2} - f_asin(${x}))`,
+  acos: call("f_acos"),
   atan: call("f_atan"),
   atan2: call("f_atan2"),
   sinh: call("f_sinh"),
-  cosh: (x) => `(0.5 * (Math.exp(${x}) + Math.exp(-${x})))`,
+  cosh: call("f_cosh"),
   tanh: call("f_tanh"),
   asinh: call("f_asinh"),
   acosh: call("f_acosh"),
@@ -58,15 +58,14 @@ export const EXPRESSIONS: Readonly<Record<string, Expression>> = {
   logSigmoid: (x) => `(-f_softplus(-${x}))`,
   softplus: call("f_softplus"),
   relu: (x) => `Math.max(${x}, 0)`,
-  silu: (x) => `(${x} * f_sigmoid(${x}))`,
-  gelu: (x) => `(0.5 * ${x} * f_erfc(${x} * ${-Math.SQRT1_2}))`,
-  geluTanh: (x) =>
-    `(0.5 * ${x} * (1 + f_tanh(${GELU_SCALE} * (${x} + 0.044715 * ${x} * ${x} * ${x}))))`,
-  mish: (x) => `(${x} * f_tanh(f_softplus(${x})))`,
+  silu: (x) => `f_gated(${x}, ${x})`,
+  gelu: (x) => `f_weighed(${x} * ${-Math.SQRT1_2}, 0.5 * ${x})`,
+  geluTanh: (x) => `f_gated(${x}, ${2 * GELU_SCALE} * (${x} + 0.044715 * ${x} * ${x} * ${x}))`,
+  mish: call("f_mish"),
   erf: call("f_erf"),
   erfc: call("f_erfc"),
   erfinv: call("f_erfinv"),
-  ndtr: (x) => `(0.5 * f_erfc(${x} * ${-Math.SQRT1_2}))`,
+  ndtr: (x) => `f_weighed(${x} * ${-Math.SQRT1_2}, 0.5)`,
   ndtri: call("f_ndtri"),
   lgamma: call("f_lgamma"),
   digamma: call("f_digamma"),

@@ -86,7 +86,25 @@ export function elementwise(
       );
     }
   }
-  return new Elementwise(name, EXPRESSIONS[name]!, shape, dtype, operands);
+  const expression = EXPRESSIONS[name]!;
+  return new Elementwise(
+    name,
+    LEAVES_RANGE.has(name) ? (...xs) => held(expression(...xs), dtype) : expression,
+    shape,
+    dtype,
+    operands,
+  );
+}
+
+/** Arithmetic whose result may be no number of a small type. */
+const LEAVES_RANGE = new Set(["add", "sub", "mul", "neg", "abs", "square"]);
+
+/** A whole number as its type holds it: bytes wrap around, truth is whether it is not zero. */
+function held(v: string, dtype: DType): string {
+  if (dtype === "bool") return `(${v} !== 0 ? 1 : 0)`;
+  if (dtype !== "int8" && dtype !== "uint8") return v;
+  const low = dtype === "int8" ? 128 : 0;
+  return `(f_wrap(${v} + ${low}, 256) - ${low})`;
 }
 
 /** xⁿ as products: shaders take powers through logarithms, and lose the sign of a negative base. */
@@ -119,11 +137,8 @@ export function convert(x: Stage, dtype: DType): Stage {
     (whole(x.dtype) && wider[dtype] > wider[x.dtype] && !(x.dtype === "int8" && dtype === "uint8"))
   )
     return make((v) => v);
-  if (dtype === "bool") return make((v) => `(${v} !== 0 ? 1 : 0)`);
   if (dtype === "int32") return make((v) => `f_trunc(${v})`);
-  // bytes wrap around
-  const low = dtype === "int8" ? 128 : 0;
-  return make((v) => `(f_mod(f_trunc(${v}) + ${low}, 256) - ${low})`);
+  return make((v) => held(dtype === "bool" ? v : `f_trunc(${v})`, dtype));
 }
 
 /** A number written into every element of an array in memory. */

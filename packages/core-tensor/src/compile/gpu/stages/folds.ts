@@ -4,6 +4,7 @@
  * One thread computes one element of the result in a loop, four terms at a time. Where few threads would run long loops the reduction
  * is split: first partial results of interleaved parts, neighbouring threads reading neighbouring elements, then their reduction.
  */
+import { literal } from "../functions.js";
 import type { DType } from "../../../array/dtype.js";
 import { type Shape, sizeOf } from "../../../array/shape.js";
 import type { KernelText, Place, Space } from "../kernel.js";
@@ -24,8 +25,8 @@ const FEW = 1 << 14;
 const LONG = 256;
 
 /** Finite ends of float32, since infinities are not reliable. */
-export const LOWEST = "(-3.4e38)";
-const HIGHEST = "3.4e38";
+export const LOWEST = literal(-Infinity);
+const HIGHEST = literal(Infinity);
 
 interface Part {
   readonly axis: number;
