@@ -90,7 +90,7 @@ export interface LikelihoodResult {
  * @example
  * ```ts
  * import { key } from "@provably/core-tensor/random";
- * import { logLikelihood } from "@provably/score-diffusion";
+ * import { gaussian, levelOf, logLikelihood } from "@provably/score-diffusion";
  *
  * const law = gaussian({ mean: [0], covariance: [[1]] });
  * logLikelihood(law, [[0]], levelOf(0.9)).logLikelihood.get(0).toFixed(4); // => "-0.9189"

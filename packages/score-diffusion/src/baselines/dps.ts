@@ -78,7 +78,7 @@ export function misfit(
  * @example
  * ```ts
  * import { key } from "@provably/core-tensor/random";
- * import { dps } from "@provably/score-diffusion";
+ * import { dps, gaussianMixture, gaussianNoise, identityOperator } from "@provably/score-diffusion";
  *
  * const prior = gaussianMixture({ weights: [1, 1], means: [[-2], [2]], variances: [0.1, 0.1] });
  * const forward = gaussianNoise(identityOperator(1), 0.5);

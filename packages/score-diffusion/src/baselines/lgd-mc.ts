@@ -87,7 +87,7 @@ function slopeOver(likelihood: Likelihood, places: readonly NdArray[], sharpness
  * @example
  * ```ts
  * import { key } from "@provably/core-tensor/random";
- * import { lgdMc } from "@provably/score-diffusion";
+ * import { gaussianMixture, gaussianNoise, identityOperator, lgdMc } from "@provably/score-diffusion";
  *
  * const prior = gaussianMixture({ weights: [1, 1], means: [[-2], [2]], variances: [0.1, 0.1] });
  * const forward = gaussianNoise(identityOperator(1), 0.5);

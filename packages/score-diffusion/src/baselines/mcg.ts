@@ -28,7 +28,7 @@ import { pseudoInverse, spectral } from "./spectral.js";
  * @example
  * ```ts
  * import { key } from "@provably/core-tensor/random";
- * import { mcg } from "@provably/score-diffusion";
+ * import { gaussianMixture, gaussianNoise, inpainting, mcg } from "@provably/score-diffusion";
  *
  * const prior = gaussianMixture({ weights: [1], means: [[0, 0]], variances: [1] });
  * mcg(gaussianNoise(inpainting([1, 0]), 0.1), [0.7], prior, key(0), { numSamples: 1, numSteps: 50 }).samples.get(0, 0).toFixed(3); // => "0.700"

@@ -58,7 +58,7 @@ function blurredScore(likelihood: Likelihood, x: NdArray, variance: number): NdA
  * @example
  * ```ts
  * import { key } from "@provably/core-tensor/random";
- * import { piGdm } from "@provably/score-diffusion";
+ * import { gaussianMixture, gaussianNoise, identityOperator, piGdm } from "@provably/score-diffusion";
  *
  * const prior = gaussianMixture({ weights: [1, 1], means: [[-2], [2]], variances: [0.1, 0.1] });
  * piGdm(gaussianNoise(identityOperator(1), 0.5), [1.8], prior, key(0), { numSamples: 1 }).samples.get(0, 0) > 1; // => true

@@ -94,8 +94,8 @@ function defaultQuantities(
  * @throws `ShapeError` when prior, sampler or quantities give another shape
  * @example
  * ```ts
- * import { key } from "@provably/core-tensor/random";
- * import { sbcRanks } from "@provably/score-diffusion";
+ * import { key, normal } from "@provably/core-tensor/random";
+ * import { gaussianNoise, identityOperator, sbcRanks } from "@provably/score-diffusion";
  *
  * const prior = (k, n) => normal(k, [n, 1], { dtype: "float64" });
  * // a sampler that never looks at the measurement
@@ -224,8 +224,8 @@ function exceedances(
  * @example
  * ```ts
  * import { array } from "@provably/core-tensor";
- * import { key } from "@provably/core-tensor/random";
- * import { certifyCalibration } from "@provably/score-diffusion";
+ * import { key, normal } from "@provably/core-tensor/random";
+ * import { certifyCalibration, dpnp, gaussianMixture, gaussianNoise, identityOperator } from "@provably/score-diffusion";
  *
  * const law = gaussianMixture({ weights: [1], means: [[0]], variances: [1] });
  * const prior = (k, n) => normal(k, [n, 1], { dtype: "float64" });

@@ -34,7 +34,7 @@ const [REACH, STARTS, INNER] = [8, 8000, 32];
  * @throws `DomainError` when the sampler takes more noises
  * @example
  * ```ts
- * import { marginalTv1d } from "@provably/score-diffusion";
+ * import { acceleratedOde, gaussianMixture, marginalTv1d, pfOde, theorySchedule } from "@provably/score-diffusion";
  *
  * const law = gaussianMixture({ weights: [1, 1], means: [[-1], [1]], variances: [0.1, 0.1] });
  * const schedule = theorySchedule(40, { c0: 1 });
@@ -60,7 +60,7 @@ export function marginalTv1d<Row>(
     );
   if (sampler.numNoises > 2)
     throw new DomainError(
-      `marginalTv1d: ${sampler.name} takes ${sampler.numNoises} numNoises a step; at most two can be integrated over`,
+      `marginalTv1d: ${sampler.name} takes ${sampler.numNoises} noises a step; at most two can be integrated over`,
     );
   const rows = rowsOf(fn, sampler, checkSchedule(fn, schedule), { stopAt: 1 });
   return sampler.numNoises === 0

@@ -111,7 +111,7 @@ function distance(a: NdArray, b: NdArray): number {
  * @example
  * ```ts
  * import { key, normal } from "@provably/core-tensor/random";
- * import { convergence } from "@provably/score-diffusion";
+ * import { convergence, ddim, gaussianMixture } from "@provably/score-diffusion";
  *
  * const law = gaussianMixture({ weights: [1, 1], means: [[-1], [1]], variances: [0.2, 0.2] });
  * convergence(ddim(), law, key(0), { numSteps: [40, 80], numPaths: 8 }).errors.length; // => 2
@@ -227,7 +227,7 @@ function driftError<Row>(sampler: Sampler<Row>, mixture: GaussianMixture, key: R
  * @example
  * ```ts
  * import { key, normal } from "@provably/core-tensor/random";
- * import { certifyOrder } from "@provably/score-diffusion";
+ * import { acceleratedOde, certifyOrder, gaussianMixture } from "@provably/score-diffusion";
  *
  * const law = gaussianMixture({ weights: [0.4, 0.6], means: [[-1.2], [1]], variances: [0.09, 0.16] });
  * certifyOrder(acceleratedOde, law, key(0)).holds; // => true

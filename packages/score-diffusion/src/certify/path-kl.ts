@@ -41,7 +41,7 @@ const logNormal = (x: number, mean: number, variance: number): number =>
  * @throws `ShapeError` when the mixture is not one-dimensional
  * @example
  * ```ts
- * import { pathKl1d } from "@provably/score-diffusion";
+ * import { acceleratedSde, ddpm, gaussianMixture, pathKl1d, theorySchedule } from "@provably/score-diffusion";
  *
  * const law = gaussianMixture({ weights: [1, 1], means: [[-1], [1]], variances: [0.1, 0.1] });
  * const schedule = theorySchedule(25, { c0: 1 });
@@ -67,7 +67,7 @@ export function pathKl1d<Row extends { readonly level: NoiseLevel }>(
     );
   if (sampler.numNoises > 2)
     throw new DomainError(
-      `pathKl1d: ${sampler.name} takes ${sampler.numNoises} numNoises a step; at most two can be integrated over`,
+      `pathKl1d: ${sampler.name} takes ${sampler.numNoises} noises a step; at most two can be integrated over`,
     );
   if (mixture.means.shape[1] !== 1)
     throw new ShapeError(

@@ -54,8 +54,8 @@ export interface PosteriorDistanceOptions {
  * @throws `ShapeError` when samples and law do not fit
  * @example
  * ```ts
- * import { key } from "@provably/core-tensor/random";
- * import { certifyPosterior } from "@provably/score-diffusion";
+ * import { key, normal } from "@provably/core-tensor/random";
+ * import { certifyPosterior, gaussianMixture } from "@provably/score-diffusion";
  *
  * const exact = gaussianMixture({ weights: [1], means: [[0, 0]], variances: [1] });
  * certifyPosterior(normal(key(0), [500, 2]), exact, key(1)).holds; // => true

@@ -59,7 +59,7 @@ export interface PosteriorPredictiveOptions {
  * @example
  * ```ts
  * import { key } from "@provably/core-tensor/random";
- * import { certifyPosteriorPredictive } from "@provably/score-diffusion";
+ * import { certifyPosteriorPredictive, gaussianNoise, identityOperator } from "@provably/score-diffusion";
  *
  * const forward = gaussianNoise(identityOperator(4), 0.1);
  * certifyPosteriorPredictive(forward, [0, 0, 0, 0], [[0.1, -0.1, 0.08, -0.05]], key(0)).holds; // => true

@@ -76,7 +76,7 @@ export interface ScoreErrors {
  * @example
  * ```ts
  * import { key } from "@provably/core-tensor/random";
- * import { scoreErrors } from "@provably/score-diffusion";
+ * import { gaussianMixture, perturbScore, scoreErrors, theorySchedule } from "@provably/score-diffusion";
  *
  * const law = gaussianMixture({ weights: [1, 1], means: [[-1], [1]], variances: [0.1, 0.1] });
  * const { score, jacobian } = scoreErrors(perturbScore(law, key(0), { l2: 0.25 }), law, key(1), theorySchedule(20));
@@ -185,7 +185,7 @@ function errorsAt(
  * @example
  * ```ts
  * import { key } from "@provably/core-tensor/random";
- * import { certifyErrorBound } from "@provably/score-diffusion";
+ * import { acceleratedOde, certifyErrorBound, gaussianMixture, perturbScore, theorySchedule } from "@provably/score-diffusion";
  *
  * const law = gaussianMixture({ weights: [1, 1], means: [[-1], [1]], variances: [0.1, 0.1] });
  * const model = perturbScore(law, key(0), { l2: 0.05 });

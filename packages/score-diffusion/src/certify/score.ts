@@ -87,7 +87,7 @@ interface Excess {
  * ```ts
  * import { mul } from "@provably/core-tensor";
  * import { key, normal } from "@provably/core-tensor/random";
- * import { certifyScore } from "@provably/score-diffusion";
+ * import { certifyScore, gaussian } from "@provably/score-diffusion";
  *
  * const law = gaussian({ mean: [0, 0], covariance: [[1, 0], [0, 1]] });
  * const data = normal(key(0), [4000, 2], { dtype: "float64" });
@@ -120,7 +120,7 @@ export function certifyScore(
  * @example
  * ```ts
  * import { key, normal } from "@provably/core-tensor/random";
- * import { certifyScoreAsync } from "@provably/score-diffusion";
+ * import { certifyScoreAsync, gaussian } from "@provably/score-diffusion";
  *
  * const law = gaussian({ mean: [0], covariance: [[1]] });
  * const later = { prediction: law.prediction, evaluate: async (x, level) => law.evaluate(x, level) };

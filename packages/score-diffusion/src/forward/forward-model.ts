@@ -216,7 +216,7 @@ export function gaussianNoise(operator: Operator, sigma: number): ForwardModel {
  * @throws `DomainError` when `curvature` is not positive or a size no whole number
  * @example
  * ```ts
- * import { mul, square, sub, sum } from "@provably/core-tensor";
+ * import { array, mul, square, sub, sum, toNested } from "@provably/core-tensor";
  * import { forwardModel } from "@provably/score-diffusion";
  *
  * const squares = forwardModel({

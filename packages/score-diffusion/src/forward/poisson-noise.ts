@@ -37,7 +37,7 @@ const OPTIONS = recordOf({ gain: positiveNumber, background: optional(positiveNu
  * @throws `DomainError` when a constant is not positive, or a measurement is no count
  * @example
  * ```ts
- * import { poissonNoise } from "@provably/score-diffusion";
+ * import { identityOperator, poissonNoise } from "@provably/score-diffusion";
  *
  * poissonNoise(identityOperator(4), { gain: 50 }).outputSize; // => 4
  * ```

@@ -36,7 +36,7 @@ import {
  * @throws `DomainError` when `theta` is not positive, or a measurement is neither −1 nor 1
  * @example
  * ```ts
- * import { item } from "@provably/core-tensor";
+ * import { array, item } from "@provably/core-tensor";
  * import { quantizedSensing } from "@provably/score-diffusion";
  *
  * const likelihood = quantizedSensing(1, 0.4).likelihood([1]);

@@ -68,7 +68,7 @@ const JPEG = recordOf({
  * @example
  * ```ts
  * import { array } from "@provably/core-tensor";
- * import { roundedSensing } from "@provably/score-diffusion";
+ * import { identityOperator, roundedSensing } from "@provably/score-diffusion";
  *
  * const likelihood = roundedSensing(identityOperator(1), 1, { theta: 0.1 }).likelihood([2]);
  * likelihood.logLikelihood(array([[2], [2.5], [3]], { dtype: "float64" })).get(1).toFixed(3); // => "-0.693"

@@ -45,7 +45,7 @@ export function checkNetwork<P>(fn: string, network: Network<P>): Network<P> {
  * @returns model, differentiable in `x`
  * @example
  * ```ts
- * import { mul } from "@provably/core-tensor";
+ * import { item, mul, ones } from "@provably/core-tensor";
  * import { networkModel } from "@provably/score-diffusion";
  *
  * const model = networkModel({ prediction: "eps", apply: (gain: number, x) => mul(gain, x) }, 0.5);

@@ -181,7 +181,7 @@ function attend(params: ScoreNetworkParams, x: NdArray): NdArray {
  * ```ts
  * import { zeros } from "@provably/core-tensor";
  * import { key } from "@provably/core-tensor/random";
- * import { scoreNetwork } from "@provably/score-diffusion";
+ * import { ddim, networkModel, sample, scoreNetwork } from "@provably/score-diffusion";
  *
  * const network = scoreNetwork({ side: 8, channels: 8 });
  * const params = network.init(key(0));

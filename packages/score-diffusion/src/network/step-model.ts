@@ -76,8 +76,8 @@ const STEP_MODEL = { prediction: oneOf(...PREDICTIONS) };
  * @throws `DomainError` when the training is not described, and, asked about a level that the training did not have, before the network is called
  * @example
  * ```ts
- * import { mul } from "@provably/core-tensor";
- * import { stepModel } from "@provably/score-diffusion";
+ * import { item, mul, ones } from "@provably/core-tensor";
+ * import { levelAt, linearBetas, scheduleOf, stepModel } from "@provably/score-diffusion";
  *
  * const schedule = scheduleOf(linearBetas(1000));
  * const model = stepModel((x, step) => mul(step, x), { schedule });
@@ -114,7 +114,7 @@ export function stepModel(
  * @example
  * ```ts
  * import { mul } from "@provably/core-tensor";
- * import { stepModelAsync } from "@provably/score-diffusion";
+ * import { linearBetas, scheduleOf, stepModelAsync } from "@provably/score-diffusion";
  *
  * stepModelAsync(async (x) => mul(0, x), { schedule: scheduleOf(linearBetas(1000)) }).prediction; // => "eps"
  * ```

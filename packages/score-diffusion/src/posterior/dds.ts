@@ -227,8 +227,10 @@ function gridOf(
  * @throws `DomainError` when `eta` is not positive, or the model returns NaN
  * @example
  * ```ts
+ * import { key } from "@provably/core-tensor/random";
+ * import { array } from "@provably/core-tensor";
  *  * import { key } from "@provably/core-tensor/random";
- * import { ddsDdim, denoise } from "@provably/score-diffusion";
+ * import { ddsDdim, denoise, gaussianMixture } from "@provably/score-diffusion";
  *
  * const law = gaussianMixture({ weights: [1], means: [[3]], variances: [1e-8] });
  * denoise(ddsDdim(), law, array([[0]], { dtype: "float64" }), 1, key(0)).get(0, 0).toFixed(1); // => "3.0"
@@ -258,8 +260,10 @@ export function denoise(
  * @throws `DomainError` when `eta` is not positive, or the model returns NaN
  * @example
  * ```ts
+ * import { key } from "@provably/core-tensor/random";
+ * import { zeros } from "@provably/core-tensor";
  *  * import { key } from "@provably/core-tensor/random";
- * import { ddsDdpm, denoiseAsync } from "@provably/score-diffusion";
+ * import { ddsDdpm, denoiseAsync, gaussianMixture } from "@provably/score-diffusion";
  *
  * const law = gaussianMixture({ weights: [1], means: [[0]], variances: [1] });
  * const later = { prediction: law.prediction, evaluate: async (x, level) => law.evaluate(x, level) };

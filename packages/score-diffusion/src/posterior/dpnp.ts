@@ -409,7 +409,7 @@ function* run(
  * @example
  * ```ts
  * import { key } from "@provably/core-tensor/random";
- * import { annealing, dpnp } from "@provably/score-diffusion";
+ * import { annealing, dpnp, gaussianMixture, gaussianNoise, matrixOperator } from "@provably/score-diffusion";
  *
  * // A point near (−2, 0) or (2, 0), and a measurement of its first coordinate.
  * const prior = gaussianMixture({ weights: [1, 1], means: [[-2, 0], [2, 0]], variances: [0.1, 0.1] });
@@ -457,7 +457,7 @@ export function dpnpOf(
  * @example
  * ```ts
  * import { key } from "@provably/core-tensor/random";
- * import { dpnpAsync } from "@provably/score-diffusion";
+ * import { dpnpAsync, gaussianMixture, gaussianNoise, identityOperator } from "@provably/score-diffusion";
  *
  * const law = gaussianMixture({ weights: [1], means: [[0]], variances: [1] });
  * const later = { prediction: law.prediction, evaluate: async (x, level) => law.evaluate(x, level) };

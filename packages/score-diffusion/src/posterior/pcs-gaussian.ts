@@ -74,8 +74,10 @@ export interface PcsGaussianOptions {
  * @throws `LinAlgError` when conjugate gradients do not converge
  * @example
  * ```ts
+ * import { key } from "@provably/core-tensor/random";
+ * import { ones } from "@provably/core-tensor";
  *  * import { key } from "@provably/core-tensor/random";
- * import { pcsGaussian } from "@provably/score-diffusion";
+ * import { gaussianNoise, inpainting, pcsGaussian } from "@provably/score-diffusion";
  *
  * const likelihood = gaussianNoise(inpainting([1, 0]), 1e-6).likelihood([7]);
  * pcsGaussian(likelihood, ones([1, 2], { dtype: "float64" }), 1, key(0)).get(0, 0).toFixed(3); // => "7.000"

@@ -110,7 +110,7 @@ interface Place {
  * ```ts
  * import { zeros } from "@provably/core-tensor";
  * import { key } from "@provably/core-tensor/random";
- * import { pcsMala } from "@provably/score-diffusion";
+ * import { pcsMala, quantizedSensing } from "@provably/score-diffusion";
  *
  * const likelihood = quantizedSensing(1, 0.4).likelihood([1]);
  * pcsMala(likelihood, zeros([4, 1], { dtype: "float64" }), 0.5, key(0)).acceptance.get(0) > 0.8; // => true

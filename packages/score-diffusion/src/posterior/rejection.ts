@@ -48,8 +48,8 @@ export interface RejectionOptions {
  * @throws `ShapeError` when there is more than one measurement
  * @example
  * ```ts
- * import { key } from "@provably/core-tensor/random";
- * import { posteriorByRejection } from "@provably/score-diffusion";
+ * import { key, normal } from "@provably/core-tensor/random";
+ * import { posteriorByRejection, quantizedSensing } from "@provably/score-diffusion";
  *
  * const prior = (k, n) => normal(k, [n, 1], { dtype: "float64" });
  * posteriorByRejection(quantizedSensing(1), [1], prior, key(0), 50).shape; // => [50, 1]

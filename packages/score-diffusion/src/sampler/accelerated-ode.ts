@@ -124,7 +124,7 @@ function primitive(q: number, current: number): number {
  *
  * @example
  * ```ts
- * import { acceleratedOdeMultistep } from "@provably/score-diffusion";
+ * import { acceleratedOdeMultistep, theorySchedule } from "@provably/score-diffusion";
  *
  * acceleratedOdeMultistep.table(theorySchedule(20), {}).length; // => 20
  * ```

@@ -197,7 +197,7 @@ function* run(
  * @example
  * ```ts
  * import { key } from "@provably/core-tensor/random";
- * import { sampleAdaptive } from "@provably/score-diffusion";
+ * import { gaussianMixture, sampleAdaptive } from "@provably/score-diffusion";
  *
  * const law = gaussianMixture({ weights: [1, 1], means: [[-2], [2]], variances: [0.1, 0.1] });
  * const { samples, converged } = sampleAdaptive(law, key(0), { shape: [5, 1] });
@@ -229,7 +229,7 @@ export function sampleAdaptive(
  * @example
  * ```ts
  * import { key } from "@provably/core-tensor/random";
- * import { sampleAdaptiveAsync } from "@provably/score-diffusion";
+ * import { gaussian, sampleAdaptiveAsync } from "@provably/score-diffusion";
  *
  * const law = gaussian({ mean: [0], covariance: [[1]] });
  * const later = { prediction: law.prediction, evaluate: async (x, level) => law.evaluate(x, level) };

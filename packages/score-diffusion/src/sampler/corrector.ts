@@ -44,7 +44,7 @@ export interface CorrectedRow<Row> {
  * @throws `DomainError` when an option is out of range
  * @example
  * ```ts
- * import { withCorrector } from "@provably/score-diffusion";
+ * import { ddim, withCorrector } from "@provably/score-diffusion";
  *
  * withCorrector(ddim()).numNoises; // => 1
  * ```

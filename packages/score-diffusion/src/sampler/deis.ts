@@ -74,7 +74,7 @@ function table(schedule: Schedule, options: TableOptions, order: number): DeisRo
  * @throws `DomainError` when the order is another
  * @example
  * ```ts
- * import { deis } from "@provably/score-diffusion";
+ * import { deis, lambdaGrid } from "@provably/score-diffusion";
  *
  * deis().table(lambdaGrid(10), {})[5].weights.length; // => 3
  * ```

@@ -52,7 +52,7 @@ const secondOrder = { expected: [1.6, 2.4] as const, source: "second order" };
  *
  * @example
  * ```ts
- * import { dpmSolver2 } from "@provably/score-diffusion";
+ * import { dpmSolver2, lambdaGrid } from "@provably/score-diffusion";
  *
  * dpmSolver2.table(lambdaGrid(10), {}).length; // => 10
  * ```

@@ -120,7 +120,7 @@ export function euler(options: ChurnOptions = {}): Sampler<EdmRow> {
  * @throws `DomainError` when an option is negative
  * @example
  * ```ts
- * import { heun } from "@provably/score-diffusion";
+ * import { heun, karrasSigmas, scheduleOfSigmas } from "@provably/score-diffusion";
  *
  * heun().table(scheduleOfSigmas(karrasSigmas(18)), {}).length; // => 18
  * ```

@@ -87,7 +87,7 @@ function* velocityAt(
  *
  * @example
  * ```ts
- * import { flowEuler } from "@provably/score-diffusion";
+ * import { flowEuler, flowSchedule } from "@provably/score-diffusion";
  *
  * flowEuler.table(flowSchedule(8), {}).length; // => 8
  * ```

@@ -410,7 +410,7 @@ function finiteCertificate(x: NdArray, share: number, trouble?: string): Certifi
  * @example
  * ```ts
  * import { key } from "@provably/core-tensor/random";
- * import { sample } from "@provably/score-diffusion";
+ * import { acceleratedOde, gaussianMixture, sample } from "@provably/score-diffusion";
  *
  * const law = gaussianMixture({ weights: [1, 1], means: [[-2], [2]], variances: [0.1, 0.1] });
  * sample(acceleratedOde, law, key(0), { shape: [5, 1], numSteps: 40 }).samples.shape; // => [5, 1]
@@ -439,7 +439,7 @@ export function sample<Row>(
  * @example
  * ```ts
  * import { key } from "@provably/core-tensor/random";
- * import { ddim, sampleAsync } from "@provably/score-diffusion";
+ * import { ddim, gaussianMixture, sampleAsync } from "@provably/score-diffusion";
  *
  * const law = gaussianMixture({ weights: [1], means: [[0]], variances: [1] });
  * const remote = { prediction: law.prediction, evaluate: async (x, level) => law.evaluate(x, level) };

@@ -89,7 +89,7 @@ export function timesteps(
  * @throws `DomainError` when a step is not one of the schedule, or not greater than the one before
  * @example
  * ```ts
- * import { respace, timesteps } from "@provably/score-diffusion";
+ * import { linearBetas, respace, scheduleOf, timesteps } from "@provably/score-diffusion";
  *
  * respace(scheduleOf(linearBetas(1000)), timesteps(1000, 3)).alphaBar.length; // => 3
  * ```
@@ -118,7 +118,7 @@ export function respace(schedule: Schedule, steps: readonly number[]): Schedule 
  * @throws `DomainError` when there are not so many steps
  * @example
  * ```ts
- * import { truncateSchedule } from "@provably/score-diffusion";
+ * import { scheduleOf, truncateSchedule } from "@provably/score-diffusion";
  *
  * truncateSchedule(scheduleOf([0.5, 0.5, 0.5]), 2).alphaBar; // => [0.5, 0.25]
  * ```
@@ -144,7 +144,7 @@ export function truncateSchedule(schedule: Schedule, numSteps: number): Schedule
  * @throws `DomainError` for a schedule of one step
  * @example
  * ```ts
- * import { rescaleZeroTerminalSnr } from "@provably/score-diffusion";
+ * import { linearBetas, rescaleZeroTerminalSnr, scheduleOf } from "@provably/score-diffusion";
  *
  * rescaleZeroTerminalSnr(scheduleOf(linearBetas(1000))).alphaBar[999]; // => 0
  * ```

@@ -116,7 +116,7 @@ function lowerBound(ascending: readonly number[], value: number): number {
  * @throws `DomainError` when the level has more noise than the last step, or lies between the last two where the last is pure noise
  * @example
  * ```ts
- * import { stepOfLevel } from "@provably/score-diffusion";
+ * import { levelOfSigma, scheduleOfSigmas, stepOfLevel } from "@provably/score-diffusion";
  *
  * const schedule = scheduleOfSigmas([4, 1]);
  * stepOfLevel({ schedule }, levelOfSigma(2)).toFixed(6); // => "0.500000"

@@ -86,7 +86,7 @@ function factorsOf(sigma: number, sigmaData: number): EdmFactors {
  * @throws `DomainError` when `sigmaData` is not positive
  * @example
  * ```ts
- * import { mul } from "@provably/core-tensor";
+ * import { array, mul, toNested } from "@provably/core-tensor";
  * import { edmModel } from "@provably/score-diffusion";
  *
  * const model = edmModel((x) => mul(0, x));

@@ -152,7 +152,7 @@ export function guidedModel(
  * @throws `DomainError` when a scale is out of range
  * @example
  * ```ts
- * import { guidedModelAsync } from "@provably/score-diffusion";
+ * import { gaussian, guidedModelAsync } from "@provably/score-diffusion";
  *
  * const law = gaussian({ mean: [0], covariance: [[1]] });
  * const later = { prediction: law.prediction, evaluate: async (x, level) => law.evaluate(x, level) };

@@ -42,8 +42,10 @@ export interface ScoreError {
  * @throws `DomainError` when a size is negative, or a Jacobian is asked for without an error
  * @example
  * ```ts
+ * import { zeros } from "@provably/core-tensor";
+ * import { key } from "@provably/core-tensor/random";
  *  * import { key } from "@provably/core-tensor/random";
- * import { perturbScore } from "@provably/score-diffusion";
+ * import { gaussianMixture, levelOf, perturbScore } from "@provably/score-diffusion";
  *
  * const law = gaussianMixture({ weights: [1], means: [[0]], variances: [1] });
  * const off = perturbScore(law, key(0), { l2: 0.3 });

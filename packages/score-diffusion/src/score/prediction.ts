@@ -126,8 +126,8 @@ export function predict(
  * @throws `DomainError` when the level does not allow the conversion
  * @example
  * ```ts
- * import { array } from "@provably/core-tensor";
- * import { convertPrediction } from "@provably/score-diffusion";
+ * import { array, toNested } from "@provably/core-tensor";
+ * import { convertPrediction, levelOf } from "@provably/score-diffusion";
  *
  * const x = array([2], { dtype: "float64" });
  * toNested(convertPrediction(array([1], { dtype: "float64" }), "eps", "score", x, levelOf(0.75))); // => [-2]

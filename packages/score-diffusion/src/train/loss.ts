@@ -174,7 +174,7 @@ function epsPerPrediction(
  * @throws `DomainError` when a level or constant is out of range
  * @example
  * ```ts
- * import { mul } from "@provably/core-tensor";
+ * import { item, mul, ones } from "@provably/core-tensor";
  * import { key } from "@provably/core-tensor/random";
  * import { denoisingLoss } from "@provably/score-diffusion";
  *

@@ -116,7 +116,9 @@ export interface TrainScoreResult<P> extends TrainingState<P> {
  * @throws `ShapeError` when there is no data
  * @example
  * ```ts
- * import { mul } from "@provably/core-tensor";
+ * import { sgd } from "@provably/core-tensor/optim";
+ * import { key } from "@provably/core-tensor/random";
+ * import { mul, ones, zeros } from "@provably/core-tensor";
  *  * import { key } from "@provably/core-tensor/random";
  * import { trainScore } from "@provably/score-diffusion";
  *
