@@ -245,9 +245,9 @@ describe("arguments of the wrong kind", () => {
     ],
     ["no scijs array", () => fromNdarray(any(undefined)), /fromNdarray: source/],
     ["a target that is a list", () => copyInto(any([0]), [1]), /copyInto: target/],
-    ["bytes that are an object", () => decodeSafetensors(any({})), /decodeSafetensors: bytes/],
-    ["a head that is an object", () => safetensorsTable(any({}), 72), /head/],
-    ["bytes that are a list", () => decodeNpy(any([1])), /decodeNpy: bytes/],
+    ["bytes that are an object", () => decodeSafetensors(any({})), /decodeSafetensors: file/],
+    ["a head that is an object", () => safetensorsTable(any({}), 72), /safetensorsTable: front/],
+    ["bytes that are a list", () => decodeNpy(any([1])), /decodeNpy: file/],
     [
       "no entry of a table",
       () => decodeSafetensor(any(undefined), new Uint8Array(4)),
