@@ -62,7 +62,7 @@ function profilePlot(radii, profiles) {
 
 /** Mean gap in the true game of policies computed from N samples of every transition, with standard errors over seeds. */
 function gapCurve(progress) {
-  const game = randomMarkovGame(key(3), { states: 4, actions: [3, 3], horizon: 4 });
+  const game = randomMarkovGame(key(3), { numStates: 4, numActions: [3, 3], horizon: 4 });
   const sigma = [0.1, 0.3];
   const sizes = [25, 50, 100, 200, 400, 800, 1600];
   const seeds = 30;
@@ -85,7 +85,7 @@ function gapCurve(progress) {
   const slope =
     mean(x.map((v, i) => (v - mean(x)) * (y[i] - mean(y)))) /
     mean(x.map((v) => (v - mean(x)) ** 2));
-  return { curve, slope, exact: drNvi(game, sigma, { notion: "nash" }).certificate };
+  return { curve, slope, exact: drNvi(game, sigma, { solutionConcept: "nash" }).certificate };
 }
 
 function gapPlot(curve) {

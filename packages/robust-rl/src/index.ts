@@ -18,8 +18,10 @@ export {
   totalVariation,
   wasserstein,
   type Support,
+  type L1BallOptions,
   type SupportOptions,
   type UncertaintySet,
+  type WassersteinOptions,
 } from "./uncertainty/set.js";
 export {
   bestCaseExpectation,
@@ -39,9 +41,26 @@ export { SolverError } from "./lp/error.js";
 export { solveLinearProgramHighs } from "./lp/highs.js";
 
 // decision processes and planning
-export { mdp, type Mdp, type SparseTransitions } from "./mdp/model.js";
-export { sRectangularL1, type SRectangularSet } from "./mdp/s-rectangular.js";
-export { robustBellman, worstCaseKernel, type RectangularSet } from "./mdp/bellman.js";
+export {
+  mdp,
+  type Mdp,
+  type MdpParts,
+  type RewardAxes,
+  type SparseLists,
+  type SparseRewards,
+  type SparseTransitions,
+} from "./mdp/model.js";
+export {
+  sRectangularL1,
+  type SRectangularOptions,
+  type SRectangularSet,
+} from "./mdp/s-rectangular.js";
+export {
+  robustBellman,
+  worstCaseKernel,
+  type OperatorOptions,
+  type RectangularSet,
+} from "./mdp/bellman.js";
 export {
   partialPolicyIteration,
   policyIteration,
@@ -51,6 +70,7 @@ export {
   valueIteration,
   type DiscountedOptions,
   type FiniteHorizonOptions,
+  type ModifiedOptions,
   type RobustPlan,
 } from "./mdp/planning.js";
 export {
@@ -58,11 +78,17 @@ export {
   robustPolicyEvaluation,
   robustnessProfile,
   type EvaluationOptions,
+  type ProfileOptions,
   type RobustEvaluation,
 } from "./mdp/evaluation.js";
-export { certifyValues } from "./mdp/certificate.js";
-export { linearProgrammingMdp, occupancyMeasure } from "./mdp/linear-program.js";
-export { simulate, weissmanRadius } from "./mdp/simulate.js";
+export {
+  certifyPlan,
+  certifyValues,
+  type CertifyPlanOptions,
+  type CertifyValuesOptions,
+} from "./mdp/certificate.js";
+export { linearProgrammingMdp, occupancyMeasure, type FromStart } from "./mdp/linear-program.js";
+export { simulate, weissmanRadius, type SimulateOptions } from "./mdp/simulate.js";
 
 // environments
 export {
@@ -70,42 +96,63 @@ export {
   inventory,
   machineReplacement,
   riverSwim,
+  type GridWorldOptions,
   type InventoryOptions,
 } from "./environments/classic.js";
-export { gridPicture } from "./environments/picture.js";
-export { garnet, randomLinearMdp } from "./environments/random.js";
+export { gridPicture, type GridPictureOptions } from "./environments/picture.js";
+export {
+  garnet,
+  randomLinearMdp,
+  type GarnetOptions,
+  type RandomLinearOptions,
+} from "./environments/random.js";
 export { americanPut, priceGrid, type AmericanPutOptions } from "./environments/american-put.js";
 
 // equilibria of games in normal form
-export { bimatrixNash, type NashEquilibrium, type NashMethod } from "./stage/bimatrix.js";
-export { nashEquilibria, pureNash, type MixedEquilibrium } from "./stage/nash.js";
+export {
+  bimatrixNash,
+  type BimatrixEquilibria,
+  type BimatrixOptions,
+  type NashEquilibrium,
+  type NashMethod,
+} from "./stage/bimatrix.js";
+export { nashEquilibria, pureNash, type MixedEquilibrium, type NashOptions } from "./stage/nash.js";
 export { zeroSumEquilibrium, type ZeroSumEquilibrium } from "./stage/zero-sum.js";
 export {
   coarseCorrelatedEquilibrium,
   correlatedEquilibrium,
   type CorrelatedEquilibrium,
+  type CorrelatedOptions,
   type EquilibriumObjective,
 } from "./stage/correlated.js";
+export { certifyNash, type CertifyNashOptions } from "./stage/certificate.js";
 export { regret } from "./stage/payoffs.js";
 
 // Markov games
-export { markovGame, type MarkovGame } from "./game/model.js";
+export { markovGame, type MarkovGame, type MarkovGameParts } from "./game/model.js";
 export {
   drNvi,
   sampleComplexity,
   type DrNviOptions,
   type DrNviResult,
   type DrNviState,
+  type SampleComplexityOptions,
 } from "./game/dr-nvi.js";
 export {
   robustGameValues,
   robustGap,
-  type EquilibriumNotion,
   type GameOptions,
+  type GapOptions,
   type RobustGap,
+  type SolutionConcept,
 } from "./game/gaps.js";
-export { empiricalGame, empiricalKernel, sampleCounts } from "./game/sampling.js";
-export { commonsGame, randomMarkovGame } from "./environments/games.js";
+export {
+  empiricalGame,
+  empiricalKernel,
+  sampleCounts,
+  type EmpiricalKernelOptions,
+} from "./game/sampling.js";
+export { commonsGame, randomMarkovGame, type RandomGameOptions } from "./environments/games.js";
 
 // offline learning
 export {
@@ -113,15 +160,19 @@ export {
   linearRobustEvaluation,
   linearRobustValueIteration,
   type LinearMdp,
+  type LinearMdpParts,
   type LinearValues,
 } from "./offline/model.js";
 export {
   collectOfflineData,
   trimmedCount,
   twoFoldSubsampling,
+  type CollectOptions,
   type OfflineData,
+  type SubsamplingOptions,
+  type TrimOptions,
 } from "./offline/data.js";
 export { drop, drpvi } from "./offline/drop.js";
 export type { DropOptions, DropResult, Pessimism } from "./offline/result.js";
 export { dropV, type DropVOptions } from "./offline/drop-v.js";
-export { certifyOffline } from "./offline/certificate.js";
+export { certifyOffline, type CertifyOfflineOptions } from "./offline/certificate.js";

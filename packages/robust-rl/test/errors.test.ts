@@ -17,8 +17,8 @@ function detached(): Float64Array {
 describe("arguments of the wrong kind", () => {
   const model = riverSwim();
   const still = new Array<number>(model.numStates).fill(0);
-  const linear = randomLinearMdp(key(0), { states: 4, actions: 2, dimension: 3, horizon: 2 });
-  const offline = collectOfflineData(key(1), linear, { episodes: 20 });
+  const linear = randomLinearMdp(key(0), { numStates: 4, numActions: 2, dimension: 3, horizon: 2 });
+  const offline = collectOfflineData(key(1), linear, { numEpisodes: 20 });
   const calls: [string, () => unknown, RegExp][] = [
     ["a length without a value", () => riverSwim(any(bare)), /riverSwim: length/],
     ["no wear states", () => machineReplacement(0), /machineReplacement: wearStates/],
@@ -38,12 +38,12 @@ describe("arguments of the wrong kind", () => {
     [
       "a discount without a value",
       () => valueIteration(model, { discount: any(bare) }),
-      /ValueIteration: discount/,
+      /valueIteration: discount/,
     ],
     [
       "a tolerance in text",
       () => valueIteration(model, { discount: 0.9, tolerance: any("1") }),
-      /ValueIteration: tolerance .* got "1"/,
+      /valueIteration: tolerance .* got "1"/,
     ],
     [
       "a failure that is a list",
@@ -52,7 +52,7 @@ describe("arguments of the wrong kind", () => {
     ],
     [
       "visits in text",
-      () => trimmedCount(any("abc"), { episodes: 2000, horizon: 5, failure: 0.1 }),
+      () => trimmedCount(any("abc"), { numEpisodes: 2000, horizon: 5, failureProbability: 0.1 }),
       /trimmedCount: visits/,
     ],
     [
@@ -63,7 +63,7 @@ describe("arguments of the wrong kind", () => {
     [
       "more steps than can be written down",
       () => valueIteration(model, { horizon: 2 ** 53 - 1 }),
-      /ValueIteration: horizon .* below 2³¹/,
+      /valueIteration: horizon .* below 2³¹/,
     ],
     [
       "a mean over the worst share of nothing",
@@ -71,14 +71,9 @@ describe("arguments of the wrong kind", () => {
       /cvar.* radius > 0/,
     ],
     [
-      "rewards on arrival that are not there",
-      () =>
-        robustBellman(
-          { ...model, rewardsOnArrival: any([]) },
-          totalVariation(0),
-          [0, 0, 0, 0, 0, 0],
-        ),
-      /mdp\(\)/,
+      "axes of rewards that are none",
+      () => robustBellman({ ...model, rewardAxes: any([]) }, totalVariation(0), [0, 0, 0, 0, 0, 0]),
+      /model.rewardAxes must be one of/,
     ],
     [
       "a budget below 0",
@@ -88,7 +83,7 @@ describe("arguments of the wrong kind", () => {
     [
       "a signal that is none",
       () => valueIteration(model, { discount: 0.9, signal: any({}) }),
-      /ValueIteration: signal/,
+      /valueIteration: signal/,
     ],
     [
       "a signal that is none, for offline data",
@@ -125,7 +120,7 @@ describe("arguments of the wrong kind", () => {
     ],
     [
       "a method that nobody knows, for stages",
-      () => drNvi(commonsGame(0.1), 0.1, { notion: "nash", method: any("guess") }),
+      () => drNvi(commonsGame(0.1), 0.1, { solutionConcept: "nash", method: any("guess") }),
       /drNvi: method/,
     ],
     [
@@ -160,7 +155,7 @@ describe("arguments of the wrong kind", () => {
     [
       "a limit that cannot be compared",
       () => nashEquilibria([[[1]], [[1]]], { limit: any(detached()) }),
-      /limit ≥ 1, got/,
+      /limit must be ≥ 1, got/,
     ],
     [
       "a game with a symbol for its states",

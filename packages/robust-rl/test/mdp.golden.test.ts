@@ -90,7 +90,7 @@ const sets: Record<string, (radius: number, cost?: number[][]) => UncertaintySet
 
 const tight = { tolerance: 1e-11, maxIterations: 100_000 };
 
-describe.skipIf(golden === undefined)("golden robust decision processes", () => {
+describe("golden robust decision processes", () => {
   const named: readonly (readonly [
     string,
     () => Mdp,
@@ -107,7 +107,7 @@ describe.skipIf(golden === undefined)("golden robust decision processes", () => 
         ["gridWorld", gridWorld, golden.gridworld],
         [
           "garnet",
-          () => mdp({ transitions: golden.garnet.P, rewards: golden.garnet.r }),
+          () => mdp({ transitions: golden.garnet.P, rewards: golden.garnet.r, axes: "SAS" }),
           { gamma: golden.garnet.gamma, results: golden.garnet.optimal },
         ],
       ]
@@ -123,7 +123,7 @@ describe.skipIf(golden === undefined)("golden robust decision processes", () => 
       "%s",
       (_, { kind, radius, V, Q, policy, uniqueAction }) => {
         const model = make();
-        const set = sets[kind]!(radius, golden!.garnet.cost);
+        const set = sets[kind]!(radius, golden.garnet.cost);
         for (const solver of Object.values(solvers)) {
           const plan = solver(model, set, { discount: gamma, ...tight });
           expect(plan.converged).toBe(true);
@@ -141,7 +141,7 @@ describe.skipIf(golden === undefined)("golden robust decision processes", () => 
     );
 
   it("finite horizons of riverSwim", () => {
-    const { H, finite } = golden!.riverswim;
+    const { H, finite } = golden.riverswim;
     for (const { kind, radius, V, policy } of finite) {
       const plan = robustValueIteration(riverSwim(), sets[kind]!(radius), { horizon: H });
       expectNear(plan.values, V, 1e-10);
@@ -155,8 +155,8 @@ describe.skipIf(golden === undefined)("golden robust decision processes", () => 
   });
 
   it("policies evaluated against the worst kernel", () => {
-    const { P, r, gamma, cost, evaluateUniform, nominal, nominalPolicyUnderTV } = golden!.garnet;
-    const model = mdp({ transitions: P, rewards: r });
+    const { P, r, gamma, cost, evaluateUniform, nominal, nominalPolicyUnderTV } = golden.garnet;
+    const model = mdp({ transitions: P, rewards: r, axes: "SAS" });
     const uniform = r.map((row) => row.map(() => 1 / row.length));
     for (const { kind, radius, V } of evaluateUniform)
       expectNear(
@@ -177,9 +177,9 @@ describe.skipIf(golden === undefined)("golden robust decision processes", () => 
   });
 
   it("a radius for every state and action", () => {
-    const { P, r, gamma, tvRadiusPerStateAction } = golden!.garnet;
+    const { P, r, gamma, tvRadiusPerStateAction } = golden.garnet;
     const plan = robustValueIteration(
-      mdp({ transitions: P, rewards: r }),
+      mdp({ transitions: P, rewards: r, axes: "SAS" }),
       totalVariation(tvRadiusPerStateAction.radius),
       {
         discount: gamma,
@@ -191,8 +191,8 @@ describe.skipIf(golden === undefined)("golden robust decision processes", () => 
   });
 
   it("s-rectangular sets, values and the robust values of the mixtures", () => {
-    const { P, r, gamma, sRectangularL1: cases } = golden!.garnet;
-    const model = mdp({ transitions: P, rewards: r });
+    const { P, r, gamma, sRectangularL1: cases } = golden.garnet;
+    const model = mdp({ transitions: P, rewards: r, axes: "SAS" });
     for (const { kappa, V, policy } of cases) {
       const set = sRectangularL1(kappa);
       const plan = robustValueIteration(model, set, { discount: gamma, ...tight });
@@ -203,7 +203,7 @@ describe.skipIf(golden === undefined)("golden robust decision processes", () => 
   });
 
   it("the American put under both conventions of the support", () => {
-    const { p_up, H, prices, results } = golden!.americanPut;
+    const { p_up, H, prices, results } = golden.americanPut;
     const model = americanPut({ up: p_up });
     const grid = priceGrid();
     for (const { support, sigma, V1 } of results) {
@@ -242,14 +242,14 @@ const environments = load<
   }
 >("envs");
 
-describe.skipIf(environments === undefined)("golden environments", () => {
+describe("golden environments", () => {
   it.each([
     ["riverswim", riverSwim],
     ["machineReplacement", machineReplacement],
     ["inventory", inventory],
     ["gridworld", gridWorld],
   ] as const)("%s", (name, make) => {
-    const { shape, nonzero, r } = environments![name];
+    const { shape, nonzero, r } = environments[name];
     const model = make();
     const dense = new Array<number>(shape.reduce((a, b) => a * b)).fill(0);
     for (const [s, a, t, p] of nonzero) dense[(s * shape[1]! + a) * shape[2]! + t] = p;
@@ -260,7 +260,7 @@ describe.skipIf(environments === undefined)("golden environments", () => {
 
   it("americanPut", () => {
     const { shape, sampleStates, holdSuccessors, exerciseReward, rewardSum, rowsumSq } =
-      environments!.americanPut;
+      environments.americanPut;
     const { transitions, rewards } = americanPut();
     if (!("rowPointers" in transitions)) throw new Error("expected sparse transitions");
     expect(transitions.shape).toEqual(shape);

@@ -120,21 +120,21 @@ const dataOf = ({ s, a, r, s2 }: Data): OfflineData => ({
 const modelOf = ({ phi, mu, theta }: Instance): LinearMdp =>
   linearMdp({ features: phi, factors: mu, rewards: theta });
 
-describe.skipIf(golden === undefined)("golden offline learning", () => {
+describe("golden offline learning", () => {
   it("the exact solution of a linear process", () => {
-    const { rho, exact } = golden!.main;
-    const solved = linearRobustValueIteration(modelOf(golden!.main), rho);
+    const { rho, exact } = golden.main;
+    const solved = linearRobustValueIteration(modelOf(golden.main), rho);
     expectNear(solved.values, exact.V);
     expectNear(solved.q, exact.Q);
     expectNear(solved.worstCaseWeights, exact.nu);
     expectNear(
-      linearRobustValueIteration(modelOf(golden!.variance), golden!.variance.rho).values,
-      golden!.variance.exactV,
+      linearRobustValueIteration(modelOf(golden.variance), golden.variance.rho).values,
+      golden.variance.exactV,
     );
   });
 
   it("DROP, every part of it, with known and unknown rewards", () => {
-    const { main } = golden!;
+    const { main } = golden;
     for (const want of main.drop) {
       const { gamma0, lambda0, rewardKnown } = want;
       const got = drop(dataOf(main.data), main.phi, {
@@ -147,7 +147,7 @@ describe.skipIf(golden === undefined)("golden offline learning", () => {
       expectNear(got.rewardWeights, want.thetaHat);
       expectNear(got.worstCaseWeights, want.nuHat);
       expectNear(got.penalty, want.penalty);
-      expectNear(got.uncutQ, want.Qbar);
+      expectNear(got.unclippedQ, want.Qbar);
       expectNear(got.q, want.Q);
       expectNear(got.values, want.V);
       expect(flat(got.policy)).toEqual(flat(want.policy));
@@ -168,11 +168,11 @@ describe.skipIf(golden === undefined)("golden offline learning", () => {
   });
 
   it("the published constants drown the data", ({ task }) => {
-    const { main } = golden!;
+    const { main } = golden;
     const got = drop(dataOf(main.data), main.phi, {
       radius: main.rho,
       pessimism: "theory",
-      failure: main.delta,
+      failureProbability: main.delta,
     });
     expectNear(got.pessimism, main.dropTheory.gamma0, 1e-10);
     expectNear(got.values, main.dropTheory.V);
@@ -182,7 +182,7 @@ describe.skipIf(golden === undefined)("golden offline learning", () => {
       radius: main.rho,
       pessimism: "theory",
       firstPessimism: "theory",
-      failure: main.delta,
+      failureProbability: main.delta,
     });
     expectNear(weighted.pessimism, main.dropVTheory.gamma1, 1e-10);
     expectNear(weighted.values, main.dropVTheory.V);
@@ -194,7 +194,7 @@ describe.skipIf(golden === undefined)("golden offline learning", () => {
   });
 
   it("radius 0 is pessimistic least-squares value iteration", () => {
-    const { main } = golden!;
+    const { main } = golden;
     const got = drop(dataOf(main.data), main.phi, {
       radius: 0,
       pessimism: main.dropRhoZero.gamma0,
@@ -204,7 +204,7 @@ describe.skipIf(golden === undefined)("golden offline learning", () => {
   });
 
   it("DROP-V, where variances matter and where they do not", () => {
-    const { main, variance } = golden!;
+    const { main, variance } = golden;
     for (const { instance, constants, want } of [
       { instance: main, constants: main.dropV, want: main.dropV },
       { instance: variance, constants: variance, want: variance.dropV },
@@ -228,7 +228,7 @@ describe.skipIf(golden === undefined)("golden offline learning", () => {
   });
 
   it("one-hot features are robust value iteration on the empirical model", () => {
-    const { S, A, H, rho, lambda0, data, V } = golden!.oneHot;
+    const { S, A, H, rho, lambda0, data, V } = golden.oneHot;
     const phi = Array.from({ length: S }, (_, s) =>
       Array.from({ length: A }, (__, a) =>
         Array.from({ length: S * A }, (___, i) => (i === s * A + a ? 1 : 0)),
@@ -261,7 +261,7 @@ describe.skipIf(golden === undefined)("golden offline learning", () => {
   });
 
   it("the maximum over clipping levels is global", () => {
-    for (const { F, V, s2, rho, lambda0, nuHat, goldenSectionValue } of golden!.nonConcave) {
+    for (const { F, V, s2, rho, lambda0, nuHat, goldenSectionValue } of golden.nonConcave) {
       const d = F[0]!.length;
       const gram = Array.from({ length: d }, (_, i) =>
         Array.from({ length: d }, (__, j) =>
@@ -285,9 +285,9 @@ describe.skipIf(golden === undefined)("golden offline learning", () => {
   });
 
   it("how much two-fold subsampling keeps", () => {
-    const { K, H, delta, nAux, nTrim } = golden!.trimCounts;
+    const { K, H, delta, nAux, nTrim } = golden.trimCounts;
     expectNear(
-      nAux.map((n) => trimmedCount(n, { episodes: K, horizon: H, failure: delta })),
+      nAux.map((n) => trimmedCount(n, { numEpisodes: K, horizon: H, failureProbability: delta })),
       nTrim,
     );
   });

@@ -54,7 +54,7 @@ const golden = load<Golden>("stage_games");
 const sum = (x: readonly number[]): number => x.reduce((a, b) => a + b, 0);
 const entropy = (p: readonly number[]): number => -sum(p.map((x) => (x > 0 ? x * Math.log(x) : 0)));
 
-describe.skipIf(golden === undefined)("golden stage games", () => {
+describe("golden stage games", () => {
   const games = (golden?.bimatrix ?? []).map((game) => [game.name, game] as const);
 
   it.each(games)("all extreme equilibria of %s", (_, { A, B, extremeNash }) => {
@@ -113,7 +113,7 @@ describe.skipIf(golden === undefined)("golden stage games", () => {
   });
 
   it("zero-sum games", () => {
-    for (const { A, value } of golden!.zeroSum) {
+    for (const { A, value } of golden.zeroSum) {
       const solved = zeroSumEquilibrium(A);
       expectNear(solved.value, value);
       expect(Math.max(...flat(solved.regrets))).toBeLessThan(1e-9);
@@ -128,7 +128,7 @@ describe.skipIf(golden === undefined)("golden stage games", () => {
       maxWelfareCCE,
       maxEntropyCE,
       maxEntropyCCE,
-    } of golden!.threePlayer) {
+    } of golden.threePlayer) {
       const found = nashEquilibria(U, { starts: 12 }).map(({ strategies }) =>
         strategies.map((s) => s.get(0)),
       );

@@ -26,7 +26,7 @@ import {
 import { flat } from "./fixtures.js";
 
 const seeds = Array.from({ length: 20 }, (_, i) => i);
-const random = (seed: number) => garnet(key(seed), { states: 12, actions: 3, branching: 4 });
+const random = (seed: number) => garnet(key(seed), { numStates: 12, numActions: 3, branching: 4 });
 const span = (v: readonly number[]): number => Math.max(...v) - Math.min(...v);
 
 describe("robust planning", () => {
@@ -143,7 +143,7 @@ describe("robust games", () => {
         rewards: array(stacked(flat(model.rewards)), { shape: [horizon, 1, 12, 3] }),
       });
       const [a, b] = [
-        drNvi(game, 0.2, { notion: "nash" }),
+        drNvi(game, 0.2, { solutionConcept: "nash" }),
         robustValueIteration(model, totalVariation(0.2), { horizon }),
       ];
       const [v, w] = [flat(a.values), flat(b.values)];
@@ -160,9 +160,9 @@ describe("robust games", () => {
   it("have equilibria inside one another: Nash, correlated, coarse correlated", ({ task }) => {
     let gap = 0;
     for (const seed of seeds) {
-      const game = randomMarkovGame(key(seed), { states: 3, actions: [3, 3], horizon: 3 });
-      const nash = drNvi(game, [0.1, 0.3], { notion: "nash" }).policy;
-      const correlated = drNvi(game, [0.1, 0.3], { notion: "ce" }).policy;
+      const game = randomMarkovGame(key(seed), { numStates: 3, numActions: [3, 3], horizon: 3 });
+      const nash = drNvi(game, [0.1, 0.3], { solutionConcept: "nash" }).policy;
+      const correlated = drNvi(game, [0.1, 0.3], { solutionConcept: "ce" }).policy;
       for (const [policy, notion] of [
         [nash, "nash"],
         [nash, "ce"],
@@ -191,13 +191,18 @@ describe("offline learning", () => {
       const [states, actions, horizon] = [4, 2, 3];
       const d = states * actions;
       const features = array(Float64Array.from({ length: d * d }, (_, i) => (i % d === Math.floor(i / d) ? 1 : 0)), { shape: [states, actions, d] }); // prettier-ignore
-      const truth = randomLinearMdp(key(seed), { states, actions, dimension: 3, horizon });
+      const truth = randomLinearMdp(key(seed), {
+        numStates: states,
+        numActions: actions,
+        dimension: 3,
+        horizon,
+      });
       const mixed = linearMdp({
         features,
         factors: array(flat(kernelOf(truth)), { dtype: "float64", shape: [horizon, d, states] }),
         rewards: array(flat(rewardsOf(truth)), { dtype: "float64", shape: [horizon, d] }),
       });
-      const data = collectOfflineData(foldIn(key(seed), "data"), mixed, { episodes: 4000 });
+      const data = collectOfflineData(foldIn(key(seed), "data"), mixed, { numEpisodes: 4000 });
       const counts = new Float64Array(horizon * d * states);
       for (let h = 0; h < horizon; h++)
         for (let k = 0; k < 4000; k++)
@@ -236,12 +241,14 @@ describe("offline learning", () => {
     const losses = sizes.map((episodes) => {
       const runs = seeds.map((seed) => {
         const model = randomLinearMdp(key(seed), {
-          states: 8,
-          actions: 4,
+          numStates: 8,
+          numActions: 4,
           dimension: 5,
           horizon: 4,
         });
-        const data = collectOfflineData(foldIn(key(seed), "data"), model, { episodes });
+        const data = collectOfflineData(foldIn(key(seed), "data"), model, {
+          numEpisodes: episodes,
+        });
         return certifyOffline(
           drop(data, model.features, { radius: 0.2, pessimism: 0.02 }),
           model,

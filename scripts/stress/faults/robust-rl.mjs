@@ -35,7 +35,7 @@ const values = {
   certificate: "certifyValues",
   given: "optimal robust values of Garnets, 20 states, 3 actions, discount 0.95",
   make(seed) {
-    const model = garnet(key(seed), { states: 20, actions: 3, branching: 5 });
+    const model = garnet(key(seed), { numStates: 20, numActions: 3, branching: 5 });
     return { seed, model, plan: robustValueIteration(model, set, { discount }) };
   },
   honest: ({ plan }) => plan.certificate,
@@ -59,7 +59,7 @@ const policyValues = {
   certificate: "robustPolicyEvaluation",
   given: "robust values of the ordinary plan of the same Garnets",
   make(seed) {
-    const model = garnet(key(seed), { states: 20, actions: 3, branching: 5 });
+    const model = garnet(key(seed), { numStates: 20, numActions: 3, branching: 5 });
     const { policy } = robustValueIteration(model, totalVariation(0), { discount });
     return { seed, model, policy, evaluation: robustPolicyEvaluation(model, set, policy, { discount }) };
   },
@@ -80,7 +80,7 @@ const finite = {
   certificate: "certifyValues, finite horizon",
   given: "optimal robust values of Garnets over 8 steps",
   make(seed) {
-    const model = garnet(key(seed), { states: 20, actions: 3, branching: 5 });
+    const model = garnet(key(seed), { numStates: 20, numActions: 3, branching: 5 });
     return { seed, model, plan: robustValueIteration(model, set, { horizon }) };
   },
   honest: ({ plan }) => plan.certificate,
@@ -124,8 +124,8 @@ const gap = (notion) => ({
   certificate: `robustGap, ${notion}`,
   given: "DR-NVI on random games of two players, 3 × 3 actions, 3 states, 3 steps",
   make(seed) {
-    const game = randomMarkovGame(key(seed), { states: 3, actions: [3, 3], horizon: 3 });
-    return { seed, game, solved: drNvi(game, sigma, { notion }) };
+    const game = randomMarkovGame(key(seed), { numStates: 3, numActions: [3, 3], horizon: 3 });
+    return { seed, game, solved: drNvi(game, sigma, { solutionConcept: notion }) };
   },
   honest: ({ solved }) => solved.certificate,
   faults: {
@@ -140,14 +140,14 @@ const gap = (notion) => ({
       const rewards = toTypedArray(game.rewards);
       const half = rewards.length / 2;
       const other = { ...game, rewards: changed(game.rewards, (_, i) => rewards[(i + half) % rewards.length]) };
-      return robustGap(game, sigma, drNvi(other, sigma, { notion }).policy, notion).certificate;
+      return robustGap(game, sigma, drNvi(other, sigma, { solutionConcept: notion }).policy, notion).certificate;
     },
     "solved on 50 samples of each transition": {
-      damage: ({ seed, game, solved }) => heldAgainst(game, solved, drNvi(empiricalGame(key(seed), game, 50), sigma, { notion }).policy, notion),
+      damage: ({ seed, game, solved }) => heldAgainst(game, solved, drNvi(empiricalGame(key(seed), game, 50), sigma, { solutionConcept: notion }).policy, notion),
       ...another,
     },
     "solved for radii 0.4 and 0.6 instead of 0.1 and 0.3": {
-      damage: ({ game, solved }) => heldAgainst(game, solved, drNvi(game, [0.4, 0.6], { notion }).policy, notion),
+      damage: ({ game, solved }) => heldAgainst(game, solved, drNvi(game, [0.4, 0.6], { solutionConcept: notion }).policy, notion),
       ...another,
     },
   },
@@ -179,14 +179,14 @@ function noisy(policy, share) {
   );
 }
 
-const size = { states: 8, actions: 3, dimension: 4, horizon: 4 };
+const size = { numStates: 8, numActions: 3, dimension: 4, horizon: 4 };
 const lucky = { note: "the others are lower bounds all the same" };
 const offline = (which) => ({
   certificate: `certifyOffline, ${which}`,
   given: "DROP from 2000 episodes of random linear processes, radius 0.2",
   make(seed) {
     const model = randomLinearMdp(key(seed), size);
-    const data = collectOfflineData(foldIn(key(seed), "data"), model, { episodes: 2000 });
+    const data = collectOfflineData(foldIn(key(seed), "data"), model, { numEpisodes: 2000 });
     return {
       seed,
       model,
@@ -223,7 +223,7 @@ export default [
     faults: {
       "no penalty and no ridge, 60 episodes": {
         damage: ({ model, seed, certify }) => {
-          const few = collectOfflineData(foldIn(key(seed), "few"), model, { episodes: 60 });
+          const few = collectOfflineData(foldIn(key(seed), "few"), model, { numEpisodes: 60 });
           return certify(drop(few, model.features, { radius: 0.2, pessimism: 0, ridge: 1e-6 }));
         },
         ...lucky,

@@ -156,9 +156,9 @@ export const jobs = {
   },
 
   drNvi(state, save) {
-    const game = randomMarkovGame(key(4), { states: 4, actions: [3, 3], horizon: 300 });
+    const game = randomMarkovGame(key(4), { numStates: 4, numActions: [3, 3], horizon: 300 });
     const { policy, values } = drNvi(game, [0.1, 0.3], {
-      notion: "nash",
+      solutionConcept: "nash",
       ...kept(state, save),
     });
     return { policy, values };

@@ -45,8 +45,8 @@ export const tasks = {
   },
 
   drNvi: () =>
-    drNvi(randomMarkovGame(key(4), { states: 4, actions: [3, 3], horizon: 20 }), [0.1, 0.3], {
-      notion: "nash",
+    drNvi(randomMarkovGame(key(4), { numStates: 4, numActions: [3, 3], horizon: 20 }), [0.1, 0.3], {
+      solutionConcept: "nash",
     }),
 
   onlineVpo() {

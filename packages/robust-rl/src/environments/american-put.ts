@@ -1,6 +1,13 @@
 /** Optimal stopping: an American put option. */
 import { DomainError } from "@provably/core-tensor";
-import { anyList, anyRecord, check, show } from "@provably/core-tensor/internal";
+import {
+  type Schema,
+  checkOptions,
+  finiteNumber,
+  listOf,
+  numberIn,
+  positiveNumber,
+} from "@provably/core-tensor/internal";
 import { type Mdp, mdp } from "../mdp/model.js";
 
 /**
@@ -20,6 +27,14 @@ export interface AmericanPutOptions {
   readonly tick?: number;
 }
 
+const PUT: Schema<AmericanPutOptions> = {
+  up: numberIn(0, 1),
+  factors: listOf(finiteNumber, 2),
+  strike: finiteNumber,
+  range: listOf(finiteNumber, 2),
+  tick: positiveNumber,
+};
+
 /**
  * The prices that the states of {@link americanPut} stand for.
  *
@@ -34,18 +49,16 @@ export interface AmericanPutOptions {
  * @category Environments
  */
 export function priceGrid(options: AmericanPutOptions = {}): readonly number[] {
-  const { range = [80, 140], tick = 0.1 } = check("priceGrid", "options", options, anyRecord);
-  check("priceGrid", "range", range, anyList);
-  const numbers = [...range, tick].every((x) => typeof x === "number" && Number.isFinite(x));
-  if (
-    !numbers ||
-    range.length !== 2 ||
-    !(tick > 0) ||
-    !(range[1] - range[0] >= tick) ||
-    !((range[1] - range[0]) / tick < 1e6)
-  )
+  return pricesOf("priceGrid", checkOptions<AmericanPutOptions>("priceGrid", options, PUT));
+}
+
+function pricesOf(
+  fn: string,
+  { range = [80, 140], tick = 0.1 }: AmericanPutOptions,
+): readonly number[] {
+  if (!(range[1] - range[0] >= tick) || !((range[1] - range[0]) / tick < 1e6))
     throw new DomainError(
-      "priceGrid: range must be [low, high] and tick positive, with between 2 and a million prices",
+      `${fn}: range must be [low, high] and tick positive, with between 2 and a million prices`,
     );
   return Array.from(
     { length: Math.round((range[1] - range[0]) / tick) + 1 },
@@ -72,22 +85,15 @@ export function priceGrid(options: AmericanPutOptions = {}): readonly number[] {
  * @category Environments
  */
 export function americanPut(options: AmericanPutOptions = {}): Mdp {
+  const fn = "americanPut";
   const {
     up = 0.5,
     factors = [1.02, 0.98],
     strike = 100,
     range = [80, 140],
     tick = 0.1,
-  } = check("americanPut", "options", options, anyRecord);
-  if (!(typeof up === "number" && up >= 0 && up <= 1))
-    throw new DomainError(`americanPut: up must be a probability, got ${show(up)}`);
-  const prices = priceGrid(options);
-  check("americanPut", "factors", factors, anyList);
-  if (
-    factors.length !== 2 ||
-    ![...factors, strike].every((x) => typeof x === "number" && Number.isFinite(x))
-  )
-    throw new DomainError("americanPut: factors must be two finite numbers, and strike one");
+  } = checkOptions<AmericanPutOptions>(fn, options, PUT);
+  const prices = pricesOf(fn, options);
   const n = prices.length;
   const exercised = n;
   const nearest = (price: number): number =>
@@ -117,5 +123,6 @@ export function americanPut(options: AmericanPutOptions = {}): Mdp {
       probabilities: Float64Array.from(probabilities),
     },
     rewards: [...rewards, [0, 0]],
+    rewardAxes: "SA",
   });
 }

@@ -1,6 +1,14 @@
 /** Small decision processes of the literature. */
 import { DomainError } from "@provably/core-tensor";
-import { anyList, anyRecord, check, show } from "@provably/core-tensor/internal";
+import {
+  type Schema,
+  checkOptions,
+  finiteNumber,
+  listOf,
+  nonNegativeNumber,
+  numberIn,
+  wholeNumber,
+} from "@provably/core-tensor/internal";
 import { type Mdp, mdp } from "../mdp/model.js";
 import { checkSizes } from "./sizes.js";
 
@@ -19,7 +27,7 @@ function builder(fn: string, numStates: number, numActions: number) {
     move(state: number, action: number, to: number, probability: number): void {
       transitions[state]![action]![to]! += probability;
     },
-    build: (): Mdp => mdp({ transitions, rewards }),
+    build: (): Mdp => mdp({ transitions, rewards, axes: "SAS", rewardAxes: "SA" }),
   };
 }
 
@@ -125,6 +133,15 @@ export interface InventoryOptions {
   readonly fixedCost?: number;
 }
 
+const INVENTORY: Schema<InventoryOptions> = {
+  capacity: wholeNumber(),
+  demand: listOf(nonNegativeNumber),
+  price: finiteNumber,
+  unitCost: finiteNumber,
+  holdingCost: finiteNumber,
+  fixedCost: finiteNumber,
+};
+
 /**
  * Inventory control: how much to order when the stock is s. What is not in stock is not sold.
  *
@@ -148,14 +165,10 @@ export function inventory(options: InventoryOptions = {}): Mdp {
     unitCost = 2,
     holdingCost = 0.1,
     fixedCost = 1,
-  } = check("inventory", "options", options, anyRecord);
+  } = checkOptions<InventoryOptions>("inventory", options, INVENTORY);
   checkSizes("inventory", { capacity });
-  check("inventory", "demand", demand, anyList);
-  for (const [name, x] of Object.entries({ price, unitCost, holdingCost, fixedCost }))
-    if (!(typeof x === "number" && Number.isFinite(x)))
-      throw new DomainError(`inventory: ${name} must be a finite number, got ${show(x)}`);
-  const total = demand.reduce((sum, p) => (typeof p === "number" ? sum + p : NaN), 0);
-  if (!demand.every((p) => Number.isFinite(p) && p >= 0) || !(Math.abs(total - 1) <= 1e-8))
+  const total = demand.reduce((sum, p) => sum + p, 0);
+  if (!(Math.abs(total - 1) <= 1e-8))
     throw new DomainError(
       `inventory: demand must be a distribution, got probabilities that sum to ${total}`,
     );
@@ -176,12 +189,33 @@ export function inventory(options: InventoryOptions = {}): Mdp {
 }
 
 /**
+ * Options of {@link gridWorld}.
+ * @category Environments
+ */
+export interface GridWorldOptions {
+  /** Default 4. */
+  readonly rows?: number;
+  /** Default 5. */
+  readonly columns?: number;
+  /** Probability of a step to one of the sides; default 0.2. */
+  readonly slip?: number;
+  /** Row and column of the pit; default [1, 3]. */
+  readonly pit?: readonly [number, number];
+}
+
+const GRID: Schema<GridWorldOptions> = {
+  rows: wholeNumber(),
+  columns: wholeNumber(),
+  slip: numberIn(0, 1),
+  pit: listOf(wholeNumber(0), 2),
+};
+
+/**
  * A grid with a goal in the upper right corner and a pit below it. Moves slip to a side; walls keep one in place.
  *
  * Actions are 0 up, 1 right, 2 down, 3 left. State row · columns + column. Every step costs 0.04; entering the goal gives 1, the pit −1; both end it.
  *
- * @param options - `rows`, default 4; `columns`, default 5; `slip`, the probability of going to a side instead, default 0.2; `pit` [row, column], default
- *   [1, 3]
+ * @param options - see {@link GridWorldOptions}
  * @returns process with rows · columns states
  * @throws `DomainError` for a slip outside [0, 1] or a pit outside the grid
  * @example
@@ -193,29 +227,15 @@ export function inventory(options: InventoryOptions = {}): Mdp {
  * ```
  * @category Environments
  */
-export function gridWorld(
-  options: {
-    readonly rows?: number;
-    readonly columns?: number;
-    readonly slip?: number;
-    readonly pit?: readonly [number, number];
-  } = {},
-): Mdp {
+export function gridWorld(options: GridWorldOptions = {}): Mdp {
   const {
     rows = 4,
     columns = 5,
     slip = 0.2,
     pit = [1, 3],
-  } = check("gridWorld", "options", options, anyRecord);
+  } = checkOptions<GridWorldOptions>("gridWorld", options, GRID);
   checkSizes("gridWorld", { rows, columns });
-  if (!(typeof slip === "number" && slip >= 0 && slip <= 1))
-    throw new DomainError(`gridWorld: slip must lie in [0, 1], got ${show(slip)}`);
-  check("gridWorld", "pit", pit, anyList);
-  if (
-    !Number.isInteger(pit[0]) ||
-    !Number.isInteger(pit[1]) ||
-    !(pit[0] >= 0 && pit[0] < rows && pit[1] >= 0 && pit[1] < columns)
-  )
+  if (!(pit[0] < rows && pit[1] < columns))
     throw new DomainError(
       `gridWorld: pit must be a cell [row, column] of the grid of ${rows} × ${columns}`,
     );

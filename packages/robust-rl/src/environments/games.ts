@@ -1,9 +1,10 @@
 /** Markov games. */
 import { DomainError, array } from "@provably/core-tensor";
-import { anyList, anyRecord, check, show } from "@provably/core-tensor/internal";
+import { check, listOf, numberIn, wholeNumber } from "@provably/core-tensor/internal";
 import { type RngKey, exponential, foldIn, uniform } from "@provably/core-tensor/random";
 import { type MarkovGame, markovGame } from "../game/model.js";
-import { numbers } from "../uncertainty/worst-case.js";
+import { needOptions } from "../internal/options.js";
+import { numbers } from "../internal/read.js";
 import { checkSizes } from "./sizes.js";
 
 /**
@@ -26,8 +27,7 @@ import { checkSizes } from "./sizes.js";
  * @category Environments
  */
 export function commonsGame(depletion: number): MarkovGame {
-  if (!(typeof depletion === "number" && depletion >= 0 && depletion <= 0.5))
-    throw new DomainError(`commonsGame: depletion must lie in [0, 0.5], got ${show(depletion)}`);
+  check("commonsGame", "depletion", depletion, numberIn(0, 0.5));
   const from = (fishers: number): number[] => [1 - depletion * fishers, depletion * fishers];
   const own = (fish: number, protect: number) => ({ fish, protect });
   const [good, bad] = [own(1.01, 0.96), own(0.01, 0)];
@@ -65,10 +65,27 @@ export function commonsGame(depletion: number): MarkovGame {
 }
 
 /**
+ * Sizes of {@link randomMarkovGame}.
+ * @category Environments
+ */
+export interface RandomGameOptions {
+  readonly numStates: number;
+  /** Of each player. */
+  readonly numActions: readonly number[];
+  readonly horizon: number;
+}
+
+const RANDOM = {
+  numStates: wholeNumber(),
+  numActions: listOf(wholeNumber()),
+  horizon: wholeNumber(),
+};
+
+/**
  * A random Markov game: kernels uniform on the simplex and rewards uniform on [0, 1], drawn anew at every step.
  *
  * @param key - random key
- * @param options - `states`, `actions` of each player, `horizon`
+ * @param options - see {@link RandomGameOptions}
  * @returns the game
  * @throws `ShapeError` for sizes that are not positive
  * @example
@@ -76,27 +93,25 @@ export function commonsGame(depletion: number): MarkovGame {
  * import { key } from "@provably/core-tensor/random";
  * import { randomMarkovGame } from "@provably/robust-rl";
  *
- * randomMarkovGame(key(0), { states: 3, actions: [2, 3], horizon: 4 }).transitions.shape; // => [4, 3, 2, 3, 3]
+ * randomMarkovGame(key(0), { numStates: 3, numActions: [2, 3], horizon: 4 }).transitions.shape; // => [4, 3, 2, 3, 3]
  * ```
  * @category Environments
  */
-export function randomMarkovGame(
-  key: RngKey,
-  options: {
-    readonly states: number;
-    readonly actions: readonly number[];
-    readonly horizon: number;
-  },
-): MarkovGame {
-  const { states, actions, horizon } = check("randomMarkovGame", "options", options, anyRecord);
-  if (check("randomMarkovGame", "options.actions", actions, anyList).length === 0)
-    throw new DomainError(
-      "randomMarkovGame: options.actions must hold the number of actions of each player, got none",
-    );
-  checkSizes("randomMarkovGame", {
+export function randomMarkovGame(key: RngKey, options: RandomGameOptions): MarkovGame {
+  const fn = "randomMarkovGame";
+  const {
+    numStates: states,
+    numActions: actions,
     horizon,
-    states,
-    ...Object.fromEntries(actions.map((n, i) => [`actions[${i}]`, n])),
+  } = needOptions<RandomGameOptions>(fn, options, RANDOM);
+  if (actions.length === 0)
+    throw new DomainError(
+      `${fn}: numActions must hold the number of actions of each player, got none`,
+    );
+  checkSizes(fn, {
+    horizon,
+    numStates: states,
+    ...Object.fromEntries(actions.map((n, i) => [`numActions[${i}]`, n])),
     successors: states,
   });
   const shape = [horizon, states, ...actions, states];

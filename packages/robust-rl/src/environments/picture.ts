@@ -1,7 +1,8 @@
 /** Pictures of grid worlds. */
-import { type ArrayInput, DomainError, ShapeError, array } from "@provably/core-tensor";
-import { anyList, anyRecord, check, show } from "@provably/core-tensor/internal";
-import { numbers } from "../uncertainty/worst-case.js";
+import { type ArrayInput, ShapeError } from "@provably/core-tensor";
+import { anyString, listOf, optional, wholeNumber } from "@provably/core-tensor/internal";
+import { needOptions } from "../internal/options.js";
+import { float64, numbers } from "../internal/read.js";
 import { checkSizes } from "./sizes.js";
 
 const CELL = 72;
@@ -13,6 +14,24 @@ function colour(t: number): string {
   const end = t < 0 ? [178, 45, 45] : [33, 102, 172];
   return `rgb(${end.map((c) => mix(250, c)).join(",")})`;
 }
+
+/**
+ * Options of {@link gridPicture}.
+ * @category Environments
+ */
+export interface GridPictureOptions {
+  /** Columns of the grid. */
+  readonly columns: number;
+  /** Cells without an arrow. */
+  readonly terminal?: readonly number[];
+  readonly title?: string;
+}
+
+const PICTURE = {
+  columns: wholeNumber(),
+  terminal: optional(listOf(wholeNumber(0))),
+  title: optional(anyString),
+};
 
 /**
  * A picture of values and policy on a grid, as SVG text: cells coloured by value (blue good, red bad), an arrow for the action, the value below.
@@ -34,25 +53,16 @@ function colour(t: number): string {
 export function gridPicture(
   values: ArrayInput,
   policy: ArrayInput,
-  options: {
-    readonly columns: number;
-    readonly terminal?: readonly number[];
-    readonly title?: string;
-  },
+  options: GridPictureOptions,
 ): string {
   const {
     columns,
     terminal = [],
     title = "Values and policy on a grid",
-  } = check("gridPicture", "options", options, anyRecord);
+  } = needOptions<GridPictureOptions>("gridPicture", options, PICTURE);
   checkSizes("gridPicture", { columns });
-  check("gridPicture", "terminal", terminal, anyList);
-  if (typeof title !== "string")
-    throw new DomainError(`gridPicture: title must be text, got ${show(title)}`);
-  const [v, actions] = [
-    array(values, { dtype: "float64" }),
-    array(policy, { dtype: "float64" }),
-  ].map(numbers) as [Float64Array, Float64Array];
+  const v = numbers(float64("gridPicture", "values", values));
+  const actions = numbers(float64("gridPicture", "policy", policy));
   if (v.length === 0 || v.length !== actions.length || v.length % columns !== 0)
     throw new ShapeError(
       `gridPicture: values and policy must have one entry for each cell of ${columns} columns, got ${v.length} and ${actions.length}`,

@@ -1,27 +1,33 @@
 /** Distributionally robust Nash value iteration. */
+import { type Certificate, type NdArray, array } from "@provably/core-tensor";
 import {
-  type Certificate,
-  DomainError,
-  type NdArray,
-  ShapeError,
-  array,
-} from "@provably/core-tensor";
-import { anyList, anyRecord, check, checkHooks, show } from "@provably/core-tensor/internal";
+  type Schema,
+  anyFunction,
+  anyRecord,
+  check,
+  checkOptions,
+  listOf,
+  longWork,
+  nonNegativeNumber,
+  positiveNumber,
+  recordOf,
+  wholeNumber,
+} from "@provably/core-tensor/internal";
+import { largest, shaped, smallest } from "../internal/read.js";
 import { SolverError } from "../lp/error.js";
-import { type NashMethod, type Strategies, checkMethod, findNash } from "../stage/bimatrix.js";
-import { type EquilibriumObjective, solveCorrelated } from "../stage/correlated.js";
+import { type NashMethod, type Strategies, findNash, nashMethod } from "../stage/bimatrix.js";
+import { type EquilibriumObjective, objectiveGuard, solveCorrelated } from "../stage/correlated.js";
 import { searchNash } from "../stage/nash.js";
 import { type Game, expectedPayoff, makeGame, productOf, regretsOf } from "../stage/payoffs.js";
 import { solveZeroSum } from "../stage/zero-sum.js";
 import {
-  type EquilibriumNotion,
   type GameOptions,
-  checkNotion,
+  type SolutionConcept,
+  gapOf,
   radiiOf,
-  robustGap,
   setsOf,
+  solutionConcepts,
 } from "./gaps.js";
-import { numbers } from "../uncertainty/worst-case.js";
 import { type MarkovGame, flatten } from "./model.js";
 import { defaultSet, stageValues } from "./stage-q.js";
 
@@ -41,7 +47,7 @@ export interface DrNviState {
   /** [H, S]. */
   readonly stageRegrets: NdArray<"float64">;
   /** int32 [H, S]. */
-  readonly stageEquilibria: NdArray;
+  readonly numStageEquilibria: NdArray;
 }
 
 /**
@@ -50,7 +56,7 @@ export interface DrNviState {
  */
 export interface DrNviOptions extends GameOptions {
   /** Which equilibrium is wanted; default `"cce"`, which is the cheapest. */
-  readonly notion?: EquilibriumNotion;
+  readonly solutionConcept?: SolutionConcept;
   /**
    * Which of many stage equilibria to take; default `"welfare"`. Different choices give different, equally valid robust equilibria. For `"nash"` it is
    * always the largest sum of payoffs, ties to the lexicographically largest strategies.
@@ -70,6 +76,15 @@ export interface DrNviOptions extends GameOptions {
   readonly signal?: AbortSignal;
 }
 
+const OPTIONS: Schema<DrNviOptions> = {
+  solutionConcept: solutionConcepts,
+  select: objectiveGuard,
+  method: nashMethod,
+  set: anyFunction,
+  state: anyRecord,
+  ...longWork,
+};
+
 /**
  * What {@link drNvi} returns.
  * @category Markov games
@@ -84,7 +99,7 @@ export interface DrNviResult {
   /** Largest regret in each stage game, [H, S]: 0 but for rounding. */
   readonly stageRegrets: NdArray<"float64">;
   /** Number of extreme equilibria of each stage game, int32 [H, S]; 0 where they were not enumerated. */
-  readonly stageEquilibria: NdArray;
+  readonly numStageEquilibria: NdArray;
   /** The robust gap in the game that was solved. Hold the policy against the true game with {@link robustGap}. */
   readonly certificate: Certificate;
 }
@@ -95,22 +110,23 @@ function stageNash(
   method: NashMethod,
 ): { strategies: readonly Float64Array[]; count: number } {
   const { payoffs, joint, actions, players } = game;
+  const range = 2 * largest(game.halfRanges);
   if (players === 1) {
-    const best = payoffs.indexOf(Math.max(...payoffs));
+    const best = payoffs.indexOf(largest(payoffs));
     return { strategies: [Float64Array.from(payoffs, (_, a) => (a === best ? 1 : 0))], count: 1 };
   }
   if (players > 2) {
-    const found = searchNash(game, { limit: 1, starts: 8 });
+    const found = searchNash("drNvi", game, { limit: 1, starts: 8 });
     if (found.length === 0)
       throw new SolverError(
-        'drNvi: no Nash equilibrium was found in a stage game; use notion "ce" or "cce", which always are',
+        'drNvi: no Nash equilibrium was found in a stage game; use solutionConcept "ce" or "cce", which always are',
       );
     return { strategies: found[0]!, count: 0 };
   }
   if (method === "lemke-howson") {
     // With payoffs that sum to a constant every equilibrium has the same values, and a linear program is surer than pivoting.
     const sums = Float64Array.from({ length: joint }, (_, a) => payoffs[a]! + payoffs[joint + a]!);
-    if (Math.max(...sums) - Math.min(...sums) <= 1e-12 * game.range) {
+    if (largest(sums) - smallest(sums) <= 1e-12 * range) {
       const { x, y } = solveZeroSum(payoffs.slice(0, joint), actions[0]!, actions[1]!);
       return { strategies: [x, y], count: 0 };
     }
@@ -124,8 +140,7 @@ function stageNash(
   };
   // They come sorted, so the first of the best is the lexicographically largest.
   let best = equilibria[0]!;
-  for (const pair of equilibria)
-    if (welfare(pair) > welfare(best) + 1e-10 * game.range) best = pair;
+  for (const pair of equilibria) if (welfare(pair) > welfare(best) + 1e-10 * range) best = pair;
   return { strategies: best, count: equilibria.length };
 }
 
@@ -138,7 +153,7 @@ function stageNash(
  * (h, s, a), as by {@link empiricalGame}, the gap in the true game falls like $N^{-1/2}$. Cost: H·S stage games, and H·S·ΠA worst cases a player.
  *
  * @param game - Markov game, exact or estimated
- * @param sigma - radius of each player's set in total variation, [n], or one for all; 0 gives ordinary Nash value iteration
+ * @param radius - radius of each player's set in total variation, [n], or one for all; 0 gives ordinary Nash value iteration
  * @param options - see {@link DrNviOptions}
  * @returns policy, values and the certified gap
  * @throws `ShapeError`, `DomainError` when radii do not fit
@@ -148,48 +163,49 @@ function stageNash(
  * import { commonsGame, drNvi } from "@provably/robust-rl";
  *
  * // Players fish until depletion is likely enough; a sense of model error changes nothing here but the values.
- * drNvi(commonsGame(0.04), 0.1, { notion: "nash" }).policy.get(0, 0, 0, 0); // => 1
- * drNvi(commonsGame(0.06), 0.1, { notion: "nash" }).policy.get(0, 0, 1, 1); // => 1
+ * drNvi(commonsGame(0.04), 0.1, { solutionConcept: "nash" }).policy.get(0, 0, 0, 0); // => 1
+ * drNvi(commonsGame(0.06), 0.1, { solutionConcept: "nash" }).policy.get(0, 0, 1, 1); // => 1
  * ```
  * @see Shi, Mazumdar, Chi, Wierman (2024), "Sample-efficient robust multi-agent reinforcement learning in the face of environmental uncertainty", DR-NVI
  * @category Markov games
  */
 export function drNvi(
   game: MarkovGame,
-  sigma: number | readonly number[],
+  radius: number | readonly number[],
   options: DrNviOptions = {},
 ): DrNviResult {
+  const fn = "drNvi";
   const {
-    notion = "cce",
+    solutionConcept = "cce",
     select = "welfare",
     method = "vertex-enumeration",
     set = defaultSet,
-  } = check("drNvi", "options", options, anyRecord);
-  checkHooks("drNvi", options);
-  checkNotion("drNvi", notion);
-  const flat = flatten("drNvi", game);
+    state,
+    onProgress,
+    signal,
+  } = checkOptions<DrNviOptions>(fn, options, OPTIONS);
+  const flat = flatten(fn, game);
   const { players, numStates, joint, horizon, actions } = flat;
-  checkMethod("drNvi", method);
-  const radii = radiiOf("drNvi", sigma, players);
-  const sets = setsOf("drNvi", set, radii);
+  const radii = radiiOf(fn, radius, players);
+  const sets = setsOf(fn, set, radii, numStates);
   const shapes = {
     values: [horizon + 1, players, numStates],
     q: [horizon, players, numStates, ...actions],
     policy: [horizon, numStates, ...actions],
     stageRegrets: [horizon, numStates],
-    stageEquilibria: [horizon, numStates],
+    numStageEquilibria: [horizon, numStates],
   };
-  const { done, ...found } = resume(options.state, shapes, horizon);
-  const { values, q, policy, stageRegrets: regrets, stageEquilibria: counts } = found;
+  const { done, ...found } = resume(state, shapes, horizon);
+  const { values, q, policy, stageRegrets: regrets, numStageEquilibria: counts } = found;
   const shaped = (copy: boolean): Omit<DrNviState, "done"> => ({
     values: array<"float64">(values, { shape: shapes.values, copy }),
     q: array<"float64">(q, { shape: shapes.q, copy }),
     policy: array<"float64">(policy, { shape: shapes.policy, copy }),
     stageRegrets: array<"float64">(regrets, { shape: shapes.stageRegrets, copy }),
-    stageEquilibria: array(counts, { shape: shapes.stageEquilibria, dtype: "int32", copy }),
+    numStageEquilibria: array(counts, { shape: shapes.numStageEquilibria, dtype: "int32", copy }),
   });
   for (let h = horizon - 1 - done; h >= 0; h--) {
-    options.signal?.throwIfAborted();
+    signal?.throwIfAborted();
     for (let i = 0; i < players; i++) {
       const after = ((h + 1) * players + i) * numStates;
       const at = (h * players + i) * numStates * joint;
@@ -214,20 +230,20 @@ export function drNvi(
         );
       const stage = makeGame(payoffs, actions);
       let distribution: Float64Array;
-      if (notion === "nash") {
+      if (solutionConcept === "nash") {
         const { strategies, count } = stageNash(stage, method);
         distribution = productOf(strategies);
         counts[h * numStates + s] = count;
-      } else distribution = solveCorrelated("drNvi", stage, notion, select);
+      } else distribution = solveCorrelated(fn, stage, solutionConcept, select);
       policy.set(distribution, (h * numStates + s) * joint);
       for (let i = 0; i < players; i++)
         values[(h * players + i) * numStates + s] = expectedPayoff(stage, i, distribution);
       regrets[h * numStates + s] = Math.max(
         0,
-        ...regretsOf(stage, distribution, notion === "ce" ? "swap" : "constant"),
+        largest(regretsOf(stage, distribution, solutionConcept === "ce" ? "swap" : "constant")),
       );
     }
-    options.onProgress?.({
+    onProgress?.({
       iteration: horizon - h,
       total: horizon,
       state: { done: horizon - h, ...shaped(true) },
@@ -236,7 +252,7 @@ export function drNvi(
   const result = shaped(false);
   return {
     ...result,
-    certificate: robustGap(game, radii, result.policy, notion, { set }).certificate,
+    certificate: gapOf(fn, game, radii, result.policy, solutionConcept, set, 1e-6).certificate,
   };
 }
 
@@ -246,35 +262,48 @@ function resume(
   shapes: Readonly<Record<keyof Omit<DrNviState, "done">, readonly number[]>>,
   horizon: number,
 ) {
-  if (state !== undefined) check("drNvi", "state", state, anyRecord);
   const size = (name: keyof typeof shapes): number => shapes[name].reduce((a, b) => a * b, 1);
-  const part = (name: keyof typeof shapes): Float64Array => {
-    const x = array(state![name], { dtype: "float64" });
-    if (x.shape.join() !== shapes[name].join())
-      throw new ShapeError(
-        `drNvi: state.${name} must have shape [${shapes[name].join(", ")}], got [${x.shape.join(", ")}]`,
-      );
-    return Float64Array.from(numbers(x));
-  };
+  const part = (name: keyof typeof shapes): Float64Array =>
+    Float64Array.from(shaped("drNvi", `state.${name}`, state![name], shapes[name]));
   const floats = (name: "values" | "q" | "policy" | "stageRegrets"): Float64Array =>
     state === undefined ? new Float64Array(size(name)) : part(name);
   const done = state === undefined ? 0 : state.done;
-  if (!Number.isInteger(done) || done < 0 || done > horizon)
-    throw new DomainError(
-      `drNvi: state.done must be an integer from 0 to the horizon ${horizon}, got ${show(done)}`,
-    );
+  check("drNvi", "state.done", done, wholeNumber(0, horizon + 1));
   return {
     done,
     values: floats("values"),
     q: floats("q"),
     policy: floats("policy"),
     stageRegrets: floats("stageRegrets"),
-    stageEquilibria:
+    numStageEquilibria:
       state === undefined
-        ? new Int32Array(size("stageEquilibria"))
-        : Int32Array.from(part("stageEquilibria")),
+        ? new Int32Array(size("numStageEquilibria"))
+        : Int32Array.from(part("numStageEquilibria")),
   };
 }
+
+/**
+ * The setting of {@link sampleComplexity}.
+ * @category Markov games
+ */
+export interface SampleComplexityOptions {
+  readonly numStates: number;
+  /** Of each player. */
+  readonly numActions: readonly number[];
+  readonly horizon: number;
+  /** $\varepsilon$. */
+  readonly accuracy: number;
+  /** $\sigma_i$ of each player. */
+  readonly radius: readonly number[];
+}
+
+const SETTING: Schema<SampleComplexityOptions> = {
+  numStates: wholeNumber(),
+  numActions: listOf(wholeNumber()),
+  horizon: wholeNumber(),
+  accuracy: positiveNumber,
+  radius: listOf(nonNegativeNumber),
+};
 
 /**
  * The order of the number of samples that suffices for an ε-robust equilibrium by {@link drNvi}, without constants and logarithms:
@@ -282,45 +311,31 @@ function resume(
  *
  * Only how it grows with its arguments means anything; the number itself does not.
  *
- * @param options - `states`, `actions` of each player, `horizon`, `accuracy` $\varepsilon$, `sigma` of each player
+ * @param options - see {@link SampleComplexityOptions}
  * @returns `sufficient` and `necessary`
- * @throws never for positive arguments
+ * @throws `DomainError` for arguments out of range
  * @example
  * ```ts
  * import { sampleComplexity } from "@provably/robust-rl";
  *
- * const of = (accuracy: number) => sampleComplexity({ states: 3, actions: [2, 2], horizon: 4, accuracy, sigma: [0.1, 0.1] }).sufficient;
+ * const of = (accuracy: number) => sampleComplexity({ numStates: 3, numActions: [2, 2], horizon: 4, accuracy, radius: [0.1, 0.1] }).sufficient;
  * of(0.05) / of(0.1); // => 4
  * ```
  * @see Shi, Mazumdar, Chi, Wierman (2024), Theorems 1 and 2
  * @category Markov games
  */
-export function sampleComplexity(options: {
-  readonly states: number;
-  readonly actions: readonly number[];
-  readonly horizon: number;
-  readonly accuracy: number;
-  readonly sigma: readonly number[];
-}): { readonly sufficient: number; readonly necessary: number } {
-  const { states, actions, horizon, accuracy, sigma } = check(
-    "sampleComplexity",
-    "options",
-    options,
-    anyRecord,
-  );
-  check("sampleComplexity", "actions", actions, anyList);
-  check("sampleComplexity", "sigma", sigma, anyList);
-  if (
-    ![states, horizon, accuracy, ...actions].every((x) => typeof x === "number" && x > 0) ||
-    !sigma.every((x) => typeof x === "number" && x >= 0)
-  )
-    throw new DomainError(
-      "sampleComplexity: states, horizon, accuracy and all actions must be positive, and all sigma ≥ 0",
-    );
+export function sampleComplexity(options: SampleComplexityOptions): {
+  readonly sufficient: number;
+  readonly necessary: number;
+} {
+  const fn = "sampleComplexity";
+  const given = checkOptions<SampleComplexityOptions>(fn, options, SETTING);
+  check(fn, "options", given, recordOf<SampleComplexityOptions>(SETTING));
+  const { numStates, numActions, horizon, accuracy, radius } = given;
   const common =
-    (states * horizon ** 3 * Math.min(horizon, 1 / Math.min(...sigma))) / accuracy ** 2;
+    (numStates * horizon ** 3 * Math.min(horizon, 1 / smallest(radius))) / accuracy ** 2;
   return {
-    sufficient: common * actions.reduce((a, b) => a * b, 1),
-    necessary: common * Math.max(...actions),
+    sufficient: common * numActions.reduce((a, b) => a * b, 1),
+    necessary: common * largest(numActions),
   };
 }

@@ -8,24 +8,30 @@ import {
   array,
 } from "@provably/core-tensor";
 import {
+  type Schema,
   anyFunction,
-  anyList,
-  anyRecord,
   certificate,
   check,
-  show,
+  checkOptions,
+  either,
+  listOf,
+  nonNegativeNumber,
+  oneOf,
+  satisfying,
 } from "@provably/core-tensor/internal";
+import { largest, shaped } from "../internal/read.js";
 import {
+  actionOf,
   constantDeviations,
   makeGame,
   productOf,
   strideOf,
   swapDeviations,
-  actionOf,
 } from "../stage/payoffs.js";
 import { type UncertaintySet, checkSet } from "../uncertainty/set.js";
-import { numbers } from "../uncertainty/worst-case.js";
+import { checkSetSize } from "../uncertainty/worst-case.js";
 import { type FlatGame, type MarkovGame, flatten } from "./model.js";
+import { type RowSide, sureStageValues } from "./naive.js";
 import { type SetOfRadius, defaultSet, stageValues } from "./stage-q.js";
 
 /**
@@ -33,7 +39,7 @@ import { type SetOfRadius, defaultSet, stageValues } from "./stage-q.js";
  * recommended actions (`"ce"`).
  * @category Markov games
  */
-export type EquilibriumNotion = "nash" | "ce" | "cce";
+export type SolutionConcept = "nash" | "ce" | "cce";
 
 /**
  * Options of evaluations in robust games.
@@ -44,51 +50,49 @@ export interface GameOptions {
   readonly set?: (radius: number) => UncertaintySet;
 }
 
+const GAME: Schema<GameOptions> = { set: anyFunction };
+
 /** The uncertainty set of every radius, checked: it comes from a function of the caller. */
 export function setsOf(
   fn: string,
   set: SetOfRadius,
   radii: readonly number[],
+  numStates: number,
 ): readonly UncertaintySet[] {
-  check(fn, "set", set, anyFunction);
-  return radii.map((radius) => checkSet(fn, set(radius)));
+  return radii.map((radius) => {
+    const made = checkSet(fn, set(radius));
+    if (typeof made.radius !== "number")
+      throw new DomainError(
+        `${fn}: set must give sets with one radius for all rows of a player, got radii of shape [${made.radius.shape.join(", ")}]`,
+      );
+    checkSetSize(fn, made, numStates);
+    return made;
+  });
 }
 
-export function checkNotion(fn: string, notion: EquilibriumNotion): void {
-  if (notion !== "nash" && notion !== "ce" && notion !== "cce")
-    throw new DomainError(`${fn}: notion must be "nash", "ce" or "cce", got ${show(notion)}`);
-}
+export const solutionConcepts = oneOf("nash", "ce", "cce");
+
+const radiusGuard = satisfying<number>("≥ 0", (x) => typeof x === "number" && x >= 0);
 
 /** Radii of all players, one number or one each. */
 export function radiiOf(
   fn: string,
-  sigma: number | readonly number[],
+  radius: number | readonly number[],
   players: number,
 ): readonly number[] {
-  if (typeof sigma !== "number") check(fn, "sigma", sigma, anyList);
-  const radii: readonly number[] =
-    typeof sigma === "number" ? new Array<number>(players).fill(sigma) : sigma;
+  check(fn, "radius", radius, either(radiusGuard, listOf(radiusGuard)));
+  const radii = typeof radius === "number" ? new Array<number>(players).fill(radius) : radius;
   if (radii.length !== players)
     throw new ShapeError(
-      `${fn}: sigma must have ${players} entries, one for each player, got ${radii.length}`,
+      `${fn}: radius must have ${players} entries, one for each player, got ${radii.length}`,
     );
-  radii.forEach((x, i) => {
-    if (!(typeof x === "number" && x >= 0))
-      throw new DomainError(`${fn}: sigma[${i}] must be ≥ 0, got ${show(x)}`);
-  });
   return radii;
 }
 
 /** Flat probabilities [H, S, joint] of a joint policy. */
 export function jointPolicy(fn: string, policy: ArrayInput, game: FlatGame): Float64Array {
   const { horizon, numStates, actions, joint } = game;
-  const p = array(policy, { dtype: "float64" });
-  const want = [horizon, numStates, ...actions];
-  if (p.shape.join() !== want.join())
-    throw new ShapeError(
-      `${fn}: policy must have shape [${want.join(", ")}], got [${p.shape.join(", ")}]`,
-    );
-  const data = numbers(p);
+  const data = shaped(fn, "policy", policy, [horizon, numStates, ...actions]);
   for (let cell = 0; cell < horizon * numStates; cell++) {
     let sum = 0;
     for (let a = 0; a < joint; a++) {
@@ -121,12 +125,16 @@ function dependence(distribution: Float64Array, actions: readonly number[]): num
   );
 }
 
+/** Writes what every state and joint action is worth to a player at a step, from the values after it. */
+type StageValues = (step: number, player: number, after: Float64Array, q: Float64Array) => void;
+
 /** Robust values [H + 1, n, S] when players follow the policy, or when each deviates as well as it can by itself. */
 export function robustValues(
   game: FlatGame,
   sets: readonly UncertaintySet[],
   policy: Float64Array,
   deviation: "none" | "constant" | "swap",
+  stage: StageValues = (h, i, after, q) => stageValues(game, h, i, sets[i]!, after, q),
 ): Float64Array {
   const { players, numStates, joint, horizon, actions } = game;
   const values = new Float64Array((horizon + 1) * players * numStates);
@@ -134,28 +142,27 @@ export function robustValues(
   for (let i = 0; i < players; i++)
     for (let h = horizon - 1; h >= 0; h--) {
       const after = ((h + 1) * players + i) * numStates;
-      stageValues(game, h, i, sets[i]!, values.subarray(after, after + numStates), q);
+      stage(h, i, values.subarray(after, after + numStates), q);
       for (let s = 0; s < numStates; s++) {
-        const stage = q.subarray(s * joint, (s + 1) * joint);
+        const worth = q.subarray(s * joint, (s + 1) * joint);
         const distribution = policy.subarray(
           (h * numStates + s) * joint,
           (h * numStates + s + 1) * joint,
         );
         let value = 0;
         if (deviation === "none")
-          for (let a = 0; a < joint; a++) value += distribution[a]! * stage[a]!;
+          for (let a = 0; a < joint; a++) value += distribution[a]! * worth[a]!;
         else {
           // Only this player's payoffs matter, so the stage game holds them in its place and nothing else.
           const payoffs = new Float64Array(players * joint);
-          payoffs.set(stage, i * joint);
+          payoffs.set(worth, i * joint);
           const alone = makeGame(payoffs, actions);
-          if (deviation === "constant")
-            value = Math.max(...constantDeviations(alone, i, distribution));
+          if (deviation === "constant") value = largest(constantDeviations(alone, i, distribution));
           else {
             const count = actions[i]!;
             const swaps = swapDeviations(alone, i, distribution);
             for (let a = 0; a < count; a++)
-              value += Math.max(...swaps.subarray(a * count, (a + 1) * count));
+              value += largest(swaps.subarray(a * count, (a + 1) * count));
           }
         }
         values[(h * players + i) * numStates + s] = value;
@@ -168,7 +175,7 @@ export function robustValues(
  * Robust values of a joint policy: what each player gets when the kernel is the worst for that player.
  *
  * @param game - Markov game
- * @param sigma - radius of each player's set, or one for all
+ * @param radius - radius of each player's set, or one for all
  * @param policy - joint distribution at every step and state, [H, S, A1, …, An]
  * @param options - see {@link GameOptions}
  * @returns $V_{i,h}^{\pi,\sigma_i}(s)$, float64 [H + 1, n, S]
@@ -185,14 +192,15 @@ export function robustValues(
  */
 export function robustGameValues(
   game: MarkovGame,
-  sigma: number | readonly number[],
+  radius: number | readonly number[],
   policy: ArrayInput,
   options: GameOptions = {},
 ): NdArray<"float64"> {
-  const { set: setOf = defaultSet } = check("robustGameValues", "options", options, anyRecord);
-  const flat = flatten("robustGameValues", game);
-  const sets = setsOf("robustGameValues", setOf, radiiOf("robustGameValues", sigma, flat.players));
-  const data = robustValues(flat, sets, jointPolicy("robustGameValues", policy, flat), "none");
+  const fn = "robustGameValues";
+  const { set = defaultSet } = checkOptions<GameOptions>(fn, options, GAME);
+  const flat = flatten(fn, game);
+  const sets = setsOf(fn, set, radiiOf(fn, radius, flat.players), flat.numStates);
+  const data = robustValues(flat, sets, jointPolicy(fn, policy, flat), "none");
   return array<"float64">(data, { shape: [flat.horizon + 1, flat.players, flat.numStates] });
 }
 
@@ -212,22 +220,34 @@ export interface RobustGap {
 }
 
 /**
+ * Options of {@link robustGap}.
+ * @category Markov games
+ */
+export interface GapOptions extends GameOptions {
+  /** Largest gain, as a share of the range of what the player can be paid, with which the certificate holds; default 1e-6. */
+  readonly tolerance?: number;
+}
+
+const GAP: Schema<GapOptions> = { ...GAME, tolerance: nonNegativeNumber };
+
+/**
  * The gap of a joint policy to a robust equilibrium, by exact robust best responses of every player:
  * $\max_{i,s} V_{i,1}^{\star,\pi_{-i},\sigma_i}(s) - V_{i,1}^{\pi,\sigma_i}(s)$. For `"ce"` the deviations are strategy modifications.
  *
  * @param game - Markov game, the true one or a model of it
- * @param sigma - radius of each player's set, or one for all
+ * @param radius - radius of each player's set, or one for all
  * @param policy - joint policy, [H, S, A1, …, An]
- * @param notion - `"nash"` (the policy must be a product), `"ce"` or `"cce"`
- * @param options - see {@link GameOptions}; `tolerance` up to which the certificate holds, default 1e-6
+ * @param solutionConcept - `"nash"`, `"ce"` or `"cce"`; for `"nash"` the certificate fails when the policy is not a product
+ *   within 1e-9
+ * @param options - see {@link GapOptions}
  * @returns gap, its parts, and the certificate
- * @throws `ShapeError`, `DomainError` when policy or radii do not fit, or a policy for `"nash"` is not a product within 1e-9
+ * @throws `ShapeError`, `DomainError` when policy or radii do not fit
  * @example
  * ```ts
  * import { commonsGame, drNvi, robustGap } from "@provably/robust-rl";
  *
  * const game = commonsGame(0.04);
- * const { policy } = drNvi(game, 0.1, { notion: "nash" });
+ * const { policy } = drNvi(game, 0.1, { solutionConcept: "nash" });
  * robustGap(game, 0.1, policy, "nash").certificate.holds; // => true
  * ```
  * @see Shi, Mazumdar, Chi, Wierman (2024), "Sample-efficient robust multi-agent reinforcement learning in the face of environmental uncertainty"
@@ -235,46 +255,87 @@ export interface RobustGap {
  */
 export function robustGap(
   game: MarkovGame,
-  sigma: number | readonly number[],
+  radius: number | readonly number[],
   policy: ArrayInput,
-  notion: EquilibriumNotion,
-  options: GameOptions & { readonly tolerance?: number } = {},
+  solutionConcept: SolutionConcept,
+  options: GapOptions = {},
 ): RobustGap {
-  const { set = defaultSet, tolerance = 1e-6 } = check("robustGap", "options", options, anyRecord);
-  checkNotion("robustGap", notion);
-  if (!(typeof tolerance === "number" && tolerance >= 0))
-    throw new DomainError(`robustGap: tolerance must be ≥ 0, got ${show(tolerance)}`);
-  const flat = flatten("robustGap", game);
+  const fn = "robustGap";
+  const { set = defaultSet, tolerance = 1e-6 } = checkOptions<GapOptions>(fn, options, GAP);
+  check(fn, "solutionConcept", solutionConcept, solutionConcepts);
+  return gapOf(fn, game, radius, policy, solutionConcept, set, tolerance);
+}
+
+export function gapOf(
+  fn: string,
+  game: MarkovGame,
+  radius: number | readonly number[],
+  policy: ArrayInput,
+  solutionConcept: SolutionConcept,
+  set: SetOfRadius,
+  tolerance: number,
+): RobustGap {
+  const flat = flatten(fn, game);
   const { players, numStates, horizon, joint, actions } = flat;
-  const sets = setsOf("robustGap", set, radiiOf("robustGap", sigma, players));
-  const p = jointPolicy("robustGap", policy, flat);
-  if (notion === "nash")
-    for (let cell = 0; cell < horizon * numStates; cell++) {
-      const off = dependence(p.subarray(cell * joint, (cell + 1) * joint), actions);
-      if (off > 1e-9)
-        throw new DomainError(
-          `robustGap: a Nash policy is a product of independent strategies; at step ${Math.floor(cell / numStates)}, state ${cell % numStates} it is off by ${off}`,
-        );
-    }
+  const sets = setsOf(fn, set, radiiOf(fn, radius, players), numStates);
+  const p = jointPolicy(fn, policy, flat);
+  const deviation = solutionConcept === "ce" ? "swap" : "constant";
   const followed = robustValues(flat, sets, p, "none");
-  const deviated = robustValues(flat, sets, p, notion === "ce" ? "swap" : "constant");
-  const gains = Float64Array.from(
-    { length: players * numStates },
-    (_, k) => deviated[k]! - followed[k]!,
-  );
-  const gap = gains.reduce((a, b) => Math.max(a, b), 0);
+  const deviated = robustValues(flat, sets, p, deviation);
+  const first = Array.from({ length: players * numStates }, (_, k) => k);
+  const gains = Float64Array.from(first, (k) => deviated[k]! - followed[k]!);
+  // the same once more on the game as given: at least so much by following, at most so much by deviating
+  const sure = (side: RowSide, way: "none" | "constant" | "swap"): Float64Array =>
+    robustValues(flat, sets, p, way, sureStageValues(game, sets, side));
+  const [least, most] = [sure("low", "none"), sure("high", deviation)];
+  const ranges = rangesOf(flat);
+  const relative = first.map((k) => {
+    const range = ranges[Math.floor(k / numStates)]!;
+    return range > 0 ? Math.max(0, most[k]! - least[k]!) / range : 0;
+  });
+  const value = largest(relative);
+  const tied = solutionConcept === "nash" ? mostDependent(p, flat) : undefined;
+  const apart = tied === undefined || tied.off <= 1e-9;
   return {
-    gap,
+    gap: Math.max(0, largest(gains)),
     perPlayerState: array<"float64">(gains, { shape: [players, numStates] }),
     deviationValues: array<"float64">(deviated, { shape: [horizon + 1, players, numStates] }),
     certificate: certificate({
-      claim: `largest gain of a player by deviating, in the robust game (${notion})`,
-      kind: "exact",
-      value: gap,
+      claim: `largest gain of a player by deviating, in the robust game (${solutionConcept}), as a share of the range of what the player can be paid`,
+      kind: "bound",
+      value,
       expected: 0,
       tolerance,
-      verdict: gap <= tolerance,
-      note: "exact robust best responses in the game that was passed",
+      verdict: value <= tolerance && apart,
+      note: apart
+        ? "robust best responses from above, by kernels that lie in the set, against what is sure to be paid for following, by dual variables, in the game that was passed"
+        : `a Nash policy is a product of independent strategies; at step ${Math.floor(tied.cell / numStates)}, state ${tied.cell % numStates} it is off by ${tied.off} (${actions.join(" × ")} actions, ${joint} joint)`,
     }),
   };
+}
+
+/** The stage whose distribution is farthest from a product. */
+function mostDependent(
+  policy: Float64Array,
+  { horizon, numStates, joint, actions }: FlatGame,
+): { readonly off: number; readonly cell: number } {
+  let worst = { off: 0, cell: 0 };
+  for (let cell = 0; cell < horizon * numStates; cell++) {
+    const off = dependence(policy.subarray(cell * joint, (cell + 1) * joint), actions);
+    if (off > worst.off) worst = { off, cell };
+  }
+  return worst;
+}
+
+/** The largest less the smallest sum of rewards that the steps allow each player. */
+function rangesOf({ players, horizon, numStates, joint, rewards, rewardsAt }: FlatGame): number[] {
+  return Array.from({ length: players }, (_, i) => {
+    let range = 0;
+    for (let h = 0; h < horizon; h++) {
+      const at = rewardsAt(h) + i * numStates * joint;
+      const own = rewards.subarray(at, at + numStates * joint);
+      range += largest(own) - own.reduce((m, x) => Math.min(m, x), Infinity);
+    }
+    return range;
+  });
 }

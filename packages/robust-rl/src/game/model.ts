@@ -4,11 +4,18 @@ import {
   DomainError,
   type NdArray,
   ShapeError,
-  array,
   isNdArray,
 } from "@provably/core-tensor";
-import { anyRecord, check, show } from "@provably/core-tensor/internal";
-import { checkRows, numbers, placeOf } from "../uncertainty/worst-case.js";
+import {
+  anyRecord,
+  anything,
+  check,
+  optional,
+  recordOf,
+  wholeNumber,
+} from "@provably/core-tensor/internal";
+import { checkRows } from "../internal/distributions.js";
+import { float64, numbers, placeOf } from "../internal/read.js";
 
 /**
  * A Markov game of n players with a finite horizon. Make one with {@link markovGame}, which checks it.
@@ -80,10 +87,24 @@ export function flatten(fn: string, game: MarkovGame): FlatGame {
 }
 
 /**
+ * A Markov game as it is written down, see {@link markovGame}.
+ * @category Markov games
+ */
+export interface MarkovGameParts {
+  /** [H, S, A1, …, An, S] or, when the same at every step, [S, A1, …, An, S]. */
+  readonly transitions: ArrayInput;
+  /** [H, n, S, A1, …, An] or [n, S, A1, …, An]. */
+  readonly rewards: ArrayInput;
+  /** Number of steps; needed when neither of the others has them. */
+  readonly horizon?: number;
+}
+
+const PARTS = { transitions: anything, rewards: anything, horizon: optional(wholeNumber()) };
+
+/**
  * A Markov game from its transition probabilities and rewards.
  *
- * @param game - `transitions` [H, S, A1, …, An, S] or, when the same at every step, [S, A1, …, An, S]; `rewards` [H, n, S, A1, …, An] or
- *   [n, S, A1, …, An]; `horizon`, needed when neither has steps
+ * @param game - see {@link MarkovGameParts}
  * @returns the checked game
  * @throws `ShapeError` when the shapes do not fit each other
  * @throws `DomainError` when a row is not a distribution or a reward not finite; the message names the index
@@ -101,14 +122,11 @@ export function flatten(fn: string, game: MarkovGame): FlatGame {
  * ```
  * @category Markov games
  */
-export function markovGame(game: {
-  readonly transitions: ArrayInput;
-  readonly rewards: ArrayInput;
-  readonly horizon?: number;
-}): MarkovGame {
-  check("markovGame", "game", game, anyRecord);
-  const transitions = array(game.transitions, { dtype: "float64" });
-  const rewards = array(game.rewards, { dtype: "float64" });
+export function markovGame(game: MarkovGameParts): MarkovGame {
+  const fn = "markovGame";
+  check(fn, "game", game, recordOf<MarkovGameParts>(PARTS));
+  const transitions = float64(fn, "transitions", game.transitions);
+  const rewards = float64(fn, "rewards", game.rewards);
   const fail = (): never => {
     throw new ShapeError(
       `markovGame: transitions must have shape [H, S, A1, …, An, S] or [S, A1, …, An, S] and rewards [H, n, S, A1, …, An] or [n, S, A1, …, An], got [${transitions.shape.join(", ")}] and [${rewards.shape.join(", ")}]`,
@@ -139,10 +157,6 @@ export function markovGame(game: {
           "markovGame: give a horizon, since neither transitions nor rewards have steps",
         );
       const horizon = steps[0]!;
-      if (!Number.isInteger(horizon) || horizon < 1)
-        throw new DomainError(
-          `markovGame: horizon must be a positive integer, got ${show(horizon)}`,
-        );
       if (steps.some((h) => h !== horizon))
         throw new ShapeError(
           `markovGame: transitions, rewards and horizon disagree about the number of steps: ${steps.join(", ")}`,

@@ -3,12 +3,21 @@ import {
   type ArrayInput,
   DomainError,
   type NdArray,
+  ShapeError,
   array,
   broadcastTo,
 } from "@provably/core-tensor";
-import { anyRecord, check, show } from "@provably/core-tensor/internal";
+import {
+  type Schema,
+  check,
+  checkOptions,
+  oneOf,
+  show,
+  wholeNumber,
+} from "@provably/core-tensor/internal";
 import { type RngKey, foldIn, uniform } from "@provably/core-tensor/random";
-import { checkRows, numbers, placeOf } from "../uncertainty/worst-case.js";
+import { checkRows } from "../internal/distributions.js";
+import { float64, numbers, placeOf } from "../internal/read.js";
 import { type MarkovGame, checkGame, markovGame } from "./model.js";
 
 /** Draws an index from the running sums of a distribution. */
@@ -52,12 +61,24 @@ export function sampleCounts(
   transitions: ArrayInput,
   samples: number,
 ): NdArray<"float64"> {
-  if (!Number.isInteger(samples) || samples < 1)
-    throw new DomainError(`sampleCounts: samples must be a positive integer, got ${show(samples)}`);
-  const p = array(transitions, { dtype: "float64" });
-  const n = p.shape[p.shape.length - 1]!;
+  return countsOf("sampleCounts", key, transitions, samples);
+}
+
+function countsOf(
+  fn: string,
+  key: RngKey,
+  transitions: ArrayInput,
+  samples: number,
+): NdArray<"float64"> {
+  check(fn, "samples", samples, wholeNumber());
+  const p = float64(fn, "transitions", transitions);
+  const n = p.shape[p.shape.length - 1] ?? 0;
+  if (n === 0)
+    throw new ShapeError(
+      `${fn}: transitions must have shape [..., S], got [${p.shape.join(", ")}]`,
+    );
   const data = numbers(p);
-  checkRows("sampleCounts", "transitions", data, n, p.shape.slice(0, -1));
+  checkRows(fn, "transitions", data, n, p.shape.slice(0, -1));
   const sums = cumulativeRows(data, n);
   const counts = new Float64Array(data.length);
   for (let row = 0; row < data.length / n; row++) {
@@ -68,10 +89,21 @@ export function sampleCounts(
 }
 
 /**
+ * Options of {@link empiricalKernel}.
+ * @category Sampling
+ */
+export interface EmpiricalKernelOptions {
+  /** What a row without samples becomes; default `"error"`. */
+  readonly unvisited?: "error" | "uniform";
+}
+
+const UNVISITED: Schema<EmpiricalKernelOptions> = { unvisited: oneOf("error", "uniform") };
+
+/**
  * The kernel estimated from counts, $\hat P = $ count / N.
  *
  * @param counts - numbers of transitions, [..., S]
- * @param options - `unvisited`: what a row without samples becomes, `"error"` (default) or `"uniform"`
+ * @param options - see {@link EmpiricalKernelOptions}
  * @returns distributions, float64 of the same shape
  * @throws `DomainError` for a negative count, or a row without samples unless `"uniform"`
  * @example
@@ -85,11 +117,14 @@ export function sampleCounts(
  */
 export function empiricalKernel(
   counts: ArrayInput,
-  options: { readonly unvisited?: "error" | "uniform" } = {},
+  options: EmpiricalKernelOptions = {},
 ): NdArray<"float64"> {
-  check("empiricalKernel", "options", options, anyRecord);
-  const c = array(counts, { dtype: "float64" });
-  const n = c.shape[c.shape.length - 1]!;
+  const fn = "empiricalKernel";
+  const { unvisited = "error" } = checkOptions<EmpiricalKernelOptions>(fn, options, UNVISITED);
+  const c = float64(fn, "counts", counts);
+  const n = c.shape[c.shape.length - 1] ?? 0;
+  if (n === 0)
+    throw new ShapeError(`${fn}: counts must have shape [..., S], got [${c.shape.join(", ")}]`);
   const out = Float64Array.from(numbers(c));
   for (let at = 0; at < out.length; at += n) {
     const row = out.subarray(at, at + n);
@@ -97,15 +132,15 @@ export function empiricalKernel(
     for (const x of row) {
       if (!(x >= 0 && x < Infinity))
         throw new DomainError(
-          `empiricalKernel: counts must be finite and ≥ 0, got ${show(x)} in row ${at / n}`,
+          `${fn}: counts must be finite and ≥ 0, got ${show(x)} in row ${at / n}`,
         );
       total += x;
     }
     if (total > 0) row.forEach((x, s) => (row[s] = x / total));
-    else if (options.unvisited === "uniform") row.fill(1 / n);
+    else if (unvisited === "uniform") row.fill(1 / n);
     else
       throw new DomainError(
-        `empiricalKernel: row [${placeOf(at / n, c.shape.slice(0, -1)).join(", ")}] has no samples; pass { unvisited: "uniform" } to fill it`,
+        `${fn}: row [${placeOf(at / n, c.shape.slice(0, -1)).join(", ")}] has no samples; pass { unvisited: "uniform" } to fill it`,
       );
   }
   return array<"float64">(out, { shape: c.shape });
@@ -125,7 +160,7 @@ export function empiricalKernel(
  * import { commonsGame, drNvi, empiricalGame, robustGap } from "@provably/robust-rl";
  *
  * const truth = commonsGame(0.2);
- * const { policy } = drNvi(empiricalGame(key(0), truth, 100), 0.1, { notion: "nash" });
+ * const { policy } = drNvi(empiricalGame(key(0), truth, 100), 0.1, { solutionConcept: "nash" });
  * robustGap(truth, 0.1, policy, "nash").gap; // => 0
  * ```
  * @category Sampling
@@ -136,7 +171,7 @@ export function empiricalGame(key: RngKey, game: MarkovGame, samples: number): M
   // The theory draws anew at every step, also where the true kernel is the same.
   const kernels = timed ? transitions : broadcastTo(transitions, [horizon, ...transitions.shape]);
   return markovGame({
-    transitions: empiricalKernel(sampleCounts(key, kernels, samples)),
+    transitions: empiricalKernel(countsOf("empiricalGame", key, kernels, samples)),
     rewards,
     horizon,
   });

@@ -1,4 +1,5 @@
 /** Robust action values of one stage of a game. */
+import { sortValues } from "../uncertainty/mass.js";
 import { totalVariation, type UncertaintySet } from "../uncertainty/set.js";
 import { worstCaseOf } from "../uncertainty/worst-case.js";
 import type { FlatGame } from "./model.js";
@@ -19,7 +20,7 @@ export function stageValues(
   out: Float64Array,
 ): void {
   const { numStates, joint, transitions, rewards } = game;
-  const worst = worstCaseOf(set, values);
+  const worst = worstCaseOf(set, sortValues(values));
   const radius = typeof set.radius === "number" ? set.radius : 0;
   const from = game.transitionsAt(step);
   const reward = game.rewardsAt(step) + player * numStates * joint;

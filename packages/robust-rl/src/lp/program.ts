@@ -7,7 +7,8 @@ import {
   array,
   toTypedArray,
 } from "@provably/core-tensor";
-import { anyRecord, check } from "@provably/core-tensor/internal";
+import { anything, check, optional, recordOf } from "@provably/core-tensor/internal";
+import { float64 } from "../internal/read.js";
 import { type DenseProgram, simplex } from "./simplex.js";
 
 /**
@@ -38,6 +39,11 @@ export interface LinearProgramSolution {
   readonly multipliers: NdArray<"float64">;
 }
 
+const PART = optional(
+  recordOf<NonNullable<LinearProgram["inequality"]>>({ matrix: anything, bound: anything }),
+);
+const PROGRAM = { cost: anything, inequality: PART, equality: PART };
+
 function joined(a: Float64Array, b: Float64Array): Float64Array {
   const out = new Float64Array(a.length + b.length);
   out.set(a);
@@ -47,21 +53,20 @@ function joined(a: Float64Array, b: Float64Array): Float64Array {
 
 export function denseProgram(fn: string, program: LinearProgram): DenseProgram {
   const read = (name: string, x: ArrayInput): NdArray => {
-    const a = array(x, { dtype: "float64" });
+    const a = float64(fn, name, x);
     toTypedArray(a).forEach((value, i) => {
       if (!Number.isFinite(value))
         throw new DomainError(`${fn}: ${name} must be finite, got ${value} at flat index ${i}`);
     });
     return a;
   };
-  check(fn, "program", program, anyRecord);
+  check(fn, "program", program, recordOf<LinearProgram>(PROGRAM));
   const cost = read("cost", program.cost);
   if (cost.shape.length !== 1 || cost.size === 0)
     throw new ShapeError(`${fn}: cost must be a vector, got shape [${cost.shape.join(", ")}]`);
   const n = cost.size;
   const parts = (["inequality", "equality"] as const).map((name) => {
     const part = program[name];
-    if (part !== undefined) check(fn, name, part, anyRecord);
     if (part === undefined) return { matrix: new Float64Array(0), bound: new Float64Array(0) };
     const [matrix, bound] = [
       read(`${name}.matrix`, part.matrix),

@@ -7,16 +7,26 @@ import {
   array,
   isNdArray,
 } from "@provably/core-tensor";
-import { anyRecord, check, show, wholeNumber } from "@provably/core-tensor/internal";
-import { type Nature, sortValues } from "../uncertainty/mass.js";
+import {
+  anyRecord,
+  check,
+  checkOptions,
+  numberIn,
+  type Schema,
+  wholeNumber,
+} from "@provably/core-tensor/internal";
+import { numbers, shaped } from "../internal/read.js";
+import { type Nature, type SortedValues, sortAgain, sortValues } from "../uncertainty/mass.js";
 import { type UncertaintySet, checkSet } from "../uncertainty/set.js";
-import { checkSetSize, checkValues, numbers, worstCaseOf } from "../uncertainty/worst-case.js";
-import { type Mdp, type SparseTransitions, checkMdp, isSparse } from "./model.js";
+import { checkSetSize, checkValues, worstCaseOf } from "../uncertainty/worst-case.js";
+import { type Mdp, checkMdp, isSparse } from "./model.js";
+import { type Rows, addRow, rowsOf } from "./rows.js";
 import {
   type SRectangularSet,
   type StateProblem,
   bestMixture,
   mixtureValue,
+  saddleKernel,
 } from "./s-rectangular.js";
 
 /**
@@ -28,6 +38,7 @@ export type RectangularSet = UncertaintySet | SRectangularSet;
 /** What one sweep over all states computes from. */
 export interface Problem {
   readonly model: Mdp;
+  readonly rows: Rows;
   readonly set: RectangularSet;
   readonly discount: number;
 }
@@ -35,12 +46,17 @@ export interface Problem {
 /** Largest number of entries in what a call gives. */
 const MOST_ENTRIES = 2 ** 30;
 
-/** A number of steps whose values and policies can be stored. */
-export function checkHorizon(fn: string, horizon: number, { numStates, numActions }: Mdp): number {
+/** A number of steps whose values and policies can be stored, and for which the process is known. */
+export function checkHorizon(fn: string, horizon: number, model: Mdp): number {
+  const { numStates, numActions, steps } = model;
   check(fn, "horizon", horizon, wholeNumber());
   if ((horizon + 1) * numStates * numActions > MOST_ENTRIES)
     throw new DomainError(
       `${fn}: horizon ${horizon} is too long: ${numStates} states and ${numActions} actions a step are more than 2³⁰ entries`,
+    );
+  if (steps !== undefined && horizon > steps)
+    throw new ShapeError(
+      `${fn}: horizon ${horizon} is longer than the ${steps} steps of the process`,
     );
   return horizon;
 }
@@ -52,15 +68,22 @@ export function checkProblem(
   set: RectangularSet,
   discount: number,
 ): Problem {
-  const { numStates, numActions, transitions, steps } = checkMdp(fn, model);
+  const whole = checkMdp(fn, model);
+  const { numStates, numActions, transitions, steps, rewardAxes } = whole;
+  const rows = rowsOf(fn, whole);
+  const problem = { model: whole, rows, set, discount };
   check(fn, "set", set, anyRecord);
+  const everywhere =
+    "support" in set
+      ? set.support === "full"
+      : ["wasserstein", "interval", "sRectangularL1"].includes(set.kind);
+  if (rewardAxes === "entries" && everywhere && !nothingMoves(set))
+    throw new DomainError(
+      `${fn}: the set "${set.kind}" lets nature go where a row lists no successor, and rewards.entries do not say what arriving there is worth; give rewards [S, A, S] or [S, A], or use support "nominal"`,
+    );
   if (set.kind === "sRectangularL1") {
     if (typeof set.radius === "number" ? !(set.radius >= 0) : !isNdArray(set.radius))
       throw new DomainError(`${fn}: set must be made by sRectangularL1()`);
-    if (isSparse(transitions) || model.rewardsOnArrival)
-      throw new DomainError(
-        `${fn}: s-rectangular sets need dense transitions and rewards of shape [S, A]`,
-      );
     if (typeof set.radius !== "number" && set.radius.size !== numStates)
       throw new ShapeError(
         `${fn}: the set has ${set.radius.size} budgets, the process ${numStates} states`,
@@ -69,186 +92,220 @@ export function checkProblem(
       throw new ShapeError(
         `${fn}: the set has ${set.weights.size} weights, the process ${numActions} actions`,
       );
-    return { model, set, discount };
+    return problem;
   }
   checkSet(fn, set);
-  const rows = numStates * numActions;
+  const count = numStates * numActions;
   if (
     typeof set.radius !== "number" &&
-    set.radius.size !== rows &&
-    set.radius.size !== rows * (steps ?? 1)
+    set.radius.size !== count &&
+    set.radius.size !== count * (steps ?? 1)
   )
     throw new ShapeError(
       `${fn}: the set has radii of shape [${set.radius.shape.join(", ")}], the process has ${numStates} states and ${numActions} actions`,
     );
-  checkSetSize(fn, set, numStates, isSparse(transitions) ? rows : transitions.size / numStates);
-  const closed =
-    "support" in set
-      ? set.support === "nominal"
-      : set.kind !== "wasserstein" && set.kind !== "interval";
-  if (
-    isSparse(transitions) &&
-    !closed &&
-    set.kind !== "totalVariation" &&
-    set.kind !== "l1" &&
-    set.kind !== "contamination"
-  )
-    throw new DomainError(
-      `${fn}: the set "${set.kind}" may put mass on every state, which sparse transitions do not allow; use support "nominal" or dense transitions`,
-    );
-  return { model, set, discount };
+  const timed = !isSparse(transitions) && transitions.shape.length === 4;
+  checkSetSize(fn, set, numStates, count, count * (timed ? steps! : 1));
+  return problem;
 }
 
-/** inf q·v for a row given by number, whatever the storage. */
-type RowCase = (row: number, radius: number, nature: Nature | undefined) => number;
-
-function denseRows(
-  set: UncertaintySet,
-  p: Float64Array,
-  offset: number,
-  values: Float64Array,
-): RowCase {
-  const worst = worstCaseOf(set, values);
-  const n = values.length;
-  return (row, radius, nature) => worst(p, offset + row * n, radius, nature);
-}
-
-/** Rewards on arrival change the values from row to row, so each row is sorted for itself. */
-function arrivalRows(
-  set: UncertaintySet,
-  p: Float64Array,
-  rewards: Float64Array,
-  values: Float64Array,
-  discount: number,
-): RowCase {
-  const n = values.length;
-  const local = new Float64Array(n);
-  return (row, radius, nature) => {
-    for (let s = 0; s < n; s++) local[s] = rewards[row * n + s]! + discount * values[s]!;
-    return worstCaseOf(set, local)(p, row * n, radius, nature);
-  };
-}
-
-/** A sparse row is made compact: its successors, and the worst of all states where nature may go there. */
-function sparseRows(
-  set: UncertaintySet,
-  { rowPointers, columns, probabilities }: SparseTransitions,
-  values: Float64Array,
-): RowCase {
-  let worst = 0;
-  for (let s = 1; s < values.length; s++) if (values[s]! < values[worst]!) worst = s;
-  const everywhere = "support" in set && set.support === "full";
-  if (set.kind === "totalVariation" || (set.kind === "l1" && !set.weights)) {
-    const scale = set.kind === "l1" ? 0.5 : 1;
-    return (row, radius) => {
-      const from = rowPointers[row]!;
-      const to = rowPointers[row + 1]!;
-      let low = everywhere ? values[worst]! : Infinity;
-      let value = 0;
-      for (let k = from; k < to; k++) {
-        const p = probabilities[k]!;
-        const v = values[columns[k]!]!;
-        value += p * v;
-        if (p > 0 && v < low) low = v;
-      }
-      // The best successors first: a selection, since rows are short and budgets soon spent.
-      let left = scale * radius;
-      let ceiling = Infinity;
-      let after = -1;
-      while (left > 0) {
-        let best = low;
-        let pick = -1;
-        for (let k = from; k < to; k++) {
-          const v = values[columns[k]!]!;
-          if (v > best && (v < ceiling || (v === ceiling && k > after))) {
-            best = v;
-            pick = k;
-          }
-        }
-        if (pick < 0) break;
-        const moved = Math.min(left, probabilities[pick]!);
-        value -= moved * (best - low);
-        left -= moved;
-        ceiling = best;
-        after = pick;
-      }
-      return value;
-    };
-  }
-  return (row, radius) => {
-    const [from, to] = [rowPointers[row]!, rowPointers[row + 1]!];
-    const extra = everywhere ? 1 : 0;
-    const p = new Float64Array(to - from + extra);
-    const local = new Float64Array(to - from + extra);
-    p.set(probabilities.subarray(from, to));
-    for (let k = from; k < to; k++) local[k - from] = values[columns[k]!]!;
-    if (everywhere) local[to - from] = values[worst]!;
-    return worstCaseOf(set, local)(p, 0, radius, undefined);
-  };
-}
+/** A radius of 0 leaves nature no choice. */
+const nothingMoves = (set: RectangularSet): boolean =>
+  set.kind !== "interval" && set.kind !== "cvar" && set.radius === 0;
 
 /** The robust action values of one step: q(s, a) = r + γ inf q·v, for the rows asked for. */
 export interface Sweep {
-  /** The value of one state and action. */
+  /** The value of one state and action; `nature` receives the kernel row and the dual variable. */
   readonly action: (row: number, nature?: Nature) => number;
 }
 
-const noNature = undefined;
-
 export function sweepOf(
-  { model, set, discount }: Problem & { readonly set: UncertaintySet },
+  problem: Problem & { readonly set: UncertaintySet },
   values: Float64Array,
   step: number,
 ): Sweep {
-  const { transitions, rewards, numStates, numActions, rewardsOnArrival } = model;
-  const rows = numStates * numActions;
-  const r = numbers(rewards);
-  const rewardAt = rewards.shape.length === 3 && !rewardsOnArrival ? step * rows : 0;
+  const { rows, set, discount } = problem;
+  const { count, numStates, onArrival, dense, first, reward } = rows;
   const radii = typeof set.radius === "number" ? undefined : numbers(set.radius);
-  const radiusAt = radii && radii.length > rows ? step * rows : 0;
+  const radiusAt = radii && radii.length > count ? step * count : 0;
   const radius = (row: number): number => (radii ? radii[radiusAt + row]! : (set.radius as number));
-  if (rewardsOnArrival && !isSparse(transitions)) {
-    const worst = arrivalRows(set, numbers(transitions), r, values, discount);
-    return { action: (row, nature = noNature) => worst(row, radius(row), nature) };
+  if (onArrival) {
+    const worst = listedOnly(rows, set)
+      ? compactRows(problem, values, step)
+      : spreadRows(problem, values, step);
+    return { action: (row, nature) => worst(row, radius(row), nature) };
   }
-  const offset =
-    !isSparse(transitions) && transitions.shape.length === 4 ? step * rows * numStates : 0;
-  const worst = isSparse(transitions)
-    ? sparseRows(set, transitions, values)
-    : denseRows(set, numbers(transitions), offset, values);
+  let worst: RowCase;
+  if (dense && set.kind !== "interval") {
+    const direct = worstCaseOf(set, sortValues(values));
+    const offset = first(step);
+    worst = (row, r, nature) => direct(dense, (offset + row) * numStates, r, nature);
+  } else
+    worst = listedOnly(rows, set)
+      ? compactRows(problem, values, step)
+      : spreadRows(problem, values, step);
   return {
-    action: (row, nature = noNature) =>
-      r[rewardAt + row]! + discount * worst(row, radius(row), nature),
+    action: (row, nature) => {
+      const now = reward(step, row);
+      const value = now + discount * worst(row, radius(row), nature);
+      if (nature) nature.dual = dualOfWorth(set, nature.dual, now, discount);
+      return value;
+    },
   };
 }
 
-/** The problem of one state under an s-rectangular set. */
+/** The dual variable of the problem in z = r + γ v from that in v. */
+function dualOfWorth(
+  { kind, ...set }: UncertaintySet,
+  dual: number,
+  reward: number,
+  discount: number,
+): number {
+  if (kind === "l2") return dual / discount;
+  const price =
+    kind === "kullbackLeibler" || kind === "wasserstein" || (kind === "l1" && "weights" in set);
+  return price ? (dual === Infinity ? Infinity : discount * dual) : reward + discount * dual;
+}
+
+/** inf q·z for a row given by number, whatever the storage; z is the value, or reward and discounted value, of what follows. */
+type RowCase = (row: number, radius: number, nature: Nature | undefined) => number;
+
+/** Whether nature's choice is known from the successors that a sparse row lists, and the worst of all states. */
+function listedOnly({ listed }: Rows, set: UncertaintySet): boolean {
+  if (!listed) return false;
+  if (nothingMoves(set) && set.kind !== "wasserstein") return true;
+  if (set.kind === "totalVariation" || set.kind === "contamination") return true;
+  if (set.kind === "l1") return !set.weights || set.support === "nominal";
+  return "support" in set
+    ? set.support === "nominal"
+    : set.kind !== "wasserstein" && set.kind !== "interval";
+}
+
+/** Where one row is laid out for nature: filled anew for each. */
+interface Bench {
+  readonly p: Float64Array;
+  readonly sorted: SortedValues;
+  readonly weights: Float64Array;
+  readonly worst: (radius: number, nature: Nature | undefined) => number;
+  readonly nature: Nature;
+}
+
+function bench(set: UncertaintySet, n: number): Bench {
+  const [p, weights] = [new Float64Array(n), new Float64Array(n)];
+  const sorted = sortValues(new Float64Array(n));
+  const worst = worstCaseOf(set, sorted, weights);
+  return {
+    p,
+    sorted,
+    weights,
+    worst: (radius, nature) => worst(p, 0, radius, nature),
+    nature: { kernel: new Float64Array(n), at: 0, dual: 0 },
+  };
+}
+
+/** Sparse rows made compact: the listed successors, and the worst of all states where nature may go anywhere. */
+function compactRows(
+  { rows, set, discount }: Problem & { readonly set: UncertaintySet },
+  values: Float64Array,
+  step: number,
+): RowCase {
+  const { listed, onArrival, arrival, numStates } = rows;
+  const { pointers, columns, probabilities } = listed!;
+  const everywhere = "support" in set && set.support === "full" && !nothingMoves(set);
+  const weights = set.kind === "l1" && set.weights ? numbers(set.weights) : undefined;
+  const worth = onArrival
+    ? (row: number, s: number): number => arrival(step, row, s) + discount * values[s]!
+    : (_: number, s: number): number => values[s]!;
+  let worst = 0;
+  for (let s = 1; s < numStates; s++) if (values[s]! < values[worst]!) worst = s;
+  const worstOf = (row: number): number => {
+    if (!onArrival) return worst;
+    let lowest = 0;
+    for (let s = 1; s < numStates; s++) if (worth(row, s) < worth(row, lowest)) lowest = s;
+    return lowest;
+  };
+  const benches = new Map<number, Bench>();
+  return (row, radius, nature) => {
+    const [from, to] = [pointers[row]!, pointers[row + 1]!];
+    const length = to - from;
+    const n = length + (everywhere ? 1 : 0);
+    let place = benches.get(n);
+    if (!place) benches.set(n, (place = bench(set, n)));
+    const { p, sorted } = place;
+    for (let k = 0; k < length; k++) {
+      const s = columns[from + k]!;
+      p[k] = probabilities[from + k]!;
+      sorted.values[k] = worth(row, s);
+      if (weights) place.weights[k] = weights[s]!;
+    }
+    const lowest = everywhere ? worstOf(row) : 0;
+    if (everywhere) sorted.values[length] = worth(row, lowest);
+    sortAgain(sorted);
+    if (!nature) return place.worst(radius, undefined);
+    const value = place.worst(radius, place.nature);
+    nature.kernel.fill(0, nature.at, nature.at + numStates);
+    for (let k = 0; k < length; k++)
+      nature.kernel[nature.at + columns[from + k]!]! += place.nature.kernel[k]!;
+    if (everywhere) nature.kernel[nature.at + lowest]! += place.nature.kernel[length]!;
+    nature.dual = place.nature.dual;
+    return value;
+  };
+}
+
+/** Rows written out over all states. */
+function spreadRows(
+  { rows, set, discount }: Problem & { readonly set: UncertaintySet },
+  values: Float64Array,
+  step: number,
+): RowCase {
+  const { numStates: n, onArrival, arrival, first, count } = rows;
+  const p = new Float64Array(n);
+  const sorted = sortValues(onArrival ? new Float64Array(n) : values);
+  const worst = worstCaseOf(set, sorted);
+  // bounds of one step serve all
+  const once = set.kind === "interval" && set.lower.size <= count * n;
+  return (row, radius, nature) => {
+    p.fill(0);
+    addRow(rows, step, row, 1, p, 0);
+    if (onArrival) {
+      for (let s = 0; s < n; s++) sorted.values[s] = arrival(step, row, s) + discount * values[s]!;
+      sortAgain(sorted);
+    }
+    // bounds stand in the place of the distribution, so they need the row's
+    const at = set.kind === "interval" ? ((once ? 0 : first(step)) + row) * n : 0;
+    return worst(p, at, radius, nature);
+  };
+}
+
+/** The problems of the states under an s-rectangular set; each call fills the same memory. */
 export function stateProblems(
-  { model, set, discount }: Problem & { readonly set: SRectangularSet },
+  { rows, set, discount }: Problem & { readonly set: SRectangularSet },
   values: Float64Array,
   step: number,
 ) {
-  const { transitions, rewards, numStates, numActions } = model;
-  const dense = transitions as NdArray;
-  const rows = numStates * numActions;
-  const offset = dense.shape.length === 4 ? step * rows * numStates : 0;
-  const rewardAt = rewards.shape.length === 3 ? step * rows : 0;
-  const [p, r] = [numbers(dense), numbers(rewards)];
-  const { order } = sortValues(values);
+  const { numStates, numActions, onArrival, reward, arrival } = rows;
   const weights = set.weights ? numbers(set.weights) : undefined;
   const budgets = typeof set.radius === "number" ? undefined : numbers(set.radius);
+  const [p, z] = [
+    new Float64Array(numActions * numStates),
+    new Float64Array(numActions * numStates),
+  ];
+  const shared = onArrival ? undefined : sortValues(values).order;
+  const orders = Array.from({ length: numActions }, () => shared ?? new Int32Array(numStates));
   return {
     budget: (s: number): number => (budgets ? budgets[s]! : (set.radius as number)),
-    problem: (s: number): StateProblem => ({
-      p,
-      at: offset + s * numActions * numStates,
-      numActions,
-      values,
-      order,
-      rewards: (a) => r[rewardAt + s * numActions + a]!,
-      discount,
-      weights: (a) => weights?.[a] ?? 1,
-    }),
+    problem: (s: number): StateProblem => {
+      p.fill(0);
+      for (let a = 0; a < numActions; a++) {
+        const [row, at] = [s * numActions + a, a * numStates];
+        addRow(rows, step, row, 1, p, at);
+        const now = reward(step, row);
+        for (let t = 0; t < numStates; t++)
+          z[at + t] = now + (onArrival ? arrival(step, row, t) : 0) + discount * values[t]!;
+        if (!shared) sortAgain({ values: z.subarray(at, at + numStates), order: orders[a]! });
+      }
+      return { p, z, numStates, numActions, orders, weights: (a) => weights?.[a] ?? 1 };
+    },
   };
 }
 
@@ -266,10 +323,11 @@ export function optimalStep(
     const { budget, problem: at } = stateProblems({ ...problem, set: problem.set }, values, step);
     for (let s = 0; s < numStates; s++) {
       const mixture = policy.subarray(s * numActions, (s + 1) * numActions);
-      out[s] = bestMixture(at(s), budget(s), mixture);
+      const state = at(s);
+      out[s] = bestMixture(state, budget(s), mixture);
       for (let a = 0; a < numActions; a++) {
         const only = Float64Array.from({ length: numActions }, (_, b) => (a === b ? 1 : 0));
-        q[s * numActions + a] = mixtureValue(at(s), budget(s), only);
+        q[s * numActions + a] = mixtureValue(state, budget(s), only);
       }
     }
     return;
@@ -309,7 +367,7 @@ export function policyStep(
         at(s),
         budget(s),
         policy.subarray(s * numActions, (s + 1) * numActions),
-        kernel,
+        kernel?.subarray(s * numActions * numStates, (s + 1) * numActions * numStates),
       );
     return;
   }
@@ -326,6 +384,19 @@ export function policyStep(
     out[s] = value;
   }
 }
+
+/**
+ * Options of one application of an operator.
+ * @category Planning
+ */
+export interface OperatorOptions {
+  /** $\gamma \in [0, 1]$; default 1. */
+  readonly discount?: number;
+  /** The step of a process that depends on it; default 0. */
+  readonly step?: number;
+}
+
+const OPERATOR: Schema<OperatorOptions> = { discount: numberIn(0, 1), step: wholeNumber(0) };
 
 /**
  * One application of the robust Bellman operator, $(TV)(s) = \max_a \lbrace r(s,a) + \gamma \inf_{q \in \mathcal U(s,a)} q \cdot V \rbrace$.
@@ -352,22 +423,15 @@ export function robustBellman(
   model: Mdp,
   set: RectangularSet,
   values: ArrayInput,
-  options: { readonly discount?: number; readonly step?: number } = {},
+  options: OperatorOptions = {},
 ): {
   readonly values: NdArray<"float64">;
   readonly q: NdArray<"float64">;
   readonly policy: NdArray<"float64">;
 } {
-  const { discount = 1, step = 0 } = check("robustBellman", "options", options, anyRecord);
-  if (!(typeof discount === "number" && discount >= 0 && discount <= 1))
-    throw new DomainError(`robustBellman: discount must lie in [0, 1], got ${show(discount)}`);
-  const problem = checkProblem("robustBellman", model, set, discount);
-  if (!Number.isInteger(step) || step < 0 || step >= (model.steps ?? Infinity))
-    throw new DomainError(
-      `robustBellman: step must be an integer from 0 and within the process, got ${show(step)}`,
-    );
-  const v = valuesOf("robustBellman", values, model.numStates);
-  const { numStates, numActions } = model;
+  const fn = "robustBellman";
+  const { problem, v, step } = operands(fn, model, set, values, options);
+  const { numStates, numActions } = problem.model;
   const [out, q, policy] = [
     new Float64Array(numStates),
     new Float64Array(numStates * numActions),
@@ -382,27 +446,44 @@ export function robustBellman(
   };
 }
 
+function operands(
+  fn: string,
+  model: Mdp,
+  set: RectangularSet,
+  values: ArrayInput,
+  options: OperatorOptions,
+) {
+  const { discount = 1, step = 0 } = checkOptions<OperatorOptions>(fn, options, OPERATOR);
+  const problem = checkProblem(fn, model, set, discount);
+  check(fn, "step", step, wholeNumber(0, problem.model.steps));
+  return { problem, step, v: valuesOf(fn, values, problem.model.numStates) };
+}
+
 /** A vector with one finite value for each state. */
-export function valuesOf(fn: string, values: ArrayInput, numStates: number): Float64Array {
-  const v = array(values, { dtype: "float64" });
-  if (v.shape.length !== 1 || v.size !== numStates)
-    throw new ShapeError(
-      `${fn}: values must have shape [${numStates}], got [${v.shape.join(", ")}]`,
-    );
-  checkValues(fn, numbers(v));
-  return numbers(v);
+export function valuesOf(
+  fn: string,
+  values: ArrayInput,
+  numStates: number,
+  name = "values",
+): Float64Array {
+  const v = shaped(fn, name, values, [numStates]);
+  checkValues(fn, v, name);
+  return v;
 }
 
 /**
  * The kernel that nature chooses against given values, one minimiser for every state and action.
  *
- * @param model - decision process with dense transitions
- * @param set - (s, a)-rectangular uncertainty set
+ * Against an s-rectangular set it is nature's side of the saddle point: no action is worth more than the robust value
+ * under it.
+ *
+ * @param model - decision process
+ * @param set - uncertainty set
  * @param values - $V$, [states]
  * @param options - `discount`, default 1, matters for rewards on arrival; `step`, default 0
  * @returns $q(s' \mid s, a)$, float64 [states, actions, states]
  * @throws `ShapeError` when the sizes do not fit
- * @throws `DomainError` for sparse transitions
+ * @throws `DomainError` when the kernel would have more than 2³⁰ entries
  * @example
  * ```ts
  * import { mdp, totalVariation, worstCaseKernel } from "@provably/robust-rl";
@@ -414,28 +495,32 @@ export function valuesOf(fn: string, values: ArrayInput, numStates: number): Flo
  */
 export function worstCaseKernel(
   model: Mdp,
-  set: UncertaintySet,
+  set: RectangularSet,
   values: ArrayInput,
-  options: { readonly discount?: number; readonly step?: number } = {},
+  options: OperatorOptions = {},
 ): NdArray<"float64"> {
-  const { discount = 1, step = 0 } = check("worstCaseKernel", "options", options, anyRecord);
-  if (!(typeof discount === "number" && discount >= 0 && discount <= 1))
-    throw new DomainError(`worstCaseKernel: discount must lie in [0, 1], got ${show(discount)}`);
-  check("worstCaseKernel", "step", step, wholeNumber(0));
-  if (isSparse(checkMdp("worstCaseKernel", model).transitions))
-    throw new DomainError("worstCaseKernel: transitions must be dense, since the worst kernel is");
-  const problem = checkProblem("worstCaseKernel", model, set, discount);
-  const v = valuesOf("worstCaseKernel", values, model.numStates);
-  const { numStates, numActions } = model;
-  const nature: Nature = {
-    kernel: new Float64Array(numStates * numActions * numStates),
-    at: 0,
-    dual: 0,
-  };
-  const { action } = sweepOf({ ...problem, set }, v, step);
-  for (let row = 0; row < numStates * numActions; row++) {
-    nature.at = row * numStates;
-    action(row, nature);
+  const fn = "worstCaseKernel";
+  const { problem, v, step } = operands(fn, model, set, values, options);
+  const { numStates, numActions } = problem.model;
+  const block = numActions * numStates;
+  if (numStates * block > MOST_ENTRIES)
+    throw new DomainError(`${fn}: a kernel of ${numStates * block} entries is more than 2³⁰`);
+  const kernel = new Float64Array(numStates * block);
+  const nature: Nature = { kernel, at: 0, dual: 0 };
+  if (problem.set.kind === "sRectangularL1") {
+    const { budget, problem: at } = stateProblems({ ...problem, set: problem.set }, v, step);
+    const mixture = new Float64Array(numActions);
+    for (let s = 0; s < numStates; s++) {
+      const state = at(s);
+      const level = bestMixture(state, budget(s), mixture);
+      saddleKernel(state, level, kernel.subarray(s * block, (s + 1) * block));
+    }
+  } else {
+    const { action } = sweepOf({ ...problem, set: problem.set }, v, step);
+    for (let row = 0; row < numStates * numActions; row++) {
+      nature.at = row * numStates;
+      action(row, nature);
+    }
   }
-  return array<"float64">(nature.kernel, { shape: [numStates, numActions, numStates] });
+  return array<"float64">(kernel, { shape: [numStates, numActions, numStates] });
 }

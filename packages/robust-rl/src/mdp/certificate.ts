@@ -1,36 +1,87 @@
-/** Certificates of values: how far they are from the fixed point, bounded by one sweep. */
+/** Certificates of values and plans: bounds from nature's side and from the dual side, on the process as it was given. */
+import type { ArrayInput, Certificate } from "@provably/core-tensor";
 import {
-  type ArrayInput,
-  type Certificate,
-  DomainError,
-  ShapeError,
-  array,
-} from "@provably/core-tensor";
-import { anyRecord, certificate, check, checkHooks, show } from "@provably/core-tensor/internal";
-import { checkValues, numbers } from "../uncertainty/worst-case.js";
+  type Schema,
+  abortSignal,
+  anything,
+  certificate,
+  checkOptions,
+  nonNegativeNumber,
+  numberIn,
+  recordWith,
+  check,
+  wholeNumber,
+} from "@provably/core-tensor/internal";
+import { numbers, shaped } from "../internal/read.js";
+import { rowBounds } from "../uncertainty/bounds.js";
+import type { Nature } from "../uncertainty/mass.js";
+import { type UncertaintySet } from "../uncertainty/set.js";
+import { checkValues } from "../uncertainty/worst-case.js";
 import {
   type Problem,
   type RectangularSet,
+  checkHorizon,
   checkProblem,
-  optimalStep,
-  policyStep,
-  valuesOf,
+  stateProblems,
+  sweepOf,
 } from "./bellman.js";
 import { type Mdp, checkMdp } from "./model.js";
+import { naiveRows } from "./naive.js";
+import { checkSpan } from "./span.js";
 import { policySteps } from "./policy.js";
+import { type SRectangularSet, bestMixture, mixtureValue } from "./s-rectangular.js";
+import { type StateBounds, stateBounds } from "./s-rectangular-bounds.js";
 
 /**
- * A certificate that values are close to the robust optimum (or, with `policy`, to that policy's robust values), from one fresh sweep:
- * $\lVert V - V^\star \rVert_\infty \le \lVert TV - V \rVert_\infty / (1-\gamma)$, and over a finite horizon
- * $\sum_h \lVert T_h V_{h+1} - V_h \rVert_\infty$.
+ * Options of {@link certifyValues}.
+ * @category Certificates
+ */
+export interface CertifyValuesOptions extends CertifyPlanOptions {
+  /** Whose robust values they are, with a horizon perhaps with a leading axis of steps; default: the optimum. */
+  readonly policy?: ArrayInput;
+}
+
+/**
+ * Options of {@link certifyPlan}.
+ * @category Certificates
+ */
+export interface CertifyPlanOptions {
+  /** $\gamma$; below 1 without a horizon, default 1 with one. */
+  readonly discount?: number;
+  /** $H \ge 1$; without it rewards are summed for ever. */
+  readonly horizon?: number;
+  /** Largest bound with which the claim holds; default 1e-6. */
+  readonly tolerance?: number;
+  /** Looked at between two steps of a horizon. */
+  readonly signal?: AbortSignal;
+}
+
+const PLAN: Schema<CertifyPlanOptions> = {
+  discount: numberIn(0, 1),
+  horizon: wholeNumber(),
+  tolerance: nonNegativeNumber,
+  signal: abortSignal,
+};
+const VALUES: Schema<CertifyValuesOptions> = { ...PLAN, policy: anything };
+
+/**
+ * A certificate that values are close to the robust optimum, or, with `policy`, to that policy's robust values.
+ *
+ * It bounds the values from two sides, on the transitions and rewards as they were given, written out one by one.
+ * From above by nature: a kernel $q$ that is seen to lie in the set, and $\varepsilon_1 = \max_s [\max_a q_{sa}\cdot z_{sa} - V(s)]$
+ * with $z = r + \gamma V$. From below by duality: numbers $d_{sa} \le \inf_q q \cdot z_{sa}$, each from a dual variable,
+ * and $\varepsilon_2 = \max_s [V(s) - \max_a d_{sa}]$. Then
+ * $\lVert V - V^\star \rVert_\infty \le \max(\varepsilon_1, \varepsilon_2, 0) / (1-\gamma)$; over a finite horizon the
+ * discounted numbers of the steps add up. For a policy the means over its actions stand in place of the maxima.
  *
  * @param model - decision process
  * @param set - uncertainty set
- * @param values - $V$, [states], or with a horizon [horizon + 1, states]; the last row are the terminal values, which are taken as given
- * @param options - `discount` $\gamma$ in [0, 1), or `horizon` $H \ge 1$ without discount; `policy` to be held against, else the optimum (with a horizon it may
- *   have a leading axis of steps); `tolerance` that the bound must meet, default 1e-6; `signal`, looked at between two steps of a horizon
- * @returns certificate of kind `"bound"`
- * @throws `DomainError` for a discount outside [0, 1), a horizon below 1, or both or none of them
+ * @param values - $V$, [states], or with a horizon [horizon + 1, states]; the last row are the terminal values, which
+ *   are taken as given
+ * @param options - see {@link CertifyValuesOptions}
+ * @returns certificate of kind `"bound"`; of kind `"statistical"` where the process is so large that only states drawn at
+ *   random are looked at
+ * @throws `DomainError` when neither a discount below 1 nor a horizon is given
  * @throws `ShapeError` when the sizes do not fit
  * @example
  * ```ts
@@ -47,87 +98,258 @@ export function certifyValues(
   model: Mdp,
   set: RectangularSet,
   values: ArrayInput,
-  options: {
-    readonly discount?: number;
-    readonly horizon?: number;
-    readonly policy?: ArrayInput;
-    readonly tolerance?: number;
-    readonly signal?: AbortSignal;
-  },
+  options: CertifyValuesOptions,
 ): Certificate {
   const fn = "certifyValues";
-  const {
-    discount,
-    horizon,
-    policy,
-    tolerance = 1e-6,
-    signal,
-  } = check(fn, "options", options, anyRecord);
-  checkHooks(fn, options);
-  if (!(typeof tolerance === "number" && tolerance >= 0))
-    throw new DomainError(`${fn}: tolerance must be ≥ 0, got ${show(tolerance)}`);
-  if ((discount === undefined) === (horizon === undefined))
-    throw new DomainError(`${fn}: give either discount or horizon`);
-  if (discount !== undefined && !(typeof discount === "number" && discount >= 0 && discount < 1))
-    throw new DomainError(`${fn}: discount must lie in [0, 1), got ${show(discount)}`);
-  if (horizon !== undefined && !(Number.isInteger(horizon) && horizon >= 1))
-    throw new DomainError(`${fn}: horizon must be a positive integer, got ${show(horizon)}`);
-  const { numStates, steps } = checkMdp(fn, model);
-  if (horizon === undefined && steps !== undefined)
-    throw new ShapeError(`${fn}: a process that depends on the step needs a horizon`);
-  if (horizon !== undefined && steps !== undefined && horizon > steps)
-    throw new ShapeError(
-      `${fn}: horizon ${horizon} is longer than the ${steps} steps of the process`,
-    );
-  const problem = checkProblem(fn, model, set, discount ?? 1);
-  const sweep = sweepFor(fn, problem, policy, horizon ?? 1);
-  let bound = 0;
-  if (horizon === undefined) {
-    const v = valuesOf(fn, values, numStates);
-    bound = distance(sweep(v, 0), v) / (1 - discount!);
-  } else {
-    const v = array(values, { dtype: "float64" });
-    if (v.shape.join() !== `${horizon + 1},${numStates}`)
-      throw new ShapeError(
-        `${fn}: values must have shape [${horizon + 1}, ${numStates}], got [${v.shape.join(", ")}]`,
-      );
-    checkValues(fn, numbers(v));
-    const at = (h: number): Float64Array => numbers(v).subarray(h * numStates, (h + 1) * numStates);
-    for (let h = 0; h < horizon; h++) {
-      signal?.throwIfAborted();
-      bound += distance(sweep(at(h + 1), h), at(h));
-    }
-  }
-  return certificate({
-    claim: `largest distance of the values to ${policy === undefined ? "the robust optimum" : "the policy's robust values"}`,
-    kind: "bound",
-    value: bound,
-    expected: 0,
-    tolerance,
-    verdict: bound <= tolerance,
-    note:
-      horizon === undefined
-        ? "residual of one Bellman sweep divided by 1 − γ"
-        : "Bellman residuals, added up over the steps",
+  const { policy, ...rest } = checkOptions<CertifyValuesOptions>(fn, options, VALUES);
+  return policy === undefined
+    ? certify(fn, model, set, values, { ...rest, claim: "the robust optimum" })
+    : certify(fn, model, set, values, {
+        ...rest,
+        floor: policy,
+        ceiling: policy,
+        claim: "the policy's robust values",
+      });
+}
+
+/**
+ * A certificate that values are close to the robust optimum and that a policy attains them: as {@link certifyValues},
+ * with the bound from above over all actions and the bound from below for the actions that the policy plays. So it bounds
+ * both $\lVert V - V^\star \rVert_\infty$ and $\max_s [V(s) - V^\pi(s)]$, where $V^\pi$ are the policy's robust values.
+ *
+ * @param model - decision process
+ * @param set - uncertainty set
+ * @param plan - `values` and `policy`, such as a {@link RobustPlan}
+ * @param options - see {@link CertifyPlanOptions}
+ * @returns certificate as of {@link certifyValues}
+ * @throws `DomainError`, `ShapeError` as {@link certifyValues}
+ * @example
+ * ```ts
+ * import { certifyPlan, mdp, totalVariation } from "@provably/robust-rl";
+ *
+ * const model = mdp({ transitions: [[[1], [1]]], rewards: [[1, 0]] });
+ * certifyPlan(model, totalVariation(0.1), { values: [2], policy: [0] }, { discount: 0.5 }).holds; // => true
+ * certifyPlan(model, totalVariation(0.1), { values: [2], policy: [1] }, { discount: 0.5 }).holds; // => false
+ * ```
+ * @category Certificates
+ */
+export function certifyPlan(
+  model: Mdp,
+  set: RectangularSet,
+  plan: { readonly values: ArrayInput; readonly policy: ArrayInput },
+  options: CertifyPlanOptions,
+): Certificate {
+  const fn = "certifyPlan";
+  const { values, policy } = check(
+    fn,
+    "plan",
+    plan,
+    recordWith({ values: anything, policy: anything }),
+  );
+  const rest = checkOptions<CertifyPlanOptions>(fn, options, PLAN);
+  return certify(fn, model, set, values, {
+    ...rest,
+    floor: policy,
+    claim: "the robust optimum, and to what the policy is sure to get",
   });
 }
 
-/** One application of the operator at a step: of the optimum, or of a policy. */
-function sweepFor(
+/** Numbers that one look at all states may read; beyond them states are drawn at random. */
+const MOST_READ = 2 ** 27;
+/** So many states drawn, all of them within the bound, leave a share of at most one in a hundred outside, with confidence 0.95. */
+const DRAWN = 300;
+
+interface Claim extends CertifyPlanOptions {
+  /** The policy whose sure values bound from below; default the best of all. */
+  readonly floor?: ArrayInput;
+  /** The policy that is held against nature's kernel; default the best of all. */
+  readonly ceiling?: ArrayInput;
+  readonly claim: string;
+}
+
+export function certify(
   fn: string,
-  problem: Problem,
-  policy: ArrayInput | undefined,
-  horizon: number,
-): (v: Float64Array, step: number) => Float64Array {
-  const { model } = problem;
-  const out = new Float64Array(model.numStates);
-  if (policy !== undefined) {
-    const steps = policySteps(fn, policy, horizon, model);
-    return (v, step) => (policyStep(problem, v, step, steps[step]!, out), out);
+  model: Mdp,
+  set: RectangularSet,
+  given: ArrayInput,
+  { discount, horizon, tolerance = 1e-6, signal, floor, ceiling, claim }: Claim,
+): Certificate {
+  checkSpan(fn, { discount, horizon }, checkMdp(fn, model));
+  const problem = checkProblem(fn, model, set, discount ?? 1);
+  const { numStates, numActions } = problem.model;
+  if (horizon !== undefined) checkHorizon(fn, horizon, problem.model);
+  const values = shaped(
+    fn,
+    "values",
+    given,
+    horizon === undefined ? [numStates] : [horizon + 1, numStates],
+  );
+  checkValues(fn, values, "values");
+  const stepsOf = (policy: ArrayInput | undefined) =>
+    policy === undefined ? undefined : policySteps(fn, policy, horizon ?? 1, problem.model);
+  const [floors, ceilings] = [stepsOf(floor), stepsOf(ceiling)];
+  const read = numStates * numActions * numStates * (horizon ?? 1);
+  const states =
+    read <= MOST_READ
+      ? all(numStates)
+      : drawn(numStates, Math.max(DRAWN, Math.floor((numStates * MOST_READ) / read)));
+  const errors = (v: Float64Array, after: Float64Array, h: number): number =>
+    stepError(problem, states, v, after, h, floors?.[h], ceilings?.[h]);
+  let bound = 0;
+  if (horizon === undefined) bound = errors(values, values, 0) / (1 - discount!);
+  else {
+    const at = (h: number): Float64Array => values.subarray(h * numStates, (h + 1) * numStates);
+    for (let h = horizon - 1; h >= 0; h--) {
+      signal?.throwIfAborted();
+      bound = errors(at(h), at(h + 1), h) + problem.discount * bound;
+    }
   }
-  const size = model.numStates * model.numActions;
-  const [q, best] = [new Float64Array(size), new Float64Array(size)];
-  return (v, step) => (optimalStep(problem, v, step, out, q, best), out);
+  const sample = states.length < numStates;
+  return certificate({
+    claim: `largest distance of the values to ${claim}`,
+    kind: sample ? "statistical" : "bound",
+    value: bound,
+    expected: 0,
+    tolerance,
+    ...(sample ? { confidence: 0.95 } : {}),
+    verdict: bound <= tolerance,
+    note: `from above by a kernel of nature that lies in the set, from below by dual variables, on the transitions and rewards as given${
+      sample
+        ? `; at ${states.length} of ${numStates} states drawn at random, so up to 1 % of the states may be off`
+        : ""
+    }${horizon === undefined ? "" : "; the terminal values are taken as given"}. It cannot see whether the process and the set describe the world`,
+  });
+}
+
+const all = (n: number): Int32Array => Int32Array.from({ length: n }, (_, s) => s);
+
+/** Different states spread by a multiplicative hash: the same ones at every call. */
+function drawn(n: number, count: number): Int32Array {
+  const chosen = new Set<number>();
+  let x = 0x9e3779b9;
+  while (chosen.size < Math.min(n, count)) {
+    x = (Math.imul(x ^ (x >>> 15), 0x85ebca6b) + 0x6d2b79f5) >>> 0;
+    chosen.add(Math.floor((((x ^ (x >>> 13)) >>> 0) / 2 ** 32) * n));
+  }
+  return Int32Array.from(chosen).sort();
+}
+
+/** Largest distance of values from what is sure about them one step before, over some states. */
+function stepError(
+  problem: Problem,
+  states: Int32Array,
+  values: Float64Array,
+  after: Float64Array,
+  step: number,
+  floor: Float64Array | undefined,
+  ceiling: Float64Array | undefined,
+): number {
+  const { set } = problem;
+  const { numActions } = problem.model;
+  const bounds =
+    set.kind === "sRectangularL1"
+      ? sharedBounds({ ...problem, set }, after, step)
+      : separateBounds({ ...problem, set }, after, step);
+  let worst = 0;
+  for (const s of states) {
+    const part = (policy: Float64Array | undefined): Float64Array | undefined =>
+      policy?.subarray(s * numActions, (s + 1) * numActions);
+    const { low, high } = bounds(s, part(floor), part(ceiling));
+    const error = Math.max(values[s]! - low, high - values[s]!);
+    if (!(error <= worst)) worst = error;
+  }
+  return worst;
+}
+
+type BoundsOfState = (
+  state: number,
+  floor: Float64Array | undefined,
+  ceiling: Float64Array | undefined,
+) => StateBounds;
+
+/** One set for every state and action. */
+function separateBounds(
+  problem: Problem & { readonly set: UncertaintySet },
+  after: Float64Array,
+  step: number,
+): BoundsOfState {
+  const { set, model, discount } = problem;
+  const { numStates, numActions } = model;
+  const count = numStates * numActions;
+  const row = naiveRows(model, discount);
+  const { action } = sweepOf(problem, after, step);
+  const boundsOf = rowBounds(set);
+  const [p, z, q] = [
+    new Float64Array(numStates),
+    new Float64Array(numStates),
+    new Float64Array(numStates),
+  ];
+  const nature: Nature = { kernel: q, at: 0, dual: 0 };
+  const radii = typeof set.radius === "number" ? undefined : numbers(set.radius);
+  const bounded = set.kind === "interval" && set.lower.size > count * numStates;
+  return (s, floor, ceiling) => {
+    let low = floor ? 0 : -Infinity;
+    let high = ceiling ? 0 : -Infinity;
+    for (let a = 0; a < numActions; a++) {
+      const needed = !floor || !ceiling || floor[a] !== 0 || ceiling[a] !== 0;
+      if (!needed) continue;
+      const place = s * numActions + a;
+      action(place, nature);
+      row(step, s, a, after, p, z);
+      const radius = radii
+        ? radii[(radii.length > count ? step * count : 0) + place]!
+        : (set.radius as number);
+      const sure = boundsOf(
+        { p, z },
+        radius,
+        { q, dual: nature.dual },
+        bounded ? step * count + place : place,
+      );
+      if (!floor) low = Math.max(low, sure.low);
+      else if (floor[a] !== 0) low += floor[a]! * sure.low;
+      if (!ceiling) high = Math.max(high, sure.high);
+      else if (ceiling[a] !== 0) high += ceiling[a]! * sure.high;
+    }
+    return { low, high };
+  };
+}
+
+/** One budget for all actions of a state. */
+function sharedBounds(
+  problem: Problem & { readonly set: SRectangularSet },
+  after: Float64Array,
+  step: number,
+): BoundsOfState {
+  const { set, model, discount } = problem;
+  const { numStates, numActions } = model;
+  const row = naiveRows(model, discount);
+  const size = numActions * numStates;
+  const [p, z, q] = [new Float64Array(size), new Float64Array(size), new Float64Array(size)];
+  const mixture = new Float64Array(numActions);
+  const { budget, problem: solverState } = stateProblems(problem, after, step);
+  const weights = set.weights
+    ? Array.from(numbers(set.weights))
+    : new Array<number>(numActions).fill(1);
+  return (s, floor, ceiling) => {
+    for (let a = 0; a < numActions; a++)
+      row(
+        step,
+        s,
+        a,
+        after,
+        p.subarray(a * numStates, (a + 1) * numStates),
+        z.subarray(a * numStates, (a + 1) * numStates),
+      );
+    const state = solverState(s);
+    if (!floor) bestMixture(state, budget(s), mixture);
+    if (ceiling) mixtureValue(state, budget(s), ceiling, q);
+    return stateBounds(
+      { p, z, weights },
+      budget(s),
+      floor ?? mixture,
+      ceiling && { policy: ceiling, q },
+    );
+  };
 }
 
 /** Largest |a − b|. */

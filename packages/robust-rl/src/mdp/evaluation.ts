@@ -1,23 +1,22 @@
 /** The robust value of a given policy. */
+import { type ArrayInput, type Certificate, type NdArray, array } from "@provably/core-tensor";
 import {
-  type ArrayInput,
-  type Certificate,
-  DomainError,
-  type NdArray,
-  ShapeError,
-  array,
-} from "@provably/core-tensor";
-import {
+  type Schema,
+  abortSignal,
   anyFunction,
-  anyList,
-  anyRecord,
+  anything,
   check,
-  show,
+  checkOptions,
+  listOf,
+  nonNegativeNumber,
+  numberIn,
+  positiveNumber,
   wholeNumber,
 } from "@provably/core-tensor/internal";
 import { solve } from "@provably/core-tensor/linalg";
+import { startOf } from "../internal/distributions.js";
+import { numbers } from "../internal/read.js";
 import { totalVariation } from "../uncertainty/set.js";
-import { numbers } from "../uncertainty/worst-case.js";
 import {
   type Problem,
   type RectangularSet,
@@ -26,21 +25,21 @@ import {
   policyStep,
   valuesOf,
 } from "./bellman.js";
-import { certifyValues, distance } from "./certificate.js";
-import { type Mdp, checkMdp, isSparse } from "./model.js";
+import { certify, distance } from "./certificate.js";
+import { type Mdp, checkMdp } from "./model.js";
 import { policyOf, policySteps } from "./policy.js";
+import { checkSpan } from "./span.js";
 
 /** Above this number of states a linear system is not solved directly. */
 const DIRECT_STATES = 400;
 
 /** Values of a policy under a fixed kernel [S, A, S]: (I − γ P_π) V = r_π. */
 function solvePolicy(
-  { model, discount }: Problem,
+  { rows, discount }: Problem,
   policy: Float64Array,
   kernel: Float64Array,
 ): Float64Array {
-  const { numStates: n, numActions } = model;
-  const r = numbers(model.rewards);
+  const { numStates: n, numActions, onArrival, reward, arrival } = rows;
   const system = new Float64Array(n * n);
   const right = new Float64Array(n);
   for (let s = 0; s < n; s++) {
@@ -48,12 +47,14 @@ function solvePolicy(
     for (let a = 0; a < numActions; a++) {
       const share = policy[s * numActions + a]!;
       if (share === 0) continue;
-      const row = (s * numActions + a) * n;
+      const row = s * numActions + a;
+      right[s]! += share * reward(0, row);
       for (let t = 0; t < n; t++) {
-        system[s * n + t]! -= discount * share * kernel[row + t]!;
-        if (model.rewardsOnArrival) right[s]! += share * kernel[row + t]! * r[row + t]!;
+        const mass = kernel[row * n + t]!;
+        if (mass === 0) continue;
+        system[s * n + t]! -= discount * share * mass;
+        if (onArrival) right[s]! += share * mass * arrival(0, row, t);
       }
-      if (!model.rewardsOnArrival) right[s]! += share * r[s * numActions + a]!;
     }
   }
   return numbers(solve(array(system, { shape: [n, n] }), array(right)));
@@ -76,7 +77,7 @@ export function evaluateToFixedPoint(
 ): { readonly values: Float64Array; readonly iterations: number; readonly residual: number } {
   const { model } = problem;
   const { numStates: n, numActions } = model;
-  const direct = method === "solve" && n <= DIRECT_STATES && !isSparse(model.transitions);
+  const direct = method === "solve" && n <= DIRECT_STATES;
   const kernel = direct ? new Float64Array(n * numActions * n) : undefined;
   let values = Float64Array.from(start);
   let next = new Float64Array(n);
@@ -109,9 +110,9 @@ export function evaluateToFixedPoint(
  * @category Planning
  */
 export interface EvaluationOptions {
-  /** $\gamma \in [0, 1)$; leave it out for a finite horizon. */
+  /** $\gamma$; below 1 without a horizon, default 1 with one. */
   readonly discount?: number;
-  /** Number of steps, without discount. */
+  /** Number of steps; without it rewards are summed for ever. */
   readonly horizon?: number;
   /** $V_H$, [states]; default 0. */
   readonly terminalValues?: ArrayInput;
@@ -119,7 +120,18 @@ export interface EvaluationOptions {
   readonly tolerance?: number;
   /** Largest number of iterations; default 100000. */
   readonly maxIterations?: number;
+  /** Stops between two sweeps. */
+  readonly signal?: AbortSignal;
 }
+
+const EVALUATION: Schema<EvaluationOptions> = {
+  discount: numberIn(0, 1),
+  horizon: wholeNumber(),
+  terminalValues: anything,
+  tolerance: positiveNumber,
+  maxIterations: wholeNumber(),
+  signal: abortSignal,
+};
 
 /**
  * The robust values of a policy.
@@ -132,8 +144,8 @@ export interface RobustEvaluation {
   readonly iterations: number;
   /** Whether `tolerance` was reached. */
   readonly converged: boolean;
-  /** Bound on the error of the values; absent for a finite horizon, where they are exact. */
-  readonly certificate?: Certificate;
+  /** Bound on the error of the values, see {@link certifyValues}. */
+  readonly certificate: Certificate;
 }
 
 /**
@@ -145,8 +157,8 @@ export interface RobustEvaluation {
  * @param set - uncertainty set
  * @param policy - actions [states], probabilities [states, actions], or with a horizon either with leading steps
  * @param options - `discount` or `horizon`, see {@link EvaluationOptions}
- * @returns values, and a certificate when discounted
- * @throws `DomainError` when the policy is none, or not exactly one of discount and horizon is given
+ * @returns values and their certificate
+ * @throws `DomainError` when the policy is none, or neither a discount below 1 nor a horizon is given
  * @throws `ShapeError` when sizes do not fit
  * @example
  * ```ts
@@ -164,53 +176,71 @@ export function robustPolicyEvaluation(
   policy: ArrayInput,
   options: EvaluationOptions,
 ): RobustEvaluation {
-  const fn = "robustPolicyEvaluation";
+  return evaluate("robustPolicyEvaluation", model, set, policy, options);
+}
+
+function evaluate(
+  fn: string,
+  model: Mdp,
+  set: RectangularSet,
+  policy: ArrayInput,
+  options: EvaluationOptions,
+): RobustEvaluation {
   const {
     discount,
     horizon,
+    terminalValues,
     tolerance = 1e-10,
     maxIterations = 100_000,
-  } = check("robustPolicyEvaluation", "options", options, anyRecord);
-  if ((discount === undefined) === (horizon === undefined))
-    throw new DomainError(`${fn}: give either discount or horizon`);
-  const { numStates } = checkMdp(fn, model);
-  if (!(typeof tolerance === "number" && tolerance > 0))
-    throw new DomainError(`${fn}: tolerance must be positive, got ${show(tolerance)}`);
-  check(fn, "maxIterations", maxIterations, wholeNumber());
+    signal,
+  } = checkOptions<EvaluationOptions>(fn, options, EVALUATION);
+  checkSpan(fn, { discount, horizon, terminalValues }, checkMdp(fn, model));
+  const problem = checkProblem(fn, model, set, discount ?? 1);
+  const { numStates } = problem.model;
+  const claim = "the policy's robust values";
   if (horizon !== undefined) {
-    checkHorizon(fn, horizon, model);
-    const problem = checkProblem(fn, model, set, 1);
+    checkHorizon(fn, horizon, problem.model);
     const values = new Float64Array((horizon + 1) * numStates);
-    if (options.terminalValues !== undefined)
-      values.set(valuesOf(fn, options.terminalValues, numStates), horizon * numStates);
-    const steps = policySteps(fn, policy, horizon, model);
+    if (terminalValues !== undefined)
+      values.set(valuesOf(fn, terminalValues, numStates, "terminalValues"), horizon * numStates);
+    const policies = policySteps(fn, policy, horizon, problem.model);
     const at = (h: number): Float64Array => values.subarray(h * numStates, (h + 1) * numStates);
-    for (let h = horizon - 1; h >= 0; h--) policyStep(problem, at(h + 1), h, steps[h]!, at(h));
+    for (let h = horizon - 1; h >= 0; h--) {
+      signal?.throwIfAborted();
+      policyStep(problem, at(h + 1), h, policies[h]!, at(h));
+    }
+    const result = array<"float64">(values, { shape: [horizon + 1, numStates] });
     return {
-      values: array<"float64">(values, { shape: [horizon + 1, numStates] }),
+      values: result,
       iterations: horizon,
       converged: true,
+      certificate: certify(fn, problem.model, set, result, {
+        horizon,
+        ...(discount !== undefined && { discount }),
+        tolerance: 1e-9,
+        floor: policy,
+        ceiling: policy,
+        claim,
+      }),
     };
   }
-  if (!(typeof discount === "number" && discount >= 0 && discount < 1))
-    throw new DomainError(`${fn}: discount must lie in [0, 1), got ${show(discount)}`);
-  if (model.steps !== undefined)
-    throw new ShapeError(`${fn}: a process that depends on the step needs a horizon`);
-  const problem = checkProblem(fn, model, set, discount);
-  const probabilities = policyOf(fn, policy, model);
-  const bound = tolerance * (1 - discount);
+  const probabilities = policyOf(fn, policy, problem.model);
+  const bound = tolerance * (1 - discount!);
   const { values, iterations, residual } = evaluateToFixedPoint(
     problem,
     probabilities,
     new Float64Array(numStates),
     bound,
     maxIterations,
+    { signal },
   );
   const result = array<"float64">(values);
-  const certificate = certifyValues(model, set, result, {
-    discount: discount,
-    policy,
-    tolerance: Math.max(tolerance, 1e-12 / (1 - discount)),
+  const certificate = certify(fn, problem.model, set, result, {
+    discount: discount!,
+    tolerance: Math.max(tolerance, 1e-12 / (1 - discount!)),
+    floor: policy,
+    ceiling: policy,
+    claim,
   });
   return {
     values: result,
@@ -241,8 +271,24 @@ export function evaluatePolicy(
   policy: ArrayInput,
   options: EvaluationOptions,
 ): RobustEvaluation {
-  return robustPolicyEvaluation(model, totalVariation(0), policy, options);
+  return evaluate("evaluatePolicy", model, totalVariation(0), policy, options);
 }
+
+/**
+ * Options of {@link robustnessProfile}.
+ * @category Planning
+ */
+export interface ProfileOptions extends EvaluationOptions {
+  readonly radii: readonly number[];
+  /** Distribution of the first state, [states]; default uniform. */
+  readonly start?: ArrayInput;
+}
+
+const PROFILE: Schema<ProfileOptions> = {
+  ...EVALUATION,
+  radii: listOf(nonNegativeNumber),
+  start: anything,
+};
 
 /**
  * The robust value of a policy as a function of the radius, from one start: how gracefully it ages when the model is wrong.
@@ -250,7 +296,7 @@ export function evaluatePolicy(
  * @param model - decision process
  * @param setOf - the set of each radius, such as `totalVariation`
  * @param policy - as for {@link robustPolicyEvaluation}
- * @param options - evaluation options; `radii`, and `start` [states], the distribution of the first state (default uniform)
+ * @param options - see {@link ProfileOptions}
  * @returns one value for each radius, float64; never rising when sets grow
  * @throws `DomainError`, `ShapeError` as {@link robustPolicyEvaluation}
  * @example
@@ -266,19 +312,17 @@ export function robustnessProfile(
   model: Mdp,
   setOf: (radius: number) => RectangularSet,
   policy: ArrayInput,
-  options: EvaluationOptions & { readonly radii: readonly number[]; readonly start?: ArrayInput },
+  options: ProfileOptions,
 ): NdArray<"float64"> {
-  const { radii, start, ...rest } = check("robustnessProfile", "options", options, anyRecord);
-  const { numStates } = checkMdp("robustnessProfile", model);
-  check("robustnessProfile", "setOf", setOf, anyFunction);
-  check("robustnessProfile", "options.radii", radii, anyList);
-  const weights =
-    start === undefined
-      ? new Float64Array(numStates).fill(1 / numStates)
-      : valuesOf("robustnessProfile", start, numStates);
+  const fn = "robustnessProfile";
+  const { radii, start, ...rest } = checkOptions<ProfileOptions>(fn, options, PROFILE);
+  const { numStates } = checkMdp(fn, model);
+  check(fn, "setOf", setOf, anyFunction);
+  check(fn, "radii", radii, listOf(nonNegativeNumber));
+  const weights = startOf(fn, start, numStates);
   return array<"float64">(
     Float64Array.from(radii, (radius) => {
-      const values = numbers(robustPolicyEvaluation(model, setOf(radius), policy, rest).values);
+      const values = numbers(evaluate(fn, model, setOf(radius), policy, rest).values);
       return weights.reduce((sum, w, s) => sum + w * values[s]!, 0);
     }),
   );

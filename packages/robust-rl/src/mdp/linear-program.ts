@@ -3,42 +3,51 @@ import {
   type ArrayInput,
   DomainError,
   type NdArray,
-  ShapeError,
   array,
+  transpose,
 } from "@provably/core-tensor";
-import { anyRecord, check, show } from "@provably/core-tensor/internal";
+import { type Schema, anything, checkOptions, numberIn } from "@provably/core-tensor/internal";
 import { solve } from "@provably/core-tensor/linalg";
+import { startOf } from "../internal/distributions.js";
+import { numbers } from "../internal/read.js";
 import { SolverError } from "../lp/error.js";
 import { solveLinearProgramHighs } from "../lp/highs.js";
 import { solveLinearProgram } from "../lp/program.js";
-import { checkRows, numbers } from "../uncertainty/worst-case.js";
-import { type Mdp, checkMdp, isSparse } from "./model.js";
+import { type Mdp, checkMdp } from "./model.js";
 import { actionsOf, policyOf } from "./policy.js";
+import { addRow, expectedReward, rowsOf } from "./rows.js";
+import { checkSpan } from "./span.js";
 
 /** Programs with more coefficients than this go to HiGHS. */
 const SMALL = 2000;
 
-function dense(fn: string, model: Mdp, discount: number): Float64Array {
-  if (
-    isSparse(checkMdp(fn, model).transitions) ||
-    model.steps !== undefined ||
-    model.rewardsOnArrival
-  )
-    throw new ShapeError(`${fn}: needs dense transitions [S, A, S] and rewards [S, A]`);
-  if (!(typeof discount === "number" && discount >= 0 && discount < 1))
-    throw new DomainError(`${fn}: discount must lie in [0, 1), got ${show(discount)}`);
-  return numbers(model.transitions as NdArray);
+/** Largest number of entries of a matrix that is written out. */
+const MOST_ENTRIES = 2 ** 27;
+
+/**
+ * Options of what a discounted process does from a start.
+ * @category Planning
+ */
+export interface FromStart {
+  /** $\gamma \in [0, 1)$. */
+  readonly discount: number;
+  /** Distribution of the first state, [states]; default uniform. */
+  readonly start?: ArrayInput;
 }
 
-function startOf(fn: string, start: ArrayInput | undefined, numStates: number): Float64Array {
-  if (start === undefined) return new Float64Array(numStates).fill(1 / numStates);
-  const p = array(start, { dtype: "float64" });
-  if (p.shape.join() !== String(numStates))
-    throw new ShapeError(
-      `${fn}: start must have shape [${numStates}], got [${p.shape.join(", ")}]`,
+const FROM_START: Schema<FromStart> = { discount: numberIn(0, 1), start: anything };
+
+/** The process, the matrix of its rows [S A, S] with their expected rewards, and the start. */
+function discounted(fn: string, model: Mdp, options: FromStart, block: number) {
+  const { discount, start } = checkOptions<FromStart>(fn, options, FROM_START);
+  const whole = checkMdp(fn, model);
+  checkSpan(fn, { discount }, whole);
+  const { numStates: n, numActions } = whole;
+  if (n * block > MOST_ENTRIES)
+    throw new DomainError(
+      `${fn}: a process of ${n} states and ${numActions} actions needs a matrix of ${n * block} entries, more than 2²⁷`,
     );
-  checkRows(fn, "start", numbers(p), numStates, []);
-  return numbers(p);
+  return { n, numActions, discount, whole, rows: rowsOf(fn, whole), first: startOf(fn, start, n) };
 }
 
 /**
@@ -47,16 +56,16 @@ function startOf(fn: string, start: ArrayInput | undefined, numStates: number): 
  *
  * Small programs are solved here, larger ones by the optional package `highs`.
  *
- * @param model - process with dense transitions
- * @param options - `discount` $\gamma$; `start` $w$, distribution of the first state [S], default uniform
+ * @param model - process that does not depend on the step
+ * @param options - see {@link FromStart}; `start` is $w$
  * @returns `values` [S], `occupancy` [S, A], `policy` int32 [S]
- * @throws `ShapeError`, `DomainError` for a process that is sparse or depends on the step, or a discount outside [0, 1)
+ * @throws `ShapeError`, `DomainError` for a process that depends on the step, or a discount outside [0, 1)
  * @throws `SolverError` when the solver gives up
  * @example
  * ```ts
  * import { linearProgrammingMdp, mdp } from "@provably/robust-rl";
  *
- * const model = mdp({ transitions: [[[1, 0], [0, 1]], [[0, 1], [0, 1]]], rewards: [[1, 0], [0, 0]] });
+ * const model = mdp({ transitions: [[[1, 0], [0, 1]], [[0, 1], [0, 1]]], rewards: [[1, 0], [0, 0]], axes: "SAS" });
  * (await linearProgrammingMdp(model, { discount: 0.5 })).values; // => [2, 0]
  * ```
  * @see Puterman (1994), "Markov decision processes", section 6.9
@@ -64,22 +73,22 @@ function startOf(fn: string, start: ArrayInput | undefined, numStates: number): 
  */
 export async function linearProgrammingMdp(
   model: Mdp,
-  options: { readonly discount: number; readonly start?: ArrayInput },
+  options: FromStart,
 ): Promise<{
   readonly values: NdArray<"float64">;
   readonly occupancy: NdArray<"float64">;
   readonly policy: NdArray;
 }> {
   const fn = "linearProgrammingMdp";
-  const { discount } = check("linearProgrammingMdp", "options", options, anyRecord);
-  const p = dense(fn, model, discount);
-  const { numStates: n, numActions } = model;
-  const r = numbers(model.rewards);
-  const start = startOf(fn, options.start, n);
+  const { numStates, numActions: actions } = checkMdp(fn, model);
+  const given = discounted(fn, model, options, actions * numStates);
+  const { n, numActions, discount, rows: source, first: start } = given;
+  const rows = n * numActions;
+  const matrix = new Float64Array(rows * n);
+  const r = Float64Array.from({ length: rows }, (_, row) => expectedReward(source, 0, row));
+  for (let row = 0; row < rows; row++) addRow(source, 0, row, discount, matrix, row * n);
   // Values are written as a lower bound plus something positive.
   const lowest = r.reduce((a, b) => Math.min(a, b), Infinity) / (1 - discount);
-  const rows = n * numActions;
-  const matrix = p.map((x) => discount * x);
   const bound = r.map((x) => lowest * (1 - discount) - x);
   for (let row = 0; row < rows; row++) matrix[row * n + Math.floor(row / numActions)]! -= 1;
   const program = {
@@ -101,9 +110,9 @@ export async function linearProgrammingMdp(
  * How often a policy is expected to be in each state and take each action, discounted:
  * $d(s,a) = \sum_t \gamma^t \Pr(s_t = s, a_t = a)$. It sums to $1/(1-\gamma)$, and $\sum d\,r$ is the value.
  *
- * @param model - process with dense transitions
+ * @param model - process that does not depend on the step
  * @param policy - actions [S] or probabilities [S, A]
- * @param options - `discount` $\gamma$; `start`, distribution of the first state [S], default uniform
+ * @param options - see {@link FromStart}
  * @returns float64 [S, A]
  * @throws `ShapeError`, `DomainError` when sizes do not fit
  * @example
@@ -117,24 +126,20 @@ export async function linearProgrammingMdp(
 export function occupancyMeasure(
   model: Mdp,
   policy: ArrayInput,
-  options: { readonly discount: number; readonly start?: ArrayInput },
+  options: FromStart,
 ): NdArray<"float64"> {
   const fn = "occupancyMeasure";
-  const p = dense(fn, model, check(fn, "options", options, anyRecord).discount);
-  const { numStates: n, numActions } = model;
-  const pi = policyOf(fn, policy, model);
-  const system = new Float64Array(n * n);
-  for (let s = 0; s < n; s++) {
-    system[s * n + s]! += 1;
-    for (let a = 0; a < numActions; a++) {
-      const row = (s * numActions + a) * n;
-      for (let t = 0; t < n; t++)
-        system[t * n + s]! -= options.discount * pi[s * numActions + a]! * p[row + t]!;
-    }
-  }
-  const visits = numbers(
-    solve(array(system, { shape: [n, n] }), array(startOf(fn, options.start, n))),
-  );
+  const given = discounted(fn, model, options, checkMdp(fn, model).numStates);
+  const { n, numActions, discount, rows, whole, first } = given;
+  const pi = policyOf(fn, policy, whole);
+  // the flow into each state, one column for each state that it comes from
+  const flow = new Float64Array(n * n);
+  for (let row = 0; row < n * numActions; row++)
+    if (pi[row] !== 0)
+      addRow(rows, 0, row, -discount * pi[row]!, flow, Math.floor(row / numActions) * n);
+  for (let s = 0; s < n; s++) flow[s * n + s]! += 1;
+  const system = transpose(array(flow, { shape: [n, n] }));
+  const visits = numbers(solve(system, array(first)));
   return array<"float64">(
     pi.map((share, row) => share * visits[Math.floor(row / numActions)]!),
     { shape: [n, numActions] },

@@ -1,13 +1,14 @@
 /** Optimal robust planning: value iteration, modified policy iteration, policy iteration, partial policy iteration. */
+import { type ArrayInput, type Certificate, type NdArray, array } from "@provably/core-tensor";
 import {
-  type ArrayInput,
-  type Certificate,
-  DomainError,
-  type NdArray,
-  ShapeError,
-  array,
-} from "@provably/core-tensor";
-import { anyRecord, check, checkHooks, show, wholeNumber } from "@provably/core-tensor/internal";
+  type Schema,
+  anything,
+  checkOptions,
+  longWork,
+  numberIn,
+  positiveNumber,
+  wholeNumber,
+} from "@provably/core-tensor/internal";
 import { totalVariation } from "../uncertainty/set.js";
 import {
   type Problem,
@@ -18,10 +19,11 @@ import {
   policyStep,
   valuesOf,
 } from "./bellman.js";
-import { certifyValues, distance } from "./certificate.js";
+import { certify, distance } from "./certificate.js";
 import { evaluateToFixedPoint } from "./evaluation.js";
 import { type Mdp, checkMdp } from "./model.js";
 import { actionsOf } from "./policy.js";
+import { checkSpan } from "./span.js";
 
 /**
  * Options of solvers for discounted rewards.
@@ -50,8 +52,10 @@ export interface DiscountedOptions {
  * @category Planning
  */
 export interface FiniteHorizonOptions {
-  /** Number of steps $H \ge 1$, without discount. */
+  /** Number of steps $H \ge 1$. */
   readonly horizon: number;
+  /** $\gamma \in [0, 1]$; default 1. */
+  readonly discount?: number;
   /** $V_H$, [states]; default 0. */
   readonly terminalValues?: ArrayInput;
   /** Stops between two steps. */
@@ -75,27 +79,29 @@ export interface RobustPlan {
   readonly residual: number;
   /** Whether `tolerance` was reached. */
   readonly converged: boolean;
-  /** Bound on the distance to the optimum, from a fresh sweep. */
+  /** Bound on the distance to the optimum, and on what the policy loses, see {@link certifyPlan}. */
   readonly certificate: Certificate;
 }
 
-function checkDiscounted(fn: string, options: DiscountedOptions) {
-  const {
-    discount,
-    tolerance = 1e-8,
-    maxIterations = 10_000,
-  } = check(fn, "options", options, anyRecord);
-  checkHooks(fn, options);
-  if (!(typeof discount === "number" && discount >= 0 && discount < 1))
-    throw new DomainError(`${fn}: discount must lie in [0, 1), got ${show(discount)}`);
-  if (!(typeof tolerance === "number" && tolerance > 0))
-    throw new DomainError(`${fn}: tolerance must be positive, got ${show(tolerance)}`);
-  if (!Number.isInteger(maxIterations) || maxIterations < 1)
-    throw new DomainError(
-      `${fn}: maxIterations must be a positive integer, got ${show(maxIterations)}`,
-    );
-  return { discount, tolerance, maxIterations };
-}
+const DISCOUNTED: Schema<DiscountedOptions> = {
+  discount: numberIn(0, 1),
+  tolerance: positiveNumber,
+  maxIterations: wholeNumber(),
+  initialValues: anything,
+  ...longWork,
+};
+const FINITE: Schema<FiniteHorizonOptions> = {
+  horizon: wholeNumber(),
+  discount: numberIn(0, 1),
+  terminalValues: anything,
+  signal: longWork.signal,
+};
+
+const sizeOf = (values: Float64Array): number =>
+  values.reduce((m, v) => Math.max(m, Math.abs(v)), 0);
+
+/** What is claimed of every plan. */
+const CLAIM = "the robust optimum, and to what the policy is sure to get";
 
 /**
  * Improves a greedy policy until the values no longer change. `evaluate` may bring the values closer to those of the policy between two sweeps; it
@@ -113,60 +119,65 @@ function iterate(
     residual: number,
   ) => Float64Array,
 ): RobustPlan {
-  const { discount, tolerance, maxIterations } = checkDiscounted(fn, options);
-  if (checkMdp(fn, model).steps !== undefined)
-    throw new ShapeError(
-      `${fn}: a process that depends on the step has a finite horizon; pass { horizon } to robustValueIteration`,
-    );
+  const {
+    discount,
+    tolerance = 1e-8,
+    maxIterations = 10_000,
+    initialValues,
+    onProgress,
+    signal,
+  } = checkOptions<DiscountedOptions>(fn, options, DISCOUNTED);
+  checkSpan(fn, { discount }, checkMdp(fn, model));
   const problem = checkProblem(fn, model, set, discount);
-  const { numStates, numActions } = model;
+  const { numStates, numActions } = problem.model;
   let values =
-    options.initialValues === undefined
+    initialValues === undefined
       ? new Float64Array(numStates)
-      : Float64Array.from(valuesOf(fn, options.initialValues, numStates));
+      : Float64Array.from(valuesOf(fn, initialValues, numStates, "initialValues"));
   let next = new Float64Array(numStates);
   const [q, policy] = [
     new Float64Array(numStates * numActions),
     new Float64Array(numStates * numActions),
   ];
-  const enough = discount === 0 ? Infinity : (tolerance * (1 - discount)) / discount;
+  // a tenth is left for the rounding of the certificate
+  const enough = discount === 0 ? Infinity : (0.9 * tolerance * (1 - discount)) / discount;
   let [iterations, residual] = [0, Infinity];
   let settled: Float64Array | undefined;
   while (iterations < maxIterations) {
-    options.signal?.throwIfAborted();
+    signal?.throwIfAborted();
     optimalStep(problem, values, 0, next, q, policy);
     iterations++;
     residual = distance(next, values);
     [values, next] = [next, values];
-    options.onProgress?.({ iteration: iterations, residual });
+    onProgress?.({ iteration: iterations, residual });
     // The residual bounds the error by rounding alone once it is this small.
-    if (
-      residual <= enough ||
-      residual <= 4e-16 * values.reduce((m, v) => Math.max(m, Math.abs(v)), 0)
-    )
-      break;
+    if (residual <= enough || residual <= 4e-16 * sizeOf(values)) break;
     values = evaluate(problem, policy, values, residual) as Float64Array<ArrayBuffer>;
     // The same values as a sweep ago will come out for ever: rounding alone keeps the residual above the tolerance.
     const before = settled;
     if (before !== undefined && values.every((v, s) => v === before[s])) break;
     settled = values.slice();
   }
-  const converged =
-    residual <= Math.max(enough, 4e-16 * values.reduce((m, v) => Math.max(m, Math.abs(v)), 0));
+  const converged = residual <= Math.max(enough, 4e-16 * sizeOf(values));
   const result = array<"float64">(values);
-  return {
+  const plan = {
     values: result,
     q: array<"float64">(q, { shape: [numStates, numActions] }),
     policy:
       set.kind === "sRectangularL1"
         ? array(policy, { shape: [numStates, numActions] })
         : actionsOf(policy, numActions, [numStates]),
+  };
+  return {
+    ...plan,
     iterations,
     residual,
     converged,
-    certificate: certifyValues(model, set, result, {
+    certificate: certify(fn, problem.model, set, result, {
       discount,
       tolerance: Math.max(tolerance, 1e-12),
+      floor: plan.policy,
+      claim: CLAIM,
     }),
   };
 }
@@ -175,21 +186,21 @@ function backward(
   fn: string,
   model: Mdp,
   set: RectangularSet,
-  { horizon, terminalValues, signal }: FiniteHorizonOptions,
+  options: FiniteHorizonOptions,
 ): RobustPlan {
-  checkHooks(fn, { signal });
-  const { steps } = checkMdp(fn, model);
-  checkHorizon(fn, horizon, model);
-  if (steps !== undefined && horizon > steps)
-    throw new ShapeError(
-      `${fn}: horizon ${horizon} is longer than the ${steps} steps of the process`,
-    );
-  const problem = checkProblem(fn, model, set, 1);
-  const { numStates, numActions } = model;
+  const {
+    horizon,
+    discount = 1,
+    terminalValues,
+    signal,
+  } = checkOptions<FiniteHorizonOptions>(fn, options, FINITE);
+  const problem = checkProblem(fn, model, set, discount);
+  checkHorizon(fn, horizon, problem.model);
+  const { numStates, numActions } = problem.model;
   const size = numStates * numActions;
   const values = new Float64Array((horizon + 1) * numStates);
   if (terminalValues !== undefined)
-    values.set(valuesOf(fn, terminalValues, numStates), horizon * numStates);
+    values.set(valuesOf(fn, terminalValues, numStates, "terminalValues"), horizon * numStates);
   const [q, policy] = [new Float64Array(horizon * size), new Float64Array(horizon * size)];
   const at = (h: number): Float64Array => values.subarray(h * numStates, (h + 1) * numStates);
   for (let h = horizon - 1; h >= 0; h--) {
@@ -205,18 +216,21 @@ function backward(
   }
   const result = array<"float64">(values, { shape: [horizon + 1, numStates] });
   const randomised = set.kind === "sRectangularL1";
+  const shape = [horizon, numStates, numActions];
+  const probabilities = array<"float64">(policy, { shape });
   return {
     values: result,
-    q: array<"float64">(q, { shape: [horizon, numStates, numActions] }),
-    policy: randomised
-      ? array(policy, { shape: [horizon, numStates, numActions] })
-      : actionsOf(policy, numActions, [horizon, numStates]),
+    q: array<"float64">(q, { shape }),
+    policy: randomised ? probabilities : actionsOf(policy, numActions, [horizon, numStates]),
     iterations: horizon,
     residual: 0,
     converged: true,
-    certificate: certifyValues(model, set, result, {
+    certificate: certify(fn, problem.model, set, result, {
       horizon,
+      discount,
       tolerance: 1e-9,
+      floor: probabilities,
+      claim: CLAIM,
       ...(signal && { signal }),
     }),
   };
@@ -232,14 +246,14 @@ function backward(
  * @param set - which kernels nature may choose; with radius 0 this is ordinary value iteration
  * @param options - see {@link DiscountedOptions} or {@link FiniteHorizonOptions}
  * @returns values, action values, policy, and the certificate of the values
- * @throws `DomainError` for a discount outside [0, 1), a horizon below 1
+ * @throws `DomainError` for a discount outside [0, 1), or [0, 1] with a horizon, and a horizon below 1
  * @throws `ShapeError` when the set does not fit the process
  * @example
  * ```ts
  * import { mdp, robustValueIteration, totalVariation } from "@provably/robust-rl";
  *
  * // Safe work, or a gamble that may end in ruin (state 1).
- * const model = mdp({ transitions: [[[1, 0], [0.99, 0.01]], [[0, 1], [0, 1]]], rewards: [[1, 1.05], [0, 0]] });
+ * const model = mdp({ transitions: [[[1, 0], [0.99, 0.01]], [[0, 1], [0, 1]]], rewards: [[1, 1.05], [0, 0]], axes: "SAS" });
  * robustValueIteration(model, totalVariation(0), { horizon: 3 }).policy; // => [[1, 0], [1, 0], [1, 0]]
  * robustValueIteration(model, totalVariation(0.05), { discount: 0.9 }).certificate.holds; // => true
  * ```
@@ -251,15 +265,37 @@ export function robustValueIteration(
   set: RectangularSet,
   options: DiscountedOptions | FiniteHorizonOptions,
 ): RobustPlan {
-  check("robustValueIteration", "options", options, anyRecord);
-  if ("horizon" in options) return backward("robustValueIteration", model, set, options);
+  return plan("robustValueIteration", model, set, options);
+}
+
+function plan(
+  fn: string,
+  model: Mdp,
+  set: RectangularSet,
+  options: DiscountedOptions | FiniteHorizonOptions,
+): RobustPlan {
+  checkOptions<Partial<DiscountedOptions & FiniteHorizonOptions>>(fn, options, {
+    ...DISCOUNTED,
+    ...FINITE,
+  });
+  if ("horizon" in options && options.horizon !== undefined)
+    return backward(fn, model, set, options);
   return iterate(
-    "robustValueIteration",
+    fn,
     model,
     set,
-    options,
+    options as DiscountedOptions,
     (_problem, _policy, values) => values,
   );
+}
+
+/**
+ * Options of {@link robustModifiedPolicyIteration}.
+ * @category Planning
+ */
+export interface ModifiedOptions extends DiscountedOptions {
+  /** Sweeps of the greedy policy alone between two greedy sweeps; default 20. */
+  readonly evaluationSweeps?: number;
 }
 
 /**
@@ -268,7 +304,7 @@ export function robustValueIteration(
  *
  * @param model - decision process
  * @param set - uncertainty set
- * @param options - see {@link DiscountedOptions}; `evaluationSweeps`, default 20
+ * @param options - see {@link ModifiedOptions}
  * @returns see {@link RobustPlan}
  * @throws `DomainError`, `ShapeError` as {@link robustValueIteration}
  * @example
@@ -284,30 +320,22 @@ export function robustValueIteration(
 export function robustModifiedPolicyIteration(
   model: Mdp,
   set: RectangularSet,
-  options: DiscountedOptions & { readonly evaluationSweeps?: number },
+  options: ModifiedOptions,
 ): RobustPlan {
-  const { evaluationSweeps = 20 } = check(
-    "robustModifiedPolicyIteration",
-    "options",
-    options,
-    anyRecord,
-  );
-  check("robustModifiedPolicyIteration", "evaluationSweeps", evaluationSweeps, wholeNumber(0));
-  return iterate(
-    "robustModifiedPolicyIteration",
-    model,
-    set,
-    options,
-    (problem, policy, values) => {
-      let [a, b] = [values, new Float64Array(values.length)];
-      for (let k = 0; k < evaluationSweeps; k++) {
-        options.signal?.throwIfAborted();
-        policyStep(problem, a, 0, policy, b);
-        [a, b] = [b, a as Float64Array<ArrayBuffer>];
-      }
-      return a;
-    },
-  );
+  const fn = "robustModifiedPolicyIteration";
+  const { evaluationSweeps = 20, ...rest } = checkOptions<ModifiedOptions>(fn, options, {
+    ...DISCOUNTED,
+    evaluationSweeps: wholeNumber(0),
+  });
+  return iterate(fn, model, set, rest, (problem, policy, values) => {
+    let [a, b] = [values, new Float64Array(values.length)];
+    for (let k = 0; k < evaluationSweeps; k++) {
+      rest.signal?.throwIfAborted();
+      policyStep(problem, a, 0, policy, b);
+      [a, b] = [b, a as Float64Array<ArrayBuffer>];
+    }
+    return a;
+  });
 }
 
 /**
@@ -333,21 +361,19 @@ export function robustPolicyIteration(
   set: RectangularSet,
   options: DiscountedOptions,
 ): RobustPlan {
-  const { tolerance = 1e-8, signal } = check(
-    "robustPolicyIteration",
-    "options",
-    options,
-    anyRecord,
-  );
-  return iterate("robustPolicyIteration", model, set, options, (problem, policy, values) => {
-    return evaluateToFixedPoint(
-      problem,
-      policy,
-      values,
-      0.1 * tolerance * (1 - problem.discount),
-      100_000,
-      { signal },
-    ).values;
+  return improve("robustPolicyIteration", model, set, options);
+}
+
+function improve(
+  fn: string,
+  model: Mdp,
+  set: RectangularSet,
+  options: DiscountedOptions,
+): RobustPlan {
+  const { tolerance = 1e-8, signal } = checkOptions<DiscountedOptions>(fn, options, DISCOUNTED);
+  return iterate(fn, model, set, options, (problem, policy, values) => {
+    const residual = 0.1 * tolerance * (1 - problem.discount);
+    return evaluateToFixedPoint(problem, policy, values, residual, 100_000, { signal }).values;
   });
 }
 
@@ -374,21 +400,16 @@ export function partialPolicyIteration(
   set: RectangularSet,
   options: DiscountedOptions,
 ): RobustPlan {
-  const { signal } = check("partialPolicyIteration", "options", options, anyRecord);
+  const fn = "partialPolicyIteration";
+  const { signal } = checkOptions<DiscountedOptions>(fn, options, DISCOUNTED);
   let accuracy = Infinity;
-  return iterate(
-    "partialPolicyIteration",
-    model,
-    set,
-    options,
-    (problem, policy, values, residual) => {
-      accuracy = Math.min(0.5 * problem.discount ** 2 * accuracy, 0.5 * residual);
-      return evaluateToFixedPoint(problem, policy, values, accuracy, 100_000, {
-        method: "sweeps",
-        signal,
-      }).values;
-    },
-  );
+  return iterate(fn, model, set, options, (problem, policy, values, residual) => {
+    accuracy = Math.min(0.5 * problem.discount ** 2 * accuracy, 0.5 * residual);
+    return evaluateToFixedPoint(problem, policy, values, accuracy, 100_000, {
+      method: "sweeps",
+      signal,
+    }).values;
+  });
 }
 
 /**
@@ -410,7 +431,7 @@ export function valueIteration(
   model: Mdp,
   options: DiscountedOptions | FiniteHorizonOptions,
 ): RobustPlan {
-  return robustValueIteration(model, totalVariation(0), options);
+  return plan("valueIteration", model, totalVariation(0), options);
 }
 
 /**
@@ -430,5 +451,5 @@ export function valueIteration(
  * @category Planning
  */
 export function policyIteration(model: Mdp, options: DiscountedOptions): RobustPlan {
-  return robustPolicyIteration(model, totalVariation(0), options);
+  return improve("policyIteration", model, totalVariation(0), options);
 }

@@ -5,8 +5,9 @@ import {
   type NdArray,
   ShapeError,
   array,
+  isNdArray,
 } from "@provably/core-tensor";
-import { numbers } from "../uncertainty/worst-case.js";
+import { float64, numbers } from "../internal/read.js";
 import type { Mdp } from "./model.js";
 
 /** Probabilities [S, A] of a policy that is given as actions [S] or as probabilities [S, A]. */
@@ -15,7 +16,7 @@ export function policyOf(
   policy: ArrayInput,
   { numStates, numActions }: Pick<Mdp, "numStates" | "numActions">,
 ): Float64Array {
-  const x = array(policy, { dtype: "float64" });
+  const x = float64(fn, "policy", policy);
   const data = numbers(x);
   if (x.shape.length === 1 && x.size === numStates) {
     const out = new Float64Array(numStates * numActions);
@@ -46,34 +47,55 @@ export function policyOf(
   return data;
 }
 
-/** Probabilities [S, A] for every step of a policy that is the same at all steps or has a leading axis of steps. */
+/**
+ * Probabilities [S, A] for every step, of a policy that is the same at all steps or has a leading axis of steps. An array
+ * of whole numbers of type int32, as plans have it, holds actions.
+ */
 export function policySteps(
   fn: string,
   policy: ArrayInput,
   horizon: number,
   model: Pick<Mdp, "numStates" | "numActions">,
 ): readonly Float64Array[] {
-  const given = array(policy, { dtype: "float64" });
+  const given = float64(fn, "policy", policy);
+  const { numStates, numActions } = model;
+  const actions = `${horizon},${numStates}`;
+  const places = given.shape.join();
+  // [H, S] and [S, A] may be the same: then only what is in them, or their type, tells
+  const square = places === actions && places === `${numStates},${numActions}`;
+  if (square && !isInt32(policy) && ambiguous(numbers(given), numActions))
+    throw new ShapeError(
+      `${fn}: policy of shape [${given.shape.join(", ")}] may be actions [H, S] or probabilities [S, A]; give actions as an int32 array, or probabilities [${horizon}, ${numStates}, ${numActions}]`,
+    );
   const timed =
     given.shape.length === 3 ||
-    (given.shape.length === 2 &&
-      given.shape[0] === horizon &&
-      given.shape[1] === model.numStates &&
-      given.shape[1] !== model.numActions);
-  if (timed && given.shape[0] !== horizon)
+    (places === actions &&
+      (!square || isInt32(policy) || !isStochastic(numbers(given), numActions)));
+  if (!timed) return new Array<Float64Array>(horizon).fill(policyOf(fn, given, model));
+  if (given.shape[0] !== horizon)
     throw new ShapeError(
       `${fn}: policy must have ${horizon} steps, got [${given.shape.join(", ")}]`,
     );
   const size = given.size / horizon;
+  const shape = given.shape.slice(1);
   return Array.from({ length: horizon }, (_, h) =>
-    policyOf(
-      fn,
-      timed
-        ? array(numbers(given).slice(h * size, (h + 1) * size), { shape: given.shape.slice(1) })
-        : given,
-      model,
-    ),
+    policyOf(fn, array(numbers(given).slice(h * size, (h + 1) * size), { shape }), model),
   );
+}
+
+const isInt32 = (x: ArrayInput): boolean => isNdArray(x) && x.dtype === "int32";
+
+/** Whether numbers can be read as actions and as rows of probabilities. */
+const ambiguous = (x: Float64Array, numActions: number): boolean =>
+  x.every((a) => Number.isInteger(a) && a >= 0 && a < numActions) && isStochastic(x, numActions);
+
+function isStochastic(x: Float64Array, width: number): boolean {
+  for (let at = 0; at < x.length; at += width) {
+    const row = x.subarray(at, at + width);
+    if (!row.every((p) => p >= 0) || !(Math.abs(row.reduce((a, b) => a + b, 0) - 1) <= 1e-8))
+      return false;
+  }
+  return true;
 }
 
 /** The actions [.., S] of deterministic probabilities [.., S, A]. */

@@ -1,7 +1,7 @@
 /** s-rectangular uncertainty: one L1 budget that nature shares out among the actions of a state. */
-import { type ArrayInput, DomainError, type NdArray, array } from "@provably/core-tensor";
-import { anyRecord, check, show } from "@provably/core-tensor/internal";
-import { numbers } from "../uncertainty/worst-case.js";
+import { type ArrayInput, DomainError, type NdArray } from "@provably/core-tensor";
+import { anything, checkOptions, show } from "@provably/core-tensor/internal";
+import { float64, numbers } from "../internal/read.js";
 
 /**
  * The s-rectangular set $\lbrace(q_a)_a : \sum_a w_a \lVert q_a - p_a \rVert_1 \le \kappa_s\rbrace$. Nature sees the policy, not the action, so the best policy may
@@ -17,10 +17,19 @@ export interface SRectangularSet {
 }
 
 /**
+ * Options of {@link sRectangularL1}.
+ * @category Uncertainty
+ */
+export interface SRectangularOptions {
+  /** $w > 0$, one for each action; default 1. */
+  readonly weights?: ArrayInput;
+}
+
+/**
  * The s-rectangular L1 set: nature may spend $\kappa$ on all actions of a state together.
  *
  * @param budget - $\kappa \ge 0$ in L1 distance (twice total variation), or one for every state
- * @param options - `weights` of the actions, positive, default 1
+ * @param options - see {@link SRectangularOptions}
  * @returns the set
  * @throws `DomainError` for a negative budget or weight, or NaN
  * @example
@@ -36,34 +45,34 @@ export interface SRectangularSet {
  */
 export function sRectangularL1(
   budget: number | ArrayInput,
-  options: { readonly weights?: ArrayInput } = {},
+  options: SRectangularOptions = {},
 ): SRectangularSet {
-  check("sRectangularL1", "options", options, anyRecord);
+  const given = checkOptions<SRectangularOptions>("sRectangularL1", options, { weights: anything });
   const checkWeight = (name: string, x: number, strict: boolean): void => {
     if (!(typeof x === "number" && (strict ? x > 0 : x >= 0)))
       throw new DomainError(
         `sRectangularL1: ${name} must be ${strict ? "positive" : "≥ 0"}, got ${show(x)}`,
       );
   };
-  const radius = typeof budget === "number" ? budget : array(budget, { dtype: "float64" });
+  const radius = typeof budget === "number" ? budget : float64("sRectangularL1", "budget", budget);
   if (typeof radius === "number") checkWeight("budget", radius, false);
   else numbers(radius).forEach((x, i) => checkWeight(`budget[${i}]`, x, false));
-  if (options.weights === undefined) return { kind: "sRectangularL1", radius };
-  const weights = array(options.weights, { dtype: "float64" });
+  if (given.weights === undefined) return { kind: "sRectangularL1", radius };
+  const weights = float64("sRectangularL1", "weights", given.weights);
   numbers(weights).forEach((x, i) => checkWeight(`weights[${i}]`, x, true));
   return { kind: "sRectangularL1", radius, weights };
 }
 
-/** One state: dense rows of its actions, the values of successors with their ascending order, rewards, and the discount. */
+/** One state: rows of its actions, and what each is worth for every successor, $r + \gamma V$. */
 export interface StateProblem {
+  /** [actions, states]. */
   readonly p: Float64Array;
-  /** Where the first action's row begins. */
-  readonly at: number;
+  /** [actions, states]. */
+  readonly z: Float64Array;
+  readonly numStates: number;
   readonly numActions: number;
-  readonly values: Float64Array;
-  readonly order: Int32Array;
-  readonly rewards: (action: number) => number;
-  readonly discount: number;
+  /** Successors of every action by ascending worth. */
+  readonly orders: readonly Int32Array[];
   readonly weights: (action: number) => number;
 }
 
@@ -77,23 +86,22 @@ interface Segment {
 
 /** The robust value of a state and a policy that attains it: the smallest u whose total price is within the budget. */
 export function bestMixture(problem: StateProblem, budget: number, policy: Float64Array): number {
-  const { p, at, numActions, values, order, rewards, discount, weights } = problem;
-  const n = values.length;
-  const low = values[order[0]!]!;
+  const { p, z, numStates: n, numActions, orders, weights } = problem;
   const segments: Segment[] = [];
   let highest = -Infinity;
   let floor = -Infinity;
   let [best, flooring] = [0, 0];
   for (let a = 0; a < numActions; a++) {
-    const row = at + a * n;
-    let level = rewards(a) + discount * low;
+    const [at, order] = [a * n, orders[a]!];
+    const low = z[at + order[0]!]!;
+    let level = low;
     if (level > floor) [floor, flooring] = [level, a];
     // From the bottom up: mass in states of small value is moved last.
     for (let k = 0; k < n; k++) {
       const s = order[k]!;
-      const gain = discount * (values[s]! - low);
-      if (gain <= 0 || p[row + s] === 0) continue;
-      const top = level + p[row + s]! * gain;
+      const gain = z[at + s]! - low;
+      if (gain <= 0 || p[at + s] === 0) continue;
+      const top = level + p[at + s]! * gain;
       segments.push({ action: a, top, bottom: level, slope: (2 * weights(a)) / gain });
       level = top;
     }
@@ -142,35 +150,55 @@ export function mixtureValue(
   policy: Float64Array,
   kernel?: Float64Array,
 ): number {
-  const { p, at, numActions, values, order, rewards, discount, weights } = problem;
-  const n = values.length;
-  const worst = order[0]!;
-  const low = values[worst]!;
+  const { p, z, numStates: n, numActions, orders, weights } = problem;
   let value = 0;
   const moves: { readonly gain: number; readonly index: number; readonly weight: number }[] = [];
   for (let a = 0; a < numActions; a++) {
     const share = policy[a]!;
+    const [at, low] = [a * n, z[a * n + orders[a]![0]!]!];
     let mean = 0;
     for (let s = 0; s < n; s++) {
-      const mass = p[at + a * n + s]!;
-      mean += mass * values[s]!;
-      const gain = (share * discount * (values[s]! - low)) / weights(a);
-      if (gain > 0 && mass > 0) moves.push({ gain, index: a * n + s, weight: weights(a) });
+      const mass = p[at + s]!;
+      mean += mass * z[at + s]!;
+      const gain = (share * (z[at + s]! - low)) / weights(a);
+      if (gain > 0 && mass > 0) moves.push({ gain, index: at + s, weight: weights(a) });
     }
-    value += share * (rewards(a) + discount * mean);
+    value += share * mean;
   }
-  if (kernel) kernel.set(p.subarray(at, at + numActions * n), at);
+  kernel?.set(p);
   moves.sort((a, b) => b.gain - a.gain || a.index - b.index);
   let left = budget / 2;
   for (const { gain, index, weight } of moves) {
     if (left <= 0) break;
-    const moved = Math.min(left / weight, p[at + index]!);
+    const moved = Math.min(left / weight, p[index]!);
     value -= moved * weight * gain;
     left -= moved * weight;
     if (kernel) {
-      kernel[at + index]! -= moved;
-      kernel[at + Math.floor(index / n) * n + worst]! += moved;
+      const a = Math.floor(index / n);
+      kernel[index]! -= moved;
+      kernel[a * n + orders[a]![0]!]! += moved;
     }
   }
   return value;
+}
+
+/** The nearest kernel under which no action of the state is worth more than `level`. */
+export function saddleKernel(problem: StateProblem, level: number, kernel: Float64Array): void {
+  const { p, z, numStates: n, numActions, orders } = problem;
+  kernel.set(p);
+  for (let a = 0; a < numActions; a++) {
+    const [at, order] = [a * n, orders[a]!];
+    const worst = at + order[0]!;
+    let excess = -level;
+    for (let s = 0; s < n; s++) excess += p[at + s]! * z[at + s]!;
+    for (let k = n - 1; k > 0 && excess > 0; k--) {
+      const s = at + order[k]!;
+      const gain = z[s]! - z[worst]!;
+      if (gain <= 0) break;
+      const moved = Math.min(p[s]!, excess / gain);
+      kernel[s]! -= moved;
+      kernel[worst]! += moved;
+      excess -= moved * gain;
+    }
+  }
 }

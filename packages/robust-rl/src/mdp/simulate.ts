@@ -1,17 +1,44 @@
 /** Playing a policy in a decision process. */
+import { type ArrayInput, type NdArray, array } from "@provably/core-tensor";
 import {
-  type ArrayInput,
-  DomainError,
-  type NdArray,
-  ShapeError,
-  array,
-} from "@provably/core-tensor";
-import { anyRecord, check, show } from "@provably/core-tensor/internal";
+  type Schema,
+  anything,
+  check,
+  checkOptions,
+  numberIn,
+  numberInside,
+  satisfying,
+  wholeNumber,
+} from "@provably/core-tensor/internal";
 import { type RngKey, uniform } from "@provably/core-tensor/random";
 import { cumulativeRows, drawFrom } from "../game/sampling.js";
-import { checkRows, numbers } from "../uncertainty/worst-case.js";
-import { type Mdp, checkMdp, isSparse } from "./model.js";
-import { policyOf } from "./policy.js";
+import { startOf } from "../internal/distributions.js";
+import { numbers } from "../internal/read.js";
+import { checkHorizon } from "./bellman.js";
+import { type Mdp, checkMdp } from "./model.js";
+import { policySteps } from "./policy.js";
+import { rowsOf } from "./rows.js";
+
+/**
+ * Options of {@link simulate}.
+ * @category Sampling
+ */
+export interface SimulateOptions {
+  readonly numEpisodes: number;
+  /** Steps of each episode. */
+  readonly numSteps: number;
+  /** $\gamma \in [0, 1]$; default 1. */
+  readonly discount?: number;
+  /** Distribution of the first state, [states]; default uniform. */
+  readonly start?: ArrayInput;
+}
+
+const SIMULATE: Schema<SimulateOptions> = {
+  numEpisodes: wholeNumber(),
+  numSteps: wholeNumber(),
+  discount: numberIn(0, 1),
+  start: anything,
+};
 
 /**
  * Discounted sums of rewards of simulated episodes.
@@ -19,9 +46,9 @@ import { policyOf } from "./policy.js";
  * To see what a policy is worth in nature's kernel, simulate in a process made of {@link worstCaseKernel}.
  *
  * @param key - random key
- * @param model - process that does not depend on the step, dense or sparse
- * @param policy - actions [S] or probabilities [S, A]
- * @param options - `episodes`; `steps` in each; `discount`, default 1; `start`, distribution of the first state [S], default uniform
+ * @param model - process
+ * @param policy - actions [S] or probabilities [S, A], also with leading steps
+ * @param options - see {@link SimulateOptions}
  * @returns float64 [episodes]
  * @throws `ShapeError`, `DomainError` when sizes do not fit
  * @example
@@ -29,7 +56,7 @@ import { policyOf } from "./policy.js";
  * import { key } from "@provably/core-tensor/random";
  * import { mdp, simulate } from "@provably/robust-rl";
  *
- * simulate(key(0), mdp({ transitions: [[[1]]], rewards: [[1]] }), [0], { episodes: 2, steps: 3 }); // => [3, 3]
+ * simulate(key(0), mdp({ transitions: [[[1]]], rewards: [[1]] }), [0], { numEpisodes: 2, numSteps: 3 }); // => [3, 3]
  * ```
  * @category Sampling
  */
@@ -37,63 +64,52 @@ export function simulate(
   key: RngKey,
   model: Mdp,
   policy: ArrayInput,
-  options: {
-    readonly episodes: number;
-    readonly steps: number;
-    readonly discount?: number;
-    readonly start?: ArrayInput;
-  },
+  options: SimulateOptions,
 ): NdArray<"float64"> {
   const fn = "simulate";
-  const { episodes, steps, discount = 1 } = check("simulate", "options", options, anyRecord);
-  for (const [name, n] of [
-    ["episodes", episodes],
-    ["steps", steps],
-  ] as const)
-    // prettier-ignore
-    if (!Number.isInteger(n) || n < 1) throw new DomainError(`${fn}: ${name} must be a positive integer, got ${show(n)}`);
-  if (!(typeof discount === "number" && discount >= 0 && discount <= 1))
-    throw new DomainError(`${fn}: discount must lie in [0, 1], got ${show(discount)}`);
-  if (checkMdp(fn, model).steps !== undefined)
-    throw new ShapeError(`${fn}: the process depends on the step`);
-  const { numStates, numActions, transitions, rewards, rewardsOnArrival } = model;
-  const first =
-    options.start === undefined
-      ? new Float64Array(numStates).fill(1 / numStates)
-      : numbers(array(options.start, { dtype: "float64" }));
-  if (first.length !== numStates)
-    throw new ShapeError(
-      `${fn}: start must have shape [${numStates}], got ${first.length} entries`,
-    );
-  checkRows(fn, "start", first, numStates, []);
-  const start = cumulativeRows(first, numStates);
-  const actions = cumulativeRows(policyOf(fn, policy, model), numActions);
-  const r = numbers(rewards);
-  const cumulative = isSparse(transitions)
-    ? Float64Array.from(transitions.probabilities)
-    : cumulativeRows(numbers(transitions), numStates);
-  if (isSparse(transitions))
-    for (let row = 0; row < numStates * numActions; row++)
-      for (let k = transitions.rowPointers[row]! + 1; k < transitions.rowPointers[row + 1]!; k++)
-        cumulative[k]! += cumulative[k - 1]!;
-  const next = (row: number, u: number): number => {
-    if (!isSparse(transitions)) return drawFrom(cumulative, row * numStates, numStates, u);
-    const from = transitions.rowPointers[row]!;
-    return transitions.columns[
-      from + drawFrom(cumulative, from, transitions.rowPointers[row + 1]! - from, u)
-    ]!;
+  const {
+    numEpisodes,
+    numSteps,
+    discount = 1,
+    start,
+  } = checkOptions<SimulateOptions>(fn, options, SIMULATE);
+  check(fn, "numEpisodes", numEpisodes, wholeNumber());
+  check(fn, "numSteps", numSteps, wholeNumber());
+  const whole = checkMdp(fn, model);
+  checkHorizon(fn, numSteps, whole);
+  const { numStates, numActions } = whole;
+  const rows = rowsOf(fn, whole);
+  const { listed, dense, first, reward, arrival } = rows;
+  const begin = cumulativeRows(startOf(fn, start, numStates), numStates);
+  const policies = policySteps(fn, policy, numSteps, whole);
+  const cumulative = new Map<Float64Array, Float64Array>();
+  const actionsAt = (t: number): Float64Array => {
+    const probabilities = policies[t]!;
+    const sums = cumulative.get(probabilities) ?? cumulativeRows(probabilities, numActions);
+    cumulative.set(probabilities, sums);
+    return sums;
   };
-  const draws = numbers(uniform(key, [episodes, 1 + 2 * steps], { dtype: "float64" }));
-  const returns = new Float64Array(episodes);
-  for (let e = 0; e < episodes; e++) {
-    const at = e * (1 + 2 * steps);
-    let s = drawFrom(start, 0, numStates, draws[at]!);
+  const sums = listed ? Float64Array.from(listed.probabilities) : cumulativeRows(dense!, numStates);
+  if (listed)
+    for (let row = 0; row < numStates * numActions; row++)
+      for (let k = listed.pointers[row]! + 1; k < listed.pointers[row + 1]!; k++)
+        sums[k]! += sums[k - 1]!;
+  const next = (t: number, row: number, u: number): number => {
+    if (!listed) return drawFrom(sums, (first(t) + row) * numStates, numStates, u);
+    const from = listed.pointers[row]!;
+    return listed.columns[from + drawFrom(sums, from, listed.pointers[row + 1]! - from, u)]!;
+  };
+  const draws = numbers(uniform(key, [numEpisodes, 1 + 2 * numSteps], { dtype: "float64" }));
+  const returns = new Float64Array(numEpisodes);
+  for (let e = 0; e < numEpisodes; e++) {
+    const at = e * (1 + 2 * numSteps);
+    let s = drawFrom(begin, 0, numStates, draws[at]!);
     let weight = 1;
-    for (let t = 0; t < steps; t++) {
+    for (let t = 0; t < numSteps; t++) {
       const row =
-        s * numActions + drawFrom(actions, s * numActions, numActions, draws[at + 1 + 2 * t]!);
-      s = next(row, draws[at + 2 + 2 * t]!);
-      returns[e]! += weight * (rewardsOnArrival ? r[row * numStates + s]! : r[row]!);
+        s * numActions + drawFrom(actionsAt(t), s * numActions, numActions, draws[at + 1 + 2 * t]!);
+      s = next(t, row, draws[at + 2 + 2 * t]!);
+      returns[e]! += weight * (reward(t, row) + arrival(t, row, s));
       weight *= discount;
     }
   }
@@ -104,9 +120,9 @@ export function simulate(
  * The L1 radius around an empirical distribution that holds the true one with probability 1 − δ: $\sqrt{2 \ln((2^S - 2)/\delta)/n}$. Half of it is a radius in
  * total variation.
  *
- * @param samples - $n$, number of samples of the row
- * @param states - $S \ge 2$
- * @param failure - $\delta \in (0, 1)$
+ * @param numSamples - $n$, number of samples of the row
+ * @param numStates - $S \ge 2$
+ * @param failureProbability - $\delta \in (0, 1)$
  * @returns the radius
  * @throws `DomainError` for arguments out of range
  * @example
@@ -118,19 +134,22 @@ export function simulate(
  * @see Weissman, Ordentlich, Seroussi, Verdu, Weinberger (2003), "Inequalities for the L1 deviation of the empirical distribution"
  * @category Sampling
  */
-export function weissmanRadius(samples: number, states: number, failure: number): number {
-  if (
-    ![samples, states, failure].every(Number.isFinite) ||
-    !(samples >= 1 && states >= 2 && failure > 0 && failure < 1)
-  )
-    throw new DomainError(
-      `weissmanRadius: needs samples ≥ 1, states ≥ 2 and failure in (0, 1), got ${show(samples)}, ${show(states)} and ${show(failure)}`,
-    );
-  return Math.sqrt(
-    (2 *
-      (Math.log(2 ** Math.min(states, 1000) - 2) +
-        Math.LN2 * Math.max(0, states - 1000) -
-        Math.log(failure))) /
-      samples,
+export function weissmanRadius(
+  numSamples: number,
+  numStates: number,
+  failureProbability: number,
+): number {
+  const fn = "weissmanRadius";
+  check(
+    fn,
+    "numSamples",
+    numSamples,
+    satisfying("≥ 1", (x) => Number.isFinite(x) && (x as number) >= 1),
   );
+  check(fn, "numStates", numStates, wholeNumber(2));
+  check(fn, "failureProbability", failureProbability, numberInside(0, 1));
+  // ln(2^S − 2), which overflows where S is large
+  const subsets =
+    Math.log(2 ** Math.min(numStates, 1000) - 2) + Math.LN2 * Math.max(0, numStates - 1000);
+  return Math.sqrt((2 * (subsets - Math.log(failureProbability))) / numSamples);
 }

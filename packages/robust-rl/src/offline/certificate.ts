@@ -1,20 +1,31 @@
 /** What a policy learned offline is worth where the model is known after all. */
+import type { ArrayInput, Certificate } from "@provably/core-tensor";
 import {
-  type ArrayInput,
-  type Certificate,
-  DomainError,
-  ShapeError,
-  array,
-} from "@provably/core-tensor";
-import { anyRecord, certificate, check, show } from "@provably/core-tensor/internal";
-import { numbers } from "../uncertainty/worst-case.js";
-import {
-  type LinearMdp,
-  checkLinearMdp,
-  linearRobustEvaluation,
-  linearRobustValueIteration,
-} from "./model.js";
+  type Schema,
+  anything,
+  certificate,
+  check,
+  checkOptions,
+  nonNegativeNumber,
+  recordWith,
+} from "@provably/core-tensor/internal";
+import { startOf } from "../internal/distributions.js";
+import { numbers, shaped } from "../internal/read.js";
+import { type LinearMdp, checkLinearMdp, solveLinear } from "./model.js";
 import type { DropResult } from "./result.js";
+
+/**
+ * Options of {@link certifyOffline}.
+ * @category Certificates
+ */
+export interface CertifyOfflineOptions {
+  /** Distribution of the first state, [states]; default uniform. */
+  readonly start?: ArrayInput;
+  /** Largest loss with which `subOptimality` holds; default 0.05 H. */
+  readonly tolerance?: number;
+}
+
+const OPTIONS: Schema<CertifyOfflineOptions> = { start: anything, tolerance: nonNegativeNumber };
 
 /**
  * Certificates of an offline result against a known model: its exact sub-optimality, and whether its values were indeed lower bounds.
@@ -33,8 +44,8 @@ import type { DropResult } from "./result.js";
  * import { key } from "@provably/core-tensor/random";
  * import { certifyOffline, collectOfflineData, drop, randomLinearMdp } from "@provably/robust-rl";
  *
- * const model = randomLinearMdp(key(0), { states: 6, actions: 3, dimension: 4, horizon: 4 });
- * const result = drop(collectOfflineData(key(1), model, { episodes: 500 }), model.features, { radius: 0.2 });
+ * const model = randomLinearMdp(key(0), { numStates: 6, numActions: 3, dimension: 4, horizon: 4 });
+ * const result = drop(collectOfflineData(key(1), model, { numEpisodes: 500 }), model.features, { radius: 0.2 });
  * certifyOffline(result, model, 0.2).subOptimality.holds; // => true
  * ```
  * @category Certificates
@@ -43,28 +54,22 @@ export function certifyOffline(
   result: DropResult,
   model: LinearMdp,
   radius: number,
-  options: { readonly start?: ArrayInput; readonly tolerance?: number } = {},
+  options: CertifyOfflineOptions = {},
 ): { readonly subOptimality: Certificate; readonly pessimism: Certificate } {
-  const { numStates, horizon } = checkLinearMdp("certifyOffline", model);
-  const { tolerance = 0.05 * horizon } = check("certifyOffline", "options", options, anyRecord);
-  if (!(typeof tolerance === "number" && tolerance >= 0))
-    throw new DomainError(`certifyOffline: tolerance must be ≥ 0, got ${show(tolerance)}`);
-  const start =
-    options.start === undefined
-      ? new Float64Array(numStates).fill(1 / numStates)
-      : numbers(array(options.start, { dtype: "float64" }));
-  if (start.length !== numStates)
-    throw new ShapeError(
-      `certifyOffline: start must have shape [${numStates}], got ${start.length} entries`,
-    );
-  const { policy, values } = check("certifyOffline", "result", result, anyRecord);
-  const best = numbers(linearRobustValueIteration(model, radius).values);
-  const real = numbers(linearRobustEvaluation(model, policy, radius).values);
-  const claimed = numbers(array(values, { dtype: "float64" }));
-  if (claimed.length < numStates)
-    throw new ShapeError(
-      `certifyOffline: result.values must have an entry for each of ${numStates} states`,
-    );
+  const fn = "certifyOffline";
+  const given = checkOptions<CertifyOfflineOptions>(fn, options, OPTIONS);
+  const { numStates, horizon } = checkLinearMdp(fn, model);
+  const { tolerance = 0.05 * horizon } = given;
+  const start = startOf(fn, given.start, numStates);
+  const { policy, values } = check(
+    fn,
+    "result",
+    result,
+    recordWith({ policy: anything, values: anything }),
+  );
+  const best = numbers(solveLinear(fn, model, radius, undefined).values);
+  const real = numbers(solveLinear(fn, model, radius, policy).values);
+  const claimed = shaped(fn, "result.values", values, [horizon + 1, numStates]);
   const loss = start.reduce((sum, p, s) => sum + p * (best[s]! - real[s]!), 0);
   let excess = -Infinity;
   for (let s = 0; s < numStates; s++) excess = Math.max(excess, claimed[s]! - real[s]!);

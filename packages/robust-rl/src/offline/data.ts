@@ -7,10 +7,21 @@ import {
   array,
   toTypedArray,
 } from "@provably/core-tensor";
-import { anyRecord, check, show } from "@provably/core-tensor/internal";
+import {
+  anyRecord,
+  anything,
+  check,
+  checkOptions,
+  nonNegativeNumber,
+  numberInside,
+  optional,
+  wholeNumber,
+} from "@provably/core-tensor/internal";
 import { type RngKey, foldIn, permutation, uniform } from "@provably/core-tensor/random";
 import { cumulativeRows, drawFrom } from "../game/sampling.js";
-import { checkRows, numbers } from "../uncertainty/worst-case.js";
+import { checkRows } from "../internal/distributions.js";
+import { needOptions } from "../internal/options.js";
+import { float64, numbers, shaped } from "../internal/read.js";
 import { type LinearMdp, checkLinearMdp } from "./model.js";
 
 /**
@@ -51,7 +62,7 @@ export function flattenData(
   check(fn, "data", data, anyRecord);
   const read = (name: keyof OfflineData, limit: number): NdArray => {
     signal?.throwIfAborted();
-    const x = array(data[name]!, { dtype: "float64" });
+    const x = float64(fn, name, data[name]!);
     if (x.shape.length !== 2 || x.size === 0)
       throw new ShapeError(`${fn}: ${name} must have shape [H, K], got [${x.shape.join(", ")}]`);
     numbers(x).forEach((value, i) => {
@@ -91,11 +102,30 @@ export function flattenData(
 }
 
 /**
+ * Options of {@link collectOfflineData}.
+ * @category Offline learning
+ */
+export interface CollectOptions {
+  /** $K$. */
+  readonly numEpisodes: number;
+  /** Probabilities of actions, [S, A]; default uniform. */
+  readonly policy?: ArrayInput;
+  /** Distribution of the first state, [S]; default uniform. */
+  readonly start?: ArrayInput;
+}
+
+const COLLECT = {
+  numEpisodes: wholeNumber(),
+  policy: optional(anything),
+  start: optional(anything),
+};
+
+/**
  * Episodes of a behaviour policy in a linear process as it is (without any perturbation).
  *
  * @param key - random key
  * @param model - linear process
- * @param options - `episodes` $K$; `policy`, probabilities of actions [S, A], default uniform; `start`, distribution of the first state [S], default uniform
+ * @param options - see {@link CollectOptions}
  * @returns the data
  * @throws `DomainError`, `ShapeError` when policy or start do not fit
  * @example
@@ -103,21 +133,18 @@ export function flattenData(
  * import { key } from "@provably/core-tensor/random";
  * import { collectOfflineData, randomLinearMdp } from "@provably/robust-rl";
  *
- * const model = randomLinearMdp(key(0), { states: 5, actions: 2, dimension: 3, horizon: 4 });
- * collectOfflineData(key(1), model, { episodes: 10 }).states.shape; // => [4, 10]
+ * const model = randomLinearMdp(key(0), { numStates: 5, numActions: 2, dimension: 3, horizon: 4 });
+ * collectOfflineData(key(1), model, { numEpisodes: 10 }).states.shape; // => [4, 10]
  * ```
  * @category Offline learning
  */
 export function collectOfflineData(
   key: RngKey,
   model: LinearMdp,
-  options: { readonly episodes: number; readonly policy?: ArrayInput; readonly start?: ArrayInput },
+  options: CollectOptions,
 ): OfflineData {
-  const { episodes } = check("collectOfflineData", "options", options, anyRecord);
-  if (!Number.isInteger(episodes) || episodes < 1)
-    throw new DomainError(
-      `collectOfflineData: episodes must be a positive integer, got ${show(episodes)}`,
-    );
+  const given = needOptions<CollectOptions>("collectOfflineData", options, COLLECT);
+  const { numEpisodes: episodes } = given;
   const { numStates, numActions, horizon, dimension } = checkLinearMdp("collectOfflineData", model);
   const distribution = (
     name: string,
@@ -127,16 +154,12 @@ export function collectOfflineData(
     const width = shape[shape.length - 1]!;
     if (input === undefined)
       return cumulativeRows(new Float64Array(shape.reduce((a, b) => a * b)).fill(1 / width), width);
-    const p = array(input, { dtype: "float64" });
-    if (p.shape.join() !== shape.join())
-      throw new ShapeError(
-        `collectOfflineData: ${name} must have shape [${shape.join(", ")}], got [${p.shape.join(", ")}]`,
-      );
-    checkRows("collectOfflineData", name, numbers(p), width, shape.slice(0, -1));
-    return cumulativeRows(numbers(p), width);
+    const p = shaped("collectOfflineData", name, input, shape);
+    checkRows("collectOfflineData", name, p, width, shape.slice(0, -1));
+    return cumulativeRows(p, width);
   };
-  const start = distribution("start", options.start, [numStates]);
-  const behaviour = distribution("policy", options.policy, [numStates, numActions]);
+  const start = distribution("start", given.start, [numStates]);
+  const behaviour = distribution("policy", given.policy, [numStates, numActions]);
   const [phi, theta] = [numbers(model.features), numbers(model.rewards)];
   const features = cumulativeRows(phi, dimension);
   const factors = cumulativeRows(numbers(model.factors), numStates);
@@ -181,34 +204,56 @@ export function collectOfflineData(
 }
 
 /**
+ * The setting of {@link trimmedCount}.
+ * @category Offline learning
+ */
+export interface TrimOptions {
+  /** $K$. */
+  readonly numEpisodes: number;
+  /** $H$. */
+  readonly horizon: number;
+  /** $\delta \in (0, 1)$. */
+  readonly failureProbability: number;
+}
+
+const TRIM = {
+  numEpisodes: wholeNumber(),
+  horizon: wholeNumber(),
+  failureProbability: numberInside(0, 1),
+};
+
+/**
  * The number of transitions from a state that two-fold subsampling keeps at most, $\max\lbrace N - 10\sqrt{N \ln(KH/\delta)},\, 0\rbrace$, as a real number.
  *
  * @param visits - $N$, visits of the state at one step in the auxiliary half
- * @param options - `episodes` $K$, `horizon` $H$, `failure` $\delta$
+ * @param options - see {@link TrimOptions}
  * @returns the count, 0 below about $100 \ln(KH/\delta)$ visits
  * @example
  * ```ts
  * import { trimmedCount } from "@provably/robust-rl";
  *
- * trimmedCount(1000, { episodes: 2000, horizon: 5, failure: 0.1 }); // => 0
+ * trimmedCount(1000, { numEpisodes: 2000, horizon: 5, failureProbability: 0.1 }); // => 0
  * ```
  * @category Offline learning
  */
-export function trimmedCount(
-  visits: number,
-  options: { readonly episodes: number; readonly horizon: number; readonly failure: number },
-): number {
-  const { episodes, horizon, failure } = check("trimmedCount", "options", options, anyRecord);
-  if (!(Number.isFinite(visits) && visits >= 0))
-    throw new DomainError(`trimmedCount: visits must be ≥ 0, got ${show(visits)}`);
-  if (
-    ![episodes, horizon, failure].every(Number.isFinite) ||
-    !(episodes >= 1 && horizon >= 1 && failure > 0 && failure < 1)
-  )
-    throw new DomainError(
-      `trimmedCount: needs episodes ≥ 1, horizon ≥ 1 and failure in (0, 1), got ${show(episodes)}, ${show(horizon)} and ${show(failure)}`,
-    );
-  return Math.max(0, visits - 10 * Math.sqrt(visits * Math.log((episodes * horizon) / failure)));
+export function trimmedCount(visits: number, options: TrimOptions): number {
+  const { numEpisodes, horizon, failureProbability } = needOptions<TrimOptions>(
+    "trimmedCount",
+    options,
+    TRIM,
+  );
+  check("trimmedCount", "visits", visits, nonNegativeNumber);
+  const doubt = Math.log((numEpisodes * horizon) / failureProbability);
+  return Math.max(0, visits - 10 * Math.sqrt(visits * doubt));
+}
+
+/**
+ * Options of {@link twoFoldSubsampling}.
+ * @category Offline learning
+ */
+export interface SubsamplingOptions {
+  /** $\delta \in (0, 1)$; default 0.05. */
+  readonly failureProbability?: number;
 }
 
 /**
@@ -219,7 +264,7 @@ export function trimmedCount(
  *
  * @param key - random key
  * @param data - offline data
- * @param options - `failure` $\delta$, default 0.05
+ * @param options - see {@link SubsamplingOptions}
  * @returns the same arrays with `kept`
  * @throws `ShapeError`, `DomainError` when the data do not fit together
  * @example
@@ -228,8 +273,8 @@ export function trimmedCount(
  * import { collectOfflineData, randomLinearMdp, twoFoldSubsampling } from "@provably/robust-rl";
  * import { item, sum } from "@provably/core-tensor";
  *
- * const model = randomLinearMdp(key(0), { states: 3, actions: 2, dimension: 2, horizon: 2 });
- * const data = twoFoldSubsampling(key(2), collectOfflineData(key(1), model, { episodes: 500 }));
+ * const model = randomLinearMdp(key(0), { numStates: 3, numActions: 2, dimension: 2, horizon: 2 });
+ * const data = twoFoldSubsampling(key(2), collectOfflineData(key(1), model, { numEpisodes: 500 }));
  * item(sum(data.kept)); // => 0
  * ```
  * @see Li, Shi, Chen, Chi, Wei (2024), "Settling the sample complexity of model-based offline reinforcement learning", Algorithm 2
@@ -238,11 +283,13 @@ export function trimmedCount(
 export function twoFoldSubsampling(
   key: RngKey,
   data: OfflineData,
-  options: { readonly failure?: number } = {},
+  options: SubsamplingOptions = {},
 ): OfflineData & { readonly kept: NdArray } {
-  const { failure = 0.05 } = check("twoFoldSubsampling", "options", options, anyRecord);
-  if (!(typeof failure === "number" && failure > 0 && failure < 1))
-    throw new DomainError(`twoFoldSubsampling: failure must lie in (0, 1), got ${show(failure)}`);
+  const { failureProbability = 0.05 } = checkOptions<SubsamplingOptions>(
+    "twoFoldSubsampling",
+    options,
+    { failureProbability: numberInside(0, 1) },
+  );
   const { horizon, episodes, states } = flattenData(
     "twoFoldSubsampling",
     { ...data, kept: undefined },
@@ -261,7 +308,9 @@ export function twoFoldSubsampling(
     for (const k of toTypedArray(permutation(foldIn(key, h), half))) {
       const episode = shuffled[k]!;
       const s = states[h * episodes + episode]!;
-      const limit = Math.floor(trimmedCount(visits.get(s) ?? 0, { episodes, horizon, failure }));
+      const limit = Math.floor(
+        trimmedCount(visits.get(s) ?? 0, { numEpisodes: episodes, horizon, failureProbability }),
+      );
       const used = taken.get(s) ?? 0;
       if (used >= limit) continue;
       taken.set(s, used + 1);

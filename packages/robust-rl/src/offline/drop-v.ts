@@ -1,17 +1,17 @@
 /** DROP with transitions weighted by variance. */
 import { type ArrayInput, type NdArray, ShapeError, array } from "@provably/core-tensor";
-import { anyRecord, check, checkHooks } from "@provably/core-tensor/internal";
 import { inv } from "@provably/core-tensor/linalg";
-import { numbers } from "../uncertainty/worst-case.js";
+import { needOptions } from "../internal/options.js";
+import { numbers } from "../internal/read.js";
 import type { FlatData, OfflineData } from "./data.js";
-import { drop } from "./drop.js";
+import { pessimistic } from "./drop.js";
 import { checkFeatures } from "./model.js";
 import type { DropOptions, DropResult, Pessimism } from "./result.js";
 import {
+  DROP_V,
   LOOK_EVERY,
   assemble,
   checkData,
-  checkOptions,
   knownRewards,
   pass,
   pessimismOf,
@@ -45,8 +45,8 @@ export interface DropVOptions extends DropOptions {
  * import { key } from "@provably/core-tensor/random";
  * import { collectOfflineData, dropV, randomLinearMdp } from "@provably/robust-rl";
  *
- * const model = randomLinearMdp(key(0), { states: 6, actions: 3, dimension: 4, horizon: 4 });
- * const [main, other] = [1, 2].map((k) => collectOfflineData(key(k), model, { episodes: 100 }));
+ * const model = randomLinearMdp(key(0), { numStates: 6, numActions: 3, dimension: 4, horizon: 4 });
+ * const [main, other] = [1, 2].map((k) => collectOfflineData(key(k), model, { numEpisodes: 100 }));
  * dropV(main, other, model.features, { radius: 0.2 }).variances.shape; // => [4, 6, 3]
  * ```
  * @see Wang, Shi, Chi (2024), DROP-V
@@ -59,36 +59,35 @@ export function dropV(
   options: DropVOptions,
 ): DropResult & { readonly variances: NdArray<"float64">; readonly first: DropResult } {
   const fn = "dropV";
+  const {
+    firstPessimism = "practical",
+    firstRidge = 1,
+    pessimism = "practical",
+    failureProbability = 0.05,
+    ...shared
+  } = needOptions<DropVOptions>(fn, options, DROP_V);
+  const { radius, signal, onProgress } = shared;
   const { features: phi, numStates, numActions, dimension: d } = checkFeatures(fn, features);
-  const { signal } = check(fn, "options", options, anyRecord);
-  checkHooks(fn, options);
   const main = checkData(fn, data, numStates, numActions, signal);
   const other = checkData(fn, varianceData, numStates, numActions, signal);
   const { horizon, episodes } = main;
   if (other.horizon !== horizon)
     throw new ShapeError(`${fn}: varianceData has ${other.horizon} steps, data have ${horizon}`);
-  const { radius, ridge, failure } = checkOptions(fn, {
-    ...options,
-    ridge: check(fn, "options", options, anyRecord).ridge ?? 1 / horizon ** 2,
-  });
-  const {
-    firstPessimism = "practical",
-    firstRidge = 1,
-    pessimism = "practical",
-  } = check("dropV", "options", options, anyRecord);
-  const first = drop(varianceData, phi, {
-    ...options,
+  const ridge = shared.ridge ?? 1 / horizon ** 2;
+  const firstOptions = {
+    ...shared,
+    failureProbability,
     ridge: firstRidge,
     pessimism: firstPessimism,
-  });
+  };
+  const first = pessimistic(fn, varianceData, phi, firstOptions, false);
   const variances = estimateVariances(other, phi, numbers(first.values), firstRidge, signal);
   const factor = pessimismOf(
-    fn,
     pessimism,
     d,
-    66 * Math.log((3 * horizon * episodes) / failure) * Math.sqrt(d),
+    66 * Math.log((3 * horizon * episodes) / failureProbability) * Math.sqrt(d),
   );
-  const theta = knownRewards(fn, options.rewards, horizon, d);
+  const theta = knownRewards(fn, shared.rewards, horizon, d);
   const rows = numStates * numActions;
   const result = pass(main, phi, {
     radius,
@@ -97,11 +96,11 @@ export function dropV(
     theta,
     weight: (step, row) => 1 / variances[step * rows + row]!,
     wide: false,
-    onProgress: options.onProgress,
+    onProgress,
     signal,
   });
   return {
-    ...assemble(result, phi, horizon, factor, pessimism, options),
+    ...assemble(fn, result, phi, horizon, factor, pessimism, options),
     variances: array<"float64">(variances, { shape: [horizon, numStates, numActions] }),
     first,
   };

@@ -1,16 +1,10 @@
 /** Pessimistic value iteration for offline robust linear decision processes: DROP and DRPVI. */
-import type { ArrayInput } from "@provably/core-tensor";
+import { type ArrayInput, DomainError } from "@provably/core-tensor";
+import { needOptions } from "../internal/options.js";
 import type { OfflineData } from "./data.js";
 import { checkFeatures } from "./model.js";
 import type { DropOptions, DropResult } from "./result.js";
-import {
-  assemble,
-  checkData,
-  checkOptions,
-  knownRewards,
-  pass,
-  pessimismOf,
-} from "./ridge-pass.js";
+import { DROP, assemble, checkData, knownRewards, pass, pessimismOf } from "./ridge-pass.js";
 
 /**
  * A policy for the worst linear model near the one that the data come from (DROP): ridge regression of rewards and of clipped values, the exact worst case
@@ -30,8 +24,8 @@ import {
  * import { key } from "@provably/core-tensor/random";
  * import { collectOfflineData, drop, randomLinearMdp } from "@provably/robust-rl";
  *
- * const model = randomLinearMdp(key(0), { states: 6, actions: 3, dimension: 4, horizon: 4 });
- * const data = collectOfflineData(key(1), model, { episodes: 200 });
+ * const model = randomLinearMdp(key(0), { numStates: 6, numActions: 3, dimension: 4, horizon: 4 });
+ * const data = collectOfflineData(key(1), model, { numEpisodes: 200 });
  * drop(data, model.features, { radius: 0.2 }).policy.shape; // => [4, 6]
  * drop(data, model.features, { radius: 0.2, pessimism: "theory" }).vacuousFraction; // => 1
  * ```
@@ -55,8 +49,8 @@ export function drop(data: OfflineData, features: ArrayInput, options: DropOptio
  * import { key } from "@provably/core-tensor/random";
  * import { collectOfflineData, drpvi, randomLinearMdp } from "@provably/robust-rl";
  *
- * const model = randomLinearMdp(key(0), { states: 6, actions: 3, dimension: 4, horizon: 4 });
- * const data = collectOfflineData(key(1), model, { episodes: 200 });
+ * const model = randomLinearMdp(key(0), { numStates: 6, numActions: 3, dimension: 4, horizon: 4 });
+ * const data = collectOfflineData(key(1), model, { numEpisodes: 200 });
  * drpvi(data, model.features, { radius: 0.2, rewards: model.rewards }).policy.shape; // => [4, 6]
  * ```
  * @see Liu, Xu (2024), "Minimax optimal and computationally efficient algorithms for distributionally robust offline reinforcement learning", DRPVI
@@ -70,25 +64,33 @@ export function drpvi(
   return pessimistic("drpvi", data, features, options, true);
 }
 
-function pessimistic(
+export function pessimistic(
   fn: string,
   data: OfflineData,
   input: ArrayInput,
   options: DropOptions,
   wide: boolean,
 ): DropResult {
-  const { radius, ridge, failure } = checkOptions(fn, options);
+  const {
+    radius,
+    ridge = 1,
+    failureProbability = 0.05,
+    pessimism = "practical",
+    rewards,
+    onProgress,
+    signal,
+  } = needOptions<DropOptions>(fn, options, DROP);
+  if (wide && rewards === undefined)
+    throw new DomainError(`${fn}: rewards must be given, [H, d]; drop estimates them`);
   const { features, numStates, numActions, dimension: d } = checkFeatures(fn, input);
-  const flat = checkData(fn, data, numStates, numActions, options.signal);
+  const flat = checkData(fn, data, numStates, numActions, signal);
   const { horizon, episodes } = flat;
-  const { pessimism = "practical" } = options;
   const factor = pessimismOf(
-    fn,
     pessimism,
     d,
-    6 * Math.sqrt(d) * horizon * Math.sqrt(Math.log((3 * horizon * episodes) / failure)),
+    6 * Math.sqrt(d) * horizon * Math.sqrt(Math.log((3 * horizon * episodes) / failureProbability)),
   );
-  const theta = knownRewards(fn, options.rewards, horizon, d);
+  const theta = knownRewards(fn, rewards, horizon, d);
   const result = pass(flat, features, {
     radius,
     ridge,
@@ -96,8 +98,8 @@ function pessimistic(
     theta,
     weight: undefined,
     wide,
-    onProgress: options.onProgress,
-    signal: options.signal,
+    onProgress,
+    signal,
   });
-  return assemble(result, features, horizon, factor, pessimism, options);
+  return assemble(fn, result, features, horizon, factor, pessimism, options);
 }

@@ -7,10 +7,20 @@ import {
   array,
   isNdArray,
 } from "@provably/core-tensor";
-import { anyRecord, check, show } from "@provably/core-tensor/internal";
+import {
+  anyRecord,
+  anything,
+  check,
+  recordOf,
+  recordWith,
+  satisfying,
+} from "@provably/core-tensor/internal";
 import { actionsOf } from "../mdp/policy.js";
 import { totalVariation } from "../uncertainty/set.js";
-import { checkRows, numbers, worstCaseOf } from "../uncertainty/worst-case.js";
+import { checkRows } from "../internal/distributions.js";
+import { float64, numbers, shaped } from "../internal/read.js";
+import { sortValues } from "../uncertainty/mass.js";
+import { worstCaseOf } from "../uncertainty/worst-case.js";
 
 /**
  * A linear Markov decision process of finite horizon: $r_h(s,a) = \phi(s,a)^T\theta_h$ and $P_h(\cdot \mid s,a) = \sum_i \phi_i(s,a)\,\mu_{h,i}$. Make one with
@@ -58,7 +68,7 @@ export function checkFeatures(
   fn: string,
   input: ArrayInput,
 ): { features: NdArray<"float64">; numStates: number; numActions: number; dimension: number } {
-  const features = array(input, { dtype: "float64" });
+  const features = float64(fn, "features", input);
   const [numStates, numActions, dimension] = features.shape;
   if (features.shape.length !== 3 || features.size === 0)
     throw new ShapeError(
@@ -67,6 +77,21 @@ export function checkFeatures(
   checkRows(fn, "features", numbers(features), dimension!, [numStates!, numActions!]);
   return { features, numStates: numStates!, numActions: numActions!, dimension: dimension! };
 }
+
+/**
+ * A linear process as it is written down, see {@link linearMdp}.
+ * @category Offline learning
+ */
+export interface LinearMdpParts {
+  /** [S, A, d], on the simplex. */
+  readonly features: ArrayInput;
+  /** [H, d, S], distributions. */
+  readonly factors: ArrayInput;
+  /** [H, d]. */
+  readonly rewards: ArrayInput;
+}
+
+const PARTS = { features: anything, factors: anything, rewards: anything };
 
 /**
  * A linear Markov decision process from its features, factors and reward weights.
@@ -83,17 +108,16 @@ export function checkFeatures(
  * ```
  * @category Offline learning
  */
-export function linearMdp(model: {
-  readonly features: ArrayInput;
-  readonly factors: ArrayInput;
-  readonly rewards: ArrayInput;
-}): LinearMdp {
-  const { features, numStates, numActions, dimension } = checkFeatures(
-    "linearMdp",
-    check("linearMdp", "model", model, anyRecord).features,
-  );
-  const factors = array(model.factors, { dtype: "float64" });
-  const rewards = array(model.rewards, { dtype: "float64" });
+export function linearMdp(model: LinearMdpParts | LinearMdp): LinearMdp {
+  const fn = "linearMdp";
+  const parts = check(fn, "model", model, recordWith<LinearMdpParts>(PARTS));
+  const extents = ["numStates", "numActions", "horizon", "dimension"];
+  for (const name of Object.keys(parts))
+    if (!Object.hasOwn(PARTS, name) && !extents.includes(name))
+      check(fn, "model", parts, recordOf<LinearMdpParts>(PARTS));
+  const { features, numStates, numActions, dimension } = checkFeatures(fn, parts.features);
+  const factors = float64(fn, "factors", parts.factors);
+  const rewards = float64(fn, "rewards", parts.rewards);
   const horizon = factors.shape[0]!;
   if (
     factors.shape.length !== 3 ||
@@ -127,20 +151,21 @@ export interface LinearValues {
   readonly policy: NdArray;
 }
 
-function solveLinear(
+export function solveLinear(
   fn: string,
   model: LinearMdp,
   radius: number,
   policy: ArrayInput | undefined,
 ): LinearValues {
-  if (!(typeof radius === "number" && radius >= 0))
-    throw new DomainError(`${fn}: radius must be ≥ 0, got ${show(radius)}`);
+  check(
+    fn,
+    "radius",
+    radius,
+    satisfying("≥ 0", (x) => typeof x === "number" && x >= 0),
+  );
   const { numStates, numActions, horizon, dimension } = checkLinearMdp(fn, model);
-  const given = policy === undefined ? undefined : numbers(array(policy, { dtype: "float64" }));
-  if (given && given.length !== horizon * numStates)
-    throw new ShapeError(
-      `${fn}: policy must have shape [${horizon}, ${numStates}], got ${given.length} entries`,
-    );
+  const given =
+    policy === undefined ? undefined : shaped(fn, "policy", policy, [horizon, numStates]);
   given?.forEach((a, i) => {
     if (!Number.isInteger(a) || a < 0 || a >= numActions)
       throw new DomainError(
@@ -159,7 +184,7 @@ function solveLinear(
   for (let h = horizon - 1; h >= 0; h--) {
     const worst = worstCaseOf(
       totalVariation(radius),
-      values.subarray((h + 1) * numStates, (h + 2) * numStates),
+      sortValues(values.subarray((h + 1) * numStates, (h + 2) * numStates)),
     );
     for (let i = 0; i < dimension; i++)
       nu[h * dimension + i] = worst(mu, (h * dimension + i) * numStates, radius, undefined);

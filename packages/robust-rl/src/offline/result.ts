@@ -20,7 +20,7 @@ export interface DropOptions {
   /** Ridge $\lambda_0 > 0$; default 1. */
   readonly ridge?: number;
   /** $\delta$ of the theory's penalty; default 0.05. */
-  readonly failure?: number;
+  readonly failureProbability?: number;
   /** $\theta$, [H, d], when rewards are known. */
   readonly rewards?: ArrayInput;
   /** Distribution of the first state, [S], for the certificate; default uniform. */
@@ -43,7 +43,7 @@ export interface DropResult {
   /** $\hat Q$, [H, S, A]. */
   readonly q: NdArray<"float64">;
   /** $\bar Q = \phi^T\hat w - \Gamma$ before it is cut to [0, H − h], [H, S, A]. */
-  readonly uncutQ: NdArray<"float64">;
+  readonly unclippedQ: NdArray<"float64">;
   /** $\hat\theta$, [H, d]. */
   readonly rewardWeights: NdArray<"float64">;
   /** $\hat\nu$, [H, d]. */

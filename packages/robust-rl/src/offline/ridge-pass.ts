@@ -1,15 +1,23 @@
 /** One backward pass of pessimistic robust ridge regression, and how its options and results are made. */
+import { type ArrayInput, DomainError, type NdArray, array } from "@provably/core-tensor";
 import {
-  type ArrayInput,
-  DomainError,
-  type NdArray,
-  ShapeError,
-  array,
-} from "@provably/core-tensor";
-import { anyRecord, certificate, check, checkHooks, show } from "@provably/core-tensor/internal";
+  type Guard,
+  type RecordSchema,
+  anything,
+  certificate,
+  either,
+  longWork,
+  nonNegativeNumber,
+  numberInside,
+  oneOf,
+  optional,
+  positiveNumber,
+  satisfying,
+} from "@provably/core-tensor/internal";
 import { inv } from "@provably/core-tensor/linalg";
 import { actionsOf } from "../mdp/policy.js";
-import { numbers } from "../uncertainty/worst-case.js";
+import { startOf } from "../internal/distributions.js";
+import { numbers, shaped } from "../internal/read.js";
 import { factorWorstCases } from "./clip.js";
 import { type FlatData, type OfflineData, flattenData } from "./data.js";
 import type { DropOptions, DropResult, Pessimism } from "./result.js";
@@ -118,27 +126,31 @@ export function pass(
   return { values, q, uncut, penalty, thetas, nus, levels, grams, play };
 }
 
-export function pessimismOf(fn: string, pessimism: Pessimism, d: number, theory: number): number {
-  const factor =
-    pessimism === "practical" ? 0.1 * Math.sqrt(d) : pessimism === "theory" ? theory : pessimism;
-  if (!(typeof factor === "number" && factor >= 0 && factor < Infinity))
-    throw new DomainError(
-      `${fn}: pessimism must be a number ≥ 0, "practical" or "theory", got ${show(pessimism)}`,
-    );
-  return factor;
+export function pessimismOf(pessimism: Pessimism, d: number, theory: number): number {
+  return pessimism === "practical"
+    ? 0.1 * Math.sqrt(d)
+    : pessimism === "theory"
+      ? theory
+      : pessimism;
 }
 
-export function checkOptions(fn: string, options: DropOptions) {
-  const { radius, ridge = 1, failure = 0.05 } = check(fn, "options", options, anyRecord);
-  checkHooks(fn, options);
-  if (!(typeof radius === "number" && radius >= 0))
-    throw new DomainError(`${fn}: radius must be ≥ 0, got ${show(radius)}`);
-  if (!(typeof ridge === "number" && ridge > 0))
-    throw new DomainError(`${fn}: ridge must be positive, got ${show(ridge)}`);
-  if (!(typeof failure === "number" && failure > 0 && failure < 1))
-    throw new DomainError(`${fn}: failure must lie in (0, 1), got ${show(failure)}`);
-  return { radius, ridge, failure };
-}
+const pessimisms: Guard<Pessimism> = either(nonNegativeNumber, oneOf("practical", "theory"));
+
+export const DROP = {
+  radius: satisfying<number>("≥ 0", (x) => typeof x === "number" && x >= 0),
+  pessimism: optional(pessimisms),
+  ridge: optional(positiveNumber),
+  failureProbability: optional(numberInside(0, 1)),
+  rewards: optional(anything),
+  start: optional(anything),
+  ...longWork,
+} satisfies RecordSchema<DropOptions>;
+
+export const DROP_V = {
+  ...DROP,
+  firstPessimism: optional(pessimisms),
+  firstRidge: optional(positiveNumber),
+};
 
 export function checkData(
   fn: string,
@@ -164,15 +176,11 @@ export function knownRewards(
   d: number,
 ): Float64Array | undefined {
   if (input === undefined) return undefined;
-  const theta = array(input, { dtype: "float64" });
-  if (theta.shape.join() !== [horizon, d].join())
-    throw new ShapeError(
-      `${fn}: rewards must have shape [${horizon}, ${d}], got [${theta.shape.join(", ")}]`,
-    );
-  return numbers(theta);
+  return shaped(fn, "rewards", input, [horizon, d]);
 }
 
 export function assemble(
+  fn: string,
   result: ReturnType<typeof pass>,
   features: NdArray,
   horizon: number,
@@ -182,10 +190,7 @@ export function assemble(
 ): DropResult {
   const [numStates, numActions, d] = features.shape as readonly [number, number, number];
   const { values, q, uncut, penalty, thetas, nus, levels, grams, play } = result;
-  const start =
-    options.start === undefined
-      ? new Float64Array(numStates).fill(1 / numStates)
-      : numbers(array(options.start, { dtype: "float64" }));
+  const start = startOf(fn, options.start, numStates);
   const lower = start.reduce((sum, p, s) => sum + p * values[s]!, 0);
   const vacuous =
     values.subarray(0, horizon * numStates).reduce((count, v) => count + (v === 0 ? 1 : 0), 0) /
@@ -195,7 +200,7 @@ export function assemble(
     policy: actionsOf(play, numActions, [horizon, numStates]),
     values: array<"float64">(values, { shape: [horizon + 1, numStates] }),
     q: array<"float64">(q, { shape: cells }),
-    uncutQ: array<"float64">(uncut, { shape: cells }),
+    unclippedQ: array<"float64">(uncut, { shape: cells }),
     rewardWeights: array<"float64">(thetas, { shape: [horizon, d] }),
     worstCaseWeights: array<"float64">(nus, { shape: [horizon, d] }),
     clipLevels: array<"float64">(levels, { shape: [horizon, d] }),
@@ -208,12 +213,15 @@ export function assemble(
       kind: "statistical",
       value: lower,
       expected: [0, horizon],
-      verdict: lower > 0 && lower <= horizon,
-      ...(pessimism === "theory" ? { confidence: 1 - (options.failure ?? 0.05) } : {}),
+      verdict: !(lower <= horizon) ? "fails" : lower > 0 ? "holds" : "undecided",
+      ...(pessimism === "theory" ? { confidence: 1 - (options.failureProbability ?? 0.05) } : {}),
       note:
-        pessimism === "theory"
+        (lower > 0
+          ? ""
+          : "a lower value of 0 says nothing: the penalty has drowned the data, see vacuousFraction; ") +
+        (pessimism === "theory"
           ? "published constants"
-          : "a heuristic penalty: no stated confidence; certifyOffline holds the policy against a known model",
+          : "a heuristic penalty: no stated confidence; certifyOffline holds the policy against a known model"),
     }),
   };
 }

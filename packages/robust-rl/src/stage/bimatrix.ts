@@ -1,17 +1,32 @@
 /** Nash equilibria of games of two players: one front for four methods. */
 import {
   type ArrayInput,
-  DomainError,
+  type Certificate,
   type NdArray,
   ShapeError,
   array,
 } from "@provably/core-tensor";
-import { anyRecord, check, oneOf, show } from "@provably/core-tensor/internal";
-import { numbers } from "../uncertainty/worst-case.js";
+import {
+  type Schema,
+  check,
+  checkOptions,
+  nonNegativeNumber,
+  oneOf,
+  wholeNumber,
+} from "@provably/core-tensor/internal";
+import { float64, numbers } from "../internal/read.js";
+import { nashCertificate } from "./certificate.js";
 import { lemkeHowson } from "./lemke-howson.js";
-import { type Game, makeGame, productOf, regretsOf, expectedPayoff } from "./payoffs.js";
+import {
+  type Game,
+  expectedPayoff,
+  finitePayoffs,
+  makeGame,
+  productOf,
+  regretsOf,
+} from "./payoffs.js";
 import { supportEnumeration } from "./support-enumeration.js";
-import { vertexEnumeration } from "./vertex-enumeration.js";
+import { extremeEquilibria } from "./vertex-enumeration.js";
 
 /**
  * How to look for Nash equilibria.
@@ -25,14 +40,12 @@ import { vertexEnumeration } from "./vertex-enumeration.js";
 export type NashMethod =
   "vertex-enumeration" | "support-enumeration" | "lemke-howson" | "lemke-howson-enumeration";
 
-export function checkMethod(fn: string, method: NashMethod): void {
-  check(
-    fn,
-    "method",
-    method,
-    oneOf("vertex-enumeration", "support-enumeration", "lemke-howson", "lemke-howson-enumeration"),
-  );
-}
+export const nashMethod = oneOf(
+  "vertex-enumeration",
+  "support-enumeration",
+  "lemke-howson",
+  "lemke-howson-enumeration",
+);
 
 /** Strategies of both players. */
 export type Strategies = readonly [Float64Array, Float64Array];
@@ -52,13 +65,12 @@ export interface NashEquilibrium {
   readonly regrets: NdArray<"float64">;
 }
 
-/** Drops strategies that are the same to rounding, and those that are no equilibrium. */
-export function verified(game: Game, found: readonly Strategies[]): Strategies[] {
+/** Drops strategies that are the same to rounding. */
+function distinct(found: readonly Strategies[]): Strategies[] {
   const kept: Strategies[] = [];
   for (const pair of found) {
-    if (Math.max(...regretsOf(game, productOf(pair), "constant")) > 1e-9 * game.range) continue;
     const same = (other: Strategies): boolean =>
-      pair.every((s, i) => s.every((p, a) => Math.abs(p - other[i]![a]!) < 1e-7));
+      pair.every((s, i) => s.every((p, a) => Math.abs(p - other[i]![a]!) < 1e-12));
     if (!kept.some(same)) kept.push(pair);
   }
   return kept;
@@ -83,34 +95,73 @@ export function findNash(
   const [m, k] = [game.actions[0]!, game.actions[1]!];
   switch (method) {
     case "vertex-enumeration": {
-      const { equilibria, degenerate } = vertexEnumeration(game);
-      return { equilibria: verified(game, equilibria).sort(byStrategies), degenerate };
+      const { strategies, pairs, degenerate } = extremeEquilibria(game);
+      const equilibria = pairs.map(([i, j]): Strategies => [strategies[0][i]!, strategies[1][j]!]);
+      return { equilibria: equilibria.sort(byStrategies), degenerate };
     }
-    case "support-enumeration":
-      return {
-        equilibria: verified(game, supportEnumeration(game)).sort(byStrategies),
-        degenerate: undefined,
-      };
+    case "support-enumeration": {
+      const { equilibria, degenerate } = supportEnumeration(game);
+      return { equilibria: equilibria.sort(byStrategies), degenerate };
+    }
     case "lemke-howson":
-      return { equilibria: verified(game, [lemkeHowson(game, label)]), degenerate: undefined };
+      return { equilibria: [lemkeHowson(game, label)], degenerate: undefined };
     case "lemke-howson-enumeration": {
       const labels = Array.from({ length: m + k }, (_, start) => lemkeHowson(game, start));
-      return { equilibria: verified(game, labels).sort(byStrategies), degenerate: undefined };
+      return { equilibria: distinct(labels).sort(byStrategies), degenerate: undefined };
     }
   }
 }
 
 /**
+ * Options of {@link bimatrixNash}.
+ * @category Equilibria
+ */
+export interface BimatrixOptions {
+  /** See {@link NashMethod}; default `"vertex-enumeration"`. */
+  readonly method?: NashMethod;
+  /** The first label that `"lemke-howson"` drops, 0 … m + k − 1; default 0. */
+  readonly label?: number;
+  /** Largest regret, as a share of the player's range of payoffs, with which the certificate holds; default 1e-9. */
+  readonly tolerance?: number;
+}
+
+const BIMATRIX: Schema<BimatrixOptions> = {
+  method: nashMethod,
+  label: wholeNumber(0),
+  tolerance: nonNegativeNumber,
+};
+
+/**
+ * What {@link bimatrixNash} returns.
+ * @category Equilibria
+ */
+export interface BimatrixEquilibria {
+  /** Sorted by x then y, largest first. */
+  readonly equilibria: readonly NashEquilibrium[];
+  /**
+   * Whether some strategy that is a vertex has more best replies than actions that it plays, so that equilibria may form
+   * continua; undefined for Lemke-Howson, which does not see all.
+   */
+  readonly degenerate: boolean | undefined;
+  /** Largest regret of a player in any of the equilibria, in exact arithmetic, see {@link certifyNash}. */
+  readonly certificate: Certificate;
+}
+
+/**
  * Nash equilibria of a game of two players.
  *
- * Every equilibrium returned has been checked: no player gains more than 1e-9 of the range of payoffs.
+ * The game is the one of the given doubles, exactly: enumeration counts in integers, so that neither the scales nor the
+ * offsets of the payoffs matter, an action that is dominated by however little is never played, and extreme equilibria are
+ * all there and each once. Only the strategies that come out are rounded. Lemke-Howson is exact up to 900 cells; larger
+ * games are solved in doubles and held against their payoffs.
  *
  * @param a - payoffs of the row player, [m, k]
  * @param b - payoffs of the column player, [m, k]
- * @param options - `method`, see {@link NashMethod}, default `"vertex-enumeration"`; `label`, the first label that `"lemke-howson"` drops, 0 … m + k − 1
- * @returns the equilibria, sorted by x then y, largest first; and whether the game is degenerate (only vertex enumeration knows)
+ * @param options - see {@link BimatrixOptions}
+ * @returns the equilibria, whether the game is degenerate, and their certificate
  * @throws `ShapeError` when the matrices differ in shape
  * @throws `DomainError` for payoffs that are not finite, or a game too large to enumerate
+ * @throws `SolverError` when rounding spoils the path of Lemke-Howson in a large game
  * @example
  * ```ts
  * import { bimatrixNash } from "@provably/robust-rl";
@@ -126,32 +177,24 @@ export function findNash(
 export function bimatrixNash(
   a: ArrayInput,
   b: ArrayInput,
-  options: { readonly method?: NashMethod; readonly label?: number } = {},
-): { readonly equilibria: readonly NashEquilibrium[]; readonly degenerate: boolean | undefined } {
-  const [left, right] = [array(a, { dtype: "float64" }), array(b, { dtype: "float64" })];
+  options: BimatrixOptions = {},
+): BimatrixEquilibria {
+  const fn = "bimatrixNash";
+  const {
+    method = "vertex-enumeration",
+    label = 0,
+    tolerance,
+  } = checkOptions<BimatrixOptions>(fn, options, BIMATRIX);
+  const [left, right] = [float64(fn, "a", a), float64(fn, "b", b)];
   if (left.shape.length !== 2 || left.size === 0 || left.shape.join() !== right.shape.join())
     throw new ShapeError(
-      `bimatrixNash: a and b must be matrices of one shape, got [${left.shape.join(", ")}] and [${right.shape.join(", ")}]`,
+      `${fn}: a and b must be matrices of one shape, got [${left.shape.join(", ")}] and [${right.shape.join(", ")}]`,
     );
-  const payoffs = Float64Array.of(...numbers(left), ...numbers(right));
-  payoffs.forEach((x, i) => {
-    if (!Number.isFinite(x))
-      throw new DomainError(
-        `bimatrixNash: payoffs must be finite, got ${show(x)} in ${i < left.size ? "a" : "b"} at flat index ${i % left.size}`,
-      );
-  });
+  const payoffs = new Float64Array(2 * left.size);
+  payoffs.set(finitePayoffs(fn, "a", left));
+  payoffs.set(finitePayoffs(fn, "b", right), left.size);
+  check(fn, "label", label, wholeNumber(0, left.shape[0]! + left.shape[1]!));
   const game = makeGame(payoffs, left.shape);
-  const { method = "vertex-enumeration", label = 0 } = check(
-    "bimatrixNash",
-    "options",
-    options,
-    anyRecord,
-  );
-  checkMethod("bimatrixNash", method);
-  if (!Number.isInteger(label) || label < 0 || label >= left.shape[0]! + left.shape[1]!)
-    throw new DomainError(
-      `bimatrixNash: label must be an integer from 0 to ${left.shape[0]! + left.shape[1]! - 1}, got ${show(label)}`,
-    );
   const { equilibria, degenerate } = findNash(game, method, label);
   return {
     equilibria: equilibria.map(([x, y]) => {
@@ -166,5 +209,11 @@ export function bimatrixNash(
       };
     }),
     degenerate,
+    certificate: nashCertificate(
+      [numbers(left), numbers(right)],
+      left.shape,
+      equilibria,
+      tolerance,
+    ),
   };
 }

@@ -1,13 +1,30 @@
 /** Correlated and coarse correlated equilibria by linear programming, and the one of largest entropy. */
-import { type ArrayInput, DomainError, type NdArray, array } from "@provably/core-tensor";
-import { anyRecord, check, show } from "@provably/core-tensor/internal";
+import { type ArrayInput, type NdArray, array } from "@provably/core-tensor";
+import {
+  type Schema,
+  check,
+  checkOptions,
+  either,
+  oneOf,
+  recordOf,
+  wholeNumber,
+} from "@provably/core-tensor/internal";
+import { largest, smallest } from "../internal/read.js";
 import { SolverError } from "../lp/error.js";
 import { simplex } from "../lp/simplex.js";
-import { type Game, actionOf, expectedPayoff, gameOf, regretsOf, strideOf } from "./payoffs.js";
 import { maxEntropy } from "./max-entropy.js";
+import {
+  type Game,
+  actionOf,
+  expectedPayoff,
+  gameOf,
+  regretsOf,
+  relativeRegrets,
+  strideOf,
+} from "./payoffs.js";
 
 /**
- * Which of the many equilibria to take: the largest sum of payoffs, the largest smallest payoff, the best or worst for one player, the largest entropy
+ * Which of the many equilibria to take: the largest sum of payoffs, the largest smallest payoff (both compare the players' payoffs as they are), the best or worst for one player, the largest entropy
  * (unique, and so the most reproducible), or any.
  * @category Equilibria
  */
@@ -31,16 +48,16 @@ export interface CorrelatedEquilibrium {
   readonly regrets: NdArray<"float64">;
 }
 
-/** Rows D with D p ≤ 0: nobody gains by the deviation. */
+/** Rows D with D p ≤ 0: nobody gains by the deviation, each player on its own scale. */
 export function deviationRows(
-  { players, actions, joint, payoffs }: Game,
+  { players, actions, joint, shares }: Game,
   kind: "ce" | "cce",
 ): Float64Array[] {
   const rows: Float64Array[] = [];
   for (let i = 0; i < players; i++) {
     const [stride, count] = [strideOf(actions, i), actions[i]!];
     const gain = (a: number, b: number): number =>
-      payoffs[i * joint + a + (b - actionOf(a, stride, count)) * stride]! - payoffs[i * joint + a]!;
+      shares[i * joint + a + (b - actionOf(a, stride, count)) * stride]! - shares[i * joint + a]!;
     for (let b = 0; b < count; b++) {
       if (kind === "cce") rows.push(Float64Array.from({ length: joint }, (_, a) => gain(a, b)));
       else
@@ -63,42 +80,30 @@ export function solveCorrelated(
   kind: "ce" | "cce",
   objective: EquilibriumObjective,
 ): Float64Array {
-  const { joint, players, payoffs, range } = game;
-  const known = ["welfare", "egalitarian", "entropy", "any"] as readonly unknown[];
-  if (typeof objective !== "object" && !known.includes(objective))
-    throw new DomainError(
-      `${fn}: objective must be one of ${known.join(", ")} or { player, sense }, got ${show(objective)}`,
-    );
-  if (typeof objective === "object") {
-    const { player, sense } = check(fn, "objective", objective, anyRecord);
-    if (
-      !(Number.isInteger(player) && player >= 0 && player < players) ||
-      (sense !== "max" && sense !== "min")
-    )
-      throw new DomainError(
-        `${fn}: objective must name a player below ${players} and the sense max or min`,
-      );
-  }
+  const { joint, players, payoffs, shares } = game;
+  if (typeof objective === "object")
+    check(fn, "objective.player", objective.player, wholeNumber(0, players));
   const rows = deviationRows(game, kind);
   let distribution: Float64Array;
   if (objective === "entropy") distribution = maxEntropy(rows, joint);
   else {
     const egalitarian = objective === "egalitarian";
     const n = joint + (egalitarian ? 1 : 0);
-    const low = egalitarian ? Math.min(...payoffs) : 0;
+    // payoffs of all players on one scale, which welfare and fairness compare
+    const [lowest, highest] = [smallest(payoffs), largest(payoffs)];
+    const half = highest / 2 - lowest / 2 || 1;
+    const worth = (i: number, a: number): number =>
+      (payoffs[i * joint + a]! / 2 - lowest / 2) / half;
     const cost = new Float64Array(n);
     if (objective === "welfare")
-      for (let i = 0; i < players; i++)
-        for (let a = 0; a < joint; a++) cost[a]! -= payoffs[i * joint + a]!;
+      for (let i = 0; i < players; i++) for (let a = 0; a < joint; a++) cost[a]! -= worth(i, a);
     if (typeof objective === "object")
       for (let a = 0; a < joint; a++)
-        cost[a] = (objective.sense === "max" ? -1 : 1) * payoffs[objective.player * joint + a]!;
+        cost[a] = (objective.sense === "max" ? -1 : 1) * shares[objective.player * joint + a]!;
     if (egalitarian) cost[joint] = -1;
     const floor = egalitarian
       ? Array.from({ length: players }, (_, i) =>
-          Float64Array.from({ length: n }, (__, a) =>
-            a === joint ? 1 : low - payoffs[i * joint + a]!,
-          ),
+          Float64Array.from({ length: n }, (__, a) => (a === joint ? 1 : -worth(i, a))),
         )
       : [];
     const all = [
@@ -116,22 +121,47 @@ export function solveCorrelated(
     const total = x.subarray(0, joint).reduce((sum, p) => sum + p, 0);
     distribution = x.slice(0, joint).map((p) => p / total);
   }
-  const worst = Math.max(...regretsOf(game, distribution, kind === "ce" ? "swap" : "constant"));
+  const worst = largest(relativeRegrets(game, distribution, kind === "ce" ? "swap" : "constant"));
   const mass = distribution.reduce((sum, p) => sum + p, 0);
   if (!(Math.abs(mass - 1) < 1e-9))
     throw new SolverError(`${fn}: the solution has a total probability of ${mass}`);
-  if (!(worst <= 1e-8 * range))
+  if (!(worst <= 1e-8))
     throw new SolverError(
-      `${fn}: the solution leaves a regret of ${worst}, more than rounding allows`,
+      `${fn}: the solution leaves a regret of ${worst} of a player's range of payoffs, more than rounding allows`,
     );
   return distribution;
 }
 
-function result(
-  game: Game,
-  joint: Float64Array,
-  deviation: "swap" | "constant",
+/** An objective that is named, or one player's payoff. */
+export const objectiveGuard = either(
+  oneOf("welfare", "egalitarian", "entropy", "any"),
+  recordOf<{ readonly player: number; readonly sense: "max" | "min" }>({
+    player: wholeNumber(0),
+    sense: oneOf("max", "min"),
+  }),
+);
+
+/**
+ * Options of {@link correlatedEquilibrium} and {@link coarseCorrelatedEquilibrium}.
+ * @category Equilibria
+ */
+export interface CorrelatedOptions {
+  /** See {@link EquilibriumObjective}; default `"welfare"`. */
+  readonly objective?: EquilibriumObjective;
+}
+
+const OPTIONS: Schema<CorrelatedOptions> = { objective: objectiveGuard };
+
+function select(
+  fn: string,
+  payoffs: ArrayInput,
+  kind: "ce" | "cce",
+  options: CorrelatedOptions,
 ): CorrelatedEquilibrium {
+  const { objective = "welfare" } = checkOptions<CorrelatedOptions>(fn, options, OPTIONS);
+  const game = gameOf(fn, payoffs);
+  const joint = solveCorrelated(fn, game, kind, objective);
+  const deviation = kind === "ce" ? "swap" : "constant";
   return {
     joint: array<"float64">(joint, { shape: game.actions }),
     payoffs: array<"float64">(
@@ -146,7 +176,7 @@ function result(
  * $\sum_{a_{-i}} p(a)\,[U_i(b, a_{-i}) - U_i(a)] \le 0$ for every player, recommended action and alternative $b$.
  *
  * @param payoffs - $U$, [n, A1, …, An]
- * @param options - `objective`, default `"welfare"`
+ * @param options - see {@link CorrelatedOptions}
  * @returns joint distribution, payoffs and regrets (of swaps)
  * @throws `ShapeError` when `payoffs` is no game
  * @throws `SolverError` when rounding defeats the solver
@@ -164,19 +194,9 @@ function result(
  */
 export function correlatedEquilibrium(
   payoffs: ArrayInput,
-  options: { readonly objective?: EquilibriumObjective } = {},
+  options: CorrelatedOptions = {},
 ): CorrelatedEquilibrium {
-  const game = gameOf("correlatedEquilibrium", payoffs);
-  return result(
-    game,
-    solveCorrelated(
-      "correlatedEquilibrium",
-      game,
-      "ce",
-      check("correlatedEquilibrium", "options", options, anyRecord).objective ?? "welfare",
-    ),
-    "swap",
-  );
+  return select("correlatedEquilibrium", payoffs, "ce", options);
 }
 
 /**
@@ -184,7 +204,7 @@ export function correlatedEquilibrium(
  * $\sum_a p(a)\,[U_i(b, a_{-i}) - U_i(a)] \le 0$ for every player and action $b$.
  *
  * @param payoffs - $U$, [n, A1, …, An]
- * @param options - `objective`, default `"welfare"`
+ * @param options - see {@link CorrelatedOptions}
  * @returns joint distribution, payoffs and regrets (of constant deviations)
  * @throws `ShapeError`, `SolverError` as {@link correlatedEquilibrium}
  * @example
@@ -199,17 +219,7 @@ export function correlatedEquilibrium(
  */
 export function coarseCorrelatedEquilibrium(
   payoffs: ArrayInput,
-  options: { readonly objective?: EquilibriumObjective } = {},
+  options: CorrelatedOptions = {},
 ): CorrelatedEquilibrium {
-  const game = gameOf("coarseCorrelatedEquilibrium", payoffs);
-  return result(
-    game,
-    solveCorrelated(
-      "coarseCorrelatedEquilibrium",
-      game,
-      "cce",
-      check("coarseCorrelatedEquilibrium", "options", options, anyRecord).objective ?? "welfare",
-    ),
-    "constant",
-  );
+  return select("coarseCorrelatedEquilibrium", payoffs, "cce", options);
 }

@@ -1,14 +1,25 @@
 /** Nash equilibria of any number of players. */
 import { type ArrayInput, DomainError, type NdArray, array } from "@provably/core-tensor";
-import { anyRecord, check, show } from "@provably/core-tensor/internal";
+import {
+  type Schema,
+  checkOptions,
+  nonNegativeNumber,
+  satisfying,
+  wholeNumber,
+} from "@provably/core-tensor/internal";
+import { largest } from "../internal/read.js";
+import { dominatedActions } from "./dominance.js";
 import { lu, luSolve } from "./linear.js";
 import {
   type Game,
+  actionOf,
   constantDeviations,
   expectedPayoff,
   gameOf,
   productOf,
   regretsOf,
+  relativeRegrets,
+  strideOf,
 } from "./payoffs.js";
 
 /**
@@ -53,10 +64,15 @@ function equilibrium(game: Game, strategies: readonly Float64Array[]): MixedEqui
 export function pureNash(payoffs: ArrayInput): readonly (readonly number[])[] {
   const game = gameOf("pureNash", payoffs);
   const found: number[][] = [];
+  const strides = game.actions.map((_, i) => strideOf(game.actions, i));
   for (let a = 0; a < game.joint; a++) {
-    const point = new Float64Array(game.joint);
-    point[a] = 1;
-    if (Math.max(...regretsOf(game, point, "constant")) > 0) continue;
+    const stable = game.actions.every((count, i) => {
+      const base = i * game.joint + a - actionOf(a, strides[i]!, count) * strides[i]!;
+      const own = game.payoffs[i * game.joint + a]!;
+      for (let b = 0; b < count; b++) if (game.payoffs[base + b * strides[i]!]! > own) return false;
+      return true;
+    });
+    if (!stable) continue;
     let rest = a;
     const actions = new Array<number>(game.players);
     for (let i = game.players - 1; i >= 0; i--) {
@@ -90,17 +106,18 @@ function newton(
     const out = new Float64Array(unknowns);
     const joint = productOf(at);
     supports.forEach((support, i) => {
-      const deviations = constantDeviations(game, i, joint);
-      support.forEach(
-        (a, k) => (out[offsets[i]! + k] = (deviations[a]! - values[i]!) / game.range),
-      );
+      const deviations = constantDeviations(game, i, joint, game.shares);
+      support.forEach((a, k) => (out[offsets[i]! + k] = deviations[a]! - values[i]!));
       out[unknowns - game.players + i] = at[i]!.reduce((sum, p) => sum + p, 0) - 1;
     });
     return out;
   };
-  const values = Float64Array.from(strategies, (_, i) =>
-    expectedPayoff(game, i, productOf(strategies)),
-  );
+  const first = productOf(strategies);
+  const values = Float64Array.from(strategies, (_, i) => {
+    let value = 0;
+    first.forEach((p, a) => (value += p * game.shares[i * game.joint + a]!));
+    return value;
+  });
   for (let iteration = 0; iteration < 40; iteration++) {
     const f = residual(strategies, values);
     if (f.every((x) => Math.abs(x) < 1e-13)) break;
@@ -117,17 +134,17 @@ function newton(
           game,
           j,
           productOf(strategies.map((s, i) => (i === j ? s.map((_, a) => (a === b ? 1 : 0)) : s))),
+          game.shares,
         );
         for (let r = 0; r < unknowns; r++) jacobian[r * unknowns + offsets[j]! + k] = g[r]! - f[r]!;
         supports[j]!.forEach(
-          (a, q) =>
-            (jacobian[(offsets[j]! + q) * unknowns + offsets[j]! + k] = own[a]! / game.range),
+          (a, q) => (jacobian[(offsets[j]! + q) * unknowns + offsets[j]! + k] = own[a]!),
         );
       }),
     );
     for (let i = 0; i < game.players; i++)
       for (let k = 0; k < supports[i]!.length; k++)
-        jacobian[(offsets[i]! + k) * unknowns + unknowns - game.players + i] = -1 / game.range;
+        jacobian[(offsets[i]! + k) * unknowns + unknowns - game.players + i] = -1;
     const factors = lu(jacobian, unknowns);
     if (!factors) return undefined;
     const step = luSolve(factors, f, unknowns);
@@ -148,14 +165,33 @@ function newton(
 }
 
 /**
+ * Options of {@link nashEquilibria}.
+ * @category Equilibria
+ */
+export interface NashOptions {
+  /** Largest regret of a player as a share of that player's range of payoffs; default 1e-9. */
+  readonly tolerance?: number;
+  /** Starting points for each choice of supports; default 4. */
+  readonly starts?: number;
+  /** Stop after that many equilibria; default none. */
+  readonly limit?: number;
+}
+
+const OPTIONS: Schema<NashOptions> = {
+  tolerance: nonNegativeNumber,
+  starts: wholeNumber(),
+  limit: satisfying<number>("≥ 1", (x) => typeof x === "number" && x >= 1),
+};
+
+/**
  * Nash equilibria of a game of any number of players, as far as they are found: for every choice of supports Newton's method solves the indifference
  * equations from several starts.
  *
- * Finding one is PPAD-hard in general, so the promise is only that what is returned has been checked: no player gains more than `tolerance` of the range of
- * payoffs. An empty list means that none was found. Exponential in the number of actions; for two players use {@link bimatrixNash}.
+ * Finding one is PPAD-hard in general, so the promise is only that what is returned has been checked: no player gains more than `tolerance` of its own range
+ * of payoffs; {@link certifyNash} looks again, exactly. An empty list means that none was found. Exponential in the number of actions; for two players use {@link bimatrixNash}.
  *
  * @param payoffs - $U$, [n, A1, …, An]
- * @param options - `tolerance`, default 1e-9; `starts`, starting points for each choice of supports, default 4; `limit`, stop after that many equilibria
+ * @param options - see {@link NashOptions}
  * @returns the equilibria found
  * @throws `ShapeError`, `DomainError` when `payoffs` is no game
  * @example
@@ -169,32 +205,31 @@ function newton(
  */
 export function nashEquilibria(
   payoffs: ArrayInput,
-  options: { readonly tolerance?: number; readonly starts?: number; readonly limit?: number } = {},
+  options: NashOptions = {},
 ): readonly MixedEquilibrium[] {
-  const game = gameOf("nashEquilibria", payoffs);
-  return searchNash(game, check("nashEquilibria", "options", options, anyRecord)).map(
-    (strategies) => equilibrium(game, strategies),
-  );
+  const fn = "nashEquilibria";
+  const checked = checkOptions<NashOptions>(fn, options, OPTIONS);
+  const game = gameOf(fn, payoffs);
+  return searchNash(fn, game, checked).map((strategies) => equilibrium(game, strategies));
 }
 
+/** Most choices of supports that are tried. */
+const MOST_CHOICES = 1e6;
+
 export function searchNash(
+  fn: string,
   game: Game,
-  {
-    tolerance = 1e-9,
-    starts = 4,
-    limit = Infinity,
-  }: { readonly tolerance?: number; readonly starts?: number; readonly limit?: number } = {},
+  { tolerance = 1e-9, starts = 4, limit = Infinity }: NashOptions = {},
 ): Float64Array[][] {
-  if (
-    !(typeof tolerance === "number" && tolerance >= 0) ||
-    !Number.isInteger(starts) ||
-    starts < 1 ||
-    !(typeof limit === "number" && limit >= 1)
-  )
+  const tried = game.actions.reduce((product, count) => product * (2 ** count - 1), 1);
+  if (tried > MOST_CHOICES && limit === Infinity)
     throw new DomainError(
-      `nashEquilibria: tolerance must be ≥ 0, starts a positive integer and limit ≥ 1, got ${show(tolerance)}, ${show(starts)} and ${show(limit)}`,
+      `${fn}: a game of ${game.actions.join(" × ")} actions has ${tried} choices of supports, more than a million; ${game.players === 2 ? "use bimatrixNash" : "give a limit"}`,
     );
-  const choices = game.actions.map(supportsOf);
+  const dominated = game.actions.map((_, i) => new Set(dominatedActions(game, i)));
+  const choices = game.actions.map((count, i) =>
+    supportsOf(count).filter((support) => !support.some((a) => dominated[i]!.has(a))),
+  );
   const found: Float64Array[][] = [];
   const visit = (supports: number[][]): void => {
     if (found.length >= limit) return;
@@ -215,8 +250,7 @@ export function searchNash(
       });
       const strategies = pure ? begin : newton(game, supports, begin);
       if (!strategies) continue;
-      if (Math.max(...regretsOf(game, productOf(strategies), "constant")) > tolerance * game.range)
-        continue;
+      if (largest(relativeRegrets(game, productOf(strategies), "constant")) > tolerance) continue;
       if (
         !found.some((other) =>
           other.every((s, i) => s.every((p, a) => Math.abs(p - strategies[i]![a]!) < 1e-7)),

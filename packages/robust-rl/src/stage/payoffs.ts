@@ -7,7 +7,7 @@ import {
   array,
 } from "@provably/core-tensor";
 import { show } from "@provably/core-tensor/internal";
-import { numbers } from "../uncertainty/worst-case.js";
+import { float64, largest, numbers, placeOf, shaped, smallest } from "../internal/read.js";
 
 /** A checked game: payoff of player i at joint action a is `payoffs[i * joint + a]`. */
 export interface Game {
@@ -16,39 +16,46 @@ export interface Game {
   /** Number of joint actions. */
   readonly joint: number;
   readonly payoffs: Float64Array;
-  /** Largest minus smallest payoff, at least the smallest positive number. */
-  readonly range: number;
+  /** Payoffs on each player's own scale, from 0 for the smallest to 1 for the largest. */
+  readonly shares: Float64Array;
+  /** Half of the largest less the smallest payoff of each player: the whole of it may be beyond the largest double. */
+  readonly halfRanges: Float64Array;
 }
 
 export function gameOf(fn: string, input: ArrayInput): Game {
-  const u = array(input, { dtype: "float64" });
+  const u = float64(fn, "payoffs", input);
   const [players, ...actions] = u.shape;
   if (players === undefined || actions.length !== players || u.size === 0)
     throw new ShapeError(
       `${fn}: payoffs must have shape [n, A1, …, An] with one axis of actions for each of the n players, got [${u.shape.join(", ")}]`,
     );
+  return makeGame(finitePayoffs(fn, "payoffs", u), actions);
+}
+
+/** The numbers of payoffs, all finite. */
+export function finitePayoffs(fn: string, name: string, u: NdArray): Float64Array {
   const payoffs = numbers(u);
   payoffs.forEach((x, i) => {
     if (!Number.isFinite(x))
-      throw new DomainError(`${fn}: payoffs must be finite, got ${show(x)} at flat index ${i}`);
+      throw new DomainError(
+        `${fn}: ${name}[${placeOf(i, u.shape).join(", ")}] must be finite, got ${show(x)}`,
+      );
   });
-  return makeGame(payoffs, actions);
+  return payoffs;
 }
 
 export function makeGame(payoffs: Float64Array, actions: readonly number[]): Game {
   const joint = actions.reduce((a, b) => a * b, 1);
-  let [low, high] = [Infinity, -Infinity];
-  for (const x of payoffs) {
-    if (x < low) low = x;
-    if (x > high) high = x;
-  }
-  return {
-    players: actions.length,
-    actions,
-    joint,
-    payoffs,
-    range: Math.max(high - low, Number.MIN_VALUE),
-  };
+  const shares = new Float64Array(payoffs.length);
+  const halfRanges = new Float64Array(actions.length);
+  actions.forEach((_, i) => {
+    const own = payoffs.subarray(i * joint, (i + 1) * joint);
+    const [low, high] = [smallest(own), largest(own)];
+    const half = high / 2 - low / 2;
+    halfRanges[i] = half;
+    if (half > 0) own.forEach((x, a) => (shares[i * joint + a] = (x / 2 - low / 2) / half));
+  });
+  return { players: actions.length, actions, joint, payoffs, shares, halfRanges };
 }
 
 /** How far the flat joint index moves when the action of `player` grows by one. */
@@ -72,11 +79,12 @@ export function expectedPayoff(
   return value;
 }
 
-/** `gain[b]`: what a player gets by always playing b while the others follow the distribution. */
+/** `gain[b]`: what a player gets by always playing b while the others follow the distribution; in `payoffs`, or in another worth. */
 export function constantDeviations(
-  { actions, joint, payoffs }: Game,
+  { actions, joint, payoffs: given }: Game,
   player: number,
   distribution: Float64Array,
+  payoffs = given,
 ): Float64Array {
   const [stride, count] = [strideOf(actions, player), actions[player]!];
   const values = new Float64Array(count);
@@ -91,9 +99,10 @@ export function constantDeviations(
 
 /** `values[a, b]`: what a player gets by playing b whenever told a, counted over those times. */
 export function swapDeviations(
-  { actions, joint, payoffs }: Game,
+  { actions, joint, payoffs: given }: Game,
   player: number,
   distribution: Float64Array,
+  payoffs = given,
 ): Float64Array {
   const [stride, count] = [strideOf(actions, player), actions[player]!];
   const values = new Float64Array(count * count);
@@ -108,35 +117,44 @@ export function swapDeviations(
   return values;
 }
 
-/** Best gain of each player from a constant deviation, or from a swap of actions. */
+/** Best gain of each player from a constant deviation, or from a swap of actions, as a share of the player's range of payoffs. */
+export function relativeRegrets(
+  game: Game,
+  distribution: Float64Array,
+  deviation: "constant" | "swap",
+): Float64Array {
+  const { shares, joint } = game;
+  return Float64Array.from({ length: game.players }, (_, i) => {
+    let now = 0;
+    for (let a = 0; a < joint; a++) now += distribution[a]! * shares[i * joint + a]!;
+    if (deviation === "constant")
+      return largest(constantDeviations(game, i, distribution, shares)) - now;
+    const count = game.actions[i]!;
+    const values = swapDeviations(game, i, distribution, shares);
+    let best = 0;
+    for (let a = 0; a < count; a++) best += largest(values.subarray(a * count, (a + 1) * count));
+    return best - now;
+  });
+}
+
+/** {@link relativeRegrets} in the unit of the payoffs. */
 export function regretsOf(
   game: Game,
   distribution: Float64Array,
   deviation: "constant" | "swap",
 ): Float64Array {
-  return Float64Array.from({ length: game.players }, (_, i) => {
-    const now = expectedPayoff(game, i, distribution);
-    if (deviation === "constant")
-      return Math.max(...constantDeviations(game, i, distribution)) - now;
-    const count = game.actions[i]!;
-    const values = swapDeviations(game, i, distribution);
-    let best = 0;
-    for (let a = 0; a < count; a++)
-      best += Math.max(...values.subarray(a * count, (a + 1) * count));
-    return best - now;
-  });
+  return relativeRegrets(game, distribution, deviation).map((r, i) => r * game.halfRanges[i]! * 2);
 }
 
 /** The joint distribution of independent strategies. */
 export function productOf(strategies: readonly Float64Array[]): Float64Array {
-  return strategies.reduce(
-    (joint, strategy) =>
-      Float64Array.from(
-        { length: joint.length * strategy.length },
-        (_, k) => joint[Math.floor(k / strategy.length)]! * strategy[k % strategy.length]!,
-      ),
-    Float64Array.of(1),
-  );
+  return strategies.reduce((joint, strategy) => {
+    const count = strategy.length;
+    const out = new Float64Array(joint.length * count);
+    for (let k = 0; k < out.length; k++)
+      out[k] = joint[Math.floor(k / count)]! * strategy[k % count]!;
+    return out;
+  }, Float64Array.of(1));
 }
 
 /**
@@ -147,7 +165,8 @@ export function productOf(strategies: readonly Float64Array[]): Float64Array {
  *
  * @param payoffs - $U$, [n, A1, …, An]
  * @param distribution - joint distribution, [A1, …, An]
- * @returns `constant` and `swap`, float64 [n], never below 0 but for rounding
+ * @returns `constant` and `swap`, float64 [n], never below 0 but for rounding; and `ranges`, the largest less the smallest
+ *   payoff of each player, against which they are large or small
  * @throws `ShapeError` when shapes do not fit
  * @throws `DomainError` when `distribution` is none
  * @example
@@ -164,19 +183,19 @@ export function productOf(strategies: readonly Float64Array[]): Float64Array {
 export function regret(
   payoffs: ArrayInput,
   distribution: ArrayInput,
-): { readonly constant: NdArray<"float64">; readonly swap: NdArray<"float64"> } {
+): {
+  readonly constant: NdArray<"float64">;
+  readonly swap: NdArray<"float64">;
+  readonly ranges: NdArray<"float64">;
+} {
   const game = gameOf("regret", payoffs);
-  const p = array(distribution, { dtype: "float64" });
-  if (p.shape.join() !== game.actions.join())
-    throw new ShapeError(
-      `regret: distribution must have shape [${game.actions.join(", ")}], got [${p.shape.join(", ")}]`,
-    );
-  const data = numbers(p);
+  const data = shaped("regret", "distribution", distribution, game.actions);
   const total = data.reduce((sum, x) => sum + x, 0);
   if (!data.every((x) => x >= 0) || !(Math.abs(total - 1) <= 1e-8))
     throw new DomainError(`regret: distribution must be ≥ 0 and sum to 1, got a sum of ${total}`);
   return {
     constant: array<"float64">(regretsOf(game, data, "constant")),
     swap: array<"float64">(regretsOf(game, data, "swap")),
+    ranges: array<"float64">(game.halfRanges.map((half) => 2 * half)),
   };
 }

@@ -1,64 +1,73 @@
-/** Equilibria by trying every pair of supports, of unequal sizes too. */
+/** One equilibrium for every pair of supports that has one, from the extreme equilibria. */
 import { DomainError } from "@provably/core-tensor";
-import { simplex } from "../lp/simplex.js";
 import type { Game } from "./payoffs.js";
+import { type ExtremeEquilibria, extremeEquilibria } from "./vertex-enumeration.js";
 
-const MOST_PAIRS = 300_000;
-
-const members = (mask: number, n: number): number[] =>
-  Array.from({ length: n }, (_, i) => i).filter((i) => (mask >> i) & 1);
+const MOST_SUPPORTS = 100_000;
 
 /**
- * A strategy on `own` of a player with n actions that leaves the opponent indifferent among `others` and not tempted elsewhere. `payoff(o, a)` is what the
- * opponent gets from action o against a, positive.
+ * Equilibria are the convex combinations of extreme ones that are in equilibrium with each other, so their supports are
+ * unions of those of extreme strategies. The mean of the strategies stands for each.
  */
-function indifferent(
-  own: number[],
-  others: number[],
-  opponentActions: number,
-  n: number,
-  payoff: (o: number, a: number) => number,
-): Float64Array | undefined {
-  // Variables: probabilities on the support, then the opponent's value.
-  const f = own.length;
-  const outside = Array.from({ length: opponentActions }, (_, o) => o).filter(
-    (o) => !others.includes(o),
-  );
-  const rows = [...outside, ...others].map((o) => [...own.map((a) => payoff(o, a)), -1]);
-  rows.push([...own.map(() => 1), 0]);
-  const bounds = new Float64Array(rows.length);
-  bounds[rows.length - 1] = 1;
-  const { status, x } = simplex({
-    n: f + 1,
-    cost: new Float64Array(f + 1),
-    matrix: Float64Array.from(rows.flat()),
-    bounds,
-    inequalities: outside.length,
-  });
-  if (status !== "optimal") return undefined;
-  const strategy = new Float64Array(n);
-  const total = x.subarray(0, f).reduce((a, b) => a + b, 0);
-  own.forEach((a, i) => (strategy[a] = x[i]! / total));
-  return strategy;
+export function supportEnumeration(game: Game): {
+  readonly equilibria: [Float64Array, Float64Array][];
+  readonly degenerate: boolean;
+} {
+  const extreme = extremeEquilibria(game);
+  const found = new Map<string, [Float64Array, Float64Array]>();
+  for (const [xs, ys] of nashSubsets(extreme)) {
+    const left = unions(xs.map((i) => extreme.strategies[0][i]!));
+    const right = unions(ys.map((j) => extreme.strategies[1][j]!));
+    if (found.size + left.size * right.size > MOST_SUPPORTS)
+      throw new DomainError(
+        `bimatrixNash: the game has equilibria on more than ${MOST_SUPPORTS} pairs of supports; use method "vertex-enumeration"`,
+      );
+    for (const [a, x] of left)
+      for (const [b, y] of right) if (!found.has(`${a}|${b}`)) found.set(`${a}|${b}`, [x, y]);
+  }
+  return { equilibria: [...found.values()], degenerate: extreme.degenerate };
 }
 
-export function supportEnumeration(game: Game): [Float64Array, Float64Array][] {
-  const [m, k] = [game.actions[0]!, game.actions[1]!];
-  if (2 ** m * 2 ** k > MOST_PAIRS)
-    throw new DomainError(
-      `bimatrixNash: a game of ${m} × ${k} actions has too many pairs of supports; use method "lemke-howson"`,
-    );
-  const { payoffs, joint, range } = game;
-  const low = payoffs.reduce((a, b) => Math.min(a, b), Infinity);
-  const positive = (player: number, a: number, b: number): number =>
-    (payoffs[player * joint + a * k + b]! - low) / range + 1;
-  const found: [Float64Array, Float64Array][] = [];
-  for (let left = 1; left < 1 << m; left++)
-    for (let right = 1; right < 1 << k; right++) {
-      const [rows, columns] = [members(left, m), members(right, k)];
-      const y = indifferent(columns, rows, m, k, (row, column) => positive(0, row, column));
-      const x = y && indifferent(rows, columns, k, m, (column, row) => positive(1, row, column));
-      if (x && y) found.push([x, y]);
-    }
-  return found;
+/** Maximal sets of strategies of both players, every one in equilibrium with every one of the other side. */
+export function nashSubsets({
+  pairs,
+}: ExtremeEquilibria): (readonly [readonly number[], readonly number[]])[] {
+  const partners = new Map<number, Set<number>>();
+  for (const [x, y] of pairs) partners.set(x, (partners.get(x) ?? new Set()).add(y));
+  // closed sets of partners: intersections of the partners of single strategies
+  const closed = new Map<string, readonly number[]>();
+  const add = (set: readonly number[]): void => {
+    if (set.length > 0) closed.set(set.join(), set);
+  };
+  for (const own of partners.values()) {
+    const mine = [...own].sort((a, b) => a - b);
+    for (const other of [...closed.values()]) add(other.filter((y) => own.has(y)));
+    add(mine);
+    if (closed.size > MOST_SUPPORTS)
+      throw new DomainError("bimatrixNash: the game has too many maximal Nash subsets");
+  }
+  return [...closed.values()].map((ys) => [
+    [...partners].flatMap(([x, own]) => (ys.every((y) => own.has(y)) ? [x] : [])),
+    ys,
+  ]);
 }
+
+/** All unions of the supports of strategies, each with the mean of strategies that have it. */
+function unions(strategies: readonly Float64Array[]): Map<string, Float64Array> {
+  const supportOf = (s: Float64Array): string =>
+    s.reduce((key, p) => key + (p > 0 ? "1" : "0"), "");
+  const found = new Map<string, readonly Float64Array[]>();
+  for (const strategy of strategies) {
+    for (const parts of [...found.values(), []]) {
+      const more = [...parts, strategy];
+      const key = supportOf(mean(more));
+      if (!found.has(key)) found.set(key, more);
+      if (found.size > MOST_SUPPORTS)
+        throw new DomainError("bimatrixNash: the game has equilibria on too many supports");
+    }
+  }
+  return new Map([...found].map(([key, parts]) => [key, mean(parts)]));
+}
+
+const mean = (parts: readonly Float64Array[]): Float64Array =>
+  parts[0]!.map((_, a) => parts.reduce((sum, s) => sum + s[a]!, 0) / parts.length);

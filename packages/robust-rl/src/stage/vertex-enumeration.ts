@@ -1,64 +1,46 @@
-/** All extreme equilibria: pairs of vertices of the best-response polytopes that share no missing label. */
+/** All extreme equilibria, in exact arithmetic: pairs of vertices of the best-response polytopes that share no missing label. */
 import { DomainError } from "@provably/core-tensor";
-import { lu, luSolve } from "./linear.js";
 import type { Game } from "./payoffs.js";
+import { type Vertex, dictionary, vertices } from "./polytope.js";
+import { levels, ratio } from "./rational.js";
 
-/** At most this many choices of tight constraints a polytope. */
-const MOST_BASES = 400_000;
-const TIGHT = 1e-9;
+/** Numbers that all dictionaries together may hold. */
+const MOST_NUMBERS = 3e7;
+const MOST_BASES = 60_000;
+/** More choices of tight constraints than this are not begun with. */
+const MOST_CHOICES = 3e6;
 
-interface Vertex {
-  readonly point: Float64Array;
-  /** Labels of tight constraints. */
-  readonly labels: Set<number>;
+/** Extreme equilibria by their places among the vertices of both polytopes. */
+export interface ExtremeEquilibria {
+  /** Strategies of the row player, and of the column player. */
+  readonly strategies: readonly [readonly Float64Array[], readonly Float64Array[]];
+  /** Places of the two strategies of each equilibrium. */
+  readonly pairs: readonly (readonly [number, number])[];
+  /** Some strategy has more best replies than actions that it plays. */
+  readonly degenerate: boolean;
 }
 
-/** Vertices of {z ≥ 0 : M z ≤ 1} but 0, M [rows, n] with positive entries. `labelOf` names constraint i: z_i ≥ 0 for i < n, then the rows. */
-function vertices(
-  matrix: Float64Array,
-  rows: number,
-  n: number,
-  labelOf: (constraint: number) => number,
-): Vertex[] {
-  const found: Vertex[] = [];
-  const choice = Array.from({ length: n }, (_, i) => i);
-  const total = n + rows;
-  for (;;) {
-    // The constraints z_i ≥ 0 that are chosen are solved at once: only the other coordinates remain.
-    const zero = new Set(choice.filter((c) => c < n));
-    const free = Array.from({ length: n }, (_, i) => i).filter((i) => !zero.has(i));
-    const tight = choice.filter((c) => c >= n).map((c) => c - n);
-    if (free.length > 0) {
-      const f = free.length;
-      const a = Float64Array.from(
-        { length: f * f },
-        (_, i) => matrix[tight[Math.floor(i / f)]! * n + free[i % f]!]!,
-      );
-      const factors = lu(a, f);
-      const z = factors && luSolve(factors, new Float64Array(f).fill(1), f);
-      if (z?.every((value) => value >= -TIGHT)) {
-        const point = new Float64Array(n);
-        free.forEach((i, j) => (point[i] = Math.max(0, z[j]!)));
-        const labels = new Set<number>();
-        let inside = true;
-        for (let i = 0; i < n; i++) if (point[i]! <= TIGHT) labels.add(labelOf(i));
-        for (let r = 0; r < rows && inside; r++) {
-          let value = 0;
-          for (let i = 0; i < n; i++) value += matrix[r * n + i]! * point[i]!;
-          if (value > 1 + TIGHT) inside = false;
-          else if (value >= 1 - TIGHT) labels.add(labelOf(n + r));
-        }
-        if (inside && !found.some((v) => v.point.every((x, i) => Math.abs(x - point[i]!) < 1e-8)))
-          found.push({ point, labels });
-      }
-    }
-    let i = n - 1;
-    while (i >= 0 && choice[i] === total - n + i) i--;
-    if (i < 0) return found;
-    choice[i]!++;
-    for (let j = i + 1; j < n; j++) choice[j] = choice[j - 1]! + 1;
-  }
+/** The integers of both players' payoffs, from 1 on: [m, k] each. */
+export function exactPayoffs({ payoffs, joint }: Game): readonly [bigint[], bigint[]] {
+  const of = (player: number): bigint[] =>
+    levels(payoffs.subarray(player * joint, (player + 1) * joint)).map((x) => x + 1n);
+  return [of(0), of(1)];
 }
+
+/** {x ≥ 0 : Bᵀx ≤ 1} and {y ≥ 0 : A y ≤ 1}. */
+export function bestResponsePolytopes(game: Game) {
+  const [m, k] = [game.actions[0]!, game.actions[1]!];
+  const [a, b] = exactPayoffs(game);
+  return {
+    xs: dictionary(k, m, (column, row) => b[row * k + column]!),
+    ys: dictionary(m, k, (row, column) => a[row * k + column]!),
+  };
+}
+
+export const unit = (point: readonly bigint[]): Float64Array => {
+  const total = point.reduce((sum, x) => sum + x, 0n);
+  return Float64Array.from(point, (x) => ratio(x, total));
+};
 
 function choose(n: number, k: number): number {
   let value = 1;
@@ -66,42 +48,46 @@ function choose(n: number, k: number): number {
   return value;
 }
 
-const unit = (z: Float64Array): Float64Array => {
-  const total = z.reduce((sum, x) => sum + x, 0);
-  return z.map((x) => x / total);
-};
-
-export function vertexEnumeration(game: Game): {
-  equilibria: [Float64Array, Float64Array][];
-  degenerate: boolean;
-} {
+export function extremeEquilibria(game: Game, fn = "bimatrixNash"): ExtremeEquilibria {
   const [m, k] = [game.actions[0]!, game.actions[1]!];
-  if (choose(m + k, Math.min(m, k)) > MOST_BASES)
-    throw new DomainError(
-      `bimatrixNash: a game of ${m} × ${k} actions has too many vertices to enumerate; use method "lemke-howson"`,
+  const most = Math.min(MOST_BASES, Math.floor(MOST_NUMBERS / ((m + 1) * (k + 1))));
+  const tooLarge = (): DomainError =>
+    new DomainError(
+      `${fn}: a game of ${m} × ${k} actions has too many vertices to enumerate; use method "lemke-howson"`,
     );
-  const { payoffs, joint } = game;
-  const low = payoffs.reduce((a, b) => Math.min(a, b), Infinity);
-  const positive = (player: number, a: number, b: number): number =>
-    (payoffs[player * joint + a * k + b]! - low) / game.range + 1;
-  const forX = Float64Array.from({ length: k * m }, (_, i) =>
-    positive(1, i % m, Math.floor(i / m)),
+  if (choose(m + k, Math.min(m, k)) > MOST_CHOICES) throw tooLarge();
+  const polytopes = bestResponsePolytopes(game);
+  const [xs, ys] = [vertices(polytopes.xs, most), vertices(polytopes.ys, most)];
+  if (!xs || !ys) throw tooLarge();
+  // labels 0 … m − 1 are the row player's actions: unplayed in x, or best replies to y
+  const labelsOfX = xs.map((v) => wordsOf(v.zeros, m + k));
+  const labelsOfY = ys.map((v) =>
+    wordsOf(
+      v.zeros.map((z) => (z < k ? m + z : z - k)),
+      m + k,
+    ),
   );
-  const forY = Float64Array.from({ length: m * k }, (_, i) =>
-    positive(0, Math.floor(i / k), i % k),
+  const all = wordsOf(
+    Array.from({ length: m + k }, (_, label) => label),
+    m + k,
   );
-  const xs = vertices(forX, k, m, (c) => c);
-  const ys = vertices(forY, m, k, (c) => (c < k ? m + c : c - k));
-  const equilibria: [Float64Array, Float64Array][] = [];
-  for (const x of xs)
-    for (const y of ys) {
-      let complete = true;
-      for (let label = 0; label < m + k && complete; label++)
-        complete = x.labels.has(label) || y.labels.has(label);
-      if (complete) equilibria.push([unit(x.point), unit(y.point)]);
-    }
+  const pairs: (readonly [number, number])[] = [];
+  labelsOfX.forEach((x, i) =>
+    labelsOfY.forEach((y, j) => {
+      if (all.every((word, w) => (x[w]! | y[w]!) === word)) pairs.push([i, j]);
+    }),
+  );
+  const many = (vs: readonly Vertex[], n: number): boolean => vs.some((v) => v.zeros.length > n);
   return {
-    equilibria,
-    degenerate: xs.some((v) => v.labels.size > m) || ys.some((v) => v.labels.size > k),
+    strategies: [xs.map((v) => unit(v.point)), ys.map((v) => unit(v.point))],
+    pairs,
+    degenerate: many(xs, m) || many(ys, k),
   };
+}
+
+/** A set of labels as bits. */
+function wordsOf(labels: readonly number[], count: number): number[] {
+  const words = new Array<number>(Math.ceil(count / 30)).fill(0);
+  for (const label of labels) words[Math.floor(label / 30)]! |= 1 << (label % 30);
+  return words;
 }

@@ -1,15 +1,16 @@
 /** Zero-sum games of two players. */
 import {
   type ArrayInput,
-  DomainError,
+  type Certificate,
   type NdArray,
   ShapeError,
   array,
 } from "@provably/core-tensor";
-import { show } from "@provably/core-tensor/internal";
+import { float64, largest, smallest } from "../internal/read.js";
 import { SolverError } from "../lp/error.js";
 import { simplex } from "../lp/simplex.js";
-import { numbers } from "../uncertainty/worst-case.js";
+import { nashCertificate } from "./certificate.js";
+import { finitePayoffs, makeGame, productOf, regretsOf } from "./payoffs.js";
 
 /**
  * Optimal strategies of a zero-sum game.
@@ -24,6 +25,8 @@ export interface ZeroSumEquilibrium {
   readonly y: NdArray<"float64">;
   /** What row and column player could gain by deviating, [2]. */
   readonly regrets: NdArray<"float64">;
+  /** The larger of the regrets as a share of the range of payoffs, in exact arithmetic. */
+  readonly certificate: Certificate;
 }
 
 /** Strategies of both players: the row player's from the linear program, the column player's from its multipliers. */
@@ -32,13 +35,13 @@ export function solveZeroSum(
   m: number,
   k: number,
 ): { value: number; x: Float64Array; y: Float64Array } {
-  const low = payoff.reduce((a, b) => Math.min(a, b), Infinity);
-  const high = payoff.reduce((a, b) => Math.max(a, b), -Infinity);
+  const [low, high] = [smallest(payoff), largest(payoff)];
   if (low === high)
     return { value: low, x: new Float64Array(m).fill(1 / m), y: new Float64Array(k).fill(1 / k) };
   // With payoffs made positive: max Σ w, w ≥ 0, A w ≤ 1; then y = w / Σ w and the value is 1 / Σ w.
-  const scale = high - low;
-  const matrix = payoff.map((a) => (a - low) / scale + 1);
+  // The range may be beyond the largest double, its half is not.
+  const half = high / 2 - low / 2;
+  const matrix = payoff.map((a) => (a / 2 - low / 2) / half + 1);
   const {
     status,
     x: w,
@@ -56,7 +59,7 @@ export function solveZeroSum(
   const rows = multipliers.map((u) => Math.max(0, -u));
   const rowTotal = rows.reduce((a, b) => a + b, 0);
   return {
-    value: (1 / total - 1) * scale + low,
+    value: low + (1 / total - 1) * half + (1 / total - 1) * half,
     x: rows.map((u) => u / rowTotal),
     y: w.map((u) => u / total),
   };
@@ -79,28 +82,21 @@ export function solveZeroSum(
  * @category Equilibria
  */
 export function zeroSumEquilibrium(payoff: ArrayInput): ZeroSumEquilibrium {
-  const a = array(payoff, { dtype: "float64" });
+  const fn = "zeroSumEquilibrium";
+  const a = float64(fn, "payoff", payoff);
   const [m, k] = a.shape;
   if (a.shape.length !== 2 || a.size === 0)
-    throw new ShapeError(
-      `zeroSumEquilibrium: payoff must be a matrix, got shape [${a.shape.join(", ")}]`,
-    );
-  const data = numbers(a);
-  data.forEach((x, i) => {
-    if (!Number.isFinite(x))
-      throw new DomainError(
-        `zeroSumEquilibrium: payoff[${Math.floor(i / k!)}, ${i % k!}] must be finite, got ${show(x)}`,
-      );
-  });
+    throw new ShapeError(`${fn}: payoff must be a matrix, got shape [${a.shape.join(", ")}]`);
+  const data = finitePayoffs(fn, "payoff", a);
   const { value, x, y } = solveZeroSum(data, m!, k!);
-  const rows = x.map((_, i) => y.reduce((sum, p, j) => sum + p * data[i * k! + j]!, 0));
-  const columns = y.map((_, j) => x.reduce((sum, p, i) => sum + p * data[i * k! + j]!, 0));
-  const now = x.reduce((sum, p, i) => sum + p * rows[i]!, 0);
-  const regrets = Float64Array.of(Math.max(...rows) - now, now - Math.min(...columns));
+  const both = new Float64Array(2 * data.length);
+  both.set(data);
+  data.forEach((u, i) => (both[data.length + i] = -u));
   return {
     value,
     x: array<"float64">(x),
     y: array<"float64">(y),
-    regrets: array<"float64">(regrets),
+    regrets: array<"float64">(regretsOf(makeGame(both, [m!, k!]), productOf([x, y]), "constant")),
+    certificate: nashCertificate([data, both.subarray(data.length)], [m!, k!], [[x, y]]),
   };
 }

@@ -25,9 +25,26 @@ export type WorstCase = (
 ) => number;
 
 export function sortValues(values: Float64Array): SortedValues {
-  const order = Int32Array.from(values, (_, i) => i);
-  order.sort((a, b) => values[a]! - values[b]! || a - b);
-  return { values, order };
+  return sortAgain({ values, order: new Int32Array(values.length) });
+}
+
+/** Up to this length sorting by insertion is faster, and allocates nothing. */
+const SHORT = 24;
+
+/** Puts the order right after values have changed. */
+export function sortAgain(sorted: SortedValues): SortedValues {
+  const { values, order } = sorted;
+  for (let i = 0; i < order.length; i++) order[i] = i;
+  if (order.length > SHORT) {
+    order.sort((a, b) => values[a]! - values[b]! || a - b);
+    return sorted;
+  }
+  for (let i = 1; i < order.length; i++) {
+    let k = i;
+    for (; k > 0 && values[order[k - 1]!]! > values[i]!; k--) order[k] = order[k - 1]!;
+    order[k] = i;
+  }
+  return sorted;
 }
 
 export function dot(p: Float64Array, at: number, values: Float64Array): number {

@@ -4,11 +4,22 @@ import {
   DomainError,
   type NdArray,
   ShapeError,
-  array,
   isNdArray,
   toTypedArray,
 } from "@provably/core-tensor";
-import { anyRecord, check, show } from "@provably/core-tensor/internal";
+import {
+  type Schema,
+  anyRecord,
+  anything,
+  check,
+  checkOptions,
+  oneOf,
+  optional,
+  satisfying,
+  show,
+} from "@provably/core-tensor/internal";
+import { needOptions } from "../internal/options.js";
+import { float64 } from "../internal/read.js";
 
 /**
  * Where nature may put mass: on every state, or only where the nominal kernel has some.
@@ -80,7 +91,7 @@ export function checkSet(fn: string, set: UncertaintySet): UncertaintySet {
     throw new DomainError(
       `${fn}: set of kind ${show(set.kind)} must have a radius ${least > 0 ? ">" : "≥"} 0${parts.length > 0 ? ` and arrays ${parts.join(", ")}` : ""}`,
     );
-  if ("support" in set) checkSupport(fn, set);
+  if ("support" in set) check(fn, "set.support", set.support, supports);
   if (set.kind === "l1" && set.weights !== undefined && !isNdArray(set.weights))
     throw new DomainError(`${fn}: set.weights must be an array`);
   return set;
@@ -114,16 +125,16 @@ function checkRadius(
     check(radius, "");
     return radius;
   }
-  const radii = array(radius, { dtype: "float64" });
+  const radii = float64(fn, "radius", radius);
   toTypedArray(radii).forEach((x, i) => check(x, `[${i}]`));
   return radii;
 }
 
+const supports = oneOf("full", "nominal");
+const SUPPORT: Schema<SupportOptions> = { support: supports };
+
 function checkSupport(fn: string, options: SupportOptions): Support {
-  const { support = "full" } = check(fn, "options", options, anyRecord);
-  if (support !== "full" && support !== "nominal")
-    throw new DomainError(`${fn}: support must be "full" or "nominal", got ${show(support)}`);
-  return support;
+  return checkOptions<SupportOptions>(fn, options, SUPPORT).support ?? "full";
 }
 
 /**
@@ -154,10 +165,19 @@ export function totalVariation(
 }
 
 /**
+ * Options of {@link l1Ball}.
+ * @category Uncertainty
+ */
+export interface L1BallOptions extends SupportOptions {
+  /** $w > 0$, one for each state; default 1. */
+  readonly weights?: ArrayInput;
+}
+
+/**
  * The weighted L1 ball $\lbrace q : \sum_s w_s |q_s-p_s| \le \xi\rbrace$. With unit weights it is the total-variation ball of radius $\xi/2$.
  *
  * @param radius - $\xi \ge 0$, or one for every row
- * @param options - see {@link SupportOptions}; `weights` $w > 0$, [states], default 1
+ * @param options - see {@link L1BallOptions}
  * @returns the set
  * @throws `DomainError` for a negative radius or a weight that is not positive
  * @example
@@ -168,17 +188,15 @@ export function totalVariation(
  * ```
  * @category Uncertainty
  */
-export function l1Ball(
-  radius: number | ArrayInput,
-  options: SupportOptions & { readonly weights?: ArrayInput } = {},
-): UncertaintySet {
+export function l1Ball(radius: number | ArrayInput, options: L1BallOptions = {}): UncertaintySet {
+  const given = checkOptions<L1BallOptions>("l1Ball", options, { ...SUPPORT, weights: anything });
   const set = {
     kind: "l1",
     radius: checkRadius("l1Ball", radius, 0, Infinity),
-    support: checkSupport("l1Ball", options),
+    support: given.support ?? "full",
   } as const;
-  if (options.weights === undefined) return set;
-  const weights = array(options.weights, { dtype: "float64" });
+  if (given.weights === undefined) return set;
+  const weights = float64("l1Ball", "weights", given.weights);
   toTypedArray(weights).forEach((w, i) => {
     if (!(w > 0 && w < Infinity))
       throw new DomainError(`l1Ball: weights[${i}] must be positive and finite, got ${show(w)}`);
@@ -274,10 +292,28 @@ export function chiSquare(radius: number | ArrayInput): UncertaintySet {
 }
 
 /**
+ * Options of {@link wasserstein}.
+ * @category Uncertainty
+ */
+export interface WassersteinOptions {
+  /** $c$, [states, states], not negative, zero on the diagonal. */
+  readonly cost: ArrayInput;
+  /** $k \ge 1$; default 1. */
+  readonly order?: number;
+}
+
+const WASSERSTEIN = {
+  cost: anything,
+  order: optional(
+    satisfying<number>("finite and ≥ 1", (x) => Number.isFinite(x) && (x as number) >= 1),
+  ),
+};
+
+/**
  * The Wasserstein ball $\lbrace q : W_k(q,p) \le \varepsilon\rbrace$: moving mass from $s$ to $s'$ costs $c(s,s')^k$, and at most $\varepsilon^k$ may be spent.
  *
  * @param radius - $\varepsilon \ge 0$, or one for every row
- * @param options - `cost` $c$, [states, states], not negative, zero on the diagonal; `order` $k \ge 1$, default 1
+ * @param options - see {@link WassersteinOptions}
  * @returns the set
  * @throws `DomainError` for a negative cost, a diagonal that is not zero, or an order below 1
  * @throws `ShapeError` when `cost` is not a square matrix
@@ -292,12 +328,11 @@ export function chiSquare(radius: number | ArrayInput): UncertaintySet {
  */
 export function wasserstein(
   radius: number | ArrayInput,
-  options: { readonly cost: ArrayInput; readonly order?: number },
+  options: WassersteinOptions,
 ): UncertaintySet {
-  const { order = 1 } = check("wasserstein", "options", options, anyRecord);
-  if (!(typeof order === "number" && order >= 1 && order < Infinity))
-    throw new DomainError(`wasserstein: order must be at least 1, got ${show(order)}`);
-  const cost = array(options.cost, { dtype: "float64" });
+  const given = needOptions<WassersteinOptions>("wasserstein", options, WASSERSTEIN);
+  const { order = 1 } = given;
+  const cost = float64("wasserstein", "cost", given.cost);
   const [n, m] = cost.shape;
   if (cost.shape.length !== 2 || n !== m)
     throw new ShapeError(
@@ -379,8 +414,8 @@ export function cvar(level: number | ArrayInput): UncertaintySet {
  * @category Uncertainty
  */
 export function interval(lower: ArrayInput, upper: ArrayInput): UncertaintySet {
-  const low = array(lower, { dtype: "float64" });
-  const high = array(upper, { dtype: "float64" });
+  const low = float64("interval", "lower", lower);
+  const high = float64("interval", "upper", upper);
   if (low.shape.join() !== high.shape.join() || low.shape.length === 0)
     throw new ShapeError(
       `interval: lower and upper must have one shape, got [${low.shape.join(", ")}] and [${high.shape.join(", ")}]`,

@@ -60,6 +60,7 @@ function budgetCase(
   power: number,
   respondTo: (p: Float64Array, at: number, low: number) => (price: number, into: Move) => void,
   support: Support,
+  freeMoves = false,
 ): WorstCase {
   const { values } = sorted;
   const n = values.length;
@@ -71,7 +72,7 @@ function budgetCase(
       free.value += p[at + s]! * (values[s]! - low);
     }
     const price =
-      radius === 0
+      radius === 0 && !freeMoves
         ? Infinity
         : onBudget(radius ** power, respondTo(p, at, low), free, [move(n), move(n)]);
     if (nature) {
@@ -113,7 +114,8 @@ export function wassersteinCase(
         into.value += mass * (values[to]! - low);
       }
     };
-  return budgetCase(sorted, order, respondTo, "full");
+  const freeMoves = cost.some((c, i) => c === 0 && Math.floor(i / n) !== i % n);
+  return budgetCase(sorted, order, respondTo, "full", freeMoves);
 }
 
 /** Taking mass from s costs `weights[s]`, giving it to t costs `weights[t]`. */

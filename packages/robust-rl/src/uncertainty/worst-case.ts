@@ -5,13 +5,15 @@ import {
   type NdArray,
   ShapeError,
   array,
-  toTypedArray,
 } from "@provably/core-tensor";
 import { show } from "@provably/core-tensor/internal";
+import { checkRows } from "../internal/distributions.js";
+import { float64, numbers, placeOf } from "../internal/read.js";
 import { chiSquareCase, kullbackLeiblerCase } from "./divergence.js";
 import { l2Case } from "./l2.js";
 import {
   type Nature,
+  type SortedValues,
   type WorstCase,
   contaminationCase,
   cvarCase,
@@ -23,24 +25,20 @@ import {
 import { type UncertaintySet, checkSet } from "./set.js";
 import { wassersteinCase, weightedL1Case } from "./transport.js";
 
-/** Plain float64 numbers of a float64 array, row-major; the array's own where it lies like that. To be read only. */
-export function numbers(x: NdArray): Float64Array {
-  let run = 1;
-  for (let axis = x.shape.length - 1; axis >= 0; axis--) {
-    if (x.shape[axis] !== 1 && x.stride[axis] !== run) return toTypedArray(x) as Float64Array;
-    run *= x.shape[axis]!;
-  }
-  return (x.data as Float64Array).subarray(x.offset, x.offset + x.size);
-}
-
-/** inf q·v for many rows against one `values`, which is sorted here, once. */
-export function worstCaseOf(set: UncertaintySet, values: Float64Array): WorstCase {
-  const sorted = sortValues(values);
+/**
+ * inf q·v for many rows against `sorted`, whose values and order may be changed between two calls as long as they fit
+ * each other. `weights` stand for those of the set where states were left out.
+ */
+export function worstCaseOf(
+  set: UncertaintySet,
+  sorted: SortedValues,
+  weights?: Float64Array,
+): WorstCase {
   switch (set.kind) {
     case "totalVariation":
       return totalVariationCase(sorted, set.support);
     case "l1": {
-      if (set.weights) return weightedL1Case(sorted, numbers(set.weights), set.support);
+      if (set.weights) return weightedL1Case(sorted, weights ?? numbers(set.weights), set.support);
       const half = totalVariationCase(sorted, set.support);
       return (p, at, radius, nature) => half(p, at, radius / 2, nature);
     }
@@ -85,7 +83,7 @@ export function radiusOf(
 }
 
 /** Checks that parts of the set with one entry a state fit n states. */
-export function checkSetSize(fn: string, set: UncertaintySet, n: number, rows: number): void {
+export function checkSetSize(fn: string, set: UncertaintySet, n: number, ...rows: number[]): void {
   const expect = (what: string, size: number, ...sizes: number[]): void => {
     if (!sizes.includes(size))
       throw new ShapeError(
@@ -94,47 +92,14 @@ export function checkSetSize(fn: string, set: UncertaintySet, n: number, rows: n
   };
   if (set.kind === "wasserstein") expect("cost", set.cost.size, n * n);
   if (set.kind === "l1" && set.weights) expect("weights", set.weights.size, n);
-  if (set.kind === "interval") expect("lower", set.lower.size, n, n * rows);
+  if (set.kind === "interval")
+    expect("lower", set.lower.size, n, ...rows.map((count) => n * count));
 }
 
-/** Checks that every row of `p` is a distribution. `name` says which argument, `rows` how rows are indexed. */
-export function checkRows(
-  fn: string,
-  name: string,
-  p: Float64Array,
-  n: number,
-  leading: readonly number[],
-): void {
-  for (let row = 0; row * n < p.length; row++) {
-    let sum = 0;
-    for (let s = 0; s < n; s++) {
-      const x = p[row * n + s]!;
-      if (!(x >= 0))
-        throw new DomainError(
-          `${fn}: ${name}[${[...placeOf(row, leading), s].join(", ")}] must be a probability, got ${show(x)}`,
-        );
-      sum += x;
-    }
-    if (!(Math.abs(sum - 1) <= 1e-8))
-      throw new DomainError(
-        `${fn}: ${name}[${[...placeOf(row, leading), ":"].join(", ")}] must sum to 1, got ${sum}; normalize() rescales rows`,
-      );
-  }
-}
-
-/** Indices of a row within the leading axes. */
-export function placeOf(row: number, leading: readonly number[]): number[] {
-  const place: number[] = [];
-  for (let axis = leading.length - 1; axis >= 0; axis--) {
-    place.unshift(row % leading[axis]!);
-    row = Math.floor(row / leading[axis]!);
-  }
-  return place;
-}
-
-export function checkValues(fn: string, v: Float64Array): void {
+export function checkValues(fn: string, v: Float64Array, name = "v"): void {
   v.forEach((x, i) => {
-    if (!Number.isFinite(x)) throw new DomainError(`${fn}: v[${i}] must be finite, got ${show(x)}`);
+    if (!Number.isFinite(x))
+      throw new DomainError(`${fn}: ${name}[${i}] must be finite, got ${show(x)}`);
   });
 }
 
@@ -216,7 +181,7 @@ function expectation(
   set: UncertaintySet,
   sign: 1 | -1,
 ): WorstCaseExpectation {
-  const nominal = array(p, { dtype: "float64" });
+  const nominal = float64(fn, "p", p);
   if (nominal.shape.length !== 1)
     throw new ShapeError(`${fn}: p must be a vector, got shape [${nominal.shape.join(", ")}]`);
   const { values, kernels, duals } = batch(fn, nominal, v, set, sign);
@@ -224,7 +189,7 @@ function expectation(
 }
 
 function batch(fn: string, p: NdArray, v: ArrayInput, set: UncertaintySet, sign: 1 | -1) {
-  const target = array(v, { dtype: "float64" });
+  const target = float64(fn, "v", v);
   const n = p.shape[p.shape.length - 1] ?? 0;
   if (n === 0 || target.shape.length !== 1 || target.shape[0] !== n)
     throw new ShapeError(
@@ -237,10 +202,7 @@ function batch(fn: string, p: NdArray, v: ArrayInput, set: UncertaintySet, sign:
   checkValues(fn, numbers(target));
   checkSetSize(fn, checkSet(fn, set), n, rows);
   const radius = radiusOf(fn, set, rows);
-  const worst = worstCaseOf(
-    set,
-    numbers(target).map((x) => sign * x),
-  );
+  const worst = worstCaseOf(set, sortValues(numbers(target).map((x) => sign * x)));
   const values = new Float64Array(rows);
   const duals = new Float64Array(rows);
   const nature: Nature = { kernel: new Float64Array(nominal.length), at: 0, dual: 0 };
@@ -273,7 +235,7 @@ export function worstCaseBatch(
   v: ArrayInput,
   set: UncertaintySet,
 ): { readonly values: NdArray<"float64">; readonly kernels: NdArray<"float64"> } {
-  const nominal = array(p, { dtype: "float64" });
+  const nominal = float64("worstCaseBatch", "p", p);
   const { values, kernels } = batch("worstCaseBatch", nominal, v, set, 1);
   return {
     values: array<"float64">(values, { shape: nominal.shape.slice(0, -1) }),
@@ -296,7 +258,7 @@ export function worstCaseBatch(
  * @category Uncertainty
  */
 export function normalize(p: ArrayInput): NdArray<"float64"> {
-  const x = array(p, { dtype: "float64" });
+  const x = float64("normalize", "p", p);
   const n = x.shape[x.shape.length - 1] ?? 0;
   const data = Float64Array.from(numbers(x));
   for (let at = 0; at < data.length; at += n) {
