@@ -34,7 +34,10 @@ import { sharedStore, store } from "./wasm/store.js";
 export interface CompileOptions {
   /** What runs the program: SIMD in WebAssembly, the default wherever there is any, or plain JavaScript. */
   readonly device?: "wasm" | "js";
-  /** Leave results in the memory of compiled programs, as by {@link pin}: for states that the next call takes. Default false. */
+  /**
+   * Leave results in the memory of compiled programs, as by {@link pin}: for states that the next call takes. Beyond 256 MiB of results
+   * that were neither freed, donated nor seen to be collected, which no loop without `await` sees, results are copied out. Default false.
+   */
   readonly resident?: boolean;
   /**
    * Arguments that the call uses up, counted from 0: their pinned arrays are freed afterwards, so that a state that goes round and

@@ -71,6 +71,10 @@ function atOnce(lowered: Lowered, machine: Machine, { donated, resident }: Calli
     );
     if (input >= 0 && donated[input]) takesOver.set(i, input);
   }
+  const resultBytes = outputs.reduce(
+    (sum, { dtype, shape }) => sum + sizeOf(shape) * SIZES[dtype],
+    0,
+  );
   let base = -1;
   return {
     total,
@@ -86,14 +90,22 @@ function atOnce(lowered: Lowered, machine: Machine, { donated, resident }: Calli
         if (place?.buffer.kind === "external" && x instanceof ResidentArray)
           machine.address[place.buffer.id] = x.addressIn(store);
       });
+      // what the call uses up comes back after it
+      const usedUp = arrays.reduce(
+        (sum, x, i) =>
+          donated[i] && x instanceof ResidentArray ? sum + x.size * SIZES[x.dtype] : sum,
+        0,
+      );
+      const stays = resident && store.hasRoomFor(resultBytes - usedUp);
+      const handedOver = new Set<number>();
       const kept = outputs.map((place, i) => {
         if (!resident) return undefined;
         const old = arrays[takesOver.get(i) ?? -1];
         const isAlone =
           old instanceof ResidentArray && arrays.indexOf(old) === arrays.lastIndexOf(old);
-        return isAlone
-          ? old.handOver(store, place.dtype, place.shape)
-          : ResidentArray.reserve(store, place.dtype, place.shape);
+        if (!isAlone) return ResidentArray.reserve(store, place.dtype, place.shape, true);
+        handedOver.add(i);
+        return old.handOver(store, place.dtype, place.shape);
       });
       for (const [i, id] of direct)
         machine.address[id] = kept[i]?.addressIn(store) ?? outOfMemory();
@@ -113,7 +125,7 @@ function atOnce(lowered: Lowered, machine: Machine, { donated, resident }: Calli
               store.views[place.dtype],
               home.addressIn(store) / SIZES[place.dtype],
             );
-          return home;
+          return stays || handedOver.has(i) ? home : home.movedOut();
         }
         const data = allocate(place.dtype, size);
         copyInto(viewAt(machine, place), data, 0);

@@ -1,6 +1,6 @@
 /** Arrays that live in the memory of compiled programs: weights that every call reads, states that one call hands to the next. */
 import { type DType, type TypedArrayOf, allocate } from "../../array/dtype.js";
-import { DenseArray, contiguous } from "../../array/ndarray.js";
+import { DenseArray, contiguous, dense } from "../../array/ndarray.js";
 import { type Shape, rowMajorStrides, sizeOf } from "../../array/shape.js";
 import { DomainError } from "../../errors.js";
 import { toConcrete } from "../../trace/input.js";
@@ -13,10 +13,17 @@ interface Block {
   readonly store: Store;
   readonly address: number;
   readonly bytes: number;
+  /** Whether it came as the result of a program. */
+  readonly isResult?: boolean;
+}
+
+function giveBack({ store: home, address, bytes, isResult = false }: Block): void {
+  home.give(address, bytes);
+  if (isResult) home.resultBytes -= bytes;
 }
 
 const collected = new FinalizationRegistry<Block[]>((blocks) => {
-  for (const { store: home, address, bytes } of blocks.splice(0)) home.give(address, bytes);
+  blocks.splice(0).forEach(giveBack);
 });
 
 /**
@@ -37,12 +44,24 @@ export class ResidentArray extends DenseArray {
   }
 
   /** Memory for `shape`, with whatever is in it; undefined when there is none. */
-  static reserve(home: Store, dtype: DType, shape: Shape): ResidentArray | undefined {
+  static reserve(
+    home: Store,
+    dtype: DType,
+    shape: Shape,
+    isResult = false,
+  ): ResidentArray | undefined {
     const bytes = sizeOf(shape) * SIZES[dtype];
     const address = home.take(bytes);
-    return address === undefined
-      ? undefined
-      : new ResidentArray(dtype, shape, [{ store: home, address, bytes }]);
+    if (address === undefined) return undefined;
+    if (isResult) home.resultBytes += bytes;
+    return new ResidentArray(dtype, shape, [{ store: home, address, bytes, isResult }]);
+  }
+
+  /** The elements in an array outside of this memory, which is given back at once. */
+  movedOut(): DenseArray {
+    const data = this.elements();
+    this.free();
+    return dense<DType>(data, this.dtype, this.shape);
   }
 
   /** Whether the elements can be had. */
@@ -73,8 +92,7 @@ export class ResidentArray extends DenseArray {
     const blocks = this.#blocks.splice(0);
     this.free();
     const kept = blocks.filter((b) => b.store === home);
-    for (const { store: other, address, bytes } of blocks)
-      if (other !== home) other.give(address, bytes);
+    for (const block of blocks) if (block.store !== home) giveBack(block);
     return new ResidentArray(dtype, shape, kept);
   }
 
@@ -97,7 +115,7 @@ export class ResidentArray extends DenseArray {
     if (this.#freed) return;
     this.#freed = true;
     collected.unregister(this);
-    for (const { store: home, address, bytes } of this.#blocks.splice(0)) home.give(address, bytes);
+    this.#blocks.splice(0).forEach(giveBack);
   }
 }
 

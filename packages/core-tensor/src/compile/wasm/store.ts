@@ -18,6 +18,9 @@ const PAGE_BYTES = 65536;
 /** Blocks begin and end at multiples of this, and a kernel may read less than this past the end of what it is given. */
 export const ALIGNMENT = 64;
 
+/** Results beyond this are copied out, unless they are all there is. */
+export const MOST_RESULTS = 1 << 28;
+
 export function aligned(bytes: number): number {
   return Math.ceil((bytes + ALIGNMENT) / ALIGNMENT) * ALIGNMENT;
 }
@@ -39,6 +42,9 @@ export class Store {
   private arenaAddress = 0;
   private arenaBytes = 0;
   private current: TypedArrayOf | undefined;
+
+  /** Bytes of results that stay in this memory, as far as nobody has freed them and their collection is not known. */
+  resultBytes = 0;
 
   /** Stands around every step of programs made from now on; tests set it to see what a step touches. */
   watch: ((step: Step) => Step) | undefined;
@@ -123,6 +129,11 @@ export class Store {
       };
     }
     return this.current;
+  }
+
+  /** Whether more results may stay: within a job the engine reports no collection, so that a loop would fill the memory. */
+  hasRoomFor(more: number): boolean {
+    return more <= 0 || this.resultBytes === 0 || this.resultBytes + more <= MOST_RESULTS;
   }
 
   /** Address of a block that is the caller's until `give`; undefined when the memory cannot grow so far. */
