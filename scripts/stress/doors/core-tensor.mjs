@@ -1,17 +1,30 @@
 // Inputs of core-tensor as people bring them; the format stands at the head of ../doors.mjs.
+import vm from "node:vm";
 import {
+  add,
   array,
   crossEntropy,
+  grad,
+  hvp,
   item,
+  jacfwd,
+  jvp,
   layerNorm,
+  less,
   matmul,
   mean,
+  mul,
+  oneHot,
+  reshape,
   softmax,
+  square,
   sum,
+  toNested,
   vmap,
   zeros,
 } from "@provably/core-tensor";
-import { compile } from "@provably/core-tensor/compile";
+import { compile, cond, scan } from "@provably/core-tensor/compile";
+import { decodeNpy, encodeNpy } from "@provably/core-tensor/io";
 import { pinv } from "@provably/core-tensor/linalg";
 import { adam, sgd } from "@provably/core-tensor/optim";
 import { key, normal } from "@provably/core-tensor/random";
@@ -62,4 +75,67 @@ const classes = [
   },
 ];
 
-export default [...spellings, ...firstGuesses, ...classes];
+const near = (got, want) => {
+  const flat = [toNested(got)].flat(Infinity);
+  return (
+    flat.length === want.length &&
+    want.every((x, i) => Math.abs(flat[i] - x) <= 1e-5 * (1 + Math.abs(x)))
+  );
+};
+
+/** Right, by numbers worked out by hand. */
+const right = (kind, given, give, want) => ({
+  kind,
+  given,
+  give,
+  right: (got) => near(got, want),
+  outcome: "right",
+});
+
+const norm2 = (x) => sum(square(x)); // its gradient is 2x
+const product = (x) => scan((c, y) => [mul(c, y), c], array(1.2), x, { reverse: true });
+const large = () => reshape(zeros([60_000]), [60_000, 1]);
+const elsewhere = (code) => vm.runInNewContext(code);
+
+const loops = [
+  right("storage form", "a reverse scan over rows of one number, compiled", () => compile((x) => product(x)[1])(array([0.1, 0.2, 0.3])), [0.072, 0.36, 1.2]),
+  right("storage form", "its state, compiled", () => compile((x) => product(x)[0])(array([0.1, 0.2, 0.3])), [0.0072]),
+  right("storage form", "the gradient of a compiled scan in its rows", () => compile(grad((x) => scan((c, y) => [mul(c, y), c], array(1.2), x)[0]))(array([0.1, 0.2, 0.3])), [0.072, 0.036, 0.024]),
+  right("storage form", "rows of three numbers in float64, last first, compiled", () => compile((x) => scan((c, y) => [add(c, y), add(c, y)], zeros([3], { dtype: "float64" }), x, { reverse: true })[1])(array([[1, 2, 3], [4, 5, 6]], { dtype: "float64" })), [5, 7, 9, 4, 5, 6]),
+  right("storage form", "a softmax of rows of five, last row first, compiled", () => compile((x) => scan((c, y) => [c, softmax(mul(y, 0))], array(0), x, { reverse: true })[1])(zeros([2, 5])), Array(10).fill(0.2)),
+  right("storage form", "branches of a compiled choice that name their fields in another order", () => compile((x) => cond(less(sum(x), 0), (y) => ({ a: y, b: mul(y, 10) }), (y) => ({ b: mul(y, 10), a: y }), x).a)(array([1, 2])), [1, 2]),
+  right("storage form", "branches of a compiled choice that return plain numbers", () => compile((x) => cond(less(sum(x), 0), () => 1, () => 2))(array([1])), [2]),
+  refused("argument", "branches of a compiled choice with different texts", () => compile((x) => cond(less(sum(x), 0), () => "a", () => "b"))(array([1])), "same constants"),
+]; // prettier-ignore
+
+const forms = [
+  right("storage form", "a plain list to a gradient", () => grad(norm2)([1, 2]), [2, 4]),
+  right("storage form", "a list of lists to a gradient", () => grad(norm2)([[1, 2], [3, 4]]), [2, 4, 6, 8]),
+  right("storage form", "a Float32Array to a gradient", () => grad(norm2)(Float32Array.of(1, 2)), [2, 4]),
+  right("storage form", "a Float64Array to a gradient, compiled", () => compile(grad(norm2))(Float64Array.of(1, 2)), [2, 4]),
+  right("storage form", "a number in an object to a gradient", () => grad(({ b }) => square(b))({ b: 3 }).b, [6]),
+  right("storage form", "a list to a map over members", () => vmap((x) => square(x))([1, 2, 3]), [1, 4, 9]),
+  right("storage form", "lists to a derivative along a direction", () => jvp(norm2, [[1, 2]], [[1, 10]])[1], [42]),
+  right("storage form", "lists to a Hessian times a vector", () => hvp((x) => sum(mul(x, square(x))), [[1, 2]], [[1, 1]])[0], [6, 12]),
+  right("storage form", "a list as the rows of a scan", () => scan((c, x) => [add(c, x), c], 0, [1, 2, 3])[0], [6]),
+  right("storage form", "a typed array that changes between calls of a compiled function", () => {
+    const [f, x] = [compile((y) => square(y)), Float64Array.of(1, 2)];
+    f(x);
+    x[0] = 5;
+    return f(x);
+  }, [25, 4]),
+  right("storage form", "tangents with their fields in another order", () => jvp((t) => sum(mul(t.a, t.b)), [{ a: array([1]), b: array([5]) }], [{ b: array([0]), a: array([1]) }])[1], [5]),
+  right("storage form", "a typed array of another realm", () => grad(norm2)(elsewhere("Float64Array.of(1, 2)")), [2, 4]),
+  right("storage form", "an object of another realm with weights in it", () => grad((t) => norm2(t.w))(elsewhere("({ w: Float32Array.of(1, 2) })")).w, [2, 4]),
+  right("file", "the buffer of a .npy file instead of its bytes", () => decodeNpy(new Uint8Array(encodeNpy(array([1, 2]))).buffer), [1, 2]),
+  refused("storage form", "rows of different lengths to a gradient", () => grad(norm2)([[1, 2], [3]]), "equal length"),
+]; // prettier-ignore
+
+const sizes = [
+  refused("scale", "a column of 60,000 plus a row of 60,000", () => add(large(), reshape(large(), [1, 60_000])), "add: the result would have shape [60000, 60000]"),
+  refused("scale", "the same, compiled", () => compile((x) => sum(add(x, reshape(x, [1, 60_000]))))(large()), "add: the result would have shape [60000, 60000]"),
+  refused("scale", "a one-hot code of 60,000 among 60,000", () => oneHot(zeros([60_000], { dtype: "int32" }), 60_000), "oneHot: the result would have shape"),
+  refused("scale", "the Jacobian of 60,000 numbers", () => jacfwd((x) => square(x))(zeros([60_000])), "jacfwd: the result would have shape"),
+]; // prettier-ignore
+
+export default [...spellings, ...firstGuesses, ...classes, ...loops, ...forms, ...sizes];
