@@ -296,23 +296,24 @@ const HELPERS: Readonly<Record<string, Helper>> = {
   if (v_a < v_d) {
     return v_a;
   }
+  if (v_d === 0) {
+    return (v_a / v_d) * 0;
+  }
   let v_f = 1;${NORMALIZED}
-  const v_head = Math.floor(v_d * v_f * 4096) * ${1 / 4096} / v_f;
+  let v_h = Math.floor(v_d * v_f * 4096) * ${1 / 4096} / v_f;
+  let v_t = v_d;
   let v_r = v_a;
-  let v_s = 1;
   for (let i_k = 0; i_k < 26; i_k++) {
-    if (v_d * v_s <= v_r * ${2 ** -11}) { v_s = v_s * 2048; }
+    if (v_t <= v_r * ${2 ** -11}) { v_t = v_t * 2048; v_h = v_h * 2048; }
   }
   for (let i_k = 0; i_k < 26; i_k++) {
-    const v_t = v_d * v_s;
     if (v_r >= v_t) {
       const v_q = Math.floor(v_r / v_t);
-      const v_h = v_head * v_s;
       v_r = (v_r - v_q * v_h) - v_q * (v_t - v_h);
       if (v_r < 0) { v_r = v_r + v_t; }
       if (v_r >= v_t) { v_r = v_r - v_t; }
     }
-    if (v_s > 1) { v_s = v_s * ${2 ** -11}; }
+    if (v_t > v_d) { v_t = v_t * ${2 ** -11}; v_h = v_h * ${2 ** -11}; }
   }
   return v_r;`,
   },
