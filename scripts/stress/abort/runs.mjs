@@ -129,15 +129,15 @@ const later = ({ prediction, evaluate }) => ({
 
 // robust-rl
 const discounted = { discount: 0.999, tolerance: 1e-12, maxIterations: 1_000_000 };
-const model = lazily(() => garnet(key(2), { states: 300, actions: 5, branching: 20 }));
-const small = lazily(() => garnet(key(2), { states: 40, actions: 3, branching: 10 }));
+const model = lazily(() => garnet(key(2), { numStates: 300, numActions: 5, branching: 20 }));
+const small = lazily(() => garnet(key(2), { numStates: 40, numActions: 3, branching: 10 }));
 const longPlan = lazily(
   () => robustValueIteration(model(), totalVariation(0.2), { horizon: 1000 }).values,
 );
 const process = lazily(() =>
-  randomLinearMdp(key(3), { states: 100, actions: 5, dimension: 10, horizon: 20 }),
+  randomLinearMdp(key(3), { numStates: 100, numActions: 5, dimension: 10, horizon: 20 }),
 );
-const episodes = lazily(() => collectOfflineData(key(4), process(), { episodes: 20_000 }));
+const episodes = lazily(() => collectOfflineData(key(4), process(), { numEpisodes: 20_000 }));
 
 // rlhf-vpo
 const preferences = lazily(() => ({
@@ -226,8 +226,8 @@ export const runs = {
 
   // robust-rl
   drNvi: (signal) =>
-    drNvi(randomMarkovGame(key(21), { states: 6, actions: [5, 5], horizon: 1000 }), [0.1, 0.3], {
-      notion: "nash",
+    drNvi(randomMarkovGame(key(21), { numStates: 6, numActions: [5, 5], horizon: 1000 }), [0.1, 0.3], {
+      solutionConcept: "nash",
       signal,
     }),
   drop: (signal) => drop(episodes(), process().features, { radius: 0.2, signal }),
