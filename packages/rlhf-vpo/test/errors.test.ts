@@ -122,6 +122,11 @@ describe("arguments of the wrong kind", () => {
       () => fitRewardModel(problem, { tolerance: any("0") }),
       /fitRewardModel: tolerance/,
     ],
+    [
+      "data of three axes, though empty",
+      () => fitRewardModel({ ...problem, data: [[[]]] }),
+      /fitRewardModel: data must have shape \[N, 3\].*got \[1, 1, 0\]/,
+    ],
     ["no hyperparameters", () => solveVpo(problem, any(undefined)), /solveVpo: hyperparameters/],
     [
       "no hyperparameters to evaluate",

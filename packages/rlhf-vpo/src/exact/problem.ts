@@ -112,8 +112,9 @@ export function answersOf(
   { allowSame = false }: { readonly allowSame?: boolean } = {},
 ): readonly Answer[] {
   const rows = read(fn, name, input);
-  const width = rows.size === 0 ? 3 : rows.shape[1]!;
-  if (rows.size > 0 && (rows.shape.length !== 2 || (width !== 3 && width !== 4)))
+  const none = rows.shape[0] === 0;
+  const width = none ? 3 : (rows.shape[1] ?? 0);
+  if (!none && (rows.shape.length !== 2 || (width !== 3 && width !== 4)))
     throw new ShapeError(
       `${fn}: ${name} must have shape [N, 3] or, with probabilities, [N, 4], got [${rows.shape.join(", ")}]`,
     );

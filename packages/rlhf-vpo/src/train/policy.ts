@@ -40,6 +40,7 @@ import {
   recordWith,
   show,
   wholeNumber,
+  within,
 } from "@provably/core-tensor/internal";
 import { type AdamState, type Optimizer, adamw, applyUpdates } from "@provably/core-tensor/optim";
 import { type RngKey, foldIn, normal } from "@provably/core-tensor/random";
@@ -258,7 +259,7 @@ export function trainPolicy<P>(
     step,
   } = state ?? {
     params: policy.init,
-    optimizer: optimizer.init(policy.init),
+    optimizer: within(fn, () => optimizer.init(policy.init)),
     step: 0,
   };
 
@@ -286,7 +287,8 @@ export function trainPolicy<P>(
     signal?.throwIfAborted();
     const { value, gradient } = look();
     losses.push(value);
-    const [updates, next] = optimizer.update(gradient(), moments, params);
+    const slope = gradient();
+    const [updates, next] = within(fn, () => optimizer.update(slope, moments, params));
     params = applyUpdates(params, updates);
     moments = next;
     step++;
