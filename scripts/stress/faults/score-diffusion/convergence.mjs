@@ -62,6 +62,14 @@ const noisier = (sampler, factors) =>
       noise.map((z, i) => mul(factors[i], z)),
     );
   };
+/** A step that takes a multiple of the score. */
+const louder = (sampler, factor) =>
+  function* (state, row, noise) {
+    const steps = sampler.step(state, row, noise);
+    let turn = steps.next();
+    while (!turn.done) turn = steps.next(mul(factor, yield turn.value));
+    return turn.value;
+  };
 const later = (rows) =>
   rows.map((row, i) => ({ ...row, level: rows[Math.min(i + 1, rows.length - 1)].level }));
 
@@ -96,6 +104,7 @@ const orders = [
     { numSteps: [25, 50, 100] },
     {
       "noise 10 % too large": { step: noisier(ddpm, [1.1]) },
+      "a score 5 % too large": { step: louder(ddpm, 1.05) },
       "score of the next level: off by one in the schedule": {
         ...withTable(ddpm, later),
         note: "its error is of a higher order than that of ddpm itself; `acceleratedOde` would lose its order by it",

@@ -23,7 +23,7 @@ const finite = {
     "the law is another": {
       damage: ({ seed }) =>
         sample(ddpm, lineLaw(seed + 1000), key(seed), { shape: [64, 1], numSteps: 20 }).certificate,
-      note: "it says that the run came through, nothing of the law; `certifyOrder` and `certifyErrorBound` judge the sampler",
+      note: "it says that the run came through, nothing of the law; `certifyScore` judges the network, `certifyOrder` and `certifyErrorBound` the sampler",
     },
   },
 };
