@@ -106,8 +106,8 @@ const COMPILE: Schema<CompileOptions> = {
  * The first call with given tree structure, extents, types and constants runs `f` on arrays without elements and writes down what it
  * does. Equal subexpressions are computed once, what no result needs is not computed, elementwise operations run as one loop, and all
  * intermediate values share one stretch of memory that is laid out beforehand. Later calls of the kind run the plan and never `f`.
- * Arrays in the arguments vary from call to call; numbers, strings and other constants are part of the kind, so that a number that
- * changes with every call should be an array. Inside `f`, gradients and `vmap` work, and whole training steps can be compiled; reading
+ * Arrays in the arguments, typed arrays and ndarrays among them, vary from call to call; numbers, lists of numbers, strings and other
+ * constants are part of the kind, so that a number that changes with every call should be an array. Inside `f`, gradients and `vmap` work, and whole training steps can be compiled; reading
  * an element (`item`, `.data`) throws `ConcretizationError`. Inside another transform a compiled function is seen through: its
  * gradient is that of `f`. With a device of `@provably/core-tensor/gpu` the compiled function returns a promise; `deviceNamed` there opens
  * one by name.

@@ -213,7 +213,7 @@ function checkScalar(fn: string, y: unknown): NdArray {
 /**
  * A function that returns the gradient $\nabla f$ of a function with a single number as its value.
  *
- * Works on trees: the gradient has the structure of the argument. Gradients of gradients work, and so do ordinary `if` and `while` on `item(x)`.
+ * Works on trees: the gradient has the structure of the argument, with an array wherever there is one or what stands for one (a number, a list of numbers, a typed array). Gradients of gradients work, and so do ordinary `if` and `while` on `item(x)`.
  *
  * @param f - function whose result is a single float
  * @param options - see {@link GradOptions}

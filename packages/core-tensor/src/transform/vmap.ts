@@ -41,6 +41,8 @@ const VMAP: Schema<VmapOptions> = {
 /**
  * A function that does for every member of a batch what `f` does for one.
  *
+ * Numbers inside an argument, which have no member axis, are shared by all members; numbers that `f` returns are repeated for each.
+ *
  * Runs `f` once, on all members together: every operation has a rule that carries the extra axis, so no loop over members is left.
  *
  * @param f - function of trees of arrays to a tree of arrays, written for one member

@@ -7,6 +7,10 @@ import { isNdArray } from "../trace/input.js";
 
 /**
  * Arrays in nested objects and lists. Anything that is neither array, plain object nor list is a constant and is carried along unchanged.
+ *
+ * Transforms such as `grad` and `scan` also take what stands for an array in the place of one: typed arrays, ndarrays, numbers, and lists
+ * of nothing but numbers, which then are one array. A list with arrays in it is a list of arrays; truth values by themselves and text stay
+ * constants. {@link treeLeaves} and {@link treeMap} see arrays only.
  * @category Trees
  */
 export type Tree = unknown;
