@@ -50,9 +50,40 @@ function acrossLanes<T>(kind: i32, x: v128): T {
   return r;
 }
 
+/** The sum of two 32-bit floats, or of their squares, in each lane. */
+@inline
+function wide(kind: i32, acc: v128, x: v128): v128 {
+  const y = f64x2.promote_low_f32x4(x);
+  return f64x2.add(acc, kind == SQUARES ? f64x2.mul(y, y) : y);
+}
+
+/** Sums of rows of 32-bit floats, as doubles from the first element on. */
+@inline
+function wideRows(kind: i32, x: usize, rows: i32, cols: i32, out: usize): void {
+  for (let i = 0; i < rows; i++, out += 8) {
+    let a = f64x2.splat(0), b = a;
+    let j = 0;
+    for (; j + 4 <= cols; j += 4, x += 16) {
+      const v = v128.load(x);
+      a = wide(kind, a, v);
+      b = wide(kind, b, v128.shuffle<i32>(v, v, 2, 3, 0, 1));
+    }
+    let total = laneSum<f64>(f64x2.add(a, b));
+    for (; j < cols; j++, x += 4) {
+      const v = <f64>load<f32>(x);
+      total += kind == SQUARES ? v * v : v;
+    }
+    store<f64>(out, total);
+  }
+}
+
 /** Each row of `[rows, cols]` reduced to one double at `out`. Sums are taken in blocks whose partial sums are added as doubles. */
 @inline
 export function rows<T>(kind: i32, x: usize, rows: i32, cols: i32, out: usize): void {
+  if (sizeof<T>() == 4 && (kind == SUM || kind == SQUARES)) {
+    wideRows(kind, x, rows, cols, out);
+    return;
+  }
   for (let i = 0; i < rows; i++, out += 8) {
     let total: f64 = neutral<f64>(kind);
     for (let left = cols; left > 0; left -= BLOCK) {

@@ -98,6 +98,9 @@ export function reduceRows<T extends FloatArray>(
 /** Rows whose partial result joins the total. */
 const BLOCK_ROWS = 256;
 
+/** The same for sums of 32-bit floats, whose totals are kept as doubles. */
+const WIDE_BLOCK_ROWS = 32;
+
 /** Bytes of such a block in scratch: wide arrays are taken in strips of columns. */
 const BLOCK_BYTES = 1 << 20;
 
@@ -112,7 +115,8 @@ export function reduceColumns<T extends FloatArray>(
   if (outer * rows * cols === 0) return undefined;
   const run = (x instanceof Float32Array ? reduce32 : reduce64)()?.[`${kind}Columns`];
   const bytes = x.BYTES_PER_ELEMENT;
-  const height = Math.min(rows, BLOCK_ROWS);
+  const wide = x instanceof Float32Array && (kind === "sum" || kind === "sumSquares");
+  const height = Math.min(rows, wide ? WIDE_BLOCK_ROWS : BLOCK_ROWS);
   const strip = Math.min(cols, Math.floor(BLOCK_BYTES / bytes / height));
   const partAt = SCRATCH_START + align(strip * bytes);
   const xAt = partAt + align(strip * bytes);
@@ -122,6 +126,8 @@ export function reduceColumns<T extends FloatArray>(
   for (let p = 0; p < outer; p++)
     for (let j = 0; j < cols; j += strip) {
       const count = Math.min(strip, cols - j);
+      const totals = wide && rows > height ? new Float64Array(count) : undefined;
+      const at = SCRATCH_START / bytes;
       for (let i = 0; i < rows; i += height) {
         const block = Math.min(height, rows - i);
         const from = (p * rows + i) * cols + j;
@@ -132,9 +138,10 @@ export function reduceColumns<T extends FloatArray>(
               x.subarray(from + r * cols, from + r * cols + count),
               xAt / bytes + r * count,
             );
-        run(xAt, block, count, partAt, SCRATCH_START, i === 0 ? 1 : 0);
+        run(xAt, block, count, partAt, SCRATCH_START, i === 0 || totals ? 1 : 0);
+        if (totals) for (let c = 0; c < count; c++) totals[c]! += scratch[at + c]!;
       }
-      out.set(scratch.subarray(SCRATCH_START / bytes, SCRATCH_START / bytes + count), p * cols + j);
+      out.set(totals ?? scratch.subarray(at, at + count), p * cols + j);
     }
   return out;
 }

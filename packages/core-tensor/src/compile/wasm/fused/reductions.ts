@@ -1,4 +1,4 @@
-/** Sums and extrema of rows, taken on the way in vector accumulators. Sums of floats are added up tile by tile as doubles. */
+/** Sums and extrema of rows, taken on the way in vector accumulators. Sums of floats are added up as doubles. */
 import { SIZES } from "../plan/group.js";
 import { V128 } from "../encode.js";
 import type { Frame } from "./frame.js";
@@ -8,7 +8,7 @@ const SWAP_HALVES = [8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7];
 const SWAP_WORDS = [4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11];
 
 export class Reductions {
-  /** Vector accumulator, and for sums of floats the wide total, of each reduced result. */
+  /** Vector accumulator, and for sums of floats the wide total, of each reduced result; 32-bit floats to add pass through the first. */
   private readonly accumulators = new Map<
     number,
     { readonly acc: number; readonly total: number }
@@ -48,13 +48,26 @@ export class Reductions {
   /** Takes in the first `count` lanes of the vector that `pushValue` pushes. */
   accumulate(k: number, pushValue: () => void, count: number): void {
     const { body, lanes, bytesPerElement } = this.frame;
-    const { acc } = this.accumulators.get(k)!;
+    const { acc, total } = this.accumulators.get(k)!;
     pushValue();
     if (count < lanes) {
       this.pushNeutral(k);
       body.get(this.frame.table);
       body.vectorMemory(0, this.frame.constants.leadingBytes(count * bytesPerElement));
       body.vector(0x52);
+    }
+    if (this.inDoubles(k) && this.typeOf(k) === "f32") {
+      body.tee(acc);
+      body.vector(0x5f);
+      body.get(total);
+      body.vector(0xf0);
+      body.get(acc);
+      body.get(acc);
+      body.shuffle(SWAP_HALVES);
+      body.vector(0x5f);
+      body.vector(0xf0);
+      body.set(total);
+      return;
     }
     body.get(acc);
     body.vector(this.opcode(k));
@@ -63,21 +76,14 @@ export class Reductions {
 
   /** Ends a tile. */
   flush(): void {
-    for (const k of this.accumulators.keys()) if (this.inDoubles(k)) this.flushSum(k);
+    for (const k of this.accumulators.keys())
+      if (this.inDoubles(k) && this.typeOf(k) === "f64") this.flushSum(k);
   }
 
   private flushSum(k: number): void {
     const { body } = this.frame;
     const { acc, total } = this.accumulators.get(k)!;
     body.get(acc);
-    if (this.typeOf(k) === "f32") {
-      body.vector(0x5f);
-      body.get(acc);
-      body.get(acc);
-      body.shuffle(SWAP_HALVES);
-      body.vector(0x5f);
-      body.vector(0xf0);
-    }
     body.get(total);
     body.vector(0xf0);
     body.set(total);
