@@ -95,7 +95,9 @@ export { costModel, type Cost, type CostOptions } from "./measure/cost.js";
 export {
   certifyContinuation,
   certifyExperts,
+  certifyModel,
   sparsitySavings,
   type ContinuationCertificateOptions,
+  type ModelCertificateOptions,
   type SparsitySavings,
 } from "./measure/certificate.js";

@@ -11,8 +11,8 @@ export {
   type AreaPartition,
   type AreaPartitionOptions,
   type SpatialDistribution,
-} from "./world/distribution.js";
-export type { Latent } from "./world/latent.js";
+} from "./data/distribution.js";
+export type { Latent } from "./data/latent.js";
 export {
   enumerateImages,
   maskedCount,
@@ -22,13 +22,13 @@ export {
   sampleMaskedImages,
   type MaskedImage,
   type SpatialImage,
-} from "./world/sampling.js";
+} from "./data/sampling.js";
 export {
   decouplingAtZero,
   informationGap,
   powerLawAreaSizes,
   type AreaSetting,
-} from "./world/information-gap.js";
+} from "./data/information-gap.js";
 
 // the one-layer attention model
 export {

@@ -360,7 +360,11 @@ describe("mean field", () => {
     "takes the specification's steps as worlds grow, exponents $globalExponent and $localExponent",
     (e) => {
       const runs = [100, 400, 1600, 6400].map((numPatches, i) => {
-        const { globalSize, localSize } = powerLawAreaSizes({ numPatches, ...e });
+        const { globalSize, localSize } = powerLawAreaSizes({
+          numPatches,
+          globalExponent: e.globalExponent,
+          localExponent: e.localExponent,
+        });
         const numLocal = (e.patches[i]! - globalSize) / localSize;
         return detectPhases(
           simulateMeanField({

@@ -47,6 +47,10 @@ export function decodedTensors(config: JsonObject, stored: StoredTensors): Tenso
   const bases = new Map<string, string[]>();
   for (const name of method === undefined ? [] : stored.names)
     if (name.endsWith(method!.mark)) bases.set(name.slice(0, -method!.mark.length), []);
+  if (method !== undefined && bases.size === 0)
+    throw new FormatError(
+      `loadModel: the config announces quantization "${quantName(config)}", and no tensor is stored so`,
+    );
   const plain = stored.names.filter((name) => {
     for (let at = name.indexOf("."); at >= 0; at = name.indexOf(".", at + 1)) {
       const parts = bases.get(name.slice(0, at));
@@ -91,6 +95,11 @@ function partsOf(
     ending: (start) => endings.find((ending) => ending.startsWith(start)),
     wrong,
   };
+}
+
+function quantName(config: JsonObject): string {
+  const { quant_method: name } = (config.value("quantization_config") ?? {}) as { quant_method?: string }; // prettier-ignore
+  return name ?? "mlx";
 }
 
 /** The method that a config announces; undefined for none. */

@@ -12,7 +12,7 @@ import {
   satisfying,
   wholeNumber,
 } from "@provably/core-tensor/internal";
-import { optionsGuard } from "../options.js";
+import { optionsGuard } from "../../internal/options.js";
 
 /**
  * How the next token is chosen. Without any option the distribution is the model's own.

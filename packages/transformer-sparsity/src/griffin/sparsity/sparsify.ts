@@ -11,7 +11,7 @@ import {
   recordOf,
   recordWith,
 } from "@provably/core-tensor/internal";
-import { optionalFields } from "../options.js";
+import { optionalFields } from "../../internal/options.js";
 import { type RngKey, foldIn } from "@provably/core-tensor/random";
 import type { FeedForward } from "../runtime/feed-forward.js";
 import { type LanguageModel, checkModel } from "../runtime/model.js";

@@ -1,15 +1,17 @@
 /** How far a query looks on the grid of patches. */
-import { DomainError, type NdArray, ShapeError } from "@provably/core-tensor";
+import { type NdArray, ShapeError } from "@provably/core-tensor";
 import {
   anyNumber,
-  anyRecord,
   check,
+  checkOptions,
+  type Guard,
   listOf,
+  oneOf,
   optional,
-  show,
+  positiveNumber,
+  trueOrFalse,
 } from "@provably/core-tensor/internal";
 
-import { checkPositive } from "../internal/check.js";
 import { type Maps, perQuery, readMaps } from "../internal/maps.js";
 import type { AttentionInput } from "./tensor.js";
 
@@ -27,6 +29,13 @@ export interface AttentionDistanceOptions {
   /** Take rows that sum to less than 1, as {@link dropTokens} leaves them without renormalising; default false. */
   readonly partialRows?: boolean;
 }
+
+const DISTANCE = {
+  grid: listOf(anyNumber, 2) as Guard<readonly [number, number]>,
+  patchSize: positiveNumber,
+  scale: oneOf("patch", "unit"),
+  partialRows: trueOrFalse,
+};
 
 /**
  * The mean distance $\sum_k a_{qk} \lVert x_q - x_k \rVert$ between each query's patch and the patches it attends to.
@@ -56,10 +65,7 @@ export function attentionDistance(
     patchSize = 1,
     scale = "patch",
     partialRows = false,
-  } = check(fn, "options", options, anyRecord);
-  checkPositive(fn, "patchSize", patchSize);
-  if (scale !== "patch" && scale !== "unit")
-    throw new DomainError(`${fn}: scale must be patch or unit, got ${show(scale)}`);
+  } = checkOptions<AttentionDistanceOptions>(fn, options, DISTANCE);
   const maps = readMaps(fn, attention, partialRows ? "at most one" : "one");
   const table = distances(maps.keys, gridOf(fn, maps, options.grid), patchSize, scale);
   return perQuery(maps, (row, q) => {

@@ -1,6 +1,6 @@
 /** Whether different queries, or different heads, look at different places. */
-import { DomainError, type NdArray, ShapeError, array } from "@provably/core-tensor";
-import { anyRecord, check, show } from "@provably/core-tensor/internal";
+import { type NdArray, ShapeError, array } from "@provably/core-tensor";
+import { checkOptions, oneOf, trueOrFalse } from "@provably/core-tensor/internal";
 import { meanPairDistance, mutualInformation, rowDistance } from "../internal/diversity.js";
 import { type Maps, perMap, readMaps } from "../internal/maps.js";
 import type { AttentionInput } from "./tensor.js";
@@ -23,14 +23,7 @@ export interface DiversityOptions {
   readonly skipEmpty?: boolean;
 }
 
-const DISTANCES: readonly string[] = ["cosine", "l2", "tv", "jsd"];
-
-function checkDistance(fn: string, distance: string): void {
-  if (!DISTANCES.includes(distance))
-    throw new DomainError(
-      `${fn}: distance must be one of ${DISTANCES.join(", ")}, got ${show(distance)}`,
-    );
-}
+const DIVERSITY = { distance: oneOf("cosine", "l2", "tv", "jsd"), skipEmpty: trueOrFalse };
 
 /**
  * The mean distance between the attention of two different queries: 0 when all queries look at the same places, 1 (for `cosine` and `tv`) when no two look at a
@@ -58,13 +51,11 @@ export function attentionDiversity(
   attention: AttentionInput,
   options: DiversityOptions = {},
 ): NdArray {
-  const { distance = "cosine", skipEmpty = false } = check(
+  const { distance = "cosine", skipEmpty = false } = checkOptions<DiversityOptions>(
     "attentionDiversity",
-    "options",
     options,
-    anyRecord,
+    DIVERSITY,
   );
-  checkDistance("attentionDiversity", distance);
   const maps = readMaps("attentionDiversity", attention, skipEmpty ? "one or zero" : "one");
   return perMap(maps, (map) => {
     const kept = skipEmpty ? withMass(map, maps.keys) : map;
@@ -103,13 +94,11 @@ function withMass(map: Float64Array, keys: number): Float64Array {
  * @category Attention metrics
  */
 export function headDiversity(attention: AttentionInput, options: DiversityOptions = {}): NdArray {
-  const { distance = "cosine", skipEmpty = false } = check(
+  const { distance = "cosine", skipEmpty = false } = checkOptions<DiversityOptions>(
     "headDiversity",
-    "options",
     options,
-    anyRecord,
+    DIVERSITY,
   );
-  checkDistance("headDiversity", distance);
   const maps = readMaps("headDiversity", attention, skipEmpty ? "one or zero" : "one");
   const heads = maps.stack[maps.stack.length - 1];
   if (heads === undefined)

@@ -1,6 +1,5 @@
 /** Getting attention maps in: tensors of other libraries, files, or raw queries and keys. */
 import {
-  DomainError,
   type NdArray,
   ShapeError,
   array,
@@ -9,7 +8,7 @@ import {
   mul,
   softmax,
 } from "@provably/core-tensor";
-import { anyRecord, check, show, tensor } from "@provably/core-tensor/internal";
+import { check, checkOptions, finiteNumber, tensor } from "@provably/core-tensor/internal";
 import { decodeNpy } from "@provably/core-tensor/io";
 
 import { type AttentionInput, readTensor } from "./tensor.js";
@@ -36,6 +35,11 @@ export function attentionFromTensor(input: AttentionInput | Uint8Array): NdArray
   return array(data, { shape: [...shape] });
 }
 
+interface ScaleOptions {
+  readonly scale?: number;
+}
+const SCALE = { scale: finiteNumber };
+
 /**
  * The attention of raw queries and keys, $\operatorname{softmax}(s\, Q K^\top)$: for models whose fused kernels return no attention.
  *
@@ -56,7 +60,7 @@ export function attentionFromTensor(input: AttentionInput | Uint8Array): NdArray
 export function attentionFromQK(
   queries: NdArray,
   keys: NdArray,
-  options: { readonly scale?: number } = {},
+  options: ScaleOptions = {},
 ): NdArray {
   check("attentionFromQK", "queries", queries, tensor);
   check("attentionFromQK", "keys", keys, tensor);
@@ -70,8 +74,10 @@ export function attentionFromQK(
     throw new ShapeError(
       `attentionFromQK: queries must be [..., Q, d] and keys [..., K, d], got [${queries.shape.join(", ")}] and [${keys.shape.join(", ")}]`,
     );
-  const { scale = 1 / Math.sqrt(width) } = check("attentionFromQK", "options", options, anyRecord);
-  if (!Number.isFinite(scale))
-    throw new DomainError(`attentionFromQK: scale must be finite, got ${show(scale)}`);
+  const { scale = 1 / Math.sqrt(width) } = checkOptions<ScaleOptions>(
+    "attentionFromQK",
+    options,
+    SCALE,
+  );
   return softmax(mul(scale, matmul(queries, matrixTranspose(keys))), { axis: -1 });
 }

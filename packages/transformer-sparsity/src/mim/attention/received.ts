@@ -1,11 +1,11 @@
 /** What the keys receive. */
 import { DomainError, type NdArray, ShapeError, array } from "@provably/core-tensor";
 import {
-  anyRecord,
   check,
+  checkOptions,
   listOf,
   numberList,
-  optional,
+  trueOrFalse,
   wholeNumber,
 } from "@provably/core-tensor/internal";
 
@@ -74,6 +74,11 @@ export function heavyHitters(attention: AttentionInput, k: number): NdArray {
   return array(out, { shape: [...stack, k], copy: false });
 }
 
+interface AreaOptions {
+  readonly mask?: ArrayLike<number>;
+}
+const AREA = { mask: numberList };
+
 /** There is room for every label up to the largest. */
 const MAX_LABEL = 65_535;
 
@@ -97,12 +102,11 @@ const MAX_LABEL = 65_535;
 export function areaAttention(
   attention: AttentionInput,
   labels: ArrayLike<number>,
-  options: { readonly mask?: ArrayLike<number> } = {},
+  options: AreaOptions = {},
 ): NdArray {
   const { data, stack, queries, keys } = readMaps("areaAttention", attention);
-  const { mask } = check("areaAttention", "options", options, anyRecord);
+  const { mask } = checkOptions<AreaOptions>("areaAttention", options, AREA);
   check("areaAttention", "labels", labels, numberList);
-  check("areaAttention", "mask", mask, optional(numberList));
   if (labels.length !== keys)
     throw new ShapeError(
       `areaAttention: labels must hold ${keys} numbers, one a key, got ${labels.length}`,
@@ -127,6 +131,11 @@ export function areaAttention(
   return array(out, { shape: [...stack, queries, numLabels], copy: false });
 }
 
+interface DropOptions {
+  readonly renormalize?: boolean;
+}
+const DROP = { renormalize: trueOrFalse };
+
 /**
  * Attention without some tokens, such as CLS or registers: they are removed from queries and keys, and rows are scaled to sum to 1 again.
  *
@@ -147,9 +156,9 @@ export function areaAttention(
 export function dropTokens(
   attention: AttentionInput,
   indices: readonly number[],
-  options: { readonly renormalize?: boolean } = {},
+  options: DropOptions = {},
 ): { readonly attention: NdArray; readonly emptyRows: readonly number[] } {
-  const { renormalize = true } = check("dropTokens", "options", options, anyRecord);
+  const { renormalize = true } = checkOptions<DropOptions>("dropTokens", options, DROP);
   check("dropTokens", "indices", indices, listOf(wholeNumber(0)));
   const { shape } = readTensor("dropTokens", attention);
   const maps = readMaps("dropTokens", attention, "any");

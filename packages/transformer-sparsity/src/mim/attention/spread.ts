@@ -1,6 +1,6 @@
 /** How widely a query spreads its attention. */
 import { DomainError, type NdArray } from "@provably/core-tensor";
-import { anyRecord, check, show } from "@provably/core-tensor/internal";
+import { checkOptions, show, trueOrFalse } from "@provably/core-tensor/internal";
 import { type Maps, perQuery, readMaps } from "../internal/maps.js";
 import type { AttentionInput } from "./tensor.js";
 
@@ -9,6 +9,11 @@ export function rowEntropy(row: Float64Array): number {
   for (const a of row) if (a > 0) total -= a * Math.log(a);
   return total;
 }
+
+interface EntropyOptions {
+  readonly normalized?: boolean;
+}
+const ENTROPY = { normalized: trueOrFalse };
 
 /**
  * The entropy $-\sum_k a_k \log a_k$ of each query's attention, in nats: 0 when it looks at one key, $\log K$ when it looks at all alike.
@@ -26,15 +31,10 @@ export function rowEntropy(row: Float64Array): number {
  * ```
  * @category Attention metrics
  */
-export function attentionEntropy(
-  attention: AttentionInput,
-  options: { readonly normalized?: boolean } = {},
-): NdArray {
+export function attentionEntropy(attention: AttentionInput, options: EntropyOptions = {}): NdArray {
   const maps = readMaps("attentionEntropy", attention);
-  const unit =
-    check("attentionEntropy", "options", options, anyRecord).normalized === true && maps.keys > 1
-      ? Math.log(maps.keys)
-      : 1;
+  const { normalized = false } = checkOptions<EntropyOptions>("attentionEntropy", options, ENTROPY);
+  const unit = normalized && maps.keys > 1 ? Math.log(maps.keys) : 1;
   return perQuery(maps, (row) => rowEntropy(row) / unit);
 }
 

@@ -4,9 +4,10 @@ import {
   anyList,
   anyNumber,
   check,
+  checkOptions,
+  type Guard,
   listOf,
-  optional,
-  recordWith,
+  positiveNumber,
   wholeNumber,
 } from "@provably/core-tensor/internal";
 
@@ -107,17 +108,18 @@ export function summarizeAttention(
   layers: readonly AttentionInput[],
   options: SummarizeOptions = {},
 ): HeadSummary[] {
-  check("summarizeAttention", "options", options, shape);
+  checkOptions<SummarizeOptions>("summarizeAttention", options, SUMMARIZE);
   return check("summarizeAttention", "layers", layers, anyList).flatMap((layer, number) =>
     summarizeLayer(layer, number, options),
   );
 }
 
-const shape = recordWith({
-  grid: optional(listOf(anyNumber, 2)),
-  dropTokens: optional(listOf(wholeNumber(0))),
-  topK: optional(wholeNumber(1)),
-});
+const SUMMARIZE = {
+  grid: listOf(anyNumber, 2) as Guard<readonly [number, number]>,
+  patchSize: positiveNumber,
+  dropTokens: listOf(wholeNumber(0)),
+  topK: wholeNumber(),
+};
 
 function summarizeLayer(
   layer: AttentionInput,

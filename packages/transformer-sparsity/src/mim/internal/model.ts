@@ -3,8 +3,8 @@
  * exponentials are products of exp Υ[p, q], which no sample changes, with one factor for each area: no exponential for each key and sample.
  */
 import { type Correlations, checkCorrelations } from "../theory/correlations.js";
-import { type SpatialDistribution, checkWorld } from "../world/distribution.js";
-import type { MaskedImage } from "../world/sampling.js";
+import { type SpatialDistribution, checkWorld } from "../data/distribution.js";
+import type { MaskedImage } from "../data/sampling.js";
 
 /** Correlations with exponentials of the positional ones, relative to the greatest of each row. */
 export interface Model {

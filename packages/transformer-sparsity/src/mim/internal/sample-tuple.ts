@@ -1,7 +1,7 @@
 /** Drawing the tuples of the contrastive objectives. */
 import { type RngKey, foldIn } from "@provably/core-tensor/random";
-import type { SpatialDistribution } from "../world/distribution.js";
-import { type MaskedImage, drawImage, drawMaskedImages, sampleMask } from "../world/sampling.js";
+import type { SpatialDistribution } from "../data/distribution.js";
+import { type MaskedImage, drawImage, drawMaskedImages, sampleMask } from "../data/sampling.js";
 import type { ContrastiveTuple } from "../theory/contrastive.js";
 
 export function sampleTuple(
@@ -18,6 +18,12 @@ export function sampleTuple(
   return {
     anchor: masked("anchor"),
     positive: masked("positive"),
-    negatives: drawMaskedImages(world, foldIn(key, "negatives"), numNegatives, { maskRatio }),
+    negatives: drawMaskedImages(
+      "sampleTuple",
+      world,
+      foldIn(key, "negatives"),
+      numNegatives,
+      maskRatio,
+    ),
   };
 }

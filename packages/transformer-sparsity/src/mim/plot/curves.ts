@@ -2,19 +2,29 @@
 import { DomainError } from "@provably/core-tensor";
 import {
   anyNumber,
-  anyRecord,
   anyString,
   check,
+  checkOptions,
+  finiteNumber,
   listOf,
   mapOf,
-  optional,
   recordWith,
 } from "@provably/core-tensor/internal";
 
 import { chart } from "../internal/svg.js";
 import { type QueryHistory, checkHistory } from "../theory/history.js";
-import { detectPhases, type PhaseOptions } from "../theory/phases.js";
+import { PHASES, type PhaseOptions, detectPhases } from "../theory/phases.js";
 import type { HeadSummary } from "../attention/summary.js";
+
+interface AreaOptions {
+  readonly global?: number;
+}
+const AREA = { global: PHASES.global };
+
+interface LossOptions {
+  readonly optimal?: number;
+}
+const LOSS = { optimal: finiteNumber };
 
 /**
  * The correlations of a query as training goes on: with its own area, with the global one, and the largest positional one; the end of decoupling is marked.
@@ -32,7 +42,7 @@ import type { HeadSummary } from "../attention/summary.js";
  * @category Pictures
  */
 export function plotCorrelations(history: QueryHistory, options: PhaseOptions = {}): string {
-  const { global = 0 } = check("plotCorrelations", "options", options, anyRecord);
+  const { global = 0 } = checkOptions<PhaseOptions>("plotCorrelations", options, PHASES);
   checkHistory("plotCorrelations", history, global);
   const { steps, phi, target, upsilonMax } = history;
   const { decouplingEnd } = detectPhases(history, options);
@@ -73,11 +83,8 @@ export function plotCorrelations(history: QueryHistory, options: PhaseOptions = 
  * ```
  * @category Pictures
  */
-export function plotAreaAttention(
-  history: QueryHistory,
-  options: { readonly global?: number } = {},
-): string {
-  const { global = 0 } = check("plotAreaAttention", "options", options, anyRecord);
+export function plotAreaAttention(history: QueryHistory, options: AreaOptions = {}): string {
+  const { global = 0 } = checkOptions<AreaOptions>("plotAreaAttention", options, AREA);
   checkHistory("plotAreaAttention", history, global);
   const { steps, areaAttention, target } = history;
   const rest = areaAttention.map((row) =>
@@ -118,12 +125,11 @@ export function plotAreaAttention(
  */
 export function plotLoss(
   history: { readonly steps: readonly number[]; readonly loss: readonly number[] },
-  options: { readonly optimal?: number } = {},
+  options: LossOptions = {},
 ): string {
   const { steps, loss } = check("plotLoss", "history", history, losses);
   if (steps.length === 0) throw new DomainError("plotLoss: history must hold at least one record");
-  const { optimal } = check("plotLoss", "options", options, anyRecord);
-  check("plotLoss", "optimal", optimal, optional(anyNumber));
+  const { optimal } = checkOptions<LossOptions>("plotLoss", options, LOSS);
   return chart({
     title: "Loss during training",
     xLabel: "step",

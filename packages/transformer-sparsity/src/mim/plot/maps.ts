@@ -3,22 +3,45 @@ import { DomainError, type NdArray, ShapeError, array } from "@provably/core-ten
 import {
   anyList,
   anyNumber,
-  anyRecord,
   anyString,
   check,
+  checkOptions,
+  type Guard,
   listOf,
   optional,
+  positiveNumber,
   recordWith,
   show,
   tensor,
+  wholeNumber,
 } from "@provably/core-tensor/internal";
 
 import type { AttentionInput } from "../attention/tensor.js";
 import { readMaps } from "../internal/maps.js";
 import { COLOURS, drawing, label, picture, rectangle } from "../internal/svg.js";
-import { checkInteger, checkPositive } from "../internal/check.js";
-import { type SpatialDistribution, checkWorld } from "../world/distribution.js";
+import { type SpatialDistribution, checkWorld } from "../data/distribution.js";
 import { heatmapPng, imageGridPng } from "./png.js";
+
+interface GridOptions {
+  readonly grid?: readonly [number, number];
+}
+const GRID = { grid: listOf(anyNumber, 2) as Guard<readonly [number, number]> };
+
+interface MapOptions extends GridOptions {
+  readonly query?: number;
+  readonly title?: string;
+}
+const MAP = { ...GRID, query: anyNumber, title: anyString };
+
+interface CellOptions {
+  readonly cell?: number;
+}
+const CELL = { cell: positiveNumber };
+
+interface PixelOptions {
+  readonly scale?: number;
+}
+const PIXEL = { scale: wholeNumber() };
 
 function squareGrid(
   fn: string,
@@ -51,23 +74,14 @@ function squareGrid(
  * ```
  * @category Pictures
  */
-export function plotAttentionMap(
-  attention: AttentionInput,
-  options: {
-    readonly query?: number;
-    readonly grid?: readonly [number, number];
-    readonly title?: string;
-  } = {},
-): string {
+export function plotAttentionMap(attention: AttentionInput, options: MapOptions = {}): string {
   const fn = "plotAttentionMap";
   const maps = readMaps(fn, attention);
-  const { query = 0, title = `Attention of patch ${show(query)}` } = check(
+  const { query = 0, title = `Attention of patch ${show(query)}` } = checkOptions<MapOptions>(
     fn,
-    "options",
     options,
-    anyRecord,
+    MAP,
   );
-  check(fn, "title", title, anyString);
   if (maps.count !== 1)
     throw new ShapeError(`${fn}: attention must be a single map [Q, K], got ${maps.count} maps`);
   if (!Number.isInteger(query) || query < 0 || query >= maps.queries)
@@ -113,11 +127,10 @@ export function plotAttentionMap(
  */
 export function plotAttentionGrid(
   layers: readonly AttentionInput[],
-  options: { readonly cell?: number } = {},
+  options: CellOptions = {},
 ): string {
   const fn = "plotAttentionGrid";
-  const { cell = 96 } = check(fn, "options", options, anyRecord);
-  checkPositive(fn, "cell", cell);
+  const { cell = 96 } = checkOptions<CellOptions>(fn, options, CELL);
   check(fn, "layers", layers, anyList);
   if (layers.length === 0) throw new DomainError(`${fn}: layers must hold at least one layer`);
   const read = layers.map((layer) => readMaps(fn, layer));
@@ -166,10 +179,9 @@ export function plotAttentionGrid(
  */
 export function plotReconstruction(
   images: { readonly original: NdArray; readonly masked: NdArray; readonly reconstructed: NdArray },
-  options: { readonly scale?: number } = {},
+  options: PixelOptions = {},
 ): string {
-  const { scale = 2 } = check("plotReconstruction", "options", options, anyRecord);
-  checkInteger("plotReconstruction", "scale", scale, 1);
+  const { scale = 2 } = checkOptions<PixelOptions>("plotReconstruction", options, PIXEL);
   check(
     "plotReconstruction",
     "images",
@@ -214,15 +226,12 @@ export function plotReconstruction(
  * ```
  * @category Pictures
  */
-export function plotPartition(
-  world: SpatialDistribution,
-  options: { readonly grid?: readonly [number, number] } = {},
-): string {
+export function plotPartition(world: SpatialDistribution, options: GridOptions = {}): string {
   checkWorld("plotPartition", world);
   const [rows, columns] = squareGrid(
     "plotPartition",
     world.numPatches,
-    check("plotPartition", "options", options, anyRecord).grid,
+    checkOptions<GridOptions>("plotPartition", options, GRID).grid,
   );
   const side = 150;
   const cell = side / Math.max(rows, columns);

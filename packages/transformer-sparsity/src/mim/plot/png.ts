@@ -1,9 +1,15 @@
 /** Pictures of numbers as PNG files, without a canvas. */
 import { DomainError, type NdArray, ShapeError, toTypedArray } from "@provably/core-tensor";
-import { anyRecord, check, listOf, tensor } from "@provably/core-tensor/internal";
+import {
+  check,
+  checkOptions,
+  listOf,
+  nonNegativeNumber,
+  tensor,
+  wholeNumber,
+} from "@provably/core-tensor/internal";
 
 import { encode } from "fast-png";
-import { checkInteger, checkNotNegative } from "../internal/check.js";
 import { viridis } from "../internal/colour.js";
 
 /**
@@ -16,6 +22,8 @@ export interface HeatmapOptions {
   /** Side of a cell in pixels; default 1. */
   readonly scale?: number;
 }
+
+const HEATMAP = { high: nonNegativeNumber, scale: wholeNumber() };
 
 /**
  * A matrix of numbers from 0 on as a coloured picture, dark for 0 and yellow for the largest.
@@ -35,8 +43,7 @@ export interface HeatmapOptions {
  */
 export function heatmapPng(matrix: NdArray, options: HeatmapOptions = {}): Uint8Array {
   check("heatmapPng", "matrix", matrix, tensor);
-  const { scale = 1 } = check("heatmapPng", "options", options, anyRecord);
-  checkInteger("heatmapPng", "scale", scale, 1);
+  const { scale = 1 } = checkOptions<HeatmapOptions>("heatmapPng", options, HEATMAP);
   const [rows, columns] = matrix.shape;
   if (matrix.shape.length !== 2 || rows! * columns! === 0)
     throw new ShapeError(
@@ -44,7 +51,6 @@ export function heatmapPng(matrix: NdArray, options: HeatmapOptions = {}): Uint8
     );
   const values = Float64Array.from(toTypedArray(matrix));
   const { high = values.reduce((a, b) => Math.max(a, b), 0) } = options;
-  checkNotNegative("heatmapPng", "high", high);
   const [width, height] = [columns! * scale, rows! * scale];
   const data = new Uint8Array(width * height * 3);
   for (let y = 0; y < height; y++)
@@ -54,6 +60,12 @@ export function heatmapPng(matrix: NdArray, options: HeatmapOptions = {}): Uint8
     }
   return encode({ width, height, data, channels: 3, depth: 8 });
 }
+
+interface ImageGridOptions {
+  readonly scale?: number;
+  readonly gap?: number;
+}
+const IMAGES = { scale: wholeNumber(), gap: wholeNumber(0) };
 
 /**
  * Rows of grey images side by side, white on black for values from 0 to 1.
@@ -71,14 +83,9 @@ export function heatmapPng(matrix: NdArray, options: HeatmapOptions = {}): Uint8
  * ```
  * @category Pictures
  */
-export function imageGridPng(
-  rows: readonly NdArray[],
-  options: { readonly scale?: number; readonly gap?: number } = {},
-): Uint8Array {
+export function imageGridPng(rows: readonly NdArray[], options: ImageGridOptions = {}): Uint8Array {
   check("imageGridPng", "rows", rows, listOf(tensor));
-  const { scale = 2, gap = 2 } = check("imageGridPng", "options", options, anyRecord);
-  checkInteger("imageGridPng", "scale", scale, 1);
-  checkInteger("imageGridPng", "gap", gap, 0);
+  const { scale = 2, gap = 2 } = checkOptions<ImageGridOptions>("imageGridPng", options, IMAGES);
   const [h, w] = (rows[0]?.shape.slice(-2) ?? []) as [number, number];
   if (h === undefined || rows.every((row) => row.size === 0))
     throw new DomainError("imageGridPng: rows must hold at least one image");

@@ -1,8 +1,8 @@
 /** Where masked queries look, averaged over images: the numbers that tell diverse from collapsed attention. */
 import { cosineDiversity, mutualInformation } from "../internal/diversity.js";
 import { type Model, attend, mostAreas, prepare, queryAttention, view } from "../internal/model.js";
-import type { SpatialDistribution } from "../world/distribution.js";
-import type { MaskedImage } from "../world/sampling.js";
+import type { SpatialDistribution } from "../data/distribution.js";
+import type { MaskedImage } from "../data/sampling.js";
 import type { Correlations } from "./correlations.js";
 import { checkSamples } from "./masked-reconstruction.js";
 

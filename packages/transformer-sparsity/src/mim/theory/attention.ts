@@ -8,8 +8,8 @@ import {
   queryAttention,
   view,
 } from "../internal/model.js";
-import { type MaskedImage, checkMaskedImage } from "../world/sampling.js";
-import type { SpatialDistribution } from "../world/distribution.js";
+import { type MaskedImage, checkMaskedImage } from "../data/sampling.js";
+import type { SpatialDistribution } from "../data/distribution.js";
 import type { Correlations } from "./correlations.js";
 
 /** One row for each query, filled by `write`. */

@@ -1,17 +1,28 @@
 /** What the theorems promise about a trained model, checked on fresh images. */
 import { type Certificate, DomainError } from "@provably/core-tensor";
-import { anyRecord, certificate, check, show } from "@provably/core-tensor/internal";
+import {
+  certificate,
+  checkOptions,
+  numberInside,
+  oneOf,
+  positiveNumber,
+  wholeNumber,
+} from "@provably/core-tensor/internal";
 import type { RngKey } from "@provably/core-tensor/random";
-import { checkInteger, checkPositive } from "../internal/check.js";
-import { attend, mostAreas, prepare, queryAttention, view } from "../internal/model.js";
-import type { SpatialDistribution } from "../world/distribution.js";
-import { type AreaSetting, decouplingAtZero } from "../world/information-gap.js";
-import { type MaskedImage, drawMaskedImages, enumerateImages } from "../world/sampling.js";
-import { areaSummary } from "./area-summary.js";
+import { type SpatialDistribution, checkWorld } from "../data/distribution.js";
+import { type AreaSetting, checkSetting, decouplingAtZero } from "../data/information-gap.js";
+import {
+  type MaskedImage,
+  RATIO,
+  allImages,
+  countMasked,
+  drawMaskedImages,
+} from "../data/sampling.js";
 import { optimalReconstructionLoss, reconstructionLossAtZero } from "./closed-forms.js";
-import type { Correlations } from "./correlations.js";
+import { type Correlations, checkCorrelations } from "./correlations.js";
+import { naiveQueries } from "./naive.js";
 import type { QueryHistory } from "./history.js";
-import { type PhaseOptions, detectPhases } from "./phases.js";
+import { PHASES, type PhaseOptions, detectPhases } from "./phases.js";
 
 /**
  * Options of {@link certifyReconstruction}.
@@ -25,6 +36,16 @@ export interface CertifyReconstructionOptions {
   /** Greatest excess, as a share of what training can win, $L(0) - L^\star$; default 0.02. */
   readonly tolerance?: number;
 }
+
+const RECONSTRUCTION = {
+  maskRatio: RATIO,
+  numImages: wholeNumber(2),
+  tolerance: positiveNumber,
+};
+
+/** What the certificates of a model cannot see. */
+const BLIND =
+  "the attention is computed patch by patch from the correlations and the areas given; whether these areas are those of the data, it cannot see";
 
 /**
  * How far a model's masked reconstruction loss is above the least possible, as a share of what training can win: $(L - L^\star)/(L(0) - L^\star)$.
@@ -61,19 +82,20 @@ export function certifyReconstruction(
     maskRatio = 0.5,
     numImages = 512,
     tolerance = 0.02,
-  } = check(fn, "options", options, anyRecord);
-  checkInteger(fn, "numImages", numImages, 2);
-  checkPositive(fn, "tolerance", tolerance);
+  } = checkOptions<CertifyReconstructionOptions>(fn, options, RECONSTRUCTION);
+  checkWorld(fn, world);
+  checkCorrelations(fn, world, correlations);
+  countMasked(fn, world.numPatches, maskRatio);
   const toWin =
     reconstructionLossAtZero(world, { maskRatio }) -
     optimalReconstructionLoss(world, { maskRatio });
-  const model = prepare(fn, world, correlations);
-  const all = everyImage(world, maskRatio);
+  const excess = (sample: MaskedImage): number =>
+    naiveQueries(world, correlations, sample).reduce((sum, query) => sum + query.excess, 0);
+  const all = everyImage(fn, world, maskRatio);
   const claim = "masked reconstruction is as good as it can be: (L − L*) / (L(0) − L*)";
   if (all !== undefined) {
     const value =
-      all.samples.reduce((total, sample, i) => total + all.weights[i]! * excess(model, sample), 0) /
-      toWin;
+      all.samples.reduce((total, sample, i) => total + all.weights[i]! * excess(sample), 0) / toWin;
     return certificate({
       claim,
       kind: "exact",
@@ -81,10 +103,11 @@ export function certifyReconstruction(
       expected: [0, tolerance],
       tolerance,
       verdict: value <= tolerance,
+      note: BLIND,
     });
   }
-  const values = drawMaskedImages(world, key, numImages, { maskRatio }).map(
-    (sample) => excess(model, sample) / toWin,
+  const values = drawMaskedImages(fn, world, key, numImages, maskRatio).map(
+    (sample) => excess(sample) / toWin,
   );
   const value = values.reduce((a, b) => a + b, 0) / numImages;
   const error = Math.sqrt(
@@ -98,40 +121,36 @@ export function certifyReconstruction(
     tolerance,
     confidence: 0.995,
     verdict: value + 2.58 * error <= tolerance,
-    note: `standard error ${error.toPrecision(2)} over ${numImages} fresh images`,
+    note: `standard error ${error.toPrecision(2)} over ${numImages} fresh images; ${BLIND}`,
   });
 }
 
 function everyImage(
+  fn: string,
   world: SpatialDistribution,
   maskRatio: number,
-): ReturnType<typeof enumerateImages> | undefined {
+): ReturnType<typeof allImages> | undefined {
   if (world.latent.kind !== "discrete") return undefined;
   try {
-    return enumerateImages(world, { maskRatio, limit: 1e5 });
+    return allImages(fn, world, maskRatio, 1e5);
   } catch (error) {
     if (error instanceof DomainError) return undefined;
     throw error;
   }
 }
 
-/** Loss of one image less that of the best output: the latent of a seen area is known exactly, of a hidden one 0 is best. */
-function excess(model: ReturnType<typeof prepare>, sample: MaskedImage): number {
-  const { world } = model;
-  const seen = view(world, sample);
-  const attention = queryAttention(mostAreas(world));
-  const visible = world.clusters[sample.cluster]!.map((area) => area.some((q) => !sample.mask[q]));
-  let total = 0;
-  for (let p = 0; p < world.numPatches; p++) {
-    if (!sample.mask[p]) continue;
-    attend(model, seen, p, attention);
-    const own = seen.areaOf[p]!;
-    for (let j = 0; j < seen.numAreas; j++)
-      total += (seen.z[j]! * (attention.area[j]! - (j === own ? 1 : 0))) ** 2 / 2;
-    if (!visible[own]!) total -= seen.z[own]! ** 2 / 2;
-  }
-  return total;
+interface AreaCertificateOptions {
+  readonly toward?: "own" | "global";
+  readonly least?: number;
+  readonly maskRatio?: number;
+  readonly numImages?: number;
 }
+const AREA = {
+  toward: oneOf("own", "global"),
+  least: numberInside(0, 1),
+  maskRatio: RATIO,
+  numImages: wholeNumber(),
+};
 
 /**
  * Where masked local queries look after training: at their own area, as masked reconstruction teaches (at least 0.9 of the attention by default), or at the
@@ -157,30 +176,23 @@ export function certifyAreaAttention(
   world: SpatialDistribution,
   correlations: Correlations,
   key: RngKey,
-  options: {
-    readonly toward?: "own" | "global";
-    readonly least?: number;
-    readonly maskRatio?: number;
-    readonly numImages?: number;
-  } = {},
+  options: AreaCertificateOptions = {},
 ): Certificate {
   const fn = "certifyAreaAttention";
   const {
     toward = "own",
     maskRatio = 0.5,
     numImages = 256,
-  } = check(fn, "options", options, anyRecord);
+  } = checkOptions<AreaCertificateOptions>(fn, options, AREA);
   const { least = toward === "own" ? 0.9 : 0.8 } = options;
-  if (toward !== "own" && toward !== "global")
-    throw new DomainError(`${fn}: toward must be own or global, got ${show(toward)}`);
-  if (!Number.isFinite(least) || least <= 0 || least >= 1)
-    throw new DomainError(`${fn}: least must be in (0, 1), got ${show(least)}`);
-  checkInteger(fn, "numImages", numImages, 1);
-  const summary = areaSummary(
-    prepare(fn, world, correlations),
-    drawMaskedImages(world, key, numImages, { maskRatio }),
-  );
-  const value = toward === "own" ? summary.localToOwn : summary.localToGlobal;
+  checkWorld(fn, world);
+  checkCorrelations(fn, world, correlations);
+  const local = drawMaskedImages(fn, world, key, numImages, maskRatio)
+    .flatMap((sample) => naiveQueries(world, correlations, sample))
+    .filter(({ own, ownSeen }) => own !== 0 && (toward === "global" || ownSeen));
+  const value =
+    local.reduce((sum, { own, toArea }) => sum + toArea[toward === "own" ? own : 0]!, 0) /
+    local.length;
   if (Number.isNaN(value))
     throw new DomainError(
       `${fn}: none of numImages = ${numImages} fresh images hides a local patch whose attention could be measured; take more, or local areas of two patches and more`,
@@ -191,8 +203,36 @@ export function certifyAreaAttention(
     value,
     expected: [least, 1],
     verdict: value >= least,
-    note: `mean over ${numImages} fresh images`,
+    note: `mean over ${numImages} fresh images; ${BLIND}`,
   });
+}
+
+interface PhaseCertificateOptions extends PhaseOptions {
+  readonly maskRatio?: number;
+}
+const PHASE = { ...PHASES, maskRatio: RATIO };
+
+/**
+ * Whether a history begins as one from zero correlations does: nothing learnt, and attention spread evenly, which gives each area its share of the seen
+ * patches. Stochastic histories measure it on their own images and may be off by a quarter.
+ */
+function startsAtZero(
+  { steps, phi, areaAttention }: QueryHistory,
+  { sizes, queryArea }: AreaSetting,
+  maskRatio: number,
+): boolean {
+  if (steps[0] !== 0) return true;
+  const numPatches = sizes.reduce((a, b) => a + b, 0);
+  const seen = numPatches - countMasked("certifyPhases", numPatches, maskRatio);
+  const even = (size: number, j: number): number =>
+    (seen * (size - (j === queryArea ? 1 : 0))) / (numPatches - 1) / numPatches;
+  return (
+    areaAttention[0]!.length === sizes.length &&
+    phi[0]!.every((value) => Math.abs(value) < 1e-9) &&
+    sizes.every(
+      (size, j) => Math.abs(areaAttention[0]![j]! - even(size, j)) <= 0.02 + even(size, j) / 4,
+    )
+  );
 }
 
 /**
@@ -216,14 +256,14 @@ export function certifyAreaAttention(
 export function certifyPhases(
   history: QueryHistory,
   setting: AreaSetting,
-  options: PhaseOptions & { readonly maskRatio?: number } = {},
+  options: PhaseCertificateOptions = {},
 ): Certificate {
-  check("certifyPhases", "options", options, anyRecord);
-  const { twoPhase: predicted } = decouplingAtZero(
-    setting,
-    options.maskRatio === undefined ? {} : { maskRatio: options.maskRatio },
-  );
-  const { decouplingEnd, twoPhase, halfStep, highStep } = detectPhases(history, options);
+  const fn = "certifyPhases";
+  const { maskRatio = 0.5, ...rest } = checkOptions<PhaseCertificateOptions>(fn, options, PHASE);
+  const numPatches = checkSetting(fn, setting);
+  countMasked(fn, numPatches, maskRatio);
+  const { twoPhase: predicted } = decouplingAtZero(setting, { maskRatio });
+  const { decouplingEnd, twoPhase, halfStep, highStep } = detectPhases(history, rest);
   const last = history.areaAttention[history.areaAttention.length - 1]![history.target]!;
   const ordered =
     decouplingEnd !== null &&
@@ -238,7 +278,11 @@ export function certifyPhases(
     kind: "measured",
     value: decouplingEnd ?? Number.NaN,
     expected: predicted ? [1, halfStep ?? Infinity] : 0,
-    verdict: ordered && twoPhase === predicted && last >= (options.high ?? 0.9),
-    note: `attention of one half at step ${String(halfStep)}, high at step ${String(highStep)}`,
+    verdict:
+      ordered &&
+      twoPhase === predicted &&
+      last >= (rest.high ?? 0.9) &&
+      startsAtZero(history, setting, maskRatio),
+    note: `attention of one half at step ${String(halfStep)}, high at step ${String(highStep)}; slopes and attention of later steps are the history's own, only those at the start are computed anew from the sizes`,
   });
 }

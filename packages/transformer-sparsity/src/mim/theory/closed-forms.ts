@@ -1,9 +1,9 @@
 /** Two values of the masked reconstruction loss that need no training: at the start, and the least possible. */
 import { DomainError, array, lgamma, toTypedArray } from "@provably/core-tensor";
-import { anyRecord, check } from "@provably/core-tensor/internal";
-import { type SpatialDistribution, checkWorld } from "../world/distribution.js";
-import { latentSecondMoment } from "../world/latent.js";
-import { maskedCount } from "../world/sampling.js";
+import { checkOptions } from "@provably/core-tensor/internal";
+import { type SpatialDistribution, checkWorld } from "../data/distribution.js";
+import { latentSecondMoment } from "../data/latent.js";
+import { MASK, type MaskOptions, countMasked } from "../data/sampling.js";
 
 /**
  * The infimum of the masked reconstruction loss over all correlations,
@@ -28,14 +28,12 @@ import { maskedCount } from "../world/sampling.js";
  */
 export function optimalReconstructionLoss(
   world: SpatialDistribution,
-  options: { readonly maskRatio?: number } = {},
+  options: MaskOptions = {},
 ): number {
   checkWorld("optimalReconstructionLoss", world);
   const { numPatches, clusters, latent } = world;
-  const masked = maskedCount(
-    numPatches,
-    check("optimalReconstructionLoss", "options", options, anyRecord).maskRatio ?? 0.5,
-  );
+  const { maskRatio = 0.5 } = checkOptions<MaskOptions>("optimalReconstructionLoss", options, MASK);
+  const masked = countMasked("optimalReconstructionLoss", numPatches, maskRatio);
   const logFactorial = toTypedArray(
     lgamma(array(Float64Array.from({ length: numPatches + 1 }, (_, n) => n + 1))),
   );
@@ -73,7 +71,7 @@ export function optimalReconstructionLoss(
  */
 export function reconstructionLossAtZero(
   world: SpatialDistribution,
-  options: { readonly maskRatio?: number } = {},
+  options: MaskOptions = {},
 ): number {
   checkWorld("reconstructionLossAtZero", world);
   const { numPatches: total, clusters, latent } = world;
@@ -81,10 +79,8 @@ export function reconstructionLossAtZero(
     throw new DomainError(
       `reconstructionLossAtZero: world must have at least 3 patches, got ${total}`,
     );
-  const masked = maskedCount(
-    total,
-    check("reconstructionLossAtZero", "options", options, anyRecord).maskRatio ?? 0.5,
-  );
+  const { maskRatio = 0.5 } = checkOptions<MaskOptions>("reconstructionLossAtZero", options, MASK);
+  const masked = countMasked("reconstructionLossAtZero", total, maskRatio);
   // seen patches among c of the others, given that the query is masked
   const mean = (c: number): number => ((total - masked) * c) / (total - 1);
   const variance = (c: number): number =>

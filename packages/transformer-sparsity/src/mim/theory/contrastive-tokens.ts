@@ -25,20 +25,26 @@ import {
 } from "@provably/core-tensor";
 import {
   anyList,
-  anyRecord,
   check,
+  checkOptions,
   longWork,
-  recordWith,
+  positiveNumber,
   tensor,
+  wholeNumber,
 } from "@provably/core-tensor/internal";
 import { compile } from "@provably/core-tensor/compile";
 import { type RngKey, foldIn } from "@provably/core-tensor/random";
 import { DivergenceError } from "../errors.js";
 
-import { checkInteger, checkPositive } from "../internal/check.js";
 import { cosineDiversity } from "../internal/diversity.js";
-import { type SpatialDistribution, checkWorld } from "../world/distribution.js";
-import { type MaskedImage, checkMaskedImage, drawMaskedImages } from "../world/sampling.js";
+import { type SpatialDistribution, checkWorld } from "../data/distribution.js";
+import {
+  type MaskedImage,
+  RATIO,
+  checkMaskedImage,
+  countMasked,
+  drawMaskedImages,
+} from "../data/sampling.js";
 import { type ContrastiveTuple, checkTuples } from "./contrastive.js";
 import { sampleTuple } from "../internal/sample-tuple.js";
 
@@ -122,6 +128,21 @@ function checkDense(fn: string, world: SpatialDistribution, denseQ: NdArray): vo
     );
 }
 
+interface TemperatureOptions {
+  readonly temperature?: number;
+}
+const TEMPERATURE = { temperature: positiveNumber };
+const TOKENS = {
+  ...longWork,
+  ...TEMPERATURE,
+  maskRatio: RATIO,
+  learningRate: positiveNumber,
+  numSteps: wholeNumber(),
+  batchSize: wholeNumber(),
+  numNegatives: wholeNumber(),
+  probeSize: wholeNumber(),
+};
+
 /**
  * The contrastive loss with token queries, as a function of the dense matrix that can be differentiated.
  *
@@ -146,11 +167,10 @@ export function tokenContrastiveLoss(
   world: SpatialDistribution,
   denseQ: NdArray,
   tuples: readonly ContrastiveTuple[],
-  options: { readonly temperature?: number } = {},
+  options: TemperatureOptions = {},
 ): NdArray {
   const fn = "tokenContrastiveLoss";
-  const { temperature = 0.2 } = check(fn, "options", options, anyRecord);
-  checkPositive(fn, "temperature", temperature);
+  const { temperature = 0.2 } = checkOptions<TemperatureOptions>(fn, options, TEMPERATURE);
   checkDense(fn, world, denseQ);
   checkTuples(fn, world, tuples);
   if (tuples.some(({ negatives }) => negatives.length !== tuples[0]!.negatives.length))
@@ -285,7 +305,6 @@ export function trainTokenContrastive(
 } {
   const fn = "trainTokenContrastive";
   checkWorld(fn, world);
-  check(fn, "options", options, recordWith(longWork));
   const {
     maskRatio = 0.5,
     learningRate = 200,
@@ -294,11 +313,8 @@ export function trainTokenContrastive(
     batchSize = 16,
     numNegatives = 7,
     probeSize = 64,
-  } = options;
-  for (const [name, value] of Object.entries({ learningRate, temperature }))
-    checkPositive(fn, name, value);
-  for (const [name, value] of Object.entries({ numSteps, batchSize, numNegatives, probeSize }))
-    checkInteger(fn, name, value, 1);
+  } = checkOptions<TokenContrastiveOptions>(fn, options, TOKENS);
+  countMasked(fn, world.numPatches, maskRatio);
   const dim = world.numFeatures + world.numPatches;
   const step = compile((q: NdArray, batch: Batch): [NdArray, NdArray] => {
     const [loss, slope] = valueAndGrad((x: NdArray) => lossOf(x, batch, temperature))(q);
@@ -322,6 +338,6 @@ export function trainTokenContrastive(
     losses.push(metric);
     options.onProgress?.({ iteration: losses.length, total: numSteps, metric });
   }
-  const probe = drawMaskedImages(world, foldIn(key, "images"), probeSize, { maskRatio });
+  const probe = drawMaskedImages(fn, world, foldIn(key, "images"), probeSize, maskRatio);
   return { denseQ, losses, summary: summarizeTokenAttention(world, denseQ, probe) };
 }

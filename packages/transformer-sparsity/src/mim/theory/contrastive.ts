@@ -1,8 +1,14 @@
 /** The contrastive objective on pairs of masks of one image, with its exact gradient. */
 import { DomainError, array } from "@provably/core-tensor";
-import { anyRecord, check, listOf, recordWith } from "@provably/core-tensor/internal";
+import {
+  check,
+  checkOptions,
+  listOf,
+  nonNegativeNumber,
+  positiveNumber,
+  recordWith,
+} from "@provably/core-tensor/internal";
 
-import { checkNotNegative, checkPositive } from "../internal/check.js";
 import {
   type FlatGradient,
   type Model,
@@ -13,8 +19,8 @@ import {
   queryAttention,
   view,
 } from "../internal/model.js";
-import type { SpatialDistribution } from "../world/distribution.js";
-import { type MaskedImage, checkMaskedImage } from "../world/sampling.js";
+import type { SpatialDistribution } from "../data/distribution.js";
+import { type MaskedImage, checkMaskedImage } from "../data/sampling.js";
 import type { Correlations } from "./correlations.js";
 import type { LossAndGradient } from "./masked-reconstruction.js";
 
@@ -38,6 +44,8 @@ export interface ContrastiveLossOptions {
   /** $\lambda$ of the penalty $\frac\lambda2 \lVert Q \rVert_F^2$; default 0. */
   readonly weightDecay?: number;
 }
+
+const LOSS = { temperature: positiveNumber, weightDecay: nonNegativeNumber };
 
 /**
  * The contrastive loss on given tuples, with its exact gradient.
@@ -73,9 +81,11 @@ export function contrastiveLossAndGradient(
   options: ContrastiveLossOptions = {},
 ): LossAndGradient & { readonly anchorFeatures: readonly (readonly number[])[] } {
   const fn = "contrastiveLossAndGradient";
-  const { temperature = 0.2, weightDecay = 0 } = check(fn, "options", options, anyRecord);
-  checkPositive(fn, "temperature", temperature);
-  checkNotNegative(fn, "weightDecay", weightDecay);
+  const { temperature = 0.2, weightDecay = 0 } = checkOptions<ContrastiveLossOptions>(
+    fn,
+    options,
+    LOSS,
+  );
   const model = prepare(fn, world, correlations);
   checkTuples(fn, world, tuples);
   const { loss, gradient, anchorFeatures } = accumulateContrastive(

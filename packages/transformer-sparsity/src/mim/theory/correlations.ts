@@ -7,10 +7,10 @@ import {
   matrixTranspose,
   zeros,
 } from "@provably/core-tensor";
-import { anyRecord, check, tensor } from "@provably/core-tensor/internal";
+import { check, checkOptions, recordWith, tensor } from "@provably/core-tensor/internal";
 
 import { finiteCopy } from "../internal/check.js";
-import { type SpatialDistribution, checkWorld } from "../world/distribution.js";
+import { type SpatialDistribution, checkWorld } from "../data/distribution.js";
 
 /**
  * The attention correlations of a world of $P$ patches and $F$ features.
@@ -45,6 +45,11 @@ export function zeroCorrelations(world: SpatialDistribution): Correlations {
   };
 }
 
+interface BasisOptions {
+  readonly basis?: NdArray;
+}
+const BASIS = { basis: tensor };
+
 /**
  * The dense query–key matrix $Q = \sum_p e_p \big(\sum_f \Phi_{pf} v_f + \sum_q \Upsilon_{pq} e_q\big)^\top$ of given correlations.
  *
@@ -67,10 +72,10 @@ export function zeroCorrelations(world: SpatialDistribution): Correlations {
 export function toDenseQ(
   world: SpatialDistribution,
   correlations: Correlations,
-  options: { readonly basis?: NdArray } = {},
+  options: BasisOptions = {},
 ): NdArray {
   checkWorld("toDenseQ", world);
-  check("toDenseQ", "options", options, anyRecord);
+  checkOptions<BasisOptions>("toDenseQ", options, BASIS);
   const { numPatches, numFeatures } = world;
   const dim = numFeatures + numPatches;
   const { phi, upsilon } = checkCorrelations("toDenseQ", world, correlations);
@@ -106,10 +111,10 @@ export function toDenseQ(
 export function fromDenseQ(
   world: SpatialDistribution,
   denseQ: NdArray,
-  options: { readonly basis?: NdArray } = {},
+  options: BasisOptions = {},
 ): Correlations {
   checkWorld("fromDenseQ", world);
-  check("fromDenseQ", "options", options, anyRecord);
+  checkOptions<BasisOptions>("fromDenseQ", options, BASIS);
   check("fromDenseQ", "denseQ", denseQ, tensor);
   const { numPatches, numFeatures } = world;
   const dim = numFeatures + numPatches;
@@ -132,7 +137,12 @@ export function checkCorrelations(
   { numPatches, numFeatures }: SpatialDistribution,
   correlations: Correlations,
 ): { readonly phi: Float64Array; readonly upsilon: Float64Array } {
-  const { phi, upsilon } = check(fn, "correlations", correlations, anyRecord);
+  const { phi, upsilon } = check(
+    fn,
+    "correlations",
+    correlations,
+    recordWith({ phi: tensor, upsilon: tensor }),
+  );
   return {
     phi: finiteCopy(fn, "correlations.phi", phi, [numPatches, numFeatures]),
     upsilon: finiteCopy(fn, "correlations.upsilon", upsilon, [numPatches, numPatches]),

@@ -8,8 +8,8 @@ import {
   queryAttention,
   view,
 } from "../internal/model.js";
-import type { SpatialDistribution } from "../world/distribution.js";
-import type { MaskedImage } from "../world/sampling.js";
+import type { SpatialDistribution } from "../data/distribution.js";
+import type { MaskedImage } from "../data/sampling.js";
 import { type AreaSummary, areaSummary } from "./area-summary.js";
 import type { QueryHistory } from "./history.js";
 

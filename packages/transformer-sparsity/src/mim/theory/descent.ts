@@ -3,16 +3,17 @@ import { array } from "@provably/core-tensor";
 import { DivergenceError } from "../errors.js";
 import {
   anyNumber,
-  byKind,
+  type Guard,
   listOf,
   longWork,
-  optional,
+  recordOf,
   recordWith,
+  tensor,
   wholeNumber,
 } from "@provably/core-tensor/internal";
-import { checkInteger } from "../internal/check.js";
 import { type FlatGradient, type Model, prepare } from "../internal/model.js";
-import type { SpatialDistribution } from "../world/distribution.js";
+import type { SpatialDistribution } from "../data/distribution.js";
+import { RATIO } from "../data/sampling.js";
 import { type Correlations, zeroCorrelations } from "./correlations.js";
 import {
   type DescentHistory,
@@ -71,16 +72,20 @@ export interface DescentResult extends CorrelationState {
   readonly history: DescentHistory;
 }
 
-/** What options are checked against, those of both objectives. */
-export const descentOptions = recordWith({
+/** What every option of {@link DescentOptions} must be. */
+export const DESCENT = {
   ...longWork,
-  track: optional(listOf(recordWith({ query: anyNumber, cluster: anyNumber }))),
-  init: optional(recordWith()),
-  state: optional(recordWith({ step: wholeNumber(0), correlations: recordWith() })),
-  source: optional(
-    byKind("kind", { fresh: recordWith(), fixed: recordWith(), exact: recordWith() }),
-  ),
-});
+  maskRatio: RATIO,
+  numSteps: wholeNumber(0),
+  recordEvery: wholeNumber(),
+  probeSize: wholeNumber(),
+  track: listOf(recordOf<TrackedQuery>({ query: anyNumber, cluster: anyNumber })),
+  init: recordWith<Correlations>({ phi: tensor, upsilon: tensor }),
+  state: recordWith({
+    step: wholeNumber(0),
+    correlations: recordWith(),
+  }) as Guard<CorrelationState>,
+};
 
 /** An objective: the samples of a step, and loss and gradient on them. */
 export interface Objective<S> extends Probed<S> {
@@ -95,9 +100,7 @@ export function descend<S>(
   objective: Objective<S>,
 ): DescentResult {
   const { numSteps = 300, state, onProgress, signal } = options;
-  checkInteger(fn, "numSteps", numSteps, 0);
   const { recordEvery = Math.max(1, Math.round(numSteps / 100)) } = options;
-  checkInteger(fn, "recordEvery", recordEvery, 1);
   const tracked = checkTracked(fn, world, options.track ?? defaultTracked(world));
   let step = state?.step ?? 0;
   let correlations = state?.correlations ?? options.init ?? zeroCorrelations(world);

@@ -2,8 +2,8 @@
 import { DomainError, type NdArray, ShapeError, array } from "@provably/core-tensor";
 import {
   anyList,
-  anyRecord,
   check,
+  checkOptions,
   listOf,
   numberList,
   wholeNumber,
@@ -19,8 +19,8 @@ import {
   queryAttention,
   view,
 } from "../internal/model.js";
-import type { SpatialDistribution } from "../world/distribution.js";
-import { type MaskedImage, checkMaskedImage } from "../world/sampling.js";
+import type { SpatialDistribution } from "../data/distribution.js";
+import { type MaskedImage, checkMaskedImage } from "../data/sampling.js";
 import type { Correlations } from "./correlations.js";
 
 /**
@@ -45,6 +45,8 @@ export interface MaeLossOptions {
   /** Queries that count; every query's loss depends on its own row alone, so any subset can be trained. Default all. */
   readonly queries?: readonly number[];
 }
+
+const MAE = { weights: numberList, queries: listOf(wholeNumber(0)) };
 
 /**
  * The loss of masked reconstruction on given samples, with its exact gradient.
@@ -80,7 +82,7 @@ export function maeLossAndGradient(
   const fn = "maeLossAndGradient";
   const model = prepare(fn, world, correlations);
   checkSamples(fn, world, samples);
-  check(fn, "options", options, anyRecord);
+  checkOptions<MaeLossOptions>(fn, options, MAE);
   const weights = checkWeights(fn, samples.length, options.weights);
   const queries = checkQueries(fn, world, options.queries);
   const { loss, gradient } = accumulateMae(model, samples, weights, queries);

@@ -1,13 +1,21 @@
 /** Training of one query in a large world: a deterministic system with one value an area, and its Monte Carlo counterpart. */
 import { DomainError, toTypedArray } from "@provably/core-tensor";
-import { anyRecord, check, longWork, recordWith } from "@provably/core-tensor/internal";
+import {
+  anything,
+  checkOptions,
+  longWork,
+  optional,
+  positiveNumber,
+  recordOf,
+  recordWith,
+  wholeNumber,
+} from "@provably/core-tensor/internal";
 import { type RngKey, foldIn, uniform } from "@provably/core-tensor/random";
 
 import { DivergenceError } from "../errors.js";
-import { checkInteger, checkPositive } from "../internal/check.js";
-import { type AreaSetting, checkSetting } from "../world/information-gap.js";
-import { type Latent, checkLatent, latentAt } from "../world/latent.js";
-import { maskedCount } from "../world/sampling.js";
+import { type AreaSetting, checkSetting } from "../data/information-gap.js";
+import { type Latent, checkLatent, latentAt } from "../data/latent.js";
+import { RATIO, countMasked } from "../data/sampling.js";
 import type { QueryHistory } from "./history.js";
 
 /**
@@ -56,6 +64,19 @@ interface Draw {
   readonly z: ArrayLike<number>;
 }
 
+const MEAN_FIELD = {
+  ...longWork,
+  maskRatio: RATIO,
+  learningRate: positiveNumber,
+  numSteps: wholeNumber(0),
+  latent: positiveNumber,
+  monteCarlo: recordOf({
+    key: anything,
+    samplesPerStep: optional(wholeNumber()),
+    latent: optional(recordWith()),
+  }),
+};
+
 /**
  * The training of one query, with counts of seen patches replaced by their expectations: exact as areas grow, and $O(N)$ a step for $N$ areas whatever $P$.
  *
@@ -89,16 +110,12 @@ export function simulateMeanField(
     monteCarlo,
     onProgress,
     signal,
-  } = check(fn, "options", options, recordWith(longWork));
+  } = checkOptions<MeanFieldOptions>(fn, options, MEAN_FIELD);
   const numPatches = checkSetting(fn, setting);
-  const masked = maskedCount(numPatches, maskRatio);
-  checkPositive(fn, "learningRate", learningRate);
-  checkPositive(fn, "latent", latent);
-  checkInteger(fn, "numSteps", numSteps, 0);
+  const masked = countMasked(fn, numPatches, maskRatio);
   if (monteCarlo !== undefined) {
-    const { latent: law, samplesPerStep = 256 } = check(fn, "monteCarlo", monteCarlo, anyRecord);
+    const { latent: law } = monteCarlo;
     if (law !== undefined) checkLatent(fn, law);
-    checkInteger(fn, "monteCarlo.samplesPerStep", samplesPerStep, 1);
   }
   const { sizes, queryArea } = setting;
   const others = sizes.map((size, j) => size - Number(j === queryArea));

@@ -1,6 +1,16 @@
 /** Finding the phases of training in a history. */
 import { DomainError } from "@provably/core-tensor";
-import { anyNumber, anyRecord, check, recordWith, show } from "@provably/core-tensor/internal";
+import {
+  anyNumber,
+  checkOptions,
+  either,
+  numberIn,
+  oneOf,
+  positiveNumber,
+  recordOf,
+  show,
+  wholeNumber,
+} from "@provably/core-tensor/internal";
 
 import { type QueryHistory, checkHistory } from "./history.js";
 
@@ -45,6 +55,19 @@ export interface Phases {
   readonly phiTargetAtEnd: number | null;
 }
 
+const paperThreshold = recordOf({
+  informationGap: anyNumber,
+  latentHigh: positiveNumber,
+  numPatches: wholeNumber(2),
+});
+/** What every option of {@link PhaseOptions} must be. */
+export const PHASES = {
+  global: wholeNumber(0),
+  high: numberIn(0, 1),
+  smoothing: wholeNumber(),
+  threshold: either(oneOf("slopes"), paperThreshold),
+};
+
 /**
  * The phases of training of a query: decoupling from the global area while $-\alpha_{\text{global}} > \alpha_{\text{target}}$, then growth of the own area.
  *
@@ -70,15 +93,13 @@ export function detectPhases(history: QueryHistory, options: PhaseOptions = {}):
     high = 0.9,
     smoothing = 1,
     threshold = "slopes",
-  } = check("detectPhases", "options", options, anyRecord);
+  } = checkOptions<PhaseOptions>("detectPhases", options, PHASES);
   checkHistory("detectPhases", history, global);
   const { target, steps, phi, areaAttention } = history;
-  check("detectPhases", "high", high, anyNumber);
   if (!Number.isInteger(smoothing) || smoothing < 1 || smoothing % 2 === 0)
     throw new DomainError(
       `detectPhases: smoothing must be an odd integer ≥ 1, got ${show(smoothing)}`,
     );
-  if (threshold !== "slopes") check("detectPhases", "threshold", threshold, paperThreshold);
   const column = (rows: readonly (readonly number[])[], j: number): number[] =>
     rows.map((row) => row[j]!);
   const alphaTarget = smooth(column(history.alpha, target), smoothing);
@@ -107,12 +128,6 @@ export function detectPhases(history: QueryHistory, options: PhaseOptions = {}):
     phiTargetAtEnd: ended < 0 ? null : phi[ended]![target]!,
   };
 }
-
-const paperThreshold = recordWith({
-  informationGap: anyNumber,
-  latentHigh: anyNumber,
-  numPatches: anyNumber,
-});
 
 function smooth(values: readonly number[], width: number): number[] {
   const reach = (width - 1) / 2;

@@ -1,12 +1,23 @@
 /** The two trainings of the theory: masked reconstruction, and the contrastive objective. */
 import { type RngKey, foldIn } from "@provably/core-tensor/random";
-import { check } from "@provably/core-tensor/internal";
-import { checkInteger, checkNotNegative, checkPositive } from "../internal/check.js";
+import {
+  anyList,
+  anyString,
+  byKind,
+  checkOptions,
+  listOf,
+  nonNegativeNumber,
+  numberList,
+  optional,
+  positiveNumber,
+  recordOf,
+  wholeNumber,
+} from "@provably/core-tensor/internal";
 import { sampleTuple } from "../internal/sample-tuple.js";
-import { type SpatialDistribution, checkWorld } from "../world/distribution.js";
-import { type MaskedImage, drawMaskedImages, enumerateImages } from "../world/sampling.js";
+import { type SpatialDistribution, checkWorld } from "../data/distribution.js";
+import { type MaskedImage, allImages, countMasked, drawMaskedImages } from "../data/sampling.js";
 import { type ContrastiveTuple, accumulateContrastive } from "./contrastive.js";
-import { type DescentOptions, type DescentResult, descend, descentOptions } from "./descent.js";
+import { type DescentOptions, type DescentResult, DESCENT, descend } from "./descent.js";
 import {
   accumulateMae,
   checkQueries,
@@ -54,6 +65,17 @@ export interface ContrastiveOptions extends DescentOptions {
   readonly numNegatives?: number;
 }
 
+const RECONSTRUCTION = {
+  ...DESCENT,
+  learningRate: positiveNumber,
+  source: byKind("kind", {
+    fresh: recordOf({ kind: anyString, batchSize: optional(wholeNumber()) }),
+    fixed: recordOf({ kind: anyString, samples: anyList, weights: optional(numberList) }),
+    exact: recordOf({ kind: anyString, limit: optional(positiveNumber) }),
+  }),
+  queries: listOf(wholeNumber(0)),
+};
+
 /**
  * Gradient descent on masked reconstruction, the analogue of a masked autoencoder: $\Phi \leftarrow \Phi - \eta \,\partial L/\partial \Phi$, and so for $\Upsilon$.
  *
@@ -90,12 +112,10 @@ export function trainMaskedReconstruction(
     learningRate = 2,
     source = { kind: "fresh" },
     probeSize = 64,
-  } = check(fn, "options", options, descentOptions);
-  checkPositive(fn, "learningRate", learningRate);
-  checkInteger(fn, "probeSize", probeSize, 1);
+  } = checkOptions<MaskedReconstructionOptions>(fn, options, RECONSTRUCTION);
   const queries = checkQueries(fn, world, options.queries);
   const fresh = (name: string | number, count: number): WeightedSamples =>
-    uniformly(drawMaskedImages(world, foldIn(key, name), count, { maskRatio }));
+    uniformly(drawMaskedImages(fn, world, foldIn(key, name), count, maskRatio));
   const samples = sampler(fn, world, source, maskRatio, fresh);
   const probe = source.kind === "fresh" ? fresh("probe", probeSize) : samples(0);
   return descend(fn, world, options, {
@@ -126,14 +146,10 @@ function sampler(
 ): (step: number) => WeightedSamples {
   if (source.kind === "fresh") {
     const { batchSize = 32 } = source;
-    checkInteger(fn, "source.batchSize", batchSize, 1);
     return (step) => fresh(step, batchSize);
   }
   if (source.kind === "exact") {
-    const all = enumerateImages(world, {
-      maskRatio,
-      ...(source.limit !== undefined && { limit: source.limit }),
-    });
+    const all = allImages(fn, world, maskRatio, source.limit ?? 2e6);
     return () => all;
   }
   checkSamples(fn, world, source.samples);
@@ -143,6 +159,15 @@ function sampler(
   };
   return () => fixed;
 }
+
+const CONTRAST = {
+  ...DESCENT,
+  learningRate: positiveNumber,
+  temperature: positiveNumber,
+  weightDecay: nonNegativeNumber,
+  batchSize: wholeNumber(),
+  numNegatives: wholeNumber(),
+};
 
 /**
  * Gradient descent on the contrastive objective, the analogue of contrastive pretraining: two masks of an image are pulled together, other images pushed away.
@@ -174,7 +199,6 @@ export function trainContrastive(
 ): DescentResult {
   const fn = "trainContrastive";
   checkWorld(fn, world);
-  check(fn, "options", options, descentOptions);
   const {
     maskRatio = 0.5,
     learningRate = 400,
@@ -183,12 +207,8 @@ export function trainContrastive(
     batchSize = 16,
     numNegatives = 7,
     probeSize = 64,
-  } = options;
-  for (const [name, value] of Object.entries({ learningRate, temperature }))
-    checkPositive(fn, name, value);
-  for (const [name, value] of Object.entries({ batchSize, numNegatives, probeSize }))
-    checkInteger(fn, name, value, 1);
-  checkNotNegative(fn, "weightDecay", weightDecay);
+  } = checkOptions<ContrastiveOptions>(fn, options, CONTRAST);
+  countMasked(fn, world.numPatches, maskRatio);
   const tuples = (tupleKey: RngKey): ContrastiveTuple[] =>
     Array.from({ length: batchSize }, (_, i) =>
       sampleTuple(world, foldIn(tupleKey, i), numNegatives, maskRatio),
@@ -198,6 +218,6 @@ export function trainContrastive(
     samples: (step) => tuples(foldIn(key, step)),
     evaluate: (model, batch) => accumulateContrastive(model, batch, temperature, weightDecay),
     probe: tuples(foldIn(key, "probe")),
-    probeImages: drawMaskedImages(world, foldIn(key, "images"), probeSize, { maskRatio }),
+    probeImages: drawMaskedImages(fn, world, foldIn(key, "images"), probeSize, maskRatio),
   });
 }

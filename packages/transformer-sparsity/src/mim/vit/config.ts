@@ -1,7 +1,7 @@
 /** Sizes of a small vision transformer, and its first weights. */
 import { DomainError, type NdArray, ShapeError, full, isNdArray } from "@provably/core-tensor";
 import {
-  anyRecord,
+  anyNumber,
   check,
   oneOf,
   recordWith,
@@ -11,6 +11,7 @@ import {
 import { type RngKey, foldIn, normal, uniform } from "@provably/core-tensor/random";
 
 import { checkInteger } from "../internal/check.js";
+import { optionsGuard } from "../../internal/options.js";
 import { seenCount } from "./masking.js";
 
 /**
@@ -86,8 +87,25 @@ const DEFAULTS: FullConfig = {
   classToken: false,
 };
 
+const configGuard = optionsGuard<MaskedTransformerConfig>({
+  kind: oneOf("mae", "simmim"),
+  imageSize: anyNumber,
+  patchSize: anyNumber,
+  channels: anyNumber,
+  dim: anyNumber,
+  depth: anyNumber,
+  heads: anyNumber,
+  mlpRatio: anyNumber,
+  decoderDim: anyNumber,
+  decoderDepth: anyNumber,
+  decoderHeads: anyNumber,
+  maskRatio: anyNumber,
+  normalizeTargets: trueOrFalse,
+  classToken: trueOrFalse,
+});
+
 export function fullConfig(fn: string, config: MaskedTransformerConfig): FullConfig {
-  const full = { ...DEFAULTS, ...check(fn, "config", config, anyRecord) };
+  const full = { ...DEFAULTS, ...check(fn, "config", config, configGuard) };
   const {
     imageSize,
     patchSize,
@@ -112,16 +130,6 @@ export function fullConfig(fn: string, config: MaskedTransformerConfig): FullCon
     decoderHeads,
   };
   for (const [name, value] of Object.entries(counts)) checkInteger(fn, `config.${name}`, value, 1);
-  check(
-    fn,
-    "config",
-    full,
-    recordWith({
-      kind: oneOf("mae", "simmim"),
-      normalizeTargets: trueOrFalse,
-      classToken: trueOrFalse,
-    }),
-  );
   if (imageSize % patchSize !== 0)
     throw new ShapeError(
       `${fn}: config.patchSize must divide the image's side ${imageSize}, got ${patchSize}`,
@@ -299,6 +307,11 @@ export function checkTransformer(fn: string, model: MaskedTransformer): MaskedTr
   const whole = fullConfig(fn, config);
   const architecture =
     params["projector.0.weight"] === undefined ? masked(whole) : contrastive(whole);
+  for (const name of Object.keys(params))
+    if (!Object.hasOwn(architecture, name))
+      throw new ShapeError(
+        `${fn}: model.params["${name}"] is no parameter of a model with this config`,
+      );
   for (const [name, { shape: wanted }] of Object.entries(architecture)) {
     const found = params[name];
     if (

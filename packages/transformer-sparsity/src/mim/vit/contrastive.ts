@@ -20,10 +20,20 @@ import {
   sum,
   toTypedArray,
 } from "@provably/core-tensor";
-import { anyNumber, anyRecord, check, listOf, tensor } from "@provably/core-tensor/internal";
+import {
+  anyNumber,
+  anyRecord,
+  check,
+  checkOptions,
+  type Guard,
+  listOf,
+  nonNegativeNumber,
+  positiveNumber,
+  tensor,
+} from "@provably/core-tensor/internal";
 import { type RngKey, foldIn, normal, uniform } from "@provably/core-tensor/random";
 
-import { checkNotNegative, checkPositive } from "../internal/check.js";
+import { optionsGuard } from "../../internal/options.js";
 import { dense } from "../internal/transformer.js";
 import {
   type MaskedTransformer,
@@ -35,8 +45,13 @@ import {
   fullConfig,
 } from "./config.js";
 import { encodePatches } from "./encode.js";
-import { toPatches } from "./forward.js";
-import { type PretrainingOptions, type PretrainingResult, optimize } from "./pretrain.js";
+import { checkScale, toPatches } from "./forward.js";
+import {
+  type PretrainingOptions,
+  type PretrainingResult,
+  PRETRAINING,
+  optimize,
+} from "./pretrain.js";
 
 /**
  * Random distortions of images: each is rotated, scaled and shifted about its centre, and gets noise. All optional.
@@ -52,6 +67,13 @@ export interface AugmentOptions {
   /** Standard deviation of the noise; default 0.05. */
   readonly noise?: number;
 }
+
+const AUGMENT = {
+  rotation: nonNegativeNumber,
+  scale: listOf(anyNumber, 2) as Guard<readonly [number, number]>,
+  shift: nonNegativeNumber,
+  noise: nonNegativeNumber,
+};
 
 /**
  * Images under random distortions, image `i` by the key and `i` alone; what comes in from outside is 0.
@@ -80,16 +102,14 @@ export function augmentImages(images: NdArray, key: RngKey, options: AugmentOpti
     scale = [0.75, 1.25],
     shift = 0.2,
     noise = 0.05,
-  } = check(fn, "options", options, anyRecord);
-  for (const [name, value] of Object.entries({ rotation, shift, noise }))
-    checkNotNegative(fn, name, value);
-  check(fn, "scale", scale, listOf(anyNumber, 2));
+  } = checkOptions<AugmentOptions>(fn, options, AUGMENT);
   if (images.shape.length !== 3 && images.shape.length !== 4)
     throw new ShapeError(
       `${fn}: images must be [N, H, W] or [N, C, H, W], got [${images.shape.join(", ")}]`,
     );
   if (!(scale[0] > 0 && scale[0] <= scale[1]))
     throw new DomainError(`augmentImages: scale must be 0 < low ≤ high, got ${scale.join(", ")}`);
+  checkScale(fn, images);
   const [height, width] = images.shape.slice(-2) as [number, number];
   const data = toTypedArray(images);
   const plane = height * width;
@@ -175,6 +195,12 @@ export interface ContrastivePretrainingOptions extends PretrainingOptions {
   readonly augment?: AugmentOptions;
 }
 
+const CONTRASTIVE = {
+  ...PRETRAINING,
+  temperature: positiveNumber,
+  augment: optionsGuard<AugmentOptions>(AUGMENT),
+};
+
 /**
  * Trains a vision transformer with the normalised temperature-scaled cross entropy: two distortions of each image of a batch should be more alike than either is
  * to any other.
@@ -210,14 +236,14 @@ export function pretrainContrastive(
     augment = {},
     epochs = 8,
     learningRate = 2e-3,
-  } = check(fn, "options", options, anyRecord);
-  checkPositive(fn, "temperature", temperature);
+    ...rest
+  } = checkOptions<ContrastivePretrainingOptions>(fn, options, CONTRASTIVE);
   checkTransformer(fn, model);
   if (model.params["projector.0.weight"] === undefined)
     throw new DomainError(`${fn}: model must be made by createContrastive`);
   const { config } = model;
   toPatches(fn, config, images); // checks the images
-  const { state, losses } = optimize(fn, model.params, images, key, { ...options, epochs, learningRate }, {
+  const { state, losses } = optimize(fn, model.params, images, key, { ...rest, epochs, learningRate }, {
     prepare: (rows, stepKey) =>
       ["first", "second"].map((name) => toPatches(fn, config, augmentImages(rows, foldIn(stepKey, name), augment))) as [NdArray, NdArray],
     loss(params, [first, second]) {

@@ -1,8 +1,7 @@
 /** What a trained encoder makes of whole images: tokens and attention maps. */
 import { DomainError, type NdArray, add, concat, mean, slice } from "@provably/core-tensor";
-import { anyRecord, check } from "@provably/core-tensor/internal";
+import { checkOptions, oneOf, trueOrFalse, wholeNumber } from "@provably/core-tensor/internal";
 import { compile } from "@provably/core-tensor/compile";
-import { checkInteger } from "../internal/check.js";
 import { blocks, dense, normalized } from "../internal/transformer.js";
 import {
   type FullConfig,
@@ -22,6 +21,17 @@ export interface Encoded {
   /** Attention of each layer, shape `[N, heads, T, T]`; empty unless asked for. */
   readonly attention: readonly NdArray[];
 }
+
+interface EncodeOptions {
+  readonly attention?: boolean;
+  readonly batchSize?: number;
+}
+const ENCODE = { attention: trueOrFalse, batchSize: wholeNumber() };
+
+interface FeatureOptions {
+  readonly pool?: "mean" | "class";
+}
+const FEATURES = { pool: oneOf("mean", "class") };
 
 /** The encoder on all patches. */
 export function encodePatches(
@@ -66,11 +76,14 @@ export function encodePatches(
 export function encode(
   model: MaskedTransformer,
   images: NdArray,
-  options: { readonly attention?: boolean; readonly batchSize?: number } = {},
+  options: EncodeOptions = {},
 ): Encoded {
   checkTransformer("encode", model);
-  const { attention = false, batchSize = 256 } = check("encode", "options", options, anyRecord);
-  checkInteger("encode", "batchSize", batchSize, 1);
+  const { attention = false, batchSize = 256 } = checkOptions<EncodeOptions>(
+    "encode",
+    options,
+    ENCODE,
+  );
   const patches = toPatches("encode", model.config, images);
   const run = compile((params: TransformerParams, x: NdArray) => {
     const { tokens, maps } = encodePatches(model.config, params, x);
@@ -104,10 +117,10 @@ export function encode(
 export function imageFeatures(
   model: MaskedTransformer,
   images: NdArray,
-  options: { readonly pool?: "mean" | "class" } = {},
+  options: FeatureOptions = {},
 ): NdArray {
   checkTransformer("imageFeatures", model);
-  const { pool = "mean" } = check("imageFeatures", "options", options, anyRecord);
+  const { pool = "mean" } = checkOptions<FeatureOptions>("imageFeatures", options, FEATURES);
   const { classToken } = model.config;
   if (pool === "class" && !classToken)
     throw new DomainError("imageFeatures: pool is class, but the model has no class token");

@@ -14,9 +14,14 @@ import {
   toTypedArray,
   variance,
 } from "@provably/core-tensor";
-import { anyRecord, certificate, check, tensor } from "@provably/core-tensor/internal";
+import {
+  certificate,
+  check,
+  checkOptions,
+  positiveNumber,
+  tensor,
+} from "@provably/core-tensor/internal";
 import type { RngKey } from "@provably/core-tensor/random";
-import { checkPositive } from "../internal/check.js";
 
 import { type MaskedTransformer, checkTransformer } from "./config.js";
 import { type MaskedBatch, maskedBatch, predict, toPatches } from "./forward.js";
@@ -107,6 +112,11 @@ export function meanPatchError(
   return errorOf(mean(train.targets, { axis: 0, keepDims: true }), batch);
 }
 
+interface PretrainingCertificateOptions {
+  readonly ratio?: number;
+}
+const PRETRAINING = { ratio: positiveNumber };
+
 /**
  * Whether pretraining learnt more than the mean image: the model's error on masked patches of held-out images over that of the mean patch, image by image with the
  * same masks. It holds when the mean of the paired differences is below 0 by 2.58 standard errors, and the ratio is at most `ratio`.
@@ -133,11 +143,14 @@ export function certifyPretraining(
   trainImages: NdArray,
   testImages: NdArray,
   key: RngKey,
-  options: { readonly ratio?: number } = {},
+  options: PretrainingCertificateOptions = {},
 ): Certificate {
-  const { ratio = 0.9 } = check("certifyPretraining", "options", options, anyRecord);
+  const { ratio = 0.9 } = checkOptions<PretrainingCertificateOptions>(
+    "certifyPretraining",
+    options,
+    PRETRAINING,
+  );
   check("certifyPretraining", "testImages", testImages, tensor);
-  checkPositive("certifyPretraining", "ratio", ratio);
   if (testImages.shape[0]! < 2)
     throw new ShapeError(
       `certifyPretraining: testImages must hold at least two images, got ${testImages.shape[0]!}`,
@@ -158,7 +171,7 @@ export function certifyPretraining(
     expected: [0, ratio],
     confidence: 0.995,
     verdict: value <= ratio && shift + 2.58 * error < 0,
-    note: `${ours.error.toPrecision(3)} against ${baseline.error.toPrecision(3)} on ${n} images`,
+    note: `${ours.error.toPrecision(3)} against ${baseline.error.toPrecision(3)} on ${n} images; it cannot see whether these were among the images of training`,
   });
 }
 

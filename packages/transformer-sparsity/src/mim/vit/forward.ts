@@ -1,5 +1,6 @@
 /** What a masked vision transformer makes of images: predictions of hidden patches, and the loss. */
 import {
+  DomainError,
   type NdArray,
   ShapeError,
   add,
@@ -18,6 +19,7 @@ import {
   sub,
   sum,
   take,
+  toTypedArray,
   variance,
 } from "@provably/core-tensor";
 import { check, tensor } from "@provably/core-tensor/internal";
@@ -95,7 +97,26 @@ export function toPatches(fn: string, config: FullConfig, images: NdArray): NdAr
     throw new ShapeError(
       `${fn}: images must be [N, ${channels === 1 ? "" : `${channels}, `}${imageSize}, ${imageSize}] and not empty, got [${images.shape.join(", ")}]`,
     );
+  checkScale(fn, images);
   return patchify(images.dtype === "float64" ? images : astype(images, "float32"), patchSize);
+}
+
+/** No scale of images in use goes beyond; bytes do. */
+const LARGEST = 16;
+
+/** Refuses bytes and other numbers 0 … 255, which models of images on the scale of 1 do not know. */
+export function checkScale(fn: string, images: NdArray): void {
+  const whole = images.dtype !== "float32" && images.dtype !== "float64" && images.dtype !== "bool";
+  const data = whole ? [] : toTypedArray(images);
+  for (let i = 0; i < data.length; i++)
+    if (!(Math.abs(data[i]!) <= LARGEST))
+      throw new DomainError(
+        `${fn}: images must be finite and within ±${LARGEST}, got ${data[i]!}; divide bytes by 255`,
+      );
+  if (whole)
+    throw new DomainError(
+      `${fn}: images must hold floating-point numbers, got ${images.dtype}; divide bytes by 255`,
+    );
 }
 
 export function maskArray(

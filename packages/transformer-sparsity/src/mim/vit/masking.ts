@@ -1,9 +1,13 @@
 /** Which patches of each image are hidden. */
 import { DomainError, ShapeError, toTypedArray } from "@provably/core-tensor";
 import {
-  anyRecord,
+  anyNumber,
   check,
+  checkOptions,
   listOf,
+  numberInside,
+  optional,
+  recordOf,
   recordWith,
   show,
   typedArray,
@@ -29,6 +33,21 @@ export interface Masking {
   /** The inverse: `place[b · L + l]` is the place of patch `l`. */
   readonly place: Int32Array;
 }
+
+interface OrderOptions {
+  readonly maskRatio?: number;
+}
+const ORDER = { maskRatio: numberInside(0, 1) };
+
+interface MaskingOptions extends OrderOptions {
+  readonly batch: number;
+  readonly numPatches: number;
+}
+const maskingOptions = recordOf<MaskingOptions>({
+  batch: anyNumber,
+  numPatches: anyNumber,
+  maskRatio: optional(numberInside(0, 1)),
+});
 
 /** $\lfloor L(1 - \text{ratio}) \rfloor$, checked. */
 export function seenCount(fn: string, numPatches: number, maskRatio: number): number {
@@ -59,15 +78,12 @@ export function seenCount(fn: string, numPatches: number, maskRatio: number): nu
  * @see He et al. (2022), "Masked autoencoders are scalable vision learners", section 3
  * @category Vision transformers
  */
-export function randomMasking(
-  key: RngKey,
-  options: { readonly batch: number; readonly numPatches: number; readonly maskRatio?: number },
-): Masking {
+export function randomMasking(key: RngKey, options: MaskingOptions): Masking {
   const {
     batch,
     numPatches,
     maskRatio = 0.75,
-  } = check("randomMasking", "options", options, anyRecord);
+  } = check("randomMasking", "options", options, maskingOptions);
   for (const [name, value] of Object.entries({ batch, numPatches }))
     checkInteger("randomMasking", name, value, 1);
   checkInteger("randomMasking", "batch · numPatches", batch * numPatches, 1);
@@ -102,7 +118,7 @@ export function randomMasking(
  */
 export function maskingFromOrder(
   order: readonly (readonly number[])[],
-  options: { readonly maskRatio?: number } = {},
+  options: OrderOptions = {},
 ): Masking {
   const fn = "maskingFromOrder";
   check(fn, "order", order, listOf(listOf(wholeNumber(0))));
@@ -119,7 +135,7 @@ export function maskingFromOrder(
   const numSeen = seenCount(
     fn,
     numPatches,
-    check(fn, "options", options, anyRecord).maskRatio ?? 0.75,
+    checkOptions<OrderOptions>(fn, options, ORDER).maskRatio ?? 0.75,
   );
   return {
     batch: order.length,

@@ -2,11 +2,12 @@
 import { type NdArray, ShapeError, array, reshape, transpose } from "@provably/core-tensor";
 import {
   anyNumber,
-  anyRecord,
   check,
+  checkOptions,
+  type Guard,
   listOf,
-  optional,
   tensor,
+  wholeNumber,
 } from "@provably/core-tensor/internal";
 
 import { checkInteger } from "../internal/check.js";
@@ -47,6 +48,15 @@ export function patchify(images: NdArray, patchSize: number): NdArray {
   ]);
 }
 
+interface UnpatchOptions {
+  readonly channels?: number;
+  readonly grid?: readonly [number, number];
+}
+const UNPATCH = {
+  channels: wholeNumber(),
+  grid: listOf(anyNumber, 2) as Guard<readonly [number, number]>,
+};
+
 /**
  * The images of patches: the inverse of {@link patchify}.
  *
@@ -64,14 +74,9 @@ export function patchify(images: NdArray, patchSize: number): NdArray {
  * ```
  * @category Vision transformers
  */
-export function unpatchify(
-  patches: NdArray,
-  options: { readonly channels?: number; readonly grid?: readonly [number, number] } = {},
-): NdArray {
+export function unpatchify(patches: NdArray, options: UnpatchOptions = {}): NdArray {
   check("unpatchify", "patches", patches, tensor);
-  const { channels = 1, grid } = check("unpatchify", "options", options, anyRecord);
-  checkInteger("unpatchify", "channels", channels, 1);
-  check("unpatchify", "grid", grid, optional(listOf(anyNumber, 2)));
+  const { channels = 1, grid } = checkOptions<UnpatchOptions>("unpatchify", options, UNPATCH);
   const [n, length, size] = patches.shape;
   const side = Math.sqrt((size ?? 0) / channels);
   const [rows, columns] = grid ?? [Math.sqrt(length ?? 0), Math.sqrt(length ?? 0)];

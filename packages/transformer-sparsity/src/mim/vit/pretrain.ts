@@ -17,8 +17,14 @@ import {
 } from "@provably/core-tensor/optim";
 import { type RngKey, foldIn, permutation } from "@provably/core-tensor/random";
 import { DivergenceError } from "../errors.js";
-import { check, longWork, recordWith } from "@provably/core-tensor/internal";
-import { checkInteger, checkNotNegative, checkPositive } from "../internal/check.js";
+import {
+  checkOptions,
+  longWork,
+  nonNegativeNumber,
+  positiveNumber,
+  recordWith,
+  wholeNumber,
+} from "@provably/core-tensor/internal";
 import {
   type MaskedTransformer,
   type MaskedTransformerConfig,
@@ -122,6 +128,7 @@ export function pretrain(
   options: PretrainingOptions = {},
 ): PretrainingResult {
   const fn = "pretrain";
+  checkOptions<PretrainingOptions>(fn, options, PRETRAINING);
   const { config } = checkTransformer(fn, model);
   const patches = toPatches(fn, config, images);
   const { maskRatio } = config;
@@ -134,6 +141,16 @@ export function pretrain(
   });
   return { model: { config, params: state.params }, state, losses };
 }
+
+/** What every option of {@link PretrainingOptions} must be. */
+export const PRETRAINING = {
+  ...longWork,
+  epochs: wholeNumber(),
+  batchSize: wholeNumber(),
+  learningRate: positiveNumber,
+  weightDecay: nonNegativeNumber,
+  state: recordWith({ step: wholeNumber(0), params: recordWith(), optimizer: recordWith() }),
+};
 
 /** What is learnt: the arrays of a batch, and the loss on them as a function of the weights. */
 interface Task<B> {
@@ -150,7 +167,6 @@ export function optimize<B>(
   options: PretrainingOptions,
   task: Task<B>,
 ): { readonly state: PretrainingState; readonly losses: readonly number[] } {
-  check(fn, "options", options, recordWith(longWork));
   const {
     epochs = 40,
     batchSize = 128,
@@ -159,10 +175,6 @@ export function optimize<B>(
     onProgress,
     signal,
   } = options;
-  for (const [name, value] of Object.entries({ epochs, batchSize }))
-    checkInteger(fn, name, value, 1);
-  checkPositive(fn, "learningRate", learningRate);
-  checkNotNegative(fn, "weightDecay", weightDecay);
   const stepsPerEpoch = Math.floor(data.shape[0]! / batchSize);
   if (stepsPerEpoch === 0)
     throw new DomainError(

@@ -24,10 +24,17 @@ import {
   topK,
   zeros,
 } from "@provably/core-tensor";
-import { anyRecord, check, numberList, recordWith, tensor } from "@provably/core-tensor/internal";
+import {
+  check,
+  checkOptions,
+  nonNegativeNumber,
+  numberList,
+  positiveNumber,
+  recordWith,
+  tensor,
+  wholeNumber,
+} from "@provably/core-tensor/internal";
 import { eigvalsh, solve } from "@provably/core-tensor/linalg";
-
-import { checkInteger, checkNotNegative, checkPositive } from "../internal/check.js";
 
 /**
  * Features of images with their labels, integers from 0.
@@ -93,6 +100,11 @@ function result(scores: NdArray, labels: ArrayLike<number>): ProbeResult {
   return { accuracy: right / labels.length, predictions };
 }
 
+interface RidgeOptions {
+  readonly penalty?: number;
+}
+const RIDGE = { penalty: positiveNumber };
+
 /**
  * Linear classification by ridge regression on the labels' indicators: $(F^\top F + \lambda I)\,W = F^\top Y$, bias without penalty, largest score wins.
  *
@@ -116,11 +128,10 @@ function result(scores: NdArray, labels: ArrayLike<number>): ProbeResult {
 export function ridgeProbe(
   train: LabelledFeatures,
   test: LabelledFeatures,
-  options: { readonly penalty?: number } = {},
+  options: RidgeOptions = {},
 ): ProbeResult {
-  const { penalty = 1 } = check("ridgeProbe", "options", options, anyRecord);
+  const { penalty = 1 } = checkOptions<RidgeOptions>("ridgeProbe", options, RIDGE);
   const classes = checkProbe("ridgeProbe", train, test);
-  checkPositive("ridgeProbe", "penalty", penalty);
   const [f, g] = standardized(train.features, test.features);
   const width = f.shape[1]!;
   const ridge = array(
@@ -134,6 +145,17 @@ export function ridgeProbe(
   const weights = solve(add(matmul(f.T, f), ridge), matmul(f.T, indicator(train.labels, classes)));
   return result(matmul(g, weights), test.labels);
 }
+
+interface LogisticOptions {
+  readonly penalty?: number;
+  readonly maxIterations?: number;
+  readonly tolerance?: number;
+}
+const LOGISTIC = {
+  penalty: positiveNumber,
+  maxIterations: wholeNumber(),
+  tolerance: nonNegativeNumber,
+};
 
 /**
  * Multinomial logistic regression with a quadratic penalty, by accelerated gradient descent until the gradient is small.
@@ -157,21 +179,14 @@ export function ridgeProbe(
 export function logisticProbe(
   train: LabelledFeatures,
   test: LabelledFeatures,
-  options: {
-    readonly penalty?: number;
-    readonly maxIterations?: number;
-    readonly tolerance?: number;
-  } = {},
+  options: LogisticOptions = {},
 ): ProbeResult & { readonly converged: boolean; readonly iterations: number } {
   const {
     penalty = 1e-4,
     maxIterations = 500,
     tolerance = 1e-5,
-  } = check("logisticProbe", "options", options, anyRecord);
+  } = checkOptions<LogisticOptions>("logisticProbe", options, LOGISTIC);
   const classes = checkProbe("logisticProbe", train, test);
-  checkPositive("logisticProbe", "penalty", penalty);
-  checkInteger("logisticProbe", "maxIterations", maxIterations, 1);
-  checkNotNegative("logisticProbe", "tolerance", tolerance);
   const [f, g] = standardized(train.features, test.features);
   const [n, width] = f.shape as readonly [number, number];
   const wanted = indicator(train.labels, classes);
@@ -201,6 +216,11 @@ export function logisticProbe(
   return { ...result(matmul(g, weights), test.labels), converged, iterations };
 }
 
+interface KnnOptions {
+  readonly neighbours?: number;
+}
+const KNN = { neighbours: wholeNumber() };
+
 /**
  * Classification by the labels of the nearest training images in cosine similarity; ties go to the smaller label.
  *
@@ -223,11 +243,10 @@ export function logisticProbe(
 export function knnProbe(
   train: LabelledFeatures,
   test: LabelledFeatures,
-  options: { readonly neighbours?: number } = {},
+  options: KnnOptions = {},
 ): ProbeResult {
-  const { neighbours = 20 } = check("knnProbe", "options", options, anyRecord);
+  const { neighbours = 20 } = checkOptions<KnnOptions>("knnProbe", options, KNN);
   const classes = checkProbe("knnProbe", train, test);
-  checkInteger("knnProbe", "neighbours", neighbours, 1);
   const count = Math.min(neighbours, train.labels.length);
   const unit = (x: NdArray): NdArray => div(x, add(norm(x, { axis: 1, keepDims: true }), 1e-12));
   const similarity = matmul(unit(test.features), matrixTranspose(unit(train.features)));

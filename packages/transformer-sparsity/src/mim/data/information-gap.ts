@@ -2,15 +2,15 @@
 import { DomainError } from "@provably/core-tensor";
 import {
   anyNumber,
-  anyRecord,
   check,
+  checkOptions,
   listOf,
-  recordWith,
+  recordOf,
   show,
 } from "@provably/core-tensor/internal";
 
 import { checkInteger, checkPositive } from "../internal/check.js";
-import { maskedCount } from "./sampling.js";
+import { MASK, type MaskOptions, countMasked } from "./sampling.js";
 
 /**
  * The information gap $\Delta = (1-\kappa_s) - 2(1-\kappa_c) = \log_P \frac{C_g^2}{P\,C_\ell}$ of area sizes $C_g = P^{\kappa_c}$ and $C_\ell = P^{\kappa_s}$.
@@ -40,6 +40,17 @@ export function informationGap(numPatches: number, globalSize: number, localSize
   return (2 * Math.log(globalSize) - Math.log(localSize)) / Math.log(numPatches) - 1;
 }
 
+interface PowerLaw {
+  readonly numPatches: number;
+  readonly globalExponent: number;
+  readonly localExponent: number;
+}
+const powerLaw = recordOf<PowerLaw>({
+  numPatches: anyNumber,
+  globalExponent: anyNumber,
+  localExponent: anyNumber,
+});
+
 /**
  * Area sizes that are powers of the number of patches, $C_g = P^{\kappa_c}$ and $C_\ell = P^{\kappa_s}$, rounded.
  *
@@ -54,11 +65,7 @@ export function informationGap(numPatches: number, globalSize: number, localSize
  * ```
  * @category Data
  */
-export function powerLawAreaSizes(options: {
-  readonly numPatches: number;
-  readonly globalExponent: number;
-  readonly localExponent: number;
-}): {
+export function powerLawAreaSizes(options: PowerLaw): {
   readonly globalSize: number;
   readonly localSize: number;
 } {
@@ -66,7 +73,7 @@ export function powerLawAreaSizes(options: {
     "powerLawAreaSizes",
     "options",
     options,
-    anyRecord,
+    powerLaw,
   );
   checkInteger("powerLawAreaSizes", "numPatches", numPatches, 2);
   if (!Number.isFinite(globalExponent) || globalExponent <= 0.5 || globalExponent > 1)
@@ -94,7 +101,7 @@ export interface AreaSetting {
   readonly queryArea: number;
 }
 
-const shape = recordWith({ sizes: listOf(anyNumber) });
+const shape = recordOf({ sizes: listOf(anyNumber), queryArea: anyNumber });
 
 export function checkSetting(fn: string, setting: AreaSetting): number {
   const { sizes, queryArea } = check(fn, "setting", setting, shape);
@@ -130,15 +137,16 @@ export function checkSetting(fn: string, setting: AreaSetting): number {
  */
 export function decouplingAtZero(
   setting: AreaSetting,
-  options: { readonly maskRatio?: number } = {},
+  options: MaskOptions = {},
 ): { readonly targetSlope: number; readonly globalSlope: number; readonly twoPhase: boolean } {
   const numPatches = checkSetting("decouplingAtZero", setting);
   const { sizes, queryArea: n } = setting;
   const seen =
     numPatches -
-    maskedCount(
+    countMasked(
+      "decouplingAtZero",
       numPatches,
-      check("decouplingAtZero", "options", options, anyRecord).maskRatio ?? 0.5,
+      checkOptions<MaskOptions>("decouplingAtZero", options, MASK).maskRatio ?? 0.5,
     );
   const attention = sizes.map(
     (size, j) => (seen * (size - Number(j === n))) / (numPatches - 1) / numPatches,

@@ -4,12 +4,14 @@ import {
   anyNumber,
   anyRecord,
   check,
+  checkOptions,
+  type Guard,
   listOf,
   oneOf,
   optional,
+  recordOf,
   recordWith,
   satisfying,
-  type Guard,
 } from "@provably/core-tensor/internal";
 import { type RngKey, permutation } from "@provably/core-tensor/random";
 
@@ -64,17 +66,21 @@ export interface SpatialDistribution {
  */
 export function createSpatialDistribution(
   clusters: readonly AreaPartition[],
-  options: { readonly latent?: Latent } = {},
+  options: DistributionOptions = {},
 ): SpatialDistribution {
   const fn = "createSpatialDistribution";
-  const { latent = { kind: "uniform", low: 0.8, high: 1.2 } } = check(
+  const { latent = { kind: "uniform", low: 0.8, high: 1.2 } } = checkOptions<DistributionOptions>(
     fn,
-    "options",
     options,
-    anyRecord,
+    DISTRIBUTION,
   );
   return build(fn, clusters, latent);
 }
+
+interface DistributionOptions {
+  readonly latent?: Latent;
+}
+const DISTRIBUTION = { latent: anyRecord };
 
 const positions = listOf(listOf(listOf(anyNumber)));
 
@@ -197,9 +203,12 @@ export function createAreaPartition(key: RngKey, options: AreaPartitionOptions):
   return areas.map((area) => [...area].sort((a, b) => a - b));
 }
 
-const partitionOptions = recordWith({
+const partitionOptions = recordOf<AreaPartitionOptions>({
+  numPatches: anyNumber,
+  globalSize: anyNumber,
+  localSize: anyNumber,
   layout: optional(oneOf("random", "contiguous", "blocks2d")),
-  grid: optional(listOf(anyNumber, 2)),
+  grid: optional(listOf(anyNumber, 2) as Guard<readonly [number, number]>),
 });
 
 function positionOrder(key: RngKey, numPatches: number, layout: "random" | "contiguous"): number[] {

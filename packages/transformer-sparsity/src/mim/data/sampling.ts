@@ -8,17 +8,18 @@ import {
   toTypedArray,
 } from "@provably/core-tensor";
 import {
-  anyRecord,
   check,
+  checkOptions,
+  numberInside,
   numberList,
+  positiveNumber,
   recordWith,
-  show,
   tensor,
   wholeNumber,
 } from "@provably/core-tensor/internal";
 import { type RngKey, foldIn, uniform } from "@provably/core-tensor/random";
 
-import { checkInteger, checkPositive } from "../internal/check.js";
+import { checkInteger } from "../internal/check.js";
 import { type SpatialDistribution, checkWorld } from "./distribution.js";
 import { latentAt, latentSupport } from "./latent.js";
 
@@ -57,13 +58,17 @@ export interface MaskedImage extends SpatialImage {
  * @category Data
  */
 export function maskedCount(numPatches: number, maskRatio: number): number {
-  checkInteger("maskedCount", "numPatches", numPatches, 2);
-  if (!Number.isFinite(maskRatio) || maskRatio <= 0 || maskRatio >= 1)
-    throw new DomainError(`maskedCount: maskRatio must be in (0, 1), got ${show(maskRatio)}`);
+  return countMasked("maskedCount", numPatches, maskRatio);
+}
+
+/** The same for a function that the user called. */
+export function countMasked(fn: string, numPatches: number, maskRatio: number): number {
+  checkInteger(fn, "numPatches", numPatches, 2);
+  check(fn, "maskRatio", maskRatio, RATIO);
   const masked = numPatches - Math.floor(numPatches * (1 - maskRatio) + 1e-9);
   if (masked === 0 || masked === numPatches)
     throw new DomainError(
-      `maskedCount: maskRatio ${maskRatio} leaves no patch ${masked === 0 ? "masked" : "seen"} of ${numPatches}`,
+      `${fn}: maskRatio ${maskRatio} leaves no patch ${masked === 0 ? "masked" : "seen"} of ${numPatches}`,
     );
   return masked;
 }
@@ -88,6 +93,14 @@ export function sampleImage(world: SpatialDistribution, key: RngKey): SpatialIma
   checkWorld("sampleImage", world);
   return drawImage(world, key);
 }
+
+/** Options of those that only hide patches. */
+export interface MaskOptions {
+  readonly maskRatio?: number;
+}
+/** A share strictly between none and all. */
+export const RATIO = numberInside(0, 1);
+export const MASK = { maskRatio: RATIO };
 
 /** The same, without a check. */
 export function drawImage(world: SpatialDistribution, key: RngKey): SpatialImage {
@@ -115,15 +128,12 @@ export function drawImage(world: SpatialDistribution, key: RngKey): SpatialImage
  * ```
  * @category Data
  */
-export function sampleMask(
-  numPatches: number,
-  key: RngKey,
-  options: { readonly maskRatio?: number } = {},
-): Uint8Array {
-  const masked = maskedCount(
-    numPatches,
-    check("sampleMask", "options", options, anyRecord).maskRatio ?? 0.5,
-  );
+export function sampleMask(numPatches: number, key: RngKey, options: MaskOptions = {}): Uint8Array {
+  const { maskRatio = 0.5 } = checkOptions<MaskOptions>("sampleMask", options, MASK);
+  return drawMask(numPatches, key, countMasked("sampleMask", numPatches, maskRatio));
+}
+
+function drawMask(numPatches: number, key: RngKey, masked: number): Uint8Array {
   const u = toTypedArray(uniform(key, [masked], { dtype: "float64" }));
   const order = Uint32Array.from({ length: numPatches }, (_, p) => p);
   const mask = new Uint8Array(numPatches);
@@ -158,28 +168,36 @@ export function sampleMaskedImages(
   world: SpatialDistribution,
   key: RngKey,
   count: number,
-  options: { readonly maskRatio?: number } = {},
+  options: MaskOptions = {},
 ): MaskedImage[] {
   checkWorld("sampleMaskedImages", world);
   checkInteger("sampleMaskedImages", "count", count, 0);
-  return drawMaskedImages(world, key, count, options);
+  const { maskRatio = 0.5 } = checkOptions<MaskOptions>("sampleMaskedImages", options, MASK);
+  return drawMaskedImages("sampleMaskedImages", world, key, count, maskRatio);
 }
 
 /** The same, without a check. */
 export function drawMaskedImages(
+  fn: string,
   world: SpatialDistribution,
   key: RngKey,
   count: number,
-  options: { readonly maskRatio?: number } = {},
+  maskRatio: number,
 ): MaskedImage[] {
+  const masked = countMasked(fn, world.numPatches, maskRatio);
   return Array.from({ length: count }, (_, i) => {
     const own = foldIn(key, i);
     return {
       ...drawImage(world, own),
-      mask: sampleMask(world.numPatches, foldIn(own, "mask"), options),
+      mask: drawMask(world.numPatches, foldIn(own, "mask"), masked),
     };
   });
 }
+
+interface RenderOptions {
+  readonly features?: NdArray;
+}
+const RENDER = { features: tensor };
 
 /**
  * The patches $X_p = z_{a(k,p)} v_{k,a(k,p)}$ of an image.
@@ -201,11 +219,11 @@ export function drawMaskedImages(
 export function renderImage(
   world: SpatialDistribution,
   image: SpatialImage,
-  options: { readonly features?: NdArray } = {},
+  options: RenderOptions = {},
 ): NdArray {
   checkWorld("renderImage", world);
   checkImage("renderImage", world, image);
-  const { features } = check("renderImage", "options", options, anyRecord);
+  const { features } = checkOptions<RenderOptions>("renderImage", options, RENDER);
   const { numPatches, numFeatures } = world;
   const data = new Float64Array(numPatches * numFeatures);
   world.areaOf[image.cluster]!.forEach(
@@ -213,13 +231,17 @@ export function renderImage(
   );
   const coordinates = array(data, { shape: [numPatches, numFeatures] });
   if (features === undefined) return coordinates;
-  check("renderImage", "features", features, tensor);
   if (features.shape.length !== 2 || features.shape[0] !== numFeatures)
     throw new ShapeError(
       `renderImage: features must be [${numFeatures}, d], got [${features.shape.join(", ")}]`,
     );
   return matmul(coordinates, features);
 }
+
+interface EnumerateOptions extends MaskOptions {
+  readonly limit?: number;
+}
+const ENUMERATE = { ...MASK, limit: positiveNumber };
 
 /**
  * All masked images of a distribution with discrete latents, with their probabilities.
@@ -239,15 +261,28 @@ export function renderImage(
  */
 export function enumerateImages(
   world: SpatialDistribution,
-  options: { readonly maskRatio?: number; readonly limit?: number } = {},
+  options: EnumerateOptions = {},
 ): { readonly samples: readonly MaskedImage[]; readonly weights: readonly number[] } {
   checkWorld("enumerateImages", world);
-  const { maskRatio = 0.5, limit = 2e6 } = check("enumerateImages", "options", options, anyRecord);
-  checkPositive("enumerateImages", "limit", limit);
+  const { maskRatio = 0.5, limit = 2e6 } = checkOptions<EnumerateOptions>(
+    "enumerateImages",
+    options,
+    ENUMERATE,
+  );
+  return allImages("enumerateImages", world, maskRatio, limit);
+}
+
+/** The same, without a check of the world. */
+export function allImages(
+  fn: string,
+  world: SpatialDistribution,
+  maskRatio: number,
+  limit: number,
+): { readonly samples: readonly MaskedImage[]; readonly weights: readonly number[] } {
   const { latent, numPatches, clusters } = world;
   if (latent.kind !== "discrete")
-    throw new DomainError(`enumerateImages: latents must be discrete, got ${latent.kind}`);
-  const masked = maskedCount(numPatches, maskRatio);
+    throw new DomainError(`${fn}: latents must be discrete, got ${latent.kind}`);
+  const masked = countMasked(fn, numPatches, maskRatio);
   const support = latentSupport(latent);
   const numMasks = binomial(numPatches, masked);
   const count = clusters.reduce(
@@ -256,7 +291,7 @@ export function enumerateImages(
   );
   if (count > limit)
     throw new DomainError(
-      `enumerateImages: there are ${count} masked images, more than the limit of ${limit}`,
+      `${fn}: there are ${count} masked images, more than the limit of ${limit}`,
     );
   const masks = subsets(numPatches, masked);
   const samples: MaskedImage[] = [];
@@ -311,7 +346,16 @@ function latentChoices(
 }
 
 const shape = recordWith({ cluster: wholeNumber(0), latents: numberList });
-const masked = recordWith({ mask: numberList });
+const masked = recordWith({ mask: listOf01 });
+function listOf01(x: unknown) {
+  const fault = numberList(x);
+  if (fault !== undefined) return fault;
+  const list = x as ArrayLike<number>;
+  const at = Array.prototype.findIndex.call(list, (v: number) => v !== 0 && v !== 1) as number;
+  return at < 0
+    ? undefined
+    : { path: `[${at}]`, expected: "0 (seen) or 1 (masked)", got: list[at] };
+}
 
 export function checkImage(
   fn: string,
