@@ -79,6 +79,13 @@ describe("numbers beside a pair", () => {
       expect(() => parsePreferences({ ...pair, ...bad }, 4), JSON.stringify(bad)).toThrow(/^line 4: fields? "/); // prettier-ignore
   });
 
+  it("fields of other layouts that are null are none", () => {
+    expect(one({ ...pair, completion: null, label: null, weight: null })).toEqual(pair);
+    expect(one({ prompt: null, chosen: "It is a", rejected: "It is b" })["prompt"]).toBe("It is");
+    const shp = { history: "q", human_ref_A: "a", human_ref_B: "b", labels: 0, score_A: 1, score_B: 9 }; // prettier-ignore
+    expect(one(shp)).toEqual({ prompt: "q", chosen: "b", rejected: "a", columns: { score_A: 1, score_B: 9 } }); // prettier-ignore
+  });
+
   it("other columns are kept in sight, and misspelt ones refused", () => {
     expect(one({ ...pair, prompt_id: 7, source: "x", chosen_model: "m" })["columns"]).toEqual({ prompt_id: 7, source: "x", chosen_model: "m" }); // prettier-ignore
     for (const name of ["weigth", "Weight", "margins", "ref_chosen_logp", "label", "winner", "ties"])

@@ -249,7 +249,13 @@ const layouts: readonly Layout[] = [
           `field "labels" must be 1 (A preferred) or 0 (B), got ${show(label)}`,
         );
       const [chosen, rejected] = label === 1 ? [a, b] : [b, a];
-      return [{ ...pair(row, { prompt, chosen, rejected }), ...weightOf(row), ...row.rest() }];
+      return [
+        {
+          ...pair(row, { prompt, chosen, rejected }),
+          ...weightOf(row),
+          ...row.rest(["score_A", "score_B"]),
+        },
+      ];
     },
   },
   {

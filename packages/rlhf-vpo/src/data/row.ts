@@ -19,8 +19,10 @@ export interface Row {
   readonly messages: (name: string) => readonly Message[];
   /** A finite number above `low`, or undefined where there is none. */
   readonly number: (name: string, low?: number) => number | undefined;
-  /** Fields that were not read; nothing where there are none. */
-  readonly rest: () => { readonly columns?: Readonly<Record<string, unknown>> };
+  /** Fields that were not read, of which some are `known` to say nothing; nothing where there are none. */
+  readonly rest: (known?: readonly string[]) => {
+    readonly columns?: Readonly<Record<string, unknown>>;
+  };
 }
 
 /** Fields that would change what a row says. */
@@ -41,9 +43,10 @@ export function rowOf(value: unknown, line: number): Row {
     throw new PreferenceFormatError(reason, line, detail);
   };
   if (!isRecord(value)) return fail("INVALID_TYPE", `expected an object, got ${show(value)}`);
-  const unread = new Set(Object.keys(value));
+  // tables of several layouts together leave the fields of the others null
+  const unread = new Set(Object.keys(value).filter((name) => value[name] !== null));
   const has = (...names: readonly string[]): boolean =>
-    names.every((name) => Object.hasOwn(value, name));
+    names.every((name) => Object.hasOwn(value, name) && value[name] !== null);
   const maybe = (name: string): unknown => {
     unread.delete(name);
     const x = has(name) ? value[name] : undefined;
@@ -86,9 +89,9 @@ export function rowOf(value: unknown, line: number): Row {
         );
       return x;
     },
-    rest: () => {
+    rest: (known = []) => {
       for (const name of unread) {
-        const meant = misspelt(name);
+        const meant = known.includes(name) ? undefined : misspelt(name);
         if (meant !== undefined)
           fail(
             "UNKNOWN_FIELD",
