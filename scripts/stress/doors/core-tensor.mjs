@@ -21,11 +21,24 @@ import {
   sum,
   toNested,
   vmap,
+  cumsum,
+  diag,
+  dot,
+  elu,
+  full,
+  hypot,
+  mod,
+  neg,
+  norm,
+  pow,
+  prod,
+  sub,
+  topK,
   zeros,
 } from "@provably/core-tensor";
 import { compile, cond, scan } from "@provably/core-tensor/compile";
 import { decodeNpy, encodeNpy } from "@provably/core-tensor/io";
-import { pinv } from "@provably/core-tensor/linalg";
+import { cond as conditionNumber, det, inv, matrixExp, pinv } from "@provably/core-tensor/linalg";
 import { adam, sgd } from "@provably/core-tensor/optim";
 import { key, normal } from "@provably/core-tensor/random";
 
@@ -76,10 +89,13 @@ const classes = [
 ];
 
 const near = (got, want) => {
-  const flat = [toNested(got)].flat(Infinity);
+  const [flat, wanted] = [
+    [typeof got === "number" ? got : toNested(got)].flat(Infinity),
+    [want].flat(),
+  ];
   return (
-    flat.length === want.length &&
-    want.every((x, i) => Math.abs(flat[i] - x) <= 1e-5 * (1 + Math.abs(x)))
+    flat.length === wanted.length &&
+    wanted.every((x, i) => Math.abs(flat[i] - x) <= 1e-5 * (1 + Math.abs(x)))
   );
 };
 
@@ -138,4 +154,43 @@ const sizes = [
   refused("scale", "the Jacobian of 60,000 numbers", () => jacfwd((x) => square(x))(zeros([60_000])), "jacfwd: the result would have shape"),
 ]; // prettier-ignore
 
-export default [...spellings, ...firstGuesses, ...classes, ...loops, ...forms, ...sizes];
+const bools = (...values) => ({ data: Uint8Array.from(values), shape: [values.length], stride: [1], offset: 0, dtype: "bool" }); // prettier-ignore
+const bytes = (...values) => array(Uint8Array.from(values));
+const wide = (x) => array(x, { dtype: "float64" });
+const tinyNorm = () => grad((x) => norm(x))(array([1e-23, 0]));
+
+const numbers = [
+  right("code", "a mask of 0 and 255, given as bool, and added to itself", () => add(bools(0, 255), bools(0, 255)), [0, 1]),
+  right("code", "a mask of 0 and 2, counted", () => item(sum(bools(2, 0, 2))), 2),
+  right("code", "two masks, multiplied as vectors", () => item(dot(bools(2, 3), bools(3, 1))), 1),
+  right("code", "a bool array filled with 7", () => full([2], 7, { dtype: "bool" }), [1, 1]),
+  refused("code", "the difference of two masks", () => sub(bools(1, 0), bools(1, 1)), "use notEqual, or astype first"),
+  refused("code", "minus a mask", () => neg(bools(1, 0)), "use logicalNot, or astype first"),
+  right("code", "the product of bytes beyond 255", () => item(prod(bytes(20, 20, 3))), 1200),
+  right("code", "running sums of bytes beyond 255", () => cumsum(bytes(200, 100, 5)), [200, 300, 305]),
+  right("code", "elu of −128 in int8", () => item(elu(array(Int8Array.of(-128)))), -1),
+  right("scale", "1e16 modulo 3", () => item(mod(wide(1e16), 3)), 1),
+  right("scale", "5 modulo infinity", () => item(mod(wide(5), Infinity)), 5),
+  right("scale", "1 to the power of NaN", () => item(pow(wide(1), NaN)), 1),
+  right("scale", "the norm of [3e30, 4e30] in float32, in units of 1e30", () => item(norm(array([3e30, 4e30]))) / 1e30, 5),
+  right("scale", "the derivative of the norm at [1e-23, 0] in float32", tinyNorm, [1, 0]),
+  right("scale", "hypot of sides of 3e20 and 4e20 in float32, in units of 1e20", () => item(hypot(array(3e20), 4e20)) / 1e20, 5),
+  right("scale", "the mean of a million numbers 0.1 in float32", () => item(mean(full([1_000_000], 0.1))), Math.fround(0.1)),
+  right("code", "NaN in a matrix, and its determinant", () => Number(Number.isNaN(item(det(wide([[1, NaN], [0, 1]]))))), 1),
+  right("code", "NaN in a matrix, and its inverse", () => Number(toNested(inv(wide([[1, NaN], [0, 1]]))).flat().some(Number.isNaN)), 1),
+  right("argument", "the derivative of the determinant at a singular matrix", () => reshape(grad((x) => det(x))(wide([[1, 2], [2, 4]])), [4]), [4, -2, -2, 1]),
+  right("argument", "the condition of a matrix of zeros, as 1 over it", () => 1 / item(conditionNumber([[0, 0], [0, 0]])), 0),
+  refused("scale", "the exponential of a matrix with 1000 on its diagonal", () => matrixExp(wide([[1000, 0], [0, 0]])), "beyond the range of float64"),
+  right("code", "the greatest of numbers with NaN among them is NaN, as for max", () => Number(Number.isNaN(toNested(topK([1, NaN, 3], 1).values)[0])), 1),
+  right("storage form", "the diagonal matrix of a mask stays a mask", () => Number(diag(bools(1, 0)).dtype === "bool"), 1),
+]; // prettier-ignore
+
+export default [
+  ...numbers,
+  ...spellings,
+  ...firstGuesses,
+  ...classes,
+  ...loops,
+  ...forms,
+  ...sizes,
+];
