@@ -5,9 +5,9 @@ import {
   corpusBleu,
   contentPreservation,
   counterfactual,
-  decode,
+  decodeLatents,
   decodeSentences,
-  encode,
+  encodeLatents,
   encodeSentences,
   makeReviewCorpus,
   matteConfig,
@@ -83,7 +83,7 @@ export function transfer(model, flip, domains = test.domains) {
 }
 
 export function reconstruct(model) {
-  return decodeSentences(vocabulary, decode(model, encode(model, test.observed)));
+  return decodeSentences(vocabulary, decodeLatents(model, encodeLatents(model, test.observed)));
 }
 
 const mean = (x) => x.reduce((a, b) => a + b, 0) / x.length;

@@ -90,15 +90,15 @@ function explore(grid, { refine, replicates, progress }) {
   );
   const onProgress = ({ iteration }) => bar.step(iteration);
   const support = bootstrapHierarchy(data, key("support"), {
-    alpha: ALPHA,
-    maxCover: 1,
+    significance: ALPHA,
+    maxLatentsPerCover: 1,
     refine,
     replicates,
     onProgress,
   });
   bar.finish();
   const { graph } = support.result;
-  const certificates = certifyHierarchy(graph, inkOf(parts, other), { alpha: ALPHA });
+  const certificates = certifyHierarchy(graph, inkOf(parts, other), { significance: ALPHA });
   const together = ([a, b]) => graph.parents[a].some((p) => graph.parents[b].includes(p));
   const pairs = parts
     .filter(({ name }) => name.endsWith("a"))

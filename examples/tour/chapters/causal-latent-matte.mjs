@@ -5,9 +5,9 @@ import { foldIn } from "@provably/core-tensor/random";
 import {
   antonymBaseline,
   certifyCounterfactual,
-  encode,
+  encodeLatents,
   loadMatte,
-  toNoise,
+  inferNoise,
   trainMatte,
 } from "@provably/causal-latent/matte";
 import {
@@ -29,8 +29,8 @@ const STEPS = 150; // of 1600: what a few seconds of training give
 
 /** The style's noise of the test sentences along the axis of the poles, measured from the middle. */
 function along(model, { axis, middle }) {
-  const { content, style } = encode(model, test.observed);
-  const noise = toTypedArray(toNoise(model, { content, style }, test.domains).style);
+  const { content, style } = encodeLatents(model, test.observed);
+  const noise = toTypedArray(inferNoise(model, { content, style }, test.domains).style);
   return test.labels.map((label, i) => ({
     style: label === 1 ? "praise" : "blame",
     place: axis.reduce((sum, a, j) => sum + a * (noise[i * axis.length + j] - middle[j]), 0),

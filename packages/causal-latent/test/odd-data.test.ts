@@ -175,19 +175,20 @@ describe("arguments of the wrong kind are named", () => {
   it.each([
     [
       () => hierarchy.discoverHierarchy(wrong(undefined)),
-      /discoverHierarchy: input must be an object/,
+      /discoverHierarchy: input must be \{ data, names\?, states\? \}/,
     ],
     [
       () => hierarchy.discoverHierarchy(rows, wrong(null)),
       /discoverHierarchy: options must be an object/,
     ],
     [
-      () => hierarchy.discoverHierarchy(rows, { background: { apart: wrong([[1, 2]]) } }),
-      /background.apart\[0\]\[0\] must be a string/,
+      () =>
+        hierarchy.discoverHierarchy(rows, { background: { forbiddenClusters: wrong([[1, 2]]) } }),
+      /background.forbiddenClusters\[0\]\[0\] must be text/,
     ],
     [
-      () => hierarchy.discoverHierarchy(rows, { alpha: wrong(10n) }),
-      /alpha must lie in \(0, 1\), got 10/,
+      () => hierarchy.discoverHierarchy(rows, { significance: wrong(10n) }),
+      /significance must be in \(0, 1\), got 10/,
     ],
     [
       () => hierarchy.discoverHierarchy(rows, { onProgress: wrong(3) }),
@@ -213,12 +214,12 @@ describe("arguments of the wrong kind are named", () => {
       /replicates must be an integer ≥ 1 and below 2³¹/,
     ],
     [
-      () => matte.encode(wrong({ ...model, params: {} }), zeros([1, 4])),
-      /encode: params.network must be an object/,
+      () => matte.encodeLatents(wrong({ ...model, params: {} }), zeros([1, 4])),
+      /encodeLatents: params.network must be an object/,
     ],
     [
       () =>
-        matte.encode(
+        matte.encodeLatents(
           { ...model, config: { ...model.config, contentSize: wrong("4") } },
           zeros([1, 4]),
         ),

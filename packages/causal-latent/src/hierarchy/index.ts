@@ -36,11 +36,12 @@ export {
   nonnegativeRank,
   rankProfile,
   type NonnegativeRank,
+  type NonnegativeRankOptions,
 } from "./rank/estimate.js";
 export { chiSquareTail } from "./rank/chi-square.js";
 
 // data
-export type { JointData, LabelData } from "./data/labels.js";
+export { recodeLabels, type JointData, type LabelData } from "./data/labels.js";
 export { collapseStates, type CollapsedData } from "./data/collapse.js";
 
 // concepts from continuous data
@@ -57,6 +58,7 @@ export type { CovarianceKind } from "./concepts/mixture.js";
 // search
 export { discoverHierarchy } from "./search/discover.js";
 export type { BackgroundKnowledge, DiscoverOptions } from "./search/settings.js";
+export type { Alternative } from "./search/settle.js";
 export type { FoundEdge, FoundLatent, HierarchyResult } from "./search/result.js";
 export type { Decision } from "./search/clusters.js";
 export {
@@ -75,7 +77,7 @@ export {
 } from "./search/bootstrap.js";
 
 // certificates
-export { certifyFit } from "./model/certificate.js";
+export { certifyFit, type CertifyFitOptions } from "./model/certificate.js";
 export { certifyHierarchy, type CertifyOptions } from "./search/certificate.js";
 
 // pictures and exchange

@@ -15,16 +15,26 @@ import {
   toTypedArray,
 } from "@provably/core-tensor";
 import {
+  type Guard,
+  type Schema,
   anyFunction,
   anyList,
   anyRecord,
+  anything,
   certificate,
   check,
+  checkOptions,
+  listOf,
+  numberIn,
+  numberInside,
+  optional,
+  recordOf,
   show,
 } from "@provably/core-tensor/internal";
 import { checkArray, checkNumber, checkNumbers } from "../internal/check.js";
 
 import { contentPreservation } from "./evaluate/content.js";
+import { type NgramModel, surprise } from "./evaluate/fluency.js";
 import { type StyleClassifier, checkClassifier, classifyStyle } from "./evaluate/style.js";
 import { type StyleFlip, type StylePoles, counterfactual } from "./model/counterfactual.js";
 import type { Matte } from "./model/params.js";
@@ -69,7 +79,7 @@ export function wilsonInterval(
   count: number,
   options: { readonly confidence?: number } = {},
 ): Estimate {
-  const { confidence = 0.95 } = check("wilsonInterval", "options", options, anyRecord);
+  const { confidence = 0.95 } = checkOptions("wilsonInterval", options, { confidence: anything });
   checkNumber(
     "wilsonInterval",
     "count",
@@ -111,7 +121,7 @@ export function meanInterval(
   values: readonly number[],
   options: { readonly confidence?: number } = {},
 ): Estimate {
-  const { confidence = 0.95 } = check("meanInterval", "options", options, anyRecord);
+  const { confidence = 0.95 } = checkOptions("meanInterval", options, { confidence: anything });
   if (checkNumbers("meanInterval", "values", values).length < 2)
     throw new ShapeError(`meanInterval: values must be at least two, got ${values.length}`);
   const n = values.length;
@@ -138,14 +148,20 @@ export interface CounterfactualJudge {
   style(observed: NdArray): readonly number[];
   /** For each pair, the share of the content of `source` that `result` keeps. */
   content(source: NdArray, result: NdArray): readonly number[];
+  /** For each pair, whether `result` is as natural as `source` (1), or not (0): not made of signs for unknown words, not cut off, not repeating itself. May be left out where observations are no text. */
+  fluency?(source: NdArray, result: NdArray): readonly number[];
 }
 
 /**
- * A judge of sentences: a trained classifier for the style and the recall of content words for the content.
+ * A judge of sentences: a trained classifier for the style, the recall of content words for the content, and for the fluency what no classifier of bags of words sees.
+ *
+ * A sentence is not fluent when it is empty, less than half or more than twice as long as its source, has more words that the vocabulary lacks (`<unk>`) than its source, has a
+ * word three times in a row, or, with `language`, surprises the model of word triples by 2 nats a word more than its source.
  *
  * @param vocabulary - from {@link vocabularyOf}
  * @param classifier - from {@link trainStyleClassifier}, trained on sentences that the certificate does not use
- * @param options - `lexicon`: whose words of praise and blame are no content; default {@link reviewLexicon}
+ * @param options - `lexicon`: whose words of praise and blame are no content, default {@link reviewLexicon}; `language`: from {@link trainLanguageModel}, on sentences
+ *   that the certificate does not use
  * @returns see {@link CounterfactualJudge}
  * @example
  * ```ts
@@ -160,9 +176,9 @@ export interface CounterfactualJudge {
 export function sentenceJudge(
   vocabulary: Vocabulary,
   classifier: StyleClassifier,
-  options: { readonly lexicon?: Lexicon } = {},
+  options: { readonly lexicon?: Lexicon; readonly language?: NgramModel } = {},
 ): CounterfactualJudge {
-  const { lexicon = reviewLexicon } = check("sentenceJudge", "options", options, anyRecord);
+  const { lexicon = reviewLexicon, language } = checkOptions<typeof options>("sentenceJudge", options, { lexicon: anything, language: anyRecord as Guard<NgramModel> }); // prettier-ignore
   checkLexicon("sentenceJudge", lexicon);
   checkVocabulary("sentenceJudge", vocabulary);
   checkClassifier("sentenceJudge", classifier);
@@ -174,7 +190,28 @@ export function sentenceJudge(
         decodeSentences(vocabulary, result),
         { lexicon },
       ),
+    fluency(source, result) {
+      const before = decodeSentences(vocabulary, source);
+      return decodeSentences(vocabulary, result).map((sentence, i) =>
+        isFluent(sentence, before[i]!, language) ? 1 : 0,
+      );
+    },
   };
+}
+
+/** Nats a word by which a sentence may be more surprising than its source. */
+const MORE_SURPRISING = 2;
+
+function isFluent(result: string, source: string, language: NgramModel | undefined): boolean {
+  const [own, before] = [result, source].map((text) => text.split(" ").filter((word) => word !== "")) as [string[], string[]]; // prettier-ignore
+  const unknown = (list: readonly string[]): number => list.filter((word) => word === "<unk>").length; // prettier-ignore
+  if (own.length < before.length / 2 || own.length > 2 * before.length || own.length === 0)
+    return false;
+  if (unknown(own) > unknown(before)) return false;
+  if (own.some((word, i) => i > 1 && word === own[i - 1] && word === own[i - 2])) return false;
+  if (language === undefined) return true;
+  const [after, first] = [result, source].map((text) => surprise(language, text)) as [ReturnType<typeof surprise>, ReturnType<typeof surprise>]; // prettier-ignore
+  return after.nats / after.count <= first.nats / first.count + MORE_SURPRISING;
 }
 
 /**
@@ -182,8 +219,10 @@ export function sentenceJudge(
  * @category Certificates
  */
 export interface CertifyCounterfactualOptions {
-  /** Least share of the wanted style; default 0.9. */
+  /** Least share of counterfactuals that have the wanted style, with half of their content and fluently; default 0.9. */
   readonly styleAccuracy?: number;
+  /** Least share of fluent counterfactuals, where the judge can tell; default 0.9. */
+  readonly fluency?: number;
   /** Least mean share of content kept; default 0.6. */
   readonly contentPreservation?: number;
   /** Least mean share of content that two flips give back; default 0.6. */
@@ -199,7 +238,10 @@ export interface CertifiedEstimate {
 }
 
 /**
- * Whether counterfactuals of held-out observations have the wanted style, keep the content, and come back after a second flip.
+ * Whether counterfactuals of held-out observations have the wanted style, keep the content, read as naturally as before, and come back after a second flip.
+ *
+ * The style of what is no sentence is worth nothing: a counterfactual counts as one of the wanted style only when it keeps at least half of its content and the judge
+ * finds it fluent. A classifier of bags of words alone gives `<unk> <unk>` some style, and the wanted one in every second case.
  *
  * Each certificate holds when the lower end of its interval reaches the threshold. The second flip starts from the first result alone.
  *
@@ -208,7 +250,7 @@ export interface CertifiedEstimate {
  * @param flip - the kind of flip, and the poles it needs; the wanted style is the other one of each row
  * @param judge - see {@link CounterfactualJudge}
  * @param options - see {@link CertifyCounterfactualOptions}
- * @returns three estimates with their certificates
+ * @returns estimates with their certificates; `fluency` where the judge has one
  * @throws `ShapeError`, `DomainError` when labels, domains or options do not fit
  * @example
  * ```ts
@@ -244,25 +286,21 @@ export function certifyCounterfactual(
   readonly styleAccuracy: CertifiedEstimate;
   readonly contentPreservation: CertifiedEstimate;
   readonly cycleConsistency: CertifiedEstimate;
+  readonly fluency?: CertifiedEstimate;
 } {
   const fn = "certifyCounterfactual";
   const {
     styleAccuracy = 0.9,
     contentPreservation: leastContent = 0.6,
     cycleConsistency = 0.6,
+    fluency: leastFluent = 0.9,
     confidence = 0.95,
-  } = check(fn, "options", options, anyRecord);
-  for (const [name, value] of Object.entries({
-    styleAccuracy,
-    contentPreservation: leastContent,
-    cycleConsistency,
-  }))
-    checkNumber(fn, name, value, "be a number", (x) => !Number.isNaN(x));
-  checkNumber(fn, "confidence", confidence, "be in (0, 1)", (x) => x > 0 && x < 1);
-  const { observed, labels, domains } = check(fn, "data", data, anyRecord);
+  } = checkOptions<CertifyCounterfactualOptions>(fn, options, OPTIONS);
+  const { observed, labels, domains } = check(fn, "data", data, DATA);
   check(fn, "flip", flip, anyRecord);
   for (const name of ["style", "content"] as const)
     check(fn, `judge.${name}`, check(fn, "judge", judge, anyRecord)[name], anyFunction);
+  if (judge.fluency !== undefined) check(fn, "judge.fluency", judge.fluency, anyFunction);
   const rows = checkArray(fn, "observed", observed).shape[0]!;
   if (check(fn, "labels", labels, anyList).length !== rows || rows < 2)
     throw new ShapeError(
@@ -284,7 +322,16 @@ export function certifyCounterfactual(
     throw new ShapeError(
       `${fn}: judge.style must return one style a row, got ${judged.length} for ${rows} rows`,
     );
-  const hits = judged.filter((y, i) => y === other[i]).length;
+  const shares = (name: "content" | "fluency", given: readonly number[]): readonly number[] => {
+    if (check(fn, `judge.${name}(…)`, given, listOf(numberIn(0, 1))).length !== rows)
+      throw new ShapeError(
+        `${fn}: judge.${name} must return one share a row, got ${given.length} for ${rows} rows`,
+      );
+    return given;
+  };
+  const kept = shares("content", judge.content(observed, there));
+  const fluent = judge.fluency && shares("fluency", judge.fluency(observed, there));
+  const hits = judged.filter((y, i) => y === other[i] && kept[i]! >= 0.5 && (fluent?.[i] ?? 1) >= 0.5).length; // prettier-ignore
   const certified = (claim: string, estimate: Estimate, threshold: number): CertifiedEstimate => ({
     estimate,
     certificate: certificate({
@@ -294,27 +341,54 @@ export function certifyCounterfactual(
       expected: [threshold, 1],
       confidence,
       verdict: estimate.interval[0] >= threshold,
-      note: `${estimate.value.toFixed(3)} on ${estimate.count} held-out observations; says what the transfer does, not that the latents are the true ones`,
+      note: `${estimate.value.toFixed(3)} on ${estimate.count} held-out observations; says what the transfer does on what the judge sees, not that the latents are the true ones, nor that a reader would agree`,
     }),
   });
   return {
     styleAccuracy: certified(
-      "share of counterfactuals with the wanted style",
+      fluent === undefined
+        ? "share of counterfactuals with the wanted style and half of their content"
+        : "share of fluent counterfactuals with the wanted style and half of their content",
       wilsonInterval(hits, rows, { confidence }),
       styleAccuracy,
     ),
     contentPreservation: certified(
       "mean share of content that counterfactuals keep",
-      meanInterval(judge.content(observed, there), { confidence }),
+      meanInterval(kept, { confidence }),
       leastContent,
     ),
     cycleConsistency: certified(
       "mean share of content that two flips give back",
-      meanInterval(judge.content(observed, back), { confidence }),
+      meanInterval(shares("content", judge.content(observed, back)), { confidence }),
       cycleConsistency,
     ),
+    ...(fluent && {
+      fluency: certified(
+        "share of counterfactuals that are as fluent as what they come from",
+        wilsonInterval(
+          fluent.reduce((sum, x) => sum + x, 0),
+          rows,
+          { confidence },
+        ),
+        leastFluent,
+      ),
+    }),
   };
 }
+
+const OPTIONS: Schema<CertifyCounterfactualOptions> = {
+  styleAccuracy: numberIn(0, 1),
+  contentPreservation: numberIn(0, 1),
+  cycleConsistency: numberIn(0, 1),
+  fluency: numberIn(0, 1),
+  confidence: numberInside(0, 1),
+};
+
+const DATA = recordOf<Parameters<typeof certifyCounterfactual>[1]>({
+  observed: anything as Guard<NdArray>,
+  labels: anything as Guard<readonly number[]>,
+  domains: optional(anything as Guard<readonly number[]>),
+});
 
 /** The second flip, from the first result alone. What a broken decoder left empty stays so: there is nothing to flip, and no content kept. */
 function flippedBack(

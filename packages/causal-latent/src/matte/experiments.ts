@@ -2,11 +2,19 @@
 import type { Estimate } from "./certify.js";
 import { blockR2, mcc } from "./evaluate/identifiability.js";
 import { type MatteOptions, matteConfig } from "./model/config.js";
-import { encode } from "./model/generate.js";
-import { toNoise } from "./model/noise.js";
+import { encodeLatents } from "./model/generate.js";
+import { inferNoise } from "./model/noise.js";
 import { trainMatte } from "./model/train.js";
-import { anyList, anyRecord, check, wholeNumber } from "@provably/core-tensor/internal";
-import { checkOptions, checkStrings } from "../internal/check.js";
+import {
+  anyList,
+  anyRecord,
+  anything,
+  check,
+  checkOptions,
+  longWork,
+  wholeNumber,
+} from "@provably/core-tensor/internal";
+import { checkStrings } from "../internal/check.js";
 import { type RngKey, foldIn } from "@provably/core-tensor/random";
 import { type MakeVectorsOptions, makeVectors } from "./vectors/make-vectors.js";
 
@@ -117,7 +125,14 @@ export function identifiabilityExperiment(
     data = {},
     onProgress,
     signal,
-  } = checkOptions("identifiabilityExperiment", options);
+  } = checkOptions("identifiabilityExperiment", options, {
+    repetitions: anything,
+    rows: anything,
+    numSteps: anything,
+    data: anything,
+    onProgress: longWork.onProgress,
+    signal: longWork.signal,
+  });
   for (const [name, value] of Object.entries({ repetitions, rows, numSteps }))
     check("identifiabilityExperiment", name, value, wholeNumber());
   check("identifiabilityExperiment", "settings", settings, anyList).forEach((setting, i) => {
@@ -164,8 +179,8 @@ export function identifiabilityExperiment(
           ...stop,
         },
       );
-      const learned = encode(model, drawn.observed);
-      const noise = toNoise(model, learned, known.domains);
+      const learned = encodeLatents(model, drawn.observed);
+      const noise = inferNoise(model, learned, known.domains);
       scores
         .get(name)!
         .push([

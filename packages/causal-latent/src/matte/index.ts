@@ -29,7 +29,7 @@ export {
   type VectorObservation,
 } from "./model/config.js";
 export { initMatte, type Matte, type MatteParams } from "./model/params.js";
-export { fromNoise, toNoise, type Latents, type Noise } from "./model/noise.js";
+export { mixNoise, inferNoise, type Latents, type Noise } from "./model/noise.js";
 
 // the objective
 export {
@@ -70,7 +70,7 @@ export {
 } from "./text/review-corpus.js";
 
 // counterfactuals
-export { decode, encode, samplePrior, type Posterior } from "./model/generate.js";
+export { decodeLatents, encodeLatents, samplePrior, type Posterior } from "./model/generate.js";
 export {
   counterfactual,
   stylePoles,
@@ -108,7 +108,7 @@ export {
   perplexity,
   trainLanguageModel,
   type Followers,
-  type LanguageModel,
+  type NgramModel,
 } from "./evaluate/fluency.js";
 export { antonymBaseline } from "./text/antonym.js";
 export { loadMatte, saveMatte } from "./model/save.js";

@@ -130,7 +130,7 @@ describe("discoverHierarchy", () => {
   it("uses what is known", () => {
     const sample = sampleOf(presetGraph("star"), 3000, 7);
     const told = discoverHierarchy(sample, {
-      background: { clusters: [["X1", "X2"]], apart: [["X4", "X5"]] },
+      background: { clusters: [["X1", "X2"]], forbiddenClusters: [["X4", "X5"]] },
       refine: false,
     });
     expect(told.graph.parents["X1"]).toEqual(told.graph.parents["X2"]);
@@ -140,7 +140,7 @@ describe("discoverHierarchy", () => {
       ),
     ).toBe(false);
     const caused = discoverHierarchy(graphOracle(presetGraph("chain")), {
-      background: { causes: [["X7", "X5"]] },
+      background: { requiredDirections: [["X7", "X5"]] },
     });
     const edge = caused.edges.find(({ from, to }) => from.startsWith("Z") && to.startsWith("Z"));
     expect(edge).toBeDefined();
@@ -205,10 +205,11 @@ describe("discoverHierarchy", () => {
       /"a" comes twice/,
     ],
     [() => discoverHierarchy({ joint: [[0.5, 0.6], [0, 0]] }), "InvalidDataError", /sum to 1/], // prettier-ignore
-    [() => discoverHierarchy({ data: square }, { alpha: 2 }), "DomainError", /alpha/],
+    [() => discoverHierarchy({ data: square }, { significance: 2 }), "DomainError", /significance/],
     [() => discoverHierarchy({ data: square }, { latentStates: 1 }), "DomainError", /latentStates/],
     [
-      () => discoverHierarchy({ data: square }, { background: { apart: [["X1", "Q"]] } }),
+      () =>
+        discoverHierarchy({ data: square }, { background: { forbiddenClusters: [["X1", "Q"]] } }),
       "GraphError",
       /"Q"/,
     ],

@@ -162,7 +162,7 @@ describe("data", () => {
   });
 
   it("show high-level concepts at high noise and details at low noise", () => {
-    // four groups of which two and two are far apart: the coarse split survives noise that hides the fine one
+    // four groups of which two and two are far forbiddenClusters: the coarse split survives noise that hides the fine one
     const fine = Array.from({ length: 400 }, (_, i) => i % 4);
     const { x } = conceptObservations(fine.map((s) => [s >> 1, s & 1]), key(7), { noise: 0.01, blockDims: 2, nuisanceDims: 0 }); // prettier-ignore
     const scaled = Array.from({ length: 400 }, (_, i) =>

@@ -4,15 +4,15 @@ import { key, normal } from "@provably/core-tensor/random";
 import {
   type FlowConfig,
   counterfactual,
-  decode,
-  encode,
-  fromNoise,
+  decodeLatents,
+  encodeLatents,
+  mixNoise,
   identifiabilityExperiment,
   initMatte,
   jacobianSparsity,
   matteConfig,
   samplePrior,
-  toNoise,
+  inferNoise,
 } from "../../src/matte/index.js";
 import { expectNear, flat } from "./fixtures.js";
 
@@ -43,19 +43,19 @@ const domains = Array.from({ length: 10 }, (_, i) => i % 3);
 describe.each(flows)("priors with flows of kind $kind", (flow) => {
   const model = modelWith(flow);
   it("map latents to noise and back", () => {
-    const { content, style } = encode(model, observed);
-    const noise = toNoise(model, { content, style }, domains);
-    const back = fromNoise(model, noise, domains);
+    const { content, style } = encodeLatents(model, observed);
+    const noise = inferNoise(model, { content, style }, domains);
+    const back = mixNoise(model, noise, domains);
     expectNear(back.content, content, 0, 1e-8);
     expectNear(back.style, style, 0, 1e-8);
   });
 
   it("negate the noise and leave the content alone", () => {
-    const { content, style } = encode(model, observed);
-    const before = toNoise(model, { content, style }, domains);
+    const { content, style } = encodeLatents(model, observed);
+    const before = inferNoise(model, { content, style }, domains);
     const flipped = counterfactual(model, observed, { kind: "noise" }, { domains });
     expect(flat(flipped.content)).toEqual(flat(content));
-    const after = toNoise(model, flipped, domains);
+    const after = inferNoise(model, flipped, domains);
     expectNear(after.content, before.content, 0, 1e-12);
     expectNear(after.style, mul(-1, before.style), 0, 1e-8);
   });
@@ -74,12 +74,16 @@ describe("generation", () => {
           .observed,
       ),
     ).toEqual(flat(drawn.observed));
-    expectNear(decode(model, drawn), drawn.observed, 1e-12);
+    expectNear(decodeLatents(model, drawn), drawn.observed, 1e-12);
   });
 
   it("does not depend on how many rows are encoded at a time", () => {
     const many = concat(Array.from({ length: 60 }, () => observed));
-    expectNear(slice(encode(model, many).style, [590]), encode(model, observed).style, 1e-12);
+    expectNear(
+      slice(encodeLatents(model, many).style, [590]),
+      encodeLatents(model, observed).style,
+      1e-12,
+    );
   });
 
   it("ends sentences at the greatest length", () => {
@@ -90,7 +94,7 @@ describe("generation", () => {
       ),
       key(4),
     );
-    const tokens = decode(
+    const tokens = decodeLatents(
       text,
       { content: normal(key(5), [7, 2]), style: normal(key(6), [7, 1]) },
       { maxLength: 3 },
@@ -100,9 +104,9 @@ describe("generation", () => {
   });
 
   it.each([
-    ["content", () => decode(model, { content: [[1, 2]], style: [[1, 2]] })],
-    ["style", () => decode(model, { content: [[1, 2, 3]], style: [[NaN, 2]] })],
-    ["domains", () => toNoise(model, encode(model, observed), [0, 1])],
+    ["content", () => decodeLatents(model, { content: [[1, 2]], style: [[1, 2]] })],
+    ["style", () => decodeLatents(model, { content: [[1, 2, 3]], style: [[NaN, 2]] })],
+    ["domains", () => inferNoise(model, encodeLatents(model, observed), [0, 1])],
     [
       String.raw`domains\[2\]`,
       () =>
@@ -113,8 +117,8 @@ describe("generation", () => {
           { domains: domains.map((u, i) => (i === 2 ? 3 : u)) },
         ),
     ],
-    ["observed", () => encode(model, normal(key(0), [3, 5], { dtype: "float64" }))],
-    ["observed", () => encode(model, normal(key(0), [3, 6]))],
+    ["observed", () => encodeLatents(model, normal(key(0), [3, 5], { dtype: "float64" }))],
+    ["observed", () => encodeLatents(model, normal(key(0), [3, 6]))],
     ["count", () => samplePrior(model, 0, key(0))],
     ["kind", () => jacobianSparsity([[[1]]], "l0" as never)],
     ["repetitions", () => identifiabilityExperiment([], key(0), { repetitions: 0 })],

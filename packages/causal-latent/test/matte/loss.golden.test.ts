@@ -12,10 +12,10 @@ import {
 import {
   type LayerParams,
   type Matte,
-  fromNoise,
+  mixNoise,
   matteConfig,
   matteLoss,
-  toNoise,
+  inferNoise,
 } from "../../src/matte/index.js";
 import { objective, prepareBatch } from "../../src/matte/model/loss.js";
 import { prepareObserved, reconstruct } from "../../src/matte/model/observation.js";
@@ -82,13 +82,13 @@ describe.skipIf(golden === undefined)("golden forward pass", () => {
   const style = f64(z.map((row) => row.slice(2)));
 
   it("noise and log-determinants", () => {
-    const noise = toNoise(model, { content, style }, g.u);
+    const noise = inferNoise(model, { content, style }, g.u);
     expectNear(noise.content, g["contentNoise"] as Nested, 1e-9);
     expectNear(noise.contentLogDet, g["contentLogDet"] as Nested, 1e-9);
     expectNear(noise.style, g["styleNoise"] as Nested, 1e-9);
     expectNear(noise.styleLogDet, g["styleLogDet"] as Nested, 1e-9);
-    expectNear(fromNoise(model, noise, g.u).style, g["styleInverseRoundTrip"] as Nested, 1e-8); // an inverse
-    const flipped = fromNoise(model, { content: noise.content, style: mul(-1, noise.style) }, g.u);
+    expectNear(mixNoise(model, noise, g.u).style, g["styleInverseRoundTrip"] as Nested, 1e-8); // an inverse
+    const flipped = mixNoise(model, { content: noise.content, style: mul(-1, noise.style) }, g.u);
     expectNear(flipped.content, content, 1e-9);
     expectNear(flipped.style, g["styleNegatedNoise"] as Nested, 1e-8); // an inverse
   });
@@ -156,8 +156,8 @@ describe.skipIf(golden === undefined)("golden forward pass", () => {
   });
 
   it("counterfactual of negated style noise", () => {
-    const noise = toNoise(model, { content, style }, g.u);
-    const flipped = fromNoise(model, { content: noise.content, style: mul(-1, noise.style) }, g.u);
+    const noise = inferNoise(model, { content, style }, g.u);
+    const flipped = mixNoise(model, { content: noise.content, style: mul(-1, noise.style) }, g.u);
     const joined = array(
       z.map((row, i) => [row[0]!, row[1]!, flipped.style.get(i, 0)]),
       { dtype: "float64" },

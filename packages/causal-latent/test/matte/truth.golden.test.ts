@@ -51,10 +51,10 @@ describe.skipIf(gaussian === undefined)("golden linear Gaussian model", () => {
     const latents = model.encode(g.x);
     expectNear(latents.content, g.content, 1e-9);
     expectNear(latents.style, g.style, 1e-9);
-    const noise = model.toNoise(latents, g.u);
+    const noise = model.inferNoise(latents, g.u);
     expectNear(noise.content, g.contentNoise, 1e-9);
     expectNear(noise.style, g.styleNoise, 1e-9);
-    expectNear(model.decode(model.fromNoise(noise, g.u)), g.x, 1e-9);
+    expectNear(model.decode(model.mixNoise(noise, g.u)), g.x, 1e-9);
   });
 
   it("flips the style's noise, and moves it to another domain", () => {

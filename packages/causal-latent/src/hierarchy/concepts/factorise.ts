@@ -1,6 +1,12 @@
 /** Joint states as a grid: which of the centres of clusters differ in one component only. */
 import { type ArrayInput, DomainError, ShapeError } from "@provably/core-tensor";
-import { anyList, anyRecord, check, wholeNumber } from "@provably/core-tensor/internal";
+import {
+  anyList,
+  anything,
+  check,
+  checkOptions,
+  wholeNumber,
+} from "@provably/core-tensor/internal";
 import { checkNumber } from "../../internal/check.js";
 import { NotFactorisableError } from "../errors.js";
 import { float64Of } from "../internal/arrays.js";
@@ -39,7 +45,7 @@ export function factorStates(
       `factorStates: centres must have shape [count, p], got [${shape.join(", ")}]`,
     );
   const [count, p] = shape as [number, number];
-  const { tolerance = 0.05 } = check("factorStates", "options", options, anyRecord);
+  const { tolerance = 0.05 } = checkOptions("factorStates", options, { tolerance: anything });
   checkNumber("factorStates", "tolerance", tolerance, "be ≥ 0", (x) => x >= 0);
   if (!data.every(Number.isFinite))
     throw new DomainError("factorStates: centres must be finite, got NaN or an infinity");

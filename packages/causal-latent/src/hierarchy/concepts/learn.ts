@@ -1,14 +1,22 @@
 /** Discrete concepts from continuous data: which coordinates belong together, and which states each group of them has. */
 import { type ArrayInput, DomainError, type NdArray, ShapeError } from "@provably/core-tensor";
-import { anyList, check, oneOf, show, wholeNumber } from "@provably/core-tensor/internal";
+import {
+  anyList,
+  anything,
+  check,
+  checkOptions,
+  longWork,
+  oneOf,
+  show,
+  wholeNumber,
+} from "@provably/core-tensor/internal";
 import { type RngKey, foldIn } from "@provably/core-tensor/random";
-import { checkOptions as checkHooks } from "../../internal/check.js";
 import { mergeStates } from "../data/collapse.js";
 import { type Rows, crossTable, rowsOfLabels } from "../data/labels.js";
 import { InvalidDataError } from "../errors.js";
 import { float64Of, toArray, toInts } from "../internal/arrays.js";
 import { normalizedMutualInformation } from "../metrics/labels.js";
-import { checkOptions, testCells } from "../rank/rank-test.js";
+import { checkRankOptions, testCells } from "../rank/rank-test.js";
 import { connectedComponents } from "./connected.js";
 import { factorStates } from "./factorise.js";
 import { type CovarianceKind, type Points, bestMixture, fitMixture } from "./mixture.js";
@@ -89,7 +97,17 @@ export function learnConcepts(
   options: LearnOptions = {},
 ): LearnedConcepts {
   const fn = "learnConcepts";
-  const { maxStates = 6, mode = "blocks" } = checkHooks(fn, options);
+  const { maxStates = 6, mode = "blocks" } = checkOptions(fn, options, {
+    blocks: anything,
+    numBlocks: anything,
+    states: anything,
+    maxStates: anything,
+    method: anything,
+    covariance: anything,
+    merge: anything,
+    mode: anything,
+    signal: longWork.signal,
+  });
   const points = standardized(x);
   check(fn, "maxStates", maxStates, wholeNumber(2));
   check(fn, "mode", mode, oneOf("blocks", "joint"));
@@ -288,7 +306,7 @@ function mergeProfiles(
 
 function dependsOnOthers(rows: Rows, column: number): boolean {
   const others = rows.names.length - 1;
-  const settings = checkOptions("learnConcepts", { method: "pearson" });
+  const settings = checkRankOptions("learnConcepts", { method: "pearson" });
   return rows.names.some(
     (_, i) =>
       i !== column && testCells(crossTable(rows, [column], [i]), settings).pValue < 0.01 / others,

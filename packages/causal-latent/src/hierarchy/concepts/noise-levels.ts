@@ -2,7 +2,7 @@
  * Concepts seen through noise, as the levels of a diffusion model: under strong noise only those that cover much ground can be told, under weak noise the details.
  */
 import { type ArrayInput, DomainError, ShapeError } from "@provably/core-tensor";
-import { anyList, anyRecord, check } from "@provably/core-tensor/internal";
+import { anyList, anything, check, checkOptions } from "@provably/core-tensor/internal";
 import { type RngKey, foldIn, normal } from "@provably/core-tensor/random";
 import { checkNumber, checkNumbers } from "../../internal/check.js";
 import { float64Of, toInts } from "../internal/arrays.js";
@@ -30,7 +30,7 @@ export function representationSparsity(
   attention: ArrayInput,
   options: { readonly topMass?: number } = {},
 ): { readonly fraction: number; readonly hoyer: number } {
-  const { topMass = 0.9 } = check("representationSparsity", "options", options, anyRecord);
+  const { topMass = 0.9 } = checkOptions("representationSparsity", options, { topMass: anything });
   const { data, shape } = float64Of(attention);
   if (shape.length !== 2)
     throw new ShapeError(

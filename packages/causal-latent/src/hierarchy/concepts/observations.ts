@@ -1,6 +1,13 @@
 /** Continuous observations of discrete concepts: what concept learning has to invert. */
 import { type ArrayInput, DomainError, type NdArray, ShapeError } from "@provably/core-tensor";
-import { anyList, anyRecord, check, oneOf, wholeNumber } from "@provably/core-tensor/internal";
+import {
+  anyList,
+  anything,
+  check,
+  checkOptions,
+  oneOf,
+  wholeNumber,
+} from "@provably/core-tensor/internal";
 import { type RngKey, foldIn, normal, orthogonal, uniform } from "@provably/core-tensor/random";
 import { checkNumber } from "../../internal/check.js";
 import { InvalidDataError } from "../errors.js";
@@ -82,7 +89,15 @@ export function conceptObservations(
     noise = 0.05,
     nonlinearity = "none",
     mixing = "blocks",
-  } = check(fn, "options", options, anyRecord);
+  } = checkOptions(fn, options, {
+    states: anything,
+    blockDims: anything,
+    nuisanceDims: anything,
+    separation: anything,
+    noise: anything,
+    nonlinearity: anything,
+    mixing: anything,
+  });
   if (n === 0 || q === 0)
     throw new InvalidDataError(`${fn}: labels must have rows and columns, got [${n}, ${q}]`);
   checkNumber(fn, "separation", separation, "be positive", (x) => x > 0 && x < 1e12);

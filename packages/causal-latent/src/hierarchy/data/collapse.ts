@@ -14,8 +14,10 @@ export interface CollapsedData {
   readonly data: NdArray<"int32">;
   /** State counts of the columns, at most `states`. */
   readonly states: readonly number[];
-  /** For each column, the new state of every old one. */
+  /** For each column, the new state of every old one, in the order of `codes`. */
   readonly maps: readonly (readonly number[])[];
+  /** For each column, the codes that its old states had in the data. */
+  readonly codes: readonly (readonly number[])[];
   /** For each column, the weighted scatter of profiles within groups relative to that of one group; 0 says that nothing was lost. */
   readonly losses: readonly number[];
 }
@@ -48,11 +50,13 @@ export function collapseStates(input: LabelData, states: number): CollapsedData 
   const merged = rows.states.map((_, j) => mergeStates(rows, j, states));
   const { data, shape } = float64Of(input.data);
   const [n, q] = shape as [number, number];
+  const stateOf = rows.codes.map((codes) => new Map(codes.map((code, s) => [code, s])));
   return {
     data: toInts(
-      Int32Array.from(data, (x, i) => merged[i % q]!.map[x]!),
+      Int32Array.from(data, (x, i) => merged[i % q]!.map[stateOf[i % q]!.get(x)!]!),
       [n, q],
     ),
+    codes: rows.codes,
     states: merged.map(({ map }) => Math.max(...map) + 1),
     maps: merged.map(({ map }) => map),
     losses: merged.map(({ loss }) => loss),
@@ -156,33 +160,77 @@ function enumerate(
   return best;
 }
 
-/** Ward's merging of the closest groups, then exchanges of single states while they help. */
+/**
+ * Ward's merging of the closest groups, then exchanges of single states while they help. Both read
+ * what a change costs off the means of the groups: with weights w, v of two groups and their means,
+ * merging adds $\frac{w v}{w + v} \lVert \bar x - \bar y \rVert^2$ to the scatter.
+ */
 function agglomerate(
   profiles: readonly Float64Array[],
   weights: Float64Array,
   groups: number,
 ): { map: number[]; loss: number } {
-  let map = Array.from({ length: profiles.length }, (_, a) => a);
-  for (let count = profiles.length; count > groups; count--) {
-    let best: { map: number[]; loss: number } | undefined;
-    for (let g = 0; g < count; g++)
-      for (let h = g + 1; h < count; h++) {
-        const next = map.map((x) => (x === h ? g : x > h ? x - 1 : x));
-        const loss = scatter(profiles, weights, next, count - 1);
-        if (best === undefined || loss < best.loss - 1e-15) best = { map: next, loss };
+  const length = profiles[0]!.length;
+  const means = profiles.map((profile) => profile.slice());
+  const sizes = [...weights];
+  const members = profiles.map((_, a) => [a]);
+  const alive = profiles.map((_, a) => a);
+  const distance = (x: Float64Array, y: Float64Array): number => {
+    let sum = 0;
+    for (let c = 0; c < length; c++) sum += (x[c]! - y[c]!) ** 2;
+    return sum;
+  };
+  const cost = (g: number, h: number): number => {
+    const [w, v] = [sizes[g]!, sizes[h]!];
+    return w + v > 0 ? ((w * v) / (w + v)) * distance(means[g]!, means[h]!) : 0;
+  };
+  const costs = profiles.map((_, g) => profiles.map((_, h) => (g < h ? cost(g, h) : 0)));
+  /** Moves a share of the states with a mean into a group, or out of it where the weight is negative. */
+  const shift = (g: number, weight: number, mean: Float64Array): void => {
+    const total = sizes[g]! + weight;
+    if (total > 1e-300)
+      for (let c = 0; c < length; c++)
+        means[g]![c] = (sizes[g]! * means[g]![c]! + weight * mean[c]!) / total;
+    sizes[g] = Math.max(0, total);
+  };
+  while (alive.length > groups) {
+    let best = { g: 0, h: 1, cost: Infinity };
+    for (let i = 0; i < alive.length; i++)
+      for (let j = i + 1; j < alive.length; j++) {
+        const [g, h] = [alive[i]!, alive[j]!];
+        if (costs[g]![h]! < best.cost - 1e-15) best = { g, h, cost: costs[g]![h]! };
       }
-    map = best!.map;
+    const { g, h } = best;
+    shift(g, sizes[h]!, means[h]!);
+    members[g]!.push(...members[h]!);
+    alive.splice(alive.indexOf(h), 1);
+    for (const other of alive)
+      if (other !== g) costs[Math.min(g, other)]![Math.max(g, other)] = cost(g, other);
   }
-  let loss = scatter(profiles, weights, map, groups);
-  for (let improved = true; improved;) {
-    improved = false;
-    for (let a = 0; a < map.length; a++)
-      for (let g = 0; g < groups; g++) {
-        if (g === map[a] || map.filter((x) => x === map[a]).length === 1) continue;
-        const next = map.map((x, i) => (i === a ? g : x));
-        const candidate = scatter(profiles, weights, next, groups);
-        if (candidate < loss - 1e-15) [map, loss, improved] = [next, candidate, true];
-      }
+  const map = new Array<number>(profiles.length).fill(0);
+  alive.forEach((g, i) => members[g]!.forEach((a) => (map[a] = i)));
+  for (let round = 0; round < 100; round++) {
+    let improved = false;
+    for (let a = 0; a < map.length; a++) {
+      const from = alive[map[a]!]!;
+      if (map.filter((x) => x === map[a]).length === 1) continue;
+      const w = weights[a]!;
+      const left = sizes[from]! - w;
+      if (!(w > 0 && left > 0)) continue;
+      const gain = ((sizes[from]! * w) / left) * distance(profiles[a]!, means[from]!);
+      let best = { to: map[a]!, change: -1e-15 };
+      alive.forEach((g, i) => {
+        if (i === map[a]) return;
+        const change = ((sizes[g]! * w) / (sizes[g]! + w)) * distance(profiles[a]!, means[g]!) - gain; // prettier-ignore
+        if (change < best.change) best = { to: i, change };
+      });
+      if (best.to === map[a]) continue;
+      shift(from, -w, profiles[a]!);
+      shift(alive[best.to]!, w, profiles[a]!);
+      map[a] = best.to;
+      improved = true;
+    }
+    if (!improved) break;
   }
-  return { map, loss };
+  return { map, loss: scatter(profiles, weights, map, groups) };
 }

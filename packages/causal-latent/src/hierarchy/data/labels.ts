@@ -1,9 +1,26 @@
 /** Labelled data and joint distributions, checked once, and the cross tables that everything is read from. */
-import { type ArrayInput, ShapeError, array } from "@provably/core-tensor";
-import { anyList, anyRecord, check, show } from "@provably/core-tensor/internal";
+import {
+  type ArrayInput,
+  DomainError,
+  type NdArray,
+  ShapeError,
+  isNdArray,
+} from "@provably/core-tensor";
+import {
+  type Guard,
+  anyList,
+  anything,
+  check,
+  isRecord,
+  nearestName,
+  optional,
+  recordOf,
+  show,
+  trueOrFalse,
+} from "@provably/core-tensor/internal";
 import { checkStrings } from "../../internal/check.js";
 import { InvalidDataError, TableSizeError } from "../errors.js";
-import { float64Of, product, sumOf } from "../internal/arrays.js";
+import { float64Of, product, sumOf, toInts } from "../internal/arrays.js";
 import type { Cells } from "../rank/table.js";
 
 /**
@@ -11,9 +28,9 @@ import type { Cells } from "../rank/table.js";
  * @category Data
  */
 export interface LabelData {
-  /** Whole numbers from 0, [n, q]. */
+  /** Whole numbers ≥ 0, [n, q]; codes that no row has are dropped, see {@link recodeLabels}. */
   readonly data: ArrayInput;
-  /** State counts of the columns; default one more than the greatest label of each. */
+  /** State counts of the columns, when states may be missing from the data; then labels are 0, 1, … */
   readonly states?: readonly number[];
   /** Names of the columns; default X1, X2, …. */
   readonly names?: readonly string[];
@@ -32,8 +49,10 @@ export interface JointData {
   readonly normalize?: boolean;
 }
 
-/** States of a variable beyond which numbers are taken for measurements, not labels. */
-const MOST_STATES = 2 ** 20;
+/** Codes of a column beyond which numbers are taken for measurements, not labels. */
+const MOST_CODES = 2 ** 31;
+/** Used codes of a column beyond which it is taken for an id or a measurement. */
+const MOST_USED = 100;
 /** Cells of a table beyond which it is refused. */
 const MOST_CELLS = 2 ** 26;
 
@@ -47,6 +66,10 @@ export interface Rows {
   /** Number of observations; 1 for a joint distribution. */
   readonly total: number;
   readonly exact: boolean;
+  /** For each column the code that every state had in the data. */
+  readonly codes: readonly (readonly number[])[];
+  /** What was done to the data, in words. */
+  readonly warnings: readonly string[];
 }
 
 const defaultNames = (q: number): string[] => Array.from({ length: q }, (_, j) => `X${j + 1}`);
@@ -68,95 +91,225 @@ function checkedNames(
   return names;
 }
 
-/** Data as distinct rows with counts. `constant` columns throw unless they are allowed. */
-export function rowsOfLabels(
+/** Numbers of a table [n, q], or what is no number in it by its place. */
+function tableOf(
   fn: string,
-  input: LabelData,
-  options: { readonly allowConstant?: boolean } = {},
-): Rows {
-  const { data, shape } = float64Of(check(fn, "input", input, anyRecord).data);
-  const [n, q] = shape;
-  if (shape.length !== 2)
-    throw new ShapeError(`${fn}: data must have shape [n, q], got [${shape.join(", ")}]`);
+  data: ArrayInput,
+  nameOf: (column: number) => string,
+): { readonly data: Float64Array; readonly n: number; readonly q: number } {
+  const shapeError = (got: string): ShapeError =>
+    new ShapeError(`${fn}: data must be rows of labels, shape [n, q], got ${got}`);
+  if (Array.isArray(data)) {
+    const width = Array.isArray(data[0]) ? data[0].length : undefined;
+    (data as readonly unknown[]).forEach((row, i) => {
+      if (ArrayBuffer.isView(row) || isNdArray(row)) return;
+      if (!Array.isArray(row)) throw shapeError(`${show(row)} for row ${i}`);
+      if (width !== undefined && row.length !== width)
+        throw shapeError(`${width} labels in row 0 and ${row.length} in row ${i}`);
+      row.forEach((x: unknown, j) => {
+        if (typeof x === "number" || typeof x === "boolean") return;
+        const remedy =
+          typeof x === "string"
+            ? "; number the answers of each column from 0"
+            : x === null || x === undefined
+              ? "; rows with missing values must be left out, or the values filled in"
+              : "";
+        throw new InvalidDataError(
+          `${fn}: data must hold whole numbers, got ${show(x)} in row ${i}, column ${nameOf(j)}${remedy}`,
+        );
+      });
+    });
+  }
+  if (data === undefined || data === null)
+    throw new DomainError(`${fn}: input.data must be given, got ${show(data)}`);
+  const { data: flat, shape } = float64Of(data);
+  if (shape.length !== 2) throw shapeError(`[${shape.join(", ")}]`);
+  const [n, q] = shape as [number, number];
   if (n === 0 || q === 0)
     throw new InvalidDataError(
       `${fn}: data must have at least one row and one column, got [${n}, ${q}]`,
     );
-  const names = checkedNames(fn, input.names, q!);
-  const greatest = new Int32Array(q!);
-  for (let i = 0; i < data.length; i++) {
-    const x = data[i]!;
-    if (!(Number.isInteger(x) && x >= 0 && x < MOST_STATES))
-      throw new InvalidDataError(
-        `${fn}: data must hold whole numbers ≥ 0 and below ${MOST_STATES}, got ${x} in row ${Math.floor(i / q!)}, column ${names[i % q!]!}`,
-      );
-    greatest[i % q!] = Math.max(greatest[i % q!]!, x);
-  }
-  if (input.states !== undefined && check(fn, "states", input.states, anyList).length !== q)
-    throw new ShapeError(
-      `${fn}: states must have one number for each of the ${q} columns, got ${input.states.length}`,
+  return { data: flat, n, q };
+}
+
+const FIELDS = ["data", "names", "states"];
+
+/** The record itself; rows alone, and a misspelt field, are told what is wanted. */
+function checkInput(fn: string, input: LabelData): LabelData {
+  if (!isRecord(input) || isNdArray(input))
+    throw new DomainError(
+      `${fn}: input must be { data, names?, states? } with rows of labels as data, got ${show(input)}; write ${fn}({ data: rows })`,
     );
-  const states = Array.from(greatest, (top, j) => {
-    const given = input.states?.[j] ?? top + 1;
-    if (!Number.isInteger(given) || given < 1 || given > MOST_STATES)
-      throw new InvalidDataError(
-        `${fn}: states of ${names[j]!} must be an integer from 1 to ${MOST_STATES}, got ${show(given)}`,
+  const missing = FIELDS.filter((name) => (input as Record<string, unknown>)[name] === undefined);
+  for (const name of Object.keys(input)) {
+    const meant = FIELDS.includes(name) ? undefined : nearestName(name, missing);
+    if (meant !== undefined)
+      throw new DomainError(
+        `${fn}: unknown field "${name}" of input; did you mean "${meant}"? known: ${FIELDS.join(", ")}`,
       );
-    if (top >= given)
-      throw new InvalidDataError(
-        `${fn}: column ${names[j]!} has label ${top}, but only ${given} states`,
-      );
-    return given;
-  });
-  if (options.allowConstant !== true)
-    for (let j = 0; j < q!; j++) {
-      const first = data[j]!;
-      let constant = true;
-      for (let i = 1; i < n! && constant; i++) constant = data[i * q! + j] === first;
-      if (constant)
+  }
+  return input;
+}
+
+/**
+ * Data as distinct rows with counts. Codes that no row has are dropped, unless `keepCodes`: where a
+ * graph says how many states there are, labels are the states themselves. `constant` columns throw
+ * unless they are allowed.
+ */
+export function rowsOfLabels(
+  fn: string,
+  input: LabelData,
+  options: { readonly allowConstant?: boolean; readonly keepCodes?: boolean } = {},
+): Rows {
+  const { names: given, states: stated } = checkInput(fn, input);
+  const nameOf = (j: number): string =>
+    (Array.isArray(given) ? given[j] : undefined) ?? `X${j + 1}`;
+  const { data, n, q } = tableOf(fn, input.data, nameOf);
+  const names = checkedNames(fn, given, q);
+  if (stated !== undefined && check(fn, "states", stated, anyList).length !== q)
+    throw new ShapeError(
+      `${fn}: states must have one number for each of the ${q} columns, got ${stated.length}`,
+    );
+  const warnings: string[] = [];
+  const columns = names.map((name, j) => {
+    const column = new Int32Array(n);
+    for (let i = 0; i < n; i++) {
+      const x = data[i * q + j]!;
+      if (!(Number.isInteger(x) && x >= 0 && x < MOST_CODES))
         throw new InvalidDataError(
-          `${fn}: column ${names[j]!} is constant (${first} in all ${n} rows); leave it out`,
+          `${fn}: data must hold whole numbers ≥ 0 and below 2³¹, got ${x} in row ${i}, column ${name}${x === -1 || Number.isNaN(x) ? "; rows with missing values must be left out, or the values filled in" : ""}`,
+        );
+      column[i] = x;
+    }
+    const used = [...new Set(column)].sort((x, y) => x - y);
+    if (used.length > MOST_USED || (used.length === n && n > 20))
+      throw new InvalidDataError(
+        `${fn}: column ${name} has ${used.length} codes in ${n} rows, at most ${MOST_USED} are taken for states; leave an id out, cut a measurement into few classes`,
+      );
+    if (options.allowConstant !== true && used.length === 1)
+      throw new InvalidDataError(
+        `${fn}: column ${name} is constant (${used[0]} in all ${n} rows); leave it out`,
+      );
+    const told = stated?.[j];
+    if (told !== undefined) {
+      if (!(Number.isInteger(told) && told >= 1 && told <= MOST_USED))
+        throw new InvalidDataError(
+          `${fn}: states of ${name} must be an integer from 1 to ${MOST_USED}, got ${show(told)}`,
+        );
+      if (used.at(-1)! >= told)
+        throw new InvalidDataError(
+          `${fn}: column ${name} has label ${used.at(-1)}, but only ${told} states; labels are 0 to ${told - 1}`,
         );
     }
-  return distinct(data, n!, states, names);
+    const all = Array.from({ length: told ?? (used.at(-1)! < MOST_USED ? used.at(-1)! + 1 : 0) }, (_, x) => x); // prettier-ignore
+    if (told !== undefined || used.length === all.length) return { column, codes: all };
+    if (options.keepCodes === true) {
+      if (all.length > 0) return { column, codes: all };
+      throw new InvalidDataError(
+        `${fn}: column ${name} has label ${used.at(-1)}; labels must be the states of the graph, numbered from 0, see recodeLabels()`,
+      );
+    }
+    const state = new Map(used.map((code, s) => [code, s]));
+    warnings.push(
+      `column ${name}: the ${used.length} codes in use, ${listed(used)}, are its states 0 to ${used.length - 1}; codes that no row has are dropped`,
+    );
+    return { column: column.map((x) => state.get(x)!), codes: used };
+  });
+  return {
+    ...distinct(
+      columns.map(({ column }) => column),
+      n,
+      columns.map(({ codes }) => codes.length),
+    ),
+    names,
+    codes: columns.map(({ codes }) => codes),
+    warnings,
+  };
+}
+
+const listed = (codes: readonly number[]): string =>
+  codes.length <= 8 ? codes.join(", ") : `${codes.slice(0, 7).join(", ")}, …, ${codes.at(-1)}`;
+
+/**
+ * Labels that are numbered without gaps: the codes in use, in their order, become the states 0, 1, …
+ *
+ * Surveys count their answers from 1, or by tens, and write 99 for what is missing. The search does
+ * the same by itself and says so in its warnings; functions that take a graph do not, for there
+ * the labels are the states of the graph. A code for missing values stays a state of its own: leave
+ * such rows out first.
+ *
+ * @param input - labels, see {@link LabelData}
+ * @returns `data` int32 [n, q], `states`, `names`, and for each column the `codes` of its states
+ * @throws `InvalidDataError` for bad labels, or a column with more than 100 codes in use
+ * @example
+ * ```ts
+ * import { recodeLabels } from "@provably/causal-latent/hierarchy";
+ *
+ * const { data, codes } = recodeLabels({ data: [[10, 1], [20, 2], [20, 1]] });
+ * data; // => [[0, 0], [1, 1], [1, 0]]
+ * codes; // => [[10, 20], [1, 2]]
+ * ```
+ * @category Data
+ */
+export function recodeLabels(input: LabelData): {
+  readonly data: NdArray<"int32">;
+  readonly states: readonly number[];
+  readonly names: readonly string[];
+  readonly codes: readonly (readonly number[])[];
+} {
+  const { names, states, codes } = rowsOfLabels("recodeLabels", input, { allowConstant: true });
+  const { data, shape } = float64Of(input.data);
+  const [n, q] = shape as [number, number];
+  const stateOf = codes.map((own) => new Map(own.map((code, s) => [code, s])));
+  return {
+    data: toInts(
+      Int32Array.from(data, (x, i) => stateOf[i % q]!.get(x)!),
+      [n, q],
+    ),
+    states,
+    names,
+    codes,
+  };
 }
 
 function distinct(
-  data: Float64Array,
+  data: readonly Int32Array[],
   n: number,
   states: readonly number[],
-  names: readonly string[],
-): Rows {
-  const q = states.length;
+): Pick<Rows, "states" | "columns" | "weights" | "total" | "exact"> {
   const counts = new Map<string | number, { row: number; count: number }>();
   const numeric = product(states) < Number.MAX_SAFE_INTEGER;
   for (let i = 0; i < n; i++) {
     let mark: string | number = 0;
-    if (numeric) for (let j = 0; j < q; j++) mark = mark * states[j]! + data[i * q + j]!;
-    else mark = data.subarray(i * q, i * q + q).join();
+    if (numeric) for (let j = 0; j < data.length; j++) mark = mark * states[j]! + data[j]![i]!;
+    else mark = data.map((column) => column[i]!).join();
     const seen = counts.get(mark);
     if (seen === undefined) counts.set(mark, { row: i, count: 1 });
     else seen.count++;
   }
   const kept = [...counts.values()];
   return {
-    names,
     states,
-    columns: states.map((_, j) => Int32Array.from(kept, ({ row }) => data[row * q + j]!)),
+    columns: data.map((column) => Int32Array.from(kept, ({ row }) => column[row]!)),
     weights: Float64Array.from(kept, ({ count }) => count),
     total: n,
     exact: false,
   };
 }
 
+const JOINT = recordOf<JointData>({
+  joint: anything,
+  names: optional(anyList as Guard<readonly string[]>),
+  normalize: optional(trueOrFalse),
+});
+
 /** A joint distribution as rows with probabilities. */
 export function rowsOfJoint(fn: string, input: JointData): Rows {
-  const { data, shape } = float64Of(
-    array(check(fn, "input", input, anyRecord).joint, { dtype: "float64" }),
-  );
+  const { joint, names: given, normalize = false } = check(fn, "input", input, JOINT);
+  const { data, shape } = float64Of(joint);
   if (shape.length === 0)
     throw new ShapeError(`${fn}: joint must have one axis for each variable, got a single number`);
-  const names = checkedNames(fn, input.names, shape.length);
+  const names = checkedNames(fn, given, shape.length);
   data.forEach((x, i) => {
     if (!(x >= 0 && x < Infinity))
       throw new InvalidDataError(
@@ -164,7 +317,7 @@ export function rowsOfJoint(fn: string, input: JointData): Rows {
       );
   });
   const total = sumOf(data);
-  if (!(total > 0) || (input.normalize !== true && !(Math.abs(total - 1) <= 1e-8)))
+  if (!(total > 0) || (!normalize && !(Math.abs(total - 1) <= 1e-8)))
     throw new InvalidDataError(
       `${fn}: joint must sum to 1 (or pass normalize: true), got a sum of ${total}`,
     );
@@ -180,6 +333,29 @@ export function rowsOfJoint(fn: string, input: JointData): Rows {
     weights: Float64Array.from(cells, (cell) => data[cell]! / total),
     total: 1,
     exact: true,
+    codes: shape.map((extent) => Array.from({ length: extent }, (_, s) => s)),
+    warnings: [],
+  };
+}
+
+/** The same with rows that are equal put together, as after a merge of states. */
+export function compactRows(rows: Rows): Rows {
+  const place = new Map<string, number>();
+  const kept: number[] = [];
+  const weights: number[] = [];
+  rows.weights.forEach((weight, r) => {
+    const mark = rows.columns.map((column) => column[r]!).join();
+    const at = place.get(mark);
+    if (at === undefined) {
+      place.set(mark, kept.length);
+      kept.push(r);
+      weights.push(weight);
+    } else weights[at]! += weight;
+  });
+  return {
+    ...rows,
+    columns: rows.columns.map((column) => Int32Array.from(kept, (r) => column[r]!)),
+    weights: Float64Array.from(weights),
   };
 }
 
@@ -203,18 +379,4 @@ export function crossTable(rows: Rows, a: readonly number[], b: readonly number[
     data[cell]! += rows.weights[r]!;
   }
   return { p, q, data };
-}
-
-/** Throws when one side of a table would have too many states. */
-export function checkCells(
-  fn: string,
-  rows: Rows,
-  side: readonly number[],
-  maxCells: number,
-): void {
-  const cells = product(side.map((j) => rows.states[j]!));
-  if (cells > maxCells)
-    throw new TableSizeError(
-      `${fn}: ${side.map((j) => rows.names[j]!).join(", ")} have ${cells} joint states, maxCells is ${maxCells}`,
-    );
 }

@@ -1,6 +1,6 @@
 /** Graphs for other programs: DOT, Mermaid, dagitty, and matrices of edge ends. */
 import { type ArrayInput, type NdArray, ShapeError } from "@provably/core-tensor";
-import { anyRecord, check, show } from "@provably/core-tensor/internal";
+import { anyRecord, anything, check, checkOptions, show } from "@provably/core-tensor/internal";
 import { checkStrings } from "../../internal/check.js";
 import { GraphError } from "../errors.js";
 import { float64Of, toInts } from "../internal/arrays.js";
@@ -13,7 +13,7 @@ function textOf(
   options: { readonly labels?: Readonly<Record<string, string>> },
 ): (name: string) => string {
   checkGraph(fn, graph);
-  const { labels = {} } = check(fn, "options", options, anyRecord);
+  const { labels = {} } = checkOptions(fn, options, { labels: anything });
   checkStrings(fn, "options.labels", Object.values(check(fn, "options.labels", labels, anyRecord)));
   return (name) => (Object.hasOwn(labels, name) ? labels[name]! : name);
 }
@@ -158,7 +158,7 @@ export function fromAdjacency(
     readonly states?: number | Readonly<Record<string, number>>;
   } = {},
 ): ConceptGraph {
-  check("fromAdjacency", "options", options, anyRecord);
+  checkOptions("fromAdjacency", options, { observed: anything, states: anything });
   const { data, shape } = float64Of(ends);
   const n = checkStrings("fromAdjacency", "names", names).length;
   const twice = names.find((name, i) => names.indexOf(name) !== i);

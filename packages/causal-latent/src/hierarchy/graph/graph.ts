@@ -1,6 +1,12 @@
 /** Directed acyclic graphs over discrete variables, some observed and some latent. Everything else in this entry speaks of these. */
-import { anyRecord, check, wholeNumber } from "@provably/core-tensor/internal";
-import { checkOptions, checkStrings } from "../../internal/check.js";
+import {
+  anyRecord,
+  anything,
+  check,
+  checkOptions,
+  wholeNumber,
+} from "@provably/core-tensor/internal";
+import { checkStrings } from "../../internal/check.js";
 import { GraphError } from "../errors.js";
 
 /**
@@ -47,7 +53,7 @@ export function conceptGraph(
   } = {},
 ): ConceptGraph {
   const names = Object.keys(check("conceptGraph", "parents", parents, anyRecord));
-  checkOptions("conceptGraph", options);
+  checkOptions("conceptGraph", options, { observed: anything, states: anything });
   const known = new Set(names);
   for (const name of names) {
     const own = checkStrings("conceptGraph", `parents of "${name}"`, parents[name]!);

@@ -13,12 +13,13 @@ export interface Violation {
     | "tooFewPureChildren"
     | "tooFewNeighbours"
     | "overlappingCovers"
+    | "crossLoading"
     | "triangle"
     | "colliderSize"
     | "states";
   /** The variables concerned. */
   readonly nodes: readonly string[];
-  /** The condition in words, with the numbers found. */
+  /** The condition in words, with the numbers found, and which other graphs give the same ranks. */
   readonly message: string;
 }
 
@@ -37,7 +38,7 @@ export function coversOf(graph: ConceptGraph): string[][] {
  * The conditions for identification from probability tables that a graph violates; an empty list says that its Markov equivalence class is determined, up to
  * names of latents and states, merging of latents that add no rank, and all-to-all edges between covers.
  *
- * Checked are: observed variables are leaves; every cover of k latents has k + 1 pure children and k + 1 observed variables beyond those; every latent lies in one
+ * Checked are: observed variables are leaves; none of them hangs on two covers that depend on each other; every cover of k latents has k + 1 pure children and k + 1 observed variables beyond those; every latent lies in one
  * cover; no three covers are adjacent to each other; and $|C| + |A| \ge |L_1| + |L_2|$ where the variables $C$ are colliders of covers $L_1, L_2$ that the set
  * $A$ separates. The last is sufficient, not necessary: the preset `collider` breaks it, and is still found.
  *
@@ -68,7 +69,7 @@ export function checkIdentifiability(graph: ConceptGraph): readonly Violation[] 
       add("states", [name], `${name} has ${graph.states[name]} state; a variable needs at least 2`);
   for (const name of graph.observed)
     if (children[name]!.length > 0)
-      add("observedHasChildren", [name, ...children[name]!], `observed ${name} has children`);
+      add("observedHasChildren", [name, ...children[name]!], observedParent(graph, name, children[name]!)); // prettier-ignore
 
   const covers = coversOf(graph);
   const coverOf = new Map(covers.flatMap((cover) => cover.map((name) => [name, cover] as const)));
@@ -85,6 +86,18 @@ export function checkIdentifiability(graph: ConceptGraph): readonly Violation[] 
         `all children of one of ${first} and ${second} are children of the other, so that they are in two covers`,
       );
   }
+  for (const name of graph.observed) {
+    const above = [...new Set(graph.parents[name]!.flatMap((p) => coverOf.get(p) ?? []))];
+    const own = [...new Set(above.map((p) => coverOf.get(p)!))];
+    for (const [x, y] of combinations(own, 2) as [string[], string[]][]) {
+      if (isDSeparated(graph, x, y, [])) continue;
+      add(
+        "crossLoading",
+        [name, ...x, ...y],
+        `${name} hangs on ${x.join(", ")} and on ${y.join(", ")}, which depend on each other: a latent of its own between them gives the same ranks, and so does ${name} with other variables below that latent; likelihoods can tell them apart`,
+      );
+    }
+  }
   for (const cover of covers) {
     const k = cover.length;
     const pure = children[cover[0]!]!.filter((child) =>
@@ -94,7 +107,7 @@ export function checkIdentifiability(graph: ConceptGraph): readonly Violation[] 
       add(
         "tooFewPureChildren",
         cover,
-        `{${cover.join(", ")}} has ${pure.length} children of its own; ${k} latents need ${k + 1}`,
+        `{${cover.join(", ")}} has ${pure.length} children of its own; ${k} latents need ${k + 1}${pure.length <= 1 && k === 1 ? `: without it, ${pure.length === 1 ? `with ${pure[0]!} in its place` : "with its neighbours joined"}, the distributions of what is seen may be the same` : ""}`,
       );
     const below = pure
       .map((child) => observedBelow(graph, children, child).length)
@@ -134,6 +147,19 @@ export function checkIdentifiability(graph: ConceptGraph): readonly Violation[] 
       );
   }
   return found;
+}
+
+/** Which other graphs have the ranks of one in which an observed variable has children. */
+function observedParent(graph: ConceptGraph, name: string, children: readonly string[]): string {
+  const seen = children.filter((child) => graph.observed.includes(child));
+  const siblings = seen.filter((child) =>
+    graph.parents[child]!.some((p) => p !== name && graph.parents[name]!.includes(p)),
+  );
+  const rivals = [
+    `a latent in its place with ${name} below it has the same ranks`,
+    ...siblings.map((child) => `so has a latent over ${name} and ${child} instead of their edge`),
+  ];
+  return `observed ${name} has children ${children.join(", ")}: ${rivals.join("; ")}; fit and parsimony can tell them apart`;
 }
 
 function observedBelow(

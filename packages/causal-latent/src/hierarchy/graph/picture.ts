@@ -1,5 +1,11 @@
 /** A hierarchy drawn as a tree: levels as rows, causes above their effects. */
-import { anyFunction, anyRecord, check } from "@provably/core-tensor/internal";
+import {
+  anyFunction,
+  anyRecord,
+  anything,
+  check,
+  checkOptions,
+} from "@provably/core-tensor/internal";
 import { checkNumber, checkStrings } from "../../internal/check.js";
 import { type ConceptGraph, checkGraph, childrenOf, edgesOf } from "./graph.js";
 
@@ -46,7 +52,13 @@ export function hierarchyPicture(graph: ConceptGraph, options: PictureOptions = 
     images = {},
     edgeLabel,
     column = 84,
-  } = check("hierarchyPicture", "options", options, anyRecord);
+  } = checkOptions("hierarchyPicture", options, {
+    title: anything,
+    labels: anything,
+    images: anything,
+    edgeLabel: anything,
+    column: anything,
+  });
   checkGraph("hierarchyPicture", graph);
   checkStrings("hierarchyPicture", "options.title", [title]);
   for (const [name, texts] of Object.entries({ labels, images }))

@@ -1,6 +1,13 @@
 /** Graphs to try things on: the nine of the tests, and random ones that can be identified. */
 import { DomainError } from "@provably/core-tensor";
-import { anyList, anyRecord, check, show, wholeNumber } from "@provably/core-tensor/internal";
+import {
+  anyList,
+  anything,
+  check,
+  checkOptions,
+  show,
+  wholeNumber,
+} from "@provably/core-tensor/internal";
 import { type RngKey, foldIn, permutation, randint } from "@provably/core-tensor/random";
 import { type ConceptGraph, conceptGraph } from "./graph.js";
 import { checkIdentifiability } from "./identifiability.js";
@@ -102,12 +109,10 @@ export function presetGraph(
   name: PresetName,
   options: { readonly latentStates?: number; readonly observedStates?: number } = {},
 ): ConceptGraph {
-  const { latentStates = 2, observedStates = 2 } = check(
-    "presetGraph",
-    "options",
-    options,
-    anyRecord,
-  );
+  const { latentStates = 2, observedStates = 2 } = checkOptions("presetGraph", options, {
+    latentStates: anything,
+    observedStates: anything,
+  });
   if (typeof name !== "string" || !Object.hasOwn(PRESETS, name))
     throw new DomainError(
       `presetGraph: name must be one of ${presetNames.join(", ")}, got ${show(name)}`,
@@ -167,7 +172,14 @@ export function randomHierarchy(key: RngKey, options: RandomHierarchyOptions = {
     collidersPerLevel = 0,
     latentStates = 2,
     observedStates = 2,
-  } = check(fn, "options", options, anyRecord);
+  } = checkOptions(fn, options, {
+    levels: anything,
+    branching: anything,
+    coverSizes: anything,
+    collidersPerLevel: anything,
+    latentStates: anything,
+    observedStates: anything,
+  });
   check(fn, "levels", levels, wholeNumber());
   check(fn, "collidersPerLevel", collidersPerLevel, wholeNumber(0));
   const [fewest, most] = check(fn, "branching", branching, anyList);

@@ -114,8 +114,9 @@ export function equivalenceEnds({
         ? nodes.map((_, x) => x).filter((x) => x !== k)
         : nodes.map((_, x) => x),
     );
-  // an observed variable is a leaf
-  parents.forEach((p, c) => p.forEach((x) => { if (nodes[x]!.latent && !nodes[c]!.latent) { ends[x]![c] = true; ends[c]![x] = false; } })); // prettier-ignore
+  // an observed variable without children is a leaf of every member
+  const leaf = (c: number): boolean => !nodes[c]!.latent && parents.every((p) => !p.includes(c));
+  parents.forEach((p, c) => p.forEach((x) => { if (nodes[x]!.latent && leaf(c)) orient(ends, x, c); })); // prettier-ignore
   applyMeekRules(ends);
   return ends;
 }

@@ -1,6 +1,6 @@
 /** Conditional probability tables: what makes a graph a model. */
 import { type ArrayInput, DomainError, type NdArray, ShapeError } from "@provably/core-tensor";
-import { anyRecord, check } from "@provably/core-tensor/internal";
+import { anyRecord, anything, check, checkOptions } from "@provably/core-tensor/internal";
 import { svdvals } from "@provably/core-tensor/linalg";
 import { type RngKey, dirichlet, foldIn, permutation } from "@provably/core-tensor/random";
 import { checkNumber } from "../../internal/check.js";
@@ -58,7 +58,11 @@ export function randomCpts(
     strength = 0.75,
     concentration = 2,
     minSingular = 0.05,
-  } = check("randomCpts", "options", options, anyRecord);
+  } = checkOptions("randomCpts", options, {
+    strength: anything,
+    concentration: anything,
+    minSingular: anything,
+  });
   checkGraph("randomCpts", graph);
   checkTableSizes("randomCpts", graph);
   checkNumber("randomCpts", "strength", strength, "lie in [0, 1)", (x) => x >= 0 && x < 1);

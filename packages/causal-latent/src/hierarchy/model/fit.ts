@@ -1,10 +1,17 @@
 /** The parameters of a hierarchy, by maximum likelihood, and what its latents probably are. */
 import { ShapeError } from "@provably/core-tensor";
-import { check, wholeNumber } from "@provably/core-tensor/internal";
+import {
+  anything,
+  check,
+  checkOptions,
+  isRecord,
+  longWork,
+  wholeNumber,
+} from "@provably/core-tensor/internal";
 import { type RngKey, dirichlet, foldIn } from "@provably/core-tensor/random";
 import { type LabelData, type Rows, rowsOfLabels } from "../data/labels.js";
 import { GraphError, InvalidDataError } from "../errors.js";
-import { checkNumber, checkOptions } from "../../internal/check.js";
+import { checkNumber } from "../../internal/check.js";
 import { type ConceptGraph, checkGraph } from "../graph/graph.js";
 import { product, toArray } from "../internal/arrays.js";
 import { type JunctionTree, inferRows, junctionTree } from "../internal/junction-tree.js";
@@ -83,7 +90,14 @@ export function fitHierarchy(
     restarts = 6,
     tolerance = 1e-9,
     maxIterations = 2000,
-  } = checkOptions("fitHierarchy", options);
+  } = checkOptions("fitHierarchy", options, {
+    restarts: anything,
+    tolerance: anything,
+    maxIterations: anything,
+    initial: anything,
+    onProgress: longWork.onProgress,
+    signal: longWork.signal,
+  });
   check("fitHierarchy", "restarts", restarts, wholeNumber());
   check("fitHierarchy", "maxIterations", maxIterations, wholeNumber());
   checkNumber("fitHierarchy", "tolerance", tolerance, "be positive", (x) => x > 0);
@@ -94,7 +108,10 @@ export function fitHierarchy(
 /** Rows with their columns in the order of `graph.observed`. */
 export function rowsFor(fn: string, graph: ConceptGraph, input: LabelData): Rows {
   checkGraph(fn, graph);
-  const rows = rowsOfLabels(fn, { names: graph.observed, ...input }, { allowConstant: true });
+  const rows = rowsOfLabels(fn, isRecord(input) ? { names: graph.observed, ...input } : input, {
+    allowConstant: true,
+    keepCodes: true,
+  });
   return alignRows(fn, graph, rows);
 }
 
@@ -108,7 +125,7 @@ export function alignRows(fn: string, graph: ConceptGraph, rows: Rows): Rows {
     if (j < 0) throw new GraphError(`${fn}: the data has no column "${name}"`);
     if (rows.states[j]! > graph.states[name]!)
       throw new InvalidDataError(
-        `${fn}: column ${name} has ${rows.states[j]} states, the graph gives it ${graph.states[name]}`,
+        `${fn}: column ${name} has label ${rows.states[j]! - 1}, the graph gives it the states 0 to ${graph.states[name]! - 1}; recodeLabels() numbers codes without gaps`,
       );
     return j;
   });

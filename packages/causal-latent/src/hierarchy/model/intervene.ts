@@ -1,6 +1,14 @@
 /** Interventions on concepts, and models compared. */
 import { DomainError, type NdArray } from "@provably/core-tensor";
-import { anyList, anyRecord, check, show, wholeNumber } from "@provably/core-tensor/internal";
+import {
+  anyList,
+  anyRecord,
+  anything,
+  check,
+  checkOptions,
+  show,
+  wholeNumber,
+} from "@provably/core-tensor/internal";
 import { checkNumber } from "../../internal/check.js";
 import { GraphError } from "../errors.js";
 import { type ConceptGraph, checkGraph, checkNames, childrenOf } from "../graph/graph.js";
@@ -35,12 +43,10 @@ export function intervene(
 ): NdArray<"float64"> {
   const { graph, cpts } = check("intervene", "model", model, anyRecord);
   checkGraph("intervene", graph);
-  const { variables = graph.observed, maxCells = 2 ** 24 } = check(
-    "intervene",
-    "options",
-    options,
-    anyRecord,
-  );
+  const { variables = graph.observed, maxCells = 2 ** 24 } = checkOptions("intervene", options, {
+    variables: anything,
+    maxCells: anything,
+  });
   check("intervene", "maxCells", maxCells, wholeNumber());
   checkNames(
     "intervene",

@@ -1,6 +1,6 @@
 /** What a model says of the observed variables: exact tables, and samples. */
 import { type NdArray } from "@provably/core-tensor";
-import { anyRecord, check, wholeNumber } from "@provably/core-tensor/internal";
+import { anything, check, checkOptions, wholeNumber } from "@provably/core-tensor/internal";
 import { type RngKey, foldIn, uniform } from "@provably/core-tensor/random";
 import { type ConceptGraph, checkGraph, checkNames } from "../graph/graph.js";
 import { toArray, toInts } from "../internal/arrays.js";
@@ -34,12 +34,10 @@ export function exactJoint(
   options: { readonly variables?: readonly string[]; readonly maxCells?: number } = {},
 ): NdArray<"float64"> {
   checkGraph("exactJoint", graph);
-  const { variables = graph.observed, maxCells = 2 ** 24 } = check(
-    "exactJoint",
-    "options",
-    options,
-    anyRecord,
-  );
+  const { variables = graph.observed, maxCells = 2 ** 24 } = checkOptions("exactJoint", options, {
+    variables: anything,
+    maxCells: anything,
+  });
   check("exactJoint", "maxCells", maxCells, wholeNumber());
   checkNames("exactJoint", "variables", graph, variables);
   const joint = eliminate("exactJoint", factorsOf("exactJoint", graph, cpts), variables, maxCells);

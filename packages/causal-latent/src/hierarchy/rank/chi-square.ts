@@ -1,6 +1,6 @@
 /** The tail of the chi-square distribution, accurate far out. */
 import { array, lgamma } from "@provably/core-tensor";
-import { checkNumber } from "../../internal/check.js";
+import { check, nonNegativeNumber, numberIn } from "@provably/core-tensor/internal";
 
 /**
  * The probability that a chi-square variable exceeds a value, and its logarithm.
@@ -26,8 +26,8 @@ export function chiSquareTail(
   x: number,
   df: number,
 ): { readonly p: number; readonly logP: number } {
-  checkNumber("chiSquareTail", "x", x, "be ≥ 0", (value) => value >= 0);
-  checkNumber("chiSquareTail", "df", df, "be ≥ 0", (value) => value >= 0 && value < Infinity);
+  check("chiSquareTail", "x", x, numberIn(0, Infinity));
+  check("chiSquareTail", "df", df, nonNegativeNumber);
   if (x === 0 || df === 0) return x === 0 ? { p: 1, logP: 0 } : { p: 0, logP: -Infinity };
   if (x === Infinity) return { p: 0, logP: -Infinity };
   const [a, z] = [df / 2, x / 2];

@@ -1,10 +1,21 @@
 /** Ranks of tables: estimated from counts, and the nonnegative rank of probabilities. */
 import { type ArrayInput } from "@provably/core-tensor";
-import { anyRecord, check, wholeNumber } from "@provably/core-tensor/internal";
+import {
+  type Guard,
+  type Schema,
+  anything,
+  checkOptions,
+  nonNegativeNumber,
+  wholeNumber,
+} from "@provably/core-tensor/internal";
 import { type RngKey, foldIn, key as keyOf } from "@provably/core-tensor/random";
-import { checkNumber } from "../../internal/check.js";
 import { fitLatentClasses } from "./latent-class.js";
-import { type RankTestOptions, type RankTestResult, checkOptions, testCells } from "./rank-test.js";
+import {
+  type RankTestOptions,
+  type RankTestResult,
+  checkRankOptions,
+  testCells,
+} from "./rank-test.js";
 import { countsOf, decompose, proportionsOf } from "./table.js";
 
 /**
@@ -26,17 +37,20 @@ export function rankProfile(
   counts: ArrayInput,
   options: Omit<RankTestOptions, "rank"> & { readonly max?: number } = {},
 ): readonly RankTestResult[] {
-  const cells = countsOf("rankProfile", counts);
-  const { max = Math.max(1, Math.min(cells.p, cells.q) - 1), ...rest } = check(
-    "rankProfile",
-    "options",
-    options,
-    anyRecord,
-  );
-  check("rankProfile", "max", max, wholeNumber());
-  const checked = checkOptions("rankProfile", rest);
-  return Array.from({ length: Math.min(max, Math.min(cells.p, cells.q)) }, (_, i) =>
-    testCells(cells, { ...checked, rank: i + 1 }),
+  return profile("rankProfile", counts, options);
+}
+
+function profile(
+  fn: string,
+  counts: ArrayInput,
+  options: Omit<RankTestOptions, "rank"> & { readonly max?: number },
+): readonly RankTestResult[] {
+  const settings = checkRankOptions<typeof options>(fn, options, { max: wholeNumber() });
+  const cells = countsOf(fn, counts);
+  const full = Math.min(cells.p, cells.q);
+  const { max = Math.max(1, full - 1) } = options;
+  return Array.from({ length: Math.min(max, full) }, (_, i) =>
+    testCells(cells, { ...settings, rank: i + 1 }),
   );
 }
 
@@ -59,9 +73,9 @@ export function estimateRank(
   counts: ArrayInput,
   options: Omit<RankTestOptions, "rank"> & { readonly max?: number } = {},
 ): number {
-  const profile = rankProfile(counts, options);
-  const first = profile.findIndex(({ rejected }) => !rejected);
-  return first < 0 ? profile.length + 1 : first + 1;
+  const tests = profile("estimateRank", counts, options);
+  const first = tests.findIndex(({ rejected }) => !rejected);
+  return first < 0 ? tests.length + 1 : first + 1;
 }
 
 /**
@@ -78,12 +92,34 @@ export interface NonnegativeRank {
 }
 
 /**
+ * Options of {@link nonnegativeRank}.
+ * @category Rank tests
+ */
+export interface NonnegativeRankOptions {
+  /** Most components; default min(p, q). */
+  readonly max?: number;
+  /** Starts of the fit; default 30. */
+  readonly restarts?: number;
+  /** Divergence in nats up to which a fit counts as exact; default 1e-8. */
+  readonly tolerance?: number;
+  /** Key of the starts; default `key(0)`. */
+  readonly key?: RngKey;
+}
+
+const NONNEGATIVE: Schema<NonnegativeRankOptions> = {
+  max: wholeNumber(),
+  restarts: wholeNumber(),
+  tolerance: nonNegativeNumber,
+  key: anything as Guard<RngKey>,
+};
+
+/**
  * The nonnegative rank of a table of probabilities: the state count of the smallest discrete variable that separates rows from columns.
  *
  * At least the ordinary rank, equal to it up to rank 2 (Cohen, Rothblum 1993), NP-hard beyond: searched by EM from many starts.
  *
  * @param table - probabilities or counts [p, q]
- * @param options - `max` number of components (default min(p, q)); `restarts`, default 30; `tolerance` in nats, default 1e-8; `key` of the starts, default `key(0)`
+ * @param options - see {@link NonnegativeRankOptions}
  * @returns see {@link NonnegativeRank}
  * @throws what {@link rankTest} throws
  * @example
@@ -98,24 +134,16 @@ export interface NonnegativeRank {
  */
 export function nonnegativeRank(
   table: ArrayInput,
-  options: {
-    readonly max?: number;
-    readonly restarts?: number;
-    readonly tolerance?: number;
-    readonly key?: RngKey;
-  } = {},
+  options: NonnegativeRankOptions = {},
 ): NonnegativeRank {
   const cells = proportionsOf(countsOf("nonnegativeRank", table));
+  const full = Math.min(cells.p, cells.q);
   const {
+    max: most = full,
     restarts = 30,
     tolerance = 1e-8,
     key = keyOf(0),
-  } = check("nonnegativeRank", "options", options, anyRecord);
-  const full = Math.min(cells.p, cells.q);
-  const { max: most = full } = options;
-  check("nonnegativeRank", "max", most, wholeNumber());
-  check("nonnegativeRank", "restarts", restarts, wholeNumber());
-  checkNumber("nonnegativeRank", "tolerance", tolerance, "be ≥ 0", (x) => x >= 0);
+  } = checkOptions<NonnegativeRankOptions>("nonnegativeRank", options, NONNEGATIVE);
   const max = Math.min(most, full);
   const { s } = decompose(cells);
   const rank = s.filter((x) => x > 1e-9 * s[0]!).length;

@@ -20,7 +20,10 @@ export function numFeatures({ extents, parts }: Side): number {
   return parts.reduce((sum, part) => sum + product(part.map((axis) => extents[axis]!)) - 1, 1);
 }
 
-/** p-value of "rank at most k" of the table between two sets of features; undefined when they are too few for k to restrict them. */
+/** Expected counts of the rarest pair of states from which on the statistic is trusted. */
+const THICK = 10;
+
+/** p-value of "rank at most k" of the table between two sets of features; undefined when they are too few for k to restrict them, or a state of a part is too rare. */
 export function featureTest(
   table: Proportions,
   left: Side,
@@ -28,12 +31,44 @@ export function featureTest(
   k: number,
 ): number | undefined {
   if (k >= Math.min(numFeatures(left), numFeatures(right))) return undefined;
+  const rarest =
+    rarestState(left, table.rows, table.a) * rarestState(right, table.columns, table.b);
+  if (table.n * rarest < THICK) return undefined;
   const g = orthonormal(left, table.rows, table.a);
   const h = orthonormal(right, table.columns, table.b);
   if (k >= Math.min(g.p, h.p)) return 1;
   const theta = cross(g, table, h);
   const statistic = kleibergenPaap(table, theta, decompose(theta), k, g, h);
   return chiSquareTail(Math.max(0, statistic), (g.p - k) * (h.p - k)).p;
+}
+
+/** Joint state, within a part, of a joint state of all variables. */
+function stateWithin(
+  extents: readonly number[],
+  part: readonly number[],
+): (cell: number) => number {
+  const inner = part.map((axis) => product(extents.slice(axis + 1)));
+  return (cell) =>
+    part.reduce(
+      (state, axis, i) => state * extents[axis]! + (Math.floor(cell / inner[i]!) % extents[axis]!),
+      0,
+    );
+}
+
+/** The smallest probability of a joint state of a part, among those that occur. */
+function rarestState(
+  { extents, parts }: Side,
+  kept: readonly number[],
+  margin: Float64Array,
+): number {
+  let least = 1;
+  for (const part of parts) {
+    const stateOf = stateWithin(extents, part);
+    const mass = new Map<number, number>();
+    kept.forEach((cell, i) => mass.set(stateOf(cell), (mass.get(stateOf(cell)) ?? 0) + margin[i]!));
+    least = Math.min(least, ...mass.values());
+  }
+  return least;
 }
 
 /** Features of a side as rows over the kept joint states, orthonormal under the margin; dependent ones are left out. */
@@ -59,13 +94,7 @@ function orthonormal(
   };
   add(new Float64Array(size).fill(1));
   for (const part of parts) {
-    const inner = part.map((axis) => product(extents.slice(axis + 1)));
-    const stateOf = (cell: number): number =>
-      part.reduce(
-        (state, axis, i) =>
-          state * extents[axis]! + (Math.floor(cell / inner[i]!) % extents[axis]!),
-        0,
-      );
+    const stateOf = stateWithin(extents, part);
     const states = product(part.map((axis) => extents[axis]!));
     for (let s = 1; s < states; s++)
       add(Float64Array.from(kept, (cell) => (stateOf(cell) === s ? 1 : 0)));

@@ -13,6 +13,56 @@ export function pearson(n: number, { s, m }: Decomposition, k: number): number {
   return n * sum;
 }
 
+/** The same from the matrix itself, by the eigenvalues of the smaller of its two products with its transpose. */
+export function pearsonOf(n: number, { p, q, data }: Cells, k: number): number {
+  const [m, long] = [Math.min(p, q), Math.max(p, q)];
+  const at = (i: number, c: number): number => data[p <= q ? i * q + c : c * q + i]!;
+  const gram = new Float64Array(m * m);
+  for (let i = 0; i < m; i++)
+    for (let j = 0; j <= i; j++) {
+      let sum = 0;
+      for (let c = 0; c < long; c++) sum += at(i, c) * at(j, c);
+      gram[i * m + j] = gram[j * m + i] = sum;
+    }
+  const values = eigenvaluesOf(gram, m).sort();
+  let sum = 0;
+  for (let i = 0; i < m - k; i++) sum += Math.max(0, values[i]!);
+  return n * sum;
+}
+
+/** Eigenvalues of a symmetric matrix by Jacobi's rotations. Writes into it. */
+function eigenvaluesOf(a: Float64Array, m: number): Float64Array {
+  for (let sweep = 0; sweep < 30; sweep++) {
+    let [off, all] = [0, 0];
+    for (let i = 0; i < m; i++)
+      for (let j = 0; j < m; j++) {
+        all += a[i * m + j]! ** 2;
+        if (i !== j) off += a[i * m + j]! ** 2;
+      }
+    if (off <= 1e-30 * all) break;
+    for (let i = 0; i < m; i++)
+      for (let j = i + 1; j < m; j++) {
+        const x = a[i * m + j]!;
+        if (x === 0) continue;
+        const theta = (a[j * m + j]! - a[i * m + i]!) / (2 * x);
+        const t = (theta >= 0 ? 1 : -1) / (Math.abs(theta) + Math.sqrt(theta * theta + 1));
+        const c = 1 / Math.sqrt(t * t + 1);
+        const s = t * c;
+        for (let l = 0; l < m; l++) {
+          const [u, v] = [a[l * m + i]!, a[l * m + j]!];
+          a[l * m + i] = c * u - s * v;
+          a[l * m + j] = s * u + c * v;
+        }
+        for (let l = 0; l < m; l++) {
+          const [u, v] = [a[i * m + l]!, a[j * m + l]!];
+          a[i * m + l] = c * u - s * v;
+          a[j * m + l] = s * u + c * v;
+        }
+      }
+  }
+  return Float64Array.from({ length: m }, (_, i) => a[i * m + i]!);
+}
+
 /** Wilks' statistic with Bartlett's correction; p and q count rows and columns. */
 export function bartlett(
   n: number,
@@ -21,7 +71,7 @@ export function bartlett(
   { s, m }: Decomposition,
   k: number,
 ): number {
-  return (n - (p - 1 + (q - 1) + 3) / 2) * wilks(s, m, k);
+  return Math.max(0, n - (p - 1 + (q - 1) + 3) / 2) * wilks(s, m, k);
 }
 
 /** The same with Lawley's correction, which also accounts for the correlations that are not tested. */
@@ -34,7 +84,8 @@ export function bartlettLawley(
 ): number {
   let factor = n - (k - 1) - (p - 1 + (q - 1) + 1) / 2;
   for (let i = 1; i < k; i++) factor += 1 / s[i]! ** 2 - 1;
-  return factor * wilks(s, m, k);
+  const tail = wilks(s, m, k);
+  return tail === 0 ? 0 : Math.max(0, factor) * tail;
 }
 
 function wilks(s: Float64Array, m: number, k: number): number {

@@ -1,17 +1,16 @@
 /** How stable a found hierarchy is: the search repeated on resampled rows. */
 import { type NdArray } from "@provably/core-tensor";
-import { check, wholeNumber } from "@provably/core-tensor/internal";
+import { type Schema, checkOptions, longWork, wholeNumber } from "@provably/core-tensor/internal";
 import { type RngKey, foldIn } from "@provably/core-tensor/random";
-import { checkOptions } from "../../internal/check.js";
-import { type LabelData, rowsOfLabels } from "../data/labels.js";
+import { type LabelData, type Rows, rowsOfLabels } from "../data/labels.js";
 import { type ConceptGraph, childrenOf } from "../graph/graph.js";
 import { coversOf } from "../graph/identifiability.js";
-import { toArray, toInts } from "../internal/arrays.js";
+import { toArray } from "../internal/arrays.js";
 import { matchLatents } from "../metrics/structure.js";
 import { multinomial } from "../rank/rank-test.js";
-import { discoverHierarchy } from "./discover.js";
+import { discoverHierarchy, discoverRows } from "./discover.js";
 import type { HierarchyResult } from "./result.js";
-import type { DiscoverOptions } from "./settings.js";
+import { DISCOVER, type DiscoverOptions, settingsOf } from "./settings.js";
 
 /**
  * Options of {@link bootstrapHierarchy}: those of the search, and the number of replicates.
@@ -78,11 +77,10 @@ export function bootstrapHierarchy(
   key: RngKey,
   options: BootstrapOptions = {},
 ): BootstrapResult {
-  const { replicates = 50, onProgress, ...search } = checkOptions("bootstrapHierarchy", options);
-  check("bootstrapHierarchy", "replicates", replicates, wholeNumber());
+  const { replicates = 50, onProgress, ...search } = checkOptions<BootstrapOptions>("bootstrapHierarchy", options, { ...DISCOVER, replicates: wholeNumber(), onProgress: longWork.onProgress } as Schema<BootstrapOptions>); // prettier-ignore
   const rows = rowsOfLabels("bootstrapHierarchy", input);
-  const data = { data: input.data, states: rows.states, names: rows.names };
-  const result = discoverHierarchy(data, search);
+  const result = discoverHierarchy(input, search);
+  const settings = settingsOf(search, result.latents[0]?.states ?? 2, input);
   const q = rows.names.length;
   const pairs = result.edges.map(({ from, to }) => [from, to] as const);
   const edgeCounts = new Float64Array(result.edges.length);
@@ -92,10 +90,8 @@ export function bootstrapHierarchy(
   let same = 0;
   for (let b = 0; b < replicates; b++) {
     const counts = multinomial(foldIn(key, b), rows.weights, rows.total);
-    const found = discoverHierarchy(
-      { ...data, data: repeatRows(rows.columns, counts, rows.total) },
-      search,
-    );
+    // a replicate may lack a rare state, and then has a constant column
+    const found = discoverRows(resampled(rows, counts), settings);
     const foundPairs = found.edges.map(({ from, to }) => [from, to] as const);
     const { names, commonEdges } = matchLatents(pairs, foundPairs, rows.names);
     const rename = (name: string): string =>
@@ -156,16 +152,13 @@ function splitsOf(
   });
 }
 
-function repeatRows(
-  columns: readonly Int32Array[],
-  counts: Float64Array,
-  total: number,
-): NdArray<"int32"> {
-  const q = columns.length;
-  const out = new Int32Array(total * q);
-  let at = 0;
-  counts.forEach((count, row) => {
-    for (let c = 0; c < count; c++) for (let j = 0; j < q; j++) out[at++] = columns[j]![row]!;
-  });
-  return toInts(out, [total, q]);
+/** The distinct rows that were drawn, as often as they were. */
+function resampled(rows: Rows, counts: Float64Array): Rows {
+  const kept = [...counts.keys()].filter((row) => counts[row]! > 0);
+  return {
+    ...rows,
+    columns: rows.columns.map((column) => Int32Array.from(kept, (row) => column[row]!)),
+    weights: Float64Array.from(kept, (row) => counts[row]!),
+    warnings: [],
+  };
 }

@@ -1,9 +1,19 @@
 /** A found hierarchy held against data again: every cover, every child and every pair of covers. */
-import { type Certificate, DomainError } from "@provably/core-tensor";
-import { anyRecord, certificate, check, wholeNumber } from "@provably/core-tensor/internal";
-import { checkNumber } from "../../internal/check.js";
+import { type Certificate, DomainError, ShapeError } from "@provably/core-tensor";
+import {
+  type Guard,
+  type Schema,
+  anything,
+  certificate,
+  checkOptions,
+  isRecord,
+  longWork,
+  numberInside,
+  wholeNumber,
+} from "@provably/core-tensor/internal";
+import { type RngKey, foldIn, key as keyOf } from "@provably/core-tensor/random";
 import { collapsedRows } from "../data/collapse.js";
-import { type LabelData, rowsOfLabels } from "../data/labels.js";
+import { type LabelData, type Rows, rowsOfLabels } from "../data/labels.js";
 import {
   type ConceptGraph,
   checkGraph,
@@ -15,31 +25,53 @@ import { coversOf } from "../graph/identifiability.js";
 import { isDSeparated } from "../graph/separation.js";
 import { combinedPValue } from "../internal/p-values.js";
 import { combinations, evenlySpaced } from "../internal/subsets.js";
+import { agreement } from "../model/certificate.js";
+import { alignRows } from "../model/fit.js";
+import { streamOf, tableOfMargins } from "../rank/draws.js";
 import { type Group, makeTester } from "./groups.js";
+import { observedGraph } from "./observed-graph.js";
 import { rowsOracle } from "./oracle.js";
+import { type Rival, rivalsOf } from "./rivals.js";
+import { DECISIVE_BIC, QUICK, type Scored, scorerOf } from "./settle.js";
 
 /**
  * Options of {@link certifyHierarchy}.
  * @category Certificates
  */
 export interface CertifyOptions {
-  /** Level of each statement, in (0, 1); default 0.001. */
-  readonly alpha?: number;
+  /** Level of each statement that is a test, in (0, 1); default 0.001. */
+  readonly significance?: number;
   /** Most covers that are conditioned on; default 2. */
   readonly maxConditioning?: number;
+  /** Key of the halves that fit and test, and of the starts of the fits; default `key(0)`. */
+  readonly key?: RngKey;
+  readonly signal?: AbortSignal;
 }
 
+const OPTIONS: Schema<CertifyOptions> = {
+  significance: numberInside(0, 1),
+  maxConditioning: wholeNumber(0),
+  key: anything as Guard<RngKey>,
+  signal: longWork.signal as Guard<AbortSignal>,
+};
+
 /**
- * Certificates of a hierarchy against data, best such that the search has not seen: for every cover that its children have no more between them and the rest than
- * its latents (p-value of the ranks, must be high), for every child of a cover that it depends on its siblings (must be low), for adjacent covers that they are
- * dependent given what would separate them without their edge (must be low), and for covers apart that they are independent given what separates them (must be high).
+ * Certificates of a hierarchy against data, best such that the search has not seen.
  *
- * Statements that no table can test, because too few variables hang below a cover, are left out.
+ * - The first is its **fit**: tables fitted to one half of the rows agree with the other half.
+ * - For every cover that its children have no more between them and the rest than its latents (p-value of the ranks, must be high), and for every child that it
+ *   depends on its siblings (must be low); for adjacent covers that they are dependent given what would separate them without their edge (must be low), for covers
+ *   apart that they are independent given what separates them (must be high).
+ * - For every cover and edge that no **rival** stands in its place: a variable that loads on two latents, an edge or an observed variable instead of a latent, two latents
+ *   that are one, another parent, no edge, and no latent at all. The value is by how much the rival's Bayesian information criterion is greater.
+ *
+ * Verdicts: a rival with fewer parameters, or as many, must be worse by 10 for the statement to hold and better by 10 for it to fail; a richer one must not be better,
+ * and fails it from 10. A dependence that the data do not show is `undecided`, for power may be low. Statements that no table can test are left out.
  *
  * @param graph - the graph, such as `discoverHierarchy(…).graph`; all latents with the same number of states
  * @param input - labels, see {@link LabelData}
  * @param options - see {@link CertifyOptions}
- * @returns one certificate a statement, of kind `statistical`, with the p-value
+ * @returns certificates of kind `statistical`, that of the fit first
  * @throws `GraphError` when the data has other names
  * @throws `InvalidDataError` for bad labels
  * @example
@@ -58,33 +90,154 @@ export function certifyHierarchy(
   input: LabelData,
   options: CertifyOptions = {},
 ): readonly Certificate[] {
-  const { alpha = 0.001, maxConditioning = 2 } = check(
-    "certifyHierarchy",
-    "options",
-    options,
-    anyRecord,
-  );
-  checkGraph("certifyHierarchy", graph);
-  check("certifyHierarchy", "input", input, anyRecord);
-  checkNumber("certifyHierarchy", "alpha", alpha, "lie in (0, 1)", (x) => x > 0 && x < 1);
-  check("certifyHierarchy", "maxConditioning", maxConditioning, wholeNumber(0));
+  const fn = "certifyHierarchy";
+  const { significance = 0.001, maxConditioning = 2, key = keyOf(0), signal } = checkOptions<CertifyOptions>(fn, options, OPTIONS); // prettier-ignore
+  checkGraph(fn, graph);
   const states = new Set(graph.latents.map((name) => graph.states[name]!));
   if (states.size > 1)
     throw new DomainError(
-      `certifyHierarchy: all latents must have the same number of states, got ${[...states].join(", ")}`,
+      `${fn}: all latents must have the same number of states, got ${[...states].join(", ")}`,
     );
   const latentStates = [...states][0] ?? 2;
-  const rows = collapsedRows(
-    rowsOfLabels("certifyHierarchy", { names: graph.observed, ...input }),
+  const given = isRecord(input) ? { names: graph.observed, ...input } : input;
+  const original = rowsOfLabels(fn, given);
+  checkNames(fn, "data", graph, original.names);
+  if (original.names.length !== graph.observed.length)
+    throw new ShapeError(
+      `${fn}: the graph has ${graph.observed.length} observed variables, the data ${original.names.length} columns`,
+    );
+  const rows = collapsedRows(original, latentStates);
+  return [
+    ...fitAndRivals(graph, rows, key, significance, signal),
+    ...rankStatements(graph, rows, latentStates, significance, maxConditioning, signal),
+  ];
+}
+
+/** The fit on held-out rows, then every rival. */
+function fitAndRivals(
+  given: ConceptGraph,
+  rows: Rows,
+  key: RngKey,
+  significance: number,
+  signal: AbortSignal | undefined,
+): Certificate[] {
+  // with the states of the observed variables as they are after merging
+  const graph: ConceptGraph = {
+    ...given,
+    states: { ...given.states, ...Object.fromEntries(rows.names.map((name, j) => [name, rows.states[j]!])) }, // prettier-ignore
+  };
+  const scorer = scorerOf(rows, key, signal);
+  const own = scorer.fit(graph);
+  if (own === undefined)
+    return [
+      certificate({
+        claim: "fit of the joint table",
+        kind: "statistical",
+        value: NaN,
+        verdict: "undecided",
+        note: "too densely connected to be fitted",
+      }),
+    ];
+  const [train, test] = halves(scorer.rows, foldIn(key, "halves"));
+  const half = scorerOf(train, key, signal).fit(graph, own.fit)!;
+  const aligned = alignRows("certifyHierarchy", graph, test);
+  // tables from the other half are off by as much again as their number of parameters
+  const held = agreement(half.fit, aligned, -half.fit.numParameters);
+  const bare = scorer.fit(observedGraph(scorer.rows, scorer.size, signal));
+  const rivals: (Rival & { readonly scored: Scored })[] = [];
+  if (bare !== undefined && graph.latents.length > 0)
+    rivals.push({ kind: "noLatents", text: "observed variables alone, with edges between them", sameRanks: false, nodes: graph.latents, graph: bare.graph, scored: bare }); // prettier-ignore
+  for (const rival of rivalsOf(graph)) {
+    const quick = scorer.fit(rival.graph, own.fit, QUICK);
+    if (quick === undefined) continue;
+    const near = quick.cost - own.cost < 6 * DECISIVE_BIC;
+    rivals.push({ ...rival, scored: near ? scorer.fit(rival.graph, quick.fit, 150)! : quick });
+  }
+  const worst = rivals.reduce((x, { scored }) => Math.min(x, scored.cost - own.cost), Infinity);
+  const fit = certificate({
+    claim: "the joint table of held-out rows agrees with tables fitted to the others, p-value of Pearson's chi-square", // prettier-ignore
+    kind: "statistical",
+    value: held.pValue,
+    expected: [significance, 1],
+    confidence: 1 - significance,
+    verdict: held.cells < 3 ? "undecided" : held.pValue >= significance,
+    note: `held-out log-likelihood ${(held.logLikelihood / test.total).toPrecision(5)} a row; ${held.cells} cells expect at least 5 counts, a misfit spread over rarer ones is not seen; nearest rival: BIC ${worst >= 0 ? "greater" : "smaller"} by ${Math.abs(worst).toPrecision(3)}`,
+  });
+  return [fit, ...nearestOfKind(rivals, own)];
+}
+
+const INSTEAD: Readonly<Record<Rival["kind"], string>> = {
+  crossLoading: "no variable loads on two latents instead",
+  edgeInsteadOfLatent: "no edge between observed variables instead of it",
+  observedCause: "no observed variable in its place",
+  merge: "not one with a neighbour",
+  otherParent: "no child belongs to a neighbour",
+  edgeBetweenObserved: "no edge between its observed children",
+  noEdge: "the edge is needed",
+  noLatents: "latents are needed",
+};
+
+/** One statement for each latent or edge and kind of rival, about the nearest of them. */
+function nearestOfKind(
+  rivals: readonly (Rival & { readonly scored: Scored })[],
+  own: Scored,
+): Certificate[] {
+  const nearest = new Map<string, Rival & { readonly scored: Scored }>();
+  for (const rival of rivals) {
+    const about = rival.kind === "noEdge" ? rival.nodes.join(" – ") : rival.nodes[0]!;
+    const mark = `${rival.kind === "noLatents" ? "all latents" : about}: ${INSTEAD[rival.kind]}`;
+    const before = nearest.get(mark);
+    if (before === undefined || rival.scored.cost < before.scored.cost) nearest.set(mark, rival);
+  }
+  return [...nearest].map(([claim, { text, scored }]) => {
+    const value = scored.cost - own.cost;
+    const richer = scored.fit.numParameters > own.fit.numParameters;
+    const verdict =
+      value > (richer ? 0 : DECISIVE_BIC) ? "holds" : value < -DECISIVE_BIC ? "fails" : "undecided";
+    return certificate({
+      claim: `${claim}; BIC of the nearest rival is greater by`,
+      kind: "statistical",
+      value,
+      expected: [richer ? 0 : DECISIVE_BIC, Infinity],
+      verdict,
+      note: `rival: ${text}, ${scored.fit.numParameters} parameters against ${own.fit.numParameters}`,
+    });
+  });
+}
+
+/** Rows dealt at random into two halves. */
+function halves(rows: Rows, key: RngKey): [Rows, Rows] {
+  const half = Math.floor(rows.total / 2);
+  const out = new Float64Array(2 * rows.weights.length);
+  tableOfMargins(streamOf(key), [half, rows.total - half], [...rows.weights], out);
+  const part = (from: number, total: number): Rows => {
+    const weights = out.subarray(from, from + rows.weights.length);
+    const kept = [...weights.keys()].filter((r) => weights[r]! > 0);
+    return {
+      ...rows,
+      columns: rows.columns.map((column) => Int32Array.from(kept, (r) => column[r]!)),
+      weights: Float64Array.from(kept, (r) => weights[r]!),
+      total,
+    };
+  };
+  return [part(0, half), part(rows.weights.length, rows.total - half)];
+}
+
+/** What the ranks of tables say: of every cover, every child and every pair of covers. */
+function rankStatements(
+  graph: ConceptGraph,
+  rows: Rows,
+  latentStates: number,
+  significance: number,
+  maxConditioning: number,
+  signal: AbortSignal | undefined,
+): Certificate[] {
+  const tester = makeTester(rowsOracle(rows, { test: "auto", mainEffects: true }), {
     latentStates,
-  );
-  checkNames("certifyHierarchy", "data", graph, rows.names);
-  const tester = makeTester(rowsOracle(rows, { test: "auto", features: true }), {
-    latentStates,
-    maxCells: 64,
+    maxTableSide: 64,
     maxTables: 12,
     corrected: true,
-    signal: undefined,
+    signal,
   });
 
   const children = childrenOf(graph);
@@ -156,9 +309,10 @@ export function certifyHierarchy(
         claim,
         kind: "statistical",
         value,
-        expected: high ? [alpha, 1] : [0, alpha],
-        confidence: 1 - alpha,
-        verdict: high ? value >= alpha : value < alpha,
+        expected: high ? [significance, 1] : [0, significance],
+        confidence: 1 - significance,
+        // that a dependence does not show is no proof of independence
+        verdict: high ? value >= significance : value < significance || "undecided",
       }),
     );
   };
@@ -184,7 +338,7 @@ export function certifyHierarchy(
         set.flatMap((g) => g.names.flatMap((name) => [...everythingBelow(name)])),
       );
       const others = graph.observed
-        .filter((name) => !below.has(name))
+        .filter((name) => !below.has(name) && isDSeparated(graph, [...below], [name], cover))
         .map((name) => groupOf([name]));
       if (others.length > k) pValues.push(tester.deficient(set, others, k));
     }

@@ -19,11 +19,11 @@ export interface Decision {
 }
 
 export interface ClusterSettings {
-  readonly alpha: number;
-  readonly maxCover: number;
+  readonly significance: number;
+  readonly maxLatentsPerCover: number;
   /** Sets of observed variables known to share a cover, and pairs known not to. */
   readonly clusters: readonly (readonly number[])[];
-  readonly apart: readonly (readonly [number, number])[];
+  readonly forbiddenClusters: readonly (readonly [number, number])[];
   readonly onProgress?: ((groups: number) => void) | undefined;
 }
 
@@ -35,7 +35,7 @@ export function clusterGroups(
   settings: ClusterSettings,
   log: Decision[],
 ): Group[] {
-  const { alpha, maxCover } = settings;
+  const { significance, maxLatentsPerCover } = settings;
   let active = [...start];
   let count = 0;
   const cover = (children: readonly Group[], size: number, pValue: number): Group => ({
@@ -65,12 +65,12 @@ export function clusterGroups(
   }
 
   let k = 1;
-  while (k <= maxCover && active.reduce((sum, { size }) => sum + size, 0) >= 2 * k + 2) {
+  while (k <= maxLatentsPerCover && active.reduce((sum, { size }) => sum + size, 0) >= 2 * k + 2) {
     settings.onProgress?.(active.length);
     const found = mergeSets(deficientSets(active, tester, settings, k), active, k);
     let changed = false;
     for (const { members, pValue } of found) {
-      const parent = parentAmong(members, active, tester, alpha, k);
+      const parent = parentAmong(members, active, tester, significance, k);
       if (parent !== undefined) {
         const { group, rest, pValue: support } = parent;
         const grown: Group = {
@@ -113,7 +113,7 @@ interface Deficient {
 function deficientSets(
   active: readonly Group[],
   tester: Tester,
-  { alpha, apart }: ClusterSettings,
+  { significance, forbiddenClusters }: ClusterSettings,
   k: number,
 ): Deficient[] {
   const found: Deficient[] = [];
@@ -123,13 +123,14 @@ function deficientSets(
       const groups = set.map((i) => active[i]!);
       if (groups.reduce((sum, { size }) => sum + size, 0) !== k + 1) continue;
       const measured = groups.flatMap((g) => g.measured);
-      if (apart.some(([a, b]) => measured.includes(a) && measured.includes(b))) continue;
+      if (forbiddenClusters.some(([a, b]) => measured.includes(a) && measured.includes(b)))
+        continue;
       const pValue = tester.deficient(
         groups,
         active.filter((_, i) => !set.includes(i)),
         k,
       );
-      if (pValue > alpha) found.push({ set, pValue });
+      if (pValue > significance) found.push({ set, pValue });
     }
   return found;
 }
@@ -169,7 +170,7 @@ function parentAmong(
   members: readonly Group[],
   active: readonly Group[],
   tester: Tester,
-  alpha: number,
+  significance: number,
   k: number,
 ): { group: Group; rest: Group[]; pValue: number } | undefined {
   let best: { group: Group; rest: Group[]; pValue: number } | undefined;
@@ -186,7 +187,7 @@ function parentAmong(
         least = Math.min(least, p ?? 0);
       }
     const pValue = tests === 0 ? 0 : tester.oracle.exact ? least : Math.min(1, least * tests);
-    if (pValue > alpha && (best === undefined || pValue > best.pValue))
+    if (pValue > significance && (best === undefined || pValue > best.pValue))
       best = { group, rest, pValue };
   }
   return best;

@@ -1,5 +1,6 @@
 /** Graphs whose nodes are covers and observed variables: what the search finds, before every latent gets its own name and edges. */
 import { type ConceptGraph, conceptGraph } from "../graph/graph.js";
+import { coversOf } from "../graph/identifiability.js";
 import { extendToDag } from "../internal/pdag.js";
 import type { TopLevel } from "./edges.js";
 import type { Group } from "./groups.js";
@@ -103,6 +104,32 @@ export function expandTo(
   return expand(graph, names, (name, latent) =>
     latent ? latentStates : states[names.indexOf(name)]!,
   );
+}
+
+/** A graph of single variables as one of covers; evidence of covers and edges that `from` has too is kept. */
+export function coverGraphFrom(graph: ConceptGraph, from: CoverGraph): CoverGraph {
+  const markOf = (names: readonly string[]): string => [...names].sort().join();
+  const before = new Map(from.nodes.map(({ names }, i) => [markOf(names), i] as const));
+  const nodes = [...coversOf(graph), ...graph.observed.map((name) => [name])].map(
+    (names): CoverNode => ({
+      names,
+      latent: graph.latents.includes(names[0]!),
+      pValue: from.nodes[before.get(markOf(names)) ?? -1]?.pValue ?? NaN,
+    }),
+  );
+  const place = new Map(nodes.flatMap(({ names }, i) => names.map((name) => [name, i] as const)));
+  const parents = nodes.map(({ names }) => [
+    ...new Set(graph.parents[names[0]!]!.map((p) => place.get(p)!)),
+  ]);
+  const edgePValues = new Map<string, number>();
+  parents.forEach((own, c) =>
+    own.forEach((x) => {
+      const [old, child] = [x, c].map((i) => before.get(markOf(nodes[i]!.names)));
+      const known = from.edgePValues.get(`${old} ${child}`);
+      if (known !== undefined) edgePValues.set(`${x} ${c}`, known);
+    }),
+  );
+  return { nodes, parents, edgePValues };
 }
 
 /** Nothing but observed variables. */

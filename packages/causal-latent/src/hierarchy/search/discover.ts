@@ -1,13 +1,16 @@
 /** The whole search: from data, a joint distribution or an oracle to a hierarchy of latents with the evidence for every step. */
-import { DomainError } from "@provably/core-tensor";
+import { DomainError, isNdArray } from "@provably/core-tensor";
 import {
   anyFunction,
   anyList,
-  anyRecord,
   check,
+  checkOptions,
+  isRecord,
+  show,
   wholeNumber,
 } from "@provably/core-tensor/internal";
-import { checkOptions, checkStrings } from "../../internal/check.js";
+import { foldIn } from "@provably/core-tensor/random";
+import { checkStrings } from "../../internal/check.js";
 import { collapsedRows } from "../data/collapse.js";
 import {
   type JointData,
@@ -16,15 +19,19 @@ import {
   rowsOfJoint,
   rowsOfLabels,
 } from "../data/labels.js";
+import type { ConceptGraph } from "../graph/graph.js";
 import { combinations } from "../internal/subsets.js";
 import { numParametersOf } from "../model/fit.js";
-import { isolated } from "./cover-graph.js";
+import type { Decision } from "./clusters.js";
+import { coverGraphFrom, expandTo, isolated } from "./cover-graph.js";
 import { makeTester } from "./groups.js";
-import { type RankOracle, covarianceOracle, rowsOracle } from "./oracle.js";
+import { type RankOracle, covarianceOfRows, rowsOracle } from "./oracle.js";
 import { refined } from "./refine.js";
 import { type HierarchyResult, resultOf } from "./result.js";
-import { searchOnce } from "./search-once.js";
-import { type DiscoverOptions, type Settings, settingsOf } from "./settings.js";
+import { rivalsOf } from "./rivals.js";
+import { type Found, searchOnce } from "./search-once.js";
+import { DISCOVER, type DiscoverOptions, type Settings, settingsOf } from "./settings.js";
+import { scorerOf, settle } from "./settle.js";
 
 /**
  * The hierarchy of latent variables behind discrete data, from the ranks of its probability tables.
@@ -60,9 +67,12 @@ export function discoverHierarchy(
   input: LabelData | JointData | RankOracle,
   options: DiscoverOptions = {},
 ): HierarchyResult {
-  const { latentStates = 2 } = checkOptions("discoverHierarchy", options);
-  check("discoverHierarchy", "input", input, anyRecord);
-  if ("rankAtMost" in input) checkOracle(input);
+  const { latentStates = 2 } = checkOptions<DiscoverOptions>(FN, options, DISCOVER);
+  if (!isRecord(input) || isNdArray(input))
+    throw new DomainError(
+      `${FN}: input must be { data, names?, states? } with rows of labels as data, { joint, names? }, or an oracle, got ${show(input)}; write ${FN}({ data: rows })`,
+    );
+  if ("rankAtMost" in input) checkOracle(input as RankOracle);
   if (latentStates === "auto") {
     // on data the best BIC, on exact tables the fewest parameters
     const found = [2, 3, 4].map((r) =>
@@ -78,8 +88,10 @@ export function discoverHierarchy(
   return discover(input, settingsOf(options, latentStates, input));
 }
 
+const FN = "discoverHierarchy";
+
 function checkOracle({ names, states, rankAtMost, association }: RankOracle): void {
-  const fn = "discoverHierarchy";
+  const fn = FN;
   checkStrings(fn, "input.names", names);
   check(fn, "input.states", states, anyList).forEach((n, i) =>
     check(fn, `input.states[${i}]`, n, wholeNumber()),
@@ -93,60 +105,113 @@ function checkOracle({ names, states, rankAtMost, association }: RankOracle): vo
 }
 
 function discover(input: LabelData | JointData | RankOracle, settings: Settings): HierarchyResult {
-  const { latentStates, featureCoding, collapse, refine } = settings;
-  let original: Rows | undefined;
-  let oracle: RankOracle;
-  if ("rankAtMost" in input) oracle = input;
-  else {
-    original =
-      "joint" in input
-        ? rowsOfJoint("discoverHierarchy", input)
-        : rowsOfLabels("discoverHierarchy", input);
-    const rows = collapse ? collapsedRows(original, latentStates) : original;
-    oracle =
-      featureCoding === "gaussian" && "data" in input
-        ? covarianceOracle(input)
-        : rowsOracle(rows, settings);
-  }
-  const warnings = original === undefined ? [] : warningsOf(original);
+  if ("rankAtMost" in input) return discoverFrom(input, undefined, settings);
+  const rows = "joint" in input ? rowsOfJoint(FN, input) : rowsOfLabels(FN, input as LabelData);
+  return discoverRows(rows, settings);
+}
+
+/** The search on rows, which may have constant columns: those are independent of all others. */
+export function discoverRows(rows: Rows, settings: Settings): HierarchyResult {
+  const { featureCoding, collapse, latentStates } = settings;
+  const oracle =
+    featureCoding === "gaussian" && !rows.exact
+      ? covarianceOfRows(rows)
+      : rowsOracle(collapse ? collapsedRows(rows, latentStates) : rows, settings);
+  return discoverFrom(oracle, rows, settings);
+}
+
+function discoverFrom(
+  oracle: RankOracle,
+  original: Rows | undefined,
+  settings: Settings,
+): HierarchyResult {
+  const { latentStates, refine, significance, signal } = settings;
+  const { names } = oracle;
+  const states = original?.states ?? oracle.states;
+  const warnings = original === undefined ? [] : [...original.warnings, ...identical(original)];
   const about = {
     latentStates,
-    names: oracle.names,
-    states: original?.states ?? oracle.states,
+    names,
+    states,
+    codes: original?.codes ?? states.map((n) => Array.from({ length: n }, (_, s) => s)),
     warnings,
-    alpha: settings.alpha,
+    significance,
   };
-  if (oracle.names.length < 4) {
-    warnings.push(`${oracle.names.length} variables are too few for a test of rank; 4 are needed`);
+  if (names.length < 4) {
+    warnings.push(`${names.length} variables are too few for a test of rank; 4 are needed`);
     return resultOf(
-      { graph: isolated(oracle.names), log: [] },
+      { graph: isolated(names), log: [] },
       { ...about, tests: { performed: 0, cached: 0 } },
     );
   }
   const tester = makeTester(oracle, {
     latentStates,
-    maxCells: settings.maxCells,
+    maxTableSide: settings.maxTableSide,
     maxTables: settings.maxTables,
     corrected: settings.correction === "bonferroni",
-    signal: settings.signal,
+    signal,
   });
-  if (refine && original !== undefined) {
-    const best = refined(
-      tester,
-      collapse ? collapsedRows(original, settings.scoredStates) : original,
-      settings,
-    );
-    if (best !== undefined)
-      return {
-        ...resultOf(best, { ...about, tests: tester, alpha: best.alpha }),
-        bic: best.fit.bic,
-      };
-    warnings.push("too densely connected to be refined");
+  const scored = original && collapsedRows(original, settings.scoredStates);
+  const best = refine && scored ? refined(tester, scored, settings) : undefined;
+  if (refine && best === undefined) warnings.push("too densely connected to be refined");
+  const found = best ?? searchOnce(tester, settings, significance);
+  const wide = names.filter((_, j) => oracle.states[j]! > settings.maxTableSide);
+  if (wide.length > 0)
+    warnings.push(`no table of ${wide.join(", ")} fits into maxTableSide, so that nothing was tested of them; pass collapse: true`); // prettier-ignore
+  const level = { ...about, tests: tester, significance: best?.significance ?? significance };
+  if (scored === undefined || !(refine || (scored.exact && settings.fits))) return ranksAlone(found, level, warnings); // prettier-ignore
+
+  const start = expandTo(found.graph, latentStates, names, scored.states);
+  const scorer = scorerOf(scored, foldIn(settings.key, "rivals"), signal);
+  const settled =
+    scorer.rows.weights.length > MOST_ROWS ? undefined : settle(start, scorer, settings);
+  if (settled === undefined) {
+    warnings.push("rivals were not compared: too densely connected, or too many joint states");
+    return ranksAlone(found, level, warnings);
   }
-  return resultOf(searchOnce(tester, settings, settings.alpha), { ...about, tests: tester });
+  warnings.push(...settled.warnings);
+  const last = {
+    graph: settled.steps.length === 0 ? found.graph : coverGraphFrom(settled.graph, found.graph),
+    log: [
+      ...found.log,
+      ...settled.steps.map(({ text, nodes }): Decision => ({ step: "score", nodes, latents: [], pValue: NaN, text })), // prettier-ignore
+    ],
+  };
+  const restated = settled.alternatives.map((alternative) => ({
+    ...alternative,
+    graph: withStates(alternative.graph, names, states),
+  }));
+  const result = resultOf(last, level, restated);
+  return scored.exact ? result : { ...result, bic: settled.cost };
 }
 
-function warningsOf(rows: Rows): string[] {
+/** Distinct rows up to which rivals are fitted. */
+const MOST_ROWS = 2 ** 15;
+
+/** What ranks say where nothing can be fitted: graphs that they cannot tell apart are named without a score. */
+function ranksAlone(
+  found: Found,
+  about: Parameters<typeof resultOf>[1],
+  warnings: string[],
+): HierarchyResult {
+  const result = resultOf(found, about);
+  const alternatives = rivalsOf(result.graph)
+    .filter(({ sameRanks, kind }) => sameRanks && kind !== "observedCause")
+    .map(({ graph, text }) => ({ graph, text, sameRanks: true }));
+  for (const { text } of alternatives) warnings.push(`ranks cannot tell this from: ${text}`);
+  return { ...result, alternatives, warnings };
+}
+
+const withStates = (
+  graph: ConceptGraph,
+  names: readonly string[],
+  states: readonly number[],
+): ConceptGraph => ({
+  ...graph,
+  states: { ...graph.states, ...Object.fromEntries(names.map((name, j) => [name, states[j]!])) },
+});
+
+function identical(rows: Rows): string[] {
   const same = combinations(rows.names.map((_, j) => j), 2).filter(([i, j]) => rows.columns[i!]!.every((x, r) => x === rows.columns[j!]![r])); // prettier-ignore
   return same.map(([i, j]) => `columns ${rows.names[i!]!} and ${rows.names[j!]!} are identical`);
 }

@@ -13,10 +13,10 @@ import type { Decision } from "./clusters.js";
 import { type Group, type Tester, interleave } from "./groups.js";
 
 export interface EdgeSettings {
-  readonly alpha: number;
+  readonly significance: number;
   readonly maxConditioning: number;
   /** Pairs of observed variables whose covers, where adjacent, are directed from the first to the second. */
-  readonly causes: readonly (readonly [number, number])[];
+  readonly requiredDirections: readonly (readonly [number, number])[];
 }
 
 /** Groups without a group above them, the edges among them, and how surely each pair is not independent. */
@@ -34,7 +34,7 @@ export function findEdges(
   settings: EdgeSettings,
   log: Decision[],
 ): TopLevel {
-  const { alpha, maxConditioning, causes } = settings;
+  const { significance, maxConditioning, requiredDirections } = settings;
   const n = active.length;
   const ends = noEdges(n);
   for (let i = 0; i < n; i++) for (let j = 0; j < n; j++) ends[i]![j] = i !== j;
@@ -53,7 +53,7 @@ export function findEdges(
         const p = tester.independent(active[i]!, active[j]!, set.map((z) => active[z]!)); // prettier-ignore
         if (p === undefined) continue;
         pValues[i]![j] = pValues[j]![i] = Math.max(pValues[i]![j]!, p);
-        if (p <= alpha) continue;
+        if (p <= significance) continue;
         ends[i]![j] = ends[j]![i] = false;
         separators.set(`${i} ${j}`, set);
         const given = set.flatMap((z) => active[z]!.names);
@@ -95,7 +95,9 @@ export function findEdges(
       // observed variables have no children among covers; what is known beforehand comes last and wins
       if (active[i]!.latent && !active[j]!.latent) orient(ends, i, j);
       if (
-        causes.some(([a, b]) => active[i]!.measured.includes(a) && active[j]!.measured.includes(b))
+        requiredDirections.some(
+          ([a, b]) => active[i]!.measured.includes(a) && active[j]!.measured.includes(b),
+        )
       )
         orient(ends, i, j);
     }

@@ -21,7 +21,7 @@ export interface TestSettings {
   /** States of a latent. */
   readonly latentStates: number;
   /** Joint states a side of a table may have. */
-  readonly maxCells: number;
+  readonly maxTableSide: number;
   /** Tables per question, on data. */
   readonly maxTables: number;
   /** Whether p-values are multiplied by the number of tables. */
@@ -45,7 +45,7 @@ export interface Tester {
 const DECISIVE = 1e-15;
 
 export function makeTester(oracle: RankOracle, settings: TestSettings): Tester {
-  const { latentStates, maxCells, maxTables, corrected, signal } = settings;
+  const { latentStates, maxTableSide, maxTables, corrected, signal } = settings;
   const answers = new Map<string, number>();
   let [performed, cached] = [0, 0];
   const bound = (units: number): number => (oracle.linear === true ? units : latentStates ** units);
@@ -74,7 +74,7 @@ export function makeTester(oracle: RankOracle, settings: TestSettings): Tester {
     return least;
   };
   const fits = (side: RankSide): boolean =>
-    oracle.linear === true || sideStates(oracle, side) <= maxCells;
+    oracle.linear === true || sideStates(oracle, side) <= maxTableSide;
   /** Ways to let `size` measured variables stand for a group. */
   const stands = (group: Group, not: readonly number[] = []): number[][] => {
     const open = group.measured.filter((j) => !not.includes(j));

@@ -1,6 +1,15 @@
 /** What answers the questions of the search: data, an exact distribution, a graph, or covariances. */
 import { DomainError } from "@provably/core-tensor";
-import { anyList, anyRecord, check, show, wholeNumber } from "@provably/core-tensor/internal";
+import {
+  type Schema,
+  anyList,
+  check,
+  checkOptions,
+  oneOf,
+  show,
+  trueOrFalse,
+  wholeNumber,
+} from "@provably/core-tensor/internal";
 import {
   type LabelData,
   type JointData,
@@ -14,7 +23,7 @@ import { graphRank } from "../graph/separation.js";
 import { product } from "../internal/arrays.js";
 import { combinedPValue } from "../internal/p-values.js";
 import { featureTest, numFeatures } from "../rank/features.js";
-import { type RankTestMethod, checkOptions, testCells } from "../rank/rank-test.js";
+import { METHODS, type RankTestMethod, checkRankOptions, testCells } from "../rank/rank-test.js";
 import { chiSquareTail } from "../rank/chi-square.js";
 import { decompose, proportionsOf } from "../rank/table.js";
 
@@ -90,12 +99,16 @@ function checkQuestion(
     throw new DomainError("rankAtMost: a and b must name a variable, got none");
 }
 
-/** An oracle that tests tables of counts. `features: false` leaves out the tests on main effects. */
+/** An oracle that tests tables of counts. `mainEffects: false` leaves out the tests on main effects. */
 export function rowsOracle(
   rows: Rows,
-  options: { readonly test: RankTestMethod; readonly features: boolean },
+  options: { readonly test: RankTestMethod; readonly mainEffects: boolean },
 ): RankOracle {
-  const settings = checkOptions("discoverHierarchy", { method: options.test });
+  // a few replicates and their gamma tail: thousands of questions are asked, none of which decides alone
+  const settings = {
+    ...checkRankOptions("discoverHierarchy", { method: options.test }),
+    ...(options.test === "auto" && { replicates: 199, restarts: 2, thick: 5 }),
+  };
   const associations = associationTable(rows);
   return {
     names: rows.names,
@@ -108,7 +121,7 @@ export function rowsOracle(
       if (rows.exact)
         return { pValue: testCells(table, { ...settings, rank, method: "exact" }).pValue };
       const full = testCells(table, { ...settings, rank });
-      if (!options.features || full.df === 0) return full;
+      if (!options.mainEffects || full.df === 0) return full;
       const sides = [a, b].map((side) => ({
         extents: concat(side).map((j) => rows.states[j]!),
         parts: positions(side),
@@ -137,10 +150,23 @@ function associationTable(rows: Rows): number[][] {
 }
 
 /**
+ * Options of {@link dataOracle}.
+ * @category Search
+ */
+export interface DataOracleOptions {
+  /** Rank test of tables of counts; default `auto`. */
+  readonly test?: RankTestMethod;
+  /** Whether main effects are tested beside joint states; default true. */
+  readonly mainEffects?: boolean;
+}
+
+const ORACLE: Schema<DataOracleOptions> = { test: oneOf(...METHODS), mainEffects: trueOrFalse };
+
+/**
  * An oracle that tests tables of labels, with the tests of {@link rankTest}.
  *
  * @param input - labels, see {@link LabelData}
- * @param options - `test`, default `auto`; `features`, whether main effects are tested beside joint states, default true
+ * @param options - see {@link DataOracleOptions}
  * @returns oracle
  * @throws `InvalidDataError` for bad labels
  * @example
@@ -152,12 +178,13 @@ function associationTable(rows: Rows): number[][] {
  * ```
  * @category Search
  */
-export function dataOracle(
-  input: LabelData,
-  options: { readonly test?: RankTestMethod; readonly features?: boolean } = {},
-): RankOracle {
-  const { test = "auto", features = true } = check("dataOracle", "options", options, anyRecord);
-  return rowsOracle(rowsOfLabels("dataOracle", input), { test, features });
+export function dataOracle(input: LabelData, options: DataOracleOptions = {}): RankOracle {
+  const { test = "auto", mainEffects = true } = checkOptions<DataOracleOptions>(
+    "dataOracle",
+    options,
+    ORACLE,
+  );
+  return rowsOracle(rowsOfLabels("dataOracle", input), { test, mainEffects });
 }
 
 /**
@@ -175,7 +202,7 @@ export function dataOracle(
  * @category Search
  */
 export function jointOracle(input: JointData): RankOracle {
-  return rowsOracle(rowsOfJoint("jointOracle", input), { test: "exact", features: false });
+  return rowsOracle(rowsOfJoint("jointOracle", input), { test: "exact", mainEffects: false });
 }
 
 /**
@@ -225,7 +252,10 @@ export function graphOracle(graph: ConceptGraph): RankOracle {
  * @category Search
  */
 export function covarianceOracle(input: LabelData): RankOracle {
-  const rows = rowsOfLabels("covarianceOracle", input);
+  return covarianceOfRows(rowsOfLabels("covarianceOracle", input));
+}
+
+export function covarianceOfRows(rows: Rows): RankOracle {
   const covariance = covarianceOf(rows);
   const sdOf = (i: number): number => Math.sqrt(covariance[i]![i]!);
   return {

@@ -9,13 +9,13 @@ import { adaptCpts, scoreGraph } from "./score.js";
 import { type Found, searchOnce } from "./search-once.js";
 import type { Settings } from "./settings.js";
 
-/** Levels of the searches, in units of `alpha`. */
+/** Levels of the searches, in units of `significance`. */
 const LEVELS = [1, 3, 10, 30, 1 / 3, 1 / 10, 1 / 100, 1e-4];
 
 interface Scored extends Found {
   readonly fit: FittedHierarchy;
   /** The level at which it was found. */
-  readonly alpha: number;
+  readonly significance: number;
 }
 
 /**
@@ -34,8 +34,8 @@ function bestOfLevels(tester: Tester, rows: Rows, settings: Settings): Scored | 
   let best: (Scored & { readonly triangle: boolean }) | undefined;
   for (const factor of LEVELS) {
     signal?.throwIfAborted();
-    const alpha = Math.min(0.5, factor * settings.alpha);
-    const found = searchOnce(tester, settings, alpha);
+    const significance = Math.min(0.5, factor * settings.significance);
+    const found = searchOnce(tester, settings, significance);
     const mark = JSON.stringify([found.graph.nodes.map(({ names }) => names), found.graph.parents]);
     if (seen.has(mark)) continue;
     seen.add(mark);
@@ -48,7 +48,7 @@ function bestOfLevels(tester: Tester, rows: Rows, settings: Settings): Scored | 
     if (fit === undefined) continue;
     const triangle = hasTriangle(found.graph);
     if (best === undefined || (triangle === best.triangle ? fit.bic < best.fit.bic : best.triangle))
-      best = { ...found, fit, alpha, triangle };
+      best = { ...found, fit, significance, triangle };
   }
   return best;
 }

@@ -4,6 +4,7 @@ import { equivalenceEnds } from "../internal/pdag.js";
 import type { Decision } from "./clusters.js";
 import { expandTo } from "./cover-graph.js";
 import type { Found } from "./search-once.js";
+import type { Alternative } from "./settle.js";
 
 /**
  * A latent that was found.
@@ -54,9 +55,17 @@ export interface HierarchyResult {
   readonly log: readonly Decision[];
   readonly tests: { readonly performed: number; readonly cached: number };
   /** The level that was used in the end. */
-  readonly alpha: number;
+  readonly significance: number;
   /** Bayesian information criterion of the fit, with refinement. */
   readonly bic?: number;
+  /**
+   * Graphs that the same ranks could come from, or that fit nearly as well, nearest first: a variable
+   * on two latents instead of a latent between them, an observed variable in the place of a latent, an
+   * edge between two observed variables, no latents at all.
+   */
+  readonly alternatives: readonly Alternative[];
+  /** For each observed variable the codes that its states have in the data. */
+  readonly codes: Readonly<Record<string, readonly number[]>>;
   readonly warnings: readonly string[];
 }
 
@@ -67,13 +76,15 @@ interface Circumstances {
   /** States of the observed variables, as they were given. */
   readonly states: readonly number[];
   readonly tests: { readonly performed: number; readonly cached: number };
+  readonly codes: readonly (readonly number[])[];
   readonly warnings: readonly string[];
-  readonly alpha: number;
+  readonly significance: number;
 }
 
 export function resultOf(
   { graph: cover, log }: Found,
-  { latentStates, names, states, tests, warnings, alpha }: Circumstances,
+  { latentStates, names, states, tests, codes, warnings, significance }: Circumstances,
+  alternatives: readonly Alternative[] = [],
 ): HierarchyResult {
   const { nodes, parents, edgePValues } = cover;
   const graph = expandTo(cover, latentStates, names, states);
@@ -125,7 +136,9 @@ export function resultOf(
     ),
     log,
     tests: { performed: tests.performed, cached: tests.cached },
-    alpha,
+    significance,
+    alternatives,
+    codes: Object.fromEntries(names.map((name, j) => [name, codes[j]!])),
     warnings,
   };
 }

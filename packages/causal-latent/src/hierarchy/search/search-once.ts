@@ -12,9 +12,9 @@ export interface Found {
   readonly log: readonly Decision[];
 }
 
-export function searchOnce(tester: Tester, settings: Settings, alpha: number): Found {
+export function searchOnce(tester: Tester, settings: Settings, significance: number): Found {
   const { oracle } = tester;
-  const { background, maxCover, maxConditioning, onProgress, signal } = settings;
+  const { background, maxLatentsPerCover, maxConditioning, onProgress, signal } = settings;
   const indexOf = (name: string): number => {
     const j = oracle.names.indexOf(name);
     if (j < 0)
@@ -39,7 +39,7 @@ export function searchOnce(tester: Tester, settings: Settings, alpha: number): F
     const pValue = oracle.exact
       ? Math.min(...pValues)
       : Math.min(1, others.length * Math.min(...pValues));
-    if (pValue <= alpha) return false;
+    if (pValue <= significance) return false;
     log.push({
       step: "setAside",
       nodes: g.names,
@@ -54,10 +54,10 @@ export function searchOnce(tester: Tester, settings: Settings, alpha: number): F
     groups.filter((g) => !alone.includes(g)),
     tester,
     {
-      alpha,
-      maxCover,
+      significance,
+      maxLatentsPerCover,
       clusters: (background.clusters ?? []).map((set) => set.map(indexOf)),
-      apart: (background.apart ?? []).map(pair),
+      forbiddenClusters: (background.forbiddenClusters ?? []).map(pair),
       onProgress: (left) => {
         signal?.throwIfAborted();
         onProgress?.({ iteration: ++iteration, total: oracle.names.length, metric: left });
@@ -68,7 +68,11 @@ export function searchOnce(tester: Tester, settings: Settings, alpha: number): F
   const top = findEdges(
     active,
     tester,
-    { alpha, maxConditioning, causes: (background.causes ?? []).map(pair) },
+    {
+      significance,
+      maxConditioning,
+      requiredDirections: (background.requiredDirections ?? []).map(pair),
+    },
     log,
   );
   const graph = coverGraphOf(top);

@@ -1,10 +1,23 @@
 /** What can be asked of the search, and the settings it runs with. */
 import { DomainError } from "@provably/core-tensor";
-import { anyList, anyRecord, check, oneOf, wholeNumber } from "@provably/core-tensor/internal";
+import {
+  type Guard,
+  type Schema,
+  anyString,
+  anything,
+  either,
+  listOf,
+  longWork,
+  numberInside,
+  oneOf,
+  optional,
+  recordOf,
+  trueOrFalse,
+  wholeNumber,
+} from "@provably/core-tensor/internal";
 import { type RngKey, key as keyOf } from "@provably/core-tensor/random";
-import { checkNumber, checkStrings } from "../../internal/check.js";
 import type { JointData, LabelData } from "../data/labels.js";
-import type { RankTestMethod } from "../rank/rank-test.js";
+import { METHODS, type RankTestMethod } from "../rank/rank-test.js";
 import type { RankOracle } from "./oracle.js";
 
 /**
@@ -15,9 +28,9 @@ export interface BackgroundKnowledge {
   /** Sets of observed variables that share a latent parent. */
   readonly clusters?: readonly (readonly string[])[];
   /** Pairs that are not to be merged into one cluster. */
-  readonly apart?: readonly (readonly [string, string])[];
+  readonly forbiddenClusters?: readonly (readonly [string, string])[];
   /** Pairs whose covers, where adjacent, are directed from the first to the second. */
-  readonly causes?: readonly (readonly [string, string])[];
+  readonly requiredDirections?: readonly (readonly [string, string])[];
 }
 
 /**
@@ -28,19 +41,19 @@ export interface DiscoverOptions {
   /** States r of every latent, an integer ≥ 2, or `auto`: the best of 2, 3 and 4. Default 2. */
   readonly latentStates?: number | "auto";
   /** Most latents in a cover; default 2. */
-  readonly maxCover?: number;
+  readonly maxLatentsPerCover?: number;
   /** Level of every question, in (0, 1); default 0.01. */
-  readonly alpha?: number;
+  readonly significance?: number;
   /** Rank test of tables of counts; default `auto`. */
   readonly test?: RankTestMethod;
   /** `gaussian`: the linear baseline on labels as numbers, see {@link covarianceOracle}. Default `table`. */
   readonly featureCoding?: "table" | "gaussian";
   /** Whether main effects are tested beside joint states; default true. */
-  readonly features?: boolean;
+  readonly mainEffects?: boolean;
   /** Whether states beyond `latentStates` are merged first, see {@link collapseStates}; default true for data. */
   readonly collapse?: boolean;
   /** Joint states allowed on a side of a table; default 64. */
-  readonly maxCells?: number;
+  readonly maxTableSide?: number;
   /** Tables asked for each set, on data; default 12. */
   readonly maxTables?: number;
   /** Correction for the number of tables of a question; default `bonferroni`. */
@@ -61,6 +74,32 @@ export interface DiscoverOptions {
   readonly signal?: AbortSignal;
 }
 
+const pairs = listOf(listOf(anyString, 2)) as unknown as Guard<
+  readonly (readonly [string, string])[]
+>;
+
+export const DISCOVER: Schema<DiscoverOptions> = {
+  latentStates: either(oneOf("auto"), wholeNumber(2, 65)),
+  maxLatentsPerCover: wholeNumber(),
+  significance: numberInside(0, 1),
+  test: oneOf(...METHODS),
+  featureCoding: oneOf("table", "gaussian"),
+  mainEffects: trueOrFalse,
+  collapse: trueOrFalse,
+  maxTableSide: wholeNumber(4),
+  maxTables: wholeNumber(),
+  correction: oneOf("bonferroni", "none"),
+  maxConditioning: wholeNumber(0),
+  refine: trueOrFalse,
+  background: recordOf<BackgroundKnowledge>({
+    clusters: optional(listOf(listOf(anyString))),
+    forbiddenClusters: optional(pairs),
+    requiredDirections: optional(pairs),
+  }),
+  key: anything as Guard<RngKey>,
+  ...longWork,
+} as Schema<DiscoverOptions>;
+
 /** All of them, checked, with their defaults. */
 export type Settings = Required<
   Omit<DiscoverOptions, "latentStates" | "onProgress" | "signal" | "background">
@@ -68,6 +107,8 @@ export type Settings = Required<
   readonly latentStates: number;
   /** States of the observed variables, at most, when structures are scored: the same for all that are compared. */
   readonly scoredStates: number;
+  /** Whether an exact distribution is fitted, so that rivals can be compared. */
+  readonly fits: boolean;
   readonly background: BackgroundKnowledge;
   readonly onProgress: DiscoverOptions["onProgress"];
   readonly signal: AbortSignal | undefined;
@@ -80,13 +121,13 @@ export function settingsOf(
 ): Settings {
   const isData = "data" in input;
   const {
-    maxCover = 2,
-    alpha = 0.01,
+    maxLatentsPerCover = 2,
+    significance = 0.01,
     test = "auto",
     featureCoding = "table",
-    features = true,
+    mainEffects = true,
     collapse = isData && featureCoding === "table",
-    maxCells = 64,
+    maxTableSide = 64,
     maxTables = 12,
     correction = "bonferroni",
     maxConditioning = 2,
@@ -96,23 +137,9 @@ export function settingsOf(
     onProgress,
     signal,
   } = options;
-  const fn = "discoverHierarchy";
-  check(fn, "latentStates", latentStates, wholeNumber(2));
-  check(fn, "maxCover", maxCover, wholeNumber());
-  check(fn, "maxCells", maxCells, wholeNumber(4));
-  check(fn, "maxTables", maxTables, wholeNumber());
-  check(fn, "maxConditioning", maxConditioning, wholeNumber(0));
-  checkNumber(fn, "alpha", alpha, "lie in (0, 1)", (x) => x > 0 && x < 1);
-  check(fn, "featureCoding", featureCoding, oneOf("table", "gaussian"));
-  check(fn, "correction", correction, oneOf("bonferroni", "none"));
-  const { clusters = [], apart = [], causes = [] } = check(fn, "background", background, anyRecord);
-  for (const [name, sets] of Object.entries({ clusters, apart, causes }))
-    check(fn, `background.${name}`, sets, anyList).forEach((set, i) =>
-      checkStrings(fn, `background.${name}[${i}]`, set),
-    );
   if (refine && !isData)
     throw new DomainError(
       "discoverHierarchy: refine needs data; a joint distribution or an oracle has no sample size",
     );
-  return { latentStates, scoredStates: latentStates, maxCover, alpha, test, featureCoding, features, collapse, maxCells, maxTables, correction, maxConditioning, refine, background, key, onProgress, signal }; // prettier-ignore
+  return { latentStates, scoredStates: latentStates, maxLatentsPerCover, significance, test, featureCoding, mainEffects, collapse, maxTableSide, maxTables, correction, maxConditioning, refine, fits: featureCoding === "table", background, key, onProgress, signal }; // prettier-ignore
 }

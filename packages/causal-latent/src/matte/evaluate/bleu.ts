@@ -1,6 +1,6 @@
 /** Overlap of sentences with reference sentences. */
 import { ShapeError } from "@provably/core-tensor";
-import { anyList, anyRecord, check, oneOf } from "@provably/core-tensor/internal";
+import { anyList, anything, check, checkOptions, oneOf } from "@provably/core-tensor/internal";
 import { checkNumber, checkStrings } from "../../internal/check.js";
 
 const words = (sentence: string): string[] => sentence.split(/\s+/).filter((word) => word !== "");
@@ -53,7 +53,10 @@ export function corpusBleu(
   hypotheses: readonly string[],
   options: BleuOptions = {},
 ): number {
-  const { maxN = 4, smoothing = 0 } = check("corpusBleu", "options", options, anyRecord);
+  const { maxN = 4, smoothing = 0 } = checkOptions("corpusBleu", options, {
+    maxN: anything,
+    smoothing: anything,
+  });
   checkStrings("corpusBleu", "hypotheses", hypotheses);
   check("corpusBleu", "references", references, anyList).forEach((entry, i) =>
     checkStrings("corpusBleu", `references[${i}]`, typeof entry === "string" ? [entry] : entry),
@@ -123,7 +126,7 @@ export function gScore(
   bleu: number,
   options: { readonly mean?: "geometric" | "harmonic" } = {},
 ): number {
-  const { mean = "geometric" } = check("gScore", "options", options, anyRecord);
+  const { mean = "geometric" } = checkOptions("gScore", options, { mean: anything });
   check("gScore", "mean", mean, oneOf("geometric", "harmonic"));
   for (const [name, value] of Object.entries({ accuracy, bleu }))
     checkNumber("gScore", name, value, "be in [0, 100]", (x) => x >= 0 && x <= 100);

@@ -1,6 +1,6 @@
 /** What became of the content: which words of the source are still there, and whether the new words suit the domain. */
 import { ShapeError } from "@provably/core-tensor";
-import { anyList, anyRecord, check } from "@provably/core-tensor/internal";
+import { anyList, anything, check, checkOptions } from "@provably/core-tensor/internal";
 import { checkNumber, checkNumbers, checkStrings } from "../../internal/check.js";
 import { type Lexicon, checkLexicon, reviewLexicon } from "../text/lexicon.js";
 import { ngrams } from "./bleu.js";
@@ -37,7 +37,9 @@ export function contentPreservation(
   results: readonly string[],
   options: { readonly lexicon?: Lexicon } = {},
 ): number[] {
-  const { lexicon = reviewLexicon } = check("contentPreservation", "options", options, anyRecord);
+  const { lexicon = reviewLexicon } = checkOptions("contentPreservation", options, {
+    lexicon: anything,
+  });
   sameLength("contentPreservation", sources, results);
   for (const [name, list] of Object.entries({ sources, results }))
     checkStrings("contentPreservation", name, list);
@@ -79,7 +81,7 @@ export function wordDominance(
   domains: readonly number[],
   options: { readonly lexicon?: Lexicon } = {},
 ): number {
-  const { lexicon = reviewLexicon } = check("wordDominance", "options", options, anyRecord);
+  const { lexicon = reviewLexicon } = checkOptions("wordDominance", options, { lexicon: anything });
   sameLength("wordDominance", sentences, domains);
   checkStrings("wordDominance", "sentences", sentences);
   checkNumbers("wordDominance", "domains", domains);

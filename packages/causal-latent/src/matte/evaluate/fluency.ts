@@ -1,6 +1,6 @@
 /** How natural sentences are: their perplexity under a model of word triples. */
 import { DomainError } from "@provably/core-tensor";
-import { anyList, anyRecord, check } from "@provably/core-tensor/internal";
+import { anyList, anyRecord, anything, check, checkOptions } from "@provably/core-tensor/internal";
 import { checkNumber, checkNumbers, checkStrings } from "../../internal/check.js";
 
 const words = (sentence: string): string[] => sentence.split(/\s+/).filter((word) => word !== "");
@@ -20,7 +20,7 @@ export interface Followers {
  * Counts of an interpolated Kneser-Ney model.
  * @category Evaluation
  */
-export interface LanguageModel {
+export interface NgramModel {
   /** Length of the runs. */
   readonly order: number;
   /** Number of different words, the end sign included. */
@@ -43,7 +43,7 @@ function padded(sentence: string, order: number): string[] {
  *
  * @param sentences - words separated by blanks
  * @param options - `order`: length of the runs, default 3
- * @returns see {@link LanguageModel}
+ * @returns see {@link NgramModel}
  * @throws `DomainError` when there is no sentence or the order is out of range
  * @example
  * ```ts
@@ -58,8 +58,8 @@ function padded(sentence: string, order: number): string[] {
 export function trainLanguageModel(
   sentences: readonly string[],
   options: { readonly order?: number } = {},
-): LanguageModel {
-  const { order = 3 } = check("trainLanguageModel", "options", options, anyRecord);
+): NgramModel {
+  const { order = 3 } = checkOptions("trainLanguageModel", options, { order: anything });
   checkNumber(
     "trainLanguageModel",
     "order",
@@ -110,7 +110,7 @@ export function trainLanguageModel(
   return { order, size, discounts, tables };
 }
 
-function probability(model: LanguageModel, context: readonly string[], word: string): number {
+function probability(model: NgramModel, context: readonly string[], word: string): number {
   // one share of the uniform law is kept for words never seen
   let p = 1 / (model.size + 1);
   for (let k = 0; k < model.order; k++) {
@@ -138,7 +138,7 @@ function probability(model: LanguageModel, context: readonly string[], word: str
  * ```
  * @category Evaluation
  */
-export function perplexity(model: LanguageModel, sentences: readonly string[]): number {
+export function perplexity(model: NgramModel, sentences: readonly string[]): number {
   const { order, size, discounts, tables } = check("perplexity", "model", model, anyRecord);
   checkNumber(
     "perplexity",
@@ -157,11 +157,18 @@ export function perplexity(model: LanguageModel, sentences: readonly string[]): 
     throw new DomainError("perplexity: sentences must not be empty, got none");
   let [total, count] = [0, 0];
   for (const sentence of sentences) {
-    const list = padded(sentence, model.order);
-    for (let i = model.order - 1; i < list.length; i++) {
-      total -= Math.log(probability(model, list.slice(i - model.order + 1, i), list[i]!));
-      count++;
-    }
+    const own = surprise(model, sentence);
+    total += own.nats;
+    count += own.count;
   }
   return Math.exp(total / count);
+}
+
+/** Negative log-probability of a sentence, and the number of its words and end sign. */
+export function surprise(model: NgramModel, sentence: string): { nats: number; count: number } {
+  const list = padded(sentence, model.order);
+  let nats = 0;
+  for (let i = model.order - 1; i < list.length; i++)
+    nats -= Math.log(probability(model, list.slice(i - model.order + 1, i), list[i]!));
+  return { nats, count: list.length - model.order + 1 };
 }

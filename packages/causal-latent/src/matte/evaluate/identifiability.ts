@@ -9,10 +9,17 @@ import {
   matrixTranspose,
   toTypedArray,
 } from "@provably/core-tensor";
-import { anyRecord, check, oneOf, wholeNumber } from "@provably/core-tensor/internal";
+import {
+  anything,
+  check,
+  checkOptions,
+  longWork,
+  oneOf,
+  wholeNumber,
+} from "@provably/core-tensor/internal";
 import { cholesky, lstsq, triangularSolve } from "@provably/core-tensor/linalg";
 import { type RngKey, foldIn, key as keyOf, permutation } from "@provably/core-tensor/random";
-import { checkNumber, checkOptions } from "../../internal/check.js";
+import { checkNumber } from "../../internal/check.js";
 import { assign } from "../../internal/assignment.js";
 
 /** Columns of a matrix as lists. */
@@ -82,7 +89,7 @@ export function mcc(
   truth: ArrayInput,
   options: { readonly correlation?: "pearson" | "spearman" } = {},
 ): { readonly value: number; readonly matching: readonly number[] } {
-  const { correlation = "pearson" } = check("mcc", "options", options, anyRecord);
+  const { correlation = "pearson" } = checkOptions("mcc", options, { correlation: anything });
   check("mcc", "correlation", correlation, oneOf("pearson", "spearman"));
   const [z, t] = [columns("mcc", "learned", learned), columns("mcc", "truth", truth)];
   sameRows("mcc", z, t);
@@ -192,7 +199,17 @@ export function blockR2(
   truth: ArrayInput,
   options: BlockR2Options = {},
 ): number {
-  const { key = keyOf(0), maxRows = 1600, ridge = 1e-2, signal } = checkOptions("blockR2", options);
+  const {
+    key = keyOf(0),
+    maxRows = 1600,
+    ridge = 1e-2,
+    signal,
+  } = checkOptions("blockR2", options, {
+    key: anything,
+    maxRows: anything,
+    ridge: anything,
+    signal: longWork.signal,
+  });
   check("blockR2", "maxRows", maxRows, wholeNumber(8));
   checkNumber("blockR2", "ridge", ridge, "be positive", (x) => x > 0 && x < Infinity);
   signal?.throwIfAborted();

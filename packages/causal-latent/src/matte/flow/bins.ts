@@ -22,7 +22,7 @@ import {
   astype,
   array,
 } from "@provably/core-tensor";
-import { anyRecord, check } from "@provably/core-tensor/internal";
+import { anything, check, checkOptions } from "@provably/core-tensor/internal";
 import { checkNumber } from "../../internal/check.js";
 import type { FlowValue } from "./family.js";
 
@@ -44,7 +44,7 @@ export function checkSpline(
   fn: string,
   options: SplineOptions,
 ): { readonly bins: number; readonly bound: number } {
-  const { bins = 8, bound = 5 } = check(fn, "options", options, anyRecord);
+  const { bins = 8, bound = 5 } = checkOptions(fn, options, { bins: anything, bound: anything });
   checkNumber(
     fn,
     "bins",

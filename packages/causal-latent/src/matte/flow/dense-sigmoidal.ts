@@ -26,7 +26,7 @@ import {
   sub,
   where,
 } from "@provably/core-tensor";
-import { anyRecord, check, wholeNumber } from "@provably/core-tensor/internal";
+import { anything, check, checkOptions, wholeNumber } from "@provably/core-tensor/internal";
 import { asArray } from "../internal/arrays.js";
 import { pieces } from "./bins.js";
 import { type FlowValue, type ScalarFlow, checkRaw } from "./family.js";
@@ -115,7 +115,10 @@ function logProduct(a: NdArray, b: NdArray): NdArray {
  * @category Flows
  */
 export function denseSigmoidalFlow(options: SigmoidalOptions = {}): ScalarFlow {
-  const { hidden = 16, layers = 2 } = check("denseSigmoidalFlow", "options", options, anyRecord);
+  const { hidden = 16, layers = 2 } = checkOptions("denseSigmoidalFlow", options, {
+    hidden: anything,
+    layers: anything,
+  });
   for (const [name, value] of Object.entries({ hidden, layers }))
     check("denseSigmoidalFlow", name, value, wholeNumber());
   if (hidden * hidden * layers > MOST_PARAMS)

@@ -38,19 +38,22 @@ export type FlowConfig =
  * @category Flows
  */
 export function scalarFlow(config: FlowConfig): ScalarFlow | undefined {
-  check("scalarFlow", "config", config, anyRecord);
-  switch (config.kind) {
+  const { kind } = check("scalarFlow", "config", config, anyRecord);
+  switch (kind) {
     case "rational-linear":
-      return rationalLinearSpline(config);
-    case "rational-quadratic":
-      return rationalQuadraticSpline(config);
-    case "sigmoidal":
-      return denseSigmoidalFlow(config);
+    case "rational-quadratic": {
+      const { kind: _, ...sizes } = config as Extract<FlowConfig, { bins?: number }>;
+      return kind === "rational-linear" ? rationalLinearSpline(sizes) : rationalQuadraticSpline(sizes); // prettier-ignore
+    }
+    case "sigmoidal": {
+      const { kind: _, ...sizes } = config as Extract<FlowConfig, { hidden?: number }>;
+      return denseSigmoidalFlow(sizes);
+    }
     case "affine":
       return undefined;
     default:
       throw new DomainError(
-        `scalarFlow: kind must be "rational-linear", "rational-quadratic", "sigmoidal" or "affine", got ${show((config as { kind: unknown }).kind)}`,
+        `scalarFlow: kind must be "rational-linear", "rational-quadratic", "sigmoidal" or "affine", got ${show(kind)}`,
       );
   }
 }

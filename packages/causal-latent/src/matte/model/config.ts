@@ -3,7 +3,9 @@ import { DomainError } from "@provably/core-tensor";
 import {
   anyList,
   anyRecord,
+  anything,
   check,
+  checkOptions,
   oneOf,
   show,
   wholeNumber,
@@ -167,7 +169,22 @@ export function matteConfig(
 ): MatteConfig {
   const fn = "matteConfig";
   const complete = completeObservation(observation);
-  check(fn, "options", options, anyRecord);
+  checkOptions(fn, options, {
+    numDomains: anything,
+    contentSize: anything,
+    styleSize: anything,
+    domainEmbedding: anything,
+    prior: anything,
+    contentFlow: anything,
+    styleFlow: anything,
+    flowHidden: anything,
+    weights: anything,
+    sparsity: anything,
+    overlapSize: anything,
+    freeBits: anything,
+    labelScale: anything,
+    dtype: anything,
+  });
   check(fn, "options.weights", options.weights ?? {}, anyRecord);
   const config: MatteConfig = {
     numDomains: 1,

@@ -12,11 +12,19 @@ import {
   neg,
   toTypedArray,
 } from "@provably/core-tensor";
-import { anyList, anyRecord, check, oneOf, show } from "@provably/core-tensor/internal";
+import {
+  anyList,
+  anyRecord,
+  anything,
+  check,
+  checkOptions,
+  oneOf,
+  show,
+} from "@provably/core-tensor/internal";
 import { checkArray, checkNumber, checkNumbers } from "../../internal/check.js";
 import { checkMatrix } from "../internal/arrays.js";
-import { decode, encode } from "./generate.js";
-import { type Latents, styleFromNoise, toNoise } from "./noise.js";
+import { decodeLatents, encodeLatents } from "./generate.js";
+import { type Latents, styleFromNoise, inferNoise } from "./noise.js";
 import { type Matte, checkDomains, checkModel, domainRows } from "./params.js";
 
 /** Style noise beyond this is held: the flows were never trained there. */
@@ -136,7 +144,7 @@ function styleNoise(
   observed: NdArray,
   domains: readonly number[] | undefined,
 ): ArrayLike<number> {
-  return toTypedArray(toNoise(model, encode(model, observed), domains).style);
+  return toTypedArray(inferNoise(model, encodeLatents(model, observed), domains).style);
 }
 
 /** +1 or −1 for each row. */
@@ -219,7 +227,7 @@ function flipped({ config }: Matte, noise: NdArray, flip: StyleFlip): NdArray {
  * @param model - see {@link Matte}
  * @param observed - vectors `[B, p]` or word numbers `[B, T]`
  * @param flip - see {@link StyleFlip}
- * @param options - `domains`, one a row; `maxLength` as in {@link decode}
+ * @param options - `domains`, one a row; `maxLength` as in {@link decodeLatents}
  * @returns see {@link Counterfactual}
  * @throws `ShapeError`, `DTypeError`, `DomainError` when observations, flip or domains do not fit
  * @example
@@ -241,19 +249,19 @@ export function counterfactual(
   options: { readonly domains?: readonly number[]; readonly maxLength?: number } = {},
 ): Counterfactual {
   checkModel("counterfactual", model);
-  check("counterfactual", "options", options, anyRecord);
+  checkOptions("counterfactual", options, { domains: anything, maxLength: anything });
   check(
     "counterfactual",
     "flip.kind",
     check("counterfactual", "flip", flip, anyRecord).kind,
     oneOf(...FLIPS),
   );
-  const { content, style } = encode(model, observed);
+  const { content, style } = encodeLatents(model, observed);
   const list = [
     ...checkDomains("counterfactual", model.config, options.domains, observed.shape[0]!),
   ];
   const noise = clip(
-    flipped(model, toNoise(model, { content, style }, list).style, flip),
+    flipped(model, inferNoise(model, { content, style }, list).style, flip),
     -LIMIT,
     LIMIT,
   );
@@ -264,7 +272,11 @@ export function counterfactual(
     domainRows("counterfactual", model.config, model.params, list, list.length),
   );
   return {
-    observed: decode(model, { content, style: next }, options),
+    observed: decodeLatents(
+      model,
+      { content, style: next },
+      options.maxLength === undefined ? {} : { maxLength: options.maxLength },
+    ),
     content,
     style: next,
     noise,

@@ -8,14 +8,20 @@ import {
   slice,
   toTypedArray,
 } from "@provably/core-tensor";
-import { anyRecord, check, wholeNumber } from "@provably/core-tensor/internal";
+import {
+  anyRecord,
+  anything,
+  check,
+  checkOptions,
+  wholeNumber,
+} from "@provably/core-tensor/internal";
 import { pieces } from "../flow/bins.js";
 import { checkMatrix } from "../internal/arrays.js";
 import { mlp } from "../network/mlp.js";
 import { SPECIAL, type TextNetworkParams, decodeStep } from "../network/text.js";
 import type { VectorNetworkParams } from "../network/vectors.js";
 import { type RngKey, foldIn, normal } from "@provably/core-tensor/random";
-import { type Latents, fromNoise } from "./noise.js";
+import { type Latents, mixNoise } from "./noise.js";
 import { encodeRows, prepareObserved } from "./observation.js";
 import { type Matte, checkDomains, checkModel } from "./params.js";
 import { checkObserved } from "./check-observed.js";
@@ -52,16 +58,16 @@ function inChunks(rows: number, run: (from: number, to: number) => NdArray): NdA
  * ```ts
  * import { zeros } from "@provably/core-tensor";
  * import { key } from "@provably/core-tensor/random";
- * import { encode, initMatte, matteConfig } from "@provably/causal-latent/matte";
+ * import { encodeLatents, initMatte, matteConfig } from "@provably/causal-latent/matte";
  *
  * const model = initMatte(matteConfig({ kind: "vectors", size: 8 }), key(0));
- * encode(model, zeros([3, 8])).content.shape; // => [3, 4]
+ * encodeLatents(model, zeros([3, 8])).content.shape; // => [3, 4]
  * ```
  * @category Model
  */
-export function encode(model: Matte, observed: NdArray): Posterior {
-  const { config, params } = checkModel("encode", model);
-  checkObserved("encode", config, observed);
+export function encodeLatents(model: Matte, observed: NdArray): Posterior {
+  const { config, params } = checkModel("encodeLatents", model);
+  checkObserved("encodeLatents", config, observed);
   const all = inChunks(observed.shape[0]!, (from, to) =>
     encodeRows(params, prepareObserved(config, slice(observed, [from], [to]))),
   );
@@ -86,32 +92,40 @@ export function encode(model: Matte, observed: NdArray): Posterior {
  * @example
  * ```ts
  * import { key } from "@provably/core-tensor/random";
- * import { decode, initMatte, matteConfig } from "@provably/causal-latent/matte";
+ * import { decodeLatents, initMatte, matteConfig } from "@provably/causal-latent/matte";
  *
  * const model = initMatte(matteConfig({ kind: "vectors", size: 8 }, { contentSize: 2, styleSize: 1 }), key(0));
- * decode(model, { content: [[0, 1]], style: [[2]] }).shape; // => [1, 8]
+ * decodeLatents(model, { content: [[0, 1]], style: [[2]] }).shape; // => [1, 8]
  * ```
  * @category Model
  */
-export function decode(
+export function decodeLatents(
   model: Matte,
   latents: { readonly content: ArrayInput; readonly style: ArrayInput },
   options: { readonly maxLength?: number } = {},
 ): NdArray {
-  const { config, params } = checkModel("decode", model);
-  const { maxLength = 20 } = check("decode", "options", options, anyRecord);
-  check("decode", "maxLength", maxLength, wholeNumber());
+  const { config, params } = checkModel("decodeLatents", model);
+  const { maxLength = 20 } = checkOptions("decodeLatents", options, { maxLength: anything });
+  check("decodeLatents", "maxLength", maxLength, wholeNumber());
   if (maxLength > MOST_WORDS)
-    throw new DomainError(`decode: maxLength must be at most ${MOST_WORDS}, got ${maxLength}`);
-  check("decode", "latents", latents, anyRecord);
+    throw new DomainError(
+      `decodeLatents: maxLength must be at most ${MOST_WORDS}, got ${maxLength}`,
+    );
+  check("decodeLatents", "latents", latents, anyRecord);
   const content = checkMatrix(
-    "decode",
+    "decodeLatents",
     "content",
     latents.content,
     config.contentSize,
     config.dtype,
   );
-  const style = checkMatrix("decode", "style", latents.style, config.styleSize, config.dtype);
+  const style = checkMatrix(
+    "decodeLatents",
+    "style",
+    latents.style,
+    config.styleSize,
+    config.dtype,
+  );
   const z = concat([content, style], { axis: 1 });
   return inChunks(z.shape[0]!, (from, to) => {
     const rows = slice(z, [from], [to]);
@@ -150,7 +164,7 @@ function greedy(decoder: TextNetworkParams["decoder"], z: NdArray, maxLength: nu
  * @param model - see {@link Matte}
  * @param count - how many
  * @param key - random key
- * @param options - `domains`, one a row; `maxLength` as in {@link decode}
+ * @param options - `domains`, one a row; `maxLength` as in {@link decodeLatents}
  * @returns the observations and the latents they came from
  * @throws `DomainError` when domains do not fit
  * @example
@@ -171,13 +185,20 @@ export function samplePrior(
 ): Latents & { readonly observed: NdArray } {
   check("samplePrior", "count", count, wholeNumber());
   checkModel("samplePrior", model);
-  check("samplePrior", "options", options, anyRecord);
+  checkOptions("samplePrior", options, { domains: anything, maxLength: anything });
   const { contentSize, styleSize, dtype } = model.config;
   const domains = [...checkDomains("samplePrior", model.config, options.domains, count)];
   const noise = {
     content: normal(foldIn(key, "content"), [count, contentSize], { dtype }),
     style: normal(foldIn(key, "style"), [count, styleSize], { dtype }),
   };
-  const latents = fromNoise(model, noise, domains);
-  return { ...latents, observed: decode(model, latents, options) };
+  const latents = mixNoise(model, noise, domains);
+  return {
+    ...latents,
+    observed: decodeLatents(
+      model,
+      latents,
+      options.maxLength === undefined ? {} : { maxLength: options.maxLength },
+    ),
+  };
 }

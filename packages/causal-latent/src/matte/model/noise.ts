@@ -83,20 +83,20 @@ export interface Noise extends Latents {
  * @example
  * ```ts
  * import { key } from "@provably/core-tensor/random";
- * import { fromNoise, initMatte, matteConfig, toNoise } from "@provably/causal-latent/matte";
+ * import { mixNoise, initMatte, matteConfig, inferNoise } from "@provably/causal-latent/matte";
  *
  * const model = initMatte(matteConfig({ kind: "vectors", size: 8 }, { contentSize: 2, styleSize: 1, dtype: "float64" }), key(0));
  * const noise = { content: [[0.5, -1]], style: [[2]] };
- * toNoise(model, fromNoise(model, noise)).style.get(0, 0).toFixed(9); // => "2.000000000"
+ * inferNoise(model, mixNoise(model, noise)).style.get(0, 0).toFixed(9); // => "2.000000000"
  * ```
  * @category Model
  */
-export function toNoise(
+export function inferNoise(
   model: Matte,
   latents: { readonly content: ArrayInput; readonly style: ArrayInput },
   domains?: readonly number[],
 ): Noise {
-  const { content, style, vectors } = checkedLatents("toNoise", model, latents, domains);
+  const { content, style, vectors } = checkedLatents("inferNoise", model, latents, domains);
   const rows = priorNoise(model.config, model.params, content, style, vectors);
   return {
     content: rows.content.value,
@@ -107,7 +107,7 @@ export function toNoise(
 }
 
 /**
- * Content and style from their noise: the inverse of {@link toNoise}.
+ * Content and style from their noise: the inverse of {@link inferNoise}.
  *
  * @param model - see {@link Matte}
  * @param noise - `content` `[B, n_c]` and `style` `[B, n_s]`
@@ -117,19 +117,19 @@ export function toNoise(
  * @example
  * ```ts
  * import { key } from "@provably/core-tensor/random";
- * import { fromNoise, initMatte, matteConfig } from "@provably/causal-latent/matte";
+ * import { mixNoise, initMatte, matteConfig } from "@provably/causal-latent/matte";
  *
  * const model = initMatte(matteConfig({ kind: "vectors", size: 8 }, { contentSize: 2, styleSize: 1 }), key(0));
- * fromNoise(model, { content: [[0.5, -1]], style: [[2]] }).style.shape; // => [1, 1]
+ * mixNoise(model, { content: [[0.5, -1]], style: [[2]] }).style.shape; // => [1, 1]
  * ```
  * @category Model
  */
-export function fromNoise(
+export function mixNoise(
   model: Matte,
   noise: { readonly content: ArrayInput; readonly style: ArrayInput },
   domains?: readonly number[],
 ): Latents {
-  const { content, style, vectors } = checkedLatents("fromNoise", model, noise, domains);
+  const { content, style, vectors } = checkedLatents("mixNoise", model, noise, domains);
   const { config, params } = model;
   const c =
     config.prior === "standard"

@@ -8,7 +8,14 @@ import {
   toTypedArray,
   valueAndGrad,
 } from "@provably/core-tensor";
-import { anyRecord, check, wholeNumber } from "@provably/core-tensor/internal";
+import {
+  anyRecord,
+  anything,
+  check,
+  checkOptions,
+  longWork,
+  wholeNumber,
+} from "@provably/core-tensor/internal";
 import { compile } from "@provably/core-tensor/compile";
 import {
   type AdamState,
@@ -19,7 +26,7 @@ import {
 } from "@provably/core-tensor/optim";
 import { type RngKey, foldIn, normal, randint, uniform } from "@provably/core-tensor/random";
 import { TrainingDivergedError } from "../errors.js";
-import { checkNumber, checkOptions } from "../../internal/check.js";
+import { checkNumber } from "../../internal/check.js";
 import { SPECIAL } from "../network/text.js";
 import { checkLabels, checkObserved } from "./check-observed.js";
 import { type MatteConfig, checkConfig } from "./config.js";
@@ -228,7 +235,18 @@ export function trainMatte(
     maxNorm = 5,
     firstDivergence = 0.1,
     sparsityRamp = 0.2,
-  } = checkOptions(fn, options);
+  } = checkOptions(fn, options, {
+    numSteps: anything,
+    maxSteps: anything,
+    batchSize: anything,
+    learningRate: anything,
+    maxNorm: anything,
+    firstDivergence: anything,
+    sparsityRamp: anything,
+    state: anything,
+    onProgress: longWork.onProgress,
+    signal: longWork.signal,
+  });
   checkConfig(fn, config);
   check(fn, "data", data, anyRecord);
   checkObserved(fn, config, data.observed);

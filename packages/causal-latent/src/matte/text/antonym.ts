@@ -1,6 +1,6 @@
 /** The simple rival: knows which words are praise and which are blame, and swaps them. */
 import { ShapeError, toTypedArray } from "@provably/core-tensor";
-import { anyRecord, check } from "@provably/core-tensor/internal";
+import { anything, check, checkOptions } from "@provably/core-tensor/internal";
 import { checkNumbers, checkStrings } from "../../internal/check.js";
 import { type RngKey, foldIn, uniform } from "@provably/core-tensor/random";
 import { polarityWords } from "../evaluate/style.js";
@@ -33,7 +33,9 @@ export function antonymBaseline(
   key: RngKey,
   options: { readonly lexicon?: Lexicon } = {},
 ): string[] {
-  const { lexicon = reviewLexicon } = check("antonymBaseline", "options", options, anyRecord);
+  const { lexicon = reviewLexicon } = checkOptions("antonymBaseline", options, {
+    lexicon: anything,
+  });
   checkLexicon("antonymBaseline", lexicon);
   checkStrings("antonymBaseline", "sentences", sentences);
   if (checkNumbers("antonymBaseline", "domains", domains).length !== sentences.length)

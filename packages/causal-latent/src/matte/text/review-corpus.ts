@@ -1,6 +1,14 @@
 /** Sentences whose meaning is known: what is spoken of, in which domain, and whether well or badly; so each has a true counterfactual. */
 import { DomainError } from "@provably/core-tensor";
-import { anyList, anyRecord, check, show, wholeNumber } from "@provably/core-tensor/internal";
+import {
+  anyList,
+  anyRecord,
+  anything,
+  check,
+  checkOptions,
+  show,
+  wholeNumber,
+} from "@provably/core-tensor/internal";
 import { type RngKey, foldIn, uniform } from "@provably/core-tensor/random";
 import { toTypedArray } from "@provably/core-tensor";
 import { checkNumber, checkNumbers } from "../../internal/check.js";
@@ -182,7 +190,12 @@ export function makeReviewCorpus(
     labelNoise = 0,
     heldOut = [],
     lexicon = reviewLexicon,
-  } = check(fn, "options", options, anyRecord);
+  } = checkOptions(fn, options, {
+    strength: anything,
+    labelNoise: anything,
+    heldOut: anything,
+    lexicon: anything,
+  });
   checkLexicon(fn, lexicon);
   check(fn, "count", count, wholeNumber());
   checkNumber(fn, "labelNoise", labelNoise, "be in [0, 1]", (x) => x >= 0 && x <= 1);

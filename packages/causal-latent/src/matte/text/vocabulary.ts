@@ -7,7 +7,7 @@ import {
   array,
   toTypedArray,
 } from "@provably/core-tensor";
-import { anyRecord, check, show } from "@provably/core-tensor/internal";
+import { anyRecord, anything, check, checkOptions, show } from "@provably/core-tensor/internal";
 import { checkArray, checkNumber, checkStrings } from "../../internal/check.js";
 import { SPECIAL } from "../network/text.js";
 
@@ -53,7 +53,7 @@ export function vocabularyOf(
   sentences: readonly string[],
   options: { readonly minCount?: number } = {},
 ): Vocabulary {
-  const { minCount = 1 } = check("vocabularyOf", "options", options, anyRecord);
+  const { minCount = 1 } = checkOptions("vocabularyOf", options, { minCount: anything });
   checkNumber("vocabularyOf", "minCount", minCount, "be a number", (x) => !Number.isNaN(x));
   checkStrings("vocabularyOf", "sentences", sentences);
   const counts = new Map<string, number>();
@@ -90,7 +90,7 @@ export function encodeSentences(
   options: { readonly length?: number } = {},
 ): { readonly tokens: NdArray<"int32">; readonly unknown: number } {
   checkVocabulary("encodeSentences", vocabulary);
-  check("encodeSentences", "options", options, anyRecord);
+  checkOptions("encodeSentences", options, { length: anything });
   if (checkStrings("encodeSentences", "sentences", sentences).length === 0)
     throw new DomainError("encodeSentences: sentences must not be empty, got none");
   const lists = sentences.map(split);

@@ -55,9 +55,9 @@ export interface LinearGaussianMatte {
   /** Observations of content and style. */
   decode(latents: Latents): NdArray;
   /** The noise behind content and style in their domains. */
-  toNoise(latents: Latents, domains: readonly number[]): Latents;
-  /** Content and style from noise, the inverse of `toNoise`. */
-  fromNoise(noise: Latents, domains: readonly number[]): Latents;
+  inferNoise(latents: Latents, domains: readonly number[]): Latents;
+  /** Content and style from noise, the inverse of `inferNoise`. */
+  mixNoise(noise: Latents, domains: readonly number[]): Latents;
   /** $\ln p(c \mid u)$ and $\ln p(s \mid c, u)$, each `[B]`. */
   logPrior(
     latents: Latents,
@@ -136,7 +136,7 @@ export function linearGaussianMatte(params: LinearGaussianParams): LinearGaussia
   };
   const decode = ({ content, style }: Latents): NdArray =>
     matmul(concat([content, style], { axis: 1 }), matrixTranspose(M));
-  const toNoise = ({ content, style }: Latents, domains: readonly number[]): Latents => ({
+  const inferNoise = ({ content, style }: Latents, domains: readonly number[]): Latents => ({
     content: div(sub(content, rows(a, domains)), rows(b, domains)),
     style: div(sub(style, center(content, domains)), rows(e, domains)),
   });
@@ -145,13 +145,13 @@ export function linearGaussianMatte(params: LinearGaussianParams): LinearGaussia
   return {
     encode,
     decode,
-    toNoise,
-    fromNoise(noise, domains) {
+    inferNoise,
+    mixNoise(noise, domains) {
       const content = add(rows(a, domains), mul(rows(b, domains), wide(noise.content)));
       return { content, style: styleOf(wide(noise.style), content, domains) };
     },
     logPrior(latents, domains) {
-      const noise = toNoise(latents, domains);
+      const noise = inferNoise(latents, domains);
       return {
         content: normal(noise.content, rows(b, domains)),
         style: normal(noise.style, rows(e, domains)),
@@ -159,7 +159,7 @@ export function linearGaussianMatte(params: LinearGaussianParams): LinearGaussia
     },
     counterfactual(observed, domains, target) {
       const latents = encode(observed);
-      const noise = toNoise(latents, domains).style;
+      const noise = inferNoise(latents, domains).style;
       return decode({
         content: latents.content,
         style:

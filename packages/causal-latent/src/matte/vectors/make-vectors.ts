@@ -1,6 +1,6 @@
 /** Vectors from a known model: content and style from noise by affine maps that depend on the domain, mixed so that style touches few coordinates. */
 import { DomainError, type NdArray, array, toTypedArray } from "@provably/core-tensor";
-import { anyRecord, check, oneOf, wholeNumber } from "@provably/core-tensor/internal";
+import { anything, check, checkOptions, oneOf, wholeNumber } from "@provably/core-tensor/internal";
 import { type RngKey, foldIn, normal, uniform } from "@provably/core-tensor/random";
 import { checkNumber } from "../../internal/check.js";
 
@@ -82,7 +82,15 @@ export function makeVectors(
     styleSupport = 3,
     noise = 0,
     dtype = "float32",
-  } = check("makeVectors", "options", options, anyRecord);
+  } = checkOptions("makeVectors", options, {
+    size: anything,
+    contentSize: anything,
+    styleSize: anything,
+    numDomains: anything,
+    styleSupport: anything,
+    noise: anything,
+    dtype: anything,
+  });
   check("makeVectors", "dtype", dtype, oneOf("float32", "float64"));
   for (const [name, value] of Object.entries({
     count,

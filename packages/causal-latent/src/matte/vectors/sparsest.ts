@@ -6,7 +6,7 @@ import {
   array,
   toTypedArray,
 } from "@provably/core-tensor";
-import { anyRecord, check } from "@provably/core-tensor/internal";
+import { anything, check, checkOptions } from "@provably/core-tensor/internal";
 import { svd } from "@provably/core-tensor/linalg";
 import { checkNumber } from "../../internal/check.js";
 
@@ -39,7 +39,7 @@ export function sparsestInSpan(
   support: number,
   options: { readonly tolerance?: number } = {},
 ): number[][] {
-  const { tolerance = 1e-9 } = check("sparsestInSpan", "options", options, anyRecord);
+  const { tolerance = 1e-9 } = checkOptions("sparsestInSpan", options, { tolerance: anything });
   checkNumber("sparsestInSpan", "tolerance", tolerance, "be ≥ 0", (x) => x >= 0);
   const Q = array(basis as number[], { dtype: "float64" });
   if (Q.shape.length !== 2)
