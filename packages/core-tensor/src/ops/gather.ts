@@ -1,6 +1,6 @@
 /** Reading elements at listed places, and its transpose: adding into listed places. */
 import { show, within } from "../check/index.js";
-import { type DType, allocate, stored } from "../array/dtype.js";
+import { type DType, type TypedArray, allocate, isFloat, stored } from "../array/dtype.js";
 import { DenseArray, type NdArray, dense, rowMajorData } from "../array/ndarray.js";
 import { type Shape, axisOf, formatShape, sameShape, sizeOf } from "../array/shape.js";
 import { DTypeError, DomainError, IndexError, ShapeError } from "../errors.js";
@@ -110,6 +110,15 @@ function spreadIndices(indices: NdArray, shape: Shape, axis: number): NdArray {
   );
 }
 
+/** Where sums are taken: floats in their own type, as compiled programs do, all else wide, so that it wraps once. */
+function zerosFor(dtype: DType, size: number): TypedArray {
+  return allocate<DType>(isFloat(dtype) ? dtype : "float64", size);
+}
+
+function storedAs(sums: TypedArray, dtype: DType): TypedArray {
+  return isFloat(dtype) ? sums : stored(sums as Float64Array, dtype);
+}
+
 /** Adds `x` into zeros at listed places of one axis: the transpose of `take`. */
 const addAtPrimitive: Primitive<Into> = {
   name: "scatterAdd",
@@ -124,9 +133,9 @@ const addAtPrimitive: Primitive<Into> = {
   },
   evaluate([x, indices], { axis, shape }) {
     const { outer, n, inner } = outerInner(shape, axis);
-    const sums = new Float64Array(sizeOf(shape));
+    const sums = zerosFor(x!.dtype, sizeOf(shape));
     addRows(rowMajorData(x!), outer, n, inner, places("scatterAdd", indices!, n), sums);
-    return [dense<DType>(stored(sums, x!.dtype), x!.dtype, shape)];
+    return [dense<DType>(storedAs(sums, x!.dtype), x!.dtype, shape)];
   },
   derivative: {
     kind: "linear",
@@ -198,7 +207,7 @@ const addAlongPrimitive: Primitive<Into> = {
   shape: ([x], { shape }) => [{ shape, dtype: x!.dtype }],
   evaluate([x, indices], { axis, shape }) {
     const { outer, n, inner } = outerInner(shape, axis);
-    const sums = new Float64Array(sizeOf(shape));
+    const sums = zerosFor(x!.dtype, sizeOf(shape));
     addEach(
       rowMajorData(x!),
       outer,
@@ -208,7 +217,7 @@ const addAlongPrimitive: Primitive<Into> = {
       indices!.shape[axis]!,
       sums,
     );
-    return [dense<DType>(stored(sums, x!.dtype), x!.dtype, shape)];
+    return [dense<DType>(storedAs(sums, x!.dtype), x!.dtype, shape)];
   },
   derivative: {
     kind: "linear",
