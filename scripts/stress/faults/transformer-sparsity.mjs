@@ -7,8 +7,11 @@ import { foldIn, key, normal, permutation, randint } from "@provably/core-tensor
 import {
   certifyContinuation,
   certifyExperts,
+  certifyModel,
   generateTokens,
+  languageModel,
   loadModel,
+  logits,
   magnitudeScores,
   readPrompt,
   selectExperts,
@@ -129,6 +132,34 @@ const continuation = {
       },
       note: "it hardly changes what the model says, which is all that is certified; `certifyExperts` sees it",
     },
+  },
+}; // prettier-ignore
+
+const checkpoint = {
+  certificate: "certifyModel",
+  given: "the trained Llama on 96 tokens that it wrote, with the logits of its differentiable twin",
+  async make(seed) {
+    const { model, ids } = await passage(seed, 96, 0);
+    const { tensors } = decodeSafetensors(
+      readFileSync(new URL("tiny-llama-text/model.safetensors", models)),
+    );
+    const vocab = model.config.vocabSize;
+    const reference = toTypedArray(logits(tensors, ids, model.config)).slice(-vocab);
+    const certify = (params, config = model.config) =>
+      certifyModel(languageModel(params, config), ids, { reference });
+    const altered = (change) =>
+      certify(Object.fromEntries(Object.entries(tensors).map(([name, w]) => [name, change(w, name)])));
+    return { model, tensors, certify, altered };
+  },
+  honest: ({ tensors, certify }) => certify(tensors),
+  faults: {
+    "scales of the weights left out": ({ altered }) => altered((w) => (w.shape.length === 2 ? mul(8, w) : w)),
+    "rows of one matrix moved by one": ({ altered }) => altered((w, name) => (name.endsWith("layers.1.self_attn.q_proj.weight") ? roll(w, 1, 0) : w)),
+    "another base of rotary positions": ({ tensors, model, certify }) =>
+      certify(tensors, { ...model.config, positions: { ...model.config.positions, base: 500 } }),
+    "positions scaled": ({ tensors, model, certify }) =>
+      certify(tensors, { ...model.config, positions: { ...model.config.positions, scaling: { type: "linear", factor: 2 } } }),
+    "another activation": ({ tensors, model, certify }) => certify(tensors, { ...model.config, activation: "gelu" }),
   },
 }; // prettier-ignore
 
@@ -268,4 +299,4 @@ const withParam = (model, name, change) => ({
   params: { ...model.params, [name]: change(model.params[name]) },
 });
 
-export default [experts, continuation, reconstruction, attention, phases, pretraining];
+export default [experts, continuation, checkpoint, reconstruction, attention, phases, pretraining];
