@@ -29,6 +29,7 @@ export {
 } from "./guard.js";
 export { nearestName } from "./nearest.js";
 export {
+  NONE,
   type RecordSchema,
   type Schema,
   byKind,

@@ -1,5 +1,5 @@
 /** Making arrays, and getting numbers out of them again. */
-import { type Schema, anything, checkOptions, show, trueOrFalse } from "../check/index.js";
+import { NONE, type Schema, anything, checkOptions, show, trueOrFalse } from "../check/index.js";
 import { DTypeError, DomainError, ShapeError } from "../errors.js";
 import { convert } from "../trace/elementwise.js";
 import {
@@ -71,7 +71,7 @@ const ARRAY: Schema<ArrayOptions> = { ...CREATE, shape: anything, copy: trueOrFa
  */
 export function array<D extends DType = DType>(
   values: ArrayInput | TypedArray,
-  options: ArrayOptions<D> = {},
+  options: ArrayOptions<D> = NONE,
 ): NdArray<D> {
   const { dtype, shape, copy = true } = checkOptions("array", options, ARRAY) as ArrayOptions<D>;
   if (dtype !== undefined) checkDType("array", dtype);
@@ -118,7 +118,7 @@ export function array<D extends DType = DType>(
 export function full<D extends DType = "float32">(
   shape: Shape,
   value: number,
-  options: CreateOptions<D> = {},
+  options: CreateOptions<D> = NONE,
 ): NdArray<D> {
   return filled("full", shape, value, options);
 }
@@ -161,7 +161,7 @@ function typeOf<D extends DType>(fn: string, options: CreateOptions<D>): D {
  */
 export function zeros<D extends DType = "float32">(
   shape: Shape,
-  options: CreateOptions<D> = {},
+  options: CreateOptions<D> = NONE,
 ): NdArray<D> {
   return filled("zeros", shape, 0, options);
 }
@@ -183,7 +183,7 @@ export function zeros<D extends DType = "float32">(
  */
 export function ones<D extends DType = "float32">(
   shape: Shape,
-  options: CreateOptions<D> = {},
+  options: CreateOptions<D> = NONE,
 ): NdArray<D> {
   return filled("ones", shape, 1, options);
 }
@@ -210,7 +210,7 @@ export function arange<D extends DType = "float32">(
   start: number,
   stop?: number,
   step = 1,
-  options: CreateOptions<D> = {},
+  options: CreateOptions<D> = NONE,
 ): NdArray<D> {
   const [from, to] = stop === undefined ? [0, start] : [start, stop];
   if (!Number.isFinite(from) || !Number.isFinite(to) || !Number.isFinite(step) || step === 0)
@@ -244,7 +244,7 @@ export function linspace<D extends DType = "float32">(
   start: number,
   stop: number,
   num: number,
-  options: CreateOptions<D> = {},
+  options: CreateOptions<D> = NONE,
 ): NdArray<D> {
   checkShape("linspace", [num], "num");
   if (!Number.isFinite(start) || !Number.isFinite(stop))
@@ -275,7 +275,7 @@ export function linspace<D extends DType = "float32">(
 export function eye<D extends DType = "float32">(
   n: number,
   m: number = n,
-  options: CreateOptions<D> = {},
+  options: CreateOptions<D> = NONE,
 ): NdArray<D> {
   checkShape("eye", [n, m]);
   return fill([n, m], typeOf("eye", options), (i) =>

@@ -1,4 +1,5 @@
 /** Running sums, products and log-sums along an axis. */
+import { NONE } from "../check/index.js";
 import { type DType, allocate, countDType, floatDType } from "../array/dtype.js";
 import { type NdArray, dense, rowMajorData } from "../array/ndarray.js";
 import { axisOf, sizeOf } from "../array/shape.js";
@@ -55,7 +56,7 @@ const cumsumPrimitive: Primitive<{ readonly axis: number }> = {
  * ```
  * @category Reductions
  */
-export function cumsum(x: ArrayInput, options: AxisOptions = {}): NdArray {
+export function cumsum(x: ArrayInput, options: AxisOptions = NONE): NdArray {
   const a = toArray("cumsum", x);
   const axis = axisOf("cumsum", options, 0, a.shape.length);
   return bindOne(cumsumPrimitive, [convert(a, countDType(a.dtype))], { axis });
@@ -97,7 +98,7 @@ function scan(
  * ```
  * @category Reductions
  */
-export function cumprod(x: ArrayInput, options: AxisOptions = {}): NdArray {
+export function cumprod(x: ArrayInput, options: AxisOptions = NONE): NdArray {
   const a = toArray("cumprod", x);
   const axis = axisOf("cumprod", options, 0, a.shape.length);
   return convert(scan(convert(a, productDType(a.dtype)), axis, 1, mul), countDType(a.dtype));
@@ -118,7 +119,7 @@ export function cumprod(x: ArrayInput, options: AxisOptions = {}): NdArray {
  * ```
  * @category Reductions
  */
-export function logcumsumexp(x: ArrayInput, options: AxisOptions = {}): NdArray {
+export function logcumsumexp(x: ArrayInput, options: AxisOptions = NONE): NdArray {
   const a = toArray("logcumsumexp", x);
   const axis = axisOf("logcumsumexp", options, 0, a.shape.length);
   return scan(convert(a, floatDType(a.dtype)), axis, -Infinity, logaddexp);

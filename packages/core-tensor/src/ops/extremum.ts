@@ -1,5 +1,5 @@
 /** The greatest and the smallest element along axes, and where they are. */
-import { type Schema, anything, checkOptions } from "../check/index.js";
+import { NONE, type Schema, anything, checkOptions } from "../check/index.js";
 import { type DType, allocate } from "../array/dtype.js";
 import { type NdArray, dense, rowMajorData } from "../array/ndarray.js";
 import { isRowMajor, normalizeAxis, sizeOf } from "../array/shape.js";
@@ -95,7 +95,7 @@ const minPrimitive = extremum("min", minReducer);
  * ```
  * @category Reductions
  */
-export function max(x: ArrayInput, options: ReduceOptions = {}): NdArray {
+export function max(x: ArrayInput, options: ReduceOptions = NONE): NdArray {
   return reduceWith("max", x, options, (a, axes) => bindOne(maxPrimitive, [a], { axes }));
 }
 
@@ -115,7 +115,7 @@ export function max(x: ArrayInput, options: ReduceOptions = {}): NdArray {
  * ```
  * @category Reductions
  */
-export function min(x: ArrayInput, options: ReduceOptions = {}): NdArray {
+export function min(x: ArrayInput, options: ReduceOptions = NONE): NdArray {
   return reduceWith("min", x, options, (a, axes) => bindOne(minPrimitive, [a], { axes }));
 }
 
@@ -182,7 +182,7 @@ const argminPrimitive = place("argmin", argminReducer);
  * ```
  * @category Reductions
  */
-export function argmax(x: ArrayInput, options: ArgOptions = {}): NdArray {
+export function argmax(x: ArrayInput, options: ArgOptions = NONE): NdArray {
   return argWith(argmaxPrimitive, x, options);
 }
 
@@ -201,6 +201,6 @@ export function argmax(x: ArrayInput, options: ArgOptions = {}): NdArray {
  * ```
  * @category Reductions
  */
-export function argmin(x: ArrayInput, options: ArgOptions = {}): NdArray {
+export function argmin(x: ArrayInput, options: ArgOptions = NONE): NdArray {
   return argWith(argminPrimitive, x, options);
 }

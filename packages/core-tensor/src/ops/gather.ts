@@ -1,5 +1,5 @@
 /** Reading elements at listed places, and its transpose: adding into listed places. */
-import { show, within } from "../check/index.js";
+import { NONE, show, within } from "../check/index.js";
 import { type DType, type TypedArray, allocate, isFloat, stored } from "../array/dtype.js";
 import { DenseArray, type NdArray, dense, rowMajorData } from "../array/ndarray.js";
 import { type Shape, axisOf, formatShape, sameShape, sizeOf } from "../array/shape.js";
@@ -282,7 +282,7 @@ function wholeNumbers(fn: string, indices: DenseArray, argument: string): NdArra
  * ```
  * @category Indexing
  */
-export function take(x: ArrayInput, indices: ArrayInput, options: AxisOptions = {}): NdArray {
+export function take(x: ArrayInput, indices: ArrayInput, options: AxisOptions = NONE): NdArray {
   const a = toArray("take", x);
   const list = toIndices("take", indices);
   const axis = axisOf("take", options, 0, a.shape.length);
@@ -310,7 +310,7 @@ export function take(x: ArrayInput, indices: ArrayInput, options: AxisOptions = 
 export function takeAlongAxis(
   x: ArrayInput,
   indices: ArrayInput,
-  options: AxisOptions = {},
+  options: AxisOptions = NONE,
 ): NdArray {
   const a = toArray("takeAlongAxis", x);
   const axis = axisOf("takeAlongAxis", options, 0, a.shape.length);
@@ -384,7 +384,7 @@ export function scatterAdd(
   x: ArrayInput,
   indices: ArrayInput,
   updates: ArrayInput,
-  options: AxisOptions = {},
+  options: AxisOptions = NONE,
 ): NdArray {
   const a = toArray("scatterAdd", x);
   const list = toIndices("scatterAdd", indices);
@@ -418,7 +418,7 @@ export function scatterAdd(
 export function oneHot(
   classes: ArrayInput,
   numClasses: number,
-  options: AxisOptions = {},
+  options: AxisOptions = NONE,
 ): NdArray {
   if (!Number.isInteger(numClasses) || numClasses < 1)
     throw new DomainError(`oneHot: numClasses must be an integer ≥ 1, got ${show(numClasses)}`);

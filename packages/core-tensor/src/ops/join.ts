@@ -1,5 +1,5 @@
 /** Putting arrays together, and taking them apart. */
-import { anyList, check, show } from "../check/index.js";
+import { NONE, anyList, check, show } from "../check/index.js";
 import { type DType, allocate, promoteDTypes } from "../array/dtype.js";
 import { type NdArray, dense } from "../array/ndarray.js";
 import {
@@ -116,7 +116,7 @@ function together(fn: string, inputs: readonly ArrayInput[]): NdArray[] {
  * ```
  * @category Joining
  */
-export function concat(arrays: readonly ArrayInput[], options: AxisOptions = {}): NdArray {
+export function concat(arrays: readonly ArrayInput[], options: AxisOptions = NONE): NdArray {
   const parts = together("concat", arrays);
   return bindOne(concatPrimitive, parts, {
     axis: axisOf("concat", options, 0, parts[0]!.shape.length),
@@ -138,7 +138,7 @@ export function concat(arrays: readonly ArrayInput[], options: AxisOptions = {})
  * ```
  * @category Joining
  */
-export function stack(arrays: readonly ArrayInput[], options: AxisOptions = {}): NdArray {
+export function stack(arrays: readonly ArrayInput[], options: AxisOptions = NONE): NdArray {
   const parts = together("stack", arrays);
   const first = parts[0]!.shape;
   for (const part of parts)
@@ -185,7 +185,7 @@ function isPartition(sizes: readonly number[], extent: number): boolean {
 export function split(
   x: ArrayInput,
   parts: number | readonly number[],
-  options: AxisOptions = {},
+  options: AxisOptions = NONE,
 ): NdArray[] {
   const a = toArray("split", x);
   const axis = axisOf("split", options, 0, a.shape.length);
@@ -290,7 +290,7 @@ export function tile(x: ArrayInput, reps: readonly number[]): NdArray {
  * ```
  * @category Joining
  */
-export function repeat(x: ArrayInput, repeats: number, options: AxisOptions = {}): NdArray {
+export function repeat(x: ArrayInput, repeats: number, options: AxisOptions = NONE): NdArray {
   const a = toArray("repeat", x);
   const axis = axisOf("repeat", options, 0, a.shape.length);
   if (!Number.isInteger(repeats) || repeats < 0)

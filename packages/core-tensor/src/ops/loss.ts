@@ -1,5 +1,5 @@
 /** Losses, all stable for inputs of any magnitude. */
-import { type Schema, checkOptions, oneOf, satisfying, within } from "../check/index.js";
+import { NONE, type Schema, checkOptions, oneOf, satisfying, within } from "../check/index.js";
 import type { NdArray } from "../array/ndarray.js";
 import { formatShape, sameShape } from "../array/shape.js";
 import { ShapeError } from "../errors.js";
@@ -49,7 +49,7 @@ function joined(terms: NdArray, { reduction = "mean" }: LossOptions): NdArray {
 export function crossEntropy(
   logits: ArrayInput,
   classes: ArrayInput,
-  options: LossOptions = {},
+  options: LossOptions = NONE,
 ): NdArray {
   checkOptions("crossEntropy", options, LOSS);
   const z = toArray("crossEntropy", logits, "logits");
@@ -84,7 +84,7 @@ export function crossEntropy(
 export function binaryCrossEntropyWithLogits(
   logits: ArrayInput,
   targets: ArrayInput,
-  options: LossOptions = {},
+  options: LossOptions = NONE,
 ): NdArray {
   const fn = "binaryCrossEntropyWithLogits";
   checkOptions(fn, options, LOSS);
@@ -108,7 +108,11 @@ export function binaryCrossEntropyWithLogits(
  * ```
  * @category Losses
  */
-export function meanSquaredError(a: ArrayInput, b: ArrayInput, options: LossOptions = {}): NdArray {
+export function meanSquaredError(
+  a: ArrayInput,
+  b: ArrayInput,
+  options: LossOptions = NONE,
+): NdArray {
   checkOptions("meanSquaredError", options, LOSS);
   const [x, y] = promote("meanSquaredError", a, b);
   return within("meanSquaredError", () => joined(square(sub(x, y)), options));
@@ -173,7 +177,11 @@ export function huber(
  * ```
  * @category Losses
  */
-export function klDivergence(p: ArrayInput, logQ: ArrayInput, options: LossOptions = {}): NdArray {
+export function klDivergence(
+  p: ArrayInput,
+  logQ: ArrayInput,
+  options: LossOptions = NONE,
+): NdArray {
   checkOptions("klDivergence", options, LOSS);
   const [x, y] = promote("klDivergence", p, logQ, true, ["p", "logQ"]);
   return within("klDivergence", () => {

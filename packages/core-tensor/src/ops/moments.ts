@@ -1,5 +1,5 @@
 /** Mean, variance and standard deviation along axes. */
-import { type Schema, checkOptions, finiteNumber } from "../check/index.js";
+import { NONE, type Schema, checkOptions, finiteNumber } from "../check/index.js";
 import { floatDType } from "../array/dtype.js";
 import type { NdArray } from "../array/ndarray.js";
 import { convert } from "../trace/elementwise.js";
@@ -28,7 +28,7 @@ function countOver(shape: readonly number[], axes: readonly number[]): number {
  * ```
  * @category Reductions
  */
-export function mean(x: ArrayInput, options: ReduceOptions = {}): NdArray {
+export function mean(x: ArrayInput, options: ReduceOptions = NONE): NdArray {
   return reduceWith("mean", x, options, (a, axes) =>
     div(sumOver(convert(a, floatDType(a.dtype)), axes), countOver(a.shape, axes)),
   );
@@ -58,7 +58,7 @@ export interface VarianceOptions extends ReduceOptions {
  * ```
  * @category Reductions
  */
-export function variance(x: ArrayInput, options: VarianceOptions = {}): NdArray {
+export function variance(x: ArrayInput, options: VarianceOptions = NONE): NdArray {
   return varianceWith("variance", x, options);
 }
 
@@ -87,6 +87,6 @@ function varianceWith(fn: string, x: ArrayInput, options: VarianceOptions): NdAr
  * ```
  * @category Reductions
  */
-export function std(x: ArrayInput, options: VarianceOptions = {}): NdArray {
+export function std(x: ArrayInput, options: VarianceOptions = NONE): NdArray {
   return sqrt(varianceWith("std", x, options));
 }

@@ -1,5 +1,5 @@
 /** Norms of vectors along axes. */
-import { type Schema, checkOptions, oneOf, within } from "../check/index.js";
+import { NONE, type Schema, checkOptions, oneOf, within } from "../check/index.js";
 import { floatDType } from "../array/dtype.js";
 import type { NdArray } from "../array/ndarray.js";
 import { convert } from "../trace/elementwise.js";
@@ -47,7 +47,7 @@ const NORM: Schema<NormOptions> = { ...REDUCE, ord: oneOf(1, 2, Infinity) };
  * ```
  * @category Reductions
  */
-export function norm(x: ArrayInput, options: NormOptions = {}): NdArray {
+export function norm(x: ArrayInput, options: NormOptions = NONE): NdArray {
   const { ord = 2, ...over } = checkOptions("norm", options, NORM);
   const given = toArray("norm", x);
   return within("norm", () => {

@@ -1,5 +1,6 @@
 /** Normalising layers. */
 import {
+  NONE,
   type Schema,
   anything,
   checkOptions,
@@ -91,7 +92,7 @@ function toRows(fn: string, x: ArrayInput): NdArray {
  * @see Ba, Kiros, Hinton (2016), "Layer normalization"
  * @category Networks
  */
-export function layerNorm(x: ArrayInput, options: NormalizationOptions = {}): NdArray {
+export function layerNorm(x: ArrayInput, options: NormalizationOptions = NONE): NdArray {
   const { epsilon = 1e-5 } = checkOptions("layerNorm", options, NORMALIZATION);
   const a = toRows("layerNorm", x);
   return within("layerNorm", () =>
@@ -115,7 +116,7 @@ export function layerNorm(x: ArrayInput, options: NormalizationOptions = {}): Nd
  * @see Zhang, Sennrich (2019), "Root mean square layer normalization"
  * @category Networks
  */
-export function rmsNorm(x: ArrayInput, options: NormalizationOptions = {}): NdArray {
+export function rmsNorm(x: ArrayInput, options: NormalizationOptions = NONE): NdArray {
   const { epsilon = 1e-5 } = checkOptions("rmsNorm", options, NORMALIZATION);
   const a = toRows("rmsNorm", x);
   return within("rmsNorm", () =>
@@ -144,7 +145,7 @@ export function rmsNorm(x: ArrayInput, options: NormalizationOptions = {}): NdAr
 export function groupNorm(
   x: ArrayInput,
   numGroups: number,
-  options: NormalizationOptions = {},
+  options: NormalizationOptions = NONE,
 ): NdArray {
   const { epsilon = 1e-5 } = checkOptions("groupNorm", options, NORMALIZATION);
   const a = toArray("groupNorm", x);

@@ -1,5 +1,5 @@
 /** Reductions: one number from all elements along some axes. Sums, products and what is counted by them. */
-import { type Schema, anything, checkOptions, trueOrFalse } from "../check/index.js";
+import { NONE, type Schema, anything, checkOptions, trueOrFalse } from "../check/index.js";
 import { type DType, countDType } from "../array/dtype.js";
 import { type NdArray, dense } from "../array/ndarray.js";
 import { type Axis, normalizeAxes } from "../array/shape.js";
@@ -72,7 +72,7 @@ export function keptShape(shape: readonly number[], axes: readonly number[]): nu
  * @see Higham (1993), "The accuracy of floating point summation"
  * @category Reductions
  */
-export function sum(x: ArrayInput, options: ReduceOptions = {}): NdArray {
+export function sum(x: ArrayInput, options: ReduceOptions = NONE): NdArray {
   return reduceWith("sum", x, options, sumOver);
 }
 
@@ -94,7 +94,7 @@ export function sum(x: ArrayInput, options: ReduceOptions = {}): NdArray {
  * ```
  * @category Reductions
  */
-export function prod(x: ArrayInput, options: ReduceOptions = {}): NdArray {
+export function prod(x: ArrayInput, options: ReduceOptions = NONE): NdArray {
   return reduceWith("prod", x, options, (a, axes) =>
     convert(
       axes.reduceRight((y, axis) => prodAxis(y, axis), convert(a, productDType(a.dtype))),
@@ -159,7 +159,7 @@ function firstTimes(x: NdArray, like: NdArray, axis: number): NdArray {
  * ```
  * @category Reductions
  */
-export function any(x: ArrayInput, options: ReduceOptions = {}): NdArray {
+export function any(x: ArrayInput, options: ReduceOptions = NONE): NdArray {
   return reduceWith("any", x, options, (a, axes) => notEqual(sumOver(notEqual(a, 0), axes), 0));
 }
 
@@ -178,6 +178,6 @@ export function any(x: ArrayInput, options: ReduceOptions = {}): NdArray {
  * ```
  * @category Reductions
  */
-export function all(x: ArrayInput, options: ReduceOptions = {}): NdArray {
+export function all(x: ArrayInput, options: ReduceOptions = NONE): NdArray {
   return reduceWith("all", x, options, (a, axes) => equal(sumOver(equal(a, 0), axes), 0));
 }

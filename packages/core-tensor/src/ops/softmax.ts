@@ -1,4 +1,5 @@
 /** Softmax, its logarithm, and the logarithm of a sum of exponentials. */
+import { NONE } from "../check/index.js";
 import { type DType, type TypedArray, allocate, floatDType } from "../array/dtype.js";
 import { type NdArray, dense, rowMajorData } from "../array/ndarray.js";
 import { axisOf, sizeOf } from "../array/shape.js";
@@ -108,7 +109,7 @@ function alongAxis(primitive: Primitive, input: ArrayInput, options: SoftmaxOpti
  * ```
  * @category Reductions
  */
-export function softmax(x: ArrayInput, options: SoftmaxOptions = {}): NdArray {
+export function softmax(x: ArrayInput, options: SoftmaxOptions = NONE): NdArray {
   return alongAxis(softmaxPrimitive, x, options);
 }
 
@@ -127,7 +128,7 @@ export function softmax(x: ArrayInput, options: SoftmaxOptions = {}): NdArray {
  * ```
  * @category Reductions
  */
-export function logSoftmax(x: ArrayInput, options: SoftmaxOptions = {}): NdArray {
+export function logSoftmax(x: ArrayInput, options: SoftmaxOptions = NONE): NdArray {
   return alongAxis(logSoftmaxPrimitive, x, options);
 }
 
@@ -149,7 +150,7 @@ export function logSoftmax(x: ArrayInput, options: SoftmaxOptions = {}): NdArray
  * @see Blanchard, Higham, Higham (2021), "Accurately computing the log-sum-exp and softmax functions"
  * @category Reductions
  */
-export function logsumexp(x: ArrayInput, options: ReduceOptions = {}): NdArray {
+export function logsumexp(x: ArrayInput, options: ReduceOptions = NONE): NdArray {
   return reduceWith("logsumexp", x, options, (input, axes) => {
     const a = convert(input, floatDType(input.dtype));
     const kept = a.shape.map((_, i) => i).filter((i) => !axes.includes(i));

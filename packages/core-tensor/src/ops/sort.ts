@@ -1,5 +1,13 @@
 /** Order: sorting, ranking, searching and quantiles. NaN counts as greater than every number, equal elements keep their order. */
-import { type Schema, anything, checkOptions, oneOf, show, trueOrFalse } from "../check/index.js";
+import {
+  NONE,
+  type Schema,
+  anything,
+  checkOptions,
+  oneOf,
+  show,
+  trueOrFalse,
+} from "../check/index.js";
 import { type DType, allocate, floatDType } from "../array/dtype.js";
 import { type NdArray, dense, rowMajorData } from "../array/ndarray.js";
 import { axisOf, formatShape, normalizeAxis, sameShape, sizeOf } from "../array/shape.js";
@@ -95,7 +103,7 @@ function alongAxis(primitive: Primitive<Order>, input: ArrayInput, options: Sort
  * ```
  * @category Sorting
  */
-export function sort(x: ArrayInput, options: SortOptions = {}): NdArray {
+export function sort(x: ArrayInput, options: SortOptions = NONE): NdArray {
   return alongAxis(sortPrimitive, x, options);
 }
 
@@ -114,7 +122,7 @@ export function sort(x: ArrayInput, options: SortOptions = {}): NdArray {
  * ```
  * @category Sorting
  */
-export function argsort(x: ArrayInput, options: SortOptions = {}): NdArray {
+export function argsort(x: ArrayInput, options: SortOptions = NONE): NdArray {
   return alongAxis(argsortPrimitive, x, options);
 }
 
@@ -242,7 +250,7 @@ export interface QuantileOptions {
  * @see Hyndman, Fan (1996), "Sample quantiles in statistical packages", definition 7
  * @category Sorting
  */
-export function quantile(x: ArrayInput, q: number, options: QuantileOptions = {}): NdArray {
+export function quantile(x: ArrayInput, q: number, options: QuantileOptions = NONE): NdArray {
   const { axis, interpolation = "linear" } = checkOptions("quantile", options, QUANTILE);
   if (!(typeof q === "number" && q >= 0 && q <= 1))
     throw new DomainError(`quantile: q must be in [0, 1], got ${show(q)}`);
