@@ -1,8 +1,11 @@
 // Planted faults for the certificates of robust-rl.
 import { array, toTypedArray } from "@provably/core-tensor";
-import { foldIn, key, permutation, randint } from "@provably/core-tensor/random";
+import { foldIn, key, permutation, randint, uniform } from "@provably/core-tensor/random";
 import {
+  bimatrixNash,
+  certifyNash,
   certifyOffline,
+  certifyPlan,
   certifyValues,
   collectOfflineData,
   drNvi,
@@ -10,6 +13,8 @@ import {
   empiricalGame,
   garnet,
   linearMdp,
+  mdp,
+  normalize,
   randomLinearMdp,
   randomMarkovGame,
   robustGap,
@@ -72,6 +77,63 @@ const policyValues = {
     "evaluated without uncertainty": ({ model, policy }) =>
       certifyValues(model, set, robustPolicyEvaluation(model, totalVariation(0), policy, { discount }).values, { discount, policy }),
     "stopped after two kernels of nature": ({ model, policy }) => robustPolicyEvaluation(model, totalVariation(0.6), policy, { discount, maxIterations: 2 }).certificate,
+  },
+}; // prettier-ignore
+
+const plans = {
+  certificate: "certifyPlan",
+  given: "robust plans of the same Garnets",
+  make(seed) {
+    const model = garnet(key(seed), { numStates: 20, numActions: 3, branching: 5 });
+    return { seed, model, plan: robustValueIteration(model, set, { discount }) };
+  },
+  honest: ({ model, plan }) => certifyPlan(model, set, plan, { discount }),
+  faults: {
+    "one state plays another action": ({ seed, model, plan }) => {
+      const s = pick(seed, "state", 20);
+      const policy = changed(plan.policy, (a, i) => (i === s ? (a + 1) % 3 : a));
+      return certifyPlan(model, set, { values: plan.values, policy }, { discount });
+    },
+    "the plan of the model without its rarest successors": ({ model }) => {
+      const cut = changed(model.transitions, (p) => (p < 0.1 ? 0 : p));
+      const thin = mdp({ transitions: normalize(cut), rewards: model.rewards, axes: "SAS" });
+      return certifyPlan(model, set, robustValueIteration(thin, set, { discount }), { discount });
+    },
+    "the plan of a set that keeps to known successors": ({ model }) => {
+      const narrow = robustValueIteration(model, totalVariation(0.2, { support: "nominal" }), { discount });
+      return certifyPlan(model, set, narrow, { discount });
+    },
+    "two states swapped in the policy": {
+      damage: ({ model, plan }) => {
+        const a = toTypedArray(plan.policy);
+        if (a[3] === a[7]) return undefined;
+        const policy = changed(plan.policy, (x, i) => (i === 3 ? a[7] : i === 7 ? a[3] : x));
+        return certifyPlan(model, set, { values: plan.values, policy }, { discount });
+      },
+      note: "where both states play the same there is nothing to see",
+    },
+  },
+}; // prettier-ignore
+
+const games = {
+  certificate: "certifyNash",
+  given: "equilibria of random games of 4 × 4 actions, the second player paid in a unit 10⁹ times as large",
+  make(seed) {
+    const [a, b] = ["a", "b"].map((name) => uniform(foldIn(key(seed), name), [4, 4], { dtype: "float64" }));
+    const large = changed(b, (u) => 1e9 * u);
+    const payoffs = [a, large].map((u) => [0, 1, 2, 3].map((i) => [0, 1, 2, 3].map((j) => u.get(i, j))));
+    const { x, y } = bimatrixNash(a, large).equilibria[0];
+    return { seed, payoffs, x, y };
+  },
+  honest: ({ payoffs, x, y }) => certifyNash(payoffs, [x, y]),
+  faults: {
+    "one millionth of the first player's play at random": ({ payoffs, x, y }) =>
+      certifyNash(payoffs, [changed(x, (p) => (1 - 1e-6) * p + 0.25e-6), y]),
+    "actions of the first player renumbered": ({ payoffs, x, y }) => {
+      const p = toTypedArray(x);
+      return certifyNash(payoffs, [changed(x, (_, i) => p[(i + 1) % 4]), y]);
+    },
+    "players exchanged": ({ payoffs, x, y }) => certifyNash(payoffs, [y, x]),
   },
 }; // prettier-ignore
 
@@ -200,7 +262,9 @@ const offline = (which) => ({
 export default [
   values,
   policyValues,
+  plans,
   finite,
+  games,
   ...["nash", "ce", "cce"].map(gap),
   {
     ...offline("subOptimality"),

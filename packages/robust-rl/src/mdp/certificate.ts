@@ -1,5 +1,5 @@
 /** Certificates of values and plans: bounds from nature's side and from the dual side, on the process as it was given. */
-import type { ArrayInput, Certificate } from "@provably/core-tensor";
+import { type ArrayInput, type Certificate, toTypedArray } from "@provably/core-tensor";
 import {
   type Schema,
   abortSignal,
@@ -12,6 +12,7 @@ import {
   check,
   wholeNumber,
 } from "@provably/core-tensor/internal";
+import { key, permutation } from "@provably/core-tensor/random";
 import { numbers, shaped } from "../internal/read.js";
 import { rowBounds } from "../uncertainty/bounds.js";
 import type { Nature } from "../uncertainty/mass.js";
@@ -155,7 +156,7 @@ export function certifyPlan(
 }
 
 /** Numbers that one look at all states may read; beyond them states are drawn at random. */
-const MOST_READ = 2 ** 27;
+const MOST_READ = 2 ** 26;
 /** So many states drawn, all of them within the bound, leave a share of at most one in a hundred outside, with confidence 0.95. */
 const DRAWN = 300;
 
@@ -188,13 +189,16 @@ export function certify(
   const stepsOf = (policy: ArrayInput | undefined) =>
     policy === undefined ? undefined : policySteps(fn, policy, horizon ?? 1, problem.model);
   const [floors, ceilings] = [stepsOf(floor), stepsOf(ceiling)];
-  const read = numStates * numActions * numStates * (horizon ?? 1);
-  const states =
-    read <= MOST_READ
-      ? all(numStates)
-      : drawn(numStates, Math.max(DRAWN, Math.floor((numStates * MOST_READ) / read)));
+  const looks = numStates * numActions * numStates * (horizon ?? 1);
+  const perStep = Math.max(
+    Math.ceil(DRAWN / (horizon ?? 1)),
+    Math.floor((numStates * MOST_READ) / looks),
+  );
+  const sample = perStep < numStates;
+  const statesAt = (h: number): Int32Array =>
+    sample ? drawn(numStates, perStep, h) : all(numStates);
   const errors = (v: Float64Array, after: Float64Array, h: number): number =>
-    stepError(problem, states, v, after, h, floors?.[h], ceilings?.[h]);
+    stepError(problem, statesAt(h), v, after, h, floors?.[h], ceilings?.[h]);
   let bound = 0;
   if (horizon === undefined) bound = errors(values, values, 0) / (1 - discount!);
   else {
@@ -204,7 +208,6 @@ export function certify(
       bound = errors(at(h), at(h + 1), h) + problem.discount * bound;
     }
   }
-  const sample = states.length < numStates;
   return certificate({
     claim: `largest distance of the values to ${claim}`,
     kind: sample ? "statistical" : "bound",
@@ -215,7 +218,7 @@ export function certify(
     verdict: bound <= tolerance,
     note: `from above by a kernel of nature that lies in the set, from below by dual variables, on the transitions and rewards as given${
       sample
-        ? `; at ${states.length} of ${numStates} states drawn at random, so up to 1 % of the states may be off`
+        ? `; at ${perStep} of ${numStates} states${horizon === undefined ? "" : " a step"} drawn at random, so up to 1 % of them may be off`
         : ""
     }${horizon === undefined ? "" : "; the terminal values are taken as given"}. It cannot see whether the process and the set describe the world`,
   });
@@ -223,16 +226,9 @@ export function certify(
 
 const all = (n: number): Int32Array => Int32Array.from({ length: n }, (_, s) => s);
 
-/** Different states spread by a multiplicative hash: the same ones at every call. */
-function drawn(n: number, count: number): Int32Array {
-  const chosen = new Set<number>();
-  let x = 0x9e3779b9;
-  while (chosen.size < Math.min(n, count)) {
-    x = (Math.imul(x ^ (x >>> 15), 0x85ebca6b) + 0x6d2b79f5) >>> 0;
-    chosen.add(Math.floor((((x ^ (x >>> 13)) >>> 0) / 2 ** 32) * n));
-  }
-  return Int32Array.from(chosen).sort();
-}
+/** Different states at random: the same ones at every call, others at every step. */
+const drawn = (n: number, count: number, step: number): Int32Array =>
+  Int32Array.from(toTypedArray(permutation(key(step), n)).slice(0, count));
 
 /** Largest distance of values from what is sure about them one step before, over some states. */
 function stepError(

@@ -53,7 +53,9 @@ export function rowBounds(
     }
     const fixed =
       radius === 0 && set.kind !== "interval" && set.kind !== "cvar" && set.kind !== "wasserstein";
-    const low = fixed ? mean : Math.max(least, dualBound());
+    // a dual variable that is none, as where all worths are the same, leaves the least of them
+    const dualLow = fixed ? mean : dualBound();
+    const low = dualLow > least || fixed ? dualLow : least;
     if (set.kind === "wasserstein") return { low, high: transported() };
     const excess = fixed ? distance("l1") : outside();
     // what a solver's rounding may overstep
