@@ -5,7 +5,6 @@ import {
   anyString,
   certificate,
   check,
-  checkHooks,
   checkOptions,
   listOf,
   longWork,
@@ -45,20 +44,6 @@ describe("checks of arguments", () => {
       new DomainError('f: kind must be one of "a", "b", got "c"'),
     );
     expect(() => check("f", "kind", any(Object.create(null)), oneOf("a"))).toThrow(DomainError);
-  });
-
-  it("know the hooks of long work", () => {
-    expect(() => checkHooks("f", {})).not.toThrow();
-    expect(() =>
-      checkHooks("f", { onProgress: () => 1, signal: new AbortController().signal }),
-    ).not.toThrow();
-    expect(() => checkHooks("f", { onProgress: 1 })).toThrow(
-      new DomainError("f: onProgress must be a function, got 1"),
-    );
-    expect(() => checkHooks("f", { signal: {} })).toThrow(
-      /f: signal must be an AbortSignal, got an object/,
-    );
-    expect(() => checkHooks("f", any(null))).toThrow(/f: options must be an object, got null/);
   });
 });
 

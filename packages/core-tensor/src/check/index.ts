@@ -33,7 +33,6 @@ export {
   type RecordSchema,
   type Schema,
   byKind,
-  checkHooks,
   checkOptions,
   mapOf,
   recordOf,

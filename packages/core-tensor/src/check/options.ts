@@ -1,14 +1,5 @@
 /** Options and records by their schemas: names, kinds, and nothing beside them. */
-import {
-  type Fault,
-  type Guard,
-  anyRecord,
-  anything,
-  check,
-  faultError,
-  isRecord,
-  longWork,
-} from "./guard.js";
+import { type Fault, type Guard, anything, faultError, isRecord } from "./guard.js";
 import { nearestName } from "./nearest.js";
 import { show } from "./show.js";
 
@@ -141,14 +132,4 @@ function unknownName(what: string, name: string, schema: object): string {
   const hint = nearest === undefined ? "" : `; did you mean ${show(nearest)}?`;
   const rest = known.length === 0 ? `there are no ${what}s` : `known: ${known.join(", ")}`;
   return `unknown ${what} ${show(name)}${hint}${hint === "" ? "; " : " "}${rest}`;
-}
-
-/** What long work is given beside its data: whom to tell of its progress, and what stops it. */
-export function checkHooks(
-  fn: string,
-  options: { readonly onProgress?: unknown; readonly signal?: unknown },
-): void {
-  const { onProgress, signal } = check(fn, "options", options, anyRecord);
-  if (onProgress !== undefined) check(fn, "onProgress", onProgress, longWork.onProgress);
-  if (signal !== undefined) check(fn, "signal", signal, longWork.signal);
 }
