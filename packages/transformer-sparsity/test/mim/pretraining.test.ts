@@ -187,8 +187,15 @@ describe("pretraining", () => {
   });
 
   it("reports divergence with the step", () => {
-    expect(() => pretrain(fresh, mul(1e25, train.images), key(0), training)).toThrow(
+    const params = { ...fresh.params, "head.weight": mul(1e25, fresh.params["head.weight"]!) };
+    expect(() => pretrain({ ...fresh, params }, train.images, key(0), training)).toThrow(
       /loss is .* at step 0/,
+    );
+  });
+
+  it("refuses images in bytes", () => {
+    expect(() => pretrain(fresh, mul(255, train.images), key(0), training)).toThrow(
+      /^pretrain: images must be finite and within ±16, .*divide bytes by 255/,
     );
   });
 
