@@ -72,6 +72,8 @@ const dilemma = [[[-1, -3], [0, -2]], [[-1, 0], [-3, -2]]]; // prettier-ignore
 const dominated = (scale) => [[[1, 1], [1 - 1e-9, 1 - 1e-9]], [[scale, 0], [0, scale]]]; // prettier-ignore
 const playsFirst = ({ equilibria }) => equilibria.length > 0 && equilibria.every(({ x }) => x.get(0) === 1); // prettier-ignore
 const big = (n) => Array.from({ length: n }, (_, i) => Array.from({ length: n }, (__, j) => Number(i === j))); // prettier-ignore
+const valueOf = (set) =>
+  robustValueIteration(mdp({ transitions: coin, rewards: paid }), set, { discount });
 const linear = () =>
   randomLinearMdp(key(0), { numStates: 3, numActions: 2, dimension: 2, horizon: 2 });
 
@@ -290,4 +292,14 @@ export default [
   option("rho instead of radius", () => drop({}, linear().features, { rho: 0.1 }), 'did you mean "radius"'),
   option("theta instead of rewards", () => linearMdp({ features: [[[1]]], factors: [[[1]]], theta: [[1]] }), "rewards"),
   option("a radius as an option of a set", () => kullbackLeibler({ radius: 0.1 }), "radius"),
+  argument(
+    "a set written by hand without its support",
+    () => valueOf({ kind: "totalVariation", radius: 0.1 }),
+    "set.support",
+  ),
+  argument(
+    "a set written by hand with a negative radius for one row",
+    () => valueOf({ ...totalVariation(0.1), radius: array([[0.1], [-0.1]], { dtype: "float64" }) }),
+    "radius[1]",
+  ),
 ]; // prettier-ignore

@@ -91,11 +91,23 @@ export function checkSet(fn: string, set: UncertaintySet): UncertaintySet {
     throw new DomainError(
       `${fn}: set of kind ${show(set.kind)} must have a radius ${least > 0 ? ">" : "≥"} 0${parts.length > 0 ? ` and arrays ${parts.join(", ")}` : ""}`,
     );
-  if ("support" in set) check(fn, "set.support", set.support, supports);
+  // a set without support would be taken for a nominal one
+  if (WITH_SUPPORT.includes(set.kind))
+    check(fn, "set.support", (set as SupportOptions).support, supports);
+  const most = kind === "cvar" || kind === "contamination" ? 1 : Infinity;
+  if (set.kind !== "interval") checkRadius(`${fn}: set`, set.radius, least, most);
   if (set.kind === "l1" && set.weights !== undefined && !isNdArray(set.weights))
     throw new DomainError(`${fn}: set.weights must be an array`);
   return set;
 }
+
+const WITH_SUPPORT: readonly UncertaintySet["kind"][] = [
+  "totalVariation",
+  "l1",
+  "lInf",
+  "l2",
+  "contamination",
+];
 
 /** The arrays that each kind of set needs. */
 const PARTS: Readonly<Record<UncertaintySet["kind"], readonly string[]>> = {
