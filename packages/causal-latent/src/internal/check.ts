@@ -7,7 +7,7 @@ import {
   array,
   isNdArray,
 } from "@provably/core-tensor";
-import { anyList, check, checkHooks, show } from "@provably/core-tensor/internal";
+import { anyList, check, show } from "@provably/core-tensor/internal";
 
 /** A number of which `fits` is true; `range` says in words when it is. NaN never fits. */
 export function checkNumber(
@@ -51,10 +51,4 @@ export function checkArray(fn: string, name: string, x: NdArray): NdArray {
   if (!isNdArray(x))
     throw new ShapeError(`${fn}: ${name} must be an array of core-tensor, got ${show(x)}`);
   return x;
-}
-
-/** Options, with the hooks of long work if they are there. */
-export function checkOptions<T>(fn: string, options: T): T & object {
-  checkHooks(fn, options as object);
-  return options as T & object;
 }
