@@ -21,7 +21,6 @@ import {
   type Schedule,
   type Training,
   annealing,
-  certifyScore,
   ddim,
   dpmSolver2,
   dpnp,
@@ -159,10 +158,10 @@ function session(timeType: string, rounds: boolean, asked: number[]): OnnxSessio
 }
 
 const samplers: Readonly<Record<string, () => Sampler>> = {
-  ddim: () => ddim() as Sampler,
-  euler: () => euler() as Sampler,
-  dpmSolver2: () => dpmSolver2 as Sampler,
-  heun: () => heun() as Sampler,
+  ddim: () => ddim(),
+  euler: () => euler(),
+  dpmSolver2: () => dpmSolver2,
+  heun: () => heun(),
 };
 const trainedOn: Training = { schedule };
 /** Levels by σ/α, with no steps anywhere. */

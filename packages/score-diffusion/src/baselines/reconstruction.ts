@@ -15,7 +15,6 @@ import {
   anyRecord,
   anything,
   check,
-  either,
   longWork,
   wholeNumber,
 } from "@provably/core-tensor/internal";

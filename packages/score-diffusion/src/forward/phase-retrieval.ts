@@ -19,7 +19,6 @@ import {
   anyNumber,
   anything,
   check,
-  either,
   optional,
   recordOf,
   wholeNumber,

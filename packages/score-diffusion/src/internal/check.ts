@@ -1,6 +1,6 @@
 /** Checks of arguments beyond those of core-tensor: made before any work, so that wrong types end in a typed error that names the argument. */
 import { DomainError, type NdArray, array, isNdArray } from "@provably/core-tensor";
-import { satisfying, show, tensor } from "@provably/core-tensor/internal";
+import { satisfying, show } from "@provably/core-tensor/internal";
 import type { RngKey } from "@provably/core-tensor/random";
 
 /** A random key. */

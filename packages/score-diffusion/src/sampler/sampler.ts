@@ -20,7 +20,6 @@ import {
   certificate,
   check,
   checkOptions,
-  either,
   finiteNumber,
   type Guard,
   isRecord,

@@ -27,7 +27,7 @@ import {
   sum,
   transpose,
 } from "@provably/core-tensor";
-import { anything, check, either, optional, recordOf } from "@provably/core-tensor/internal";
+import { anything, check, optional, recordOf } from "@provably/core-tensor/internal";
 import { eigh } from "@provably/core-tensor/linalg";
 import { arrayOf } from "../internal/check.js";
 import { type NoiseLevel, checkLevel } from "../schedule/level.js";
