@@ -24,7 +24,8 @@ const OPTIONS = { numSteps: wholeNumber(1) };
  * @throws `DomainError` when a level has no noise, or is not variance-preserving
  * @example
  * ```ts
- *  * import { probabilityFlow } from "@provably/score-diffusion";
+ * import { array, item } from "@provably/core-tensor";
+ * import { gaussianMixture, levelOf, probabilityFlow } from "@provably/score-diffusion";
  *
  * const standard = gaussianMixture({ weights: [1], means: [[0]], variances: [1] });
  * const end = probabilityFlow(standard, array([[0.7]], { dtype: "float64" }), levelOf(0.01), levelOf(0.99));

@@ -43,17 +43,17 @@ interface Metrics {
 }
 const golden = load<Metrics>("metrics");
 
-describe.skipIf(golden === undefined)("golden metrics", () => {
+describe("golden metrics", () => {
   it("distances between samples", () => {
-    const { X, Y, directions } = golden!;
-    expectNear([slicedWasserstein(X, Y, directions)], [golden!.slicedW2]);
+    const { X, Y, directions } = golden;
+    expectNear([slicedWasserstein(X, Y, directions)], [golden.slicedW2]);
     const first = (rows: number[][]): number[] => rows.map((row) => row[0]!);
-    expectNear([wasserstein1d(first(X), first(Y)) ** 2], [golden!.w2_1dSquared]);
+    expectNear([wasserstein1d(first(X), first(Y)) ** 2], [golden.w2_1dSquared]);
     expectNear(
       [energyDistance(X, Y), energyDistance(X, Y, { unbiased: true })],
-      [golden!.energyDistance, golden!.energyDistanceUnbiased],
+      [golden.energyDistance, golden.energyDistanceUnbiased],
     );
-    for (const { bandwidth, unbiased, biased } of golden!.mmd2)
+    for (const { bandwidth, unbiased, biased } of golden.mmd2)
       expectNear(
         [mmd2(X, Y, { bandwidth }), mmd2(X, Y, { bandwidth, biased: true })],
         [unbiased, biased],
@@ -61,7 +61,7 @@ describe.skipIf(golden === undefined)("golden metrics", () => {
   });
 
   it("distances between normal laws", () => {
-    const { m1, C1, m2, C2, w2Squared, kl } = golden!.gaussians;
+    const { m1, C1, m2, C2, w2Squared, kl } = golden.gaussians;
     const [p, q] = [
       { mean: m1, covariance: C1 },
       { mean: m2, covariance: C2 },
@@ -70,9 +70,9 @@ describe.skipIf(golden === undefined)("golden metrics", () => {
   });
 
   it("total variation of histograms and of densities on a grid", () => {
-    const { p, q, tv } = golden!.tvHist;
+    const { p, q, tv } = golden.tvHist;
     expectNear([totalVariation(p, q)], [tv]);
-    const [low, high, n] = golden!.tvGmm1d.grid;
+    const [low, high, n] = golden.tvGmm1d.grid;
     const grid = array(
       Float64Array.from({ length: n }, (_, i) => low + ((high - low) * i) / (n - 1)),
       { shape: [n, 1] },
@@ -80,16 +80,16 @@ describe.skipIf(golden === undefined)("golden metrics", () => {
     const density = (mixture: GoldenMixture): NdArray =>
       exp(mixtureLogDensity(mixtureOf(mixture), grid, levelOf(1)));
     expectNear(
-      [totalVariation(density(golden!.tvGmm1d.p), density(golden!.tvGmm1d.q))],
-      [golden!.tvGmm1d.tv],
+      [totalVariation(density(golden.tvGmm1d.p), density(golden.tvGmm1d.q))],
+      [golden.tvGmm1d.tv],
     );
   });
 
   it("quality of images", () => {
-    const { a, b, range } = golden!.image;
+    const { a, b, range } = golden.image;
     expectNear(
       [psnr(f64(a), f64(b), { range }), ssim(f64(a), f64(b), { range })],
-      [golden!.image.psnr, golden!.image.ssim],
+      [golden.image.psnr, golden.image.ssim],
     );
     expect(psnr(a, a)).toBe(Infinity);
   });

@@ -59,7 +59,7 @@ const noiseOutside: Sampler<StepRow> = {
   },
 };
 
-describe.skipIf(golden === undefined)("golden rates", () => {
+describe("golden rates", () => {
   const deterministic: readonly (readonly [string, Sampler])[] = [
     ["pf_ode", pfOde],
     ["accel_ode_plain_first", acceleratedOde],
@@ -70,10 +70,10 @@ describe.skipIf(golden === undefined)("golden rates", () => {
   it.each(deterministic)(
     "%s is as far from the exact flow as measured independently",
     (name, sampler) => {
-      const { gmm2, yT_d2, c0, c1 } = golden!._meta;
+      const { gmm2, yT_d2, c0, c1 } = golden._meta;
       const law = mixtureOf(gmm2);
       const start = f64(yT_d2);
-      const curve = golden!.deterministic_endpoint_rms_d2[name]!;
+      const curve = golden.deterministic_endpoint_rms_d2[name]!;
       curve.T.forEach((steps, i) => {
         if (steps > longest) return;
         const schedule = theorySchedule(steps, { c0, c1 });
@@ -99,8 +99,8 @@ describe.skipIf(golden === undefined)("golden rates", () => {
   it.each(stochastic)(
     "%s has the path divergence measured independently",
     (name, sampler) => {
-      const { gmm1, c0, c1 } = golden!._meta;
-      const curve = golden!.stochastic_sqrt_half_path_kl_d1[name]!;
+      const { gmm1, c0, c1 } = golden._meta;
+      const curve = golden.stochastic_sqrt_half_path_kl_d1[name]!;
       curve.T.forEach((steps, i) => {
         if (steps > Math.min(longest, 100)) return;
         const value = Math.sqrt(
@@ -115,8 +115,8 @@ describe.skipIf(golden === undefined)("golden rates", () => {
   it.each(deterministic.filter(([name]) => golden?.deterministic_tv_d1[name]))(
     "%s has the total variation measured independently",
     (name, sampler) => {
-      const { gmm1, c0, c1 } = golden!._meta;
-      const { T, error } = golden!.deterministic_tv_d1[name]!;
+      const { gmm1, c0, c1 } = golden._meta;
+      const { T, error } = golden.deterministic_tv_d1[name]!;
       T.forEach((steps, i) => {
         if (steps > longest) return;
         expect(
@@ -132,8 +132,8 @@ describe.skipIf(golden === undefined)("golden rates", () => {
   it.each(stochastic)(
     "%s has the marginal total variation measured independently",
     (name, sampler) => {
-      const { gmm1, c0, c1 } = golden!._meta;
-      const { T, error } = golden!.stochastic_marginal_tv_d1[name]!;
+      const { gmm1, c0, c1 } = golden._meta;
+      const { T, error } = golden.stochastic_marginal_tv_d1[name]!;
       T.forEach((steps, i) => {
         if (steps > Math.min(longest, 50)) return;
         const value = marginalTv1d(sampler, mixtureOf(gmm1), theorySchedule(steps, { c0, c1 }));
@@ -146,7 +146,7 @@ describe.skipIf(golden === undefined)("golden rates", () => {
 
   it("ddpm in 25 steps has the total variation of transition matrices on a wide and fine grid", () => {
     // 7000 points on [−12, 12], in NumPy: 0.10706791; on [−5, 5] the same code gives 0.10769
-    const { gmm1, c0, c1 } = golden!._meta;
+    const { gmm1, c0, c1 } = golden._meta;
     expect(
       Math.abs(
         marginalTv1d(ddpm, mixtureOf(gmm1), theorySchedule(25, { c0, c1 })) / 0.10706791 - 1,
@@ -185,7 +185,7 @@ describe.skipIf(golden === undefined)("golden rates", () => {
   });
 
   it("error bounds hold for sound samplers with true and with damaged scores, and fail for damaged samplers", () => {
-    const { gmm1, c0, c1 } = golden!._meta;
+    const { gmm1, c0, c1 } = golden._meta;
     const law = mixtureOf(gmm1);
     const schedule = theorySchedule(160, { c0, c1 });
     const options = { numSamples: 64 };
@@ -215,7 +215,7 @@ describe.skipIf(golden === undefined)("golden rates", () => {
   });
 
   it("certificates hold for sound samplers and fail for damaged ones", ({ task }) => {
-    const law = mixtureOf(golden!._meta.gmm1);
+    const law = mixtureOf(golden._meta.gmm1);
     const orders: string[] = [];
     for (const sampler of [pfOde, acceleratedOde, ddpm, acceleratedSde] as Sampler<StepRow>[]) {
       const certificate = certifyOrder(sampler, law, key(1));

@@ -73,7 +73,7 @@ describe("arguments of the wrong kind are refused with the function, the place a
     ],
     [
       "trainContrastive",
-      /options\.signal must be an AbortSignal, got 3/,
+      /signal must be an AbortSignal, got 3/,
       [world, key(0), { signal: 3 }],
     ],
     ["detectPhases", /history\.steps must be given/, [{ target: 0 }]],

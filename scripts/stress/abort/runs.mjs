@@ -226,10 +226,14 @@ export const runs = {
 
   // robust-rl
   drNvi: (signal) =>
-    drNvi(randomMarkovGame(key(21), { numStates: 6, numActions: [5, 5], horizon: 1000 }), [0.1, 0.3], {
-      solutionConcept: "nash",
-      signal,
-    }),
+    drNvi(
+      randomMarkovGame(key(21), { numStates: 6, numActions: [5, 5], horizon: 1000 }),
+      [0.1, 0.3],
+      {
+        solutionConcept: "nash",
+        signal,
+      },
+    ),
   drop: (signal) => drop(episodes(), process().features, { radius: 0.2, signal }),
   dropV: (signal) => dropV(episodes(), episodes(), process().features, { radius: 0.2, signal }),
   drpvi: (signal) =>

@@ -172,13 +172,9 @@ export default [
     kind: "schedule",
     given: "more noise than the network was trained on",
     give: () => {
-      let calls = 0;
-      const counting = stepModel((x, t) => (calls++, network(x, t)), trainedOn);
-      try {
-        return sample(ddim(), counting, key(0), { shape: [1, 1], schedule: scheduleOfSigmas([400, 1]) });
-      } finally {
-        if (calls > 0) throw new Error("the network was asked");
-      }
+      // a network that was asked would say so itself, and not by name
+      const counting = stepModel(() => { throw new Error("the network was asked"); }, trainedOn); // prettier-ignore
+      return sample(ddim(), counting, key(0), { shape: [1, 1], schedule: scheduleOfSigmas([400, 1]) });
     },
     says: "no step of the training has the noise",
     outcome: "refused",

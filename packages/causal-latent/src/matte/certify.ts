@@ -178,7 +178,7 @@ export function sentenceJudge(
   classifier: StyleClassifier,
   options: { readonly lexicon?: Lexicon; readonly language?: NgramModel } = {},
 ): CounterfactualJudge {
-  const { lexicon = reviewLexicon, language } = checkOptions<typeof options>("sentenceJudge", options, { lexicon: anything, language: anyRecord as Guard<NgramModel> }); // prettier-ignore
+  const { lexicon = reviewLexicon, language } = checkOptions<typeof options>("sentenceJudge", options, { lexicon: anything, language: anyRecord }); // prettier-ignore
   checkLexicon("sentenceJudge", lexicon);
   checkVocabulary("sentenceJudge", vocabulary);
   checkClassifier("sentenceJudge", classifier);
@@ -385,8 +385,8 @@ const OPTIONS: Schema<CertifyCounterfactualOptions> = {
 };
 
 const DATA = recordOf<Parameters<typeof certifyCounterfactual>[1]>({
-  observed: anything as Guard<NdArray>,
-  labels: anything as Guard<readonly number[]>,
+  observed: anything,
+  labels: anything,
   domains: optional(anything as Guard<readonly number[]>),
 });
 

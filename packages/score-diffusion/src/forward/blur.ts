@@ -195,7 +195,7 @@ export function gaussianKernel(size: number, std: number): NdArray {
  * @throws `DomainError` when an argument is out of range
  * @example
  * ```ts
- *  * import { motionKernel } from "@provably/score-diffusion";
+ * import { motionKernel } from "@provably/score-diffusion";
  *
  * motionKernel(3, 0).get(0, 0); // => 0
  * ```

@@ -162,7 +162,8 @@ export function checkRows(fn: string, y: ArrayInput, n: number): void {
  * @throws `DomainError` when `sigma` is not positive
  * @example
  * ```ts
- *  * import { gaussianNoise } from "@provably/score-diffusion";
+ * import { array, toNested } from "@provably/core-tensor";
+ * import { gaussianNoise, matrixOperator } from "@provably/score-diffusion";
  *
  * const likelihood = gaussianNoise(matrixOperator([[1, 1]]), 0.5).likelihood([3]);
  * toNested(likelihood.score(array([[1, 1]], { dtype: "float64" }))); // => [[4, 4]]

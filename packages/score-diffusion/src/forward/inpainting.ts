@@ -20,7 +20,8 @@ import { type LinearOperator, batchOf, spectralArguments } from "./operator.js";
  * @throws `DomainError` when nothing is seen
  * @example
  * ```ts
- *  * import { inpainting } from "@provably/score-diffusion";
+ * import { toNested } from "@provably/core-tensor";
+ * import { inpainting } from "@provably/score-diffusion";
  *
  * toNested(inpainting([1, 0, 1]).apply([[5, 6, 7]])); // => [[5, 7]]
  * ```

@@ -237,7 +237,8 @@ export function linearOperator(
  * @throws `ShapeError` when `matrix` is not a matrix
  * @example
  * ```ts
- *  * import { matrixOperator } from "@provably/score-diffusion";
+ * import { toNested } from "@provably/core-tensor";
+ * import { matrixOperator } from "@provably/score-diffusion";
  *
  * toNested(matrixOperator([[1, 2]]).apply([[3, 4]])); // => [[11]]
  * ```

@@ -41,7 +41,8 @@ export interface GridOptions {
  * @throws `DomainError` when an option is out of range
  * @example
  * ```ts
- *  * import { imageGrid } from "@provably/score-diffusion";
+ * import { zeros } from "@provably/core-tensor";
+ * import { imageGrid } from "@provably/score-diffusion";
  *
  * imageGrid(zeros([6, 28, 28]), { columns: 3 }).shape; // => [59, 88]
  * ```

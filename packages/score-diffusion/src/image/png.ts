@@ -92,7 +92,8 @@ export function encodePng(
  * @throws `FormatError` when the bytes are not a sound PNG file, or claim more pixels than they can hold or than 1e8
  * @example
  * ```ts
- *  * import { decodePng, encodePng } from "@provably/score-diffusion";
+ * import { toNested } from "@provably/core-tensor";
+ * import { decodePng, encodePng } from "@provably/score-diffusion";
  *
  * toNested(decodePng(encodePng([[0, 1]], { range: [0, 1] }), { range: [0, 1] })); // => [[[0, 1]]]
  * ```

@@ -162,7 +162,8 @@ export function klGaussian(p: Moments, q: Moments): number {
  * @throws `ShapeError` when there are fewer than two points
  * @example
  * ```ts
- *  * import { sampleMoments } from "@provably/score-diffusion";
+ * import { toNested } from "@provably/core-tensor";
+ * import { sampleMoments } from "@provably/score-diffusion";
  *
  * toNested(sampleMoments([[0], [2]]).covariance); // => [[2]]
  * ```

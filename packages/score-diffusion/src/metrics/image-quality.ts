@@ -92,7 +92,8 @@ function localMean(x: NdArray): NdArray {
  * @throws `DomainError` when the range is not positive
  * @example
  * ```ts
- *  * import { ssim } from "@provably/score-diffusion";
+ * import { eye } from "@provably/core-tensor";
+ * import { ssim } from "@provably/score-diffusion";
  *
  * ssim(eye(16), eye(16)).toFixed(6); // => "1.000000"
  * ```

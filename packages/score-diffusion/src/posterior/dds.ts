@@ -229,7 +229,6 @@ function gridOf(
  * ```ts
  * import { key } from "@provably/core-tensor/random";
  * import { array } from "@provably/core-tensor";
- *  * import { key } from "@provably/core-tensor/random";
  * import { ddsDdim, denoise, gaussianMixture } from "@provably/score-diffusion";
  *
  * const law = gaussianMixture({ weights: [1], means: [[3]], variances: [1e-8] });
@@ -262,7 +261,6 @@ export function denoise(
  * ```ts
  * import { key } from "@provably/core-tensor/random";
  * import { zeros } from "@provably/core-tensor";
- *  * import { key } from "@provably/core-tensor/random";
  * import { ddsDdpm, denoiseAsync, gaussianMixture } from "@provably/score-diffusion";
  *
  * const law = gaussianMixture({ weights: [1], means: [[0]], variances: [1] });

@@ -57,7 +57,8 @@ function moments(
  * @throws `ShapeError` when there are too few rounds
  * @example
  * ```ts
- *  * import { splitRHat } from "@provably/score-diffusion";
+ * import { key, normal } from "@provably/core-tensor/random";
+ * import { splitRHat } from "@provably/score-diffusion";
  *
  * splitRHat(normal(key(0), [500, 4, 1])).get(0) < 1.01; // => true
  * ```
@@ -90,7 +91,8 @@ export function splitRHat(draws: ArrayInput): NdArray {
  * @throws `ShapeError` when there are too few rounds
  * @example
  * ```ts
- *  * import { effectiveSampleSize } from "@provably/score-diffusion";
+ * import { key, normal } from "@provably/core-tensor/random";
+ * import { effectiveSampleSize } from "@provably/score-diffusion";
  *
  * effectiveSampleSize(normal(key(0), [500, 4, 1])).get(0) > 1000; // => true
  * ```

@@ -76,7 +76,6 @@ export interface PcsGaussianOptions {
  * ```ts
  * import { key } from "@provably/core-tensor/random";
  * import { ones } from "@provably/core-tensor";
- *  * import { key } from "@provably/core-tensor/random";
  * import { gaussianNoise, inpainting, pcsGaussian } from "@provably/score-diffusion";
  *
  * const likelihood = gaussianNoise(inpainting([1, 0]), 1e-6).likelihood([7]);

@@ -18,7 +18,8 @@ const OPTIONS = { iterations: wholeNumber(1) };
  * @throws `DomainError` when `iterations` is not a positive integer
  * @example
  * ```ts
- *  *  * import { ddimInversion } from "@provably/score-diffusion";
+ * import { key } from "@provably/core-tensor/random";
+ * import { ddim, ddimInversion, gaussianMixture, lambdaGrid, sample } from "@provably/score-diffusion";
  *
  * const law = gaussianMixture({ weights: [1, 1], means: [[-1], [1]], variances: [0.1, 0.1] });
  * const schedule = lambdaGrid(40);

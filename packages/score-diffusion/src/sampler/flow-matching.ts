@@ -24,7 +24,8 @@ function cleanPoint(w: NdArray, time: number, velocity: NdArray): NdArray {
  * @returns model of the clean point
  * @example
  * ```ts
- *  * import { flowMatchingModel } from "@provably/score-diffusion";
+ * import { array, toNested } from "@provably/core-tensor";
+ * import { flowMatchingModel, levelOfSigma } from "@provably/score-diffusion";
  *
  * // data in one point, 3: the velocity is (w − 3) / u
  * const model = flowMatchingModel((w, u) => w.get(0, 0) === 0 ? array([[-3 / u]]) : array([[0]]));

@@ -44,7 +44,8 @@ function carried(x: NdArray, eps: NdArray, level: NoiseLevel, to: NoiseLevel): N
  * @throws `DomainError` when the warm-up is another
  * @example
  * ```ts
- *  * import { pndm } from "@provably/score-diffusion";
+ * import { key } from "@provably/core-tensor/random";
+ * import { gaussianMixture, lambdaGrid, pndm, sample } from "@provably/score-diffusion";
  *
  * const law = gaussianMixture({ weights: [1], means: [[3]], variances: [1] });
  * sample(pndm(), law, key(0), { shape: [2, 1], schedule: lambdaGrid(20) }).numEvaluations; // => 29

@@ -63,7 +63,8 @@ export interface RepaintRow<Row> {
  * @throws `DomainError` when an option is not a positive integer, or the mask holds other numbers than 0 and 1
  * @example
  * ```ts
- *  * import { repaint } from "@provably/score-diffusion";
+ * import { key } from "@provably/core-tensor/random";
+ * import { ddpmAncestral, gaussian, repaint, sample, theorySchedule } from "@provably/score-diffusion";
  *
  * const law = gaussian({ mean: [0, 0], covariance: [[1, 0.9], [0.9, 1]] });
  * const { samples } = sample(repaint(ddpmAncestral(), [2, 0], [1, 0]), law, key(0), { shape: [3, 2], schedule: theorySchedule(40) });

@@ -121,7 +121,9 @@ export function lambdaOf(level: NoiseLevel): number {
  * @throws `ShapeError` of core-tensor when the shapes do not fit
  * @example
  * ```ts
- *  *  * import { addNoise } from "@provably/score-diffusion";
+ * import { key, normal } from "@provably/core-tensor/random";
+ * import { full } from "@provably/core-tensor";
+ * import { addNoise, ddim, gaussian, levelAt, sample, theorySchedule, truncateSchedule } from "@provably/score-diffusion";
  *
  * // start from an image at step 12 of 40 instead of from noise
  * const law = gaussian({ mean: [0, 0], covariance: [[1, 0], [0, 1]] });

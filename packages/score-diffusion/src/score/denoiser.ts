@@ -64,7 +64,8 @@ function affine(
  * @throws `ShapeError` when it returns another shape
  * @example
  * ```ts
- *  * import { denoised } from "@provably/score-diffusion";
+ * import { array, toNested } from "@provably/core-tensor";
+ * import { denoised, gaussianMixture } from "@provably/score-diffusion";
  *
  * const law = gaussianMixture({ weights: [1], means: [[0]], variances: [1] });
  * const x = array([[2]], { dtype: "float64" });

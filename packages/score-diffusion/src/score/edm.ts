@@ -15,7 +15,8 @@ const OPTIONS = { sigmaData: positiveNumber };
  * @throws `DomainError` when there is only noise
  * @example
  * ```ts
- *  * import { vpToVe } from "@provably/score-diffusion";
+ * import { toNested } from "@provably/core-tensor";
+ * import { levelOf, vpToVe } from "@provably/score-diffusion";
  *
  * const { x, level } = vpToVe([1.6], levelOf(0.64));
  * [toNested(x), level.sigma.toFixed(2)]; // => [[2], "0.75"]

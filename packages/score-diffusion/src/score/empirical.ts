@@ -97,7 +97,8 @@ export interface EmpiricalDistribution extends Model {
  * @throws `DomainError` when a value or a weight cannot be used
  * @example
  * ```ts
- *  * import { empiricalDistribution } from "@provably/score-diffusion";
+ * import { array, toNested } from "@provably/core-tensor";
+ * import { empiricalDistribution, levelOf } from "@provably/score-diffusion";
  *
  * const law = empiricalDistribution([[-1], [1]]);
  * toNested(law.evaluate(array([[0]], { dtype: "float64" }), levelOf(0.5))); // => [[0]]
@@ -266,7 +267,8 @@ function attend(
  * @throws `DomainError` when $\sigma = 0$
  * @example
  * ```ts
- *  * import { empiricalDenoiser, empiricalDistribution } from "@provably/score-diffusion";
+ * import { array, toNested } from "@provably/core-tensor";
+ * import { empiricalDenoiser, empiricalDistribution, levelOf } from "@provably/score-diffusion";
  *
  * toNested(empiricalDenoiser(empiricalDistribution([[3, 4]]), array([[0, 0]]), levelOf(0.5))); // => [[3, 4]]
  * ```
@@ -305,7 +307,8 @@ function denoiserVjp(
  * @throws `DomainError` when $\sigma = 0$
  * @example
  * ```ts
- *  * import { empiricalDistribution, empiricalScore } from "@provably/score-diffusion";
+ * import { array, toNested } from "@provably/core-tensor";
+ * import { empiricalDistribution, empiricalScore, levelOf } from "@provably/score-diffusion";
  *
  * toNested(empiricalScore(empiricalDistribution([[0]]), array([[2]], { dtype: "float64" }), levelOf(0.5))); // => [[-4]]
  * ```
@@ -329,7 +332,8 @@ export function empiricalScore(law: EmpiricalDistribution, x: NdArray, level: No
  * @throws `DomainError` when $\sigma = 0$
  * @example
  * ```ts
- *  * import { empiricalDistribution, empiricalLogDensity } from "@provably/score-diffusion";
+ * import { array, toNested } from "@provably/core-tensor";
+ * import { empiricalDistribution, empiricalLogDensity } from "@provably/score-diffusion";
  *
  * const law = empiricalDistribution([[0]]);
  * toNested(empiricalLogDensity(law, array([[0]], { dtype: "float64" }), { alpha: 1, sigma: 1 })); // => [-0.9189385332046727]

@@ -81,7 +81,8 @@ export interface GaussianMixture extends Model {
  * @throws `DomainError` when weights are negative or all 0, or a covariance has a negative eigenvalue, naming the component
  * @example
  * ```ts
- *  * import { gaussianMixture } from "@provably/score-diffusion";
+ * import { toNested } from "@provably/core-tensor";
+ * import { gaussianMixture } from "@provably/score-diffusion";
  *
  * const law = gaussianMixture({ weights: [1, 3], means: [[0], [4]], variances: [1, 1] });
  * toNested(law.weights); // => [0.25, 0.75]
@@ -221,7 +222,8 @@ function components(
  * @throws `DomainError` when a component has no density at this level
  * @example
  * ```ts
- *  * import { gaussianMixture, mixtureScore } from "@provably/score-diffusion";
+ * import { array, toNested } from "@provably/core-tensor";
+ * import { gaussianMixture, levelOf, mixtureScore } from "@provably/score-diffusion";
  *
  * const standard = gaussianMixture({ weights: [1], means: [[0, 0]], variances: [1] });
  * toNested(mixtureScore(standard, array([[1, -2]], { dtype: "float64" }), levelOf(0.5))); // => [[-1, 2]]
@@ -251,7 +253,8 @@ export function mixtureScore(mixture: GaussianMixture, x: NdArray, level: NoiseL
  * @throws `DomainError` when a component has no density at this level
  * @example
  * ```ts
- *  * import { gaussianMixture, mixtureLogDensity } from "@provably/score-diffusion";
+ * import { array, toNested } from "@provably/core-tensor";
+ * import { gaussianMixture, levelOf, mixtureLogDensity } from "@provably/score-diffusion";
  *
  * const standard = gaussianMixture({ weights: [1], means: [[0]], variances: [1] });
  * toNested(mixtureLogDensity(standard, array([[0]], { dtype: "float64" }), levelOf(1))); // => [-0.9189385332046727]
@@ -276,7 +279,8 @@ export function mixtureLogDensity(
  * @throws `DomainError` when a component has no density at this level
  * @example
  * ```ts
- *  * import { gaussianMixture, mixtureResponsibilities } from "@provably/score-diffusion";
+ * import { array, toNested } from "@provably/core-tensor";
+ * import { gaussianMixture, levelOf, mixtureResponsibilities } from "@provably/score-diffusion";
  *
  * const law = gaussianMixture({ weights: [1, 1], means: [[-1], [1]], variances: [1, 1] });
  * toNested(mixtureResponsibilities(law, array([[0]], { dtype: "float64" }), levelOf(1))); // => [[0.5, 0.5]]
@@ -318,7 +322,8 @@ function scoreVjp(mixture: GaussianMixture, x: NdArray, level: NoiseLevel, v: Nd
  * @throws `DomainError` when a component has no density at this level
  * @example
  * ```ts
- *  * import { gaussianMixture, mixtureJacobian } from "@provably/score-diffusion";
+ * import { array, toNested } from "@provably/core-tensor";
+ * import { gaussianMixture, levelOf, mixtureJacobian } from "@provably/score-diffusion";
  *
  * const standard = gaussianMixture({ weights: [1], means: [[0]], variances: [1] });
  * toNested(mixtureJacobian(standard, array([[3]], { dtype: "float64" }), levelOf(1))); // => [[[-1]]]

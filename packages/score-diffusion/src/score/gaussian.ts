@@ -29,7 +29,8 @@ const MOMENTS = recordOf({ mean: anything, covariance: anything });
  * @throws `DomainError` when the covariance has a negative eigenvalue
  * @example
  * ```ts
- *  * import { gaussian } from "@provably/score-diffusion";
+ * import { array, toNested } from "@provably/core-tensor";
+ * import { gaussian, levelOf } from "@provably/score-diffusion";
  *
  * const standard = gaussian({ mean: [0], covariance: [[1]] });
  * toNested(standard.evaluate(array([[2]], { dtype: "float64" }), levelOf(0.5))); // => [[-2]]
@@ -56,7 +57,8 @@ export function gaussian(moments: Moments): GaussianMixture {
  * @throws `LinAlgError` of core-tensor when the law has no density at this level
  * @example
  * ```ts
- *  * import { gaussianScore } from "@provably/score-diffusion";
+ * import { toNested } from "@provably/core-tensor";
+ * import { gaussianScore } from "@provably/score-diffusion";
  *
  * toNested(gaussianScore({ mean: [1], covariance: [[3]] }, [[5]], { alpha: 1, sigma: 1 })); // => [[-1]]
  * ```

@@ -61,7 +61,8 @@ export interface RescaleOptions {
  * @throws `DomainError` when `scale` is not finite or `rescale` outside $[0, 1]$
  * @example
  * ```ts
- *  * import { guide } from "@provably/score-diffusion";
+ * import { toNested } from "@provably/core-tensor";
+ * import { guide } from "@provably/score-diffusion";
  *
  * toNested(guide([[1, -1]], [[0, 0]], 3)); // => [[3, -3]]
  * toNested(guide([[1, -1]], [[0, 0]], 3, { rescale: 1 })); // => [[1, -1]]
@@ -112,7 +113,8 @@ function guided(
  * @throws `DomainError` when a scale is out of range
  * @example
  * ```ts
- *  * import { guidedModel } from "@provably/score-diffusion";
+ * import { key } from "@provably/core-tensor/random";
+ * import { dpmSolverPlusPlus2M, gaussian, guidedModel, lambdaGrid, sample } from "@provably/score-diffusion";
  *
  * const [right, all] = [gaussian({ mean: [2], covariance: [[1]] }), gaussian({ mean: [0], covariance: [[4]] })];
  * const model = guidedModel(right, all, 2);
@@ -202,7 +204,8 @@ export function guidedModelAsync(
  * @throws `DomainError` when the quantile is out of range
  * @example
  * ```ts
- *  * import { clippedModel } from "@provably/score-diffusion";
+ * import { array, toNested } from "@provably/core-tensor";
+ * import { clippedModel, gaussian, levelOf } from "@provably/score-diffusion";
  *
  * const model = clippedModel(gaussian({ mean: [3], covariance: [[1]] }));
  * toNested(model.evaluate(array([[2]], { dtype: "float64" }), levelOf(0.5))); // => [[1]]

@@ -32,7 +32,8 @@ import { type GaussianMixture, checkMixture, gaussianMixture } from "./gaussian-
  * @returns array of shape `[K, d, d]`
  * @example
  * ```ts
- *  * import { gaussianMixture, mixtureCovariances } from "@provably/score-diffusion";
+ * import { toNested } from "@provably/core-tensor";
+ * import { gaussianMixture, mixtureCovariances } from "@provably/score-diffusion";
  *
  * toNested(mixtureCovariances(gaussianMixture({ weights: [1], means: [[0]], variances: [4] }))); // => [[[4]]]
  * ```
@@ -50,7 +51,8 @@ export function mixtureCovariances(mixture: GaussianMixture): NdArray {
  * @returns `mean` `[d]` and `covariance` `[d, d]`
  * @example
  * ```ts
- *  * import { gaussianMixture, mixtureMoments } from "@provably/score-diffusion";
+ * import { toNested } from "@provably/core-tensor";
+ * import { gaussianMixture, mixtureMoments } from "@provably/score-diffusion";
  *
  * toNested(mixtureMoments(gaussianMixture({ weights: [1, 1], means: [[-1], [1]], variances: [1, 1] })).covariance); // => [[2]]
  * ```
@@ -118,7 +120,8 @@ export function mixtureSamples(mixture: GaussianMixture, key: RngKey, n: number)
  * @throws `ShapeError` when the shapes do not fit
  * @example
  * ```ts
- *  * import { gaussianMixture, mixturePosterior } from "@provably/score-diffusion";
+ * import { toNested } from "@provably/core-tensor";
+ * import { gaussianMixture, mixturePosterior } from "@provably/score-diffusion";
  *
  * const prior = gaussianMixture({ weights: [1], means: [[0]], variances: [1] });
  * toNested(mixturePosterior(prior, [[1]], [2], [[1]]).means); // => [[1]]

@@ -44,7 +44,6 @@ export interface ScoreError {
  * ```ts
  * import { zeros } from "@provably/core-tensor";
  * import { key } from "@provably/core-tensor/random";
- *  * import { key } from "@provably/core-tensor/random";
  * import { gaussianMixture, levelOf, perturbScore } from "@provably/score-diffusion";
  *
  * const law = gaussianMixture({ weights: [1], means: [[0]], variances: [1] });

@@ -48,7 +48,8 @@ export interface Factor {
  * @throws `DomainError` when there is no factor, or a dimension is not a positive integer
  * @example
  * ```ts
- *  * import { productModel } from "@provably/score-diffusion";
+ * import { array, toNested } from "@provably/core-tensor";
+ * import { gaussian, levelOf, productModel } from "@provably/score-diffusion";
  *
  * const [narrow, wide] = [1, 3].map((v) => ({ model: gaussian({ mean: [0], covariance: [[v]] }), dimension: 1 }));
  * const x = array([[1, 1]], { dtype: "float64" });
@@ -97,7 +98,8 @@ export function productModel(factors: readonly Factor[]): Model {
  * @throws `DomainError` when the columns are not orthonormal
  * @example
  * ```ts
- *  * import { linearSubspace } from "@provably/score-diffusion";
+ * import { array, toNested } from "@provably/core-tensor";
+ * import { gaussian, linearSubspace } from "@provably/score-diffusion";
  *
  * const line = linearSubspace(gaussian({ mean: [0], covariance: [[1]] }), [[1], [0]]);
  * toNested(line.evaluate(array([[2, 7]], { dtype: "float64" }), { alpha: 1, sigma: 1 })); // => [[1, 0]]

@@ -119,7 +119,6 @@ export interface TrainScoreResult<P> extends TrainingState<P> {
  * import { sgd } from "@provably/core-tensor/optim";
  * import { key } from "@provably/core-tensor/random";
  * import { mul, ones, zeros } from "@provably/core-tensor";
- *  * import { key } from "@provably/core-tensor/random";
  * import { trainScore } from "@provably/score-diffusion";
  *
  * const network = { prediction: "eps", apply: (gain, x) => mul(gain, x) } as const;

@@ -57,7 +57,7 @@ for (const distance of ["cosine", "l2", "tv", "jsd"] as const) {
 
 describe("golden attention metrics", () => {
   it("knows every metric of the file", () => {
-    expect(Object.keys(golden!.metrics).filter((name) => !(name in metrics))).toEqual([]);
+    expect(Object.keys(golden.metrics).filter((name) => !(name in metrics))).toEqual([]);
   });
 
   it.each(Object.keys(golden?.metrics ?? {}))("%s", (name) => {
@@ -67,19 +67,19 @@ describe("golden attention metrics", () => {
       if (exact) expect(flat(measure(f64(attention)))).toEqual(flat(expected));
       else expectNear(measure(f64(attention)), expected, 1e-10);
     };
-    compare(golden!.attn, golden!.metrics[name]!);
-    for (const { attn, metrics: values } of Object.values(golden!.special))
+    compare(golden.attn, golden.metrics[name]!);
+    for (const { attn, metrics: values } of Object.values(golden.special))
       if (values[name] !== undefined) compare(attn, values[name]);
   });
 
   it("drops the first token", () => {
-    const { attention, emptyRows } = dropTokens(f64(golden!.attn), [0]);
-    expectNear(attention, golden!.dropFirstToken, 1e-10);
+    const { attention, emptyRows } = dropTokens(f64(golden.attn), [0]);
+    expectNear(attention, golden.dropFirstToken, 1e-10);
     expect(emptyRows).toEqual([]);
   });
 
   it("attends to the top scores", () => {
-    expectNear(topKAttention(f64(golden!.topkScores), 2), golden!.topk2, 1e-10);
-    expectNear(topKAttention(f64(golden!.topkScores), 6), golden!.topk6, 1e-10);
+    expectNear(topKAttention(f64(golden.topkScores), 2), golden.topk2, 1e-10);
+    expectNear(topKAttention(f64(golden.topkScores), 6), golden.topk6, 1e-10);
   });
 });

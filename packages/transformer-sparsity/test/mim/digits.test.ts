@@ -130,7 +130,7 @@ describe(
 );
 
 describe("the models of the reference run", { timeout: 600_000 }, () => {
-  const run = (wanted: string): ReferenceRun => reference!.find(({ name }) => name === wanted)!;
+  const run = (wanted: string): ReferenceRun => reference.find(({ name }) => name === wanted)!;
   const { images } = digits(700, 850);
   const heads = (model: MaskedTransformer): ReturnType<typeof summarizeAttention> =>
     summarizeAttention(encode(model, images.step(30), { attention: true }).attention);

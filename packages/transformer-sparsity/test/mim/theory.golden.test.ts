@@ -46,7 +46,7 @@ const gradient = load<{
 }>("mae_gradient");
 
 describe("golden gradient of masked reconstruction", () => {
-  const g = gradient!;
+  const g = gradient;
   const world = createSpatialDistribution(g.world.areas);
   const correlations = { phi: f64(g.phi), upsilon: f64(g.upsilon) };
   const samples = g.samples.map(image);
@@ -89,7 +89,7 @@ const trajectory = load<{
 
 describe("golden trajectory on fixed samples", () => {
   it("descends through the same losses, correlations and area attention", () => {
-    const g = trajectory!;
+    const g = trajectory;
     const world = createSpatialDistribution(g.world.areas);
     const samples = g.samples.map(image);
     const losses: number[] = [];
@@ -129,7 +129,7 @@ const exact = load<{
 }>("mae_exact_expectation");
 
 describe("golden exact expectation", () => {
-  const g = exact!;
+  const g = exact;
   const latent = {
     kind: "discrete",
     values: g.zSupport.map(([z]) => z),
@@ -251,7 +251,7 @@ const contrastive = load<{
 }>("cl_gradient");
 
 describe("golden contrastive objective", () => {
-  const g = contrastive!;
+  const g = contrastive;
   const world = createSpatialDistribution(g.world.areas);
   const tuples = g.tuples.map((t) => ({
     anchor: image(t.anchor),

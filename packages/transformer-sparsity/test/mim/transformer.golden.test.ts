@@ -95,27 +95,27 @@ describe.each(["vit_mae_tiny", "vit_simmim_tiny"])("golden %s", (name) => {
       kind,
       normPix,
       maskRatio,
-    } = g!.config;
+    } = g.config;
     const { config } = createMaskedAutoencoder(key(0), {
       kind, imageSize: img, patchSize: patch, dim, depth, heads, mlpRatio, maskRatio, normalizeTargets: normPix,
       decoderDim: decDim ?? 4, decoderDepth: decDepth, decoderHeads: decDim === null ? 1 : decHeads,
     }); // prettier-ignore
     return {
-      model: { config, params: ours(g!.params) },
-      images: f64(g!.images),
-      masking: maskingFromOrder(g!.idsShuffle, { maskRatio }),
+      model: { config, params: ours(g.params) },
+      images: f64(g.images),
+      masking: maskingFromOrder(g.idsShuffle, { maskRatio }),
     };
   };
 
   it("cuts patches and places them", () => {
     const { model, images } = setup();
-    expectNear(patchify(images, model.config.patchSize), g!.patches, 1e-12);
+    expectNear(patchify(images, model.config.patchSize), g.patches, 1e-12);
     const side = model.config.imageSize / model.config.patchSize;
-    expectNear(sinCosPositionEmbedding2d(model.config.dim, [side, side]), g!.pos, 1e-12);
-    if (g!.decPos !== null)
+    expectNear(sinCosPositionEmbedding2d(model.config.dim, [side, side]), g.pos, 1e-12);
+    if (g.decPos !== null)
       expectNear(
         sinCosPositionEmbedding2d(model.config.decoderDim, [side, side]),
-        g!.decPos,
+        g.decPos,
         1e-12,
       );
   });
@@ -123,10 +123,10 @@ describe.each(["vit_mae_tiny", "vit_simmim_tiny"])("golden %s", (name) => {
   it("predicts, attends and measures as PyTorch does", () => {
     const { model, images, masking } = setup();
     const { loss, predictions, mask, attention } = maeForward(model, images, masking);
-    expectNear(mask, g!.mask, 0);
-    expectNear(attention[0]!, g!.encoderAttn0, 1e-9);
-    expectNear(predictions, g!.pred, 1e-9);
-    expectNear(loss, g!.loss, 1e-9);
+    expectNear(mask, g.mask, 0);
+    expectNear(attention[0]!, g.encoderAttn0, 1e-9);
+    expectNear(predictions, g.pred, 1e-9);
+    expectNear(loss, g.loss, 1e-9);
   });
 
   it("has the gradient of every weight", () => {
@@ -135,8 +135,8 @@ describe.each(["vit_mae_tiny", "vit_simmim_tiny"])("golden %s", (name) => {
     const [loss, gradient] = valueAndGrad((p: TransformerParams) =>
       maskedLoss(model.config, p, maskedBatch(model.config, patches, masking)),
     )(model.params);
-    expectNear(item(loss), g!.loss, 1e-9);
-    const golden = ours(g!.grads);
+    expectNear(item(loss), g.loss, 1e-9);
+    const golden = ours(g.grads);
     for (const [weight, expected] of Object.entries(golden))
       expectNear((gradient as TransformerParams)[weight]!, toNested(expected), 1e-9);
   });

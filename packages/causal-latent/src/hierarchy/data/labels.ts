@@ -163,7 +163,7 @@ export function rowsOfLabels(
 ): Rows {
   const { names: given, states: stated } = checkInput(fn, input);
   const nameOf = (j: number): string =>
-    (Array.isArray(given) ? given[j] : undefined) ?? `X${j + 1}`;
+    (Array.isArray(given) ? (given as readonly string[])[j] : undefined) ?? `X${j + 1}`;
   const { data, n, q } = tableOf(fn, input.data, nameOf);
   const names = checkedNames(fn, given, q);
   if (stated !== undefined && check(fn, "states", stated, anyList).length !== q)

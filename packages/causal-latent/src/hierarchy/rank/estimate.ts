@@ -1,7 +1,6 @@
 /** Ranks of tables: estimated from counts, and the nonnegative rank of probabilities. */
 import { type ArrayInput } from "@provably/core-tensor";
 import {
-  type Guard,
   type Schema,
   anything,
   checkOptions,
@@ -110,7 +109,7 @@ const NONNEGATIVE: Schema<NonnegativeRankOptions> = {
   max: wholeNumber(),
   restarts: wholeNumber(),
   tolerance: nonNegativeNumber,
-  key: anything as Guard<RngKey>,
+  key: anything,
 };
 
 /**

@@ -1,7 +1,6 @@
 /** Tests of the rank of a contingency table, by one name. */
 import { type ArrayInput, DomainError } from "@provably/core-tensor";
 import {
-  type Guard,
   type Schema,
   anything,
   checkOptions,
@@ -168,7 +167,7 @@ const OPTIONS: Schema<RankTestOptions> = {
   replicates: wholeNumber(),
   statistic: oneOf("kp", "lr", "pearson"),
   tolerance: nonNegativeNumber,
-  key: anything as Guard<RngKey>,
+  key: anything,
 };
 
 /** How a table is tested: every option, but for the number of replicates, which the method chooses. */

@@ -1,6 +1,6 @@
 /** How stable a found hierarchy is: the search repeated on resampled rows. */
 import { type NdArray } from "@provably/core-tensor";
-import { type Schema, checkOptions, longWork, wholeNumber } from "@provably/core-tensor/internal";
+import { checkOptions, longWork, wholeNumber } from "@provably/core-tensor/internal";
 import { type RngKey, foldIn } from "@provably/core-tensor/random";
 import { type LabelData, type Rows, rowsOfLabels } from "../data/labels.js";
 import { type ConceptGraph, childrenOf } from "../graph/graph.js";
@@ -77,7 +77,7 @@ export function bootstrapHierarchy(
   key: RngKey,
   options: BootstrapOptions = {},
 ): BootstrapResult {
-  const { replicates = 50, onProgress, ...search } = checkOptions<BootstrapOptions>("bootstrapHierarchy", options, { ...DISCOVER, replicates: wholeNumber(), onProgress: longWork.onProgress } as Schema<BootstrapOptions>); // prettier-ignore
+  const { replicates = 50, onProgress, ...search } = checkOptions<BootstrapOptions>("bootstrapHierarchy", options, { ...DISCOVER, replicates: wholeNumber(), onProgress: longWork.onProgress }); // prettier-ignore
   const rows = rowsOfLabels("bootstrapHierarchy", input);
   const result = discoverHierarchy(input, search);
   const settings = settingsOf(search, result.latents[0]?.states ?? 2, input);

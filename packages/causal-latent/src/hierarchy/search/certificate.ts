@@ -1,7 +1,6 @@
 /** A found hierarchy held against data again: every cover, every child and every pair of covers. */
 import { type Certificate, DomainError, ShapeError } from "@provably/core-tensor";
 import {
-  type Guard,
   type Schema,
   anything,
   certificate,
@@ -51,8 +50,8 @@ export interface CertifyOptions {
 const OPTIONS: Schema<CertifyOptions> = {
   significance: numberInside(0, 1),
   maxConditioning: wholeNumber(0),
-  key: anything as Guard<RngKey>,
-  signal: longWork.signal as Guard<AbortSignal>,
+  key: anything,
+  signal: longWork.signal,
 };
 
 /**

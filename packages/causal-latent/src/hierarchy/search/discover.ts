@@ -106,7 +106,7 @@ function checkOracle({ names, states, rankAtMost, association }: RankOracle): vo
 
 function discover(input: LabelData | JointData | RankOracle, settings: Settings): HierarchyResult {
   if ("rankAtMost" in input) return discoverFrom(input, undefined, settings);
-  const rows = "joint" in input ? rowsOfJoint(FN, input) : rowsOfLabels(FN, input as LabelData);
+  const rows = "joint" in input ? rowsOfJoint(FN, input) : rowsOfLabels(FN, input);
   return discoverRows(rows, settings);
 }
 

@@ -126,7 +126,8 @@ function graphOf(from: ConceptGraph, parents: Parents): ConceptGraph | undefined
       [...new Set(own)].filter((p) => p !== name),
     ]),
   );
-  for (let changed = true; changed;) {
+  let changed = true;
+  while (changed) {
     changed = false;
     for (const name of Object.keys(kept)) {
       if (from.observed.includes(name)) continue;
@@ -134,7 +135,7 @@ function graphOf(from: ConceptGraph, parents: Parents): ConceptGraph | undefined
       if (below.length > 1 || (below.length === 1 && kept[name]!.length > 1)) continue;
       for (const c of below)
         kept[c] = [...new Set([...kept[c]!.filter((p) => p !== name), ...kept[name]!])];
-      delete kept[name];
+      Reflect.deleteProperty(kept, name);
       changed = true;
     }
   }

@@ -96,9 +96,9 @@ export const DISCOVER: Schema<DiscoverOptions> = {
     forbiddenClusters: optional(pairs),
     requiredDirections: optional(pairs),
   }),
-  key: anything as Guard<RngKey>,
+  key: anything,
   ...longWork,
-} as Schema<DiscoverOptions>;
+};
 
 /** All of them, checked, with their defaults. */
 export type Settings = Required<

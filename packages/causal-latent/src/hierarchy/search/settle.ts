@@ -126,14 +126,15 @@ export function settle(
       .slice(0, 4)
       .map(({ rival, quick }) => ({ ...rival, ...scorer.fit(rival.graph, quick.fit)! }));
     const next = tried.reduce<(Rival & Scored) | undefined>(
-      (x, y) => (y.cost < (x?.cost ?? best.cost - margin(y)) ? y : x),
+      (x, y) => (y.cost < (x?.cost ?? best.cost - margin(y, rows, good)) ? y : x),
       undefined,
     );
     if (next === undefined) break;
     move(next, next);
   }
   const bare = scorer.fit(observedGraph(rows, size, options.signal));
-  if (bare !== undefined && best.graph.latents.length > 0 && bare.cost < best.cost)
+  const clear = rows.exact || fitOf(best, scorer) <= 0.05 ? 0 : DECISIVE_BIC;
+  if (bare !== undefined && best.graph.latents.length > 0 && bare.cost < best.cost - clear)
     move(bare, {
       kind: "noLatents",
       text: "observed variables alone, no latent",
@@ -182,8 +183,15 @@ export function settle(
   return { ...best, steps, alternatives, warnings };
 }
 
-/** How much better a rival must be. One that has an observed variable for a latent must be so beyond doubt: the two may be near copies. */
-const margin = ({ kind }: Rival): number => (kind === "observedCause" ? 0.5 : 2);
+/**
+ * How much better a rival must be. Where the structure that the ranks have found fits the rows, only a
+ * decisive difference takes its place, and an observed variable for a latent, of which it may be a near
+ * copy, only one beyond doubt; the nearer ones are named beside it.
+ */
+function margin({ kind }: Rival, rows: Rows, good: boolean): number {
+  if (rows.exact || !good) return kind === "observedCause" ? 0.5 : 2;
+  return kind === "observedCause" ? 3 * DECISIVE_BIC : DECISIVE_BIC;
+}
 
 /** Whether a rival may win at all: richer ones where the fit is bad, poorer ones where what they claim is not refuted at once. */
 function worthwhile(rival: Rival, graph: ConceptGraph, rows: Rows, good: boolean): boolean {
@@ -192,7 +200,7 @@ function worthwhile(rival: Rival, graph: ConceptGraph, rows: Rows, good: boolean
       return separates(rival, graph, rows);
     case "merge":
     case "noEdge":
-      return !(good && rows.exact); // exact ranks have decided it
+      return !rows.exact; // exact ranks have decided it
     case "edgeInsteadOfLatent":
     case "crossLoading":
       return (rival.sameRanks && !rows.exact) || !good;

@@ -22,7 +22,7 @@ import {
   astype,
   array,
 } from "@provably/core-tensor";
-import { anything, check, checkOptions } from "@provably/core-tensor/internal";
+import { anything, checkOptions } from "@provably/core-tensor/internal";
 import { checkNumber } from "../../internal/check.js";
 import type { FlowValue } from "./family.js";
 

@@ -1,6 +1,6 @@
 /** The simple rival: knows which words are praise and which are blame, and swaps them. */
 import { ShapeError, toTypedArray } from "@provably/core-tensor";
-import { anything, check, checkOptions } from "@provably/core-tensor/internal";
+import { anything, checkOptions } from "@provably/core-tensor/internal";
 import { checkNumbers, checkStrings } from "../../internal/check.js";
 import { type RngKey, foldIn, uniform } from "@provably/core-tensor/random";
 import { polarityWords } from "../evaluate/style.js";

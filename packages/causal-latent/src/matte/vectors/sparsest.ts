@@ -6,7 +6,7 @@ import {
   array,
   toTypedArray,
 } from "@provably/core-tensor";
-import { anything, check, checkOptions } from "@provably/core-tensor/internal";
+import { anything, checkOptions } from "@provably/core-tensor/internal";
 import { svd } from "@provably/core-tensor/linalg";
 import { checkNumber } from "../../internal/check.js";
 

@@ -351,7 +351,7 @@ function listOf01(x: unknown) {
   const fault = numberList(x);
   if (fault !== undefined) return fault;
   const list = x as ArrayLike<number>;
-  const at = Array.prototype.findIndex.call(list, (v: number) => v !== 0 && v !== 1) as number;
+  const at = Array.from(list).findIndex((v) => v !== 0 && v !== 1);
   return at < 0
     ? undefined
     : { path: `[${at}]`, expected: "0 (seen) or 1 (masked)", got: list[at] };
