@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
-const FIRST = "816cf12";
+const FIRST = "b316e0f";
 const git = (...args) => spawnSync("git", args, { cwd: root, encoding: "utf8" });
 const known = git("merge-base", "--is-ancestor", FIRST, "HEAD").status === 0;
 

@@ -10,7 +10,9 @@ const root = fileURLToPath(new URL("../../", import.meta.url));
 const UNKNOWN = "notAnOption";
 
 /** Functions that no example can call, with the reason. */
-const WITHOUT_CALL = new Map([]);
+const WITHOUT_CALL = new Map([
+  ["score-diffusion loadOnnxModel", "needs a file and the optional runtime"],
+]);
 
 /** The source file of every entry, by the name under which users import it. */
 function entries() {
@@ -101,7 +103,9 @@ async function answer(f, label, args, at) {
     if (typeof result?.next === "function") await result.next();
   } catch (error) {
     const { message, code } = error;
-    const named = message?.startsWith(`${name}: `) && message.includes(`"${UNKNOWN}"`);
+    // samplers of a family bear their order or parts in their names: deis-3, repaint(ddim)
+    const named =
+      new RegExp(`^${name}(-\\d|\\(.*\\))?: `).test(message) && message.includes(`"${UNKNOWN}"`);
     return named && code === "ERR_DOMAIN" ? undefined : `${error?.name}: ${message}`.slice(0, 200);
   }
   return "accepts it";

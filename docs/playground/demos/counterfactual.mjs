@@ -42,7 +42,7 @@ export async function compute({ domain, count, flip }, report) {
     test.sentences.filter((_, i) => written[i] === test.counterfactuals[i]).length /
     test.sentences.length;
   return {
-    picture: `<table><thead><tr>${["review", "the model", "the truth", "antonyms"].map((name) => `<th scope="col">${name}</th>`).join("")}</tr></thead><tbody>${cells.map((row) => `<tr>${row}</tr>`).join("")}</tbody></table>`,
+    picture: `<table tabindex="0" aria-label="Reviews and what they would have been"><thead><tr>${["review", "the model", "the truth", "antonyms"].map((name) => `<th scope="col">${name}</th>`).join("")}</tr></thead><tbody>${cells.map((row) => `<tr>${row}</tr>`).join("")}</tbody></table>`,
     facts: [
       ["word for word the true counterfactual, all domains", `${(100 * exact).toFixed(0)} %`],
     ],

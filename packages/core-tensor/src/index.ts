@@ -197,3 +197,4 @@ export {
   TracerLeakError,
   isCoreTensorError,
 } from "./errors.js";
+export type { NestedNumbers } from "./array/ndarray.js";

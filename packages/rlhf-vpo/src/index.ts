@@ -34,7 +34,7 @@ export {
 export { rpoLoss, selmLoss, xpoLoss } from "./losses/dpo-plus.js";
 export { cpoLoss, orpoLoss, simpoLoss, slicLoss } from "./losses/reference-free.js";
 export { ktoLoss, type KtoOptions, type UnpairedBatch } from "./losses/kto.js";
-export { differentiable } from "./losses/differentiable.js";
+export { differentiable, type Differentiable } from "./losses/differentiable.js";
 export type {
   BetaOptions,
   LossOptions,

@@ -28,7 +28,7 @@ function hasher() {
       if (!(x instanceof DataView)) for (const v of x) if (typeof v === "number") number(v);
     } else if (Array.isArray(x)) for (const v of x) walk(v, depth + 1);
     else if ("stride" in x && "data" in x) {
-      if (Symbol.toPrimitive in x) return; // a traced array
+      if ("trace" in x) return; // a traced array
       walk(x.shape, depth + 1);
       walk(x.data, depth + 1);
     } else if (Object.getPrototypeOf(x) === Object.prototype || Object.getPrototypeOf(x) === null)

@@ -139,7 +139,7 @@ const shaped = (op, make, bound = equal, dtypes = ALL) => ({
   make(g) {
     const dtype = g.oneOf(dtypes);
     const shape = g.filled(1 + g.pick(3), 4);
-    const { spec, x } = input(g, dtype, shape, "wild");
+    const { spec, x } = input(g, dtype, shape, bound.tame ? "tame" : "wild");
     const { attrs = {}, call, others = [] } = make(g, shape, dtype);
     return { inputs: [spec, ...others.map((o) => o.spec)], arrays: [x, ...others.map((o) => o.x)], attrs, call, bound }; // prettier-ignore
   },

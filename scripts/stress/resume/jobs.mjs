@@ -83,7 +83,7 @@ const baseline = (method, options) => (state, save) => {
 function inPieces(state, save, total, each, train) {
   let run = { state };
   for (let done = state?.step ?? 0; done < total; done += each) {
-    run = train({ steps: each, ...(run.state && { state: run.state }) });
+    run = train({ numSteps: each, ...(run.state && { state: run.state }) });
     if (done + each < total) save(run.state);
   }
   return run;

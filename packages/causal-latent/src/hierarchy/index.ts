@@ -69,6 +69,7 @@ export {
   type RankAnswer,
   type RankOracle,
   type RankSide,
+  type DataOracleOptions,
 } from "./search/oracle.js";
 export {
   bootstrapHierarchy,

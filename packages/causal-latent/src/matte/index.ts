@@ -111,7 +111,7 @@ export {
   type NgramModel,
 } from "./evaluate/fluency.js";
 export { antonymBaseline } from "./text/antonym.js";
-export { loadMatte, saveMatte } from "./model/save.js";
+export { loadMatte, saveMatte, type SaveOptions } from "./model/save.js";
 
 // certificates
 export {

@@ -75,7 +75,10 @@ export interface NdArray<D extends DType = DType> {
   [Symbol.toPrimitive](hint: string): string;
 }
 
-/** Numbers in lists in lists, as deep as an array has axes. */
+/**
+ * Numbers in lists in lists, as deep as an array has axes.
+ * @category Options
+ */
 export type NestedNumbers = number | readonly NestedNumbers[];
 
 /** The concrete array. Not exported by the package: arrays are made by functions. */

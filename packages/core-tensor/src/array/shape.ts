@@ -69,9 +69,7 @@ export function checkShape(
   argument = "shape",
 ): asserts shape is number[] {
   if (!Array.isArray(shape))
-    throw new ShapeError(
-      `${fn}: ${argument} must be a list such as [2, 3], got ${show(shape)}`,
-    );
+    throw new ShapeError(`${fn}: ${argument} must be a list such as [2, 3], got ${show(shape)}`);
   let size = 1;
   for (const extent of shape as unknown[]) {
     if (typeof extent !== "number" || !Number.isInteger(extent) || extent < 0)

@@ -12,8 +12,11 @@ import {
 import { anyFunction, anyRecord, check, mapOf, show, tensor } from "@provably/core-tensor/internal";
 import { read } from "../arrays.js";
 
-/** What {@link differentiable} needs of a loss. */
-interface Differentiable {
+/**
+ * What {@link differentiable} needs of a loss.
+ * @category Options
+ */
+export interface Differentiable {
   readonly loss: number;
   readonly gradient: Readonly<Record<string, NdArray<"float64">>>;
 }

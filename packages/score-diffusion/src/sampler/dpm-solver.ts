@@ -1,6 +1,6 @@
 /** Exponential integrators of second order in λ = ln(α/σ). */
 import { type NdArray, add, mul } from "@provably/core-tensor";
-import { anyRecord, check } from "@provably/core-tensor/internal";
+import { type Schema, checkOptions, trueOrFalse } from "@provably/core-tensor/internal";
 import { type NoiseLevel, levelOfLambda } from "../schedule/level.js";
 import type { Schedule } from "../schedule/schedule.js";
 import type { Process } from "./drive.js";
@@ -132,8 +132,10 @@ function* extrapolated(
   };
 }
 
-function multistepTable(options: MultistepOptions): Sampler<DpmRow>["table"] {
-  const { lowerOrderFinal } = check("dpmSolver", "options", options, anyRecord);
+const MULTISTEP: Schema<MultistepOptions> = { lowerOrderFinal: trueOrFalse };
+
+function multistepTable(fn: string, options: MultistepOptions): Sampler<DpmRow>["table"] {
+  const { lowerOrderFinal } = checkOptions<MultistepOptions>(fn, options, MULTISTEP);
   return (schedule, tableOptions) =>
     rows(schedule, tableOptions, lowerOrderFinal ?? schedule.alphaBar.length < 15);
 }
@@ -161,7 +163,7 @@ export function dpmSolverPlusPlus2M(options: MultistepOptions = {}): Sampler<Dpm
       name: "dpmSolverPlusPlus2M",
       numNoises: 0,
       order: secondOrder,
-      table: multistepTable(options),
+      table: multistepTable("dpmSolverPlusPlus2M", options),
       *step(state, row) {
         const { x0, line } = yield* extrapolated(state, row);
         const { level, to, h } = row;
@@ -197,7 +199,7 @@ export function dpmSolverSde2M(options: MultistepOptions = {}): Sampler<DpmRow> 
       name: "dpmSolverSde2M",
       numNoises: 1,
       order: { expected: [0.7, 1.6], source: "first order on paths" },
-      table: multistepTable(options),
+      table: multistepTable("dpmSolverSde2M", options),
       *step(state, row, [z]) {
         const { x0, line } = yield* extrapolated(state, row);
         const { level, to, h } = row;

@@ -9,7 +9,7 @@ export { modelConfig, type ModelConfig, type ModelFamily } from "./model/config.
 export type { Activation } from "./model/activation.js";
 export { ropeFrequencies, type RopeConfig, type RopeScaling } from "./model/rope.js";
 export type { Parameters } from "./model/parameters.js";
-export { randomParameters } from "./model/random.js";
+export { randomParameters, type RandomOptions } from "./model/random.js";
 export { logits } from "./model/differentiable.js";
 // running models
 export {
@@ -34,7 +34,13 @@ export type { FeedForward, FeedForwardBlock } from "./runtime/feed-forward.js";
 // files
 export { loadModel, type LoadOptions } from "./files/load.js";
 export { loadTokenizer, type Tokenizer } from "./files/tokenizer.js";
-export { filesFromFolder, filesFromMemory, filesFromUrl, type ModelFiles } from "./files/source.js";
+export {
+  filesFromFolder,
+  filesFromMemory,
+  filesFromUrl,
+  type ModelFiles,
+  type FetchOptions,
+} from "./files/source.js";
 // sparsity
 export {
   readPrompt,
@@ -49,6 +55,7 @@ export {
   neuronStatistic,
   type FeedForwardStatistics,
   type NeuronStatistic,
+  type MergeOptions,
 } from "./sparsity/statistic.js";
 export {
   selectNeurons,
@@ -89,6 +96,7 @@ export {
   flockingHeatMap,
   giniCoefficient,
   jaccardSimilarity,
+  type HeatMapOptions,
 } from "./measure/similarity.js";
 export { costModel, type Cost, type CostOptions } from "./measure/cost.js";
 // certificates
@@ -100,4 +108,5 @@ export {
   type ContinuationCertificateOptions,
   type ModelCertificateOptions,
   type SparsitySavings,
+  type SavingsOptions,
 } from "./measure/certificate.js";

@@ -11,6 +11,7 @@ export {
   type AreaPartition,
   type AreaPartitionOptions,
   type SpatialDistribution,
+  type DistributionOptions,
 } from "./data/distribution.js";
 export type { Latent } from "./data/latent.js";
 export {
@@ -22,12 +23,16 @@ export {
   sampleMaskedImages,
   type MaskedImage,
   type SpatialImage,
+  type MaskOptions,
+  type RenderOptions,
+  type EnumerateOptions,
 } from "./data/sampling.js";
 export {
   decouplingAtZero,
   informationGap,
   powerLawAreaSizes,
   type AreaSetting,
+  type PowerLaw,
 } from "./data/information-gap.js";
 
 // the one-layer attention model
@@ -36,6 +41,7 @@ export {
   toDenseQ,
   zeroCorrelations,
   type Correlations,
+  type BasisOptions,
 } from "./theory/correlations.js";
 export {
   areaAttentionScores,
@@ -61,6 +67,7 @@ export {
   trainTokenContrastive,
   type TokenContrastiveOptions,
   type TokenSummary,
+  type TemperatureOptions,
 } from "./theory/contrastive-tokens.js";
 export { optimalReconstructionLoss, reconstructionLossAtZero } from "./theory/closed-forms.js";
 
@@ -86,16 +93,20 @@ export {
   certifyPhases,
   certifyReconstruction,
   type CertifyReconstructionOptions,
+  type AreaCertificateOptions,
+  type PhaseCertificateOptions,
 } from "./theory/certificates.js";
 
 // attention maps of any model
-export { attentionFromQK, attentionFromTensor } from "./attention/input.js";
+export { attentionFromQK, attentionFromTensor, type ScaleOptions } from "./attention/input.js";
 export type { AttentionInput } from "./attention/tensor.js";
 export {
   areaAttention,
   dropTokens,
   heavyHitters,
   receivedAttention,
+  type AreaOptions,
+  type DropOptions,
 } from "./attention/received.js";
 export { attentionRollout, topKAttention } from "./attention/rollout.js";
 // metrics of attention maps
@@ -107,6 +118,7 @@ export {
   coverageCount,
   participationRatio,
   topKMass,
+  type EntropyOptions,
 } from "./attention/spread.js";
 export { attentionDistance, type AttentionDistanceOptions } from "./attention/distance.js";
 export {
@@ -128,8 +140,19 @@ export {
 export { DivergenceError } from "./errors.js";
 
 // a small vision transformer and its masked pretraining
-export { patchify, sinCosPositionEmbedding2d, unpatchify } from "./vit/patches.js";
-export { maskingFromOrder, randomMasking, type Masking } from "./vit/masking.js";
+export {
+  patchify,
+  sinCosPositionEmbedding2d,
+  unpatchify,
+  type UnpatchOptions,
+} from "./vit/patches.js";
+export {
+  maskingFromOrder,
+  randomMasking,
+  type Masking,
+  type MaskingOptions,
+  type OrderOptions,
+} from "./vit/masking.js";
 export {
   createMaskedAutoencoder,
   type FullConfig,
@@ -154,13 +177,22 @@ export {
   type ContrastivePretrainingOptions,
 } from "./vit/contrastive.js";
 // what it learnt
-export { encode, imageFeatures, type Encoded } from "./vit/encode.js";
+export {
+  encode,
+  imageFeatures,
+  type Encoded,
+  type EncodeOptions,
+  type FeatureOptions,
+} from "./vit/encode.js";
 export {
   knnProbe,
   logisticProbe,
   ridgeProbe,
   type LabelledFeatures,
   type ProbeResult,
+  type RidgeOptions,
+  type LogisticOptions,
+  type KnnOptions,
 } from "./vit/probes.js";
 export {
   certifyPretraining,
@@ -168,14 +200,31 @@ export {
   meanPatchError,
   reconstructImages,
   type MaskedError,
+  type PretrainingCertificateOptions,
 } from "./vit/evaluate.js";
 
 // pictures: SVG text and PNG bytes, without a browser
-export { plotAreaAttention, plotCorrelations, plotLayerMetric, plotLoss } from "./plot/curves.js";
+export {
+  plotAreaAttention,
+  plotCorrelations,
+  plotLayerMetric,
+  plotLoss,
+  type AreaCurveOptions,
+  type LossOptions,
+} from "./plot/curves.js";
 export {
   plotAttentionGrid,
   plotAttentionMap,
   plotPartition,
   plotReconstruction,
+  type MapOptions,
+  type CellOptions,
+  type PixelOptions,
+  type GridOptions,
 } from "./plot/maps.js";
-export { heatmapPng, imageGridPng, type HeatmapOptions } from "./plot/png.js";
+export {
+  heatmapPng,
+  imageGridPng,
+  type HeatmapOptions,
+  type ImageGridOptions,
+} from "./plot/png.js";

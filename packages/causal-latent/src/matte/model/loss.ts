@@ -25,9 +25,15 @@ import {
   treeMap,
   where,
 } from "@provably/core-tensor";
-import { anyRecord, check } from "@provably/core-tensor/internal";
+import {
+  type Schema,
+  anyRecord,
+  check,
+  checkOptions,
+  nonNegativeNumber,
+} from "@provably/core-tensor/internal";
 import { pieces } from "../flow/bins.js";
-import { checkArray, checkNumber } from "../../internal/check.js";
+import { checkArray } from "../../internal/check.js";
 import { asArray } from "../internal/arrays.js";
 import { checkLabels, checkObserved, checkWords } from "./check-observed.js";
 import type { MatteConfig } from "./config.js";
@@ -83,6 +89,8 @@ export interface LossFactors {
   /** On sparsity and overlap; default 1. */
   readonly sparsity?: number;
 }
+
+const FACTORS: Schema<LossFactors> = { divergence: nonNegativeNumber, sparsity: nonNegativeNumber };
 
 /**
  * One-sample divergence of a Gaussian posterior from a flow prior, a row each,
@@ -266,9 +274,7 @@ export function matteLoss(
 ): { readonly loss: number; readonly parts: MatteParts } {
   const fn = "matteLoss";
   const { config, params } = checkModel(fn, model);
-  const { divergence: kl = 1, sparsity = 1 } = check(fn, "factors", factors, anyRecord);
-  for (const [name, value] of Object.entries({ divergence: kl, sparsity }))
-    checkNumber(fn, `factors.${name}`, value, "be ≥ 0", (x) => x >= 0);
+  const { divergence: kl = 1, sparsity = 1 } = checkOptions<LossFactors>(fn, factors, FACTORS);
   const { observed, labels, inputs } = check(fn, "batch", batch, anyRecord);
   checkObserved(fn, config, observed);
   checkLabels(fn, labels, observed.shape[0]!);

@@ -1,6 +1,15 @@
 /** Models and training states as bytes, in the `.safetensors` format: weights by their path, the configuration as text. */
 import { FormatError, type NdArray, isNdArray } from "@provably/core-tensor";
-import { anyRecord, check, show } from "@provably/core-tensor/internal";
+import {
+  type Guard,
+  check,
+  anyRecord,
+  checkOptions,
+  mapOf,
+  anyString,
+  anything,
+  show,
+} from "@provably/core-tensor/internal";
 import { decodeSafetensors, encodeSafetensors } from "@provably/core-tensor/io";
 import { type MatteConfig, checkConfig } from "./config.js";
 import { type Matte, checkModel, checkParams } from "./params.js";
@@ -39,6 +48,20 @@ function unflatten(tensors: Readonly<Record<string, NdArray>>): Record<string, u
 }
 
 /**
+ * Options of {@link saveMatte}.
+ * @category Models
+ */
+export interface SaveOptions {
+  /** Training state that goes into the file too. */
+  readonly state?: MatteState;
+  /** Text by name, for whoever reads the file. */
+  readonly metadata?: Readonly<Record<string, string>>;
+}
+
+/** A state is checked against the configuration. */
+const SAVE = { state: anything as Guard<MatteState>, metadata: mapOf(anyString) };
+
+/**
  * A model as the bytes of a `.safetensors` file, and with `state` everything that training needs to go on.
  *
  * @param model - see {@link Matte}
@@ -54,15 +77,9 @@ function unflatten(tensors: Readonly<Record<string, NdArray>>): Record<string, u
  * ```
  * @category Training
  */
-export function saveMatte(
-  model: Matte,
-  options: {
-    readonly state?: MatteState;
-    readonly metadata?: Readonly<Record<string, string>>;
-  } = {},
-): Uint8Array {
+export function saveMatte(model: Matte, options: SaveOptions = {}): Uint8Array {
   const { config, params } = checkModel("saveMatte", model);
-  const { state, metadata } = check("saveMatte", "options", options, anyRecord);
+  const { state, metadata } = checkOptions<SaveOptions>("saveMatte", options, SAVE);
   if (state !== undefined) checkState("saveMatte", config, state);
   const tensors: Record<string, NdArray> = {};
   flatten(params, "params", tensors);

@@ -9,7 +9,6 @@ import type { TypedArrayOf } from "../../array/dtype.js";
 import { DomainError } from "../../errors.js";
 import { Crew, type KernelModule } from "./crew.js";
 import { MAX_PAGES } from "./encode.js";
-import type { Step } from "./machine.js";
 import { sharedModule } from "./shared.js";
 import { FAMILIES, type Family, type FloatType, type Kernel } from "./static-kernels.js";
 
@@ -47,7 +46,7 @@ export class Store {
   resultBytes = 0;
 
   /** Stands around every step of programs made from now on; tests set it to see what a step touches. */
-  watch: ((step: Step) => Step) | undefined;
+  watch: (<S extends object>(step: S) => S) | undefined;
 
   /** Threads that work on this memory; undefined for a memory of one thread. */
   readonly crew: Crew | undefined;

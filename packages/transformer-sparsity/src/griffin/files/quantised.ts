@@ -6,13 +6,7 @@
  */
 import { type NdArray, FormatError, array, toTypedArray } from "@provably/core-tensor";
 import { type JsonObject, jsonReader, parseJson } from "../model/json.js";
-import type { TensorStore } from "./tensors.js";
-
-/** The tensors of a file as they are stored. */
-export interface StoredTensors extends TensorStore {
-  /** Element type as the file names it. */
-  type(name: string): string;
-}
+import type { StoredTensors, TensorStore } from "./tensors.js";
 
 /** The parts of one matrix: numbers and shape of a tensor by its ending, undefined where it is absent. */
 interface Parts {

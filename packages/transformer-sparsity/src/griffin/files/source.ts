@@ -52,7 +52,11 @@ export function filesFromMemory(files: Readonly<Record<string, Uint8Array | Blob
   };
 }
 
-interface FetchOptions {
+/**
+ * Options of {@link filesFromUrl}.
+ * @category Files
+ */
+export interface FetchOptions {
   readonly fetch?: typeof fetch;
 }
 const FETCH = { fetch: anyFunction };

@@ -7,13 +7,18 @@ import {
   safetensorsTable,
 } from "@provably/core-tensor/io";
 import { jsonReader, parseJson } from "../model/json.js";
-import type { StoredTensors } from "./quantised.js";
 import { type ModelFiles, readWhole } from "./source.js";
 
 /** Tensors by name, each read when asked for. */
 export interface TensorStore {
   readonly names: readonly string[];
   read(name: string): Promise<NdArray>;
+}
+
+/** The tensors of a file as they are stored. */
+export interface StoredTensors extends TensorStore {
+  /** Element type as the file names it. */
+  type(name: string): string;
 }
 
 /** Largest list of shards that is read. */

@@ -333,7 +333,11 @@ export interface SparsitySavings {
   readonly idealSpeedup: number;
 }
 
-interface SavingsOptions {
+/**
+ * Options of {@link sparsitySavings}.
+ * @category Certificates
+ */
+export interface SavingsOptions {
   readonly context?: number;
 }
 const SAVINGS = { context: nonNegativeNumber };

@@ -62,7 +62,11 @@ export function expectedJaccard(numNeurons: number, k: number): number {
   return sum;
 }
 
-interface HeatMapOptions {
+/**
+ * Options of {@link flockingHeatMap}.
+ * @category Measures
+ */
+export interface HeatMapOptions {
   readonly maxTokens?: number;
   readonly maxNeurons?: number;
 }

@@ -6,7 +6,11 @@ import { type RngKey, foldIn, normal } from "@provably/core-tensor/random";
 import { type ModelConfig, checkConfig } from "./config.js";
 import { tensorShapes } from "./parameters.js";
 
-interface RandomOptions {
+/**
+ * Options of {@link randomParameters}.
+ * @category Models
+ */
+export interface RandomOptions {
   readonly scale?: number;
 }
 const RANDOM = { scale: nonNegativeNumber };

@@ -153,7 +153,11 @@ export function neuronScores(statistic: NeuronStatistic): Float64Array {
   return check("neuronScores", "statistic", statistic, shape).sumSquares.map(Math.sqrt);
 }
 
-interface MergeOptions {
+/**
+ * Options of {@link mergeStatistics}.
+ * @category Sparsity
+ */
+export interface MergeOptions {
   readonly decay?: number;
 }
 const MERGE = { decay: numberIn(0, 1) };

@@ -35,7 +35,11 @@ export function attentionFromTensor(input: AttentionInput | Uint8Array): NdArray
   return array(data, { shape: [...shape] });
 }
 
-interface ScaleOptions {
+/**
+ * Options of {@link attentionFromQK}.
+ * @category Attention maps
+ */
+export interface ScaleOptions {
   readonly scale?: number;
 }
 const SCALE = { scale: finiteNumber };

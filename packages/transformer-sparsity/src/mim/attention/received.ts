@@ -74,7 +74,11 @@ export function heavyHitters(attention: AttentionInput, k: number): NdArray {
   return array(out, { shape: [...stack, k], copy: false });
 }
 
-interface AreaOptions {
+/**
+ * Options of {@link areaAttention}.
+ * @category Attention metrics
+ */
+export interface AreaOptions {
   readonly mask?: ArrayLike<number>;
 }
 const AREA = { mask: numberList };
@@ -131,7 +135,11 @@ export function areaAttention(
   return array(out, { shape: [...stack, queries, numLabels], copy: false });
 }
 
-interface DropOptions {
+/**
+ * Options of {@link dropTokens}.
+ * @category Attention maps
+ */
+export interface DropOptions {
   readonly renormalize?: boolean;
 }
 const DROP = { renormalize: trueOrFalse };

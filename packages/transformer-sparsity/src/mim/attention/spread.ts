@@ -10,7 +10,11 @@ export function rowEntropy(row: Float64Array): number {
   return total;
 }
 
-interface EntropyOptions {
+/**
+ * Options of {@link attentionEntropy}.
+ * @category Attention metrics
+ */
+export interface EntropyOptions {
   readonly normalized?: boolean;
 }
 const ENTROPY = { normalized: trueOrFalse };

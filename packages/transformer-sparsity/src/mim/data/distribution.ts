@@ -77,7 +77,11 @@ export function createSpatialDistribution(
   return build(fn, clusters, latent);
 }
 
-interface DistributionOptions {
+/**
+ * Options of {@link createSpatialDistribution}.
+ * @category Data
+ */
+export interface DistributionOptions {
   readonly latent?: Latent;
 }
 const DISTRIBUTION = { latent: anyRecord };

@@ -40,7 +40,11 @@ export function informationGap(numPatches: number, globalSize: number, localSize
   return (2 * Math.log(globalSize) - Math.log(localSize)) / Math.log(numPatches) - 1;
 }
 
-interface PowerLaw {
+/**
+ * Options of {@link powerLawAreaSizes}.
+ * @category Data
+ */
+export interface PowerLaw {
   readonly numPatches: number;
   readonly globalExponent: number;
   readonly localExponent: number;

@@ -94,7 +94,10 @@ export function sampleImage(world: SpatialDistribution, key: RngKey): SpatialIma
   return drawImage(world, key);
 }
 
-/** Options of those that only hide patches. */
+/**
+ * Options of those that only hide patches.
+ * @category Options
+ */
 export interface MaskOptions {
   readonly maskRatio?: number;
 }
@@ -194,7 +197,11 @@ export function drawMaskedImages(
   });
 }
 
-interface RenderOptions {
+/**
+ * Options of {@link renderImage}.
+ * @category Data
+ */
+export interface RenderOptions {
   readonly features?: NdArray;
 }
 const RENDER = { features: tensor };
@@ -238,7 +245,11 @@ export function renderImage(
   return matmul(coordinates, features);
 }
 
-interface EnumerateOptions extends MaskOptions {
+/**
+ * Options of {@link enumerateImages}.
+ * @category Data
+ */
+export interface EnumerateOptions extends MaskOptions {
   readonly limit?: number;
 }
 const ENUMERATE = { ...MASK, limit: positiveNumber };

@@ -16,12 +16,20 @@ import { type QueryHistory, checkHistory } from "../theory/history.js";
 import { PHASES, type PhaseOptions, detectPhases } from "../theory/phases.js";
 import type { HeadSummary } from "../attention/summary.js";
 
-interface AreaOptions {
+/**
+ * Options of {@link plotAreaAttention}.
+ * @category Pictures
+ */
+export interface AreaCurveOptions {
   readonly global?: number;
 }
 const AREA = { global: PHASES.global };
 
-interface LossOptions {
+/**
+ * Options of {@link plotLoss}.
+ * @category Pictures
+ */
+export interface LossOptions {
   readonly optimal?: number;
 }
 const LOSS = { optimal: finiteNumber };
@@ -83,8 +91,8 @@ export function plotCorrelations(history: QueryHistory, options: PhaseOptions = 
  * ```
  * @category Pictures
  */
-export function plotAreaAttention(history: QueryHistory, options: AreaOptions = {}): string {
-  const { global = 0 } = checkOptions<AreaOptions>("plotAreaAttention", options, AREA);
+export function plotAreaAttention(history: QueryHistory, options: AreaCurveOptions = {}): string {
+  const { global = 0 } = checkOptions<AreaCurveOptions>("plotAreaAttention", options, AREA);
   checkHistory("plotAreaAttention", history, global);
   const { steps, areaAttention, target } = history;
   const rest = areaAttention.map((row) =>

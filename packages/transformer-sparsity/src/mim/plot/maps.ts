@@ -22,23 +22,39 @@ import { COLOURS, drawing, label, picture, rectangle } from "../internal/svg.js"
 import { type SpatialDistribution, checkWorld } from "../data/distribution.js";
 import { heatmapPng, imageGridPng } from "./png.js";
 
-interface GridOptions {
+/**
+ * Options of {@link plotPartition}.
+ * @category Pictures
+ */
+export interface GridOptions {
   readonly grid?: readonly [number, number];
 }
 const GRID = { grid: listOf(anyNumber, 2) as Guard<readonly [number, number]> };
 
-interface MapOptions extends GridOptions {
+/**
+ * Options of {@link plotAttentionMap}.
+ * @category Pictures
+ */
+export interface MapOptions extends GridOptions {
   readonly query?: number;
   readonly title?: string;
 }
 const MAP = { ...GRID, query: anyNumber, title: anyString };
 
-interface CellOptions {
+/**
+ * Options of {@link plotAttentionGrid}.
+ * @category Pictures
+ */
+export interface CellOptions {
   readonly cell?: number;
 }
 const CELL = { cell: positiveNumber };
 
-interface PixelOptions {
+/**
+ * Options of {@link plotReconstruction}.
+ * @category Pictures
+ */
+export interface PixelOptions {
   readonly scale?: number;
 }
 const PIXEL = { scale: wholeNumber() };

@@ -61,7 +61,11 @@ export function heatmapPng(matrix: NdArray, options: HeatmapOptions = {}): Uint8
   return encode({ width, height, data, channels: 3, depth: 8 });
 }
 
-interface ImageGridOptions {
+/**
+ * Options of {@link imageGridPng}.
+ * @category Pictures
+ */
+export interface ImageGridOptions {
   readonly scale?: number;
   readonly gap?: number;
 }

@@ -139,7 +139,11 @@ function everyImage(
   }
 }
 
-interface AreaCertificateOptions {
+/**
+ * Options of {@link certifyAreaAttention}.
+ * @category Certificates
+ */
+export interface AreaCertificateOptions {
   readonly toward?: "own" | "global";
   readonly least?: number;
   readonly maskRatio?: number;
@@ -207,7 +211,11 @@ export function certifyAreaAttention(
   });
 }
 
-interface PhaseCertificateOptions extends PhaseOptions {
+/**
+ * Options of {@link certifyPhases}.
+ * @category Certificates
+ */
+export interface PhaseCertificateOptions extends PhaseOptions {
   readonly maskRatio?: number;
 }
 const PHASE = { ...PHASES, maskRatio: RATIO };

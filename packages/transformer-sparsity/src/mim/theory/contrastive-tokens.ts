@@ -128,7 +128,11 @@ function checkDense(fn: string, world: SpatialDistribution, denseQ: NdArray): vo
     );
 }
 
-interface TemperatureOptions {
+/**
+ * Options of {@link tokenContrastiveLoss}.
+ * @category Objectives
+ */
+export interface TemperatureOptions {
   readonly temperature?: number;
 }
 const TEMPERATURE = { temperature: positiveNumber };

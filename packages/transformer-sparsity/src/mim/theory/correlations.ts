@@ -45,7 +45,11 @@ export function zeroCorrelations(world: SpatialDistribution): Correlations {
   };
 }
 
-interface BasisOptions {
+/**
+ * Options of {@link toDenseQ}.
+ * @category Model
+ */
+export interface BasisOptions {
   readonly basis?: NdArray;
 }
 const BASIS = { basis: tensor };

@@ -22,13 +22,21 @@ export interface Encoded {
   readonly attention: readonly NdArray[];
 }
 
-interface EncodeOptions {
+/**
+ * Options of {@link encode}.
+ * @category Options
+ */
+export interface EncodeOptions {
   readonly attention?: boolean;
   readonly batchSize?: number;
 }
 const ENCODE = { attention: trueOrFalse, batchSize: wholeNumber() };
 
-interface FeatureOptions {
+/**
+ * Options of {@link imageFeatures}.
+ * @category Evaluation
+ */
+export interface FeatureOptions {
   readonly pool?: "mean" | "class";
 }
 const FEATURES = { pool: oneOf("mean", "class") };

@@ -112,7 +112,11 @@ export function meanPatchError(
   return errorOf(mean(train.targets, { axis: 0, keepDims: true }), batch);
 }
 
-interface PretrainingCertificateOptions {
+/**
+ * Options of {@link certifyPretraining}.
+ * @category Certificates
+ */
+export interface PretrainingCertificateOptions {
   readonly ratio?: number;
 }
 const PRETRAINING = { ratio: positiveNumber };

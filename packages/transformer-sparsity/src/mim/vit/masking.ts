@@ -34,12 +34,20 @@ export interface Masking {
   readonly place: Int32Array;
 }
 
-interface OrderOptions {
+/**
+ * Options of {@link maskingFromOrder}.
+ * @category Vision transformers
+ */
+export interface OrderOptions {
   readonly maskRatio?: number;
 }
 const ORDER = { maskRatio: numberInside(0, 1) };
 
-interface MaskingOptions extends OrderOptions {
+/**
+ * Options of {@link randomMasking}.
+ * @category Vision transformers
+ */
+export interface MaskingOptions extends OrderOptions {
   readonly batch: number;
   readonly numPatches: number;
 }

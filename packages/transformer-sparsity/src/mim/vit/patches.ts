@@ -48,7 +48,11 @@ export function patchify(images: NdArray, patchSize: number): NdArray {
   ]);
 }
 
-interface UnpatchOptions {
+/**
+ * Options of {@link unpatchify}.
+ * @category Vision transformers
+ */
+export interface UnpatchOptions {
   readonly channels?: number;
   readonly grid?: readonly [number, number];
 }

@@ -100,7 +100,11 @@ function result(scores: NdArray, labels: ArrayLike<number>): ProbeResult {
   return { accuracy: right / labels.length, predictions };
 }
 
-interface RidgeOptions {
+/**
+ * Options of {@link ridgeProbe}.
+ * @category Evaluation
+ */
+export interface RidgeOptions {
   readonly penalty?: number;
 }
 const RIDGE = { penalty: positiveNumber };
@@ -146,7 +150,11 @@ export function ridgeProbe(
   return result(matmul(g, weights), test.labels);
 }
 
-interface LogisticOptions {
+/**
+ * Options of {@link logisticProbe}.
+ * @category Evaluation
+ */
+export interface LogisticOptions {
   readonly penalty?: number;
   readonly maxIterations?: number;
   readonly tolerance?: number;
@@ -216,7 +224,11 @@ export function logisticProbe(
   return { ...result(matmul(g, weights), test.labels), converged, iterations };
 }
 
-interface KnnOptions {
+/**
+ * Options of {@link knnProbe}.
+ * @category Evaluation
+ */
+export interface KnnOptions {
   readonly neighbours?: number;
 }
 const KNN = { neighbours: wholeNumber() };
