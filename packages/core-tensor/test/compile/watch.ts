@@ -80,7 +80,7 @@ function watched(step: Step): Step {
 /** What `f` compiles and runs is watched; `f` must compile its functions itself. */
 export function watching<T>(store: Store | undefined, f: () => T): T {
   if (store === undefined) return f();
-  store.watch = watched;
+  store.watch = watched as never;
   try {
     return f();
   } finally {
