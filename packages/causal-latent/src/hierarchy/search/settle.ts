@@ -20,6 +20,8 @@ export const DECISIVE_BIC = 10;
 export const QUICK = 15;
 /** Rows that an exact distribution counts for: a divergence of 10⁻⁴ nats a row is 20 units of the criterion. */
 const EXACT_ROWS = 1e5;
+/** Further random starts for the graph of exact ranks. */
+const STARTS = 12;
 
 /**
  * A graph beside the one that was found.
@@ -58,7 +60,12 @@ export interface Scorer {
   /** Entropy of the rows: no model makes them likelier. */
   readonly entropy: number;
   /** The best fit from tables of a graph nearby and from random starts; with `steps`, so many iterations from nearby alone. */
-  fit: (graph: ConceptGraph, near?: FittedHierarchy, steps?: number) => Scored | undefined;
+  fit: (
+    graph: ConceptGraph,
+    near?: FittedHierarchy,
+    steps?: number,
+    attempt?: number,
+  ) => Scored | undefined;
 }
 
 export function scorerOf(rows: Rows, key: RngKey, signal: AbortSignal | undefined): Scorer {
@@ -75,14 +82,23 @@ export function scorerOf(rows: Rows, key: RngKey, signal: AbortSignal | undefine
     rows: compact,
     size,
     entropy: entropy / compact.total,
-    fit(graph, near, steps) {
+    fit(graph, near, steps, attempt = 0) {
       signal?.throwIfAborted();
       const maxIterations = steps ?? 400;
       const starts = near === undefined ? [] : [adaptCpts(near, graph, foldIn(key, "adapted"))];
       const anew = steps === undefined || near === undefined;
       const fits = [
         ...starts.map((cpts) => scoreGraph(graph, compact, key, signal, { cpts, maxIterations })),
-        ...(anew ? [scoreGraph(graph, compact, foldIn(key, "anew"), signal)] : []),
+        ...(anew
+          ? [
+              scoreGraph(
+                graph,
+                compact,
+                foldIn(key, attempt === 0 ? "anew" : `anew ${attempt}`),
+                signal,
+              ),
+            ]
+          : []),
       ].filter((fit) => fit !== undefined);
       if (fits.length === 0) return undefined;
       return scored(fits.reduce((x, y) => (y.logLikelihood > x.logLikelihood ? y : x)));
@@ -102,8 +118,14 @@ export function settle(
   options: { readonly significance: number; readonly signal: AbortSignal | undefined },
 ): Settled | undefined {
   const { rows, size, entropy } = scorer;
-  const first = scorer.fit(start);
+  let first = scorer.fit(start);
   if (first === undefined) return undefined;
+  // exact ranks are not refuted by a fit that stopped at a local optimum
+  for (let attempt = 1; rows.exact && attempt <= STARTS; attempt++) {
+    if (fitOf(first, scorer) > 0) break;
+    const other = scorer.fit(start, undefined, undefined, attempt);
+    if (other !== undefined && other.cost < first.cost) first = other;
+  }
   let best = first;
   const steps: { text: string; nodes: readonly string[] }[] = [];
   const outdone: (Rival & Scored)[] = [];
