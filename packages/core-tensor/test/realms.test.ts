@@ -150,8 +150,7 @@ describe("an environment that refuses to be read", () => {
 describe("two copies of the package in one process", () => {
   it("take each other's arrays, know each other's errors, and say so where they cannot", async () => {
     vi.resetModules();
-    const other =
-      await import("../src/index.js");
+    const other = await import("../src/index.js");
     expect(other.array).not.toBe(array);
     const x = other.array([1, 2]);
     expect(toNested(add(x, 1))).toEqual([2, 3]);

@@ -71,11 +71,7 @@ describe("arguments of the wrong kind are refused with the function, the place a
       /numSteps must be an integer ≥ 0, got Symbol/,
       [world, key(0), { numSteps: Symbol("n") }],
     ],
-    [
-      "trainContrastive",
-      /signal must be an AbortSignal, got 3/,
-      [world, key(0), { signal: 3 }],
-    ],
+    ["trainContrastive", /signal must be an AbortSignal, got 3/, [world, key(0), { signal: 3 }]],
     ["detectPhases", /history\.steps must be given/, [{ target: 0 }]],
     [
       "certifyAreaAttention",

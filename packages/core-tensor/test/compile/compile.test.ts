@@ -148,7 +148,9 @@ describe("compile", () => {
     for (const device of [{}, { program: 1 }, 7, Symbol("gpu")])
       expect(() => compile(exp, { device: device as unknown as "js" })).toThrow(/device must be/);
     for (const k of [-1, 0.5, "0"])
-      expect(() => compile(exp, { donate: [k as number] })).toThrow(/donate\[0\] must be an integer ≥ 0/);
+      expect(() => compile(exp, { donate: [k as number] })).toThrow(
+        /donate\[0\] must be an integer ≥ 0/,
+      );
     expect(() => compile(exp, { cacheSize: 0 })).toThrow(/cacheSize/);
     let leaked: NdArray | undefined;
     compile((x: NdArray) => (leaked = add(x, 1)))(ones([1]));

@@ -39,8 +39,7 @@ const FORMS: Readonly<Record<string, (v: number[]) => ArrayInput>> = {
   Int32Array: (v) => Int32Array.from(v) as unknown as ArrayInput,
   Uint8Array: (v) => Uint8Array.from(v.map(Math.abs)) as unknown as ArrayInput,
   "scijs ndarray": (v) => ndarray(Float64Array.from(v), [v.length]),
-  "reversed scijs ndarray": (v) =>
-    ndarray(Float64Array.from(v), [v.length], [-1], v.length - 1),
+  "reversed scijs ndarray": (v) => ndarray(Float64Array.from(v), [v.length], [-1], v.length - 1),
   array: (v) => array(v),
   float64: (v) => array(v, { dtype: "float64" }),
 };
@@ -197,9 +196,7 @@ describe("everything that stands for an array", () => {
       expect(toNested(grad(f)(x as ArrayInput))).toEqual([2, 4]);
     expect(toNested(grad(({ b }: { b: number }) => square(b))({ b: 3 }).b)).toBe(6);
     expect(toNested(compile(grad(f))([1, 2]))).toEqual([2, 4]);
-    expect(toNested(vmap((x: ArrayInput) => square(x))([1, 2] as ArrayInput))).toEqual([
-      1, 4,
-    ]);
+    expect(toNested(vmap((x: ArrayInput) => square(x))([1, 2] as ArrayInput))).toEqual([1, 4]);
   });
 
   it("is pinned where it is an array of any make", () => {
@@ -251,12 +248,9 @@ describe("fields of trees", () => {
     );
     expect(toNested(branches(a).a)).toEqual([1, 2]);
     const steps = (t: { a: NdArray; b: NdArray }) =>
-      scan(
-        (c: { a: NdArray; b: NdArray }, _: null) => [{ b: mul(c.b, 2), a: c.a }, 0],
-        t,
-        null,
-        { length: 2 },
-      )[0];
+      scan((c: { a: NdArray; b: NdArray }, _: null) => [{ b: mul(c.b, 2), a: c.a }, 0], t, null, {
+        length: 2,
+      })[0];
     expect(toNested(compile(steps)({ a, b }).a)).toEqual([1, 2]);
     expect(toNested(steps({ a, b }).b)).toEqual([40, 80]);
   });
@@ -298,9 +292,7 @@ describe("fields of trees", () => {
 
 describe("what a function returns", () => {
   it("counts as arrays where it is numbers: their tangents are zero, and each member has them", () => {
-    expect(
-      jvp((_: NdArray) => 3, [array(1)], [array(1)]).map((x) => toNested(x)),
-    ).toEqual([3, 0]);
+    expect(jvp((_: NdArray) => 3, [array(1)], [array(1)]).map((x) => toNested(x))).toEqual([3, 0]);
     expect(toNested(vmap((_: NdArray) => 3)(array([1, 2])))).toEqual([3, 3]);
   });
 

@@ -113,11 +113,7 @@ describe.each(["vit_mae_tiny", "vit_simmim_tiny"])("golden %s", (name) => {
     const side = model.config.imageSize / model.config.patchSize;
     expectNear(sinCosPositionEmbedding2d(model.config.dim, [side, side]), g.pos, 1e-12);
     if (g.decPos !== null)
-      expectNear(
-        sinCosPositionEmbedding2d(model.config.decoderDim, [side, side]),
-        g.decPos,
-        1e-12,
-      );
+      expectNear(sinCosPositionEmbedding2d(model.config.decoderDim, [side, side]), g.decPos, 1e-12);
   });
 
   it("predicts, attends and measures as PyTorch does", () => {
