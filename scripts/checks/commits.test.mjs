@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
-const FIRST = "b316e0f";
+const FIRST = "b9ff17e";
 const git = (...args) => spawnSync("git", args, { cwd: root, encoding: "utf8" });
 const known = git("merge-base", "--is-ancestor", FIRST, "HEAD").status === 0;
 

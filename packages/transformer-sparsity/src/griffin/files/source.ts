@@ -57,8 +57,10 @@ export function filesFromMemory(files: Readonly<Record<string, Uint8Array | Blob
  * @category Files
  */
 export interface FetchOptions {
+  /** What asks for the files, with the signature of the global `fetch`; default that one. */
   readonly fetch?: typeof fetch;
 }
+
 const FETCH = { fetch: anyFunction };
 
 /**
