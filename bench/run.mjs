@@ -29,7 +29,7 @@ for (const [name, reason] of Object.entries(missing))
 const wanted = process.argv.slice(2);
 const files = readdirSync(`${root}packages`)
   .flatMap((name) => {
-    const folder = `${root}packages/${name}/bench/`;
+    const folder = `${here}${name}/`;
     return existsSync(folder)
       ? readdirSync(folder)
           .filter((file) => file.endsWith(".bench.mjs"))

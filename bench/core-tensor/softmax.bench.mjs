@@ -1,6 +1,6 @@
 // How fast is softmax over rows of 1024?
 import { array, softmax, toTypedArray } from "@provably/core-tensor";
-import { oneNodeSession } from "../../../bench/peers/onnx-model.mjs";
+import { oneNodeSession } from "../peers/onnx-model.mjs";
 import { numbers, pytorch } from "./data.mjs";
 
 const N = 1024;

@@ -1,6 +1,6 @@
 // How fast are transcendental functions on a large array, copies included, and how cheap is a tiny operation?
 import { add, array, exp, tanh, toTypedArray } from "@provably/core-tensor";
-import { oneNodeSession } from "../../../bench/peers/onnx-model.mjs";
+import { oneNodeSession } from "../peers/onnx-model.mjs";
 import { numbers, pytorch } from "./data.mjs";
 
 const SIZE = 2 ** 20;

@@ -1,6 +1,6 @@
 // How fast is a 3×3 convolution of a small image batch?
 import { array, conv2d, toTypedArray } from "@provably/core-tensor";
-import { oneNodeSession } from "../../../bench/peers/onnx-model.mjs";
+import { oneNodeSession } from "../peers/onnx-model.mjs";
 import { numbers, pytorch } from "./data.mjs";
 
 const [N, C, H, W, O, K] = [8, 32, 32, 32, 64, 3];

@@ -1,6 +1,6 @@
 // How fast is a square matrix product, copies of inputs and result included?
 import { array, matmul, toTypedArray } from "@provably/core-tensor";
-import { oneNodeSession } from "../../../bench/peers/onnx-model.mjs";
+import { oneNodeSession } from "../peers/onnx-model.mjs";
 import { numbers, pytorch } from "./data.mjs";
 
 const float32 = (n) => ({

@@ -11,7 +11,9 @@ const bundle = await build({
   configFile: false,
   build: {
     lib: {
-      entry: fileURLToPath(new URL("../src/exec/wasm/index.ts", import.meta.url)),
+      entry: fileURLToPath(
+        new URL("../../packages/core-tensor/src/exec/wasm/index.ts", import.meta.url),
+      ),
       formats: ["es"],
     },
     write: false,
