@@ -2,7 +2,10 @@
 import { TWO_COPIES, isBranded } from "../array/copies.js";
 import type { NdArray } from "../array/ndarray.js";
 import { kindOf } from "../array/realm.js";
+import { isRowMajor } from "../array/shape.js";
 import { type Guard, anyNumber, listOf, satisfying } from "../check/index.js";
+import { toTypedArray } from "../ops/create.js";
+import type { RngKey } from "../random/key.js";
 import { isNdArray } from "../trace/input.js";
 
 /** An array of this package. */
@@ -53,4 +56,17 @@ export function typedArray<K extends keyof TypedArrayKinds>(
       isHere(x) &&
       (length === undefined || (x as Uint8Array).length === length),
   );
+}
+
+/** A random key. */
+export const rngKey = satisfying<RngKey>(
+  "a random key, made by key(0) of core-tensor/random",
+  (x) => typeof x === "string" && /^[0-9a-f]{32}$/.test(x),
+);
+
+/** The numbers of a float64 array in row-major order: its own storage where they lie there in that order, else a copy. To be read only. */
+export function flatNumbers(x: NdArray): Float64Array {
+  return isRowMajor(x.shape, x.stride)
+    ? (x.data as Float64Array).subarray(x.offset, x.offset + x.size)
+    : (toTypedArray(x) as Float64Array);
 }

@@ -3,5 +3,5 @@
  * making of certificates. Not for users: it may change with any release.
  */
 export * from "../check/index.js";
-export { numberList, tensor, typedArray } from "./arrays.js";
+export { flatNumbers, numberList, rngKey, tensor, typedArray } from "./arrays.js";
 export { certificate } from "../certificate.js";
