@@ -8,7 +8,7 @@ function timeSteps(model, images, times) {
   let [start, end] = [0, 0];
   try {
     pretrain(model, images, key(1), {
-      epochs: times + 2,
+      numEpochs: times + 2,
       signal: controller.signal,
       onProgress({ iteration }) {
         if (iteration === 1) start = performance.now();

@@ -39,8 +39,8 @@ const test = load(digits(150, { skip: 700 }));
 function run(name, model, training, trainer) {
   const stored = new URL(`${name}.safetensors`, out);
   const state = existsSync(stored) ? decodePretrainingState(readFileSync(stored)) : undefined;
-  const total = training.epochs * Math.floor(train.labels.length / 128);
-  const bar = progressBar(`${name}: ${training.epochs} epochs`, total);
+  const total = training.numEpochs * Math.floor(train.labels.length / 128);
+  const bar = progressBar(`${name}: ${training.numEpochs} epochs`, total);
   const started = process.cpuUsage();
   let recent = [];
   const { model: trained } = trainer(model, train.images, key("digits"), {
@@ -124,7 +124,7 @@ if (!quick) {
   rows.push(
     evaluate(
       "contrastive twin",
-      run("contrastive", createContrastive(key(0), config), { epochs: 8 }, pretrainContrastive),
+      run("contrastive", createContrastive(key(0), config), { numEpochs: 8 }, pretrainContrastive),
       { reconstructs: false },
     ),
   );

@@ -1,7 +1,7 @@
 import { defineConfig } from "tsup";
 
 export default defineConfig({
-  entry: { index: "src/index.ts", griffin: "src/griffin/index.ts", mim: "src/mim/index.ts" },
+  entry: { griffin: "src/griffin/index.ts", mim: "src/mim/index.ts" },
   format: ["esm", "cjs"],
   dts: true,
   sourcemap: true,

@@ -98,7 +98,7 @@ function pretraining(progress) {
   const load = ({ images, count }) => array(Float32Array.from(images), { shape: [count, 28, 28] });
   const [train, test] = [load(digits(700)), load(digits(50, { skip: 700 }))];
   const { config, training } = digitRecipes.quick;
-  const bar = progress("masked pretraining on 7000 digits", training.epochs * 54);
+  const bar = progress("masked pretraining on 7000 digits", training.numEpochs * 54);
   const quick = pretrain(createMaskedAutoencoder(SEED, config), train, SEED, {
     ...training,
     onProgress: ({ iteration }) => bar.step(iteration),

@@ -42,7 +42,7 @@ const call = (f: unknown, ...args: unknown[]): unknown =>
 
 describe("arguments of the wrong kind are refused with the function, the place and what was given", () => {
   it.each<[string, RegExp, unknown[]]>([
-    ["renderImage", /world must be an object, got undefined/, []],
+    ["renderImage", /distribution must be an object, got undefined/, []],
     [
       "renderImage",
       /image\.cluster must be an integer ≥ 0, got Symbol/,
@@ -50,10 +50,10 @@ describe("arguments of the wrong kind are refused with the function, the place a
     ],
     [
       "sampleImage",
-      /world\.areaOf\[0\] must be what createSpatialDistribution makes it/,
+      /distribution\.areaOf\[0\] must be what createSpatialDistribution makes it/,
       [{ ...world, areaOf: [[0, 0, 0, 0]] }, key(0)],
     ],
-    ["sampleImage", /world\.numFeatures/, [{ ...world, numFeatures: 1e9 }, key(0)]],
+    ["sampleImage", /distribution\.numFeatures/, [{ ...world, numFeatures: 1e9 }, key(0)]],
     ["createSpatialDistribution", /clusters\[0\]\[1\] must be a list, got 3/, [[[[0], 3]]]],
     [
       "createSpatialDistribution",

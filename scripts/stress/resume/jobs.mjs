@@ -186,14 +186,14 @@ export const jobs = {
 
   pretrain: (state, save) =>
     pretrain(createMaskedAutoencoder(key(7), small), images(), key(8), {
-      epochs: 16,
+      numEpochs: 16,
       batchSize: 64,
       ...kept(state, save),
     }).model.params,
 
   pretrainContrastive: (state, save) =>
     pretrainContrastive(createContrastive(key(7), small), images(), key(8), {
-      epochs: 8,
+      numEpochs: 8,
       batchSize: 32,
       ...kept(state, save),
     }).model.params,

@@ -156,7 +156,7 @@ describe("the models of the reference run", { timeout: 600_000 }, () => {
         createContrastive(key(0)),
         digits(0, 700).images,
         key("digits"),
-        { epochs: 8 },
+        { numEpochs: 8 },
       );
       const { loss, layers } = run("simclr_2");
       expect(Math.abs(mean(losses.slice(-54)) - loss[7]!)).toBeLessThan(0.2);

@@ -138,7 +138,7 @@ describe("the loss", () => {
 
 describe("pretraining", () => {
   const fresh = createMaskedAutoencoder(key(0), { ...small, maskRatio: 0.5 });
-  const training = { epochs: 200, batchSize: 64, learningRate: 5e-3 };
+  const training = { numEpochs: 200, batchSize: 64, learningRate: 5e-3 };
   const { model, losses } = pretrain(fresh, train.images, key(1), training);
 
   it("learns to fill in bars, certified on new ones, and not by a damaged model", () => {
@@ -160,7 +160,7 @@ describe("pretraining", () => {
   });
 
   it("gives the same bits from the same key, other bits from another, and goes on from a stored state", () => {
-    const short = { ...training, epochs: 3 };
+    const short = { ...training, numEpochs: 3 };
     const whole = pretrain(fresh, train.images, key(5), short);
     expect(pretrain(fresh, train.images, key(5), short).losses).toEqual(whole.losses);
     expect(pretrain(fresh, train.images, key(6), short).losses).not.toEqual(whole.losses);
@@ -218,7 +218,7 @@ describe("the contrastive twin", () => {
   it("lowers its loss and keeps its state to the same bits", () => {
     const fresh = createContrastive(key(0), small);
     const options = {
-      epochs: 12,
+      numEpochs: 12,
       batchSize: 64,
       learningRate: 3e-3,
       augment: { rotation: 0, shift: 0.1 },
@@ -226,7 +226,7 @@ describe("the contrastive twin", () => {
     const { losses } = pretrainContrastive(fresh, train.images, key(1), options);
     expect(losses.at(-1)).toBeLessThan(0.8 * losses[0]!);
     expect(
-      pretrainContrastive(fresh, train.images, key(1), { ...options, epochs: 1 }).losses[0],
+      pretrainContrastive(fresh, train.images, key(1), { ...options, numEpochs: 1 }).losses[0],
     ).toBe(losses[0]);
     expect(() =>
       pretrainContrastive(createMaskedAutoencoder(key(0), small), train.images, key(1)),

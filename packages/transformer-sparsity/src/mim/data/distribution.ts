@@ -57,9 +57,9 @@ export interface SpatialDistribution {
  * ```ts
  * import { createSpatialDistribution } from "@provably/transformer-sparsity/mim";
  *
- * const world = createSpatialDistribution([[[0, 1, 2], [3]], [[0, 3], [1, 2]]]);
- * world.numPatches; // => 4
- * world.areaOf[1]; // => [0, 1, 1, 0]
+ * const distribution = createSpatialDistribution([[[0, 1, 2], [3]], [[0, 3], [1, 2]]]);
+ * distribution.numPatches; // => 4
+ * distribution.areaOf[1]; // => [0, 1, 1, 0]
  * ```
  * @see Huang, Wen, Chi, Liang (2024), "How transformers learn diverse attention correlations in masked vision pretraining", section 2
  * @category Data
@@ -108,13 +108,13 @@ function build(
   return { numPatches, clusters, latent, areaOf, offsets, numFeatures };
 }
 
-/** Whether `world` is one: its other fields must be what its clusters make them. */
-export function checkWorld(fn: string, world: SpatialDistribution): void {
-  const { clusters, latent, ...derived } = check(fn, "world", world, anyRecord);
+/** Whether `distribution` is one: its other fields must be what its clusters make them. */
+export function checkDistribution(fn: string, distribution: SpatialDistribution): void {
+  const { clusters, latent, ...derived } = check(fn, "distribution", distribution, anyRecord);
   const { numPatches, numFeatures, offsets, areaOf } = build(fn, clusters, latent);
   check(
     fn,
-    "world",
+    "distribution",
     derived,
     recordWith({
       numPatches: oneOf(numPatches),
@@ -122,8 +122,15 @@ export function checkWorld(fn: string, world: SpatialDistribution): void {
       offsets: exactly(offsets),
     }),
   );
-  check(fn, "world.areaOf", derived.areaOf, listOf(listOf(anyNumber, numPatches), areaOf.length));
-  derived.areaOf.forEach((row, k) => check(fn, `world.areaOf[${k}]`, row, exactly(areaOf[k]!)));
+  check(
+    fn,
+    "distribution.areaOf",
+    derived.areaOf,
+    listOf(listOf(anyNumber, numPatches), areaOf.length),
+  );
+  derived.areaOf.forEach((row, k) =>
+    check(fn, `distribution.areaOf[${k}]`, row, exactly(areaOf[k]!)),
+  );
 }
 
 function exactly(list: readonly number[]): Guard {

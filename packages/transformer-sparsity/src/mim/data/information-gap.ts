@@ -16,7 +16,7 @@ import { MASK, type MaskOptions, countMasked } from "./sampling.js";
  * The information gap $\Delta = (1-\kappa_s) - 2(1-\kappa_c) = \log_P \frac{C_g^2}{P\,C_\ell}$ of area sizes $C_g = P^{\kappa_c}$ and $C_\ell = P^{\kappa_s}$.
  *
  * Positive: the global area is so large that a local query attends to it first and has to be decoupled from it; training takes two phases. Negative: one
- * phase. The sign is a statement about large $P$; {@link decouplingAtZero} is the one about a finite world.
+ * phase. The sign is a statement about large $P$; {@link decouplingAtZero} is the one about a finite distribution.
  *
  * @param numPatches - $P \ge 2$
  * @param globalSize - $C_g$
@@ -123,7 +123,7 @@ export function checkSetting(fn: string, setting: AreaSetting): number {
  * $$\alpha_n = A_n\big((1-A_n)^2 + R\big), \qquad \alpha_0 = A_0\big(R - A_0 - (1-A_n)A_n\big), \qquad R = \sum_{i \ne n} A_i^2$$
  *
  * with $A_i = u_i / P$ the attention to the seen patches of area $i$ when all correlations are 0. Training begins with a phase of decoupling from the global area
- * exactly when $-\alpha_0 > \alpha_n$. This is what the sign of the {@link informationGap} means in a world of finite size.
+ * exactly when $-\alpha_0 > \alpha_n$. This is what the sign of the {@link informationGap} means in a distribution of finite size.
  *
  * @param setting - see {@link AreaSetting}
  * @param options - `maskRatio`: $\gamma$, default 0.5

@@ -20,7 +20,7 @@ import {
 import { type RngKey, foldIn, uniform } from "@provably/core-tensor/random";
 
 import { checkInteger } from "../internal/check.js";
-import { type SpatialDistribution, checkWorld } from "./distribution.js";
+import { type SpatialDistribution, checkDistribution } from "./distribution.js";
 import { latentAt, latentSupport } from "./latent.js";
 
 /**
@@ -76,7 +76,7 @@ export function countMasked(fn: string, numPatches: number, maskRatio: number): 
 /**
  * An image drawn from a distribution.
  *
- * @param world - see {@link SpatialDistribution}
+ * @param distribution - see {@link SpatialDistribution}
  * @param key - random key
  * @returns see {@link SpatialImage}
  * @example
@@ -84,14 +84,14 @@ export function countMasked(fn: string, numPatches: number, maskRatio: number): 
  * import { key } from "@provably/core-tensor/random";
  * import { createSpatialDistribution, sampleImage } from "@provably/transformer-sparsity/mim";
  *
- * const world = createSpatialDistribution([[[0, 1, 2], [3]]]);
- * sampleImage(world, key(0)).latents.length; // => 2
+ * const distribution = createSpatialDistribution([[[0, 1, 2], [3]]]);
+ * sampleImage(distribution, key(0)).latents.length; // => 2
  * ```
  * @category Data
  */
-export function sampleImage(world: SpatialDistribution, key: RngKey): SpatialImage {
-  checkWorld("sampleImage", world);
-  return drawImage(world, key);
+export function sampleImage(distribution: SpatialDistribution, key: RngKey): SpatialImage {
+  checkDistribution("sampleImage", distribution);
+  return drawImage(distribution, key);
 }
 
 /**
@@ -106,11 +106,16 @@ export const RATIO = numberInside(0, 1);
 export const MASK = { maskRatio: RATIO };
 
 /** The same, without a check. */
-export function drawImage(world: SpatialDistribution, key: RngKey): SpatialImage {
-  const most = Math.max(...world.clusters.map((areas) => areas.length));
+export function drawImage(distribution: SpatialDistribution, key: RngKey): SpatialImage {
+  const most = Math.max(...distribution.clusters.map((areas) => areas.length));
   const u = toTypedArray(uniform(key, [1 + most], { dtype: "float64" }));
-  const cluster = Math.min(world.clusters.length - 1, Math.floor(u[0]! * world.clusters.length));
-  const latents = world.clusters[cluster]!.map((_, j) => latentAt(world.latent, u[1 + j]!));
+  const cluster = Math.min(
+    distribution.clusters.length - 1,
+    Math.floor(u[0]! * distribution.clusters.length),
+  );
+  const latents = distribution.clusters[cluster]!.map((_, j) =>
+    latentAt(distribution.latent, u[1 + j]!),
+  );
   return { cluster, latents };
 }
 
@@ -151,7 +156,7 @@ function drawMask(numPatches: number, key: RngKey, masked: number): Uint8Array {
 /**
  * Independent masked images; image `i` depends on the key and `i` alone.
  *
- * @param world - see {@link SpatialDistribution}
+ * @param distribution - see {@link SpatialDistribution}
  * @param key - random key
  * @param count - how many, an integer ≥ 0
  * @param options - `maskRatio`: $\gamma$, default 0.5
@@ -162,37 +167,37 @@ function drawMask(numPatches: number, key: RngKey, masked: number): Uint8Array {
  * import { key } from "@provably/core-tensor/random";
  * import { createSpatialDistribution, sampleMaskedImages } from "@provably/transformer-sparsity/mim";
  *
- * const world = createSpatialDistribution([[[0, 1, 2], [3]]]);
- * sampleMaskedImages(world, key(0), 32).length; // => 32
+ * const distribution = createSpatialDistribution([[[0, 1, 2], [3]]]);
+ * sampleMaskedImages(distribution, key(0), 32).length; // => 32
  * ```
  * @category Data
  */
 export function sampleMaskedImages(
-  world: SpatialDistribution,
+  distribution: SpatialDistribution,
   key: RngKey,
   count: number,
   options: MaskOptions = {},
 ): MaskedImage[] {
-  checkWorld("sampleMaskedImages", world);
+  checkDistribution("sampleMaskedImages", distribution);
   checkInteger("sampleMaskedImages", "count", count, 0);
   const { maskRatio = 0.5 } = checkOptions<MaskOptions>("sampleMaskedImages", options, MASK);
-  return drawMaskedImages("sampleMaskedImages", world, key, count, maskRatio);
+  return drawMaskedImages("sampleMaskedImages", distribution, key, count, maskRatio);
 }
 
 /** The same, without a check. */
 export function drawMaskedImages(
   fn: string,
-  world: SpatialDistribution,
+  distribution: SpatialDistribution,
   key: RngKey,
   count: number,
   maskRatio: number,
 ): MaskedImage[] {
-  const masked = countMasked(fn, world.numPatches, maskRatio);
+  const masked = countMasked(fn, distribution.numPatches, maskRatio);
   return Array.from({ length: count }, (_, i) => {
     const own = foldIn(key, i);
     return {
-      ...drawImage(world, own),
-      mask: drawMask(world.numPatches, foldIn(own, "mask"), masked),
+      ...drawImage(distribution, own),
+      mask: drawMask(distribution.numPatches, foldIn(own, "mask"), masked),
     };
   });
 }
@@ -209,7 +214,7 @@ const RENDER = { features: tensor };
 /**
  * The patches $X_p = z_{a(k,p)} v_{k,a(k,p)}$ of an image.
  *
- * @param world - see {@link SpatialDistribution}
+ * @param distribution - see {@link SpatialDistribution}
  * @param image - see {@link SpatialImage}
  * @param options - `features`: the vectors $v$, shape `[F, d]`, default the unit vectors of $F$ dimensions
  * @returns array of shape `[P, d]`, float64
@@ -218,23 +223,24 @@ const RENDER = { features: tensor };
  * ```ts
  * import { createSpatialDistribution, renderImage } from "@provably/transformer-sparsity/mim";
  *
- * const world = createSpatialDistribution([[[0], [1]]]);
- * renderImage(world, { cluster: 0, latents: [2, 3] }); // => [[2, 0], [0, 3]]
+ * const distribution = createSpatialDistribution([[[0], [1]]]);
+ * renderImage(distribution, { cluster: 0, latents: [2, 3] }); // => [[2, 0], [0, 3]]
  * ```
  * @category Data
  */
 export function renderImage(
-  world: SpatialDistribution,
+  distribution: SpatialDistribution,
   image: SpatialImage,
   options: RenderOptions = {},
 ): NdArray {
-  checkWorld("renderImage", world);
-  checkImage("renderImage", world, image);
+  checkDistribution("renderImage", distribution);
+  checkImage("renderImage", distribution, image);
   const { features } = checkOptions<RenderOptions>("renderImage", options, RENDER);
-  const { numPatches, numFeatures } = world;
+  const { numPatches, numFeatures } = distribution;
   const data = new Float64Array(numPatches * numFeatures);
-  world.areaOf[image.cluster]!.forEach(
-    (j, p) => (data[p * numFeatures + world.offsets[image.cluster]! + j] = image.latents[j]!),
+  distribution.areaOf[image.cluster]!.forEach(
+    (j, p) =>
+      (data[p * numFeatures + distribution.offsets[image.cluster]! + j] = image.latents[j]!),
   );
   const coordinates = array(data, { shape: [numPatches, numFeatures] });
   if (features === undefined) return coordinates;
@@ -257,7 +263,7 @@ const ENUMERATE = { ...MASK, limit: positiveNumber };
 /**
  * All masked images of a distribution with discrete latents, with their probabilities.
  *
- * @param world - see {@link SpatialDistribution}; its latents must be discrete
+ * @param distribution - see {@link SpatialDistribution}; its latents must be discrete
  * @param options - `maskRatio`: $\gamma$, default 0.5; `limit`: greatest number of images, default 2·10⁶
  * @returns the images and, in the same order, their probabilities
  * @throws `DomainError` when the latents are not discrete, or there are more images than the limit
@@ -265,32 +271,32 @@ const ENUMERATE = { ...MASK, limit: positiveNumber };
  * ```ts
  * import { createSpatialDistribution, enumerateImages } from "@provably/transformer-sparsity/mim";
  *
- * const world = createSpatialDistribution([[[0, 1], [2, 3]]], { latent: { kind: "discrete", values: [0.8, 1.2] } });
- * enumerateImages(world).samples.length; // => 24
+ * const distribution = createSpatialDistribution([[[0, 1], [2, 3]]], { latent: { kind: "discrete", values: [0.8, 1.2] } });
+ * enumerateImages(distribution).samples.length; // => 24
  * ```
  * @category Data
  */
 export function enumerateImages(
-  world: SpatialDistribution,
+  distribution: SpatialDistribution,
   options: EnumerateOptions = {},
 ): { readonly samples: readonly MaskedImage[]; readonly weights: readonly number[] } {
-  checkWorld("enumerateImages", world);
+  checkDistribution("enumerateImages", distribution);
   const { maskRatio = 0.5, limit = 2e6 } = checkOptions<EnumerateOptions>(
     "enumerateImages",
     options,
     ENUMERATE,
   );
-  return allImages("enumerateImages", world, maskRatio, limit);
+  return allImages("enumerateImages", distribution, maskRatio, limit);
 }
 
-/** The same, without a check of the world. */
+/** The same, without a check of the distribution. */
 export function allImages(
   fn: string,
-  world: SpatialDistribution,
+  distribution: SpatialDistribution,
   maskRatio: number,
   limit: number,
 ): { readonly samples: readonly MaskedImage[]; readonly weights: readonly number[] } {
-  const { latent, numPatches, clusters } = world;
+  const { latent, numPatches, clusters } = distribution;
   if (latent.kind !== "discrete")
     throw new DomainError(`${fn}: latents must be discrete, got ${latent.kind}`);
   const masked = countMasked(fn, numPatches, maskRatio);
@@ -370,16 +376,16 @@ function listOf01(x: unknown) {
 
 export function checkImage(
   fn: string,
-  world: SpatialDistribution,
+  distribution: SpatialDistribution,
   image: SpatialImage,
   index?: number,
 ): void {
   const which = index === undefined ? "image" : `samples[${index}]`;
   check(fn, which, image, shape);
-  const areas = world.clusters[image.cluster];
+  const areas = distribution.clusters[image.cluster];
   if (areas === undefined)
     throw new DomainError(
-      `${fn}: ${which}.cluster must be one of 0 … ${world.clusters.length - 1}, got ${image.cluster}`,
+      `${fn}: ${which}.cluster must be one of 0 … ${distribution.clusters.length - 1}, got ${image.cluster}`,
     );
   if (image.latents.length !== areas.length)
     throw new ShapeError(
@@ -394,14 +400,14 @@ export function checkImage(
 
 export function checkMaskedImage(
   fn: string,
-  world: SpatialDistribution,
+  distribution: SpatialDistribution,
   sample: MaskedImage,
   index?: number,
 ): void {
-  checkImage(fn, world, sample, index);
+  checkImage(fn, distribution, sample, index);
   check(fn, index === undefined ? "image" : `samples[${index}]`, sample, masked);
-  if (sample.mask.length !== world.numPatches)
+  if (sample.mask.length !== distribution.numPatches)
     throw new ShapeError(
-      `${fn}: ${index === undefined ? "image" : `samples[${index}]`}.mask must hold ${world.numPatches} numbers, got ${sample.mask.length}`,
+      `${fn}: ${index === undefined ? "image" : `samples[${index}]`}.mask must hold ${distribution.numPatches} numbers, got ${sample.mask.length}`,
     );
 }

@@ -3,21 +3,25 @@
  * exponentials are products of exp Υ[p, q], which no sample changes, with one factor for each area: no exponential for each key and sample.
  */
 import { type Correlations, checkCorrelations } from "../theory/correlations.js";
-import { type SpatialDistribution, checkWorld } from "../data/distribution.js";
+import { type SpatialDistribution, checkDistribution } from "../data/distribution.js";
 import type { MaskedImage } from "../data/sampling.js";
 
 /** Correlations with exponentials of the positional ones, relative to the greatest of each row. */
 export interface Model {
-  readonly world: SpatialDistribution;
+  readonly distribution: SpatialDistribution;
   readonly phi: Float64Array;
   readonly upsilon: Float64Array;
   readonly expUpsilon: Float64Array;
 }
 
-export function prepare(fn: string, world: SpatialDistribution, correlations: Correlations): Model {
-  checkWorld(fn, world);
-  const { numPatches } = world;
-  const { phi, upsilon } = checkCorrelations(fn, world, correlations);
+export function prepare(
+  fn: string,
+  distribution: SpatialDistribution,
+  correlations: Correlations,
+): Model {
+  checkDistribution(fn, distribution);
+  const { numPatches } = distribution;
+  const { phi, upsilon } = checkCorrelations(fn, distribution, correlations);
   const expUpsilon = new Float64Array(upsilon.length);
   for (let p = 0; p < numPatches; p++) {
     const row = p * numPatches;
@@ -25,7 +29,7 @@ export function prepare(fn: string, world: SpatialDistribution, correlations: Co
     for (let q = 0; q < numPatches; q++) top = Math.max(top, upsilon[row + q]!);
     for (let q = 0; q < numPatches; q++) expUpsilon[row + q] = Math.exp(upsilon[row + q]! - top);
   }
-  return { world, phi, upsilon, expUpsilon };
+  return { distribution, phi, upsilon, expUpsilon };
 }
 
 /** What a sample looks like to the model: the area of each seen key, `numAreas` for masked keys. */
@@ -37,12 +41,21 @@ export interface View {
   readonly z: Float64Array;
 }
 
-export function view(world: SpatialDistribution, { cluster, latents, mask }: MaskedImage): View {
-  const areaOf = world.areaOf[cluster]!;
-  const numAreas = world.clusters[cluster]!.length;
-  const code = new Int32Array(world.numPatches);
+export function view(
+  distribution: SpatialDistribution,
+  { cluster, latents, mask }: MaskedImage,
+): View {
+  const areaOf = distribution.areaOf[cluster]!;
+  const numAreas = distribution.clusters[cluster]!.length;
+  const code = new Int32Array(distribution.numPatches);
   for (let q = 0; q < code.length; q++) code[q] = mask[q] ? numAreas : areaOf[q]!;
-  return { numAreas, offset: world.offsets[cluster]!, areaOf, code, z: Float64Array.from(latents) };
+  return {
+    numAreas,
+    offset: distribution.offsets[cluster]!,
+    areaOf,
+    code,
+    z: Float64Array.from(latents),
+  };
 }
 
 /** The attention of one query: `keys[q] · factor[code[q]]`, with `area[j]` its sum over the seen patches of area j. */
@@ -71,10 +84,10 @@ export function attend(
   p: number,
   out: QueryAttention,
 ): void {
-  const { world, phi, expUpsilon } = model;
-  const { numPatches } = world;
+  const { distribution, phi, expUpsilon } = model;
+  const { numPatches } = distribution;
   const { factor, area } = out;
-  const phiRow = p * world.numFeatures + offset;
+  const phiRow = p * distribution.numFeatures + offset;
   let top = 0;
   for (let j = 0; j < numAreas; j++) top = Math.max(top, z[j]! * phi[phiRow + j]!);
   for (let j = 0; j < numAreas; j++) factor[j] = Math.exp(z[j]! * phi[phiRow + j]! - top);
@@ -116,7 +129,7 @@ function exactKeys(
   out: QueryAttention,
   numAreas: number,
 ): void {
-  const row = p * model.world.numPatches;
+  const row = p * model.distribution.numPatches;
   const score = (q: number): number =>
     model.upsilon[row + q]! +
     (code[q] === numAreas ? 0 : z[code[q]!]! * model.phi[phiRow + code[q]!]!);
@@ -135,7 +148,7 @@ export interface FlatGradient {
 
 /** Adds `weight · dℓ/d(Φ, Υ)` of query `p`, where `c[j]` is the derivative of ℓ by the attention to area j. `slope` is working memory. */
 export function pullQuery(
-  world: SpatialDistribution,
+  distribution: SpatialDistribution,
   { numAreas, offset, code, z }: View,
   p: number,
   { keys, at, factor, area }: QueryAttention,
@@ -144,7 +157,7 @@ export function pullQuery(
   slope: Float64Array,
   gradient: FlatGradient,
 ): void {
-  const phiRow = p * world.numFeatures + offset;
+  const phiRow = p * distribution.numFeatures + offset;
   let mean = 0;
   for (let j = 0; j < numAreas; j++) mean += c[j]! * area[j]!;
   for (let j = 0; j < numAreas; j++) {
@@ -153,12 +166,12 @@ export function pullQuery(
     slope[j] = pull * factor[j]!;
   }
   slope[numAreas] = -weight * mean * factor[numAreas]!;
-  const to = p * world.numPatches;
+  const to = p * distribution.numPatches;
   const { upsilon } = gradient;
   for (let q = 0; q < code.length; q++) upsilon[to + q]! += keys[at + q]! * slope[code[q]!]!;
 }
 
 /** The largest number of areas of a cluster: the size of working memory. */
-export function mostAreas(world: SpatialDistribution): number {
-  return Math.max(...world.clusters.map((areas) => areas.length));
+export function mostAreas(distribution: SpatialDistribution): number {
+  return Math.max(...distribution.clusters.map((areas) => areas.length));
 }

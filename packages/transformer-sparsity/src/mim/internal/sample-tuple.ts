@@ -5,22 +5,22 @@ import { type MaskedImage, drawImage, drawMaskedImages, sampleMask } from "../da
 import type { ContrastiveTuple } from "../theory/contrastive.js";
 
 export function sampleTuple(
-  world: SpatialDistribution,
+  distribution: SpatialDistribution,
   key: RngKey,
   numNegatives: number,
   maskRatio: number,
 ): ContrastiveTuple {
-  const image = drawImage(world, key);
+  const image = drawImage(distribution, key);
   const masked = (name: string): MaskedImage => ({
     ...image,
-    mask: sampleMask(world.numPatches, foldIn(key, name), { maskRatio }),
+    mask: sampleMask(distribution.numPatches, foldIn(key, name), { maskRatio }),
   });
   return {
     anchor: masked("anchor"),
     positive: masked("positive"),
     negatives: drawMaskedImages(
       "sampleTuple",
-      world,
+      distribution,
       foldIn(key, "negatives"),
       numNegatives,
       maskRatio,

@@ -19,7 +19,7 @@ import {
 import type { AttentionInput } from "../attention/tensor.js";
 import { readMaps } from "../internal/maps.js";
 import { COLOURS, drawing, label, picture, rectangle } from "../internal/svg.js";
-import { type SpatialDistribution, checkWorld } from "../data/distribution.js";
+import { type SpatialDistribution, checkDistribution } from "../data/distribution.js";
 import { heatmapPng, imageGridPng } from "./png.js";
 
 /**
@@ -228,9 +228,9 @@ export function plotReconstruction(
 }
 
 /**
- * The partition of each cluster of a world over the grid of patches: the global area pale, each local area in a colour.
+ * The partition of each cluster of a distribution over the grid of patches: the global area pale, each local area in a colour.
  *
- * @param world - see {@link SpatialDistribution}
+ * @param distribution - see {@link SpatialDistribution}
  * @param options - `grid`: rows and columns of patches, default a square
  * @returns an SVG document
  * @throws `ShapeError` when the grid does not hold the patches
@@ -242,16 +242,19 @@ export function plotReconstruction(
  * ```
  * @category Pictures
  */
-export function plotPartition(world: SpatialDistribution, options: GridOptions = {}): string {
-  checkWorld("plotPartition", world);
+export function plotPartition(
+  distribution: SpatialDistribution,
+  options: GridOptions = {},
+): string {
+  checkDistribution("plotPartition", distribution);
   const [rows, columns] = squareGrid(
     "plotPartition",
-    world.numPatches,
+    distribution.numPatches,
     checkOptions<GridOptions>("plotPartition", options, GRID).grid,
   );
   const side = 150;
   const cell = side / Math.max(rows, columns);
-  const body = world.areaOf.map((areaOf, k) => {
+  const body = distribution.areaOf.map((areaOf, k) => {
     const left = k * (side + 20);
     const cells = areaOf.map((area, p) => {
       const style =
@@ -269,7 +272,7 @@ export function plotPartition(world: SpatialDistribution, options: GridOptions =
     return label(left, 14, `cluster ${k + 1}`) + cells.join("");
   });
   return drawing(
-    world.areaOf.length * (side + 20),
+    distribution.areaOf.length * (side + 20),
     22 + rows * cell,
     "Areas of each cluster",
     body.join(""),

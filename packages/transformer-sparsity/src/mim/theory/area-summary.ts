@@ -26,41 +26,41 @@ export interface AreaSummary {
 /**
  * Where masked queries look, on average over images: at their own area, at the global one, and whether different queries look at different places.
  *
- * @param world - see {@link SpatialDistribution}
+ * @param distribution - see {@link SpatialDistribution}
  * @param correlations - see {@link Correlations}
  * @param samples - masked images
  * @returns see {@link AreaSummary}; NaN where no query qualifies
- * @throws `ShapeError` or `DomainError` when an argument does not fit the world
+ * @throws `ShapeError` or `DomainError` when an argument does not fit the distribution
  * @example
  * ```ts
  * import { createSpatialDistribution, summarizeAreas, zeroCorrelations } from "@provably/transformer-sparsity/mim";
  *
- * const world = createSpatialDistribution([[[0, 1], [2, 3]]]);
+ * const distribution = createSpatialDistribution([[[0, 1], [2, 3]]]);
  * const image = { cluster: 0, latents: [1, 1], mask: [0, 0, 1, 0] };
- * const { localToGlobal, localToOwn, diversity } = summarizeAreas(world, zeroCorrelations(world), [image]);
+ * const { localToGlobal, localToOwn, diversity } = summarizeAreas(distribution, zeroCorrelations(distribution), [image]);
  * [localToGlobal, localToOwn, diversity]; // => [0.5, 0.25, 0]
  * ```
  * @category Training
  */
 export function summarizeAreas(
-  world: SpatialDistribution,
+  distribution: SpatialDistribution,
   correlations: Correlations,
   samples: readonly MaskedImage[],
 ): AreaSummary {
-  const model = prepare("summarizeAreas", world, correlations);
-  checkSamples("summarizeAreas", world, samples);
+  const model = prepare("summarizeAreas", distribution, correlations);
+  checkSamples("summarizeAreas", distribution, samples);
   return areaSummary(model, samples);
 }
 
 export function areaSummary(model: Model, samples: readonly MaskedImage[]): AreaSummary {
-  const { world } = model;
-  const { numPatches } = world;
-  const attention = queryAttention(mostAreas(world));
+  const { distribution } = model;
+  const { numPatches } = distribution;
+  const attention = queryAttention(mostAreas(distribution));
   const map = new Float64Array(numPatches * numPatches);
   const [toGlobal, toOwn, fromGlobal] = [average(), average(), average()];
   let [diversity, information] = [0, 0];
   for (const sample of samples) {
-    const seen = view(world, sample);
+    const seen = view(distribution, sample);
     for (let p = 0; p < numPatches; p++) {
       attend(model, seen, p, attention);
       const { keys, at, factor, area } = attention;
@@ -71,7 +71,7 @@ export function areaSummary(model: Model, samples: readonly MaskedImage[]): Area
       if (own === 0) fromGlobal.add(area[0]!);
       else {
         toGlobal.add(area[0]!);
-        if (world.clusters[sample.cluster]![own]!.some((q) => !sample.mask[q]))
+        if (distribution.clusters[sample.cluster]![own]!.some((q) => !sample.mask[q]))
           toOwn.add(area[own]!);
       }
     }

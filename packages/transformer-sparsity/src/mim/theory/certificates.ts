@@ -9,7 +9,7 @@ import {
   wholeNumber,
 } from "@provably/core-tensor/internal";
 import type { RngKey } from "@provably/core-tensor/random";
-import { type SpatialDistribution, checkWorld } from "../data/distribution.js";
+import { type SpatialDistribution, checkDistribution } from "../data/distribution.js";
 import { type AreaSetting, checkSetting, decouplingAtZero } from "../data/information-gap.js";
 import {
   type MaskedImage,
@@ -50,11 +50,11 @@ const BLIND =
 /**
  * How far a model's masked reconstruction loss is above the least possible, as a share of what training can win: $(L - L^\star)/(L(0) - L^\star)$.
  *
- * Worlds that can be enumerated in 10⁵ images are measured exactly. Otherwise fresh images are drawn, and on each the model is compared with the best possible
+ * Distributions that can be enumerated in 10⁵ images are measured exactly. Otherwise fresh images are drawn, and on each the model is compared with the best possible
  * output for that very mask, which is at least 0 and does not fluctuate with how many areas happen to be hidden entirely; the certificate holds when the mean plus
  * 2.58 standard errors is within the tolerance.
  *
- * @param world - see {@link SpatialDistribution}
+ * @param distribution - see {@link SpatialDistribution}
  * @param correlations - see {@link Correlations}
  * @param key - random key of the fresh images
  * @param options - see {@link CertifyReconstructionOptions}
@@ -65,14 +65,14 @@ const BLIND =
  * import { key } from "@provably/core-tensor/random";
  * import { certifyReconstruction, createSpatialDistribution, zeroCorrelations } from "@provably/transformer-sparsity/mim";
  *
- * const world = createSpatialDistribution([[[0, 1], [2, 3]]], { latent: { kind: "discrete", values: [1] } });
- * const { value, holds } = certifyReconstruction(world, zeroCorrelations(world), key(0));
+ * const distribution = createSpatialDistribution([[[0, 1], [2, 3]]], { latent: { kind: "discrete", values: [1] } });
+ * const { value, holds } = certifyReconstruction(distribution, zeroCorrelations(distribution), key(0));
  * [value.toFixed(6), holds]; // => ["1.000000", false]
  * ```
  * @category Certificates
  */
 export function certifyReconstruction(
-  world: SpatialDistribution,
+  distribution: SpatialDistribution,
   correlations: Correlations,
   key: RngKey,
   options: CertifyReconstructionOptions = {},
@@ -83,15 +83,15 @@ export function certifyReconstruction(
     numImages = 512,
     tolerance = 0.02,
   } = checkOptions<CertifyReconstructionOptions>(fn, options, RECONSTRUCTION);
-  checkWorld(fn, world);
-  checkCorrelations(fn, world, correlations);
-  countMasked(fn, world.numPatches, maskRatio);
+  checkDistribution(fn, distribution);
+  checkCorrelations(fn, distribution, correlations);
+  countMasked(fn, distribution.numPatches, maskRatio);
   const toWin =
-    reconstructionLossAtZero(world, { maskRatio }) -
-    optimalReconstructionLoss(world, { maskRatio });
+    reconstructionLossAtZero(distribution, { maskRatio }) -
+    optimalReconstructionLoss(distribution, { maskRatio });
   const excess = (sample: MaskedImage): number =>
-    naiveQueries(world, correlations, sample).reduce((sum, query) => sum + query.excess, 0);
-  const all = everyImage(fn, world, maskRatio);
+    naiveQueries(distribution, correlations, sample).reduce((sum, query) => sum + query.excess, 0);
+  const all = everyImage(fn, distribution, maskRatio);
   const claim = "masked reconstruction is as good as it can be: (L − L*) / (L(0) − L*)";
   if (all !== undefined) {
     const value =
@@ -106,7 +106,7 @@ export function certifyReconstruction(
       note: BLIND,
     });
   }
-  const values = drawMaskedImages(fn, world, key, numImages, maskRatio).map(
+  const values = drawMaskedImages(fn, distribution, key, numImages, maskRatio).map(
     (sample) => excess(sample) / toWin,
   );
   const value = values.reduce((a, b) => a + b, 0) / numImages;
@@ -127,12 +127,12 @@ export function certifyReconstruction(
 
 function everyImage(
   fn: string,
-  world: SpatialDistribution,
+  distribution: SpatialDistribution,
   maskRatio: number,
 ): ReturnType<typeof allImages> | undefined {
-  if (world.latent.kind !== "discrete") return undefined;
+  if (distribution.latent.kind !== "discrete") return undefined;
   try {
-    return allImages(fn, world, maskRatio, 1e5);
+    return allImages(fn, distribution, maskRatio, 1e5);
   } catch (error) {
     if (error instanceof DomainError) return undefined;
     throw error;
@@ -160,7 +160,7 @@ const AREA = {
  * Where masked local queries look after training: at their own area, as masked reconstruction teaches (at least 0.9 of the attention by default), or at the
  * global one, as the contrastive objective does (at least 0.8).
  *
- * @param world - see {@link SpatialDistribution}
+ * @param distribution - see {@link SpatialDistribution}
  * @param correlations - see {@link Correlations}
  * @param key - random key of the fresh images
  * @param options - `toward`: `own` (default) or `global`; `least`: threshold; `maskRatio`: default 0.5; `numImages`: default 256
@@ -171,13 +171,13 @@ const AREA = {
  * import { key } from "@provably/core-tensor/random";
  * import { certifyAreaAttention, createSpatialDistribution, zeroCorrelations } from "@provably/transformer-sparsity/mim";
  *
- * const world = createSpatialDistribution([[[0, 1], [2, 3]]]);
- * certifyAreaAttention(world, zeroCorrelations(world), key(0)).holds; // => false
+ * const distribution = createSpatialDistribution([[[0, 1], [2, 3]]]);
+ * certifyAreaAttention(distribution, zeroCorrelations(distribution), key(0)).holds; // => false
  * ```
  * @category Certificates
  */
 export function certifyAreaAttention(
-  world: SpatialDistribution,
+  distribution: SpatialDistribution,
   correlations: Correlations,
   key: RngKey,
   options: AreaCertificateOptions = {},
@@ -189,10 +189,10 @@ export function certifyAreaAttention(
     numImages = 256,
   } = checkOptions<AreaCertificateOptions>(fn, options, AREA);
   const { least = toward === "own" ? 0.9 : 0.8 } = options;
-  checkWorld(fn, world);
-  checkCorrelations(fn, world, correlations);
-  const local = drawMaskedImages(fn, world, key, numImages, maskRatio)
-    .flatMap((sample) => naiveQueries(world, correlations, sample))
+  checkDistribution(fn, distribution);
+  checkCorrelations(fn, distribution, correlations);
+  const local = drawMaskedImages(fn, distribution, key, numImages, maskRatio)
+    .flatMap((sample) => naiveQueries(distribution, correlations, sample))
     .filter(({ own, ownSeen }) => own !== 0 && (toward === "global" || ownSeen));
   const value =
     local.reduce((sum, { own, toArea }) => sum + toArea[toward === "own" ? own : 0]!, 0) /

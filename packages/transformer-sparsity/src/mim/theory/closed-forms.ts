@@ -1,7 +1,7 @@
 /** Two values of the masked reconstruction loss that need no training: at the start, and the least possible. */
 import { DomainError, array, lgamma, toTypedArray } from "@provably/core-tensor";
 import { checkOptions } from "@provably/core-tensor/internal";
-import { type SpatialDistribution, checkWorld } from "../data/distribution.js";
+import { type SpatialDistribution, checkDistribution } from "../data/distribution.js";
 import { latentSecondMoment } from "../data/latent.js";
 import { MASK, type MaskOptions, countMasked } from "../data/sampling.js";
 
@@ -13,7 +13,7 @@ import { MASK, type MaskOptions, countMasked } from "../data/sampling.js";
  * What is left is the loss of areas that are masked entirely: nothing is known about them, and the best output is 0. It is approached only as correlations
  * diverge. Computed from logarithms of factorials, so that no size overflows.
  *
- * @param world - see {@link SpatialDistribution}
+ * @param distribution - see {@link SpatialDistribution}
  * @param options - `maskRatio`: $\gamma$, default 0.5
  * @returns $L^\star$
  * @throws `DomainError` when the ratio does not fit
@@ -21,17 +21,17 @@ import { MASK, type MaskOptions, countMasked } from "../data/sampling.js";
  * ```ts
  * import { createSpatialDistribution, optimalReconstructionLoss } from "@provably/transformer-sparsity/mim";
  *
- * const world = createSpatialDistribution([[[0], [1]]], { latent: { kind: "discrete", values: [1] } });
- * optimalReconstructionLoss(world); // => 0.5
+ * const distribution = createSpatialDistribution([[[0], [1]]], { latent: { kind: "discrete", values: [1] } });
+ * optimalReconstructionLoss(distribution); // => 0.5
  * ```
  * @category Closed forms
  */
 export function optimalReconstructionLoss(
-  world: SpatialDistribution,
+  distribution: SpatialDistribution,
   options: MaskOptions = {},
 ): number {
-  checkWorld("optimalReconstructionLoss", world);
-  const { numPatches, clusters, latent } = world;
+  checkDistribution("optimalReconstructionLoss", distribution);
+  const { numPatches, clusters, latent } = distribution;
   const { maskRatio = 0.5 } = checkOptions<MaskOptions>("optimalReconstructionLoss", options, MASK);
   const masked = countMasked("optimalReconstructionLoss", numPatches, maskRatio);
   const logFactorial = toTypedArray(
@@ -54,9 +54,9 @@ export function optimalReconstructionLoss(
 /**
  * The masked reconstruction loss when all correlations are 0 and every patch attends to every other alike.
  *
- * An average over hypergeometric counts of seen patches: exact for every world, since only the common second moment of the latents enters.
+ * An average over hypergeometric counts of seen patches: exact for every distribution, since only the common second moment of the latents enters.
  *
- * @param world - see {@link SpatialDistribution}, with at least 3 patches
+ * @param distribution - see {@link SpatialDistribution}, with at least 3 patches
  * @param options - `maskRatio`: $\gamma$, default 0.5
  * @returns $L(0)$
  * @throws `DomainError` when the ratio does not fit
@@ -64,20 +64,20 @@ export function optimalReconstructionLoss(
  * ```ts
  * import { createSpatialDistribution, reconstructionLossAtZero } from "@provably/transformer-sparsity/mim";
  *
- * const world = createSpatialDistribution([[[0, 1, 2]]], { latent: { kind: "discrete", values: [1] } });
- * reconstructionLossAtZero(world, { maskRatio: 0.4 }).toFixed(6); // => "0.444444"
+ * const distribution = createSpatialDistribution([[[0, 1, 2]]], { latent: { kind: "discrete", values: [1] } });
+ * reconstructionLossAtZero(distribution, { maskRatio: 0.4 }).toFixed(6); // => "0.444444"
  * ```
  * @category Closed forms
  */
 export function reconstructionLossAtZero(
-  world: SpatialDistribution,
+  distribution: SpatialDistribution,
   options: MaskOptions = {},
 ): number {
-  checkWorld("reconstructionLossAtZero", world);
-  const { numPatches: total, clusters, latent } = world;
+  checkDistribution("reconstructionLossAtZero", distribution);
+  const { numPatches: total, clusters, latent } = distribution;
   if (total < 3)
     throw new DomainError(
-      `reconstructionLossAtZero: world must have at least 3 patches, got ${total}`,
+      `reconstructionLossAtZero: distribution must have at least 3 patches, got ${total}`,
     );
   const { maskRatio = 0.5 } = checkOptions<MaskOptions>("reconstructionLossAtZero", options, MASK);
   const masked = countMasked("reconstructionLossAtZero", total, maskRatio);

@@ -37,7 +37,7 @@ import { type RngKey, foldIn } from "@provably/core-tensor/random";
 import { DivergenceError } from "../errors.js";
 
 import { cosineDiversity } from "../internal/diversity.js";
-import { type SpatialDistribution, checkWorld } from "../data/distribution.js";
+import { type SpatialDistribution, checkDistribution } from "../data/distribution.js";
 import {
   type MaskedImage,
   RATIO,
@@ -50,18 +50,18 @@ import { sampleTuple } from "../internal/sample-tuple.js";
 
 /** Masked images with their positions, $X_p 1\lbrace p \text{ seen}\rbrace$ and $+ e_p$, shapes `[M, P, d]` with the features first. */
 function tokens(
-  world: SpatialDistribution,
+  distribution: SpatialDistribution,
   images: readonly MaskedImage[],
 ): { readonly content: NdArray; readonly placed: NdArray } {
-  const { numPatches, numFeatures } = world;
+  const { numPatches, numFeatures } = distribution;
   const dim = numFeatures + numPatches;
   const content = new Float64Array(images.length * numPatches * dim);
   const placed = new Float64Array(content.length);
   images.forEach(({ cluster, latents, mask }, m) => {
     for (let p = 0; p < numPatches; p++) {
       const at = (m * numPatches + p) * dim;
-      const area = world.areaOf[cluster]![p]!;
-      if (!mask[p]) content[at + world.offsets[cluster]! + area] = latents[area]!;
+      const area = distribution.areaOf[cluster]![p]!;
+      if (!mask[p]) content[at + distribution.offsets[cluster]! + area] = latents[area]!;
       placed[at + numFeatures + p] = 1;
     }
   });
@@ -90,13 +90,13 @@ interface Batch {
   readonly otherPlaced: NdArray;
 }
 
-function batchOf(world: SpatialDistribution, tuples: readonly ContrastiveTuple[]): Batch {
+function batchOf(distribution: SpatialDistribution, tuples: readonly ContrastiveTuple[]): Batch {
   const anchors = tokens(
-    world,
+    distribution,
     tuples.map(({ anchor }) => anchor),
   );
   const others = tokens(
-    world,
+    distribution,
     tuples.flatMap(({ positive, negatives }) => [positive, ...negatives]),
   );
   return { ...anchors, otherContent: others.content, otherPlaced: others.placed };
@@ -118,10 +118,10 @@ function lossOf(
   return mul(-temperature, mean(slice(logSoftmax(logits, { axis: 1 }), [0, 0], [null, 1])));
 }
 
-function checkDense(fn: string, world: SpatialDistribution, denseQ: NdArray): void {
-  checkWorld(fn, world);
+function checkDense(fn: string, distribution: SpatialDistribution, denseQ: NdArray): void {
+  checkDistribution(fn, distribution);
   check(fn, "denseQ", denseQ, tensor);
-  const dim = world.numFeatures + world.numPatches;
+  const dim = distribution.numFeatures + distribution.numPatches;
   if (denseQ.shape.length !== 2 || denseQ.shape[0] !== dim || denseQ.shape[1] !== dim)
     throw new ShapeError(
       `${fn}: denseQ must be [${dim}, ${dim}], features first and then positions, got [${denseQ.shape.join(", ")}]`,
@@ -150,38 +150,38 @@ const TOKENS = {
 /**
  * The contrastive loss with token queries, as a function of the dense matrix that can be differentiated.
  *
- * @param world - see {@link SpatialDistribution}
+ * @param distribution - see {@link SpatialDistribution}
  * @param denseQ - $Q$, shape `[F + P, F + P]`, features first; see {@link toDenseQ}
  * @param tuples - see {@link ContrastiveTuple}; at least one, all with equally many negatives
  * @param options - `temperature` $\tau$, default 0.2
  * @returns a single number
- * @throws `ShapeError` or `DomainError` when an argument does not fit the world
+ * @throws `ShapeError` or `DomainError` when an argument does not fit the distribution
  * @example
  * ```ts
  * import { item, zeros } from "@provably/core-tensor";
  * import { createSpatialDistribution, tokenContrastiveLoss } from "@provably/transformer-sparsity/mim";
  *
- * const world = createSpatialDistribution([[[0, 1]]]);
+ * const distribution = createSpatialDistribution([[[0, 1]]]);
  * const image = { cluster: 0, latents: [1], mask: [1, 0] };
- * item(tokenContrastiveLoss(world, zeros([3, 3], { dtype: "float64" }), [{ anchor: image, positive: image, negatives: [image] }], { temperature: 1 })); // => 0.6931471805599453
+ * item(tokenContrastiveLoss(distribution, zeros([3, 3], { dtype: "float64" }), [{ anchor: image, positive: image, negatives: [image] }], { temperature: 1 })); // => 0.6931471805599453
  * ```
  * @category Objectives
  */
 export function tokenContrastiveLoss(
-  world: SpatialDistribution,
+  distribution: SpatialDistribution,
   denseQ: NdArray,
   tuples: readonly ContrastiveTuple[],
   options: TemperatureOptions = {},
 ): NdArray {
   const fn = "tokenContrastiveLoss";
   const { temperature = 0.2 } = checkOptions<TemperatureOptions>(fn, options, TEMPERATURE);
-  checkDense(fn, world, denseQ);
-  checkTuples(fn, world, tuples);
+  checkDense(fn, distribution, denseQ);
+  checkTuples(fn, distribution, tuples);
   if (tuples.some(({ negatives }) => negatives.length !== tuples[0]!.negatives.length))
     throw new DomainError(
       `${fn}: tuples must all have ${tuples[0]!.negatives.length} negatives like the first`,
     );
-  return lossOf(denseQ, batchOf(world, tuples), temperature);
+  return lossOf(denseQ, batchOf(distribution, tuples), temperature);
 }
 
 /**
@@ -200,38 +200,40 @@ export interface TokenSummary {
 /**
  * Where patches look when queries carry their content.
  *
- * @param world - see {@link SpatialDistribution}
+ * @param distribution - see {@link SpatialDistribution}
  * @param denseQ - $Q$, shape `[F + P, F + P]`, features first
  * @param samples - masked images
  * @returns see {@link TokenSummary}; NaN for a mean over patches of which there are none
- * @throws `ShapeError` or `DomainError` when an argument does not fit the world
+ * @throws `ShapeError` or `DomainError` when an argument does not fit the distribution
  * @example
  * ```ts
  * import { zeros } from "@provably/core-tensor";
  * import { createSpatialDistribution, summarizeTokenAttention } from "@provably/transformer-sparsity/mim";
  *
- * const world = createSpatialDistribution([[[0, 1], [2, 3]]]);
+ * const distribution = createSpatialDistribution([[[0, 1], [2, 3]]]);
  * const image = { cluster: 0, latents: [1, 1], mask: [0, 0, 1, 0] };
- * summarizeTokenAttention(world, zeros([6, 6], { dtype: "float64" }), [image]).maskedToGlobal; // => 0.5
+ * summarizeTokenAttention(distribution, zeros([6, 6], { dtype: "float64" }), [image]).maskedToGlobal; // => 0.5
  * ```
  * @category Training
  */
 export function summarizeTokenAttention(
-  world: SpatialDistribution,
+  distribution: SpatialDistribution,
   denseQ: NdArray,
   samples: readonly MaskedImage[],
 ): TokenSummary {
   const fn = "summarizeTokenAttention";
-  checkDense(fn, world, denseQ);
+  checkDense(fn, distribution, denseQ);
   check(fn, "samples", samples, anyList).forEach((sample, i) =>
-    checkMaskedImage(fn, world, sample, i),
+    checkMaskedImage(fn, distribution, sample, i),
   );
-  const { numPatches } = world;
-  const maps = Float64Array.from(toTypedArray(attentionOf(denseQ, tokens(world, samples).placed)));
+  const { numPatches } = distribution;
+  const maps = Float64Array.from(
+    toTypedArray(attentionOf(denseQ, tokens(distribution, samples).placed)),
+  );
   const totals = { masked: 0, seen: 0, numMasked: 0, numSeen: 0, diversity: 0 };
   samples.forEach(({ cluster, mask }, m) => {
     const map = maps.subarray(m * numPatches ** 2, (m + 1) * numPatches ** 2);
-    const areaOf = world.areaOf[cluster]!;
+    const areaOf = distribution.areaOf[cluster]!;
     totals.diversity += cosineDiversity(map, numPatches, numPatches) / samples.length;
     for (let p = 0; p < numPatches; p++) {
       if (areaOf[p] === 0) continue;
@@ -283,7 +285,7 @@ export interface TokenContrastiveOptions {
  * Gradient descent from zero on the contrastive objective with token queries. It collapses onto the global area too, though rows are no longer exactly equal: the
  * conclusion of {@link trainContrastive} does not hinge on queries that are positions alone.
  *
- * @param world - see {@link SpatialDistribution}
+ * @param distribution - see {@link SpatialDistribution}
  * @param key - random key; the tuples of a step depend on it and the step alone
  * @param options - see {@link TokenContrastiveOptions}
  * @returns the dense matrix, the loss of each step, and where patches look at the end
@@ -299,7 +301,7 @@ export interface TokenContrastiveOptions {
  * @category Training
  */
 export function trainTokenContrastive(
-  world: SpatialDistribution,
+  distribution: SpatialDistribution,
   key: RngKey,
   options: TokenContrastiveOptions = {},
 ): {
@@ -308,7 +310,7 @@ export function trainTokenContrastive(
   readonly summary: TokenSummary;
 } {
   const fn = "trainTokenContrastive";
-  checkWorld(fn, world);
+  checkDistribution(fn, distribution);
   const {
     maskRatio = 0.5,
     learningRate = 200,
@@ -318,8 +320,8 @@ export function trainTokenContrastive(
     numNegatives = 7,
     probeSize = 64,
   } = checkOptions<TokenContrastiveOptions>(fn, options, TOKENS);
-  countMasked(fn, world.numPatches, maskRatio);
-  const dim = world.numFeatures + world.numPatches;
+  countMasked(fn, distribution.numPatches, maskRatio);
+  const dim = distribution.numFeatures + distribution.numPatches;
   const step = compile((q: NdArray, batch: Batch): [NdArray, NdArray] => {
     const [loss, slope] = valueAndGrad((x: NdArray) => lossOf(x, batch, temperature))(q);
     return [loss, sub(q, mul(learningRate, slope))];
@@ -330,9 +332,9 @@ export function trainTokenContrastive(
     options.signal?.throwIfAborted();
     const stepKey = foldIn(key, losses.length);
     const tuples = Array.from({ length: batchSize }, (_, i) =>
-      sampleTuple(world, foldIn(stepKey, i), numNegatives, maskRatio),
+      sampleTuple(distribution, foldIn(stepKey, i), numNegatives, maskRatio),
     );
-    const [loss, next] = step(denseQ, batchOf(world, tuples));
+    const [loss, next] = step(denseQ, batchOf(distribution, tuples));
     const metric = item(loss);
     if (!Number.isFinite(metric))
       throw new DivergenceError(
@@ -342,6 +344,6 @@ export function trainTokenContrastive(
     losses.push(metric);
     options.onProgress?.({ iteration: losses.length, total: numSteps, metric });
   }
-  const probe = drawMaskedImages(fn, world, foldIn(key, "images"), probeSize, maskRatio);
-  return { denseQ, losses, summary: summarizeTokenAttention(world, denseQ, probe) };
+  const probe = drawMaskedImages(fn, distribution, foldIn(key, "images"), probeSize, maskRatio);
+  return { denseQ, losses, summary: summarizeTokenAttention(distribution, denseQ, probe) };
 }

@@ -56,26 +56,26 @@ const LOSS = { temperature: positiveNumber, weightDecay: nonNegativeNumber };
  * query is its position alone. The derivative by the attention to an area, $c_j = z_j (\sum_i \pi_i f_i - f_0)_j / P$, is the same for all queries: started from
  * equal rows, all rows stay equal, and the attention map has no diversity at all.
  *
- * @param world - see {@link SpatialDistribution}
+ * @param distribution - see {@link SpatialDistribution}
  * @param correlations - see {@link Correlations}
  * @param tuples - see {@link ContrastiveTuple}
  * @param options - see {@link ContrastiveLossOptions}
  * @returns loss and gradient, and the feature $f$ of each anchor, `F` numbers
- * @throws `ShapeError` or `DomainError` when an argument does not fit the world, a tuple has no negatives, or its positive is another image
+ * @throws `ShapeError` or `DomainError` when an argument does not fit the distribution, a tuple has no negatives, or its positive is another image
  * @example
  * ```ts
  * import { contrastiveLossAndGradient, createSpatialDistribution, zeroCorrelations } from "@provably/transformer-sparsity/mim";
  *
- * const world = createSpatialDistribution([[[0, 1]]]);
+ * const distribution = createSpatialDistribution([[[0, 1]]]);
  * const image = { cluster: 0, latents: [1], mask: [1, 0] };
  * const tuples = [{ anchor: image, positive: image, negatives: [image] }];
- * contrastiveLossAndGradient(world, zeroCorrelations(world), tuples, { temperature: 1 }).loss; // => 0.6931471805599453
+ * contrastiveLossAndGradient(distribution, zeroCorrelations(distribution), tuples, { temperature: 1 }).loss; // => 0.6931471805599453
  * ```
  * @see Huang, Wen, Chi, Liang (2025), "A theoretical analysis of self-supervised learning for vision transformers", section on contrastive learning
  * @category Objectives
  */
 export function contrastiveLossAndGradient(
-  world: SpatialDistribution,
+  distribution: SpatialDistribution,
   correlations: Correlations,
   tuples: readonly ContrastiveTuple[],
   options: ContrastiveLossOptions = {},
@@ -86,8 +86,8 @@ export function contrastiveLossAndGradient(
     options,
     LOSS,
   );
-  const model = prepare(fn, world, correlations);
-  checkTuples(fn, world, tuples);
+  const model = prepare(fn, distribution, correlations);
+  checkTuples(fn, distribution, tuples);
   const { loss, gradient, anchorFeatures } = accumulateContrastive(
     model,
     tuples,
@@ -96,9 +96,12 @@ export function contrastiveLossAndGradient(
   );
   return {
     loss,
-    gradPhi: array(gradient.phi, { shape: [world.numPatches, world.numFeatures], copy: false }),
+    gradPhi: array(gradient.phi, {
+      shape: [distribution.numPatches, distribution.numFeatures],
+      copy: false,
+    }),
     gradUpsilon: array(gradient.upsilon, {
-      shape: [world.numPatches, world.numPatches],
+      shape: [distribution.numPatches, distribution.numPatches],
       copy: false,
     }),
     anchorFeatures: anchorFeatures.map((f) => [...f]),
@@ -112,13 +115,13 @@ export function accumulateContrastive(
   temperature: number,
   weightDecay: number,
 ): { loss: number; gradient: FlatGradient; anchorFeatures: Float64Array[] } {
-  const { world } = model;
-  const { numPatches } = world;
+  const { distribution } = model;
+  const { numPatches } = distribution;
   const gradient = {
     phi: model.phi.map((x) => weightDecay * x),
     upsilon: model.upsilon.map((x) => weightDecay * x),
   };
-  const numAreas = mostAreas(world);
+  const numAreas = mostAreas(distribution);
   const attention = queryAttention(numAreas);
   const [c, slope] = [new Float64Array(numAreas), new Float64Array(numAreas + 1)];
   let loss =
@@ -135,17 +138,17 @@ export function accumulateContrastive(
     const mass = logits.reduce((total, l) => total + Math.exp(l - top), 0);
     loss += (temperature * (top + Math.log(mass) - logits[0]!)) / tuples.length;
     // dF = Σ π_i f_i − f_0, in coordinates of the features
-    const pull = new Float64Array(world.numFeatures);
+    const pull = new Float64Array(distribution.numFeatures);
     others.forEach((g, i) => {
       const share = Math.exp(logits[i]! - top) / mass - (i === 0 ? 1 : 0);
       for (let k = 0; k < pull.length; k++) pull[k]! += share * g[k]!;
     });
-    const seen = view(world, anchor);
+    const seen = view(distribution, anchor);
     for (let j = 0; j < seen.numAreas; j++)
       c[j] = (seen.z[j]! * pull[seen.offset + j]!) / numPatches;
     for (let p = 0; p < numPatches; p++) {
       attend(model, seen, p, attention);
-      pullQuery(world, seen, p, attention, c, 1 / tuples.length, slope, gradient);
+      pullQuery(distribution, seen, p, attention, c, 1 / tuples.length, slope, gradient);
     }
   }
   return { loss, gradient, anchorFeatures };
@@ -153,14 +156,14 @@ export function accumulateContrastive(
 
 /** The mean output $f(X, M)$ in coordinates of the features. */
 function feature(model: Model, image: MaskedImage): Float64Array {
-  const { world } = model;
-  const seen = view(world, image);
+  const { distribution } = model;
+  const seen = view(distribution, image);
   const attention = queryAttention(seen.numAreas);
-  const f = new Float64Array(world.numFeatures);
-  for (let p = 0; p < world.numPatches; p++) {
+  const f = new Float64Array(distribution.numFeatures);
+  for (let p = 0; p < distribution.numPatches; p++) {
     attend(model, seen, p, attention);
     for (let j = 0; j < seen.numAreas; j++)
-      f[seen.offset + j]! += (seen.z[j]! * attention.area[j]!) / world.numPatches;
+      f[seen.offset + j]! += (seen.z[j]! * attention.area[j]!) / distribution.numPatches;
   }
   return f;
 }
@@ -181,7 +184,7 @@ const shape = listOf(
 
 export function checkTuples(
   fn: string,
-  world: SpatialDistribution,
+  distribution: SpatialDistribution,
   tuples: readonly ContrastiveTuple[],
 ): void {
   check(fn, "tuples", tuples, shape);
@@ -189,7 +192,8 @@ export function checkTuples(
   tuples.forEach(({ anchor, positive, negatives }, i) => {
     if (negatives.length === 0)
       throw new DomainError(`${fn}: tuples[${i}].negatives must hold at least one image`);
-    for (const image of [anchor, positive, ...negatives]) checkMaskedImage(fn, world, image, i);
+    for (const image of [anchor, positive, ...negatives])
+      checkMaskedImage(fn, distribution, image, i);
     if (positive.cluster !== anchor.cluster)
       throw new DomainError(
         `${fn}: tuples[${i}].positive must be the anchor's image, got cluster ${positive.cluster} for ${anchor.cluster}`,

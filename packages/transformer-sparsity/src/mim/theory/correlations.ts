@@ -10,10 +10,10 @@ import {
 import { check, checkOptions, recordWith, tensor } from "@provably/core-tensor/internal";
 
 import { finiteCopy } from "../internal/check.js";
-import { type SpatialDistribution, checkWorld } from "../data/distribution.js";
+import { type SpatialDistribution, checkDistribution } from "../data/distribution.js";
 
 /**
- * The attention correlations of a world of $P$ patches and $F$ features.
+ * The attention correlations of a distribution of $P$ patches and $F$ features.
  * @category Model
  */
 export interface Correlations {
@@ -26,7 +26,7 @@ export interface Correlations {
 /**
  * The correlations of $Q = 0$, where training starts: every patch attends to every other alike.
  *
- * @param world - see {@link SpatialDistribution}
+ * @param distribution - see {@link SpatialDistribution}
  * @returns zeros, float64
  * @example
  * ```ts
@@ -36,9 +36,9 @@ export interface Correlations {
  * ```
  * @category Model
  */
-export function zeroCorrelations(world: SpatialDistribution): Correlations {
-  checkWorld("zeroCorrelations", world);
-  const { numPatches, numFeatures } = world;
+export function zeroCorrelations(distribution: SpatialDistribution): Correlations {
+  checkDistribution("zeroCorrelations", distribution);
+  const { numPatches, numFeatures } = distribution;
   return {
     phi: zeros([numPatches, numFeatures], { dtype: "float64" }),
     upsilon: zeros([numPatches, numPatches], { dtype: "float64" }),
@@ -59,7 +59,7 @@ const BASIS = { basis: tensor };
  *
  * Gradient descent on $Q$ from 0 stays of this form, so nothing is lost by training the correlations instead.
  *
- * @param world - see {@link SpatialDistribution}
+ * @param distribution - see {@link SpatialDistribution}
  * @param correlations - see {@link Correlations}
  * @param options - `basis`: orthonormal rows, shape `[F + P, d]`, features first and then positions; default the unit vectors
  * @returns array of shape `[d, d]`, float64
@@ -68,21 +68,21 @@ const BASIS = { basis: tensor };
  * ```ts
  * import { createSpatialDistribution, toDenseQ, zeroCorrelations } from "@provably/transformer-sparsity/mim";
  *
- * const world = createSpatialDistribution([[[0, 1], [2]]]);
- * toDenseQ(world, zeroCorrelations(world)).shape; // => [5, 5]
+ * const distribution = createSpatialDistribution([[[0, 1], [2]]]);
+ * toDenseQ(distribution, zeroCorrelations(distribution)).shape; // => [5, 5]
  * ```
  * @category Model
  */
 export function toDenseQ(
-  world: SpatialDistribution,
+  distribution: SpatialDistribution,
   correlations: Correlations,
   options: BasisOptions = {},
 ): NdArray {
-  checkWorld("toDenseQ", world);
+  checkDistribution("toDenseQ", distribution);
   checkOptions<BasisOptions>("toDenseQ", options, BASIS);
-  const { numPatches, numFeatures } = world;
+  const { numPatches, numFeatures } = distribution;
   const dim = numFeatures + numPatches;
-  const { phi, upsilon } = checkCorrelations("toDenseQ", world, correlations);
+  const { phi, upsilon } = checkCorrelations("toDenseQ", distribution, correlations);
   const data = new Float64Array(dim * dim);
   for (let p = 0; p < numPatches; p++) {
     const row = (numFeatures + p) * dim;
@@ -98,7 +98,7 @@ export function toDenseQ(
 /**
  * The correlations of a dense query–key matrix: $\Phi_{pf} = e_p^\top Q v_f$ and $\Upsilon_{pq} = e_p^\top Q e_q$.
  *
- * @param world - see {@link SpatialDistribution}
+ * @param distribution - see {@link SpatialDistribution}
  * @param denseQ - shape `[d, d]`
  * @param options - `basis`: as in {@link toDenseQ}
  * @returns see {@link Correlations}
@@ -107,20 +107,20 @@ export function toDenseQ(
  * ```ts
  * import { createSpatialDistribution, fromDenseQ, toDenseQ, zeroCorrelations } from "@provably/transformer-sparsity/mim";
  *
- * const world = createSpatialDistribution([[[0], [1]]]);
- * fromDenseQ(world, toDenseQ(world, zeroCorrelations(world))).phi; // => [[0, 0], [0, 0]]
+ * const distribution = createSpatialDistribution([[[0], [1]]]);
+ * fromDenseQ(distribution, toDenseQ(distribution, zeroCorrelations(distribution))).phi; // => [[0, 0], [0, 0]]
  * ```
  * @category Model
  */
 export function fromDenseQ(
-  world: SpatialDistribution,
+  distribution: SpatialDistribution,
   denseQ: NdArray,
   options: BasisOptions = {},
 ): Correlations {
-  checkWorld("fromDenseQ", world);
+  checkDistribution("fromDenseQ", distribution);
   checkOptions<BasisOptions>("fromDenseQ", options, BASIS);
   check("fromDenseQ", "denseQ", denseQ, tensor);
-  const { numPatches, numFeatures } = world;
+  const { numPatches, numFeatures } = distribution;
   const dim = numFeatures + numPatches;
   const basis =
     options.basis === undefined ? undefined : checkBasis("fromDenseQ", options.basis, dim);

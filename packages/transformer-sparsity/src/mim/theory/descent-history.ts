@@ -46,30 +46,30 @@ export interface Probed<S> {
   readonly probeImages: readonly MaskedImage[];
 }
 
-export function defaultTracked(world: SpatialDistribution): TrackedQuery[] {
-  return world.clusters[0]!.slice(0, 2).map((area) => ({ query: area[0]!, cluster: 0 }));
+export function defaultTracked(distribution: SpatialDistribution): TrackedQuery[] {
+  return distribution.clusters[0]!.slice(0, 2).map((area) => ({ query: area[0]!, cluster: 0 }));
 }
 
 export function checkTracked(
   fn: string,
-  world: SpatialDistribution,
+  distribution: SpatialDistribution,
   tracked: readonly TrackedQuery[],
 ): readonly TrackedQuery[] {
   for (const { query, cluster } of tracked)
-    if (world.areaOf[cluster]?.[query] === undefined)
+    if (distribution.areaOf[cluster]?.[query] === undefined)
       throw new DomainError(
-        `${fn}: track must name positions and clusters of the world, got position ${query} of cluster ${cluster}`,
+        `${fn}: track must name positions and clusters of the distribution, got position ${query} of cluster ${cluster}`,
       );
   return tracked;
 }
 
 export function recorderOf<S>(
-  world: SpatialDistribution,
+  distribution: SpatialDistribution,
   tracked: readonly TrackedQuery[],
   { evaluate, probe, probeImages }: Probed<S>,
 ) {
   const queries = tracked.map(({ query, cluster }) => ({
-    target: world.areaOf[cluster]![query]!,
+    target: distribution.areaOf[cluster]![query]!,
     steps: [] as number[], loss: [] as number[], phi: [] as number[][], alpha: [] as number[][], areaAttention: [] as number[][], upsilonMax: [] as number[],
   })); // prettier-ignore
   const history = {
@@ -88,8 +88,8 @@ export function recorderOf<S>(
       history.upsilonMax.push(largest(model.upsilon));
       const { gradient } = evaluate(model, probe);
       tracked.forEach(({ query, cluster }, i) => {
-        const from = query * world.numFeatures + world.offsets[cluster]!;
-        const areas = world.clusters[cluster]!.length;
+        const from = query * distribution.numFeatures + distribution.offsets[cluster]!;
+        const areas = distribution.clusters[cluster]!.length;
         const own = queries[i]!;
         own.steps.push(step);
         own.loss.push(loss);
@@ -97,7 +97,12 @@ export function recorderOf<S>(
         own.alpha.push(Array.from(gradient.phi.subarray(from, from + areas), (g) => -g));
         own.areaAttention.push(attentionWhileMasked(model, probeImages, query, cluster));
         own.upsilonMax.push(
-          largest(model.upsilon.subarray(query * world.numPatches, (query + 1) * world.numPatches)),
+          largest(
+            model.upsilon.subarray(
+              query * distribution.numPatches,
+              (query + 1) * distribution.numPatches,
+            ),
+          ),
         );
       });
     },
@@ -115,16 +120,16 @@ function attentionWhileMasked(
   query: number,
   cluster: number,
 ): number[] {
-  const { world } = model;
-  const attention = queryAttention(mostAreas(world));
-  const areas = world.clusters[cluster]!.length;
+  const { distribution } = model;
+  const attention = queryAttention(mostAreas(distribution));
+  const areas = distribution.clusters[cluster]!.length;
   const total = new Array<number>(areas).fill(0);
-  const own = world.clusters[cluster]![world.areaOf[cluster]![query]!]!;
+  const own = distribution.clusters[cluster]![distribution.areaOf[cluster]![query]!]!;
   const fitting = images.filter(
     ({ cluster: k, mask }) => k === cluster && mask[query] && own.some((q) => !mask[q]),
   );
   for (const image of fitting) {
-    attend(model, view(world, image), query, attention);
+    attend(model, view(distribution, image), query, attention);
     for (let j = 0; j < areas; j++) total[j]! += attention.area[j]! / fitting.length;
   }
   return total;

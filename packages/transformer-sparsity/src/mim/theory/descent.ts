@@ -95,19 +95,19 @@ export interface Objective<S> extends Probed<S> {
 
 export function descend<S>(
   fn: string,
-  world: SpatialDistribution,
+  distribution: SpatialDistribution,
   options: DescentOptions,
   objective: Objective<S>,
 ): DescentResult {
   const { numSteps = 300, state, onProgress, signal } = options;
   const { recordEvery = Math.max(1, Math.round(numSteps / 100)) } = options;
-  const tracked = checkTracked(fn, world, options.track ?? defaultTracked(world));
+  const tracked = checkTracked(fn, distribution, options.track ?? defaultTracked(distribution));
   let step = state?.step ?? 0;
-  let correlations = state?.correlations ?? options.init ?? zeroCorrelations(world);
-  const recorder = recorderOf(world, tracked, objective);
+  let correlations = state?.correlations ?? options.init ?? zeroCorrelations(distribution);
+  const recorder = recorderOf(distribution, tracked, objective);
   for (;;) {
     signal?.throwIfAborted();
-    const model = prepare(fn, world, correlations);
+    const model = prepare(fn, distribution, correlations);
     const { loss, gradient } = objective.evaluate(model, objective.samples(step));
     if (!Number.isFinite(loss))
       throw new DivergenceError(
@@ -124,13 +124,13 @@ export function descend<S>(
       });
     }
     if (last) return { step, correlations, history: recorder.history };
-    correlations = moved(world, model, gradient, objective.learningRate);
+    correlations = moved(distribution, model, gradient, objective.learningRate);
     step++;
   }
 }
 
 function moved(
-  world: SpatialDistribution,
+  distribution: SpatialDistribution,
   { phi, upsilon }: Model,
   gradient: FlatGradient,
   rate: number,
@@ -138,11 +138,11 @@ function moved(
   return {
     phi: array(
       phi.map((x, i) => x - rate * gradient.phi[i]!),
-      { shape: [world.numPatches, world.numFeatures], copy: false },
+      { shape: [distribution.numPatches, distribution.numFeatures], copy: false },
     ),
     upsilon: array(
       upsilon.map((x, i) => x - rate * gradient.upsilon[i]!),
-      { shape: [world.numPatches, world.numPatches], copy: false },
+      { shape: [distribution.numPatches, distribution.numPatches], copy: false },
     ),
   };
 }

@@ -57,40 +57,43 @@ const MAE = { weights: numberList, queries: listOf(wholeNumber(0)) };
  * $\partial/\partial\Phi_{p \to (k,j)} = z_j A_j (c_j - S)$ and $\partial/\partial\Upsilon_{p \to q} = \mathrm{attn}_{pq} (1\lbrace q \text{ seen}\rbrace c_{a(q)} - S)$.
  * Costs $O(m (P + N))$ a sample; exponentials are taken for areas, not for pairs of patches.
  *
- * @param world - see {@link SpatialDistribution}
+ * @param distribution - see {@link SpatialDistribution}
  * @param correlations - see {@link Correlations}
  * @param samples - masked images
  * @param options - see {@link MaeLossOptions}
  * @returns see {@link LossAndGradient}
- * @throws `ShapeError` or `DomainError` when an argument does not fit the world
+ * @throws `ShapeError` or `DomainError` when an argument does not fit the distribution
  * @example
  * ```ts
  * import { createSpatialDistribution, maeLossAndGradient, zeroCorrelations } from "@provably/transformer-sparsity/mim";
  *
- * const world = createSpatialDistribution([[[0, 1]]]);
- * maeLossAndGradient(world, zeroCorrelations(world), [{ cluster: 0, latents: [1], mask: [1, 0] }]).loss; // => 0.125
+ * const distribution = createSpatialDistribution([[[0, 1]]]);
+ * maeLossAndGradient(distribution, zeroCorrelations(distribution), [{ cluster: 0, latents: [1], mask: [1, 0] }]).loss; // => 0.125
  * ```
  * @see Huang, Wen, Chi, Liang (2024), "How transformers learn diverse attention correlations in masked vision pretraining", gradient lemmas
  * @category Objectives
  */
 export function maeLossAndGradient(
-  world: SpatialDistribution,
+  distribution: SpatialDistribution,
   correlations: Correlations,
   samples: readonly MaskedImage[],
   options: MaeLossOptions = {},
 ): LossAndGradient {
   const fn = "maeLossAndGradient";
-  const model = prepare(fn, world, correlations);
-  checkSamples(fn, world, samples);
+  const model = prepare(fn, distribution, correlations);
+  checkSamples(fn, distribution, samples);
   checkOptions<MaeLossOptions>(fn, options, MAE);
   const weights = checkWeights(fn, samples.length, options.weights);
-  const queries = checkQueries(fn, world, options.queries);
+  const queries = checkQueries(fn, distribution, options.queries);
   const { loss, gradient } = accumulateMae(model, samples, weights, queries);
   return {
     loss,
-    gradPhi: array(gradient.phi, { shape: [world.numPatches, world.numFeatures], copy: false }),
+    gradPhi: array(gradient.phi, {
+      shape: [distribution.numPatches, distribution.numFeatures],
+      copy: false,
+    }),
     gradUpsilon: array(gradient.upsilon, {
-      shape: [world.numPatches, world.numPatches],
+      shape: [distribution.numPatches, distribution.numPatches],
       copy: false,
     }),
   };
@@ -103,17 +106,17 @@ export function accumulateMae(
   weights: ArrayLike<number>,
   queries: readonly number[],
 ): { loss: number; gradient: FlatGradient } {
-  const { world } = model;
+  const { distribution } = model;
   const gradient = {
     phi: new Float64Array(model.phi.length),
     upsilon: new Float64Array(model.upsilon.length),
   };
-  const numAreas = mostAreas(world);
+  const numAreas = mostAreas(distribution);
   const attention = queryAttention(numAreas);
   const [c, slope] = [new Float64Array(numAreas), new Float64Array(numAreas + 1)];
   let loss = 0;
   samples.forEach((sample, s) => {
-    const seen = view(world, sample);
+    const seen = view(distribution, sample);
     const weight = weights[s]!;
     for (const p of queries) {
       if (!sample.mask[p]) continue;
@@ -126,7 +129,7 @@ export function accumulateMae(
         squared += c[j]! * error;
       }
       loss += (weight / 2) * squared;
-      pullQuery(world, seen, p, attention, c, weight, slope, gradient);
+      pullQuery(distribution, seen, p, attention, c, weight, slope, gradient);
     }
   });
   return { loss, gradient };
@@ -134,12 +137,12 @@ export function accumulateMae(
 
 export function checkSamples(
   fn: string,
-  world: SpatialDistribution,
+  distribution: SpatialDistribution,
   samples: readonly MaskedImage[],
 ): void {
   if (check(fn, "samples", samples, anyList).length === 0)
     throw new DomainError(`${fn}: samples must hold at least one masked image`);
-  samples.forEach((sample, i) => checkMaskedImage(fn, world, sample, i));
+  samples.forEach((sample, i) => checkMaskedImage(fn, distribution, sample, i));
 }
 
 export function checkWeights(
@@ -163,14 +166,14 @@ export function checkWeights(
 
 export function checkQueries(
   fn: string,
-  world: SpatialDistribution,
+  distribution: SpatialDistribution,
   queries: readonly number[] | undefined,
 ): readonly number[] {
-  if (queries === undefined) return Array.from({ length: world.numPatches }, (_, p) => p);
+  if (queries === undefined) return Array.from({ length: distribution.numPatches }, (_, p) => p);
   for (const p of check(fn, "queries", queries, listOf(wholeNumber(0))))
-    if (p >= world.numPatches)
+    if (p >= distribution.numPatches)
       throw new DomainError(
-        `${fn}: queries must be positions 0 … ${world.numPatches - 1}, got ${p}`,
+        `${fn}: queries must be positions 0 … ${distribution.numPatches - 1}, got ${p}`,
       );
   return queries;
 }

@@ -1,4 +1,4 @@
-/** Training of one query in a large world: a deterministic system with one value an area, and its Monte Carlo counterpart. */
+/** Training of one query in a large distribution: a deterministic system with one value an area, and its Monte Carlo counterpart. */
 import { DomainError, toTypedArray } from "@provably/core-tensor";
 import {
   anything,

@@ -14,7 +14,7 @@ import {
   wholeNumber,
 } from "@provably/core-tensor/internal";
 import { sampleTuple } from "../internal/sample-tuple.js";
-import { type SpatialDistribution, checkWorld } from "../data/distribution.js";
+import { type SpatialDistribution, checkDistribution } from "../data/distribution.js";
 import { type MaskedImage, allImages, countMasked, drawMaskedImages } from "../data/sampling.js";
 import { type ContrastiveTuple, accumulateContrastive } from "./contrastive.js";
 import { type DescentOptions, type DescentResult, DESCENT, descend } from "./descent.js";
@@ -34,7 +34,7 @@ export interface MaskedReconstructionOptions extends DescentOptions {
   readonly learningRate?: number;
   /**
    * What each step descends: `fresh` images (default, 32 a step), a `fixed` set, or the `exact` expectation over every image and mask (discrete latents, small
-   * worlds).
+   * distributions).
    */
   readonly source?:
     | { readonly kind: "fresh"; readonly batchSize?: number }
@@ -82,7 +82,7 @@ const RECONSTRUCTION = {
  * The theorem: for an information gap away from 0, each masked patch ends up attending to the seen patches of its own area, $1 - \mathrm{Attn}_{p \to j} \to 0$, and
  * the loss approaches {@link optimalReconstructionLoss}. With a positive gap local queries first unlearn the global area.
  *
- * @param world - see {@link SpatialDistribution}
+ * @param distribution - see {@link SpatialDistribution}
  * @param key - random key; the samples of a step depend on it and the step alone
  * @param options - see {@link MaskedReconstructionOptions}
  * @returns see {@link DescentResult}
@@ -93,32 +93,32 @@ const RECONSTRUCTION = {
  * import { createAreaPartition, createSpatialDistribution, trainMaskedReconstruction } from "@provably/transformer-sparsity/mim";
  *
  * const areas = createAreaPartition(key(1), { numPatches: 16, globalSize: 8, localSize: 4 });
- * const world = createSpatialDistribution([areas]);
- * const { history } = trainMaskedReconstruction(world, key(0), { numSteps: 200 });
+ * const distribution = createSpatialDistribution([areas]);
+ * const { history } = trainMaskedReconstruction(distribution, key(0), { numSteps: 200 });
  * history.summary.at(-1).localToOwn > 0.9; // => true
  * ```
  * @see Huang, Wen, Chi, Liang (2024), "How transformers learn diverse attention correlations in masked vision pretraining", main theorem
  * @category Training
  */
 export function trainMaskedReconstruction(
-  world: SpatialDistribution,
+  distribution: SpatialDistribution,
   key: RngKey,
   options: MaskedReconstructionOptions = {},
 ): DescentResult {
   const fn = "trainMaskedReconstruction";
-  checkWorld(fn, world);
+  checkDistribution(fn, distribution);
   const {
     maskRatio = 0.5,
     learningRate = 2,
     source = { kind: "fresh" },
     probeSize = 64,
   } = checkOptions<MaskedReconstructionOptions>(fn, options, RECONSTRUCTION);
-  const queries = checkQueries(fn, world, options.queries);
+  const queries = checkQueries(fn, distribution, options.queries);
   const fresh = (name: string | number, count: number): WeightedSamples =>
-    uniformly(drawMaskedImages(fn, world, foldIn(key, name), count, maskRatio));
-  const samples = sampler(fn, world, source, maskRatio, fresh);
+    uniformly(drawMaskedImages(fn, distribution, foldIn(key, name), count, maskRatio));
+  const samples = sampler(fn, distribution, source, maskRatio, fresh);
   const probe = source.kind === "fresh" ? fresh("probe", probeSize) : samples(0);
-  return descend(fn, world, options, {
+  return descend(fn, distribution, options, {
     learningRate,
     samples,
     evaluate: (model, { samples: images, weights }) =>
@@ -139,7 +139,7 @@ function uniformly(samples: readonly MaskedImage[]): WeightedSamples {
 
 function sampler(
   fn: string,
-  world: SpatialDistribution,
+  distribution: SpatialDistribution,
   source: NonNullable<MaskedReconstructionOptions["source"]>,
   maskRatio: number,
   fresh: (step: number, count: number) => WeightedSamples,
@@ -149,10 +149,10 @@ function sampler(
     return (step) => fresh(step, batchSize);
   }
   if (source.kind === "exact") {
-    const all = allImages(fn, world, maskRatio, source.limit ?? 2e6);
+    const all = allImages(fn, distribution, maskRatio, source.limit ?? 2e6);
     return () => all;
   }
-  checkSamples(fn, world, source.samples);
+  checkSamples(fn, distribution, source.samples);
   const fixed = {
     samples: source.samples,
     weights: checkWeights(fn, source.samples.length, source.weights),
@@ -175,7 +175,7 @@ const CONTRAST = {
  * The theorem: for either sign of the gap, every patch ends up attending to the global area, wherever it is, so attention collapses. From zero, the rows of
  * $\Phi$ and $\Upsilon$ stay equal for ever. The closed form is that of queries which are positions alone; for queries with content see {@link trainTokenContrastive}.
  *
- * @param world - see {@link SpatialDistribution}
+ * @param distribution - see {@link SpatialDistribution}
  * @param key - random key; the tuples of a step depend on it and the step alone
  * @param options - see {@link ContrastiveOptions}
  * @returns see {@link DescentResult}
@@ -193,12 +193,12 @@ const CONTRAST = {
  * @category Training
  */
 export function trainContrastive(
-  world: SpatialDistribution,
+  distribution: SpatialDistribution,
   key: RngKey,
   options: ContrastiveOptions = {},
 ): DescentResult {
   const fn = "trainContrastive";
-  checkWorld(fn, world);
+  checkDistribution(fn, distribution);
   const {
     maskRatio = 0.5,
     learningRate = 400,
@@ -208,16 +208,16 @@ export function trainContrastive(
     numNegatives = 7,
     probeSize = 64,
   } = checkOptions<ContrastiveOptions>(fn, options, CONTRAST);
-  countMasked(fn, world.numPatches, maskRatio);
+  countMasked(fn, distribution.numPatches, maskRatio);
   const tuples = (tupleKey: RngKey): ContrastiveTuple[] =>
     Array.from({ length: batchSize }, (_, i) =>
-      sampleTuple(world, foldIn(tupleKey, i), numNegatives, maskRatio),
+      sampleTuple(distribution, foldIn(tupleKey, i), numNegatives, maskRatio),
     );
-  return descend(fn, world, options, {
+  return descend(fn, distribution, options, {
     learningRate,
     samples: (step) => tuples(foldIn(key, step)),
     evaluate: (model, batch) => accumulateContrastive(model, batch, temperature, weightDecay),
     probe: tuples(foldIn(key, "probe")),
-    probeImages: drawMaskedImages(fn, world, foldIn(key, "images"), probeSize, maskRatio),
+    probeImages: drawMaskedImages(fn, distribution, foldIn(key, "images"), probeSize, maskRatio),
   });
 }

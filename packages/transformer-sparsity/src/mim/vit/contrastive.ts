@@ -219,7 +219,7 @@ const CONTRASTIVE = {
  * import { createContrastive, pretrainContrastive } from "@provably/transformer-sparsity/mim";
  *
  * const model = createContrastive(key(0), { imageSize: 8, patchSize: 2, dim: 8, depth: 1, heads: 2 });
- * pretrainContrastive(model, uniform(key(1), [16, 8, 8]), key(2), { epochs: 1, batchSize: 8 }).losses.length; // => 2
+ * pretrainContrastive(model, uniform(key(1), [16, 8, 8]), key(2), { numEpochs: 1, batchSize: 8 }).losses.length; // => 2
  * ```
  * @see Chen et al. (2020), "A simple framework for contrastive learning of visual representations", eq. 1
  * @category Contrastive pretraining
@@ -234,7 +234,7 @@ export function pretrainContrastive(
   const {
     temperature = 0.2,
     augment = {},
-    epochs = 8,
+    numEpochs = 8,
     learningRate = 2e-3,
     ...rest
   } = checkOptions<ContrastivePretrainingOptions>(fn, options, CONTRASTIVE);
@@ -243,7 +243,7 @@ export function pretrainContrastive(
     throw new DomainError(`${fn}: model must be made by createContrastive`);
   const { config } = model;
   toPatches(fn, config, images); // checks the images
-  const { state, losses } = optimize(fn, model.params, images, key, { ...rest, epochs, learningRate }, {
+  const { state, losses } = optimize(fn, model.params, images, key, { ...rest, numEpochs, learningRate }, {
     prepare: (rows, stepKey) =>
       ["first", "second"].map((name) => toPatches(fn, config, augmentImages(rows, foldIn(stepKey, name), augment))) as [NdArray, NdArray],
     loss(params, [first, second]) {

@@ -52,7 +52,7 @@ export interface PretrainingState {
  */
 export interface PretrainingOptions {
   /** Passes through the images; default 40. */
-  readonly epochs?: number;
+  readonly numEpochs?: number;
   /** Images a step; the last few of an epoch that do not fill one are left out. Default 128. */
   readonly batchSize?: number;
   /** Greatest step size; default 5e-3. */
@@ -89,9 +89,9 @@ export interface PretrainingResult {
  * @category Pretraining
  */
 export const digitRecipes = {
-  standard: { config: {}, training: { epochs: 40, learningRate: 5e-3 } },
-  quick: { config: { patchSize: 7 }, training: { epochs: 20, learningRate: 3e-3 } },
-  single: { config: { kind: "simmim", depth: 1 }, training: { epochs: 20, learningRate: 2e-3 } },
+  standard: { config: {}, training: { numEpochs: 40, learningRate: 5e-3 } },
+  quick: { config: { patchSize: 7 }, training: { numEpochs: 20, learningRate: 3e-3 } },
+  single: { config: { kind: "simmim", depth: 1 }, training: { numEpochs: 20, learningRate: 2e-3 } },
 } as const satisfies Record<
   string,
   { readonly config: MaskedTransformerConfig; readonly training: PretrainingOptions }
@@ -115,7 +115,7 @@ export const digitRecipes = {
  * import { createMaskedAutoencoder, pretrain } from "@provably/transformer-sparsity/mim";
  *
  * const model = createMaskedAutoencoder(key(0), { imageSize: 8, patchSize: 2, dim: 8, depth: 1, heads: 2, decoderDim: 8, decoderHeads: 2 });
- * const { losses } = pretrain(model, uniform(key(1), [16, 8, 8]), key(2), { epochs: 2, batchSize: 8 });
+ * const { losses } = pretrain(model, uniform(key(1), [16, 8, 8]), key(2), { numEpochs: 2, batchSize: 8 });
  * losses.length; // => 4
  * ```
  * @see He et al. (2022), "Masked autoencoders are scalable vision learners"
@@ -145,7 +145,7 @@ export function pretrain(
 /** What every option of {@link PretrainingOptions} must be. */
 export const PRETRAINING = {
   ...longWork,
-  epochs: wholeNumber(),
+  numEpochs: wholeNumber(),
   batchSize: wholeNumber(),
   learningRate: positiveNumber,
   weightDecay: nonNegativeNumber,
@@ -168,7 +168,7 @@ export function optimize<B>(
   task: Task<B>,
 ): { readonly state: PretrainingState; readonly losses: readonly number[] } {
   const {
-    epochs = 40,
+    numEpochs = 40,
     batchSize = 128,
     learningRate = 5e-3,
     weightDecay = 0.05,
@@ -180,7 +180,7 @@ export function optimize<B>(
     throw new DomainError(
       `${fn}: batchSize must be at most the number of images ${data.shape[0]!}, got ${batchSize}`,
     );
-  const total = epochs * stepsPerEpoch;
+  const total = numEpochs * stepsPerEpoch;
   const rise = Math.ceil(total / 10);
   const optimizer = adamw(warmup(rise, cosineDecay(learningRate, Math.max(1, total - rise))), {
     beta1: 0.9,

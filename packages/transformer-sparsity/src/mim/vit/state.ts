@@ -23,7 +23,7 @@ import type { PretrainingState } from "./pretrain.js";
  * import { createMaskedAutoencoder, decodePretrainingState, encodePretrainingState, pretrain } from "@provably/transformer-sparsity/mim";
  *
  * const model = createMaskedAutoencoder(key(0), { imageSize: 8, patchSize: 2, dim: 8, depth: 1, heads: 2, decoderDim: 8, decoderHeads: 2 });
- * const { state } = pretrain(model, uniform(key(1), [8, 8, 8]), key(2), { epochs: 1, batchSize: 8 });
+ * const { state } = pretrain(model, uniform(key(1), [8, 8, 8]), key(2), { numEpochs: 1, batchSize: 8 });
  * decodePretrainingState(encodePretrainingState(state)).step; // => 1
  * ```
  * @category Pretraining
