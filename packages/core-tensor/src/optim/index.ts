@@ -1,5 +1,6 @@
 /**
- * Optimisers and step-size schedules, as pure functions on trees of arrays.
+ * Optimisers and step-size schedules, as pure functions on trees of arrays, and the minimisation of
+ * functions of a few hundred numbers.
  *
  * @packageDocumentation
  */
@@ -22,3 +23,5 @@ export {
 // step sizes
 export { cosineDecay, warmup, type Schedule } from "./schedule.js";
 export type { StepCount } from "./step-count.js";
+// minimisation
+export { minimize, type MinimizeOptions, type Minimum, type Objective } from "./minimize.js";
