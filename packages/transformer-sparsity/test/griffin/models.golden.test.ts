@@ -5,7 +5,6 @@ import { describe, expect, it } from "vitest";
 import {
   type LanguageModel,
   type ModelConfig,
-  type SparsityMethod,
   decodeStep,
   generateTokens,
   languageModel,
@@ -166,52 +165,6 @@ describe.each(modelNames.filter(runs))("golden model %s", (name) => {
       cache = step.cache;
     });
     expect([half.cache.length, other.cache.length, cache.length]).toEqual([12, 18, 24]);
-  });
-});
-
-/** Files whose every tensor is of a type that is decoded; others are refused by the name of the type. */
-const GGUF_TYPES = ["F32", "F16", "BF16", "Q8_0", "Q4_0"];
-const ggufNames = readdirSync(`${folder}/gguf`)
-  .filter((file) => file.endsWith(".gguf"))
-  .map((file) => file.slice(0, -5));
-
-describe.each(ggufNames)("golden GGUF file %s", (name) => {
-  const golden = load<
-    Pick<Expected, "ids" | "logits_last" | "experts" | "greedy_full" | "greedy_griffin"> & {
-      readonly tensor_types?: Readonly<Record<string, string>>;
-    }
-  >(`gguf/${name}`);
-  const unknown = Object.values(golden.tensor_types ?? {}).filter(
-    (type) => !GGUF_TYPES.includes(type),
-  );
-  const file = `${folder}/gguf/${name}.gguf`;
-  if (unknown.length > 0) {
-    it(`is refused for its ${unknown[0]!} by name`, async () => {
-      await expect(loadModel(file)).rejects.toThrow(FormatError);
-      await expect(loadModel(file)).rejects.toThrow(
-        new RegExp([...new Set(unknown)].map((type) => `element type ${type};`).join("|")),
-      );
-    });
-    return;
-  }
-  it("gives the logits, experts and texts of the oracle", async () => {
-    const model = await loadModel(file);
-    const prompt = readPrompt(model, golden.ids);
-    expectNear(prompt.logits, golden.logits_last, 2e-4);
-    const k = golden.experts![0]!.length;
-    expect(
-      selectExperts(prompt.statistics, { numNeurons: k }).layers.map((chosen) => [...chosen]),
-    ).toEqual(golden.experts);
-    const write = (sparsity?: SparsityMethod): number[] =>
-      [
-        ...generateTokens(model, golden.ids, {
-          maxNewTokens: 8,
-          stopTokens: [],
-          ...(sparsity && { sparsity }),
-        }),
-      ].map(({ token }) => token);
-    expect(write()).toEqual(golden.greedy_full);
-    expect(write({ kind: "griffin", numNeurons: k })).toEqual(golden.greedy_griffin);
   });
 });
 
