@@ -121,7 +121,7 @@ export const methods = {
   "PnP-DM": (forward, y, model, k, options) =>
     pnpDm(forward, y, model, k, {
       ...options,
-      rounds: 40,
+      numRounds: 40,
       rhoMin: 0.15,
       malaSteps: 50,
       denoisingSteps: 15,

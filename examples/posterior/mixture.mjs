@@ -97,7 +97,13 @@ export const methods = {
   DiffPIR: plain(diffPir),
   "RED-diff": plain(redDiff, { numSteps: 300 }),
   DAPS: plain(daps, { numSteps: 50, sigmaMax: 5, sigmaMin: 0.02, langevinSteps: 30 }),
-  "PnP-DM": plain(pnpDm, { rounds: 40, rhoMax: 3, rhoMin: 0.1, malaSteps: 50, denoisingSteps: 30 }),
+  "PnP-DM": plain(pnpDm, {
+    numRounds: 40,
+    rhoMax: 3,
+    rhoMin: 0.1,
+    malaSteps: 50,
+    denoisingSteps: 30,
+  }),
 };
 
 /** Mean and standard error. */

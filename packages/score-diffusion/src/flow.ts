@@ -13,7 +13,7 @@ const OPTIONS = { numSteps: wholeNumber(1) };
  * The end of the probability flow that starts at `x`: with $u = x/\alpha$ and $\lambda = \ln(\alpha/\sigma)$ the flow is
  * $\tfrac{du}{d\lambda} = -\tfrac{\sigma}{\alpha}\,\varepsilon(x)$, integrated by the classical Runge-Kutta method in $\lambda$.
  *
- * Fourth order: with the default number of steps the error is near rounding for smooth laws. Four evaluations a step.
+ * Fourth order: with the default number of steps the error is near rounding for smooth distributions. Four evaluations a step.
  *
  * @param model - exact score or network
  * @param x - points at the noisier level, shape `[n, …]`

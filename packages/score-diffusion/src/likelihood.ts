@@ -23,9 +23,9 @@ import {
   optional,
   recordOf,
   wholeNumber,
+  rngKey,
 } from "@provably/core-tensor/internal";
 import { type RngKey, foldIn, normalRows } from "@provably/core-tensor/random";
-import { rngKey } from "./internal/check.js";
 import { type NoiseLevel, checkLevel, lambdaOf, levelOfLambda } from "./schedule/level.js";
 import { denoised } from "./score/denoiser.js";
 import { trainedLambdas } from "./schedule/training.js";
@@ -58,7 +58,7 @@ export interface LikelihoodOptions {
   readonly divergence?: Divergence;
   /** Steps of the classical Runge-Kutta method in $\ln(\alpha/\sigma)$, four evaluations each; default 50. */
   readonly numSteps?: number;
-  /** $\ln(\alpha/\sigma)$ where the law counts as standard normal; default −6, or the noisiest step that a network was trained on where that has less noise. */
+  /** $\ln(\alpha/\sigma)$ where the distribution counts as standard normal; default −6, or the noisiest step that a network was trained on where that has less noise. */
   readonly lambdaMin?: number;
 }
 
@@ -92,8 +92,8 @@ export interface LikelihoodResult {
  * import { key } from "@provably/core-tensor/random";
  * import { gaussian, levelOf, logLikelihood } from "@provably/score-diffusion";
  *
- * const law = gaussian({ mean: [0], covariance: [[1]] });
- * logLikelihood(law, [[0]], levelOf(0.9)).logLikelihood.get(0).toFixed(4); // => "-0.9189"
+ * const distribution = gaussian({ mean: [0], covariance: [[1]] });
+ * logLikelihood(distribution, [[0]], levelOf(0.9)).logLikelihood.get(0).toFixed(4); // => "-0.9189"
  * ```
  * @see Song et al. (2021), "Score-based generative modeling through stochastic differential equations", eq. 39 and 40
  * @category Likelihood

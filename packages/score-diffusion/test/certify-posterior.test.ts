@@ -123,7 +123,7 @@ describe("calibration", () => {
 });
 
 /** Fewer comparisons than by default, for the time of the tests. */
-const brief = { replicates: 49, numDirections: 24 };
+const brief = { numReplicates: 49, numDirections: 24 };
 
 describe("distance to the exact posterior", () => {
   const y = [0.5];
@@ -188,8 +188,11 @@ describe("distance to the exact posterior", () => {
       malaSteps: 40,
     });
     expect(
-      certifyPosterior(close.samples, exact, key(8), { ...brief, replicates: 29, tolerance: 0.03 })
-        .holds,
+      certifyPosterior(close.samples, exact, key(8), {
+        ...brief,
+        numReplicates: 29,
+        tolerance: 0.03,
+      }).holds,
     ).toBe(true);
     const far = { ...bits, likelihood: () => bits.likelihood([1, 1]) };
     const wrong = dpnp(far, [1, -1], law, key(7), {
@@ -199,8 +202,11 @@ describe("distance to the exact posterior", () => {
       malaSteps: 20,
     });
     expect(
-      certifyPosterior(wrong.samples, exact, key(8), { ...brief, replicates: 29, tolerance: 0.03 })
-        .holds,
+      certifyPosterior(wrong.samples, exact, key(8), {
+        ...brief,
+        numReplicates: 29,
+        tolerance: 0.03,
+      }).holds,
     ).toBe(false);
   });
 
@@ -244,10 +250,10 @@ describe("posterior predictive check", () => {
   });
 
   it("names what is wrong", () => {
-    expect(() => certifyPosteriorPredictive(many, y, truth, key(3), { replicates: 0 })).toThrow(
-      /replicates/,
+    expect(() => certifyPosteriorPredictive(many, y, truth, key(3), { numReplicates: 0 })).toThrow(
+      /numReplicates/,
     );
-    expect(() => certifyPosteriorPredictive(many, y, truth, key(3), { replicates: 10 })).toThrow(
+    expect(() => certifyPosteriorPredictive(many, y, truth, key(3), { numReplicates: 10 })).toThrow(
       /significance must be above/,
     );
     expect(() => certifyPosteriorPredictive(many, y, truth, key(3), { maxSamples: 0 })).toThrow(

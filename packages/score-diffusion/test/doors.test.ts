@@ -1,15 +1,25 @@
-import { array } from "@provably/core-tensor";
+import { runInNewContext } from "node:vm";
+import { array, toNested } from "@provably/core-tensor";
 import { key } from "@provably/core-tensor/random";
 import { describe, expect, it } from "vitest";
 import {
+  type AsyncModel,
   type OnnxModelOptions,
   type OnnxRuntime,
   type OnnxSession,
   acceleratedOde,
   blur,
+  certifyPosterior,
+  certifyPosteriorPredictive,
   ddim,
+  ddsDdim,
+  decodePng,
+  denoise,
+  denoiseAsync,
+  denoisingLoss,
   dpnp,
   dps,
+  encodePng,
   gaussian,
   gaussianKernel,
   gaussianMixture,
@@ -20,6 +30,9 @@ import {
   levelOfSigma,
   linearBetas,
   onnxModel,
+  pcsGaussian,
+  pcsMala,
+  posteriorByRejection,
   sample,
   sampleAdaptive,
   scheduleOf,
@@ -248,5 +261,40 @@ describe("a session of onnxruntime", () => {
     );
     expect([one, minusTwo, least, greatest, zero]).toEqual([1, -2, 2 ** -24, 65504, 0]);
     expect(third).toBeCloseTo(1 / 3, 3);
+  });
+});
+
+describe("a wrong key", () => {
+  const bad = wrong(7);
+  const x = array([[0]], { dtype: "float64" });
+  const likelihood = forward.likelihood([1]);
+  it.each<readonly [string, () => unknown]>([
+    ["denoise", () => denoise(ddsDdim(), law, x, 0.5, bad)],
+    ["pcsGaussian", () => pcsGaussian(likelihood, x, 0.5, bad)],
+    ["pcsMala", () => pcsMala(likelihood, x, 0.5, bad)],
+    ["certifyPosterior", () => certifyPosterior([[0], [1]], law, bad)],
+    ["certifyPosteriorPredictive", () => certifyPosteriorPredictive(forward, [1], [[0]], bad)],
+    ["posteriorByRejection", () => posteriorByRejection(forward, [1], () => x, bad, 1)],
+    ["denoisingLoss", () => denoisingLoss({ prediction: "eps", apply: (_, p) => p }, {}, x, bad)],
+  ])("is refused by %s, in its own name", (name, call) => {
+    expect(call).toThrow(new RegExp(`^${name}: key must be a random key`));
+  });
+
+  it("of an asynchronous run is refused by the function that was called", async () => {
+    const later: AsyncModel = {
+      prediction: "score",
+      evaluate: (p, level) => Promise.resolve(law.evaluate(p, level)),
+    };
+    await expect(denoiseAsync(ddsDdim(), later, x, 0.5, bad)).rejects.toThrow(/^denoiseAsync: key/);
+  });
+});
+
+describe("storage of another realm", () => {
+  it("is read as PNG bytes, and anything else is refused by name", () => {
+    const png = encodePng([[-1, 1]]);
+    const foreign = runInNewContext("new Uint8Array(list)", { list: [...png] }) as Uint8Array;
+    expect(foreign).not.toBeInstanceOf(Uint8Array);
+    expect(toNested(decodePng(foreign))).toEqual([[[-1, 1]]]);
+    expect(() => decodePng(wrong([...png]))).toThrow(/decodePng: bytes must be a Uint8Array/);
   });
 });

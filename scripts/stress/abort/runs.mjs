@@ -294,7 +294,7 @@ export const runs = {
       etas: new Array(500).fill(0.3),
       signal,
     }),
-  pnpDm: restored(pnpDm, { rounds: 500 }),
+  pnpDm: restored(pnpDm, { numRounds: 500 }),
   daps: restored(daps),
   ddnm: restored(ddnm, { numSteps: 1000 }),
   ddrm: restored(ddrm, { numSteps: 1000 }),

@@ -16,7 +16,7 @@ import type { Model } from "../score/prediction.js";
 const { etas: _etas, denoiser: _denoiser, order: _order, adjust: _adjust, ...SHARED } = DPNP;
 const OPTIONS = {
   ...SHARED,
-  rounds: wholeNumber(1),
+  numRounds: wholeNumber(1),
   rhoMax: positiveNumber,
   rhoMin: positiveNumber,
   decay: satisfying<number>("in (0, 1]", (x) => typeof x === "number" && x > 0 && x <= 1),
@@ -29,7 +29,7 @@ const OPTIONS = {
  */
 export interface PnpDmOptions extends Omit<DpnpOptions, "etas" | "denoiser" | "order" | "adjust"> {
   /** Rounds; default 100. */
-  readonly rounds?: number;
+  readonly numRounds?: number;
   /** First coupling $\rho_0$; default 10. */
   readonly rhoMax?: number;
   /** Least coupling; default 0.3. */
@@ -78,7 +78,7 @@ function edmDenoiser(steps: number): DenoisingSampler {
  *
  * const prior = gaussianMixture({ weights: [1, 1], means: [[-2], [2]], variances: [0.1, 0.1] });
  * const forward = gaussianNoise(identityOperator(1), 0.5);
- * pnpDm(forward, [1.8], prior, key(0), { numSamples: 1, rounds: 40, denoisingSteps: 20 }).samples.get(0, 0) > 1; // => true
+ * pnpDm(forward, [1.8], prior, key(0), { numSamples: 1, numRounds: 40, denoisingSteps: 20 }).samples.get(0, 0) > 1; // => true
  * ```
  * @see Wu, Sun, Chen, Zhang, Yue, Bouman (2024), "Principled probabilistic imaging using diffusion models as plug-and-play priors", algorithm 1
  * @category Baselines
@@ -91,7 +91,7 @@ export function pnpDm(
   options: PnpDmOptions,
 ): DpnpResult {
   const {
-    rounds = 100,
+    numRounds = 100,
     rhoMax = 10,
     rhoMin = 0.3,
     decay = 0.9,
@@ -100,7 +100,7 @@ export function pnpDm(
   } = checkOptions<PnpDmOptions>("pnpDm", options, OPTIONS);
   if (!(rhoMax >= rhoMin))
     throw new DomainError(`pnpDm: rhoMax must be at least rhoMin, got ${rhoMax} and ${rhoMin}`);
-  const etas = Array.from({ length: rounds }, (_, k) => Math.max(rhoMin, rhoMax * decay ** k));
+  const etas = Array.from({ length: numRounds }, (_, k) => Math.max(rhoMin, rhoMax * decay ** k));
   return dpnpOf("pnpDm", forward, y, model, key, {
     ...rest,
     etas,

@@ -17,9 +17,10 @@ import {
   check,
   longWork,
   wholeNumber,
+  rngKey,
 } from "@provably/core-tensor/internal";
 import { type RngKey, foldIn, normalRows } from "@provably/core-tensor/random";
-import { arrayOf, rngKey } from "../internal/check.js";
+import { arrayOf } from "../internal/check.js";
 import { certifyPosteriorPredictive } from "../certify/posterior-predictive.js";
 import {
   type ForwardModel,

@@ -18,9 +18,10 @@ import {
   checkOptions,
   numberInside,
   wholeNumber,
+  rngKey,
 } from "@provably/core-tensor/internal";
 import { type RngKey, foldIn, uniform } from "@provably/core-tensor/random";
-import { arrayOf, rngKey } from "../internal/check.js";
+import { arrayOf } from "../internal/check.js";
 import { type ForwardModel, checkForward, likelihoodOf } from "../forward/forward-model.js";
 import { batchOf } from "../forward/operator.js";
 import { randomDirections } from "../metrics/wasserstein.js";
@@ -227,10 +228,10 @@ function exceedances(
  * import { key, normal } from "@provably/core-tensor/random";
  * import { certifyCalibration, dpnp, gaussianMixture, gaussianNoise, identityOperator } from "@provably/score-diffusion";
  *
- * const law = gaussianMixture({ weights: [1], means: [[0]], variances: [1] });
+ * const mixture = gaussianMixture({ weights: [1], means: [[0]], variances: [1] });
  * const prior = (k, n) => normal(k, [n, 1], { dtype: "float64" });
  * const forward = gaussianNoise(identityOperator(1), 1);
- * const sampler = (y, k) => dpnp(forward, y, law, k, { numSamples: y.shape[0], etas: [1, 0.5, 0.3, 0.3, 0.3, 0.3] }).samples;
+ * const sampler = (y, k) => dpnp(forward, y, mixture, k, { numSamples: y.shape[0], etas: [1, 0.5, 0.3, 0.3, 0.3, 0.3] }).samples;
  * certifyCalibration(prior, forward, sampler, key(0)).holds; // => true
  * certifyCalibration(prior, forward, (y, k) => prior(k, y.shape[0]), key(0)).holds; // => false
  * ```

@@ -1,4 +1,4 @@
-/** How far the law of a sampler's end point is from the true one, by quadrature in one dimension. */
+/** How far the distribution of a sampler's end point is from the true one, by quadrature in one dimension. */
 import { DomainError, ShapeError, array, exp, ndtr, toTypedArray } from "@provably/core-tensor";
 import { anyRecord, checkOptions } from "@provably/core-tensor/internal";
 import { checkSchedule, levelAt } from "../schedule/schedule.js";
@@ -19,14 +19,14 @@ const OPTIONS = { model: anyRecord };
 const [REACH, STARTS, INNER] = [8, 8000, 32];
 
 /**
- * The total variation between the true law $p_{X_1}$ of a one-dimensional mixture and the law $p_{Y_1}$ of a sampler's end point, which the theorems bound.
+ * The total variation between the true distribution $p_{X_1}$ of a one-dimensional mixture and the distribution $p_{Y_1}$ of a sampler's end point, which the theorems bound.
  *
- * Deterministic samplers push the standard normal law forward, cell by cell, through distribution functions. Stochastic ones carry a density on a grid from
+ * Deterministic samplers push the standard normal distribution forward, cell by cell, through distribution functions. Stochastic ones carry a density on a grid from
  * step to step: mass moves to where the step puts it, and spreads by its last noise, which must enter linearly. Nothing is drawn; the error is that of
  * quadrature, about 1e-4 of the value.
  *
  * @param sampler - with at most two noises a step
- * @param mixture - law of the data, d = 1
+ * @param mixture - distribution of the data, d = 1
  * @param schedule - noise schedule
  * @param options - `model`: the score that the sampler uses, default the exact one of the mixture
  * @returns number in [0, 1]
@@ -36,9 +36,9 @@ const [REACH, STARTS, INNER] = [8, 8000, 32];
  * ```ts
  * import { acceleratedOde, gaussianMixture, marginalTv1d, pfOde, theorySchedule } from "@provably/score-diffusion";
  *
- * const law = gaussianMixture({ weights: [1, 1], means: [[-1], [1]], variances: [0.1, 0.1] });
+ * const mixture = gaussianMixture({ weights: [1, 1], means: [[-1], [1]], variances: [0.1, 0.1] });
  * const schedule = theorySchedule(40, { c0: 1 });
- * marginalTv1d(acceleratedOde, law, schedule) < marginalTv1d(pfOde, law, schedule) / 4; // => true
+ * marginalTv1d(acceleratedOde, mixture, schedule) < marginalTv1d(pfOde, mixture, schedule) / 4; // => true
  * ```
  * @see Li, Wei, Chi, Chen (2024), "A sharp convergence theory for the probability flow ODEs of diffusion models", theorem 1
  * @category Certificates

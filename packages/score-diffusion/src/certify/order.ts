@@ -23,9 +23,9 @@ import {
   longWork,
   positiveNumber,
   wholeNumber,
+  rngKey,
 } from "@provably/core-tensor/internal";
 import { type RngKey, foldIn, permutation, uniform, normal } from "@provably/core-tensor/random";
-import { rngKey } from "../internal/check.js";
 import { probabilityFlow } from "../flow.js";
 import { type NoiseLevel, addNoise, levelOf } from "../schedule/level.js";
 import { type TheoryScheduleOptions, scheduleOfAlphaBar, theoryOf } from "../schedule/schedule.js";
@@ -76,7 +76,7 @@ export interface Convergence {
   readonly order: number;
 }
 
-/** A Latin hypercube of standard normals, [n, d]: every coordinate has one number in each n-th of its law, so that few paths see all of it. */
+/** A Latin hypercube of standard normals, [n, d]: every coordinate has one number in each n-th of its distribution, so that few paths see all of it. */
 function stratifiedNormals(key: RngKey, n: number, d: number): NdArray {
   const columns = Array.from({ length: d }, (_, axis) => {
     const place = foldIn(key, axis);
@@ -103,7 +103,7 @@ function distance(a: NdArray, b: NdArray): number {
  * slopes against that, not against $1/T$.
  *
  * @param sampler - which sampler
- * @param mixture - law of the data; one-dimensional for stochastic samplers
+ * @param mixture - distribution of the data; one-dimensional for stochastic samplers
  * @param key - random key for the starting points
  * @param options - see {@link ConvergenceOptions}; `c0` default 1 here
  * @returns see {@link Convergence}
@@ -113,8 +113,8 @@ function distance(a: NdArray, b: NdArray): number {
  * import { key, normal } from "@provably/core-tensor/random";
  * import { convergence, ddim, gaussianMixture } from "@provably/score-diffusion";
  *
- * const law = gaussianMixture({ weights: [1, 1], means: [[-1], [1]], variances: [0.2, 0.2] });
- * convergence(ddim(), law, key(0), { numSteps: [40, 80], numPaths: 8 }).errors.length; // => 2
+ * const mixture = gaussianMixture({ weights: [1, 1], means: [[-1], [1]], variances: [0.2, 0.2] });
+ * convergence(ddim(), mixture, key(0), { numSteps: [40, 80], numPaths: 8 }).errors.length; // => 2
  * ```
  * @category Certificates
  */
@@ -219,7 +219,7 @@ function driftError<Row>(sampler: Sampler<Row>, mixture: GaussianMixture, key: R
  * move as the exact score says.
  *
  * @param sampler - which sampler
- * @param mixture - law of the data; one-dimensional for stochastic samplers
+ * @param mixture - distribution of the data; one-dimensional for stochastic samplers
  * @param key - random key for the starting points
  * @param options - see {@link ConvergenceOptions}
  * @returns certificate with the measured order as its value
@@ -229,8 +229,8 @@ function driftError<Row>(sampler: Sampler<Row>, mixture: GaussianMixture, key: R
  * import { key, normal } from "@provably/core-tensor/random";
  * import { acceleratedOde, certifyOrder, gaussianMixture } from "@provably/score-diffusion";
  *
- * const law = gaussianMixture({ weights: [0.4, 0.6], means: [[-1.2], [1]], variances: [0.09, 0.16] });
- * certifyOrder(acceleratedOde, law, key(0)).holds; // => true
+ * const mixture = gaussianMixture({ weights: [0.4, 0.6], means: [[-1.2], [1]], variances: [0.09, 0.16] });
+ * certifyOrder(acceleratedOde, mixture, key(0)).holds; // => true
  * ```
  * @category Certificates
  */

@@ -33,7 +33,7 @@ const logNormal = (x: number, mean: number, variance: number): number =>
  * total variation $\le \sqrt{\mathrm{KL}/2}$.
  *
  * @param sampler - stochastic sampler whose last noise enters linearly
- * @param mixture - law of the data, d = 1
+ * @param mixture - distribution of the data, d = 1
  * @param schedule - noise schedule
  * @param options - `model`: the score that the sampler uses, default the exact one of the mixture
  * @returns the divergence, in nats
@@ -43,9 +43,9 @@ const logNormal = (x: number, mean: number, variance: number): number =>
  * ```ts
  * import { acceleratedSde, ddpm, gaussianMixture, pathKl1d, theorySchedule } from "@provably/score-diffusion";
  *
- * const law = gaussianMixture({ weights: [1, 1], means: [[-1], [1]], variances: [0.1, 0.1] });
+ * const mixture = gaussianMixture({ weights: [1, 1], means: [[-1], [1]], variances: [0.1, 0.1] });
  * const schedule = theorySchedule(25, { c0: 1 });
- * pathKl1d(acceleratedSde, law, schedule) < pathKl1d(ddpm, law, schedule); // => true
+ * pathKl1d(acceleratedSde, mixture, schedule) < pathKl1d(ddpm, mixture, schedule); // => true
  * ```
  * @see Li, Huang, Efimov, Wei, Chi, Chen (2024), "Accelerating convergence of score-based diffusion models, provably", proof by Pinsker's inequality
  * @category Certificates

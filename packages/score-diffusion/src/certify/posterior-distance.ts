@@ -8,9 +8,11 @@ import {
 } from "@provably/core-tensor";
 import {
   certificate,
+  check,
   checkOptions,
   nonNegativeNumber,
   wholeNumber,
+  rngKey,
 } from "@provably/core-tensor/internal";
 import { type RngKey, foldIn } from "@provably/core-tensor/random";
 import { arrayOf } from "../internal/check.js";
@@ -21,7 +23,7 @@ import { mixtureSamples } from "../score/mixture-posterior.js";
 const OPTIONS = {
   tolerance: nonNegativeNumber,
   numDirections: wholeNumber(1),
-  replicates: wholeNumber(1),
+  numReplicates: wholeNumber(1),
 };
 
 /**
@@ -34,11 +36,11 @@ export interface PosteriorDistanceOptions {
   /** Directions of the sliced distance; default 64. */
   readonly numDirections?: number;
   /** Sets of exact samples to compare with; default 99, for 1 % false alarms. */
-  readonly replicates?: number;
+  readonly numReplicates?: number;
 }
 
 /**
- * A certificate that samples follow a known law: their sliced $W_2$ distance to as many exact samples is not greater than exact samples show among
+ * A certificate that samples follow a known distribution: their sliced $W_2$ distance to as many exact samples is not greater than exact samples show among
  * themselves.
  *
  * The bound is the greatest distance of 99 more sets of exact samples to the same reference, so that exact samples pass with probability 0.99. Give the
@@ -46,12 +48,12 @@ export interface PosteriorDistanceOptions {
  * {@link posteriorByRejection} for any likelihood in few dimensions.
  *
  * @param samples - independent samples, `[n, d]`
- * @param exact - the law, as a mixture or as a function that draws n samples of it
+ * @param exact - the distribution, as a mixture or as a function that draws n samples of it
  * @param key - random key
  * @param options - see {@link PosteriorDistanceOptions}
  * @returns certificate with the distance
  * @throws `DomainError` when an option is out of range
- * @throws `ShapeError` when samples and law do not fit
+ * @throws `ShapeError` when samples and distribution do not fit
  * @example
  * ```ts
  * import { key, normal } from "@provably/core-tensor/random";
@@ -73,8 +75,9 @@ export function certifyPosterior(
   const {
     tolerance = 0,
     numDirections = 64,
-    replicates = 99,
+    numReplicates = 99,
   } = checkOptions("certifyPosterior", options, OPTIONS);
+  check("certifyPosterior", "key", key, rngKey);
   const x = astype(samples, "float64");
   const [n, d] = x.shape;
   if (x.shape.length !== 2 || n === undefined || d === undefined || n < 2)
@@ -95,7 +98,7 @@ export function certifyPosterior(
   const directions = randomDirections(foldIn(key, "directions"), numDirections, d);
   const value = slicedWasserstein(x, reference, directions);
   let greatest = 0;
-  for (let r = 0; r < replicates; r++)
+  for (let r = 0; r < numReplicates; r++)
     greatest = Math.max(greatest, slicedWasserstein(drawn(r), reference, directions));
   return certificate({
     claim: "sliced W2 distance of the samples to exact samples of the posterior",
@@ -103,7 +106,7 @@ export function certifyPosterior(
     value,
     expected: [0, greatest + tolerance],
     tolerance,
-    confidence: 1 - 1 / (replicates + 1),
+    confidence: 1 - 1 / (numReplicates + 1),
     verdict: value <= greatest + tolerance,
     note: `${n} samples, ${numDirections} directions; other sets of exact samples are at most ${greatest.toPrecision(3)} away`,
   });

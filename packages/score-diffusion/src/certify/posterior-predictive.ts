@@ -9,9 +9,11 @@ import {
 } from "@provably/core-tensor";
 import {
   certificate,
+  check,
   checkOptions,
   numberInside,
   wholeNumber,
+  rngKey,
 } from "@provably/core-tensor/internal";
 import { type RngKey, foldIn } from "@provably/core-tensor/random";
 import { arrayOf } from "../internal/check.js";
@@ -24,7 +26,7 @@ import {
 import { batchOf } from "../forward/operator.js";
 
 const OPTIONS = {
-  replicates: wholeNumber(1),
+  numReplicates: wholeNumber(1),
   significance: numberInside(0, 1),
   maxSamples: wholeNumber(1),
 };
@@ -35,8 +37,8 @@ const OPTIONS = {
  */
 export interface PosteriorPredictiveOptions {
   /** Measurements simulated from each sample; default 1000, with which the least p-value is 0.002. */
-  readonly replicates?: number;
-  /** Share of false alarms, at least 2 / replicates; default 0.01. */
+  readonly numReplicates?: number;
+  /** Share of false alarms, at least 2 / numReplicates; default 0.01. */
   readonly significance?: number;
   /** Samples looked at, from the first on; default 16. */
   readonly maxSamples?: number;
@@ -45,7 +47,7 @@ export interface PosteriorPredictiveOptions {
 /**
  * A certificate that samples explain a measurement as well as they should: neither worse nor better than the measurements that they would make themselves.
  *
- * For a sample $x$ of the exact posterior, $y$ and a fresh measurement of $x$ have the same law given $x$. So the rank of $-\mathcal L(x; y)$ among the values
+ * For a sample $x$ of the exact posterior, $y$ and a fresh measurement of $x$ have the same distribution given $x$. So the rank of $-\mathcal L(x; y)$ among the values
  * at fresh measurements is uniform, for every forward model. The value is a two-sided p-value from the mean rank over samples, which twice over is a p-value
  * again however samples of one posterior depend on each other.
  *
@@ -90,14 +92,15 @@ export function* predictiveProcess(
   options: PosteriorPredictiveOptions = {},
 ): Generator<undefined, Certificate> {
   const {
-    replicates = 1000,
+    numReplicates = 1000,
     significance = 0.01,
     maxSamples = 16,
   } = checkOptions("certifyPosteriorPredictive", options, OPTIONS);
   checkForward("certifyPosteriorPredictive", forward);
-  if (!(significance > 2 / (replicates + 1)))
+  check("certifyPosteriorPredictive", "key", key, rngKey);
+  if (!(significance > 2 / (numReplicates + 1)))
     throw new DomainError(
-      `certifyPosteriorPredictive: significance must be above 2 / (replicates + 1), the least p-value there is, got ${significance}`,
+      `certifyPosteriorPredictive: significance must be above 2 / (numReplicates + 1), the least p-value there is, got ${significance}`,
     );
   const all = batchOf("certifyPosteriorPredictive", "samples", samples, forward.inputSize);
   const x = slice(all, [0], [Math.min(maxSamples, all.shape[0]!)]);
@@ -106,7 +109,7 @@ export function* predictiveProcess(
   const measured = everyY.shape[0] === 1 ? everyY : slice(everyY, [0], [n]);
   const ranks = new Float64Array(n);
   const own = values(forward, measured, x);
-  for (let r = 0; r < replicates; r++) {
+  for (let r = 0; r < numReplicates; r++) {
     const simulated = values(forward, forward.measure(x, foldIn(key, r)), x);
     for (let i = 0; i < n; i++)
       ranks[i]! += simulated[i]! < own[i]! ? 1 : simulated[i] === own[i] ? 0.5 : 0;
@@ -114,7 +117,7 @@ export function* predictiveProcess(
   }
   // (rank + 1/2) / (R + 1) is a p-value of each sample up to the grid; twice a mean of p-values is one again, whatever their dependence
   const mean =
-    ranks.reduce((sum, rank) => sum + (rank + 0.5) / (replicates + 1), 0) / Math.max(1, n);
+    ranks.reduce((sum, rank) => sum + (rank + 0.5) / (numReplicates + 1), 0) / Math.max(1, n);
   const value = n === 0 ? 1 : Math.min(1, 4 * Math.min(mean, 1 - mean));
   return certificate({
     claim: "p-value of the measurement's likelihood among measurements that the samples would make",
@@ -123,7 +126,7 @@ export function* predictiveProcess(
     expected: [significance, 1],
     confidence: 1 - significance,
     verdict: n === 0 ? "undecided" : value >= significance,
-    note: `${n} samples, ${replicates} simulated measurements each; the smallest value that can be seen is ${(2 / (replicates + 1)).toPrecision(1)}; sees what was measured, and nothing across it`,
+    note: `${n} samples, ${numReplicates} simulated measurements each; the smallest value that can be seen is ${(2 / (numReplicates + 1)).toPrecision(1)}; sees what was measured, and nothing across it`,
   });
 }
 

@@ -17,10 +17,15 @@ import {
   sum,
   vjp,
 } from "@provably/core-tensor";
-import { certificate, check, checkOptions, wholeNumber } from "@provably/core-tensor/internal";
+import {
+  certificate,
+  check,
+  checkOptions,
+  wholeNumber,
+  rngKey,
+} from "@provably/core-tensor/internal";
 import { svdvals } from "@provably/core-tensor/linalg";
 import { type RngKey, foldIn, normal } from "@provably/core-tensor/random";
-import { rngKey } from "../internal/check.js";
 import { type NoiseLevel, addNoise } from "../schedule/level.js";
 import { type Schedule, checkSchedule, levelAt } from "../schedule/schedule.js";
 import { type GaussianMixture, checkMixture } from "../score/gaussian-mixture.js";
@@ -54,20 +59,20 @@ export interface ScoreErrors {
   /** $\mathbb E\|\partial s_t - \partial s_t^\star\|$ of each step. */
   readonly jacobians: readonly number[];
   /**
-   * How far the error can move the law of the probability flow on its way to $Y_1$, in total variation:
+   * How far the error can move the distribution of the probability flow on its way to $Y_1$, in total variation:
    * $\tfrac14\sum_{t \ge 2} \ln\tfrac{1}{\alpha_t}\,\mathbb E\left|\nabla\!\cdot e_t + \langle e_t, s_t^\star\rangle\right|$ with $e_t = s_t - s_t^\star$.
    */
   readonly flowVariation: number;
 }
 
 /**
- * The errors of a model's score against a mixture's exact one, on samples of the noised law at every step of a schedule.
+ * The errors of a model's score against a mixture's exact one, on samples of the noised distribution at every step of a schedule.
  *
  * The Jacobian of the difference is found by reverse-mode differentiation, one pullback for each coordinate, and its norm by singular values:
  * $O(d)$ evaluations and $O(d^3)$ a sample.
  *
  * @param model - the model under test, differentiable in `x`
- * @param law - the true law
+ * @param mixture - the true distribution
  * @param key - random key for the samples
  * @param schedule - noise schedule of $T$ steps
  * @param options - see {@link ScoreErrorOptions}
@@ -78,8 +83,8 @@ export interface ScoreErrors {
  * import { key } from "@provably/core-tensor/random";
  * import { gaussianMixture, perturbScore, scoreErrors, theorySchedule } from "@provably/score-diffusion";
  *
- * const law = gaussianMixture({ weights: [1, 1], means: [[-1], [1]], variances: [0.1, 0.1] });
- * const { score, jacobian } = scoreErrors(perturbScore(law, key(0), { l2: 0.25 }), law, key(1), theorySchedule(20));
+ * const mixture = gaussianMixture({ weights: [1, 1], means: [[-1], [1]], variances: [0.1, 0.1] });
+ * const { score, jacobian } = scoreErrors(perturbScore(mixture, key(0), { l2: 0.25 }), mixture, key(1), theorySchedule(20));
  * [score.toFixed(6), jacobian.toFixed(6)]; // => ["0.250000", "0.000000"]
  * ```
  * @see Li, Wei, Chi, Chen (2024), "A sharp convergence theory for the probability flow ODEs of diffusion models", assumptions 1 and 2
@@ -87,36 +92,36 @@ export interface ScoreErrors {
  */
 export function scoreErrors(
   model: Model,
-  law: GaussianMixture,
+  mixture: GaussianMixture,
   key: RngKey,
   schedule: Schedule,
   options: ScoreErrorOptions = {},
 ): ScoreErrors {
-  return errorsOf("scoreErrors", model, law, key, schedule, options);
+  return errorsOf("scoreErrors", model, mixture, key, schedule, options);
 }
 
 function errorsOf(
   fn: string,
   model: Model,
-  law: GaussianMixture,
+  mixture: GaussianMixture,
   key: RngKey,
   schedule: Schedule,
   options: ScoreErrorOptions,
 ): ScoreErrors {
   const { numSamples = 256 } = checkOptions<ScoreErrorOptions>(fn, options, OPTIONS);
   checkModel(fn, model);
-  checkMixture(fn, law);
+  checkMixture(fn, mixture);
   checkSchedule(fn, schedule);
   check(fn, "key", key, rngKey);
-  const d = law.means.shape[1]!;
+  const d = mixture.means.shape[1]!;
   const steps = schedule.alphaBar.map((_, i) => {
     const level = levelAt(schedule, i + 1);
     const stepKey = foldIn(key, i);
     const noise = normal(foldIn(stepKey, "noise"), [numSamples, d], { dtype: "float64" });
     return errorsAt(
       model,
-      law,
-      addNoise(mixtureSamples(law, foldIn(stepKey, "data"), numSamples), noise, level),
+      mixture,
+      addNoise(mixtureSamples(mixture, foldIn(stepKey, "data"), numSamples), noise, level),
       level,
     );
   });
@@ -141,13 +146,13 @@ function errorsOf(
 
 function errorsAt(
   model: Model,
-  law: GaussianMixture,
+  mixture: GaussianMixture,
   x: NdArray,
   level: NoiseLevel,
 ): { scoreSquare: number; jacobian: number; divergence: number } {
   const scoreOf = (of: Model, at: NdArray): NdArray =>
     predict("scoreErrors", of, at, level, "score");
-  const [error, pullback] = vjp((at: NdArray) => sub(scoreOf(model, at), scoreOf(law, at)), x);
+  const [error, pullback] = vjp((at: NdArray) => sub(scoreOf(model, at), scoreOf(mixture, at)), x);
   const d = x.shape[1]!;
   // rows do not mix, so one pullback of e_j gives row j of the Jacobian of every sample
   const rows = Array.from({ length: d }, (_, j) => {
@@ -156,7 +161,7 @@ function errorsAt(
     return pullback(add(mul(0, x), array(unit)))[0];
   });
   const jacobians = stack(rows, { axis: 1 });
-  const along = sum(mul(error, scoreOf(law, x)), { axis: 1 });
+  const along = sum(mul(error, scoreOf(mixture, x)), { axis: 1 });
   return {
     scoreSquare: item(mean(sum(square(error), { axis: 1 }))),
     jacobian: item(mean(max(svdvals(jacobians), { axis: -1 }))),
@@ -167,7 +172,7 @@ function errorsAt(
 /**
  * A certificate that the error of a sampler with a model's score stays within a bound of the theorem's form on a one-dimensional mixture: the total variation
  * at $Y_1$, by quadrature, is at most $2\left(\beta^p + V\right)$ with $\beta$ the longest step, $p$ the least order that theory allows the sampler, and $V$ how far the measured error
- * of the score can move the law, `flowVariation` of {@link scoreErrors}, twice that for stochastic samplers, whose drift has twice the score in it.
+ * of the score can move the distribution, `flowVariation` of {@link scoreErrors}, twice that for stochastic samplers, whose drift has twice the score in it.
  *
  * The theorem has $\sqrt d\,\varepsilon_{score} + d\,\varepsilon_{Jacobi}$ for $V$, times logarithms and a constant that the papers leave open; $V$ is what their proof bounds by it, and can be measured.
  * The 2 is ours, and the longest step, at most $c_1\ln T/T$, stands for $1/T$ with its logarithm. A sampler of a lower order than it claims falls out of the bound once $T$ is large
@@ -175,7 +180,7 @@ function errorsAt(
  *
  * @param sampler - sampler with an order
  * @param model - its score; give the mixture itself for an exact one
- * @param law - the true law, d = 1
+ * @param mixture - the true distribution, d = 1
  * @param key - random key for the samples that measure the score
  * @param schedule - noise schedule
  * @param options - see {@link ScoreErrorOptions}
@@ -187,9 +192,9 @@ function errorsAt(
  * import { key } from "@provably/core-tensor/random";
  * import { acceleratedOde, certifyErrorBound, gaussianMixture, perturbScore, theorySchedule } from "@provably/score-diffusion";
  *
- * const law = gaussianMixture({ weights: [1, 1], means: [[-1], [1]], variances: [0.1, 0.1] });
- * const model = perturbScore(law, key(0), { l2: 0.05 });
- * certifyErrorBound(acceleratedOde, model, law, key(1), theorySchedule(100, { c0: 1 })).holds; // => true
+ * const mixture = gaussianMixture({ weights: [1, 1], means: [[-1], [1]], variances: [0.1, 0.1] });
+ * const model = perturbScore(mixture, key(0), { l2: 0.05 });
+ * certifyErrorBound(acceleratedOde, model, mixture, key(1), theorySchedule(100, { c0: 1 })).holds; // => true
  * ```
  * @see Li, Wei, Chi, Chen (2024), "A sharp convergence theory for the probability flow ODEs of diffusion models", theorem 1
  * @category Certificates
@@ -197,7 +202,7 @@ function errorsAt(
 export function certifyErrorBound<Row>(
   sampler: Sampler<Row>,
   model: Model,
-  law: GaussianMixture,
+  mixture: GaussianMixture,
   key: RngKey,
   schedule: Schedule,
   options: ScoreErrorOptions = {},
@@ -208,7 +213,7 @@ export function certifyErrorBound<Row>(
   const { score, jacobian, flowVariation } = errorsOf(
     "certifyErrorBound",
     model,
-    law,
+    mixture,
     key,
     schedule,
     options,
@@ -217,10 +222,10 @@ export function certifyErrorBound<Row>(
   const [exponent] = order.expected;
   const longest = schedule.beta.reduce((a, b) => Math.max(a, b), 0);
   const bound = 2 * (longest ** exponent + moved);
-  const value = marginalTv1d(sampler, law, schedule, { model });
+  const value = marginalTv1d(sampler, mixture, schedule, { model });
   return certificate({
     claim:
-      "total variation between the laws of the sampler's end point and of the data with its first noise",
+      "total variation between the distributions of the sampler's end point and of the data with its first noise",
     kind: "measured",
     value,
     expected: [0, bound],

@@ -25,9 +25,9 @@ import {
   type Guard,
   positiveNumber,
   wholeNumber,
+  rngKey,
 } from "@provably/core-tensor/internal";
 import { type RngKey, foldIn, normal } from "@provably/core-tensor/random";
-import { rngKey } from "../internal/check.js";
 import { type Process, drive, driveAsync } from "../sampler/drive.js";
 import { type NoiseLevel, addNoise, checkLevel, levelOfLambda } from "../schedule/level.js";
 import { trainedLambdas } from "../schedule/training.js";
@@ -68,7 +68,7 @@ interface Excess {
 /**
  * A certificate that a model takes out as much noise as is there, on clean examples at every noise level.
  *
- * The noise $\hat\varepsilon$ that an exact score predicts at $y = \alpha x_0 + \sigma\varepsilon$ obeys three laws, whatever the data: what it misses is orthogonal to
+ * The noise $\hat\varepsilon$ that an exact score predicts at $y = \alpha x_0 + \sigma\varepsilon$ obeys three rules, whatever the data: what it misses is orthogonal to
  * it, $\mathbb E\langle\varepsilon - \hat\varepsilon, \hat\varepsilon\rangle = 0$; and by parts $\mathbb E\langle\hat\varepsilon, y - \mathbb E y\rangle = \sigma d$ and
  * $\mathbb E\|\hat\varepsilon\|^2 = \sigma\,\mathbb E\,\nabla\!\cdot\hat\varepsilon$. Each says by what share $\hat\varepsilon$ is too large; the one with the smallest
  * standard error is taken. Two evaluations a point. A network that is asked about another level than the one meant (steps counted from 1, another schedule, no step at all), whose
@@ -89,10 +89,10 @@ interface Excess {
  * import { key, normal } from "@provably/core-tensor/random";
  * import { certifyScore, gaussian } from "@provably/score-diffusion";
  *
- * const law = gaussian({ mean: [0, 0], covariance: [[1, 0], [0, 1]] });
+ * const distribution = gaussian({ mean: [0, 0], covariance: [[1, 0], [0, 1]] });
  * const data = normal(key(0), [4000, 2], { dtype: "float64" });
- * certifyScore(law, data, key(1)).holds; // => true
- * const loud = { prediction: "score", evaluate: (x, level) => mul(1.5, law.evaluate(x, level)) };
+ * certifyScore(distribution, data, key(1)).holds; // => true
+ * const loud = { prediction: "score", evaluate: (x, level) => mul(1.5, distribution.evaluate(x, level)) };
  * certifyScore(loud, data, key(1)).verdict; // => "fails"
  * ```
  * @see Hyvärinen (2005), "Estimation of non-normalized statistical models by score matching", theorem 1
@@ -122,8 +122,8 @@ export function certifyScore(
  * import { key, normal } from "@provably/core-tensor/random";
  * import { certifyScoreAsync, gaussian } from "@provably/score-diffusion";
  *
- * const law = gaussian({ mean: [0], covariance: [[1]] });
- * const later = { prediction: law.prediction, evaluate: async (x, level) => law.evaluate(x, level) };
+ * const distribution = gaussian({ mean: [0], covariance: [[1]] });
+ * const later = { prediction: distribution.prediction, evaluate: async (x, level) => distribution.evaluate(x, level) };
  * (await certifyScoreAsync(later, normal(key(0), [4000, 1]), key(1))).holds; // => true
  * ```
  * @category Certificates

@@ -56,7 +56,7 @@ export function certifyRound(
   });
 }
 
-/** Whether what is missed grows with the point, over draws: its slope, and a two-sided p-value by the normal law. */
+/** Whether what is missed grows with the point, over draws: its slope, and a two-sided p-value by the normal distribution. */
 function driftTest(point: NdArray, missed: NdArray): { slope: number; p: number } {
   const centred = sub(point, mean(point, { axis: 0, keepDims: true }));
   const rows = toTypedArray(sum(mul(missed, centred), { axis: 1 })) as Float64Array;

@@ -98,7 +98,7 @@ export function poissonNoise(
   };
 }
 
-/** Means above this are split into equal parts, whose counts add up to one of the right law. */
+/** Means above this are split into equal parts, whose counts add up to one of the right distribution. */
 const PART = 30;
 
 /** Poisson counts by inversion: the first count whose cumulative probability exceeds a uniform number. */

@@ -9,7 +9,14 @@ import {
   astype,
   toTypedArray,
 } from "@provably/core-tensor";
-import { checkOptions, finiteNumber, type Guard, listOf } from "@provably/core-tensor/internal";
+import {
+  checkOptions,
+  finiteNumber,
+  type Guard,
+  listOf,
+  show,
+  typedArray,
+} from "@provably/core-tensor/internal";
 import { convertIndexedToRgb, decode, encode } from "fast-png";
 
 const OPTIONS = { range: listOf(finiteNumber, 2) as Guard<readonly [number, number]> };
@@ -104,9 +111,11 @@ export function decodePng(
   options: { readonly range?: readonly [number, number] } = {},
 ): NdArray {
   const [black, white] = rangeOf("decodePng", options);
-  if (!(bytes instanceof Uint8Array))
-    throw new FormatError("decodePng: bytes must be a Uint8Array");
-  const { width, height, channels, data, top } = decoded(bytes);
+  if (typedArray("Uint8Array")(bytes) !== undefined)
+    throw new FormatError(`decodePng: bytes must be a Uint8Array, got ${show(bytes)}`);
+  // bytes of another realm are read where they lie
+  const own = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const { width, height, channels, data, top } = decoded(own);
   const pixels = width * height;
   const out = new Float32Array(channels * pixels);
   for (let i = 0; i < out.length; i++)

@@ -1,13 +1,6 @@
 /** Checks of arguments beyond those of core-tensor: made before any work, so that wrong types end in a typed error that names the argument. */
 import { DomainError, type NdArray, array, isNdArray } from "@provably/core-tensor";
-import { satisfying, show } from "@provably/core-tensor/internal";
-import type { RngKey } from "@provably/core-tensor/random";
-
-/** A random key. */
-export const rngKey = satisfying<RngKey>(
-  "a random key, made by key(0) of core-tensor/random",
-  (x) => typeof x === "string" && /^[0-9a-f]{32}$/.test(x),
-);
+import { show } from "@provably/core-tensor/internal";
 
 /** An array, as callbacks must return and functions on points take; arrays of another copy of core-tensor are taken over. */
 export function arrayOf(fn: string, name: string, x: NdArray): NdArray {

@@ -6,7 +6,7 @@ import { pairOfPoints, sumOverPairs } from "../internal/points.js";
 const OPTIONS = { unbiased: trueOrFalse };
 
 /**
- * The energy distance $2\,\mathbb E\|X - Y\| - \mathbb E\|X - X'\| - \mathbb E\|Y - Y'\|$ between two samples: 0 exactly for equal laws.
+ * The energy distance $2\,\mathbb E\|X - Y\| - \mathbb E\|X - X'\| - \mathbb E\|Y - Y'\|$ between two samples: 0 exactly for equal distributions.
  *
  * All pairs, $O((n + m)^2 d)$.
  *

@@ -1,4 +1,4 @@
-/** Distances between normal laws, and between whatever is summed up by mean and covariance. */
+/** Distances between normal distributions, and between whatever is summed up by mean and covariance. */
 import {
   type ArrayInput,
   DomainError,
@@ -26,7 +26,7 @@ import { eigh, slogdet, solve } from "@provably/core-tensor/linalg";
 const MOMENTS = recordOf({ mean: anything, covariance: anything });
 
 /**
- * Mean and covariance of a law.
+ * Mean and covariance of a distribution.
  * @category Metrics
  */
 export interface Moments {
@@ -80,12 +80,12 @@ function spectrum(
 }
 
 /**
- * The Wasserstein distance between two normal laws,
+ * The Wasserstein distance between two normal distributions,
  * $W_2^2 = \|m_1 - m_2\|^2 + \operatorname{tr}\!\left(C_1 + C_2 - 2\,(C_1^{1/2} C_2\, C_1^{1/2})^{1/2}\right)$.
  *
  * Covariances may be singular. $O(d^3)$.
  *
- * @param p - moments of the one law
+ * @param p - moments of the one distribution
  * @param q - moments of the other
  * @returns distance $W_2$, in the unit of the points
  * @throws `ShapeError` when dimensions differ
@@ -103,7 +103,7 @@ export function wasserstein2Gaussian(p: Moments, q: Moments): number {
   return Math.sqrt(squaredWasserstein("wasserstein2Gaussian", p, q));
 }
 
-/** W₂² of two normal laws, for callers that name themselves in errors. */
+/** W₂² of two normal distributions, for callers that name themselves in errors. */
 export function squaredWasserstein(fn: string, p: Moments, q: Moments): number {
   const [a, b] = checkedPair(fn, p, q);
   const { values, vectors } = spectrum(fn, "p", a.covariance);
@@ -118,10 +118,10 @@ export function squaredWasserstein(fn: string, p: Moments, q: Moments): number {
 }
 
 /**
- * The Kullback-Leibler divergence of two normal laws,
+ * The Kullback-Leibler divergence of two normal distributions,
  * $\mathrm{KL}(p\,\|\,q) = \tfrac12\left(\operatorname{tr}(C_q^{-1}C_p) + (m_q - m_p)^\top C_q^{-1}(m_q - m_p) - d + \ln\tfrac{\det C_q}{\det C_p}\right)$.
  *
- * @param p - moments of the law that is averaged over
+ * @param p - moments of the distribution that is averaged over
  * @param q - moments of the other; its covariance must be invertible
  * @returns divergence in nats; infinite when the covariance of `p` is singular
  * @throws `ShapeError` when dimensions differ

@@ -36,7 +36,7 @@ function medianDistance(x: Points, y: Points): number {
 /**
  * The squared maximum mean discrepancy $\mathbb E k(X, X') + \mathbb E k(Y, Y') - 2\,\mathbb E k(X, Y)$ with the kernel $k(x, y) = e^{-\|x - y\|^2/(2h^2)}$.
  *
- * All pairs, $O((n + m)^2 d)$. The unbiased form may go below 0 when the laws are equal.
+ * All pairs, $O((n + m)^2 d)$. The unbiased form may go below 0 when the distributions are equal.
  *
  * @param x - sample, shape `[n, d]`
  * @param y - sample, shape `[m, d]`

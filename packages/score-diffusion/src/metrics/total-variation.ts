@@ -1,4 +1,4 @@
-/** Total variation of two laws given by their masses on common cells. */
+/** Total variation of two distributions given by their masses on common cells. */
 import {
   type ArrayInput,
   DomainError,
@@ -16,7 +16,7 @@ function masses(name: string, x: ArrayInput): Float64Array {
 }
 
 /**
- * The total variation $\tfrac12\sum_i |p_i - q_i|$ of two laws on common cells: histograms, or densities on one evenly spaced grid.
+ * The total variation $\tfrac12\sum_i |p_i - q_i|$ of two distributions on common cells: histograms, or densities on one evenly spaced grid.
  *
  * Both are scaled to sum 1 first, so counts and unnormalised densities will do.
  *

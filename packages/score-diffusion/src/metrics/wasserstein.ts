@@ -83,7 +83,7 @@ export function randomDirections(key: RngKey, numDirections: number, dimension: 
 /**
  * The sliced Wasserstein distance $\left(\tfrac1K\sum_k W_2^2(\langle u_k, X\rangle, \langle u_k, Y\rangle)\right)^{1/2}$ between two samples, which may differ in size.
  *
- * Give the same directions to every comparison that you mean to rank. Between two samples of one law it is not 0 but of order $n^{-1/2}$: compare
+ * Give the same directions to every comparison that you mean to rank. Between two samples of one distribution it is not 0 but of order $n^{-1/2}$: compare
  * with the distance between two exact samples of the same size. Costs $O(K n (d + \log n))$.
  *
  * @param x - sample, shape `[n, d]`

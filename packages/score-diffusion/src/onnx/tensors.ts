@@ -15,9 +15,9 @@ export type TimeType = (typeof TIME_TYPES)[number];
 export function encode(type: SampleType | TimeType, values: ArrayLike<number>): unknown {
   switch (type) {
     case "float32":
-      return values instanceof Float32Array ? values : Float32Array.from(values);
+      return Float32Array.from(values);
     case "float64":
-      return values instanceof Float64Array ? values : Float64Array.from(values);
+      return Float64Array.from(values);
     case "float16": {
       const bits = Uint16Array.from(values, numberToHalf);
       // runtimes take the type of the platform where there is one

@@ -23,7 +23,7 @@ export interface AnnealingOptions {
   readonly hold?: number;
   /** Rounds in which it falls geometrically from `start` to `end`; default 12. */
   readonly decay?: number;
-  /** More rounds at `end`, whose draws belong to one law and can be averaged and diagnosed; default 0. */
+  /** More rounds at `end`, whose draws belong to one distribution and can be averaged and diagnosed; default 0. */
   readonly stay?: number;
 }
 

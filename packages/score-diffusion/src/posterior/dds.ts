@@ -14,6 +14,7 @@ import {
   oneOf,
   positiveNumber,
   wholeNumber,
+  rngKey,
 } from "@provably/core-tensor/internal";
 import { type RngKey, foldIn, normalRows } from "@provably/core-tensor/random";
 import { arrayOf, checkGenerator } from "../internal/check.js";
@@ -61,6 +62,7 @@ export function processOf(
 ): Process<NdArray> {
   check(fn, "sampler.process", check(fn, "sampler", sampler, anyRecord).process, anyFunction);
   check(fn, "eta", eta, positiveNumber);
+  check(fn, "key", key, rngKey);
   return checkGenerator(
     fn,
     "sampler.process",
@@ -231,8 +233,8 @@ function gridOf(
  * import { array } from "@provably/core-tensor";
  * import { ddsDdim, denoise, gaussianMixture } from "@provably/score-diffusion";
  *
- * const law = gaussianMixture({ weights: [1], means: [[3]], variances: [1e-8] });
- * denoise(ddsDdim(), law, array([[0]], { dtype: "float64" }), 1, key(0)).get(0, 0).toFixed(1); // => "3.0"
+ * const mixture = gaussianMixture({ weights: [1], means: [[3]], variances: [1e-8] });
+ * denoise(ddsDdim(), mixture, array([[0]], { dtype: "float64" }), 1, key(0)).get(0, 0).toFixed(1); // => "3.0"
  * ```
  * @category Posterior sampling
  */
@@ -263,8 +265,8 @@ export function denoise(
  * import { zeros } from "@provably/core-tensor";
  * import { ddsDdpm, denoiseAsync, gaussianMixture } from "@provably/score-diffusion";
  *
- * const law = gaussianMixture({ weights: [1], means: [[0]], variances: [1] });
- * const later = { prediction: law.prediction, evaluate: async (x, level) => law.evaluate(x, level) };
+ * const mixture = gaussianMixture({ weights: [1], means: [[0]], variances: [1] });
+ * const later = { prediction: mixture.prediction, evaluate: async (x, level) => mixture.evaluate(x, level) };
  * (await denoiseAsync(ddsDdpm(), later, zeros([2, 1], { dtype: "float64" }), 0.5, key(0))).shape; // => [2, 1]
  * ```
  * @category Posterior sampling

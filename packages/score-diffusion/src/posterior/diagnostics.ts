@@ -49,7 +49,7 @@ function moments(
 }
 
 /**
- * Split $\hat R$ of each coordinate: the spread of all draws over that within halves of chains. 1 when every half sees the same law; above 1.05 the chains have
+ * Split $\hat R$ of each coordinate: the spread of all draws over that within halves of chains. 1 when every half sees the same distribution; above 1.05 the chains have
  * not mixed.
  *
  * @param draws - shape `[rounds, chains, d]`, at least 4 rounds

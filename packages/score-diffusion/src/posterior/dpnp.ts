@@ -35,9 +35,10 @@ import {
   positiveNumber,
   trueOrFalse,
   wholeNumber,
+  rngKey,
 } from "@provably/core-tensor/internal";
 import { type RngKey, foldIn, normalRows } from "@provably/core-tensor/random";
-import { arrayOf, rngKey } from "../internal/check.js";
+import { arrayOf } from "../internal/check.js";
 import { predictiveProcess } from "../certify/posterior-predictive.js";
 import { certifyRound, firstDraws } from "../certify/stationarity.js";
 import {
@@ -350,7 +351,7 @@ function* run(
       x = yield* denoised(x, eta, foldIn(roundKey, "first"), round);
     const proximal = yield* consistent(x, eta, foldIn(roundKey, "pcs"), likelihood);
     x = yield* denoised(proximal.samples, eta, foldIn(roundKey, "dds"), round);
-    // each chain adapts its step by itself, and only while the law still changes; afterwards it stays, so that the law is exact
+    // each chain adapts its step by itself, and only while the distribution still changes; afterwards it stays, so that the distribution is exact
     const adapts = !exact && adjust && round < firstAtEnd;
     const stepFactor = adapts
       ? mul(state.stepFactor, exp(mul(2, sub(proximal.acceptance, ACCEPTANCE))))
@@ -395,7 +396,7 @@ function* run(
  * - $x_{k+1/2}$ from the density proportional to $e^{\mathcal L(z; y) - \|z - x_k\|^2/(2\eta_k^2)}$ ({@link pcsGaussian}, {@link pcsMala}), then
  * - $x_{k+1}$ from that proportional to $p^\star(x)\, e^{-\|x - x_{k+1/2}\|^2/(2\eta_k^2)}$ ({@link ddsDdim}, {@link ddsDdpm}).
  *
- * With $\eta_k$ falling to 0 slowly the law of $x_k$ tends to the posterior; at a constant $\eta$ it converges geometrically to a law that widens the
+ * With $\eta_k$ falling to 0 slowly the distribution of $x_k$ tends to the posterior; at a constant $\eta$ it converges geometrically to a distribution that widens the
  * likelihood by $\eta$: for $y = Ax + N(0, \sigma^2 I)$ exactly the posterior with noise $\sigma^2 I + \eta^2 A A^\top$.
  *
  * @param forward - how the measurement came about
@@ -459,8 +460,8 @@ export function dpnpOf(
  * import { key } from "@provably/core-tensor/random";
  * import { dpnpAsync, gaussianMixture, gaussianNoise, identityOperator } from "@provably/score-diffusion";
  *
- * const law = gaussianMixture({ weights: [1], means: [[0]], variances: [1] });
- * const later = { prediction: law.prediction, evaluate: async (x, level) => law.evaluate(x, level) };
+ * const mixture = gaussianMixture({ weights: [1], means: [[0]], variances: [1] });
+ * const later = { prediction: mixture.prediction, evaluate: async (x, level) => mixture.evaluate(x, level) };
  * const { samples } = await dpnpAsync(gaussianNoise(identityOperator(1), 0.5), [1], later, key(0), { numSamples: 3, etas: [0.3] });
  * samples.shape; // => [3, 1]
  * ```

@@ -25,6 +25,7 @@ import {
   oneOf,
   positiveNumber,
   wholeNumber,
+  rngKey,
 } from "@provably/core-tensor/internal";
 import { cholesky, solve, triangularSolve } from "@provably/core-tensor/linalg";
 import { type RngKey, foldIn, normalRows } from "@provably/core-tensor/random";
@@ -97,6 +98,7 @@ export function pcsGaussian(
   if (likelihood.linear === undefined)
     throw new DomainError(`${fn}: the likelihood must be linear with Gaussian noise; use pcsMala`);
   check(fn, "eta", eta, positiveNumber);
+  check(fn, "key", key, rngKey);
   const { operator, sigma, y } = likelihood.linear;
   const {
     method = operator.normalFunction === undefined ? "cg" : "spectral",

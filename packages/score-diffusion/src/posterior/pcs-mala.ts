@@ -32,6 +32,7 @@ import {
   positiveNumber,
   trueOrFalse,
   wholeNumber,
+  rngKey,
 } from "@provably/core-tensor/internal";
 import { type RngKey, foldIn, normalRows } from "@provably/core-tensor/random";
 import { arrayOf } from "../internal/check.js";
@@ -57,7 +58,7 @@ export interface PcsMalaOptions {
   readonly numSteps?: number;
   /** Step size $\gamma$, for all chains or one each, `[n]`; default $\tfrac12 d^{-1/3}/(1/\eta^2 + c)$ with the curvature $c$ of the likelihood. */
   readonly stepSize?: number | NdArray;
-  /** Whether moves must pass the Metropolis test, which makes the law exact; default true. */
+  /** Whether moves must pass the Metropolis test, which makes the distribution exact; default true. */
   readonly adjust?: boolean;
   /** Standard normal numbers to use, one array `[n, d]` for each step, instead of drawn ones. */
   readonly noise?: readonly NdArray[];
@@ -96,7 +97,7 @@ interface Place {
  * integrated exactly: with $\rho = e^{-\gamma/\eta^2}$ the proposal is
  * $z' = z + (1 - \rho)(x - z) + \eta^2(1 - \rho)\nabla\mathcal L(z) + \eta\sqrt{1 - \rho^2}\, w$.
  *
- * Every step costs one likelihood and its gradient. Without the Metropolis test, as in the authors' published code, the law is off by the step size.
+ * Every step costs one likelihood and its gradient. Without the Metropolis test, as in the authors' published code, the distribution is off by the step size.
  *
  * @param likelihood - of any forward model
  * @param x - points, shape `[n, d]`
@@ -141,6 +142,7 @@ export function* malaProcess(
 ): Generator<undefined, PcsMalaResult> {
   const fn = "pcsMala";
   check(fn, "eta", eta, positiveNumber);
+  check(fn, "key", key, rngKey);
   checkLikelihood(fn, likelihood);
   const [n, d] = batchOf(fn, "x", x, likelihood.inputSize).shape as readonly [number, number];
   const {

@@ -12,7 +12,13 @@ import {
   take,
   toTypedArray,
 } from "@provably/core-tensor";
-import { anyFunction, check, checkOptions, wholeNumber } from "@provably/core-tensor/internal";
+import {
+  anyFunction,
+  check,
+  checkOptions,
+  wholeNumber,
+  rngKey,
+} from "@provably/core-tensor/internal";
 import { type RngKey, foldIn, uniform } from "@provably/core-tensor/random";
 import { arrayOf } from "../internal/check.js";
 import { type ForwardModel, likelihoodOf } from "../forward/forward-model.js";
@@ -68,6 +74,7 @@ export function posteriorByRejection(
   const fn = "posteriorByRejection";
   const { batchSize = 20_000, maxBatches = 1000 } = checkOptions(fn, options, OPTIONS);
   check(fn, "prior", prior, anyFunction);
+  check(fn, "key", key, rngKey);
   check(fn, "n", n, wholeNumber(1));
   const likelihood = likelihoodOf(fn, forward, y);
   const parts: NdArray[] = [];

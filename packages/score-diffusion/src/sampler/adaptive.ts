@@ -199,8 +199,8 @@ function* run(
  * import { key } from "@provably/core-tensor/random";
  * import { gaussianMixture, sampleAdaptive } from "@provably/score-diffusion";
  *
- * const law = gaussianMixture({ weights: [1, 1], means: [[-2], [2]], variances: [0.1, 0.1] });
- * const { samples, converged } = sampleAdaptive(law, key(0), { shape: [5, 1] });
+ * const mixture = gaussianMixture({ weights: [1, 1], means: [[-2], [2]], variances: [0.1, 0.1] });
+ * const { samples, converged } = sampleAdaptive(mixture, key(0), { shape: [5, 1] });
  * [samples.shape, converged]; // => [[5, 1], true]
  * ```
  * @see Jolicoeur-Martineau et al. (2021), "Gotta go fast when generating data with score-based models", algorithm 1, for the control of steps
@@ -231,8 +231,8 @@ export function sampleAdaptive(
  * import { key } from "@provably/core-tensor/random";
  * import { gaussian, sampleAdaptiveAsync } from "@provably/score-diffusion";
  *
- * const law = gaussian({ mean: [0], covariance: [[1]] });
- * const later = { prediction: law.prediction, evaluate: async (x, level) => law.evaluate(x, level) };
+ * const distribution = gaussian({ mean: [0], covariance: [[1]] });
+ * const later = { prediction: distribution.prediction, evaluate: async (x, level) => distribution.evaluate(x, level) };
  * (await sampleAdaptiveAsync(later, key(0), { shape: [2, 1] })).converged; // => true
  * ```
  * @category Samplers

@@ -36,7 +36,7 @@ export interface CorrectedRow<Row> {
  * $\epsilon = 2(r\sigma)^2$: errors of the predictor are forgotten instead of carried along.
  *
  * The paper sets $\epsilon = 2\alpha\left(r\,\|z\|/\|s\|\right)^2$ with norms averaged over the batch. Their ratio is about $\sigma$ and $\alpha$ about 1; put so, a step does not
- * depend on the batch nor on the point, which keeps the law invariant up to the length of the steps.
+ * depend on the batch nor on the point, which keeps the distribution invariant up to the length of the steps.
  *
  * @param sampler - the predictor
  * @param options - see {@link CorrectorOptions}

@@ -21,10 +21,10 @@ const OPTIONS = { iterations: wholeNumber(1) };
  * import { key } from "@provably/core-tensor/random";
  * import { ddim, ddimInversion, gaussianMixture, lambdaGrid, sample } from "@provably/score-diffusion";
  *
- * const law = gaussianMixture({ weights: [1, 1], means: [[-1], [1]], variances: [0.1, 0.1] });
+ * const mixture = gaussianMixture({ weights: [1, 1], means: [[-1], [1]], variances: [0.1, 0.1] });
  * const schedule = lambdaGrid(40);
- * const noise = sample(ddimInversion({ iterations: 20 }), law, key(0), { start: [[0.7]], schedule }).samples;
- * const again = sample(ddim(), law, key(0), { start: noise, schedule }).samples;
+ * const noise = sample(ddimInversion({ iterations: 20 }), mixture, key(0), { start: [[0.7]], schedule }).samples;
+ * const again = sample(ddim(), mixture, key(0), { start: noise, schedule }).samples;
  * again.get(0, 0).toFixed(6); // => "0.700000"
  * ```
  * @see Song, Meng, Ermon (2021), "Denoising diffusion implicit models", section 4.3; Pan et al. (2023), "Effective real image editing with accelerated iterative diffusion inversion"

@@ -6,7 +6,7 @@ import { type StepRow, stepRows } from "./steps.js";
 /**
  * The stochastic sampler $Y_{t-1} = \left(Y_t + (1 - \alpha_t) s_t(Y_t) + \sqrt{1 - \alpha_t}\, Z_t\right)/\sqrt{\alpha_t}$.
  *
- * One evaluation and one noise a step. Its path law converges like $1/\sqrt T$ (in the root of the Kullback-Leibler divergence), its end point faster.
+ * One evaluation and one noise a step. Its path distribution converges like $1/\sqrt T$ (in the root of the Kullback-Leibler divergence), its end point faster.
  *
  * @example
  * ```ts

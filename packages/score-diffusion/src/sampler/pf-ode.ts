@@ -6,7 +6,7 @@ import { type StepRow, stepRows } from "./steps.js";
 /**
  * The deterministic sampler $Y_{t-1} = \left(Y_t + \tfrac{1 - \alpha_t}{2} s_t(Y_t)\right)/\sqrt{\alpha_t}$: Euler's method on the probability-flow equation.
  *
- * One evaluation a step. The law of $Y_1$ is within $O(d/T)$ of that of $X_1$ in total variation, up to logarithms and score errors.
+ * One evaluation a step. The distribution of $Y_1$ is within $O(d/T)$ of that of $X_1$ in total variation, up to logarithms and score errors.
  *
  * @example
  * ```ts

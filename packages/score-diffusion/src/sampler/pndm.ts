@@ -47,8 +47,8 @@ function carried(x: NdArray, eps: NdArray, level: NoiseLevel, to: NoiseLevel): N
  * import { key } from "@provably/core-tensor/random";
  * import { gaussianMixture, lambdaGrid, pndm, sample } from "@provably/score-diffusion";
  *
- * const law = gaussianMixture({ weights: [1], means: [[3]], variances: [1] });
- * sample(pndm(), law, key(0), { shape: [2, 1], schedule: lambdaGrid(20) }).numEvaluations; // => 29
+ * const mixture = gaussianMixture({ weights: [1], means: [[3]], variances: [1] });
+ * sample(pndm(), mixture, key(0), { shape: [2, 1], schedule: lambdaGrid(20) }).numEvaluations; // => 29
  * ```
  * @see Liu, Ren, Lin, Zhao (2022), "Pseudo numerical methods for diffusion models on manifolds", eq. 12 and 13, algorithm 2
  * @category Samplers

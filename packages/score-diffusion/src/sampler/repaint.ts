@@ -52,7 +52,7 @@ export interface RepaintRow<Row> {
  * known image at that noise level, and each stretch of `jumpLength` steps is walked `resamplings` times, with noise put back in between, so that the
  * two parts come to agree.
  *
- * For its evaluations cheaper than a posterior sampler, and without its guarantee: the conditional law is only approached. For noisy or indirect
+ * For its evaluations cheaper than a posterior sampler, and without its guarantee: the conditional distribution is only approached. For noisy or indirect
  * measurements see {@link dpnp}.
  *
  * @param sampler - takes the steps; `ddpmAncestral()` in the paper
@@ -66,8 +66,8 @@ export interface RepaintRow<Row> {
  * import { key } from "@provably/core-tensor/random";
  * import { ddpmAncestral, gaussian, repaint, sample, theorySchedule } from "@provably/score-diffusion";
  *
- * const law = gaussian({ mean: [0, 0], covariance: [[1, 0.9], [0.9, 1]] });
- * const { samples } = sample(repaint(ddpmAncestral(), [2, 0], [1, 0]), law, key(0), { shape: [3, 2], schedule: theorySchedule(40) });
+ * const distribution = gaussian({ mean: [0, 0], covariance: [[1, 0.9], [0.9, 1]] });
+ * const { samples } = sample(repaint(ddpmAncestral(), [2, 0], [1, 0]), distribution, key(0), { shape: [3, 2], schedule: theorySchedule(40) });
  * samples.get(0, 0); // => 2
  * ```
  * @see Lugmayr et al. (2022), "RePaint: inpainting using denoising diffusion probabilistic models", algorithm 1
@@ -121,7 +121,7 @@ export function repaint<Row extends { readonly level: NoiseLevel }>(
   });
 }
 
-/** From a level back to a noisier one, in law as the forward process does it. */
+/** From a level back to a noisier one, in distribution as the forward process does it. */
 function renoise(x: NdArray, from: NoiseLevel, to: NoiseLevel, z: NdArray): NdArray {
   const ratio = to.alpha / from.alpha;
   return combine(ratio, x, Math.sqrt(Math.max(0, to.sigma ** 2 - (ratio * from.sigma) ** 2)), z);

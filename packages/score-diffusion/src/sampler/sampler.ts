@@ -31,10 +31,11 @@ import {
   show,
   trueOrFalse,
   wholeNumber,
+  rngKey,
 } from "@provably/core-tensor/internal";
 import { compile } from "@provably/core-tensor/compile";
 import { type RngKey, foldIn, normalRows } from "@provably/core-tensor/random";
-import { arrayOf, checkGenerator, rngKey } from "../internal/check.js";
+import { arrayOf, checkGenerator } from "../internal/check.js";
 import { type NoiseLevel, checkLevel } from "../schedule/level.js";
 import { type Schedule, checkSchedule, theoryOf } from "../schedule/schedule.js";
 import { levelFinder, trainedSchedule } from "../schedule/training.js";
@@ -155,7 +156,7 @@ function checkRow(fn: string, row: unknown, levels: readonly string[]): void {
  * @category Samplers
  */
 export interface TableOptions {
-  /** 1 to end at $Y_1$, whose law the theorems speak of, 0 to take the last step to the data as well. Default 0. */
+  /** 1 to end at $Y_1$, whose distribution the theorems speak of, 0 to take the last step to the data as well. Default 0. */
   readonly stopAt?: 0 | 1;
 }
 
@@ -411,8 +412,8 @@ function finiteCertificate(x: NdArray, share: number, trouble?: string): Certifi
  * import { key } from "@provably/core-tensor/random";
  * import { acceleratedOde, gaussianMixture, sample } from "@provably/score-diffusion";
  *
- * const law = gaussianMixture({ weights: [1, 1], means: [[-2], [2]], variances: [0.1, 0.1] });
- * sample(acceleratedOde, law, key(0), { shape: [5, 1], numSteps: 40 }).samples.shape; // => [5, 1]
+ * const mixture = gaussianMixture({ weights: [1, 1], means: [[-2], [2]], variances: [0.1, 0.1] });
+ * sample(acceleratedOde, mixture, key(0), { shape: [5, 1], numSteps: 40 }).samples.shape; // => [5, 1]
  * ```
  * @category Samplers
  */
@@ -440,8 +441,8 @@ export function sample<Row>(
  * import { key } from "@provably/core-tensor/random";
  * import { ddim, gaussianMixture, sampleAsync } from "@provably/score-diffusion";
  *
- * const law = gaussianMixture({ weights: [1], means: [[0]], variances: [1] });
- * const remote = { prediction: law.prediction, evaluate: async (x, level) => law.evaluate(x, level) };
+ * const mixture = gaussianMixture({ weights: [1], means: [[0]], variances: [1] });
+ * const remote = { prediction: mixture.prediction, evaluate: async (x, level) => mixture.evaluate(x, level) };
  * (await sampleAsync(ddim(), remote, key(0), { shape: [2, 1], numSteps: 20 })).numEvaluations; // => 20
  * ```
  * @category Samplers

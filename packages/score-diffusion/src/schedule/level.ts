@@ -126,10 +126,10 @@ export function lambdaOf(level: NoiseLevel): number {
  * import { addNoise, ddim, gaussian, levelAt, sample, theorySchedule, truncateSchedule } from "@provably/score-diffusion";
  *
  * // start from an image at step 12 of 40 instead of from noise
- * const law = gaussian({ mean: [0, 0], covariance: [[1, 0], [0, 1]] });
+ * const distribution = gaussian({ mean: [0, 0], covariance: [[1, 0], [0, 1]] });
  * const schedule = truncateSchedule(theorySchedule(40), 12);
  * const start = addNoise(full([1, 2], 0.5), normal(key(0), [1, 2]), levelAt(schedule, 12));
- * sample(ddim(), law, key(1), { start, schedule }).numEvaluations; // => 12
+ * sample(ddim(), distribution, key(1), { start, schedule }).numEvaluations; // => 12
  * ```
  * @see Meng et al. (2022), "SDEdit: guided image synthesis and editing with stochastic differential equations"
  * @category Schedules

@@ -67,9 +67,9 @@ function affine(
  * import { array, toNested } from "@provably/core-tensor";
  * import { denoised, gaussianMixture } from "@provably/score-diffusion";
  *
- * const law = gaussianMixture({ weights: [1], means: [[0]], variances: [1] });
+ * const mixture = gaussianMixture({ weights: [1], means: [[0]], variances: [1] });
  * const x = array([[2]], { dtype: "float64" });
- * const { clean, pullback } = denoised(law, x, { alpha: 1, sigma: 1 });
+ * const { clean, pullback } = denoised(mixture, x, { alpha: 1, sigma: 1 });
  * toNested(clean); // => [[1]]
  * toNested(pullback(x)); // => [[1]]
  * ```

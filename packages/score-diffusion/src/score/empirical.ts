@@ -68,7 +68,7 @@ export interface EmpiricalOptions {
 }
 
 /**
- * A data set as a law, and at the same time a {@link Model} with its exact denoiser.
+ * A data set as a distribution, and at the same time a {@link Model} with its exact denoiser.
  *
  * Its samples are the training points themselves as soon as the noise is gone: the exact score of a finite data set memorises. That makes it an
  * oracle for samplers, not a generator of new data.
@@ -88,7 +88,7 @@ export interface EmpiricalDistribution extends Model {
 }
 
 /**
- * The law that puts its mass on the given points.
+ * The distribution that puts its mass on the given points.
  *
  * @param data - points, shape `[N, d]`, N ≥ 1
  * @param options - see {@link EmpiricalOptions}
@@ -100,8 +100,8 @@ export interface EmpiricalDistribution extends Model {
  * import { array, toNested } from "@provably/core-tensor";
  * import { empiricalDistribution, levelOf } from "@provably/score-diffusion";
  *
- * const law = empiricalDistribution([[-1], [1]]);
- * toNested(law.evaluate(array([[0]], { dtype: "float64" }), levelOf(0.5))); // => [[0]]
+ * const distribution = empiricalDistribution([[-1], [1]]);
+ * toNested(distribution.evaluate(array([[0]], { dtype: "float64" }), levelOf(0.5))); // => [[0]]
  * ```
  * @category Scores
  */
@@ -135,40 +135,40 @@ export function empiricalDistribution(
     throw new DomainError("empiricalDistribution: weights must be ≥ 0 and not all 0");
   const centre = mean(points, { axis: 0 });
   const centred = sub(points, centre);
-  const law: EmpiricalDistribution = {
+  const distribution: EmpiricalDistribution = {
     prediction: "x0",
     centred: astype(centred, dtype),
     mean: centre,
     squares: sum(square(centred), { axis: 1 }),
     logWeights: log(div(weights, total)),
     chunkSize,
-    evaluate: (x, level) => empiricalDenoiser(law, x, level),
-    vjp: (x, level, cotangent) => denoiserVjp(law, x, level, cotangent),
+    evaluate: (x, level) => empiricalDenoiser(distribution, x, level),
+    vjp: (x, level, cotangent) => denoiserVjp(distribution, x, level, cotangent),
   };
-  return law;
+  return distribution;
 }
 
-/** A law as {@link empiricalDistribution} makes it. */
-function checkLaw(fn: string, law: EmpiricalDistribution): EmpiricalDistribution {
+/** A distribution as {@link empiricalDistribution} makes it. */
+function checkDistribution(fn: string, distribution: EmpiricalDistribution): EmpiricalDistribution {
   const {
     centred,
     mean: centre,
     squares,
     logWeights,
     chunkSize,
-  } = check(fn, "law", law, anyRecord);
-  const [n, d] = arrayOf(fn, "law.centred", centred).shape;
+  } = check(fn, "distribution", distribution, anyRecord);
+  const [n, d] = arrayOf(fn, "distribution.centred", centred).shape;
   for (const [name, part, shape] of [
     ["mean", centre, [d]],
     ["squares", squares, [n]],
     ["logWeights", logWeights, [n]],
   ] as const)
-    if (arrayOf(fn, `law.${name}`, part).shape.join() !== shape.join())
+    if (arrayOf(fn, `distribution.${name}`, part).shape.join() !== shape.join())
       throw new ShapeError(
-        `${fn}: law.${name} must be [${shape.join()}], got [${part.shape.join(", ")}]`,
+        `${fn}: distribution.${name} must be [${shape.join()}], got [${part.shape.join(", ")}]`,
       );
-  check(fn, "law.chunkSize", chunkSize, wholeNumber(1));
-  return law;
+  check(fn, "distribution.chunkSize", chunkSize, wholeNumber(1));
+  return distribution;
 }
 
 interface Running {
@@ -198,14 +198,14 @@ const meet = /* @__PURE__ */ compile(
  * point has the greatest (where the density is wanted), and, for a cotangent v, the weighted mean of x ⟨x, v⟩.
  */
 function attend(
-  law: EmpiricalDistribution,
+  distribution: EmpiricalDistribution,
   x: NdArray,
   level: NoiseLevel,
   wanted: "mean" | "density",
   cotangent?: NdArray,
 ): { mean: NdArray; mass: NdArray; offset: NdArray; nearest: NdArray; second: NdArray } {
   const fn = "empiricalDenoiser";
-  const { centred, squares, logWeights, chunkSize } = checkLaw(fn, law);
+  const { centred, squares, logWeights, chunkSize } = checkDistribution(fn, distribution);
   const { alpha, sigma } = checkLevel(fn, level);
   arrayOf(fn, "x", x);
   const [n, d] = centred.shape as [number, number];
@@ -213,9 +213,9 @@ function attend(
     throw new ShapeError(`${fn}: x must be [n, ${d}], got [${x.shape.join(", ")}]`);
   if (!(sigma > 0))
     throw new DomainError(
-      `${fn}: sigma must be positive, got ${sigma}; the law has no density without noise`,
+      `${fn}: sigma must be positive, got ${sigma}; the distribution has no density without noise`,
     );
-  const offset = sub(astype(x, "float64"), mul(alpha, law.mean));
+  const offset = sub(astype(x, "float64"), mul(alpha, distribution.mean));
   const rows = x.shape[0]!;
   const precision = 1 / (sigma * sigma);
   const { dtype } = centred;
@@ -260,7 +260,7 @@ function attend(
  *
  * Two matrix products of $n \times N \times d$ with a running softmax over chunks of the data.
  *
- * @param law - see {@link empiricalDistribution}
+ * @param distribution - see {@link empiricalDistribution}
  * @param x - points, shape `[n, d]`
  * @param level - noise level with $\sigma > 0$
  * @returns array of shape `[n, d]`
@@ -276,21 +276,21 @@ function attend(
  * @category Scores
  */
 export function empiricalDenoiser(
-  law: EmpiricalDistribution,
+  distribution: EmpiricalDistribution,
   x: NdArray,
   level: NoiseLevel,
 ): NdArray {
-  return add(attend(law, x, level, "mean").mean, law.mean);
+  return add(attend(distribution, x, level, "mean").mean, distribution.mean);
 }
 
 /** The Jacobian of the denoiser is α/σ² times the covariance of the data under the weights: symmetric. */
 function denoiserVjp(
-  law: EmpiricalDistribution,
+  distribution: EmpiricalDistribution,
   x: NdArray,
   level: NoiseLevel,
   v: NdArray,
 ): NdArray {
-  const { mean, second } = attend(law, x, level, "mean", v);
+  const { mean, second } = attend(distribution, x, level, "mean", v);
   return mul(
     level.alpha / level.sigma ** 2,
     sub(second, mul(mean, sum(mul(mean, v), { axis: 1, keepDims: true }))),
@@ -300,7 +300,7 @@ function denoiserVjp(
 /**
  * The exact score $(\alpha D(x) - x)/\sigma^2$ of the smoothed data set.
  *
- * @param law - see {@link empiricalDistribution}
+ * @param distribution - see {@link empiricalDistribution}
  * @param x - points, shape `[n, d]`
  * @param level - noise level with $\sigma > 0$
  * @returns array of shape `[n, d]`
@@ -314,18 +314,22 @@ function denoiserVjp(
  * ```
  * @category Scores
  */
-export function empiricalScore(law: EmpiricalDistribution, x: NdArray, level: NoiseLevel): NdArray {
+export function empiricalScore(
+  distribution: EmpiricalDistribution,
+  x: NdArray,
+  level: NoiseLevel,
+): NdArray {
   const { alpha, sigma } = checkLevel("empiricalScore", level);
-  checkLaw("empiricalScore", law);
+  checkDistribution("empiricalScore", distribution);
   // (α(D − m) − (x − αm)) / σ² with the mean m taken out of both, which keeps digits
-  const offset = sub(astype(x, "float64"), mul(alpha, law.mean));
-  return div(sub(mul(alpha, attend(law, x, level, "mean").mean), offset), sigma * sigma);
+  const offset = sub(astype(x, "float64"), mul(alpha, distribution.mean));
+  return div(sub(mul(alpha, attend(distribution, x, level, "mean").mean), offset), sigma * sigma);
 }
 
 /**
  * The logarithm of the density of the smoothed data set.
  *
- * @param law - see {@link empiricalDistribution}
+ * @param distribution - see {@link empiricalDistribution}
  * @param x - points, shape `[n, d]`
  * @param level - noise level with $\sigma > 0$
  * @returns array of shape `[n]`, in nats
@@ -335,21 +339,23 @@ export function empiricalScore(law: EmpiricalDistribution, x: NdArray, level: No
  * import { array, toNested } from "@provably/core-tensor";
  * import { empiricalDistribution, empiricalLogDensity } from "@provably/score-diffusion";
  *
- * const law = empiricalDistribution([[0]]);
- * toNested(empiricalLogDensity(law, array([[0]], { dtype: "float64" }), { alpha: 1, sigma: 1 })); // => [-0.9189385332046727]
+ * const distribution = empiricalDistribution([[0]]);
+ * toNested(empiricalLogDensity(distribution, array([[0]], { dtype: "float64" }), { alpha: 1, sigma: 1 })); // => [-0.9189385332046727]
  * ```
  * @category Scores
  */
 export function empiricalLogDensity(
-  law: EmpiricalDistribution,
+  distribution: EmpiricalDistribution,
   x: NdArray,
   level: NoiseLevel,
 ): NdArray {
-  const { mass, offset, nearest } = attend(law, x, level, "density");
-  const d = law.centred.shape[1]!;
+  const { mass, offset, nearest } = attend(distribution, x, level, "density");
+  const d = distribution.centred.shape[1]!;
   const { alpha, sigma } = level;
   // the distance to the nearest point is formed from differences: at small sigma it decides the value, and expanded squares would lose its digits
-  const distance = sum(square(sub(offset, mul(alpha, take(law.centred, nearest)))), { axis: 1 });
-  const greatest = sub(take(law.logWeights, nearest), div(distance, 2 * sigma * sigma));
+  const distance = sum(square(sub(offset, mul(alpha, take(distribution.centred, nearest)))), {
+    axis: 1,
+  });
+  const greatest = sub(take(distribution.logWeights, nearest), div(distance, 2 * sigma * sigma));
   return sub(add(log(mass), greatest), (d / 2) * Math.log(2 * Math.PI * sigma * sigma));
 }

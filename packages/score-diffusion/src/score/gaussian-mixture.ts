@@ -1,4 +1,4 @@
-/** Gaussian mixtures: a law whose score, density and posterior are known exactly at every noise level. */
+/** Gaussian mixtures: a distribution whose score, density and posterior are known exactly at every noise level. */
 import {
   type ArrayInput,
   DomainError,
@@ -84,8 +84,8 @@ export interface GaussianMixture extends Model {
  * import { toNested } from "@provably/core-tensor";
  * import { gaussianMixture } from "@provably/score-diffusion";
  *
- * const law = gaussianMixture({ weights: [1, 3], means: [[0], [4]], variances: [1, 1] });
- * toNested(law.weights); // => [0.25, 0.75]
+ * const mixture = gaussianMixture({ weights: [1, 3], means: [[0], [4]], variances: [1, 1] });
+ * toNested(mixture.weights); // => [0.25, 0.75]
  * ```
  * @category Scores
  */
@@ -214,7 +214,7 @@ function components(
  *
  * Responsibilities come from a softmax, so the tails are right too. Costs $O(nKd^2)$; mixtures with $Kd^2 \le 64$ take a compiled path.
  *
- * @param mixture - law of the data
+ * @param mixture - distribution of the data
  * @param x - points, shape `[n, d]`
  * @param level - noise level
  * @returns array of shape `[n, d]`
@@ -246,7 +246,7 @@ export function mixtureScore(mixture: GaussianMixture, x: NdArray, level: NoiseL
 /**
  * The logarithm of the density of a mixture at a noise level.
  *
- * @param mixture - law of the data
+ * @param mixture - distribution of the data
  * @param x - points, shape `[n, d]`
  * @param level - noise level
  * @returns array of shape `[n]`, in nats
@@ -272,7 +272,7 @@ export function mixtureLogDensity(
 /**
  * The probability of each component given a point, at a noise level.
  *
- * @param mixture - law of the data
+ * @param mixture - distribution of the data
  * @param x - points, shape `[n, d]`
  * @param level - noise level
  * @returns array of shape `[n, K]`, rows summing to 1
@@ -282,8 +282,8 @@ export function mixtureLogDensity(
  * import { array, toNested } from "@provably/core-tensor";
  * import { gaussianMixture, levelOf, mixtureResponsibilities } from "@provably/score-diffusion";
  *
- * const law = gaussianMixture({ weights: [1, 1], means: [[-1], [1]], variances: [1, 1] });
- * toNested(mixtureResponsibilities(law, array([[0]], { dtype: "float64" }), levelOf(1))); // => [[0.5, 0.5]]
+ * const mixture = gaussianMixture({ weights: [1, 1], means: [[-1], [1]], variances: [1, 1] });
+ * toNested(mixtureResponsibilities(mixture, array([[0]], { dtype: "float64" }), levelOf(1))); // => [[0.5, 0.5]]
  * ```
  * @category Scores
  */
@@ -315,7 +315,7 @@ function scoreVjp(mixture: GaussianMixture, x: NdArray, level: NoiseLevel, v: Nd
 /**
  * The Jacobian of the score of a mixture, $\sum_k r_k(g_k g_k^\top - P_k) - s s^\top$ with $P_k = C_k'^{-1}$ and $g_k = -P_k(x - \alpha m_k)$.
  *
- * @param mixture - law of the data
+ * @param mixture - distribution of the data
  * @param x - points, shape `[n, d]`
  * @param level - noise level
  * @returns array of shape `[n, d, d]`, symmetric

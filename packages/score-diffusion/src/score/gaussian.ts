@@ -1,4 +1,4 @@
-/** The normal law: the simplest exact score. */
+/** The normal distribution: the simplest exact score. */
 import {
   type ArrayInput,
   type NdArray,
@@ -21,7 +21,7 @@ import { type GaussianMixture, gaussianMixture } from "./gaussian-mixture.js";
 const MOMENTS = recordOf({ mean: anything, covariance: anything });
 
 /**
- * The normal law with the given mean and covariance: a {@link gaussianMixture} of one component.
+ * The normal distribution with the given mean and covariance: a {@link gaussianMixture} of one component.
  *
  * @param moments - `mean`, shape `[d]`, and `covariance`, symmetric and positive semi-definite, shape `[d, d]`
  * @returns see {@link GaussianMixture}
@@ -47,14 +47,14 @@ export function gaussian(moments: Moments): GaussianMixture {
 }
 
 /**
- * The exact score of a normal law at a noise level, $s = -(\alpha^2 C + \sigma^2 I)^{-1}(x - \alpha m)$.
+ * The exact score of a normal distribution at a noise level, $s = -(\alpha^2 C + \sigma^2 I)^{-1}(x - \alpha m)$.
  *
  * @param moments - mean $m$, shape `[d]`, and covariance $C$, shape `[d, d]`
  * @param x - points, shape `[n, d]`
  * @param level - noise level
  * @returns array of shape `[n, d]`
  * @throws `ShapeError` when the shapes do not fit
- * @throws `LinAlgError` of core-tensor when the law has no density at this level
+ * @throws `LinAlgError` of core-tensor when the distribution has no density at this level
  * @example
  * ```ts
  * import { toNested } from "@provably/core-tensor";

@@ -156,8 +156,8 @@ export function guidedModel(
  * ```ts
  * import { gaussian, guidedModelAsync } from "@provably/score-diffusion";
  *
- * const law = gaussian({ mean: [0], covariance: [[1]] });
- * const later = { prediction: law.prediction, evaluate: async (x, level) => law.evaluate(x, level) };
+ * const distribution = gaussian({ mean: [0], covariance: [[1]] });
+ * const later = { prediction: distribution.prediction, evaluate: async (x, level) => distribution.evaluate(x, level) };
  * guidedModelAsync(later, later, 2).prediction; // => "score"
  * ```
  * @category Scores

@@ -110,7 +110,7 @@ export function mixtureSamples(mixture: GaussianMixture, key: RngKey, n: number)
  * The posterior of a mixture after a linear measurement $y = Ax + N(0, R)$: again a mixture, with $S_k = A C_k A^\top + R$, gains $K_k = C_k A^\top S_k^{-1}$,
  * means $m_k + K_k(y - A m_k)$, covariances $C_k - K_k A C_k$ and weights $\propto w_k\, N(y; A m_k, S_k)$.
  *
- * The stationary law of {@link dpnp} at a constant $\eta$ is the posterior with $R = \sigma^2 I + \eta^2 A A^\top$.
+ * The stationary distribution of {@link dpnp} at a constant $\eta$ is the posterior with $R = \sigma^2 I + \eta^2 A A^\top$.
  *
  * @param prior - mixture
  * @param matrix - $A$, shape `[m, d]`
@@ -126,7 +126,7 @@ export function mixtureSamples(mixture: GaussianMixture, key: RngKey, n: number)
  * const prior = gaussianMixture({ weights: [1], means: [[0]], variances: [1] });
  * toNested(mixturePosterior(prior, [[1]], [2], [[1]]).means); // => [[1]]
  * ```
- * @see Xu, Chi (2024), "Provably robust score-based diffusion posterior sampling for plug-and-play image reconstruction", theorem 2, for the stationary law
+ * @see Xu, Chi (2024), "Provably robust score-based diffusion posterior sampling for plug-and-play image reconstruction", theorem 2, for the stationary distribution
  * @category Scores
  */
 export function mixturePosterior(

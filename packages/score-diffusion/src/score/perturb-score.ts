@@ -10,9 +10,14 @@ import {
   reshape,
   sin,
 } from "@provably/core-tensor";
-import { check, nonNegativeNumber, optional, recordOf } from "@provably/core-tensor/internal";
+import {
+  check,
+  nonNegativeNumber,
+  optional,
+  recordOf,
+  rngKey,
+} from "@provably/core-tensor/internal";
 import { type RngKey, foldIn, normal, uniform } from "@provably/core-tensor/random";
-import { rngKey } from "../internal/check.js";
 import type { NoiseLevel } from "../schedule/level.js";
 import { type Model, checkAsked, checkModel, predict } from "./prediction.js";
 
@@ -46,8 +51,8 @@ export interface ScoreError {
  * import { key } from "@provably/core-tensor/random";
  * import { gaussianMixture, levelOf, perturbScore } from "@provably/score-diffusion";
  *
- * const law = gaussianMixture({ weights: [1], means: [[0]], variances: [1] });
- * const off = perturbScore(law, key(0), { l2: 0.3 });
+ * const mixture = gaussianMixture({ weights: [1], means: [[0]], variances: [1] });
+ * const off = perturbScore(mixture, key(0), { l2: 0.3 });
  * Math.abs(off.evaluate(zeros([1, 1]), levelOf(0.5)).get(0, 0)).toFixed(6); // => "0.300000"
  * ```
  * @see Li, Wei, Chi, Chen (2024), "A sharp convergence theory for the probability flow ODEs of diffusion models", assumptions 1 and 2

@@ -69,7 +69,7 @@ const MODEL = recordWith({
 export function checkModel<M extends Model | AsyncModel>(fn: string, model: M, name = "model"): M {
   if (!isRecord(model))
     throw new DomainError(
-      `${fn}: ${name} must be a model of the score, got ${show(model)}; make one of a network with stepModel or onnxModel, of a law with gaussianMixture, of a data set with empiricalDistribution`,
+      `${fn}: ${name} must be a model of the score, got ${show(model)}; make one of a network with stepModel or onnxModel, of a distribution with gaussianMixture, of a data set with empiricalDistribution`,
     );
   if (isNdArray(model) || "shape" in model)
     throw new DomainError(

@@ -86,11 +86,11 @@ export function productModel(factors: readonly Factor[]): Model {
 }
 
 /**
- * The model of data on a flat, $x_0 = c + Bz$ with $z$ of the given law: $D(x) = c + B\,D_z(B^\top(x - \alpha c))$.
+ * The model of data on a flat, $x_0 = c + Bz$ with $z$ of the given distribution: $D(x) = c + B\,D_z(B^\top(x - \alpha c))$.
  *
- * Data of low intrinsic dimension in a large space: noise across the flat is taken out exactly, and the law has a density only where there is noise.
+ * Data of low intrinsic dimension in a large space: noise across the flat is taken out exactly, and the distribution has a density only where there is noise.
  *
- * @param model - law of the coordinates, on points `[n, k]`
+ * @param model - distribution of the coordinates, on points `[n, k]`
  * @param basis - $B$ with orthonormal columns, shape `[d, k]`
  * @param options - `offset` $c$, shape `[d]`, default 0
  * @returns model of the clean point on points `[n, d]`

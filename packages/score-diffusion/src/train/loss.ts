@@ -20,6 +20,7 @@ import {
   oneOf,
   positiveNumber,
   recordWith,
+  rngKey,
 } from "@provably/core-tensor/internal";
 import { type RngKey, foldIn, normal, uniform } from "@provably/core-tensor/random";
 import { arrayOf } from "../internal/check.js";
@@ -193,6 +194,7 @@ export function denoisingLoss<P>(
 ): NdArray {
   const fn = "denoisingLoss";
   const { prediction } = checkNetwork(fn, network);
+  check(fn, "key", key, rngKey);
   if (arrayOf(fn, "x0", x0).shape.length < 1)
     throw new ShapeError(`${fn}: x0 must be [n, …], got a single number`);
   return lossOf(

@@ -25,11 +25,12 @@ import {
   recordWith,
   satisfying,
   wholeNumber,
+  rngKey,
 } from "@provably/core-tensor/internal";
 import { compile } from "@provably/core-tensor/compile";
 import { type Optimizer, applyUpdates, clipByGlobalNorm } from "@provably/core-tensor/optim";
 import { type RngKey, foldIn, randint } from "@provably/core-tensor/random";
-import { arrayOf, rngKey } from "../internal/check.js";
+import { arrayOf } from "../internal/check.js";
 import { type Network, checkNetwork } from "../network/network.js";
 import { type DenoisingLossOptions, LOSS, type NoisedBatch, lossOf, noisedBatch } from "./loss.js";
 

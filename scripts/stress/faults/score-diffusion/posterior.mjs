@@ -157,7 +157,7 @@ const run = {
       note: "fitted a little too well: the power of the test for so small a misfit in 30 numbers",
     },
     "run with noise 0.15 instead of 0.3, looked at with 10 000 replicates": {
-      damage: ({ seed, y, go }) => certifyPosteriorPredictive(cloud, y, go(narrow).samples, key(seed), { replicates: 10_000 }),
+      damage: ({ seed, y, go }) => certifyPosteriorPredictive(cloud, y, go(narrow).samples, key(seed), { numReplicates: 10_000 }),
       note: "the same misfit where the test can see smaller p-values",
     },
   },
