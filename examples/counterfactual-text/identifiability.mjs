@@ -4,14 +4,14 @@ import { key } from "@provably/core-tensor/random";
 import { identifiabilityExperiment, identifiabilitySettings } from "@provably/causal-latent/matte";
 import { progressBar } from "../tour/lib/progress.mjs";
 
-const repetitions = 5; // models drawn for each way
+const numTrials = 5; // models drawn for each way
 const bar = progressBar(
   "training on vectors: five ways, five models each",
-  identifiabilitySettings.length * repetitions,
+  identifiabilitySettings.length * numTrials,
 );
 const onProgress = ({ iteration }) => bar.step(iteration);
 const rows = identifiabilityExperiment(identifiabilitySettings, key("identifiability"), {
-  repetitions,
+  numTrials,
   onProgress,
 });
 bar.finish();

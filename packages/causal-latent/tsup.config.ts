@@ -2,7 +2,6 @@ import { defineConfig } from "tsup";
 
 export default defineConfig({
   entry: {
-    index: "src/index.ts",
     hierarchy: "src/hierarchy/index.ts",
     matte: "src/matte/index.ts",
   },

@@ -80,25 +80,27 @@ function meanImages({ images, count }, labels) {
 }
 
 /** What the search finds in the parts of a grid, how often it comes back, and what of it holds on other digits. */
-function explore(grid, { refine, replicates, progress }) {
+function explore(grid, { refine, numReplicates, progress }) {
   const [set, other] = [digits(PER_DIGIT), digits(PER_DIGIT, { skip: PER_DIGIT })];
   const parts = partsOf(grid);
   const data = inkOf(parts, set);
   const bar = progress(
-    `concept tree of ${parts.length / 2} parts of digits: ${replicates} bootstrap replicates`,
-    replicates,
+    `concept tree of ${parts.length / 2} parts of digits: ${numReplicates} bootstrap replicates`,
+    numReplicates,
   );
   const onProgress = ({ iteration }) => bar.step(iteration);
   const support = bootstrapHierarchy(data, key("support"), {
     significance: ALPHA,
     maxLatentsPerCover: 1,
     refine,
-    replicates,
+    numReplicates,
     onProgress,
   });
   bar.finish();
   const { graph } = support.result;
-  const certificates = certifyHierarchy(graph, inkOf(parts, other), { significance: ALPHA });
+  const certificates = Object.values(
+    certifyHierarchy(graph, inkOf(parts, other), { significance: ALPHA }),
+  );
   const together = ([a, b]) => graph.parents[a].some((p) => graph.parents[b].includes(p));
   const pairs = parts
     .filter(({ name }) => name.endsWith("a"))
@@ -110,8 +112,8 @@ function explore(grid, { refine, replicates, progress }) {
     support,
     graph,
     certificates,
-    replicates,
-    same: Math.round(support.same * replicates),
+    numReplicates,
+    same: Math.round(support.same * numReplicates),
     pairs: pairs.length,
     joined: pairs.filter(together).length,
     held: certificates.filter(({ holds }) => holds).length,
@@ -162,8 +164,8 @@ function latentsOf({ graph, data, set, support }) {
 
 /** The sections on the concept tree. */
 export function hierarchySections({ progress }) {
-  const four = explore(QUADRANTS, { refine: true, replicates: 20, progress });
-  const nine = explore(REGIONS, { refine: false, replicates: 10, progress });
+  const four = explore(QUADRANTS, { refine: true, numReplicates: 20, progress });
+  const nine = explore(REGIONS, { refine: false, numReplicates: 10, progress });
   const latents = latentsOf(four);
   return [
     heading("A concept tree of digits"),
@@ -172,10 +174,10 @@ export function hierarchySections({ progress }) {
     ),
     figure(
       treePicture(four),
-      `What was found at level ${ALPHA}. Circles are latents; numbers are the share of ${four.replicates} bootstrap replicates with that edge. Edges between latents have no direction that data could tell; a root was chosen to draw them.`,
+      `What was found at level ${ALPHA}. Circles are latents; numbers are the share of ${four.numReplicates} bootstrap replicates with that edge. Edges between latents have no direction that data could tell; a root was chosen to draw them.`,
     ),
     paragraph(
-      `The two views come together under one latent for ${four.joined} of ${four.pairs} quarters. The whole tree came out the same in ${four.same} of ${four.replicates} replicates.`,
+      `The two views come together under one latent for ${four.joined} of ${four.pairs} quarters. The whole tree came out the same in ${four.same} of ${four.numReplicates} replicates.`,
     ),
     table(
       ["decision", "p-value"],
@@ -209,11 +211,11 @@ export function hierarchySections({ progress }) {
     ...four.certificates.filter(({ holds }) => !holds).map((c) => certificate(c)),
     heading("Looked at more finely"),
     paragraph(
-      `The same with nine regions instead of four, ${nine.parts.length} variables: the two views come together for ${nine.joined} of ${nine.pairs} regions, but the whole tree came out the same in ${nine.same} of ${nine.replicates} replicates. What joins the regions is a sketch.`,
+      `The same with nine regions instead of four, ${nine.parts.length} variables: the two views come together for ${nine.joined} of ${nine.pairs} regions, but the whole tree came out the same in ${nine.same} of ${nine.numReplicates} numReplicates. What joins the regions is a sketch.`,
     ),
     figure(
       treePicture(nine),
-      `Nine regions; numbers are the share of ${nine.replicates} bootstrap replicates with that edge.`,
+      `Nine regions; numbers are the share of ${nine.numReplicates} bootstrap replicates with that edge.`,
     ),
     certificateOf(nine),
     paragraph(

@@ -52,7 +52,7 @@ const data = { observed: vectors.observed, domains: vectors.domains };
 const runs: Record<string, (signal: AbortSignal) => unknown> = {
   discoverHierarchy: (signal) => discoverHierarchy(rows, { signal }),
   bootstrapHierarchy: (signal) =>
-    bootstrapHierarchy(rows, key(7), { replicates: 3, refine: false, signal }),
+    bootstrapHierarchy(rows, key(7), { numReplicates: 3, refine: false, signal }),
   fitHierarchy: (signal) => fitHierarchy(graph, rows, key(8), { maxIterations: 100, signal }),
   learnConcepts: (signal) => learnConcepts(x, key(9), { blocks: blocks.slice(0, 3), signal }),
   "learnConcepts, connected": (signal) =>
@@ -77,7 +77,7 @@ const runs: Record<string, (signal: AbortSignal) => unknown> = {
     ),
   identifiabilityExperiment: (signal) =>
     identifiabilityExperiment(identifiabilitySettings.slice(0, 1), foldIn(key(12), 0), {
-      repetitions: 1,
+      numTrials: 1,
       numSteps: 20,
       signal,
     }),

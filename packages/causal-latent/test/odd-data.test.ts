@@ -44,7 +44,7 @@ const calls: Record<string, (data: number[][]) => unknown> = {
   covarianceOracle: (data) =>
     hierarchy.covarianceOracle({ data }).rankAtMost([[0], [1]], [[2], [3]], 1),
   bootstrapHierarchy: (data) =>
-    hierarchy.bootstrapHierarchy({ data }, key(2), { replicates: 2, refine: false }).together,
+    hierarchy.bootstrapHierarchy({ data }, key(2), { numReplicates: 2, refine: false }).together,
   certifyHierarchy: (data) => hierarchy.certifyHierarchy(star, { data }),
   certifyFit: (data) => hierarchy.certifyFit({ graph: star, cpts }, { data }),
   fitHierarchy: (data) =>
@@ -120,7 +120,7 @@ describe("tables with empty cells", () => {
     "permutation",
     "exact",
   ] as const)("%s", (method) => {
-    const options = { method, replicates: 9, restarts: 2 };
+    const options = { method, numReplicates: 9, restarts: 2 };
     for (const counts of [
       [
         [5, 0],
@@ -201,7 +201,7 @@ describe("arguments of the wrong kind are named", () => {
     ],
     [() => hierarchy.graphRank(star, ["toString"], ["X2"]), /no variable of the graph/],
     [() => hierarchy.conceptGraph({ L: wrong("X") }), /parents of "L" must be a list/],
-    [() => hierarchy.toDot(star, { labels: { X1: wrong(7) } }), /labels\[0\] must be a string/],
+    [() => hierarchy.toDot(star, { labels: { X1: wrong(7) } }), /labels\[0\] must be text/],
     [
       () => hierarchy.randomCpts(conceptGraph({ L: [], X: ["L"] }, { states: 1e6 }), key(0)),
       /at most 16777216 are allowed/,
@@ -210,8 +210,8 @@ describe("arguments of the wrong kind are named", () => {
     [() => hierarchy.graphOracle(star).rankAtMost([[9]], [[0]], 1), /integers in \[0, 5\), got 9/],
     [() => hierarchy.matchLatents(wrong([["L"]]), [], []), /must be two names/],
     [
-      () => hierarchy.bootstrapHierarchy(rows, key(0), { replicates: 2 ** 31 }),
-      /replicates must be an integer ≥ 1 and below 2³¹/,
+      () => hierarchy.bootstrapHierarchy(rows, key(0), { numReplicates: 2 ** 31 }),
+      /numReplicates must be an integer ≥ 1 and below 2³¹/,
     ],
     [
       () => matte.encodeLatents(wrong({ ...model, params: {} }), zeros([1, 4])),
@@ -250,7 +250,7 @@ describe("arguments of the wrong kind are named", () => {
       /params must be an object/,
     ],
     [() => matte.loadMatte(wrong("abc")), /bytes must be a Uint8Array/],
-    [() => matte.vocabularyOf(wrong(["a", 1])), /sentences\[1\] must be a string/],
+    [() => matte.vocabularyOf(wrong(["a", 1])), /sentences\[1\] must be text/],
     [
       () => matte.decodeSentences(matte.vocabularyOf(["a"]), array([1, 2])),
       /tokens must have shape \[B, T\]/,

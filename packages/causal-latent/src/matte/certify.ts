@@ -15,8 +15,6 @@ import {
   toTypedArray,
 } from "@provably/core-tensor";
 import {
-  type Guard,
-  type Schema,
   anyFunction,
   anyList,
   anyRecord,
@@ -24,14 +22,18 @@ import {
   certificate,
   check,
   checkOptions,
+  finiteNumber,
+  type Guard,
   listOf,
   numberIn,
   numberInside,
   optional,
   recordOf,
+  satisfying,
+  type Schema,
   show,
+  tensor,
 } from "@provably/core-tensor/internal";
-import { checkArray, checkNumber, checkNumbers } from "../internal/check.js";
 
 import { contentPreservation } from "./evaluate/content.js";
 import { type NgramModel, surprise } from "./evaluate/fluency.js";
@@ -53,7 +55,7 @@ export interface Estimate {
 }
 
 function zOf(fn: string, confidence: number): number {
-  checkNumber(fn, "confidence", confidence, "be in (0, 1)", (x) => x > 0 && x < 1);
+  check(fn, "confidence", confidence, numberInside(0, 1));
   return item(ndtri(array(0.5 + confidence / 2, { dtype: "float64" })));
 }
 
@@ -80,19 +82,23 @@ export function wilsonInterval(
   options: { readonly confidence?: number } = {},
 ): Estimate {
   const { confidence = 0.95 } = checkOptions("wilsonInterval", options, { confidence: anything });
-  checkNumber(
+  check(
     "wilsonInterval",
     "count",
     count,
-    "be positive and finite",
-    (x) => x > 0 && x < Infinity,
+    satisfying<number>(
+      "positive and finite",
+      (x) => typeof x === "number" && ((x) => x > 0 && x < Infinity)(x),
+    ),
   );
-  checkNumber(
+  check(
     "wilsonInterval",
     "successes",
     successes,
-    "be in [0, count]",
-    (x) => x >= 0 && x <= count,
+    satisfying<number>(
+      "in [0, count]",
+      (x) => typeof x === "number" && ((x) => x >= 0 && x <= count)(x),
+    ),
   );
   const z = zOf("wilsonInterval", confidence);
   const p = successes / count;
@@ -122,7 +128,7 @@ export function meanInterval(
   options: { readonly confidence?: number } = {},
 ): Estimate {
   const { confidence = 0.95 } = checkOptions("meanInterval", options, { confidence: anything });
-  if (checkNumbers("meanInterval", "values", values).length < 2)
+  if (check("meanInterval", "values", values, listOf(finiteNumber)).length < 2)
     throw new ShapeError(`meanInterval: values must be at least two, got ${values.length}`);
   const n = values.length;
   const mean = values.reduce((a, b) => a + b, 0) / n;
@@ -301,7 +307,7 @@ export function certifyCounterfactual(
   for (const name of ["style", "content"] as const)
     check(fn, `judge.${name}`, check(fn, "judge", judge, anyRecord)[name], anyFunction);
   if (judge.fluency !== undefined) check(fn, "judge.fluency", judge.fluency, anyFunction);
-  const rows = checkArray(fn, "observed", observed).shape[0]!;
+  const rows = check(fn, "observed", observed, tensor).shape[0]!;
   if (check(fn, "labels", labels, anyList).length !== rows || rows < 2)
     throw new ShapeError(
       `${fn}: labels must hold one label a row, at least two, got ${labels.length} for ${rows} rows`,

@@ -8,13 +8,14 @@ import { trainMatte } from "./model/train.js";
 import {
   anyList,
   anyRecord,
+  anyString,
   anything,
   check,
   checkOptions,
+  listOf,
   longWork,
   wholeNumber,
 } from "@provably/core-tensor/internal";
-import { checkStrings } from "../internal/check.js";
 import { type RngKey, foldIn } from "@provably/core-tensor/random";
 import { type MakeVectorsOptions, makeVectors } from "./vectors/make-vectors.js";
 
@@ -42,7 +43,7 @@ export const identifiabilitySettings: readonly IdentifiabilitySetting[] = [
 ];
 
 /**
- * What an experiment found for one way to train: means over the repetitions with 95 % intervals.
+ * What an experiment found for one way to train: means over the trials with 95 % intervals.
  * @category Experiments
  */
 export interface IdentifiabilityRow {
@@ -75,9 +76,9 @@ function studentInterval(values: readonly number[]): Estimate {
  */
 export interface IdentifiabilityOptions {
   /** Models drawn, each with its own data; default 5. */
-  readonly repetitions?: number;
+  readonly numTrials?: number;
   /** Rows to train on; default 4000. */
-  readonly rows?: number;
+  readonly numRows?: number;
   /** Training steps; default 1500. */
   readonly numSteps?: number;
   /** Of the data; see {@link MakeVectorsOptions}. */
@@ -108,7 +109,7 @@ export interface IdentifiabilityOptions {
  * import { key } from "@provably/core-tensor/random";
  * import { identifiabilityExperiment } from "@provably/causal-latent/matte";
  *
- * const rows = identifiabilityExperiment([], key(0), { repetitions: 2, rows: 200, data: { size: 8 } });
+ * const rows = identifiabilityExperiment([], key(0), { numTrials: 2, numRows: 200, data: { size: 8 } });
  * rows[0].contentFromContent.value > 0.9; // => true
  * ```
  * @category Experiments
@@ -119,36 +120,39 @@ export function identifiabilityExperiment(
   options: IdentifiabilityOptions = {},
 ): IdentifiabilityRow[] {
   const {
-    repetitions = 5,
-    rows = 4000,
+    numTrials = 5,
+    numRows = 4000,
     numSteps = 1500,
     data = {},
     onProgress,
     signal,
   } = checkOptions("identifiabilityExperiment", options, {
-    repetitions: anything,
-    rows: anything,
+    numTrials: anything,
+    numRows: anything,
     numSteps: anything,
     data: anything,
     onProgress: longWork.onProgress,
     signal: longWork.signal,
   });
-  for (const [name, value] of Object.entries({ repetitions, rows, numSteps }))
+  for (const [name, value] of Object.entries({ numTrials, numRows, numSteps }))
     check("identifiabilityExperiment", name, value, wholeNumber());
   check("identifiabilityExperiment", "settings", settings, anyList).forEach((setting, i) => {
-    checkStrings("identifiabilityExperiment", `settings[${i}].name`, [
-      check("identifiabilityExperiment", `settings[${i}]`, setting, anyRecord).name,
-    ]);
+    check(
+      "identifiabilityExperiment",
+      `settings[${i}].name`,
+      [check("identifiabilityExperiment", `settings[${i}]`, setting, anyRecord).name],
+      listOf(anyString),
+    );
     check("identifiabilityExperiment", `settings[${i}].options`, setting.options, anyRecord);
   });
   const names = ["truth", ...settings.map(({ name }) => name)];
   const scores = new Map(names.map((name) => [name, [] as number[][]]));
-  const total = repetitions * settings.length;
+  const total = numTrials * settings.length;
   const stop = signal === undefined ? {} : { signal };
   let iteration = 0;
-  for (let repetition = 0; repetition < repetitions; repetition++) {
+  for (let trial = 0; trial < numTrials; trial++) {
     signal?.throwIfAborted();
-    const drawn = makeVectors(rows, foldIn(foldIn(key, "data"), repetition), data);
+    const drawn = makeVectors(numRows, foldIn(foldIn(key, "data"), trial), data);
     const { content, style } = drawn;
     scores
       .get("truth")!
@@ -173,7 +177,7 @@ export function identifiabilityExperiment(
       const model = trainMatte(
         { observed: drawn.observed, ...known },
         config,
-        foldIn(foldIn(key, name), repetition),
+        foldIn(foldIn(key, name), trial),
         {
           numSteps,
           ...stop,

@@ -101,7 +101,7 @@ describe("rankTest", () => {
     for (let r = 0; r < count; r++) {
       const counts = multinomial(foldIn(key("rare"), r), cells, 600);
       const table = Array.from({ length: 4 }, (_, i) => [...counts.subarray(4 * i, 4 * i + 4)]);
-      if (rankTest(table, { rank: 2, replicates: 199, restarts: 3, key: foldIn(key("own"), r) }).pValue <= 0.05) rejected++; // prettier-ignore
+      if (rankTest(table, { rank: 2, numReplicates: 199, restarts: 3, key: foldIn(key("own"), r) }).pValue <= 0.05) rejected++; // prettier-ignore
     }
     expect(rejected / count).toBeLessThanOrEqual(0.05 + 4 * Math.sqrt((0.05 * 0.95) / count));
   });
@@ -115,7 +115,7 @@ describe("rankTest", () => {
     const table = multinomial(key(5), Float64Array.of(0.2, 0.1, 0.3, 0.4), 500);
     const counts = [[table[0]!, table[1]!], [table[2]!, table[3]!]]; // prettier-ignore
     const run = (): number =>
-      rankTest(counts, { method: "bootstrap", key: key(1), replicates: 99 }).pValue;
+      rankTest(counts, { method: "bootstrap", key: key(1), numReplicates: 99 }).pValue;
     expect(run()).toBe(run());
     expect(rankTest([[60, 5], [5, 60]], { method: "permutation", key: key(2) }).pValue).toBe(1 / 200); // prettier-ignore
   });
@@ -156,14 +156,14 @@ function size(
   rank: 1 | 2,
   n: number,
   count: number,
-  replicates: number,
+  numReplicates: number,
 ): number {
   let rejected = 0;
   for (let r = 0; r < count; r++) {
     const counts = multinomial(foldIn(key("size"), r), rank === 1 ? rankOne : rankTwo, n);
     const table = Array.from({ length: 4 }, (_, i) => [...counts.subarray(4 * i, 4 * i + 4)]);
     if (
-      rankTest(table, { rank, method, restarts: 2, replicates, key: foldIn(key("starts"), r) })
+      rankTest(table, { rank, method, restarts: 2, numReplicates, key: foldIn(key("starts"), r) })
         .pValue <= 0.05
     )
       rejected++;
@@ -198,13 +198,13 @@ const ON_MANY: Partial<Record<RankTestMethod, readonly number[]>> = {
 describe("size of the tests at the 5 % level, 4 × 4 tables, n = 2000", () => {
   const slow = process.env["RUN_SLOW"] !== undefined;
   // sd of a share is √(0.05 · 0.95 / N): 0.0022 for 10⁴ tables, where [3 %, 7 %] is asked for, 0.0109 for 400, where the band is wider by 4 of these
-  const [count, replicates] = [slow ? 10_000 : 400, 19];
+  const [count, numReplicates] = [slow ? 10_000 : 400, 19];
   const margin = slow ? 0 : 4 * Math.sqrt((0.05 * 0.95) / count);
   const cases = Object.keys(SOURCES).flatMap((m) =>
     (m === "permutation" ? [1] : [1, 2]).map((rank) => [m, rank] as [RankTestMethod, 1 | 2]),
   );
   it.for(cases)("%s, rank %d", { timeout: 3_600_000 }, ([method, rank], { task }) => {
-    const share = size(method, rank, 2000, count, replicates);
+    const share = size(method, rank, 2000, count, numReplicates);
     const known = ON_MANY[method]![rank - 1]!;
     const { interval } = wilsonInterval(Math.round(known * 10_000), 10_000);
     const range = interval.map((x) => (100 * x).toFixed(1)).join(" to ");

@@ -65,10 +65,10 @@ describe("rank 2 of thin tables", () => {
   it.each(rank2.map((c) => [text(c.counts), c] as const))(
     "of %s: statistic and bootstrap",
     (_, { counts, statistic, pBootstrap, standardError }) => {
-      const replicates = 1999;
-      const got = rankTest(counts, { rank: 2, method: "bootstrap", statistic: "pearson", replicates }); // prettier-ignore
+      const numReplicates = 1999;
+      const got = rankTest(counts, { rank: 2, method: "bootstrap", statistic: "pearson", numReplicates }); // prettier-ignore
       expectRelative(got.statistic, statistic, 1e-6);
-      const own = Math.sqrt((pBootstrap * (1 - pBootstrap)) / replicates);
+      const own = Math.sqrt((pBootstrap * (1 - pBootstrap)) / numReplicates);
       expect(Math.abs(got.pValue - pBootstrap)).toBeLessThan(5 * Math.hypot(standardError, own) + 0.01); // prettier-ignore
     },
   );

@@ -9,8 +9,8 @@ describe("training on vectors with known latents", () => {
     ({ task }) => {
       const settings = identifiabilitySettings.filter(({ name }) => /standard|l1l2/.test(name));
       const [truth, standard, sparse] = identifiabilityExperiment(settings, key("claim"), {
-        repetitions: 1,
-        rows: 1500,
+        numTrials: 1,
+        numRows: 1500,
         numSteps: 700,
       });
       expect(truth!.contentFromContent.value).toBeGreaterThan(0.95);

@@ -121,7 +121,7 @@ describe("generation", () => {
     ["observed", () => encodeLatents(model, normal(key(0), [3, 6]))],
     ["count", () => samplePrior(model, 0, key(0))],
     ["kind", () => jacobianSparsity([[[1]]], "l0" as never)],
-    ["repetitions", () => identifiabilityExperiment([], key(0), { repetitions: 0 })],
+    ["numTrials", () => identifiabilityExperiment([], key(0), { numTrials: 0 })],
   ])("names a bad %s", (name, attempt) => {
     expect(attempt).toThrow(new RegExp(`: .*${name}`));
   });

@@ -5,9 +5,9 @@ import {
   anything,
   check,
   checkOptions,
+  nonNegativeNumber,
   wholeNumber,
 } from "@provably/core-tensor/internal";
-import { checkNumber } from "../../internal/check.js";
 import { NotFactorisableError } from "../errors.js";
 import { float64Of } from "../internal/arrays.js";
 import { combinations } from "../internal/subsets.js";
@@ -46,7 +46,7 @@ export function factorStates(
     );
   const [count, p] = shape as [number, number];
   const { tolerance = 0.05 } = checkOptions("factorStates", options, { tolerance: anything });
-  checkNumber("factorStates", "tolerance", tolerance, "be ≥ 0", (x) => x >= 0);
+  check("factorStates", "tolerance", tolerance, nonNegativeNumber);
   if (!data.every(Number.isFinite))
     throw new DomainError("factorStates: centres must be finite, got NaN or an infinity");
   check("factorStates", "states", states, anyList).forEach((n, i) =>

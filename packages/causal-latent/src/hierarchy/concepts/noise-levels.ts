@@ -2,9 +2,16 @@
  * Concepts seen through noise, as the levels of a diffusion model: under strong noise only those that cover much ground can be told, under weak noise the details.
  */
 import { type ArrayInput, DomainError, ShapeError } from "@provably/core-tensor";
-import { anyList, anything, check, checkOptions } from "@provably/core-tensor/internal";
+import {
+  anyList,
+  anything,
+  check,
+  checkOptions,
+  finiteNumber,
+  listOf,
+  satisfying,
+} from "@provably/core-tensor/internal";
 import { type RngKey, foldIn, normal } from "@provably/core-tensor/random";
-import { checkNumber, checkNumbers } from "../../internal/check.js";
 import { float64Of, toInts } from "../internal/arrays.js";
 import { normalizedMutualInformation } from "../metrics/labels.js";
 import { kMeans } from "./mixture.js";
@@ -36,12 +43,11 @@ export function representationSparsity(
     throw new ShapeError(
       `representationSparsity: attention must have shape [rows, n], got [${shape.join(", ")}]`,
     );
-  checkNumber(
+  check(
     "representationSparsity",
     "topMass",
     topMass,
-    "lie in (0, 1]",
-    (x) => x > 0 && x <= 1,
+    satisfying<number>("in (0, 1]", (x) => typeof x === "number" && ((x) => x > 0 && x <= 1)(x)),
   );
   const [rows, n] = shape as [number, number];
   let [fraction, hoyer] = [0, 0];
@@ -96,7 +102,7 @@ export function noiseLevelCurve(
     throw new ShapeError(`noiseLevelCurve: features must have rows and columns, got [${n}, ${p}]`);
   if (!data.every(Number.isFinite))
     throw new DomainError("noiseLevelCurve: features must be finite, got NaN or an infinity");
-  checkNumbers("noiseLevelCurve", "noises", noises);
+  check("noiseLevelCurve", "noises", noises, listOf(finiteNumber));
   const labels = check("noiseLevelCurve", "levels", levels, anyList).map((level, l) => {
     const own = float64Of(level).data;
     if (own.length !== n)

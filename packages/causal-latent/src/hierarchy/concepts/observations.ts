@@ -5,11 +5,12 @@ import {
   anything,
   check,
   checkOptions,
+  nonNegativeNumber,
   oneOf,
+  satisfying,
   wholeNumber,
 } from "@provably/core-tensor/internal";
 import { type RngKey, foldIn, normal, orthogonal, uniform } from "@provably/core-tensor/random";
-import { checkNumber } from "../../internal/check.js";
 import { InvalidDataError } from "../errors.js";
 import { float64Of, toArray } from "../internal/arrays.js";
 
@@ -100,8 +101,13 @@ export function conceptObservations(
   });
   if (n === 0 || q === 0)
     throw new InvalidDataError(`${fn}: labels must have rows and columns, got [${n}, ${q}]`);
-  checkNumber(fn, "separation", separation, "be positive", (x) => x > 0 && x < 1e12);
-  checkNumber(fn, "noise", noise, "be ≥ 0", (x) => x >= 0 && x < Infinity);
+  check(
+    fn,
+    "separation",
+    separation,
+    satisfying<number>("positive", (x) => typeof x === "number" && ((x) => x > 0 && x < 1e12)(x)),
+  );
+  check(fn, "noise", noise, nonNegativeNumber);
   check(fn, "nonlinearity", nonlinearity, oneOf("none", "leakyRelu"));
   check(fn, "mixing", mixing, oneOf("blocks", "dense"));
   const per = (

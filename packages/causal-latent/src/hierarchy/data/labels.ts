@@ -7,18 +7,19 @@ import {
   isNdArray,
 } from "@provably/core-tensor";
 import {
-  type Guard,
   anyList,
+  anyString,
   anything,
   check,
+  type Guard,
   isRecord,
+  listOf,
   nearestName,
   optional,
   recordOf,
   show,
   trueOrFalse,
 } from "@provably/core-tensor/internal";
-import { checkStrings } from "../../internal/check.js";
 import { InvalidDataError, TableSizeError } from "../errors.js";
 import { float64Of, product, sumOf, toInts } from "../internal/arrays.js";
 import type { Cells } from "../rank/table.js";
@@ -80,7 +81,7 @@ function checkedNames(
   q: number,
 ): readonly string[] {
   if (names === undefined) return defaultNames(q);
-  checkStrings(fn, "names", names);
+  check(fn, "names", names, listOf(anyString));
   if (names.length !== q)
     throw new ShapeError(
       `${fn}: names must have one name for each of the ${q} variables, got ${names.length}`,

@@ -1,7 +1,14 @@
 /** Graphs for other programs: DOT, Mermaid, dagitty, and matrices of edge ends. */
 import { type ArrayInput, type NdArray, ShapeError } from "@provably/core-tensor";
-import { anyRecord, anything, check, checkOptions, show } from "@provably/core-tensor/internal";
-import { checkStrings } from "../../internal/check.js";
+import {
+  anyRecord,
+  anyString,
+  anything,
+  check,
+  checkOptions,
+  listOf,
+  show,
+} from "@provably/core-tensor/internal";
 import { GraphError } from "../errors.js";
 import { float64Of, toInts } from "../internal/arrays.js";
 import { type ConceptGraph, checkGraph, conceptGraph, edgesOf } from "./graph.js";
@@ -14,7 +21,12 @@ function textOf(
 ): (name: string) => string {
   checkGraph(fn, graph);
   const { labels = {} } = checkOptions(fn, options, { labels: anything });
-  checkStrings(fn, "options.labels", Object.values(check(fn, "options.labels", labels, anyRecord)));
+  check(
+    fn,
+    "options.labels",
+    Object.values(check(fn, "options.labels", labels, anyRecord)),
+    listOf(anyString),
+  );
   return (name) => (Object.hasOwn(labels, name) ? labels[name]! : name);
 }
 
@@ -160,7 +172,7 @@ export function fromAdjacency(
 ): ConceptGraph {
   checkOptions("fromAdjacency", options, { observed: anything, states: anything });
   const { data, shape } = float64Of(ends);
-  const n = checkStrings("fromAdjacency", "names", names).length;
+  const n = check("fromAdjacency", "names", names, listOf(anyString)).length;
   const twice = names.find((name, i) => names.indexOf(name) !== i);
   if (twice !== undefined)
     throw new GraphError(`fromAdjacency: names must differ, ${show(twice)} comes twice`);

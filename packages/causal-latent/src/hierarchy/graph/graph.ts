@@ -1,12 +1,13 @@
 /** Directed acyclic graphs over discrete variables, some observed and some latent. Everything else in this entry speaks of these. */
 import {
   anyRecord,
+  anyString,
   anything,
   check,
   checkOptions,
+  listOf,
   wholeNumber,
 } from "@provably/core-tensor/internal";
-import { checkStrings } from "../../internal/check.js";
 import { GraphError } from "../errors.js";
 
 /**
@@ -56,7 +57,7 @@ export function conceptGraph(
   checkOptions("conceptGraph", options, { observed: anything, states: anything });
   const known = new Set(names);
   for (const name of names) {
-    const own = checkStrings("conceptGraph", `parents of "${name}"`, parents[name]!);
+    const own = check("conceptGraph", `parents of "${name}"`, parents[name]!, listOf(anyString));
     for (const parent of own)
       if (!known.has(parent))
         throw new GraphError(
@@ -70,7 +71,7 @@ export function conceptGraph(
   const order = topologicalOrder(names, parents);
   const hasChildren = new Set(Object.values(parents).flat());
   const observed = options.observed ?? names.filter((name) => !hasChildren.has(name));
-  for (const name of checkStrings("conceptGraph", "observed", observed))
+  for (const name of check("conceptGraph", "observed", observed, listOf(anyString)))
     if (!known.has(name))
       throw new GraphError(
         `conceptGraph: observed names "${name}", which is no variable of the graph`,
@@ -163,7 +164,7 @@ export function checkNames(
   graph: ConceptGraph,
   names: readonly string[],
 ): void {
-  for (const name of checkStrings(fn, argument, names))
+  for (const name of check(fn, argument, names, listOf(anyString)))
     if (!Object.hasOwn(graph.parents, name))
       throw new GraphError(`${fn}: ${argument} names "${name}", which is no variable of the graph`);
 }

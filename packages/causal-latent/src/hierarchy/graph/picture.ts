@@ -2,11 +2,13 @@
 import {
   anyFunction,
   anyRecord,
+  anyString,
   anything,
   check,
   checkOptions,
+  listOf,
+  satisfying,
 } from "@provably/core-tensor/internal";
-import { checkNumber, checkStrings } from "../../internal/check.js";
 import { type ConceptGraph, checkGraph, childrenOf, edgesOf } from "./graph.js";
 
 /**
@@ -60,16 +62,22 @@ export function hierarchyPicture(graph: ConceptGraph, options: PictureOptions = 
     column: anything,
   });
   checkGraph("hierarchyPicture", graph);
-  checkStrings("hierarchyPicture", "options.title", [title]);
+  check("hierarchyPicture", "options.title", [title], listOf(anyString));
   for (const [name, texts] of Object.entries({ labels, images }))
-    checkStrings(
+    check(
       "hierarchyPicture",
       `options.${name}`,
       Object.values(check("hierarchyPicture", `options.${name}`, texts, anyRecord)),
+      listOf(anyString),
     );
   if (edgeLabel !== undefined)
     check("hierarchyPicture", "options.edgeLabel", edgeLabel, anyFunction);
-  checkNumber("hierarchyPicture", "options.column", column, "be positive", (x) => x > 0 && x < 1e6);
+  check(
+    "hierarchyPicture",
+    "options.column",
+    column,
+    satisfying<number>("positive", (x) => typeof x === "number" && ((x) => x > 0 && x < 1e6)(x)),
+  );
   const children = childrenOf(graph);
   const level = new Map<string, number>();
   const levelOf = (name: string): number => {
@@ -111,7 +119,7 @@ export function hierarchyPicture(graph: ConceptGraph, options: PictureOptions = 
   const n = (value: number): string => String(Math.round(value * 10) / 10);
   const lines = edgesOf(graph).map(([from, to]) => {
     const label = edgeLabel?.(from, to);
-    if (label !== undefined) checkStrings("hierarchyPicture", "edgeLabel(…)", [label]);
+    if (label !== undefined) check("hierarchyPicture", "edgeLabel(…)", [label], listOf(anyString));
     const text =
       label === undefined
         ? ""

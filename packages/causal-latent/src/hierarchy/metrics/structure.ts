@@ -1,6 +1,5 @@
 /** How close a found graph is to the true one, whatever the latents are called. */
-import { anyList, check } from "@provably/core-tensor/internal";
-import { checkStrings } from "../../internal/check.js";
+import { anyList, anyString, check, listOf } from "@provably/core-tensor/internal";
 import { GraphError } from "../errors.js";
 import { assign } from "../../internal/assignment.js";
 
@@ -30,10 +29,10 @@ function checkEdges(
 ): void {
   for (const [name, edges] of Object.entries({ trueEdges, estimatedEdges }))
     check(fn, name, edges, anyList).forEach((edge, i) => {
-      if (checkStrings(fn, `${name}[${i}]`, edge).length !== 2)
+      if (check(fn, `${name}[${i}]`, edge, listOf(anyString)).length !== 2)
         throw new GraphError(`${fn}: ${name}[${i}] must be two names, got ${edge.length}`);
     });
-  checkStrings(fn, "observed", observed);
+  check(fn, "observed", observed, listOf(anyString));
 }
 
 const latentsOf = (edges: readonly Edge[], observed: ReadonlySet<string>): string[] =>

@@ -1,9 +1,16 @@
 /** Conditional probability tables: what makes a graph a model. */
 import { type ArrayInput, DomainError, type NdArray, ShapeError } from "@provably/core-tensor";
-import { anyRecord, anything, check, checkOptions } from "@provably/core-tensor/internal";
+import {
+  anyRecord,
+  anything,
+  check,
+  checkOptions,
+  nonNegativeNumber,
+  positiveNumber,
+  satisfying,
+} from "@provably/core-tensor/internal";
 import { svdvals } from "@provably/core-tensor/linalg";
 import { type RngKey, dirichlet, foldIn, permutation } from "@provably/core-tensor/random";
-import { checkNumber } from "../../internal/check.js";
 import { type ConceptGraph, checkGraph } from "../graph/graph.js";
 import { TableSizeError } from "../errors.js";
 import { float64Of, product, toArray } from "../internal/arrays.js";
@@ -65,15 +72,14 @@ export function randomCpts(
   });
   checkGraph("randomCpts", graph);
   checkTableSizes("randomCpts", graph);
-  checkNumber("randomCpts", "strength", strength, "lie in [0, 1)", (x) => x >= 0 && x < 1);
-  checkNumber(
+  check(
     "randomCpts",
-    "concentration",
-    concentration,
-    "be positive",
-    (x) => x > 0 && x < Infinity,
+    "strength",
+    strength,
+    satisfying<number>("in [0, 1)", (x) => typeof x === "number" && ((x) => x >= 0 && x < 1)(x)),
   );
-  checkNumber("randomCpts", "minSingular", minSingular, "be ≥ 0", (x) => x >= 0);
+  check("randomCpts", "concentration", concentration, positiveNumber);
+  check("randomCpts", "minSingular", minSingular, nonNegativeNumber);
   const latent = new Set(graph.latents);
   const entries = graph.order.map((name) => {
     const states = graph.states[name]!;

@@ -6,12 +6,12 @@ import {
   checkOptions,
   isRecord,
   longWork,
+  positiveNumber,
   wholeNumber,
 } from "@provably/core-tensor/internal";
 import { type RngKey, dirichlet, foldIn } from "@provably/core-tensor/random";
 import { type LabelData, type Rows, rowsOfLabels } from "../data/labels.js";
 import { GraphError, InvalidDataError } from "../errors.js";
-import { checkNumber } from "../../internal/check.js";
 import { type ConceptGraph, checkGraph } from "../graph/graph.js";
 import { product, toArray } from "../internal/arrays.js";
 import { type JunctionTree, inferRows, junctionTree } from "../internal/junction-tree.js";
@@ -100,7 +100,7 @@ export function fitHierarchy(
   });
   check("fitHierarchy", "restarts", restarts, wholeNumber());
   check("fitHierarchy", "maxIterations", maxIterations, wholeNumber());
-  checkNumber("fitHierarchy", "tolerance", tolerance, "be positive", (x) => x > 0);
+  check("fitHierarchy", "tolerance", tolerance, positiveNumber);
   const rows = rowsFor("fitHierarchy", graph, input);
   return fitRows(graph, rows, key, { ...options, restarts, tolerance, maxIterations });
 }

@@ -2,6 +2,7 @@
 import { DomainError, type NdArray } from "@provably/core-tensor";
 import {
   anyList,
+  anyNumber,
   anyRecord,
   anything,
   check,
@@ -9,7 +10,6 @@ import {
   show,
   wholeNumber,
 } from "@provably/core-tensor/internal";
-import { checkNumber } from "../../internal/check.js";
 import { GraphError } from "../errors.js";
 import { type ConceptGraph, checkGraph, checkNames, childrenOf } from "../graph/graph.js";
 import { toArray } from "../internal/arrays.js";
@@ -122,7 +122,7 @@ export function compareHierarchies(
       "compareHierarchies",
       check("compareHierarchies", `models[${i}]`, model, anyRecord).graph,
     );
-    checkNumber("compareHierarchies", `models[${i}].bic`, model.bic, "be a number", () => true);
+    check("compareHierarchies", `models[${i}].bic`, model.bic, anyNumber);
   });
   for (const model of models)
     if (names(model) !== names(models[0]!))

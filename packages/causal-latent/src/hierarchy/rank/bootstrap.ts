@@ -19,7 +19,7 @@ export function bootstrapTail(
   k: number,
   observed: number,
   key: RngKey,
-  replicates: number,
+  numReplicates: number,
 ): { readonly pValue: number; readonly logPValue: number } {
   const next = streamOf(key);
   const drawn: Cells = { p: table.p, q: table.q, data: new Float64Array(fit.length) };
@@ -30,7 +30,7 @@ export function bootstrapTail(
     if (!(mean > 0 && variance > 0)) return observed > 0 ? -Infinity : 0;
     return chiSquareTail((2 * mean * observed) / variance, (2 * mean ** 2) / variance).logP;
   };
-  while (b < replicates) {
+  while (b < numReplicates) {
     countsOfProbabilities(next, fit, table.n, drawn.data);
     const cells = proportionsOf(drawn);
     const t = k >= Math.min(cells.p, cells.q) ? 0 : pearsonOf(table.n, normalized(cells), k);

@@ -23,14 +23,14 @@ export interface ConditionalTest {
 }
 
 /**
- * The test on whole counts. Where the tables are too many, `replicates` of them are drawn, and
+ * The test on whole counts. Where the tables are too many, `numReplicates` of them are drawn, and
  * p = (1 + number at most as probable) / (1 + replicates): as valid as the exact value, with a floor.
  * Below the floor, the number of tables times the probability of the one that was seen is a bound.
  */
 export function fisherTest(
   table: Cells,
   key: RngKey,
-  { replicates }: { readonly replicates: number },
+  { numReplicates }: { readonly numReplicates: number },
 ): ConditionalTest {
   const { rows, columns, data } = sorted(table);
   const n = rows.reduce((a, b) => a + b, 0);
@@ -51,7 +51,7 @@ export function fisherTest(
   const drawn = new Float64Array(data.length);
   let above = 0;
   let b = 0;
-  while (b < replicates && !(b === FIRST && above >= ENOUGH)) {
+  while (b < numReplicates && !(b === FIRST && above >= ENOUGH)) {
     tableOfMargins(next, rows, columns, drawn);
     let logP = front;
     for (const x of drawn) logP -= logFactorial(x);

@@ -71,7 +71,7 @@ export interface RankTestOptions {
   /** Starts of the fit of `lr`; default 8. */
   readonly restarts?: number;
   /** Replicates of `bootstrap` and `permutation`, default 199; at most, of `fisher` and `auto`, default 9999. */
-  readonly replicates?: number;
+  readonly numReplicates?: number;
   /** Statistic that `bootstrap` replicates; default `kp`. */
   readonly statistic?: "kp" | "lr" | "pearson";
   /** Singular values up to this, relative to the greatest, count as zero for `exact`; default 1e-9. */
@@ -113,7 +113,7 @@ export interface RankTestResult {
  *   and columns with fewer than 5 observations are pooled, which the warnings tell, and Pearson's statistic is held against its law under the fitted k-component
  *   model (`bootstrap`). Weights that are no whole numbers, of which nothing can be drawn, get `pearson` and a warning where cells are thin.
  * - `fisher`: exact, for k = 1 and whole counts. The p-value is the probability, among tables with the same margins, of all that are **at most as probable** as the
- *   one that was seen (Fisher, Freeman, Halton); all of them are counted up to 200 000, else at most `replicates` drawn. `statistic` is Pearson's chi-square.
+ *   one that was seen (Fisher, Freeman, Halton); all of them are counted up to 200 000, else at most `numReplicates` drawn. `statistic` is Pearson's chi-square.
  * - `kp`: Kleibergen and Paap's statistic, right for every k with enough counts; rejects too often when expected counts fall below about 5, and absurdly often with
  *   rare states.
  * - `pearson`, `bartlett`, `bartlettLawley`: canonical correlations of the indicators. For k = 1 `pearson` is the chi-square test of independence; for k > 1 their
@@ -164,15 +164,15 @@ const OPTIONS: Schema<RankTestOptions> = {
   method: oneOf(...METHODS),
   significance: numberInside(0, 1),
   restarts: wholeNumber(),
-  replicates: wholeNumber(),
+  numReplicates: wholeNumber(),
   statistic: oneOf("kp", "lr", "pearson"),
   tolerance: nonNegativeNumber,
   key: anything,
 };
 
 /** How a table is tested: every option, but for the number of replicates, which the method chooses. */
-export type TestSettings = Required<Omit<RankTestOptions, "replicates">> &
-  Pick<RankTestOptions, "replicates"> & {
+export type TestSettings = Required<Omit<RankTestOptions, "numReplicates">> &
+  Pick<RankTestOptions, "numReplicates"> & {
     /** Expected counts from which on `auto` trusts a chi-square, where that is not {@link THICK}. */
     readonly thick?: number;
   };
@@ -187,7 +187,7 @@ export function checkRankOptions<O extends RankTestOptions>(
     method = "auto",
     significance = 0.01,
     restarts = 8,
-    replicates,
+    numReplicates,
     statistic = "kp",
     tolerance = 1e-9,
     key = keyOf(0),
@@ -195,7 +195,7 @@ export function checkRankOptions<O extends RankTestOptions>(
   if ((method === "permutation" || method === "fisher") && rank !== 1)
     throw new DomainError(`${fn}: method "${method}" tests rank 1 only, got rank ${rank}`);
   const settings = { rank, method, significance, restarts, statistic, tolerance, key };
-  return replicates === undefined ? settings : { ...settings, replicates };
+  return numReplicates === undefined ? settings : { ...settings, numReplicates };
 }
 
 /** Expected counts from which on a chi-square is trusted down to a level of 10⁻⁴; in a table of four cells the exact test costs nothing. */
@@ -239,9 +239,9 @@ export function testCells(cells: Cells, options: TestSettings): RankTestResult {
   const least = smallestFitted(table, d, k);
   const four = p === 2 && q === 2 && k === 1;
   const thick = least >= (four ? THICK_FOUR : (options.thick ?? THICK));
-  const replicates = options.replicates ?? 9999;
+  const numReplicates = options.numReplicates ?? 9999;
   if (options.method === "fisher" || (auto && k === 1 && whole && !thick)) {
-    const { pValue, logPValue, by } = fisherTest(countsFrom(table), key, { replicates });
+    const { pValue, logPValue, by } = fisherTest(countsFrom(table), key, { numReplicates });
     const told =
       by === "sampling"
         ? ["p-value from tables drawn with the same margins"]
@@ -258,7 +258,7 @@ export function testCells(cells: Cells, options: TestSettings): RankTestResult {
       tolerance: 1e-8,
       maxIterations: 1000,
     });
-    const { pValue, logPValue } = bootstrapTail(used, fittedCells(fit, used), k, statistic, key, replicates); // prettier-ignore
+    const { pValue, logPValue } = bootstrapTail(used, fittedCells(fit, used), k, statistic, key, numReplicates); // prettier-ignore
     return settle("bootstrap", statistic, pValue, logPValue, [], used);
   }
   const method = auto ? (k > 1 && thick ? "kp" : "pearson") : options.method;
@@ -269,7 +269,7 @@ export function testCells(cells: Cells, options: TestSettings): RankTestResult {
     thin.push(`mean expected count ${(n / (p * q)).toPrecision(2)} is below 10`);
   if (least < 1) thin.push("a cell of the rank-k fit expects less than 1 count");
   if (method === "bootstrap" || method === "permutation") {
-    const given = { ...options, replicates: options.replicates ?? 199 };
+    const given = { ...options, numReplicates: options.numReplicates ?? 199 };
     const { statistic, pValue } =
       method === "bootstrap" ? bootstrap(table, given) : permute(table, d, given);
     return settle(method, statistic, pValue, Math.log(pValue), thin);
@@ -322,9 +322,9 @@ function statisticOf(
 /** p = (1 + #{T* ≥ T}) / (B + 1), T* from multinomial samples of the k-component fit. */
 function bootstrap(
   table: Proportions,
-  options: TestSettings & { readonly replicates: number },
+  options: TestSettings & { readonly numReplicates: number },
 ): { statistic: number; pValue: number } {
-  const { statistic: method, replicates, key, restarts, rank } = options;
+  const { statistic: method, numReplicates, key, restarts, rank } = options;
   const observed = statisticOf(method, table, decompose(normalized(table)), options);
   const fit = fitLatentClasses(table, rank, foldIn(key, "fit"), {
     restarts,
@@ -333,7 +333,7 @@ function bootstrap(
   });
   const cells = fittedCells(fit, table);
   let above = 1;
-  for (let b = 0; b < replicates; b++) {
+  for (let b = 0; b < numReplicates; b++) {
     const drawn = proportionsOf({
       p: table.p,
       q: table.q,
@@ -345,13 +345,13 @@ function bootstrap(
         : statisticOf(method, drawn, decompose(normalized(drawn)), options);
     if (value >= observed) above++;
   }
-  return { statistic: observed, pValue: above / (replicates + 1) };
+  return { statistic: observed, pValue: above / (numReplicates + 1) };
 }
 
 function permute(
   table: Proportions,
   d: Decomposition,
-  { replicates, key }: TestSettings & { readonly replicates: number },
+  { numReplicates, key }: TestSettings & { readonly numReplicates: number },
 ): { statistic: number; pValue: number } {
   const { p, q, n, data } = table;
   const observed = pearson(n, d, 1);
@@ -364,7 +364,7 @@ function permute(
         columns[at++] = j;
       }
   let above = 1;
-  for (let b = 0; b < replicates; b++) {
+  for (let b = 0; b < numReplicates; b++) {
     const order = permutation(foldIn(key, b), n).data;
     const shuffled = new Float64Array(p * q);
     for (let r = 0; r < n; r++) shuffled[rows[r]! * q + columns[order[r]!]!]!++;
@@ -376,7 +376,7 @@ function permute(
       }
     if (statistic >= observed * (1 - 1e-12)) above++;
   }
-  return { statistic: observed, pValue: above / (replicates + 1) };
+  return { statistic: observed, pValue: above / (numReplicates + 1) };
 }
 
 /** Counts of n draws from cell probabilities. */

@@ -18,7 +18,7 @@ import { DISCOVER, type DiscoverOptions, settingsOf } from "./settings.js";
  */
 export interface BootstrapOptions extends Omit<DiscoverOptions, "onProgress"> {
   /** Default 50. */
-  readonly replicates?: number;
+  readonly numReplicates?: number;
   /** Called after every replicate; `metric` is the number of latents it found. */
   readonly onProgress?: (progress: {
     readonly iteration: number;
@@ -34,7 +34,7 @@ export interface BootstrapOptions extends Omit<DiscoverOptions, "onProgress"> {
 export interface BootstrapResult {
   /** The search on all rows. */
   readonly result: HierarchyResult;
-  readonly replicates: number;
+  readonly numReplicates: number;
   /** For each edge of the result, how often it was found, directions and names of latents aside. */
   readonly edges: readonly {
     readonly from: string;
@@ -68,7 +68,7 @@ export interface BootstrapResult {
  *
  * const graph = presetGraph("star");
  * const data = sampleHierarchy(graph, randomCpts(graph, key(0)), 3000, key(1));
- * bootstrapHierarchy(data, key(2), { replicates: 5 }).covers[0].frequency; // => 1
+ * bootstrapHierarchy(data, key(2), { numReplicates: 5 }).covers[0].frequency; // => 1
  * ```
  * @category Search
  */
@@ -77,7 +77,7 @@ export function bootstrapHierarchy(
   key: RngKey,
   options: BootstrapOptions = {},
 ): BootstrapResult {
-  const { replicates = 50, onProgress, ...search } = checkOptions<BootstrapOptions>("bootstrapHierarchy", options, { ...DISCOVER, replicates: wholeNumber(), onProgress: longWork.onProgress }); // prettier-ignore
+  const { numReplicates = 50, onProgress, ...search } = checkOptions<BootstrapOptions>("bootstrapHierarchy", options, { ...DISCOVER, numReplicates: wholeNumber(), onProgress: longWork.onProgress }); // prettier-ignore
   const rows = rowsOfLabels("bootstrapHierarchy", input);
   const result = discoverHierarchy(input, search);
   const settings = settingsOf(search, result.latents[0]?.states ?? 2, input);
@@ -88,7 +88,7 @@ export function bootstrapHierarchy(
   const coverCounts = new Float64Array(covers.length);
   const together = new Float64Array(q * q);
   let same = 0;
-  for (let b = 0; b < replicates; b++) {
+  for (let b = 0; b < numReplicates; b++) {
     const counts = multinomial(foldIn(key, b), rows.weights, rows.total);
     // a replicate may lack a rare state, and then has a constant column
     const found = discoverRows(resampled(rows, counts), settings);
@@ -111,25 +111,25 @@ export function bootstrapHierarchy(
           i !== j &&
           found.graph.parents[rows.names[j]!]!.some((p) => latent.has(p) && own.includes(p))
         )
-          together[i * q + j]! += 1 / replicates;
+          together[i * q + j]! += 1 / numReplicates;
       }
-    onProgress?.({ iteration: b + 1, total: replicates, metric: found.latents.length });
+    onProgress?.({ iteration: b + 1, total: numReplicates, metric: found.latents.length });
   }
   return {
     result,
-    replicates,
+    numReplicates,
     edges: result.edges.map(({ from, to }, e) => ({
       from,
       to,
-      frequency: edgeCounts[e]! / replicates,
+      frequency: edgeCounts[e]! / numReplicates,
     })),
     covers: covers.map(({ latents, observed }, c) => ({
       latents,
       observed,
-      frequency: coverCounts[c]! / replicates,
+      frequency: coverCounts[c]! / numReplicates,
     })),
     together: toArray(together, [q, q]),
-    same: same / replicates,
+    same: same / numReplicates,
   };
 }
 

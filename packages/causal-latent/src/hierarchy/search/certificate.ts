@@ -70,7 +70,7 @@ const OPTIONS: Schema<CertifyOptions> = {
  * @param graph - the graph, such as `discoverHierarchy(…).graph`; all latents with the same number of states
  * @param input - labels, see {@link LabelData}
  * @param options - see {@link CertifyOptions}
- * @returns certificates of kind `statistical`, that of the fit first
+ * @returns certificates of kind `statistical` by what they say: `fit` first, then such as `L1: latents are needed` and `X1; X2; X3 share L1`
  * @throws `GraphError` when the data has other names
  * @throws `InvalidDataError` for bad labels
  * @example
@@ -80,7 +80,9 @@ const OPTIONS: Schema<CertifyOptions> = {
  *
  * const graph = presetGraph("twoCluster");
  * const data = sampleHierarchy(graph, randomCpts(graph, key(0)), 4000, key(1));
- * certifyHierarchy(graph, data).every(({ holds }) => holds); // => true
+ * const statements = certifyHierarchy(graph, data);
+ * Object.values(statements).every(({ holds }) => holds); // => true
+ * statements["X1; X2; X3 share L1"].verdict; // => "holds"
  * ```
  * @category Certificates
  */
@@ -88,7 +90,7 @@ export function certifyHierarchy(
   graph: ConceptGraph,
   input: LabelData,
   options: CertifyOptions = {},
-): readonly Certificate[] {
+): Readonly<Record<string, Certificate>> {
   const fn = "certifyHierarchy";
   const { significance = 0.001, maxConditioning = 2, key = keyOf(0), signal } = checkOptions<CertifyOptions>(fn, options, OPTIONS); // prettier-ignore
   checkGraph(fn, graph);
@@ -106,11 +108,16 @@ export function certifyHierarchy(
       `${fn}: the graph has ${graph.observed.length} observed variables, the data ${original.names.length} columns`,
     );
   const rows = collapsedRows(original, latentStates);
-  return [
-    ...fitAndRivals(graph, rows, key, significance, signal),
-    ...rankStatements(graph, rows, latentStates, significance, maxConditioning, signal),
-  ];
+  return Object.fromEntries(
+    [
+      ...fitAndRivals(graph, rows, key, significance, signal),
+      ...rankStatements(graph, rows, latentStates, significance, maxConditioning, signal),
+    ].map((statement, i) => [i === 0 ? "fit" : nameOf(statement), statement]),
+  );
 }
+
+/** What a statement says, without how it is measured. */
+const nameOf = ({ claim }: Certificate): string => claim.split(/[:;] (?:p-value|BIC) ?/)[0]!;
 
 /** The fit on held-out rows, then every rival. */
 function fitAndRivals(

@@ -3,14 +3,15 @@ import { DomainError, isNdArray } from "@provably/core-tensor";
 import {
   anyFunction,
   anyList,
+  anyString,
   check,
   checkOptions,
   isRecord,
+  listOf,
   show,
   wholeNumber,
 } from "@provably/core-tensor/internal";
 import { foldIn } from "@provably/core-tensor/random";
-import { checkStrings } from "../../internal/check.js";
 import { collapsedRows } from "../data/collapse.js";
 import {
   type JointData,
@@ -92,7 +93,7 @@ const FN = "discoverHierarchy";
 
 function checkOracle({ names, states, rankAtMost, association }: RankOracle): void {
   const fn = FN;
-  checkStrings(fn, "input.names", names);
+  check(fn, "input.names", names, listOf(anyString));
   check(fn, "input.states", states, anyList).forEach((n, i) =>
     check(fn, `input.states[${i}]`, n, wholeNumber()),
   );

@@ -107,7 +107,7 @@ export function rowsOracle(
   // a few replicates and their gamma tail: thousands of questions are asked, none of which decides alone
   const settings = {
     ...checkRankOptions("discoverHierarchy", { method: options.test }),
-    ...(options.test === "auto" && { replicates: 199, restarts: 2, thick: 5 }),
+    ...(options.test === "auto" && { numReplicates: 199, restarts: 2, thick: 5 }),
   };
   const associations = associationTable(rows);
   return {

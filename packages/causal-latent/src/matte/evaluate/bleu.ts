@@ -1,7 +1,17 @@
 /** Overlap of sentences with reference sentences. */
 import { ShapeError } from "@provably/core-tensor";
-import { anyList, anything, check, checkOptions, oneOf } from "@provably/core-tensor/internal";
-import { checkNumber, checkStrings } from "../../internal/check.js";
+import {
+  anyList,
+  anyString,
+  anything,
+  check,
+  checkOptions,
+  listOf,
+  nonNegativeNumber,
+  numberIn,
+  oneOf,
+  satisfying,
+} from "@provably/core-tensor/internal";
 
 const words = (sentence: string): string[] => sentence.split(/\s+/).filter((word) => word !== "");
 
@@ -57,22 +67,29 @@ export function corpusBleu(
     maxN: anything,
     smoothing: anything,
   });
-  checkStrings("corpusBleu", "hypotheses", hypotheses);
+  check("corpusBleu", "hypotheses", hypotheses, listOf(anyString));
   check("corpusBleu", "references", references, anyList).forEach((entry, i) =>
-    checkStrings("corpusBleu", `references[${i}]`, typeof entry === "string" ? [entry] : entry),
+    check(
+      "corpusBleu",
+      `references[${i}]`,
+      typeof entry === "string" ? [entry] : entry,
+      listOf(anyString),
+    ),
   );
   if (references.length !== hypotheses.length || hypotheses.length === 0)
     throw new ShapeError(
       `corpusBleu: references must be as many as hypotheses and not none, got ${references.length} and ${hypotheses.length}`,
     );
-  checkNumber(
+  check(
     "corpusBleu",
     "maxN",
     maxN,
-    "be an integer from 1 to 100",
-    (x) => Number.isInteger(x) && x >= 1 && x <= 100,
+    satisfying<number>(
+      "an integer from 1 to 100",
+      (x) => typeof x === "number" && ((x) => Number.isInteger(x) && x >= 1 && x <= 100)(x),
+    ),
   );
-  checkNumber("corpusBleu", "smoothing", smoothing, "be ≥ 0", (x) => x >= 0 && x < Infinity);
+  check("corpusBleu", "smoothing", smoothing, nonNegativeNumber);
   const matched = new Array<number>(maxN).fill(0);
   const total = new Array<number>(maxN).fill(0);
   let [length, closest] = [0, 0];
@@ -129,7 +146,7 @@ export function gScore(
   const { mean = "geometric" } = checkOptions("gScore", options, { mean: anything });
   check("gScore", "mean", mean, oneOf("geometric", "harmonic"));
   for (const [name, value] of Object.entries({ accuracy, bleu }))
-    checkNumber("gScore", name, value, "be in [0, 100]", (x) => x >= 0 && x <= 100);
+    check("gScore", name, value, numberIn(0, 100));
   if (mean === "harmonic")
     return accuracy + bleu === 0 ? 0 : (2 * accuracy * bleu) / (accuracy + bleu);
   return Math.sqrt(accuracy * bleu);

@@ -1,7 +1,15 @@
 /** What became of the content: which words of the source are still there, and whether the new words suit the domain. */
 import { ShapeError } from "@provably/core-tensor";
-import { anyList, anything, check, checkOptions } from "@provably/core-tensor/internal";
-import { checkNumber, checkNumbers, checkStrings } from "../../internal/check.js";
+import {
+  anyList,
+  anyString,
+  anything,
+  check,
+  checkOptions,
+  finiteNumber,
+  listOf,
+  wholeNumber,
+} from "@provably/core-tensor/internal";
 import { type Lexicon, checkLexicon, reviewLexicon } from "../text/lexicon.js";
 import { ngrams } from "./bleu.js";
 import { polarityWords } from "./style.js";
@@ -42,7 +50,7 @@ export function contentPreservation(
   });
   sameLength("contentPreservation", sources, results);
   for (const [name, list] of Object.entries({ sources, results }))
-    checkStrings("contentPreservation", name, list);
+    check("contentPreservation", name, list, listOf(anyString));
   checkLexicon("contentPreservation", lexicon);
   const style = polarityWords(lexicon);
   return sources.map((source, i) => {
@@ -83,8 +91,8 @@ export function wordDominance(
 ): number {
   const { lexicon = reviewLexicon } = checkOptions("wordDominance", options, { lexicon: anything });
   sameLength("wordDominance", sentences, domains);
-  checkStrings("wordDominance", "sentences", sentences);
-  checkNumbers("wordDominance", "domains", domains);
+  check("wordDominance", "sentences", sentences, listOf(anyString));
+  check("wordDominance", "domains", domains, listOf(finiteNumber));
   checkLexicon("wordDominance", lexicon);
   const style = polarityWords(lexicon);
   const { shared } = lexicon;
@@ -142,8 +150,8 @@ export function exactCounterfactualRate(
  * @category Evaluation
  */
 export function distinctN(sentences: readonly string[], n: number): number {
-  checkStrings("distinctN", "sentences", sentences);
-  checkNumber("distinctN", "n", n, "be an integer ≥ 1", (x) => Number.isInteger(x) && x >= 1);
+  check("distinctN", "sentences", sentences, listOf(anyString));
+  check("distinctN", "n", n, wholeNumber());
   const seen = new Set<string>();
   let all = 0;
   for (const sentence of sentences)

@@ -1,7 +1,18 @@
 /** How natural sentences are: their perplexity under a model of word triples. */
 import { DomainError } from "@provably/core-tensor";
-import { anyList, anyRecord, anything, check, checkOptions } from "@provably/core-tensor/internal";
-import { checkNumber, checkNumbers, checkStrings } from "../../internal/check.js";
+import {
+  anyList,
+  anyRecord,
+  anyString,
+  anything,
+  check,
+  checkOptions,
+  finiteNumber,
+  listOf,
+  positiveNumber,
+  satisfying,
+  wholeNumber,
+} from "@provably/core-tensor/internal";
 
 const words = (sentence: string): string[] => sentence.split(/\s+/).filter((word) => word !== "");
 
@@ -60,14 +71,16 @@ export function trainLanguageModel(
   options: { readonly order?: number } = {},
 ): NgramModel {
   const { order = 3 } = checkOptions("trainLanguageModel", options, { order: anything });
-  checkNumber(
+  check(
     "trainLanguageModel",
     "order",
     order,
-    "be an integer from 1 to 100",
-    (x) => Number.isInteger(x) && x >= 1 && x <= 100,
+    satisfying<number>(
+      "an integer from 1 to 100",
+      (x) => typeof x === "number" && ((x) => Number.isInteger(x) && x >= 1 && x <= 100)(x),
+    ),
   );
-  if (checkStrings("trainLanguageModel", "sentences", sentences).length === 0)
+  if (check("trainLanguageModel", "sentences", sentences, listOf(anyString)).length === 0)
     throw new DomainError("trainLanguageModel: sentences must not be empty, got none");
   const raw: Map<string, Map<string, number>>[] = Array.from(
     { length: order },
@@ -140,20 +153,17 @@ function probability(model: NgramModel, context: readonly string[], word: string
  */
 export function perplexity(model: NgramModel, sentences: readonly string[]): number {
   const { order, size, discounts, tables } = check("perplexity", "model", model, anyRecord);
-  checkNumber(
-    "perplexity",
-    "model.order",
-    order,
-    "be an integer ≥ 1",
-    (x) => Number.isInteger(x) && x >= 1,
-  );
-  checkNumber("perplexity", "model.size", size, "be positive", (x) => x > 0);
+  check("perplexity", "model.order", order, wholeNumber());
+  check("perplexity", "model.size", size, positiveNumber);
   const fits =
     check("perplexity", "model.tables", tables, anyList).length === order &&
-    tables.every((table) => table instanceof Map);
-  if (!fits || checkNumbers("perplexity", "model.discounts", discounts).length !== order)
+    tables.every((table) => Object.prototype.toString.call(table) === "[object Map]");
+  if (
+    !fits ||
+    check("perplexity", "model.discounts", discounts, listOf(finiteNumber)).length !== order
+  )
     throw new DomainError("perplexity: model must be made by trainLanguageModel()");
-  if (checkStrings("perplexity", "sentences", sentences).length === 0)
+  if (check("perplexity", "sentences", sentences, listOf(anyString)).length === 0)
     throw new DomainError("perplexity: sentences must not be empty, got none");
   let [total, count] = [0, 0];
   for (const sentence of sentences) {

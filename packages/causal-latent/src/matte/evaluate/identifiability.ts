@@ -15,11 +15,11 @@ import {
   checkOptions,
   longWork,
   oneOf,
+  positiveNumber,
   wholeNumber,
 } from "@provably/core-tensor/internal";
 import { cholesky, lstsq, triangularSolve } from "@provably/core-tensor/linalg";
 import { type RngKey, foldIn, key as keyOf, permutation } from "@provably/core-tensor/random";
-import { checkNumber } from "../../internal/check.js";
 import { assign } from "../../internal/assignment.js";
 
 /** Columns of a matrix as lists. */
@@ -211,7 +211,7 @@ export function blockR2(
     signal: longWork.signal,
   });
   check("blockR2", "maxRows", maxRows, wholeNumber(8));
-  checkNumber("blockR2", "ridge", ridge, "be positive", (x) => x > 0 && x < Infinity);
+  check("blockR2", "ridge", ridge, positiveNumber);
   signal?.throwIfAborted();
   const [z, t] = [columns("blockR2", "learned", learned), columns("blockR2", "truth", truth)];
   sameRows("blockR2", z, t);

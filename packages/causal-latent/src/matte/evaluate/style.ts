@@ -1,7 +1,14 @@
 /** Judges of style: a classifier trained on labelled sentences, and a list of words. */
 import { DomainError, ShapeError } from "@provably/core-tensor";
-import { anyList, anyRecord, check, show } from "@provably/core-tensor/internal";
-import { checkNumber, checkStrings } from "../../internal/check.js";
+import {
+  anyList,
+  anyRecord,
+  anyString,
+  check,
+  listOf,
+  satisfying,
+  show,
+} from "@provably/core-tensor/internal";
 import { type Lexicon, checkLexicon, reviewLexicon } from "../text/lexicon.js";
 
 const words = (sentence: string): string[] => sentence.split(/\s+/).filter((word) => word !== "");
@@ -38,7 +45,7 @@ export function trainStyleClassifier(
   sentences: readonly string[],
   labels: readonly number[],
 ): StyleClassifier {
-  checkStrings("trainStyleClassifier", "sentences", sentences);
+  check("trainStyleClassifier", "sentences", sentences, listOf(anyString));
   if (check("trainStyleClassifier", "labels", labels, anyList).length !== sentences.length)
     throw new ShapeError(
       `trainStyleClassifier: labels must hold one label a sentence, got ${labels.length} for ${sentences.length}`,
@@ -85,7 +92,7 @@ export function trainStyleClassifier(
  */
 export function classifyStyle(classifier: StyleClassifier, sentences: readonly string[]): number[] {
   checkClassifier("classifyStyle", classifier);
-  checkStrings("classifyStyle", "sentences", sentences);
+  check("classifyStyle", "sentences", sentences, listOf(anyString));
   const evidence = new Map(Object.entries(classifier.evidence));
   return sentences.map((sentence) =>
     Number(
@@ -98,14 +105,21 @@ export function classifyStyle(classifier: StyleClassifier, sentences: readonly s
 /** Throws unless a classifier is what {@link trainStyleClassifier} makes. */
 export function checkClassifier(fn: string, classifier: StyleClassifier): void {
   const { bias, evidence } = check(fn, "classifier", classifier, anyRecord);
-  checkNumber(fn, "classifier.bias", bias, "be a number", (x) => !Number.isNaN(x));
+  check(
+    fn,
+    "classifier.bias",
+    bias,
+    satisfying<number>("a number", (x) => typeof x === "number" && ((x) => !Number.isNaN(x))(x)),
+  );
   for (const [word, x] of Object.entries(check(fn, "classifier.evidence", evidence, anyRecord)))
-    checkNumber(
+    check(
       fn,
       `classifier.evidence["${word}"]`,
       x,
-      "be a number",
-      (value) => !Number.isNaN(value),
+      satisfying<number>(
+        "a number",
+        (x) => typeof x === "number" && ((value) => !Number.isNaN(value))(x),
+      ),
     );
 }
 
@@ -143,7 +157,7 @@ export function lexiconPolarity(
   lexicon: Lexicon = reviewLexicon,
 ): number[] {
   checkLexicon("lexiconPolarity", lexicon);
-  checkStrings("lexiconPolarity", "sentences", sentences);
+  check("lexiconPolarity", "sentences", sentences, listOf(anyString));
   const polarity = polarityWords(lexicon);
   return sentences.map((sentence) =>
     Math.sign(words(sentence).reduce((total, word) => total + (polarity.get(word) ?? 0), 0)),

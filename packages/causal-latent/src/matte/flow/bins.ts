@@ -22,8 +22,13 @@ import {
   astype,
   array,
 } from "@provably/core-tensor";
-import { anything, checkOptions } from "@provably/core-tensor/internal";
-import { checkNumber } from "../../internal/check.js";
+import {
+  anything,
+  check,
+  checkOptions,
+  positiveNumber,
+  satisfying,
+} from "@provably/core-tensor/internal";
 import type { FlowValue } from "./family.js";
 
 const MIN_WIDTH = 1e-3;
@@ -45,14 +50,17 @@ export function checkSpline(
   options: SplineOptions,
 ): { readonly bins: number; readonly bound: number } {
   const { bins = 8, bound = 5 } = checkOptions(fn, options, { bins: anything, bound: anything });
-  checkNumber(
+  check(
     fn,
     "bins",
     bins,
-    `be an integer in [2, ${1 / MIN_WIDTH}]`,
-    (x) => Number.isInteger(x) && x >= 2 && x * MIN_WIDTH <= 1,
+    satisfying<number>(
+      `an integer in [2, ${1 / MIN_WIDTH}]`,
+      (x) =>
+        typeof x === "number" && ((x) => Number.isInteger(x) && x >= 2 && x * MIN_WIDTH <= 1)(x),
+    ),
   );
-  checkNumber(fn, "bound", bound, "be positive", (x) => x > 0 && x < Infinity);
+  check(fn, "bound", bound, positiveNumber);
   return { bins, bound };
 }
 

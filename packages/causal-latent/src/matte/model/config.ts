@@ -6,11 +6,13 @@ import {
   anything,
   check,
   checkOptions,
+  nonNegativeNumber,
   oneOf,
+  positiveNumber,
+  satisfying,
   show,
   wholeNumber,
 } from "@provably/core-tensor/internal";
-import { checkNumber } from "../../internal/check.js";
 import { type FlowConfig, scalarFlow } from "../flow/scalar-flow.js";
 
 /**
@@ -122,7 +124,7 @@ function completeObservation(
       check(fn, "observation.hidden", full.hidden, anyList).forEach((n, i) =>
         check(fn, `observation.hidden[${i}]`, n, wholeNumber()),
       );
-      checkNumber(fn, "observation.noise", full.noise, "be positive", (x) => x > 0 && x < Infinity);
+      check(fn, "observation.noise", full.noise, positiveNumber);
       return full;
     }
     case "text": {
@@ -130,12 +132,14 @@ function completeObservation(
       check(fn, "observation.vocabularySize", full.vocabularySize, wholeNumber(5));
       check(fn, "observation.embedding", full.embedding, wholeNumber());
       check(fn, "observation.hidden", full.hidden, wholeNumber());
-      checkNumber(
+      check(
         fn,
         "observation.wordDropout",
         full.wordDropout,
-        "be in [0, 1)",
-        (x) => x >= 0 && x < 1,
+        satisfying<number>(
+          "in [0, 1)",
+          (x) => typeof x === "number" && ((x) => x >= 0 && x < 1)(x),
+        ),
       );
       return full;
     }
@@ -225,9 +229,9 @@ export function matteConfig(
   ] as const)
     check(fn, name, config[name], wholeNumber());
   for (const [name, value] of Object.entries(config.weights))
-    checkNumber(fn, `weights.${name}`, value, "be ≥ 0", (x) => x >= 0 && x < Infinity);
-  checkNumber(fn, "freeBits", config.freeBits, "be ≥ 0", (x) => x >= 0);
-  checkNumber(fn, "labelScale", config.labelScale, "be positive", (x) => x > 0);
+    check(fn, `weights.${name}`, value, nonNegativeNumber);
+  check(fn, "freeBits", config.freeBits, nonNegativeNumber);
+  check(fn, "labelScale", config.labelScale, positiveNumber);
   check(fn, "prior", config.prior, oneOf("flow", "standard"));
   check(fn, "sparsity", config.sparsity, oneOf("l1", "l1l2"));
   check(fn, "dtype", config.dtype, oneOf("float32", "float64"));

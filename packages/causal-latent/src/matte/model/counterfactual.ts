@@ -18,10 +18,12 @@ import {
   anything,
   check,
   checkOptions,
+  finiteNumber,
+  listOf,
   oneOf,
   show,
+  tensor,
 } from "@provably/core-tensor/internal";
-import { checkArray, checkNumber, checkNumbers } from "../../internal/check.js";
 import { checkMatrix } from "../internal/arrays.js";
 import { decodeLatents, encodeLatents } from "./generate.js";
 import { type Latents, styleFromNoise, inferNoise } from "./noise.js";
@@ -109,7 +111,9 @@ export function stylePoles(
 ): StylePoles {
   const fn = "stylePoles";
   checkModel(fn, model);
-  if (check(fn, "labels", labels, anyList).length !== checkArray(fn, "observed", observed).shape[0])
+  if (
+    check(fn, "labels", labels, anyList).length !== check(fn, "observed", observed, tensor).shape[0]
+  )
     throw new ShapeError(
       `${fn}: labels must hold one label a row, got ${labels.length} for ${String(observed.shape[0])} rows`,
     );
@@ -182,18 +186,12 @@ function flipped({ config }: Matte, noise: NdArray, flip: StyleFlip): NdArray {
     "poles[0]": check("counterfactual", "flip.poles.poles", poles, anyList)[0],
     "poles[1]": poles[1],
   }))
-    if (checkNumbers("counterfactual", `flip.poles.${name}`, point).length !== size)
+    if (check("counterfactual", `flip.poles.${name}`, point, listOf(finiteNumber)).length !== size)
       throw new ShapeError(
         `counterfactual: poles must have ${size} coordinates like the style, got ${point.length}`,
       );
   if (flip.kind !== "reflect")
-    checkNumber(
-      "counterfactual",
-      "flip.strength",
-      flip.strength ?? 1,
-      "be finite",
-      Number.isFinite,
-    );
+    check("counterfactual", "flip.strength", flip.strength ?? 1, finiteNumber);
   if (flip.kind !== "reflect" && flip.target === undefined)
     throw new DomainError(`counterfactual: flip.target must be given for "${flip.kind}"`);
   const side = flip.target === undefined ? undefined : sides(flip.target, rows);

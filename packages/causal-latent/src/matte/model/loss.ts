@@ -26,14 +26,14 @@ import {
   where,
 } from "@provably/core-tensor";
 import {
-  type Schema,
   anyRecord,
   check,
   checkOptions,
   nonNegativeNumber,
+  type Schema,
+  tensor,
 } from "@provably/core-tensor/internal";
 import { pieces } from "../flow/bins.js";
-import { checkArray } from "../../internal/check.js";
 import { asArray } from "../internal/arrays.js";
 import { checkLabels, checkObserved, checkWords } from "./check-observed.js";
 import type { MatteConfig } from "./config.js";
@@ -280,7 +280,7 @@ export function matteLoss(
   checkLabels(fn, labels, observed.shape[0]!);
   if (inputs !== undefined) checkWords(fn, config, "batch.inputs", inputs, observed.shape);
   const wanted = [observed.shape[0]!, config.contentSize + config.styleSize];
-  if (checkArray(fn, "epsilon", epsilon).shape.join() !== wanted.join())
+  if (check(fn, "epsilon", epsilon, tensor).shape.join() !== wanted.join())
     throw new ShapeError(
       `${fn}: epsilon must have shape [${wanted.join(", ")}], got [${epsilon.shape.join(", ")}]`,
     );

@@ -8,7 +8,7 @@ import {
   mapOf,
   anyString,
   anything,
-  show,
+  typedArray,
 } from "@provably/core-tensor/internal";
 import { decodeSafetensors, encodeSafetensors } from "@provably/core-tensor/io";
 import { type MatteConfig, checkConfig } from "./config.js";
@@ -110,8 +110,7 @@ export function loadMatte(bytes: Uint8Array): {
   readonly state?: MatteState;
   readonly metadata: Readonly<Record<string, string>>;
 } {
-  if (!(bytes instanceof Uint8Array))
-    throw new FormatError(`loadMatte: bytes must be a Uint8Array, got ${show(bytes)}`);
+  check("loadMatte", "bytes", bytes, typedArray("Uint8Array"));
   const { tensors, metadata } = decodeSafetensors(bytes);
   const { config: text, step, ...rest } = metadata;
   if (text === undefined)

@@ -14,6 +14,8 @@ import {
   check,
   checkOptions,
   longWork,
+  numberIn,
+  positiveNumber,
   wholeNumber,
 } from "@provably/core-tensor/internal";
 import { compile } from "@provably/core-tensor/compile";
@@ -26,7 +28,6 @@ import {
 } from "@provably/core-tensor/optim";
 import { type RngKey, foldIn, normal, randint, uniform } from "@provably/core-tensor/random";
 import { TrainingDivergedError } from "../errors.js";
-import { checkNumber } from "../../internal/check.js";
 import { SPECIAL } from "../network/text.js";
 import { checkLabels, checkObserved } from "./check-observed.js";
 import { type MatteConfig, checkConfig } from "./config.js";
@@ -257,9 +258,9 @@ export function trainMatte(
     check(fn, name, value, wholeNumber());
   check(fn, "maxSteps", maxSteps, wholeNumber(0));
   for (const [name, value] of Object.entries({ learningRate, maxNorm }))
-    checkNumber(fn, name, value, "be positive", (x) => x > 0 && x < Infinity);
+    check(fn, name, value, positiveNumber);
   for (const [name, value] of Object.entries({ firstDivergence, sparsityRamp }))
-    checkNumber(fn, name, value, "be in [0, 1]", (x) => x >= 0 && x <= 1);
+    check(fn, name, value, numberIn(0, 1));
   if (batchSize > MOST_ROWS)
     throw new DomainError(`${fn}: batchSize must be at most ${MOST_ROWS}, got ${batchSize}`);
   if (options.state !== undefined) checkState(fn, config, options.state);

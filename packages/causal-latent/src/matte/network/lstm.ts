@@ -16,8 +16,7 @@ import {
   stack,
   tanh,
 } from "@provably/core-tensor";
-import { anyRecord, check } from "@provably/core-tensor/internal";
-import { checkArray } from "../../internal/check.js";
+import { anyRecord, check, tensor } from "@provably/core-tensor/internal";
 
 /**
  * Hidden states of `D` LSTMs on sequences of `T` steps, after every step.
@@ -73,7 +72,7 @@ function checkShapes(
     "state.hidden": hidden,
     "state.cell": cell,
   }))
-    checkArray("lstmSequence", name, x);
+    check("lstmSequence", name, x, tensor);
   const [T, D, B, h4] = inputs.shape as [number, number, number, number];
   const h = weights.shape[2] ?? 0;
   const seen = [weights.shape, state.hidden.shape, state.cell.shape];

@@ -1,7 +1,13 @@
 /** The simple rival: knows which words are praise and which are blame, and swaps them. */
 import { ShapeError, toTypedArray } from "@provably/core-tensor";
-import { anything, checkOptions } from "@provably/core-tensor/internal";
-import { checkNumbers, checkStrings } from "../../internal/check.js";
+import {
+  anyString,
+  anything,
+  check,
+  checkOptions,
+  finiteNumber,
+  listOf,
+} from "@provably/core-tensor/internal";
 import { type RngKey, foldIn, uniform } from "@provably/core-tensor/random";
 import { polarityWords } from "../evaluate/style.js";
 import { type Lexicon, checkLexicon, reviewLexicon } from "./lexicon.js";
@@ -37,8 +43,10 @@ export function antonymBaseline(
     lexicon: anything,
   });
   checkLexicon("antonymBaseline", lexicon);
-  checkStrings("antonymBaseline", "sentences", sentences);
-  if (checkNumbers("antonymBaseline", "domains", domains).length !== sentences.length)
+  check("antonymBaseline", "sentences", sentences, listOf(anyString));
+  if (
+    check("antonymBaseline", "domains", domains, listOf(finiteNumber)).length !== sentences.length
+  )
     throw new ShapeError(
       `antonymBaseline: domains must name one domain a sentence, got ${domains.length} for ${sentences.length}`,
     );

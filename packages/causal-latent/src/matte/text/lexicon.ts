@@ -1,6 +1,5 @@
 /** The words of the review corpus: four domains, each with things, praise, blame and places of its own, and what all share. */
-import { anyRecord, check } from "@provably/core-tensor/internal";
-import { checkStrings } from "../../internal/check.js";
+import { anyRecord, anyString, check, listOf } from "@provably/core-tensor/internal";
 
 /**
  * Words of one domain.
@@ -37,19 +36,22 @@ export function checkLexicon(fn: string, lexicon: Lexicon): Lexicon {
   const { domains, shared, templates } = check(fn, "lexicon", lexicon, anyRecord);
   for (const [name, words] of Object.entries(check(fn, "lexicon.domains", domains, anyRecord)))
     for (const slot of ["noun", "pos", "neg", "place"] as const)
-      checkStrings(
+      check(
         fn,
         `lexicon.domains.${name}.${slot}`,
         check(fn, `lexicon.domains.${name}`, words, anyRecord)[slot],
+        listOf(anyString),
       );
   const { pos, neg, adv, lead } = check(fn, "lexicon.shared", shared, anyRecord);
   for (const [slot, list] of Object.entries({ pos, neg, adv }))
-    checkStrings(fn, `lexicon.shared.${slot}`, list);
-  checkStrings(fn, "lexicon.shared.lead", [
-    check(fn, "lexicon.shared.lead", lead, anyRecord).pos,
-    lead.neg,
-  ]);
-  checkStrings(fn, "lexicon.templates", templates);
+    check(fn, `lexicon.shared.${slot}`, list, listOf(anyString));
+  check(
+    fn,
+    "lexicon.shared.lead",
+    [check(fn, "lexicon.shared.lead", lead, anyRecord).pos, lead.neg],
+    listOf(anyString),
+  );
+  check(fn, "lexicon.templates", templates, listOf(anyString));
   return lexicon;
 }
 

@@ -6,12 +6,14 @@ import {
   anything,
   check,
   checkOptions,
+  finiteNumber,
+  listOf,
+  numberIn,
   show,
   wholeNumber,
 } from "@provably/core-tensor/internal";
 import { type RngKey, foldIn, uniform } from "@provably/core-tensor/random";
 import { toTypedArray } from "@provably/core-tensor";
-import { checkNumber, checkNumbers } from "../../internal/check.js";
 import { type Lexicon, checkLexicon, reviewLexicon } from "./lexicon.js";
 
 /**
@@ -66,15 +68,12 @@ export function reviewSentence(
     throw new DomainError(
       `${fn}: content.domain must be one of ${Object.keys(lexicon.domains).join(", ")}, got ${show(content.domain)}`,
     );
-  checkNumbers(fn, "content", [
-    content.t,
-    content.n,
-    content.m,
-    content.adv,
-    content.i,
-    content.k,
-    content.p,
-  ]);
+  check(
+    fn,
+    "content",
+    [content.t, content.n, content.m, content.adv, content.i, content.k, content.p],
+    listOf(finiteNumber),
+  );
   const style = label === 1 ? "pos" : "neg";
   const adjectives = [...domain[style], ...lexicon.shared[style]];
   const slots: Record<string, string | undefined> = {
@@ -123,7 +122,7 @@ export function reviewSentence(
  */
 export function reviewStyleProbability(domain: number, noun: number, strength: number): number {
   for (const [name, value] of Object.entries({ domain, noun, strength }))
-    checkNumber("reviewStyleProbability", name, value, "be finite", Number.isFinite);
+    check("reviewStyleProbability", name, value, finiteNumber);
   const sign =
     (Math.floor((noun + 2 * domain) / 2) % 2 === 0 ? 1 : -1) * (domain % 2 === 0 ? 1 : -1);
   return 1 / (1 + Math.exp(-strength * sign));
@@ -198,13 +197,13 @@ export function makeReviewCorpus(
   });
   checkLexicon(fn, lexicon);
   check(fn, "count", count, wholeNumber());
-  checkNumber(fn, "labelNoise", labelNoise, "be in [0, 1]", (x) => x >= 0 && x <= 1);
+  check(fn, "labelNoise", labelNoise, numberIn(0, 1));
   check(fn, "heldOut", heldOut, anyList).forEach((pair, i) =>
-    checkNumbers(fn, `heldOut[${i}]`, pair),
+    check(fn, `heldOut[${i}]`, pair, listOf(finiteNumber)),
   );
   const names = Object.keys(lexicon.domains);
   const strengths = typeof strength === "number" ? names.map(() => strength) : strength;
-  if (checkNumbers(fn, "strength", strengths).length !== names.length)
+  if (check(fn, "strength", strengths, listOf(finiteNumber)).length !== names.length)
     throw new DomainError(
       `${fn}: strength must be one or ${names.length} numbers, got ${strengths.length}`,
     );

@@ -7,8 +7,17 @@ import {
   array,
   toTypedArray,
 } from "@provably/core-tensor";
-import { anyRecord, anything, check, checkOptions, show } from "@provably/core-tensor/internal";
-import { checkArray, checkNumber, checkStrings } from "../../internal/check.js";
+import {
+  anyRecord,
+  anyString,
+  anything,
+  check,
+  checkOptions,
+  listOf,
+  satisfying,
+  show,
+  tensor,
+} from "@provably/core-tensor/internal";
 import { SPECIAL } from "../network/text.js";
 
 /**
@@ -24,7 +33,12 @@ const LABELS: ReadonlyMap<string, number> = new Map([["0", 0], ["1", 1], ["?", -
 
 /** Throws unless a vocabulary is what {@link vocabularyOf} makes. */
 export function checkVocabulary(fn: string, vocabulary: Vocabulary): void {
-  checkStrings(fn, "vocabulary.words", check(fn, "vocabulary", vocabulary, anyRecord).words);
+  check(
+    fn,
+    "vocabulary.words",
+    check(fn, "vocabulary", vocabulary, anyRecord).words,
+    listOf(anyString),
+  );
 }
 
 const SIGNS = ["<pad>", "<s>", "</s>", "<unk>"];
@@ -54,8 +68,13 @@ export function vocabularyOf(
   options: { readonly minCount?: number } = {},
 ): Vocabulary {
   const { minCount = 1 } = checkOptions("vocabularyOf", options, { minCount: anything });
-  checkNumber("vocabularyOf", "minCount", minCount, "be a number", (x) => !Number.isNaN(x));
-  checkStrings("vocabularyOf", "sentences", sentences);
+  check(
+    "vocabularyOf",
+    "minCount",
+    minCount,
+    satisfying<number>("a number", (x) => typeof x === "number" && ((x) => !Number.isNaN(x))(x)),
+  );
+  check("vocabularyOf", "sentences", sentences, listOf(anyString));
   const counts = new Map<string, number>();
   for (const sentence of sentences)
     for (const word of split(sentence)) counts.set(word, (counts.get(word) ?? 0) + 1);
@@ -91,7 +110,7 @@ export function encodeSentences(
 ): { readonly tokens: NdArray<"int32">; readonly unknown: number } {
   checkVocabulary("encodeSentences", vocabulary);
   checkOptions("encodeSentences", options, { length: anything });
-  if (checkStrings("encodeSentences", "sentences", sentences).length === 0)
+  if (check("encodeSentences", "sentences", sentences, listOf(anyString)).length === 0)
     throw new DomainError("encodeSentences: sentences must not be empty, got none");
   const lists = sentences.map(split);
   lists.forEach((list, i) => {
@@ -101,12 +120,14 @@ export function encodeSentences(
       );
   });
   const length = options.length ?? lists.reduce((n, list) => Math.max(n, list.length + 1), 0);
-  checkNumber(
+  check(
     "encodeSentences",
     "length",
     length,
-    "be an integer ≥ 2 and at most 10⁶",
-    (x) => Number.isInteger(x) && x >= 2 && x <= 1e6,
+    satisfying<number>(
+      "an integer ≥ 2 and at most 10⁶",
+      (x) => typeof x === "number" && ((x) => Number.isInteger(x) && x >= 2 && x <= 1e6)(x),
+    ),
   );
   const numbers = new Map(vocabulary.words.map((word, i) => [word, i]));
   const tokens = new Int32Array(lists.length * length);
@@ -144,7 +165,7 @@ export function encodeSentences(
  */
 export function decodeSentences(vocabulary: Vocabulary, tokens: NdArray): string[] {
   checkVocabulary("decodeSentences", vocabulary);
-  if (checkArray("decodeSentences", "tokens", tokens).shape.length !== 2)
+  if (check("decodeSentences", "tokens", tokens, tensor).shape.length !== 2)
     throw new ShapeError(
       `decodeSentences: tokens must have shape [B, T], got [${tokens.shape.join(", ")}]`,
     );
@@ -188,7 +209,7 @@ export function readLabelledText(lines: readonly string[]): {
   readonly domainNames: readonly string[];
 } {
   const domainNames: string[] = [];
-  const rows = checkStrings("readLabelledText", "lines", lines).flatMap((line, i) => {
+  const rows = check("readLabelledText", "lines", lines, listOf(anyString)).flatMap((line, i) => {
     if (line.trim() === "") return [];
     const cells = line.split("\t");
     const label = LABELS.get(cells[0]!.trim());

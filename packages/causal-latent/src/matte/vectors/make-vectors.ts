@@ -1,8 +1,14 @@
 /** Vectors from a known model: content and style from noise by affine maps that depend on the domain, mixed so that style touches few coordinates. */
 import { DomainError, type NdArray, array, toTypedArray } from "@provably/core-tensor";
-import { anything, check, checkOptions, oneOf, wholeNumber } from "@provably/core-tensor/internal";
+import {
+  anything,
+  check,
+  checkOptions,
+  nonNegativeNumber,
+  oneOf,
+  wholeNumber,
+} from "@provably/core-tensor/internal";
 import { type RngKey, foldIn, normal, uniform } from "@provably/core-tensor/random";
-import { checkNumber } from "../../internal/check.js";
 
 /** Numbers of an array beyond which sizes are taken for mistakes. */
 const MOST_NUMBERS = 2 ** 28;
@@ -105,7 +111,7 @@ export function makeVectors(
     throw new DomainError(
       `makeVectors: styleSupport must be at most size = ${size}, got ${styleSupport}`,
     );
-  checkNumber("makeVectors", "noise", noise, "be ≥ 0", (x) => x >= 0 && x < Infinity);
+  check("makeVectors", "noise", noise, nonNegativeNumber);
   const widest = Math.max(count, numDomains * contentSize) * Math.max(size, contentSize, styleSize);
   if (widest * styleSize > MOST_NUMBERS)
     throw new DomainError(

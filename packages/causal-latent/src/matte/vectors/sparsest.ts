@@ -6,9 +6,14 @@ import {
   array,
   toTypedArray,
 } from "@provably/core-tensor";
-import { anything, checkOptions } from "@provably/core-tensor/internal";
+import {
+  anything,
+  check,
+  checkOptions,
+  nonNegativeNumber,
+  satisfying,
+} from "@provably/core-tensor/internal";
 import { svd } from "@provably/core-tensor/linalg";
-import { checkNumber } from "../../internal/check.js";
 
 /** Coordinates beyond which all subsets are too many. */
 const MAX_SIZE = 16;
@@ -40,7 +45,7 @@ export function sparsestInSpan(
   options: { readonly tolerance?: number } = {},
 ): number[][] {
   const { tolerance = 1e-9 } = checkOptions("sparsestInSpan", options, { tolerance: anything });
-  checkNumber("sparsestInSpan", "tolerance", tolerance, "be ≥ 0", (x) => x >= 0);
+  check("sparsestInSpan", "tolerance", tolerance, nonNegativeNumber);
   const Q = array(basis as number[], { dtype: "float64" });
   if (Q.shape.length !== 2)
     throw new ShapeError(
@@ -49,12 +54,14 @@ export function sparsestInSpan(
   const [p, d] = Q.shape as [number, number];
   if (p > MAX_SIZE)
     throw new DomainError(`sparsestInSpan: basis must have at most ${MAX_SIZE} rows, got ${p}`);
-  checkNumber(
+  check(
     "sparsestInSpan",
     "support",
     support,
-    `be an integer in [1, ${p})`,
-    (x) => Number.isInteger(x) && x >= 1 && x < p,
+    satisfying<number>(
+      `an integer in [1, ${p})`,
+      (x) => typeof x === "number" && ((x) => Number.isInteger(x) && x >= 1 && x < p)(x),
+    ),
   );
   const q = toTypedArray(Q);
   const scale = Math.max(...svdvalues(q, p, d));
