@@ -5,19 +5,8 @@ import {
   type NdArray,
   ShapeError,
   array,
-  toTypedArray,
 } from "@provably/core-tensor";
-import { type Guard, satisfying, within } from "@provably/core-tensor/internal";
-
-/** Row-major numbers of a float64 array; the array's own where it lies like that. To be read only. */
-export function numbers(x: NdArray): Float64Array {
-  let run = 1;
-  for (let axis = x.shape.length - 1; axis >= 0; axis--) {
-    if (x.shape[axis] !== 1 && x.stride[axis] !== run) return toTypedArray(x) as Float64Array;
-    run *= x.shape[axis]!;
-  }
-  return (x.data as Float64Array).subarray(x.offset, x.offset + x.size);
-}
+import { type Guard, flatNumbers, satisfying, within } from "@provably/core-tensor/internal";
 
 /** An argument as a float64 array. */
 export function read(fn: string, name: string, input: ArrayInput): NdArray<"float64"> {
@@ -36,7 +25,7 @@ export function finite(
     throw new ShapeError(
       `${fn}: ${name} must have shape [${shape.join(", ")}], got [${x.shape.join(", ")}]`,
     );
-  const data = numbers(x);
+  const data = flatNumbers(x);
   for (let i = 0; i < data.length; i++)
     if (!Number.isFinite(data[i]))
       throw new DomainError(`${fn}: ${name} must be finite, got ${data[i]} at flat index ${i}`);
@@ -96,12 +85,6 @@ export function logDistributions(
 export const share: Guard<number> = satisfying(
   "in [0, 1)",
   (x) => typeof x === "number" && x >= 0 && x < 1,
-);
-
-/** A random key. */
-export const rngKey: Guard<string> = satisfying(
-  "made by key(seed), split or foldIn",
-  (x) => typeof x === "string" && /^[0-9a-f]{32}$/.test(x),
 );
 
 /** An array whose storage is `data`, which nobody writes to any more. */

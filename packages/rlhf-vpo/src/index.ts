@@ -1,6 +1,6 @@
 /**
- * Value-incentivised preference optimisation (VPO), online and offline, and the losses that people compare it with; exact tools for finite problems, and
- * certificates.
+ * Value-incentivised preference optimisation (VPO), online and offline; exact tools for finite problems, and certificates. The losses that people compare it
+ * with are in `@provably/rlhf-vpo/baselines`.
  *
  * @packageDocumentation
  */
@@ -13,27 +13,7 @@ export {
   type Calibration,
   type VpoOptions,
 } from "./losses/vpo.js";
-export {
-  discopopLoss,
-  dpoLoss,
-  exoPairLoss,
-  hingeLoss,
-  ipoLoss,
-  robustDpoLoss,
-  type IpoOptions,
-  type SmoothingOptions,
-} from "./losses/margin.js";
-export {
-  apoDownLoss,
-  apoZeroLoss,
-  bcoPairLoss,
-  dpopLoss,
-  ncaPairLoss,
-  sppoHardLoss,
-} from "./losses/ratio.js";
-export { rpoLoss, selmLoss, xpoLoss } from "./losses/dpo-plus.js";
-export { cpoLoss, orpoLoss, simpoLoss, slicLoss } from "./losses/reference-free.js";
-export { ktoLoss, type KtoOptions, type UnpairedBatch } from "./losses/kto.js";
+export { dpoLoss, type SmoothingOptions } from "./losses/dpo.js";
 export { differentiable, type Differentiable } from "./losses/differentiable.js";
 export type {
   BetaOptions,

@@ -9,14 +9,10 @@ import {
   certifyRewardCalibration,
   certifyPessimism,
   certifySuboptimality,
-  cpoLoss,
   differentiable,
   dpoLoss,
   fitRewardModel,
   flipLabels,
-  hingeLoss,
-  ipoLoss,
-  ktoLoss,
   mlpPolicy,
   vpoObjective,
   optimalValue,
@@ -25,12 +21,8 @@ import {
   preferenceMetrics,
   readPreferences,
   responseMask,
-  robustDpoLoss,
   onlineVpo,
   scoreSequences,
-  selmLoss,
-  simpoLoss,
-  slicLoss,
   solveBoundedVpo,
   solveVpo,
   theoreticalAlpha,
@@ -38,8 +30,18 @@ import {
   trainVpo,
   trainPolicy,
   vpoLoss,
-  xpoLoss,
 } from "@provably/rlhf-vpo";
+import {
+  cpoLoss,
+  hingeLoss,
+  ipoLoss,
+  ktoLoss,
+  robustDpoLoss,
+  selmLoss,
+  simpoLoss,
+  slicLoss,
+  xpoLoss,
+} from "@provably/rlhf-vpo/baselines";
 import { describe, expect, it } from "vitest";
 import { expectRefusal } from "../../../scripts/testing/refusal.js";
 

@@ -6,15 +6,21 @@ import {
   type OnlineState,
   type PreferenceBatch,
   type ResponseLengths,
+  bradleyTerryOracle,
+  certifyPessimism,
+  differentiable,
+  dpoLoss,
+  onlineVpo,
+  solveVpo,
+  trainVpo,
+  vpoLoss,
+} from "../src/index.js";
+import {
   apoDownLoss,
   apoZeroLoss,
   bcoPairLoss,
-  bradleyTerryOracle,
-  certifyPessimism,
   cpoLoss,
-  differentiable,
   discopopLoss,
-  dpoLoss,
   dpopLoss,
   exoPairLoss,
   hingeLoss,
@@ -24,16 +30,12 @@ import {
   orpoLoss,
   robustDpoLoss,
   rpoLoss,
-  onlineVpo,
   selmLoss,
   simpoLoss,
   slicLoss,
-  solveVpo,
   sppoHardLoss,
-  trainVpo,
-  vpoLoss,
   xpoLoss,
-} from "../src/index.js";
+} from "../src/baselines/index.js";
 import { flat } from "./fixtures.js";
 
 const logProb = fc.double({ min: -40, max: -0.1, noNaN: true });

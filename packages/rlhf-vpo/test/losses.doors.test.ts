@@ -1,10 +1,13 @@
 import { describe, expect, it } from "vitest";
 import { array } from "@provably/core-tensor";
-import * as vpo from "../src/index.js";
+import * as baselines from "../src/baselines/index.js";
+import * as root from "../src/index.js";
 import { flat } from "./fixtures.js";
 
+const vpo = { ...root, ...baselines };
+
 type Fields = Readonly<Record<string, unknown>>;
-type Loss = (batch: Fields, options?: Fields) => vpo.LossResult;
+type Loss = (batch: Fields, options?: Fields) => root.LossResult;
 interface Entry {
   /** Every field that the loss reads, with another value for each. */
   readonly batch: Readonly<Record<string, readonly [unknown, unknown]>>;
@@ -104,7 +107,7 @@ const STRANGERS = [
   "label_smoothing", "referenceChosenLogps", "ref_chosen_logps", "policy_chosen_logps", "margin", "margins", "sign", "lr", "clip", "lambda_", "weight", "ties", "average_log_prob",
 ]; // prettier-ignore
 
-const run = (name: string, batch: Fields, options: Fields): vpo.LossResult =>
+const run = (name: string, batch: Fields, options: Fields): root.LossResult =>
   (vpo as unknown as Record<string, Loss>)[name]!(batch, options);
 const first = (x: Readonly<Record<string, readonly [unknown, unknown]>>): Fields =>
   Object.fromEntries(Object.entries(x).map(([name, [value]]) => [name, value]));
@@ -120,7 +123,7 @@ const baseOptions = ({ options, given }: Entry, name?: string): Fields => ({
   ),
   ...(name !== undefined && given?.[name]),
 });
-const meaning = ({ loss, gradient, warnings }: vpo.LossResult) =>
+const meaning = ({ loss, gradient, warnings }: root.LossResult) =>
   JSON.stringify([loss, Object.keys(gradient).length > 0, warnings.length]);
 
 /** The names that a refusal lists. */

@@ -1,12 +1,11 @@
 import { describe, expect, it } from "vitest";
+import { type LossResult, dpoLoss, vpoLoss } from "../src/index.js";
 import {
-  type LossResult,
   apoDownLoss,
   apoZeroLoss,
   bcoPairLoss,
   cpoLoss,
   discopopLoss,
-  dpoLoss,
   dpopLoss,
   exoPairLoss,
   hingeLoss,
@@ -19,9 +18,8 @@ import {
   simpoLoss,
   slicLoss,
   sppoHardLoss,
-  vpoLoss,
   xpoLoss,
-} from "../src/index.js";
+} from "../src/baselines/index.js";
 import { log1mexp, logSigmoid, sigmoid, softplus } from "../src/numerics.js";
 import { type Nested, expectNear, flat, load } from "./fixtures.js";
 

@@ -4,26 +4,18 @@ import { key } from "@provably/core-tensor/random";
 import {
   bradleyTerryOracle,
   certifyPessimism,
-  cpoLoss,
   dpoLoss,
   fitRewardModel,
   flipLabels,
-  hingeLoss,
-  ipoLoss,
   klDivergence,
-  ktoLoss,
   onlineVpo,
   onlineVpoAsync,
   optimalLogPolicy,
-  orpoLoss,
   pairsFromRanking,
   parsePreferences,
   plackettLuceLoss,
   readPreferences,
-  rpoLoss,
   sequenceLogProbs,
-  simpoLoss,
-  slicLoss,
   solveBoundedVpo,
   solveVpo,
   suboptimality,
@@ -32,6 +24,16 @@ import {
   trainVpo,
   vpoLoss,
 } from "@provably/rlhf-vpo";
+import {
+  cpoLoss,
+  hingeLoss,
+  ipoLoss,
+  ktoLoss,
+  orpoLoss,
+  rpoLoss,
+  simpoLoss,
+  slicLoss,
+} from "@provably/rlhf-vpo/baselines";
 
 /** Refused, and the message says this. */
 const refused = (kind, given, give, says) => ({

@@ -132,7 +132,7 @@ export interface Minimum {
  */
 export function minimize(
   objective: Objective,
-  start: ArrayInput,
+  start: ArrayInput | Float64Array,
   options: MinimizeOptions = {},
 ): Minimum {
   const fn = "minimize";

@@ -1,16 +1,17 @@
 /** The saddle point behind pessimism, and what it promises. */
-import { type ArrayInput, type Certificate, DomainError, array } from "@provably/core-tensor";
+import { type ArrayInput, type Certificate, DomainError } from "@provably/core-tensor";
 import {
   anything,
   certificate,
   check,
   checkOptions,
+  flatNumbers,
   nonNegativeNumber,
   positiveNumber,
   recordWith,
 } from "@provably/core-tensor/internal";
-import { solve } from "@provably/core-tensor/linalg";
-import { distributions, finite, logDistributions, numbers } from "../arrays.js";
+import { distributions, finite, logDistributions } from "../arrays.js";
+import { balanceOf } from "../exact/balance.js";
 import { type PreferenceProblem, flattenProblem } from "../exact/problem.js";
 import { VALUE, type ValueOptions, promptsOf, tableOf } from "../exact/values.js";
 import {
@@ -144,7 +145,7 @@ function certifyExcess(
   tolerance: number,
 ): Certificate {
   const mle = solveVpo(problem, { beta, alpha: 0 });
-  const fitted = levelled(given, given.rewards(Array.from(numbers(mle.theta))));
+  const fitted = levelled(given, given.rewards(Array.from(flatNumbers(mle.theta))));
   const value = expectation(given.rho, policy, (x, y) => reward[x]![y]! - fitted[x]![y]!);
   return certificate({
     claim:
@@ -231,20 +232,7 @@ function balance(
   for (const { at, q, count } of seen.values())
     for (const [i, v] of at)
       for (const [j, w] of at) matrix[i * d + j]! += share * count * q * (1 - q) * v * w;
-  const scale = matrix.reduce((m, v) => Math.max(m, v), 1e-300);
-  const lifted = matrix.slice();
-  for (let i = 0; i < d; i++) lifted[i * d + i]! += 1e-13 * scale;
-  const leftOf = (change: Float64Array): Float64Array =>
-    open.map((e, i) => {
-      let sum = e;
-      for (let j = 0; j < d; j++) sum -= matrix[i * d + j]! * change[j]!;
-      return sum;
-    });
-  let change = new Float64Array(d);
-  for (let round = 0; round < 3; round++) {
-    const step = numbers(solve(array(lifted, { shape: [d, d] }), array(leftOf(change))));
-    change = change.map((c, i) => c + step[i]!);
-  }
+  const { change, left } = balanceOf(matrix, open, 1e-13);
   let entropy = 0;
   for (const { at, q, count } of seen.values()) {
     const moved = q + q * (1 - q) * at.reduce((sum, [i, v]) => sum + v * change[i]!, 0);
@@ -252,7 +240,7 @@ function balance(
     const part = (p: number): number => (p === 0 ? 0 : -p * Math.log(p));
     entropy += share * count * (part(moved) + part(1 - moved));
   }
-  return { entropy, left: largest(Array.from(leftOf(change))) };
+  return { entropy, left: largest(Array.from(left)) };
 }
 
 /**

@@ -6,15 +6,17 @@ import {
   anything,
   check,
   checkOptions,
+  flatNumbers,
   listOf,
   numberIn,
   recordWith,
+  rngKey,
   show,
   trueOrFalse,
   wholeNumber,
 } from "@provably/core-tensor/internal";
 import { type RngKey, permutation, uniform } from "@provably/core-tensor/random";
-import { numbers, rngKey } from "../arrays.js";
+
 import type { PreferenceRecord, UnpairedRecord } from "./record.js";
 
 /**
@@ -107,7 +109,7 @@ export function flipLabels(
   check(fn, "key", key, rngKey);
   check(fn, "probability", probability, numberIn(0, 1));
   checkRecords(fn, records);
-  const u = numbers(uniform(key, [records.length], { dtype: "float64" }));
+  const u = flatNumbers(uniform(key, [records.length], { dtype: "float64" }));
   return records.map((record, i) => (u[i]! < probability ? flipped(record) : record));
 }
 

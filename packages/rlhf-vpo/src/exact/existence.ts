@@ -1,8 +1,7 @@
 /** Whether the convex objectives of preferences have a minimum at finite rewards. */
-import { array } from "@provably/core-tensor";
-import { solve } from "@provably/core-tensor/linalg";
-import { numbers } from "../arrays.js";
+
 import { sigmoid } from "../numerics.js";
+import { balanceOf } from "./balance.js";
 import {
   type FlatProblem,
   type Hyperparameters,
@@ -143,22 +142,13 @@ function balanced(
   for (const { v, weight } of directions)
     for (let i = 0; i < d; i++)
       if (v[i] !== 0) for (let j = 0; j < d; j++) matrix[i * d + j]! += weight * v[i]! * v[j]!;
-  const scale = matrix.reduce((m, x) => Math.max(m, Math.abs(x)), 1e-300);
-  const lifted = matrix.slice();
-  for (let i = 0; i < d; i++) lifted[i * d + i]! += 1e-14 * scale;
-  const left = (change: Float64Array): Float64Array =>
-    gradient.map((g, i) => {
-      let sum = g;
-      for (let j = 0; j < d; j++) sum += matrix[i * d + j]! * change[j]!;
-      return sum;
-    });
-  let change = new Float64Array(d);
-  for (let round = 0; round < 3; round++) {
-    const step = numbers(solve(array(lifted, { shape: [d, d] }), array(left(change))));
-    change = change.map((c, i) => c - step[i]!);
-  }
+  const { change, left, scale } = balanceOf(
+    matrix,
+    gradient.map((g) => -g),
+    1e-14,
+  );
   return (
-    size(left(change)) <= Math.max(0.1 * size(gradient), 1e-15 * scale) &&
+    size(left) <= Math.max(0.1 * size(gradient), 1e-15 * scale) &&
     directions.every(({ v }) => Math.abs(v.reduce((sum, f, i) => sum + f * change[i]!, 0)) <= 0.5)
   );
 }

@@ -1,7 +1,7 @@
 /** Preference data on finitely many responses, aggregated, and the VPO objective on them. */
 import { type ArrayInput, DomainError, ShapeError } from "@provably/core-tensor";
-import { anything, check, optional, recordOf } from "@provably/core-tensor/internal";
-import { distributions, finite, logDistributions, numbers, read } from "../arrays.js";
+import { anything, check, flatNumbers, optional, recordOf } from "@provably/core-tensor/internal";
+import { distributions, finite, logDistributions, read } from "../arrays.js";
 import { logSumExp, sigmoid, softplus } from "../numerics.js";
 import { promptsOf, tableOf } from "./values.js";
 
@@ -118,7 +118,7 @@ export function answersOf(
     throw new ShapeError(
       `${fn}: ${name} must have shape [N, 3] or, with probabilities, [N, 4], got [${rows.shape.join(", ")}]`,
     );
-  const data = numbers(rows);
+  const data = flatNumbers(rows);
   const index = (i: number, column: number, limit: number, what: string): number => {
     const value = data[width * i + column]!;
     if (!Number.isInteger(value) || value < 0 || value >= limit)

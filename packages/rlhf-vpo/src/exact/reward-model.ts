@@ -11,11 +11,12 @@ import {
   check,
   checkOptions,
   finiteNumber,
+  flatNumbers,
   nonNegativeNumber,
   wholeNumber,
 } from "@provably/core-tensor/internal";
-import { solve } from "@provably/core-tensor/linalg";
-import { finite, numbers, read } from "../arrays.js";
+import { type Objective, minimize } from "@provably/core-tensor/optim";
+import { finite, read } from "../arrays.js";
 import { SWAPPED, largest, likelihoodSlope, readGiven, tableFrom } from "../certify/given.js";
 import { logSumExp, sigmoid, softplus } from "../numerics.js";
 import { attainsMinimum } from "./existence.js";
@@ -214,64 +215,44 @@ export function fitRewardModel(problem: PreferenceProblem, options: FitOptions =
       (__, i) => feature(pairs.chosen[k]!, i) - feature(pairs.rejected[k]!, i),
     ),
   );
-  const measure = (
-    theta: Float64Array,
-    gradient?: Float64Array,
-    hessian?: Float64Array,
-  ): { nll: number; value: number; margin: number } => {
-    let [nll, margin] = [0, Infinity];
-    gradient?.forEach((_, i) => (gradient[i] = ridge * theta[i]!));
+  const marginsOf = (theta: Float64Array): readonly number[] =>
+    differences.map((diff) => diff.reduce((sum, x, i) => sum + x * theta[i]!, 0));
+  const nllOf = (margins: readonly number[]): number =>
+    margins.reduce((sum, z, k) => sum + pairs.counts[k]! * softplus(-z), 0);
+  const objective: Objective = (theta, gradient, hessian) => {
+    const margins = marginsOf(theta);
+    theta.forEach((t, i) => (gradient[i] = ridge * t));
     hessian?.fill(0);
     if (hessian) for (let i = 0; i < d; i++) hessian[i * d + i] = ridge;
     differences.forEach((diff, k) => {
-      const z = diff.reduce((sum, x, i) => sum + x * theta[i]!, 0);
-      const count = pairs.counts[k]!;
-      nll += count * softplus(-z);
-      margin = Math.min(margin, z);
-      if (gradient) for (let i = 0; i < d; i++) gradient[i]! -= count * sigmoid(-z) * diff[i]!;
-      if (hessian) {
-        const w = count * sigmoid(z) * sigmoid(-z);
-        for (let i = 0; i < d; i++)
-          if (diff[i] !== 0)
-            for (let j = 0; j < d; j++) hessian[i * d + j]! += w * diff[i]! * diff[j]!;
-      }
+      const [z, count] = [margins[k]!, pairs.counts[k]!];
+      for (let i = 0; i < d; i++) gradient[i]! -= count * sigmoid(-z) * diff[i]!;
+      if (!hessian) return;
+      const w = count * sigmoid(z) * sigmoid(-z);
+      for (let i = 0; i < d; i++)
+        if (diff[i] !== 0)
+          for (let j = 0; j < d; j++) hessian[i * d + j]! += w * diff[i]! * diff[j]!;
     });
-    return { nll, value: nll + 0.5 * ridge * theta.reduce((sum, t) => sum + t * t, 0), margin };
+    return nllOf(margins) + 0.5 * ridge * theta.reduce((sum, t) => sum + t * t, 0);
   };
-  let theta = new Float64Array(d);
-  const [gradient, hessian] = [new Float64Array(d), new Float64Array(d * d)];
-  const size = (): number => gradient.reduce((m, g) => Math.max(m, Math.abs(g)), 0);
-  let now = measure(theta, gradient, hessian);
-  let iterations = 0;
-  // every pair explained: from here on only the margins grow
-  const separated = (): boolean => ridge === 0 && pairs.total > 0 && now.margin > 0;
-  while (size() > tolerance && iterations < maxIterations && !separated()) {
-    const lift = 1e-10 * hessian.reduce((m, x) => Math.max(m, Math.abs(x)), 1e-300);
-    for (let i = 0; i < d; i++) hessian[i * d + i]! += lift;
-    const step = numbers(solve(array(hessian, { shape: [d, d] }), array(gradient)));
-    const descent = gradient.reduce((sum, g, i) => sum + g * step[i]!, 0);
-    let scale = 1;
-    let next = theta;
-    for (; scale > 1e-12; scale /= 2) {
-      next = theta.map((t, i) => t - scale * step[i]!);
-      if (measure(next).value <= now.value - 1e-4 * scale * descent + 1e-14 * Math.abs(now.value))
-        break;
-    }
-    if (scale <= 1e-12) break;
-    theta = next;
-    now = measure(theta, gradient, hessian);
-    iterations++;
-  }
+  const end = minimize(objective, new Float64Array(d), {
+    tolerance,
+    maxIterations,
+    damping: 1e-10,
+    // every pair explained: from here on only the margins grow
+    stop: (theta) => ridge === 0 && pairs.total > 0 && marginsOf(theta).every((z) => z > 0),
+  });
+  const theta = flatNumbers(end.x);
   const separable = ridge === 0 && !attainsMinimum(flat, { beta: 1, alpha: 0, sign: -1 }, theta);
-  const converged = size() <= tolerance && !separable;
+  const converged = end.converged && !separable;
   const reward = array<"float64">(rewardsOf(flat, theta), {
     shape: [flat.prompts, flat.responses],
   });
   return {
     theta: array<"float64">(theta),
     reward,
-    nll: now.nll,
-    iterations,
+    nll: nllOf(marginsOf(theta)),
+    iterations: end.iterations,
     converged,
     separable,
     certificate: certifyFit(problem, theta, reward, ridge, separable, Math.max(tolerance, 1e-7)),

@@ -4,11 +4,12 @@ import {
   anything,
   check,
   checkOptions,
+  flatNumbers,
   nonNegativeNumber,
   oneOf,
   wholeNumber,
 } from "@provably/core-tensor/internal";
-import { finite, numbers, read, share, wrap } from "../arrays.js";
+import { finite, read, share, wrap } from "../arrays.js";
 import { sigmoid, softplus } from "../numerics.js";
 import {
   type FlatBatch,
@@ -187,8 +188,8 @@ function inBlocks(
       // softplus(−z) − ln(1 + e^{−|z|}), without asking for the sign, which nobody can predict
       losses[at] = 0.5 * (far - z) + e * z + kChosen * u + kRejected * v;
     }
-    const t = numbers(exp(wrap(scratch.subarray(0, 2 * count))));
-    const tail = numbers(log1p(wrap(t.subarray(0, count))));
+    const t = flatNumbers(exp(wrap(scratch.subarray(0, 2 * count))));
+    const tail = flatNumbers(log1p(wrap(t.subarray(0, count))));
     for (let i = 0; i < count; i++) {
       const at = from + i;
       const w = weights ? weights[at]! : share;

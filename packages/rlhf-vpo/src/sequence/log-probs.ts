@@ -15,11 +15,12 @@ import {
   anyList,
   check,
   checkOptions,
+  flatNumbers,
   show,
   trueOrFalse,
   within,
 } from "@provably/core-tensor/internal";
-import { numbers, read as readNumbers } from "../arrays.js";
+import { read as readNumbers } from "../arrays.js";
 
 /**
  * Options of {@link sequenceLogProbs}.
@@ -76,7 +77,7 @@ function planOf(
       throw new ShapeError(
         `${fn}: ${name} must have shape [${batch}, ${length}], got [${x.shape.join(", ")}]`,
       );
-    return numbers(x);
+    return flatNumbers(x);
   };
   const [ids, scored] = [read("labels", labels), read("mask", mask)];
   const positions = shift ? length! - 1 : length!;
@@ -124,7 +125,7 @@ function score(
 
 function flatLogits(x: NdArray): Float32Array | Float64Array {
   if (x.dtype !== "float32" && x.dtype !== "float64")
-    return numbers(array(x, { dtype: "float64" }));
+    return flatNumbers(array(x, { dtype: "float64" }));
   let run = 1;
   for (let axis = x.shape.length - 1; axis >= 0; axis--) {
     if (x.stride[axis] !== run && x.shape[axis] !== 1) return toTypedArray(x) as Float32Array;

@@ -1,6 +1,13 @@
 /** VPO on a bounded class of rewards, for both attitudes. */
 import { DomainError, type NdArray, array } from "@provably/core-tensor";
-import { check, checkOptions, finiteNumber, positiveNumber } from "@provably/core-tensor/internal";
+import {
+  check,
+  checkOptions,
+  finiteNumber,
+  flatNumbers,
+  positiveNumber,
+} from "@provably/core-tensor/internal";
+import { type Minimum, type Objective, minimize } from "@provably/core-tensor/optim";
 import { type PreferenceProblem, flattenProblem, logPolicyOf } from "../exact/problem.js";
 import { logSumExp, sigmoid, softplus } from "../numerics.js";
 
@@ -91,9 +98,8 @@ export function solveBoundedVpo(
   const { prompts, responses, logReference, calibration, rho, pairs } = flat;
   const cells = prompts * responses;
   const weights = calibration.map((p, k) => p * rho[Math.floor(k / responses)]!);
-  const gradient = new Float64Array(cells);
   let [nll, value] = [0, 0];
-  const measure = (r: Float64Array): number => {
+  const measure: Objective = (r, gradient) => {
     nll = 0;
     value = 0;
     gradient.fill(0);
@@ -113,31 +119,13 @@ export function solveBoundedVpo(
     }
     return nll - signedAlpha * value;
   };
-  const descend = (start: Float64Array): { r: Float64Array; objective: number } => {
-    let r = project(start, weights, bound);
-    let objective = measure(r);
-    let step = 1 / (pairs.total + Math.abs(signedAlpha) / beta + 1);
-    for (let i = 0; i < 4000; i++) {
-      const slope = Float64Array.from(gradient);
-      let moved = 0;
-      for (step *= 2; step > 1e-14; step /= 2) {
-        const trial = project(
-          r.map((v, k) => v - step * slope[k]!),
-          weights,
-          bound,
-        );
-        const change = trial.reduce((sum, v, k) => sum + slope[k]! * (v - r[k]!), 0);
-        const there = measure(trial);
-        if (there > objective + 0.5 * change) continue;
-        moved = trial.reduce((m, v, k) => Math.max(m, Math.abs(v - r[k]!)), 0);
-        r = trial;
-        objective = there;
-        break;
-      }
-      if (moved < 1e-13) break;
-    }
-    return { r, objective };
-  };
+  const stepSize = 1 / (pairs.total + Math.abs(signedAlpha) / beta + 1);
+  const descend = (start: Float64Array): Minimum =>
+    minimize(measure, start, {
+      method: "gradient",
+      project: (r) => project(r, weights, bound),
+      stepSize,
+    });
   let best = descend(new Float64Array(cells));
   if (signedAlpha > 0)
     for (let k = 0; k < Math.min(cells, 64); k++)
@@ -145,13 +133,14 @@ export function solveBoundedVpo(
         const start = new Float64Array(cells);
         start[k] = sign * bound;
         const end = descend(start);
-        if (end.objective < best.objective - 1e-12 * Math.abs(best.objective)) best = end;
+        if (end.value < best.value - 1e-12 * Math.abs(best.value)) best = end;
       }
-  const objective = measure(best.r);
+  const reward = flatNumbers(best.x);
+  const objective = measure(reward, new Float64Array(cells));
   const shape = [prompts, responses];
   return {
-    reward: array<"float64">(best.r, { shape }),
-    logPolicy: array<"float64">(logPolicyOf(flat, best.r, beta), { shape }),
+    reward: array<"float64">(reward, { shape }),
+    logPolicy: array<"float64">(logPolicyOf(flat, reward, beta), { shape }),
     nll,
     optimalValue: value,
     objective,

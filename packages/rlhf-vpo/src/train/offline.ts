@@ -10,6 +10,7 @@ import {
   anything,
   check,
   checkOptions,
+  flatNumbers,
   longWork,
   nonNegativeNumber,
   optional,
@@ -17,8 +18,8 @@ import {
   recordOf,
   wholeNumber,
 } from "@provably/core-tensor/internal";
-import { solve } from "@provably/core-tensor/linalg";
-import { finite, numbers } from "../arrays.js";
+import { minimize } from "@provably/core-tensor/optim";
+import { finite } from "../arrays.js";
 import { certifyStationary } from "../certify/stationary.js";
 import { attainsMinimum } from "../exact/existence.js";
 import {
@@ -113,8 +114,6 @@ function resultOf(
     certificate: certifyStationary(problem, hyperparameters, logPolicy, attained),
   };
 }
-
-const largestOf = (g: Float64Array): number => g.reduce((m, x) => Math.max(m, Math.abs(x)), 0);
 
 /**
  * The VPO objective on a finite problem, in mean form, with its gradient:
@@ -221,41 +220,19 @@ export function solveVpo(
       `${fn}: the optimistic objective is unbounded below; use solveBoundedVpo, or trainVpo with few steps`,
     );
   const flat = flattenProblem(fn, problem);
-  const d = flat.dimension;
-  let theta = new Float64Array(d);
-  let gradient = new Float64Array(d);
-  const hessian = new Float64Array(d * d);
-  let value = evaluate(flat, checked, theta, gradient, hessian);
-  const losses = [value];
-  let converged = largestOf(gradient) <= tolerance;
-  for (let iteration = 0; iteration < maxIterations && !converged; iteration++) {
-    // Shifts by prompt change nothing, so the Hessian is singular along them; a little of its own size makes the system solvable.
-    const ridge = 1e-12 * hessian.reduce((m, x) => Math.max(m, Math.abs(x)), 1e-300);
-    for (let i = 0; i < d; i++) hessian[i * d + i]! += ridge;
-    const step = withoutShifts(
-      flat,
-      numbers(solve(array(hessian, { shape: [d, d] }), array(gradient))),
-    );
-    const descent = gradient.reduce((sum, g, i) => sum + g * step[i]!, 0);
-    const length = Math.max(1, largestOf(step) / 20);
-    const trialGradient = new Float64Array(d);
-    let moved = false;
-    for (let scale = 1 / length; scale > 1e-10; scale /= 2) {
-      const trial = theta.map((t, i) => t - scale * step[i]!);
-      const there = evaluate(flat, checked, trial, trialGradient);
-      if (!(there <= value - 1e-4 * scale * descent + 1e-15 * Math.abs(value))) continue;
-      moved = true;
-      theta = trial;
-      break;
-    }
-    if (!moved) break;
-    gradient = new Float64Array(d);
-    value = evaluate(flat, checked, theta, gradient, hessian);
-    losses.push(value);
-    if (checked.alpha === 0 && runsAway(flat, theta)) break;
-    converged = largestOf(gradient) <= tolerance;
-  }
-  return resultOf(problem, flat, checked, theta, losses, converged);
+  const end = minimize(
+    (theta, gradient, hessian) => evaluate(flat, checked, theta, gradient, hessian),
+    new Float64Array(flat.dimension),
+    {
+      tolerance,
+      maxIterations,
+      maxStep: 20,
+      restrict: (step) => withoutShifts(flat, step),
+      stop: (theta) => checked.alpha === 0 && runsAway(flat, theta),
+    },
+  );
+  const history = Array.from(flatNumbers(end.history));
+  return resultOf(problem, flat, checked, flatNumbers(end.x), history, end.converged);
 }
 
 /**

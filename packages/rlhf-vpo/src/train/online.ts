@@ -13,17 +13,19 @@ import {
   byKind,
   check,
   checkOptions,
+  flatNumbers,
   longWork,
   nonNegativeNumber,
   oneOf,
   positiveNumber,
   recordOf,
+  rngKey,
   show,
   trueOrFalse,
   wholeNumber,
 } from "@provably/core-tensor/internal";
 import { type RngKey, foldIn, uniform } from "@provably/core-tensor/random";
-import { finite, numbers, read, rngKey } from "../arrays.js";
+import { finite, read } from "../arrays.js";
 import {
   type Answer,
   type FlatProblem,
@@ -391,7 +393,7 @@ function* rounds(
       ? undefined
       : finite(fn, "uniforms", uniforms, [numSteps * batchSize, 4]);
   const gradient = new Float64Array(dimension);
-  const policies = numbers(zeros([numSteps, prompts, responses], { dtype: "float64" }));
+  const policies = flatNumbers(zeros([numSteps, prompts, responses], { dtype: "float64" }));
   const losses = new Float64Array(numSteps);
   for (let t = 0; t < numSteps; t++) {
     signal?.throwIfAborted();
@@ -401,7 +403,7 @@ function* rounds(
       const k = t * batchSize + i;
       const u = recorded
         ? recorded.subarray(4 * k, 4 * k + 4)
-        : numbers(uniform(foldIn(key, asked + k), [4], { dtype: "float64" }));
+        : flatNumbers(uniform(foldIn(key, asked + k), [4], { dtype: "float64" }));
       const x = drawIndex((c) => rho[c]!, prompts, u[0]!);
       const policy = (y: number): number => Math.exp(logPolicy[x * responses + y]!);
       const other = {

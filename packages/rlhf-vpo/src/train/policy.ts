@@ -32,19 +32,21 @@ import {
   certificate,
   check,
   checkOptions,
+  flatNumbers,
   listOf,
   longWork,
   nonNegativeNumber,
   positiveNumber,
   recordOf,
   recordWith,
+  rngKey,
   show,
   wholeNumber,
   within,
 } from "@provably/core-tensor/internal";
 import { type AdamState, type Optimizer, adamw, applyUpdates } from "@provably/core-tensor/optim";
 import { type RngKey, foldIn, normal } from "@provably/core-tensor/random";
-import { finite, numbers, read, rngKey } from "../arrays.js";
+import { finite, read } from "../arrays.js";
 import { SWAPPED, readGiven } from "../certify/given.js";
 import {
   type Hyperparameters,
@@ -116,7 +118,7 @@ export function mlpPolicy(
     const weight = last
       ? zeros([fanIn, out], { dtype: "float64" })
       : array<"float64">(
-          numbers(normal(foldIn(key, i), [fanIn, out], { dtype: "float64" })).map(
+          flatNumbers(normal(foldIn(key, i), [fanIn, out], { dtype: "float64" })).map(
             (w) => w / Math.sqrt(fanIn),
           ),
           { shape: [fanIn, out] },
@@ -352,7 +354,8 @@ function certifyPolicy<P>(
     return add(mul(sum(losses), 1 / rows.length), value);
   };
   const largest = treeLeaves(grad(objective)(params) as unknown as NdArray).reduce(
-    (m, g) => numbers(array(g, { dtype: "float64" })).reduce((n, x) => Math.max(n, Math.abs(x)), m),
+    (m, g) =>
+      flatNumbers(array(g, { dtype: "float64" })).reduce((n, x) => Math.max(n, Math.abs(x)), m),
     0,
   );
   return certificate({

@@ -21,8 +21,8 @@ import {
   alongMargin,
   flatten,
   overPairs,
-} from "./batch.js";
-import { valueLoss } from "./vpo.js";
+} from "../losses/batch.js";
+import { valueLoss } from "../losses/vpo.js";
 
 const XPO = { ...REFERENCE, refSample: anything, alpha: nonNegativeNumber };
 
@@ -37,7 +37,7 @@ const XPO = { ...REFERENCE, refSample: anything, alpha: nonNegativeNumber };
  * @throws `DomainError`, `ShapeError` for options out of range, lengths that differ, or numbers that are not finite
  * @example
  * ```ts
- * import { xpoLoss } from "@provably/rlhf-vpo";
+ * import { xpoLoss } from "@provably/rlhf-vpo/baselines";
  *
  * const pair = { chosen: [-1], rejected: [-2], refChosen: [-1], refRejected: [-2] };
  * xpoLoss(pair, { beta: 1, alpha: 0.1, refSample: [-3] }).loss; // => Math.LN2 - 0.3
@@ -79,7 +79,7 @@ const SELM = { ...XPO, sample: anything };
  * @throws `DomainError`, `ShapeError` for options out of range, lengths that differ, or numbers that are not finite
  * @example
  * ```ts
- * import { selmLoss } from "@provably/rlhf-vpo";
+ * import { selmLoss } from "@provably/rlhf-vpo/baselines";
  *
  * const pair = { chosen: [-1], rejected: [-2], refChosen: [-1], refRejected: [-2] };
  * selmLoss(pair, { beta: 1, alpha: 0.1, sample: [-3], refSample: [-2] }).loss; // => Math.LN2 - 0.1
@@ -127,7 +127,7 @@ const RPO_BATCH = { ...REFERENCED, chosenLengths: optional(LENGTHS.chosenLengths
  * @throws `DomainError`, `ShapeError` for options out of range, lengths that differ, or numbers that are not finite
  * @example
  * ```ts
- * import { rpoLoss } from "@provably/rlhf-vpo";
+ * import { rpoLoss } from "@provably/rlhf-vpo/baselines";
  *
  * const pair = { chosen: [-1], rejected: [-2], refChosen: [-1], refRejected: [-2] };
  * rpoLoss(pair, { beta: 1, sftWeight: 0.1 }).loss; // => Math.LN2 + 0.1

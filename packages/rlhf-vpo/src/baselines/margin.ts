@@ -8,7 +8,6 @@ import {
   positiveNumber,
   satisfying,
 } from "@provably/core-tensor/internal";
-import { share } from "../arrays.js";
 import { logSigmoid, sigmoid, softplus } from "../numerics.js";
 import {
   LENGTHS,
@@ -21,8 +20,8 @@ import {
   alongMargin,
   flatten,
   overPairs,
-} from "./batch.js";
-import { valueLoss } from "./vpo.js";
+} from "../losses/batch.js";
+import type { SmoothingOptions } from "../losses/dpo.js";
 
 /** Runs a loss of the margin z. `pair` returns L and writes dL/dz to `slope[0]`. */
 function overMargin(
@@ -38,39 +37,6 @@ function overMargin(
     alongMargin(d, beta * slope[0]!);
     return loss;
   });
-}
-
-/**
- * Options of losses that know of wrong labels.
- * @category Losses
- */
-export interface SmoothingOptions extends ReferenceOptions {
-  /** Share $\epsilon$ of labels that are taken to be wrong. */
-  readonly labelSmoothing?: number;
-}
-
-/**
- * The DPO loss $L = (1-\epsilon)\,\mathrm{softplus}(-z) + \epsilon\,\mathrm{softplus}(z)$; with label smoothing $\epsilon > 0$ it is conservative DPO.
- *
- * The maximum-likelihood estimate of a Bradley-Terry model in policy form; {@link vpoLoss} with α = 0.
- *
- * @param batch - log-probabilities, see {@link PreferenceBatch}
- * @param options - see {@link ReferenceOptions}; `labelSmoothing` $\epsilon \in [0, 1)$, default 0
- * @returns see {@link LossResult}
- * @throws `DomainError`, `ShapeError` for options out of range, lengths that differ, or numbers that are not finite
- * @example
- * ```ts
- * import { dpoLoss } from "@provably/rlhf-vpo";
- *
- * const pair = { chosen: [-1], rejected: [-2], refChosen: [-1], refRejected: [-2] };
- * dpoLoss(pair, { beta: 1 }).loss; // => Math.LN2
- * ```
- * @see Rafailov, Sharma, Mitchell, Ermon, Manning, Finn (2023), "Direct preference optimization"
- * @category Losses
- */
-export function dpoLoss(batch: PreferenceBatch, options: SmoothingOptions = {}): LossResult {
-  checkOptions<SmoothingOptions>("dpoLoss", options, { ...REFERENCE, labelSmoothing: share });
-  return valueLoss("dpoLoss", batch, { ...options, alpha: 0, attitude: "pessimistic" });
 }
 
 const ROBUST = {
@@ -92,7 +58,7 @@ const ROBUST = {
  * @throws `DomainError`, `ShapeError` for options out of range, lengths that differ, or numbers that are not finite
  * @example
  * ```ts
- * import { robustDpoLoss } from "@provably/rlhf-vpo";
+ * import { robustDpoLoss } from "@provably/rlhf-vpo/baselines";
  *
  * const pair = { chosen: [-1], rejected: [-2], refChosen: [-1], refRejected: [-2] };
  * robustDpoLoss(pair, { beta: 1 }).loss; // => Math.LN2
@@ -137,7 +103,7 @@ const IPO_BATCH = {
  * @throws `DomainError`, `ShapeError` for options out of range, lengths that differ, or numbers that are not finite
  * @example
  * ```ts
- * import { ipoLoss } from "@provably/rlhf-vpo";
+ * import { ipoLoss } from "@provably/rlhf-vpo/baselines";
  *
  * const pair = { chosen: [-1], rejected: [-2], refChosen: [-1], refRejected: [-2] };
  * ipoLoss(pair, { beta: 1 }).loss; // => 0.25
@@ -182,7 +148,7 @@ export function ipoLoss(
  * @throws `DomainError`, `ShapeError` for options out of range, lengths that differ, or numbers that are not finite
  * @example
  * ```ts
- * import { hingeLoss } from "@provably/rlhf-vpo";
+ * import { hingeLoss } from "@provably/rlhf-vpo/baselines";
  *
  * const pair = { chosen: [-1], rejected: [-2], refChosen: [-1], refRejected: [-2] };
  * hingeLoss(pair, { beta: 1 }).loss; // => 1
@@ -211,7 +177,7 @@ const EXO = { ...REFERENCE, labelSmoothing: numberInside(0, 1) };
  * @throws `DomainError`, `ShapeError` for options out of range, lengths that differ, or numbers that are not finite
  * @example
  * ```ts
- * import { exoPairLoss } from "@provably/rlhf-vpo";
+ * import { exoPairLoss } from "@provably/rlhf-vpo/baselines";
  *
  * const pair = { chosen: [-1], rejected: [-2], refChosen: [-1], refRejected: [-2] };
  * exoPairLoss(pair, { beta: 1, labelSmoothing: 0.5 }).loss; // => 0
@@ -245,7 +211,7 @@ const DISCOPOP = { ...REFERENCE, tau: positiveNumber };
  * @throws `DomainError`, `ShapeError` for options out of range, lengths that differ, or numbers that are not finite
  * @example
  * ```ts
- * import { discopopLoss } from "@provably/rlhf-vpo";
+ * import { discopopLoss } from "@provably/rlhf-vpo/baselines";
  *
  * const pair = { chosen: [-1], rejected: [-2], refChosen: [-1], refRejected: [-2] };
  * discopopLoss(pair, { beta: 1 }).loss; // => 0.5 * Math.LN2 + 0.5

@@ -11,7 +11,7 @@ import {
   alongRatios,
   flatten,
   overPairs,
-} from "./batch.js";
+} from "../losses/batch.js";
 
 /** Runs a loss of u and v. `pair` returns L and writes the derivatives. */
 function overRatios(
@@ -40,7 +40,7 @@ const bump = (x: number): number => sigmoid(x) * sigmoid(-x);
  * @throws `DomainError`, `ShapeError` for options out of range, lengths that differ, or numbers that are not finite
  * @example
  * ```ts
- * import { bcoPairLoss } from "@provably/rlhf-vpo";
+ * import { bcoPairLoss } from "@provably/rlhf-vpo/baselines";
  *
  * const pair = { chosen: [-1], rejected: [-2], refChosen: [-1], refRejected: [-2] };
  * bcoPairLoss(pair, { beta: 1 }).loss; // => 2 * Math.LN2
@@ -67,7 +67,7 @@ export function bcoPairLoss(batch: PreferenceBatch, options: ReferenceOptions = 
  * @throws `DomainError`, `ShapeError` for options out of range, lengths that differ, or numbers that are not finite
  * @example
  * ```ts
- * import { ncaPairLoss } from "@provably/rlhf-vpo";
+ * import { ncaPairLoss } from "@provably/rlhf-vpo/baselines";
  *
  * const pair = { chosen: [-1], rejected: [-2], refChosen: [-1], refRejected: [-2] };
  * ncaPairLoss(pair, { beta: 1 }).loss; // => 2 * Math.LN2
@@ -95,7 +95,7 @@ export function ncaPairLoss(batch: PreferenceBatch, options: ReferenceOptions = 
  * @throws `DomainError`, `ShapeError` for options out of range, lengths that differ, or numbers that are not finite
  * @example
  * ```ts
- * import { sppoHardLoss } from "@provably/rlhf-vpo";
+ * import { sppoHardLoss } from "@provably/rlhf-vpo/baselines";
  *
  * const pair = { chosen: [-1], rejected: [-2], refChosen: [-1], refRejected: [-2] };
  * sppoHardLoss(pair, { beta: 1 }).loss; // => 0.5
@@ -123,7 +123,7 @@ export function sppoHardLoss(batch: PreferenceBatch, options: ReferenceOptions =
  * @throws `DomainError`, `ShapeError` for options out of range, lengths that differ, or numbers that are not finite
  * @example
  * ```ts
- * import { apoZeroLoss } from "@provably/rlhf-vpo";
+ * import { apoZeroLoss } from "@provably/rlhf-vpo/baselines";
  *
  * const pair = { chosen: [-1], rejected: [-2], refChosen: [-1], refRejected: [-2] };
  * apoZeroLoss(pair, { beta: 1 }).loss; // => 1
@@ -150,7 +150,7 @@ export function apoZeroLoss(batch: PreferenceBatch, options: ReferenceOptions = 
  * @throws `DomainError`, `ShapeError` for options out of range, lengths that differ, or numbers that are not finite
  * @example
  * ```ts
- * import { apoDownLoss } from "@provably/rlhf-vpo";
+ * import { apoDownLoss } from "@provably/rlhf-vpo/baselines";
  *
  * const pair = { chosen: [-1], rejected: [-2], refChosen: [-1], refRejected: [-2] };
  * apoDownLoss(pair, { beta: 1 }).loss; // => 1
@@ -180,7 +180,7 @@ const DPOP = { ...REFERENCE, lambda: nonNegativeNumber };
  * @throws `DomainError`, `ShapeError` for options out of range, lengths that differ, or numbers that are not finite
  * @example
  * ```ts
- * import { dpopLoss } from "@provably/rlhf-vpo";
+ * import { dpopLoss } from "@provably/rlhf-vpo/baselines";
  *
  * const pair = { chosen: [-1], rejected: [-2], refChosen: [-1], refRejected: [-2] };
  * dpopLoss(pair, { beta: 1 }).loss; // => Math.LN2

@@ -22,7 +22,7 @@ import {
   type ResponsePairs,
   flatten,
   overPairs,
-} from "./batch.js";
+} from "../losses/batch.js";
 
 const AVERAGED = { ...PAIRS, ...LENGTHS };
 
@@ -52,7 +52,7 @@ const SLIC = {
  * @throws `DomainError`, `ShapeError` for options out of range, lengths that differ, or numbers that are not finite
  * @example
  * ```ts
- * import { slicLoss } from "@provably/rlhf-vpo";
+ * import { slicLoss } from "@provably/rlhf-vpo/baselines";
  *
  * slicLoss({ chosen: [-1], rejected: [-2] }, { delta: 3 }).loss; // => 2
  * ```
@@ -106,7 +106,7 @@ const SIMPO = { ...BETA, gamma: finiteNumber, labelSmoothing: share };
  * @throws `DomainError`, `ShapeError` for options out of range, lengths that differ, or numbers that are not finite
  * @example
  * ```ts
- * import { simpoLoss } from "@provably/rlhf-vpo";
+ * import { simpoLoss } from "@provably/rlhf-vpo/baselines";
  *
  * const pair = { chosen: [-2], rejected: [-2], chosenLengths: [2], rejectedLengths: [2] };
  * simpoLoss(pair, { gamma: 0 }).loss; // => Math.LN2
@@ -143,7 +143,7 @@ const CPO = { ...BETA, nllWeight: nonNegativeNumber, labelSmoothing: share };
  * @throws `DomainError`, `ShapeError` for options out of range, lengths that differ, or numbers that are not finite
  * @example
  * ```ts
- * import { cpoLoss } from "@provably/rlhf-vpo";
+ * import { cpoLoss } from "@provably/rlhf-vpo/baselines";
  *
  * cpoLoss({ chosen: [-2], rejected: [-2] }, { nllWeight: 0.5 }).loss; // => Math.LN2 + 1
  * ```
@@ -179,7 +179,7 @@ const ORPO = { ...LOSS, lambda: nonNegativeNumber };
  * @throws `DomainError` when an average log-probability exceeds 1e-9
  * @example
  * ```ts
- * import { orpoLoss } from "@provably/rlhf-vpo";
+ * import { orpoLoss } from "@provably/rlhf-vpo/baselines";
  *
  * const pair = { chosen: [-2], rejected: [-2], chosenLengths: [2], rejectedLengths: [2] };
  * orpoLoss(pair).loss; // => 1 + 0.1 * Math.LN2

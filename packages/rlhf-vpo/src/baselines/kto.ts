@@ -10,7 +10,7 @@ import {
 } from "@provably/core-tensor/internal";
 import { finite } from "../arrays.js";
 import { sigmoid } from "../numerics.js";
-import { BETA, type BetaOptions, type LossResult } from "./batch.js";
+import { BETA, type BetaOptions, type LossResult } from "../losses/batch.js";
 
 /**
  * Responses that were judged desirable or not.
@@ -72,7 +72,7 @@ function labels(fn: string, input: UnpairedBatch["desirable"], size: number): Fl
  * @throws `DomainError`, `ShapeError` for options out of range, lengths that differ, or numbers that are not finite
  * @example
  * ```ts
- * import { ktoLoss } from "@provably/rlhf-vpo";
+ * import { ktoLoss } from "@provably/rlhf-vpo/baselines";
  *
  * ktoLoss({ policy: [-1, -1], reference: [-1, -1], desirable: [true, false] }).loss; // => 0.5
  * ```
