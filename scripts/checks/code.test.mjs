@@ -21,8 +21,8 @@ const clean = (result) =>
   );
 
 describe("code", () => {
-  it("type-checks", () => clean(run("typescript/bin/tsc", "-p", ".")));
-  it("passes the linter", () => clean(run("eslint/bin/eslint.js", ".")));
+  it("type-checks", () => clean(run("typescript-7/bin/tsc", "-p", ".")));
+  it("passes the linter", () => clean(run("oxlint/bin/oxlint", "--type-aware")));
   it("is formatted", () => clean(run("prettier/bin/prettier.cjs", "--check", ".")));
 
   it("points downwards only: domain packages use core-tensor's public entries and nothing of each other", () => {

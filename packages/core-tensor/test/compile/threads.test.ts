@@ -131,7 +131,7 @@ describe("threads", () => {
       odd,
       each.map((i) => [i]),
     );
-    expect(shares.sort()).toEqual(each);
+    expect(shares.sort((a, b) => a - b)).toEqual(each);
     for (let i = 0; i < 8; i++)
       expect(
         Buffer.from(toTypedArray(compiled(...args)[0]!).buffer).equals(
