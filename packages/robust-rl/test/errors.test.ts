@@ -153,9 +153,9 @@ describe("arguments of the wrong kind", () => {
       /worstCaseKernel: discount/,
     ],
     [
-      "a limit that cannot be compared",
-      () => nashEquilibria([[[1]], [[1]]], { limit: any(detached()) }),
-      /limit must be ≥ 1, got/,
+      "a maxEquilibria that cannot be compared",
+      () => nashEquilibria([[[1]], [[1]]], { maxEquilibria: any(detached()) }),
+      /maxEquilibria must be ≥ 1, got/,
     ],
     [
       "a game with a symbol for its states",

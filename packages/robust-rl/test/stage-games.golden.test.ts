@@ -129,7 +129,7 @@ describe("golden stage games", () => {
       maxEntropyCE,
       maxEntropyCCE,
     } of golden.threePlayer) {
-      const found = nashEquilibria(U, { starts: 12 }).map(({ strategies }) =>
+      const found = nashEquilibria(U, { numStarts: 12 }).map(({ strategies }) =>
         strategies.map((s) => s.get(0)),
       );
       for (const want of nashProbabilityOfFirstAction)

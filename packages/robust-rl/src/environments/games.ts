@@ -1,10 +1,9 @@
 /** Markov games. */
 import { DomainError, array } from "@provably/core-tensor";
-import { check, listOf, numberIn, wholeNumber } from "@provably/core-tensor/internal";
+import { check, listOf, numberIn, wholeNumber, flatNumbers } from "@provably/core-tensor/internal";
 import { type RngKey, exponential, foldIn, uniform } from "@provably/core-tensor/random";
 import { type MarkovGame, markovGame } from "../game/model.js";
 import { needOptions } from "../internal/options.js";
-import { numbers } from "../internal/read.js";
 import { checkSizes } from "./sizes.js";
 
 /**
@@ -116,7 +115,7 @@ export function randomMarkovGame(key: RngKey, options: RandomGameOptions): Marko
   });
   const shape = [horizon, states, ...actions, states];
   const draws = Float64Array.from(
-    numbers(exponential(foldIn(key, "transitions"), shape, { dtype: "float64" })),
+    flatNumbers(exponential(foldIn(key, "transitions"), shape, { dtype: "float64" })),
   );
   for (let at = 0; at < draws.length; at += states) {
     const row = draws.subarray(at, at + states);

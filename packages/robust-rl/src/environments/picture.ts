@@ -1,8 +1,14 @@
 /** Pictures of grid worlds. */
 import { type ArrayInput, ShapeError } from "@provably/core-tensor";
-import { anyString, listOf, optional, wholeNumber } from "@provably/core-tensor/internal";
+import {
+  anyString,
+  listOf,
+  optional,
+  wholeNumber,
+  flatNumbers,
+} from "@provably/core-tensor/internal";
 import { needOptions } from "../internal/options.js";
-import { float64, numbers } from "../internal/read.js";
+import { float64 } from "../internal/read.js";
 import { checkSizes } from "./sizes.js";
 
 const CELL = 72;
@@ -61,8 +67,8 @@ export function gridPicture(
     title = "Values and policy on a grid",
   } = needOptions<GridPictureOptions>("gridPicture", options, PICTURE);
   checkSizes("gridPicture", { columns });
-  const v = numbers(float64("gridPicture", "values", values));
-  const actions = numbers(float64("gridPicture", "policy", policy));
+  const v = flatNumbers(float64("gridPicture", "values", values));
+  const actions = flatNumbers(float64("gridPicture", "policy", policy));
   if (v.length === 0 || v.length !== actions.length || v.length % columns !== 0)
     throw new ShapeError(
       `gridPicture: values and policy must have one entry for each cell of ${columns} columns, got ${v.length} and ${actions.length}`,

@@ -116,7 +116,7 @@ function stageNash(
     return { strategies: [Float64Array.from(payoffs, (_, a) => (a === best ? 1 : 0))], count: 1 };
   }
   if (players > 2) {
-    const found = searchNash("drNvi", game, { limit: 1, starts: 8 });
+    const found = searchNash("drNvi", game, { maxEquilibria: 1, numStarts: 8 });
     if (found.length === 0)
       throw new SolverError(
         'drNvi: no Nash equilibrium was found in a stage game; use solutionConcept "ce" or "cce", which always are',

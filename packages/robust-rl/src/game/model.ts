@@ -13,9 +13,10 @@ import {
   optional,
   recordOf,
   wholeNumber,
+  flatNumbers,
 } from "@provably/core-tensor/internal";
 import { checkRows } from "../internal/distributions.js";
-import { float64, numbers, placeOf } from "../internal/read.js";
+import { float64, placeOf } from "../internal/read.js";
 
 /**
  * A Markov game of n players with a finite horizon. Make one with {@link markovGame}, which checks it.
@@ -79,8 +80,8 @@ export function flatten(fn: string, game: MarkovGame): FlatGame {
     actions,
     joint,
     horizon,
-    transitions: numbers(game.transitions),
-    rewards: numbers(game.rewards),
+    transitions: flatNumbers(game.transitions),
+    rewards: flatNumbers(game.rewards),
     transitionsAt: (step) => (timedTransitions ? step * numStates * joint * numStates : 0),
     rewardsAt: (step) => (timedRewards ? step * players * numStates * joint : 0),
   };
@@ -164,11 +165,11 @@ export function markovGame(game: MarkovGameParts): MarkovGame {
       checkRows(
         "markovGame",
         "transitions",
-        numbers(transitions),
+        flatNumbers(transitions),
         numStates,
         transitions.shape.slice(0, -1),
       );
-      numbers(rewards).forEach((r, i) => {
+      flatNumbers(rewards).forEach((r, i) => {
         if (!Number.isFinite(r))
           throw new DomainError(
             `markovGame: rewards[${placeOf(i, rewards.shape).join(", ")}] must be finite, got ${r}`,

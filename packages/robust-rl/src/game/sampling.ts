@@ -14,10 +14,11 @@ import {
   oneOf,
   show,
   wholeNumber,
+  flatNumbers,
 } from "@provably/core-tensor/internal";
 import { type RngKey, foldIn, uniform } from "@provably/core-tensor/random";
 import { checkRows } from "../internal/distributions.js";
-import { float64, numbers, placeOf } from "../internal/read.js";
+import { float64, placeOf } from "../internal/read.js";
 import { type MarkovGame, checkGame, markovGame } from "./model.js";
 
 /** Draws an index from the running sums of a distribution. */
@@ -77,12 +78,12 @@ function countsOf(
     throw new ShapeError(
       `${fn}: transitions must have shape [..., S], got [${p.shape.join(", ")}]`,
     );
-  const data = numbers(p);
+  const data = flatNumbers(p);
   checkRows(fn, "transitions", data, n, p.shape.slice(0, -1));
   const sums = cumulativeRows(data, n);
   const counts = new Float64Array(data.length);
   for (let row = 0; row < data.length / n; row++) {
-    const draws = numbers(uniform(foldIn(key, row), [samples], { dtype: "float64" }));
+    const draws = flatNumbers(uniform(foldIn(key, row), [samples], { dtype: "float64" }));
     for (const u of draws) counts[row * n + drawFrom(sums, row * n, n, u)]!++;
   }
   return array<"float64">(counts, { shape: p.shape });
@@ -125,7 +126,7 @@ export function empiricalKernel(
   const n = c.shape[c.shape.length - 1] ?? 0;
   if (n === 0)
     throw new ShapeError(`${fn}: counts must have shape [..., S], got [${c.shape.join(", ")}]`);
-  const out = Float64Array.from(numbers(c));
+  const out = Float64Array.from(flatNumbers(c));
   for (let at = 0; at < out.length; at += n) {
     const row = out.subarray(at, at + n);
     let total = 0;

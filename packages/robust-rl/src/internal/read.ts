@@ -6,18 +6,8 @@ import {
   type NdArray,
   ShapeError,
   array,
-  toTypedArray,
 } from "@provably/core-tensor";
-
-/** Plain float64 numbers of a float64 array, row-major; the array's own where it lies like that. To be read only. */
-export function numbers(x: NdArray): Float64Array {
-  let run = 1;
-  for (let axis = x.shape.length - 1; axis >= 0; axis--) {
-    if (x.shape[axis] !== 1 && x.stride[axis] !== run) return toTypedArray(x) as Float64Array;
-    run *= x.shape[axis]!;
-  }
-  return (x.data as Float64Array).subarray(x.offset, x.offset + x.size);
-}
+import { flatNumbers } from "@provably/core-tensor/internal";
 
 /** A float64 array of what was passed. */
 export function float64(fn: string, name: string, x: ArrayInput): NdArray<"float64"> {
@@ -42,7 +32,7 @@ export function shaped(
     throw new ShapeError(
       `${fn}: ${name} must have shape [${shape.join(", ")}], got [${read.shape.join(", ")}]`,
     );
-  return numbers(read);
+  return flatNumbers(read);
 }
 
 /** Indices of a row within the leading axes. */

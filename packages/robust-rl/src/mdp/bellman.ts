@@ -14,8 +14,9 @@ import {
   numberIn,
   type Schema,
   wholeNumber,
+  flatNumbers,
 } from "@provably/core-tensor/internal";
-import { numbers, shaped } from "../internal/read.js";
+import { shaped } from "../internal/read.js";
 import { type Nature, type SortedValues, sortAgain, sortValues } from "../uncertainty/mass.js";
 import { type UncertaintySet, checkSet } from "../uncertainty/set.js";
 import { checkSetSize, checkValues, worstCaseOf } from "../uncertainty/worst-case.js";
@@ -126,7 +127,7 @@ export function sweepOf(
 ): Sweep {
   const { rows, set, discount } = problem;
   const { count, numStates, onArrival, dense, first, reward } = rows;
-  const radii = typeof set.radius === "number" ? undefined : numbers(set.radius);
+  const radii = typeof set.radius === "number" ? undefined : flatNumbers(set.radius);
   const radiusAt = radii && radii.length > count ? step * count : 0;
   const radius = (row: number): number => (radii ? radii[radiusAt + row]! : (set.radius as number));
   if (onArrival) {
@@ -212,7 +213,7 @@ function compactRows(
   const { listed, onArrival, arrival, numStates } = rows;
   const { pointers, columns, probabilities } = listed!;
   const everywhere = "support" in set && set.support === "full" && !nothingMoves(set);
-  const weights = set.kind === "l1" && set.weights ? numbers(set.weights) : undefined;
+  const weights = set.kind === "l1" && set.weights ? flatNumbers(set.weights) : undefined;
   const worth = onArrival
     ? (row: number, s: number): number => arrival(step, row, s) + discount * values[s]!
     : (_: number, s: number): number => values[s]!;
@@ -284,8 +285,8 @@ export function stateProblems(
   step: number,
 ) {
   const { numStates, numActions, onArrival, reward, arrival } = rows;
-  const weights = set.weights ? numbers(set.weights) : undefined;
-  const budgets = typeof set.radius === "number" ? undefined : numbers(set.radius);
+  const weights = set.weights ? flatNumbers(set.weights) : undefined;
+  const budgets = typeof set.radius === "number" ? undefined : flatNumbers(set.radius);
   const [p, z] = [
     new Float64Array(numActions * numStates),
     new Float64Array(numActions * numStates),

@@ -11,9 +11,10 @@ import {
   recordWith,
   check,
   wholeNumber,
+  flatNumbers,
 } from "@provably/core-tensor/internal";
 import { key, permutation } from "@provably/core-tensor/random";
-import { numbers, shaped } from "../internal/read.js";
+import { shaped } from "../internal/read.js";
 import { rowBounds } from "../uncertainty/bounds.js";
 import type { Nature } from "../uncertainty/mass.js";
 import { type UncertaintySet } from "../uncertainty/set.js";
@@ -281,7 +282,7 @@ function separateBounds(
     new Float64Array(numStates),
   ];
   const nature: Nature = { kernel: q, at: 0, dual: 0 };
-  const radii = typeof set.radius === "number" ? undefined : numbers(set.radius);
+  const radii = typeof set.radius === "number" ? undefined : flatNumbers(set.radius);
   const bounded = set.kind === "interval" && set.lower.size > count * numStates;
   return (s, floor, ceiling) => {
     let low = floor ? 0 : -Infinity;
@@ -324,7 +325,7 @@ function sharedBounds(
   const mixture = new Float64Array(numActions);
   const { budget, problem: solverState } = stateProblems(problem, after, step);
   const weights = set.weights
-    ? Array.from(numbers(set.weights))
+    ? Array.from(flatNumbers(set.weights))
     : new Array<number>(numActions).fill(1);
   return (s, floor, ceiling) => {
     for (let a = 0; a < numActions; a++)

@@ -12,10 +12,10 @@ import {
   numberIn,
   positiveNumber,
   wholeNumber,
+  flatNumbers,
 } from "@provably/core-tensor/internal";
 import { solve } from "@provably/core-tensor/linalg";
 import { startOf } from "../internal/distributions.js";
-import { numbers } from "../internal/read.js";
 import { totalVariation } from "../uncertainty/set.js";
 import {
   type Problem,
@@ -57,7 +57,7 @@ function solvePolicy(
       }
     }
   }
-  return numbers(solve(array(system, { shape: [n, n] }), array(right)));
+  return flatNumbers(solve(array(system, { shape: [n, n] }), array(right)));
 }
 
 /**
@@ -322,7 +322,7 @@ export function robustnessProfile(
   const weights = startOf(fn, start, numStates);
   return array<"float64">(
     Float64Array.from(radii, (radius) => {
-      const values = numbers(evaluate(fn, model, setOf(radius), policy, rest).values);
+      const values = flatNumbers(evaluate(fn, model, setOf(radius), policy, rest).values);
       return weights.reduce((sum, w, s) => sum + w * values[s]!, 0);
     }),
   );

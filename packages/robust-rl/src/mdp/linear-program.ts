@@ -6,10 +6,15 @@ import {
   array,
   transpose,
 } from "@provably/core-tensor";
-import { type Schema, anything, checkOptions, numberIn } from "@provably/core-tensor/internal";
+import {
+  type Schema,
+  anything,
+  checkOptions,
+  numberIn,
+  flatNumbers,
+} from "@provably/core-tensor/internal";
 import { solve } from "@provably/core-tensor/linalg";
 import { startOf } from "../internal/distributions.js";
-import { numbers } from "../internal/read.js";
 import { SolverError } from "../lp/error.js";
 import { solveLinearProgramHighs } from "../lp/highs.js";
 import { solveLinearProgram } from "../lp/program.js";
@@ -98,9 +103,9 @@ export async function linearProgrammingMdp(
   const { status, x, multipliers } =
     rows * n <= SMALL ? solveLinearProgram(program) : await solveLinearProgramHighs(program);
   if (status !== "optimal") throw new SolverError(`${fn}: the linear program came out ${status}`);
-  const occupancy = numbers(multipliers).map((y) => Math.max(0, -y));
+  const occupancy = flatNumbers(multipliers).map((y) => Math.max(0, -y));
   return {
-    values: array<"float64">(numbers(x).map((u) => u + lowest)),
+    values: array<"float64">(flatNumbers(x).map((u) => u + lowest)),
     occupancy: array<"float64">(occupancy, { shape: [n, numActions] }),
     policy: actionsOf(occupancy, numActions, [n]),
   };
@@ -139,7 +144,7 @@ export function occupancyMeasure(
       addRow(rows, 0, row, -discount * pi[row]!, flow, Math.floor(row / numActions) * n);
   for (let s = 0; s < n; s++) flow[s * n + s]! += 1;
   const system = transpose(array(flow, { shape: [n, n] }));
-  const visits = numbers(solve(system, array(first)));
+  const visits = flatNumbers(solve(system, array(first)));
   return array<"float64">(
     pi.map((share, row) => share * visits[Math.floor(row / numActions)]!),
     { shape: [n, numActions] },

@@ -15,8 +15,9 @@ import {
   optional,
   recordOf,
   recordWith,
+  flatNumbers,
 } from "@provably/core-tensor/internal";
-import { float64, numbers, placeOf } from "../internal/read.js";
+import { float64, placeOf } from "../internal/read.js";
 import { checkRows } from "../internal/distributions.js";
 
 /**
@@ -118,7 +119,7 @@ export function checkMdp(fn: string, model: Mdp): Mdp {
   const timed = (transitions as { readonly shape?: ArrayLike<number> }).shape?.length === 4;
   const again = readMdp(fn, {
     transitions,
-    rewards: rewardAxes === "entries" ? { entries: numbers(rewards) } : rewards,
+    rewards: rewardAxes === "entries" ? { entries: flatNumbers(rewards) } : rewards,
     axes: timed ? "HSAS" : "SAS",
     ...(rewardAxes === undefined || rewardAxes === "entries" ? {} : { rewardAxes }),
   });
@@ -211,7 +212,7 @@ function readDense(fn: string, given: ArrayInput, axes: MdpParts["axes"]): NdArr
     );
   }
   const transitions = order === "ASS" ? (transpose(read, [1, 0, 2]) as NdArray<"float64">) : read;
-  checkRows(fn, "transitions", numbers(read), read.shape.at(-1)!, read.shape.slice(0, -1));
+  checkRows(fn, "transitions", flatNumbers(read), read.shape.at(-1)!, read.shape.slice(0, -1));
   return transitions;
 }
 
@@ -270,7 +271,7 @@ function readRewards(
       `${fn}: rewards must have shape ${rewardAxes === undefined ? `[${S}], [${S}, ${A}], [${S}, ${A}, ${S}], [${h}, ${S}, ${A}] or [${h}, ${S}, ${A}, ${S}]` : `[${shapes[rewardAxes].join(", ")}]`}, got [${read.shape.join(", ")}]`,
     );
   }
-  checkFinite(fn, "rewards", numbers(read), read.shape);
+  checkFinite(fn, "rewards", flatNumbers(read), read.shape);
   return chosen === "ASS"
     ? { rewards: transpose(read, [1, 0, 2]) as NdArray<"float64">, rewardAxes: "SAS" }
     : { rewards: read, rewardAxes: chosen };

@@ -7,7 +7,8 @@ import {
   array,
   isNdArray,
 } from "@provably/core-tensor";
-import { float64, numbers } from "../internal/read.js";
+import { flatNumbers } from "@provably/core-tensor/internal";
+import { float64 } from "../internal/read.js";
 import type { Mdp } from "./model.js";
 
 /** Probabilities [S, A] of a policy that is given as actions [S] or as probabilities [S, A]. */
@@ -17,7 +18,7 @@ export function policyOf(
   { numStates, numActions }: Pick<Mdp, "numStates" | "numActions">,
 ): Float64Array {
   const x = float64(fn, "policy", policy);
-  const data = numbers(x);
+  const data = flatNumbers(x);
   if (x.shape.length === 1 && x.size === numStates) {
     const out = new Float64Array(numStates * numActions);
     data.forEach((a, s) => {
@@ -63,14 +64,14 @@ export function policySteps(
   const places = given.shape.join();
   // [H, S] and [S, A] may be the same: then only what is in them, or their type, tells
   const square = places === actions && places === `${numStates},${numActions}`;
-  if (square && !isInt32(policy) && ambiguous(numbers(given), numActions))
+  if (square && !isInt32(policy) && ambiguous(flatNumbers(given), numActions))
     throw new ShapeError(
       `${fn}: policy of shape [${given.shape.join(", ")}] may be actions [H, S] or probabilities [S, A]; give actions as an int32 array, or probabilities [${horizon}, ${numStates}, ${numActions}]`,
     );
   const timed =
     given.shape.length === 3 ||
     (places === actions &&
-      (!square || isInt32(policy) || !isStochastic(numbers(given), numActions)));
+      (!square || isInt32(policy) || !isStochastic(flatNumbers(given), numActions)));
   if (!timed) return new Array<Float64Array>(horizon).fill(policyOf(fn, given, model));
   if (given.shape[0] !== horizon)
     throw new ShapeError(
@@ -79,7 +80,7 @@ export function policySteps(
   const size = given.size / horizon;
   const shape = given.shape.slice(1);
   return Array.from({ length: horizon }, (_, h) =>
-    policyOf(fn, array(numbers(given).slice(h * size, (h + 1) * size), { shape }), model),
+    policyOf(fn, array(flatNumbers(given).slice(h * size, (h + 1) * size), { shape }), model),
   );
 }
 

@@ -1,6 +1,6 @@
 /** One reader of the rows and rewards of a process, whatever their storage. */
 import { DomainError } from "@provably/core-tensor";
-import { numbers } from "../internal/read.js";
+import { flatNumbers } from "@provably/core-tensor/internal";
 import { type Mdp, isSparse, onArrival } from "./model.js";
 
 /** The successors that each row lists: ascending, each once, all with mass. */
@@ -47,7 +47,7 @@ function makeRows(fn: string, model: Mdp): Rows {
   const sparse = isSparse(transitions);
   const timed = !sparse && transitions.shape.length === 4;
   const listed = sparse ? list(fn, model) : undefined;
-  const r = numbers(rewards);
+  const r = flatNumbers(rewards);
   const none = (): number => 0;
   const reward = {
     S: (_: number, row: number) => r[Math.floor(row / numActions)]!,
@@ -71,7 +71,7 @@ function makeRows(fn: string, model: Mdp): Rows {
     count,
     onArrival: onArrival(model),
     listed,
-    dense: sparse ? undefined : numbers(transitions),
+    dense: sparse ? undefined : flatNumbers(transitions),
     first: (step) => (timed ? step * count : 0),
     reward,
     arrival,
@@ -85,7 +85,7 @@ function list(
 ): Listed {
   if (!isSparse(transitions)) throw new DomainError(`${fn}: transitions must be sparse`);
   const { rowPointers, columns, probabilities } = transitions;
-  const entries = rewardAxes === "entries" ? numbers(rewards) : undefined;
+  const entries = rewardAxes === "entries" ? flatNumbers(rewards) : undefined;
   const rows = numStates * numActions;
   const pointers = new Int32Array(rows + 1);
   const outColumns = new Int32Array(columns.length);

@@ -1,7 +1,7 @@
 /** s-rectangular uncertainty: one L1 budget that nature shares out among the actions of a state. */
 import { type ArrayInput, DomainError, type NdArray } from "@provably/core-tensor";
-import { anything, checkOptions, show } from "@provably/core-tensor/internal";
-import { float64, numbers } from "../internal/read.js";
+import { anything, checkOptions, show, flatNumbers } from "@provably/core-tensor/internal";
+import { float64 } from "../internal/read.js";
 
 /**
  * The s-rectangular set $\lbrace(q_a)_a : \sum_a w_a \lVert q_a - p_a \rVert_1 \le \kappa_s\rbrace$. Nature sees the policy, not the action, so the best policy may
@@ -56,10 +56,10 @@ export function sRectangularL1(
   };
   const radius = typeof budget === "number" ? budget : float64("sRectangularL1", "budget", budget);
   if (typeof radius === "number") checkWeight("budget", radius, false);
-  else numbers(radius).forEach((x, i) => checkWeight(`budget[${i}]`, x, false));
+  else flatNumbers(radius).forEach((x, i) => checkWeight(`budget[${i}]`, x, false));
   if (given.weights === undefined) return { kind: "sRectangularL1", radius };
   const weights = float64("sRectangularL1", "weights", given.weights);
-  numbers(weights).forEach((x, i) => checkWeight(`weights[${i}]`, x, true));
+  flatNumbers(weights).forEach((x, i) => checkWeight(`weights[${i}]`, x, true));
   return { kind: "sRectangularL1", radius, weights };
 }
 

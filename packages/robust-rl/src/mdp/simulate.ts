@@ -9,11 +9,11 @@ import {
   numberInside,
   satisfying,
   wholeNumber,
+  flatNumbers,
 } from "@provably/core-tensor/internal";
 import { type RngKey, uniform } from "@provably/core-tensor/random";
 import { cumulativeRows, drawFrom } from "../game/sampling.js";
 import { startOf } from "../internal/distributions.js";
-import { numbers } from "../internal/read.js";
 import { checkHorizon } from "./bellman.js";
 import { type Mdp, checkMdp } from "./model.js";
 import { policySteps } from "./policy.js";
@@ -99,7 +99,7 @@ export function simulate(
     const from = listed.pointers[row]!;
     return listed.columns[from + drawFrom(sums, from, listed.pointers[row + 1]! - from, u)]!;
   };
-  const draws = numbers(uniform(key, [numEpisodes, 1 + 2 * numSteps], { dtype: "float64" }));
+  const draws = flatNumbers(uniform(key, [numEpisodes, 1 + 2 * numSteps], { dtype: "float64" }));
   const returns = new Float64Array(numEpisodes);
   for (let e = 0; e < numEpisodes; e++) {
     const at = e * (1 + 2 * numSteps);

@@ -8,9 +8,10 @@ import {
   checkOptions,
   nonNegativeNumber,
   recordWith,
+  flatNumbers,
 } from "@provably/core-tensor/internal";
 import { startOf } from "../internal/distributions.js";
-import { numbers, shaped } from "../internal/read.js";
+import { shaped } from "../internal/read.js";
 import { type LinearMdp, checkLinearMdp, solveLinear } from "./model.js";
 import type { DropResult } from "./result.js";
 
@@ -67,8 +68,8 @@ export function certifyOffline(
     result,
     recordWith({ policy: anything, values: anything }),
   );
-  const best = numbers(solveLinear(fn, model, radius, undefined).values);
-  const real = numbers(solveLinear(fn, model, radius, policy).values);
+  const best = flatNumbers(solveLinear(fn, model, radius, undefined).values);
+  const real = flatNumbers(solveLinear(fn, model, radius, policy).values);
   const claimed = shaped(fn, "result.values", values, [horizon + 1, numStates]);
   const loss = start.reduce((sum, p, s) => sum + p * (best[s]! - real[s]!), 0);
   let excess = -Infinity;

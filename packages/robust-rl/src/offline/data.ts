@@ -16,12 +16,13 @@ import {
   numberInside,
   optional,
   wholeNumber,
+  flatNumbers,
 } from "@provably/core-tensor/internal";
 import { type RngKey, foldIn, permutation, uniform } from "@provably/core-tensor/random";
 import { cumulativeRows, drawFrom } from "../game/sampling.js";
 import { checkRows } from "../internal/distributions.js";
 import { needOptions } from "../internal/options.js";
-import { float64, numbers, shaped } from "../internal/read.js";
+import { float64, shaped } from "../internal/read.js";
 import { type LinearMdp, checkLinearMdp } from "./model.js";
 
 /**
@@ -65,7 +66,7 @@ export function flattenData(
     const x = float64(fn, name, data[name]!);
     if (x.shape.length !== 2 || x.size === 0)
       throw new ShapeError(`${fn}: ${name} must have shape [H, K], got [${x.shape.join(", ")}]`);
-    numbers(x).forEach((value, i) => {
+    flatNumbers(x).forEach((value, i) => {
       if (
         limit > 0
           ? !(Number.isInteger(value) && value >= 0 && value < limit)
@@ -93,11 +94,11 @@ export function flattenData(
   return {
     horizon,
     episodes,
-    states: numbers(states),
-    actions: numbers(rest.actions),
-    rewards: numbers(rest.rewards),
-    nextStates: numbers(rest.nextStates),
-    kept: kept && numbers(kept),
+    states: flatNumbers(states),
+    actions: flatNumbers(rest.actions),
+    rewards: flatNumbers(rest.rewards),
+    nextStates: flatNumbers(rest.nextStates),
+    kept: kept && flatNumbers(kept),
   };
 }
 
@@ -160,13 +161,13 @@ export function collectOfflineData(
   };
   const start = distribution("start", given.start, [numStates]);
   const behaviour = distribution("policy", given.policy, [numStates, numActions]);
-  const [phi, theta] = [numbers(model.features), numbers(model.rewards)];
+  const [phi, theta] = [flatNumbers(model.features), flatNumbers(model.rewards)];
   const features = cumulativeRows(phi, dimension);
-  const factors = cumulativeRows(numbers(model.factors), numStates);
-  const draws = numbers(
+  const factors = cumulativeRows(flatNumbers(model.factors), numStates);
+  const draws = flatNumbers(
     uniform(foldIn(key, "draws"), [horizon, episodes, 3], { dtype: "float64" }),
   );
-  const first = numbers(uniform(foldIn(key, "start"), [episodes], { dtype: "float64" }));
+  const first = flatNumbers(uniform(foldIn(key, "start"), [episodes], { dtype: "float64" }));
   const size = horizon * episodes;
   const [states, actions, nextStates] = [
     new Int32Array(size),

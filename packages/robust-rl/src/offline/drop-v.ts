@@ -1,8 +1,8 @@
 /** DROP with transitions weighted by variance. */
 import { type ArrayInput, type NdArray, ShapeError, array } from "@provably/core-tensor";
+import { flatNumbers } from "@provably/core-tensor/internal";
 import { inv } from "@provably/core-tensor/linalg";
 import { needOptions } from "../internal/options.js";
-import { numbers } from "../internal/read.js";
 import type { FlatData, OfflineData } from "./data.js";
 import { pessimistic } from "./drop.js";
 import { checkFeatures } from "./model.js";
@@ -81,7 +81,7 @@ export function dropV(
     pessimism: firstPessimism,
   };
   const first = pessimistic(fn, varianceData, phi, firstOptions, false);
-  const variances = estimateVariances(other, phi, numbers(first.values), firstRidge, signal);
+  const variances = estimateVariances(other, phi, flatNumbers(first.values), firstRidge, signal);
   const factor = pessimismOf(
     pessimism,
     d,
@@ -116,7 +116,7 @@ function estimateVariances(
 ): Float64Array {
   const [numStates, numActions, d] = features.shape as readonly [number, number, number];
   const { horizon, episodes, states, actions, nextStates, kept } = data;
-  const phi = numbers(features);
+  const phi = flatNumbers(features);
   const out = new Float64Array(horizon * numStates * numActions);
   for (let h = 0; h < horizon; h++) {
     const gram = new Float64Array(d * d);
@@ -134,7 +134,7 @@ function estimateVariances(
         for (let j = 0; j < d; j++) gram[i * d + j]! += phi[row + i]! * phi[row + j]!;
       }
     }
-    const inverse = numbers(inv(array(gram, { shape: [d, d] })));
+    const inverse = flatNumbers(inv(array(gram, { shape: [d, d] })));
     const times = (b: Float64Array): Float64Array =>
       Float64Array.from({ length: d }, (_, i) =>
         b.reduce((sum, x, j) => sum + inverse[i * d + j]! * x, 0),

@@ -14,11 +14,12 @@ import {
   recordOf,
   recordWith,
   satisfying,
+  flatNumbers,
 } from "@provably/core-tensor/internal";
 import { actionsOf } from "../mdp/policy.js";
 import { totalVariation } from "../uncertainty/set.js";
 import { checkRows } from "../internal/distributions.js";
-import { float64, numbers, shaped } from "../internal/read.js";
+import { float64, shaped } from "../internal/read.js";
 import { sortValues } from "../uncertainty/mass.js";
 import { worstCaseOf } from "../uncertainty/worst-case.js";
 
@@ -74,7 +75,7 @@ export function checkFeatures(
     throw new ShapeError(
       `${fn}: features must have shape [S, A, d], got [${features.shape.join(", ")}]`,
     );
-  checkRows(fn, "features", numbers(features), dimension!, [numStates!, numActions!]);
+  checkRows(fn, "features", flatNumbers(features), dimension!, [numStates!, numActions!]);
   return { features, numStates: numStates!, numActions: numActions!, dimension: dimension! };
 }
 
@@ -132,7 +133,7 @@ export function linearMdp(model: LinearMdpParts | LinearMdp): LinearMdp {
     throw new ShapeError(
       `linearMdp: rewards must have shape [${horizon}, ${dimension}], got [${rewards.shape.join(", ")}]`,
     );
-  checkRows("linearMdp", "factors", numbers(factors), numStates, [horizon, dimension]);
+  checkRows("linearMdp", "factors", flatNumbers(factors), numStates, [horizon, dimension]);
   return { numStates, numActions, horizon, dimension, features, factors, rewards };
 }
 
@@ -173,9 +174,9 @@ export function solveLinear(
       );
   });
   const [phi, mu, theta] = [
-    numbers(model.features),
-    numbers(model.factors),
-    numbers(model.rewards),
+    flatNumbers(model.features),
+    flatNumbers(model.factors),
+    flatNumbers(model.rewards),
   ];
   const values = new Float64Array((horizon + 1) * numStates);
   const q = new Float64Array(horizon * numStates * numActions);

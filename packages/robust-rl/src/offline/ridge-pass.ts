@@ -13,11 +13,12 @@ import {
   optional,
   positiveNumber,
   satisfying,
+  flatNumbers,
 } from "@provably/core-tensor/internal";
 import { inv } from "@provably/core-tensor/linalg";
 import { actionsOf } from "../mdp/policy.js";
 import { startOf } from "../internal/distributions.js";
-import { numbers, shaped } from "../internal/read.js";
+import { shaped } from "../internal/read.js";
 import { factorWorstCases } from "./clip.js";
 import { type FlatData, type OfflineData, flattenData } from "./data.js";
 import type { DropOptions, DropResult, Pessimism } from "./result.js";
@@ -47,7 +48,7 @@ export function pass(
 ) {
   const [numStates, numActions, d] = features.shape as readonly [number, number, number];
   const { horizon, episodes, states, actions, rewards, nextStates, kept } = data;
-  const phi = numbers(features);
+  const phi = flatNumbers(features);
   const rows = numStates * numActions;
   const values = new Float64Array((horizon + 1) * numStates);
   const [q, uncut, penalty] = [
@@ -82,7 +83,7 @@ export function pass(
         for (let j = 0; j < d; j++) gram[i * d + j]! += f * phi[row * d + j]!;
       }
     }
-    const inverse = numbers(inv(array(gram, { shape: [d, d] })));
+    const inverse = flatNumbers(inv(array(gram, { shape: [d, d] })));
     const next = values.subarray((h + 1) * numStates, (h + 2) * numStates);
     const order = Int32Array.from(next, (_, s) => s).sort((a, b) => next[a]! - next[b]! || a - b);
     const { weights, levels: clips } = factorWorstCases(

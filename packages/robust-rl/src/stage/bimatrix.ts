@@ -13,8 +13,9 @@ import {
   nonNegativeNumber,
   oneOf,
   wholeNumber,
+  flatNumbers,
 } from "@provably/core-tensor/internal";
-import { float64, numbers } from "../internal/read.js";
+import { float64 } from "../internal/read.js";
 import { nashCertificate } from "./certificate.js";
 import { lemkeHowson } from "./lemke-howson.js";
 import {
@@ -210,7 +211,7 @@ export function bimatrixNash(
     }),
     degenerate,
     certificate: nashCertificate(
-      [numbers(left), numbers(right)],
+      [flatNumbers(left), flatNumbers(right)],
       left.shape,
       equilibria,
       tolerance,

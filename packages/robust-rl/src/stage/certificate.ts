@@ -7,8 +7,9 @@ import {
   check,
   checkOptions,
   nonNegativeNumber,
+  flatNumbers,
 } from "@provably/core-tensor/internal";
-import { float64, largest, numbers } from "../internal/read.js";
+import { float64, largest } from "../internal/read.js";
 import { finitePayoffs } from "./payoffs.js";
 import { integers, ratio } from "./rational.js";
 
@@ -137,7 +138,7 @@ export function certifyNash(
       throw new ShapeError(
         `${fn}: strategies[${i}] must have shape [${actions[i]}], got [${s.shape.join(", ")}]`,
       );
-    const p = numbers(s);
+    const p = flatNumbers(s);
     const total = p.reduce((a, b) => a + b, 0);
     if (!p.every((x) => x >= 0) || !(Math.abs(total - 1) <= 1e-8))
       throw new DomainError(

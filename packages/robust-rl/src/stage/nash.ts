@@ -172,15 +172,15 @@ export interface NashOptions {
   /** Largest regret of a player as a share of that player's range of payoffs; default 1e-9. */
   readonly tolerance?: number;
   /** Starting points for each choice of supports; default 4. */
-  readonly starts?: number;
+  readonly numStarts?: number;
   /** Stop after that many equilibria; default none. */
-  readonly limit?: number;
+  readonly maxEquilibria?: number;
 }
 
 const OPTIONS: Schema<NashOptions> = {
   tolerance: nonNegativeNumber,
-  starts: wholeNumber(),
-  limit: satisfying<number>("≥ 1", (x) => typeof x === "number" && x >= 1),
+  numStarts: wholeNumber(),
+  maxEquilibria: satisfying<number>("≥ 1", (x) => typeof x === "number" && x >= 1),
 };
 
 /**
@@ -219,12 +219,12 @@ const MOST_CHOICES = 1e6;
 export function searchNash(
   fn: string,
   game: Game,
-  { tolerance = 1e-9, starts = 4, limit = Infinity }: NashOptions = {},
+  { tolerance = 1e-9, numStarts = 4, maxEquilibria = Infinity }: NashOptions = {},
 ): Float64Array[][] {
   const tried = game.actions.reduce((product, count) => product * (2 ** count - 1), 1);
-  if (tried > MOST_CHOICES && limit === Infinity)
+  if (tried > MOST_CHOICES && maxEquilibria === Infinity)
     throw new DomainError(
-      `${fn}: a game of ${game.actions.join(" × ")} actions has ${tried} choices of supports, more than a million; ${game.players === 2 ? "use bimatrixNash" : "give a limit"}`,
+      `${fn}: a game of ${game.actions.join(" × ")} actions has ${tried} choices of supports, more than a million; ${game.players === 2 ? "use bimatrixNash" : "give maxEquilibria"}`,
     );
   const dominated = game.actions.map((_, i) => new Set(dominatedActions(game, i)));
   const choices = game.actions.map((count, i) =>
@@ -232,13 +232,13 @@ export function searchNash(
   );
   const found: Float64Array[][] = [];
   const visit = (supports: number[][]): void => {
-    if (found.length >= limit) return;
+    if (found.length >= maxEquilibria) return;
     if (supports.length < game.players) {
       for (const support of choices[supports.length]!) visit([...supports, support]);
       return;
     }
     const pure = supports.every((s) => s.length === 1);
-    for (let start = 0; start < (pure ? 1 : starts) && found.length < limit; start++) {
+    for (let start = 0; start < (pure ? 1 : numStarts) && found.length < maxEquilibria; start++) {
       // Deterministic starts, spread over the faces.
       const begin = supports.map((support, i) => {
         const s = new Float64Array(game.actions[i]!);

@@ -6,8 +6,8 @@ import {
   ShapeError,
   array,
 } from "@provably/core-tensor";
-import { show } from "@provably/core-tensor/internal";
-import { float64, largest, numbers, placeOf, shaped, smallest } from "../internal/read.js";
+import { show, flatNumbers } from "@provably/core-tensor/internal";
+import { float64, largest, placeOf, shaped, smallest } from "../internal/read.js";
 
 /** A checked game: payoff of player i at joint action a is `payoffs[i * joint + a]`. */
 export interface Game {
@@ -34,7 +34,7 @@ export function gameOf(fn: string, input: ArrayInput): Game {
 
 /** The numbers of payoffs, all finite. */
 export function finitePayoffs(fn: string, name: string, u: NdArray): Float64Array {
-  const payoffs = numbers(u);
+  const payoffs = flatNumbers(u);
   payoffs.forEach((x, i) => {
     if (!Number.isFinite(x))
       throw new DomainError(

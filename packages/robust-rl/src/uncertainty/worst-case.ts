@@ -6,9 +6,9 @@ import {
   ShapeError,
   array,
 } from "@provably/core-tensor";
-import { show } from "@provably/core-tensor/internal";
+import { show, flatNumbers } from "@provably/core-tensor/internal";
 import { checkRows } from "../internal/distributions.js";
-import { float64, numbers, placeOf } from "../internal/read.js";
+import { float64, placeOf } from "../internal/read.js";
 import { chiSquareCase, kullbackLeiblerCase } from "./divergence.js";
 import { l2Case } from "./l2.js";
 import {
@@ -38,7 +38,8 @@ export function worstCaseOf(
     case "totalVariation":
       return totalVariationCase(sorted, set.support);
     case "l1": {
-      if (set.weights) return weightedL1Case(sorted, weights ?? numbers(set.weights), set.support);
+      if (set.weights)
+        return weightedL1Case(sorted, weights ?? flatNumbers(set.weights), set.support);
       const half = totalVariationCase(sorted, set.support);
       return (p, at, radius, nature) => half(p, at, radius / 2, nature);
     }
@@ -51,7 +52,7 @@ export function worstCaseOf(
     case "chiSquare":
       return chiSquareCase(sorted);
     case "wasserstein": {
-      const cost = numbers(set.cost);
+      const cost = flatNumbers(set.cost);
       return wassersteinCase(
         sorted,
         set.order === 1 ? cost : cost.map((c) => c ** set.order),
@@ -63,7 +64,7 @@ export function worstCaseOf(
     case "cvar":
       return cvarCase(sorted);
     case "interval":
-      return intervalCase(sorted, numbers(set.lower), numbers(set.upper));
+      return intervalCase(sorted, flatNumbers(set.lower), flatNumbers(set.upper));
   }
 }
 
@@ -74,7 +75,7 @@ export function radiusOf(
   rows: number,
 ): (row: number) => number {
   if (typeof radius === "number") return () => radius;
-  const radii = numbers(radius);
+  const radii = flatNumbers(radius);
   if (radii.length !== rows)
     throw new ShapeError(
       `${fn}: the set has ${radii.length} radii (shape [${radius.shape.join(", ")}]), the kernel has ${rows} rows`,
@@ -195,14 +196,14 @@ function batch(fn: string, p: NdArray, v: ArrayInput, set: UncertaintySet, sign:
     throw new ShapeError(
       `${fn}: v must be a vector as long as the last axis of p, got shapes [${target.shape.join(", ")}] and [${p.shape.join(", ")}]`,
     );
-  const nominal = numbers(p);
+  const nominal = flatNumbers(p);
   const leading = p.shape.slice(0, -1);
   const rows = nominal.length / n;
   checkRows(fn, "p", nominal, n, leading);
-  checkValues(fn, numbers(target));
+  checkValues(fn, flatNumbers(target));
   checkSetSize(fn, checkSet(fn, set), n, rows);
   const radius = radiusOf(fn, set, rows);
-  const worst = worstCaseOf(set, sortValues(numbers(target).map((x) => sign * x)));
+  const worst = worstCaseOf(set, sortValues(flatNumbers(target).map((x) => sign * x)));
   const values = new Float64Array(rows);
   const duals = new Float64Array(rows);
   const nature: Nature = { kernel: new Float64Array(nominal.length), at: 0, dual: 0 };
@@ -260,7 +261,7 @@ export function worstCaseBatch(
 export function normalize(p: ArrayInput): NdArray<"float64"> {
   const x = float64("normalize", "p", p);
   const n = x.shape[x.shape.length - 1] ?? 0;
-  const data = Float64Array.from(numbers(x));
+  const data = Float64Array.from(flatNumbers(x));
   for (let at = 0; at < data.length; at += n) {
     const row = data.subarray(at, at + n);
     let sum = 0;
