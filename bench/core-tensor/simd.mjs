@@ -141,7 +141,7 @@ for (const [label, Kind] of Object.entries(KINDS)) {
     const cases = {
       softmax: () => simd.softmaxRows(x, rows, cols),
       logSoftmax: () => simd.logSoftmaxRows(x, rows, cols),
-      logsumexp: () => simd.logsumexpRows(x, rows, cols),
+      logSumExp: () => simd.logSumExpRows(x, rows, cols),
       sumRows: () => simd.reduceRows("sum", x, rows, cols),
       sumColumns: () => simd.reduceColumns("sum", x, 1, rows, cols),
       maxRows: () => simd.reduceRows("max", x, rows, cols),

@@ -1,5 +1,5 @@
 // Checks every program against eager evaluation on the CPU and times it; runs in Node and in a page alike.
-import { abs, add, array, astype, item, max, sub } from "@provably/core-tensor";
+import { abs, add, array, asType, item, max, sub } from "@provably/core-tensor";
 import { compile, explain } from "@provably/core-tensor/compile";
 import { programs } from "./programs.mjs";
 
@@ -22,7 +22,7 @@ async function timed(call) {
 
 /** Largest difference, relative to the largest element. */
 const distance = (got, want) =>
-  item(max(abs(sub(astype(got, "float64"), want)))) / (item(max(abs(want))) || 1);
+  item(max(abs(sub(asType(got, "float64"), want)))) / (item(max(abs(want))) || 1);
 
 /**
  * What `device` makes of the programs of this size ("small" or "full"): times in milliseconds with inputs copied in and results out (`ms`)
@@ -47,7 +47,7 @@ export async function measure(
       const start = performance.now();
       const got = await compiled(...args);
       result.firstMs = performance.now() - start;
-      const want = f(...args.map((x) => (x.dtype === "float32" ? astype(x, "float64") : x)));
+      const want = f(...args.map((x) => (x.dtype === "float32" ? asType(x, "float64") : x)));
       result.error = distance(got, want);
       result.cpuError = distance(f(...args), want);
       result.kernels = Number(/(\d+) kernels/.exec(explain(compiled))?.[1]);

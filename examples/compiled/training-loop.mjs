@@ -4,7 +4,7 @@ import {
   add,
   array,
   argmax,
-  astype,
+  asType,
   crossEntropy,
   equal,
   item,
@@ -63,7 +63,7 @@ export async function train(device, { points = 400, hidden = 64, numSteps = 300 
     losses.push(item(result.value));
   }
   const right = equal(argmax(logits(params, data.x), { axis: 1 }), data.y);
-  return { ms: performance.now() - start, losses, accuracy: item(mean(astype(right, "float32"))) };
+  return { ms: performance.now() - start, losses, accuracy: item(mean(asType(right, "float32"))) };
 }
 
 await whenStarted(import.meta.url, async (device, name) => {

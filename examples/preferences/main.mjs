@@ -4,7 +4,7 @@
 import { readFileSync } from "node:fs";
 import {
   array,
-  astype,
+  asType,
   item,
   stopGradient,
   take,
@@ -41,7 +41,7 @@ const config = modelConfig(JSON.parse(readFileSync(new URL("config.json", folder
 const tokenizer = await loadTokenizer(folder);
 const stored = decodeSafetensors(readFileSync(new URL("model.safetensors", folder)));
 const reference = Object.fromEntries(
-  Object.entries(stored.tensors).map(([name, x]) => [name, astype(x, "float32")]),
+  Object.entries(stored.tensors).map(([name, x]) => [name, asType(x, "float32")]),
 );
 
 const tokens = (rows) =>

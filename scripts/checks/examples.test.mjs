@@ -1,6 +1,6 @@
 // The parts of the examples that numbers from elsewhere can vouch for.
 import { readFileSync } from "node:fs";
-import { array, astype } from "@provably/core-tensor";
+import { array, asType } from "@provably/core-tensor";
 import { decodeSafetensors } from "@provably/core-tensor/io";
 import { foldIn, key, uniform } from "@provably/core-tensor/random";
 import { sequenceLogProbs } from "@provably/rlhf-vpo";
@@ -17,7 +17,7 @@ describe("preferences example", () => {
     const config = modelConfig(JSON.parse(readFileSync(new URL("config.json", folder), "utf8")));
     const { tensors } = decodeSafetensors(readFileSync(new URL("model.safetensors", folder)));
     const params = Object.fromEntries(
-      Object.entries(tensors).map(([name, x]) => [name, astype(x, "float32")]),
+      Object.entries(tensors).map(([name, x]) => [name, asType(x, "float32")]),
     );
     const ids = [
       0, 39, 273, 281, 274, 1811, 25, 199, 314, 1285, 793, 341, 340, 713, 12, 270, 419, 12, 372,

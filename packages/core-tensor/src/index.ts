@@ -21,7 +21,7 @@ export { formatArray } from "./array/print.js";
 export {
   arange,
   array,
-  astype,
+  asType,
   eye,
   full,
   item,
@@ -50,7 +50,7 @@ export {
   sub,
 } from "./ops/arithmetic.js";
 export { clip, maximum, minimum } from "./ops/bounds.js";
-export { exp, expm1, hypot, log, log1p, logaddexp, pow, rsqrt, sqrt } from "./ops/exponential.js";
+export { exp, expm1, hypot, log, log1p, logAddExp, pow, rsqrt, sqrt } from "./ops/exponential.js";
 export {
   acos,
   acosh,
@@ -110,8 +110,8 @@ export { all, any, prod, sum, type ReduceOptions } from "./ops/reduce.js";
 export { argmax, argmin, max, min, type ArgOptions } from "./ops/extremum.js";
 export { mean, std, variance, type VarianceOptions } from "./ops/moments.js";
 export { norm, type NormOptions } from "./ops/norm.js";
-export { logSoftmax, logsumexp, softmax, type SoftmaxOptions } from "./ops/softmax.js";
-export { cumprod, cumsum, logcumsumexp } from "./ops/cumulative.js";
+export { logSoftmax, logSumExp, softmax, type SoftmaxOptions } from "./ops/softmax.js";
+export { cumprod, cumsum, logCumsumExp } from "./ops/cumulative.js";
 
 // shape
 export { broadcastTo } from "./ops/broadcast.js";

@@ -208,7 +208,7 @@ describe("arguments of the wrong kind", () => {
     ],
     [
       "tolerances that are text",
-      () => allClose(x, x, { relative: any("a") }),
+      () => allClose(x, x, { relativeTolerance: any("a") }),
       /allClose: relative/,
     ],
     ["ends that are not finite", () => linspace(NaN, 1, 3), /linspace: start/],

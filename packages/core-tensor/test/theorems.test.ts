@@ -6,7 +6,7 @@ import {
   grad,
   item,
   jvp,
-  logsumexp,
+  logSumExp,
   matmul,
   mul,
   sub,
@@ -123,7 +123,7 @@ it("the logarithm of a sum of exponentials is accurate wherever the terms lie", 
       // the same sum without the shift, whose terms are of moderate size
       const peak = x.reduce((a, b) => Math.max(a, b), -Infinity);
       const exact = peak + shift + Math.log(x.reduce((s, v) => s + Math.exp(v - peak), 0));
-      worst = Math.max(worst, Math.abs(item(logsumexp(array(x.map((v) => v + shift)))) - exact) / (UNIT.float64 * (Math.abs(exact) + 1))); // prettier-ignore
+      worst = Math.max(worst, Math.abs(item(logSumExp(array(x.map((v) => v + shift)))) - exact) / (UNIT.float64 * (Math.abs(exact) + 1))); // prettier-ignore
     }
   expect(worst).toBeLessThan(4);
   task.meta.claim = {

@@ -6,7 +6,7 @@ import {
   ShapeError,
   add,
   array,
-  astype,
+  asType,
   div,
   mul,
   reshape,
@@ -109,7 +109,7 @@ export function logLikelihood(
     numSteps = 50,
     lambdaMin = Math.max(-6, trainedLambdas(checkModel("logLikelihood", model))[0]),
   } = checkOptions<LikelihoodOptions>("logLikelihood", options, OPTIONS);
-  const points = astype(x, "float64");
+  const points = asType(x, "float64");
   if (points.shape.length < 2)
     throw new ShapeError(`logLikelihood: x must be [n, …], got [${points.shape.join(", ")}]`);
   const { alpha, sigma } = checkLevel("logLikelihood", level);

@@ -131,7 +131,10 @@ describe.each(everyBaseline)("%s", (name, baseline) => {
   it("takes one measurement for each point", () => {
     const each = baseline(forward, tile(f64([y]), [3, 1]), prior, { numSamples: 3 });
     expect(
-      allClose(each.samples, slice(whole.samples, [0], [3]), { relative: 1e-8, absolute: 1e-8 }),
+      allClose(each.samples, slice(whole.samples, [0], [3]), {
+        relativeTolerance: 1e-8,
+        absoluteTolerance: 1e-8,
+      }),
     ).toBe(true);
   });
 

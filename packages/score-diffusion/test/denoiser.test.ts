@@ -48,11 +48,17 @@ describe("denoised", () => {
         denoised(model, x, level),
         denoised(differentiated(model), x, level),
       ];
-      expect(allClose(closed.clean, automatic.clean, { relative: 1e-12, absolute: 1e-12 })).toBe(
-        true,
-      );
       expect(
-        allClose(closed.pullback(v), automatic.pullback(v), { relative: 1e-9, absolute: 1e-9 }),
+        allClose(closed.clean, automatic.clean, {
+          relativeTolerance: 1e-12,
+          absoluteTolerance: 1e-12,
+        }),
+      ).toBe(true);
+      expect(
+        allClose(closed.pullback(v), automatic.pullback(v), {
+          relativeTolerance: 1e-9,
+          absoluteTolerance: 1e-9,
+        }),
       ).toBe(true);
     }
   });
@@ -66,11 +72,17 @@ describe("denoised", () => {
         evaluate: (p, at) => convertPrediction(mixture.evaluate(p, at), "score", prediction, p, at),
       };
       const [expected, actual] = [denoised(mixture, x, level), denoised(model, x, level)];
-      expect(allClose(actual.clean, expected.clean, { relative: 1e-10, absolute: 1e-10 })).toBe(
-        true,
-      );
       expect(
-        allClose(actual.pullback(v), expected.pullback(v), { relative: 1e-10, absolute: 1e-10 }),
+        allClose(actual.clean, expected.clean, {
+          relativeTolerance: 1e-10,
+          absoluteTolerance: 1e-10,
+        }),
+      ).toBe(true);
+      expect(
+        allClose(actual.pullback(v), expected.pullback(v), {
+          relativeTolerance: 1e-10,
+          absoluteTolerance: 1e-10,
+        }),
       ).toBe(true);
     },
   );

@@ -70,7 +70,7 @@ describe.each(linear)("%s", (_, operator) => {
     const { normalFunction } = operator;
     if (normalFunction === undefined) return;
     const close = (a: NdArray, b: NdArray): boolean =>
-      allClose(a, b, { relative: 1e-9, absolute: 1e-9 });
+      allClose(a, b, { relativeTolerance: 1e-9, absoluteTolerance: 1e-9 });
     expect(
       close(
         normalFunction((v) => v, x),
@@ -135,7 +135,12 @@ describe.each(models)("likelihood of %s", (_, model) => {
 
   it("has the score that automatic differentiation gives", () => {
     const automatic = grad((p: NdArray) => sum(likelihood.logLikelihood(p)))(x);
-    expect(allClose(likelihood.score(x), automatic, { relative: 1e-8, absolute: 1e-8 })).toBe(true);
+    expect(
+      allClose(likelihood.score(x), automatic, {
+        relativeTolerance: 1e-8,
+        absoluteTolerance: 1e-8,
+      }),
+    ).toBe(true);
   });
 
   it("takes one measurement for all points, or one for each", () => {

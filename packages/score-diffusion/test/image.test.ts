@@ -22,8 +22,8 @@ describe("PNG", () => {
       // half of 2/255, and the rounding of float32
       expect(
         allClose([...toTypedArray(back)], [...toTypedArray(image)], {
-          relative: 0,
-          absolute: 1 / 255 + 1e-6,
+          relativeTolerance: 0,
+          absoluteTolerance: 1 / 255 + 1e-6,
         }),
       ).toBe(true);
     },

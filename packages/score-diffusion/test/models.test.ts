@@ -51,7 +51,7 @@ const later = ({ prediction, evaluate }: Model): AsyncModel => ({
   evaluate: (...args) => Promise.resolve(evaluate(...args)),
 });
 const near = (a: NdArray, b: NdArray, relative = 1e-10): boolean =>
-  allClose(a, b, { relative, absolute: relative });
+  allClose(a, b, { relativeTolerance: relative, absoluteTolerance: relative });
 
 describe("gaussian", () => {
   it("has the score of its formula, at every level", () => {

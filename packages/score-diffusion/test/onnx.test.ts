@@ -98,8 +98,8 @@ describe("onnxModel", () => {
     // float32 rounds the noise by 6e-8 of a few units, and the way from λ = −5 multiplies by 1/α = 148
     expect(
       allClose(samples, sample(ddim(), law, key(1), options).samples, {
-        relative: 0,
-        absolute: 1e-4,
+        relativeTolerance: 0,
+        absoluteTolerance: 1e-4,
       }),
     ).toBe(true);
   });
@@ -112,14 +112,18 @@ describe("onnxModel", () => {
     const steps = await loadOnnxModel(bytesOfModel, { runtime, trainedOn });
     // counted from 0
     const level = levelAt(schedule, 5);
-    expect(allClose(await steps.evaluate(x, level), mul(4, x), { relative: 1e-6 })).toBe(true);
+    expect(allClose(await steps.evaluate(x, level), mul(4, x), { relativeTolerance: 1e-6 })).toBe(
+      true,
+    );
     // with n = w = 3 a time for each row broadcasts along rows of the last axis
     const perRow = await loadOnnxModel(bytesOfModel, {
       runtime,
       timePerRow: true,
       trainedOn: { schedule, firstStep: 1 },
     });
-    expect(allClose(await perRow.evaluate(x, level), mul(5, x), { relative: 1e-6 })).toBe(true);
+    expect(allClose(await perRow.evaluate(x, level), mul(5, x), { relativeTolerance: 1e-6 })).toBe(
+      true,
+    );
   });
 
   it("asks for the training of a network that takes a time, before the first call", async () => {

@@ -149,8 +149,8 @@ describe("golden empirical scores", () => {
       // logits of size α‖x‖‖x_i‖/σ² ≈ 18/σ² carry 6e-8 of themselves; a softmax of them, times points of size 3
       expect(
         allClose(single!, double!, {
-          relative: 0,
-          absolute: 3 * (1e-6 + (18 * 1e-7) / sigma ** 2),
+          relativeTolerance: 0,
+          absoluteTolerance: 3 * (1e-6 + (18 * 1e-7) / sigma ** 2),
         }),
       ).toBe(true);
     }

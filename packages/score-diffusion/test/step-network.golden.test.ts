@@ -3,7 +3,7 @@ import {
   type NdArray,
   add,
   array,
-  astype,
+  asType,
   matmul,
   slice,
   square,
@@ -268,11 +268,11 @@ function expectLaw(samples: NdArray, { mean, cov }: Law, n: number): void {
   const { mean: means, covariance } = sampleMoments(samples);
   for (const i of [0, 1]) {
     const spread = 5 * Math.sqrt(cov[i]![i]! / n);
-    expect(Math.abs(astype(means, "float64").get(i) - mean[i]!)).toBeLessThan(spread + 0.03);
+    expect(Math.abs(asType(means, "float64").get(i) - mean[i]!)).toBeLessThan(spread + 0.03);
     for (const j of [0, 1]) {
       const value = cov[i]![j]!;
       const scatter = 5 * Math.sqrt((2 * cov[i]![i]! * cov[j]![j]!) / n);
-      expect(Math.abs(astype(covariance, "float64").get(i, j) - value)).toBeLessThan(
+      expect(Math.abs(asType(covariance, "float64").get(i, j) - value)).toBeLessThan(
         0.15 * Math.abs(value) + 0.02 + scatter,
       );
     }

@@ -207,7 +207,9 @@ describe("trainScore", () => {
       batchSize: 64,
       weight: "snr",
     });
-    expect(allClose(average, mean(data, { axis: 0 }), { relative: 0, absolute: 0.15 })).toBe(true);
+    expect(
+      allClose(average, mean(data, { axis: 0 }), { relativeTolerance: 0, absoluteTolerance: 0.15 }),
+    ).toBe(true);
   });
 
   it("names what it cannot use", () => {
@@ -249,9 +251,12 @@ describe("networks as models", () => {
       };
       const model = networkModel(network, zeros([1]));
       const expected = convertPrediction(law.evaluate(x, level), "score", prediction, x, level);
-      expect(allClose(model.evaluate(x, level), expected, { relative: 1e-9, absolute: 1e-9 })).toBe(
-        true,
-      );
+      expect(
+        allClose(model.evaluate(x, level), expected, {
+          relativeTolerance: 1e-9,
+          absoluteTolerance: 1e-9,
+        }),
+      ).toBe(true);
     }
   });
 

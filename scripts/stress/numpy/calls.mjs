@@ -371,14 +371,14 @@ export const table = [
   ...["maximum", "minimum"].map((op) => binary(op, signless)),
   ...["div", "mod", "fmod"].map((op) => binary(op, ulps(1), FLOATS)),
   ...["pow", "hypot", "atan2"].map((op) => binary(op, ulps(4), FLOATS)),
-  binary("logaddexp", ulps(8, 1e-15), ["float64"]),
+  binary("logAddExp", ulps(8, 1e-15), ["float64"]),
   reduction("sum", summed(16)),
   reduction("prod", ulps(32), { dtypes: FLOATS }),
   reduction("mean", summed(16), { dtypes: FLOATS, empty: false }),
   ...["max", "min"].map((op) => reduction(op, signless, { empty: false })),
   ...["all", "any"].map((op) => reduction(op, equal)),
   ...["std", "variance"].map((op) => reduction(op, { scaled: 64, root: op === "std" }, { dtypes: FLOATS, empty: false, extra: (g) => ({ correction: g.pick(2) === 0 ? undefined : 0 }) })), // prettier-ignore
-  reduction("logsumexp", ulps(16, 1e-14), { dtypes: ["float64"], empty: false }),
+  reduction("logSumExp", ulps(16, 1e-14), { dtypes: ["float64"], empty: false }),
   reduction("norm", ulps(16), { dtypes: FLOATS }),
   ...["cumsum", "cumprod"].map((op) => shaped(op, (g, shape) => ({ attrs: { axis: shape.length - 1 }, call: (x) => core[op](x, { axis: shape.length - 1 }) }), op === "cumsum" ? { scaled: 16, tame: true } : { ulps: 32, tame: true }, ["float64"])), // prettier-ignore
   ...["argmax", "argmin"].map((op) => shaped(op, (g, shape) => { const axis = axisOf(g, shape.length); return { attrs: { axis }, call: (x) => core[op](x, { axis }) }; }, equal, ["float64", "float32", "int32"])), // prettier-ignore

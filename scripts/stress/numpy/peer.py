@@ -72,7 +72,7 @@ BINARY = {"add": np.add, "sub": np.subtract, "mul": np.multiply, "maximum": np.m
           "equal": np.equal, "notEqual": np.not_equal, "less": np.less, "lessEqual": np.less_equal, "greater": np.greater,
           "greaterEqual": np.greater_equal, "logicalAnd": np.logical_and, "logicalOr": np.logical_or}
 FLOAT_BINARY = {"div": np.divide, "mod": np.mod, "fmod": np.fmod, "pow": np.power, "hypot": np.hypot, "atan2": np.arctan2,
-                "logaddexp": np.logaddexp}
+                "logAddExp": np.logaddexp}
 COMPARE = {"equal", "notEqual", "less", "lessEqual", "greater", "greaterEqual"}
 
 
@@ -126,7 +126,7 @@ def evaluate(op, xs, attrs):
         return f(f64(x), axis=axis, keepdims=keep, ddof=attrs.get("correction", 0)), reduce_scale(np.square(f64(x)), attrs)
     if op in {"argmax", "argmin"}:
         return getattr(np, op)(x, axis=axis), None
-    if op == "logsumexp":
+    if op == "logSumExp":
         return np.logaddexp.reduce(f64(x), axis=axis, keepdims=keep), None
     if op == "norm":
         return np.sqrt(np.sum(np.square(f64(x)), axis=axis, keepdims=keep)), None

@@ -9,7 +9,7 @@
  * - Extents and types are numbers and names, known for every value; nothing depends on elements.
  * - A node whose primitive has `elementwise` computes each element of its one output from the elements of its inputs in the same
  *   place after broadcasting. Its `name` is the key into the executor's table of expressions, which lies in the executor's folder
- *   and is checked by a test against all elementwise primitives: an expression, or a reason for the fall-back. `astype` (attrs
+ *   and is checked by a test against all elementwise primitives: an expression, or a reason for the fall-back. `asType` (attrs
  *   `{ dtype }`) is elementwise too. Everything else is told apart by `primitive.name`, with the attributes its file in `ops` documents.
  * - Every node can be computed without being understood: `primitive.evaluate(inputs, attrs, outputs)` on arrays of any layout.
  *

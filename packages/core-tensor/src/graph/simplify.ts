@@ -47,7 +47,7 @@ function alias(node: Node, inputs: readonly Value[]): readonly Value[] | undefin
     x.dtype === out.dtype && sameShape(x.shape, out.shape) ? [x] : undefined;
   switch (node.primitive.name) {
     case "stopGradient":
-    case "astype":
+    case "asType":
     case "broadcastTo":
     case "reshape":
       return keeps(a!);

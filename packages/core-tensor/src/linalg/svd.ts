@@ -4,7 +4,7 @@ import type { NdArray } from "../array/ndarray.js";
 import { LinAlgError } from "../errors.js";
 import { add, div, mul, square, sub } from "../ops/arithmetic.js";
 import { equal, greater, where } from "../ops/comparison.js";
-import { astype } from "../ops/create.js";
+import { asType } from "../ops/create.js";
 import { matmul, matrixTranspose } from "../ops/matmul.js";
 import { sum } from "../ops/reduce.js";
 import { max, min } from "../ops/extremum.js";
@@ -189,7 +189,7 @@ export function matrixRank(a: ArrayInput, options: RankOptions = {}): NdArray {
   checkOptions("matrixRank", options, RANK);
   const x = toMatrix("matrixRank", a);
   return within("matrixRank", () =>
-    astype(sum(significant(x, svdvals(x), options), { axis: -1 }), "int32"),
+    asType(sum(significant(x, svdvals(x), options), { axis: -1 }), "int32"),
   );
 }
 

@@ -36,7 +36,7 @@ export function add(a: ArrayInput, b: ArrayInput): NdArray {
 const subPrimitive = elementwise({
   name: "sub",
   arity: 2,
-  refusesBool: "a and b must be numbers, got two bool arrays; use notEqual, or astype first",
+  refusesBool: "a and b must be numbers, got two bool arrays; use notEqual, or asType first",
   js: (a, b) => a - b,
   loop(out, from, to, a, p, da, b, q, db) {
     for (let i = from; i < to; i++, p += da, q += db) out[i] = a[p]! - b[q]!;
@@ -130,7 +130,7 @@ export function div(a: ArrayInput, b: ArrayInput): NdArray {
 const negPrimitive = elementwise({
   name: "neg",
   arity: 1,
-  refusesBool: "x must be numbers, got bool; use logicalNot, or astype first",
+  refusesBool: "x must be numbers, got bool; use logicalNot, or asType first",
   js: (x) => -x,
   loop(out, from, to, a, p, da) {
     for (let i = from; i < to; i++, p += da) out[i] = -a[p]!;

@@ -10,16 +10,20 @@ import { sameShape } from "../array/shape.js";
  */
 export interface CloseOptions {
   /** Allowed difference relative to `b`; default 1e-5. */
-  readonly relative?: number;
+  readonly relativeTolerance?: number;
   /** Allowed difference near zero; default 1e-8. */
-  readonly absolute?: number;
+  readonly absoluteTolerance?: number;
 }
 
 const notNegative = satisfying<number>("≥ 0", (x) => typeof x === "number" && x >= 0);
-const CLOSE: Schema<CloseOptions> = { relative: notNegative, absolute: notNegative };
+const CLOSE: Schema<CloseOptions> = {
+  relativeTolerance: notNegative,
+  absoluteTolerance: notNegative,
+};
 
 /**
- * Whether two arrays have the same shape and nearly the same elements: $|a - b| \le \text{absolute} + \text{relative} \cdot |b|$ everywhere.
+ * Whether two arrays have the same shape and nearly the same elements: $|a - b| \le \alpha + \rho\,|b|$ everywhere,
+ * with the absolute tolerance $\alpha$ and the relative tolerance $\rho$.
  *
  * NaN equals NaN and each infinity equals itself.
  *
@@ -37,7 +41,11 @@ const CLOSE: Schema<CloseOptions> = { relative: notNegative, absolute: notNegati
  * @category Arrays
  */
 export function allClose(a: ArrayInput, b: ArrayInput, options: CloseOptions = {}): boolean {
-  const { relative = 1e-5, absolute = 1e-8 } = checkOptions("allClose", options, CLOSE);
+  const { relativeTolerance = 1e-5, absoluteTolerance = 1e-8 } = checkOptions(
+    "allClose",
+    options,
+    CLOSE,
+  );
   const x = toConcrete("allClose", a, "a");
   const y = toConcrete("allClose", b, "b");
   if (!sameShape(x.shape, y.shape)) return false;
@@ -46,8 +54,8 @@ export function allClose(a: ArrayInput, b: ArrayInput, options: CloseOptions = {
   for (let i = 0; i < u.length; i++) {
     const [p, q] = [u[i]!, v[i]!];
     if (p === q || (Number.isNaN(p) && Number.isNaN(q))) continue;
-    if (!(Math.abs(p - q) <= absolute + relative * Math.abs(q)) || !Number.isFinite(p))
-      return false;
+    const allowed = absoluteTolerance + relativeTolerance * Math.abs(q);
+    if (!(Math.abs(p - q) <= allowed) || !Number.isFinite(p)) return false;
   }
   return true;
 }

@@ -292,21 +292,21 @@ export function eye<D extends DType = "float32">(
  * @throws {@link DTypeError} for an unknown type
  * @example
  * ```ts
- * import { array, astype } from "@provably/core-tensor";
+ * import { array, asType } from "@provably/core-tensor";
  *
- * astype(array([1, 2]), "float64").dtype; // => "float64"
+ * asType(array([1, 2]), "float64").dtype; // => "float64"
  * ```
  * @category Creation
  */
-export function astype<D extends DType>(x: ArrayInput, dtype: D): NdArray<D> {
-  checkDType("astype", dtype);
+export function asType<D extends DType>(x: ArrayInput, dtype: D): NdArray<D> {
+  checkDType("asType", dtype);
   // plain numbers are float64: read as float32 first, they would lose digits on the way
   const wide =
     typeof x === "number"
       ? scalar(x, "float64")
       : Array.isArray(x)
-        ? fromNested("astype", x, "x", "float64")
-        : toArray("astype", x);
+        ? fromNested("asType", x, "x", "float64")
+        : toArray("asType", x);
   return convert(wide, dtype) as NdArray<D>;
 }
 

@@ -9,7 +9,7 @@ import { type ArrayInput, toArray } from "../trace/input.js";
 import type { Primitive } from "../trace/primitive.js";
 import { mul } from "./arithmetic.js";
 import { productDType } from "./reduce.js";
-import { logaddexp } from "./exponential.js";
+import { logAddExp } from "./exponential.js";
 import type { AxisOptions } from "./join.js";
 import { flip, pad, sliceAxis } from "./slice.js";
 
@@ -113,14 +113,14 @@ export function cumprod(x: ArrayInput, options: AxisOptions = NONE): NdArray {
  * @throws {@link AxisError} when the axis is out of range
  * @example
  * ```ts
- * import { logcumsumexp, toNested } from "@provably/core-tensor";
+ * import { logCumsumExp, toNested } from "@provably/core-tensor";
  *
- * toNested(logcumsumexp([0, 0])); // => [0, 0.6931471824645996]
+ * toNested(logCumsumExp([0, 0])); // => [0, 0.6931471824645996]
  * ```
  * @category Reductions
  */
-export function logcumsumexp(x: ArrayInput, options: AxisOptions = NONE): NdArray {
-  const a = toArray("logcumsumexp", x);
-  const axis = axisOf("logcumsumexp", options, 0, a.shape.length);
-  return scan(convert(a, floatDType(a.dtype)), axis, -Infinity, logaddexp);
+export function logCumsumExp(x: ArrayInput, options: AxisOptions = NONE): NdArray {
+  const a = toArray("logCumsumExp", x);
+  const axis = axisOf("logCumsumExp", options, 0, a.shape.length);
+  return scan(convert(a, floatDType(a.dtype)), axis, -Infinity, logAddExp);
 }

@@ -233,11 +233,11 @@ function direction(a: NdArray, y: NdArray): NdArray {
   return where(atOrigin, 0, div(a, where(atOrigin, 1, y)));
 }
 
-const logaddexpPrimitive = elementwise({
-  name: "logaddexp",
+const logAddExpPrimitive = elementwise({
+  name: "logAddExp",
   arity: 2,
   result: "float",
-  js: logAddExp,
+  js: logAddExpJs,
   partials: [
     (t, [a], y) => mul(t, exp(sub(a!, finite(y)))),
     (t, [, b], y) => mul(t, exp(sub(b!, finite(y)))),
@@ -253,22 +253,22 @@ const logaddexpPrimitive = elementwise({
  * @throws {@link ShapeError} when the shapes do not broadcast
  * @example
  * ```ts
- * import { logaddexp, toNested } from "@provably/core-tensor";
+ * import { logAddExp, toNested } from "@provably/core-tensor";
  *
- * toNested(logaddexp([0, -1000], [0, -Infinity])); // => [0.6931471824645996, -1000]
+ * toNested(logAddExp([0, -1000], [0, -Infinity])); // => [0.6931471824645996, -1000]
  * ```
  * @category Exponentials and powers
  */
-export function logaddexp(a: ArrayInput, b: ArrayInput): NdArray {
-  return applyBinary(logaddexpPrimitive, a, b);
+export function logAddExp(a: ArrayInput, b: ArrayInput): NdArray {
+  return applyBinary(logAddExpPrimitive, a, b);
 }
 
-/** Keeps −∞ − (−∞) from turning into NaN in the weights of logaddexp. */
+/** Keeps −∞ − (−∞) from turning into NaN in the weights of logAddExp. */
 function finite(y: NdArray): NdArray {
   return where(equal(y, -Infinity), 0, y);
 }
 
-function logAddExp(a: number, b: number): number {
+function logAddExpJs(a: number, b: number): number {
   const m = Math.max(a, b);
   if (!Number.isFinite(m)) return m;
   return m + Math.log1p(Math.exp(-Math.abs(a - b)));

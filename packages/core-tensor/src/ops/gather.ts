@@ -11,7 +11,7 @@ import type { Aval, Primitive } from "../trace/primitive.js";
 import { add } from "./arithmetic.js";
 import { broadcastTo } from "./broadcast.js";
 import { equal } from "./comparison.js";
-import { arange, astype } from "./create.js";
+import { arange, asType } from "./create.js";
 import type { AxisOptions } from "./join.js";
 import { expandDims, moveAxis, reshape } from "./reshape.js";
 
@@ -26,7 +26,7 @@ function outerInner(shape: Shape, axis: number): { outer: number; n: number; inn
 function checkIntegers<A extends Aval>(fn: string, indices: A, argument = "indices"): A {
   if (indices.dtype === "float32" || indices.dtype === "float64" || indices.dtype === "bool")
     throw new DTypeError(
-      `${fn}: ${argument} must be integers, got ${indices.dtype}; convert with astype(…, "int32")`,
+      `${fn}: ${argument} must be integers, got ${indices.dtype}; convert with asType(…, "int32")`,
     );
   return indices;
 }
@@ -262,7 +262,7 @@ export function toIndices(fn: string, input: ArrayInput, argument = "indices"): 
 function wholeNumbers(fn: string, indices: DenseArray, argument: string): NdArray {
   for (const v of rowMajorData(indices))
     if (!Number.isInteger(v)) throw new DTypeError(`${fn}: ${argument} must be integers, got ${v}`);
-  return astype(indices, "int32");
+  return asType(indices, "int32");
 }
 
 /**
@@ -427,6 +427,6 @@ export function oneHot(
   const axis = axisOf("oneHot", options, -1, rank + 1);
   return within("oneHot", () => {
     const all = arange(0, numClasses, 1, { dtype: "int32" });
-    return moveAxis(astype(equal(expandDims(ids, -1), all), "float32"), -1, axis);
+    return moveAxis(asType(equal(expandDims(ids, -1), all), "float32"), -1, axis);
   });
 }

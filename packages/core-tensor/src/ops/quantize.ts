@@ -16,7 +16,7 @@ import { type ArrayInput, toArray } from "../trace/input.js";
 import { abs, div, mul } from "./arithmetic.js";
 import { clip } from "./bounds.js";
 import { equal, where } from "./comparison.js";
-import { astype } from "./create.js";
+import { asType } from "./create.js";
 import { matmulOf, matrixTranspose } from "./matmul.js";
 import { max } from "./extremum.js";
 import { expandDims, reshape } from "./reshape.js";
@@ -69,7 +69,7 @@ export function quantize(
   const scales = div(max(abs(grouped), { axis: -1 }), top);
   const steps = expandDims(where(equal(scales, 0), 1, scales), -1);
   const values = clip(round(div(grouped, steps)), -top, top);
-  return { values: astype(reshape(values, [n, m]), "int8"), scales };
+  return { values: asType(reshape(values, [n, m]), "int8"), scales };
 }
 
 const quantized = recordWith<{ readonly values: ArrayInput; readonly scales: ArrayInput }>({

@@ -63,7 +63,7 @@ const logSoftmaxPrimitive = overRows("logSoftmax", true, js.logSoftmaxRows, wasm
   vjp: ({ outputs: [y], cotangents: [ct] }) => [ct && sub(ct, mul(exp(y!), sum(ct, LAST)))],
 });
 
-const logsumexpPrimitive = overRows("logsumexp", false, js.logsumexpRows, wasm.logsumexpRows, {
+const logSumExpPrimitive = overRows("logSumExp", false, js.logSumExpRows, wasm.logSumExpRows, {
   kind: "rules",
   jvp: ({ inputs: [x], outputs: [y], tangents: [t] }) => [
     t && sum(mul(t, weights(x!, y!)), { axis: -1 }),
@@ -143,20 +143,20 @@ export function logSoftmax(x: ArrayInput, options: SoftmaxOptions = NONE): NdArr
  * @throws {@link AxisError} when an axis is out of range or named twice
  * @example
  * ```ts
- * import { array, item, logsumexp } from "@provably/core-tensor";
+ * import { array, item, logSumExp } from "@provably/core-tensor";
  *
- * item(logsumexp(array([1000, 1000], { dtype: "float64" }))); // => 1000.6931471805599
+ * item(logSumExp(array([1000, 1000], { dtype: "float64" }))); // => 1000.6931471805599
  * ```
  * @see Blanchard, Higham, Higham (2021), "Accurately computing the log-sum-exp and softmax functions"
  * @category Reductions
  */
-export function logsumexp(x: ArrayInput, options: ReduceOptions = NONE): NdArray {
-  return reduceWith("logsumexp", x, options, (input, axes) => {
+export function logSumExp(x: ArrayInput, options: ReduceOptions = NONE): NdArray {
+  return reduceWith("logSumExp", x, options, (input, axes) => {
     const a = convert(input, floatDType(input.dtype));
     const kept = a.shape.map((_, i) => i).filter((i) => !axes.includes(i));
     const rows = transpose(a, [...kept, ...axes]);
     const leading = kept.map((i) => a.shape[i]!);
     const width = axes.reduce((n, axis) => n * a.shape[axis]!, 1);
-    return bindOne(logsumexpPrimitive, [reshape(rows, [...leading, width])], undefined);
+    return bindOne(logSumExpPrimitive, [reshape(rows, [...leading, width])], undefined);
   });
 }

@@ -247,7 +247,7 @@ function firstAbove(ends: Float64Array, goal: number): number {
  * import { key, orthogonal } from "@provably/core-tensor/random";
  *
  * const q = orthogonal(key(0), [3, 3], { dtype: "float64" });
- * allClose(matmul(q.T, q), eye(3), { absolute: 1e-12 }); // => true
+ * allClose(matmul(q.T, q), eye(3), { absoluteTolerance: 1e-12 }); // => true
  * ```
  * @see Stewart (1980), "The efficient generation of random orthogonal matrices"
  * @category Draws

@@ -13,7 +13,7 @@ import { isFloat } from "../array/dtype.js";
 import type { NdArray } from "../array/ndarray.js";
 import { DomainError } from "../errors.js";
 import { add, mul } from "../ops/arithmetic.js";
-import { array, astype, item } from "../ops/create.js";
+import { array, asType, item } from "../ops/create.js";
 import { sum } from "../ops/reduce.js";
 import { jvp } from "../transform/jvp.js";
 import { vjp } from "../transform/vjp.js";
@@ -76,7 +76,7 @@ export function checkGrads(
   } = checkOptions("checkGrads", options, CHECK);
   const point = primals
     .map((input, i) => toArray("checkGrads", input, `primals[${i}]`))
-    .map((x) => (isFloat(x.dtype) ? astype(x, "float64") : x));
+    .map((x) => (isFloat(x.dtype) ? asType(x, "float64") : x));
   const moving = point.flatMap((x, i) => (isFloat(x.dtype) ? [i] : []));
   const at = (xs: readonly NdArray[]): NdArray[] => {
     const args = [...point];

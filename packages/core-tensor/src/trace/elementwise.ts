@@ -122,7 +122,7 @@ function isFlat(x: DenseArray, size: number): boolean {
 
 /** `x` with element type `dtype`, differentiable between floats. */
 export const convertPrimitive: Primitive<{ readonly dtype: DType }> = {
-  name: "astype",
+  name: "asType",
   shape: (inputs, { dtype }) => [{ shape: inputs[0]!.shape, dtype }],
   evaluate(inputs, { dtype }, outputs) {
     const x = inputs[0]!;

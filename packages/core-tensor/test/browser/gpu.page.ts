@@ -41,7 +41,7 @@ const everywhere: Readonly<Record<string, (device: Device) => Promise<void>>> = 
   },
   reductions: async (device) => {
     const x = normal(key(5), [37, 129]);
-    for (const f of [p.sum, p.mean, p.max, p.std, p.logsumexp] as const) {
+    for (const f of [p.sum, p.mean, p.max, p.std, p.logSumExp] as const) {
       await agrees(device, (a) => f(a, { axis: 1 }), x);
       await agrees(device, (a) => f(a), x);
     }

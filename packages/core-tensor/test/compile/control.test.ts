@@ -47,7 +47,7 @@ function agrees<Args extends unknown[], Y>(f: (...args: Args) => Y, ...args: Arg
     got.forEach((y, k) => {
       expect(y.shape).toEqual(want[k]!.shape);
       expect(
-        allClose(y, want[k]!, { relative: 1e-10, absolute: 1e-12 }),
+        allClose(y, want[k]!, { relativeTolerance: 1e-10, absoluteTolerance: 1e-12 }),
         `${device} ${k}: ${String(y)} ${String(want[k])}\n${explain(compiled)}`,
       ).toBe(true);
     });
@@ -91,11 +91,11 @@ describe("scan", () => {
       squares.push(square(h));
     }
     const [last, { h: all, n }] = recurrent(params, start, xs);
-    expect(allClose(last, h, { relative: 1e-14 })).toBe(true);
+    expect(allClose(last, h, { relativeTolerance: 1e-14 })).toBe(true);
     expect(toNested(n)).toEqual([0, 2, 4, 6, 8, 10]);
-    expect(allClose(slice(all, [5]), reshape(squares[5]!, [1, 4, 3]), { relative: 1e-14 })).toBe(
-      true,
-    );
+    expect(
+      allClose(slice(all, [5]), reshape(squares[5]!, [1, 4, 3]), { relativeTolerance: 1e-14 }),
+    ).toBe(true);
     agrees(recurrent, params, start, xs);
   });
 
@@ -288,7 +288,7 @@ describe("whileLoop", () => {
     agrees((a: NdArray) => jvp(root, [a], [ones([], double)]), array(2, double));
     agrees((a: NdArray) => vmap(root)(a), array([0.5, 2, 30], double));
     const f = compile((a: NdArray) => vmap(root)(a));
-    expect(allClose(f(array([4, 9], double)), [2, 3], { relative: 1e-9 })).toBe(true);
+    expect(allClose(f(array([4, 9], double)), [2, 3], { relativeTolerance: 1e-9 })).toBe(true);
   });
 
   it("stops after maxIterations", () => {
@@ -320,10 +320,12 @@ describe("checkpoint", () => {
   it("leaves values and gradients as they are", () => {
     const [w, x] = [draw("cw", [3, 3]), draw("cx", [2, 3])];
     const want = grad(deep(layer))(w, x);
-    expect(allClose(grad(deep(checkpoint(layer)))(w, x), want, { relative: 1e-12 })).toBe(true);
-    expect(allClose(compile(grad(deep(checkpoint(layer))))(w, x), want, { relative: 1e-12 })).toBe(
+    expect(allClose(grad(deep(checkpoint(layer)))(w, x), want, { relativeTolerance: 1e-12 })).toBe(
       true,
     );
+    expect(
+      allClose(compile(grad(deep(checkpoint(layer))))(w, x), want, { relativeTolerance: 1e-12 }),
+    ).toBe(true);
   });
 
   it("computes again what it would have kept", () => {

@@ -51,7 +51,7 @@ it("compiled convolutions and their gradients equal eager ones, whatever the geo
       expect(explain(compiled)).not.toMatch(/JavaScript/);
       f(x, w).forEach((want, k) => {
         expect(
-          allClose(got[k]!, want, { relative: 1e-9, absolute: 1e-9 }),
+          allClose(got[k]!, want, { relativeTolerance: 1e-9, absoluteTolerance: 1e-9 }),
           `${k} ${JSON.stringify(g)}`,
         ).toBe(true);
       });

@@ -53,7 +53,7 @@ describe("sine and cosine in compiled programs", () => {
         ];
         const run = compile(f);
         for (const angle of angles) {
-          const x = p.astype(angle, dtype);
+          const x = p.asType(angle, dtype);
           const want = Array.from(p.toTypedArray(x), truth);
           expect(worst(dtype, run(x), want)).toBeLessThanOrEqual(bound);
         }
@@ -76,7 +76,9 @@ describe("sine and cosine in compiled programs", () => {
     const f = (x: NdArray): NdArray =>
       p.sum(p.mul(p.sin(p.mul(x, 3)), p.add(p.cos(x), p.exp(x))), { axis: -1 });
     const x = normal(key(6), [37, 53]);
-    expect(p.allClose(compile(f)(x), f(x), { relative: 1e-6, absolute: 1e-5 })).toBe(true);
+    expect(
+      p.allClose(compile(f)(x), f(x), { relativeTolerance: 1e-6, absoluteTolerance: 1e-5 }),
+    ).toBe(true);
   });
 });
 
@@ -134,8 +136,10 @@ describe("powers in compiled programs", () => {
     const f = (x: NdArray, b: NdArray): NdArray => p.pow(p.add(p.abs(x), b), 1.5);
     const [x, b] = [normal(key(3), [7, 33]), normal(key(4), [33])];
     const g = (x: NdArray, b: NdArray): NdArray => p.pow(p.abs(b), p.square(x));
-    expect(p.allClose(compile(f)(x, p.abs(b)), f(x, p.abs(b)), { relative: 3e-7 })).toBe(true);
-    expect(p.allClose(compile(g)(x, b), g(x, b), { relative: 3e-7 })).toBe(true);
+    expect(p.allClose(compile(f)(x, p.abs(b)), f(x, p.abs(b)), { relativeTolerance: 3e-7 })).toBe(
+      true,
+    );
+    expect(p.allClose(compile(g)(x, b), g(x, b), { relativeTolerance: 3e-7 })).toBe(true);
   });
 
   it("of 64-bit floats run in JavaScript, where no digit is lost", () => {

@@ -34,7 +34,7 @@ describe("a long loop in pieces", () => {
           const [a, b] = [normal(key(n), [n], { dtype }), normal(key(n + 1), [n], { dtype })];
           const f = (x: NdArray, y: NdArray): NdArray[] => {
             const z = p.add(x, y);
-            return [p.mul(p.tanh(z), p.exp(y)), p.greater(z, y), p.astype(p.floor(z), "int32")];
+            return [p.mul(p.tanh(z), p.exp(y)), p.greater(z, y), p.asType(p.floor(z), "int32")];
           };
           // loops over eight-byte elements keep integers apart
           if (dtype === "float64") both(f, a, b);
@@ -121,11 +121,11 @@ describe("branches of elementwise operations that meet", () => {
       expect.stringContaining("sort"),
       "tanh mul",
     ]);
-    expect(p.allClose(compile(sorted)(a!), sorted(a!), { absolute: 1e-6 })).toBe(true);
+    expect(p.allClose(compile(sorted)(a!), sorted(a!), { absoluteTolerance: 1e-6 })).toBe(true);
     const normalised = (x: NdArray, y: NdArray): NdArray =>
       p.mul(p.div(p.exp(x), p.sum(p.exp(x))), p.tanh(y));
-    expect(p.allClose(compile(normalised)(a!, b!), normalised(a!, b!), { absolute: 1e-6 })).toBe(
-      true,
-    );
+    expect(
+      p.allClose(compile(normalised)(a!, b!), normalised(a!, b!), { absoluteTolerance: 1e-6 }),
+    ).toBe(true);
   });
 });

@@ -7,7 +7,7 @@ import { compile, explain } from "@provably/core-tensor/compile";
 import { key, normal } from "@provably/core-tensor/random";
 
 const data = (seed: number, shape: readonly number[], dtype: DType): NdArray =>
-  p.astype(p.mul(normal(key(seed), shape, { dtype: "float64" }), dtype === "bool" ? 1 : 20), dtype);
+  p.asType(p.mul(normal(key(seed), shape, { dtype: "float64" }), dtype === "bool" ? 1 : 20), dtype);
 
 /** Compiled and eager results have the same elements, types and shapes, and nothing ran in JavaScript. */
 function expectSame(

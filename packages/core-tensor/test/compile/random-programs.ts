@@ -40,7 +40,7 @@ const binary: readonly ((a: NdArray, b: NdArray) => NdArray)[] = [
   p.mul,
   p.maximum,
   p.minimum,
-  p.logaddexp,
+  p.logAddExp,
   (a, b) => p.div(a, p.add(p.square(b), 1)),
 ];
 
@@ -123,9 +123,9 @@ function apply(
         : undefined;
     }
     case 17:
-      return p.astype(p.greater(leaves[i % leaves.length]!, 0), x.dtype);
+      return p.asType(p.greater(leaves[i % leaves.length]!, 0), x.dtype);
     case 18:
-      return rank > 0 ? p.logsumexp(x, { axis: -1 }) : undefined;
+      return rank > 0 ? p.logSumExp(x, { axis: -1 }) : undefined;
     case 19:
       return rank > 0 ? p.mul(0.1, p.cumsum(x, { axis: j % rank })) : undefined;
     case 20: {
@@ -253,7 +253,7 @@ const conv = (c: NdArray, taps: NdArray): NdArray =>
 
 /** Place for one element, anywhere in a vector, by its values. */
 const somewhere = (x: NdArray): NdArray =>
-  p.clip(p.astype(p.mul(p.abs(first(x, 1)), x.size), "int32"), 0, x.size - 1);
+  p.clip(p.asType(p.mul(p.abs(first(x, 1)), x.size), "int32"), 0, x.size - 1);
 
 const steps: Readonly<Record<string, Step>> = {
   product: (c, x) => p.mul(c, x),

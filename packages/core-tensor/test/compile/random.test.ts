@@ -9,12 +9,18 @@ import { looped, program, programs, recurrence, recurrences } from "./random-pro
 import { watching } from "./watch.js";
 import { key, normal } from "@provably/core-tensor/random";
 
-const scale = (x: NdArray): number => Math.max(1, ...p.toTypedArray(p.abs(p.astype(x, "float64"))));
+const scale = (x: NdArray): number => Math.max(1, ...p.toTypedArray(p.abs(p.asType(x, "float64"))));
 
 function same(name: string, got: NdArray, want: NdArray, relative: number): void {
   expect(got.dtype, name).toBe(want.dtype);
   expect(got.shape, name).toEqual(want.shape);
-  if (want.size === 0 || p.allClose(got, want, { relative, absolute: relative * scale(want) }))
+  if (
+    want.size === 0 ||
+    p.allClose(got, want, {
+      relativeTolerance: relative,
+      absoluteTolerance: relative * scale(want),
+    })
+  )
     return;
   expect(p.toNested(got), name).toEqual(p.toNested(want));
 }

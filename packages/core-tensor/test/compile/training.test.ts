@@ -77,7 +77,9 @@ describe("a compiled training step", () => {
         expect(Math.abs(item(one[0]) - item(other[0]))).toBeLessThan(1e-5);
       }
       treeLeaves(p).forEach((y, k) => {
-        expect(allClose(y, treeLeaves(q)[k]!, { relative: 1e-4, absolute: 1e-5 })).toBe(true);
+        expect(
+          allClose(y, treeLeaves(q)[k]!, { relativeTolerance: 1e-4, absoluteTolerance: 1e-5 }),
+        ).toBe(true);
       });
       expect(explain(compiled).match(/outputs/g)!.length).toBe(1);
     },

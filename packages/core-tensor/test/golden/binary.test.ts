@@ -10,7 +10,7 @@ const names = [
   "minimum",
   "atan2",
   "hypot",
-  "logaddexp",
+  "logAddExp",
   "equal",
   "notEqual",
   "less",

@@ -7,7 +7,7 @@ import {
   type NdArray,
   type NdArrayLike,
   array,
-  astype,
+  asType,
   jvp,
   toTypedArray,
   vjp,
@@ -57,6 +57,23 @@ const folder =
 
 export function fixture(name: string): string {
   return join(folder, "core-tensor", `${name}.json`);
+}
+
+/** Functions that the fixtures spell otherwise. */
+const SPELLING: Readonly<Record<string, string>> = {
+  astype: "asType",
+  logaddexp: "logAddExp",
+  logcumsumexp: "logCumsumExp",
+  logsumexp: "logSumExp",
+};
+
+/** What the fixtures' function is called here. */
+export const nameHere = (op: string): string => SPELLING[op] ?? op;
+
+/** The cases of a fixture, with the names that functions have here. */
+export function readCases<C extends { readonly op: string }>(file: string): C[] {
+  const { cases } = JSON.parse(readFileSync(file, "utf8")) as { cases: C[] };
+  return cases.map((c) => ({ ...c, op: nameHere(c.op) }));
 }
 
 const STORAGE = {
@@ -130,10 +147,7 @@ function expectCloseOnDevice(actual: NdArray, golden: Golden, what: string): voi
 function goldenOnDevice(family: string, ops: Readonly<Record<string, Op>>, kind: string): void {
   const file = fixture(family);
   const skip = !existsSync(file) || (kind === "webgpu" && missing !== undefined);
-  const cases =
-    skip && !existsSync(file)
-      ? []
-      : (JSON.parse(readFileSync(file, "utf8")) as { cases: Case[] }).cases;
+  const cases = skip && !existsSync(file) ? [] : readCases<Case>(file);
   describe.skipIf(skip)(`golden ${family} on ${kind}`, () => {
     let device: Device;
     beforeAll(async () => {
@@ -148,7 +162,7 @@ function goldenOnDevice(family: string, ops: Readonly<Record<string, Op>>, kind:
         return Array.isArray(result) ? [...(result as NdArray[])] : [result as NdArray];
       };
       const single = (g: Golden): NdArray =>
-        g.dtype === "float64" ? astype(decode(g), "float32") : decode(g);
+        g.dtype === "float64" ? asType(decode(g), "float32") : decode(g);
 
       it(`${c.op} ${c.name}: value`, async () => {
         const outputs = await compile(op, { device })(c.inputs.map(single));
@@ -199,7 +213,7 @@ export function golden(
   }
   const file = fixture(family);
   const missing = !existsSync(file);
-  const cases = missing ? [] : (JSON.parse(readFileSync(file, "utf8")) as { cases: Case[] }).cases;
+  const cases = missing ? [] : readCases<Case>(file);
   describe.skipIf(missing)(`golden ${family}`, () => {
     if (missing) it("has no fixture file here", () => undefined);
     for (const c of cases) {
@@ -224,7 +238,7 @@ export function golden(
         const outputs = through(
           c,
           op,
-        )(c.inputs.map((g) => (g.dtype === "float64" ? astype(decode(g), "float32") : decode(g))));
+        )(c.inputs.map((g) => (g.dtype === "float64" ? asType(decode(g), "float32") : decode(g))));
         c.outputs.forEach((g, i) =>
           expectClose(outputs[i]!, g, tolerances.float32 ?? 2e-5, `output ${i}`),
         );

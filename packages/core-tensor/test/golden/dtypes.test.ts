@@ -1,10 +1,9 @@
 /** Types of results of bool and integers: promotion, wrapping, refusals. Exact for integers and bool. */
-import { readFileSync } from "node:fs";
 import * as p from "@provably/core-tensor";
 import { CoreTensorError, type DType, type NdArray } from "@provably/core-tensor";
 import { compile } from "@provably/core-tensor/compile";
 import { describe, expect, it } from "vitest";
-import { type Attrs, type Golden, decode, fixture } from "./cases.js";
+import { type Attrs, type Golden, decode, fixture, readCases } from "./cases.js";
 
 interface Case {
   readonly name: string;
@@ -16,11 +15,11 @@ interface Case {
 }
 type Op = (inputs: NdArray[], attrs: Attrs) => NdArray;
 
-const { cases } = JSON.parse(readFileSync(fixture("dtypes"), "utf8")) as { cases: Case[] };
+const cases = readCases<Case>(fixture("dtypes"));
 
 /** Functions whose arguments are not arrays followed by an options object. */
 const OPS: Readonly<Record<string, Op>> = {
-  astype: ([x], { dtype }) => p.astype(x!, dtype as DType),
+  asType: ([x], { dtype }) => p.asType(x!, dtype as DType),
   clip: ([x], { min, max }) => p.clip(x!, min as number, max as number),
   concat: (xs) => p.concat(xs),
   full: (_, { shape, value, dtype }) =>

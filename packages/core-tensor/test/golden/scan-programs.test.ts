@@ -71,7 +71,7 @@ class Run {
       ...x.shape.slice(1).map(() => p.array(0, { dtype: "int32" })),
     ];
     const places = (x: NdArray, i: NdArray): NdArray =>
-      p.stack(from(x, i).map((k) => p.astype(k, "int32")));
+      p.stack(from(x, i).map((k) => p.asType(k, "int32")));
     switch (op) {
       case "slice":
         return p.slice(at(0), [parts[1] as number], [parts[2] as number]);

@@ -6,7 +6,7 @@ import { compile } from "@provably/core-tensor/compile";
 import { type Device, webasm, webgpu } from "@provably/core-tensor/gpu";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { dawn, missing } from "../gpu/dawn.js";
-import { fixture } from "./cases.js";
+import { fixture, nameHere } from "./cases.js";
 
 type Num = number | "NaN" | "Infinity" | "-Infinity";
 interface Group {
@@ -25,9 +25,8 @@ interface Group {
   readonly also?: Readonly<Record<string, Num[]>>;
 }
 
-const { groups } = JSON.parse(readFileSync(fixture("special-values"), "utf8")) as {
-  groups: Group[];
-};
+const file = JSON.parse(readFileSync(fixture("special-values"), "utf8")) as { groups: Group[] };
+const groups = file.groups.map((g) => ({ ...g, op: nameHere(g.op) }));
 
 type Op = (...xs: NdArray[]) => NdArray;
 const named = p as unknown as Readonly<Record<string, Op | undefined>>;

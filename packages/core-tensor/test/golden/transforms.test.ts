@@ -12,7 +12,7 @@ import {
   item,
   jacrev,
   jvp,
-  logsumexp,
+  logSumExp,
   matmul,
   mean,
   mul,
@@ -45,7 +45,7 @@ const network = (
 const at = (x: NdArray, i: number): NdArray => reshape(slice(x, [i], [i + 1]), []);
 const vector = (x: NdArray): NdArray =>
   stack([mul(at(x, 0), sin(at(x, 1))), mul(exp(at(x, 2)), at(x, 0)), sum(square(x))]);
-const scalar = (x: NdArray): NdArray => add(logsumexp(x), tanh(mul(at(x, 0), at(x, 1))));
+const scalar = (x: NdArray): NdArray => add(logSumExp(x), tanh(mul(at(x, 0), at(x, 1))));
 
 /** Results of one case, in the order of its golden outputs. */
 const runs: Readonly<Record<string, (c: Case, inputs: NdArray[]) => NdArray[]>> = {

@@ -64,9 +64,10 @@ describe.each(devices)("attention on $kind", ({ skip, open }) => {
     for (const storedScores of [0, Infinity]) {
       const program = prepare(graph, { ...device, storedScores });
       const [got] = await program.run(args);
-      expect(p.allClose(got!, want, { relative: 1e-4, absolute: 2e-5 }), program.explain()).toBe(
-        true,
-      );
+      expect(
+        p.allClose(got!, want, { relativeTolerance: 1e-4, absoluteTolerance: 2e-5 }),
+        program.explain(),
+      ).toBe(true);
       expect(/softmax matmul/.test(program.explain())).toBe(storedScores === 0);
       program.free();
     }

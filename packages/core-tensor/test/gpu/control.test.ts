@@ -151,7 +151,7 @@ describe.each([
           ([n, total]) =>
             [
               p.add(n, p.array(1, { dtype: "int32" })),
-              p.add(total, p.astype(n, "float32")),
+              p.add(total, p.asType(n, "float32")),
               p.less(n, limit),
             ] as const,
           [p.array(0, { dtype: "int32" }), p.array(0), p.array(true)] as readonly [
@@ -281,8 +281,8 @@ describe.each([
     const x = normal(key(5), [1024, 2]);
     const compiled = compile(sampler, { device });
     const got = await compiled(x);
-    const want = sampler(p.astype(x, "float64"));
-    expect(relative(got, p.astype(want, "float32"))).toBeLessThan(1e-4);
+    const want = sampler(p.asType(x, "float64"));
+    expect(relative(got, p.asType(want, "float32"))).toBeLessThan(1e-4);
     expect(explain(compiled)).toMatch(/\d+ kernels/);
     // a second call runs the recorded pipeline to the same bits
     expect(p.toNested(await compiled(x))).toEqual(p.toNested(got));
@@ -315,8 +315,8 @@ describe.each([
         { length: 300 },
       )[0];
     const got = await compile(iterate, { device })(transition, reward);
-    const want = iterate(p.astype(transition, "float64"), p.astype(reward, "float64"));
-    expect(relative(got, p.astype(want, "float32"))).toBeLessThan(1e-5);
+    const want = iterate(p.asType(transition, "float64"), p.asType(reward, "float64"));
+    expect(relative(got, p.asType(want, "float32"))).toBeLessThan(1e-5);
   });
 
   it.skipIf(skip)("trains a network of two layers for 20 steps as one pipeline", async () => {

@@ -18,7 +18,7 @@ function graphs(): Map<string, Graph> {
     [x, 2],
     [x, [2, 8]],
     [x, p.array([0, 1], { dtype: "int32" })],
-    [x, p.astype(x, "int32")],
+    [x, p.asType(x, "int32")],
   ];
   for (const [name, f] of Object.entries(p)) {
     if (typeof f !== "function" || /Error$/.test(name)) continue;

@@ -36,7 +36,7 @@ const DOMAINS: Record<string, readonly [number, number]> = {
   reciprocal: [0.1, 20],
 };
 
-const BINARY = ["maximum", "minimum", "pow", "hypot", "logaddexp", "atan2", "mod", "fmod"];
+const BINARY = ["maximum", "minimum", "pow", "hypot", "logAddExp", "atan2", "mod", "fmod"];
 const names = Object.keys(EXPRESSIONS);
 const binary = names.filter((name) => EXPRESSIONS[name]!.length === 2 || BINARY.includes(name));
 

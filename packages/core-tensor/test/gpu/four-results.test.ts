@@ -53,9 +53,10 @@ describe("four results a thread", () => {
     expect(program.explain()).toMatch(/4 a thread/);
     const want = f(...args);
     const [got] = await program.run(args);
-    expect(p.allClose(got!, want, { relative: 1e-5, absolute: 1e-5 }), program.explain()).toBe(
-      true,
-    );
+    expect(
+      p.allClose(got!, want, { relativeTolerance: 1e-5, absoluteTolerance: 1e-5 }),
+      program.explain(),
+    ).toBe(true);
     // again, from the recorded pipeline
     const [again] = await program.run(args);
     expect(p.toNested(again!)).toEqual(p.toNested(got!));

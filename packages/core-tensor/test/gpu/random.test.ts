@@ -10,7 +10,7 @@ import { prepare } from "../../src/compile/gpu/program.js";
 import { looped, program, programs, viewsOf } from "../compile/random-programs.js";
 import { devices } from "./devices.js";
 
-const scale = (x: NdArray): number => Math.max(1, ...p.toTypedArray(p.abs(p.astype(x, "float64"))));
+const scale = (x: NdArray): number => Math.max(1, ...p.toTypedArray(p.abs(p.asType(x, "float64"))));
 
 describe.each(devices)("$kind", ({ skip, open, runs }) => {
   let device: GpuJsDevice;
@@ -40,7 +40,10 @@ describe.each(devices)("$kind", ({ skip, open, runs }) => {
               expect(y.dtype, name).toBe(z.dtype);
               expect(y.shape, name).toEqual(z.shape);
               // 1e-4 of the largest element
-              if (z.size > 0 && !p.allClose(y, z, { relative: 1e-4, absolute: 1e-4 * scale(z) }))
+              if (
+                z.size > 0 &&
+                !p.allClose(y, z, { relativeTolerance: 1e-4, absoluteTolerance: 1e-4 * scale(z) })
+              )
                 expect(p.toNested(y), name).toEqual(p.toNested(z));
             });
           },

@@ -76,7 +76,7 @@ describe.each(devices)("gpu.js on $kind", ({ kind, skip, open }) => {
       const y = normal(key(1), [3, 4999]);
       expect(
         p.allClose(await compute((a) => p.sum(a, { axis: 1 }), y), p.sum(y, { axis: 1 }), {
-          absolute: 1e-3,
+          absoluteTolerance: 1e-3,
         }),
       ).toBe(true);
     },
@@ -125,7 +125,7 @@ describe.each(devices)("gpu.js on $kind", ({ kind, skip, open }) => {
       const masked = (x: NdArray): NdArray => p.softmax(p.where(mask, x, -Infinity));
       expect(kernelsOf(masked, [p.zeros([3])]).join()).not.toMatch(/Infinity|NaN/);
       const got = await compute(masked, p.array([1, 2, 3]));
-      expect(p.allClose(got, masked(p.array([1, 2, 3])), { absolute: 1e-6 })).toBe(true);
+      expect(p.allClose(got, masked(p.array([1, 2, 3])), { absoluteTolerance: 1e-6 })).toBe(true);
       // what was made infinite counts as such
       const flags = (x: NdArray): NdArray => p.isFinite(p.where(p.greater(x, 0), -Infinity, x));
       expect(p.toNested(await compute(flags, p.array([1, -1])))).toEqual([0, 1]);
@@ -143,7 +143,9 @@ describe.each(devices)("gpu.js on $kind", ({ kind, skip, open }) => {
     ).rejects.toThrow();
     const x = p.array([0.5, 1, 2.5]);
     for (const f of [p.erf, p.erfc, p.lgamma, p.digamma] as const)
-      expect(p.allClose(await compute((a) => f(a), x), f(x), { absolute: 2e-6 })).toBe(true);
+      expect(p.allClose(await compute((a) => f(a), x), f(x), { absoluteTolerance: 2e-6 })).toBe(
+        true,
+      );
     expect(p.toNested(await compute((a, b) => p.hypot(a, b), p.array([3]), p.array([4])))).toEqual([
       5,
     ]);
@@ -240,7 +242,7 @@ describe.each(devices)("gpu.js on $kind", ({ kind, skip, open }) => {
       xs.reduce((a, b) => p.tanh(p.add(p.mul(a, 0.5), b)));
     const program = prepare(traceGraph(total, parts).graph, device);
     const [y] = await program.run(parts);
-    expect(p.allClose(y!, total(...parts), { absolute: 1e-5 })).toBe(true);
+    expect(p.allClose(y!, total(...parts), { absoluteTolerance: 1e-5 })).toBe(true);
     expect(p.allClose(await compute((...xs) => p.concat(xs), ...parts), p.concat(parts))).toBe(
       true,
     );
@@ -286,7 +288,7 @@ describe.each(devices)("gpu.js on $kind", ({ kind, skip, open }) => {
           length: 7,
         })[0];
       const x = normal(key(3), [33]);
-      expect(p.allClose(await compute(f, x), f(x), { absolute: 1e-5 })).toBe(true);
+      expect(p.allClose(await compute(f, x), f(x), { absoluteTolerance: 1e-5 })).toBe(true);
       const { outputs, kept } = lower(traceGraph(f, [x]).graph);
       for (const { reads, writes } of plan(outputs, kept, { maxArrays: 7, wideFrom: Infinity }))
         expect(reads).not.toContain(writes);

@@ -56,13 +56,13 @@ describe("decompositions give the matrix back, below and above the size where SI
     const { u, singularValues, v } = l.svd(a);
     expect(
       allClose(matmul(mul(u, expandDims(singularValues, 0)), matrixTranspose(v)), a, {
-        relative: 1e-12,
-        absolute: 1e-12,
+        relativeTolerance: 1e-12,
+        absoluteTolerance: 1e-12,
       }),
     ).toBe(true);
     // Penrose's four conditions
     const p = l.pinv(a);
-    const near = { relative: 1e-10, absolute: 1e-10 };
+    const near = { relativeTolerance: 1e-10, absoluteTolerance: 1e-10 };
     expect(allClose(matmul(matmul(a, p), a), a, near)).toBe(true);
     expect(allClose(matmul(matmul(p, a), p), p, near)).toBe(true);
     expect(allClose(matmul(a, p), matrixTranspose(matmul(a, p)), near)).toBe(true);
@@ -74,17 +74,17 @@ describe("decompositions give the matrix back, below and above the size where SI
     const a = random("oracle", n, n);
     const rows = Matrix.from1DArray(n, n, [...toTypedArray(a)]);
     const values = new SingularValueDecomposition(rows).diagonal;
-    expect(allClose(l.svdvals(a), array(Float64Array.from(values)), { relative: 1e-11 })).toBe(
-      true,
-    );
+    expect(
+      allClose(l.svdvals(a), array(Float64Array.from(values)), { relativeTolerance: 1e-11 }),
+    ).toBe(true);
     const s = symmetric(a);
     const eigen = new EigenvalueDecomposition(Matrix.from1DArray(n, n, [...toTypedArray(s)]), {
       assumeSymmetric: true,
     }).realEigenvalues;
     expect(
       allClose(l.eigvalsh(s), array(Float64Array.from(eigen).sort()), {
-        relative: 1e-10,
-        absolute: 1e-11,
+        relativeTolerance: 1e-10,
+        absoluteTolerance: 1e-11,
       }),
     ).toBe(true);
   });

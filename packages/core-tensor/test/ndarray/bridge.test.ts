@@ -44,9 +44,13 @@ describe("the bridge", () => {
       fc.property(views, (x) => {
         const out = scijs(new Float64Array(x.size), [...x.shape]);
         ops.mul(out, wrap(x), wrap(x));
-        expect(allClose(fromNdarray(out), mul(x, x), { relative: 0, absolute: 0 })).toBe(true);
+        expect(
+          allClose(fromNdarray(out), mul(x, x), { relativeTolerance: 0, absoluteTolerance: 0 }),
+        ).toBe(true);
         ops.adds(out, wrap(x), 3);
-        expect(allClose(fromNdarray(out), add(x, 3), { relative: 0, absolute: 0 })).toBe(true);
+        expect(
+          allClose(fromNdarray(out), add(x, 3), { relativeTolerance: 0, absoluteTolerance: 0 }),
+        ).toBe(true);
       }),
     );
   });

@@ -78,7 +78,7 @@ const binary: Readonly<Record<string, readonly Row[]>> = {
     [inf, -inf, (3 * pi) / 4], [-inf, inf, -pi / 4], [-inf, -inf, (-3 * pi) / 4],
   ],
   hypot: [[inf, nan, inf], [-inf, nan, inf], [nan, inf, inf], [nan, -inf, inf], [nan, 1, nan], [1, nan, nan], [0, -3, 3], [-3, -0, 3]],
-  logaddexp: [[nan, 1, nan], [1, nan, nan], [inf, 1, inf], [1, inf, inf], [-inf, 2, 2], [-inf, -inf, -inf]],
+  logAddExp: [[nan, 1, nan], [1, nan, nan], [inf, 1, inf], [1, inf, inf], [-inf, 2, 2], [-inf, -inf, -inf]],
   maximum: [[nan, 1, nan], [1, nan, nan], [inf, 1, inf], [-inf, 1, 1]],
   minimum: [[nan, 1, nan], [1, nan, nan], [inf, 1, 1], [-inf, 1, -inf]],
   equal: [[nan, nan, 0], [inf, inf, 1], [-inf, -inf, 1], [-0, 0, 1], [inf, -inf, 0]],

@@ -63,7 +63,7 @@ export const catalogue: readonly Entry[] = [
   entry("elu", (x) => p.elu(x, 1.3), m()),
   entry("leakyRelu", (x) => p.leakyRelu(x, 0.2), away()),
   entry("clip", (x) => p.clip(x, -0.4, 0.9), m()),
-  ...[p.add, p.sub, p.mul, p.maximum, p.minimum, p.logaddexp, p.hypot].map((f) =>
+  ...[p.add, p.sub, p.mul, p.maximum, p.minimum, p.logAddExp, p.hypot].map((f) =>
     entry(f.name, f, m(), numbers([3])),
   ),
   ...[p.div, p.atan2, p.pow].map((f) => entry(f.name, f, positive(), numbers([3], 0.5, 2))),
@@ -81,12 +81,12 @@ export const catalogue: readonly Entry[] = [
   entry("min", (x) => p.min(x), m()),
   entry("norm", (x) => p.norm(x, { axis: 1 }), m()),
   entry("norm of order 1", (x) => p.norm(x, { ord: 1 }), m()),
-  entry("logsumexp", (x) => p.logsumexp(x, { axis: 0 }), m()),
+  entry("logSumExp", (x) => p.logSumExp(x, { axis: 0 }), m()),
   entry("softmax", (x) => p.softmax(x, { axis: 0 }), m()),
   entry("logSoftmax", (x) => p.logSoftmax(x), m()),
   entry("cumsum", (x) => p.cumsum(x, { axis: 1 }), m()),
   entry("cumprod", (x) => p.cumprod(x, { axis: 1 }), numbers([2, 5])),
-  entry("logcumsumexp", (x) => p.logcumsumexp(x, { axis: 1 }), numbers([2, 5])),
+  entry("logCumsumExp", (x) => p.logCumsumExp(x, { axis: 1 }), numbers([2, 5])),
   // shape and index
   entry("reshape", (x) => p.reshape(x, [3, 2]), m()),
   entry("transpose", (x) => p.transpose(x), m()),

@@ -24,8 +24,8 @@ describe("vmap does for a batch what the function does for each member", () => {
       together.forEach((y, k) =>
         expect(
           allClose(y, stack(apart.map((leaves) => leaves[k]!)), {
-            relative: 1e-9,
-            absolute: 1e-10,
+            relativeTolerance: 1e-9,
+            absoluteTolerance: 1e-10,
           }),
         ).toBe(true),
       );
@@ -35,7 +35,10 @@ describe("vmap does for a batch what the function does for each member", () => {
       const each = members.map((m) => treeLeaves(f(m[0]!, ...args.slice(1))));
       first.forEach((y, k) =>
         expect(
-          allClose(y, stack(each.map((leaves) => leaves[k]!)), { relative: 1e-9, absolute: 1e-10 }),
+          allClose(y, stack(each.map((leaves) => leaves[k]!)), {
+            relativeTolerance: 1e-9,
+            absoluteTolerance: 1e-10,
+          }),
         ).toBe(true),
       );
     },

@@ -39,13 +39,13 @@ describe("dynamicSlice and dynamicUpdateSlice", () => {
         fc.constantFrom<p.DType>("float32", "float64", "int32", "uint8", "bool"),
         fc.nat(),
         ({ shape, size, start }, dtype, seed) => {
-          const x = p.astype(p.mul(normal(key(seed), shape), 5), dtype);
-          const update = p.astype(p.mul(normal(key(seed + 1), size), 5), dtype);
+          const x = p.asType(p.mul(normal(key(seed), shape), 5), dtype);
+          const update = p.asType(p.mul(normal(key(seed + 1), size), 5), dtype);
           const want = p.slice(x, start, ends(start, size));
           // ones where the block goes
           const mask = p.pad(p.ones(size, { dtype: "bool" }), start.map((s, i) => [s, shape[i]! - s - size[i]!] as const)); // prettier-ignore
           const placed = p.pad(update, start.map((s, i) => [s, shape[i]! - s - size[i]!] as const)); // prettier-ignore
-          const wanted = p.astype(p.where(mask, placed, x), dtype);
+          const wanted = p.asType(p.where(mask, placed, x), dtype);
           const at = ints(start);
           const takes = (a: NdArray, s: NdArray): NdArray => p.dynamicSlice(a, s, size);
           for (const y of [
@@ -182,7 +182,9 @@ describe("updates in compiled programs", () => {
     const [[got, t], sums] = f(cache, rows);
     const [[want], wantSums] = fill(cache, rows);
     expect([p.toTypedArray(got), p.item(t)]).toEqual([p.toTypedArray(want), steps]);
-    expect(p.allClose(sums, wantSums, { relative: 1e-5, absolute: 1e-2 })).toBe(true);
+    expect(p.allClose(sums, wantSums, { relativeTolerance: 1e-5, absoluteTolerance: 1e-2 })).toBe(
+      true,
+    );
     // one cache, not two that take turns, beside the rows
     expect(arenaBytes(f)).toBeLessThan(1.2 * bytes + 4 * steps * 64);
     // a step that reads the old cache after writing it keeps two
@@ -191,9 +193,12 @@ describe("updates in compiled programs", () => {
       scan((s: NdArray, row) => { const next = p.dynamicUpdateSlice(s, p.reshape(row, [1, 64]), [1, 0]); return [next, p.sum(p.mul(p.tanh(next), s))]; }, c, rows), // prettier-ignore
     );
     const eager = scan((s: NdArray, row) => { const next = p.dynamicUpdateSlice(s, p.reshape(row, [1, 64]), [1, 0]); return [next, p.sum(p.mul(p.tanh(next), s))]; }, cache, rows); // prettier-ignore
-    expect(p.allClose(reads(cache, rows)[1], eager[1], { relative: 1e-4, absolute: 1e-2 })).toBe(
-      true,
-    );
+    expect(
+      p.allClose(reads(cache, rows)[1], eager[1], {
+        relativeTolerance: 1e-4,
+        absoluteTolerance: 1e-2,
+      }),
+    ).toBe(true);
   });
 
   it("are right in loops that end by a condition, nested loops, and an odd number of steps", () => {
@@ -222,9 +227,11 @@ describe("updates in compiled programs", () => {
       expect(p.toNested(compile(count(limit))(x))).toEqual(p.toNested(count(limit)(x)));
     }
     const x = normal(key(6), [3, 3]);
-    expect(p.allClose(compile(nested)(x), nested(x), { relative: 1e-5 })).toBe(true);
+    expect(p.allClose(compile(nested)(x), nested(x), { relativeTolerance: 1e-5 })).toBe(true);
     expect(
-      p.allClose(compile(nested, { resident: true })(pin(x)), nested(x), { relative: 1e-5 }),
+      p.allClose(compile(nested, { resident: true })(pin(x)), nested(x), {
+        relativeTolerance: 1e-5,
+      }),
     ).toBe(true);
   });
 

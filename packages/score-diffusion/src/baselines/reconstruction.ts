@@ -6,7 +6,7 @@ import {
   type NdArray,
   ShapeError,
   all,
-  astype,
+  asType,
   isFinite,
   item,
 } from "@provably/core-tensor";
@@ -229,7 +229,7 @@ function firstState(
     state?.x ??
     (start === undefined
       ? normalRows(foldIn(key, "start"), [numSamples!, d], { dtype: "float64", firstRow })
-      : astype(start, "float64"));
+      : asType(start, "float64"));
   if (x.shape.length !== 2 || x.shape[1] !== d)
     throw new ShapeError(`${fn}: points must be [n, ${d}], got [${x.shape.join(", ")}]`);
   checkRows(fn, y, x.shape[0]!);

@@ -4,7 +4,7 @@ import {
   type Certificate,
   type NdArray,
   ShapeError,
-  astype,
+  asType,
 } from "@provably/core-tensor";
 import {
   certificate,
@@ -78,7 +78,7 @@ export function certifyPosterior(
     numReplicates = 99,
   } = checkOptions("certifyPosterior", options, OPTIONS);
   check("certifyPosterior", "key", key, rngKey);
-  const x = astype(samples, "float64");
+  const x = asType(samples, "float64");
   const [n, d] = x.shape;
   if (x.shape.length !== 2 || n === undefined || d === undefined || n < 2)
     throw new ShapeError(

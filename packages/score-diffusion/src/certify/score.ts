@@ -6,7 +6,7 @@ import {
   ShapeError,
   add,
   array,
-  astype,
+  asType,
   mean,
   mul,
   reshape,
@@ -147,7 +147,7 @@ function* process(
   key: RngKey,
   options: CertifyScoreOptions,
 ): Process<Certificate> {
-  const x0 = astype(data, "float64");
+  const x0 = asType(data, "float64");
   const [n = 0, ...rest] = x0.shape;
   const d = rest.reduce((a, b) => a * b, 1);
   if (rest.length === 0 || n < 2 || d === 0)

@@ -6,7 +6,7 @@ import {
   ShapeError,
   add,
   array,
-  astype,
+  asType,
   conv2d,
   convTranspose2d,
   flip,
@@ -67,7 +67,7 @@ export interface BlurOptions {
  */
 export function blur(options: BlurOptions): LinearOperator {
   const { height, width, boundary = "circular" } = check("blur", "options", options, OPTIONS);
-  const kernel = astype(options.kernel, "float64");
+  const kernel = asType(options.kernel, "float64");
   const [p, q] = kernel.shape;
   if (
     p === undefined ||

@@ -6,7 +6,7 @@ import {
   ShapeError,
   add,
   all,
-  astype,
+  asType,
   expandDims,
   grad,
   isFinite,
@@ -136,7 +136,7 @@ export function checkLikelihood(fn: string, likelihood: Likelihood): Likelihood 
 
 /** A measurement as [1 | n, m], checked. */
 export function measurementOf(fn: string, y: ArrayInput, size: number): NdArray {
-  const a = astype(y, "float64");
+  const a = asType(y, "float64");
   const rank = a.shape.length;
   if ((rank !== 1 && rank !== 2) || a.shape[rank - 1] !== size)
     throw new ShapeError(`${fn}: y must be [${size}] or [n, ${size}], got [${a.shape.join(", ")}]`);
@@ -146,7 +146,7 @@ export function measurementOf(fn: string, y: ArrayInput, size: number): NdArray 
 
 /** Measurements, if there are several, must be one for each of the n points. */
 export function checkRows(fn: string, y: ArrayInput, n: number): void {
-  const { shape } = astype(y, "float64");
+  const { shape } = asType(y, "float64");
   if (shape.length === 2 && shape[0] !== 1 && shape[0] !== n)
     throw new ShapeError(
       `${fn}: y must hold one measurement or one for each of the ${n} chains, got [${shape.join(", ")}]`,

@@ -3,7 +3,7 @@ import {
   type ArrayInput,
   DomainError,
   array,
-  astype,
+  asType,
   concat,
   mul,
   take,
@@ -28,7 +28,7 @@ import { type LinearOperator, batchOf, spectralArguments } from "./operator.js";
  * @category Forward models
  */
 export function inpainting(mask: ArrayInput): LinearOperator {
-  const shown = toTypedArray(astype(mask, "float64"));
+  const shown = toTypedArray(asType(mask, "float64"));
   const d = shown.length;
   const seen: number[] = [];
   for (let i = 0; i < d; i++) {

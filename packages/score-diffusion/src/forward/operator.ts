@@ -6,7 +6,7 @@ import {
   ShapeError,
   add,
   array,
-  astype,
+  asType,
   item,
   jvp,
   matmul,
@@ -108,7 +108,7 @@ export function isLinear(operator: Operator): operator is LinearOperator {
 
 /** The points as a float64 batch [n, d], or an error that names the function. */
 export function batchOf(fn: string, name: string, x: ArrayInput, size: number): NdArray {
-  const a = astype(x, "float64");
+  const a = asType(x, "float64");
   if (a.shape.length !== 2 || a.shape[1] !== size)
     throw new ShapeError(`${fn}: ${name} must be [n, ${size}], got [${a.shape.join(", ")}]`);
   return a;
@@ -245,7 +245,7 @@ export function linearOperator(
  * @category Forward models
  */
 export function matrixOperator(matrix: ArrayInput): LinearOperator {
-  const a = astype(matrix, "float64");
+  const a = asType(matrix, "float64");
   const [m, d] = a.shape;
   if (m === undefined || d === undefined || a.shape.length !== 2 || a.size === 0)
     throw new ShapeError(

@@ -5,7 +5,7 @@ import {
   type NdArray,
   add,
   array,
-  astype,
+  asType,
   div,
   greater,
   maximum,
@@ -85,7 +85,7 @@ export function codedPhaseRetrieval(options: PhaseRetrievalOptions): Operator {
   check("codedPhaseRetrieval", "the padded image's number of pixels", h * w, wholeNumber());
   const mask =
     key === undefined
-      ? reshape(astype(options.mask!, "float64"), [height, width])
+      ? reshape(asType(options.mask!, "float64"), [height, width])
       : randomMask(key, height, width);
   const transform = fourier(h, w, [top, left]);
   const spectrum = (x: NdArray): Complex => {

@@ -3,7 +3,7 @@ import {
   DomainError,
   abs,
   all,
-  astype,
+  asType,
   equal,
   item,
   less,
@@ -60,7 +60,7 @@ export function quantizedSensing(input: number | Operator, theta = 0.4): Forward
         uniform(key, exact.shape, { dtype: "float64" }),
         sigmoid(mul(1 / theta, exact)),
       );
-      return sub(mul(2, astype(up, "float64")), 1);
+      return sub(mul(2, asType(up, "float64")), 1);
     },
     likelihood(y) {
       const bits = measurementOf("quantizedSensing", y, outputSize);

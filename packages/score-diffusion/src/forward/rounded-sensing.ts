@@ -7,7 +7,7 @@ import {
   add,
   all,
   array,
-  astype,
+  asType,
   div,
   greater,
   isFinite,
@@ -87,7 +87,7 @@ export function roundedSensing(
   const q =
     typeof step === "number"
       ? array(new Float64Array(outputSize).fill(step))
-      : astype(step, "float64");
+      : asType(step, "float64");
   if (q.shape.join() !== String(outputSize))
     throw new ShapeError(
       `${fn}: step must be a number or [${outputSize}], got [${q.shape.join(", ")}]`,

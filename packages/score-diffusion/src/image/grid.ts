@@ -4,7 +4,7 @@ import {
   type NdArray,
   ShapeError,
   array,
-  astype,
+  asType,
   toTypedArray,
 } from "@provably/core-tensor";
 import { anyNumber, checkOptions, wholeNumber } from "@provably/core-tensor/internal";
@@ -49,7 +49,7 @@ export interface GridOptions {
  * @category Images
  */
 export function imageGrid(images: ArrayInput, options: GridOptions = {}): NdArray {
-  const x = astype(images, "float32");
+  const x = asType(images, "float32");
   const grey = x.shape.length === 3;
   const [n, channels, height, width] = (
     grey ? [x.shape[0], 1, x.shape[1], x.shape[2]] : x.shape

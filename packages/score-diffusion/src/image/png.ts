@@ -6,7 +6,7 @@ import {
   type NdArray,
   ShapeError,
   array,
-  astype,
+  asType,
   toTypedArray,
 } from "@provably/core-tensor";
 import {
@@ -61,7 +61,7 @@ export function encodePng(
   options: { readonly range?: readonly [number, number] } = {},
 ): Uint8Array {
   const [black, white] = rangeOf("encodePng", options);
-  const x = astype(image, "float64");
+  const x = asType(image, "float64");
   const [channels, height, width] = (x.shape.length === 2 ? [1, ...x.shape] : x.shape) as [
     number,
     number,

@@ -3,7 +3,7 @@ import {
   type ArrayInput,
   DomainError,
   ShapeError,
-  astype,
+  asType,
   toTypedArray,
 } from "@provably/core-tensor";
 
@@ -16,7 +16,7 @@ export interface Points {
 
 /** Checks a sample `[n, d]`, or `[n]` on a line, of at least `least` finite points. */
 export function pointsOf(fn: string, name: string, x: ArrayInput, least = 1): Points {
-  const a = astype(x, "float64");
+  const a = asType(x, "float64");
   const [n = 0, d = 1] = a.shape;
   if (a.shape.length < 1 || a.shape.length > 2 || n < least || d < 1)
     throw new ShapeError(`${fn}: ${name} must be [n ≥ ${least}, d], got [${a.shape.join(", ")}]`);

@@ -1,5 +1,5 @@
 /** The Fréchet distance of two samples, seen through features. */
-import { type ArrayInput, type NdArray, astype } from "@provably/core-tensor";
+import { type ArrayInput, type NdArray, asType } from "@provably/core-tensor";
 import { anyFunction, checkOptions } from "@provably/core-tensor/internal";
 import { sampleMoments, squaredWasserstein } from "./gaussian.js";
 
@@ -44,6 +44,6 @@ export function frechetDistance(
     OPTIONS,
   );
   const moments = (points: ArrayInput): ReturnType<typeof sampleMoments> =>
-    sampleMoments(features(astype(points, "float64")));
+    sampleMoments(features(asType(points, "float64")));
   return squaredWasserstein("frechetDistance", moments(x), moments(y));
 }

@@ -6,7 +6,7 @@ import {
   ShapeError,
   abs,
   add,
-  astype,
+  asType,
   diagonal,
   div,
   item,
@@ -42,7 +42,7 @@ function checked(
   moments: Moments,
 ): { mean: NdArray; covariance: NdArray } {
   const { mean: m, covariance: c } = check(fn, name, moments, MOMENTS);
-  const [center, covariance] = [astype(m, "float64"), astype(c, "float64")];
+  const [center, covariance] = [asType(m, "float64"), asType(c, "float64")];
   const d = center.shape[0];
   if (center.shape.length !== 1 || covariance.shape.join() !== `${d},${d}`)
     throw new ShapeError(
@@ -173,7 +173,7 @@ export function sampleMoments(x: ArrayInput): {
   readonly mean: NdArray;
   readonly covariance: NdArray;
 } {
-  const points = astype(x, "float64");
+  const points = asType(x, "float64");
   const n = points.shape[0] ?? 0;
   if (points.shape.length !== 2 || n < 2)
     throw new ShapeError(`sampleMoments: x must be [n ≥ 2, d], got [${points.shape.join(", ")}]`);

@@ -5,7 +5,7 @@ import {
   ShapeError,
   add,
   array,
-  astype,
+  asType,
   conv2d,
   div,
   item,
@@ -29,7 +29,7 @@ export interface ImageQualityOptions {
 }
 
 function images(fn: string, a: ArrayInput, b: ArrayInput): readonly [NdArray, NdArray] {
-  const [x, y] = [astype(a, "float64"), astype(b, "float64")];
+  const [x, y] = [asType(a, "float64"), asType(b, "float64")];
   if (x.shape.join() !== y.shape.join())
     throw new ShapeError(
       `${fn}: a and b must have the same shape, got [${x.shape.join(", ")}] and [${y.shape.join(", ")}]`,

@@ -1,5 +1,5 @@
 /** Whether generated samples look real, and whether all that is real is generated. */
-import { type ArrayInput, type NdArray, astype } from "@provably/core-tensor";
+import { type ArrayInput, type NdArray, asType } from "@provably/core-tensor";
 import { anyFunction, checkOptions, wholeNumber } from "@provably/core-tensor/internal";
 import { type Points, pairOfPoints, squaredDistance } from "../internal/points.js";
 import type { FeatureOptions } from "./frechet.js";
@@ -81,8 +81,8 @@ export function precisionRecall(
   const { k = 3, features = (x: NdArray) => x } = checkOptions("precisionRecall", options, OPTIONS);
   const [x, y] = pairOfPoints(
     "precisionRecall",
-    features(astype(real, "float64")),
-    features(astype(generated, "float64")),
+    features(asType(real, "float64")),
+    features(asType(generated, "float64")),
     k + 1,
   );
   const [realRadii, generatedRadii] = [radii(x, k), radii(y, k)];

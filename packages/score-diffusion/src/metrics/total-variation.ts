@@ -3,12 +3,12 @@ import {
   type ArrayInput,
   DomainError,
   ShapeError,
-  astype,
+  asType,
   toTypedArray,
 } from "@provably/core-tensor";
 
 function masses(name: string, x: ArrayInput): Float64Array {
-  const values = toTypedArray<"float64">(astype(x, "float64"));
+  const values = toTypedArray<"float64">(asType(x, "float64"));
   const total = values.reduce((a, b) => a + b, 0);
   if (!(values.every((v) => v >= 0) && total > 0 && Number.isFinite(total)))
     throw new DomainError(`totalVariation: ${name} must be finite, ≥ 0 and not all 0`);
@@ -34,7 +34,7 @@ function masses(name: string, x: ArrayInput): Float64Array {
  * @category Metrics
  */
 export function totalVariation(p: ArrayInput, q: ArrayInput): number {
-  const [a, b] = [astype(p, "float64"), astype(q, "float64")];
+  const [a, b] = [asType(p, "float64"), asType(q, "float64")];
   if (a.shape.join() !== b.shape.join())
     throw new ShapeError(
       `totalVariation: p and q must have the same shape, got [${a.shape.join(", ")}] and [${b.shape.join(", ")}]`,

@@ -4,7 +4,7 @@ import {
   DomainError,
   type NdArray,
   ShapeError,
-  astype,
+  asType,
   div,
   norm,
   toTypedArray,
@@ -103,7 +103,7 @@ export function randomDirections(key: RngKey, numDirections: number, dimension: 
  */
 export function slicedWasserstein(x: ArrayInput, y: ArrayInput, directions: ArrayInput): number {
   const [a, b] = pairOfPoints("slicedWasserstein", x, y);
-  const lines = astype(directions, "float64");
+  const lines = asType(directions, "float64");
   const [numLines, d] = lines.shape;
   if (lines.shape.length !== 2 || d !== a.d || !numLines)
     throw new ShapeError(

@@ -1,5 +1,5 @@
 /** Trainable networks: functions of weights, and models once the weights are fixed. */
-import { type ArrayInput, type NdArray, astype, full, mul } from "@provably/core-tensor";
+import { type ArrayInput, type NdArray, asType, full, mul } from "@provably/core-tensor";
 import { anyFunction, anyRecord, check, oneOf } from "@provably/core-tensor/internal";
 import { compile } from "@provably/core-tensor/compile";
 import type { NoiseLevel } from "../schedule/level.js";
@@ -66,7 +66,7 @@ export function networkModel<P>(network: Network<P>, params: P): Model {
       const row = (value: number): NdArray =>
         full([x.shape[0]!], value / scale, { dtype: "float32" });
       const onScale = scale === 1;
-      const y = astype(
+      const y = asType(
         run(params, onScale ? x : mul(1 / scale, x), row(alpha), row(sigma)),
         x.dtype,
       );

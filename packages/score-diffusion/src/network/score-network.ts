@@ -4,7 +4,7 @@ import {
   type NdArray,
   ShapeError,
   add,
-  astype,
+  asType,
   atan2,
   attention,
   concat,
@@ -226,7 +226,7 @@ function apply(
   const time = silu(
     layer("time1", silu(layer("time0", timestepEmbedding(angles(levels), channels)))),
   );
-  const squares = transpose(reshape(astype(x, "float32"), [n, half, 2, half, 2]), [0, 2, 4, 1, 3]);
+  const squares = transpose(reshape(asType(x, "float32"), [n, half, 2, half, 2]), [0, 2, 4, 1, 3]);
   let h = conv("in", reshape(squares, [n, 4, half, half]));
   h = residual(params, "down0", h, time);
   const fine = residual(params, "down1", h, time);
@@ -240,5 +240,5 @@ function apply(
 
 /** Noise as an angle on a scale to 1000: 0 is clean, 1000 is pure noise. */
 function angles({ alpha, sigma }: BatchLevels): NdArray {
-  return mul(2000 / Math.PI, atan2(astype(sigma, "float32"), astype(alpha, "float32")));
+  return mul(2000 / Math.PI, atan2(asType(sigma, "float32"), asType(alpha, "float32")));
 }

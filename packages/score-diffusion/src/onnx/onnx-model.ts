@@ -4,7 +4,7 @@ import {
   type NdArray,
   ShapeError,
   array,
-  astype,
+  asType,
   reshape,
   toTypedArray,
 } from "@provably/core-tensor";
@@ -253,7 +253,7 @@ function modelOf(
       );
     if (timeInput !== undefined && !Number.isFinite(at))
       throw new DomainError(`${fn}: time must return a finite number, got ${show(at)}`);
-    const points = toTypedArray<"float64">(astype(x, "float64"));
+    const points = toTypedArray<"float64">(asType(x, "float64"));
     const step = fixed ?? n;
     const out = new Float64Array(x.size);
     for (let from = 0; from < n; from += step) {
@@ -266,7 +266,7 @@ function modelOf(
       const answer = await call(batch, step, row, at);
       out.set(answer.subarray(0, Math.min(step, n - from) * size), from * size);
     }
-    return astype(reshape(array(out), x.shape), x.dtype);
+    return asType(reshape(array(out), x.shape), x.dtype);
   };
 
   if (trainedOn !== undefined) {

@@ -4,7 +4,7 @@ import {
   type NdArray,
   ShapeError,
   array,
-  astype,
+  asType,
   toTypedArray,
 } from "@provably/core-tensor";
 
@@ -13,7 +13,7 @@ function chainsOf(
   draws: ArrayInput,
   least: number,
 ): { data: Float64Array; rounds: number; chains: number; d: number } {
-  const a = astype(draws, "float64");
+  const a = asType(draws, "float64");
   const [rounds, chains, d] = a.shape;
   if (
     a.shape.length !== 3 ||

@@ -6,7 +6,7 @@ import {
   type NdArray,
   ShapeError,
   all,
-  astype,
+  asType,
   exp,
   full,
   isFinite,
@@ -209,7 +209,7 @@ function prepare(
     state?.x ??
     (start === undefined
       ? normalRows(foldIn(key, "start"), [numSamples!, d], { dtype: "float64", firstRow })
-      : astype(start, "float64"));
+      : asType(start, "float64"));
   if (x.shape.length !== 2 || x.shape[1] !== d)
     throw new ShapeError(`${fn}: chains must be [n, ${d}], got [${x.shape.join(", ")}]`);
   checkRows(fn, y, x.shape[0]!);
@@ -236,8 +236,8 @@ const firstRows = (x: NdArray, n: number): NdArray => (x.shape[0] === n ? x : sl
 
 /** The measurements that belong to the first n chains. */
 function firstMeasurements(y: ArrayInput, n: number): ArrayInput {
-  const { shape } = astype(y, "float64");
-  return shape.length === 2 && shape[0]! > n ? firstRows(astype(y, "float64"), n) : y;
+  const { shape } = asType(y, "float64");
+  return shape.length === 2 && shape[0]! > n ? firstRows(asType(y, "float64"), n) : y;
 }
 
 function checkDpnpState(fn: string, state: DpnpState): void {

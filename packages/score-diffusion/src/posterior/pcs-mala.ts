@@ -3,7 +3,7 @@ import {
   type NdArray,
   ShapeError,
   add,
-  astype,
+  asType,
   div,
   expandDims,
   expm1,
@@ -197,7 +197,7 @@ export function* malaProcess(
         logUniforms?.[step] ?? logUniformRows(foldIn(stepKey, "u"), n, firstRow),
         logRatio,
       );
-      taken = add(taken, astype(accepted, "float64"));
+      taken = add(taken, asType(accepted, "float64"));
       const column = expandDims(accepted, 1);
       place = {
         z: where(column, proposal.z, place.z),

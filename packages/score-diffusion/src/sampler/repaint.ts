@@ -5,7 +5,7 @@ import {
   type NdArray,
   add,
   all,
-  astype,
+  asType,
   equal,
   item,
   logicalOr,
@@ -81,7 +81,7 @@ export function repaint<Row extends { readonly level: NoiseLevel }>(
 ): Sampler<RepaintRow<Row>> {
   const { resamplings = 10, jumpLength = 10 } = checkOptions("repaint", options, OPTIONS);
   checkSampler("repaint", sampler);
-  const [clean, keep] = [astype(known, "float64"), astype(mask, "float64")];
+  const [clean, keep] = [asType(known, "float64"), asType(mask, "float64")];
   if (!item(all(logicalOr(equal(keep, 0), equal(keep, 1)))))
     throw new DomainError("repaint: mask must hold 0 and 1 only");
   const unknown = sub(1, keep);

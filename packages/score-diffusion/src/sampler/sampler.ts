@@ -6,7 +6,7 @@ import {
   type NdArray,
   ShapeError,
   add,
-  astype,
+  asType,
   full,
   mul,
   stack,
@@ -257,7 +257,7 @@ export function startPoints(
   check(fn, "key", key, rngKey);
   if ((shape === undefined) === (start === undefined))
     throw new DomainError(`${fn}: give either shape or start`);
-  const x = start === undefined ? undefined : astype(start, "float64");
+  const x = start === undefined ? undefined : asType(start, "float64");
   const extents = x?.shape ?? shape!;
   if (extents.length < 2)
     throw new ShapeError(

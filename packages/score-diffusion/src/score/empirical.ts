@@ -7,7 +7,7 @@ import {
   add,
   all,
   argmax,
-  astype,
+  asType,
   div,
   equal,
   exp,
@@ -109,7 +109,7 @@ export function empiricalDistribution(
   data: ArrayInput,
   options: EmpiricalOptions = {},
 ): EmpiricalDistribution {
-  const points = astype(data, "float64");
+  const points = asType(data, "float64");
   if (points.shape.length !== 2 || points.size === 0)
     throw new ShapeError(
       `empiricalDistribution: data must be [N, d] and not empty, got [${points.shape.join(", ")}]`,
@@ -125,7 +125,7 @@ export function empiricalDistribution(
   const weights =
     options.weights === undefined
       ? add(zeros([n], { dtype: "float64" }), 1)
-      : astype(options.weights, "float64");
+      : asType(options.weights, "float64");
   if (weights.shape.length !== 1 || weights.shape[0] !== n)
     throw new ShapeError(
       `empiricalDistribution: weights must be [${n}], got [${weights.shape.join(", ")}]`,
@@ -137,7 +137,7 @@ export function empiricalDistribution(
   const centred = sub(points, centre);
   const distribution: EmpiricalDistribution = {
     prediction: "x0",
-    centred: astype(centred, dtype),
+    centred: asType(centred, dtype),
     mean: centre,
     squares: sum(square(centred), { axis: 1 }),
     logWeights: log(div(weights, total)),
@@ -215,12 +215,12 @@ function attend(
     throw new DomainError(
       `${fn}: sigma must be positive, got ${sigma}; the distribution has no density without noise`,
     );
-  const offset = sub(astype(x, "float64"), mul(alpha, distribution.mean));
+  const offset = sub(asType(x, "float64"), mul(alpha, distribution.mean));
   const rows = x.shape[0]!;
   const precision = 1 / (sigma * sigma);
   const { dtype } = centred;
-  const queries = astype(mul(alpha * precision, offset), dtype);
-  const biases = astype(sub(logWeights, mul((alpha * alpha * precision) / 2, squares)), dtype);
+  const queries = asType(mul(alpha * precision, offset), dtype);
+  const biases = asType(sub(logWeights, mul((alpha * alpha * precision) / 2, squares)), dtype);
   let peak: NdArray = full([rows, 1], -Infinity, { dtype });
   let mass: NdArray = zeros([rows, 1], { dtype });
   let acc: NdArray = zeros([rows, d], { dtype });
@@ -242,10 +242,10 @@ function attend(
     if (cotangent !== undefined)
       second = add(
         mul(second, keep!),
-        matmul(mul(weights!, matmul(astype(cotangent, dtype), transpose(keys))), keys),
+        matmul(mul(weights!, matmul(asType(cotangent, dtype), transpose(keys))), keys),
       );
   }
-  const precise = (a: NdArray): NdArray => astype(a, "float64");
+  const precise = (a: NdArray): NdArray => asType(a, "float64");
   return {
     mean: precise(div(acc, mass)),
     mass: precise(squeeze(mass, 1)),
@@ -322,7 +322,7 @@ export function empiricalScore(
   const { alpha, sigma } = checkLevel("empiricalScore", level);
   checkDistribution("empiricalScore", distribution);
   // (α(D − m) − (x − αm)) / σ² with the mean m taken out of both, which keeps digits
-  const offset = sub(astype(x, "float64"), mul(alpha, distribution.mean));
+  const offset = sub(asType(x, "float64"), mul(alpha, distribution.mean));
   return div(sub(mul(alpha, attend(distribution, x, level, "mean").mean), offset), sigma * sigma);
 }
 

@@ -6,14 +6,14 @@ import {
   ShapeError,
   abs,
   add,
-  astype,
+  asType,
   diag,
   div,
   expandDims,
   eye,
   item,
   log,
-  logsumexp,
+  logSumExp,
   matmul,
   matrixTranspose,
   max,
@@ -90,8 +90,8 @@ export interface GaussianMixture extends Model {
  * @category Scores
  */
 export function gaussianMixture(input: GaussianMixtureInput): GaussianMixture {
-  const means = astype(check("gaussianMixture", "input", input, INPUT).means, "float64");
-  const weights = astype(input.weights, "float64");
+  const means = asType(check("gaussianMixture", "input", input, INPUT).means, "float64");
+  const weights = asType(input.weights, "float64");
   const [k, d] = means.shape;
   if (k === undefined || d === undefined || means.shape.length !== 2 || k === 0)
     throw new ShapeError(
@@ -127,7 +127,7 @@ function spectrum(
   if ((covariances === undefined) === (variances === undefined))
     throw new DomainError("gaussianMixture: give either covariances or variances");
   if (variances !== undefined) {
-    const v = astype(variances, "float64");
+    const v = asType(variances, "float64");
     if (v.shape.length !== 1 || v.shape[0] !== k)
       throw new ShapeError(
         `gaussianMixture: variances must be [${k}], got [${v.shape.join(", ")}]`,
@@ -139,7 +139,7 @@ function spectrum(
       eigenvectors: mul(ones([k, 1, 1], { dtype: "float64" }), eye(d, d, { dtype: "float64" })),
     };
   }
-  const c = astype(covariances!, "float64");
+  const c = asType(covariances!, "float64");
   if (c.shape.length !== 3 || c.shape[0] !== k || c.shape[1] !== d || c.shape[2] !== d)
     throw new ShapeError(
       `gaussianMixture: covariances must be [${k}, ${d}, ${d}], got [${c.shape.join(", ")}]`,
@@ -237,7 +237,7 @@ export function mixtureScore(mixture: GaussianMixture, x: NdArray, level: NoiseL
     const variances = spreads(mixture, x, level);
     const logits = sub(log(weights), mul(0.5, sum(log(variances), { axis: 1 })));
     const whitening = div(matrixTranspose(eigenvectors), sqrt(expandDims(variances, 2)));
-    return scoreByColumns(astype(x, "float64"), logits, mul(level.alpha, means), whitening);
+    return scoreByColumns(asType(x, "float64"), logits, mul(level.alpha, means), whitening);
   }
   const { logits, slopes } = components(mixture, x, level);
   return sum(mul(expandDims(softmax(logits, { axis: 0 }), 2), slopes), { axis: 0 });
@@ -266,7 +266,7 @@ export function mixtureLogDensity(
   x: NdArray,
   level: NoiseLevel,
 ): NdArray {
-  return logsumexp(components(mixture, x, level).logits, { axis: 0 });
+  return logSumExp(components(mixture, x, level).logits, { axis: 0 });
 }
 
 /**

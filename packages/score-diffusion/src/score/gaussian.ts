@@ -4,7 +4,7 @@ import {
   type NdArray,
   ShapeError,
   add,
-  astype,
+  asType,
   expandDims,
   eye,
   mul,
@@ -41,8 +41,8 @@ export function gaussian(moments: Moments): GaussianMixture {
   const { mean, covariance } = check("gaussian", "moments", moments, MOMENTS);
   return gaussianMixture({
     weights: [1],
-    means: expandDims(astype(mean, "float64"), 0),
-    covariances: expandDims(astype(covariance, "float64"), 0),
+    means: expandDims(asType(mean, "float64"), 0),
+    covariances: expandDims(asType(covariance, "float64"), 0),
   });
 }
 
@@ -68,7 +68,7 @@ export function gaussianScore(moments: Moments, x: ArrayInput, level: NoiseLevel
   checkLevel("gaussianScore", level);
   check("gaussianScore", "moments", moments, MOMENTS);
   const [mean, covariance, points] = [moments.mean, moments.covariance, x].map((a) =>
-    astype(a, "float64"),
+    asType(a, "float64"),
   ) as [NdArray, NdArray, NdArray];
   const d = mean.shape[0] ?? 0;
   if (

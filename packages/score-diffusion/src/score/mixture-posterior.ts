@@ -5,11 +5,11 @@ import {
   ShapeError,
   add,
   array,
-  astype,
+  asType,
   exp,
   expandDims,
   log,
-  logsumexp,
+  logSumExp,
   matmul,
   matrixTranspose,
   mul,
@@ -136,9 +136,9 @@ export function mixturePosterior(
   noiseCovariance: ArrayInput,
 ): GaussianMixture {
   checkMixture("mixturePosterior", prior);
-  const a = astype(matrix, "float64");
-  const measured = astype(y, "float64");
-  const noise = astype(noiseCovariance, "float64");
+  const a = asType(matrix, "float64");
+  const measured = asType(y, "float64");
+  const noise = asType(noiseCovariance, "float64");
   const [k, d] = prior.means.shape as readonly [number, number];
   const m = a.shape[0];
   if (a.shape.length !== 2 || m === undefined || a.shape[1] !== d)
@@ -169,7 +169,7 @@ export function mixturePosterior(
   });
   const logWeights = stack(parts.map((part) => part.logWeight));
   return gaussianMixture({
-    weights: exp(sub(logWeights, logsumexp(logWeights))),
+    weights: exp(sub(logWeights, logSumExp(logWeights))),
     means: stack(parts.map((part) => part.mean)),
     covariances: stack(parts.map((part) => part.covariance)),
   });

@@ -6,7 +6,7 @@ import {
   ShapeError,
   abs,
   add,
-  astype,
+  asType,
   concat,
   eye,
   item,
@@ -114,7 +114,7 @@ export function linearSubspace(
 ): Model {
   checkModel("linearSubspace", model);
   checkOptions("linearSubspace", options, OPTIONS);
-  const b = astype(basis, "float64");
+  const b = asType(basis, "float64");
   const [d, k] = b.shape as readonly (number | undefined)[];
   if (b.shape.length !== 2 || d === undefined || k === undefined || k < 1)
     throw new ShapeError(`linearSubspace: basis must be [d, k], got [${b.shape.join(", ")}]`);
@@ -122,7 +122,7 @@ export function linearSubspace(
     throw new DomainError(
       "linearSubspace: the columns of basis must be orthonormal; take the q of their qr decomposition",
     );
-  const offset = options.offset === undefined ? undefined : astype(options.offset, "float64");
+  const offset = options.offset === undefined ? undefined : asType(options.offset, "float64");
   if (offset !== undefined && offset.shape.join() !== String(d))
     throw new ShapeError(`linearSubspace: offset must be [${d}], got [${offset.shape.join(", ")}]`);
   return {

@@ -19,7 +19,7 @@ import {
   sum,
   takeAlongAxis,
   where,
-  astype,
+  asType,
   array,
 } from "@provably/core-tensor";
 import {
@@ -111,8 +111,8 @@ export function locate(
   const one = full([...at.shape, 1], 1, { dtype: at.dtype as "float32" });
   const slopes = concat([one, add(MIN_SLOPE, softplus(raw.slopes)), one], { axis: -1 });
   const inner = column(along === "x" ? xs : ys, 1, bins);
-  const index = astype(
-    sum(astype(greaterEqual(expandDims(at, -1), inner), "int32"), { axis: -1 }),
+  const index = asType(
+    sum(asType(greaterEqual(expandDims(at, -1), inner), "int32"), { axis: -1 }),
     "int32",
   );
   const next = add(index, array(1, { dtype: "int32" }));

@@ -13,7 +13,7 @@ import {
   log1p,
   logSigmoid,
   logSoftmax,
-  logsumexp,
+  logSumExp,
   matmul,
   mul,
   neg,
@@ -86,7 +86,7 @@ function layer(
 
 /** ln(e^A e^B) for stacks of matrices. */
 function logProduct(a: NdArray, b: NdArray): NdArray {
-  return logsumexp(add(expandDims(a, -1), expandDims(b, -3)), { axis: -2 });
+  return logSumExp(add(expandDims(a, -1), expandDims(b, -3)), { axis: -2 });
 }
 
 /**

@@ -6,7 +6,7 @@ import {
   ShapeError,
   all,
   array,
-  astype,
+  asType,
   isFinite,
   isNdArray,
   item,
@@ -32,5 +32,5 @@ export function checkMatrix(
     );
   if (item(all(isFinite(x))) !== 1)
     throw new DomainError(`${fn}: ${name} must be finite, got NaN or an infinity`);
-  return x.dtype === dtype ? x : astype(x, dtype);
+  return x.dtype === dtype ? x : asType(x, dtype);
 }

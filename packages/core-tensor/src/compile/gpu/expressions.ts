@@ -40,7 +40,7 @@ export const EXPRESSIONS: Readonly<Record<string, Expression>> = {
   rsqrt: (x) => `(1 / Math.sqrt(${x}))`,
   pow: call("f_pow"),
   hypot: call("f_hypot"),
-  logaddexp: call("f_logaddexp"),
+  logAddExp: call("f_logAddExp"),
   sin: call("f_sin"),
   cos: call("f_cos"),
   tan: (x) => `(f_sin(${x}) / f_cos(${x}))`,

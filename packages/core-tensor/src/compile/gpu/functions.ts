@@ -400,7 +400,7 @@ const HELPERS: Readonly<Record<string, Helper>> = {
   const v_odd = v_whole - 2 * Math.floor(0.5 * v_whole);
   return v_x < 0 && v_odd === 1 ? -v_r : v_r;`,
   },
-  f_logaddexp: {
+  f_logAddExp: {
     parameters: ["v_x", "v_y"],
     calls: ["f_log1p"],
     body: `

@@ -23,7 +23,7 @@ type Lowering = (inputs: readonly Stage[], attrs: never, output: Value) => Stage
 
 /** Primitives that are not elementwise, by name, with the attributes that their files in `ops` document. */
 const LOWERINGS: Readonly<Record<string, Lowering>> = {
-  astype: ([x], { dtype }: { dtype: DType }) => convert(x!, dtype),
+  asType: ([x], { dtype }: { dtype: DType }) => convert(x!, dtype),
   stopGradient: ([x]) => x!,
   barrier: ([x]) => x!,
   reshape: ([x], { shape }: { shape: readonly number[] }) => reshape(x!, shape),
@@ -48,7 +48,7 @@ const LOWERINGS: Readonly<Record<string, Lowering>> = {
   min: ([x], { axes }: { axes: readonly number[] }, { dtype }) => fold("min", x!, axes, dtype),
   argmax: ([x], { axis }: { axis: number }) => fold("argmax", x!, [axis], "int32"),
   argmin: ([x], { axis }: { axis: number }) => fold("argmin", x!, [axis], "int32"),
-  logsumexp: ([x], _attrs, { dtype }) => fold("logsumexp", x!, [x!.shape.length - 1], dtype),
+  logSumExp: ([x], _attrs, { dtype }) => fold("logSumExp", x!, [x!.shape.length - 1], dtype),
   softmax: ([x], _attrs, { dtype }) => new Softmax(x!, dtype),
   logSoftmax: ([x], _attrs, { dtype }) =>
     elementwise("sub", x!.shape, dtype, [x!, normalizer(x!, dtype)]),
@@ -87,7 +87,7 @@ function product(a: Stage, b: Stage, output: Value, storedScores: number): Stage
 
 /** The logarithm of the sum of exponentials of each row, as a column. */
 function normalizer(x: Stage, dtype: DType): Stage {
-  return reshape(fold("logsumexp", x, [x.shape.length - 1], dtype), [...x.shape.slice(0, -1), 1]);
+  return reshape(fold("logSumExp", x, [x.shape.length - 1], dtype), [...x.shape.slice(0, -1), 1]);
 }
 
 function reshape(x: Stage, shape: readonly number[]): Stage {

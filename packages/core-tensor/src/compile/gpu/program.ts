@@ -28,7 +28,7 @@ export function prepare(graph: Graph, device: GpuJsDevice): DeviceProgram {
   const double = [...graph.inputs, ...graph.outputs].find((x) => x.dtype === "float64");
   if (double !== undefined)
     throw new DTypeError(
-      `compile: ${device.kind} computes in float32, but ${graph.inputs.includes(double) ? "an argument" : "a result"} is float64; convert with astype(x, "float32"), or compute on the CPU`,
+      `compile: ${device.kind} computes in float32, but ${graph.inputs.includes(double) ? "an argument" : "a result"} is float64; convert with asType(x, "float32"), or compute on the CPU`,
     );
   if (missing.length > 0)
     throw new DeviceError(

@@ -25,7 +25,7 @@ const LOGICAL: ReadonlySet<string> = new Set([
   "logicalOr",
   "logicalNot",
   "where",
-  "astype",
+  "asType",
 ]);
 
 /** Elementwise with vector instructions for its types. */
@@ -33,7 +33,7 @@ export function isFusible(node: Node): boolean {
   const { name } = node.primitive;
   const [out] = node.outputs as [Value];
   if (name === "pow") return isProduct(node) || out.dtype === "float32";
-  if (name !== "astype" && !(node.primitive.elementwise && name in EXPRESSIONS)) return false;
+  if (name !== "asType" && !(node.primitive.elementwise && name in EXPRESSIONS)) return false;
   if (out.dtype === "uint8" || out.dtype === "int8") return false;
   if (!LOGICAL.has(name) && node.inputs.some((x) => x.dtype === "bool")) return false;
   return true;

@@ -46,7 +46,7 @@ export function lowerGroup(
     const inputs = node.inputs.map(read) as [Ref, Ref, Ref];
     const { name } = node.primitive;
     const reduces = isFusedReduction(node);
-    if (reduces || name === "astype") refs.set(y, micro.convert(inputs[0], laneOf(y.dtype)));
+    if (reduces || name === "asType") refs.set(y, micro.convert(inputs[0], laneOf(y.dtype)));
     else if (name === "pow")
       refs.set(y, power(micro, inputs[0], inputs[1], uniformValue(node.inputs[1]!)));
     else refs.set(y, EXPRESSIONS[name]!(micro, inputs));

@@ -10,7 +10,7 @@ import { addressOf } from "./machine.js";
 
 export function lowerSoftmax(draft: Draft, node: Node, inputs: readonly Place[]): boolean {
   const { name } = node.primitive;
-  if (name !== "softmax" && name !== "logSoftmax" && name !== "logsumexp") return false;
+  if (name !== "softmax" && name !== "logSoftmax" && name !== "logSumExp") return false;
   const [x] = node.inputs as [Value];
   const [y] = node.outputs as [Value];
   const cols = x.shape[x.shape.length - 1]!;
@@ -35,7 +35,7 @@ export function lowerSoftmax(draft: Draft, node: Node, inputs: readonly Place[])
       }
       const shifts = machine.address[work.id]!;
       const totals = shifts + rows * 8;
-      kernel["sums"]!(input, rows, cols, shifts, totals, Number(name === "logsumexp"));
+      kernel["sums"]!(input, rows, cols, shifts, totals, Number(name === "logSumExp"));
       const doubles = machine.store.views.float64;
       if (name === "logSoftmax") {
         for (let r = totals / 8; r < totals / 8 + rows; r++) doubles[r] = Math.log(doubles[r]!);

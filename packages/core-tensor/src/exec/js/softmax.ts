@@ -31,7 +31,7 @@ function rowLogSum(x: TypedArray, at: number, cols: number): number {
   return m + Math.log(total);
 }
 
-export function logsumexpRows(x: TypedArray, rows: number, cols: number, out: TypedArray): void {
+export function logSumExpRows(x: TypedArray, rows: number, cols: number, out: TypedArray): void {
   for (let r = 0; r < rows; r++) out[r] = rowLogSum(x, r * cols, cols);
 }
 

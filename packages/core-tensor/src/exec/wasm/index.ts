@@ -14,7 +14,7 @@ export { pinMatrix, pinnedMatvec, type PinnedMatrix } from "./pin.js";
 // elementwise functions
 export { unary, UNARY_NAMES, type UnaryName } from "./unary.js";
 // rows and columns
-export { softmaxRows, logSoftmaxRows, logsumexpRows } from "./softmax.js";
+export { softmaxRows, logSoftmaxRows, logSumExpRows } from "./softmax.js";
 export {
   reduceAxes,
   reduceSum,

@@ -88,7 +88,7 @@ export function softmaxRows<T extends FloatArray>(x: T, rows: number, cols: numb
   return out;
 }
 
-/** `x - logsumexp(x)` of each row: `[rows, cols]`. */
+/** `x - logSumExp(x)` of each row: `[rows, cols]`. */
 export function logSoftmaxRows<T extends FloatArray>(
   x: T,
   rows: number,
@@ -108,7 +108,7 @@ export function logSoftmaxRows<T extends FloatArray>(
 }
 
 /** `log Σ exp(x)` of each row: `[rows]`. A row of −∞ gives −∞; a row with +∞ gives +∞. */
-export function logsumexpRows<T extends FloatArray>(
+export function logSumExpRows<T extends FloatArray>(
   x: T,
   rows: number,
   cols: number,

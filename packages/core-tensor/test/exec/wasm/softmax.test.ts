@@ -39,7 +39,7 @@ describe.each(LEVELS)("softmax at level %s", (level) => {
             const x = noise(kind, rows * cols, seed).map((v) => v * spread);
             const soft = wasm().softmaxRows(x, rows, cols);
             const logs = wasm().logSoftmaxRows(x, rows, cols);
-            const norms = wasm().logsumexpRows(x, rows, cols);
+            const norms = wasm().logSumExpRows(x, rows, cols);
             let worst = 0; // largest error in units of its bound
             for (let i = 0; i < rows; i++) {
               const row = Array.from(x.subarray(i * cols, (i + 1) * cols));
@@ -75,13 +75,13 @@ describe.each(LEVELS)("softmax at level %s", (level) => {
       const [soft, logs, norms] = [
         wasm().softmaxRows(x, 40, 5)!,
         wasm().logSoftmaxRows(x, 40, 5)!,
-        wasm().logsumexpRows(x, 40, 5)!,
+        wasm().logSumExpRows(x, 40, 5)!,
       ];
       for (let i = 0; i < 40; i++) {
         const row = x.subarray(5 * i, 5 * i + 5);
         expect(wasm().softmaxRows(row, 1, 5)).toEqual(soft.slice(5 * i, 5 * i + 5));
         expect(wasm().logSoftmaxRows(row, 1, 5)).toEqual(logs.slice(5 * i, 5 * i + 5));
-        expect(wasm().logsumexpRows(row, 1, 5)![0]).toBe(norms[i]);
+        expect(wasm().logSumExpRows(row, 1, 5)![0]).toBe(norms[i]);
       }
     });
 
@@ -115,7 +115,7 @@ describe.each(LEVELS)("softmax at level %s", (level) => {
         [0, 0, 0, 0, 0, 0, 0, 0, 0],
       ];
       const x = arrayOf(kind, rows.flat());
-      const norms = Array.from(wasm().logsumexpRows(x, 8, 9)!);
+      const norms = Array.from(wasm().logSumExpRows(x, 8, 9)!);
       expect(norms.slice(0, 4)).toEqual([NaN, Infinity, -Infinity, NaN]);
       expect(norms[4]).toBeCloseTo(Math.LN2, 6);
       expect(norms[6]).toBeNaN();

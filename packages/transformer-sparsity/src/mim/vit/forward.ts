@@ -5,7 +5,7 @@ import {
   ShapeError,
   add,
   array,
-  astype,
+  asType,
   broadcastTo,
   concat,
   div,
@@ -98,7 +98,7 @@ export function toPatches(fn: string, config: FullConfig, images: NdArray): NdAr
       `${fn}: images must be [N, ${channels === 1 ? "" : `${channels}, `}${imageSize}, ${imageSize}] and not empty, got [${images.shape.join(", ")}]`,
     );
   checkScale(fn, images);
-  return patchify(images.dtype === "float64" ? images : astype(images, "float32"), patchSize);
+  return patchify(images.dtype === "float64" ? images : asType(images, "float32"), patchSize);
 }
 
 /** No scale of images in use goes beyond; bytes do. */
@@ -132,7 +132,7 @@ export function maskArray(
 /** The position embedding of a grid, in the type of the patches. */
 export function positions(config: FullConfig, dim: number, dtype: NdArray["dtype"]): NdArray {
   const side = config.imageSize / config.patchSize;
-  return astype(sinCosPositionEmbedding2d(dim, [side, side]), dtype);
+  return asType(sinCosPositionEmbedding2d(dim, [side, side]), dtype);
 }
 
 /**

@@ -6,7 +6,7 @@ import {
   add,
   argmax,
   array,
-  astype,
+  asType,
   concat,
   div,
   item,
@@ -81,17 +81,17 @@ function checkProbe(fn: string, train: LabelledFeatures, test: LabelledFeatures)
 
 /** Both sets standardised by the training set, float64, with a column of ones. */
 function standardized(train: NdArray, test: NdArray): [NdArray, NdArray] {
-  const x = astype(train, "float64");
+  const x = asType(train, "float64");
   const [centre, spread] = [mean(x, { axis: 0 }), add(std(x, { axis: 0 }), 1e-6)];
   const scale = (y: NdArray): NdArray =>
     concat([div(sub(y, centre), spread), ones([y.shape[0]!, 1], { dtype: "float64" })], {
       axis: 1,
     });
-  return [scale(x), scale(astype(test, "float64"))];
+  return [scale(x), scale(asType(test, "float64"))];
 }
 
 function indicator(labels: ArrayLike<number>, classes: number): NdArray {
-  return astype(oneHot(array(Int32Array.from(labels)), classes), "float64");
+  return asType(oneHot(array(Int32Array.from(labels)), classes), "float64");
 }
 
 function result(scores: NdArray, labels: ArrayLike<number>): ProbeResult {

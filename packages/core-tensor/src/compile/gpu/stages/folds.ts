@@ -13,7 +13,7 @@ import { Elementwise, Position, elementwise } from "./elementwise.js";
 import { Reshape, Transpose } from "./views.js";
 
 /** Sum, extrema, place of extrema, and the logarithm of the sum of exponentials. */
-export type FoldKind = "sum" | "max" | "min" | "argmax" | "argmin" | "logsumexp";
+export type FoldKind = "sum" | "max" | "min" | "argmax" | "argmin" | "logSumExp";
 
 /** Terms taken together in one round of a loop. */
 export const UNROLLED = 4;
@@ -217,7 +217,7 @@ const ROUNDS: Record<FoldKind, (kernel: KernelText) => Rounds> = {
   argmax: place(LOWEST, ">"),
   argmin: place(HIGHEST, "<"),
   // running maximum and sum, so that one pass suffices
-  logsumexp(kernel) {
+  logSumExp(kernel) {
     let [peak, total] = ["", ""];
     return {
       start() {
@@ -245,7 +245,7 @@ const EMPTY: Record<FoldKind, number> = {
   min: Infinity,
   argmax: 0,
   argmin: 0,
-  logsumexp: -Infinity,
+  logSumExp: -Infinity,
 };
 
 /** A reduction over axes, split in two where that keeps more threads busy. */
@@ -255,7 +255,7 @@ export function fold(kind: FoldKind, x: Stage, axes: readonly number[], dtype: D
   if (out === 0 || axes.some((k) => x.shape[k] === 0))
     return new Uniform(shape, dtype, EMPTY[kind]);
   if (axes.length === 0)
-    return kind === "logsumexp" || kind === "sum" || kind === "max" || kind === "min"
+    return kind === "logSumExp" || kind === "sum" || kind === "max" || kind === "min"
       ? x
       : new Uniform(shape, dtype, 0);
   const longest = axes.reduce((best, k) => (x.shape[k]! > x.shape[best]! ? k : best), axes[0]!);

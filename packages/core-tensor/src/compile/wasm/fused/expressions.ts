@@ -122,7 +122,7 @@ export const EXPRESSIONS: Readonly<Record<string, Expression>> = {
   geluTanh: kernel("geluTanh"),
   logSigmoid: (m, [x]) => m.op("neg", m.kernel("softplus", m.op("neg", x))),
   mish: (m, [x]) => m.op("mul", x, m.kernel("tanh", m.kernel("softplus", x))),
-  logaddexp: (m, [a, b]) => {
+  logAddExp: (m, [a, b]) => {
     const top = m.op("max", a, b);
     const rest = m.kernel("softplus", m.op("neg", m.op("abs", m.op("sub", a, b))));
     // an infinite maximum is the answer, and ∞ − ∞ beside it is no number
