@@ -9,7 +9,7 @@ import { attack, parsers } from "../stress/parsers.mjs";
 describe("whatever is passed", () => {
   it("a result or a typed error comes back, and arguments stay as they were", async () => {
     const { functions } = await publicFunctions();
-    const total = 8 * functions.length;
+    const total = 4 * functions.length;
     const { calls, faults } = await hostileCalls({
       total,
       functions: functions.length,
