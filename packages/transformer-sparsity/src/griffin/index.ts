@@ -33,7 +33,7 @@ export {
 export type { FeedForward, FeedForwardBlock } from "./runtime/feed-forward.js";
 // files
 export { loadModel, type LoadOptions } from "./files/load.js";
-export { loadTokenizer, type Tokenizer } from "./files/tokenizer.js";
+export { loadTokenizer, type Tokenizer, type TokenizerOptions } from "./files/tokenizer.js";
 export {
   filesFromFolder,
   filesFromMemory,

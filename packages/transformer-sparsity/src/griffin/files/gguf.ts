@@ -3,11 +3,8 @@ import { type NdArray, FormatError, array, reshape, transpose } from "@provably/
 import { type ModelConfig, modelConfig } from "../model/config.js";
 import type { ModelFiles } from "./source.js";
 import type { TensorStore } from "./tensors.js";
-import { type GgufTensor, type GgufValue, parseGguf } from "./gguf-header.js";
+import { type GgufTensor, type GgufValue, readGguf } from "./gguf-header.js";
 import { GGUF_TYPES } from "./gguf-blocks.js";
-
-/** Bytes of a file that are read at first; headers with large vocabularies need more. */
-const FIRST_READ = 1 << 20;
 
 /** What the angles of each pair of features are divided by. */
 const FACTORS = "rope_freqs.weight";
@@ -35,9 +32,7 @@ export async function openGguf(
   files: ModelFiles,
   name: string,
 ): Promise<{ config: ModelConfig; tensors: TensorStore }> {
-  const size = await files.size(name);
-  if (size === undefined) throw new FormatError(`loadModel: there is no file ${name}`);
-  const header = await readHeader(files, name, size);
+  const header = await readGguf("loadModel", files, name);
   const place = new Map<string, GgufTensor>();
   let factors: readonly number[] | undefined;
   for (const tensor of header.tensors) {
@@ -68,17 +63,6 @@ export async function openGguf(
       },
     },
   };
-}
-
-async function readHeader(
-  files: ModelFiles,
-  name: string,
-  size: number,
-): Promise<ReturnType<typeof parseGguf> & object> {
-  for (let count = FIRST_READ; ; count *= 4) {
-    const header = parseGguf(await files.read(name, 0, Math.min(count, size)), size);
-    if (header) return header;
-  }
 }
 
 function rename(name: string): string | undefined {
