@@ -18,6 +18,7 @@ export default defineConfig([
       compile: "src/compile/index.ts",
       gpu: "src/gpu/index.ts",
       io: "src/io/index.ts",
+      table: "src/table/index.ts",
       testing: "src/testing/index.ts",
       internal: "src/internal/index.ts",
       ndarray: "src/ndarray/index.ts",

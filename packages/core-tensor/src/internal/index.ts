@@ -5,3 +5,4 @@
 export * from "../check/index.js";
 export { flatNumbers, numberList, rngKey, tensor, typedArray } from "./arrays.js";
 export { certificate } from "../certificate.js";
+export { table } from "../table/types.js";
