@@ -5,7 +5,13 @@
  */
 
 // models
-export { modelConfig, type ModelConfig, type ModelFamily } from "./model/config.js";
+export {
+  modelConfig,
+  type AlibiConfig,
+  type MixtureConfig,
+  type ModelConfig,
+  type ModelFamily,
+} from "./model/config.js";
 export type { Activation } from "./model/activation.js";
 export { ropeFrequencies, type RopeConfig, type RopeScaling } from "./model/rope.js";
 export type { Parameters } from "./model/parameters.js";
@@ -16,6 +22,7 @@ export {
   languageModel,
   type FeedForwardWeights,
   type LanguageModel,
+  type MixtureWeights,
   type ModelLayer,
   type ModelOptions,
   type PinnedLinear,

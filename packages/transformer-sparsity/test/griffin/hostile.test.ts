@@ -310,7 +310,7 @@ describe("names what is wrong", () => {
   };
   it.each([
     [{ model_type: "t5" }, /model_type "t5" is not one of llama, mistral/],
-    [{ num_local_experts: 8 }, /mixtures of experts/],
+    [{ num_local_experts: 8 }, /num_local_experts/],
     [{ hidden_size: 9 }, /not a multiple of 2 heads/],
     [{ num_key_value_heads: 3 }, /2 heads cannot share 3/],
     [{ hidden_act: "softsign" }, /activation "softsign"/],

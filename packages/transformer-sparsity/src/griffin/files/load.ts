@@ -93,7 +93,7 @@ export async function loadModel(
     return read;
   };
   for (let i = 0; i < config.numLayers; i++) {
-    layers.push(pin.layer(layerParameters(await readAll(byLayer.get(i)), config, i)));
+    layers.push(pin.layer(layerParameters(await readAll(byLayer.get(i)), config, i), i));
     options.onProgress?.({ iteration: i + 1, total: config.numLayers });
   }
   return pin.model(outerParameters(await readAll(byLayer.get(-1)), config), layers);

@@ -318,12 +318,13 @@ function observedStep(
   before: FeedForwardStatistics,
   decay = 1,
 ) {
-  const collector = statisticsCollector(model.config.numLayers, model.config.ffSize);
+  const collector = statisticsCollector(model.config);
   const step = decodeStep(model, cache, token, {
     onFeedForward(event) {
       collector.add(event);
     },
   });
+  collector.passed(1);
   return { ...step, statistics: mergeStatistics(before, collector.finish(), { decay }) };
 }
 

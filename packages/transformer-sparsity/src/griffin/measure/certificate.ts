@@ -15,6 +15,7 @@ import { type ExpertSet, checkExperts } from "../sparsity/experts.js";
 import { type Prompt, checkPrompt } from "../sparsity/prompt.js";
 import { type SparseFeedForward, checkSparse } from "../sparsity/sparsify.js";
 import { costModel } from "./cost.js";
+import { type ModelConfig, blockSizes, layerNeurons } from "../model/description.js";
 import { affordable, naiveActivations } from "./naive.js";
 
 /**
@@ -49,25 +50,28 @@ export function certifyExperts(
 ): Certificate {
   const sets = checkExperts("certifyExperts", model, experts);
   checkIds("certifyExperts", model, ids);
-  const { ffSize: n, numLayers } = model.config;
-  const masks = sets.map((chosen) => {
-    const mask = new Uint8Array(n);
+  const { config } = model;
+  const { numLayers } = config;
+  const masks = sets.map((chosen, i) => {
+    const mask = new Uint8Array(layerNeurons(config, i));
     for (const j of chosen) mask[j] = 1;
     return mask;
   });
-  const energies = sets.map(() => new Float64Array(n));
+  const energies = masks.map((mask) => new Float64Array(mask.length));
   // the first tokens once more, by the plain decoder: a fault of the way the model is run shows here
   const sample = affordable(model, ids.length);
   const plain = naiveActivations(model, ids.slice(0, sample), ids.length);
   let [lost, apart] = [0, 0];
   prefill(model, ids, {
     logits: "none",
-    onFeedForward({ layer, position, tokens, activations }) {
-      const [mask, energy] = [masks[layer]!, energies[layer]!];
+    onFeedForward({ layer, position, tokens, activations, expert = 0, routed }) {
+      const [from, to] = blockRange(config, layer, expert);
+      const n = to - from;
+      const [mask, energy] = [masks[layer]!.subarray(from, to), energies[layer]!.subarray(from, to)]; // prettier-ignore
       for (let t = 0; t < tokens; t++) {
         const z = activations.subarray(t * n, (t + 1) * n);
-        const other = plain[layer]![position + t];
-        if (other) apart = Math.max(apart, distance(z, other));
+        const other = plain[layer]![position + (routed?.[t] ?? t)];
+        if (other) apart = Math.max(apart, distance(z, other.subarray(from, to)));
         const norm = z.reduce((sum, v) => sum + v * v, 0);
         if (norm === 0) continue;
         let error = 0;
@@ -80,15 +84,16 @@ export function certifyExperts(
       }
     },
   });
-  const least = energies.reduce(
-    (sum, energy, i) =>
-      sum +
-      energy
-        .sort()
-        .subarray(0, n - sets[i]!.length)
-        .reduce((a, b) => a + b, 0),
-    0,
-  );
+  const least = energies.reduce((sum, energy, i) => {
+    // each expert keeps as many of its own neurons as the set does
+    const losses = blockSizes(config, i).map((size, block) => {
+      const [from, to] = blockRange(config, i, block);
+      const kept = masks[i]!.subarray(from, to).reduce((a, b) => a + b, 0);
+      const sorted = energy.slice(from, to).sort();
+      return sorted.subarray(0, size - kept).reduce((a, b) => a + b, 0);
+    });
+    return sum + losses.reduce((a, b) => a + b, 0);
+  }, 0);
   const scale = 1 / (ids.length * numLayers);
   const [value, expected, tolerance] = [lost * scale, least * scale, 1e-9];
   return certificate({
@@ -101,6 +106,13 @@ export function certifyExperts(
     verdict: Math.abs(value - expected) <= tolerance && apart <= NEAR,
     note: `the activations of the first ${sample} tokens differ by ${apart.toPrecision(2)} from a plain decoder in double precision (at most ${NEAR} holds); weights and config are taken as they are: a checkpoint that was misread on loading, it cannot see, certifyModel can`,
   });
+}
+
+/** Where the neurons of a block lie among those of its layer. */
+function blockRange(config: ModelConfig, layer: number, block: number): [number, number] {
+  const sizes = blockSizes(config, layer);
+  const from = sizes.slice(0, block).reduce((a, b) => a + b, 0);
+  return [from, from + sizes[block]!];
 }
 
 /** Largest relative difference of activations that rounding makes. */
@@ -365,12 +377,14 @@ export function sparsitySavings(
   options: SavingsOptions = {},
 ): SparsitySavings {
   const sets = checkExperts("sparsitySavings", model, experts);
-  const { ffSize, numLayers } = model.config;
+  const { config } = model;
+  const sizes = model.layers.map((_, i) => layerNeurons(config, i));
   const bytesSaved = model.layers.reduce((sum, { feedForward: { gate, up, down } }, i) => {
     const bytes = (gate?.weight.sizeBytes ?? 0) + up.weight.sizeBytes + down.weight.sizeBytes;
-    return sum + bytes * (1 - sets[i]!.length / ffSize);
+    return sum + bytes * (1 - sets[i]!.length / sizes[i]!);
   }, 0);
-  const density = sets.reduce((sum, chosen) => sum + chosen.length, 0) / (ffSize * numLayers);
+  const kept = sets.reduce((sum, chosen) => sum + chosen.length, 0);
+  const density = kept / sizes.reduce((a, b) => a + b, 0);
   const bytesPerWeight = { float32: 4, int16: 2, int8: 1 }[model.dtype];
   const { context = 0 } = checkOptions<SavingsOptions>("sparsitySavings", options, SAVINGS);
   const [full, pruned] = [

@@ -5,7 +5,7 @@ import {
   numberIn,
   positiveNumber,
 } from "@provably/core-tensor/internal";
-import { type ModelConfig, checkSizes } from "../model/config.js";
+import { type ModelConfig, checkSizes } from "../model/description.js";
 
 /**
  * Options of {@link costModel}.
@@ -36,7 +36,7 @@ const COST = {
 export interface Cost {
   /** Weights of the attention blocks, $LA$. */
   readonly attentionWeights: number;
-  /** Weights of the feed-forward blocks, $LF$. */
+  /** Weights of the feed-forward blocks, $LF$; of a mixture those of the experts that one token goes to. */
   readonly feedForwardWeights: number;
   /** Weights of the output head, $Vd$. */
   readonly headWeights: number;
@@ -52,7 +52,7 @@ export interface Cost {
   readonly idealSpeedup: number;
   /** The same with the cache in both times. */
   readonly idealSpeedupWithCache: number;
-  /** Share of all weights that need not be in memory. */
+  /** Share of the weights that a token reads which it need not. */
   readonly weightsSaved: number;
 }
 
@@ -94,12 +94,19 @@ export function costModel(config: ModelConfig, options: CostOptions = {}): Cost 
     gated,
     vocabSize,
     embeddingSize,
+    mixture,
   } = config;
   const attentionWeights = numLayers * 2 * d * headDim * (numHeads + numKvHeads);
-  const feedForwardWeights = numLayers * (gated ? 3 : 2) * d * ffSize;
+  // of a mixture what one token reads: its experts, and the router, which no density makes smaller
+  const mixed = mixture?.layers.filter((is) => is).length ?? 0;
+  const ofMixture = mixture ? mixture.perToken * mixture.expertSize + mixture.sharedSize : 0;
+  const neurons = (numLayers - mixed) * ffSize + mixed * ofMixture;
+  const feedForwardWeights = (gated ? 3 : 2) * d * neurons;
+  const routerWeights = mixture ? mixed * d * mixture.numExperts : 0;
   const headWeights = vocabSize * embeddingSize;
-  const all = attentionWeights + feedForwardWeights + headWeights;
-  const read = attentionWeights + density * feedForwardWeights + headWeights;
+  const fixed = attentionWeights + routerWeights + headWeights;
+  const all = fixed + feedForwardWeights;
+  const read = fixed + density * feedForwardWeights;
   const cacheEntries = 2 * numLayers * numKvHeads * headDim * context;
   const cacheBytes = cacheEntries * bytesPerCacheEntry;
   return {

@@ -2,8 +2,10 @@
 import {
   type NdArray,
   add,
+  clip,
   gelu,
   geluTanh,
+  minimum,
   mul,
   relu,
   sigmoid,
@@ -11,6 +13,9 @@ import {
   square,
   tanh,
 } from "@provably/core-tensor";
+
+/** Bound of the gates and of what they multiply in GPT-OSS. */
+const CLAMP = 7;
 
 const ACTIVATIONS = {
   silu,
@@ -24,6 +29,14 @@ const ACTIVATIONS = {
   quick_gelu: (x: NdArray) => mul(x, sigmoid(mul(1.702, x))),
   relu,
   relu2: (x: NdArray) => square(relu(x)),
+  // the tanh form with √(2/π) to eight places
+  bloom_gelu: (x: NdArray) =>
+    mul(mul(0.5, x), add(1, tanh(mul(mul(0.79788456, x), add(1, mul(0.044715, square(x))))))),
+  // of gates, which hold back at 7; see `gatedNeurons`
+  clamped_swiglu: (x: NdArray) => {
+    const held = minimum(x, CLAMP);
+    return mul(held, sigmoid(mul(1.702, held)));
+  },
 } as const;
 
 /**
@@ -39,7 +52,9 @@ export type Activation =
   | "gelu_fast"
   | "quick_gelu"
   | "relu"
-  | "relu2";
+  | "relu2"
+  | "bloom_gelu"
+  | "clamped_swiglu";
 
 export const activationNames = Object.keys(ACTIVATIONS) as readonly Activation[];
 
@@ -50,4 +65,10 @@ export function isActivation(name: unknown): name is Activation {
 /** σ(x), differentiable. */
 export function activate(name: Activation, x: NdArray): NdArray {
   return ACTIVATIONS[name](x);
+}
+
+/** Neurons of a block with gates: σ(g) ⊙ u, or in GPT-OSS σ(g) ⊙ (u + 1) with u within ± 7. */
+export function gatedNeurons(name: Activation, gate: NdArray, up: NdArray): NdArray {
+  const factor = name === "clamped_swiglu" ? add(clip(up, -CLAMP, CLAMP), 1) : up;
+  return mul(activate(name, gate), factor);
 }

@@ -48,9 +48,11 @@ export function mustBe(c: JsonObject, name: string, only: unknown): void {
 export function checkArchitecture(c: JsonObject, family: string): void {
   const names = c.value("architectures") ?? [];
   const plain = (name: string): string => name.toLowerCase().replaceAll("_", "");
+  // Gemma 3 names its language model after the whole, which sees images too
+  const own = [plain(family), plain(family).replace(/3text$/, "3")].join("|");
   const fits = (name: unknown): boolean =>
     typeof name === "string" &&
-    new RegExp(`^${plain(family)}(forcausallm|lmheadmodel|model)$`).test(plain(name));
+    new RegExp(`^(${own})(forcausallm|lmheadmodel|model)$`).test(plain(name));
   if (!Array.isArray(names) || !names.every(fits))
     throw new FormatError(
       `modelConfig: architectures ${JSON.stringify(names).slice(0, 80)} is not the language model of family ${family}`,

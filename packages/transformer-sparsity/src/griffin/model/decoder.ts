@@ -2,24 +2,27 @@
  * The decoder, defined once. What numbers are (arrays that can be differentiated, or rows of a running model) and where weights live is the
  * business of the operations that it is given.
  */
-import type { ModelConfig } from "./config.js";
+import type { ModelConfig } from "./description.js";
 
-/** Linear maps of a layer. */
-export type LinearRole = "query" | "key" | "value" | "output" | "gate" | "up" | "down";
+/** Linear maps of attention. */
+export type LinearRole = "query" | "key" | "value" | "output";
 /** Norms of a layer. */
-export type NormRole = "attentionNorm" | "feedForwardNorm";
+export type NormRole =
+  "attentionNorm" | "feedForwardNorm" | "attentionOutputNorm" | "feedForwardOutputNorm";
 
 /** What the decoder asks for; `X` is the state of all tokens at once. */
 export interface DecoderOps<X> {
   add(a: X, b: X): X;
-  multiply(a: X, b: X): X;
-  activate(x: X): X;
+  scale(x: X, factor: number): X;
+  /** Entries held within ± `bound`. */
+  clip(x: X, bound: number): X;
   norm(x: X, layer: number, role: NormRole): X;
+  /** Norm of queries or keys. */
+  headNorm(x: X, layer: number, role: "queryNorm" | "keyNorm"): X;
   linear(x: X, layer: number, role: LinearRole): X;
   /** Places queries and keys, and mixes the values that each query may see. */
   attend(query: X, key: X, value: X, layer: number): X;
-  /** In place of {@link denseFeedForward}. */
-  feedForward?(x: X, layer: number): X;
+  feedForward(x: X, layer: number): X;
 }
 
 /** All layers, without embedding and head. */
@@ -29,44 +32,52 @@ export function decode<X>(config: ModelConfig, ops: DecoderOps<X>, x: X): X {
 }
 
 function decodeLayer<X>(config: ModelConfig, ops: DecoderOps<X>, layer: number, x: X): X {
-  const first = (y: X): X => ops.norm(y, layer, "attentionNorm");
-  const second = (y: X): X => ops.norm(y, layer, "feedForwardNorm");
-  const mix = (y: X): X => selfAttention(ops, layer, y);
-  const think = (y: X): X => ops.feedForward?.(y, layer) ?? denseFeedForward(config, ops, layer, y);
+  const norm =
+    (role: NormRole) =>
+    (y: X): X =>
+      ops.norm(y, layer, role);
+  const first = norm("attentionNorm");
+  const second = norm("feedForwardNorm");
+  const plus = (a: X, b: X): X =>
+    ops.add(a, config.residualScale === 1 ? b : ops.scale(b, config.residualScale));
+  const mix = (y: X): X => selfAttention(config, ops, layer, y);
+  const think = (y: X): X => ops.feedForward(y, layer);
   switch (config.residual) {
     case "pre": {
-      const h = ops.add(x, mix(first(x)));
-      return ops.add(h, think(second(h)));
+      const h = plus(x, mix(first(x)));
+      return plus(h, think(second(h)));
     }
     case "parallel":
-      return ops.add(ops.add(x, mix(first(x))), think(second(x)));
+      return plus(plus(x, mix(first(x))), think(second(x)));
+    case "shared": {
+      const y = first(x);
+      return plus(plus(x, mix(y)), think(y));
+    }
+    case "output": {
+      const h = plus(x, first(mix(x)));
+      return plus(h, second(think(h)));
+    }
+    case "sandwich": {
+      const h = plus(x, norm("attentionOutputNorm")(mix(first(x))));
+      return plus(h, norm("feedForwardOutputNorm")(think(second(h))));
+    }
     case "post": {
-      const h = first(ops.add(x, mix(x)));
-      return second(ops.add(h, think(h)));
+      const h = first(plus(x, mix(x)));
+      return second(plus(h, think(h)));
     }
   }
 }
 
-function selfAttention<X>(ops: DecoderOps<X>, layer: number, x: X): X {
+function selfAttention<X>(config: ModelConfig, ops: DecoderOps<X>, layer: number, x: X): X {
+  const { queryKeyNorm, attention } = config;
+  const held = (y: X): X => (attention.clip === null ? y : ops.clip(y, attention.clip));
+  const normed = (y: X, role: "queryNorm" | "keyNorm"): X =>
+    queryKeyNorm ? ops.headNorm(y, layer, role) : y;
   const mixed = ops.attend(
-    ops.linear(x, layer, "query"),
-    ops.linear(x, layer, "key"),
-    ops.linear(x, layer, "value"),
+    held(normed(ops.linear(x, layer, "query"), "queryNorm")),
+    held(normed(ops.linear(x, layer, "key"), "keyNorm")),
+    held(ops.linear(x, layer, "value")),
     layer,
   );
   return ops.linear(mixed, layer, "output");
-}
-
-/** $W_2\,(\sigma(W_g x) \odot W_1 x)$, or $W_2\,\sigma(W_1 x)$ without a gate. */
-export function denseFeedForward<X>(
-  config: ModelConfig,
-  ops: DecoderOps<X>,
-  layer: number,
-  x: X,
-): X {
-  const up = ops.linear(x, layer, "up");
-  const neurons = config.gated
-    ? ops.multiply(ops.activate(ops.linear(x, layer, "gate")), up)
-    : ops.activate(up);
-  return ops.linear(neurons, layer, "down");
 }

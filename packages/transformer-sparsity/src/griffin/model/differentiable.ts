@@ -6,26 +6,37 @@ import {
   IndexError,
   add,
   arange,
+  argsort,
   array,
-  attention,
+  broadcastTo,
+  clip,
+  concat,
+  div,
   expandDims,
-  greater,
   layerNorm,
+  less,
   matmul,
   matrixTranspose,
   mul,
   reshape,
   rmsNorm,
+  sigmoid,
+  softmax,
+  sum,
   take,
+  tanh,
   toTypedArray,
-  transpose,
   where,
 } from "@provably/core-tensor";
 import { anyRecord, check } from "@provably/core-tensor/internal";
-import { activate } from "./activation.js";
-import { type ModelConfig, checkConfig } from "./config.js";
+import { activate, gatedNeurons } from "./activation.js";
+import { joinHeads, mixValues, splitHeads } from "./attention.js";
 import { type DecoderOps, decode } from "./decoder.js";
+import { type MixtureConfig, type ModelConfig, checkConfig, layerRope } from "./description.js";
 import {
+  type LayerParameters,
+  type Linear,
+  type MixtureParameters,
   type Norm,
   type Parameters,
   layerParameters,
@@ -33,7 +44,7 @@ import {
   refuseUnused,
   unusedTensors,
 } from "./parameters.js";
-import { contextLimit, rotate, ropeTable } from "./rope.js";
+import { type RopeConfig, contextLimit, rotate, ropeTable } from "./rope.js";
 
 /**
  * Unnormalised log-probabilities of the next token after each token.
@@ -75,18 +86,20 @@ export function logits(params: Parameters, tokens: ArrayInput, config: ModelConf
   const length = ids.shape[ids.shape.length - 1]!;
   let x = take(outer.embedding, ids, { axis: 0 });
   if (config.embeddingScale !== 1) x = mul(x, config.embeddingScale);
-  if (outer.projectIn) x = linear(x, outer.projectIn);
+  if (outer.projectIn) x = matmul(x, matrixTranspose(outer.projectIn));
   if (config.positions.kind === "learned") {
     const { offset } = config.positions;
-    x = add(
-      x,
-      take(outer.positions!, arange(offset, offset + length, 1, { dtype: "int32" }), { axis: 0 }),
-    );
+    const places = arange(offset, offset + length, 1, { dtype: "int32" });
+    x = add(x, take(outer.positions!, places, { axis: 0 }));
   }
+  if (outer.embeddingNorm) x = normalize(config, outer.embeddingNorm, x);
   x = decode(config, arrayOps(params, config, length), x);
   if (outer.finalNorm) x = normalize(config, outer.finalNorm, x);
-  if (outer.projectOut) x = linear(x, outer.projectOut);
-  return linear(x, outer.head);
+  if (outer.projectOut) x = matmul(x, matrixTranspose(outer.projectOut));
+  let z = linear(x, { weight: outer.head, ...(outer.headBias && { bias: outer.headBias }) });
+  if (config.logitScale !== 1) z = mul(z, config.logitScale);
+  const cap = config.logitSoftcap;
+  return cap === null ? z : mul(cap, tanh(div(z, cap)));
 }
 
 function checkTokens(ids: NdArray<"int32">, config: ModelConfig): NdArray<"int32"> {
@@ -104,76 +117,102 @@ function checkTokens(ids: NdArray<"int32">, config: ModelConfig): NdArray<"int32
 
 /** The decoder's operations on arrays `[…, T, features]`. */
 function arrayOps(params: Parameters, config: ModelConfig, length: number): DecoderOps<NdArray> {
-  const { numHeads, numKvHeads, headDim, positions, slidingWindows } = config;
+  const { numHeads, numKvHeads, headDim } = config;
   const layers = Array.from({ length: config.numLayers }, (_, i) =>
     layerParameters(params, config, i),
   );
-  const table = positions.kind === "rope" ? ropeTable(positions, 0, length) : undefined;
-  const shape = table && [length, table.cos.length / length];
-  const [cos, sin] =
-    table && shape ? [array(table.cos, { shape }), array(table.sin, { shape })] : [];
-  const place = (x: NdArray): NdArray => (cos && sin ? rotate(x, cos, sin) : x);
+  const tables = new Map<RopeConfig, readonly [NdArray, NdArray]>();
+  const place = (x: NdArray, layer: number): NdArray => {
+    const rope = layerRope(config, layer);
+    if (!rope) return x;
+    const [cos, sin] = tables.get(rope) ?? arrayTable(rope, length);
+    tables.set(rope, [cos, sin]);
+    return rotate(x, cos, sin);
+  };
   return {
     add,
-    multiply: mul,
-    activate: (x) => activate(config.activation, x),
-    norm: (x, layer, role) => normalize(config, layers[layer]![role], x),
-    linear(x, layer, role) {
-      const { weight, bias } = layers[layer]![role]!;
-      return bias ? add(linear(x, weight), bias) : linear(x, weight);
-    },
+    scale: mul,
+    clip: (x, bound) => clip(x, -bound, bound),
+    norm: (x, layer, role) => normalize(config, layers[layer]![role]!, x),
+    headNorm: (x, layer, role) => normalizeHeads(config, layers[layer]![role]!, x),
+    linear: (x, layer, role) => linear(x, layers[layer]![role]),
     attend(q, k, v, layer) {
-      const window = slidingWindows[layer] ?? null;
-      const mask =
-        window === null || window >= length ? undefined : windowMask(length, length, window);
-      const options = { causal: true, ...(mask && { mask }) };
-      return joinHeads(
-        attention(
-          place(splitHeads(q, numHeads, headDim)),
-          place(splitHeads(k, numKvHeads, headDim)),
-          splitHeads(v, numKvHeads, headDim),
-          options,
-        ),
+      const { sinks } = layers[layer]!;
+      const mixed = mixValues(
+        config,
+        layer,
+        place(splitHeads(q, numHeads, headDim), layer),
+        place(splitHeads(k, numKvHeads, headDim), layer),
+        splitHeads(v, numKvHeads, headDim),
+        sinks ? { sinks } : {},
       );
+      return joinHeads(mixed);
+    },
+    feedForward(x, layer) {
+      const own = layers[layer]!;
+      return own.mixture
+        ? mixture(config, config.mixture!, own, own.mixture, x)
+        : linear(neurons(config, own, x), own.down);
     },
   };
 }
 
-function linear(x: NdArray, weight: NdArray): NdArray {
-  return matmul(x, matrixTranspose(weight));
+function arrayTable(rope: RopeConfig, length: number): readonly [NdArray, NdArray] {
+  const { cos, sin } = ropeTable(rope, 0, length);
+  const shape = [length, cos.length / length];
+  return [array(cos, { shape }), array(sin, { shape })];
+}
+
+/** Activations of all neurons: $\sigma(W_g x) \odot W_1 x$, or $\sigma(W_1 x)$ without a gate. */
+function neurons(config: ModelConfig, { gate, up }: LayerParameters, x: NdArray): NdArray {
+  const u = linear(x, up);
+  return gate
+    ? gatedNeurons(config.activation, linear(x, gate), u)
+    : activate(config.activation, u);
+}
+
+/** All experts, each neuron times the weight of its expert, which is 0 for those that a token does not go to. */
+function mixture(
+  config: ModelConfig,
+  { numExperts, perToken, expertSize, sharedSize, normalized }: MixtureConfig,
+  own: LayerParameters,
+  { router, downBias, sharedGate }: MixtureParameters,
+  x: NdArray,
+): NdArray {
+  const shares = softmax(linear(x, router));
+  // of equals the first: places in the stable order of falling shares
+  const rank = argsort(argsort(mul(-1, shares)));
+  const chosen = where(less(rank, perToken), shares, 0);
+  const weights = normalized ? div(chosen, sum(chosen, { axis: -1, keepDims: true })) : chosen;
+  const lead = x.shape.slice(0, -1);
+  const spread = (w: NdArray, count: number, size: number): NdArray =>
+    reshape(broadcastTo(expandDims(w, w.shape.length), [...lead, count, size]), [...lead, count * size]); // prettier-ignore
+  const all = [spread(weights, numExperts, expertSize)];
+  if (sharedGate) all.push(spread(sigmoid(linear(x, sharedGate)), 1, sharedSize));
+  const factors = all.length === 1 ? all[0]! : concat(all, { axis: lead.length });
+  const y = linear(mul(neurons(config, own, x), factors), own.down);
+  return downBias ? add(y, matmul(weights, downBias)) : y;
+}
+
+function linear(x: NdArray, { weight, bias }: Linear): NdArray {
+  const y = matmul(x, matrixTranspose(weight));
+  return bias ? add(y, bias) : y;
 }
 
 function normalize(config: ModelConfig, { scale, shift }: Norm, x: NdArray): NdArray {
   const { kind, epsilon, unitOffset } = config.norm;
-  const factor = unitOffset ? add(scale, 1) : scale;
-  return kind === "rms"
-    ? rmsNorm(x, { scale: factor, epsilon })
-    : layerNorm(x, { scale: factor, epsilon, ...(shift && { shift }) });
+  const factor = scale && unitOffset ? add(scale, 1) : scale;
+  const options = { epsilon, ...(factor && { scale: factor }), ...(shift && { shift }) };
+  return kind === "rms" ? rmsNorm(x, options) : layerNorm(x, options);
 }
 
-/** `[…, T, heads · d]` → `[…, heads, T, d]` */
-export function splitHeads(x: NdArray, heads: number, d: number): NdArray {
-  const lead = x.shape.slice(0, -1);
-  return swap(reshape(x, [...lead, heads, d]));
-}
-
-/** `[…, heads, T, d]` → `[…, T, heads · d]` */
-export function joinHeads(x: NdArray): NdArray {
-  const y = swap(x);
-  const [heads, d] = y.shape.slice(-2) as [number, number];
-  return reshape(y, [...y.shape.slice(0, -2), heads * d]);
-}
-
-/** Exchanges the axes before the last. */
-function swap(x: NdArray): NdArray {
-  const order = x.shape.map((_, i) => i);
-  const n = order.length;
-  [order[n - 3], order[n - 2]] = [n - 2, n - 3];
-  return transpose(x, order);
-}
-
-/** −∞ where a key lies `window` or more tokens before the query: `[T, S]`, the last query at the last key. */
-export function windowMask(queries: number, keys: number, window: number): NdArray {
-  const distance = add(expandDims(arange(keys - queries, keys, 1), 1), mul(-1, arange(0, keys, 1)));
-  return where(greater(distance, window - 1), -Infinity, 0);
+/** Norm of the queries or keys `[…, T, heads · d]`: over all, or head by head. */
+function normalizeHeads(config: ModelConfig, weights: Norm, x: NdArray): NdArray {
+  const { headDim, queryKeyNorm } = config;
+  if (queryKeyNorm!.scope === "all") return normalize(config, weights, x);
+  const heads = x.shape[x.shape.length - 1]! / headDim;
+  const split = reshape(x, [...x.shape.slice(0, -1), heads, headDim]);
+  if (queryKeyNorm!.scope === "head") return reshape(normalize(config, weights, split), x.shape);
+  const plain = normalize(config, {}, split);
+  return reshape(mul(plain, reshape(weights.scale!, [heads, headDim])), x.shape);
 }

@@ -121,19 +121,51 @@ const ropeShape = recordOf({
 /** Scalings by the names that configs have for them. */
 const SCALINGS = ["default", "linear", "dynamic", "llama3", "yarn", "longrope"];
 
+/** Where a family's config says how positions are rotated in, and what is meant when it does not. */
+export interface RopeNames {
+  /** Field of the base; default `rope_theta`. */
+  readonly base: string;
+  readonly defaultBase: number;
+  /** Field of the rotated share of a head; default `partial_rotary_factor`. */
+  readonly share: string;
+  readonly defaultShare: number;
+  /** Whether the share acts without a scaling too, which it does not in every family. */
+  readonly shareActs: boolean;
+  /** Names of scalings that stand for others. */
+  readonly aliases: Readonly<Record<string, string>>;
+  /** Scalings that the family has; default all. */
+  readonly allowed: readonly string[];
+  /** Which of several rotations: `rope_parameters` then holds one for each kind of layer. */
+  readonly layerType?: "full_attention" | "sliding_attention";
+  /** Whether an old `rope_scaling` is meant for these layers; default true. */
+  readonly scaled: boolean;
+}
+
 /** From a config, old (`rope_theta`, `rope_scaling`) or new (`rope_parameters`). */
 export function ropeConfig(
   c: JsonObject,
   headDim: number,
   maxPositions: number,
-  names: { readonly base: string; readonly share: string; readonly defaultShare: number },
+  given: Partial<RopeNames> = {},
 ): RopeConfig {
+  const names: RopeNames = {
+    base: "rope_theta",
+    defaultBase: 10000,
+    share: "partial_rotary_factor",
+    defaultShare: 1,
+    shareActs: (given.defaultShare ?? 1) !== 1,
+    aliases: {},
+    allowed: SCALINGS,
+    scaled: given.layerType !== "sliding_attention",
+    ...given,
+  };
   if (c.has("rope_parameters") && c.has("rope_scaling"))
     throw new FormatError(
       "modelConfig: give either rope_parameters or rope_scaling; with both it is not clear which acts",
     );
-  const parameters = c.object("rope_parameters") ?? c.object("rope_scaling");
-  const base = either(c, names.base, parameters, "rope_theta", 10000);
+  const parameters =
+    ofLayerType(c, names.layerType) ?? (names.scaled ? c.object("rope_scaling") : undefined);
+  const base = either(c, names.base, parameters, "rope_theta", names.defaultBase);
   const share = either(c, names.share, parameters, "partial_rotary_factor", names.defaultShare);
   if (!(base > 0)) throw new FormatError(`modelConfig: rope_theta must be above 0, got ${base}`);
   if (!(share > 0 && share <= 1))
@@ -142,9 +174,9 @@ export function ropeConfig(
     );
   const rotarySize = Math.floor(headDim * share);
   const scaling: RopeScaling = parameters
-    ? ropeScaling(parameters, c, maxPositions, rotarySize)
+    ? ropeScaling(parameters, c, maxPositions, rotarySize, names)
     : { type: "default" };
-  if (scaling.type === "default" && names.defaultShare === 1 && share !== 1)
+  if (scaling.type === "default" && !names.shareActs && share !== 1)
     throw new FormatError(
       `modelConfig: partial_rotary_factor ${share} without a scaling of rope is read by some libraries and ignored by others; it must be 1`,
     );
@@ -154,6 +186,21 @@ export function ropeConfig(
       `modelConfig: field "${unread}" of rope "${scaling.type}" is not understood`,
     );
   return { kind: "rope", rotarySize, base, scaling };
+}
+
+/** The rope parameters of a kind of layer, where a family has them by kind. */
+function ofLayerType(c: JsonObject, type: RopeNames["layerType"]): JsonObject | undefined {
+  const all = c.object("rope_parameters");
+  if (type === undefined || all === undefined) return all;
+  const own = all.object(type);
+  all.value("full_attention");
+  all.value("sliding_attention");
+  const [unread] = all.unread();
+  if (unread !== undefined)
+    throw new FormatError(
+      `modelConfig: field "${unread}" of rope_parameters is not understood; they must hold full_attention and sliding_attention`,
+    );
+  return own;
 }
 
 /** A number that stands in the config or in its rope parameters; when in both, the same. */
@@ -178,16 +225,18 @@ function ropeScaling(
   c: JsonObject,
   maxPositions: number,
   rotarySize: number,
+  { aliases, allowed }: RopeNames,
 ): RopeScaling {
   const [name, old] = [p.text("rope_type", ""), p.text("type", "")];
   if (name !== "" && old !== "" && name !== old)
     throw new FormatError(
       `modelConfig: rope_type is "${name}" and type is "${old}"; it is not clear which acts`,
     );
-  const type = [name, old, "default"].find((text) => text !== "")!;
-  if (!SCALINGS.includes(type))
+  const said = [name, old, "default"].find((text) => text !== "")!;
+  const type = aliases[said] ?? said;
+  if (!SCALINGS.includes(type) || !allowed.includes(type))
     throw new FormatError(
-      `modelConfig: rope scaling "${type}" is not one of ${SCALINGS.join(", ")}`,
+      `modelConfig: rope scaling "${said}" is not one of ${allowed.join(", ")}`,
     );
   if (type === "default") return { type };
   const length = "original_max_position_embeddings";
@@ -270,7 +319,7 @@ export function contextLimit({
   positions,
   maxPositions,
 }: {
-  readonly positions: RopeConfig | { readonly kind: "learned" };
+  readonly positions: RopeConfig | { readonly kind: "learned" | "alibi" };
   readonly maxPositions: number;
 }): number {
   const endless = positions.kind === "rope" && positions.scaling.type === "dynamic";

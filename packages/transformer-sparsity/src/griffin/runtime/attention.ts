@@ -1,8 +1,8 @@
 /** Attention of new queries over cached keys and values. */
-import { attention, toTypedArray } from "@provably/core-tensor";
+import { toTypedArray } from "@provably/core-tensor";
 import { attendRows } from "@provably/core-tensor/pinned";
-import type { ModelConfig } from "../model/config.js";
-import { joinHeads, splitHeads, windowMask } from "../model/differentiable.js";
+import { joinHeads, mixValues, plainScores, splitHeads } from "../model/attention.js";
+import type { ModelConfig } from "../model/description.js";
 import { type Rows, asArray } from "./rows.js";
 
 /** Up to this many queries one at a time beats the detour over arrays. */
@@ -11,38 +11,37 @@ const FEW = 4;
 /** Keys that the blocked softmax takes at a time. */
 const BLOCK = 512;
 
+/** The cached rows of a layer, of which the first `length` are of this sequence. */
+export interface CachedLayer {
+  readonly keys: Float32Array;
+  readonly values: Float32Array;
+  readonly length: number;
+}
+
 /**
- * Mixed values `[tokens, numHeads · headDim]` of queries at the end of a sequence of `length` tokens, whose keys and values are rows of
- * `numKvHeads · headDim`.
+ * Mixed values `[tokens, numHeads · headDim]` of queries at the end of a sequence, whose keys and values are rows of `numKvHeads · headDim`.
  */
 export function cachedAttention(
   config: ModelConfig,
   layer: number,
   query: Rows,
   tokens: number,
-  keys: Float32Array,
-  values: Float32Array,
-  length: number,
+  { keys, values, length }: CachedLayer,
+  sinks?: Float32Array,
 ): Rows {
-  const { numHeads, numKvHeads, headDim } = config;
-  const window = config.slidingWindows[layer] ?? null;
-  if (tokens <= FEW) {
+  const { numHeads, numKvHeads, headDim, attention } = config;
+  if (tokens <= FEW && plainScores(config)) {
+    const window = config.slidingWindows[layer] ?? Infinity;
     const size = numHeads * headDim;
     const out = new Float32Array(query.length);
+    // the kernel divides by √d
+    const factor = attention.scale * Math.sqrt(headDim);
+    const scaled = Math.abs(factor - 1) < 1e-12 ? query : query.map((x) => x * factor);
     for (let t = 0; t < tokens; t++) {
       const stop = length - tokens + t + 1;
-      const start = window === null ? 0 : Math.max(0, stop - window);
-      out.set(
-        attendRows(query.subarray(t * size, (t + 1) * size), {
-          keys,
-          values,
-          numKvHeads,
-          headDim,
-          start,
-          stop,
-        }),
-        t * size,
-      );
+      const start = Math.max(0, stop - window);
+      const row = scaled.subarray(t * size, (t + 1) * size);
+      out.set(attendRows(row, { keys, values, numKvHeads, headDim, start, stop }), t * size);
     }
     return out;
   }
@@ -52,13 +51,14 @@ export function cachedAttention(
       numKvHeads,
       headDim,
     );
-  const mixed = attention(
+  const mixed = mixValues(
+    config,
+    layer,
     splitHeads(asArray(query, [tokens, numHeads * headDim]), numHeads, headDim),
     cached(keys),
     cached(values),
     {
-      causal: true,
-      ...(window !== null && window < length && { mask: windowMask(tokens, length, window) }),
+      ...(sinks && { sinks: asArray(sinks, [numHeads]) }),
       ...(length > 2 * BLOCK && { blockSize: BLOCK }),
     },
   );

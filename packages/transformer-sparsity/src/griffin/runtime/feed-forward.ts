@@ -9,7 +9,7 @@ import {
 } from "@provably/core-tensor/internal";
 import { type Activation, isActivation } from "../model/activation.js";
 import type { FeedForwardWeights, ModelLayer, PinnedLinear } from "./model.js";
-import { type Rows, activateRows, addBias, multiplyRows } from "./rows.js";
+import { type Rows, activateRows, addBias, gatedRows } from "./rows.js";
 
 /**
  * How a feed-forward block turns the states of some tokens, rows of width `d`, into what it adds to them.
@@ -30,6 +30,13 @@ export interface FeedForwardBlock {
   readonly layer: number;
   readonly weights: FeedForwardWeights;
   readonly activation: Activation;
+  /** Which expert of a mixture is at work; its neurons are those of `weights.mixture.rows[expert]`. Absent where all neurons are one block. */
+  readonly expert?: number;
+}
+
+/** The neurons of a block: all, or those of the expert. */
+export function blockRows({ weights, expert }: FeedForwardBlock): Int32Array | undefined {
+  return expert === undefined ? undefined : weights.mixture!.rows[expert];
 }
 
 /** Activations `[tokens, D]` of all neurons, or of the given rows. */
@@ -39,9 +46,7 @@ export function neuronRows(
   rows?: Int32Array,
 ): Rows {
   const u = linearRows(up, x, rows);
-  return gate
-    ? multiplyRows(activateRows(activation, linearRows(gate, x, rows)), u)
-    : activateRows(activation, u);
+  return gate ? gatedRows(activation, linearRows(gate, x, rows), u) : activateRows(activation, u);
 }
 
 /** $xW^\top + b$, or only some of its entries. */
@@ -66,9 +71,10 @@ export function combineNeurons(
 
 /** All neurons. */
 export const denseFeedForward: FeedForward = (block, x, observe) => {
-  const z = neuronRows(block, x);
+  const rows = blockRows(block);
+  const z = neuronRows(block, x, rows);
   observe?.(z);
-  return combineNeurons(block, z);
+  return combineNeurons(block, z, rows);
 };
 
 export function blockOf(

@@ -13,21 +13,15 @@ import {
 } from "@provably/core-tensor/internal";
 
 import { dotRows, unpinned } from "@provably/core-tensor/pinned";
-import type { ModelConfig } from "../model/config.js";
+import { type ModelConfig, layerRope } from "../model/description.js";
 import { type DecoderOps, decode } from "../model/decoder.js";
-import { contextLimit, ropeTable } from "../model/rope.js";
+import { type RopeConfig, contextLimit, ropeTable } from "../model/rope.js";
 import { cachedAttention } from "./attention.js";
 import { type KvCache, checkCache, emptyCache, extendCache } from "./cache.js";
 import { type FeedForward, blockOf, denseFeedForward, linearRows } from "./feed-forward.js";
+import { mixtureRows } from "./mixture.js";
 import { type LanguageModel, checkModel } from "./model.js";
-import {
-  type Rows,
-  activateRows,
-  addRows,
-  multiplyRows,
-  normalizeRows,
-  rotateRows,
-} from "./rows.js";
+import { type Rows, addBias, addRows, normalizeRows, rotateRows } from "./rows.js";
 
 /**
  * What a hook sees of a feed-forward block. The arrays are the model's own and valid during the call only; do not write to them.
@@ -42,6 +36,10 @@ export interface FeedForwardEvent {
   readonly input: Float32Array;
   /** Activations $z$ of the neurons, `[tokens, D]`. */
   readonly activations: Float32Array;
+  /** In a mixture the expert whose neurons these are, the shared block counted last; the hook is called for each that has tokens. */
+  readonly expert?: number;
+  /** In a mixture which of the tokens from `position` on went to the expert; `tokens` is their number, and `input` holds theirs alone. */
+  readonly routed?: readonly number[];
 }
 
 /**
@@ -243,21 +241,46 @@ function forward(
 }
 
 function embed(
-  { config, embedding, positions, projectIn }: LanguageModel,
+  { config, embedding, embeddingNorm, positions, projectIn }: LanguageModel,
   ids: readonly number[],
   start: number,
 ): Rows {
   let x: Rows = unpinned(embedding, Int32Array.from(ids)).data;
   if (config.embeddingScale !== 1) x = x.map((v) => v * config.embeddingScale);
   if (projectIn) x = dotRows(projectIn, x);
-  if (config.positions.kind !== "learned" || !positions) return x;
-  const from = (start + config.positions.offset) * config.hiddenSize;
-  return addRows(x, positions.subarray(from, from + x.length));
+  if (config.positions.kind === "learned" && positions) {
+    const from = (start + config.positions.offset) * config.hiddenSize;
+    x = addRows(x, positions.subarray(from, from + x.length));
+  }
+  return embeddingNorm ? normalizeRows(config.norm, embeddingNorm, x) : x;
 }
 
 /** Logits of final states. */
-function headRows({ projectOut, head }: LanguageModel, hidden: Rows): Float32Array {
-  return dotRows(head, projectOut ? dotRows(projectOut, hidden) : hidden);
+function headRows(
+  { config, projectOut, head, headBias }: LanguageModel,
+  hidden: Rows,
+): Float32Array {
+  const z = addBias(dotRows(head, projectOut ? dotRows(projectOut, hidden) : hidden), headBias);
+  const { logitScale, logitSoftcap: cap } = config;
+  if (logitScale === 1 && cap === null) return z;
+  return z.map((v) => (cap === null ? v * logitScale : cap * Math.tanh((v * logitScale) / cap)));
+}
+
+/** Rotates queries or keys of a layer, whose tables are made once a call. */
+function placer(
+  config: ModelConfig,
+  start: number,
+  tokens: number,
+  length: number,
+): (x: Rows, layer: number) => Rows {
+  const tables = new Map<RopeConfig, ReturnType<typeof ropeTable>>();
+  return (x, layer) => {
+    const rope = layerRope(config, layer);
+    if (!rope) return x;
+    const table = tables.get(rope) ?? ropeTable(rope, start, tokens, length);
+    tables.set(rope, table);
+    return rotateRows(x, config.headDim, tokens, table.cos, table.sin);
+  };
 }
 
 /** The decoder's operations on rows of `tokens` tokens that end where `cache` ends. */
@@ -269,41 +292,65 @@ function rowOps(
   length: number,
 ): DecoderOps<Rows> {
   const { config, layers } = model;
-  const { headDim, norm, activation } = config;
+  const { headDim, norm, activation, queryKeyNorm, mixture } = config;
   const { feedForward = denseFeedForward, onFeedForward } = options;
   const start = cache.length - tokens;
-  const table =
-    config.positions.kind === "rope"
-      ? ropeTable(config.positions, start, tokens, length)
-      : undefined;
-  const place = (x: Rows): Rows =>
-    table ? rotateRows(x, headDim, tokens, table.cos, table.sin) : x;
+  const place = placer(config, start, tokens, length);
   return {
     add: addRows,
-    multiply: multiplyRows,
-    activate: (x) => activateRows(activation, x),
-    norm: (x, layer, role) => normalizeRows(norm, layers[layer]![role], x),
-    linear(x, layer, role) {
-      const { feedForward: block, ...rest } = layers[layer]!;
-      // feed-forward blocks go through `feedForward` below
-      return linearRows(
-        role === "gate" || role === "up" || role === "down" ? block[role]! : rest[role],
+    scale: (x, factor) => x.map((v) => v * factor),
+    clip: (x, bound) => x.map((v) => Math.max(-bound, Math.min(bound, v))),
+    norm: (x, layer, role) => normalizeRows(norm, layers[layer]![role]!, x),
+    headNorm: (x, layer, role) =>
+      normalizeRows(
+        norm,
+        layers[layer]![role]!,
         x,
-      );
-    },
+        queryKeyNorm?.scope === "all" ? undefined : headDim,
+      ),
+    linear: (x, layer, role) => linearRows(layers[layer]![role], x),
     attend(query, key, value, layer) {
       const [keys, values] = [cache.storage.keys[layer]!, cache.storage.values[layer]!];
       const width = config.numKvHeads * headDim;
-      keys.set(place(key), start * width);
+      keys.set(place(key, layer), start * width);
       values.set(value, start * width);
-      return cachedAttention(config, layer, place(query), tokens, keys, values, cache.length);
+      const cached = { keys, values, length: cache.length };
+      return cachedAttention(config, layer, place(query, layer), tokens, cached, layers[layer]!.sinks); // prettier-ignore
     },
     feedForward(x, layer) {
-      const observe =
+      const block = blockOf(layers, activation, layer);
+      const event = { layer, position: start, tokens, input: x };
+      if (!mixture?.layers[layer])
+        return feedForward(
+          block,
+          x,
+          onFeedForward && ((activations) => onFeedForward({ ...event, activations })),
+        );
+      return mixtureRows(
+        mixture,
+        block,
+        feedForward,
+        x,
         onFeedForward &&
-        ((activations: Float32Array) =>
-          onFeedForward({ layer, position: start, tokens, input: x, activations }));
-      return feedForward(blockOf(layers, activation, layer), x, observe);
+          ((activations, expert, routed) =>
+            onFeedForward({
+              ...event,
+              tokens: routed.length,
+              input: routedRows(x, routed, config.hiddenSize),
+              activations,
+              expert,
+              routed,
+            })),
+      );
     },
   };
+}
+
+/** The states of some of the tokens. */
+function routedRows(x: Rows, tokens: readonly number[], width: number): Rows {
+  const out = new Float32Array(tokens.length * width);
+  tokens.forEach((t, i) => {
+    out.set(x.subarray(t * width, (t + 1) * width), i * width);
+  });
+  return out;
 }

@@ -2,6 +2,7 @@
 import { type NdArray, FormatError, add, toTypedArray, transpose } from "@provably/core-tensor";
 import {
   anyRecord,
+  anything,
   check,
   checkOptions,
   listOf,
@@ -14,10 +15,11 @@ import {
 } from "@provably/core-tensor/internal";
 import { type PinnedDType, type PinnedMatrix, pinMatrix } from "@provably/core-tensor/pinned";
 
-import { type ModelConfig, checkConfig } from "../model/config.js";
+import { type ModelConfig, blockSizes, checkConfig, layerNeurons } from "../model/description.js";
 import {
   type LayerParameters,
   type Linear,
+  type MixtureParameters,
   type Norm,
   type OuterParameters,
   type Parameters,
@@ -46,6 +48,23 @@ export interface FeedForwardWeights {
   readonly up: PinnedLinear;
   /** `[D, d]`: row j is what neuron j adds to the output. */
   readonly down: PinnedLinear;
+  /** Of a mixture: whose neurons these are. */
+  readonly mixture?: MixtureWeights;
+}
+
+/**
+ * What a mixture of experts has beside its neurons, which lie one expert below the other in the matrices of its block.
+ * @category Running models
+ */
+export interface MixtureWeights {
+  /** One score an expert. */
+  readonly router: PinnedLinear;
+  /** The neurons of each expert, and last those of the shared block, if there is one. */
+  readonly rows: readonly Int32Array[];
+  /** What each expert adds beside its neurons. */
+  readonly downBias?: readonly Float32Array[];
+  /** One score: its logistic function is the weight of the shared block. */
+  readonly sharedGate?: PinnedLinear;
 }
 
 /**
@@ -58,7 +77,16 @@ export interface ModelLayer {
   readonly key: PinnedLinear;
   readonly value: PinnedLinear;
   readonly output: PinnedLinear;
-  readonly feedForwardNorm: NormWeights;
+  /** Of queries and of keys: factors of one head, or of all. */
+  readonly queryNorm?: NormWeights;
+  readonly keyNorm?: NormWeights;
+  /** One score a head that takes weight and adds nothing. */
+  readonly sinks?: Float32Array;
+  /** None where both blocks stand behind one norm. */
+  readonly feedForwardNorm?: NormWeights;
+  /** Norms of what the blocks add, where there are norms before them too. */
+  readonly attentionOutputNorm?: NormWeights;
+  readonly feedForwardOutputNorm?: NormWeights;
   readonly feedForward: FeedForwardWeights;
 }
 
@@ -71,12 +99,14 @@ export interface LanguageModel {
   /** How the matrices are stored. */
   readonly dtype: PinnedDType;
   readonly embedding: PinnedMatrix;
+  readonly embeddingNorm?: NormWeights;
   readonly positions?: Float32Array;
   readonly projectIn?: PinnedMatrix;
   readonly projectOut?: PinnedMatrix;
   readonly layers: readonly ModelLayer[];
   readonly finalNorm?: NormWeights;
   readonly head: PinnedMatrix;
+  readonly headBias?: Float32Array;
   /** Bytes of all matrices. */
   readonly sizeBytes: number;
 }
@@ -125,7 +155,7 @@ export function languageModel(
   const pin = pinner("languageModel", config, dtype);
   refuseUnused("languageModel", config, unusedTensors(config, Object.keys(params)));
   const layers = Array.from({ length: config.numLayers }, (_, i) =>
-    pin.layer(layerParameters(params, config, i)),
+    pin.layer(layerParameters(params, config, i), i),
   );
   return pin.model(outerParameters(params, config), layers);
 }
@@ -137,23 +167,37 @@ export function pinner(fn: string, config: ModelConfig, dtype: PinnedDType = "fl
     weight: matrix(weight),
     ...(bias && { bias: numbersOf(bias) }),
   });
-  const norm = ({ scale, shift }: Norm): NormWeights => ({
-    scale: numbersOf(config.norm.unitOffset ? add(scale, 1) : scale),
+  const norm = ({ scale, shift }: Norm, size = config.hiddenSize): NormWeights => ({
+    scale: scale
+      ? numbersOf(config.norm.unitOffset ? add(scale, 1) : scale)
+      : new Float32Array(size).fill(1),
     ...(shift && { shift: numbersOf(shift) }),
   });
+  const mixture = (p: MixtureParameters, layer: number): MixtureWeights => ({
+    router: linear(p.router),
+    rows: rowsOf(blockSizes(config, layer)),
+    ...(p.downBias && { downBias: rowsApart(numbersOf(p.downBias), config.hiddenSize) }),
+    ...(p.sharedGate && { sharedGate: linear(p.sharedGate) }),
+  });
   return {
-    layer(p: LayerParameters): ModelLayer {
+    layer(p: LayerParameters, index: number): ModelLayer {
       return {
         attentionNorm: norm(p.attentionNorm),
         query: linear(p.query),
         key: linear(p.key),
         value: linear(p.value),
         output: linear(p.output),
-        feedForwardNorm: norm(p.feedForwardNorm),
+        ...(p.queryNorm && { queryNorm: norm(p.queryNorm) }),
+        ...(p.keyNorm && { keyNorm: norm(p.keyNorm) }),
+        ...(p.sinks && { sinks: numbersOf(p.sinks) }),
+        ...(p.feedForwardNorm && { feedForwardNorm: norm(p.feedForwardNorm) }),
+        ...(p.attentionOutputNorm && { attentionOutputNorm: norm(p.attentionOutputNorm) }),
+        ...(p.feedForwardOutputNorm && { feedForwardOutputNorm: norm(p.feedForwardOutputNorm) }),
         feedForward: {
           ...(p.gate && { gate: linear(p.gate) }),
           up: linear(p.up),
           down: linear({ ...p.down, weight: transpose(p.down.weight) }),
+          ...(p.mixture && { mixture: mixture(p.mixture, index) }),
         },
       };
     },
@@ -176,7 +220,9 @@ export function pinner(fn: string, config: ModelConfig, dtype: PinnedDType = "fl
         dtype,
         ...pinned,
         layers,
+        ...(p.embeddingNorm && { embeddingNorm: norm(p.embeddingNorm) }),
         ...(p.positions && { positions: numbersOf(p.positions) }),
+        ...(p.headBias && { headBias: numbersOf(p.headBias) }),
         ...(p.finalNorm && { finalNorm: norm(p.finalNorm) }),
         sizeBytes,
       };
@@ -184,14 +230,26 @@ export function pinner(fn: string, config: ModelConfig, dtype: PinnedDType = "fl
   };
 }
 
-function matricesOf({
-  query,
-  key,
-  value,
-  output,
-  feedForward: { gate, up, down },
-}: ModelLayer): PinnedMatrix[] {
-  return [query, key, value, output, ...(gate ? [gate] : []), up, down].map(({ weight }) => weight);
+function matricesOf({ query, key, value, output, feedForward }: ModelLayer): PinnedMatrix[] {
+  const { gate, up, down, mixture } = feedForward;
+  const all = [query, key, value, output, gate, up, down, mixture?.router, mixture?.sharedGate];
+  return all.flatMap((linear) => (linear ? [linear.weight] : []));
+}
+
+/** Consecutive numbers, so many in each part. */
+export function rowsOf(sizes: readonly number[]): Int32Array[] {
+  let from = 0;
+  return sizes.map((size) => {
+    const start = from;
+    from += size;
+    return Int32Array.from({ length: size }, (_, i) => start + i);
+  });
+}
+
+function rowsApart(all: Float32Array, width: number): Float32Array[] {
+  return Array.from({ length: all.length / width }, (_, i) =>
+    all.slice(i * width, (i + 1) * width),
+  );
 }
 
 function sameNumbers(a: NdArray, b: NdArray): boolean {
@@ -210,54 +268,89 @@ export function checkModel(fn: string, model: LanguageModel): LanguageModel {
   return check(fn, "model", model, recordWith(modelFields(config)));
 }
 
-function modelFields({
-  vocabSize,
-  hiddenSize: d,
-  embeddingSize: e,
-  ffSize,
-  numLayers,
-  numHeads,
-  numKvHeads,
-  headDim,
-  gated,
-  finalNorm,
-  positions,
-  maxPositions,
-}: ModelConfig): Record<string, Guard<never>> {
-  const matrix = (n: number, m: number): Guard<object> =>
-    satisfying(`a pinned matrix [${n}, ${m}]`, (x) => {
-      const { shape, free } = (x ?? {}) as Partial<PinnedMatrix>;
-      return typeof free === "function" && Array.isArray(shape) && shape[0] === n && shape[1] === m;
-    });
-  const linear = (out: number, into: number, biases = out): Guard<object> =>
-    recordWith({ weight: matrix(out, into), bias: optional(typedArray("Float32Array", biases)) });
-  const norm = recordWith({
-    scale: typedArray("Float32Array", d),
-    shift: optional(typedArray("Float32Array", d)),
-  });
-  const neurons = linear(ffSize, d);
-  const layer = recordWith({
-    attentionNorm: norm,
-    query: linear(numHeads * headDim, d),
-    key: linear(numKvHeads * headDim, d),
-    value: linear(numKvHeads * headDim, d),
-    output: linear(d, numHeads * headDim),
-    feedForwardNorm: norm,
-    feedForward: recordWith({
-      ...(gated && { gate: neurons }),
-      up: neurons,
-      down: linear(ffSize, d, d),
-    }),
-  });
+function modelFields(config: ModelConfig): Record<string, Guard<never>> {
+  const { vocabSize, hiddenSize: d, embeddingSize: e, numLayers, positions, maxPositions } = config;
+  const norm = normGuard(d);
+  const guards = new Map<boolean, Guard<object>>();
+  // of all dense layers the same, and of all mixtures
+  const layerOf = (i: number): Guard<object> => {
+    const mixed = config.mixture?.layers[i] === true;
+    const guard = guards.get(mixed) ?? layerGuard(config, i);
+    guards.set(mixed, guard);
+    return guard;
+  };
   return {
     dtype: DTYPE,
     embedding: matrix(vocabSize, e),
+    ...(config.embeddingNorm && { embeddingNorm: norm }),
     ...(positions.kind === "learned" && {
       positions: typedArray("Float32Array", (maxPositions + positions.offset) * d),
     }),
     ...(e !== d && { projectIn: matrix(d, e), projectOut: matrix(e, d) }),
-    layers: listOf(layer, numLayers),
-    ...(finalNorm && { finalNorm: norm }),
+    layers: allOf(Array.from({ length: numLayers }, (_, i) => layerOf(i))),
+    ...(config.finalNorm && { finalNorm: norm }),
     head: matrix(vocabSize, e),
+    ...(config.headBias && { headBias: typedArray("Float32Array", vocabSize) }),
+  };
+}
+
+const matrix = (n: number, m: number): Guard<object> =>
+  satisfying(`a pinned matrix [${n}, ${m}]`, (x) => {
+    const { shape, free } = (x ?? {}) as Partial<PinnedMatrix>;
+    return typeof free === "function" && Array.isArray(shape) && shape[0] === n && shape[1] === m;
+  });
+
+const linear = (out: number, into: number, biases = out): Guard<object> =>
+  recordWith({ weight: matrix(out, into), bias: optional(typedArray("Float32Array", biases)) });
+
+const normGuard = (size: number): Guard<object> =>
+  recordWith({
+    scale: typedArray("Float32Array", size),
+    shift: optional(typedArray("Float32Array", size)),
+  });
+
+function layerGuard(config: ModelConfig, layer: number): Guard<object> {
+  const { hiddenSize: d, numHeads, numKvHeads, headDim, residual, queryKeyNorm, mixture } = config;
+  const norm = normGuard(d);
+  const [q, kv] = [numHeads * headDim, numKvHeads * headDim];
+  const size = layerNeurons(config, layer);
+  const heads = (width: number): Guard<object> =>
+    normGuard(queryKeyNorm?.scope === "head" ? headDim : width);
+  return recordWith({
+    attentionNorm: norm,
+    query: linear(q, d),
+    key: linear(kv, d),
+    value: linear(kv, d),
+    output: linear(d, q),
+    ...(queryKeyNorm && { queryNorm: heads(q), keyNorm: heads(kv) }),
+    ...(config.attention.sinks && { sinks: typedArray("Float32Array", numHeads) }),
+    ...(residual !== "shared" && { feedForwardNorm: norm }),
+    ...(residual === "sandwich" && { attentionOutputNorm: norm, feedForwardOutputNorm: norm }),
+    feedForward: recordWith({
+      ...(config.gated && { gate: linear(size, d) }),
+      up: linear(size, d),
+      down: linear(size, d, d),
+      ...(mixture?.layers[layer] && {
+        mixture: recordWith({
+          router: linear(mixture.numExperts, d),
+          rows: listOf(typedArray("Int32Array")),
+          ...(mixture.sharedSize > 0 && { sharedGate: linear(1, d) }),
+        }),
+      }),
+    }),
+  });
+}
+
+/** A list with a guard for each entry. */
+function allOf(guards: readonly Guard<object>[]): Guard<object> {
+  const list = listOf(anything, guards.length);
+  return (x) => {
+    const fault = list(x);
+    if (fault !== undefined) return fault;
+    for (const [i, guard] of guards.entries()) {
+      const own = guard((x as unknown[])[i]);
+      if (own !== undefined) return { ...own, path: `[${i}]${own.path}` };
+    }
+    return undefined;
   };
 }

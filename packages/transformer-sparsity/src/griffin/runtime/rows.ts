@@ -1,7 +1,7 @@
 /** Arithmetic on the rows of a running model: `[tokens, features]` in one Float32Array. Sums of squares are in double precision. */
 import { type NdArray, array } from "@provably/core-tensor";
-import { type Activation, activate } from "../model/activation.js";
-import type { ModelConfig } from "../model/config.js";
+import { type Activation, activate, gatedNeurons } from "../model/activation.js";
+import type { ModelConfig } from "../model/description.js";
 
 export type Rows = Float32Array;
 
@@ -38,6 +38,12 @@ export function activateRows(name: Activation, x: Rows): Rows {
   return activate(name, asArray(x, [x.length])).data as Float32Array;
 }
 
+/** Activations of neurons with gates. */
+export function gatedRows(name: Activation, gate: Rows, up: Rows): Rows {
+  const shape = [up.length];
+  return gatedNeurons(name, asArray(gate, shape), asArray(up, shape)).data as Float32Array;
+}
+
 /** Adds a bias to each row of `x`, which must be fresh. */
 export function addBias(x: Rows, bias: Float32Array | undefined): Rows {
   if (bias)
@@ -46,24 +52,26 @@ export function addBias(x: Rows, bias: Float32Array | undefined): Rows {
   return x;
 }
 
+/** Norm of each `width` features; default of as many as there are factors, of which neighbouring stretches may have their own. */
 export function normalizeRows(
   { kind, epsilon }: ModelConfig["norm"],
   { scale, shift }: NormWeights,
   x: Rows,
+  width = scale.length,
 ): Rows {
-  const d = scale.length;
   const out = new Float32Array(x.length);
-  for (let t = 0; t < x.length; t += d) {
+  for (let t = 0; t < x.length; t += width) {
     let mean = 0;
     if (kind === "layer") {
-      for (let i = 0; i < d; i++) mean += x[t + i]!;
-      mean /= d;
+      for (let i = 0; i < width; i++) mean += x[t + i]!;
+      mean /= width;
     }
     let squares = 0;
-    for (let i = 0; i < d; i++) squares += (x[t + i]! - mean) ** 2;
-    const factor = 1 / Math.sqrt(squares / d + epsilon);
-    for (let i = 0; i < d; i++)
-      out[t + i] = (x[t + i]! - mean) * factor * scale[i]! + (shift ? shift[i]! : 0);
+    for (let i = 0; i < width; i++) squares += (x[t + i]! - mean) ** 2;
+    const factor = 1 / Math.sqrt(squares / width + epsilon);
+    const own = t % scale.length;
+    for (let i = 0; i < width; i++)
+      out[t + i] = (x[t + i]! - mean) * factor * scale[own + i]! + (shift ? shift[own + i]! : 0);
   }
   return out;
 }

@@ -16,6 +16,7 @@ import {
 } from "@provably/core-tensor/internal";
 
 import { type RngKey, foldIn } from "@provably/core-tensor/random";
+import { layerNeurons } from "../model/description.js";
 import { jsonReader } from "../model/json.js";
 import { type LanguageModel, checkModel } from "../runtime/model.js";
 import { fingerprint } from "../runtime/fingerprint.js";
@@ -23,7 +24,7 @@ import { METHOD, type SelectionMethod, chooseNeurons } from "./selection.js";
 import { type FeedForwardStatistics, checkStatistics } from "./statistic.js";
 
 /**
- * Neurons that stay, layer by layer.
+ * Neurons that stay, layer by layer. In a mixture the neurons of its experts are numbered one expert after another, those of the shared block last.
  * @category Sparsity
  */
 export interface ExpertSet {
@@ -58,7 +59,8 @@ export interface ExpertOptions {
 /**
  * The neurons to keep for a sequence, chosen by the statistics of its prompt.
  *
- * Short prompts choose poorly: with one token the score is that token's activation. A layer whose statistic is all zero keeps its first neurons, and its retained energy is NaN.
+ * Short prompts choose poorly: with one token the score is that token's activation. In a mixture each expert chooses among its own neurons by the tokens that went to
+ * it, `density` or `numNeurons` of each; an expert that no token went to keeps all of its neurons, for nothing is known of it. A layer whose statistic is all zero keeps its first neurons, and its retained energy is NaN.
  *
  * @param statistics - see {@link FeedForwardStatistics}
  * @param options - see {@link ExpertOptions}
@@ -106,17 +108,22 @@ export function chooseExperts(
 ): ExpertSet {
   const { method, key, prior } = options;
   if (prior !== undefined) checkStatistics(fn, prior.statistics, statistics.layers.length);
-  const sizes = statistics.layers.map(({ sumSquares }) => sumSquares.length);
+  const sizes = statistics.layers.map(({ sumSquares, blocks }) => blocks ?? [sumSquares.length]);
   const counts = expertCounts(fn, sizes, options);
-  const layers = statistics.layers.map(({ sumSquares }, i) => {
-    const scores = prior
-      ? blendRanks(fn, sumSquares, prior.statistics.layers[i]!.sumSquares, prior.weight)
-      : sumSquares.map(Math.sqrt);
-    return chooseNeurons(fn, scores, counts[i]!, {
-      ...(method && { method }),
-      ...(key !== undefined && { key: foldIn(key, i) }),
-    });
-  });
+  const layers = statistics.layers.map(({ sumSquares, blocks }, i) =>
+    byBlock(blocks ?? [sumSquares.length], counts[i]!, (from, to, k, block) => {
+      const own = sumSquares.subarray(from, to);
+      // nothing is known of an expert that no token went to
+      if (blocks && own.every((q) => q === 0)) return Int32Array.from(own.keys());
+      const scores = prior
+        ? blendRanks(fn, own, prior.statistics.layers[i]!.sumSquares.subarray(from, to), prior.weight) // prettier-ignore
+        : own.map(Math.sqrt);
+      return chooseNeurons(fn, scores, k, {
+        ...(method && { method }),
+        ...(key !== undefined && { key: blockKey(key, i, block) }),
+      });
+    }),
+  );
   return {
     layers,
     retainedEnergy: layers.map((chosen, i) =>
@@ -125,42 +132,63 @@ export function chooseExperts(
   };
 }
 
-/** Neurons to keep in each layer, from a density or a number. */
+/** A choice in each block of a layer, in the numbering of the layer. */
+export function byBlock(
+  sizes: readonly number[],
+  counts: readonly number[],
+  choose: (from: number, to: number, count: number, block: number) => Int32Array,
+): Int32Array {
+  let from = 0;
+  const chosen = sizes.map((size, block) => {
+    const start = from;
+    from += size;
+    return choose(start, from, counts[block]!, block).map((j) => start + j);
+  });
+  return Int32Array.from(chosen.flatMap((own) => [...own]));
+}
+
+/** The key of a block: that of the layer, and in mixtures one for each expert. */
+export function blockKey(key: RngKey, layer: number, block: number): RngKey {
+  return block === 0 ? foldIn(key, layer) : foldIn(foldIn(key, layer), block);
+}
+
+/** Neurons to keep in each block of each layer, from a density or a number. */
 export function expertCounts(
   fn: string,
-  sizes: readonly number[],
+  layers: readonly (readonly number[])[],
   {
     density,
     numNeurons: k,
     allowEmpty = false,
   }: Pick<ExpertOptions, "density" | "numNeurons" | "allowEmpty">,
-): number[] {
+): number[][] {
   if ((density === undefined) === (k === undefined))
     throw new DomainError(`${fn}: give either density or numNeurons`);
-  const list = typeof density === "object" ? density : sizes.map((size) => density ?? k! / size);
-  if (list.length !== sizes.length)
+  if (typeof density === "object" && density.length !== layers.length)
     throw new DomainError(
-      `${fn}: density must hold ${sizes.length} numbers, one for each layer, got ${list.length}`,
+      `${fn}: density must hold ${layers.length} numbers, one for each layer, got ${density.length}`,
     );
   if (k !== undefined && !Number.isInteger(k))
     throw new DomainError(`${fn}: numNeurons must be an integer, got ${k}`);
-  return list.map((rho, i) => {
-    const size = sizes[i]!;
-    if (!(rho <= 1 && (rho > 0 || (rho === 0 && allowEmpty)))) {
-      if (k !== undefined)
-        throw new DomainError(`${fn}: numNeurons must be in 1 … ${size}, got ${k}`);
-      throw new DomainError(
-        `${fn}: density must be in (0, 1], got ${rho} for layer ${i}${rho === 0 ? "; set allowEmpty to keep nothing" : ""}`,
-      );
-    }
-    // a product such as 0.29 · 100 = 28.999… stands for 29
-    const count = k ?? Math.floor(rho * size * (1 + 4e-16));
-    if (count === 0 && !allowEmpty)
-      throw new DomainError(
-        `${fn}: density ${rho} keeps none of the ${size} neurons of layer ${i}; the smallest that keeps one is ${1 / size}`,
-      );
-    return count;
-  });
+  return layers.map((sizes, i) =>
+    sizes.map((size) => {
+      const rho = typeof density === "object" ? density[i]! : (density ?? k! / size);
+      if (!(rho <= 1 && (rho > 0 || (rho === 0 && allowEmpty)))) {
+        if (k !== undefined)
+          throw new DomainError(`${fn}: numNeurons must be in 1 … ${size}, got ${k}`);
+        throw new DomainError(
+          `${fn}: density must be in (0, 1], got ${rho} for layer ${i}${rho === 0 ? "; set allowEmpty to keep nothing" : ""}`,
+        );
+      }
+      // a product such as 0.29 · 100 = 28.999… stands for 29
+      const count = k ?? Math.floor(rho * size * (1 + 4e-16));
+      if (count === 0 && !allowEmpty)
+        throw new DomainError(
+          `${fn}: density ${rho} keeps none of the ${size} neurons of layer ${i}; the smallest that keeps one is ${1 / size}`,
+        );
+      return count;
+    }),
+  );
 }
 
 /** Share of the squares that the chosen neurons hold. */
@@ -269,7 +297,8 @@ export function checkExperts(
   model: LanguageModel,
   experts: ExpertSet,
 ): readonly Int32Array[] {
-  const { numLayers, ffSize } = checkModel(fn, model).config;
+  const { config } = checkModel(fn, model);
+  const { numLayers } = config;
   check(fn, "experts", experts, shape);
   if (experts.layers.length !== numLayers)
     throw new DomainError(
@@ -277,10 +306,11 @@ export function checkExperts(
     );
   return experts.layers.map((chosen, layer) => {
     const sorted = Int32Array.from(chosen).sort();
+    const size = layerNeurons(config, layer);
     sorted.forEach((j, i) => {
-      if (!(j >= 0 && j < ffSize))
+      if (!(j >= 0 && j < size))
         throw new DomainError(
-          `${fn}: layer ${layer} of experts must hold indices in 0 … ${ffSize - 1}, got ${j}`,
+          `${fn}: layer ${layer} of experts must hold indices in 0 … ${size - 1}, got ${j}`,
         );
       if (i > 0 && sorted[i - 1] === j)
         throw new DomainError(`${fn}: layer ${layer} of experts holds ${j} twice`);

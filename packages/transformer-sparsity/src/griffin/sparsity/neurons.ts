@@ -5,6 +5,7 @@ import { gatherPinned, unpinned } from "@provably/core-tensor/pinned";
 import {
   type FeedForward,
   type FeedForwardBlock,
+  blockRows,
   checkBlock,
   combineNeurons,
   neuronRows,
@@ -14,6 +15,7 @@ import {
   type LanguageModel,
   type PinnedLinear,
   checkModel,
+  rowsOf,
 } from "../runtime/model.js";
 import { type ExpertSet, checkExperts } from "./experts.js";
 
@@ -75,16 +77,21 @@ export function prune(
       );
     return layer;
   };
-  if (storage === "indexed")
+  if (storage === "indexed") {
+    const rows = layers.map((chosen, i) => rowsByExpert(model.layers[i]!.feedForward, chosen));
     return {
-      feedForward: checked((block, x) => indexed(block, x, layers[known(block.layer)])),
+      feedForward: checked((block, x) =>
+        indexed(block, x, rows[known(block.layer)]![block.expert ?? 0]),
+      ),
       free() {},
     };
+  }
   const packed = layers.map((chosen, i) => pack(model.layers[i]!.feedForward, chosen));
   return {
-    feedForward: checked(({ layer, activation }, x) =>
-      indexed({ layer, activation, weights: packed[known(layer)]! }, x),
-    ),
+    feedForward: checked((block, x) => {
+      const weights = packed[known(block.layer)]!;
+      return indexed({ ...block, weights }, x, blockRows({ ...block, weights }));
+    }),
     free() {
       for (const { gate, up, down } of packed)
         for (const linear of [gate, up, down]) linear?.weight.free();
@@ -109,7 +116,17 @@ function indexed(block: FeedForwardBlock, x: Float32Array, rows?: Int32Array): F
   );
 }
 
-function pack({ gate, up, down }: FeedForwardWeights, chosen: Int32Array): FeedForwardWeights {
+/** The chosen neurons of each expert; where there are none, of the one block. */
+function rowsByExpert({ mixture }: FeedForwardWeights, chosen: Int32Array): Int32Array[] {
+  if (!mixture) return [chosen];
+  return mixture.rows.map((own) => {
+    const [first, last] = [own[0]!, own[own.length - 1]!];
+    return chosen.filter((j) => j >= first && j <= last);
+  });
+}
+
+function pack(all: FeedForwardWeights, chosen: Int32Array): FeedForwardWeights {
+  const { gate, up, down, mixture } = all;
   const rows = ({ weight, bias }: PinnedLinear): PinnedLinear => ({
     weight: gatherPinned(weight, chosen),
     ...(bias && { bias: Float32Array.from(chosen, (j) => bias[j]!) }),
@@ -119,6 +136,9 @@ function pack({ gate, up, down }: FeedForwardWeights, chosen: Int32Array): FeedF
     ...(gate && { gate: rows(gate) }),
     up: rows(up),
     down: { ...down, weight: gatherPinned(down.weight, chosen) },
+    ...(mixture && {
+      mixture: { ...mixture, rows: rowsOf(rowsByExpert(all, chosen).map((own) => own.length)) },
+    }),
   };
 }
 

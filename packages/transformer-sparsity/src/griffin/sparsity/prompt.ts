@@ -20,7 +20,7 @@ import { type PrefillOptions, finish, prefillChunks } from "../runtime/forward.j
 import { type LanguageModel, checkModel } from "../runtime/model.js";
 import {
   type FeedForwardStatistics,
-  checkStatistics,
+  checkModelStatistics,
   mergeStatistics,
   statisticsCollector,
 } from "./statistic.js";
@@ -116,8 +116,12 @@ export function* readChunks(
   check(fn, "ids", ids, numberList);
   const { continueFrom: before, keepActivations = false, ...rest } = options;
   if (before !== undefined) checkPrompt(fn, model, before, "continueFrom");
-  const { numLayers, ffSize, hiddenSize } = model.config;
-  const collector = statisticsCollector(numLayers, ffSize);
+  const { numLayers, ffSize, hiddenSize, mixture } = model.config;
+  if (keepActivations && mixture)
+    throw new DomainError(
+      `${fn}: keepActivations is not for mixtures of experts, where each token has the activations of a few of them`,
+    );
+  const collector = statisticsCollector(model.config);
   const start = before?.cache.length ?? 0;
   const kept = Array.from({ length: keepActivations ? numLayers : 0 }, () => ({
     inputs: new Float32Array(ids.length * hiddenSize),
@@ -132,6 +136,7 @@ export function* readChunks(
       kept[event.layer]?.activations.set(event.activations, (event.position - start) * ffSize);
     },
   });
+  collector.passed(ids.length);
   const statistics = before
     ? mergeStatistics(before.statistics, collector.finish())
     : collector.finish();
@@ -167,7 +172,7 @@ export function checkPrompt(
     );
   check(fn, `${name}.logits`, prompt.logits, typedArray("Float32Array", config.vocabSize));
   checkCache(fn, config, prompt.cache);
-  checkStatistics(fn, prompt.statistics, config.numLayers, config.ffSize);
+  checkModelStatistics(fn, prompt.statistics, config);
   for (const { inputs, activations } of prompt.activations ?? []) {
     const tokens = activations.length / config.ffSize;
     check(fn, "prompt.activations", inputs, typedArray("Float32Array", tokens * config.hiddenSize));

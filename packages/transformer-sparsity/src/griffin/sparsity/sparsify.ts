@@ -12,13 +12,16 @@ import {
   recordWith,
 } from "@provably/core-tensor/internal";
 import { optionalFields } from "../../internal/options.js";
-import { type RngKey, foldIn } from "@provably/core-tensor/random";
+import type { RngKey } from "@provably/core-tensor/random";
+import { blockSizes } from "../model/description.js";
 import type { FeedForward } from "../runtime/feed-forward.js";
 import { type LanguageModel, checkModel } from "../runtime/model.js";
 import { catsFeedForward, tealFeedForward, wandaFeedForward } from "./baselines.js";
 import {
   type ExpertOptions,
   type ExpertSet,
+  blockKey,
+  byBlock,
   expertCounts,
   retainedEnergy,
   EXPERTS,
@@ -159,13 +162,18 @@ function fixedExperts(
   options: Pick<ExpertOptions, "density" | "numNeurons">,
   key?: RngKey,
 ): ExpertSet {
-  const { numLayers, ffSize } = model.config;
-  const counts = expertCounts(fn, new Array<number>(numLayers).fill(ffSize), options);
+  const sizes = model.layers.map((_, i) => blockSizes(model.config, i));
+  const counts = expertCounts(fn, sizes, options);
   const scores = key === undefined ? magnitudeScores(model) : undefined;
-  const layers = counts.map((k, i) =>
-    scores
-      ? selectNeurons(scores[i]!, k)
-      : selectNeurons(new Float64Array(ffSize), k, { method: "random", key: foldIn(key!, i) }),
+  const layers = sizes.map((own, i) =>
+    byBlock(own, counts[i]!, (from, to, k, block) =>
+      scores
+        ? selectNeurons(scores[i]!.subarray(from, to), k)
+        : selectNeurons(new Float64Array(to - from), k, {
+            method: "random",
+            key: blockKey(key!, i, block),
+          }),
+    ),
   );
   return {
     layers,

@@ -11,10 +11,12 @@ import {
   listOf,
   numberIn,
   numberList,
+  optional,
   recordWith,
   typedArray,
   wholeNumber,
 } from "@provably/core-tensor/internal";
+import { type ModelConfig, blockSizes, layerNeurons } from "../model/description.js";
 
 /**
  * The statistic of one layer.
@@ -25,6 +27,8 @@ export interface NeuronStatistic {
   readonly sumSquares: Float64Array;
   /** Tokens seen, those without any activation included. */
   readonly tokens: number;
+  /** In a mixture of experts the neurons of each expert, and last those of the shared block; each sees its own tokens. Absent where all are one block. */
+  readonly blocks?: readonly number[];
 }
 
 /**
@@ -110,30 +114,41 @@ function addExtreme(
   for (let j = 0; j < row.length; j++) sumSquares[j]! += shares[j]! / energy;
 }
 
-/** A running sum over the calls of a hook; `finish` gives the statistics. */
-export function statisticsCollector(numLayers: number, numNeurons: number) {
-  const layers = Array.from({ length: numLayers }, () => ({
-    sumSquares: new Float64Array(numNeurons),
-    tokens: 0,
-  }));
+/** A running sum over the calls of a hook for a model with blocks of these sizes in each layer; `finish` gives the statistics. */
+export function statisticsCollector(config: ModelConfig) {
+  const layers = Array.from({ length: config.numLayers }, (_, i) => {
+    const blocks = blockSizes(config, i);
+    return {
+      sumSquares: new Float64Array(blocks.reduce((a, b) => a + b, 0)),
+      tokens: 0,
+      ...(config.mixture?.layers[i] && { blocks }),
+    };
+  });
+  let seen = new Set<number>();
   return {
-    add({
-      layer,
-      position,
-      tokens,
-      activations,
-    }: {
-      layer: number;
-      position: number;
-      tokens: number;
-      activations: Float32Array;
-    }): void {
+    add({ layer, position, activations, expert = 0 }: Observed): void {
       const own = layers[layer]!;
-      addTokens(own.sumSquares, activations, `layer ${layer}`, position);
-      own.tokens += tokens;
+      const from = (own.blocks ?? []).slice(0, expert).reduce((a, b) => a + b, 0);
+      const size = own.blocks?.[expert] ?? own.sumSquares.length;
+      const place = own.blocks ? `expert ${expert} of layer ${layer}` : `layer ${layer}`;
+      addTokens(own.sumSquares.subarray(from, from + size), activations, place, position);
+      seen.add(layer);
+    },
+    /** So many tokens went through all layers. */
+    passed(tokens: number): void {
+      for (const layer of seen) layers[layer]!.tokens += tokens;
+      seen = new Set();
     },
     finish: (): FeedForwardStatistics => ({ layers }),
   };
+}
+
+/** What the collector looks at in an event. */
+interface Observed {
+  readonly layer: number;
+  readonly position: number;
+  readonly activations: Float32Array;
+  readonly expert?: number;
 }
 
 /**
@@ -191,6 +206,7 @@ export function mergeStatistics(
     return {
       sumSquares: a.sumSquares.map((q, j) => decay * q + b.sumSquares[j]!),
       tokens: decay * a.tokens + b.tokens,
+      ...(a.blocks && { blocks: a.blocks }),
     };
   });
   return { layers };
@@ -220,7 +236,7 @@ export function batchStatistics(
   statistics: readonly FeedForwardStatistics[],
 ): FeedForwardStatistics {
   checkSame("batchStatistics", statistics);
-  const layers = statistics[0]!.layers.map(({ sumSquares }, layer) => {
+  const layers = statistics[0]!.layers.map(({ sumSquares, blocks }, layer) => {
     const score = new Float64Array(sumSquares.length);
     for (const { layers: own } of statistics) {
       const { sumSquares: q, tokens } = own[layer]!;
@@ -231,27 +247,45 @@ export function batchStatistics(
     return {
       sumSquares: score.map((s) => s * s),
       tokens: statistics.reduce((sum, { layers: own }) => sum + own[layer]!.tokens, 0),
+      ...(blocks && { blocks }),
     };
   });
   return { layers };
 }
 
-const shape = recordWith({ sumSquares: typedArray("Float64Array"), tokens: anyNumber });
+const shape = recordWith({
+  sumSquares: typedArray("Float64Array"),
+  tokens: anyNumber,
+  blocks: optional(listOf(wholeNumber(1))),
+});
 const allLayers = recordWith({ layers: listOf(shape) });
 
-/** Whether `statistics` are those of `numNeurons` neurons in each of `numLayers` layers, where these are given. */
+/** Whether `statistics` are those of so many layers, whose blocks make up their neurons. */
 export function checkStatistics(
   fn: string,
   statistics: FeedForwardStatistics,
   numLayers?: number,
-  numNeurons?: number,
 ): FeedForwardStatistics {
   const { layers } = check(fn, "statistics", statistics, allLayers);
-  if (
-    (numLayers !== undefined && layers.length !== numLayers) ||
-    layers.some(({ sumSquares: q }) => q.length !== (numNeurons ?? q.length))
-  )
+  const whole = ({ sumSquares, blocks }: NeuronStatistic): boolean =>
+    blocks === undefined || blocks.reduce((a, b) => a + b, 0) === sumSquares.length;
+  if ((numLayers !== undefined && layers.length !== numLayers) || !layers.every(whole))
     throw new DomainError(`${fn}: the statistics are of a model with other layers or neurons`);
+  return statistics;
+}
+
+/** Whether `statistics` are those of a model. */
+export function checkModelStatistics(
+  fn: string,
+  statistics: FeedForwardStatistics,
+  config: ModelConfig,
+): FeedForwardStatistics {
+  const { layers } = checkStatistics(fn, statistics, config.numLayers);
+  layers.forEach(({ sumSquares, blocks }, i) => {
+    const own = config.mixture?.layers[i] ? blockSizes(config, i).join() : undefined;
+    if (sumSquares.length !== layerNeurons(config, i) || blocks?.join() !== own)
+      throw new DomainError(`${fn}: the statistics are of a model with other layers or neurons`);
+  });
   return statistics;
 }
 
@@ -263,7 +297,9 @@ function checkSame(fn: string, statistics: readonly FeedForwardStatistics[]): vo
     if (
       other.layers.length !== first.layers.length ||
       other.layers.some(
-        ({ sumSquares }, i) => sumSquares.length !== first.layers[i]!.sumSquares.length,
+        ({ sumSquares, blocks }, i) =>
+          sumSquares.length !== first.layers[i]!.sumSquares.length ||
+          blocks?.join() !== first.layers[i]!.blocks?.join(),
       )
     )
       throw new DomainError(`${fn}: the statistics are of models with other layers or neurons`);
