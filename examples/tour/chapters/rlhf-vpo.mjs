@@ -110,6 +110,9 @@ function onlineCurves(progress) {
           alphaSum,
           numSteps: T,
           bound: { kind: "box", size: 3 },
+          // as in the paper, both responses from the policy
+          secondResponse: "policy",
+          distinct: false,
         },
       );
       let regret = 0;

@@ -59,27 +59,39 @@ export {
   type VpoHyperparameters,
 } from "./train/offline.js";
 export {
-  mlpPolicy,
   trainPolicy,
-  type FinitePolicy,
-  type MlpParams,
+  type Evaluation,
   type PolicyState,
   type PolicyTraining,
   type TrainPolicyOptions,
 } from "./train/policy.js";
+export { mlpPolicy, type MlpParams } from "./train/mlp.js";
+export type { FinitePolicy } from "./train/model.js";
 export { solveBoundedVpo, type BoundedOptions, type BoundedSolution } from "./train/bounded.js";
 export {
-  bradleyTerryOracle,
+  startOnline,
+  type OnlineConversation,
+  type Query,
+  type QueryAnswer,
+} from "./train/conversation.js";
+export {
+  JudgeError,
   onlineVpo,
   onlineVpoAsync,
-  theoreticalAlpha,
-  type OnlineOptions,
+  type JudgeOptions,
   type OnlineResult,
-  type OnlineState,
-  type PreferenceJudge,
-  type PreferenceOracle,
-  type RewardBound,
 } from "./train/online.js";
+export type {
+  ConversationOptions,
+  OnlineOptions,
+  OnlineState,
+  OpenQuery,
+  RewardBound,
+  SecondResponse,
+} from "./train/online-options.js";
+export { onlineCosts, type OnlineCosts } from "./train/costs.js";
+export { bradleyTerryOracle, type PreferenceJudge, type PreferenceOracle } from "./train/oracle.js";
+export { theoreticalAlpha } from "./train/theory.js";
 export type { OptimizerName, OptimizerState } from "./train/optimizer.js";
 
 // certificates

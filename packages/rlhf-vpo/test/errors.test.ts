@@ -174,7 +174,7 @@ describe("arguments of the wrong kind", () => {
         onlineVpo(key(0), problem, oracle, { ...online, bound: any({ kind: "ball", size: 1 }) }),
       /bound.kind .* got "ball"/,
     ],
-    ["a run that goes on from pairs of another problem", () => onlineVpo(key(0), problem, oracle, { ...online, state: any({ data: [[0, 0, 9]], optimizer: {} }) }), /state.data\[0\]/], // prettier-ignore
+    ["a run that goes on from pairs of another problem", () => onlineVpo(key(0), problem, oracle, { ...online, state: any({ data: [[0, 0, 9]], optimizer: {}, open: [], rounds: 0 }) }), /state.data\[0\]/], // prettier-ignore
     [
       "more iterations than can be written down",
       () => onlineVpo(key(0), problem, oracle, { ...online, numSteps: 2 ** 53 - 1 }),

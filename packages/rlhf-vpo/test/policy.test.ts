@@ -1,8 +1,10 @@
 import { type NdArray, array, toTypedArray } from "@provably/core-tensor";
+import { cosineDecay } from "@provably/core-tensor/optim";
 import { key, normal } from "@provably/core-tensor/random";
 import { describe, expect, it } from "vitest";
 import {
   type FinitePolicy,
+  type PolicyState,
   type PreferenceProblem,
   mlpPolicy,
   vpoObjective,
@@ -81,7 +83,10 @@ describe("policies of one's own", () => {
     const policy = mlpPolicy(features, key(2));
     const whole = trainPolicy(policy, problem, hyperparameters, { numSteps: 30 });
     const half = trainPolicy(policy, problem, hyperparameters, { numSteps: 17 });
-    const rest = trainPolicy(policy, problem, hyperparameters, { numSteps: 13, state: half.state });
+    const rest = trainPolicy(policy, problem, hyperparameters, {
+      numSteps: 13,
+      state: JSON.parse(JSON.stringify(half.state)) as PolicyState,
+    });
     expect(list(rest.logPolicy)).toEqual(list(whole.logPolicy));
   });
 
@@ -97,9 +102,50 @@ describe("policies of one's own", () => {
     expect(() =>
       trainPolicy({ init: {}, scores: () => array([[1, 2]]) }, problem, hyperparameters),
     ).toThrow(/policy\.scores .*\[2, 3\].*\[1, 2\]/);
-    expect(() => trainPolicy({ init: { r: array([NaN]) }, scores: () => array([[NaN, 0, 0], [0, 0, 0]]) }, problem, hyperparameters)).toThrow(/policy\.scores must be finite/); // prettier-ignore
+    expect(() => trainPolicy({ init: { r: array([NaN]) }, scores: () => array([[NaN, 0, 0], [0, 0, 0]]) }, problem, hyperparameters)).toThrow(/policy\.init.* must be finite/); // prettier-ignore
     expect(() => mlpPolicy([[1]], key(0))).toThrow(/features must have shape \[X, Y, F\]/);
     expect(() => mlpPolicy(features, key(0), { hidden: [0] })).toThrow(/hidden\[0\]/);
     expect(() => trainPolicy(policy, problem, { beta: 0, alpha: 1 })).toThrow(/beta/);
+  });
+
+  it("learns from batches as from all data on the average, and goes on in the middle of a pass", () => {
+    const options = { batchSize: 2, key: key("order"), learningRate: cosineDecay(0.02, 600), clipNorm: 1 }; // prettier-ignore
+    const whole = trainPolicy(table, problem, hyperparameters, { ...options, numSteps: 600 });
+    const half = trainPolicy(table, problem, hyperparameters, { ...options, numSteps: 301 });
+    const state = JSON.parse(JSON.stringify(half.state)) as PolicyState;
+    const rest = trainPolicy(table, problem, hyperparameters, { ...options, numSteps: 299, state });
+    expect(list(rest.logPolicy)).toEqual(list(whole.logPolicy));
+    const best = solveVpo(problem, hyperparameters);
+    list(whole.logPolicy).forEach((x, i) => expect(Math.abs(x - list(best.logPolicy)[i]!)).toBeLessThan(0.2)); // prettier-ignore
+    expect(() => trainPolicy(table, problem, hyperparameters, { batchSize: 2 })).toThrow(/batchSize needs a key/); // prettier-ignore
+    expect(() => trainPolicy(table, problem, hyperparameters, { batchSize: 6, key: key(0) })).toThrow(/data have 5 rows/); // prettier-ignore
+  });
+
+  it("steps no further than the length of the clipped gradient allows", () => {
+    // before the moments have history, Adam divides the length away: the moments themselves tell
+    const norm = (clipNorm: number): number => {
+      const { state } = trainPolicy(table, problem, hyperparameters, { clipNorm, numSteps: 1 });
+      return 10 * Math.hypot(...state.first);
+    };
+    expect(norm(1e-3)).toBeCloseTo(1e-3, 12);
+    expect(norm(100)).toBeGreaterThan(0.1);
+  });
+
+  it("stops when held-out preferences say so, and gives the parameters that were best on them", () => {
+    // trained on one answer and judged by the other: every step away from a coin makes it worse
+    const half = [[log(0.5), log(0.5)]];
+    const policy = { init: { r: array(new Float64Array(2), { shape: [1, 2] }) }, scores: ({ r }: { r: NdArray }) => r }; // prettier-ignore
+    const evaluation = { data: [[0, 1, 0]], every: 5, patience: 3 };
+    const options = { evaluation, numSteps: 500, learningRate: 0.05 };
+    const data = { data: [[0, 0, 1]], logReference: half };
+    const run = trainPolicy(policy, data, { beta: 1, alpha: 0 }, options);
+    expect(run.stoppedEarly).toBe(true);
+    expect(run.evaluations.map(({ step }) => step)).toEqual([5, 10, 15, 20]);
+    const seen = run.evaluations.map(({ nll }) => nll);
+    expect(Math.min(...seen)).toBe(seen[0]);
+    expect(run.state.best?.waited).toBe(3);
+    const five = trainPolicy(policy, data, { beta: 1, alpha: 0 }, { numSteps: 5, learningRate: 0.05 }); // prettier-ignore
+    expect(list(run.logPolicy)).toEqual(list(five.logPolicy));
+    expect(seen[0]).toBeCloseTo(Math.log1p(Math.exp(five.logPolicy.get(0, 0) - five.logPolicy.get(0, 1))), 12); // prettier-ignore
   });
 });

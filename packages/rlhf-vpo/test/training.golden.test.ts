@@ -259,6 +259,8 @@ describe("golden experiments", () => {
             alphaSum,
             numSteps: T,
             bound: { kind: "box", size: bound! },
+            secondResponse: "policy",
+            distinct: false,
           },
         );
         let regret = 0;

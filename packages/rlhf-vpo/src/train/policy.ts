@@ -2,152 +2,64 @@
 import {
   type ArrayInput,
   type Certificate,
-  DTypeError,
   DomainError,
   type NdArray,
-  ShapeError,
-  add,
   array,
-  grad,
-  isNdArray,
-  linear,
-  logSoftmax,
-  mul,
-  neg,
-  reshape,
-  softplus,
-  sub,
-  sum,
-  take,
-  tanh,
-  treeLeaves,
-  vjp,
-  zeros,
+  toTypedArray,
 } from "@provably/core-tensor";
 import {
   anyFunction,
-  anyList,
-  anyRecord,
   anything,
-  certificate,
   check,
   checkOptions,
-  flatNumbers,
-  listOf,
+  either,
+  finiteNumber,
   longWork,
   nonNegativeNumber,
+  optional,
   positiveNumber,
   recordOf,
   recordWith,
   rngKey,
-  show,
   wholeNumber,
-  within,
 } from "@provably/core-tensor/internal";
-import { type AdamState, type Optimizer, adamw, applyUpdates } from "@provably/core-tensor/optim";
-import { type RngKey, foldIn, normal } from "@provably/core-tensor/random";
-import { finite, read } from "../arrays.js";
-import { SWAPPED, readGiven } from "../certify/given.js";
+import { type RngKey, foldIn, permutation } from "@provably/core-tensor/random";
+import { finite } from "../arrays.js";
+import { certifyPolicy } from "../certify/policy.js";
 import {
-  type Hyperparameters,
+  type FlatProblem,
   type PreferenceProblem,
+  addAnswer,
+  answersOf,
   checkProblem,
-  evaluate,
   flattenProblem,
-  logPolicyOf,
+  noPairs,
 } from "../exact/problem.js";
+import { type FinitePolicy, type PolicyModel, networkModel } from "./model.js";
 import { type VpoHyperparameters, hyperparametersOf } from "./offline.js";
+import { type OptimizerState, optimizerStep, plainState, workingState } from "./optimizer.js";
 
 /**
- * A class of policies $\pi_\theta(y \mid x) \propto \pi_{\mathrm{ref}}(y \mid x)\, e^{s_\theta(x, y)/\beta}$.
- * @category Policies
+ * Where a run of {@link trainPolicy} stands, as plain data for `JSON.stringify`: all parameters in the order of their tree, with their moments.
+ * @category Training
  */
-export interface FinitePolicy<P> {
-  /** Parameters to start from, a tree of arrays. */
-  readonly init: P;
-  /** Scores $s_\theta$, [X, Y], in units of reward; a pure function of operations on arrays. */
-  readonly scores: (params: P) => NdArray;
-}
-
-/**
- * Parameters of {@link mlpPolicy}: weights [in, out] and biases [out] of every layer.
- * @category Policies
- */
-export type MlpParams = readonly { readonly weight: NdArray; readonly bias: NdArray }[];
-
-/**
- * A policy whose score is a multi-layer perceptron of features: $s_\theta(x, y) = w^\top \tanh(\cdots \tanh(W_1 \phi(x, y) + b_1)) + b$.
- *
- * Hidden weights start normal with variance $1/n_{\mathrm{in}}$, the last layer at zero: training starts at the reference.
- *
- * @param features - $\phi$, [X, Y, F]
- * @param key - draws the first weights
- * @param options - `hidden`: sizes of the hidden layers, default [32]
- * @returns see {@link FinitePolicy}
- * @throws `ShapeError` unless features have three axes, `DomainError` when they are not finite or a size is no positive integer
- * @example
- * ```ts
- * import { key } from "@provably/core-tensor/random";
- * import { mlpPolicy } from "@provably/rlhf-vpo";
- *
- * const policy = mlpPolicy([[[1, 0], [0, 1]]], key(0), { hidden: [8] });
- * policy.scores(policy.init).shape; // => [1, 2]
- * ```
- * @category Policies
- */
-export function mlpPolicy(
-  features: ArrayInput,
-  key: RngKey,
-  options: { readonly hidden?: readonly number[] } = {},
-): FinitePolicy<MlpParams> {
-  const fn = "mlpPolicy";
-  const { hidden = [32] } = checkOptions(fn, options, { hidden: listOf(wholeNumber()) });
-  check(fn, "key", key, rngKey);
-  const phi = read(fn, "features", features);
-  if (phi.shape.length !== 3 || phi.size === 0)
-    throw new ShapeError(
-      `${fn}: features must have shape [X, Y, F], got [${phi.shape.join(", ")}]`,
-    );
-  finite(fn, "features", phi);
-  const [prompts, responses, inputs] = phi.shape as [number, number, number];
-  const rows = reshape(phi, [prompts * responses, inputs]);
-  const sizes = [inputs, ...hidden, 1];
-  const init = sizes.slice(1).map((out, i) => {
-    const fanIn = sizes[i]!;
-    const last = i === hidden.length;
-    const weight = last
-      ? zeros([fanIn, out], { dtype: "float64" })
-      : array<"float64">(
-          flatNumbers(normal(foldIn(key, i), [fanIn, out], { dtype: "float64" })).map(
-            (w) => w / Math.sqrt(fanIn),
-          ),
-          { shape: [fanIn, out] },
-        );
-    return { weight, bias: zeros([out], { dtype: "float64" }) };
-  });
-  return {
-    init,
-    scores: (params) =>
-      reshape(
-        check(fn, "params", params, anyList).reduce<NdArray>((x, layer, i) => {
-          const { weight, bias } = check(fn, `params[${i}]`, layer, anyRecord);
-          const y = add(linear(x, weight), bias);
-          return i === params.length - 1 ? y : tanh(y);
-        }, rows),
-        [prompts, responses],
-      ),
+export interface PolicyState extends OptimizerState {
+  /** The best parameters so far on held-out preferences, and how many evaluations ago. */
+  readonly best?: {
+    readonly theta: readonly number[];
+    readonly nll: number;
+    readonly waited: number;
   };
 }
 
 /**
- * Where a run of {@link trainPolicy} stands: trees of arrays and numbers.
+ * Likelihood of held-out preferences after so many steps.
  * @category Training
  */
-export interface PolicyState<P> {
-  readonly params: P;
-  readonly optimizer: AdamState;
-  /** Steps taken so far. */
+export interface Evaluation {
   readonly step: number;
+  /** Mean negative log-likelihood of a preference, in nats. */
+  readonly nll: number;
 }
 
 /**
@@ -155,14 +67,19 @@ export interface PolicyState<P> {
  * @category Training
  */
 export interface PolicyTraining<P> {
+  /** The last parameters; with an `evaluation` those that were best on it. */
   readonly params: P;
-  /** $\ln\pi_\theta$, float64 [X, Y]. */
+  /** $\ln\pi_\theta$ of `params`, float64 [X, Y]. */
   readonly logPolicy: NdArray<"float64">;
-  /** Objective before every step and after the last, [numSteps + 1]. */
+  /** Objective of each step's batch before it, and of all data after the last. */
   readonly losses: NdArray<"float64">;
-  /** Goes on from here, to the same bits. */
-  readonly state: PolicyState<P>;
-  /** The largest component of the gradient at the end, recomputed. */
+  /** On held-out preferences, in the order of steps. */
+  readonly evaluations: readonly Evaluation[];
+  /** Whether training ended early, since held-out preferences were explained no better. */
+  readonly stoppedEarly: boolean;
+  /** Goes on from the last step, to the same bits. */
+  readonly state: PolicyState;
+  /** The largest component of the gradient at `params`, recomputed. */
   readonly certificate: Certificate;
 }
 
@@ -170,35 +87,60 @@ export interface PolicyTraining<P> {
  * Options of {@link trainPolicy}.
  * @category Training
  */
-export interface TrainPolicyOptions<P> {
-  /** Default 0.01. */
-  readonly learningRate?: number;
+export interface TrainPolicyOptions {
+  /** A number, or a function of the step from 0 such as `warmup` or `cosineDecay` of `core-tensor/optim`; default 0.01. */
+  readonly learningRate?: number | ((step: number) => number);
   /** Decoupled weight decay; default 0. */
   readonly weightDecay?: number;
-  /** Number of AdamW steps; default 500. */
+  /** Number of AdamW steps of this call; default 500. */
   readonly numSteps?: number;
+  /** Preferences a step, in an order drawn anew for every pass; needs a `key`. Default all of them. */
+  readonly batchSize?: number;
+  /** Draws the order of the batches; the same one to go on from a state. */
+  readonly key?: RngKey;
+  /** Longer gradients are cut to this norm; default never. */
+  readonly clipNorm?: number;
+  /** Held-out preferences: judged `every` so many steps (default 50); training ends when `patience` of them brought nothing better (default never). */
+  readonly evaluation?: {
+    /** Rows as in {@link PreferenceProblem}. */
+    readonly data: ArrayInput;
+    readonly every?: number;
+    readonly patience?: number;
+  };
   /** Largest component of the gradient at which a point counts as stationary; default 1e-4. */
   readonly tolerance?: number;
   /** Goes on from an earlier run, to the same bits. */
-  readonly state?: PolicyState<P>;
+  readonly state?: PolicyState;
   /** Called after every step. */
   readonly onProgress?: (progress: {
     readonly iteration: number;
     readonly total: number;
     readonly loss: number;
+    /** What to save to go on from here. */
+    readonly state: PolicyState;
   }) => void;
   /** Stops between two steps. */
   readonly signal?: AbortSignal;
 }
 
 const TRAIN_POLICY = {
-  learningRate: positiveNumber,
+  learningRate: either(positiveNumber, anyFunction),
   weightDecay: nonNegativeNumber,
   numSteps: wholeNumber(0),
+  batchSize: wholeNumber(),
+  key: rngKey,
+  clipNorm: positiveNumber,
+  evaluation: recordOf({
+    data: anything,
+    every: optional(wholeNumber()),
+    patience: optional(wholeNumber()),
+  }) as never,
   tolerance: nonNegativeNumber,
-  state: recordOf({ params: anything, optimizer: anything, step: wholeNumber(0) }),
+  state: anything,
   ...longWork,
 };
+
+const BEST = recordOf({ theta: anything, nll: finiteNumber, waited: wholeNumber(0) });
 
 /**
  * Trains a policy of your own by AdamW on the VPO objective over a finite problem, gradients by automatic differentiation:
@@ -230,18 +172,19 @@ export function trainPolicy<P>(
   policy: FinitePolicy<P>,
   problem: PreferenceProblem,
   hyperparameters: VpoHyperparameters,
-  options: TrainPolicyOptions<P> = {},
+  options: TrainPolicyOptions = {},
 ): PolicyTraining<P> {
   const fn = "trainPolicy";
   const {
     learningRate = 0.01,
     weightDecay = 0,
     numSteps = 500,
+    clipNorm = Infinity,
     tolerance = 1e-4,
-    state,
+    evaluation,
     onProgress,
     signal,
-  } = checkOptions<TrainPolicyOptions<P>>(fn, options, TRAIN_POLICY);
+  } = checkOptions<TrainPolicyOptions>(fn, options, TRAIN_POLICY);
   const checked = hyperparametersOf(fn, hyperparameters);
   check(fn, "policy", policy, recordWith({ init: anything, scores: anyFunction }));
   if (checkProblem(fn, problem).features !== undefined)
@@ -249,122 +192,126 @@ export function trainPolicy<P>(
       `${fn}: features belong to the policy, not to the problem; use trainVpo for a log-linear one`,
     );
   const flat = flattenProblem(fn, problem);
-  const shape = [flat.prompts, flat.responses];
-  const optimizer: Optimizer<AdamState> = adamw(learningRate, { weightDecay });
-  if (state && !sameTree(state.params, policy.init))
-    throw new DomainError(
-      `${fn}: state.params must be arrays of the shapes of policy.init; JSON does not keep arrays`,
-    );
-  let {
-    params,
-    optimizer: moments,
-    step,
-  } = state ?? {
-    params: policy.init,
-    optimizer: within(fn, () => optimizer.init(policy.init)),
+  const model = networkModel(fn, policy, [flat.prompts, flat.responses]);
+  const zeros = new Array<number>(model.dimension).fill(0);
+  const { best: kept, ...start } = options.state ?? {
+    theta: [...model.start],
+    first: zeros,
+    second: zeros,
     step: 0,
   };
+  const working = workingState(fn, options.state ? "state" : "policy.init", start, model.dimension);
+  let best = kept && bestOf(fn, kept, model.dimension);
+  const batchAt = batchesOf(fn, problem, flat, options);
+  const heldOut = evaluation && heldOutLoss(fn, model, flat, checked.beta, evaluation.data);
+  const { every = 50, patience = Infinity } = evaluation ?? {};
 
-  /** The objective at the parameters, its scores, and a pullback to the gradient. */
-  const look = (): { value: number; table: Float64Array; gradient: () => P } => {
-    const [scores, pullback] = vjp((p: P) => policy.scores(p), params);
-    if (!isNdArray(scores))
-      throw new DTypeError(`${fn}: policy.scores must give an array, got ${show(scores)}`);
-    if (scores.shape.join() !== shape.join())
-      throw new ShapeError(
-        `${fn}: policy.scores must give shape [${shape.join(", ")}], got [${scores.shape.join(", ")}]`,
-      );
-    const table = finite(fn, "policy.scores", scores);
-    const slope = new Float64Array(table.length);
-    const value = evaluate(flat, checked, table, slope);
-    return {
-      value,
-      table,
-      gradient: () => pullback(array(slope, { shape, dtype: scores.dtype, copy: false }))[0] as P,
-    };
-  };
-
+  const stateNow = (): PolicyState => ({ ...plainState(working), ...(best && { best }) });
+  const gradient = new Float64Array(model.dimension);
   const losses: number[] = [];
-  for (let k = 0; k < numSteps; k++) {
+  const evaluations: Evaluation[] = [];
+  let stoppedEarly = false;
+  for (let k = 0; k < numSteps && !stoppedEarly; k++) {
     signal?.throwIfAborted();
-    const { value, gradient } = look();
-    losses.push(value);
-    const slope = gradient();
-    const [updates, next] = within(fn, () => optimizer.update(slope, moments, params));
-    params = applyUpdates(params, updates);
-    moments = next;
-    step++;
-    onProgress?.({ iteration: k + 1, total: numSteps, loss: value });
+    const { step } = working;
+    const rate = typeof learningRate === "number" ? learningRate : learningRate(step);
+    check(fn, "learningRate", rate, nonNegativeNumber);
+    losses.push(model.evaluate(batchAt(step), checked, working.theta, gradient));
+    clip(gradient, clipNorm);
+    optimizerStep(working, gradient, { optimizer: "adamw", learningRate: rate, weightDecay });
+    if (heldOut && working.step % every === 0) {
+      const nll = heldOut(working.theta);
+      evaluations.push({ step: working.step, nll });
+      best =
+        best === undefined || nll < best.nll
+          ? { theta: [...working.theta], nll, waited: 0 }
+          : { ...best, waited: best.waited + 1 };
+      stoppedEarly = best.waited >= patience;
+    }
+    onProgress?.({
+      iteration: k + 1,
+      total: numSteps,
+      loss: losses[k]!,
+      get state() {
+        return stateNow();
+      },
+    });
   }
-  const end = look();
-  losses.push(end.value);
+  const theta = best ? Float64Array.from(best.theta) : working.theta;
+  losses.push(model.evaluate(flat, checked, theta, gradient));
+  const params = model.tree.restore(theta);
   return {
     params,
-    logPolicy: array<"float64">(logPolicyOf(flat, end.table, checked.beta), { shape }),
+    logPolicy: array<"float64">(model.logPolicy(flat, theta, checked.beta), {
+      shape: [flat.prompts, flat.responses],
+    }),
     losses: array<"float64">(Float64Array.from(losses)),
-    state: { params, optimizer: moments, step },
+    evaluations,
+    stoppedEarly,
+    state: stateNow(),
     certificate: certifyPolicy(policy, params, problem, checked, tolerance),
   };
 }
 
-/** Whether two trees hold arrays of the same shapes. */
-function sameTree(a: unknown, b: unknown): boolean {
-  const shapes = (tree: unknown): string =>
-    treeLeaves(tree)
-      .map((x) => (isNdArray(x) ? x.shape.join() : "none"))
-      .join(";");
-  return shapes(a) === shapes(b);
+function bestOf(
+  fn: string,
+  best: NonNullable<PolicyState["best"]>,
+  dimension: number,
+): NonNullable<PolicyState["best"]> {
+  check(fn, "state.best", best, BEST);
+  finite(fn, "state.best.theta", best.theta, [dimension]);
+  return best;
 }
 
-/**
- * The gradient once more, by automatic differentiation of the objective in its policy form, summed over the preferences as they were given: log-softmax of
- * the scores, margins of log-ratios, and the mean log-ratio of the calibration policy.
- */
-function certifyPolicy<P>(
-  { scores }: FinitePolicy<P>,
-  params: P,
+/** The problem of the preferences that a step learns from. */
+function batchesOf(
+  fn: string,
   problem: PreferenceProblem,
-  { beta, alpha, sign }: Hyperparameters,
-  tolerance: number,
-): Certificate {
-  const { rows, logReference, calibration, rho } = readGiven(problem);
-  const responses = logReference[0]!.length;
-  const column = (of: (row: readonly number[]) => number): number[] => rows.map(of);
-  const f64 = (x: readonly unknown[]): NdArray => array(x as number[], { dtype: "float64" });
-  const cell = (k: 1 | 2): NdArray =>
-    array(
-      column((row) => row[0]! * responses + row[k]!),
-      { dtype: "int32" },
-    );
-  const objective = (p: P): NdArray => {
-    const reference = f64(logReference);
-    const logPolicy = logSoftmax(add(reference, mul(scores(p), 1 / beta)), { axis: 1 });
-    const ratio = sub(logPolicy, reference);
-    const value = mul(
-      sum(mul(f64(calibration.map((row, x) => row.map((c) => c * rho[x]!))), ratio)),
-      sign * alpha * beta,
-    );
-    if (rows.length === 0) return value;
-    const flat = reshape(ratio, [-1]);
-    const z = mul(sub(take(flat, cell(1)), take(flat, cell(2))), beta);
-    const losses = add(
-      mul(f64(column((row) => row[3]!)), softplus(neg(z))),
-      mul(f64(column((row) => 1 - row[3]!)), softplus(z)),
-    );
-    return add(mul(sum(losses), 1 / rows.length), value);
+  flat: FlatProblem,
+  { batchSize, key }: TrainPolicyOptions,
+): (step: number) => FlatProblem {
+  if (batchSize === undefined) return () => flat;
+  if (key === undefined) throw new DomainError(`${fn}: batchSize needs a key to draw the order`);
+  const { prompts, responses } = flat;
+  const rows = answersOf(fn, "data", problem.data, prompts, responses);
+  if (batchSize > rows.length)
+    throw new DomainError(`${fn}: batchSize is ${batchSize}, data have ${rows.length} rows`);
+  const perPass = Math.floor(rows.length / batchSize);
+  let pass = -1;
+  let order: ArrayLike<number> = [];
+  return (step) => {
+    const now = Math.floor(step / perPass);
+    if (now !== pass) order = toTypedArray(permutation(foldIn(key, now), rows.length));
+    pass = now;
+    const from = (step % perPass) * batchSize;
+    const pairs = noPairs();
+    for (let i = from; i < from + batchSize; i++) {
+      const [x, a, b, p] = rows[order[i]!]!;
+      addAnswer(pairs, prompts * responses, x * responses + a, x * responses + b, p);
+    }
+    return { ...flat, pairs };
   };
-  const largest = treeLeaves(grad(objective)(params) as unknown as NdArray).reduce(
-    (m, g) =>
-      flatNumbers(array(g, { dtype: "float64" })).reduce((n, x) => Math.max(n, Math.abs(x)), m),
-    0,
-  );
-  return certificate({
-    claim: "largest component of the gradient of the objective",
-    kind: "exact",
-    value: largest,
-    expected: 0,
-    tolerance,
-    verdict: largest <= tolerance,
-    note: `a network is not convex: stationary is not minimal; ${SWAPPED}`,
-  });
+}
+
+/** Mean negative log-likelihood of other preferences. */
+function heldOutLoss(
+  fn: string,
+  model: PolicyModel,
+  flat: FlatProblem,
+  beta: number,
+  data: ArrayInput,
+): (theta: Float64Array) => number {
+  const { prompts, responses } = flat;
+  const pairs = noPairs();
+  for (const [x, a, b, p] of answersOf(fn, "evaluation.data", data, prompts, responses))
+    addAnswer(pairs, prompts * responses, x * responses + a, x * responses + b, p);
+  if (pairs.total === 0) throw new DomainError(`${fn}: evaluation.data must have at least one row`);
+  const gradient = new Float64Array(model.dimension);
+  return (theta) =>
+    model.evaluate({ ...flat, pairs }, { beta, alpha: 0, sign: -1 }, theta, gradient);
+}
+
+function clip(gradient: Float64Array, most: number): void {
+  const norm = Math.sqrt(gradient.reduce((sum, g) => sum + g * g, 0));
+  if (norm > most) for (let i = 0; i < gradient.length; i++) gradient[i]! *= most / norm;
 }
