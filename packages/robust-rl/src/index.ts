@@ -7,22 +7,17 @@
 
 // uncertainty sets
 export {
-  chiSquare,
-  contamination,
-  cvar,
-  interval,
-  kullbackLeibler,
   l1Ball,
   l2Ball,
   lInfBall,
   totalVariation,
-  wasserstein,
-  type Support,
   type L1BallOptions,
-  type SupportOptions,
-  type UncertaintySet,
-  type WassersteinOptions,
-} from "./uncertainty/set.js";
+} from "./uncertainty/balls.js";
+export { chiSquare, contamination, cvar, kullbackLeibler } from "./uncertainty/reweighting.js";
+export { interval, wasserstein, type WassersteinOptions } from "./uncertainty/tables.js";
+export type { Support, SupportOptions, UncertaintySet } from "./uncertainty/set.js";
+export type { Nature, SortedValues, WorstCase } from "./uncertainty/mass.js";
+export type { RowBounds, RowOfWorth, SureRange, Witness } from "./uncertainty/bounds.js";
 export {
   bestCaseExpectation,
   normalize,
@@ -55,12 +50,8 @@ export {
   type SRectangularOptions,
   type SRectangularSet,
 } from "./mdp/s-rectangular.js";
-export {
-  robustBellman,
-  worstCaseKernel,
-  type OperatorOptions,
-  type RectangularSet,
-} from "./mdp/bellman.js";
+export { robustBellman, worstCaseKernel, type OperatorOptions } from "./mdp/bellman.js";
+export type { RectangularSet } from "./mdp/problem.js";
 export {
   partialPolicyIteration,
   policyIteration,

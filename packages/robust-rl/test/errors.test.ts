@@ -1,5 +1,5 @@
 import { key } from "@provably/core-tensor/random";
-import { bimatrixNash, certifyOffline, chiSquare, collectOfflineData, commonsGame, drNvi, drop, dropV, evaluatePolicy, gridPicture, inventory, l1Ball, machineReplacement, nashEquilibria, randomLinearMdp, riverSwim, robustBellman, robustModifiedPolicyIteration, sRectangularL1, totalVariation, trimmedCount, valueIteration, weissmanRadius, worstCaseKernel, worstCaseExpectation } from "@provably/robust-rl"; // prettier-ignore
+import { bimatrixNash, certifyOffline, chiSquare, collectOfflineData, commonsGame, cvar, drNvi, drop, dropV, evaluatePolicy, gridPicture, inventory, l1Ball, machineReplacement, nashEquilibria, randomLinearMdp, riverSwim, robustBellman, robustModifiedPolicyIteration, sRectangularL1, totalVariation, trimmedCount, valueIteration, weissmanRadius, worstCaseKernel, worstCaseExpectation } from "@provably/robust-rl"; // prettier-ignore
 import { describe, expect, it } from "vitest";
 import { expectRefusal } from "../../../scripts/testing/refusal.js";
 
@@ -67,8 +67,8 @@ describe("arguments of the wrong kind", () => {
     ],
     [
       "a mean over the worst share of nothing",
-      () => worstCaseExpectation([0.5, 0.5], [0, 1], { kind: "cvar", radius: -0 }),
-      /cvar.* radius > 0/,
+      () => worstCaseExpectation([0.5, 0.5], [0, 1], { ...cvar(0.5), radius: -0 }),
+      /set: radius must lie in .* got -?0/,
     ],
     [
       "axes of rewards that are none",

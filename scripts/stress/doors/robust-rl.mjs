@@ -293,9 +293,9 @@ export default [
   option("theta instead of rewards", () => linearMdp({ features: [[[1]]], factors: [[[1]]], theta: [[1]] }), "rewards"),
   option("a radius as an option of a set", () => kullbackLeibler({ radius: 0.1 }), "radius"),
   argument(
-    "a set written by hand without its support",
+    "a set written by hand without its parts",
     () => valueOf({ kind: "totalVariation", radius: 0.1 }),
-    "set.support",
+    "set.leavesSupport",
   ),
   argument(
     "a set written by hand with a negative radius for one row",

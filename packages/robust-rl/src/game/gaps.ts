@@ -29,7 +29,6 @@ import {
   swapDeviations,
 } from "../stage/payoffs.js";
 import { type UncertaintySet, checkSet } from "../uncertainty/set.js";
-import { checkSetSize } from "../uncertainty/worst-case.js";
 import { type FlatGame, type MarkovGame, flatten } from "./model.js";
 import { type RowSide, sureStageValues } from "./naive.js";
 import { type SetOfRadius, defaultSet, stageValues } from "./stage-q.js";
@@ -60,12 +59,11 @@ export function setsOf(
   numStates: number,
 ): readonly UncertaintySet[] {
   return radii.map((radius) => {
-    const made = checkSet(fn, set(radius));
+    const made = checkSet(fn, set(radius), numStates);
     if (typeof made.radius !== "number")
       throw new DomainError(
         `${fn}: set must give sets with one radius for all rows of a player, got radii of shape [${made.radius.shape.join(", ")}]`,
       );
-    checkSetSize(fn, made, numStates);
     return made;
   });
 }
@@ -308,7 +306,9 @@ export function gapOf(
       tolerance,
       verdict: value <= tolerance && apart,
       note: apart
-        ? "robust best responses from above, by kernels that lie in the set, against what is sure to be paid for following, by dual variables, in the game that was passed"
+        ? sets.every(({ bounds }) => bounds)
+          ? "robust best responses from above, by kernels that lie in the set, against what is sure to be paid for following, by dual variables, in the game that was passed"
+          : "the set brings no bounds, so its worst case is taken at its word: best responses against what is paid for following, in the game that was passed"
         : `a Nash policy is a product of independent strategies; at step ${Math.floor(tied.cell / numStates)}, state ${tied.cell % numStates} it is off by ${tied.off} (${actions.join(" × ")} actions, ${joint} joint)`,
     }),
   };

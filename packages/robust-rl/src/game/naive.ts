@@ -1,9 +1,8 @@
 /** A Markov game as it was written down, read one number at a time, with what is sure about its worst cases. */
 import type { NdArray } from "@provably/core-tensor";
-import { rowBounds } from "../uncertainty/bounds.js";
+import { wordOf } from "../uncertainty/bounds.js";
 import { sortValues } from "../uncertainty/mass.js";
 import type { UncertaintySet } from "../uncertainty/set.js";
-import { worstCaseOf } from "../uncertainty/worst-case.js";
 import type { MarkovGame } from "./model.js";
 
 /** Which bound of a worst case is asked for. */
@@ -39,15 +38,15 @@ export function sureStageValues(
   const nature = { kernel: q, at: 0, dual: 0 };
   return (step: number, player: number, after: Float64Array, out: Float64Array): void => {
     const set = sets[player]!;
-    const solve = worstCaseOf(set, sortValues(after));
-    const bounds = rowBounds(set);
+    const solve = set.worstCase(sortValues(after));
+    const bounds = set.bounds ?? wordOf(set.leavesSupport);
     const radius = typeof set.radius === "number" ? set.radius : 0;
     for (let s = 0; s < numStates; s++)
       for (let a = 0; a < joint; a++) {
         const place = unravel(a, actions);
         for (let t = 0; t < numStates; t++) p[t] = entry(transitions, axes, step, s, ...place, t);
-        solve(p, 0, radius, nature);
-        const sure = bounds({ p, z: after }, radius, { q, dual: nature.dual }, 0);
+        const value = solve(p, 0, radius, nature, 0);
+        const sure = bounds({ p, z: after }, radius, { q, dual: nature.dual, value }, 0);
         out[s * joint + a] = entry(rewards, axes, step, player, s, ...place) + sure[side];
       }
   };

@@ -1,7 +1,7 @@
 /** Robust action values of one stage of a game. */
 import { sortValues } from "../uncertainty/mass.js";
-import { totalVariation, type UncertaintySet } from "../uncertainty/set.js";
-import { worstCaseOf } from "../uncertainty/worst-case.js";
+import { totalVariation } from "../uncertainty/balls.js";
+import type { UncertaintySet } from "../uncertainty/set.js";
 import type { FlatGame } from "./model.js";
 
 /** The uncertainty set of a player with a given radius. */
@@ -20,11 +20,12 @@ export function stageValues(
   out: Float64Array,
 ): void {
   const { numStates, joint, transitions, rewards } = game;
-  const worst = worstCaseOf(set, sortValues(values));
+  const worst = set.worstCase(sortValues(values));
   const radius = typeof set.radius === "number" ? set.radius : 0;
   const from = game.transitionsAt(step);
   const reward = game.rewardsAt(step) + player * numStates * joint;
   for (let cell = 0; cell < numStates * joint; cell++)
     out[cell] =
-      rewards[reward + cell]! + worst(transitions, from + cell * numStates, radius, undefined);
+      rewards[reward + cell]! +
+      worst(transitions, from + cell * numStates, radius, undefined, cell);
 }

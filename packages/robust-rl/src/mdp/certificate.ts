@@ -15,8 +15,8 @@ import {
 } from "@provably/core-tensor/internal";
 import { key, permutation } from "@provably/core-tensor/random";
 import { shaped } from "../internal/read.js";
-import { rowBounds } from "../uncertainty/bounds.js";
-import type { Nature } from "../uncertainty/mass.js";
+import { wordOf } from "../uncertainty/bounds.js";
+import { type Nature, sortAgain, sortValues } from "../uncertainty/mass.js";
 import { type UncertaintySet } from "../uncertainty/set.js";
 import { checkValues } from "../uncertainty/worst-case.js";
 import {
@@ -24,9 +24,10 @@ import {
   type RectangularSet,
   checkHorizon,
   checkProblem,
-  stateProblems,
-  sweepOf,
-} from "./bellman.js";
+  isShared,
+} from "./problem.js";
+import { radiusOfRow } from "./sweep.js";
+import { stateProblems } from "./state-problems.js";
 import { type Mdp, checkMdp } from "./model.js";
 import { naiveRows } from "./naive.js";
 import { checkSpan } from "./span.js";
@@ -217,7 +218,11 @@ export function certify(
     tolerance,
     ...(sample ? { confidence: 0.95 } : {}),
     verdict: bound <= tolerance,
-    note: `from above by a kernel of nature that lies in the set, from below by dual variables, on the transitions and rewards as given${
+    note: `${
+      isShared(set) || set.bounds
+        ? "from above by a kernel of nature that lies in the set, from below by dual variables"
+        : `the set "${set.kind}" brings no bounds, so the certificate takes its worst case at its word, solved once more, and sees only that nature's kernel is a distribution worth as much`
+    }, on the transitions and rewards as given${
       sample
         ? `; at ${perStep} of ${numStates} states${horizon === undefined ? "" : " a step"} drawn at random, so up to 1 % of them may be off`
         : ""
@@ -243,10 +248,9 @@ function stepError(
 ): number {
   const { set } = problem;
   const { numActions } = problem.model;
-  const bounds =
-    set.kind === "sRectangularL1"
-      ? sharedBounds({ ...problem, set }, after, step)
-      : separateBounds({ ...problem, set }, after, step);
+  const bounds = isShared(set)
+    ? sharedBounds({ ...problem, set }, after, step)
+    : separateBounds({ ...problem, set }, after, step);
   let worst = 0;
   for (const s of states) {
     const part = (policy: Float64Array | undefined): Float64Array | undefined =>
@@ -270,20 +274,17 @@ function separateBounds(
   after: Float64Array,
   step: number,
 ): BoundsOfState {
-  const { set, model, discount } = problem;
+  const { set, model, discount, rows } = problem;
   const { numStates, numActions } = model;
-  const count = numStates * numActions;
   const row = naiveRows(model, discount);
-  const { action } = sweepOf(problem, after, step);
-  const boundsOf = rowBounds(set);
-  const [p, z, q] = [
-    new Float64Array(numStates),
-    new Float64Array(numStates),
-    new Float64Array(numStates),
-  ];
+  const boundsOf = set.bounds ?? wordOf(set.leavesSupport);
+  const [p, q] = [new Float64Array(numStates), new Float64Array(numStates)];
+  // what follows is worth more where its value is, unless rewards depend on it
+  const sorted = sortValues(Float64Array.from(after));
+  const z = sorted.values;
+  const solve = set.worstCase(sorted);
   const nature: Nature = { kernel: q, at: 0, dual: 0 };
-  const radii = typeof set.radius === "number" ? undefined : flatNumbers(set.radius);
-  const bounded = set.kind === "interval" && set.lower.size > count * numStates;
+  const radiusOf = radiusOfRow(problem, step);
   return (s, floor, ceiling) => {
     let low = floor ? 0 : -Infinity;
     let high = ceiling ? 0 : -Infinity;
@@ -291,17 +292,11 @@ function separateBounds(
       const needed = !floor || !ceiling || floor[a] !== 0 || ceiling[a] !== 0;
       if (!needed) continue;
       const place = s * numActions + a;
-      action(place, nature);
       row(step, s, a, after, p, z);
-      const radius = radii
-        ? radii[(radii.length > count ? step * count : 0) + place]!
-        : (set.radius as number);
-      const sure = boundsOf(
-        { p, z },
-        radius,
-        { q, dual: nature.dual },
-        bounded ? step * count + place : place,
-      );
+      if (rows.onArrival) sortAgain(sorted);
+      const [radius, index] = [radiusOf(place), rows.first(step) + place];
+      const value = solve(p, 0, radius, nature, index);
+      const sure = boundsOf({ p, z }, radius, { q, dual: nature.dual, value }, index);
       if (!floor) low = Math.max(low, sure.low);
       else if (floor[a] !== 0) low += floor[a]! * sure.low;
       if (!ceiling) high = Math.max(high, sure.high);

@@ -16,15 +16,9 @@ import {
 } from "@provably/core-tensor/internal";
 import { solve } from "@provably/core-tensor/linalg";
 import { startOf } from "../internal/distributions.js";
-import { totalVariation } from "../uncertainty/set.js";
-import {
-  type Problem,
-  type RectangularSet,
-  checkHorizon,
-  checkProblem,
-  policyStep,
-  valuesOf,
-} from "./bellman.js";
+import { totalVariation } from "../uncertainty/balls.js";
+import { type Problem, type RectangularSet, checkHorizon, checkProblem } from "./problem.js";
+import { policyStep, valuesOf } from "./bellman.js";
 import { certify, distance } from "./certificate.js";
 import { type Mdp, checkMdp } from "./model.js";
 import { policyOf, policySteps } from "./policy.js";

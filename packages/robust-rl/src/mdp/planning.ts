@@ -9,16 +9,15 @@ import {
   positiveNumber,
   wholeNumber,
 } from "@provably/core-tensor/internal";
-import { totalVariation } from "../uncertainty/set.js";
+import { totalVariation } from "../uncertainty/balls.js";
 import {
   type Problem,
   type RectangularSet,
   checkHorizon,
   checkProblem,
-  optimalStep,
-  policyStep,
-  valuesOf,
-} from "./bellman.js";
+  isShared,
+} from "./problem.js";
+import { optimalStep, policyStep, valuesOf } from "./bellman.js";
 import { certify, distance } from "./certificate.js";
 import { evaluateToFixedPoint } from "./evaluation.js";
 import { type Mdp, checkMdp } from "./model.js";
@@ -163,10 +162,9 @@ function iterate(
   const plan = {
     values: result,
     q: array<"float64">(q, { shape: [numStates, numActions] }),
-    policy:
-      set.kind === "sRectangularL1"
-        ? array(policy, { shape: [numStates, numActions] })
-        : actionsOf(policy, numActions, [numStates]),
+    policy: isShared(set)
+      ? array(policy, { shape: [numStates, numActions] })
+      : actionsOf(policy, numActions, [numStates]),
   };
   return {
     ...plan,
@@ -215,7 +213,7 @@ function backward(
     );
   }
   const result = array<"float64">(values, { shape: [horizon + 1, numStates] });
-  const randomised = set.kind === "sRectangularL1";
+  const randomised = isShared(set);
   const shape = [horizon, numStates, numActions];
   const probabilities = array<"float64">(policy, { shape });
   return {

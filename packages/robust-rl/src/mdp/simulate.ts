@@ -14,7 +14,7 @@ import {
 import { type RngKey, uniform } from "@provably/core-tensor/random";
 import { cumulativeRows, drawFrom } from "../game/sampling.js";
 import { startOf } from "../internal/distributions.js";
-import { checkHorizon } from "./bellman.js";
+import { checkHorizon } from "./problem.js";
 import { type Mdp, checkMdp } from "./model.js";
 import { policySteps } from "./policy.js";
 import { rowsOf } from "./rows.js";

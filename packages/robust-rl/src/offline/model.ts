@@ -17,11 +17,10 @@ import {
   flatNumbers,
 } from "@provably/core-tensor/internal";
 import { actionsOf } from "../mdp/policy.js";
-import { totalVariation } from "../uncertainty/set.js";
+import { totalVariation } from "../uncertainty/balls.js";
 import { checkRows } from "../internal/distributions.js";
 import { float64, shaped } from "../internal/read.js";
 import { sortValues } from "../uncertainty/mass.js";
-import { worstCaseOf } from "../uncertainty/worst-case.js";
 
 /**
  * A linear Markov decision process of finite horizon: $r_h(s,a) = \phi(s,a)^T\theta_h$ and $P_h(\cdot \mid s,a) = \sum_i \phi_i(s,a)\,\mu_{h,i}$. Make one with
@@ -183,12 +182,11 @@ export function solveLinear(
   const nu = new Float64Array(horizon * dimension);
   const play = new Float64Array(horizon * numStates * numActions);
   for (let h = horizon - 1; h >= 0; h--) {
-    const worst = worstCaseOf(
-      totalVariation(radius),
+    const worst = totalVariation(radius).worstCase(
       sortValues(values.subarray((h + 1) * numStates, (h + 2) * numStates)),
     );
     for (let i = 0; i < dimension; i++)
-      nu[h * dimension + i] = worst(mu, (h * dimension + i) * numStates, radius, undefined);
+      nu[h * dimension + i] = worst(mu, (h * dimension + i) * numStates, radius, undefined, 0);
     for (let s = 0; s < numStates; s++) {
       let [best, choice] = [-Infinity, 0];
       for (let a = 0; a < numActions; a++) {

@@ -1,27 +1,41 @@
 /** Worst cases that move mass between states in the order of their values: total variation, contamination, bounds, conditional value at risk. */
 import type { Support } from "./set.js";
 
-/** The values that nature works against, sorted once for many rows. */
+/**
+ * The values that nature works against, sorted once for many rows. Both arrays may be filled anew between two rows.
+ * @category Uncertainty
+ */
 export interface SortedValues {
   readonly values: Float64Array;
-  /** States by ascending value. */
+  /** Places in `values`, by ascending value. */
   readonly order: Int32Array;
+  /** The state of each place, where a sparse row leaves states out; else place and state are the same. */
+  readonly states?: Int32Array;
 }
 
-/** Where a worst case leaves its distribution and its dual variable. */
+/**
+ * Where a worst case leaves its distribution and its dual variable.
+ * @category Uncertainty
+ */
 export interface Nature {
+  /** Receives the minimising distribution, from `at` on. */
   readonly kernel: Float64Array;
-  /** Where the row begins in `kernel`. */
   at: number;
+  /** A number from which `bounds` of the set can tell that nothing is less. */
   dual: number;
 }
 
-/** inf q·v for the row of `p` that begins at `at`. */
+/**
+ * $\inf_{q \in \mathcal U(p)} q \cdot v$ for the distribution that begins in `p` at `at` and is as long as the values.
+ * `index` is the number of the row in the process. Where `nature` is given it receives the minimiser.
+ * @category Uncertainty
+ */
 export type WorstCase = (
   p: Float64Array,
   at: number,
   radius: number,
   nature: Nature | undefined,
+  index: number,
 ) => number;
 
 export function sortValues(values: Float64Array): SortedValues {
@@ -145,12 +159,13 @@ function fillCase(
     radius: number,
     lower: Float64Array,
     upper: Float64Array,
+    index: number,
   ) => void,
 ): WorstCase {
   const n = values.length;
   const [lower, upper] = [new Float64Array(n), new Float64Array(n)];
-  return (p, at, radius, nature) => {
-    bounds(p, at, radius, lower, upper);
+  return (p, at, radius, nature, index) => {
+    bounds(p, at, radius, lower, upper, index);
     let left = 1;
     let value = 0;
     for (let s = 0; s < n; s++) {
@@ -191,15 +206,15 @@ export function cvarCase(sorted: SortedValues): WorstCase {
   });
 }
 
-/** `lower` and `upper` have one row for all, or one for every row of the kernel. */
+/** `low` and `high` have one row for all, one for every row of a step, or one for every row of all steps. */
 export function intervalCase(
   sorted: SortedValues,
   low: Float64Array,
   high: Float64Array,
 ): WorstCase {
   const n = sorted.values.length;
-  return fillCase(sorted, (_p, at, _radius, lower, upper) => {
-    const from = low.length === n ? 0 : at;
+  return fillCase(sorted, (_p, _at, _radius, lower, upper, index) => {
+    const from = (index * n) % low.length;
     lower.set(low.subarray(from, from + n));
     upper.set(high.subarray(from, from + n));
   });

@@ -124,8 +124,11 @@ export function weightedL1Case(
   weights: Float64Array,
   support: Support,
 ): WorstCase {
-  const { values } = sorted;
+  const { values, states } = sorted;
   const n = values.length;
+  const weight = states
+    ? (s: number): number => weights[states[s]!]!
+    : (s: number): number => weights[s]!;
   const respondTo =
     (p: Float64Array, at: number, low: number) =>
     (price: number, into: Move): void => {
@@ -133,8 +136,8 @@ export function weightedL1Case(
       let to = -1;
       for (let t = 0; t < n; t++) {
         if (support === "nominal" && p[at + t] === 0) continue;
-        const total = values[t]! - low + price * weights[t]!;
-        if (total < best || (total === best && weights[t]! < weights[to]!)) {
+        const total = values[t]! - low + price * weight(t);
+        if (total < best || (total === best && weight(t) < weight(to))) {
           best = total;
           to = t;
         }
@@ -144,8 +147,8 @@ export function weightedL1Case(
       into.value = 0;
       for (let s = 0; s < n; s++) {
         const mass = p[at + s]!;
-        const cost = weights[s]! + weights[to]!;
-        if (s !== to && mass > 0 && values[s]! - low - price * weights[s]! > best) {
+        const cost = weight(s) + weight(to);
+        if (s !== to && mass > 0 && values[s]! - low - price * weight(s) > best) {
           into.q[to]! += mass;
           into.spent += mass * cost;
           into.value += mass * (values[to]! - low);

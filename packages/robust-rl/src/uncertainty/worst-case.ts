@@ -9,64 +9,8 @@ import {
 import { show, flatNumbers } from "@provably/core-tensor/internal";
 import { checkRows } from "../internal/distributions.js";
 import { float64, placeOf } from "../internal/read.js";
-import { chiSquareCase, kullbackLeiblerCase } from "./divergence.js";
-import { l2Case } from "./l2.js";
-import {
-  type Nature,
-  type SortedValues,
-  type WorstCase,
-  contaminationCase,
-  cvarCase,
-  intervalCase,
-  lInfCase,
-  sortValues,
-  totalVariationCase,
-} from "./mass.js";
+import { sortValues } from "./mass.js";
 import { type UncertaintySet, checkSet } from "./set.js";
-import { wassersteinCase, weightedL1Case } from "./transport.js";
-
-/**
- * inf q·v for many rows against `sorted`, whose values and order may be changed between two calls as long as they fit
- * each other. `weights` stand for those of the set where states were left out.
- */
-export function worstCaseOf(
-  set: UncertaintySet,
-  sorted: SortedValues,
-  weights?: Float64Array,
-): WorstCase {
-  switch (set.kind) {
-    case "totalVariation":
-      return totalVariationCase(sorted, set.support);
-    case "l1": {
-      if (set.weights)
-        return weightedL1Case(sorted, weights ?? flatNumbers(set.weights), set.support);
-      const half = totalVariationCase(sorted, set.support);
-      return (p, at, radius, nature) => half(p, at, radius / 2, nature);
-    }
-    case "lInf":
-      return lInfCase(sorted, set.support);
-    case "l2":
-      return l2Case(sorted, set.support);
-    case "kullbackLeibler":
-      return kullbackLeiblerCase(sorted);
-    case "chiSquare":
-      return chiSquareCase(sorted);
-    case "wasserstein": {
-      const cost = flatNumbers(set.cost);
-      return wassersteinCase(
-        sorted,
-        set.order === 1 ? cost : cost.map((c) => c ** set.order),
-        set.order,
-      );
-    }
-    case "contamination":
-      return contaminationCase(sorted, set.support);
-    case "cvar":
-      return cvarCase(sorted);
-    case "interval":
-      return intervalCase(sorted, flatNumbers(set.lower), flatNumbers(set.upper));
-  }
-}
 
 /** The radius of every row: a function of the row's number. */
 export function radiusOf(
@@ -81,20 +25,6 @@ export function radiusOf(
       `${fn}: the set has ${radii.length} radii (shape [${radius.shape.join(", ")}]), the kernel has ${rows} rows`,
     );
   return (row) => radii[row]!;
-}
-
-/** Checks that parts of the set with one entry a state fit n states. */
-export function checkSetSize(fn: string, set: UncertaintySet, n: number, ...rows: number[]): void {
-  const expect = (what: string, size: number, ...sizes: number[]): void => {
-    if (!sizes.includes(size))
-      throw new ShapeError(
-        `${fn}: ${what} of the set has ${size} entries, expected ${sizes.join(" or ")} for ${n} states`,
-      );
-  };
-  if (set.kind === "wasserstein") expect("cost", set.cost.size, n * n);
-  if (set.kind === "l1" && set.weights) expect("weights", set.weights.size, n);
-  if (set.kind === "interval")
-    expect("lower", set.lower.size, n, ...rows.map((count) => n * count));
 }
 
 export function checkValues(fn: string, v: Float64Array, name = "v"): void {
@@ -201,15 +131,15 @@ function batch(fn: string, p: NdArray, v: ArrayInput, set: UncertaintySet, sign:
   const rows = nominal.length / n;
   checkRows(fn, "p", nominal, n, leading);
   checkValues(fn, flatNumbers(target));
-  checkSetSize(fn, checkSet(fn, set), n, rows);
+  checkSet(fn, set, n, rows);
   const radius = radiusOf(fn, set, rows);
-  const worst = worstCaseOf(set, sortValues(flatNumbers(target).map((x) => sign * x)));
+  const worst = set.worstCase(sortValues(flatNumbers(target).map((x) => sign * x)));
   const values = new Float64Array(rows);
   const duals = new Float64Array(rows);
-  const nature: Nature = { kernel: new Float64Array(nominal.length), at: 0, dual: 0 };
+  const nature = { kernel: new Float64Array(nominal.length), at: 0, dual: 0 };
   for (let row = 0; row < rows; row++) {
     nature.at = row * n;
-    values[row] = sign * worst(nominal, row * n, radius(row), nature) + 0;
+    values[row] = sign * worst(nominal, row * n, radius(row), nature, row) + 0;
     duals[row] = nature.dual;
   }
   return { values, kernels: nature.kernel, duals };
