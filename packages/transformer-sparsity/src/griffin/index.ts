@@ -92,6 +92,30 @@ export {
 } from "./generate/tokens.js";
 export { drawToken, nextTokenProbabilities, type SamplingOptions } from "./generate/sampling.js";
 export {
+  allowTokens,
+  forbidSequences,
+  keepMinP,
+  keepTopK,
+  keepTopP,
+  keepTypical,
+  leastLength,
+  logitBias,
+  noRepeatNgrams,
+  occurrencePenalty,
+  processLogits,
+  repetitionPenalty,
+  scaleTemperature,
+  sequenceBias,
+  suppressTokens,
+  type LogitProcessor,
+  type ProcessorContext,
+} from "./generate/processors.js";
+export {
+  generationConfig,
+  loadGenerationConfig,
+  type GenerationDefaults,
+} from "./generate/defaults.js";
+export {
   classificationLogits,
   perplexity,
   scoreContinuation,

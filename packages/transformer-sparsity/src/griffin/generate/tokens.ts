@@ -2,6 +2,7 @@
 import { DomainError } from "@provably/core-tensor";
 import {
   abortSignal,
+  anyFunction,
   anyRecord,
   anything,
   checkOptions,
@@ -16,6 +17,7 @@ import { type ForwardResult, decodeStep, finish } from "../runtime/forward.js";
 import { type LanguageModel, checkModel } from "../runtime/model.js";
 import type { ExpertSet } from "../sparsity/experts.js";
 import { type Prompt, readChunks } from "../sparsity/prompt.js";
+import { type LogitProcessor, applyProcessors } from "./processors.js";
 import { calibrates, checkIds } from "./scores.js";
 import {
   type SparseFeedForward,
@@ -44,6 +46,8 @@ import {
 export interface GenerateOptions {
   /** Default 128. */
   readonly maxNewTokens?: number;
+  /** Most tokens of prompt and text together; default as many as the model has positions for. */
+  readonly maxLength?: number;
   /** How tokens are chosen; default the most likely one. */
   readonly sampling?: SamplingOptions;
   /** Random key, needed when tokens are drawn; step i folds i in. */
@@ -58,6 +62,8 @@ export interface GenerateOptions {
   readonly stopTokens?: readonly number[];
   /** Tokens that are never chosen; default none. */
   readonly bannedTokens?: readonly number[];
+  /** Functions that change the logits, in this order, before sampling options do; default none. */
+  readonly processors?: readonly LogitProcessor[];
   /** How many of the most likely tokens to report beside each; default 0. */
   readonly alternatives?: number;
   /** An earlier prompt and what followed, to go on from. */
@@ -171,16 +177,19 @@ export function* writeOn(
   options: GenerateOptions,
 ): Generator<GeneratedToken, GenerateResult, "stop" | undefined> {
   const {
-    maxNewTokens = 128,
+    maxLength = Infinity,
     sampling,
     key,
     sparsity,
     refreshEvery,
     stopTokens = model.config.eosTokens,
     bannedTokens = [],
+    processors = [],
     alternatives = 0,
     signal,
   } = options;
+  const room = Math.max(0, maxLength - prompt.ids.length);
+  const maxNewTokens = Math.min(options.maxNewTokens ?? (maxLength < Infinity ? room : 128), room);
   const clock = stopwatch();
   let sparse: SparseFeedForward | undefined = sparsity && sparseBlocks(fn, model, prompt, sparsity);
   const selectionSeconds = clock();
@@ -193,7 +202,8 @@ export function* writeOn(
   let stepSeconds = 0;
   try {
     while (tokens.length < maxNewTokens) {
-      const token = choose(fn, ban(logits, bannedTokens), context, sampling, key, tokens.length);
+      const allowed = processed(fn, ban(logits, bannedTokens), processors, context, prompt);
+      const token = choose(fn, allowed, context, sampling, key, tokens.length);
       tokens.push(token);
       context.push(token);
       const wish = yield scored(logits, token, alternatives);
@@ -239,6 +249,7 @@ const tokenList = listOf(wholeNumber(0));
 /** What every option of {@link GenerateOptions} must be. */
 export const GENERATE = {
   maxNewTokens: wholeNumber(0),
+  maxLength: wholeNumber(),
   sampling: samplingGuard,
   key: anything,
   sparsity: sparsityGuard,
@@ -246,6 +257,7 @@ export const GENERATE = {
   decay: numberIn(0, 1),
   stopTokens: tokenList,
   bannedTokens: tokenList,
+  processors: listOf<LogitProcessor>(anyFunction),
   alternatives: wholeNumber(0),
   continueFrom: anyRecord,
   chunkSize: wholeNumber(),
@@ -290,6 +302,17 @@ function choose(
     probabilities,
     key === undefined ? 0 : uniform(foldIn(key, step), [], { dtype: "float64" }).get(),
   );
+}
+
+function processed(
+  fn: string,
+  logits: Float32Array,
+  processors: readonly LogitProcessor[],
+  ids: readonly number[],
+  prompt: Prompt,
+): ArrayLike<number> {
+  if (processors.length === 0) return logits;
+  return applyProcessors(fn, processors, logits, { ids, promptLength: prompt.ids.length });
 }
 
 function ban(logits: Float32Array, tokens: readonly number[]): Float32Array {
