@@ -79,7 +79,10 @@ export const exaone4: ConfigReader = (c, family) => {
   mustBe(c, "mlp_bias", false);
   const size = windowSize(c, 4096);
   const pattern = c.value("sliding_window_pattern");
-  const period = typeof pattern === "string" ? lettered(pattern) : everyNth(c, "sliding_window_pattern", 4); // prettier-ignore
+  const period =
+    size === null || typeof pattern === "string"
+      ? lettered(typeof pattern === "string" ? pattern : "")
+      : everyNth(c, "sliding_window_pattern", 4);
   const slidingWindows = patternWindows(c, config.numLayers, size, period);
   return {
     ...config,
