@@ -50,7 +50,8 @@ export {
   sub,
 } from "./ops/arithmetic.js";
 export { clip, maximum, minimum } from "./ops/bounds.js";
-export { exp, expm1, hypot, log, log1p, logAddExp, pow, rsqrt, sqrt } from "./ops/exponential.js";
+export { exp, expm1, log, log1p, logAddExp, rsqrt, sqrt } from "./ops/exponential.js";
+export { hypot, pow } from "./ops/power.js";
 export {
   acos,
   acosh,

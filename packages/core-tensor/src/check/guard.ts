@@ -76,25 +76,30 @@ export function satisfying<T>(expected: string, fits: (x: unknown) => boolean): 
 export const anything: Guard = () => undefined;
 
 /** `true` or `false`. */
-export const trueOrFalse: Guard<boolean> = satisfying(
+export const trueOrFalse: Guard<boolean> = /* @__PURE__ */ satisfying(
   "true or false",
   (x) => typeof x === "boolean",
 );
 
 /** A number, NaN and the infinities included. */
-export const anyNumber: Guard<number> = satisfying("a number", (x) => typeof x === "number");
+export const anyNumber: Guard<number> = /* @__PURE__ */ satisfying(
+  "a number",
+  (x) => typeof x === "number",
+);
 
 /** A finite number. */
-export const finiteNumber: Guard<number> = satisfying("a finite number", (x) => Number.isFinite(x));
+export const finiteNumber: Guard<number> = /* @__PURE__ */ satisfying("a finite number", (x) =>
+  Number.isFinite(x),
+);
 
 /** A positive and finite number. */
-export const positiveNumber: Guard<number> = satisfying(
+export const positiveNumber: Guard<number> = /* @__PURE__ */ satisfying(
   "positive and finite",
   (x) => Number.isFinite(x) && (x as number) > 0,
 );
 
 /** A finite number that is not negative. */
-export const nonNegativeNumber: Guard<number> = satisfying(
+export const nonNegativeNumber: Guard<number> = /* @__PURE__ */ satisfying(
   "finite and ≥ 0",
   (x) => Number.isFinite(x) && (x as number) >= 0,
 );
@@ -124,7 +129,10 @@ export function wholeNumber(least = 1, below = MOST): Guard<number> {
 }
 
 /** Text. */
-export const anyString: Guard<string> = satisfying("text", (x) => typeof x === "string");
+export const anyString: Guard<string> = /* @__PURE__ */ satisfying(
+  "text",
+  (x) => typeof x === "string",
+);
 
 /** A function. */
 export const anyFunction: Guard<(...args: never[]) => unknown> = satisfying(
@@ -133,7 +141,10 @@ export const anyFunction: Guard<(...args: never[]) => unknown> = satisfying(
 );
 
 /** A list; a typed array is none. */
-export const anyList: Guard<readonly unknown[]> = satisfying("a list", Array.isArray);
+export const anyList: Guard<readonly unknown[]> = /* @__PURE__ */ satisfying(
+  "a list",
+  Array.isArray,
+);
 
 /** One of a few words or numbers. */
 export function oneOf<const T extends string | number>(...choices: readonly T[]): Guard<T> {
@@ -189,10 +200,10 @@ export function isRecord(x: unknown): x is Readonly<Record<string, unknown>> {
 }
 
 /** An object with named fields, whatever they are: results and models, which may have grown. */
-export const anyRecord: Guard<object> = satisfying("an object", isRecord);
+export const anyRecord: Guard<object> = /* @__PURE__ */ satisfying("an object", isRecord);
 
 /** What stops long work. */
-export const abortSignal: Guard<AbortSignal> = satisfying(
+export const abortSignal: Guard<AbortSignal> = /* @__PURE__ */ satisfying(
   "an AbortSignal",
   (x) => typeof (x as AbortSignal | null | undefined)?.throwIfAborted === "function",
 );

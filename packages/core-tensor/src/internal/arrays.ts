@@ -59,7 +59,7 @@ export function typedArray<K extends keyof TypedArrayKinds>(
 }
 
 /** A random key. */
-export const rngKey = satisfying<RngKey>(
+export const rngKey = /* @__PURE__ */ satisfying<RngKey>(
   "a random key, made by key(0) of core-tensor/random",
   (x) => typeof x === "string" && /^[0-9a-f]{32}$/.test(x),
 );

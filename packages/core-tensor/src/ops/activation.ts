@@ -4,6 +4,9 @@ import { floatDType } from "../array/dtype.js";
 import type { NdArray } from "../array/ndarray.js";
 import { ndtr as ndtrJs } from "../exec/js/special.js";
 import { unary } from "../exec/wasm/index.js";
+import { WEIGHED } from "../forms/device/error.js";
+import { GATED, SIGMOID, SOFTPLUS } from "../forms/device/exponential.js";
+import { MISH } from "../forms/device/hyperbolic.js";
 import { applyUnary, convert, elementwise } from "../trace/elementwise.js";
 import { type ArrayInput, toArray } from "../trace/input.js";
 import { add, mul, neg, square, sub } from "./arithmetic.js";
@@ -13,12 +16,14 @@ import { exp, expm1 } from "./exponential.js";
 import { ndtr } from "./special.js";
 import { tanh } from "./trigonometric.js";
 
-const sigmoidPrimitive = elementwise({
+const sigmoidPrimitive = /* @__PURE__ */ elementwise({
   name: "sigmoid",
   arity: 1,
   result: "float",
   js: sigmoidJs,
   simd: (x) => unary("sigmoid", x),
+  vector: { kernel: "sigmoid" },
+  device: { call: SIGMOID },
   partials: [(t, _, y) => mul(t, mul(y, sub(1, y)))],
 });
 
@@ -39,11 +44,13 @@ export function sigmoid(x: ArrayInput): NdArray {
   return applyUnary(sigmoidPrimitive, x);
 }
 
-const logSigmoidPrimitive = elementwise({
+const logSigmoidPrimitive = /* @__PURE__ */ elementwise({
   name: "logSigmoid",
   arity: 1,
   result: "float",
   js: (x) => -softplusJs(-x),
+  vector: { steps: (m, [x]) => m.op("neg", m.kernel("softplus", m.op("neg", x))) },
+  device: { expression: (x) => `(-f_softplus(-${x}))`, functions: [SOFTPLUS] },
   partials: [(t, [x]) => mul(t, sigmoid(neg(x!)))],
 });
 
@@ -64,12 +71,14 @@ export function logSigmoid(x: ArrayInput): NdArray {
   return applyUnary(logSigmoidPrimitive, x);
 }
 
-const softplusPrimitive = elementwise({
+const softplusPrimitive = /* @__PURE__ */ elementwise({
   name: "softplus",
   arity: 1,
   result: "float",
   simd: (x) => unary("softplus", x),
   js: softplusJs,
+  vector: { kernel: "softplus" },
+  device: { call: SOFTPLUS },
   partials: [(t, [x]) => mul(t, sigmoid(x!))],
 });
 
@@ -90,10 +99,12 @@ export function softplus(x: ArrayInput): NdArray {
   return applyUnary(softplusPrimitive, x);
 }
 
-const reluPrimitive = elementwise({
+const reluPrimitive = /* @__PURE__ */ elementwise({
   name: "relu",
   arity: 1,
   js: (x) => (x > 0 || Number.isNaN(x) ? x : 0),
+  vector: { steps: (m, [x]) => m.select(m.op("le", x, 0), 0, x) },
+  device: { cheap: (x) => `Math.max(${x}, 0)` },
   partials: [(t, [x]) => where(greater(x!, 0), t, 0)],
 });
 
@@ -114,12 +125,14 @@ export function relu(x: ArrayInput): NdArray {
   return applyUnary(reluPrimitive, x);
 }
 
-const siluPrimitive = elementwise({
+const siluPrimitive = /* @__PURE__ */ elementwise({
   name: "silu",
   arity: 1,
   result: "float",
   simd: (x) => unary("silu", x),
   js: (x) => x * sigmoidJs(x),
+  vector: { kernel: "silu" },
+  device: { expression: (x) => `f_gated(${x}, ${x})`, functions: [GATED] },
   partials: [(t, [x]) => mul(t, slope(x!, sigmoid(x!)))],
 });
 
@@ -145,12 +158,17 @@ function slope(x: NdArray, s: NdArray): NdArray {
   return mul(s, add(1, mul(x, sub(1, s))));
 }
 
-const geluPrimitive = elementwise({
+const geluPrimitive = /* @__PURE__ */ elementwise({
   name: "gelu",
   arity: 1,
   result: "float",
   js: (x) => x * ndtrJs(x),
   simd: (x) => unary("gelu", x),
+  vector: { kernel: "gelu" },
+  device: {
+    expression: (x) => `f_weighed(${x} * ${-Math.SQRT1_2}, 0.5 * ${x})`,
+    functions: [WEIGHED],
+  },
   partials: [(t, [x]) => mul(t, add(ndtr(x!), mul(x!, density(x!))))],
 });
 
@@ -199,12 +217,18 @@ function geluTanhJs(x: number): number {
   return (x * e) / (1 + e);
 }
 
-const geluTanhPrimitive = elementwise({
+const geluTanhPrimitive = /* @__PURE__ */ elementwise({
   name: "geluTanh",
   arity: 1,
   result: "float",
   js: geluTanhJs,
   simd: (x) => unary("geluTanh", x),
+  vector: { kernel: "geluTanh" },
+  device: {
+    expression: (x) =>
+      `f_gated(${x}, ${2 * TANH_SCALE} * (${x} + ${TANH_CUBE} * ${x} * ${x} * ${x}))`,
+    functions: [GATED],
+  },
   partials: [(t, [x]) => mul(t, geluTanhSlope(x!))],
 });
 
@@ -233,11 +257,13 @@ function geluTanhSlope(x: NdArray): NdArray {
   return mul(0.5, add(add(1, y), mul(mul(x, inner), mul(sub(1, y), add(1, y)))));
 }
 
-const mishPrimitive = elementwise({
+const mishPrimitive = /* @__PURE__ */ elementwise({
   name: "mish",
   arity: 1,
   result: "float",
   js: (x) => x * Math.tanh(softplusJs(x)),
+  vector: { steps: (m, [x]) => m.op("mul", x, m.kernel("tanh", m.kernel("softplus", x))) },
+  device: { call: MISH },
   partials: [(t, [x]) => mul(t, mishSlope(x!))],
 });
 

@@ -1,16 +1,19 @@
 /** Sums, products, signs and remainders, element by element. */
 import type { NdArray } from "../array/ndarray.js";
+import { FMOD, MOD } from "../forms/device/remainder.js";
 import { applyBinary, applyUnary, elementwise } from "../trace/elementwise.js";
 import type { ArrayInput } from "../trace/input.js";
 import { round } from "./rounding.js";
 
-const addPrimitive = elementwise({
+export const addPrimitive = /* @__PURE__ */ elementwise({
   name: "add",
   arity: 2,
   js: (a, b) => a + b,
   loop(out, from, to, a, p, da, b, q, db) {
     for (let i = from; i < to; i++, p += da, q += db) out[i] = a[p]! + b[q]!;
   },
+  vector: { op: "add" },
+  device: { cheap: (a, b) => `(${a} + ${b})`, leavesRange: true },
   partials: [(t) => t, (t) => t],
 });
 
@@ -33,7 +36,7 @@ export function add(a: ArrayInput, b: ArrayInput): NdArray {
   return applyBinary(addPrimitive, a, b);
 }
 
-const subPrimitive = elementwise({
+export const subPrimitive = /* @__PURE__ */ elementwise({
   name: "sub",
   arity: 2,
   refusesBool: "a and b must be numbers, got two bool arrays; use notEqual, or asType first",
@@ -41,6 +44,8 @@ const subPrimitive = elementwise({
   loop(out, from, to, a, p, da, b, q, db) {
     for (let i = from; i < to; i++, p += da, q += db) out[i] = a[p]! - b[q]!;
   },
+  vector: { op: "sub" },
+  device: { cheap: (a, b) => `(${a} - ${b})`, leavesRange: true },
   partials: [(t) => t, (t) => neg(t)],
 });
 
@@ -63,7 +68,7 @@ export function sub(a: ArrayInput, b: ArrayInput): NdArray {
   return applyBinary(subPrimitive, a, b);
 }
 
-const mulPrimitive = elementwise({
+export const mulPrimitive = /* @__PURE__ */ elementwise({
   name: "mul",
   arity: 2,
   js: (a, b) => a * b,
@@ -73,6 +78,8 @@ const mulPrimitive = elementwise({
       for (let i = from; i < to; i++, p += da, q += db) out[i] = Math.imul(a[p]!, b[q]!);
     else for (let i = from; i < to; i++, p += da, q += db) out[i] = a[p]! * b[q]!;
   },
+  vector: { op: "mul" },
+  device: { cheap: (a, b) => `(${a} * ${b})`, leavesRange: true },
   partials: [(t, [, b]) => mul(t, b!), (t, [a]) => mul(t, a!)],
 });
 
@@ -95,7 +102,7 @@ export function mul(a: ArrayInput, b: ArrayInput): NdArray {
   return applyBinary(mulPrimitive, a, b);
 }
 
-const divPrimitive = elementwise({
+const divPrimitive = /* @__PURE__ */ elementwise({
   name: "div",
   arity: 2,
   result: "float",
@@ -103,6 +110,8 @@ const divPrimitive = elementwise({
   loop(out, from, to, a, p, da, b, q, db) {
     for (let i = from; i < to; i++, p += da, q += db) out[i] = a[p]! / b[q]!;
   },
+  vector: { op: "div" },
+  device: { expression: (a, b) => `(${a} / ${b})` },
   partials: [(t, [, b]) => div(t, b!), (t, [, b], y) => neg(mul(t, div(y, b!)))],
 });
 
@@ -127,7 +136,7 @@ export function div(a: ArrayInput, b: ArrayInput): NdArray {
   return applyBinary(divPrimitive, a, b);
 }
 
-const negPrimitive = elementwise({
+const negPrimitive = /* @__PURE__ */ elementwise({
   name: "neg",
   arity: 1,
   refusesBool: "x must be numbers, got bool; use logicalNot, or asType first",
@@ -135,6 +144,8 @@ const negPrimitive = elementwise({
   loop(out, from, to, a, p, da) {
     for (let i = from; i < to; i++, p += da) out[i] = -a[p]!;
   },
+  vector: { op: "neg" },
+  device: { cheap: (x) => `(-${x})`, leavesRange: true },
   partials: [(t) => neg(t)],
 });
 
@@ -155,7 +166,16 @@ export function neg(x: ArrayInput): NdArray {
   return applyUnary(negPrimitive, x);
 }
 
-const signPrimitive = elementwise({ name: "sign", arity: 1, js: Math.sign });
+const signPrimitive = /* @__PURE__ */ elementwise({
+  name: "sign",
+  arity: 1,
+  js: Math.sign,
+  vector: {
+    // zeros and NaN stay as they are
+    steps: (m, [x]) => m.select(m.op("gt", x, 0), 1, m.select(m.op("lt", x, 0), -1, x)),
+  },
+  device: { cheap: (x) => `(${x} > 0 ? 1 : (${x} < 0 ? -1 : 0))` },
+});
 
 /**
  * The sign of each element: −1, 0 or 1, NaN for NaN; its derivative is taken as zero.
@@ -174,10 +194,12 @@ export function sign(x: ArrayInput): NdArray {
   return applyUnary(signPrimitive, x);
 }
 
-const absPrimitive = elementwise({
+const absPrimitive = /* @__PURE__ */ elementwise({
   name: "abs",
   arity: 1,
   js: Math.abs,
+  vector: { op: "abs" },
+  device: { cheap: (x) => `Math.abs(${x})`, leavesRange: true },
   partials: [(t, [x]) => mul(t, sign(x!))],
 });
 
@@ -198,7 +220,7 @@ export function abs(x: ArrayInput): NdArray {
   return applyUnary(absPrimitive, x);
 }
 
-const squarePrimitive = elementwise({
+const squarePrimitive = /* @__PURE__ */ elementwise({
   name: "square",
   arity: 1,
   js: (x) => x * x,
@@ -207,6 +229,8 @@ const squarePrimitive = elementwise({
       for (let i = from; i < to; i++, p += da) out[i] = Math.imul(a[p]!, a[p]!);
     else for (let i = from; i < to; i++, p += da) out[i] = a[p]! * a[p]!;
   },
+  vector: { steps: (m, [x]) => m.op("mul", x, x) },
+  device: { cheap: (x) => `(${x} * ${x})`, leavesRange: true },
   partials: [(t, [x]) => mul(mul(2, t), x!)],
 });
 
@@ -227,11 +251,13 @@ export function square(x: ArrayInput): NdArray {
   return applyUnary(squarePrimitive, x);
 }
 
-const reciprocalPrimitive = elementwise({
+const reciprocalPrimitive = /* @__PURE__ */ elementwise({
   name: "reciprocal",
   arity: 1,
   result: "float",
   js: (x) => 1 / x,
+  vector: { steps: (m, [x]) => m.op("div", m.constant(1, x.type), x) },
+  device: { expression: (x) => `(1 / ${x})` },
   partials: [(t, _, y) => neg(mul(t, square(y)))],
 });
 
@@ -259,10 +285,12 @@ function modJs(a: number, b: number): number {
   return r < 0 !== b < 0 ? r + b : r;
 }
 
-const modPrimitive = elementwise({
+const modPrimitive = /* @__PURE__ */ elementwise({
   name: "mod",
   arity: 2,
   js: modJs,
+  vector: { reason: "the quotient's rounding would decide the remainder" },
+  device: { call: MOD },
   partials: [(t) => t, (t, [a, b], y) => neg(mul(t, round(div(sub(a!, y), b!))))],
 });
 
@@ -285,10 +313,12 @@ export function mod(a: ArrayInput, b: ArrayInput): NdArray {
   return applyBinary(modPrimitive, a, b);
 }
 
-const fmodPrimitive = elementwise({
+const fmodPrimitive = /* @__PURE__ */ elementwise({
   name: "fmod",
   arity: 2,
   js: (a, b) => a % b,
+  vector: { reason: "the quotient's rounding would decide the remainder" },
+  device: { call: FMOD },
   partials: [(t) => t, (t, [a, b], y) => neg(mul(t, round(div(sub(a!, y), b!))))],
 });
 

@@ -7,10 +7,12 @@ import { type ArrayInput, toArray } from "../trace/input.js";
 import { add, mul } from "./arithmetic.js";
 import { greater, greaterEqual, less, where } from "./comparison.js";
 
-const maximumPrimitive = elementwise({
+const maximumPrimitive = /* @__PURE__ */ elementwise({
   name: "maximum",
   arity: 2,
   js: (a, b) => Math.max(a, b),
+  vector: { op: "max" },
+  device: { cheap: (a, b) => `Math.max(${a}, ${b})` },
   partials: [(t, [a, b]) => mul(t, share(a!, b!)), (t, [a, b]) => mul(t, share(b!, a!))],
 });
 
@@ -33,10 +35,12 @@ export function maximum(a: ArrayInput, b: ArrayInput): NdArray {
   return applyBinary(maximumPrimitive, a, b);
 }
 
-const minimumPrimitive = elementwise({
+const minimumPrimitive = /* @__PURE__ */ elementwise({
   name: "minimum",
   arity: 2,
   js: (a, b) => Math.min(a, b),
+  vector: { op: "min" },
+  device: { cheap: (a, b) => `Math.min(${a}, ${b})` },
   partials: [(t, [a, b]) => mul(t, share(b!, a!)), (t, [a, b]) => mul(t, share(a!, b!))],
 });
 

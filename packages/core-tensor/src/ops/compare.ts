@@ -15,7 +15,10 @@ export interface CloseOptions {
   readonly absoluteTolerance?: number;
 }
 
-const notNegative = satisfying<number>("≥ 0", (x) => typeof x === "number" && x >= 0);
+const notNegative = /* @__PURE__ */ satisfying<number>(
+  "≥ 0",
+  (x) => typeof x === "number" && x >= 0,
+);
 const CLOSE: Schema<CloseOptions> = {
   relativeTolerance: notNegative,
   absoluteTolerance: notNegative,

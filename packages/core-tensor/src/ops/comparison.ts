@@ -1,16 +1,23 @@
 /** Comparisons, logic and choice, element by element. Results of comparisons are `bool` and have no derivative. */
 import type { NdArray } from "../array/ndarray.js";
 import { bindOne } from "../trace/bind.js";
+import { INFINITE, type Known, type Source } from "../forms/device.js";
+import { asMask, asNumber } from "../forms/vector.js";
 import { applyBinary, applyUnary, elementwise, promote } from "../trace/elementwise.js";
 import { type ArrayInput, toArray } from "../trace/input.js";
 
-const equalPrimitive = elementwise({
+export const equalPrimitive = /* @__PURE__ */ elementwise({
   name: "equal",
   arity: 2,
   result: "bool",
   js: (a, b) => Number(a === b),
   loop(out, from, to, a, p, da, b, q, db) {
     for (let i = from; i < to; i++, p += da, q += db) out[i] = Number(a[p]! === b[q]!);
+  },
+  vector: { comparison: "eq" },
+  device: {
+    condition: (a, b) => `${a} === ${b}`,
+    whenKnown: (known) => equalsInfinity(known, "1", "0"),
   },
 });
 
@@ -33,13 +40,18 @@ export function equal(a: ArrayInput, b: ArrayInput): NdArray {
   return applyBinary(equalPrimitive, a, b);
 }
 
-const notEqualPrimitive = elementwise({
+const notEqualPrimitive = /* @__PURE__ */ elementwise({
   name: "notEqual",
   arity: 2,
   result: "bool",
   js: (a, b) => Number(a !== b),
   loop(out, from, to, a, p, da, b, q, db) {
     for (let i = from; i < to; i++, p += da, q += db) out[i] = Number(a[p]! !== b[q]!);
+  },
+  vector: { comparison: "ne" },
+  device: {
+    condition: (a, b) => `${a} !== ${b}`,
+    whenKnown: (known) => equalsInfinity(known, "0", "1"),
   },
 });
 
@@ -62,7 +74,7 @@ export function notEqual(a: ArrayInput, b: ArrayInput): NdArray {
   return applyBinary(notEqualPrimitive, a, b);
 }
 
-const lessPrimitive = elementwise({
+const lessPrimitive = /* @__PURE__ */ elementwise({
   name: "less",
   arity: 2,
   result: "bool",
@@ -70,6 +82,8 @@ const lessPrimitive = elementwise({
   loop(out, from, to, a, p, da, b, q, db) {
     for (let i = from; i < to; i++, p += da, q += db) out[i] = Number(a[p]! < b[q]!);
   },
+  vector: { comparison: "lt" },
+  device: { condition: (a, b) => `${a} < ${b}` },
 });
 
 /**
@@ -91,7 +105,7 @@ export function less(a: ArrayInput, b: ArrayInput): NdArray {
   return applyBinary(lessPrimitive, a, b);
 }
 
-const lessEqualPrimitive = elementwise({
+const lessEqualPrimitive = /* @__PURE__ */ elementwise({
   name: "lessEqual",
   arity: 2,
   result: "bool",
@@ -99,6 +113,8 @@ const lessEqualPrimitive = elementwise({
   loop(out, from, to, a, p, da, b, q, db) {
     for (let i = from; i < to; i++, p += da, q += db) out[i] = Number(a[p]! <= b[q]!);
   },
+  vector: { comparison: "le" },
+  device: { condition: (a, b) => `${a} <= ${b}` },
 });
 
 /**
@@ -120,7 +136,7 @@ export function lessEqual(a: ArrayInput, b: ArrayInput): NdArray {
   return applyBinary(lessEqualPrimitive, a, b);
 }
 
-const greaterPrimitive = elementwise({
+const greaterPrimitive = /* @__PURE__ */ elementwise({
   name: "greater",
   arity: 2,
   result: "bool",
@@ -128,6 +144,8 @@ const greaterPrimitive = elementwise({
   loop(out, from, to, a, p, da, b, q, db) {
     for (let i = from; i < to; i++, p += da, q += db) out[i] = Number(a[p]! > b[q]!);
   },
+  vector: { comparison: "gt" },
+  device: { condition: (a, b) => `${a} > ${b}` },
 });
 
 /**
@@ -149,7 +167,7 @@ export function greater(a: ArrayInput, b: ArrayInput): NdArray {
   return applyBinary(greaterPrimitive, a, b);
 }
 
-const greaterEqualPrimitive = elementwise({
+const greaterEqualPrimitive = /* @__PURE__ */ elementwise({
   name: "greaterEqual",
   arity: 2,
   result: "bool",
@@ -157,6 +175,8 @@ const greaterEqualPrimitive = elementwise({
   loop(out, from, to, a, p, da, b, q, db) {
     for (let i = from; i < to; i++, p += da, q += db) out[i] = Number(a[p]! >= b[q]!);
   },
+  vector: { comparison: "ge" },
+  device: { condition: (a, b) => `${a} >= ${b}` },
 });
 
 /**
@@ -178,11 +198,16 @@ export function greaterEqual(a: ArrayInput, b: ArrayInput): NdArray {
   return applyBinary(greaterEqualPrimitive, a, b);
 }
 
-const logicalAndPrimitive = elementwise({
+const logicalAndPrimitive = /* @__PURE__ */ elementwise({
   name: "logicalAnd",
   arity: 2,
   result: "bool",
   js: (a, b) => Number(a !== 0 && b !== 0),
+  vector: {
+    steps: (m, [a, b]) => m.op("and", asMask(m, a), asMask(m, b)),
+    takesBool: true,
+  },
+  device: { condition: (a, b) => `${a} !== 0 && ${b} !== 0` },
 });
 
 /**
@@ -204,11 +229,13 @@ export function logicalAnd(a: ArrayInput, b: ArrayInput): NdArray {
   return applyBinary(logicalAndPrimitive, a, b);
 }
 
-const logicalOrPrimitive = elementwise({
+const logicalOrPrimitive = /* @__PURE__ */ elementwise({
   name: "logicalOr",
   arity: 2,
   result: "bool",
   js: (a, b) => Number(a !== 0 || b !== 0),
+  vector: { steps: (m, [a, b]) => m.op("or", asMask(m, a), asMask(m, b)), takesBool: true },
+  device: { condition: (a, b) => `${a} !== 0 || ${b} !== 0` },
 });
 
 /**
@@ -230,11 +257,13 @@ export function logicalOr(a: ArrayInput, b: ArrayInput): NdArray {
   return applyBinary(logicalOrPrimitive, a, b);
 }
 
-const logicalNotPrimitive = elementwise({
+const logicalNotPrimitive = /* @__PURE__ */ elementwise({
   name: "logicalNot",
   arity: 1,
   result: "bool",
   js: (x) => Number(x === 0),
+  vector: { steps: (m, [x]) => m.op("not", asMask(m, x)), takesBool: true },
+  device: { condition: (x) => `${x} === 0` },
 });
 
 /**
@@ -254,11 +283,13 @@ export function logicalNot(x: ArrayInput): NdArray {
   return applyUnary(logicalNotPrimitive, x);
 }
 
-const isNanPrimitive = elementwise({
+const isNanPrimitive = /* @__PURE__ */ elementwise({
   name: "isNan",
   arity: 1,
   result: "bool",
   js: (x) => Number(Number.isNaN(x)),
+  vector: { steps: (m, [x]) => m.op("ne", asNumber(m, x), asNumber(m, x)) },
+  device: { condition: (x) => `${x} !== ${x}` },
 });
 
 /**
@@ -278,11 +309,16 @@ export function isNan(x: ArrayInput): NdArray {
   return applyUnary(isNanPrimitive, x);
 }
 
-const isFinitePrimitive = elementwise({
+const isFinitePrimitive = /* @__PURE__ */ elementwise({
   name: "isFinite",
   arity: 1,
   result: "bool",
   js: (x) => Number(Number.isFinite(x)),
+  vector: {
+    // x − x is 0 for finite numbers only
+    steps: (m, [x]) => m.op("eq", m.op("sub", asNumber(m, x), asNumber(m, x)), 0),
+  },
+  device: { condition: (x) => `Math.abs(${x}) < ${INFINITE}` },
 });
 
 /**
@@ -302,10 +338,12 @@ export function isFinite(x: ArrayInput): NdArray {
   return applyUnary(isFinitePrimitive, x);
 }
 
-const wherePrimitive = elementwise({
+export const wherePrimitive = /* @__PURE__ */ elementwise({
   name: "where",
   arity: 3,
   js: (condition, a, b) => (condition !== 0 ? a : b),
+  vector: { steps: (m, [c, a, b]) => m.select(asMask(m, c), a, b), takesBool: true },
+  device: { cheap: (c, a, b) => `(${c} !== 0 ? ${a} : ${b})` },
   partials: [
     null,
     (t, [condition]) => where(condition!, t, 0),
@@ -335,4 +373,12 @@ const wherePrimitive = elementwise({
 export function where(condition: ArrayInput, a: ArrayInput, b: ArrayInput): NdArray {
   const [x, y] = promote("where", a, b);
   return bindOne(wherePrimitive, [toArray("where", condition, "condition"), x, y], undefined);
+}
+
+/** A comparison with a bound of the range stands for one with infinity on devices. */
+function equalsInfinity(known: Known, yes: string, no: string): Source | undefined {
+  const at = known.findIndex((v) => v !== undefined && Math.abs(v) >= INFINITE);
+  if (at < 0) return undefined;
+  const test = known[at]! > 0 ? `>= ${INFINITE}` : `<= ${-INFINITE}`;
+  return (...operands) => `(${operands[1 - at]!} ${test} ? ${yes} : ${no})`;
 }

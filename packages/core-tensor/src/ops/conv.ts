@@ -137,7 +137,7 @@ function mergeFirst(x: NdArray, axis = 0): NdArray {
   ]);
 }
 
-const convPrimitive = bilinear(
+const convPrimitive = /* @__PURE__ */ bilinear(
   "conv2d",
   wasm.conv2d,
   js.conv2d,
@@ -149,7 +149,7 @@ const convPrimitive = bilinear(
   ],
 );
 
-const inputGradientPrimitive = bilinear(
+const inputGradientPrimitive = /* @__PURE__ */ bilinear(
   "conv2dInputGradient",
   wasm.conv2dInputGradient,
   js.conv2dInputGradient,
@@ -161,7 +161,7 @@ const inputGradientPrimitive = bilinear(
   ],
 );
 
-const weightGradientPrimitive = bilinear(
+const weightGradientPrimitive = /* @__PURE__ */ bilinear(
   "conv2dWeightGradient",
   wasm.conv2dWeightGradient,
   js.conv2dWeightGradient,

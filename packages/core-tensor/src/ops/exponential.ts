@@ -1,17 +1,20 @@
 /** Exponentials, logarithms and powers. */
 import type { NdArray } from "../array/ndarray.js";
 import { unary } from "../exec/wasm/index.js";
+import { EXP, EXPM1, LOG, LOG1P, LOG_ADD_EXP } from "../forms/device/exponential.js";
 import { applyBinary, applyUnary, elementwise } from "../trace/elementwise.js";
 import type { ArrayInput } from "../trace/input.js";
 import { add, div, mul, sub } from "./arithmetic.js";
 import { equal, where } from "./comparison.js";
 
-const expPrimitive = elementwise({
+const expPrimitive = /* @__PURE__ */ elementwise({
   name: "exp",
   arity: 1,
   result: "float",
   js: Math.exp,
   simd: (x) => unary("exp", x),
+  vector: { kernel: "exp" },
+  device: { call: EXP },
   partials: [(t, _, y) => mul(t, y)],
 });
 
@@ -34,12 +37,14 @@ export function exp(x: ArrayInput): NdArray {
   return applyUnary(expPrimitive, x);
 }
 
-const expm1Primitive = elementwise({
+const expm1Primitive = /* @__PURE__ */ elementwise({
   name: "expm1",
   arity: 1,
   result: "float",
   js: Math.expm1,
   simd: (x) => unary("expm1", x),
+  vector: { kernel: "expm1" },
+  device: { call: EXPM1 },
   partials: [(t, _, y) => mul(t, add(y, 1))],
 });
 
@@ -60,12 +65,14 @@ export function expm1(x: ArrayInput): NdArray {
   return applyUnary(expm1Primitive, x);
 }
 
-const logPrimitive = elementwise({
+const logPrimitive = /* @__PURE__ */ elementwise({
   name: "log",
   arity: 1,
   result: "float",
   js: Math.log,
   simd: (x) => unary("log", x),
+  vector: { kernel: "log" },
+  device: { call: LOG },
   partials: [(t, [x]) => div(t, x!)],
 });
 
@@ -86,12 +93,14 @@ export function log(x: ArrayInput): NdArray {
   return applyUnary(logPrimitive, x);
 }
 
-const log1pPrimitive = elementwise({
+const log1pPrimitive = /* @__PURE__ */ elementwise({
   name: "log1p",
   arity: 1,
   result: "float",
   js: Math.log1p,
   simd: (x) => unary("log1p", x),
+  vector: { kernel: "log1p" },
+  device: { call: LOG1P },
   partials: [(t, [x]) => div(t, add(x!, 1))],
 });
 
@@ -112,11 +121,13 @@ export function log1p(x: ArrayInput): NdArray {
   return applyUnary(log1pPrimitive, x);
 }
 
-const sqrtPrimitive = elementwise({
+const sqrtPrimitive = /* @__PURE__ */ elementwise({
   name: "sqrt",
   arity: 1,
   result: "float",
   js: Math.sqrt,
+  vector: { op: "sqrt" },
+  device: { expression: (x) => `Math.sqrt(${x})` },
   partials: [(t, _, y) => div(mul(t, 0.5), y)],
 });
 
@@ -137,11 +148,13 @@ export function sqrt(x: ArrayInput): NdArray {
   return applyUnary(sqrtPrimitive, x);
 }
 
-const rsqrtPrimitive = elementwise({
+const rsqrtPrimitive = /* @__PURE__ */ elementwise({
   name: "rsqrt",
   arity: 1,
   result: "float",
   js: (x) => 1 / Math.sqrt(x),
+  vector: { steps: (m, [x]) => m.op("div", m.constant(1, x.type), m.op("sqrt", x)) },
+  device: { expression: (x) => `(1 / Math.sqrt(${x}))` },
   partials: [(t, [x], y) => mul(t, mul(-0.5, div(y, x!)))],
 });
 
@@ -162,82 +175,20 @@ export function rsqrt(x: ArrayInput): NdArray {
   return applyUnary(rsqrtPrimitive, x);
 }
 
-/** The language gives NaN for 1^NaN, 1^±∞ and (−1)^±∞, which IEEE 754 and the other libraries have as 1. */
-function powJs(a: number, b: number): number {
-  return a === 1 || (a === -1 && Math.abs(b) === Infinity) ? 1 : a ** b;
-}
-
-const powPrimitive = elementwise({
-  name: "pow",
-  arity: 2,
-  result: "float",
-  js: powJs,
-  partials: [
-    (t, [a, b]) =>
-      mul(t, where(equal(b!, 0), 0, mul(b!, pow(a!, where(equal(b!, 0), 1, sub(b!, 1)))))),
-    (t, [a], y) => mul(t, where(equal(a!, 0), 0, mul(y, log(where(equal(a!, 0), 1, a!))))),
-  ],
-});
-
-/**
- * The power $a^b$, element by element, with broadcasting; NaN for a negative number to a power that is not an integer.
- *
- * The derivative in $b$ is $a^b \ln a$, taken as 0 where $a = 0$ and $b > 0$; that in $a$ is $b\,a^{b-1}$, taken as 0 where $b = 0$.
- *
- * @param a - any shape
- * @param b - any shape that broadcasts with that of `a`
- * @returns float array of the broadcast shape
- * @throws {@link ShapeError} when the shapes do not broadcast
- * @example
- * ```ts
- * import { pow, toNested } from "@provably/core-tensor";
- *
- * toNested(pow([2, 3], 2)); // => [4, 9]
- * ```
- * @category Exponentials and powers
- */
-export function pow(a: ArrayInput, b: ArrayInput): NdArray {
-  return applyBinary(powPrimitive, a, b);
-}
-
-const hypotPrimitive = elementwise({
-  name: "hypot",
-  arity: 2,
-  result: "float",
-  js: (a, b) => Math.hypot(a, b),
-  partials: [(t, [a], y) => mul(t, direction(a!, y)), (t, [, b], y) => mul(t, direction(b!, y))],
-});
-
-/**
- * The length $\sqrt{a^2 + b^2}$, element by element, without overflow; the derivative at the origin is 0.
- *
- * @param a - any shape
- * @param b - any shape that broadcasts with that of `a`
- * @returns float array of the broadcast shape
- * @throws {@link ShapeError} when the shapes do not broadcast
- * @example
- * ```ts
- * import { hypot, toNested } from "@provably/core-tensor";
- *
- * toNested(hypot(3, 4)); // => 5
- * ```
- * @category Exponentials and powers
- */
-export function hypot(a: ArrayInput, b: ArrayInput): NdArray {
-  return applyBinary(hypotPrimitive, a, b);
-}
-
-/** a / y, with 0 at the origin. */
-function direction(a: NdArray, y: NdArray): NdArray {
-  const atOrigin = equal(y, 0);
-  return where(atOrigin, 0, div(a, where(atOrigin, 1, y)));
-}
-
-const logAddExpPrimitive = elementwise({
+const logAddExpPrimitive = /* @__PURE__ */ elementwise({
   name: "logAddExp",
   arity: 2,
   result: "float",
   js: logAddExpJs,
+  vector: {
+    steps(m, [a, b]) {
+      const top = m.op("max", a, b);
+      const rest = m.kernel("softplus", m.op("neg", m.op("abs", m.op("sub", a, b))));
+      // an infinite maximum is the answer, and ∞ − ∞ beside it is no number
+      return m.select(m.op("lt", m.op("abs", top), Infinity), m.op("add", top, rest), top);
+    },
+  },
+  device: { call: LOG_ADD_EXP },
   partials: [
     (t, [a], y) => mul(t, exp(sub(a!, finite(y)))),
     (t, [, b], y) => mul(t, exp(sub(b!, finite(y)))),

@@ -76,8 +76,8 @@ function share(x: NdArray, y: NdArray, axes: readonly number[]): NdArray {
   return div(hit, reshape(sumOver(hit, axes), keptShape(x.shape, axes)));
 }
 
-const maxPrimitive = extremum("max", maxReducer);
-const minPrimitive = extremum("min", minReducer);
+const maxPrimitive = /* @__PURE__ */ extremum("max", maxReducer);
+const minPrimitive = /* @__PURE__ */ extremum("min", minReducer);
 
 /**
  * The greatest element over the given axes; NaN wins. Ties share the derivative equally. For two arrays see {@link maximum}.
@@ -164,8 +164,8 @@ function argWith(
   return bindOne(primitive, [x], { axis: normalizeAxis(primitive.name, axis, x.shape.length) });
 }
 
-const argmaxPrimitive = place("argmax", argmaxReducer);
-const argminPrimitive = place("argmin", argminReducer);
+const argmaxPrimitive = /* @__PURE__ */ place("argmax", argmaxReducer);
+const argminPrimitive = /* @__PURE__ */ place("argmin", argminReducer);
 
 /**
  * The place of the first greatest element along an axis; the first NaN where there is one.

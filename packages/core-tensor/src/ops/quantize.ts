@@ -72,7 +72,10 @@ export function quantize(
   return { values: asType(reshape(values, [n, m]), "int8"), scales };
 }
 
-const quantized = recordWith<{ readonly values: ArrayInput; readonly scales: ArrayInput }>({
+const quantized = /* @__PURE__ */ recordWith<{
+  readonly values: ArrayInput;
+  readonly scales: ArrayInput;
+}>({
   values: anything,
   scales: anything,
 });

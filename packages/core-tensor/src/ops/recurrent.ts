@@ -23,7 +23,7 @@ export interface CellWeights {
   readonly bias?: ArrayInput;
 }
 
-const cellWeights = recordOf<CellWeights>({
+const cellWeights = /* @__PURE__ */ recordOf<CellWeights>({
   input: anything,
   hidden: anything,
   bias: optional(anything),

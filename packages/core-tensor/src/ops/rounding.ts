@@ -1,12 +1,15 @@
 /** Rounding to integers; the derivatives are zero. */
 import type { NdArray } from "../array/ndarray.js";
+import { ROUND, TRUNC } from "../forms/device/rounding.js";
 import { applyUnary, elementwise } from "../trace/elementwise.js";
 import type { ArrayInput } from "../trace/input.js";
 
-const floorPrimitive = elementwise({
+const floorPrimitive = /* @__PURE__ */ elementwise({
   name: "floor",
   arity: 1,
   js: Math.floor,
+  vector: { rounding: "floor" },
+  device: { cheap: (x) => `Math.floor(${x})` },
 });
 
 /**
@@ -26,10 +29,12 @@ export function floor(x: ArrayInput): NdArray {
   return applyUnary(floorPrimitive, x);
 }
 
-const ceilPrimitive = elementwise({
+const ceilPrimitive = /* @__PURE__ */ elementwise({
   name: "ceil",
   arity: 1,
   js: Math.ceil,
+  vector: { rounding: "ceil" },
+  device: { cheap: (x) => `Math.ceil(${x})` },
 });
 
 /**
@@ -49,10 +54,12 @@ export function ceil(x: ArrayInput): NdArray {
   return applyUnary(ceilPrimitive, x);
 }
 
-const truncPrimitive = elementwise({
+const truncPrimitive = /* @__PURE__ */ elementwise({
   name: "trunc",
   arity: 1,
   js: Math.trunc,
+  vector: { rounding: "trunc" },
+  device: { call: TRUNC },
 });
 
 /**
@@ -72,10 +79,12 @@ export function trunc(x: ArrayInput): NdArray {
   return applyUnary(truncPrimitive, x);
 }
 
-const roundPrimitive = elementwise({
+const roundPrimitive = /* @__PURE__ */ elementwise({
   name: "round",
   arity: 1,
   js: roundHalfEven,
+  vector: { rounding: "nearest" },
+  device: { call: ROUND },
 });
 
 /**

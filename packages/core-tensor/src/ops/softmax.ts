@@ -51,27 +51,45 @@ function overRows(
 
 const LAST = { axis: -1, keepDims: true } as const;
 
-const softmaxPrimitive = overRows("softmax", true, js.softmaxRows, wasm.softmaxRows, {
-  kind: "rules",
-  jvp: ({ outputs: [y], tangents: [t] }) => [t && mul(y!, sub(t, sum(mul(t, y!), LAST)))],
-  vjp: ({ outputs: [y], cotangents: [ct] }) => [ct && mul(y!, sub(ct, sum(mul(ct, y!), LAST)))],
-});
+const softmaxPrimitive = /* @__PURE__ */ overRows(
+  "softmax",
+  true,
+  js.softmaxRows,
+  wasm.softmaxRows,
+  {
+    kind: "rules",
+    jvp: ({ outputs: [y], tangents: [t] }) => [t && mul(y!, sub(t, sum(mul(t, y!), LAST)))],
+    vjp: ({ outputs: [y], cotangents: [ct] }) => [ct && mul(y!, sub(ct, sum(mul(ct, y!), LAST)))],
+  },
+);
 
-const logSoftmaxPrimitive = overRows("logSoftmax", true, js.logSoftmaxRows, wasm.logSoftmaxRows, {
-  kind: "rules",
-  jvp: ({ outputs: [y], tangents: [t] }) => [t && sub(t, sum(mul(t, exp(y!)), LAST))],
-  vjp: ({ outputs: [y], cotangents: [ct] }) => [ct && sub(ct, mul(exp(y!), sum(ct, LAST)))],
-});
+const logSoftmaxPrimitive = /* @__PURE__ */ overRows(
+  "logSoftmax",
+  true,
+  js.logSoftmaxRows,
+  wasm.logSoftmaxRows,
+  {
+    kind: "rules",
+    jvp: ({ outputs: [y], tangents: [t] }) => [t && sub(t, sum(mul(t, exp(y!)), LAST))],
+    vjp: ({ outputs: [y], cotangents: [ct] }) => [ct && sub(ct, mul(exp(y!), sum(ct, LAST)))],
+  },
+);
 
-const logSumExpPrimitive = overRows("logSumExp", false, js.logSumExpRows, wasm.logSumExpRows, {
-  kind: "rules",
-  jvp: ({ inputs: [x], outputs: [y], tangents: [t] }) => [
-    t && sum(mul(t, weights(x!, y!)), { axis: -1 }),
-  ],
-  vjp: ({ inputs: [x], outputs: [y], cotangents: [ct] }) => [
-    ct && mul(expandDims(ct, -1), weights(x!, y!)),
-  ],
-});
+const logSumExpPrimitive = /* @__PURE__ */ overRows(
+  "logSumExp",
+  false,
+  js.logSumExpRows,
+  wasm.logSumExpRows,
+  {
+    kind: "rules",
+    jvp: ({ inputs: [x], outputs: [y], tangents: [t] }) => [
+      t && sum(mul(t, weights(x!, y!)), { axis: -1 }),
+    ],
+    vjp: ({ inputs: [x], outputs: [y], cotangents: [ct] }) => [
+      ct && mul(expandDims(ct, -1), weights(x!, y!)),
+    ],
+  },
+);
 
 /** exp(x − y), the softmax; 0 in a row of −∞. */
 function weights(x: NdArray, y: NdArray): NdArray {

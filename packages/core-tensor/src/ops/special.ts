@@ -2,6 +2,8 @@
 import type { NdArray } from "../array/ndarray.js";
 import * as js from "../exec/js/special.js";
 import { unary } from "../exec/wasm/index.js";
+import { ERF, ERFC, ERFINV, NDTRI, WEIGHED } from "../forms/device/error.js";
+import { DIGAMMA, LGAMMA, TETRAGAMMA, TRIGAMMA } from "../forms/device/gamma.js";
 import { applyUnary, elementwise } from "../trace/elementwise.js";
 import type { ArrayInput } from "../trace/input.js";
 import { mul, neg, square } from "./arithmetic.js";
@@ -10,12 +12,14 @@ import { exp } from "./exponential.js";
 const TWO_OVER_SQRT_PI = 2 / Math.sqrt(Math.PI);
 const SQRT_2PI = Math.sqrt(2 * Math.PI);
 
-const erfPrimitive = elementwise({
+const erfPrimitive = /* @__PURE__ */ elementwise({
   name: "erf",
   arity: 1,
   result: "float",
   js: js.erf,
   simd: (x) => unary("erf", x),
+  vector: { kernel: "erf" },
+  device: { call: ERF },
   partials: [(t, [x]) => mul(t, mul(TWO_OVER_SQRT_PI, exp(neg(square(x!)))))],
 });
 
@@ -39,12 +43,14 @@ export function erf(x: ArrayInput): NdArray {
   return applyUnary(erfPrimitive, x);
 }
 
-const erfcPrimitive = elementwise({
+const erfcPrimitive = /* @__PURE__ */ elementwise({
   name: "erfc",
   arity: 1,
   result: "float",
   js: js.erfc,
   simd: (x) => unary("erfc", x),
+  vector: { kernel: "erfc" },
+  device: { call: ERFC },
   partials: [(t, [x]) => neg(mul(t, mul(TWO_OVER_SQRT_PI, exp(neg(square(x!))))))],
 });
 
@@ -66,11 +72,13 @@ export function erfc(x: ArrayInput): NdArray {
   return applyUnary(erfcPrimitive, x);
 }
 
-const erfinvPrimitive = elementwise({
+const erfinvPrimitive = /* @__PURE__ */ elementwise({
   name: "erfinv",
   arity: 1,
   result: "float",
   js: js.erfinv,
+  vector: { reason: "no SIMD kernel yet" },
+  device: { call: ERFINV },
   partials: [(t, _, y) => mul(t, mul(1 / TWO_OVER_SQRT_PI, exp(square(y))))],
 });
 
@@ -91,12 +99,14 @@ export function erfinv(x: ArrayInput): NdArray {
   return applyUnary(erfinvPrimitive, x);
 }
 
-const ndtrPrimitive = elementwise({
+const ndtrPrimitive = /* @__PURE__ */ elementwise({
   name: "ndtr",
   arity: 1,
   result: "float",
   js: js.ndtr,
   simd: (x) => unary("ndtr", x),
+  vector: { kernel: "ndtr" },
+  device: { expression: (x) => `f_weighed(${x} * ${-Math.SQRT1_2}, 0.5)`, functions: [WEIGHED] },
   partials: [(t, [x]) => mul(t, mul(1 / SQRT_2PI, exp(mul(-0.5, square(x!)))))],
 });
 
@@ -117,11 +127,13 @@ export function ndtr(x: ArrayInput): NdArray {
   return applyUnary(ndtrPrimitive, x);
 }
 
-const ndtriPrimitive = elementwise({
+const ndtriPrimitive = /* @__PURE__ */ elementwise({
   name: "ndtri",
   arity: 1,
   result: "float",
   js: js.ndtri,
+  vector: { reason: "no SIMD kernel yet" },
+  device: { call: NDTRI },
   partials: [(t, _, y) => mul(t, mul(SQRT_2PI, exp(mul(0.5, square(y)))))],
 });
 
@@ -142,11 +154,13 @@ export function ndtri(x: ArrayInput): NdArray {
   return applyUnary(ndtriPrimitive, x);
 }
 
-const lgammaPrimitive = elementwise({
+const lgammaPrimitive = /* @__PURE__ */ elementwise({
   name: "lgamma",
   arity: 1,
   result: "float",
   js: js.lgamma,
+  vector: { reason: "no SIMD kernel yet" },
+  device: { call: LGAMMA },
   partials: [(t, [x]) => mul(t, digamma(x!))],
 });
 
@@ -168,11 +182,13 @@ export function lgamma(x: ArrayInput): NdArray {
   return applyUnary(lgammaPrimitive, x);
 }
 
-const digammaPrimitive = elementwise({
+const digammaPrimitive = /* @__PURE__ */ elementwise({
   name: "digamma",
   arity: 1,
   result: "float",
   js: js.digamma,
+  vector: { reason: "no SIMD kernel yet" },
+  device: { call: DIGAMMA },
   partials: [(t, [x]) => mul(t, trigamma(x!))],
 });
 
@@ -194,11 +210,13 @@ export function digamma(x: ArrayInput): NdArray {
   return applyUnary(digammaPrimitive, x);
 }
 
-const trigammaPrimitive = elementwise({
+const trigammaPrimitive = /* @__PURE__ */ elementwise({
   name: "trigamma",
   arity: 1,
   result: "float",
   js: js.trigamma,
+  vector: { reason: "no SIMD kernel yet" },
+  device: { call: TRIGAMMA },
   partials: [(t, [x]) => mul(t, tetragamma(x!))],
 });
 
@@ -220,11 +238,13 @@ export function trigamma(x: ArrayInput): NdArray {
   return applyUnary(trigammaPrimitive, x);
 }
 
-const tetragammaPrimitive = elementwise({
+const tetragammaPrimitive = /* @__PURE__ */ elementwise({
   name: "tetragamma",
   arity: 1,
   result: "float",
   js: js.tetragamma,
+  vector: { reason: "no SIMD kernel yet" },
+  device: { call: TETRAGAMMA },
 });
 
 /**

@@ -1,16 +1,20 @@
 /** Circular and hyperbolic functions and their inverses; angles in radians. */
 import type { NdArray } from "../array/ndarray.js";
 import { unary } from "../exec/wasm/index.js";
+import { ACOSH, ASINH, ATANH, COSH, SINH, TANH } from "../forms/device/hyperbolic.js";
+import { ACOS, ASIN, ATAN, ATAN2, COS, SIN } from "../forms/device/trigonometric.js";
 import { applyBinary, applyUnary, elementwise } from "../trace/elementwise.js";
 import type { ArrayInput } from "../trace/input.js";
 import { add, div, mul, neg, square, sub } from "./arithmetic.js";
 import { rsqrt } from "./exponential.js";
 
-const sinPrimitive = elementwise({
+const sinPrimitive = /* @__PURE__ */ elementwise({
   name: "sin",
   arity: 1,
   result: "float",
   js: Math.sin,
+  vector: { kernel: "sin" },
+  device: { call: SIN },
   partials: [(t, [x]) => mul(t, cos(x!))],
 });
 
@@ -31,11 +35,13 @@ export function sin(x: ArrayInput): NdArray {
   return applyUnary(sinPrimitive, x);
 }
 
-const cosPrimitive = elementwise({
+const cosPrimitive = /* @__PURE__ */ elementwise({
   name: "cos",
   arity: 1,
   result: "float",
   js: Math.cos,
+  vector: { kernel: "cos" },
+  device: { call: COS },
   partials: [(t, [x]) => neg(mul(t, sin(x!)))],
 });
 
@@ -56,11 +62,13 @@ export function cos(x: ArrayInput): NdArray {
   return applyUnary(cosPrimitive, x);
 }
 
-const tanPrimitive = elementwise({
+const tanPrimitive = /* @__PURE__ */ elementwise({
   name: "tan",
   arity: 1,
   result: "float",
   js: Math.tan,
+  vector: { reason: "no SIMD kernel yet" },
+  device: { expression: (x) => `(f_sin(${x}) / f_cos(${x}))`, functions: [SIN, COS] },
   partials: [(t, _, y) => mul(t, add(1, square(y)))],
 });
 
@@ -81,11 +89,13 @@ export function tan(x: ArrayInput): NdArray {
   return applyUnary(tanPrimitive, x);
 }
 
-const asinPrimitive = elementwise({
+const asinPrimitive = /* @__PURE__ */ elementwise({
   name: "asin",
   arity: 1,
   result: "float",
   js: Math.asin,
+  vector: { reason: "no SIMD kernel yet" },
+  device: { call: ASIN },
   partials: [(t, [x]) => mul(t, rsqrt(mul(sub(1, x!), add(1, x!))))],
 });
 
@@ -106,11 +116,13 @@ export function asin(x: ArrayInput): NdArray {
   return applyUnary(asinPrimitive, x);
 }
 
-const acosPrimitive = elementwise({
+const acosPrimitive = /* @__PURE__ */ elementwise({
   name: "acos",
   arity: 1,
   result: "float",
   js: Math.acos,
+  vector: { reason: "no SIMD kernel yet" },
+  device: { call: ACOS },
   partials: [(t, [x]) => neg(mul(t, rsqrt(mul(sub(1, x!), add(1, x!)))))],
 });
 
@@ -131,11 +143,13 @@ export function acos(x: ArrayInput): NdArray {
   return applyUnary(acosPrimitive, x);
 }
 
-const atanPrimitive = elementwise({
+const atanPrimitive = /* @__PURE__ */ elementwise({
   name: "atan",
   arity: 1,
   result: "float",
   js: Math.atan,
+  vector: { reason: "no SIMD kernel yet" },
+  device: { call: ATAN },
   partials: [(t, [x]) => div(t, add(1, square(x!)))],
 });
 
@@ -156,11 +170,13 @@ export function atan(x: ArrayInput): NdArray {
   return applyUnary(atanPrimitive, x);
 }
 
-const atan2Primitive = elementwise({
+const atan2Primitive = /* @__PURE__ */ elementwise({
   name: "atan2",
   arity: 2,
   result: "float",
   js: Math.atan2,
+  vector: { reason: "no SIMD kernel yet" },
+  device: { call: ATAN2 },
   partials: [
     (t, [a, b]) => mul(t, div(b!, add(square(a!), square(b!)))),
     (t, [a, b]) => neg(mul(t, div(a!, add(square(a!), square(b!))))),
@@ -186,11 +202,13 @@ export function atan2(a: ArrayInput, b: ArrayInput): NdArray {
   return applyBinary(atan2Primitive, a, b);
 }
 
-const sinhPrimitive = elementwise({
+const sinhPrimitive = /* @__PURE__ */ elementwise({
   name: "sinh",
   arity: 1,
   result: "float",
   js: Math.sinh,
+  vector: { reason: "no SIMD kernel yet" },
+  device: { call: SINH },
   partials: [(t, [x]) => mul(t, cosh(x!))],
 });
 
@@ -211,11 +229,13 @@ export function sinh(x: ArrayInput): NdArray {
   return applyUnary(sinhPrimitive, x);
 }
 
-const coshPrimitive = elementwise({
+const coshPrimitive = /* @__PURE__ */ elementwise({
   name: "cosh",
   arity: 1,
   result: "float",
   js: Math.cosh,
+  vector: { reason: "no SIMD kernel yet" },
+  device: { call: COSH },
   partials: [(t, [x]) => mul(t, sinh(x!))],
 });
 
@@ -236,12 +256,14 @@ export function cosh(x: ArrayInput): NdArray {
   return applyUnary(coshPrimitive, x);
 }
 
-const tanhPrimitive = elementwise({
+const tanhPrimitive = /* @__PURE__ */ elementwise({
   name: "tanh",
   arity: 1,
   result: "float",
   js: Math.tanh,
   simd: (x) => unary("tanh", x),
+  vector: { kernel: "tanh" },
+  device: { call: TANH },
   partials: [(t, _, y) => mul(t, mul(sub(1, y), add(1, y)))],
 });
 
@@ -262,11 +284,13 @@ export function tanh(x: ArrayInput): NdArray {
   return applyUnary(tanhPrimitive, x);
 }
 
-const asinhPrimitive = elementwise({
+const asinhPrimitive = /* @__PURE__ */ elementwise({
   name: "asinh",
   arity: 1,
   result: "float",
   js: Math.asinh,
+  vector: { reason: "no SIMD kernel yet" },
+  device: { call: ASINH },
   partials: [(t, [x]) => mul(t, rsqrt(add(1, square(x!))))],
 });
 
@@ -287,11 +311,13 @@ export function asinh(x: ArrayInput): NdArray {
   return applyUnary(asinhPrimitive, x);
 }
 
-const acoshPrimitive = elementwise({
+const acoshPrimitive = /* @__PURE__ */ elementwise({
   name: "acosh",
   arity: 1,
   result: "float",
   js: Math.acosh,
+  vector: { reason: "no SIMD kernel yet" },
+  device: { call: ACOSH },
   partials: [(t, [x]) => mul(t, rsqrt(mul(sub(x!, 1), add(x!, 1))))],
 });
 
@@ -312,11 +338,13 @@ export function acosh(x: ArrayInput): NdArray {
   return applyUnary(acoshPrimitive, x);
 }
 
-const atanhPrimitive = elementwise({
+const atanhPrimitive = /* @__PURE__ */ elementwise({
   name: "atanh",
   arity: 1,
   result: "float",
   js: Math.atanh,
+  vector: { reason: "no SIMD kernel yet" },
+  device: { call: ATANH },
   partials: [(t, [x]) => div(t, mul(sub(1, x!), add(1, x!)))],
 });
 

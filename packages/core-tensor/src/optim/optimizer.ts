@@ -42,9 +42,15 @@ export interface Optimizer<State = unknown> {
  */
 export type LearningRate = number | Schedule;
 
-const fraction = satisfying<number>("in [0, 1)", (x) => typeof x === "number" && x >= 0 && x < 1);
-const notNegative = satisfying<number>("≥ 0", (x) => typeof x === "number" && x >= 0);
-const stepCount = satisfying<StepCount>(
+const fraction = /* @__PURE__ */ satisfying<number>(
+  "in [0, 1)",
+  (x) => typeof x === "number" && x >= 0 && x < 1,
+);
+const notNegative = /* @__PURE__ */ satisfying<number>(
+  "≥ 0",
+  (x) => typeof x === "number" && x >= 0,
+);
+const stepCount = /* @__PURE__ */ satisfying<StepCount>(
   "a number or an array, as init made it",
   (x) => typeof x === "number" || isNdArray(x),
 );

@@ -4,7 +4,7 @@ import { allocate } from "../array/dtype.js";
 import { type NdArray, dense, rowMajorData } from "../array/ndarray.js";
 import { DomainError } from "../errors.js";
 import { add, mul, reciprocal, sub } from "../ops/arithmetic.js";
-import { pow } from "../ops/exponential.js";
+import { pow } from "../ops/power.js";
 import { bindOne } from "../trace/bind.js";
 import { convert } from "../trace/elementwise.js";
 import type { Primitive } from "../trace/primitive.js";

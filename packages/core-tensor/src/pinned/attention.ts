@@ -20,7 +20,7 @@ export interface CachedRows {
   readonly stop: number;
 }
 
-const cachedRows = recordWith<CachedRows>({
+const cachedRows = /* @__PURE__ */ recordWith<CachedRows>({
   keys: anything,
   values: anything,
   numKvHeads: anything,

@@ -13,8 +13,10 @@ import { DenseArray, type NdArray, dense, rowMajorData } from "../array/ndarray.
 import { broadcastShapes, broadcastStrides, isRowMajor, sameShape } from "../array/shape.js";
 import { type RowLoop, mapFlat, mapRows, mapStrided } from "../exec/js/elementwise.js";
 import { DTypeError } from "../errors.js";
+import type { DeviceForm } from "../forms/device.js";
+import type { VectorForm } from "../forms/vector.js";
 import { bindOne } from "./bind.js";
-import type { Aval, Derivative, Primitive } from "./primitive.js";
+import type { Aval, Derivative, Pointwise, Primitive } from "./primitive.js";
 
 /** Type of the result: that of the inputs, a float, or bool. */
 export type ResultType = "same" | "float" | "bool";
@@ -33,12 +35,22 @@ export interface Elementwise {
   readonly refusesBool?: string;
   /** SIMD kernel over contiguous input; undefined when it declines. */
   readonly simd?: (x: Float32Array | Float64Array) => TypedArray | undefined;
+  /** On vectors, in the loops of compiled programs; or why a compiled program calls JavaScript instead. */
+  readonly vector: VectorForm;
+  /** In the kernels of devices. */
+  readonly device: DeviceForm;
   /** `partials[i](t, inputs, output)` is t · ∂f/∂input_i; null for no dependence. Left out: the derivative is zero. */
   readonly partials?: Extract<Derivative<undefined>, { kind: "elementwise" }>["partials"];
 }
 
-export type ElementwisePrimitive = Primitive & { readonly result: ResultType };
+export type ElementwisePrimitive = Primitive & {
+  readonly result: ResultType;
+  readonly elementwise: Pointwise;
+};
 
+/**
+ * An elementwise primitive: all that is known of it in one record. Calls carry `@__PURE__`, so that a bundler drops what nothing uses.
+ */
 export function elementwise(spec: Elementwise): ElementwisePrimitive {
   const result = spec.result ?? "same";
   const outType = (dtype: DType): DType =>
@@ -46,7 +58,13 @@ export function elementwise(spec: Elementwise): ElementwisePrimitive {
   return {
     name: spec.name,
     result,
-    elementwise: { arity: spec.arity, result, js: spec.js },
+    elementwise: {
+      arity: spec.arity,
+      result,
+      js: spec.js,
+      vector: spec.vector,
+      device: spec.device,
+    },
     shape(inputs) {
       const first = inputs[0]!;
       if (spec.refusesBool !== undefined && first.dtype === "bool")

@@ -5,6 +5,8 @@
 import type { DType } from "../array/dtype.js";
 import type { DenseArray, NdArray } from "../array/ndarray.js";
 import type { Shape } from "../array/shape.js";
+import type { DeviceForm } from "../forms/device.js";
+import type { VectorForm } from "../forms/vector.js";
 
 /** What is known of an array before it exists. */
 export interface Aval {
@@ -90,11 +92,15 @@ export interface Pointwise {
   readonly result: "same" | "float" | "bool";
   /** The function itself, in double precision; bool is 0 or 1. */
   readonly js: (a: number, b: number, c: number) => number;
+  /** The same on vectors of WebAssembly, or why not. */
+  readonly vector: VectorForm;
+  /** The same on a device. */
+  readonly device: DeviceForm;
 }
 
 export interface Primitive<A = undefined> {
   readonly name: string;
-  /** Present on elementwise primitives, which have no attributes; executors that fuse look their expression up by `name`. */
+  /** Present on elementwise primitives, which have no attributes. */
   readonly elementwise?: Pointwise;
   /** Shapes and types of the outputs. All checks happen here, before any work. */
   shape(inputs: readonly Aval[], attrs: A): readonly Aval[];

@@ -32,7 +32,7 @@ export interface VmapOptions {
   readonly outAxes?: number;
 }
 
-const axis = satisfying<number>("an integer", Number.isInteger);
+const axis = /* @__PURE__ */ satisfying<number>("an integer", Number.isInteger);
 const VMAP: Schema<VmapOptions> = {
   inAxes: either(axis, listOf(nullable(axis))),
   outAxes: anything,

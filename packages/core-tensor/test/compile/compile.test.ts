@@ -28,8 +28,6 @@ import {
 import { compile, explain, free, pin } from "@provably/core-tensor/compile";
 import { key, normal } from "@provably/core-tensor/random";
 import { assignOffsets } from "../../src/compile/wasm/plan/arena.js";
-import { traceGraph } from "../../src/graph/trace.js";
-import { EXPRESSIONS, WITHOUT_EXPRESSION } from "../../src/compile/wasm/fused/expressions.js";
 
 /** The calls of the only program of a compiled function. */
 const calls = (compiled: (...args: never[]) => unknown): string[] =>
@@ -230,39 +228,5 @@ describe("the plan", () => {
       }),
       { seed: 1, numRuns: 200 },
     );
-  });
-});
-
-describe("the table of expressions", () => {
-  const names = new Set<string>();
-  const look = (f: unknown): void => {
-    for (const arity of [1, 2, 3])
-      try {
-        const { graph } = traceGraph(
-          f as () => unknown,
-          Array.from({ length: arity }, () => ones([2, 2])),
-        );
-        for (const { primitive } of graph.nodes)
-          if (primitive.elementwise !== undefined) names.add(primitive.name);
-      } catch {
-        // not a function of so many arrays
-      }
-  };
-  for (const f of Object.values(p)) if (typeof f === "function") look(f);
-
-  it("has every elementwise primitive, or the reason why not", () => {
-    expect(names.size).toBeGreaterThan(60);
-    const missing = [...names].filter(
-      (name) => !(name in EXPRESSIONS) && !(name in WITHOUT_EXPRESSION),
-    );
-    expect(missing).toEqual([]);
-  });
-
-  it("has nothing else", () => {
-    expect(
-      [...Object.keys(EXPRESSIONS), ...Object.keys(WITHOUT_EXPRESSION)].filter(
-        (name) => !names.has(name),
-      ),
-    ).toEqual([]);
   });
 });

@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { EXPRESSIONS } from "../../src/compile/gpu/expressions.js";
-import { helperFunctions } from "../../src/compile/gpu/functions.js";
+import { withCallees } from "../../src/compile/gpu/functions.js";
 import { type GpuJsDevice, openWebAssembly, openWebGpu } from "../../src/compile/gpu/device.js";
 import * as ct from "../../src/index.js";
+import { written } from "../../src/forms/device.js";
+import { elementwise } from "../primitives.js";
 import { dawn, missing } from "./dawn.js";
 
 /** Points at which a function is compared, and where it must hold relative to 1 + |y|. */
@@ -36,9 +37,8 @@ const DOMAINS: Record<string, readonly [number, number]> = {
   reciprocal: [0.1, 20],
 };
 
-const BINARY = ["maximum", "minimum", "pow", "hypot", "logAddExp", "atan2", "mod", "fmod"];
-const names = Object.keys(EXPRESSIONS);
-const binary = names.filter((name) => EXPRESSIONS[name]!.length === 2 || BINARY.includes(name));
+const names = [...elementwise.keys()];
+const binary = names.filter((name) => elementwise.get(name)!.elementwise.arity === 2);
 
 describe.each([
   { kind: "webasm", open: openWebAssembly },
@@ -55,15 +55,14 @@ describe.each([
     const [from, to] = DOMAINS[name] ?? [-10, 10];
     const a = grid(from, to);
     const b = binary.includes(name) ? Float32Array.from(a, (_, i) => 0.3 + ((i * 7) % 11) / 2) : a;
-    const source = binary.includes(name)
-      ? EXPRESSIONS[name]!("v_a", "v_b")
-      : EXPRESSIONS[name]!("v_a");
+    const form = written(elementwise.get(name)!.elementwise.device);
+    const source = binary.includes(name) ? form.source("v_a", "v_b") : form.source("v_a");
     const kernel = device.gpu.createKernel(
       `function (a_0, a_1) { const v_a = a_0[this.thread.x]; const v_b = a_1[this.thread.x]; return ${source}; }`,
       {
         output: [a.length],
         argumentTypes: { a_0: "Array", a_1: "Array" },
-        functions: helperFunctions(new Set(source.match(/\bf_\w+/g) ?? [])),
+        functions: withCallees(form.functions),
       },
     );
     const y = (await kernel(a, b)) as Float32Array;

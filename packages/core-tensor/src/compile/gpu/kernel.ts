@@ -9,6 +9,7 @@
  * Names are prefixed by kind (`a_` arrays, `s_` scalars, `v_` variables, `i_` loop counters, `f_` functions): an argument with the name of
  * a constant would silently read the constant in gpu.js's CPU mode, and words that WGSL reserves stay out of the way.
  */
+import type { DeviceFunction } from "../../forms/device.js";
 import { rowMajorStrides, sizeOf } from "../../array/shape.js";
 
 /** An array in the device's memory. */
@@ -46,6 +47,8 @@ export class KernelText {
   private depth = 1;
   /** Arrays in the order of the kernel's arguments. */
   readonly slots: Slot[] = [];
+  /** Functions that the text calls. */
+  readonly functions = new Set<DeviceFunction>();
   /** Places of the elements that a thread computes, when it computes several. */
   lanes: readonly Space[] = [];
   /** Elements read so far, in the block that is being written and those around it. */

@@ -6,7 +6,9 @@ import type { CondAttrs } from "../../graph/control/cond.js";
 import type { ScanAttrs } from "../../graph/control/scan.js";
 import { type Graph, type Node, type Value, graphsInside } from "../../graph/graph.js";
 import { scalar } from "../../trace/input.js";
-import { EXPRESSIONS } from "./expressions.js";
+import { written } from "../../forms/device.js";
+import { subPrimitive } from "../../ops/arithmetic.js";
+import { wherePrimitive } from "../../ops/comparison.js";
 import type { Slot } from "./kernel.js";
 import { Given, type Stage, Uniform } from "./stage.js";
 import { type ConvAttrs, convolution } from "./stages/conv.js";
@@ -51,7 +53,7 @@ const LOWERINGS: Readonly<Record<string, Lowering>> = {
   logSumExp: ([x], _attrs, { dtype }) => fold("logSumExp", x!, [x!.shape.length - 1], dtype),
   softmax: ([x], _attrs, { dtype }) => new Softmax(x!, dtype),
   logSoftmax: ([x], _attrs, { dtype }) =>
-    elementwise("sub", x!.shape, dtype, [x!, normalizer(x!, dtype)]),
+    elementwise(subPrimitive, x!.shape, dtype, [x!, normalizer(x!, dtype)]),
   cumsum: ([x], { axis }: { axis: number }) => cumsum(x!, axis),
   conv2d: ([p, q], attrs: ConvAttrs, { shape }) => convolution("conv2d", p!, q!, attrs, shape),
   conv2dInputGradient: ([p, q], attrs: ConvAttrs, { shape }) =>
@@ -70,10 +72,8 @@ class Softmax extends Elementwise {
     readonly scores: Stage,
     dtype: DType,
   ) {
-    super("exp", (v, lse) => `Math.exp(${v} - ${lse})`, scores.shape, dtype, [
-      scores,
-      normalizer(scores, dtype),
-    ]);
+    const form = written({ expression: (v, lse) => `Math.exp(${v} - ${lse})` });
+    super("exp", form, scores.shape, dtype, [scores, normalizer(scores, dtype)]);
   }
 }
 
@@ -101,12 +101,8 @@ const STRUCTURED = new Set(["scan", "cond", "matmul"]);
 export function withoutForm(graph: Graph): string[] {
   const missing = new Set<string>();
   for (const node of graph.nodes) {
-    const { name } = node.primitive;
-    if (
-      !Object.hasOwn(LOWERINGS, name) &&
-      !Object.hasOwn(EXPRESSIONS, name) &&
-      !STRUCTURED.has(name)
-    )
+    const { name, elementwise: pointwise } = node.primitive;
+    if (pointwise === undefined && !Object.hasOwn(LOWERINGS, name) && !STRUCTURED.has(name))
       missing.add(name);
     else
       for (const body of graphsInside(node))
@@ -225,7 +221,7 @@ class LoweringRun {
   private choice([predicate, ...operands]: readonly Stage[], { yes, no }: CondAttrs): Stage[] {
     const [a, b] = [this.graph(yes, operands), this.graph(no, operands)];
     return a.map((x, k) =>
-      x.size === 0 ? x : elementwise("where", x.shape, x.dtype, [predicate!, x, b[k]!]),
+      x.size === 0 ? x : elementwise(wherePrimitive, x.shape, x.dtype, [predicate!, x, b[k]!]),
     );
   }
 }
@@ -238,7 +234,7 @@ function row(x: Stage, index: number): Stage {
 }
 
 function apply({ primitive, attrs }: Node, operands: readonly Stage[], output: Value): Stage {
-  const { name } = primitive;
+  const { name, elementwise: pointwise } = primitive;
   // views of one number are that number
   const [x] = operands;
   if (
@@ -249,17 +245,16 @@ function apply({ primitive, attrs }: Node, operands: readonly Stage[], output: V
   if (
     operands.length > 0 &&
     operands.every((y) => y instanceof Uniform) &&
-    Object.hasOwn(EXPRESSIONS, name)
+    pointwise !== undefined
   ) {
     // shaders refuse constant expressions such as 0 / 0
     const scalars = operands.map((y) => scalar(y.value, y.dtype));
     const [y] = primitive.evaluate(scalars, attrs, [{ shape: [], dtype: output.dtype }]);
     return new Uniform(output.shape, output.dtype, y!.data[y!.offset]!);
   }
-  const lowering = LOWERINGS[name];
-  return lowering
-    ? lowering(operands, attrs as never, output)
-    : elementwise(name, output.shape, output.dtype, operands);
+  return pointwise !== undefined
+    ? elementwise({ name, elementwise: pointwise }, output.shape, output.dtype, operands)
+    : LOWERINGS[name]!(operands, attrs as never, output);
 }
 
 /** The number that fills the whole array, if one does. */

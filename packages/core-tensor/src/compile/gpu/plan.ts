@@ -5,6 +5,7 @@
  */
 import { sameShape } from "../../array/shape.js";
 import type { Slot } from "./kernel.js";
+import type { DeviceFunction } from "../../forms/device.js";
 import { KernelText, Space } from "./kernel.js";
 import { Given, type Stage, Uniform } from "./stage.js";
 import { Elementwise } from "./stages/elementwise.js";
@@ -15,6 +16,8 @@ import { WeightedSum } from "./stages/weighted-sum.js";
 /** One kernel of a program: its source, what it reads and what it writes. */
 export interface PlannedKernel {
   readonly source: string;
+  /** Functions that the source calls. */
+  readonly functions: readonly DeviceFunction[];
   readonly reads: readonly Slot[];
   readonly writes: Slot;
   /** Elements that a thread computes. */
@@ -214,6 +217,7 @@ function write(root: Stage, lanes: number): PlannedKernel {
   const source = kernel.finish(lanes > 1 ? `[${results.join(", ")}]` : results[0]!);
   return {
     source,
+    functions: [...kernel.functions],
     reads: kernel.slots,
     writes: root.slot!,
     lanes,

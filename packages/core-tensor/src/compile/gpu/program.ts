@@ -8,7 +8,8 @@ import type { DeviceProgram } from "../../graph/device.js";
 import type { Graph } from "../../graph/graph.js";
 import { DTypeError, DeviceError } from "../../errors.js";
 import type { GpuJsDevice } from "./device.js";
-import { helperFunctions } from "./functions.js";
+import type { DeviceFunction } from "../../forms/device.js";
+import { withCallees } from "./functions.js";
 import type { Kernel, Pipeline } from "./gpujs.js";
 import type { Slot } from "./kernel.js";
 import { type Lowered, lower, withoutForm } from "./lower.js";
@@ -110,7 +111,12 @@ function build(
 ): Built {
   const { gpu, module } = device;
   const made = new Map<string, ReturnType<typeof gpu.createKernel>>();
-  const kernelOf = (source: string, size: number, lanes = 1): Kernel => {
+  const kernelOf = (
+    source: string,
+    functions: readonly DeviceFunction[],
+    size: number,
+    lanes = 1,
+  ): Kernel => {
     const key = `${size} ${source}`;
     let kernel = made.get(key);
     if (kernel === undefined) {
@@ -121,7 +127,7 @@ function build(
         argumentTypes: Object.fromEntries(
           parameters.map((p) => [p, p.startsWith("a_") ? "Input" : "Integer"]),
         ),
-        functions: helperFunctions(new Set(source.match(/\bf_\w+/g) ?? [])),
+        functions: withCallees(functions),
       });
       made.set(key, kernel);
     }
@@ -139,14 +145,14 @@ function build(
       handles.set(
         slot,
         readers > 1
-          ? kernelOf("function (a_0) {\n  return a_0[this.thread.x];\n}", array.size)(literal)
+          ? kernelOf("function (a_0) {\n  return a_0[this.thread.x];\n}", [], array.size)(literal)
           : literal,
       );
     }
-    for (const { source, reads, writes, lanes } of planned) {
+    for (const { source, functions, reads, writes, lanes } of planned) {
       const arrays = reads.map((slot) => handles.get(slot.row?.of() ?? slot));
       const offsets = reads.flatMap((slot) => slot.row?.offset ?? []);
-      handles.set(writes, kernelOf(source, writes.size, lanes)(...arrays, ...offsets));
+      handles.set(writes, kernelOf(source, functions, writes.size, lanes)(...arrays, ...offsets));
     }
     return computed.map((y) => handles.get(y.slot!));
   };

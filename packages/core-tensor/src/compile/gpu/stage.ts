@@ -5,7 +5,7 @@
  */
 import type { DType } from "../../array/dtype.js";
 import { type Shape, sizeOf } from "../../array/shape.js";
-import { literal } from "./functions.js";
+import { literal } from "../../forms/device.js";
 import type { Slot, Space } from "./kernel.js";
 
 /**

@@ -1,10 +1,10 @@
 /** Which nodes become part of a generated loop. */
 import type { DType } from "../../array/dtype.js";
 import { sizeOf } from "../../array/shape.js";
+import { stepsOf } from "../../forms/vector.js";
 import type { Node, Value } from "../../graph/graph.js";
 import type { Fusible } from "./plan/group.js";
 import { uniformValue } from "../../graph/simplify.js";
-import { EXPRESSIONS, POWERS } from "./fused/expressions.js";
 
 const REDUCTIONS: ReadonlySet<string> = new Set(["sum", "max", "min"]);
 
@@ -13,30 +13,19 @@ function isTrailing(axes: readonly number[], rank: number): boolean {
 }
 
 const FLOATS_AND_INTEGERS: ReadonlySet<DType> = new Set(["float32", "float64", "int32"]);
-/** Primitives whose expression takes truth values. */
-const LOGICAL: ReadonlySet<string> = new Set([
-  "equal",
-  "notEqual",
-  "less",
-  "lessEqual",
-  "greater",
-  "greaterEqual",
-  "logicalAnd",
-  "logicalOr",
-  "logicalNot",
-  "where",
-  "asType",
-]);
+function vectorSteps({ primitive }: Node): ReturnType<typeof stepsOf> {
+  return primitive.elementwise && stepsOf(primitive.elementwise.vector);
+}
 
 /** Elementwise with vector instructions for its types. */
 export function isFusible(node: Node): boolean {
-  const { name } = node.primitive;
   const [out] = node.outputs as [Value];
-  if (name === "pow") return isProduct(node) || out.dtype === "float32";
-  if (name !== "asType" && !(node.primitive.elementwise && name in EXPRESSIONS)) return false;
   if (out.dtype === "uint8" || out.dtype === "int8") return false;
-  if (!LOGICAL.has(name) && node.inputs.some((x) => x.dtype === "bool")) return false;
-  return true;
+  if (node.primitive.name === "asType") return true;
+  const form = vectorSteps(node);
+  if (form === undefined) return false;
+  if (form.takes && !form.takes(out.dtype, node.inputs.map(uniformValue))) return false;
+  return form.takesBool === true || node.inputs.every((x) => x.dtype !== "bool");
 }
 
 /** A sum or an extremum over trailing axes. */
@@ -54,15 +43,10 @@ export function isFusedReduction(node: Node): boolean {
   return FLOATS_AND_INTEGERS.has(x.dtype) || (node.primitive.name === "sum" && y.dtype === "int32");
 }
 
-/** A power that a few products give. */
-function isProduct(node: Node): boolean {
-  return POWERS.has(uniformValue(node.inputs[1]!) ?? NaN);
-}
-
-/** Whether 64-bit floats come up, or are what a power of 32-bit ones is computed in. */
+/** Whether 64-bit floats come up, or are what the steps compute in. */
 export function isWide(node: Node): boolean {
   return (
-    (node.primitive.name === "pow" && !isProduct(node)) ||
+    vectorSteps(node)?.isWide?.(node.inputs.map(uniformValue)) === true ||
     [...node.inputs, ...node.outputs].some((x) => x.dtype === "float64")
   );
 }

@@ -5,8 +5,8 @@ import type { Unit } from "./plan/group.js";
 import type { Place } from "./plan/place.js";
 import { uniformValue } from "../../graph/simplify.js";
 import type { Draft } from "./draft.js";
-import { EXPRESSIONS, power } from "./fused/expressions.js";
-import { Micro, type Ref, laneOf } from "./fused/micro.js";
+import { type Ref, stepsOf } from "../../forms/vector.js";
+import { StepList, laneOf } from "./fused/steps.js";
 import type { Reduction } from "./fused/spec.js";
 import { isFusedReduction, isWide } from "./fusible.js";
 import { type LoopResult, addLoop } from "./loop.js";
@@ -18,7 +18,7 @@ export function lowerGroup(
   space: readonly number[],
   results: readonly Value[],
 ): void {
-  const micro = new Micro();
+  const steps = new StepList();
   const refs = new Map<Value, Ref>();
   const operands: Place[] = [];
   const wide = unit.nodes.some(isWide);
@@ -27,7 +27,7 @@ export function lowerGroup(
     if (ref !== undefined) return ref;
     const value = uniformValue(x);
     const lane = laneOf(x.dtype);
-    if (value !== undefined && !(wide && x.dtype !== "float64")) ref = micro.constant(value, lane);
+    if (value !== undefined && !(wide && x.dtype !== "float64")) ref = steps.constant(value, lane);
     else {
       const place = draft.place(x);
       operands.push({
@@ -35,7 +35,7 @@ export function lowerGroup(
         shape: space,
         stride: broadcastStrides(place.shape, place.stride, space),
       });
-      ref = micro.operand(operands.length - 1, lane);
+      ref = steps.operand(operands.length - 1, lane);
     }
     refs.set(x, ref);
     return ref;
@@ -44,12 +44,14 @@ export function lowerGroup(
   for (const node of unit.nodes) {
     const [y] = node.outputs as [Value];
     const inputs = node.inputs.map(read) as [Ref, Ref, Ref];
-    const { name } = node.primitive;
+    const { name, elementwise } = node.primitive;
     const reduces = isFusedReduction(node);
-    if (reduces || name === "asType") refs.set(y, micro.convert(inputs[0], laneOf(y.dtype)));
-    else if (name === "pow")
-      refs.set(y, power(micro, inputs[0], inputs[1], uniformValue(node.inputs[1]!)));
-    else refs.set(y, EXPRESSIONS[name]!(micro, inputs));
+    if (reduces || name === "asType") refs.set(y, steps.convert(inputs[0], laneOf(y.dtype)));
+    else
+      refs.set(
+        y,
+        stepsOf(elementwise!.vector)!.steps(steps, inputs, node.inputs.map(uniformValue)),
+      );
     if (!results.includes(y)) continue;
     const place = draft.fresh(y.dtype, y.shape);
     draft.set(y, place);
@@ -66,6 +68,6 @@ export function lowerGroup(
     space,
     operands,
     results: outputs,
-    micro,
+    steps,
   });
 }

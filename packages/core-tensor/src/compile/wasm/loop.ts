@@ -5,7 +5,7 @@ import { type Place, byteOffset, isDense } from "./plan/place.js";
 import type { Draft } from "./draft.js";
 import { fuse } from "./fused/fuse.js";
 import { type FusedFunction, loadFused } from "./fused/load.js";
-import { Micro, laneOf } from "./fused/micro.js";
+import { StepList, laneOf } from "./fused/steps.js";
 import type { FusedResult } from "./fused/spec.js";
 import type { Row } from "./machine.js";
 import { aligned } from "./store.js";
@@ -26,18 +26,18 @@ export interface Loop {
   /** What is read, with strides along the space. */
   readonly operands: readonly Place[];
   readonly results: readonly LoopResult[];
-  readonly micro: Micro;
+  readonly steps: StepList;
 }
 
 export function addLoop(
   draft: Draft,
-  { label, nodes, space, operands, results, micro }: Loop,
+  { label, nodes, space, operands, results, steps }: Loop,
 ): void {
   const code = fuse({
     shape: space,
     operands: operands.map(({ dtype, stride }) => ({ dtype, stride })),
     results: results.map((x) => x.result),
-    steps: micro.steps,
+    steps: steps.steps,
   });
   const fn: FusedFunction = loadFused(draft.store, code);
   const table = draft.table(code.constants);
@@ -99,8 +99,8 @@ export function addCopy(
   label: string,
   nodes: readonly Node[],
 ): void {
-  const micro = new Micro();
-  const step = micro.operand(0, laneOf(from.dtype)).id;
+  const steps = new StepList();
+  const step = steps.operand(0, laneOf(from.dtype)).id;
   const result: FusedResult = { dtype: from.dtype, step, stride: to.stride };
   addLoop(draft, {
     label,
@@ -108,7 +108,7 @@ export function addCopy(
     space: from.shape,
     operands: [from],
     results: [{ place: to, result }],
-    micro,
+    steps,
   });
 }
 

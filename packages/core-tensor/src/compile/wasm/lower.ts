@@ -7,7 +7,6 @@ import { lowerBlocks } from "./blocks.js";
 import { lowerConv } from "./conv.js";
 import { Draft } from "./draft.js";
 import { lowerDynamicSlice } from "./dynamic-slice.js";
-import { WITHOUT_EXPRESSION } from "./fused/expressions.js";
 import { FUSIBLE } from "./fusible.js";
 import { lowerGroup } from "./group.js";
 import { inOrder } from "./loop.js";
@@ -98,9 +97,7 @@ function lowerDetour(draft: Draft, node: Node, inputs: readonly Place[]): true {
   draft.step({
     label: primitive.name,
     nodes: [node],
-    reason: primitive.elementwise
-      ? (WITHOUT_EXPRESSION[primitive.name] ?? "types without vector instructions")
-      : "no kernel on resident memory",
+    reason: reasonOf(primitive),
     reads: inputs.map((p) => p.buffer),
     writes: outputs.map((p) => p.buffer),
     run(machine) {
@@ -112,4 +109,11 @@ function lowerDetour(draft: Draft, node: Node, inputs: readonly Place[]): true {
     },
   });
   return true;
+}
+
+/** Why a primitive runs outside generated loops. */
+function reasonOf({ elementwise }: Node["primitive"]): string {
+  if (elementwise === undefined) return "no kernel on resident memory";
+  const { vector } = elementwise;
+  return ("reason" in vector ? vector.reason : undefined) ?? "types without vector instructions";
 }

@@ -89,8 +89,8 @@ interface ConvKernel {
   ): void;
 }
 
-const conv32 = kernel<ConvKernel>(gemmF32);
-const conv64 = kernel<ConvKernel>(gemmF64);
+const conv32 = /* @__PURE__ */ kernel<ConvKernel>(gemmF32);
+const conv64 = /* @__PURE__ */ kernel<ConvKernel>(gemmF64);
 
 /** A stride-`step` pass of a `[channels, kernelHeight, kernelWidth]` filter over the planes of an embedded image. */
 export interface Pass {

@@ -52,10 +52,10 @@ export interface VecmatKernel {
   ): void;
 }
 
-const gemm32 = kernel<GemmKernel>(gemmF32);
-const gemm64 = kernel<GemmKernel>(gemmF64);
-const vecmat32 = kernel<VecmatKernel>(vecmatF32);
-const vecmat64 = kernel<VecmatKernel>(vecmatF64);
+const gemm32 = /* @__PURE__ */ kernel<GemmKernel>(gemmF32);
+const gemm64 = /* @__PURE__ */ kernel<GemmKernel>(gemmF64);
+const vecmat32 = /* @__PURE__ */ kernel<VecmatKernel>(vecmatF32);
+const vecmat64 = /* @__PURE__ */ kernel<VecmatKernel>(vecmatF64);
 
 /**
  * Row-major product `[m, n]` of `a` `[m, k]` and `b` `[k, n]`, or `undefined` when the caller must compute it.

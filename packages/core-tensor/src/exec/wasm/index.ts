@@ -12,7 +12,7 @@ export { simdLevel, type SimdLevel, type FloatArray } from "./runtime.js";
 export { gemm, gemmBatched } from "./gemm.js";
 export { pinMatrix, pinnedMatvec, type PinnedMatrix } from "./pin.js";
 // elementwise functions
-export { unary, UNARY_NAMES, type UnaryName } from "./unary.js";
+export { unary, type UnaryName } from "./unary.js";
 // rows and columns
 export { softmaxRows, logSoftmaxRows, logSumExpRows } from "./softmax.js";
 export {

@@ -72,7 +72,7 @@ interface OrthogonalKernel {
   rankTwo(a: number, width: number, v: number, m: number, beta: number, p: number): void;
 }
 
-const load = kernel<OrthogonalKernel>(orthogonalF64);
+const load = /* @__PURE__ */ kernel<OrthogonalKernel>(orthogonalF64);
 
 /** SIMD transformations with room for `total` numbers in matrices whose sides are at most `longest`; undefined where there is no SIMD. */
 export function residentOrthogonal(total: number, longest: number): Orthogonal | undefined {

@@ -42,8 +42,8 @@ interface ReduceKernel
   dot(x: number, y: number, n: number): number;
 }
 
-const reduce32 = kernel<ReduceKernel>(reduceF32);
-const reduce64 = kernel<ReduceKernel>(reduceF64);
+const reduce32 = /* @__PURE__ */ kernel<ReduceKernel>(reduceF32);
+const reduce64 = /* @__PURE__ */ kernel<ReduceKernel>(reduceF64);
 
 /** Bytes of input in scratch at a time: half of a second-level cache. */
 const TILE_BYTES = 1 << 17;

@@ -24,8 +24,8 @@ interface SoftmaxKernel {
   subtract(x: number, out: number, rows: number, cols: number, shifts: number, logs: number): void;
 }
 
-const softmax32 = kernel<SoftmaxKernel>(softmaxF32);
-const softmax64 = kernel<SoftmaxKernel>(softmaxF64);
+const softmax32 = /* @__PURE__ */ kernel<SoftmaxKernel>(softmaxF32);
+const softmax64 = /* @__PURE__ */ kernel<SoftmaxKernel>(softmaxF64);
 
 /** Scratch layout of one tile of rows: shift and sum of each row, the input, the output. */
 interface Tile {

@@ -2,6 +2,7 @@
 import { exponentialF32, exponentialF64 } from "./binaries/exponential.js";
 import { gaussianF32, gaussianF64 } from "./binaries/gaussian.js";
 import { logarithmF32, logarithmF64 } from "./binaries/logarithm.js";
+import { TILE_KERNELS, type TileKernel } from "./tile-kernels.js";
 import { copyOut } from "./operand.js";
 import {
   type FloatArray,
@@ -21,70 +22,29 @@ const PAIR_BYTES = 32;
 
 /** A function on the pairs of vectors from byte `at` up to `end`, in place. */
 type InPlace = (at: number, end: number) => void;
+type InPlaces = Readonly<Partial<Record<TileKernel, InPlace>>>;
 
-interface Exponential {
-  readonly exp: InPlace;
-  readonly expm1: InPlace;
-  readonly tanh: InPlace;
-  readonly sigmoid: InPlace;
-  readonly silu: InPlace;
-  readonly geluTanh: InPlace;
-}
+/** Functions with a kernel for eager calls. `gelu` is the exact form, `geluTanh` its tanh approximation. */
+export type UnaryName = Exclude<TileKernel, "sin" | "cos">;
 
-interface Logarithm {
-  readonly log: InPlace;
-  readonly log1p: InPlace;
-  readonly softplus: InPlace;
-}
+/** The modules, for 32-bit and 64-bit floats. */
+const MODULES = {
+  exponential: [
+    /* @__PURE__ */ kernel<InPlaces>(exponentialF32),
+    /* @__PURE__ */ kernel<InPlaces>(exponentialF64),
+  ],
+  logarithm: [
+    /* @__PURE__ */ kernel<InPlaces>(logarithmF32),
+    /* @__PURE__ */ kernel<InPlaces>(logarithmF64),
+  ],
+  gaussian: [
+    /* @__PURE__ */ kernel<InPlaces>(gaussianF32),
+    /* @__PURE__ */ kernel<InPlaces>(gaussianF64),
+  ],
+} as const;
 
-interface Gaussian {
-  readonly erf: InPlace;
-  readonly erfc: InPlace;
-  readonly gelu: InPlace;
-  readonly ndtr: InPlace;
-}
-
-const exponential32 = kernel<Exponential>(exponentialF32);
-const exponential64 = kernel<Exponential>(exponentialF64);
-const logarithm32 = kernel<Logarithm>(logarithmF32);
-const logarithm64 = kernel<Logarithm>(logarithmF64);
-const gaussian32 = kernel<Gaussian>(gaussianF32);
-const gaussian64 = kernel<Gaussian>(gaussianF64);
-
-/** Functions with a kernel. `gelu` is the exact form, `geluTanh` its tanh approximation. */
-export const UNARY_NAMES = [
-  "exp",
-  "expm1",
-  "log",
-  "log1p",
-  "tanh",
-  "sigmoid",
-  "softplus",
-  "silu",
-  "erf",
-  "erfc",
-  "gelu",
-  "ndtr",
-  "geluTanh",
-] as const;
-
-/** Name of an elementwise kernel. */
-export type UnaryName = (typeof UNARY_NAMES)[number];
-
-function kernelOf(name: UnaryName, narrow: boolean): InPlace | undefined {
-  switch (name) {
-    case "log":
-    case "log1p":
-    case "softplus":
-      return (narrow ? logarithm32 : logarithm64)()?.[name];
-    case "erf":
-    case "erfc":
-    case "gelu":
-    case "ndtr":
-      return (narrow ? gaussian32 : gaussian64)()?.[name];
-    default:
-      return (narrow ? exponential32 : exponential64)()?.[name];
-  }
+function kernelOf(name: UnaryName, isNarrow: boolean): InPlace | undefined {
+  return MODULES[TILE_KERNELS[name]][isNarrow ? 0 : 1]()?.[name];
 }
 
 /**

@@ -3,6 +3,7 @@
  * is unfolded in memory.
  */
 import { type Shape, sizeOf } from "../../../array/shape.js";
+import { mulPrimitive } from "../../../ops/arithmetic.js";
 import type { Space } from "../kernel.js";
 import { type Reading, Stage, Uniform, type WriteOperand } from "../stage.js";
 import { elementwise } from "./elementwise.js";
@@ -100,7 +101,10 @@ export function convolution(
     divisor: 1,
   }));
   const sum = (a: Stage, b: Stage, full: Shape, axes: readonly number[]): Stage =>
-    new Reshape(fold("sum", elementwise("mul", full, p.dtype, [a, b]), axes, p.dtype), shape);
+    new Reshape(
+      fold("sum", elementwise(mulPrimitive, full, p.dtype, [a, b]), axes, p.dtype),
+      shape,
+    );
 
   if (name === "conv2d") {
     // [n, g, o, H, W | c, kh, kw]

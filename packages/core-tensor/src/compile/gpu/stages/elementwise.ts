@@ -1,17 +1,11 @@
 /** One number out of one number in each place. */
 import type { DType } from "../../../array/dtype.js";
 import { type Shape, sameShape } from "../../../array/shape.js";
-import { EXPRESSIONS } from "../expressions.js";
-import { INFINITE } from "../functions.js";
+import { type DeviceForm, type Written, written } from "../../../forms/device.js";
+import { TRUNC, WRAP } from "../../../forms/device/rounding.js";
 import type { Space } from "../kernel.js";
+import type { Pointwise } from "../../../trace/primitive.js";
 import { type Reading, Stage, Uniform, type WriteOperand } from "../stage.js";
-
-/** Expressions that cost about one arithmetic instruction; the rest call exponentials, logarithms or polynomials. */
-const CHEAP = new Set(
-  "add sub mul neg sign abs square maximum minimum relu floor ceil equal notEqual less lessEqual greater greaterEqual logicalAnd logicalOr logicalNot isNan isFinite where convert".split(
-    " ",
-  ),
-);
 
 /** The space of an operand of extents `from` that is broadcast to those of `space`. */
 export function broadcastSpace(space: Space, from: Shape): Space {
@@ -30,13 +24,13 @@ export class Elementwise extends Stage {
 
   constructor(
     readonly label: string,
-    readonly expression: (...operands: string[]) => string,
+    readonly form: Written,
     shape: Shape,
     dtype: DType,
     operands: readonly Stage[],
   ) {
     super(shape, dtype, operands);
-    this.work = CHEAP.has(label) ? 1 : 10;
+    this.work = form.isCheap ? 1 : 10;
   }
 
   reading(k: number): Reading {
@@ -52,70 +46,35 @@ export class Elementwise extends Stage {
       if (x.size === this.size && space.own) return operand(k, space.reshaped(x.shape));
       return operand(k, broadcastSpace(space, x.shape));
     });
-    return this.expression(...values.map((v) => kernel.constant(v)));
+    for (const fn of this.form.functions) kernel.functions.add(fn);
+    return this.form.source(...values.map((v) => kernel.constant(v)));
   }
 }
 
-/** The elementwise primitive of this name. */
+/** An elementwise primitive on these operands. */
 export function elementwise(
-  name: string,
+  primitive: { readonly name: string; readonly elementwise: Pointwise },
   shape: Shape,
   dtype: DType,
   operands: readonly Stage[],
 ): Stage {
-  const [a, b] = operands;
-  if (
-    name === "pow" &&
-    b instanceof Uniform &&
-    Number.isInteger(b.value) &&
-    Math.abs(b.value) <= 16
-  )
-    return new Elementwise("pow", (x) => wholePower(x, b.value), shape, dtype, [a!, b]);
-  if (name === "equal" || name === "notEqual") {
-    const bound = [a, b].findIndex((x) => x instanceof Uniform && Math.abs(x.value) >= INFINITE);
-    if (bound >= 0) {
-      const { value } = operands[bound] as Uniform;
-      const [yes, no] = name === "equal" ? [1, 0] : [0, 1];
-      const test = value > 0 ? `>= ${INFINITE}` : `<= ${-INFINITE}`;
-      return new Elementwise(
-        name,
-        (...xs) => `(${xs[1 - bound]!} ${test} ? ${yes} : ${no})`,
-        shape,
-        dtype,
-        operands,
-      );
-    }
-  }
-  const expression = EXPRESSIONS[name]!;
-  return new Elementwise(
-    name,
-    LEAVES_RANGE.has(name) ? (...xs) => held(expression(...xs), dtype) : expression,
-    shape,
-    dtype,
-    operands,
-  );
+  const known = operands.map((x) => (x instanceof Uniform ? x.value : undefined));
+  const form = written(primitive.elementwise.device, known);
+  const right = form.leavesRange ? held(form, dtype) : form;
+  return new Elementwise(primitive.name, right, shape, dtype, operands);
 }
 
-/** Arithmetic whose result may be no number of a small type. */
-const LEAVES_RANGE = new Set(["add", "sub", "mul", "neg", "abs", "square"]);
-
-/** A whole number as its type holds it: bytes wrap around, truth is whether it is not zero. */
-function held(v: string, dtype: DType): string {
-  if (dtype === "bool") return `(${v} !== 0 ? 1 : 0)`;
-  if (dtype !== "int8" && dtype !== "uint8") return v;
+/** A form whose whole numbers are as their type holds them: bytes wrap around, truth is whether it is not zero. */
+function held(form: Written, dtype: DType): Written {
+  const { source } = form;
+  if (dtype === "bool") return { ...form, source: (...xs) => `(${source(...xs)} !== 0 ? 1 : 0)` };
+  if (dtype !== "int8" && dtype !== "uint8") return form;
   const low = dtype === "int8" ? 128 : 0;
-  return `(f_wrap(${v} + ${low}, 256) - ${low})`;
-}
-
-/** xⁿ as products: shaders take powers through logarithms, and lose the sign of a negative base. */
-function wholePower(x: string, n: number): string {
-  if (n === 0) return "1";
-  const power = (k: number): string => {
-    if (k === 1) return x;
-    return k % 2 === 0 ? square(power(k / 2)) : `${x} * ${power(k - 1)}`;
+  return {
+    ...form,
+    source: (...xs) => `(${WRAP.name}(${source(...xs)} + ${low}, 256) - ${low})`,
+    functions: [...form.functions, WRAP],
   };
-  const square = (y: string): string => `(${y}) * (${y})`;
-  return n < 0 ? `(1 / (${power(-n)}))` : `(${power(n)})`;
 }
 
 /** Another element type. Between floats, and from whole numbers to floats, nothing happens: all is float32 on the device. */
@@ -129,16 +88,19 @@ export function convert(x: Stage, dtype: DType): Stage {
     float32: 3,
     float64: 3,
   };
-  const make = (expression: (v: string) => string): Stage =>
-    new Elementwise("convert", expression, x.shape, dtype, [x]);
+  const make = (form: DeviceForm, isHeld = false): Stage => {
+    const text = { ...written(form), isCheap: true };
+    return new Elementwise("convert", isHeld ? held(text, dtype) : text, x.shape, dtype, [x]);
+  };
+  const same: DeviceForm = { cheap: (v) => v };
   if (
     dtype === x.dtype ||
     !whole(dtype) ||
     (whole(x.dtype) && wider[dtype] > wider[x.dtype] && !(x.dtype === "int8" && dtype === "uint8"))
   )
-    return make((v) => v);
-  if (dtype === "int32") return make((v) => `f_trunc(${v})`);
-  return make((v) => held(dtype === "bool" ? v : `f_trunc(${v})`, dtype));
+    return make(same);
+  if (dtype === "int32") return make({ call: TRUNC });
+  return make(dtype === "bool" ? same : { call: TRUNC }, true);
 }
 
 /** A number written into every element of an array in memory. */

@@ -4,7 +4,9 @@
  * One thread computes one element of the result in a loop, four terms at a time. Where few threads would run long loops the reduction
  * is split: first partial results of interleaved parts, neighbouring threads reading neighbouring elements, then their reduction.
  */
-import { literal } from "../functions.js";
+import { literal, written } from "../../../forms/device.js";
+import { mulPrimitive } from "../../../ops/arithmetic.js";
+import { equalPrimitive } from "../../../ops/comparison.js";
 import type { DType } from "../../../array/dtype.js";
 import { type Shape, sizeOf } from "../../../array/shape.js";
 import type { KernelText, Place, Space } from "../kernel.js";
@@ -270,10 +272,10 @@ export function fold(kind: FoldKind, x: Stage, axes: readonly number[], dtype: D
       extremum,
       x.shape.map((m, k) => (k === axis ? 1 : m)),
     );
-    const hit = elementwise("equal", x.shape, "bool", [x, lined]);
+    const hit = elementwise(equalPrimitive, x.shape, "bool", [x, lined]);
     const where = new Elementwise(
       "where",
-      (h, p) => `(${h} !== 0 ? ${p} : ${n})`,
+      written({ cheap: (h, p) => `(${h} !== 0 ? ${p} : ${n})` }),
       x.shape,
       "int32",
       [hit, new Position(x.shape, axis)],
@@ -294,6 +296,6 @@ export function matmul(a: Stage, b: Stage, shape: Shape): Stage {
   const rank = order.length;
   [order[rank - 2], order[rank - 1]] = [rank - 1, rank - 2];
   const columns = new Reshape(new Transpose(b, order), [...b.shape.slice(0, -2), 1, n, k]);
-  const product = elementwise("mul", [...shape, k], a.dtype, [rows, columns]);
+  const product = elementwise(mulPrimitive, [...shape, k], a.dtype, [rows, columns]);
   return fold("sum", product, [shape.length], a.dtype);
 }

@@ -5,6 +5,7 @@
  * for short rows), and sorting counts: the rank of an element is the number of elements before it, and place r takes the element of rank r.
  * That is n operations for each element, exact and stable, and fast where rows have some thousands of elements.
  */
+import { addPrimitive } from "../../../ops/arithmetic.js";
 import { type Space, named } from "../kernel.js";
 import { type Reading, Stage, Uniform, type WriteOperand } from "../stage.js";
 import { elementwise } from "./elementwise.js";
@@ -57,7 +58,7 @@ export function cumsum(x: Stage, axis: number): Stage {
       { start: x.shape.map((_, k) => (k === axis ? shift : 0)), step, count },
       x.shape,
     );
-    y = elementwise("add", x.shape, x.dtype, [y, shifted]);
+    y = elementwise(addPrimitive, x.shape, x.dtype, [y, shifted]);
   }
   return y;
 }

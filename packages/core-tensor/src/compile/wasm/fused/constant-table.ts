@@ -1,5 +1,5 @@
 /** Vectors that generated code reads from memory: engines make a constant in the code anew in every round of a loop. */
-import type { Lane } from "./micro.js";
+import type { Lane } from "../../../forms/vector.js";
 
 export class ConstantTable {
   private readonly vectors: Uint8Array[] = [];

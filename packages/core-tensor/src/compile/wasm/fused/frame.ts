@@ -4,7 +4,7 @@ import { collapseAxes } from "../../../array/shape.js";
 import { SIZES } from "../plan/group.js";
 import { ConstantTable } from "./constant-table.js";
 import { Body, I32, V128 } from "../encode.js";
-import type { Lane } from "./micro.js";
+import type { Lane } from "../../../forms/vector.js";
 import { type FusedSpec, isWideSpec } from "./spec.js";
 import { Stages } from "./stages.js";
 

@@ -1,5 +1,5 @@
 /** Generated loops as callable functions; equal ones are compiled once for each memory. */
-import { TILE_KERNELS } from "./micro.js";
+import { TILE_KERNELS } from "../../../exec/wasm/tile-kernels.js";
 import type { FusedCode } from "./spec.js";
 import type { Store } from "../store.js";
 

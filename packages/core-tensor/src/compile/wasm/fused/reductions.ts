@@ -2,7 +2,8 @@
 import { SIZES } from "../plan/group.js";
 import { V128 } from "../encode.js";
 import type { Frame } from "./frame.js";
-import { type Lane, OPCODES } from "./micro.js";
+import type { Lane } from "../../../forms/vector.js";
+import { OPCODES } from "./steps.js";
 
 const SWAP_HALVES = [8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7];
 const SWAP_WORDS = [4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11];

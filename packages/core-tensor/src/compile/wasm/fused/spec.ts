@@ -1,6 +1,7 @@
 /** What a fused loop computes, as data: an index space, what is read and written along it, and the steps between. */
 import type { DType } from "../../../array/dtype.js";
-import type { Step, TileKernel } from "./micro.js";
+import type { TileKernel } from "../../../exec/wasm/tile-kernels.js";
+import type { Step } from "./steps.js";
 
 export type Reduction = "sum" | "max" | "min";
 

@@ -2,7 +2,8 @@
 import { V128 } from "../encode.js";
 import { loadOperand } from "./elements.js";
 import type { Frame } from "./frame.js";
-import { type Lane, OPCODES, type Step } from "./micro.js";
+import type { Lane } from "../../../forms/vector.js";
+import { OPCODES, type Step } from "./steps.js";
 
 const CONVERSIONS: Readonly<Record<string, number>> = {
   "f32 f64": 0x5f,

@@ -1,13 +1,9 @@
-/**
- * Elementwise work in small steps: the operations that one vector instruction does, and those that a static kernel does to a whole
- * tile in place. Types are those of lanes; truth values are masks of all ones or zeros.
- */
+/** The list of steps that the vector forms of primitives write. */
 import type { DType } from "../../../array/dtype.js";
-import type { Family } from "../static-kernels.js";
+import type { TileKernel } from "../../../exec/wasm/tile-kernels.js";
+import type { Lane, Opcode, Ref, Steps } from "../../../forms/vector.js";
 
-export type Lane = "f32" | "f64" | "i32" | "mask";
-
-/** Vector instructions by the type of their first argument; those that yield masks are listed below. */
+/** Bytes of vector instructions by the type of their first argument; those that yield masks are listed below. */
 export const OPCODES = {
   add: { f32: 0xe4, f64: 0xf0, i32: 0xae },
   sub: { f32: 0xe5, f64: 0xf1, i32: 0xb1 },
@@ -16,10 +12,8 @@ export const OPCODES = {
   neg: { f32: 0xe1, f64: 0xed, i32: 0xa1 },
   abs: { f32: 0xe0, f64: 0xec, i32: 0xa0 },
   sqrt: { f32: 0xe3, f64: 0xef },
-  // NaN in either argument gives NaN
   min: { f32: 0xe8, f64: 0xf4, i32: 0xb6 },
   max: { f32: 0xe9, f64: 0xf5, i32: 0xb8 },
-  // NaN in the first argument gives NaN
   pmin: { f32: 0xea, f64: 0xf6 },
   pmax: { f32: 0xeb, f64: 0xf7 },
   ceil: { f32: 0x67, f64: 0x74 },
@@ -35,32 +29,9 @@ export const OPCODES = {
   and: { mask: 0x4e },
   or: { mask: 0x50 },
   not: { mask: 0x4d },
-} as const satisfies Record<string, Partial<Record<Lane, number>>>;
-
-export type Opcode = keyof typeof OPCODES;
+} as const satisfies Record<Opcode, Partial<Record<Lane, number>>>;
 
 const YIELDS_MASK: ReadonlySet<string> = new Set(["eq", "ne", "lt", "gt", "le", "ge"]);
-
-/** Static kernels that work on a tile in place, by family. */
-export const TILE_KERNELS = {
-  exp: "exponential",
-  expm1: "exponential",
-  tanh: "exponential",
-  sigmoid: "exponential",
-  silu: "exponential",
-  geluTanh: "exponential",
-  log: "logarithm",
-  log1p: "logarithm",
-  softplus: "logarithm",
-  erf: "gaussian",
-  erfc: "gaussian",
-  gelu: "gaussian",
-  ndtr: "gaussian",
-  sin: "trigonometric",
-  cos: "trigonometric",
-} as const satisfies Record<string, Family>;
-
-export type TileKernel = keyof typeof TILE_KERNELS;
 
 /** One step. Steps refer to earlier ones by number. */
 export type Step = { readonly type: Lane; readonly args: readonly number[] } & (
@@ -73,12 +44,6 @@ export type Step = { readonly type: Lane; readonly args: readonly number[] } & (
   | { readonly kind: "kernel"; readonly kernel: TileKernel }
 );
 
-/** A step as the expressions of primitives see it. */
-export interface Ref {
-  readonly id: number;
-  readonly type: Lane;
-}
-
 export function laneOf(dtype: DType): Lane {
   return dtype === "float32"
     ? "f32"
@@ -90,7 +55,7 @@ export function laneOf(dtype: DType): Lane {
 }
 
 /** A list of steps under construction; equal steps are one. */
-export class Micro {
+export class StepList implements Steps {
   readonly steps: Step[] = [];
   private readonly known = new Map<string, Ref>();
 
