@@ -36,15 +36,8 @@ export { SolverError } from "./lp/error.js";
 export { solveLinearProgramHighs } from "./lp/highs.js";
 
 // decision processes and planning
-export {
-  mdp,
-  type Mdp,
-  type MdpParts,
-  type RewardAxes,
-  type SparseLists,
-  type SparseRewards,
-  type SparseTransitions,
-} from "./mdp/model.js";
+export { mdp, type Mdp, type MdpParts, type RewardAxes, type SparseRewards } from "./mdp/model.js";
+export type { SparseLists, SparseTransitions } from "./mdp/sparse.js";
 export {
   sRectangularL1,
   type SRectangularOptions,
@@ -56,6 +49,7 @@ export {
   partialPolicyIteration,
   policyIteration,
   robustModifiedPolicyIteration,
+  robustPlan,
   robustPolicyIteration,
   robustValueIteration,
   valueIteration,
@@ -64,6 +58,13 @@ export {
   type ModifiedOptions,
   type RobustPlan,
 } from "./mdp/planning.js";
+export { robustShortestPath, shortestPath, type ShortestPathOptions } from "./mdp/shortest-path.js";
+export {
+  averageReward,
+  robustAverageReward,
+  type AverageOptions,
+  type AveragePlan,
+} from "./mdp/average-reward.js";
 export {
   evaluatePolicy,
   robustPolicyEvaluation,

@@ -188,7 +188,7 @@ describe("robust decision processes", () => {
     const whole = robustValueIteration(model, totalVariation(0.1), options);
     const part = robustValueIteration(model, totalVariation(0.1), {
       ...options,
-      maxIterations: 50,
+      maxIterations: 10,
     });
     expect(part.converged).toBe(false);
     const rest = robustValueIteration(model, totalVariation(0.1), {

@@ -32,6 +32,7 @@ export function optimalStep(
   policy: Float64Array,
 ): void {
   const { numStates, numActions } = problem.model;
+  const { allows } = problem.rows;
   if (isShared(problem.set)) {
     const { budget, problem: at } = stateProblems({ ...problem, set: problem.set }, values, step);
     for (let s = 0; s < numStates; s++) {
@@ -40,7 +41,8 @@ export function optimalStep(
       out[s] = bestMixture(state, budget(s), mixture);
       for (let a = 0; a < numActions; a++) {
         const only = Float64Array.from({ length: numActions }, (_, b) => (a === b ? 1 : 0));
-        q[s * numActions + a] = mixtureValue(state, budget(s), only);
+        const there = !allows || allows(step, s * numActions + a);
+        q[s * numActions + a] = there ? mixtureValue(state, budget(s), only) : -Infinity;
       }
     }
     return;
@@ -51,6 +53,10 @@ export function optimalStep(
     let best = -Infinity;
     let choice = 0;
     for (let a = 0; a < numActions; a++) {
+      if (allows && !allows(step, s * numActions + a)) {
+        q[s * numActions + a] = -Infinity;
+        continue;
+      }
       const value = action(s * numActions + a);
       q[s * numActions + a] = value;
       if (value > best) {
@@ -120,7 +126,7 @@ const OPERATOR: Schema<OperatorOptions> = { discount: numberIn(0, 1), step: whol
  * @param set - uncertainty set
  * @param values - $V$, [states]
  * @param options - `discount` $\gamma$, default 1; `step` for processes that depend on it, default 0
- * @returns `values` [states], `q` [states, actions] and the greedy `policy` [states, actions], float64
+ * @returns `values` [states], `q` [states, actions] (−∞ for actions that a state does not have) and the greedy `policy` [states, actions], float64
  * @throws `ShapeError` when the sizes do not fit
  * @example
  * ```ts

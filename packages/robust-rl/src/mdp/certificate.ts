@@ -27,7 +27,7 @@ import {
   isShared,
 } from "./problem.js";
 import { radiusOfRow } from "./sweep.js";
-import { stateProblems } from "./state-problems.js";
+import { stateProblems, worthless } from "./state-problems.js";
 import { type Mdp, checkMdp } from "./model.js";
 import { naiveRows } from "./naive.js";
 import { checkSpan } from "./span.js";
@@ -246,11 +246,8 @@ function stepError(
   floor: Float64Array | undefined,
   ceiling: Float64Array | undefined,
 ): number {
-  const { set } = problem;
   const { numActions } = problem.model;
-  const bounds = isShared(set)
-    ? sharedBounds({ ...problem, set }, after, step)
-    : separateBounds({ ...problem, set }, after, step);
+  const bounds = stepBounds(problem, after, step);
   let worst = 0;
   for (const s of states) {
     const part = (policy: Float64Array | undefined): Float64Array | undefined =>
@@ -267,6 +264,14 @@ type BoundsOfState = (
   floor: Float64Array | undefined,
   ceiling: Float64Array | undefined,
 ) => StateBounds;
+
+/** What is sure about the value of each state one step before, from values `after`. */
+export function stepBounds(problem: Problem, after: Float64Array, step: number): BoundsOfState {
+  const { set } = problem;
+  return isShared(set)
+    ? sharedBounds({ ...problem, set }, after, step)
+    : separateBounds({ ...problem, set }, after, step);
+}
 
 /** One set for every state and action. */
 function separateBounds(
@@ -290,8 +295,8 @@ function separateBounds(
     let high = ceiling ? 0 : -Infinity;
     for (let a = 0; a < numActions; a++) {
       const needed = !floor || !ceiling || floor[a] !== 0 || ceiling[a] !== 0;
-      if (!needed) continue;
       const place = s * numActions + a;
+      if (!needed || (rows.allows && !rows.allows(step, place))) continue;
       row(step, s, a, after, p, z);
       if (rows.onArrival) sortAgain(sorted);
       const [radius, index] = [radiusOf(place), rows.first(step) + place];
@@ -332,6 +337,8 @@ function sharedBounds(
         p.subarray(a * numStates, (a + 1) * numStates),
         z.subarray(a * numStates, (a + 1) * numStates),
       );
+    const { allows } = problem.rows;
+    if (allows) worthless(z, numStates, (a) => !allows(step, s * numActions + a));
     const state = solverState(s);
     if (!floor) bestMixture(state, budget(s), mixture);
     if (ceiling) mixtureValue(state, budget(s), ceiling, q);

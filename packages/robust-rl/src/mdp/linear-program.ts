@@ -95,7 +95,13 @@ export async function linearProgrammingMdp(
   // Values are written as a lower bound plus something positive.
   const lowest = r.reduce((a, b) => Math.min(a, b), Infinity) / (1 - discount);
   const bound = r.map((x) => lowest * (1 - discount) - x);
-  for (let row = 0; row < rows; row++) matrix[row * n + Math.floor(row / numActions)]! -= 1;
+  for (let row = 0; row < rows; row++) {
+    matrix[row * n + Math.floor(row / numActions)]! -= 1;
+    if (!source.allows || source.allows(0, row)) continue;
+    // an action that is missing asks for nothing
+    matrix.fill(0, row * n, (row + 1) * n);
+    bound[row] = 1;
+  }
   const program = {
     cost: array(start),
     inequality: { matrix: array(matrix, { shape: [rows, n] }), bound: array(bound) },

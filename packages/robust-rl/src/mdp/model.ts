@@ -10,38 +10,31 @@ import {
 import {
   anything,
   check,
-  numberList,
   oneOf,
   optional,
   recordOf,
   recordWith,
+  tensor,
   flatNumbers,
 } from "@provably/core-tensor/internal";
-import { float64, placeOf } from "../internal/read.js";
+import { float64 } from "../internal/read.js";
 import { checkRows } from "../internal/distributions.js";
-
-/**
- * Transition probabilities of which most are zero, in compressed rows: row $sA + a$ has its successors in
- * `columns[rowPointers[row] … rowPointers[row + 1] − 1]`, in any order; the probabilities of a successor that is
- * listed more than once add up.
- * @category Decision processes
- */
-export interface SparseTransitions {
-  /** `[states, actions, states]`. */
-  readonly shape: readonly [number, number, number];
-  /** Where each row begins, and the end: states · actions + 1 numbers. */
-  readonly rowPointers: Int32Array;
-  /** Successor states. */
-  readonly columns: Int32Array;
-  /** Their probabilities. */
-  readonly probabilities: Float64Array;
-}
-
-/**
- * {@link SparseTransitions} in lists or typed arrays of any kind, as they come from other tools.
- * @category Decision processes
- */
-export type SparseLists = { readonly [Part in keyof SparseTransitions]: ArrayLike<number> };
+import {
+  type Allowed,
+  bothAllow,
+  fillRewards,
+  fillRows,
+  fillSparse,
+  forbiddenByReward,
+  readAllowed,
+} from "./allowed.js";
+import { readRewards } from "./rewards.js";
+import {
+  type SparseLists,
+  type SparseTransitions,
+  checkSparseParts,
+  readSparse,
+} from "./sparse.js";
 
 /**
  * Rewards on arrival, one for every entry of sparse transitions and in their order.
@@ -76,6 +69,11 @@ export interface MdpParts {
   readonly axes?: "SAS" | "ASS" | "HSAS";
   /** The axes of rewards; `"ASS"` is [actions, states, states]. Needed where the shape can be read in more ways. */
   readonly rewardAxes?: RewardAxes | "ASS";
+  /**
+   * Which actions each state has, true or 1, [states, actions] or [steps, states, actions]; default all. Rows and rewards of
+   * the others are fillers. A reward of −∞, [states, actions], says the same.
+   */
+  readonly allowed?: ArrayInput;
 }
 
 /**
@@ -93,6 +91,8 @@ export interface Mdp {
   readonly rewards: NdArray<"float64">;
   /** What the axes of rewards are. Those that depend on the state that is reached enter the worst case. */
   readonly rewardAxes: RewardAxes | "entries";
+  /** 1 where a state has an action, int32 [states, actions] or [steps, states, actions]; `undefined` when all have all. */
+  readonly allowed: NdArray | undefined;
 }
 
 /** Whether rewards depend on the state that is reached. */
@@ -107,6 +107,7 @@ const MODEL = recordWith({
   transitions: anything,
   rewards: anything,
   rewardAxes: optional(oneOf("S", "SA", "SAS", "HSA", "HSAS", "entries")),
+  allowed: optional(tensor),
 });
 
 /** Processes that {@link mdp} has looked at from all sides. */
@@ -115,13 +116,14 @@ const known = new WeakSet<Mdp>();
 /** A process that {@link mdp} has made; any other is read from the beginning, under the name of the caller. */
 export function checkMdp(fn: string, model: Mdp): Mdp {
   if (typeof model === "object" && known.has(model)) return model;
-  const { transitions, rewards, rewardAxes } = check(fn, "model", model, MODEL);
+  const { transitions, rewards, rewardAxes, allowed } = check(fn, "model", model, MODEL);
   const timed = (transitions as { readonly shape?: ArrayLike<number> }).shape?.length === 4;
   const again = readMdp(fn, {
     transitions,
     rewards: rewardAxes === "entries" ? { entries: flatNumbers(rewards) } : rewards,
     axes: timed ? "HSAS" : "SAS",
     ...(rewardAxes === undefined || rewardAxes === "entries" ? {} : { rewardAxes }),
+    ...(allowed && { allowed }),
   });
   for (const name of ["numStates", "numActions", "steps"] as const)
     if (model[name] !== again[name])
@@ -164,30 +166,80 @@ const PARTS = {
   rewards: anything,
   axes: optional(oneOf("SAS", "ASS", "HSAS")),
   rewardAxes: optional(oneOf("S", "SA", "SAS", "HSA", "HSAS", "ASS")),
+  allowed: optional(anything),
 };
 
 function readMdp(fn: string, given: MdpParts): Mdp {
-  const sparse = hasField(given.transitions, "rowPointers")
-    ? readSparse(fn, given.transitions as SparseLists)
+  const lists = hasField(given.transitions, "rowPointers")
+    ? checkSparseParts(fn, given.transitions as SparseLists)
     : undefined;
-  const dense = sparse ? undefined : readDense(fn, given.transitions as ArrayInput, given.axes);
-  if (sparse && given.axes !== undefined && given.axes !== "SAS")
+  if (lists && given.axes !== undefined && given.axes !== "SAS")
     throw new DomainError(`${fn}: axes of sparse transitions must be "SAS", got "${given.axes}"`);
-  const shape = (sparse ?? dense!).shape;
+  const table = lists ? undefined : readDense(fn, given.transitions as ArrayInput, given.axes);
+  const shape = Array.from((lists ?? table!).shape);
   const [numStates, numActions] = shape.slice(-3) as [number, number];
   const steps = shape.length === 4 ? shape[0] : undefined;
-  const { rewards, rewardAxes } = readRewards(fn, given, { numStates, numActions, steps, sparse });
+  const sizes = { numStates, numActions, steps, sparse: lists };
+  const { rewards, rewardAxes } = readRewards(fn, given, sizes);
+  const allowed = bothAllow(
+    given.allowed === undefined ? undefined : readAllowed(fn, given.allowed, sizes),
+    forbiddenByReward(fn, rewards, rewardAxes, sizes),
+  );
   const timed = rewardAxes === "HSA" || rewardAxes === "HSAS";
-  const model: Mdp = {
+  const known = [steps, timed ? rewards.shape[0] : undefined, allowed?.steps].filter((h) => h !== undefined); // prettier-ignore
+  if (known.some((h) => h !== known[0]))
+    throw new ShapeError(
+      `${fn}: transitions, rewards and allowed disagree about the number of steps: ${known.join(", ")}`,
+    );
+  return remembered({
     numStates,
     numActions,
-    steps: steps ?? (timed ? (rewards as NdArray).shape[0] : undefined),
-    transitions: sparse ?? dense!,
-    rewards,
+    steps: known[0],
     rewardAxes,
-  };
+    ...(lists ? filledSparse(fn, lists, rewards, rewardAxes, allowed) : filledDense(fn, table!, rewards, rewardAxes, allowed)),
+    allowed: allowed && maskArray(allowed, numStates, numActions),
+  }); // prettier-ignore
+}
+
+function remembered(model: Mdp): Mdp {
   known.add(model);
   return model;
+}
+
+const maskArray = ({ mask, steps }: Allowed, numStates: number, numActions: number): NdArray =>
+  array(Int32Array.from(mask), {
+    dtype: "int32",
+    shape: [...(steps === undefined ? [] : [steps]), numStates, numActions],
+  });
+
+type Filled = Pick<Mdp, "transitions" | "rewards">;
+
+function filledDense(
+  fn: string,
+  table: NdArray<"float64">,
+  rewards: NdArray<"float64">,
+  axes: string,
+  allowed: Allowed | undefined,
+): Filled {
+  const transitions = allowed ? fillRows(table, allowed) : table;
+  checkRows(fn, "transitions", flatNumbers(transitions), table.shape.at(-1)!, table.shape.slice(0, -1)); // prettier-ignore
+  return { transitions, rewards: allowed ? fillRewards(rewards, axes, allowed) : rewards };
+}
+
+function filledSparse(
+  fn: string,
+  lists: SparseLists,
+  rewards: NdArray<"float64">,
+  axes: string,
+  allowed: Allowed | undefined,
+): Filled {
+  if (!allowed) return { transitions: readSparse(fn, lists), rewards };
+  const filled = fillSparse(lists, allowed);
+  const transitions = readSparse(fn, filled.lists);
+  if (axes !== "entries") return { transitions, rewards: fillRewards(rewards, axes, allowed) };
+  const entries = flatNumbers(rewards);
+  const moved = Float64Array.from(filled.from, (k) => (k < 0 ? 0 : entries[k]!));
+  return { transitions, rewards: array<"float64">(moved) };
 }
 
 const hasField = (x: unknown, name: string): boolean =>
@@ -211,140 +263,5 @@ function readDense(fn: string, given: ArrayInput, axes: MdpParts["axes"]): NdArr
       `${fn}: transitions must have shape ${order === "ASS" ? "[A, S, S]" : order === "HSAS" ? "[H, S, A, S]" : "[S, A, S] or [H, S, A, S]"} with S, A ≥ 1, got [${read.shape.join(", ")}]${toolbox ? '; say axes: "ASS" for [actions, states, states]' : ""}`,
     );
   }
-  const transitions = order === "ASS" ? (transpose(read, [1, 0, 2]) as NdArray<"float64">) : read;
-  checkRows(fn, "transitions", flatNumbers(read), read.shape.at(-1)!, read.shape.slice(0, -1));
-  return transitions;
-}
-
-interface Extents {
-  readonly numStates: number;
-  readonly numActions: number;
-  readonly steps: number | undefined;
-  readonly sparse: SparseTransitions | undefined;
-}
-
-function readRewards(
-  fn: string,
-  { rewards: given, rewardAxes, axes }: MdpParts,
-  { numStates, numActions, steps, sparse }: Extents,
-): Pick<Mdp, "rewards" | "rewardAxes"> {
-  if (hasField(given, "entries")) {
-    const { entries } = check(
-      fn,
-      "rewards",
-      given as SparseRewards,
-      recordOf<SparseRewards>({ entries: numberList }),
-    );
-    if (!sparse) throw new DomainError(`${fn}: rewards.entries need sparse transitions`);
-    const read = Float64Array.from(entries);
-    if (read.length !== sparse.columns.length)
-      throw new ShapeError(
-        `${fn}: rewards.entries must have one number for each of the ${sparse.columns.length} entries of transitions, got ${read.length}`,
-      );
-    checkFinite(fn, "rewards.entries", read, [read.length]);
-    return { rewards: array<"float64">(read), rewardAxes: "entries" };
-  }
-  const read = float64(fn, "rewards", given as ArrayInput);
-  const H = steps ?? read.shape[0];
-  const [S, A] = [numStates, numActions];
-  const shapes: Readonly<Record<RewardAxes | "ASS", readonly (number | undefined)[]>> = {
-    S: [S],
-    SA: [S, A],
-    SAS: [S, A, S],
-    ASS: [A, S, S],
-    HSA: [H, S, A],
-    HSAS: [H, S, A, S],
-  };
-  const fits = (Object.keys(shapes) as (keyof typeof shapes)[]).filter(
-    (name) => shapes[name].join() === read.shape.join(),
-  );
-  // only who has transitions in the order of toolboxes has rewards in it
-  const likely = fits.filter((name) => name !== (axes === "ASS" ? "SAS" : "ASS"));
-  if (rewardAxes === undefined && likely.length > 1 && read.size > 1)
-    throw new ShapeError(
-      `${fn}: rewards of shape [${read.shape.join(", ")}] can be read in more ways than one; say rewardAxes: ${likely.map((name) => `"${name}"`).join(" or ")}`,
-    );
-  const chosen = rewardAxes ?? likely[0] ?? fits[0];
-  if (chosen === undefined || !fits.includes(chosen)) {
-    const h = steps ?? "H";
-    throw new ShapeError(
-      `${fn}: rewards must have shape ${rewardAxes === undefined ? `[${S}], [${S}, ${A}], [${S}, ${A}, ${S}], [${h}, ${S}, ${A}] or [${h}, ${S}, ${A}, ${S}]` : `[${shapes[rewardAxes].join(", ")}]`}, got [${read.shape.join(", ")}]`,
-    );
-  }
-  checkFinite(fn, "rewards", flatNumbers(read), read.shape);
-  return chosen === "ASS"
-    ? { rewards: transpose(read, [1, 0, 2]) as NdArray<"float64">, rewardAxes: "SAS" }
-    : { rewards: read, rewardAxes: chosen };
-}
-
-function checkFinite(fn: string, name: string, x: Float64Array, shape: readonly number[]): void {
-  x.forEach((r, i) => {
-    if (!Number.isFinite(r))
-      throw new DomainError(
-        `${fn}: ${name}[${placeOf(i, shape).join(", ")}] must be finite, got ${r}`,
-      );
-  });
-}
-
-const SPARSE = recordOf<SparseLists>({
-  shape: numberList,
-  rowPointers: numberList,
-  columns: numberList,
-  probabilities: numberList,
-});
-
-function readSparse(fn: string, given: SparseLists): SparseTransitions {
-  const parts = check(fn, "transitions", given, SPARSE);
-  const shape = Array.from(parts.shape) as [number, number, number];
-  const [states, actions, successors] = shape;
-  if (
-    shape.length !== 3 ||
-    !shape.every((n) => Number.isInteger(n) && n > 0) ||
-    states !== successors
-  )
-    throw new ShapeError(
-      `${fn}: sparse transitions must have shape [S, A, S] with S, A ≥ 1, got [${shape.join(", ")}]`,
-    );
-  const whole = (name: "rowPointers" | "columns", below: number): Int32Array => {
-    for (let k = 0; k < parts[name].length; k++) {
-      const x = parts[name][k]!;
-      if (!(Number.isInteger(x) && x >= 0 && x < below))
-        throw new DomainError(
-          `${fn}: transitions.${name}[${k}] must be ${name === "columns" ? `a state below ${successors}` : "a place in columns"}, got ${x}`,
-        );
-    }
-    return Int32Array.from(parts[name]);
-  };
-  const probabilities = Float64Array.from(parts.probabilities);
-  const entries = probabilities.length;
-  const [rowPointers, columns] = [whole("rowPointers", entries + 1), whole("columns", successors)];
-  const rows = states * actions;
-  if (
-    rowPointers.length !== rows + 1 ||
-    rowPointers[0] !== 0 ||
-    rowPointers[rows] !== entries ||
-    columns.length !== entries
-  )
-    throw new ShapeError(
-      `${fn}: sparse transitions of shape [${shape.join(", ")}] need ${rows + 1} row pointers from 0 to the number of entries, got ${rowPointers.length} pointers ending at ${rowPointers[rowPointers.length - 1]}, ${columns.length} columns, ${entries} probabilities`,
-    );
-  for (let row = 0; row < rows; row++) {
-    const [from, to] = [rowPointers[row]!, rowPointers[row + 1]!];
-    if (to < from)
-      throw new ShapeError(
-        `${fn}: row pointers must not fall, got ${from} then ${to} at row ${row}`,
-      );
-    let sum = 0;
-    for (let k = from; k < to; k++) {
-      const p = probabilities[k]!;
-      if (!(p >= 0))
-        throw new DomainError(`${fn}: probabilities[${k}] must be a probability, got ${p}`);
-      sum += p;
-    }
-    if (!(Math.abs(sum - 1) <= 1e-8))
-      throw new DomainError(
-        `${fn}: transitions[${Math.floor(row / actions)}, ${row % actions}, :] must sum to 1, got ${sum}; divide each row by its sum`,
-      );
-  }
-  return { shape, rowPointers, columns, probabilities };
+  return order === "ASS" ? (transpose(read, [1, 0, 2]) as NdArray<"float64">) : read;
 }

@@ -99,6 +99,17 @@ const FINITE: Schema<FiniteHorizonOptions> = {
 const sizeOf = (values: Float64Array): number =>
   values.reduce((m, v) => Math.max(m, Math.abs(v)), 0);
 
+/** The least and the largest change of a value. */
+function changes(now: Float64Array, before: Float64Array): { least: number; most: number } {
+  let [least, most] = [Infinity, -Infinity];
+  for (let s = 0; s < now.length; s++) {
+    const d = now[s]! - before[s]!;
+    least = Math.min(least, d);
+    most = Math.max(most, d);
+  }
+  return { least, most };
+}
+
 /** What is claimed of every plan. */
 const CLAIM = "the robust optimum, and to what the policy is sure to get";
 
@@ -141,6 +152,7 @@ function iterate(
   // a tenth is left for the rounding of the certificate
   const enough = discount === 0 ? Infinity : (0.9 * tolerance * (1 - discount)) / discount;
   let [iterations, residual] = [0, Infinity];
+  let between = false;
   let settled: Float64Array | undefined;
   while (iterations < maxIterations) {
     signal?.throwIfAborted();
@@ -149,6 +161,16 @@ function iterate(
     residual = distance(next, values);
     [values, next] = [next, values];
     onProgress?.({ iteration: iterations, residual });
+    // T(v + c) = Tv + γc, so the optimum lies between bounds that the least and the largest change give.
+    const { least, most } = changes(values, next);
+    const reach = discount / (1 - discount);
+    if (0.5 * reach * (most - least) <= 0.9 * tolerance && residual > enough) {
+      const shift = 0.5 * reach * (most + least);
+      values = values.map((v) => v + shift);
+      q.forEach((x, row) => (q[row] = x + shift));
+      between = true;
+      break;
+    }
     // The residual bounds the error by rounding alone once it is this small.
     if (residual <= enough || residual <= 4e-16 * sizeOf(values)) break;
     values = evaluate(problem, policy, values, residual) as Float64Array<ArrayBuffer>;
@@ -157,7 +179,7 @@ function iterate(
     if (before !== undefined && values.every((v, s) => v === before[s])) break;
     settled = values.slice();
   }
-  const converged = residual <= Math.max(enough, 4e-16 * sizeOf(values));
+  const converged = between || residual <= Math.max(enough, 4e-16 * sizeOf(values));
   const result = array<"float64">(values);
   const plan = {
     values: result,
@@ -325,10 +347,20 @@ export function robustModifiedPolicyIteration(
     ...DISCOUNTED,
     evaluationSweeps: wholeNumber(0),
   });
-  return iterate(fn, model, set, rest, (problem, policy, values) => {
+  return modified(fn, model, set, rest, evaluationSweeps);
+}
+
+function modified(
+  fn: string,
+  model: Mdp,
+  set: RectangularSet,
+  options: DiscountedOptions,
+  evaluationSweeps: number,
+): RobustPlan {
+  return iterate(fn, model, set, options, (problem, policy, values) => {
     let [a, b] = [values, new Float64Array(values.length)];
     for (let k = 0; k < evaluationSweeps; k++) {
-      rest.signal?.throwIfAborted();
+      options.signal?.throwIfAborted();
       policyStep(problem, a, 0, policy, b);
       [a, b] = [b, a as Float64Array<ArrayBuffer>];
     }
@@ -408,6 +440,42 @@ export function partialPolicyIteration(
       signal,
     }).values;
   });
+}
+
+/** Beyond this number of states policies are not evaluated by solving linear systems. */
+const DIRECT_STATES = 400;
+
+/**
+ * The best policy against the worst kernel by the method that suits: policy iteration for up to 400 states, else modified
+ * policy iteration with as many sweeps of a policy as the discount deserves; backwards over a finite horizon.
+ *
+ * @param model - decision process
+ * @param set - uncertainty set; radius 0 for an ordinary process
+ * @param options - see {@link DiscountedOptions} or {@link FiniteHorizonOptions}
+ * @returns see {@link RobustPlan}; where `tolerance` is not reached `converged` is false and the certificate fails
+ * @throws `DomainError`, `ShapeError` as {@link robustValueIteration}
+ * @example
+ * ```ts
+ * import { riverSwim, robustPlan, totalVariation } from "@provably/robust-rl";
+ *
+ * robustPlan(riverSwim(), totalVariation(0), { discount: 0.9999 }).certificate.holds; // => true
+ * ```
+ * @category Planning
+ */
+export function robustPlan(
+  model: Mdp,
+  set: RectangularSet,
+  options: DiscountedOptions | FiniteHorizonOptions,
+): RobustPlan {
+  const fn = "robustPlan";
+  checkOptions<Partial<DiscountedOptions & FiniteHorizonOptions>>(fn, options, { ...DISCOUNTED, ...FINITE }); // prettier-ignore
+  if ("horizon" in options && options.horizon !== undefined)
+    return backward(fn, model, set, options);
+  const given = options as DiscountedOptions;
+  if (checkMdp(fn, model).numStates <= DIRECT_STATES) return improve(fn, model, set, given);
+  checkSpan(fn, { discount: given.discount }, checkMdp(fn, model));
+  const sweeps = Math.min(1000, Math.max(20, Math.round(2 / (1 - given.discount))));
+  return modified(fn, model, set, given, sweeps);
 }
 
 /**

@@ -6,16 +6,35 @@ import {
   ShapeError,
   array,
   isNdArray,
+  toTypedArray,
 } from "@provably/core-tensor";
 import { flatNumbers } from "@provably/core-tensor/internal";
 import { float64 } from "../internal/read.js";
 import type { Mdp } from "./model.js";
 
-/** Probabilities [S, A] of a policy that is given as actions [S] or as probabilities [S, A]. */
-export function policyOf(
+/** Sizes of a process, and the actions that its states have. */
+export type Choices = Pick<Mdp, "numStates" | "numActions" | "allowed">;
+
+/** Probabilities [S, A] of a policy that is given as actions [S] or as probabilities [S, A]; it plays what there is at the step. */
+export function policyOf(fn: string, policy: ArrayInput, model: Choices, step = 0): Float64Array {
+  const shares = probabilitiesOf(fn, policy, model);
+  const { numActions, allowed } = model;
+  if (allowed === undefined) return shares;
+  const mask = toTypedArray(allowed);
+  const first = mask.length > shares.length ? step * shares.length : 0;
+  shares.forEach((p, row) => {
+    if (p > 0 && mask[first + row] === 0)
+      throw new DomainError(
+        `${fn}: policy plays action ${row % numActions} in state ${Math.floor(row / numActions)}, which does not have it${mask.length > shares.length ? ` at step ${step}` : ""}`,
+      );
+  });
+  return shares;
+}
+
+function probabilitiesOf(
   fn: string,
   policy: ArrayInput,
-  { numStates, numActions }: Pick<Mdp, "numStates" | "numActions">,
+  { numStates, numActions }: Choices,
 ): Float64Array {
   const x = float64(fn, "policy", policy);
   const data = flatNumbers(x);
@@ -56,7 +75,7 @@ export function policySteps(
   fn: string,
   policy: ArrayInput,
   horizon: number,
-  model: Pick<Mdp, "numStates" | "numActions">,
+  model: Choices,
 ): readonly Float64Array[] {
   const given = float64(fn, "policy", policy);
   const { numStates, numActions } = model;
@@ -72,7 +91,12 @@ export function policySteps(
     given.shape.length === 3 ||
     (places === actions &&
       (!square || isInt32(policy) || !isStochastic(flatNumbers(given), numActions)));
-  if (!timed) return new Array<Float64Array>(horizon).fill(policyOf(fn, given, model));
+  if (!timed) {
+    const shares = policyOf(fn, given, model);
+    if (model.allowed?.shape.length === 3)
+      for (let h = 1; h < horizon; h++) policyOf(fn, given, model, h);
+    return new Array<Float64Array>(horizon).fill(shares);
+  }
   if (given.shape[0] !== horizon)
     throw new ShapeError(
       `${fn}: policy must have ${horizon} steps, got [${given.shape.join(", ")}]`,
@@ -80,7 +104,7 @@ export function policySteps(
   const size = given.size / horizon;
   const shape = given.shape.slice(1);
   return Array.from({ length: horizon }, (_, h) =>
-    policyOf(fn, array(flatNumbers(given).slice(h * size, (h + 1) * size), { shape }), model),
+    policyOf(fn, array(flatNumbers(given).slice(h * size, (h + 1) * size), { shape }), model, h),
   );
 }
 

@@ -27,6 +27,9 @@ export interface Problem {
 /** Largest number of entries in what a call gives. */
 export const MOST_ENTRIES = 2 ** 30;
 
+/** Largest number of entries of a kernel that is written out to be solved with. */
+export const MOST_KERNEL = 2 ** 26;
+
 /** A number of steps whose values and policies can be stored, and for which the process is known. */
 export function checkHorizon(fn: string, horizon: number, model: Mdp): number {
   const { numStates, numActions, steps } = model;

@@ -1,5 +1,5 @@
 /** One reader of the rows and rewards of a process, whatever their storage. */
-import { DomainError } from "@provably/core-tensor";
+import { DomainError, type NdArray, toTypedArray } from "@provably/core-tensor";
 import { flatNumbers } from "@provably/core-tensor/internal";
 import { type Mdp, isSparse, onArrival } from "./model.js";
 
@@ -29,6 +29,8 @@ export interface Rows {
   readonly reward: (step: number, row: number) => number;
   /** $r(s, a, s')$ beyond `reward`. */
   readonly arrival: (step: number, row: number, to: number) => number;
+  /** Whether the state has the action; absent when all have all. */
+  readonly allows: ((step: number, row: number) => boolean) | undefined;
 }
 
 const read = new WeakMap<Mdp, Rows>();
@@ -42,7 +44,7 @@ export function rowsOf(fn: string, model: Mdp): Rows {
 }
 
 function makeRows(fn: string, model: Mdp): Rows {
-  const { numStates, numActions, transitions, rewards, rewardAxes } = model;
+  const { numStates, numActions, transitions, rewards, rewardAxes, allowed } = model;
   const count = numStates * numActions;
   const sparse = isSparse(transitions);
   const timed = !sparse && transitions.shape.length === 4;
@@ -75,8 +77,16 @@ function makeRows(fn: string, model: Mdp): Rows {
     first: (step) => (timed ? step * count : 0),
     reward,
     arrival,
+    allows: allowed && allowsOf(flatInts(allowed), count),
   };
 }
+
+const flatInts = (x: NdArray): ArrayLike<number> => toTypedArray(x);
+
+const allowsOf = (mask: ArrayLike<number>, count: number) =>
+  mask.length > count
+    ? (step: number, row: number): boolean => mask[step * count + row] === 1
+    : (_: number, row: number): boolean => mask[row] === 1;
 
 /** Sparse rows put in order. */
 function list(

@@ -11,7 +11,7 @@ export function stateProblems(
   values: Float64Array,
   step: number,
 ) {
-  const { numStates, numActions, onArrival, reward, arrival } = rows;
+  const { numStates, numActions, onArrival, reward, arrival, allows } = rows;
   const weights = set.weights ? flatNumbers(set.weights) : undefined;
   const budgets = typeof set.radius === "number" ? undefined : flatNumbers(set.radius);
   const [p, z] = [
@@ -32,7 +32,23 @@ export function stateProblems(
           z[at + t] = now + (onArrival ? arrival(step, row, t) : 0) + discount * values[t]!;
         if (!shared) sortAgain({ values: z.subarray(at, at + numStates), order: orders[a]! });
       }
+      if (allows) worthless(z, numStates, (a) => !allows(step, s * numActions + a));
       return { p, z, numStates, numActions, orders, weights: (a) => weights?.[a] ?? 1 };
     },
   };
+}
+
+/** Makes actions that a state does not have worth less than any other, whatever follows. */
+export function worthless(
+  z: Float64Array,
+  numStates: number,
+  missing: (action: number) => boolean,
+): void {
+  let least = Infinity;
+  const numActions = z.length / numStates;
+  for (let a = 0; a < numActions; a++)
+    if (!missing(a))
+      for (let t = 0; t < numStates; t++) least = Math.min(least, z[a * numStates + t]!);
+  for (let a = 0; a < numActions; a++)
+    if (missing(a)) z.fill(least - 1 - Math.abs(least), a * numStates, (a + 1) * numStates);
 }
