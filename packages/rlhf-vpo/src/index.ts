@@ -113,11 +113,13 @@ export {
 
 // data
 export {
+  loadPreferences,
   readPreferences,
-  type ChunkSource,
   type FoundPreference,
+  type PreferenceSummary,
   type ReadOptions,
 } from "./data/read.js";
+export type { ChunkSource, PreferenceFormat } from "./data/source.js";
 export { parsePreferences } from "./data/layouts.js";
 export {
   PreferenceFormatError,
@@ -126,10 +128,17 @@ export {
   type Preference,
   type PreferenceErrorCode,
   type PreferenceRecord,
+  type ScoredRecord,
   type TieRecord,
   type UnpairedRecord,
 } from "./data/record.js";
-export { batches, flipLabels, pairsFromRanking, toUnpaired } from "./data/tools.js";
+export {
+  batches,
+  flipLabels,
+  pairsFromRanking,
+  pairsFromScores,
+  toUnpaired,
+} from "./data/tools.js";
 
 // metrics
 export { klEstimates, preferenceMetrics, type PreferenceMetrics } from "./metrics.js";

@@ -288,7 +288,6 @@ describe("readPreferences", () => {
       Symbol("s"),
       {},
       new Float64Array(2),
-      new Uint8Array(2),
     ])
       await expect(read(source)).rejects.toThrow(/readPreferences: source/);
     for (const chunk of [undefined, 1, {}, new Float64Array(2)])

@@ -18,6 +18,7 @@ import {
   sequenceLogProbs,
   solveBoundedVpo,
   solveVpo,
+  startOnline,
   suboptimality,
   toUnpaired,
   trainPolicy,
@@ -100,6 +101,13 @@ const odds = (result) => result.logPolicy.get(0, 0) - result.logPolicy.get(0, 1)
 const online = { beta: 1, alphaSum: 0, numSteps: 3 };
 const asks = (oracle) => onlineVpo(key(0), problem, oracle, online);
 
+const conversation = (talk) => {
+  const asked = startOnline({ data: [], logReference: half }, { beta: 1, alphaSum: 0 }, key(0));
+  asked.next();
+  talk(asked);
+  return asked;
+};
+
 const problems = [
   refused("option", "ten steps under another name", () => trainVpo(problem, hyperparameters, { steps: 10 }), 'trainVpo: unknown option "steps"; did you mean "numSteps"?'),
   right("option", "ten steps", () => trainVpo(problem, hyperparameters, { numSteps: 10 }), ({ losses }) => losses.shape[0] === 11),
@@ -138,7 +146,11 @@ const problems = [
   refused("code", "nothing for an answer", () => asks(() => undefined), "got undefined"),
   refused("code", "a promise for an answer", () => asks(() => Promise.resolve(1)), "onlineVpoAsync awaits its answers"),
   right("code", "the same promise, awaited", () => onlineVpoAsync(key(0), problem, () => Promise.resolve(0.5), online), ({ data }) => data.shape.join() === "7,4" && [4, 5, 6].every((i) => data.get(i, 3) === 0.5)),
-  refused("argument", "a number for a key", () => onlineVpo(0, problem, bradleyTerryOracle([[1, 0]]), online), "onlineVpo: key must be made by key(seed)"),
+  right("code", "2 for the second in a conversation", () => conversation((asked) => asked.answer(0, 2)), ({ state }) => state.data.length === 1 && state.data[0][3] === 0),
+  refused("code", "true for the first in a conversation", () => conversation((asked) => asked.answer(0, true)), 'answer must be 1 (the first), 2 (the second), "tie"'),
+  refused("argument", "an answer to a query that was not asked", () => conversation((asked) => asked.answer(5, 1)), "no query 5 is open; open are [0]"),
+  refused("argument", "an answer given twice", () => conversation((asked) => (asked.answer(0, 1), asked.answer(0, 1))), "query 0 was answered before"),
+  refused("argument", "a number for a key", () => onlineVpo(0, problem, bradleyTerryOracle([[1, 0]]), online), "onlineVpo: key must be a random key"),
   refused("option", "`iterations` of another version", () => onlineVpo(key(0), problem, () => 1, { ...online, iterations: 3 }), 'onlineVpo: unknown option "iterations"; did you mean "numSteps"?'),
   refused("scale", "an attention mask of −∞ and 0", () => sequenceLogProbs([[[0, 0], [0, 0]]], [[0, 1]], [[0, -Infinity]]), "sequenceLogProbs: mask[0, 1] must be 1 (scored) or 0"),
 ]; // prettier-ignore
@@ -176,7 +188,10 @@ const files = [
   refused("file", "a label of −1", () => parsePreferences({ prompt: "q", completion: "a", label: -1 }), 'field "label" must be true or false, got -1'),
   refused("file", "a winner under another code", () => parsePreferences({ conversation_a: [q, good], conversation_b: [q, bad], winner: "A" }), 'field "winner" must be model_a, model_b, tie'),
   refused("file", "ratings and nothing else", () => parsePreferences({ text: "a", rating: 5 }), "no known layout has the fields"),
-  refused("file", "a table of values separated by commas", () => read("prompt,chosen,rejected\nq,a,b\n"), "line 1: no JSON"),
+  right("file", "a table of values separated by commas", () => read('prompt,chosen,rejected\n" q","a, b","say ""c"""\n'), ([{ record: r }]) => r.prompt === " q" && r.chosen === "a, b" && r.rejected === 'say "c"'),
+  refused("file", "a row of CSV without its last cell", () => read("prompt,chosen,rejected\nq,a\n"), "line 1: 2 fields, and the header has 3"),
+  right("file", "a grade of HelpSteer for the first response", () => parsePreferences({ prompt: "q", response1: "a", response2: "b", overall_preference: -3 }), ({ records: [r] }) => r.chosen === "a" && r.margin === 3),
+  refused("file", "a grade on another scale", () => parsePreferences({ prompt: "q", response1: "a", response2: "b", overall_preference: 8 }), 'field "overall_preference" must be a whole number from -3'),
   refused("file", "Latin-1 in place of UTF-8", () => read(Uint8Array.from('{"prompt":"caf\u00e9","chosen":"a","rejected":"b"}', (c) => c.charCodeAt(0))), "line 1: no UTF-8"),
   right("file", "labels flipped together with cached log-probabilities", () => flipLabels(key(0), [{ ...row, refChosen: -1, refRejected: -2 }], 1), ([r]) => r.chosen === "5" && r.refChosen === -2 && r.refRejected === -1),
   refused("file", "margins of pairs that are taken apart", () => toUnpaired([{ ...row, margin: 2 }]), "records[0].margin has no place"),

@@ -1,24 +1,26 @@
-/** Streaming preferences from lines of JSON or from one array, in constant memory. */
-import { DomainError } from "@provably/core-tensor";
+/** Streaming preferences from lines of JSON, an array, CSV or Parquet, in constant memory where the format allows it. */
 import {
   type Guard,
   abortSignal,
   anyFunction,
+  anyString,
   checkOptions,
   either,
   oneOf,
-  show,
   wholeNumber,
 } from "@provably/core-tensor/internal";
+import { csvRow } from "./csv.js";
 import { parsePreferences } from "./layouts.js";
-import { type Preference, PreferenceFormatError } from "./record.js";
-
-/**
- * Where text comes from: a Node stream, a Web stream, or any iterable of text or bytes in chunks of any size.
- * @category Data
- */
-export type ChunkSource =
-  AsyncIterable<string | Uint8Array> | Iterable<string | Uint8Array> | ReadableStream<Uint8Array>;
+import { parquetRows } from "./parquet.js";
+import { type Preference, type PreferenceErrorCode, PreferenceFormatError } from "./record.js";
+import {
+  type ChunkSource,
+  type PreferenceFormat,
+  type Recognised,
+  concatenated,
+  recognise,
+} from "./source.js";
+import { Pending, csvRecords, elements, lines } from "./split.js";
 
 /**
  * Options of {@link readPreferences}.
@@ -29,13 +31,37 @@ export interface ReadOptions {
   readonly onError?: "throw" | "skip" | ((error: PreferenceFormatError) => void);
   /** Longest line, or record of an array, in bytes; default 16 MiB. Longer ones are an error and never held in memory whole. */
   readonly maxLineBytes?: number;
+  /** A name of the source, such as that of the file, for errors. */
+  readonly name?: string;
+  /** Called at the end with what was read and what was not. */
+  readonly onEnd?: (summary: PreferenceSummary) => void;
   /** Stops between two chunks. */
   readonly signal?: AbortSignal;
+}
+
+/**
+ * What a reader found, and what it left out.
+ * @category Data
+ */
+export interface PreferenceSummary {
+  readonly format: PreferenceFormat;
+  /** Rows that were not blank. */
+  readonly rows: number;
+  /** Preferences that they gave. */
+  readonly records: number;
+  /** Rows of each layout. */
+  readonly layouts: Readonly<Record<string, number>>;
+  /** Rows that were left out, by the reason of their error. */
+  readonly skipped: Readonly<Partial<Record<PreferenceErrorCode, number>>>;
+  /** Lists in which all responses are tied, so that they give no pair. */
+  readonly allTied: number;
 }
 
 const READ = {
   onError: either(oneOf("throw", "skip"), anyFunction) as Guard,
   maxLineBytes: wholeNumber(),
+  name: anyString,
+  onEnd: anyFunction,
   signal: abortSignal,
 };
 
@@ -51,112 +77,13 @@ export interface FoundPreference {
   readonly record: Preference;
 }
 
-function encode(chunk: unknown): Uint8Array {
-  if (typeof chunk === "string") return new TextEncoder().encode(chunk);
-  if (Object.prototype.toString.call(chunk) === "[object Uint8Array]") return chunk as Uint8Array;
-  throw new DomainError(`readPreferences: chunks must be text or bytes, got ${show(chunk)}`);
-}
-
-async function* chunksOf(source: ChunkSource): AsyncGenerator<Uint8Array> {
-  if (typeof source === "string") {
-    yield encode(source);
-    return;
-  }
-  const record = typeof source === "object" && source !== null && !ArrayBuffer.isView(source);
-  if (
-    !record ||
-    !("getReader" in source || Symbol.asyncIterator in source || Symbol.iterator in source)
-  )
-    throw new DomainError(
-      `readPreferences: source must be text, a stream, or chunks to iterate over, got ${show(source)}`,
-    );
-  if ("getReader" in source) {
-    const reader = source.getReader();
-    try {
-      for (;;) {
-        const { done, value } = await reader.read();
-        if (done) return;
-        yield encode(value);
-      }
-    } finally {
-      reader.releaseLock();
-    }
-  }
-  for await (const chunk of source) yield encode(chunk);
-}
-
-/** One record's bytes as they come in, no more of them than fit the limit. */
-class Pending {
-  #parts: Uint8Array[] = [];
-  #size = 0;
-  readonly #most: number;
-  constructor(most: number) {
-    this.#most = most;
-  }
-  add(part: Uint8Array): void {
-    this.#size += part.length;
-    if (this.#size > this.#most) this.#parts = [];
-    else if (part.length > 0) this.#parts.push(part);
-  }
-  get empty(): boolean {
-    return this.#size === 0;
-  }
-  /** The text of the record, which is then forgotten. */
-  take(line: number): string {
-    const [parts, size] = [this.#parts, this.#size];
-    this.#parts = [];
-    this.#size = 0;
-    if (size > this.#most)
-      throw new PreferenceFormatError("LINE_TOO_LONG", line, `longer than ${this.#most} bytes`);
-    const bytes = new Uint8Array(size);
-    let at = 0;
-    for (const part of parts) {
-      bytes.set(part, at);
-      at += part.length;
-    }
-    try {
-      return new TextDecoder("utf-8", { fatal: true }).decode(bytes).trim();
-    } catch {
-      throw new PreferenceFormatError("INVALID_JSON", line, "no UTF-8 text");
-    }
-  }
-}
-
-/** A place of a stream of bytes where a record may end. */
-type Splitter = (chunk: Uint8Array, from: number) => number;
-
-const [NEWLINE, OPEN, CLOSE, QUOTE, ESCAPE, COMMA] = [10, 91, 93, 34, 92, 44];
-const isSpace = (byte: number): boolean => byte === 32 || (byte >= 9 && byte <= 13);
-const MARK = [0xef, 0xbb, 0xbf];
-
-const lines: Splitter = (chunk, from) => chunk.indexOf(NEWLINE, from);
-
-/** The ends of an array's elements: commas between them, and the bracket that closes it. */
-function elements(): Splitter & { readonly state: { depth: number } } {
-  const state = { depth: 1, quoted: false, escaped: false };
-  const splitter: Splitter = (chunk, from) => {
-    for (let at = from; at < chunk.length; at++) {
-      const byte = chunk[at]!;
-      if (state.escaped) state.escaped = false;
-      else if (state.quoted) {
-        if (byte === ESCAPE) state.escaped = true;
-        else if (byte === QUOTE) state.quoted = false;
-      } else if (byte === QUOTE) state.quoted = true;
-      else if (byte === OPEN || byte === 123) state.depth++;
-      else if (byte === CLOSE || byte === 125) {
-        if (--state.depth === 0) return at;
-      } else if (byte === COMMA && state.depth === 1) return at;
-    }
-    return -1;
-  };
-  return Object.assign(splitter, { state });
-}
-
 /**
- * Preferences from a file, one by one: lines of JSON, or one JSON array, in any layout that {@link parsePreferences} knows. Blank lines are skipped; a
- * byte-order mark, CRLF and a missing last newline are understood; lines and characters may be split across chunks.
+ * Preferences from a file, one by one: lines of JSON, one JSON array, CSV with a header, or Parquet, in any layout that {@link parsePreferences} knows. What
+ * was recognised stands beside every record. Blank lines are skipped; a byte-order mark, CRLF and a missing last newline are understood; lines and characters
+ * may be split across chunks.
  *
- * Memory stays at one chunk and one record, whatever the size of the file. A row with several pairs, such as a ranking, gives one after the other.
+ * Memory stays at one chunk and one record, whatever the size of the file; a Parquet file is held whole, and read by the optional package `hyparquet`. A row
+ * with several pairs, such as a ranking, gives one after the other. What was left out, and why, is counted for `onEnd`; see also {@link loadPreferences}.
  *
  * @param source - see {@link ChunkSource}
  * @param options - see {@link ReadOptions}
@@ -180,66 +107,157 @@ export async function* readPreferences(
   const {
     onError = "throw",
     maxLineBytes = 16 * 2 ** 20,
+    name,
+    onEnd,
     signal,
   } = checkOptions<ReadOptions>("readPreferences", options, READ);
-  const pending = new Pending(maxLineBytes);
-  let split: Splitter | undefined;
-  let array: ReturnType<typeof elements> | undefined;
-  let line = 0;
-  const parse = (json: string): readonly FoundPreference[] => {
-    let value: unknown;
+  signal?.throwIfAborted();
+  const recognised = await recognise(source);
+  const counts = { rows: 0, records: 0, allTied: 0 };
+  const layouts: Record<string, number> = {};
+  const skipped: Partial<Record<PreferenceErrorCode, number>> = {};
+  for await (const { line, value } of rowsOf(recognised, maxLineBytes, signal)) {
+    counts.rows++;
     try {
-      value = JSON.parse(json);
-    } catch {
-      throw new PreferenceFormatError("INVALID_JSON", line, `no JSON: ${json.slice(0, 40)}`);
-    }
-    const { layout, records } = parsePreferences(value, line);
-    return records.map((record) => ({ line, layout, record }));
-  };
-  /** What a finished record says; between two lines and in an empty array there need be nothing. */
-  const finish = (mayBeEmpty: boolean, ended = true): readonly FoundPreference[] => {
-    line++;
-    try {
-      const text = pending.take(line);
-      if (!ended) throw new PreferenceFormatError("INVALID_JSON", line, "the array does not end");
-      if (text === "" && mayBeEmpty) return [];
-      return parse(text);
+      const { layout, records } = parsePreferences(value(), line);
+      layouts[layout] = (layouts[layout] ?? 0) + 1;
+      counts.records += records.length;
+      if (records.length === 0) counts.allTied++;
+      for (const record of records) yield { line, layout, record };
     } catch (error) {
-      if (!(error instanceof PreferenceFormatError) || onError === "throw") throw error;
-      if (onError !== "skip") onError(error);
-      return [];
+      if (!(error instanceof PreferenceFormatError)) throw error;
+      const { reason, detail } = error;
+      const placed = new PreferenceFormatError(reason, error.line, detail, name);
+      if (onError === "throw") throw placed;
+      skipped[reason] = (skipped[reason] ?? 0) + 1;
+      if (onError !== "skip") onError(placed);
     }
+  }
+  onEnd?.({ format: recognised.format, ...counts, layouts, skipped });
+}
+
+/**
+ * All preferences of a source that fits into memory, with what was recognised and what was left out.
+ *
+ * @param source - see {@link ChunkSource}
+ * @param options - see {@link ReadOptions}
+ * @returns `preferences`, in order, and their `summary`
+ * @throws as {@link readPreferences}
+ * @example
+ * ```ts
+ * import { loadPreferences } from "@provably/rlhf-vpo";
+ *
+ * const csv = 'prompt,chosen,rejected,weight\n2+2?,4,"5, or so",2\nq,a,a,\n';
+ * const { preferences, summary } = await loadPreferences(csv, { onError: "skip" });
+ * preferences[0].record.rejected; // => "5, or so"
+ * [summary.format, summary.rows, summary.skipped.IDENTICAL_RESPONSES]; // => ["CSV", 2, 1]
+ * ```
+ * @category Data
+ */
+export async function loadPreferences(
+  source: ChunkSource,
+  options: ReadOptions = {},
+): Promise<{
+  readonly preferences: readonly FoundPreference[];
+  readonly summary: PreferenceSummary;
+}> {
+  checkOptions<ReadOptions>("loadPreferences", options, READ);
+  const preferences: FoundPreference[] = [];
+  let summary: PreferenceSummary | undefined;
+  const onEnd = (end: PreferenceSummary): void => {
+    summary = end;
+    options.onEnd?.(end);
   };
-  for await (const bytes of chunksOf(source)) {
-    signal?.throwIfAborted();
-    let from = 0;
-    // an array is one whose first character is a bracket
-    if (split === undefined) {
-      while (from < bytes.length && (isSpace(bytes[from]!) || MARK.includes(bytes[from]!))) {
-        if (bytes[from] === NEWLINE) line++;
-        from++;
-      }
-      if (from === bytes.length) continue;
-      if (bytes[from] === OPEN) {
-        array = elements();
-        from++;
-        line = 0;
-      }
-      split = array ?? lines;
+  for await (const found of readPreferences(source, { ...options, onEnd })) preferences.push(found);
+  return { preferences, summary: summary! };
+}
+
+/** A row that was found; asking for its value may throw that it has none. */
+interface RawRow {
+  readonly line: number;
+  readonly value: () => unknown;
+}
+
+async function* rowsOf(
+  recognised: Recognised,
+  most: number,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<RawRow> {
+  if (recognised.format === "Parquet") {
+    let line = 0;
+    for await (const value of wholeParquet(recognised, signal)) yield { line: ++line, value };
+    return;
+  }
+  const { dialect, format } = recognised;
+  const array = format === "JSON array" ? elements() : undefined;
+  const pending = new Pending(most);
+  let split = array ?? (dialect ? csvRecords(dialect.delimiter.charCodeAt(0)) : lines);
+  // a line of CSV counts as the record that it is, without the header
+  let line = dialect ? -1 : array ? 0 : recognised.blankLines;
+  let inside = array !== undefined;
+
+  /** A finished record, if there is anything in it. */
+  const finish = (mayBeEmpty: boolean, ended = true): RawRow | undefined => {
+    line++;
+    const at = line;
+    let text: string;
+    try {
+      text = pending.take(at);
+      if (!ended) throw new PreferenceFormatError("INVALID_JSON", at, "the array does not end");
+    } catch (error) {
+      return { line: at, value: () => raise(error) };
     }
+    if (text.trim() === "" && mayBeEmpty) {
+      if (dialect) line--;
+      return undefined;
+    }
+    if (dialect && at === 0) return undefined;
+    return { line: at, value: () => (dialect ? csvRow(text, dialect, at) : jsonOf(text.trim(), at)) }; // prettier-ignore
+  };
+
+  let skip = array ? 1 : 0;
+  for await (const bytes of recognised.chunks) {
+    signal?.throwIfAborted();
+    let from = Math.min(skip, bytes.length);
+    skip -= from;
     for (let at = split(bytes, from); at >= 0; at = split(bytes, from)) {
       pending.add(bytes.subarray(from, at));
       from = at + 1;
-      const closed = array?.state.depth === 0;
-      yield* finish(array === undefined || (closed && line === 0));
+      const closed = inside && array!.state.depth === 0;
+      const row = finish(!inside || (closed && line === 0));
+      if (row) yield row;
       if (!closed) continue;
       // after the bracket nothing but white space
-      array = undefined;
+      inside = false;
       split = lines;
     }
     // What is left of the chunk is copied, so that a source may reuse its buffer.
     pending.add(bytes.slice(from));
   }
-  if (array !== undefined) yield* finish(false, false);
-  else if (!pending.empty) yield* finish(true);
+  const last = inside ? finish(false, false) : pending.empty ? undefined : finish(true);
+  if (last) yield last;
+}
+
+function raise(error: unknown): never {
+  throw error;
+}
+
+function jsonOf(text: string, line: number): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    throw new PreferenceFormatError("INVALID_JSON", line, `no JSON: ${text.slice(0, 40)}`);
+  }
+}
+
+async function* wholeParquet(
+  { chunks }: Recognised,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<() => unknown> {
+  const parts: Uint8Array[] = [];
+  for await (const part of chunks) {
+    signal?.throwIfAborted();
+    parts.push(part.slice());
+  }
+  yield* parquetRows(concatenated(parts));
 }

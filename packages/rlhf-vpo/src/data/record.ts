@@ -23,6 +23,8 @@ interface Carried {
   readonly prompt: Content;
   /** Weight of the preference, positive. */
   readonly weight?: number;
+  /** Who judged it. */
+  readonly annotator?: string | number;
   /** Columns of the file that say nothing of the preference: identifiers, sources, tools. */
   readonly columns?: Readonly<Record<string, unknown>>;
 }
@@ -69,10 +71,19 @@ export interface UnpairedRecord extends Carried {
 }
 
 /**
+ * A response with a score, the larger the better; {@link pairsFromScores} compares those of one prompt.
+ * @category Data
+ */
+export interface ScoredRecord extends Carried {
+  readonly completion: Content;
+  readonly score: number;
+}
+
+/**
  * A preference as people store it.
  * @category Data
  */
-export type Preference = PreferenceRecord | TieRecord | UnpairedRecord;
+export type Preference = PreferenceRecord | TieRecord | UnpairedRecord | ScoredRecord;
 
 /**
  * What can be wrong with a line.
@@ -80,6 +91,8 @@ export type Preference = PreferenceRecord | TieRecord | UnpairedRecord;
  */
 export type PreferenceErrorCode =
   | "INVALID_JSON"
+  | "INVALID_CSV"
+  | "INVALID_PARQUET"
   | "MISSING_FIELD"
   | "INVALID_TYPE"
   | "UNKNOWN_FIELD"
@@ -88,16 +101,29 @@ export type PreferenceErrorCode =
   | "LINE_TOO_LONG";
 
 /**
- * A line that holds no preference. `line` counts lines, or records of a JSON array, from 1.
+ * A line that holds no preference. `line` counts lines, or records of a JSON array, of CSV and of Parquet, from 1.
  * @category Data
  */
 export class PreferenceFormatError extends CoreTensorError {
   override readonly name = "PreferenceFormatError";
   readonly reason: PreferenceErrorCode;
   readonly line: number;
-  constructor(reason: PreferenceErrorCode, line: number, detail: string) {
-    super(`line ${show(line)}: ${detail}`, `ERR_PREFERENCE_${reason}`);
+  /** The field that is wrong, where it is one. */
+  readonly field: string | undefined;
+  /** The name of the source, where the reader was told. */
+  readonly file: string | undefined;
+  /** What is wrong, without the place. */
+  readonly detail: string;
+  constructor(reason: PreferenceErrorCode, line: number, detail: string, file?: string) {
+    super(
+      `${file === undefined ? "" : `${file}, `}line ${show(line)}: ${detail}`,
+      `ERR_PREFERENCE_${reason}`,
+    );
     this.reason = reason;
     this.line = line;
+    this.file = file;
+    this.detail = detail;
+    // messages name their field in one way
+    this.field = /fields? "([^"]+)"/.exec(detail)?.[1];
   }
 }

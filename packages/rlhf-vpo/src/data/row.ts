@@ -3,9 +3,17 @@ import { isRecord, nearestName, show } from "@provably/core-tensor/internal";
 import {
   type Content,
   type Message,
+  type Preference,
   type PreferenceErrorCode,
   PreferenceFormatError,
 } from "./record.js";
+
+/** A way to store preferences, recognised by the names of its fields. */
+export interface Layout {
+  readonly name: string;
+  readonly fits: (row: Row) => boolean;
+  readonly read: (row: Row) => readonly Preference[];
+}
 
 export interface Row {
   readonly has: (...names: readonly string[]) => boolean;

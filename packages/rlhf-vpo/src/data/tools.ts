@@ -6,6 +6,7 @@ import {
   anything,
   check,
   checkOptions,
+  finiteNumber,
   flatNumbers,
   listOf,
   numberIn,
@@ -17,7 +18,8 @@ import {
 } from "@provably/core-tensor/internal";
 import { type RngKey, permutation, uniform } from "@provably/core-tensor/random";
 
-import type { PreferenceRecord, UnpairedRecord } from "./record.js";
+import type { PreferenceRecord, ScoredRecord, UnpairedRecord } from "./record.js";
+import { same } from "./row.js";
 
 /**
  * The pairs of a ranking: every better response with every worse one.
@@ -51,6 +53,51 @@ export function pairsFromRanking(
     responses.slice(i + 1).map((rejected) => ({ prompt, chosen, rejected })),
   );
 }
+
+/**
+ * The pairs of scored responses: among those of one prompt every better one with every worse one, with their scores. Equal scores give no pair.
+ *
+ * @param records - scored responses, those of a prompt in any order
+ * @returns pairs, prompt by prompt in the order of their first response, best first
+ * @throws `DomainError` for records that are no scored responses, or whose pairs would be of equal responses
+ * @example
+ * ```ts
+ * import { pairsFromScores } from "@provably/rlhf-vpo";
+ *
+ * const scored = [["4", 4], ["5", 0]].map(([completion, score]) => ({ prompt: "2+2?", completion, score }));
+ * pairsFromScores(scored)[0].chosen; // => "4"
+ * ```
+ * @category Data
+ */
+export function pairsFromScores(records: readonly ScoredRecord[]): readonly PreferenceRecord[] {
+  const fn = "pairsFromScores";
+  check(fn, "records", records, listOf(SCORED));
+  const groups = new Map<string, ScoredRecord[]>();
+  for (const record of records) {
+    const key = JSON.stringify(record.prompt);
+    const group = groups.get(key) ?? [];
+    groups.set(key, group);
+    group.push(record);
+  }
+  return [...groups.values()].flatMap((group) => {
+    const order = [...group].sort((a, b) => b.score - a.score);
+    return order.flatMap((better, i) =>
+      order
+        .slice(i + 1)
+        .filter(({ score }) => score < better.score)
+        .map((worse): PreferenceRecord => {
+          if (same(better.completion, worse.completion))
+            throw new DomainError(
+              `${fn}: records give the same response the scores ${better.score} and ${worse.score}`,
+            );
+          const scores = [better.score, worse.score] as const;
+          return { prompt: better.prompt, chosen: better.completion, rejected: worse.completion, scores }; // prettier-ignore
+        }),
+    );
+  });
+}
+
+const SCORED = recordWith({ prompt: anything, completion: anything, score: finiteNumber });
 
 /**
  * Responses one by one, each with whether it was chosen, as {@link ktoLoss} wants them. Weights and columns stay with both.
