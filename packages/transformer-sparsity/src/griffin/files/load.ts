@@ -14,6 +14,7 @@ import {
   hasHead,
   layerOfTensor,
   layerParameters,
+  ofImages,
   outerParameters,
   refuseUnused,
   unusedTensors,
@@ -76,6 +77,7 @@ export async function loadModel(
   await refuseLeftovers(config, tensors);
   const byLayer = new Map<number, string[]>();
   for (const name of tensors.names) {
+    if (ofImages(name)) continue;
     const layer = layerOfTensor(config, name);
     byLayer.set(layer, [...(byLayer.get(layer) ?? []), name]);
   }

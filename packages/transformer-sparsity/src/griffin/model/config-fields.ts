@@ -12,7 +12,7 @@ const HARMLESS = new Set(
   output_attentions output_hidden_states chunk_size_feed_forward reorder_and_upcast_attn is_decoder
   attn_implementation _attn_implementation _attn_implementation_autoset use_flash_attn _flash_attn_2_enabled
   initializer_range initializer_factor init_std attention_dropout hidden_dropout dropout activation_dropout classifier_dropout
-  attn_pdrop embd_pdrop resid_pdrop emb_pdrop embedding_dropout residual_dropout layerdrop unsloth_version unsloth_fixed
+  attn_pdrop embd_pdrop resid_pdrop emb_pdrop _sliding_window_pattern embedding_dropout residual_dropout layerdrop unsloth_version unsloth_fixed
   summary_activation summary_first_dropout summary_proj_to_labels summary_type summary_use_proj
   id2label label2id num_labels problem_type finetuning_task task_specific_params
   pad_token_id sep_token_id unk_token_id decoder_start_token_id tokenizer_class prefix max_sequence_length

@@ -48,8 +48,11 @@ export interface MixtureNames {
 
 const SEPARATE = ["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"];
 
+/** The root of a language model, and those of one inside a model that sees, too. */
+const ROOTS = ["model.", "language_model.model.", "model.language_model.", "language_model."];
+
 const LLAMA: TensorNames = {
-  roots: ["model."],
+  roots: ROOTS,
   embedding: "embed_tokens",
   finalNorm: "norm",
   head: "lm_head",
@@ -97,7 +100,7 @@ const NAMES: Readonly<Record<ModelFamily, TensorNames>> = {
   qwen3: LLAMA,
   gemma: LLAMA,
   gemma2: GEMMA2,
-  gemma3_text: { ...GEMMA2, roots: ["model.", "language_model.model.", "model.language_model."] },
+  gemma3_text: GEMMA2,
   phi: {
     ...LLAMA,
     ...PER_HEAD,

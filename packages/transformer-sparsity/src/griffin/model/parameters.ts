@@ -128,23 +128,44 @@ const TABLES: Readonly<Record<"llama" | "gpt2" | "gptj" | "gpt_neox" | "opt", Re
   opt: /(^|\.)decoder\.version$/,
 };
 
+/** Parts beside the language model of one that sees, too: no text goes through them. */
+const SEEING = /^(model\.)?(vision_tower|vision_model|multi_modal_projector|image_newline)\b/;
+
+/** Whether a tensor is of the part that sees images. */
+export function ofImages(name: string): boolean {
+  return SEEING.test(name);
+}
+
 /** Names of tensors that no part of the model reads; an output head beside tied embeddings is not among them. */
 export function unusedTensors(config: ModelConfig, names: readonly string[]): string[] {
   const { roots, head } = tensorNames(config);
   const known = new Set([...Object.keys(tensorShapes(config)), `${head}.weight`]);
   const tables = TABLES[config.family as "gpt2"] ?? TABLES.llama;
+  const longestFirst = [...roots].sort((a, b) => b.length - a.length);
+  const sees = names.some((name) => /^(model\.)?language_model\./.test(name));
   const seen = new Map<string, string>();
   return names.filter((name) => {
-    const root = roots.find((start) => name.startsWith(start));
-    const full =
-      root !== undefined ? roots[0]! + name.slice(root.length) : known.has(name) ? name : roots[0]! + name; // prettier-ignore
-    if (!known.has(full)) return !tables.test(name);
+    const full = fullName(name, known, roots[0]!, longestFirst);
+    if (!known.has(full)) return !tables.test(name) && !(sees && ofImages(name));
     const twin = seen.get(full);
     if (twin !== undefined)
       throw new FormatError(`parameters: "${twin}" and "${name}" are the same tensor of the model`);
     seen.set(full, name);
     return false;
   });
+}
+
+/** The name with the first of the family's roots, whatever root the file gives it. */
+function fullName(
+  name: string,
+  known: ReadonlySet<string>,
+  first: string,
+  roots: readonly string[],
+): string {
+  const root = roots.find((start) => name.startsWith(start));
+  if (root === undefined) return known.has(name) ? name : first + name;
+  const bare = name.slice(root.length);
+  return known.has(bare) ? bare : first + bare;
 }
 
 /** Refuses tensors that no part of the model reads: what they are for is not understood. */
