@@ -48,6 +48,13 @@ export {
   type ModelFiles,
   type FetchOptions,
 } from "./files/source.js";
+// chats
+export {
+  applyChatTemplate,
+  type ChatMessage,
+  type ChatOptions,
+  type ChatTemplates,
+} from "./chat/apply.js";
 // sparsity
 export {
   readPrompt,
