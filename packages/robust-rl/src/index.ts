@@ -120,6 +120,15 @@ export {
 export { certifyNash, type CertifyNashOptions } from "./stage/certificate.js";
 export { regret } from "./stage/payoffs.js";
 
+// games in files
+export { readNfg, writeNfg, type NfgNames, type NormalFormGame } from "./files/nfg.js";
+export { readEfg, type ExtensiveGame, type GameNode, type InformationSet } from "./files/efg.js";
+export {
+  behaviourStrategy,
+  reducedNormalForm,
+  type ReducedNormalForm,
+} from "./files/normal-form.js";
+
 // Markov games
 export { markovGame, type MarkovGame, type MarkovGameParts } from "./game/model.js";
 export {
