@@ -34,6 +34,16 @@ export {
   type CreateOptions,
 } from "./ops/create.js";
 export { allClose, type CloseOptions } from "./ops/compare.js";
+export {
+  fullLike,
+  geomspace,
+  logspace,
+  meshgrid,
+  onesLike,
+  zerosLike,
+  type MeshgridOptions,
+  type SpaceOptions,
+} from "./ops/arrange.js";
 
 // elementwise functions
 export {
@@ -52,6 +62,7 @@ export {
 export { clip, maximum, minimum } from "./ops/bounds.js";
 export { exp, expm1, log, log1p, logAddExp, rsqrt, sqrt } from "./ops/exponential.js";
 export { hypot, pow } from "./ops/power.js";
+export { exp2, log10, log2 } from "./ops/logarithms.js";
 export {
   acos,
   acosh,
@@ -92,6 +103,27 @@ export {
 } from "./ops/special.js";
 export { ceil, floor, round, trunc } from "./ops/rounding.js";
 export {
+  copysign,
+  floorDivide,
+  heaviside,
+  isClose,
+  isInf,
+  isNegInf,
+  isPosInf,
+  logicalXor,
+  nanToNum,
+  type IsCloseOptions,
+  type NanToNumOptions,
+} from "./ops/floating.js";
+export {
+  bitwiseAnd,
+  bitwiseNot,
+  bitwiseOr,
+  bitwiseXor,
+  leftShift,
+  rightShift,
+} from "./ops/bitwise.js";
+export {
   equal,
   greater,
   greaterEqual,
@@ -113,10 +145,33 @@ export { mean, std, variance, type VarianceOptions } from "./ops/moments.js";
 export { norm, type NormOptions } from "./ops/norm.js";
 export { logSoftmax, logSumExp, softmax, type SoftmaxOptions } from "./ops/softmax.js";
 export { cumprod, cumsum, logCumsumExp } from "./ops/cumulative.js";
+export { cumMax, cumMin } from "./ops/running.js";
+export {
+  nanArgmax,
+  nanArgmin,
+  nanCumsum,
+  nanMax,
+  nanMean,
+  nanMin,
+  nanProd,
+  nanStd,
+  nanSum,
+  nanVariance,
+} from "./ops/nan.js";
 
 // shape
 export { broadcastTo } from "./ops/broadcast.js";
 export { expandDims, moveAxis, reshape, squeeze, transpose } from "./ops/reshape.js";
+export {
+  columnStack,
+  dstack,
+  hstack,
+  ravel,
+  rot90,
+  swapAxes,
+  unstack,
+  vstack,
+} from "./ops/arrange.js";
 
 // joining and indexing
 export { concat, repeat, roll, split, stack, tile, type AxisOptions } from "./ops/join.js";
@@ -124,22 +179,74 @@ export { flip, pad, slice } from "./ops/slice.js";
 export { dynamicSlice, dynamicUpdateSlice, type BlockStart } from "./ops/dynamic-slice.js";
 export { gatherNd, oneHot, scatterAdd, take, takeAlongAxis } from "./ops/gather.js";
 export { diag, diagonal, tril, triu } from "./ops/triangle.js";
+export {
+  argwhere,
+  compress,
+  countNonzero,
+  flatNonzero,
+  maskedSelect,
+  nonzero,
+} from "./ops/masks.js";
 
 // sorting
+export { argsort, searchSorted, sort, topK, type SortOptions } from "./ops/sort.js";
+export { argPartition, lexsort, partition } from "./ops/partition.js";
 export {
-  argsort,
   median,
+  nanMedian,
+  nanQuantile,
   quantile,
-  searchSorted,
-  sort,
-  topK,
+  type QuantileMethod,
   type QuantileOptions,
-  type SortOptions,
-} from "./ops/sort.js";
+} from "./ops/quantile.js";
+
+// statistics and sets
+export {
+  average,
+  corrcoef,
+  cov,
+  ptp,
+  type AverageOptions,
+  type CovOptions,
+} from "./ops/statistics.js";
+export {
+  bincount,
+  digitize,
+  histogram,
+  histogram2d,
+  type BincountOptions,
+  type Histogram2dOptions,
+  type HistogramOptions,
+} from "./ops/histogram.js";
+export {
+  intersect1d,
+  isIn,
+  setDiff1d,
+  setXor1d,
+  union1d,
+  unique,
+  type Unique,
+} from "./ops/sets.js";
+
+// sampled functions
+export {
+  cumulativeTrapezoid,
+  diff,
+  finiteDifferences,
+  interp,
+  trapezoid,
+  type DiffOptions,
+  type FiniteDifferenceOptions,
+  type InterpOptions,
+  type TrapezoidOptions,
+} from "./ops/calculus.js";
+export { convolve, correlate, type ConvolveMode, type ConvolveOptions } from "./ops/convolve.js";
+export { polyval } from "./ops/poly.js";
 
 // matrix products
 export { dot, matmul, matrixTranspose, outer } from "./ops/matmul.js";
 export { einsum, tensordot } from "./ops/einsum.js";
+export { cross, inner, kron, trace, vdot, type TraceOptions } from "./ops/products.js";
 
 // network layers
 export { linear, swiglu } from "./ops/linear.js";
@@ -152,6 +259,7 @@ export {
   type ConvTranspose2dOptions,
 } from "./ops/conv.js";
 export { avgPool2d, maxPool2d, upsampleNearest2d, type PoolOptions } from "./ops/pool.js";
+export { resize, type ResizeOptions } from "./ops/resize.js";
 export { groupNorm, layerNorm, rmsNorm, type NormalizationOptions } from "./ops/normalization.js";
 export { attention, type AttentionOptions } from "./ops/attention.js";
 export { rope, timestepEmbedding, type RopeOptions } from "./ops/rope.js";

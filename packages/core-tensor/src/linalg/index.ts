@@ -16,3 +16,4 @@ export { eigh, eigvalsh, type DegenerateOptions } from "./eigh.js";
 export { cond, matrixRank, pinv, svd, svdvals, type RankOptions, type Svd } from "./svd.js";
 // functions of matrices
 export { matrixExp } from "./matrix-exp.js";
+export { matrixPower, polyfit } from "./power.js";

@@ -5,6 +5,7 @@ import { formatShape, sameShape } from "../array/shape.js";
 import { DomainError, ShapeError } from "../errors.js";
 import { promote } from "../trace/elementwise.js";
 import { type ArrayInput, toArray } from "../trace/input.js";
+import { broadcastTo } from "./broadcast.js";
 import { matmul } from "./matmul.js";
 import { sum } from "./reduce.js";
 import { reshape, transpose } from "./reshape.js";
@@ -20,7 +21,8 @@ interface Lettered {
  * A sum of products in Einstein's notation: letters that the result does not name are summed over.
  *
  * `"ij,jk->ik"` is the matrix product, `"bhqd,bhkd->bhqk"` the scores of attention, `"ii->"` the trace. Without an arrow the result
- * names, in alphabetical order, the letters that occur once. Operands are contracted from left to right, each pair by one matrix product.
+ * names, in alphabetical order, the letters that occur once. `...` stands for any number of axes, which broadcast and come where the
+result has `...`, or first without an arrow. Operands are contracted from left to right, each pair by one matrix product.
  *
  * @param equation - one letter per axis for each operand, separated by commas, then `->` and the letters of the result
  * @param operands - as many as the equation names
@@ -36,10 +38,10 @@ interface Lettered {
  * @category Matrices
  */
 export function einsum(equation: string, ...operands: ArrayInput[]): NdArray {
-  const { inputs, output } = parse(equation, operands.length);
+  const arrays = operands.map((operand, k) => toArray("einsum", operand, `operands[${k}]`));
+  const { inputs, output } = withoutEllipsis(parse(equation, operands.length), arrays);
   const extents = new Map<string, number>();
-  const items = operands.map((operand, k): Lettered => {
-    const x = toArray("einsum", operand, `operands[${k}]`);
+  const items = spreadOut(arrays, inputs).map((x, k): Lettered => {
     const letters = inputs[k]!;
     if (letters.length !== x.shape.length)
       throw new ShapeError(
@@ -73,23 +75,79 @@ export function einsum(equation: string, ...operands: ArrayInput[]): NdArray {
   });
 }
 
-function parse(equation: string, count: number): { inputs: string[][]; output: string[] } {
+interface Parsed {
+  readonly inputs: readonly (readonly string[])[];
+  readonly output: readonly string[];
+}
+
+const DOTS = "...";
+
+function parse(equation: string, count: number): Parsed {
   if (typeof equation !== "string")
     throw new DomainError(`einsum: the equation must be text, got ${show(equation)}`);
-  const match = /^([a-zA-Z]*(?:,[a-zA-Z]*)*)(?:->([a-zA-Z]*))?$/.exec(equation.replaceAll(" ", ""));
+  const match = /^((?:[a-zA-Z]|\.{3})*(?:,(?:[a-zA-Z]|\.{3})*)*)(?:->((?:[a-zA-Z]|\.{3})*))?$/.exec(
+    equation.replaceAll(" ", ""),
+  );
   if (match === null)
     throw new DomainError(`einsum: the equation must look like "ij,jk->ik", got "${equation}"`);
-  const inputs = match[1]!.split(",").map((letters) => [...letters]);
+  const inputs = match[1]!.split(",").map(tokens);
   if (inputs.length !== count)
     throw new DomainError(`einsum: "${equation}" names ${inputs.length} operands, got ${count}`);
   const flat = inputs.flat();
   const once = [...new Set(flat)]
-    .filter((letter) => flat.indexOf(letter) === flat.lastIndexOf(letter))
+    .filter((letter) => letter !== DOTS && flat.indexOf(letter) === flat.lastIndexOf(letter))
     .sort();
-  const output = match[2] === undefined ? once : [...match[2]];
+  const dots = flat.includes(DOTS) ? [DOTS] : [];
+  const output = match[2] === undefined ? [...dots, ...once] : tokens(match[2]);
+  for (const letters of inputs)
+    if (letters.indexOf(DOTS) !== letters.lastIndexOf(DOTS))
+      throw new DomainError(`einsum: "${letters.join("")}" has ... twice`);
   if (new Set(output).size !== output.length)
     throw new DomainError(`einsum: "${output.join("")}" names a letter twice in the result`);
   return { inputs, output };
+}
+
+const tokens = (text: string): string[] => text.match(/\.{3}|[a-zA-Z]/g) ?? [];
+
+/** Every `...` replaced by a name for each of its axes, counted from the last. */
+function withoutEllipsis({ inputs, output }: Parsed, arrays: readonly NdArray[]): Parsed {
+  const widths = inputs.map((letters, k) =>
+    letters.includes(DOTS) ? arrays[k]!.shape.length - letters.length + 1 : 0,
+  );
+  const short = widths.findIndex((width) => width < 0);
+  if (short >= 0)
+    throw new ShapeError(
+      `einsum: "${inputs[short]!.join("")}" names ${inputs[short]!.length - 1} axes, but operand ${short} has shape ${formatShape(arrays[short]!.shape)}`,
+    );
+  const most = Math.max(0, ...widths);
+  if (most > 0 && !output.includes(DOTS))
+    throw new DomainError("einsum: the result must have ..., since the axes that it stands for are not summed over"); // prettier-ignore
+  const names = (width: number): string[] => Array.from({ length: width }, (_, i) => `..${width - i}`); // prettier-ignore
+  const expand = (letters: readonly string[], width: number): string[] =>
+    letters.flatMap((letter) => (letter === DOTS ? names(width) : [letter]));
+  return {
+    inputs: inputs.map((letters, k) => expand(letters, widths[k]!)),
+    output: expand(output, most),
+  };
+}
+
+/** The operands with the axes that `...` stands for broadcast. */
+function spreadOut(arrays: readonly NdArray[], inputs: Parsed["inputs"]): NdArray[] {
+  const widest = new Map<string, number>();
+  for (const [k, letters] of inputs.entries())
+    for (const [axis, letter] of letters.entries())
+      if (letter.startsWith("..") && (widest.get(letter) ?? 1) === 1)
+        widest.set(letter, arrays[k]!.shape[axis]!);
+  return arrays.map((x, k) =>
+    x.shape.length !== inputs[k]!.length
+      ? x
+      : broadcastTo(
+          x,
+          x.shape.map((extent, axis) =>
+            extent === 1 ? (widest.get(inputs[k]![axis]!) ?? 1) : extent,
+          ),
+        ),
+  );
 }
 
 /** Replaces axes that share a letter by their diagonal. */

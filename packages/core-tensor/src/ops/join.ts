@@ -1,5 +1,5 @@
 /** Putting arrays together, and taking them apart. */
-import { NONE, anyList, check, show } from "../check/index.js";
+import { NONE, anyList, check, listOf, show, wholeNumber } from "../check/index.js";
 import { type DType, allocate, promoteDTypes } from "../array/dtype.js";
 import { type NdArray, dense } from "../array/ndarray.js";
 import {
@@ -207,31 +207,49 @@ export function split(
 }
 
 /**
- * The array with the elements along an axis moved `shift` places on; those that fall off the end come in at the beginning.
+ * The array with its entries moved along axes; what leaves at one end comes back at the other.
  *
- * @param x - any array
- * @param shift - places to move by, an integer of either sign
- * @param axis - the axis to move along; default 0
+ * @param x - any shape
+ * @param shift - by how many places, or a number for each of several axes
+ * @param axis - the axis, or several; default the array in row-major order
  * @returns array of the shape of `x`
- * @throws {@link AxisError} when the axis is out of range
- * @throws {@link DomainError} when `shift` is not an integer
+ * @throws {@link AxisError} when an axis is out of range
+ * @throws {@link DomainError} when there are not as many shifts as axes
  * @example
  * ```ts
  * import { roll, toNested } from "@provably/core-tensor";
  *
  * toNested(roll([1, 2, 3, 4], 1)); // => [4, 1, 2, 3]
+ * toNested(roll([[1, 2], [3, 4]], [1, 1], [0, 1])); // => [[4, 3], [2, 1]]
  * ```
- * @category Indexing
+ * @category Joining
  */
-export function roll(x: ArrayInput, shift: number, axis = 0): NdArray {
+export function roll(
+  x: ArrayInput,
+  shift: number | readonly number[],
+  axis?: number | readonly number[],
+): NdArray {
   const a = toArray("roll", x);
-  const at = normalizeAxis("roll", axis, a.shape.length);
-  if (!Number.isInteger(shift))
+  const shifts = Array.isArray(shift) ? (shift as readonly number[]) : [shift as number];
+  if (!shifts.every(Number.isInteger))
     throw new DomainError(`roll: shift must be an integer, got ${show(shift)}`);
-  const n = a.shape[at]!;
+  if (axis === undefined) {
+    const total = shifts.reduce((sum, by) => sum + by, 0);
+    return reshape(rollAxis(reshape(a, [a.size]), total, 0), a.shape);
+  }
+  const axes = (Array.isArray(axis) ? (axis as readonly number[]) : [axis as number]).map((at) =>
+    normalizeAxis("roll", at, a.shape.length),
+  );
+  if (shifts.length !== axes.length && shifts.length !== 1)
+    throw new DomainError(`roll: shift has ${shifts.length} numbers for ${axes.length} axes`);
+  return axes.reduce((y, at, i) => rollAxis(y, shifts.length === 1 ? shifts[0]! : shifts[i]!, at), a); // prettier-ignore
+}
+
+function rollAxis(a: NdArray, shift: number, axis: number): NdArray {
+  const n = a.shape[axis]!;
   if (n === 0) return a;
   const cut = n - (((shift % n) + n) % n);
-  return cut === n ? a : concat([sliceAxis(a, at, cut, n), sliceAxis(a, at, 0, cut)], { axis: at });
+  return cut === n ? a : concat([sliceAxis(a, axis, cut, n), sliceAxis(a, axis, 0, cut)], { axis });
 }
 
 /**
@@ -290,13 +308,30 @@ export function tile(x: ArrayInput, reps: readonly number[]): NdArray {
  * ```
  * @category Joining
  */
-export function repeat(x: ArrayInput, repeats: number, options: AxisOptions = NONE): NdArray {
+export function repeat(
+  x: ArrayInput,
+  repeats: number | readonly number[],
+  options: AxisOptions = NONE,
+): NdArray {
   const a = toArray("repeat", x);
   const axis = axisOf("repeat", options, 0, a.shape.length);
+  if (typeof repeats === "object") return repeatEach(a, repeats, axis);
   if (!Number.isInteger(repeats) || repeats < 0)
     throw new DomainError(`repeat: repeats must be an integer ≥ 0, got ${show(repeats)}`);
   const wide = [...a.shape.slice(0, axis + 1), repeats, ...a.shape.slice(axis + 1)];
   const shape = a.shape.map((extent, i) => (i === axis ? extent * repeats : extent));
   checkShape("repeat", shape, "the result");
   return reshape(broadcastTo(expandDims(a, axis + 1), wide), shape);
+}
+
+/** Every entry its own number of times. */
+function repeatEach(a: NdArray, repeats: readonly number[], axis: number): NdArray {
+  const counts = check("repeat", "repeats", repeats, listOf(wholeNumber(0)));
+  if (counts.length !== a.shape[axis])
+    throw new ShapeError(`repeat: repeats must be ${a.shape[axis]} numbers, got ${counts.length}`);
+  const parts = counts.flatMap((n, i) => {
+    const entry = sliceAxis(a, axis, i, i + 1);
+    return n === 0 ? [] : [repeat(entry, n, { axis })];
+  });
+  return parts.length === 0 ? sliceAxis(a, axis, 0, 0) : concat(parts, { axis });
 }

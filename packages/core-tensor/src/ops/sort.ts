@@ -1,4 +1,4 @@
-/** Order: sorting, ranking, searching and quantiles. NaN counts as greater than every number, equal elements keep their order. */
+/** Order: sorting, ranking and searching. NaN counts as greater than every number, equal elements keep their order. */
 import {
   NONE,
   type Schema,
@@ -8,20 +8,18 @@ import {
   show,
   trueOrFalse,
 } from "../check/index.js";
-import { type DType, allocate, floatDType } from "../array/dtype.js";
+import { type DType, allocate } from "../array/dtype.js";
 import { type NdArray, dense, rowMajorData } from "../array/ndarray.js";
 import { axisOf, formatShape, normalizeAxis, sameShape, sizeOf } from "../array/shape.js";
 import { DomainError, ShapeError } from "../errors.js";
 import { argsortRows, searchRow, sortRows } from "../exec/js/sort.js";
 import { bindOne } from "../trace/bind.js";
-import { convert, promote } from "../trace/elementwise.js";
+import { promote } from "../trace/elementwise.js";
 import { type ArrayInput, toArray } from "../trace/input.js";
 import type { Aval, Primitive } from "../trace/primitive.js";
-import { add, mul } from "./arithmetic.js";
 import { broadcastTo } from "./broadcast.js";
-import { isNan, where } from "./comparison.js";
 import { scatterAlongLast, takeAlongAxis } from "./gather.js";
-import { moveAxis, reshape, squeeze } from "./reshape.js";
+import { moveAxis, reshape } from "./reshape.js";
 import { sliceAxis } from "./slice.js";
 
 /**
@@ -217,116 +215,4 @@ export function searchSorted(
     s.shape.length === 1 && v.shape.length !== 1 ? broadcastTo(s, [...leading, s.shape[0]!]) : s;
   const lined = v.shape.length === 0 ? reshape(v, [1]) : v;
   return reshape(bindOne(searchPrimitive, [rows, lined], { right: side === "right" }), v.shape);
-}
-
-/**
- * Options of {@link quantile} and {@link median}.
- * @category Sorting
- */
-export interface QuantileOptions {
-  /** The axis to reduce; default the whole array in one. */
-  readonly axis?: number;
-  /** What to do between two elements: `linear` (the default), `lower`, `higher`, `nearest` or `midpoint`. */
-  readonly interpolation?: "linear" | "lower" | "higher" | "nearest" | "midpoint";
-}
-
-/**
- * The value below which the fraction `q` of the elements along an axis lies; NaN where an element is NaN.
- *
- * With the elements sorted the quantile sits at position $q(n - 1)$, between two of them in general.
- *
- * @param x - any shape
- * @param q - fraction in $[0, 1]$
- * @param options - see {@link QuantileOptions}
- * @returns float array without the axis
- * @throws {@link DomainError} when `q` is outside $[0, 1]$
- * @throws {@link ShapeError} when the axis is empty
- * @example
- * ```ts
- * import { item, quantile } from "@provably/core-tensor";
- *
- * item(quantile([1, 2, 3, 4], 0.5)); // => 2.5
- * ```
- * @see Hyndman, Fan (1996), "Sample quantiles in statistical packages", definition 7
- * @category Sorting
- */
-export function quantile(x: ArrayInput, q: number, options: QuantileOptions = NONE): NdArray {
-  const { axis, interpolation = "linear" } = checkOptions("quantile", options, QUANTILE);
-  if (!(typeof q === "number" && q >= 0 && q <= 1))
-    throw new DomainError(`quantile: q must be in [0, 1], got ${show(q)}`);
-  return quantileAlong("quantile", x, q, axis, interpolation);
-}
-
-type Interpolation = NonNullable<QuantileOptions["interpolation"]>;
-
-const QUANTILE: Schema<QuantileOptions> = {
-  axis: anything,
-  interpolation: oneOf("linear", "lower", "higher", "nearest", "midpoint"),
-};
-
-function quantileAlong(
-  fn: string,
-  x: ArrayInput,
-  q: number,
-  along: number | undefined,
-  interpolation: Interpolation,
-): NdArray {
-  const input = toArray(fn, x);
-  const a = convert(input, floatDType(input.dtype));
-  const flat = along === undefined ? reshape(a, [a.size]) : a;
-  const axis = normalizeAxis(fn, along ?? 0, flat.shape.length);
-  const n = flat.shape[axis]!;
-  if (n === 0) throw new ShapeError(`${fn}: axis ${axis} is empty (shape ${formatShape(a.shape)})`);
-  const sorted = sort(flat, { axis });
-  const position = q * (n - 1);
-  const low = Math.floor(position);
-  const fraction = between(position - low, low, interpolation);
-  const part = (i: number): NdArray => squeeze(sliceAxis(sorted, axis, i, i + 1), axis);
-  // NaN sorts last, so the last element tells whether there is one
-  const last = part(n - 1);
-  const value =
-    fraction === 0
-      ? part(low)
-      : fraction === 1
-        ? part(low + 1)
-        : add(mul(1 - fraction, part(low)), mul(fraction, part(low + 1)));
-  return where(isNan(last), last, value);
-}
-
-function between(fraction: number, low: number, rule: Interpolation): number {
-  if (fraction === 0) return 0;
-  switch (rule) {
-    case "linear":
-      return fraction;
-    case "lower":
-      return 0;
-    case "higher":
-      return 1;
-    case "midpoint":
-      return 0.5;
-    case "nearest":
-      return fraction < 0.5 || (fraction === 0.5 && low % 2 === 0) ? 0 : 1;
-  }
-}
-
-const MEDIAN: Schema<{ readonly axis?: number }> = { axis: anything };
-
-/**
- * The middle value along an axis; the mean of the two middle ones for an even count.
- *
- * @param x - any shape
- * @param options - `axis`: the axis to reduce; default the whole array in one
- * @returns float array without the axis
- * @throws {@link ShapeError} when the axis is empty
- * @example
- * ```ts
- * import { item, median } from "@provably/core-tensor";
- *
- * item(median([3, 1, 2])); // => 2
- * ```
- * @category Sorting
- */
-export function median(x: ArrayInput, options: { readonly axis?: number } = {}): NdArray {
-  const { axis } = checkOptions("median", options, MEDIAN);
-  return quantileAlong("median", x, 0.5, axis, "linear");
 }

@@ -15,7 +15,7 @@ golden(
     quantile: ([x], { q, axis, interpolation }) =>
       p.quantile(x!, q as number, {
         axis: axis as number,
-        interpolation: interpolation as "linear",
+        method: interpolation as "linear",
       }),
   },
   { forward: 1e-12 },
