@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import {
   bootstrapHierarchy,
   conceptObservations,
+  discoverGroups,
   discoverHierarchy,
   fitHierarchy,
   learnConcepts,
@@ -21,6 +22,7 @@ import {
 } from "@provably/causal-latent/matte";
 import { matmul, mul, relu } from "@provably/core-tensor";
 import { adam } from "@provably/core-tensor/optim";
+import { tableFromRows } from "@provably/core-tensor/table";
 import { foldIn, key, normal, randint, uniform } from "@provably/core-tensor/random";
 import {
   bradleyTerryOracle,
@@ -188,11 +190,21 @@ const text = lazily(() => ({
 const forText = () =>
   matteConfig({ kind: "text", vocabularySize: 100 }, { numDomains: 4, weights: { adversary: 1 } });
 
+/** Forty questions to two thousand people. */
+function answers() {
+  const z = f64([2000, 48], "answers");
+  const names = Array.from({ length: 40 }, (_, j) => `q${j}`);
+  const answer = (r, j) => Math.round(z.get(r, 40 + (j % 8)) + z.get(r, j));
+  const row = (r) => Object.fromEntries(names.map((name, j) => [name, answer(r, j)]));
+  return tableFromRows(Array.from({ length: 2000 }, (_, r) => row(r)));
+}
+
 export const runs = {
   // causal-latent
   discoverHierarchy: (signal) => discoverHierarchy(rows(), { signal }),
   bootstrapHierarchy: (signal) =>
-    bootstrapHierarchy(rows(), key(13), { replicates: 5, refine: false, signal }),
+    bootstrapHierarchy(rows(), key(13), { numReplicates: 5, refine: false, signal }),
+  discoverGroups: (signal) => discoverGroups(answers(), { signal }),
   fitHierarchy: (signal) => fitHierarchy(graph, rows(), key(14), { maxIterations: 100, signal }),
   learnConcepts: (signal) =>
     learnConcepts(concepts().x, key(15), { blocks: concepts().blocks.slice(0, 3), signal }),

@@ -4,12 +4,15 @@ import {
   chiSquareTail,
   collapseStates,
   conceptGraph,
+  discoverGroups,
   discoverHierarchy,
   fitHierarchy,
+  itemCorrelations,
   rankTest,
   recodeLabels,
 } from "@provably/causal-latent/hierarchy";
 import { key } from "@provably/core-tensor/random";
+import { tableFromRows } from "@provably/core-tensor/table";
 
 /** Every pattern of five indicators of one latent, as often as noise of one in eight has it in 2 · 8⁵ / 64 rows. */
 const rows = Array.from({ length: 32 }, (_, pattern) => {
@@ -23,6 +26,18 @@ const oneLatent = ({ graph }) =>
   graph.latents.length === 1 && graph.observed.every((x) => graph.parents[x].length === 1);
 const near = (value, truth) => Math.abs(value - truth) < 1e-9;
 const search = (input, options) => () => discoverHierarchy(input, { refine: false, ...options });
+
+/** Two questions of 64 people, half of whom answer the second like the first, and a third that nothing depends on. */
+const asked = (write = (x) => x) =>
+  tableFromRows(
+    Array.from({ length: 64 }, (_, i) => ({
+      a: write(i % 2),
+      b: write(i % 4 < 2 ? i % 2 : (i >> 3) % 2),
+      c: write((i >> 4) % 2),
+    })),
+  );
+const related = ({ matrix }) =>
+  Math.abs(matrix.get(0, 1) - Math.SQRT1_2) < 1e-3 && Math.abs(matrix.get(0, 2)) < 1e-6;
 
 export default [
   { kind: "storage form", given: "rows alone, without { data }", give: () => discoverHierarchy(rows), outcome: "refused", says: "{ data, names?, states? }" },
@@ -48,4 +63,9 @@ export default [
   { kind: "option", given: "a level of 5 for 5 %", give: () => rankTest([[5, 1], [1, 5]], { significance: 5 }), outcome: "refused", says: "(0, 1)" },
   { kind: "argument", given: "a model without tables", give: () => certifyFit({ graph: conceptGraph({ X: [] }, { observed: ["X"] }) }, { data: [[0], [1]] }), outcome: "refused", says: "certifyFit" },
   { kind: "argument", given: "a negative chi-square", give: () => chiSquareTail(-1, 2), outcome: "refused", says: "chiSquareTail: x" },
+  { kind: "code", given: "a survey's answers in words", give: () => itemCorrelations(asked((x) => ["No", "Yes"][x])), right: related, outcome: "right" },
+  { kind: "code", given: "a survey's answers counted from 1, 99 for none", give: () => itemCorrelations(tableFromRows([...Array.from({ length: 64 }, (_, i) => ({ a: 1 + (i % 2), b: 1 + (i % 4 < 2 ? i % 2 : (i >> 3) % 2), c: 1 + ((i >> 4) % 2) })), { a: 99, b: 1, c: 1 }])), right: ({ notes }) => notes.join().includes("99 was taken"), outcome: "right" },
+  { kind: "code", given: "a survey of ids and constants", give: () => discoverGroups(tableFromRows(Array.from({ length: 30 }, (_, i) => ({ id: i, wave: 1 })))), outcome: "refused", says: "id: every row has a whole number of its own" },
+  { kind: "storage form", given: "rows instead of a table", give: () => discoverGroups([{ a: 1 }]), outcome: "refused", says: "table" },
+  { kind: "option", given: "factors for numGroups", give: () => discoverGroups(asked(), { numFactors: 2 }), outcome: "refused", says: 'unknown option "numFactors"' },
 ]; // prettier-ignore

@@ -77,13 +77,42 @@ export {
   type BootstrapResult,
 } from "./search/bootstrap.js";
 
+// surveys
+export {
+  discoverGroups,
+  type GroupItem,
+  type GroupsResult,
+  type ItemGroup,
+} from "./survey/discover-groups.js";
+export type { GroupOptions, ItemOptions } from "./survey/options.js";
+export type { SetAside } from "./survey/items.js";
+export type { FitOfGroups } from "./survey/fit-of-groups.js";
+export { itemCorrelations } from "./survey/survey.js";
+export {
+  factorAnalysis,
+  type FactorAnalysis,
+  type FactorOptions,
+} from "./survey/factor-analysis.js";
+export { scoreGroups } from "./survey/score.js";
+export { describeGroups, toLavaan } from "./survey/words.js";
+export { certifyGroups, type CertifyGroupsOptions } from "./survey/certificate.js";
+
 // certificates
 export { certifyFit, type CertifyFitOptions } from "./model/certificate.js";
 export { certifyHierarchy, type CertifyOptions } from "./search/certificate.js";
 
 // pictures and exchange
 export { hierarchyPicture, type PictureOptions } from "./graph/picture.js";
-export { fromAdjacency, toAdjacency, toDagitty, toDot, toMermaid } from "./graph/exchange.js";
+export {
+  fromAdjacency,
+  toAdjacency,
+  toDagitty,
+  toDot,
+  toGraphml,
+  toJsonGraph,
+  toMermaid,
+} from "./graph/exchange.js";
+export { toBif } from "./model/bif.js";
 
 // metrics
 export {

@@ -193,3 +193,64 @@ export function fromAdjacency(
     }
   return conceptGraph(parents, options);
 }
+
+/**
+ * A graph in GraphML, as yEd, Gephi, networkx and igraph read it; nodes carry `latent` and `states`.
+ *
+ * @param graph - the graph
+ * @returns XML text
+ * @example
+ * ```ts
+ * import { conceptGraph, toGraphml } from "@provably/causal-latent/hierarchy";
+ *
+ * toGraphml(conceptGraph({ L: [], X: ["L"] })).includes('<edge source="L" target="X"/>'); // => true
+ * ```
+ * @category Export
+ */
+export function toGraphml(graph: ConceptGraph): string {
+  const { latents, order, states } = checkGraph("toGraphml", graph);
+  const escaped = (text: string): string =>
+    text.replace(/[<>&"']/g, (c) => `&#${c.charCodeAt(0)};`).replace(/[\u0000-\u001f]/g, " "); // eslint-disable-line no-control-regex
+  return [
+    '<?xml version="1.0" encoding="UTF-8"?>',
+    '<graphml xmlns="http://graphml.graphdrawing.org/xmlns">',
+    '  <key id="latent" for="node" attr.name="latent" attr.type="boolean"/>',
+    '  <key id="states" for="node" attr.name="states" attr.type="int"/>',
+    '  <graph edgedefault="directed">',
+    ...order.map(
+      (name) =>
+        `    <node id="${escaped(name)}"><data key="latent">${latents.includes(name)}</data><data key="states">${states[name]!}</data></node>`,
+    ),
+    ...edgesOf(graph).map(
+      ([from, to]) => `    <edge source="${escaped(from)}" target="${escaped(to)}"/>`,
+    ),
+    "  </graph>",
+    "</graphml>",
+    "",
+  ].join("\n");
+}
+
+/**
+ * A graph in the JSON Graph Format (version 2), as text.
+ *
+ * @param graph - the graph
+ * @returns JSON text
+ * @example
+ * ```ts
+ * import { conceptGraph, toJsonGraph } from "@provably/causal-latent/hierarchy";
+ *
+ * JSON.parse(toJsonGraph(conceptGraph({ L: [], X: ["L"] }))).graph.edges; // => [{ source: "L", target: "X" }]
+ * ```
+ * @category Export
+ */
+export function toJsonGraph(graph: ConceptGraph): string {
+  const { latents, order, states } = checkGraph("toJsonGraph", graph);
+  const nodes = Object.fromEntries(
+    order.map((name) => [
+      name,
+      { label: name, metadata: { latent: latents.includes(name), states: states[name]! } },
+    ]),
+  );
+  const edges = edgesOf(graph).map(([source, target]) => ({ source, target }));
+  return JSON.stringify({ graph: { directed: true, nodes, edges } });
+}

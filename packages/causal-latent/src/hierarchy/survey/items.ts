@@ -1,0 +1,305 @@
+/** From the columns of a table to items: what is an answer, in which order, what is missing, and what is no item at all. */
+import { DomainError } from "@provably/core-tensor";
+import { show } from "@provably/core-tensor/internal";
+import type { CategoryColumn, Column, NumberColumn, Table } from "@provably/core-tensor/table";
+import { InvalidDataError } from "../errors.js";
+import { knownOrder, leadingNumbers } from "./scales.js";
+
+/** A column that takes part. */
+export interface Item {
+  readonly name: string;
+  readonly kind: "ordered" | "continuous";
+  /** Of every row its state 0, 1, …, or its number; missing is −1 for ordered items and NaN for continuous ones. */
+  readonly values: Float64Array;
+  /** Number of states; 0 for continuous items. */
+  readonly numStates: number;
+  /** What the states were called. */
+  readonly labels: readonly string[];
+  readonly numMissing: number;
+}
+
+/**
+ * A column that was set aside, and why.
+ * @category Surveys
+ */
+export interface SetAside {
+  readonly name: string;
+  readonly reason: string;
+}
+
+/** What decides how columns are read. */
+export interface ItemSettings {
+  readonly items: readonly string[] | undefined;
+  readonly missing: readonly number[] | undefined;
+  readonly orders: Readonly<Record<string, readonly string[]>>;
+  readonly maxStates: number;
+  readonly without: readonly string[];
+}
+
+export interface Reading {
+  readonly items: readonly Item[];
+  readonly setAside: readonly SetAside[];
+  readonly notes: readonly string[];
+}
+
+/** Numbers that stand for "no answer" where they lie far from the other answers. */
+const CODES = [-1, -2, -7, -8, -9, -77, -88, -98, -99, -999, -9999, 7, 8, 9, 66, 77, 88, 96, 97, 98, 99, 777, 888, 997, 998, 999, 9999]; // prettier-ignore
+
+/** Answers that fewer people gave are put together with their neighbours. */
+const FEWEST = 5;
+
+type Outcome = { readonly item: Item } | { readonly reason: string };
+
+/** All items of a table, and what was set aside; a column that was asked for by name and cannot be an item is an error. */
+export function readItems(fn: string, table: Table, settings: ItemSettings): Reading {
+  const notes: string[] = [];
+  const setAside: SetAside[] = [];
+  const items: Item[] = [];
+  const chosen = settings.items ?? table.columns.map(({ name }) => name);
+  for (const name of chosen) {
+    if (settings.without.includes(name)) continue;
+    const column = table.columns.find((c) => c.name === name)!;
+    const outcome = itemOf(column, table.numRows, settings, notes);
+    if ("item" in outcome) items.push(outcome.item);
+    else if (settings.items !== undefined)
+      throw new InvalidDataError(`${fn}: item ${show(name)} cannot be used: ${outcome.reason}`);
+    else setAside.push({ name, reason: outcome.reason });
+  }
+  const kept = withoutDummies(items, setAside);
+  return { items: kept, setAside, notes };
+}
+
+function itemOf(column: Column, n: number, settings: ItemSettings, notes: string[]): Outcome {
+  const { name } = column;
+  const known = n - column.missing.reduce((sum, m) => sum + m, 0);
+  if (known === 0) return { reason: "no row has a value" };
+  const order = Object.hasOwn(settings.orders, name) ? settings.orders[name] : undefined;
+  if (column.kind === "number") return fromNumbers(column, settings, notes);
+  const numbers = order === undefined && !column.ordered ? places(column) : undefined;
+  const all = (order ?? (column.ordered ? column.labels : undefined))?.map(String);
+  if (all === undefined && numbers === undefined) {
+    const used = new Set(column.codes).size - (known < n ? 1 : 0);
+    if (used === 1) return { reason: `every value is ${show(labelIn(column))}` };
+    if (used > settings.maxStates)
+      return {
+        reason:
+          used === known
+            ? "every row has a text of its own, as ids have"
+            : `${used} different texts, as free answers have`,
+      };
+    if (used > 2)
+      return {
+        reason: `no order of its answers is known (${listed(column.labels)}); give it in orders`,
+      };
+    notes.push(`${name}: of two answers, ${show(column.labels[0])} is taken for the lower one`);
+    return ordered(name, Float64Array.from(column.codes), column.labels, settings, notes);
+  }
+  if (numbers !== undefined) {
+    const values = Float64Array.from(column.codes, (code) => (code < 0 ? NaN : numbers[code]!));
+    const label = new Map(column.labels.map((text, i) => [numbers[i]!, text]));
+    return fromNumbers({ name, values }, settings, notes, (x) => label.get(x) ?? String(x));
+  }
+  const place = new Map(all!.map((label, i) => [label, i]));
+  const strange = column.labels.filter((label, i) => !place.has(label) && column.codes.includes(i));
+  if (strange.length > 0)
+    throw new DomainError(
+      `discoverGroups: orders.${name} must have every answer, it lacks ${show(strange[0])}`,
+    );
+  const states = column.codes.map((code) => (code < 0 ? -1 : place.get(column.labels[code]!)!));
+  return ordered(name, Float64Array.from(states), all!, settings, notes);
+}
+
+const labelIn = ({ codes, labels }: CategoryColumn): string => labels[codes.find((c) => c >= 0)!]!;
+
+/** What numbers the labels of a column stand for, by a scale everybody knows or the numbers they begin with. */
+function places(column: CategoryColumn): readonly number[] | undefined {
+  const inUse = column.labels.filter((_, i) => column.codes.includes(i));
+  if (inUse.length < 2) return undefined;
+  const order = knownOrder(inUse) ?? leadingNumbers(inUse);
+  if (order === undefined) return undefined;
+  return column.labels.map((label) => order[inUse.indexOf(label)] ?? NaN);
+}
+
+function fromNumbers(
+  { name, values: given }: Pick<NumberColumn, "name" | "values">,
+  settings: ItemSettings,
+  notes: string[],
+  label: (x: number) => string = String,
+): Outcome {
+  const { values, dropped } = withoutCodes(given, settings);
+  if (dropped.length > 0)
+    notes.push(`${name}: ${dropped.join(", ")} ${dropped.length === 1 ? "was" : "were"} taken for "no answer"`); // prettier-ignore
+  const known = values.filter((x) => !Number.isNaN(x));
+  const infinite = known.find((x) => !Number.isFinite(x));
+  if (infinite !== undefined) return { reason: `it has the value ${infinite}` };
+  if (known.length === 0) return { reason: "no row has a value" };
+  const used = [...new Set(known)].sort((a, b) => a - b);
+  if (used.length === 1) return { reason: `every value is ${used[0]}` };
+  const whole = used.every(Number.isInteger);
+  if (whole && used.length === known.length && known.length > 20)
+    return { reason: "every row has a whole number of its own, as ids have" };
+  if (used.length > settings.maxStates)
+    return {
+      item: {
+        name,
+        kind: "continuous",
+        values,
+        numStates: 0,
+        labels: [],
+        numMissing: values.length - known.length,
+      },
+    };
+  const place = new Map(used.map((x, s) => [x, s]));
+  const states = values.map((x) => (Number.isNaN(x) ? -1 : place.get(x)!));
+  return ordered(name, states, used.map(label), settings, notes);
+}
+
+/** Without the codes of missing answers: those given, else those that lie apart from all other whole numbers. */
+function withoutCodes(
+  given: Float64Array,
+  { missing, maxStates }: ItemSettings,
+): { values: Float64Array; dropped: number[] } {
+  const used = [...new Set(given)].filter((x) => !Number.isNaN(x)).sort((a, b) => a - b);
+  let dropped: number[];
+  if (missing !== undefined) dropped = used.filter((x) => missing.includes(x));
+  else
+    dropped = used.every(Number.isInteger) && used.length <= maxStates + 4 ? strayCodes(used) : [];
+  if (dropped.length === 0) return { values: given, dropped };
+  return { values: given.map((x) => (dropped.includes(x) ? NaN : x)), dropped };
+}
+
+/** Codes that lie farther from the answers than these lie from each other: 99 or 9 beside 1 to 5, −9 beside 0 to 3; none where fewer than two answers are left. */
+function strayCodes(used: readonly number[]): number[] {
+  const answers = used.filter((x) => !CODES.includes(x));
+  if (answers.length < 2) return [];
+  const widest = Math.max(1, ...answers.slice(1).map((x, i) => x - answers[i]!));
+  let codes = used.filter((x) => CODES.includes(x));
+  for (;;) {
+    const near = codes.find((x) => answers.some((y) => Math.abs(x - y) <= widest));
+    if (near === undefined) break;
+    answers.push(near);
+    codes = codes.filter((x) => x !== near);
+  }
+  const high = Math.max(...answers);
+  // 6 and 8 may be an answer that nobody chose in between
+  return codes.filter((x) => x < 0 || x > 9 || x - high > 2);
+}
+
+/** An ordered item; answers that hardly anybody gave are put together with their neighbours, in order. */
+function ordered(
+  name: string,
+  given: Float64Array,
+  labels: readonly string[],
+  { maxStates }: ItemSettings,
+  notes: string[],
+): Outcome {
+  const counts = labels.map(() => 0);
+  let known = 0;
+  for (const x of given)
+    if (x >= 0) {
+      counts[x]!++;
+      known++;
+    }
+  const used = counts.filter((c) => c > 0).length;
+  if (used === 0) return { reason: "no row has a value" };
+  if (used === 1) return { reason: `every value is ${show(labels[counts.findIndex((c) => c > 0)])}` }; // prettier-ignore
+  if (used > maxStates) return { reason: `${used} ordered answers; at most ${maxStates} are taken, see maxStates` }; // prettier-ignore
+  const groups: { members: number[]; count: number }[] = [];
+  counts.forEach((count, s) => {
+    if (count > 0) groups.push({ members: [s], count });
+  });
+  for (;;) {
+    const least = groups.reduce((a, g, i) => (g.count < groups[a]!.count ? i : a), 0);
+    if (groups.length === 2 || groups[least]!.count >= FEWEST) break;
+    const left = groups[least - 1]?.count ?? Infinity;
+    const right = groups[least + 1]?.count ?? Infinity;
+    const at = left <= right ? least - 1 : least;
+    const [a, b] = [groups[at]!, groups[at + 1]!];
+    groups.splice(at, 2, { members: [...a.members, ...b.members], count: a.count + b.count });
+  }
+  const texts = groups.map(({ members }) => members.map((s) => labels[s]!).join(" or "));
+  groups.forEach(({ members, count }, i) => {
+    if (members.length > 1)
+      notes.push(`${name}: ${texts[i]!} are one state, fewer than ${FEWEST} gave one of them (${count} rows together)`); // prettier-ignore
+  });
+  const least = Math.min(...groups.map(({ count }) => count));
+  if (least < FEWEST) return { reason: `one answer is given by ${least} of ${known} rows only` };
+  const state = new Map(groups.flatMap(({ members }, i) => members.map((s) => [s, i] as const)));
+  return {
+    item: {
+      name,
+      kind: "ordered",
+      values: given.map((x) => (x >= 0 ? state.get(x)! : -1)),
+      numStates: groups.length,
+      labels: texts,
+      numMissing: given.length - known,
+    },
+  };
+}
+
+/** Without columns that repeat another, and without yes-or-no columns of which every row has exactly one: the answers of one item, written as columns. */
+function withoutDummies(items: readonly Item[], setAside: SetAside[]): readonly Item[] {
+  const out = new Set<Item>();
+  items.forEach((item, i) => {
+    const twin = items.slice(0, i).find((other) => !out.has(other) && isRepeat(item, other));
+    if (twin === undefined) return;
+    out.add(item);
+    setAside.push({ name: item.name, reason: `it repeats ${twin.name}` });
+  });
+  const binary = items.filter((item) => item.numStates === 2 && !out.has(item));
+  for (const first of binary) {
+    if (out.has(first)) continue;
+    const set = exclusiveWith(first, binary.filter((item) => !out.has(item))); // prettier-ignore
+    if (set.length < 3 || !coversAll(set)) continue;
+    const names = set.map(({ name }) => name);
+    for (const item of set) {
+      out.add(item);
+      setAside.push({
+        name: item.name,
+        reason: `${names.join(", ")} are the answers of one item, exactly one of them in every row; give it as one column`,
+      });
+    }
+  }
+  return items.filter((item) => !out.has(item));
+}
+
+function isRepeat(a: Item, b: Item): boolean {
+  if (a.kind !== b.kind || a.numStates !== b.numStates) return false;
+  const flipped = a.kind === "ordered" ? a.numStates - 1 : NaN;
+  let [same, opposite] = [true, a.numStates > 1];
+  for (let r = 0; r < a.values.length && (same || opposite); r++) {
+    const [x, y] = [a.values[r]!, b.values[r]!];
+    if (x !== y && !(Number.isNaN(x) && Number.isNaN(y))) same = false;
+    if (x < 0 ? y >= 0 : x !== flipped - y) opposite = false;
+  }
+  return same || opposite;
+}
+
+/** Columns that are never high together, the first among them. */
+function exclusiveWith(first: Item, candidates: readonly Item[]): Item[] {
+  const set = [first];
+  for (const item of candidates)
+    if (item !== first && set.every((other) => neverTogether(item, other))) set.push(item);
+  return set;
+}
+
+function neverTogether(a: Item, b: Item): boolean {
+  for (let r = 0; r < a.values.length; r++)
+    if (a.values[r] === 1 && b.values[r] === 1) return false;
+  return true;
+}
+
+function coversAll(set: readonly Item[]): boolean {
+  for (let r = 0; r < set[0]!.values.length; r++) {
+    let [sum, known] = [0, true];
+    for (const { values } of set) {
+      if (values[r]! < 0) known = false;
+      else sum += values[r]!;
+    }
+    if (known && sum !== 1) return false;
+  }
+  return true;
+}
+
+const listed = (labels: readonly string[]): string =>
+  labels.length <= 6 ? labels.map(show).join(", ") : `${labels.slice(0, 5).map(show).join(", ")}, …`; // prettier-ignore

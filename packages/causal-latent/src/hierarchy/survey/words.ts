@@ -1,0 +1,90 @@
+/** What was found, in words and for other programs. */
+import { DomainError } from "@provably/core-tensor";
+import { anyRecord, check } from "@provably/core-tensor/internal";
+import type { GroupsResult } from "./discover-groups.js";
+
+const list = (names: readonly string[]): string =>
+  names.length < 2 ? names.join("") : `${names.slice(0, -1).join(", ")} and ${names.at(-1)!}`;
+
+const count = (n: number, word: string): string => `${n} ${word}${n === 1 ? "" : "s"}`;
+
+/**
+ * One paragraph on the groups that were found: how many, which items, what is doubtful, what was set aside.
+ *
+ * @param result - groups, from {@link discoverGroups}
+ * @returns English text
+ * @example
+ * ```ts
+ * import { key, normal } from "@provably/core-tensor/random";
+ * import { tableFromRows } from "@provably/core-tensor/table";
+ * import { describeGroups, discoverGroups } from "@provably/causal-latent/hierarchy";
+ *
+ * const z = normal(key(0), [300, 5]);
+ * const rows = Array.from({ length: 300 }, (_, i) =>
+ *   Object.fromEntries([0, 1, 2, 3].map((j) => [`q${j}`, Math.round(z.get(i, 4) + z.get(i, j) + 3)])),
+ * );
+ * const found = discoverGroups(tableFromRows(rows), { numReplicates: 0 });
+ * describeGroups(found).startsWith("The answers of 300 people to 4 items fall into 1 group:"); // => true
+ * ```
+ * @category Surveys
+ */
+export function describeGroups(result: GroupsResult): string {
+  const { groups, alone, higher, setAside, items, numRows, parallelAnalysis, warnings, numGroupsShares, fit } = check("describeGroups", "result", result, anyRecord); // prettier-ignore
+  const people = `The answers of ${numRows} people to ${items.length} items`;
+  const sentences: string[] = [];
+  if (groups.length === 0) sentences.push(`${people} fall into no groups.`);
+  else {
+    const parts = groups.map(({ name, items: own }) => `${name} (${own.map((item) => (item.loading < 0 ? `${item.name}, reversed` : item.name)).join("; ")})`); // prettier-ignore
+    sentences.push(`${people} fall into ${count(groups.length, "group")}: ${list(parts)}.`);
+  }
+  for (const { name, groups: own } of higher) sentences.push(`${list(own.map((g) => g.name))} share a latent above them, ${name}.`); // prettier-ignore
+  const doubtful = groups.flatMap(({ items: own }) =>
+    own.filter(({ doubts }) => doubts.length > 0),
+  );
+  if (doubtful.length > 0) sentences.push(`Doubtful: ${doubtful.map(({ name, doubts }) => `${name} (${doubts.join("; ")})`).join(", ")}.`); // prettier-ignore
+  if (alone.length > 0) sentences.push(`${list(alone)} ${alone.length === 1 ? "belongs" : "belong"} to no group.`); // prettier-ignore
+  if (groups.length > 0) {
+    const share = numGroupsShares.find(({ numGroups }) => numGroups === groups.length)?.share;
+    const stable = share === undefined ? "" : `, and ${Math.round(100 * share)} % of resampled data sets have as many groups`; // prettier-ignore
+    sentences.push(`Parallel analysis counts ${count(parallelAnalysis, "factor")}${stable}.`);
+    if (Number.isFinite(fit.rmsea)) sentences.push(`With every item on its own group alone the misfit is RMSEA ${fit.rmsea.toFixed(3)}, CFI ${fit.cfi.toFixed(3)}, SRMR ${fit.srmr.toFixed(3)}.`); // prettier-ignore
+  }
+  if (setAside.length > 0) sentences.push(`Set aside: ${setAside.map(({ name, reason }) => `${name} (${reason})`).join(", ")}.`); // prettier-ignore
+  if (warnings.length > 0) sentences.push(`Mind: ${warnings.join("; ")}.`);
+  return sentences.join(" ");
+}
+
+/**
+ * The groups as a model of lavaan (R), cross-loadings and higher latents included, for `cfa()`.
+ *
+ * @param result - groups, from {@link discoverGroups}; names of letters, digits, dots and underscores
+ * @returns text of the model
+ * @throws `DomainError` for a name that lavaan could not read, or no groups
+ * @example
+ * ```ts
+ * import { key, normal } from "@provably/core-tensor/random";
+ * import { tableFromRows } from "@provably/core-tensor/table";
+ * import { discoverGroups, toLavaan } from "@provably/causal-latent/hierarchy";
+ *
+ * const z = normal(key(0), [300, 5]);
+ * const rows = Array.from({ length: 300 }, (_, i) =>
+ *   Object.fromEntries([0, 1, 2, 3].map((j) => [`q${j}`, Math.round(z.get(i, 4) + z.get(i, j) + 3)])),
+ * );
+ * toLavaan(discoverGroups(tableFromRows(rows), { numReplicates: 0 })).startsWith("G1 =~ q"); // => true
+ * ```
+ * @category Export
+ */
+export function toLavaan(result: GroupsResult): string {
+  const { groups, higher } = check("toLavaan", "result", result, anyRecord);
+  if (groups.length === 0) throw new DomainError("toLavaan: result must have groups, got none");
+  const all = groups.flatMap(({ items }) => items);
+  for (const { name } of all)
+    if (!/^[A-Za-z.][\w.]*$/.test(name))
+      throw new DomainError(`toLavaan: names must begin with a letter and have letters, digits, dots and underscores, got "${name}"`); // prettier-ignore
+  const lines = groups.map(({ name, items }) => {
+    const cross = all.filter((item) => item.crossLoading?.group === name);
+    return `${name} =~ ${[...items, ...cross].map((item) => item.name).join(" + ")}`;
+  });
+  const above = higher.map(({ name, groups: own }) => `${name} =~ ${own.map((g) => g.name).join(" + ")}`); // prettier-ignore
+  return [...lines, ...above, ""].join("\n");
+}
