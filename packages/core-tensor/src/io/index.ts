@@ -1,5 +1,5 @@
 /**
- * Arrays in files: `safetensors` and `npy`, from bytes and to bytes.
+ * Arrays in files: `safetensors`, `npy` and `npz`, from bytes and to bytes.
  *
  * @packageDocumentation
  */
@@ -14,4 +14,13 @@ export {
   type SafetensorsEntry,
   type SafetensorsTable,
 } from "./safetensors.js";
-export { decodeNpy, encodeNpy } from "./npy.js";
+export {
+  decodeNpy,
+  decodeNpyBigInt,
+  decodeNpyComplex,
+  encodeNpy,
+  encodeNpyBigInt,
+  type BigIntArray,
+  type NpyOptions,
+} from "./npy.js";
+export { decodeNpz, encodeNpz, type NpzOptions } from "./npz.js";
