@@ -3,7 +3,9 @@ import { isCoreTensorError } from "@provably/core-tensor";
 import { beforeAll, describe, expect, it } from "vitest";
 import { processorTime, slowness } from "../../../../scripts/testing/processor-time.js";
 import {
+  type ChatMessage,
   type LanguageModel,
+  applyChatTemplate,
   generate,
   loadModel,
   loadTokenizer,
@@ -12,7 +14,7 @@ import {
   prefill,
   filesFromUrl,
 } from "../../src/griffin/index.js";
-import { folder, modelFolder, textModel } from "./fixtures.js";
+import { folder, load as golden, modelFolder, textModel } from "./fixtures.js";
 
 const bytes = (path: string): Uint8Array => new Uint8Array(readFileSync(path));
 const RUNS = process.env["RUN_SLOW"] ? 100_000 : 1_000;
@@ -204,6 +206,46 @@ describe("mutated files give a typed error or a value", { timeout: 3_600_000 }, 
         RUNS / 2,
       );
       expect(errors).toBeGreaterThan(RUNS / 8);
+    }
+  });
+
+  it("tokenizers in GGUF files", async () => {
+    for (const [i, name] of ["bpe-a", "bpe-b", "spm-a", "spm-b"].entries()) {
+      const file = bytes(`${folder}/gguf/tokenizers/${name}.gguf`);
+      const { errors } = await attack(
+        async (next) => {
+          const files = filesFromMemory({ m: mutate(file, file.length, next) });
+          const tokenizer = await loadTokenizer(files, { gguf: "m" });
+          tokenizer.decode(tokenizer.encode("In the beginning, 你好 <|end|> 123\n"));
+        },
+        60 + i,
+        Math.ceil(RUNS / 8),
+      );
+      expect(errors).toBeGreaterThan(0);
+    }
+  });
+
+  it("chat templates", async () => {
+    const { cases } = golden<{ cases: { template: string; runs: { messages: ChatMessage[] }[] }[] }>("chat-templates"); // prettier-ignore
+    const seed = 70;
+    for (const [i, { template, runs }] of cases.entries()) {
+      const file = new TextEncoder().encode(template);
+      const { errors } = await attack(
+        (next) =>
+          Promise.resolve().then(() =>
+            applyChatTemplate(
+              {
+                chatTemplates: {
+                  default: new TextDecoder().decode(mutate(file, file.length, next)),
+                },
+              },
+              runs[next(runs.length)]!.messages,
+            ),
+          ),
+        seed + i,
+        Math.ceil(RUNS / 12),
+      );
+      expect(errors).toBeGreaterThan(0);
     }
   });
 

@@ -1,13 +1,11 @@
 /** Models in one GGUF file, versions 2 and 3: key-value pairs, a table of tensors, then their blocks. */
 import { type NdArray, FormatError, array, reshape, transpose } from "@provably/core-tensor";
-import { type ModelConfig, modelConfig } from "../model/config.js";
+import type { ModelConfig } from "../model/config.js";
 import type { ModelFiles } from "./source.js";
 import type { TensorStore } from "./tensors.js";
-import { type GgufTensor, type GgufValue, readGguf } from "./gguf-header.js";
-import { GGUF_TYPES } from "./gguf-blocks.js";
-
-/** What the angles of each pair of features are divided by. */
-const FACTORS = "rope_freqs.weight";
+import { FACTORS, ggufConfig } from "./gguf-config.js";
+import { type GgufHeader, type GgufTensor, type GgufValue, readGguf } from "./gguf-header.js";
+import { GGUF_TYPES, ggufTypeName } from "./gguf-blocks.js";
 
 /** Tensors of GGUF under the names that the Hugging Face layout gives them. */
 const OUTER: Readonly<Record<string, string>> = {
@@ -27,18 +25,26 @@ const LAYER: Readonly<Record<string, string>> = {
   ffn_down: "mlp.down_proj",
 };
 
+/** A tensor, and the file that it lies in. */
+interface Placed extends GgufTensor {
+  readonly file: string;
+}
+
 /** The choices of the model in a GGUF file, and its tensors under their Hugging Face names. */
 export async function openGguf(
   files: ModelFiles,
   name: string,
-): Promise<{ config: ModelConfig; tensors: TensorStore }> {
+): Promise<{ config: ModelConfig; tensors: TensorStore; stored: Record<string, number> }> {
   const header = await readGguf("loadModel", files, name);
-  const place = new Map<string, GgufTensor>();
+  refuseOthers(header.values);
+  const shards = await openShards(files, name, header);
+  const place = new Map<string, Placed>();
+  const read = async ({ file, type, range }: Placed): Promise<Float32Array> =>
+    GGUF_TYPES[type]!.read(await files.read(file, ...range));
   let factors: readonly number[] | undefined;
-  for (const tensor of header.tensors) {
+  for (const tensor of shards) {
     if (tensor.name === FACTORS) {
-      const bytes = await files.read(name, ...tensor.range);
-      factors = Array.from(GGUF_TYPES[tensor.type]!.read(bytes));
+      factors = Array.from(await read(tensor));
       continue;
     }
     const renamed = rename(tensor.name);
@@ -48,21 +54,80 @@ export async function openGguf(
       );
     place.set(renamed, tensor);
   }
-  const config = ggufConfig(header.values, header.tensors, factors);
+  const config = ggufConfig(header.values, shards, factors);
   return {
     config,
+    stored: bytesByType(shards),
     tensors: {
       names: [...place.keys()],
       async read(renamed) {
-        const { shape, type, range } = place.get(renamed)!;
-        const data = GGUF_TYPES[type]!.read(await files.read(name, ...range));
-        const stored = array(data, { shape, copy: false });
+        const tensor = place.get(renamed)!;
+        const stored = array(await read(tensor), { shape: tensor.shape, copy: false });
         return header.values.get("general.architecture") === "llama"
           ? unpermute(renamed, stored, config)
           : stored;
       },
     },
   };
+}
+
+/** Refuses files of GGUF that hold something else than the weights of a model. */
+function refuseOthers(values: ReadonlyMap<string, GgufValue>): void {
+  const refuse = (key: string, why: string): never => {
+    throw new FormatError(
+      `loadModel: GGUF key "${key}" (${JSON.stringify(values.get(key))}) ${why}`,
+    );
+  };
+  const type = values.get("general.type");
+  if (type !== undefined && type !== "model") refuse("general.type", 'is not "model"');
+  const version = values.get("general.quantization_version");
+  if (version !== undefined && version !== 2)
+    refuse("general.quantization_version", "is not 2, of which the blocks are");
+}
+
+/** Bytes of all tensors by the name of their type. */
+function bytesByType(tensors: readonly GgufTensor[]): Record<string, number> {
+  const bytes: Record<string, number> = {};
+  for (const { type, range } of tensors) {
+    const name = ggufTypeName(type);
+    bytes[name] = (bytes[name] ?? 0) + range[1] - range[0];
+  }
+  return bytes;
+}
+
+/** The tensors of a model in one file, or in several whose names count: `name-00001-of-00003.gguf`. */
+async function openShards(files: ModelFiles, name: string, first: GgufHeader): Promise<Placed[]> {
+  const number = (header: GgufHeader, key: string): number | undefined => {
+    const value = header.values.get(key);
+    if (value !== undefined && !Number.isInteger(value))
+      throw new FormatError(`loadModel: GGUF key "${key}" of ${name} must be an integer`);
+    return value as number | undefined;
+  };
+  const within = (header: GgufHeader, file: string): Placed[] =>
+    header.tensors.map((tensor) => ({ ...tensor, file }));
+  const count = number(first, "split.count") ?? 0;
+  if (count <= 1) return within(first, name);
+  const [, stem, part, total] = /^(.*)-(\d{5})-of-(\d{5})\.gguf$/.exec(name) ?? [];
+  if (stem === undefined || Number(total) !== count || Number(part) !== 1)
+    throw new FormatError(
+      `loadModel: ${name} is one of ${count} files; give the first, whose name must end in -00001-of-${String(count).padStart(5, "0")}.gguf`,
+    );
+  const all = within(first, name);
+  for (let i = 0; i < count; i++) {
+    const file = `${stem}-${String(i + 1).padStart(5, "0")}-of-${total!}.gguf`;
+    const header = i === 0 ? first : await readGguf("loadModel", files, file);
+    if (number(header, "split.no") !== i || number(header, "split.count") !== count)
+      throw new FormatError(
+        `loadModel: ${file} says that it is file ${String(header.values.get("split.no"))} (from 0) of ${String(header.values.get("split.count"))}`,
+      );
+    if (i > 0) all.push(...within(header, file));
+  }
+  const promised = number(first, "split.tensors.count") ?? all.length;
+  if (promised !== all.length)
+    throw new FormatError(
+      `loadModel: the ${count} files have ${all.length} tensors, split.tensors.count says ${promised}`,
+    );
+  return all;
 }
 
 function rename(name: string): string | undefined {
@@ -84,140 +149,4 @@ function unpermute(name: string, stored: NdArray, config: ModelConfig): NdArray 
   const rest = stored.shape.slice(1);
   const pairs = reshape(stored, [heads, stored.shape[0]! / heads / 2, 2, ...rest]);
   return reshape(transpose(pairs, [0, 2, 1, ...rest.map((_, i) => i + 3)]), stored.shape);
-}
-
-/** Keys below the architecture's name that change no logit. */
-const HARMLESS = new Set([
-  "vocab_size",
-  "rope.scaling.finetuned",
-  "pooling_type",
-  "logit_scale_type",
-]);
-
-/** Keys of other parts of the file, which the model does not depend on. */
-const OTHERS = /^(general|tokenizer|quantize|imatrix|mradermacher)\./;
-
-/** The key-value pairs as a config of the Hugging Face layout. */
-function ggufConfig(
-  values: ReadonlyMap<string, GgufValue>,
-  tensors: readonly GgufTensor[],
-  factors: readonly number[] | undefined,
-): ModelConfig {
-  const architecture = values.get("general.architecture");
-  if (architecture !== "llama" && architecture !== "qwen2" && architecture !== "gemma")
-    throw new FormatError(
-      `loadModel: GGUF architecture ${JSON.stringify(architecture) ?? "(none)"} is not one of llama, qwen2, gemma`,
-    );
-  const read = new Set<string>();
-  const get = (key: string): GgufValue => {
-    read.add(key);
-    return values.get(`${architecture}.${key}`);
-  };
-  const refuse = (key: string, why: string): never => {
-    throw new FormatError(
-      `loadModel: GGUF key "${key}" (${JSON.stringify(values.get(key))?.slice(0, 60)}) ${why}`,
-    );
-  };
-  /** The key must be absent or one of these. */
-  const only = (key: string, ...allowed: readonly GgufValue[]): void => {
-    const value = get(key);
-    if (value !== undefined && !allowed.includes(value))
-      refuse(`${architecture}.${key}`, `is not supported, only ${allowed.map(String).join(", ")}`);
-  };
-  const has = (name: string): boolean => tensors.some((tensor) => tensor.name === name);
-  if (typeof values.get("split.count") === "number" && values.get("split.count") !== 1)
-    refuse("split.count", "says that the model lies in several files");
-  const embedding = tensors.find((tensor) => tensor.name === "token_embd.weight");
-  const heads = get("attention.head_count");
-  const keyLength = get("attention.key_length");
-  const headDim = keyLength ?? Number(get("embedding_length")) / Number(heads);
-  only("attention.value_length", headDim);
-  only("rope.dimension_count", headDim);
-  only("expert_count", 0);
-  only("expert_used_count", 0);
-  only("attention.causal", true);
-  only("attention.sliding_window", 0);
-  only("use_parallel_residual", false);
-  const config = modelConfig({
-    model_type: architecture,
-    vocab_size: embedding?.shape[0],
-    hidden_size: get("embedding_length"),
-    intermediate_size: get("feed_forward_length"),
-    num_hidden_layers: get("block_count"),
-    num_attention_heads: heads,
-    num_key_value_heads: get("attention.head_count_kv") ?? heads,
-    ...(keyLength !== undefined && { head_dim: keyLength }),
-    rms_norm_eps: get("attention.layer_norm_rms_epsilon"),
-    max_position_embeddings: get("context_length"),
-    tie_word_embeddings: !has("output.weight"),
-    bos_token_id: values.get("tokenizer.ggml.bos_token_id"),
-    eos_token_id: values.get("tokenizer.ggml.eos_token_id"),
-    rope_parameters: ropeOf(get, factors, Number(headDim)),
-  });
-  for (const key of values.keys()) {
-    const inner = key.startsWith(`${architecture}.`) ? key.slice(architecture.length + 1) : "";
-    if (
-      !read.has(inner) &&
-      !HARMLESS.has(inner) &&
-      !OTHERS.test(key) &&
-      key !== "split.count" &&
-      key !== "split.no" &&
-      key !== "split.tensors.count"
-    )
-      // prettier-ignore
-      refuse(key, `is not understood for architecture ${architecture}`);
-  }
-  return {
-    ...config,
-    // norms of gemma are stored with their 1 already added
-    norm: { ...config.norm, unitOffset: false },
-    // the file has the biases that the model has
-    biases: {
-      qkv: has("blk.0.attn_q.bias"),
-      output: has("blk.0.attn_output.bias"),
-      feedForward: has("blk.0.ffn_up.bias"),
-    },
-  };
-}
-
-/** Rotary positions in the words of a config. */
-function ropeOf(
-  get: (key: string) => GgufValue,
-  factors: readonly number[] | undefined,
-  headDim: number,
-): Record<string, unknown> {
-  const stored = get("rope.scaling.type");
-  const old = get("rope.scale_linear");
-  const [factor, original] = [get("rope.scaling.factor"), get("rope.scaling.original_context_length")]; // prettier-ignore
-  const theta = { rope_theta: get("rope.freq_base") ?? 10000 };
-  const type = stored === undefined || stored === "none" ? "default" : stored;
-  if (factors !== undefined) {
-    // a table of its own takes the place of a scaling
-    if (type !== "default" || (old ?? 1) !== 1)
-      throw new FormatError(
-        `loadModel: GGUF rope scaling ${JSON.stringify(type)} beside ${FACTORS} is not understood`,
-      );
-    if (factors.length !== headDim / 2)
-      throw new FormatError(
-        `loadModel: ${FACTORS} must hold ${headDim / 2} numbers, got ${factors.length}`,
-      );
-    return { ...theta, rope_type: "longrope", short_factor: factors, long_factor: factors, attention_factor: 1 }; // prettier-ignore
-  }
-  if (type === "default" && old !== undefined && old !== 1)
-    return { ...theta, rope_type: "linear", factor: old };
-  if (type === "default") {
-    if ((factor ?? 1) !== 1 && factor !== 0)
-      throw new FormatError("loadModel: GGUF rope.scaling.factor without rope.scaling.type");
-    return { ...theta, rope_type: type };
-  }
-  if (type !== "linear" && type !== "yarn")
-    throw new FormatError(
-      `loadModel: GGUF rope scaling ${JSON.stringify(type)} is not one of none, linear, yarn`,
-    );
-  return {
-    ...theta,
-    rope_type: type,
-    factor,
-    ...(original !== undefined && { original_max_position_embeddings: original }),
-  };
 }

@@ -29,7 +29,13 @@ import {
 } from "../runtime/model.js";
 import { openGguf } from "./gguf.js";
 import { decodedTensors } from "./quantised.js";
-import { type ModelFiles, filesFromFolder, readWhole, filesFromUrl } from "./source.js";
+import {
+  type ModelFiles,
+  filesFromFolder,
+  filesFromMemory,
+  filesFromUrl,
+  readWhole,
+} from "./source.js";
 import { type TensorStore, openSafetensors } from "./tensors.js";
 
 /**
@@ -39,7 +45,7 @@ import { type TensorStore, openSafetensors } from "./tensors.js";
 export interface LoadOptions extends ModelOptions {
   /** Name of a GGUF file to read instead of `config.json` and safetensors. Default: none. */
   readonly gguf?: string;
-  /** Stops between tensors; the promise then rejects with the signal's reason. */
+  /** Stops between tensors, and a fetch from a URL at once; the promise then rejects with the signal's reason. */
   readonly signal?: AbortSignal;
   /** Called after each layer. */
   readonly onProgress?: (progress: { readonly iteration: number; readonly total: number }) => void;
@@ -53,7 +59,10 @@ const LOAD = { ...longWork, dtype: DTYPE, gguf: anyString };
  * Nothing in the files is left out in silence: a tensor, a field of the config, or a method of storing weights in fewer bits that is not
  * understood is an error that names it. Weights of bitsandbytes, compressed-tensors, fp8, GPTQ, AWQ and MLX are decoded, activations stay as they are.
  *
- * @param source - a folder (in Node), a URL beginning with `http`, or {@link ModelFiles}. A path or URL that ends in `.gguf` names one file
+ * Of GGUF, all types that llama.cpp's quantiser writes by default are decoded (Q4_0 … Q8_0, Q2_K … Q6_K, IQ4_NL, IQ4_XS, MXFP4, BF16), matrix by matrix: beside the
+ * model there is no more in memory than its largest tensor. A model in several files is given by the first of them.
+ *
+ * @param source - a folder (in Node), a URL beginning with `http`, {@link ModelFiles}, or a GGUF file as browsers give it. A path or URL that ends in `.gguf` names one file
  * @param options - see {@link LoadOptions}
  * @returns see {@link LanguageModel}
  * @throws `FormatError` when a file is missing, broken or not understood; `ShapeError` when tensors do not fit the config; `DomainError` when a weight is not finite
@@ -67,13 +76,15 @@ const LOAD = { ...longWork, dtype: DTYPE, gguf: anyString };
  * @category Files
  */
 export async function loadModel(
-  source: string | URL | ModelFiles,
+  source: string | URL | ModelFiles | File,
   options: LoadOptions = {},
 ): Promise<LanguageModel> {
   const { dtype } = checkOptions<LoadOptions>("loadModel", options, LOAD);
-  const { files, gguf, place } = openFiles("loadModel", source, options.gguf);
-  const { config, tensors } =
-    gguf === undefined ? await openFolder(files, place) : await openGguf(files, gguf);
+  const { files, gguf, place } = openFiles("loadModel", source, options);
+  const { config, tensors, stored } =
+    gguf === undefined
+      ? { ...(await openFolder(files, place)), stored: undefined }
+      : await openGguf(files, gguf);
   await refuseLeftovers(config, tensors);
   const byLayer = new Map<number, string[]>();
   for (const name of tensors.names) {
@@ -98,7 +109,8 @@ export async function loadModel(
     layers.push(pin.layer(layerParameters(await readAll(byLayer.get(i)), config, i), i));
     options.onProgress?.({ iteration: i + 1, total: config.numLayers });
   }
-  return pin.model(outerParameters(await readAll(byLayer.get(-1)), config), layers);
+  const model = pin.model(outerParameters(await readAll(byLayer.get(-1)), config), layers);
+  return stored ? { ...model, stored } : model;
 }
 
 /** Refuses tensors that the model does not read, but for biases of zeros, which some writers put everywhere. */
@@ -113,17 +125,25 @@ async function refuseLeftovers(config: ModelConfig, tensors: TensorStore): Promi
 /** Files of a source, and where they are in words; a name at its end that says `.gguf` is split off. */
 export function openFiles(
   fn: string,
-  source: string | URL | ModelFiles,
-  gguf?: string,
+  source: string | URL | ModelFiles | File,
+  { gguf, signal }: { readonly gguf?: string; readonly signal?: AbortSignal },
 ): { files: ModelFiles; place: string; gguf?: string } {
+  if (typeof File === "function" && source instanceof File) {
+    if (!source.name.endsWith(".gguf"))
+      throw new FormatError(
+        `${fn}: the file must be of GGUF, got ${source.name}; give the files of a folder by filesFromMemory`,
+      );
+    const files = filesFromMemory({ [source.name]: source });
+    return { files, place: source.name, gguf: gguf ?? source.name };
+  }
   if (typeof source !== "string" && !(source instanceof URL)) {
-    const files = check(fn, "source", source, recordWith({ size: anyFunction, read: anyFunction }));
+    const files = check(fn, "source", source as ModelFiles, recordWith({ size: anyFunction, read: anyFunction })); // prettier-ignore
     return { files, place: "the files given", ...(gguf !== undefined && { gguf }) };
   }
   const text = String(source);
   const [, folder, name] = /^(.*?)([^/\\]+\.gguf)$/.exec(text) ?? [undefined, text, gguf];
   const files = /^https?:/.test(text)
-    ? filesFromUrl(folder)
+    ? filesFromUrl(folder, { ...(signal && { signal }) })
     : filesFromFolder(folder === "" ? "." : folder);
   return { files, place: text, ...(name !== undefined && { gguf: name }) };
 }

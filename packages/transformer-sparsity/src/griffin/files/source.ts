@@ -1,6 +1,7 @@
 /** Where the files of a model come from: a folder, the network, or memory. Parts of files are read, so that no file need fit in one buffer. */
 import { FormatError } from "@provably/core-tensor";
 import {
+  abortSignal,
   anyFunction,
   anyString,
   check,
@@ -59,15 +60,17 @@ export function filesFromMemory(files: Readonly<Record<string, Uint8Array | Blob
 export interface FetchOptions {
   /** What asks for the files, with the signature of the global `fetch`; default that one. */
   readonly fetch?: typeof fetch;
+  /** Ends what is being fetched; the promise then rejects with the signal's reason. */
+  readonly signal?: AbortSignal;
 }
 
-const FETCH = { fetch: anyFunction };
+const FETCH = { fetch: anyFunction, signal: abortSignal };
 
 /**
- * Files below a URL, by `fetch`. Parts are asked for with range requests; a server that ignores them sends each file once, which is then kept.
+ * Files below a URL, by `fetch`. Parts are asked for with range requests, so that no more than one tensor is on its way at a time; a server that ignores them sends each file once, which is then kept in memory.
  *
  * @param base - URL of the folder
- * @param options - `fetch`: another implementation; default the global one
+ * @param options - see {@link FetchOptions}
  * @returns see {@link ModelFiles}
  * @throws `FormatError` when a file that is read cannot be had
  * @example
@@ -81,13 +84,15 @@ const FETCH = { fetch: anyFunction };
  */
 export function filesFromUrl(base: string | URL, options: FetchOptions = {}): ModelFiles {
   check("filesFromUrl", "base", base, place);
-  const { fetch: request = fetch } = checkOptions<FetchOptions>("filesFromUrl", options, FETCH);
+  const given = checkOptions<FetchOptions>("filesFromUrl", options, FETCH);
+  const { fetch: request = fetch, signal } = given;
   const root = String(base).endsWith("/") ? String(base) : `${String(base)}/`;
   const whole = new Map<string, Promise<Uint8Array>>();
   const ask = async (name: string, init: RequestInit): Promise<Response> => {
     try {
-      return await request(root + name, init);
+      return await request(root + name, { ...init, ...(signal && { signal }) });
     } catch (error) {
+      signal?.throwIfAborted();
       throw new FormatError(
         `filesFromUrl: ${root + name} cannot be fetched (${error instanceof Error ? error.message : String(error)})`,
       );
@@ -108,10 +113,11 @@ export function filesFromUrl(base: string | URL, options: FetchOptions = {}): Mo
       check("filesFromUrl", "name", name, anyString);
       const kept = whole.get(name);
       if (kept) return (await kept).subarray(from, to);
+      if (to <= from) return new Uint8Array(0);
       const response = await ask(name, { headers: { range: `bytes=${from}-${to - 1}` } });
       if (!response.ok)
         throw new FormatError(`filesFromUrl: ${root + name} answers ${response.status}`);
-      if (response.status === 206) return new Uint8Array(await response.arrayBuffer());
+      if (response.status === 206) return part(response, root + name, from, to);
       whole.set(
         name,
         response.arrayBuffer().then((buffer) => new Uint8Array(buffer)),
@@ -126,6 +132,23 @@ export function filesFromUrl(base: string | URL, options: FetchOptions = {}): Mo
     whole.set(name, kept);
     return kept;
   }
+}
+
+/** The bytes of an answer to a range request, which must be those that were asked for. */
+async function part(
+  response: Response,
+  place: string,
+  from: number,
+  to: number,
+): Promise<Uint8Array> {
+  const range = response.headers.get("content-range");
+  const [, first] = /^bytes (\d+)-/.exec(range ?? "") ?? [];
+  const bytes = new Uint8Array(await response.arrayBuffer());
+  if (bytes.length !== to - from || (first !== undefined && Number(first) !== from))
+    throw new FormatError(
+      `filesFromUrl: ${place} was asked for bytes ${from} to ${to - 1}, and answers with ${bytes.length} bytes${range === null ? "" : ` (${range})`}`,
+    );
+  return bytes;
 }
 
 /**

@@ -56,7 +56,7 @@ export interface TokenizerOptions {
  * is not known, is refused by name. Tokens are those that llama.cpp gives, and decoding loses nothing: with `add_space_prefix` one blank stands before every
  * stretch of text between special tokens, and goes again on decoding.
  *
- * @param source - a folder (in Node), a URL beginning with `http`, or {@link ModelFiles}. A path or URL that ends in `.gguf` names one file
+ * @param source - a folder (in Node), a URL beginning with `http`, {@link ModelFiles}, or a GGUF file as browsers give it. A path or URL that ends in `.gguf` names one file
  * @param options - see {@link TokenizerOptions}
  * @returns see {@link Tokenizer}
  * @throws `FormatError` when the file is missing, broken or not understood
@@ -72,11 +72,11 @@ export interface TokenizerOptions {
  * @category Files
  */
 export async function loadTokenizer(
-  source: string | URL | ModelFiles,
+  source: string | URL | ModelFiles | File,
   options: TokenizerOptions = {},
 ): Promise<Tokenizer> {
   const given = checkOptions<TokenizerOptions>("loadTokenizer", options, OPTIONS);
-  const { files, place, gguf } = openFiles("loadTokenizer", source, given.gguf);
+  const { files, place, gguf } = openFiles("loadTokenizer", source, given);
   const plain = await (gguf === undefined
     ? openTokenizerJson(files, place)
     : openGgufTokenizer("loadTokenizer", files, gguf));

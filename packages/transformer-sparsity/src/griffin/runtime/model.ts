@@ -109,6 +109,8 @@ export interface LanguageModel {
   readonly headBias?: Float32Array;
   /** Bytes of all matrices. */
   readonly sizeBytes: number;
+  /** What the GGUF file held, where there was one: bytes of its tensors by element type. Blocks are decoded to `dtype`, matrix by matrix. */
+  readonly stored?: Readonly<Record<string, number>>;
 }
 
 /**
