@@ -281,14 +281,7 @@ describe("readPreferences", () => {
   });
 
   it("names what it cannot read", async () => {
-    for (const source of [
-      undefined,
-      null,
-      1,
-      Symbol("s"),
-      {},
-      new Float64Array(2),
-    ])
+    for (const source of [undefined, null, 1, Symbol("s"), {}, new Float64Array(2)])
       await expect(read(source)).rejects.toThrow(/readPreferences: source/);
     for (const chunk of [undefined, 1, {}, new Float64Array(2)])
       await expect(read([chunk])).rejects.toThrow(/readPreferences: chunks/);

@@ -28,4 +28,9 @@ export { rpoLoss, selmLoss, xpoLoss } from "./dpo-plus.js";
 // without a reference
 export { cpoLoss, orpoLoss, simpoLoss, slicLoss } from "./reference-free.js";
 // of single responses
+export { bcoLoss, type BcoShift } from "./bco.js";
 export { ktoLoss, type KtoOptions, type UnpairedBatch } from "./kto.js";
+// in the conventions of TRL
+export { trlDpoLoss, type TrlDivergence, type TrlDpoName, type TrlDpoOptions } from "./trl/dpo.js";
+export { trlCpoLoss, trlOrpoLoss, trlXpoLoss, type TrlCpoOptions } from "./trl/others.js";
+export { logCollision, type ReferencedTokens, type TokenPairs } from "./trl/tokens.js";

@@ -25,7 +25,7 @@ export interface UnpairedBatch {
   readonly desirable: ArrayInput | readonly boolean[];
 }
 
-const UNPAIRED = { policy: anything, reference: anything, desirable: anything };
+export const UNPAIRED = { policy: anything, reference: anything, desirable: anything };
 const KTO = {
   ...BETA,
   desirableWeight: nonNegativeNumber,
@@ -50,7 +50,7 @@ export interface KtoOptions extends BetaOptions {
 }
 
 /** Whether each response is desirable: two values, and nothing that would have to be interpreted. */
-function labels(fn: string, input: UnpairedBatch["desirable"], size: number): Float64Array {
+export function labels(fn: string, input: UnpairedBatch["desirable"], size: number): Float64Array {
   const given = finite(fn, "desirable", input, [size]);
   given.forEach((flag, i) => {
     if (flag !== 0 && flag !== 1)

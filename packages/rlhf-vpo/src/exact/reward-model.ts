@@ -2,11 +2,13 @@
 import {
   type ArrayInput,
   type Certificate,
+  DomainError,
   type NdArray,
   ShapeError,
   array,
 } from "@provably/core-tensor";
 import {
+  anything,
   certificate,
   check,
   checkOptions,
@@ -95,7 +97,10 @@ export function bradleyTerryLoss(
 /**
  * The Plackett-Luce loss of rankings, $-\sum_k \ln\big(e^{s_k} / \sum_{j \ge k} e^{s_j}\big)$ with responses from best to worst.
  *
+ * Through `differentiable` it trains policies on rankings: `differentiable(({ scores }) => plackettLuceLoss(scores))`.
+ *
  * @param scores - rewards in the order of the ranking, [B, K], K ≥ 2
+ * @param options - `lengths`, [B]: only so many of a row are ranked, at least 1; default all
  * @returns mean `loss`, `losses` [B] and the `gradient` of the mean, `scores` [B, K]
  * @throws `ShapeError`, `DomainError` when `scores` is no matrix or not finite
  * @example
@@ -107,27 +112,41 @@ export function bradleyTerryLoss(
  * @see Luce (1959), "Individual choice behavior"; Plackett (1975), "The analysis of permutations"
  * @category Reward models
  */
-export function plackettLuceLoss(scores: ArrayInput): {
+export function plackettLuceLoss(
+  scores: ArrayInput,
+  options: { readonly lengths?: ArrayInput } = {},
+): {
   readonly loss: number;
   readonly losses: NdArray<"float64">;
   readonly gradient: { readonly scores: NdArray<"float64"> };
 } {
-  const x = read("plackettLuceLoss", "scores", scores);
+  const fn = "plackettLuceLoss";
+  checkOptions(fn, options, { lengths: anything });
+  const x = read(fn, "scores", scores);
   const [batch, k] = x.shape;
   if (x.shape.length !== 2 || !(k! >= 2) || x.size === 0)
     throw new ShapeError(
       `plackettLuceLoss: scores must have shape [B, K] with K ≥ 2, got [${x.shape.join(", ")}]`,
     );
-  const data = finite("plackettLuceLoss", "scores", x);
+  const data = finite(fn, "scores", x);
+  const lengths =
+    options.lengths === undefined ? undefined : finite(fn, "lengths", options.lengths, [batch!]);
+  lengths?.forEach((n, i) => {
+    if (!Number.isInteger(n) || n < 1 || n > k!)
+      throw new DomainError(
+        `${fn}: lengths[${i}] must be a whole number from 1 to ${k!}, got ${n}`,
+      );
+  });
   const losses = new Float64Array(batch!);
   const gradient = new Float64Array(data.length);
   for (let row = 0; row < batch!; row++) {
     const at = row * k!;
-    for (let i = 0; i < k! - 1; i++) {
-      const z = logSumExp(data, at + i, k! - i);
+    const ranked = lengths ? lengths[row]! : k!;
+    for (let i = 0; i < ranked - 1; i++) {
+      const z = logSumExp(data, at + i, ranked - i);
       losses[row]! += z - data[at + i]!;
       gradient[at + i]! -= 1 / batch!;
-      for (let j = i; j < k!; j++) gradient[at + j]! += Math.exp(data[at + j]! - z) / batch!;
+      for (let j = i; j < ranked; j++) gradient[at + j]! += Math.exp(data[at + j]! - z) / batch!;
     }
   }
   return {
