@@ -1,9 +1,15 @@
 import { readFileSync } from "node:fs";
 import { FormatError } from "@provably/core-tensor";
 import { describe, expect, it } from "vitest";
-import { type ChatMessage, applyChatTemplate, loadTokenizer } from "../../src/griffin/index.js";
+import {
+  type ChatMessage,
+  applyChatTemplate,
+  generate,
+  loadModel,
+  loadTokenizer,
+} from "../../src/griffin/index.js";
 import { renderTemplate } from "../../src/griffin/chat/template.js";
-import { folder, load } from "./fixtures.js";
+import { folder, load, textModel } from "./fixtures.js";
 
 interface Golden {
   readonly now: string;
@@ -93,6 +99,23 @@ describe("chat templates", () => {
     expect(render).toThrow(FormatError);
     expect(render).toThrow(message);
   }); // prettier-ignore
+
+  it("make the prompt of generate, with the special tokens that they write", async () => {
+    const model = await loadModel(textModel);
+    const plain = await loadTokenizer(textModel);
+    const template = "{% for m in messages %}{{ m.content }}{% endfor %}";
+    const tokenizer = { ...plain, chatTemplates: { default: template } };
+    const write = async (prompt: string | ChatMessage[], options = {}): Promise<string> => {
+      let text = "";
+      for await (const piece of generate(model, tokenizer, prompt, { maxNewTokens: 3, ...options })) text += piece; // prettier-ignore
+      return text;
+    };
+    const start = plain.decode([0], { skipSpecialTokens: false });
+    const words = "In the beginning God created the heaven and the";
+    expect(await write([{ role: "user", content: start + words }])).toBe(await write(words));
+    await expect(write("In", { chat: {} })).rejects.toThrow(/chat is for a list of messages/);
+    await expect(write([], { chat: { tool: [] } })).rejects.toThrow(/did you mean "tools"/);
+  });
 
   it("are asked for by name", () => {
     const chatTemplates = { default: "d", tool_use: "t" };

@@ -1,14 +1,18 @@
 /** Writing text as it comes: whole characters, stop strings held back, other work of the page or the process in between. */
 import type { Tokenizer } from "../files/tokenizer.js";
+import { DomainError } from "@provably/core-tensor";
 import {
   anyFunction,
+  anyRecord,
   anyString,
   check,
   checkOptions,
+  either,
   listOf,
   recordWith,
   satisfying,
 } from "@provably/core-tensor/internal";
+import { type ChatMessage, type ChatOptions, applyChatTemplate } from "../chat/apply.js";
 import type { LanguageModel } from "../runtime/model.js";
 import { othersWork } from "../runtime/pause.js";
 import {
@@ -25,6 +29,8 @@ import {
  * @category Text
  */
 export interface TextOptions extends GenerateOptions {
+  /** With a chat: what its template is given besides the messages. */
+  readonly chat?: ChatOptions;
   /** Texts that end the answer; they are not part of it. Default none. */
   readonly stopStrings?: readonly string[];
 }
@@ -39,6 +45,7 @@ export interface TextResult extends GenerateResult {
 
 const TEXT = {
   ...GENERATE,
+  chat: anyRecord,
   stopStrings: listOf(satisfying<string>("text", (x) => typeof x === "string" && x !== "")),
 };
 
@@ -46,13 +53,15 @@ const TEXT = {
 const UNFINISHED = "\ufffd";
 
 /**
- * The text that follows a prompt, piece by piece.
+ * The text that follows a prompt, or the answer in a chat, piece by piece.
+ *
+ * A chat becomes a prompt by the tokenizer's own template, see {@link applyChatTemplate}; the template writes the special tokens.
  *
  * Never yields half a character, nor text that may turn out to begin a stop string. Between tokens, and between chunks of the prompt, it lets other work run, so that a signal is seen.
  *
  * @param model - see {@link LanguageModel}
  * @param tokenizer - see {@link loadTokenizer}
- * @param prompt - text
+ * @param prompt - text, or the messages of a chat
  * @param options - see {@link TextOptions}
  * @returns async generator of text that returns a summary, see {@link TextResult}
  * @throws as {@link generateTokens}
@@ -72,7 +81,7 @@ const UNFINISHED = "\ufffd";
 export async function* generate(
   model: LanguageModel,
   tokenizer: Tokenizer,
-  prompt: string,
+  prompt: string | readonly ChatMessage[],
   options: TextOptions = {},
 ): AsyncGenerator<string, TextResult, void> {
   check(
@@ -81,10 +90,10 @@ export async function* generate(
     tokenizer,
     recordWith({ encode: anyFunction, decode: anyFunction }),
   );
-  check("generate", "prompt", prompt, anyString);
-  const { stopStrings = [], ...given } = checkOptions<TextOptions>("generate", options, TEXT);
+  check("generate", "prompt", prompt, either(anyString, listOf(anyRecord)));
+  const { stopStrings = [], chat, ...given } = checkOptions<TextOptions>("generate", options, TEXT);
   const rest = checkGenerate("generate", model, given);
-  const ids = tokenizer.encode(prompt, { addSpecialTokens: rest.continueFrom === undefined });
+  const ids = tokensOf(tokenizer, prompt, chat, rest.continueFrom === undefined);
   const reading = readForWriting("generate", model, ids, rest);
   let read = reading.next();
   for (; !read.done; read = reading.next()) await othersWork();
@@ -118,6 +127,19 @@ export async function* generate(
     }
     await othersWork();
   }
+}
+
+function tokensOf(
+  tokenizer: Tokenizer,
+  prompt: string | readonly ChatMessage[],
+  chat: ChatOptions | undefined,
+  atStart: boolean,
+): number[] {
+  if (typeof prompt !== "string")
+    return tokenizer.encode(applyChatTemplate(tokenizer, prompt, chat), { addSpecialTokens: false }); // prettier-ignore
+  if (chat !== undefined)
+    throw new DomainError("generate: chat is for a list of messages, and the prompt is text");
+  return tokenizer.encode(prompt, { addSpecialTokens: atStart });
 }
 
 /** Where the first stop string begins. */
