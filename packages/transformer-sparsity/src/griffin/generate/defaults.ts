@@ -1,7 +1,7 @@
 /** What a `generation_config.json` asks for: tokens that end a text, and how the next one is chosen. */
 import { FormatError } from "@provably/core-tensor";
-import { openFiles } from "../files/load.js";
-import { type ModelFiles, readWhole } from "../files/source.js";
+import { anyFunction, check, recordWith, show } from "@provably/core-tensor/internal";
+import { type ModelFiles, filesFromFolder, filesFromUrl, readWhole } from "../files/source.js";
 import { type JsonObject, jsonReader, parseJson } from "../model/json.js";
 import {
   type LogitProcessor,
@@ -89,13 +89,11 @@ export function generationConfig(json: unknown): GenerationDefaults {
   for (const name of HARMLESS) c.value(name);
   for (const [name, allowed] of Object.entries(OFF))
     if (c.has(name) && !allowed.includes(c.value(name)))
-      throw new FormatError(
-        `generationConfig: ${name} ${JSON.stringify(c.value(name)).slice(0, 60)} is not supported`,
-      );
+      throw new FormatError(`generationConfig: ${name} ${show(c.value(name))} is not supported`);
   const [unknown] = c.unread();
   if (unknown !== undefined)
     throw new FormatError(
-      `generationConfig: field "${unknown}" (${JSON.stringify(c.value(unknown)).slice(0, 60)}) is not understood`,
+      `generationConfig: field "${unknown}" (${show(c.value(unknown))}) is not understood`,
     );
   return {
     ...(stopTokens && { stopTokens }),
@@ -126,11 +124,25 @@ export function generationConfig(json: unknown): GenerationDefaults {
 export async function loadGenerationConfig(
   source: string | URL | ModelFiles,
 ): Promise<GenerationDefaults> {
-  const { files } = openFiles("loadGenerationConfig", source);
+  const files = beside(source);
   const bytes = await readWhole(files, "generation_config.json", 10_000_000);
   return bytes
     ? generationConfig(parseJson("loadGenerationConfig: generation_config.json", bytes))
     : {};
+}
+
+/** The files of a source; of a path to one file, those beside it. */
+function beside(source: string | URL | ModelFiles): ModelFiles {
+  if (typeof source !== "string" && !(source instanceof URL))
+    return check(
+      "loadGenerationConfig",
+      "source",
+      source,
+      recordWith({ size: anyFunction, read: anyFunction }),
+    );
+  const folder = String(source).replace(/[^/\\]+\.gguf$/, "");
+  if (/^https?:/.test(folder)) return filesFromUrl(folder);
+  return filesFromFolder(folder === "" ? "." : folder);
 }
 
 /** What acts whether tokens are drawn or not. */
