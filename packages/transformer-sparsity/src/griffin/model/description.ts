@@ -180,7 +180,7 @@ export interface ModelConfig {
   readonly logitScale: number;
   /** Logits become $c \tanh(z/c)$. */
   readonly logitSoftcap: number | null;
-  /** Whether the output head is the table of embeddings; also assumed when the file has no head. */
+  /** Whether the output head is the table of embeddings. */
   readonly tied: boolean;
   readonly bosToken: number | null;
   readonly eosTokens: readonly number[];

@@ -337,7 +337,7 @@ export function readOuter<T>(source: Source<T>, config: ModelConfig): OuterParam
       projectOut: source.tensor("project_out.weight", [e, d]),
     }),
     ...(config.finalNorm && { finalNorm: norm(source, config, names.finalNorm) }),
-    head: config.tied ? embedding : (stored ?? embedding),
+    head: config.tied ? embedding : (stored ?? source.tensor(head, [vocabSize, e])),
     ...(config.headBias && { headBias: source.tensor(`${names.head}.bias`, [vocabSize]) }),
     ...(config.tied && stored !== undefined && { spareHead: stored }),
   };

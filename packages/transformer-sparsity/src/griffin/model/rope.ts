@@ -246,8 +246,7 @@ function ropeScaling(
       ? maxPositions
       : c.count(length, { fallback: maxPositions });
   const stretch = maxPositions / originalLength;
-  const factor =
-    type === "yarn" || type === "longrope" ? p.number("factor", stretch) : p.number("factor");
+  const factor = type === "longrope" ? p.number("factor", stretch) : p.number("factor");
   if (!(factor > 0))
     throw new FormatError(`modelConfig: the factor of rope scaling must be above 0, got ${factor}`);
   switch (type) {

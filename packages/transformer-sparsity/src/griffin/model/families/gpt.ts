@@ -111,6 +111,7 @@ export const falcon: ConfigReader = (c, family) => {
     throw new FormatError(
       `modelConfig: num_ln_in_parallel_attn ${norms}, new_decoder_architecture ${String(grouped)} and parallel_attn ${String(parallel)} do not make a model together`,
     );
+  if (!grouped && !single) mustBe(c, "num_kv_heads", plain.numHeads);
   const bias = c.flag("bias", false);
   mustBe(c, "apply_residual_connection_post_layernorm", false);
   const alibi = c.flag("alibi", false);
@@ -179,11 +180,13 @@ export const mpt: ConfigReader = (c, family) => {
   for (const [name, value] of Object.entries(only)) mustBe(c, name, value);
   for (const harmless of ["learned_pos_emb", "init_device", "init_config", "verbose", "emb_pdrop", "resid_pdrop"]) c.value(harmless); // prettier-ignore
   const a = c.object("attn_config");
-  const own: Record<string, unknown> = { attn_type: "multihead_attention", prefix_lm: false, qk_ln: false, alibi: true, attn_uses_sequence_id: false }; // prettier-ignore
+  // transformers always takes a greatest bias of 8, the model's own code the config's
+  const own: Record<string, unknown> = {
+    alibi_bias_max: 8,
+    attn_type: "multihead_attention", prefix_lm: false, qk_ln: false, alibi: true, attn_uses_sequence_id: false }; // prettier-ignore
   for (const [name, value] of Object.entries(own)) if (a) mustBe(a, name, value);
   for (const harmless of ["attn_impl", "attn_pdrop", "model_type"]) a?.value(harmless);
   const bound = a?.has("clip_qkv") ? a.number("clip_qkv") : 0;
-  const bias = a?.count("alibi_bias_max", { fallback: 8 }) ?? 8;
   const scale = a?.has("softmax_scale") ? a.number("softmax_scale") : plain.attention.scale;
   const [unread] = a?.unread() ?? [];
   if (unread !== undefined)
@@ -194,7 +197,7 @@ export const mpt: ConfigReader = (c, family) => {
     norm: layerNorms(c.number("layer_norm_epsilon", 1e-5), { shift: false }),
     positions: {
       kind: "alibi",
-      slopes: mosaicSlopes(plain.numHeads, bias),
+      slopes: mosaicSlopes(plain.numHeads),
       rounded: false,
       scale: 1,
     },
@@ -214,9 +217,9 @@ function slopes(heads: number): AlibiConfig["slopes"] {
 }
 
 /** Slopes as MPT orders them. */
-function mosaicSlopes(heads: number, biasMax: number): AlibiConfig["slopes"] {
+function mosaicSlopes(heads: number): AlibiConfig["slopes"] {
   const ceiling = 2 ** Math.ceil(Math.log2(heads));
-  const all = Array.from({ length: ceiling }, (_, i) => 2 ** (-((i + 1) * biasMax) / ceiling));
+  const all = Array.from({ length: ceiling }, (_, i) => 2 ** ((-8 * (i + 1)) / ceiling));
   if (ceiling === heads) return all;
   return [...all.filter((_, i) => i % 2 === 1), ...all.filter((_, i) => i % 2 === 0)].slice(0, heads); // prettier-ignore
 }
