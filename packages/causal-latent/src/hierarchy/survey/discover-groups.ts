@@ -62,7 +62,7 @@ export interface GroupsResult {
   readonly fit: FitOfGroups;
   /** The number of factors by parallel analysis. */
   readonly parallelAnalysis: number;
-  /** Shares of resampled data sets by the number of groups in them, the most frequent first; empty without them. */
+  /** Shares of resampled data sets by the number of groups in them, of up to two more or fewer than were found, the most frequent first; empty without them. */
   readonly numGroupsShares: readonly { readonly numGroups: number; readonly share: number }[];
   /** Latents above items, and above latents. */
   readonly graph: ConceptGraph;

@@ -30,6 +30,8 @@ export interface LevelSettings {
   readonly effect: number;
   readonly minItems: number;
   readonly maxGroups: number | undefined;
+  /** Fewest groups that are looked at; default 1. */
+  readonly minGroups?: number;
   /** The number of factors by parallel analysis, where it is known already. */
   readonly numFactors?: number;
   readonly key: RngKey;
@@ -101,7 +103,7 @@ export function levelsOf(
   const numFactors = settings.numFactors ?? parallelAnalysis(s, p, Math.round(size), foldIn(key, "parallel")).numFactors; // prettier-ignore
   const most = Math.min(maxGroups ?? numFactors + 3, Math.floor(p / minItems));
   const levels: Level[] = [];
-  for (let k = 1; k <= most; k++) {
+  for (let k = settings.minGroups ?? 1; k <= most; k++) {
     signal?.throwIfAborted();
     if ((p - k) ** 2 < p + k) break;
     levels.push(levelOf(s, p, k, settings));

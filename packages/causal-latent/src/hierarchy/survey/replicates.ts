@@ -35,7 +35,8 @@ export function replicate(survey: Survey, level: Level, settings: ReplicateSetti
     const { matrix, size } = correlated(takeRows(survey.items, survey.weights, rows), signal);
     const own = { ...settings, size, key: foldIn(key, "levels") };
     const again = levelOf(matrix, p, k, own);
-    const best = free ? levelsOf(matrix, p, own).best : again;
+    const near = { ...own, minGroups: Math.max(1, k - 2), maxGroups: k + 2 };
+    const best = free ? levelsOf(matrix, p, near).best : again;
     counts.set(best?.k ?? 0, (counts.get(best?.k ?? 0) ?? 0) + 1);
     const matched = matchedTo(level, again, p);
     loadings.push(matched.pattern);
