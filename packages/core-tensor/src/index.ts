@@ -61,6 +61,7 @@ export {
 } from "./ops/arithmetic.js";
 export { clip, maximum, minimum } from "./ops/bounds.js";
 export { exp, expm1, log, log1p, logAddExp, rsqrt, sqrt } from "./ops/exponential.js";
+export { cbrt } from "./ops/cube-root.js";
 export { hypot, pow } from "./ops/power.js";
 export { exp2, log10, log2 } from "./ops/logarithms.js";
 export {

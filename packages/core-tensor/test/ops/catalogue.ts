@@ -7,6 +7,8 @@ export interface Entry {
   readonly name: string;
   readonly f: (...args: NdArray[]) => NdArray | readonly NdArray[];
   readonly args: readonly NdArray[];
+  /** Derivatives that there are; default 2. */
+  readonly order?: 1 | 2;
 }
 
 let state = 12345;
@@ -54,10 +56,20 @@ export const catalogue: readonly Entry[] = [
     p.softplus,
   ].map((f) => unary(f, m())),
   ...[p.silu, p.gelu, p.geluTanh, p.mish, p.erf, p.erfc, p.ndtr].map((f) => unary(f, m())),
-  ...[p.abs, p.reciprocal, p.sqrt, p.rsqrt, p.log, p.log1p, p.lgamma, p.digamma, p.relu].map((f) =>
-    unary(f, positive()),
-  ),
+  ...[
+    p.abs,
+    p.cbrt,
+    p.reciprocal,
+    p.sqrt,
+    p.rsqrt,
+    p.log,
+    p.log1p,
+    p.lgamma,
+    p.digamma,
+    p.relu,
+  ].map((f) => unary(f, positive())),
   ...[p.asin, p.acos, p.atanh, p.erfinv].map((f) => unary(f, fraction())),
+  { ...unary(p.trigamma, positive()), order: 1 },
   unary(p.acosh, numbers([2, 3], 1.3, 3)),
   unary(p.ndtri, numbers([2, 3], 0.1, 0.9)),
   entry("elu", (x) => p.elu(x, 1.3), m()),
