@@ -1,16 +1,19 @@
 // Inputs of transformer-sparsity as people bring them: folders in fewer bits, configs with fields of their own, options misspelt, images in bytes. Truth is the
 // logits of the library that the models were published with, kept in the package's fixtures.
-import { readFileSync, readdirSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { array, mul, zeros } from "@provably/core-tensor";
 import { decodeSafetensors, encodeSafetensors } from "@provably/core-tensor/io";
 import { key, uniform } from "@provably/core-tensor/random";
 import {
+  applyChatTemplate,
   certifyModel,
   filesFromMemory,
   generateTokens,
+  generationConfig,
   languageModel,
   loadModel,
+  loadTokenizer,
   modelConfig,
   nextTokenProbabilities,
   prefill,
@@ -57,11 +60,111 @@ const loads = (folder, change) => ({
   right: ({ logits }) => near(logits, json(`${folder}/expected`).logits_last, 2e-4),
 });
 const never = () => false;
+
+/** A GGUF file with one text in it changed for another of the same length. */
+function rewritten(file, [from, to]) {
+  const bytes = readFileSync(`${root}gguf/${file}.gguf`);
+  bytes.write(to, bytes.indexOf(from), "latin1");
+  return filesFromMemory({ "a.gguf": new Uint8Array(bytes) });
+}
+const gguf = { gguf: "a.gguf" };
+
+/** Reads a GGUF fixture, and compares with its logits. */
+const decodes = (name) => ({
+  give: async () => prefill(await loadModel(`${root}gguf/${name}.gguf`), json(`gguf/${name}`).ids),
+  right: ({ logits }) => near(logits, json(`gguf/${name}`).logits_last, 2e-4),
+});
+const chat = (template, messages = [{ role: "user", content: "Hi" }], options = {}) =>
+  applyChatTemplate({ chatTemplates: { default: template } }, messages, options);
 const small = async () => loadModel(`${root}${llama}`);
 
 const quantised = ["bnb-int8", "bnb-nf4", "compressed-tensors-int8", "compressed-tensors-fp8", "gptq-4bit", "awq-4bit", "mlx-4bit"]; // prettier-ignore
 
+const families = [
+  [
+    "gemma2",
+    "Gemma 2: caps of scores and logits, four norms a layer, every other layer with a window",
+  ],
+  ["phi3-longrope", "Phi-3: queries, keys and values in one matrix, two sets of frequencies"],
+  ["cohere2", "Command R7B: neighbouring features rotated, layers without positions"],
+  ["gpt-oss", "GPT-OSS: experts in one tensor, sinks of attention"],
+  ["falcon-alibi", "Falcon with slopes, rounded to bfloat16"],
+  ["gemma3-seeing", "the language model inside a Gemma 3 that sees"],
+];
+
 export default [
+  ...["tiny-q4_0", "tiny-q4_k_m", "tiny-q5_0", "tiny-q6_k", "tiny-rope-freqs", "tiny-qkv-bias"].map(
+    (name) => ({
+      kind: "storage form",
+      given: `a GGUF file as llama.cpp writes it: ${name}`,
+      ...decodes(name),
+      outcome: "right",
+    }),
+  ),
+  {
+    kind: "file",
+    given: "a GGUF file whose tokenizer cuts texts in a way that nobody here knows",
+    give: () => loadTokenizer(rewritten("tokenizers/bpe-a", ["llama-bpe", "llama-xyz"]), gguf),
+    right: never,
+    outcome: "refused",
+    says: '"llama-xyz"',
+  },
+  {
+    kind: "file",
+    given: "a GGUF file with a tokenizer of another kind",
+    give: () => loadTokenizer(rewritten("tokenizers/bpe-a", ["gpt2", "bert"]), gguf),
+    right: never,
+    outcome: "refused",
+    says: '"bert"',
+  },
+  {
+    kind: "file",
+    given: "special tokens in a text, to the tokenizer of a GGUF file",
+    give: async () =>
+      (await loadTokenizer(`${root}gguf/tokenizers/spm-b.gguf`)).encode("<s>x</s>y"),
+    right: (ids) => ids.join() === "1,1,527,2,503,2",
+    outcome: "right",
+  },
+  {
+    kind: "file",
+    given: "a chat template that prints a truth value and nothing, as Python does",
+    give: () => chat("{{ messages[0].x is defined }} {{ none }} {{ [1, 'a', none] }}"),
+    right: (text) => text === "False None [1, 'a', None]",
+    outcome: "right",
+  },
+  {
+    kind: "file",
+    given: "a chat template that adds a number to a text, which Python refuses",
+    give: () => chat("{{ 'turn ' + 1 }}"),
+    right: never,
+    outcome: "refused",
+    says: "text and an integer",
+  },
+  {
+    kind: "file",
+    given: "a chat template that does not end",
+    give: () =>
+      chat("{% for a in range(99999) %}{% for b in range(99999) %}x{% endfor %}{% endfor %}"),
+    right: never,
+    outcome: "refused",
+    says: "steps",
+  },
+  {
+    kind: "file",
+    given: "a chat template that reaches for code",
+    give: () => chat("{{ messages.constructor.constructor('return process')() }}"),
+    right: never,
+    outcome: "refused",
+    says: '"constructor" is undefined',
+  },
+  {
+    kind: "option",
+    given: "applyChatTemplate with add_generation_prompt, as in Python",
+    give: () => chat("x", [], { add_generation_prompt: true }),
+    right: never,
+    outcome: "refused",
+    says: 'did you mean "addGenerationPrompt"',
+  },
   ...quantised.map((name) => ({
     kind: "storage form",
     given: `a folder whose matrices are stored as ${name}`,
@@ -131,6 +234,61 @@ export default [
     ...loads(llama, { config: { sliding_window: 8 } }),
     outcome: "refused",
     says: "sliding_window",
+  },
+  ...families.map(([name, given]) => ({
+    kind: "family",
+    given,
+    ...loads(`models/${name}`),
+    outcome: "right",
+  })),
+  {
+    kind: "family",
+    given: "a mixture of experts whose tokens go to one expert more",
+    ...loads("models/mixtral", { config: { num_experts_per_tok: 3 } }),
+    certificates: ({ model, ids }) =>
+      certifyModel(model, ids, { reference: json("models/mixtral/expected").logits_last }),
+    outcome: "seen",
+    note: "`certifyModel` with a reference",
+  },
+  {
+    kind: "family",
+    given: "embeddings that are not tied, and no head",
+    ...loads("models/qwen3", { config: { tie_word_embeddings: false } }),
+    outcome: "refused",
+    says: "head",
+  },
+  {
+    kind: "family",
+    given: "slopes of MPT with a greatest bias that only the model's own code reads",
+    ...loads("models/mpt", { config: { attn_config: { alibi_bias_max: 16 } } }),
+    outcome: "refused",
+    says: "alibi_bias_max",
+  },
+  {
+    kind: "file",
+    given: "a generation_config.json that asks for beams",
+    give: () => generationConfig({ num_beams: 4 }),
+    right: never,
+    outcome: "refused",
+    says: "num_beams",
+  },
+  {
+    kind: "file",
+    given: "a generation_config.json with a field of its own",
+    give: () => generationConfig({ eos_token_id: 1, xtc_threshold: 0.1 }),
+    right: never,
+    outcome: "refused",
+    says: "xtc_threshold",
+  },
+  {
+    kind: "option",
+    given: "a processor of logits that forbids every token",
+    give: async () => [
+      ...generateTokens(await small(), [1], { processors: [(z) => z.map(() => -Infinity)] }),
+    ],
+    right: never,
+    outcome: "refused",
+    says: "no token that may be chosen",
   },
   {
     kind: "scale",
@@ -254,13 +412,11 @@ export default [
     outcome: "refused",
     says: "must sum to 1",
   },
-  ...readdirSync(`${root}models`)
-    .filter((name) => ["qwen3", "gemma2", "mixtral", "granite"].includes(name))
-    .map((name) => ({
-      kind: "file",
-      given: `a model of a family that is not here: ${name}`,
-      ...loads(`models/${name}`),
-      outcome: "refused",
-      says: "model_type",
-    })),
+  ...["deepseek_v2", "gpt_neo", "jamba", "mamba2"].map((family) => ({
+    kind: "file",
+    given: `a model of a family that is not here: ${family}`,
+    ...loads(llama, { config: { model_type: family } }),
+    outcome: "refused",
+    says: "model_type",
+  })),
 ];
