@@ -82,6 +82,22 @@ export {
 export { linearProgrammingMdp, occupancyMeasure, type FromStart } from "./mdp/linear-program.js";
 export { simulate, weissmanRadius, type SimulateOptions } from "./mdp/simulate.js";
 
+// logs and tables
+export {
+  logFromArrays,
+  logFromCsv,
+  logFromJsonl,
+  transitionLog,
+  type FlatLog,
+  type LogColumns,
+  type LogNames,
+  type LogOptions,
+  type LogTextOptions,
+  type TransitionLog,
+} from "./logs/log.js";
+export { planFromLog, type LogPlan, type PlanFromLogOptions } from "./logs/plan-from-log.js";
+export { mdpFromGymnasium } from "./logs/gymnasium.js";
+
 // environments
 export {
   gridWorld,

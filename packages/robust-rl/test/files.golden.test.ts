@@ -13,7 +13,7 @@ import {
   writeNfg,
   zeroSumEquilibrium,
 } from "../src/index.js";
-import { type Nested, expectNear, flat } from "./fixtures.js";
+import { type Nested, expectNear } from "./fixtures.js";
 
 interface Case {
   readonly file: string;
