@@ -40,6 +40,14 @@ export {
 } from "./exact/values.js";
 export type { PreferenceProblem } from "./exact/problem.js";
 export {
+  chooseCalibration,
+  coverageOf,
+  type CalibrationChoice,
+  type CalibrationChoiceOptions,
+  type CalibrationScore,
+  type Coverage,
+} from "./exact/calibration.js";
+export {
   bradleyTerryLoss,
   bradleyTerryProbability,
   fitRewardModel,
