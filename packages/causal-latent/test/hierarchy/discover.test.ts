@@ -303,3 +303,23 @@ describe("bootstrapHierarchy", () => {
     expect(counts[1]!.slice(0, 3)).toEqual(counts[0]);
   });
 });
+
+describe("a limit on the number of tests", () => {
+  it("ends the search of many variables, and says what was left unasked", () => {
+    const data = Array.from({ length: 300 }, (_, i) =>
+      Array.from({ length: 24 }, (__, j) => (((i * (2 * j + 3)) % 101) + (j % 4) * (i % 2)) % 2),
+    );
+    const found = discoverHierarchy({ data }, { maxTests: 60, refine: false });
+    expect(found.tests.performed).toBeLessThan(60 + 100);
+    expect(found.tests.unasked).toBeGreaterThan(0);
+    expect(found.warnings.join()).toMatch(/left unasked after 60 tests/);
+    expect(found.warnings.join()).toMatch(/discoverGroups/);
+  });
+
+  it("changes nothing where it is not reached", () => {
+    const sample = sampleOf(presetGraph("star"), 500, 3);
+    const [free, limited] = [{}, { maxTests: 1e6 }].map((options) => discoverHierarchy(sample, { refine: false, ...options })); // prettier-ignore
+    expect(limited!.edges).toEqual(free!.edges);
+    expect(limited!.tests.unasked).toBe(0);
+  });
+});

@@ -142,13 +142,14 @@ function discoverFrom(
     warnings.push(`${names.length} variables are too few for a test of rank; 4 are needed`);
     return resultOf(
       { graph: isolated(names), log: [] },
-      { ...about, tests: { performed: 0, cached: 0 } },
+      { ...about, tests: { performed: 0, cached: 0, unasked: 0 } },
     );
   }
   const tester = makeTester(oracle, {
     latentStates,
     maxTableSide: settings.maxTableSide,
     maxTables: settings.maxTables,
+    maxTests: settings.maxTests,
     corrected: settings.correction === "bonferroni",
     signal,
   });
@@ -156,6 +157,8 @@ function discoverFrom(
   const best = refine && scored ? refined(tester, scored, settings) : undefined;
   if (refine && best === undefined) warnings.push("too densely connected to be refined");
   const found = best ?? searchOnce(tester, settings, significance);
+  if (tester.unasked > 0) warnings.push(`${tester.unasked} questions were left unasked after ${settings.maxTests} tests: what they concern was not merged or separated`); // prettier-ignore
+  if (original !== undefined && !original.exact && names.length > MOST_FOR_TABLES) warnings.push(`${names.length} variables are many for tables; for the answers of a survey there is discoverGroups`); // prettier-ignore
   const wide = names.filter((_, j) => oracle.states[j]! > settings.maxTableSide);
   if (wide.length > 0)
     warnings.push(`no table of ${wide.join(", ")} fits into maxTableSide, so that nothing was tested of them; pass collapse: true`); // prettier-ignore
@@ -186,6 +189,8 @@ function discoverFrom(
   return scored.exact ? result : { ...result, bic: settled.cost };
 }
 
+/** Variables beyond which tables take long. */
+const MOST_FOR_TABLES = 15;
 /** Distinct rows up to which rivals are fitted. */
 const MOST_ROWS = 2 ** 15;
 

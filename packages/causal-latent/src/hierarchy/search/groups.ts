@@ -26,6 +26,8 @@ export interface TestSettings {
   readonly maxTables: number;
   /** Whether p-values are multiplied by the number of tables. */
   readonly corrected: boolean;
+  /** Tables that are tested at most; questions beyond are not asked. */
+  readonly maxTests?: number;
   /** Looked at before every question. */
   readonly signal: AbortSignal | undefined;
 }
@@ -35,6 +37,8 @@ export interface Tester {
   readonly oracle: RankOracle;
   readonly performed: number;
   readonly cached: number;
+  /** Questions that were not asked, for `maxTests` was reached: sets were not merged, pairs count as dependent. */
+  readonly unasked: number;
   /** Whether these groups, of k + 1 units together, hang on k latents. */
   deficient: (set: readonly Group[], others: readonly Group[], k: number) => number;
   /** Whether two groups are independent given covers; undefined when no table can tell. */
@@ -45,9 +49,20 @@ export interface Tester {
 const DECISIVE = 1e-15;
 
 export function makeTester(oracle: RankOracle, settings: TestSettings): Tester {
-  const { latentStates, maxTableSide, maxTables, corrected, signal } = settings;
+  const {
+    latentStates,
+    maxTableSide,
+    maxTables,
+    corrected,
+    maxTests = Infinity,
+    signal,
+  } = settings;
   const answers = new Map<string, number>();
-  let [performed, cached] = [0, 0];
+  let [performed, cached, unasked] = [0, 0, 0];
+  const exhausted = (): boolean => {
+    if (performed >= maxTests) unasked++;
+    return performed >= maxTests;
+  };
   const bound = (units: number): number => (oracle.linear === true ? units : latentStates ** units);
   const ask = (a: RankSide, b: RankSide, units: number): number => {
     const text = (side: RankSide): string => side.map((part) => [...part].sort((x, y) => x - y).join(".")).sort().join("|"); // prettier-ignore
@@ -115,7 +130,11 @@ export function makeTester(oracle: RankOracle, settings: TestSettings): Tester {
     get cached() {
       return cached;
     },
+    get unasked() {
+      return unasked;
+    },
     deficient(set, others, k) {
+      if (exhausted()) return 0;
       const reps = cartesian(set.map((group) => stands(group)))
         .slice(0, 4)
         .map((parts) => parts.flat());
@@ -130,6 +149,7 @@ export function makeTester(oracle: RankOracle, settings: TestSettings): Tester {
       return questions.length === 0 ? 0 : decide(questions, k);
     },
     independent(g, h, given) {
+      if (exhausted()) return given.length === 0 ? 0 : undefined;
       const units = given.reduce((sum, { size }) => sum + size, 0);
       const questions: (readonly [RankSide, RankSide])[] = [];
       const turns = oracle.exact || given.length === 0 ? [0] : [0, 1];

@@ -53,7 +53,12 @@ export interface HierarchyResult {
   readonly levels: readonly (readonly string[])[];
   /** Every decision with its p-value, in order. */
   readonly log: readonly Decision[];
-  readonly tests: { readonly performed: number; readonly cached: number };
+  /** Tables that were tested, answers that were known already, and questions left unasked because of `maxTests`. */
+  readonly tests: {
+    readonly performed: number;
+    readonly cached: number;
+    readonly unasked: number;
+  };
   /** The level that was used in the end. */
   readonly significance: number;
   /** Bayesian information criterion of the fit, with refinement. */
@@ -75,7 +80,7 @@ interface Circumstances {
   readonly names: readonly string[];
   /** States of the observed variables, as they were given. */
   readonly states: readonly number[];
-  readonly tests: { readonly performed: number; readonly cached: number };
+  readonly tests: HierarchyResult["tests"];
   readonly codes: readonly (readonly number[])[];
   readonly warnings: readonly string[];
   readonly significance: number;
@@ -135,7 +140,7 @@ export function resultOf(
       l === 0 ? names : nodes.flatMap(({ names }, i) => (levelOf[i] === l ? names : [])),
     ),
     log,
-    tests: { performed: tests.performed, cached: tests.cached },
+    tests: { performed: tests.performed, cached: tests.cached, unasked: tests.unasked },
     significance,
     alternatives,
     codes: Object.fromEntries(names.map((name, j) => [name, codes[j]!])),

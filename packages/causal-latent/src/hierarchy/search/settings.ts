@@ -56,6 +56,8 @@ export interface DiscoverOptions {
   readonly maxTableSide?: number;
   /** Tables asked for each set, on data; default 12. */
   readonly maxTables?: number;
+  /** Tables that are tested at most; default no limit. Beyond it sets are not merged and pairs count as dependent; `tests.unasked` and a warning say how many questions that concerns. */
+  readonly maxTests?: number;
   /** Correction for the number of tables of a question; default `bonferroni`. */
   readonly correction?: "bonferroni" | "none";
   /** Most covers that are conditioned on; default 2. */
@@ -88,6 +90,7 @@ export const DISCOVER: Schema<DiscoverOptions> = {
   collapse: trueOrFalse,
   maxTableSide: wholeNumber(4),
   maxTables: wholeNumber(),
+  maxTests: wholeNumber(1, Infinity),
   correction: oneOf("bonferroni", "none"),
   maxConditioning: wholeNumber(0),
   refine: trueOrFalse,
@@ -129,6 +132,7 @@ export function settingsOf(
     collapse = isData && featureCoding === "table",
     maxTableSide = 64,
     maxTables = 12,
+    maxTests = Infinity,
     correction = "bonferroni",
     maxConditioning = 2,
     refine = isData && featureCoding === "table",
@@ -141,5 +145,5 @@ export function settingsOf(
     throw new DomainError(
       "discoverHierarchy: refine needs data; a joint distribution or an oracle has no sample size",
     );
-  return { latentStates, scoredStates: latentStates, maxLatentsPerCover, significance, test, featureCoding, mainEffects, collapse, maxTableSide, maxTables, correction, maxConditioning, refine, fits: featureCoding === "table", background, key, onProgress, signal }; // prettier-ignore
+  return { latentStates, scoredStates: latentStates, maxLatentsPerCover, significance, test, featureCoding, mainEffects, collapse, maxTableSide, maxTables, maxTests, correction, maxConditioning, refine, fits: featureCoding === "table", background, key, onProgress, signal }; // prettier-ignore
 }

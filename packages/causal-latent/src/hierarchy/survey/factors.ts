@@ -21,10 +21,10 @@ export function fitFactors(
   tolerance = 1e-5,
 ): FactorFit {
   const inverse = inverseOf(s, p);
-  let uniquenesses = Float64Array.from({ length: p }, (_, i) => Math.min(0.95, Math.max(0.05, 1 / inverse[i * p + i]!))); // prettier-ignore
+  let uniquenesses: Float64Array = Float64Array.from({ length: p }, (_, i) => Math.min(0.95, Math.max(0.05, 1 / inverse[i * p + i]!))); // prettier-ignore
   const reduced = s.map((x, at) => (Math.floor(at / p) === at % p ? x - uniquenesses[at % p]! : x));
   const { values, vectors } = eigenOf(reduced, p);
-  let loadings = Float64Array.from({ length: p * k }, (_, at) => vectors[Math.floor(at / k) * p + (at % k)]! * Math.sqrt(Math.max(values[at % k]!, 1e-3))); // prettier-ignore
+  let loadings: Float64Array = Float64Array.from({ length: p * k }, (_, at) => vectors[Math.floor(at / k) * p + (at % k)]! * Math.sqrt(Math.max(values[at % k]!, 1e-3))); // prettier-ignore
   for (let step = 0; step < steps; step++) {
     const precision = new Float64Array(k * k);
     for (let f = 0; f < k; f++) precision[f * k + f] = 1;
