@@ -84,7 +84,7 @@ export function dropV(
   const variances = estimateVariances(other, phi, flatNumbers(first.values), firstRidge, signal);
   const factor = pessimismOf(
     pessimism,
-    d,
+    phi,
     66 * Math.log((3 * horizon * episodes) / failureProbability) * Math.sqrt(d),
   );
   const theta = knownRewards(fn, shared.rewards, horizon, d);

@@ -87,7 +87,7 @@ export function pessimistic(
   const { horizon, episodes } = flat;
   const factor = pessimismOf(
     pessimism,
-    d,
+    features,
     6 * Math.sqrt(d) * horizon * Math.sqrt(Math.log((3 * horizon * episodes) / failureProbability)),
   );
   const theta = knownRewards(fn, rewards, horizon, d);

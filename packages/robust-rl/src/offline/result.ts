@@ -2,7 +2,7 @@
 import type { ArrayInput, Certificate, NdArray } from "@provably/core-tensor";
 
 /**
- * The factor of the pessimism penalty: a number, `"practical"` (0.1 √d, a rule of thumb without guarantee), or `"theory"` (the published constant, with
+ * The factor of the pessimism penalty: a number, `"practical"` ($0.1\sqrt{d_{\mathrm{eff}}}$, a rule of thumb without guarantee, where $d_{\mathrm{eff}} = \max_{s,a} (\sum_i\phi_i)^2/\sum_i\phi_i^2$ is 1 for one-hot features and at most d), or `"theory"` (the published constant, with
  * which the guarantee holds and, at any usable size, every value is 0).
  * @category Offline learning
  */

@@ -127,12 +127,26 @@ export function pass(
   return { values, q, uncut, penalty, thetas, nus, levels, grams, play };
 }
 
-export function pessimismOf(pessimism: Pessimism, d: number, theory: number): number {
-  return pessimism === "practical"
-    ? 0.1 * Math.sqrt(d)
-    : pessimism === "theory"
-      ? theory
-      : pessimism;
+/** The factor of the penalty; `"practical"` is 0.1 √ of the largest effective dimension of a row of features. */
+export function pessimismOf(pessimism: Pessimism, features: NdArray, theory: number): number {
+  if (pessimism === "practical") return 0.1 * Math.sqrt(effectiveDimension(features));
+  return pessimism === "theory" ? theory : pessimism;
+}
+
+/** The largest $(\sum_i \phi_i)^2 / \sum_i \phi_i^2$ of a state and action: 1 where features are one-hot, at most d. */
+function effectiveDimension(features: NdArray): number {
+  const d = features.shape[2]!;
+  const phi = flatNumbers(features);
+  let most = 1;
+  for (let row = 0; row < phi.length; row += d) {
+    let [sum, squares] = [0, 0];
+    for (let i = 0; i < d; i++) {
+      sum += phi[row + i]!;
+      squares += phi[row + i]! ** 2;
+    }
+    if (squares > 0) most = Math.max(most, sum ** 2 / squares);
+  }
+  return most;
 }
 
 const pessimisms: Guard<Pessimism> = either(nonNegativeNumber, oneOf("practical", "theory"));
