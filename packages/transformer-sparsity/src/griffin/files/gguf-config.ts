@@ -1,6 +1,7 @@
 /** The choices of a model, from the key-value pairs of its GGUF file. */
 import { FormatError } from "@provably/core-tensor";
 import { type ModelConfig, modelConfig } from "../model/config.js";
+import { type Architecture, ARCHITECTURES } from "./gguf-architectures.js";
 import type { GgufTensor, GgufValue } from "./gguf-header.js";
 
 /** What the angles of each pair of features are divided by. */
@@ -17,17 +18,25 @@ const HARMLESS = new Set([
 /** Keys of other parts of the file, which the model does not depend on. */
 const OTHERS = /^(general|tokenizer|quantize|imatrix|mradermacher)\./;
 
+/** The architecture of a file, and its name. */
+export function architectureOf(
+  values: ReadonlyMap<string, GgufValue>,
+): [name: string, architecture: Architecture] {
+  const name = values.get("general.architecture");
+  if (typeof name !== "string" || !Object.hasOwn(ARCHITECTURES, name))
+    throw new FormatError(
+      `loadModel: GGUF architecture ${JSON.stringify(name) ?? "(none)"} is not one of ${Object.keys(ARCHITECTURES).join(", ")}`,
+    );
+  return [name, ARCHITECTURES[name]!];
+}
+
 /** The key-value pairs as a config of the Hugging Face layout. */
 export function ggufConfig(
   values: ReadonlyMap<string, GgufValue>,
   tensors: readonly GgufTensor[],
   factors: readonly number[] | undefined,
 ): ModelConfig {
-  const architecture = values.get("general.architecture");
-  if (architecture !== "llama" && architecture !== "qwen2" && architecture !== "gemma")
-    throw new FormatError(
-      `loadModel: GGUF architecture ${JSON.stringify(architecture) ?? "(none)"} is not one of llama, qwen2, gemma`,
-    );
+  const [architecture, { modelType, fields }] = architectureOf(values);
   const read = new Set<string>();
   const get = (key: string): GgufValue => {
     read.add(key);
@@ -54,10 +63,10 @@ export function ggufConfig(
   only("expert_count", 0);
   only("expert_used_count", 0);
   only("attention.causal", true);
-  only("attention.sliding_window", 0);
+  if (!modelType.startsWith("gemma")) only("attention.sliding_window", 0);
   only("use_parallel_residual", false);
   const config = modelConfig({
-    model_type: architecture,
+    model_type: modelType,
     vocab_size: embedding?.shape[0],
     hidden_size: get("embedding_length"),
     intermediate_size: get("feed_forward_length"),
@@ -70,7 +79,7 @@ export function ggufConfig(
     tie_word_embeddings: !has("output.weight"),
     bos_token_id: values.get("tokenizer.ggml.bos_token_id"),
     eos_token_id: endTokens(values),
-    rope_parameters: ropeOf(get, factors, Number(headDim)),
+    ...fields(get, Number(headDim), ropeOf(get, factors, Number(headDim))),
   });
   for (const key of values.keys()) {
     const inner = key.startsWith(`${architecture}.`) ? key.slice(architecture.length + 1) : "";

@@ -3,7 +3,7 @@ import { type NdArray, FormatError, array, reshape, transpose } from "@provably/
 import type { ModelConfig } from "../model/config.js";
 import type { ModelFiles } from "./source.js";
 import type { TensorStore } from "./tensors.js";
-import { FACTORS, ggufConfig } from "./gguf-config.js";
+import { FACTORS, architectureOf, ggufConfig } from "./gguf-config.js";
 import { type GgufHeader, type GgufTensor, type GgufValue, readGguf } from "./gguf-header.js";
 import { GGUF_TYPES, ggufTypeName } from "./gguf-blocks.js";
 
@@ -13,18 +13,6 @@ const OUTER: Readonly<Record<string, string>> = {
   "output_norm.weight": "model.norm.weight",
   "output.weight": "lm_head.weight",
 };
-const LAYER: Readonly<Record<string, string>> = {
-  attn_norm: "input_layernorm",
-  attn_q: "self_attn.q_proj",
-  attn_k: "self_attn.k_proj",
-  attn_v: "self_attn.v_proj",
-  attn_output: "self_attn.o_proj",
-  ffn_norm: "post_attention_layernorm",
-  ffn_gate: "mlp.gate_proj",
-  ffn_up: "mlp.up_proj",
-  ffn_down: "mlp.down_proj",
-};
-
 /** A tensor, and the file that it lies in. */
 interface Placed extends GgufTensor {
   readonly file: string;
@@ -38,6 +26,7 @@ export async function openGguf(
   const header = await readGguf("loadModel", files, name);
   refuseOthers(header.values);
   const shards = await openShards(files, name, header);
+  const [, { layer, permuted }] = architectureOf(header.values);
   const place = new Map<string, Placed>();
   const read = async ({ file, type, range }: Placed): Promise<Float32Array> =>
     GGUF_TYPES[type]!.read(await files.read(file, ...range));
@@ -47,7 +36,7 @@ export async function openGguf(
       factors = Array.from(await read(tensor));
       continue;
     }
-    const renamed = rename(tensor.name);
+    const renamed = rename(tensor.name, layer);
     if (renamed === undefined || place.has(renamed))
       throw new FormatError(
         `loadModel: GGUF tensor "${tensor.name}" ${renamed === undefined ? "is not understood" : "is there twice"}`,
@@ -63,9 +52,7 @@ export async function openGguf(
       async read(renamed) {
         const tensor = place.get(renamed)!;
         const stored = array(await read(tensor), { shape: tensor.shape, copy: false });
-        return header.values.get("general.architecture") === "llama"
-          ? unpermute(renamed, stored, config)
-          : stored;
+        return permuted ? unpermute(renamed, stored, config) : stored;
       },
     },
   };
@@ -130,11 +117,11 @@ async function openShards(files: ModelFiles, name: string, first: GgufHeader): P
   return all;
 }
 
-function rename(name: string): string | undefined {
+function rename(name: string, parts: Readonly<Record<string, string>>): string | undefined {
   if (Object.hasOwn(OUTER, name)) return OUTER[name];
   const [, layer, part, kind] = /^blk\.(\d+)\.(\w+)\.(weight|bias)$/.exec(name) ?? [];
-  return part !== undefined && Object.hasOwn(LAYER, part)
-    ? `model.layers.${layer}.${LAYER[part]}.${kind}`
+  return part !== undefined && Object.hasOwn(parts, part)
+    ? `model.layers.${layer}.${parts[part]}.${kind}`
     : undefined;
 }
 
