@@ -13,6 +13,7 @@ export default defineConfig([
       index: "src/index.ts",
       random: "src/random/index.ts",
       linalg: "src/linalg/index.ts",
+      fft: "src/fft/index.ts",
       optim: "src/optim/index.ts",
       pinned: "src/pinned/index.ts",
       compile: "src/compile/index.ts",
