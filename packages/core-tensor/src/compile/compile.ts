@@ -25,7 +25,7 @@ import { callOf } from "./signature.js";
 import { simplify } from "../graph/simplify.js";
 import { type Traced, traceGraph } from "../graph/trace.js";
 import { wasmProgram } from "./wasm/program.js";
-import { sharedStore, store } from "./wasm/store.js";
+import { sharedAllocator, allocator } from "./wasm/allocator.js";
 
 /**
  * Options of {@link compile}.
@@ -220,7 +220,9 @@ export function executableOf(
 ): Executable {
   if (debugNans) return interpreter(graph, refuseNans);
   const memory =
-    device === "wasm" ? ((threads > 1 ? sharedStore(threads) : undefined) ?? store()) : undefined;
+    device === "wasm"
+      ? ((threads > 1 ? sharedAllocator(threads) : undefined) ?? allocator())
+      : undefined;
   const external = leaves.map((x) => x instanceof ResidentArray);
   return (
     (memory && wasmProgram(graph, memory, { external, donated, resident, threads })) ??

@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import * as p from "@provably/core-tensor";
 import type { NdArray } from "@provably/core-tensor";
 import { compile, explain } from "@provably/core-tensor/compile";
-import { sharedStore, store } from "../../src/compile/wasm/store.js";
+import { sharedAllocator, allocator } from "../../src/compile/wasm/allocator.js";
 import { looped, program, programs, recurrence, recurrences } from "./random-programs.js";
 import { watching } from "./watch.js";
 import { key, normal } from "@provably/core-tensor/random";
@@ -65,7 +65,7 @@ describe("compile", () => {
         // a loop of unknown length has no gradient
         for (const g of step === "while" ? [f] : [f, gradient]) {
           const want = g(...leaves);
-          watching(store(), () => {
+          watching(allocator(), () => {
             const compiled = compile(g);
             for (let run = 0; run < 2; run++)
               compiled(...leaves).forEach((y, k) => {
@@ -94,7 +94,7 @@ describe("compile", () => {
           const f = form === "straight" ? program(steps) : looped(steps, form);
           const dtype = seed % 2 === 0 ? "float32" : "float64";
           const leaves = extents.map((shape, i) => normal(key(`${seed} ${i}`), shape, { dtype }));
-          const memory = threads === 1 ? store() : sharedStore(threads);
+          const memory = threads === 1 ? allocator() : sharedAllocator(threads);
           watching(memory, () => compile(f, { resident, threads })(...leaves));
         },
       ),
@@ -102,7 +102,7 @@ describe("compile", () => {
     );
   });
 
-  it("writes nothing but what it says, in pieces and where loops are cut among threads", () => {
+  it("writes nothing but what it says, in tiles and where loops are cut among threads", () => {
     const chain = (x: NdArray, y: NdArray): NdArray[] => [p.add(p.exp(x), y), p.greater(x, y)];
     for (const size of [32_771, 65_539, 70_001])
       for (const dtype of ["float32", "float64"] as const)
@@ -111,7 +111,7 @@ describe("compile", () => {
             NdArray,
             NdArray,
           ];
-          const memory = threads === 1 ? store() : sharedStore(threads);
+          const memory = threads === 1 ? allocator() : sharedAllocator(threads);
           watching(memory, () => {
             const got = compile(chain, { threads })(x, y);
             chain(x, y).forEach((want, k) => {

@@ -3,9 +3,9 @@ import { describe, expect, it } from "vitest";
 import { type NdArray, add, item, mul, ones, slice, zeros } from "@provably/core-tensor";
 import { compile, free, pin } from "@provably/core-tensor/compile";
 import { ResidentArray } from "../../src/compile/wasm/resident.js";
-import { MOST_RESULTS, store } from "../../src/compile/wasm/store.js";
+import { MOST_RESULTS, allocator } from "../../src/compile/wasm/allocator.js";
 
-const memory = store()!;
+const memory = allocator()!;
 const MiB = 1 << 20;
 /** 32 MiB. */
 const SIZE = 8 * MiB;

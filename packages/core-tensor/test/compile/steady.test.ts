@@ -17,7 +17,7 @@ import {
 } from "@provably/core-tensor";
 import { compile, explain, pin } from "@provably/core-tensor/compile";
 import { key, normal } from "@provably/core-tensor/random";
-import { sharedStore } from "../../src/compile/wasm/store.js";
+import { sharedAllocator } from "../../src/compile/wasm/allocator.js";
 
 setFlagsFromString("--expose-gc");
 const collect = runInNewContext("gc") as () => void;
@@ -81,7 +81,7 @@ describe(`${cycles} cycles of compile, run and drop`, () => {
   }, 1_200_000);
 
   it("on two threads forget the functions that no program uses", async () => {
-    const { crew } = sharedStore(2)!;
+    const { pool } = sharedAllocator(2)!;
     // extents are in the code, so that every loop is another one; some are long enough to be cut in two
     const x = normal(key("long"), [1 << 18]);
     const piece = (extent: number): NdArray => slice(x, [0], [extent]);
@@ -93,8 +93,8 @@ describe(`${cycles} cycles of compile, run and drop`, () => {
     }
     await finalise(5);
     // 1024 generated loops are kept for programs to come
-    expect(crew!.numGenerated).toBeGreaterThan(900);
-    expect(crew!.numGenerated).toBeLessThan(1200);
+    expect(pool!.numGenerated).toBeGreaterThan(900);
+    expect(pool!.numGenerated).toBeLessThan(1200);
     // a worker that had the old function of a number computes with the new one
     const [one, two] = [1, 2].map((threads) =>
       compile((y: NdArray) => add(tanh(y), 1), { threads })(piece(1 << 18)),

@@ -15,7 +15,7 @@ import {
 } from "@provably/core-tensor";
 import { compile, explain } from "@provably/core-tensor/compile";
 import { key, normal } from "@provably/core-tensor/random";
-import { sharedStore } from "../../src/compile/wasm/store.js";
+import { sharedAllocator } from "../../src/compile/wasm/allocator.js";
 
 const f = (...[x, w, b]: NdArray[]): NdArray[] => {
   const h = tanh(add(matmul(x!, w!), b!));
@@ -121,13 +121,13 @@ describe("threads", () => {
     const compiled = compile(product, { threads: 2 });
     await whenUp(compiled, args, 2);
     // a function whose module no engine takes
-    const { crew } = sharedStore(2)!;
+    const { pool } = sharedAllocator(2)!;
     const shares: number[] = [];
     const odd = (i: number): number => shares.push(i);
-    crew!.add(odd, Uint8Array.of(1, 2, 3));
+    pool!.add(odd, Uint8Array.of(1, 2, 3));
     // for each of the workers that are up by now
-    const each = Array.from({ length: crew!.numReady + 1 }, (_, i) => i);
-    crew!.run(
+    const each = Array.from({ length: pool!.numReady + 1 }, (_, i) => i);
+    pool!.run(
       odd,
       each.map((i) => [i]),
     );

@@ -1,9 +1,9 @@
 /** A watch over the memory of compiled programs: whoever writes outside of what it says that it writes is told by name. */
-import type { Buffer as Block } from "../../src/compile/wasm/plan/place.js";
+import type { Buffer as Block } from "../../src/compile/wasm/plan/view.js";
 import { SIZES } from "../../src/compile/wasm/plan/group.js";
-import type { Machine, Step } from "../../src/compile/wasm/machine.js";
-import { Crew } from "../../src/compile/wasm/crew.js";
-import { type Store, aligned } from "../../src/compile/wasm/store.js";
+import type { Runtime, Step } from "../../src/compile/wasm/runtime.js";
+import { WorkerPool } from "../../src/compile/wasm/worker-pool.js";
+import { type Allocator, aligned } from "../../src/compile/wasm/allocator.js";
 
 /** The first page holds tables; the mailboxes of shared memory lie behind it. */
 const PAGE = 65536;
@@ -12,28 +12,28 @@ const PAGE = 65536;
 type Stretch = readonly [number, number];
 
 const stretchOf =
-  ({ address }: Machine) =>
+  ({ address }: Runtime) =>
   ({ id, bytes }: Block): Stretch => [address[id]!, address[id]! + bytes];
 
 /** How far around the stretches a step is watched: all of the memory would take too long. */
 const AROUND = 1 << 14;
 
 /** Mailboxes of the threads, which any step may write to. */
-const MAIL = aligned(Crew.maxThreads * Crew.boxBytes) + aligned(Crew.moduleBytes);
+const MAIL = aligned(WorkerPool.maxThreads * WorkerPool.boxBytes) + aligned(WorkerPool.moduleBytes);
 
 /** Runs, and throws unless every byte outside of the stretches is what it was before. */
-function keepsTo(label: string, machine: Machine, given: Stretch[], run: () => void): void {
-  const { store } = machine;
+function keepsTo(label: string, runtime: Runtime, given: Stretch[], run: () => void): void {
+  const { allocator } = runtime;
   const stretches = given.filter(([from, to]) => to > from).sort((a, b) => a[0] - b[0]);
   if (stretches.length === 0) {
     run();
     return;
   }
-  const origin = Math.max(store.isShared ? PAGE + MAIL : 0, stretches[0]![0] - AROUND);
-  const last = Math.min(store.size, Math.max(...stretches.map(([, to]) => to)) + AROUND);
-  const before = store.views.uint8.slice(origin, last);
+  const origin = Math.max(allocator.isShared ? PAGE + MAIL : 0, stretches[0]![0] - AROUND);
+  const last = Math.min(allocator.size, Math.max(...stretches.map(([, to]) => to)) + AROUND);
+  const before = allocator.views.uint8.slice(origin, last);
   run();
-  const after = store.views.uint8.subarray(origin, last);
+  const after = allocator.views.uint8.subarray(origin, last);
   let at = 0;
   for (const [from, to] of [...stretches, [last, last] as const]) {
     const [start, end] = [from - origin, to - origin];
@@ -51,25 +51,25 @@ function watched(step: Step): Step {
   const { label, row } = step;
   return {
     ...step,
-    run(machine) {
-      keepsTo(label, machine, step.writes.map(stretchOf(machine)), () => {
-        step.run(machine);
+    run(runtime) {
+      keepsTo(label, runtime, step.writes.map(stretchOf(runtime)), () => {
+        step.run(runtime);
       });
     },
     ...(row && {
       row: {
         ...row,
-        run(machine, count) {
+        run(runtime, count) {
           const results = new Set(row.results.map((place) => place.buffer));
           const stretches = [
             ...row.results.map(({ buffer, dtype }): Stretch => [
-              machine.address[buffer.id]!,
-              machine.address[buffer.id]! + count * SIZES[dtype],
+              runtime.address[buffer.id]!,
+              runtime.address[buffer.id]! + count * SIZES[dtype],
             ]),
-            ...step.writes.filter((block) => !results.has(block)).map(stretchOf(machine)),
+            ...step.writes.filter((block) => !results.has(block)).map(stretchOf(runtime)),
           ];
-          keepsTo(label, machine, stretches, () => {
-            row.run(machine, count);
+          keepsTo(label, runtime, stretches, () => {
+            row.run(runtime, count);
           });
         },
       },
@@ -78,12 +78,12 @@ function watched(step: Step): Step {
 }
 
 /** What `f` compiles and runs is watched; `f` must compile its functions itself. */
-export function watching<T>(store: Store | undefined, f: () => T): T {
-  if (store === undefined) return f();
-  store.watch = watched as never;
+export function watching<T>(allocator: Allocator | undefined, f: () => T): T {
+  if (allocator === undefined) return f();
+  allocator.watch = watched as never;
   try {
     return f();
   } finally {
-    store.watch = undefined;
+    allocator.watch = undefined;
   }
 }

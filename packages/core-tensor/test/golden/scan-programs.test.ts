@@ -4,7 +4,7 @@ import * as p from "@provably/core-tensor";
 import type { NdArray } from "@provably/core-tensor";
 import { compile, cond, scan, whileLoop } from "@provably/core-tensor/compile";
 import { describe, expect, it } from "vitest";
-import { store } from "../../src/compile/wasm/store.js";
+import { allocator } from "../../src/compile/wasm/allocator.js";
 import { watching } from "../compile/watch.js";
 import { type Golden, fixture } from "./cases.js";
 
@@ -209,7 +209,7 @@ describe("programs of scan, cond and while", () => {
         }
         const own = { values: compile(values), gradient: compile(gradient) };
         compiled.set(c.name, own);
-        watching(store(), () => {
+        watching(allocator(), () => {
           check(own);
           check(own);
         });

@@ -117,7 +117,7 @@ export interface Constant {
   readonly array: DenseArray;
 }
 
-export interface Lowered {
+export interface LoweredGraph {
   readonly inputs: readonly Given[];
   readonly outputs: readonly Stage[];
   readonly constants: readonly Constant[];
@@ -126,7 +126,7 @@ export interface Lowered {
 }
 
 /** The stages of a graph whose primitives all have a form; attention weights of more than `storedScores` elements are not stored. */
-export function lower(graph: Graph, storedScores = Infinity): Lowered {
+export function lower(graph: Graph, storedScores = Infinity): LoweredGraph {
   const inputs = graph.inputs.map((x) => new Given(x.shape, x.dtype, { size: sizeOf(x.shape) }));
   const lowering = new LoweringRun(storedScores);
   return {

@@ -12,7 +12,7 @@ import type { DeviceFunction } from "../../forms/device.js";
 import { withCallees } from "./functions.js";
 import type { Kernel, Pipeline } from "./gpujs.js";
 import type { Slot } from "./kernel.js";
-import { type Lowered, lower, withoutForm } from "./lower.js";
+import { type LoweredGraph, lower, withoutForm } from "./lower.js";
 import { type PlannedKernel, plan } from "./plan.js";
 import { Given, type Stage, Uniform } from "./stage.js";
 import { Stacked } from "./stages/join.js";
@@ -82,7 +82,7 @@ function float32(x: DenseArray): Float32Array {
 
 function checkSizes(
   kernels: readonly PlannedKernel[],
-  { inputs, constants }: Lowered,
+  { inputs, constants }: LoweredGraph,
   device: GpuJsDevice,
 ): void {
   const slots = [
@@ -105,7 +105,7 @@ interface Built {
 
 function build(
   device: GpuJsDevice,
-  lowered: Lowered,
+  lowered: LoweredGraph,
   planned: readonly PlannedKernel[],
   computed: readonly Stage[],
 ): Built {
@@ -179,7 +179,7 @@ function checkExecutor(pipeline: Pipeline, device: GpuJsDevice): void {
 function outputOf(
   y: Stage,
   inputs: readonly DenseArray[],
-  lowered: Lowered,
+  lowered: LoweredGraph,
   computed: ReadonlyMap<Stage, Float32Array>,
 ): DenseArray {
   if (y instanceof Stacked) {
@@ -209,7 +209,7 @@ function outputOf(
 
 function explainProgram(
   device: GpuJsDevice,
-  { constants }: Lowered,
+  { constants }: LoweredGraph,
   kernels: readonly PlannedKernel[],
   pipeline: Pipeline | undefined,
 ): string {

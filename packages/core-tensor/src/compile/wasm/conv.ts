@@ -14,46 +14,46 @@ import {
 import { type ConvAttrs, geometry } from "../../ops/conv.js";
 import type { Node } from "../../graph/graph.js";
 import { SIZES } from "./plan/group.js";
-import { type Buffer, type Place, rowMajorPlace } from "./plan/place.js";
-import type { Draft } from "./draft.js";
+import { type Buffer, type BufferView, rowMajorView } from "./plan/view.js";
+import type { Builder } from "./builder.js";
 import { inOrder } from "./loop.js";
-import { addressOf } from "./machine.js";
-import { aligned } from "./store.js";
+import { addressOf } from "./runtime.js";
+import { aligned } from "./allocator.js";
 
-export function lowerConv(draft: Draft, node: Node, inputs: readonly Place[]): boolean {
+export function lowerConv(builder: Builder, node: Node, inputs: readonly BufferView[]): boolean {
   const { name } = node.primitive;
   if (name !== "conv2d" && name !== "conv2dInputGradient" && name !== "conv2dWeightGradient")
     return false;
   if (!isFloat(node.outputs[0]!.dtype) || inputs.some((x) => sizeOf(x.shape) === 0)) return false;
   const g = geometry(node.attrs as ConvAttrs);
-  const [first, second] = inputs as [Place, Place];
+  const [first, second] = inputs as [BufferView, BufferView];
   if (name === "conv2d")
     forward(
-      draft,
+      builder,
       node,
       first,
-      inOrder(draft, second),
+      inOrder(builder, second),
       g.outChannels / g.groups,
       g,
       forwardPass(g),
     );
   else if (name === "conv2dInputGradient")
     forward(
-      draft,
+      builder,
       node,
       first,
-      reversed(draft, second, g),
+      reversed(builder, second, g),
       g.inChannels / g.groups,
       g,
       inputGradientPass(g),
     );
-  else weightGradient(draft, node, first, second, g);
+  else weightGradient(builder, node, first, second, g);
   return true;
 }
 
 /** Filters and channels exchanged within each group, both kernel axes reversed: another view, put in order. */
-function reversed(draft: Draft, weights: Place, g: Conv2dGeometry): Place {
-  const w = inOrder(draft, weights);
+function reversed(builder: Builder, weights: BufferView, g: Conv2dGeometry): BufferView {
+  const w = inOrder(builder, weights);
   const [filters, channels, height, width] = [
     g.outChannels / g.groups,
     g.inChannels / g.groups,
@@ -61,7 +61,7 @@ function reversed(draft: Draft, weights: Place, g: Conv2dGeometry): Place {
     g.kernelWidth,
   ];
   const taps = height * width;
-  return inOrder(draft, {
+  return inOrder(builder, {
     ...w,
     shape: [g.groups, channels, filters, height, width],
     stride: [filters * channels * taps, taps, channels * taps, -width, -1],
@@ -70,21 +70,21 @@ function reversed(draft: Draft, weights: Place, g: Conv2dGeometry): Place {
 }
 
 function tables(
-  draft: Draft,
+  builder: Builder,
   pass: Pass,
   bytes: number,
 ): { readonly weights: Buffer; readonly pixels: Buffer } {
   return {
-    weights: draft.table(weightOffsets(pass, bytes)),
-    pixels: draft.table(pixelOffsets(pass, bytes)),
+    weights: builder.table(weightOffsets(pass, bytes)),
+    pixels: builder.table(pixelOffsets(pass, bytes)),
   };
 }
 
 function forward(
-  draft: Draft,
+  builder: Builder,
   node: Node,
-  given: Place,
-  weights: Place,
+  given: BufferView,
+  weights: BufferView,
   filters: number,
   g: Conv2dGeometry,
   pass: Pass,
@@ -92,40 +92,40 @@ function forward(
   const [y] = node.outputs as [Node["outputs"][number]];
   const type = y.dtype as "float32" | "float64";
   const bytes = SIZES[type];
-  const x = inOrder(draft, given);
-  const out = rowMajorPlace(draft.buffer("arena", type, sizeOf(y.shape)), type, y.shape);
-  draft.set(y, out);
-  const kernel = draft.store.kernel("gemm", type);
+  const x = inOrder(builder, given);
+  const out = rowMajorView(builder.buffer("arena", type, sizeOf(y.shape)), type, y.shape);
+  builder.set(y, out);
+  const kernel = builder.allocator.kernel("gemm", type);
   const [embed, gemm, direct] = [kernel["embed"]!, kernel["gatherGemm"]!, kernel["direct"]!];
   const k = pass.channels * pass.kernelHeight * pass.kernelWidth;
   const n = pass.outHeight * pass.outWidth;
   const { rows, cols } = reach(pass);
   const planes = g.groups * pass.channels;
   const sourceBytes = planes * pass.height * pass.width * bytes;
-  const offsets = tables(draft, pass, bytes);
+  const offsets = tables(builder, pass, bytes);
   const isProduct = filters >= MIN_GEMM_FILTERS;
-  const crew =
-    isProduct && g.batch > 1 && 2 * n * k * filters >= 1e6 ? draft.store.crew : undefined;
-  const shares = crew === undefined ? 1 : Math.min(draft.threads, g.batch);
+  const pool =
+    isProduct && g.batch > 1 && 2 * n * k * filters >= 1e6 ? builder.allocator.pool : undefined;
+  const shares = pool === undefined ? 1 : Math.min(builder.threads, g.batch);
   const imageBytes = aligned(planes * rows * cols * bytes);
   const workBytes = aligned(kernel["workBytes"]!(n, k));
-  const scratch = draft.work(shares * (imageBytes + workBytes));
-  draft.step({
+  const scratch = builder.work(shares * (imageBytes + workBytes));
+  builder.step({
     label: `${node.primitive.name} ${g.batch} images, ${g.groups > 1 ? `${g.groups} groups of ` : ""}${filters}x${k}x${n}`,
     nodes: [node],
     reads: [x.buffer, weights.buffer, offsets.weights, offsets.pixels],
     writes: [out.buffer, scratch],
-    run(machine) {
+    run(runtime) {
       const [from, to, w] = [
-        addressOf(machine, x),
-        addressOf(machine, out),
-        addressOf(machine, weights),
+        addressOf(runtime, x),
+        addressOf(runtime, out),
+        addressOf(runtime, weights),
       ];
-      const images = machine.address[scratch.id]!;
+      const images = runtime.address[scratch.id]!;
       const works = images + shares * imageBytes;
       const [taps, pixels] = [
-        machine.address[offsets.weights.id]!,
-        machine.address[offsets.pixels.id]!,
+        runtime.address[offsets.weights.id]!,
+        runtime.address[offsets.pixels.id]!,
       ];
       const embedding = (b: number, i: number): number[] => [
         from + b * sourceBytes,
@@ -157,11 +157,11 @@ function forward(
         const count = Math.min(shares, g.batch - b);
         const each = <T>(f: (b: number, i: number) => T): T[] =>
           Array.from({ length: count }, (_, i) => f(b + i, i));
-        if (crew !== undefined) crew.run(embed, each(embedding));
+        if (pool !== undefined) pool.run(embed, each(embedding));
         else embed(...embedding(b, 0));
         for (let group = 0; group < g.groups; group++) {
-          if (crew !== undefined)
-            crew.run(
+          if (pool !== undefined)
+            pool.run(
               gemm,
               each((image, i) => product(image, i, group)),
             );
@@ -196,43 +196,43 @@ function forward(
 }
 
 function weightGradient(
-  draft: Draft,
+  builder: Builder,
   node: Node,
-  cotangent: Place,
-  images: Place,
+  cotangent: BufferView,
+  images: BufferView,
   g: Conv2dGeometry,
 ): void {
   const [y] = node.outputs as [Node["outputs"][number]];
   const type = y.dtype as "float32" | "float64";
   const bytes = SIZES[type];
-  const [ct, x] = [inOrder(draft, cotangent), inOrder(draft, images)];
-  const out = draft.fresh(type, y.shape);
-  draft.set(y, out);
-  const kernel = draft.store.kernel("gemm", type);
+  const [ct, x] = [inOrder(builder, cotangent), inOrder(builder, images)];
+  const out = builder.fresh(type, y.shape);
+  builder.set(y, out);
+  const kernel = builder.allocator.kernel("gemm", type);
   const [embed, gemm] = [kernel["embed"]!, kernel["gatherGemm"]!];
   const pass = forwardPass(g);
   const filters = g.outChannels / g.groups;
   const taps = pass.channels * g.kernelHeight * g.kernelWidth;
   const pixels = g.outHeight * g.outWidth;
   const { rows, cols } = reach(pass);
-  const offsets = tables(draft, pass, bytes);
+  const offsets = tables(builder, pass, bytes);
   const imageBytes = aligned(g.inChannels * rows * cols * bytes);
-  const scratch = draft.work(imageBytes + aligned(kernel["workBytes"]!(taps, pixels)));
-  draft.step({
+  const scratch = builder.work(imageBytes + aligned(kernel["workBytes"]!(taps, pixels)));
+  builder.step({
     label: `${node.primitive.name} ${g.batch} images, ${filters}x${pixels}x${taps}`,
     nodes: [node],
     reads: [ct.buffer, x.buffer, offsets.weights, offsets.pixels],
     writes: [out.buffer, scratch],
-    run(machine) {
+    run(runtime) {
       const [from, source, to] = [
-        addressOf(machine, ct),
-        addressOf(machine, x),
-        addressOf(machine, out),
+        addressOf(runtime, ct),
+        addressOf(runtime, x),
+        addressOf(runtime, out),
       ];
-      const image = machine.address[scratch.id]!;
+      const image = runtime.address[scratch.id]!;
       const [byTap, byPixel] = [
-        machine.address[offsets.weights.id]!,
-        machine.address[offsets.pixels.id]!,
+        runtime.address[offsets.weights.id]!,
+        runtime.address[offsets.pixels.id]!,
       ];
       for (let b = 0; b < g.batch; b++) {
         const at = source + b * g.inChannels * g.height * g.width * bytes;

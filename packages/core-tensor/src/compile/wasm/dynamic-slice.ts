@@ -6,10 +6,10 @@ import { rowMajorStrides, sizeOf } from "../../array/shape.js";
 import { blockOffsets, memberStrides } from "../../ops/dynamic-slice.js";
 import type { Node } from "../../graph/graph.js";
 import { SIZES } from "./plan/group.js";
-import { type Buffer, type Place, isWhole } from "./plan/place.js";
-import type { Draft } from "./draft.js";
+import { type Buffer, type BufferView, isWhole } from "./plan/view.js";
+import type { Builder } from "./builder.js";
 import { inOrder } from "./loop.js";
-import { type Machine, addressOf } from "./machine.js";
+import { type Runtime, addressOf } from "./runtime.js";
 
 /** The rows of a block along its last axes, as far as they are contiguous in the large array too. */
 interface Rows {
@@ -44,35 +44,39 @@ function rowsOf(
   return { offsets, count, bytes: length * elementBytes };
 }
 
-export function lowerDynamicSlice(draft: Draft, node: Node, inputs: readonly Place[]): boolean {
+export function lowerDynamicSlice(
+  builder: Builder,
+  node: Node,
+  inputs: readonly BufferView[],
+): boolean {
   const { name } = node.primitive;
   if (name !== "dynamicSlice" && name !== "dynamicUpdateSlice") return false;
   const updates = name === "dynamicUpdateSlice";
-  const places = inputs.map((place) => inOrder(draft, place));
-  const [x, start] = [places[0]!, places[places.length - 1]!];
+  const views = inputs.map((view) => inOrder(builder, view));
+  const [x, start] = [views[0]!, views[views.length - 1]!];
   const [y] = node.outputs as [Node["outputs"][number]];
   const { size } = node.attrs as { readonly size: readonly number[] };
-  const out = draft.fresh(y.dtype, y.shape);
-  draft.set(y, out);
+  const out = builder.fresh(y.dtype, y.shape);
+  builder.set(y, out);
   const elementBytes = SIZES[y.dtype];
   const rows = rowsOf(memberStrides(x.shape, size), size, elementBytes, updates);
-  const table = draft.table(rows.offsets);
+  const table = builder.table(rows.offsets);
   const blockBytes = sizeOf(size) * elementBytes;
-  const copyRows = draft.store.kernel("places", "float32")["copyRows"]!;
-  const firsts = ({ store, address }: Machine): number[] => {
-    const at = addressOf({ store, address }, start) / 4;
+  const copyRows = builder.allocator.kernel("places", "float32")["copyRows"]!;
+  const firsts = ({ allocator, address }: Runtime): number[] => {
+    const at = addressOf({ allocator, address }, start) / 4;
     return blockOffsets(
       name,
       x.shape,
       size,
-      store.views.int32.subarray(at, at + sizeOf(start.shape)),
+      allocator.views.int32.subarray(at, at + sizeOf(start.shape)),
     );
   };
-  const each = (machine: Machine, large: number, small: number): void => {
-    firsts(machine).forEach((first, b) => {
+  const each = (runtime: Runtime, large: number, small: number): void => {
+    firsts(runtime).forEach((first, b) => {
       const [inLarge, inSmall] = [large + first * elementBytes, small + b * blockBytes];
       copyRows(
-        machine.address[table.id]!,
+        runtime.address[table.id]!,
         rows.count,
         rows.bytes,
         updates ? inSmall : inLarge,
@@ -80,35 +84,36 @@ export function lowerDynamicSlice(draft: Draft, node: Node, inputs: readonly Pla
       );
     });
   };
-  const reads: Buffer[] = [...places.map((p) => p.buffer), table];
+  const reads: Buffer[] = [...views.map((p) => p.buffer), table];
   const label = `${name} ${size.join("x")}`;
   if (!updates) {
-    draft.step({
+    builder.step({
       label,
       nodes: [node],
       reads,
       writes: [out.buffer],
-      run: (machine) => each(machine, addressOf(machine, x), addressOf(machine, out)),
+      run: (runtime) => each(runtime, addressOf(runtime, x), addressOf(runtime, out)),
     });
     return true;
   }
-  const update = places[1]!;
+  const update = views[1]!;
   const replaces =
     isWhole(x) && update.buffer !== x.buffer && start.buffer !== x.buffer
       ? [{ old: x.buffer, by: out.buffer }]
       : [];
-  draft.step({
+  builder.step({
     label,
     nodes: [node],
     reads,
     writes: [out.buffer],
     replaces,
-    run(machine) {
-      const [old, fresh] = [addressOf(machine, x), addressOf(machine, out)];
+    run(runtime) {
+      const [old, fresh] = [addressOf(runtime, x), addressOf(runtime, out)];
       // a start out of range throws before anything is written
-      firsts(machine);
-      if (old !== fresh) machine.store.views.uint8.copyWithin(fresh, old, old + out.buffer.bytes);
-      each(machine, fresh, addressOf(machine, update));
+      firsts(runtime);
+      if (old !== fresh)
+        runtime.allocator.views.uint8.copyWithin(fresh, old, old + out.buffer.bytes);
+      each(runtime, fresh, addressOf(runtime, update));
     },
   });
   return true;

@@ -2,9 +2,9 @@
 import { broadcastStrides } from "../../array/shape.js";
 import type { Value } from "../../graph/graph.js";
 import type { Unit } from "./plan/group.js";
-import type { Place } from "./plan/place.js";
+import type { BufferView } from "./plan/view.js";
 import { uniformValue } from "../../graph/simplify.js";
-import type { Draft } from "./draft.js";
+import type { Builder } from "./builder.js";
 import { type Ref, stepsOf } from "../../forms/vector.js";
 import { StepList, laneOf } from "./fused/steps.js";
 import type { Reduction } from "./fused/spec.js";
@@ -13,14 +13,14 @@ import { type LoopResult, addLoop } from "./loop.js";
 
 /** Nodes that run as one loop. */
 export function lowerGroup(
-  draft: Draft,
+  builder: Builder,
   unit: Unit,
   space: readonly number[],
   results: readonly Value[],
 ): void {
   const steps = new StepList();
   const refs = new Map<Value, Ref>();
-  const operands: Place[] = [];
+  const operands: BufferView[] = [];
   const wide = unit.nodes.some(isWide);
   const read = (x: Value): Ref => {
     let ref = refs.get(x);
@@ -29,11 +29,11 @@ export function lowerGroup(
     const lane = laneOf(x.dtype);
     if (value !== undefined && !(wide && x.dtype !== "float64")) ref = steps.constant(value, lane);
     else {
-      const place = draft.place(x);
+      const view = builder.view(x);
       operands.push({
-        ...place,
+        ...view,
         shape: space,
-        stride: broadcastStrides(place.shape, place.stride, space),
+        stride: broadcastStrides(view.shape, view.stride, space),
       });
       ref = steps.operand(operands.length - 1, lane);
     }
@@ -53,16 +53,16 @@ export function lowerGroup(
         stepsOf(elementwise!.vector)!.steps(steps, inputs, node.inputs.map(uniformValue)),
       );
     if (!results.includes(y)) continue;
-    const place = draft.fresh(y.dtype, y.shape);
-    draft.set(y, place);
+    const view = builder.fresh(y.dtype, y.shape);
+    builder.set(y, view);
     const step = refs.get(y)!.id;
-    if (!reduces) outputs.push({ place, result: { dtype: y.dtype, step, stride: place.stride } });
+    if (!reduces) outputs.push({ view, result: { dtype: y.dtype, step, stride: view.stride } });
     else {
-      const stride = space.map((_, i) => place.stride[i] ?? 0);
-      outputs.push({ place, result: { dtype: y.dtype, step, stride, reduce: name as Reduction } });
+      const stride = space.map((_, i) => view.stride[i] ?? 0);
+      outputs.push({ view, result: { dtype: y.dtype, step, stride, reduce: name as Reduction } });
     }
   }
-  addLoop(draft, {
+  addLoop(builder, {
     label: unit.nodes.map((node) => node.primitive.name).join(" "),
     nodes: unit.nodes,
     space,

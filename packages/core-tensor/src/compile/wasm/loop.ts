@@ -1,20 +1,20 @@
 /** Steps that run one generated loop, cut among the threads where it is long. */
 import { sizeOf } from "../../array/shape.js";
 import type { Node } from "../../graph/graph.js";
-import { type Place, byteOffset, isDense } from "./plan/place.js";
-import type { Draft } from "./draft.js";
+import { type BufferView, byteOffset, isDense } from "./plan/view.js";
+import type { Builder } from "./builder.js";
 import { fuse } from "./fused/fuse.js";
 import { type FusedFunction, loadFused } from "./fused/load.js";
 import { StepList, laneOf } from "./fused/steps.js";
 import type { FusedResult } from "./fused/spec.js";
-import type { Row } from "./machine.js";
-import { aligned } from "./store.js";
+import type { Row } from "./runtime.js";
+import { aligned } from "./allocator.js";
 
 /** Loops over fewer elements run on one thread. */
 const PARALLEL_ELEMENTS = 1 << 16;
 
 export interface LoopResult {
-  readonly place: Place;
+  readonly view: BufferView;
   readonly result: FusedResult;
 }
 
@@ -24,13 +24,13 @@ export interface Loop {
   /** The index space. */
   readonly space: readonly number[];
   /** What is read, with strides along the space. */
-  readonly operands: readonly Place[];
+  readonly operands: readonly BufferView[];
   readonly results: readonly LoopResult[];
   readonly steps: StepList;
 }
 
 export function addLoop(
-  draft: Draft,
+  builder: Builder,
   { label, nodes, space, operands, results, steps }: Loop,
 ): void {
   const code = fuse({
@@ -39,16 +39,17 @@ export function addLoop(
     results: results.map((x) => x.result),
     steps: steps.steps,
   });
-  const fn: FusedFunction = loadFused(draft.store, code);
-  const table = draft.table(code.constants);
-  const crew = sizeOf(space) >= PARALLEL_ELEMENTS && code.grain > 0 ? draft.store.crew : undefined;
-  const shares = crew === undefined ? 1 : draft.threads;
+  const fn: FusedFunction = loadFused(builder.allocator, code);
+  const table = builder.table(code.constants);
+  const pool =
+    sizeOf(space) >= PARALLEL_ELEMENTS && code.grain > 0 ? builder.allocator.pool : undefined;
+  const shares = pool === undefined ? 1 : builder.threads;
   const scratchBytes = aligned(code.scratchBytes);
-  const scratch = draft.work(scratchBytes * shares);
-  const places = [...operands, ...results.map((x) => x.place)];
-  const ids = places.map((p) => p.buffer.id);
-  const offsets = places.map(byteOffset);
-  const numArgs = places.length;
+  const scratch = builder.work(scratchBytes * shares);
+  const views = [...operands, ...results.map((x) => x.view)];
+  const ids = views.map((p) => p.buffer.id);
+  const offsets = views.map(byteOffset);
+  const numArgs = views.length;
   const cuts = Array.from({ length: shares + 1 }, (_, i) =>
     i === shares
       ? code.range
@@ -72,50 +73,50 @@ export function addLoop(
   const row: Row = {
     length: code.range,
     operands,
-    results: results.map((x) => x.place),
+    results: results.map((x) => x.view),
     run({ address }, count) {
       fn(...fill(lists[0]!, address, 0, 0, count));
     },
   };
-  draft.step({
+  builder.step({
     label,
     nodes,
     reads: operands.map((p) => p.buffer),
-    writes: [...results.map((x) => x.place.buffer), scratch],
+    writes: [...results.map((x) => x.view.buffer), scratch],
     ...(code.grain > 1 && { row }),
     run({ address }) {
       lists.forEach((args, i) => fill(args, address, i, cuts[i]!, cuts[i + 1]!));
-      if (crew === undefined) fn(...lists[0]!);
-      else crew.run(fn, lists);
+      if (pool === undefined) fn(...lists[0]!);
+      else pool.run(fn, lists);
     },
   });
 }
 
-/** Copies elements to a place of the same shape. */
+/** Copies elements to a view of the same shape. */
 export function addCopy(
-  draft: Draft,
-  from: Place,
-  to: Place,
+  builder: Builder,
+  from: BufferView,
+  to: BufferView,
   label: string,
   nodes: readonly Node[],
 ): void {
   const steps = new StepList();
   const step = steps.operand(0, laneOf(from.dtype)).id;
   const result: FusedResult = { dtype: from.dtype, step, stride: to.stride };
-  addLoop(draft, {
+  addLoop(builder, {
     label,
     nodes,
     space: from.shape,
     operands: [from],
-    results: [{ place: to, result }],
+    results: [{ view: to, result }],
     steps,
   });
 }
 
 /** The same elements in row-major order, copied if need be. */
-export function inOrder(draft: Draft, place: Place): Place {
-  if (isDense(place)) return place;
-  const out = draft.fresh(place.dtype, place.shape);
-  addCopy(draft, place, out, "copy", []);
+export function inOrder(builder: Builder, view: BufferView): BufferView {
+  if (isDense(view)) return view;
+  const out = builder.fresh(view.dtype, view.shape);
+  addCopy(builder, view, out, "copy", []);
   return out;
 }

@@ -3,12 +3,12 @@ import { isFloat } from "../../array/dtype.js";
 import { broadcastStrides, sizeOf } from "../../array/shape.js";
 import type { Node } from "../../graph/graph.js";
 import { SIZES } from "./plan/group.js";
-import type { Place } from "./plan/place.js";
-import type { Draft } from "./draft.js";
+import type { BufferView } from "./plan/view.js";
+import type { Builder } from "./builder.js";
 import { inOrder } from "./loop.js";
-import { addressOf } from "./machine.js";
+import { addressOf } from "./runtime.js";
 import type { FloatType, Kernel } from "./static-kernels.js";
-import { aligned } from "./store.js";
+import { aligned } from "./allocator.js";
 
 /** Up to this many rows a product streams the other matrix once instead of packing it. */
 const FEW = 4;
@@ -26,21 +26,21 @@ interface Matrix {
   readonly colBytes: number;
 }
 
-function matrixOf(place: Place): Matrix {
-  const bytes = SIZES[place.dtype];
-  const rank = place.stride.length;
-  return { rowBytes: place.stride[rank - 2]! * bytes, colBytes: place.stride[rank - 1]! * bytes };
+function matrixOf(view: BufferView): Matrix {
+  const bytes = SIZES[view.dtype];
+  const rank = view.stride.length;
+  return { rowBytes: view.stride[rank - 2]! * bytes, colBytes: view.stride[rank - 1]! * bytes };
 }
 
 /** Byte offsets of the matrices of a stack relative to the first. */
-function stackOffsets(place: Place, stack: readonly number[]): Float64Array {
-  const stride = broadcastStrides(place.shape.slice(0, -2), place.stride.slice(0, -2), stack);
+function stackOffsets(view: BufferView, stack: readonly number[]): Float64Array {
+  const stride = broadcastStrides(view.shape.slice(0, -2), view.stride.slice(0, -2), stack);
   let list = Float64Array.of(0);
   stack.forEach((extent, axis) => {
     const next = new Float64Array(list.length * extent);
     for (let i = 0, to = 0; i < list.length; i++)
       for (let j = 0; j < extent; j++)
-        next[to++] = list[i]! + j * stride[axis]! * SIZES[place.dtype];
+        next[to++] = list[i]! + j * stride[axis]! * SIZES[view.dtype];
     list = next;
   });
   return list;
@@ -51,12 +51,12 @@ function isArithmetic(offsets: Float64Array, step: number): boolean {
   return true;
 }
 
-export function lowerMatmul(draft: Draft, node: Node, inputs: readonly Place[]): boolean {
+export function lowerMatmul(builder: Builder, node: Node, inputs: readonly BufferView[]): boolean {
   if (node.primitive.name !== "matmul") return false;
   const [out] = node.outputs as [Node["outputs"][number]];
   if (!isFloat(out.dtype)) return false;
   const type: FloatType = out.dtype;
-  let [left, right] = inputs as [Place, Place];
+  let [left, right] = inputs as [BufferView, BufferView];
   const bytes = SIZES[type];
   const rank = out.shape.length;
   let m = out.shape[rank - 2]!;
@@ -71,11 +71,11 @@ export function lowerMatmul(draft: Draft, node: Node, inputs: readonly Place[]):
     few &&
     (matrixOf(left).colBytes !== bytes || (m > 1 && matrixOf(left).rowBytes !== k * bytes))
   )
-    left = inOrder(draft, left);
+    left = inOrder(builder, left);
   const a = matrixOf(left);
   const column = n === 1 && !few && (a.rowBytes === bytes || a.colBytes === bytes);
   if (column && b.rowBytes !== bytes && k > 1) {
-    right = inOrder(draft, right);
+    right = inOrder(builder, right);
     b = matrixOf(right);
   }
   let aStack = stackOffsets(left, stack);
@@ -91,10 +91,10 @@ export function lowerMatmul(draft: Draft, node: Node, inputs: readonly Place[]):
     m *= aStack.length;
     [aStack, bStack] = [aStack.slice(0, 1), bStack.slice(0, 1)];
   }
-  const place = draft.fresh(type, out.shape);
-  draft.set(out, place);
+  const view = builder.fresh(type, out.shape);
+  builder.set(out, view);
   const size = m * n * bytes;
-  const { store } = draft;
+  const { allocator } = builder;
   const count = aStack.length;
   if (few || column) {
     // few rows of vectors times a matrix `[k, outs]` that is read once
@@ -103,22 +103,22 @@ export function lowerMatmul(draft: Draft, node: Node, inputs: readonly Place[]):
     const [rows, outs] = few ? [m, n] : [1, m];
     const { rowBytes, colBytes } = few ? b : { rowBytes: a.colBytes, colBytes: a.rowBytes };
     const acrossRows = colBytes === bytes;
-    const stream = store.kernel("vecmat", type)[acrossRows ? "axpyRows" : "dotRows"]!;
-    const crew = rows === 1 && outs * k * bytes >= PARALLEL_BYTES ? store.crew : undefined;
-    const shares = crew === undefined ? 1 : draft.threads;
+    const stream = allocator.kernel("vecmat", type)[acrossRows ? "axpyRows" : "dotRows"]!;
+    const pool = rows === 1 && outs * k * bytes >= PARALLEL_BYTES ? allocator.pool : undefined;
+    const shares = pool === undefined ? 1 : builder.threads;
     const cuts = Array.from({ length: shares + 1 }, (_, i) =>
       i === shares ? outs : Math.round((outs * i) / shares / 64) * 64,
     );
-    draft.step({
+    builder.step({
       label: few ? `vecmat ${m}x${k}x${n}` : `matvec ${m}x${k}`,
       nodes: [node],
       reads: [left.buffer, right.buffer],
-      writes: [place.buffer],
-      run(machine) {
+      writes: [view.buffer],
+      run(runtime) {
         const [x, w, z] = [
-          addressOf(machine, vectors),
-          addressOf(machine, matrix),
-          addressOf(machine, place),
+          addressOf(runtime, vectors),
+          addressOf(runtime, matrix),
+          addressOf(runtime, view),
         ];
         for (let p = 0; p < count; p++) {
           const share = (i: number): number[] => [
@@ -130,9 +130,9 @@ export function lowerMatmul(draft: Draft, node: Node, inputs: readonly Place[]):
             cuts[i + 1]! - cuts[i]!,
             k,
           ];
-          if (crew === undefined) stream(...share(0));
+          if (pool === undefined) stream(...share(0));
           else
-            crew.run(
+            pool.run(
               stream,
               Array.from({ length: shares }, (_, i) => share(i)),
             );
@@ -141,35 +141,35 @@ export function lowerMatmul(draft: Draft, node: Node, inputs: readonly Place[]):
     });
     return true;
   }
-  const gemm: Kernel = store.kernel("gemm", type);
+  const gemm: Kernel = allocator.kernel("gemm", type);
   const workBytes = aligned(gemm["workBytes"]!(n, k));
-  const crew = 2 * m * n * k >= PARALLEL_FLOPS ? store.crew : undefined;
-  // rows in whole blocks, so that the pieces are those of one thread
+  const pool = 2 * m * n * k >= PARALLEL_FLOPS ? allocator.pool : undefined;
+  // rows in whole blocks, so that the tiles are those of one thread
   const shares =
-    crew === undefined ? 1 : Math.max(1, Math.min(draft.threads, Math.floor(m / MIN_ROWS)));
+    pool === undefined ? 1 : Math.max(1, Math.min(builder.threads, Math.floor(m / MIN_ROWS)));
   const cuts = Array.from({ length: shares + 1 }, (_, i) =>
     i === shares ? m : Math.round((m * i) / shares / MR) * MR,
   );
-  const work = draft.work(workBytes * shares);
-  draft.step({
+  const work = builder.work(workBytes * shares);
+  builder.step({
     label: `matmul ${sizeOf(stack) > 1 && count > 1 ? `${count} of ` : ""}${m}x${k}x${n}`,
     nodes: [node],
     reads: [left.buffer, right.buffer],
-    writes: [place.buffer, work],
-    run(machine) {
+    writes: [view.buffer, work],
+    run(runtime) {
       const [x, y, z] = [
-        addressOf(machine, left),
-        addressOf(machine, right),
-        addressOf(machine, place),
+        addressOf(runtime, left),
+        addressOf(runtime, right),
+        addressOf(runtime, view),
       ];
-      const w = machine.address[work.id]!;
+      const w = runtime.address[work.id]!;
       const run = gemm["gemm"]!;
       for (let p = 0; p < count; p++) {
         const [xp, yp, zp] = [x + aStack[p]!, y + bStack[p]!, z + p * size];
-        if (crew === undefined)
+        if (pool === undefined)
           run(xp, a.rowBytes, a.colBytes, yp, b.rowBytes, b.colBytes, zp, m, n, k, w);
         else
-          crew.run(
+          pool.run(
             run,
             Array.from({ length: shares }, (_, i) => {
               const row = cuts[i]!;

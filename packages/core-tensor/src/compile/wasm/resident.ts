@@ -7,17 +7,17 @@ import { toConcrete } from "../../trace/input.js";
 import { asTree } from "../../tree/as-tree.js";
 import { leavesOf, treeMap } from "../../tree/tree.js";
 import { SIZES } from "./plan/group.js";
-import { type Store, store } from "./store.js";
+import { type Allocator, allocator } from "./allocator.js";
 
 interface Block {
-  readonly store: Store;
+  readonly allocator: Allocator;
   readonly address: number;
   readonly bytes: number;
   /** Whether it came as the result of a program. */
   readonly isResult?: boolean;
 }
 
-function giveBack({ store: home, address, bytes, isResult = false }: Block): void {
+function giveBack({ allocator: home, address, bytes, isResult = false }: Block): void {
   home.give(address, bytes);
   if (isResult) home.resultBytes -= bytes;
 }
@@ -45,7 +45,7 @@ export class ResidentArray extends DenseArray {
 
   /** Memory for `shape`, with whatever is in it; undefined when there is none. */
   static reserve(
-    home: Store,
+    home: Allocator,
     dtype: DType,
     shape: Shape,
     isResult = false,
@@ -54,7 +54,7 @@ export class ResidentArray extends DenseArray {
     const address = home.take(bytes);
     if (address === undefined) return undefined;
     if (isResult) home.resultBytes += bytes;
-    return new ResidentArray(dtype, shape, [{ store: home, address, bytes, isResult }]);
+    return new ResidentArray(dtype, shape, [{ allocator: home, address, bytes, isResult }]);
   }
 
   /** The elements in an array outside of this memory, which is given back at once. */
@@ -70,9 +70,9 @@ export class ResidentArray extends DenseArray {
   }
 
   /** Address of the elements in a memory, to which they are copied if they are not there yet. */
-  addressIn(home: Store): number {
+  addressIn(home: Allocator): number {
     this.check();
-    const there = this.#blocks.find((b) => b.store === home);
+    const there = this.#blocks.find((b) => b.allocator === home);
     if (there !== undefined) return there.address;
     const bytes = this.size * SIZES[this.dtype];
     const data = this.elements();
@@ -82,24 +82,24 @@ export class ResidentArray extends DenseArray {
         `pin: ${bytes} bytes do not fit into the memory of compiled programs; free what is not needed`,
       );
     home.views[this.dtype].set(data, address / SIZES[this.dtype]);
-    this.#blocks.push({ store: home, address, bytes });
+    this.#blocks.push({ allocator: home, address, bytes });
     return address;
   }
 
   /** The same memory under a new handle, which what uses this one up may overwrite. */
-  handOver(home: Store, dtype: DType, shape: Shape): ResidentArray {
+  handOver(home: Allocator, dtype: DType, shape: Shape): ResidentArray {
     this.addressIn(home);
     const blocks = this.#blocks.splice(0);
     this.free();
-    const kept = blocks.filter((b) => b.store === home);
-    for (const block of blocks) if (block.store !== home) giveBack(block);
+    const kept = blocks.filter((b) => b.allocator === home);
+    for (const block of blocks) if (block.allocator !== home) giveBack(block);
     return new ResidentArray(dtype, shape, kept);
   }
 
   private elements(): TypedArrayOf[DType] {
     if (this.#copy !== undefined) return this.#copy;
     this.check();
-    const { store: home, address } = this.#blocks[0]!;
+    const { allocator: home, address } = this.#blocks[0]!;
     const from = address / SIZES[this.dtype];
     return (this.#copy = home.views[this.dtype].slice(from, from + this.size));
   }
@@ -141,7 +141,7 @@ export class ResidentArray extends DenseArray {
  * @category Compilation
  */
 export function pin<T>(tree: T): T {
-  const home = store();
+  const home = allocator();
   if (home === undefined) return tree;
   return treeMap(
     (x) => {

@@ -10,7 +10,6 @@
 export { simdLevel, type SimdLevel, type FloatArray } from "./runtime.js";
 // matrix products
 export { gemm, gemmBatched } from "./gemm.js";
-export { pinMatrix, pinnedMatvec, type PinnedMatrix } from "./pin.js";
 // elementwise functions
 export { unary, type UnaryName } from "./unary.js";
 // rows and columns

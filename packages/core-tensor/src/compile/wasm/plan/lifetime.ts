@@ -1,6 +1,6 @@
 /** When the contents of each buffer matter, which buffers can be one, and where in the arena they lie. */
-import type { Lowered } from "../machine.js";
-import { aligned } from "../store.js";
+import type { LoweredGraph } from "../runtime.js";
+import { aligned } from "../allocator.js";
 import { type Lifetime, assignOffsets } from "./arena.js";
 
 export interface Arena {
@@ -14,7 +14,7 @@ export interface Arena {
 }
 
 /** First and last step that touches each buffer; −1 is the time before the first step, and their number that after the last. */
-function touches({ steps, inputs, outputs }: Lowered): {
+function touches({ steps, inputs, outputs }: LoweredGraph): {
   readonly first: Map<number, number>;
   readonly last: Map<number, number>;
 } {
@@ -24,16 +24,16 @@ function touches({ steps, inputs, outputs }: Lowered): {
     if (!first.has(id)) first.set(id, at);
     last.set(id, at);
   };
-  for (const place of inputs) if (place !== undefined) touch(place.buffer.id, -1);
+  for (const view of inputs) if (view !== undefined) touch(view.buffer.id, -1);
   steps.forEach(({ reads, writes }, at) => {
     for (const buffer of [...reads, ...writes]) touch(buffer.id, at);
   });
-  for (const place of outputs) touch(place.buffer.id, steps.length);
+  for (const view of outputs) touch(view.buffer.id, steps.length);
   return { first, last };
 }
 
 /** Plans the buffers of the arena; those in `elsewhere` get their addresses from the caller. */
-export function planArena(lowered: Lowered, elsewhere: ReadonlySet<number>): Arena {
+export function planArena(lowered: LoweredGraph, elsewhere: ReadonlySet<number>): Arena {
   const { buffers, steps } = lowered;
   const { first, last } = touches(lowered);
   // a buffer whose contents go over into another at the last step that needs them is one with it

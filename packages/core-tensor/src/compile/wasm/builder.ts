@@ -4,21 +4,21 @@ import { DenseArray } from "../../array/ndarray.js";
 import { sizeOf } from "../../array/shape.js";
 import type { Graph, Node, Value } from "../../graph/graph.js";
 import { SIZES } from "./plan/group.js";
-import { type Buffer, type Place, rowMajorPlace } from "./plan/place.js";
-import { type Constant, type Lowered, type Machine, type Step, copyInto } from "./machine.js";
-import type { Store } from "./store.js";
+import { type Buffer, type BufferView, rowMajorView } from "./plan/view.js";
+import { type Constant, type LoweredGraph, type Runtime, type Step, copyInto } from "./runtime.js";
+import type { Allocator } from "./allocator.js";
 
-export class Draft {
+export class Builder {
   readonly steps: Step[] = [];
   readonly buffers: Buffer[] = [];
   readonly constants: Constant[] = [];
-  private readonly places = new Map<Value, Place>();
+  private readonly views = new Map<Value, BufferView>();
 
   constructor(
-    readonly store: Store,
+    readonly allocator: Allocator,
     readonly threads: number,
     /** Lowers the graph of a function inside control flow by itself; all its inputs lie in memory. */
-    readonly nested: (graph: Graph) => Lowered,
+    readonly nested: (graph: Graph) => LoweredGraph,
   ) {}
 
   buffer(kind: Buffer["kind"], dtype: DType, size: number): Buffer {
@@ -27,9 +27,9 @@ export class Draft {
     return buffer;
   }
 
-  /** A fresh row-major place. */
-  fresh(dtype: DType, shape: readonly number[]): Place {
-    return rowMajorPlace(this.buffer("arena", dtype, sizeOf(shape)), dtype, shape);
+  /** A fresh row-major view. */
+  fresh(dtype: DType, shape: readonly number[]): BufferView {
+    return rowMajorView(this.buffer("arena", dtype, sizeOf(shape)), dtype, shape);
   }
 
   /** Working memory of one step. */
@@ -37,22 +37,22 @@ export class Draft {
     return this.buffer("arena", "uint8", bytes);
   }
 
-  place(x: Value): Place {
-    let place = this.places.get(x);
-    if (place === undefined) this.places.set(x, (place = this.constantPlace(x)));
-    return place;
+  view(x: Value): BufferView {
+    let view = this.views.get(x);
+    if (view === undefined) this.views.set(x, (view = this.constantView(x)));
+    return view;
   }
 
-  set(x: Value, place: Place): void {
-    this.places.set(x, place);
+  set(x: Value, view: BufferView): void {
+    this.views.set(x, view);
   }
 
   step(step: Omit<Step, "nodes"> & { readonly nodes?: readonly Node[] }): void {
     const made = { nodes: [], ...step };
-    this.steps.push(this.store.watch?.(made) ?? made);
+    this.steps.push(this.allocator.watch?.(made) ?? made);
   }
 
-  private constantPlace(x: Value): Place {
+  private constantView(x: Value): BufferView {
     const array = x.constant!;
     const { dtype, shape } = array;
     // repeated elements are stored once
@@ -67,10 +67,10 @@ export class Draft {
       array.offset,
       sizeOf(stored),
     );
-    this.keep(buffer, (machine, address) => {
-      copyInto(elements, machine.store.views[dtype], address / SIZES[dtype]);
+    this.keep(buffer, (runtime, address) => {
+      copyInto(elements, runtime.allocator.views[dtype], address / SIZES[dtype]);
     });
-    const dense = rowMajorPlace(buffer, dtype, stored);
+    const dense = rowMajorView(buffer, dtype, stored);
     return { ...dense, shape, stride: dense.stride.map((s, i) => (repeats[i] ? 0 : s)) };
   }
 
@@ -78,30 +78,30 @@ export class Draft {
   table(elements: Int32Array | Uint8Array): Buffer {
     const bytes = new Uint8Array(elements.buffer, elements.byteOffset, elements.byteLength);
     const buffer = this.buffer("constant", "uint8", bytes.length);
-    this.keep(buffer, ({ store }, address) => {
-      store.views.uint8.set(bytes, address);
+    this.keep(buffer, ({ allocator }, address) => {
+      allocator.views.uint8.set(bytes, address);
     });
     return buffer;
   }
 
   /** A constant buffer, filled when the program is placed in memory. */
-  private keep(buffer: Buffer, fill: (machine: Machine, address: number) => void): void {
+  private keep(buffer: Buffer, fill: (runtime: Runtime, address: number) => void): void {
     this.constants.push({
       bytes: buffer.bytes,
-      place(machine, address) {
-        machine.address[buffer.id] = address;
-        fill(machine, address);
+      load(runtime, address) {
+        runtime.address[buffer.id] = address;
+        fill(runtime, address);
       },
     });
   }
 
-  /** Takes over the constants of a routine, which has a machine of its own. */
-  adopt(routine: { readonly lowered: Lowered; readonly machine: Machine }): void {
-    for (const { bytes, place } of routine.lowered.constants)
+  /** Takes over the constants of a routine, which has a runtime of its own. */
+  adopt(routine: { readonly lowered: LoweredGraph; readonly runtime: Runtime }): void {
+    for (const { bytes, load } of routine.lowered.constants)
       this.constants.push({
         bytes,
-        place: (_machine, address) => {
-          place(routine.machine, address);
+        load: (_runtime, address) => {
+          load(routine.runtime, address);
         },
       });
   }

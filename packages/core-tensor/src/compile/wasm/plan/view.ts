@@ -18,7 +18,7 @@ export interface Buffer {
 }
 
 /** A value's elements inside a buffer; offset and strides count elements. */
-export interface Place {
+export interface BufferView {
   readonly buffer: Buffer;
   readonly dtype: DType;
   readonly shape: Shape;
@@ -26,29 +26,29 @@ export interface Place {
   readonly offset: number;
 }
 
-export function rowMajorPlace(buffer: Buffer, dtype: DType, shape: Shape): Place {
+export function rowMajorView(buffer: Buffer, dtype: DType, shape: Shape): BufferView {
   return { buffer, dtype, shape, stride: rowMajorStrides(shape), offset: 0 };
 }
 
-export function isDense(place: Place): boolean {
-  return isRowMajor(place.shape, place.stride);
+export function isDense(view: BufferView): boolean {
+  return isRowMajor(view.shape, view.stride);
 }
 
-/** Whether the place takes up its buffer, in row-major order. */
-export function isWhole(place: Place): boolean {
+/** Whether the view takes up its buffer, in row-major order. */
+export function isWhole(view: BufferView): boolean {
   return (
-    isDense(place) &&
-    place.offset === 0 &&
-    place.buffer.bytes === sizeOf(place.shape) * SIZES[place.dtype]
+    isDense(view) &&
+    view.offset === 0 &&
+    view.buffer.bytes === sizeOf(view.shape) * SIZES[view.dtype]
   );
 }
 
-export function byteOffset(place: Place): number {
-  return place.offset * SIZES[place.dtype];
+export function byteOffset(view: BufferView): number {
+  return view.offset * SIZES[view.dtype];
 }
 
-/** The place of a node that only looks at its input differently; undefined when elements have to move. */
-export function viewOf(node: Node, x: Place): Place | undefined {
+/** The view of a node that only looks at its input differently; undefined when elements have to move. */
+export function viewOf(node: Node, x: BufferView): BufferView | undefined {
   const out = node.outputs[0]!;
   switch (node.primitive.name) {
     case "stopGradient":
@@ -86,7 +86,7 @@ export function viewOf(node: Node, x: Place): Place | undefined {
 }
 
 /** Another shape on the same elements, where axes of extent one come and go or the elements are in order anyway. */
-function reshaped(x: Place, shape: Shape): Place | undefined {
+function reshaped(x: BufferView, shape: Shape): BufferView | undefined {
   if (isDense(x)) return { ...x, shape, stride: rowMajorStrides(shape) };
   const long = x.shape.flatMap((extent, i) =>
     extent === 1 ? [] : [{ extent, stride: x.stride[i]! }],

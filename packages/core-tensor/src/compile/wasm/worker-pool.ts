@@ -4,7 +4,7 @@
  * A worker sleeps on a word of the shared memory. To run a function the caller writes its number and arguments into the worker's
  * mailbox and wakes it; a generated module travels as bytes through the same memory before its function first runs there, so that no
  * event loop is involved once a worker is up. The numbers of generated functions that are no longer in use are given to later ones.
- * Until it is, and where workers or shared memory cannot be had, the caller does everything: work is cut into the same pieces either
+ * Until it is, and where workers or shared memory cannot be had, the caller does everything: work is cut into the same tiles either
  * way, and results do not depend on who computes them.
  */
 import type { Kernel } from "./static-kernels.js";
@@ -119,7 +119,7 @@ function mayWait(): boolean {
   );
 }
 
-export class Crew {
+export class WorkerPool {
   private readonly members: Member[] = [];
   /** Generated modules by the number of their function. */
   private readonly generated = new Map<number, Uint8Array>();
@@ -133,7 +133,7 @@ export class Crew {
     this.unused.push(number);
   });
 
-  /** `boxesAt` and `moduleAt` are addresses of blocks of {@link Crew.boxBytes} and {@link Crew.moduleBytes} bytes. */
+  /** `boxesAt` and `moduleAt` are addresses of blocks of {@link WorkerPool.boxBytes} and {@link WorkerPool.moduleBytes} bytes. */
   constructor(
     private readonly memory: WebAssembly.Memory,
     private readonly modules: readonly KernelModule[],
@@ -152,8 +152,8 @@ export class Crew {
 
   /** Starts workers until there are `threads` threads in all; they join when they are up. */
   grow(threads: number): void {
-    while (this.members.length < Math.min(threads, Crew.maxThreads) - 1) {
-      const at = this.boxesAt + this.members.length * Crew.boxBytes;
+    while (this.members.length < Math.min(threads, WorkerPool.maxThreads) - 1) {
+      const at = this.boxesAt + this.members.length * WorkerPool.boxBytes;
       const box = new Int32Array(this.memory.buffer, at, MAILBOX_WORDS);
       box.fill(0);
       const data = { memory: this.memory, modules: this.modules, at, moduleAt: this.moduleAt };

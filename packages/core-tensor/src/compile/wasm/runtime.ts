@@ -5,12 +5,12 @@ import { isRowMajor, sizeOf } from "../../array/shape.js";
 import type { Node } from "../../graph/graph.js";
 import type { Executable } from "../../graph/interpret.js";
 import { SIZES } from "./plan/group.js";
-import { type Buffer, type Place, byteOffset } from "./plan/place.js";
-import type { Store } from "./store.js";
+import { type Buffer, type BufferView, byteOffset } from "./plan/view.js";
+import type { Allocator } from "./allocator.js";
 
 /** What a step finds while the program runs. */
-export interface Machine {
-  readonly store: Store;
+export interface Runtime {
+  readonly allocator: Allocator;
   /** Byte address of each buffer by id. */
   readonly address: number[];
 }
@@ -20,10 +20,10 @@ export interface Step {
   readonly label: string;
   readonly reads: readonly Buffer[];
   readonly writes: readonly Buffer[];
-  run(machine: Machine): void;
+  run(runtime: Runtime): void;
   /** Buffers whose contents go over into others: the two may be one where nothing later needs the old one. */
   readonly replaces?: readonly { readonly old: Buffer; readonly by: Buffer }[];
-  /** Set for a loop over one long row of elements, which can be run piece by piece. */
+  /** Set for a loop over one long row of elements, which can be run tile by tile. */
   readonly row?: Row;
   /** Why this is not a SIMD kernel. */
   readonly reason?: string;
@@ -35,31 +35,31 @@ export interface Step {
 /** A loop over one row. */
 export interface Row {
   readonly length: number;
-  readonly operands: readonly Place[];
-  readonly results: readonly Place[];
+  readonly operands: readonly BufferView[];
+  readonly results: readonly BufferView[];
   /** Runs on the first `count` elements of all buffers, a multiple of 1024 or what is left of the row behind one. */
-  run(machine: Machine, count: number): void;
+  run(runtime: Runtime, count: number): void;
 }
 
 /** Elements that the program keeps in memory as long as it lives. */
 export interface Constant {
   readonly bytes: number;
   /** Copies them to an address and notes it down. */
-  place(machine: Machine, address: number): void;
+  load(runtime: Runtime, address: number): void;
 }
 
 /** A lowered graph. */
-export interface Lowered {
+export interface LoweredGraph {
   readonly steps: readonly Step[];
   readonly buffers: readonly Buffer[];
   /** Where each input of the graph is expected; undefined when nothing reads it. */
-  readonly inputs: readonly (Place | undefined)[];
-  readonly outputs: readonly Place[];
+  readonly inputs: readonly (BufferView | undefined)[];
+  readonly outputs: readonly BufferView[];
   readonly constants: readonly Constant[];
 }
 
 /** A way to run a lowered graph whose constants lie in memory. */
-export interface Way {
+export interface Strategy {
   /** Bytes of the arena that it needs. */
   readonly total: number;
   readonly run: Executable["run"];
@@ -67,23 +67,23 @@ export interface Way {
   readonly words?: string;
 }
 
-/** Address of the first element of a place. */
-export function addressOf(machine: Machine, place: Place): number {
-  return machine.address[place.buffer.id]! + byteOffset(place);
+/** Address of the first element of a view. */
+export function addressOf(runtime: Runtime, view: BufferView): number {
+  return runtime.address[view.buffer.id]! + byteOffset(view);
 }
 
-/** The elements of a place as an array, valid until the memory grows or the buffer is used again. */
-export function viewAt({ store, address }: Machine, place: Place): DenseArray {
-  const { dtype, shape, stride } = place;
-  const offset = address[place.buffer.id]! / SIZES[dtype] + place.offset;
-  return new DenseArray<DType>(store.views[dtype], dtype, shape, stride, offset, sizeOf(shape));
+/** The elements of a view as an array, valid until the memory grows or the buffer is used again. */
+export function viewAt({ allocator, address }: Runtime, view: BufferView): DenseArray {
+  const { dtype, shape, stride } = view;
+  const offset = address[view.buffer.id]! / SIZES[dtype] + view.offset;
+  return new DenseArray<DType>(allocator.views[dtype], dtype, shape, stride, offset, sizeOf(shape));
 }
 
-/** Copies an array to a row-major place. */
-export function write(machine: Machine, place: Place, array: DenseArray): void {
-  const view = machine.store.views[place.dtype];
-  const at = addressOf(machine, place) / SIZES[place.dtype];
-  copyInto(array, view, at);
+/** Copies an array to a row-major view. */
+export function write(runtime: Runtime, view: BufferView, array: DenseArray): void {
+  const memory = runtime.allocator.views[view.dtype];
+  const at = addressOf(runtime, view) / SIZES[view.dtype];
+  copyInto(array, memory, at);
 }
 
 /** Copies the elements of an array in row-major order to `out` from `at` on. */

@@ -7,7 +7,7 @@
 import { kernelBytes, simdLevel } from "../../exec/wasm/runtime.js";
 import type { TypedArrayOf } from "../../array/dtype.js";
 import { DomainError } from "../../errors.js";
-import { Crew, type KernelModule } from "./crew.js";
+import { WorkerPool, type KernelModule } from "./worker-pool.js";
 import { MAX_PAGES } from "./encode.js";
 import { sharedModule } from "./shared.js";
 import { FAMILIES, type Family, type FloatType, type Kernel } from "./static-kernels.js";
@@ -35,7 +35,7 @@ interface Block {
   bytes: number;
 }
 
-export class Store {
+export class Allocator {
   private readonly free: Block[] = [];
   private readonly kernels = new Map<string, Kernel>();
   private arenaAddress = 0;
@@ -49,17 +49,17 @@ export class Store {
   watch: (<S extends object>(step: S) => S) | undefined;
 
   /** Threads that work on this memory; undefined for a memory of one thread. */
-  readonly crew: Crew | undefined;
+  readonly pool: WorkerPool | undefined;
 
   private constructor(
     readonly memory: WebAssembly.Memory,
     readonly isShared: boolean,
   ) {
-    this.crew = isShared ? this.openCrew() : undefined;
+    this.pool = isShared ? this.openPool() : undefined;
   }
 
   /** Undefined where there is no SIMD, or no shared memory when one is asked for. */
-  static open(shared: boolean): Store | undefined {
+  static open(shared: boolean): Allocator | undefined {
     if (simdLevel() === "off") return undefined;
     if (
       shared &&
@@ -69,19 +69,19 @@ export class Store {
       return undefined;
     try {
       // the first page holds the tables of the static kernels
-      const store = new Store(
+      const allocator = new Allocator(
         new WebAssembly.Memory({ initial: 1, maximum: MAX_PAGES, shared }),
         shared,
       );
       // a page's policy may forbid compiling modules
-      store.kernel("reduce", "float32");
-      return store;
+      allocator.kernel("reduce", "float32");
+      return allocator;
     } catch {
       return undefined;
     }
   }
 
-  private openCrew(): Crew {
+  private openPool(): WorkerPool {
     const modules: KernelModule[] = [];
     const exports: Kernel[] = [];
     for (const family of Object.keys(FAMILIES) as Family[])
@@ -94,9 +94,9 @@ export class Store {
           names: Object.keys(kernel),
         });
       }
-    const boxes = this.take(Crew.maxThreads * Crew.boxBytes);
-    const mail = this.take(Crew.moduleBytes);
-    return new Crew(this.memory, modules, exports, boxes!, mail!);
+    const boxes = this.take(WorkerPool.maxThreads * WorkerPool.boxBytes);
+    const mail = this.take(WorkerPool.moduleBytes);
+    return new WorkerPool(this.memory, modules, exports, boxes!, mail!);
   }
 
   kernel(family: Family, type: FloatType): Kernel {
@@ -205,17 +205,17 @@ export class Store {
   }
 }
 
-let single: Store | undefined;
-let shared: Store | undefined;
+let single: Allocator | undefined;
+let shared: Allocator | undefined;
 
 /** The memory of programs that run on one thread. */
-export function store(): Store | undefined {
-  return (single ??= Store.open(false));
+export function allocator(): Allocator | undefined {
+  return (single ??= Allocator.open(false));
 }
 
 /** The memory of programs on several threads, with workers for them on their way; undefined where memory cannot be shared. */
-export function sharedStore(threads: number): Store | undefined {
-  shared ??= Store.open(true);
-  shared?.crew?.grow(threads);
+export function sharedAllocator(threads: number): Allocator | undefined {
+  shared ??= Allocator.open(true);
+  shared?.pool?.grow(threads);
   return shared;
 }

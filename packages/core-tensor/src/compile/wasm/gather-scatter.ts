@@ -4,10 +4,10 @@ import { type Shape, sizeOf } from "../../array/shape.js";
 import { IndexError } from "../../errors.js";
 import type { Node } from "../../graph/graph.js";
 import { SIZES } from "./plan/group.js";
-import type { Place } from "./plan/place.js";
-import type { Draft } from "./draft.js";
+import type { BufferView } from "./plan/view.js";
+import type { Builder } from "./builder.js";
 import { inOrder } from "./loop.js";
-import { addressOf } from "./machine.js";
+import { addressOf } from "./runtime.js";
 
 /** Endings of the kernels that add. */
 const SUMMED: Partial<Record<DType, string>> = { float32: "F32", float64: "F64", int32: "I32" };
@@ -43,7 +43,11 @@ function kernelFor(
   }
 }
 
-export function lowerPlaces(draft: Draft, node: Node, inputs: readonly Place[]): boolean {
+export function lowerGatherScatter(
+  builder: Builder,
+  node: Node,
+  inputs: readonly BufferView[],
+): boolean {
   const [y] = node.outputs as [Node["outputs"][number]];
   const { name } = node.primitive;
   const kernel = kernelFor(name, y.dtype);
@@ -55,23 +59,23 @@ export function lowerPlaces(draft: Draft, node: Node, inputs: readonly Place[]):
     return false;
   const { axis } = node.attrs as { readonly axis: number };
   const takes = name.startsWith("take");
-  const [x, places] = inputs.map((place) => inOrder(draft, place)) as [Place, Place];
+  const [x, views] = inputs.map((view) => inOrder(builder, view)) as [BufferView, BufferView];
   const { outer, n, inner } = along(takes ? x.shape : y.shape, axis);
   const m = (takes ? y : x).shape[axis]!;
-  const out = draft.fresh(y.dtype, y.shape);
-  draft.set(y, out);
-  const run = draft.store.kernel("places", "float32")[kernel.fn]!;
+  const out = builder.fresh(y.dtype, y.shape);
+  builder.set(y, out);
+  const run = builder.allocator.kernel("places", "float32")[kernel.fn]!;
   const width = kernel.fn === "takeRows" ? inner * SIZES[y.dtype] : inner;
-  draft.step({
+  builder.step({
     label: `${name} of ${m} places among ${n}`,
     nodes: [node],
-    reads: [x.buffer, places.buffer],
+    reads: [x.buffer, views.buffer],
     writes: [out.buffer],
-    run(machine) {
-      const list = addressOf(machine, places);
-      const bad = run(addressOf(machine, x), outer, n, width, list, m, addressOf(machine, out));
+    run(runtime) {
+      const list = addressOf(runtime, views);
+      const bad = run(addressOf(runtime, x), outer, n, width, list, m, addressOf(runtime, out));
       if (bad < 0) return;
-      const at = machine.store.views.int32[list / 4 + bad];
+      const at = runtime.allocator.views.int32[list / 4 + bad];
       throw new IndexError(
         `${kernel.called}: index ${at} (at position ${bad}) is out of range for an axis of extent ${n}`,
       );
@@ -80,29 +84,33 @@ export function lowerPlaces(draft: Draft, node: Node, inputs: readonly Place[]):
   return true;
 }
 
-export function lowerRunningSums(draft: Draft, node: Node, inputs: readonly Place[]): boolean {
+export function lowerRunningSums(
+  builder: Builder,
+  node: Node,
+  inputs: readonly BufferView[],
+): boolean {
   const [y] = node.outputs as [Node["outputs"][number]];
   const summed = SUMMED[y.dtype];
   if (node.primitive.name !== "cumsum" || summed === undefined) return false;
-  const x = inOrder(draft, inputs[0]!);
+  const x = inOrder(builder, inputs[0]!);
   const { outer, n, inner } = along(y.shape, (node.attrs as { readonly axis: number }).axis);
-  const out = draft.fresh(y.dtype, y.shape);
-  draft.set(y, out);
-  const totals = draft.work(inner * 8);
-  const run = draft.store.kernel("places", "float32")[`runningSums${summed}`]!;
-  draft.step({
+  const out = builder.fresh(y.dtype, y.shape);
+  builder.set(y, out);
+  const totals = builder.work(inner * 8);
+  const run = builder.allocator.kernel("places", "float32")[`runningSums${summed}`]!;
+  builder.step({
     label: `cumsum ${outer > 1 ? `${outer} of ` : ""}${n}x${inner}`,
     nodes: [node],
     reads: [x.buffer],
     writes: [out.buffer, totals],
-    run(machine) {
+    run(runtime) {
       run(
-        addressOf(machine, x),
+        addressOf(runtime, x),
         outer,
         n,
         inner,
-        machine.address[totals.id]!,
-        addressOf(machine, out),
+        runtime.address[totals.id]!,
+        addressOf(runtime, out),
       );
     },
   });

@@ -1,4 +1,4 @@
-/** Long loops run piece by piece when arguments are copied in and results out: the same bits as in one piece, which is how they run on resident memory. */
+/** Long loops run tile by tile when arguments are copied in and results out: the same bits as in one tile, which is how they run on resident memory. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import * as p from "@provably/core-tensor";
@@ -11,20 +11,20 @@ const bytes = (x: NdArray): Buffer => {
   return Buffer.from(data.buffer, data.byteOffset, data.byteLength);
 };
 
-/** Results in pieces and in one piece, and what the first compiled function says. */
+/** Results in tiles and in one tile, and what the first compiled function says. */
 function both(f: (...args: NdArray[]) => readonly NdArray[], ...args: NdArray[]): string {
-  const [pieces, whole] = [compile(f), compile(f, { resident: true })];
+  const [tiles, whole] = [compile(f), compile(f, { resident: true })];
   const want = whole(...args);
   for (let call = 0; call < 2; call++)
-    pieces(...args).forEach((y, k) => {
+    tiles(...args).forEach((y, k) => {
       expect([y.dtype, y.shape]).toEqual([want[k]!.dtype, want[k]!.shape]);
       expect(bytes(y).equals(bytes(want[k]!)), `output ${k}, call ${call}`).toBe(true);
     });
-  expect(explain(whole)).not.toContain("pieces");
-  return explain(pieces);
+  expect(explain(whole)).not.toContain("tiles");
+  return explain(tiles);
 }
 
-describe("a long loop in pieces", () => {
+describe("a long loop in tiles", () => {
   it("gives the bits of one piece for any extent, type and number of results", () => {
     fc.assert(
       fc.property(
@@ -38,8 +38,8 @@ describe("a long loop in pieces", () => {
           };
           // loops over eight-byte elements keep integers apart
           if (dtype === "float64") both(f, a, b);
-          else expect(both(f, a, b)).toContain(`${Math.ceil(n / 8192)} pieces of 8192 elements`);
-          expect(both((x, y) => f(x, y).slice(0, 1), a, b)).toContain("pieces");
+          else expect(both(f, a, b)).toContain(`${Math.ceil(n / 8192)} tiles of 8192 elements`);
+          expect(both((x, y) => f(x, y).slice(0, 1), a, b)).toContain("tiles");
         },
       ),
       { seed: 5, numRuns: 12 },
@@ -60,7 +60,7 @@ describe("a long loop in pieces", () => {
       [pin(x), pin(x)],
       [p.slice(normal(key(3), [201, 200]), [1], [201]), x],
     ])
-      expect(both(f, a!, b!, p.array(0.3))).toContain("5 pieces of 8192 elements");
+      expect(both(f, a!, b!, p.array(0.3))).toContain("5 tiles of 8192 elements");
   });
 
   it("is not for what needs more than one piece at a time, nor for short arrays", () => {
@@ -72,8 +72,8 @@ describe("a long loop in pieces", () => {
       (a: NdArray) => [p.transpose(p.exp(a))],
       (a: NdArray) => [p.add(a, p.slice(a, [0], [1]))],
     ])
-      expect(both(f, x)).not.toContain("pieces");
-    expect(both((a) => [p.exp(a)], normal(key(5), [32767]))).not.toContain("pieces");
+      expect(both(f, x)).not.toContain("tiles");
+    expect(both((a) => [p.exp(a)], normal(key(5), [32767]))).not.toContain("tiles");
   });
 
   it("takes little memory, and leaves arguments as they were", () => {
