@@ -40,6 +40,13 @@ export {
 } from "./exact/values.js";
 export type { PreferenceProblem } from "./exact/problem.js";
 export {
+  rankFromVotes,
+  type RankedItem,
+  type Vote,
+  type VoteOptions,
+  type VoteRanking,
+} from "./exact/votes.js";
+export {
   chooseCalibration,
   coverageOf,
   type CalibrationChoice,

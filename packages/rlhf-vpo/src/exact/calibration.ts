@@ -182,7 +182,7 @@ export function chooseCalibration(
     throw new DomainError(`${fn}: data have ${rows.length} rows, and folds is ${folds}`);
   const reference = logReference.map(Math.exp);
   const order = toTypedArray(permutation(key, rows.length));
-  const foldOf = (i: number): number => (order[i]!) % folds;
+  const foldOf = (i: number): number => order[i]! % folds;
   const fixed: Record<string, Float64Array> = { reference };
   if (problem.calibration !== undefined)
     fixed["given"] = distributions(fn, "calibration", problem.calibration, shape);
