@@ -98,20 +98,16 @@ export {
   type ScoredToken,
 } from "./generate/tokens.js";
 export { drawToken, nextTokenProbabilities, type SamplingOptions } from "./generate/sampling.js";
+export { keepMinP, keepTopK, keepTopP, keepTypical, scaleTemperature } from "./generate/filters.js";
 export {
   allowTokens,
   forbidSequences,
-  keepMinP,
-  keepTopK,
-  keepTopP,
-  keepTypical,
   leastLength,
   logitBias,
   noRepeatNgrams,
   occurrencePenalty,
   processLogits,
   repetitionPenalty,
-  scaleTemperature,
   sequenceBias,
   suppressTokens,
   type LogitProcessor,

@@ -3,17 +3,13 @@ import { FormatError } from "@provably/core-tensor";
 import { anyFunction, check, recordWith, show } from "@provably/core-tensor/internal";
 import { type ModelFiles, filesFromFolder, filesFromUrl, readWhole } from "../files/source.js";
 import { type JsonObject, jsonReader, parseJson } from "../model/json.js";
+import { keepMinP, keepTopK, keepTopP, keepTypical, scaleTemperature } from "./filters.js";
 import {
   type LogitProcessor,
   forbidSequences,
-  keepMinP,
-  keepTopK,
-  keepTopP,
-  keepTypical,
   leastLength,
   noRepeatNgrams,
   repetitionPenalty,
-  scaleTemperature,
   sequenceBias,
   suppressTokens,
 } from "./processors.js";
