@@ -35,9 +35,13 @@ import {
   sub,
   topK,
   zeros,
+  interp,
+  maskedSelect,
+  quantile,
 } from "@provably/core-tensor";
 import { compile, cond, scan } from "@provably/core-tensor/compile";
-import { decodeNpy, encodeNpy } from "@provably/core-tensor/io";
+import { decodeNpy, encodeNpy, encodeNpyBigInt } from "@provably/core-tensor/io";
+import { tableFromCsv, toMatrix } from "@provably/core-tensor/table";
 import { cond as conditionNumber, det, inv, matrixExp, pinv } from "@provably/core-tensor/linalg";
 import { adam, sgd } from "@provably/core-tensor/optim";
 import { key, normal } from "@provably/core-tensor/random";
@@ -185,6 +189,28 @@ const numbers = [
   right("storage form", "the diagonal matrix of a mask stays a mask", () => Number(diag(bools(1, 0)).dtype === "bool"), 1),
 ]; // prettier-ignore
 
+const shift = (file, type) =>
+  Uint8Array.from(file, (byte, i) => (i === file.indexOf(0x3c) + 1 ? type.charCodeAt(0) : byte));
+
+const tables = [
+  refused("file", "a table with decimal commas", () => tableFromCsv("x;y\n1,5;2\n"), 'line 2, column "x": "1,5" looks like a number'),
+  refused("file", "a table with signs of thousands", () => tableFromCsv('x\n"1,234"\n'), "set decimal or thousands"),
+  refused("file", "a table without names, its first row numbers", () => tableFromCsv("1,2\n3,4\n"), "set header to true, false or a list of names"),
+  refused("file", "a table with the index that pandas writes", () => tableFromCsv(",x\n0,5\n"), "skipUnnamed"),
+  refused("file", "a line with a field too few", () => tableFromCsv("x,y\n1,2\n3\n"), "line 3 has 1 fields"),
+  refused("code", "unknown values as a word among numbers", () => tableFromCsv("age\n31\nunknown\n"), "name the code of missing values"),
+  refused("code", "identifiers of 17 digits", () => tableFromCsv("id\n12345678901234567\n"), "more digits than a float64"),
+  right("code", "postal codes with zeros before them", () => Number(tableFromCsv("zip\n01234\n").columns[0].labels[0] === "01234"), 1),
+  right("code", "missing values as -999", () => tableFromCsv("x\n-999.0\n3\n", { missing: [-999] }).columns[0].missing[0], 1),
+  refused("argument", "a matrix of a table with gaps", () => toMatrix(tableFromCsv("x,y\n1,\n2,3\n")), 'row 0, column "y": the value is missing'),
+  refused("file", "integers that no element type holds", () => decodeNpy(encodeNpyBigInt({ data: BigInt64Array.of(2n ** 53n + 1n), shape: [1] })), "decodeNpyBigInt reads such files"),
+  right("file", "labels saved as int64", () => decodeNpy(encodeNpyBigInt({ data: BigInt64Array.of(7n), shape: [1] })).get(0), 7),
+  refused("file", "pickled objects in a .npy", () => decodeNpy(shift(encodeNpy([1]), "O")), "cannot be read"),
+  refused("step convention", "the definition of a quantile as `interpolation`", () => quantile([1, 2], 0.5, { interpolation: "lower" }), 'unknown option "interpolation"'),
+  refused("argument", "points to interpolate in no order", () => interp(1, [2, 1], [0, 0]), "xp must grow"),
+  refused("argument", "a mask in a function that is traced", () => vmap((x) => maskedSelect(x, less(x, 1)))([[0, 2]]), "maskedSelect: mask must be a concrete array"),
+]; // prettier-ignore
+
 export default [
   ...numbers,
   ...spellings,
@@ -193,4 +219,5 @@ export default [
   ...loops,
   ...forms,
   ...sizes,
+  ...tables,
 ];
