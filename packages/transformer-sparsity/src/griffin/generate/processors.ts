@@ -7,6 +7,7 @@ import {
   finiteNumber,
   listOf,
   numberList,
+  optional,
   positiveNumber,
   recordOf,
   satisfying,
@@ -111,6 +112,11 @@ export function logitBias(bias: Readonly<Record<number, number>>): LogitProcesso
   check("logitBias", "bias", bias, recordOfNumbers);
   return sequenceBias(Object.entries(bias).map(([id, value]) => [[Number(id)], value]));
 }
+
+const leastGuard: Guard<{ readonly length?: number; readonly newTokens?: number }> = recordOf({
+  length: optional(wholeNumber(0)),
+  newTokens: optional(wholeNumber(0)),
+});
 
 const recordOfNumbers: Guard<object> = satisfying(
   "an object of finite numbers, whose names are tokens",
@@ -283,12 +289,7 @@ export function leastLength(
   least: { readonly length?: number; readonly newTokens?: number },
 ): LogitProcessor {
   check("leastLength", "endTokens", endTokens, tokens);
-  const known = { length: wholeNumber(0), newTokens: wholeNumber(0) };
-  for (const name of Object.keys(least))
-    check("leastLength", "least", name, satisfying("an object of length and newTokens", (x) => Object.hasOwn(known, x as string))); // prettier-ignore
-  const { length = 0, newTokens = 0 } = least;
-  check("leastLength", "least.length", length, known.length);
-  check("leastLength", "least.newTokens", newTokens, known.newTokens);
+  const { length = 0, newTokens = 0 } = check("leastLength", "least", least, leastGuard);
   return (logits, { ids, promptLength }) =>
     ids.length < length || ids.length - promptLength < newTokens
       ? without(logits, endTokens)
