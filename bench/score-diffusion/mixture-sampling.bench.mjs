@@ -1,7 +1,8 @@
 // How fast are samples of a mixture with its exact score?
 import { array } from "@provably/core-tensor";
 import { foldIn, key, normal } from "@provably/core-tensor/random";
-import { ddim, gaussianMixture, lambdaGrid, sample } from "@provably/score-diffusion";
+import { gaussianMixture, lambdaGrid, sample } from "@provably/score-diffusion";
+import { ddim } from "@provably/score-diffusion/samplers";
 
 const [PARTICLES, DIMENSION, STEPS] = [10_000, 2, 50];
 

@@ -6,28 +6,30 @@ import { foldIn, key, uniform } from "@provably/core-tensor/random";
 import {
   annealing,
   codedPhaseRetrieval,
-  daps,
-  ddnm,
-  ddrm,
   ddsDdim,
-  diffPir,
   dpnp,
-  dps,
   empiricalDistribution,
   gaussianNoise,
   inpainting,
-  lgdMc,
-  mcg,
   networkModel,
-  piGdm,
-  pnpDm,
   psnr,
   quantizedSensing,
-  redDiff,
   scoreNetwork,
   ssim,
   superResolution,
 } from "@provably/score-diffusion";
+import {
+  daps,
+  ddnm,
+  ddrm,
+  diffPir,
+  dps,
+  lgdMc,
+  mcg,
+  piGdm,
+  pnpDm,
+  redDiff,
+} from "@provably/score-diffusion/baselines";
 import { digits } from "../tour/lib/digits.mjs";
 
 const SEED = key("digits");

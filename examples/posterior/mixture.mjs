@@ -3,26 +3,28 @@ import { abs, array } from "@provably/core-tensor";
 import { foldIn, key } from "@provably/core-tensor/random";
 import {
   annealing,
+  dpnp,
+  gaussianMixture,
+  gaussianNoise,
+  matrixOperator,
+  mixtureSamples,
+  posteriorByRejection,
+  quantizedSensing,
+  randomDirections,
+  slicedWasserstein,
+} from "@provably/score-diffusion";
+import {
   daps,
   ddnm,
   ddrm,
   diffPir,
-  dpnp,
   dps,
-  gaussianMixture,
-  gaussianNoise,
   lgdMc,
-  matrixOperator,
   mcg,
-  mixtureSamples,
   piGdm,
   pnpDm,
-  posteriorByRejection,
-  quantizedSensing,
-  randomDirections,
   redDiff,
-  slicedWasserstein,
-} from "@provably/score-diffusion";
+} from "@provably/score-diffusion/baselines";
 
 const SEED = key("posterior");
 const f64 = (values) => array(values, { dtype: "float64" });

@@ -2,7 +2,7 @@
 //   node examples/posterior/tune.mjs       three minutes of one core; the best of each row are the SCALES of digits.mjs
 import { slice } from "@provably/core-tensor";
 import { foldIn, key } from "@provably/core-tensor/random";
-import { dps, lgdMc, mcg } from "@provably/score-diffusion";
+import { dps, lgdMc, mcg } from "@provably/score-diffusion/baselines";
 import { GUIDED_STEPS, imagesFrom, judge, priorOf, problems } from "./digits.mjs";
 import { meanAndError } from "./mixture.mjs";
 

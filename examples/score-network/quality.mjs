@@ -9,7 +9,6 @@ import {
   addNoise,
   convertPrediction,
   denoisingLoss,
-  dpmSolverPlusPlus2M,
   empiricalDistribution,
   encodePng,
   imageGrid,
@@ -19,6 +18,7 @@ import {
   sample,
   scoreNetwork,
 } from "@provably/score-diffusion";
+import { dpmSolverPlusPlus2M } from "@provably/score-diffusion/samplers";
 import { digits } from "../tour/lib/digits.mjs";
 
 const load = ({ images, count, size }) =>

@@ -10,12 +10,12 @@ import {
   gaussianNoise,
   inpainting,
   networkModel,
-  piGdm,
   psnr,
   quantizedSensing,
   scoreNetwork,
   superResolution,
 } from "@provably/score-diffusion";
+import { piGdm } from "@provably/score-diffusion/baselines";
 import weights from "../../../examples/models/mnist-score/model.safetensors?url";
 import digits from "../digits.json";
 

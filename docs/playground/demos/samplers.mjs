@@ -5,12 +5,12 @@ import {
   acceleratedOde,
   acceleratedOdeMultistep,
   acceleratedSde,
-  ddim,
   ddpm,
   gaussianMixture,
   pfOde,
   sample,
 } from "@provably/score-diffusion";
+import { ddim } from "@provably/score-diffusion/samplers";
 import { Plot, plotSvg } from "../../../examples/tour/lib/plot.mjs";
 
 const samplers = {

@@ -1,7 +1,8 @@
 // The part of the chapter on diffusion that solves inverse problems: exact posteriors of a mixture, and held-out digits.
 import { mean, reshape, slice, tile } from "@provably/core-tensor";
 import { foldIn, key } from "@provably/core-tensor/random";
-import { annealing, ddsDdim, dpnp, piGdm } from "@provably/score-diffusion";
+import { annealing, ddsDdim, dpnp } from "@provably/score-diffusion";
+import { piGdm } from "@provably/score-diffusion/baselines";
 import { heldOut, judge, measuredPictures, priorOf, problems } from "../../posterior/digits.mjs";
 import { compare, meanAndError, problems as planeProblems } from "../../posterior/mixture.mjs";
 import { dataUri, imageGrid } from "../lib/image.mjs";

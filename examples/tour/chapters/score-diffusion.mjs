@@ -7,7 +7,6 @@ import {
   acceleratedSde,
   certifyOrder,
   convergence,
-  ddim,
   ddpm,
   empiricalDistribution,
   gaussianMixture,
@@ -15,6 +14,7 @@ import {
   pfOde,
   sample,
 } from "@provably/score-diffusion";
+import { ddim } from "@provably/score-diffusion/samplers";
 import { digits } from "../lib/digits.mjs";
 import { dataUri, imageGrid } from "../lib/image.mjs";
 import { Plot, plotSvg } from "../lib/plot.mjs";

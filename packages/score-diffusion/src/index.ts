@@ -75,6 +75,7 @@ export {
   type RescaleOptions,
 } from "./score/guidance.js";
 export { edmModel, edmModelAsync, edmPrecondition, vpToVe, type EdmFactors } from "./score/edm.js";
+export { flowMatchingModel, flowMatchingModelAsync } from "./score/flow-matching.js";
 export { denoised, type Denoised } from "./score/denoiser.js";
 export {
   mixtureCovariances,
@@ -85,6 +86,7 @@ export {
 
 // samplers
 export {
+  defineSampler,
   sample,
   sampleAsync,
   type SampleOptions,
@@ -95,7 +97,7 @@ export {
   type TableOptions,
 } from "./sampler/sampler.js";
 export type { Query } from "./sampler/drive.js";
-export type { StepRow, Transition } from "./sampler/steps.js";
+export { stepRows, transitions, type StepRow, type Transition } from "./sampler/steps.js";
 export { pfOde } from "./sampler/pf-ode.js";
 export { ddpm } from "./sampler/ddpm.js";
 export {
@@ -106,36 +108,6 @@ export {
   type MultistepRow,
 } from "./sampler/accelerated-ode.js";
 export { acceleratedSde } from "./sampler/accelerated-sde.js";
-export { ddim, type DdimRow } from "./sampler/ddim.js";
-export { ddpmAncestral, type AncestralRow } from "./sampler/ddpm-ancestral.js";
-export {
-  dpmSolver2,
-  dpmSolverPlusPlus2M,
-  dpmSolverPlusPlus2S,
-  dpmSolverSde2M,
-  type DpmRow,
-  type MultistepOptions,
-} from "./sampler/dpm-solver.js";
-export {
-  euler,
-  eulerAncestral,
-  heun,
-  type ChurnOptions,
-  type EdmRow,
-  type EulerAncestralRow,
-} from "./sampler/edm.js";
-export { deis, type DeisRow } from "./sampler/deis.js";
-export { pndm, type PndmRow } from "./sampler/pndm.js";
-export { uniPC, type UniPcFormula, type UniPcOptions, type UniPcRow } from "./sampler/uni-pc.js";
-export {
-  flowEuler,
-  flowHeun,
-  flowMatchingModel,
-  flowMatchingModelAsync,
-} from "./sampler/flow-matching.js";
-export { withCorrector, type CorrectedRow, type CorrectorOptions } from "./sampler/corrector.js";
-export { repaint, type RepaintOptions, type RepaintRow } from "./sampler/repaint.js";
-export { ddimInversion } from "./sampler/ddim-inversion.js";
 export {
   sampleAdaptive,
   sampleAdaptiveAsync,
@@ -268,24 +240,6 @@ export {
 } from "./posterior/dpnp.js";
 export { posteriorByRejection, type RejectionOptions } from "./posterior/rejection.js";
 export { effectiveSampleSize, splitRHat } from "./posterior/diagnostics.js";
-
-// other reconstructions, to measure against
-export { dps, type GuidanceOptions } from "./baselines/dps.js";
-export { lgdMc, type LgdMcOptions } from "./baselines/lgd-mc.js";
-export { piGdm, type PiGdmOptions } from "./baselines/pi-gdm.js";
-export { mcg } from "./baselines/mcg.js";
-export { ddrm, type SpectralOptions } from "./baselines/ddrm.js";
-export { ddnm } from "./baselines/ddnm.js";
-export { redDiff, type RedDiffOptions } from "./baselines/red-diff.js";
-export { diffPir, type DiffPirOptions } from "./baselines/diff-pir.js";
-export { daps, type DapsOptions } from "./baselines/daps.js";
-export { pnpDm, type PnpDmOptions } from "./baselines/pnp-dm.js";
-export type {
-  Reconstruction,
-  ReconstructionOptions,
-  ReconstructionState,
-  ScheduledOptions,
-} from "./baselines/reconstruction.js";
 
 // certificates of posteriors
 export {

@@ -7,7 +7,6 @@ import {
   annealing,
   ddsDdpm,
   denoiseAsync,
-  dpmSolverPlusPlus2M,
   dpnpAsync,
   gaussianMixture,
   gaussianNoise,
@@ -20,6 +19,7 @@ import {
   acceleratedSde,
   compressedSensing,
 } from "../src/index.js";
+import { dpmSolverPlusPlus2M } from "../src/samplers/index.js";
 
 const plane = gaussianMixture({
   weights: [1, 1],

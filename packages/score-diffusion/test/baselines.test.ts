@@ -14,6 +14,20 @@ import { key } from "@provably/core-tensor/random";
 import {
   type ForwardModel,
   type Model,
+  forwardModel,
+  gaussianMixture,
+  gaussianNoise,
+  identityOperator,
+  inpainting,
+  linearOperator,
+  matrixOperator,
+  mixtureMoments,
+  mixturePosterior,
+  networkModel,
+  quantizedSensing,
+  scoreNetwork,
+} from "../src/index.js";
+import {
   type Reconstruction,
   type ReconstructionOptions,
   daps,
@@ -21,24 +35,12 @@ import {
   ddrm,
   diffPir,
   dps,
-  forwardModel,
-  gaussianMixture,
-  gaussianNoise,
-  identityOperator,
-  inpainting,
   lgdMc,
-  linearOperator,
-  matrixOperator,
   mcg,
-  mixtureMoments,
-  mixturePosterior,
-  networkModel,
   piGdm,
   pnpDm,
-  quantizedSensing,
   redDiff,
-  scoreNetwork,
-} from "../src/index.js";
+} from "../src/baselines/index.js";
 import { f64 } from "./fixtures.js";
 
 type Baseline = (

@@ -7,11 +7,8 @@ import {
   acceleratedSde,
   annealing,
   certifyOrder,
-  dpmSolverSde2M,
   dpnp,
-  dps,
   gaussianMixture,
-  heun,
   identityOperator,
   levelOf,
   mixtureLogDensity,
@@ -19,6 +16,8 @@ import {
   quantizedSensing,
   sample,
 } from "../src/index.js";
+import { dps } from "../src/baselines/index.js";
+import { dpmSolverSde2M, heun } from "../src/samplers/index.js";
 
 const N = 150;
 const line = gaussianMixture({ weights: [1, 1], means: [[-2], [2]], variances: [0.1, 0.2] });

@@ -12,7 +12,6 @@ import {
   annealing,
   certifyOrder,
   certifyScore,
-  ddim,
   ddpm,
   ddsDdim,
   dpnp,
@@ -26,6 +25,7 @@ import {
   scheduleOf,
   stepModel,
 } from "../src/index.js";
+import { ddim } from "../src/samplers/index.js";
 
 const law = gaussianMixture({ weights: [1, 1], means: [[2, 0], [-2, 0]], variances: [0.1, 0.1] }); // prettier-ignore
 const schedule = scheduleOf(linearBetas(1000));

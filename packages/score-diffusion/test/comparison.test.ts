@@ -6,18 +6,16 @@ import {
   type ForwardModel,
   annealing,
   dpnp,
-  dps,
   gaussianMixture,
   gaussianNoise,
-  lgdMc,
   matrixOperator,
   mixtureSamples,
-  piGdm,
   posteriorByRejection,
   quantizedSensing,
   randomDirections,
   slicedWasserstein,
 } from "../src/index.js";
+import { dps, lgdMc, piGdm } from "../src/baselines/index.js";
 
 const turns = Array.from({ length: 6 }, (_, k) => (Math.PI * k) / 3);
 /** Six flat normal laws around a circle, each lying along it. */

@@ -11,14 +11,12 @@ import {
   blur,
   certifyPosterior,
   certifyPosteriorPredictive,
-  ddim,
   ddsDdim,
   decodePng,
   denoise,
   denoiseAsync,
   denoisingLoss,
   dpnp,
-  dps,
   encodePng,
   gaussian,
   gaussianKernel,
@@ -39,6 +37,8 @@ import {
   scheduleOfSigmas,
   stepModel,
 } from "../src/index.js";
+import { dps } from "../src/baselines/index.js";
+import { ddim } from "../src/samplers/index.js";
 
 const law = gaussian({ mean: [0], covariance: [[1]] });
 const forward = gaussianNoise(identityOperator(1), 0.5);

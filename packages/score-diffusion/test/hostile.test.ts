@@ -19,13 +19,10 @@ import {
   codedPhaseRetrieval,
   cosineBetas,
   certifyCalibration,
-  ddim,
   ddsDdim,
   dpnp,
-  dps,
   empiricalDenoiser,
   empiricalDistribution,
-  euler,
   flowMatchingModel,
   gaussianMixture,
   gaussianNoise,
@@ -40,15 +37,15 @@ import {
   networkModel,
   pcsMala,
   quantizedSensing,
-  repaint,
   respace,
   sample,
   sampleAdaptive,
   sampleAsync,
   scheduleOf,
   trainScore,
-  withCorrector,
 } from "../src/index.js";
+import { dps } from "../src/baselines/index.js";
+import { ddim, euler, repaint, withCorrector } from "../src/samplers/index.js";
 
 const law = gaussianMixture({ weights: [1], means: [[0]], variances: [1] });
 const forward = gaussianNoise(identityOperator(1), 0.5);
@@ -137,7 +134,7 @@ describe("wrong arguments", () => {
         /mixture.weights must be \[1\]/,
       ],
       [() => mixtureScore(law, x, wrong({ alpha: 1 })), /level.sigma must be given/],
-      [() => empiricalDenoiser(wrong({}), x, levelOf(0.5)), /law.centred must be an array/],
+      [() => empiricalDenoiser(wrong({}), x, levelOf(0.5)), /distribution.centred must be an array/],
       [() => respace(scheduleOf(linearBetas(10)), wrong("1")), /steps must be a list/],
       [() => cosineBetas(10, { offset: -1 }), /cosineBetas: offset must be finite and ≥ 0, got -1/],
       [() => linearBetas(2 ** 53), /numSteps must be an integer ≥ 1 and below 2³¹/],

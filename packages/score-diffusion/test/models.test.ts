@@ -16,7 +16,6 @@ import {
   type Model,
   clippedModel,
   convertPrediction,
-  ddim,
   edmModel,
   edmModelAsync,
   edmPrecondition,
@@ -41,6 +40,7 @@ import {
   scoreErrors,
   vpToVe,
 } from "../src/index.js";
+import { ddim } from "../src/samplers/index.js";
 import { f64 } from "./fixtures.js";
 
 const plane = gaussianMixture({ weights: [1, 2], means: [[-1, 0.5], [1, 0]], covariances: [[[0.3, 0.1], [0.1, 0.2]], [[0.1, 0], [0, 0.4]]] }); // prettier-ignore

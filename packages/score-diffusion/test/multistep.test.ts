@@ -4,19 +4,17 @@ import { describe, expect, it } from "vitest";
 import {
   type Model,
   type Sampler,
-  ddim,
-  deis,
   certifyOrder,
   gaussianMixture,
   lambdaGrid,
   lambdaOf,
   levelAt,
-  pndm,
   probabilityFlow,
   sample,
   scheduleOf,
   linearBetas,
 } from "../src/index.js";
+import { ddim, deis, pndm } from "../src/samplers/index.js";
 
 const plane = gaussianMixture({
   weights: [0.4, 0.6],

@@ -13,7 +13,6 @@ import {
   type AsyncModel,
   type OnnxRuntime,
   type OnnxSession,
-  ddim,
   gaussian,
   lambdaGrid,
   levelAt,
@@ -25,6 +24,7 @@ import {
   sampleAsync,
   scheduleOf,
 } from "../src/index.js";
+import { ddim } from "../src/samplers/index.js";
 
 // the wire format of protobuf, as far as a small ONNX graph needs it
 const varint = (n: number): number[] =>

@@ -6,6 +6,16 @@ import {
   type Schedule,
   type Transition,
   certifyOrder,
+  gaussianMixture,
+  karrasSigmas,
+  lambdaGrid,
+  levelAt,
+  probabilityFlow,
+  sample,
+  scheduleOfAlphaBar,
+  scheduleOfSigmas,
+} from "../src/index.js";
+import {
   ddim,
   ddpmAncestral,
   dpmSolver2,
@@ -14,17 +24,9 @@ import {
   dpmSolverSde2M,
   euler,
   eulerAncestral,
-  gaussianMixture,
   heun,
-  karrasSigmas,
-  lambdaGrid,
-  levelAt,
-  probabilityFlow,
-  sample,
-  scheduleOfAlphaBar,
-  scheduleOfSigmas,
   uniPC,
-} from "../src/index.js";
+} from "../src/samplers/index.js";
 import { type GoldenMixture, expectNear, f64, load, mixtureOf } from "./fixtures.js";
 
 type Path = number[][][];

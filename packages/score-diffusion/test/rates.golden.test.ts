@@ -10,7 +10,6 @@ import {
   acceleratedSde,
   certifyErrorBound,
   certifyOrder,
-  ddim,
   ddpm,
   levelOf,
   gaussianMixture,
@@ -22,6 +21,7 @@ import {
   probabilityFlow,
   sample,
 } from "../src/index.js";
+import { ddim } from "../src/samplers/index.js";
 import { type GoldenMixture, f64, load, mixtureOf } from "./fixtures.js";
 
 interface Curve {

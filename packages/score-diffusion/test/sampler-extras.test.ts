@@ -17,21 +17,14 @@ import {
 import { key, normal } from "@provably/core-tensor/random";
 import {
   type AsyncModel,
-  type DdimRow,
   type Model,
   type Sampler,
   addNoise,
   certifyErrorBound,
   certifyOrder,
   convertPrediction,
-  ddim,
-  ddimInversion,
   ddpm,
-  ddpmAncestral,
-  dpmSolverPlusPlus2M,
   truncateSchedule,
-  flowEuler,
-  flowHeun,
   flowSchedule,
   gaussian,
   gaussianMixture,
@@ -46,15 +39,24 @@ import {
   mixtureSamples,
   theorySchedule,
   probabilityFlow,
-  repaint,
   sample,
   sampleAdaptive,
   sampleAdaptiveAsync,
   sampleAsync,
   scheduleOf,
   stepOfLevel,
-  withCorrector,
 } from "../src/index.js";
+import {
+  type DdimRow,
+  ddim,
+  ddimInversion,
+  ddpmAncestral,
+  dpmSolverPlusPlus2M,
+  flowEuler,
+  flowHeun,
+  repaint,
+  withCorrector,
+} from "../src/samplers/index.js";
 import { f64 } from "./fixtures.js";
 
 const line = gaussianMixture({

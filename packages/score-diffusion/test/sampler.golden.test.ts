@@ -7,12 +7,12 @@ import {
   acceleratedOdeMultistep,
   acceleratedOdeExtended,
   acceleratedSde,
-  ddim,
   ddpm,
   theorySchedule,
   pfOde,
   sample,
 } from "../src/index.js";
+import { ddim } from "../src/samplers/index.js";
 import { type GoldenMixture, expectNear, f64, load, mixtureOf } from "./fixtures.js";
 
 interface PaperCase {

@@ -16,7 +16,6 @@ import { key } from "@provably/core-tensor/random";
 import {
   type Model,
   acceleratedSde,
-  ddim,
   ddpm,
   empiricalDistribution,
   gaussianMixture,
@@ -26,6 +25,7 @@ import {
   sampleAsync,
   scheduleOf,
 } from "../src/index.js";
+import { ddim } from "../src/samplers/index.js";
 
 const law = gaussianMixture({ weights: [0.4, 0.6], means: [[-2], [1]], variances: [0.2, 0.1] });
 

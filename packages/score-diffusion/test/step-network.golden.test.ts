@@ -21,14 +21,10 @@ import {
   type Schedule,
   type Training,
   annealing,
-  ddim,
-  dpmSolver2,
   dpnp,
   dpnpAsync,
-  euler,
   gaussianMixture,
   gaussianNoise,
-  heun,
   lambdaOf,
   levelOfSigma,
   linearBetas,
@@ -47,6 +43,7 @@ import {
   scheduleOfSigmas,
   stepModel,
 } from "../src/index.js";
+import { ddim, dpmSolver2, euler, heun } from "../src/samplers/index.js";
 import { expectNear, f64, load } from "./fixtures.js";
 
 interface Statistics {

@@ -5,14 +5,11 @@ import {
   acceleratedOde,
   annealing,
   certifyScore,
-  ddim,
   dpnp,
-  dps,
   empiricalDistribution,
   gaussian,
   gaussianMixture,
   gaussianNoise,
-  heun,
   identityOperator,
   inpainting,
   karrasSigmas,
@@ -30,6 +27,8 @@ import {
   stepModel,
   timesteps,
 } from "@provably/score-diffusion";
+import { dps } from "@provably/score-diffusion/baselines";
+import { ddim, heun } from "@provably/score-diffusion/samplers";
 
 const schedule = scheduleOf(linearBetas(1000));
 const trainedOn = { schedule };

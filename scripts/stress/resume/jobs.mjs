@@ -18,16 +18,14 @@ import {
 } from "@provably/rlhf-vpo";
 import { drNvi, randomMarkovGame } from "@provably/robust-rl";
 import {
-  daps,
   dpnp,
-  dps,
   gaussianMixture,
   gaussianNoise,
   matrixOperator,
   quantizedSensing,
-  redDiff,
   trainScore,
 } from "@provably/score-diffusion";
+import { daps, dps, redDiff } from "@provably/score-diffusion/baselines";
 import {
   createAreaPartition,
   createContrastive,

@@ -70,7 +70,8 @@ function flowEnd(model: Model, x: NdArray, sigma: number, steps: number): NdArra
  * @example
  * ```ts
  * import { key } from "@provably/core-tensor/random";
- * import { daps, gaussianMixture, gaussianNoise, identityOperator } from "@provably/score-diffusion";
+ * import { gaussianMixture, gaussianNoise, identityOperator } from "@provably/score-diffusion";
+ * import { daps } from "@provably/score-diffusion/baselines";
  *
  * const prior = gaussianMixture({ weights: [1, 1], means: [[-2], [2]], variances: [0.1, 0.1] });
  * const forward = gaussianNoise(identityOperator(1), 0.5);

@@ -26,7 +26,8 @@ import { isMeasured, spectral } from "./spectral.js";
  * @example
  * ```ts
  * import { key } from "@provably/core-tensor/random";
- * import { ddnm, gaussianMixture, gaussianNoise, inpainting } from "@provably/score-diffusion";
+ * import { gaussianMixture, gaussianNoise, inpainting } from "@provably/score-diffusion";
+ * import { ddnm } from "@provably/score-diffusion/baselines";
  *
  * const prior = gaussianMixture({ weights: [1], means: [[0, 0]], variances: [1] });
  * ddnm(gaussianNoise(inpainting([1, 0]), 1e-3), [0.7], prior, key(0), { numSamples: 1 }).samples.get(0, 0).toFixed(1); // => "0.7"

@@ -46,7 +46,8 @@ export const SPECTRAL = { ...SCHEDULED, eta: numberIn(0, 1) };
  * @example
  * ```ts
  * import { key } from "@provably/core-tensor/random";
- * import { ddrm, gaussianMixture, gaussianNoise, inpainting } from "@provably/score-diffusion";
+ * import { gaussianMixture, gaussianNoise, inpainting } from "@provably/score-diffusion";
+ * import { ddrm } from "@provably/score-diffusion/baselines";
  *
  * const prior = gaussianMixture({ weights: [1], means: [[0, 0]], variances: [1] });
  * const { numEvaluations } = ddrm(gaussianNoise(inpainting([1, 0]), 0.1), [0.7], prior, key(0), { numSamples: 4 });

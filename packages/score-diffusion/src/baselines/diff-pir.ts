@@ -86,7 +86,8 @@ export function proximalPoint(
  * @example
  * ```ts
  * import { key } from "@provably/core-tensor/random";
- * import { diffPir, gaussianMixture, gaussianNoise, identityOperator } from "@provably/score-diffusion";
+ * import { gaussianMixture, gaussianNoise, identityOperator } from "@provably/score-diffusion";
+ * import { diffPir } from "@provably/score-diffusion/baselines";
  *
  * const prior = gaussianMixture({ weights: [1, 1], means: [[-2], [2]], variances: [0.1, 0.1] });
  * diffPir(gaussianNoise(identityOperator(1), 0.5), [1.8], prior, key(0), { numSamples: 1 }).samples.get(0, 0) > 1; // => true

@@ -16,7 +16,7 @@ import {
 import { checkOptions, positiveNumber } from "@provably/core-tensor/internal";
 import type { RngKey } from "@provably/core-tensor/random";
 import type { ForwardModel, Likelihood } from "../forward/forward-model.js";
-import { ddpmAncestral } from "../sampler/ddpm-ancestral.js";
+import { ddpmAncestral } from "../samplers/ddpm-ancestral.js";
 import { combine } from "../sampler/sampler.js";
 import { denoised } from "../score/denoiser.js";
 import type { Model } from "../score/prediction.js";
@@ -78,7 +78,8 @@ export function misfit(
  * @example
  * ```ts
  * import { key } from "@provably/core-tensor/random";
- * import { dps, gaussianMixture, gaussianNoise, identityOperator } from "@provably/score-diffusion";
+ * import { gaussianMixture, gaussianNoise, identityOperator } from "@provably/score-diffusion";
+ * import { dps } from "@provably/score-diffusion/baselines";
  *
  * const prior = gaussianMixture({ weights: [1, 1], means: [[-2], [2]], variances: [0.1, 0.1] });
  * const forward = gaussianNoise(identityOperator(1), 0.5);

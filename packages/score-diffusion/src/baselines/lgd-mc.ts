@@ -24,7 +24,7 @@ import {
 } from "@provably/core-tensor/internal";
 import type { RngKey } from "@provably/core-tensor/random";
 import type { ForwardModel, Likelihood } from "../forward/forward-model.js";
-import { ddpmAncestral } from "../sampler/ddpm-ancestral.js";
+import { ddpmAncestral } from "../samplers/ddpm-ancestral.js";
 import { combine } from "../sampler/sampler.js";
 import { denoised } from "../score/denoiser.js";
 import type { NoiseLevel } from "../schedule/level.js";
@@ -87,7 +87,8 @@ function slopeOver(likelihood: Likelihood, places: readonly NdArray[], sharpness
  * @example
  * ```ts
  * import { key } from "@provably/core-tensor/random";
- * import { gaussianMixture, gaussianNoise, identityOperator, lgdMc } from "@provably/score-diffusion";
+ * import { gaussianMixture, gaussianNoise, identityOperator } from "@provably/score-diffusion";
+ * import { lgdMc } from "@provably/score-diffusion/baselines";
  *
  * const prior = gaussianMixture({ weights: [1, 1], means: [[-2], [2]], variances: [0.1, 0.1] });
  * const forward = gaussianNoise(identityOperator(1), 0.5);

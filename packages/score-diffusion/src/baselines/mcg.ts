@@ -3,7 +3,7 @@ import { type ArrayInput, add, mul, sub } from "@provably/core-tensor";
 import { checkOptions } from "@provably/core-tensor/internal";
 import { type RngKey, foldIn, normalRows } from "@provably/core-tensor/random";
 import { type ForwardModel, likelihoodOf } from "../forward/forward-model.js";
-import { ddpmAncestral } from "../sampler/ddpm-ancestral.js";
+import { ddpmAncestral } from "../samplers/ddpm-ancestral.js";
 import { combine } from "../sampler/sampler.js";
 import { denoised } from "../score/denoiser.js";
 import type { Model } from "../score/prediction.js";
@@ -28,7 +28,8 @@ import { pseudoInverse, spectral } from "./spectral.js";
  * @example
  * ```ts
  * import { key } from "@provably/core-tensor/random";
- * import { gaussianMixture, gaussianNoise, inpainting, mcg } from "@provably/score-diffusion";
+ * import { gaussianMixture, gaussianNoise, inpainting } from "@provably/score-diffusion";
+ * import { mcg } from "@provably/score-diffusion/baselines";
  *
  * const prior = gaussianMixture({ weights: [1], means: [[0, 0]], variances: [1] });
  * mcg(gaussianNoise(inpainting([1, 0]), 0.1), [0.7], prior, key(0), { numSamples: 1, numSteps: 50 }).samples.get(0, 0).toFixed(3); // => "0.700"

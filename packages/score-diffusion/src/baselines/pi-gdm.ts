@@ -4,7 +4,7 @@ import { checkOptions, numberIn } from "@provably/core-tensor/internal";
 import type { RngKey } from "@provably/core-tensor/random";
 import { type ForwardModel, type Likelihood, likelihoodOf } from "../forward/forward-model.js";
 import { conjugateGradients } from "../posterior/pcs-gaussian.js";
-import { ddim } from "../sampler/ddim.js";
+import { ddim } from "../samplers/ddim.js";
 import { combine } from "../sampler/sampler.js";
 import { denoised } from "../score/denoiser.js";
 import { type Model, convertPrediction } from "../score/prediction.js";
@@ -58,7 +58,8 @@ function blurredScore(likelihood: Likelihood, x: NdArray, variance: number): NdA
  * @example
  * ```ts
  * import { key } from "@provably/core-tensor/random";
- * import { gaussianMixture, gaussianNoise, identityOperator, piGdm } from "@provably/score-diffusion";
+ * import { gaussianMixture, gaussianNoise, identityOperator } from "@provably/score-diffusion";
+ * import { piGdm } from "@provably/score-diffusion/baselines";
  *
  * const prior = gaussianMixture({ weights: [1, 1], means: [[-2], [2]], variances: [0.1, 0.1] });
  * piGdm(gaussianNoise(identityOperator(1), 0.5), [1.8], prior, key(0), { numSamples: 1 }).samples.get(0, 0) > 1; // => true

@@ -74,7 +74,8 @@ function edmDenoiser(steps: number): DenoisingSampler {
  * @example
  * ```ts
  * import { key } from "@provably/core-tensor/random";
- * import { gaussianMixture, gaussianNoise, identityOperator, pnpDm } from "@provably/score-diffusion";
+ * import { gaussianMixture, gaussianNoise, identityOperator } from "@provably/score-diffusion";
+ * import { pnpDm } from "@provably/score-diffusion/baselines";
  *
  * const prior = gaussianMixture({ weights: [1, 1], means: [[-2], [2]], variances: [0.1, 0.1] });
  * const forward = gaussianNoise(identityOperator(1), 0.5);

@@ -47,7 +47,8 @@ export interface RedDiffOptions extends ScheduledOptions {
  * @example
  * ```ts
  * import { key } from "@provably/core-tensor/random";
- * import { gaussianMixture, gaussianNoise, identityOperator, redDiff } from "@provably/score-diffusion";
+ * import { gaussianMixture, gaussianNoise, identityOperator } from "@provably/score-diffusion";
+ * import { redDiff } from "@provably/score-diffusion/baselines";
  *
  * const prior = gaussianMixture({ weights: [1, 1], means: [[-2], [2]], variances: [0.1, 0.1] });
  * redDiff(gaussianNoise(identityOperator(1), 0.5), [1.8], prior, key(0), { numSamples: 1, numSteps: 200 }).samples.get(0, 0) > 1; // => true

@@ -111,7 +111,8 @@ function distance(a: NdArray, b: NdArray): number {
  * @example
  * ```ts
  * import { key, normal } from "@provably/core-tensor/random";
- * import { convergence, ddim, gaussianMixture } from "@provably/score-diffusion";
+ * import { convergence, gaussianMixture } from "@provably/score-diffusion";
+ * import { ddim } from "@provably/score-diffusion/samplers";
  *
  * const mixture = gaussianMixture({ weights: [1, 1], means: [[-1], [1]], variances: [0.2, 0.2] });
  * convergence(ddim(), mixture, key(0), { numSteps: [40, 80], numPaths: 8 }).errors.length; // => 2

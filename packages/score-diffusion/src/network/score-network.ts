@@ -181,7 +181,8 @@ function attend(params: ScoreNetworkParams, x: NdArray): NdArray {
  * ```ts
  * import { zeros } from "@provably/core-tensor";
  * import { key } from "@provably/core-tensor/random";
- * import { ddim, networkModel, sample, scoreNetwork } from "@provably/score-diffusion";
+ * import { networkModel, sample, scoreNetwork } from "@provably/score-diffusion";
+ * import { ddim } from "@provably/score-diffusion/samplers";
  *
  * const network = scoreNetwork({ side: 8, channels: 8 });
  * const params = network.init(key(0));

@@ -112,12 +112,41 @@ export function checkState(fn: string, state: SamplerState): SamplerState {
   return state;
 }
 
-/** A sampler whose table and step check what they are given, as every public function does; `levels` are the parts of its rows that are noise levels. */
+/**
+ * A sampler of your own, from a table of coefficients and one pure step: its table and step check what they are given, as those of the
+ * house do, and it runs wherever they run.
+ *
+ * @param spec - the parts of a {@link Sampler}; {@link transitions} and {@link stepRows} make rows for most methods
+ * @param levels - which parts of a row are noise levels, default `["level"]`
+ * @returns the sampler
+ * @throws `DomainError` when a part is missing or is no such part
+ * @example
+ * ```ts
+ * import { add, mul, toNested } from "@provably/core-tensor";
+ * import { defineSampler, gaussian, levelAt, theorySchedule, transitions } from "@provably/score-diffusion";
+ *
+ * // the deterministic step of DDIM: the clean point and the noise, mixed anew
+ * const mine = defineSampler({
+ *   name: "mine",
+ *   numNoises: 0,
+ *   table: transitions,
+ *   *step({ x }, { level, to }) {
+ *     const noise = yield { x, level, want: "epsilon" };
+ *     const clean = mul(add(x, mul(-level.sigma, noise)), 1 / level.alpha);
+ *     return { x: add(mul(to.alpha, clean), mul(to.sigma, noise)) };
+ *   },
+ * }, ["level", "to"]);
+ * mine.table(theorySchedule(16), {}).length; // => 16
+ * ```
+ * @category Samplers
+ */
 export function defineSampler<Row>(
   spec: Sampler<Row>,
   levels: readonly string[] = ["level"],
 ): Sampler<Row> {
-  const { name } = spec;
+  const fn = "defineSampler";
+  const { name } = check(fn, "spec", spec, SAMPLER as Guard<Sampler<Row>>);
+  check(fn, "levels", levels, listOf(anyString));
   return {
     ...spec,
     table(schedule, options) {
@@ -439,7 +468,8 @@ export function sample<Row>(
  * @example
  * ```ts
  * import { key } from "@provably/core-tensor/random";
- * import { ddim, gaussianMixture, sampleAsync } from "@provably/score-diffusion";
+ * import { gaussianMixture, sampleAsync } from "@provably/score-diffusion";
+ * import { ddim } from "@provably/score-diffusion/samplers";
  *
  * const mixture = gaussianMixture({ weights: [1], means: [[0]], variances: [1] });
  * const remote = { prediction: mixture.prediction, evaluate: async (x, level) => mixture.evaluate(x, level) };

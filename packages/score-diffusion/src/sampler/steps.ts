@@ -1,7 +1,8 @@
 /** The steps that samplers run over: from the noise to the data. */
 import { DomainError } from "@provably/core-tensor";
+import { type Schema, checkOptions, oneOf } from "@provably/core-tensor/internal";
 import { type NoiseLevel, lambdaOf } from "../schedule/level.js";
-import { type Schedule, levelAt } from "../schedule/schedule.js";
+import { type Schedule, checkSchedule, levelAt } from "../schedule/schedule.js";
 import type { TableOptions } from "./sampler.js";
 
 /**
@@ -15,8 +16,26 @@ export interface Transition {
   readonly to: NoiseLevel;
 }
 
-/** Transitions for t = T … 1, or down to 2 when the chain stops at Y₁. */
-export function transitions(schedule: Schedule, { stopAt = 0 }: TableOptions): Transition[] {
+const TABLE: Schema<TableOptions> = { stopAt: oneOf(0, 1) };
+
+/**
+ * The steps $t \to t - 1$ of a schedule for $t = T \dots 1$, or down to 2 when the chain stops at $Y_1$: the table of most samplers.
+ *
+ * @param schedule - T noise levels
+ * @param options - `stopAt`: 0 (default) or 1
+ * @returns one row a step, in running order
+ * @throws `DomainError` when the schedule is none, or an option is unknown
+ * @example
+ * ```ts
+ * import { theorySchedule, transitions } from "@provably/score-diffusion";
+ *
+ * transitions(theorySchedule(16)).length; // => 16
+ * ```
+ * @category Samplers
+ */
+export function transitions(schedule: Schedule, options: TableOptions = {}): Transition[] {
+  checkSchedule("transitions", schedule);
+  const { stopAt = 0 } = checkOptions<TableOptions>("transitions", options, TABLE);
   const levels = Array.from({ length: schedule.alphaBar.length + 1 }, (_, t) =>
     levelAt(schedule, t),
   );
@@ -46,9 +65,25 @@ export interface StepRow {
   readonly ratio: number;
 }
 
-/** Rows for t = T … 1, or down to 2 when the chain stops at Y₁. */
-export function stepRows(schedule: Schedule, options: TableOptions): StepRow[] {
-  const { alphaBar } = schedule;
+/**
+ * {@link transitions} as the samplers of the theorems write them: where a step starts, and
+ * $\alpha_t = \bar\alpha_t / \bar\alpha_{t-1}$.
+ *
+ * @param schedule - T noise levels, none of them pure noise
+ * @param options - `stopAt`: 0 (default) or 1
+ * @returns one row a step, in running order
+ * @throws `DomainError` when the schedule is none or ends in pure noise, or an option is unknown
+ * @example
+ * ```ts
+ * import { stepRows, theorySchedule } from "@provably/score-diffusion";
+ *
+ * stepRows(theorySchedule(16)).length; // => 16
+ * ```
+ * @category Samplers
+ */
+export function stepRows(schedule: Schedule, options: TableOptions = {}): StepRow[] {
+  const { alphaBar } = checkSchedule("stepRows", schedule);
+  checkOptions<TableOptions>("stepRows", options, TABLE);
   if (alphaBar[alphaBar.length - 1] === 0)
     throw new DomainError(
       "the schedule ends in pure noise, alphaBar = 0, which this sampler cannot leave; use ddim, or end the schedule a little earlier",

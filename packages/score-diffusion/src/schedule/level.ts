@@ -123,7 +123,8 @@ export function lambdaOf(level: NoiseLevel): number {
  * ```ts
  * import { key, normal } from "@provably/core-tensor/random";
  * import { full } from "@provably/core-tensor";
- * import { addNoise, ddim, gaussian, levelAt, sample, theorySchedule, truncateSchedule } from "@provably/score-diffusion";
+ * import { addNoise, gaussian, levelAt, sample, theorySchedule, truncateSchedule } from "@provably/score-diffusion";
+ * import { ddim } from "@provably/score-diffusion/samplers";
  *
  * // start from an image at step 12 of 40 instead of from noise
  * const distribution = gaussian({ mean: [0, 0], covariance: [[1, 0], [0, 1]] });

@@ -114,7 +114,8 @@ function guided(
  * @example
  * ```ts
  * import { key } from "@provably/core-tensor/random";
- * import { dpmSolverPlusPlus2M, gaussian, guidedModel, lambdaGrid, sample } from "@provably/score-diffusion";
+ * import { gaussian, guidedModel, lambdaGrid, sample } from "@provably/score-diffusion";
+ * import { dpmSolverPlusPlus2M } from "@provably/score-diffusion/samplers";
  *
  * const [right, all] = [gaussian({ mean: [2], covariance: [[1]] }), gaussian({ mean: [0], covariance: [[4]] })];
  * const model = guidedModel(right, all, 2);

@@ -3,8 +3,8 @@ import { type NdArray, add, array, mul } from "@provably/core-tensor";
 import { checkOptions, oneOf } from "@provably/core-tensor/internal";
 import { solve } from "@provably/core-tensor/linalg";
 import type { Schedule } from "../schedule/schedule.js";
-import { type Sampler, type TableOptions, defineSampler } from "./sampler.js";
-import { type Transition, signalLambda, transitions } from "./steps.js";
+import { type Sampler, type TableOptions, defineSampler } from "../sampler/sampler.js";
+import { type Transition, signalLambda, transitions } from "../sampler/steps.js";
 
 const OPTIONS = { order: oneOf(1, 2, 3), variant: oneOf("bh1", "bh2") };
 
@@ -131,7 +131,7 @@ function evaluate(
  * @throws `DomainError` when an option is unknown
  * @example
  * ```ts
- * import { uniPC } from "@provably/score-diffusion";
+ * import { uniPC } from "@provably/score-diffusion/samplers";
  *
  * uniPC({ order: 3 }).name; // => "uniPC-3"
  * ```

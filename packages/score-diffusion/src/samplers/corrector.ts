@@ -3,7 +3,7 @@ import { add, mul } from "@provably/core-tensor";
 import { checkOptions, positiveNumber, wholeNumber } from "@provably/core-tensor/internal";
 import { type NoiseLevel, levelOf } from "../schedule/level.js";
 import { levelAt } from "../schedule/schedule.js";
-import { type Sampler, checkSampler, combine, defineSampler } from "./sampler.js";
+import { type Sampler, checkSampler, combine, defineSampler } from "../sampler/sampler.js";
 
 const OPTIONS = { corrections: wholeNumber(1), signalToNoise: positiveNumber };
 
@@ -44,7 +44,7 @@ export interface CorrectedRow<Row> {
  * @throws `DomainError` when an option is out of range
  * @example
  * ```ts
- * import { ddim, withCorrector } from "@provably/score-diffusion";
+ * import { ddim, withCorrector } from "@provably/score-diffusion/samplers";
  *
  * withCorrector(ddim()).numNoises; // => 1
  * ```

@@ -2,8 +2,8 @@
 import { type NdArray, add, mul } from "@provably/core-tensor";
 import { checkOptions, oneOf } from "@provably/core-tensor/internal";
 import { type NoiseLevel, levelOfLambda } from "../schedule/level.js";
-import { type Sampler, combine, defineSampler } from "./sampler.js";
-import { type Transition, signalLambda, transitions } from "./steps.js";
+import { type Sampler, combine, defineSampler } from "../sampler/sampler.js";
+import { type Transition, signalLambda, transitions } from "../sampler/steps.js";
 
 const OPTIONS = { warmup: oneOf("runge-kutta", "multistep") };
 
@@ -45,7 +45,8 @@ function carried(x: NdArray, eps: NdArray, level: NoiseLevel, to: NoiseLevel): N
  * @example
  * ```ts
  * import { key } from "@provably/core-tensor/random";
- * import { gaussianMixture, lambdaGrid, pndm, sample } from "@provably/score-diffusion";
+ * import { gaussianMixture, lambdaGrid, sample } from "@provably/score-diffusion";
+ * import { pndm } from "@provably/score-diffusion/samplers";
  *
  * const mixture = gaussianMixture({ weights: [1], means: [[3]], variances: [1] });
  * sample(pndm(), mixture, key(0), { shape: [2, 1], schedule: lambdaGrid(20) }).numEvaluations; // => 29

@@ -10,8 +10,8 @@ import {
 } from "@provably/core-tensor/internal";
 import { type NoiseLevel, levelOf } from "../schedule/level.js";
 import type { Schedule } from "../schedule/schedule.js";
-import { type Sampler, type TableOptions, combine, defineSampler } from "./sampler.js";
-import { type Transition, signalLambda, transitions } from "./steps.js";
+import { type Sampler, type TableOptions, combine, defineSampler } from "../sampler/sampler.js";
+import { type Transition, signalLambda, transitions } from "../sampler/steps.js";
 
 const CHURN = {
   churn: nonNegativeNumber,
@@ -84,7 +84,7 @@ function raise(x: NdArray, { level, noise }: EdmRow, z: NdArray | undefined): Nd
  * @throws `DomainError` when an option is negative
  * @example
  * ```ts
- * import { euler } from "@provably/score-diffusion";
+ * import { euler } from "@provably/score-diffusion/samplers";
  *
  * euler({ churn: 10 }).numNoises; // => 1
  * ```
@@ -120,7 +120,8 @@ export function euler(options: ChurnOptions = {}): Sampler<EdmRow> {
  * @throws `DomainError` when an option is negative
  * @example
  * ```ts
- * import { heun, karrasSigmas, scheduleOfSigmas } from "@provably/score-diffusion";
+ * import { karrasSigmas, scheduleOfSigmas } from "@provably/score-diffusion";
+ * import { heun } from "@provably/score-diffusion/samplers";
  *
  * heun().table(scheduleOfSigmas(karrasSigmas(18)), {}).length; // => 18
  * ```
@@ -174,7 +175,7 @@ export interface EulerAncestralRow extends Transition {
  * @throws `DomainError` when `eta` is outside $[0, 1]$
  * @example
  * ```ts
- * import { eulerAncestral } from "@provably/score-diffusion";
+ * import { eulerAncestral } from "@provably/score-diffusion/samplers";
  *
  * eulerAncestral().numNoises; // => 1
  * ```

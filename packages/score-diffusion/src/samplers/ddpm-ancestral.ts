@@ -2,8 +2,8 @@
 import { add, mul } from "@provably/core-tensor";
 import { checkOptions, either, numberIn, oneOf } from "@provably/core-tensor/internal";
 
-import { type Sampler, defineSampler, combine } from "./sampler.js";
-import { type Transition, transitions } from "./steps.js";
+import { type Sampler, defineSampler, combine } from "../sampler/sampler.js";
+import { type Transition, transitions } from "../sampler/steps.js";
 
 const OPTIONS = { variance: either(oneOf("small", "large"), numberIn(0, 1)) };
 
@@ -28,7 +28,7 @@ export interface AncestralRow extends Transition {
  * @throws `DomainError` for an unknown variance
  * @example
  * ```ts
- * import { ddpmAncestral } from "@provably/score-diffusion";
+ * import { ddpmAncestral } from "@provably/score-diffusion/samplers";
  *
  * ddpmAncestral({ variance: "large" }).numNoises; // => 1
  * ```

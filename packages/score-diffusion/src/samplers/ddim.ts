@@ -2,8 +2,8 @@
 import { type NdArray, add, mul } from "@provably/core-tensor";
 import { checkOptions, numberIn } from "@provably/core-tensor/internal";
 import type { NoiseLevel } from "../schedule/level.js";
-import { type Sampler, combine, defineSampler } from "./sampler.js";
-import { transitions } from "./steps.js";
+import { type Sampler, combine, defineSampler } from "../sampler/sampler.js";
+import { transitions } from "../sampler/steps.js";
 
 const OPTIONS = { eta: numberIn(0, 1) };
 
@@ -29,7 +29,7 @@ export interface DdimRow {
  * @throws `DomainError` when `eta` is outside $[0, 1]$
  * @example
  * ```ts
- * import { ddim } from "@provably/score-diffusion";
+ * import { ddim } from "@provably/score-diffusion/samplers";
  *
  * ddim({ eta: 1 }).numNoises; // => 1
  * ```

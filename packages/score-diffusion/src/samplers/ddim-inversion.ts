@@ -1,8 +1,8 @@
 /** DDIM run backwards: from an image to the noise that makes it. */
 import { DomainError, mul } from "@provably/core-tensor";
 import { checkOptions, wholeNumber } from "@provably/core-tensor/internal";
-import { type Sampler, combine, defineSampler } from "./sampler.js";
-import { type Transition, transitions } from "./steps.js";
+import { type Sampler, combine, defineSampler } from "../sampler/sampler.js";
+import { type Transition, transitions } from "../sampler/steps.js";
 
 const OPTIONS = { iterations: wholeNumber(1) };
 
@@ -19,7 +19,8 @@ const OPTIONS = { iterations: wholeNumber(1) };
  * @example
  * ```ts
  * import { key } from "@provably/core-tensor/random";
- * import { ddim, ddimInversion, gaussianMixture, lambdaGrid, sample } from "@provably/score-diffusion";
+ * import { gaussianMixture, lambdaGrid, sample } from "@provably/score-diffusion";
+ * import { ddim, ddimInversion } from "@provably/score-diffusion/samplers";
  *
  * const mixture = gaussianMixture({ weights: [1, 1], means: [[-1], [1]], variances: [0.1, 0.1] });
  * const schedule = lambdaGrid(40);

@@ -3,15 +3,15 @@ import { type NdArray, add, mul } from "@provably/core-tensor";
 import { type Schema, checkOptions, trueOrFalse } from "@provably/core-tensor/internal";
 import { type NoiseLevel, levelOfLambda } from "../schedule/level.js";
 import type { Schedule } from "../schedule/schedule.js";
-import type { Process } from "./drive.js";
+import type { Process } from "../sampler/drive.js";
 import {
   type Sampler,
   type SamplerState,
   type TableOptions,
   combine,
   defineSampler,
-} from "./sampler.js";
-import { type Transition, signalLambda, transitions } from "./steps.js";
+} from "../sampler/sampler.js";
+import { type Transition, signalLambda, transitions } from "../sampler/steps.js";
 
 /**
  * One step of the DPM-Solvers, of length `h` in $\lambda$.
@@ -52,7 +52,8 @@ const secondOrder = { expected: [1.6, 2.4] as const, source: "second order" };
  *
  * @example
  * ```ts
- * import { dpmSolver2, lambdaGrid } from "@provably/score-diffusion";
+ * import { lambdaGrid } from "@provably/score-diffusion";
+ * import { dpmSolver2 } from "@provably/score-diffusion/samplers";
  *
  * dpmSolver2.table(lambdaGrid(10), {}).length; // => 10
  * ```
@@ -85,7 +86,7 @@ export const dpmSolver2: Sampler<DpmRow> = /* @__PURE__ */ defineSampler(
  *
  * @example
  * ```ts
- * import { dpmSolverPlusPlus2S } from "@provably/score-diffusion";
+ * import { dpmSolverPlusPlus2S } from "@provably/score-diffusion/samplers";
  *
  * dpmSolverPlusPlus2S.numNoises; // => 0
  * ```
@@ -150,7 +151,7 @@ function multistepTable(fn: string, options: MultistepOptions): Sampler<DpmRow>[
  * @returns sampler
  * @example
  * ```ts
- * import { dpmSolverPlusPlus2M } from "@provably/score-diffusion";
+ * import { dpmSolverPlusPlus2M } from "@provably/score-diffusion/samplers";
  *
  * dpmSolverPlusPlus2M().name; // => "dpmSolverPlusPlus2M"
  * ```
@@ -186,7 +187,7 @@ export function dpmSolverPlusPlus2M(options: MultistepOptions = {}): Sampler<Dpm
  * @returns sampler
  * @example
  * ```ts
- * import { dpmSolverSde2M } from "@provably/score-diffusion";
+ * import { dpmSolverSde2M } from "@provably/score-diffusion/samplers";
  *
  * dpmSolverSde2M().numNoises; // => 1
  * ```

@@ -21,7 +21,7 @@ import {
 } from "@provably/core-tensor/internal";
 import { type NoiseLevel, levelOf } from "../schedule/level.js";
 import { levelAt } from "../schedule/schedule.js";
-import { type Sampler, checkSampler, combine, defineSampler } from "./sampler.js";
+import { type Sampler, checkSampler, combine, defineSampler } from "../sampler/sampler.js";
 
 const OPTIONS = { resamplings: wholeNumber(1), jumpLength: wholeNumber(1) };
 
@@ -64,7 +64,8 @@ export interface RepaintRow<Row> {
  * @example
  * ```ts
  * import { key } from "@provably/core-tensor/random";
- * import { ddpmAncestral, gaussian, repaint, sample, theorySchedule } from "@provably/score-diffusion";
+ * import { gaussian, sample, theorySchedule } from "@provably/score-diffusion";
+ * import { ddpmAncestral, repaint } from "@provably/score-diffusion/samplers";
  *
  * const distribution = gaussian({ mean: [0, 0], covariance: [[1, 0.9], [0.9, 1]] });
  * const { samples } = sample(repaint(ddpmAncestral(), [2, 0], [1, 0]), distribution, key(0), { shape: [3, 2], schedule: theorySchedule(40) });

@@ -3,8 +3,8 @@ import { type NdArray, add, mul } from "@provably/core-tensor";
 import { check, checkOptions, oneOf } from "@provably/core-tensor/internal";
 import type { NoiseLevel } from "../schedule/level.js";
 import type { Schedule } from "../schedule/schedule.js";
-import { type Sampler, type TableOptions, defineSampler } from "./sampler.js";
-import { signalLambda, transitions } from "./steps.js";
+import { type Sampler, type TableOptions, defineSampler } from "../sampler/sampler.js";
+import { signalLambda, transitions } from "../sampler/steps.js";
 
 const OPTIONS = { order: oneOf(1, 2, 3) };
 
@@ -74,7 +74,8 @@ function table(schedule: Schedule, options: TableOptions, order: number): DeisRo
  * @throws `DomainError` when the order is another
  * @example
  * ```ts
- * import { deis, lambdaGrid } from "@provably/score-diffusion";
+ * import { lambdaGrid } from "@provably/score-diffusion";
+ * import { deis } from "@provably/score-diffusion/samplers";
  *
  * deis().table(lambdaGrid(10), {})[5].weights.length; // => 3
  * ```
