@@ -35,7 +35,7 @@ describe("code", () => {
         if (line.startsWith(" *")) continue; // an example in a doc comment
         if (
           owner === "core-tensor" ||
-          !/^@provably\/core-tensor(\/(random|linalg|optim|compile|pinned|io|testing|ndarray|internal))?$/.test(
+          !/^@provably\/core-tensor(\/(random|linalg|fft|table|optim|compile|pinned|io|testing|ndarray|internal))?$/.test(
             from,
           )
         )
