@@ -103,6 +103,13 @@ const reluPrimitive = /* @__PURE__ */ elementwise({
   name: "relu",
   arity: 1,
   js: (x) => (x > 0 || Number.isNaN(x) ? x : 0),
+  loop(out, from, to, a, p, da) {
+    for (let i = from; i < to; i++, p += da) {
+      const x = a[p]!;
+      // not greater than 0, and not NaN
+      out[i] = x <= 0 ? 0 : x;
+    }
+  },
   vector: { steps: (m, [x]) => m.select(m.op("le", x, 0), 0, x) },
   device: { cheap: (x) => `Math.max(${x}, 0)` },
   partials: [(t, [x]) => where(greater(x!, 0), t, 0)],

@@ -198,6 +198,9 @@ const absPrimitive = /* @__PURE__ */ elementwise({
   name: "abs",
   arity: 1,
   js: Math.abs,
+  loop(out, from, to, a, p, da) {
+    for (let i = from; i < to; i++, p += da) out[i] = Math.abs(a[p]!);
+  },
   vector: { op: "abs" },
   device: { cheap: (x) => `Math.abs(${x})`, leavesRange: true },
   partials: [(t, [x]) => mul(t, sign(x!))],
@@ -256,6 +259,9 @@ const reciprocalPrimitive = /* @__PURE__ */ elementwise({
   arity: 1,
   result: "float",
   js: (x) => 1 / x,
+  loop(out, from, to, a, p, da) {
+    for (let i = from; i < to; i++, p += da) out[i] = 1 / a[p]!;
+  },
   vector: { steps: (m, [x]) => m.op("div", m.constant(1, x.type), x) },
   device: { expression: (x) => `(1 / ${x})` },
   partials: [(t, _, y) => neg(mul(t, square(y)))],

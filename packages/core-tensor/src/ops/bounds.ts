@@ -11,6 +11,9 @@ const maximumPrimitive = /* @__PURE__ */ elementwise({
   name: "maximum",
   arity: 2,
   js: (a, b) => Math.max(a, b),
+  loop(out, from, to, a, p, da, b, q, db) {
+    for (let i = from; i < to; i++, p += da, q += db) out[i] = Math.max(a[p]!, b[q]!);
+  },
   vector: { op: "max" },
   device: { cheap: (a, b) => `Math.max(${a}, ${b})` },
   partials: [(t, [a, b]) => mul(t, share(a!, b!)), (t, [a, b]) => mul(t, share(b!, a!))],
@@ -39,6 +42,9 @@ const minimumPrimitive = /* @__PURE__ */ elementwise({
   name: "minimum",
   arity: 2,
   js: (a, b) => Math.min(a, b),
+  loop(out, from, to, a, p, da, b, q, db) {
+    for (let i = from; i < to; i++, p += da, q += db) out[i] = Math.min(a[p]!, b[q]!);
+  },
   vector: { op: "min" },
   device: { cheap: (a, b) => `Math.min(${a}, ${b})` },
   partials: [(t, [a, b]) => mul(t, share(b!, a!)), (t, [a, b]) => mul(t, share(a!, b!))],

@@ -203,6 +203,9 @@ const logicalAndPrimitive = /* @__PURE__ */ elementwise({
   arity: 2,
   result: "bool",
   js: (a, b) => Number(a !== 0 && b !== 0),
+  loop(out, from, to, a, p, da, b, q, db) {
+    for (let i = from; i < to; i++, p += da, q += db) out[i] = Number(a[p]! !== 0 && b[q]! !== 0);
+  },
   vector: {
     steps: (m, [a, b]) => m.op("and", asMask(m, a), asMask(m, b)),
     takesBool: true,
@@ -234,6 +237,9 @@ const logicalOrPrimitive = /* @__PURE__ */ elementwise({
   arity: 2,
   result: "bool",
   js: (a, b) => Number(a !== 0 || b !== 0),
+  loop(out, from, to, a, p, da, b, q, db) {
+    for (let i = from; i < to; i++, p += da, q += db) out[i] = Number(a[p]! !== 0 || b[q]! !== 0);
+  },
   vector: { steps: (m, [a, b]) => m.op("or", asMask(m, a), asMask(m, b)), takesBool: true },
   device: { condition: (a, b) => `${a} !== 0 || ${b} !== 0` },
 });
@@ -262,6 +268,9 @@ const logicalNotPrimitive = /* @__PURE__ */ elementwise({
   arity: 1,
   result: "bool",
   js: (x) => Number(x === 0),
+  loop(out, from, to, a, p, da) {
+    for (let i = from; i < to; i++, p += da) out[i] = Number(a[p]! === 0);
+  },
   vector: { steps: (m, [x]) => m.op("not", asMask(m, x)), takesBool: true },
   device: { condition: (x) => `${x} === 0` },
 });
@@ -288,6 +297,9 @@ const isNanPrimitive = /* @__PURE__ */ elementwise({
   arity: 1,
   result: "bool",
   js: (x) => Number(Number.isNaN(x)),
+  loop(out, from, to, a, p, da) {
+    for (let i = from; i < to; i++, p += da) out[i] = Number(Number.isNaN(a[p]!));
+  },
   vector: { steps: (m, [x]) => m.op("ne", asNumber(m, x), asNumber(m, x)) },
   device: { condition: (x) => `${x} !== ${x}` },
 });
@@ -314,6 +326,9 @@ const isFinitePrimitive = /* @__PURE__ */ elementwise({
   arity: 1,
   result: "bool",
   js: (x) => Number(Number.isFinite(x)),
+  loop(out, from, to, a, p, da) {
+    for (let i = from; i < to; i++, p += da) out[i] = Number(Number.isFinite(a[p]!));
+  },
   vector: {
     // x − x is 0 for finite numbers only
     steps: (m, [x]) => m.op("eq", m.op("sub", asNumber(m, x), asNumber(m, x)), 0),
@@ -342,6 +357,9 @@ export const wherePrimitive = /* @__PURE__ */ elementwise({
   name: "where",
   arity: 3,
   js: (condition, a, b) => (condition !== 0 ? a : b),
+  loop(out, from, to, a, p, da, b, q, db, c, r, dc) {
+    for (let i = from; i < to; i++, p += da, q += db, r += dc) out[i] = a[p]! !== 0 ? b[q]! : c[r]!;
+  },
   vector: { steps: (m, [c, a, b]) => m.select(asMask(m, c), a, b), takesBool: true },
   device: { cheap: (c, a, b) => `(${c} !== 0 ? ${a} : ${b})` },
   partials: [

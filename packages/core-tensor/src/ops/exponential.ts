@@ -126,6 +126,9 @@ const sqrtPrimitive = /* @__PURE__ */ elementwise({
   arity: 1,
   result: "float",
   js: Math.sqrt,
+  loop(out, from, to, a, p, da) {
+    for (let i = from; i < to; i++, p += da) out[i] = Math.sqrt(a[p]!);
+  },
   vector: { op: "sqrt" },
   device: { expression: (x) => `Math.sqrt(${x})` },
   partials: [(t, _, y) => div(mul(t, 0.5), y)],

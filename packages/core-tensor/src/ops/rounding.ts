@@ -8,6 +8,9 @@ const floorPrimitive = /* @__PURE__ */ elementwise({
   name: "floor",
   arity: 1,
   js: Math.floor,
+  loop(out, from, to, a, p, da) {
+    for (let i = from; i < to; i++, p += da) out[i] = Math.floor(a[p]!);
+  },
   vector: { rounding: "floor" },
   device: { cheap: (x) => `Math.floor(${x})` },
 });
@@ -33,6 +36,9 @@ const ceilPrimitive = /* @__PURE__ */ elementwise({
   name: "ceil",
   arity: 1,
   js: Math.ceil,
+  loop(out, from, to, a, p, da) {
+    for (let i = from; i < to; i++, p += da) out[i] = Math.ceil(a[p]!);
+  },
   vector: { rounding: "ceil" },
   device: { cheap: (x) => `Math.ceil(${x})` },
 });
@@ -58,6 +64,9 @@ const truncPrimitive = /* @__PURE__ */ elementwise({
   name: "trunc",
   arity: 1,
   js: Math.trunc,
+  loop(out, from, to, a, p, da) {
+    for (let i = from; i < to; i++, p += da) out[i] = Math.trunc(a[p]!);
+  },
   vector: { rounding: "trunc" },
   device: { call: TRUNC },
 });

@@ -29,7 +29,7 @@ export interface Elementwise {
   readonly result?: ResultType;
   /** The function itself, in double precision. */
   readonly js: (a: number, b: number, c: number) => number;
-  /** {@link RowLoop} for functions of one or two arguments so cheap that a call per element would dominate. */
+  /** {@link RowLoop} for functions so cheap that a call per element would dominate. */
   readonly loop?: RowLoop;
   /** Why bool has no such arithmetic, and what to take instead. */
   readonly refusesBool?: string;
@@ -105,18 +105,12 @@ function evaluate(spec: Elementwise, inputs: readonly DenseArray[], out: Aval): 
   const size = out.shape.length === 0 ? 1 : out.shape.reduce((n, extent) => n * extent, 1);
   const data = allocate(out.dtype, size);
   const b = inputs[1] ?? a;
-  if (spec.loop !== undefined && isFlat(a, size) && isFlat(b, size)) {
-    spec.loop(
-      data,
-      0,
-      size,
-      a.data,
-      a.offset,
-      a.size === 1 ? 0 : 1,
-      b.data,
-      b.offset,
-      b.size === 1 ? 0 : 1,
-    );
+  const c = inputs[2] ?? b;
+  const { loop } = spec;
+  if (loop !== undefined && isFlat(a, size) && isFlat(b, size) && isFlat(c, size)) {
+    const step = (x: DenseArray): 0 | 1 => (x.size === 1 ? 0 : 1);
+    const [da, db, dc] = [step(a), step(b), step(c)];
+    loop(data, 0, size, a.data, a.offset, da, b.data, b.offset, db, c.data, c.offset, dc);
   } else if (inputs.length === 1 && isRowMajor(a.shape, a.stride)) {
     mapFlat(spec.js as (x: number) => number, a.data, a.offset, data);
   } else {
@@ -125,8 +119,9 @@ function evaluate(spec: Elementwise, inputs: readonly DenseArray[], out: Aval): 
       stride: broadcastStrides(x.shape, x.stride, out.shape),
       offset: x.offset,
     }));
-    if (spec.loop === undefined) mapStrided(spec.js, out.shape, operands, data);
-    else mapRows(spec.loop, out.shape, operands[0]!, operands[1] ?? operands[0]!, data);
+    const [first, second = first!, third = second] = operands;
+    if (loop === undefined) mapStrided(spec.js, out.shape, operands, data);
+    else mapRows(loop, out.shape, [first!, second, third], data);
   }
   // arithmetic of truth values: whether the number is not zero, so that a sum is "or" and a product "and"
   if (out.dtype === "bool" && spec.result !== "bool")

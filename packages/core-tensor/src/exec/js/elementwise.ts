@@ -63,7 +63,7 @@ export function mapStrided(
   }
 }
 
-/** `out[i] = f(a[…], b[…])` for `from ≤ i < to`: both operands start at a place and go on by a step, 0 to repeat one number. */
+/** `out[i] = f(a[…], b[…], c[…])` for `from ≤ i < to`: operands start at a place and go on by a step, 0 to repeat one number. */
 export type RowLoop = (
   out: TypedArray,
   from: number,
@@ -74,36 +74,39 @@ export type RowLoop = (
   b: TypedArray,
   bStart: number,
   bStep: number,
+  c: TypedArray,
+  cStart: number,
+  cStep: number,
 ) => void;
 
-/** {@link mapStrided} for a function that comes as a loop over rows. */
+/** {@link mapStrided} for a function that comes as a loop over rows; operands that it has not stand for any. */
 export function mapRows(
   loop: RowLoop,
   shape: readonly number[],
-  a: Operand,
-  b: Operand,
+  [a, b, c]: readonly [Operand, Operand, Operand],
   out: TypedArray,
 ): void {
   if (out.length === 0) return;
-  const merged = collapseAxes(shape, [a.stride, b.stride]);
+  const merged = collapseAxes(shape, [a.stride, b.stride, c.stride]);
   const extents = merged.shape;
   const last = extents.length - 1;
   const n = last >= 0 ? extents[last]! : 1;
-  const sa = merged.strides[0]!;
-  const sb = merged.strides[1]!;
-  const ia = sa[last] ?? 0;
-  const ib = sb[last] ?? 0;
+  const [sa, sb, sc] = merged.strides as [number[], number[], number[]];
+  const [ia, ib, ic] = [sa[last] ?? 0, sb[last] ?? 0, sc[last] ?? 0];
   let pa = a.offset;
   let pb = b.offset;
+  let pc = c.offset;
   const counter = new Array<number>(extents.length).fill(0);
   for (let from = 0; from < out.length; from += n) {
-    loop(out, from, from + n, a.data, pa, ia, b.data, pb, ib);
+    loop(out, from, from + n, a.data, pa, ia, b.data, pb, ib, c.data, pc, ic);
     for (let axis = last - 1; axis >= 0; axis--) {
       pa += sa[axis]!;
       pb += sb[axis]!;
+      pc += sc[axis]!;
       if (++counter[axis]! < extents[axis]!) break;
       pa -= sa[axis]! * extents[axis]!;
       pb -= sb[axis]! * extents[axis]!;
+      pc -= sc[axis]! * extents[axis]!;
       counter[axis] = 0;
     }
   }
