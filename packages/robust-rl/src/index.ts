@@ -15,7 +15,8 @@ export {
 } from "./uncertainty/balls.js";
 export { chiSquare, contamination, cvar, kullbackLeibler } from "./uncertainty/reweighting.js";
 export { interval, wasserstein, type WassersteinOptions } from "./uncertainty/tables.js";
-export type { Support, SupportOptions, UncertaintySet } from "./uncertainty/set.js";
+export type { Support } from "./uncertainty/support.js";
+export type { SupportOptions, UncertaintySet } from "./uncertainty/set.js";
 export type { Nature, SortedValues, WorstCase } from "./uncertainty/mass.js";
 export type { RowBounds, RowOfWorth, SureRange, Witness } from "./uncertainty/bounds.js";
 export {
@@ -36,7 +37,8 @@ export { SolverError } from "./lp/error.js";
 export { solveLinearProgramHighs } from "./lp/highs.js";
 
 // decision processes and planning
-export { mdp, type Mdp, type MdpParts, type RewardAxes, type SparseRewards } from "./mdp/model.js";
+export { mdp } from "./mdp/model.js";
+export type { Mdp, MdpParts, RewardAxes, SparseRewards } from "./mdp/process.js";
 export type { SparseLists, SparseTransitions } from "./mdp/sparse.js";
 export {
   sRectangularL1,

@@ -8,7 +8,8 @@ import {
   numberIn,
   positiveNumber,
 } from "@provably/core-tensor/internal";
-import { type Mdp, mdp } from "../mdp/model.js";
+import { mdp } from "../mdp/model.js";
+import type { Mdp } from "../mdp/process.js";
 
 /**
  * Options of {@link americanPut}.

@@ -9,7 +9,8 @@ import {
   numberIn,
   wholeNumber,
 } from "@provably/core-tensor/internal";
-import { type Mdp, mdp } from "../mdp/model.js";
+import { mdp } from "../mdp/model.js";
+import type { Mdp } from "../mdp/process.js";
 import { checkSizes } from "./sizes.js";
 
 /** Collects probabilities and rewards of a process cell by cell. */

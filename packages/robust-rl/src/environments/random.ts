@@ -9,7 +9,8 @@ import {
   uniform,
 } from "@provably/core-tensor/random";
 import { needOptions } from "../internal/options.js";
-import { type Mdp, mdp } from "../mdp/model.js";
+import { mdp } from "../mdp/model.js";
+import type { Mdp } from "../mdp/process.js";
 import { type LinearMdp, linearMdp } from "../offline/model.js";
 import { normalize } from "../uncertainty/worst-case.js";
 import { checkSizes } from "./sizes.js";

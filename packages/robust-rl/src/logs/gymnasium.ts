@@ -1,7 +1,8 @@
 /** Decision processes from the tables of gymnasium's toy environments. */
 import { DomainError, FormatError } from "@provably/core-tensor";
 import { check, isRecord, satisfying, show } from "@provably/core-tensor/internal";
-import { type Mdp, mdp } from "../mdp/model.js";
+import { mdp } from "../mdp/model.js";
+import type { Mdp } from "../mdp/process.js";
 
 /** `[probability, next state, reward, done]`. */
 type Entry = readonly [number, number, number, boolean | number];

@@ -16,7 +16,8 @@ import {
 } from "@provably/core-tensor/internal";
 import { needOptions } from "../internal/options.js";
 import { evaluatePolicy } from "../mdp/evaluation.js";
-import { type Mdp, mdp } from "../mdp/model.js";
+import { mdp } from "../mdp/model.js";
+import type { Mdp } from "../mdp/process.js";
 import { type RobustPlan, robustPlan } from "../mdp/planning.js";
 import { weissmanRadius } from "../mdp/simulate.js";
 import { l1Ball, totalVariation } from "../uncertainty/balls.js";

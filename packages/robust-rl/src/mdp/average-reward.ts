@@ -12,7 +12,8 @@ import { largest } from "../internal/read.js";
 import { optimalStep, policyStep } from "./bellman.js";
 import { stepBounds } from "./certificate.js";
 import { type ChainWorth, worthOfChain } from "./chain.js";
-import { type Mdp, checkMdp } from "./model.js";
+import { checkMdp } from "./model.js";
+import type { Mdp } from "./process.js";
 import { naiveRows } from "./naive.js";
 import { actionsOf } from "./policy.js";
 import {

@@ -10,7 +10,7 @@ import {
 import { shaped } from "../internal/read.js";
 import type { Nature } from "../uncertainty/mass.js";
 import { checkValues } from "../uncertainty/worst-case.js";
-import type { Mdp } from "./model.js";
+import type { Mdp } from "./process.js";
 import {
   MOST_ENTRIES,
   type Problem,

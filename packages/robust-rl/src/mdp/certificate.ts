@@ -28,7 +28,8 @@ import {
 } from "./problem.js";
 import { radiusOfRow } from "./sweep.js";
 import { stateProblems, worthless } from "./state-problems.js";
-import { type Mdp, checkMdp } from "./model.js";
+import { checkMdp } from "./model.js";
+import type { Mdp } from "./process.js";
 import { naiveRows } from "./naive.js";
 import { checkSpan } from "./span.js";
 import { policySteps } from "./policy.js";

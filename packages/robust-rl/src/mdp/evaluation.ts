@@ -20,7 +20,8 @@ import { totalVariation } from "../uncertainty/balls.js";
 import { type Problem, type RectangularSet, checkHorizon, checkProblem } from "./problem.js";
 import { policyStep, valuesOf } from "./bellman.js";
 import { certify, distance } from "./certificate.js";
-import { type Mdp, checkMdp } from "./model.js";
+import { checkMdp } from "./model.js";
+import type { Mdp } from "./process.js";
 import { policyOf, policySteps } from "./policy.js";
 import { checkSpan } from "./span.js";
 

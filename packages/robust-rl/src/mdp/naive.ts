@@ -1,6 +1,7 @@
 /** A process as it was written down, read one number at a time: what certificates look at instead of the solvers' rows. */
 import type { NdArray } from "@provably/core-tensor";
-import { type Mdp, type RewardAxes, isSparse } from "./model.js";
+import { isSparse } from "./model.js";
+import type { Mdp, RewardAxes } from "./process.js";
 
 /** Fills p with the probabilities of what follows, and z with what it is worth: reward and discounted value. */
 export type NaiveRow = (

@@ -20,7 +20,8 @@ import {
 import { optimalStep, policyStep, valuesOf } from "./bellman.js";
 import { certify, distance } from "./certificate.js";
 import { evaluateToFixedPoint } from "./evaluation.js";
-import { type Mdp, checkMdp } from "./model.js";
+import { checkMdp } from "./model.js";
+import type { Mdp } from "./process.js";
 import { actionsOf } from "./policy.js";
 import { checkSpan } from "./span.js";
 

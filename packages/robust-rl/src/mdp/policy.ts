@@ -10,7 +10,7 @@ import {
 } from "@provably/core-tensor";
 import { flatNumbers } from "@provably/core-tensor/internal";
 import { float64 } from "../internal/read.js";
-import type { Mdp } from "./model.js";
+import type { Mdp } from "./process.js";
 
 /** Sizes of a process, and the actions that its states have. */
 export type Choices = Pick<Mdp, "numStates" | "numActions" | "allowed">;

@@ -2,7 +2,8 @@
 import { DomainError, ShapeError, isNdArray } from "@provably/core-tensor";
 import { anyRecord, check, wholeNumber } from "@provably/core-tensor/internal";
 import { type UncertaintySet, checkSet } from "../uncertainty/set.js";
-import { type Mdp, checkMdp, isSparse } from "./model.js";
+import { checkMdp, isSparse } from "./model.js";
+import type { Mdp } from "./process.js";
 import { type Rows, rowsOf } from "./rows.js";
 import type { SRectangularSet } from "./s-rectangular.js";
 

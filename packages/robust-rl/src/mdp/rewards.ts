@@ -9,7 +9,7 @@ import {
 } from "@provably/core-tensor";
 import { check, flatNumbers, numberList, recordOf } from "@provably/core-tensor/internal";
 import { float64, placeOf } from "../internal/read.js";
-import type { Mdp, MdpParts, RewardAxes, SparseRewards } from "./model.js";
+import type { Mdp, MdpParts, RewardAxes, SparseRewards } from "./process.js";
 
 export function readRewards(
   fn: string,

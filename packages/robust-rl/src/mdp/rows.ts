@@ -1,7 +1,8 @@
 /** One reader of the rows and rewards of a process, whatever their storage. */
 import { DomainError, type NdArray, toTypedArray } from "@provably/core-tensor";
 import { flatNumbers } from "@provably/core-tensor/internal";
-import { type Mdp, isSparse, onArrival } from "./model.js";
+import { isSparse, onArrival } from "./model.js";
+import type { Mdp } from "./process.js";
 
 /** The successors that each row lists: ascending, each once, all with mass. */
 export interface Listed {

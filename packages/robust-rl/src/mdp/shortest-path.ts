@@ -16,7 +16,8 @@ import { largest } from "../internal/read.js";
 import { totalVariation } from "../uncertainty/balls.js";
 import { optimalStep, policyStep } from "./bellman.js";
 import { stepBounds } from "./certificate.js";
-import { type Mdp, checkMdp } from "./model.js";
+import { checkMdp } from "./model.js";
+import type { Mdp } from "./process.js";
 import type { RobustPlan } from "./planning.js";
 import { actionsOf } from "./policy.js";
 import {

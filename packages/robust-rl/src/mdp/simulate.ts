@@ -15,7 +15,8 @@ import { type RngKey, uniform } from "@provably/core-tensor/random";
 import { cumulativeRows, drawFrom } from "../game/sampling.js";
 import { startOf } from "../internal/distributions.js";
 import { checkHorizon } from "./problem.js";
-import { type Mdp, checkMdp } from "./model.js";
+import { checkMdp } from "./model.js";
+import type { Mdp } from "./process.js";
 import { policySteps } from "./policy.js";
 import { rowsOf } from "./rows.js";
 

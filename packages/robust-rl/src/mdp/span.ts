@@ -1,6 +1,6 @@
 /** How long rewards are summed: for ever with a discount, or over a horizon. */
 import { DomainError, ShapeError } from "@provably/core-tensor";
-import type { Mdp } from "./model.js";
+import type { Mdp } from "./process.js";
 
 export interface Span {
   readonly discount?: number | undefined;

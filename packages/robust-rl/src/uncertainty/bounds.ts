@@ -4,7 +4,7 @@
  *
  * The solvers are asked for such witnesses only. The sets are written here a second time, as their definitions read.
  */
-import type { Support } from "./set.js";
+import type { Support } from "./support.js";
 
 /**
  * One row: the nominal distribution, and what each successor is worth.

@@ -1,5 +1,5 @@
 /** Worst case in a Euclidean ball: q(t) is the projection of p − t v on the simplex, with t such that ‖q − p‖ = r. */
-import type { Support } from "./set.js";
+import type { Support } from "./support.js";
 import { type SortedValues, type WorstCase, dot, worstState } from "./mass.js";
 
 /** Projects `x` on the simplex, over the states with `allowed`: x ← (x − μ)₊ with Σ = 1. */

@@ -1,5 +1,5 @@
 /** Worst cases that move mass between states in the order of their values: total variation, contamination, bounds, conditional value at risk. */
-import type { Support } from "./set.js";
+import type { Support } from "./support.js";
 
 /**
  * The values that nature works against, sorted once for many rows. Both arrays may be filled anew between two rows.

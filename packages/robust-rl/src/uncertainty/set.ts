@@ -25,12 +25,7 @@ import {
 import { float64 } from "../internal/read.js";
 import type { RowBounds } from "./bounds.js";
 import type { SortedValues, WorstCase } from "./mass.js";
-
-/**
- * Where nature may put mass: on every state, or only where the nominal kernel has some.
- * @category Uncertainty
- */
-export type Support = "full" | "nominal";
+import type { Support } from "./support.js";
 
 /**
  * A set of distributions around a nominal one $p$, for every row of a kernel. {@link totalVariation} and its siblings make

@@ -6,7 +6,7 @@
  * try the price there, repeat until nothing lies below. It ends after finitely many steps with the exact edge.
  */
 import { type SortedValues, type WorstCase, worstState } from "./mass.js";
-import type { Support } from "./set.js";
+import type { Support } from "./support.js";
 
 /** One response of nature to a price: what it spends, what it reaches, and with which distribution. */
 interface Move {
