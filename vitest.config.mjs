@@ -60,6 +60,12 @@ export default defineConfig({
         testTimeout: 300_000,
         hookTimeout: 300_000,
       }),
+      // what users install, the site, and long runs: npm run check:release
+      project("release", {
+        include: ["scripts/checks/release/*.test.mjs"],
+        testTimeout: 300_000,
+        hookTimeout: 300_000,
+      }),
     ],
   },
 });

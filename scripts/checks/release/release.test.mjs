@@ -8,10 +8,10 @@ import { gzipSync } from "node:zlib";
 import { build, transformSync } from "esbuild";
 import { build as viteBuild } from "vite";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { noBrowser, openSite } from "../browser.mjs";
-import { codeBlocks, toProgram } from "../doctest.mjs";
+import { noBrowser, openSite } from "../../browser.mjs";
+import { codeBlocks, toProgram } from "../../doctest.mjs";
 
-const root = fileURLToPath(new URL("../../", import.meta.url));
+const root = fileURLToPath(new URL("../../../", import.meta.url));
 const names = readdirSync(`${root}packages`).sort();
 const succeed = (command, cwd) => {
   const env = { ...process.env, NODE_ENV: "", npm_config_loglevel: "error" };

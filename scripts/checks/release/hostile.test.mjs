@@ -1,10 +1,10 @@
 // The short forms of npm run stress -- hostile and -- parsers: a few calls of every public function with arguments that no type allows, and
 // some hundred broken files for every reader. Whatever comes is a result or a typed error.
 import { describe, expect, it } from "vitest";
-import { slowness } from "../testing/processor-time.js";
-import { publicFunctions } from "../stress/calls.mjs";
-import { formatFaults, hostileCalls } from "../stress/hostile-run.mjs";
-import { attack, parsers } from "../stress/parsers.mjs";
+import { slowness } from "../../testing/processor-time.js";
+import { publicFunctions } from "../../stress/calls.mjs";
+import { formatFaults, hostileCalls } from "../../stress/hostile-run.mjs";
+import { attack, parsers } from "../../stress/parsers.mjs";
 
 describe("whatever is passed", () => {
   it("a result or a typed error comes back, and arguments stay as they were", async () => {

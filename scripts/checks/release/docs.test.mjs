@@ -6,9 +6,9 @@ import { fileURLToPath } from "node:url";
 import { globSync } from "tinyglobby";
 import { build } from "vite";
 import { describe, expect, it } from "vitest";
-import { noBrowser, openSite, violations } from "../browser.mjs";
+import { noBrowser, openSite, violations } from "../../browser.mjs";
 
-const root = fileURLToPath(new URL("../../", import.meta.url));
+const root = fileURLToPath(new URL("../../../", import.meta.url));
 const site = `${root}.cache/site`;
 const DESK = { width: 1280, height: 720 };
 const PHONE = { width: 390, height: 844 };

@@ -8,9 +8,9 @@ import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
 import { globSync } from "tinyglobby";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { apiReport } from "../api-report.mjs";
+import { apiReport } from "../../api-report.mjs";
 
-const root = fileURLToPath(new URL("../../", import.meta.url));
+const root = fileURLToPath(new URL("../../../", import.meta.url));
 const names = readdirSync(`${root}packages`).sort();
 const manifest = (name) => JSON.parse(readFileSync(`${root}packages/${name}/package.json`, "utf8"));
 const shell = (command, cwd) => {

@@ -1,7 +1,7 @@
 // Long runs killed twice at random moments and taken up again; npm run stress kills each of them 50 times.
 import { describe, expect, it } from "vitest";
-import { killAndResume } from "../stress/resume.mjs";
-import { jobs } from "../stress/resume/jobs.mjs";
+import { killAndResume } from "../../stress/resume.mjs";
+import { jobs } from "../../stress/resume/jobs.mjs";
 
 describe("runs that are killed and resumed", () => {
   it.each(Object.keys(jobs))("%s ends with the bits of the uninterrupted run", async (name) => {
