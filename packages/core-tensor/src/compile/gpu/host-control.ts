@@ -11,7 +11,8 @@ import { type DenseArray, contiguous, dense, rowMajorData, view } from "../../ar
 import { rowMajorStrides, sizeOf } from "../../array/shape.js";
 import { graphOf } from "../../graph/control/body.js";
 import type { CondAttrs } from "../../graph/control/cond.js";
-import { type ScanAttrs, scan } from "../../graph/control/scan.js";
+import { scan } from "../../graph/control/scan.js";
+import type { ScanAttrs } from "../../graph/control/scan-primitive.js";
 import type { WhileAttrs } from "../../graph/control/while-loop.js";
 import type { DeviceProgram } from "../../graph/device.js";
 import {

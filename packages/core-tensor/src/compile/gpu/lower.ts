@@ -3,7 +3,7 @@ import { sameShape, sizeOf } from "../../array/shape.js";
 import { type DenseArray, rowMajorData } from "../../array/ndarray.js";
 import type { DType } from "../../array/dtype.js";
 import type { CondAttrs } from "../../graph/control/cond.js";
-import type { ScanAttrs } from "../../graph/control/scan.js";
+import type { ScanAttrs } from "../../graph/control/scan-primitive.js";
 import { type Graph, type Node, type Value, graphsInside } from "../../graph/graph.js";
 import { scalar } from "../../trace/input.js";
 import { written } from "../../forms/device.js";

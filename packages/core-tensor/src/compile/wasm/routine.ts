@@ -5,7 +5,7 @@ import { type Arena, planArena } from "./plan/lifetime.js";
 import { SIZES } from "./plan/group.js";
 import { type BufferView, isWhole } from "./plan/view.js";
 import type { CondAttrs } from "../../graph/control/cond.js";
-import type { ScanAttrs } from "../../graph/control/scan.js";
+import type { ScanAttrs } from "../../graph/control/scan-primitive.js";
 import type { WhileAttrs } from "../../graph/control/while-loop.js";
 import type { Builder } from "./builder.js";
 import { inOrder } from "./loop.js";
