@@ -1,10 +1,11 @@
 /** Groups held against answers, by rank correlations and sums of items: another way than the one that found them. */
 import type { Certificate } from "@provably/core-tensor";
-import { anyRecord, certificate, check, checkOptions, numberInside, type Schema } from "@provably/core-tensor/internal"; // prettier-ignore
+import { anyRecord, certificate, check, checkOptions, numberInside, show, type Schema } from "@provably/core-tensor/internal"; // prettier-ignore
 import type { Table } from "@provably/core-tensor/table";
 import { InvalidDataError } from "../errors.js";
 import type { GroupsResult } from "./discover-groups.js";
-import { ITEMS, type ItemOptions } from "./options.js";
+import { FOR_GROUPS, type ItemOptions } from "./options.js";
+import { pearson } from "./correlations.js";
 import { below } from "./normal.js";
 import { surveyOf } from "./survey.js";
 
@@ -17,7 +18,7 @@ export interface CertifyGroupsOptions extends Omit<ItemOptions, "items"> {
   readonly significance?: number;
 }
 
-const OPTIONS: Schema<CertifyGroupsOptions> = { ...ITEMS, significance: numberInside(0, 1) };
+const OPTIONS: Schema<CertifyGroupsOptions> = { ...FOR_GROUPS, significance: numberInside(0, 1) };
 
 /** A residual of rank correlations that matters: holds below the first, fails above the second. */
 const RESIDUAL = [0.12, 0.2] as const;
@@ -29,7 +30,7 @@ type Claimed = Pick<GroupsResult, "groups">;
 
 /**
  * Whether groups of items hold on answers, best on those of other people than the groups were found with. Everything is computed
- * from Spearman's rank correlations, from rows that answered both.
+ * from Spearman's rank correlations, weighted where `weights` are given, from rows that answered both.
  *
  * - `items`: no item goes with the sum of another group more than with the rest of its own (Williams's test of dependent
  *   correlations, corrected for their number); it fails when one does, and is undecided when one seems to.
@@ -72,10 +73,19 @@ export function certifyGroups(
   const names = groups.flatMap(({ items }) => items.map(({ name }) => name));
   if (names.length === 0) throw new InvalidDataError(`${fn}: result must have groups, got none`);
   const survey = surveyOf(fn, table, { ...given, items: names });
+  const lost = survey.setAside[0];
+  if (lost !== undefined) throw new InvalidDataError(`${fn}: item ${show(lost.name)} cannot be judged on table: ${lost.reason}`); // prettier-ignore
   const signs = groups.flatMap(({ items }) => items.map(({ loading }) => (loading < 0 ? -1 : 1)));
-  const scores = survey.items.map(({ values, kind }, i) => ranks(values, kind === "ordered", signs[i]!)); // prettier-ignore
+  const scores = survey.items.map(({ values, kind }, i) => ranks(values, kind === "ordered", signs[i]!, survey.weights)); // prettier-ignore
   const p = names.length;
-  const r = Float64Array.from({ length: p * p }, (_, at) => (at % p === Math.floor(at / p) ? 1 : correlation(scores[Math.floor(at / p)]!, scores[at % p]!))); // prettier-ignore
+  const r = new Float64Array(p * p).fill(1);
+  let size = Infinity;
+  for (let i = 0; i < p; i++)
+    for (let j = 0; j < i; j++) {
+      const both = pearson(scores[i]!, scores[j]!, survey.weights);
+      r[i * p + j] = r[j * p + i] = both.r;
+      size = Math.min(size, both.size);
+    }
   const members: number[][] = [];
   for (const { items } of groups) {
     const from = members.flat().length;
@@ -83,7 +93,7 @@ export function certifyGroups(
   }
   const told = { r, p, names, members, titles: groups.map(({ name }) => name) };
   return {
-    items: itemsClaim(told, survey.numRows, significance),
+    items: itemsClaim(told, Math.max(4, Math.min(size, survey.numRows)), significance),
     separate: separateClaim(told),
     together: togetherClaim(told),
   };
@@ -98,31 +108,26 @@ interface Told {
   readonly titles: readonly string[];
 }
 
-/** Ranks, ties in the middle, NaN where missing. */
-function ranks(values: Float64Array, ordered: boolean, sign: number): Float64Array {
+/** Ranks, by weight where there is one, ties in the middle, NaN where missing. */
+function ranks(
+  values: Float64Array,
+  ordered: boolean,
+  sign: number,
+  weights: Float64Array | undefined,
+): Float64Array {
+  // prettier-ignore
   const known = [...values.keys()].filter((i) => (ordered ? values[i]! >= 0 : !Number.isNaN(values[i]!))); // prettier-ignore
   known.sort((a, b) => values[a]! - values[b]!);
   const out = new Float64Array(values.length).fill(NaN);
+  let before = 0;
   for (let from = 0; from < known.length;) {
-    let to = from;
-    while (to < known.length && values[known[to]!] === values[known[from]!]) to++;
-    for (let i = from; i < to; i++) out[known[i]!] = sign * ((from + to - 1) / 2);
+    let [to, mass] = [from, 0];
+    for (; to < known.length && values[known[to]!] === values[known[from]!]; to++) mass += weights?.[known[to]!] ?? 1; // prettier-ignore
+    for (let i = from; i < to; i++) out[known[i]!] = sign * (before + mass / 2);
+    before += mass;
     from = to;
   }
   return out;
-}
-
-function correlation(x: Float64Array, y: Float64Array): number {
-  const both = [...x.keys()].filter((i) => !Number.isNaN(x[i]!) && !Number.isNaN(y[i]!));
-  const mean = (z: Float64Array): number => both.reduce((sum, i) => sum + z[i]!, 0) / both.length;
-  const [mx, my] = [mean(x), mean(y)];
-  let [xx, yy, xy] = [0, 0, 0];
-  for (const i of both) {
-    xx += (x[i]! - mx) ** 2;
-    yy += (y[i]! - my) ** 2;
-    xy += (x[i]! - mx) * (y[i]! - my);
-  }
-  return xx > 0 && yy > 0 ? xy / Math.sqrt(xx * yy) : 0;
 }
 
 /** Correlation of two sums of standardised items. */

@@ -34,16 +34,26 @@ export function thresholdsOf(item: Item, weights: Float64Array | undefined): Flo
   return out;
 }
 
-/** Normal scores of a continuous item: quantiles of the ranks, ties in the middle; NaN where missing. */
-export function normalScores(values: Float64Array): Float64Array {
+/** Normal scores of a continuous item: quantiles of the ranks, by weight where there is one, ties in the middle; NaN where missing. */
+export function normalScores(
+  values: Float64Array,
+  weights: Float64Array | undefined,
+): Float64Array {
+  // prettier-ignore
   const known = Int32Array.from(values.keys()).filter((r) => !Number.isNaN(values[r]!));
   known.sort((a, b) => values[a]! - values[b]!);
   const out = new Float64Array(values.length).fill(NaN);
+  const total = weights === undefined ? known.length : known.reduce((sum, r) => sum + weights[r]!, 0); // prettier-ignore
+  // rows without weight at the ends would lie at infinity
+  const least = (weights === undefined ? 1 : known.reduce((x, r) => (weights[r]! > 0 ? Math.min(x, weights[r]!) : x), Infinity)) / (2 * total); // prettier-ignore
+  let before = 0;
   for (let from = 0; from < known.length;) {
-    let to = from;
-    while (to < known.length && values[known[to]!] === values[known[from]!]) to++;
-    const score = quantile((from + to) / 2 / known.length);
+    let [to, mass] = [from, 0];
+    for (; to < known.length && values[known[to]!] === values[known[from]!]; to++) mass += weights?.[known[to]!] ?? 1; // prettier-ignore
+    const share = (before + mass / 2) / total;
+    const score = quantile(Math.min(1 - least, Math.max(least, share)));
     for (let i = from; i < to; i++) out[known[i]!] = score;
+    before += mass;
     from = to;
   }
   return out;
@@ -59,7 +69,7 @@ interface Prepared {
 
 export function prepare(item: Item, weights: Float64Array | undefined): Prepared {
   if (item.kind === "continuous") {
-    const scores = normalScores(item.values);
+    const scores = normalScores(item.values, weights);
     return { item, thresholds: new Float64Array(0), scores };
   }
   const thresholds = thresholdsOf(item, weights);
@@ -71,8 +81,8 @@ export function prepare(item: Item, weights: Float64Array | undefined): Prepared
   return { item, thresholds, scores: item.values.map((x) => (x >= 0 ? means[x]! : NaN)) };
 }
 
-/** Weighted correlation of the rows in which both are known. */
-function pearson(
+/** Weighted correlation of the rows in which both are known; `size`: unweighted rows that would know it as well. */
+export function pearson(
   x: Float64Array,
   y: Float64Array,
   weights: Float64Array | undefined,

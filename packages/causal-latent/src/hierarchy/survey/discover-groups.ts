@@ -11,7 +11,7 @@ import { type FitOfGroups, fitOfGroups } from "./fit-of-groups.js";
 import type { SetAside } from "./items.js";
 import { GROUPS, type GroupOptions } from "./options.js";
 import { type Replicates, replicate } from "./replicates.js";
-import { correlated, mended, reasons, surveyOf } from "./survey.js";
+import { correlated, mended, otherAnswers, reasons, surveyOf } from "./survey.js";
 
 /**
  * An item in its group.
@@ -88,7 +88,7 @@ export interface GroupsResult {
  * on it most: more rows sharpen the answer, and do not add latents that explain less than `effect`. The same is
  * done with the correlations of the latents, for latents above them.
  *
- * Constant columns, ids, free texts, repeated columns and dummies of one item are set aside by name; reversed items
+ * Constant columns, ids, free texts, repeated columns, dummies of one item, and columns such as age and sex are set aside by name; reversed items
  * have negative loadings. Cost: $O(p^2 n)$ for the correlations of p items in n rows, each time they are resampled.
  *
  * @param table - answers, such as from `tableFromCsv` of `@provably/core-tensor/table`
@@ -158,7 +158,16 @@ export function discoverGroups(table: Table, options: GroupOptions = {}): Groups
     numRows: survey.numRows,
     setAside: survey.setAside,
     notes: survey.notes,
-    warnings: warningsOf({ p, size, lifted, numFactors, asked, alone, replicates }),
+    warnings: warningsOf({
+      p,
+      size,
+      lifted,
+      numFactors,
+      asked,
+      alone,
+      replicates,
+      unlike: survey.unlike,
+    }),
   };
 }
 
@@ -264,6 +273,7 @@ function warningsOf({
   asked,
   alone,
   replicates,
+  unlike,
 }: {
   p: number;
   size: number;
@@ -272,6 +282,7 @@ function warningsOf({
   asked: Level | undefined;
   alone: readonly string[];
   replicates: Replicates | undefined;
+  unlike: readonly string[];
 }): string[] {
   // prettier-ignore
   const out: string[] = [];
@@ -283,5 +294,6 @@ function warningsOf({
   if (asked && alone.length > 0) out.push(`${alone.join(", ")} belong${alone.length === 1 ? "s" : ""} to no group: no loading of ${WEAK} or more`); // prettier-ignore
   const same = replicates?.shares.find(({ numGroups }) => numGroups === asked?.k)?.share ?? 1;
   if (replicates?.free === true && same < 0.5) out.push(`the number of groups is doubtful: ${Math.round(100 * same)} % of resampled data sets have ${asked!.k}`); // prettier-ignore
+  out.push(...otherAnswers(unlike));
   return out;
 }

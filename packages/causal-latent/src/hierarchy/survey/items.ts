@@ -3,6 +3,9 @@ import { DomainError } from "@provably/core-tensor";
 import { show } from "@provably/core-tensor/internal";
 import type { CategoryColumn, Column, NumberColumn, Table } from "@provably/core-tensor/table";
 import { InvalidDataError } from "../errors.js";
+import { codesIn, isNoAnswer } from "./no-answer.js";
+import { answeredOtherwise, describesPeople } from "./person.js";
+import { withoutDummies } from "./repeats.js";
 import { knownOrder, leadingNumbers } from "./scales.js";
 
 /** A column that takes part. */
@@ -40,10 +43,9 @@ export interface Reading {
   readonly items: readonly Item[];
   readonly setAside: readonly SetAside[];
   readonly notes: readonly string[];
+  /** Names of items whose answers are unlike those of most others. */
+  readonly unlike: readonly string[];
 }
-
-/** Numbers that stand for "no answer" where they lie far from the other answers. */
-const CODES = [-1, -2, -7, -8, -9, -77, -88, -98, -99, -999, -9999, 7, 8, 9, 66, 77, 88, 96, 97, 98, 99, 777, 888, 997, 998, 999, 9999]; // prettier-ignore
 
 /** Answers that fewer people gave are put together with their neighbours. */
 const FEWEST = 5;
@@ -59,26 +61,39 @@ export function readItems(fn: string, table: Table, settings: ItemSettings): Rea
   for (const name of chosen) {
     if (settings.without.includes(name)) continue;
     const column = table.columns.find((c) => c.name === name)!;
-    const outcome = itemOf(column, table.numRows, settings, notes);
+    const outcome = itemOf(fn, column, table.numRows, settings, notes);
     if ("item" in outcome) items.push(outcome.item);
     else if (settings.items !== undefined)
       throw new InvalidDataError(`${fn}: item ${show(name)} cannot be used: ${outcome.reason}`);
     else setAside.push({ name, reason: outcome.reason });
   }
-  const kept = withoutDummies(items, setAside);
-  return { items: kept, setAside, notes };
+  if (settings.items === undefined) {
+    const people = describesPeople(items);
+    for (const [{ name }, reason] of people) setAside.push({ name, reason });
+    const kept = withoutDummies(items.filter((item) => !people.has(item)), setAside); // prettier-ignore
+    return { items: kept, setAside, notes, unlike: answeredOtherwise(kept).map(({ name }) => name) }; // prettier-ignore
+  }
+  return { items: withoutDummies(items, setAside), setAside, notes, unlike: [] };
 }
 
-function itemOf(column: Column, n: number, settings: ItemSettings, notes: string[]): Outcome {
-  const { name } = column;
+function itemOf(
+  fn: string,
+  given: Column,
+  n: number,
+  settings: ItemSettings,
+  notes: string[],
+): Outcome {
+  const { name } = given;
+  const order = Object.hasOwn(settings.orders, name) ? settings.orders[name] : undefined;
+  const column = withoutWords(order !== undefined && given.kind === "number" ? labelled(given) : given, order, notes); // prettier-ignore
   const known = n - column.missing.reduce((sum, m) => sum + m, 0);
   if (known === 0) return { reason: "no row has a value" };
-  const order = Object.hasOwn(settings.orders, name) ? settings.orders[name] : undefined;
   if (column.kind === "number") return fromNumbers(column, settings, notes);
   const numbers = order === undefined && !column.ordered ? places(column) : undefined;
   const all = (order ?? (column.ordered ? column.labels : undefined))?.map(String);
   if (all === undefined && numbers === undefined) {
-    const used = new Set(column.codes).size - (known < n ? 1 : 0);
+    const inUse = column.labels.filter((_, i) => column.codes.includes(i));
+    const used = inUse.length;
     if (used === 1) return { reason: `every value is ${show(labelIn(column))}` };
     if (used > settings.maxStates)
       return {
@@ -89,9 +104,9 @@ function itemOf(column: Column, n: number, settings: ItemSettings, notes: string
       };
     if (used > 2)
       return {
-        reason: `no order of its answers is known (${listed(column.labels)}); give it in orders`,
+        reason: `no order of its answers is known (${listed(inUse)}); give it in orders`,
       };
-    notes.push(`${name}: of two answers, ${show(column.labels[0])} is taken for the lower one`);
+    notes.push(`${name}: of two answers, ${show(inUse[0])} is taken for the lower one`);
     return ordered(name, Float64Array.from(column.codes), column.labels, settings, notes);
   }
   if (numbers !== undefined) {
@@ -103,10 +118,34 @@ function itemOf(column: Column, n: number, settings: ItemSettings, notes: string
   const strange = column.labels.filter((label, i) => !place.has(label) && column.codes.includes(i));
   if (strange.length > 0)
     throw new DomainError(
-      `discoverGroups: orders.${name} must have every answer, it lacks ${show(strange[0])}`,
+      `${fn}: orders.${name} must have every answer, it lacks ${show(strange[0])}`,
     );
   const states = column.codes.map((code) => (code < 0 ? -1 : place.get(column.labels[code]!)!));
   return ordered(name, Float64Array.from(states), all!, settings, notes);
+}
+
+/** Numbers as labels, for an order that is given. */
+function labelled({ name, values, missing }: NumberColumn): CategoryColumn {
+  const labels = [...new Set(values)].filter((x) => !Number.isNaN(x)).map(String);
+  const place = new Map(labels.map((label, i) => [label, i]));
+  const codes = Int32Array.from(values, (x) => place.get(String(x)) ?? -1);
+  return { name, kind: "category", codes, labels, ordered: false, missing };
+}
+
+/** Without words such as "missing" and "refused", unless an order has them. */
+function withoutWords(
+  column: Column,
+  order: readonly string[] | undefined,
+  notes: string[],
+): Column {
+  // prettier-ignore
+  if (column.kind === "number" || column.ordered) return column;
+  const used = new Set(column.codes);
+  const dropped = [...column.labels.keys()].filter((code) => used.has(code) && isNoAnswer(column.labels[code]!) && order?.includes(column.labels[code]!) !== true); // prettier-ignore
+  if (dropped.length === 0) return column;
+  notes.push(`${column.name}: ${dropped.map((code) => show(column.labels[code])).join(", ")} ${dropped.length === 1 ? "was" : "were"} taken for "no answer"`); // prettier-ignore
+  const codes = column.codes.map((code) => (dropped.includes(code) ? -1 : code));
+  return { ...column, codes, missing: Uint8Array.from(codes, (code) => Number(code < 0)) };
 }
 
 const labelIn = ({ codes, labels }: CategoryColumn): string => labels[codes.find((c) => c >= 0)!]!;
@@ -158,31 +197,11 @@ function fromNumbers(
 function withoutCodes(
   given: Float64Array,
   { missing, maxStates }: ItemSettings,
-): { values: Float64Array; dropped: number[] } {
+): { values: Float64Array; dropped: readonly number[] } {
   const used = [...new Set(given)].filter((x) => !Number.isNaN(x)).sort((a, b) => a - b);
-  let dropped: number[];
-  if (missing !== undefined) dropped = used.filter((x) => missing.includes(x));
-  else
-    dropped = used.every(Number.isInteger) && used.length <= maxStates + 4 ? strayCodes(used) : [];
+  const dropped = missing === undefined ? codesIn(used, maxStates) : used.filter((x) => missing.includes(x)); // prettier-ignore
   if (dropped.length === 0) return { values: given, dropped };
   return { values: given.map((x) => (dropped.includes(x) ? NaN : x)), dropped };
-}
-
-/** Codes that lie farther from the answers than these lie from each other: 99 or 9 beside 1 to 5, −9 beside 0 to 3; none where fewer than two answers are left. */
-function strayCodes(used: readonly number[]): number[] {
-  const answers = used.filter((x) => !CODES.includes(x));
-  if (answers.length < 2) return [];
-  const widest = Math.max(1, ...answers.slice(1).map((x, i) => x - answers[i]!));
-  let codes = used.filter((x) => CODES.includes(x));
-  for (;;) {
-    const near = codes.find((x) => answers.some((y) => Math.abs(x - y) <= widest));
-    if (near === undefined) break;
-    answers.push(near);
-    codes = codes.filter((x) => x !== near);
-  }
-  const high = Math.max(...answers);
-  // 6 and 8 may be an answer that nobody chose in between
-  return codes.filter((x) => x < 0 || x > 9 || x - high > 2);
 }
 
 /** An ordered item; answers that hardly anybody gave are put together with their neighbours, in order. */
@@ -235,70 +254,6 @@ function ordered(
       numMissing: given.length - known,
     },
   };
-}
-
-/** Without columns that repeat another, and without yes-or-no columns of which every row has exactly one: the answers of one item, written as columns. */
-function withoutDummies(items: readonly Item[], setAside: SetAside[]): readonly Item[] {
-  const out = new Set<Item>();
-  items.forEach((item, i) => {
-    const twin = items.slice(0, i).find((other) => !out.has(other) && isRepeat(item, other));
-    if (twin === undefined) return;
-    out.add(item);
-    setAside.push({ name: item.name, reason: `it repeats ${twin.name}` });
-  });
-  const binary = items.filter((item) => item.numStates === 2 && !out.has(item));
-  for (const first of binary) {
-    if (out.has(first)) continue;
-    const set = exclusiveWith(first, binary.filter((item) => !out.has(item))); // prettier-ignore
-    if (set.length < 3 || !coversAll(set)) continue;
-    const names = set.map(({ name }) => name);
-    for (const item of set) {
-      out.add(item);
-      setAside.push({
-        name: item.name,
-        reason: `${names.join(", ")} are the answers of one item, exactly one of them in every row; give it as one column`,
-      });
-    }
-  }
-  return items.filter((item) => !out.has(item));
-}
-
-function isRepeat(a: Item, b: Item): boolean {
-  if (a.kind !== b.kind || a.numStates !== b.numStates) return false;
-  const flipped = a.kind === "ordered" ? a.numStates - 1 : NaN;
-  let [same, opposite] = [true, a.numStates > 1];
-  for (let r = 0; r < a.values.length && (same || opposite); r++) {
-    const [x, y] = [a.values[r]!, b.values[r]!];
-    if (x !== y && !(Number.isNaN(x) && Number.isNaN(y))) same = false;
-    if (x < 0 ? y >= 0 : x !== flipped - y) opposite = false;
-  }
-  return same || opposite;
-}
-
-/** Columns that are never high together, the first among them. */
-function exclusiveWith(first: Item, candidates: readonly Item[]): Item[] {
-  const set = [first];
-  for (const item of candidates)
-    if (item !== first && set.every((other) => neverTogether(item, other))) set.push(item);
-  return set;
-}
-
-function neverTogether(a: Item, b: Item): boolean {
-  for (let r = 0; r < a.values.length; r++)
-    if (a.values[r] === 1 && b.values[r] === 1) return false;
-  return true;
-}
-
-function coversAll(set: readonly Item[]): boolean {
-  for (let r = 0; r < set[0]!.values.length; r++) {
-    let [sum, known] = [0, true];
-    for (const { values } of set) {
-      if (values[r]! < 0) known = false;
-      else sum += values[r]!;
-    }
-    if (known && sum !== 1) return false;
-  }
-  return true;
 }
 
 const listed = (labels: readonly string[]): string =>

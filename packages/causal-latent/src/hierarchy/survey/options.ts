@@ -85,6 +85,9 @@ export const ITEMS: Schema<ItemOptions> = {
   signal: optional(abortSignal),
 };
 
+/** Those of functions that are given groups, which say the items themselves. */
+export const FOR_GROUPS = (({ items: _, ...rest }): Schema<Omit<ItemOptions, "items">> => rest)(ITEMS); // prettier-ignore
+
 export const GROUPS: Schema<GroupOptions> = {
   ...ITEMS,
   numGroups: wholeNumber(1, 1000),

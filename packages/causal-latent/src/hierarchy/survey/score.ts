@@ -1,12 +1,13 @@
 /** Where people stand on the latents of groups. */
 import { DomainError, type NdArray } from "@provably/core-tensor";
-import { anyRecord, check, checkOptions } from "@provably/core-tensor/internal";
+import { anyRecord, check, checkOptions, show } from "@provably/core-tensor/internal";
 import type { Table } from "@provably/core-tensor/table";
+import { InvalidDataError } from "../errors.js";
 import { float64Of, toArray } from "../internal/arrays.js";
 import { prepare } from "./correlations.js";
 import type { GroupsResult } from "./discover-groups.js";
 import { inverseOf } from "./matrices.js";
-import { ITEMS, type ItemOptions } from "./options.js";
+import { FOR_GROUPS, type ItemOptions } from "./options.js";
 import { surveyOf } from "./survey.js";
 
 /**
@@ -16,7 +17,7 @@ import { surveyOf } from "./survey.js";
  *
  * @param result - groups, from {@link discoverGroups}
  * @param table - answers with the same columns, of the same people or of others enough to know thresholds from
- * @param options - as for {@link discoverGroups}; see {@link ItemOptions}. Every row is scored, whatever `maxRows`
+ * @param options - as for {@link discoverGroups}, but `items`, which the groups say; see {@link ItemOptions}. Every row is scored, whatever `maxRows`
  * @returns `scores` [n, k], `precision` [n, k]: share of the variance of a latent that the answers determine, 0 for a person without any
  * @throws `DomainError` when the table lacks an item
  * @throws `InvalidDataError` when a column of an item cannot be one in this table
@@ -39,14 +40,16 @@ import { surveyOf } from "./survey.js";
 export function scoreGroups(
   result: GroupsResult,
   table: Table,
-  options: ItemOptions = {},
+  options: Omit<ItemOptions, "items"> = {},
 ): { readonly scores: NdArray<"float64">; readonly precision: NdArray<"float64"> } {
   const fn = "scoreGroups";
   const { groups, latentCorrelations } = check(fn, "result", result, anyRecord);
-  const given = checkOptions<ItemOptions>(fn, options, ITEMS);
+  const given = checkOptions<Omit<ItemOptions, "items">>(fn, options, FOR_GROUPS);
   const names = groups.flatMap(({ items }) => items.map(({ name }) => name));
   if (names.length === 0) throw new DomainError(`${fn}: result has no groups to score`);
   const survey = surveyOf(fn, table, { ...given, items: names, maxRows: Math.max(20, table.numRows) }); // prettier-ignore
+  const lost = survey.setAside[0];
+  if (lost !== undefined) throw new InvalidDataError(`${fn}: item ${show(lost.name)} cannot be scored on table: ${lost.reason}`); // prettier-ignore
   const scores = survey.items.map((item) => prepare(item, survey.weights).scores);
   const loadings = survey.items.map(({ name }) => loadingIn(result, name));
   const groupOf = survey.items.map(({ name }) => groups.findIndex(({ items }) => items.some((i) => i.name === name))); // prettier-ignore

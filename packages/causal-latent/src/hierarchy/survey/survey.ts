@@ -23,6 +23,8 @@ export interface Survey {
   readonly weights: Float64Array | undefined;
   readonly setAside: readonly SetAside[];
   readonly notes: readonly string[];
+  /** Names of items whose answers are unlike those of most others. */
+  readonly unlike: readonly string[];
   readonly numRows: number;
 }
 
@@ -43,6 +45,10 @@ export function surveyOf(fn: string, table: Table, options: ItemOptions): Survey
     for (const name of names)
       if (!columns.some((c) => c.name === name))
         throw new DomainError(`${fn}: ${argument} names ${show(name)}, which is no column; known: ${columns.map((c) => c.name).join(", ")}`); // prettier-ignore
+  for (const [name, list] of Object.entries(orders)) {
+    const again = list.find((label, i) => list.indexOf(label) !== i);
+    if (again !== undefined) throw new DomainError(`${fn}: orders.${name} has ${show(again)} twice`); // prettier-ignore
+  }
   const twice = items?.find((name, i) => items.indexOf(name) !== i);
   if (twice !== undefined) throw new DomainError(`${fn}: items names ${show(twice)} twice`);
   const read = numRows <= maxRows ? table : drawn(table, maxRows, foldIn(key, "rows"));
@@ -57,7 +63,7 @@ export function surveyOf(fn: string, table: Table, options: ItemOptions): Survey
   if (read !== table) notes.push(`${maxRows} of ${numRows} rows were drawn at random; see maxRows`);
   const { kept, apart } = answeredTogether(reading.items);
   const setAside = [...reading.setAside, ...apart];
-  return { items: kept, weights, setAside, notes, numRows: read.numRows };
+  return { items: kept, weights, setAside, notes, unlike: reading.unlike, numRows: read.numRows };
 }
 
 function weightsOf(fn: string, table: Table, name: string): Float64Array {
@@ -198,13 +204,19 @@ export function itemCorrelations(
   if (survey.items.length === 0) throw new InvalidDataError(`${fn}: no column can be an item: ${reasons(survey.setAside)}`); // prettier-ignore
   const p = survey.items.length;
   const { matrix, size, lifted } = correlated(survey, options.signal);
-  const warnings = lifted > 0.05 ? [mended(lifted)] : [];
+  const warnings = [...(lifted > 0.05 ? [mended(lifted)] : []), ...otherAnswers(survey.unlike)];
   const { setAside, notes } = survey;
   return { names: survey.items.map(({ name }) => name), matrix: toArray(matrix, [p, p]), size, setAside, notes, warnings }; // prettier-ignore
 }
 
 export const reasons = (setAside: readonly SetAside[]): string =>
   setAside.slice(0, 5).map(({ name, reason }) => `${name}: ${reason}`).join("; ") || "there is none"; // prettier-ignore
+
+/** A warning about items that may be none. */
+export const otherAnswers = (names: readonly string[]): readonly string[] =>
+  names.length === 0
+    ? []
+    : [`most items have the same answers, ${names.join(", ")} ${names.length === 1 ? "has" : "have"} others: name the items in items if ${names.length === 1 ? "it is none" : "some are none"}`]; // prettier-ignore
 
 export const mended = (lifted: number): string =>
   `the correlations are not those of any variables: the smallest eigenvalue was lifted by ${lifted.toPrecision(2)}; few rows, many missing answers or rare ones do that`;

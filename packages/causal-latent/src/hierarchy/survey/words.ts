@@ -55,7 +55,7 @@ export function describeGroups(result: GroupsResult): string {
 }
 
 /**
- * The groups as a model of lavaan (R), cross-loadings and higher latents included, for `cfa()`.
+ * The groups as a model of lavaan (R), cross-loadings and higher latents included, for `cfa()`. A latent whose name is that of an item, such as G1, becomes `latent_G1`.
  *
  * @param result - groups, from {@link discoverGroups}; names of letters, digits, dots and underscores
  * @returns text of the model
@@ -78,13 +78,15 @@ export function toLavaan(result: GroupsResult): string {
   const { groups, higher } = check("toLavaan", "result", result, anyRecord);
   if (groups.length === 0) throw new DomainError("toLavaan: result must have groups, got none");
   const all = groups.flatMap(({ items }) => items);
+  const taken = new Set(all.map(({ name }) => name));
+  const latent = (name: string): string => (taken.has(name) ? `latent_${name}` : name);
   for (const { name } of all)
     if (!/^[A-Za-z.][\w.]*$/.test(name))
       throw new DomainError(`toLavaan: names must begin with a letter and have letters, digits, dots and underscores, got "${name}"`); // prettier-ignore
   const lines = groups.map(({ name, items }) => {
     const cross = all.filter((item) => item.crossLoading?.group === name);
-    return `${name} =~ ${[...items, ...cross].map((item) => item.name).join(" + ")}`;
+    return `${latent(name)} =~ ${[...items, ...cross].map((item) => item.name).join(" + ")}`;
   });
-  const above = higher.map(({ name, groups: own }) => `${name} =~ ${own.map((g) => g.name).join(" + ")}`); // prettier-ignore
+  const above = higher.map(({ name, groups: own }) => `${latent(name)} =~ ${own.map((g) => latent(g.name)).join(" + ")}`); // prettier-ignore
   return [...lines, ...above, ""].join("\n");
 }
