@@ -10,6 +10,7 @@ import { div, mul, sub } from "./arithmetic.js";
 import { clip } from "./bounds.js";
 import { asType } from "./create.js";
 import { broadcastTo } from "./broadcast.js";
+import { greater, where } from "./comparison.js";
 import { sqrt } from "./exponential.js";
 import { max, min } from "./extremum.js";
 import { matmul, matrixTranspose } from "./matmul.js";
@@ -103,7 +104,8 @@ function covariance(fn: string, x: ArrayInput, options: CovOptions): NdArray {
   const mean = div(sum(mul(rows, w), { axis: 1, keepDims: true }), total);
   const centred = sub(rows, mean);
   const products = matmul(mul(centred, w), matrixTranspose(centred));
-  const out = div(products, sub(total, lost));
+  const divisor = sub(total, lost);
+  const out = where(greater(divisor, 0), div(products, divisor), NaN);
   return variables === 1 ? reshape(out, []) : out;
 }
 

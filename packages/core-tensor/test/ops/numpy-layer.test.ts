@@ -106,6 +106,15 @@ describe("floorDivide", () => {
   });
 });
 
+describe("cov", () => {
+  it("is NaN where fewer observations are left than the correction takes away", () => {
+    expect(p.item(p.cov([]))).toBeNaN();
+    expect(p.item(p.cov([1]))).toBeNaN();
+    expect(p.item(p.cov([1, 3], { correction: 3 }))).toBeNaN();
+    expect(p.item(p.cov([1, 3], { fweights: [1, 1] }))).toBe(2);
+  });
+});
+
 describe("unique and the sets", () => {
   it("agree with JavaScript's sets, whatever is in the lists", () => {
     const list = fc.array(fc.integer({ min: -4, max: 4 }), { maxLength: 12 });
