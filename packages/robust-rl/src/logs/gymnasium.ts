@@ -97,7 +97,7 @@ export function mdpFromGymnasium(table: object): Mdp {
 
 /** The parts of a list, or of an object whose names are 0, 1, 2, … */
 function numbered(fn: string, x: unknown, place: string): unknown[] {
-  if (Array.isArray(x) && x.length > 0) return x as unknown[];
+  if (Array.isArray(x) && x.length > 0) return Array.from(x as unknown[]);
   const keys = isRecord(x) ? Object.keys(x) : [];
   if (keys.length === 0)
     throw new FormatError(`${fn}: ${place} must hold entries 0, 1, …, got ${show(x)}`);

@@ -210,7 +210,8 @@ const NAMES = recordOf<LogNames>({
 const TEXT: Schema<LogTextOptions> = { ...LOG, names: NAMES };
 
 function namesOf(given: LogNames = {}) {
-  return { state: "s", action: "a", reward: "r", nextState: "s_next", done: "done", ...given };
+  const { state = "s", action = "a", reward = "r", nextState = "s_next", done = "done" } = given;
+  return { state, action, reward, nextState, done };
 }
 
 /**
@@ -321,6 +322,7 @@ export function logFromJsonl(text: string, options: LogTextOptions = {}): Transi
   const names = namesOf(given);
   const [states, actions, rewards, nextStates, done, places]: number[][] = [[], [], [], [], [], []];
   check(fn, "text", text, anyString)
+    .replace(/^\uFEFF/, "")
     .split("\n")
     .forEach((source, k) => {
       if (source.trim() === "") return;
@@ -412,6 +414,10 @@ export function logFromArrays(arrays: FlatLog, options: LogOptions = {}): Transi
   const fn = "logFromArrays";
   const given = checkOptions<LogOptions>(fn, options, LOG);
   const { observations, actions, rewards, nextObservations, ...marks } = check(fn, "arrays", arrays, FLAT); // prettier-ignore
+  if (nextObservations === undefined && given.endState === "recorded")
+    throw new DomainError(
+      `${fn}: endState "recorded" needs nextObservations: without them nothing says which state a terminal row leads to`,
+    );
   const n = observations.length;
   const flags = (name: "terminals" | "timeouts"): number[] => {
     const list = marks[name];

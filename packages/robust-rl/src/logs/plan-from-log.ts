@@ -4,6 +4,7 @@ import {
   abortSignal,
   check,
   either,
+  listOf,
   nonNegativeNumber,
   numberIn,
   numberInside,
@@ -87,7 +88,7 @@ const LOG_PARTS = recordWith<TransitionLog>({
   actions: satisfying("an Int32Array", (x) => x instanceof Int32Array),
   rewards: satisfying("a Float64Array", (x) => x instanceof Float64Array),
   nextStates: satisfying("an Int32Array", (x) => x instanceof Int32Array),
-  terminalStates: satisfying("a list", Array.isArray),
+  terminalStates: listOf(wholeNumber(0)),
   numDropped: wholeNumber(0),
 });
 
@@ -166,7 +167,11 @@ function estimate(log: TransitionLog, fn: string) {
   const { numStates, numActions, states, actions, rewards, nextStates } = log;
   const rows = numStates * numActions;
   const terminal = new Uint8Array(numStates);
-  log.terminalStates.forEach((s) => (terminal[s] = 1));
+  for (const s of log.terminalStates) {
+    if (s >= numStates)
+      throw new DomainError(`${fn}: log.terminalStates must lie below ${numStates}, got ${s}`);
+    terminal[s] = 1;
+  }
   const [visits, sums] = [new Float64Array(rows), new Float64Array(rows)];
   const counts = new Map<number, Map<number, number>>();
   let least = Infinity;

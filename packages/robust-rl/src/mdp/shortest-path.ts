@@ -17,6 +17,7 @@ import { totalVariation } from "../uncertainty/balls.js";
 import { optimalStep, policyStep } from "./bellman.js";
 import { stepBounds } from "./certificate.js";
 import { checkMdp } from "./model.js";
+import { betterWithoutEnd } from "./never-ending.js";
 import type { Mdp } from "./process.js";
 import type { RobustPlan } from "./planning.js";
 import { actionsOf } from "./policy.js";
@@ -63,8 +64,8 @@ const OPTIONS: Schema<ShortestPathOptions> = {
  * @param set - uncertainty set; radius 0 for an ordinary process
  * @param options - see {@link ShortestPathOptions}
  * @returns see {@link RobustPlan}; for s-rectangular sets the policy is randomised
- * @throws `DomainError` where a state cannot reach a terminal one, where never ending pays at least as well, or where nature can keep
- *   an episode from ending
+ * @throws `DomainError` where a state cannot reach a terminal one, where never ending pays better (for s-rectangular sets: by a gain a
+ *   step), or where nature can keep an episode from ending
  * @example
  * ```ts
  * import { mdp, robustShortestPath, totalVariation } from "@provably/robust-rl";
@@ -124,6 +125,15 @@ export function robustShortestPath(
     }
     converged = !changed;
     if (!converged) checkEnds(fn, problem.rows, policy, ends);
+  }
+  if (converged && !isShared(set)) {
+    const kernel = new Float64Array(n * numActions * n);
+    policyStep(problem, values, 0, q.map((x) => (x > -Infinity ? 1 : 0)), next, kernel); // prettier-ignore
+    const lost = betterWithoutEnd({ values, q, kernel, ends });
+    if (lost >= 0)
+      throw new DomainError(
+        `${fn}: from state ${lost} a policy that never ends gains more than those that do, so the best sum of rewards is not that of an episode; give waiting a cost, or a discount to another planner`,
+      );
   }
   const off = pathError(problem, values, policy, ends) * Math.max(1, largest(steps));
   const bound = tolerance * (1 + largest(values.map(Math.abs)));

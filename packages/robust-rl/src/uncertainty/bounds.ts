@@ -89,7 +89,10 @@ function boundsOf({ keeps, still, excess, dualBound }: Definition): RowBounds {
 export function wordOf(leavesSupport: boolean): RowBounds {
   return ({ p, z }, _radius, { q, value }) => {
     const inside = isDistribution(q, leavesSupport ? undefined : p);
-    return { low: value, high: inside ? worthOf(q, z) : Infinity };
+    const high = inside ? worthOf(q, z) : Infinity;
+    // a worst case above what nature's own kernel is worth is none
+    const scale = z.reduce((most, x) => Math.max(most, Math.abs(x)), 1);
+    return { low: value <= high + 1e-9 * scale ? value : -Infinity, high };
   };
 }
 

@@ -8,8 +8,9 @@ import {
 } from "@provably/core-tensor";
 import { show, flatNumbers } from "@provably/core-tensor/internal";
 import { checkRows } from "../internal/distributions.js";
-import { float64, placeOf } from "../internal/read.js";
-import { sortValues } from "./mass.js";
+import { float64, largest, placeOf } from "../internal/read.js";
+import { isDistribution } from "./bounds.js";
+import { type Nature, sortValues } from "./mass.js";
 import { type UncertaintySet, checkSet } from "./set.js";
 
 /** The radius of every row: a function of the row's number. */
@@ -141,8 +142,30 @@ function batch(fn: string, p: NdArray, v: ArrayInput, set: UncertaintySet, sign:
     nature.at = row * n;
     values[row] = sign * worst(nominal, row * n, radius(row), nature, row) + 0;
     duals[row] = nature.dual;
+    if (!set.bounds) checkOwn(fn, set, nominal.subarray(row * n, (row + 1) * n), nature, flatNumbers(target), values[row]!); // prettier-ignore
   }
   return { values, kernels: nature.kernel, duals };
+}
+
+/** Refuses a set of the user's whose kernel is no distribution that it may take, or is not worth what the set says. */
+function checkOwn(
+  fn: string,
+  { kind, leavesSupport }: UncertaintySet,
+  p: Float64Array,
+  { kernel, at }: Nature,
+  v: Float64Array,
+  value: unknown,
+): void {
+  const q = kernel.subarray(at, at + p.length);
+  if (!isDistribution(q, leavesSupport ? undefined : p))
+    throw new DomainError(
+      `${fn}: set: worstCase of "${kind}" must write a distribution ${leavesSupport ? "" : "on the support of p "}into nature.kernel`,
+    );
+  const [worth, most] = [v.reduce((sum, x, s) => sum + q[s]! * x, 0), largest(v.map(Math.abs))];
+  if (!(Math.abs(Number(value) - worth) <= 1e-6 * (1 + most)))
+    throw new DomainError(
+      `${fn}: set: worstCase of "${kind}" must return what its kernel is worth, ${worth}, got ${show(value)}`,
+    );
 }
 
 /**
