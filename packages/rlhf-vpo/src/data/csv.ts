@@ -37,7 +37,18 @@ export function csvDialect(header: string): CsvDialect | undefined {
     most = known;
     best = { delimiter, columns: names.map((name, i) => (name === "" ? `column${i + 1}` : name)) };
   }
-  return best;
+  return best && sound(best, line);
+}
+
+/** A header that names every column once, on a line that ends where the rows' lines do. */
+function sound(dialect: CsvDialect, line: string): CsvDialect {
+  const { columns } = dialect;
+  const again = columns.findIndex((name, i) => columns.indexOf(name) < i);
+  if (again >= 0)
+    throw new PreferenceFormatError("INVALID_CSV", 0, `the header names "${columns[again]!}" twice`); // prettier-ignore
+  if (line.includes("\r"))
+    throw new PreferenceFormatError("INVALID_CSV", 0, "lines end in CR alone; end them in LF or CRLF"); // prettier-ignore
+  return dialect;
 }
 
 /** The value of a cell, as JSON would have it. */

@@ -17,11 +17,10 @@ import {
   wholeNumber,
 } from "@provably/core-tensor/internal";
 import { type RngKey, permutation } from "@provably/core-tensor/random";
-import { distributions } from "../arrays.js";
+import { distributions, logDistributions } from "../arrays.js";
 import { softplus } from "../numerics.js";
 import { solveVpo } from "../train/offline.js";
 import { type Answer, type PreferenceProblem, answersOf, flattenProblem } from "./problem.js";
-import { tableOf } from "./values.js";
 
 /**
  * How much of a policy the data speak of.
@@ -74,7 +73,7 @@ function frequencies(
 export function coverageOf(problem: PreferenceProblem, logPolicy?: ArrayInput): Coverage {
   const fn = "coverageOf";
   const { prompts, responses, logReference, rho } = flattenProblem(fn, problem);
-  const policy = logPolicy === undefined ? logReference : tableOf(fn, "logPolicy", logPolicy, [prompts, responses]).data; // prettier-ignore
+  const policy = logPolicy === undefined ? logReference : logDistributions(fn, "logPolicy", logPolicy, [prompts, responses]); // prettier-ignore
   const rows = answersOf(fn, "data", problem.data, prompts, responses);
   const data = frequencies(rows, logReference, responses);
   const seen = new Set(rows.flatMap(([x, a, b]) => [x * responses + a, x * responses + b]));

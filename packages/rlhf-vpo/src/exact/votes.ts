@@ -1,5 +1,5 @@
 /** Rankings of named items from votes. */
-import { type Certificate, DomainError, array } from "@provably/core-tensor";
+import { type Certificate, DomainError, array, erfinv, item } from "@provably/core-tensor";
 import {
   anyString,
   certificate,
@@ -98,22 +98,9 @@ const OPTIONS = {
 /** Draws for the probabilities of being best. */
 const DRAWS = 4000;
 
-/** The quantile of a standard normal, by bisection of its distribution function. */
-function quantile(p: number): number {
-  // Abramowitz, Stegun (1964), 7.1.26: to 1.5e-7
-  const erf = (x: number): number => {
-    const t = 1 / (1 + 0.3275911 * x);
-    const poly = ((((1.061405429 * t - 1.453152027) * t + 1.421413741) * t - 0.284496736) * t + 0.254829592) * t; // prettier-ignore
-    return 1 - poly * Math.exp(-x * x);
-  };
-  let [low, high] = [0, 10];
-  for (let i = 0; i < 60; i++) {
-    const middle = 0.5 * (low + high);
-    if (0.5 * (1 + erf(middle / Math.SQRT2)) < p) low = middle;
-    else high = middle;
-  }
-  return low;
-}
+/** How many standard errors an interval of this coverage reaches to either side. */
+const reachOf = (coverage: number): number =>
+  Math.SQRT2 * item(erfinv(array([coverage], { dtype: "float64" })));
 
 /** Negative log-probabilities of an outcome at a difference z, with ties at the rate ν, and their derivatives by z and ln ν. */
 function outcome(z: number, logNu: number | undefined, winner: Vote["winner"]) {
@@ -235,7 +222,7 @@ export function rankFromVotes(
     }
     return Math.sqrt(Math.max(0, covariance[i * d + i]! - 2 * row + all));
   };
-  const wide = quantile(0.5 + coverage / 2);
+  const wide = reachOf(coverage);
   const ranking = items
     .map((item, i): RankedItem => {
       const [score, standardError] = [x[i]! - mean, own(i)];
@@ -313,10 +300,10 @@ function drawn(
       if (i === leader) led = s;
       if (s > top) [top, at] = [s, i];
     }
-    best[at]! += 1 / DRAWS;
+    best[at]!++;
     gain += (top - led) / DRAWS;
   }
-  return { best, gain };
+  return { best: best.map((n) => n / DRAWS), gain };
 }
 
 /** The stationarity once more: expected against counted wins, item by item, from the votes as they were given. */
@@ -342,13 +329,15 @@ export function certifyRanking(
     if (logNu !== undefined) leftNu += weight * (nu / total - (winner === "tie" ? 1 : 0));
   }
   const value = Math.max(Math.abs(leftNu), ...[...left.values()].map(Math.abs), 0);
+  // sums of many votes round on their own scale
+  const tolerance = 1e-7 * Math.max(1, votes.reduce((sum, { weight = 1 }) => sum + weight, 0) * 1e-6); // prettier-ignore
   return certificate({
     claim: "largest difference between counted and expected wins, with the prior's pull",
     kind: "exact",
     value,
     expected: 0,
-    tolerance: 1e-7,
-    verdict: value <= 1e-7,
+    tolerance,
+    verdict: value <= tolerance,
     note: "the posterior is concave, so this is its maximum; it cannot see votes whose sides were exchanged, nor that intervals by curvature are approximate",
   });
 }

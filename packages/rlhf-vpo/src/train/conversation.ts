@@ -176,10 +176,15 @@ export function converse(
   const before = options.state && stateOf(fn, options.state, flat);
   const history: Answer[] = [...(before && before.data.length > 0 ? before.data : given)];
   // queries asked before: the answers that the problem came with are not among them
-  if (history.length < given.length)
+  if (given.some((row, i) => row.some((x, k) => x !== history[i]?.[k])))
     throw new DomainError(`${fn}: state.data must begin with the ${given.length} rows of data`);
   let rounds = before?.rounds ?? 0;
   let open = before?.open ?? [];
+  open.forEach(({ id }, i) => {
+    const due = history.length - given.length + i;
+    if (id !== due)
+      throw new DomainError(`${fn}: state.open[${i}].id must be ${due}, got ${id}: queries are numbered from 0 on`); // prettier-ignore
+  });
   let loss: number | undefined;
   let moved = before?.logReference;
   if (moved) flat = { ...flat, logReference: Float64Array.from(moved.flat()) };
@@ -379,6 +384,10 @@ function stateOf(
       throw new DomainError(`${fn}: state.open[${i}] asks about what the problem does not have`);
     if (answer !== null) check(fn, `state.open[${i}].answer`, answer, ANSWER);
   });
+  if (state.open.length > 0 && state.open.every(({ answer }) => answer !== null))
+    throw new DomainError(
+      `${fn}: state.open must hold a query without an answer, or nothing: the last answer of a round ends it`,
+    );
   if (state.logReference)
     logDistributions(fn, "state.logReference", state.logReference, [prompts, responses]); // prettier-ignore
   const { open, rounds, logReference } = state;
