@@ -1,13 +1,17 @@
 /** What users bring along: sets whose word is wrong, episodes that pay best when they never end, logs and tables with odd parts. */
 import { describe, expect, it } from "vitest";
 import {
+  type ExtensiveGame,
   type UncertaintySet,
+  behaviourStrategy,
   logFromArrays,
   logFromCsv,
   logFromJsonl,
   mdp,
   mdpFromGymnasium,
   planFromLog,
+  readEfg,
+  reducedNormalForm,
   robustAverageReward,
   robustPlan,
   robustPolicyEvaluation,
@@ -128,5 +132,43 @@ describe("Logs and tables", () => {
       done: [1],
     });
     expect(() => planFromLog({ ...log, terminalStates: [7] }, { discount: 0.9 })).toThrow(/planFromLog: log.terminalStates must lie below 2, got 7/); // prettier-ignore
+  });
+});
+
+describe("An extensive game that came from elsewhere than a file", () => {
+  const game = readEfg(`EFG 2 R "trust" { "one" "two" }
+    p "" 1 1 "first" { "keep" "send" } 0
+    t "" 1 "kept" { 1, 0 }
+    p "" 2 1 "second" { "share" "take" } 0
+    t "" 2 "shared" { 2, 2 }
+    t "" 3 "taken" { 0, 4 }`);
+  const node = (k: number, edit: object): ExtensiveGame => ({
+    ...game,
+    nodes: game.nodes.map((own, i) => (i === k ? { ...own, ...edit } : own)),
+  });
+
+  it("is refused by the node that does not fit, and never followed in a circle", () => {
+    const form = (of: ExtensiveGame) => () => reducedNormalForm(of);
+    expect(form(game)().payoffs.shape).toEqual([2, 2, 2]);
+    expect(form({ ...game, nodes: [] })).toThrow(/reducedNormalForm: game must have nodes/);
+    expect(form(node(2, { children: [3, 0] }))).toThrow(/game.nodes\[2\].children/);
+    expect(form(node(2, { children: [3, 2] }))).toThrow(/game.nodes\[2\].children must be later/);
+    expect(form(node(2, { children: [3, 9] }))).toThrow(/game.nodes\[2\].children must be later/);
+    expect(form(node(2, { children: [3] }))).toThrow(/game.nodes\[2\] must have a child for each/);
+    expect(form(node(2, { player: 2 }))).toThrow(/game.nodes\[2\] must be in an information set/);
+    expect(form(node(3, { payoffs: [1] }))).toThrow(/game.nodes\[3\] must have a finite payoff/);
+    expect(form(node(2, { kind: "chance", probabilities: [0.5, 0.6] }))).toThrow(/with sum 1/);
+  });
+
+  it("gives no behaviour strategy from the form of another game", () => {
+    const form = reducedNormalForm(game);
+    expect(behaviourStrategy(form, 0, [0.25, 0.75], game)).toEqual([[0.25, 0.75]]);
+    const other = { ...form, strategies: [form.strategies[0]!, [[1, 1], [2, 1]]] }; // prettier-ignore
+    expect(() => behaviourStrategy(other, 1, [0.5, 0.5], game)).toThrow(
+      /form must be the reduced normal form/,
+    );
+    expect(() => behaviourStrategy({ ...form, strategies: [] }, 0, [1], game)).toThrow(
+      /form must be/,
+    );
   });
 });

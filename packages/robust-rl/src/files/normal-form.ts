@@ -1,8 +1,9 @@
 /** Between the extensive and the normal form of a game. */
 import { type ArrayInput, DomainError, type NdArray, array } from "@provably/core-tensor";
-import { anyList, check, recordWith, wholeNumber } from "@provably/core-tensor/internal";
+import { check, listOf, recordWith, wholeNumber } from "@provably/core-tensor/internal";
 import { shaped } from "../internal/read.js";
 import { checkRows } from "../internal/distributions.js";
+import { checkGame } from "./check-game.js";
 import type { ExtensiveGame } from "./efg.js";
 
 /**
@@ -20,12 +21,9 @@ export interface ReducedNormalForm {
 const MOST_STRATEGIES = 2 ** 16;
 const MOST_JOINT = 2 ** 20;
 
-const GAME = recordWith<ExtensiveGame>({
-  title: () => undefined,
-  comment: () => undefined,
-  players: anyList,
-  nodes: anyList,
-  informationSets: anyList,
+const FORM = recordWith<ReducedNormalForm>({
+  strategies: listOf(listOf(listOf(wholeNumber(0)))),
+  payoffs: () => undefined,
 });
 
 /**
@@ -51,7 +49,7 @@ const GAME = recordWith<ExtensiveGame>({
  */
 export function reducedNormalForm(game: ExtensiveGame): ReducedNormalForm {
   const fn = "reducedNormalForm";
-  const { nodes, players } = check(fn, "game", game, GAME);
+  const { nodes, players } = checkGame(fn, game);
   const strategies = players.map((name, i) => reducedStrategies(fn, game, i, name));
   const counts = strategies.map((own) => own.length);
   const joint = counts.reduce((a, b) => a * b, 1);
@@ -150,15 +148,14 @@ export function behaviourStrategy(
   game: ExtensiveGame,
 ): readonly (readonly number[])[] {
   const fn = "behaviourStrategy";
-  const { informationSets } = check(fn, "game", game, GAME);
-  const { strategies } = check(
-    fn,
-    "form",
-    form,
-    recordWith<ReducedNormalForm>({ strategies: anyList, payoffs: () => undefined }),
-  );
+  const { informationSets } = checkGame(fn, game);
+  const { strategies } = check(fn, "form", form, FORM);
   check(fn, "player", player, wholeNumber(0, informationSets.length));
-  const own = strategies[player]!;
+  const own = strategies[player];
+  const counts = informationSets[player]!.map(({ actions }) => actions.length);
+  const fits = own?.every((choice) => choice.length === counts.length && choice.every((a, set) => a <= counts[set]!)); // prettier-ignore
+  if (own === undefined || strategies.length !== informationSets.length || !fits)
+    throw new DomainError(`${fn}: form must be the reduced normal form of this game`);
   const weights = shaped(fn, "mixture", mixture, [own.length]);
   checkRows(fn, "mixture", weights, own.length, []);
   return informationSets[player]!.map(({ actions }, set) => {
