@@ -28,3 +28,10 @@ export { flowEuler, flowHeun } from "./flow-matching.js";
 export { withCorrector, type CorrectedRow, type CorrectorOptions } from "./corrector.js";
 export { repaint, type RepaintOptions, type RepaintRow } from "./repaint.js";
 export { ddimInversion } from "./ddim-inversion.js";
+export {
+  schedulerFromConfig,
+  type Scheduler,
+  type SchedulerOptions,
+} from "./diffusers/scheduler.js";
+export type { SchedulerClass } from "./diffusers/config.js";
+export type { TableCall, TableFormula, TableRow } from "./table/rows.js";
