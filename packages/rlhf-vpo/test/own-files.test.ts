@@ -5,8 +5,10 @@ import {
   type OnlineState,
   coverageOf,
   loadPreferences,
+  mlpPolicy,
   rankFromVotes,
   startOnline,
+  trainPolicy,
 } from "../src/index.js";
 
 const third = Math.log(1 / 3);
@@ -90,5 +92,25 @@ describe("rankFromVotes", () => {
       expect(ranking.reduce((sum, { probabilityBest }) => sum + probabilityBest, 0)).toBeCloseTo(1, 12); // prettier-ignore
     }
     expect(rankFromVotes(key(0), [], { items: ["a"] }).ranking[0]!.probabilityBest).toBe(1);
+  });
+});
+
+describe("trainPolicy that goes on from a state with a best", () => {
+  const problem = { data: [[0, 0, 1], [0, 0, 2]], logReference }; // prettier-ignore
+  const policy = mlpPolicy([[[1, 0, 0], [0, 1, 0], [0, 0, 1]]], key(0)); // prettier-ignore
+  const train = (options: object) => trainPolicy(policy, problem, { beta: 1, alpha: 0.1 }, options);
+  const evaluation = (data: number[][]) => ({ data, every: 1 });
+  // held-out preferences that contradict the others are explained best at the first step
+  const { state } = train({ numSteps: 5, evaluation: evaluation([[0, 1, 0]]) });
+
+  it("gives the last parameters where nothing is held out any more", () => {
+    const went = train({ numSteps: 5, state });
+    const plain = train({ numSteps: 10 });
+    expect([...went.logPolicy]).toEqual([...plain.logPolicy]);
+  });
+
+  it("refuses other held-out preferences than those that the best was best on", () => {
+    expect(() => train({ numSteps: 1, state, evaluation: evaluation([[0, 0, 1]]) })).toThrow(/state.best.nll is/); // prettier-ignore
+    expect(train({ numSteps: 1, state, evaluation: evaluation([[0, 1, 0]]) }).evaluations).toHaveLength(1); // prettier-ignore
   });
 });

@@ -205,6 +205,7 @@ export function trainPolicy<P>(
   const batchAt = batchesOf(fn, problem, flat, options);
   const heldOut = evaluation && heldOutLoss(fn, model, flat, checked.beta, evaluation.data);
   const { every = 50, patience = Infinity } = evaluation ?? {};
+  checkBest(fn, best, heldOut);
 
   const stateNow = (): PolicyState => ({ ...plainState(working), ...(best && { best }) });
   const gradient = new Float64Array(model.dimension);
@@ -237,7 +238,7 @@ export function trainPolicy<P>(
       },
     });
   }
-  const theta = best ? Float64Array.from(best.theta) : working.theta;
+  const theta = best && heldOut ? Float64Array.from(best.theta) : working.theta;
   losses.push(model.evaluate(flat, checked, theta, gradient));
   const params = model.tree.restore(theta);
   return {
@@ -261,6 +262,20 @@ function bestOf(
   check(fn, "state.best", best, BEST);
   finite(fn, "state.best.theta", best.theta, [dimension]);
   return best;
+}
+
+/** Refuses a best of other held-out preferences: no later parameters could be compared with it. */
+function checkBest(
+  fn: string,
+  best: PolicyState["best"],
+  heldOut: ((theta: Float64Array) => number) | undefined,
+): void {
+  if (best === undefined || heldOut === undefined) return;
+  const nll = heldOut(Float64Array.from(best.theta));
+  if (!(Math.abs(nll - best.nll) <= 1e-9 * (1 + Math.abs(nll))))
+    throw new DomainError(
+      `${fn}: state.best.nll is ${best.nll}, and evaluation.data give ${nll}: go on with the same held-out preferences, or leave best out of the state`,
+    );
 }
 
 /** The problem of the preferences that a step learns from. */
