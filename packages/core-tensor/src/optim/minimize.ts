@@ -13,8 +13,8 @@ import {
 } from "../check/index.js";
 import { DomainError, LinAlgError, ShapeError } from "../errors.js";
 import { solve } from "../linalg/index.js";
-import { array, toTypedArray } from "../ops/create.js";
-import type { ArrayInput } from "../trace/input.js";
+import { array, asType, toTypedArray } from "../ops/create.js";
+import { type ArrayInput, type Nested, fromNested, toConcrete } from "../trace/input.js";
 
 /**
  * A function to minimise. It returns its value at `x` and writes the derivatives that are asked for,
@@ -141,7 +141,7 @@ export function minimize(
   for (const name of OTHERS[method])
     if (options[name] !== undefined)
       throw new DomainError(`${fn}: ${name} is not read by method "${method}"`);
-  const given = array(start, { dtype: "float64" });
+  const given = startingPoint(fn, start);
   if (given.shape.length !== 1)
     throw new ShapeError(`${fn}: start must be a vector, got shape [${given.shape.join(", ")}]`);
   const x = Float64Array.from(toTypedArray(given));
@@ -155,6 +155,14 @@ export function minimize(
     iterations: end.history.length - 1,
     converged: end.converged,
   };
+}
+
+/** Lists keep all digits of their numbers. */
+function startingPoint(fn: string, start: ArrayInput | Float64Array): NdArray<"float64"> {
+  const given = Array.isArray(start)
+    ? fromNested(fn, start as readonly Nested[], "start", "float64")
+    : toConcrete(fn, start as ArrayInput, "start");
+  return asType(given, "float64");
 }
 
 const OTHERS = {
