@@ -206,7 +206,12 @@ export {
 } from "./forward/operator.js";
 export { inpainting } from "./forward/inpainting.js";
 export { blur, gaussianKernel, motionKernel, type BlurOptions } from "./forward/blur.js";
-export { superResolution } from "./forward/super-resolution.js";
+export { superResolution, type SuperResolutionOptions } from "./forward/super-resolution.js";
+export { mosaic, type MosaicOptions } from "./forward/mosaic.js";
+export { radon, type RadonOptions } from "./forward/radon.js";
+export { mri, type MriOptions } from "./forward/mri.js";
+export { saturation, type SaturationOptions } from "./forward/saturation.js";
+export { perChannel } from "./forward/per-channel.js";
 export { codedPhaseRetrieval, type PhaseRetrievalOptions } from "./forward/phase-retrieval.js";
 export {
   forwardModel,

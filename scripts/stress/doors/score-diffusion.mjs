@@ -4,6 +4,7 @@ import { key, normal } from "@provably/core-tensor/random";
 import {
   acceleratedOde,
   annealing,
+  blur,
   certifyScore,
   dpnp,
   empiricalDistribution,
@@ -16,7 +17,9 @@ import {
   levelAt,
   levelOfSigma,
   linearBetas,
+  mri,
   onnxModel,
+  radon,
   respace,
   sample,
   sampleAdaptive,
@@ -218,6 +221,9 @@ export default [
   { kind: "argument", given: "`sample(…, 0)` for a key", give: () => sample(ddim(), law, 0, { shape: [1, 1] }), says: "sample: key must be a random key, made by key(0)", outcome: "refused" },
   { kind: "argument", given: "`sample(acceleratedOde, data, …)`", give: () => sample(acceleratedOde, [[0], [1]], key(0), { shape: [1, 1] }), says: "empiricalDistribution", outcome: "refused" },
   { kind: "argument", given: "`sample(ddim, …)`, the maker of a sampler", give: () => sample(ddim, law, key(0), { shape: [1, 1] }), says: "call it, as in ddim()", outcome: "refused" },
+  { kind: "argument", given: "`mri` with a mask of another size", give: () => mri({ height: 4, width: 4, mask: f64([[1, 0]]) }), says: "mri: options.mask must be [4, 4]", outcome: "refused" },
+  { kind: "option", given: "`radon({ theta: … })`, degrees by another name", give: () => radon({ height: 4, width: 4, theta: [0, 90] }), says: "radon: ", outcome: "refused" },
+  { kind: "argument", given: "a colour image where `blur` expects a grey one", give: () => blur({ height: 4, width: 4, kernel: f64([[1]]) }).apply(f64([new Array(48).fill(1)])), says: "blur: x must be [n, 16], got [1, 48]", outcome: "refused" },
   // storage
   {
     kind: "storage form",

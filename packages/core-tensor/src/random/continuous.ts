@@ -280,7 +280,7 @@ function gammaDraw(a: number, { uniform, normal }: Stream): number {
 }
 
 /** Logarithms of gamma numbers. Below 1 the concentration is raised by one and the draw scaled back by $u^{1/a}$, which underflows if it is not a logarithm. */
-function logGammaDraw(a: number, source: Stream): number {
+export function logGammaDraw(a: number, source: Stream): number {
   if (a >= 1) return Math.log(gammaDraw(a, source));
   return Math.log(gammaDraw(a + 1, source)) + Math.log1p(-source.uniform()) / a;
 }

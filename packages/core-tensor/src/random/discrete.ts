@@ -166,7 +166,10 @@ export function permutation(key: RngKey, x: number | ArrayInput): NdArray {
 export interface ChoiceOptions {
   /** Whether one may be taken twice; default true. */
   readonly replace?: boolean;
-  /** Weight of each of the `n`, ≥ 0, not all 0; only with replacement. Default all equal. */
+  /**
+   * Weight of each of the `n`, ≥ 0, not all 0. Without replacement each draw is in proportion to the weights of those that are left.
+   * Default all equal.
+   */
   readonly weights?: readonly number[];
 }
 
@@ -201,17 +204,18 @@ export function choice(
     throw new DomainError(`choice: n must be an integer from 1 to 2^31 - 1, got ${show(n)}`);
   const { replace = true, weights } = checkOptions("choice", options, CHOICE);
   const size = sizeOf(shape);
-  if (!replace) {
-    if (weights !== undefined) throw new DomainError("choice: weights need replacement");
-    if (size > n) throw new DomainError(`choice: ${size} draws without replacement from ${n}`);
+  if (!replace && size > n)
+    throw new DomainError(`choice: ${size} draws without replacement from ${n}`);
+  if (weights === undefined) {
+    if (replace) return within("choice", () => randint(key, 0, n, shape));
     return dense(shuffled("choice", key, n, size).slice(0, size), "int32", [...shape]);
   }
-  if (weights === undefined) return within("choice", () => randint(key, 0, n, shape));
   if (
     check("choice", "weights", weights, anyList).length !== n ||
     !weights.every((w) => Number.isFinite(w) && w >= 0)
   )
     throw new DomainError(`choice: weights must be ${n} finite numbers ≥ 0, got ${show(weights)}`);
+  if (!replace) return dense(race(key, weights, size), "int32", [...shape]);
   let total = 0;
   const ends = Float64Array.from(weights, (w) => (total += w));
   if (!(total > 0 && total < Infinity))
@@ -219,6 +223,23 @@ export function choice(
       `choice: weights must not all be 0 and their sum must be finite, got ${show(total)}`,
     );
   return draw("choice", key, shape, "int32", ({ uniform }) => firstAbove(ends, uniform() * total));
+}
+
+/**
+ * The first `count` to arrive when each travels for an exponential time at the rate of its weight: every next one is in proportion to the weights
+ * of those that are still on the way (Efraimidis, Spirakis 2006). Times are compared by their logarithms, which do not overflow.
+ */
+function race(key: RngKey, weights: readonly number[], count: number): Int32Array<ArrayBuffer> {
+  const { uniform } = stream("choice", key);
+  const times = Float64Array.from(weights, (w) => Math.log(-Math.log1p(-uniform())) - Math.log(w));
+  const runners = Int32Array.from(weights.keys()).filter((i) => weights[i]! > 0);
+  if (count > runners.length)
+    throw new DomainError(
+      `choice: ${count} draws without replacement from ${runners.length} positive weights`,
+    );
+  return runners
+    .sort((i, j) => (times[i]! < times[j]! ? -1 : times[i]! > times[j]! ? 1 : i - j))
+    .slice(0, count);
 }
 
 /** Place of the first entry of a growing list that is greater than `goal`; the first of the greatest when rounding leaves none. */

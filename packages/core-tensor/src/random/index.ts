@@ -19,6 +19,12 @@ export {
   uniform,
 } from "./continuous.js";
 export type { DrawOptions } from "./stream.js";
+// real numbers in rows, with parameters of their own
+export { laplace, logistic, studentT, type LocationScaleOptions } from "./location-scale.js";
+export { multivariateNormal } from "./multivariate-normal.js";
+export type { RealRowOptions, RowOptions } from "./rows.js";
+// counts in rows
+export { binomial, geometric, multinomial, poisson } from "./counts.js";
 // whole numbers, choices and orders
 export {
   bernoulli,

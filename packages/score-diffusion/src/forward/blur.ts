@@ -10,11 +10,13 @@ import {
   conv2d,
   convTranspose2d,
   flip,
+  matmul,
   mul,
   reshape,
   square,
   sub,
   toTypedArray,
+  transpose,
 } from "@provably/core-tensor";
 import {
   anything,
@@ -33,7 +35,7 @@ const OPTIONS = recordOf({
   height: wholeNumber(1),
   width: wholeNumber(1),
   kernel: anything,
-  boundary: optional(oneOf("circular", "valid")),
+  boundary: optional(oneOf("circular", "reflect", "zero", "valid")),
 });
 
 /**
@@ -45,8 +47,11 @@ export interface BlurOptions {
   readonly width: number;
   /** Weights, shape `[p, q]` with odd extents; see {@link gaussianKernel} and {@link motionKernel}. */
   readonly kernel: ArrayInput;
-  /** What lies beyond the edge: the image again (`circular`, the default), or nothing is measured there (`valid`). */
-  readonly boundary?: "circular" | "valid";
+  /**
+   * What lies beyond the edge: the image again (`circular`, the default), its mirror image without the edge itself (`reflect`), nothing (`zero`), or nothing is
+   * measured there (`valid`).
+   */
+  readonly boundary?: "circular" | "reflect" | "zero" | "valid";
 }
 
 /**
@@ -82,6 +87,7 @@ export function blur(options: BlurOptions): LinearOperator {
       `blur: kernel must be [p, q], odd and at most [${height}, ${width}], got [${kernel.shape.join(", ")}]`,
     );
   if (boundary === "valid") return validBlur(kernel, height, width);
+  if (boundary !== "circular") return paddedBlur(kernel, height, width, boundary);
   const d = height * width;
   const transform = fourier(height, width);
   const spread = new Float64Array(d);
@@ -119,6 +125,47 @@ export function blur(options: BlurOptions): LinearOperator {
       return flat(transform.inverseReal({ re: mul(z.re, factors), im: mul(z.im, factors) }));
     },
   };
+}
+
+/** The extension of an axis beyond both ends, [n + 2 pad, n]. */
+function extension(n: number, pad: number, boundary: "reflect" | "zero"): NdArray {
+  const weights = new Float64Array((n + 2 * pad) * n);
+  for (let i = 0; i < n + 2 * pad; i++) {
+    const place = i - pad;
+    const inside = place >= 0 && place < n;
+    const mirrored = place < 0 ? -place : 2 * (n - 1) - place;
+    if (inside || boundary === "reflect") weights[i * n + (inside ? place : mirrored)] = 1;
+  }
+  return array(weights, { shape: [n + 2 * pad, n] });
+}
+
+function paddedBlur(
+  kernel: NdArray,
+  height: number,
+  width: number,
+  boundary: "reflect" | "zero",
+): LinearOperator {
+  const [p, q] = kernel.shape as [number, number];
+  const rows = extension(height, (p - 1) / 2, boundary);
+  const columns = extension(width, (q - 1) / 2, boundary);
+  const [tall, wide] = [rows.shape[0]!, columns.shape[0]!];
+  const inner = validBlur(kernel, tall, wide);
+  const d = height * width;
+  return linearOperator({
+    name: `blur(${boundary})`,
+    inputSize: d,
+    outputSize: d,
+    apply(x) {
+      const n = batchOf("blur", "x", x, d).shape[0]!;
+      const extended = matmul(matmul(rows, reshape(x, [n, height, width])), transpose(columns));
+      return inner.apply(reshape(extended, [n, tall * wide]));
+    },
+    adjoint(y) {
+      const n = batchOf("blur", "y", y, d).shape[0]!;
+      const extended = reshape(inner.adjoint(y), [n, tall, wide]);
+      return reshape(matmul(matmul(transpose(rows), extended), columns), [n, d]);
+    },
+  });
 }
 
 function validBlur(kernel: NdArray, height: number, width: number): LinearOperator {
