@@ -57,6 +57,13 @@ describe("A set of the user's", () => {
     expect(new Set(verdicts(lying((worth) => worth, (p) => 2 * p)))).toEqual(new Set(["fails"])); // prettier-ignore
   });
 
+  it("is refused by name where it solves nothing", () => {
+    const none = { ...lying((worth) => worth), worstCase: () => 5 as never };
+    expect(() => robustValueIteration(model, none, { discount: 0.9 })).toThrow(/robustValueIteration: set: worstCase of "lying" must give a function/); // prettier-ignore
+    expect(() => robustAverageReward(model, none)).toThrow(/robustAverageReward: set: worstCase of "lying"/); // prettier-ignore
+    expect(() => worstCaseExpectation([1], [0], none)).toThrow(/worstCaseExpectation: set: worstCase of "lying"/); // prettier-ignore
+  });
+
   it("is refused by name where one expectation shows that it is wrong", () => {
     const expectation = (set: UncertaintySet) => () =>
       worstCaseExpectation([0.5, 0.5], [0, 1], set);

@@ -24,7 +24,7 @@ import {
 } from "@provably/core-tensor/internal";
 import { float64 } from "../internal/read.js";
 import type { RowBounds } from "./bounds.js";
-import type { SortedValues, WorstCase } from "./mass.js";
+import { type SortedValues, type WorstCase, sortValues } from "./mass.js";
 import type { Support } from "./support.js";
 
 /**
@@ -108,7 +108,18 @@ export function checkSet(
   checkRadius(`${fn}: set`, checked.radius, ...(checked.radiusRange ?? [0, Infinity]));
   const misfit = numStates === undefined ? undefined : checked.misfit?.(numStates, rows);
   if (misfit !== undefined) throw new ShapeError(`${fn}: ${misfit}`);
+  // those of the package bring bounds
+  if (numStates !== undefined && !checked.bounds) checkSolver(fn, checked, numStates);
   return checked;
+}
+
+/** Refuses a set of the user's whose `worstCase` gives no function that solves rows. */
+function checkSolver(fn: string, { kind, worstCase }: UncertaintySet, numStates: number): void {
+  const solve: unknown = worstCase(sortValues(new Float64Array(numStates)));
+  if (typeof solve !== "function")
+    throw new DomainError(
+      `${fn}: set: worstCase of "${kind}" must give a function that is called for each row, got ${show(solve)}`,
+    );
 }
 
 /** What to say of a part of a set whose size is none of those that fit. */
