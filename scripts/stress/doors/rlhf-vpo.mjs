@@ -4,6 +4,7 @@ import { key } from "@provably/core-tensor/random";
 import {
   bradleyTerryOracle,
   certifyPessimism,
+  coverageOf,
   dpoLoss,
   fitRewardModel,
   flipLabels,
@@ -118,6 +119,7 @@ const problems = [
   refused("scale", "a reference of probabilities", () => solveVpo({ ...problem, logReference: [[0.5, 0.5]] }, hyperparameters), "take the logarithm of probabilities"),
   refused("scale", "a reference of logits", () => solveVpo({ ...problem, logReference: [[2, 1]] }, hyperparameters), "logReference must be logarithms of distributions"),
   refused("scale", "a policy of probabilities to measure", () => suboptimality([[1, 0]], [[0.7, 0.3]], half, { beta: 1 }), "suboptimality: logPolicy must be logarithms of distributions; take the logarithm"),
+  refused("scale", "a policy of zeros to cover", () => coverageOf(problem, [[0, 0]]), "coverageOf: logPolicy must be logarithms of distributions"),
   refused("scale", "a divergence of probabilities", () => klDivergence([[0.7, 0.3]], [[0.5, 0.5]]), "klDivergence: logP must be logarithms"),
   right("storage form", "a reference as its float32 softmax left it", () => optimalLogPolicy([[0, 0, 0]], array(Float32Array.from([0.1, 0.2, 0.7], Math.log), { shape: [1, 3] }), 1), (policy) => near(policy.get(0, 2), Math.log(0.7), 1e-6)),
   refused("field", "`reference` for logReference", () => solveVpo({ data: problem.data, reference: half }, hyperparameters), "logReference must be given"),

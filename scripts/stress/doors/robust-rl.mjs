@@ -331,6 +331,8 @@ export default [
   // files and logs
   argument("a game file whose sizes are only claimed", () => readNfg('NFG 1 R "" { "a" "b" } { 4000 4000 } 1 2'), "expected a payoff"),
   argument("a game tree that ends early", () => readEfg('EFG 2 R "" { "a" }\np "" 1 1 "x" { "l" "r" } 0\nt "" 1 { 1 }'), "line 3"),
+  argument("an end that is asked for and not recorded", () => logFromArrays({ observations: [0, 1], actions: [0, 0], rewards: [0, 1], terminals: [0, 1] }, { endState: "recorded" }), 'endState "recorded" needs nextObservations'),
+  argument("a shortest path where waiting is free and the end costs", () => shortestPath(mdp({ transitions: [[[1, 0], [0, 1]], [[0, 1], [0, 1]]], rewards: [[0, -1], [0, 0]], axes: "SAS" })), "a policy that never ends gains more"),
   argument("a log in text with an empty cell", () => logFromCsv("s,a,r,s_next,done\n0,0,1,,0\n"), "line 2"),
   argument("a log that goes on after its end", () => transitionLog({ states: [0, 1], actions: [0, 0], rewards: [0, 1], nextStates: [1, 0], done: [0, 1] }), 'endState: "own"'),
   {
