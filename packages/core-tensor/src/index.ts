@@ -280,6 +280,7 @@ export {
 // differentiation and batching
 export { grad, valueAndGrad, vjp, type GradOptions, type Gradient } from "./transform/vjp.js";
 export { hvp, jvp } from "./transform/jvp.js";
+export { linearize } from "./transform/linearize.js";
 export { hessian, jacfwd, jacrev } from "./transform/jacobian.js";
 export { vmap, type VmapOptions } from "./transform/vmap.js";
 export { customVjp } from "./transform/custom-vjp.js";
