@@ -44,7 +44,7 @@ import { decodeNpy, encodeNpy, encodeNpyBigInt } from "@provably/core-tensor/io"
 import { tableFromCsv, toMatrix } from "@provably/core-tensor/table";
 import { cond as conditionNumber, det, inv, matrixExp, pinv } from "@provably/core-tensor/linalg";
 import { adam, sgd } from "@provably/core-tensor/optim";
-import { key, normal } from "@provably/core-tensor/random";
+import { binomial, choice, geometric, key, multinomial, multivariateNormal, normal } from "@provably/core-tensor/random";
 
 /** Refused, and the message says this. */
 const refused = (kind, given, give, says) => ({
@@ -66,6 +66,12 @@ const spellings = [
   refused("option", "`eps` of a layer norm", () => layerNorm([1, 2], { eps: 1e-6 }), 'layerNorm: unknown option "eps"; did you mean "epsilon"?'),
   refused("option", "`tol` of a pseudoinverse", () => pinv([[1]], { tol: 1e-3 }), 'pinv: unknown option "tol"'),
   refused("option", "`sigma` of normal draws", () => normal(key(0), [2], { sigma: 2 }), 'normal: unknown option "sigma"'),
+  refused("argument", "a covariance that is not symmetric", () => multivariateNormal(key(0), [0, 0], [[1, 0.5], [0, 1]]), "multivariateNormal: covariance must be symmetric"),
+  refused("argument", "a correlation above 1", () => multivariateNormal(key(0), [0, 0], [[1, 2], [2, 1]]), "multivariateNormal: covariance must be positive semidefinite"),
+  refused("argument", "probabilities that sum to 0.9", () => multinomial(key(0), 5, [0.5, 0.4]), "multinomial: p must sum to 1"),
+  refused("argument", "a probability in percent", () => binomial(key(0), 5, 30, [2]), "binomial: p must be in [0, 1]"),
+  refused("argument", "a success that never comes", () => geometric(key(0), 0, [2]), "geometric: p must be in"),
+  refused("argument", "more draws than positive weights", () => choice(key(0), 3, [2], { weights: [1, 0, 0], replace: false }), "choice: 2 draws without replacement from 1 positive weights"),
   refused("option", "`type` of an array", () => array([1], { type: "float64" }), 'array: unknown option "type"; did you mean "dtype"?'),
   refused("option", "`in_axes`, JAX's spelling", () => vmap((x) => x, { in_axes: 0 }), 'vmap: unknown option "in_axes"; did you mean "inAxes"?'),
   refused("option", "`target` of a compiled function", () => compile((x) => x, { target: "js" }), 'compile: unknown option "target"'),
