@@ -164,23 +164,18 @@ export {
 } from "./train/train.js";
 
 // networks from elsewhere
-export {
-  loadOnnxModel,
-  onnxModel,
-  type LoadOnnxOptions,
-  type OnnxModelOptions,
-  type OnnxRuntime,
-  type OnnxSession,
-  type OnnxTensor,
-  type OnnxValueMetadata,
-} from "./onnx/onnx-model.js";
+export { loadOnnxModel, onnxModel, type LoadOnnxOptions } from "./onnx/onnx-model.js";
+export type { OnnxGuidance, OnnxModelOptions } from "./onnx/options.js";
+export { onnxVae, type OnnxVae, type OnnxVaeParts } from "./onnx/vae.js";
+export type { OnnxFeed } from "./onnx/feeds.js";
+export type { OnnxRuntime, OnnxSession, OnnxTensor, OnnxValueMetadata } from "./onnx/runtime.js";
 
 // images
 export { decodePng, encodePng } from "./image/png.js";
 export { imageGrid, type GridOptions } from "./image/grid.js";
 
 // metrics
-export { totalVariation } from "./metrics/total-variation.js";
+export { totalVariationDistance as totalVariation } from "./metrics/total-variation.js";
 export { randomDirections, slicedWasserstein, wasserstein1d } from "./metrics/wasserstein.js";
 export {
   klGaussian,
@@ -191,7 +186,7 @@ export {
 export { energyDistance } from "./metrics/energy-distance.js";
 export { mmd2, type MmdOptions } from "./metrics/mmd.js";
 export { psnr, ssim, type ImageQualityOptions } from "./metrics/image-quality.js";
-export { frechetDistance, type FeatureOptions } from "./metrics/frechet.js";
+export { frechetDistance, type FrechetOptions as FeatureOptions } from "./metrics/frechet.js";
 export { precisionRecall, type PrecisionRecall } from "./metrics/precision-recall.js";
 
 // forward models

@@ -9,7 +9,7 @@ const OPTIONS = { features: anyFunction };
  * Options of {@link frechetDistance} and {@link precisionRecall}.
  * @category Metrics
  */
-export interface FeatureOptions {
+export interface FrechetOptions {
   /** What to compare: a function from samples `[n, d]` to features `[n, f]`, such as the last layer of a classifier; default the samples themselves. */
   readonly features?: (x: NdArray) => NdArray;
 }
@@ -21,7 +21,7 @@ export interface FeatureOptions {
  *
  * @param x - sample, shape `[n, d]`, n ≥ 2
  * @param y - sample, shape `[m, d]`, m ≥ 2
- * @param options - see {@link FeatureOptions}
+ * @param options - see {@link FrechetOptions}
  * @returns squared distance
  * @throws `ShapeError` when shapes do not fit
  * @example
@@ -36,7 +36,7 @@ export interface FeatureOptions {
 export function frechetDistance(
   x: ArrayInput,
   y: ArrayInput,
-  options: FeatureOptions = {},
+  options: FrechetOptions = {},
 ): number {
   const { features = (points: NdArray) => points } = checkOptions(
     "frechetDistance",

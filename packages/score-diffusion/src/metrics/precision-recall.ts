@@ -2,7 +2,7 @@
 import { type ArrayInput, type NdArray, asType } from "@provably/core-tensor";
 import { anyFunction, checkOptions, wholeNumber } from "@provably/core-tensor/internal";
 import { type Points, pairOfPoints, squaredDistance } from "../internal/points.js";
-import type { FeatureOptions } from "./frechet.js";
+import type { FrechetOptions } from "./frechet.js";
 
 const OPTIONS = { k: wholeNumber(1), features: anyFunction };
 
@@ -59,7 +59,7 @@ function shareHolding(centres: Points, squares: Float64Array, points: Points): n
  *
  * @param real - sample, shape `[n, d]`, n > k
  * @param generated - sample, shape `[m, d]`, m > k
- * @param options - `k`, default 3; `features`, see {@link FeatureOptions}
+ * @param options - `k`, default 3; `features`, see {@link FrechetOptions}
  * @returns see {@link PrecisionRecall}
  * @throws `ShapeError` when shapes do not fit or samples are too small
  * @throws `DomainError` when a value is not finite, or `k` is not a positive integer
@@ -76,7 +76,7 @@ function shareHolding(centres: Points, squares: Float64Array, points: Points): n
 export function precisionRecall(
   real: ArrayInput,
   generated: ArrayInput,
-  options: FeatureOptions & { readonly k?: number } = {},
+  options: FrechetOptions & { readonly k?: number } = {},
 ): PrecisionRecall {
   const { k = 3, features = (x: NdArray) => x } = checkOptions("precisionRecall", options, OPTIONS);
   const [x, y] = pairOfPoints(

@@ -33,7 +33,7 @@ function masses(name: string, x: ArrayInput): Float64Array {
  * ```
  * @category Metrics
  */
-export function totalVariation(p: ArrayInput, q: ArrayInput): number {
+export function totalVariationDistance(p: ArrayInput, q: ArrayInput): number {
   const [a, b] = [asType(p, "float64"), asType(q, "float64")];
   if (a.shape.join() !== b.shape.join())
     throw new ShapeError(

@@ -11,8 +11,12 @@ export type SampleType = (typeof SAMPLE_TYPES)[number];
 export const TIME_TYPES = ["int64", "int32", "float32", "float64", "float16"] as const;
 export type TimeType = (typeof TIME_TYPES)[number];
 
+/** Types of numbers that other inputs may have. */
+export const FEED_TYPES = [...TIME_TYPES, "bool", "uint8"] as const;
+export type FeedType = (typeof FEED_TYPES)[number];
+
 /** Numbers in the storage of a type; whole types take the nearest whole number, ties to even. */
-export function encode(type: SampleType | TimeType, values: ArrayLike<number>): unknown {
+export function encode(type: SampleType | FeedType, values: ArrayLike<number>): unknown {
   switch (type) {
     case "float32":
       return Float32Array.from(values);
@@ -29,6 +33,10 @@ export function encode(type: SampleType | TimeType, values: ArrayLike<number>): 
       return BigInt64Array.from(Array.from(values, (v) => BigInt(roundHalfToEven(v))));
     case "int32":
       return Int32Array.from(values, roundHalfToEven);
+    case "uint8":
+      return Uint8Array.from(values, roundHalfToEven);
+    case "bool":
+      return Uint8Array.from(values, (value) => (value === 0 ? 0 : 1));
   }
 }
 
