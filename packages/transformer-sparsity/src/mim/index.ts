@@ -106,7 +106,7 @@ export {
   heavyHitters,
   receivedAttention,
   type AreaOptions,
-  type DropOptions,
+  type DropTokensOptions as DropOptions,
 } from "./attention/received.js";
 export { attentionRollout, topKAttention } from "./attention/rollout.js";
 // metrics of attention maps
@@ -124,7 +124,7 @@ export { attentionDistance, type AttentionDistanceOptions } from "./attention/di
 export {
   attentionDiversity,
   headDiversity,
-  normalizedMutualInformation,
+  attentionMutualInformation as normalizedMutualInformation,
   queryStd,
   type AttentionDistance,
   type DiversityOptions,
@@ -203,6 +203,10 @@ export {
   type PretrainingCertificateOptions,
 } from "./vit/evaluate.js";
 
+// images as models take them
+export { imageProcessor, type ImageProcessor } from "./images/config.js";
+export { processImage, type PixelImage } from "./images/process.js";
+
 // pictures: SVG text and PNG bytes, without a browser
 export {
   plotAreaAttention,
@@ -210,7 +214,7 @@ export {
   plotLayerMetric,
   plotLoss,
   type AreaCurveOptions,
-  type LossOptions,
+  type PlotLossOptions as LossOptions,
 } from "./plot/curves.js";
 export {
   plotAttentionGrid,
@@ -220,7 +224,7 @@ export {
   type MapOptions,
   type CellOptions,
   type PixelOptions,
-  type GridOptions,
+  type PlotGridOptions as GridOptions,
 } from "./plot/maps.js";
 export {
   heatmapPng,
