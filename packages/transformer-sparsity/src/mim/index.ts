@@ -106,7 +106,7 @@ export {
   heavyHitters,
   receivedAttention,
   type AreaOptions,
-  type DropTokensOptions as DropOptions,
+  type DropOptions,
 } from "./attention/received.js";
 export { attentionRollout, topKAttention } from "./attention/rollout.js";
 // metrics of attention maps
@@ -124,7 +124,7 @@ export { attentionDistance, type AttentionDistanceOptions } from "./attention/di
 export {
   attentionDiversity,
   headDiversity,
-  attentionMutualInformation as normalizedMutualInformation,
+  normalizedMutualInformation,
   queryStd,
   type AttentionDistance,
   type DiversityOptions,
@@ -214,7 +214,7 @@ export {
   plotLayerMetric,
   plotLoss,
   type AreaCurveOptions,
-  type PlotLossOptions as LossOptions,
+  type LossOptions,
 } from "./plot/curves.js";
 export {
   plotAttentionGrid,
@@ -224,7 +224,7 @@ export {
   type MapOptions,
   type CellOptions,
   type PixelOptions,
-  type PlotGridOptions as GridOptions,
+  type GridOptions,
 } from "./plot/maps.js";
 export {
   heatmapPng,
