@@ -69,6 +69,7 @@ export { linearSubspace, productModel, type Factor } from "./score/product.js";
 export { perturbScore, type ScoreError } from "./score/perturb-score.js";
 export {
   clippedModel,
+  clippedModelAsync,
   guide,
   guidedModel,
   guidedModelAsync,

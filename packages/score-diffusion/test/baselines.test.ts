@@ -8,10 +8,12 @@ import {
   slice,
   sub,
   tile,
+  toNested,
   toTypedArray,
 } from "@provably/core-tensor";
 import { key } from "@provably/core-tensor/random";
 import {
+  type AsyncModel,
   type ForwardModel,
   type Model,
   forwardModel,
@@ -31,15 +33,21 @@ import {
   type Reconstruction,
   type ReconstructionOptions,
   daps,
+  dapsAsync,
   ddnm,
+  ddnmAsync,
   ddrm,
+  ddrmAsync,
   diffPir,
+  diffPirAsync,
   dps,
   lgdMc,
   mcg,
   piGdm,
   pnpDm,
+  pnpDmAsync,
   redDiff,
+  redDiffAsync,
 } from "../src/baselines/index.js";
 import { f64 } from "./fixtures.js";
 
@@ -243,7 +251,7 @@ describe("baselines for linear measurements", () => {
 
 describe("pnpDm", () => {
   it("finds the region of the posterior, and checks its couplings", () => {
-    const options = { numSamples: 40, rounds: 25, rhoMax: 4, rhoMin: 0.15, denoisingSteps: 15 };
+    const options = { numSamples: 40, numRounds: 25, rhoMax: 4, rhoMin: 0.15, denoisingSteps: 15 };
     const { samples } = pnpDm(forward, y, prior, run, options);
     const error = abs(sub(mean(samples, { axis: 0 }), mixtureMoments(exact).mean));
     for (const value of toTypedArray(error)) expect(value).toBeLessThan(0.5);
@@ -251,5 +259,49 @@ describe("pnpDm", () => {
       /rhoMax must be at least rhoMin/,
     );
     expect(() => pnpDm(forward, y, prior, run, { ...options, decay: 2 })).toThrow(/decay/);
+  });
+});
+
+describe("a model that answers later", () => {
+  const prior = gaussianMixture({ weights: [1, 2], means: [[-1, 0], [1, 1]], variances: [0.1, 0.2] }); // prettier-ignore
+  const later: AsyncModel = {
+    prediction: prior.prediction,
+    evaluate: (x, level) => Promise.resolve(prior.evaluate(x, level)),
+  };
+  const forward = gaussianNoise(inpainting([1, 0]), 0.3);
+  const few = { numSamples: 3, numSteps: 5 };
+
+  it("is taken by every method that needs no derivative, with the same numbers", async () => {
+    const given = [forward, [0.7]] as const;
+    const pairs = [
+      [diffPir(...given, prior, key(1), few), await diffPirAsync(...given, later, key(1), few)],
+      [ddnm(...given, prior, key(1), few), await ddnmAsync(...given, later, key(1), few)],
+      [ddrm(...given, prior, key(1), few), await ddrmAsync(...given, later, key(1), few)],
+      [redDiff(...given, prior, key(1), few), await redDiffAsync(...given, later, key(1), few)],
+      [daps(...given, prior, key(1), few), await dapsAsync(...given, later, key(1), few)],
+      [
+        pnpDm(...given, prior, key(1), { numSamples: 3, numRounds: 2 }),
+        await pnpDmAsync(...given, later, key(1), { numSamples: 3, numRounds: 2 }),
+      ],
+    ] as const;
+    for (const [now, then] of pairs) {
+      expect(toNested(then.samples)).toEqual(toNested(now.samples));
+      expect(then.numEvaluations).toBe(now.numEvaluations);
+    }
+  });
+
+  it("is refused by the others, which say where it can go", () => {
+    for (const method of [dps, lgdMc, piGdm, mcg, diffPir])
+      expect(() =>
+        method(forward, [0.7], later as never, key(0), { numSamples: 1, numSteps: 2 }),
+      ).toThrow(/the model answers later.*diffPirAsync/);
+  });
+
+  it("can be stopped while it is waited for", async () => {
+    const controller = new AbortController();
+    const never: AsyncModel = { prediction: "eps", evaluate: () => new Promise(() => undefined) };
+    const run = diffPirAsync(forward, [0.7], never, key(0), { ...few, signal: controller.signal });
+    controller.abort(new Error("enough"));
+    await expect(run).rejects.toThrow("enough");
   });
 });

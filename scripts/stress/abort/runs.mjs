@@ -72,15 +72,21 @@ import {
 } from "@provably/score-diffusion";
 import {
   daps,
+  dapsAsync,
   ddnm,
+  ddnmAsync,
   ddrm,
+  ddrmAsync,
   diffPir,
+  diffPirAsync,
   dps,
   lgdMc,
   mcg,
   piGdm,
   pnpDm,
+  pnpDmAsync,
   redDiff,
+  redDiffAsync,
 } from "@provably/score-diffusion/baselines";
 import {
   generate,
@@ -122,6 +128,7 @@ const line = lazily(() =>
 const linear = lazily(() => gaussianNoise(matrixOperator(f64([12, 16], "operator")), 0.3));
 const measured = lazily(() => [...f64([12], "measured").data]);
 const restored = (method, options = {}) => (signal) => method(linear(), measured(), law(), key(1), { numSamples: 64, ...options, signal }); // prettier-ignore
+const restoredLater = (method, options = {}) => (signal) => method(linear(), measured(), later(law()), key(1), { numSamples: 64, ...options, signal }); // prettier-ignore
 /** A model that answers in a later turn of the event loop, so that timers run. */
 const later = ({ prediction, evaluate }) => ({
   prediction,
@@ -318,6 +325,12 @@ export const runs = {
   mcg: restored(mcg, { numSteps: 1000 }),
   piGdm: restored(piGdm, { numSteps: 1000 }),
   redDiff: restored(redDiff, { numSteps: 1000 }),
+  pnpDmAsync: restoredLater(pnpDmAsync, { numRounds: 500 }),
+  dapsAsync: restoredLater(dapsAsync),
+  ddnmAsync: restoredLater(ddnmAsync, { numSteps: 1000 }),
+  ddrmAsync: restoredLater(ddrmAsync, { numSteps: 1000 }),
+  diffPirAsync: restoredLater(diffPirAsync, { numSteps: 1000 }),
+  redDiffAsync: restoredLater(redDiffAsync, { numSteps: 1000 }),
   convergence: (signal) =>
     convergence(acceleratedOde, line(), key(26), { numSteps: [80, 160, 320, 640], signal }),
   certifyOrder: (signal) =>

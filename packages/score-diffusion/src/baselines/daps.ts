@@ -2,17 +2,20 @@
 import { DomainError, type ArrayInput, type NdArray, add, mul } from "@provably/core-tensor";
 import { checkOptions, positiveNumber, wholeNumber } from "@provably/core-tensor/internal";
 import { type RngKey, foldIn } from "@provably/core-tensor/random";
+import type { Process } from "../sampler/drive.js";
 import { type ForwardModel, likelihoodOf } from "../forward/forward-model.js";
 import { pcsMala } from "../posterior/pcs-mala.js";
 import { onUnitScale } from "../posterior/dds.js";
 import { karrasSigmas } from "../schedule/sigmas.js";
 import { trainedLambdas } from "../schedule/training.js";
-import { type Model, checkModel, predict } from "../score/prediction.js";
+import { type AsyncModel, type Model, checkModel } from "../score/prediction.js";
 import {
   RECONSTRUCTION,
+  type Method,
   type Reconstruction,
   type ReconstructionOptions,
   reconstruct,
+  reconstructAsync,
 } from "./reconstruction.js";
 
 const OPTIONS = {
@@ -42,14 +45,56 @@ export interface DapsOptions extends ReconstructionOptions {
 }
 
 /** The end of the probability flow from x at noise σ, by Euler's method. */
-function flowEnd(model: Model, x: NdArray, sigma: number, steps: number): NdArray {
+function* flowEnd(x: NdArray, sigma: number, steps: number): Process<NdArray> {
   const levels = karrasSigmas(steps, { sigmaMax: sigma, sigmaMin: Math.min(0.01, sigma) });
   let point = x;
   for (let k = 0; k < steps; k++) {
     const { y, level } = onUnitScale(point, levels[k]!);
-    point = add(point, mul(levels[k + 1]! - levels[k]!, predict("daps", model, y, level, "eps")));
+    const eps = yield { x: y, level, want: "eps" };
+    point = add(point, mul(levels[k + 1]! - levels[k]!, eps));
   }
   return point;
+}
+
+/** The steps of {@link daps}. */
+function dapsMethod(
+  fn: string,
+  forward: ForwardModel,
+  y: ArrayInput,
+  model: Model | AsyncModel,
+  key: RngKey,
+  options: DapsOptions,
+): Method {
+  const {
+    numSteps = 200,
+    flowSteps = 5,
+    langevinSteps = 100,
+    sigmaMax = Math.min(100, Math.exp(-trainedLambdas(checkModel(fn, model))[0])),
+    sigmaMin = 0.1,
+    firstRow = 0,
+  } = checkOptions<DapsOptions>(fn, options, OPTIONS);
+  if (!(sigmaMax >= sigmaMin))
+    throw new DomainError(
+      `${fn}: sigmaMax must be at least sigmaMin, got ${sigmaMax} and ${sigmaMin}`,
+    );
+  const levels = karrasSigmas(numSteps, { sigmaMin, sigmaMax });
+  const { curvature } = likelihoodOf(fn, forward, y);
+  return {
+    total: numSteps,
+    *step(i, { x, likelihood, draw }) {
+      const sigma = levels[i]!;
+      const noisy =
+        i === 0 ? add(options.start === undefined ? mul(0, x) : x, mul(sigma, draw("first"))) : x;
+      const centre = yield* flowEnd(noisy, sigma, flowSteps);
+      const { samples } = pcsMala(likelihood, centre, sigma, foldIn(foldIn(key, i), "langevin"), {
+        numSteps: langevinSteps,
+        stepSize: 0.5 / (1 / sigma ** 2 + curvature),
+        adjust: false,
+        firstRow,
+      });
+      return { x: add(samples, mul(levels[i + 1]!, draw("z"))) };
+    },
+  };
 }
 
 /**
@@ -87,34 +132,48 @@ export function daps(
   key: RngKey,
   options: DapsOptions,
 ): Reconstruction {
-  const {
-    numSteps = 200,
-    flowSteps = 5,
-    langevinSteps = 100,
-    sigmaMax = Math.min(100, Math.exp(-trainedLambdas(checkModel("daps", model))[0])),
-    sigmaMin = 0.1,
-    firstRow = 0,
-  } = checkOptions<DapsOptions>("daps", options, OPTIONS);
-  if (!(sigmaMax >= sigmaMin))
-    throw new DomainError(
-      `daps: sigmaMax must be at least sigmaMin, got ${sigmaMax} and ${sigmaMin}`,
-    );
-  const levels = karrasSigmas(numSteps, { sigmaMin, sigmaMax });
-  const { curvature } = likelihoodOf("daps", forward, y);
-  return reconstruct("daps", forward, y, model, key, options, {
-    total: numSteps,
-    step(i, { x, model, likelihood, draw }) {
-      const sigma = levels[i]!;
-      const noisy =
-        i === 0 ? add(options.start === undefined ? mul(0, x) : x, mul(sigma, draw("first"))) : x;
-      const centre = flowEnd(model, noisy, sigma, flowSteps);
-      const { samples } = pcsMala(likelihood, centre, sigma, foldIn(foldIn(key, i), "langevin"), {
-        numSteps: langevinSteps,
-        stepSize: 0.5 / (1 / sigma ** 2 + curvature),
-        adjust: false,
-        firstRow,
-      });
-      return { x: add(samples, mul(levels[i + 1]!, draw("z"))) };
-    },
-  });
+  const fn = "daps";
+  return reconstruct(
+    fn,
+    [forward, y, model, key, options],
+    dapsMethod(fn, forward, y, model, key, options),
+  );
+}
+
+/**
+ * {@link daps} with a model that answers later: an ONNX network, or one on a GPU.
+ *
+ * @param forward - how the measurement came about
+ * @param y - the measurement `[m]` for all points, or one for each, `[n, m]`
+ * @param model - network whose `evaluate` returns a promise
+ * @param key - random key
+ * @param options - see {@link DapsOptions}
+ * @returns promise of a {@link Reconstruction}; rejects with `signal.reason` when aborted
+ * @throws `DomainError` and `ShapeError` as {@link daps} does
+ * @example
+ * ```ts
+ * import { key } from "@provably/core-tensor/random";
+ * import { gaussianMixture, gaussianNoise, identityOperator } from "@provably/score-diffusion";
+ * import { dapsAsync } from "@provably/score-diffusion/baselines";
+ *
+ * const prior = gaussianMixture({ weights: [1, 1], means: [[-2], [2]], variances: [0.1, 0.1] });
+ * const later = { prediction: prior.prediction, evaluate: async (x, level) => prior.evaluate(x, level) };
+ * const forward = gaussianNoise(identityOperator(1), 0.5);
+ * (await dapsAsync(forward, [1.8], later, key(0), { numSamples: 1, numSteps: 40, sigmaMax: 10 })).samples.get(0, 0) > 1; // => true
+ * ```
+ * @category Baselines
+ */
+export async function dapsAsync(
+  forward: ForwardModel,
+  y: ArrayInput,
+  model: AsyncModel,
+  key: RngKey,
+  options: DapsOptions,
+): Promise<Reconstruction> {
+  const fn = "dapsAsync";
+  return reconstructAsync(
+    fn,
+    [forward, y, model, key, options],
+    dapsMethod(fn, forward, y, model, key, options),
+  );
 }

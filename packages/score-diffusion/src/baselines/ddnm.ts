@@ -4,10 +4,65 @@ import { checkOptions } from "@provably/core-tensor/internal";
 import type { RngKey } from "@provably/core-tensor/random";
 import { type ForwardModel, likelihoodOf } from "../forward/forward-model.js";
 import { transitions } from "../sampler/steps.js";
-import { type Model, convertPrediction, predict } from "../score/prediction.js";
+import { type AsyncModel, type Model, convertPrediction } from "../score/prediction.js";
 import { type SpectralOptions, SPECTRAL } from "./ddrm.js";
-import { type Reconstruction, reconstruct, scheduleFor } from "./reconstruction.js";
+import {
+  type Method,
+  type Reconstruction,
+  reconstruct,
+  reconstructAsync,
+  scheduleFor,
+} from "./reconstruction.js";
 import { isMeasured, spectral } from "./spectral.js";
+
+/** The steps of {@link ddnm}. */
+function ddnmMethod(
+  fn: string,
+  forward: ForwardModel,
+  y: ArrayInput,
+  model: Model | AsyncModel,
+
+  options: SpectralOptions,
+): Method {
+  const { eta = 0.85 } = checkOptions<SpectralOptions>(fn, options, SPECTRAL);
+  const {
+    operator,
+    sigma,
+    y: measured,
+    normalFunction,
+  } = spectral(fn, likelihoodOf(fn, forward, y));
+  const rows = transitions(scheduleFor(fn, model, options, 100), {});
+  return {
+    total: rows.length,
+    *step(i, { x, draw }) {
+      const { level, to } = rows[i]!;
+      const clean = yield { x, level, want: "x0" };
+      const eps = convertPrediction(clean, "x0", "eps", x, level);
+      const fresh = eta * to.sigma;
+      // noise that the measurement brings into the next point when it is taken fully
+      const brought = (eigenvalue: number): number => (to.alpha * sigma) / Math.sqrt(eigenvalue);
+      const share = (eigenvalue: number): number =>
+        isMeasured(operator, eigenvalue) ? Math.min(1, fresh / brought(eigenvalue)) : 0;
+      const rest = (eigenvalue: number): number =>
+        isMeasured(operator, eigenvalue)
+          ? Math.sqrt(Math.max(0, fresh ** 2 - (share(eigenvalue) * brought(eigenvalue)) ** 2))
+          : fresh;
+      const residual = operator.adjoint(sub(measured, operator.apply(clean)));
+      const consistent = add(
+        clean,
+        normalFunction(
+          (eigenvalue) => (share(eigenvalue) === 0 ? 0 : share(eigenvalue) / eigenvalue),
+          residual,
+        ),
+      );
+      const direction = add(
+        mul(to.sigma * Math.sqrt(1 - eta * eta), eps),
+        normalFunction(rest, draw("z")),
+      );
+      return { x: add(mul(to.alpha, consistent), direction) };
+    },
+  };
+}
 
 /**
  * DDNM, in its form for noisy measurements (DDNM+): $\hat x_0' = \hat x_0 + \Sigma A^+(y - A\hat x_0)$, then a DDIM step. $\Sigma$ is 1 in directions where the step's own
@@ -42,42 +97,48 @@ export function ddnm(
   key: RngKey,
   options: SpectralOptions,
 ): Reconstruction {
-  const { eta = 0.85 } = checkOptions<SpectralOptions>("ddnm", options, SPECTRAL);
-  const {
-    operator,
-    sigma,
-    y: measured,
-    normalFunction,
-  } = spectral("ddnm", likelihoodOf("ddnm", forward, y));
-  const rows = transitions(scheduleFor("ddnm", model, options, 100), {});
-  return reconstruct("ddnm", forward, y, model, key, options, {
-    total: rows.length,
-    step(i, { x, model, draw }) {
-      const { level, to } = rows[i]!;
-      const clean = predict("ddnm", model, x, level, "x0");
-      const eps = convertPrediction(clean, "x0", "eps", x, level);
-      const fresh = eta * to.sigma;
-      // noise that the measurement brings into the next point when it is taken fully
-      const brought = (eigenvalue: number): number => (to.alpha * sigma) / Math.sqrt(eigenvalue);
-      const share = (eigenvalue: number): number =>
-        isMeasured(operator, eigenvalue) ? Math.min(1, fresh / brought(eigenvalue)) : 0;
-      const rest = (eigenvalue: number): number =>
-        isMeasured(operator, eigenvalue)
-          ? Math.sqrt(Math.max(0, fresh ** 2 - (share(eigenvalue) * brought(eigenvalue)) ** 2))
-          : fresh;
-      const residual = operator.adjoint(sub(measured, operator.apply(clean)));
-      const consistent = add(
-        clean,
-        normalFunction(
-          (eigenvalue) => (share(eigenvalue) === 0 ? 0 : share(eigenvalue) / eigenvalue),
-          residual,
-        ),
-      );
-      const direction = add(
-        mul(to.sigma * Math.sqrt(1 - eta * eta), eps),
-        normalFunction(rest, draw("z")),
-      );
-      return { x: add(mul(to.alpha, consistent), direction) };
-    },
-  });
+  const fn = "ddnm";
+  return reconstruct(
+    fn,
+    [forward, y, model, key, options],
+    ddnmMethod(fn, forward, y, model, options),
+  );
+}
+
+/**
+ * {@link ddnm} with a model that answers later: an ONNX network, or one on a GPU.
+ *
+ * @param forward - how the measurement came about
+ * @param y - the measurement `[m]` for all points, or one for each, `[n, m]`
+ * @param model - network whose `evaluate` returns a promise
+ * @param key - random key
+ * @param options - see {@link SpectralOptions}
+ * @returns promise of a {@link Reconstruction}; rejects with `signal.reason` when aborted
+ * @throws `DomainError` and `ShapeError` as {@link ddnm} does
+ * @example
+ * ```ts
+ * import { key } from "@provably/core-tensor/random";
+ * import { gaussianMixture, gaussianNoise, identityOperator } from "@provably/score-diffusion";
+ * import { ddnmAsync } from "@provably/score-diffusion/baselines";
+ *
+ * const prior = gaussianMixture({ weights: [1, 1], means: [[-2], [2]], variances: [0.1, 0.1] });
+ * const later = { prediction: prior.prediction, evaluate: async (x, level) => prior.evaluate(x, level) };
+ * const forward = gaussianNoise(identityOperator(1), 0.5);
+ * (await ddnmAsync(forward, [1.8], later, key(0), { numSamples: 1 })).samples.get(0, 0) > 1; // => true
+ * ```
+ * @category Baselines
+ */
+export async function ddnmAsync(
+  forward: ForwardModel,
+  y: ArrayInput,
+  model: AsyncModel,
+  key: RngKey,
+  options: SpectralOptions,
+): Promise<Reconstruction> {
+  const fn = "ddnmAsync";
+  return reconstructAsync(
+    fn,
+    [forward, y, model, key, options],
+    ddnmMethod(fn, forward, y, model, options),
+  );
 }

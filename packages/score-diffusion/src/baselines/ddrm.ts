@@ -4,12 +4,14 @@ import { checkOptions, numberIn } from "@provably/core-tensor/internal";
 import type { RngKey } from "@provably/core-tensor/random";
 import { type ForwardModel, likelihoodOf } from "../forward/forward-model.js";
 import { transitions } from "../sampler/steps.js";
-import { type Model, predict } from "../score/prediction.js";
+import { type AsyncModel, type Model } from "../score/prediction.js";
 import {
+  type Method,
   type Reconstruction,
   SCHEDULED,
   type ScheduledOptions,
   reconstruct,
+  reconstructAsync,
   scheduleFor,
 } from "./reconstruction.js";
 import { isMeasured, spectral } from "./spectral.js";
@@ -24,6 +26,57 @@ export interface SpectralOptions extends ScheduledOptions {
 }
 
 export const SPECTRAL = { ...SCHEDULED, eta: numberIn(0, 1) };
+
+/** The steps of {@link ddrm}. */
+function ddrmMethod(
+  fn: string,
+  forward: ForwardModel,
+  y: ArrayInput,
+  model: Model | AsyncModel,
+
+  options: SpectralOptions,
+): Method {
+  const { eta = 0.85 } = checkOptions<SpectralOptions>(fn, options, SPECTRAL);
+  const {
+    operator,
+    sigma,
+    y: measured,
+    normalFunction,
+  } = spectral(fn, likelihoodOf(fn, forward, y));
+  const rows = transitions(scheduleFor(fn, model, options, 20), {});
+  const keep = Math.sqrt(1 - eta * eta);
+  return {
+    total: rows.length,
+    *step(i, { x, draw }) {
+      const { level, to } = rows[i]!;
+      const clean = yield { x, level, want: "x0" };
+      const [now, next] = [level.sigma / level.alpha, to.sigma / to.alpha];
+      const measurable = (eigenvalue: number): boolean => isMeasured(operator, eigenvalue);
+      const noiseOf = (eigenvalue: number): number => sigma / Math.sqrt(eigenvalue);
+      const toMeasurement = (eigenvalue: number): number =>
+        measurable(eigenvalue)
+          ? (noiseOf(eigenvalue) <= next ? 1 : (keep * next) / noiseOf(eigenvalue)) / eigenvalue
+          : 0;
+      const toPoint = (eigenvalue: number): number =>
+        measurable(eigenvalue) ? 0 : (keep * next) / now;
+      const fresh = (eigenvalue: number): number =>
+        measurable(eigenvalue) && noiseOf(eigenvalue) <= next
+          ? Math.sqrt(next ** 2 - noiseOf(eigenvalue) ** 2)
+          : eta * next;
+      const moved = add(
+        add(
+          clean,
+          normalFunction(toMeasurement, operator.adjoint(sub(measured, operator.apply(clean)))),
+        ),
+        add(
+          normalFunction(toPoint, sub(mul(1 / level.alpha, x), clean)),
+          normalFunction(fresh, draw("z")),
+        ),
+      );
+      return { x: mul(to.alpha, moved) };
+    },
+  };
+}
 
 /**
  * DDRM: in the singular directions of $A$, with noise $s_k = \sigma_k/\alpha_k$ of the level and $\sigma/s$ of the measured coordinate $\bar y$ at singular value $s$, the
@@ -63,44 +116,48 @@ export function ddrm(
   key: RngKey,
   options: SpectralOptions,
 ): Reconstruction {
-  const { eta = 0.85 } = checkOptions<SpectralOptions>("ddrm", options, SPECTRAL);
-  const {
-    operator,
-    sigma,
-    y: measured,
-    normalFunction,
-  } = spectral("ddrm", likelihoodOf("ddrm", forward, y));
-  const rows = transitions(scheduleFor("ddrm", model, options, 20), {});
-  const keep = Math.sqrt(1 - eta * eta);
-  return reconstruct("ddrm", forward, y, model, key, options, {
-    total: rows.length,
-    step(i, { x, model, draw }) {
-      const { level, to } = rows[i]!;
-      const clean = predict("ddrm", model, x, level, "x0");
-      const [now, next] = [level.sigma / level.alpha, to.sigma / to.alpha];
-      const measurable = (eigenvalue: number): boolean => isMeasured(operator, eigenvalue);
-      const noiseOf = (eigenvalue: number): number => sigma / Math.sqrt(eigenvalue);
-      const toMeasurement = (eigenvalue: number): number =>
-        measurable(eigenvalue)
-          ? (noiseOf(eigenvalue) <= next ? 1 : (keep * next) / noiseOf(eigenvalue)) / eigenvalue
-          : 0;
-      const toPoint = (eigenvalue: number): number =>
-        measurable(eigenvalue) ? 0 : (keep * next) / now;
-      const fresh = (eigenvalue: number): number =>
-        measurable(eigenvalue) && noiseOf(eigenvalue) <= next
-          ? Math.sqrt(next ** 2 - noiseOf(eigenvalue) ** 2)
-          : eta * next;
-      const moved = add(
-        add(
-          clean,
-          normalFunction(toMeasurement, operator.adjoint(sub(measured, operator.apply(clean)))),
-        ),
-        add(
-          normalFunction(toPoint, sub(mul(1 / level.alpha, x), clean)),
-          normalFunction(fresh, draw("z")),
-        ),
-      );
-      return { x: mul(to.alpha, moved) };
-    },
-  });
+  const fn = "ddrm";
+  return reconstruct(
+    fn,
+    [forward, y, model, key, options],
+    ddrmMethod(fn, forward, y, model, options),
+  );
+}
+
+/**
+ * {@link ddrm} with a model that answers later: an ONNX network, or one on a GPU.
+ *
+ * @param forward - how the measurement came about
+ * @param y - the measurement `[m]` for all points, or one for each, `[n, m]`
+ * @param model - network whose `evaluate` returns a promise
+ * @param key - random key
+ * @param options - see {@link SpectralOptions}
+ * @returns promise of a {@link Reconstruction}; rejects with `signal.reason` when aborted
+ * @throws `DomainError` and `ShapeError` as {@link ddrm} does
+ * @example
+ * ```ts
+ * import { key } from "@provably/core-tensor/random";
+ * import { gaussianMixture, gaussianNoise, identityOperator } from "@provably/score-diffusion";
+ * import { ddrmAsync } from "@provably/score-diffusion/baselines";
+ *
+ * const prior = gaussianMixture({ weights: [1, 1], means: [[-2], [2]], variances: [0.1, 0.1] });
+ * const later = { prediction: prior.prediction, evaluate: async (x, level) => prior.evaluate(x, level) };
+ * const forward = gaussianNoise(identityOperator(1), 0.5);
+ * (await ddrmAsync(forward, [1.8], later, key(0), { numSamples: 1 })).samples.get(0, 0) > 1; // => true
+ * ```
+ * @category Baselines
+ */
+export async function ddrmAsync(
+  forward: ForwardModel,
+  y: ArrayInput,
+  model: AsyncModel,
+  key: RngKey,
+  options: SpectralOptions,
+): Promise<Reconstruction> {
+  const fn = "ddrmAsync";
+  return reconstructAsync(
+    fn,
+    [forward, y, model, key, options],
+    ddrmMethod(fn, forward, y, model, options),
+  );
 }

@@ -10,12 +10,14 @@ import type { RngKey } from "@provably/core-tensor/random";
 import type { ForwardModel, Likelihood } from "../forward/forward-model.js";
 import { conjugateGradients } from "../posterior/pcs-gaussian.js";
 import { transitions } from "../sampler/steps.js";
-import { type Model, convertPrediction, predict } from "../score/prediction.js";
+import { type AsyncModel, type Model, convertPrediction } from "../score/prediction.js";
 import {
+  type Method,
   type Reconstruction,
   SCHEDULED,
   type ScheduledOptions,
   reconstruct,
+  reconstructAsync,
   scheduleFor,
 } from "./reconstruction.js";
 
@@ -69,6 +71,35 @@ export function proximalPoint(
   return z;
 }
 
+/** The steps of {@link diffPir}. */
+function diffPirMethod(
+  fn: string,
+  forward: ForwardModel,
+  y: ArrayInput,
+  model: Model | AsyncModel,
+
+  options: DiffPirOptions,
+): Method {
+  const {
+    lambda = 8,
+    zeta = 0.3,
+    proximalSteps = 20,
+  } = checkOptions<DiffPirOptions>(fn, options, OPTIONS);
+  const rows = transitions(scheduleFor(fn, model, options, 100), {});
+  return {
+    total: rows.length,
+    *step(i, { x, likelihood, draw }) {
+      const { level, to } = rows[i]!;
+      const noise = level.sigma / level.alpha;
+      const clean = yield { x, level, want: "x0" };
+      const nearest = proximalPoint(fn, likelihood, clean, noise ** 2 / lambda, proximalSteps);
+      const eps = convertPrediction(nearest, "x0", "eps", x, level);
+      const mixed = add(mul(Math.sqrt(1 - zeta), eps), mul(Math.sqrt(zeta), draw("z")));
+      return { x: add(mul(to.alpha, nearest), mul(to.sigma, mixed)) };
+    },
+  };
+}
+
 /**
  * DiffPIR: $\hat x_0' = \arg\min_z -\mathcal L(z; y) + \tfrac{\lambda}{2 s_t^2}\|z - \hat x_0\|^2$ with $s_t = \sigma_t/\alpha_t$, then
  * $x \leftarrow \alpha\hat x_0' + \sigma(\sqrt{1 - \zeta}\,\hat\varepsilon + \sqrt\zeta\, z)$ where $\hat\varepsilon$ belongs to $\hat x_0'$.
@@ -102,27 +133,48 @@ export function diffPir(
   key: RngKey,
   options: DiffPirOptions,
 ): Reconstruction {
-  const {
-    lambda = 8,
-    zeta = 0.3,
-    proximalSteps = 20,
-  } = checkOptions<DiffPirOptions>("diffPir", options, OPTIONS);
-  const rows = transitions(scheduleFor("diffPir", model, options, 100), {});
-  return reconstruct("diffPir", forward, y, model, key, options, {
-    total: rows.length,
-    step(i, { x, model, likelihood, draw }) {
-      const { level, to } = rows[i]!;
-      const noise = level.sigma / level.alpha;
-      const nearest = proximalPoint(
-        "diffPir",
-        likelihood,
-        predict("diffPir", model, x, level, "x0"),
-        noise ** 2 / lambda,
-        proximalSteps,
-      );
-      const eps = convertPrediction(nearest, "x0", "eps", x, level);
-      const mixed = add(mul(Math.sqrt(1 - zeta), eps), mul(Math.sqrt(zeta), draw("z")));
-      return { x: add(mul(to.alpha, nearest), mul(to.sigma, mixed)) };
-    },
-  });
+  const fn = "diffPir";
+  return reconstruct(
+    fn,
+    [forward, y, model, key, options],
+    diffPirMethod(fn, forward, y, model, options),
+  );
+}
+
+/**
+ * {@link diffPir} with a model that answers later: an ONNX network, or one on a GPU.
+ *
+ * @param forward - how the measurement came about
+ * @param y - the measurement `[m]` for all points, or one for each, `[n, m]`
+ * @param model - network whose `evaluate` returns a promise
+ * @param key - random key
+ * @param options - see {@link DiffPirOptions}
+ * @returns promise of a {@link Reconstruction}; rejects with `signal.reason` when aborted
+ * @throws `DomainError` and `ShapeError` as {@link diffPir} does
+ * @example
+ * ```ts
+ * import { key } from "@provably/core-tensor/random";
+ * import { gaussianMixture, gaussianNoise, identityOperator } from "@provably/score-diffusion";
+ * import { diffPirAsync } from "@provably/score-diffusion/baselines";
+ *
+ * const prior = gaussianMixture({ weights: [1, 1], means: [[-2], [2]], variances: [0.1, 0.1] });
+ * const later = { prediction: prior.prediction, evaluate: async (x, level) => prior.evaluate(x, level) };
+ * const forward = gaussianNoise(identityOperator(1), 0.5);
+ * (await diffPirAsync(forward, [1.8], later, key(0), { numSamples: 1 })).samples.get(0, 0) > 1; // => true
+ * ```
+ * @category Baselines
+ */
+export async function diffPirAsync(
+  forward: ForwardModel,
+  y: ArrayInput,
+  model: AsyncModel,
+  key: RngKey,
+  options: DiffPirOptions,
+): Promise<Reconstruction> {
+  const fn = "diffPirAsync";
+  return reconstructAsync(
+    fn,
+    [forward, y, model, key, options],
+    diffPirMethod(fn, forward, y, model, options),
+  );
 }

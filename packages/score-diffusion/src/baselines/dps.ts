@@ -24,7 +24,7 @@ import {
   type Reconstruction,
   SCHEDULED,
   type ScheduledOptions,
-  reconstruct,
+  reconstructByDerivatives,
   scheduleFor,
 } from "./reconstruction.js";
 
@@ -97,7 +97,7 @@ export function dps(
 ): Reconstruction {
   const { scale = 1 } = checkOptions<GuidanceOptions>("dps", options, GUIDANCE);
   const rows = ddpmAncestral().table(scheduleFor("dps", model, options, 1000), {});
-  return reconstruct("dps", forward, y, model, key, options, {
+  return reconstructByDerivatives("dps", [forward, y, model, key, options], {
     total: rows.length,
     step(i, { x, model, likelihood, draw }) {
       const { level, clean, carry, noise } = rows[i]!;

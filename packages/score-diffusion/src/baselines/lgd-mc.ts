@@ -30,7 +30,7 @@ import { denoised } from "../score/denoiser.js";
 import type { NoiseLevel } from "../schedule/level.js";
 import type { Model } from "../score/prediction.js";
 import { GUIDANCE, type GuidanceOptions } from "./dps.js";
-import { type Reconstruction, reconstruct, scheduleFor } from "./reconstruction.js";
+import { type Reconstruction, reconstructByDerivatives, scheduleFor } from "./reconstruction.js";
 
 /**
  * Options of {@link lgdMc}.
@@ -112,7 +112,7 @@ export function lgdMc(
   const { spread = ({ alpha, sigma }: NoiseLevel): number => sigma / Math.hypot(alpha, sigma) } =
     options;
   const rows = ddpmAncestral().table(scheduleFor("lgdMc", model, options, 1000), {});
-  return reconstruct("lgdMc", forward, y, model, key, options, {
+  return reconstructByDerivatives("lgdMc", [forward, y, model, key, options], {
     total: rows.length,
     step(i, { x, model, likelihood, draw }) {
       const { level, clean, carry, noise } = rows[i]!;

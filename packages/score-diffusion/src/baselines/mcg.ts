@@ -8,7 +8,7 @@ import { combine } from "../sampler/sampler.js";
 import { denoised } from "../score/denoiser.js";
 import type { Model } from "../score/prediction.js";
 import { GUIDANCE, type GuidanceOptions, misfit } from "./dps.js";
-import { type Reconstruction, reconstruct, scheduleFor } from "./reconstruction.js";
+import { type Reconstruction, reconstructByDerivatives, scheduleFor } from "./reconstruction.js";
 import { pseudoInverse, spectral } from "./spectral.js";
 
 /**
@@ -52,7 +52,7 @@ export function mcg(
   } = spectral("mcg", likelihoodOf("mcg", forward, y));
   const inverse = pseudoInverse(operator);
   const rows = ddpmAncestral().table(scheduleFor("mcg", model, options, 1000), {});
-  return reconstruct("mcg", forward, y, model, key, options, {
+  return reconstructByDerivatives("mcg", [forward, y, model, key, options], {
     total: rows.length,
     step(i, { x, model, likelihood, draw }) {
       const { level, to, clean, carry, noise } = rows[i]!;

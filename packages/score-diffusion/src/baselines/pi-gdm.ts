@@ -12,7 +12,7 @@ import {
   type Reconstruction,
   SCHEDULED,
   type ScheduledOptions,
-  reconstruct,
+  reconstructByDerivatives,
   scheduleFor,
 } from "./reconstruction.js";
 
@@ -84,7 +84,7 @@ export function piGdm(
     throw new DomainError(
       `piGdm: the likelihood of ${forward.name} has no information; give forwardModel one`,
     );
-  return reconstruct("piGdm", forward, y, model, key, options, {
+  return reconstructByDerivatives("piGdm", [forward, y, model, key, options], {
     total: rows.length,
     step(i, { x, model, likelihood, draw }) {
       const { level, clean, direction, noise } = rows[i]!;

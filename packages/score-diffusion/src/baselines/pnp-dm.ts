@@ -8,10 +8,10 @@ import {
 } from "@provably/core-tensor/internal";
 import type { RngKey } from "@provably/core-tensor/random";
 import type { ForwardModel } from "../forward/forward-model.js";
-import { DPNP, type DpnpOptions, type DpnpResult, dpnpOf } from "../posterior/dpnp.js";
+import { DPNP, type DpnpOptions, type DpnpResult, dpnpAsyncOf, dpnpOf } from "../posterior/dpnp.js";
 import { type DenoisingSampler, ddsDdpm } from "../posterior/dds.js";
 import { karrasSigmas } from "../schedule/sigmas.js";
-import type { Model } from "../score/prediction.js";
+import type { AsyncModel, Model } from "../score/prediction.js";
 
 const { etas: _etas, denoiser: _denoiser, order: _order, adjust: _adjust, ...SHARED } = DPNP;
 const OPTIONS = {
@@ -59,6 +59,22 @@ function edmDenoiser(steps: number): DenoisingSampler {
   };
 }
 
+/** The options of {@link pnpDm} as those of the turns that it is made of. */
+function turnsOf(fn: string, options: PnpDmOptions): DpnpOptions {
+  const {
+    numRounds = 100,
+    rhoMax = 10,
+    rhoMin = 0.3,
+    decay = 0.9,
+    denoisingSteps = 50,
+    ...rest
+  } = checkOptions<PnpDmOptions>(fn, options, OPTIONS);
+  if (!(rhoMax >= rhoMin))
+    throw new DomainError(`${fn}: rhoMax must be at least rhoMin, got ${rhoMax} and ${rhoMin}`);
+  const etas = Array.from({ length: numRounds }, (_, k) => Math.max(rhoMin, rhoMax * decay ** k));
+  return { ...rest, etas, denoiser: edmDenoiser(denoisingSteps), adjust: false };
+}
+
 /**
  * PnP-DM: split Gibbs sampling like {@link dpnp}, with couplings $\rho_k = \max(0.9^k\rho_0, \rho_{\min})$ for $\eta_k$, Langevin steps without a Metropolis test for
  * likelihoods that are not linear and Gaussian, and a stochastic sampler on the noise levels of EDM for the prior.
@@ -91,21 +107,39 @@ export function pnpDm(
   key: RngKey,
   options: PnpDmOptions,
 ): DpnpResult {
-  const {
-    numRounds = 100,
-    rhoMax = 10,
-    rhoMin = 0.3,
-    decay = 0.9,
-    denoisingSteps = 50,
-    ...rest
-  } = checkOptions<PnpDmOptions>("pnpDm", options, OPTIONS);
-  if (!(rhoMax >= rhoMin))
-    throw new DomainError(`pnpDm: rhoMax must be at least rhoMin, got ${rhoMax} and ${rhoMin}`);
-  const etas = Array.from({ length: numRounds }, (_, k) => Math.max(rhoMin, rhoMax * decay ** k));
-  return dpnpOf("pnpDm", forward, y, model, key, {
-    ...rest,
-    etas,
-    denoiser: edmDenoiser(denoisingSteps),
-    adjust: false,
-  });
+  return dpnpOf("pnpDm", forward, y, model, key, turnsOf("pnpDm", options));
+}
+
+/**
+ * {@link pnpDm} with a model that answers later: an ONNX network, or one on a GPU.
+ *
+ * @param forward - how the measurement came about
+ * @param y - the measurement `[m]` for all points, or one for each, `[n, m]`
+ * @param model - network whose `evaluate` returns a promise
+ * @param key - random key
+ * @param options - see {@link PnpDmOptions}
+ * @returns promise of a {@link DpnpResult}; rejects with `signal.reason` when aborted
+ * @throws `DomainError` and `ShapeError` as {@link pnpDm} does
+ * @example
+ * ```ts
+ * import { key } from "@provably/core-tensor/random";
+ * import { gaussianMixture, gaussianNoise, identityOperator } from "@provably/score-diffusion";
+ * import { pnpDmAsync } from "@provably/score-diffusion/baselines";
+ *
+ * const prior = gaussianMixture({ weights: [1, 1], means: [[-2], [2]], variances: [0.1, 0.1] });
+ * const later = { prediction: prior.prediction, evaluate: async (x, level) => prior.evaluate(x, level) };
+ * const forward = gaussianNoise(identityOperator(1), 0.5);
+ * (await pnpDmAsync(forward, [1.8], later, key(0), { numSamples: 1, numRounds: 20, denoisingSteps: 10 })).samples.get(0, 0) > 1; // => true
+ * ```
+ * @category Baselines
+ */
+export async function pnpDmAsync(
+  forward: ForwardModel,
+  y: ArrayInput,
+  model: AsyncModel,
+  key: RngKey,
+  options: PnpDmOptions,
+): Promise<DpnpResult> {
+  const fn = "pnpDmAsync";
+  return dpnpAsyncOf(fn, forward, y, model, key, turnsOf(fn, options));
 }

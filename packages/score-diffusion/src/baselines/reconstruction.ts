@@ -32,7 +32,8 @@ import type { NoiseLevel } from "../schedule/level.js";
 import { linearBetas } from "../schedule/betas.js";
 import { type Schedule, checkSchedule, scheduleOf } from "../schedule/schedule.js";
 import { trainedSchedule } from "../schedule/training.js";
-import { type Model, checkModel } from "../score/prediction.js";
+import { type Process, drive, driveAsync } from "../sampler/drive.js";
+import { type AsyncModel, type Model, checkModel } from "../score/prediction.js";
 
 /**
  * Where a reconstruction stands; one that goes on from it takes the same steps as one that never stopped.
@@ -114,7 +115,7 @@ export interface Reconstruction {
 /** The published number of steps, or another, out of the schedule of the training, or the linear schedule of 1000. */
 export function scheduleFor(
   fn: string,
-  model: Model,
+  model: Model | AsyncModel,
   { numSteps, schedule }: ScheduledOptions,
   published: number,
 ): Schedule {
@@ -132,55 +133,113 @@ export function scheduleFor(
 export interface Step {
   readonly x: NdArray;
   readonly memory: readonly NdArray[];
-  /** Counts its evaluations. */
-  readonly model: Model;
   readonly likelihood: Likelihood;
   /** A standard normal array like `x`, by name. */
   draw(name: string): NdArray;
 }
 
-/** A method: how many steps, the first memory, and one step. */
+/** What a step leaves. */
+export interface Stepped {
+  readonly x: NdArray;
+  readonly memory?: readonly NdArray[];
+}
+
+/** A method: how many steps, the first memory, and one step, which asks for predictions or has the model itself. */
 export interface Method {
   readonly total: number;
   begin?(
     x: NdArray,
     likelihood: Likelihood,
   ): { readonly x: NdArray; readonly memory: readonly NdArray[] };
-  step(i: number, context: Step): { readonly x: NdArray; readonly memory?: readonly NdArray[] };
+  step(i: number, context: Step): Process<Stepped> | Stepped;
 }
 
-/** Runs a method from standard normal points, or from where it is told to. */
-export function reconstruct(
-  fn: string,
+/** A method whose steps differentiate the model, which counts its evaluations. */
+export interface DerivativeMethod extends Omit<Method, "step"> {
+  step(i: number, context: Step & { readonly model: Model }): Stepped;
+}
+
+/** Arguments of every baseline behind its name. */
+type Arguments<M extends Model | AsyncModel> = readonly [
   forward: ForwardModel,
   y: ArrayInput,
-  model: Model,
+  model: M,
   key: RngKey,
   options: ReconstructionOptions,
-  method: Method,
+];
+
+/** Runs a method that differentiates the model. */
+export function reconstructByDerivatives(
+  fn: string,
+  [forward, y, model, key, options]: Arguments<Model>,
+  method: DerivativeMethod,
 ): Reconstruction {
+  const counter = { asked: options.state?.numEvaluations ?? 0 };
+  const counted = countingModel(checkModel(fn, model), counter);
+  const steps: Method = {
+    ...method,
+    // nothing is asked of the driver: the step has the model
+    step: (i, context) => method.step(i, { ...context, model: counted }),
+  };
+  return drive(fn, model, processOf(fn, [forward, y, model, key, options], steps, counter));
+}
+
+/** Runs a method with a model that answers at once. */
+export function reconstruct(fn: string, given: Arguments<Model>, method: Method): Reconstruction {
+  const model = checkModel(fn, given[2]);
+  const counter = { asked: given[4].state?.numEvaluations ?? 0 };
+  return drive(fn, model, processOf(fn, given, method, counter));
+}
+
+/** Runs a method with a model that answers later. */
+export async function reconstructAsync(
+  fn: string,
+  given: Arguments<AsyncModel>,
+  method: Method,
+): Promise<Reconstruction> {
+  const model = checkModel(fn, given[2]);
+  const { signal, state } = given[4];
+  const counter = { asked: state?.numEvaluations ?? 0 };
+  return driveAsync(fn, model, processOf(fn, given, method, counter), signal);
+}
+
+/** The questions of a step, counted. */
+function* counted(
+  steps: Process<Stepped>,
+  counter: { asked: number },
+  where: string,
+): Process<Stepped> {
+  let turn = steps.next();
+  while (!turn.done) {
+    counter.asked++;
+    turn = steps.next(yield { ...turn.value, where });
+  }
+  return turn.value;
+}
+
+/** A run from standard normal points, or from where it is told to. */
+function* processOf(
+  fn: string,
+  [forward, y, , key, options]: Arguments<Model | AsyncModel>,
+  method: Method,
+  counter: { asked: number },
+): Process<Reconstruction> {
   const { firstRow = 0, onProgress, signal } = options;
   check(fn, "key", key, rngKey);
-  checkModel(fn, model);
   const likelihood = likelihoodOf(fn, forward, y);
   const { total } = method;
   let state = firstState(fn, forward, y, key, options, method, likelihood);
   if (state.step >= total)
     throw new DomainError(`${fn}: state has done ${state.step} of ${total} steps already`);
-  const counter = { asked: state.numEvaluations };
-  const counted = countingModel(model, counter);
   signal?.throwIfAborted();
   while (state.step < total) {
     const i = state.step;
     const stepKey = foldIn(key, i);
     const { x, memory } = state;
-    const next = method.step(i, {
-      x,
-      memory,
-      model: counted,
-      likelihood,
-      draw: (name) => normalRows(foldIn(stepKey, name), x.shape, { dtype: "float64", firstRow }),
-    });
+    const draw = (name: string): NdArray =>
+      normalRows(foldIn(stepKey, name), x.shape, { dtype: "float64", firstRow });
+    const steps = method.step(i, { x, memory, likelihood, draw });
+    const next = "x" in steps ? steps : yield* counted(steps, counter, `in step ${i + 1}`);
     if (!item(all(isFinite(next.x))))
       throw new DomainError(
         `${fn}: the points became NaN or infinite in step ${i + 1}; take smaller steps`,

@@ -475,7 +475,18 @@ export async function dpnpAsync(
   options: DpnpOptions,
 ): Promise<DpnpResult> {
   const fn = "dpnpAsync";
+  return dpnpAsyncOf(fn, forward, y, model, key, checkOptions<DpnpOptions>(fn, options, DPNP));
+}
+
+/** {@link dpnpAsync} for the function that a user called. */
+export async function dpnpAsyncOf(
+  fn: string,
+  forward: ForwardModel,
+  y: ArrayInput,
+  model: AsyncModel,
+  key: RngKey,
+  options: DpnpOptions,
+): Promise<DpnpResult> {
   checkModel(fn, model);
-  const { signal } = checkOptions<DpnpOptions>(fn, options, DPNP);
-  return driveAsync(fn, model, run(fn, forward, y, key, options), signal);
+  return driveAsync(fn, model, run(fn, forward, y, key, options), options.signal);
 }

@@ -1,8 +1,8 @@
 /** The steps that samplers run over: from the noise to the data. */
 import { DomainError } from "@provably/core-tensor";
 import { type Schema, checkOptions, oneOf } from "@provably/core-tensor/internal";
-import { type NoiseLevel, lambdaOf } from "../schedule/level.js";
-import { type Schedule, checkSchedule, levelAt } from "../schedule/schedule.js";
+import { type NoiseLevel, lambdaOf, levelOf } from "../schedule/level.js";
+import { type Schedule, checkSchedule } from "../schedule/schedule.js";
 import type { TableOptions } from "./sampler.js";
 
 /**
@@ -36,9 +36,8 @@ const TABLE: Schema<TableOptions> = { stopAt: oneOf(0, 1) };
 export function transitions(schedule: Schedule, options: TableOptions = {}): Transition[] {
   checkSchedule("transitions", schedule);
   const { stopAt = 0 } = checkOptions<TableOptions>("transitions", options, TABLE);
-  const levels = Array.from({ length: schedule.alphaBar.length + 1 }, (_, t) =>
-    levelAt(schedule, t),
-  );
+  // the schedule is checked once, not for every level
+  const levels = [1, ...schedule.alphaBar].map(levelOf);
   return Array.from({ length: schedule.alphaBar.length - stopAt }, (_, i) => {
     const t = schedule.alphaBar.length - i;
     return { level: levels[t]!, to: levels[t - 1]! };

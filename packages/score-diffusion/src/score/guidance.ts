@@ -215,18 +215,60 @@ export function guidedModelAsync(
  * @category Scores
  */
 export function clippedModel(model: Model, options: { readonly quantile?: number } = {}): Model {
-  const { quantile: q } = checkOptions("clippedModel", options, CLIP);
-  const { trainedOn } = checkModel("clippedModel", model);
+  const fn = "clippedModel";
+  const { quantile: q } = checkOptions(fn, options, CLIP);
+  const { trainedOn } = checkModel(fn, model);
   return {
     prediction: "x0",
     ...(trainedOn && { trainedOn }),
     evaluate(x, level: NoiseLevel) {
-      checkAsked("clippedModel", x, level);
-      const clean = predict("clippedModel", model, x, level, "x0");
-      if (q === undefined) return clip(clean, -1, 1);
-      const rows = reshape(clean, [x.shape[0]!, x.size / Math.max(1, x.shape[0]!)]);
-      const bound = expandDims(maximum(quantile(abs(rows), q, { axis: 1 }), 1), 1);
-      return reshape(div(maximum(minimum(rows, bound), neg(bound)), bound), x.shape);
+      checkAsked(fn, x, level);
+      return within(predict(fn, model, x, level, "x0"), q);
+    },
+  };
+}
+
+/** Clean points within the range of the data, or within the bound of each row and divided by it. */
+function within(clean: NdArray, q: number | undefined): NdArray {
+  if (q === undefined) return clip(clean, -1, 1);
+  const n = clean.shape[0]!;
+  const rows = reshape(clean, [n, clean.size / Math.max(1, n)]);
+  const bound = expandDims(maximum(quantile(abs(rows), q, { axis: 1 }), 1), 1);
+  return reshape(div(maximum(minimum(rows, bound), neg(bound)), bound), clean.shape);
+}
+
+/**
+ * {@link clippedModel} of a model that answers later.
+ *
+ * @param model - network on data in $[-1, 1]$ whose `evaluate` returns a promise
+ * @param options - `quantile`, see {@link clippedModel}
+ * @returns model of the clean point, for `sampleAsync`
+ * @throws `DomainError` when the quantile is out of range
+ * @example
+ * ```ts
+ * import { array, toNested } from "@provably/core-tensor";
+ * import { clippedModelAsync, gaussian, levelOf } from "@provably/score-diffusion";
+ *
+ * const distribution = gaussian({ mean: [3], covariance: [[1]] });
+ * const later = { prediction: distribution.prediction, evaluate: async (x, level) => distribution.evaluate(x, level) };
+ * toNested(await clippedModelAsync(later).evaluate(array([[2]], { dtype: "float64" }), levelOf(0.5))); // => [[1]]
+ * ```
+ * @category Scores
+ */
+export function clippedModelAsync(
+  model: AsyncModel,
+  options: { readonly quantile?: number } = {},
+): AsyncModel {
+  const fn = "clippedModelAsync";
+  const { quantile: q } = checkOptions(fn, options, CLIP);
+  const { trainedOn, prediction } = checkModel(fn, model);
+  return {
+    prediction: "x0",
+    ...(trainedOn && { trainedOn }),
+    async evaluate(x, level: NoiseLevel) {
+      checkAsked(fn, x, level);
+      const answer = answerOf(fn, await model.evaluate(x, level), x);
+      return within(convertPrediction(answer, prediction, "x0", x, level), q);
     },
   };
 }

@@ -89,6 +89,10 @@ export function checkAsked(fn: string, x: NdArray, level: NoiseLevel): NoiseLeve
 
 /** What a model answered at `x`: an array of the same shape. */
 export function answerOf(fn: string, answer: NdArray, x: NdArray): NdArray {
+  if (typeof (answer as { then?: unknown } | null | undefined)?.then === "function")
+    throw new DomainError(
+      `${fn}: the model answers later, with a promise; such models are taken by sampleAsync, dpnpAsync, denoiseAsync, certifyScoreAsync, clippedModelAsync, guidedModelAsync and by diffPirAsync, ddnmAsync, ddrmAsync, redDiffAsync, dapsAsync, pnpDmAsync of /baselines; dps, lgdMc, piGdm and mcg differentiate the model and take those that answer at once`,
+    );
   const output = arrayOf(fn, "the model's answer", answer);
   if (output.shape.join() !== x.shape.join())
     throw new ShapeError(
