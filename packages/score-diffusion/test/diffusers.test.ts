@@ -144,6 +144,10 @@ describe("a configuration that is not understood", () => {
     ["more steps than the training has", { _class_name: "DDIMScheduler" }, { numSteps: 1001 }, /at most the 1000 steps/],
     ["no number of steps", { _class_name: "DDIMScheduler" }, {}, /either numSteps or sigmas/],
     ["a start after the end", { _class_name: "DDIMScheduler" }, { numSteps: 5, startIndex: 5 }, /startIndex must be below/],
+    ["noise for a sampler without any", { _class_name: "HeunDiscreteScheduler" }, { numSteps: 5, eta: 1 }, /eta is an option of DDIMScheduler and TCDScheduler/],
+    ["a shift for steps", { _class_name: "DDIMScheduler" }, { numSteps: 5, mu: 1 }, /mu is an option of/],
+    ["variances that the network would have to say", { _class_name: "DDPMScheduler", variance_type: "learned_range" }, steps, /give variance, fixed_small or fixed_large/],
+    ["a variance that the file has said", { _class_name: "DDPMScheduler" }, { numSteps: 5, variance: "fixed_large" }, /variance is taken where/],
     ["text that is no JSON", "{", steps, /config is no JSON/],
     ["a misspelt option", { _class_name: "DDIMScheduler" }, { steps: 3 }, /unknown option "steps"/],
   ])("is refused by name: %s", (_, config, options, message) => {

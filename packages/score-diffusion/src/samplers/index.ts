@@ -35,3 +35,5 @@ export {
 } from "./diffusers/scheduler.js";
 export type { SchedulerClass } from "./diffusers/config.js";
 export type { TableCall, TableFormula, TableRow } from "./table/rows.js";
+export { fromDiffusers, type FromDiffusersOptions, type Pipeline } from "./diffusers/pipeline.js";
+export type { PipelineFiles } from "./diffusers/files.js";

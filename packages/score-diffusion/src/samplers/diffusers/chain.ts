@@ -21,7 +21,7 @@ export function chainPlan(settings: Settings, asked: Asked): Plan {
   if (settings.kind === "PNDMScheduler")
     return { ...base, ...pndmRows(settings, asked, steps, at, levels) };
   if (settings.kind === "DDPMScheduler") {
-    const large = settings.word("variance_type") === "fixed_large";
+    const large = varianceOf(fn, settings, asked) === "fixed_large";
     const rows = pairs(levels, (level, to) =>
       ddpmRow(level, to, (a, p) => {
         // noise in a final image: what diffusers adds where its last step is not step 0
@@ -40,6 +40,17 @@ export function chainPlan(settings: Settings, asked: Asked): Plan {
     return ddimRow(level, reproduceFaults ? theirs : levels[i + 1]!, ddim);
   });
   return { ...base, rows, numNoises: eta > 0 ? 1 : 0, rule };
+}
+
+/** Which variance the steps of the reverse chain have. */
+function varianceOf(fn: string, settings: Settings, { variance }: Asked): string {
+  const kind = settings.word("variance_type");
+  const learned = kind.startsWith("learned");
+  if (learned && variance === undefined)
+    throw new DomainError(
+      `${fn}: config.variance_type ${kind} takes variances from the network, which samplers here do not; give variance, fixed_small or fixed_large`,
+    );
+  return learned ? variance! : kind;
 }
 
 function pndmRows(

@@ -137,7 +137,10 @@ const CLASSES = {
     ...predicts(),
     ...spaced("leading"),
     ...rescaled,
-    variance_type: field(oneOf("fixed_small", "fixed_small_log", "fixed_large"), "fixed_small"),
+    variance_type: field(
+      oneOf("fixed_small", "fixed_small_log", "fixed_large", "learned", "learned_range"),
+      "fixed_small",
+    ),
   },
   PNDMScheduler: {
     ...betas(...ddpmLike),

@@ -7,16 +7,37 @@ import { edmPlan, ratioPlan } from "./ratio.js";
 import type { Plan, PlanOptions } from "./shared.js";
 import { solverPlan } from "./solver.js";
 
+/** Options that only some classes look at. */
+const READERS: Readonly<Record<string, readonly string[]>> = {
+  eta: ["DDIMScheduler", "TCDScheduler"],
+  useClippedModelOutput: ["DDIMScheduler"],
+  sigmas: ["FlowMatchEulerDiscreteScheduler"],
+  mu: [
+    "FlowMatchEulerDiscreteScheduler",
+    "DPMSolverMultistepScheduler",
+    "DPMSolverSinglestepScheduler",
+    "UniPCMultistepScheduler",
+    "DEISMultistepScheduler",
+  ],
+};
+
 /** The table of a configuration. */
 export function planOf(fn: string, settings: Settings, options: PlanOptions): Plan {
   const { numSteps, sigmas, startIndex = 0 } = options;
   const n = sigmas?.length ?? numSteps;
   if (n === undefined || (sigmas !== undefined && numSteps !== undefined))
     throw new DomainError(`${fn}: give either numSteps or sigmas`);
-  if (sigmas !== undefined && settings.kind !== "FlowMatchEulerDiscreteScheduler")
-    throw new DomainError(`${fn}: sigmas are taken by FlowMatchEulerDiscreteScheduler only`);
   if (startIndex >= n)
     throw new DomainError(`${fn}: startIndex must be below the ${n} steps, got ${startIndex}`);
+  if (options.variance !== undefined && !settings.word("variance_type").startsWith("learned"))
+    throw new DomainError(
+      `${fn}: variance is taken where config.variance_type is learned, got ${settings.word("variance_type")}`,
+    );
+  for (const [name, kinds] of Object.entries(READERS))
+    if (options[name as keyof PlanOptions] !== undefined && !kinds.includes(settings.kind))
+      throw new DomainError(
+        `${fn}: ${name} is an option of ${kinds.join(" and ")}, not of ${settings.kind}`,
+      );
   const asked = { ...options, fn, numSteps: n, startIndex };
   switch (settings.kind) {
     case "DDIMScheduler":

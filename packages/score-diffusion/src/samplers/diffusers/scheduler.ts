@@ -6,6 +6,7 @@ import {
   listOf,
   numberIn,
   numberInside,
+  oneOf,
   trueOrFalse,
   wholeNumber,
 } from "@provably/core-tensor/internal";
@@ -35,6 +36,8 @@ export interface SchedulerOptions {
   readonly useClippedModelOutput?: boolean;
   /** First step that is run, from a noised image instead of from noise; default 0. See {@link addNoise}. */
   readonly startIndex?: number;
+  /** The noise of `DDPMScheduler` where its file asks for learned variances, which samplers here do not take from the network. */
+  readonly variance?: "fixed_small" | "fixed_large";
   /**
    * Whether to repeat where diffusers is at fault, to get its very images; default false. DDIM steps to $t - \lfloor T/n \rfloor$, wherever its next step lies;
    * `fixed_large` adds noise to the final image; the third order of `sde-dpmsolver++` has a wrong sign.
@@ -42,13 +45,15 @@ export interface SchedulerOptions {
   readonly reproduceFaults?: boolean;
 }
 
-const OPTIONS = {
+/** Guards of {@link SchedulerOptions}. */
+export const SCHEDULER = {
   numSteps: wholeNumber(1),
   sigmas: listOf(numberInside(0, 1 + Number.EPSILON)),
   mu: finiteNumber,
   eta: numberIn(0, 1),
   useClippedModelOutput: trueOrFalse,
   startIndex: wholeNumber(0),
+  variance: oneOf("fixed_small", "fixed_large"),
   reproduceFaults: trueOrFalse,
 };
 
@@ -67,6 +72,10 @@ export interface Scheduler {
   readonly prediction: "eps" | "x0" | "v" | "flow" | "edm";
   /** The training of a network that knows steps. */
   readonly trainedOn?: Training;
+  /** Steps that the network was trained on, by which networks of flow matching count their time. */
+  readonly numTrainSteps: number;
+  /** Standard deviation of the data that a network of EDM was made for. */
+  readonly sigmaData?: number;
   /** Whether the network predicts variances behind the channels of the image. */
   readonly learnedVariance: boolean;
   /** The levels at which the network is asked, call by call. */
@@ -160,7 +169,7 @@ function samplerOf(
  */
 export function schedulerFromConfig(config: unknown, options: SchedulerOptions = {}): Scheduler {
   const fn = "schedulerFromConfig";
-  const asked = checkOptions<SchedulerOptions>(fn, options, OPTIONS);
+  const asked = checkOptions<SchedulerOptions>(fn, options, SCHEDULER);
   const settings = settingsOf(fn, config);
   const plan = planOf(fn, settings, asked);
   const run = runOf(fn, plan.rows);
@@ -171,6 +180,8 @@ export function schedulerFromConfig(config: unknown, options: SchedulerOptions =
     run,
     prediction: predictionOf(settings),
     ...(trained && { trainedOn: { schedule: scheduleOfAlphaBar(trained), firstStep: 0 } as const }),
+    numTrainSteps: settings.number("num_train_timesteps"),
+    ...(settings.maybe("sigma_data") !== undefined && { sigmaData: settings.number("sigma_data") }),
     learnedVariance: settings.word("variance_type").startsWith("learned"),
     levels: plan.rows.flatMap(({ calls }) => calls.map(({ level }) => level)),
     noiseScale: plan.noiseScale,

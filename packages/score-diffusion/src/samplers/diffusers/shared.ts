@@ -26,6 +26,7 @@ export interface PlanOptions {
   readonly eta?: number;
   readonly useClippedModelOutput?: boolean;
   readonly startIndex?: number;
+  readonly variance?: "fixed_small" | "fixed_large";
   readonly reproduceFaults?: boolean;
 }
 
