@@ -11,7 +11,7 @@ import {
   encodeSentences,
   makeReviewCorpus,
   matteConfig,
-  perplexity,
+  ngramPerplexity,
   sentenceJudge,
   styleAccuracy,
   stylePoles,
@@ -98,6 +98,6 @@ export function scores(sentences) {
     self: corpusBleu(test.sentences, sentences),
     content: mean(kept),
     whole: mean(kept.map((share) => Number(share === 1))), // sentences that keep every content word
-    perplexity: perplexity(language, sentences),
+    perplexity: ngramPerplexity(language, sentences),
   };
 }

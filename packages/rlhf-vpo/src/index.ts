@@ -17,7 +17,7 @@ export { dpoLoss, type SmoothingOptions } from "./losses/dpo.js";
 export { differentiable, type Differentiable } from "./losses/differentiable.js";
 export type {
   BetaOptions,
-  LossOptions,
+  PairLossOptions,
   LossResult,
   PreferenceBatch,
   ReferenceOptions,
@@ -29,7 +29,7 @@ export type {
 export {
   calibrateReward,
   implicitReward,
-  klDivergence,
+  policyDivergence,
   optimalLogPolicy,
   optimalValue,
   policyValue,
@@ -59,7 +59,7 @@ export {
   bradleyTerryProbability,
   fitRewardModel,
   plackettLuceLoss,
-  type FitOptions,
+  type RewardFitOptions,
   type RewardModel,
 } from "./exact/reward-model.js";
 
@@ -86,7 +86,7 @@ export { solveBoundedVpo, type BoundedOptions, type BoundedSolution } from "./tr
 export {
   startOnline,
   type OnlineConversation,
-  type Query,
+  type PairQuery,
   type QueryAnswer,
 } from "./train/conversation.js";
 export {

@@ -6,7 +6,7 @@ import {
   certifyPessimism,
   fitRewardModel,
   implicitReward,
-  klDivergence,
+  policyDivergence,
   optimalLogPolicy,
   optimalValue,
   plackettLuceLoss,
@@ -53,8 +53,8 @@ describe("golden finite problems", () => {
     near(optimalValue(c.reward, c.logRef, options), c.optimalValue);
     near(policyValue(c.reward, c.otherLogPolicy, c.logRef, options), c.valueOther);
     near(policyValue(c.reward, c.logRef, c.logRef, options), c.valueRef);
-    near(klDivergence(c.otherLogPolicy, c.logRef), c.klOtherRef);
-    near(klDivergence(c.logRef, c.otherLogPolicy), c.klRefOther);
+    near(policyDivergence(c.otherLogPolicy, c.logRef), c.klOtherRef);
+    near(policyDivergence(c.logRef, c.otherLogPolicy), c.klRefOther);
     near(implicitReward(c.otherLogPolicy, c.logRef, c.beta), c.implicitRewardOther);
     near(suboptimality(c.reward, c.otherLogPolicy, c.logRef, options), c.suboptimalityOther);
     near(

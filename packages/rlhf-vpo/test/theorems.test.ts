@@ -6,7 +6,7 @@ import {
   type PreferenceProblem,
   bradleyTerryOracle,
   calibrateReward,
-  klDivergence,
+  policyDivergence,
   optimalLogPolicy,
   optimalValue,
   policyValue,
@@ -61,7 +61,7 @@ describe("identities", () => {
       const best = optimalLogPolicy(reward, reference, 0.3);
       const lost =
         optimalValue(reward, reference, options) - policyValue(reward, policy, reference, options);
-      const divergence = flat(klDivergence(policy, best)).reduce((a, b) => a + b, 0) / 3;
+      const divergence = flat(policyDivergence(policy, best)).reduce((a, b) => a + b, 0) / 3;
       loss = Math.max(
         loss,
         Math.abs(lost - 0.3 * divergence),

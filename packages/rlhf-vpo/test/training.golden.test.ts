@@ -3,7 +3,7 @@ import { type NdArray, toNested } from "@provably/core-tensor";
 import { key, normal, uniform } from "@provably/core-tensor/random";
 import {
   bradleyTerryOracle,
-  klDivergence,
+  policyDivergence,
   onlineVpo,
   suboptimality,
   trainVpo,
@@ -64,7 +64,7 @@ describe("golden gradient runs", () => {
     expectNear(trained.losses, run.loss, tolerance);
     expectNear(trained.theta, run.theta, tolerance);
     expectNear(flat(trained.logPolicy).map(Math.exp), run.policy, tolerance);
-    expectNear(klDivergence(trained.logPolicy, logRef), run.klToRef, tolerance);
+    expectNear(policyDivergence(trained.logPolicy, logRef), run.klToRef, tolerance);
     const half = trainVpo(problem, hyperparameters, { ...options, numSteps: 77 });
     const rest = trainVpo(problem, hyperparameters, {
       ...options,

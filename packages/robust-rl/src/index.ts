@@ -64,7 +64,7 @@ export { robustShortestPath, shortestPath, type ShortestPathOptions } from "./md
 export {
   averageReward,
   robustAverageReward,
-  type AverageOptions,
+  type AverageRewardOptions,
   type AveragePlan,
 } from "./mdp/average-reward.js";
 export {

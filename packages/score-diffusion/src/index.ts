@@ -176,7 +176,7 @@ export { decodePng, encodePng } from "./image/png.js";
 export { imageGrid, type GridOptions } from "./image/grid.js";
 
 // metrics
-export { totalVariationDistance as totalVariation } from "./metrics/total-variation.js";
+export { totalVariationDistance } from "./metrics/total-variation.js";
 export { randomDirections, slicedWasserstein, wasserstein1d } from "./metrics/wasserstein.js";
 export {
   klGaussian,
@@ -187,7 +187,7 @@ export {
 export { energyDistance } from "./metrics/energy-distance.js";
 export { mmd2, type MmdOptions } from "./metrics/mmd.js";
 export { psnr, ssim, type ImageQualityOptions } from "./metrics/image-quality.js";
-export { frechetDistance, type FrechetOptions as FeatureOptions } from "./metrics/frechet.js";
+export { frechetDistance, type FrechetOptions } from "./metrics/frechet.js";
 export { precisionRecall, type PrecisionRecall } from "./metrics/precision-recall.js";
 
 // forward models

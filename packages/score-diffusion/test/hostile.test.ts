@@ -134,7 +134,10 @@ describe("wrong arguments", () => {
         /mixture.weights must be \[1\]/,
       ],
       [() => mixtureScore(law, x, wrong({ alpha: 1 })), /level.sigma must be given/],
-      [() => empiricalDenoiser(wrong({}), x, levelOf(0.5)), /distribution.centred must be an array/],
+      [
+        () => empiricalDenoiser(wrong({}), x, levelOf(0.5)),
+        /distribution.centred must be an array/,
+      ],
       [() => respace(scheduleOf(linearBetas(10)), wrong("1")), /steps must be a list/],
       [() => cosineBetas(10, { offset: -1 }), /cosineBetas: offset must be finite and ≥ 0, got -1/],
       [() => linearBetas(2 ** 53), /numSteps must be an integer ≥ 1 and below 2³¹/],

@@ -9,7 +9,7 @@ import {
   psnr,
   slicedWasserstein,
   ssim,
-  totalVariation,
+  totalVariationDistance,
   wasserstein1d,
   wasserstein2Gaussian,
 } from "../src/index.js";
@@ -71,7 +71,7 @@ describe("golden metrics", () => {
 
   it("total variation of histograms and of densities on a grid", () => {
     const { p, q, tv } = golden.tvHist;
-    expectNear([totalVariation(p, q)], [tv]);
+    expectNear([totalVariationDistance(p, q)], [tv]);
     const [low, high, n] = golden.tvGmm1d.grid;
     const grid = array(
       Float64Array.from({ length: n }, (_, i) => low + ((high - low) * i) / (n - 1)),
@@ -80,7 +80,7 @@ describe("golden metrics", () => {
     const density = (mixture: GoldenMixture): NdArray =>
       exp(mixtureLogDensity(mixtureOf(mixture), grid, levelOf(1)));
     expectNear(
-      [totalVariation(density(golden.tvGmm1d.p), density(golden.tvGmm1d.q))],
+      [totalVariationDistance(density(golden.tvGmm1d.p), density(golden.tvGmm1d.q))],
       [golden.tvGmm1d.tv],
     );
   });

@@ -22,7 +22,7 @@ import {
   sampleMoments,
   slicedWasserstein,
   ssim,
-  totalVariation,
+  totalVariationDistance,
   wasserstein1d,
   wasserstein2Gaussian,
 } from "../src/index.js";
@@ -209,9 +209,9 @@ describe("features and neighbours", () => {
 
 describe("metrics refuse what they cannot use", () => {
   it("names the argument", () => {
-    expect(() => totalVariation([1, -1], [1, 1])).toThrow(/totalVariation: p/);
-    expect(() => totalVariation([1, 1], [0, 0])).toThrow(/totalVariation: q/);
-    expect(() => totalVariation([1], [1, 1])).toThrow(ShapeError);
+    expect(() => totalVariationDistance([1, -1], [1, 1])).toThrow(/totalVariationDistance: p/);
+    expect(() => totalVariationDistance([1, 1], [0, 0])).toThrow(/totalVariationDistance: q/);
+    expect(() => totalVariationDistance([1], [1, 1])).toThrow(ShapeError);
     expect(() => wasserstein1d([], [1])).toThrow(/wasserstein1d: x/);
     expect(() => wasserstein1d([[1, 2]], [[1, 2]])).toThrow(/slicedWasserstein/);
     expect(() => wasserstein1d([NaN], [1])).toThrow(DomainError);

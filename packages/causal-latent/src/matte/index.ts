@@ -14,7 +14,7 @@ export type { SplineOptions } from "./flow/bins.js";
 
 // networks
 export { lstmSequence } from "./network/lstm.js";
-export type { LayerParams, MlpParams } from "./network/mlp.js";
+export type { FlowMlpParams, LayerParams } from "./network/mlp.js";
 export type { LstmParams, TextNetworkParams } from "./network/text.js";
 export type { VectorNetworkParams } from "./network/vectors.js";
 export type { ConditionalFlowParams } from "./flow/conditional.js";
@@ -105,7 +105,7 @@ export {
   wordDominance,
 } from "./evaluate/content.js";
 export {
-  perplexity,
+  ngramPerplexity,
   trainLanguageModel,
   type Followers,
   type NgramModel,

@@ -21,7 +21,7 @@ export {
   type SgdState,
 } from "./optimizer.js";
 // step sizes
-export { cosineDecay, warmup, type Schedule } from "./schedule.js";
+export { cosineDecay, warmup, type LearningRateSchedule } from "./schedule.js";
 export type { StepCount } from "./step-count.js";
 // minimisation
 export { minimize, type MinimizeOptions, type Minimum, type Objective } from "./minimize.js";

@@ -22,7 +22,7 @@ import { sum } from "../ops/reduce.js";
 import { convert } from "../trace/elementwise.js";
 import { isNdArray } from "../trace/input.js";
 import { treeLeaves, treeMap } from "../tree/tree.js";
-import type { Schedule } from "./schedule.js";
+import type { LearningRateSchedule } from "./schedule.js";
 import { type StepCount, minus, nextStep, rateAt, scaledBy, unbiased } from "./step-count.js";
 
 /**
@@ -40,7 +40,7 @@ export interface Optimizer<State = unknown> {
  * A step size: a number, or a function of the number of steps already taken.
  * @category Optimisers
  */
-export type LearningRate = number | Schedule;
+export type LearningRate = number | LearningRateSchedule;
 
 const fraction = /* @__PURE__ */ satisfying<number>(
   "in [0, 1)",

@@ -6,7 +6,7 @@ import { DomainError } from "../errors.js";
  * The step size after so many steps.
  * @category Schedules
  */
-export type Schedule = (step: number) => number;
+export type LearningRateSchedule = (step: number) => number;
 
 /**
  * Half a cosine from `peak` down to `end`: $e + \tfrac12(p - e)(1 + \cos(\pi t/T))$.
@@ -25,7 +25,7 @@ export type Schedule = (step: number) => number;
  * @see Loshchilov, Hutter (2017), "SGDR", eq. 5
  * @category Schedules
  */
-export function cosineDecay(peak: number, numSteps: number, end = 0): Schedule {
+export function cosineDecay(peak: number, numSteps: number, end = 0): LearningRateSchedule {
   if (!(typeof numSteps === "number" && numSteps > 0))
     throw new DomainError(`cosineDecay: numSteps must be positive, got ${show(numSteps)}`);
   if (!Number.isFinite(peak) || !Number.isFinite(end))
@@ -54,7 +54,7 @@ export function cosineDecay(peak: number, numSteps: number, end = 0): Schedule {
  * ```
  * @category Schedules
  */
-export function warmup(warmupSteps: number, then: Schedule): Schedule {
+export function warmup(warmupSteps: number, then: LearningRateSchedule): LearningRateSchedule {
   if (!(typeof warmupSteps === "number" && warmupSteps >= 0))
     throw new DomainError(`warmup: warmupSteps must be ≥ 0, got ${show(warmupSteps)}`);
   check("warmup", "then", then, anyFunction);

@@ -8,7 +8,7 @@ import { pow } from "../ops/power.js";
 import { bindOne } from "../trace/bind.js";
 import { convert } from "../trace/elementwise.js";
 import type { Primitive } from "../trace/primitive.js";
-import type { Schedule } from "./schedule.js";
+import type { LearningRateSchedule } from "./schedule.js";
 
 /**
  * Steps done. An optimiser starts with an array, so that one compiled training step serves all of them; a plain number is taken too, and stays one.
@@ -17,11 +17,11 @@ import type { Schedule } from "./schedule.js";
 export type StepCount = number | NdArray;
 
 /** A step size on each step: a constant, or a function of the number of steps done. */
-export type Rate = number | Schedule;
+export type Rate = number | LearningRateSchedule;
 
 interface ScheduleAttrs {
   readonly fn: string;
-  readonly rate: Schedule;
+  readonly rate: LearningRateSchedule;
 }
 
 /** A schedule applied to step counts: an operation like any other, so that tracing can record it. */

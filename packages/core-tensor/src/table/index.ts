@@ -15,7 +15,7 @@ export {
   selectColumns,
   selectRows,
   splitTable,
-  type DropOptions,
+  type DropMissingOptions,
   type SplitOptions,
 } from "./select.js";
 export { standardize, type ColumnScale, type StandardizeOptions } from "./scale.js";

@@ -105,18 +105,18 @@ function gathered(table: Table, rows: ArrayLike<number>): Table {
  * Options of {@link dropMissing}.
  * @category Tables
  */
-export interface DropOptions {
+export interface DropMissingOptions {
   /** Columns that must have a value; default all. */
   readonly columns?: readonly string[];
 }
 
-const DROP: Schema<DropOptions> = { columns: listOf(anyString) };
+const DROP: Schema<DropMissingOptions> = { columns: listOf(anyString) };
 
 /**
  * The table of the rows in which nothing is missing.
  *
  * @param table - any table
- * @param options - see {@link DropOptions}
+ * @param options - see {@link DropMissingOptions}
  * @returns a table with the same columns, and labels as they were
  * @throws `DomainError` for names that are not there
  * @example
@@ -129,7 +129,7 @@ const DROP: Schema<DropOptions> = { columns: listOf(anyString) };
  * ```
  * @category Tables
  */
-export function dropMissing(table: Table, options: DropOptions = {}): Table {
+export function dropMissing(table: Table, options: DropMissingOptions = {}): Table {
   const { numRows } = checkTable("dropMissing", table);
   const { columns } = checkOptions("dropMissing", options, DROP);
   const looked = findColumns("dropMissing", table, columns);

@@ -14,7 +14,7 @@ import {
   type BetaOptions,
   LENGTHS,
   LOSS,
-  type LossOptions,
+  type PairLossOptions,
   type LossResult,
   PAIRS,
   type PairGradient,
@@ -61,7 +61,7 @@ const SLIC = {
  */
 export function slicLoss(
   batch: ResponsePairs,
-  options: LossOptions & {
+  options: PairLossOptions & {
     readonly delta?: number;
     readonly regWeight?: number;
     readonly regularised?: ArrayInput;
@@ -189,7 +189,7 @@ const ORPO = { ...LOSS, lambda: nonNegativeNumber };
  */
 export function orpoLoss(
   batch: ResponsePairs & ResponseLengths,
-  options: LossOptions & { readonly lambda?: number } = {},
+  options: PairLossOptions & { readonly lambda?: number } = {},
 ): LossResult {
   const fn = "orpoLoss";
   const { lambda = 0.1 } = checkOptions(fn, options, ORPO);

@@ -182,7 +182,7 @@ export interface RewardModel {
  * Options of {@link fitRewardModel}.
  * @category Reward models
  */
-export interface FitOptions {
+export interface RewardFitOptions {
   /** $\lambda \ge 0$; default 0. */
   readonly ridge?: number;
   /** Of the gradient; default 1e-10. */
@@ -202,7 +202,7 @@ const FIT = {
  * $\sum_i \mathrm{softplus}(-z_i) + \tfrac12\lambda\lVert\theta\rVert^2$.
  *
  * @param problem - see {@link PreferenceProblem}
- * @param options - see {@link FitOptions}
+ * @param options - see {@link RewardFitOptions}
  * @returns see {@link RewardModel}
  * @throws `ShapeError`, `DomainError` when the problem does not fit together
  * @example
@@ -217,13 +217,16 @@ const FIT = {
  * ```
  * @category Reward models
  */
-export function fitRewardModel(problem: PreferenceProblem, options: FitOptions = {}): RewardModel {
+export function fitRewardModel(
+  problem: PreferenceProblem,
+  options: RewardFitOptions = {},
+): RewardModel {
   const fn = "fitRewardModel";
   const {
     ridge = 0,
     tolerance = 1e-10,
     maxIterations = 100,
-  } = checkOptions<FitOptions>(fn, options, FIT);
+  } = checkOptions<RewardFitOptions>(fn, options, FIT);
   const flat = flattenProblem(fn, problem);
   const { dimension: d, features, pairs } = flat;
   const feature = (cell: number, i: number): number =>

@@ -340,16 +340,16 @@ export function calibrateReward(
  * @throws `ShapeError`, `DomainError` when shapes differ, numbers are not finite, or policies are no logarithms of distributions
  * @example
  * ```ts
- * import { klDivergence } from "@provably/rlhf-vpo";
+ * import { policyDivergence } from "@provably/rlhf-vpo";
  *
  * const half = [[Math.log(0.5), Math.log(0.5)]];
- * klDivergence(half, half); // => [0]
+ * policyDivergence(half, half); // => [0]
  * ```
  * @category Exact tools
  */
-export function klDivergence(logP: ArrayInput, logQ: ArrayInput): NdArray<"float64"> {
-  const { data: p, prompts, responses } = policyOf("klDivergence", "logP", logP);
-  const { data: q } = policyOf("klDivergence", "logQ", logQ, [prompts, responses]);
+export function policyDivergence(logP: ArrayInput, logQ: ArrayInput): NdArray<"float64"> {
+  const { data: p, prompts, responses } = policyOf("policyDivergence", "logP", logP);
+  const { data: q } = policyOf("policyDivergence", "logQ", logQ, [prompts, responses]);
   return array<"float64">(
     Float64Array.from({ length: prompts }, (_, x) => {
       let sum = 0;

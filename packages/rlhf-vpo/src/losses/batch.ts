@@ -50,7 +50,7 @@ export interface ResponseLengths {
  * Options that every loss takes. A loss refuses options, and fields of its batch, that it does not read.
  * @category Losses
  */
-export interface LossOptions {
+export interface PairLossOptions {
   /** Whether to compute `gradient`; default true. */
   readonly withGradients?: boolean;
   /** Accept log-probabilities above 0 without a warning; default false. */
@@ -61,7 +61,7 @@ export interface LossOptions {
  * Options of losses with a temperature.
  * @category Losses
  */
-export interface BetaOptions extends LossOptions {
+export interface BetaOptions extends PairLossOptions {
   /** Temperature $\beta > 0$ of the KL penalty; default 0.1. */
   readonly beta?: number;
 }
@@ -234,7 +234,7 @@ export type Extras = Readonly<
 /** Runs a pairwise loss over a batch. `extras` are filled by the loss itself. */
 export function overPairs(
   batch: FlatBatch,
-  { withGradients = true }: LossOptions,
+  { withGradients = true }: PairLossOptions,
   beta: number,
   pair: PairLoss,
   extras: Extras = {},

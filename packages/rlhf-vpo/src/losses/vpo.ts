@@ -13,7 +13,7 @@ import { finite, read, share, wrap } from "../arrays.js";
 import { sigmoid, softplus } from "../numerics.js";
 import {
   type FlatBatch,
-  type LossOptions,
+  type PairLossOptions,
   type LossResult,
   type PreferenceBatch,
   REFERENCE,
@@ -161,7 +161,7 @@ const BLOCK = 4096;
  */
 function inBlocks(
   batch: FlatBatch,
-  { withGradients = true }: LossOptions,
+  { withGradients = true }: PairLossOptions,
   beta: number,
   e: number,
   kChosen: number,

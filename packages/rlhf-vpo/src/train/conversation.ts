@@ -51,7 +51,7 @@ import {
  * A question to a judge: which of two responses to a prompt is better.
  * @category Training
  */
-export type Query = Omit<OpenQuery, "answer">;
+export type PairQuery = Omit<OpenQuery, "answer">;
 
 /**
  * An answer: 1 for the first response, 2 for the second, a tie, or the probability that the first is preferred, from 0 to 1.
@@ -65,7 +65,7 @@ export type QueryAnswer = number | "tie";
  */
 export interface OnlineConversation {
   /** The queries of this round that nobody has answered; a new round is drawn where there is none. Asking again gives the same ones. */
-  readonly next: () => readonly Query[];
+  readonly next: () => readonly PairQuery[];
   /**
    * Takes an answer, in any order within the round; see {@link QueryAnswer}. The last one of a round improves the policy.
    * Throws `DomainError` for an id that was not asked or was answered before, and for anything that is no answer.

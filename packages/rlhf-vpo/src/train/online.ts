@@ -11,7 +11,7 @@ import {
 import type { RngKey } from "@provably/core-tensor/random";
 import { finite } from "../arrays.js";
 import type { PreferenceProblem } from "../exact/problem.js";
-import { type OnlineConversation, type Query, converse } from "./conversation.js";
+import { type OnlineConversation, type PairQuery, converse } from "./conversation.js";
 import { ONLINE, type OnlineOptions, type OnlineState } from "./online-options.js";
 import { type PreferenceJudge, type PreferenceOracle, answerOf } from "./oracle.js";
 
@@ -43,7 +43,7 @@ export class JudgeError extends CoreTensorError {
   override readonly name = "JudgeError";
   /** All answers that came before, those of the unfinished round included. */
   readonly state: OnlineState;
-  constructor(fn: string, { x, y1, y2 }: Query, state: OnlineState, cause: unknown) {
+  constructor(fn: string, { x, y1, y2 }: PairQuery, state: OnlineState, cause: unknown) {
     super(
       `${fn}: no answer about prompt ${x}, responses ${y1} and ${y2}: ${cause instanceof Error ? cause.message : show(cause)}; the error's state holds the answers so far`,
       "ERR_JUDGE",
@@ -171,8 +171,8 @@ async function askAll(
   { concurrency = Infinity, retries = 0, signal }: OnlineOptions & JudgeOptions,
 ): Promise<void> {
   const waiting = [...online.next()];
-  let failure: { readonly query: Query; readonly cause: unknown } | undefined;
-  const ask = async (query: Query): Promise<void> => {
+  let failure: { readonly query: PairQuery; readonly cause: unknown } | undefined;
+  const ask = async (query: PairQuery): Promise<void> => {
     for (let attempt = 0; ; attempt++)
       try {
         take(query, answerOf(fn, await judge(query.x, query.y1, query.y2, query.u)));
@@ -216,7 +216,7 @@ async function unlessAborted(work: Promise<void>, signal: AbortSignal | undefine
 interface Run {
   readonly online: OnlineConversation;
   readonly begin: () => void;
-  readonly take: (query: Query, answer: number) => void;
+  readonly take: (query: PairQuery, answer: number) => void;
   readonly end: (round: number) => void;
   readonly result: () => OnlineResult;
 }

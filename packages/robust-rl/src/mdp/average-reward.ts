@@ -29,7 +29,7 @@ import { addRow, expectedReward, rowsOf } from "./rows.js";
  * Options of {@link averageReward} and {@link robustAverageReward}.
  * @category Planning
  */
-export interface AverageOptions {
+export interface AverageRewardOptions {
   /** Gains are within this distance of the optimum, on the scale of rewards; default 1e-9. */
   readonly tolerance?: number;
   /** Largest number of policies; default 1000. When reached, `converged` is false. */
@@ -40,7 +40,7 @@ export interface AverageOptions {
   readonly signal?: AbortSignal;
 }
 
-const AVERAGE: Schema<AverageOptions> = {
+const AVERAGE: Schema<AverageRewardOptions> = {
   tolerance: positiveNumber,
   maxIterations: wholeNumber(),
   ...longWork,
@@ -81,8 +81,8 @@ function chainOf(model: Mdp, policy: Float64Array, fn: string) {
   return { p, r };
 }
 
-function begin(fn: string, model: Mdp, options: AverageOptions) {
-  const given = checkOptions<AverageOptions>(fn, options, AVERAGE);
+function begin(fn: string, model: Mdp, options: AverageRewardOptions) {
+  const given = checkOptions<AverageRewardOptions>(fn, options, AVERAGE);
   const whole = checkMdp(fn, model);
   if (whole.steps !== undefined)
     throw new DomainError(`${fn}: a process that depends on the step has no average reward`);
@@ -101,7 +101,7 @@ function begin(fn: string, model: Mdp, options: AverageOptions) {
  * Periodic chains and policies that split the states into several classes (multichain) are treated too. O(S³) a policy.
  *
  * @param model - process that does not depend on the step
- * @param options - see {@link AverageOptions}
+ * @param options - see {@link AverageRewardOptions}
  * @returns gain, bias and policy, with a certificate that no policy gains more and that this one gains as much
  * @throws `DomainError` for a process that depends on the step or is too large
  * @example
@@ -114,7 +114,7 @@ function begin(fn: string, model: Mdp, options: AverageOptions) {
  * @see Puterman (1994), "Markov decision processes", sections 8.6 and 9.2
  * @category Planning
  */
-export function averageReward(model: Mdp, options: AverageOptions = {}): AveragePlan {
+export function averageReward(model: Mdp, options: AverageRewardOptions = {}): AveragePlan {
   const fn = "averageReward";
   const { tolerance, maxIterations, onProgress, signal, whole } = begin(fn, model, options);
   const { numStates: n, numActions } = whole;
@@ -238,7 +238,7 @@ function multichainError(
  *
  * @param model - process that does not depend on the step
  * @param set - uncertainty set
- * @param options - see {@link AverageOptions}
+ * @param options - see {@link AverageRewardOptions}
  * @returns gain (the same for all states), bias and policy; the certificate bounds the best gain from above and the policy's from below
  * @throws `DomainError` where nature or the policy can split the states into classes
  * @example
@@ -254,7 +254,7 @@ function multichainError(
 export function robustAverageReward(
   model: Mdp,
   set: RectangularSet,
-  options: AverageOptions = {},
+  options: AverageRewardOptions = {},
 ): AveragePlan {
   const fn = "robustAverageReward";
   const { tolerance, maxIterations, onProgress, signal, whole } = begin(fn, model, options);

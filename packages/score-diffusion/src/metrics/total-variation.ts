@@ -11,7 +11,7 @@ function masses(name: string, x: ArrayInput): Float64Array {
   const values = toTypedArray<"float64">(asType(x, "float64"));
   const total = values.reduce((a, b) => a + b, 0);
   if (!(values.every((v) => v >= 0) && total > 0 && Number.isFinite(total)))
-    throw new DomainError(`totalVariation: ${name} must be finite, ≥ 0 and not all 0`);
+    throw new DomainError(`totalVariationDistance: ${name} must be finite, ≥ 0 and not all 0`);
   return values.map((v) => v / total);
 }
 
@@ -27,9 +27,9 @@ function masses(name: string, x: ArrayInput): Float64Array {
  * @throws `DomainError` when a mass is negative, or all are 0
  * @example
  * ```ts
- * import { totalVariation } from "@provably/score-diffusion";
+ * import { totalVariationDistance } from "@provably/score-diffusion";
  *
- * totalVariation([1, 1], [3, 1]); // => 0.25
+ * totalVariationDistance([1, 1], [3, 1]); // => 0.25
  * ```
  * @category Metrics
  */
@@ -37,7 +37,7 @@ export function totalVariationDistance(p: ArrayInput, q: ArrayInput): number {
   const [a, b] = [asType(p, "float64"), asType(q, "float64")];
   if (a.shape.join() !== b.shape.join())
     throw new ShapeError(
-      `totalVariation: p and q must have the same shape, got [${a.shape.join(", ")}] and [${b.shape.join(", ")}]`,
+      `totalVariationDistance: p and q must have the same shape, got [${a.shape.join(", ")}] and [${b.shape.join(", ")}]`,
     );
   const [left, right] = [masses("p", a), masses("q", b)];
   return left.reduce((sum, mass, i) => sum + Math.abs(mass - right[i]!), 0) / 2;

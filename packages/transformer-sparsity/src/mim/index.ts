@@ -106,7 +106,7 @@ export {
   heavyHitters,
   receivedAttention,
   type AreaOptions,
-  type DropOptions,
+  type DropTokensOptions,
 } from "./attention/received.js";
 export { attentionRollout, topKAttention } from "./attention/rollout.js";
 // metrics of attention maps
@@ -124,7 +124,7 @@ export { attentionDistance, type AttentionDistanceOptions } from "./attention/di
 export {
   attentionDiversity,
   headDiversity,
-  normalizedMutualInformation,
+  attentionMutualInformation,
   queryStd,
   type AttentionDistance,
   type DiversityOptions,
@@ -214,7 +214,7 @@ export {
   plotLayerMetric,
   plotLoss,
   type AreaCurveOptions,
-  type LossOptions,
+  type PlotLossOptions,
 } from "./plot/curves.js";
 export {
   plotAttentionGrid,
@@ -224,7 +224,7 @@ export {
   type MapOptions,
   type CellOptions,
   type PixelOptions,
-  type GridOptions,
+  type PlotGridOptions,
 } from "./plot/maps.js";
 export {
   heatmapPng,

@@ -32,7 +32,7 @@ import {
   dropTokens,
   headDiversity,
   heavyHitters,
-  normalizedMutualInformation,
+  attentionMutualInformation,
   participationRatio,
   plotAttentionGrid,
   queryStd,
@@ -63,7 +63,7 @@ describe("laws of the metrics", () => {
         for (const g of flat(attentionGini(a)))
           expect(g >= -1e-12 && g <= 1 - 1 / k + 1e-12).toBe(true);
         for (const g of flat(attentionHoyer(a))) expect(g >= -1e-12 && g <= 1 + 1e-12).toBe(true);
-        for (const x of flat(normalizedMutualInformation(a)))
+        for (const x of flat(attentionMutualInformation(a)))
           expect(x >= 0 && x <= 1 + 1e-12).toBe(true);
         for (const distance of ["cosine", "tv"] as const)
           for (const d of flat(attentionDiversity(a, { distance })))
@@ -119,7 +119,7 @@ describe("laws of the metrics", () => {
         const a = maps(seed, [q, k]);
         const rows = permutation(key(seed + 1), a);
         const columns = transpose(permutation(key(seed + 2), transpose(a)));
-        for (const measure of [attentionDiversity, normalizedMutualInformation, queryStd])
+        for (const measure of [attentionDiversity, attentionMutualInformation, queryStd])
           for (const b of [rows, columns])
             expect(item(measure(b))).toBeCloseTo(item(measure(a)), 10);
         expectNear(receivedAttention(rows), receivedAttention(a), 1e-10);
@@ -149,7 +149,7 @@ describe("laws of the metrics", () => {
       item(attentionDiversity(a, { distance })),
     );
     expectNear(values, [1, Math.LN2, 1, Math.SQRT2], 1e-12);
-    expect(item(normalizedMutualInformation(a))).toBeCloseTo(1, 12);
+    expect(item(attentionMutualInformation(a))).toBeCloseTo(1, 12);
   });
 });
 

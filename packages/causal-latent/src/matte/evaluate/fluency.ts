@@ -58,10 +58,10 @@ function padded(sentence: string, order: number): string[] {
  * @throws `DomainError` when there is no sentence or the order is out of range
  * @example
  * ```ts
- * import { perplexity, trainLanguageModel } from "@provably/causal-latent/matte";
+ * import { ngramPerplexity, trainLanguageModel } from "@provably/causal-latent/matte";
  *
  * const model = trainLanguageModel(["the soup was good", "the plot was good"]);
- * perplexity(model, ["the soup was good"]) < perplexity(model, ["good was soup the"]); // => true
+ * ngramPerplexity(model, ["the soup was good"]) < ngramPerplexity(model, ["good was soup the"]); // => true
  * ```
  * @see Chen, Goodman (1999), "An empirical study of smoothing techniques for language modeling", section 2.7
  * @category Evaluation
@@ -145,26 +145,26 @@ function probability(model: NgramModel, context: readonly string[], word: string
  * @throws `DomainError` when there is no sentence
  * @example
  * ```ts
- * import { perplexity, trainLanguageModel } from "@provably/causal-latent/matte";
+ * import { ngramPerplexity, trainLanguageModel } from "@provably/causal-latent/matte";
  *
- * perplexity(trainLanguageModel(["a b", "a b", "a c"]), ["a b"]) > 1; // => true
+ * ngramPerplexity(trainLanguageModel(["a b", "a b", "a c"]), ["a b"]) > 1; // => true
  * ```
  * @category Evaluation
  */
-export function perplexity(model: NgramModel, sentences: readonly string[]): number {
-  const { order, size, discounts, tables } = check("perplexity", "model", model, anyRecord);
-  check("perplexity", "model.order", order, wholeNumber());
-  check("perplexity", "model.size", size, positiveNumber);
+export function ngramPerplexity(model: NgramModel, sentences: readonly string[]): number {
+  const { order, size, discounts, tables } = check("ngramPerplexity", "model", model, anyRecord);
+  check("ngramPerplexity", "model.order", order, wholeNumber());
+  check("ngramPerplexity", "model.size", size, positiveNumber);
   const fits =
-    check("perplexity", "model.tables", tables, anyList).length === order &&
+    check("ngramPerplexity", "model.tables", tables, anyList).length === order &&
     tables.every((table) => Object.prototype.toString.call(table) === "[object Map]");
   if (
     !fits ||
-    check("perplexity", "model.discounts", discounts, listOf(finiteNumber)).length !== order
+    check("ngramPerplexity", "model.discounts", discounts, listOf(finiteNumber)).length !== order
   )
-    throw new DomainError("perplexity: model must be made by trainLanguageModel()");
-  if (check("perplexity", "sentences", sentences, listOf(anyString)).length === 0)
-    throw new DomainError("perplexity: sentences must not be empty, got none");
+    throw new DomainError("ngramPerplexity: model must be made by trainLanguageModel()");
+  if (check("ngramPerplexity", "sentences", sentences, listOf(anyString)).length === 0)
+    throw new DomainError("ngramPerplexity: sentences must not be empty, got none");
   let [total, count] = [0, 0];
   for (const sentence of sentences) {
     const own = surprise(model, sentence);

@@ -3,7 +3,7 @@ import { type NdArray, add, exp, mul, neg, reshape, sub, sum } from "@provably/c
 import { array } from "@provably/core-tensor";
 import type { RngKey } from "@provably/core-tensor/random";
 import { foldIn } from "@provably/core-tensor/random";
-import { type MlpParams, initMlp, mlp } from "../network/mlp.js";
+import { type FlowMlpParams, initMlp, mlp } from "../network/mlp.js";
 import { pieces } from "./bins.js";
 import type { ScalarFlow } from "./family.js";
 
@@ -13,9 +13,9 @@ import type { ScalarFlow } from "./family.js";
  */
 export interface ConditionalFlowParams {
   /** To `[m, l]`, of size `2 d`: the affine map $(x - m) e^{-l}$. */
-  readonly affine: MlpParams;
+  readonly affine: FlowMlpParams;
   /** To the raw numbers of every component, of size `d · numParams`; empty for an affine flow. */
-  readonly shape: MlpParams;
+  readonly shape: FlowMlpParams;
 }
 
 /** Values `[B, d]` and the log-determinant of each row `[B]`. */

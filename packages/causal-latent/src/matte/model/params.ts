@@ -4,7 +4,7 @@ import { anyList, anyRecord, check, show } from "@provably/core-tensor/internal"
 import { type RngKey, foldIn, normal } from "@provably/core-tensor/random";
 import { type ConditionalFlowParams, initConditionalFlow } from "../flow/conditional.js";
 import { scalarFlow } from "../flow/scalar-flow.js";
-import { type MlpParams, initMlp } from "../network/mlp.js";
+import { type FlowMlpParams, initMlp } from "../network/mlp.js";
 import { type TextNetworkParams, initTextNetwork } from "../network/text.js";
 import { type VectorNetworkParams, initVectorNetwork } from "../network/vectors.js";
 import { type MatteConfig, checkConfig } from "./config.js";
@@ -26,7 +26,7 @@ export interface MatteParams {
   /** Flow $r_s$ from style to its noise, given domain and content. */
   readonly style: ConditionalFlowParams;
   /** Guesses the label from the content; empty without an adversary. */
-  readonly adversary: MlpParams;
+  readonly adversary: FlowMlpParams;
 }
 
 /**

@@ -17,9 +17,9 @@ export interface LayerParams {
  * Layers with $\max(x, 0.2 x)$ between them.
  * @category Networks
  */
-export type MlpParams = readonly LayerParams[];
+export type FlowMlpParams = readonly LayerParams[];
 
-export function mlp(layers: MlpParams, x: NdArray): NdArray {
+export function mlp(layers: FlowMlpParams, x: NdArray): NdArray {
   return layers.reduce(
     (h, { weights, bias }, i) => linear(i === 0 ? h : leakyRelu(h, 0.2), weights, bias),
     x,

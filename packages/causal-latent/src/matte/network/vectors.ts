@@ -2,7 +2,7 @@
 
 import { type RngKey, foldIn } from "@provably/core-tensor/random";
 import type { MatteConfig, VectorObservation } from "../model/config.js";
-import { type MlpParams, initMlp } from "./mlp.js";
+import { type FlowMlpParams, initMlp } from "./mlp.js";
 
 /**
  * Weights of the networks on vectors.
@@ -10,9 +10,9 @@ import { type MlpParams, initMlp } from "./mlp.js";
  */
 export interface VectorNetworkParams {
   /** From `p` to means and log-variances of all latents. */
-  readonly encoder: MlpParams;
+  readonly encoder: FlowMlpParams;
   /** From all latents to `p`. */
-  readonly decoder: MlpParams;
+  readonly decoder: FlowMlpParams;
 }
 
 export function initVectorNetwork(

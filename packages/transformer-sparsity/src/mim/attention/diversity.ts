@@ -135,16 +135,16 @@ export function headDiversity(attention: AttentionInput, options: DiversityOptio
  * @example
  * ```ts
  * import { array, eye, item } from "@provably/core-tensor";
- * import { normalizedMutualInformation } from "@provably/transformer-sparsity/mim";
+ * import { attentionMutualInformation } from "@provably/transformer-sparsity/mim";
  *
- * item(normalizedMutualInformation(eye(3))); // => 1
- * item(normalizedMutualInformation(array([[0.5, 0.5], [0.5, 0.5]]))); // => 0
+ * item(attentionMutualInformation(eye(3))); // => 1
+ * item(attentionMutualInformation(array([[0.5, 0.5], [0.5, 0.5]]))); // => 0
  * ```
  * @see Park et al. (2023), "What do self-supervised vision transformers learn?", section 2
  * @category Attention metrics
  */
-export function normalizedMutualInformation(attention: AttentionInput): NdArray {
-  const maps = readMaps("normalizedMutualInformation", attention);
+export function attentionMutualInformation(attention: AttentionInput): NdArray {
+  const maps = readMaps("attentionMutualInformation", attention);
   return perMap(maps, (map) => mutualInformation(map, maps.queries, maps.keys));
 }
 

@@ -139,7 +139,7 @@ export function areaAttention(
  * Options of {@link dropTokens}.
  * @category Attention maps
  */
-export interface DropOptions {
+export interface DropTokensOptions {
   readonly renormalize?: boolean;
 }
 const DROP = { renormalize: trueOrFalse };
@@ -164,9 +164,9 @@ const DROP = { renormalize: trueOrFalse };
 export function dropTokens(
   attention: AttentionInput,
   indices: readonly number[],
-  options: DropOptions = {},
+  options: DropTokensOptions = {},
 ): { readonly attention: NdArray; readonly emptyRows: readonly number[] } {
-  const { renormalize = true } = checkOptions<DropOptions>("dropTokens", options, DROP);
+  const { renormalize = true } = checkOptions<DropTokensOptions>("dropTokens", options, DROP);
   check("dropTokens", "indices", indices, listOf(wholeNumber(0)));
   const { shape } = readTensor("dropTokens", attention);
   const maps = readMaps("dropTokens", attention, "any");

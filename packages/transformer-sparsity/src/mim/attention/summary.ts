@@ -17,7 +17,7 @@ import { attentionDistance } from "./distance.js";
 import {
   attentionDiversity,
   headDiversity,
-  normalizedMutualInformation,
+  attentionMutualInformation,
   queryStd,
 } from "./diversity.js";
 import { attentionFromTensor } from "./input.js";
@@ -162,7 +162,7 @@ function summarizeLayer(
     hoyer: table(attentionHoyer(maps)),
     topMass: table(perQuery(sorted, (row) => topMassOfSorted(row, favourites))),
     coverage90: table(perQuery(sorted, (row) => coverageOfSorted(row, 0.9))),
-    mutualInformation: table(normalizedMutualInformation(maps)),
+    mutualInformation: table(attentionMutualInformation(maps)),
     diversity: table(attentionDiversity(maps)),
     diversityJsd: table(attentionDiversity(maps, { distance: "jsd" })),
     queryStd: table(queryStd(maps)),

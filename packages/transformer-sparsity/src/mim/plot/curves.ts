@@ -29,7 +29,7 @@ const AREA = { global: PHASES.global };
  * Options of {@link plotLoss}.
  * @category Pictures
  */
-export interface LossOptions {
+export interface PlotLossOptions {
   readonly optimal?: number;
 }
 const LOSS = { optimal: finiteNumber };
@@ -133,11 +133,11 @@ export function plotAreaAttention(history: QueryHistory, options: AreaCurveOptio
  */
 export function plotLoss(
   history: { readonly steps: readonly number[]; readonly loss: readonly number[] },
-  options: LossOptions = {},
+  options: PlotLossOptions = {},
 ): string {
   const { steps, loss } = check("plotLoss", "history", history, losses);
   if (steps.length === 0) throw new DomainError("plotLoss: history must hold at least one record");
-  const { optimal } = checkOptions<LossOptions>("plotLoss", options, LOSS);
+  const { optimal } = checkOptions<PlotLossOptions>("plotLoss", options, LOSS);
   return chart({
     title: "Loss during training",
     xLabel: "step",

@@ -26,7 +26,7 @@ import { heatmapPng, imageGridPng } from "./png.js";
  * Options of {@link plotPartition}.
  * @category Pictures
  */
-export interface GridOptions {
+export interface PlotGridOptions {
   readonly grid?: readonly [number, number];
 }
 const GRID = { grid: listOf(anyNumber, 2) as Guard<readonly [number, number]> };
@@ -35,7 +35,7 @@ const GRID = { grid: listOf(anyNumber, 2) as Guard<readonly [number, number]> };
  * Options of {@link plotAttentionMap}.
  * @category Pictures
  */
-export interface MapOptions extends GridOptions {
+export interface MapOptions extends PlotGridOptions {
   readonly query?: number;
   readonly title?: string;
 }
@@ -244,13 +244,13 @@ export function plotReconstruction(
  */
 export function plotPartition(
   distribution: SpatialDistribution,
-  options: GridOptions = {},
+  options: PlotGridOptions = {},
 ): string {
   checkDistribution("plotPartition", distribution);
   const [rows, columns] = squareGrid(
     "plotPartition",
     distribution.numPatches,
-    checkOptions<GridOptions>("plotPartition", options, GRID).grid,
+    checkOptions<PlotGridOptions>("plotPartition", options, GRID).grid,
   );
   const side = 150;
   const cell = side / Math.max(rows, columns);

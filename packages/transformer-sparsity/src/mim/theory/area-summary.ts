@@ -19,7 +19,7 @@ export interface AreaSummary {
   readonly globalToGlobal: number;
   /** Mean cosine distance between the attention of two queries, see {@link attentionDiversity}. */
   readonly diversity: number;
-  /** See {@link normalizedMutualInformation}. */
+  /** See {@link attentionMutualInformation}. */
   readonly mutualInformation: number;
 }
 
