@@ -37,7 +37,7 @@ export async function tryDoor({ give, right, certificates = () => [], says = "" 
       return { outcome: "refused", seen: `the message does not say "${says}": ${error.message}` };
     return { outcome: "refused" };
   }
-  if (await right(result)) return { outcome: "right" };
+  if (await right?.(result)) return { outcome: "right" };
   const failing = [await certificates(result)].flat().filter(({ holds }) => !holds);
   return failing.length > 0
     ? { outcome: "seen" }
