@@ -14,6 +14,12 @@ const WITHOUT_CALL = new Map([
   ["score-diffusion loadOnnxModel", "needs a file and the optional runtime"],
 ]);
 
+/** What bears the name that a user gave it, with that of the example. */
+const NAMED = new Map([["score-diffusion defineSampler(…).table", "mine"]]);
+
+/** Names that examples give to what they make. */
+const GIVEN_NAMES = new Map([["defineSampler", "mine"]]);
+
 /** The source file of every entry, by the name under which users import it. */
 function entries() {
   return readdirSync(`${root}packages`).flatMap((name) => {
@@ -97,7 +103,7 @@ async function answer(f, label, args, at) {
   const given = [...args];
   while (given.length < at) given.push(undefined);
   given[at] = { ...given[at], [UNKNOWN]: 1 };
-  const name = label.split(" ")[1].split("(")[0];
+  const name = NAMED.get(label) ?? label.split(" ")[1].split("(")[0];
   try {
     const result = await f(...given);
     if (typeof result?.next === "function") await result.next();
@@ -105,7 +111,7 @@ async function answer(f, label, args, at) {
     const { message, code } = error;
     // samplers of a family bear their order or parts in their names: deis-3, repaint(ddim)
     const named =
-      new RegExp(`^${name}(-\\d|\\(.*\\))?: `).test(message) && message.includes(`"${UNKNOWN}"`);
+      new RegExp(`^(${name})(-\\d|\\(.*\\))?: `).test(message) && message.includes(`"${UNKNOWN}"`);
     return named && code === "ERR_DOMAIN" ? undefined : `${error?.name}: ${message}`.slice(0, 200);
   }
   return "accepts it";

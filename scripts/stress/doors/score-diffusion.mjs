@@ -31,7 +31,7 @@ import {
   timesteps,
 } from "@provably/score-diffusion";
 import { dps } from "@provably/score-diffusion/baselines";
-import { ddim, heun } from "@provably/score-diffusion/samplers";
+import { ddim, fromDiffusers, heun, schedulerFromConfig } from "@provably/score-diffusion/samplers";
 
 const schedule = scheduleOf(linearBetas(1000));
 const trainedOn = { schedule };
@@ -224,6 +224,25 @@ export default [
   { kind: "argument", given: "`mri` with a mask of another size", give: () => mri({ height: 4, width: 4, mask: f64([[1, 0]]) }), says: "mri: options.mask must be [4, 4]", outcome: "refused" },
   { kind: "option", given: "`radon({ theta: … })`, degrees by another name", give: () => radon({ height: 4, width: 4, theta: [0, 90] }), says: "radon: ", outcome: "refused" },
   { kind: "argument", given: "a colour image where `blur` expects a grey one", give: () => blur({ height: 4, width: 4, kernel: f64([[1]]) }).apply(f64([new Array(48).fill(1)])), says: "blur: x must be [n, 16], got [1, 48]", outcome: "refused" },
+  // schedulers and pipelines of diffusers
+  {
+    kind: "file",
+    given: "a scheduler_config.json with the bare -Infinity that Python writes",
+    give: () => {
+      const text = '{"_class_name": "DPMSolverMultistepScheduler", "lambda_min_clipped": -Infinity, "use_karras_sigmas": true}';
+      const { sampler, run } = schedulerFromConfig(text, { numSteps: 80 });
+      return sample(sampler, law, key(0), { start: f64([[1]]), ...run }).samples;
+    },
+    right: (x) => near(x.get(0, 0), flowEnd(1, noisiest), 0.01),
+    outcome: "right",
+  },
+  { kind: "file", given: "the scheduler of a class that is not understood", give: () => schedulerFromConfig({ _class_name: "SASolverScheduler" }, { numSteps: 10 }), says: "config._class_name must be one of", outcome: "refused" },
+  { kind: "file", given: "a scheduler with a misspelt field", give: () => schedulerFromConfig({ _class_name: "DDIMScheduler", predicton_type: "v_prediction" }, { numSteps: 10 }), says: 'unknown field "predicton_type"', outcome: "refused" },
+  { kind: "option", given: "`schedulerFromConfig(…, { num_inference_steps: 20 })`", give: () => schedulerFromConfig({ _class_name: "DDIMScheduler" }, { num_inference_steps: 20 }), says: 'unknown option "num_inference_steps"', outcome: "refused" },
+  { kind: "schedule", given: "a scheduler's sampler on another schedule", give: () => sample(schedulerFromConfig({ _class_name: "DDIMScheduler" }, { numSteps: 10 }).sampler, law, key(0), { shape: [1, 1], schedule }), says: "runs its own levels only", outcome: "refused" },
+  { kind: "file", given: "a pipeline without its index", give: () => fromDiffusers(async () => undefined, { numSteps: 10 }), says: "there is no model_index.json", outcome: "refused" },
+  { kind: "argument", given: "labels for two points beside three", give: () => fromOnnx({ more: ["class_labels"] }, { feeds: { class_labels: f64([[1, 2]]) } }).evaluate(f64([[[1]], [[1]], [[1]]]), levelAt(schedule, 9)), says: "feeds.class_labels must have the extents [1]", outcome: "refused" },
+  { kind: "argument", given: "`dps` with a network that answers later", give: () => dps(forward, [1], { prediction: "eps", evaluate: async (x) => x }, key(0), { numSamples: 1 }), says: "the model answers later", outcome: "refused" },
   // storage
   {
     kind: "storage form",

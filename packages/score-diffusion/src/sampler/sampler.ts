@@ -122,8 +122,9 @@ export function checkState(fn: string, state: SamplerState): SamplerState {
  * @throws `DomainError` when a part is missing or is no such part
  * @example
  * ```ts
- * import { add, mul, toNested } from "@provably/core-tensor";
- * import { defineSampler, gaussian, levelAt, theorySchedule, transitions } from "@provably/score-diffusion";
+ * import { add, mul } from "@provably/core-tensor";
+ * import { key } from "@provably/core-tensor/random";
+ * import { defineSampler, gaussian, lambdaGrid, sample, transitions } from "@provably/score-diffusion";
  *
  * // the deterministic step of DDIM: the clean point and the noise, mixed anew
  * const mine = defineSampler({
@@ -131,12 +132,13 @@ export function checkState(fn: string, state: SamplerState): SamplerState {
  *   numNoises: 0,
  *   table: transitions,
  *   *step({ x }, { level, to }) {
- *     const noise = yield { x, level, want: "epsilon" };
+ *     const noise = yield { x, level, want: "eps" };
  *     const clean = mul(add(x, mul(-level.sigma, noise)), 1 / level.alpha);
  *     return { x: add(mul(to.alpha, clean), mul(to.sigma, noise)) };
  *   },
  * }, ["level", "to"]);
- * mine.table(theorySchedule(16), {}).length; // => 16
+ * const distribution = gaussian({ mean: [0], covariance: [[1]] });
+ * sample(mine, distribution, key(0), { shape: [4, 1], schedule: lambdaGrid(16) }).numEvaluations; // => 16
  * ```
  * @category Samplers
  */

@@ -181,11 +181,22 @@ async function vaeOf(opened: Opened): Promise<OnnxVae | undefined> {
  * @throws `DomainError` when the scheduler or an option is not understood, or an input of the network has no value
  * @example
  * ```ts
+ * import { key } from "@provably/core-tensor/random";
+ * import { sampleAsync } from "@provably/score-diffusion";
  * import { fromDiffusers } from "@provably/score-diffusion/samplers";
  *
- * const nothing = async () => undefined;
- * const trouble = await fromDiffusers(nothing, { numSteps: 20 }).catch((error) => error.message);
- * trouble; // => "fromDiffusers: there is no model_index.json"
+ * // stand-ins for the files, and for a session that predicts its input
+ * const files = {
+ *   "model_index.json": { unet: ["diffusers", "UNet2DModel"] },
+ *   "scheduler/scheduler_config.json": { _class_name: "DDIMScheduler", clip_sample: false },
+ *   "unet/config.json": { in_channels: 1, out_channels: 1, sample_size: 2 },
+ *   "unet/model.onnx": {},
+ * };
+ * const read = async (name) => files[name] && new TextEncoder().encode(JSON.stringify(files[name]));
+ * class Tensor { constructor(type, data, dims) { Object.assign(this, { type, data, dims }); } }
+ * const session = async () => ({ inputNames: ["x", "t"], outputNames: ["y"], run: async ({ x }) => ({ y: x }) });
+ * const { model, sampler, run, rowShape } = await fromDiffusers(read, { runtime: { Tensor }, session, numSteps: 5 });
+ * (await sampleAsync(sampler, model, key(0), { shape: [1, ...rowShape], ...run })).numEvaluations; // => 5
  * ```
  * @category Diffusers
  */
