@@ -83,7 +83,16 @@ export function robustShortestPath(
   set: RectangularSet,
   options: ShortestPathOptions = {},
 ): RobustPlan {
-  const fn = "robustShortestPath";
+  return planToTheEnd("robustShortestPath", model, set, options);
+}
+
+/** The plan, for the function that the user called. */
+function planToTheEnd(
+  fn: string,
+  model: Mdp,
+  set: RectangularSet,
+  options: ShortestPathOptions,
+): RobustPlan {
   const given = checkOptions<ShortestPathOptions>(fn, options, OPTIONS);
   const { tolerance = 1e-9, maxIterations = 1000, onProgress, signal } = given;
   const whole = checkMdp(fn, model);
@@ -337,5 +346,5 @@ function pathError(
  * @category Planning
  */
 export function shortestPath(model: Mdp, options: ShortestPathOptions = {}): RobustPlan {
-  return robustShortestPath(model, totalVariation(0), options);
+  return planToTheEnd("shortestPath", model, totalVariation(0), options);
 }
