@@ -17,9 +17,6 @@ const WITHOUT_CALL = new Map([
 /** What bears the name that a user gave it, with that of the example. */
 const NAMED = new Map([["score-diffusion defineSampler(…).table", "mine"]]);
 
-/** Names that examples give to what they make. */
-const GIVEN_NAMES = new Map([["defineSampler", "mine"]]);
-
 /** The source file of every entry, by the name under which users import it. */
 function entries() {
   return readdirSync(`${root}packages`).flatMap((name) => {
@@ -103,7 +100,9 @@ async function answer(f, label, args, at) {
   const given = [...args];
   while (given.length < at) given.push(undefined);
   given[at] = { ...given[at], [UNKNOWN]: 1 };
-  const name = NAMED.get(label) ?? label.split(" ")[1].split("(")[0];
+  // what a maker returns speaks of its maker or of itself
+  const [maker, member = maker] = label.split(" ")[1].split("(…).");
+  const name = NAMED.get(label) ?? `${maker.split("(")[0]}|${member.split("(")[0]}`;
   try {
     const result = await f(...given);
     if (typeof result?.next === "function") await result.next();

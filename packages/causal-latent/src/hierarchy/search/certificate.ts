@@ -82,7 +82,7 @@ const OPTIONS: Schema<CertifyOptions> = {
  * const data = sampleHierarchy(graph, randomCpts(graph, key(0)), 4000, key(1));
  * const statements = certifyHierarchy(graph, data);
  * Object.values(statements).every(({ holds }) => holds); // => true
- * statements["X1; X2; X3 share L1"].verdict; // => "holds"
+ * statements.fit.verdict; // => "holds"
  * ```
  * @category Certificates
  */
