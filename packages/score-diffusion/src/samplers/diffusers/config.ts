@@ -43,7 +43,7 @@ const maybeInfinite = satisfying<number>(
 
 const flag = (otherwise: boolean): Field => field(trueOrFalse, otherwise);
 const betas = (start: number, end: number): Record<string, Field> => ({
-  num_train_timesteps: field(wholeNumber(1), 1000),
+  num_train_timesteps: field(wholeNumber(1, 1_000_001), 1000),
   beta_start: field(numberInside(0, 1), start),
   beta_end: field(numberInside(0, 1), end),
   beta_schedule: field(oneOf("linear", "scaled_linear", "squaredcos_cap_v2", "sigmoid"), "linear"),
@@ -99,7 +99,7 @@ const ddpmLike = [0.0001, 0.02] as const;
 const consistency: Record<string, Field> = {
   ...betas(...sd),
   beta_schedule: field(oneOf("linear", "scaled_linear", "squaredcos_cap_v2"), "scaled_linear"),
-  original_inference_steps: field(wholeNumber(1), 50),
+  original_inference_steps: field(wholeNumber(1, 1_000_001), 50),
   ...clipped(false),
   set_alpha_to_one: flag(true),
   ...spaced("leading"),
@@ -113,7 +113,7 @@ const edm: Record<string, Field> = {
   sigma_max: field(positiveNumber, 80),
   sigma_data: field(positiveNumber, 0.5),
   sigma_schedule: field(oneOf("karras", "exponential"), "karras"),
-  num_train_timesteps: field(wholeNumber(1), 1000),
+  num_train_timesteps: field(wholeNumber(1, 1_000_001), 1000),
   prediction_type: field(oneOf("epsilon"), "epsilon"),
   rho: field(positiveNumber, 7),
   ...finalSigmas,
@@ -252,7 +252,7 @@ const CLASSES = {
   LCMScheduler: consistency,
   TCDScheduler: consistency,
   FlowMatchEulerDiscreteScheduler: {
-    num_train_timesteps: field(wholeNumber(1), 1000),
+    num_train_timesteps: field(wholeNumber(1, 1_000_001), 1000),
     shift: field(positiveNumber, 1),
     use_dynamic_shifting: flag(false),
     base_shift: field(orNull(anyNumber), 0.5),
@@ -266,7 +266,7 @@ const CLASSES = {
     stochastic_sampling: flag(false),
   },
   FlowMatchHeunDiscreteScheduler: {
-    num_train_timesteps: field(wholeNumber(1), 1000),
+    num_train_timesteps: field(wholeNumber(1, 1_000_001), 1000),
     shift: field(positiveNumber, 1),
   },
   EDMEulerScheduler: edm,
