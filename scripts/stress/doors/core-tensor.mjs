@@ -44,7 +44,15 @@ import { decodeNpy, encodeNpy, encodeNpyBigInt } from "@provably/core-tensor/io"
 import { tableFromCsv, toMatrix } from "@provably/core-tensor/table";
 import { cond as conditionNumber, det, inv, matrixExp, pinv } from "@provably/core-tensor/linalg";
 import { adam, sgd } from "@provably/core-tensor/optim";
-import { binomial, choice, geometric, key, multinomial, multivariateNormal, normal } from "@provably/core-tensor/random";
+import {
+  binomial,
+  choice,
+  geometric,
+  key,
+  multinomial,
+  multivariateNormal,
+  normal,
+} from "@provably/core-tensor/random";
 
 /** Refused, and the message says this. */
 const refused = (kind, given, give, says) => ({

@@ -85,7 +85,7 @@ export {
   type ItemGroup,
 } from "./survey/discover-groups.js";
 export type { GroupOptions, ItemOptions } from "./survey/options.js";
-export type { SetAside } from "./survey/items.js";
+export type { SetAside } from "./survey/item.js";
 export type { FitOfGroups } from "./survey/fit-of-groups.js";
 export { itemCorrelations } from "./survey/survey.js";
 export {

@@ -25,9 +25,6 @@ const RESIDUAL = [0.12, 0.2] as const;
 /** Correlation of two groups, freed of noise: they are two below the first, one above the second. */
 const SAME = [0.85, 0.95] as const;
 
-/** The groups alone are needed: names and signs of their items. */
-type Claimed = Pick<GroupsResult, "groups">;
-
 /**
  * Whether groups of items hold on answers, best on those of other people than the groups were found with. Everything is computed
  * from Spearman's rank correlations, weighted where `weights` are given, from rows that answered both.
@@ -63,7 +60,7 @@ type Claimed = Pick<GroupsResult, "groups">;
  * @category Certificates
  */
 export function certifyGroups(
-  result: Claimed,
+  result: Pick<GroupsResult, "groups">,
   table: Table,
   options: CertifyGroupsOptions = {},
 ): Readonly<Record<"items" | "separate" | "together", Certificate>> {

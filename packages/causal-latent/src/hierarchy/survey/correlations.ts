@@ -2,7 +2,7 @@
  * Correlations of the normal variables behind answers: polychoric for ordered answers, of normal
  * scores for continuous ones, polyserial between the two, each from the rows that have both.
  */
-import type { Item } from "./items.js";
+import type { Item } from "./item.js";
 import { below, bivariate, bivariateDensity, density, quantile } from "./normal.js";
 
 /** Correlations of items, with what they are worth. */

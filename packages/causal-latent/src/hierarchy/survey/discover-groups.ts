@@ -8,7 +8,7 @@ import { type ConceptGraph, conceptGraph } from "../graph/graph.js";
 import { toArray } from "../internal/arrays.js";
 import { type Level, WEAK, levelsOf } from "./levels.js";
 import { type FitOfGroups, fitOfGroups } from "./fit-of-groups.js";
-import type { SetAside } from "./items.js";
+import type { SetAside } from "./item.js";
 import { GROUPS, type GroupOptions } from "./options.js";
 import { type Replicates, replicate } from "./replicates.js";
 import { correlated, mended, otherAnswers, reasons, surveyOf } from "./survey.js";

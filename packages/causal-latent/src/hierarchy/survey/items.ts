@@ -4,31 +4,10 @@ import { show } from "@provably/core-tensor/internal";
 import type { CategoryColumn, Column, NumberColumn, Table } from "@provably/core-tensor/table";
 import { InvalidDataError } from "../errors.js";
 import { codesIn, isNoAnswer } from "./no-answer.js";
+import type { Item, SetAside } from "./item.js";
 import { answeredOtherwise, describesPeople } from "./person.js";
 import { withoutDummies } from "./repeats.js";
 import { knownOrder, leadingNumbers } from "./scales.js";
-
-/** A column that takes part. */
-export interface Item {
-  readonly name: string;
-  readonly kind: "ordered" | "continuous";
-  /** Of every row its state 0, 1, …, or its number; missing is −1 for ordered items and NaN for continuous ones. */
-  readonly values: Float64Array;
-  /** Number of states; 0 for continuous items. */
-  readonly numStates: number;
-  /** What the states were called. */
-  readonly labels: readonly string[];
-  readonly numMissing: number;
-}
-
-/**
- * A column that was set aside, and why.
- * @category Surveys
- */
-export interface SetAside {
-  readonly name: string;
-  readonly reason: string;
-}
 
 /** What decides how columns are read. */
 export interface ItemSettings {

@@ -1,5 +1,5 @@
 /** Columns that describe people instead of asking them, by their names and by answers that no other column has. */
-import type { Item } from "./items.js";
+import type { Item } from "./item.js";
 
 /** Names of what is asked of nobody as an item of a scale, whatever the answers look like. */
 const PERSON =

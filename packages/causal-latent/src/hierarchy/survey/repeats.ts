@@ -1,5 +1,5 @@
 /** Columns that say again what others say: repeats, and the answers of one item written as columns. */
-import type { Item, SetAside } from "./items.js";
+import type { Item, SetAside } from "./item.js";
 
 /** Without columns that repeat another, and without yes-or-no columns of which every row has exactly one: the answers of one item, written as columns. */
 export function withoutDummies(items: readonly Item[], setAside: SetAside[]): readonly Item[] {

@@ -18,7 +18,7 @@ import { surveyOf } from "./survey.js";
  * @param result - groups, from {@link discoverGroups}
  * @param table - answers with the same columns, of the same people or of others enough to know thresholds from
  * @param options - as for {@link discoverGroups}, but `items`, which the groups say; see {@link ItemOptions}. Every row is scored, whatever `maxRows`
- * @returns `scores` [n, k], `precision` [n, k]: share of the variance of a latent that the answers determine, 0 for a person without any
+ * @returns `scores` `[n, k]` and `precision` `[n, k]`, the share of the variance of a latent that the answers determine, 0 for a person without any
  * @throws `DomainError` when the table lacks an item
  * @throws `InvalidDataError` when a column of an item cannot be one in this table
  * @example

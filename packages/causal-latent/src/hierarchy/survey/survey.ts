@@ -7,7 +7,8 @@ import { InvalidDataError } from "../errors.js";
 import { toArray } from "../internal/arrays.js";
 import { streamOf } from "../rank/draws.js";
 import { correlationsOf } from "./correlations.js";
-import { type Item, type SetAside, readItems } from "./items.js";
+import type { Item, SetAside } from "./item.js";
+import { readItems } from "./items.js";
 import { positiveDefinite } from "./matrices.js";
 import { ITEMS, type ItemOptions } from "./options.js";
 
