@@ -18,7 +18,7 @@ import {
   notEqual,
   where,
 } from "./comparison.js";
-import { round } from "./rounding.js";
+import { floor } from "./rounding.js";
 
 /**
  * Whether each element is infinite, of either sign.
@@ -271,7 +271,10 @@ export function floorDivide(a: ArrayInput, b: ArrayInput): NdArray {
     const [p, q] = promote("floorDivide", a, b);
     const [x, y] = [convert(p, "float64"), convert(q, "float64")];
     const quotient = div(x, y);
-    const whole = round(div(sub(x, mod(x, y)), y));
+    // whole but for its rounding; half way, where a difference was rounded up, the lower one is right
+    const near = div(sub(x, mod(x, y)), y);
+    const low = floor(near);
+    const whole = where(greater(sub(near, low), 0.5), add(low, 1), low);
     // a zero divisor or an infinity: the quotient says it all
     const settled = logicalAnd(isFinite(quotient), notEqual(y, 0));
     const signed = where(equal(whole, 0), copysignZero(quotient), whole);
