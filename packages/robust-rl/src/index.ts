@@ -85,18 +85,9 @@ export { linearProgrammingMdp, occupancyMeasure, type FromStart } from "./mdp/li
 export { simulate, weissmanRadius, type SimulateOptions } from "./mdp/simulate.js";
 
 // logs and tables
-export {
-  logFromArrays,
-  logFromCsv,
-  logFromJsonl,
-  transitionLog,
-  type FlatLog,
-  type LogColumns,
-  type LogNames,
-  type LogOptions,
-  type LogTextOptions,
-  type TransitionLog,
-} from "./logs/log.js";
+export { transitionLog, type LogColumns, type LogOptions, type TransitionLog } from "./logs/log.js";
+export { logFromCsv, logFromJsonl, type LogNames, type LogTextOptions } from "./logs/log-text.js";
+export { logFromArrays, type FlatLog } from "./logs/log-arrays.js";
 export { planFromLog, type LogPlan, type PlanFromLogOptions } from "./logs/plan-from-log.js";
 export { mdpFromGymnasium } from "./logs/gymnasium.js";
 

@@ -210,7 +210,7 @@ export function fromAdjacency(
 export function toGraphml(graph: ConceptGraph): string {
   const { latents, order, states } = checkGraph("toGraphml", graph);
   const escaped = (text: string): string =>
-    text.replace(/[<>&"']/g, (c) => `&#${c.charCodeAt(0)};`).replace(/[\u0000-\u001f]/g, " "); // eslint-disable-line no-control-regex
+    text.replace(/[<>&"']/g, (c) => `&#${c.charCodeAt(0)};`).replace(/[\u0000-\u001f]/g, " ");
   return [
     '<?xml version="1.0" encoding="UTF-8"?>',
     '<graphml xmlns="http://graphml.graphdrawing.org/xmlns">',

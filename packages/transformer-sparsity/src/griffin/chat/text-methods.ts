@@ -150,8 +150,8 @@ export const TEXT_METHODS: ReadonlyMap<string, Method> = new Map<string, Method>
   ["islower", plain("islower", (x) => x.toLowerCase() === x && x.toUpperCase() !== x)],
   ["splitlines", (x, args) => {
     const [keep] = bind("splitlines", args, "keepends");
-    const lines = x.match(/[^\n\r\v\f\x1c-\x1e\x85\u2028\u2029]*(\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029])|[^\n\r\v\f\x1c-\x1e\x85\u2028\u2029]+$/g) ?? []; // eslint-disable-line no-control-regex
-    return flagArgument(keep) ? lines : lines.map((line) => line.replace(/(\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029])$/, "")); // eslint-disable-line no-control-regex
+    const lines = x.match(/[^\n\r\v\f\x1c-\x1e\x85\u2028\u2029]*(\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029])|[^\n\r\v\f\x1c-\x1e\x85\u2028\u2029]+$/g) ?? [];
+    return flagArgument(keep) ? lines : lines.map((line) => line.replace(/(\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029])$/, ""));
   }],
   ["replace", (x, args) => {
     const [old, by, most] = bind("replace", args, "old", "new", "count");
