@@ -88,15 +88,17 @@ export {
 // samplers
 export {
   defineSampler,
+  type Sampler,
+  type SamplerState,
+  type TableOptions,
+} from "./sampler/sampler.js";
+export {
   sample,
   sampleAsync,
   type SampleOptions,
   type SampleProgress,
   type SampleResult,
-  type Sampler,
-  type SamplerState,
-  type TableOptions,
-} from "./sampler/sampler.js";
+} from "./sampler/sample.js";
 export type { Query } from "./sampler/drive.js";
 export { stepRows, transitions, type StepRow, type Transition } from "./sampler/steps.js";
 export { pfOde } from "./sampler/pf-ode.js";

@@ -31,7 +31,8 @@ import { type NoiseLevel, addNoise, levelOf } from "../schedule/level.js";
 import { type TheoryScheduleOptions, scheduleOfAlphaBar, theoryOf } from "../schedule/schedule.js";
 import { type GaussianMixture, checkMixture, mixtureScore } from "../score/gaussian-mixture.js";
 import { mixtureSamples } from "../score/mixture-posterior.js";
-import { type Sampler, checkSampler, sample } from "../sampler/sampler.js";
+import { type Sampler, checkSampler } from "../sampler/sampler.js";
+import { sample } from "../sampler/sample.js";
 import { pathKl1d } from "./path-kl.js";
 
 /**

@@ -30,7 +30,8 @@ import { type NoiseLevel, levelOfLambda } from "../schedule/level.js";
 import { trainedLambdas } from "../schedule/training.js";
 import { type AsyncModel, type Model, checkModel } from "../score/prediction.js";
 import { type Process, drive, driveAsync } from "./drive.js";
-import { combine, startPoints } from "./sampler.js";
+import { combine } from "./sampler.js";
+import { startPoints } from "./sample.js";
 
 /**
  * Options of {@link sampleAdaptive} and {@link sampleAdaptiveAsync}. One of `shape` and `start` is needed.

@@ -21,7 +21,7 @@ import {
   selectNeurons,
   wandaPrune,
 } from "../../src/griffin/index.js";
-import { ropeConfig } from "../../src/griffin/model/rope.js";
+import { ropeConfig } from "../../src/griffin/model/rope-config.js";
 import { jsonReader } from "../../src/griffin/model/json.js";
 import {
   type FeedForwardBlock,

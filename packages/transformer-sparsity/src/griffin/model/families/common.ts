@@ -5,7 +5,7 @@ import { type Activation, activationNames, isActivation } from "../activation.js
 import { mustBe } from "../config-fields.js";
 import type { ModelConfig, ModelFamily } from "../description.js";
 import type { JsonObject } from "../json.js";
-import { type RopeNames, ropeConfig } from "../rope.js";
+import { type RopeNames, ropeConfig } from "../rope-config.js";
 
 /** A reader of the configs of a family. */
 export type ConfigReader = (c: JsonObject, family: ModelFamily) => ModelConfig;

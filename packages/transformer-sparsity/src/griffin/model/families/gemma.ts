@@ -3,7 +3,7 @@ import { FormatError } from "@provably/core-tensor";
 import type { Activation } from "../activation.js";
 import { mustBe } from "../config-fields.js";
 import type { JsonObject } from "../json.js";
-import { ropeConfig } from "../rope.js";
+import { ropeConfig } from "../rope-config.js";
 import {
   type ConfigReader,
   everyNth,

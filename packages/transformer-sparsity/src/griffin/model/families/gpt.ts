@@ -2,7 +2,7 @@
 import { FormatError } from "@provably/core-tensor";
 import { mustBe } from "../config-fields.js";
 import type { AlibiConfig } from "../description.js";
-import { ropeConfig } from "../rope.js";
+import { ropeConfig } from "../rope-config.js";
 import { type ConfigReader, layerNorms, noBiases, plainConfig } from "./common.js";
 
 const allBiases = { qkv: true, output: true, feedForward: true };

@@ -14,7 +14,7 @@ import {
   refuseWindows,
   windowSize,
 } from "./common.js";
-import { ropeConfig } from "../rope.js";
+import { ropeConfig } from "../rope-config.js";
 
 /** Biases of both kinds, as Llama's config says them. */
 function saidBiases(c: JsonObject): ModelConfig["biases"] {
