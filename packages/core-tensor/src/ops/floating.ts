@@ -20,6 +20,12 @@ import {
 } from "./comparison.js";
 import { floor } from "./rounding.js";
 
+/** The greatest finite number; devices have no infinity to compare with. */
+const LARGEST: Readonly<Partial<Record<DType, number>>> = {
+  float32: (2 - 2 ** -23) * 2 ** 127,
+  float64: Number.MAX_VALUE,
+};
+
 /**
  * Whether each element is infinite, of either sign.
  *
@@ -36,7 +42,7 @@ import { floor } from "./rounding.js";
 export function isInf(x: ArrayInput): NdArray {
   return within("isInf", () => {
     const a = toArray("isInf", x);
-    return logicalOr(equal(a, Infinity), equal(a, -Infinity));
+    return isFloat(a.dtype) ? greater(abs(a), LARGEST[a.dtype]!) : notEqual(a, a);
   });
 }
 
@@ -54,7 +60,10 @@ export function isInf(x: ArrayInput): NdArray {
  * @category Comparison
  */
 export function isPosInf(x: ArrayInput): NdArray {
-  return within("isPosInf", () => equal(toArray("isPosInf", x), Infinity));
+  return within("isPosInf", () => {
+    const a = toArray("isPosInf", x);
+    return isFloat(a.dtype) ? greater(a, LARGEST[a.dtype]!) : notEqual(a, a);
+  });
 }
 
 /**
@@ -71,7 +80,10 @@ export function isPosInf(x: ArrayInput): NdArray {
  * @category Comparison
  */
 export function isNegInf(x: ArrayInput): NdArray {
-  return within("isNegInf", () => equal(toArray("isNegInf", x), -Infinity));
+  return within("isNegInf", () => {
+    const a = toArray("isNegInf", x);
+    return isFloat(a.dtype) ? less(a, -LARGEST[a.dtype]!) : notEqual(a, a);
+  });
 }
 
 /**
@@ -141,11 +153,6 @@ const NAN_TO_NUM: Schema<NanToNumOptions> = {
   negInf: anyNumber,
 };
 
-const LARGEST: Readonly<Partial<Record<DType, number>>> = {
-  float32: (2 - 2 ** -23) * 2 ** 127,
-  float64: Number.MAX_VALUE,
-};
-
 /**
  * The elements with numbers in place of NaN and the infinities.
  *
@@ -167,8 +174,8 @@ export function nanToNum(x: ArrayInput, options: NanToNumOptions = NONE): NdArra
     if (!isFloat(a.dtype)) return a;
     const most = LARGEST[a.dtype]!;
     const numbers = where(isNan(a), nan, a);
-    const below = where(equal(a, Infinity), posInf ?? most, numbers);
-    return where(equal(a, -Infinity), negInf ?? -most, below);
+    const below = where(greater(a, most), posInf ?? most, numbers);
+    return where(less(a, -most), negInf ?? -most, below);
   });
 }
 
