@@ -35,7 +35,7 @@ const reference = { ...beta, referenceFree: [false, true] } as const;
 const smoothing = { labelSmoothing: [0.1, 0.3] } as const;
 const samples = { calibration: "samples", samples: [[-2], [-3]], refSamples: [[-2], [-2]] };
 
-const losses: Readonly<Record<string, Entry>> = {
+const losses: Record<string, Entry> = {
   vpoLoss: {
     batch: referenced,
     options: {
@@ -102,6 +102,18 @@ const losses: Readonly<Record<string, Entry>> = {
   },
 };
 
+losses["bcoLoss"] = {
+  batch: losses["ktoLoss"]!.batch,
+  options: {
+    ...beta,
+    shift: [
+      { mean: 0.2, count: 4 },
+      { mean: 0.6, count: 9 },
+    ],
+    delta: [0.1, 0.4],
+  },
+};
+
 /** Names that people bring from other losses and libraries. */
 const STRANGERS = [
   "label_smoothing", "referenceChosenLogps", "ref_chosen_logps", "policy_chosen_logps", "margin", "margins", "sign", "lr", "clip", "lambda_", "weight", "ties", "average_log_prob",
@@ -115,7 +127,7 @@ const without = (x: Fields, names: readonly string[]): Fields =>
   Object.fromEntries(Object.entries(x).filter(([name]) => !names.includes(name)));
 
 /** Options that cannot be given together with others are left out unless it is their turn. */
-const ALONE = ["samples", "refSamples", "mismatched", "referenceFree"];
+const ALONE = ["samples", "refSamples", "mismatched", "referenceFree", "shift", "delta"];
 const baseOptions = ({ options, given }: Entry, name?: string): Fields => ({
   ...without(
     first(options),
@@ -147,10 +159,24 @@ describe("every loss", () => {
     const exported = Object.keys(vpo).filter((name) => /^[a-z]\w*Loss$/.test(name));
     // losses of scores, which are no losses of a policy
     const others = ["bradleyTerryLoss", "plackettLuceLoss"];
-    expect(exported.filter((name) => !others.includes(name)).sort()).toEqual(
-      Object.keys(losses).sort(),
-    );
+    // those by TRL's conventions take tokens
+    const here = exported.filter((name) => !others.includes(name) && !name.startsWith("trl"));
+    expect(here.sort()).toEqual(Object.keys(losses).sort());
   });
+
+  it.each(Object.keys(vpo).filter((name) => /^trl\w+Loss$/.test(name)))(
+    "%s refuses a field and an option that it does not know by name",
+    (name) => {
+      const tokens = { chosen: [[-1]], rejected: [[-2]], chosenMask: [[1]], rejectedMask: [[1]] };
+      const references = { refChosen: [[-1]], refRejected: [[-1]] };
+      const batch = /Dpo|Xpo/.test(name) ? { ...tokens, ...references } : tokens;
+      const whole = name === "trlXpoLoss" ? { ...batch, sample: [0] } : batch;
+      expect(() => run(name, { ...whole, weights: [1] }, {})).toThrow(
+        new RegExp(`^${name}: .*weights`),
+      );
+      expect(() => run(name, whole, { lambda_: 1 })).toThrow(new RegExp(`^${name}: .*lambda_`));
+    },
+  );
 
   it.each(Object.entries(losses))("%s reads every field of its batch", (name, entry) => {
     const batch = first(entry.batch);

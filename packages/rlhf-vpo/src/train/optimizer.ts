@@ -1,5 +1,5 @@
 /** Gradient steps on a flat vector of parameters, in place: the inner loop of experiments with millions of steps on ten numbers. */
-import { DomainError } from "@provably/core-tensor";
+import { type ArrayInput, DomainError } from "@provably/core-tensor";
 import { anything, check, oneOf, recordOf, wholeNumber } from "@provably/core-tensor/internal";
 import { finite } from "../arrays.js";
 
@@ -52,15 +52,17 @@ export function workingState(
   dimension: number,
 ): WorkingState {
   const { theta, first, second, step } = check(fn, name, state, STATE);
-  const squares = finite(fn, `${name}.second`, second, [dimension]);
-  if (squares.some((x) => x < 0))
-    throw new DomainError(`${fn}: ${name}.second must be ≥ 0: it holds means of squares`);
-  return {
-    theta: Float64Array.from(finite(fn, `${name}.theta`, theta, [dimension])),
-    first: Float64Array.from(finite(fn, `${name}.first`, first, [dimension])),
-    second: Float64Array.from(squares),
+  const copy = (part: string, x: ArrayInput): Float64Array =>
+    Float64Array.from(finite(fn, `${name}.${part}`, x, [dimension]));
+  const working = {
+    theta: copy("theta", theta),
+    first: copy("first", first),
+    second: copy("second", second),
     step,
   };
+  if (working.second.some((x) => x < 0))
+    throw new DomainError(`${fn}: ${name}.second must be ≥ 0: it holds means of squares`);
+  return working;
 }
 
 export const plainState = ({ theta, first, second, step }: WorkingState): OptimizerState => ({
